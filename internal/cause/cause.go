@@ -1,0 +1,119 @@
+// Package cause names why something failed. A cause is one machine-readable
+// word; it travels inside an error from the place that saw the failure to the
+// place that tells the user, and every cause has a heading in docs/causes.md.
+package cause
+
+import (
+	"context"
+	"errors"
+)
+
+// Cause is the one word for why something failed. The empty Cause means that
+// nothing did.
+type Cause string
+
+// The causes. They are part of the product: programs branch on them.
+const (
+	ConnectRefused       Cause = "connect_refused"         // the device's address answered that nobody listens
+	ConnectTimeout       Cause = "connect_timeout"         // nothing answered the connection attempt
+	HostKeyUnknown       Cause = "host_key_unknown"        // the SSH host key is not pinned and the policy asks for one that is
+	HostKeyChanged       Cause = "host_key_changed"        // the SSH host key differs from the pinned one
+	HostKeyWeak          Cause = "host_key_weak"           // an RSA host key of under 1024 bits
+	NoCommonAlgorithm    Cause = "no_common_algorithm"     // SSH negotiation found nothing that both sides speak
+	AuthFailed           Cause = "auth_failed"             // user name or password refused
+	EnableFailed         Cause = "enable_failed"           // privileged EXEC refused
+	PromptUnrecognised   Cause = "prompt_unrecognised"     // the device asked something that we do not know
+	SessionLost          Cause = "session_lost"            // the terminal session ended by itself
+	CommandRejected      Cause = "command_rejected"        // the device refused a command
+	UnsupportedDevice    Cause = "unsupported_device"      // not IOS or IOS-XE
+	ImageNotFound        Cause = "image_not_found"         // the running image is in no file system
+	SourceMissing        Cause = "source_missing"          // the file to copy is not there
+	NotPermittedOnDevice Cause = "not_permitted_on_device" // the account may not do this
+	NoRequest            Cause = "no_request"              // the TFTP server saw nothing
+	WrongSource          Cause = "wrong_source"            // the request came from another address
+	TIDBlocked           Cause = "tid_blocked"             // the device asked, our answers stayed unanswered
+	FragmentsDropped     Cause = "fragments_dropped"       // small blocks pass, large ones vanish
+	Stalled              Cause = "stalled"                 // blocks flowed, then nothing
+	RefusedByServer      Cause = "refused_by_server"       // our TFTP server sent an ERROR
+	SizeMismatch         Cause = "size_mismatch"           // bytes received differ from the device's listing
+	DigestMismatch       Cause = "digest_mismatch"         // digest received differs from the device's
+	SpoolFull            Cause = "spool_full"              // no space left where transfers land
+	VaultError           Cause = "vault_error"             // the vault could not keep what was received
+	DeviceNoSpace        Cause = "device_no_space"         // the device's flash is full
+	UnsafePrompt         Cause = "unsafe_prompt"           // the device asked to erase, format or overwrite
+	Cancelled            Cause = "cancelled"               // the user, or a signal, stopped it
+	Internal             Cause = "internal"                // a defect of flashwarden
+)
+
+// All lists every cause, in the order of the documentation.
+func All() []Cause {
+	return []Cause{
+		ConnectRefused, ConnectTimeout, HostKeyUnknown, HostKeyChanged, HostKeyWeak, NoCommonAlgorithm,
+		AuthFailed, EnableFailed, PromptUnrecognised, SessionLost, CommandRejected, UnsupportedDevice,
+		ImageNotFound, SourceMissing, NotPermittedOnDevice, NoRequest, WrongSource, TIDBlocked,
+		FragmentsDropped, Stalled, RefusedByServer, SizeMismatch, DigestMismatch, SpoolFull, VaultError,
+		DeviceNoSpace, UnsafePrompt, Cancelled, Internal,
+	}
+}
+
+// Transient reports whether trying again may help without anybody changing
+// anything.
+func (c Cause) Transient() bool {
+	switch c {
+	case ConnectTimeout, SessionLost, Stalled, FragmentsDropped:
+		return true
+	}
+	return false
+}
+
+// Error is a failure with its cause.
+type Error struct {
+	Cause Cause
+	Seen  string // what was seen, in plain words; the error's text
+	Hint  string // the next step, with the exact command to type; may be empty
+	Err   error  // what lies underneath; may be nil
+}
+
+// New returns an error with cause c. seen says what was seen, hint the next
+// step.
+func New(c Cause, seen, hint string) *Error {
+	return &Error{Cause: c, Seen: seen, Hint: hint}
+}
+
+// Wrap is New around err, whose text is added to what was seen.
+func Wrap(c Cause, err error, seen, hint string) *Error {
+	return &Error{Cause: c, Seen: seen, Hint: hint, Err: err}
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Seen
+	}
+	return e.Seen + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Of returns the cause of err: the outermost one that an Error in its chain
+// names, Cancelled for a cancelled context, else Internal; "" for nil.
+func Of(err error) Cause {
+	var e *Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &e):
+		return e.Cause
+	case errors.Is(err, context.Canceled):
+		return Cancelled
+	}
+	return Internal
+}
+
+// Hint returns the next step that err carries, or "".
+func Hint(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}

@@ -1,0 +1,84 @@
+package vault
+
+import "time"
+
+// The states of a snapshot and of a backup's result.
+const (
+	StatusOK         = "ok"         // every selected file is kept and proved
+	StatusIncomplete = "incomplete" // at least one selected file is missing
+	StatusFailed     = "failed"     // nothing is kept; never the status of a Snapshot
+)
+
+// How a file was proved.
+const (
+	EvidenceMD5    = "device-md5"    // size and the MD5 that the device computed
+	EvidenceSHA512 = "device-sha512" // size and the SHA-512 that the device computed
+	EvidenceSize   = "size-only"     // the size alone: the device cannot compute a digest
+)
+
+// The kinds of files.
+const (
+	KindImage       = "image"        // a bootable system image
+	KindPackage     = "package"      // a .pkg of install mode
+	KindBootPointer = "boot-pointer" // packages.conf
+	KindConfig      = "config"       // startup-config, running-config, config.text, private-config.text
+	KindVLAN        = "vlan"         // vlan.dat
+	KindOther       = "other"
+)
+
+// Snapshot is what one backup captured of one device at one time. The vault
+// keeps it as one JSON document; docs/vault-format.md describes it.
+type Snapshot struct {
+	Format      int       `json:"format"` // 1
+	ID          string    `json:"snapshot"`
+	Device      string    `json:"device"`
+	Address     string    `json:"address"`
+	Status      string    `json:"status"`
+	Started     time.Time `json:"started"` // UTC, whole seconds
+	Seconds     float64   `json:"seconds"`
+	BytesCopied int64     `json:"bytes_copied"`
+	Facts       Facts     `json:"facts"`
+	Files       []File    `json:"files"`
+	Listings    []Listing `json:"listings"`
+}
+
+// Facts is what identified the device at that time.
+type Facts struct {
+	Hostname string `json:"hostname"`
+	OS       string `json:"os"` // ios or iosxe
+	Version  string `json:"version"`
+	Model    string `json:"model"`
+	Serial   string `json:"serial"`
+	Mode     string `json:"mode"` // bundle or install
+	Image    string `json:"image"`
+}
+
+// File is one selected file. A file with a Cause is missing from the vault.
+type File struct {
+	Path     string `json:"path"` // flash:/x.bin
+	Kind     string `json:"kind"`
+	Size     int64  `json:"size"` // bytes
+	MD5      string `json:"md5,omitempty"`
+	SHA256   string `json:"sha256,omitempty"` // names the blob
+	Copied   bool   `json:"copied"`           // false: the vault held it already
+	Evidence string `json:"evidence,omitempty"`
+	Cause    string `json:"cause,omitempty"`
+	Message  string `json:"message,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+// Listing is one directory of the device, kept whole.
+type Listing struct {
+	Path    string  `json:"path"`
+	Total   int64   `json:"total_bytes"` // -1: the device did not say
+	Free    int64   `json:"free_bytes"`  // -1: the device did not say
+	Entries []Entry `json:"entries"`
+}
+
+// Entry is one line of a Listing.
+type Entry struct {
+	Name      string `json:"name"`
+	Size      int64  `json:"size"` // -1: the device did not say
+	Directory bool   `json:"directory,omitempty"`
+	Modified  string `json:"modified,omitempty"`
+}
