@@ -1,0 +1,158 @@
+// Package spool is the exposed edge: the only directory that TFTP can touch.
+// It takes only a file that it was told to expect, from the device it was
+// told, once, and holds nothing for longer than a transfer.
+//
+// A Ticket is the permission for one transfer. The Spool is the tftp.Handler
+// that honours tickets and refuses everything else with ERROR 2 (RFC 1350
+// appendix: access violation), and it notes what it saw as Evidence, so that
+// a failure can be told from what both sides witnessed.
+package spool
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"flashwarden/tftp"
+)
+
+// nameLength of a ticket name: 20 base-32 digits carry 100 bits, which nobody
+// guesses within a ticket's life.
+const nameLength = 20
+
+// Spool is a directory of transfers that are under way or just complete.
+type Spool struct {
+	dir string
+
+	mu      sync.Mutex
+	tickets map[string]*Ticket
+}
+
+// Open makes dir the spool, creating it with mode 0700, and removes what an
+// earlier process left in it. The caller must hold the lock of the data
+// directory: whatever is in dir belongs to nobody else.
+func Open(dir string) (*Spool, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create spool: %w", err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read spool: %w", err)
+	}
+	for _, e := range left {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return nil, fmt.Errorf("sweep spool: %w", err)
+		}
+	}
+	return &Spool{dir: dir, tickets: make(map[string]*Ticket)}, nil
+}
+
+// Free returns the bytes that are left for transfers.
+func (s *Spool) Free() (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.dir, &st); err != nil {
+		return 0, fmt.Errorf("space of spool %s: %w", s.dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// Expect permits one upload: the device at address device may, until the
+// deadline, begin to send one file of size bytes (-1: any size) under the
+// ticket's name. The caller must Close the ticket.
+func (s *Spool) Expect(device netip.Addr, size int64, deadline time.Time) *Ticket {
+	t := &Ticket{
+		Name:     strings.ToLower(rand.Text()[:nameLength]),
+		Device:   device.Unmap(),
+		Size:     size,
+		Deadline: deadline,
+		spool:    s,
+		ended:    make(chan struct{}),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tickets[t.Name] = t
+	return t
+}
+
+// OpenRead refuses: the spool gives nothing away that was not offered.
+func (s *Spool) OpenRead(_ context.Context, r *tftp.Request) (tftp.Reader, error) {
+	s.noteStray(r)
+	return nil, refusal("not offered")
+}
+
+// OpenWrite accepts the upload that a ticket expects and refuses every other.
+func (s *Spool) OpenWrite(_ context.Context, r *tftp.Request) (tftp.Writer, error) {
+	t := s.ticket(r)
+	if t == nil {
+		s.noteStray(r)
+		return nil, refusal("not expected")
+	}
+	return t.open(r)
+}
+
+// Observe takes the TFTP server's events into the evidence of the ticket that
+// they belong to.
+func (s *Spool) Observe(e tftp.Event) {
+	if t := s.ticket(e.Request); t != nil {
+		t.observe(e)
+	}
+}
+
+func (s *Spool) ticket(r *tftp.Request) *Ticket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tickets[fileName(r)]
+}
+
+// noteStray records a request without a ticket with every ticket of the same
+// device: it may be the answer to a prompt that went wrong.
+func (s *Spool) noteStray(r *tftp.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tickets {
+		if t.Device == r.Remote.Addr() {
+			t.noteStray(r.Filename)
+		}
+	}
+}
+
+func (s *Spool) forget(t *Ticket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tickets, t.Name)
+}
+
+// fileName is the name that was asked for without the slash that some devices
+// put before it.
+func fileName(r *tftp.Request) string { return strings.TrimPrefix(r.Filename, "/") }
+
+func refusal(why string) error {
+	return &tftp.Error{Code: tftp.CodeAccess, Message: why}
+}
+
+// syncDir makes a rename or a removal in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// removeIfThere removes a file that may be gone already.
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package spool
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"flashwarden/tftp"
+)
+
+var (
+	sw1      = netip.MustParseAddr("192.0.2.1")
+	stranger = netip.MustParseAddr("192.0.2.66")
+	anHour   = time.Now().Add(time.Hour)
+)
+
+func open(t *testing.T) *Spool {
+	t.Helper()
+	s, err := Open(filepath.Join(t.TempDir(), "spool"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func write(name string, from netip.Addr) *tftp.Request {
+	return &tftp.Request{Op: tftp.Write, Filename: name, Remote: netip.AddrPortFrom(from, 50000), Size: -1}
+}
+
+// wantError checks that err is the ERROR with this code.
+func wantError(t *testing.T, err error, code tftp.Code) {
+	t.Helper()
+	var e *tftp.Error
+	if !errors.As(err, &e) || e.Code != code {
+		t.Fatalf("got %v, want ERROR %d", err, code)
+	}
+}
+
+// wantEmpty checks that nothing is left in the spool.
+func wantEmpty(t *testing.T, s *Spool) {
+	t.Helper()
+	left, err := os.ReadDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left {
+		t.Errorf("left in the spool: %s", e.Name())
+	}
+}
+
+func TestTicketTakesOneFile(t *testing.T) {
+	s := open(t)
+	data := bytes.Repeat([]byte("flash"), 1000)
+	ticket := s.Expect(sw1, int64(len(data)), anHour)
+	w, err := s.OpenWrite(context.Background(), write("/"+ticket.Name, sw1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part := range slices.Chunk(data, 512) {
+		if _, err := w.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := ticket.Wait(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, h := md5.Sum(data), sha256.Sum256(data)
+	if f.MD5 != hex.EncodeToString(m[:]) || f.SHA256 != hex.EncodeToString(h[:]) || f.Size != int64(len(data)) {
+		t.Errorf("wrong digests or size: %+v", f)
+	}
+	if got, err := os.ReadFile(f.Path); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("file differs from what was sent (%v)", err)
+	}
+	_, err = s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	wantError(t, err, tftp.CodeAccess)
+	if err := ticket.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantEmpty(t, s)
+}
+
+func TestRefusals(t *testing.T) {
+	s := open(t)
+	ticket := s.Expect(sw1, 10, anHour)
+	late := s.Expect(sw1, 10, time.Now().Add(-time.Second))
+	closed := s.Expect(sw1, 10, anHour)
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for what, r := range map[string]*tftp.Request{
+		"another name":    write("running-config", sw1),
+		"another address": write(ticket.Name, stranger),
+		"too late":        write(late.Name, sw1),
+		"closed ticket":   write(closed.Name, sw1),
+		"path to it":      write("../spool/"+ticket.Name, sw1),
+	} {
+		t.Run(what, func(t *testing.T) {
+			_, err := s.OpenWrite(context.Background(), r)
+			wantError(t, err, tftp.CodeAccess)
+		})
+	}
+	_, err := s.OpenRead(context.Background(), &tftp.Request{Op: tftp.Read, Filename: ticket.Name, Remote: netip.AddrPortFrom(sw1, 1)})
+	wantError(t, err, tftp.CodeAccess)
+
+	e := ticket.Evidence()
+	if e.Requested || len(e.WrongSource) != 1 || e.WrongSource[0] != stranger {
+		t.Errorf("evidence %+v: want the stranger's address and no request", e)
+	}
+	if len(e.Strays) == 0 {
+		t.Error("the other names that the device asked for are not in the evidence")
+	}
+	wantEmpty(t, s)
+}
+
+func TestSecondRequestWhileTheFirstRuns(t *testing.T) {
+	s := open(t)
+	ticket := s.Expect(sw1, 3, anHour)
+	w, err := s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	wantError(t, err, tftp.CodeAccess)
+
+	w.Abort(errors.New("peer vanished before its first block"))
+	w, err = s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	if err != nil {
+		t.Fatalf("after a transfer of no bytes the device may ask again: %v", err)
+	}
+	if _, err := w.Write([]byte("abc")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := ticket.Wait(context.Background()); err != nil || f.Size != 3 {
+		t.Fatalf("got %v, %v", f, err)
+	}
+}
+
+func TestWrongSize(t *testing.T) {
+	ctx := context.Background()
+	t.Run("short", func(t *testing.T) {
+		s := open(t)
+		ticket := s.Expect(sw1, 1024, anHour)
+		w, err := s.OpenWrite(ctx, write(ticket.Name, sw1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(make([]byte, 512)); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, w.Commit(), tftp.CodeUndefined)
+		if _, err := ticket.Wait(ctx); !errors.Is(err, ErrSize) {
+			t.Errorf("ticket ended with %v, want ErrSize", err)
+		}
+		wantEmpty(t, s)
+	})
+	t.Run("long", func(t *testing.T) {
+		s := open(t)
+		ticket := s.Expect(sw1, 1024, anHour)
+		w, err := s.OpenWrite(ctx, write(ticket.Name, sw1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.Write(make([]byte, 1025))
+		wantError(t, err, tftp.CodeUndefined)
+		w.Abort(err)
+		if _, err := ticket.Wait(ctx); !errors.Is(err, ErrSize) {
+			t.Errorf("ticket ended with %v, want ErrSize", err)
+		}
+		wantEmpty(t, s)
+	})
+	t.Run("announced", func(t *testing.T) {
+		s := open(t)
+		ticket := s.Expect(sw1, 1024, anHour)
+		r := write(ticket.Name, sw1)
+		r.Size = 1023
+		_, err := s.OpenWrite(ctx, r)
+		wantError(t, err, tftp.CodeUndefined)
+		if _, err := ticket.Wait(ctx); !errors.Is(err, ErrSize) {
+			t.Errorf("ticket ended with %v, want ErrSize", err)
+		}
+		wantEmpty(t, s)
+	})
+}
+
+func TestFullDiskIsToldBeforeTheFirstByte(t *testing.T) {
+	s := open(t)
+	free, err := s.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket := s.Expect(sw1, free+1<<30, anHour)
+	_, err = s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	wantError(t, err, tftp.CodeDiskFull)
+	if _, err := ticket.Wait(context.Background()); !errors.Is(err, ErrFull) {
+		t.Errorf("ticket ended with %v, want ErrFull", err)
+	}
+	wantEmpty(t, s)
+}
+
+func TestCloseDuringATransfer(t *testing.T) {
+	s := open(t)
+	ticket := s.Expect(sw1, 3, anHour)
+	w, err := s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("abc")); err != nil {
+		t.Fatal(err)
+	}
+	if err := ticket.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err == nil {
+		t.Error("a closed ticket committed a file")
+	}
+	if _, err := ticket.Wait(context.Background()); !errors.Is(err, ErrClosed) {
+		t.Errorf("ticket ended with %v, want ErrClosed", err)
+	}
+	wantEmpty(t, s)
+}
+
+func TestOpenSweeps(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "left.part"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEmpty(t, s)
+}
+
+func TestNames(t *testing.T) {
+	s := open(t)
+	form := regexp.MustCompile(`^[a-z0-9-]{12,24}$`)
+	seen := make(map[string]bool)
+	for range 1000 {
+		name := s.Expect(sw1, 1, anHour).Name
+		if !form.MatchString(name) || seen[name] {
+			t.Fatalf("bad or repeated name %q", name)
+		}
+		seen[name] = true
+	}
+}
+
+func TestEvidenceFromEvents(t *testing.T) {
+	s := open(t)
+	ticket := s.Expect(sw1, 10, anHour)
+	r := write(ticket.Name, sw1)
+	for _, k := range []tftp.EventKind{tftp.EventRepeated, tftp.EventRepeated, tftp.EventRetransmit, tftp.EventConfirmed} {
+		s.Observe(tftp.Event{Kind: k, Request: r, BlockSize: 1468})
+	}
+	s.Observe(tftp.Event{Kind: tftp.EventRepeated, Request: write(ticket.Name, stranger)})
+	e := ticket.Evidence()
+	if e.Repeats != 2 || e.Retransmits != 1 || !e.Confirmed || e.BlockSize != 1468 {
+		t.Errorf("evidence %+v", e)
+	}
+}

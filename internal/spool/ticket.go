@@ -1,0 +1,224 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"flashwarden/tftp"
+)
+
+// Errors that end a ticket.
+var (
+	// ErrSize says that the bytes that came are not the bytes expected.
+	ErrSize = errors.New("size differs from the device's listing")
+	// ErrFull says that the spool's file system has no space left.
+	ErrFull = errors.New("no space left in the spool")
+	// ErrClosed says that the ticket was closed before its file was complete.
+	ErrClosed = errors.New("ticket closed")
+)
+
+// Ticket is a one-time permission for one transfer.
+type Ticket struct {
+	Name     string     // the file name on our TFTP server: unguessable, never used twice
+	Device   netip.Addr // the only address that may use it
+	Size     int64      // bytes expected; -1: not known
+	Deadline time.Time  // the request must arrive before
+
+	spool *Spool
+	ended chan struct{} // closed when file or err is set
+
+	mu       sync.Mutex
+	upload   *upload // the transfer under way; nil before and after
+	file     *File
+	err      error
+	evidence Evidence
+}
+
+// File is a complete transfer: written, of the size expected, fsynced.
+type File struct {
+	Path   string // in the spool; the receiver moves it away before it closes the ticket
+	Size   int64  // bytes
+	MD5    string // lower-case hex
+	SHA256 string // lower-case hex
+}
+
+// Evidence is what the TFTP server saw of a ticket.
+type Evidence struct {
+	Requested   bool         // the ticket's request arrived from its device
+	Repeats     int          // times that the device repeated its request
+	Confirmed   bool         // the device answered our answer
+	BlockSize   int          // bytes a block, in force
+	Bytes       int64        // payload received
+	Retransmits int          // packets that we sent again
+	WrongSource []netip.Addr // other addresses that asked for this ticket
+	Strays      []string     // other names that its device asked for
+	Refused     *tftp.Error  // the ERROR that we sent, if any
+	Err         error        // how the transfer ended, if badly
+}
+
+// maxNoted bounds each list of an Evidence: a hostile peer must not fill the
+// memory.
+const maxNoted = 8
+
+// Wait returns the file when it is complete, else why it never will be: the
+// error of the transfer, ErrClosed, or the context's cause. A transfer that
+// ended before any byte arrived does not end the ticket.
+func (t *Ticket) Wait(ctx context.Context) (*File, error) {
+	select {
+	case <-t.ended:
+	default:
+		select {
+		case <-t.ended:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.file, t.err
+}
+
+// Ended is closed when Wait would return at once.
+func (t *Ticket) Ended() <-chan struct{} { return t.ended }
+
+// Evidence returns what the server has seen so far.
+func (t *Ticket) Evidence() Evidence {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.evidence
+	e.WrongSource = slices.Clone(e.WrongSource)
+	e.Strays = slices.Clone(e.Strays)
+	return e
+}
+
+// Close ends the ticket: nothing more is accepted for it, and the file is
+// removed unless it was moved away.
+func (t *Ticket) Close() error {
+	t.spool.forget(t)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end(nil, ErrClosed)
+	return t.remove()
+}
+
+// remove deletes the ticket's file. The partial name goes first: a rename
+// that comes between the two is caught by the second.
+func (t *Ticket) remove() error {
+	return errors.Join(removeIfThere(t.partial()), removeIfThere(t.path()))
+}
+
+func (t *Ticket) path() string    { return filepath.Join(t.spool.dir, t.Name) }
+func (t *Ticket) partial() string { return t.path() + ".part" }
+
+// end settles the ticket once. The caller holds t.mu.
+func (t *Ticket) end(f *File, err error) {
+	select {
+	case <-t.ended:
+		return
+	default:
+	}
+	t.file, t.err = f, err
+	if f != nil {
+		t.err = nil
+	}
+	close(t.ended)
+}
+
+// open starts the transfer that the ticket permits.
+func (t *Ticket) open(r *tftp.Request) (tftp.Writer, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if why := t.objection(r); why != "" {
+		return nil, refusal(why)
+	}
+	t.evidence.Requested = true
+	t.evidence.Err, t.evidence.Refused = nil, nil
+	if t.Size >= 0 && r.Size >= 0 && r.Size != t.Size {
+		err := fmt.Errorf("%w: the device announces %d bytes, its listing says %d", ErrSize, r.Size, t.Size)
+		t.fail(err)
+		return nil, t.wire(err)
+	}
+	u, err := newUpload(t)
+	if err != nil {
+		t.fail(err)
+		return nil, t.wire(err)
+	}
+	t.upload = u
+	return u, nil
+}
+
+// objection says why a request for this ticket is refused; "" when it is not.
+// The caller holds t.mu.
+func (t *Ticket) objection(r *tftp.Request) string {
+	if from := r.Remote.Addr(); from != t.Device {
+		if len(t.evidence.WrongSource) < maxNoted && !slices.Contains(t.evidence.WrongSource, from) {
+			t.evidence.WrongSource = append(t.evidence.WrongSource, from)
+		}
+		return "not expected from this address"
+	}
+	select {
+	case <-t.ended:
+		return "used up"
+	default:
+	}
+	switch {
+	case t.upload != nil:
+		return "in use"
+	case time.Now().After(t.Deadline):
+		return "too late"
+	}
+	return ""
+}
+
+// fail ends the ticket with err. The caller holds t.mu.
+func (t *Ticket) fail(err error) {
+	t.evidence.Err = err
+	t.end(nil, err)
+}
+
+// wire turns err into the ERROR that the device gets.
+func (t *Ticket) wire(err error) error {
+	e := &tftp.Error{Code: tftp.CodeUndefined, Message: "internal error"}
+	switch {
+	case errors.Is(err, ErrFull):
+		e = &tftp.Error{Code: tftp.CodeDiskFull, Message: "no space left"}
+	case errors.Is(err, ErrSize):
+		e = &tftp.Error{Code: tftp.CodeUndefined, Message: "size differs from listing"}
+	}
+	t.evidence.Refused = e
+	return e
+}
+
+func (t *Ticket) noteStray(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.evidence.Strays) < maxNoted && !slices.Contains(t.evidence.Strays, name) {
+		t.evidence.Strays = append(t.evidence.Strays, name)
+	}
+}
+
+func (t *Ticket) observe(e tftp.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Request.Remote.Addr() != t.Device {
+		return
+	}
+	switch e.Kind {
+	case tftp.EventRequest:
+		t.evidence.BlockSize = e.BlockSize
+	case tftp.EventRepeated:
+		t.evidence.Repeats++
+	case tftp.EventConfirmed:
+		t.evidence.Confirmed = true
+		t.evidence.BlockSize = e.BlockSize
+	case tftp.EventRetransmit:
+		t.evidence.Retransmits++
+	case tftp.EventDone, tftp.EventRefused:
+	}
+}

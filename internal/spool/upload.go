@@ -1,0 +1,137 @@
+package spool
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// upload is the tftp.Writer of one ticket: it hashes while it receives, so
+// that the file is read zero times again.
+type upload struct {
+	ticket *Ticket
+	file   *os.File
+	md5    hash.Hash
+	sha256 hash.Hash
+	bytes  int64
+}
+
+// newUpload creates the ticket's file and reserves its space, so that a full
+// disk is told before the device has sent anything. The caller holds the
+// ticket's lock.
+func newUpload(t *Ticket) (*upload, error) {
+	f, err := os.OpenFile(t.partial(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, storageError(err)
+	}
+	if t.Size > 0 {
+		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, t.Size)
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOSYS) {
+			return nil, storageError(errors.Join(err, f.Close(), os.Remove(t.partial())))
+		}
+	}
+	return &upload{ticket: t, file: f, md5: md5.New(), sha256: sha256.New()}, nil
+}
+
+// storageError is err as ErrFull where the file system or a quota is full.
+func storageError(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return fmt.Errorf("write to spool: %w", err)
+}
+
+// Write stores p. Bytes beyond the size expected end the transfer at once.
+func (u *upload) Write(p []byte) (int, error) {
+	if size := u.ticket.Size; size >= 0 && u.bytes+int64(len(p)) > size {
+		return 0, u.refuse(fmt.Errorf("%w: more than %d bytes arrived", ErrSize, size))
+	}
+	n, err := u.file.Write(p)
+	u.md5.Write(p[:n])
+	u.sha256.Write(p[:n])
+	u.bytes += int64(n)
+	if err != nil {
+		return n, u.refuse(storageError(err))
+	}
+	u.ticket.mu.Lock()
+	u.ticket.evidence.Bytes = u.bytes
+	u.ticket.mu.Unlock()
+	return n, nil
+}
+
+// refuse notes err as the transfer's end and returns what the device gets.
+func (u *upload) refuse(err error) error {
+	u.ticket.mu.Lock()
+	defer u.ticket.mu.Unlock()
+	u.ticket.evidence.Err = err
+	return u.ticket.wire(err)
+}
+
+// Commit checks the size, makes the bytes and their name durable, and hands
+// the file to the ticket.
+func (u *upload) Commit() error {
+	err := u.store()
+	t := u.ticket
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.upload = nil
+	if err != nil {
+		t.fail(errors.Join(err, t.remove()))
+		return t.wire(err)
+	}
+	select {
+	case <-t.ended: // closed while we wrote: nobody wants the file
+		return errors.Join(ErrClosed, t.remove())
+	default:
+	}
+	t.end(&File{
+		Path:   t.path(),
+		Size:   u.bytes,
+		MD5:    hex.EncodeToString(u.md5.Sum(nil)),
+		SHA256: hex.EncodeToString(u.sha256.Sum(nil)),
+	}, nil)
+	return nil
+}
+
+// store writes the file's last word: size, fsync, rename, directory fsync.
+func (u *upload) store() error {
+	t := u.ticket
+	if t.Size >= 0 && u.bytes != t.Size {
+		err := fmt.Errorf("%w: %d bytes arrived, the listing says %d", ErrSize, u.bytes, t.Size)
+		return errors.Join(err, u.file.Close())
+	}
+	if err := errors.Join(u.file.Sync(), u.file.Close()); err != nil {
+		return storageError(err)
+	}
+	if err := os.Rename(t.partial(), t.path()); err != nil {
+		return storageError(err)
+	}
+	if err := syncDir(t.spool.dir); err != nil {
+		return storageError(err)
+	}
+	return nil
+}
+
+// Abort discards what arrived. A transfer that ended before its first byte
+// leaves the ticket open: the device may ask again.
+func (u *upload) Abort(why error) {
+	closing := errors.Join(u.file.Close(), removeIfThere(u.ticket.partial()))
+	t := u.ticket
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.upload = nil
+	switch {
+	case t.evidence.Err != nil: // refused by Write, which knows better
+		t.fail(t.evidence.Err)
+	case u.bytes == 0 && closing == nil:
+		t.evidence.Err = why
+	default:
+		t.fail(errors.Join(why, closing))
+	}
+}
