@@ -1,0 +1,185 @@
+// Package credential seals device passwords with one key file, so that the
+// database and its backups hold no password in the clear.
+//
+// The key file is an age X25519 identity (https://age-encryption.org/v1), one
+// line of text that can be kept in a safe, or made by age-keygen. A sealed
+// text is "age:" and an age file in base64.
+package credential
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"filippo.io/age"
+)
+
+// ErrWrongKey says that a text was sealed with another key; test with
+// errors.Is.
+var ErrWrongKey = errors.New("sealed with another key")
+
+const (
+	prefix = "age:"
+
+	maxKeyFile = 64 << 10 // bytes; age-keygen writes under 200
+	maxSecret  = 64 << 10 // bytes of an unsealed text
+)
+
+// Key seals and unseals secrets. It may be used by several goroutines at
+// once. Printing it shows nothing of the key.
+type Key struct {
+	path     string
+	identity *age.X25519Identity
+}
+
+// Open reads the key file path, or creates it, with mode 0600, where it does
+// not exist. A key file that anybody but its owner may read is refused.
+func Open(path string) (*Key, error) {
+	identity, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		identity, err = create(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	return &Key{path: path, identity: identity}, nil
+}
+
+// String names the key by its file.
+func (k *Key) String() string { return "key " + k.path }
+
+// GoString is String: %#v must not show the key either.
+func (k *Key) GoString() string { return k.String() }
+
+// Seal returns secret in a form that only this key opens: one line of
+// printable ASCII. The same secret gives another text each time.
+func (k *Key) Seal(secret string) (string, error) {
+	if len(secret) > maxSecret {
+		return "", fmt.Errorf("seal: a secret of more than %d bytes", maxSecret)
+	}
+	var sealed bytes.Buffer
+	w, err := age.Encrypt(&sealed, k.identity.Recipient())
+	if err != nil {
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	if _, err := io.WriteString(w, secret); err != nil {
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	return prefix + base64.RawStdEncoding.EncodeToString(sealed.Bytes()), nil
+}
+
+// Unseal returns the secret in a text from Seal. The error is ErrWrongKey
+// where another key sealed it.
+func (k *Key) Unseal(sealed string) (string, error) {
+	const again = "enter the password again: flashwarden device edit NAME --password-file F"
+	text, ok := strings.CutPrefix(sealed, prefix)
+	if !ok {
+		return "", errors.New("unseal: this is not a sealed password; " + again)
+	}
+	data, err := base64.RawStdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return "", errors.New("unseal: the sealed password is damaged; " + again)
+	}
+	r, err := age.Decrypt(bytes.NewReader(data), k.identity)
+	var mismatch *age.NoIdentityMatchError
+	if errors.As(err, &mismatch) {
+		return "", fmt.Errorf("unseal: this password was %w than %s; put the old key file back, or %s", ErrWrongKey, k.path, again)
+	}
+	if err != nil {
+		return "", errors.New("unseal: the sealed password is damaged; " + again)
+	}
+	secret, err := io.ReadAll(io.LimitReader(r, maxSecret+1))
+	if err != nil || len(secret) > maxSecret {
+		return "", errors.New("unseal: the sealed password is damaged; " + again)
+	}
+	return string(secret), nil
+}
+
+// read reads the key file. The error is fs.ErrNotExist where there is none.
+func read(path string) (*age.X25519Identity, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("%s may be used by others than its owner (mode %04o); type: chmod 0600 %s", path, mode, path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, data)
+}
+
+// parse finds the identity in a key file. Its errors quote nothing of the
+// file: what is broken may still be most of a key.
+func parse(path string, data []byte) (*age.X25519Identity, error) {
+	const next = "put the right key file back, or move this one away and enter every password again"
+	identities, err := age.ParseIdentities(bytes.NewReader(data))
+	if err != nil || len(identities) != 1 {
+		return nil, fmt.Errorf("%s holds no single age identity (AGE-SECRET-KEY-1…); %s", path, next)
+	}
+	identity, ok := identities[0].(*age.X25519Identity)
+	if !ok {
+		return nil, fmt.Errorf("%s holds an age identity of another type than X25519; %s", path, next)
+	}
+	return identity, nil
+}
+
+// create makes a new key file. Where another process makes it at the same
+// time, that one's key is taken. The file appears complete: it is written
+// under another name and linked, which never replaces.
+func create(path string) (*age.X25519Identity, error) {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600, O_EXCL
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
+	if _, err := tmp.WriteString(identity.String() + "\n"); err != nil {
+		return nil, err
+	}
+	if err := tmp.Sync(); err != nil {
+		return nil, err
+	}
+	err = os.Link(tmp.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return read(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return identity, syncDir(filepath.Dir(path))
+}
+
+// syncDir brings the names in the directory path to stable storage.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
