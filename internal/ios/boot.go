@@ -1,0 +1,161 @@
+package ios
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Boot is what show boot or show bootvar says. The first unit is the one that
+// was asked; a stack or a second supervisor adds more.
+type Boot struct {
+	Units []BootUnit
+}
+
+// BootUnit is one block of show boot. What the device says does not exist is
+// empty or nil.
+type BootUnit struct {
+	Unit               string   // "active", "standby", "switch 2"
+	Path               string   // verbatim, with ",12;" and the like
+	Files              []string // the files of Path, in the order tried
+	NextPath           string   // as Path, under "Boot Variables on next reload"
+	NextFiles          []string // the files of NextPath
+	ConfigFile         string   // flash:/config.text
+	PrivateConfigFile  string   // flash:/private-config.text
+	ManualBoot         *bool    // nil when not printed
+	EnableBreak        *bool    // nil when not printed
+	BootMode           string   // "DEVICE"
+	ConfigRegister     string   // "0x2102"
+	ConfigRegisterNext string   // "will be 0x… at next reload"
+
+	showsNext bool // the block has a part for the next reload, perhaps an empty one
+}
+
+// NextStart returns what the unit starts from next: the variable for the next
+// reload where the device prints one, else the current one.
+func (u BootUnit) NextStart() string {
+	if u.showsNext {
+		return u.NextPath
+	}
+	return u.Path
+}
+
+var (
+	bootSwitch   = regexp.MustCompile(`^Switch (\d+)$`)
+	bootRegister = regexp.MustCompile(`(?i)^Configuration register is (0x[0-9a-f]+)(?:\s+\(will be (0x[0-9a-f]+))?`)
+	// BOOT path-list      : flash:/x.bin
+	// BOOT variable = flash:packages.conf;
+	// MANUAL_BOOT variable does not exist
+	bootSetting = regexp.MustCompile(`^([A-Za-z][A-Za-z _/-]*?)(?: variable)?(?:\s*[:=]\s*(.*)| does not exist)$`)
+	bootOption  = regexp.MustCompile(`,\d+$`)
+	otherBoot   = regexp.MustCompile(`(?m)^\s*(?:NXOS|kickstart|system) variable = `)
+)
+
+// ParseBoot reads show boot and show bootvar in all their shapes: the
+// "path-list" of classic switches, the "variable" of routers and IOS-XE, one
+// or several units. Output without any boot setting is an error.
+func ParseBoot(text string) (Boot, error) {
+	if otherBoot.MatchString(text) {
+		return Boot{}, unsupported("(NX-OS)")
+	}
+	p := bootParser{unit: "active"}
+	for _, line := range linesOf(text) {
+		p.line(strings.TrimSpace(line))
+	}
+	if len(p.units) > 0 {
+		return Boot{Units: p.units}, nil
+	}
+	if err := Rejected(text); err != nil {
+		return Boot{}, fmt.Errorf("show boot: %w", err)
+	}
+	return Boot{}, fmt.Errorf("show boot: no boot setting in the output, which begins with %s", quote(firstLine(text)))
+}
+
+// bootParser keeps where in show boot the next line belongs.
+type bootParser struct {
+	units []BootUnit
+	unit  string // name of the block that the next setting belongs to
+	next  bool   // within "Boot Variables on next reload"
+}
+
+func (p *bootParser) line(line string) {
+	standby := strings.HasPrefix(line, "Standby ")
+	if standby {
+		line, p.unit = strings.TrimPrefix(line, "Standby "), "standby"
+	}
+	if m := bootSwitch.FindStringSubmatch(line); m != nil {
+		p.unit, p.next = "switch "+m[1], false
+		return
+	}
+	switch line {
+	case "Current Boot Variables:":
+		p.next = false
+		return
+	case "Boot Variables on next reload:":
+		p.next = true
+		p.current().showsNext = true
+		return
+	}
+	if m := bootRegister.FindStringSubmatch(line); m != nil {
+		u := p.current()
+		u.ConfigRegister, u.ConfigRegisterNext = m[1], m[2]
+		return
+	}
+	if m := bootSetting.FindStringSubmatch(line); m != nil {
+		p.set(m[1], m[2])
+	}
+}
+
+// current returns the block that p.unit names; it makes it when new.
+func (p *bootParser) current() *BootUnit {
+	if n := len(p.units); n == 0 || p.units[n-1].Unit != p.unit {
+		p.units = append(p.units, BootUnit{Unit: p.unit})
+	}
+	return &p.units[len(p.units)-1]
+}
+
+// set keeps one setting; settings that a backup has no use for are passed by.
+func (p *bootParser) set(name, value string) {
+	switch name {
+	case "BOOT path-list", "BOOT":
+		u := p.current()
+		if p.next {
+			u.NextPath, u.NextFiles = value, bootFiles(value)
+		} else {
+			u.Path, u.Files = value, bootFiles(value)
+		}
+	case "Config file", "CONFIG_FILE":
+		p.current().ConfigFile = value
+	case "Private Config file":
+		p.current().PrivateConfigFile = value
+	case "Manual Boot", "MANUAL_BOOT":
+		p.current().ManualBoot = yesNo(value)
+	case "Enable Break", "ENABLE_BREAK":
+		p.current().EnableBreak = yesNo(value)
+	case "Boot Mode", "BOOTMODE":
+		p.current().BootMode = value
+	}
+}
+
+// bootFiles splits "a,12;b,12;" into its files.
+func bootFiles(path string) []string {
+	var files []string
+	for file := range strings.SplitSeq(path, ";") {
+		if file = bootOption.ReplaceAllString(strings.TrimSpace(file), ""); file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+func yesNo(value string) *bool {
+	switch strings.ToLower(value) {
+	case "yes", "1":
+		yes := true
+		return &yes
+	case "no", "0":
+		no := false
+		return &no
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package ios
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"flashwarden/internal/cause"
+)
+
+// CopyResult is what the output of one copy says.
+type CopyResult struct {
+	Bytes   int64       // bytes copied; -1 when not printed
+	Seconds float64     // as the device counts; 0 when not printed
+	OK      bool        // the device reports success; size and digest are still to be compared
+	Error   string      // the device's error line that is about this copy; may be empty
+	Cause   cause.Cause // why, as far as the device's words decide; "" for a time-out, where only the server's evidence does
+}
+
+var (
+	// 18286080 bytes copied in 58.989 secs (309991 bytes/sec)
+	bytesCopied = regexp.MustCompile(`(?m)(\d{1,18}) bytes c ?opied(?: in (\d{1,9}(?:\.\d{1,9})?) secs?)?`)
+	// [OK - 1580 bytes]  [OK - 2646988/4096 bytes]  [OK]
+	okBytes    = regexp.MustCompile(`\[OK - (\d{1,18})(?:/\d+)? bytes\]`)
+	okPlain    = regexp.MustCompile(`\[OK\]`)
+	uploadDone = regexp.MustCompile(`(?m)^Upload to server done`)
+	// Flash copy took 0:00:01 [hh:mm:ss]
+	copyTook = regexp.MustCompile(`(?m)^Flash (?:device )?copy took (\d{1,4}):(\d{2}):(\d{2})`)
+
+	// %Error opening tftp://10.1.1.1/x (Timed out) · %Error reading flash:x (Is a directory)
+	errorOnFile   = regexp.MustCompile(`(?i)^%error (?:opening|reading|writing|copying|deleting|closing) ?(\S+)(?: \(([^)]*)\)?)?`)
+	tftpURL       = regexp.MustCompile(`^tftp://(\[[^\]]*\]|[^/]*)/(.*)$`)
+	spaceReason   = regexp.MustCompile(`(?i)no space|not enough space|insufficient space|no memory`)
+	timeoutReason = regexp.MustCompile(`(?i)timed out|transfer|socket error|i/o error`)
+)
+
+// Result reads the output of the copy. Errors about other files and other
+// servers, and system messages, are passed by; the rate is not believed. "0
+// bytes copied" is not OK unless Empty.
+func (c Copy) Result(output string) CopyResult {
+	text := strings.Join(linesOf(output), "\n")
+	r := CopyResult{Bytes: -1}
+	done := uploadDone.MatchString(text) || okPlain.MatchString(text)
+	if m := last(okBytes, text); m != nil {
+		r.Bytes, done = numberOr(m[1], -1), true
+	}
+	if m := last(copyTook, text); m != nil {
+		r.Seconds = float64(numberOr(m[1], 0)*3600 + numberOr(m[2], 0)*60 + numberOr(m[3], 0))
+	}
+	if m := last(bytesCopied, text); m != nil {
+		r.Bytes, done = numberOr(m[1], -1), true
+		if seconds, err := strconv.ParseFloat(m[2], 64); err == nil {
+			r.Seconds = seconds
+		}
+	}
+	r.Error, r.Cause = c.failure(text)
+	r.OK = done && r.Error == "" && (r.Bytes != 0 || c.Empty)
+	return r
+}
+
+// failure returns the first line that says that this copy failed, and why.
+func (c Copy) failure(text string) (string, cause.Cause) {
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(strings.TrimLeft(line, "!.O "))
+		refused := refusalOf(line)
+		if refused == nil {
+			continue
+		}
+		m := errorOnFile.FindStringSubmatch(line)
+		if m == nil {
+			return line, refused.Cause
+		}
+		if url := tftpURL.FindStringSubmatch(m[1]); url != nil {
+			if c.isOurs(url[1], url[2]) {
+				return line, serverCause(m[2])
+			}
+			continue
+		}
+		if CleanPath(m[1]) == CleanPath(c.file()) || nameOnDevice(m[1]) == nameOnDevice(c.file()) {
+			return line, c.deviceCause(m[2], refused.Cause)
+		}
+	}
+	return "", ""
+}
+
+// isOurs reports whether a URL in an error is the one of this copy.
+func (c Copy) isOurs(host, name string) bool {
+	return strings.Trim(host, "[]") == c.Server && strings.TrimLeft(name, "/") == strings.TrimLeft(c.Name, "/")
+}
+
+// serverCause reads the reason of an error about our own URL. IOS prints its
+// own words for the code of the ERROR packet; a time-out may have any cause.
+func serverCause(reason string) cause.Cause {
+	if reason == "" || timeoutReason.MatchString(reason) {
+		return ""
+	}
+	return cause.RefusedByServer
+}
+
+// deviceCause reads the reason of an error about the device's own file.
+func (c Copy) deviceCause(reason string, otherwise cause.Cause) cause.Cause {
+	switch {
+	case spaceReason.MatchString(reason):
+		return cause.DeviceNoSpace
+	case timeoutReason.MatchString(reason):
+		return ""
+	}
+	return otherwise
+}
+
+// last returns the last match of an expression, or nil.
+func last(re *regexp.Regexp, text string) []string {
+	matches := re.FindAllStringSubmatch(text, -1)
+	if len(matches) == 0 {
+		return nil
+	}
+	return matches[len(matches)-1]
+}

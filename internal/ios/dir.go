@@ -1,0 +1,230 @@
+package ios
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var (
+	dirHeader = regexp.MustCompile(`^Directory of ([A-Za-z][\w-]*:)(.*)$`)
+	// Bootflash:  -#- --length-- ---------date/time--------- path
+	columnHeader = regexp.MustCompile(`-#-|^File +Length +Name/status|^Attributes +Size +Name`)
+	// 512065536 bytes total (27852800 bytes free)
+	totalFree = regexp.MustCompile(`^(-?\d{1,18}) bytes total \((-?\d{1,18}) bytes free(?:/\d+% free)?\)`)
+	// 13755338752 bytes available (489017344 bytes used)
+	availableUsed = regexp.MustCompile(`^(-?\d{1,18}) bytes available \((-?\d{1,18}) bytes used\)`)
+	// [9939304 bytes used, 6313624 available, 16252928 total]
+	usedAvailableTotal = regexp.MustCompile(`^\[(-?\d{1,18}) bytes used, (-?\d{1,18}) available, (-?\d{1,18}) total\]`)
+	// 108449792 bytes used
+	usage = regexp.MustCompile(`^(-?\d{1,18}) bytes (used|free|total)$`)
+	// Lines without facts: separators, what a simulator or a loader adds.
+	noFacts = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|\d+K bytes of .*|Usage for .*|\d+ file\(s\) total size: .*|No space information available|No files? (?:in|on) .*|Load for .*|Time source is .*)$`)
+	emptyList = regexp.MustCompile(`^No files? (?:in|on) `)
+)
+
+// ParseDir reads the output of command: dir in every form (plain, /all,
+// /recursive, all-filesystems), show flash: in every format, and the lists of
+// the boot loaders. The command tells the file system where the output has no
+// header. A line that is neither an entry nor one of the lines known to go
+// with a list is an error that quotes it. A refusal by the device is the error
+// of Rejected; listings that were printed beside it are returned with it.
+func ParseDir(command, text string) ([]Listing, error) {
+	p := dirParser{command: command}
+	for _, line := range linesOf(text) {
+		if err := p.line(line); err != nil {
+			return nil, fmt.Errorf("%s: %w", command, err)
+		}
+	}
+	p.endHeader()
+	if p.refused != nil {
+		return p.listings, fmt.Errorf("%s: %w", command, p.refused)
+	}
+	if len(p.listings) == 0 {
+		return nil, fmt.Errorf("%s: no directory in the output, which begins with %s", command, quote(firstLine(text)))
+	}
+	return p.listings, nil
+}
+
+// dirParser keeps which list the next line belongs to.
+type dirParser struct {
+	command  string
+	listings []Listing
+	header   string // line of a header that nothing has followed yet, as a path
+	last     string // the entry's line just read, for names that are wrapped
+	refused  error
+}
+
+func (p *dirParser) line(line string) error {
+	trimmed := strings.TrimSpace(line)
+	last := p.last
+	p.last = ""
+	if trimmed == "" || trimmed == p.command || isPromptOrEcho(trimmed) {
+		return nil
+	}
+	if m := dirHeader.FindStringSubmatch(trimmed); m != nil {
+		p.header = m[1] + strings.TrimSpace(m[2])
+		return nil
+	}
+	if p.totals(trimmed) {
+		return nil
+	}
+	if e, ok := parseEntry(line); ok {
+		p.last = line
+		list := p.current()
+		list.Entries = append(list.Entries, p.bracketed(e))
+		return nil
+	}
+	if emptyList.MatchString(trimmed) {
+		p.current()
+		return nil
+	}
+	if columnHeader.MatchString(trimmed) || noFacts.MatchString(trimmed) {
+		return nil
+	}
+	if err := refusalOf(trimmed); err != nil {
+		p.refused = err
+		p.header = ""
+		return nil
+	}
+	if p.rejoin(last, line) {
+		return nil
+	}
+	return fmt.Errorf("cannot read the line %s", quote(line))
+}
+
+// current returns the list that the next entry or total belongs to.
+func (p *dirParser) current() *Listing {
+	if p.header != "" {
+		p.begin(p.header)
+	} else if len(p.listings) == 0 {
+		p.begin(askedPath(p.command))
+	}
+	return &p.listings[len(p.listings)-1]
+}
+
+func (p *dirParser) begin(path string) {
+	fileSystem, _, _ := strings.Cut(path, ":")
+	p.listings = append(p.listings, Listing{
+		FileSystem: fileSystem + ":", Path: path, Total: -1, Free: -1, Used: -1,
+	})
+	p.header = ""
+}
+
+// endHeader makes a listing of a header at the very end: a directory without
+// files and totals. A header that another header follows makes none.
+func (p *dirParser) endHeader() {
+	if p.header != "" {
+		p.begin(p.header)
+	}
+}
+
+// totals keeps a line about space; it reports whether line is one.
+func (p *dirParser) totals(line string) bool {
+	if m := totalFree.FindStringSubmatch(line); m != nil {
+		l := p.current()
+		l.Total, l.Free = numberOr(m[1], -1), numberOr(m[2], -1)
+		return true
+	}
+	if m := availableUsed.FindStringSubmatch(line); m != nil {
+		l := p.current()
+		l.Free, l.Used = numberOr(m[1], -1), numberOr(m[2], -1)
+		l.Total = l.Free + l.Used
+		return true
+	}
+	if m := usedAvailableTotal.FindStringSubmatch(line); m != nil {
+		l := p.current()
+		l.Used, l.Free, l.Total = numberOr(m[1], -1), numberOr(m[2], -1), numberOr(m[3], -1)
+		return true
+	}
+	m := usage.FindStringSubmatch(line)
+	if m == nil {
+		return false
+	}
+	l, n := p.current(), numberOr(m[1], -1)
+	switch m[2] {
+	case "used":
+		l.Used = n
+	case "free":
+		l.Free = n
+	case "total":
+		l.Total = n
+	}
+	return true
+}
+
+// bracketed reads the names that dir /all and dir /deleted print in brackets:
+// those of files that are deleted and not yet squeezed.
+func (p *dirParser) bracketed(e Entry) Entry {
+	inner, ok := strings.CutPrefix(e.Name, "[")
+	inner, ok2 := strings.CutSuffix(inner, "]")
+	if ok && ok2 && (strings.Contains(p.command, "/all") || strings.Contains(p.command, "/deleted")) {
+		e.Name, e.Deleted = inner, true
+	}
+	return e
+}
+
+// rejoin puts the rest of a name to the entry before it: an 80-column terminal
+// breaks a long line there, wherever it is in the name.
+func (p *dirParser) rejoin(last, line string) bool {
+	const width, indent = 80, 8 // captures may have lost some leading blanks
+	if len(last) > width || len(last) < width-indent || strings.ContainsAny(line, " \t") {
+		return false
+	}
+	list := p.current()
+	e := &list.Entries[len(list.Entries)-1]
+	e.Name += line
+	return true
+}
+
+var (
+	askedFileSystem = regexp.MustCompile(`(?:^|\s)([A-Za-z][\w-]*:)(\S*)`)
+	askedFlash      = regexp.MustCompile(`^sho?w? +([a-z][\w-]*)`)
+)
+
+// askedPath returns the path that a command without a header in its output
+// lists: the one it names, "show bootflash" without a colon too; flash:/ is
+// what a plain dir lists on IOS.
+func askedPath(command string) string {
+	if m := askedFileSystem.FindStringSubmatch(command); m != nil {
+		return m[1] + "/" + strings.TrimPrefix(m[2], "/")
+	}
+	if m := askedFlash.FindStringSubmatch(command); m != nil {
+		return m[1] + ":/"
+	}
+	return "flash:/"
+}
+
+// FilePath returns the path by which the device knows an entry of the
+// listing: flash:/html/x.htm. Where show flash prints absolute names
+// (/bootflash/x, /vol/usb0/x), the mount point is taken off.
+func (l Listing) FilePath(e Entry) string {
+	name := e.Name
+	if strings.HasPrefix(name, "/") {
+		mount := "/" + strings.TrimSuffix(l.FileSystem, ":") + "/"
+		name = strings.TrimPrefix(strings.TrimPrefix(name, "/vol"), mount)
+		return l.FileSystem + "/" + strings.TrimPrefix(name, "/")
+	}
+	if strings.HasSuffix(l.Path, ":") || strings.HasSuffix(l.Path, "/") {
+		return l.Path + name
+	}
+	return l.Path + "/" + name
+}
+
+// CleanPath returns path with exactly one slash after the file system's colon
+// and none doubled or at the end, so that two ways to write one path are equal:
+// flash:x.bin and flash://x.bin are flash:/x.bin. A path without a file system
+// is returned as it is.
+func CleanPath(path string) string {
+	fileSystem, rest, ok := strings.Cut(path, ":")
+	if !ok {
+		return path
+	}
+	var parts []string
+	for part := range strings.SplitSeq(rest, "/") {
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	return fileSystem + ":/" + strings.Join(parts, "/")
+}

@@ -1,0 +1,51 @@
+package ios
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// *  11353194496    9936510976      disk     rw   flash: bootflash: flash-1:
+var fileSystemRow = regexp.MustCompile(`^(\*)?\s*(-|\d{1,18})\s+(-|-?\d{1,18})\s+(\S+)\s+(rw|ro|wo)\s+(\S.*)$`)
+
+// ParseFileSystems reads show file systems.
+func ParseFileSystems(text string) ([]FileSystem, error) {
+	var systems []FileSystem
+	for _, line := range linesOf(text) {
+		row := fileSystemRow.FindStringSubmatch(strings.TrimSpace(line))
+		if row == nil {
+			continue
+		}
+		systems = append(systems, FileSystem{
+			Prefixes: prefixes(row[6]), Type: row[4], Flags: row[5], Default: row[1] == "*",
+			Size: numberOr(row[2], -1), Free: numberOr(row[3], -1),
+		})
+	}
+	if len(systems) > 0 {
+		return systems, nil
+	}
+	if err := Rejected(text); err != nil {
+		return nil, fmt.Errorf("show file systems: %w", err)
+	}
+	return nil, fmt.Errorf("show file systems: no file system in the output, which begins with %s", quote(firstLine(text)))
+}
+
+// prefixes splits the last column; older software marks a prefix with #.
+func prefixes(column string) []string {
+	names := strings.Fields(column)
+	for i, name := range names {
+		names[i] = strings.TrimSuffix(name, "#")
+	}
+	return names
+}
+
+// numberOr returns the number that text is, or missing when it is none.
+func numberOr(text string, missing int64) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return missing
+	}
+	return n
+}

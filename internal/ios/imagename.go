@@ -1,0 +1,68 @@
+package ios
+
+import (
+	"path"
+	"regexp"
+	"strings"
+)
+
+// ImageName is what the name of an image file says. Names are free text:
+// believe show version and digests before them.
+type ImageName struct {
+	Platform   string // c3750, isr4300, cat9k
+	FeatureSet string // ipservicesk9, universalk9; empty where the name has none
+	Version    string // 15.0(2)SE8, 17.09.04a; empty where the name has none
+	Signed     string // SPA, SSA; empty for names without the mark
+}
+
+var (
+	imageSuffix = regexp.MustCompile(`(?i)\.(?:bin|tar|pkg)$`)
+	signedMark  = regexp.MustCompile(`\.(S[A-Z]A)\b`)
+	// c3750-ipservicesk9-mz.150-2.SE8, c3750-i5-mz.121.14-EA1, c7200-js-mz
+	classicName = regexp.MustCompile(`^([a-z0-9_]+)-([A-Za-z0-9_]+)-(?:[fmrl][zxws]?|vz|tar)(?:\.(\d.*))?$`)
+	// 150-2.SE8, 122-12e, 154-2.1.T, 121.14-EA1
+	classicVersion = regexp.MustCompile(`^(\d{2})(\d)[-.](\d+[a-z]?(?:\.\d+)*)(?:[.-]?([A-Z][A-Za-z0-9]*))?$`)
+	// isr4300-universalk9.16.09.04, asr1000rp2-advipservicesk9.03.13.09.S.154-3.S9-ext
+	xeName = regexp.MustCompile(`^([a-z0-9]+(?:_[a-z0-9]+)*?)(?:[-_](iosxe|[a-z0-9_-]+))?\.(\d{2}\.\d{2}\.\d{2}[a-z]?)(?:\.([A-Z]+)\.(\d{3}-[0-9.]+[A-Z][A-Za-z0-9]*))?(?:-[a-z]+)?$`)
+)
+
+// ParseImageName reads the name of an image, with or without directories and
+// .bin; ok is false for a name that is in no form of Cisco's.
+func ParseImageName(name string) (image ImageName, ok bool) {
+	base := path.Base(name[strings.LastIndex(name, ":")+1:])
+	base = imageSuffix.ReplaceAllString(base, "")
+	if m := signedMark.FindStringSubmatchIndex(base); m != nil {
+		image.Signed = base[m[2]:m[3]]
+		base = base[:m[0]] + base[m[1]:]
+	}
+	if m := classicName.FindStringSubmatch(base); m != nil {
+		image.Platform, image.FeatureSet = m[1], m[2]
+		if m[3] == "" {
+			return image, true
+		}
+		image.Version, ok = versionOfName(m[3])
+		return image, ok
+	}
+	m := xeName.FindStringSubmatch(base)
+	if m == nil {
+		return ImageName{}, false
+	}
+	image.Platform, image.Version = m[1], m[3]
+	if m[2] != "iosxe" {
+		image.FeatureSet = m[2]
+	}
+	if m[5] != "" {
+		image.Version, ok = versionOfName(m[5])
+		return image, ok
+	}
+	return image, true
+}
+
+// versionOfName turns 150-2.SE8 into 15.0(2)SE8.
+func versionOfName(text string) (string, bool) {
+	m := classicVersion.FindStringSubmatch(text)
+	if m == nil {
+		return "", false
+	}
+	return m[1] + "." + m[2] + "(" + m[3] + ")" + m[4], true
+}

@@ -1,0 +1,27 @@
+package ios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ParsePackages returns the names of the .pkg files that a packages.conf
+// names, each once, in its order. Comments (#) are passed by.
+func ParsePackages(text string) ([]string, error) {
+	var names []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			continue
+		}
+		for _, word := range strings.Fields(line) {
+			if strings.HasSuffix(word, ".pkg") && !slices.Contains(names, word) {
+				names = append(names, word)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("packages.conf names no package; it begins with %s", quote(firstLine(text)))
+	}
+	return names, nil
+}

@@ -1,0 +1,139 @@
+package ios
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"flashwarden/internal/cause"
+)
+
+// timestamp is what "service timestamps" puts before a message: a date with
+// or without year and zone, or the time since start, perhaps with a sequence
+// number and the mark of an unsynchronised clock (* or .).
+const timestamp = `(?:\d{6}: )?[*.]?(?:[A-Z][a-z]{2} +\d{1,2} +(?:\d{4} +)?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Z][A-Za-z]{1,5})?|\d{1,2}:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): `
+
+var (
+	// *Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on …
+	syslogMessage = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z][A-Z0-9_]*)*-[0-7]-[A-Z0-9_]+: .*$`)
+	// Dec  7 20:42:33.704: UDP: sent src=10.12.254.1(51337), …
+	debugLine = regexp.MustCompile(`^` + timestamp + `.*$`)
+	// AutoInstall asks the broadcast address and complains in any session.
+	autoInstall = regexp.MustCompile(`%Error opening tftp://255\.255\.255\.255/[^()]*\([^)]*\)`)
+	escapes     = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|[\a\x00]")
+)
+
+// StripSyslog removes what background processes of a device print into any
+// session: system messages and debug lines up to the end of their line, and
+// AutoInstall's errors about 255.255.255.255. Lines that hold nothing else
+// vanish. Carriage returns, bells and terminal escapes go too.
+func StripSyslog(text string) string {
+	text = escapes.ReplaceAllString(strings.ReplaceAll(text, "\r", ""), "")
+	kept := make([]string, 0, strings.Count(text, "\n")+1)
+	for line := range strings.SplitSeq(text, "\n") {
+		clean := autoInstall.ReplaceAllString(line, "")
+		clean = syslogMessage.ReplaceAllString(clean, "")
+		clean = debugLine.ReplaceAllString(clean, "")
+		if clean == line || strings.TrimSpace(clean) != "" {
+			kept = append(kept, clean)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// linesOf returns the lines of a device's output without system messages and
+// without blanks at their ends.
+func linesOf(text string) []string {
+	lines := strings.Split(StripSyslog(text), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " \t")
+	}
+	return lines
+}
+
+// quote shows a piece of a device's output in an error: in one short line,
+// with everything that a terminal would obey escaped.
+func quote(text string) string {
+	const most = 120
+	text = strings.TrimSpace(text)
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// firstLine returns the first line that is not blank.
+func firstLine(text string) string {
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+var (
+	promptLine = regexp.MustCompile(`^[A-Za-z0-9][\w.\-/()]*[>#](?: ?\(enable\))?$`)
+	echoLine   = regexp.MustCompile(`^(?:[A-Za-z0-9][\w.\-/()]*[>#] ?(?:\(enable\) ?)?)?(?:dir|sh|sho|show|verify|more|copy)(?: .*)?$`)
+)
+
+// isPromptOrEcho reports whether line is the prompt after the output, or the
+// command that the terminal echoed before it.
+func isPromptOrEcho(line string) bool {
+	line = strings.TrimSpace(line)
+	return promptLine.MatchString(line) || echoLine.MatchString(line)
+}
+
+// refusal is a way in which a device says no.
+type refusal struct {
+	line  *regexp.Regexp
+	cause cause.Cause
+	hint  string
+}
+
+const (
+	hintSyntax    = "this software does not know the command as typed; try it by hand in a session, with ? after each word"
+	hintPrivilege = "give the account privilege level 15, or allow the command on the AAA server"
+	hintFile      = "look for the file with: dir /all"
+	hintSpace     = "look at the free space with: dir; delete what is no longer needed by hand"
+)
+
+// refusals are tried in order; the first that matches a line says why.
+var refusals = []refusal{
+	{regexp.MustCompile(`(?i)^%? ?(?:command )?authorization failed`), cause.NotPermittedOnDevice, hintPrivilege},
+	{regexp.MustCompile(`(?i)^% ?(?:permission denied|this command is not authorized|not authorized)`), cause.NotPermittedOnDevice, hintPrivilege},
+	{regexp.MustCompile(`(?i)^% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized (?:command|host)|bad ip address|invalid )`), cause.CommandRejected, hintSyntax},
+	{regexp.MustCompile(`(?i)^%error .*\((?:no such (?:file|device)|file not found|is a directory|unknown device)`), cause.SourceMissing, hintFile},
+	{regexp.MustCompile(`(?i)^%error .*\(permission denied`), cause.NotPermittedOnDevice, hintPrivilege},
+	{regexp.MustCompile(`(?i)^%?error:? .*(?:not enough (?:free )?space|no space left|insufficient space)`), cause.DeviceNoSpace, hintSpace},
+	{regexp.MustCompile(`(?i)^(?:%error[: ]|err: |error: )`), cause.CommandRejected, ""},
+	{regexp.MustCompile(`(?i)^\?invalid host`), cause.CommandRejected, ""},
+	{regexp.MustCompile(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, hintFile},
+}
+
+// refusalOf returns the refusal that one line is, as an error with the
+// device's own words, or nil.
+func refusalOf(line string) *cause.Error {
+	line = strings.TrimSpace(line)
+	for _, r := range refusals {
+		if r.line.MatchString(line) {
+			return cause.New(r.cause, "the device answered "+quote(line), r.hint)
+		}
+	}
+	return nil
+}
+
+// Rejected returns the device's refusal found in the output of any command,
+// as a *cause.Error with the device's own line: command_rejected for what it
+// does not understand, not_permitted_on_device for what AAA forbids,
+// source_missing and device_no_space for %Error lines that say so. It is nil
+// when there is none. System messages, AutoInstall's errors and a bare
+// "%Error" are no refusals.
+func Rejected(output string) error {
+	for _, line := range linesOf(output) {
+		if err := refusalOf(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package ios
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"flashwarden/internal/cause"
+)
+
+var (
+	// verify /md5 (flash:x) = 6b61…   Verified (flash:x) = 8307…
+	verifyResult = regexp.MustCompile(`(?i)(?:verify|verified)(?: /(md5|sha512))? \(([^)\n]+)\) = ([0-9a-f]+(?:\n[0-9a-f]+)*)`)
+	ccoHash      = regexp.MustCompile(`(?mi)^[ \t]*CCO Hash[ \t]+MD5[ \t]*:[ \t]*([0-9a-f]{32})[ \t]*$`)
+	verifiedFile = regexp.MustCompile(`(?m)^[ \t]*(?:Digital signature successfully verified in file|Verifying file integrity of|Verified) (\S+?)\.*$`)
+	computed     = regexp.MustCompile(`(?mi)^[ \t]*Computed signature[ \t]*=[ \t]*([0-9a-f]{32})[ \t]*$`)
+	mismatched   = regexp.MustCompile(`(?m)^[ \t]*%Error verifying (\S+)`)
+)
+
+// ParseVerify reads verify /md5, verify /sha512 and plain verify, whose "CCO
+// Hash MD5" is the MD5 of the whole file; other hashes that plain verify
+// prints cover parts of an image and are passed by. A digest that was given to
+// verify and does not match is a digest_mismatch error beside what the device
+// computed. Other errors are those of Rejected: command_rejected where the
+// software has no such verify, source_missing for a missing file. Plain verify
+// without a digest of the whole file gives a Digest of empty strings.
+func ParseVerify(text string) (Digest, error) {
+	text = strings.Join(linesOf(text), "\n")
+	if m := verifyResult.FindStringSubmatch(text); m != nil {
+		return digestOf(m[1], m[2], strings.ToLower(strings.ReplaceAll(m[3], "\n", "")))
+	}
+	if m := computed.FindStringSubmatch(text); m != nil {
+		d := Digest{Path: first(mismatched, text), MD5: strings.ToLower(m[1])}
+		return d, cause.New(cause.DigestMismatch, "the device computed another MD5 than it was given: "+d.MD5, "copy the file again")
+	}
+	if err := Rejected(text); err != nil {
+		return Digest{}, fmt.Errorf("verify: %w", err)
+	}
+	d := Digest{Path: first(verifiedFile, text), MD5: strings.ToLower(first(ccoHash, text))}
+	if d.Path == "" && d.MD5 == "" {
+		return Digest{}, fmt.Errorf("verify: no digest in the output, which ends with %s", quote(lastLine(text)))
+	}
+	return d, nil
+}
+
+// digestOf checks the length of a digest. Where the output does not name the
+// algorithm (Verified (x) = …) the length tells.
+func digestOf(algorithm, path, digest string) (Digest, error) {
+	switch {
+	case len(digest) == 32 && !strings.EqualFold(algorithm, "sha512"):
+		return Digest{Path: path, MD5: digest}, nil
+	case len(digest) == 128 && !strings.EqualFold(algorithm, "md5"):
+		return Digest{Path: path, SHA512: digest}, nil
+	}
+	return Digest{}, fmt.Errorf("verify: a digest of %d digits: %s", len(digest), quote(digest))
+}
+
+// lastLine returns the last line that is neither blank nor a prompt.
+func lastLine(text string) string {
+	last := ""
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" && !promptLine.MatchString(line) {
+			last = line
+		}
+	}
+	return last
+}

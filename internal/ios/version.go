@@ -1,0 +1,190 @@
+package ios
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flashwarden/internal/cause"
+)
+
+// Version is what show version says, every string verbatim; a string that was
+// not printed is empty.
+type Version struct {
+	OS                 string   // "ios" or "iosxe"
+	Version            string   // of IOS, or of the IOS daemon: 15.0(2)SE8, 17.9.4a
+	XEVersion          string   // of IOS-XE where it has a line of its own: 17.09.04a
+	Hostname           string   // as in "X uptime is"
+	Uptime             string   // "1 week, 1 day, 29 minutes"
+	ImageFile          string   // "flash:packages.conf"; empty in a boot image
+	ReloadReason       string   // of "System returned to ROM by"
+	LastReloadReason   string   // of "Last reload reason"
+	Model              string   // of the line "cisco X (...) processor"
+	ProcessorBoardID   string   // of the chassis or the active member
+	SystemSerials      []string // "System serial number" of every member, in the order printed
+	ModelNumbers       []string // "Model number" of every member, in the order printed
+	Members            []Member // the table of stack members; empty where there is none
+	ConfigRegister     string   // "0x2102"
+	ConfigRegisterNext string   // "will be 0x… at next reload"
+	Mode               string   // of the active member: "INSTALL", "BUNDLE"
+}
+
+// Member is one row of the table of stack members in show version.
+type Member struct {
+	Number  int
+	Model   string
+	Version string
+	Image   string
+	Mode    string // "INSTALL", "BUNDLE"; empty on classic switches
+	Active  bool   // the row with *
+}
+
+// Serials returns the processor board ID and the system serial numbers, each
+// once, in the order printed.
+func (v Version) Serials() []string {
+	var serials []string
+	for _, s := range append([]string{v.ProcessorBoardID}, v.SystemSerials...) {
+		if s != "" && !slices.Contains(serials, s) {
+			serials = append(serials, s)
+		}
+	}
+	return serials
+}
+
+// otherProducts are Cisco systems that answer show version and are not IOS.
+var otherProducts = []struct {
+	name string
+	mark *regexp.Regexp
+}{
+	{"Cisco NX-OS", regexp.MustCompile(`Nexus Operating System|\(NX-OS\)`)},
+	{"Cisco ASA", regexp.MustCompile(`Adaptive Security Appliance|Cisco PIX (?:Firewall|Security)`)},
+	{"Cisco IOS XR", regexp.MustCompile(`Cisco IOS XR Software`)},
+	{"Cisco CatOS", regexp.MustCompile(`NmpSW:|McpSW:|Catalyst Operating System`)},
+	{"Cisco AireOS", regexp.MustCompile(`(?m)^Product Name\.+ Cisco Controller`)},
+}
+
+// unsupported returns an unsupported_device error that names the product
+// which text shows, or nil when it shows none of those known.
+func unsupported(text string) *cause.Error {
+	for _, p := range otherProducts {
+		if p.mark.MatchString(text) {
+			return cause.New(cause.UnsupportedDevice, "the device runs "+p.name+", not Cisco IOS or IOS-XE",
+				"remove it from the inventory; only IOS and IOS-XE are backed up")
+		}
+	}
+	return nil
+}
+
+var (
+	versionLine = regexp.MustCompile(`(?m)^[ \t]*(?:Cisco )?IOS(?: \(tm\)| Software)[^\n]*?\bVersion\s+([^\s,]+)`)
+	xeLine      = regexp.MustCompile(`(?m)^[ \t]*Cisco IOS[ -]XE Software, Version[ \t]+(\S[^\n]*)`)
+	xeMark      = regexp.MustCompile(`IOS[ -]XE`)
+	uptimeLine  = regexp.MustCompile(`(?m)^[ \t]*(\S+) uptime is ([^\n]+)`)
+	reloadLine  = regexp.MustCompile(`(?m)^[ \t]*System returned to ROM by[ \t]+([^\n]+)`)
+	lastReload  = regexp.MustCompile(`(?m)^[ \t]*Last reload reason[ \t]*:[ \t]*([^\n]+)`)
+	imageLine   = regexp.MustCompile(`(?m)^[ \t]*System image file is "([^"\n]+)"`)
+	// cisco WS-C3750X-24S (PowerPC405) processor (revision A0) with 524288K bytes of memory.
+	// Cisco CISCO1941/K9 (revision 1.0) with 491520K/32768K bytes of memory.
+	modelLine    = regexp.MustCompile(`(?m)^[ \t]*(?i:cisco|allen-bradley)[ \t]+(\S+)[ \t]+\([^\n]*\bwith[ \t]`)
+	boardLine    = regexp.MustCompile(`(?m)^[ \t]*Processor board ID[ \t]+([^\s,]+)`)
+	modelNumber  = regexp.MustCompile(`(?mi)^[ \t]*Model number[ \t]*:[ \t]*(\S+)`)
+	systemSerial = regexp.MustCompile(`(?mi)^[ \t]*System serial number[ \t]*:[ \t]*(\S+)`)
+	registerLine = regexp.MustCompile(`(?mi)^[ \t]*Configuration register is (0x[0-9a-f]+)(?:[ \t]+\(will be (0x[0-9a-f]+))?`)
+	memberHeader = regexp.MustCompile(`^Switch +Ports +Model +SW Version +SW Image`)
+	memberRow    = regexp.MustCompile(`^(\*)? *(\d{1,3}) +\d+ +(\S+) +(\S+) +(\S+)(?: +(\S+))?$`)
+)
+
+// ParseVersion reads show version of IOS and IOS-XE. Another Cisco product is
+// an unsupported_device error that names it, a refusal of the command the
+// error of Rejected.
+func ParseVersion(text string) (Version, error) {
+	text = strings.Join(linesOf(text), "\n")
+	if err := unsupported(text); err != nil {
+		return Version{}, err
+	}
+	version := versionLine.FindStringSubmatch(text)
+	if version == nil {
+		return Version{}, notVersion(text)
+	}
+	v := Version{
+		OS: "ios", Version: version[1],
+		XEVersion: first(xeLine, text), ImageFile: first(imageLine, text),
+		ReloadReason: first(reloadLine, text), LastReloadReason: first(lastReload, text),
+		Model: first(modelLine, text), ProcessorBoardID: first(boardLine, text),
+		ModelNumbers: all(modelNumber, text), SystemSerials: all(systemSerial, text),
+		Members: parseMembers(text),
+	}
+	if xeMark.MatchString(text) {
+		v.OS = "iosxe"
+	}
+	if m := uptimeLine.FindStringSubmatch(text); m != nil {
+		v.Hostname, v.Uptime = m[1], strings.TrimSpace(m[2])
+	}
+	if m := registerLine.FindStringSubmatch(text); m != nil {
+		v.ConfigRegister, v.ConfigRegisterNext = m[1], m[2]
+	}
+	for _, m := range v.Members {
+		if m.Active {
+			v.Mode = m.Mode
+		}
+	}
+	return v, nil
+}
+
+// notVersion says why text is no show version.
+func notVersion(text string) error {
+	if err := Rejected(text); err != nil {
+		return fmt.Errorf("show version: %w", err)
+	}
+	line := firstLine(text)
+	if line == "" {
+		return fmt.Errorf("show version: the device printed nothing")
+	}
+	return cause.New(cause.UnsupportedDevice,
+		"show version names no IOS version; it begins with "+quote(line),
+		"check that the address belongs to a Cisco IOS or IOS-XE device")
+}
+
+// parseMembers reads the table under "Switch Ports Model SW Version SW Image".
+func parseMembers(text string) []Member {
+	var members []Member
+	inTable := false
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(line)
+		if !inTable {
+			inTable = memberHeader.MatchString(line)
+			continue
+		}
+		if strings.HasPrefix(line, "------") {
+			continue
+		}
+		row := memberRow.FindStringSubmatch(line)
+		if row == nil {
+			break
+		}
+		number, _ := strconv.Atoi(row[2]) // at most three digits, as the expression says
+		members = append(members, Member{
+			Number: number, Model: row[3], Version: row[4], Image: row[5], Mode: row[6], Active: row[1] == "*",
+		})
+	}
+	return members
+}
+
+// first returns what the expression's group caught at its first match.
+func first(re *regexp.Regexp, text string) string {
+	if m := re.FindStringSubmatch(text); m != nil {
+		return strings.TrimSpace(m[1])
+	}
+	return ""
+}
+
+// all returns what the expression's group caught at every match.
+func all(re *regexp.Regexp, text string) []string {
+	var found []string
+	for _, m := range re.FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
