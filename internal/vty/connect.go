@@ -1,0 +1,63 @@
+package vty
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"flashwarden/internal/cause"
+)
+
+// hostPort is the address with its port: 22, for Telnet 23, when it has none.
+func (c Config) hostPort() string {
+	if _, _, err := net.SplitHostPort(c.Address); err == nil {
+		return c.Address
+	}
+	port := "22"
+	if c.Transport == Telnet {
+		port = "23"
+	}
+	host := c.Address
+	if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
+		host = host[1 : n-1]
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func connect(ctx context.Context, cfg Config) (net.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	conn, err := cfg.Dialer(limited, "tcp", cfg.hostPort())
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("connect to %s: %w", cfg.Name, context.Cause(ctx))
+	}
+	return nil, connectError(cfg, err)
+}
+
+// connectError gives a failed connection its cause.
+func connectError(cfg Config, err error) error {
+	at := cfg.hostPort()
+	host, port, _ := net.SplitHostPort(at)
+	service := "ip ssh version 2, and transport input ssh on its lines"
+	if cfg.Transport == Telnet {
+		service = "transport input telnet on its lines"
+	}
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("the name %s of %s does not resolve", host, cfg.Name),
+			"flashwarden device edit "+cfg.Name+" --address IP")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection to port %s", cfg.Name, port),
+			fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", service, cfg.Name, host))
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), "ping "+host)
+	}
+	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot be reached", cfg.Name), "ping "+host)
+}

@@ -1,0 +1,164 @@
+package vty
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fake is the device's side of a Telnet connection in a test: it prints texts
+// in pieces of random size and reads what was typed.
+type fake struct {
+	t     *testing.T
+	conn  net.Conn
+	in    chan byte // what the client typed
+	rnd   *rand.Rand
+	piece int           // longest piece in bytes; default 40
+	gap   time.Duration // between pieces
+	mute  bool          // no echo
+	typed strings.Builder
+}
+
+func newFake(t *testing.T, conn net.Conn, seed uint64) *fake {
+	f := &fake{t: t, conn: conn, in: make(chan byte, 1<<16), rnd: rand.New(rand.NewPCG(seed, 0)), piece: 40}
+	go func() {
+		defer close(f.in)
+		for {
+			buf := make([]byte, 512)
+			n, err := conn.Read(buf)
+			for _, b := range buf[:n] {
+				f.in <- b
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return f
+}
+
+// print sends text with CR LF line ends.
+func (f *fake) print(text string) { f.raw(strings.ReplaceAll(text, "\n", "\r\n")) }
+
+func (f *fake) raw(text string) {
+	for text != "" {
+		n := min(len(text), 1+f.rnd.IntN(f.piece))
+		if _, err := io.WriteString(f.conn, text[:n]); err != nil {
+			return // the client has closed
+		}
+		text = text[n:]
+		if f.gap > 0 {
+			time.Sleep(f.gap)
+		}
+	}
+}
+
+// line reads what is typed up to Return, echoing it, or one of the keys
+// Ctrl-C, "^C", and Ctrl-Shift-6, which is dropped. At the end of the
+// connection it is io.EOF's text.
+func (f *fake) line() string {
+	var line []byte
+	for b := range f.in {
+		f.typed.WriteByte(b)
+		switch b {
+		case '\r':
+			if !f.mute {
+				f.print(string(line) + "\n")
+			} else {
+				f.print("\n")
+			}
+			return string(line)
+		case 0x03:
+			return "^C"
+		case 0x1e:
+		default:
+			line = append(line, b)
+		}
+	}
+	return io.EOF.Error()
+}
+
+// secret is line without echo.
+func (f *fake) secret() string {
+	mute := f.mute
+	f.mute = true
+	defer func() { f.mute = mute }()
+	return f.line()
+}
+
+// key reads one byte.
+func (f *fake) key() byte { b := <-f.in; f.typed.WriteByte(b); return b }
+
+// shell plays the prompt and answers commands until the client is gone.
+// answers that are missing get IOS's refusal.
+func (f *fake) shell(prompt string, answers map[string]func()) {
+	for {
+		f.print("\n" + prompt)
+		command := f.line()
+		switch play, known := answers[command]; {
+		case known:
+			play()
+		case command == io.EOF.Error():
+			return
+		case command == "", command == "^C", strings.HasPrefix(command, "terminal "):
+		default:
+			f.print("            ^\n% Invalid input detected at '^' marker.\n")
+		}
+	}
+}
+
+// login plays the usual login.
+func (f *fake) login() {
+	f.print("\nUser Access Verification\n\nUsername: ")
+	f.line()
+	f.print("Password: ")
+	f.secret()
+}
+
+// bubble runs a test over a pipe with a device that plays script, in virtual
+// time; client gets the configuration to dial it with.
+func bubble(t *testing.T, seed uint64, script func(f *fake), client func(t *testing.T, cfg Config)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		f := newFake(t, theirs, seed)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer theirs.Close()
+			script(f)
+		}()
+		cfg := Config{
+			Name: "sw1", Address: "192.0.2.1", Transport: Telnet, Username: "admin", Password: "s3cret-pass", EnablePassword: "en4ble-pass",
+			Dialer: func(context.Context, string, string) (net.Conn, error) { return ours, nil },
+		}
+		client(t, cfg)
+		ours.Close()
+		for range f.in { // until its reader is gone
+		}
+		<-done
+	})
+}
+
+// seeds runs a test with pieces of several sizes.
+func seeds(t *testing.T, test func(t *testing.T, seed uint64)) {
+	for seed := range uint64(5) {
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) { test(t, seed) })
+	}
+}
+
+func dial(t *testing.T, cfg Config) *Line {
+	t.Helper()
+	l, err := Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}

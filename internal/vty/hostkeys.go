@@ -1,0 +1,201 @@
+package vty
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"flashwarden/internal/cause"
+)
+
+// The policies of HostKeys for a host whose key is not pinned.
+const (
+	AcceptNew = "accept-new" // trust it on first use, then pin it
+	AskUser   = "ask"        // ask a person, then pin it
+	Refuse    = "refuse"
+)
+
+// HostKeys are the pinned SSH host keys of devices, in a file of OpenSSH's
+// format (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). A host at a port other than
+// 22 is kept as [host]:port. Many goroutines and processes may use one file.
+type HostKeys struct {
+	Path   string // the file; made when the first key is pinned, mode 0600
+	Policy string // AcceptNew, AskUser or Refuse; default AcceptNew
+	// Ask decides under AskUser; nil refuses. fingerprint is as ssh-keygen -l
+	// prints it.
+	Ask func(host, fingerprint string) bool
+}
+
+// pinned returns the keys of address (host:port) in the file.
+func (k *HostKeys) pinned(address string) ([]ssh.PublicKey, error) {
+	callback, err := knownhosts.New(k.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the pinned host keys: %w", err)
+	}
+	var known *knownhosts.KeyError
+	if err := callback(address, &net.TCPAddr{}, probeKey{}); !errors.As(err, &known) {
+		return nil, fmt.Errorf("look up the host key of %s in %s: %w", address, k.Path, err)
+	}
+	var keys []ssh.PublicKey
+	for _, want := range known.Want {
+		keys = append(keys, want.Key)
+	}
+	return keys, nil
+}
+
+// probeKey is a key that equals none, with which knownhosts tells the keys
+// that it has.
+type probeKey struct{}
+
+func (probeKey) Type() string                        { return "none" }
+func (probeKey) Marshal() []byte                     { return []byte("none") }
+func (probeKey) Verify([]byte, *ssh.Signature) error { return errors.New("no key") }
+
+// check accepts key for address, pinning it where the policy says so, or
+// returns a failure with one of the host_key causes.
+func (k *HostKeys) check(address, name string, key ssh.PublicKey) error {
+	if bits := rsaBits(key); bits > 0 && bits < 1024 {
+		return weakKey(name, bits)
+	}
+	known, err := k.pinned(address)
+	if err != nil {
+		return err
+	}
+	if len(known) > 0 {
+		return k.compare(address, name, key, known)
+	}
+	if !k.trusted(address, key) {
+		host, port, _ := net.SplitHostPort(address)
+		return cause.New(cause.HostKeyUnknown, fmt.Sprintf("the host key of %s is not pinned: %s %s", name, key.Type(), ssh.FingerprintSHA256(key)),
+			fmt.Sprintf("if that is the device's key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
+	}
+	return k.pin(address, name, key)
+}
+
+func rsaBits(key ssh.PublicKey) int {
+	if c, ok := key.(ssh.CryptoPublicKey); ok {
+		if r, ok := c.CryptoPublicKey().(*rsa.PublicKey); ok {
+			return r.N.BitLen()
+		}
+	}
+	return 0
+}
+
+func (k *HostKeys) trusted(address string, key ssh.PublicKey) bool {
+	switch k.Policy {
+	case AcceptNew, "":
+		return true
+	case AskUser:
+		return k.Ask != nil && k.Ask(knownhosts.Normalize(address), ssh.FingerprintSHA256(key))
+	}
+	return false
+}
+
+func (k *HostKeys) compare(address, name string, key ssh.PublicKey, known []ssh.PublicKey) error {
+	for _, want := range known {
+		if bytes.Equal(want.Marshal(), key.Marshal()) {
+			return nil
+		}
+	}
+	return cause.New(cause.HostKeyChanged, fmt.Sprintf("the host key of %s has changed: it is %s %s, pinned is %s",
+		name, key.Type(), ssh.FingerprintSHA256(key), fingerprints(known)), k.forget(address))
+}
+
+// changedType is compare for a device that offers no key of a pinned type.
+func changedType(k *HostKeys, address, name string, known []ssh.PublicKey, offered string) error {
+	return cause.New(cause.HostKeyChanged, fmt.Sprintf("the host key of %s has changed: it offers only %s, pinned is %s",
+		name, offered, fingerprints(known)), k.forget(address))
+}
+
+func fingerprints(keys []ssh.PublicKey) string {
+	var all []string
+	for _, key := range keys {
+		all = append(all, key.Type()+" "+ssh.FingerprintSHA256(key))
+	}
+	return strings.Join(all, ", ")
+}
+
+// forget is the command that unpins address.
+func (k *HostKeys) forget(address string) string {
+	return fmt.Sprintf("if the device was replaced: ssh-keygen -R '%s' -f %s", knownhosts.Normalize(address), k.Path)
+}
+
+// pin adds the key, unless another writer has pinned one meanwhile.
+func (k *HostKeys) pin(address, name string, key ssh.PublicKey) error {
+	lock, err := k.lock()
+	if err != nil {
+		return fmt.Errorf("pin the host key of %s: %w", name, err)
+	}
+	defer lock.Close()
+	known, err := k.pinned(address)
+	if err != nil {
+		return err
+	}
+	if len(known) > 0 {
+		return k.compare(address, name, key, known)
+	}
+	if err := k.append(knownhosts.Line([]string{address}, key)); err != nil {
+		return fmt.Errorf("pin the host key of %s: %w", name, err)
+	}
+	return nil
+}
+
+// lock opens the file and locks it against other writers, until it is closed.
+// Because a writer puts a new file in its place, the lock counts only while
+// the file is still the one at Path.
+func (k *HostKeys) lock() (*os.File, error) {
+	for {
+		f, err := os.OpenFile(k.Path, os.O_RDONLY|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", k.Path, err)
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		if there, err := os.Stat(k.Path); err == nil && os.SameFile(mine, there) {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+// append replaces the file by itself and one more line.
+func (k *HostKeys) append(line string) error {
+	old, err := os.ReadFile(k.Path)
+	if err != nil {
+		return err
+	}
+	if len(old) > 0 && !bytes.HasSuffix(old, []byte("\n")) {
+		old = append(old, '\n')
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(k.Path), ".known_hosts-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // nothing is there after the rename
+	_, err = tmp.Write(append(old, line+"\n"...))
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), k.Path)
+}

@@ -1,0 +1,269 @@
+package vty
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"flashwarden/internal/cause"
+)
+
+// What devices print before the prompt. Banners may hold the same words, so
+// these count only as the unfinished last line, or as a whole line after a
+// password was sent.
+var (
+	askUser     = regexp.MustCompile(`(?i)(^|\s)(user ?name|user ?id|login)\s*:$`)
+	askPassword = regexp.MustCompile(`(?i)(^|\s|')password\s*:$`)
+	askReturn   = regexp.MustCompile(`(?i)press return to get started[.!]*$`)
+	askSetup    = regexp.MustCompile(`(?i)(initial configuration dialog|basic management setup)\? \[yes/no\]\s*:$`)
+	askInstall  = regexp.MustCompile(`(?i)terminate autoinstall\? \[yes\]\s*:$`)
+	askSecret   = regexp.MustCompile(`(?i)(enter|confirm) enable secret\s*:$`)
+	rescue      = regexp.MustCompile(`(?i)^(rommon \d+ >|switch( \d+)?\s?:|grub>|grub rescue>|boot:)$`)
+	refusal     = regexp.MustCompile(`(?im)^\W*(login invalid|authentication failed|bad passwords?|bad secrets|access denied|` +
+		`error in authentication|authorization failed|login failed|login incorrect|no password set|permission denied)\b.*$`)
+	noPassword = regexp.MustCompile(`(?im)^password required, but none set`)
+	loginLike  = regexp.MustCompile(`^[A-Za-z0-9_(\[][^#>]{0,98}[#>]$`)
+)
+
+const (
+	promptQuiet = 300 * time.Millisecond // after which the last line counts as unfinished
+	nudgeTime   = 5 * time.Second        // after which an empty line may help
+	nudges      = 3
+)
+
+// login goes from the first byte to a prompt, found by two empty lines that
+// gave the same one. The password is sent once.
+func (l *Line) login(ctx context.Context) error {
+	d := dialogue{Line: l, ctx: ctx}
+	candidate, pushed := "", 0
+	for {
+		err := d.settle(candidate != "" || !d.typed)
+		if err == errIdle && pushed < nudges {
+			pushed++
+			err = d.say("")
+		}
+		if err != nil {
+			return d.ended(err)
+		}
+		line := l.screen.last()
+		if loginLike.MatchString(line) && !rescue.MatchString(line) {
+			if line == candidate {
+				l.prompt = line
+				return nil
+			}
+			candidate = line
+			err = d.say("")
+		} else {
+			err = d.reply(line, &pushed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// dialogue is what was said in a login.
+type dialogue struct {
+	*Line
+	ctx          context.Context
+	typed        bool // anything
+	sentUser     bool
+	sentPassword bool
+}
+
+// settle reads until the device has been quiet for promptQuiet after it
+// printed something; soon lets it have nudgeTime to do so.
+func (d *dialogue) settle(soon bool) error {
+	limit := d.cfg.IdleTimeout
+	if soon {
+		limit = min(limit, nudgeTime)
+	}
+	for d.screen.taken == 0 {
+		if err := d.read(d.ctx, limit, false); err != nil {
+			return err
+		}
+	}
+	_, err := d.still(promptQuiet)
+	return err
+}
+
+// still reads for as long as it takes until nothing arrives for t; moved
+// reports whether anything did.
+func (d *dialogue) still(t time.Duration) (moved bool, err error) {
+	for {
+		switch err := d.read(d.ctx, t, false); err {
+		case nil:
+			moved = true
+		case errIdle:
+			return moved, nil
+		default:
+			return moved, err
+		}
+	}
+}
+
+// say types text and forgets what was on the screen.
+func (d *dialogue) say(text string) error {
+	d.screen.reset()
+	d.typed = true
+	if err := d.write(text + "\r"); err != nil {
+		return d.lostError("the session to "+d.cfg.Name+" was lost during login", err)
+	}
+	return nil
+}
+
+// reply answers what the last line asks before there is a prompt.
+func (d *dialogue) reply(line string, pushed *int) error {
+	switch {
+	case d.sentPassword && refusal.Match(d.screen.text):
+		return d.refused()
+	case rescue.MatchString(line):
+		return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s is in its boot loader: it shows %s", d.cfg.Name, d.quote(line)),
+			"boot the device's software first")
+	case askReturn.MatchString(line):
+		return d.say("")
+	case askSetup.MatchString(line):
+		return d.say("no")
+	case askInstall.MatchString(line):
+		return d.say("yes")
+	case d.cfg.Transport == Telnet && askUser.MatchString(line):
+		return d.user()
+	case d.cfg.Transport == Telnet && askPassword.MatchString(line):
+		return d.password()
+	}
+	return d.unknown(line, pushed)
+}
+
+func (d *dialogue) user() error {
+	if d.sentUser || d.sentPassword {
+		return d.refused()
+	}
+	d.sentUser = true
+	return d.say(d.cfg.Username)
+}
+
+func (d *dialogue) password() error {
+	if d.sentPassword {
+		return d.refused()
+	}
+	if !d.sentUser && d.cfg.Username != "" {
+		// Perhaps a banner that speaks of passwords: Username: is still to come.
+		if moved, err := d.still(unsureQuiet); err != nil || moved {
+			return d.endedOrNil(err)
+		}
+	}
+	d.sentPassword = true
+	return d.say(d.cfg.Password)
+}
+
+// unknown deals with a last line that says nothing: an empty line may bring
+// the prompt, but only when the device waits for one.
+func (d *dialogue) unknown(line string, pushed *int) error {
+	if moved, err := d.still(oddQuiet); err != nil || moved {
+		return d.endedOrNil(err)
+	}
+	blank := strings.TrimSpace(string(d.screen.text)+line) == ""
+	switch {
+	case blank && d.typed: // it is still checking the password
+		if err := d.read(d.ctx, d.cfg.IdleTimeout, false); err != nil {
+			return d.ended(err)
+		}
+		return nil
+	case *pushed == nudges:
+		return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s shows no prompt; it printed %s", d.cfg.Name, d.excerpt()),
+			"log in by hand and look at what stands before the prompt")
+	}
+	*pushed++
+	return d.say("")
+}
+
+func (d *dialogue) endedOrNil(err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.ended(err)
+}
+
+// ended says why a login came to no prompt.
+func (d *dialogue) ended(err error) error {
+	switch {
+	case d.ctx.Err() != nil:
+		return fmt.Errorf("log in to %s: %w", d.cfg.Name, context.Cause(d.ctx))
+	case noPassword.Match(d.screen.text):
+		return cause.New(cause.AuthFailed, d.cfg.Name+" refuses every login: its lines ask for a password and none is set",
+			"on the device: line vty 0 4, then: login local (or: password ...)")
+	case err == io.EOF && d.sentPassword:
+		return d.refused()
+	}
+	if err == io.EOF {
+		d.Close()
+		err = d.readErr
+	}
+	return d.lostError("the session to "+d.cfg.Name+" was lost during login", err)
+}
+
+func (d *dialogue) refused() error {
+	seen := fmt.Sprintf("%s refused user %q", d.cfg.Name, d.cfg.Username)
+	if d.cfg.Username == "" {
+		seen = d.cfg.Name + " refused the password"
+	}
+	if m := refusal.Find(d.screen.text); m != nil {
+		seen += ": " + d.quote(strings.TrimSpace(string(m)))
+	}
+	return cause.New(cause.AuthFailed, seen, "flashwarden device edit "+d.cfg.Name+" --username USER --password-file FILE")
+}
+
+// enable goes from the user EXEC prompt to the privileged one.
+func (l *Line) enable(ctx context.Context) error {
+	if strings.HasSuffix(l.prompt, "#") {
+		return nil
+	}
+	d := dialogue{Line: l, ctx: ctx}
+	if err := d.say("enable"); err != nil {
+		return err
+	}
+	for {
+		if err := d.settle(false); err != nil {
+			return d.enableEnded(err)
+		}
+		line := l.screen.last()
+		switch {
+		case strings.HasSuffix(line, "#") && loginLike.MatchString(line):
+			l.prompt = line
+			return nil
+		case refusal.Match(l.screen.text), line == l.prompt, askSecret.MatchString(line), askPassword.MatchString(line) && d.sentPassword:
+			return d.enableRefused()
+		case askPassword.MatchString(line):
+			if l.cfg.EnablePassword == "" {
+				return cause.New(cause.EnableFailed, l.cfg.Name+" asks for an enable password and none is stored",
+					"flashwarden device edit "+l.cfg.Name+" --enable-password-file FILE")
+			}
+			d.sentPassword = true
+			if err := d.say(l.cfg.EnablePassword); err != nil {
+				return err
+			}
+		default:
+			if err := d.read(ctx, l.cfg.IdleTimeout, false); err != nil {
+				return d.enableEnded(err)
+			}
+		}
+	}
+}
+
+func (d *dialogue) enableEnded(err error) error {
+	if err == io.EOF && d.sentPassword {
+		return d.enableRefused()
+	}
+	return d.ended(err)
+}
+
+func (d *dialogue) enableRefused() error {
+	seen := d.cfg.Name + " refused privileged EXEC"
+	if last := d.excerpt(); last != "" {
+		seen += ": it answered enable with " + last
+	}
+	return cause.New(cause.EnableFailed, seen, "flashwarden device edit "+d.cfg.Name+" --enable-password-file FILE")
+}

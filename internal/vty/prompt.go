@@ -1,0 +1,159 @@
+package vty
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// How long the device must have been quiet before the end of what it printed
+// counts as what it looks like. A prompt or a question that we are sure of
+// needs just enough that the text was not cut there by chance.
+const (
+	sureQuiet   = 100 * time.Millisecond
+	unsureQuiet = 2 * time.Second
+	oddQuiet    = 3 * time.Second
+)
+
+// ending is what the end of the received text looks like.
+type ending struct {
+	kind  endingKind
+	quiet time.Duration // how long the device must be quiet for it to be true
+	text  string        // the prompt, or the question
+	cut   int           // endPrompt: where in screen.text the output ends; -1: within the last line
+}
+
+type endingKind int
+
+const (
+	endNone     endingKind = iota // the device is still working, or nothing that we know
+	endPrompt                     // it waits for the next command
+	endQuestion                   // it asks something
+	endMore                       // its pager waits
+)
+
+var (
+	promptLike = regexp.MustCompile(`^[A-Za-z0-9_][\w.:/@~+()\[\]-]{0,98}[#>]$`)
+	decoration = regexp.MustCompile(`^[\w.:/@~+()\[\]-]{0,60}$`)
+	moreLike   = regexp.MustCompile(`(?i)--\s?more\s?--\s*$`)
+	// sureQuestion are the endings that IOS gives its questions.
+	sureQuestion = regexp.MustCompile(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?)$`)
+	// unsureQuestion end the lines of other output as well.
+	unsureQuestion = regexp.MustCompile(`[?:\]]$`)
+	// syslog is the mark of a message, after Cisco's %FACILITY-SEVERITY-MNEMONIC.
+	syslog = regexp.MustCompile(`%[A-Z][A-Z0-9_]*(-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:`)
+)
+
+// hostname is the device's name in a prompt, without mode and decorations.
+func hostname(prompt string) string {
+	name := strings.TrimRight(prompt, "#> ")
+	name, _, _ = strings.Cut(name, "(")
+	for _, role := range []string{"-stby", "-standby"} {
+		name = strings.TrimSuffix(name, role)
+	}
+	return name
+}
+
+// looksOwn reports whether line is a prompt of the host that prompt belongs
+// to: in another mode, or decorated otherwise. IOS abbreviates long names in
+// some modes, so 16 characters decide.
+func looksOwn(line, prompt string) bool {
+	name := hostname(prompt)
+	if len(name) > 16 {
+		name = name[:16]
+	}
+	rest, ok := strings.CutPrefix(line, name)
+	if name == "" || !ok || rest == "" || !strings.ContainsAny(rest[len(rest)-1:], "#>") {
+		return false
+	}
+	return decoration.MatchString(rest[:len(rest)-1])
+}
+
+// look says what the end of text and line, what was printed since we typed
+// last, looks like for a device whose prompt was prompt. Unless echoed, our
+// typing has not come back yet and nothing is sure.
+func look(text []byte, line, prompt string, echoed bool) ending {
+	e := lookLast(line, prompt)
+	if e.kind == endNone && strings.TrimSpace(line) == "" {
+		e = lookBack(text, prompt)
+	}
+	if !echoed && e.kind != endMore {
+		e.quiet = oddQuiet
+	}
+	return e
+}
+
+func lookLast(line, prompt string) ending {
+	e := ending{text: strings.TrimSpace(line), cut: -1}
+	switch {
+	case e.text == "":
+	case line == prompt:
+		e.kind, e.quiet = endPrompt, sureQuiet
+	case moreLike.MatchString(line):
+		e.kind = endMore
+	case looksOwn(line, prompt):
+		e.kind, e.quiet = endPrompt, unsureQuiet
+	case sureQuestion.MatchString(e.text):
+		e.kind, e.quiet = endQuestion, sureQuiet
+	case unsureQuestion.MatchString(e.text):
+		e.kind, e.quiet = endQuestion, oddQuiet
+	case prompt != "" && strings.HasSuffix(line, prompt): // after a file without a final newline
+		e.kind, e.quiet, e.text = endPrompt, unsureQuiet, prompt
+	case promptLike.MatchString(line): // the name was changed meanwhile
+		e.kind, e.quiet = endPrompt, oddQuiet
+	}
+	return e
+}
+
+// lookBack looks behind syslog messages, after which IOS shows neither prompt
+// nor question again.
+func lookBack(text []byte, prompt string) ending {
+	const far = 50 // lines
+	messages := 0
+	for range far {
+		start := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
+		line := strings.TrimRight(string(text[start:]), " \t\n")
+		rest, ours := strings.CutPrefix(line, prompt)
+		switch {
+		case ours && prompt != "" && (rest == "" && messages > 0 || syslog.MatchString(rest)):
+			return ending{kind: endPrompt, quiet: unsureQuiet, text: prompt, cut: start}
+		case messages > 0 && sureQuestion.MatchString(line):
+			return ending{kind: endQuestion, quiet: oddQuiet, text: strings.TrimSpace(line)}
+		case syslog.MatchString(line):
+			messages++
+		case line != "":
+			return ending{}
+		}
+		if start == 0 {
+			break
+		}
+		text = text[:start]
+	}
+	return ending{}
+}
+
+// echoTail is how much of the end of our typing must come back as its echo:
+// a long command is shown scrolled, as "SW1#$tail".
+const echoTail = 12
+
+// echoed returns where the text after the echo of typed begins: behind the
+// line in which it ends, one of the first that were completed.
+func echoed(text []byte, typed string) (int, bool) {
+	const first = 20 // lines: syslog messages may stand before it
+	typed = strings.TrimRight(typed, " ")
+	typed = typed[max(0, len(typed)-echoTail):]
+	at := 0
+	for range first {
+		n := bytes.IndexByte(text[at:], '\n')
+		if n < 0 {
+			return 0, false
+		}
+		line := strings.TrimRight(string(text[at:at+n]), " \t")
+		at += n + 1
+		if strings.HasSuffix(line, typed) {
+			return at, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,276 @@
+package vty
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"flashwarden/internal/cause"
+)
+
+// Ask decides what to answer to a question of the device: the text of its
+// unfinished line. With a stop, the answer (if there is one) is typed, the
+// command broken off and stop returned.
+type Ask func(question string) (answer string, stop error)
+
+const (
+	keyBreak  = "\x1e\x03" // Ctrl-Shift-6 breaks a command off, Ctrl-C the input
+	breakTime = 5 * time.Second
+)
+
+// Run types command and returns what the device printed, with LF line ends,
+// without echo and prompt. Questions go to ask; a nil ask breaks off at the
+// first one with cause prompt_unrecognised. When nothing arrives for
+// Config.IdleTimeout, or the session ends, the cause is session_lost. The end
+// of ctx breaks the command off, closes the line and gives ctx's cause.
+func (l *Line) Run(ctx context.Context, command string, ask Ask) (string, error) {
+	return l.RunLong(ctx, command, l.cfg.IdleTimeout, ask)
+}
+
+// RunLong is Run with its own limit on silence, for commands that print
+// nothing for minutes; idle <= 0 leaves it to ctx.
+func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, ask Ask) (string, error) {
+	if err := typable(command); err != nil {
+		return "", err
+	}
+	l.cfg.Log.Debug("command", "device", l.cfg.Name, "command", command)
+	l.drain()
+	l.screen.reset()
+	if err := l.enter(command); err != nil {
+		return "", l.lost(command, err)
+	}
+	for {
+		e, err := l.wait(ctx, idle)
+		if err != nil {
+			return "", l.failed(ctx, command, err)
+		}
+		switch e.kind {
+		case endPrompt:
+			return l.output(command, e), nil
+		case endMore:
+			l.screen.eraseLine()
+			err = l.write(" ")
+		case endQuestion:
+			if err := l.answer(ctx, command, e.text, ask); err != nil {
+				return "", err
+			}
+		}
+		if err != nil {
+			return "", l.lost(command, err)
+		}
+	}
+}
+
+// typable refuses what would act while it is being typed: control characters
+// end or edit a command, a question mark calls the help.
+func typable(text string) error {
+	for _, r := range text {
+		if r < 0x20 || r >= 0x7f || r == '?' {
+			return cause.New(cause.CommandRejected, fmt.Sprintf("%q cannot be typed on IOS: it holds %q", text, r), "")
+		}
+	}
+	return nil
+}
+
+// enter types text and Return; its echo is expected.
+func (l *Line) enter(text string) error {
+	l.typed, l.since = text, len(l.screen.text)
+	return l.write(text + "\r")
+}
+
+func (l *Line) write(s string) error {
+	// Closing the connection ends a write that the device does not take.
+	t := time.AfterFunc(l.cfg.IdleTimeout, func() { l.conn.Close() })
+	defer t.Stop()
+	_, err := io.WriteString(l.stream, s)
+	return err
+}
+
+// drain takes in what arrived unasked since the last command.
+func (l *Line) drain() {
+	for {
+		select {
+		case _, ok := <-l.in:
+			if !ok {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+var (
+	errIdle = errors.New("the device has gone silent")
+	errSize = fmt.Errorf("the device printed more than %d MiB", maxOutput>>20)
+)
+
+// wait reads until the text ends in a prompt, a question or --More--.
+func (l *Line) wait(ctx context.Context, idle time.Duration) (ending, error) {
+	heard := time.Now()
+	for {
+		e := l.look()
+		limit := idle
+		if e.kind != endNone {
+			limit = e.quiet
+		}
+		if e.kind != endNone && time.Since(heard) >= limit {
+			return e, nil
+		}
+		err := l.read(ctx, limit-time.Since(heard), e.kind == endNone && idle <= 0)
+		switch {
+		case err == nil:
+			heard = time.Now()
+		case err == errIdle && e.kind == endNone:
+			return e, err
+		case err == io.EOF && e.kind == endPrompt && e.text == l.prompt:
+			return e, nil
+		case err != errIdle:
+			return e, err
+		}
+	}
+}
+
+// read takes in what arrives next, within d unless forever.
+func (l *Line) read(ctx context.Context, d time.Duration, forever bool) error {
+	var timeout <-chan time.Time
+	if !forever {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		timeout = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timeout:
+		return errIdle
+	case p, ok := <-l.in:
+		if !ok {
+			return io.EOF
+		}
+		l.screen.feed(p)
+		if l.screen.taken > maxOutput {
+			return errSize
+		}
+		return nil
+	}
+}
+
+// look applies look to what was printed since we typed last.
+func (l *Line) look() ending {
+	text := l.screen.text[l.since:]
+	start, ok := echoed(text, l.typed)
+	e := look(text[start:], l.screen.last(), l.prompt, ok)
+	if e.cut >= 0 {
+		e.cut += l.since + start
+	}
+	if !ok && e.kind == endQuestion && l.typed != "" && strings.HasSuffix(e.text, l.typed) {
+		return ending{} // our own typing
+	}
+	return e
+}
+
+// output is what command printed before the prompt e.
+func (l *Line) output(command string, e ending) string {
+	l.prompt = e.text
+	text := l.screen.text
+	if e.cut >= 0 {
+		text = text[:e.cut]
+	} else if rest, ok := strings.CutSuffix(l.screen.last(), e.text); ok && rest != "" {
+		text = append(text, rest+"\n"...)
+	}
+	start, _ := echoed(text, command)
+	return string(text[start:])
+}
+
+func (l *Line) answer(ctx context.Context, command, question string, ask Ask) error {
+	if ask == nil {
+		ask = func(string) (string, error) {
+			return "", cause.New(cause.PromptUnrecognised,
+				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), "")
+		}
+	}
+	answer, stop := ask(question)
+	if stop == nil {
+		stop = typable(answer)
+	}
+	l.cfg.Log.Debug("question", "device", l.cfg.Name, "question", l.quote(question), "answer", answer, "stop", stop != nil)
+	if stop == nil {
+		if err := l.reply(question, answer); err != nil {
+			return l.lost(command, err)
+		}
+		return nil
+	}
+	if answer != "" {
+		l.reply(question, answer) // the break follows in any case
+	}
+	l.breakOff(ctx)
+	return stop
+}
+
+// reply types an answer. A [confirm] takes a single key: a Return after it
+// would answer the next question.
+func (l *Line) reply(question, answer string) error {
+	if answer != "" && strings.HasSuffix(strings.ToLower(question), "[confirm]") {
+		l.typed, l.since = answer, len(l.screen.text)
+		return l.write(answer)
+	}
+	return l.enter(answer)
+}
+
+// breakOff stops the running command and comes back to the prompt; where that
+// fails it closes the line, because whatever would be typed next could be
+// taken for an answer.
+func (l *Line) breakOff(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, breakTime)
+	defer cancel()
+	l.typed, l.since = "", len(l.screen.text)
+	if l.write(keyBreak) != nil {
+		l.Close()
+		return
+	}
+	for {
+		e, err := l.wait(ctx, breakTime)
+		if err != nil {
+			l.Close()
+			return
+		}
+		if e.kind == endPrompt {
+			return
+		}
+		l.screen.eraseLine() // an old question, or one that the break answered
+	}
+}
+
+// failed turns an error of wait into the one for the caller.
+func (l *Line) failed(ctx context.Context, command string, err error) error {
+	if ctx.Err() == nil {
+		return l.lost(command, err)
+	}
+	t := time.AfterFunc(time.Second, func() { l.conn.Close() })
+	defer t.Stop()
+	io.WriteString(l.stream, keyBreak)
+	l.Close()
+	return fmt.Errorf("%q on %s: %w", command, l.cfg.Name, context.Cause(ctx))
+}
+
+// lost closes the line and says how the session ended.
+func (l *Line) lost(command string, err error) error {
+	l.Close()
+	if err == io.EOF && l.readErr != nil {
+		err = l.readErr
+	}
+	seen := fmt.Sprintf("the session to %s was lost at %q", l.cfg.Name, command)
+	return l.lostError(seen, err)
+}
+
+func (l *Line) lostError(seen string, err error) error {
+	if last := l.excerpt(); last != "" {
+		seen += ", after it had printed " + last
+	}
+	return cause.Wrap(cause.SessionLost, l.plain(err), seen,
+		"try again: flashwarden device test "+l.cfg.Name)
+}

@@ -1,0 +1,96 @@
+package vty
+
+import "bytes"
+
+// maxOutput bounds what one command may print, in bytes.
+const maxOutput = 64 << 20
+
+// screen turns what a terminal receives into the text that it would show:
+// complete lines and the unfinished last one. It knows carriage return,
+// backspace and the length of escape sequences (ECMA-48), enough for an erased
+// --More-- and for a command line that the device scrolls sideways.
+type screen struct {
+	text   []byte // complete lines, each ended by one LF
+	line   []byte // the unfinished last line
+	cursor int    // where in line the next character goes
+	escape escape
+	taken  int // bytes received since reset
+}
+
+// escape is the state inside an escape sequence.
+type escape int
+
+const (
+	escNone  escape = iota
+	escStart        // after ESC
+	escCSI          // after ESC [
+	escOSC          // after ESC ], until BEL or ESC \
+)
+
+func (s *screen) reset() {
+	*s = screen{text: s.text[:0], line: s.line[:0], escape: s.escape}
+}
+
+// eraseLine forgets the unfinished last line.
+func (s *screen) eraseLine() { s.line, s.cursor = s.line[:0], 0 }
+
+// last is the unfinished last line without trailing blanks.
+func (s *screen) last() string { return string(bytes.TrimRight(s.line, " \t")) }
+
+func (s *screen) feed(p []byte) {
+	s.taken += len(p)
+	for _, b := range p {
+		if s.escape != escNone || b == 0x1b {
+			s.escape = s.escape.next(b)
+			continue
+		}
+		s.put(b)
+	}
+}
+
+func (e escape) next(b byte) escape {
+	switch {
+	case b == 0x1b:
+		return escStart
+	case e == escStart && b == '[':
+		return escCSI
+	case e == escStart && b == ']':
+		return escOSC
+	case e == escStart && b >= 0x20 && b <= 0x2f: // intermediate byte
+		return escStart
+	case e == escCSI && (b < 0x40 || b > 0x7e) && b != '\n':
+		return escCSI
+	case e == escOSC && b != 0x07 && b != '\n':
+		return escOSC
+	}
+	return escNone
+}
+
+func (s *screen) put(b byte) {
+	switch {
+	case b == '\n':
+		s.trim()
+		s.text = append(append(s.text, s.line...), '\n')
+		s.eraseLine()
+	case b == '\r':
+		s.trim()
+		s.cursor = 0
+	case b == '\b':
+		s.cursor = max(s.cursor-1, 0)
+	case b < 0x20 && b != '\t', b == 0x7f: // NUL, BEL and the like show nothing
+	case s.cursor == len(s.line):
+		s.line = append(s.line, b)
+		s.cursor++
+	default:
+		s.line[s.cursor] = b
+		s.cursor++
+	}
+}
+
+// trim cuts the blanks right of the cursor, with which a device wipes out
+// --More-- before it prints a shorter line over them.
+func (s *screen) trim() {
+	if s.cursor > 0 && len(bytes.Trim(s.line[s.cursor:], " ")) == 0 {
+		s.line = s.line[:s.cursor]
+	}
+}
