@@ -1,0 +1,176 @@
+package catalog
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The transports.
+const (
+	SSH    = "ssh"
+	Telnet = "telnet"
+)
+
+// Device is one switch or router, or one stack, of the inventory.
+type Device struct {
+	Name         string `json:"name"`
+	Address      string `json:"address"`   // HOST[:PORT]; an IPv6 address with a port stands in brackets
+	Transport    string `json:"transport"` // SSH or Telnet
+	Username     string `json:"username"`
+	Site         string `json:"site"`
+	Group        string `json:"group"`
+	TFTPAddress  string `json:"tftp_address"` // the address of ours that the device is to use; empty: the configured one
+	VRF          string `json:"vrf"`          // the device's VRF for TFTP; empty: its global table
+	Files        string `json:"files"`        // image, rebuild or all; empty: the configured policy
+	LegacyCrypto bool   `json:"legacy_crypto"`
+
+	Password       string `json:"-"` // sealed
+	EnablePassword string `json:"-"` // sealed
+}
+
+var (
+	validName = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`)
+	validHost = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?)*\.?$`)
+	validVRF  = regexp.MustCompile(`^[!-~]{1,64}$`)
+	numeric   = regexp.MustCompile(`^[0-9.]+$`)
+)
+
+// maxText is the greatest length, in characters, of a free text.
+const maxText = 128
+
+// Validate says what is wrong with d, as an ErrInvalid that names the field.
+func (d Device) Validate() error {
+	for _, problem := range []string{
+		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(),
+		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.filesProblem(),
+	} {
+		if problem != "" {
+			return fmt.Errorf("%w %q: %s", ErrInvalid, d.Name, problem)
+		}
+	}
+	return nil
+}
+
+// HostPort returns the address with the port to dial: its own, else that of
+// the transport (22 or 23).
+func (d Device) HostPort() (string, error) {
+	host, port, err := splitAddress(d.Address)
+	if err != nil {
+		return "", fmt.Errorf("%w %q: %w", ErrInvalid, d.Name, err)
+	}
+	if port == "" {
+		port = "22"
+		if d.Transport == Telnet {
+			port = "23"
+		}
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func (d Device) nameProblem() string {
+	if !validName.MatchString(d.Name) || strings.HasPrefix(d.Name, ".") {
+		return "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin with a dot or a dash"
+	}
+	return ""
+}
+
+func (d Device) addressProblem() string {
+	if _, _, err := splitAddress(d.Address); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (d Device) transportProblem() string {
+	if d.Transport != SSH && d.Transport != Telnet {
+		return fmt.Sprintf("transport %q is neither ssh nor telnet", d.Transport)
+	}
+	return ""
+}
+
+func (d Device) usernameProblem() string {
+	if d.Username == "" && d.Transport == SSH {
+		return "SSH needs a username"
+	}
+	return textProblem("username", d.Username)
+}
+
+func (d Device) tftpProblem() string {
+	if d.TFTPAddress == "" {
+		return ""
+	}
+	addr, err := netip.ParseAddr(d.TFTPAddress)
+	if err != nil || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
+		return fmt.Sprintf("tftp_address %q is not the IP address of this server that the device is to use", d.TFTPAddress)
+	}
+	return ""
+}
+
+func (d Device) vrfProblem() string {
+	if d.VRF != "" && (!validVRF.MatchString(d.VRF) || strings.ContainsAny(d.VRF, `?|"`)) {
+		return fmt.Sprintf("vrf %q cannot be typed on a device: it is 1 to 64 printable ASCII characters without blank, ?, | and quote", d.VRF)
+	}
+	return ""
+}
+
+func (d Device) filesProblem() string {
+	switch d.Files {
+	case "", "image", "rebuild", "all":
+		return ""
+	}
+	return fmt.Sprintf("files %q is none of image, rebuild and all", d.Files)
+}
+
+// textProblem looks at a text that is shown to people and may be empty.
+func textProblem(field, value string) string {
+	switch {
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsGraphic(r) }):
+		return fmt.Sprintf("%s %q has characters that cannot be shown", field, value)
+	case value != strings.TrimSpace(value):
+		return fmt.Sprintf("%s %q begins or ends with a blank", field, value)
+	case utf8.RuneCountInString(value) > maxText:
+		return fmt.Sprintf("%s %q is longer than %d characters", field, value, maxText)
+	}
+	return ""
+}
+
+// splitAddress splits HOST[:PORT]; port is empty where there is none.
+func splitAddress(address string) (host, port string, err error) {
+	wrong := func(why string) (string, string, error) {
+		return "", "", fmt.Errorf("address %q %s; write HOST, HOST:PORT, an IP address, or [IPV6]:PORT", address, why)
+	}
+	if addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")); err == nil {
+		if strings.HasPrefix(address, "[") != strings.HasSuffix(address, "]") || addr.Is4() && address != addr.String() {
+			return wrong("has a bracket too many or too few")
+		}
+		return addr.String(), "", nil
+	}
+	host = address
+	if strings.Contains(address, ":") {
+		if host, port, err = net.SplitHostPort(address); err != nil {
+			return wrong("is not an address")
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return wrong("has no port from 1 to 65535")
+		}
+	}
+	if strings.HasPrefix(address, "[") {
+		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is6() {
+			return wrong("has no IPv6 address in its brackets")
+		}
+		return host, port, nil
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host, port, nil
+	}
+	if len(host) > 253 || !validHost.MatchString(host) || numeric.MatchString(host) {
+		return wrong("is neither a host name nor an IP address")
+	}
+	return host, port, nil
+}

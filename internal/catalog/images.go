@@ -1,0 +1,216 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"flashwarden/internal/vault"
+)
+
+// Image is one distinct system image, or one package of install mode: in the
+// vault, or running on a device and not in the vault.
+type Image struct {
+	SHA256  string   `json:"sha256"` // empty: not in the vault
+	MD5     string   `json:"md5"`    // empty: unknown
+	Kind    string   `json:"kind"`   // vault.KindImage or vault.KindPackage
+	Names   []string `json:"names"`  // every file name it was found under, sorted
+	Version string   `json:"version"`
+	Size    int64    `json:"size"`    // bytes; -1: unknown
+	Devices []string `json:"devices"` // that ran it when they were last captured, sorted
+	InVault bool     `json:"in_vault"`
+	Cause   string   `json:"cause,omitempty"` // why it is not in the vault, where a backup tried
+}
+
+// runningFiles tells, for each file of s, whether the device ran it.
+//
+// In bundle mode that is the image that show version names; a stack has it on
+// each member, under the same path in another file system. In install mode it
+// is every package that packages.conf names, and backup selects no others.
+func runningFiles(s vault.Snapshot) []bool {
+	running := make([]bool, len(s.Files))
+	if s.Facts.Image == "" {
+		return running
+	}
+	system, name := splitPath(s.Facts.Image)
+	sameSystem := false
+	for i, f := range s.Files {
+		fileSystem, fileName := splitPath(f.Path)
+		switch {
+		case s.Facts.Mode == "install":
+			running[i] = f.Kind == vault.KindPackage
+		case f.Kind == vault.KindImage && fileName == name:
+			running[i] = true
+			sameSystem = sameSystem || family(fileSystem) == family(system)
+		}
+	}
+	if s.Facts.Mode == "install" || !sameSystem {
+		return running
+	}
+	for i, f := range s.Files {
+		fileSystem, _ := splitPath(f.Path)
+		running[i] = running[i] && family(fileSystem) == family(system)
+	}
+	return running
+}
+
+// splitPath splits flash:/dir/x.bin into flash and dir/x.bin.
+func splitPath(p string) (system, name string) {
+	system, name, found := strings.Cut(p, ":")
+	if !found {
+		return "", strings.TrimLeft(p, "/")
+	}
+	return system, strings.TrimLeft(name, "/")
+}
+
+// family is the name of a file system without the number of a stack member:
+// flash, flash2 and flash-2 are of one family, usbflash0 is not.
+func family(system string) string {
+	return strings.TrimRight(system, "-0123456789")
+}
+
+// Images returns the distinct images: those in the vault first, then those
+// that devices run and the vault does not have; by name within both.
+func (c *Catalog) Images(ctx context.Context) ([]Image, error) {
+	images, err := c.keptImages(ctx)
+	if err != nil {
+		return nil, c.wrap("list images", err)
+	}
+	lacking, err := c.lackingImages(ctx)
+	if err != nil {
+		return nil, c.wrap("list images", err)
+	}
+	return append(images, lacking...), nil
+}
+
+// latest selects the newest snapshot of each device.
+const latest = `SELECT max(id) FROM snapshot GROUP BY device`
+
+// keptImages returns the images in the vault.
+func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
+	rows, err := c.db.QueryContext(ctx, `
+		SELECT blob.sha256, blob.md5, blob.size, file.kind, file.path, max(CASE WHEN file.running THEN snapshot.version ELSE '' END)
+		FROM file JOIN blob ON blob.n = file.blob JOIN snapshot ON snapshot.n = file.snapshot
+		WHERE file.kind IN ('image', 'package')
+		GROUP BY blob.sha256, blob.md5, blob.size, file.kind, file.path
+		ORDER BY blob.sha256, file.path`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	bySHA := map[string]*Image{}
+	for rows.Next() {
+		var i Image
+		var filePath string
+		if err := rows.Scan(&i.SHA256, &i.MD5, &i.Size, &i.Kind, &filePath, &i.Version); err != nil {
+			return nil, err
+		}
+		known, ok := bySHA[i.SHA256]
+		if !ok {
+			i.InVault, i.Devices = true, []string{}
+			known = &i
+			bySHA[i.SHA256] = known
+		}
+		known.Version = max(known.Version, i.Version)
+		known.Names = append(known.Names, baseName(filePath))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if err := c.addDevices(ctx, bySHA); err != nil {
+		return nil, err
+	}
+	return sorted(bySHA), nil
+}
+
+// addDevices enters the devices that run the images by their latest snapshot.
+func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*Image) error {
+	rows, err := c.db.QueryContext(ctx, `
+		SELECT DISTINCT blob.sha256, snapshot.device
+		FROM snapshot JOIN file ON file.snapshot = snapshot.n JOIN blob ON blob.n = file.blob
+		WHERE file.running AND snapshot.id IN (`+latest+`)`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var sum, device string
+		if err := rows.Scan(&sum, &device); err != nil {
+			return err
+		}
+		if i, ok := bySHA[sum]; ok {
+			i.Devices = append(i.Devices, device)
+		}
+	}
+	return rows.Err()
+}
+
+// lackingImages returns the images that devices ran when they were last
+// captured, and that were not saved from them.
+func (c *Catalog) lackingImages(ctx context.Context) ([]Image, error) {
+	rows, err := c.db.QueryContext(ctx, `
+		SELECT snapshot.device, snapshot.version, snapshot.image, file.path, file.kind, file.size, file.cause
+		FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.running
+		WHERE snapshot.id IN (`+latest+`) AND file.blob IS NULL`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	byName := map[string]*Image{}
+	for rows.Next() {
+		i, err := scanLacking(rows)
+		if err != nil {
+			return nil, err
+		}
+		key := i.Names[0] + "\x00" + i.Version
+		if known, ok := byName[key]; ok {
+			known.Devices = append(known.Devices, i.Devices...)
+			known.Size = max(known.Size, i.Size)
+			continue
+		}
+		byName[key] = &i
+	}
+	return sorted(byName), rows.Err()
+}
+
+// scanLacking reads one row of lackingImages. Where the snapshot has no file
+// of the running image at all, the columns of the file are NULL.
+func scanLacking(rows interface{ Scan(...any) error }) (Image, error) {
+	var device, version, image string
+	var filePath, kind, cause *string
+	var size *int64
+	if err := rows.Scan(&device, &version, &image, &filePath, &kind, &size, &cause); err != nil {
+		return Image{}, err
+	}
+	i := Image{Kind: vault.KindImage, Version: version, Size: -1, Devices: []string{device}}
+	if filePath == nil {
+		i.Names = []string{baseName(image)}
+		return i, nil
+	}
+	i.Names, i.Kind, i.Size, i.Cause = []string{baseName(*filePath)}, *kind, *size, *cause
+	return i, nil
+}
+
+// baseName is the last element of a path of a device.
+func baseName(p string) string {
+	_, name := splitPath(p)
+	return path.Base(name)
+}
+
+// sorted returns the images, and the texts in them, in a settled order.
+func sorted(images map[string]*Image) []Image {
+	list := []Image{}
+	for _, i := range images {
+		slices.Sort(i.Names)
+		i.Names = slices.Compact(i.Names)
+		slices.Sort(i.Devices)
+		i.Devices = slices.Compact(i.Devices)
+		list = append(list, *i)
+	}
+	slices.SortFunc(list, func(a, b Image) int {
+		return cmp.Or(cmp.Compare(a.Names[0], b.Names[0]), cmp.Compare(a.Version, b.Version), cmp.Compare(a.SHA256, b.SHA256))
+	})
+	return list
+}
