@@ -1,0 +1,148 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// source is a file that is being parsed.
+type source struct {
+	file  string
+	lines []string
+}
+
+// parse reads the YAML document data, from the given file, into c. The
+// document is walked, not decoded, so that every error knows its place.
+func parse(c *Config, file string, data []byte) error {
+	s := source{file: file, lines: strings.Split(string(data), "\n")}
+	tree, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return s.syntax(err)
+	}
+	seen := 0
+	for _, doc := range tree.Docs {
+		if isEmpty(doc.Body) {
+			continue
+		}
+		if seen++; seen > 1 {
+			return s.at(doc.Body.GetToken(), "", "a second document; the configuration is one")
+		}
+		if err := s.document(c, doc.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s source) document(c *Config, body ast.Node) error {
+	return s.each(body, "", func(name string, key, value ast.Node) error {
+		if !slices.Contains(sections(), name) {
+			return s.at(key.GetToken(), name, "there is no such section"+meant(name, sections()))
+		}
+		return s.section(c, name, value)
+	})
+}
+
+func (s source) section(c *Config, section string, body ast.Node) error {
+	if isEmpty(body) {
+		return nil
+	}
+	return s.each(body, section, func(name string, key, value ast.Node) error {
+		i := slices.IndexFunc(settings(), func(s setting) bool { return s.section == section && s.key == name })
+		if i < 0 {
+			return s.at(key.GetToken(), section+"."+name, "there is no such key"+meant(name, keys(section)))
+		}
+		text, err := scalar(value)
+		if err == nil {
+			err = settings()[i].set(c, text)
+		}
+		if err != nil {
+			return s.at(value.GetToken(), settings()[i].name(), err.Error())
+		}
+		return nil
+	})
+}
+
+// each calls do for each key of a mapping.
+func (s source) each(body ast.Node, where string, do func(name string, key, value ast.Node) error) error {
+	mapping, ok := body.(ast.MapNode)
+	if !ok {
+		return s.at(body.GetToken(), where, "a mapping is expected here, KEY: VALUE in each line")
+	}
+	for entries := mapping.MapRange(); entries.Next(); {
+		name, err := scalar(entries.Key())
+		if err != nil {
+			return s.at(entries.Key().GetToken(), where, "a plain key is expected here")
+		}
+		if err := do(name, entries.Key(), entries.Value()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scalar returns the text of a plain or quoted value.
+func scalar(n ast.Node) (string, error) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value, nil
+	case *ast.NullNode:
+		return "", nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, nil
+	}
+	return "", fmt.Errorf("a single plain value is expected here, not a %s", strings.ToLower(n.Type().String()))
+}
+
+func isEmpty(n ast.Node) bool {
+	if n == nil {
+		return true
+	}
+	switch n.(type) {
+	case *ast.NullNode, *ast.CommentGroupNode:
+		return true
+	}
+	return false
+}
+
+// syntax turns an error of the YAML parser into ours.
+func (s source) syntax(err error) error {
+	var e yaml.Error
+	if !errors.As(err, &e) || e.GetToken() == nil {
+		return &Error{File: s.file, Problem: err.Error()}
+	}
+	return s.at(e.GetToken(), "", e.GetMessage())
+}
+
+// at returns an error about the place of t.
+func (s source) at(t *token.Token, key, problem string) error {
+	e := &Error{File: s.file, Key: key, Problem: problem}
+	if t == nil || t.Position == nil {
+		return e
+	}
+	e.Line, e.Column = t.Position.Line, t.Position.Column
+	if e.Line >= 1 && e.Line <= len(s.lines) && e.Column >= 1 {
+		e.Excerpt = excerpt(strings.TrimRight(s.lines[e.Line-1], "\r"), e.Line, e.Column)
+	}
+	return e
+}
+
+// excerpt shows a line with a caret under a column.
+func excerpt(text string, line, column int) string {
+	head := fmt.Sprintf("%5d | ", line)
+	indent := []rune(strings.Repeat(" ", len(head)) + text)
+	indent = indent[:min(len(indent), len(head)+column-1)]
+	for i, r := range indent {
+		if r != '\t' {
+			indent[i] = ' '
+		}
+	}
+	return head + text + "\n" + string(indent) + "^"
+}

@@ -1,0 +1,165 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setting is one key: where it stands, and how its text becomes a value.
+type setting struct {
+	section, key string
+	set          func(c *Config, value string) error
+}
+
+// settings lists every key there is.
+func settings() []setting {
+	return []setting{
+		{"tftp", "listen", func(c *Config, v string) (err error) { c.TFTP.Listen, err = listenAddress(v); return }},
+		{"tftp", "port-range", func(c *Config, v string) (err error) { c.TFTP.PortRange, err = portRange(v); return }},
+		{"tftp", "advertise", func(c *Config, v string) (err error) { c.TFTP.Advertise, err = advertised(v); return }},
+		{"tftp", "max-block-size", func(c *Config, v string) (err error) { c.TFTP.MaxBlockSize, err = blockSize(v); return }},
+		{"backup", "files", func(c *Config, v string) (err error) {
+			c.Backup.Files, err = oneOf(v, "image", "rebuild", "all")
+			return
+		}},
+		{"backup", "parallel", func(c *Config, v string) (err error) { c.Backup.Parallel, err = number(v, 1, maxParallel); return }},
+		{"backup", "parallel-per-site", func(c *Config, v string) (err error) {
+			c.Backup.ParallelPerSite, err = number(v, 1, maxParallel)
+			return
+		}},
+		{"backup", "stall-timeout", func(c *Config, v string) (err error) { c.Backup.StallTimeout, err = stallTimeout(v); return }},
+		{"ssh", "unknown-hosts", func(c *Config, v string) (err error) {
+			c.SSH.UnknownHosts, err = oneOf(v, AcceptNew, Ask, Refuse)
+			return
+		}},
+	}
+}
+
+const (
+	maxParallel = 10_000
+
+	// The limits of RFC 2348; 0 means that none is set.
+	minBlockSize, maxBlockSize = 8, 65464
+
+	minStall, maxStall = 100 * time.Millisecond, 24 * time.Hour
+)
+
+func (s setting) name() string { return s.section + "." + s.key }
+
+// variable is the name of the environment variable: FLASHWARDEN_TFTP_PORT_RANGE.
+func (s setting) variable() string {
+	return envPrefix + strings.ToUpper(s.section+"_"+strings.ReplaceAll(s.key, "-", "_"))
+}
+
+func sections() []string {
+	var names []string
+	for _, s := range settings() {
+		if !slices.Contains(names, s.section) {
+			names = append(names, s.section)
+		}
+	}
+	return names
+}
+
+func keys(section string) []string {
+	var names []string
+	for _, s := range settings() {
+		if s.section == section {
+			names = append(names, s.key)
+		}
+	}
+	return names
+}
+
+func variables() []string {
+	var names []string
+	for _, s := range settings() {
+		names = append(names, s.variable())
+	}
+	return names
+}
+
+// meant lists what there is, for a name that there is not.
+func meant(_ string, names []string) string {
+	return "; there are " + strings.Join(names, ", ")
+}
+
+func listenAddress(v string) (string, error) {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return "", fmt.Errorf("%q is not [IP]:PORT, such as :69 or 192.0.2.1:69", v)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("%q has no port from 0 to 65535", v)
+	}
+	if host != "" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return "", fmt.Errorf("%q is not an IP address of this host", host)
+		}
+	}
+	return v, nil
+}
+
+func portRange(v string) (PortRange, error) {
+	first, last, found := strings.Cut(v, ":")
+	a, errA := strconv.ParseUint(first, 10, 16)
+	b, errB := strconv.ParseUint(last, 10, 16)
+	switch {
+	case !found || errA != nil || errB != nil || a == 0:
+		return PortRange{}, fmt.Errorf("%q is not FIRST:LAST with ports from 1 to 65535, such as 1056:1059", v)
+	case a > b:
+		return PortRange{}, fmt.Errorf("%q begins after its end", v)
+	}
+	return PortRange{First: uint16(a), Last: uint16(b)}, nil
+}
+
+func advertised(v string) (netip.Addr, error) {
+	if v == "" {
+		return netip.Addr{}, nil
+	}
+	addr, err := netip.ParseAddr(v)
+	if err != nil || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("%q is not an IP address that devices can reach", v)
+	}
+	return addr, nil
+}
+
+func blockSize(v string) (int, error) {
+	n, err := number(v, 0, maxBlockSize)
+	if err == nil && n > 0 && n < minBlockSize {
+		err = fmt.Errorf("%d is less than %d; write 0 for no limit", n, minBlockSize)
+	}
+	return n, err
+}
+
+func number(v string, least, most int) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%q is not a number from %d to %d", v, least, most)
+	}
+	return n, nil
+}
+
+func oneOf(v string, values ...string) (string, error) {
+	if !slices.Contains(values, v) {
+		return "", fmt.Errorf("%q is none of %s", v, strings.Join(values, ", "))
+	}
+	return v, nil
+}
+
+func stallTimeout(v string) (time.Duration, error) {
+	d, err := time.ParseDuration(v)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a duration with its unit, such as 60s or 2m", v)
+	case d < minStall || d > maxStall:
+		return 0, errors.New(v + " is not between 100ms and 24h")
+	}
+	return d, nil
+}
