@@ -11,8 +11,8 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// Ask decides what to answer to a question of the device: the text of its
-// unfinished line. With a stop, the answer (if there is one) is typed, the
+// Ask decides what to answer to a question of the device: its unfinished line,
+// with up to two lines before it that may belong to it. With a stop, the answer (if there is one) is typed, the
 // command broken off and stop returned.
 type Ask func(question string) (answer string, stop error)
 
@@ -36,7 +36,7 @@ func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, 
 	if err := typable(command); err != nil {
 		return "", err
 	}
-	l.cfg.Log.Debug("command", "device", l.cfg.Name, "command", command)
+	l.cfg.Log.Debug("command", "command", command)
 	l.drain()
 	l.screen.reset()
 	if err := l.enter(command); err != nil {
@@ -54,7 +54,7 @@ func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, 
 			l.screen.eraseLine()
 			err = l.write(" ")
 		case endQuestion:
-			if err := l.answer(ctx, command, e.text, ask); err != nil {
+			if err := l.answer(ctx, command, l.asked(e.text), ask); err != nil {
 				return "", err
 			}
 		}
@@ -186,6 +186,19 @@ func (l *Line) output(command string, e ending) string {
 	return string(text[start:])
 }
 
+// asked is the question with the two lines before it since we typed last,
+// which may belong to it.
+func (l *Line) asked(question string) string {
+	text := l.screen.text[l.since:]
+	start, _ := echoed(text, l.typed)
+	lines := strings.Split(strings.TrimSpace(string(text[start:])), "\n")
+	if lines[len(lines)-1] == question { // behind syslog messages it is a complete line
+		lines = lines[:len(lines)-1]
+	}
+	lines = append(lines[max(0, len(lines)-2):], question)
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
 func (l *Line) answer(ctx context.Context, command, question string, ask Ask) error {
 	if ask == nil {
 		ask = func(string) (string, error) {
@@ -197,7 +210,7 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 	if stop == nil {
 		stop = typable(answer)
 	}
-	l.cfg.Log.Debug("question", "device", l.cfg.Name, "question", l.quote(question), "answer", answer, "stop", stop != nil)
+	l.cfg.Log.Debug("question", "question", l.quote(question), "answer", answer, "stop", stop != nil)
 	if stop == nil {
 		if err := l.reply(question, answer); err != nil {
 			return l.lost(command, err)

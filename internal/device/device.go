@@ -1,0 +1,226 @@
+// Package device is one Cisco IOS or IOS-XE device as a backup needs it: what
+// it is, what is in its flash, digests, copies. It types what a person would
+// type, on one terminal line, and never enters configuration mode.
+package device
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vty"
+)
+
+// verifyIdle is how long verify may print nothing; slow devices take minutes
+// for a large image before the first dot.
+const verifyIdle = 10 * time.Minute
+
+// ErrNoDigest says that the device's software has no verify /md5. Its cause is
+// command_rejected.
+var ErrNoDigest = errors.New("this software has no verify /md5")
+
+// terminal is what Device needs of a *vty.Line.
+type terminal interface {
+	Run(ctx context.Context, command string, ask vty.Ask) (string, error)
+	RunLong(ctx context.Context, command string, idle time.Duration, ask vty.Ask) (string, error)
+	Hostname() string
+	LocalAddr() netip.Addr
+	RemoteAddr() netip.Addr
+	Close() error
+}
+
+// Device is an open session to one device. Its methods are for one goroutine
+// at a time; only Close may be called from another. Errors of the session
+// itself are those of package vty.
+type Device struct {
+	line     terminal
+	log      *slog.Logger
+	image    string // the running image, once Facts has told it
+	noDigest error  // why verify /md5 is not asked again
+	skipped  []Skipped
+}
+
+// Dial logs in to the device that cfg describes; see vty.Dial.
+func Dial(ctx context.Context, cfg vty.Config) (*Device, error) {
+	line, err := vty.Dial(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return newDevice(line, cfg.Log), nil
+}
+
+func newDevice(line terminal, log *slog.Logger) *Device {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Device{line: line, log: log}
+}
+
+// Close ends the session. It may be called more than once.
+func (d *Device) Close() error { return d.line.Close() }
+
+// LocalAddr is our address in the session to the device.
+func (d *Device) LocalAddr() netip.Addr { return d.line.LocalAddr() }
+
+// RemoteAddr is the device's address in the session.
+func (d *Device) RemoteAddr() netip.Addr { return d.line.RemoteAddr() }
+
+// Facts reads show version, and show boot where there is one. A device that is
+// neither IOS nor IOS-XE is an unsupported_device error.
+func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
+	text, err := d.line.Run(ctx, "show version", nil)
+	if err != nil {
+		return ios.Facts{}, err
+	}
+	version, err := ios.ParseVersion(text)
+	if err != nil {
+		return ios.Facts{}, err
+	}
+	boot, err := d.boot(ctx)
+	if err != nil {
+		return ios.Facts{}, err
+	}
+	facts := ios.NewFacts(version, boot)
+	if facts.Hostname == "" {
+		facts.Hostname = d.line.Hostname()
+	}
+	d.image = facts.Image
+	return facts, nil
+}
+
+// boot reads show boot, or show bootvar. Many devices have neither: what they
+// start from is then not known, which is no error.
+func (d *Device) boot(ctx context.Context) (ios.Boot, error) {
+	for _, command := range []string{"show boot", "show bootvar"} {
+		text, err := d.line.Run(ctx, command, nil)
+		if err != nil {
+			return ios.Boot{}, err
+		}
+		boot, err := ios.ParseBoot(text)
+		if err == nil {
+			return boot, nil
+		}
+		d.log.Debug("no boot settings", "command", command, "err", err)
+	}
+	return ios.Boot{}, nil
+}
+
+// noCommand is the answer of software that does not know a command, and not a
+// failure of the command.
+var noCommand = regexp.MustCompile(`(?mi)^\s*% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized command)`)
+
+// Digest asks the device for the MD5 of one of its files, with verify /md5. It
+// may take minutes. Where the software has no such command the error is
+// ErrNoDigest, and the device is not asked again. The Digest is empty where the
+// device refuses it for this file alone.
+func (d *Device) Digest(ctx context.Context, path string) (ios.Digest, error) {
+	if d.noDigest != nil {
+		return ios.Digest{}, d.noDigest
+	}
+	command, err := withPath("verify /md5", path)
+	if err != nil {
+		return ios.Digest{}, err
+	}
+	text, err := d.line.RunLong(ctx, command, verifyIdle, nil)
+	if err != nil {
+		return ios.Digest{}, err
+	}
+	digest, err := ios.ParseVerify(text)
+	switch {
+	case err == nil:
+		return digest, nil
+	case noCommand.MatchString(text):
+		d.noDigest = cause.Wrap(cause.CommandRejected, ErrNoDigest, command, "the copies are proved by their size alone")
+		return ios.Digest{}, d.noDigest
+	case cause.Of(err) == cause.CommandRejected:
+		d.log.Warn("no digest", "file", path, "err", err)
+		return ios.Digest{}, nil
+	}
+	return ios.Digest{}, fmt.Errorf("verify %s: %w", path, err)
+}
+
+// withPath is command with path as its argument, or a command_rejected error
+// where IOS could not be told that path.
+func withPath(command, path string) (string, error) {
+	for _, r := range path {
+		if r <= ' ' || r > '~' || strings.ContainsRune("?|\"'`;", r) {
+			return "", cause.New(cause.CommandRejected, fmt.Sprintf("the file %q holds %q and cannot be typed on IOS", path, r),
+				"rename the file on the device with: rename")
+		}
+	}
+	return command + " " + path, nil
+}
+
+var (
+	configStart = regexp.MustCompile(`(?m)^(?:!|version )`)
+	// A system message on a line of its own is no part of a configuration.
+	messageLine = regexp.MustCompile(`(?m)^(?:\d+: )?[*.]?[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?: %[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+: .*\n`)
+)
+
+// RunningConfig returns show running-config with LF line ends, from its first
+// comment or version line to its end line: what a device can be given back,
+// without the two header lines that count its bytes.
+func (d *Device) RunningConfig(ctx context.Context) ([]byte, error) {
+	const command = "show running-config"
+	text, err := d.line.Run(ctx, command, nil)
+	if err != nil {
+		return nil, err
+	}
+	config := strings.TrimRight(messageLine.ReplaceAllString(text, ""), " \t\n")
+	start := configStart.FindStringIndex(config)
+	if start != nil && strings.HasSuffix(config, "\nend") {
+		return []byte(config[start[0]:] + "\n"), nil
+	}
+	if err := ios.Rejected(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", command, err)
+	}
+	return nil, cause.New(cause.CommandRejected, fmt.Sprintf("%s does not end in end, but in %q", command, lastLine(config)),
+		"look at what this account may see: "+command)
+}
+
+func lastLine(text string) string {
+	line := text[strings.LastIndexByte(text, '\n')+1:]
+	return line[:min(len(line), 120)]
+}
+
+// Text returns the contents of a small text file, as more shows it.
+func (d *Device) Text(ctx context.Context, path string) (string, error) {
+	command, err := withPath("more", path)
+	if err != nil {
+		return "", err
+	}
+	text, err := d.line.Run(ctx, command, nil)
+	if err != nil {
+		return "", err
+	}
+	// Only the first lines: the file may well speak of errors.
+	first := bytes.SplitN([]byte(text), []byte("\n"), 4)
+	if err := ios.Rejected(string(bytes.Join(first[:min(3, len(first))], []byte("\n")))); err != nil {
+		return "", fmt.Errorf("%s: %w", command, err)
+	}
+	return text, nil
+}
+
+// Copy runs one copy between the device and a TFTP server, and returns what the
+// device said about it; a copy that failed is no error. There is no limit on
+// its time nor on the device's silence: ctx sets them. A question that the copy
+// must not answer is an error, with cause unsafe_prompt where it is about
+// erasing, formatting or overwriting.
+func (d *Device) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error) {
+	if err := c.Validate(); err != nil {
+		return ios.CopyResult{}, err
+	}
+	text, err := d.line.RunLong(ctx, c.Command(), 0, c.Answer)
+	if err != nil {
+		return ios.CopyResult{}, err
+	}
+	return c.Result(text), nil
+}

@@ -1,0 +1,199 @@
+package device
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+)
+
+// The bounds of descending into directories one by one.
+const (
+	maxDepth       = 16
+	maxDirectories = 1000
+)
+
+// Skipped is a file system or directory that was not listed, and why.
+type Skipped struct {
+	Path string
+	Err  error
+}
+
+// Skipped returns what the last call of Files could not list.
+func (d *Device) Skipped() []Skipped { return slices.Clone(d.skipped) }
+
+// Files lists every directory of the file systems that a backup is made of:
+// flash and disks, those of all stack members, and nvram:. What cannot be
+// listed is kept for Skipped, but it is an error for the file system with the
+// running image (see Facts) and where nothing can be listed at all.
+func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
+	d.skipped = nil
+	systems, err := d.fileSystems(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []ios.Listing
+	for _, fs := range systems {
+		listings, err := d.list(ctx, fs.name)
+		if lost(ctx, err) || err != nil && fs.running {
+			return nil, err
+		}
+		if err != nil {
+			d.skip(fs.name, err)
+			continue
+		}
+		for _, l := range listings {
+			if !slices.ContainsFunc(all, func(have ios.Listing) bool { return ios.CleanPath(have.Path) == ios.CleanPath(l.Path) }) {
+				all = append(all, l)
+			}
+		}
+	}
+	if len(all) == 0 && len(d.skipped) > 0 {
+		return nil, d.skipped[0].Err
+	}
+	return all, nil
+}
+
+func (d *Device) skip(path string, err error) {
+	d.skipped = append(d.skipped, Skipped{Path: path, Err: err})
+	d.log.Info("not listed", "file", path, "err", err)
+}
+
+// lost reports whether err ended the session, so that no other command can be
+// tried.
+func lost(ctx context.Context, err error) bool {
+	if err == nil {
+		return false
+	}
+	switch cause.Of(err) {
+	case cause.SessionLost, cause.Cancelled, cause.PromptUnrecognised:
+		return true
+	}
+	return ctx.Err() != nil
+}
+
+// fileSystem is one that is to be listed.
+type fileSystem struct {
+	name    string // with its colon
+	running bool   // the running image is in it
+}
+
+// fileSystems chooses from show file systems; old IOS does not know the
+// command and has flash: alone.
+func (d *Device) fileSystems(ctx context.Context) ([]fileSystem, error) {
+	text, err := d.line.Run(ctx, "show file systems", nil)
+	if err != nil {
+		return nil, err
+	}
+	table, err := ios.ParseFileSystems(text)
+	if err != nil {
+		d.log.Debug("no table of file systems", "err", err)
+		return []fileSystem{{name: "flash:", running: true}, {name: "nvram:"}}, nil
+	}
+	return choose(table, d.image), nil
+}
+
+// choose picks the file systems that a backup is made of, and by which of its
+// names each is asked: the one that the path of the running image has, else
+// the first.
+func choose(table []ios.FileSystem, image string) []fileSystem {
+	prefix, _, found := strings.Cut(image, ":")
+	prefix += ":"
+	var chosen []fileSystem
+	for _, row := range table {
+		fs := fileSystem{name: row.Prefixes[0], running: found && slices.Contains(row.Prefixes, prefix)}
+		if fs.running {
+			fs.name = prefix
+		}
+		if fs.running && row.Type != "network" || row.Default || holdsSoftware(row) {
+			chosen = append(chosen, fs)
+		}
+	}
+	return chosen
+}
+
+var aside = regexp.MustCompile(`^(?:stby-)?(?:crashinfo|webui|obfl|usb|sup-|logging|drec|lcpuflash|cf-|image)`)
+
+// holdsSoftware tells file systems with what a device is rebuilt from apart
+// from removable ones and from those with logs and crash dumps.
+func holdsSoftware(row ios.FileSystem) bool {
+	if slices.ContainsFunc(row.Prefixes, aside.MatchString) || row.Flags == "wo" {
+		return false
+	}
+	switch row.Type {
+	case "flash", "disk":
+		return true
+	case "nvram":
+		return slices.Contains(row.Prefixes, "nvram:")
+	}
+	return false
+}
+
+// list lists one file system with all its directories.
+func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
+	if name != "nvram:" {
+		listings, err := d.dir(ctx, "dir /recursive "+name)
+		if err == nil || lost(ctx, err) {
+			return listings, err
+		}
+		d.log.Debug("no recursive list", "file", name, "err", err)
+	}
+	listings, err := d.dir(ctx, "dir "+name)
+	if err != nil && !lost(ctx, err) && name == "flash:" {
+		if shown, showErr := d.dir(ctx, "show flash"); showErr == nil {
+			return shown, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.descend(ctx, listings)
+}
+
+// dir runs one list command. A list that the device broke off with an error is
+// an error.
+func (d *Device) dir(ctx context.Context, command string) ([]ios.Listing, error) {
+	text, err := d.line.Run(ctx, command, nil)
+	if err != nil {
+		return nil, err
+	}
+	return ios.ParseDir(command, text)
+}
+
+// descend lists the directories in listings, and those in them, one by one.
+func (d *Device) descend(ctx context.Context, listings []ios.Listing) ([]ios.Listing, error) {
+	for i := 0; i < len(listings); i++ {
+		for _, e := range listings[i].Entries {
+			if e.Type != ios.TypeDirectory || e.Deleted {
+				continue
+			}
+			path := listings[i].FilePath(e)
+			if strings.Count(path, "/") > maxDepth || len(listings) >= maxDirectories {
+				d.skip(path, fmt.Errorf("%s: more than %d directories, or %d in one another", path, maxDirectories, maxDepth))
+				continue
+			}
+			found, err := d.directory(ctx, path)
+			if lost(ctx, err) || err != nil && strings.HasPrefix(ios.CleanPath(d.image), ios.CleanPath(path)+"/") {
+				return nil, err
+			}
+			if err != nil {
+				d.skip(path, err)
+				continue
+			}
+			listings = append(listings, found...)
+		}
+	}
+	return listings, nil
+}
+
+func (d *Device) directory(ctx context.Context, path string) ([]ios.Listing, error) {
+	command, err := withPath("dir", path)
+	if err != nil {
+		return nil, err
+	}
+	return d.dir(ctx, command)
+}
