@@ -1,7 +1,6 @@
 package ios
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -65,10 +64,7 @@ func ParseBoot(text string) (Boot, error) {
 	if len(p.units) > 0 {
 		return Boot{Units: p.units}, nil
 	}
-	if err := Rejected(text); err != nil {
-		return Boot{}, fmt.Errorf("show boot: %w", err)
-	}
-	return Boot{}, fmt.Errorf("show boot: no boot setting in the output, which begins with %s", quote(firstLine(text)))
+	return Boot{}, nothingRead("show boot", "boot setting", text)
 }
 
 // bootParser keeps where in show boot the next line belongs.

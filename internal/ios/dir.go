@@ -17,9 +17,10 @@ var (
 	// [9939304 bytes used, 6313624 available, 16252928 total]
 	usedAvailableTotal = regexp.MustCompile(`^\[(-?\d{1,18}) bytes used, (-?\d{1,18}) available, (-?\d{1,18}) total\]`)
 	// 108449792 bytes used
-	usage = regexp.MustCompile(`^(-?\d{1,18}) bytes (used|free|total)$`)
+	usage    = regexp.MustCompile(`^(-?\d{1,18}) bytes (used|free|total)$`)
+	usageFor = regexp.MustCompile(`^Usage for ([A-Za-z][\w-]*:)//`)
 	// Lines without facts: separators, what a simulator or a loader adds.
-	noFacts = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|\d+K bytes of .*|Usage for .*|\d+ file\(s\) total size: .*|No space information available|No files? (?:in|on) .*|Load for .*|Time source is .*)$`)
+	noFacts   = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|\d+K bytes of .*|\d+ file\(s\) total size: .*|No space information available|No files? (?:in|on) .*|Load for .*|Time source is .*)$`)
 	emptyList = regexp.MustCompile(`^No files? (?:in|on) `)
 )
 
@@ -135,6 +136,11 @@ func (p *dirParser) totals(line string) bool {
 	if m := usedAvailableTotal.FindStringSubmatch(line); m != nil {
 		l := p.current()
 		l.Used, l.Free, l.Total = numberOr(m[1], -1), numberOr(m[2], -1), numberOr(m[3], -1)
+		return true
+	}
+	if m := usageFor.FindStringSubmatch(line); m != nil {
+		l := p.current()
+		l.FileSystem, l.Path = m[1], m[1]+strings.TrimPrefix(l.Path, l.FileSystem)
 		return true
 	}
 	m := usage.FindStringSubmatch(line)

@@ -1,7 +1,6 @@
 package ios
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -26,10 +25,7 @@ func ParseFileSystems(text string) ([]FileSystem, error) {
 	if len(systems) > 0 {
 		return systems, nil
 	}
-	if err := Rejected(text); err != nil {
-		return nil, fmt.Errorf("show file systems: %w", err)
-	}
-	return nil, fmt.Errorf("show file systems: no file system in the output, which begins with %s", quote(firstLine(text)))
+	return nil, nothingRead("show file systems", "file system", text)
 }
 
 // prefixes splits the last column; older software marks a prefix with #.

@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -136,4 +137,13 @@ func Rejected(output string) error {
 		}
 	}
 	return nil
+}
+
+// nothingRead is the error for output in which a parser found nothing of what
+// it reads: the device's refusal, or the line with which the output begins.
+func nothingRead(command, what, text string) error {
+	if err := Rejected(text); err != nil {
+		return fmt.Errorf("%s: %w", command, err)
+	}
+	return fmt.Errorf("%s: no %s in the output, which begins with %s", command, what, quote(firstLine(text)))
 }

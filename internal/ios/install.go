@@ -1,0 +1,52 @@
+package ios
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Install is what show install (summary, active, committed, …) says of
+// install mode.
+type Install struct {
+	Locations      []InstallLocation
+	AutoAbortTimer string // "inactive", "active on install_activate, time before rollback - 01:59:26"
+}
+
+// InstallLocation is the packages of one or several members.
+type InstallLocation struct {
+	Location string // "R0", "Switch 1 2 3"
+	Packages []InstallPackage
+}
+
+// InstallPackage is one row of show install.
+type InstallPackage struct {
+	Type            string // IMG, SMU, …
+	State           string // I inactive, U uncommitted, C committed, D deactivated
+	FilenameVersion string // "17.10.01.0.160408" or a file
+}
+
+var (
+	installLocation = regexp.MustCompile(`^\[ *(\S.*?) *\] .*Package\(s\) Information:`)
+	installRow      = regexp.MustCompile(`^([A-Z]{2,6}) +([A-Z]) +(\S.*)$`)
+	installTimer    = regexp.MustCompile(`^Auto abort timer: *(\S.*)$`)
+)
+
+// ParseInstall reads show install in all its forms.
+func ParseInstall(text string) (Install, error) {
+	var install Install
+	for _, line := range linesOf(text) {
+		line = strings.TrimSpace(line)
+		if m := installLocation.FindStringSubmatch(line); m != nil {
+			install.Locations = append(install.Locations, InstallLocation{Location: m[1]})
+		} else if m := installTimer.FindStringSubmatch(line); m != nil {
+			install.AutoAbortTimer = m[1]
+		} else if m := installRow.FindStringSubmatch(line); m != nil && len(install.Locations) > 0 {
+			l := &install.Locations[len(install.Locations)-1]
+			l.Packages = append(l.Packages, InstallPackage{Type: m[1], State: m[2], FilenameVersion: m[3]})
+		}
+	}
+	if len(install.Locations) == 0 {
+		return Install{}, nothingRead("show install", "package list", text)
+	}
+	return install, nil
+}

@@ -1,0 +1,52 @@
+package ios
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Stack is what show switch says of a stack of switches.
+type Stack struct {
+	MAC      string // "aaaa.ddff.dddd"
+	Switches []StackSwitch
+}
+
+// StackSwitch is one member of a stack.
+type StackSwitch struct {
+	Number   int
+	Role     string // Master, Active, Standby, Member
+	MAC      string
+	Priority int
+	Hardware string // "V04", "3"; empty for a member that is only provisioned
+	State    string // Ready, Provisioned, V-Mismatch, Removed, …
+	Local    bool   // the member that answered (*)
+}
+
+var (
+	stackMAC = regexp.MustCompile(`(?m)^\s*(?:Switch|Chassis)/Stack Mac Address *: *(\S+)`)
+	// *1       Active   689c.e2ff.b9d9     3      V04     Ready
+	stackRow = regexp.MustCompile(`^(\*)? *(\d{1,3}) +([A-Z][A-Za-z]+) +([0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}) +(\d{1,3})(?: +(\S+) )? +([A-Z].*)$`)
+)
+
+// ParseSwitch reads show switch and show switch detail of a stack. Without a
+// line "Stack Mac Address" the output is an error.
+func ParseSwitch(text string) (Stack, error) {
+	stack := Stack{MAC: first(stackMAC, text)}
+	if stack.MAC == "" {
+		return Stack{}, nothingRead("show switch", "stack", text)
+	}
+	for _, line := range linesOf(text) {
+		row := stackRow.FindStringSubmatch(strings.TrimSpace(line))
+		if row == nil {
+			continue
+		}
+		number, _ := strconv.Atoi(row[2]) // at most three digits, as the expression says
+		priority, _ := strconv.Atoi(row[5])
+		stack.Switches = append(stack.Switches, StackSwitch{
+			Number: number, Role: row[3], MAC: row[4], Priority: priority, Hardware: row[6],
+			State: strings.TrimSpace(row[7]), Local: row[1] == "*",
+		})
+	}
+	return stack, nil
+}
