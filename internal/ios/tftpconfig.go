@@ -1,0 +1,46 @@
+package ios
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// TFTPConfig is what the running-config says about TFTP (show running-config
+// | include tftp).
+type TFTPConfig struct {
+	Lines           []string // every line about TFTP, verbatim
+	SourceInterface string   // of ip tftp source-interface; empty: the one nearest to the server
+	BlockSize       int      // of ip tftp blocksize, in bytes; 0 when not set
+	Servers         []string // files that the device itself serves (tftp-server)
+}
+
+var (
+	tftpSource = regexp.MustCompile(`^ip tftp source-interface (\S.*)$`)
+	tftpBlock  = regexp.MustCompile(`^ip tftp blocksize (\d{1,5})$`)
+	tftpServed = regexp.MustCompile(`^tftp-server (\S.*)$`)
+)
+
+// ParseTFTPConfig reads show running-config | include tftp. No line about TFTP
+// is a result too: everything is at its default.
+func ParseTFTPConfig(text string) (TFTPConfig, error) {
+	if err := Rejected(text); err != nil {
+		return TFTPConfig{}, nothingRead("show running-config", "line", text)
+	}
+	var c TFTPConfig
+	for _, line := range linesOf(text) {
+		line = strings.TrimSpace(line)
+		if !strings.Contains(line, "tftp") || isPromptOrEcho(line) {
+			continue
+		}
+		c.Lines = append(c.Lines, line)
+		if m := tftpSource.FindStringSubmatch(line); m != nil {
+			c.SourceInterface = m[1]
+		} else if m := tftpBlock.FindStringSubmatch(line); m != nil {
+			c.BlockSize, _ = strconv.Atoi(m[1]) // at most five digits, as the expression says
+		} else if m := tftpServed.FindStringSubmatch(line); m != nil {
+			c.Servers = append(c.Servers, m[1])
+		}
+	}
+	return c, nil
+}
