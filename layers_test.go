@@ -1,0 +1,84 @@
+package flashwarden_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows says which of our packages each package may import: the picture of
+// docs/design.md. A package that is not named here does not exist, and an
+// arrow that is not drawn here fails. Tests may import more: an external test
+// package brings what it needs to judge.
+var arrows = map[string][]string{
+	"tftp":                {},
+	"tftp/tftptest":       {},
+	"internal/cause":      {},
+	"internal/ios":        {"internal/cause"},
+	"internal/vty":        {"internal/cause"},
+	"internal/device":     {"internal/vty", "internal/ios", "internal/cause"},
+	"internal/spool":      {"tftp"},
+	"internal/vault":      {},
+	"internal/catalog":    {"internal/vault"},
+	"internal/credential": {},
+	"internal/config":     {},
+	"internal/backup":     {"internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
+	"internal/node": {"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
+		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
+	"internal/iossim": {"tftp"},
+	"cmd/flashwarden": {"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/iossim",
+		"internal/node", "internal/vault"},
+}
+
+// TestLayers checks every import of every file that is not a test.
+func TestLayers(t *testing.T) {
+	seen := make(map[string]bool)
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && file != "." && strings.HasPrefix(d.Name(), "."):
+			return filepath.SkipDir
+		case filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go"):
+			return nil
+		}
+		pkg := filepath.ToSlash(filepath.Dir(file))
+		seen[pkg] = true
+		return checkImports(t, pkg, file)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range arrows {
+		if !seen[pkg] {
+			t.Errorf("%s is drawn, but there is no such package", pkg)
+		}
+	}
+}
+
+func checkImports(t *testing.T, pkg, file string) error {
+	allowed, drawn := arrows[pkg]
+	if !drawn {
+		t.Errorf("%s: package %s is not drawn in docs/design.md and layers_test.go", file, pkg)
+		return nil
+	}
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		return err
+	}
+	for _, imp := range parsed.Imports {
+		path, err := strconv.Unquote(imp.Path.Value)
+		if err != nil {
+			return err
+		}
+		if ours, ok := strings.CutPrefix(path, "flashwarden/"); ok && !slices.Contains(allowed, ours) {
+			t.Errorf("%s: %s may not import %s", file, pkg, ours)
+		}
+	}
+	return nil
+}

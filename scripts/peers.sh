@@ -1,0 +1,26 @@
+#!/bin/sh
+# Names the programs that the tests compare flashwarden with and that are not
+# installed. As root on Debian it installs them; elsewhere the tests that need
+# them are skipped and say so (in CI, where $CI is true, they fail).
+set -eu
+missing=""
+need() { # PROGRAM PACKAGE
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+need tftp tftp-hpa
+need atftp atftp
+need curl curl
+need busybox busybox
+need ssh openssh-client
+need telnet telnet
+need ip iproute2
+need nft nftables
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "installing:$missing"
+    apt-get update -q >/dev/null
+    # shellcheck disable=SC2086 # a list of packages
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+else
+    echo "missing, so some tests are skipped:$missing (sudo apt-get install$missing)"
+fi
