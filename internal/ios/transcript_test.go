@@ -1,0 +1,224 @@
+package ios
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"flashwarden/internal/cause"
+)
+
+// transcript is one real copy dialogue.
+type transcript struct {
+	Command  string `json:"command"`
+	Outcome  string `json:"outcome"`
+	Class    string `json:"error_class"`
+	Complete bool   `json:"complete"`
+	Dialogue []struct {
+		Prompt string `json:"prompt"`
+		Answer string `json:"answer"`
+	} `json:"dialogue"`
+	Bytes   *int64   `json:"bytes"`
+	Seconds *float64 `json:"seconds"`
+	name    string
+	text    string
+}
+
+// otherResult lists transcripts whose result cannot be read as their outcome
+// says, with the reason.
+var otherResult = map[string]string{
+	"016": "the output ends after the erase, before any result of the copy",
+	"067": "the output ends at the last question",
+	"001": "the result line was not recorded",
+	"037": "the result line was not recorded",
+	"042": "the result line was not recorded",
+	"050": "the result line was not recorded",
+	"089": "the result line was not recorded",
+	"110": "nothing was copied; the recorder calls that ok",
+}
+
+// TestTranscripts feeds the questions of real copy dialogues to Answer and
+// their outputs to Result.
+func TestTranscripts(t *testing.T) {
+	transcripts := readTranscripts(t, dataDirectory(t, "FLASHWARDEN_TRANSCRIPTS", "transcripts"))
+	questions, answered, results, right := 0, 0, 0, 0
+	for _, tr := range transcripts {
+		c := tr.copy()
+		for _, step := range tr.Dialogue {
+			questions++
+			if problem := wrongAnswer(c, tr.question(step.Prompt)); problem != "" {
+				t.Errorf("%s: %s", tr.name, problem)
+			} else {
+				answered++
+			}
+		}
+		results++
+		if problem := wrongResult(c, tr); problem != "" {
+			t.Errorf("%s: %s", tr.name, problem)
+		} else {
+			right++
+		}
+	}
+	t.Logf("questions %d/%d", answered, questions)
+	t.Logf("results %d/%d", right, results)
+}
+
+func readTranscripts(t *testing.T, directory string) []transcript {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(directory, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts in %s: %v", directory, err)
+	}
+	var all []transcript
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := transcript{name: strings.TrimSuffix(filepath.Base(file), ".json")}
+		if err := json.Unmarshal(data, &tr); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		text, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.text = string(text)
+		if strings.HasPrefix(tr.Command, "copy ") {
+			all = append(all, tr)
+		}
+	}
+	return all
+}
+
+// copy puts together the Copy that would have run the dialogue: the command,
+// completed by what the person answered.
+func (tr transcript) copy() Copy {
+	c := copyOfCommand(tr.Command)
+	c.ToDevice = c.ToDevice || c.Destination != ""
+	for _, step := range tr.Dialogue {
+		answer := step.Answer
+		if answer == "" || answer == "<cr>" {
+			_, answer, _ = strings.Cut(step.Prompt, "[")
+			answer, _, _ = strings.Cut(answer, "]")
+		}
+		switch lower := strings.ToLower(step.Prompt); {
+		case strings.Contains(lower, "remote host"):
+			c.Server = strings.TrimSpace(answer)
+		case strings.HasPrefix(lower, "source file") && c.ToDevice:
+			c.Name = answer
+		case strings.HasPrefix(lower, "source file"):
+			c.Source = "flash:/" + strings.TrimPrefix(answer, "flash:")
+		case strings.HasPrefix(lower, "destination file") && !c.ToDevice, strings.HasPrefix(lower, "name of config"):
+			c.Name = answer
+		}
+	}
+	if m := recordedURL.FindStringSubmatch(tr.text); m != nil && c.Server == "" {
+		c.Server, c.Name = m[1], m[2] // the record begins after the questions
+	}
+	if c.ToDevice && len(tr.Dialogue) == 1 && tr.Dialogue[0].Answer != "" {
+		c.Destination = tr.Dialogue[0].Answer
+	}
+	return c
+}
+
+var recordedURL = regexp.MustCompile(`tftp://([^/\s]+)/(\S+)`)
+
+// question returns a prompt with the line above it where the prompt is only
+// the second half of a question.
+func (tr transcript) question(prompt string) string {
+	if before, _, ok := strings.Cut(tr.text, prompt); ok && strings.HasPrefix(prompt, "as '") {
+		lines := strings.Split(strings.TrimSpace(before), "\n")
+		return lines[len(lines)-1] + "\n" + prompt
+	}
+	return prompt
+}
+
+var (
+	hostQuestion    = regexp.MustCompile(`(?i)remote host`)
+	unsafeWords     = regexp.MustCompile(`(?i)\bwith erase|^eras|over write|overwrite|are you sure`)
+	unknownQuestion = regexp.MustCompile(`(?i)^proceed|^username|^password|username \[|^\[confirm\]$`)
+)
+
+// wrongAnswer judges the answer by its kind, with rules of its own.
+func wrongAnswer(c Copy, question string) string {
+	answer, stop := c.Answer(question)
+	lower := strings.ToLower(question)
+	problem := "to " + question + " the answer was " + quote(answer)
+	switch {
+	case unsafeWords.MatchString(question):
+		no := "n"
+		if strings.Contains(lower, "[yes/no]") {
+			no = "no"
+		}
+		if answer != no || cause.Of(stop) != cause.UnsafePrompt {
+			return problem
+		}
+	case unknownQuestion.MatchString(question):
+		if answer != "" || cause.Of(stop) != cause.PromptUnrecognised {
+			return problem
+		}
+	case stop != nil:
+		return problem + ": " + stop.Error()
+	case hostQuestion.MatchString(question):
+		if answer != c.Server {
+			return problem
+		}
+	case strings.HasPrefix(lower, "source file"):
+		if answer != c.sourceName() || answer == "" {
+			return problem
+		}
+	case strings.HasPrefix(lower, "destination file"), strings.HasPrefix(lower, "name of"):
+		if answer != c.destinationName() {
+			return problem
+		}
+	case strings.HasPrefix(lower, "which partition"):
+		if answer != "" {
+			return problem
+		}
+	case strings.Contains(lower, "to server"):
+		if answer != "yes" {
+			return problem
+		}
+	case strings.HasPrefix(lower, "write file"):
+		if answer != "y" {
+			return problem
+		}
+	default:
+		return "no rule in the test for the question " + question
+	}
+	return ""
+}
+
+// causeOfClass is the cause for the recorder's word of why a copy failed.
+var causeOfClass = map[string]cause.Cause{
+	"timeout_open": "", "timeout_mid": "",
+	"permission_denied": cause.RefusedByServer, "is_a_directory": cause.SourceMissing,
+	"incomplete_command": cause.CommandRejected, "bad_host": cause.CommandRejected,
+	"device_read_only": cause.CommandRejected, "invalid_argument": cause.CommandRejected,
+}
+
+func wrongResult(c Copy, tr transcript) string {
+	r := c.Result(tr.text)
+	wantOK := tr.Outcome == "ok" && otherResult[tr.name] == ""
+	if r.OK != wantOK {
+		return "result " + tr.Outcome + " was read as error " + quote(r.Error)
+	}
+	if tr.Bytes != nil && r.Bytes != *tr.Bytes || tr.Bytes == nil && r.Bytes != -1 {
+		return "bytes"
+	}
+	if tr.Seconds != nil && r.Seconds != *tr.Seconds {
+		return "seconds"
+	}
+	if tr.Outcome == "error" && tr.Class != "no_such_file" && (r.Error == "" || !strings.Contains(tr.text, r.Error)) {
+		return "no error line"
+	}
+	want, ok := causeOfClass[tr.Class]
+	if ok && r.Cause != want {
+		return "cause " + string(r.Cause)
+	}
+	return ""
+}
