@@ -47,15 +47,19 @@ var (
 	// MANUAL_BOOT variable does not exist
 	bootSetting = regexp.MustCompile(`^([A-Za-z][A-Za-z _/-]*?)(?: variable)?(?:\s*[:=]\s*(.*)| does not exist)$`)
 	bootOption  = regexp.MustCompile(`,\d+$`)
-	otherBoot   = regexp.MustCompile(`(?m)^\s*(?:NXOS|kickstart|system) variable = `)
+	nxosBoot    = regexp.MustCompile(`(?m)^\s*(?:NXOS|kickstart|system) variable = `)
+	asaBoot     = regexp.MustCompile(`(?m)^\s*Current BOOT variable = `)
 )
 
 // ParseBoot reads show boot and show bootvar in all their shapes: the
 // "path-list" of classic switches, the "variable" of routers and IOS-XE, one
 // or several units. Output without any boot setting is an error.
 func ParseBoot(text string) (Boot, error) {
-	if otherBoot.MatchString(text) {
+	switch {
+	case nxosBoot.MatchString(text):
 		return Boot{}, unsupported("(NX-OS)")
+	case asaBoot.MatchString(text):
+		return Boot{}, unsupported("Adaptive Security Appliance")
 	}
 	p := bootParser{unit: "active"}
 	for _, line := range linesOf(text) {
@@ -70,14 +74,14 @@ func ParseBoot(text string) (Boot, error) {
 // bootParser keeps where in show boot the next line belongs.
 type bootParser struct {
 	units []BootUnit
-	unit  string // name of the block that the next setting belongs to
+	unit  string // the block that the next line belongs to
 	next  bool   // within "Boot Variables on next reload"
 }
 
 func (p *bootParser) line(line string) {
-	standby := strings.HasPrefix(line, "Standby ")
-	if standby {
-		line, p.unit = strings.TrimPrefix(line, "Standby "), "standby"
+	unit := p.unit
+	if rest, ok := strings.CutPrefix(line, "Standby "); ok {
+		line, unit = rest, "standby"
 	}
 	if m := bootSwitch.FindStringSubmatch(line); m != nil {
 		p.unit, p.next = "switch "+m[1], false
@@ -89,47 +93,50 @@ func (p *bootParser) line(line string) {
 		return
 	case "Boot Variables on next reload:":
 		p.next = true
-		p.current().showsNext = true
+		p.of(unit).showsNext = true
 		return
 	}
 	if m := bootRegister.FindStringSubmatch(line); m != nil {
-		u := p.current()
+		u := p.of(unit)
 		u.ConfigRegister, u.ConfigRegisterNext = m[1], m[2]
 		return
 	}
 	if m := bootSetting.FindStringSubmatch(line); m != nil {
-		p.set(m[1], m[2])
+		p.set(unit, m[1], m[2])
 	}
 }
 
-// current returns the block that p.unit names; it makes it when new.
-func (p *bootParser) current() *BootUnit {
-	if n := len(p.units); n == 0 || p.units[n-1].Unit != p.unit {
-		p.units = append(p.units, BootUnit{Unit: p.unit})
+// of returns the block of the unit; it makes it when it is new.
+func (p *bootParser) of(unit string) *BootUnit {
+	for i := range p.units {
+		if p.units[i].Unit == unit {
+			return &p.units[i]
+		}
 	}
+	p.units = append(p.units, BootUnit{Unit: unit})
 	return &p.units[len(p.units)-1]
 }
 
 // set keeps one setting; settings that a backup has no use for are passed by.
-func (p *bootParser) set(name, value string) {
+func (p *bootParser) set(unit, name, value string) {
 	switch name {
 	case "BOOT path-list", "BOOT":
-		u := p.current()
+		u := p.of(unit)
 		if p.next {
 			u.NextPath, u.NextFiles = value, bootFiles(value)
 		} else {
 			u.Path, u.Files = value, bootFiles(value)
 		}
 	case "Config file", "CONFIG_FILE":
-		p.current().ConfigFile = value
+		p.of(unit).ConfigFile = value
 	case "Private Config file":
-		p.current().PrivateConfigFile = value
+		p.of(unit).PrivateConfigFile = value
 	case "Manual Boot", "MANUAL_BOOT":
-		p.current().ManualBoot = yesNo(value)
+		p.of(unit).ManualBoot = yesOrNo(value)
 	case "Enable Break", "ENABLE_BREAK":
-		p.current().EnableBreak = yesNo(value)
+		p.of(unit).EnableBreak = yesOrNo(value)
 	case "Boot Mode", "BOOTMODE":
-		p.current().BootMode = value
+		p.of(unit).BootMode = value
 	}
 }
 
@@ -144,7 +151,7 @@ func bootFiles(path string) []string {
 	return files
 }
 
-func yesNo(value string) *bool {
+func yesOrNo(value string) *bool {
 	switch strings.ToLower(value) {
 	case "yes", "1":
 		yes := true

@@ -107,24 +107,31 @@ func untypeable(what, text, why string) error {
 }
 
 var (
-	quotedPart = regexp.MustCompile(`'[^'\n]*'|"[^"\n]*"|\[[^\]\n]*\]`)
-	pathWord   = regexp.MustCompile(`\S*[/:.]\S+`)
+	quotedPart = regexp.MustCompile(`'[^'\n]*'|"[^"\n]*"`)
 	// Do you want to over write? · Erase flash: before copying? · WITH erase? ·
 	// Flash contains files. Are you sure? · Overwrite the previous NVRAM …
-	destroys     = regexp.MustCompile(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delete[sd]?|deleting|contains files|remove all)\b`)
+	destroys     = regexp.MustCompile(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:s|ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delet(?:e|es|ed|ing)|contains files|remove all)\b`)
 	withoutErase = regexp.MustCompile(`(?i)\bwithout erase\b`)
+	yesNo        = regexp.MustCompile(`(?i)\[yes/no\]`)
 
-	asksHost        = regexp.MustCompile(`(?i)^(?:address or name of remote host|ip address of remote host|remote host)\b`)
-	asksSource      = regexp.MustCompile(`(?i)^(?:source file ?name|name of file to copy)\b`)
-	asksDestination = regexp.MustCompile(`(?i)^(?:destination file ?name|name of configuration file to write)\b`)
-	asksPartition   = regexp.MustCompile(`(?i)^which partition\?`)
-	yesNoQuestion   = regexp.MustCompile(`(?i)\[yes/no\]`)
+	// The plain questions: a name, perhaps with a default in brackets.
+	asksHost        = plainQuestion(`address or name of remote host|ip address of remote host|remote host`)
+	asksSource      = plainQuestion(`source file ?name|name of file to copy`)
+	asksDestination = plainQuestion(`destination file ?name|name of configuration file to write`)
+	asksPartition   = plainQuestion(`which partition`)
+
 	// Copy 'x' from Flash to server as 'x'? [yes/no]
-	flashToServer = regexp.MustCompile(`(?is)^copy \S+ from \S+(?: device)? to (?:tftp )?server\s+as \S+\? ?\[yes/no\]`)
-	serverToFlash = regexp.MustCompile(`(?is)^copy \S+ from (?:tftp )?server\s+as \S+ into \S+(?: device)? without erase\? ?\[yes/no\]`)
-	writeOnHost   = regexp.MustCompile(`(?is)^write file \S+ on host \S+\? ?\[confirm\]`)
+	flashToServer = regexp.MustCompile(`(?i)^copy '[^']*' from \S+(?: device)? to (?:tftp )?server\s+as '[^']*'\s*\?\s*\[yes/no\]\??$`)
+	serverToFlash = regexp.MustCompile(`(?i)^copy '[^']*' from (?:tftp )?server\s+as '[^']*' into \S+(?: device)? without erase\s*\?\s*\[yes/no\]\??$`)
+	writeOnHost   = regexp.MustCompile(`(?i)^write file \S+ on host \S+?\s*\?\s*\[confirm\]$`)
 	nxosQuestion  = regexp.MustCompile(`(?i)^enter (?:destination filename|source filename|vrf|username|hostname for the)`)
 )
+
+// plainQuestion matches a line that asks for one of the given things and
+// nothing else.
+func plainQuestion(things string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^(?:` + things + `)\s*\??\s*(?:\[[^\]\n]*\]\s*\??)?$`)
+}
 
 // Answer returns what to type at a question of the copy dialogue; the text
 // decides, never the order. An empty answer without an error takes the default.
@@ -139,7 +146,7 @@ var (
 // needs (Copy 'x' from Flash to server / as 'x'? [yes/no]).
 func (c Copy) Answer(question string) (answer string, stop error) {
 	question = strings.TrimSpace(StripSyslog(question))
-	if unsafeQuestion(question) {
+	if c.isUnsafe(question) {
 		return c.decline(question)
 	}
 	asked := lastQuestion(question)
@@ -163,18 +170,40 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		"type the command by hand in a session and look at what it asks: "+c.Command())
 }
 
-// unsafeQuestion reports whether a question is about destroying something.
-// Names of files, in quotes, in brackets or with a path, do not count.
-func unsafeQuestion(question string) bool {
-	words := pathWord.ReplaceAllString(quotedPart.ReplaceAllString(question, " "), " ")
-	words = withoutErase.ReplaceAllString(words, " ")
-	return destroys.MatchString(strings.Join(strings.Fields(words), " "))
+// isUnsafe reports whether a question is about destroying something. Only the
+// defaults of plain questions, names in quotes and the copy's own names are
+// not looked at: a file may be called erase.txt.
+func (c Copy) isUnsafe(question string) bool {
+	own := strings.NewReplacer(ownNames(c.file(), c.Name)...)
+	var words []string
+	for line := range strings.SplitSeq(question, "\n") {
+		line = strings.TrimSpace(line)
+		if asksSource.MatchString(line) || asksDestination.MatchString(line) || asksHost.MatchString(line) {
+			continue
+		}
+		words = append(words, strings.Fields(own.Replace(quotedPart.ReplaceAllString(line, " ")))...)
+	}
+	return destroys.MatchString(withoutErase.ReplaceAllString(strings.Join(words, " "), " "))
+}
+
+// ownNames lists the pairs for a replacer that blanks names that are no plain
+// word; a name that is one (erase) cannot be told from the question.
+func ownNames(names ...string) []string {
+	var pairs []string
+	for _, name := range names {
+		for _, form := range []string{name, nameOnDevice(name)} {
+			if strings.ContainsAny(form, "./:-_0123456789") {
+				pairs = append(pairs, form, " ")
+			}
+		}
+	}
+	return pairs
 }
 
 // decline answers an unsafe question.
 func (c Copy) decline(question string) (string, error) {
 	answer := "n"
-	if yesNoQuestion.MatchString(question) {
+	if yesNo.MatchString(question) {
 		answer = "no"
 	}
 	hint := "nothing was changed; a backup never needs this: check that the command reads from the device (copy flash: tftp:) and try it by hand"

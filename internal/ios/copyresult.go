@@ -20,9 +20,9 @@ type CopyResult struct {
 var (
 	// 18286080 bytes copied in 58.989 secs (309991 bytes/sec)
 	bytesCopied = regexp.MustCompile(`(?m)(\d{1,18}) bytes c ?opied(?: in (\d{1,9}(?:\.\d{1,9})?) secs?)?`)
-	// [OK - 1580 bytes]  [OK - 2646988/4096 bytes]  [OK]
+	// [OK - 1580 bytes]  [OK - 2646988/4096 bytes]  ![OK]
 	okBytes    = regexp.MustCompile(`\[OK - (\d{1,18})(?:/\d+)? bytes\]`)
-	okPlain    = regexp.MustCompile(`\[OK\]`)
+	okPlain    = regexp.MustCompile(`!\[OK\]`)
 	uploadDone = regexp.MustCompile(`(?m)^Upload to server done`)
 	// Flash copy took 0:00:01 [hh:mm:ss]
 	copyTook = regexp.MustCompile(`(?m)^Flash (?:device )?copy took (\d{1,4}):(\d{2}):(\d{2})`)

@@ -20,8 +20,8 @@ var (
 	usage    = regexp.MustCompile(`^(-?\d{1,18}) bytes (used|free|total)$`)
 	usageFor = regexp.MustCompile(`^Usage for ([A-Za-z][\w-]*:)//`)
 	// Lines without facts: separators, what a simulator or a loader adds.
-	noFacts   = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|\d+K bytes of .*|\d+ file\(s\) total size: .*|No space information available|No files? (?:in|on) .*|Load for .*|Time source is .*)$`)
-	emptyList = regexp.MustCompile(`^No files? (?:in|on) `)
+	noFacts   = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|[\d.e+]+K bytes of .*|Partition +Size .*|\d+ +\d+K +\d+K +.*|\d+ file\(s\) total size: .*|Load for .*|Time source is .*)$`)
+	emptyList = regexp.MustCompile(`^(?:No files? (?:in|on) |No space information available)`)
 )
 
 // ParseDir reads the output of command: dir in every form (plain, /all,

@@ -107,7 +107,7 @@ var refusals = []refusal{
 	{regexp.MustCompile(`(?i)^%error .*\((?:no such (?:file|device)|file not found|is a directory|unknown device)`), cause.SourceMissing, hintFile},
 	{regexp.MustCompile(`(?i)^%error .*\(permission denied`), cause.NotPermittedOnDevice, hintPrivilege},
 	{regexp.MustCompile(`(?i)^%?error:? .*(?:not enough (?:free )?space|no space left|insufficient space)`), cause.DeviceNoSpace, hintSpace},
-	{regexp.MustCompile(`(?i)^(?:%error[: ]|err: |error: )`), cause.CommandRejected, ""},
+	{regexp.MustCompile(`^(?:(?i:%error)[: ]|ERR: |ERROR: )`), cause.CommandRejected, ""},
 	{regexp.MustCompile(`(?i)^\?invalid host`), cause.CommandRejected, ""},
 	{regexp.MustCompile(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, hintFile},
 }

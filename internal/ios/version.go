@@ -78,7 +78,7 @@ func unsupported(text string) *cause.Error {
 }
 
 var (
-	versionLine = regexp.MustCompile(`(?m)^[ \t]*(?:Cisco )?IOS(?: \(tm\)| Software)[^\n]*?\bVersion\s+([^\s,]+)`)
+	versionLine = regexp.MustCompile(`(?m)^[ \t]*(?:Cisco )?IOS(?: \(tm\)| Software)[^\n]*?(?:\n[^\n]*?)?\bVersion\s+([^\s,]+)`)
 	xeLine      = regexp.MustCompile(`(?m)^[ \t]*Cisco IOS[ -]XE Software, Version[ \t]+(\S[^\n]*)`)
 	xeMark      = regexp.MustCompile(`IOS[ -]XE`)
 	uptimeLine  = regexp.MustCompile(`(?m)^[ \t]*(\S+) uptime is ([^\n]+)`)
