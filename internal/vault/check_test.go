@@ -1,0 +1,226 @@
+package vault
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// rewrite puts data in the place of a file of the vault.
+func rewrite(t *testing.T, path, data string) {
+	t.Helper()
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheckFinds(t *testing.T) {
+	const content = "an image"
+	sum := sumOf(content)
+	blobFile := filepath.Join("blobs", sum[:2], sum)
+	type found struct{ Kind, Path string }
+	for _, test := range []struct {
+		name     string
+		damage   func(t *testing.T, d *Dir, snapshot string) error
+		quick    []found // without ReadData
+		thorough []found // with ReadData, beyond quick
+		message  string  // in one of the messages
+	}{
+		{name: "nothing", damage: func(*testing.T, *Dir, string) error { return nil }},
+		{name: "leftovers in tmp", damage: func(t *testing.T, d *Dir, _ string) error {
+			return os.WriteFile(filepath.Join(d.path, "tmp", "put-1"), nil, 0o600)
+		}},
+		{name: "lost+found", damage: func(t *testing.T, d *Dir, _ string) error {
+			return os.Mkdir(filepath.Join(d.path, "lost+found"), 0o700)
+		}},
+		{name: "missing blob", quick: []found{{ProblemBlobMissing, blobFile}}, message: "flash:/x.bin",
+			damage: func(t *testing.T, d *Dir, _ string) error { return os.Remove(d.blobPath(sum)) }},
+		{name: "missing directory", quick: []found{{ProblemUnreadable, "blobs"}, {ProblemBlobMissing, blobFile}},
+			damage: func(t *testing.T, d *Dir, _ string) error { return os.RemoveAll(filepath.Join(d.path, "blobs")) }},
+		{name: "truncated blob", quick: []found{{ProblemBlobSize, blobFile}}, thorough: []found{{ProblemBlobDamaged, blobFile}},
+			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), content[1:]); return nil }},
+		{name: "one changed byte", thorough: []found{{ProblemBlobDamaged, blobFile}}, message: "move it out of the vault",
+			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), "an imagE"); return nil }},
+		{name: "symbolic link as blob", quick: []found{{ProblemBlobMissing, blobFile}, {ProblemStray, blobFile}},
+			damage: func(t *testing.T, d *Dir, _ string) error {
+				target := filepath.Join(t.TempDir(), "target")
+				if err := os.Rename(d.blobPath(sum), target); err != nil {
+					return err
+				}
+				return os.Symlink(target, d.blobPath(sum))
+			}},
+		{name: "wrong MD5", thorough: []found{{ProblemMD5, "SNAPSHOT"}}, message: "it says MD5 000",
+			damage: func(t *testing.T, d *Dir, snapshot string) error {
+				data, err := os.ReadFile(snapshot)
+				rewrite(t, snapshot, strings.Replace(string(data), md5Of(content), strings.Repeat("0", 32), 1))
+				return err
+			}},
+		{name: "truncated snapshot", quick: []found{{ProblemSnapshotDamaged, "SNAPSHOT"}},
+			damage: func(t *testing.T, d *Dir, snapshot string) error {
+				data, err := os.ReadFile(snapshot)
+				rewrite(t, snapshot, string(data[:len(data)-3]))
+				return err
+			}},
+		{name: "empty snapshot", quick: []found{{ProblemSnapshotDamaged, "SNAPSHOT"}},
+			damage: func(t *testing.T, d *Dir, snapshot string) error { rewrite(t, snapshot, ""); return nil }},
+		{name: "snapshot of another name", quick: []found{{ProblemSnapshotDamaged, "snapshots/2026/20261122T141503Z-sw9-aaaa.json"}}, message: "calls itself",
+			damage: func(t *testing.T, d *Dir, snapshot string) error {
+				return os.Rename(snapshot, filepath.Join(filepath.Dir(snapshot), "20261122T141503Z-sw9-aaaa.json"))
+			}},
+		{name: "snapshot of another year", quick: []found{{ProblemSnapshotDamaged, "snapshots/2027/SNAPSHOT"}},
+			damage: func(t *testing.T, d *Dir, snapshot string) error {
+				year := filepath.Join(d.path, "snapshots", "2027")
+				if err := os.Mkdir(year, 0o700); err != nil {
+					return err
+				}
+				return os.Rename(snapshot, filepath.Join(year, filepath.Base(snapshot)))
+			}},
+		{name: "strays", quick: []found{{ProblemStray, "README"}, {ProblemStray, "blobs/abc"}, {ProblemStray, "blobs/" + sum[:2] + "/note"},
+			{ProblemStray, "snapshots/2026/x.txt"}, {ProblemStray, "snapshots/old"}},
+			damage: func(t *testing.T, d *Dir, _ string) error {
+				return errors.Join(
+					os.WriteFile(filepath.Join(d.path, "README"), nil, 0o400),
+					os.Mkdir(filepath.Join(d.path, "blobs", "abc"), 0o700),
+					os.WriteFile(filepath.Join(d.path, "blobs", sum[:2], "note"), nil, 0o400),
+					os.WriteFile(filepath.Join(d.path, "snapshots", "2026", "x.txt"), nil, 0o400),
+					os.Mkdir(filepath.Join(d.path, "snapshots", "old"), 0o700))
+			}},
+		{name: "blob under a wrong prefix", quick: []found{{ProblemStray, "blobs/00/" + sum}, {ProblemBlobMissing, blobFile}},
+			damage: func(t *testing.T, d *Dir, _ string) error {
+				wrong := filepath.Join(d.path, "blobs", "00")
+				return errors.Join(os.Mkdir(wrong, 0o700), os.Rename(d.blobPath(sum), filepath.Join(wrong, sum)))
+			}},
+		{name: "open permissions", quick: []found{{ProblemPermissions, "."}, {ProblemPermissions, "blobs/" + sum[:2]}, {ProblemPermissions, blobFile}, {ProblemPermissions, "SNAPSHOT"}},
+			message: "chmod 0440",
+			damage: func(t *testing.T, d *Dir, snapshot string) error {
+				return errors.Join(os.Chmod(d.path, 0o755), os.Chmod(filepath.Dir(d.blobPath(sum)), 0o770),
+					os.Chmod(d.blobPath(sum), 0o644), os.Chmod(snapshot, 0o600))
+			}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newVault(t)
+			if _, _, err := d.Put([]byte(content)); err != nil {
+				t.Fatal(err)
+			}
+			s := snapshotOf(content)
+			if err := d.PutSnapshot(s); err != nil {
+				t.Fatal(err)
+			}
+			if err := test.damage(t, d, d.snapshotPath(s.ID)); err != nil {
+				t.Fatal(err)
+			}
+			for _, readData := range []bool{false, true} {
+				problems, err := d.Check(t.Context(), CheckOptions{ReadData: readData})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, got, messages := slices.Clone(test.quick), []found(nil), ""
+				if readData {
+					want = append(want, test.thorough...)
+				}
+				for i := range want {
+					if want[i].Path == "SNAPSHOT" {
+						want[i].Path = "snapshots/2026/SNAPSHOT"
+					}
+				}
+				slices.SortFunc(want, func(a, b found) int { return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Kind, b.Kind)) })
+				for _, p := range problems {
+					got = append(got, found{p.Kind, strings.Replace(p.Path, s.ID+".json", "SNAPSHOT", 1)})
+					messages += p.Message + "\n"
+				}
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("read data %v: want(-) got(+):\n%s%s", readData, diff, messages)
+				}
+				if len(want) > 0 && !strings.Contains(messages, test.message) {
+					t.Errorf("%q is not in the messages:\n%s", test.message, messages)
+				}
+			}
+		})
+	}
+}
+
+func TestCheckTellsItsProgress(t *testing.T) {
+	d := newVault(t)
+	for _, content := range []string{strings.Repeat("a", 3_000_000), strings.Repeat("b", 2_000_000)} {
+		if _, _, err := d.Put([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var atOnce sync.Mutex
+	var last, calls int64
+	_, err := d.Check(t.Context(), CheckOptions{ReadData: true, Progress: func(done, total int64) {
+		if !atOnce.TryLock() {
+			t.Error("called by two at once")
+			return
+		}
+		defer atOnce.Unlock()
+		if done <= last || total != 5_000_000 {
+			t.Errorf("%d of %d bytes after %d", done, total, last)
+		}
+		last = done
+		calls++
+	}})
+	if err != nil || last != 5_000_000 || calls < 5 {
+		t.Errorf("ended with %d bytes after %d calls, error %v", last, calls, err)
+	}
+}
+
+func TestCheckStops(t *testing.T) {
+	d := newVault(t)
+	for _, content := range []string{strings.Repeat("a", 9_000_000), strings.Repeat("b", 9_000_000), strings.Repeat("c", 9_000_000)} {
+		if _, _, err := d.Put([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var read int64
+	problems, err := d.Check(ctx, CheckOptions{ReadData: true, Progress: func(done, _ int64) { read = done; cancel() }})
+	if !errors.Is(err, context.Canceled) || len(problems) > 0 {
+		t.Errorf("error %v, problems %v; want context.Canceled and none", err, problems)
+	}
+	if read > 9_000_000 {
+		t.Errorf("read %d bytes after it was to stop", read)
+	}
+}
+
+// BenchmarkCheck reads 256 MiB of blobs; compare it with sha256sum.
+func BenchmarkCheck(b *testing.B) {
+	d, err := Open(filepath.Join(b.TempDir(), "vault"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	const blobs, size = 8, 32 << 20
+	for i := range blobs {
+		content := make([]byte, size)
+		content[0] = byte(i)
+		sum, _, err := d.Put(content)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s := snapshotOf("")
+		s.Files[0].Size, s.Files[0].SHA256, s.Files[0].MD5 = size, sum, ""
+		if err := d.PutSnapshot(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(blobs * size)
+	for b.Loop() {
+		if problems, err := d.Check(b.Context(), CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
+			b.Fatal(problems, err)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// smallDisk is the environment variable that makes the test binary run
+// onSmallDisk, on a mount point that only it sees.
+const smallDisk = "VAULT_TEST_SMALL_DISK"
+
+// TestFullDisk runs on a real file system of 2 MiB, in a mount namespace of
+// its own.
+func TestFullDisk(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), smallDisk+"="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		t.Errorf("%v: %s", err, out)
+	case err != nil && os.Getenv("CI") == "true":
+		t.Fatalf("no mount namespace: %v", err)
+	case err != nil:
+		t.Skipf("no mount namespace: %v", err)
+	}
+}
+
+// onSmallDisk fills a disk with backups and sees that what was kept is whole.
+func onSmallDisk(dir string) error {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
+		return err
+	}
+	d, err := Open(filepath.Join(dir, "vault"))
+	if err != nil {
+		return err
+	}
+	kept := 0
+	for err == nil {
+		_, err = backup(d, dir, strings.Repeat(strconv.Itoa(kept%10), 100_000+kept))
+		kept++
+	}
+	if !errors.Is(err, syscall.ENOSPC) || kept < 5 {
+		return fmt.Errorf("%d backups, then %w; want no space left", kept, err)
+	}
+	if _, _, err := d.Put(make([]byte, 2<<20)); !errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("put on a full disk: %w; want no space left", err)
+	}
+	if left, err := os.ReadDir(filepath.Join(d.Path(), tmpDir)); err != nil || len(left) > 0 {
+		return fmt.Errorf("tmp/ holds %v, error %w", left, err)
+	}
+	if problems, err := d.Check(context.Background(), CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
+		return fmt.Errorf("check: %v, %w", problems, err)
+	}
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		return err
+	}
+	if _, err := Open(d.Path()); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+		return fmt.Errorf("open on a read-only disk: %w; want an error that says so", err)
+	}
+	return nil
+}

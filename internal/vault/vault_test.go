@@ -1,0 +1,523 @@
+package vault
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func newVault(t *testing.T) *Dir {
+	t.Helper()
+	d, err := Open(filepath.Join(t.TempDir(), "data", "vault"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// writeSpool writes a file as the spool leaves it, and returns its path and
+// SHA-256.
+func writeSpool(t *testing.T, dir, content string) (path, sum string) {
+	t.Helper()
+	path = filepath.Join(dir, "spool-file")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, sumOf(content)
+}
+
+func sumOf(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:])
+}
+
+func md5Of(content string) string {
+	sum := md5.Sum([]byte(content))
+	return hex.EncodeToString(sum[:])
+}
+
+// snapshotOf is a snapshot with one image of the given content.
+func snapshotOf(content string) Snapshot {
+	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
+	return Snapshot{
+		Format: Format, ID: NewID("sw1", started), Device: "sw1", Address: "192.0.2.1", Status: StatusOK, Started: started,
+		Seconds: 71.2, BytesCopied: int64(len(content)),
+		Facts: Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:/x.bin"},
+		Files: []File{{Path: "flash:/x.bin", Kind: KindImage, Size: int64(len(content)), MD5: md5Of(content),
+			SHA256: sumOf(content), Copied: true, Evidence: EvidenceMD5}},
+		Listings: []Listing{{Path: "flash:/", Total: 32 << 20, Free: -1, Entries: []Entry{{Name: "<x> & y.bin", Size: int64(len(content))}}}},
+	}
+}
+
+func readBlob(t *testing.T, d *Dir, sum string) string {
+	t.Helper()
+	f, err := d.OpenBlob(sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// wantClean fails unless a full check of the vault finds nothing.
+func wantClean(t *testing.T, d *Dir) {
+	t.Helper()
+	problems, err := d.Check(t.Context(), CheckOptions{ReadData: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("check found %s: %s: %s", p.Kind, p.Path, p.Message)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func TestOpenMakesThePrivateLayout(t *testing.T) {
+	d := newVault(t)
+	for _, dir := range []string{"", "blobs", "snapshots", "tmp"} {
+		info, err := os.Stat(filepath.Join(d.Path(), dir))
+		if err != nil || info.Mode() != fs.ModeDir|0o700 {
+			t.Errorf("%q: mode %v, error %v; want a directory with mode 0700", dir, info.Mode(), err)
+		}
+	}
+	inFlight := filepath.Join(d.Path(), "tmp", "put-1")
+	if err := os.WriteFile(inFlight, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(d.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !exists(inFlight) {
+		t.Error("Open took away what another process is writing")
+	}
+	wantClean(t, again)
+	if err := again.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if exists(inFlight) {
+		t.Error("Sweep left a file in tmp/")
+	}
+}
+
+func TestOpenSaysWhyItCannot(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
+		t.Errorf("error %v; want one that says that it is not a directory", err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory to somebody else")
+	}
+	foreign := filepath.Join(dir, "foreign")
+	if err := os.Mkdir(foreign, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(foreign, 54321, 54321); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(foreign)
+	if err == nil || !strings.Contains(err.Error(), "uid 54321") || !strings.Contains(err.Error(), "chown -R") {
+		t.Errorf("error %v; want one that names the owner and the way out", err)
+	}
+}
+
+func TestAdopt(t *testing.T) {
+	d := newVault(t)
+	path, sum := writeSpool(t, t.TempDir(), "an image")
+	if err := d.Adopt(path, sum); err != nil {
+		t.Fatal(err)
+	}
+	if exists(path) {
+		t.Error("the file is still in the spool")
+	}
+	if got := readBlob(t, d, sum); got != "an image" {
+		t.Errorf("the blob holds %q", got)
+	}
+	info, err := os.Stat(d.blobPath(sum))
+	if err != nil || info.Mode() != 0o400 {
+		t.Errorf("mode %v, error %v; want 0400", info.Mode(), err)
+	}
+	if !d.HasBlob(sum, 8) || d.HasBlob(sum, 7) || d.HasBlob(sumOf("other"), 8) || d.HasBlob("../x", 8) {
+		t.Error("HasBlob tells untruths")
+	}
+	wantClean(t, d)
+}
+
+func TestAdoptKeepsTheBlobThatIsThere(t *testing.T) {
+	d := newVault(t)
+	for range 2 {
+		path, sum := writeSpool(t, t.TempDir(), "an image")
+		before, _ := os.Stat(d.blobPath(sum))
+		if err := d.Adopt(path, sum); err != nil {
+			t.Fatal(err)
+		}
+		if exists(path) {
+			t.Error("the file is still in the spool")
+		}
+		after, err := os.Stat(d.blobPath(sum))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != nil && !os.SameFile(before, after) {
+			t.Error("the blob was replaced")
+		}
+	}
+	wantClean(t, d)
+}
+
+func TestAdoptRefuses(t *testing.T) {
+	d := newVault(t)
+	spool := t.TempDir()
+	path, sum := writeSpool(t, spool, "an image")
+	link := filepath.Join(spool, "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	fifo := filepath.Join(spool, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, path, sum, want string }{
+		{"missing", filepath.Join(spool, "none"), sum, "no such file"},
+		{"symbolic link", link, sum, "too many levels"},
+		{"fifo", fifo, sum, "not a regular file"},
+		{"directory", spool, sum, "not a regular file"},
+		{"short digest", path, sum[:63], "not a SHA-256"},
+		{"path as digest", path, "../../../../etc/passwd", "not a SHA-256"},
+		{"upper case", path, strings.ToUpper(sum), "not a SHA-256"},
+	} {
+		if err := d.Adopt(test.path, test.sum); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v; want one with %q", test.name, err, test.want)
+		}
+	}
+	if !exists(path) {
+		t.Error("a refused file is gone")
+	}
+	wantClean(t, d)
+}
+
+func TestAdoptDoesNotHideADamagedBlob(t *testing.T) {
+	d := newVault(t)
+	path, sum := writeSpool(t, t.TempDir(), "an image")
+	if err := os.MkdirAll(filepath.Dir(d.blobPath(sum)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d.blobPath(sum), []byte("an im"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Adopt(path, sum); !errors.Is(err, ErrDamaged) {
+		t.Errorf("error %v; want ErrDamaged", err)
+	}
+	if got := readBlob(t, d, sum); got != "an im" {
+		t.Errorf("the blob was overwritten with %q", got)
+	}
+	if !exists(path) {
+		t.Error("the good file is gone")
+	}
+}
+
+// otherFileSystem returns a directory on another file system than that of d.
+func otherFileSystem(t *testing.T, d *Dir) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "flashwarden-test-")
+	if err != nil {
+		t.Skipf("there is no second file system: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if device(t, dir) == device(t, d.Path()) {
+		t.Skip("/dev/shm is not a second file system")
+	}
+	return dir
+}
+
+func device(t *testing.T, path string) uint64 {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return uint64(st.Dev)
+}
+
+func TestAdoptFromAnotherFileSystem(t *testing.T) {
+	d := newVault(t)
+	content := strings.Repeat("an image ", 300_000) // more than two buffers
+	path, sum := writeSpool(t, otherFileSystem(t, d), content)
+	if err := d.Adopt(path, sumOf("not this")); err == nil || !strings.Contains(err.Error(), sum) {
+		t.Errorf("error %v; want one that tells the true SHA-256", err)
+	}
+	if !exists(path) || d.HasBlob(sumOf("not this"), int64(len(content))) {
+		t.Error("content was kept under a name that is not its digest")
+	}
+	for range 2 { // the second time it is there already
+		path, sum = writeSpool(t, filepath.Dir(path), content)
+		if err := d.Adopt(path, sum); err != nil {
+			t.Fatal(err)
+		}
+		if exists(path) {
+			t.Error("the file is still in the spool")
+		}
+	}
+	if got := readBlob(t, d, sum); got != content {
+		t.Error("the blob differs")
+	}
+	if left, err := os.ReadDir(filepath.Join(d.Path(), "tmp")); err != nil || len(left) > 0 {
+		t.Errorf("tmp/ holds %v, error %v", left, err)
+	}
+	wantClean(t, d)
+}
+
+func TestPut(t *testing.T) {
+	d := newVault(t)
+	for _, text := range []string{"hostname sw1\n", "", "hostname sw1\n"} {
+		sum, weak, err := d.Put([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum != sumOf(text) || weak != md5Of(text) {
+			t.Errorf("digests %s and %s", sum, weak)
+		}
+		if got := readBlob(t, d, sum); got != text {
+			t.Errorf("the blob holds %q", got)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(d.Path(), "tmp")); err != nil || len(left) > 0 {
+		t.Errorf("tmp/ holds %v, error %v", left, err)
+	}
+	wantClean(t, d)
+}
+
+func TestOpenBlobNotFound(t *testing.T) {
+	if _, err := newVault(t).OpenBlob(sumOf("none")); !errors.Is(err, ErrNotFound) {
+		t.Errorf("error %v; want ErrNotFound", err)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	d := newVault(t)
+	var all sync.WaitGroup
+	for i := range 16 {
+		path, sum := writeSpool(t, t.TempDir(), "an image")
+		if i%2 == 0 {
+			path, sum = writeSpool(t, t.TempDir(), "another image")
+		}
+		all.Go(func() {
+			if err := d.Adopt(path, sum); err != nil {
+				t.Error(err)
+			}
+			if err := d.PutSnapshot(snapshotOf("an image")); err != nil && !errors.Is(err, ErrNotFound) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	wantClean(t, d)
+}
+
+func TestSnapshotRoundTrip(t *testing.T) {
+	d := newVault(t)
+	if _, _, err := d.Put([]byte("an image")); err != nil {
+		t.Fatal(err)
+	}
+	want := snapshotOf("an image")
+	want.Status = StatusIncomplete
+	want.Files = append(want.Files, File{Path: "flash:/vlan.dat", Kind: KindVLAN, Size: 796, Cause: "stalled", Message: "block 3", Hint: "try"})
+	given := want
+	given.Started = want.Started.Add(300 * time.Millisecond).In(time.FixedZone("CET", 3600))
+	if err := d.PutSnapshot(given); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Snapshot(want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want(-) got(+):\n%s", diff)
+	}
+	data, err := os.ReadFile(filepath.Join(d.Path(), "snapshots", "2026", want.ID+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`"started": "2026-11-22T14:15:03Z"`, `"<x> & y.bin"`, `"snapshot": "` + want.ID + `"`} {
+		if !strings.Contains(string(data), text) {
+			t.Errorf("the document lacks %s:\n%s", text, data)
+		}
+	}
+	wantClean(t, d)
+}
+
+func TestPutSnapshotRefuses(t *testing.T) {
+	d := newVault(t)
+	if _, _, err := d.Put([]byte("an image")); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*Snapshot)
+		want   string
+	}{
+		{"missing blob", func(s *Snapshot) { s.Files[0].SHA256 = sumOf("none") }, "not in the vault"},
+		{"wrong size", func(s *Snapshot) { s.Files[0].Size++ }, "has 8 bytes where 9"},
+		{"failed", func(s *Snapshot) { s.Status = StatusFailed }, `its status is "failed"`},
+		{"ok with a missing file", func(s *Snapshot) { s.Files[0].SHA256, s.Files[0].Cause = "", "stalled" }, "its status is ok"},
+		{"neither kept nor missing", func(s *Snapshot) { s.Files[0].SHA256 = "" }, "neither"},
+		{"both kept and missing", func(s *Snapshot) { s.Files[0].Cause = "stalled" }, "both"},
+		{"climbing ID", func(s *Snapshot) { s.ID = "20261122T141503Z-../../x-abcd" }, "not a snapshot ID"},
+		{"no ID", func(s *Snapshot) { s.ID = "" }, "not a snapshot ID"},
+		{"no device", func(s *Snapshot) { s.Device = "" }, "no device"},
+		{"no time", func(s *Snapshot) { s.Started = time.Time{} }, "no time"},
+		{"climbing digest", func(s *Snapshot) { s.Files[0].SHA256 = "../../x" }, "not a SHA-256"},
+		{"bad MD5", func(s *Snapshot) { s.Files[0].MD5 = "xyz" }, "not an MD5"},
+		{"newer format", func(s *Snapshot) { s.Format = 2 }, "newer flashwarden"},
+	} {
+		s := snapshotOf("an image")
+		test.change(&s)
+		if err := d.PutSnapshot(s); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v; want one with %q", test.name, err, test.want)
+		}
+	}
+	if ids, err := d.SnapshotIDs(); err != nil || len(ids) > 0 {
+		t.Errorf("snapshots %v, error %v", ids, err)
+	}
+}
+
+func TestPutSnapshotNeverReplaces(t *testing.T) {
+	d := newVault(t)
+	if _, _, err := d.Put([]byte("an image")); err != nil {
+		t.Fatal(err)
+	}
+	first := snapshotOf("an image")
+	if err := d.PutSnapshot(first); err != nil {
+		t.Fatal(err)
+	}
+	second := first
+	second.Device = "sw2"
+	if err := d.PutSnapshot(second); !errors.Is(err, ErrExists) {
+		t.Errorf("error %v; want ErrExists", err)
+	}
+	if got, err := d.Snapshot(first.ID); err != nil || got.Device != "sw1" {
+		t.Errorf("device %q, error %v", got.Device, err)
+	}
+}
+
+func TestSnapshotsInOrderAndNoneSkipped(t *testing.T) {
+	d := newVault(t)
+	if _, _, err := d.Put([]byte("an image")); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, year := range []int{2025, 2026, 2027} {
+		s := snapshotOf("an image")
+		s.Started = s.Started.AddDate(year-2026, 0, 0)
+		s.ID = NewID("sw1", s.Started)
+		if err := d.PutSnapshot(s); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, s.ID)
+	}
+	damaged := d.snapshotPath(want[1])
+	if err := os.Chmod(damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(damaged, 100); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for s, err := range d.Snapshots() {
+		got = append(got, s.ID)
+		if isDamaged := s.ID == want[1]; errors.Is(err, ErrDamaged) != isDamaged || (err != nil) != isDamaged {
+			t.Errorf("%s: error %v", s.ID, err)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want(-) got(+):\n%s", diff)
+	}
+	for range d.Snapshots() {
+		break // an early end must not panic
+	}
+}
+
+func TestSnapshotNotFound(t *testing.T) {
+	d := newVault(t)
+	for _, id := range []string{"20261122T141503Z-sw1-abcd", "", "..", "../../etc/passwd", "20261122T141503Z-../../x-abcd"} {
+		if _, err := d.Snapshot(id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: error %v; want ErrNotFound", id, err)
+		}
+	}
+}
+
+func TestNewID(t *testing.T) {
+	at := time.Date(2026, 11, 22, 15, 15, 3, 999, time.FixedZone("CET", 3600))
+	for _, test := range []struct{ device, want string }{
+		{"sw1", "20261122T141503Z-sw1-"},
+		{"core/sw 1", "20261122T141503Z-core-sw-1-"},
+		{"../../etc", "20261122T141503Z-..-..-etc-"},
+		{"Zürich", "20261122T141503Z-Z-rich-"},
+		{"", "20261122T141503Z-device-"},
+		{strings.Repeat("x", 100), "20261122T141503Z-" + strings.Repeat("x", 64) + "-"},
+	} {
+		id := NewID(test.device, at)
+		if !strings.HasPrefix(id, test.want) || len(id) != len(test.want)+4 || !validID.MatchString(id) {
+			t.Errorf("NewID(%q) = %q; want %q and four characters", test.device, id, test.want)
+		}
+	}
+	seen := map[string]bool{}
+	for range 200 {
+		seen[NewID("sw1", at)] = true
+	}
+	if len(seen) < 195 { // 200 of 1.7 million: two equal ones are rare
+		t.Errorf("%d different IDs of 200", len(seen))
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	seed, err := encode(snapshotOf("an image"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`{"format":1}`))
+	f.Add([]byte(`{} {}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := decode(data)
+		if err != nil {
+			return
+		}
+		s = normalise(s)
+		text, err := encode(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := decode(text)
+		if err != nil {
+			t.Fatalf("%v in what we wrote: %s", err, text)
+		}
+		if diff := cmp.Diff(s, again); diff != "" {
+			t.Errorf("want(-) got(+):\n%s", diff)
+		}
+	})
+}
