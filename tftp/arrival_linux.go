@@ -1,0 +1,80 @@
+package tftp
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// enableArrivals makes the kernel tell each datagram's destination address
+// (ip(7), ipv6(7)). Where it cannot, requests come without.
+func enableArrivals(c *net.UDPConn) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	})
+}
+
+// isV6Only tells whether an IPv6 socket takes no IPv4.
+func isV6Only(c *net.UDPConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	only := 0
+	raw.Control(func(fd uintptr) {
+		only, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+	})
+	return only != 0
+}
+
+// parseArrival reads the control messages of a datagram.
+func parseArrival(oob []byte) arrival {
+	var a arrival
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return a
+	}
+	for _, m := range messages {
+		switch {
+		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO && len(m.Data) >= unix.SizeofInet4Pktinfo:
+			// struct in_pktinfo: ifindex, address to reply from, destination of the header
+			spec, dst := netip.AddrFrom4([4]byte(m.Data[4:8])), netip.AddrFrom4([4]byte(m.Data[8:12]))
+			a.local, a.ifindex = spec, int(hostUint32(m.Data))
+			a.group = a.group || dst != spec
+		case m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_PKTINFO && len(m.Data) >= unix.SizeofInet6Pktinfo:
+			dst := netip.AddrFrom16([16]byte(m.Data[:16]))
+			a.ifindex = int(hostUint32(m.Data[16:]))
+			if !a.local.IsValid() || !dst.Is4In6() {
+				a.local = dst.Unmap()
+			}
+			a.group = a.group || dst.IsMulticast()
+		}
+	}
+	return a
+}
+
+// controlFor builds the control message that makes a packet leave from the
+// address that was asked. six: for an IPv6 socket, on which IPv4 addresses are
+// written mapped.
+func controlFor(a arrival, six bool) []byte {
+	switch {
+	case !a.local.IsValid():
+		return nil
+	case !six:
+		return unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: a.local.As4()})
+	}
+	info := &unix.Inet6Pktinfo{Addr: a.local.As16()}
+	if a.local.IsLinkLocalUnicast() && a.local.Is6() {
+		info.Ifindex = uint32(a.ifindex)
+	}
+	return unix.PktInfo6(info)
+}
+
+func hostUint32(b []byte) uint32 { return binary.NativeEndian.Uint32(b) }

@@ -1,0 +1,316 @@
+package tftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Client puts and gets files. Its zero value speaks plain RFC 1350: 512 bytes a
+// block, one block at a time, no options. Each transfer uses a socket of its
+// own; one Client can run any number of them at once.
+type Client struct {
+	Local     netip.AddrPort // to send from; the zero value lets the system choose
+	BlockSize int            // bytes (RFC 2348). 0 or 512: not asked for
+	Window    int            // blocks (RFC 7440). 0 or 1: not asked for
+	TSize     bool           // tell the size of a put, ask for the size of a get (RFC 2349)
+	Netascii  bool           // mode netascii, which converts line ends; else octet
+
+	// Timeout is until a packet is sent again, each time, as old devices do.
+	// 0: as measured (RFC 6298), beginning with 1 s and growing.
+	Timeout time.Duration
+	Retries int // repetitions of one packet before the transfer fails. 0: 8
+
+	// Silent: say nothing when a transfer is broken off, like a device that
+	// lost its power. Else the server gets ERROR 0.
+	Silent bool
+
+	// Listen opens the socket of a transfer. Nil: a UDP socket of the system.
+	Listen func(netip.AddrPort) (net.PacketConn, error)
+}
+
+// Put stores what r gives, up to its end, under name. size is told to the server
+// if TSize is set, in bytes; -1: unknown. It returns the bytes the server has
+// acknowledged. An ERROR of the server comes back as an *Error; if r fails, its
+// error does.
+func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r io.Reader, size int64) (int64, error) {
+	x, err := c.dial(ctx, server)
+	if err != nil {
+		return 0, fmt.Errorf("put %s: %w", name, err)
+	}
+	defer x.close()
+	snd, err := x.startPut(name, size)
+	if err == nil {
+		err = x.send(snd, &source{r: r, netascii: c.Netascii})
+	}
+	n := int64(0)
+	if snd != nil {
+		n = snd.bytes()
+		snd.drop(&x.chunks)
+	}
+	return n, x.ended("put", name, err)
+}
+
+// Get fetches name and writes it to w. It returns the bytes received. An ERROR
+// of the server comes back as an *Error; if w fails, its error does.
+func (c *Client) Get(ctx context.Context, server netip.AddrPort, name string, w io.Writer) (int64, error) {
+	x, err := c.dial(ctx, server)
+	if err != nil {
+		return 0, fmt.Errorf("get %s: %w", name, err)
+	}
+	defer x.close()
+	rcv, first, err := x.startGet(name)
+	if err == nil {
+		err = x.receive(rcv, first, &sink{w: w, netascii: c.Netascii})
+	}
+	n := int64(0)
+	if rcv != nil {
+		n = rcv.bytes
+	}
+	return n, x.ended("get", name, err)
+}
+
+// exchange is one transfer of a Client.
+type exchange struct {
+	*Client
+	ctx      context.Context
+	server   netip.AddrPort // its port becomes the server's TID with its first answer
+	fixed    bool           // it has
+	socket   *socket
+	dest     destination
+	rt       retransmit
+	terms    terms
+	tsize    int64     // as the server told; -1
+	armed    time.Time // read deadline of the socket
+	disarm   func() bool
+	chunks   chunkPool
+	out      outbox
+	deadline time.Time
+}
+
+func (c *Client) dial(ctx context.Context, server netip.AddrPort) (*exchange, error) {
+	listen := c.Listen
+	if listen == nil {
+		listen = listenUDP
+	}
+	local := c.Local
+	if !local.IsValid() {
+		local = netip.AddrPortFrom(anyAddress(server.Addr()), 0)
+	}
+	conn, err := listen(local)
+	if err != nil {
+		return nil, err
+	}
+	x := &exchange{Client: c, ctx: ctx, server: server, socket: newSocket(conn, false), tsize: -1}
+	x.setServer(server)
+	x.rt = retransmit{interval: defaultTimeout}
+	if c.Timeout > 0 {
+		x.rt = retransmit{interval: c.Timeout, agreed: c.Timeout, constant: true}
+	}
+	x.disarm = context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
+	return x, nil
+}
+
+func listenUDP(a netip.AddrPort) (net.PacketConn, error) {
+	return net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
+}
+
+func anyAddress(peer netip.Addr) netip.Addr {
+	if peer.Unmap().Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+func (x *exchange) setServer(a netip.AddrPort) {
+	x.server = unmapped(a)
+	x.dest = destination{to: x.server, addr: net.UDPAddrFromAddrPort(x.server)}
+}
+
+func (x *exchange) close() {
+	x.disarm()
+	x.socket.conn.Close()
+}
+
+// ended gives a transfer's error its context and tells the server, if it does
+// not know.
+func (x *exchange) ended(what, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var remote *remoteError
+	if !errors.As(err, &remote) && !errors.Is(err, ErrTimeout) && !x.Silent && x.fixed {
+		x.sendOne(appendError(nil, clientError(err)))
+	}
+	return fmt.Errorf("%s %s: %w", what, name, err)
+}
+
+// remoteError is an ERROR that the server sent.
+type remoteError struct{ sent *Error }
+
+func (e *remoteError) Unwrap() error { return e.sent }
+
+func (e *remoteError) Error() string { return e.sent.Error() }
+
+func clientError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{CodeUndefined, "broken off"}
+}
+
+func (x *exchange) sendOne(b []byte) { x.socket.send(run{b, len(b)}, x.dest) }
+
+// request sends a request until the server answers it.
+func (x *exchange) request(op Op, name string, size int64) (packet, error) {
+	w := wireRequest{op: op, filename: name, mode: "octet", options: x.ask(op, size)}
+	if x.Netascii {
+		w.mode = "netascii"
+	}
+	b := appendRequest(nil, w)
+	x.sendOne(b)
+	x.rt.sent(time.Now())
+	p, err := x.await(func() { x.sendOne(b) })
+	if err != nil {
+		return packet{}, err
+	}
+	x.rt.answered(time.Now())
+	return p, x.agree(p, w.options)
+}
+
+// ask gives the options to send.
+func (x *exchange) ask(op Op, size int64) []option {
+	var list []option
+	if x.BlockSize != 0 && x.BlockSize != defaultBlockSize {
+		list = append(list, option{optBlockSize, fmt.Sprint(x.BlockSize)})
+	}
+	switch {
+	case x.TSize && op == Read:
+		list = append(list, option{optTSize, "0"})
+	case x.TSize && size >= 0:
+		list = append(list, option{optTSize, fmt.Sprint(size)})
+	}
+	if x.Window > 1 {
+		list = append(list, option{optWindowSize, fmt.Sprint(x.Window)})
+	}
+	return list
+}
+
+// agree takes the terms of an OACK, which may hold nothing but what was asked
+// for (RFC 2347), and none larger than that.
+func (x *exchange) agree(p packet, asked []option) error {
+	x.terms = terms{blockSize: defaultBlockSize, window: 1}
+	if p.op != opOACK {
+		return nil
+	}
+	granted, err := p.options()
+	if err != nil {
+		return &Error{CodeOptionDenied, err.Error()}
+	}
+	t, left := negotiate(Write, granted, offer{maxBlockSize: maxBlockSize, windowBytes: maxWindow * maxBlockSize})
+	for _, g := range left {
+		if !allowed(g, asked) {
+			return &Error{CodeOptionDenied, fmt.Sprintf("%s=%s was not asked for", g.name, g.value)}
+		}
+		if g.name == optTSize {
+			x.tsize, _ = parseNumber(g.value)
+		}
+	}
+	if len(left) != len(granted) {
+		return &Error{CodeOptionDenied, "an option in the OACK was not asked for"}
+	}
+	x.terms = t
+	return nil
+}
+
+func allowed(g option, asked []option) bool {
+	for _, a := range asked {
+		if a.name != g.name {
+			continue
+		}
+		most, _ := parseNumber(a.value)
+		got, _ := parseNumber(g.value)
+		return a.name == optTSize || got <= most
+	}
+	return false
+}
+
+// await reads until a packet of the server comes, and repeats by again what it
+// has not answered.
+func (x *exchange) await(again func()) (packet, error) {
+	retries := or(x.Retries, defaultRetries)
+	for {
+		p, err := x.read(x.rt.due())
+		switch {
+		case err == nil && p.op == opError:
+			return packet{}, &remoteError{p.err()}
+		case err == nil:
+			return p, nil
+		case !errors.Is(err, errDue):
+			return packet{}, err
+		case x.rt.tries >= retries:
+			return packet{}, ErrTimeout
+		}
+		x.rt.repeated(time.Now())
+		again()
+	}
+}
+
+var errDue = errors.New("nothing came in time")
+
+// read gives the next packet of the server.
+func (x *exchange) read(due time.Time) (packet, error) {
+	for {
+		if x.armed.IsZero() || x.armed.After(due) {
+			x.armed = due
+			x.socket.conn.SetReadDeadline(due)
+		}
+		if err := x.ctx.Err(); err != nil {
+			return packet{}, err
+		}
+		_, err := x.socket.read()
+		var timeout net.Error
+		switch {
+		case err == nil:
+		case errors.As(err, &timeout) && timeout.Timeout():
+			x.armed = time.Time{}
+			if !time.Now().Before(due) {
+				return packet{}, errDue
+			}
+			continue
+		case errors.Is(err, net.ErrClosed):
+			return packet{}, err
+		default:
+			continue // an ICMP message; the timers decide
+		}
+		if p, ok := x.accept(&x.socket.in[0]); ok {
+			return p, nil
+		}
+	}
+}
+
+// accept sorts out what is not from the server. Its first answer fixes its TID;
+// another port gets ERROR 5 and disturbs nothing (RFC 1350 section 4).
+func (x *exchange) accept(d *datagram) (packet, bool) {
+	p, err := parsePacket(d.b)
+	if err != nil || d.from.Addr() != x.server.Addr() {
+		return packet{}, false
+	}
+	if !x.fixed {
+		x.fixed = true
+		x.setServer(d.from)
+	}
+	if d.from != x.server {
+		if p.op != opError {
+			b := appendError(nil, &Error{CodeUnknownTID, "unknown transfer ID"})
+			x.socket.send(run{b, len(b)}, d.sender())
+		}
+		return packet{}, false
+	}
+	return p, true
+}

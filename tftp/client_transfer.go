@@ -1,0 +1,235 @@
+package tftp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// startPut asks to write and waits for the server's consent.
+func (x *exchange) startPut(name string, size int64) (*sender, error) {
+	p, err := x.request(Write, name, size)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.op == opOACK || p.op == opACK && p.block == 0:
+		return newSender(x.terms), nil
+	}
+	return nil, illegal("the answer to a write request is neither ACK 0 nor OACK")
+}
+
+// startGet asks to read. It gives DATA 1 if the server began with that.
+func (x *exchange) startGet(name string) (*receiver, packet, error) {
+	p, err := x.request(Read, name, -1)
+	switch {
+	case err != nil:
+		return nil, packet{}, err
+	case p.op == opOACK || p.op == opData && p.block == 1:
+		return newReceiver(x.terms), p, nil
+	}
+	return nil, packet{}, illegal("the answer to a read request is neither DATA 1 nor OACK")
+}
+
+// send runs a put.
+func (x *exchange) send(snd *sender, src *source) error {
+	for !snd.done() {
+		if err := x.load(snd, src); err != nil {
+			return err
+		}
+		if snd.pump(time.Now(), &x.out) {
+			x.flush()
+			x.rt.sent(time.Now())
+		}
+		p, err := x.await(func() {
+			snd.rewind()
+			snd.pump(time.Now(), &x.out)
+			x.flush()
+		})
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		if p.op == opACK && snd.ack(now, p.block, x.rt.srtt) {
+			x.rt.answered(now)
+			snd.release(&x.chunks)
+		}
+	}
+	return nil
+}
+
+func (x *exchange) flush() {
+	for _, r := range x.out.runs {
+		x.socket.send(r, x.dest)
+	}
+	x.out.runs = x.out.runs[:0]
+}
+
+func (x *exchange) load(snd *sender, src *source) error {
+	packetSize := x.terms.blockSize + headerSize
+	size := max(packetSize, chunkClasses[len(chunkClasses)-1])
+	for snd.wants(0) {
+		c := x.chunks.get(size)
+		c.first = snd.next
+		tail, err := src.load(c, x.terms.blockSize)
+		if err != nil {
+			x.chunks.put(c)
+			return err
+		}
+		snd.loaded(c, tail)
+	}
+	return nil
+}
+
+// source reads a put's content.
+type source struct {
+	r        io.Reader
+	netascii bool
+	encoder  netasciiEncoder
+	raw      []byte
+	rest     []byte // of raw, not encoded
+	eof      bool
+}
+
+// load fills a chunk with packets. It gives the payload of the final block when
+// that is among them, else -1.
+func (s *source) load(c *chunk, blockSize int) (tail int, err error) {
+	blocks := cap(c.buf) / (blockSize + headerSize)
+	from, want := blocks*headerSize, blocks*blockSize
+	c.buf = c.buf[:from+want]
+	n, err := s.read(c.buf[from:])
+	if err != nil {
+		return -1, err
+	}
+	c.count, tail = blocks, -1
+	if n < want {
+		c.count, tail = n/blockSize+1, n%blockSize
+	}
+	c.buf = c.buf[:from+n]
+	c.spread(from, blockSize)
+	return tail, nil
+}
+
+// read fills b; less only at the end.
+func (s *source) read(b []byte) (int, error) {
+	if !s.netascii {
+		return atEOF(io.ReadFull(s.r, b))
+	}
+	done := 0
+	for done < len(b) {
+		if len(s.rest) == 0 && !s.eof {
+			if err := s.fill(); err != nil {
+				return 0, err
+			}
+		}
+		out, used := s.encoder.encode(b[done:], s.rest)
+		if out == 0 && s.eof {
+			break
+		}
+		done, s.rest = done+out, s.rest[used:]
+	}
+	return done, nil
+}
+
+func (s *source) fill() error {
+	if s.raw == nil {
+		s.raw = make([]byte, 32<<10)
+	}
+	n, err := atEOF(io.ReadFull(s.r, s.raw))
+	s.rest, s.eof = s.raw[:n], n < len(s.raw)
+	return err
+}
+
+func atEOF(n int, err error) (int, error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return n, nil
+	}
+	return n, err
+}
+
+// receive runs a get.
+func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
+	var ack [headerSize]byte
+	send := func() {
+		x.sendOne(appendACK(ack[:0], uint16(rcv.last)))
+		x.rt.sent(time.Now())
+	}
+	again := func() { rcv.pending, rcv.gap = 0, false; send() }
+	rcv.fill = x.chunks.get(rcv.capacity(chunkClasses[len(chunkClasses)-1]))
+	defer func() { x.chunks.put(rcv.fill) }()
+	p, err := first, error(nil)
+	if first.op == opOACK {
+		send() // ACK 0 (RFC 2347)
+		p, err = x.await(send)
+	}
+	for ; err == nil; p, err = x.await(again) {
+		if p.op != opData {
+			continue
+		}
+		if len(p.body) > x.terms.blockSize {
+			return illegal("the DATA is longer than the block size")
+		}
+		if done, err := x.take(rcv, p, dst, again); done || err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// take steps a get with one DATA. Content is written before it is acknowledged.
+func (x *exchange) take(rcv *receiver, p packet, dst *sink, ack func()) (done bool, err error) {
+	if cap(rcv.fill.buf)-len(rcv.fill.buf) < len(p.body) {
+		return false, nil
+	}
+	switch rcv.data(p.block, p.body) {
+	case taken:
+		x.rt.answered(time.Now())
+		x.rt.sentAt = time.Now()
+		x.rt.unclear = true
+	case repeated, missed:
+		ack()
+		x.rt.unclear = true
+	case ackDue:
+		x.rt.answered(time.Now())
+		if rcv.final || !rcv.roomy() {
+			if err := dst.write(rcv.fill.buf, rcv.final); err != nil {
+				return false, err
+			}
+			rcv.fill.buf = rcv.fill.buf[:0]
+		}
+		if rcv.final {
+			if err := x.checkSize(rcv.bytes); err != nil {
+				return false, err
+			}
+		}
+		ack()
+	}
+	return rcv.final, nil
+}
+
+func (x *exchange) checkSize(n int64) error {
+	if x.tsize < 0 || x.Netascii || n == x.tsize {
+		return nil
+	}
+	return fmt.Errorf("got %d bytes, the server announced %d", n, x.tsize)
+}
+
+// sink writes a get's content.
+type sink struct {
+	w        io.Writer
+	netascii bool
+	decoder  netasciiDecoder
+	buf      []byte
+}
+
+func (s *sink) write(b []byte, final bool) error {
+	if s.netascii {
+		s.buf = s.decoder.decode(s.buf[:0], b)
+		if final {
+			s.buf = s.decoder.finish(s.buf)
+		}
+		b = s.buf
+	}
+	_, err := s.w.Write(b)
+	return err
+}

@@ -1,0 +1,248 @@
+package tftp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// loop owns one socket and the sessions on it. One goroutine reads the socket,
+// one waits for the timers; both, and the storage goroutines when a job is
+// done, step sessions while they hold the lock.
+type loop struct {
+	engine *engine
+	socket *socket
+	wg     sync.WaitGroup
+	wake   chan struct{} // the first timer has changed
+
+	mu        sync.Mutex
+	sessions  map[netip.AddrPort]*session
+	timers    timers
+	out       outbox
+	strangers bucket
+}
+
+func newLoop(e *engine, s *socket) *loop {
+	return &loop{
+		engine:    e,
+		socket:    s,
+		wake:      make(chan struct{}, 1),
+		sessions:  map[netip.AddrPort]*session{},
+		strangers: bucket{rate: 20, burst: 20},
+	}
+}
+
+// start runs the loop's goroutines; wait waits for them.
+func (l *loop) start() {
+	l.wg.Go(l.read)
+	l.wg.Go(l.watch)
+}
+
+// read reads the socket until it is closed or interrupted.
+func (l *loop) read() {
+	failures := 0
+	for {
+		n, err := l.socket.read()
+		switch {
+		case err == nil:
+			failures = 0
+			l.handle(l.socket.in[:n])
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		default: // an ICMP message about one peer comes out as an error of the socket
+			if failures++; failures > 100 {
+				l.engine.fail(err)
+				return
+			}
+		}
+	}
+}
+
+// handle steps the sessions that the datagrams are for.
+func (l *loop) handle(in []datagram) {
+	now := time.Now()
+	if l == l.engine.listener {
+		for i := range in {
+			l.engine.request(now, &in[i])
+		}
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range in {
+		l.receive(now, &in[i])
+	}
+}
+
+func (l *loop) receive(now time.Time, d *datagram) {
+	p, err := parsePacket(d.b)
+	if err != nil {
+		return
+	}
+	s := l.sessions[d.from]
+	if s == nil {
+		l.stranger(now, d, p)
+		return
+	}
+	s.receive(now, p, &l.out)
+	l.flush(s)
+}
+
+// stranger answers a packet of no transfer with ERROR 5 (RFC 1350 section 4),
+// but never an ERROR, and only so often.
+func (l *loop) stranger(now time.Time, d *datagram, p packet) {
+	if p.op == opError || l.engine.stopping.Load() || !l.strangers.take(now) {
+		return
+	}
+	b := appendError(nil, &Error{CodeUnknownTID, "unknown transfer ID"})
+	l.socket.send(run{b, len(b)}, d.sender())
+}
+
+// flush does what a step of the session wants done.
+func (l *loop) flush(s *session) {
+	for _, r := range l.out.runs {
+		l.socket.send(r, s.dest)
+	}
+	if l.out.job.kind != noJob {
+		l.engine.storage.submit(l.out.job)
+	}
+	for _, e := range l.out.events {
+		l.engine.observe(e)
+	}
+	clear(l.out.events)
+	l.out = outbox{runs: l.out.runs[:0], events: l.out.events[:0]}
+	if s.state == gone {
+		l.remove(s)
+		return
+	}
+	if l.timers.set(s) {
+		l.rouse()
+	}
+}
+
+func (l *loop) remove(s *session) {
+	l.timers.remove(s)
+	if l.sessions[s.peer] == s {
+		delete(l.sessions, s.peer)
+	}
+}
+
+// rouse makes watch look at the timers again.
+func (l *loop) rouse() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// watch expires deadlines.
+func (l *loop) watch() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if next := l.expire(); next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(next))
+		}
+		select {
+		case <-timer.C:
+		case <-l.wake:
+		case <-l.engine.over:
+			return
+		}
+	}
+}
+
+// expire steps every session whose deadline has passed and gives the time of
+// the next look.
+func (l *loop) expire() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for {
+		s, next := l.timers.due(now)
+		if s == nil {
+			return next
+		}
+		if !s.deadline.IsZero() && !s.deadline.After(now) {
+			s.expire(now, &l.out)
+		}
+		l.flush(s)
+	}
+}
+
+// complete takes the result of a storage job.
+func (l *loop) complete(s *session, r result) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.complete(time.Now(), r, &l.out)
+	l.flush(s)
+}
+
+// begin starts a session. A session of the same peer that is over makes room.
+func (l *loop) begin(now time.Time, s *session) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if old := l.sessions[s.peer]; old != nil {
+		if old.state != lingering {
+			return false
+		}
+		old.state = gone
+		l.remove(old)
+	}
+	s.loop = l
+	l.sessions[s.peer] = s
+	s.open(now, &l.out)
+	l.flush(s)
+	return true
+}
+
+// repeat tells a session that its request came again.
+func (l *loop) repeat(now time.Time, s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.repeat(now, &l.out)
+	l.flush(s)
+}
+
+// stop ends the sessions.
+func (l *loop) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.sessions {
+		s.stop(&l.out)
+		l.flush(s)
+	}
+}
+
+// close ends the goroutines; engine.over must be closed.
+func (l *loop) close() {
+	l.socket.conn.Close()
+	l.wg.Wait()
+}
+
+// bucket is a token bucket: rate events a second, burst at once.
+type bucket struct {
+	rate, burst float64
+	tokens      float64
+	filled      time.Time // zero: full
+}
+
+// take uses up one token and tells whether there was one.
+func (b *bucket) take(now time.Time) bool {
+	if b.filled.IsZero() {
+		b.tokens = b.burst
+	} else {
+		b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.filled).Seconds())
+	}
+	b.filled = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}

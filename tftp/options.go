@@ -1,0 +1,125 @@
+package tftp
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The options that are understood.
+const (
+	optBlockSize  = "blksize"    // RFC 2348
+	optTimeout    = "timeout"    // RFC 2349
+	optTSize      = "tsize"      // RFC 2349
+	optWindowSize = "windowsize" // RFC 7440
+)
+
+// maxWindow keeps a window within half of the 16-bit block numbers, so that a
+// number is never ambiguous.
+const maxWindow = 1 << 14
+
+// terms are what a transfer runs on.
+type terms struct {
+	blockSize int           // bytes
+	window    int           // blocks
+	timeout   time.Duration // negotiated; 0 when it was not
+}
+
+// offer is what a server can grant.
+type offer struct {
+	maxBlockSize int   // bytes
+	windowBytes  int   // bytes in flight
+	tsize        int64 // answer to tsize in a read request; -1: omit the option
+}
+
+// negotiate answers the options of a request (RFC 2347: only those that were
+// asked for, never larger than asked; what is unknown or makes no sense is left
+// out as if it had not been there).
+func negotiate(op Op, asked []option, o offer) (terms, []option) {
+	t := terms{blockSize: defaultBlockSize, window: 1}
+	var granted []option
+	seen := map[string]bool{}
+	for _, a := range asked {
+		name := strings.ToLower(a.name)
+		n, ok := parseNumber(a.value)
+		if !ok || seen[name] {
+			continue
+		}
+		seen[name] = true
+		if v, ok := t.grant(op, name, n, o); ok {
+			granted = append(granted, option{name, strconv.FormatInt(v, 10)})
+		}
+	}
+	return t, t.limitWindow(granted, o)
+}
+
+// grant takes one option into the terms and gives the value to answer with.
+func (t *terms) grant(op Op, name string, n int64, o offer) (int64, bool) {
+	switch name {
+	case optBlockSize:
+		if n < minBlockSize {
+			return 0, false
+		}
+		t.blockSize = int(min(n, int64(o.maxBlockSize), maxBlockSize))
+		return int64(t.blockSize), true
+	case optTimeout:
+		if n < 1 || n > 255 {
+			return 0, false
+		}
+		t.timeout = time.Duration(n) * time.Second
+		return n, true
+	case optTSize:
+		if op == Write {
+			return n, true
+		}
+		return o.tsize, o.tsize >= 0
+	case optWindowSize:
+		if n < 1 || n > 65535 {
+			return 0, false
+		}
+		t.window = int(min(n, maxWindow))
+		return int64(t.window), true
+	}
+	return 0, false
+}
+
+// limitWindow lowers the window to what may be in flight, once the block size
+// is known as well: the options come in any order.
+func (t *terms) limitWindow(granted []option, o offer) []option {
+	t.window = max(1, min(t.window, o.windowBytes/t.blockSize))
+	for i, g := range granted {
+		if g.name == optWindowSize {
+			granted[i].value = strconv.Itoa(t.window)
+		}
+	}
+	return granted
+}
+
+// announcedSize is the tsize of a write request, -1 when it tells none. curl
+// sends 0 when it does not know the size, so 0 tells nothing.
+func announcedSize(asked []option) int64 {
+	for _, a := range asked {
+		if !strings.EqualFold(a.name, optTSize) {
+			continue
+		}
+		if n, ok := parseNumber(a.value); ok && n > 0 {
+			return n
+		}
+		return -1
+	}
+	return -1
+}
+
+// parseNumber reads a decimal number of digits alone: no sign, no blanks.
+func parseNumber(s string) (int64, bool) {
+	if s == "" {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}

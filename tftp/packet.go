@@ -1,0 +1,178 @@
+package tftp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// The opcodes that are not requests (RFC 1350 section 5, RFC 2347).
+const (
+	opData  uint16 = 3
+	opACK   uint16 = 4
+	opError uint16 = 5
+	opOACK  uint16 = 6
+)
+
+const (
+	headerSize       = 4     // of DATA and ACK (RFC 1350 section 5)
+	defaultBlockSize = 512   // RFC 1350 section 2
+	minBlockSize     = 8     // RFC 2348
+	maxBlockSize     = 65464 // RFC 2348
+	maxDatagram      = headerSize + maxBlockSize
+	maxOptions       = 32  // of a request or an OACK; more are refused
+	maxErrorText     = 480 // bytes of text that are kept and sent of an ERROR
+)
+
+var errShort = errors.New("packet is too short")
+
+// option is one name and value of a request or an OACK (RFC 2347).
+type option struct{ name, value string }
+
+// packet is a DATA, ACK, ERROR or OACK. Its slices point into the datagram.
+type packet struct {
+	op    uint16
+	block uint16 // DATA, ACK; the code of an ERROR
+	body  []byte // DATA: payload; ERROR: text; OACK: options, not parsed
+}
+
+// parsePacket reads everything but requests. It does not allocate.
+func parsePacket(b []byte) (packet, error) {
+	if len(b) < 2 {
+		return packet{}, errShort
+	}
+	p := packet{op: binary.BigEndian.Uint16(b)}
+	switch p.op {
+	case opOACK:
+		p.body = b[2:]
+		return p, nil
+	case opData, opACK, opError:
+		if len(b) < headerSize {
+			return packet{}, errShort
+		}
+		p.block, p.body = binary.BigEndian.Uint16(b[2:]), b[headerSize:]
+		return p, nil
+	}
+	return packet{}, fmt.Errorf("opcode %d is not for a transfer", p.op)
+}
+
+// err gives an ERROR packet as a value. The text ends at the first NUL.
+func (p packet) err() *Error {
+	text, _, _ := bytes.Cut(p.body, []byte{0})
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText]
+	}
+	return &Error{Code: Code(p.block), Message: string(text)}
+}
+
+// options gives the options of an OACK.
+func (p packet) options() ([]option, error) {
+	return parseOptions(p.body)
+}
+
+// wireRequest is a request as it stands in a datagram.
+type wireRequest struct {
+	op       Op
+	filename string
+	mode     string
+	options  []option
+}
+
+// parseRequest reads a RRQ or WRQ. Every field must end inside the datagram
+// (RFC 1350 section 5): a request that was cut is refused, not guessed at. The
+// error is the *Error to answer with. Of a bad request the fields that could be
+// read are returned as well.
+func parseRequest(b []byte) (wireRequest, error) {
+	r := wireRequest{op: Op(binary.BigEndian.Uint16(b))}
+	name, rest, ok := bytes.Cut(b[2:], []byte{0})
+	if !ok {
+		return r, illegal("the file name does not end")
+	}
+	if len(name) == 0 {
+		return r, illegal("the file name is empty")
+	}
+	r.filename = string(name)
+	mode, rest, ok := bytes.Cut(rest, []byte{0})
+	if !ok {
+		return r, illegal("the mode is missing or does not end")
+	}
+	r.mode = string(mode)
+	var err error
+	if r.options, err = parseOptions(rest); err != nil {
+		return r, illegal(err.Error())
+	}
+	return r, nil
+}
+
+// parseOptions reads name and value pairs. An empty name ends them: some
+// clients fill their requests up with zeros.
+func parseOptions(b []byte) ([]option, error) {
+	var list []option
+	for len(b) > 0 && b[0] != 0 {
+		name, rest, ok := bytes.Cut(b, []byte{0})
+		if !ok {
+			return nil, errors.New("an option's name does not end")
+		}
+		value, rest, ok := bytes.Cut(rest, []byte{0})
+		if !ok {
+			return nil, errors.New("an option's value is missing or does not end")
+		}
+		if len(list) == maxOptions {
+			return nil, errors.New("too many options")
+		}
+		list = append(list, option{string(name), string(value)})
+		b = rest
+	}
+	return list, nil
+}
+
+func illegal(text string) *Error { return &Error{Code: CodeIllegal, Message: text} }
+
+// appendRequest appends a RRQ or WRQ.
+func appendRequest(b []byte, r wireRequest) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(r.op))
+	b = appendString(b, r.filename)
+	b = appendString(b, r.mode)
+	return appendOptions(b, r.options)
+}
+
+// appendOACK appends an OACK (RFC 2347).
+func appendOACK(b []byte, options []option) []byte {
+	return appendOptions(binary.BigEndian.AppendUint16(b, opOACK), options)
+}
+
+func appendOptions(b []byte, options []option) []byte {
+	for _, o := range options {
+		b = appendString(b, o.name)
+		b = appendString(b, o.value)
+	}
+	return b
+}
+
+// appendACK appends the ACK of a block.
+func appendACK(b []byte, block uint16) []byte {
+	b = binary.BigEndian.AppendUint16(b, opACK)
+	return binary.BigEndian.AppendUint16(b, block)
+}
+
+// putDataHeader writes the header of a DATA in front of its payload.
+func putDataHeader(b []byte, block uint16) {
+	binary.BigEndian.PutUint16(b, opData)
+	binary.BigEndian.PutUint16(b[2:], block)
+}
+
+// appendError appends an ERROR (RFC 1350 section 5).
+func appendError(b []byte, e *Error) []byte {
+	b = binary.BigEndian.AppendUint16(b, opError)
+	b = binary.BigEndian.AppendUint16(b, uint16(e.Code))
+	text := e.Message
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText]
+	}
+	return appendString(b, text)
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(append(b, s...), 0)
+}

@@ -1,0 +1,165 @@
+package tftp
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// request takes a datagram of the listening port. What is not a request is not
+// answered there: an answer could be answered again, for ever (CVE-2024-2169).
+func (e *engine) request(now time.Time, d *datagram) {
+	if e.stopping.Load() || len(d.b) < 2 {
+		return
+	}
+	switch Op(binary.BigEndian.Uint16(d.b)) {
+	case Read, Write:
+	default:
+		e.other(now, d)
+		return
+	}
+	if d.to.group {
+		return // RFC 1123 section 4.2.3.5
+	}
+	wire, err := parseRequest(d.b)
+	req := newRequest(wire, d)
+	if err == nil {
+		req.Netascii, err = parseMode(wire.mode)
+	}
+	if err != nil {
+		e.refuse(d, req, err)
+		return
+	}
+	if s := e.find(req); s != nil {
+		s.loop.repeat(now, s)
+		return
+	}
+	if err := e.admit(req); err != nil {
+		e.refuse(d, req, err)
+		return
+	}
+	e.begin(now, d, req, wire.options)
+}
+
+// other takes what is not a request: nothing, unless transfers run on this port
+// as well.
+func (e *engine) other(now time.Time, d *datagram) {
+	if !e.singlePort() {
+		return
+	}
+	l := e.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.receive(now, d)
+}
+
+func newRequest(w wireRequest, d *datagram) *Request {
+	r := &Request{Op: w.op, Filename: w.filename, Remote: d.from, Local: d.to.local, Size: -1}
+	if r.Op == Write {
+		r.Size = announcedSize(w.options)
+	}
+	return r
+}
+
+// parseMode reads the mode (RFC 1350 section 5; mail is obsolete, RFC 1123
+// section 4.2.2.1).
+func parseMode(mode string) (netascii bool, err error) {
+	switch strings.ToLower(mode) {
+	case "octet":
+		return false, nil
+	case "netascii":
+		return true, nil
+	case "mail":
+		return false, illegal("mode mail is not supported")
+	}
+	return false, illegal("unknown mode")
+}
+
+// find gives the running session of the same request.
+func (e *engine) find(r *Request) *session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.requests[keyOf(r)]
+}
+
+// admit counts a new transfer, or says why there may be none.
+func (e *engine) admit(r *Request) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	source := r.Remote.Addr()
+	if len(e.requests) >= e.MaxTransfers || e.sources[source] >= e.PerSource {
+		return &Error{CodeUndefined, "too many transfers, try again later"}
+	}
+	e.sources[source]++
+	e.active.Add(1)
+	return nil
+}
+
+// forget takes a session that is over out of the counts.
+func (e *engine) forget(s *session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := keyOf(s.req)
+	if e.requests[key] != s {
+		return
+	}
+	delete(e.requests, key)
+	e.discount(s.req.Remote.Addr())
+}
+
+func (e *engine) discount(source netip.Addr) {
+	e.active.Add(-1)
+	if e.sources[source]--; e.sources[source] <= 0 {
+		delete(e.sources, source)
+	}
+}
+
+// begin starts a session on a port on which the peer has none.
+func (e *engine) begin(now time.Time, d *datagram, req *Request, asked []option) {
+	s := &session{peer: d.from, req: req, asked: asked, limits: e.limits}
+	e.mu.Lock()
+	e.requests[keyOf(req)] = s
+	e.mu.Unlock()
+	start := e.pick()
+	for i := range e.loops {
+		l := e.loops[(start+i)%len(e.loops)]
+		s.loop, s.dest = l, l.socket.destination(d)
+		if l.begin(now, s) {
+			return
+		}
+	}
+	e.forget(s)
+	e.refuse(d, req, &Error{CodeUndefined, "too many transfers from this port"})
+}
+
+// pick chooses a transfer port at random, never the same twice in a row when
+// there are others (RFC 1350 section 4).
+func (e *engine) pick() int {
+	n := len(e.loops)
+	if n == 1 {
+		return 0
+	}
+	e.lastPort = (e.lastPort + 1 + rand.IntN(n-1)) % n
+	return e.lastPort
+}
+
+// refuse answers a request with an ERROR.
+func (e *engine) refuse(d *datagram, r *Request, err error) {
+	if r.Filename != "" {
+		e.observe(Event{Kind: EventRefused, Request: r, Err: err})
+	}
+	l := e.loops[e.pick()]
+	b := appendError(nil, errorFor(err))
+	l.socket.send(run{b, len(b)}, l.socket.destination(d))
+}
+
+// destination is where and how answers to the datagram leave from this socket.
+func (s *socket) destination(d *datagram) destination {
+	to := d.sender()
+	if s.udp != nil && s.wildcard {
+		to.control = controlFor(d.to, s.six)
+	}
+	return to
+}

@@ -1,0 +1,274 @@
+package tftp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server serves TFTP. Its fields are not to be changed while Serve runs.
+type Server struct {
+	Handler Handler      // decides about requests; required
+	Log     *slog.Logger // what is dropped without an answer, at level Debug; nil: nothing
+
+	// Ports are the UDP ports of the transfers (RFC 1350 section 4: transfer
+	// IDs). All of them are shared by all peers. Of a range of more than 16
+	// ports, 16 are taken at random. A range that is the listening port alone
+	// makes everything run over that one port. Zero: 8 ports chosen by the system.
+	Ports PortRange
+
+	// Listen opens the sockets of the transfers, on the address of the
+	// listening socket. Nil: UDP sockets of the system.
+	Listen func(netip.AddrPort) (net.PacketConn, error)
+
+	MaxBlockSize int // bytes; larger requests are answered with this (RFC 2348). 0: 65464
+	MaxTransfers int // transfers at once; further requests get ERROR 0. 0: 16384
+	PerSource    int // transfers at once of one address. 0: no limit of its own
+	WindowBytes  int // bytes in flight in a window (RFC 7440), and so memory of a transfer. 0: 512 KiB
+
+	Timeout     time.Duration // until the first repetition, while no round trip is known. 0: 1 s
+	Retries     int           // repetitions of one packet before a transfer is given up. 0: 8
+	IdleTimeout time.Duration // silence of the peer after which a transfer is given up. 0: 60 s
+
+	// Storage is how many calls into the Handler run at once. 0: 32
+	Storage int
+
+	// Observe is told what happens to each transfer. It is called from the
+	// network loops and must return at once. Nil: nobody is.
+	Observe func(Event)
+}
+
+// The defaults of a Server.
+const (
+	defaultMaxTransfers = 16384
+	defaultWindowBytes  = 512 << 10
+	defaultTimeout      = time.Second
+	defaultRetries      = 8
+	defaultIdleTimeout  = 60 * time.Second
+	defaultStorage      = 32
+	ephemeralPorts      = 8
+	maxPorts            = 16
+)
+
+// withDefaults gives a copy whose zero fields are set.
+func (s *Server) withDefaults() *Server {
+	c := *s
+	c.MaxBlockSize = or(c.MaxBlockSize, maxBlockSize)
+	c.MaxTransfers = or(c.MaxTransfers, defaultMaxTransfers)
+	c.PerSource = or(c.PerSource, c.MaxTransfers)
+	c.WindowBytes = or(c.WindowBytes, defaultWindowBytes)
+	c.Timeout = or(c.Timeout, defaultTimeout)
+	c.Retries = or(c.Retries, defaultRetries)
+	c.IdleTimeout = or(c.IdleTimeout, defaultIdleTimeout)
+	c.Storage = or(c.Storage, defaultStorage)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &c
+}
+
+func or[T int | time.Duration](v, fallback T) T {
+	if v == 0 {
+		return fallback
+	}
+	return v
+}
+
+// check says what is wrong with the settings.
+func (s *Server) check() error {
+	switch {
+	case s.Handler == nil:
+		return fmt.Errorf("tftp server: no Handler")
+	case s.MaxBlockSize != 0 && (s.MaxBlockSize < minBlockSize || s.MaxBlockSize > maxBlockSize):
+		return fmt.Errorf("tftp server: MaxBlockSize %d is not in %d..%d", s.MaxBlockSize, minBlockSize, maxBlockSize)
+	case s.Ports.First > s.Ports.Last:
+		return fmt.Errorf("tftp server: port range %d:%d is empty", s.Ports.First, s.Ports.Last)
+	case s.Ports.First == 0 && s.Ports.Last != 0:
+		return fmt.Errorf("tftp server: port range begins with port 0")
+	}
+	return nil
+}
+
+// Serve answers requests that arrive on c until ctx ends; then it tells running
+// transfers so (ERROR 0), aborts their Writers, lets a Commit that has begun
+// come to its end, and returns nil. It returns an error, before anything was
+// served, if the settings are wrong or a transfer port cannot be bound (the
+// text names it), or later if c fails. c stays open.
+func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e := newEngine(ctx, s.withDefaults(), c)
+	if err := e.bind(); err != nil {
+		return err
+	}
+	e.start()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-e.failed:
+	}
+	cancel()
+	e.stop()
+	return err
+}
+
+// engine is one run of Serve.
+type engine struct {
+	*Server
+	limits   limits
+	storage  *storage
+	listener *loop
+	loops    []*loop // of the transfers
+	failed   chan error
+	over     chan struct{}
+	stopping atomic.Bool
+	active   atomic.Int64 // transfers that are not over
+
+	mu       sync.Mutex
+	requests map[requestKey]*session // that are not over
+	sources  map[netip.Addr]int      // how many of them an address has
+	lastPort int                     // index of the loop that was picked last
+}
+
+// requestKey tells requests apart: the same one again is a repetition.
+type requestKey struct {
+	peer     netip.AddrPort
+	op       Op
+	filename string
+}
+
+func keyOf(r *Request) requestKey { return requestKey{r.Remote, r.Op, r.Filename} }
+
+func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
+	e := &engine{
+		Server:   s,
+		storage:  newStorage(ctx, s.Handler, s.Storage),
+		failed:   make(chan error, 1),
+		over:     make(chan struct{}),
+		requests: map[requestKey]*session{},
+		sources:  map[netip.Addr]int{},
+	}
+	e.limits = limits{
+		offer:   offer{maxBlockSize: s.MaxBlockSize, windowBytes: s.WindowBytes},
+		timeout: s.Timeout, retries: s.Retries, idle: s.IdleTimeout,
+		chunks: &chunkPool{},
+	}
+	e.listener = newLoop(e, newSocket(c, true))
+	return e
+}
+
+// bind opens the sockets of the transfers.
+func (e *engine) bind() error {
+	local := addrPortOf(e.listener.socket.conn.LocalAddr())
+	if e.Ports.First == local.Port() && e.Ports.Last == local.Port() {
+		e.loops = []*loop{e.listener}
+		return nil
+	}
+	for _, port := range choosePorts(e.Ports) {
+		c, err := e.listen(netip.AddrPortFrom(local.Addr(), port))
+		if err != nil && !e.spare() {
+			e.closeLoops()
+			return fmt.Errorf("bind transfer port %d: %w", port, err)
+		}
+		if err == nil {
+			e.loops = append(e.loops, newLoop(e, newSocket(c, false)))
+		}
+	}
+	if len(e.loops) == 0 {
+		return fmt.Errorf("bind transfer ports: none of %d:%d is free", e.Ports.First, e.Ports.Last)
+	}
+	return nil
+}
+
+// spare tells whether the range is so wide that a port may be left out.
+func (e *engine) spare() bool { return int(e.Ports.Last)-int(e.Ports.First) >= maxPorts }
+
+// choosePorts gives the ports to bind.
+func choosePorts(r PortRange) []uint16 {
+	if r == (PortRange{}) {
+		return make([]uint16, ephemeralPorts)
+	}
+	n := int(r.Last) - int(r.First) + 1
+	var ports []uint16
+	for _, i := range rand.Perm(n)[:min(n, maxPorts)] {
+		ports = append(ports, r.First+uint16(i))
+	}
+	return ports
+}
+
+func (e *engine) listen(local netip.AddrPort) (net.PacketConn, error) {
+	if e.Listen != nil {
+		return e.Listen(local)
+	}
+	network := "udp"
+	switch l := e.listener.socket; {
+	case local.Addr().Is4():
+		network = "udp4"
+	case l.udp != nil && isV6Only(l.udp):
+		network = "udp6"
+	}
+	return net.ListenUDP(network, net.UDPAddrFromAddrPort(local))
+}
+
+func (e *engine) start() {
+	for _, l := range e.loops {
+		l.start()
+	}
+	if !e.singlePort() {
+		e.listener.wg.Go(e.listener.read)
+	}
+}
+
+func (e *engine) singlePort() bool { return e.loops[0] == e.listener }
+
+// fail ends Serve with an error.
+func (e *engine) fail(err error) {
+	select {
+	case e.failed <- fmt.Errorf("read: %w", err):
+	default:
+	}
+}
+
+// stop ends everything, in the order in which nothing is lost: no new requests,
+// the running transfers, the files, the sockets.
+func (e *engine) stop() {
+	e.stopping.Store(true)
+	e.listener.socket.conn.SetReadDeadline(time.Unix(1, 0))
+	if !e.singlePort() {
+		e.listener.wg.Wait()
+	}
+	for _, l := range e.loops {
+		l.stop()
+	}
+	e.storage.close()
+	close(e.over)
+	e.closeLoops()
+	e.listener.wg.Wait()
+	e.listener.socket.conn.SetReadDeadline(time.Time{})
+}
+
+func (e *engine) closeLoops() {
+	for _, l := range e.loops {
+		if l != e.listener {
+			l.close()
+		}
+	}
+}
+
+func (e *engine) observe(ev Event) {
+	if e.Observe != nil {
+		e.Observe(ev)
+	}
+}
+
+// chunkSize is the size of a chunk at the present load, in bytes.
+func (e *engine) chunkSize() int { return chunkSize(int(e.active.Load())) }

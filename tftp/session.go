@@ -1,0 +1,550 @@
+package tftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// ErrTimeout is what a transfer ends with when the peer stopped answering.
+var ErrTimeout = errors.New("the peer stopped answering")
+
+const (
+	unprovedRepeats = 2                // repetitions of a first packet nobody answered
+	unprovedWait    = 8 * time.Second  // how long a request waits for its peer's answer: IOS repeats it after 4 to 5 s
+	lingerTime      = 20 * time.Second // how long the last packet is repeated when it was lost (RFC 1350 section 6)
+	restartAfter    = 5 * time.Second  // a silent peer that repeats its request has started over
+)
+
+// state is where a session stands.
+type state uint8
+
+const (
+	opening   state = iota // the Handler decides; nothing was sent
+	offered                // our first packet is out (or being loaded)
+	running                // the peer has answered
+	storing                // the final DATA is here, Commit runs
+	lingering              // over; repeats its last packet for a peer that lost it
+	gone                   // over; to be forgotten
+)
+
+// session is one transfer on the server's side: a state machine without input
+// or output of its own. A packet, a due timer or a finished job steps it; what
+// is to be sent and done comes out through an outbox.
+type session struct {
+	loop   *loop
+	peer   netip.AddrPort
+	dest   destination
+	req    *Request
+	asked  []option
+	limits limits
+
+	state     state
+	confirmed bool // the peer has answered: its address is proved
+	terms     terms
+	snd       *sender   // of a read request
+	rcv       *receiver // of a write request
+	file      *file
+	busy      bool // a job is under way
+	held      bool // an ACK waits for the storage side
+	rt        retransmit
+	heard     time.Time // last packet of the peer, or end of our own pause
+	asking    time.Time // last (repeated) request
+	reply     []byte    // the ACK, OACK or ERROR that is repeated; nil: DATA is
+	ack       [headerSize]byte
+	cause     error     // why the transfer failed
+	deadline  time.Time // zero: the peer owes nothing
+	timer     timerEntry
+}
+
+// limits are what a session needs to know of its Server.
+type limits struct {
+	offer   offer
+	timeout time.Duration
+	retries int
+	idle    time.Duration
+	chunks  *chunkPool
+}
+
+// run is one or more packets that leave together: all of size bytes but the
+// last, which may be shorter.
+type run struct {
+	b    []byte
+	size int
+}
+
+// outbox collects what a step wants done. Its slices may point into the
+// session: they are used up before the next step.
+type outbox struct {
+	runs   []run
+	job    job
+	events []Event
+}
+
+func (o *outbox) send(b []byte) { o.runs = append(o.runs, run{b, len(b)}) }
+
+func (s *session) event(kind EventKind, err error, out *outbox) {
+	e := Event{Kind: kind, Request: s.req, BlockSize: s.terms.blockSize, Window: s.terms.window, Err: err}
+	switch {
+	case s.snd != nil:
+		e.Bytes = s.snd.bytes()
+	case s.rcv != nil:
+		e.Bytes = s.rcv.bytes
+	}
+	out.events = append(out.events, e)
+}
+
+func (s *session) submit(j job, out *outbox) {
+	j.s = s
+	s.busy = true
+	out.job = j
+}
+
+// open starts the session.
+func (s *session) open(now time.Time, out *outbox) {
+	s.heard, s.asking = now, now
+	s.file = &file{req: s.req}
+	s.submit(job{kind: jobOpen}, out)
+}
+
+// receive takes a packet of the peer.
+func (s *session) receive(now time.Time, p packet, out *outbox) {
+	switch {
+	case s.state == opening || s.state == gone:
+	case p.op == opError:
+		s.peerError(p.err(), out)
+	case s.state == lingering:
+		s.repeatLast(now, p, out)
+	case s.snd != nil:
+		s.receiveACK(now, p, out)
+	default:
+		s.receiveData(now, p, out)
+	}
+}
+
+// repeatLast sends the final ACK, or the ERROR, once more to a peer that goes on.
+// A peer that has a window in flight gets the ERROR once a second only.
+func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
+	if p.op != opData && (p.op != opACK || s.snd == nil) {
+		return
+	}
+	if s.cause != nil {
+		if now.Sub(s.heard) < time.Second {
+			return
+		}
+		s.heard = now
+	}
+	out.send(s.reply)
+}
+
+// peerError ends the transfer at once; an ERROR is never answered.
+func (s *session) peerError(e *Error, out *outbox) {
+	if s.state == storing {
+		return // too late: everything is here, and being stored
+	}
+	if s.state != lingering {
+		s.confirm(out)
+		s.finish(fmt.Errorf("the peer broke off: %w", e), out)
+	}
+	s.state = gone
+}
+
+// confirm notes that the peer answered a packet that only it could have got.
+func (s *session) confirm(out *outbox) {
+	if s.confirmed {
+		return
+	}
+	s.confirmed = true
+	s.state = running
+	s.event(EventConfirmed, nil, out)
+}
+
+// repeat takes the same request again. A peer that has not answered gets our
+// first packet again; for one that has, the request is an old duplicate, or,
+// after a silence, the sign that it has started over.
+func (s *session) repeat(now time.Time, out *outbox) {
+	switch s.state {
+	case offered:
+		s.asking, s.heard = now, now
+		s.event(EventRepeated, nil, out)
+		if s.rt.sentAt.IsZero() {
+			return // the first block is being loaded
+		}
+		s.rt.unclear = true
+		s.sendAgain(now, out)
+	case running:
+		s.event(EventRepeated, nil, out)
+		if now.Sub(s.heard) > restartAfter && !s.busy {
+			s.finish(fmt.Errorf("%w: it started over", ErrTimeout), out)
+			s.state = gone
+		}
+	}
+}
+
+// expire is called when the deadline has passed.
+func (s *session) expire(now time.Time, out *outbox) {
+	switch {
+	case s.state == lingering:
+		s.state, s.deadline = gone, time.Time{}
+	case !s.confirmed && s.rt.tries >= unprovedRepeats:
+		s.expireUnproved(now, out)
+	case s.rt.tries >= s.limits.retries || now.Sub(s.heard) >= s.limits.idle:
+		s.finish(s.silence(), out)
+		s.state = gone
+	default:
+		s.rt.repeated(now)
+		s.event(EventRetransmit, nil, out)
+		s.sendAgain(now, out)
+		s.deadline = s.rt.due()
+	}
+}
+
+func (s *session) expireUnproved(now time.Time, out *outbox) {
+	if end := s.asking.Add(unprovedWait); now.Before(end) {
+		s.deadline = end
+		return
+	}
+	s.finish(fmt.Errorf("%w: it never answered our first packet", ErrTimeout), out)
+	s.state = gone
+}
+
+// silence says how far the transfer was when the peer fell silent.
+func (s *session) silence() error {
+	switch {
+	case s.snd != nil && s.snd.last > 0 && s.snd.sent == s.snd.last:
+		return fmt.Errorf("%w: everything was sent, the last ACK never came", ErrTimeout)
+	case s.snd != nil:
+		return fmt.Errorf("%w after block %d", ErrTimeout, s.snd.acked)
+	}
+	return fmt.Errorf("%w after block %d", ErrTimeout, s.rcv.last)
+}
+
+// sendAgain repeats what the peer has not answered.
+func (s *session) sendAgain(now time.Time, out *outbox) {
+	if s.rcv != nil && s.rcv.last > 0 {
+		s.rcv.pending, s.rcv.gap = 0, false
+		s.reply = appendACK(s.ack[:0], uint16(s.rcv.last))
+	}
+	if s.reply != nil {
+		out.send(s.reply)
+		return
+	}
+	s.snd.rewind()
+	s.snd.pump(now, out)
+}
+
+// await sets the deadline for the answer to a packet that just left.
+func (s *session) await(now time.Time) {
+	s.rt.sent(now)
+	s.deadline = s.rt.due()
+}
+
+// complete takes the result of the job that was under way.
+func (s *session) complete(now time.Time, r result, out *outbox) {
+	s.busy = false
+	s.heard = now // the pause was ours
+	switch {
+	case r.kind == jobEnd:
+	case s.state == lingering || s.state == gone:
+		s.limits.chunks.put(r.chunk)
+		s.release(out)
+	case r.kind == jobOpen:
+		s.opened(now, r.err, out)
+	case r.kind == jobRead:
+		s.loaded(now, r, out)
+	case r.kind == jobWrite:
+		s.written(now, r, out)
+	case r.kind == jobCommit:
+		s.committed(now, r, out)
+	}
+}
+
+// opened sends the first packet, or the refusal.
+func (s *session) opened(now time.Time, err error, out *outbox) {
+	if err != nil {
+		s.event(EventRefused, err, out)
+		out.send(appendError(nil, errorFor(err)))
+		s.loop.engine.forget(s)
+		s.state = gone
+		return
+	}
+	o := s.limits.offer
+	if o.tsize = -1; s.req.Op == Read && !s.req.Netascii {
+		o.tsize = s.file.size
+	}
+	var granted []option
+	s.terms, granted = negotiate(s.req.Op, s.asked, o)
+	s.file.blockSize, s.file.block = s.terms.blockSize, 1
+	s.rt = newRetransmit(s.limits.timeout, s.terms.timeout)
+	s.state = offered
+	if s.req.Op == Read {
+		s.snd = newSender(s.terms)
+	} else {
+		s.rcv = newReceiver(s.terms)
+		s.reply = appendACK(s.ack[:0], 0)
+	}
+	s.event(EventRequest, nil, out)
+	if len(granted) > 0 {
+		s.reply = appendOACK(nil, granted)
+	}
+	if s.reply == nil {
+		s.load(out)
+		return
+	}
+	out.send(s.reply)
+	s.await(now)
+}
+
+// receiveACK steps a read request.
+func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
+	if p.op != opACK {
+		return
+	}
+	if s.reply != nil { // our OACK waits for its ACK 0 (RFC 2347)
+		if p.block != 0 {
+			return
+		}
+		s.confirm(out)
+		s.heard, s.reply = now, nil
+		s.rt.answered(now)
+		s.deadline = time.Time{}
+		s.load(out)
+		return
+	}
+	if s.snd.ack(now, p.block, s.rt.srtt) {
+		s.confirm(out)
+		s.heard = now
+		s.rt.answered(now)
+		s.snd.release(s.limits.chunks)
+		s.deadline = time.Time{}
+	}
+	s.proceed(now, out)
+}
+
+// proceed sends what the window allows and has more loaded.
+func (s *session) proceed(now time.Time, out *outbox) {
+	if s.snd.done() {
+		s.finish(nil, out)
+		s.state = gone
+		return
+	}
+	if s.snd.pump(now, out) {
+		s.await(now)
+	}
+	s.load(out)
+}
+
+func (s *session) load(out *outbox) {
+	size := s.loop.engine.chunkSize()
+	if s.terms.window > 1 {
+		size = chunkClasses[len(chunkClasses)-1]
+	}
+	size = max(size, s.terms.blockSize+headerSize)
+	if s.busy || !s.snd.wants(size/(s.terms.blockSize+headerSize)) {
+		return
+	}
+	s.submit(job{kind: jobRead, chunk: s.limits.chunks.get(size)}, out)
+}
+
+func (s *session) loaded(now time.Time, r result, out *outbox) {
+	if r.err != nil {
+		s.limits.chunks.put(r.chunk)
+		s.fail(now, r.err, out)
+		return
+	}
+	s.snd.loaded(r.chunk, r.tail)
+	s.proceed(now, out)
+}
+
+// receiveData steps a write request.
+func (s *session) receiveData(now time.Time, p packet, out *outbox) {
+	if p.op != opData {
+		return
+	}
+	s.confirm(out)
+	s.heard = now
+	if len(p.body) > s.terms.blockSize {
+		s.fail(now, illegal("the DATA is longer than the block size"), out)
+		return
+	}
+	if s.held || s.state == storing || !s.room(len(p.body)) {
+		return // absorbed: the ACK comes when the storage side has caught up
+	}
+	switch s.rcv.data(p.block, p.body) {
+	case ackDue:
+		s.rt.answered(now)
+		s.advance(now, out)
+	case taken:
+		s.rt.answered(now)
+		s.deadline = now.Add(s.rt.interval)
+		s.checkSize(now, out)
+	case repeated, missed:
+		s.acknowledge(now, out)
+		s.rt.unclear = true
+	}
+}
+
+// room makes sure that there is space for a block.
+func (s *session) room(n int) bool {
+	r := s.rcv
+	if r.fill == nil {
+		r.fill = s.limits.chunks.get(r.capacity(s.loop.engine.chunkSize()))
+	}
+	return cap(r.fill.buf)-len(r.fill.buf) >= n
+}
+
+// checkSize ends a transfer that brings more than its tsize told.
+func (s *session) checkSize(now time.Time, out *outbox) bool {
+	if s.req.Netascii || s.req.Size < 0 || s.rcv.bytes <= s.req.Size {
+		return true
+	}
+	s.fail(now, &Error{CodeDiskFull, "more data than tsize announced"}, out)
+	return false
+}
+
+// advance acknowledges what was received, unless the storage side is behind or
+// the file is complete.
+func (s *session) advance(now time.Time, out *outbox) {
+	if !s.checkSize(now, out) {
+		return
+	}
+	switch {
+	case s.rcv.final:
+		s.store(now, out)
+	case s.rcv.roomy():
+		s.acknowledge(now, out)
+	case s.busy:
+		s.held, s.deadline = true, time.Time{}
+	default:
+		s.write(jobWrite, out)
+		s.acknowledge(now, out)
+	}
+}
+
+func (s *session) acknowledge(now time.Time, out *outbox) {
+	s.rcv.pending = 0
+	s.reply = appendACK(s.ack[:0], uint16(s.rcv.last))
+	out.send(s.reply)
+	s.await(now)
+}
+
+// write hands the filled chunk to the storage side.
+func (s *session) write(kind jobKind, out *outbox) {
+	s.submit(job{kind: kind, chunk: s.rcv.fill}, out)
+	s.rcv.fill = nil
+}
+
+// store commits the complete file; nothing is sent until that is done.
+func (s *session) store(now time.Time, out *outbox) {
+	if !s.req.Netascii && s.req.Size >= 0 && s.rcv.bytes != s.req.Size {
+		s.fail(now, &Error{CodeUndefined, fmt.Sprintf("got %d bytes, tsize announced %d", s.rcv.bytes, s.req.Size)}, out)
+		return
+	}
+	s.state, s.deadline = storing, time.Time{}
+	if !s.busy {
+		s.write(jobCommit, out)
+	}
+}
+
+func (s *session) written(now time.Time, r result, out *outbox) {
+	s.limits.chunks.put(r.chunk)
+	switch {
+	case r.err != nil:
+		s.fail(now, r.err, out)
+	case s.state == storing:
+		s.write(jobCommit, out)
+	case s.held:
+		s.held = false
+		s.write(jobWrite, out)
+		s.acknowledge(now, out)
+	}
+}
+
+func (s *session) committed(now time.Time, r result, out *outbox) {
+	s.limits.chunks.put(r.chunk)
+	if r.err != nil {
+		s.fail(now, r.err, out)
+		return
+	}
+	s.acknowledge(now, out)
+	s.finish(nil, out)
+	s.linger(now)
+}
+
+// fail ends the transfer with an ERROR to the peer, which is repeated for a
+// while if the peer goes on.
+func (s *session) fail(now time.Time, err error, out *outbox) {
+	s.reply = appendError(nil, errorFor(err))
+	out.send(s.reply)
+	s.event(EventRefused, err, out)
+	s.finish(err, out)
+	s.linger(now)
+}
+
+func (s *session) linger(now time.Time) {
+	s.state, s.deadline = lingering, now.Add(lingerTime)
+}
+
+// finish tells that the transfer is over and releases what it holds.
+func (s *session) finish(err error, out *outbox) {
+	s.cause = err
+	s.event(EventDone, err, out)
+	s.loop.engine.forget(s)
+	s.deadline = time.Time{}
+	s.release(out)
+}
+
+// release gives back buffers and what the Handler opened. While a job is under
+// way that waits for its end.
+func (s *session) release(out *outbox) {
+	if s.busy {
+		return
+	}
+	if s.snd != nil {
+		s.snd.drop(s.limits.chunks)
+	}
+	if s.rcv != nil {
+		s.limits.chunks.put(s.rcv.fill)
+		s.rcv.fill = nil
+	}
+	if s.file.open() {
+		s.submit(job{kind: jobEnd, err: s.cause}, out)
+	}
+}
+
+// stop ends the session because the server stops. A file that is being
+// committed is brought to its end.
+func (s *session) stop(out *outbox) {
+	switch s.state {
+	case storing, gone:
+		return
+	case offered, running:
+		out.send(appendError(nil, &Error{CodeUndefined, "the server is stopping"}))
+		s.finish(fmt.Errorf("the server is stopping: %w", context.Canceled), out)
+	}
+	s.cause = context.Canceled
+	s.state, s.deadline = gone, time.Time{}
+}
+
+// errorFor is the ERROR that tells the peer of err. What is not an *Error tells
+// nothing of the server's inside.
+func errorFor(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, fs.ErrNotExist):
+		return &Error{CodeNotFound, "file not found"}
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{CodeAccess, "access denied"}
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return &Error{CodeDiskFull, "disk full"}
+	case errors.Is(err, fs.ErrExist):
+		return &Error{CodeExists, "file exists"}
+	}
+	return &Error{CodeUndefined, "the server failed"}
+}

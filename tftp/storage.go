@@ -1,0 +1,269 @@
+package tftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// jobKind is what the storage side is to do for a session.
+type jobKind uint8
+
+const (
+	noJob     jobKind = iota
+	jobOpen           // ask the Handler
+	jobRead           // load the next chunk
+	jobWrite          // write a chunk
+	jobCommit         // write the last chunk, then Commit
+	jobEnd            // Abort or Close: nothing comes after it
+)
+
+// job is one call into a Handler, Reader or Writer. A session has at most one
+// under way, which keeps them in order.
+type job struct {
+	kind  jobKind
+	s     *session
+	chunk *chunk // jobRead: empty, to be filled; jobWrite, jobCommit: payload
+	err   error  // jobEnd: why
+}
+
+// result is what became of a job.
+type result struct {
+	kind  jobKind
+	chunk *chunk
+	tail  int // jobRead: payload of the final block; -1 when the file goes on
+	err   error
+}
+
+// storage runs jobs on goroutines that are started as they are needed, up to
+// a limit. Jobs wait in a queue that holds at most one per session.
+type storage struct {
+	ctx     context.Context
+	handler Handler
+	limit   int
+	wg      sync.WaitGroup
+
+	mu      sync.Mutex
+	wake    sync.Cond
+	queue   []job
+	head    int
+	workers int
+	idle    int
+	closed  bool
+}
+
+func newStorage(ctx context.Context, h Handler, limit int) *storage {
+	st := &storage{ctx: ctx, handler: h, limit: limit}
+	st.wake.L = &st.mu
+	return st
+}
+
+// submit never blocks.
+func (st *storage) submit(j job) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.queue = append(st.queue, j)
+	if st.idle == 0 && st.workers < st.limit {
+		st.workers++
+		st.wg.Add(1)
+		go st.work()
+		return
+	}
+	st.wake.Signal()
+}
+
+func (st *storage) work() {
+	defer st.wg.Done()
+	for {
+		j, ok := st.next()
+		if !ok {
+			return
+		}
+		r := j.s.file.perform(st.ctx, st.handler, j)
+		j.s.loop.complete(j.s, r)
+	}
+}
+
+func (st *storage) next() (job, bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for st.head == len(st.queue) {
+		if st.closed {
+			return job{}, false
+		}
+		st.idle++
+		st.wake.Wait()
+		st.idle--
+	}
+	j := st.queue[st.head]
+	st.queue[st.head] = job{}
+	st.head++
+	if st.head == len(st.queue) {
+		st.queue, st.head = st.queue[:0], 0
+	}
+	return j, true
+}
+
+// close waits until every job is done.
+func (st *storage) close() {
+	st.mu.Lock()
+	st.closed = true
+	st.wake.Broadcast()
+	st.mu.Unlock()
+	st.wg.Wait()
+}
+
+// file is the storage side of a session. Only jobs touch it.
+type file struct {
+	req       *Request
+	reader    Reader
+	writer    Writer
+	size      int64 // of the reader in bytes
+	offset    int64 // read up to here
+	blockSize int
+	block     uint64 // next block to load, from 1
+	encoder   netasciiEncoder
+	decoder   netasciiDecoder
+}
+
+func (f *file) perform(ctx context.Context, h Handler, j job) result {
+	r := result{kind: j.kind, chunk: j.chunk, tail: -1}
+	switch j.kind {
+	case jobOpen:
+		r.err = f.ask(ctx, h)
+	case jobRead:
+		r.tail, r.err = f.load(j.chunk)
+	case jobWrite:
+		r.err = f.write(j.chunk, false)
+	case jobCommit:
+		r.err = f.commit(j.chunk)
+	case jobEnd:
+		f.end(j.err)
+	}
+	return r
+}
+
+// ask lets the Handler decide.
+func (f *file) ask(ctx context.Context, h Handler) (err error) {
+	if f.req.Op == Write {
+		f.writer, err = h.OpenWrite(ctx, f.req)
+		return err
+	}
+	if f.reader, err = h.OpenRead(ctx, f.req); err != nil {
+		return err
+	}
+	f.size = f.reader.Size()
+	return nil
+}
+
+// load fills a chunk with the packets of the next blocks. It gives the payload
+// of the final block when that is among them, else -1.
+func (f *file) load(c *chunk) (tail int, err error) {
+	blocks := cap(c.buf) / (f.blockSize + headerSize)
+	from := blocks * headerSize
+	want := blocks * f.blockSize
+	c.buf = c.buf[:from+want]
+	n, err := f.read(c.buf[from:])
+	if err != nil {
+		return -1, err
+	}
+	c.first, c.count, tail = f.block, blocks, -1
+	if n < want {
+		c.count, tail = n/f.blockSize+1, n%f.blockSize
+	}
+	c.buf = c.buf[:from+n]
+	c.spread(from, f.blockSize)
+	f.block += uint64(c.count)
+	return tail, nil
+}
+
+// read fills b; less only at the end of the file.
+func (f *file) read(b []byte) (int, error) {
+	if f.req.Netascii {
+		return f.readNetascii(b)
+	}
+	b = b[:min(int64(len(b)), f.size-f.offset)]
+	n, err := f.reader.ReadAt(b, f.offset)
+	f.offset += int64(n)
+	return n, shortRead(n, len(b), err)
+}
+
+func (f *file) readNetascii(b []byte) (int, error) {
+	var raw [4096]byte
+	done := 0
+	for done < len(b) {
+		piece := raw[:min(int64(len(raw)), f.size-f.offset)]
+		n, err := f.reader.ReadAt(piece, f.offset)
+		if err := shortRead(n, len(piece), err); err != nil {
+			return 0, err
+		}
+		out, used := f.encoder.encode(b[done:], piece)
+		done += out
+		f.offset += int64(used)
+		if out == 0 {
+			break
+		}
+	}
+	return done, nil
+}
+
+// shortRead says what an io.ReaderAt meant that gave n of want bytes, all of
+// which the file's size promised.
+func shortRead(n, want int, err error) error {
+	switch {
+	case n == want:
+		return nil
+	case err == nil || errors.Is(err, io.EOF):
+		return fmt.Errorf("the file became shorter while it was read: %w", io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("read: %w", err)
+}
+
+// write hands payload to the Writer. final: nothing comes after it.
+func (f *file) write(c *chunk, final bool) error {
+	var b []byte
+	if c != nil {
+		b = c.buf
+	}
+	if f.req.Netascii {
+		b = f.decoder.decode(make([]byte, 0, len(b)+1), b)
+		if final {
+			b = f.decoder.finish(b)
+		}
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	n, err := f.writer.Write(b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+func (f *file) commit(c *chunk) error {
+	w := f.writer
+	err := f.write(c, true)
+	f.writer = nil
+	if err != nil {
+		w.Abort(err)
+		return err
+	}
+	return w.Commit()
+}
+
+// open tells whether something has to be released.
+func (f *file) open() bool { return f.reader != nil || f.writer != nil }
+
+// end releases what is open. A Writer that was not committed is aborted.
+func (f *file) end(err error) {
+	if f.writer != nil {
+		f.writer.Abort(err)
+	}
+	if f.reader != nil {
+		f.reader.Close()
+	}
+	f.writer, f.reader = nil, nil
+}

@@ -1,0 +1,80 @@
+package tftp
+
+import (
+	"container/heap"
+	"time"
+)
+
+// timerEntry is a session's place in its loop's timers.
+type timerEntry struct {
+	at     time.Time // when the loop looks at the session; zero: not queued
+	index  int
+	queued bool
+}
+
+// timers are the sessions of a loop by the time at which they are looked at
+// next. A deadline that moves later, as it does with every packet, leaves its
+// entry alone: the look finds that it is too early and queues it again.
+type timers []*session
+
+func (t timers) Len() int           { return len(t) }
+func (t timers) Less(i, j int) bool { return t[i].timer.at.Before(t[j].timer.at) }
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].timer.index, t[j].timer.index = i, j
+}
+
+// Push and Pop are for package heap.
+func (t *timers) Push(x any) {
+	s := x.(*session)
+	s.timer.index, s.timer.queued = len(*t), true
+	*t = append(*t, s)
+}
+
+// Pop is for package heap.
+func (t *timers) Pop() any {
+	old := *t
+	s := old[len(old)-1]
+	old[len(old)-1] = nil
+	*t = old[:len(old)-1]
+	s.timer.queued = false
+	return s
+}
+
+// set queues a session for its deadline and tells whether it became the first.
+func (t *timers) set(s *session) bool {
+	switch {
+	case s.deadline.IsZero():
+		return false
+	case !s.timer.queued:
+		s.timer.at = s.deadline
+		heap.Push(t, s)
+	case s.deadline.Before(s.timer.at):
+		s.timer.at = s.deadline
+		heap.Fix(t, s.timer.index)
+	default:
+		return false
+	}
+	return s.timer.index == 0
+}
+
+// remove takes a session out.
+func (t *timers) remove(s *session) {
+	if s.timer.queued {
+		heap.Remove(t, s.timer.index)
+	}
+}
+
+// due takes out the first session whose look is due. It gives nil and the time
+// of the next look (zero: none) when there is no such session.
+func (t *timers) due(now time.Time) (*session, time.Time) {
+	if len(*t) == 0 {
+		return nil, time.Time{}
+	}
+	s := (*t)[0]
+	if s.timer.at.After(now) {
+		return nil, s.timer.at
+	}
+	heap.Pop(t)
+	return s, time.Time{}
+}
