@@ -1,0 +1,356 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vault"
+	"flashwarden/tftp"
+)
+
+func TestBackupIsProvedAndKept(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.close()
+	r := b.backup(Options{})
+	wantResult(t, r, vault.StatusOK, "")
+	var paths []string
+	for _, f := range r.Files {
+		paths = append(paths, f.Path)
+		if !f.Copied || f.SHA256 == "" || f.MD5 == "" {
+			t.Errorf("%+v: not copied", f)
+		}
+	}
+	slices.Sort(paths[1:3]) // the listing of a map has no order
+	want := []string{"flash:/c2960.bin", "flash:/config.text", "flash:/vlan.dat", RunningConfigPath}
+	if !slices.Equal(paths, want) {
+		t.Errorf("took %v, want %v", paths, want)
+	}
+	if e := file(t, r, "flash:/c2960.bin").Evidence; e != vault.EvidenceMD5 {
+		t.Errorf("evidence of the image is %q", e)
+	}
+	if e := file(t, r, RunningConfigPath).Evidence; e != vault.EvidenceSize {
+		t.Errorf("evidence of the running-config is %q", e)
+	}
+	s, err := b.Vault.Snapshot(r.Snapshot)
+	must(t, err)
+	if s.Status != vault.StatusOK || len(s.Files) != 4 || len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
+		t.Errorf("snapshot %+v", s)
+	}
+	b.wantClean()
+
+	again := b.backup(Options{})
+	wantResult(t, again, vault.StatusOK, "")
+	if again.BytesCopied != 0 || file(t, again, "flash:/c2960.bin").Copied || again.Snapshot == r.Snapshot || again.Snapshot == "" {
+		t.Errorf("the second backup copied %d bytes into %q", again.BytesCopied, again.Snapshot)
+	}
+	recopied := b.backup(Options{Recopy: true})
+	if wantResult(t, recopied, vault.StatusOK, ""); recopied.BytesCopied != 20000+17+4 {
+		t.Errorf("--recopy copied %d bytes", recopied.BytesCopied)
+	}
+	b.wantClean()
+}
+
+func TestWithoutDigestTheEvidenceSaysSo(t *testing.T) {
+	b := newBench(t, func(_ int, d *fakeDevice) error { d.noVerify = true; return nil })
+	defer b.close()
+	for range 2 {
+		r := b.backup(Options{})
+		wantResult(t, r, vault.StatusOK, "")
+		if f := file(t, r, "flash:/c2960.bin"); f.Evidence != vault.EvidenceSize || !f.Copied {
+			t.Errorf("%+v: without a device digest nothing is taken as known", f)
+		}
+	}
+	b.wantClean()
+}
+
+func TestDryRunCopiesNothing(t *testing.T) {
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
+			t.Error("a dry run copied")
+			return ios.CopyResult{}, nil
+		}
+		return nil
+	})
+	defer b.close()
+	r := b.backup(Options{DryRun: true})
+	wantResult(t, r, vault.StatusOK, "")
+	if r.Plan == nil || r.Plan.Bytes != 20021 || r.Snapshot != "" ||
+		!slices.Contains(r.Plan.Commands, "copy flash:/c2960.bin tftp://192.0.2.100/TICKET") {
+		t.Errorf("plan %+v", r.Plan)
+	}
+}
+
+func TestBadCopies(t *testing.T) {
+	image := func(c ios.Copy) bool { return path.Base(c.Source) == "c2960.bin" }
+	for what, c := range map[string]struct {
+		copying func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error)
+		cause   cause.Cause
+	}{
+		"one block short": {func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			data := d.flash[path.Base(c.Source)]
+			r, err := d.send(ctx, c, data[:len(data)-512])
+			r.OK = true // it believes so
+			return r, err
+		}, cause.SizeMismatch},
+		"one flipped byte": {func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			data := slices.Clone(d.flash[path.Base(c.Source)])
+			data[7] ^= 1
+			return d.send(ctx, c, data)
+		}, cause.DigestMismatch},
+		"a name that is not the ticket's": {func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			c.Name = "elsewhere"
+			return d.send(ctx, c, nil)
+		}, cause.RefusedByServer},
+		"nothing asked": {func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
+			return ios.CopyResult{Bytes: -1, Error: "%Error opening tftp://192.0.2.100/x (Timed out)"}, nil
+		}, cause.NoRequest},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := newBench(t, func(_ int, d *fakeDevice) error {
+				d.copying = func(ctx context.Context, d *fakeDevice, cp ios.Copy) (ios.CopyResult, error) {
+					if image(cp) {
+						return c.copying(ctx, d, cp)
+					}
+					return d.send(ctx, cp, d.flash[path.Base(cp.Source)])
+				}
+				return nil
+			})
+			defer b.close()
+			r := b.backup(Options{})
+			f := file(t, r, "flash:/c2960.bin")
+			if f.Cause != string(c.cause) || f.SHA256 != "" || f.Evidence != "" {
+				t.Errorf("image: %+v, want cause %s", f, c.cause)
+			}
+			if r.Cause != string(c.cause) || r.Hint == "" {
+				t.Errorf("result: cause %q, hint %q", r.Cause, r.Hint)
+			}
+			b.wantClean()
+		})
+	}
+}
+
+func TestIncompleteKeepsWhatWasProved(t *testing.T) {
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			data := slices.Clone(d.flash[path.Base(c.Source)])
+			if path.Base(c.Source) == "vlan.dat" {
+				data[0]++
+			}
+			return d.send(ctx, c, data)
+		}
+		return nil
+	})
+	defer b.close()
+	r := b.backup(Options{})
+	wantResult(t, r, vault.StatusIncomplete, cause.DigestMismatch)
+	s, err := b.Vault.Snapshot(r.Snapshot)
+	must(t, err)
+	if s.Status != vault.StatusIncomplete {
+		t.Errorf("the snapshot says %q", s.Status)
+	}
+	b.wantClean()
+}
+
+func TestUnsafePromptEndsTheBackup(t *testing.T) {
+	copies := 0
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = func(_ context.Context, _ *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			copies++
+			_, stop := c.Answer("Erase flash: before copying? [confirm]")
+			return ios.CopyResult{}, stop
+		}
+		return nil
+	})
+	defer b.close()
+	r := b.backup(Options{})
+	wantResult(t, r, vault.StatusFailed, cause.UnsafePrompt)
+	if copies != 1 || len(b.devices) != 1 || r.Snapshot != "" {
+		t.Errorf("%d copies, %d sessions, snapshot %q: want 1, 1 and none", copies, len(b.devices), r.Snapshot)
+	}
+	b.wantClean()
+}
+
+func TestLineDiesWhileTheCopyGoesOn(t *testing.T) {
+	b := newBench(t, func(n int, d *fakeDevice) error {
+		if n > 0 {
+			return nil
+		}
+		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			_, err := d.send(ctx, c, d.flash[path.Base(c.Source)])
+			d.copying = func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
+				return ios.CopyResult{}, cause.New(cause.SessionLost, "line closed", "")
+			}
+			return ios.CopyResult{}, errors.Join(err, cause.New(cause.SessionLost, "line closed", ""))
+		}
+		return nil
+	})
+	defer b.close()
+	r := b.backup(Options{})
+	wantResult(t, r, vault.StatusOK, "")
+	if r.Attempts != 1 || len(b.devices) != 2 {
+		t.Errorf("%d attempts on %d sessions, want 1 on 2", r.Attempts, len(b.devices))
+	}
+}
+
+func TestRetries(t *testing.T) {
+	lost := cause.New(cause.SessionLost, "line closed", "")
+	t.Run("succeeds in the end", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, func(n int, d *fakeDevice) error {
+				if n < 2 {
+					return lost
+				}
+				return nil
+			})
+			defer b.close()
+			began := time.Now()
+			r := b.backup(Options{})
+			wantResult(t, r, vault.StatusOK, "")
+			if took := time.Since(began); r.Attempts != 3 || took < 80*time.Second || took > 90*time.Second {
+				t.Errorf("%d attempts in %s", r.Attempts, took)
+			}
+		})
+	})
+	t.Run("tells the attempt that got furthest", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, func(n int, d *fakeDevice) error {
+				if n > 0 {
+					return cause.New(cause.ConnectRefused, "refused", "")
+				}
+				d.copying = func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) { return ios.CopyResult{}, lost }
+				return nil
+			})
+			defer b.close()
+			wantResult(t, b.backup(Options{}), vault.StatusFailed, cause.SessionLost)
+		})
+	})
+	t.Run("a wrong password is tried once", func(t *testing.T) {
+		b := newBench(t, func(int, *fakeDevice) error { return cause.New(cause.AuthFailed, "refused", "") })
+		defer b.close()
+		r := b.backup(Options{})
+		wantResult(t, r, vault.StatusFailed, cause.AuthFailed)
+		if len(b.devices) != 1 || r.Attempts != 1 {
+			t.Errorf("%d logins", len(b.devices))
+		}
+	})
+}
+
+// TestStall has a device that sends half a file and goes on saying nothing.
+func TestStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(_ int, d *fakeDevice) error {
+			d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+				r := d.request(c)
+				w, err := d.spool.OpenWrite(ctx, r)
+				must(t, err)
+				d.spool.Observe(tftp.Event{Kind: tftp.EventConfirmed, Request: r, BlockSize: 512})
+				_, err = w.Write(make([]byte, 512))
+				must(t, err)
+				<-ctx.Done()
+				w.Abort(ctx.Err())
+				return ios.CopyResult{}, context.Cause(ctx)
+			}
+			return nil
+		})
+		defer b.close()
+		b.Waits = []time.Duration{}
+		began := time.Now()
+		r := b.backup(Options{Policy: Image})
+		wantResult(t, r, vault.StatusFailed, cause.Stalled)
+		if took := time.Since(began); took < time.Minute || took > 62*time.Second {
+			t.Errorf("took %s, want the stall timeout", took)
+		}
+		b.wantClean()
+	})
+}
+
+func TestCancel(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	b.prepare = func(_ int, d *fakeDevice) error {
+		d.copying = func(ctx context.Context, _ *fakeDevice, _ ios.Copy) (ios.CopyResult, error) {
+			cancel()
+			<-ctx.Done()
+			return ios.CopyResult{}, ctx.Err()
+		}
+		return nil
+	}
+	r := b.Backup(ctx, catalog.Device{Name: "sw1"}, Options{})
+	wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+	b.wantClean()
+}
+
+// TestOneCopyPerContent backs ten devices with the same image up at once.
+func TestOneCopyPerContent(t *testing.T) {
+	var imageCopies atomic.Int32
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			if path.Base(c.Source) == "c2960.bin" {
+				imageCopies.Add(1)
+			}
+			return d.send(ctx, c, d.flash[path.Base(c.Source)])
+		}
+		return nil
+	})
+	defer b.close()
+	results := b.All(t.Context(), fleet(10, ""), Options{})
+	for _, r := range results {
+		wantResult(t, r, vault.StatusOK, "")
+	}
+	if n := imageCopies.Load(); n != 1 {
+		t.Errorf("the image was copied %d times", n)
+	}
+	b.wantClean()
+}
+
+// TestLimits counts how many devices are backed up at once.
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		site string
+		want int
+	}{{"", 8}, {"hq", 4}} {
+		t.Run("site "+c.site, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				var now, most int
+				b := newBench(t, nil)
+				defer b.close()
+				b.Dial = func(context.Context, catalog.Device) (Device, error) {
+					mu.Lock()
+					now++
+					most = max(most, now)
+					mu.Unlock()
+					time.Sleep(time.Second) // by the bubble's clock: all that may start have started
+					mu.Lock()
+					now--
+					mu.Unlock()
+					return nil, cause.New(cause.AuthFailed, "refused", "")
+				}
+				b.All(t.Context(), fleet(20, c.site), Options{})
+				if most != c.want {
+					t.Errorf("%d at once, want %d", most, c.want)
+				}
+			})
+		})
+	}
+}
+
+func fleet(n int, site string) []catalog.Device {
+	var out []catalog.Device
+	for i := range n {
+		out = append(out, catalog.Device{Name: fmt.Sprintf("sw%d", i), Site: site})
+	}
+	return out
+}

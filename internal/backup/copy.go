@@ -1,0 +1,265 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/spool"
+	"flashwarden/internal/vault"
+)
+
+// requestWithin is how long a ticket waits for the device's request: the
+// longest time that a dialogue takes before it comes to the transfer.
+const requestWithin = 10 * time.Minute
+
+// errStalled is the cause of a context that the stall timeout ended.
+var errStalled = errors.New("no byte moved")
+
+// saveOnce proves one file on the present session: content that the vault
+// holds is not copied again; of several devices with the same content at the
+// same time, one copies.
+func (r *run) saveOnce(ctx context.Context, f *vault.File) error {
+	if f.Path == RunningConfigPath {
+		return r.saveRunningConfig(ctx, f)
+	}
+	if err := r.copyOf(f, "").Validate(); err != nil {
+		return err
+	}
+	digest, err := r.digest(ctx, f)
+	if err != nil {
+		return err
+	}
+	if digest.MD5 == "" || f.Size < 0 {
+		return r.transfer(ctx, f, digest)
+	}
+	return r.transferOnce(ctx, f, digest)
+}
+
+// digest asks the device for the digest of f, unless it has shown that it
+// cannot compute one; then the digest is empty.
+func (r *run) digest(ctx context.Context, f *vault.File) (ios.Digest, error) {
+	if r.noDigest {
+		return ios.Digest{}, nil
+	}
+	r.tell(Event{Device: r.device.Name, Step: StepVerify, File: f.Path, Size: f.Size})
+	d, err := r.session.Digest(ctx, f.Path)
+	if cause.Of(err) == cause.CommandRejected {
+		r.noDigest = true
+		return ios.Digest{}, nil
+	}
+	return d, err
+}
+
+// transferOnce copies f unless the vault holds its content or another run is
+// copying it right now.
+func (r *run) transferOnce(ctx context.Context, f *vault.File, d ios.Digest) error {
+	for {
+		if !r.opts.Recopy {
+			known, err := r.known(ctx, f, d)
+			if known || err != nil {
+				return err
+			}
+		}
+		done, wait := r.flights.begin(d.MD5, f.Size)
+		if wait == nil {
+			defer done()
+			return r.transfer(ctx, f, d)
+		}
+		r.tell(Event{Device: r.device.Name, Step: StepWait, File: f.Path, Size: f.Size})
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return cancelled(ctx)
+		}
+	}
+}
+
+// known reports whether the vault holds content of this digest and size, and
+// if so names it in f.
+func (r *run) known(ctx context.Context, f *vault.File, d ios.Digest) (bool, error) {
+	sha, ok, err := r.Catalog.Known(ctx, d.MD5, f.Size)
+	if err != nil {
+		return false, cause.Wrap(cause.VaultError, err, "look up "+f.Path, "run `flashwarden check`")
+	}
+	if !ok || !r.Vault.HasBlob(sha, f.Size) {
+		return false, nil
+	}
+	f.MD5, f.SHA256, f.Copied, f.Evidence = d.MD5, sha, false, vault.EvidenceMD5
+	return true, nil
+}
+
+// transfer has the device copy f to a ticket, compares what came with what
+// the device says of it, and moves it into the vault.
+func (r *run) transfer(ctx context.Context, f *vault.File, d ios.Digest) (err error) {
+	ticket := r.Spool.Expect(r.session.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
+	defer func() {
+		if closeErr := ticket.Close(); closeErr != nil && err == nil {
+			err = cause.Wrap(cause.Internal, closeErr, "clear the spool", "")
+		}
+	}()
+	got, err := r.fetch(ctx, f, ticket)
+	if err != nil {
+		return err
+	}
+	r.result.BytesCopied += got.Size
+	if d.MD5 != "" && got.MD5 != d.MD5 {
+		return cause.New(cause.DigestMismatch,
+			fmt.Sprintf("%s: the device computes MD5 %s, received were %d bytes with MD5 %s", f.Path, d.MD5, got.Size, got.MD5),
+			"the copy was thrown away; back the device up again, and if it stays so compare with `verify "+f.Path+"` on the device")
+	}
+	if err := r.Vault.Adopt(got.Path, got.SHA256); err != nil {
+		return vaultError(err, "keep "+f.Path)
+	}
+	f.Size, f.MD5, f.SHA256, f.Copied = got.Size, got.MD5, got.SHA256, true
+	f.Evidence = vault.EvidenceSize
+	if d.MD5 != "" {
+		f.Evidence = vault.EvidenceMD5
+	}
+	return r.remember(ctx, f)
+}
+
+// remember makes content known to the devices that wait for it, before the
+// snapshot is written.
+func (r *run) remember(ctx context.Context, f *vault.File) error {
+	if f.Evidence != vault.EvidenceMD5 {
+		return nil
+	}
+	if err := r.Catalog.Remember(ctx, *f); err != nil {
+		return cause.Wrap(cause.VaultError, err, "index "+f.Path, "run `flashwarden check`")
+	}
+	return nil
+}
+
+// fetch types the copy command and waits for the ticket. The ticket decides:
+// a terminal that dies while blocks flow does not undo the copy.
+func (r *run) fetch(ctx context.Context, f *vault.File, ticket *spool.Ticket) (*spool.File, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		r.watch(ctx, cancel, f, ticket)
+	}()
+	said, err := r.session.Copy(ctx, r.copyOf(f, ticket.Name))
+	file, err := r.outcome(ctx, ticket, said, err)
+	cancel(nil)
+	<-watched
+	return file, err
+}
+
+// outcome waits for the ticket as long as it can still be completed, and
+// names what went wrong when it cannot.
+func (r *run) outcome(ctx context.Context, t *spool.Ticket, said ios.CopyResult, err error) (*spool.File, error) {
+	lost := cause.Of(err) == cause.SessionLost && t.Evidence().Confirmed
+	if err == nil && said.OK || lost {
+		file, waitErr := t.Wait(ctx)
+		if waitErr == nil {
+			return file, nil
+		}
+		if !lost {
+			err = waitErr
+		}
+	}
+	if file, ended := r.complete(t); ended {
+		return file, nil
+	}
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStalled) {
+		return nil, cancelled(ctx)
+	}
+	return nil, Diagnose(Witness{
+		Err: err, Said: said, Seen: t.Evidence(), TicketErr: ticketError(t),
+		Stalled: errors.Is(context.Cause(ctx), errStalled), Stall: r.stall(),
+		Device: r.session.RemoteAddr(), Server: r.server(), Ports: r.Ports, Size: t.Size,
+	})
+}
+
+// complete returns the ticket's file if it is there already.
+func (r *run) complete(t *spool.Ticket) (*spool.File, bool) {
+	select {
+	case <-t.Ended():
+		file, err := t.Wait(context.Background())
+		return file, err == nil
+	default:
+		return nil, false
+	}
+}
+
+// ticketError is how the ticket ended, or nil while it has not.
+func ticketError(t *spool.Ticket) error {
+	select {
+	case <-t.Ended():
+		_, err := t.Wait(context.Background())
+		return err
+	default:
+		return nil
+	}
+}
+
+// watch tells of progress, and cancels a transfer that moves no byte for the
+// stall timeout.
+func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc, f *vault.File, t *spool.Ticket) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	last, moved := int64(-1), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now := t.Evidence().Bytes; now != last {
+			last, moved = now, time.Now()
+			r.tell(Event{Device: r.device.Name, Step: StepCopy, File: f.Path, Bytes: now, Size: f.Size})
+		} else if time.Since(moved) >= r.stall() {
+			cancel(errStalled)
+			return
+		}
+	}
+}
+
+func (r *run) copyOf(f *vault.File, name string) ios.Copy {
+	if name == "" {
+		name = "name"
+	}
+	return ios.Copy{Source: f.Path, Server: r.server().String(), Name: name, VRF: r.device.VRF, Empty: f.Size == 0}
+}
+
+// server is the address that the device is told to copy to.
+func (r *run) server() netip.Addr {
+	if a, err := netip.ParseAddr(r.device.TFTPAddress); err == nil {
+		return a
+	}
+	if r.Advertise.IsValid() {
+		return r.Advertise
+	}
+	return r.session.LocalAddr()
+}
+
+// saveRunningConfig keeps the running-config as the terminal shows it. IOS
+// computes no digest of it.
+func (r *run) saveRunningConfig(ctx context.Context, f *vault.File) error {
+	text, err := r.session.RunningConfig(ctx)
+	if err != nil {
+		return err
+	}
+	sha, md5, err := r.Vault.Put(text)
+	if err != nil {
+		return vaultError(err, "keep the running-config")
+	}
+	f.Size, f.MD5, f.SHA256, f.Copied, f.Evidence = int64(len(text)), md5, sha, true, vault.EvidenceSize
+	return nil
+}
+
+func vaultError(err error, doing string) error {
+	hint := "run `flashwarden check`, and see that the data directory is writable and has space"
+	if errors.Is(err, os.ErrPermission) {
+		hint = "the data directory must belong to the user that runs flashwarden"
+	}
+	return cause.Wrap(cause.VaultError, err, doing, hint)
+}

@@ -1,0 +1,204 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"path"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/spool"
+	"flashwarden/internal/vault"
+	"flashwarden/tftp"
+)
+
+var (
+	here  = netip.MustParseAddr("192.0.2.100")
+	there = netip.MustParseAddr("192.0.2.1")
+)
+
+// fakeDevice is a device whose copies go straight to the spool, without a
+// network. copying, when set, takes the place of a copy.
+type fakeDevice struct {
+	flash   map[string][]byte // by path below flash:
+	spool   *spool.Spool
+	copying func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error)
+
+	noVerify bool
+	closed   bool
+}
+
+func newFlash() map[string][]byte {
+	return map[string][]byte{
+		"c2960.bin":   bytes.Repeat([]byte("image"), 4000),
+		"config.text": []byte("hostname sw1\nend\n"),
+		"vlan.dat":    {0xba, 0xdb, 0x10, 0x0d},
+		"crashinfo":   []byte("not selected"),
+	}
+}
+
+func (d *fakeDevice) Facts(context.Context) (ios.Facts, error) {
+	return ios.Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:c2960.bin"}, nil
+}
+
+func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
+	l := ios.Listing{FileSystem: "flash:", Path: "flash:/", Total: 1 << 20, Free: 1 << 10}
+	for name, data := range d.flash {
+		l.Entries = append(l.Entries, ios.Entry{Name: name, Size: int64(len(data)), Type: ios.TypeFile})
+	}
+	return []ios.Listing{l}, nil
+}
+
+func (d *fakeDevice) Digest(_ context.Context, p string) (ios.Digest, error) {
+	if d.noVerify {
+		return ios.Digest{}, cause.New(cause.CommandRejected, "% Invalid input detected at '^' marker.", "")
+	}
+	sum := md5.Sum(d.flash[path.Base(p)])
+	return ios.Digest{Path: p, MD5: hex.EncodeToString(sum[:])}, nil
+}
+
+func (d *fakeDevice) RunningConfig(context.Context) ([]byte, error) {
+	return []byte("hostname sw1\nend\n"), nil
+}
+
+func (d *fakeDevice) Text(context.Context, string) (string, error) { return "", nil }
+func (d *fakeDevice) Skipped() []string                            { return nil }
+func (d *fakeDevice) LocalAddr() netip.Addr                        { return here }
+func (d *fakeDevice) RemoteAddr() netip.Addr                       { return there }
+func (d *fakeDevice) Close() error                                 { d.closed = true; return nil }
+
+func (d *fakeDevice) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error) {
+	if d.copying != nil {
+		return d.copying(ctx, d, c)
+	}
+	return d.send(ctx, c, d.flash[path.Base(c.Source)])
+}
+
+// send uploads data to the ticket as the TFTP server would hand it over.
+func (d *fakeDevice) send(ctx context.Context, c ios.Copy, data []byte) (ios.CopyResult, error) {
+	r := d.request(c)
+	w, err := d.spool.OpenWrite(ctx, r)
+	if err != nil {
+		return ios.CopyResult{Bytes: -1, Error: "%Error opening " + c.Name + " (Permission denied)", Cause: cause.RefusedByServer}, nil
+	}
+	d.spool.Observe(tftp.Event{Kind: tftp.EventConfirmed, Request: r, BlockSize: 512})
+	if _, err := w.Write(data); err != nil {
+		w.Abort(err)
+		return ios.CopyResult{Bytes: -1, Error: "%Error writing " + c.Name + " (Undefined error)", Cause: cause.RefusedByServer}, nil
+	}
+	if err := w.Commit(); err != nil {
+		return ios.CopyResult{Bytes: -1, Error: "%Error writing " + c.Name + " (Undefined error)", Cause: cause.RefusedByServer}, nil
+	}
+	return ios.CopyResult{OK: true, Bytes: int64(len(data))}, nil
+}
+
+func (d *fakeDevice) request(c ios.Copy) *tftp.Request {
+	return &tftp.Request{Op: tftp.Write, Filename: c.Name, Remote: netip.AddrPortFrom(there, 50000), Local: here, Size: -1}
+}
+
+// bench is a Runner with everything below it, and the devices that it dials.
+type bench struct {
+	*Runner
+	t       *testing.T
+	mu      sync.Mutex
+	dialled []string
+	devices []*fakeDevice // every session, in the order dialled
+	prepare func(n int, d *fakeDevice) error
+}
+
+// newBench returns a Runner over a fresh data directory. prepare, when set,
+// changes the n-th session (from 0) or refuses it.
+func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := spool.Open(filepath.Join(dir, "spool"))
+	must(t, err)
+	v, err := vault.Open(filepath.Join(dir, "vault"))
+	must(t, err)
+	c, err := catalog.Open(filepath.Join(dir, "catalog.db"))
+	must(t, err)
+	b := &bench{t: t, prepare: prepare}
+	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059"}
+	return b
+}
+
+func (b *bench) close() { must(b.t, b.Catalog.Close()) }
+
+func (b *bench) dial(_ context.Context, d catalog.Device) (Device, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	dev := &fakeDevice{flash: newFlash(), spool: b.Spool}
+	n := len(b.devices)
+	b.devices = append(b.devices, dev)
+	b.dialled = append(b.dialled, d.Name)
+	if b.prepare != nil {
+		if err := b.prepare(n, dev); err != nil {
+			return nil, err
+		}
+	}
+	return dev, nil
+}
+
+func (b *bench) backup(o Options) Result {
+	b.t.Helper()
+	return b.Backup(b.t.Context(), catalog.Device{Name: "sw1", Address: "192.0.2.1"}, o)
+}
+
+// wantClean checks that the spool is empty, the vault clean, and every session
+// closed.
+func (b *bench) wantClean() {
+	b.t.Helper()
+	problems, err := b.Vault.Check(b.t.Context(), vault.CheckOptions{ReadData: true})
+	must(b.t, err)
+	for _, p := range problems {
+		b.t.Errorf("vault: %+v", p)
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(b.Vault.Path()), "spool", "*"))
+	must(b.t, err)
+	if len(left) > 0 {
+		b.t.Errorf("left in the spool: %v", left)
+	}
+	for i, d := range b.devices {
+		if !d.closed && d.spool != nil && b.prepare == nil {
+			b.t.Errorf("session %d was not closed", i)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantResult checks status and cause.
+func wantResult(t *testing.T, r Result, status string, c cause.Cause) {
+	t.Helper()
+	if r.Status != status || r.Cause != string(c) {
+		t.Fatalf("got %s %q (%s), want %s %q", r.Status, r.Cause, r.Message, status, c)
+	}
+	if c != "" && (r.Message == "") {
+		t.Errorf("a failure without a message")
+	}
+}
+
+func file(t *testing.T, r Result, p string) vault.File {
+	t.Helper()
+	for _, f := range r.Files {
+		if f.Path == p {
+			return f
+		}
+	}
+	t.Fatal(fmt.Errorf("no file %s in %+v", p, r.Files))
+	return vault.File{}
+}

@@ -1,0 +1,64 @@
+package backup
+
+import (
+	"context"
+	"sync"
+
+	"flashwarden/internal/catalog"
+)
+
+// All backs several devices up side by side: Parallel at once in all,
+// ParallelSite of one site (devices without a site are limited only in all).
+// The results are in the order of the devices.
+func (r *Runner) All(ctx context.Context, devices []catalog.Device, o Options) []Result {
+	results := make([]Result, len(devices))
+	limits := r.newLimits(devices)
+	var wg sync.WaitGroup
+	for i, d := range devices {
+		wg.Go(func() {
+			defer limits.take(d.Site)()
+			results[i] = r.Backup(ctx, d, o)
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// limits holds one slot for each device that may be backed up at once.
+type limits struct {
+	all   chan struct{}
+	sites map[string]chan struct{}
+}
+
+func (r *Runner) newLimits(devices []catalog.Device) limits {
+	l := limits{all: make(chan struct{}, orDefault(r.Parallel, 8)), sites: make(map[string]chan struct{})}
+	for _, d := range devices {
+		if d.Site != "" && l.sites[d.Site] == nil {
+			l.sites[d.Site] = make(chan struct{}, orDefault(r.ParallelSite, 4))
+		}
+	}
+	return l
+}
+
+// take waits for a slot and returns what frees it. The site's slot comes
+// first, so that a device that waits for its site keeps nobody else waiting.
+func (l limits) take(site string) (free func()) {
+	at := l.sites[site]
+	if at != nil {
+		at <- struct{}{}
+	}
+	l.all <- struct{}{}
+	return func() {
+		<-l.all
+		if at != nil {
+			<-at
+		}
+	}
+}
+
+func orDefault(n, def int) int {
+	if n > 0 {
+		return n
+	}
+	return def
+}

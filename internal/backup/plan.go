@@ -1,0 +1,43 @@
+package backup
+
+import (
+	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+)
+
+// Plan is what a backup would do.
+type Plan struct {
+	Commands []string `json:"commands"`   // exactly as typed; TICKET stands for the one-time name
+	Bytes    int64    `json:"bytes"`      // at most, if the vault holds none of the content yet
+	Free     int64    `json:"free_bytes"` // in the spool's file system
+}
+
+// plan fills the result with the commands for the selected files. Digests are
+// not asked for: on some devices they take minutes each.
+func (r *run) plan(selected []vault.File) error {
+	p := &Plan{Commands: []string{}}
+	for i := range selected {
+		f := &selected[i]
+		if f.Cause != "" {
+			continue
+		}
+		if f.Path == RunningConfigPath {
+			p.Commands = append(p.Commands, "show running-config")
+			continue
+		}
+		c := r.copyOf(f, "TICKET")
+		if err := c.Validate(); err != nil {
+			note(f, err)
+			continue
+		}
+		p.Commands = append(p.Commands, "verify /md5 "+f.Path, c.Command())
+		p.Bytes += max(f.Size, 0)
+	}
+	free, err := r.Spool.Free()
+	if err != nil {
+		return cause.Wrap(cause.Internal, err, "plan", "")
+	}
+	p.Free = free
+	r.result.Plan = p
+	return nil
+}

@@ -1,0 +1,196 @@
+package backup
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vault"
+)
+
+// Policy says which files a backup takes.
+type Policy string
+
+// The policies.
+const (
+	Image   Policy = "image"   // what boots: the image, or packages.conf and its packages
+	Rebuild Policy = "rebuild" // and what else the device cannot be rebuilt without
+	All     Policy = "all"     // every file in flash
+)
+
+// RunningConfigPath is where IOS keeps the configuration in force.
+const RunningConfigPath = "system:running-config"
+
+// rebuildNames are the files beside the image that a switch is rebuilt from,
+// with their kinds.
+var rebuildNames = map[string]string{
+	"config.text":         vault.KindConfig,
+	"private-config.text": vault.KindConfig,
+	"vlan.dat":            vault.KindVLAN,
+	"multiple-fs":         vault.KindOther,
+	"env_vars":            vault.KindOther,
+	"info":                vault.KindOther,
+	"info.ver":            vault.KindOther,
+}
+
+// kindOrder ranks kinds: what is saved first, and whose absence matters most.
+var kindOrder = []string{
+	vault.KindImage, vault.KindPackage, vault.KindBootPointer,
+	vault.KindConfig, vault.KindVLAN, vault.KindOther,
+}
+
+// located is an entry with its place: the file system and the path below it.
+type located struct {
+	fs, rel string
+	entry   ios.Entry
+}
+
+func (l located) path() string { return l.fs + "/" + l.rel }
+
+// Select picks the files that policy takes from the listings: the image
+// first, the running-config last. packages are the names in packages.conf,
+// for a device in install mode. An image that is nowhere to be found is a
+// file with the cause image_not_found, so that the rest is still saved.
+func Select(f ios.Facts, listings []ios.Listing, packages []string, policy Policy) []vault.File {
+	s := selection{facts: f, found: locate(listings)}
+	s.addSystem(packages)
+	if policy == Rebuild || policy == All {
+		s.addRebuild()
+	}
+	if policy == All {
+		s.addAll()
+	}
+	slices.SortStableFunc(s.files, func(a, b vault.File) int {
+		return slices.Index(kindOrder, a.Kind) - slices.Index(kindOrder, b.Kind)
+	})
+	if policy != Image {
+		s.files = append(s.files, vault.File{Path: RunningConfigPath, Kind: vault.KindConfig, Size: -1})
+	}
+	return s.files
+}
+
+// selection is a Select under way.
+type selection struct {
+	facts ios.Facts
+	found []located
+	files []vault.File
+	image located // what the device runs; zero when not found
+}
+
+func (s *selection) add(l located, kind string) {
+	p := l.path()
+	if slices.ContainsFunc(s.files, func(f vault.File) bool { return f.Path == p }) {
+		return
+	}
+	s.files = append(s.files, vault.File{Path: p, Kind: kind, Size: l.entry.Size})
+}
+
+// addSystem adds what boots, and the same on every other stack member.
+func (s *selection) addSystem(packages []string) {
+	l, ok := RunningImage(s.facts, s.found)
+	if !ok {
+		s.files = append(s.files, vault.File{
+			Path: s.facts.Image, Kind: vault.KindImage, Size: -1,
+			Cause:   string(cause.ImageNotFound),
+			Message: fmt.Sprintf("the running image %q is in no listing of the device", s.facts.Image),
+			Hint:    "see where it is with `dir all-filesystems` on the device; a device that booted over the network keeps no copy",
+		})
+		return
+	}
+	s.image = l
+	kind := vault.KindImage
+	if isBootPointer(l.rel) {
+		kind = vault.KindBootPointer
+	}
+	for _, m := range s.sameOnEveryMember(l.rel) {
+		s.add(m, kind)
+	}
+	for _, name := range packages {
+		s.addPackage(path.Join(path.Dir(l.rel), name))
+	}
+}
+
+func (s *selection) addPackage(rel string) {
+	members := s.sameOnEveryMember(rel)
+	for _, m := range members {
+		s.add(m, vault.KindPackage)
+	}
+	if len(members) == 0 {
+		p := located{fs: s.image.fs, rel: rel}.path()
+		s.files = append(s.files, vault.File{
+			Path: p, Kind: vault.KindPackage, Size: -1, Cause: string(cause.SourceMissing),
+			Message: "packages.conf names " + p + ", which is in no listing of the device",
+			Hint:    "see `show install summary` on the device",
+		})
+	}
+}
+
+// sameOnEveryMember returns the files with this path in every flash file
+// system, the running one first.
+func (s *selection) sameOnEveryMember(rel string) []located {
+	var out []located
+	for _, l := range s.found {
+		if l.rel == rel && isFlash(l.fs) && l.entry.Type != ios.TypeDirectory {
+			out = append(out, l)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b located) int {
+		return boolOrder(b.fs == s.image.fs) - boolOrder(a.fs == s.image.fs)
+	})
+	return out
+}
+
+func (s *selection) addRebuild() {
+	imageDir := path.Dir(s.image.rel)
+	for _, l := range s.found {
+		kind, ok := rebuildNames[path.Base(l.rel)]
+		dir := path.Dir(l.rel)
+		switch {
+		case l.entry.Type == ios.TypeDirectory:
+		case l.fs == "nvram:" && l.rel == "startup-config":
+			s.add(l, vault.KindConfig)
+		case ok && (dir == "." || dir == imageDir):
+			s.add(l, kind)
+		}
+	}
+}
+
+func (s *selection) addAll() {
+	for _, l := range s.found {
+		if isFlash(l.fs) && l.entry.Type != ios.TypeDirectory {
+			s.add(l, kindOf(l.rel))
+		}
+	}
+}
+
+// kindOf tells a file's kind by its name.
+func kindOf(rel string) string {
+	base := path.Base(rel)
+	switch kind, ok := rebuildNames[base]; {
+	case ok:
+		return kind
+	case isBootPointer(rel):
+		return vault.KindBootPointer
+	case strings.HasSuffix(base, ".pkg"):
+		return vault.KindPackage
+	case strings.HasSuffix(base, ".bin"):
+		return vault.KindImage
+	}
+	return vault.KindOther
+}
+
+func isBootPointer(rel string) bool { return path.Base(rel) == "packages.conf" }
+
+// isFlash tells a file system that holds files for good from nvram: and the
+// like.
+func isFlash(fs string) bool { return !strings.Contains(fs, "nvram") }
+
+func boolOrder(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,112 @@
+package backup
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vault"
+)
+
+// dir makes a listing; names that end in / are directories.
+func dir(p string, names ...string) ios.Listing {
+	fs, _ := splitPath(p)
+	l := ios.Listing{FileSystem: fs, Path: p}
+	for _, n := range names {
+		e := ios.Entry{Name: n, Size: 100, Type: ios.TypeFile}
+		if n[len(n)-1] == '/' {
+			e.Name, e.Type = n[:len(n)-1], ios.TypeDirectory
+		}
+		l.Entries = append(l.Entries, e)
+	}
+	return l
+}
+
+func TestSelect(t *testing.T) {
+	running := "config " + RunningConfigPath
+	for name, c := range map[string]struct {
+		facts    ios.Facts
+		listings []ios.Listing
+		packages []string
+		policy   Policy
+		want     []string // kind and path, and the cause of a missing file
+	}{
+		"image beside its configuration": {
+			ios.Facts{Image: "flash:c2960.bin"},
+			[]ios.Listing{dir("flash:/", "c2960.bin", "old.bin", "config.text", "vlan.dat", "html/"), dir("flash:/html", "info", "a.htm"), dir("nvram:/", "startup-config", "private-config")},
+			nil, Rebuild,
+			[]string{"image flash:/c2960.bin", "config flash:/config.text", "config nvram:/startup-config", "vlan flash:/vlan.dat", running},
+		},
+		"image policy": {
+			ios.Facts{Image: "flash:/c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "config.text")}, nil, Image,
+			[]string{"image flash:/c2960.bin"},
+		},
+		"all policy takes every file": {
+			ios.Facts{Image: "flash:c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "html/", "crashinfo"), dir("flash:/html", "a.htm")}, nil, All,
+			[]string{"image flash:/c2960.bin", "other flash:/crashinfo", "other flash:/html/a.htm", running},
+		},
+		"a directory stands for the image inside": {
+			ios.Facts{Image: "flash:/c3750-mz.150-2.SE8"},
+			[]ios.Listing{dir("flash:/", "c3750-mz.150-2.SE8/"), dir("flash:/c3750-mz.150-2.SE8", "c3750-mz.150-2.SE8.bin", "info", "other.bin")}, nil, Rebuild,
+			[]string{"image flash:/c3750-mz.150-2.SE8/c3750-mz.150-2.SE8.bin", "other flash:/c3750-mz.150-2.SE8/info", running},
+		},
+		"a directory that ends in .bin": {
+			ios.Facts{Image: "flash:/c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin/"), dir("flash:/c2960.bin", "c2960-lanbase.bin")}, nil, Image,
+			[]string{"image flash:/c2960.bin/c2960-lanbase.bin"},
+		},
+		"printed under another name of the file system": {
+			ios.Facts{Image: "bootflash:packages.conf", Mode: "install"},
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg", "b.pkg", "unused.pkg")}, []string{"a.pkg", "b.pkg"}, Image,
+			[]string{"package flash:/a.pkg", "package flash:/b.pkg", "boot-pointer flash:/packages.conf"},
+		},
+		"a package that is missing": {
+			ios.Facts{Image: "flash:packages.conf", Mode: "install"},
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg")}, []string{"a.pkg", "b.pkg"}, Image,
+			[]string{"package flash:/a.pkg", "package flash:/b.pkg source_missing", "boot-pointer flash:/packages.conf"},
+		},
+		"every stack member's copy, the running one first": {
+			ios.Facts{Image: "flash2:/c3750.bin"},
+			[]ios.Listing{dir("flash1:/", "c3750.bin", "vlan.dat"), dir("flash2:/", "c3750.bin")}, nil, Rebuild,
+			[]string{"image flash2:/c3750.bin", "image flash1:/c3750.bin", "vlan flash1:/vlan.dat", running},
+		},
+		"the boot variable where show version names nothing here": {
+			ios.Facts{Image: "tftp://192.0.2.9/x.bin", BootPath: "flash:gone.bin,12;flash:c1900.bin,12;"},
+			[]ios.Listing{dir("flash0:/", "c1900.bin")}, nil, Image,
+			[]string{"image flash0:/c1900.bin"},
+		},
+		"an image that is nowhere": {
+			ios.Facts{Image: "flash:gone.bin"}, []ios.Listing{dir("flash:/", "config.text")}, nil, Rebuild,
+			[]string{"image flash:gone.bin " + string(cause.ImageNotFound), "config flash:/config.text", running},
+		},
+		"an image without an ending": {
+			ios.Facts{Image: "disk0:s72033-adventerprisek9_wan-mz.122-18.SXF7"},
+			[]ios.Listing{dir("disk0:/", "s72033-adventerprisek9_wan-mz.122-18.SXF7"), dir("const_nvram:/", "vlan.dat")}, nil, Rebuild,
+			[]string{"image disk0:/s72033-adventerprisek9_wan-mz.122-18.SXF7", "vlan const_nvram:/vlan.dat", running},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, f := range Select(c.facts, c.listings, c.packages, c.policy) {
+				line := f.Kind + " " + f.Path
+				if f.Cause != "" {
+					line += " " + f.Cause
+				}
+				got = append(got, line)
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestDeletedEntriesAreNotSelected(t *testing.T) {
+	l := dir("slot0:/", "x.bin")
+	l.Entries[0].Deleted = true
+	files := Select(ios.Facts{Image: "slot0:x.bin"}, []ios.Listing{l}, nil, Image)
+	if len(files) != 1 || files[0].Cause != string(cause.ImageNotFound) || files[0].Kind != vault.KindImage {
+		t.Errorf("got %+v", files)
+	}
+}
