@@ -1,0 +1,89 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"flashwarden/internal/cause"
+)
+
+// prepareDir makes sure that the data directory is there, belongs to us and
+// can be written.
+func prepareDir(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err != nil {
+		return unusable(dir, err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return unusable(dir, err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
+		return cause.New(cause.Internal,
+			fmt.Sprintf("the data directory %s belongs to user %s, and this is user %s", dir, userName(int(owner)), userName(os.Geteuid())),
+			fmt.Sprintf("run as that user: `sudo -u %s flashwarden …`, or choose another directory with --data DIR", userName(int(owner))))
+	}
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		return unusable(dir, err)
+	}
+	return nil
+}
+
+func unusable(dir string, err error) error {
+	hint := "choose another directory with --data DIR"
+	switch {
+	case errors.Is(err, unix.EROFS):
+		hint = "its file system is mounted read-only: mount it writable, or choose another directory with --data DIR"
+	case errors.Is(err, fs.ErrPermission):
+		hint = fmt.Sprintf("make it yours (`sudo install -d -m 700 -o %s %s`), or choose another directory with --data DIR", userName(os.Geteuid()), dir)
+	}
+	return cause.Wrap(cause.Internal, err, "the data directory cannot be used", hint)
+}
+
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return "#" + strconv.Itoa(uid)
+}
+
+// takeLock makes this process the one that serves the data directory. The
+// lock ends with the process, however it ends.
+func takeLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		holder, readErr := os.ReadFile(path)
+		if !errors.Is(err, unix.EWOULDBLOCK) || readErr != nil {
+			return nil, fmt.Errorf("lock the data directory: %w", errors.Join(err, readErr, f.Close()))
+		}
+		held := cause.New(cause.Internal,
+			fmt.Sprintf("the data directory is in use by %s", strings.TrimSpace(string(holder))),
+			"wait until it has ended, or choose another directory with --data DIR")
+		return nil, errors.Join(held, f.Close())
+	}
+	if err := writeHolder(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the data directory: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// writeHolder says in the lock file who holds it. Arguments are left out:
+// they belong to the user.
+func writeHolder(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt(fmt.Appendf(nil, "flashwarden, process %d\n", os.Getpid()), 0)
+	return err
+}

@@ -1,0 +1,149 @@
+// Package node puts a whole flashwarden together: the data directory with its
+// catalog, vault, key and spool, the TFTP server, and the runner of backups.
+// The command line runs one for the length of a command.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/config"
+	"flashwarden/internal/credential"
+	"flashwarden/internal/device"
+	"flashwarden/internal/vault"
+	"flashwarden/internal/vty"
+)
+
+// Options say what a node is made of.
+type Options struct {
+	Data   string // the data directory; created if it is not there
+	Config config.Config
+	Log    *slog.Logger // nil: discard
+	// Ask asks the user whether an unknown SSH host key may be trusted; nil: no.
+	Ask func(host, fingerprint string) bool
+}
+
+// Node is an open data directory. Several processes may hold one open, to
+// read and to edit the inventory; only one at a time may Start it.
+type Node struct {
+	Catalog *catalog.Catalog
+	Vault   *vault.Dir
+
+	opts     Options
+	key      *credential.Key
+	hostKeys *vty.HostKeys
+	service  *service // nil before Start
+}
+
+// Open opens the data directory. An index that was lost is rebuilt from the
+// vault.
+func Open(ctx context.Context, o Options) (*Node, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := prepareDir(o.Data); err != nil {
+		return nil, err
+	}
+	n := &Node{opts: o}
+	var err error
+	if n.key, err = credential.Open(n.path("key")); err != nil {
+		return nil, err
+	}
+	if n.Vault, err = vault.Open(n.path("vault")); err != nil {
+		return nil, err
+	}
+	if n.Catalog, err = catalog.Open(n.path("catalog.db")); err != nil {
+		return nil, err
+	}
+	n.hostKeys = &vty.HostKeys{Path: n.path("known_hosts"), Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
+	if err := n.rebuildIndex(ctx); err != nil {
+		return nil, errors.Join(err, n.Catalog.Close())
+	}
+	return n, nil
+}
+
+func (n *Node) path(name string) string { return filepath.Join(n.opts.Data, name) }
+
+// rebuildIndex makes the index equal to the vault, as after the catalog was
+// lost. A damaged snapshot is no reason to refuse work: check tells of it.
+func (n *Node) rebuildIndex(ctx context.Context) error {
+	err := n.Catalog.Rebuild(ctx, n.Vault)
+	if errors.Is(err, vault.ErrDamaged) {
+		n.opts.Log.Warn("the vault has damaged snapshots: run `flashwarden check`", "err", err)
+		return nil
+	}
+	return err
+}
+
+// Close stops what Start started and closes the catalog.
+func (n *Node) Close() error {
+	var err error
+	if n.service != nil {
+		err = n.service.stop()
+	}
+	return errors.Join(err, n.Catalog.Close())
+}
+
+// Seal returns a secret in the form that the catalog keeps; "" stays "".
+func (n *Node) Seal(secret string) (string, error) {
+	if secret == "" {
+		return "", nil
+	}
+	return n.key.Seal(secret)
+}
+
+// Dial logs in to a device of the inventory.
+func (n *Node) Dial(ctx context.Context, d catalog.Device) (*device.Device, error) {
+	c := vty.Config{
+		Name: d.Name, Address: d.Address, Transport: d.Transport, Username: d.Username,
+		LegacyCrypto: d.LegacyCrypto, HostKeys: n.hostKeys, Log: n.opts.Log.With("device", d.Name),
+	}
+	var err error
+	if c.Password, err = n.unseal(d.Password); err != nil {
+		return nil, fmt.Errorf("password of %s: %w", d.Name, err)
+	}
+	if c.EnablePassword, err = n.unseal(d.EnablePassword); err != nil {
+		return nil, fmt.Errorf("enable password of %s: %w", d.Name, err)
+	}
+	return device.Dial(ctx, c)
+}
+
+func (n *Node) unseal(sealed string) (string, error) {
+	if sealed == "" {
+		return "", nil
+	}
+	return n.key.Unseal(sealed)
+}
+
+// Runner returns the runner of backups. The node must have been started.
+func (n *Node) Runner() *backup.Runner {
+	c := n.opts.Config
+	return &backup.Runner{
+		Dial: func(ctx context.Context, d catalog.Device) (backup.Device, error) {
+			dev, err := n.Dial(ctx, d)
+			return session{dev}, err
+		},
+		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
+		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
+		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
+		Policy: backup.Policy(c.Backup.Files),
+		Ports:  c.TFTP.PortRange.String(), Log: n.opts.Log,
+	}
+}
+
+// session is a device as backups want it.
+type session struct{ *device.Device }
+
+// Skipped says in words what the device did not list.
+func (s session) Skipped() []string {
+	var out []string
+	for _, skipped := range s.Device.Skipped() {
+		out = append(out, fmt.Sprintf("%s was not listed: %v", skipped.Path, skipped.Err))
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/activation"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/spool"
+	"flashwarden/tftp"
+)
+
+// service is what only one process at a time may do with a data directory.
+type service struct {
+	lock   *os.File
+	spool  *spool.Spool
+	conn   net.PacketConn
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // of Serve; read after done
+}
+
+// Start takes the data directory for this process, sweeps what a dead one
+// left, and serves TFTP until Close.
+func (n *Node) Start() error {
+	lock, err := takeLock(n.path("lock"))
+	if err != nil {
+		return err
+	}
+	s := &service{lock: lock, done: make(chan struct{})}
+	if err := n.start(s); err != nil {
+		return errors.Join(err, lock.Close())
+	}
+	n.service = s
+	return nil
+}
+
+func (n *Node) start(s *service) error {
+	var err error
+	if err = n.Vault.Sweep(); err != nil {
+		return err
+	}
+	if s.spool, err = spool.Open(n.path("spool")); err != nil {
+		return err
+	}
+	c := n.opts.Config.TFTP
+	if s.conn, err = listen(c.Listen); err != nil {
+		return err
+	}
+	server := &tftp.Server{
+		Handler: s.spool, Observe: s.spool.Observe, Log: n.opts.Log,
+		Ports: tftp.PortRange{First: c.PortRange.First, Last: c.PortRange.Last}, MaxBlockSize: c.MaxBlockSize,
+	}
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	go func() {
+		defer close(s.done)
+		s.err = server.Serve(ctx, s.conn)
+	}()
+	return nil
+}
+
+// TFTPAddr is where the TFTP server of a started node listens.
+func (n *Node) TFTPAddr() net.Addr { return n.service.conn.LocalAddr() }
+
+// Failed is closed when the TFTP server has stopped by itself; Close then
+// returns its error.
+func (n *Node) Failed() <-chan struct{} { return n.service.done }
+
+func (s *service) stop() error {
+	s.cancel()
+	<-s.done
+	err := s.err
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// listen returns the socket for TFTP requests: the one that systemd hands
+// over, else a new one.
+func listen(address string) (net.PacketConn, error) {
+	conns, err := activation.PacketConns()
+	if err != nil {
+		return nil, fmt.Errorf("take the socket from systemd: %w", err)
+	}
+	for _, c := range conns {
+		if c != nil {
+			return c, nil
+		}
+	}
+	c, err := net.ListenPacket("udp", address)
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", waysToBind)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, cause.Wrap(cause.Internal, err, "the TFTP port is taken by another program",
+			"see which with `ss -lunp`, and stop it (tftpd-hpa: `systemctl disable --now tftpd-hpa`); or "+waysToBind)
+	case err != nil:
+		return nil, fmt.Errorf("listen for TFTP: %w", err)
+	}
+	return c, nil
+}
+
+// waysToBind are the ways to port 69 without being root.
+const waysToBind = "one of three ways out: " +
+	"(1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; " +
+	"(2) `setcap cap_net_bind_service=+ep $(command -v flashwarden)`; " +
+	"(3) another port: tftp.listen: \":1069\" in the configuration or FLASHWARDEN_TFTP_LISTEN=:1069, with a rule of the firewall that redirects UDP 69 to it"
