@@ -46,8 +46,11 @@ func parseArrival(oob []byte) arrival {
 		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO && len(m.Data) >= unix.SizeofInet4Pktinfo:
 			// struct in_pktinfo: ifindex, address to reply from, destination of the header
 			spec, dst := netip.AddrFrom4([4]byte(m.Data[4:8])), netip.AddrFrom4([4]byte(m.Data[8:12]))
+			if spec.IsUnspecified() {
+				spec = dst // it came before the socket was prepared, and only the header tells
+			}
 			a.local, a.ifindex = spec, int(hostUint32(m.Data))
-			a.group = a.group || dst != spec
+			a.group = a.group || dst != spec || dst.IsMulticast()
 		case m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_PKTINFO && len(m.Data) >= unix.SizeofInet6Pktinfo:
 			dst := netip.AddrFrom16([16]byte(m.Data[:16]))
 			a.ifindex = int(hostUint32(m.Data[16:]))

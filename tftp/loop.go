@@ -187,6 +187,9 @@ func (l *loop) complete(s *session, r result) {
 func (l *loop) begin(now time.Time, s *session) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.engine.stopping.Load() {
+		return false
+	}
 	if old := l.sessions[s.peer]; old != nil {
 		if old.state != lingering {
 			return false

@@ -1,0 +1,296 @@
+package tftp_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"flashwarden/tftp"
+	"flashwarden/tftp/tftptest"
+)
+
+// world is a network with a Server on it.
+type world struct {
+	t      *testing.T
+	server netip.AddrPort
+	listen func(netip.AddrPort) (net.PacketConn, error)
+	events *eventLog
+	stop   func() // ends Serve and waits for it
+}
+
+// onLoopback runs a Server on UDP sockets of the system.
+func onLoopback(t *testing.T, s *tftp.Server) *world {
+	t.Helper()
+	w := &world{t: t, events: watch(s)}
+	w.listen = func(a netip.AddrPort) (net.PacketConn, error) {
+		return net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
+	}
+	w.run(s, "127.0.0.1:0")
+	return w
+}
+
+// inBubble runs a Server on a network in memory; inside synctest.Test the time
+// is free.
+func inBubble(t *testing.T, s *tftp.Server, n *tftptest.Network) *world {
+	t.Helper()
+	w := &world{t: t, events: watch(s), listen: n.Listen}
+	s.Listen = n.Listen
+	w.run(s, "127.0.0.1:69")
+	return w
+}
+
+func (w *world) run(s *tftp.Server, local string) {
+	w.t.Helper()
+	c, err := w.listen(netip.MustParseAddrPort(local))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.server = c.LocalAddr().(*net.UDPAddr).AddrPort()
+	w.server = netip.AddrPortFrom(w.server.Addr().Unmap(), w.server.Port())
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, c) }()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				w.t.Errorf("Serve: %v", err)
+			}
+		case <-time.After(10 * time.Second):
+			w.t.Error("Serve does not return")
+		}
+		c.Close()
+	})
+	w.t.Cleanup(w.stop)
+}
+
+// eventLog records what a Server observes.
+type eventLog struct {
+	mu   sync.Mutex
+	list []tftp.Event
+}
+
+func watch(s *tftp.Server) *eventLog {
+	l := &eventLog{}
+	s.Observe = func(e tftp.Event) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.list = append(l.list, e)
+	}
+	return l
+}
+
+func (l *eventLog) all() []tftp.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.list)
+}
+
+func (l *eventLog) kinds() []tftp.EventKind {
+	var kinds []tftp.EventKind
+	for _, e := range l.all() {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+func (l *eventLog) count(k tftp.EventKind) int {
+	n := 0
+	for _, e := range l.all() {
+		if e.Kind == k {
+			n++
+		}
+	}
+	return n
+}
+
+// done waits for the n-th EventDone and gives it.
+func (l *eventLog) done(t *testing.T, n int) tftp.Event {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		seen := 0
+		for _, e := range l.all() {
+			if e.Kind == tftp.EventDone {
+				if seen++; seen == n {
+					return e
+				}
+			}
+		}
+	}
+	t.Fatalf("no EventDone number %d; events: %v", n, l.kinds())
+	return tftp.Event{}
+}
+
+// peer speaks raw datagrams.
+type peer struct {
+	t    *testing.T
+	c    net.PacketConn
+	to   netip.AddrPort // where send sends: the listening port, then the TID
+	port netip.AddrPort // the listening port
+}
+
+func (w *world) peer() *peer {
+	w.t.Helper()
+	return w.peerAt(netip.AddrPortFrom(w.server.Addr(), 0))
+}
+
+func (w *world) peerAt(local netip.AddrPort) *peer {
+	w.t.Helper()
+	c, err := w.listen(local)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { c.Close() })
+	return &peer{t: w.t, c: c, to: w.server, port: w.server}
+}
+
+func (p *peer) sendTo(to netip.AddrPort, b []byte) {
+	p.t.Helper()
+	if _, err := p.c.WriteTo(b, net.UDPAddrFromAddrPort(to)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) send(b []byte) { p.t.Helper(); p.sendTo(p.to, b) }
+
+// request sends a request to the listening port; the answer fixes the TID.
+func (p *peer) request(b []byte) { p.t.Helper(); p.to = p.port; p.sendTo(p.port, b) }
+
+// recv gives the next packet, nil if none comes in time.
+func (p *peer) recv(within time.Duration) []byte {
+	p.t.Helper()
+	b := make([]byte, 70000)
+	p.c.SetReadDeadline(time.Now().Add(within))
+	n, from, err := p.c.ReadFrom(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	a := from.(*net.UDPAddr).AddrPort()
+	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	if p.to == p.port {
+		p.to = a
+	}
+	if a != p.to {
+		p.t.Fatalf("packet % x from %s, want it from %s", b[:min(n, 20)], a, p.to)
+	}
+	return b[:n]
+}
+
+const soon = 3 * time.Second
+
+// expect wants this packet next.
+func (p *peer) expect(want []byte) {
+	p.t.Helper()
+	if got := p.recv(soon); !bytes.Equal(got, want) {
+		p.t.Fatalf("got %s, want %s", show(got), show(want))
+	}
+}
+
+// expectError wants an ERROR of this code next and gives its text.
+func (p *peer) expectError(code uint16) string {
+	p.t.Helper()
+	got := p.recv(soon)
+	if len(got) < 5 || !bytes.Equal(got[:4], []byte{0, 5, 0, byte(code)}) || got[len(got)-1] != 0 {
+		p.t.Fatalf("got %s, want ERROR %d", show(got), code)
+	}
+	return string(got[4 : len(got)-1])
+}
+
+// silent wants no packet for a while.
+func (p *peer) silent(d time.Duration) {
+	p.t.Helper()
+	if got := p.recv(d); got != nil {
+		p.t.Fatalf("got %s, want nothing", show(got))
+	}
+}
+
+// fetch reads a file in lockstep, after its request was sent.
+func (p *peer) fetch(blockSize int) []byte {
+	p.t.Helper()
+	var all []byte
+	for n := 1; ; n++ {
+		b := p.recv(soon)
+		if len(b) < 4 || !bytes.Equal(b[:4], data(n, nil)) {
+			p.t.Fatalf("got %s, want DATA %d", show(b), n)
+		}
+		all = append(all, b[4:]...)
+		p.send(ack(n))
+		if len(b) < 4+blockSize {
+			return all
+		}
+	}
+}
+
+// store sends blocks from..to-1 of content in lockstep and wants each ACK.
+func (p *peer) store(content []byte, blockSize, from, to int) {
+	p.t.Helper()
+	for n := from; n < to; n++ {
+		p.send(data(n, block(content, blockSize, n)))
+		p.expect(ack(n))
+	}
+}
+
+// block gives the payload of block n, from 1.
+func block(content []byte, blockSize, n int) []byte {
+	start := min((n-1)*blockSize, len(content))
+	return content[start:min(start+blockSize, len(content))]
+}
+
+// blocks is how many blocks content takes.
+func blocks(content []byte, blockSize int) int { return len(content)/blockSize + 1 }
+
+func rrq(name, mode string, options ...string) []byte { return request(1, name, mode, options) }
+
+func wrq(name, mode string, options ...string) []byte { return request(2, name, mode, options) }
+
+func request(op byte, name, mode string, options []string) []byte {
+	b := append([]byte{0, op}, name+"\x00"+mode+"\x00"...)
+	for _, o := range options {
+		b = append(b, o+"\x00"...)
+	}
+	return b
+}
+
+func data(n int, payload []byte) []byte {
+	return append(binary.BigEndian.AppendUint16([]byte{0, 3}, uint16(n)), payload...)
+}
+
+func ack(n int) []byte { return binary.BigEndian.AppendUint16([]byte{0, 4}, uint16(n)) }
+
+func failure(code byte, text string) []byte { return append([]byte{0, 5, 0, code}, text+"\x00"...) }
+
+func oack(options ...string) []byte {
+	b := []byte{0, 6}
+	for _, o := range options {
+		b = append(b, o+"\x00"...)
+	}
+	return b
+}
+
+// show describes a packet for a failure's text.
+func show(b []byte) string {
+	if b == nil {
+		return "nothing"
+	}
+	if len(b) < 4 {
+		return "a stub"
+	}
+	names := map[byte]string{1: "RRQ", 2: "WRQ", 3: "DATA", 4: "ACK", 5: "ERROR", 6: "OACK"}
+	if b[1] == 6 || b[1] < 3 {
+		return names[b[1]] + " " + string(bytes.ReplaceAll(b[2:], []byte{0}, []byte(" ")))
+	}
+	return fmt.Sprintf("%s %d with %d bytes %.40q", names[b[1]], binary.BigEndian.Uint16(b[2:]), len(b)-4, b[4:])
+}
