@@ -1,0 +1,94 @@
+package iossim
+
+// Times says how often a fault happens: 0 never, n the first n times,
+// Always each time.
+type Times int
+
+// Always makes a fault happen each time.
+const Always Times = -1
+
+// After is a fault that happens in the middle of a transfer, limited like the
+// others.
+type After struct {
+	Bytes int64 // the block that would bring the transfer beyond so many does not pass any more
+	Times Times
+}
+
+// Faults is what goes wrong. The zero value is a healthy switch. Each field
+// says where the behaviour or the text comes from.
+type Faults struct {
+	// AskErase makes a copy ask "Erase flash: before copying? [confirm]" and,
+	// unless the answer is no, "Erasing the flash filesystem will remove all
+	// files! Continue? [confirm]". Confirmed twice, the files are gone. Real
+	// ones ask it when a copy writes into flash; a mistyped destination got
+	// there in one public transcript (Tokyo#copy running-config start-config).
+	AskErase Times
+	// AskOverwrite makes a copy to a TFTP server print "%Warning:There is a
+	// file already existing with this name" and ask "Do you want to over
+	// write? [confirm]". Confirmed, the source file in flash is ruined. IOS
+	// asks it when a copy writes into flash.
+	AskOverwrite Times
+	// AskUnknown makes a copy ask a question that no known IOS asks.
+	AskUnknown Times
+	// ShortBlock sends one block less than the file has and tells success:
+	// the truncated last block of domain knowledge about TFTP servers that
+	// count the end wrong.
+	ShortBlock Times
+	// FlipBit inverts one bit in the middle of what is sent; IOS 12.0 has no
+	// digest with which to notice.
+	FlipBit Times
+	// Hangup ends the terminal and the transfer at once, without a word on
+	// either: the power cut, the crash.
+	Hangup After
+	// HangTerminal ends the terminal in the middle of a copy, which goes on
+	// and completes: an idle timeout or a firewall that forgot the session.
+	HangTerminal Times
+	// Stall stops the transfer; the terminal stays, and after Options.Timeout
+	// tells "(Timed out)".
+	Stall After
+	// LoseLarge loses every datagram that would be cut into fragments, in both
+	// directions: a path that drops fragments. It needs a profile that asks
+	// for large blocks.
+	LoseLarge Times
+	// LoseAnswers loses every answer of the server: a firewall that lets port
+	// 69 pass and not the ports of the transfer.
+	LoseAnswers Times
+	// NoTFTP sends nothing at all; after Options.Timeout the terminal tells
+	// "%Error opening tftp://… (Timed out)", as for an access list, a missing
+	// route or the wrong VRF.
+	NoTFTP Times
+	// SyslogNoise, per session, prints log messages and the errors of
+	// AutoInstall between lines, inside "!!!!" and after prompts, whatever
+	// terminal monitor says.
+	SyslogNoise Times
+	// SlowPrint, per session, sends every character in a packet of its own,
+	// as a 9600 baud console server does.
+	SlowPrint Times
+	// RejectVerify makes the switch reject verify as an unknown command, as
+	// IOS before 12.2(4)T rejects verify /md5.
+	RejectVerify Times
+}
+
+// strikes reports whether a fault happens now, and uses it up. pick names the
+// field.
+func (s *Switch) strikes(pick func(*Faults) *Times) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := pick(&s.faults)
+	switch {
+	case *left == 0:
+		return false
+	case *left > 0:
+		*left--
+	}
+	return true
+}
+
+// strikesAfter is strikes for a fault in the middle of a transfer that would
+// have moved so many bytes with its next block.
+func (s *Switch) strikesAfter(bytes int64, pick func(*Faults) *After) bool {
+	s.mu.Lock()
+	early := bytes <= pick(&s.faults).Bytes
+	s.mu.Unlock()
+	return !early && s.strikes(func(f *Faults) *Times { return &pick(f).Times })
+}

@@ -1,0 +1,244 @@
+package iossim
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The words of IOS for what is wrong with a path, as they stand in
+// parentheses after an error line.
+var (
+	errNoSuchFile  = errors.New("No such file or directory")
+	errIsDirectory = errors.New("Is a directory")
+	errNoSpace     = errors.New("No space left on device")
+	errReadOnly    = errors.New("Read-only file system")
+	errInvalid     = errors.New("Invalid argument")
+)
+
+// fileSystem is one row of show file systems.
+type fileSystem struct {
+	prefix  string   // flash:
+	aliases []string // bootflash: flash-1:
+	kind    string   // flash, disk, nvram, network, opaque
+	flags   string   // rw, ro, wo
+	total   int64    // bytes; 0: no space information, and nothing in it
+	unit    int64    // bytes that a file takes up a multiple of
+}
+
+func (fs *fileSystem) named(prefix string) bool {
+	return strings.EqualFold(fs.prefix, prefix) || slices.ContainsFunc(fs.aliases, func(a string) bool {
+		return strings.EqualFold(a, prefix)
+	})
+}
+
+// file is one entry of a file system.
+type file struct {
+	index int
+	perm  string // -rwx, drwx
+	date  string // as the profile prints it, without the time zone
+	path  string // without the file system and the first slash
+	size  int64  // of a directory: what the listing tells
+	dir   bool
+	body  *content // nil for a directory
+}
+
+// flash is all file systems of a switch. It is safe for use by several lines
+// and transfers at once.
+type flash struct {
+	systems []*fileSystem
+	layout  string // of new dates, for time.Format
+
+	mu      sync.Mutex
+	content map[*fileSystem][]*file // in the order of the listings
+}
+
+// newFlash fills the file systems of a profile.
+func newFlash(p *profile, f fill) (*flash, error) {
+	fl := &flash{systems: p.systems(), layout: p.dateLayout, content: map[*fileSystem][]*file{}}
+	entries, err := p.files(f)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		fs, rest, err := fl.split(e.path)
+		if err != nil {
+			return nil, fmt.Errorf("profile %s, file %s: %w", p.name, e.path, err)
+		}
+		e.path = rest
+		if e.body != nil {
+			e.size = e.body.size
+		}
+		e.dir = e.body == nil
+		fl.content[fs] = append(fl.content[fs], &e)
+	}
+	return fl, nil
+}
+
+// split takes a path as typed apart: "flash:/html/x", "flash:html/x", "html/x"
+// are the same file of the first writable flash.
+func (fl *flash) split(typed string) (*fileSystem, string, error) {
+	prefix, rest := "flash:", typed
+	if i := strings.IndexByte(typed, ':'); i >= 0 {
+		prefix, rest = typed[:i+1], typed[i+1:]
+	}
+	for _, fs := range fl.systems {
+		if fs.named(prefix) {
+			return fs, strings.Trim(path.Clean("/"+rest), "/"), nil
+		}
+	}
+	return nil, "", errInvalid
+}
+
+// lookup finds the file or directory of a path as typed. The root is a
+// directory without a name.
+func (fl *flash) lookup(typed string) (file, error) {
+	fs, rest, err := fl.split(typed)
+	if err != nil {
+		return file{}, err
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	f, err := fl.find(fs, rest)
+	if err != nil {
+		return file{}, err
+	}
+	return *f, nil
+}
+
+// find is lookup under the lock; what it returns must not leave it.
+func (fl *flash) find(fs *fileSystem, rest string) (*file, error) {
+	if rest == "" {
+		return &file{dir: true}, nil
+	}
+	for _, f := range fl.content[fs] {
+		if f.path == rest {
+			return f, nil
+		}
+	}
+	return nil, errNoSuchFile
+}
+
+// files is a copy of everything in a file system.
+func (fl *flash) files(fs *fileSystem) []file {
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	var all []file
+	for _, f := range fl.content[fs] {
+		all = append(all, *f)
+	}
+	return all
+}
+
+// children is the entries of one directory.
+func (fl *flash) children(fs *fileSystem, dir string) []file {
+	return slices.DeleteFunc(fl.files(fs), func(f file) bool { return parent(f.path) != dir })
+}
+
+// parent is the directory of a path: "" for one in the root.
+func parent(p string) string {
+	dir, _ := path.Split(p)
+	return strings.TrimSuffix(dir, "/")
+}
+
+// free is the bytes left in a file system.
+func (fl *flash) free(fs *fileSystem) int64 {
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	return fl.freeLocked(fs)
+}
+
+func (fl *flash) freeLocked(fs *fileSystem) int64 {
+	free := fs.total
+	for _, f := range fl.content[fs] {
+		free -= (f.size + fs.unit - 1) / fs.unit * fs.unit
+	}
+	return free
+}
+
+// write stores a file, in place of one of the same path.
+func (fl *flash) write(typed string, data []byte) error {
+	fs, rest, err := fl.split(typed)
+	switch {
+	case err != nil:
+		return err
+	case fs.total == 0 || rest == "":
+		return errInvalid
+	case fs.flags != "rw":
+		return errReadOnly
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	if dir := parent(rest); dir != "" {
+		if f, err := fl.find(fs, dir); err != nil || !f.dir {
+			return errNoSuchFile
+		}
+	}
+	now := time.Now().UTC().Format(fl.layout)
+	if old, err := fl.find(fs, rest); err == nil {
+		if old.dir {
+			return errIsDirectory
+		}
+		old.body, old.size, old.date = textContent(data), int64(len(data)), now
+		return nil
+	}
+	if fl.freeLocked(fs) < int64(len(data)) {
+		return errNoSpace
+	}
+	index := 1
+	for _, f := range fl.content[fs] {
+		index = max(index, f.index+1)
+	}
+	fl.content[fs] = append(fl.content[fs], &file{
+		index: index, perm: "-rw" + lastPerm(fl.content[fs]), date: now, path: rest,
+		size: int64(len(data)), body: textContent(data),
+	})
+	return nil
+}
+
+// lastPerm is "x" where the file system marks every file executable.
+func lastPerm(files []*file) string {
+	for _, f := range files {
+		if !f.dir && strings.HasSuffix(f.perm, "-") {
+			return "-"
+		}
+	}
+	return "x"
+}
+
+// remove deletes one file.
+func (fl *flash) remove(typed string) error {
+	fs, rest, err := fl.split(typed)
+	if err != nil {
+		return err
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	f, err := fl.find(fs, rest)
+	switch {
+	case err != nil:
+		return err
+	case f.dir:
+		return errIsDirectory
+	case fs.flags != "rw":
+		return errReadOnly
+	}
+	fl.content[fs] = slices.DeleteFunc(fl.content[fs], func(o *file) bool { return o == f })
+	return nil
+}
+
+// erase removes everything from a file system: what a careless answer costs.
+func (fl *flash) erase(typed string) error {
+	fs, _, err := fl.split(typed)
+	if err != nil {
+		return err
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	fl.content[fs] = nil
+	return nil
+}

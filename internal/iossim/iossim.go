@@ -1,0 +1,234 @@
+// Package iossim simulates Cisco switches on the loopback interface: a
+// terminal over SSH or Telnet that answers as IOS and IOS-XE do, a flash with
+// files in it, and a TFTP client that really transfers them. The demonstration
+// and the tests of the whole program run against it, and a person can log in
+// with OpenSSH's ssh or Debian's telnet and look around.
+//
+// A profile is one model with its software: the texts that it prints, what it
+// keeps in flash, which commands it knows and how it spells its questions.
+// [Faults] makes a switch misbehave in the ways that real ones do.
+//
+// Everything in flash is made up, and the same in every run: bytes are computed
+// from the profile and the path when they are read.
+package iossim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Options is how a switch is set up. Zero fields take the defaults named.
+type Options struct {
+	Hostname       string        // default: the profile's
+	Username       string        // login name; empty: a Telnet line asks for the password alone, SSH takes "admin"
+	Password       string        // login password; empty: a Telnet line refuses everybody, SSH takes "cisco"
+	EnablePassword string        // what enable asks for; empty: every login is privileged already
+	Listen         string        // TCP address of the terminal; default "127.0.0.1:0"
+	TFTPPort       uint16        // UDP port that stands for 69, which real devices always use; default 69
+	Source         netip.Addr    // address its TFTP client sends from; default: the address of the listener
+	Pace           int           // bytes per second of its transfers, in either direction; 0: as fast as it goes
+	Timeout        time.Duration // how long its TFTP client waits for an answer before it gives up; default 38 s, as IOS does
+	HostKeyBits    int           // modulus of the SSH host key; default: the profile's (1024 or 2048), at least 512
+	HostKeySeed    string        // another seed is another host key; default: the host name
+	Faults         Faults        // what goes wrong; default: nothing
+	Log            *slog.Logger  // nil: discard
+}
+
+// iosTimeout is how long IOS-XE 16.6 repeats a packet before it prints
+// "(Timed out)": measured on a Catalyst 3850.
+const iosTimeout = 38 * time.Second
+
+// Switch is one simulated switch. Its methods may be called from any
+// goroutine.
+type Switch struct {
+	o       Options
+	profile *profile
+	flash   *flash
+	hostKey *hostKey // nil on a switch without SSH
+	log     *slog.Logger
+	started time.Time
+
+	listener net.Listener
+	ctx      context.Context // ends when the switch is closed
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+
+	mu       sync.Mutex
+	conns    map[net.Conn]bool
+	closed   bool
+	sessions int // terminal lines in use
+	peak     int // the most there were at once
+	journal  []string
+	moved    []Transfer
+	faults   Faults // what is left of them
+	source   string // the source file name of the last copy: IOS offers it again
+}
+
+// Profiles names the switches that New can make.
+func Profiles() []string {
+	var names []string
+	for _, p := range profiles() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// New makes a switch of a profile. It listens once Start is called.
+func New(profile string, o Options) (*Switch, error) {
+	p, err := findProfile(profile)
+	if err != nil {
+		return nil, err
+	}
+	setDefaults(&o, p)
+	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
+	if s.flash, err = newFlash(p, s.fill()); err != nil {
+		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
+	}
+	if p.transport == transportSSH {
+		if s.hostKey, err = newHostKey(o.HostKeySeed, o.HostKeyBits, p.hostKeyAlgorithms); err != nil {
+			return nil, err
+		}
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
+}
+
+func setDefaults(o *Options, p *profile) {
+	setDefault(&o.Hostname, p.hostname)
+	setDefault(&o.Listen, "127.0.0.1:0")
+	setDefault(&o.TFTPPort, 69)
+	setDefault(&o.Timeout, iosTimeout)
+	setDefault(&o.HostKeyBits, p.hostKeyBits)
+	setDefault(&o.HostKeySeed, p.name+" "+o.Hostname)
+	if p.transport == transportSSH {
+		setDefault(&o.Username, "admin")
+		setDefault(&o.Password, "cisco")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Start begins to listen. A switch can be started once.
+func (s *Switch) Start() error {
+	l, err := net.Listen("tcp", s.o.Listen)
+	if err != nil {
+		return fmt.Errorf("start simulated %s: %w", s.profile.name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.listener != nil {
+		return errors.Join(errors.New("start simulated switch: it was started or closed already"), l.Close())
+	}
+	s.listener, s.started = l, time.Now()
+	s.wg.Go(func() { s.accept(l) })
+	return nil
+}
+
+// accept serves each connection until the listener is closed.
+func (s *Switch) accept(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return // closed by Close: nothing else ends a loopback listener
+		}
+		if !s.track(c) {
+			c.Close()
+			return
+		}
+		s.wg.Go(func() {
+			defer s.forget(c)
+			s.serve(c)
+		})
+	}
+}
+
+func (s *Switch) serve(c net.Conn) {
+	var err error
+	if s.profile.transport == transportSSH {
+		err = s.serveSSH(c)
+	} else {
+		err = s.serveTelnet(c)
+	}
+	if err != nil {
+		s.log.Debug("terminal line ended", "device", s.o.Hostname, "remote", c.RemoteAddr().String(), "err", err)
+	}
+}
+
+func (s *Switch) track(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[c] = true
+	s.sessions++
+	s.peak = max(s.peak, s.sessions)
+	return true
+}
+
+// forget hangs up. It may be called more than once for a connection.
+func (s *Switch) forget(c net.Conn) {
+	c.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[c] {
+		delete(s.conns, c)
+		s.sessions--
+	}
+}
+
+// Addr is where the terminal listens; invalid before Start.
+func (s *Switch) Addr() netip.AddrPort {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener == nil {
+		return netip.AddrPort{}
+	}
+	a := s.listener.Addr().(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// Transport is "ssh" or "telnet".
+func (s *Switch) Transport() string { return s.profile.transport }
+
+// Hostname is the name in the prompt.
+func (s *Switch) Hostname() string { return s.o.Hostname }
+
+// PeakSessions is the most terminal lines that were in use at once.
+func (s *Switch) PeakSessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peak
+}
+
+// Close hangs up all lines, breaks off all transfers and waits until nothing
+// of the switch runs any more. It may be called more than once.
+func (s *Switch) Close() error {
+	s.mu.Lock()
+	var err error
+	if !s.closed && s.listener != nil {
+		err = s.listener.Close()
+	}
+	s.closed = true
+	for c := range s.conns {
+		c.Close()
+	}
+	s.mu.Unlock()
+	s.cancel()
+	s.wg.Wait()
+	return err
+}

@@ -1,0 +1,155 @@
+package iossim
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// dirLine prints one entry as dir does: index, permissions, size, date, name.
+func (p *profile) dirLine(f file) string {
+	return fmt.Sprintf(p.dirFormat, f.index, f.perm, f.size, p.dated(f), path.Base(f.path))
+}
+
+// dated is the date of a file with the time zone, where there is one.
+func (p *profile) dated(f file) string {
+	if strings.HasPrefix(f.date, "<") {
+		return f.date
+	}
+	return f.date + p.zone
+}
+
+// dirText is the output of dir for a path as typed.
+func (s *Switch) dirText(typed string) string {
+	fs, rest, err := s.flash.split(typed)
+	if err != nil {
+		return fmt.Sprintf("%%Error opening %s (%v)\n", typed, err)
+	}
+	f, err := s.flash.lookup(typed)
+	if err != nil {
+		return fmt.Sprintf("%%Error opening %s/%s (%v)\n", fs.prefix, rest, err)
+	}
+	entries := []file{f}
+	if f.dir {
+		entries = s.flash.children(fs, rest)
+	}
+	return fmt.Sprintf("Directory of %s/%s\n\n", fs.prefix, withSlash(rest, f.dir)) + s.dirBody(entries) + "\n" + s.spaceLine(fs)
+}
+
+// withSlash is the path of a directory as the heading of a listing has it.
+func withSlash(rest string, dir bool) string {
+	if rest == "" || !dir {
+		return rest
+	}
+	return rest + "/"
+}
+
+func (s *Switch) dirBody(entries []file) string {
+	var b strings.Builder
+	for _, f := range entries {
+		b.WriteString(s.profile.dirLine(f) + "\n")
+	}
+	if len(entries) == 0 {
+		b.WriteString("No files in directory\n")
+	}
+	return b.String()
+}
+
+// spaceLine is the footer of a listing.
+func (s *Switch) spaceLine(fs *fileSystem) string {
+	if fs.total == 0 {
+		return "No space information available\n"
+	}
+	return fmt.Sprintf("%d bytes total (%d bytes free)\n", fs.total, s.flash.free(fs))
+}
+
+// dirRecursive is the output of dir /recursive: the directory and everything
+// below it, each under its own heading, and one footer.
+func (s *Switch) dirRecursive(typed string) string {
+	fs, rest, err := s.flash.split(typed)
+	if err != nil {
+		return fmt.Sprintf("%%Error opening %s (%v)\n", typed, err)
+	}
+	f, err := s.flash.lookup(typed)
+	if err != nil || !f.dir {
+		return s.dirText(typed)
+	}
+	return s.dirTree(fs, rest) + s.spaceLine(fs)
+}
+
+func (s *Switch) dirTree(fs *fileSystem, dir string) string {
+	entries := s.flash.children(fs, dir)
+	out := fmt.Sprintf("Directory of %s/%s\n\n%s\n", fs.prefix, dir, s.dirBody(entries))
+	for _, f := range entries {
+		if f.dir {
+			out += s.dirTree(fs, f.path)
+		}
+	}
+	return out
+}
+
+// dirAllFileSystems is the output of dir all-filesystems.
+func (s *Switch) dirAllFileSystems(recursive bool) string {
+	var b strings.Builder
+	for _, fs := range s.flash.systems {
+		switch {
+		case fs.total == 0:
+			continue
+		case recursive:
+			b.WriteString(s.dirRecursive(fs.prefix))
+		default:
+			b.WriteString(s.dirText(fs.prefix))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// flashByNumber is show flash: of IOS-XE: every file and directory with its
+// whole path, numbered from 1, and the space the other way round.
+func (s *Switch) flashByNumber() string {
+	fs := s.flash.systems[0]
+	for _, other := range s.flash.systems {
+		if other.named("flash:") {
+			fs = other
+		}
+	}
+	var b strings.Builder
+	b.WriteString("-#- --length-- ---------date/time--------- path\n")
+	for i, f := range s.flash.files(fs) {
+		fmt.Fprintf(&b, "%3d %10d %s %s\n", i+1, f.size, fullDate(f.date)+s.profile.zone, f.path)
+	}
+	free := s.flash.free(fs)
+	fmt.Fprintf(&b, "\n%d bytes available (%d bytes used)\n", free, fs.total-free)
+	return b.String()
+}
+
+// fullDate turns " Mar 1 2024 10:25:11" into "Mar 01 2024 10:25:11.0000000000".
+func fullDate(date string) string {
+	w := strings.Fields(date)
+	if len(w) != 4 {
+		return date
+	}
+	if len(w[1]) == 1 {
+		w[1] = "0" + w[1]
+	}
+	return strings.Join(w, " ") + ".0000000000"
+}
+
+// fileSystemsText is the output of show file systems.
+func (s *Switch) fileSystemsText() string {
+	var b strings.Builder
+	b.WriteString("File Systems:\n\n" + s.profile.fsHeading + "\n")
+	for _, fs := range s.flash.systems {
+		star, total, free := " ", "-", "-"
+		if fs.total > 0 {
+			total, free = fmt.Sprint(fs.total), fmt.Sprint(s.flash.free(fs))
+		}
+		if fs.named("flash:") {
+			star = "*"
+		}
+		prefixes := strings.Join(append([]string{fs.prefix}, fs.aliases...), " ")
+		fmt.Fprintf(&b, s.profile.fsFormat, star, total, free, fs.kind, fs.flags, prefixes)
+	}
+	return b.String()
+}

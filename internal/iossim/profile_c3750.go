@@ -1,0 +1,77 @@
+package iossim
+
+// c3750 is a Catalyst 3750 with IOS 15.0(2)SE8: SSH with the algorithms of its
+// time only, and an image inside a directory of its own name, as archive
+// download-sw leaves it.
+func c3750() *profile {
+	return &profile{
+		name:      "c3750",
+		hostname:  "sw-office",
+		transport: transportSSH,
+		features:  []feature{verifyMD5, verifyImage, dirRecursive, stackable},
+
+		sshVersion:        "SSH-2.0-Cisco-1.25",
+		keyExchanges:      []string{"diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"},
+		ciphers:           []string{"aes128-cbc", "3des-cbc"},
+		macs:              []string{"hmac-sha1", "hmac-sha1-96"},
+		hostKeyBits:       1024,
+		hostKeyAlgorithms: []string{"ssh-rsa"},
+
+		dirFormat:  "%5d  %s%12d  %27s  %s",
+		dateLayout: "Jan 2 2006 15:04:05",
+		zone:       " +00:00",
+		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
+		fsFormat:   "%s%14s%14s%10s%7s   %s\n",
+		imageCheck: "MD5",
+
+		uplink:  "Vlan1",
+		systems: c3750Systems,
+		entries: c3750Files,
+	}
+}
+
+func c3750Systems() []*fileSystem {
+	return []*fileSystem{
+		{prefix: "flash:", aliases: []string{"flash1:"}, kind: "flash", flags: "rw", total: 32514048, unit: 512},
+		{prefix: "system:", kind: "opaque", flags: "rw"},
+		{prefix: "tmpsys:", kind: "opaque", flags: "rw"},
+		{prefix: "bs:", kind: "opaque", flags: "ro"},
+		{prefix: "null:", kind: "opaque", flags: "rw"},
+		{prefix: "tar:", kind: "opaque", flags: "ro"},
+		{prefix: "tftp:", kind: "network", flags: "rw"},
+		{prefix: "nvram:", kind: "nvram", flags: "rw", total: 524288, unit: 1},
+		{prefix: "xmodem:", kind: "opaque", flags: "ro"},
+		{prefix: "ymodem:", kind: "opaque", flags: "ro"},
+		{prefix: "rcp:", kind: "network", flags: "rw"},
+		{prefix: "ftp:", kind: "network", flags: "rw"},
+		{prefix: "scp:", kind: "network", flags: "rw"},
+		{prefix: "http:", kind: "network", flags: "rw"},
+		{prefix: "https:", kind: "network", flags: "rw"},
+		{prefix: "cns:", kind: "opaque", flags: "ro"},
+	}
+}
+
+const c3750Image = "c3750-ipservicesk9-mz.150-2.SE8"
+
+func c3750Files(t *textMaker) []file {
+	image := classicImage{
+		family: "C3750", features: "IPSERVICESK9", version: "15.0(2)SE8",
+		sysdescr: "Cisco IOS Software, C3750 Software (C3750-IPSERVICESK9-M), Version 15.0(2)SE8, RELEASE SOFTWARE (fc1)",
+	}
+	return []file{
+		{index: 2, perm: "-rwx", date: "Mar 1 1993 00:02:41", path: "flash:multiple-fs", body: t.made("multiple-fs", 5824, "")},
+		{index: 3, perm: "-rwx", date: "Jun 9 2021 13:20:08", path: "flash:vlan.dat", body: t.made("vlan.dat", 1096, vlanMagic)},
+		{index: 4, perm: "-rwx", date: "Nov 3 2023 09:11:47", path: "flash:config.text", body: t.file("running-config")},
+		{index: 5, perm: "-rwx", date: "Nov 3 2023 09:11:47", path: "flash:private-config.text", body: t.made("private-config.text", 3096, "\x00\x00\x0c\x10")},
+		{index: 6, perm: "drwx", date: "Mar 1 1993 00:11:30", path: "flash:" + c3750Image, size: 192},
+		{index: 7, perm: "drwx", date: "Mar 1 1993 00:05:12", path: "flash:" + c3750Image + "/html", size: 448},
+		{index: 381, perm: "-rwx", date: "Mar 1 1993 00:09:35", path: "flash:" + c3750Image + "/" + c3750Image + ".bin",
+			body: madeContent("c3750 "+c3750Image, 18286080, image.lay)},
+		{index: 382, perm: "-rwx", date: "Mar 1 1993 00:11:30", path: "flash:" + c3750Image + "/info", body: t.file("info")},
+		{index: 8, perm: "-rwx", date: "Mar 1 1993 00:05:14", path: "flash:" + c3750Image + "/html/index.htm", body: t.file("index")},
+		{index: 1, perm: "-rw-", date: "<no date>", path: "nvram:startup-config", body: t.file("running-config")},
+		{index: 2, perm: "----", date: "<no date>", path: "nvram:private-config", body: t.made("private-config", 3096, "\x00\x00\x0c\x10")},
+		{index: 3, perm: "-rw-", date: "<no date>", path: "nvram:multiple-fs", body: t.made("multiple-fs", 5824, "")},
+		{index: 1, perm: "-rw-", date: "<no date>", path: "system:running-config", body: t.file("running-config")},
+	}
+}

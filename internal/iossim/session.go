@@ -1,0 +1,291 @@
+package iossim
+
+import (
+	"errors"
+	"net"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// loginAttempts is how often a line asks before it hangs up.
+const loginAttempts = 3
+
+// session is one person or program at a terminal line.
+type session struct {
+	sw         *Switch
+	term       *terminal
+	privileged bool
+	history    []string
+	over       bool             // exit was typed, or the line is gone
+	hang       func()           // hangs up the terminal from outside
+	out        *strings.Builder // where output goes while a filter waits for it; nil: the terminal
+}
+
+// newSession prepares a line; the faults of a session strike here.
+func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
+	if s.strikes(func(f *Faults) *Times { return &f.SyslogNoise }) {
+		t.noise = &noise{}
+	}
+	t.slow = s.strikes(func(f *Faults) *Times { return &f.SlowPrint })
+	return &session{sw: s, term: t, privileged: s.o.EnablePassword == "", hang: func() { s.forget(conn) }}
+}
+
+// runTelnet serves a line that has to log in first.
+func (s *Switch) runTelnet(t *terminal, conn net.Conn) {
+	if n := s.newSession(t, conn); n.login() {
+		n.interact()
+	}
+}
+
+// runShell serves a line that is logged in.
+func (s *Switch) runShell(t *terminal, conn net.Conn) {
+	n := s.newSession(t, conn)
+	t.print("\n")
+	n.interact()
+}
+
+// runOne runs the one command that was given with the connection.
+func (s *Switch) runOne(t *terminal, conn net.Conn, line string) {
+	t.length.Store(0)
+	n := s.newSession(t, conn)
+	t.print("\n")
+	n.execute(line)
+}
+
+// interact reads and runs commands until the line ends.
+func (s *session) interact() {
+	for !s.over {
+		line, err := s.readCommand()
+		switch {
+		case errors.Is(err, errInterrupted):
+			continue
+		case err != nil:
+			return
+		}
+		s.execute(line)
+	}
+}
+
+func (s *session) prompt() string {
+	if s.privileged {
+		return s.sw.o.Hostname + "#"
+	}
+	return s.sw.o.Hostname + ">"
+}
+
+func (s *session) readCommand() (string, error) {
+	e := lineEditor{
+		t: s.term, prompt: s.prompt(), history: s.history,
+		help: func(line string) string { return help(s.commands(), line) },
+		tab:  func(line string) string { return completion(s.commands(), line) },
+	}
+	return e.read()
+}
+
+// execute runs one command line and prints what IOS prints.
+func (s *session) execute(line string) {
+	line = strings.TrimSpace(line)
+	if line == "" || line[0] == '!' {
+		return
+	}
+	s.sw.note(line)
+	s.history = append(s.history, line)
+	s.history = s.history[max(0, len(s.history)-20):]
+	typed, filter, piped := strings.Cut(line, "|")
+	m, bad := parse(s.commands(), typed)
+	if bad != nil {
+		s.reject(bad)
+		return
+	}
+	if !piped {
+		m.command.run(s, m.args)
+		return
+	}
+	s.out = &strings.Builder{} // show and page write here until the filter has seen it
+	m.command.run(s, m.args)
+	text := s.out.String()
+	s.out = nil
+	text, ok := filterLines(text, filter)
+	if !ok {
+		s.reject(&parseError{"% Invalid input detected at '^' marker.", strings.IndexByte(line, '|') + 1})
+		return
+	}
+	s.term.page(text)
+}
+
+// reject prints why a line is not a command, with the caret under the place.
+func (s *session) reject(bad *parseError) {
+	if bad.at >= 0 {
+		s.term.print(strings.Repeat(" ", len(s.prompt())+bad.at) + "^\n")
+	}
+	s.term.print(bad.text + "\n\n")
+}
+
+// show prints the output of a command, page by page.
+func (s *session) show(text string) {
+	if s.out != nil {
+		s.out.WriteString(text)
+		return
+	}
+	s.term.page(text)
+}
+
+// say prints at once: dialogues and progress are never paged.
+func (s *session) say(text string) { s.term.print(text) }
+
+// filterLines is "| include", "| exclude", "| begin" and "| section".
+func filterLines(text, filter string) (string, bool) {
+	word, pattern, _ := strings.Cut(strings.TrimSpace(filter), " ")
+	re, err := regexp.Compile(strings.TrimSpace(pattern))
+	if err != nil || word == "" {
+		return "", false
+	}
+	var b strings.Builder
+	var begun, inside bool
+	for line := range strings.Lines(text) {
+		hit := re.MatchString(line)
+		inside = hit || inside && strings.HasPrefix(line, " ")
+		begun = begun || hit
+		keep := false
+		switch {
+		case strings.HasPrefix("include", word):
+			keep = hit
+		case strings.HasPrefix("exclude", word):
+			keep = !hit
+		case strings.HasPrefix("begin", word):
+			keep = begun
+		case strings.HasPrefix("section", word):
+			keep = inside
+		default:
+			return "", false
+		}
+		if keep {
+			b.WriteString(line)
+		}
+	}
+	return b.String(), true
+}
+
+// ask prints a question and returns the answer; an empty one takes the default
+// in brackets. ok is false when the person broke off.
+func (s *session) ask(question, def string) (answer string, ok bool) {
+	q := question + " [" + def + "]? "
+	e := lineEditor{t: s.term, prompt: q}
+	answer, err := e.read()
+	if err != nil {
+		s.sw.note(q + "^C")
+		return "", false
+	}
+	answer = strings.TrimSpace(answer)
+	s.sw.note(q + answer)
+	if answer == "" {
+		answer = def
+	}
+	return answer, true
+}
+
+// confirm asks a question that one key answers: Enter or y means yes.
+func (s *session) confirm(question string) bool {
+	q := question + " [confirm]"
+	s.say(q)
+	b, err := s.term.key()
+	switch {
+	case err != nil:
+		return false
+	case b == ctrlC || b == ctrlShift6:
+		s.sw.note(q + "^C")
+		s.say("\n")
+		return false
+	case b == '\r':
+		s.sw.note(q)
+		s.say("\n")
+		return true
+	}
+	s.sw.note(q + string(rune(b)))
+	s.say(string(rune(b)) + "\n")
+	return b == 'y' || b == 'Y'
+}
+
+// secret asks for a password without echo.
+func (s *session) secret(question string) (string, error) {
+	e := lineEditor{t: s.term, prompt: question, silent: true}
+	answer, err := e.read()
+	if err == nil {
+		s.sw.note(question + hidden)
+	}
+	return answer, err
+}
+
+// login is the dialogue of a Telnet line. It reports whether it succeeded.
+func (s *session) login() bool {
+	o := &s.sw.o
+	if o.Password == "" {
+		s.say("\n\nPassword required, but none set\n")
+		return false
+	}
+	s.say("\n\nUser Access Verification\n\n")
+	for range loginAttempts {
+		user, err := s.username()
+		if err != nil {
+			return false
+		}
+		password, err := s.secret("Password: ")
+		if err != nil && !errors.Is(err, errInterrupted) {
+			return false
+		}
+		if user == o.Username && password == o.Password {
+			s.say("\n")
+			return true
+		}
+		if o.Username != "" {
+			s.say("% Login invalid\n\n")
+		}
+	}
+	if o.Username == "" {
+		s.say("% Bad passwords\n")
+	}
+	return false
+}
+
+// username asks for the user name where the line wants one.
+func (s *session) username() (string, error) {
+	if s.sw.o.Username == "" {
+		return "", nil
+	}
+	for {
+		e := lineEditor{t: s.term, prompt: "Username: "}
+		user, err := e.read()
+		switch {
+		case errors.Is(err, errInterrupted), err == nil && strings.TrimSpace(user) == "":
+			continue
+		case err != nil:
+			return "", err
+		}
+		s.sw.note("Username: " + user)
+		return strings.TrimSpace(user), nil
+	}
+}
+
+// enable asks for the enable password.
+func (s *session) enable(_ []string) {
+	want := s.sw.o.EnablePassword
+	if s.privileged || want == "" {
+		s.privileged = true
+		return
+	}
+	for range loginAttempts {
+		got, err := s.secret("Password: ")
+		if err != nil {
+			return
+		}
+		if got == want {
+			s.privileged = true
+			return
+		}
+	}
+	s.say("% Bad secrets\n\n")
+}
+
+// uptime is how long the switch has been up, as show version tells it.
+func (s *Switch) uptime() time.Duration { return time.Since(s.started) }

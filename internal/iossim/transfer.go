@@ -1,0 +1,273 @@
+package iossim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"flashwarden/tftp"
+)
+
+// errAborted is a transfer that the person at the terminal broke off.
+var errAborted = errors.New("Aborted")
+
+// requestTries is how often IOS sends a packet before it gives up: a captured
+// 3850 sent one at 0, 4, 9, 15, 22 and 30 s.
+const requestTries = 6
+
+// job is one transfer while it runs.
+type job struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	moved   atomic.Int64  // bytes so far, each block counted once
+	repeats atomic.Int64  // packets sent again
+	wake    chan struct{} // one of them grew
+	result  chan error    // the end, once
+	marks   int64         // progress characters printed
+	dots    int64
+}
+
+func (s *Switch) newJob() *job {
+	ctx, cancel := context.WithCancel(s.ctx)
+	return &job{ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), result: make(chan error, 1)}
+}
+
+func (j *job) progress(counter *atomic.Int64, n int64) {
+	counter.Add(n)
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// send copies a file to a server and prints what IOS prints.
+func (s *session) send(f file, shown string, to tftpURL) {
+	began, j := time.Now(), s.sw.newJob()
+	t := Transfer{Op: tftp.Write, Path: shown, Name: to.name, Server: s.sw.server(to).String()}
+	body := s.sw.doctored(f)
+	client := s.client(j, f.size)
+	s.sw.wg.Go(func() {
+		defer j.cancel()
+		n, err := client.Put(j.ctx, s.sw.server(to), to.name, body, body.Size())
+		s.sw.record(t, n, err, began)
+		j.result <- err
+	})
+	if err := s.watch(j, 2, ""); err != nil {
+		s.say("\n" + tftpError("writing", to, j, err))
+		return
+	}
+	s.say("\n" + s.copied(f.size, time.Since(began)))
+}
+
+// receive copies a file from a server into flash and prints what IOS prints.
+func (s *session) receive(from tftpURL, to string) {
+	began, j := time.Now(), s.sw.newJob()
+	t := Transfer{Op: tftp.Read, Path: to, Name: from.name, Server: s.sw.server(from).String()}
+	in := s.sw.incoming(to)
+	client := s.client(j, 0)
+	s.sw.wg.Go(func() {
+		defer j.cancel()
+		n, err := client.Get(j.ctx, s.sw.server(from), from.name, in)
+		s.sw.record(t, n, err, began)
+		j.result <- err
+	})
+	err := s.watch(j, 1, fmt.Sprintf("Loading %s from %s (via %s): ", from.name, from.host, s.sw.profile.uplink))
+	if err == nil {
+		err = s.sw.flash.write(to, in.data)
+	}
+	switch {
+	case errors.Is(err, errNoSpace):
+		s.say(fmt.Sprintf("\n%%Error copying %s (Not enough space on device)\n", from))
+	case err != nil:
+		s.say("\n" + tftpError("reading", from, j, err))
+	default:
+		s.say(fmt.Sprintf("\n[OK - %d bytes]\n\n", len(in.data)) + s.copied(int64(len(in.data)), time.Since(began)))
+	}
+}
+
+// record keeps what a transfer came to.
+func (s *Switch) record(t Transfer, bytes int64, err error, began time.Time) {
+	t.Bytes, t.Code, t.Err, t.Elapsed = bytes, -1, err, time.Since(began)
+	var e *tftp.Error
+	if errors.As(err, &e) {
+		t.Code, t.Message = int(e.Code), e.Message
+	}
+	s.noteTransfer(t)
+	s.log.Debug("transfer", "device", s.o.Hostname, "file", t.Path, "bytes", t.Bytes, "dur", t.Elapsed, "err", err)
+}
+
+// client is the TFTP client for one transfer. It speaks as IOS does: the block
+// size is its only option, one block at a time, a fixed number of tries.
+func (s *session) client(j *job, size int64) *tftp.Client {
+	sw := s.sw
+	return &tftp.Client{
+		Local:     netip.AddrPortFrom(sw.address(), 0),
+		BlockSize: sw.profile.blockSize,
+		Timeout:   sw.o.Timeout / requestTries,
+		Retries:   requestTries - 1,
+		Listen:    sw.listenLink(j, s.hang, size),
+	}
+}
+
+// watch prints a mark for every ten blocks, at least as many as told, and a
+// dot for every packet sent again, until the transfer ends or is broken off.
+// The heading comes before the first mark. When the line is gone it waits all
+// the same: the copy goes on.
+func (s *session) watch(j *job, least int64, heading string) error {
+	keys := s.term.keys
+	for {
+		select {
+		case <-j.wake:
+			heading = s.report(j, j.moved.Load()/s.markBytes(), heading)
+		case b, ok := <-keys:
+			if !ok {
+				keys = nil
+			} else if !s.term.keep(b) {
+				j.cancel()
+				<-j.result
+				return errAborted
+			}
+		case err := <-j.result:
+			want := j.moved.Load() / s.markBytes()
+			if err == nil {
+				want = max(want, least)
+			}
+			s.report(j, want, heading)
+			return err
+		}
+	}
+}
+
+// report brings the progress characters up to date. It returns the heading
+// while that waits for the first byte.
+func (s *session) report(j *job, marks int64, heading string) string {
+	if heading != "" && (marks > 0 || j.moved.Load() > 0) {
+		s.say(heading)
+		heading = ""
+	}
+	for ; j.marks < marks; j.marks++ {
+		s.term.mark("!")
+	}
+	for ; j.dots < j.repeats.Load(); j.dots++ {
+		s.term.mark(".")
+	}
+	return heading
+}
+
+// markBytes is what one "!" stands for: ten packets.
+func (s *session) markBytes() int64 {
+	if b := s.sw.profile.blockSize; b > 0 {
+		return 10 * int64(b)
+	}
+	return 10 * 512
+}
+
+// copied is the line of success. IOS 12.0 counts whole seconds.
+func (s *session) copied(size int64, took time.Duration) string {
+	if s.sw.profile.asksSource {
+		secs := max(int64(took/time.Second), 1)
+		return fmt.Sprintf("%d bytes copied in %d secs (%d bytes/sec)\n", size, secs, size/secs)
+	}
+	ms := max(took.Milliseconds(), 1)
+	return fmt.Sprintf("%d bytes copied in %d.%03d secs (%d bytes/sec)\n", size, ms/1000, ms%1000, size*1000/ms)
+}
+
+// tftpError is the error line of a copy: "opening" as long as no data moved.
+func tftpError(verb string, u tftpURL, j *job, err error) string {
+	if j.moved.Load() == 0 {
+		verb = "opening"
+	}
+	return fmt.Sprintf("%%Error %s %s (%s)\n", verb, u, reason(err))
+}
+
+// reason is IOS's own words for the server's error code; it never prints the
+// server's.
+func reason(err error) string {
+	var e *tftp.Error
+	switch {
+	case errors.Is(err, errAborted), errors.Is(err, context.Canceled):
+		return errAborted.Error()
+	case !errors.As(err, &e):
+		return "Timed out"
+	}
+	words := map[tftp.Code]string{
+		tftp.CodeNotFound: "No such file or directory", tftp.CodeAccess: "Permission denied",
+		tftp.CodeDiskFull: "No space left on device", tftp.CodeExists: "File exists",
+		tftp.CodeIllegal: "Illegal TFTP operation",
+	}
+	if w, ok := words[e.Code]; ok {
+		return w
+	}
+	return "Undefined error"
+}
+
+// server is where the TFTP client sends to.
+func (s *Switch) server(u tftpURL) netip.AddrPort {
+	a, _ := netip.ParseAddr(u.host) // askHost took it
+	return netip.AddrPortFrom(a, s.o.TFTPPort)
+}
+
+// address is what the TFTP client sends from.
+func (s *Switch) address() netip.Addr {
+	if s.o.Source.IsValid() {
+		return s.o.Source
+	}
+	if a, err := netip.ParseAddrPort(s.o.Listen); err == nil && !a.Addr().IsUnspecified() {
+		return a.Addr()
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
+// doctored is the bytes of a file as this transfer sends them: too few, or
+// with one bit wrong, when those faults strike.
+func (s *Switch) doctored(f file) *io.SectionReader {
+	size := f.size
+	if s.strikes(func(fa *Faults) *Times { return &fa.ShortBlock }) {
+		size = max(size-max(int64(s.profile.blockSize), 512), 0)
+	}
+	var from io.ReaderAt = f.body
+	if s.strikes(func(fa *Faults) *Times { return &fa.FlipBit }) {
+		from = flipped{f.body, f.size / 2}
+	}
+	return io.NewSectionReader(from, 0, size)
+}
+
+// flipped is a file with one bit inverted.
+type flipped struct {
+	from io.ReaderAt
+	at   int64
+}
+
+func (f flipped) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.from.ReadAt(p, off)
+	if i := f.at - off; i >= 0 && i < int64(n) {
+		p[i] ^= 0x10
+	}
+	return n, err
+}
+
+// incoming keeps what a server sends, as far as flash has room.
+type incoming struct {
+	room int64
+	data []byte
+}
+
+func (s *Switch) incoming(to string) *incoming {
+	in := &incoming{}
+	if fs, _, err := s.flash.split(to); err == nil {
+		in.room = s.flash.free(fs)
+	}
+	return in
+}
+
+func (in *incoming) Write(p []byte) (int, error) {
+	if int64(len(in.data)+len(p)) > in.room {
+		return 0, errNoSpace
+	}
+	in.data = append(in.data, p...)
+	return len(p), nil
+}

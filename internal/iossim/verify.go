@@ -1,0 +1,114 @@
+package iossim
+
+import (
+	"fmt"
+	"strings"
+)
+
+// verifyDigest is verify /md5 and verify /sha512, with or without an expected
+// digest (Configuration Fundamentals Command Reference, "verify").
+func (s *session) verifyDigest(algorithm, typed, want string) {
+	if s.rejectsVerify() {
+		return
+	}
+	f, shown, err := s.sw.open(typed)
+	if err != nil {
+		s.say(verifyError(shown, err))
+		return
+	}
+	got, err := f.body.digest(algorithm)
+	if err != nil {
+		s.say(verifyError(shown, err))
+		return
+	}
+	shown = asTyped(typed, shown)
+	s.say(dots(f.size) + "Done!\n")
+	switch {
+	case want == "":
+		s.say(fmt.Sprintf("verify /%s (%s) = %s\n\n\n", algorithm, shown, got))
+	case strings.EqualFold(want, got):
+		s.say(fmt.Sprintf("Verified (%s) = %s\n", shown, got))
+	default:
+		s.say(fmt.Sprintf("%%Error verifying %s\nComputed signature  = %s\nSubmitted signature = %s\n", shown, got, want))
+	}
+}
+
+// rejectsVerify prints the error of an IOS without the command, where that
+// fault strikes.
+func (s *session) rejectsVerify() bool {
+	if !s.sw.strikes(func(f *Faults) *Times { return &f.RejectVerify }) {
+		return false
+	}
+	s.reject(&parseError{"% Invalid input detected at '^' marker.", len("verify ")})
+	return true
+}
+
+// asTyped names a file as it was typed, with its file system: IOS does not put
+// a slash where there was none.
+func asTyped(typed, shown string) string {
+	if strings.Contains(typed, ":") {
+		return typed
+	}
+	return shown
+}
+
+func verifyError(shown string, err error) string {
+	return fmt.Sprintf("%%Error verifying %s (%v)\n", shown, err)
+}
+
+// dots is the progress of a digest over so many bytes.
+func dots(size int64) string {
+	var b strings.Builder
+	for i := int64(0); i < size/(128<<10)+1; i++ {
+		b.WriteByte('.')
+		if i%75 == 74 {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// verifyPlain is verify without a digest: it checks the image against what is
+// embedded in it.
+func (s *session) verifyPlain(a []string) {
+	if s.rejectsVerify() {
+		return
+	}
+	f, shown, err := s.sw.open(a[0])
+	if err != nil {
+		s.say(verifyError(shown, err))
+		return
+	}
+	shown = asTyped(a[0], shown)
+	if s.sw.profile.can(verifyFlash) {
+		s.say("Verified " + shown + "\n")
+		return
+	}
+	if !strings.HasSuffix(shown, ".bin") && !strings.HasSuffix(shown, ".pkg") {
+		s.say("%Error verifying " + shown + "\n%ERROR: Not able to process Signature in " + shown + ".\n")
+		return
+	}
+	s.say("Verifying file integrity of " + shown + "\n" + dots(f.size) + "\n")
+	s.embedded(f, shown)
+}
+
+// embedded prints the digests of an image.
+func (s *session) embedded(f file, shown string) {
+	check := s.sw.profile.imageCheck
+	inner, err := f.body.digest(strings.ToLower(check))
+	whole, err2 := f.body.digest("md5")
+	if err != nil || err2 != nil {
+		s.say(verifyError(shown, fmt.Errorf("%v %v", err, err2)))
+		return
+	}
+	inner = strings.ToUpper(inner)
+	if check == "MD5" { // of the sections, not of the whole file
+		inner = strings.ToUpper(f.body.embeddedMD5())
+	}
+	s.say(fmt.Sprintf("Embedded Hash   %-4s: %s\nComputed Hash   %-4s: %s\n", check, inner, check, inner))
+	if check == "MD5" {
+		s.say(fmt.Sprintf("CCO Hash        MD5 : %s\n\nSignature Verified\n\n", strings.ToUpper(whole)))
+		return
+	}
+	s.say("Embedded hash verification successful.\n\nDigital signature successfully verified in file " + shown + "\n\n")
+}
