@@ -68,7 +68,7 @@ func (c Copy) Validate() error {
 		{"file", c.file()}, {"server", c.Server}, {"name on the server", c.Name}, {"VRF", c.VRF},
 	}
 	for _, part := range parts {
-		if err := typeable(part.what, part.text); err != nil {
+		if err := Typeable(part.what, part.text); err != nil {
 			return err
 		}
 	}
@@ -87,8 +87,10 @@ func (c Copy) Validate() error {
 	return nil
 }
 
-// typeable refuses text that would not arrive on IOS as it is.
-func typeable(what, text string) error {
+// Typeable refuses text that would not arrive on IOS as it is typed, with a
+// command_rejected error; what names the text: "file", "server". Blanks, ?, |,
+// quotes, semicolons, control characters, more than ASCII and %xy are refused.
+func Typeable(what, text string) error {
 	for _, r := range text {
 		if r <= ' ' || r > '~' || strings.ContainsRune("?|\"'`;", r) {
 			return untypeable(what, text, fmt.Sprintf("holds %q", r))
