@@ -23,7 +23,7 @@ var (
 	// 150-2.SE8, 122-12e, 154-2.1.T, 121.14-EA1
 	classicVersion = regexp.MustCompile(`^(\d{2})(\d)[-.](\d+[a-z]?(?:\.\d+)*)(?:[.-]?([A-Z][A-Za-z0-9]*))?$`)
 	// isr4300-universalk9.16.09.04, asr1000rp2-advipservicesk9.03.13.09.S.154-3.S9-ext
-	xeName = regexp.MustCompile(`^([a-z0-9]+(?:_[a-z0-9]+)*?)(?:[-_](iosxe|[a-z0-9_-]+))?\.(\d{2}\.\d{2}\.\d{2}[a-z]?)(?:\.([A-Z]+)\.(\d{3}-[0-9.]+[A-Z][A-Za-z0-9]*))?(?:-[a-z]+)?$`)
+	xeName = regexp.MustCompile(`^([a-z0-9_]+?)(?:_iosxe|-([a-z0-9_-]+))?\.(\d{2}\.\d{2}\.\d{2}[a-z]?)(?:\.([A-Z]+)\.(\d{3}-[0-9.]+[A-Z][A-Za-z0-9]*))?(?:-[a-z]+)?$`)
 )
 
 // ParseImageName reads the name of an image, with or without directories and
@@ -47,10 +47,7 @@ func ParseImageName(name string) (image ImageName, ok bool) {
 	if m == nil {
 		return ImageName{}, false
 	}
-	image.Platform, image.Version = m[1], m[3]
-	if m[2] != "iosxe" {
-		image.FeatureSet = m[2]
-	}
+	image.Platform, image.FeatureSet, image.Version = m[1], m[2], m[3]
 	if m[5] != "" {
 		image.Version, ok = versionOfName(m[5])
 		return image, ok

@@ -12,7 +12,7 @@ var (
 	// verify /md5 (flash:x) = 6b61…   Verified (flash:x) = 8307…
 	verifyResult = regexp.MustCompile(`(?mi)(?:verify|verified)(?: /(md5|sha512))? \(([^)\n]+)\) = ([0-9a-f]+(?:\n[0-9a-f]+$)*)[ \t]*$`)
 	ccoHash      = regexp.MustCompile(`(?mi)^[ \t]*CCO Hash[ \t]+MD5[ \t]*:[ \t]*([0-9a-f]{32})[ \t]*$`)
-	verifiedFile = regexp.MustCompile(`(?m)^[ \t]*(?:Digital signature successfully verified in file|Verifying file integrity of|Verified) (\S+?)\.*$`)
+	verifiedFile = regexp.MustCompile(`(?m)^[ \t]*(?:Digital signature successfully verified in file|Verifying file integrity of|Verified) (\S+?)\.*(?:Done!)?$`)
 	computed     = regexp.MustCompile(`(?mi)^[ \t]*Computed signature[ \t]*=[ \t]*([0-9a-f]{32})[ \t]*$`)
 	mismatched   = regexp.MustCompile(`(?m)^[ \t]*%Error verifying (\S+)`)
 )
