@@ -146,7 +146,7 @@ func applyEnvironment(c *Config, env []string) error {
 		}
 		i := slices.IndexFunc(settings(), func(s setting) bool { return s.variable() == name })
 		if i < 0 {
-			return &Error{Key: name, Problem: "there is no such environment variable" + meant(name, variables())}
+			return &Error{Key: name, Problem: "there is no such environment variable" + instead(variables())}
 		}
 		if value == "" {
 			continue

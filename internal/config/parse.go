@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -44,7 +45,7 @@ func parse(c *Config, file string, data []byte) error {
 func (s source) document(c *Config, body ast.Node) error {
 	return s.each(body, "", func(name string, key, value ast.Node) error {
 		if !slices.Contains(sections(), name) {
-			return s.at(key.GetToken(), name, "there is no such section"+meant(name, sections()))
+			return s.at(key.GetToken(), name, "there is no such section"+instead(sections()))
 		}
 		return s.section(c, name, value)
 	})
@@ -57,7 +58,7 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 	return s.each(body, section, func(name string, key, value ast.Node) error {
 		i := slices.IndexFunc(settings(), func(s setting) bool { return s.section == section && s.key == name })
 		if i < 0 {
-			return s.at(key.GetToken(), section+"."+name, "there is no such key"+meant(name, keys(section)))
+			return s.at(key.GetToken(), section+"."+name, "there is no such key"+instead(keys(section)))
 		}
 		text, err := scalar(value)
 		if err == nil {
@@ -129,16 +130,19 @@ func (s source) at(t *token.Token, key, problem string) error {
 	}
 	e.Line, e.Column = t.Position.Line, t.Position.Column
 	if e.Line >= 1 && e.Line <= len(s.lines) && e.Column >= 1 {
-		e.Excerpt = excerpt(strings.TrimRight(s.lines[e.Line-1], "\r"), e.Line, e.Column)
+		text := strings.TrimRight(s.lines[e.Line-1], "\r")
+		e.Column = min(e.Column, utf8.RuneCountInString(text)+1)
+		e.Excerpt = excerpt(text, e.Line, e.Column)
 	}
 	return e
 }
 
-// excerpt shows a line with a caret under a column.
+// excerpt shows a line with a caret under a column, which is at most one
+// after its end.
 func excerpt(text string, line, column int) string {
 	head := fmt.Sprintf("%5d | ", line)
 	indent := []rune(strings.Repeat(" ", len(head)) + text)
-	indent = indent[:min(len(indent), len(head)+column-1)]
+	indent = indent[:len(head)+column-1]
 	for i, r := range indent {
 		if r != '\t' {
 			indent[i] = ' '

@@ -85,8 +85,8 @@ func variables() []string {
 	return names
 }
 
-// meant lists what there is, for a name that there is not.
-func meant(_ string, names []string) string {
+// instead lists what there is, for a name that there is not.
+func instead(names []string) string {
 	return "; there are " + strings.Join(names, ", ")
 }
 

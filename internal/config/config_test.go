@@ -1,0 +1,292 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var comparable = cmpopts.EquateComparable(netip.Addr{})
+
+func loadText(t *testing.T, text string, env ...string) (Config, string, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "flashwarden.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path, env)
+	return c, path, err
+}
+
+func TestReferenceIsTheDefaults(t *testing.T) {
+	got, err := Load("reference.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Default(), got, comparable); diff != "" {
+		t.Errorf("defaults(-) reference(+):\n%s", diff)
+	}
+	text, err := os.ReadFile("reference.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings() {
+		section := regexp.MustCompile(`(?ms)^` + s.section + `:\n(  .*?\n)+`).FindString(string(text))
+		if !regexp.MustCompile(`(?m)^  ` + s.key + `: `).MatchString(section) {
+			t.Errorf("%s is not in the reference", s.name())
+		}
+	}
+}
+
+func TestNoFileIsTheDefaults(t *testing.T) {
+	for _, text := range []string{"", "\n\n", "# nothing\n", "---\n", "tftp:\n  # listen: \":69\"\nbackup:\n"} {
+		got, _, err := loadText(t, text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if diff := cmp.Diff(Default(), got, comparable); diff != "" {
+			t.Errorf("%q: defaults(-) got(+):\n%s", text, diff)
+		}
+	}
+	got, err := Load("", []string{"PATH=/bin", "FLASHWARDEN_DATA=/x", "FLASHWARDEN_CORPUS=/y", "FLASHWARDEN_TRANSCRIPTS=/z", "TFTP_LISTEN=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Default(), got, comparable); diff != "" {
+		t.Errorf("defaults(-) got(+):\n%s", diff)
+	}
+}
+
+// changed is a configuration in which no key has its default.
+func changed() Config {
+	return Config{
+		TFTP:   TFTP{Listen: "[::1]:6969", PortRange: PortRange{2000, 2000}, Advertise: netip.MustParseAddr("192.0.2.9"), MaxBlockSize: 0},
+		Backup: Backup{Files: "all", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
+		SSH:    SSH{UnknownHosts: Refuse},
+	}
+}
+
+func TestEveryKeyInTheFile(t *testing.T) {
+	for _, text := range []string{`
+tftp:
+  listen: "[::1]:6969"
+  port-range: 2000:2000
+  advertise: 192.0.2.9
+  max-block-size: 0
+backup:
+  files: all
+  parallel: 100
+  parallel-per-site: "1"
+  stall-timeout: 2m
+ssh:
+  unknown-hosts: refuse
+`, `{"ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+"backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
+	} {
+		got, _, err := loadText(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(changed(), got, comparable); diff != "" {
+			t.Errorf("want(-) got(+):\n%s", diff)
+		}
+	}
+}
+
+func TestEveryKeyInTheEnvironment(t *testing.T) {
+	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n",
+		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
+		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
+		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(changed(), got, comparable); diff != "" {
+		t.Errorf("want(-) got(+):\n%s", diff)
+	}
+}
+
+func TestEmptyVariableIsNotSet(t *testing.T) {
+	got, _, err := loadText(t, "backup:\n  parallel: 3\n", "FLASHWARDEN_BACKUP_PARALLEL=")
+	if err != nil || got.Backup.Parallel != 3 {
+		t.Errorf("parallel %d, error %v; want that of the file", got.Backup.Parallel, err)
+	}
+}
+
+func TestErrorsShowTheirPlace(t *testing.T) {
+	for _, test := range []struct {
+		name, text, want string
+	}{
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: there is no such section; there are tftp, backup, ssh
+    1 | tfpt:
+        ^`},
+		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: there is no such key; there are listen, port-range, advertise, max-block-size
+    3 |   port_range: 1056:1059
+          ^`},
+		{"key of another section", "ssh:\n  parallel: 3\n", `FILE:2:3: ssh.parallel: there is no such key; there are unknown-hosts
+    2 |   parallel: 3
+          ^`},
+		{"bad value", "backup:\n  parallel: many # at once\n", `FILE:2:13: backup.parallel: "many" is not a number from 1 to 10000
+    2 |   parallel: many # at once
+                    ^`},
+		{"value after other characters", "ssh: {unknown-hosts: \"ä\"}\n", `FILE:1:22: ssh.unknown-hosts: "ä" is none of accept-new, ask, refuse
+    1 | ssh: {unknown-hosts: "ä"}
+                             ^`},
+		{"no value", "backup:\n  parallel:\n", `FILE:2:12: backup.parallel: "" is not a number from 1 to 10000
+    2 |   parallel:
+                   ^`},
+		{"list", "backup:\n  files: [image]\n", `FILE:2:10: backup.files: a single plain value is expected here, not a sequence
+    2 |   files: [image]
+                 ^`},
+		{"scalar for a section", "backup: 3\n", `FILE:1:9: backup: a mapping is expected here, KEY: VALUE in each line
+    1 | backup: 3
+                ^`},
+		{"list for the document", "- tftp\n", `FILE:1:1: a mapping is expected here, KEY: VALUE in each line
+    1 | - tftp
+        ^`},
+		{"second document", "ssh:\n  unknown-hosts: ask\n---\nssh:\n  unknown-hosts: refuse\n", `FILE:4:4: a second document; the configuration is one
+    4 | ssh:
+           ^`},
+		{"anchor", "tftp: &x\n  listen: :69\n", `FILE:1:7: tftp: a mapping is expected here, KEY: VALUE in each line
+    1 | tftp: &x
+              ^`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, path, err := loadText(t, test.text)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("error %v; want an *Error", err)
+			}
+			if got := strings.ReplaceAll(err.Error(), path, "FILE"); got != test.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
+			}
+			if diff := cmp.Diff(Config{}, c, comparable); diff != "" {
+				t.Errorf("a configuration came with the error:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSyntaxErrorsShowTheirPlace(t *testing.T) {
+	for name, text := range map[string]string{
+		"duplicate key":     "ssh:\n  unknown-hosts: ask\n  unknown-hosts: refuse\n",
+		"duplicate section": "ssh:\n  unknown-hosts: ask\nssh:\n  unknown-hosts: refuse\n",
+		"tab":               "tftp:\n\tlisten: :69\n",
+		"open quote":        "tftp:\n  listen: \":69\n",
+		"open bracket":      "tftp: {listen: 3\n",
+		"odd indentation":   "tftp:\n    listen: :69\n  port-range: 1:2\n",
+	} {
+		_, path, err := loadText(t, text)
+		var e *Error
+		if !errors.As(err, &e) || e.File != path || e.Line < 1 || e.Column < 1 || e.Problem == "" || !strings.Contains(e.Excerpt, "^") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestValues(t *testing.T) {
+	for _, test := range []struct {
+		key      string
+		good     []string
+		bad      []string
+		variable string
+	}{
+		{"tftp.listen", []string{":69", "127.0.0.1:6969", "[::]:69", "[fe80::1%eth0]:69", ":0"},
+			[]string{"69", "localhost:69", ":65536", "::1:69x", ":http", "1.2.3.4"}, "FLASHWARDEN_TFTP_LISTEN"},
+		{"tftp.port-range", []string{"1056:1059", "1:65535", "7:7"},
+			[]string{"1056", "1056-1059", "1059:1056", "0:5", "1:65536", "a:b", "1:2:3", " 1:2"}, "FLASHWARDEN_TFTP_PORT_RANGE"},
+		{"tftp.advertise", []string{"192.0.2.1", "2001:db8::1"},
+			[]string{"tftp.example.net", "0.0.0.0", "::", "224.0.0.1", "192.0.2.1:69"}, "FLASHWARDEN_TFTP_ADVERTISE"},
+		{"tftp.max-block-size", []string{"0", "8", "512", "65464"},
+			[]string{"7", "-1", "65465", "1468.5", "0x200", "big"}, "FLASHWARDEN_TFTP_MAX_BLOCK_SIZE"},
+		{"backup.files", []string{"image", "rebuild", "all"}, []string{"ALL", "none", "true"}, "FLASHWARDEN_BACKUP_FILES"},
+		{"backup.parallel", []string{"1", "10000"}, []string{"0", "-3", "10001", "1e3", "99999999999999999999"}, "FLASHWARDEN_BACKUP_PARALLEL"},
+		{"backup.parallel-per-site", []string{"1", "10000"}, []string{"0", "10001"}, "FLASHWARDEN_BACKUP_PARALLEL_PER_SITE"},
+		{"backup.stall-timeout", []string{"60s", "1m30s", "100ms", "24h"}, []string{"60", "0s", "-5s", "25h", "99ms", "soon"}, "FLASHWARDEN_BACKUP_STALL_TIMEOUT"},
+		{"ssh.unknown-hosts", []string{"accept-new", "ask", "refuse"}, []string{"yes", "Ask"}, "FLASHWARDEN_SSH_UNKNOWN_HOSTS"},
+	} {
+		section, key, _ := strings.Cut(test.key, ".")
+		for _, value := range test.good {
+			if _, _, err := loadText(t, section+":\n  "+key+": '"+value+"'\n"); err != nil {
+				t.Error(err)
+			}
+			if _, err := Load("", []string{test.variable + "=" + value}); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, value := range test.bad {
+			var e *Error
+			_, _, err := loadText(t, section+":\n  "+key+": '"+value+"'\n")
+			if !errors.As(err, &e) || e.Key != test.key || e.Line != 2 || e.Column != len(key)+5 {
+				t.Errorf("%s: %q: error %v", test.key, value, err)
+			}
+			_, err = Load("", []string{test.variable + "=" + value})
+			if !errors.As(err, &e) || e.Key != test.variable || !strings.HasPrefix(err.Error(), test.variable+": ") {
+				t.Errorf("%s: %q: error %v", test.variable, value, err)
+			}
+		}
+	}
+}
+
+func TestUnknownVariables(t *testing.T) {
+	for _, name := range []string{"FLASHWARDEN_TFTP_PORTRANGE", "FLASHWARDEN_BACKUP_", "FLASHWARDEN_SSH_UNKNOWN-HOSTS", "FLASHWARDEN_TFTP_LISTEN_"} {
+		for _, value := range []string{"x", ""} {
+			_, err := Load("", []string{name + "=" + value})
+			var e *Error
+			if !errors.As(err, &e) || e.Key != name || !strings.Contains(err.Error(), "FLASHWARDEN_TFTP_PORT_RANGE") {
+				t.Errorf("%s=%s: error %v; want one that lists the variables", name, value, err)
+			}
+		}
+	}
+}
+
+func TestFileThatCannotBeRead(t *testing.T) {
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v; want fs.ErrNotExist", err)
+	}
+	if _, err := Load(t.TempDir(), nil); err == nil {
+		t.Error("a directory was read")
+	}
+	for _, text := range []string{"ssh:\x00", "# " + strings.Repeat("x", maxFile)} {
+		_, _, err := loadText(t, text)
+		var e *Error
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), "not a text") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// FuzzParse looks for texts on which the parser panics, and for settings that
+// pass without being valid.
+func FuzzParse(f *testing.F) {
+	reference, err := os.ReadFile("reference.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(reference))
+	f.Add("tftp: {listen: :69, port-range: 1:2}\n")
+	f.Add("a: &x [*x]\n<<: *x\n? - b\n: c\n")
+	f.Add("ssh:\n  unknown-hosts: |\n    ask\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c := Default()
+		if err := parse(&c, "f.yaml", []byte(text)); err != nil {
+			var e *Error
+			if !errors.As(err, &e) || e.Problem == "" {
+				t.Errorf("error %#v", err)
+			}
+			return
+		}
+		if c.Backup.Parallel < 1 || c.Backup.StallTimeout < minStall || c.TFTP.PortRange.First > c.TFTP.PortRange.Last {
+			t.Errorf("%+v", c)
+		}
+	})
+}
