@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/config"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/node"
+)
+
+// The demonstration's accounts. The switches are simulated and listen on
+// loopback alone.
+const (
+	demoUser     = "backup"
+	demoPassword = "demo-login"
+	demoEnable   = "demo-enable"
+)
+
+// demoSwitches are the devices of the demonstration, each with a loopback
+// address of its own, as real ones have.
+var demoSwitches = []struct{ name, profile, listen, site string }{
+	{"attic-sw1", "c3500xl", "127.0.0.11:0", "old-house"},
+	{"hq-sw1", "c3750", "127.0.0.12:0", "hq"},
+	{"hq-core1", "c9300", "127.0.0.13:0", "hq"},
+}
+
+func (p *program) demoCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "back three simulated switches up, on this machine alone",
+		Long: `demo starts three simulated switches and a whole node on loopback, backs the
+switches up over real SSH, Telnet and TFTP, shows what happened and how to look
+around. It needs nothing installed, no root and no network. What it saved stays
+in a temporary directory until you remove it.`,
+		Example: "  flashwarden demo\n  flashwarden demo --dir ./demo",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.demo(cmd.Context(), dir)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "`DIR` for what the demonstration saves (default: a new temporary one)")
+	return cmd
+}
+
+func (p *program) demo(ctx context.Context, dir string) error {
+	dir, err := demoDir(dir)
+	if err != nil {
+		return err
+	}
+	cfg := config.Default()
+	cfg.TFTP.Listen = "127.0.0.1:0"
+	cfg.TFTP.PortRange = config.PortRange{} // whatever is free
+	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
+	n, err := node.Open(ctx, node.Options{Data: dir, Config: cfg, Log: p.log()})
+	if err != nil {
+		return err
+	}
+	if err := n.Start(); err != nil {
+		return errors.Join(err, n.Close())
+	}
+	switches, err := startSwitches(n)
+	if err == nil {
+		err = p.demoBackup(ctx, n, switches, dir)
+	}
+	for _, s := range switches {
+		err = errors.Join(err, s.Close())
+	}
+	return errors.Join(err, n.Close())
+}
+
+func demoDir(dir string) (string, error) {
+	if dir != "" {
+		return filepath.Abs(dir)
+	}
+	return os.MkdirTemp("", "flashwarden-demo-")
+}
+
+// startSwitches starts the simulated switches and tells them where UDP 69 is
+// today.
+func startSwitches(n *node.Node) ([]*iossim.Switch, error) {
+	port := n.TFTPAddr().(*net.UDPAddr).Port
+	var started []*iossim.Switch
+	for _, d := range demoSwitches {
+		s, err := iossim.New(d.profile, iossim.Options{
+			Hostname: d.name, Username: demoUser, Password: demoPassword, EnablePassword: demoEnable,
+			Listen: d.listen, TFTPPort: uint16(port),
+		})
+		if err != nil {
+			return started, err
+		}
+		started = append(started, s)
+		if err := s.Start(); err != nil {
+			return started, err
+		}
+	}
+	return started, nil
+}
+
+// demoInventory is the switches as a user would add them.
+func demoInventory(n *node.Node, switches []*iossim.Switch) ([]catalog.Device, error) {
+	password, err := n.Seal(demoPassword)
+	if err != nil {
+		return nil, err
+	}
+	enable, err := n.Seal(demoEnable)
+	if err != nil {
+		return nil, err
+	}
+	var devices []catalog.Device
+	for i, s := range switches {
+		d := demoSwitches[i]
+		devices = append(devices, catalog.Device{
+			Name: d.name, Address: s.Addr().String(), Transport: s.Transport(), Site: d.site, Username: demoUser,
+			Password: password, EnablePassword: enable, LegacyCrypto: d.profile == "c3750",
+		})
+	}
+	return devices, nil
+}
+
+func (p *program) demoBackup(ctx context.Context, n *node.Node, switches []*iossim.Switch, dir string) error {
+	devices, err := demoInventory(n, switches)
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		// A directory of an earlier demonstration knows them already.
+		add := n.Catalog.AddDevice
+		if _, err := n.Catalog.Device(ctx, d.Name); err == nil {
+			add = n.Catalog.UpdateDevice
+		}
+		if err := add(ctx, d); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", d.Name, d.Transport, d.Address)
+	}
+	if err := p.reportBackups(p.runBackups(ctx, n, devices, backup.Options{})); err != nil {
+		return err
+	}
+	if !p.json {
+		p.tellAround(dir)
+	}
+	return nil
+}
+
+func (p *program) tellAround(dir string) {
+	fmt.Fprintf(p.out, `
+What was saved is in %[1]s. Look around:
+  flashwarden --data %[1]s snapshots
+  flashwarden --data %[1]s images
+  flashwarden --data %[1]s check --read-data
+  find %[1]s/vault -type f
+Remove it with: rm -rf %[1]s
+`, dir)
+}

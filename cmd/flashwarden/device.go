@@ -1,0 +1,371 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/node"
+	"flashwarden/internal/vault"
+)
+
+func (p *program) deviceCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "device",
+		Short: "the inventory: add, list, show, edit, remove and test devices",
+		Example: `  flashwarden device add sw1 --address 192.0.2.11 --username backup
+  flashwarden device test sw1
+  flashwarden device list`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usageError{errors.New("say what to do with devices; see `flashwarden device --help`")}
+		},
+	}
+	cmd.AddCommand(p.deviceAddCommand(), p.deviceListCommand(), p.deviceShowCommand(),
+		p.deviceEditCommand(), p.deviceRemoveCommand(), p.deviceTestCommand())
+	return cmd
+}
+
+// deviceFlags are what describes a device on the command line.
+type deviceFlags struct {
+	catalog.Device
+	passwordFile, enableFile string
+}
+
+func (f *deviceFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.Address, "address", "", "`HOST[:PORT]` of its terminal")
+	fs.StringVar(&f.Transport, "transport", "ssh", "ssh or telnet")
+	fs.StringVar(&f.Username, "username", "", "user `NAME` to log in with")
+	fs.StringVar(&f.passwordFile, "password-file", "", "`FILE` whose first line is the password; - reads standard input (default: ask on the terminal)")
+	fs.StringVar(&f.enableFile, "enable-password-file", "", "`FILE` whose first line is the enable password")
+	fs.BoolVar(&f.LegacyCrypto, "legacy-crypto", false, "also accept the broken SSH algorithms of old IOS, for this device only")
+	fs.StringVar(&f.Site, "site", "", "`SITE` where it is")
+	fs.StringVar(&f.Group, "group", "", "`GROUP` it belongs to")
+	fs.StringVar(&f.TFTPAddress, "tftp-address", "", "`IP` of this host as the device reaches it (default: the local address of the session)")
+	fs.StringVar(&f.VRF, "vrf", "", "`VRF` that the device copies through")
+	fs.StringVar(&f.Files, "files", "", "what a backup takes: image, rebuild or all (default: as configured)")
+}
+
+func (p *program) deviceAddCommand() *cobra.Command {
+	var f deviceFlags
+	cmd := &cobra.Command{
+		Use:   "add NAME --address HOST[:PORT]",
+		Short: "add a device",
+		Example: `  flashwarden device add sw1 --address 192.0.2.11 --username backup
+  pass show sw1 | flashwarden device add sw1 --address 192.0.2.11 --username backup --password-file -
+  flashwarden device add old1 --address 192.0.2.12 --transport telnet --username ops --password-file pw --enable-password-file en`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.Name = args[0]
+			if err := f.Device.Validate(); err != nil {
+				return usageError{err}
+			}
+			return p.withNode(cmd.Context(), func(n *node.Node) error { return p.addDevice(cmd.Context(), n, f) })
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func (p *program) addDevice(ctx context.Context, n *node.Node, f deviceFlags) error {
+	if _, err := n.Catalog.Device(ctx, f.Name); err == nil {
+		return usageError{fmt.Errorf("device %s: %w; change it with `flashwarden device edit %s`", f.Name, catalog.ErrExists, f.Name)}
+	}
+	password, err := p.password(f.passwordFile, "Password of "+f.Name+": ")
+	if err != nil {
+		return err
+	}
+	if err := p.seal(n, &f, password); err != nil {
+		return err
+	}
+	if err := n.Catalog.AddDevice(ctx, f.Device); err != nil {
+		return err
+	}
+	return p.tellDevice(f.Device, "added %s; try `flashwarden device test %s`\n")
+}
+
+// seal puts the passwords into the device, sealed. An enable password that
+// was not given leaves the device's as it is.
+func (p *program) seal(n *node.Node, f *deviceFlags, password string) error {
+	var err error
+	if password != "" {
+		if f.Password, err = n.Seal(password); err != nil {
+			return err
+		}
+	}
+	if f.enableFile == "" {
+		return nil
+	}
+	enable, err := p.password(f.enableFile, "")
+	if err != nil {
+		return err
+	}
+	f.EnablePassword, err = n.Seal(enable)
+	return err
+}
+
+func (p *program) tellDevice(d catalog.Device, format string) error {
+	if p.json {
+		return writeJSON(p.out, d)
+	}
+	_, err := fmt.Fprintf(p.out, format, d.Name, d.Name)
+	return err
+}
+
+func (p *program) deviceListCommand() *cobra.Command {
+	var filter catalog.Filter
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "list the devices",
+		Example: "  flashwarden device list --site hq",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				devices, err := n.Catalog.Devices(cmd.Context(), filter)
+				if err != nil {
+					return err
+				}
+				return p.printDevices(devices)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&filter.Site, "site", "", "only those of this `SITE`")
+	cmd.Flags().StringVar(&filter.Group, "group", "", "only those of this `GROUP`")
+	return cmd
+}
+
+func (p *program) printDevices(devices []catalog.Device) error {
+	if p.json {
+		return writeJSON(p.out, map[string]any{"devices": append([]catalog.Device{}, devices...)})
+	}
+	rows := make([][]string, 0, len(devices))
+	for _, d := range devices {
+		rows = append(rows, []string{d.Name, d.Address, d.Transport, dash(d.Username), dash(d.Site), dash(d.Group)})
+	}
+	return table(p.out, "NAME ADDRESS TRANSPORT USERNAME SITE GROUP", rows)
+}
+
+func (p *program) deviceShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show NAME",
+		Short:             "show one device",
+		Example:           "  flashwarden device show sw1",
+		Args:              usageArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: p.completeDevices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				d, err := n.Catalog.Device(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return p.printDevice(d)
+			})
+		},
+	}
+}
+
+func (p *program) printDevice(d catalog.Device) error {
+	if p.json {
+		return writeJSON(p.out, d)
+	}
+	yes := map[bool]string{true: "yes", false: "no"}
+	return table(p.out, "FIELD VALUE", [][]string{
+		{"name", d.Name}, {"address", d.Address}, {"transport", d.Transport}, {"username", dash(d.Username)},
+		{"password", yes[d.Password != ""]}, {"enable password", yes[d.EnablePassword != ""]},
+		{"legacy crypto", yes[d.LegacyCrypto]}, {"site", dash(d.Site)}, {"group", dash(d.Group)},
+		{"tftp address", dash(d.TFTPAddress)}, {"vrf", dash(d.VRF)}, {"files", dash(d.Files)},
+	})
+}
+
+func (p *program) deviceEditCommand() *cobra.Command {
+	var f deviceFlags
+	cmd := &cobra.Command{
+		Use:   "edit NAME",
+		Short: "change what is given, leave the rest",
+		Example: `  flashwarden device edit sw1 --address 192.0.2.21
+  flashwarden device edit sw1 --password-file new
+  flashwarden device edit old1 --legacy-crypto`,
+		Args:              usageArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: p.completeDevices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				return p.editDevice(cmd, n, args[0])
+			})
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func (p *program) editDevice(cmd *cobra.Command, n *node.Node, name string) error {
+	d, err := n.Catalog.Device(cmd.Context(), name)
+	if err != nil {
+		return err
+	}
+	f, err := flagsOver(d, cmd.Flags())
+	if err != nil {
+		return usageError{err}
+	}
+	password := ""
+	if f.passwordFile != "" {
+		if password, err = p.password(f.passwordFile, ""); err != nil {
+			return err
+		}
+	}
+	if err := p.seal(n, &f, password); err != nil {
+		return err
+	}
+	if err := n.Catalog.UpdateDevice(cmd.Context(), f.Device); err != nil {
+		return err
+	}
+	return p.tellDevice(f.Device, "changed %s; try `flashwarden device test %s`\n")
+}
+
+// flagsOver returns d with the flags that were given set over its own values.
+func flagsOver(d catalog.Device, set *pflag.FlagSet) (deviceFlags, error) {
+	f := deviceFlags{}
+	again := pflag.NewFlagSet("edit", pflag.ContinueOnError)
+	f.register(again)
+	f.Device = d // after register, which sets defaults
+	var err error
+	changed := false
+	set.Visit(func(flag *pflag.Flag) {
+		if again.Lookup(flag.Name) != nil {
+			changed = true
+			err = errors.Join(err, again.Set(flag.Name, flag.Value.String()))
+		}
+	})
+	if err == nil && !changed {
+		err = errors.New("nothing to change; see `flashwarden device edit --help`")
+	}
+	return f, errors.Join(err, f.Device.Validate())
+}
+
+func (p *program) deviceRemoveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "remove NAME...",
+		Short:             "remove devices; their snapshots stay in the vault",
+		Example:           "  flashwarden device remove sw1",
+		Args:              usageArgs(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: p.completeDevices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				return p.removeDevices(cmd.Context(), n, args)
+			})
+		},
+	}
+}
+
+// removeDevices removes all that are named, or none when one is unknown.
+func (p *program) removeDevices(ctx context.Context, n *node.Node, names []string) error {
+	devices, err := n.Catalog.Devices(ctx, catalog.Filter{Names: names})
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		if err := n.Catalog.RemoveDevice(ctx, d.Name); err != nil {
+			return err
+		}
+	}
+	if p.json {
+		return p.printDevices(devices)
+	}
+	for _, d := range devices {
+		fmt.Fprintf(p.out, "removed %s; its snapshots stay: `flashwarden snapshots %s`\n", d.Name, d.Name)
+	}
+	return nil
+}
+
+// testResult is what `device test --json` prints of one device.
+type testResult struct {
+	Device  string      `json:"device"`
+	Status  string      `json:"status"`
+	Cause   string      `json:"cause"`
+	Message string      `json:"message"`
+	Hint    string      `json:"hint"`
+	Seconds float64     `json:"seconds"`
+	Facts   vault.Facts `json:"facts"`
+}
+
+func (p *program) deviceTestCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "test NAME...",
+		Short:             "log in and read facts, nothing else",
+		Example:           "  flashwarden device test sw1 sw2",
+		Args:              usageArgs(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: p.completeDevices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				devices, err := n.Catalog.Devices(cmd.Context(), catalog.Filter{Names: args})
+				if err != nil {
+					return err
+				}
+				results := make([]testResult, len(devices))
+				var wg sync.WaitGroup
+				for i, d := range devices {
+					wg.Go(func() { results[i] = testDevice(cmd.Context(), n, d) })
+				}
+				wg.Wait()
+				return p.printTests(results)
+			})
+		},
+	}
+}
+
+func testDevice(ctx context.Context, n *node.Node, d catalog.Device) testResult {
+	r := testResult{Device: d.Name, Status: vault.StatusOK}
+	began := time.Now()
+	err := func() error {
+		dev, err := n.Dial(ctx, d)
+		if err != nil {
+			return err
+		}
+		f, err := dev.Facts(ctx)
+		r.Facts = vault.Facts{Hostname: f.Hostname, OS: f.OS, Version: f.Version, Model: f.Model, Serial: f.Serial, Mode: f.Mode, Image: f.Image}
+		return errors.Join(err, dev.Close())
+	}()
+	r.Seconds = tenths(time.Since(began))
+	if err != nil {
+		r.Status, r.Cause, r.Message, r.Hint = vault.StatusFailed, string(cause.Of(err)), err.Error(), cause.Hint(err)
+	}
+	return r
+}
+
+func (p *program) printTests(results []testResult) error {
+	var failed error
+	rows := make([][]string, 0, len(results))
+	for _, r := range results {
+		if r.Status != vault.StatusOK {
+			failed = errDevicesFailed
+		}
+		rows = append(rows, []string{r.Device, r.Status, dash(r.Facts.Model), dash(r.Facts.Version), dash(r.Facts.Image), dash(r.Cause)})
+	}
+	if p.json {
+		return errors.Join(writeJSON(p.out, map[string]any{"results": results}), failed)
+	}
+	if err := table(p.out, "DEVICE STATUS MODEL VERSION IMAGE CAUSE", rows); err != nil {
+		return err
+	}
+	for _, r := range results {
+		p.explainResult(r.Device, r.Message, r.Hint)
+	}
+	return failed
+}
+
+// explainResult says below a table why a device failed and what to do.
+func (p *program) explainResult(device, message, hint string) {
+	if message == "" {
+		return
+	}
+	fmt.Fprintf(p.out, "\n%s: %s\n", device, printable(message))
+	if hint != "" {
+		fmt.Fprintf(p.out, "  next: %s\n", printable(hint))
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"flashwarden/internal/config"
+	"flashwarden/internal/node"
+)
+
+// defaultConfig is read where no --config is given, if it exists.
+const defaultConfig = "/etc/flashwarden/flashwarden.yaml"
+
+// program is one run of the command, with its streams as fields so that a
+// test can run it.
+type program struct {
+	in       io.Reader
+	out, err io.Writer
+	env      []string
+
+	// Global flags.
+	configFile string
+	data       string
+	json       bool
+	quiet      bool
+	verbose    bool
+}
+
+// main runs the command line and returns the exit code.
+func (p *program) main(args []string) int {
+	ctx, caught, stop := untilSignal()
+	defer stop()
+	cmd := p.command()
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if err != nil {
+		explain(p.err, err)
+	}
+	return exitCode(err, caught())
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM,
+// so that everything is cleaned up; the second one kills. caught tells which
+// signal came, nil if none.
+func untilSignal() (ctx context.Context, caught func() os.Signal, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var first atomic.Value
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case s := <-signals:
+			first.Store(s)
+			signal.Stop(signals)
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	caught = func() os.Signal { s, _ := first.Load().(os.Signal); return s }
+	stop = func() { signal.Stop(signals); cancel(); <-done }
+	return ctx, caught, stop
+}
+
+// command builds the command tree.
+func (p *program) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "flashwarden",
+		Short: "back up the software of Cisco IOS switches and routers",
+		Long: `flashwarden backs up the software of Cisco IOS and IOS-XE switches and routers
+over TFTP, proves each copy against the device's own digest, and keeps it in a
+vault that can be read without flashwarden.`,
+		Example: `  flashwarden demo
+  flashwarden device add sw1 --address 192.0.2.11 --username backup
+  flashwarden backup sw1
+  flashwarden snapshots sw1`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&p.configFile, "config", "", "configuration `FILE` (default "+defaultConfig+" if it exists)")
+	f.StringVar(&p.data, "data", "", "data `DIR` (default $FLASHWARDEN_DATA, else /var/lib/flashwarden as root, else $XDG_DATA_HOME/flashwarden)")
+	f.BoolVar(&p.json, "json", false, "print exactly one JSON document on standard output")
+	f.BoolVar(&p.quiet, "quiet", false, "no progress")
+	f.BoolVarP(&p.verbose, "verbose", "v", false, "log what happens to standard error")
+	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.snapshotsCommand(), p.showCommand(),
+		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.versionCommand())
+	return root
+}
+
+// usageArgs makes a wrong number of arguments a usage error.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// node opens the data directory that the flags and the environment name.
+func (p *program) node(ctx context.Context) (*node.Node, error) {
+	file := p.configFile
+	if file == "" {
+		if _, err := os.Stat(defaultConfig); err == nil {
+			file = defaultConfig
+		}
+	}
+	cfg, err := config.Load(file, p.env)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := p.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	return node.Open(ctx, node.Options{Data: dir, Config: cfg, Log: p.log(), Ask: p.askHostKey})
+}
+
+// dataDir is where flashwarden keeps everything.
+func (p *program) dataDir() (string, error) {
+	if p.data != "" {
+		return filepath.Abs(p.data)
+	}
+	if dir := p.getenv("FLASHWARDEN_DATA"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/flashwarden", nil
+	}
+	base := p.getenv("XDG_DATA_HOME")
+	if base == "" {
+		home := p.getenv("HOME")
+		if home == "" {
+			return "", usageError{fmt.Errorf("no data directory: set --data or $FLASHWARDEN_DATA")}
+		}
+		base = filepath.Join(home, ".local", "share")
+	}
+	return filepath.Join(base, "flashwarden"), nil
+}
+
+func (p *program) getenv(name string) string {
+	for i := len(p.env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(p.env[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func (p *program) log() *slog.Logger {
+	level := slog.LevelWarn
+	if p.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
+}
+
+// terminal reports whether v is a terminal.
+func terminal(v any) bool {
+	f, ok := v.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// width is the number of columns of a terminal; 0 when it has none.
+func width(v any) int {
+	f, ok := v.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/catalog"
+)
+
+// progress shows how far the backups are.
+type progress interface {
+	event(backup.Event)
+	close()
+}
+
+// newProgress chooses bars on a terminal, plain lines elsewhere, nothing when
+// told to be quiet. Progress always goes to standard error.
+func (p *program) newProgress(devices []catalog.Device) progress {
+	switch {
+	case p.quiet:
+		return silence{}
+	case terminal(p.err) && width(p.err) > 0:
+		return newBars(p.err, devices)
+	}
+	return &lines{out: p.err, last: make(map[string]backup.Event)}
+}
+
+type silence struct{}
+
+func (silence) event(backup.Event) {}
+func (silence) close()             {}
+
+// lines prints one line for each step that a person would want to know of.
+type lines struct {
+	mu   sync.Mutex
+	out  io.Writer
+	last map[string]backup.Event // by device
+}
+
+func (l *lines) event(e backup.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.last[e.Device]
+	l.last[e.Device] = e
+	if e.Step == last.Step && e.File == last.File {
+		return
+	}
+	if text := describe(e); text != "" && e.Step != backup.StepVerify {
+		fmt.Fprintf(l.out, "%s: %s\n", e.Device, oneLine(text))
+	}
+}
+
+func (l *lines) close() {}
+
+// describe says in words what an event tells.
+func describe(e backup.Event) string {
+	switch e.Step {
+	case backup.StepLogin:
+		return "logging in"
+	case backup.StepLook:
+		return "reading facts and listings"
+	case backup.StepVerify:
+		return "digest of " + e.File
+	case backup.StepWait:
+		if e.File == "" {
+			return "waiting to try again"
+		}
+		return "waiting for another device that copies the content of " + e.File
+	case backup.StepCopy:
+		return fmt.Sprintf("copying %s (%s)", e.File, size(e.Size))
+	case backup.StepKept:
+		return "kept " + e.File
+	case backup.StepDone:
+		if e.Result.Cause != "" {
+			return fmt.Sprintf("%s (%s)", e.Result.Status, e.Result.Cause)
+		}
+		return fmt.Sprintf("%s, %s copied in %.1f s", e.Result.Status, size(e.Result.BytesCopied), e.Result.Seconds)
+	}
+	return ""
+}
+
+// bars draws one bar a device.
+type bars struct {
+	container *mpb.Progress
+	devices   map[string]*deviceBar
+}
+
+type deviceBar struct {
+	bar  *mpb.Bar
+	mu   sync.Mutex
+	text string
+}
+
+func newBars(out io.Writer, devices []catalog.Device) *bars {
+	b := &bars{container: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30)), devices: make(map[string]*deviceBar)}
+	for _, d := range devices {
+		device := &deviceBar{text: "waiting"}
+		device.bar = b.container.AddBar(1,
+			mpb.PrependDecorators(decor.Name(d.Name, decor.WCSyncSpaceR)),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return device.describe() })))
+		b.devices[d.Name] = device
+	}
+	return b
+}
+
+func (d *deviceBar) describe() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text
+}
+
+func (b *bars) event(e backup.Event) {
+	d := b.devices[e.Device]
+	d.mu.Lock()
+	d.text = oneLine(describe(e))
+	d.mu.Unlock()
+	switch e.Step {
+	case backup.StepCopy, backup.StepKept:
+		// A bar at its total would count as finished: the device still goes on.
+		d.bar.SetTotal(max(e.Size, e.Bytes)+1, false)
+		d.bar.SetCurrent(e.Bytes)
+	case backup.StepDone:
+		d.bar.SetTotal(-1, true)
+	}
+}
+
+func (b *bars) close() {
+	for _, d := range b.devices {
+		if !d.bar.Completed() {
+			d.bar.Abort(false)
+		}
+	}
+	b.container.Wait()
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"flashwarden/internal/iossim"
+)
+
+// TestMain lets scripts run the program as the command flashwarden.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"flashwarden": main})
+}
+
+// TestScripts runs testdata/*.txtar, which read like the manual. Beside the
+// commands of testscript they have:
+//
+//	exit CODE flashwarden ARG...     run it; it must end with CODE
+//	switch NAME PROFILE [KEY=VALUE...]   start a simulated switch; its address is in $NAME
+//	unswitch NAME                    stop it
+//	typed NAME FILE                  write what was typed on the switch into FILE
+//	digests NAME FILE                write "SHA256 PATH" of its files into FILE
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata",
+		Setup: setUpScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests,
+		},
+	})
+}
+
+// switches are the simulated switches of one script, by name.
+type switches map[string]*iossim.Switch
+
+type switchesKey struct{}
+
+// nextPorts hands every script ports of its own.
+var nextPorts atomic.Int32
+
+// setUpScript gives a script a data directory, a TFTP port and a port range.
+func setUpScript(env *testscript.Env) error {
+	first := 21000 + 10*int(nextPorts.Add(1)) + os.Getpid()%1000*10
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	env.Setenv("FLASHWARDEN_DATA", env.WorkDir+"/data")
+	env.Setenv("FLASHWARDEN_TFTP_LISTEN", fmt.Sprintf("127.0.0.1:%d", port))
+	env.Setenv("FLASHWARDEN_TFTP_PORT_RANGE", fmt.Sprintf("%d:%d", first, first+3))
+	env.Setenv("TFTP_PORT", strconv.Itoa(port))
+	env.Setenv("HOME", env.WorkDir)
+	all := make(switches)
+	env.Values[switchesKey{}] = all
+	env.Defer(func() {
+		for _, s := range all {
+			s.Close()
+		}
+	})
+	return nil
+}
+
+func freePort() (int, error) {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return c.LocalAddr().(*net.UDPAddr).Port, c.Close()
+}
+
+func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exit CODE COMMAND ARG...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("ended with %d, want %s", code, args[0])
+	}
+}
+
+func cmdSwitch(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: switch NAME PROFILE [KEY=VALUE...]")
+	}
+	port, err := strconv.ParseUint(ts.Getenv("TFTP_PORT"), 10, 16)
+	ts.Check(err)
+	o := iossim.Options{Hostname: args[0], Username: "backup", Password: "s3cret-Login", EnablePassword: "s3cret-Enable", TFTPPort: uint16(port)}
+	for _, arg := range args[2:] {
+		key, value, _ := strings.Cut(arg, "=")
+		ts.Check(setOption(&o, key, value))
+	}
+	s, err := iossim.New(args[1], o)
+	ts.Check(err)
+	ts.Check(s.Start())
+	ts.Value(switchesKey{}).(switches)[args[0]] = s
+	ts.Setenv(args[0], s.Addr().String())
+}
+
+// setOption sets an option or a fault of a simulated switch by its name in a
+// script.
+func setOption(o *iossim.Options, key, value string) error {
+	number, err := strconv.ParseInt("0"+value, 10, 64)
+	f := &o.Faults
+	times := map[string]*iossim.Times{
+		"erase": &f.AskErase, "overwrite": &f.AskOverwrite, "unknown": &f.AskUnknown, "short": &f.ShortBlock, "flip": &f.FlipBit,
+		"hangterminal": &f.HangTerminal, "notftp": &f.NoTFTP, "noise": &f.SyslogNoise, "slow": &f.SlowPrint, "noverify": &f.RejectVerify,
+	}
+	switch t, isFault := times[key]; {
+	case isFault:
+		*t = iossim.Always
+		if value != "" {
+			*t = iossim.Times(number)
+		}
+		return err
+	case key == "hangup":
+		f.Hangup = iossim.After{Bytes: number, Times: 1}
+		return err
+	case key == "stall":
+		f.Stall = iossim.After{Bytes: number, Times: iossim.Always}
+		return err
+	case key == "listen":
+		o.Listen = value
+	case key == "key":
+		o.HostKeySeed = value
+	case key == "pace":
+		o.Pace = int(number)
+		return err
+	case key == "source":
+		o.Source, err = netip.ParseAddr(value)
+		return err
+	default:
+		return fmt.Errorf("unknown option %q", key)
+	}
+	return nil
+}
+
+func cmdUnswitch(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(theSwitch(ts, args).Close())
+}
+
+func theSwitch(ts *testscript.TestScript, args []string) *iossim.Switch {
+	if len(args) == 0 {
+		ts.Fatalf("which switch?")
+	}
+	s := ts.Value(switchesKey{}).(switches)[args[0]]
+	if s == nil {
+		ts.Fatalf("no switch %s", args[0])
+	}
+	return s
+}
+
+func cmdTyped(ts *testscript.TestScript, _ bool, args []string) {
+	lines := strings.Join(theSwitch(ts, args).Commands(), "\n") + "\n"
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(lines), 0o600))
+}
+
+func cmdDigests(ts *testscript.TestScript, _ bool, args []string) {
+	s := theSwitch(ts, args)
+	var lines []string
+	for _, p := range s.Files() {
+		data, ok := s.File(p)
+		if !ok {
+			ts.Fatalf("no file %s", p)
+		}
+		lines = append(lines, fmt.Sprintf("%x %s", sha256.Sum256(data), p))
+	}
+	slices.Sort(lines)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/node"
+	"flashwarden/internal/vault"
+)
+
+func (p *program) snapshotsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "snapshots [NAME]",
+		Short:             "list what backups captured, oldest first",
+		Example:           "  flashwarden snapshots\n  flashwarden snapshots sw1 --json",
+		Args:              usageArgs(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: p.completeDevices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			device := strings.Join(args, "")
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				rows, err := n.Catalog.Snapshots(cmd.Context(), device)
+				if err != nil {
+					return err
+				}
+				if len(rows) == 0 && device != "" {
+					// A device that was never backed up has none; a name that nobody
+					// knows is a mistake. A removed device keeps its snapshots.
+					if _, err := n.Catalog.Device(cmd.Context(), device); err != nil {
+						return err
+					}
+				}
+				return p.printSnapshots(rows)
+			})
+		},
+	}
+}
+
+func (p *program) printSnapshots(list []catalog.SnapshotRow) error {
+	if p.json {
+		return writeJSON(p.out, map[string]any{"snapshots": append([]catalog.SnapshotRow{}, list...)})
+	}
+	rows := make([][]string, 0, len(list))
+	for _, r := range list {
+		rows = append(rows, []string{r.ID, r.Device, r.Status, dash(r.Version), strconv.Itoa(r.Files), size(r.Bytes)})
+	}
+	return table(p.out, "SNAPSHOT DEVICE STATUS VERSION FILES SIZE", rows)
+}
+
+func (p *program) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show SNAPSHOT",
+		Short:             "show one snapshot as the vault keeps it",
+		Example:           "  flashwarden show 20261122T141503Z-sw1-k3f9",
+		Args:              usageArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: p.completeSnapshots,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				s, err := snapshot(n, args[0])
+				if err != nil {
+					return err
+				}
+				return p.printSnapshot(s)
+			})
+		},
+	}
+}
+
+// snapshot reads a snapshot from the vault; one that is not there is a name
+// that matches nothing.
+func snapshot(n *node.Node, id string) (vault.Snapshot, error) {
+	s, err := n.Vault.Snapshot(id)
+	if errors.Is(err, vault.ErrNotFound) {
+		return s, unknownError{fmt.Errorf("no snapshot %q; `flashwarden snapshots` lists them", id)}
+	}
+	return s, err
+}
+
+func (p *program) printSnapshot(s vault.Snapshot) error {
+	if p.json {
+		return writeJSON(p.out, s)
+	}
+	head := [][]string{
+		{"snapshot", s.ID}, {"device", s.Device}, {"status", s.Status}, {"started", s.Started.Format("2006-01-02 15:04:05 UTC")},
+		{"hostname", dash(s.Facts.Hostname)}, {"software", s.Facts.OS + " " + s.Facts.Version}, {"model", dash(s.Facts.Model)},
+		{"serial", dash(s.Facts.Serial)}, {"mode", dash(s.Facts.Mode)}, {"image", dash(s.Facts.Image)},
+	}
+	if err := table(p.out, "FIELD VALUE", head); err != nil {
+		return err
+	}
+	fmt.Fprintln(p.out)
+	rows := make([][]string, 0, len(s.Files))
+	for _, f := range s.Files {
+		proof := f.Evidence
+		if f.Cause != "" {
+			proof = "missing: " + f.Cause
+		}
+		rows = append(rows, []string{f.Path, f.Kind, size(f.Size), proof, dash(f.SHA256)})
+	}
+	return table(p.out, "PATH KIND SIZE EVIDENCE SHA256", rows)
+}
+
+func (p *program) imagesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "images",
+		Short:   "list distinct images, who runs them, and which running ones are not in the vault",
+		Example: "  flashwarden images --json",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				images, err := n.Catalog.Images(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return p.printImages(images)
+			})
+		},
+	}
+}
+
+func (p *program) printImages(images []catalog.Image) error {
+	if p.json {
+		return writeJSON(p.out, map[string]any{"images": append([]catalog.Image{}, images...)})
+	}
+	rows := make([][]string, 0, len(images))
+	for _, i := range images {
+		place := i.SHA256[:min(len(i.SHA256), 12)]
+		if !i.InVault {
+			place = "NOT IN THE VAULT"
+		}
+		rows = append(rows, []string{place, strings.Join(i.Names, " "), dash(i.Version), size(i.Size), dash(strings.Join(i.Devices, " "))})
+	}
+	return table(p.out, "SHA256 NAMES VERSION SIZE DEVICES", rows)
+}
+
+func (p *program) checkCommand() *cobra.Command {
+	var o vault.CheckOptions
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "read the vault again and prove it",
+		Long:    "check proves that every snapshot is whole and names only content that is there; with --read-data also that every content still has its SHA-256. It changes nothing and ends with 1 when it found something.",
+		Example: "  flashwarden check --read-data",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.withNode(cmd.Context(), func(n *node.Node) error {
+				if !p.quiet && terminal(p.err) {
+					o.Progress = percent(p.err)
+				}
+				problems, err := n.Vault.Check(cmd.Context(), o)
+				if err != nil {
+					return err
+				}
+				return p.printProblems(problems)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&o.ReadData, "read-data", false, "read every byte and compute its digests")
+	return cmd
+}
+
+// percent prints how much is read, on one line.
+func percent(w io.Writer) func(done, total int64) {
+	return func(done, total int64) {
+		end := "\r"
+		if done >= total {
+			end = "\n"
+		}
+		fmt.Fprintf(w, "read %s of %s%s", size(done), size(total), end)
+	}
+}
+
+func (p *program) printProblems(problems []vault.Problem) error {
+	var found error
+	if len(problems) > 0 {
+		found = errProblems
+	}
+	if p.json {
+		return errors.Join(writeJSON(p.out, map[string]any{"ok": found == nil, "problems": append([]vault.Problem{}, problems...)}), found)
+	}
+	for _, problem := range problems {
+		fmt.Fprintf(p.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
+	}
+	if found == nil {
+		fmt.Fprintln(p.out, "the vault is clean")
+	}
+	return found
+}
