@@ -21,6 +21,8 @@ const (
 	All     Policy = "all"     // every file in flash
 )
 
+const nvram = "nvram:"
+
 // RunningConfigPath is where IOS keeps the configuration in force.
 const RunningConfigPath = "system:running-config"
 
@@ -48,7 +50,14 @@ type located struct {
 	entry   ios.Entry
 }
 
-func (l located) path() string { return l.fs + "/" + l.rel }
+// path is the entry's path as IOS takes it: flash:/dir/x.bin, and
+// nvram:startup-config, which has no directories.
+func (l located) path() string {
+	if l.fs == nvram {
+		return l.fs + l.rel
+	}
+	return l.fs + "/" + l.rel
+}
 
 // Select picks the files that policy takes from the listings: the image
 // first, the running-config last. packages are the names in packages.conf,
@@ -150,8 +159,10 @@ func (s *selection) addRebuild() {
 		dir := path.Dir(l.rel)
 		switch {
 		case l.entry.Type == ios.TypeDirectory:
-		case l.fs == "nvram:" && l.rel == "startup-config":
-			s.add(l, vault.KindConfig)
+		case l.fs == nvram:
+			if l.rel == "startup-config" {
+				s.add(l, vault.KindConfig)
+			}
 		case ok && (dir == "." || dir == imageDir):
 			s.add(l, kind)
 		}

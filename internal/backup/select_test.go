@@ -35,9 +35,9 @@ func TestSelect(t *testing.T) {
 	}{
 		"image beside its configuration": {
 			ios.Facts{Image: "flash:c2960.bin"},
-			[]ios.Listing{dir("flash:/", "c2960.bin", "old.bin", "config.text", "vlan.dat", "html/"), dir("flash:/html", "info", "a.htm"), dir("nvram:/", "startup-config", "private-config")},
+			[]ios.Listing{dir("flash:/", "c2960.bin", "old.bin", "config.text", "vlan.dat", "html/"), dir("flash:/html", "info", "a.htm"), dir("nvram:/", "startup-config", "private-config", "multiple-fs")},
 			nil, Rebuild,
-			[]string{"image flash:/c2960.bin", "config flash:/config.text", "config nvram:/startup-config", "vlan flash:/vlan.dat", running},
+			[]string{"image flash:/c2960.bin", "config flash:/config.text", "config nvram:startup-config", "vlan flash:/vlan.dat", running},
 		},
 		"image policy": {
 			ios.Facts{Image: "flash:/c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "config.text")}, nil, Image,

@@ -55,6 +55,7 @@ func (n *Node) start(s *service) error {
 	server := &tftp.Server{
 		Handler: s.spool, Observe: s.spool.Observe, Log: n.opts.Log,
 		Ports: tftp.PortRange{First: c.PortRange.First, Last: c.PortRange.Last}, MaxBlockSize: c.MaxBlockSize,
+		IdleTimeout: n.opts.Config.Backup.StallTimeout,
 	}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
