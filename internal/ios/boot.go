@@ -61,7 +61,7 @@ func ParseBoot(text string) (Boot, error) {
 	case asaBoot.MatchString(text):
 		return Boot{}, unsupported("Adaptive Security Appliance")
 	}
-	p := bootParser{unit: "active"}
+	p := bootParser{unit: "active", index: map[string]int{}}
 	for _, line := range linesOf(text) {
 		p.line(strings.TrimSpace(line))
 	}
@@ -74,8 +74,9 @@ func ParseBoot(text string) (Boot, error) {
 // bootParser keeps where in show boot the next line belongs.
 type bootParser struct {
 	units []BootUnit
-	unit  string // the block that the next line belongs to
-	next  bool   // within "Boot Variables on next reload"
+	index map[string]int // of units, by name
+	unit  string         // the block that the next line belongs to
+	next  bool           // within "Boot Variables on next reload"
 }
 
 func (p *bootParser) line(line string) {
@@ -108,13 +109,13 @@ func (p *bootParser) line(line string) {
 
 // of returns the block of the unit; it makes it when it is new.
 func (p *bootParser) of(unit string) *BootUnit {
-	for i := range p.units {
-		if p.units[i].Unit == unit {
-			return &p.units[i]
-		}
+	i, ok := p.index[unit]
+	if !ok {
+		i = len(p.units)
+		p.index[unit] = i
+		p.units = append(p.units, BootUnit{Unit: unit})
 	}
-	p.units = append(p.units, BootUnit{Unit: unit})
-	return &p.units[len(p.units)-1]
+	return &p.units[i]
 }
 
 // set keeps one setting; settings that a backup has no use for are passed by.

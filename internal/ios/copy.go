@@ -109,7 +109,8 @@ func untypeable(what, text, why string) error {
 }
 
 var (
-	quotedPart = regexp.MustCompile(`'[^'\n]*'|"[^"\n]*"`)
+	// Only one word: "Don't erase? It's safe" quotes nothing.
+	quotedPart = regexp.MustCompile(`'[^'\s]*'|"[^"\s]*"`)
 	// Do you want to over write? · Erase flash: before copying? · WITH erase? ·
 	// Flash contains files. Are you sure? · Overwrite the previous NVRAM …
 	destroys     = regexp.MustCompile(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:s|ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delet(?:e|es|ed|ing)|contains files|remove all)\b`)

@@ -95,6 +95,7 @@ func TestAnswer(t *testing.T) {
 		{backup, "Delete filename [x]?", "n", cause.UnsafePrompt},
 		{backup, "Copy 'x' from server\n  as 'x' into Flash WITH erase? [yes/no]", "no", cause.UnsafePrompt},
 		{backup, "Destination filename [x]? Erase flash: before copying? [confirm]", "n", cause.UnsafePrompt},
+		{backup, "Don't worry: erase flash? It's empty [confirm]", "n", cause.UnsafePrompt},
 		{backup, "ERASE/FORMAT flash? [yes/no]", "no", cause.UnsafePrompt},
 		{restore, "Erase flash: before copying? [confirm]", "n", cause.UnsafePrompt},
 		{restore, "Copy 'x' from server\n  as 'x' into Flash WITH erase? [yes/no]", "no", cause.UnsafePrompt},

@@ -58,7 +58,7 @@ type dirParser struct {
 
 func (p *dirParser) line(line string) error {
 	trimmed := strings.TrimSpace(line)
-	last := p.last
+	entryBefore := p.last
 	p.last = ""
 	if trimmed == "" || trimmed == p.command || isPromptOrEcho(trimmed) {
 		return nil
@@ -67,13 +67,7 @@ func (p *dirParser) line(line string) error {
 		p.header = m[1] + strings.TrimSpace(m[2])
 		return nil
 	}
-	if p.totals(trimmed) {
-		return nil
-	}
-	if e, ok := parseEntry(line); ok {
-		p.last = line
-		list := p.current()
-		list.Entries = append(list.Entries, p.bracketed(e))
+	if p.totals(trimmed) || p.entry(line) {
 		return nil
 	}
 	if emptyList.MatchString(trimmed) {
@@ -84,14 +78,24 @@ func (p *dirParser) line(line string) error {
 		return nil
 	}
 	if err := refusalOf(trimmed); err != nil {
-		p.refused = err
-		p.header = ""
+		p.refused, p.header = err, ""
 		return nil
 	}
-	if p.rejoin(last, line) {
+	if p.rejoin(entryBefore, line) {
 		return nil
 	}
 	return fmt.Errorf("cannot read the line %s", quote(line))
+}
+
+// entry keeps a line about a file; it reports whether line is one.
+func (p *dirParser) entry(line string) bool {
+	e, ok := parseEntry(line)
+	if ok {
+		p.last = line
+		list := p.current()
+		list.Entries = append(list.Entries, p.bracketed(e))
+	}
+	return ok
 }
 
 // current returns the list that the next entry or total belongs to.
@@ -125,19 +129,21 @@ func (p *dirParser) totals(line string) bool {
 	if m := totalFree.FindStringSubmatch(line); m != nil {
 		l := p.current()
 		l.Total, l.Free = numberOr(m[1], -1), numberOr(m[2], -1)
-		return true
-	}
-	if m := availableUsed.FindStringSubmatch(line); m != nil {
+	} else if m := availableUsed.FindStringSubmatch(line); m != nil {
 		l := p.current()
 		l.Free, l.Used = numberOr(m[1], -1), numberOr(m[2], -1)
 		l.Total = l.Free + l.Used
-		return true
-	}
-	if m := usedAvailableTotal.FindStringSubmatch(line); m != nil {
+	} else if m := usedAvailableTotal.FindStringSubmatch(line); m != nil {
 		l := p.current()
 		l.Used, l.Free, l.Total = numberOr(m[1], -1), numberOr(m[2], -1), numberOr(m[3], -1)
-		return true
+	} else {
+		return p.nxosTotals(line)
 	}
+	return true
+}
+
+// nxosTotals is totals for NX-OS, which says one thing a line.
+func (p *dirParser) nxosTotals(line string) bool {
 	if m := usageFor.FindStringSubmatch(line); m != nil {
 		l := p.current()
 		l.FileSystem, l.Path = m[1], m[1]+strings.TrimPrefix(l.Path, l.FileSystem)

@@ -2,7 +2,6 @@ package ios
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -10,12 +9,14 @@ import (
 // names, each once, in its order. Comments (#) are passed by.
 func ParsePackages(text string) ([]string, error) {
 	var names []string
+	seen := map[string]bool{}
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "#") {
 			continue
 		}
 		for _, word := range strings.Fields(line) {
-			if strings.HasSuffix(word, ".pkg") && !slices.Contains(names, word) {
+			if strings.HasSuffix(word, ".pkg") && !seen[word] {
+				seen[word] = true
 				names = append(names, word)
 			}
 		}

@@ -23,6 +23,7 @@ type transcript struct {
 	} `json:"dialogue"`
 	Bytes   *int64   `json:"bytes"`
 	Seconds *float64 `json:"seconds"`
+	Hashes  []string `json:"hashes"`
 	name    string
 	text    string
 }
@@ -43,7 +44,7 @@ var otherResult = map[string]string{
 // TestTranscripts feeds the questions of real copy dialogues to Answer and
 // their outputs to Result.
 func TestTranscripts(t *testing.T) {
-	transcripts := readTranscripts(t, dataDirectory(t, "FLASHWARDEN_TRANSCRIPTS", "transcripts"))
+	transcripts := readTranscripts(t, "copy ")
 	questions, answered, results, right := 0, 0, 0, 0
 	for _, tr := range transcripts {
 		c := tr.copy()
@@ -66,8 +67,10 @@ func TestTranscripts(t *testing.T) {
 	t.Logf("results %d/%d", right, results)
 }
 
-func readTranscripts(t *testing.T, directory string) []transcript {
+// readTranscripts reads those whose command begins with verb.
+func readTranscripts(t *testing.T, verb string) []transcript {
 	t.Helper()
+	directory := dataDirectory(t, "FLASHWARDEN_TRANSCRIPTS", "transcripts")
 	files, err := filepath.Glob(filepath.Join(directory, "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts in %s: %v", directory, err)
@@ -87,7 +90,7 @@ func readTranscripts(t *testing.T, directory string) []transcript {
 			t.Fatal(err)
 		}
 		tr.text = string(text)
-		if strings.HasPrefix(tr.Command, "copy ") {
+		if strings.HasPrefix(tr.Command, verb) {
 			all = append(all, tr)
 		}
 	}
@@ -221,4 +224,28 @@ func wrongResult(c Copy, tr transcript) string {
 		return "cause " + string(r.Cause)
 	}
 	return ""
+}
+
+// TestVerifyTranscripts reads what real devices answered to verify. The MD5 of
+// the file is the last hash in the output; where a digest was given and was
+// wrong, the device's own is before it.
+func TestVerifyTranscripts(t *testing.T) {
+	transcripts := readTranscripts(t, "verify ")
+	right := 0
+	for _, tr := range transcripts {
+		want, hashes := "", tr.Hashes
+		if tr.Class == "md5_mismatch" {
+			hashes = hashes[:len(hashes)-1]
+		}
+		if len(hashes) > 0 && !strings.Contains(tr.text, "SHA1") { // such images print parts of hashes only
+			want = strings.ToLower(hashes[len(hashes)-1])
+		}
+		d, err := ParseVerify(tr.text)
+		if d.MD5 != want || (err != nil) != (tr.Outcome == "error") || d.Path == "" {
+			t.Errorf("%s: %+v, %v; want %q", tr.name, d, err, want)
+		} else {
+			right++
+		}
+	}
+	t.Logf("verify %d/%d", right, len(transcripts))
 }

@@ -3,7 +3,6 @@ package ios
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -45,8 +44,10 @@ type Member struct {
 // once, in the order printed.
 func (v Version) Serials() []string {
 	var serials []string
+	seen := map[string]bool{"": true}
 	for _, s := range append([]string{v.ProcessorBoardID}, v.SystemSerials...) {
-		if s != "" && !slices.Contains(serials, s) {
+		if !seen[s] {
+			seen[s] = true
 			serials = append(serials, s)
 		}
 	}
