@@ -137,6 +137,7 @@ type peer struct {
 	c    net.PacketConn
 	to   netip.AddrPort // where send sends: the listening port, then the TID
 	port netip.AddrPort // the listening port
+	buf  []byte         // holds the packet that came last
 }
 
 func (w *world) peer() *peer {
@@ -151,7 +152,7 @@ func (w *world) peerAt(local netip.AddrPort) *peer {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { c.Close() })
-	return &peer{t: w.t, c: c, to: w.server, port: w.server}
+	return &peer{t: w.t, c: c, to: w.server, port: w.server, buf: make([]byte, 70000)}
 }
 
 func (p *peer) sendTo(to netip.AddrPort, b []byte) {
@@ -166,12 +167,12 @@ func (p *peer) send(b []byte) { p.t.Helper(); p.sendTo(p.to, b) }
 // request sends a request to the listening port; the answer fixes the TID.
 func (p *peer) request(b []byte) { p.t.Helper(); p.to = p.port; p.sendTo(p.port, b) }
 
-// recv gives the next packet, nil if none comes in time.
+// recv gives the next packet, nil if none comes in time. It is valid until the
+// next call.
 func (p *peer) recv(within time.Duration) []byte {
 	p.t.Helper()
-	b := make([]byte, 70000)
 	p.c.SetReadDeadline(time.Now().Add(within))
-	n, from, err := p.c.ReadFrom(b)
+	n, from, err := p.c.ReadFrom(p.buf)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
 	}
@@ -184,9 +185,9 @@ func (p *peer) recv(within time.Duration) []byte {
 		p.to = a
 	}
 	if a != p.to {
-		p.t.Fatalf("packet % x from %s, want it from %s", b[:min(n, 20)], a, p.to)
+		p.t.Fatalf("packet % x from %s, want it from %s", p.buf[:min(n, 20)], a, p.to)
 	}
-	return b[:n]
+	return p.buf[:n]
 }
 
 const soon = 3 * time.Second

@@ -156,3 +156,12 @@ func serveOn(t testing.TB, s *tftp.Server, c net.PacketConn) netip.AddrPort {
 	a := c.LocalAddr().(*net.UDPAddr).AddrPort()
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
+
+// onlyRead is a Handler that gives the same Reader to everybody.
+type onlyRead struct{ r tftp.Reader }
+
+func (o onlyRead) OpenRead(context.Context, *tftp.Request) (tftp.Reader, error) { return o.r, nil }
+
+func (o onlyRead) OpenWrite(context.Context, *tftp.Request) (tftp.Writer, error) {
+	return nil, fs.ErrPermission
+}

@@ -280,6 +280,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	s.terms, granted = negotiate(s.req.Op, s.asked, o)
 	s.file.blockSize, s.file.block = s.terms.blockSize, 1
 	s.rt = newRetransmit(s.limits.timeout, s.terms.timeout)
+	s.limits.idle = max(s.limits.idle, 4*s.terms.timeout) // the peer asked for patience
 	s.state = offered
 	if s.req.Op == Read {
 		s.snd = newSender(s.terms)

@@ -6,6 +6,7 @@
 package tftptest
 
 import (
+	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -32,6 +33,8 @@ type Network struct {
 	random   *rand.Rand
 	sockets  map[netip.AddrPort]*Conn
 	nextPort uint16
+	flying   flight
+	sequence uint64
 }
 
 // Packet is one packet on its way. Data must not be changed or kept.
@@ -126,22 +129,68 @@ func (n *Network) delay() time.Duration {
 	return d
 }
 
+// deliver hands a packet over, at once or later. Packets that take the same time
+// keep their order.
 func (n *Network) deliver(from, to netip.AddrPort, b []byte, after time.Duration) {
 	if after == 0 {
-		if c := n.sockets[to]; c != nil {
-			c.arrive(from, b)
-		}
+		n.hand(from, to, b)
 		return
 	}
-	time.AfterFunc(after, func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.deliver(from, to, b, 0)
-	})
+	n.sequence++
+	heap.Push(&n.flying, flyer{from, to, b, time.Now().Add(after), n.sequence})
+	time.AfterFunc(after, n.land)
+}
+
+// land delivers every packet whose time has come.
+func (n *Network) land() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	for len(n.flying) > 0 && !n.flying[0].at.After(now) {
+		f := heap.Pop(&n.flying).(flyer)
+		n.hand(f.from, f.to, f.data)
+	}
+}
+
+func (n *Network) hand(from, to netip.AddrPort, b []byte) {
+	if c := n.sockets[to]; c != nil {
+		c.arrive(from, b)
+	}
 }
 
 func (n *Network) forget(a netip.AddrPort) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.sockets, a)
+}
+
+// flyer is a packet that is under way.
+type flyer struct {
+	from, to netip.AddrPort
+	data     []byte
+	at       time.Time
+	sequence uint64
+}
+
+// flight is a heap of packets, the next to arrive first.
+type flight []flyer
+
+func (f flight) Len() int { return len(f) }
+
+func (f flight) Less(i, j int) bool {
+	if !f[i].at.Equal(f[j].at) {
+		return f[i].at.Before(f[j].at)
+	}
+	return f[i].sequence < f[j].sequence
+}
+
+func (f flight) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
+
+func (f *flight) Push(x any) { *f = append(*f, x.(flyer)) }
+
+func (f *flight) Pop() any {
+	old := *f
+	last := old[len(old)-1]
+	*f = old[:len(old)-1]
+	return last
 }
