@@ -46,16 +46,24 @@ func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
 			d.skip(fs.name, err)
 			continue
 		}
-		for _, l := range listings {
-			if !slices.ContainsFunc(all, func(have ios.Listing) bool { return ios.CleanPath(have.Path) == ios.CleanPath(l.Path) }) {
-				all = append(all, l)
-			}
-		}
+		all = addNew(all, listings)
 	}
 	if len(all) == 0 && len(d.skipped) > 0 {
 		return nil, d.skipped[0].Err
 	}
 	return all, nil
+}
+
+// addNew adds the listings of directories that are not yet in all: a file
+// system may be reached by several names.
+func addNew(all, more []ios.Listing) []ios.Listing {
+	for _, l := range more {
+		same := func(have ios.Listing) bool { return ios.CleanPath(have.Path) == ios.CleanPath(l.Path) }
+		if !slices.ContainsFunc(all, same) {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 func (d *Device) skip(path string, err error) {
@@ -70,7 +78,7 @@ func lost(ctx context.Context, err error) bool {
 		return false
 	}
 	switch cause.Of(err) {
-	case cause.SessionLost, cause.Cancelled, cause.PromptUnrecognised:
+	case cause.SessionLost, cause.Cancelled:
 		return true
 	}
 	return ctx.Err() != nil
@@ -97,26 +105,41 @@ func (d *Device) fileSystems(ctx context.Context) ([]fileSystem, error) {
 	return choose(table, d.image), nil
 }
 
-// choose picks the file systems that a backup is made of, and by which of its
-// names each is asked: the one that the path of the running image has, else
-// the first.
+// choose picks the file systems that a backup is made of. The one with the
+// running image is asked by the name that the image's path has, the others by
+// their first.
 func choose(table []ios.FileSystem, image string) []fileSystem {
-	prefix, _, found := strings.Cut(image, ":")
-	prefix += ":"
+	running := runningPrefix(table, image)
 	var chosen []fileSystem
 	for _, row := range table {
-		fs := fileSystem{name: row.Prefixes[0], running: found && slices.Contains(row.Prefixes, prefix)}
-		if fs.running {
-			fs.name = prefix
-		}
-		if fs.running && row.Type != "network" || row.Default || holdsSoftware(row) {
-			chosen = append(chosen, fs)
+		switch {
+		case slices.Contains(row.Prefixes, running):
+			chosen = append(chosen, fileSystem{name: running, running: true})
+		case row.Default || holdsSoftware(row):
+			chosen = append(chosen, fileSystem{name: row.Prefixes[0]})
 		}
 	}
 	return chosen
 }
 
-var aside = regexp.MustCompile(`^(?:stby-)?(?:crashinfo|webui|obfl|usb|sup-|logging|drec|lcpuflash|cf-|image)`)
+// runningPrefix is the file system of the running image; the default one where
+// the image does not tell, because it came over the network for instance.
+func runningPrefix(table []ios.FileSystem, image string) string {
+	prefix, _, _ := strings.Cut(image, ":")
+	prefix += ":"
+	standard := ""
+	for _, row := range table {
+		if row.Type != "network" && slices.Contains(row.Prefixes, prefix) {
+			return prefix
+		}
+		if row.Default {
+			standard = row.Prefixes[0]
+		}
+	}
+	return standard
+}
+
+var aside = regexp.MustCompile(`^(?:stby-)?(?:crashinfo|webui|obfl|usb|sup-|logging|drec)`)
 
 // holdsSoftware tells file systems with what a device is rebuilt from apart
 // from removable ones and from those with logs and crash dumps.
@@ -184,7 +207,7 @@ func (d *Device) descend(ctx context.Context, listings []ios.Listing) ([]ios.Lis
 				d.skip(path, err)
 				continue
 			}
-			listings = append(listings, found...)
+			listings = addNew(listings, found)
 		}
 	}
 	return listings, nil

@@ -19,10 +19,15 @@ type fake struct {
 	conn  net.Conn
 	in    chan byte // what the client typed
 	rnd   *rand.Rand
-	piece int           // longest piece in bytes; default 40
-	gap   time.Duration // between pieces
-	mute  bool          // no echo
+	piece int                      // longest piece in bytes; default 40
+	gap   time.Duration            // between pieces
+	mute  bool                     // no echo
+	echo  func(line string) string // what comes back of a line; nil: itself
 	typed strings.Builder
+
+	prompt   string // of shell from now on
+	bare     bool   // the next prompt follows without a line end
+	noPrompt bool   // the next prompt was printed already
 }
 
 func newFake(t *testing.T, conn net.Conn, seed uint64) *fake {
@@ -68,10 +73,13 @@ func (f *fake) line() string {
 		f.typed.WriteByte(b)
 		switch b {
 		case '\r':
-			if !f.mute {
-				f.print(string(line) + "\n")
-			} else {
+			switch {
+			case f.mute:
 				f.print("\n")
+			case f.echo != nil:
+				f.raw(f.echo(string(line)))
+			default:
+				f.print(string(line) + "\n")
 			}
 			return string(line)
 		case 0x03:
@@ -98,8 +106,16 @@ func (f *fake) key() byte { b := <-f.in; f.typed.WriteByte(b); return b }
 // shell plays the prompt and answers commands until the client is gone.
 // answers that are missing get IOS's refusal.
 func (f *fake) shell(prompt string, answers map[string]func()) {
+	f.prompt = prompt
 	for {
-		f.print("\n" + prompt)
+		switch {
+		case f.noPrompt:
+		case f.bare:
+			f.print(f.prompt)
+		default:
+			f.print("\n" + f.prompt)
+		}
+		f.bare, f.noPrompt = false, false
 		command := f.line()
 		switch play, known := answers[command]; {
 		case known:

@@ -29,7 +29,7 @@ var (
 )
 
 const (
-	promptQuiet = 300 * time.Millisecond // after which the last line counts as unfinished
+	promptQuiet = 200 * time.Millisecond // after which the last line counts as unfinished
 	nudgeTime   = 5 * time.Second        // after which an empty line may help
 	nudges      = 3
 )

@@ -11,9 +11,10 @@ import (
 // counts as what it looks like. A prompt or a question that we are sure of
 // needs just enough that the text was not cut there by chance.
 const (
-	sureQuiet   = 100 * time.Millisecond
+	sureQuiet   = 50 * time.Millisecond
 	unsureQuiet = 2 * time.Second
 	oddQuiet    = 3 * time.Second
+	vagueQuiet  = 10 * time.Second // questions that may as well be half a line of output
 )
 
 // ending is what the end of the received text looks like.
@@ -39,8 +40,9 @@ var (
 	moreLike   = regexp.MustCompile(`(?i)--\s?more\s?--\s*$`)
 	// sureQuestion are the endings that IOS gives its questions.
 	sureQuestion = regexp.MustCompile(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?)$`)
-	// unsureQuestion end the lines of other output as well.
-	unsureQuestion = regexp.MustCompile(`[?:\]]$`)
+	// vagueQuestion ends the lines of other output as well; atWork are such lines.
+	vagueQuestion = regexp.MustCompile(`[?:\]]$`)
+	atWork        = regexp.MustCompile(`(?i)^(loading|accessing|reading|writing|verif|building|erasing|translating)|\[(ok|timed out)[^\]]*\]$`)
 	// syslog is the mark of a message, after Cisco's %FACILITY-SEVERITY-MNEMONIC.
 	syslog = regexp.MustCompile(`%[A-Z][A-Z0-9_]*(-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:`)
 )
@@ -79,7 +81,7 @@ func look(text []byte, line, prompt string, echoed bool) ending {
 		e = lookBack(text, prompt)
 	}
 	if !echoed && e.kind != endMore {
-		e.quiet = oddQuiet
+		e.quiet = max(e.quiet, oddQuiet)
 	}
 	return e
 }
@@ -96,8 +98,8 @@ func lookLast(line, prompt string) ending {
 		e.kind, e.quiet = endPrompt, unsureQuiet
 	case sureQuestion.MatchString(e.text):
 		e.kind, e.quiet = endQuestion, sureQuiet
-	case unsureQuestion.MatchString(e.text):
-		e.kind, e.quiet = endQuestion, oddQuiet
+	case vagueQuestion.MatchString(e.text) && !atWork.MatchString(e.text):
+		e.kind, e.quiet = endQuestion, vagueQuiet
 	case prompt != "" && strings.HasSuffix(line, prompt): // after a file without a final newline
 		e.kind, e.quiet, e.text = endPrompt, unsureQuiet, prompt
 	case promptLike.MatchString(line): // the name was changed meanwhile
@@ -113,6 +115,9 @@ func lookBack(text []byte, prompt string) ending {
 	messages := 0
 	for range far {
 		start := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
+		if len(text)-start > lastLength {
+			return ending{}
+		}
 		line := strings.TrimRight(string(text[start:]), " \t\n")
 		rest, ours := strings.CutPrefix(line, prompt)
 		switch {
@@ -137,21 +142,21 @@ func lookBack(text []byte, prompt string) ending {
 // a long command is shown scrolled, as "SW1#$tail".
 const echoTail = 12
 
-// echoed returns where the text after the echo of typed begins: behind the
+// echoEnd returns where the text after the echo of typed begins: behind the
 // line in which it ends, one of the first that were completed.
-func echoed(text []byte, typed string) (int, bool) {
-	const first = 20 // lines: syslog messages may stand before it
+func echoEnd(text []byte, typed string) (int, bool) {
+	const first = 20 // lines: system messages may stand before it
 	typed = strings.TrimRight(typed, " ")
-	typed = typed[max(0, len(typed)-echoTail):]
+	end := []byte(typed[max(0, len(typed)-echoTail):])
 	at := 0
 	for range first {
 		n := bytes.IndexByte(text[at:], '\n')
 		if n < 0 {
 			return 0, false
 		}
-		line := strings.TrimRight(string(text[at:at+n]), " \t")
+		line := bytes.TrimRight(text[at:at+n], " \t")
 		at += n + 1
-		if strings.HasSuffix(line, typed) {
+		if bytes.HasSuffix(line, end) {
 			return at, true
 		}
 	}

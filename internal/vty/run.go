@@ -1,6 +1,7 @@
 package vty
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, 
 		return "", l.lost(command, err)
 	}
 	for {
-		e, err := l.wait(ctx, idle)
+		e, err := l.wait(ctx, idle, ask != nil)
 		if err != nil {
 			return "", l.failed(ctx, command, err)
 		}
@@ -75,9 +76,14 @@ func typable(text string) error {
 	return nil
 }
 
+// expect marks where the answer to our typing begins, with its echo.
+func (l *Line) expect(echo string) {
+	l.typed, l.since, l.echoed = echo, len(l.screen.text), false
+}
+
 // enter types text and Return; its echo is expected.
 func (l *Line) enter(text string) error {
-	l.typed, l.since = text, len(l.screen.text)
+	l.expect(text)
 	return l.write(text + "\r")
 }
 
@@ -108,14 +114,18 @@ var (
 	errSize = fmt.Errorf("the device printed more than %d MiB", maxOutput>>20)
 )
 
-// wait reads until the text ends in a prompt, a question or --More--.
-func (l *Line) wait(ctx context.Context, idle time.Duration) (ending, error) {
+// wait reads until the text ends in a prompt, a question or --More--. Where no
+// question is expected, one must stand there longer to be believed.
+func (l *Line) wait(ctx context.Context, idle time.Duration, questions bool) (ending, error) {
 	heard := time.Now()
 	for {
 		e := l.look()
 		limit := idle
 		if e.kind != endNone {
 			limit = e.quiet
+		}
+		if e.kind == endQuestion && !questions {
+			limit = max(limit, oddQuiet)
 		}
 		if e.kind != endNone && time.Since(heard) >= limit {
 			return e, nil
@@ -161,42 +171,52 @@ func (l *Line) read(ctx context.Context, d time.Duration, forever bool) error {
 
 // look applies look to what was printed since we typed last.
 func (l *Line) look() ending {
-	text := l.screen.text[l.since:]
-	start, ok := echoed(text, l.typed)
-	e := look(text[start:], l.screen.last(), l.prompt, ok)
+	start := l.afterEcho()
+	e := look(l.screen.text[start:], l.screen.last(), l.prompt, l.echoed)
 	if e.cut >= 0 {
-		e.cut += l.since + start
+		e.cut += start
 	}
-	if !ok && e.kind == endQuestion && l.typed != "" && strings.HasSuffix(e.text, l.typed) {
+	if !l.echoed && e.kind == endQuestion && l.typed != "" && strings.HasSuffix(e.text, l.typed) {
 		return ending{} // our own typing
 	}
 	return e
 }
 
-// output is what command printed before the prompt e.
+// afterEcho is where in screen.text the answer to our last typing begins:
+// after its echo, once that has come.
+func (l *Line) afterEcho() int {
+	if !l.echoed {
+		if n, ok := echoEnd(l.screen.text[l.since:], l.typed); ok {
+			l.since, l.echoed = l.since+n, true
+		}
+	}
+	return l.since
+}
+
+// output is what was printed before the prompt e and after the first echo.
 func (l *Line) output(command string, e ending) string {
 	l.prompt = e.text
 	text := l.screen.text
 	if e.cut >= 0 {
 		text = text[:e.cut]
-	} else if rest, ok := strings.CutSuffix(l.screen.last(), e.text); ok && rest != "" {
-		text = append(text, rest+"\n"...)
+	} else if rest, ok := bytes.CutSuffix(bytes.TrimRight(l.screen.line, " \t"), []byte(e.text)); ok && len(rest) > 0 {
+		text = append(append(text, rest...), '\n')
 	}
-	start, _ := echoed(text, command)
+	start, _ := echoEnd(text, command)
 	return string(text[start:])
 }
 
 // asked is the question with the two lines before it since we typed last,
 // which may belong to it.
 func (l *Line) asked(question string) string {
-	text := l.screen.text[l.since:]
-	start, _ := echoed(text, l.typed)
-	lines := strings.Split(strings.TrimSpace(string(text[start:])), "\n")
-	if lines[len(lines)-1] == question { // behind syslog messages it is a complete line
-		lines = lines[:len(lines)-1]
+	var lines []string
+	for line := range strings.Lines(string(l.screen.text[l.afterEcho():])) {
+		// Behind a system message the question is a complete line itself.
+		if line = strings.TrimSpace(line); line != "" && line != question {
+			lines = append(lines, line)
+		}
 	}
-	lines = append(lines[max(0, len(lines)-2):], question)
-	return strings.TrimSpace(strings.Join(lines, "\n"))
+	return strings.Join(append(lines[max(0, len(lines)-2):], question), "\n")
 }
 
 func (l *Line) answer(ctx context.Context, command, question string, ask Ask) error {
@@ -206,7 +226,7 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), "")
 		}
 	}
-	answer, stop := ask(question)
+	answer, stop := ask(l.cfg.redact(question))
 	if stop == nil {
 		stop = typable(answer)
 	}
@@ -228,7 +248,7 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 // would answer the next question.
 func (l *Line) reply(question, answer string) error {
 	if answer != "" && strings.HasSuffix(strings.ToLower(question), "[confirm]") {
-		l.typed, l.since = answer, len(l.screen.text)
+		l.expect("") // the key may come back or not
 		return l.write(answer)
 	}
 	return l.enter(answer)
@@ -240,13 +260,13 @@ func (l *Line) reply(question, answer string) error {
 func (l *Line) breakOff(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, breakTime)
 	defer cancel()
-	l.typed, l.since = "", len(l.screen.text)
+	l.expect("")
 	if l.write(keyBreak) != nil {
 		l.Close()
 		return
 	}
 	for {
-		e, err := l.wait(ctx, breakTime)
+		e, err := l.wait(ctx, breakTime, true)
 		if err != nil {
 			l.Close()
 			return

@@ -1,30 +1,512 @@
 package vty
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"flashwarden/internal/cause"
 )
 
-func TestRunShow(t *testing.T) {
-	const version = "Cisco IOS Software, C3750 Software\n\nsw1 uptime is 1 day: really?\nConfiguration register is 0xF\n"
+// at runs client at the prompt of a device that answers commands.
+func at(t *testing.T, prompt string, answers func(f *fake) map[string]func(), client func(t *testing.T, l *Line)) {
 	seeds(t, func(t *testing.T, seed uint64) {
 		bubble(t, seed, func(f *fake) {
 			f.login()
-			f.shell("SW1#", map[string]func(){"show version": func() { f.print(version) }})
+			f.shell(prompt, answers(f))
 		}, func(t *testing.T, cfg Config) {
 			l := dial(t, cfg)
 			defer l.Close()
-			for range 3 {
-				got, err := l.Run(t.Context(), "show version", nil)
-				if err != nil {
-					t.Fatal(err)
+			client(t, l)
+		})
+	})
+}
+
+func run(t *testing.T, l *Line, command string, ask Ask) string {
+	t.Helper()
+	start := time.Now()
+	out, err := l.Run(t.Context(), command, ask)
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	t.Logf("%s took %s", command, time.Since(start))
+	return out
+}
+
+// TestRunOutput plays what a device may print to a command, raw, and says what
+// must come out.
+func TestRunOutput(t *testing.T) {
+	const syslog = "*Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on Interface Vlan1, changed state to up"
+	tests := []struct {
+		name, plays, want string
+		limit             time.Duration // longest time that it may take
+	}{
+		{"lines", "one\r\ntwo\r\n", "one\ntwo\n", sureQuiet},
+		{"nothing", "", "", sureQuiet},
+		{"CR CR LF and LF CR", "one\r\r\ntwo\n\rthree\r\n", "one\ntwo\nthree\n", sureQuiet},
+		{"looks like prompts", "a#\r\nb>\r\nSW1# is us\r\nOther#\r\n", "a#\nb>\nSW1# is us\nOther#\n", sureQuiet},
+		{"looks like questions", "really?\r\n[confirm]\r\nDestination filename [x]?\r\nPassword:\r\n", "really?\n[confirm]\nDestination filename [x]?\nPassword:\n", sureQuiet},
+		{"colours, bells and NUL", "\x1b[1;31mred\x1b[0m\x07 x\x00y\x1b]0;title\x07\r\n", "red xy\n", sureQuiet},
+		{"8-bit text", "description Z\xfcrich \xc3\xbc\r\n", "description Z\xfcrich \xc3\xbc\n", sureQuiet},
+		{"spaces at the end are kept", "description x  \r\n", "description x  \n", sureQuiet},
+		{"no final newline", "version 12.0\r\nend", "version 12.0\nend\n", unsureQuiet},
+		{"system messages", "one\r\n" + syslog + "\r\ntwo\r\n", "one\n" + syslog + "\ntwo\n", sureQuiet},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			at(t, "SW1#", func(f *fake) map[string]func() {
+				return map[string]func(){"show x": func() {
+					f.raw(test.plays)
+					f.bare = true
+				}}
+			}, func(t *testing.T, l *Line) {
+				for range 2 {
+					start := time.Now()
+					if got := run(t, l, "show x", nil); got != test.want {
+						t.Errorf("output %q, want %q", got, test.want)
+					}
+					if took := time.Since(start); took > test.limit {
+						t.Errorf("took %s, want at most %s", took, test.limit)
+					}
 				}
-				if got != version+"\n" {
+			})
+		})
+	}
+}
+
+func TestRunPager(t *testing.T) {
+	for _, wipe := range []string{"\r         \r", "\b\b\b\b\b\b\b\b\b         \b\b\b\b\b\b\b\b\b", "\r\x1b[K"} {
+		at(t, "SW1#", func(f *fake) map[string]func() {
+			return map[string]func(){"show run": func() {
+				f.raw("one\r\n --More-- ")
+				if f.key() != ' ' {
+					f.t.Error("the pager got no space")
+				}
+				f.raw(wipe + " ip address\r\n!\r\n --More-- ")
+				f.key()
+				f.raw(wipe + "!\r\nend\r\n")
+			}}
+		}, func(t *testing.T, l *Line) {
+			if got := run(t, l, "show run", nil); got != "one\n ip address\n!\n!\nend\n\n" {
+				t.Errorf("wiped with %q: %q", wipe, got)
+			}
+		})
+	}
+}
+
+// TestRunScrolledEcho plays the line editor of IOS at 80 columns: the echo of a
+// long command scrolls sideways, and its end comes back behind a $.
+func TestRunScrolledEcho(t *testing.T) {
+	const command = "dir flash:/c3750-ipservicesk9-mz.150-2.SE8/html/images/more/and/more"
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		f.echo = func(line string) string {
+			if line != command {
+				return line + "\r\n"
+			}
+			shown := line[:60]
+			tail := "$" + line[len(line)-30:]
+			return shown + strings.Repeat("\b", 60) + tail + strings.Repeat(" ", 60-len(tail)) + strings.Repeat("\b", 60-len(tail)) + "\r\n"
+		}
+		return map[string]func(){command: func() { f.print("No files in directory\n") }}
+	}, func(t *testing.T, l *Line) {
+		start := time.Now()
+		if got := run(t, l, command, nil); got != "No files in directory\n\n" {
+			t.Errorf("output %q", got)
+		}
+		if took := time.Since(start); took > sureQuiet {
+			t.Errorf("took %s: the echo was not recognised", took)
+		}
+	})
+}
+
+func TestRunWithoutEcho(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		f.mute = true
+		return map[string]func(){"show x": func() { time.Sleep(time.Second); f.print("one\n") }}
+	}, func(t *testing.T, l *Line) {
+		for range 2 {
+			if got := run(t, l, "show x", nil); strings.TrimSpace(got) != "one" {
+				t.Errorf("output %q", got)
+			}
+		}
+	})
+}
+
+// TestRunPromptRedrawn plays a message that arrives while the command is being
+// typed: prompt and command are printed again, and that prompt is not the end.
+func TestRunPromptRedrawn(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		f.echo = func(line string) string {
+			if line == "show x" {
+				f.raw("sh\r\n%SYS-5-CONFIG_I: Configured from console\r\nSW1#")
+				time.Sleep(time.Second)
+			}
+			return line + "\r\n"
+		}
+		return map[string]func(){"show x": func() { f.print("one\n") }}
+	}, func(t *testing.T, l *Line) {
+		for range 2 {
+			if got := run(t, l, "show x", nil); got != "one\n\n" {
+				t.Errorf("output %q", got)
+			}
+		}
+	})
+}
+
+// TestRunMessageAfterPrompt plays messages that arrive behind the prompt, after
+// which the device does not print it again (transcript 021's device).
+func TestRunMessageAfterPrompt(t *testing.T) {
+	const message = "*Mar  1 00:21:16.251: %SYS-5-CONFIG_I: Configured by console"
+	for _, plays := range []string{
+		"one\r\nSW1#\r\n" + message + "\r\n",
+		"one\r\nSW1#" + message + "\r\n",
+		"one\r\nSW1#\r\n" + message + "\r\n\r\n" + message + "\r\n",
+	} {
+		at(t, "SW1#", func(f *fake) map[string]func() {
+			return map[string]func(){"show x": func() { f.raw(plays); f.noPrompt = true }}
+		}, func(t *testing.T, l *Line) {
+			for range 2 {
+				if got := run(t, l, "show x", nil); got != "one\n" {
 					t.Errorf("output %q", got)
 				}
 			}
-			if l.Hostname() != "SW1" {
-				t.Errorf("hostname %q", l.Hostname())
+		})
+	}
+}
+
+func TestRunPromptChanges(t *testing.T) {
+	tests := []struct{ prompt, name string }{
+		{"SW1(boot)#", "SW1"}, {"SW1-stby#", "SW1"}, {"SW1(config)#", "SW1"}, {"SW1>", "SW1"},
+		{"Switch1#", "Switch1"}, {"new.name_2#", "new.name_2"},
+	}
+	for _, test := range tests {
+		t.Run(test.prompt, func(t *testing.T) {
+			at(t, "SW1#", func(f *fake) map[string]func() {
+				return map[string]func(){"show x": func() { f.print("one\n"); f.prompt = test.prompt }}
+			}, func(t *testing.T, l *Line) {
+				for range 2 {
+					if got := run(t, l, "show x", nil); got != "one\n\n" {
+						t.Errorf("output %q", got)
+					}
+				}
+				if l.Hostname() != test.name {
+					t.Errorf("hostname %q", l.Hostname())
+				}
+			})
+		})
+	}
+}
+
+// TestRunCharacters plays a device that prints one character at a time, with
+// gaps shorter than sureQuiet: no part of the output may end the command.
+func TestRunCharacters(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		f.piece, f.gap = 1, sureQuiet*9/10
+		return map[string]func(){"show x": func() { f.print("SW1#one\nis it [yes/no]: two\n") }}
+	}, func(t *testing.T, l *Line) {
+		for range 2 {
+			if got := run(t, l, "show x", nil); got != "SW1#one\nis it [yes/no]: two\n\n" {
+				t.Errorf("output %q", got)
+			}
+		}
+	})
+}
+
+func TestRunQuestions(t *testing.T) {
+	tests := []struct {
+		name, question, asked, answer, typed string
+	}{
+		{"host", "Address or name of remote host []? ", "Address or name of remote host []?", "192.0.2.9", "192.0.2.9\r"},
+		{"default", "Destination filename [x.bin]? ", "Destination filename [x.bin]?", "", "\r"},
+		{"confirm takes one key", "Write file x on host y?[confirm]", "Write file x on host y?[confirm]", "y", "y"},
+		{"confirm by Return", "Proceed? [confirm]", "Proceed? [confirm]", "", "\r"},
+		{"yes or no", "Save? [yes/no]: ", "Save? [yes/no]:", "no", "no\r"},
+		{"two lines", "\nVerifying checksum for 'x' (file # 1)... OK\nCopy 'x' from Flash to server\n  as 'x'? [yes/no]",
+			"Verifying checksum for 'x' (file # 1)... OK\nCopy 'x' from Flash to server\nas 'x'? [yes/no]", "yes", "yes\r"},
+		{"no known ending", "Name of file to copy? ", "Name of file to copy?", "x", "x\r"},
+		{"a colon", "Password: ", "Password:", "x", "x\r"},
+		{"behind a message", "Destination filename [x]? \n%SYS-5-CONFIG_I: Configured by console\n",
+			"%SYS-5-CONFIG_I: Configured by console\nDestination filename [x]?", "x", "x\r"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			at(t, "SW1#", func(f *fake) map[string]func() {
+				return map[string]func(){"copy": func() {
+					f.print(test.question)
+					typed := string(f.key())
+					for len(typed) < len(test.typed) {
+						typed += string(f.key())
+					}
+					if typed != test.typed {
+						t.Errorf("typed %q, want %q", typed, test.typed)
+					}
+					f.print(strings.Trim(typed, "\r") + "\n!!!")
+					time.Sleep(20 * time.Second)
+					f.print("!\n18 bytes copied in 1.1 secs\n")
+				}}
+			}, func(t *testing.T, l *Line) {
+				asked := ""
+				got := run(t, l, "copy", func(q string) (string, error) {
+					if asked != "" {
+						t.Errorf("asked again: %q", q)
+					}
+					asked = q
+					return test.answer, nil
+				})
+				if asked != test.asked {
+					t.Errorf("asked %q, want %q", asked, test.asked)
+				}
+				if !strings.HasSuffix(got, "!!!!\n18 bytes copied in 1.1 secs\n\n") {
+					t.Errorf("output %q", got)
+				}
+			})
+		})
+	}
+}
+
+// TestRunStop has a question declined: answer, break, and the line is of use
+// again.
+func TestRunStop(t *testing.T) {
+	stop := cause.New(cause.UnsafePrompt, "no", "")
+	tests := []struct{ question, answer, typed string }{
+		{"Erase flash: before copying? [confirm]", "n", "n\x1e\x03"},
+		{"Copy 'x' from server\n as 'x' into Flash WITH erase? [yes/no]", "no", "no\r\x1e\x03"},
+		{"What else?? [confirm]", "", "\x1e\x03"},
+	}
+	for _, test := range tests {
+		at(t, "SW1#", func(f *fake) map[string]func() {
+			return map[string]func(){
+				"copy": func() {
+					f.print(test.question)
+					var typed string
+					for !strings.HasSuffix(typed, "\x03") {
+						typed += string(f.key())
+					}
+					if typed != test.typed {
+						t.Errorf("typed %q, want %q", typed, test.typed)
+					}
+					f.print("\n")
+				},
+				"show x": func() { f.print("one\n") },
+			}
+		}, func(t *testing.T, l *Line) {
+			_, err := l.Run(t.Context(), "copy", func(string) (string, error) { return test.answer, stop })
+			if err != stop {
+				t.Fatalf("error %v", err)
+			}
+			if got := run(t, l, "show x", nil); got != "one\n\n" {
+				t.Errorf("output afterwards %q", got)
 			}
 		})
+	}
+}
+
+// TestRunStopForGood has a device that does not come back to its prompt after a
+// break: nothing more may be typed.
+func TestRunStopForGood(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"copy": func() {
+			f.print("Erase flash: before copying? [confirm]")
+			for range f.in {
+				f.print("Continue? [confirm]")
+			}
+		}}
+	}, func(t *testing.T, l *Line) {
+		stop := errors.New("unsafe")
+		_, err := l.Run(t.Context(), "copy", func(string) (string, error) { return "n", stop })
+		if err != stop {
+			t.Fatalf("error %v", err)
+		}
+		if _, err := l.Run(t.Context(), "show x", nil); cause.Of(err) != cause.SessionLost {
+			t.Errorf("afterwards: %v", err)
+		}
 	})
+}
+
+// TestRunUnasked has a question at a command that asks none.
+func TestRunUnasked(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"dir": func() { f.print("Format s3cret-pass? [confirm]"); f.line() }}
+	}, func(t *testing.T, l *Line) {
+		_, err := l.Run(t.Context(), "dir", nil)
+		if cause.Of(err) != cause.PromptUnrecognised || !strings.Contains(err.Error(), "Format *** ? [confirm]") && !strings.Contains(err.Error(), "Format ***? [confirm]") {
+			t.Fatalf("error %v", err)
+		}
+		run(t, l, "show x", nil)
+	})
+}
+
+func TestRunRefusesToType(t *testing.T) {
+	at(t, "SW1#", func(*fake) map[string]func() { return nil }, func(t *testing.T, l *Line) {
+		for _, command := range []string{"dir x\ry", "dir ?", "dir \x03", "dir \xff", "dir é"} {
+			if _, err := l.Run(t.Context(), command, nil); cause.Of(err) != cause.CommandRejected {
+				t.Errorf("%q: %v", command, err)
+			}
+		}
+	})
+}
+
+func TestRunAnswerRefusedToType(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"copy": func() { f.print("Name []? "); f.line() }}
+	}, func(t *testing.T, l *Line) {
+		_, err := l.Run(t.Context(), "copy", func(string) (string, error) { return "x\rerase flash:", nil })
+		if cause.Of(err) != cause.CommandRejected {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestRunIdle(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"verify x": func() {
+			f.print("...s3cret-pass\x1b[31m...")
+			time.Sleep(5 * time.Minute)
+			f.print("Done!\n")
+		}}
+	}, func(t *testing.T, l *Line) {
+		out, err := l.RunLong(t.Context(), "verify x", 0, nil)
+		if err != nil || !strings.Contains(out, "Done!\n") {
+			t.Fatalf("without a limit: %q, %v", out, err)
+		}
+		start := time.Now()
+		_, err = l.Run(t.Context(), "verify x", nil)
+		if cause.Of(err) != cause.SessionLost || !strings.Contains(err.Error(), `...***..."`) || !strings.Contains(err.Error(), "silent") {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(start); took < time.Minute || took > time.Minute+time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+func TestRunSessionDies(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"show x": func() { f.print("one\n\x07two"); f.conn.Close() }}
+	}, func(t *testing.T, l *Line) {
+		_, err := l.Run(t.Context(), "show x", nil)
+		if cause.Of(err) != cause.SessionLost || !strings.Contains(err.Error(), `one\ntwo`) || cause.Hint(err) != "try again: flashwarden device test sw1" {
+			t.Errorf("error %v, hint %q", err, cause.Hint(err))
+		}
+		if _, err := l.Run(t.Context(), "show x", nil); cause.Of(err) != cause.SessionLost {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// TestRunCancel ends the context while a copy is running: the device gets the
+// break, the caller the context's cause.
+func TestRunCancel(t *testing.T) {
+	stalled := cause.New(cause.Stalled, "no block for 60 s", "")
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"copy": func() {
+			f.print("!!!!")
+			if a, b := f.key(), f.key(); a != 0x1e || b != 0x03 {
+				t.Errorf("the device got %q %q", a, b)
+			}
+			for range f.in {
+			}
+		}}
+	}, func(t *testing.T, l *Line) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, stalled)
+		defer cancel()
+		start := time.Now()
+		_, err := l.RunLong(ctx, "copy", 0, nil)
+		if !errors.Is(err, stalled) || cause.Of(err) != cause.Stalled {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(start); took != time.Hour {
+			t.Errorf("took %s", took)
+		}
+		if _, err := l.Run(t.Context(), "show x", nil); cause.Of(err) != cause.SessionLost {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+func TestRunEndless(t *testing.T) {
+	bubble(t, 1, func(f *fake) {
+		f.login()
+		f.piece = 1 << 20
+		f.shell("SW1#", map[string]func(){"show x": func() {
+			for range 80 {
+				f.raw(strings.Repeat("x", 1<<20))
+			}
+		}})
+	}, func(t *testing.T, cfg Config) {
+		l := dial(t, cfg)
+		if _, err := l.Run(t.Context(), "show x", nil); cause.Of(err) != cause.SessionLost || !errors.Is(err, errSize) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// TestLook has the ends of texts and what they are.
+func TestLook(t *testing.T) {
+	tests := []struct {
+		text, line string
+		want       endingKind
+		quiet      time.Duration
+	}{
+		{"", "", endNone, 0},
+		{"one\n", "", endNone, 0},
+		{"one\n", "!!!!!", endNone, 0},
+		{"one\n", "SW1#", endPrompt, sureQuiet},
+		{"one\n", "SW1#show", endNone, 0},
+		{"one\n", "SW1(config-if)#", endPrompt, unsureQuiet},
+		{"one\n", "Other#", endPrompt, oddQuiet},
+		{"one\n", "#", endNone, 0},
+		{"one\n", "!!!#", endNone, 0},
+		{"one\n", "no prompt#", endNone, 0},
+		{"one\n", " --More--", endMore, 0},
+		{"one\n", "Destination filename [x]?", endQuestion, sureQuiet},
+		{"one\n", "Do you want to over write? [confirm]", endQuestion, sureQuiet},
+		{"one\n", "[confirm]", endQuestion, sureQuiet},
+		{"one\n", "Continue (y/n)", endQuestion, sureQuiet},
+		{"one\n", "Continue? y/n: [n]:", endQuestion, vagueQuiet},
+		{"one\n", "Which partition? [default = 2]", endQuestion, vagueQuiet},
+		{"one\n", "Loading x from 192.0.2.1 (via Vlan1):", endNone, 0},
+		{"one\n", "[OK - 1580 bytes]", endNone, 0},
+		{"SW1#\n%SYS-5-X: y\n", "", endPrompt, unsureQuiet},
+		{"SW1#\n\n", "", endNone, 0},
+		{"Name []?\n%SYS-5-X: y\n", "", endQuestion, oddQuiet},
+		{"Name []?\n", "", endNone, 0},
+	}
+	for _, test := range tests {
+		got := look([]byte(test.text), test.line, "SW1#", true)
+		if got.kind != test.want || got.quiet != test.quiet {
+			t.Errorf("%q %q: %+v, want %v after %s", test.text, test.line, got, test.want, test.quiet)
+		}
+		if early := look([]byte(test.text), test.line, "SW1#", false); early.kind != endNone && early.kind != endMore && early.quiet < oddQuiet {
+			t.Errorf("%q %q without echo: %+v", test.text, test.line, early)
+		}
+	}
+}
+
+func FuzzLook(f *testing.F) {
+	f.Add("one\nSW1#\n%SYS-5-X: y\n", "Name []? ", "SW1#", "copy x")
+	f.Fuzz(func(t *testing.T, text, line, prompt, typed string) {
+		start, ok := echoEnd([]byte(text), typed)
+		if start < 0 || start > len(text) || !ok && start != 0 {
+			t.Fatalf("echo ends at %d of %d", start, len(text))
+		}
+		if e := look([]byte(text), line, prompt, ok); e.cut > len(text) {
+			t.Fatalf("cut %d of %d", e.cut, len(text))
+		}
+	})
+}
+
+func ExampleLine_Run() {
+	ctx := context.Background()
+	line, err := Dial(ctx, Config{Address: "192.0.2.1", Username: "backup", Password: "…", HostKeys: &HostKeys{Path: "known_hosts"}})
+	if err != nil {
+		fmt.Println(err, cause.Hint(err))
+		return
+	}
+	defer line.Close()
+	out, err := line.Run(ctx, "show version", nil)
+	fmt.Println(out, err)
 }

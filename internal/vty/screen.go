@@ -34,8 +34,15 @@ func (s *screen) reset() {
 // eraseLine forgets the unfinished last line.
 func (s *screen) eraseLine() { s.line, s.cursor = s.line[:0], 0 }
 
-// last is the unfinished last line without trailing blanks.
-func (s *screen) last() string { return string(bytes.TrimRight(s.line, " \t")) }
+// lastLength bounds what last returns, in bytes: a progress bar can be one
+// line of millions of characters, and only its end matters.
+const lastLength = 512
+
+// last is the end of the unfinished last line, without trailing blanks.
+func (s *screen) last() string {
+	line := bytes.TrimRight(s.line, " \t")
+	return string(line[max(0, len(line)-lastLength):])
+}
 
 func (s *screen) feed(p []byte) {
 	s.taken += len(p)

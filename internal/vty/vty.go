@@ -82,8 +82,9 @@ type Line struct {
 
 	screen screen
 	prompt string // the prompt as printed, without trailing blanks
-	since  int    // where in screen.text the text after our last typing begins
-	typed  string // what we typed last, for its echo; see echoed
+	typed  string // what we typed last
+	echoed bool   // it came back
+	since  int    // where in screen.text the answer to it begins, with the echo until that has come
 }
 
 // Dial connects to the device, logs in and enters privileged EXEC; it turns
