@@ -92,9 +92,9 @@ func (l *loop) receive(now time.Time, d *datagram) {
 }
 
 // stranger answers a packet of no transfer with ERROR 5 (RFC 1350 section 4),
-// but never an ERROR, and only so often.
+// but never an ERROR, never from the listening port, and only so often.
 func (l *loop) stranger(now time.Time, d *datagram, p packet) {
-	if p.op == opError || l.engine.stopping.Load() || !l.strangers.take(now) {
+	if p.op == opError || l == l.engine.listener || l.engine.stopping.Load() || !l.strangers.take(now) {
 		return
 	}
 	b := appendError(nil, &Error{CodeUnknownTID, "unknown transfer ID"})
@@ -209,6 +209,14 @@ func (l *loop) repeat(now time.Time, s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.repeat(now, &l.out)
+	l.flush(s)
+}
+
+// evict ends a session whose peer has not answered.
+func (l *loop) evict(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.evict(&l.out)
 	l.flush(s)
 }
 

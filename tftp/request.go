@@ -3,7 +3,6 @@ package tftp
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"net/netip"
 	"strings"
 	"time"
 )
@@ -20,8 +19,8 @@ func (e *engine) request(now time.Time, d *datagram) {
 		e.other(now, d)
 		return
 	}
-	if d.to.group {
-		return // RFC 1123 section 4.2.3.5
+	if !e.welcome(now, d) {
+		return
 	}
 	wire, err := parseRequest(d.b)
 	req := newRequest(wire, d)
@@ -36,11 +35,13 @@ func (e *engine) request(now time.Time, d *datagram) {
 		s.loop.repeat(now, s)
 		return
 	}
-	if err := e.admit(req); err != nil {
+	s := &session{peer: d.from, req: req, asked: wire.options, limits: e.limits}
+	s.limits.offer.maxBlockSize = e.blockLimit(now, d.from.Addr())
+	if err := e.admit(s); err != nil {
 		e.refuse(d, req, err)
 		return
 	}
-	e.begin(now, d, req, wire.options)
+	e.begin(now, d, s)
 }
 
 // other takes what is not a request: nothing, unless transfers run on this port
@@ -84,44 +85,8 @@ func (e *engine) find(r *Request) *session {
 	return e.requests[keyOf(r)]
 }
 
-// admit counts a new transfer, or says why there may be none.
-func (e *engine) admit(r *Request) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	source := r.Remote.Addr()
-	if len(e.requests) >= e.MaxTransfers || e.sources[source] >= e.PerSource {
-		return &Error{CodeUndefined, "too many transfers, try again later"}
-	}
-	e.sources[source]++
-	e.active.Add(1)
-	return nil
-}
-
-// forget takes a session that is over out of the counts.
-func (e *engine) forget(s *session) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	key := keyOf(s.req)
-	if e.requests[key] != s {
-		return
-	}
-	delete(e.requests, key)
-	e.discount(s.req.Remote.Addr())
-}
-
-func (e *engine) discount(source netip.Addr) {
-	e.active.Add(-1)
-	if e.sources[source]--; e.sources[source] <= 0 {
-		delete(e.sources, source)
-	}
-}
-
 // begin starts a session on a port on which the peer has none.
-func (e *engine) begin(now time.Time, d *datagram, req *Request, asked []option) {
-	s := &session{peer: d.from, req: req, asked: asked, limits: e.limits}
-	e.mu.Lock()
-	e.requests[keyOf(req)] = s
-	e.mu.Unlock()
+func (e *engine) begin(now time.Time, d *datagram, s *session) {
 	start := e.pick()
 	for i := range e.loops {
 		l := e.loops[(start+i)%len(e.loops)]
@@ -131,7 +96,7 @@ func (e *engine) begin(now time.Time, d *datagram, req *Request, asked []option)
 		}
 	}
 	e.forget(s)
-	e.refuse(d, req, &Error{CodeUndefined, "too many transfers from this port"})
+	e.refuse(d, s.req, &Error{CodeUndefined, "too many transfers from this port"})
 }
 
 // pick chooses a transfer port at random, never the same twice in a row when

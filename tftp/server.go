@@ -27,6 +27,10 @@ type Server struct {
 	// listening socket. Nil: UDP sockets of the system.
 	Listen func(netip.AddrPort) (net.PacketConn, error)
 
+	// Allow are the networks whose requests are looked at; others get no answer
+	// at all. Nil: every network.
+	Allow []netip.Prefix
+
 	MaxBlockSize int // bytes; larger requests are answered with this (RFC 2348). 0: 65464
 	MaxTransfers int // transfers at once; further requests get ERROR 0. 0: 16384
 	PerSource    int // transfers at once of one address. 0: no limit of its own
@@ -133,10 +137,19 @@ type engine struct {
 	stopping atomic.Bool
 	active   atomic.Int64 // transfers that are not over
 
+	port uint16 // the listening port
+
+	// Only the goroutine that reads the listening socket uses these.
+	lastPort int    // index of the loop that was picked last
+	dropped  int64  // requests that got no answer
+	dropLog  bucket // of lines about them
+
 	mu       sync.Mutex
 	requests map[requestKey]*session // that are not over
 	sources  map[netip.Addr]int      // how many of them an address has
-	lastPort int                     // index of the loop that was picked last
+	unproved unprovedQueue
+	prefixes prefixLimiter
+	clamped  map[netip.Addr]time.Time // peers that lose large blocks, until when
 }
 
 // requestKey tells requests apart: the same one again is a repetition.
@@ -156,6 +169,9 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		over:     make(chan struct{}),
 		requests: map[requestKey]*session{},
 		sources:  map[netip.Addr]int{},
+		prefixes: prefixLimiter{},
+		clamped:  map[netip.Addr]time.Time{},
+		dropLog:  bucket{rate: 1, burst: 5},
 	}
 	e.limits = limits{
 		offer:   offer{maxBlockSize: s.MaxBlockSize, windowBytes: s.WindowBytes},
@@ -163,6 +179,7 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		chunks: &chunkPool{},
 	}
 	e.listener = newLoop(e, newSocket(c, true))
+	e.port = addrPortOf(c.LocalAddr()).Port()
 	return e
 }
 

@@ -45,6 +45,7 @@ type session struct {
 
 	state     state
 	confirmed bool // the peer has answered: its address is proved
+	unproved  bool // it waits in the engine's queue of those that have not
 	terms     terms
 	snd       *sender   // of a read request
 	rcv       *receiver // of a write request
@@ -160,6 +161,7 @@ func (s *session) confirm(out *outbox) {
 	}
 	s.confirmed = true
 	s.state = running
+	s.loop.engine.proved(s)
 	s.event(EventConfirmed, nil, out)
 }
 
@@ -193,8 +195,7 @@ func (s *session) expire(now time.Time, out *outbox) {
 	case !s.confirmed && s.rt.tries >= unprovedRepeats:
 		s.expireUnproved(now, out)
 	case s.rt.tries >= s.limits.retries || now.Sub(s.heard) >= s.limits.idle:
-		s.finish(s.silence(), out)
-		s.state = gone
+		s.giveUp(now, s.silence(), out)
 	default:
 		s.rt.repeated(now)
 		s.event(EventRetransmit, nil, out)
@@ -208,8 +209,30 @@ func (s *session) expireUnproved(now time.Time, out *outbox) {
 		s.deadline = end
 		return
 	}
-	s.finish(fmt.Errorf("%w: it never answered our first packet", ErrTimeout), out)
+	s.giveUp(now, fmt.Errorf("%w: it never answered our first packet", ErrTimeout), out)
+}
+
+// giveUp ends a transfer whose peer is silent.
+func (s *session) giveUp(now time.Time, err error, out *outbox) {
+	started := s.snd != nil && s.snd.acked > 0 || s.rcv != nil && s.rcv.last > 0
+	if !started && s.terms.blockSize > unfragmented(s.peer.Addr()) {
+		s.loop.engine.lostLargeBlocks(now, s.peer.Addr())
+	}
+	s.finish(err, out)
 	s.state = gone
+}
+
+// evict ends a session whose peer has not answered, to make room.
+func (s *session) evict(out *outbox) {
+	switch s.state {
+	case opening:
+		s.loop.engine.forget(s)
+		s.cause = busy
+		s.state, s.deadline = gone, time.Time{}
+	case offered:
+		s.finish(fmt.Errorf("%w: it gave way to others before it answered", ErrTimeout), out)
+		s.state = gone
+	}
 }
 
 // silence says how far the transfer was when the peer fell silent.

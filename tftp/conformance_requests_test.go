@@ -1,0 +1,227 @@
+package tftp_test
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/tftp"
+)
+
+// TestRequests is section A of the conformance cases. Those about a directory
+// of files are in TestDirectory.
+func TestRequests(t *testing.T) {
+	reads := map[string]int{
+		"001 small file":          100,
+		"002 multiple of blksize": 1024,
+		"003 empty file":          0,
+	}
+	for name, n := range reads {
+		t.Run(name, func(t *testing.T) {
+			body := content(1, n)
+			m := &memory{}
+			m.set("f", body)
+			w := onLoopback(t, &tftp.Server{Handler: m})
+			p := w.peer()
+			p.request(rrq("f", "octet"))
+			if got := p.fetch(512); !bytes.Equal(got, body) {
+				t.Errorf("got %d bytes, want %d", len(got), n)
+			}
+			if p.to == p.port {
+				t.Error("DATA came from the listening port")
+			}
+			if e := w.events.done(t, 1); e.Err != nil || e.Bytes != int64(n) {
+				t.Errorf("ended with %v after %d bytes", e.Err, e.Bytes)
+			}
+		})
+	}
+	t.Run("004 mode in any case", func(t *testing.T) {
+		p, _ := asking(t)
+		p.request(rrq("f", "OcTeT"))
+		p.expect(data(1, []byte("a\nb")))
+		p, _ = asking(t)
+		p.request(rrq("f", "NETASCII"))
+		p.expect(data(1, []byte("a\r\nb")))
+	})
+	refused := map[string]struct {
+		code byte
+		b    []byte
+	}{
+		"005 mode mail":                   {4, rrq("f", "mail")},
+		"005 mode mail, write":            {4, wrq("f", "mail")},
+		"006 unknown mode":                {4, rrq("f", "bogus")},
+		"007 mode missing":                {4, []byte("\x00\x01f\x00")},
+		"008 mode does not end":           {4, []byte("\x00\x01f\x00octet")},
+		"008 name does not end":           {4, []byte("\x00\x02f")},
+		"009 opcode alone":                {4, []byte("\x00\x01")},
+		"010 empty file name":             {4, rrq("", "octet")},
+		"010 empty file name, write":      {4, wrq("", "octet")},
+		"011 missing file":                {1, rrq("nope", "octet")},
+		"015 option without value":        {4, rrq("f", "octet", "blksize")},
+		"015 option value does not end":   {4, bytes.TrimSuffix(rrq("f", "octet", "blksize", "1024"), []byte{0})},
+		"015 more options than are taken": {4, rrq("f", "octet", strings.Fields(strings.Repeat("a b ", 100))...)},
+	}
+	for name, c := range refused {
+		t.Run(name, func(t *testing.T) {
+			p, w := asking(t)
+			p.request(c.b)
+			p.expectError(uint16(c.code))
+			p.send(failure(0, "oh"))
+			p.silent(20 * time.Millisecond)
+			if n := w.events.count(tftp.EventRequest); n != 0 {
+				t.Error("a session was opened")
+			}
+		})
+	}
+	t.Run("015 a long request that can be parsed", func(t *testing.T) {
+		p, _ := asking(t)
+		p.request(rrq("f", "octet", "padding", strings.Repeat("x", 600), "blksize", "9"))
+		p.expect(oack("blksize", "9"))
+	})
+	t.Run("015 padded with zeros", func(t *testing.T) {
+		p, _ := asking(t)
+		p.request(append(rrq("f", "octet", "blksize", "9"), make([]byte, 300)...))
+		p.expect(oack("blksize", "9"))
+	})
+	ignored := map[string][]byte{
+		"021 opcode 0":            {0, 0, 'f', 0},
+		"021 opcode 9":            {0, 9, 'f', 0, 'o', 'c', 't', 'e', 't', 0},
+		"021 opcode byte-swapped": append([]byte{1, 0}, rrq("f", "octet")[2:]...),
+		"021 one byte":            {0},
+		"021 nothing":             {},
+		"022 DATA":                data(1, []byte("x")),
+		"022 ACK":                 ack(1),
+		"022 OACK":                oack("blksize", "8"),
+		"023 ERROR":               failure(4, "illegal"),
+	}
+	for name, b := range ignored {
+		t.Run(name, func(t *testing.T) {
+			p, _ := asking(t)
+			p.request(b)
+			p.request(rrq("f", "octet")) // the first answer is to this
+			p.expect(data(1, []byte("a\nb")))
+		})
+	}
+	t.Run("024 ERROR on the TID", func(t *testing.T) {
+		p, w := asking(t)
+		p.request(rrq("f", "octet"))
+		p.expect(data(1, []byte("a\nb")))
+		p.send(failure(4, "illegal"))
+		w.events.done(t, 1)
+		p.send(failure(4, "illegal"))
+		p.silent(20 * time.Millisecond)
+	})
+	t.Run("025 service ports", testServicePorts)
+	t.Run("026 broadcast", testBroadcast)
+	t.Run("028 allow list", func(t *testing.T) {
+		m := &memory{}
+		m.set("f", []byte("x"))
+		w := onLoopback(t, &tftp.Server{Handler: m, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.5/32")}})
+		p := w.peer()
+		p.request(rrq("f", "octet"))
+		p.request(wrq("f", "octet"))
+		p.silent(50 * time.Millisecond)
+		p = w.peerAt(netip.MustParseAddrPort("127.0.0.5:0"))
+		p.request(rrq("f", "octet"))
+		p.expect(data(1, []byte("x")))
+		if m.opens() != 1 {
+			t.Errorf("the handler was asked %d times", m.opens())
+		}
+	})
+}
+
+// asking gives a peer of a Server with one file.
+func asking(t *testing.T) (*peer, *world) {
+	t.Helper()
+	m := &memory{}
+	m.set("f", []byte("a\nb"))
+	w := onLoopback(t, &tftp.Server{Handler: m})
+	return w.peer(), w
+}
+
+func testServicePorts(t *testing.T) {
+	m := &memory{}
+	m.set("f", []byte("x"))
+	w := onLoopback(t, &tftp.Server{Handler: m})
+	for _, port := range []uint16{7, 19, 69} {
+		c, err := w.listen(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.7"), port))
+		if err != nil {
+			t.Skipf("cannot send from port %d: %v", port, err)
+		}
+		p := &peer{t: t, c: c, to: w.server, port: w.server, buf: make([]byte, 600)}
+		p.request(rrq("f", "octet"))
+		p.silent(20 * time.Millisecond)
+		c.Close()
+	}
+	same := w.peerAt(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.7"), w.server.Port()))
+	same.request(rrq("f", "octet"))
+	same.silent(20 * time.Millisecond)
+	if m.opens() != 0 {
+		t.Errorf("the handler was asked %d times", m.opens())
+	}
+}
+
+// testBroadcast asks the broadcast address of a veth pair in a network
+// namespace of its own.
+func testBroadcast(t *testing.T) {
+	if os.Getenv("FLASHWARDEN_IN_NETNS") == "" {
+		cmd := exec.Command("unshare", "--net", os.Args[0], "-test.run", "^TestRequests$/^026", "-test.v")
+		cmd.Env = append(os.Environ(), "FLASHWARDEN_IN_NETNS=1")
+		out, err := cmd.CombinedOutput()
+		if strings.Contains(string(out), "Operation not permitted") {
+			missing(t, "no right to make a network namespace")
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	for _, line := range []string{
+		"ip link set lo up",
+		"ip link add dev fw0 type dummy",
+		"ip addr add 10.99.0.1/24 brd 10.99.0.255 dev fw0",
+		"ip link set dev fw0 up",
+	} {
+		f := strings.Fields(line)
+		if out, err := exec.Command(f[0], f[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v %s", line, err, out)
+		}
+	}
+	for _, listen := range []string{"0.0.0.0:0", "[::]:0"} {
+		m := &memory{}
+		m.set("f", []byte("x"))
+		c, err := net.ListenPacket("udp", listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := serveOn(t, &tftp.Server{Handler: m}, c)
+		w := &world{t: t, server: netip.AddrPortFrom(netip.MustParseAddr("10.99.0.255"), at.Port()), listen: listenBroadcast}
+		p := w.peerAt(netip.MustParseAddrPort("10.99.0.1:0"))
+		p.request(rrq("f", "octet"))
+		p.silent(50 * time.Millisecond)
+		p.port = netip.AddrPortFrom(netip.MustParseAddr("10.99.0.1"), at.Port())
+		p.request(rrq("f", "octet"))
+		p.expect(data(1, []byte("x")))
+		if m.opens() != 1 {
+			t.Errorf("%s: the handler was asked %d times", listen, m.opens())
+		}
+	}
+}
+
+func listenBroadcast(a netip.AddrPort) (net.PacketConn, error) {
+	return net.ListenPacket("udp4", a.String()) // Go sets SO_BROADCAST
+}
+
+// missing skips a test that needs what is not there, and fails it in CI.
+func missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
