@@ -174,6 +174,8 @@ func TestResult(t *testing.T) {
 			CopyResult{Bytes: 10, Seconds: 1, OK: true}},
 		{"another copy's error", backup, "!!!\n%Error opening tftp://10.0.0.9/sw1-archive (Timed out)\n!!!%Error opening tftp://10.0.0.1/sw1-archive (Undefined error)\n10 bytes copied in 1.0 secs\n",
 			CopyResult{Bytes: 10, Seconds: 1, OK: true}},
+		{"our name on another server", backup, "%Error opening tftp://10.0.0.9/k3f9-2m7x-q1zz (Timed out)\n10 bytes copied in 1.0 secs\n",
+			CopyResult{Bytes: 10, Seconds: 1, OK: true}},
 		{"a bare %Error", restore, "!!!\n%Error\n[OK - 10 bytes]\n10 bytes copied in 1.0 secs\n", CopyResult{Bytes: 10, Seconds: 1, OK: true}},
 		{"timed out", backup, ".....\n%Error opening " + url + " (Timed out)\n", CopyResult{Bytes: -1, Error: "%Error opening " + url + " (Timed out)"}},
 		{"timed out after progress", backup, "!!!!....%Error writing " + url + " (Timed out)\n", CopyResult{Bytes: -1, Error: "%Error writing " + url + " (Timed out)"}},

@@ -32,8 +32,11 @@ func StripSyslog(text string) string {
 	text = escapes.ReplaceAllString(strings.ReplaceAll(text, "\r", ""), "")
 	kept := make([]string, 0, strings.Count(text, "\n")+1)
 	for line := range strings.SplitSeq(text, "\n") {
-		clean := autoInstall.ReplaceAllString(line, "")
-		clean = syslogMessage.ReplaceAllString(clean, "")
+		clean := line
+		if strings.Contains(line, "%") {
+			clean = autoInstall.ReplaceAllString(clean, "")
+			clean = syslogMessage.ReplaceAllString(clean, "")
+		}
 		clean = debugLine.ReplaceAllString(clean, "")
 		if clean == line || strings.TrimSpace(clean) != "" {
 			kept = append(kept, clean)
