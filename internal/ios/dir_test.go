@@ -111,7 +111,7 @@ func TestParseDirErrors(t *testing.T) {
 		{"no such command", "dir /all /recursive\n            ^\n% Invalid input detected at '^' marker.\n", cause.CommandRejected, "% Invalid input detected"},
 		{"not allowed", "Command authorization failed.\n", cause.NotPermittedOnDevice, "Command authorization failed."},
 		{"unknown line", "Directory of flash:/\n\n  hello world, what is this\n", cause.Internal, `"hello world, what is this"`},
-		{"words after a line of 80 columns", "    1  -rw-          10   Mar 1 1993 00:01:38  " + strings.Repeat("n", 34) + "\nnot a name\n", cause.Internal, `"not a name"`},
+		{"words after a line of 80 columns", "    1  -rw-          10   Mar 1 1993 00:01:38  " + strings.Repeat("n", 33) + "\nnot a name\n", cause.Internal, `"not a name"`},
 		{"a long line alone", "Directory of flash:/\n\nword\n", cause.Internal, `"word"`},
 		{"nothing", "\n\n", cause.Internal, "no directory"},
 	} {
