@@ -183,9 +183,10 @@ func testBroadcast(t *testing.T) {
 	}
 	for _, line := range []string{
 		"ip link set lo up",
-		"ip link add dev fw0 type dummy",
+		"ip link add fw0 type veth peer name fw1",
 		"ip addr add 10.99.0.1/24 brd 10.99.0.255 dev fw0",
 		"ip link set dev fw0 up",
+		"ip link set dev fw1 up",
 	} {
 		f := strings.Fields(line)
 		if out, err := exec.Command(f[0], f[1:]...).CombinedOutput(); err != nil {
