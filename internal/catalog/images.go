@@ -91,11 +91,10 @@ const latest = `SELECT max(id) FROM snapshot GROUP BY device`
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT blob.sha256, blob.md5, blob.size, file.kind, file.path, max(CASE WHEN file.running THEN snapshot.version ELSE '' END)
-		FROM file JOIN blob ON blob.n = file.blob JOIN snapshot ON snapshot.n = file.snapshot
-		WHERE file.kind IN ('image', 'package')
-		GROUP BY blob.sha256, blob.md5, blob.size, file.kind, file.path
-		ORDER BY blob.sha256, file.path`)
+		SELECT blob.sha256, blob.md5, blob.size, found.kind, found.path, found.version
+		FROM (SELECT blob, kind, path, coalesce(max(runs), '') AS version FROM file
+		      WHERE kind IN ('image', 'package') AND blob IS NOT NULL GROUP BY blob, kind, path) AS found
+		JOIN blob ON blob.n = found.blob`)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +129,7 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*Image) error
 	rows, err := c.db.QueryContext(ctx, `
 		SELECT DISTINCT blob.sha256, snapshot.device
 		FROM snapshot JOIN file ON file.snapshot = snapshot.n JOIN blob ON blob.n = file.blob
-		WHERE file.running AND snapshot.id IN (`+latest+`)`)
+		WHERE file.runs IS NOT NULL AND snapshot.id IN (`+latest+`)`)
 	if err != nil {
 		return err
 	}
@@ -152,7 +151,7 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*Image) error
 func (c *Catalog) lackingImages(ctx context.Context) ([]Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
 		SELECT snapshot.device, snapshot.version, snapshot.image, file.path, file.kind, file.size, file.cause
-		FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.running
+		FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.runs IS NOT NULL
 		WHERE snapshot.id IN (`+latest+`) AND file.blob IS NULL`)
 	if err != nil {
 		return nil, err

@@ -45,14 +45,15 @@ func index(ctx context.Context, tx *sql.Tx, s vault.Snapshot) error {
 	}
 	running := runningFiles(s)
 	for i, f := range s.Files {
-		if err := indexFile(ctx, tx, n, f, running[i]); err != nil {
+		runs := sql.NullString{String: s.Facts.Version, Valid: running[i]}
+		if err := indexFile(ctx, tx, n, f, runs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f vault.File, running bool) error {
+func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f vault.File, runs sql.NullString) error {
 	if f.SHA256 != "" {
 		_, err := tx.ExecContext(ctx, `INSERT INTO blob (sha256, md5, size) VALUES (?, ?, ?)
 			ON CONFLICT (sha256) DO UPDATE SET md5 = excluded.md5 WHERE blob.md5 = ''`, f.SHA256, f.MD5, f.Size)
@@ -60,9 +61,9 @@ func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f vault.File, ru
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO file (snapshot, blob, path, kind, size, cause, running)
+	_, err := tx.ExecContext(ctx, `INSERT INTO file (snapshot, blob, path, kind, size, cause, runs)
 		VALUES (?, (SELECT n FROM blob WHERE sha256 = ?), ?, ?, ?, ?, ?)`,
-		snapshot, f.SHA256, f.Path, f.Kind, f.Size, f.Cause, running)
+		snapshot, f.SHA256, f.Path, f.Kind, f.Size, f.Cause, runs)
 	return err
 }
 
@@ -128,13 +129,15 @@ func kept(s vault.Snapshot) (files int, bytes int64) {
 // Snapshots that are damaged are left out; the error then is vault.ErrDamaged,
 // names them, and everything else is done all the same.
 func (c *Catalog) Rebuild(ctx context.Context, v *vault.Dir) error {
-	inVault, err := v.SnapshotIDs()
-	if err != nil {
-		return fmt.Errorf("rebuild index: %w", err)
-	}
+	// The index first: a snapshot that is put and indexed meanwhile is then
+	// indexed twice, not taken for one that the vault no longer has.
 	surplus, err := c.snapshotIDs(ctx)
 	if err != nil {
 		return c.wrap("rebuild index", err)
+	}
+	inVault, err := v.SnapshotIDs()
+	if err != nil {
+		return fmt.Errorf("rebuild index: %w", err)
 	}
 	var missing []string
 	for _, id := range inVault {
@@ -223,8 +226,12 @@ type SnapshotRow struct {
 // Snapshots returns the snapshots of one device, or of all where device is
 // empty, oldest first.
 func (c *Catalog) Snapshots(ctx context.Context, device string) ([]SnapshotRow, error) {
-	rows, err := c.db.QueryContext(ctx, `SELECT id, device, started, status, version, image, files, bytes FROM snapshot
-		WHERE ?1 = '' OR device = ?1 ORDER BY id`, device)
+	const columns = `SELECT id, device, started, status, version, image, files, bytes FROM snapshot `
+	query, args := columns+`ORDER BY id`, []any{}
+	if device != "" {
+		query, args = columns+`WHERE device = ? ORDER BY id`, []any{device}
+	}
+	rows, err := c.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, c.wrap("list snapshots", err)
 	}

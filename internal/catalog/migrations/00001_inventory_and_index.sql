@@ -45,7 +45,8 @@ CREATE TABLE file (
     kind     TEXT NOT NULL,
     size     BIGINT NOT NULL,
     cause    TEXT NOT NULL,
-    running  BOOLEAN NOT NULL     -- the device ran it when the snapshot was made
+    runs     TEXT                 -- the version that the device ran from it; NULL: it did not run it
 );
 CREATE INDEX file_snapshot ON file (snapshot);
 CREATE INDEX file_blob ON file (blob);
+CREATE INDEX file_image ON file (blob, kind, path, runs) WHERE kind IN ('image', 'package');

@@ -1,0 +1,65 @@
+package catalog
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"flashwarden/internal/vault"
+)
+
+// newLarge returns a catalog of 10,000 devices, each with ten snapshots of
+// three files; 200 images are among them.
+func newLarge(b *testing.B) *Catalog {
+	c := newCatalog(b)
+	fill(b, c, 10_000)
+	for round := range 10 {
+		err := c.inTransaction(b.Context(), func(tx *sql.Tx) error {
+			for n := range 10_000 {
+				name := fmt.Sprintf("sw%05d", n)
+				s := snapshot(name, round, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, fmt.Sprint("image", n%200)),
+					file("flash:/vlan.dat", vault.KindVLAN, "vlan of "+name), file("running-config", vault.KindConfig, fmt.Sprint(name, round)))
+				if err := index(b.Context(), tx, s); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return c
+}
+
+// BenchmarkLarge is what the commands ask of a large catalog.
+func BenchmarkLarge(b *testing.B) {
+	c := newLarge(b)
+	image := fmt.Sprint("image", 77)
+	for _, question := range []struct {
+		name string
+		ask  func() (int, error)
+		want int
+	}{
+		{"device", func() (int, error) { _, err := c.Device(b.Context(), "sw07777"); return 1, err }, 1},
+		{"device list", func() (int, error) { l, err := c.Devices(b.Context(), Filter{}); return len(l), err }, 10_000},
+		{"snapshots of one", func() (int, error) { l, err := c.Snapshots(b.Context(), "sw07777"); return len(l), err }, 10},
+		{"snapshots of all", func() (int, error) { l, err := c.Snapshots(b.Context(), ""); return len(l), err }, 100_000},
+		{"known", func() (int, error) {
+			_, ok, err := c.Known(b.Context(), weak(image), int64(len(image)))
+			if !ok {
+				return 0, err
+			}
+			return 1, err
+		}, 1},
+		{"images", func() (int, error) { l, err := c.Images(b.Context()); return len(l), err }, 200},
+	} {
+		b.Run(question.name, func(b *testing.B) {
+			for b.Loop() {
+				if n, err := question.ask(); err != nil || n != question.want {
+					b.Fatalf("%d answers, error %v; want %d", n, err, question.want)
+				}
+			}
+		})
+	}
+}
