@@ -54,11 +54,7 @@ func (c *content) ReadAt(p []byte, off int64) (int, error) {
 	if off >= c.size {
 		return 0, io.EOF
 	}
-	c.once.Do(func() {
-		if c.lay != nil {
-			c.parts = c.lay(c)
-		}
-	})
+	c.prepare()
 	n := int(min(int64(len(p)), c.size-off))
 	c.fill(p[:n], off)
 	for _, part := range c.parts {
@@ -68,6 +64,16 @@ func (c *content) ReadAt(p []byte, off int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// prepare computes the headers, once. For a large image that takes a moment,
+// which a transfer had better not spend between two packets.
+func (c *content) prepare() {
+	c.once.Do(func() {
+		if c.lay != nil {
+			c.parts = c.lay(c)
+		}
+	})
 }
 
 // overlay copies that of part which falls into p, which begins at off.

@@ -93,7 +93,6 @@ func (s *session) askSource(from string) (string, bool) {
 		return "", false
 	}
 	if rest != "" && !s.sw.profile.asksSource {
-		s.sw.remember(rest)
 		return from, true
 	}
 	if rest == "" {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"math/big"
+	"slices"
 
 	_ "crypto/sha1" // ssh-rsa
 	"crypto/sha256"
@@ -49,11 +51,35 @@ func findPrime(seed string, bits int, e *big.Int) *big.Int {
 	b = b[:bits/8]
 	b[0] |= 0xC0
 	b[len(b)-1] |= 1
-	p, two, rest := new(big.Int).SetBytes(b), big.NewInt(2), new(big.Int)
-	for !p.ProbablyPrime(8) || rest.Mod(p, e).Cmp(big.NewInt(1)) == 0 {
-		p.Add(p, two)
+	p := new(big.Int).SetBytes(b)
+	rest := new(big.Int)
+	for step := range sieve(p) {
+		candidate := new(big.Int).Add(p, big.NewInt(step))
+		if candidate.ProbablyPrime(8) && rest.Mod(candidate, e).Cmp(big.NewInt(1)) != 0 {
+			return candidate
+		}
 	}
-	return p
+	return nil // not reached: there is always another prime
+}
+
+// sieve gives the even steps from p to the numbers that no small prime
+// divides: most candidates need no costly test.
+func sieve(p *big.Int) iter.Seq[int64] {
+	type residue struct{ prime, of int64 }
+	var small []residue
+	for n := int64(3); n < 5000; n += 2 {
+		if big.NewInt(n).ProbablyPrime(0) {
+			small = append(small, residue{n, new(big.Int).Mod(p, big.NewInt(n)).Int64()})
+		}
+	}
+	return func(yield func(int64) bool) {
+		for step := int64(0); ; step += 2 {
+			divided := slices.ContainsFunc(small, func(r residue) bool { return (r.of+step)%r.prime == 0 })
+			if !divided && !yield(step) {
+				return
+			}
+		}
+	}
 }
 
 // PublicKey implements ssh.Signer.

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// The opcodes that a link looks at (RFC 1350 section 5).
+// What a link looks at in packets (RFC 1350 section 5).
 const (
 	opData      = 3
-	opACK       = 4
 	tftpHeader  = 4
 	largestSafe = 1472 // payload of the largest UDP datagram that Ethernet carries in one piece
 )
@@ -29,8 +28,8 @@ type link struct {
 	dead  bool
 	large bool   // datagrams that would be cut in fragments are lost
 	deaf  bool   // answers are lost
-	last  uint32 // block counted last, with its opcode; 0: none
-	first bool   // something was sent
+	data  uint32 // the first four bytes of the last DATA, either way
+	sent  uint32 // of the last packet sent
 }
 
 // listenLink opens the socket of a transfer.
@@ -52,8 +51,12 @@ func (s *Switch) listenLink(j *job, hang func(), size int64) func(netip.AddrPort
 // WriteTo sends a packet, unless a fault loses it. A lost one counts as sent,
 // as on any network.
 func (l *link) WriteTo(p []byte, to net.Addr) (int, error) {
-	l.count(p, l.first)
-	l.first = true
+	l.count(p)
+	if id := binary.BigEndian.Uint32(p); id != l.sent {
+		l.sent = id
+	} else {
+		l.job.progress(&l.job.repeats, 1)
+	}
 	if l.dead || l.large && len(p) > largestSafe {
 		return len(p), nil
 	}
@@ -68,7 +71,7 @@ func (l *link) ReadFrom(p []byte) (int, net.Addr, error) {
 		if err != nil {
 			return n, from, err
 		}
-		l.count(p[:n], false)
+		l.count(p[:n])
 		if l.dead || l.deaf || l.large && n > largestSafe {
 			continue
 		}
@@ -76,21 +79,15 @@ func (l *link) ReadFrom(p []byte) (int, net.Addr, error) {
 	}
 }
 
-// count notes a block that passes for the first time and lets the faults of
-// this moment strike. repeatable: a packet that brings nothing new was sent
-// again after a timeout.
-func (l *link) count(p []byte, repeatable bool) {
+// count notes a DATA that passes for the first time: one block follows the
+// other here, so that a repetition has the number of the last one.
+func (l *link) count(p []byte) {
 	if len(p) < tftpHeader {
 		return
 	}
-	id := binary.BigEndian.Uint32(p)
-	switch op := id >> 16; {
-	case op == opData && id != l.last:
-		l.last = id
+	if id := binary.BigEndian.Uint32(p); id>>16 == opData && id != l.data {
+		l.data = id
 		l.strike(int64(len(p) - tftpHeader))
-	case op == opACK && id != l.last&0xFFFF|opACK<<16: // of a server: the next block
-	case repeatable:
-		l.job.progress(&l.job.repeats, 1)
 	}
 }
 

@@ -46,6 +46,7 @@ func (j *job) progress(counter *atomic.Int64, n int64) {
 
 // send copies a file to a server and prints what IOS prints.
 func (s *session) send(f file, shown string, to tftpURL) {
+	f.body.prepare()
 	began, j := time.Now(), s.sw.newJob()
 	t := Transfer{Op: tftp.Write, Path: shown, Name: to.name, Server: s.sw.server(to).String()}
 	body := s.sw.doctored(f)
