@@ -1,0 +1,295 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"flashwarden/internal/iossim"
+	"flashwarden/tftp"
+)
+
+// TestBackupJSON compares the document of each profile with what the
+// simulated device really has.
+func TestBackupJSON(t *testing.T) {
+	s := newSite(t)
+	for name, c := range map[string]struct {
+		profile, os, version, mode, evidence, imageKind string
+	}{
+		"old": {"c3500xl", "ios", "12.0(5)WC10", "bundle", "size-only", "image"},
+		"mid": {"c3750", "ios", "15.0(2)SE8", "bundle", "device-md5", "image"},
+		"new": {"c9300", "iosxe", "17.09.04a", "install", "device-md5", "package"},
+	} {
+		sw := s.add(name, c.profile, iossim.Options{})
+		r := parse(t, s.ok("backup", name, "--json")).Results[0]
+		f := r.Facts
+		if r.Status != "ok" || r.Device != name || r.Attempts != 1 || r.Cause != "" ||
+			f.OS != c.os || f.Version != c.version || f.Mode != c.mode || f.Hostname != name || f.Model == "" || f.Serial == "" {
+			t.Errorf("%s: %+v", name, r)
+		}
+		kinds := make(map[string]int)
+		for _, file := range r.Files {
+			kinds[file.Kind]++
+			wantFile(t, s, sw, file.Path, file.SHA256, file.Size)
+			if file.Evidence != c.evidence && file.Path != "system:running-config" {
+				t.Errorf("%s: %s has evidence %q", name, file.Path, file.Evidence)
+			}
+		}
+		if kinds[c.imageKind] == 0 || kinds["config"] < 2 || kinds["vlan"] != 1 {
+			t.Errorf("%s: kinds %v", name, kinds)
+		}
+		again := parse(t, s.ok("backup", name, "--json")).Results[0]
+		if c.evidence == "device-md5" && again.BytesCopied != 0 {
+			t.Errorf("%s: the second backup copied %d bytes", name, again.BytesCopied)
+		}
+		if again.Seconds >= 3 && !testing.Short() {
+			t.Logf("%s: the second backup took %.1f s", name, again.Seconds)
+		}
+	}
+	s.wantClean()
+	s.wantEmptySpool()
+}
+
+// wantFile checks that the blob is the device's file, byte by byte.
+func wantFile(t *testing.T, s *site, sw *iossim.Switch, path, sum string, size int64) {
+	t.Helper()
+	blob, err := os.ReadFile(filepath.Join(s.data, "vault", "blobs", sum[:2], sum))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if got := sha256.Sum256(blob); hex.EncodeToString(got[:]) != sum || int64(len(blob)) != size {
+		t.Errorf("%s: the blob is not what its name says", path)
+	}
+	if path == "system:running-config" {
+		return // exists on the terminal only
+	}
+	want, ok := sw.File(path)
+	if !ok || !bytes.Equal(blob, want) {
+		t.Errorf("%s: the blob differs from the device's file (there: %v)", path, ok)
+	}
+}
+
+// TestOneImageCrossesOnce backs two devices with the same image up at once
+// into an empty vault.
+func TestOneImageCrossesOnce(t *testing.T) {
+	s := newSite(t)
+	a := s.add("a", "c3750", iossim.Options{Listen: "127.0.0.21:0"})
+	b := s.add("b", "c3750", iossim.Options{Listen: "127.0.0.22:0"})
+	s.ok("backup", "--all")
+	crossed := 0
+	for _, m := range append(a.Transfers(), b.Transfers()...) {
+		if strings.HasSuffix(m.Path, ".bin") && m.Op == tftp.Write {
+			crossed++
+		}
+	}
+	if crossed != 1 {
+		t.Errorf("the image crossed the wire %d times", crossed)
+	}
+	s.wantClean()
+}
+
+// TestKill ends a backup with kill -9 at ten moments of its life.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	whole := newSite(t)
+	whole.add("sw1", "c3500xl", iossim.Options{})
+	began := time.Now()
+	whole.ok("backup", "sw1")
+	life := time.Since(began)
+	for i := range 10 {
+		t.Run(fmt.Sprintf("at %d tenths", i), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.add("sw1", "c3500xl", iossim.Options{})
+			cmd := s.command("backup", "sw1")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			moment := time.NewTimer(life * time.Duration(2*i+1) / 20)
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case <-moment.C:
+				if err := cmd.Process.Kill(); err != nil {
+					t.Log("it had ended:", err)
+				}
+				<-ended
+			case <-ended:
+			}
+			s.wantClean()
+			s.ok("backup", "sw1")
+			s.wantClean()
+			s.wantEmptySpool()
+		})
+	}
+}
+
+// TestInterrupt stops a backup in the middle of a transfer with the signals
+// that a user and a service manager send.
+func TestInterrupt(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.add("sw1", "c3750", iossim.Options{Pace: 1 << 20})
+			cmd := s.command("backup", "sw1", "--json")
+			begun := newMarker("copying")
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, begun
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			<-begun.seen
+			if err := cmd.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // its code is what is judged
+			if code := cmd.ProcessState.ExitCode(); code != c.code {
+				t.Errorf("ended with %d, want %d\n%s", code, c.code, begun.all())
+			}
+			s.wantEmptySpool()
+			s.wantClean()
+			r := parse(t, outcome{stdout: out.String()}).Results[0]
+			if r.Cause != "cancelled" || r.Status != "failed" {
+				t.Errorf("result %s %s", r.Status, r.Cause)
+			}
+		})
+	}
+}
+
+// TestDeviceGone cuts terminal and transfer in the middle of the first copy;
+// the next attempt succeeds.
+func TestDeviceGone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the second attempt")
+	}
+	t.Parallel()
+	s := newSite(t)
+	s.add("sw1", "c3500xl", iossim.Options{Faults: iossim.Faults{Hangup: iossim.After{Bytes: 500_000, Times: 1}}})
+	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
+	if r.Status != "ok" || r.Attempts != 2 {
+		t.Errorf("%s after %d attempts (%s)", r.Status, r.Attempts, r.Message)
+	}
+	s.wantClean()
+	s.wantEmptySpool()
+}
+
+// TestTerminalGone ends the terminal while the copy goes on: the ticket
+// decides, and the backup is ok at once.
+func TestTerminalGone(t *testing.T) {
+	s := newSite(t)
+	s.add("sw1", "c3750", iossim.Options{Faults: iossim.Faults{HangTerminal: 1}})
+	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
+	if r.Status != "ok" || r.Attempts != 1 {
+		t.Errorf("%s after %d attempts (%s)", r.Status, r.Attempts, r.Message)
+	}
+}
+
+// TestOneProcessAtATime starts a second backup on a data directory in use.
+func TestOneProcessAtATime(t *testing.T) {
+	s := newSite(t)
+	s.add("sw1", "c3750", iossim.Options{Pace: 1 << 20})
+	first := s.command("backup", "sw1")
+	begun := newMarker("copying")
+	first.Stderr = begun
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-begun.seen
+	second := s.run("backup", "sw1")
+	if second.code != 1 || !strings.Contains(second.stderr, fmt.Sprintf("process %d", first.Process.Pid)) {
+		t.Errorf("the second ended with %d: %s", second.code, second.stderr)
+	}
+	s.ok("device", "list")
+	s.ok("check")
+	if err := first.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+}
+
+// TestNoSecretShows greps everything that a backup leaves and prints.
+func TestNoSecretShows(t *testing.T) {
+	s := newSite(t)
+	s.add("sw1", "c3750", iossim.Options{Pace: 4 << 20})
+	s.add("sw2", "c3500xl", iossim.Options{})
+	cmd := s.command("backup", "--all", "--json", "-v")
+	begun := newMarker("copying")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, begun
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-begun.seen
+	proc := fmt.Sprintf("/proc/%d/", cmd.Process.Pid)
+	wantNoSecret(t, "its command line", readAll(t, proc+"cmdline"))
+	wantNoSecret(t, "its environment", readAll(t, proc+"environ"))
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	wantNoSecret(t, "standard output", out.Bytes())
+	wantNoSecret(t, "the log", []byte(begun.all()))
+	wantNoSecret(t, "device show", []byte(s.ok("device", "show", "sw1", "--json").stdout))
+	err := filepath.WalkDir(s.data, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			wantNoSecret(t, p, readAll(t, p))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readAll(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func wantNoSecret(t *testing.T, where string, data []byte) {
+	t.Helper()
+	for _, secret := range []string{password, enable} {
+		if bytes.Contains(data, []byte(secret)) {
+			t.Errorf("a password stands in %s", where)
+		}
+	}
+}
+
+// TestDemo runs the README's first command.
+func TestDemo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	began := time.Now()
+	o := finish(t, exec.Command(binary, "demo", "--dir", dir))
+	if o.code != 0 {
+		t.Fatalf("ended with %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	t.Logf("took %.1f s", time.Since(began).Seconds())
+	for _, want := range []string{"c3500xl-c3h2s-mz.120-5.WC10.bin", "size-only", "c3750-ipservicesk9-mz.150-2.SE8.bin", "device-md5", "packages.conf"} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("the table lacks %q\n%s", want, o.stdout)
+		}
+	}
+	check := finish(t, exec.Command(binary, "--data", dir, "check", "--read-data"))
+	if check.code != 0 {
+		t.Errorf("check: %s", check.stdout)
+	}
+}

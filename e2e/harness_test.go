@@ -1,0 +1,217 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flashwarden/internal/iossim"
+)
+
+const (
+	user     = "backup"
+	password = "s3cret-Login-7f"
+	enable   = "s3cret-Enable-9c"
+)
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "flashwarden-e2e-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if err := os.Chmod(dir, 0o755); err != nil { // another user runs it too
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		binary = filepath.Join(dir, "flashwarden")
+		build := exec.Command("go", "build", "-o", binary, "flashwarden/cmd/flashwarden")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, "build:", err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// site is a data directory with ports of its own.
+type site struct {
+	t    *testing.T
+	data string
+	port int
+	env  []string
+}
+
+var nextPorts atomic.Int32
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := c.LocalAddr().(*net.UDPAddr).Port
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first := 12000 + 4*int(nextPorts.Add(1)) + os.Getpid()%500*16
+	s := &site{t: t, data: filepath.Join(t.TempDir(), "data"), port: port}
+	s.env = append(os.Environ(),
+		"FLASHWARDEN_DATA="+s.data,
+		fmt.Sprintf("FLASHWARDEN_TFTP_LISTEN=127.0.0.1:%d", port),
+		fmt.Sprintf("FLASHWARDEN_TFTP_PORT_RANGE=%d:%d", first, first+3),
+	)
+	return s
+}
+
+// outcome is how a run of the program ended.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func (s *site) command(args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	s.t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = s.env
+	return cmd
+}
+
+func (s *site) run(args ...string) outcome {
+	s.t.Helper()
+	return finish(s.t, s.command(args...))
+}
+
+// finish runs cmd to its end.
+func finish(t *testing.T, cmd *exec.Cmd) outcome {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return outcome{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// ok runs the program, which must end with 0.
+func (s *site) ok(args ...string) outcome {
+	s.t.Helper()
+	o := s.run(args...)
+	if o.code != 0 {
+		s.t.Fatalf("flashwarden %v ended with %d\n%s%s", args, o.code, o.stdout, o.stderr)
+	}
+	return o
+}
+
+// add starts a simulated switch and puts it into the inventory.
+func (s *site) add(name, profile string, o iossim.Options) *iossim.Switch {
+	s.t.Helper()
+	o.Hostname, o.Username, o.Password, o.EnablePassword = name, user, password, enable
+	o.TFTPPort = uint16(s.port)
+	sw, err := iossim.New(profile, o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := sw.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { sw.Close() })
+	args := []string{"device", "add", name, "--address", sw.Addr().String(), "--transport", sw.Transport(), "--username", user,
+		"--password-file", s.file("login", password), "--enable-password-file", s.file("enable", enable)}
+	if profile == "c3750" {
+		args = append(args, "--legacy-crypto")
+	}
+	s.ok(args...)
+	return sw
+}
+
+// file writes a file beside the data directory and returns its path.
+func (s *site) file(name, content string) string {
+	p := filepath.Join(filepath.Dir(s.data), name)
+	if err := os.WriteFile(p, []byte(content+"\n"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+// document is what backup --json prints.
+type document struct {
+	Results []struct {
+		Device, Status, Cause, Message, Hint, Snapshot string
+		Attempts                                       int
+		Seconds                                        float64
+		BytesCopied                                    int64 `json:"bytes_copied"`
+		Facts                                          struct{ Hostname, OS, Version, Model, Serial, Mode, Image string }
+		Files                                          []struct {
+			Path, Kind, MD5, SHA256, Evidence, Cause string
+			Size                                     int64
+			Copied                                   bool
+		}
+	}
+}
+
+func parse(t *testing.T, o outcome) document {
+	t.Helper()
+	var d document
+	if err := json.Unmarshal([]byte(o.stdout), &d); err != nil {
+		t.Fatalf("standard output is not one JSON document: %v\n%s\n%s", err, o.stdout, o.stderr)
+	}
+	return d
+}
+
+// wantEmptySpool checks that nothing is left where TFTP can reach.
+func (s *site) wantEmptySpool() {
+	s.t.Helper()
+	left, err := filepath.Glob(filepath.Join(s.data, "spool", "*"))
+	if err != nil || len(left) > 0 {
+		s.t.Errorf("left in the spool: %v %v", left, err)
+	}
+}
+
+// wantClean checks that the vault is whole to the last byte.
+func (s *site) wantClean() {
+	s.t.Helper()
+	if o := s.run("check", "--read-data"); o.code != 0 || !strings.Contains(o.stdout, "clean") {
+		s.t.Errorf("check ended with %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// need skips the test where a program is missing, and fails it in CI.
+func need(t *testing.T, program string) string {
+	t.Helper()
+	p, err := exec.LookPath(program)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is missing", program)
+		}
+		t.Skipf("%s is not installed", program)
+	}
+	return p
+}
+
+// needRoot skips the test for an ordinary user.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+}

@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"flashwarden/internal/iossim"
+	"flashwarden/tftp"
+)
+
+// nobody is the user without rights that Debian has.
+const nobody = 65534
+
+// asNobody lets cmd run as an ordinary user.
+func asNobody(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	return cmd
+}
+
+// nobodysSite is a site whose directories belong to nobody, with a device in
+// its inventory that does not exist.
+func nobodysSite(t *testing.T) *site {
+	t.Helper()
+	needRoot(t)
+	dir, err := os.MkdirTemp("", "flashwarden-nobody-") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := newSite(t)
+	s.data = filepath.Join(dir, "data")
+	s.env = append(s.env, "FLASHWARDEN_DATA="+s.data, "HOME="+dir)
+	pw := s.file("login", password)
+	for _, p := range []string{dir, pw} {
+		if err := os.Chown(p, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := finish(t, asNobody(s.command("device", "add", "sw1", "--address", "127.0.0.1:9", "--username", user, "--password-file", pw)))
+	if o.code != 0 {
+		t.Fatalf("device add: %s", o.stderr)
+	}
+	return s
+}
+
+// TestPortOfRoot has an ordinary user bind port 69: it names the three ways
+// out.
+func TestPortOfRoot(t *testing.T) {
+	s := nobodysSite(t)
+	s.env = append(s.env, "FLASHWARDEN_TFTP_LISTEN=127.0.0.1:69")
+	o := finish(t, asNobody(s.command("backup", "sw1")))
+	if o.code != 1 {
+		t.Errorf("ended with %d", o.code)
+	}
+	for _, way := range []string{"systemd", "setcap", "FLASHWARDEN_TFTP_LISTEN"} {
+		if !strings.Contains(o.stderr, way) {
+			t.Errorf("does not name the way by %s: %s", way, o.stderr)
+		}
+	}
+}
+
+// TestDirectoryOfAnother uses the data directory of somebody else, in both
+// directions.
+func TestDirectoryOfAnother(t *testing.T) {
+	s := nobodysSite(t)
+	o := s.run("device", "list")
+	if o.code != 1 || !strings.Contains(o.stderr, "nobody") || !strings.Contains(o.stderr, "sudo -u nobody") {
+		t.Errorf("root in nobody's directory: %d %s", o.code, o.stderr)
+	}
+	mine := newSite(t)
+	mine.ok("device", "list")
+	s.env = append(s.env, "FLASHWARDEN_DATA="+mine.data)
+	o = finish(t, asNobody(s.command("device", "list")))
+	if o.code != 1 || !strings.Contains(o.stderr, "--data DIR") {
+		t.Errorf("nobody in root's directory: %d %s", o.code, o.stderr)
+	}
+}
+
+// TestReadOnlyDirectory uses a data directory that cannot be written.
+func TestReadOnlyDirectory(t *testing.T) {
+	s := nobodysSite(t)
+	if err := os.Chmod(s.data, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	o := finish(t, asNobody(s.command("device", "list")))
+	if o.code != 1 || !strings.Contains(o.stderr, "data directory") || !strings.Contains(o.stderr, "next:") {
+		t.Errorf("%d %s", o.code, o.stderr)
+	}
+}
+
+// TestDemoAsOrdinaryUser runs the README's first command without rights.
+func TestDemoAsOrdinaryUser(t *testing.T) {
+	s := nobodysSite(t)
+	o := finish(t, asNobody(s.command("demo", "--dir", filepath.Join(filepath.Dir(s.data), "demo"), "--json")))
+	if o.code != 0 {
+		t.Fatalf("ended with %d\n%s", o.code, o.stderr)
+	}
+	if n := len(parse(t, o).Results); n != 3 {
+		t.Errorf("%d results", n)
+	}
+}
+
+// TestFullDisk has a data directory on a file system that is smaller than the
+// image: the device gets ERROR 3, and nothing stays behind.
+func TestFullDisk(t *testing.T) {
+	needRoot(t)
+	s := newSite(t)
+	if err := os.Mkdir(s.data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", s.data, "tmpfs", 0, "size=8m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(s.data, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	sw := s.add("sw1", "c3750", iossim.Options{})
+	o := s.run("backup", "sw1", "--json")
+	r := parse(t, o).Results[0]
+	if o.code != 3 || r.Cause != "spool_full" || r.Hint == "" {
+		t.Errorf("ended with %d, cause %q: %s", o.code, r.Cause, r.Message)
+	}
+	refused := false
+	for _, m := range sw.Transfers() {
+		refused = refused || m.Op == tftp.Write && m.Code == int(tftp.CodeDiskFull)
+	}
+	if !refused {
+		t.Errorf("the device got no ERROR 3: %+v", sw.Transfers())
+	}
+	s.wantEmptySpool()
+	s.wantClean()
+}
