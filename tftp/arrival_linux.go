@@ -46,21 +46,34 @@ func parseArrival(oob []byte) arrival {
 		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO && len(m.Data) >= unix.SizeofInet4Pktinfo:
 			// struct in_pktinfo: ifindex, address to reply from, destination of the header
 			spec, dst := netip.AddrFrom4([4]byte(m.Data[4:8])), netip.AddrFrom4([4]byte(m.Data[8:12]))
-			if spec.IsUnspecified() {
+			if spec.IsUnspecified() && isOurs(dst) {
 				spec = dst // it came before the socket was prepared, and only the header tells
 			}
 			a.local, a.ifindex = spec, int(hostUint32(m.Data))
-			a.group = a.group || dst != spec || dst.IsMulticast()
+			a.group = dst != spec
 		case m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_PKTINFO && len(m.Data) >= unix.SizeofInet6Pktinfo:
 			dst := netip.AddrFrom16([16]byte(m.Data[:16]))
 			a.ifindex = int(hostUint32(m.Data[16:]))
-			if !a.local.IsValid() || !dst.Is4In6() {
-				a.local = dst.Unmap()
+			if !dst.Is4In6() { // of IPv4 the other message tells more
+				a.local, a.group = dst, dst.IsMulticast()
 			}
-			a.group = a.group || dst.IsMulticast()
 		}
 	}
 	return a
+}
+
+// isOurs tells whether this host has an address, and not only hears it.
+func isOurs(a netip.Addr) bool {
+	list, err := net.InterfaceAddrs()
+	if err != nil || a.IsLoopback() {
+		return a.IsLoopback()
+	}
+	for _, l := range list {
+		if n, ok := l.(*net.IPNet); ok && n.IP.Equal(a.AsSlice()) {
+			return true
+		}
+	}
+	return false
 }
 
 // controlFor builds the control message that makes a packet leave from the
