@@ -136,8 +136,8 @@ func (s *session) say(text string) { s.term.print(text) }
 
 // filterLines is "| include", "| exclude", "| begin" and "| section".
 func filterLines(text, filter string) (string, bool) {
-	word, pattern, _ := strings.Cut(strings.TrimSpace(filter), " ")
-	re, err := regexp.Compile(strings.TrimSpace(pattern))
+	word, pattern, _ := strings.Cut(strings.TrimLeft(filter, " "), " ")
+	re, err := regexp.Compile(pattern)
 	if err != nil || word == "" {
 		return "", false
 	}

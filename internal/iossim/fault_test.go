@@ -1,0 +1,274 @@
+package iossim
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sendFile types a copy whose questions are answered ahead.
+func sendFile(l *line, path, name string) {
+	l.t.Helper()
+	l.send("copy " + path + " tftp://127.0.0.1/" + name + "\r")
+	l.expect("remote host [127.0.0.1]? ")
+	l.send("\r")
+	l.expect("Destination filename [" + name + "]? ")
+	l.send("\r")
+}
+
+const office = "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"
+
+func TestAskErase(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskErase: 2}})
+	l := atPrompt(t, s)
+	before := s.Files()
+
+	sendFile(l, "flash:/vlan.dat", "a")
+	l.expect("Erase flash: before copying? [confirm]")
+	l.send("n")
+	l.expect("1096 bytes copied")
+	if !slices.Equal(s.Files(), before) {
+		t.Fatal("the answer n did not keep the files")
+	}
+
+	sendFile(l, "flash:/vlan.dat", "b")
+	l.expect("Erase flash: before copying? [confirm]")
+	l.send("\r")
+	l.expect("Erasing the flash filesystem will remove all files! Continue? [confirm]")
+	l.send("y")
+	l.expect("Erase of flash: complete")
+	l.expect("#")
+	if slices.ContainsFunc(s.Files(), func(p string) bool { return strings.HasPrefix(p, "flash:") }) {
+		t.Error("the files survived two confirmations")
+	}
+	for _, want := range []string{"Erase flash: before copying? [confirm]n", "Erasing the flash filesystem will remove all files! Continue? [confirm]y"} {
+		if !slices.Contains(s.Commands(), want) {
+			t.Errorf("the journal lacks %q", want)
+		}
+	}
+	sendFile(l, "nvram:/startup-config", "c") // a third copy is not disturbed
+	l.expect("bytes copied")
+}
+
+func TestAskOverwrite(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskOverwrite: Always}})
+	l := atPrompt(t, s)
+	before, _ := s.File("vlan.dat")
+	sendFile(l, "flash:/vlan.dat", "a")
+	l.expect("%Warning:There is a file already existing with this name \r\nDo you want to over write? [confirm]")
+	l.send("n")
+	l.expect("#")
+	if after, _ := s.File("vlan.dat"); !bytes.Equal(before, after) {
+		t.Error("the answer n changed the file")
+	}
+	if len(s.Transfers()) != 0 {
+		t.Error("the copy went on after n")
+	}
+	sendFile(l, "flash:/vlan.dat", "a")
+	l.expect("[confirm]")
+	l.send("\r")
+	l.expect("#")
+	if after, _ := s.File("vlan.dat"); bytes.Equal(before, after) {
+		t.Error("the answer Enter ruined nothing")
+	}
+}
+
+func TestAskUnknown(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskUnknown: 1}})
+	l := atPrompt(t, s)
+	sendFile(l, "flash:/vlan.dat", "a")
+	l.expect("Switch planes now? [confirm]")
+	l.send("\x03")
+	l.expect("#")
+	if len(s.Transfers()) != 0 {
+		t.Error("the copy went on after Ctrl-C")
+	}
+}
+
+func TestSentBytesDiffer(t *testing.T) {
+	for name, c := range map[string]struct {
+		faults Faults
+		short  int
+		differ int
+	}{
+		"one block less": {Faults{ShortBlock: 1}, 512, 0},
+		"one bit wrong":  {Faults{FlipBit: 1}, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := serveTFTP(t, 0)
+			s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: c.faults})
+			l := atPrompt(t, s)
+			want, _ := s.File("nvram:startup-config")
+			for try, bad := range []bool{true, false} {
+				sendFile(l, "nvram:/startup-config", "a")
+				l.expect(" bytes copied in ")
+				got, _ := st.file("a")
+				if !bad && !bytes.Equal(got, want) {
+					t.Fatalf("try %d: the fault struck again", try)
+				}
+				if bad && (len(want)-len(got) != c.short || differences(got, want) != c.differ) {
+					t.Errorf("%d bytes of %d arrived, %d of them differ", len(got), len(want), differences(got, want))
+				}
+			}
+		})
+	}
+}
+
+// differences counts over the shorter length.
+func differences(a, b []byte) int {
+	n := 0
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
+}
+
+func TestHangup(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Timeout: 600 * time.Millisecond, Faults: Faults{Hangup: After{100_000, 1}}})
+	l := atPrompt(t, s)
+	sendFile(l, "flash:/vlan.dat", "small") // too small for the fault
+	l.expect("1096 bytes copied")
+	sendFile(l, office, "a")
+	if rest := l.expectEnd(); strings.Contains(rest, "bytes") || strings.Contains(rest, "%Error") {
+		t.Errorf("last words of a switch that lost its power: %q", rest)
+	}
+	if _, ok := st.file("a"); ok {
+		t.Error("the file arrived")
+	}
+	l = atPrompt(t, s) // it has booted
+	sendFile(l, office, "a")
+	l.expect("18286080 bytes copied")
+}
+
+// The dead transfer stays just below the number of bytes that was told.
+func TestStall(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Timeout: 300 * time.Millisecond, Faults: Faults{Stall: After{100_000, 1}}})
+	l := atPrompt(t, s)
+	sendFile(l, office, "a")
+	if out := l.expect("%Error writing tftp://127.0.0.1/a (Timed out)"); !strings.Contains(out, "!.....\r\n") {
+		t.Errorf("the terminal said %q", out)
+	}
+	if tr := s.Transfers(); len(tr) != 1 || tr[0].Bytes > 100_000 || tr[0].Bytes < 100_000-512 || tr[0].Err == nil {
+		t.Errorf("transfers recorded: %+v", tr)
+	}
+	l.expect("#")
+	l.run("show clock", "#") // the terminal is still there
+}
+
+func TestHangTerminal(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{HangTerminal: 1}})
+	l := atPrompt(t, s)
+	sendFile(l, office, "a")
+	if rest := l.expectEnd(); strings.Contains(rest, "bytes copied") {
+		t.Error("the terminal saw the end of the copy")
+	}
+	waitFor(t, func() bool { return len(s.Transfers()) == 1 })
+	want, _ := s.File(office)
+	if got, _ := st.file("a"); !bytes.Equal(got, want) {
+		t.Error("the copy did not go on to its end")
+	}
+	atPrompt(t, s)
+	if s.PeakSessions() != 1 {
+		t.Errorf("%d lines at once: the lost one was counted after its end", s.PeakSessions())
+	}
+}
+
+// waitFor waits for something that has no signal of its own.
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come to pass")
+		}
+	}
+}
+
+func TestLostPackets(t *testing.T) {
+	for name, c := range map[string]struct {
+		faults Faults
+		want   string
+	}{
+		"NoTFTP":      {Faults{NoTFTP: 1}, ".....\r\n%Error opening tftp://127.0.0.1/a (Timed out)"},
+		"LoseAnswers": {Faults{LoseAnswers: 1}, ".....\r\n%Error opening tftp://127.0.0.1/a (Timed out)"},
+		"LoseLarge":   {Faults{LoseLarge: 1}, ".....\r\n%Error writing tftp://127.0.0.1/a (Timed out)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := serveTFTP(t, 0)
+			s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: 300 * time.Millisecond, Faults: c.faults})
+			l := atPrompt(t, s)
+			sendFile(l, image["c9300"], "a")
+			l.expect(c.want)
+			l.expect("#")
+			if _, ok := st.file("a"); ok {
+				t.Error("the file arrived")
+			}
+			sendFile(l, "flash:/vlan.dat", "a")
+			l.expect("3496 bytes copied")
+		})
+	}
+}
+
+// A path that loses fragments lets small blocks pass.
+func TestLoseLargePassesSmallBlocks(t *testing.T) {
+	st := serveTFTP(t, 1468)
+	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: 600 * time.Millisecond, Faults: Faults{LoseLarge: Always}})
+	l := atPrompt(t, s)
+	sendFile(l, image["c9300"], "a")
+	l.expect("2933771 bytes copied")
+}
+
+func TestSyslogNoise(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{SyslogNoise: Always}})
+	l := atPrompt(t, s)
+	sendFile(l, "nvram:/startup-config", "small")
+	l.expect("bytes copied")
+	l.expect("#")
+	sendFile(l, office, "a")
+	out := l.expect("18286080 bytes copied")
+	for _, want := range []string{"!\r\n*Mar", "changed state to up!", "%Error opening tftp://255.255.255.255/network-confg (Timed out)!"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in the progress bar", want)
+		}
+	}
+	want, _ := s.File(office)
+	if got, _ := st.file("a"); !bytes.Equal(got, want) {
+		t.Error("noise on the terminal changed the file")
+	}
+	if out := l.run("dir", "#"); !strings.Contains(out, "%LIN") {
+		t.Errorf("no log message between the lines of\n%s", out)
+	}
+}
+
+// Every character arrives, and alone.
+func TestSlowPrint(t *testing.T) {
+	s := launch(t, "c3500xl", Options{Faults: Faults{SlowPrint: 1}})
+	l := dialTelnet(t, s)
+	began := time.Now()
+	l.expect("User Access Verification\r\n\r\nUsername: ")
+	if took := time.Since(began); took < 35*slowCharacter {
+		t.Errorf("38 characters took %v", took)
+	}
+}
+
+func TestRejectVerify(t *testing.T) {
+	s := launch(t, "c3750", Options{Faults: Faults{RejectVerify: 1}})
+	l := atPrompt(t, s)
+	if out := l.run("verify /md5 flash:/vlan.dat", "#"); !strings.HasSuffix(out, "% Invalid input detected at '^' marker.\r\n\r\nsw-office") {
+		t.Errorf("it said %q", out)
+	}
+	if out := l.run("verify /md5 flash:/vlan.dat", "#"); !strings.Contains(out, "verify /md5 (flash:/vlan.dat) = ") {
+		t.Errorf("the second time it said %q", out)
+	}
+}

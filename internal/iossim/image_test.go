@@ -1,0 +1,144 @@
+package iossim
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/md5"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+// The standard library takes the images apart; sums and digests are computed
+// here once more, from the file alone.
+func TestClassicImagesProveThemselves(t *testing.T) {
+	for _, profile := range []string{"c3500xl", "c3750"} {
+		t.Run(profile, func(t *testing.T) {
+			s, err := New(profile, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, ok := s.File(image[profile])
+			if !ok {
+				t.Fatalf("there is no %s", image[profile])
+			}
+			f, err := elf.NewFile(bytes.NewReader(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Class != elf.ELFCLASS32 || f.Data != elf.ELFDATA2MSB || len(f.Progs) != 1 {
+				t.Errorf("%v %v with %d program headers, want 32 bit, big-endian, 1", f.Class, f.Data, len(f.Progs))
+			}
+			h := md5.New()
+			var embedded []byte
+			for i, section := range f.Sections {
+				if section.Type == elf.SHT_NULL {
+					continue
+				}
+				b, err := section.Data()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i != 3 && i != 4 {
+					h.Write(b)
+				}
+				switch {
+				case bytes.HasPrefix(b, []byte("\xFA\xDE\xFA\xD1\x00\x00\x00\x18")):
+					embedded = b[8:24]
+				case bytes.HasPrefix(b, []byte("\xFE\xED\xFA\xCE")):
+					checkArchive(t, b)
+				case bytes.HasPrefix(b, []byte("CW_BEGIN$")):
+					checkTags(t, string(b), strings.ToUpper(profile))
+				}
+			}
+			if !bytes.Equal(h.Sum(nil), embedded) {
+				t.Errorf("embedded MD5 %x, computed %x", embedded, h.Sum(nil))
+			}
+			if got := s.embeddedOf(t, image[profile]); got != fmt.Sprintf("%x", embedded) {
+				t.Errorf("verify would print %s, embedded is %x", got, embedded)
+			}
+		})
+	}
+}
+
+func (s *Switch) embeddedOf(t *testing.T, path string) string {
+	t.Helper()
+	f, err := s.flash.lookup(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.body.embeddedMD5()
+}
+
+func checkArchive(t *testing.T, section []byte) {
+	t.Helper()
+	field := func(i int) uint32 { return binary.BigEndian.Uint32(section[4*i:]) }
+	archive := section[20:]
+	if int(field(2)) != len(archive) || field(3) != plainSum(archive) {
+		t.Errorf("compressed: size %d, sum %08X; header says %d, %08X", len(archive), plainSum(archive), field(2), field(3))
+	}
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil || len(z.File) != 1 {
+		t.Fatalf("the archive has %v members: %v", z, err)
+	}
+	m, err := z.File[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := io.ReadAll(m) // compares the CRC
+	if err != nil {
+		t.Fatal(err)
+	}
+	if int(field(1)) != len(inner) || field(4) != plainSum(inner) {
+		t.Errorf("uncompressed: size %d, sum %08X; header says %d, %08X", len(inner), plainSum(inner), field(1), field(4))
+	}
+}
+
+func plainSum(b []byte) uint32 {
+	sum := uint64(0)
+	for i := 0; i < len(b); i += 4 {
+		sum += uint64(binary.BigEndian.Uint32(b[i:]))
+		sum = sum&0xFFFFFFFF + sum>>32
+	}
+	return uint32(sum)
+}
+
+func checkTags(t *testing.T, tags, family string) {
+	t.Helper()
+	for _, want := range []string{"CW_FAMILY$" + family + "$", "CW_VERSION$1", "CW_END$"} {
+		if !strings.Contains(tags, want) {
+			t.Errorf("no %s in %s", want, tags)
+		}
+	}
+}
+
+func TestPackagesBeginAsIOSXEDoes(t *testing.T) {
+	s, err := New("c9300", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf, _ := s.File("flash:packages.conf")
+	named := map[string]bool{}
+	for _, word := range strings.Fields(string(conf)) {
+		if strings.HasSuffix(word, ".pkg") {
+			named[word] = true
+		}
+	}
+	if len(named) != 10 {
+		t.Errorf("packages.conf names %d packages, want 10", len(named))
+	}
+	for name := range named {
+		f, err := s.flash.lookup(name)
+		if err != nil {
+			t.Errorf("packages.conf names %s: %v", name, err)
+			continue
+		}
+		head := make([]byte, 10)
+		if f.body.ReadAt(head, 0); string(head) != ".IOSXE2.0\x00" {
+			t.Errorf("%s begins %q", name, head)
+		}
+	}
+}
