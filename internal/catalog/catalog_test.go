@@ -326,6 +326,28 @@ func TestManyProcesses(t *testing.T) {
 	}
 }
 
+// TestManyCreateTheCatalogAtOnce opens one new catalog from all sides.
+func TestManyCreateTheCatalogAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for range 12 {
+		all.Go(func() {
+			<-start
+			c, err := Open(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(start)
+	all.Wait()
+}
+
 // TestKilledWriter kills a process that writes, and looks for what it was
 // told is kept.
 func TestKilledWriter(t *testing.T) {

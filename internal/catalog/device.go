@@ -38,6 +38,7 @@ var (
 	validName = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`)
 	validHost = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?)*\.?$`)
 	validVRF  = regexp.MustCompile(`^[!-~]{1,64}$`)
+	validZone = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 	numeric   = regexp.MustCompile(`^[0-9.]+$`)
 )
 
@@ -142,35 +143,42 @@ func textProblem(field, value string) string {
 
 // splitAddress splits HOST[:PORT]; port is empty where there is none.
 func splitAddress(address string) (host, port string, err error) {
-	wrong := func(why string) (string, string, error) {
-		return "", "", fmt.Errorf("address %q %s; write HOST, HOST:PORT, an IP address, or [IPV6]:PORT", address, why)
+	host, port, problem := cutPort(address)
+	if problem == "" && !isHost(host) {
+		problem = "is neither a host name nor an IP address"
 	}
-	if addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")); err == nil {
-		if strings.HasPrefix(address, "[") != strings.HasSuffix(address, "]") || addr.Is4() && address != addr.String() {
-			return wrong("has a bracket too many or too few")
-		}
-		return addr.String(), "", nil
-	}
-	host = address
-	if strings.Contains(address, ":") {
-		if host, port, err = net.SplitHostPort(address); err != nil {
-			return wrong("is not an address")
-		}
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return wrong("has no port from 1 to 65535")
-		}
-	}
-	if strings.HasPrefix(address, "[") {
-		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is6() {
-			return wrong("has no IPv6 address in its brackets")
-		}
-		return host, port, nil
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return host, port, nil
-	}
-	if len(host) > 253 || !validHost.MatchString(host) || numeric.MatchString(host) {
-		return wrong("is neither a host name nor an IP address")
+	if problem != "" {
+		return "", "", fmt.Errorf("address %q %s; write HOST, HOST:PORT, an IP address, or [IPV6]:PORT", address, problem)
 	}
 	return host, port, nil
+}
+
+// cutPort is splitAddress without a look at the host.
+func cutPort(address string) (host, port, problem string) {
+	inner, bracket := strings.CutPrefix(address, "[")
+	colon := false
+	switch {
+	case bracket:
+		var closed bool
+		host, port, closed = strings.Cut(inner, "]")
+		if !closed || !strings.Contains(host, ":") || port != "" && port[0] != ':' {
+			return "", "", "has no IPv6 address in its brackets"
+		}
+		port, colon = strings.CutPrefix(port, ":")
+	case strings.Count(address, ":") > 1: // IPv6 without a port
+		host = address
+	default:
+		host, port, colon = strings.Cut(address, ":")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); colon && (err != nil || n == 0) {
+		return "", "", "has no port from 1 to 65535"
+	}
+	return host, port, ""
+}
+
+func isHost(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Zone() == "" || validZone.MatchString(addr.Zone())
+	}
+	return len(host) <= 253 && validHost.MatchString(host) && !numeric.MatchString(host)
 }

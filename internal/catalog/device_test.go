@@ -26,7 +26,7 @@ func TestValidate(t *testing.T) {
 		{"address", func(d *Device, v string) { d.Address = v },
 			[]string{"192.0.2.1", "192.0.2.1:2222", "sw1", "sw1.example.net", "sw1.example.net.:22", "sw_1:23", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:22", "fe80::1%eth0"},
 			[]string{"", ":22", "sw1:", "sw1:0", "sw1:65536", "sw1:x", "sw1:+22", "[sw1]:22", "[192.0.2.1]", "[2001:db8::1", "2001:db8::1]", "192.0.2.300", "1.2.3", "a b",
-				"-x", "x..y", "sw1\r", "sw1/x", "ssh://sw1", "user@sw1", "sw1:22:33", strings.Repeat("x.", 127)}, "address "},
+				"fe80::1%a]:22", "fe80::1%\x1b", "[fe80::1%e\n]:22", "[::1]x", "[::1]:", "[]:22", "-x", "x..y", "sw1\r", "sw1/x", "ssh://sw1", "user@sw1", "sw1:22:33", strings.Repeat("x.", 127)}, "address "},
 		{"transport", func(d *Device, v string) { d.Transport = v }, []string{"ssh", "telnet"}, []string{"", "SSH", "serial"}, "neither ssh nor telnet"},
 		{"username", func(d *Device, v string) { d.Username = v }, []string{"x", "net admin", "ü@example.net"}, []string{"", "x\n", "\x1b[2J", " x", "\xff"}, "username"},
 		{"site", func(d *Device, v string) { d.Site = v }, []string{"", "Zürich 2"}, []string{"x\ty", "x ", "\u202e", strings.Repeat("x", 129)}, "site"},
