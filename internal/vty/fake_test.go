@@ -25,6 +25,7 @@ type fake struct {
 	echo  func(line string) string // what comes back of a line; nil: itself
 	typed strings.Builder
 
+	options  bool   // answers of Telnet options come in between: drop them
 	prompt   string // of shell from now on
 	bare     bool   // the next prompt follows without a line end
 	noPrompt bool   // the next prompt was printed already
@@ -70,6 +71,10 @@ func (f *fake) raw(text string) {
 func (f *fake) line() string {
 	var line []byte
 	for b := range f.in {
+		if f.options && b == telIAC {
+			f.option()
+			continue
+		}
 		f.typed.WriteByte(b)
 		switch b {
 		case '\r':
@@ -90,6 +95,21 @@ func (f *fake) line() string {
 		}
 	}
 	return io.EOF.Error()
+}
+
+// option drops the rest of a Telnet command.
+func (f *fake) option() {
+	if <-f.in != telSB {
+		<-f.in
+		return
+	}
+	for last := byte(0); ; {
+		b := <-f.in
+		if last == telIAC && b == telSE {
+			return
+		}
+		last = b
+	}
 }
 
 // secret is line without echo.
@@ -132,14 +152,16 @@ func (f *fake) shell(prompt string, answers map[string]func()) {
 // login plays the usual login.
 func (f *fake) login() {
 	f.print("\nUser Access Verification\n\nUsername: ")
-	f.line()
+	for f.line() == "" {
+		f.print("Username: ")
+	}
 	f.print("Password: ")
 	f.secret()
 }
 
 // bubble runs a test over a pipe with a device that plays script, in virtual
 // time; client gets the configuration to dial it with.
-func bubble(t *testing.T, seed uint64, script func(f *fake), client func(t *testing.T, cfg Config)) {
+func bubble(t *testing.T, seed uint64, script func(f *fake), client func(t *testing.T, f *fake, cfg Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -154,11 +176,11 @@ func bubble(t *testing.T, seed uint64, script func(f *fake), client func(t *test
 			Name: "sw1", Address: "192.0.2.1", Transport: Telnet, Username: "admin", Password: "s3cret-pass", EnablePassword: "en4ble-pass",
 			Dialer: func(context.Context, string, string) (net.Conn, error) { return ours, nil },
 		}
-		client(t, cfg)
+		client(t, f, cfg)
 		ours.Close()
+		<-done
 		for range f.in { // until its reader is gone
 		}
-		<-done
 	})
 }
 
@@ -167,6 +189,12 @@ func seeds(t *testing.T, test func(t *testing.T, seed uint64)) {
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) { test(t, seed) })
 	}
+}
+
+// got is what was typed so far.
+func (f *fake) got() string {
+	synctest.Wait()
+	return f.typed.String()
 }
 
 func dial(t *testing.T, cfg Config) *Line {

@@ -69,7 +69,8 @@ func (l *Line) login(ctx context.Context) error {
 type dialogue struct {
 	*Line
 	ctx          context.Context
-	typed        bool // anything
+	typed        bool   // anything
+	echo         string // what was typed last
 	sentUser     bool
 	sentPassword bool
 }
@@ -108,7 +109,7 @@ func (d *dialogue) still(t time.Duration) (moved bool, err error) {
 // say types text and forgets what was on the screen.
 func (d *dialogue) say(text string) error {
 	d.screen.reset()
-	d.typed = true
+	d.typed, d.echo = true, text
 	if err := d.write(text + "\r"); err != nil {
 		return d.lostError("the session to "+d.cfg.Name+" was lost during login", err)
 	}
@@ -165,9 +166,9 @@ func (d *dialogue) unknown(line string, pushed *int) error {
 	if moved, err := d.still(oddQuiet); err != nil || moved {
 		return d.endedOrNil(err)
 	}
-	blank := strings.TrimSpace(string(d.screen.text)+line) == ""
+	printed := strings.TrimSpace(string(d.screen.text) + line)
 	switch {
-	case blank && d.typed: // it is still checking the password
+	case d.typed && (printed == "" || printed == d.echo): // it is still checking what it got
 		if err := d.read(d.ctx, d.cfg.IdleTimeout, false); err != nil {
 			return d.ended(err)
 		}

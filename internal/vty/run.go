@@ -111,7 +111,7 @@ func (l *Line) drain() {
 
 var (
 	errIdle = errors.New("the device has gone silent")
-	errSize = fmt.Errorf("the device printed more than %d MiB", maxOutput>>20)
+	errSize = errors.New("the device printed without end")
 )
 
 // wait reads until the text ends in a prompt, a question or --More--. Where no
@@ -162,7 +162,7 @@ func (l *Line) read(ctx context.Context, d time.Duration, forever bool) error {
 			return io.EOF
 		}
 		l.screen.feed(p)
-		if l.screen.taken > maxOutput {
+		if l.screen.taken > l.most {
 			return errSize
 		}
 		return nil

@@ -17,7 +17,7 @@ func at(t *testing.T, prompt string, answers func(f *fake) map[string]func(), cl
 		bubble(t, seed, func(f *fake) {
 			f.login()
 			f.shell(prompt, answers(f))
-		}, func(t *testing.T, cfg Config) {
+		}, func(t *testing.T, f *fake, cfg Config) {
 			l := dial(t, cfg)
 			defer l.Close()
 			client(t, l)
@@ -430,14 +430,15 @@ func TestRunCancel(t *testing.T) {
 func TestRunEndless(t *testing.T) {
 	bubble(t, 1, func(f *fake) {
 		f.login()
-		f.piece = 1 << 20
+		f.piece = 1 << 16
 		f.shell("SW1#", map[string]func(){"show x": func() {
-			for range 80 {
-				f.raw(strings.Repeat("x", 1<<20))
+			for range 40 {
+				f.raw(strings.Repeat("x", 1<<16))
 			}
 		}})
-	}, func(t *testing.T, cfg Config) {
+	}, func(t *testing.T, f *fake, cfg Config) {
 		l := dial(t, cfg)
+		l.most = 2 << 20
 		if _, err := l.Run(t.Context(), "show x", nil); cause.Of(err) != cause.SessionLost || !errors.Is(err, errSize) {
 			t.Errorf("error %v", err)
 		}

@@ -81,6 +81,7 @@ type Line struct {
 	pumped  chan struct{} // closed when the reading goroutine is done
 
 	screen screen
+	most   int    // bytes that one command may print
 	prompt string // the prompt as printed, without trailing blanks
 	typed  string // what we typed last
 	echoed bool   // it came back
@@ -117,7 +118,7 @@ func Dial(ctx context.Context, cfg Config) (*Line, error) {
 
 func newLine(cfg Config, conn net.Conn, stream io.ReadWriteCloser) *Line {
 	l := &Line{
-		cfg: cfg, conn: conn, stream: stream,
+		cfg: cfg, conn: conn, stream: stream, most: maxOutput,
 		in: make(chan []byte), closed: make(chan struct{}), pumped: make(chan struct{}),
 	}
 	go l.pump()
