@@ -16,7 +16,7 @@ import (
 // in pieces of random size and reads what was typed.
 type fake struct {
 	t     *testing.T
-	conn  net.Conn
+	conn  io.ReadWriteCloser
 	in    chan byte // what the client typed
 	rnd   *rand.Rand
 	piece int                      // longest piece in bytes; default 40
@@ -31,7 +31,7 @@ type fake struct {
 	noPrompt bool   // the next prompt was printed already
 }
 
-func newFake(t *testing.T, conn net.Conn, seed uint64) *fake {
+func newFake(t *testing.T, conn io.ReadWriteCloser, seed uint64) *fake {
 	f := &fake{t: t, conn: conn, in: make(chan byte, 1<<16), rnd: rand.New(rand.NewPCG(seed, 0)), piece: 40}
 	go func() {
 		defer close(f.in)

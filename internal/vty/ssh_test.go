@@ -1,0 +1,620 @@
+package vty
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"flashwarden/internal/cause"
+)
+
+// sshDevice is a device with an SSH server on loopback. Its fields are set
+// before serve.
+type sshDevice struct {
+	t        *testing.T
+	config   ssh.ServerConfig
+	password string // accepted
+	kbd      bool   // keyboard-interactive instead of password
+	plays    func(f *fake)
+
+	mu     sync.Mutex
+	got    []string // passwords received
+	width  uint32   // of the terminal asked for
+	listen net.Listener
+}
+
+// serve starts the device and returns the configuration to dial it with.
+func (d *sshDevice) serve(t *testing.T, keys ...ssh.Signer) Config {
+	t.Helper()
+	d.t = t
+	for _, key := range keys {
+		d.config.AddHostKey(key)
+	}
+	if d.password == "" {
+		d.password = "s3cret-pass"
+	}
+	switch {
+	case d.config.PasswordCallback != nil || d.config.KeyboardInteractiveCallback != nil || d.config.PublicKeyCallback != nil:
+	case d.kbd:
+		d.config.KeyboardInteractiveCallback = d.interactive
+	default:
+		d.config.PasswordCallback = func(_ ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+			return nil, d.check(string(password))
+		}
+	}
+	var err error
+	if d.listen, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); d.accept() }()
+	t.Cleanup(func() { d.listen.Close(); <-done })
+	return Config{
+		Name: "sw1", Address: d.listen.Addr().String(), Username: "admin", Password: "s3cret-pass", EnablePassword: "en4ble-pass",
+		HostKeys: &HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")},
+	}
+}
+
+func (d *sshDevice) check(password string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.got = append(d.got, password)
+	if password != d.password {
+		return errors.New("wrong")
+	}
+	return nil
+}
+
+func (d *sshDevice) passwords() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.got)
+}
+
+func (d *sshDevice) interactive(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+	for range 3 { // as IOS does
+		answers, err := ask("", "banner", []string{"Name: ", "Password: "}, []bool{true, false})
+		if err != nil {
+			return nil, err
+		}
+		if answers[0] != "admin" {
+			d.t.Errorf("a visible question got %q", answers[0])
+		}
+		if d.check(answers[1]) == nil {
+			return nil, nil
+		}
+	}
+	return nil, errors.New("wrong")
+}
+
+func (d *sshDevice) accept() {
+	var sessions sync.WaitGroup
+	defer sessions.Wait()
+	for {
+		conn, err := d.listen.Accept()
+		if err != nil {
+			return
+		}
+		sessions.Go(func() { d.session(conn) })
+	}
+}
+
+func (d *sshDevice) session(conn net.Conn) {
+	defer conn.Close()
+	sc, channels, requests, err := ssh.NewServerConn(conn, &d.config)
+	if err != nil {
+		return
+	}
+	defer sc.Close()
+	go ssh.DiscardRequests(requests)
+	for channel := range channels {
+		ch, in, err := channel.Accept()
+		if err != nil {
+			return
+		}
+		for r := range in {
+			if r.Type == "pty-req" {
+				var pty struct {
+					Term                         string
+					Columns, Rows, Width, Height uint32
+					Modes                        string
+				}
+				if err := ssh.Unmarshal(r.Payload, &pty); err != nil {
+					d.t.Error(err)
+				}
+				d.width = pty.Columns
+			}
+			r.Reply(r.Type == "pty-req" || r.Type == "shell", nil)
+			if r.Type == "shell" {
+				go ssh.DiscardRequests(in)
+				break
+			}
+		}
+		d.plays(newFake(d.t, ch, 1))
+		ch.Close()
+	}
+}
+
+// showX plays a device that answers show x.
+func showX(f *fake) {
+	f.print(banner)
+	f.shell("SW1#", map[string]func(){"show x": func() { f.print("one\n") }})
+}
+
+func rsaKey(t *testing.T, bits int) ssh.Signer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer(t, key)
+}
+
+func signer(t *testing.T, key any) ssh.Signer {
+	t.Helper()
+	s, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func ed25519Key(t *testing.T) ssh.Signer {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer(t, key)
+}
+
+func ecdsaKey(t *testing.T) ssh.Signer {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer(t, key)
+}
+
+func TestSSH(t *testing.T) {
+	t.Parallel()
+	for name, d := range map[string]*sshDevice{"password": {}, "keyboard-interactive": {kbd: true}} {
+		t.Run(name, func(t *testing.T) {
+			d.plays = showX
+			cfg := d.serve(t, ed25519Key(t))
+			for range 2 { // the first pins the key, the second finds it
+				l := dial(t, cfg)
+				if got := run(t, l, "show x", nil); got != "one\n\n" {
+					t.Errorf("output %q", got)
+				}
+				if l.Hostname() != "SW1" || l.LocalAddr() != netip.MustParseAddr("127.0.0.1") || l.RemoteAddr() != l.LocalAddr() {
+					t.Errorf("%s, %s to %s", l.Hostname(), l.LocalAddr(), l.RemoteAddr())
+				}
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			if d.width != 511 {
+				t.Errorf("asked for %d columns", d.width)
+			}
+		})
+	}
+}
+
+func TestSSHEnable(t *testing.T) {
+	t.Parallel()
+	d := &sshDevice{plays: func(f *fake) {
+		f.shell("SW1>", map[string]func(){
+			"enable": func() { f.print("Password: "); f.secret(); f.prompt = "SW1#" },
+			"show x": func() { f.print("one\n") },
+		})
+	}}
+	l := dial(t, d.serve(t, ed25519Key(t)))
+	if got := run(t, l, "show x", nil); got != "one\n\n" {
+		t.Errorf("output %q", got)
+	}
+}
+
+// TestSSHPasswordInShell has a shell that asks for user and password again:
+// over SSH both were sent already.
+func TestSSHPasswordInShell(t *testing.T) {
+	for _, asks := range []string{"Username: ", "Password: "} {
+		bubble(t, 1, func(f *fake) {
+			for f.line() != "EOF" {
+				f.print(asks)
+			}
+		}, func(t *testing.T, f *fake, cfg Config) {
+			conn, err := cfg.Dialer(t.Context(), "tcp", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Transport = SSH
+			l := newLine(cfg.withDefaults(), conn, conn)
+			defer l.Close()
+			if err := l.start(t.Context()); cause.Of(err) != cause.PromptUnrecognised {
+				t.Errorf("error %v", err)
+			}
+			if got := f.got(); strings.Trim(got, "\r") != "" {
+				t.Errorf("typed %q", got)
+			}
+		})
+	}
+}
+
+// TestSSHWrongPassword counts how often a wrong password is sent.
+func TestSSHWrongPassword(t *testing.T) {
+	t.Parallel()
+	both := &sshDevice{password: "other", plays: showX}
+	both.config.KeyboardInteractiveCallback = both.interactive
+	both.config.PasswordCallback = func(_ ssh.ConnMetadata, p []byte) (*ssh.Permissions, error) { return nil, both.check(string(p)) }
+	for name, d := range map[string]*sshDevice{
+		"password": {password: "other", plays: showX}, "keyboard-interactive": {password: "other", kbd: true, plays: showX}, "both": both,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := d.serve(t, ed25519Key(t))
+			_, err := Dial(t.Context(), cfg)
+			if cause.Of(err) != cause.AuthFailed || !strings.Contains(err.Error(), `sw1 refused user "admin"`) ||
+				cause.Hint(err) != "flashwarden device edit sw1 --username USER --password-file FILE" {
+				t.Errorf("error %v, hint %q", err, cause.Hint(err))
+			}
+			safe(t, err, cfg)
+			if got := d.passwords(); !slices.Equal(got, []string{"s3cret-pass"}) {
+				t.Errorf("passwords sent: %q", got)
+			}
+		})
+	}
+}
+
+// TestSSHMethodRefusedUnasked has a device that lists keyboard-interactive but
+// refuses it without a question: the password is still to be tried.
+func TestSSHMethodRefusedUnasked(t *testing.T) {
+	t.Parallel()
+	d := &sshDevice{plays: showX}
+	d.config.KeyboardInteractiveCallback = func(ssh.ConnMetadata, ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+		return nil, errors.New("not here")
+	}
+	d.config.PasswordCallback = func(_ ssh.ConnMetadata, p []byte) (*ssh.Permissions, error) { return nil, d.check(string(p)) }
+	dial(t, d.serve(t, ed25519Key(t)))
+}
+
+func TestSSHNoPasswordMethod(t *testing.T) {
+	d := &sshDevice{plays: showX}
+	d.config.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, errors.New("no") }
+	_, err := Dial(t.Context(), d.serve(t, ed25519Key(t)))
+	if cause.Of(err) != cause.AuthFailed || !strings.Contains(err.Error(), "takes neither password") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSSHHostKeyPolicies(t *testing.T) {
+	t.Parallel()
+	key := ed25519Key(t)
+	var asked []string
+	tests := []struct {
+		name   string
+		keys   HostKeys
+		cause  cause.Cause
+		pinned bool
+	}{
+		{"accept-new", HostKeys{Policy: AcceptNew}, "", true},
+		{"default", HostKeys{}, "", true},
+		{"refuse", HostKeys{Policy: Refuse}, cause.HostKeyUnknown, false},
+		{"unknown policy", HostKeys{Policy: "whatever"}, cause.HostKeyUnknown, false},
+		{"ask nobody", HostKeys{Policy: AskUser}, cause.HostKeyUnknown, false},
+		{"ask, no", HostKeys{Policy: AskUser, Ask: func(host, fp string) bool { asked = append(asked, host+" "+fp); return false }}, cause.HostKeyUnknown, false},
+		{"ask, yes", HostKeys{Policy: AskUser, Ask: func(host, fp string) bool { asked = append(asked, host+" "+fp); return true }}, "", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			asked = nil
+			d := &sshDevice{plays: showX}
+			cfg := d.serve(t, key)
+			test.keys.Path = cfg.HostKeys.Path
+			cfg.HostKeys = &test.keys
+			l, err := Dial(t.Context(), cfg)
+			if err == nil {
+				l.Close()
+			}
+			if cause.Of(err) != test.cause {
+				t.Fatalf("error %v", err)
+			}
+			if known, err := test.keys.pinned(cfg.Address); err != nil || len(known) > 0 != test.pinned {
+				t.Errorf("pinned %v, %v", known, err)
+			}
+			fingerprint := ssh.FingerprintSHA256(key.PublicKey())
+			if test.keys.Ask != nil && !slices.Equal(asked, []string{strings.Replace(cfg.Address, "127.0.0.1", "[127.0.0.1]", 1) + " " + fingerprint}) {
+				t.Errorf("asked %q", asked)
+			}
+			if test.cause == "" {
+				return
+			}
+			if got := d.passwords(); len(got) > 0 {
+				t.Errorf("passwords sent: %q", got)
+			}
+			if !strings.Contains(err.Error(), fingerprint) || !strings.Contains(cause.Hint(err), ">> "+cfg.HostKeys.Path) {
+				t.Errorf("error %v, hint %q", err, cause.Hint(err))
+			}
+		})
+	}
+}
+
+// TestSSHHostKeyChanged has a device that comes back with another key, of the
+// same type and of another one.
+func TestSSHHostKeyChanged(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		pinned   ssh.Signer
+		now      []ssh.Signer
+		changed  bool
+		sameType bool
+	}{
+		{"same type", ecdsaKey(t), []ssh.Signer{ecdsaKey(t)}, true, true},
+		{"other type", ecdsaKey(t), []ssh.Signer{ed25519Key(t)}, true, false},
+	}
+	kept := ecdsaKey(t)
+	tests = append(tests, struct {
+		name     string
+		pinned   ssh.Signer
+		now      []ssh.Signer
+		changed  bool
+		sameType bool
+	}{"another key beside the pinned one", kept, []ssh.Signer{ed25519Key(t), kept}, false, false})
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d := &sshDevice{plays: showX}
+			cfg := d.serve(t, test.now...)
+			if err := cfg.HostKeys.check(cfg.Address, "sw1", test.pinned.PublicKey()); err != nil {
+				t.Fatal(err)
+			}
+			l, err := Dial(t.Context(), cfg)
+			if err == nil {
+				l.Close()
+			}
+			if !test.changed {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if cause.Of(err) != cause.HostKeyChanged || !strings.Contains(err.Error(), ssh.FingerprintSHA256(test.pinned.PublicKey())) {
+				t.Errorf("error %v", err)
+			}
+			if test.sameType && !strings.Contains(err.Error(), ssh.FingerprintSHA256(test.now[0].PublicKey())) {
+				t.Errorf("error %v", err)
+			}
+			host, port, _ := net.SplitHostPort(cfg.Address)
+			if want := "ssh-keygen -R '[" + host + "]:" + port + "' -f " + cfg.HostKeys.Path; !strings.HasSuffix(cause.Hint(err), want) {
+				t.Errorf("hint %q", cause.Hint(err))
+			}
+			if got := d.passwords(); len(got) > 0 {
+				t.Errorf("passwords sent: %q", got)
+			}
+		})
+	}
+}
+
+// TestSSHAlgorithms has devices that offer only what old IOS does.
+func TestSSHAlgorithms(t *testing.T) {
+	t.Parallel()
+	old := ssh.Config{
+		KeyExchanges: []string{ssh.InsecureKeyExchangeDH1SHA1}, Ciphers: []string{ssh.InsecureCipherAES128CBC, ssh.InsecureCipherTripleDESCBC},
+		MACs: []string{ssh.HMACSHA1, ssh.InsecureHMACSHA196},
+	}
+	tests := []struct {
+		name   string
+		config ssh.Config
+		plain  string // what there is nothing common of without legacy crypto; "" when it works
+		legacy bool   // works with it
+	}{
+		{"3750-X with 15.0", old, "key exchange", true},
+		{"3des only", ssh.Config{Ciphers: []string{ssh.InsecureCipherTripleDESCBC}}, "cipher", true},
+		{"group exchange only", ssh.Config{KeyExchanges: []string{ssh.InsecureKeyExchangeDHGEXSHA1}}, "key exchange", true},
+		{"group14-sha1 and hmac-sha1", ssh.Config{KeyExchanges: []string{ssh.InsecureKeyExchangeDH14SHA1}, Ciphers: []string{ssh.CipherAES128CTR}, MACs: []string{ssh.HMACSHA1}}, "", true},
+		{"arcfour", ssh.Config{Ciphers: []string{ssh.InsecureCipherRC4128}}, "cipher", false},
+	}
+	for _, test := range tests {
+		for _, legacy := range []bool{false, true} {
+			d := &sshDevice{plays: showX}
+			d.config.Config = test.config
+			cfg := d.serve(t, onlySHA1(t, rsaKey(t, 1024)))
+			cfg.LegacyCrypto = legacy
+			l, err := Dial(t.Context(), cfg)
+			if err == nil {
+				l.Close()
+			}
+			if works := test.plain == "" || legacy && test.legacy; works {
+				if err != nil {
+					t.Errorf("%s, legacy %v: %v", test.name, legacy, err)
+				}
+				continue
+			}
+			hint := "flashwarden device edit sw1 --legacy-crypto"
+			if legacy {
+				hint = "flashwarden device edit sw1 --transport telnet"
+			}
+			if cause.Of(err) != cause.NoCommonAlgorithm || !strings.Contains(err.Error(), test.plain) || cause.Hint(err) != hint {
+				t.Errorf("%s, legacy %v: %v, hint %q", test.name, legacy, err, cause.Hint(err))
+			}
+			for _, offered := range slices.Concat(test.config.KeyExchanges[:min(1, len(test.config.KeyExchanges))], []string{"we offer "}) {
+				if !strings.Contains(err.Error(), offered) {
+					t.Errorf("%s, legacy %v: %v does not name %s", test.name, legacy, err, offered)
+				}
+			}
+		}
+	}
+}
+
+// onlySHA1 is a signer that signs as old IOS does: ssh-rsa alone.
+func onlySHA1(t *testing.T, s ssh.Signer) ssh.Signer {
+	t.Helper()
+	m, err := ssh.NewSignerWithAlgorithms(s.(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestAlgorithms(t *testing.T) {
+	plain, keys := algorithms(false)
+	for _, broken := range []string{ssh.InsecureKeyExchangeDH1SHA1, ssh.InsecureKeyExchangeDHGEXSHA1, ssh.InsecureCipherAES128CBC, ssh.InsecureCipherTripleDESCBC, ssh.InsecureKeyAlgoDSA, ssh.InsecureCipherRC4} {
+		if slices.Contains(slices.Concat(plain.KeyExchanges, plain.Ciphers, plain.MACs, keys), broken) {
+			t.Errorf("%s is offered without legacy crypto", broken)
+		}
+	}
+	legacy, _ := algorithms(true)
+	end := []string{ssh.InsecureKeyExchangeDH14SHA1, ssh.InsecureKeyExchangeDH1SHA1, ssh.InsecureKeyExchangeDHGEXSHA1}
+	if n := len(legacy.KeyExchanges); !slices.Equal(legacy.KeyExchanges[n-3:], end) {
+		t.Errorf("key exchanges %q", legacy.KeyExchanges)
+	}
+	if again, _ := algorithms(false); !slices.Equal(again.Ciphers, plain.Ciphers) {
+		t.Errorf("legacy crypto stays behind: %q", again.Ciphers)
+	}
+}
+
+// weakSigner signs with an RSA key of a size that Go refuses to use.
+type weakSigner struct {
+	n, d *big.Int
+	pub  ssh.PublicKey
+}
+
+func newWeakSigner(t *testing.T, bits int) ssh.Signer {
+	t.Helper()
+	e := big.NewInt(65537)
+	for {
+		p, err := rand.Prime(rand.Reader, bits/2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := rand.Prime(rand.Reader, bits/2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, one := new(big.Int).Mul(p, q), big.NewInt(1)
+		phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+		d := new(big.Int).ModInverse(e, phi)
+		if d == nil || n.BitLen() != bits {
+			continue
+		}
+		pub, err := ssh.NewPublicKey(&rsa.PublicKey{N: n, E: 65537})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &weakSigner{n: n, d: d, pub: pub}
+	}
+}
+
+func (w *weakSigner) PublicKey() ssh.PublicKey { return w.pub }
+
+func (w *weakSigner) Sign(r io.Reader, data []byte) (*ssh.Signature, error) {
+	return w.SignWithAlgorithm(r, data, ssh.KeyAlgoRSASHA256)
+}
+
+// SignWithAlgorithm is PKCS #1 v1.5 with SHA-256 (RFC 8017 section 9.2).
+func (w *weakSigner) SignWithAlgorithm(_ io.Reader, data []byte, _ string) (*ssh.Signature, error) {
+	sum := sha256.Sum256(data)
+	info := append([]byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}, sum[:]...)
+	size := (w.n.BitLen() + 7) / 8
+	padded := append([]byte{0, 1}, []byte(strings.Repeat("\xff", size-3-len(info)))...)
+	padded = append(append(padded, 0), info...)
+	blob := new(big.Int).Exp(new(big.Int).SetBytes(padded), w.d, w.n).FillBytes(make([]byte, size))
+	return &ssh.Signature{Format: ssh.KeyAlgoRSASHA256, Blob: blob}, nil
+}
+
+// Algorithms makes the server offer nothing else for the key.
+func (w *weakSigner) Algorithms() []string { return []string{ssh.KeyAlgoRSASHA256} }
+
+func TestSSHWeakHostKey(t *testing.T) {
+	t.Parallel()
+	for _, bits := range []int{512, 768} {
+		d := &sshDevice{plays: showX}
+		cfg := d.serve(t, newWeakSigner(t, bits))
+		_, err := Dial(t.Context(), cfg)
+		if cause.Of(err) != cause.HostKeyWeak || !strings.Contains(err.Error(), big.NewInt(int64(bits)).String()+" bits") ||
+			!strings.Contains(cause.Hint(err), "crypto key generate rsa modulus 2048") {
+			t.Errorf("%d bits: %v, hint %q", bits, err, cause.Hint(err))
+		}
+		if got := d.passwords(); len(got) > 0 {
+			t.Errorf("passwords sent: %q", got)
+		}
+	}
+}
+
+// speak runs a server that says something else than SSH 2 to the client.
+func speak(t *testing.T, says string) Config {
+	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := listen.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, says)
+		conn.Read(make([]byte, 100))
+	}()
+	t.Cleanup(func() { listen.Close(); <-done })
+	return Config{Name: "sw1", Address: listen.Addr().String(), HostKeys: &HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")}, Password: "s3cret-pass"}
+}
+
+func TestSSHNotSSH(t *testing.T) {
+	tests := []struct {
+		says  string
+		cause cause.Cause
+		text  string
+	}{
+		{"SSH-1.5-Cisco-1.25\n", cause.NoCommonAlgorithm, "only version 1 of SSH"},
+		{"", cause.SessionLost, "broke off the SSH handshake"},
+		{"\r\nUser Access Verification\r\n\r\nUsername: ", cause.SessionLost, "broke off the SSH handshake"},
+		{"SSH-2.0-Cisco-1.25\n\x00\x00\x00\x0c\x04\x01\x00\x00\x00\x0b\x1b[31ms3cret-pass", cause.SessionLost, "broke off the SSH handshake"},
+	}
+	for _, test := range tests {
+		cfg := speak(t, test.says)
+		_, err := Dial(t.Context(), cfg)
+		if cause.Of(err) != test.cause || !strings.Contains(err.Error(), test.text) {
+			t.Errorf("%q: %v", test.says, err)
+		}
+		safe(t, err, cfg)
+	}
+}
+
+// TestSSHHandshakeEnds has a device that accepts the connection and says no
+// more: the idle timeout and the context both end that.
+func TestSSHHandshakeEnds(t *testing.T) {
+	t.Parallel()
+	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listen.Close()
+	cfg := Config{Name: "sw1", Address: listen.Addr().String(), HostKeys: &HostKeys{Path: "x"}, IdleTimeout: 50 * time.Millisecond}
+	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.SessionLost {
+		t.Errorf("idle: %v", err)
+	}
+	cfg.IdleTimeout = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := Dial(ctx, cfg); cause.Of(err) != cause.Cancelled {
+		t.Errorf("cancelled: %v", err)
+	}
+}
