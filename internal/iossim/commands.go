@@ -224,7 +224,7 @@ func (s *session) delete(typed string, force bool) {
 			return
 		}
 		typed = fs.prefix + "/" + strings.TrimPrefix(name, "/")
-		if !s.confirm("Delete " + typed + "?") {
+		if !s.agreed("Delete " + typed + "?") {
 			return
 		}
 	}

@@ -164,7 +164,7 @@ func (s *session) trickQuestions(local string, out bool) bool {
 		}
 	}
 	if s.sw.strikes(func(f *Faults) *Times { return &f.AskUnknown }) {
-		return s.confirm("Transfer will use the auxiliary fabric plane. Switch planes now?")
+		return s.agreed("Transfer will use the auxiliary fabric plane. Switch planes now?")
 	}
 	return true
 }
@@ -177,11 +177,13 @@ func (s *session) askErase(local string) bool {
 	if err != nil || fs.total == 0 {
 		return true
 	}
-	if !s.confirm("Erase " + fs.prefix + " before copying?") {
-		return true
-	}
-	if !s.confirm("Erasing the " + strings.TrimSuffix(fs.prefix, ":") + " filesystem will remove all files! Continue?") {
-		return true
+	for _, question := range []string{
+		"Erase " + fs.prefix + " before copying?",
+		"Erasing the " + strings.TrimSuffix(fs.prefix, ":") + " filesystem will remove all files! Continue?",
+	} {
+		if yes, ok := s.confirm(question); !yes || !ok {
+			return ok
+		}
 	}
 	s.say("Erasing device... eeeeeeeeeeeeeeeeeeee ...erased\nErase of " + fs.prefix + " complete\n")
 	if err := s.sw.flash.erase(fs.prefix); err != nil {
@@ -192,7 +194,7 @@ func (s *session) askErase(local string) bool {
 
 func (s *session) askOverwrite() bool {
 	s.say("%Warning:There is a file already existing with this name \n")
-	return s.confirm("Do you want to over write?")
+	return s.agreed("Do you want to over write?")
 }
 
 // copyIn fetches a file from a TFTP server.

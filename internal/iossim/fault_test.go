@@ -22,7 +22,7 @@ const office = "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150
 
 func TestAskErase(t *testing.T) {
 	st := serveTFTP(t, 0)
-	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskErase: 2}})
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskErase: 3}})
 	l := atPrompt(t, s)
 	before := s.Files()
 
@@ -32,6 +32,14 @@ func TestAskErase(t *testing.T) {
 	l.expect("1096 bytes copied")
 	if !slices.Equal(s.Files(), before) {
 		t.Fatal("the answer n did not keep the files")
+	}
+
+	sendFile(l, "flash:/vlan.dat", "b")
+	l.expect("Erase flash: before copying? [confirm]")
+	l.send("\x03")
+	l.expect("#")
+	if _, ok := st.file("b"); ok {
+		t.Error("the copy went on after Ctrl-C")
 	}
 
 	sendFile(l, "flash:/vlan.dat", "b")
@@ -49,7 +57,7 @@ func TestAskErase(t *testing.T) {
 			t.Errorf("the journal lacks %q", want)
 		}
 	}
-	sendFile(l, "nvram:/startup-config", "c") // a third copy is not disturbed
+	sendFile(l, "nvram:/startup-config", "c") // a fourth copy is not disturbed
 	l.expect("bytes copied")
 }
 

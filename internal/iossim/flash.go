@@ -1,7 +1,6 @@
 package iossim
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -10,14 +9,20 @@ import (
 	"time"
 )
 
-// The words of IOS for what is wrong with a path, as they stand in
-// parentheses after an error line.
-var (
-	errNoSuchFile  = errors.New("No such file or directory")
-	errIsDirectory = errors.New("Is a directory")
-	errNoSpace     = errors.New("No space left on device")
-	errReadOnly    = errors.New("Read-only file system")
-	errInvalid     = errors.New("Invalid argument")
+// reason is what IOS puts in parentheses after an error line.
+type reason string
+
+func (r reason) Error() string { return string(r) }
+
+// The reasons in the words of IOS.
+const (
+	errNoSuchFile  reason = "No such file or directory"
+	errIsDirectory reason = "Is a directory"
+	errNoSpace     reason = "No space left on device"
+	errReadOnly    reason = "Read-only file system"
+	errInvalid     reason = "Invalid argument"
+	errTimedOut    reason = "Timed out"
+	errAborted     reason = "Aborted" // broken off at the terminal
 )
 
 // fileSystem is one row of show file systems.

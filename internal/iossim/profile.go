@@ -58,6 +58,7 @@ type profile struct {
 
 	// how it copies
 	asksSource bool   // asks for the source file name even when it was given
+	wholeSecs  bool   // tells the time of a copy in whole seconds
 	blockSize  int    // that its TFTP client asks for; 0: no option
 	uplink     string // the interface in "Loading x from … (via Vlan1)"
 

@@ -15,6 +15,7 @@ func c3500xl() *profile {
 		fsFormat:   "%s %10s  %10s %9s  %5s   %s\n",
 
 		asksSource: true,
+		wholeSecs:  true,
 		uplink:     "VLAN1",
 		systems:    c3500xlSystems,
 		entries:    c3500xlFiles,

@@ -185,26 +185,33 @@ func (s *session) ask(question, def string) (answer string, ok bool) {
 	return answer, true
 }
 
-// confirm asks a question that one key answers: Enter or y means yes.
-func (s *session) confirm(question string) bool {
+// confirm asks a question that one key answers: Enter or y means yes. ok is
+// false when the person broke off.
+func (s *session) confirm(question string) (yes, ok bool) {
 	q := question + " [confirm]"
 	s.say(q)
 	b, err := s.term.key()
 	switch {
 	case err != nil:
-		return false
+		return false, false
 	case b == ctrlC || b == ctrlShift6:
 		s.sw.note(q + "^C")
 		s.say("\n")
-		return false
+		return false, false
 	case b == '\r':
 		s.sw.note(q)
 		s.say("\n")
-		return true
+		return true, true
 	}
 	s.sw.note(q + string(rune(b)))
 	s.say(string(rune(b)) + "\n")
-	return b == 'y' || b == 'Y'
+	return b == 'y' || b == 'Y', true
+}
+
+// agreed is confirm where no and breaking off are the same.
+func (s *session) agreed(question string) bool {
+	yes, ok := s.confirm(question)
+	return yes && ok
 }
 
 // secret asks for a password without echo.

@@ -12,9 +12,6 @@ import (
 	"flashwarden/tftp"
 )
 
-// errAborted is a transfer that the person at the terminal broke off.
-var errAborted = errors.New("Aborted")
-
 // requestTries is how often IOS sends a packet before it gives up: a captured
 // 3850 sent one at 0, 4, 9, 15, 22 and 30 s.
 const requestTries = 6
@@ -169,7 +166,7 @@ func (s *session) markBytes() int64 {
 
 // copied is the line of success. IOS 12.0 counts whole seconds.
 func (s *session) copied(size int64, took time.Duration) string {
-	if s.sw.profile.asksSource {
+	if s.sw.profile.wholeSecs {
 		secs := max(int64(took/time.Second), 1)
 		return fmt.Sprintf("%d bytes copied in %d secs (%d bytes/sec)\n", size, secs, size/secs)
 	}
@@ -182,22 +179,22 @@ func tftpError(verb string, u tftpURL, j *job, err error) string {
 	if j.moved.Load() == 0 {
 		verb = "opening"
 	}
-	return fmt.Sprintf("%%Error %s %s (%s)\n", verb, u, reason(err))
+	return fmt.Sprintf("%%Error %s %s (%s)\n", verb, u, reasonOf(err))
 }
 
-// reason is IOS's own words for the server's error code; it never prints the
+// reasonOf is IOS's own words for the server's error code; it never prints the
 // server's.
-func reason(err error) string {
+func reasonOf(err error) reason {
 	var e *tftp.Error
 	switch {
 	case errors.Is(err, errAborted), errors.Is(err, context.Canceled):
-		return errAborted.Error()
+		return errAborted
 	case !errors.As(err, &e):
-		return "Timed out"
+		return errTimedOut
 	}
-	words := map[tftp.Code]string{
-		tftp.CodeNotFound: "No such file or directory", tftp.CodeAccess: "Permission denied",
-		tftp.CodeDiskFull: "No space left on device", tftp.CodeExists: "File exists",
+	words := map[tftp.Code]reason{
+		tftp.CodeNotFound: errNoSuchFile, tftp.CodeAccess: "Permission denied",
+		tftp.CodeDiskFull: errNoSpace, tftp.CodeExists: "File exists",
 		tftp.CodeIllegal: "Illegal TFTP operation",
 	}
 	if w, ok := words[e.Code]; ok {

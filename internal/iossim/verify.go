@@ -1,6 +1,7 @@
 package iossim
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -13,12 +14,12 @@ func (s *session) verifyDigest(algorithm, typed, want string) {
 	}
 	f, shown, err := s.sw.open(typed)
 	if err != nil {
-		s.say(verifyError(shown, err))
+		s.say(readError(shown, err))
 		return
 	}
 	got, err := f.body.digest(algorithm)
 	if err != nil {
-		s.say(verifyError(shown, err))
+		s.say(readError(shown, err))
 		return
 	}
 	shown = asTyped(typed, shown)
@@ -52,10 +53,6 @@ func asTyped(typed, shown string) string {
 	return shown
 }
 
-func verifyError(shown string, err error) string {
-	return fmt.Sprintf("%%Error verifying %s (%v)\n", shown, err)
-}
-
 // dots is the progress of a digest over so many bytes.
 func dots(size int64) string {
 	var b strings.Builder
@@ -76,7 +73,7 @@ func (s *session) verifyPlain(a []string) {
 	}
 	f, shown, err := s.sw.open(a[0])
 	if err != nil {
-		s.say(verifyError(shown, err))
+		s.say(readError(shown, err))
 		return
 	}
 	shown = asTyped(a[0], shown)
@@ -98,7 +95,7 @@ func (s *session) embedded(f file, shown string) {
 	inner, err := f.body.digest(strings.ToLower(check))
 	whole, err2 := f.body.digest("md5")
 	if err != nil || err2 != nil {
-		s.say(verifyError(shown, fmt.Errorf("%v %v", err, err2)))
+		s.say(readError(shown, errors.Join(err, err2)))
 		return
 	}
 	inner = strings.ToUpper(inner)
