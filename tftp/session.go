@@ -371,6 +371,9 @@ func (s *session) load(out *outbox) {
 	if s.busy || !s.snd.wants(size/(s.terms.blockSize+headerSize)) {
 		return
 	}
+	if !s.confirmed && len(s.snd.chunks) > 0 {
+		return // a peer that has not answered gets no more than the first
+	}
 	s.submit(job{kind: jobRead, chunk: s.limits.chunks.get(size)}, out)
 }
 

@@ -1,0 +1,335 @@
+//go:build linux
+
+package tftp
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Dir is a Handler that serves the regular files of a directory. Nothing
+// outside of it is reached: every open resolves below Root, symbolic links
+// included. Names are taken as below it, with or without a slash in front. A
+// name with "..", with a part that begins with a dot, or with a control
+// character is refused.
+//
+// An upload becomes visible under its name only when it is complete, synced and
+// renamed; until then, and if it fails, a file of that name stays as it is.
+type Dir struct {
+	Root      *os.Root    // required
+	ReadOnly  bool        // refuse uploads
+	Create    bool        // uploads may make new files; else they may only replace files
+	Public    bool        // only files that everybody may read are sent, only those that everybody may write are replaced
+	MaxUpload int64       // bytes; 0: no limit but the disk
+	Mode      fs.FileMode // of new files; 0: 0644. A file that is replaced keeps its mode
+}
+
+const (
+	tempPrefix = ".tmp-" // of uploads that are not complete
+	newMode    = 0o644
+	maxName    = 1024 // bytes of a whole name
+	maxPart    = 255  // bytes of one part of it
+)
+
+// denied is ERROR 2 for a reason that the peer may know.
+func denied(why string) error { return &Error{Code: CodeAccess, Message: why} }
+
+// Sweep removes what uploads left behind that were cut off by a crash. Those of
+// a process that still runs are left alone.
+func (d *Dir) Sweep() error {
+	return fs.WalkDir(d.Root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			return nil // a directory that cannot be read holds no upload of ours
+		case !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), tempPrefix):
+			return nil
+		}
+		return d.sweep(name)
+	})
+}
+
+func (d *Dir) sweep(name string) error {
+	f, err := d.Root.Open(name)
+	if err != nil {
+		return fmt.Errorf("sweep %s: %w", name, err)
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return nil // being written
+	}
+	if err := d.Root.Remove(name); err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	return nil
+}
+
+// OpenRead gives a regular file.
+func (d *Dir) OpenRead(_ context.Context, r *Request) (Reader, error) {
+	name, err := localName(r.Filename)
+	if err != nil {
+		return nil, err
+	}
+	info, err := d.Root.Stat(name)
+	if err != nil {
+		return nil, openError(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, denied("not a file")
+	}
+	if d.Public && info.Mode().Perm()&0o004 == 0 {
+		return nil, denied("not a public file")
+	}
+	rd := &dirReader{root: d.Root, name: name, info: info}
+	if err := rd.open(); err != nil {
+		return nil, openError(err)
+	}
+	return rd, rd.Close()
+}
+
+// OpenWrite prepares an upload. It touches nothing yet: the first Write does.
+func (d *Dir) OpenWrite(_ context.Context, r *Request) (Writer, error) {
+	name, err := localName(r.Filename)
+	switch {
+	case d.ReadOnly:
+		return nil, denied("this server is read-only")
+	case err != nil:
+		return nil, err
+	}
+	w := &dirWriter{dir: d, name: name, mode: d.Mode}
+	if w.mode == 0 {
+		w.mode = newMode
+	}
+	if err := w.checkTarget(); err != nil {
+		return nil, err
+	}
+	return w, d.checkSize(path.Dir(name), r.Size)
+}
+
+// checkSize refuses an upload whose announced size is too large for the limit
+// or for the disk.
+func (d *Dir) checkSize(dir string, size int64) error {
+	if d.MaxUpload > 0 && size > d.MaxUpload {
+		return tooLarge
+	}
+	f, err := d.Root.Open(dir)
+	if err != nil {
+		return openError(err)
+	}
+	defer f.Close()
+	var s syscall.Statfs_t
+	if err := syscall.Fstatfs(int(f.Fd()), &s); err == nil && size/int64(s.Bsize) >= int64(s.Bavail) && size > 0 {
+		return fmt.Errorf("%d bytes announced: %w", size, syscall.ENOSPC)
+	}
+	return nil
+}
+
+var tooLarge = &Error{CodeDiskFull, "the file is larger than this server takes"}
+
+// localName turns a file name of a request into a path below the root.
+func localName(name string) (string, error) {
+	if len(name) > maxName {
+		return "", denied("the name is too long")
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", denied("the name has characters that are not allowed")
+	}
+	for part := range strings.SplitSeq(strings.TrimLeft(name, "/"), "/") {
+		switch {
+		case part == "" || part[0] == '.':
+			return "", denied("the name is not allowed")
+		case len(part) > maxPart:
+			return "", denied("the name is too long")
+		}
+	}
+	return strings.TrimLeft(name, "/"), nil
+}
+
+// openError says why a name cannot be opened, without telling of paths.
+func openError(err error) error {
+	var e *Error
+	switch {
+	case errors.As(err, &e), errors.Is(err, fs.ErrNotExist):
+		return err
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EIO):
+		return err
+	}
+	return fmt.Errorf("%w: %w", fs.ErrPermission, err)
+}
+
+// dirReader is a file that is sent. It holds the file open only once its second
+// piece is asked for, which a peer that has not proved its address does not get.
+type dirReader struct {
+	root  *os.Root
+	name  string
+	info  fs.FileInfo
+	file  *os.File
+	reads int
+}
+
+func (r *dirReader) Size() int64 { return r.info.Size() }
+
+func (r *dirReader) ReadAt(b []byte, off int64) (int, error) {
+	if r.file == nil {
+		if err := r.open(); err != nil {
+			return 0, err
+		}
+	}
+	if r.reads++; r.reads == 1 {
+		defer r.Close()
+	}
+	return r.file.ReadAt(b, off)
+}
+
+// open opens the file and makes sure that it is the one that was looked at.
+func (r *dirReader) open() error {
+	f, err := r.root.OpenFile(r.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && !(os.SameFile(info, r.info) && info.Mode().IsRegular() && info.Size() == r.info.Size() && info.ModTime().Equal(r.info.ModTime())) {
+		err = errors.New("the file was changed")
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	r.file = f
+	return nil
+}
+
+func (r *dirReader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.file = nil
+	return err
+}
+
+// dirWriter is an upload.
+type dirWriter struct {
+	dir    *Dir
+	name   string
+	mode   fs.FileMode
+	owner  *syscall.Stat_t // of the file that is replaced; nil: there was none
+	temp   string          // empty: not made yet
+	file   *os.File
+	length int64
+}
+
+// checkTarget looks at what stands under the name now.
+func (w *dirWriter) checkTarget() error {
+	info, err := w.dir.Root.Lstat(w.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && w.dir.Create:
+		return nil
+	case err != nil:
+		return openError(err)
+	case !info.Mode().IsRegular():
+		return denied("not a file")
+	case w.dir.Public && info.Mode().Perm()&0o002 == 0:
+		return denied("not a file that everybody may write")
+	}
+	w.mode = info.Mode().Perm()
+	w.owner, _ = info.Sys().(*syscall.Stat_t)
+	return nil
+}
+
+func (w *dirWriter) Write(b []byte) (int, error) {
+	if w.dir.MaxUpload > 0 && w.length+int64(len(b)) > w.dir.MaxUpload {
+		return 0, tooLarge
+	}
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
+	n, err := w.file.Write(b)
+	w.length += int64(n)
+	return n, err
+}
+
+// begin makes the temporary file, in the directory of the final one, and locks
+// it against Sweep.
+func (w *dirWriter) begin() error {
+	if w.file != nil {
+		return nil
+	}
+	temp := path.Join(path.Dir(w.name), tempPrefix+rand.Text())
+	f, err := w.dir.Root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return openError(err)
+	}
+	w.temp, w.file = temp, f
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
+// Commit makes the upload durable under its name.
+func (w *dirWriter) Commit() error {
+	err := w.begin() // an empty file had no Write
+	if err == nil {
+		err = w.finish()
+	}
+	if err != nil {
+		w.Abort(err)
+		return err
+	}
+	return w.syncDir()
+}
+
+func (w *dirWriter) finish() error {
+	if err := w.file.Chmod(w.mode); err != nil {
+		return err
+	}
+	if w.owner != nil {
+		w.file.Chown(int(w.owner.Uid), int(w.owner.Gid)) // as far as we may
+	}
+	if err := w.file.Sync(); err != nil {
+		return err
+	}
+	info, err := w.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != w.length {
+		return fmt.Errorf("%d bytes are stored of %d", info.Size(), w.length)
+	}
+	if err := w.dir.Root.Rename(w.temp, w.name); err != nil {
+		return openError(err)
+	}
+	w.temp = ""
+	err = w.file.Close()
+	w.file = nil
+	return err
+}
+
+func (w *dirWriter) syncDir() error {
+	d, err := w.dir.Root.Open(path.Dir(w.name))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// Abort removes what was written.
+func (w *dirWriter) Abort(error) {
+	if w.file != nil {
+		w.file.Close()
+		w.file = nil
+	}
+	if w.temp != "" {
+		w.dir.Root.Remove(w.temp)
+		w.temp = ""
+	}
+}
