@@ -259,19 +259,36 @@ func (w *dirWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// begin makes the temporary file, in the directory of the final one, and locks
-// it against Sweep.
+// begin makes the temporary file, in the directory of the final one.
 func (w *dirWriter) begin() error {
-	if w.file != nil {
-		return nil
+	for w.file == nil {
+		temp := path.Join(path.Dir(w.name), tempPrefix+rand.Text())
+		f, err := w.dir.Root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return openError(err)
+		}
+		kept, err := lock(f)
+		if err != nil {
+			f.Close()
+			return err
+		}
+		if kept {
+			w.temp, w.file = temp, f
+			return nil
+		}
+		f.Close()
 	}
-	temp := path.Join(path.Dir(w.name), tempPrefix+rand.Text())
-	f, err := w.dir.Root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return openError(err)
+	return nil
+}
+
+// lock locks a new file against Sweep, and tells whether it came before it.
+func lock(f *os.File) (kept bool, err error) {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return false, err
 	}
-	w.temp, w.file = temp, f
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	var s syscall.Stat_t
+	err = syscall.Fstat(int(f.Fd()), &s)
+	return s.Nlink > 0, err
 }
 
 // Commit makes the upload durable under its name.
