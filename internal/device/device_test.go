@@ -1,0 +1,279 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vty"
+)
+
+const (
+	invalid = "            ^\n% Invalid input detected at '^' marker.\n\n"
+
+	showVersion = `Cisco IOS Software, C3750 Software (C3750-IPSERVICESK9-M), Version 15.0(2)SE8, RELEASE SOFTWARE (fc1)
+Technical Support: http://www.cisco.com/techsupport
+
+ROM: Bootstrap program is C3750 boot loader
+
+SW1 uptime is 3 days, 2 hours
+System returned to ROM by power-on
+System image file is "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"
+
+cisco WS-C3750G-24TS-1U (PowerPC405) processor (revision H0) with 131072K bytes of memory.
+Processor board ID FOC1234X1AB
+Model number                    : WS-C3750G-24TS-E1U
+System serial number            : FOC1234X1AB
+Configuration register is 0xF
+`
+	showBoot = `BOOT path-list      : flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin
+Config file         : flash:/config.text
+Private Config file : flash:/private-config.text
+Manual Boot         : no
+`
+)
+
+// fake answers commands with texts; one that it does not know with IOS's
+// refusal. Text that begins with "ask " asks the rest and prints what a copy
+// prints when it is answered.
+type fake struct {
+	says  map[string]string
+	fails map[string]error
+	typed []string
+	idle  time.Duration // of the last command
+}
+
+func (f *fake) Run(ctx context.Context, command string, ask vty.Ask) (string, error) {
+	return f.RunLong(ctx, command, time.Minute, ask)
+}
+
+func (f *fake) RunLong(_ context.Context, command string, idle time.Duration, ask vty.Ask) (string, error) {
+	f.typed, f.idle = append(f.typed, command), idle
+	if err := f.fails[command]; err != nil {
+		return "", err
+	}
+	text, known := f.says[command]
+	if !known {
+		return invalid, nil
+	}
+	if question, asks := strings.CutPrefix(text, "ask "); asks {
+		answer, stop := ask(question)
+		f.typed = append(f.typed, answer)
+		if stop != nil {
+			return "", stop
+		}
+		return question + answer + "\n!!\n18 bytes copied in 0.5 secs (36 bytes/sec)\n\n", nil
+	}
+	return text, nil
+}
+
+func (f *fake) Hostname() string       { return "PROMPT" }
+func (f *fake) LocalAddr() netip.Addr  { return netip.MustParseAddr("192.0.2.9") }
+func (f *fake) RemoteAddr() netip.Addr { return netip.MustParseAddr("192.0.2.1") }
+func (f *fake) Close() error           { return nil }
+
+func on(says map[string]string) (*Device, *fake) {
+	f := &fake{says: says, fails: map[string]error{}}
+	return newDevice(f, nil), f
+}
+
+var errLost = cause.New(cause.SessionLost, "lost", "")
+
+func TestFacts(t *testing.T) {
+	d, f := on(map[string]string{"show version": showVersion, "show boot": showBoot})
+	got, err := d.Facts(t.Context())
+	want := ios.Facts{
+		Hostname: "SW1", OS: "ios", Version: "15.0(2)SE8", Model: "WS-C3750G-24TS-E1U", Serial: "FOC1234X1AB", Mode: "bundle",
+		Image:      "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
+		BootPath:   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
+		ConfigFile: "flash:/config.text",
+	}
+	if err != nil || got != want {
+		t.Errorf("facts %+v, %v", got, err)
+	}
+	if !slices.Equal(f.typed, []string{"show version", "show boot"}) {
+		t.Errorf("typed %q", f.typed)
+	}
+	if d.LocalAddr() != f.LocalAddr() || d.RemoteAddr() != f.RemoteAddr() {
+		t.Errorf("addresses %s, %s", d.LocalAddr(), d.RemoteAddr())
+	}
+}
+
+func TestFactsWithoutBoot(t *testing.T) {
+	d, f := on(map[string]string{"show version": strings.Replace(showVersion, "SW1 uptime is", "uptime is", 1)})
+	got, err := d.Facts(t.Context())
+	if err != nil || got.BootPath != "" || got.Hostname != "PROMPT" {
+		t.Errorf("facts %+v, %v", got, err)
+	}
+	if !slices.Equal(f.typed, []string{"show version", "show boot", "show bootvar"}) {
+		t.Errorf("typed %q", f.typed)
+	}
+	d, _ = on(map[string]string{"show version": showVersion, "show bootvar": "BOOT variable = flash:/x.bin,12;\nConfiguration register is 0x2102\n"})
+	if got, err := d.Facts(t.Context()); err != nil || !strings.HasPrefix(got.BootPath, "flash:/x.bin") {
+		t.Errorf("with show bootvar: %+v, %v", got, err)
+	}
+}
+
+func TestFactsFail(t *testing.T) {
+	for _, command := range []string{"show version", "show boot", "show bootvar"} {
+		d, f := on(map[string]string{"show version": showVersion})
+		f.fails[command] = errLost
+		if _, err := d.Facts(t.Context()); err != errLost {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+	d, _ := on(map[string]string{"show version": "Cisco Nexus Operating System (NX-OS) Software\n"})
+	if _, err := d.Facts(t.Context()); cause.Of(err) != cause.UnsupportedDevice {
+		t.Errorf("NX-OS: %v", err)
+	}
+}
+
+func TestDigest(t *testing.T) {
+	const sum = "6b611cdd2a1d1ba9a5be1ba9a5be1ba9"
+	d, f := on(map[string]string{"verify /md5 flash:/x.bin": "........Done!\nverify /md5 (flash:/x.bin) = " + sum + "\n\n"})
+	got, err := d.Digest(t.Context(), "flash:/x.bin")
+	if err != nil || got.MD5 != sum || f.idle != verifyIdle {
+		t.Errorf("digest %+v, %v, idle %s", got, err, f.idle)
+	}
+}
+
+func TestDigestUnknown(t *testing.T) {
+	d, f := on(nil)
+	for _, path := range []string{"flash:/x.bin", "flash:/y.bin"} {
+		if _, err := d.Digest(t.Context(), path); !errors.Is(err, ErrNoDigest) || cause.Of(err) != cause.CommandRejected {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if len(f.typed) != 1 {
+		t.Errorf("asked again: %q", f.typed)
+	}
+}
+
+// TestDigestOfOneFile has a failure that is one file's: the others are still
+// asked for.
+func TestDigestOfOneFile(t *testing.T) {
+	tests := []struct {
+		says string
+		want cause.Cause
+	}{
+		{"%Error opening flash:/x (No such file or directory)\n", cause.SourceMissing},
+		{"%Error verifying flash:/x (Bad file number)\n", ""},
+		{"Done!\n", cause.Internal},
+	}
+	for _, test := range tests {
+		d, f := on(map[string]string{"verify /md5 flash:/x": test.says})
+		got, err := d.Digest(t.Context(), "flash:/x")
+		if cause.Of(err) != test.want || got != (ios.Digest{}) || errors.Is(err, ErrNoDigest) {
+			t.Errorf("%q: %+v, %v", test.says, got, err)
+		}
+		d.Digest(t.Context(), "flash:/y")
+		if len(f.typed) != 2 {
+			t.Errorf("%q: typed %q", test.says, f.typed)
+		}
+	}
+}
+
+func TestUntypablePaths(t *testing.T) {
+	d, f := on(nil)
+	for _, path := range []string{"flash:/a b", "flash:/a?", "flash:/a|b", `flash:/"a`, "flash:/a\rreload", "flash:/ä", "flash:/a;b"} {
+		if _, err := d.Digest(t.Context(), path); cause.Of(err) != cause.CommandRejected || errors.Is(err, ErrNoDigest) {
+			t.Errorf("digest of %q: %v", path, err)
+		}
+		if _, err := d.Text(t.Context(), path); cause.Of(err) != cause.CommandRejected {
+			t.Errorf("text of %q: %v", path, err)
+		}
+		if _, err := d.Copy(t.Context(), ios.Copy{Source: path, Server: "192.0.2.9", Name: "x"}); cause.Of(err) != cause.CommandRejected {
+			t.Errorf("copy of %q: %v", path, err)
+		}
+	}
+	if len(f.typed) > 0 {
+		t.Errorf("typed %q", f.typed)
+	}
+}
+
+func TestRunningConfig(t *testing.T) {
+	const config = "!\nversion 15.0\nhostname SW1\n!\nbanner motd ^C\n% Invalid input\nend of it #\n^C\nend\n"
+	const message = "*Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on Interface Vlan1, changed state to up\n"
+	tests := []struct{ name, says, want string }{
+		{"classic", "Building configuration...\n\nCurrent configuration : 1580 bytes\n" + config + "\n", config},
+		{"no header", config, config},
+		{"XE", "Building configuration...\n\n\nCurrent configuration : 9 bytes\n!\n! Last configuration change at 14:15:03 UTC Sun Nov 22 2026 by admin\n!\nversion 17.9\nend\n\n\n",
+			"!\n! Last configuration change at 14:15:03 UTC Sun Nov 22 2026 by admin\n!\nversion 17.9\nend\n"},
+		{"without a comment", "Current configuration:\nversion 12.0\nend\n", "version 12.0\nend\n"},
+		{"messages", "Building configuration...\n" + message + "!\nversion 15.0\n" + message + "end\n" + message, "!\nversion 15.0\nend\n"},
+		{"a message in the configuration", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n"},
+	}
+	for _, test := range tests {
+		d, _ := on(map[string]string{"show running-config": test.says})
+		if got, err := d.RunningConfig(t.Context()); err != nil || string(got) != test.want {
+			t.Errorf("%s: %q, %v", test.name, got, err)
+		}
+	}
+}
+
+func TestRunningConfigFails(t *testing.T) {
+	tests := []struct {
+		says string
+		want cause.Cause
+	}{
+		{invalid, cause.CommandRejected},
+		{"% Authorization failed.\n", cause.NotPermittedOnDevice},
+		{"Building configuration...\n\nCurrent configuration : 1580 bytes\n!\nversion 15.0\nhostname SW1\n", cause.CommandRejected},
+		{"", cause.CommandRejected},
+		{"end\n", cause.CommandRejected},
+	}
+	for _, test := range tests {
+		d, _ := on(map[string]string{"show running-config": test.says})
+		if got, err := d.RunningConfig(t.Context()); cause.Of(err) != test.want || got != nil {
+			t.Errorf("%q: %q, %v", test.says, got, err)
+		}
+	}
+	d, f := on(nil)
+	f.fails["show running-config"] = errLost
+	if _, err := d.RunningConfig(t.Context()); err != errLost {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestText(t *testing.T) {
+	const text = "#! /usr/binos/bin/packages_conf.sh\nboot  rp 0 0   rp_boot x.pkg\n%Error opening flash:/y (No such file or directory)\n"
+	d, _ := on(map[string]string{
+		"more flash:/packages.conf": "#\n#\n#\n" + text,
+		"more flash:/x":             "%Error opening flash:/x (No such file or directory)\n\n",
+	})
+	if got, err := d.Text(t.Context(), "flash:/packages.conf"); err != nil || got != "#\n#\n#\n"+text {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := d.Text(t.Context(), "flash:/x"); cause.Of(err) != cause.SourceMissing {
+		t.Errorf("missing: %v", err)
+	}
+	if _, err := d.Text(t.Context(), "nvram:/y"); cause.Of(err) != cause.CommandRejected {
+		t.Errorf("no more: %v", err)
+	}
+}
+
+func TestCopy(t *testing.T) {
+	c := ios.Copy{Source: "flash:/d/x.bin", Server: "192.0.2.9", Name: "ticket-1"}
+	d, f := on(map[string]string{c.Command(): "ask Destination filename [x.bin]?"})
+	got, err := d.Copy(t.Context(), c)
+	if err != nil || !got.OK || got.Bytes != 18 || f.idle > 0 {
+		t.Errorf("%+v, %v, idle %s", got, err, f.idle)
+	}
+	if want := []string{"copy flash:/d/x.bin tftp://192.0.2.9/ticket-1", "ticket-1"}; !slices.Equal(f.typed, want) {
+		t.Errorf("typed %q", f.typed)
+	}
+	d, f = on(map[string]string{c.Command(): "ask Erase flash: before copying? [confirm]"})
+	if _, err := d.Copy(t.Context(), c); cause.Of(err) != cause.UnsafePrompt || f.typed[1] != "n" {
+		t.Errorf("erase: %v, typed %q", err, f.typed)
+	}
+	d, _ = on(map[string]string{c.Command(): "%Error opening tftp://192.0.2.9/ticket-1 (Timed out)\n"})
+	if got, err := d.Copy(t.Context(), c); err != nil || got.OK || !strings.Contains(got.Error, "Timed out") {
+		t.Errorf("timed out: %+v, %v", got, err)
+	}
+}

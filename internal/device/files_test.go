@@ -1,0 +1,199 @@
+package device
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+)
+
+const fileSystems3750 = `File Systems:
+
+     Size(b)     Free(b)      Type  Flags  Prefixes
+*   32514048    11530240     flash     rw   flash: flash1:
+    32514048    12530240     flash     rw   flash2:
+           -           -    opaque     rw   bs:
+           -           -    opaque     rw   vb:
+      524288      519386     nvram     rw   nvram:
+           -           -   network     rw   tftp:
+           -           -    opaque     rw   null:
+`
+
+// list is a dir of one directory.
+func list(path string, entries ...string) string {
+	text := "Directory of " + path + "\n\n"
+	for i, e := range entries {
+		kind := "-rwx"
+		if strings.HasSuffix(e, "/") {
+			kind, e = "drwx", strings.TrimSuffix(e, "/")
+		}
+		text += fmt.Sprintf("%5d  %s  %8d   Mar 1 1993 00:09:35 +00:00  %s\n", i+2, kind, 100+i, e)
+	}
+	return text + "\n32514048 bytes total (11530240 bytes free)\n\n"
+}
+
+func paths(listings []ios.Listing) []string {
+	var all []string
+	for _, l := range listings {
+		all = append(all, l.Path)
+	}
+	return all
+}
+
+func TestFiles(t *testing.T) {
+	d, f := on(map[string]string{
+		"show version":             showVersion,
+		"show file systems":        fileSystems3750,
+		"dir /recursive flash:":    list("flash:/", "vlan.dat", "html/") + strings.Replace(list("flash:/html", "x.htm"), "32514048", "32514048", 1),
+		"dir /recursive flash2:":   list("flash2:/", "vlan.dat"),
+		"dir nvram:":               list("nvram:/", "startup-config"),
+		"show boot":                showBoot,
+		"dir /recursive crashinfo": "must not be asked",
+	})
+	if _, err := d.Facts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.typed = nil
+	got, err := d.Files(t.Context())
+	if err != nil || !slices.Equal(paths(got), []string{"flash:/", "flash:/html", "flash2:/", "nvram:/"}) || len(d.Skipped()) > 0 {
+		t.Errorf("listings %q, %v, skipped %v", paths(got), err, d.Skipped())
+	}
+	if want := []string{"show file systems", "dir /recursive flash:", "dir /recursive flash2:", "dir nvram:"}; !slices.Equal(f.typed, want) {
+		t.Errorf("typed %q", f.typed)
+	}
+}
+
+// TestFilesOneByOne has software without dir /recursive and show file systems.
+func TestFilesOneByOne(t *testing.T) {
+	d, f := on(map[string]string{
+		"dir flash:":           list("flash:/", "x.bin", "html/", "a b/", "loop/", "bad/"),
+		"dir flash:/html":      list("flash:/html/", "more/", "x.htm"),
+		"dir flash:/html/more": list("flash:/html/more/", "y.htm"),
+		"dir flash:/loop":      list("flash:/", "x.bin", "html/", "loop/"),
+		"dir flash:/bad":       "%Error opening flash:/bad (Permission denied)\n",
+		"dir nvram:":           list("nvram:/", "startup-config"),
+	})
+	got, err := d.Files(t.Context())
+	if want := []string{"flash:/", "flash:/html/", "flash:/html/more/", "nvram:/"}; err != nil || !slices.Equal(paths(got), want) {
+		t.Errorf("listings %q, %v", paths(got), err)
+	}
+	var skipped []string
+	for _, s := range d.Skipped() {
+		skipped = append(skipped, s.Path+" "+string(cause.Of(s.Err)))
+	}
+	if want := []string{"flash:/a b command_rejected", "flash:/bad not_permitted_on_device"}; !slices.Equal(skipped, want) {
+		t.Errorf("skipped %q", skipped)
+	}
+	if slices.ContainsFunc(f.typed, func(c string) bool { return strings.Contains(c, "a b") }) {
+		t.Errorf("typed %q", f.typed)
+	}
+}
+
+func TestFilesShowFlash(t *testing.T) {
+	d, _ := on(map[string]string{"show flash": `System flash directory:
+File  Length   Name/status
+  1   3459720  master/igs-bfpx.100-4.3
+[3459784 bytes used, 734520 available, 4194304 total]
+`})
+	got, err := d.Files(t.Context())
+	if err != nil || len(got) != 1 || len(got[0].Entries) != 1 || got[0].Entries[0].Size != 3459720 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if s := d.Skipped(); len(s) != 1 || s[0].Path != "nvram:" {
+		t.Errorf("skipped %v", s)
+	}
+}
+
+func TestFilesFail(t *testing.T) {
+	const gone = "%Error opening flash:/ (No such device)\n"
+	tests := []struct {
+		name  string
+		says  map[string]string
+		fails string
+		want  cause.Cause
+	}{
+		{"the running image's", map[string]string{"show file systems": fileSystems3750, "dir /recursive flash:": gone, "dir flash:": gone,
+			"dir /recursive flash2:": list("flash2:/"), "dir nvram:": list("nvram:/")}, "", cause.SourceMissing},
+		{"nothing", map[string]string{}, "", cause.CommandRejected},
+		{"lost at the table", map[string]string{}, "show file systems", cause.SessionLost},
+		{"lost at the first", map[string]string{"show file systems": fileSystems3750}, "dir /recursive flash:", cause.SessionLost},
+		{"lost at another", map[string]string{"show file systems": fileSystems3750, "dir /recursive flash:": list("flash:/")}, "dir nvram:", cause.SessionLost},
+		{"lost in a directory", map[string]string{"dir flash:": list("flash:/", "html/")}, "dir flash:/html", cause.SessionLost},
+	}
+	for _, test := range tests {
+		d, f := on(test.says)
+		f.fails[test.fails] = errLost
+		if got, err := d.Files(t.Context()); cause.Of(err) != test.want || got != nil {
+			t.Errorf("%s: %q, %v", test.name, paths(got), err)
+		}
+	}
+}
+
+// TestFilesImageDirectory has the directory of the running image refused.
+func TestFilesImageDirectory(t *testing.T) {
+	d, _ := on(map[string]string{
+		"show version": showVersion, "dir flash:": list("flash:/", "c3750-ipservicesk9-mz.150-2.SE8/"),
+		"dir flash:/c3750-ipservicesk9-mz.150-2.SE8": "% Authorization failed.\n",
+	})
+	if _, err := d.Facts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Files(t.Context()); cause.Of(err) != cause.NotPermittedOnDevice {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestChoose has tables of devices and which file systems a backup is made of.
+func TestChoose(t *testing.T) {
+	const cat9k = `
+       Size(b)       Free(b)      Type  Flags  Prefixes
+             -             -    opaque     rw   system:
+    1651314688    1561067520      disk     rw   crashinfo: crashinfo-1:
+    1651314688    1561067520      disk     rw   crashinfo-2: stby-crashinfo:
+*  11353194496    9936510976      disk     rw   flash: bootflash: flash-1:
+   11353194496    9936510976      disk     rw   flash-2: stby-flash:
+    3846701056    3758395392      disk     ro   webui:
+    8067874816    8067874816  usbflash     rw   usbflash0:
+             -             -    opaque     ro   tar:
+             -             -   network     rw   tftp:
+       2097152       2057602     nvram     rw   nvram:
+       2097152       2057602     nvram     rw   stby-nvram:
+             -             -      obfl     rw   obfl:
+`
+	const c841 = `
+       Size(b)       Free(b)      Type  Flags  Prefixes
+             -             -    opaque     rw   system:
+      262144       255180     nvram     rw   nvram:
+*  1024557056   903905280  usbflash     rw   usbflash0: sdflash: flash:
+`
+	tests := []struct{ name, table, image, want string }{
+		{"3750 stack", fileSystems3750, "flash:/x.bin", "flash:* flash2: nvram:"},
+		{"3750 member 2", fileSystems3750, "flash2:/x.bin", "flash: flash2:* nvram:"},
+		{"Catalyst 9000", cat9k, "flash:packages.conf", "flash:* flash-2: nvram:"},
+		{"Catalyst 9000 by another name", cat9k, "bootflash:packages.conf", "bootflash:* flash-2: nvram:"},
+		{"image from the network", cat9k, "tftp://192.0.2.1/x", "flash:* flash-2: nvram:"},
+		{"image on a stick", cat9k, "usbflash0:x.bin", "flash: flash-2: usbflash0:* nvram:"},
+		{"flash is a card", c841, "flash:c800m.bin", "nvram: flash:*"},
+		{"nothing known", c841, "", "nvram: usbflash0:*"},
+	}
+	for _, test := range tests {
+		table, err := ios.ParseFileSystems(test.table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, fs := range choose(table, test.image) {
+			mark := ""
+			if fs.running {
+				mark = "*"
+			}
+			got = append(got, fs.name+mark)
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
