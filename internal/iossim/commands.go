@@ -10,7 +10,11 @@ import (
 // commands is what can be typed at the present privilege.
 func (s *session) commands() []command {
 	var all []command
-	for _, c := range execCommands() {
+	table := execCommands()
+	if s.configuring {
+		table = configCommands()
+	}
+	for _, c := range table {
 		if (s.privileged || !c.privileged) && s.sw.profile.can(c.needs) {
 			all = append(all, c)
 		}
@@ -59,6 +63,10 @@ func execCommands() []command {
 		{"verify /sha512 File Digest", true, verifySHA512, func(s *session, a []string) { s.verifyDigest("sha512", a[0], a[1]) }},
 		{"copy From To", true, always, func(s *session, a []string) { s.copy(a[0], a[1]) }},
 		{"copy From To vrf Name", true, vrfCopy, func(s *session, a []string) { s.copy(a[0], a[1]) }},
+		{"configure terminal", true, always, (*session).configure},
+		{"write", true, always, (*session).writeMemory},
+		{"write memory", true, always, (*session).writeMemory},
+		{"reload", true, always, (*session).reload},
 		{"delete File", true, always, func(s *session, a []string) { s.delete(a[0], false) }},
 		{"delete /force File", true, always, func(s *session, a []string) { s.delete(a[0], true) }},
 	}
@@ -81,6 +89,9 @@ func explain(word string) string {
 		"vrf": "Use a VRF for the transfer", "/force": "Delete without asking", "switch": "Show the stack",
 		"inventory": "Show the physical inventory", "history": "Display the session command history",
 		"privilege": "Show current privilege level", "monitor": "Copy log messages to this terminal", "no": "Negate a command",
+		"configure": "Enter configuration mode", "write": "Write running configuration to memory", "memory": "Write to NV memory",
+		"reload": "Halt and perform a cold restart", "system": "Set the system image", "all": "All members of the stack",
+		"end": "Exit from configure mode", "do": "Run an EXEC command", "hostname": "Set the name of the switch",
 		"interface": "IP interface status", "brief": "Brief summary of IP status", "systems": "List filesystems",
 	}
 	return texts[word]
@@ -111,11 +122,15 @@ func showText(name string) func(*session, []string) {
 
 // fill is what the texts of this switch mention.
 func (s *Switch) fill() fill {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	up := s.uptime().Truncate(time.Minute)
 	return fill{
 		Hostname: s.o.Hostname,
 		Address:  s.address().String(),
 		Uptime:   fmt.Sprintf("3 weeks, 2 days, %d hours, %d minutes", int(up.Hours()), int(up.Minutes())%60),
+		Image:    s.boot.running,
+		Boot:     strings.Join(s.boot.next, ";"),
 		Restart:  s.started.Add(-23 * 24 * time.Hour).UTC().Format("15:04:05 MST Mon Jan 2 2006"),
 	}
 }

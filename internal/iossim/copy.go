@@ -54,6 +54,10 @@ func (s *session) copy(from, to string) {
 		s.copyOut(from, parseTFTP(to))
 	case isTFTP(from):
 		s.copyIn(parseTFTP(from), to)
+	case from == "system:running-config" && to == "nvram:startup-config":
+		if _, ok := s.ask("Destination filename", "startup-config"); ok {
+			s.writeMemory(nil)
+		}
 	default:
 		s.copyWithin(from, to)
 	}

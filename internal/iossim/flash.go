@@ -205,6 +205,22 @@ func (fl *flash) write(typed string, data []byte) error {
 	return nil
 }
 
+// replace gives a file that is there other bytes, read-only or not.
+func (fl *flash) replace(typed, text string) error {
+	fs, rest, err := fl.split(typed)
+	if err != nil {
+		return err
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	f, err := fl.find(fs, rest)
+	if err != nil {
+		return err
+	}
+	f.body, f.size = textContent([]byte(text)), int64(len(text))
+	return nil
+}
+
 // lastPerm is "x" where the file system marks every file executable.
 func lastPerm(files []*file) string {
 	for _, f := range files {

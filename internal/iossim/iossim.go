@@ -68,6 +68,7 @@ type Switch struct {
 	moved    []Transfer
 	faults   Faults // what is left of them
 	source   string // the source file name of the last copy: IOS offers it again
+	boot     boot
 }
 
 // Profiles names the switches that New can make.
@@ -87,6 +88,7 @@ func New(profile string, o Options) (*Switch, error) {
 	}
 	setDefaults(&o, p)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
+	s.boot = boot{running: p.image, next: []string{p.image}}
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
 	}

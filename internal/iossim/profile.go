@@ -62,6 +62,10 @@ type profile struct {
 	blockSize  int    // that its TFTP client asks for; 0: no option
 	uplink     string // the interface in "Loading x from … (via Vlan1)"
 
+	// how it boots
+	image    string // what runs, as show version names it
+	bootList bool   // BOOT is a list that grows with each boot system command
+
 	systems func() []*fileSystem
 	entries func(t *textMaker) []file // with the file system in the path
 }
@@ -95,6 +99,8 @@ type fill struct {
 	Address  string // of the management interface
 	Uptime   string
 	Restart  string // when it was started
+	Image    string // what runs
+	Boot     string // what BOOT names
 }
 
 // Ports is the port numbers 1 to n.

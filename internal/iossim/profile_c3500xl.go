@@ -17,6 +17,7 @@ func c3500xl() *profile {
 		asksSource: true,
 		wholeSecs:  true,
 		uplink:     "VLAN1",
+		image:      "flash:" + c3500xlImage,
 		systems:    c3500xlSystems,
 		entries:    c3500xlFiles,
 	}

@@ -21,10 +21,11 @@ func c3750() *profile {
 		dateLayout: "Jan 2 2006 15:04:05",
 		zone:       " +00:00",
 		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
-		fsFormat:   "%s%14s%14s%10s%7s   %s\n",
+		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
 		imageCheck: "MD5",
 
 		uplink:  "Vlan1",
+		image:   "flash:/" + c3750Image + "/" + c3750Image + ".bin",
 		systems: c3750Systems,
 		entries: c3750Files,
 	}

@@ -22,12 +22,14 @@ func c9300() *profile {
 		dateLayout: "Jan 2 2006 15:04:05",
 		zone:       " +00:00",
 		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
-		fsFormat:   "%s%14s%14s%10s%7s   %s\n",
+		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
 		numbered:   true,
 		imageCheck: "SHA1",
 
 		blockSize: 8192,
 		uplink:    "GigabitEthernet0/0",
+		image:     "flash:packages.conf",
+		bootList:  true,
 		systems:   c9300Systems,
 		entries:   c9300Files,
 	}

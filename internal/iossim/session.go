@@ -13,13 +13,14 @@ const loginAttempts = 3
 
 // session is one person or program at a terminal line.
 type session struct {
-	sw         *Switch
-	term       *terminal
-	privileged bool
-	history    []string
-	over       bool             // exit was typed, or the line is gone
-	hang       func()           // hangs up the terminal from outside
-	out        *strings.Builder // where output goes while a filter waits for it; nil: the terminal
+	sw          *Switch
+	term        *terminal
+	privileged  bool
+	configuring bool // in global configuration mode
+	history     []string
+	over        bool             // exit was typed, or the line is gone
+	hang        func()           // hangs up the terminal from outside
+	out         *strings.Builder // where output goes while a filter waits for it; nil: the terminal
 }
 
 // newSession prepares a line; the faults of a session strike here.
@@ -59,6 +60,7 @@ func (s *session) interact() {
 		line, err := s.readCommand()
 		switch {
 		case errors.Is(err, errInterrupted):
+			s.configuring = false
 			continue
 		case err != nil:
 			return
@@ -68,7 +70,10 @@ func (s *session) interact() {
 }
 
 func (s *session) prompt() string {
-	if s.privileged {
+	switch {
+	case s.configuring:
+		return s.sw.o.Hostname + "(config)#"
+	case s.privileged:
 		return s.sw.o.Hostname + "#"
 	}
 	return s.sw.o.Hostname + ">"
