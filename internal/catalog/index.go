@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashwarden/internal/vault"
@@ -27,6 +28,18 @@ func (c *Catalog) Unindex(ctx context.Context, id string) error {
 	err := c.inTransaction(ctx, func(tx *sql.Tx) error { return unindex(ctx, tx, id) })
 	return c.wrap("take snapshot "+id+" out of the index", err)
 }
+
+// Remember enters the content of one file that the vault has just taken in,
+// so that Known finds it before a snapshot names it: devices that are backed
+// up at the same time share it, and it is not copied again where a process
+// died before it wrote the snapshot.
+func (c *Catalog) Remember(ctx context.Context, f vault.File) error {
+	_, err := c.db.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size)
+	return c.wrap("remember "+f.SHA256, err)
+}
+
+const insertBlob = `INSERT INTO blob (sha256, md5, size) VALUES (?, ?, ?)
+	ON CONFLICT (sha256) DO UPDATE SET md5 = excluded.md5 WHERE blob.md5 = ''`
 
 func index(ctx context.Context, tx *sql.Tx, s vault.Snapshot) error {
 	if err := unindex(ctx, tx, s.ID); err != nil {
@@ -55,9 +68,7 @@ func index(ctx context.Context, tx *sql.Tx, s vault.Snapshot) error {
 
 func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f vault.File, runs sql.NullString) error {
 	if f.SHA256 != "" {
-		_, err := tx.ExecContext(ctx, `INSERT INTO blob (sha256, md5, size) VALUES (?, ?, ?)
-			ON CONFLICT (sha256) DO UPDATE SET md5 = excluded.md5 WHERE blob.md5 = ''`, f.SHA256, f.MD5, f.Size)
-		if err != nil {
+		if _, err := tx.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size); err != nil {
 			return err
 		}
 	}
@@ -129,22 +140,9 @@ func kept(s vault.Snapshot) (files int, bytes int64) {
 // Snapshots that are damaged are left out; the error then is vault.ErrDamaged,
 // names them, and everything else is done all the same.
 func (c *Catalog) Rebuild(ctx context.Context, v *vault.Dir) error {
-	// The index first: a snapshot that is put and indexed meanwhile is then
-	// indexed twice, not taken for one that the vault no longer has.
-	surplus, err := c.snapshotIDs(ctx)
+	missing, surplus, err := c.compare(ctx, v)
 	if err != nil {
 		return c.wrap("rebuild index", err)
-	}
-	inVault, err := v.SnapshotIDs()
-	if err != nil {
-		return fmt.Errorf("rebuild index: %w", err)
-	}
-	var missing []string
-	for _, id := range inVault {
-		if !surplus[id] {
-			missing = append(missing, id)
-		}
-		delete(surplus, id)
 	}
 	for id := range surplus {
 		if err := c.Unindex(ctx, id); err != nil {
@@ -152,9 +150,7 @@ func (c *Catalog) Rebuild(ctx context.Context, v *vault.Dir) error {
 		}
 	}
 	var damaged []error
-	for len(missing) > 0 {
-		batch := missing[:min(rebuildBatch, len(missing))]
-		missing = missing[len(batch):]
+	for batch := range slices.Chunk(missing, rebuildBatch) {
 		bad, err := c.indexBatch(ctx, v, batch)
 		if err != nil {
 			return c.wrap("rebuild index", err)
@@ -165,6 +161,27 @@ func (c *Catalog) Rebuild(ctx context.Context, v *vault.Dir) error {
 		return fmt.Errorf("rebuild index: %w", errors.Join(damaged...))
 	}
 	return nil
+}
+
+// compare returns the snapshots that the index lacks, and those that it has
+// and the vault has not.
+func (c *Catalog) compare(ctx context.Context, v *vault.Dir) (missing []string, surplus map[string]bool, err error) {
+	// The index first: a snapshot that is put and indexed meanwhile is then
+	// indexed twice, not taken for one that the vault no longer has.
+	if surplus, err = c.snapshotIDs(ctx); err != nil {
+		return nil, nil, err
+	}
+	inVault, err := v.SnapshotIDs()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, id := range inVault {
+		if !surplus[id] {
+			missing = append(missing, id)
+		}
+		delete(surplus, id)
+	}
+	return missing, surplus, nil
 }
 
 // indexBatch indexes some snapshots in one transaction and returns what is
@@ -250,8 +267,9 @@ func (c *Catalog) Snapshots(ctx context.Context, device string) ([]SnapshotRow, 
 }
 
 // Known returns the SHA-256 of the content with the given MD5, in lower-case
-// hexadecimal, and size in bytes, where a snapshot names such content. The
-// caller still has to ask the vault for the blob (vault.Dir.HasBlob).
+// hexadecimal, and size in bytes, where a snapshot names such content or
+// Remember was told of it. The caller still has to ask the vault for the blob
+// (vault.Dir.HasBlob).
 //
 // The MD5 is always one that we computed over the bytes that we received. So
 // it does not matter how that content was proved when it came: the device

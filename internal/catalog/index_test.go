@@ -156,6 +156,22 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+func TestRemember(t *testing.T) {
+	c := newCatalog(t)
+	f := file("flash:/x.bin", vault.KindImage, "image")
+	for range 2 {
+		if err := c.Remember(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sum, ok, err := c.Known(t.Context(), f.MD5, f.Size); sum != f.SHA256 || !ok || err != nil {
+		t.Errorf("%q, %v, error %v; want what was remembered", sum, ok, err)
+	}
+	if images, err := c.Images(t.Context()); len(images) > 0 || err != nil {
+		t.Errorf("images %v, error %v; want none before a snapshot names it", images, err)
+	}
+}
+
 func TestUnindex(t *testing.T) {
 	first := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"), file("flash:/vlan.dat", vault.KindVLAN, "vlan"))
 	second := snapshot("sw2", 1, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"))

@@ -152,11 +152,11 @@ func notFoundAmong(all []Device, name string) error {
 	if len(all) == 0 {
 		return fmt.Errorf("%w, which is empty: add one with flashwarden device add", err)
 	}
-	close := closest(all, name)
-	if len(close) == 0 {
+	names := closest(all, name)
+	if len(names) == 0 {
 		return fmt.Errorf("%w: flashwarden device list shows it", err)
 	}
-	return fmt.Errorf("%w; did you mean %s?", err, strings.Join(close, ", "))
+	return fmt.Errorf("%w; did you mean %s?", err, strings.Join(names, ", "))
 }
 
 // closest returns up to three names within a few typing errors of name,

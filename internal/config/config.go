@@ -73,7 +73,10 @@ type Error struct {
 	Key     string // section.key, the environment variable, or empty
 	Problem string
 	Excerpt string // the line, and a caret under the place; may be empty
+	Err     error  // why the file cannot be read; nil where it was
 }
+
+func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string {
 	var b strings.Builder
@@ -99,14 +102,13 @@ const maxFile = 1 << 20
 
 // Load reads the file path over the defaults, and the environment env
 // (NAME=VALUE each, as os.Environ returns it) over both. An empty path means
-// that there is no file. Errors about what the file or the environment say
-// are of type *Error.
+// that there is no file. Errors are of type *Error.
 func Load(path string, env []string) (Config, error) {
 	c := Default()
 	if path != "" {
 		data, err := read(path)
 		if err != nil {
-			return Config{}, fmt.Errorf("read configuration: %w", err)
+			return Config{}, &Error{File: path, Problem: "the configuration cannot be read: " + err.Error(), Err: err}
 		}
 		if err := parse(&c, path, data); err != nil {
 			return Config{}, err
@@ -129,7 +131,7 @@ func read(path string) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > maxFile || bytes.IndexByte(data, 0) >= 0 {
-		return nil, &Error{File: path, Problem: fmt.Sprintf("not a text of at most %d bytes", maxFile)}
+		return nil, fmt.Errorf("not a text of at most %d bytes", maxFile)
 	}
 	return data, nil
 }

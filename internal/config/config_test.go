@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var comparable = cmpopts.EquateComparable(netip.Addr{})
+var addresses = cmpopts.EquateComparable(netip.Addr{})
 
 func loadText(t *testing.T, text string, env ...string) (Config, string, error) {
 	t.Helper()
@@ -32,7 +32,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Default(), got, comparable); diff != "" {
+	if diff := cmp.Diff(Default(), got, addresses); diff != "" {
 		t.Errorf("defaults(-) reference(+):\n%s", diff)
 	}
 	text, err := os.ReadFile("reference.yaml")
@@ -53,7 +53,7 @@ func TestNoFileIsTheDefaults(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
-		if diff := cmp.Diff(Default(), got, comparable); diff != "" {
+		if diff := cmp.Diff(Default(), got, addresses); diff != "" {
 			t.Errorf("%q: defaults(-) got(+):\n%s", text, diff)
 		}
 	}
@@ -61,7 +61,7 @@ func TestNoFileIsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Default(), got, comparable); diff != "" {
+	if diff := cmp.Diff(Default(), got, addresses); diff != "" {
 		t.Errorf("defaults(-) got(+):\n%s", diff)
 	}
 }
@@ -96,7 +96,7 @@ ssh:
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(changed(), got, comparable); diff != "" {
+		if diff := cmp.Diff(changed(), got, addresses); diff != "" {
 			t.Errorf("want(-) got(+):\n%s", diff)
 		}
 	}
@@ -110,7 +110,7 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(changed(), got, comparable); diff != "" {
+	if diff := cmp.Diff(changed(), got, addresses); diff != "" {
 		t.Errorf("want(-) got(+):\n%s", diff)
 	}
 }
@@ -169,7 +169,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 			if got := strings.ReplaceAll(err.Error(), path, "FILE"); got != test.want {
 				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
 			}
-			if diff := cmp.Diff(Config{}, c, comparable); diff != "" {
+			if diff := cmp.Diff(Config{}, c, addresses); diff != "" {
 				t.Errorf("a configuration came with the error:\n%s", diff)
 			}
 		})
@@ -250,15 +250,15 @@ func TestUnknownVariables(t *testing.T) {
 }
 
 func TestFileThatCannotBeRead(t *testing.T) {
-	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error %v; want fs.ErrNotExist", err)
+	var e *Error
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &e) {
+		t.Errorf("error %v; want an *Error around fs.ErrNotExist", err)
 	}
-	if _, err := Load(t.TempDir(), nil); err == nil {
-		t.Error("a directory was read")
+	if _, err := Load(t.TempDir(), nil); !errors.As(err, &e) {
+		t.Errorf("a directory: error %v; want an *Error", err)
 	}
 	for _, text := range []string{"ssh:\x00", "# " + strings.Repeat("x", maxFile)} {
 		_, _, err := loadText(t, text)
-		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), "not a text") {
 			t.Errorf("error %v", err)
 		}
