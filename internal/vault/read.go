@@ -27,8 +27,6 @@ type digests struct {
 // readBlobs reads every blob and compares its digests with its name and with
 // what snapshots say.
 func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var total int64
 	sums := make([]string, 0, len(c.blobs))
 	for sum, size := range c.blobs {
@@ -38,13 +36,22 @@ func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64
 	slices.Sort(sums)
 	count := &counter{total: total, report: progress}
 
+	for r := range c.dir.hashBlobs(ctx, sums, count) {
+		c.judge(r)
+	}
+	return ctx.Err()
+}
+
+// hashBlobs reads the blobs with several workers. The channel is closed when
+// all is read, or soon after ctx ended; it must be drained.
+func (d *Dir) hashBlobs(ctx context.Context, sums []string, count *counter) <-chan digests {
 	todo, results := make(chan string), make(chan digests)
 	var workers sync.WaitGroup
 	for range readWorkers {
 		workers.Go(func() {
 			buffer := make([]byte, copyBuffer)
 			for sum := range todo {
-				results <- c.dir.hashBlob(ctx, sum, buffer, count)
+				results <- d.hashBlob(ctx, sum, buffer, count)
 			}
 		})
 	}
@@ -60,10 +67,7 @@ func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64
 			}
 		}
 	}()
-	for r := range results {
-		c.judge(r)
-	}
-	return ctx.Err()
+	return results
 }
 
 // judge reports what is wrong with the digests of one blob.
