@@ -22,8 +22,13 @@ type loop struct {
 	sessions  map[netip.AddrPort]*session
 	timers    timers
 	out       outbox
+	lingering []*session // in the order in which they began to linger, and so end
 	strangers bucket
 }
+
+// maxLingering is how many sessions of a loop repeat their last packet at most;
+// with more, the oldest are forgotten.
+const maxLingering = 4096
 
 func newLoop(e *engine, s *socket) *loop {
 	return &loop{
@@ -114,9 +119,12 @@ func (l *loop) flush(s *session) {
 	}
 	clear(l.out.events)
 	l.out = outbox{runs: l.out.runs[:0], events: l.out.events[:0]}
-	if s.state == gone {
+	switch s.state {
+	case gone:
 		l.remove(s)
 		return
+	case lingering:
+		l.linger(s)
 	}
 	if l.timers.set(s) {
 		l.rouse()
@@ -127,6 +135,21 @@ func (l *loop) remove(s *session) {
 	l.timers.remove(s)
 	if l.sessions[s.peer] == s {
 		delete(l.sessions, s.peer)
+	}
+}
+
+// linger notes that a session began to linger.
+func (l *loop) linger(s *session) {
+	if s.noted {
+		return
+	}
+	s.noted = true
+	l.lingering = append(l.lingering, s)
+	for len(l.lingering) > maxLingering || l.lingering[0].state == gone {
+		l.lingering[0].state = gone
+		l.remove(l.lingering[0])
+		l.lingering[0] = nil
+		l.lingering = l.lingering[1:]
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -65,7 +66,7 @@ func (s *Server) withDefaults() *Server {
 	c := *s
 	c.MaxBlockSize = or(c.MaxBlockSize, maxBlockSize)
 	c.MaxTransfers = or(c.MaxTransfers, defaultMaxTransfers)
-	c.PerSource = or(c.PerSource, c.MaxTransfers)
+	c.PerSource = or(c.PerSource, math.MaxInt)
 	c.WindowBytes = or(c.WindowBytes, defaultWindowBytes)
 	c.Timeout = or(c.Timeout, defaultTimeout)
 	c.Retries = or(c.Retries, defaultRetries)

@@ -58,6 +58,7 @@ type session struct {
 	reply     []byte    // the ACK, OACK or ERROR that is repeated; nil: DATA is
 	ack       [headerSize]byte
 	cause     error     // why the transfer failed
+	noted     bool      // the loop knows that it lingers
 	deadline  time.Time // zero: the peer owes nothing
 	timer     timerEntry
 }

@@ -1,0 +1,201 @@
+package tftp_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashwarden/tftp"
+	"flashwarden/tftp/tftptest"
+)
+
+// TestLimits is what section F of the conformance cases says of floods.
+func TestLimits(t *testing.T) {
+	t.Run("126 flood from forged addresses", testFlood)
+	t.Run("126 flood from one network", testFloodOfOneNetwork)
+	t.Run("126 limit of one source", testPerSource)
+	t.Run("126 proved transfers are not crowded out", testProvedStay)
+	t.Run("128 large blocks that never arrive", testLargeBlocksLost)
+	t.Run("131 ERROR 5 is rate-limited", testStrangersLimited)
+}
+
+func forged(i int) netip.AddrPort {
+	var a [4]byte
+	binary.BigEndian.PutUint32(a[:], 0x0a000000+uint32(i)<<8+1)
+	return netip.AddrPortFrom(netip.AddrFrom4(a), 2000)
+}
+
+// testFlood sends 10 000 requests of as many networks while a known device
+// moves its file.
+func testFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", content(1, 300_000))
+		n := &tftptest.Network{Delay: time.Millisecond}
+		s := &tftp.Server{Handler: m, MaxTransfers: 500}
+		w := inBubble(t, s, n)
+		done := make(chan error, 1)
+		body := content(2, 300_000)
+		go func() {
+			time.Sleep(100 * time.Millisecond)
+			c := tftp.Client{Listen: n.Listen}
+			_, err := c.Put(context.Background(), w.server, "g", bytes.NewReader(body), -1)
+			done <- err
+		}()
+		for i := range 10_000 {
+			c, err := n.Listen(forged(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := &peer{t: t, c: c, to: w.server, port: w.server}
+			p.request([][]byte{rrq("f", "octet"), wrq("h", "octet")}[i%2])
+			c.Close()
+			if i%20 == 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		if err := <-done; err != nil {
+			t.Errorf("the known device: %v", err)
+		}
+		if got, _ := m.get("g"); !bytes.Equal(got, body) {
+			t.Error("its content differs")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if started, ended := w.events.count(tftp.EventRequest), w.events.count(tftp.EventDone); started != ended {
+			t.Errorf("%d began, %d ended", started, ended)
+		}
+	})
+}
+
+func testFloodOfOneNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", []byte("x"))
+		n := &tftptest.Network{}
+		w := inBubble(t, &tftp.Server{Handler: m}, n)
+		p := w.peer()
+		for i := range 20_000 {
+			p.sendTo(w.server, rrq(fmt.Sprint(i), "octet"))
+			if i%1000 == 0 {
+				synctest.Wait()
+			}
+		}
+		synctest.Wait()
+		if answered := w.events.count(tftp.EventRefused); answered > 9000 || answered < 4000 {
+			t.Errorf("%d requests of 20000 were answered", answered)
+		}
+		other := w.peerAt(netip.MustParseAddrPort("127.0.9.9:0"))
+		other.request(rrq("f", "octet"))
+		other.expect(data(1, []byte("x")))
+	})
+}
+
+func testPerSource(t *testing.T) {
+	w := onLoopback(t, &tftp.Server{Handler: &memory{}, PerSource: 3})
+	for i := range 3 {
+		p := w.peer()
+		p.request(wrq(fmt.Sprint(i), "octet"))
+		p.expect(ack(0))
+	}
+	p := w.peer()
+	p.request(wrq("more", "octet"))
+	p.expectError(0)
+	p = w.peerAt(netip.MustParseAddrPort("127.0.0.3:0"))
+	p.request(wrq("other", "octet"))
+	p.expect(ack(0))
+}
+
+func testProvedStay(t *testing.T) {
+	m := &memory{}
+	w := onLoopback(t, &tftp.Server{Handler: m, MaxTransfers: 4})
+	var proved []*peer
+	for i := range 3 {
+		p := w.peer()
+		p.request(wrq(fmt.Sprint(i), "octet"))
+		p.expect(ack(0))
+		p.store(content(1, 700), 512, 1, 2)
+		proved = append(proved, p)
+	}
+	for i := range 20 { // they take turns in the last slot
+		p := w.peer()
+		p.request(wrq(fmt.Sprint("flood", i), "octet"))
+		p.expect(ack(0))
+	}
+	last := w.peer()
+	last.request(wrq("last", "octet"))
+	last.expect(ack(0))
+	last.store(content(1, 700), 512, 1, 2)
+	full := w.peer()
+	full.request(wrq("full", "octet"))
+	full.expectError(0)
+	for _, p := range append(proved, last) {
+		p.store(content(1, 700), 512, 2, 3)
+	}
+	w.stop()
+	for _, e := range w.events.all() {
+		if e.Kind == tftp.EventDone && e.Request.Filename == "last" && e.Err != nil {
+			t.Errorf("the last one: %v", e.Err)
+		}
+	}
+}
+
+// testLargeBlocksLost drops what does not fit into one frame, as a firewall
+// does that has no mind for fragments.
+func testLargeBlocksLost(t *testing.T) {
+	for _, op := range []string{"read", "write"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &tftptest.Network{Filter: func(p tftptest.Packet) tftptest.Verdict {
+				if len(p.Data) > 1472 {
+					return tftptest.Drop
+				}
+				return tftptest.Pass
+			}}
+			m := &memory{}
+			m.set("f", content(1, 20_000))
+			w := inBubble(t, &tftp.Server{Handler: m}, n)
+			c := tftp.Client{BlockSize: 8192, Listen: n.Listen, Timeout: 4 * time.Second, Retries: 5, Silent: true}
+			attempt := func() error {
+				if op == "read" {
+					_, err := c.Get(context.Background(), w.server, "f", &bytes.Buffer{})
+					return err
+				}
+				_, err := c.Put(context.Background(), w.server, "g", bytes.NewReader(content(1, 20_000)), -1)
+				return err
+			}
+			if attempt() == nil {
+				t.Fatal("the large blocks came through")
+			}
+			time.Sleep(2 * time.Minute)
+			if err := attempt(); err != nil {
+				t.Errorf("%s, second attempt: %v", op, err)
+			}
+			if e := w.events.done(t, 2); e.BlockSize != 1468 {
+				t.Errorf("%s: second attempt with blocks of %d", op, e.BlockSize)
+			}
+		})
+	}
+}
+
+func testStrangersLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := inBubble(t, &tftp.Server{Handler: &memory{}, Ports: tftp.PortRange{First: 1056, Last: 1056}}, &tftptest.Network{})
+		p := w.peer()
+		p.to = netip.AddrPortFrom(w.server.Addr(), 1056)
+		for range 1000 {
+			p.send(ack(1))
+		}
+		answers := 0
+		for p.recv(time.Millisecond) != nil {
+			answers++
+		}
+		if answers < 1 || answers > 30 {
+			t.Errorf("%d ERROR to 1000 packets", answers)
+		}
+	})
+}
