@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"flashwarden/internal/cause"
 )
 
 // excerptLength bounds what an error quotes of a device's output, in bytes.
@@ -40,6 +42,16 @@ func (c Config) redact(text string) string {
 		}
 	}
 	return text
+}
+
+// redactError is err, or when its text shows a password, which then was in a
+// question of the device, its text and cause without it.
+func (c Config) redactError(err error) error {
+	seen, hint := c.redact(err.Error()), c.redact(cause.Hint(err))
+	if seen == err.Error() && hint == cause.Hint(err) {
+		return err
+	}
+	return cause.New(cause.Of(err), seen, hint)
 }
 
 // plain is err with a text that is safe to show: it may quote the device.

@@ -226,7 +226,7 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), "")
 		}
 	}
-	answer, stop := ask(l.cfg.redact(question))
+	answer, stop := ask(question)
 	if stop == nil {
 		stop = typable(answer)
 	}
@@ -241,7 +241,7 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 		l.reply(question, answer) // the break follows in any case
 	}
 	l.breakOff(ctx)
-	return stop
+	return l.cfg.redactError(stop)
 }
 
 // reply types an answer. A [confirm] takes a single key: a Return after it

@@ -339,6 +339,31 @@ func TestRunUnasked(t *testing.T) {
 	})
 }
 
+// TestRunPasswordInQuestion has a password that is also a part of the device's
+// words: the question must arrive whole, and an error that quotes it must not
+// show it.
+func TestRunPasswordInQuestion(t *testing.T) {
+	seeds(t, func(t *testing.T, seed uint64) {
+		bubble(t, seed, func(f *fake) {
+			f.login()
+			f.shell("SW1#", map[string]func(){"copy": func() { f.print("Destination filename []? "); f.line() }})
+		}, func(t *testing.T, f *fake, cfg Config) {
+			cfg.EnablePassword = "en"
+			l := dial(t, cfg)
+			defer l.Close()
+			_, err := l.Run(t.Context(), "copy", func(q string) (string, error) {
+				if q != "Destination filename []?" {
+					t.Errorf("asked %q", q)
+				}
+				return "", cause.New(cause.UnsafePrompt, q, q)
+			})
+			if cause.Of(err) != cause.UnsafePrompt || err.Error() != "Destination fil***ame []?" || cause.Hint(err) != err.Error() {
+				t.Errorf("error %v, hint %q", err, cause.Hint(err))
+			}
+		})
+	})
+}
+
 func TestRunRefusesToType(t *testing.T) {
 	at(t, "SW1#", func(*fake) map[string]func() { return nil }, func(t *testing.T, l *Line) {
 		for _, command := range []string{"dir x\ry", "dir ?", "dir \x03", "dir \xff", "dir é"} {
