@@ -98,44 +98,6 @@ func TestOneImageCrossesOnce(t *testing.T) {
 	s.wantClean()
 }
 
-// TestKill ends a backup with kill -9 at ten moments of its life.
-func TestKill(t *testing.T) {
-	if testing.Short() {
-		t.Skip("slow")
-	}
-	whole := newSite(t)
-	whole.add("sw1", "c3500xl", iossim.Options{})
-	began := time.Now()
-	whole.ok("backup", "sw1")
-	life := time.Since(began)
-	for i := range 10 {
-		t.Run(fmt.Sprintf("at %d tenths", i), func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			s.add("sw1", "c3500xl", iossim.Options{})
-			cmd := s.command("backup", "sw1")
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			moment := time.NewTimer(life * time.Duration(2*i+1) / 20)
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			select {
-			case <-moment.C:
-				if err := cmd.Process.Kill(); err != nil {
-					t.Log("it had ended:", err)
-				}
-				<-ended
-			case <-ended:
-			}
-			s.wantClean()
-			s.ok("backup", "sw1")
-			s.wantClean()
-			s.wantEmptySpool()
-		})
-	}
-}
-
 // TestInterrupt stops a backup in the middle of a transfer with the signals
 // that a user and a service manager send.
 func TestInterrupt(t *testing.T) {
@@ -170,23 +132,6 @@ func TestInterrupt(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestDeviceGone cuts terminal and transfer in the middle of the first copy;
-// the next attempt succeeds.
-func TestDeviceGone(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for the second attempt")
-	}
-	t.Parallel()
-	s := newSite(t)
-	s.add("sw1", "c3500xl", iossim.Options{Faults: iossim.Faults{Hangup: iossim.After{Bytes: 500_000, Times: 1}}})
-	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
-	if r.Status != "ok" || r.Attempts != 2 {
-		t.Errorf("%s after %d attempts (%s)", r.Status, r.Attempts, r.Message)
-	}
-	s.wantClean()
-	s.wantEmptySpool()
 }
 
 // TestTerminalGone ends the terminal while the copy goes on: the ticket

@@ -195,19 +195,6 @@ func (s *site) wantClean() {
 	}
 }
 
-// need skips the test where a program is missing, and fails it in CI.
-func need(t *testing.T, program string) string {
-	t.Helper()
-	p, err := exec.LookPath(program)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing", program)
-		}
-		t.Skipf("%s is not installed", program)
-	}
-	return p
-}
-
 // needRoot skips the test for an ordinary user.
 func needRoot(t *testing.T) {
 	t.Helper()

@@ -88,7 +88,7 @@ func (p *program) backup(ctx context.Context, n *node.Node, f backupFlags) error
 func (p *program) reportBackups(results []backup.Result) error {
 	var err error
 	if p.json {
-		err = writeJSON(p.out, map[string]any{"results": results})
+		err = p.writeJSON(map[string]any{"results": results})
 	} else {
 		err = p.printResults(results)
 	}

@@ -46,7 +46,17 @@ in a temporary directory until you remove it.`,
 		Example: "  flashwarden demo\n  flashwarden demo --dir ./demo",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.demo(cmd.Context(), dir)
+			if dir != "" {
+				return p.demo(cmd.Context(), dir)
+			}
+			temporary, err := os.MkdirTemp("", "flashwarden-demo-")
+			if err != nil {
+				return err
+			}
+			if err := p.demo(cmd.Context(), temporary); err != nil {
+				return errors.Join(err, os.RemoveAll(temporary)) // nothing half-done remains
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "`DIR` for what the demonstration saves (default: a new temporary one)")
@@ -54,7 +64,7 @@ in a temporary directory until you remove it.`,
 }
 
 func (p *program) demo(ctx context.Context, dir string) error {
-	dir, err := demoDir(dir)
+	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
@@ -77,13 +87,6 @@ func (p *program) demo(ctx context.Context, dir string) error {
 		err = errors.Join(err, s.Close())
 	}
 	return errors.Join(err, n.Close())
-}
-
-func demoDir(dir string) (string, error) {
-	if dir != "" {
-		return filepath.Abs(dir)
-	}
-	return os.MkdirTemp("", "flashwarden-demo-")
 }
 
 // startSwitches starts the simulated switches and tells them where UDP 69 is

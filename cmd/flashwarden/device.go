@@ -113,7 +113,7 @@ func (p *program) seal(n *node.Node, f *deviceFlags, password string) error {
 
 func (p *program) tellDevice(d catalog.Device, format string) error {
 	if p.json {
-		return writeJSON(p.out, d)
+		return p.writeJSON(d)
 	}
 	_, err := fmt.Fprintf(p.out, format, d.Name, d.Name)
 	return err
@@ -143,7 +143,7 @@ func (p *program) deviceListCommand() *cobra.Command {
 
 func (p *program) printDevices(devices []catalog.Device) error {
 	if p.json {
-		return writeJSON(p.out, map[string]any{"devices": append([]catalog.Device{}, devices...)})
+		return p.writeJSON(map[string]any{"devices": append([]catalog.Device{}, devices...)})
 	}
 	rows := make([][]string, 0, len(devices))
 	for _, d := range devices {
@@ -173,7 +173,7 @@ func (p *program) deviceShowCommand() *cobra.Command {
 
 func (p *program) printDevice(d catalog.Device) error {
 	if p.json {
-		return writeJSON(p.out, d)
+		return p.writeJSON(d)
 	}
 	yes := map[bool]string{true: "yes", false: "no"}
 	return table(p.out, "FIELD VALUE", [][]string{
@@ -348,7 +348,7 @@ func (p *program) printTests(results []testResult) error {
 		rows = append(rows, []string{r.Device, r.Status, dash(r.Facts.Model), dash(r.Facts.Version), dash(r.Facts.Image), dash(r.Cause)})
 	}
 	if p.json {
-		return errors.Join(writeJSON(p.out, map[string]any{"results": results}), failed)
+		return errors.Join(p.writeJSON(map[string]any{"results": results}), failed)
 	}
 	if err := table(p.out, "DEVICE STATUS MODEL VERSION IMAGE CAUSE", rows); err != nil {
 		return err

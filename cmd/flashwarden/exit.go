@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 
@@ -60,13 +59,22 @@ func exitCode(err error, caught os.Signal) int {
 	return exitError
 }
 
-// explain prints err and its next step.
-func explain(w io.Writer, err error) {
+// explain says what went wrong and the next step: to people on standard
+// error, and, where a program waits for a document that was not printed, as
+// that document.
+func (p *program) explain(err error) {
 	if errors.Is(err, errDevicesFailed) || errors.Is(err, errProblems) {
 		return
 	}
-	fmt.Fprintf(w, "flashwarden: %s\n", printable(err.Error()))
-	if hint := cause.Hint(err); hint != "" {
-		fmt.Fprintf(w, "  next: %s\n", printable(hint))
+	hint := cause.Hint(err)
+	fmt.Fprintf(p.err, "flashwarden: %s\n", printable(err.Error()))
+	if hint != "" {
+		fmt.Fprintf(p.err, "  next: %s\n", printable(hint))
+	}
+	if p.json && !p.told {
+		failure := map[string]string{"cause": string(cause.Of(err)), "message": err.Error(), "hint": hint}
+		if err := p.writeJSON(map[string]any{"error": failure}); err != nil {
+			fmt.Fprintf(p.err, "flashwarden: %v\n", err)
+		}
 	}
 }

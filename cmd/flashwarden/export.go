@@ -172,7 +172,7 @@ func (p *program) export(ctx context.Context, n *node.Node, dir string, items []
 		}
 	}
 	if p.json {
-		return writeJSON(p.out, map[string]any{"directory": dir, "files": append([]exportItem{}, items...)})
+		return p.writeJSON(map[string]any{"directory": dir, "files": append([]exportItem{}, items...)})
 	}
 	return nil
 }

@@ -35,6 +35,8 @@ type program struct {
 	json       bool
 	quiet      bool
 	verbose    bool
+
+	told bool // the JSON document is printed
 }
 
 // main runs the command line and returns the exit code.
@@ -45,7 +47,7 @@ func (p *program) main(args []string) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err != nil {
-		explain(p.err, err)
+		p.explain(err)
 	}
 	return exitCode(err, caught())
 }

@@ -100,7 +100,8 @@ func newBars(out io.Writer, devices []catalog.Device) *bars {
 	b := &bars{container: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30)), devices: make(map[string]*deviceBar)}
 	for _, d := range devices {
 		device := &deviceBar{text: "waiting"}
-		device.bar = b.container.AddBar(1,
+		// A total of 0 says that it is set later, and again for each file.
+		device.bar = b.container.AddBar(0,
 			mpb.PrependDecorators(decor.Name(d.Name, decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return device.describe() })))
 		b.devices[d.Name] = device
@@ -116,8 +117,12 @@ func (d *deviceBar) describe() string {
 
 func (b *bars) event(e backup.Event) {
 	d := b.devices[e.Device]
+	text := describe(e)
+	if e.Step == backup.StepCopy {
+		text = fmt.Sprintf("%s of %s  %s", size(e.Bytes), size(e.Size), baseName(e.File))
+	}
 	d.mu.Lock()
-	d.text = oneLine(describe(e))
+	d.text = oneLine(text)
 	d.mu.Unlock()
 	switch e.Step {
 	case backup.StepCopy, backup.StepKept:

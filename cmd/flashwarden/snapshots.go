@@ -43,7 +43,7 @@ func (p *program) snapshotsCommand() *cobra.Command {
 
 func (p *program) printSnapshots(list []catalog.SnapshotRow) error {
 	if p.json {
-		return writeJSON(p.out, map[string]any{"snapshots": append([]catalog.SnapshotRow{}, list...)})
+		return p.writeJSON(map[string]any{"snapshots": append([]catalog.SnapshotRow{}, list...)})
 	}
 	rows := make([][]string, 0, len(list))
 	for _, r := range list {
@@ -83,7 +83,7 @@ func snapshot(n *node.Node, id string) (vault.Snapshot, error) {
 
 func (p *program) printSnapshot(s vault.Snapshot) error {
 	if p.json {
-		return writeJSON(p.out, s)
+		return p.writeJSON(s)
 	}
 	head := [][]string{
 		{"snapshot", s.ID}, {"device", s.Device}, {"status", s.Status}, {"started", s.Started.Format("2006-01-02 15:04:05 UTC")},
@@ -125,7 +125,7 @@ func (p *program) imagesCommand() *cobra.Command {
 
 func (p *program) printImages(images []catalog.Image) error {
 	if p.json {
-		return writeJSON(p.out, map[string]any{"images": append([]catalog.Image{}, images...)})
+		return p.writeJSON(map[string]any{"images": append([]catalog.Image{}, images...)})
 	}
 	rows := make([][]string, 0, len(images))
 	for _, i := range images {
@@ -180,7 +180,7 @@ func (p *program) printProblems(problems []vault.Problem) error {
 		found = errProblems
 	}
 	if p.json {
-		return errors.Join(writeJSON(p.out, map[string]any{"ok": found == nil, "problems": append([]vault.Problem{}, problems...)}), found)
+		return errors.Join(p.writeJSON(map[string]any{"ok": found == nil, "problems": append([]vault.Problem{}, problems...)}), found)
 	}
 	for _, problem := range problems {
 		fmt.Fprintf(p.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))

@@ -30,8 +30,9 @@ func oneLine(s string) string {
 }
 
 // writeJSON prints v as the one JSON document of a command.
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+func (p *program) writeJSON(v any) error {
+	p.told = true
+	enc := json.NewEncoder(p.out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)

@@ -20,7 +20,7 @@ func (p *program) versionCommand() *cobra.Command {
 				fillVersion(v, info)
 			}
 			if p.json {
-				return writeJSON(p.out, v)
+				return p.writeJSON(v)
 			}
 			_, err := fmt.Fprintf(p.out, "flashwarden %s %s %s\n", v["version"], v["commit"], v["go"])
 			return err

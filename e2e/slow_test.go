@@ -1,0 +1,60 @@
+//go:build slow
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"flashwarden/internal/iossim"
+)
+
+// TestKill ends a backup with kill -9 at ten moments of its life.
+func TestKill(t *testing.T) {
+	whole := newSite(t)
+	whole.add("sw1", "c3500xl", iossim.Options{})
+	began := time.Now()
+	whole.ok("backup", "sw1")
+	life := time.Since(began)
+	for i := range 10 {
+		t.Run(fmt.Sprintf("at %d tenths", i), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.add("sw1", "c3500xl", iossim.Options{})
+			cmd := s.command("backup", "sw1")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			moment := time.NewTimer(life * time.Duration(2*i+1) / 20)
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case <-moment.C:
+				if err := cmd.Process.Kill(); err != nil {
+					t.Log("it had ended:", err)
+				}
+				<-ended
+			case <-ended:
+			}
+			s.wantClean()
+			s.ok("backup", "sw1")
+			s.wantClean()
+			s.wantEmptySpool()
+		})
+	}
+}
+
+// TestDeviceGone cuts terminal and transfer in the middle of the first copy;
+// the next attempt succeeds.
+func TestDeviceGone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.add("sw1", "c3500xl", iossim.Options{Faults: iossim.Faults{Hangup: iossim.After{Bytes: 500_000, Times: 1}}})
+	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
+	if r.Status != "ok" || r.Attempts != 2 {
+		t.Errorf("%s after %d attempts (%s)", r.Status, r.Attempts, r.Message)
+	}
+	s.wantClean()
+	s.wantEmptySpool()
+}
