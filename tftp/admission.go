@@ -52,19 +52,17 @@ func (e *engine) takePrefix(now time.Time, a netip.Addr) bool {
 // peers have proved their address cannot be crowded out by those that have not:
 // of these the oldest gives way.
 func (e *engine) admit(s *session) error {
-	if err := e.checkLimits(s.req.Remote.Addr()); err != nil {
-		return err
-	}
-	if old := e.crowded(); old != nil {
+	source := s.peer.Addr()
+	if old := e.crowded(source); old != nil {
 		old.loop.evict(old)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.requests) >= e.MaxTransfers {
+	if len(e.requests) >= e.MaxTransfers || e.sources[source] >= e.PerSource {
 		return busy
 	}
 	e.requests[keyOf(s.req)] = s
-	e.sources[s.req.Remote.Addr()]++
+	e.sources[source]++
 	e.unproved.push(s)
 	e.active.Add(1)
 	return nil
@@ -72,24 +70,18 @@ func (e *engine) admit(s *session) error {
 
 var busy = &Error{CodeUndefined, "too many transfers, try again later"}
 
-func (e *engine) checkLimits(source netip.Addr) error {
+// crowded gives the session that has to give way to a new one of this source,
+// nil if there is room, or no such session.
+func (e *engine) crowded(source netip.Addr) *session {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.sources[source] >= e.PerSource {
-		return busy
+	switch {
+	case e.sources[source] >= e.PerSource:
+		return e.unproved.oldest(source)
+	case len(e.requests) >= e.MaxTransfers, e.unproved.count >= max(1, e.MaxTransfers/2):
+		return e.unproved.oldest(netip.Addr{})
 	}
 	return nil
-}
-
-// crowded gives the session that has to give way to a new one, nil if there is
-// room.
-func (e *engine) crowded() *session {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.requests) < e.MaxTransfers && e.unproved.count < max(1, e.MaxTransfers/2) {
-		return nil
-	}
-	return e.unproved.oldest()
 }
 
 // proved notes that the peer of a session has answered.
@@ -148,13 +140,15 @@ func (q *unprovedQueue) trim() {
 	}
 }
 
-// oldest gives the session that has waited longest, nil if there is none.
-func (q *unprovedQueue) oldest() *session {
-	q.trim()
-	if len(q.queue) == 0 {
-		return nil
+// oldest gives the session of a source (invalid: of any) that has waited
+// longest, nil if there is none.
+func (q *unprovedQueue) oldest(source netip.Addr) *session {
+	for _, s := range q.queue {
+		if s.unproved && (!source.IsValid() || s.peer.Addr() == source) {
+			return s
+		}
 	}
-	return q.queue[0]
+	return nil
 }
 
 // prefixLimiter limits the requests of each network (an IPv4 /24, an IPv6 /64)

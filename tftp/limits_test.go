@@ -98,10 +98,14 @@ func testFloodOfOneNetwork(t *testing.T) {
 
 func testPerSource(t *testing.T) {
 	w := onLoopback(t, &tftp.Server{Handler: &memory{}, PerSource: 3})
+	for i := range 10 { // nobody answers: they could be forged
+		w.peer().request(wrq(fmt.Sprint("forged", i), "octet"))
+	}
 	for i := range 3 {
 		p := w.peer()
 		p.request(wrq(fmt.Sprint(i), "octet"))
 		p.expect(ack(0))
+		p.store(content(1, 700), 512, 1, 2)
 	}
 	p := w.peer()
 	p.request(wrq("more", "octet"))
