@@ -140,11 +140,11 @@ func differences(a, b []byte) int {
 
 func TestHangup(t *testing.T) {
 	st := serveTFTP(t, 0)
-	s := launch(t, "c3750", Options{TFTPPort: st.port, Timeout: 600 * time.Millisecond, Faults: Faults{Hangup: After{100_000, 1}}})
+	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: 600 * time.Millisecond, Faults: Faults{Hangup: After{100_000, 1}}})
 	l := atPrompt(t, s)
 	sendFile(l, "flash:/vlan.dat", "small") // too small for the fault
-	l.expect("1096 bytes copied")
-	sendFile(l, office, "a")
+	l.expect("3496 bytes copied")
+	sendFile(l, image["c9300"], "a")
 	if rest := l.expectEnd(); strings.Contains(rest, "bytes") || strings.Contains(rest, "%Error") {
 		t.Errorf("last words of a switch that lost its power: %q", rest)
 	}
@@ -152,8 +152,8 @@ func TestHangup(t *testing.T) {
 		t.Error("the file arrived")
 	}
 	l = atPrompt(t, s) // it has booted
-	sendFile(l, office, "a")
-	l.expect("18286080 bytes copied")
+	sendFile(l, image["c9300"], "a")
+	l.expect("2933771 bytes copied")
 }
 
 // The dead transfer stays just below the number of bytes that was told.
@@ -174,14 +174,14 @@ func TestStall(t *testing.T) {
 
 func TestHangTerminal(t *testing.T) {
 	st := serveTFTP(t, 0)
-	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{HangTerminal: 1}})
+	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{HangTerminal: 1}})
 	l := atPrompt(t, s)
-	sendFile(l, office, "a")
+	sendFile(l, image["c9300"], "a")
 	if rest := l.expectEnd(); strings.Contains(rest, "bytes copied") {
 		t.Error("the terminal saw the end of the copy")
 	}
 	waitFor(t, func() bool { return len(s.Transfers()) == 1 })
-	want, _ := s.File(office)
+	want, _ := s.File(image["c9300"])
 	if got, _ := st.file("a"); !bytes.Equal(got, want) {
 		t.Error("the copy did not go on to its end")
 	}
@@ -238,23 +238,26 @@ func TestLoseLargePassesSmallBlocks(t *testing.T) {
 
 func TestSyslogNoise(t *testing.T) {
 	st := serveTFTP(t, 0)
-	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{SyslogNoise: Always}})
+	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{SyslogNoise: Always}})
 	l := atPrompt(t, s)
 	sendFile(l, "nvram:/startup-config", "small")
 	l.expect("bytes copied")
 	l.expect("#")
-	sendFile(l, office, "a")
-	out := l.expect("18286080 bytes copied")
+	sendFile(l, image["c9300"], "a")
+	out := l.expect("2933771 bytes copied")
 	for _, want := range []string{"!\r\n*Mar", "changed state to up!", "%Error opening tftp://255.255.255.255/network-confg (Timed out)!"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in the progress bar", want)
 		}
 	}
-	want, _ := s.File(office)
+	want, _ := s.File(image["c9300"])
 	if got, _ := st.file("a"); !bytes.Equal(got, want) {
 		t.Error("noise on the terminal changed the file")
 	}
-	if out := l.run("dir", "#"); !strings.Contains(out, "%LIN") {
+	l.expect("#")
+	l.send("dir\r")
+	l.expect("Directory of flash:/")
+	if out := l.expect("bytes free)"); !strings.Contains(out, "%LIN") {
 		t.Errorf("no log message between the lines of\n%s", out)
 	}
 }
