@@ -152,7 +152,7 @@ func (s *session) peerError(e *Error, out *outbox) {
 		s.confirm(out)
 		s.finish(fmt.Errorf("the peer broke off: %w", e), out)
 	}
-	s.state = gone
+	s.leave()
 }
 
 // confirm notes that the peer answered a packet that only it could have got.
@@ -183,7 +183,7 @@ func (s *session) repeat(now time.Time, out *outbox) {
 		s.event(EventRepeated, nil, out)
 		if now.Sub(s.heard) > restartAfter && !s.busy {
 			s.finish(fmt.Errorf("%w: it started over", ErrTimeout), out)
-			s.state = gone
+			s.leave()
 		}
 	}
 }
@@ -192,7 +192,7 @@ func (s *session) repeat(now time.Time, out *outbox) {
 func (s *session) expire(now time.Time, out *outbox) {
 	switch {
 	case s.state == lingering:
-		s.state, s.deadline = gone, time.Time{}
+		s.leave()
 	case !s.confirmed && s.rt.tries >= unprovedRepeats:
 		s.expireUnproved(now, out)
 	case s.rt.tries >= s.limits.retries || now.Sub(s.heard) >= s.limits.idle:
@@ -220,7 +220,7 @@ func (s *session) giveUp(now time.Time, err error, out *outbox) {
 		s.loop.engine.lostLargeBlocks(now, s.peer.Addr())
 	}
 	s.finish(err, out)
-	s.state = gone
+	s.leave()
 }
 
 // evict ends a session whose peer has not answered, to make room.
@@ -229,10 +229,10 @@ func (s *session) evict(out *outbox) {
 	case opening:
 		s.loop.engine.forget(s)
 		s.cause = busy
-		s.state, s.deadline = gone, time.Time{}
+		s.leave()
 	case offered:
 		s.finish(fmt.Errorf("%w: it gave way to others before it answered", ErrTimeout), out)
-		s.state = gone
+		s.leave()
 	}
 }
 
@@ -293,7 +293,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 		s.event(EventRefused, err, out)
 		out.send(appendError(nil, errorFor(err)))
 		s.loop.engine.forget(s)
-		s.state = gone
+		s.leave()
 		return
 	}
 	o := s.limits.offer
@@ -324,185 +324,6 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	s.await(now)
 }
 
-// receiveACK steps a read request.
-func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
-	if p.op != opACK {
-		return
-	}
-	if s.reply != nil { // our OACK waits for its ACK 0 (RFC 2347)
-		if p.block != 0 {
-			return
-		}
-		s.confirm(out)
-		s.heard, s.reply = now, nil
-		s.rt.answered(now)
-		s.deadline = time.Time{}
-		s.load(out)
-		return
-	}
-	if s.snd.ack(now, p.block, s.rt.srtt) {
-		s.confirm(out)
-		s.heard = now
-		s.rt.answered(now)
-		s.snd.release(s.limits.chunks)
-		s.deadline = time.Time{}
-	}
-	s.proceed(now, out)
-}
-
-// proceed sends what the window allows and has more loaded.
-func (s *session) proceed(now time.Time, out *outbox) {
-	if s.snd.done() {
-		s.finish(nil, out)
-		s.state = gone
-		return
-	}
-	if s.snd.pump(now, out) {
-		s.await(now)
-	}
-	s.load(out)
-}
-
-func (s *session) load(out *outbox) {
-	size := s.loop.engine.chunkSize()
-	if s.terms.window > 1 {
-		size = chunkClasses[len(chunkClasses)-1]
-	}
-	size = max(size, s.terms.blockSize+headerSize)
-	if s.busy || !s.snd.wants(size/(s.terms.blockSize+headerSize)) {
-		return
-	}
-	if !s.confirmed && len(s.snd.chunks) > 0 {
-		return // a peer that has not answered gets no more than the first
-	}
-	s.submit(job{kind: jobRead, chunk: s.limits.chunks.get(size)}, out)
-}
-
-func (s *session) loaded(now time.Time, r result, out *outbox) {
-	if r.err != nil {
-		s.limits.chunks.put(r.chunk)
-		s.fail(now, r.err, out)
-		return
-	}
-	s.snd.loaded(r.chunk, r.tail)
-	s.proceed(now, out)
-}
-
-// receiveData steps a write request.
-func (s *session) receiveData(now time.Time, p packet, out *outbox) {
-	if p.op != opData {
-		return
-	}
-	s.confirm(out)
-	s.heard = now
-	if len(p.body) > s.terms.blockSize {
-		s.fail(now, illegal("the DATA is longer than the block size"), out)
-		return
-	}
-	if s.held || s.state == storing || !s.room(len(p.body)) {
-		return // absorbed: the ACK comes when the storage side has caught up
-	}
-	switch s.rcv.data(p.block, p.body) {
-	case ackDue:
-		s.rt.answered(now)
-		s.advance(now, out)
-	case taken:
-		s.rt.answered(now)
-		s.deadline = now.Add(s.rt.interval)
-		s.checkSize(now, out)
-	case repeated, missed:
-		s.acknowledge(now, out)
-		s.rt.unclear = true
-	}
-}
-
-// room makes sure that there is space for a block.
-func (s *session) room(n int) bool {
-	r := s.rcv
-	if r.fill == nil {
-		r.fill = s.limits.chunks.get(r.capacity(s.loop.engine.chunkSize()))
-	}
-	return cap(r.fill.buf)-len(r.fill.buf) >= n
-}
-
-// checkSize ends a transfer that brings more than its tsize told.
-func (s *session) checkSize(now time.Time, out *outbox) bool {
-	if s.req.Netascii || s.req.Size < 0 || s.rcv.bytes <= s.req.Size {
-		return true
-	}
-	s.fail(now, &Error{CodeDiskFull, "more data than tsize announced"}, out)
-	return false
-}
-
-// advance acknowledges what was received, unless the storage side is behind or
-// the file is complete.
-func (s *session) advance(now time.Time, out *outbox) {
-	if !s.checkSize(now, out) {
-		return
-	}
-	switch {
-	case s.rcv.final:
-		s.store(now, out)
-	case s.rcv.roomy():
-		s.acknowledge(now, out)
-	case s.busy:
-		s.held, s.deadline = true, time.Time{}
-	default:
-		s.write(jobWrite, out)
-		s.acknowledge(now, out)
-	}
-}
-
-func (s *session) acknowledge(now time.Time, out *outbox) {
-	s.rcv.pending = 0
-	s.reply = appendACK(s.ack[:0], uint16(s.rcv.last))
-	out.send(s.reply)
-	s.await(now)
-}
-
-// write hands the filled chunk to the storage side.
-func (s *session) write(kind jobKind, out *outbox) {
-	s.submit(job{kind: kind, chunk: s.rcv.fill}, out)
-	s.rcv.fill = nil
-}
-
-// store commits the complete file; nothing is sent until that is done.
-func (s *session) store(now time.Time, out *outbox) {
-	if !s.req.Netascii && s.req.Size >= 0 && s.rcv.bytes != s.req.Size {
-		s.fail(now, &Error{CodeUndefined, fmt.Sprintf("got %d bytes, tsize announced %d", s.rcv.bytes, s.req.Size)}, out)
-		return
-	}
-	s.state, s.deadline = storing, time.Time{}
-	if !s.busy {
-		s.write(jobCommit, out)
-	}
-}
-
-func (s *session) written(now time.Time, r result, out *outbox) {
-	s.limits.chunks.put(r.chunk)
-	switch {
-	case r.err != nil:
-		s.fail(now, r.err, out)
-	case s.state == storing:
-		s.write(jobCommit, out)
-	case s.held:
-		s.held = false
-		s.write(jobWrite, out)
-		s.acknowledge(now, out)
-	}
-}
-
-func (s *session) committed(now time.Time, r result, out *outbox) {
-	s.limits.chunks.put(r.chunk)
-	if r.err != nil {
-		s.fail(now, r.err, out)
-		return
-	}
-	s.acknowledge(now, out)
-	s.finish(nil, out)
-	s.linger(now)
-}
-
 // fail ends the transfer with an ERROR to the peer, which is repeated for a
 // while if the peer goes on.
 func (s *session) fail(now time.Time, err error, out *outbox) {
@@ -516,6 +337,9 @@ func (s *session) fail(now time.Time, err error, out *outbox) {
 func (s *session) linger(now time.Time) {
 	s.state, s.deadline = lingering, now.Add(lingerTime)
 }
+
+// leave makes the session one to be forgotten.
+func (s *session) leave() { s.state, s.deadline = gone, time.Time{} }
 
 // finish tells that the transfer is over and releases what it holds.
 func (s *session) finish(err error, out *outbox) {
@@ -550,12 +374,14 @@ func (s *session) stop(out *outbox) {
 	switch s.state {
 	case storing, gone:
 		return
+	case opening:
+		s.loop.engine.forget(s)
 	case offered, running:
 		out.send(appendError(nil, &Error{CodeUndefined, "the server is stopping"}))
 		s.finish(fmt.Errorf("the server is stopping: %w", context.Canceled), out)
 	}
 	s.cause = context.Canceled
-	s.state, s.deadline = gone, time.Time{}
+	s.leave()
 }
 
 // errorFor is the ERROR that tells the peer of err. What is not an *Error tells

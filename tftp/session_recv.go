@@ -1,5 +1,10 @@
 package tftp
 
+import (
+	"fmt"
+	"time"
+)
+
 // receiver takes a file block by block (RFC 1350 section 6, RFC 7440 section
 // 4). It is a pure state machine: DATA goes in; it collects payload and says
 // when an ACK is due.
@@ -67,4 +72,119 @@ func (r *receiver) roomy() bool {
 // capacity is the size a chunk must have at least.
 func (r *receiver) capacity(preferred int) int {
 	return max(preferred, r.window*r.blockSize)
+}
+
+// receiveData steps a write request.
+func (s *session) receiveData(now time.Time, p packet, out *outbox) {
+	if p.op != opData || s.state == storing {
+		return
+	}
+	s.confirm(out)
+	s.heard = now
+	if len(p.body) > s.terms.blockSize {
+		s.fail(now, illegal("the DATA is longer than the block size"), out)
+		return
+	}
+	if s.held || !s.room(len(p.body)) {
+		return // absorbed: the ACK comes when the storage side has caught up
+	}
+	switch s.rcv.data(p.block, p.body) {
+	case ackDue:
+		s.rt.answered(now)
+		s.advance(now, out)
+	case taken:
+		s.rt.answered(now)
+		s.deadline = now.Add(s.rt.interval)
+		s.checkSize(now, out)
+	case repeated, missed:
+		s.acknowledge(now, out)
+		s.rt.unclear = true
+	}
+}
+
+// room makes sure that there is space for a block.
+func (s *session) room(n int) bool {
+	r := s.rcv
+	if r.fill == nil {
+		r.fill = s.limits.chunks.get(r.capacity(s.loop.engine.chunkSize()))
+	}
+	return cap(r.fill.buf)-len(r.fill.buf) >= n
+}
+
+// checkSize ends a transfer that brings more than its tsize told.
+func (s *session) checkSize(now time.Time, out *outbox) bool {
+	if s.req.Netascii || s.req.Size < 0 || s.rcv.bytes <= s.req.Size {
+		return true
+	}
+	s.fail(now, &Error{CodeDiskFull, "more data than tsize announced"}, out)
+	return false
+}
+
+// advance acknowledges what was received, unless the storage side is behind or
+// the file is complete.
+func (s *session) advance(now time.Time, out *outbox) {
+	if !s.checkSize(now, out) {
+		return
+	}
+	switch {
+	case s.rcv.final:
+		s.store(now, out)
+	case s.rcv.roomy():
+		s.acknowledge(now, out)
+	case s.busy:
+		s.held, s.deadline = true, time.Time{}
+	default:
+		s.write(jobWrite, out)
+		s.acknowledge(now, out)
+	}
+}
+
+func (s *session) acknowledge(now time.Time, out *outbox) {
+	s.rcv.pending = 0
+	s.reply = appendACK(s.ack[:0], uint16(s.rcv.last))
+	out.send(s.reply)
+	s.await(now)
+}
+
+// write hands the filled chunk to the storage side.
+func (s *session) write(kind jobKind, out *outbox) {
+	s.submit(job{kind: kind, chunk: s.rcv.fill}, out)
+	s.rcv.fill = nil
+}
+
+// store commits the complete file; nothing is sent until that is done.
+func (s *session) store(now time.Time, out *outbox) {
+	if !s.req.Netascii && s.req.Size >= 0 && s.rcv.bytes != s.req.Size {
+		s.fail(now, &Error{CodeUndefined, fmt.Sprintf("got %d bytes, tsize announced %d", s.rcv.bytes, s.req.Size)}, out)
+		return
+	}
+	s.state, s.deadline = storing, time.Time{}
+	if !s.busy {
+		s.write(jobCommit, out)
+	}
+}
+
+func (s *session) written(now time.Time, r result, out *outbox) {
+	s.limits.chunks.put(r.chunk)
+	switch {
+	case r.err != nil:
+		s.fail(now, r.err, out)
+	case s.state == storing:
+		s.write(jobCommit, out)
+	case s.held:
+		s.held = false
+		s.write(jobWrite, out)
+		s.acknowledge(now, out)
+	}
+}
+
+func (s *session) committed(now time.Time, r result, out *outbox) {
+	s.limits.chunks.put(r.chunk)
+	if r.err != nil {
+		s.fail(now, r.err, out)
+		return
+	}
+	s.acknowledge(now, out)
+	s.finish(nil, out)
+	s.linger(now)
 }

@@ -134,3 +134,67 @@ func (c *chunk) spread(from, blockSize int) {
 	}
 	c.buf = c.buf[:to]
 }
+
+// receiveACK steps a read request.
+func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
+	if p.op != opACK {
+		return
+	}
+	if s.reply != nil { // our OACK waits for its ACK 0 (RFC 2347)
+		if p.block != 0 {
+			return
+		}
+		s.confirm(out)
+		s.heard, s.reply = now, nil
+		s.rt.answered(now)
+		s.deadline = time.Time{}
+		s.load(out)
+		return
+	}
+	if s.snd.ack(now, p.block, s.rt.srtt) {
+		s.confirm(out)
+		s.heard = now
+		s.rt.answered(now)
+		s.snd.release(s.limits.chunks)
+		s.deadline = time.Time{}
+	}
+	s.proceed(now, out)
+}
+
+// proceed sends what the window allows and has more loaded.
+func (s *session) proceed(now time.Time, out *outbox) {
+	if s.snd.done() {
+		s.finish(nil, out)
+		s.leave()
+		return
+	}
+	if s.snd.pump(now, out) {
+		s.await(now)
+	}
+	s.load(out)
+}
+
+func (s *session) load(out *outbox) {
+	size := s.loop.engine.chunkSize()
+	if s.terms.window > 1 {
+		size = chunkClasses[len(chunkClasses)-1]
+	}
+	size = max(size, s.terms.blockSize+headerSize)
+	if s.busy || !s.snd.wants(size/(s.terms.blockSize+headerSize)) {
+		return
+	}
+	if !s.confirmed && len(s.snd.chunks) > 0 {
+		return // a peer that has not answered gets no more than the first
+	}
+	s.submit(job{kind: jobRead, chunk: s.limits.chunks.get(size)}, out)
+}
+
+func (s *session) loaded(now time.Time, r result, out *outbox) {
+	if r.err != nil {
+		s.limits.chunks.put(r.chunk)
+		s.fail(now, r.err, out)
+		return
+	}
+	s.snd.loaded(r.chunk, r.tail)
+	s.proceed(now, out)
+}

@@ -1,0 +1,75 @@
+package tftp
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRetransmitMeasures(t *testing.T) {
+	start := time.Now()
+	r := newRetransmit(time.Second, 0)
+	r.sent(start)
+	if got := r.due().Sub(start); got != time.Second {
+		t.Errorf("first interval %v", got)
+	}
+	r.answered(start.Add(400 * time.Millisecond)) // SRTT 400, RTTVAR 200 (RFC 6298 section 2.2)
+	if r.interval != 1200*time.Millisecond {
+		t.Errorf("after one sample of 400 ms: %v", r.interval)
+	}
+	r.sent(start)
+	r.answered(start.Add(400 * time.Millisecond)) // RTTVAR 3/4 of 200
+	if r.interval != time.Second {
+		t.Errorf("after two samples of 400 ms: %v", r.interval)
+	}
+	for range 100 {
+		r.sent(start)
+		r.answered(start.Add(time.Microsecond))
+	}
+	if r.interval != minRTO {
+		t.Errorf("on a fast network: %v", r.interval)
+	}
+}
+
+// TestKarn repeats a packet: its answer is no sample, and the longer interval
+// stays until there is one (RFC 6298 section 5).
+func TestKarn(t *testing.T) {
+	start := time.Now()
+	r := newRetransmit(time.Second, 0)
+	r.sent(start)
+	r.repeated(start.Add(time.Second))
+	r.answered(start.Add(time.Second + time.Millisecond))
+	if r.srtt != 0 || r.interval < 2*time.Second {
+		t.Errorf("a repeated packet was measured: %v, interval %v", r.srtt, r.interval)
+	}
+	r.sent(start)
+	r.unclear = true
+	r.answered(start.Add(time.Millisecond))
+	if r.srtt != 0 {
+		t.Error("a packet that left twice was measured")
+	}
+	r.sent(start)
+	r.answered(start.Add(100 * time.Millisecond))
+	if r.interval != 300*time.Millisecond {
+		t.Errorf("after a clean sample: %v", r.interval)
+	}
+}
+
+func TestRetransmitGrows(t *testing.T) {
+	for _, agreed := range []time.Duration{0, 5 * time.Second, 255 * time.Second} {
+		r := newRetransmit(time.Second, agreed)
+		base := max(time.Second, agreed)
+		last := time.Duration(0)
+		r.sent(time.Now())
+		for range 12 {
+			if r.interval < last || r.interval > max(maxRTO, agreed) {
+				t.Errorf("interval %v after %v", r.interval, last)
+			}
+			last = r.interval
+			r.repeated(time.Now())
+		}
+		r.answered(time.Now())
+		if agreed > 0 && r.interval != base {
+			t.Errorf("agreed on %v, and after an answer it is %v", agreed, r.interval)
+		}
+	}
+}
