@@ -1,6 +1,7 @@
 package tftp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,9 +28,10 @@ type terms struct {
 
 // offer is what a server can grant.
 type offer struct {
-	maxBlockSize int   // bytes
-	windowBytes  int   // bytes in flight
-	tsize        int64 // answer to tsize in a read request; -1: omit the option
+	maxBlockSize int      // bytes
+	windowBytes  int      // bytes in flight
+	tsize        int64    // answer to tsize in a read request; -1: omit the option
+	refuse       []string // options that are never granted
 }
 
 // negotiate answers the options of a request (RFC 2347: only those that were
@@ -42,7 +44,7 @@ func negotiate(op Op, asked []option, o offer) (terms, []option) {
 	for _, a := range asked {
 		name := strings.ToLower(a.name)
 		n, ok := parseNumber(a.value)
-		if !ok || seen[name] {
+		if !ok || seen[name] || slices.Contains(o.refuse, name) {
 			continue
 		}
 		seen[name] = true

@@ -41,8 +41,16 @@ type Server struct {
 	Retries     int           // repetitions of one packet before a transfer is given up. 0: 8
 	IdleTimeout time.Duration // silence of the peer after which a transfer is given up. 0: 60 s
 
+	// Refuse are names of options, in lower case, that are passed over as if
+	// they were unknown (RFC 2347: then they are left out of the answer).
+	Refuse []string
+
 	// Storage is how many calls into the Handler run at once. 0: 32
 	Storage int
+
+	// Ready is called once, when every socket is bound and requests are
+	// answered. Nil: nobody waits for that.
+	Ready func()
 
 	// Observe is told what happens to each transfer. It is called from the
 	// network loops and must return at once. Nil: nobody is.
@@ -116,6 +124,9 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 		return err
 	}
 	e.start()
+	if s.Ready != nil {
+		s.Ready()
+	}
 	var err error
 	select {
 	case <-ctx.Done():
@@ -175,7 +186,7 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		dropLog:  bucket{rate: 1, burst: 5},
 	}
 	e.limits = limits{
-		offer:   offer{maxBlockSize: s.MaxBlockSize, windowBytes: s.WindowBytes},
+		offer:   offer{maxBlockSize: s.MaxBlockSize, windowBytes: s.WindowBytes, refuse: s.Refuse},
 		timeout: s.Timeout, retries: s.Retries, idle: s.IdleTimeout,
 		chunks: &chunkPool{},
 	}
