@@ -161,8 +161,11 @@ func withPath(command, path string) (string, error) {
 
 var (
 	configStart = regexp.MustCompile(`(?m)^(?:!|version )`)
-	// A system message on a line of its own is no part of a configuration.
-	messageLine = regexp.MustCompile(`(?m)^(?:\d+: )?[*.]?[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?: %[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+: .*\n`)
+	// What background processes print on a line of its own is no part of a
+	// configuration: system messages, after a date or the time since start or
+	// nothing, and AutoInstall's complaint.
+	messageLine = regexp.MustCompile(`(?m)^(?:(?:\d+: )?[*.]?(?:[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?|\d+:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): )?` +
+		`(?:%[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+: |%Error opening tftp://255\.255\.255\.255/).*\n`)
 )
 
 // RunningConfig returns show running-config with LF line ends, from its first

@@ -207,6 +207,8 @@ func TestRunningConfig(t *testing.T) {
 			"!\n! Last configuration change at 14:15:03 UTC Sun Nov 22 2026 by admin\n!\nversion 17.9\nend\n"},
 		{"without a comment", "Current configuration:\nversion 12.0\nend\n", "version 12.0\nend\n"},
 		{"messages", "Building configuration...\n" + message + "!\nversion 15.0\n" + message + "end\n" + message, "!\nversion 15.0\nend\n"},
+		{"messages of other kinds", "!\n%SYS-5-CONFIG_I: x\n00:20:16: %SYS-5-X: y\n000012: *Mar  1 00:20:16.1 UTC: %SYS-5-X: y\n3d02h: %LINK-3-UPDOWN: z\n" +
+			"%Error opening tftp://255.255.255.255/network-confg (Timed out)\nend\n", "!\nend\n"},
 		{"a message in the configuration", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n"},
 	}
 	for _, test := range tests {

@@ -43,8 +43,9 @@ var (
 	// vagueQuestion ends the lines of other output as well; atWork are such lines.
 	vagueQuestion = regexp.MustCompile(`[?:\]]$`)
 	atWork        = regexp.MustCompile(`(?i)^(loading|accessing|reading|writing|verif|building|erasing|translating)|\[(ok|timed out)[^\]]*\]$`)
-	// syslog is the mark of a message, after Cisco's %FACILITY-SEVERITY-MNEMONIC.
-	syslog = regexp.MustCompile(`%[A-Z][A-Z0-9_]*(-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:`)
+	// message is what marks a system message, %FACILITY-SEVERITY-MNEMONIC:, or
+	// the complaint of AutoInstall, which comes from the background as well.
+	message = regexp.MustCompile(`%[A-Z][A-Z0-9_]*(-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:|%Error opening tftp://255\.255\.255\.255/`)
 )
 
 // hostname is the device's name in a prompt, without mode and decorations.
@@ -108,7 +109,7 @@ func lookLast(line, prompt string) ending {
 	return e
 }
 
-// lookBack looks behind syslog messages, after which IOS shows neither prompt
+// lookBack looks behind system messages, after which IOS shows neither prompt
 // nor question again.
 func lookBack(text []byte, prompt string) ending {
 	const far = 50 // lines
@@ -121,11 +122,11 @@ func lookBack(text []byte, prompt string) ending {
 		line := strings.TrimRight(string(text[start:]), " \t\n")
 		rest, ours := strings.CutPrefix(line, prompt)
 		switch {
-		case ours && prompt != "" && (rest == "" && messages > 0 || syslog.MatchString(rest)):
+		case ours && prompt != "" && (rest == "" && messages > 0 || message.MatchString(rest)):
 			return ending{kind: endPrompt, quiet: unsureQuiet, text: prompt, cut: start}
 		case messages > 0 && sureQuestion.MatchString(line):
 			return ending{kind: endQuestion, quiet: oddQuiet, text: strings.TrimSpace(line)}
-		case syslog.MatchString(line):
+		case message.MatchString(line):
 			messages++
 		case line != "":
 			return ending{}

@@ -163,6 +163,7 @@ func TestRunMessageAfterPrompt(t *testing.T) {
 	for _, plays := range []string{
 		"one\r\nSW1#\r\n" + message + "\r\n",
 		"one\r\nSW1#" + message + "\r\n",
+		"one\r\nSW1#\r\n%Error opening tftp://255.255.255.255/network-confg (Timed out)\r\n",
 		"one\r\nSW1#\r\n" + message + "\r\n\r\n" + message + "\r\n",
 	} {
 		at(t, "SW1#", func(f *fake) map[string]func() {
