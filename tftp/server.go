@@ -37,10 +37,6 @@ type Server struct {
 	PerSource    int // transfers at once of one address. 0: no limit of its own
 	WindowBytes  int // bytes in flight in a window (RFC 7440), and so memory of a transfer. 0: 512 KiB
 
-	// Refuse are options that are passed over as if they were unknown (RFC 2347),
-	// such as blksize for a device that mishandles it.
-	Refuse []string
-
 	Timeout     time.Duration // until the first repetition, while no round trip is known. 0: 1 s
 	Retries     int           // repetitions of one packet before a transfer is given up. 0: 8
 	IdleTimeout time.Duration // silence of the peer after which a transfer is given up. 0: 60 s
@@ -60,10 +56,6 @@ type Server struct {
 	// of several at the same time. It is called from the network loops and must
 	// return at once. Nil: nobody is.
 	Observe func(Event)
-
-	// Ready is called once, when the transfer ports are bound and requests are
-	// answered. Nil: nobody is told.
-	Ready func()
 }
 
 // The defaults of a Server.
