@@ -38,11 +38,26 @@ func TestCloseLeavesNothing(t *testing.T) {
 				t.Error("a closed switch takes connections")
 			}
 		}
+		if left := running(); left != "" {
+			t.Errorf("Close did not wait for\n%s", left)
+		}
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("closing took %v", took)
 		}
 	})
 	waitFor(t, func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// running is the stacks of goroutines that belong to a switch.
+func running() string {
+	buf := make([]byte, 1<<20)
+	var left []string
+	for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, "iossim.(*Switch)") || strings.Contains(stack, "iossim.(*terminal)") {
+			left = append(left, stack)
+		}
+	}
+	return strings.Join(left, "\n\n")
 }
 
 func TestNewAndStartErrors(t *testing.T) {

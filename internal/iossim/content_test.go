@@ -19,6 +19,13 @@ func TestContentReadsTheSameAnywhere(t *testing.T) {
 	if !bytes.HasPrefix(whole, []byte("head")) || !bytes.HasSuffix(whole, []byte("tail.")) || string(whole[500:506]) != "middle" {
 		t.Error("the given parts are not in their places")
 	}
+	words := map[string]bool{}
+	for i := 512; i+8 < len(whole); i += 8 {
+		words[string(whole[i:i+8])] = true
+	}
+	if len(words) != (len(whole)-512)/8 {
+		t.Errorf("%d different words of %d: the bytes repeat", len(words), (len(whole)-512)/8)
+	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		off := r.Int64N(c.size)

@@ -193,6 +193,9 @@ func TestCopyBrokenOff(t *testing.T) {
 	l.expect("!!!")
 	l.send("show clock\r\x1e") // what was typed before stays for the next prompt
 	l.expect("%Error writing tftp://127.0.0.1/x (Aborted)")
+	if tr := s.Transfers(); len(tr) != 1 || tr[0].Err == nil {
+		t.Errorf("transfers recorded when the terminal told the end: %+v", tr)
+	}
 	l.expect("UTC")
 	if _, ok := st.file("x"); ok {
 		t.Error("the file was stored")

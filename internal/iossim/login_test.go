@@ -30,6 +30,8 @@ func TestTelnetLogin(t *testing.T) {
 			[]string{"Password: ", "pw\r\x00"}, "sw-cellar#"},
 		"second try": {Options{Username: "admin", Password: "pw"},
 			[]string{"Username: ", "admin\r", "Password: ", "no\r", "% Login invalid", "", "Username: ", "admin\r", "Password: ", "pw\r"}, "sw-cellar#"},
+		"wrong user": {Options{Username: "admin", Password: "pw"},
+			[]string{"Username: ", "root\r", "Password: ", "pw\r"}, "% Login invalid"},
 		"enable": {Options{Password: "pw", EnablePassword: "en"},
 			[]string{"Password: ", "pw\r", "sw-cellar>", "enable\r", "Password: ", "no\r", "Password: ", "en\r"}, "sw-cellar#"},
 		"enable refused": {Options{Password: "pw", EnablePassword: "en"},
@@ -79,6 +81,10 @@ func TestSSHLogin(t *testing.T) {
 	s := launch(t, "c3750", Options{EnablePassword: "en"})
 	if _, err := dialSSH(t, s, "wrong"); err == nil || !strings.Contains(err.Error(), "unable to authenticate") {
 		t.Errorf("a wrong password: %v", err)
+	}
+	other := launch(t, "c3750", Options{Username: "somebody"})
+	if _, err := dialSSH(t, other, "cisco"); err == nil {
+		t.Error("a wrong user name with the right password")
 	}
 	c, err := dialSSH(t, s, "cisco")
 	if err != nil {

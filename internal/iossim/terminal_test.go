@@ -108,6 +108,62 @@ func TestLineEditorLimits(t *testing.T) {
 	}
 }
 
+// A line that types and never listens is hung up all the same.
+func TestTerminalClosesUnderTypeAhead(t *testing.T) {
+	near, far := net.Pipe()
+	term := newTerminal()
+	term.open(near)
+	typed := make(chan error, 1)
+	go func() {
+		_, err := far.Write(make([]byte, 2*typeAhead))
+		typed <- err
+	}()
+	waitFor(t, func() bool { return len(term.keys) == typeAhead })
+	term.close()
+	if err := <-typed; err == nil {
+		t.Error("all keys were taken though nobody read them")
+	}
+}
+
+func TestTelnetProtocol(t *testing.T) {
+	const iac = "\xff"
+	for name, c := range map[string]struct{ in, typed, answer string }{
+		"plain":            {"show", "show", ""},
+		"escaped byte":     {"a" + iac + iac + "b", "a\xffb", ""},
+		"in the middle":    {"ad" + iac + "\xfd\x01" + "min", "admin", iac + "\xfb\x01"},
+		"asked twice":      {iac + "\xfd\x03" + iac + "\xfd\x03", "", iac + "\xfb\x03"},
+		"refuses":          {iac + "\xfd\x05" + iac + "\xfb\x22", "", iac + "\xfc\x05" + iac + "\xfe\x22"},
+		"takes the window": {iac + "\xfb\x1f" + iac + "\xfa\x1f\x00\x64\x00\x28" + iac + "\xf0x", "x", iac + "\xfd\x1f"},
+		"escape in window": {iac + "\xfa\x1f\x00\xff\xff\x00\x28" + iac + "\xf0x", "x", ""},
+		"interrupt":        {iac + "\xf4" + iac + "\xf3", "\x1e\x1e", ""},
+		"no operation":     {"a" + iac + "\xf1b", "ab", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			near, far := net.Pipe()
+			var columns, rows uint32
+			conn := &telnetConn{Conn: near, sent: map[byte]bool{}, resize: func(c, r uint32) { columns, rows = c, r }}
+			answered := make(chan string, 1)
+			go func() {
+				b, _ := io.ReadAll(far)
+				answered <- string(b)
+			}()
+			var typed []byte
+			for i := range len(c.in) {
+				if b, ok := conn.step(c.in[i]); ok {
+					typed = append(typed, b)
+				}
+			}
+			near.Close()
+			if answer := <-answered; string(typed) != c.typed || answer != c.answer {
+				t.Errorf("typed %q, answered %q; want %q, %q", typed, answer, c.typed, c.answer)
+			}
+			if strings.Contains(name, "window") && (rows != 40 || columns != 100 && columns != 255) {
+				t.Errorf("window of %d by %d", columns, rows)
+			}
+		})
+	}
+}
+
 func FuzzLineEditor(f *testing.F) {
 	f.Add([]byte("show version\x1b[D\x7f\x15"), 20)
 	f.Fuzz(func(t *testing.T, keys []byte, width int) {
