@@ -31,8 +31,10 @@ var arrows = map[string][]string{
 	"internal/node": {"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
 	"internal/iossim": {"tftp"},
-	"cmd/flashwarden": {"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/iossim",
-		"internal/node", "internal/vault"},
+	"internal/tftpd":  {"tftp"},
+	"cmd/flashwarden": { // tftp for the port range of tftpd
+		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/iossim",
+		"internal/node", "internal/tftpd", "internal/vault", "tftp"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -1,3 +1,6 @@
+// Package e2e has the tests of the built binary: against simulated switches
+// over real SSH, Telnet and TFTP, killed at random moments, on full disks, as
+// another user.
 package e2e
 
 import (

@@ -106,7 +106,7 @@ vault that can be read without flashwarden.`,
 	f.BoolVar(&p.quiet, "quiet", false, "no progress")
 	f.BoolVarP(&p.verbose, "verbose", "v", false, "log what happens to standard error")
 	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.snapshotsCommand(), p.showCommand(),
-		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.versionCommand())
+		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.tftpdCommand(), p.versionCommand())
 	return root
 }
 

@@ -49,21 +49,29 @@ func (n *Node) start(s *service) error {
 		return err
 	}
 	c := n.opts.Config.TFTP
-	if s.conn, err = listen(c.Listen); err != nil {
+	if s.conn, err = Listen("udp", c.Listen); err != nil {
 		return err
 	}
+	ready := make(chan struct{})
 	server := &tftp.Server{
 		Handler: s.spool, Observe: s.spool.Observe, Log: n.opts.Log,
 		Ports: tftp.PortRange{First: c.PortRange.First, Last: c.PortRange.Last}, MaxBlockSize: c.MaxBlockSize,
-		IdleTimeout: n.opts.Config.Backup.StallTimeout,
+		IdleTimeout: n.opts.Config.Backup.StallTimeout, Ready: func() { close(ready) },
 	}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
 	go func() {
 		defer close(s.done)
-		s.err = server.Serve(ctx, s.conn)
+		s.err = errors.Join(server.Serve(ctx, s.conn), s.conn.Close())
 	}()
-	return nil
+	select {
+	case <-ready:
+		return nil
+	case <-s.done:
+		s.cancel()
+		return cause.Wrap(cause.Internal, s.err, "serve TFTP",
+			"if another program has a port of the range, see which with `ss -lunp`, or choose another range with tftp.port-range")
+	}
 }
 
 // TFTPAddr is where the TFTP server of a started node listens.
@@ -83,9 +91,10 @@ func (s *service) stop() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// listen returns the socket for TFTP requests: the one that systemd hands
-// over, else a new one.
-func listen(address string) (net.PacketConn, error) {
+// Listen returns the socket for TFTP requests: the one that systemd hands
+// over, else a new one. network is udp, udp4 or udp6. An address that cannot be
+// bound is a cause.Error whose hint names the ways out.
+func Listen(network, address string) (net.PacketConn, error) {
 	conns, err := activation.PacketConns()
 	if err != nil {
 		return nil, fmt.Errorf("take the socket from systemd: %w", err)
@@ -95,7 +104,7 @@ func listen(address string) (net.PacketConn, error) {
 			return c, nil
 		}
 	}
-	c, err := net.ListenPacket("udp", address)
+	c, err := net.ListenPacket(network, address)
 	switch {
 	case errors.Is(err, syscall.EACCES):
 		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", waysToBind)

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flashwarden/internal/node"
+	"flashwarden/internal/tftpd"
+	"flashwarden/tftp"
+)
+
+// tftpdFlags are the flags of in.tftpd, with their meaning there, and ours
+// beside them. Some are accepted and need nothing done: we are always
+// standalone and in the foreground.
+type tftpdFlags struct {
+	address                         string
+	ipv4, ipv6                      bool
+	secure, create, permissive      bool
+	user, umask, ports, pidFile     string
+	blockSize, inetdTimeout, resend int
+	refuse                          []string
+	showVersion, listen, foreground bool
+	verbosity                       int
+	readOnly, logJSON               bool
+	maxUpload                       int64
+	allow                           []string
+	windowBytes                     int
+	metrics                         string
+}
+
+func (f *tftpdFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVarP(&f.listen, "listen", "l", false, "accepted: it always listens by itself")
+	fs.BoolVarP(&f.foreground, "foreground", "L", false, "accepted: it always stays in the foreground")
+	fs.StringVarP(&f.address, "address", "a", ":69", "`HOST:PORT` to listen on")
+	fs.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 only")
+	fs.BoolVarP(&f.ipv6, "ipv6", "6", false, "IPv6 only")
+	fs.BoolVarP(&f.secure, "secure", "s", false, "names are below DIR, also when they begin with its path")
+	fs.BoolVarP(&f.create, "create", "c", false, "uploads may make new files")
+	fs.BoolVarP(&f.permissive, "permissive", "p", false, "no checks beyond the permissions of the system; else only public files")
+	fs.StringVarP(&f.user, "user", "u", "nobody", "`USER` to become after the port is bound, when started as root")
+	fs.StringVarP(&f.umask, "umask", "U", "", "`UMASK` of new files in octal (default 0, with --permissive that of this process)")
+	fs.StringVarP(&f.ports, "port-range", "R", "", "`A:B` ports of transfers, shared by all peers")
+	fs.IntVarP(&f.blockSize, "blocksize", "B", 0, "largest block size in `BYTES`")
+	fs.IntVarP(&f.inetdTimeout, "timeout", "t", 0, "accepted: how long to wait under inetd")
+	fs.IntVarP(&f.resend, "retransmit", "T", 1_000_000, "first retransmission after `MICROSECONDS`, while no round trip is known")
+	fs.StringArrayVarP(&f.refuse, "refuse", "r", nil, "`OPTION` to pass over; repeatable")
+	fs.StringVarP(&f.pidFile, "pidfile", "P", "", "`FILE` for the process ID")
+	fs.IntVar(&f.verbosity, "verbosity", 0, "log level `N` from 0 to 4; 3 and more log each dropped packet")
+	fs.BoolVarP(&f.showVersion, "version", "V", false, "print the version")
+	fs.BoolVar(&f.readOnly, "read-only", false, "no uploads")
+	fs.Int64Var(&f.maxUpload, "max-upload", 0, "largest upload in `BYTES`")
+	fs.StringArrayVar(&f.allow, "allow", nil, "`CIDR` that is answered; all others get silence; repeatable")
+	fs.BoolVar(&f.logJSON, "log-json", false, "log lines as JSON")
+	fs.IntVar(&f.windowBytes, "window-bytes", 0, "`BYTES` in flight in a window (RFC 7440), and so memory of a transfer")
+	fs.StringVar(&f.metrics, "metrics", "", "`ADDR` that serves counters for Prometheus on /metrics")
+}
+
+func (p *program) tftpdCommand() *cobra.Command {
+	var f tftpdFlags
+	cmd := &cobra.Command{
+		Use:   "tftpd [flags] DIR",
+		Short: "the TFTP server alone: a drop-in for in.tftpd",
+		Long: `tftpd serves DIR by TFTP with in.tftpd's own flags, so that a TFTP_OPTIONS line
+moves over unchanged. It stays in the foreground. Without --create only existing
+names may be written. An upload replaces a file only when it is complete and on
+stable storage. All ports of --port-range are shared by all peers.`,
+		Example: `  flashwarden tftpd --address 127.0.0.1:6969 --secure --create /srv/tftp
+  flashwarden tftpd --secure --create --port-range 1056:1059 /srv/tftp
+  flashwarden tftpd --secure --read-only --allow 192.0.2.0/24 --metrics 127.0.0.1:9069 /srv/tftp`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.showVersion {
+				return nil
+			}
+			return usageArgs(cobra.ExactArgs(1))(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.showVersion {
+				return p.versionCommand().RunE(cmd, nil)
+			}
+			c, err := f.config(args[0], cmd.Flags().Changed("user"))
+			if err != nil {
+				return usageError{err}
+			}
+			c.Log = p.tftpdLog(f)
+			if err := f.bind(&c); err != nil {
+				return err
+			}
+			if err := p.writePID(f.pidFile); err != nil {
+				return errors.Join(err, c.Conn.Close())
+			}
+			return tftpd.Run(cmd.Context(), c)
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+// config checks the flags and puts them together.
+func (f *tftpdFlags) config(dir string, userGiven bool) (tftpd.Config, error) {
+	mode, err := f.mode()
+	if err != nil {
+		return tftpd.Config{}, err
+	}
+	ports, err := f.portRange()
+	if err != nil {
+		return tftpd.Config{}, err
+	}
+	allow, err := prefixes(f.allow)
+	if err != nil {
+		return tftpd.Config{}, err
+	}
+	if f.blockSize != 0 && (f.blockSize < 512 || f.blockSize > 65464) {
+		return tftpd.Config{}, fmt.Errorf("--blocksize %d: want 512 to 65464", f.blockSize)
+	}
+	if f.resend < 1000 || f.maxUpload < 0 || f.windowBytes < 0 {
+		return tftpd.Config{}, errors.New("--retransmit wants at least 1000 microseconds; --max-upload and --window-bytes are not negative")
+	}
+	for i, name := range f.refuse {
+		f.refuse[i] = strings.ToLower(name)
+		if !slices.Contains([]string{"blksize", "blksize2", "tsize", "timeout", "utimeout", "windowsize", "rollover"}, f.refuse[i]) {
+			return tftpd.Config{}, fmt.Errorf("--refuse %s: no such option of TFTP", name)
+		}
+	}
+	user := f.user
+	if !userGiven && os.Geteuid() != 0 {
+		user = "" // an ordinary user stays who he is
+	}
+	return tftpd.Config{
+		Dir: dir, Create: f.create, ReadOnly: f.readOnly, Public: !f.permissive, Secure: f.secure, Mode: mode,
+		MaxUpload: f.maxUpload, Allow: allow, Refuse: f.refuse, Ports: ports, MaxBlockSize: f.blockSize,
+		WindowBytes: f.windowBytes, Timeout: time.Duration(f.resend) * time.Microsecond, User: user,
+	}, nil
+}
+
+// mode is the permissions of new files.
+func (f *tftpdFlags) mode() (fs.FileMode, error) {
+	mask := 0
+	switch {
+	case f.umask != "":
+		m, err := strconv.ParseUint(f.umask, 8, 9)
+		if err != nil {
+			return 0, fmt.Errorf("--umask %s: want an octal number to 777", f.umask)
+		}
+		mask = int(m)
+	case f.permissive:
+		mask = syscall.Umask(0)
+		syscall.Umask(mask)
+	}
+	return fs.FileMode(0o666 &^ mask), nil
+}
+
+func (f *tftpdFlags) portRange() (tftp.PortRange, error) {
+	if f.ports == "" {
+		return tftp.PortRange{}, nil
+	}
+	a, b, ok := strings.Cut(f.ports, ":")
+	first, err1 := strconv.ParseUint(a, 10, 16)
+	last, err2 := strconv.ParseUint(b, 10, 16)
+	if !ok || err1 != nil || err2 != nil || first == 0 || first > last {
+		return tftp.PortRange{}, fmt.Errorf("--port-range %s: want FIRST:LAST, as 1056:1059", f.ports)
+	}
+	return tftp.PortRange{First: uint16(first), Last: uint16(last)}, nil
+}
+
+// prefixes reads networks; an address alone is a network of one.
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if a, addrErr := netip.ParseAddr(s); addrErr == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--allow %s: want a network, as 192.0.2.0/24", s)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
+
+// bind opens the sockets, while the rights to do so are still there.
+func (f *tftpdFlags) bind(c *tftpd.Config) error {
+	network := "udp"
+	switch {
+	case f.ipv4 && !f.ipv6:
+		network = "udp4"
+	case f.ipv6 && !f.ipv4:
+		network = "udp6"
+	}
+	address := f.address
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(strings.Trim(address, "[]"), "69") // in.tftpd takes a host alone
+	}
+	var err error
+	if c.Conn, err = node.Listen(network, address); err != nil {
+		return err
+	}
+	if f.metrics == "" {
+		return nil
+	}
+	if c.Metrics, err = net.Listen("tcp", f.metrics); err != nil {
+		return errors.Join(fmt.Errorf("--metrics: %w", err), c.Conn.Close())
+	}
+	return nil
+}
+
+func (p *program) writePID(file string) error {
+	if file == "" {
+		return nil
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
+		return fmt.Errorf("write --pidfile: %w", err)
+	}
+	return nil
+}
+
+// tftpdLog logs each transfer; with -v what was dropped as well.
+func (p *program) tftpdLog(f tftpdFlags) *slog.Logger {
+	level := slog.LevelInfo
+	if p.verbose || f.verbosity >= 3 {
+		level = slog.LevelDebug
+	}
+	if p.quiet {
+		level = slog.LevelWarn
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if f.logJSON {
+		return slog.New(slog.NewJSONHandler(p.err, o))
+	}
+	return slog.New(slog.NewTextHandler(p.err, o))
+}
