@@ -151,10 +151,11 @@ func atEOF(n int, err error) (int, error) {
 func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 	var ack [headerSize]byte
 	send := func() {
+		rcv.pending = 0
 		x.sendOne(appendACK(ack[:0], uint16(rcv.last)))
 		x.rt.sent(time.Now())
 	}
-	again := func() { rcv.pending, rcv.gap = 0, false; send() }
+	again := func() { rcv.gap = false; send() }
 	rcv.fill = x.chunks.get(rcv.capacity(chunkClasses[len(chunkClasses)-1]))
 	defer func() { x.chunks.put(rcv.fill) }()
 	p, err := first, error(nil)
@@ -169,7 +170,7 @@ func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 		if len(p.body) > x.terms.blockSize {
 			return illegal("the DATA is longer than the block size")
 		}
-		if done, err := x.take(rcv, p, dst, again); done || err != nil {
+		if done, err := x.take(rcv, p, dst, send); done || err != nil {
 			return err
 		}
 	}
@@ -179,7 +180,9 @@ func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 // take steps a get with one DATA. Content is written before it is acknowledged.
 func (x *exchange) take(rcv *receiver, p packet, dst *sink, ack func()) (done bool, err error) {
 	if cap(rcv.fill.buf)-len(rcv.fill.buf) < len(p.body) {
-		return false, nil
+		if err := dst.write(rcv.fill, false); err != nil {
+			return false, err
+		}
 	}
 	switch rcv.data(p.block, p.body) {
 	case taken:
@@ -192,10 +195,9 @@ func (x *exchange) take(rcv *receiver, p packet, dst *sink, ack func()) (done bo
 	case ackDue:
 		x.rt.answered(time.Now())
 		if rcv.final || !rcv.roomy() {
-			if err := dst.write(rcv.fill.buf, rcv.final); err != nil {
+			if err := dst.write(rcv.fill, rcv.final); err != nil {
 				return false, err
 			}
-			rcv.fill.buf = rcv.fill.buf[:0]
 		}
 		if rcv.final {
 			if err := x.checkSize(rcv.bytes); err != nil {
@@ -222,7 +224,10 @@ type sink struct {
 	buf      []byte
 }
 
-func (s *sink) write(b []byte, final bool) error {
+// write empties a chunk. final: nothing comes after it.
+func (s *sink) write(c *chunk, final bool) error {
+	b := c.buf
+	c.buf = c.buf[:0]
 	if s.netascii {
 		s.buf = s.decoder.decode(s.buf[:0], b)
 		if final {

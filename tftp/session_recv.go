@@ -85,7 +85,7 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 		s.fail(now, illegal("the DATA is longer than the block size"), out)
 		return
 	}
-	if s.held || !s.room(len(p.body)) {
+	if s.held || !s.room(len(p.body), out) {
 		return // absorbed: the ACK comes when the storage side has caught up
 	}
 	switch s.rcv.data(p.block, p.body) {
@@ -102,13 +102,22 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 	}
 }
 
-// room makes sure that there is space for a block.
-func (s *session) room(n int) bool {
+// room makes sure that there is space for a block. An ACK is sent only when
+// there is space for the window it asks for; but an ACK of a gap, or of the
+// timer, asks for a window sooner than that.
+func (s *session) room(n int, out *outbox) bool {
 	r := s.rcv
+	if r.fill != nil && cap(r.fill.buf)-len(r.fill.buf) < n {
+		if s.busy {
+			s.held, s.deadline = true, time.Time{}
+			return false
+		}
+		s.write(jobWrite, out)
+	}
 	if r.fill == nil {
 		r.fill = s.limits.chunks.get(r.capacity(s.loop.engine.chunkSize()))
 	}
-	return cap(r.fill.buf)-len(r.fill.buf) >= n
+	return true
 }
 
 // checkSize ends a transfer that brings more than its tsize told.
