@@ -36,7 +36,8 @@ type program struct {
 	quiet      bool
 	verbose    bool
 
-	told bool // the JSON document is printed
+	told    bool // the JSON document is printed
+	service bool // it runs until SIGTERM, which is then its proper end
 }
 
 // main runs the command line and returns the exit code.
@@ -48,6 +49,9 @@ func (p *program) main(args []string) int {
 	err := cmd.ExecuteContext(ctx)
 	if err != nil {
 		p.explain(err)
+	}
+	if err == nil && p.service && caught() == syscall.SIGTERM {
+		return exitOK
 	}
 	return exitCode(err, caught())
 }

@@ -101,6 +101,7 @@ stable storage. All ports of --port-range are shared by all peers.`,
 			if err := p.writePID(f.pidFile); err != nil {
 				return errors.Join(err, c.Conn.Close())
 			}
+			p.service = true
 			return tftpd.Run(cmd.Context(), c)
 		},
 	}
