@@ -3,10 +3,18 @@ package tftp_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"flashwarden/tftp"
+	"flashwarden/tftp/tftptest"
 )
 
 func TestPutAndGet(t *testing.T) {
@@ -41,4 +49,174 @@ func TestPutAndGet(t *testing.T) {
 			})
 		}
 	}
+}
+
+// failing is a reader that ends with an error, or a writer that has one.
+type failing struct {
+	content []byte
+	err     error
+}
+
+func (f *failing) Read(b []byte) (int, error) {
+	n := copy(b, f.content)
+	f.content = f.content[n:]
+	if n == 0 {
+		return 0, f.err
+	}
+	return n, nil
+}
+
+func (f *failing) Write([]byte) (int, error) { return 0, f.err }
+
+func TestClientTellsItsErrors(t *testing.T) {
+	broken := errors.New("flash read failed")
+	for _, silent := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{}
+			m.set("f", content(1, 3000))
+			n := &tftptest.Network{Delay: time.Millisecond}
+			w := inBubble(t, &tftp.Server{Handler: m}, n)
+			c := tftp.Client{Listen: n.Listen, Silent: silent}
+			if _, err := c.Put(t.Context(), w.server, "g", &failing{content(1, 100_000), broken}, -1); !errors.Is(err, broken) {
+				t.Errorf("put: %v", err)
+			}
+			if _, err := c.Get(t.Context(), w.server, "f", &failing{nil, broken}); !errors.Is(err, broken) {
+				t.Errorf("get: %v", err)
+			}
+			time.Sleep(10 * time.Minute)
+			for i := 1; i <= 2; i++ {
+				var e *tftp.Error
+				err := w.events.done(t, i).Err
+				if told := errors.As(err, &e); told == silent || errors.Is(err, tftp.ErrTimeout) != silent {
+					t.Errorf("silent %v: the server's transfer %d ended with %v", silent, i, err)
+				}
+			}
+		})
+	}
+}
+
+func TestClientEndsWithItsContext(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &tftptest.Network{Delay: 10 * time.Millisecond}
+			w := inBubble(t, &tftp.Server{Handler: &memory{}}, n)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			c := tftp.Client{Listen: n.Listen, Silent: silent}
+			sent, err := c.Put(ctx, w.server, "f", bytes.NewReader(content(1, 1<<20)), -1)
+			if !errors.Is(err, context.DeadlineExceeded) || sent < 10_000 || sent > 60_000 {
+				t.Errorf("put: %d bytes, %v", sent, err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			if told := w.events.count(tftp.EventDone) == 1; told == silent {
+				t.Errorf("silent %v, and the server knows: %v", silent, told)
+			}
+		})
+	}
+}
+
+func TestClientGivesTheServersError(t *testing.T) {
+	w := onLoopback(t, &tftp.Server{Handler: &memory{openErr: &tftp.Error{Code: tftp.CodeAccess, Message: "not expected"}}})
+	c := tftp.Client{}
+	_, err := c.Put(t.Context(), w.server, "f", bytes.NewReader(nil), 0)
+	var e *tftp.Error
+	if !errors.As(err, &e) || *e != (tftp.Error{Code: tftp.CodeAccess, Message: "not expected"}) {
+		t.Errorf("put: %v", err)
+	}
+	if _, err = c.Get(t.Context(), w.server, "f", io.Discard); !errors.As(err, &e) || e.Code != tftp.CodeAccess {
+		t.Errorf("get: %v", err)
+	}
+}
+
+// TestClientWithoutServer wants the requests of a device that nobody answers.
+func TestClientWithoutServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		start := time.Now()
+		n := &tftptest.Network{Filter: func(tftptest.Packet) tftptest.Verdict {
+			at = append(at, time.Since(start))
+			return tftptest.Pass
+		}}
+		c := tftp.Client{Listen: n.Listen, Timeout: 5 * time.Second, Retries: 3}
+		_, err := c.Put(t.Context(), netip.MustParseAddrPort("127.0.0.1:69"), "f", bytes.NewReader(nil), 0)
+		if !errors.Is(err, tftp.ErrTimeout) {
+			t.Errorf("put: %v", err)
+		}
+		want := []time.Duration{0, 5 * time.Second, 10 * time.Second, 15 * time.Second}
+		if !slices.Equal(at, want) {
+			t.Errorf("requests at %v, want %v", at, want)
+		}
+	})
+}
+
+// TestClientAnswersStrangers has a second host answer in mid-transfer.
+func TestClientAnswersStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &tftptest.Network{Delay: time.Millisecond}
+		m := &memory{}
+		w := inBubble(t, &tftp.Server{Handler: m}, n)
+		x := w.peer()
+		local := netip.MustParseAddrPort("127.0.0.1:40000")
+		x.to = local
+		go func() {
+			time.Sleep(10 * time.Millisecond)
+			x.send(ack(4))
+		}()
+		c := tftp.Client{Listen: n.Listen, Local: local}
+		body := content(1, 20_000)
+		if _, err := c.Put(t.Context(), w.server, "f", bytes.NewReader(body), -1); err != nil {
+			t.Error(err)
+		}
+		x.expectError(5)
+		if got, _ := m.get("f"); !bytes.Equal(got, body) {
+			t.Error("the content differs")
+		}
+	})
+}
+
+// TestClientChecksTheOACK wants ERROR 8 for options that were not asked for.
+func TestClientChecksTheOACK(t *testing.T) {
+	for _, granted := range []string{"blksize=2000", "windowsize=4", "foo=1", "blksize=7", "blksize=x"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &tftptest.Network{}
+			w := &world{t: t, server: netip.MustParseAddrPort("127.0.0.1:69"), listen: n.Listen}
+			s := w.peerAt(w.server)
+			result := make(chan error, 1)
+			go func() {
+				c := tftp.Client{Listen: n.Listen, Local: netip.MustParseAddrPort("127.0.0.1:40000"), BlockSize: 1000}
+				_, err := c.Get(t.Context(), w.server, "f", io.Discard)
+				result <- err
+			}()
+			s.to = netip.MustParseAddrPort("127.0.0.1:40000")
+			s.expect(rrq("f", "octet", "blksize", "1000"))
+			s.send(oack(pairs(granted)...))
+			s.expectError(8)
+			if err := <-result; err == nil {
+				t.Errorf("%s was taken", granted)
+			}
+		})
+	}
+}
+
+func TestClientChecksTheSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &tftptest.Network{}
+		w := &world{t: t, server: netip.MustParseAddrPort("127.0.0.1:69"), listen: n.Listen}
+		s := w.peerAt(w.server)
+		result := make(chan error, 1)
+		go func() {
+			c := tftp.Client{Listen: n.Listen, Local: netip.MustParseAddrPort("127.0.0.1:40000"), TSize: true}
+			_, err := c.Get(t.Context(), w.server, "f", io.Discard)
+			result <- err
+		}()
+		s.to = netip.MustParseAddrPort("127.0.0.1:40000")
+		s.expect(rrq("f", "octet", "tsize", "0"))
+		s.send(oack("tsize", "1000"))
+		s.expect(ack(0))
+		s.send(data(1, []byte("too short")))
+		s.expectError(0)
+		if err := <-result; err == nil || !strings.Contains(err.Error(), "1000") {
+			t.Errorf("get: %v", err)
+		}
+	})
 }

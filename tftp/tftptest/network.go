@@ -94,6 +94,7 @@ func (n *Network) Listen(a netip.AddrPort) (net.PacketConn, error) {
 func (n *Network) send(from, to netip.AddrPort, b []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.land() // what is due now was sent before
 	copies := 1
 	if n.Filter != nil {
 		switch n.Filter(Packet{from, to, b}) {
@@ -138,13 +139,15 @@ func (n *Network) deliver(from, to netip.AddrPort, b []byte, after time.Duration
 	}
 	n.sequence++
 	heap.Push(&n.flying, flyer{from, to, b, time.Now().Add(after), n.sequence})
-	time.AfterFunc(after, n.land)
+	time.AfterFunc(after, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.land()
+	})
 }
 
-// land delivers every packet whose time has come.
+// land delivers every packet whose time has come; n.mu is held.
 func (n *Network) land() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	now := time.Now()
 	for len(n.flying) > 0 && !n.flying[0].at.After(now) {
 		f := heap.Pop(&n.flying).(flyer)
