@@ -35,7 +35,7 @@ func (r *run) saveOnce(ctx context.Context, f *vault.File) error {
 	if err != nil {
 		return err
 	}
-	if digest.MD5 == "" || f.Size < 0 {
+	if digest.MD5 == "" || f.Size < 0 || r.opts.Recopy {
 		return r.transfer(ctx, f, digest)
 	}
 	return r.transferOnce(ctx, f, digest)
@@ -60,11 +60,9 @@ func (r *run) digest(ctx context.Context, f *vault.File) (ios.Digest, error) {
 // copying it right now.
 func (r *run) transferOnce(ctx context.Context, f *vault.File, d ios.Digest) error {
 	for {
-		if !r.opts.Recopy {
-			known, err := r.known(ctx, f, d)
-			if known || err != nil {
-				return err
-			}
+		known, err := r.known(ctx, f, d)
+		if known || err != nil {
+			return err
 		}
 		done, wait := r.flights.begin(d.MD5, f.Size)
 		if wait == nil {
@@ -150,6 +148,7 @@ func (r *run) fetch(ctx context.Context, f *vault.File, ticket *spool.Ticket) (*
 	file, err := r.outcome(ctx, ticket, said, err)
 	cancel(nil)
 	<-watched
+	r.reach.bytes = ticket.Evidence().Bytes
 	return file, err
 }
 

@@ -90,7 +90,7 @@ func ofSilence(w Witness) *cause.Error {
 	switch {
 	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
 		return wrongSource(w)
-	case !w.Seen.Requested && w.Err != nil:
+	case !w.Seen.Requested && w.Err != nil && !w.Stalled:
 		return sessionLost(w)
 	case !w.Seen.Requested:
 		return noRequest(w)

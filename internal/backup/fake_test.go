@@ -33,6 +33,10 @@ type fakeDevice struct {
 	spool   *spool.Spool
 	copying func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error)
 
+	listing func() error                   // asked before Files answers; may be nil
+	reading func(p string) (string, error) // in place of Text; may be nil
+	facts   ios.Facts                      // zero: a 2960 in bundle mode
+
 	noVerify bool
 	closed   bool
 }
@@ -47,10 +51,18 @@ func newFlash() map[string][]byte {
 }
 
 func (d *fakeDevice) Facts(context.Context) (ios.Facts, error) {
+	if d.facts.OS != "" {
+		return d.facts, nil
+	}
 	return ios.Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:c2960.bin"}, nil
 }
 
 func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
+	if d.listing != nil {
+		if err := d.listing(); err != nil {
+			return nil, err
+		}
+	}
 	l := ios.Listing{FileSystem: "flash:", Path: "flash:/", Total: 1 << 20, Free: 1 << 10}
 	for name, data := range d.flash {
 		l.Entries = append(l.Entries, ios.Entry{Name: name, Size: int64(len(data)), Type: ios.TypeFile})
@@ -70,11 +82,17 @@ func (d *fakeDevice) RunningConfig(context.Context) ([]byte, error) {
 	return []byte("hostname sw1\nend\n"), nil
 }
 
-func (d *fakeDevice) Text(context.Context, string) (string, error) { return "", nil }
-func (d *fakeDevice) Skipped() []string                            { return nil }
-func (d *fakeDevice) LocalAddr() netip.Addr                        { return here }
-func (d *fakeDevice) RemoteAddr() netip.Addr                       { return there }
-func (d *fakeDevice) Close() error                                 { d.closed = true; return nil }
+func (d *fakeDevice) Text(_ context.Context, p string) (string, error) {
+	if d.reading != nil {
+		return d.reading(p)
+	}
+	return string(d.flash[path.Base(p)]), nil
+}
+
+func (d *fakeDevice) Skipped() []string      { return nil }
+func (d *fakeDevice) LocalAddr() netip.Addr  { return here }
+func (d *fakeDevice) RemoteAddr() netip.Addr { return there }
+func (d *fakeDevice) Close() error           { d.closed = true; return nil }
 
 func (d *fakeDevice) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error) {
 	if d.copying != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"path"
 	"slices"
 	"time"
 
@@ -24,8 +25,9 @@ type run struct {
 	kept     map[string]vault.File // proved in this run, by path
 	listings []ios.Listing
 	session  Device
-	gained   bool // a file was kept since the session began
-	noDigest bool // the device has no verify /md5
+	reach    reach // of the present attempt
+	gained   bool  // a file was kept since the session began
+	noDigest bool  // the device has no verify /md5
 }
 
 // Backup backs one device up. It always returns a Result; what failed is in
@@ -45,27 +47,45 @@ func (r *Runner) Backup(ctx context.Context, d catalog.Device, o Options) Result
 	return run.result
 }
 
+// trial is how one attempt ended.
+type trial struct {
+	err   error
+	reach reach
+	files []vault.File
+}
+
+// reach is how far an attempt came: steps of the way, and bytes of the file
+// that was being copied when it ended.
+type reach struct {
+	steps int
+	bytes int64
+}
+
+func (a reach) short(b reach) bool {
+	return a.steps < b.steps || a.steps == b.steps && a.bytes < b.bytes
+}
+
 // attempts tries until nothing is missing, the failure is one that trying
-// again does not cure, or the attempts are used up. The error is that of the
-// attempt that got furthest.
+// again does not cure, or the attempts are used up. What is told is the
+// attempt that got furthest; a dangerous question is told in any case.
 func (r *run) attempts(ctx context.Context) error {
-	var furthest error
-	reached := -1
+	var furthest trial
+	waits := r.waits()
 	for {
 		r.result.Attempts++
+		r.reach = reach{}
 		err := r.attempt(ctx)
-		if got := r.progress(); err != nil && got > reached {
-			furthest, reached = err, got
-		}
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
+		switch {
+		case err == nil || cause.Of(err) == cause.UnsafePrompt:
+			return err
+		case ctx.Err() != nil:
 			return cancelled(ctx)
+		case !r.reach.short(furthest.reach):
+			furthest = trial{err, r.reach, r.result.Files}
 		}
-		waits := r.waits()
 		if !cause.Of(err).Transient() || r.result.Attempts > len(waits) {
-			return furthest
+			r.result.Files = furthest.files
+			return furthest.err
 		}
 		r.log().Info("attempt failed", "device", r.device.Name, "cause", cause.Of(err), "err", err)
 		r.tell(Event{Device: r.device.Name, Step: StepWait})
@@ -75,18 +95,8 @@ func (r *run) attempts(ctx context.Context) error {
 	}
 }
 
-// progress measures how far the run has come: a later attempt that dies at
-// the login tells less than an earlier one that died in a copy.
-func (r *run) progress() int {
-	score := len(r.kept) * 2
-	if r.result.Facts.OS != "" {
-		score++
-	}
-	if len(r.result.Files) > 0 {
-		score++
-	}
-	return score
-}
+// came notes that the attempt has come a step further.
+func (r *run) came() { r.reach = reach{steps: r.reach.steps + 1} }
 
 // attempt is one login and what follows. Files that an earlier attempt proved
 // are not looked at again.
@@ -108,6 +118,7 @@ func (r *run) attempt(ctx context.Context) error {
 			r.skipRest(selected[i:], err)
 			return err
 		}
+		r.came()
 	}
 	return nil
 }
@@ -115,9 +126,13 @@ func (r *run) attempt(ctx context.Context) error {
 func (r *run) dial(ctx context.Context) error {
 	r.tell(Event{Device: r.device.Name, Step: StepLogin})
 	dev, err := r.Dial(ctx, r.device)
+	if c := cause.Of(err); c != cause.ConnectTimeout && c != cause.ConnectRefused {
+		r.came() // somebody answered
+	}
 	if err != nil {
 		return err
 	}
+	r.came()
 	r.session, r.gained = dev, false
 	return nil
 }
@@ -137,45 +152,60 @@ func (r *run) look(ctx context.Context) ([]vault.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.listings, err = r.session.Files(ctx); err != nil {
-		return nil, err
-	}
-	r.result.Notes = r.session.Skipped()
+	r.came()
 	r.result.Facts = vault.Facts{Hostname: f.Hostname, OS: f.OS, Version: f.Version, Model: f.Model,
 		Serial: f.Serial, Mode: f.Mode, Image: f.Image}
-	found := locate(r.listings)
-	image, ok := RunningImage(f, found)
-	if ok {
-		r.result.Facts.Image = image.path()
-	}
-	packages, err := r.packages(ctx, image, ok)
+	listings, err := r.session.Files(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return Select(f, r.listings, packages, r.opts.Policy), nil
+	r.came()
+	r.listings, r.result.Notes = listings, r.session.Skipped()
+	image, ok := RunningImage(f, locate(listings))
+	if ok {
+		r.result.Facts.Image = image.path()
+	}
+	if !ok || !isBootPointer(image.rel) {
+		return Select(f, listings, nil, r.opts.Policy), nil
+	}
+	r.result.Notes = append(r.result.Notes, "install mode: there is no single bootable .bin; packages.conf and its packages together are the image")
+	packages, err := r.packages(ctx, image)
+	if endsRun(cause.Of(err)) {
+		return nil, err
+	}
+	selected := Select(f, listings, packages, r.opts.Policy)
+	if err != nil {
+		selected = slices.Insert(selected, 0, unknownPackages(image, err))
+	}
+	return selected, nil
 }
 
 // packages reads which packages the boot pointer of install mode names.
-func (r *run) packages(ctx context.Context, image located, ok bool) ([]string, error) {
-	if !ok || !isBootPointer(image.rel) {
-		return nil, nil
-	}
-	text, err := r.session.Text(ctx, image.path())
+func (r *run) packages(ctx context.Context, pointer located) ([]string, error) {
+	text, err := r.session.Text(ctx, pointer.path())
 	if err != nil {
 		return nil, err
 	}
 	names, err := ios.ParsePackages(text)
 	if err != nil {
-		return nil, cause.Wrap(cause.ImageNotFound, err, "read "+image.path(), "")
+		return nil, cause.Wrap(cause.ImageNotFound, err, "read "+pointer.path(), "compare `more "+pointer.path()+"` with `show install summary` on the device")
 	}
-	r.result.Notes = append(r.result.Notes, "install mode: there is no single bootable .bin; packages.conf and its packages together are the image")
 	return names, nil
+}
+
+// unknownPackages stands for the packages that a boot pointer names when it
+// cannot be read, so that the rest is still saved.
+func unknownPackages(pointer located, err error) vault.File {
+	all := located{fs: pointer.fs, rel: path.Join(path.Dir(pointer.rel), "*.pkg")}
+	f := vault.File{Path: all.path(), Kind: vault.KindPackage, Size: -1}
+	note(&f, err)
+	return f
 }
 
 // save proves one file and puts it into the vault. It returns an error when
 // the run cannot go on; what concerns this file alone is noted in it.
 func (r *run) save(ctx context.Context, f *vault.File) error {
-	if done, ok := r.kept[f.Path]; ok {
+	if done, ok := r.keptAs(*f); ok {
 		*f = done
 		return nil
 	}
@@ -204,11 +234,18 @@ func (r *run) save(ctx context.Context, f *vault.File) error {
 	return nil
 }
 
+// keptAs returns f as an earlier attempt kept it, unless the device's listing
+// says meanwhile that it has another size.
+func (r *run) keptAs(f vault.File) (vault.File, bool) {
+	done, ok := r.kept[f.Path]
+	return done, ok && (f.Size < 0 || f.Size == done.Size)
+}
+
 // endsRun tells failures of the device or of this host from those of one
 // file.
 func endsRun(c cause.Cause) bool {
 	switch c {
-	case cause.SourceMissing, cause.NotPermittedOnDevice, cause.CommandRejected, cause.SizeMismatch, cause.DigestMismatch:
+	case "", cause.ImageNotFound, cause.SourceMissing, cause.NotPermittedOnDevice, cause.CommandRejected, cause.SizeMismatch, cause.DigestMismatch:
 		return false
 	}
 	return true
@@ -224,7 +261,7 @@ func note(f *vault.File, err error) {
 func (r *run) skipRest(files []vault.File, err error) {
 	for i := range files[1:] {
 		f := &files[1+i]
-		if done, ok := r.kept[f.Path]; ok {
+		if done, ok := r.keptAs(*f); ok {
 			*f = done
 		} else if f.Cause == "" {
 			note(f, err)
@@ -234,7 +271,8 @@ func (r *run) skipRest(files []vault.File, err error) {
 }
 
 // settle decides the result's status and its cause: that of the most
-// important missing file, else of what ended the run.
+// important missing file, else of what ended the run. A dangerous question
+// comes before both.
 func (r *run) settle(err error) {
 	res := &r.result
 	missing := slices.IndexFunc(res.Files, func(f vault.File) bool { return f.Cause != "" })
@@ -247,12 +285,13 @@ func (r *run) settle(err error) {
 	default:
 		res.Status = vault.StatusFailed
 	}
-	if err != nil {
-		res.Cause, res.Message, res.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
-	} else {
+	alone := missing >= 0 && !endsRun(cause.Cause(res.Files[missing].Cause)) // before whatever ended the run
+	if err == nil || alone && cause.Of(err) != cause.UnsafePrompt {
 		f := res.Files[missing]
 		res.Cause, res.Message, res.Hint = f.Cause, f.Message, f.Hint
+		return
 	}
+	res.Cause, res.Message, res.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
 }
 
 // keepSnapshot writes the snapshot of what was proved. A backup that cannot
@@ -309,10 +348,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// cancelled is the error of a run whose context ended.
+// cancelled is the error of a run whose context ended: the reason that it was
+// ended with, else that somebody wanted it so.
 func cancelled(ctx context.Context) error {
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && cause.Of(err) != cause.Internal {
-		return err
+	var reason *cause.Error
+	if errors.As(context.Cause(ctx), &reason) {
+		return reason
 	}
 	return cause.New(cause.Cancelled, "cancelled", "")
 }

@@ -1,0 +1,365 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vault"
+	"flashwarden/tftp"
+)
+
+var (
+	errLost    = cause.New(cause.SessionLost, "line closed", "")
+	errTimeout = cause.New(cause.ConnectTimeout, "nothing answered", "")
+)
+
+// losing is a copy during which the line dies before the device has asked for
+// anything.
+func losing(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
+	return ios.CopyResult{}, errLost
+}
+
+// asking is a copy at which the device wants to erase.
+func asking(_ context.Context, _ *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+	_, stop := c.Answer("Erase flash: before copying? [confirm]")
+	return ios.CopyResult{}, stop
+}
+
+// except copies as usual, but one file with the given copy.
+func except(name string, copying func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error)) func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
+	return func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+		if path.Base(c.Source) == name {
+			return copying(ctx, d, c)
+		}
+		return d.send(ctx, c, d.flash[path.Base(c.Source)])
+	}
+}
+
+// flipping sends one changed byte.
+func flipping(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+	data := slices.Clone(d.flash[path.Base(c.Source)])
+	data[0] ^= 1
+	return d.send(ctx, c, data)
+}
+
+// TestWhichAttemptIsTold has three attempts that end in different ways.
+func TestWhichAttemptIsTold(t *testing.T) {
+	refused := cause.New(cause.AuthFailed, "refused", "")
+	for name, c := range map[string]struct {
+		prepare  func(n int, d *fakeDevice) error
+		want     cause.Cause
+		attempts int
+	}{
+		"a dangerous question after a lost line": {func(n int, d *fakeDevice) error {
+			d.copying = []func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error){halfway(4096), asking}[n]
+			return nil
+		}, cause.UnsafePrompt, 2},
+		"a login that was reached after one that was not": {func(n int, _ *fakeDevice) error {
+			return []error{errTimeout, refused}[n]
+		}, cause.AuthFailed, 2},
+		"no answer after a lost login": {func(n int, _ *fakeDevice) error {
+			return []error{errLost, errTimeout, errTimeout}[n]
+		}, cause.SessionLost, 3},
+		"a stall after more bytes": {func(n int, d *fakeDevice) error {
+			d.copying = []func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error){losing, halfway(8192), halfway(512)}[n]
+			return nil
+		}, cause.Stalled, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, c.prepare)
+				defer b.close()
+				r := b.backup(Options{})
+				wantResult(t, r, vault.StatusFailed, c.want)
+				if r.Attempts != c.attempts {
+					t.Errorf("%d attempts, want %d", r.Attempts, c.attempts)
+				}
+				if c.want == cause.Stalled && !strings.Contains(r.Message, "8192 of 20000") {
+					t.Errorf("tells %q, want the attempt with the most bytes", r.Message)
+				}
+				b.wantClean()
+			})
+		})
+	}
+}
+
+// halfway sends n bytes and then no more, while the line stays open.
+func halfway(n int) func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
+	return func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+		r := d.request(c)
+		w, err := d.spool.OpenWrite(ctx, r)
+		if err != nil {
+			return ios.CopyResult{}, err
+		}
+		d.spool.Observe(tftp.Event{Kind: tftp.EventConfirmed, Request: r, BlockSize: 512})
+		if _, err := w.Write(make([]byte, n)); err != nil {
+			return ios.CopyResult{}, err
+		}
+		<-ctx.Done()
+		w.Abort(ctx.Err())
+		return ios.CopyResult{}, context.Cause(ctx)
+	}
+}
+
+// TestKeptOnceInAllAttempts loses the line at the second file of a device that
+// computes no digest: the first one does not cross the wire again.
+func TestKeptOnceInAllAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var images atomic.Int32
+		b := newBench(t, func(n int, d *fakeDevice) error {
+			d.noVerify = true
+			d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+				switch {
+				case path.Base(c.Source) == "c2960.bin":
+					images.Add(1)
+				case n < 3: // the session, and the one that follows at once in the same attempt
+					return ios.CopyResult{}, errLost
+				}
+				return d.send(ctx, c, d.flash[path.Base(c.Source)])
+			}
+			return nil
+		})
+		defer b.close()
+		r := b.backup(Options{})
+		wantResult(t, r, vault.StatusOK, "")
+		if images.Load() != 1 || r.Attempts != 3 {
+			t.Errorf("the image was copied %d times in %d attempts", images.Load(), r.Attempts)
+		}
+		b.wantClean()
+	})
+}
+
+// TestChangedBetweenAttempts lets a file grow after it was kept.
+func TestChangedBetweenAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(n int, d *fakeDevice) error {
+			if n < 2 {
+				d.copying = except("vlan.dat", losing)
+				return nil
+			}
+			d.flash["config.text"] = []byte("hostname sw1\n! changed\nend\n")
+			return nil
+		})
+		defer b.close()
+		r := b.backup(Options{})
+		wantResult(t, r, vault.StatusOK, "")
+		if f := file(t, r, "flash:/config.text"); f.Size != 27 {
+			t.Errorf("kept %d bytes: not what the device has now", f.Size)
+		}
+		b.wantClean()
+	})
+}
+
+// TestListingsOutliveALaterAttempt loses every later attempt while it lists:
+// the snapshot still has the listings.
+func TestListingsOutliveALaterAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(n int, d *fakeDevice) error {
+			d.copying = except("vlan.dat", losing)
+			if n >= 2 {
+				d.listing = func() error { return errLost }
+			}
+			return nil
+		})
+		defer b.close()
+		r := b.backup(Options{})
+		wantResult(t, r, vault.StatusIncomplete, cause.SessionLost)
+		s, err := b.Vault.Snapshot(r.Snapshot)
+		must(t, err)
+		if len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
+			t.Errorf("listings %+v", s.Listings)
+		}
+		if file(t, r, "flash:/c2960.bin").SHA256 == "" || file(t, r, "flash:/vlan.dat").Cause != string(cause.SessionLost) {
+			t.Errorf("files %+v", r.Files)
+		}
+	})
+}
+
+// TestMostImportantFileIsTold damages the image and then ends the run with
+// something else.
+func TestMostImportantFileIsTold(t *testing.T) {
+	for what, c := range map[string]struct {
+		vlan func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error)
+		want cause.Cause
+	}{
+		"a session that is lost": {losing, cause.DigestMismatch},
+		"a dangerous question":   {asking, cause.UnsafePrompt},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, func(_ int, d *fakeDevice) error {
+					d.copying = except("c2960.bin", flipping)
+					inner := d.copying
+					d.copying = func(ctx context.Context, d *fakeDevice, cp ios.Copy) (ios.CopyResult, error) {
+						if path.Base(cp.Source) == "vlan.dat" {
+							return c.vlan(ctx, d, cp)
+						}
+						return inner(ctx, d, cp)
+					}
+					return nil
+				})
+				defer b.close()
+				wantResult(t, b.backup(Options{}), vault.StatusIncomplete, c.want)
+				b.wantClean()
+			})
+		})
+	}
+}
+
+// TestUnreadableBootPointer backs a device in install mode up whose
+// packages.conf says nothing, or may not be read: the rest is saved.
+func TestUnreadableBootPointer(t *testing.T) {
+	for what, c := range map[string]struct {
+		reading func(string) (string, error)
+		want    cause.Cause
+	}{
+		"empty":         {nil, cause.ImageNotFound},
+		"not permitted": {func(string) (string, error) { return "", cause.New(cause.NotPermittedOnDevice, "no", "") }, cause.NotPermittedOnDevice},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := newBench(t, func(_ int, d *fakeDevice) error {
+				d.facts = ios.Facts{Hostname: "sw1", OS: "iosxe", Mode: "install", Image: "flash:packages.conf"}
+				d.flash["packages.conf"] = []byte("#! nothing\n")
+				d.reading = c.reading
+				return nil
+			})
+			defer b.close()
+			r := b.backup(Options{})
+			wantResult(t, r, vault.StatusIncomplete, c.want)
+			if f := file(t, r, "flash:/*.pkg"); f.Kind != vault.KindPackage || f.Cause != string(c.want) {
+				t.Errorf("packages %+v", f)
+			}
+			for _, p := range []string{"flash:/packages.conf", "flash:/config.text", RunningConfigPath} {
+				if file(t, r, p).SHA256 == "" {
+					t.Errorf("%s was not saved", p)
+				}
+			}
+			b.wantClean()
+		})
+	}
+}
+
+// TestSilentCopyIsNoRequest has a device that says nothing and asks nothing.
+func TestSilentCopyIsNoRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(_ int, d *fakeDevice) error {
+			d.copying = func(ctx context.Context, _ *fakeDevice, _ ios.Copy) (ios.CopyResult, error) {
+				<-ctx.Done()
+				return ios.CopyResult{}, context.Cause(ctx)
+			}
+			return nil
+		})
+		defer b.close()
+		r := b.backup(Options{Policy: Image})
+		wantResult(t, r, vault.StatusFailed, cause.NoRequest)
+		if r.Attempts != 1 {
+			t.Errorf("%d attempts for what trying again does not cure", r.Attempts)
+		}
+	})
+}
+
+// TestRecopyReachesParallel backs eight devices with the same image up with
+// --recopy: nobody waits for another.
+func TestRecopyReachesParallel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int32
+		b := newBench(t, func(_ int, d *fakeDevice) error {
+			d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+				most.Store(max(most.Load(), now.Add(1)))
+				time.Sleep(time.Second) // by the bubble's clock: all that may copy do
+				now.Add(-1)
+				return d.send(ctx, c, d.flash[path.Base(c.Source)])
+			}
+			return nil
+		})
+		defer b.close()
+		for _, r := range b.All(t.Context(), fleet(8, ""), Options{Recopy: true, Policy: Image}) {
+			wantResult(t, r, vault.StatusOK, "")
+		}
+		if most.Load() != 8 {
+			t.Errorf("%d copied at once, want 8", most.Load())
+		}
+		b.wantClean()
+	})
+}
+
+// TestLeaderFails has the first of three devices with one image send rubbish:
+// the others do not take its failure for theirs.
+func TestLeaderFails(t *testing.T) {
+	var copies atomic.Int32
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			if copies.Add(1) == 1 {
+				return flipping(ctx, d, c)
+			}
+			return d.send(ctx, c, d.flash[path.Base(c.Source)])
+		}
+		return nil
+	})
+	defer b.close()
+	ok := 0
+	for _, r := range b.All(t.Context(), fleet(3, ""), Options{Policy: Image}) {
+		if r.Status == vault.StatusOK {
+			ok++
+		} else if r.Cause != string(cause.DigestMismatch) {
+			t.Errorf("%s: %s", r.Cause, r.Message)
+		}
+	}
+	if ok != 2 || copies.Load() != 2 {
+		t.Errorf("%d of 3 are ok after %d copies, want 2 after 2", ok, copies.Load())
+	}
+	b.wantClean()
+}
+
+// TestReasonOfTheEnd cancels with a reason: it is what is told.
+func TestReasonOfTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	b := newBench(t, func(int, *fakeDevice) error {
+		cancel(cause.New(cause.Internal, "the TFTP server stopped", "look"))
+		return errors.New("dial: interrupted")
+	})
+	defer b.close()
+	r := b.Backup(ctx, fleet(1, "")[0], Options{})
+	wantResult(t, r, vault.StatusFailed, cause.Internal)
+	if r.Message != "the TFTP server stopped" || r.Hint != "look" {
+		t.Errorf("tells %q, next %q", r.Message, r.Hint)
+	}
+}
+
+// TestFilesThatFailAlone has names that cannot be typed and a file that went
+// away: each concerns itself alone.
+func TestFilesThatFailAlone(t *testing.T) {
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.flash["a b.txt"] = []byte("x")
+		d.flash["what?.txt"] = []byte("x")
+		d.flash["empty"] = nil
+		d.flash["gone"] = []byte("x")
+		d.copying = except("gone", func(_ context.Context, _ *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			return c.Result("%Error opening flash:/gone (No such file or directory)"), nil
+		})
+		return nil
+	})
+	defer b.close()
+	r := b.backup(Options{Policy: All})
+	for p, want := range map[string]cause.Cause{
+		"flash:/a b.txt": cause.CommandRejected, "flash:/what?.txt": cause.CommandRejected, "flash:/gone": cause.SourceMissing,
+		"flash:/empty": "", "flash:/c2960.bin": "", "flash:/crashinfo": "", RunningConfigPath: "",
+	} {
+		if f := file(t, r, p); f.Cause != string(want) || (f.SHA256 == "") != (want != "") {
+			t.Errorf("%s: %+v, want cause %q", p, f, want)
+		}
+	}
+	if e := file(t, r, "flash:/c2960.bin").Evidence; e != vault.EvidenceMD5 || r.Status != vault.StatusIncomplete {
+		t.Errorf("status %s, evidence of the image %s", r.Status, e)
+	}
+	b.wantClean()
+}
