@@ -270,6 +270,9 @@ func (s *session) copyWithin(from, to string) {
 	if err == nil {
 		err = s.sw.flash.write(to, data)
 	}
+	if err == errNoSpace {
+		err = errNotEnough
+	}
 	if err != nil {
 		s.say(fmt.Sprintf("%%Error copying %s (%v)\n", to, err))
 		return

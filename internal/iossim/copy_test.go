@@ -185,6 +185,36 @@ func TestCopyIn(t *testing.T) {
 	}
 }
 
+func TestCopyWithin(t *testing.T) {
+	s := launch(t, "c3750", Options{})
+	l := atPrompt(t, s)
+	before := s.Files()
+	l.send("copy " + image["c3750"] + " flash:/second.bin\r\r")
+	l.expect("%Error copying flash:/second.bin (Not enough space on device)")
+	l.send("copy flash:/vlan.dat flash:/no/vlan.dat\r\r")
+	l.expect("%Error copying flash:/no/vlan.dat (No such file or directory)")
+	l.send("copy flash:/vlan.dat cns:/x\r\r")
+	l.expect("%Error copying cns:/x (Invalid argument)")
+	if !slices.Equal(s.Files(), before) {
+		t.Fatal("a copy that failed left something")
+	}
+	l.send("copy flash:/vlan.dat flash:/vlan.old\r")
+	l.expect("Destination filename [vlan.old]? ")
+	l.send("\r")
+	l.expect("1096 bytes copied in ")
+	old, _ := s.File("vlan.dat")
+	if got, _ := s.File("vlan.old"); !bytes.Equal(got, old) {
+		t.Error("the copy differs")
+	}
+	l.send("copy flash:/config.text flash:/vlan.old\r\r")
+	l.expect("Do you want to over write? [confirm]")
+	l.send("n")
+	l.expect("#")
+	if got, _ := s.File("vlan.old"); !bytes.Equal(got, old) {
+		t.Error("the answer n replaced the file")
+	}
+}
+
 func TestCopyBrokenOff(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, Pace: 100_000})

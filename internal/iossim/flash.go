@@ -18,7 +18,8 @@ func (r reason) Error() string { return string(r) }
 const (
 	errNoSuchFile  reason = "No such file or directory"
 	errIsDirectory reason = "Is a directory"
-	errNoSpace     reason = "No space left on device"
+	errNoSpace     reason = "No space left on device"    // of a server
+	errNotEnough   reason = "Not enough space on device" // of the switch
 	errReadOnly    reason = "Read-only file system"
 	errInvalid     reason = "Invalid argument"
 	errTimedOut    reason = "Timed out"

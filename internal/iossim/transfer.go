@@ -79,7 +79,7 @@ func (s *session) receive(from tftpURL, to string) {
 	}
 	switch {
 	case errors.Is(err, errNoSpace):
-		s.say(fmt.Sprintf("\n%%Error copying %s (Not enough space on device)\n", from))
+		s.say(fmt.Sprintf("\n%%Error copying %s (%v)\n", from, errNotEnough))
 	case err != nil:
 		s.say("\n" + tftpError("reading", from, j, err))
 	default:
