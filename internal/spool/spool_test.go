@@ -227,12 +227,31 @@ func TestCloseDuringATransfer(t *testing.T) {
 	if err := ticket.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Commit(); err == nil {
-		t.Error("a closed ticket committed a file")
-	}
+	wantError(t, w.Commit(), tftp.CodeUndefined)
 	if _, err := ticket.Wait(context.Background()); !errors.Is(err, ErrClosed) {
 		t.Errorf("ticket ended with %v, want ErrClosed", err)
 	}
+	wantEmpty(t, s)
+}
+
+// TestWriteAfterClose is a device that goes on sending after its backup was
+// cancelled: it is told so at the next block, not after the last.
+func TestWriteAfterClose(t *testing.T) {
+	s := open(t)
+	ticket := s.Expect(sw1, 1024, anHour)
+	w, err := s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 512)); err != nil {
+		t.Fatal(err)
+	}
+	if err := ticket.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write(make([]byte, 512))
+	wantError(t, err, tftp.CodeUndefined)
+	w.Abort(err)
 	wantEmpty(t, s)
 }
 

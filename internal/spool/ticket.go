@@ -190,6 +190,8 @@ func (t *Ticket) wire(err error) error {
 		e = &tftp.Error{Code: tftp.CodeDiskFull, Message: "no space left"}
 	case errors.Is(err, ErrSize):
 		e = &tftp.Error{Code: tftp.CodeUndefined, Message: "size differs from listing"}
+	case errors.Is(err, ErrClosed):
+		e = &tftp.Error{Code: tftp.CodeUndefined, Message: "no longer wanted"}
 	}
 	t.evidence.Refused = e
 	return e

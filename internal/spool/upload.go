@@ -47,8 +47,14 @@ func storageError(err error) error {
 	return fmt.Errorf("write to spool: %w", err)
 }
 
-// Write stores p. Bytes beyond the size expected end the transfer at once.
+// Write stores p. Bytes beyond the size expected end the transfer at once, and
+// so does a ticket that was closed: nobody waits for the rest.
 func (u *upload) Write(p []byte) (int, error) {
+	select {
+	case <-u.ticket.ended:
+		return 0, u.refuse(ErrClosed)
+	default:
+	}
 	if size := u.ticket.Size; size >= 0 && u.bytes+int64(len(p)) > size {
 		return 0, u.refuse(fmt.Errorf("%w: more than %d bytes arrived", ErrSize, size))
 	}
@@ -87,7 +93,7 @@ func (u *upload) Commit() error {
 	}
 	select {
 	case <-t.ended: // closed while we wrote: nobody wants the file
-		return errors.Join(ErrClosed, t.remove())
+		return errors.Join(t.wire(ErrClosed), t.remove())
 	default:
 	}
 	t.end(&File{
