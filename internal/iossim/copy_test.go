@@ -13,9 +13,10 @@ import (
 
 // image is a large file of each profile.
 var image = map[string]string{
-	"c3500xl": "flash:/c3500xl-c3h2s-mz.120-5.WC10.bin",
-	"c3750":   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
-	"c9300":   "flash:/cat9k-espbase.17.09.04a.SPA.pkg",
+	"c3500xl":     "flash:/c3500xl-c3h2s-mz.120-5.WC10.bin",
+	"c3750":       "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
+	"c3750-stack": "flash2:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
+	"c9300":       "flash:/cat9k-espbase.17.09.04a.SPA.pkg",
 }
 
 // Every file of every profile arrives as it is, and the terminal tells its

@@ -35,6 +35,7 @@ const (
 // profile is one model with its software. It is data: nothing changes it.
 type profile struct {
 	name      string
+	like      string // the profile whose texts it prints where it has none of its own; may be empty
 	hostname  string
 	transport string
 	features  []feature
@@ -70,7 +71,7 @@ type profile struct {
 	entries func(t *textMaker) []file // with the file system in the path
 }
 
-func profiles() []*profile { return []*profile{c3500xl(), c3750(), c9300()} }
+func profiles() []*profile { return []*profile{c3500xl(), c3750(), c3750Stack(), c9300()} }
 
 func findProfile(name string) (*profile, error) {
 	for _, p := range profiles() {
@@ -118,6 +119,9 @@ func (fill) Add(a, b int) int { return a + b }
 // text fills a template of the profile: "show_version".
 func (p *profile) text(name string, f fill) (string, error) {
 	t, err := template.ParseFS(texts, "texts/"+p.name+"/"+name+".txt")
+	if err != nil && p.like != "" {
+		t, err = template.ParseFS(texts, "texts/"+p.like+"/"+name+".txt")
+	}
 	if err != nil {
 		return "", fmt.Errorf("read text %s of %s: %w", name, p.name, err)
 	}

@@ -27,7 +27,7 @@ func c3750() *profile {
 		uplink:  "Vlan1",
 		image:   "flash:/" + c3750Image + "/" + c3750Image + ".bin",
 		systems: c3750Systems,
-		entries: c3750Files,
+		entries: func(t *textMaker) []file { return c3750Files(t, "flash:") },
 	}
 }
 
@@ -54,25 +54,38 @@ func c3750Systems() []*fileSystem {
 
 const c3750Image = "c3750-ipservicesk9-mz.150-2.SE8"
 
-func c3750Files(t *textMaker) []file {
+// c3750Files is the flash of every member of a stack, the master's first, and
+// what belongs to all.
+func c3750Files(t *textMaker, members ...string) []file {
 	image := classicImage{
 		family: "C3750", features: "IPSERVICESK9", version: "15.0(2)SE8",
 		sysdescr: "Cisco IOS Software, C3750 Software (C3750-IPSERVICESK9-M), Version 15.0(2)SE8, RELEASE SOFTWARE (fc1)",
 	}
-	return []file{
-		{index: 2, perm: "-rwx", date: "Mar 1 1993 00:02:41", path: "flash:multiple-fs", body: t.made("multiple-fs", 5824, "")},
-		{index: 3, perm: "-rwx", date: "Jun 9 2021 13:20:08", path: "flash:vlan.dat", body: t.made("vlan.dat", 1096, vlanMagic)},
-		{index: 4, perm: "-rwx", date: "Nov 3 2023 09:11:47", path: "flash:config.text", body: t.file("running-config")},
-		{index: 5, perm: "-rwx", date: "Nov 3 2023 09:11:47", path: "flash:private-config.text", body: t.made("private-config.text", 3096, "\x00\x00\x0c\x10")},
-		{index: 6, perm: "drwx", date: "Mar 1 1993 00:11:30", path: "flash:" + c3750Image, size: 192},
-		{index: 7, perm: "drwx", date: "Mar 1 1993 00:05:12", path: "flash:" + c3750Image + "/html", size: 448},
-		{index: 381, perm: "-rwx", date: "Mar 1 1993 00:09:35", path: "flash:" + c3750Image + "/" + c3750Image + ".bin",
-			body: madeContent("c3750 "+c3750Image, 18286080, image.lay)},
-		{index: 382, perm: "-rwx", date: "Mar 1 1993 00:11:30", path: "flash:" + c3750Image + "/info", body: t.file("info")},
-		{index: 8, perm: "-rwx", date: "Mar 1 1993 00:05:14", path: "flash:" + c3750Image + "/html/index.htm", body: t.file("index")},
+	body := madeContent("c3750 "+c3750Image, 18286080, image.lay)
+	var all []file
+	for _, fs := range members {
+		all = append(all, c3750Member(t, fs, body)...)
+	}
+	return append(all, []file{
 		{index: 1, perm: "-rw-", date: "<no date>", path: "nvram:startup-config", body: t.file("running-config")},
 		{index: 2, perm: "----", date: "<no date>", path: "nvram:private-config", body: t.made("private-config", 3096, "\x00\x00\x0c\x10")},
 		{index: 3, perm: "-rw-", date: "<no date>", path: "nvram:multiple-fs", body: t.made("multiple-fs", 5824, "")},
 		{index: 1, perm: "-rw-", date: "<no date>", path: "system:running-config", body: t.file("running-config")},
+	}...)
+}
+
+// c3750Member is the flash of one switch of a stack.
+func c3750Member(t *textMaker, fs string, image *content) []file {
+	return []file{
+		{index: 2, perm: "-rwx", date: "Mar 1 1993 00:02:41", path: fs + "multiple-fs", body: t.made("multiple-fs", 5824, "")},
+		{index: 3, perm: "-rwx", date: "Jun 9 2021 13:20:08", path: fs + "vlan.dat", body: t.made("vlan.dat", 1096, vlanMagic)},
+		{index: 4, perm: "-rwx", date: "Nov 3 2023 09:11:47", path: fs + "config.text", body: t.file("running-config")},
+		{index: 5, perm: "-rwx", date: "Nov 3 2023 09:11:47", path: fs + "private-config.text", body: t.made("private-config.text", 3096, "\x00\x00\x0c\x10")},
+		{index: 6, perm: "drwx", date: "Mar 1 1993 00:11:30", path: fs + c3750Image, size: 192},
+		{index: 7, perm: "drwx", date: "Mar 1 1993 00:05:12", path: fs + c3750Image + "/html", size: 448},
+		{index: 381, perm: "-rwx", date: "Mar 1 1993 00:09:35", path: fs + c3750Image + "/" + c3750Image + ".bin",
+			body: image},
+		{index: 382, perm: "-rwx", date: "Mar 1 1993 00:11:30", path: fs + c3750Image + "/info", body: t.file("info")},
+		{index: 8, perm: "-rwx", date: "Mar 1 1993 00:05:14", path: fs + c3750Image + "/html/index.htm", body: t.file("index")},
 	}
 }

@@ -20,6 +20,13 @@ func TestListings(t *testing.T) {
 
 3612672 bytes total (1784320 bytes free)
 `},
+		{"c3750-stack", "show file systems | include flash", "*     32514048      14211072     flash     rw   flash: flash1:\n      32514048      14211072     flash     rw   flash2:\n"},
+		{"c3750-stack", "dir flash2:config.text", `Directory of flash2:/config.text
+
+    4  -rwx        3508   Nov 3 2023 09:11:47 +00:00  config.text
+
+32514048 bytes total (14211072 bytes free)
+`},
 		{"c3750", "dir nvram:", `Directory of nvram:/
 
     1  -rw-        3509                    <no date>  startup-config
@@ -154,7 +161,11 @@ func TestConfigurations(t *testing.T) {
 // Every text of every profile can be filled.
 func TestTextsFill(t *testing.T) {
 	for _, p := range profiles() {
-		entries, err := texts.ReadDir("texts/" + p.name)
+		from := p.name
+		if p.like != "" {
+			from = p.like
+		}
+		entries, err := texts.ReadDir("texts/" + from)
 		if err != nil {
 			t.Fatal(err)
 		}
