@@ -3,7 +3,9 @@ package backup
 import (
 	"context"
 	"errors"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -361,5 +363,18 @@ func TestFilesThatFailAlone(t *testing.T) {
 	if e := file(t, r, "flash:/c2960.bin").Evidence; e != vault.EvidenceMD5 || r.Status != vault.StatusIncomplete {
 		t.Errorf("status %s, evidence of the image %s", r.Status, e)
 	}
+	b.wantClean()
+}
+
+// TestRecopyMendsTheVault damages the blob of the image: --recopy brings it
+// back.
+func TestRecopyMendsTheVault(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.close()
+	sum := file(t, b.backup(Options{}), "flash:/c2960.bin").SHA256
+	blob := filepath.Join(b.Vault.Path(), "blobs", sum[:2], sum)
+	must(t, os.Chmod(blob, 0o600))
+	must(t, os.WriteFile(blob, make([]byte, 20000), 0o600))
+	wantResult(t, b.backup(Options{Recopy: true}), vault.StatusOK, "")
 	b.wantClean()
 }

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,9 +22,10 @@ const copyBuffer = 1 << 20
 // itself while it wrote the file; on the vault's own file system the content
 // is not read again.
 //
-// Where the vault has the content already, its blob stays as it is. After an
-// error the file may still be there, and must not be trusted to be on stable
-// storage: the caller removes it and gets its content anew.
+// Where the vault has the content already, its blob is read: one that still is
+// what its name says stays, a damaged one is replaced. After an error the file
+// may still be there, and must not be trusted to be on stable storage: the
+// caller removes it and gets its content anew.
 func (d *Dir) Adopt(path, sha256 string) error {
 	if err := d.adopt(path, sha256); err != nil {
 		return fmt.Errorf("adopt %s: %w", path, err)
@@ -143,7 +145,7 @@ func (d *Dir) blobPath(sum string) string {
 }
 
 // place gives the sealed file from its name in blobs/. A blob that is there
-// already stays.
+// already stays, unless it is damaged.
 func (d *Dir) place(from, sum string, size int64) error {
 	dir := filepath.Dir(d.blobPath(sum))
 	if err := d.mkdir(dir); err != nil {
@@ -151,15 +153,54 @@ func (d *Dir) place(from, sum string, size int64) error {
 	}
 	err := d.link(from, d.blobPath(sum))
 	if errors.Is(err, fs.ErrExist) {
-		if err := d.checkBlob(sum, size); err != nil {
-			return fmt.Errorf("%w; move %s out of the vault, then try again", err, d.blobPath(sum))
+		if err = d.proveBlob(sum, size); errors.Is(err, ErrDamaged) {
+			err = d.replaceBlob(from, sum)
 		}
-		err = nil
 	}
 	if err != nil {
 		return err
 	}
 	return d.syncDir(dir)
+}
+
+// proveBlob reads the blob and says whether it is what its name says.
+func (d *Dir) proveBlob(sum string, size int64) error {
+	if err := d.checkBlob(sum, size); err != nil {
+		return err
+	}
+	got := d.hashBlob(context.Background(), sum, make([]byte, copyBuffer), &counter{})
+	if got.err == nil && got.sha256 != sum {
+		return fmt.Errorf("blob %s has the SHA-256 %s: %w", sum, got.sha256, ErrDamaged)
+	}
+	return got.err
+}
+
+// replaceBlob puts the sealed file from in the place of a damaged blob, at
+// once: there is no moment without one of the two. What is no file at all
+// stays, and is an error.
+func (d *Dir) replaceBlob(from, sum string) error {
+	spare, err := d.spareName()
+	if err != nil {
+		return err
+	}
+	if err := d.link(from, spare); err != nil {
+		return err
+	}
+	if err := d.rename(spare, d.blobPath(sum)); err != nil {
+		return errors.Join(fmt.Errorf("replace the damaged blob: %w; move %s out of the vault, then try again", err, d.blobPath(sum)),
+			d.remove(spare))
+	}
+	return nil
+}
+
+// spareName is a free name in tmp/.
+func (d *Dir) spareName() (string, error) {
+	tmp, err := d.createTemp()
+	if err != nil {
+		return "", err
+	}
+	d.discard(tmp)
+	return tmp.Name(), nil
 }
 
 // seal makes f read-only and brings it to stable storage.

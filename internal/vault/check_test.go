@@ -53,7 +53,7 @@ func TestCheckFinds(t *testing.T) {
 			damage: func(t *testing.T, d *Dir, _ string) error { return os.RemoveAll(filepath.Join(d.path, "blobs")) }},
 		{name: "truncated blob", quick: []found{{ProblemBlobSize, blobFile}}, thorough: []found{{ProblemBlobDamaged, blobFile}},
 			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), content[1:]); return nil }},
-		{name: "one changed byte", thorough: []found{{ProblemBlobDamaged, blobFile}}, message: "move it out of the vault",
+		{name: "one changed byte", thorough: []found{{ProblemBlobDamaged, blobFile}}, message: "or move it out of the vault",
 			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), "an imagE"); return nil }},
 		{name: "symbolic link as blob", quick: []found{{ProblemBlobMissing, blobFile}, {ProblemStray, blobFile}},
 			damage: func(t *testing.T, d *Dir, _ string) error {

@@ -12,7 +12,8 @@
 // Whatever is in blobs/ or snapshots/ got there complete and on stable
 // storage: it is written in tmp/ or in the spool, synced, then linked to its
 // final name, which fails where the name is taken, and the directory is
-// synced. A snapshot is written after its blobs. So a process that dies at
+// synced. Only a blob that turns out to be damaged when the same content comes
+// again is replaced, by rename(2). A snapshot is written after its blobs. So a process that dies at
 // any moment leaves a vault that Check finds clean.
 package vault
 
@@ -199,6 +200,15 @@ func (d *Dir) link(from, to string) error {
 		return err
 	}
 	return os.Link(from, to)
+}
+
+// rename puts from in the place of the file to, which goes away: only for a
+// blob that is damaged.
+func (d *Dir) rename(from, to string) error {
+	if err := d.step("rename", to); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
 }
 
 func (d *Dir) chmod(f *os.File) error {

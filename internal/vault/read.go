@@ -83,7 +83,7 @@ func (c *checker) judge(r digests) {
 		c.report(ProblemUnreadable, path, "%v", r.err)
 	case r.sha256 != r.sum:
 		c.report(ProblemBlobDamaged, path,
-			"its content has the SHA-256 %s: move it out of the vault; the next backup of a device that has the file copies it again", r.sha256)
+			"its content has the SHA-256 %s: back a device up that has the file with --recopy; or move it out of the vault, and the next backup copies it again", r.sha256)
 	default:
 		for _, claim := range c.named[r.sum] {
 			if claim.file.MD5 != "" && claim.file.MD5 != r.md5 {

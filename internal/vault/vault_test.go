@@ -187,6 +187,105 @@ func TestAdoptKeepsTheBlobThatIsThere(t *testing.T) {
 	wantClean(t, d)
 }
 
+// TestDamagedBlobIsReplaced brings content again whose blob has rotted, in
+// both ways that content comes.
+func TestDamagedBlobIsReplaced(t *testing.T) {
+	const content = "an image"
+	sum := sumOf(content)
+	ways := map[string]func(t *testing.T, d *Dir) error{
+		"adopt": func(t *testing.T, d *Dir) error {
+			path, _ := writeSpool(t, t.TempDir(), content)
+			defer func() {
+				if exists(path) {
+					t.Error("the file is still in the spool")
+				}
+			}()
+			return d.Adopt(path, sum)
+		},
+		"put": func(_ *testing.T, d *Dir) error { _, _, err := d.Put([]byte(content)); return err },
+	}
+	for name, again := range ways {
+		for _, damage := range []string{"an imagE", "short", "far too long"} {
+			t.Run(name+" over "+damage, func(t *testing.T) {
+				d := newVault(t)
+				if err := d.PutSnapshot(kept(t, d, content)); err != nil {
+					t.Fatal(err)
+				}
+				rewrite(t, d.blobPath(sum), damage)
+				if err := again(t, d); err != nil {
+					t.Fatal(err)
+				}
+				if got := readBlob(t, d, sum); got != content {
+					t.Errorf("the blob holds %q", got)
+				}
+				wantClean(t, d)
+			})
+		}
+	}
+}
+
+// TestReplacingMayFail fails each step of a replacement in turn: there is
+// always a blob, and trying again mends it.
+func TestReplacingMayFail(t *testing.T) {
+	const content = "an image"
+	for n := 1; ; n++ {
+		d := newVault(t)
+		s := kept(t, d, content)
+		rewrite(t, d.blobPath(s.Files[0].SHA256), "an imagE")
+		path, sum := writeSpool(t, t.TempDir(), content)
+		steps := 0
+		d.fault = func(string, string) error {
+			if steps++; steps == n {
+				return errInjected
+			}
+			return nil
+		}
+		err := d.Adopt(path, sum)
+		d.fault = nil
+		if steps < n {
+			if err != nil || n < 8 {
+				t.Errorf("%d steps, error %v", steps, err)
+			}
+			return
+		}
+		if !d.HasBlob(sum, int64(len(content))) {
+			t.Errorf("after step %d the blob is gone", n)
+		}
+		path, _ = writeSpool(t, t.TempDir(), content)
+		if err := d.Adopt(path, sum); err != nil {
+			t.Errorf("after step %d: %v", n, err)
+		}
+		wantClean(t, d)
+	}
+}
+
+// TestWhatIsNoBlobStays puts a directory where a blob belongs: it is not taken
+// away, and the error says what to do.
+func TestWhatIsNoBlobStays(t *testing.T) {
+	d := newVault(t)
+	path, sum := writeSpool(t, t.TempDir(), "an image")
+	if err := os.MkdirAll(d.blobPath(sum), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Adopt(path, sum); err == nil || !strings.Contains(err.Error(), "move "+d.blobPath(sum)+" out of the vault") {
+		t.Errorf("error %v; want one with the next step", err)
+	}
+	left, err := os.ReadDir(filepath.Join(d.path, "tmp"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in tmp/: %v, %v", left, err)
+	}
+}
+
+// kept is a snapshot of one image that the vault has.
+func kept(t *testing.T, d *Dir, content string) Snapshot {
+	t.Helper()
+	path, sum := writeSpool(t, t.TempDir(), content)
+	if err := d.Adopt(path, sum); err != nil {
+		t.Fatal(err)
+	}
+	return snapshotOf(content)
+}
+
 func TestAdoptRefuses(t *testing.T) {
 	d := newVault(t)
 	spool := t.TempDir()
@@ -216,26 +315,6 @@ func TestAdoptRefuses(t *testing.T) {
 		t.Error("a refused file is gone")
 	}
 	wantClean(t, d)
-}
-
-func TestAdoptDoesNotHideADamagedBlob(t *testing.T) {
-	d := newVault(t)
-	path, sum := writeSpool(t, t.TempDir(), "an image")
-	if err := os.MkdirAll(filepath.Dir(d.blobPath(sum)), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(d.blobPath(sum), []byte("an im"), 0o400); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Adopt(path, sum); !errors.Is(err, ErrDamaged) {
-		t.Errorf("error %v; want ErrDamaged", err)
-	}
-	if got := readBlob(t, d, sum); got != "an im" {
-		t.Errorf("the blob was overwritten with %q", got)
-	}
-	if !exists(path) {
-		t.Error("the good file is gone")
-	}
 }
 
 // otherFileSystem returns a directory on another file system than that of d.
