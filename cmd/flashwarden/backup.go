@@ -103,12 +103,12 @@ func (p *program) reportBackups(results []backup.Result) error {
 // runBackups shows progress while the devices are backed up. A TFTP server
 // that dies ends them all.
 func (p *program) runBackups(ctx context.Context, n *node.Node, devices []catalog.Device, o backup.Options) []backup.Result {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	go func() {
 		select {
 		case <-n.Failed():
-			cancel()
+			cancel(n.Failure())
 		case <-ctx.Done():
 		}
 	}()

@@ -63,7 +63,7 @@ func exitCode(err error, caught os.Signal) int {
 // error, and, where a program waits for a document that was not printed, as
 // that document.
 func (p *program) explain(err error) {
-	if errors.Is(err, errDevicesFailed) || errors.Is(err, errProblems) {
+	if err = untold(err); err == nil {
 		return
 	}
 	hint := cause.Hint(err)
@@ -72,9 +72,35 @@ func (p *program) explain(err error) {
 		fmt.Fprintf(p.err, "  next: %s\n", printable(hint))
 	}
 	if p.json && !p.told {
-		failure := map[string]string{"cause": string(cause.Of(err)), "message": err.Error(), "hint": hint}
+		failure := map[string]string{"cause": told(err), "message": err.Error(), "hint": hint}
 		if err := p.writeJSON(map[string]any{"error": failure}); err != nil {
 			fmt.Fprintf(p.err, "flashwarden: %v\n", err)
 		}
 	}
+}
+
+// told is the cause of err in a document; empty for a mistake on the command
+// line or in the configuration, which is no defect of the program.
+func told(err error) string {
+	switch exitCode(err, nil) {
+	case exitUsage, exitUnknown:
+		return ""
+	}
+	return string(cause.Of(err))
+}
+
+// untold is what of err was not told already.
+func untold(err error) error {
+	if err == errDevicesFailed || err == errProblems {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	var left []error
+	for _, e := range joined.Unwrap() {
+		left = append(left, untold(e))
+	}
+	return errors.Join(left...)
 }

@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"flashwarden/internal/config"
@@ -48,6 +50,8 @@ func (p *program) main(args []string) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err != nil {
+		// A flag that is wrong keeps those after it from being read.
+		p.json = p.json || slices.Contains(args, "--json")
 		p.explain(err)
 	}
 	if err == nil && p.service && caught() == syscall.SIGTERM {
@@ -103,15 +107,37 @@ vault that can be read without flashwarden.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
-	f := root.PersistentFlags()
+	p.globalFlags(root.PersistentFlags())
+	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.snapshotsCommand(), p.showCommand(),
+		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.tftpdCommand(), p.versionCommand())
+	addExamples(root)
+	return root
+}
+
+func (p *program) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.configFile, "config", "", "configuration `FILE` (default "+defaultConfig+" if it exists)")
 	f.StringVar(&p.data, "data", "", "data `DIR` (default $FLASHWARDEN_DATA, else /var/lib/flashwarden as root, else $XDG_DATA_HOME/flashwarden)")
 	f.BoolVar(&p.json, "json", false, "print exactly one JSON document on standard output")
 	f.BoolVar(&p.quiet, "quiet", false, "no progress")
 	f.BoolVarP(&p.verbose, "verbose", "v", false, "log what happens to standard error")
-	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.snapshotsCommand(), p.showCommand(),
-		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.tftpdCommand(), p.versionCommand())
-	return root
+}
+
+// addExamples gives the commands that cobra makes the examples that all
+// commands have.
+func addExamples(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Example = "  flashwarden help backup"
+		case "completion":
+			cmd.Example = "  flashwarden completion bash > /etc/bash_completion.d/flashwarden"
+			for _, shell := range cmd.Commands() {
+				shell.Example = "  " + shell.CommandPath() + " > flashwarden-completion." + shell.Name()
+			}
+		}
+	}
 }
 
 // usageArgs makes a wrong number of arguments a usage error.

@@ -32,12 +32,13 @@ func TestMain(m *testing.M) {
 //	unswitch NAME                    stop it
 //	typed NAME FILE                  write what was typed on the switch into FILE
 //	digests NAME FILE                write "SHA256 PATH" of its files into FILE
+//	holdport FIRST:LAST              hold a UDP port as another program would; without an argument give it back
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
 		Setup: setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests,
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "holdport": cmdHoldPort,
 		},
 	})
 }
@@ -64,6 +65,7 @@ func setUpScript(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	all := make(switches)
 	env.Values[switchesKey{}] = all
+	env.Values[heldKey{}] = &held{}
 	env.Defer(func() {
 		for _, s := range all {
 			s.Close()
@@ -151,6 +153,24 @@ func setOption(o *iossim.Options, key, value string) error {
 		return fmt.Errorf("unknown option %q", key)
 	}
 	return nil
+}
+
+// held is the port that a script holds.
+type held struct{ conn net.PacketConn }
+
+type heldKey struct{}
+
+func cmdHoldPort(ts *testscript.TestScript, _ bool, args []string) {
+	h := ts.Value(heldKey{}).(*held)
+	if len(args) == 0 {
+		ts.Check(h.conn.Close())
+		return
+	}
+	_, last, _ := strings.Cut(args[0], ":")
+	var err error
+	h.conn, err = net.ListenPacket("udp4", "127.0.0.1:"+last)
+	ts.Check(err)
+	ts.Defer(func() { h.conn.Close() })
 }
 
 func cmdUnswitch(ts *testscript.TestScript, _ bool, args []string) {

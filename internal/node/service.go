@@ -48,15 +48,21 @@ func (n *Node) start(s *service) error {
 	if s.spool, err = spool.Open(n.path("spool")); err != nil {
 		return err
 	}
-	c := n.opts.Config.TFTP
-	if s.conn, err = Listen("udp", c.Listen); err != nil {
+	if s.conn, err = Listen("udp", n.opts.Config.TFTP.Listen); err != nil {
 		return err
 	}
+	return n.serve(s)
+}
+
+// serve runs the TFTP server, and returns when it answers requests or why it
+// cannot.
+func (n *Node) serve(s *service) error {
+	c := n.opts.Config.TFTP
 	ready := make(chan struct{})
 	server := &tftp.Server{
-		Handler: s.spool, Observe: s.spool.Observe, Log: n.opts.Log,
+		Handler: s.spool, Observe: s.spool.Observe, Log: n.opts.Log, Ready: func() { close(ready) },
 		Ports: tftp.PortRange{First: c.PortRange.First, Last: c.PortRange.Last}, MaxBlockSize: c.MaxBlockSize,
-		IdleTimeout: n.opts.Config.Backup.StallTimeout, Ready: func() { close(ready) },
+		IdleTimeout: n.opts.Config.Backup.StallTimeout,
 	}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
@@ -68,18 +74,25 @@ func (n *Node) start(s *service) error {
 	case <-ready:
 		return nil
 	case <-s.done:
-		s.cancel()
-		return cause.Wrap(cause.Internal, s.err, "serve TFTP",
-			"if another program has a port of the range, see which with `ss -lunp`, or choose another range with tftp.port-range")
 	}
+	s.cancel()
+	return cause.Wrap(cause.Internal, s.err, "serve TFTP",
+		fmt.Sprintf("if another program has a port of the range %s, see which with `ss -lunp`, or choose another range with tftp.port-range", c.PortRange))
 }
 
 // TFTPAddr is where the TFTP server of a started node listens.
 func (n *Node) TFTPAddr() net.Addr { return n.service.conn.LocalAddr() }
 
-// Failed is closed when the TFTP server has stopped by itself; Close then
-// returns its error.
+// Failed is closed when the TFTP server has stopped by itself; Failure and
+// Close then return its error.
 func (n *Node) Failed() <-chan struct{} { return n.service.done }
+
+// Failure says why the TFTP server has stopped. It may be asked once Failed is
+// closed.
+func (n *Node) Failure() error {
+	<-n.service.done
+	return cause.Wrap(cause.Internal, n.service.err, "the TFTP server stopped", "run the backup again with -v and look at the log")
+}
 
 func (s *service) stop() error {
 	s.cancel()

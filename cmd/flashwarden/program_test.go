@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestEveryCommandHasAnExample goes through all commands, those that cobra
+// makes too.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if !strings.Contains(cmd.Example, "flashwarden ") || cmd.Short == "" {
+			t.Errorf("the help of %q has no example, or nothing that says what it does", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit((&program{}).command())
+}
+
+// TestUntold keeps what was told already from hiding what was not.
+func TestUntold(t *testing.T) {
+	server := errors.New("the TFTP server stopped")
+	for _, c := range []struct{ err, want error }{
+		{errDevicesFailed, nil},
+		{errors.Join(errDevicesFailed), nil},
+		{errors.Join(errProblems, errors.Join(errDevicesFailed)), nil},
+		{server, server},
+		{errors.Join(errors.Join(errDevicesFailed), server), server},
+	} {
+		got := untold(c.err)
+		if (got == nil) != (c.want == nil) || got != nil && got.Error() != c.want.Error() {
+			t.Errorf("of %v is left %v, want %v", c.err, got, c.want)
+		}
+	}
+}
