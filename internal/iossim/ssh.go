@@ -81,31 +81,8 @@ func (s *Switch) serveChannel(conn net.Conn, channel ssh.Channel, asked <-chan *
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer channel.Close()
-	begun := make(chan string, 1) // the command, or "" for a shell
-	wg.Go(func() {
-		defer close(begun)
-		started := false
-		for r := range asked {
-			ok := !started || r.Type == "window-change"
-			switch r.Type {
-			case "pty-req":
-				t.resize(ptySize(r.Payload))
-			case "window-change":
-				t.resize(windowSize(r.Payload))
-			case "shell", "exec":
-				if ok {
-					started = true
-					begun <- execCommand(r)
-				}
-			case "env":
-			default:
-				ok = false
-			}
-			if r.WantReply {
-				r.Reply(ok, nil)
-			}
-		}
-	})
+	begun := make(chan string, 1)
+	wg.Go(func() { answerRequests(t, asked, begun) })
 	line, ok := <-begun
 	if !ok {
 		return
@@ -116,6 +93,33 @@ func (s *Switch) serveChannel(conn net.Conn, channel ssh.Channel, asked <-chan *
 		s.runOne(t, conn, line)
 	}
 	channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
+}
+
+// answerRequests obeys the requests of a session until it ends. It tells begun
+// once what is to run: the command, or "" for a shell.
+func answerRequests(t *terminal, asked <-chan *ssh.Request, begun chan<- string) {
+	defer close(begun)
+	started := false
+	for r := range asked {
+		ok := !started || r.Type == "window-change"
+		switch r.Type {
+		case "pty-req":
+			t.resize(ptySize(r.Payload))
+		case "window-change":
+			t.resize(windowSize(r.Payload))
+		case "shell", "exec":
+			if ok {
+				started = true
+				begun <- execCommand(r)
+			}
+		case "env":
+		default:
+			ok = false
+		}
+		if r.WantReply {
+			r.Reply(ok, nil) // the next read tells when the line is gone
+		}
+	}
 }
 
 // ptySize is the window of a pty-req: terminal name, columns, rows.

@@ -158,15 +158,16 @@ func (t *terminal) send(text string) {
 		io.WriteString(t.wire, text)
 		return
 	}
+	began := time.Now()
 	for i := range len(text) {
 		io.WriteString(t.wire, text[i:i+1])
-		time.Sleep(slowCharacter)
+		time.Sleep(time.Until(began.Add(time.Duration(i+1) * slowCharacter)))
 	}
 }
 
-// slowCharacter is the time of a character at some 30,000 bits per second:
-// slow enough to arrive alone.
-const slowCharacter = 300 * time.Microsecond
+// slowCharacter is the time of a character at some 100,000 bits per second:
+// most of them arrive alone.
+const slowCharacter = 100 * time.Microsecond
 
 // morePrompt is what IOS prints when a page is full.
 const morePrompt = " --More-- "
