@@ -77,19 +77,18 @@ func (c *Client) Get(ctx context.Context, server netip.AddrPort, name string, w 
 // exchange is one transfer of a Client.
 type exchange struct {
 	*Client
-	ctx      context.Context
-	server   netip.AddrPort // its port becomes the server's TID with its first answer
-	fixed    bool           // it has
-	socket   *socket
-	dest     destination
-	rt       retransmit
-	terms    terms
-	tsize    int64     // as the server told; -1
-	armed    time.Time // read deadline of the socket
-	disarm   func() bool
-	chunks   chunkPool
-	out      outbox
-	deadline time.Time
+	ctx    context.Context
+	server netip.AddrPort // its port becomes the server's TID with its first answer
+	fixed  bool           // it has
+	socket *socket
+	dest   destination
+	rt     retransmit
+	terms  terms
+	tsize  int64     // as the server told; -1
+	armed  time.Time // read deadline of the socket
+	disarm func() bool
+	chunks chunkPool
+	out    outbox
 }
 
 func (c *Client) dial(ctx context.Context, server netip.AddrPort) (*exchange, error) {

@@ -57,8 +57,10 @@ func (w *world) run(s *tftp.Server, local string) {
 	w.server = c.LocalAddr().(*net.UDPAddr).AddrPort()
 	w.server = netip.AddrPortFrom(w.server.Addr().Unmap(), w.server.Port())
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
+	done, ready := make(chan error, 1), make(chan struct{})
+	s.Ready = func() { close(ready) }
 	go func() { done <- s.Serve(ctx, c) }()
+	<-ready
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		select {

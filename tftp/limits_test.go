@@ -80,6 +80,16 @@ func testFloodOfOneNetwork(t *testing.T) {
 		n := &tftptest.Network{}
 		w := inBubble(t, &tftp.Server{Handler: m}, n)
 		p := w.peer()
+		for i := range 12_000 { // whose peers answer
+			q := w.peer()
+			q.request(rrq("f", "octet"))
+			q.expect(data(1, []byte("x")))
+			q.send(ack(1))
+			q.c.Close()
+			if i%1000 == 0 {
+				synctest.Wait()
+			}
+		}
 		for i := range 20_000 {
 			p.sendTo(w.server, rrq(fmt.Sprint(i), "octet"))
 			if i%1000 == 0 {

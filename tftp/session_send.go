@@ -107,9 +107,6 @@ func (c *chunk) blocks(from, to uint64, blockSize int) []byte {
 // rewind makes everything that is not acknowledged leave again.
 func (s *sender) rewind() { s.sent = s.acked }
 
-// outstanding tells whether the peer owes an ACK.
-func (s *sender) outstanding() bool { return s.sent > s.acked }
-
 // done tells whether the peer has acknowledged the final block.
 func (s *sender) done() bool { return s.last > 0 && s.acked == s.last }
 
