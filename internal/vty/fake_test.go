@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -120,8 +121,17 @@ func (f *fake) secret() string {
 	return f.line()
 }
 
-// key reads one byte.
-func (f *fake) key() byte { b := <-f.in; f.typed.WriteByte(b); return b }
+// key reads one byte. At the end of the connection it ends the script, as a
+// failure: the script waits for something that was not typed.
+func (f *fake) key() byte {
+	b, ok := <-f.in
+	if !ok {
+		f.t.Error("the device waits for a key that was never typed")
+		runtime.Goexit()
+	}
+	f.typed.WriteByte(b)
+	return b
+}
 
 // shell plays the prompt and answers commands until the client is gone.
 // answers that are missing get IOS's refusal.

@@ -22,8 +22,8 @@ var (
 	askInstall  = regexp.MustCompile(`(?i)terminate autoinstall\? \[yes\]\s*:$`)
 	askSecret   = regexp.MustCompile(`(?i)(enter|confirm) enable secret\s*:$`)
 	rescue      = regexp.MustCompile(`(?i)^(rommon \d+ >|switch( \d+)?\s?:|grub>|grub rescue>|boot:)$`)
-	refusal     = regexp.MustCompile(`(?im)^\W*(login invalid|authentication failed|bad passwords?|bad secrets|access denied|` +
-		`error in authentication|authorization failed|login failed|login incorrect|no password set|permission denied)\b.*$`)
+	refusal     = regexp.MustCompile(`(?im)^[ \t]*(?:%[ \t]*)?(?:login invalid|authentication failed|bad passwords?|bad secrets|access denied|` +
+		`error in authentication|authorization failed|login failed|login incorrect|no password set|permission denied)[.!]*[ \t]*$`)
 	noPassword = regexp.MustCompile(`(?im)^password required, but none set`)
 	loginLike  = regexp.MustCompile(`^[A-Za-z0-9_(\[][^#>]{0,98}[#>]$`)
 )
@@ -32,6 +32,8 @@ const (
 	promptQuiet = 200 * time.Millisecond // after which the last line counts as unfinished
 	nudgeTime   = 5 * time.Second        // after which an empty line may help
 	nudges      = 3
+
+	byHand = "log in by hand and look at what stands before the prompt"
 )
 
 // login goes from the first byte to a prompt, found by two empty lines that
@@ -175,7 +177,7 @@ func (d *dialogue) unknown(line string, pushed *int) error {
 		return nil
 	case *pushed == nudges:
 		return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s shows no prompt; it printed %s", d.cfg.Name, d.excerpt()),
-			"log in by hand and look at what stands before the prompt")
+			byHand)
 	}
 	*pushed++
 	return d.say("")
@@ -192,6 +194,9 @@ func (d *dialogue) endedOrNil(err error) error {
 func (d *dialogue) ended(err error) error {
 	switch {
 	case d.ctx.Err() != nil:
+		if last := d.excerpt(); last != "" {
+			return fmt.Errorf("log in to %s, which had printed %s: %w", d.cfg.Name, last, context.Cause(d.ctx))
+		}
 		return fmt.Errorf("log in to %s: %w", d.cfg.Name, context.Cause(d.ctx))
 	case noPassword.Match(d.screen.text):
 		return cause.New(cause.AuthFailed, d.cfg.Name+" refuses every login: its lines ask for a password and none is set",

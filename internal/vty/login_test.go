@@ -76,6 +76,17 @@ func TestLogin(t *testing.T) {
 			f.print("Password: ")
 			f.secret()
 		}, "admin\rs3cret-pass\r\r"},
+		{"banner that stops at a prompt's word", nil, func(f *fake) {
+			f.print("#\n# Enter your Password:")
+			time.Sleep(promptQuiet + time.Second)
+			f.print(" never show it #\n")
+			f.login()
+		}, "admin\rs3cret-pass\r\r"},
+		{"banner that stops at a refusal", nil, func(f *fake) {
+			f.login()
+			f.print("# Authentication failed\n% Authentication failed is what others see\n")
+			time.Sleep(time.Second)
+		}, "admin\rs3cret-pass\r\r"},
 		{"silent at first", nil, func(f *fake) { f.line(); f.login() }, "\radmin\rs3cret-pass\r\r"},
 	}
 	for _, test := range tests {
@@ -205,9 +216,17 @@ func TestLoginFails(t *testing.T) {
 			f.line()
 			f.print("Password: ")
 			f.line()
-			f.print("your s3cret-pass is wrong\n% Login invalid for s3cret-pass\n\nUsername: ")
+			f.print("your s3cret-pass is wrong\n% Login invalid\n\nUsername: ")
 			f.line()
-		}, cause.AuthFailed, "% Login invalid for ***", 1},
+		}, cause.AuthFailed, "% Login invalid", 1},
+		{"echoes the password and hangs", func(f *fake) {
+			f.print("Username: ")
+			f.line()
+			f.print("Password: ")
+			f.line()
+			f.print("you typed s3cret-pass")
+			<-time.After(time.Hour)
+		}, cause.PromptUnrecognised, "you typed ***", 1},
 		{"none set", func(f *fake) { f.print("\n\nPassword required, but none set\n"); f.conn.Close() }, cause.AuthFailed, "none is set", 0},
 		{"closes at once", func(f *fake) { f.conn.Close() }, cause.SessionLost, "lost during login", 0},
 		{"closes with a word", func(f *fake) { f.print("\n\x1b[31m% All lines are busy\x07\n"); f.conn.Close() }, cause.SessionLost, "All lines are busy", 0},
@@ -330,6 +349,39 @@ func TestDialUnreachable(t *testing.T) {
 	if _, err := Dial(t.Context(), Config{Address: "x", Transport: "rsh"}); err == nil || !strings.Contains(err.Error(), `"rsh"`) {
 		t.Errorf("unknown transport: %v", err)
 	}
+}
+
+// FuzzDial has a device that prints anything and hangs up: an error with a
+// cause, never a panic, and a password is sent once at most.
+func FuzzDial(f *testing.F) {
+	for _, text := range []string{
+		banner, "\r\nUsername: ", "Password: ", "SW1>", "rommon 1 >", "\xff\xfd\x18\xff\xfa\x18\x01\xff\xf0\x1b[31m--More--",
+		"a#\r\na#", "Press RETURN to get started", "% Bad passwords\r\n",
+	} {
+		f.Add(text, text)
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		bubble(t, 1, func(f *fake) {
+			f.raw(first)
+			f.line()
+			f.raw(second)
+			f.line()
+			f.raw(first)
+		}, func(t *testing.T, f *fake, cfg Config) {
+			l, err := Dial(t.Context(), cfg)
+			if err == nil { // a device that says a prompt to everything
+				l.Close()
+				return
+			}
+			if cause.Of(err) == cause.Internal {
+				t.Errorf("no cause: %v", err)
+			}
+			safe(t, err, cfg)
+			if n := strings.Count(f.got(), "s3cret-pass"); n > 1 {
+				t.Errorf("sent the password %d times", n)
+			}
+		})
+	})
 }
 
 func TestHostPort(t *testing.T) {

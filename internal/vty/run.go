@@ -70,7 +70,8 @@ func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, 
 func typable(text string) error {
 	for _, r := range text {
 		if r < 0x20 || r >= 0x7f || r == '?' {
-			return cause.New(cause.CommandRejected, fmt.Sprintf("%q cannot be typed on IOS: it holds %q", text, r), "")
+			return cause.New(cause.CommandRejected, fmt.Sprintf("%q cannot be typed on IOS: it holds %q", text, r),
+				"rename the file on the device with: rename")
 		}
 	}
 	return nil
@@ -223,7 +224,7 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 	if ask == nil {
 		ask = func(string) (string, error) {
 			return "", cause.New(cause.PromptUnrecognised,
-				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), "")
+				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), "log in by hand and type it: "+command)
 		}
 	}
 	answer, stop := ask(question)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTelnetDecode has what arrives, the data in it, and the answers.
@@ -48,6 +49,8 @@ func TestTelnetDecode(t *testing.T) {
 
 func TestTelnetConn(t *testing.T) {
 	ours, theirs := net.Pipe()
+	ours.SetDeadline(time.Now().Add(5 * time.Second))
+	theirs.SetDeadline(time.Now().Add(5 * time.Second))
 	tn := newTelnet(ours)
 	done := make(chan struct{})
 	go func() {

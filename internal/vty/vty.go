@@ -62,7 +62,7 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Dialer == nil {
-		c.Dialer = (&net.Dialer{Timeout: c.ConnectTimeout}).DialContext
+		c.Dialer = new(net.Dialer).DialContext
 	}
 	return c
 }
@@ -129,7 +129,7 @@ func newLine(cfg Config, conn net.Conn, stream io.ReadWriteCloser) *Line {
 func (l *Line) start(ctx context.Context) error {
 	// A device that drips bytes for ever is never idle.
 	limit := cause.New(cause.PromptUnrecognised,
-		fmt.Sprintf("%s did not come to a prompt within %s", l.cfg.Name, 2*l.cfg.IdleTimeout), "")
+		fmt.Sprintf("%s did not come to a prompt within %s", l.cfg.Name, 2*l.cfg.IdleTimeout), byHand)
 	login, cancel := context.WithTimeoutCause(ctx, 2*l.cfg.IdleTimeout, limit)
 	defer cancel()
 	if err := l.login(login); err != nil {
