@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +68,7 @@ func exportItems(ctx context.Context, n *node.Node, what string) ([]exportItem, 
 	case err == nil && one:
 		return oneFile(s, file)
 	case err == nil:
-		return allFiles(s)
+		return allFiles(s), nil
 	case !errors.Is(err, vault.ErrNotFound):
 		return nil, err
 	case one:
@@ -75,14 +77,45 @@ func exportItems(ctx context.Context, n *node.Node, what string) ([]exportItem, 
 	return findImage(ctx, n, what)
 }
 
-func allFiles(s vault.Snapshot) ([]exportItem, error) {
+func allFiles(s vault.Snapshot) []exportItem {
 	var items []exportItem
-	for _, f := range s.Files {
-		if f.SHA256 != "" {
-			items = append(items, exportItem{Name: path.Join(safeName(s.Device), safePath(f.Path)), SHA256: f.SHA256, Size: f.Size})
+	taken := make(layout)
+	for i, f := range s.Files {
+		if f.SHA256 == "" {
+			continue
+		}
+		name := path.Join(safeName(s.Device), safePath(f.Path))
+		if !taken.take(name) {
+			// Names that differ only in what cannot be written, which no honest
+			// device has: a directory of its own for the second.
+			name = path.Join(safeName(s.Device), fmt.Sprintf("file-%d", i+1), baseName(f.Path))
+			taken.take(name)
+		}
+		items = append(items, exportItem{Name: name, SHA256: f.SHA256, Size: f.Size})
+	}
+	return items
+}
+
+// layout is which names an export uses: true for a file, false for a
+// directory.
+type layout map[string]bool
+
+// take makes name a file, and reports false where it is in use or one of its
+// directories is a file.
+func (l layout) take(name string) bool {
+	if _, used := l[name]; used {
+		return false
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if l[dir] {
+			return false
 		}
 	}
-	return items, nil
+	l[name] = true
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		l[dir] = false
+	}
+	return true
 }
 
 func oneFile(s vault.Snapshot, file string) ([]exportItem, error) {
@@ -121,17 +154,25 @@ func findImage(ctx context.Context, n *node.Node, what string) ([]exportItem, er
 	return nil, usageError{fmt.Errorf("%q means %d different images; give more digits of the SHA-256 that `flashwarden images` shows", what, len(found))}
 }
 
+// maxName is the longest name, in bytes, that is written out as it is: file
+// systems take 255, and the name of a file under way is longer.
+const maxName = 200
+
 // safeName is a device's name for a file as one component of a path: nothing
-// in it leads elsewhere.
+// in it leads elsewhere. A name that is too long ends in a digest of itself.
 func safeName(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '/' {
+		if unicode.IsControl(r) || r == '/' {
 			return '_'
 		}
 		return r
 	}, name)
-	if name == "" || name == "." || name == ".." {
+	switch {
+	case name == "" || name == "." || name == "..":
 		return "_"
+	case len(name) > maxName:
+		sum := sha256.Sum256([]byte(name))
+		return strings.ToValidUTF8(name[:maxName-17], "") + "-" + hex.EncodeToString(sum[:8])
 	}
 	return name
 }
@@ -191,7 +232,8 @@ func exportOne(n *node.Node, root *os.Root, item exportItem) error {
 	if err := root.MkdirAll(path.Dir(item.Name), 0o755); err != nil {
 		return err
 	}
-	partial := item.Name + ".part"
+	// A name that nothing else has: a device may well have a file x.part.
+	partial := path.Join(path.Dir(item.Name), ".flashwarden-"+rand.Text())
 	if err := writeProved(root, partial, blob, item.SHA256); err != nil {
 		return errors.Join(err, root.Remove(partial))
 	}
@@ -221,7 +263,7 @@ func holds(root *os.Root, item exportItem) (bool, error) {
 
 // writeProved copies a blob and compares what it read with its name.
 func writeProved(root *os.Root, name string, blob io.Reader, want string) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // printable returns s with control characters escaped: what a device or a
@@ -29,13 +32,30 @@ func oneLine(s string) string {
 	return strings.ReplaceAll(printable(s), "\n", `\n`)
 }
 
-// writeJSON prints v as the one JSON document of a command.
+// writeJSON prints v as the one JSON document of a command. What is not
+// printable is escaped: encoding/json leaves DEL, the C1 controls and
+// characters that turn the direction of writing as they are.
 func (p *program) writeJSON(v any) error {
 	p.told = true
-	enc := json.NewEncoder(p.out)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	out := make([]byte, 0, text.Len())
+	for _, r := range text.String() {
+		if r == '\n' || unicode.IsPrint(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+	}
+	_, err := p.out.Write(out)
+	return err
 }
 
 // table prints rows under a head, in columns.
