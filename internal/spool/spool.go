@@ -36,6 +36,11 @@ type Spool struct {
 
 	mu      sync.Mutex
 	tickets map[string]*Ticket
+
+	// fault stands in for the file system's failures in tests: it is asked
+	// before each step that brings a file to stable storage. nil lets every
+	// step happen.
+	fault func(op string) error
 }
 
 // Open makes dir the spool, creating it with mode 0700, and removes what an
@@ -140,9 +145,36 @@ func refusal(why string) error {
 	return &tftp.Error{Code: tftp.CodeAccess, Message: why}
 }
 
-// syncDir makes a rename or a removal in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// The steps that bring a file to stable storage.
+
+func (s *Spool) step(op string) error {
+	if s.fault == nil {
+		return nil
+	}
+	return s.fault(op)
+}
+
+// syncFile makes the content of f durable, and closes it.
+func (s *Spool) syncFile(f *os.File) error {
+	if err := s.step("sync"); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (s *Spool) rename(from, to string) error {
+	if err := s.step("rename"); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// syncDir makes a rename in the spool durable.
+func (s *Spool) syncDir() error {
+	if err := s.step("syncdir"); err != nil {
+		return err
+	}
+	d, err := os.Open(s.dir)
 	if err != nil {
 		return err
 	}

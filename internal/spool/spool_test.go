@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -232,6 +233,51 @@ func TestCloseDuringATransfer(t *testing.T) {
 		t.Errorf("ticket ended with %v, want ErrClosed", err)
 	}
 	wantEmpty(t, s)
+}
+
+// TestStoredBeforeTheFinalACK is what the first promise rests on: Commit, after
+// which the final ACK leaves, returns nil only when content, name and directory
+// are on stable storage, in this order; where one step fails, the device gets
+// an ERROR.
+func TestStoredBeforeTheFinalACK(t *testing.T) {
+	commit := func(s *Spool) (*Ticket, error) {
+		ticket := s.Expect(sw1, 3, anHour)
+		w, err := s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("abc")); err != nil {
+			t.Fatal(err)
+		}
+		return ticket, w.Commit()
+	}
+	s := open(t)
+	var steps []string
+	s.fault = func(op string) error { steps = append(steps, op); return nil }
+	ticket, err := commit(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"sync", "rename", "syncdir"}; !slices.Equal(steps, want) {
+		t.Errorf("steps %v, want %v", steps, want)
+	}
+	if err := ticket.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, failing := range steps {
+		s.fault = func(op string) error {
+			if op == failing {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		ticket, err := commit(s)
+		wantError(t, err, tftp.CodeDiskFull)
+		if f, err := ticket.Wait(context.Background()); !errors.Is(err, ErrFull) {
+			t.Errorf("%s failed: the ticket has %+v, %v", failing, f, err)
+		}
+		wantEmpty(t, s)
+	}
 }
 
 // TestWriteAfterClose is a device that goes on sending after its backup was

@@ -112,13 +112,13 @@ func (u *upload) store() error {
 		err := fmt.Errorf("%w: %d bytes arrived, the listing says %d", ErrSize, u.bytes, t.Size)
 		return errors.Join(err, u.file.Close())
 	}
-	if err := errors.Join(u.file.Sync(), u.file.Close()); err != nil {
+	if err := t.spool.syncFile(u.file); err != nil {
 		return storageError(err)
 	}
-	if err := os.Rename(t.partial(), t.path()); err != nil {
+	if err := t.spool.rename(t.partial(), t.path()); err != nil {
 		return storageError(err)
 	}
-	if err := syncDir(t.spool.dir); err != nil {
+	if err := t.spool.syncDir(); err != nil {
 		return storageError(err)
 	}
 	return nil
