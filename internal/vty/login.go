@@ -73,6 +73,7 @@ type dialogue struct {
 	ctx          context.Context
 	typed        bool   // anything
 	echo         string // what was typed last
+	before       string // what was printed before that, quoted
 	sentUser     bool
 	sentPassword bool
 }
@@ -108,12 +109,13 @@ func (d *dialogue) still(t time.Duration) (moved bool, err error) {
 	}
 }
 
-// say types text and forgets what was on the screen.
+// say types text and clears the screen.
 func (d *dialogue) say(text string) error {
+	d.before = d.printed()
 	d.screen.reset()
 	d.typed, d.echo = true, text
 	if err := d.write(text + "\r"); err != nil {
-		return d.lostError("the session to "+d.cfg.Name+" was lost during login", err)
+		return d.lostError("the session to "+d.cfg.Name+" was lost during login", d.printed(), err)
 	}
 	return nil
 }
@@ -138,6 +140,14 @@ func (d *dialogue) reply(line string, pushed *int) error {
 		return d.password()
 	}
 	return d.unknown(line, pushed)
+}
+
+// printed is what the device printed last, quoted; "" for nothing at all.
+func (d *dialogue) printed() string {
+	if last := d.excerpt(); last != "" {
+		return last
+	}
+	return d.before
 }
 
 func (d *dialogue) user() error {
@@ -194,7 +204,7 @@ func (d *dialogue) endedOrNil(err error) error {
 func (d *dialogue) ended(err error) error {
 	switch {
 	case d.ctx.Err() != nil:
-		if last := d.excerpt(); last != "" {
+		if last := d.printed(); last != "" {
 			return fmt.Errorf("log in to %s, which had printed %s: %w", d.cfg.Name, last, context.Cause(d.ctx))
 		}
 		return fmt.Errorf("log in to %s: %w", d.cfg.Name, context.Cause(d.ctx))
@@ -208,7 +218,7 @@ func (d *dialogue) ended(err error) error {
 		d.Close()
 		err = d.readErr
 	}
-	return d.lostError("the session to "+d.cfg.Name+" was lost during login", err)
+	return d.lostError("the session to "+d.cfg.Name+" was lost during login", d.printed(), err)
 }
 
 func (d *dialogue) refused() error {

@@ -66,5 +66,3 @@ func (c Config) plain(err error) error {
 	}
 	return errors.New(tail(safe, 4*excerptLength))
 }
-
-func (l *Line) plain(err error) error { return l.cfg.plain(err) }

@@ -297,14 +297,13 @@ func (l *Line) lost(command string, err error) error {
 	if err == io.EOF && l.readErr != nil {
 		err = l.readErr
 	}
-	seen := fmt.Sprintf("the session to %s was lost at %q", l.cfg.Name, command)
-	return l.lostError(seen, err)
+	return l.lostError(fmt.Sprintf("the session to %s was lost at %q", l.cfg.Name, command), l.excerpt(), err)
 }
 
-func (l *Line) lostError(seen string, err error) error {
-	if last := l.excerpt(); last != "" {
-		seen += ", after it had printed " + last
+// lostError is err of the session, after printed, as a session_lost error.
+func (l *Line) lostError(seen, printed string, err error) error {
+	if printed != "" {
+		seen += ", after it had printed " + printed
 	}
-	return cause.Wrap(cause.SessionLost, l.plain(err), seen,
-		"try again: flashwarden device test "+l.cfg.Name)
+	return cause.Wrap(cause.SessionLost, l.cfg.plain(err), seen, "try again: flashwarden device test "+l.cfg.Name)
 }

@@ -1,0 +1,69 @@
+package vty
+
+import (
+	"testing"
+	"time"
+)
+
+// TestLook has the ends of texts and what they are.
+func TestLook(t *testing.T) {
+	tests := []struct {
+		text, line string
+		want       endingKind
+		quiet      time.Duration
+	}{
+		{"", "", endNone, 0},
+		{"one\n", "", endNone, 0},
+		{"one\n", "!!!!!", endNone, 0},
+		{"one\n", "SW1#", endPrompt, sureQuiet},
+		{"one\n", "SW1#show", endNone, 0},
+		{"one\n", "SW1(config-if)#", endPrompt, unsureQuiet},
+		{"one\n", "Other#", endPrompt, oddQuiet},
+		{"one\n", "#", endNone, 0},
+		{"one\n", "!!!#", endNone, 0},
+		{"one\n", "no prompt#", endNone, 0},
+		{"one\n", " --More--", endMore, 0},
+		{"one\n", "Destination filename [x]?", endQuestion, sureQuiet},
+		{"one\n", "Do you want to over write? [confirm]", endQuestion, sureQuiet},
+		{"one\n", "[confirm]", endQuestion, sureQuiet},
+		{"one\n", "Continue (y/n)", endQuestion, sureQuiet},
+		{"one\n", "Continue? y/n: [n]:", endQuestion, vagueQuiet},
+		{"one\n", "Which partition? [default = 2]", endQuestion, vagueQuiet},
+		{"one\n", "Loading x from 192.0.2.1 (via Vlan1):", endNone, 0},
+		{"one\n", "[OK - 1580 bytes]", endNone, 0},
+		{"SW1#\n%SYS-5-X: y\n", "", endPrompt, unsureQuiet},
+		{"SW1#\n\n", "", endNone, 0},
+		{"Name []?\n%SYS-5-X: y\n", "", endQuestion, oddQuiet},
+		{"Name []?\n", "", endNone, 0},
+	}
+	for _, test := range tests {
+		got := look([]byte(test.text), test.line, "SW1#", true)
+		if got.kind != test.want || got.quiet != test.quiet {
+			t.Errorf("%q %q: %+v, want %v after %s", test.text, test.line, got, test.want, test.quiet)
+		}
+		if early := look([]byte(test.text), test.line, "SW1#", false); early.kind != endNone && early.kind != endMore && early.quiet < oddQuiet {
+			t.Errorf("%q %q without echo: %+v", test.text, test.line, early)
+		}
+	}
+}
+
+func FuzzLook(f *testing.F) {
+	f.Add("one\nSW1#\n%SYS-5-X: y\n", "Name []? ", "SW1#", "copy x")
+	f.Fuzz(func(t *testing.T, text, line, prompt, typed string) {
+		start, ok := echoEnd([]byte(text), typed)
+		if start < 0 || start > len(text) || !ok && start != 0 {
+			t.Fatalf("echo ends at %d of %d", start, len(text))
+		}
+		if e := look([]byte(text), line, prompt, ok); e.cut > len(text) {
+			t.Fatalf("cut %d of %d", e.cut, len(text))
+		}
+	})
+}
+
+func TestHostname(t *testing.T) {
+	for prompt, want := range map[string]string{"SW1#": "SW1", "SW1>": "SW1", "SW1(config-if)#": "SW1", "SW1-stby#": "SW1", "a.b-c_d#": "a.b-c_d"} {
+		if got := hostname(prompt); got != want {
+			t.Errorf("%s: %q", prompt, got)
+		}
+	}
+}
