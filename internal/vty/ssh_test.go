@@ -153,10 +153,7 @@ func TestSSHHostKeyPolicies(t *testing.T) {
 			cfg := d.serve(t, key)
 			test.keys.Path = cfg.HostKeys.Path
 			cfg.HostKeys = &test.keys
-			l, err := Dial(t.Context(), cfg)
-			if err == nil {
-				l.Close()
-			}
+			err := open(t, cfg)
 			if cause.Of(err) != test.cause {
 				t.Fatalf("error %v", err)
 			}
@@ -209,10 +206,7 @@ func TestSSHHostKeyChanged(t *testing.T) {
 			if err := cfg.HostKeys.check(cfg.Address, "sw1", test.pinned.PublicKey()); err != nil {
 				t.Fatal(err)
 			}
-			l, err := Dial(t.Context(), cfg)
-			if err == nil {
-				l.Close()
-			}
+			err := open(t, cfg)
 			if !test.changed {
 				if err != nil {
 					t.Fatal(err)
@@ -261,10 +255,7 @@ func TestSSHAlgorithms(t *testing.T) {
 			d.config.Config = test.config
 			cfg := d.serve(t, onlySHA1(t, rsaKey(t, 1024)))
 			cfg.LegacyCrypto = legacy
-			l, err := Dial(t.Context(), cfg)
-			if err == nil {
-				l.Close()
-			}
+			err := open(t, cfg)
 			if works := test.plain == "" || legacy && test.legacy; works {
 				if err != nil {
 					t.Errorf("%s, legacy %v: %v", test.name, legacy, err)

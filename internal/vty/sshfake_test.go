@@ -67,6 +67,22 @@ func (d *sshDevice) serve(t *testing.T, keys ...ssh.Signer) Config {
 	}
 }
 
+// open goes as far as the shell, without waiting for a prompt.
+func open(t *testing.T, cfg Config) error {
+	t.Helper()
+	cfg = cfg.withDefaults()
+	conn, err := connect(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stream, err := openSSH(t.Context(), cfg, conn)
+	if err == nil {
+		stream.Close()
+	}
+	return err
+}
+
 func (d *sshDevice) check(password string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
