@@ -233,6 +233,9 @@ func TestDemo(t *testing.T) {
 			t.Errorf("the table lacks %q\n%s", want, o.stdout)
 		}
 	}
+	if line := "\n  " + binary + " --data " + dir + " check --read-data\n"; !strings.Contains(o.stdout, line) {
+		t.Errorf("does not say how to look around in a way that can be typed:\n%s", o.stdout)
+	}
 	check := finish(t, exec.Command(binary, "--data", dir, "check", "--read-data"))
 	if check.code != 0 {
 		t.Errorf("check: %s", check.stdout)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -150,19 +151,32 @@ func (p *program) demoBackup(ctx context.Context, n *node.Node, switches []*ioss
 	if err := p.reportBackups(p.runBackups(ctx, n, devices, backup.Options{})); err != nil {
 		return err
 	}
-	if !p.json {
-		p.tellAround(dir)
-	}
+	p.tellAround(dir)
 	return nil
 }
 
+// tellAround says where everything is: beside the document when there is one,
+// because the directory stays in any case.
 func (p *program) tellAround(dir string) {
-	fmt.Fprintf(p.out, `
+	out := p.out
+	if p.json {
+		out = p.err
+	}
+	fmt.Fprintf(out, `
 What was saved is in %[1]s. Look around:
-  flashwarden --data %[1]s snapshots
-  flashwarden --data %[1]s images
-  flashwarden --data %[1]s check --read-data
+  %[2]s --data %[1]s snapshots
+  %[2]s --data %[1]s images
+  %[2]s --data %[1]s check --read-data
   find %[1]s/vault -type f
 Remove it with: rm -rf %[1]s
-`, dir)
+`, dir, p.calledAs())
+}
+
+// calledAs is how the user can call the program again. What go run builds is
+// gone afterwards.
+func (p *program) calledAs() string {
+	if p.name == "" || strings.Contains(p.name, "/go-build") {
+		return "go run ./cmd/flashwarden"
+	}
+	return p.name
 }

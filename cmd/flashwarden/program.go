@@ -27,6 +27,7 @@ const defaultConfig = "/etc/flashwarden/flashwarden.yaml"
 // program is one run of the command, with its streams as fields so that a
 // test can run it.
 type program struct {
+	name     string // as it was called; empty: unknown
 	in       io.Reader
 	out, err io.Writer
 	env      []string

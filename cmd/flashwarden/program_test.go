@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/vault"
 )
 
 // TestEveryCommandHasAnExample goes through all commands, those that cobra
@@ -36,6 +39,27 @@ func TestUntold(t *testing.T) {
 		got := untold(c.err)
 		if (got == nil) != (c.want == nil) || got != nil && got.Error() != c.want.Error() {
 			t.Errorf("of %v is left %v, want %v", c.err, got, c.want)
+		}
+	}
+}
+
+// TestTableTellsTheWeakestEvidence has one package of many that is proved by
+// its size alone.
+func TestTableTellsTheWeakestEvidence(t *testing.T) {
+	strong := vault.File{Kind: vault.KindPackage, Evidence: vault.EvidenceMD5}
+	weak := vault.File{Kind: vault.KindPackage, Evidence: vault.EvidenceSize}
+	config := vault.File{Kind: vault.KindConfig, Evidence: vault.EvidenceSize}
+	for _, c := range []struct {
+		files []vault.File
+		want  string
+	}{
+		{[]vault.File{strong, weak, strong}, vault.EvidenceSize},
+		{[]vault.File{weak, strong}, vault.EvidenceSize},
+		{[]vault.File{strong, strong, config}, vault.EvidenceMD5},
+		{[]vault.File{config}, ""},
+	} {
+		if got := evidence(backup.Result{Files: c.files}); got != c.want {
+			t.Errorf("%+v: evidence %q, want %q", c.files, got, c.want)
 		}
 	}
 }

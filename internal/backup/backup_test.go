@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,6 +59,21 @@ func TestBackupIsProvedAndKept(t *testing.T) {
 	recopied := b.backup(Options{Recopy: true})
 	if wantResult(t, recopied, vault.StatusOK, ""); recopied.BytesCopied != 20000+17+4 {
 		t.Errorf("--recopy copied %d bytes", recopied.BytesCopied)
+	}
+	b.wantClean()
+}
+
+// TestLostBlobIsCopiedAgain takes the image out of the vault: the index alone
+// is no proof.
+func TestLostBlobIsCopiedAgain(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.close()
+	sum := file(t, b.backup(Options{}), "flash:/c2960.bin").SHA256
+	must(t, os.Remove(filepath.Join(b.Vault.Path(), "blobs", sum[:2], sum)))
+	r := b.backup(Options{})
+	wantResult(t, r, vault.StatusOK, "")
+	if !file(t, r, "flash:/c2960.bin").Copied {
+		t.Error("a blob that is gone was taken as known")
 	}
 	b.wantClean()
 }
@@ -289,6 +306,29 @@ func TestCancel(t *testing.T) {
 	}
 	r := b.Backup(ctx, catalog.Device{Name: "sw1"}, Options{})
 	wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+	b.wantClean()
+}
+
+// TestCancelKeepsWhatWasProved cancels at the second file: the first one is in
+// a snapshot, and the snapshot in the index.
+func TestCancelKeepsWhatWasProved(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = except("config.text", func(ctx context.Context, _ *fakeDevice, _ ios.Copy) (ios.CopyResult, error) {
+			cancel()
+			<-ctx.Done()
+			return ios.CopyResult{}, ctx.Err()
+		})
+		return nil
+	})
+	defer b.close()
+	r := b.Backup(ctx, catalog.Device{Name: "sw1", Address: "192.0.2.1"}, Options{})
+	wantResult(t, r, vault.StatusIncomplete, cause.Cancelled)
+	rows, err := b.Catalog.Snapshots(t.Context(), "sw1")
+	must(t, err)
+	if len(rows) != 1 || rows[0].ID != r.Snapshot {
+		t.Errorf("the index has %+v, want %s", rows, r.Snapshot)
+	}
 	b.wantClean()
 }
 
