@@ -174,7 +174,7 @@ func (r *run) outcome(ctx context.Context, t *spool.Ticket, said ios.CopyResult,
 	return nil, Diagnose(Witness{
 		Err: err, Said: said, Seen: t.Evidence(), TicketErr: ticketError(t),
 		Stalled: errors.Is(context.Cause(ctx), errStalled), Stall: r.stall(),
-		Device: r.session.RemoteAddr(), Server: r.server(), Ports: r.Ports, Size: t.Size,
+		Name: r.device.Name, Device: r.session.RemoteAddr(), Server: r.server(), Ports: r.Ports, Size: t.Size,
 	})
 }
 

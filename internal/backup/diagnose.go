@@ -27,6 +27,7 @@ type Witness struct {
 	Stalled   bool           // given up because no byte moved for Stall
 	Stall     time.Duration
 
+	Name   string // of the device in the inventory, for hints
 	Device netip.Addr
 	Server netip.Addr // written into the copy command
 	Ports  string     // transfer-ID range: "1056:1059"
@@ -42,7 +43,7 @@ func Diagnose(w Witness) *cause.Error {
 			return e
 		}
 	}
-	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), "run the backup with -v and look at the log")
+	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), "look at the log of `flashwarden backup "+w.Name+" -v`")
 }
 
 // ofTicket judges by how the transfer ended at our server.
@@ -76,13 +77,26 @@ func ofWords(w Witness) *cause.Error {
 	hint := ""
 	switch w.Said.Cause {
 	case cause.RefusedByServer:
-		hint = "our TFTP server takes the file only from " + w.Device.String() + ", once: see the log for what it refused"
+		return refused(w)
 	case cause.SourceMissing:
 		hint = "the file went away since it was listed: back the device up again"
 	case cause.NotPermittedOnDevice:
 		hint = "give the account the right to `copy`, or use one with privilege level 15"
 	}
 	return cause.New(w.Said.Cause, w.said(), hint)
+}
+
+// refused says what our server answered with an ERROR, where it knows.
+func refused(w Witness) *cause.Error {
+	seen := w.said()
+	if len(w.Seen.Strays) > 0 {
+		seen += fmt.Sprintf("; it asked for %q, and not for the file that it was told", w.Seen.Strays)
+	}
+	if w.Seen.Refused != nil {
+		seen += fmt.Sprintf("; our server had said %q", w.Seen.Refused.Message)
+	}
+	return cause.New(cause.RefusedByServer, seen, "our server takes one file under one name from "+w.Device.String()+
+		", once; see what else it refused with `flashwarden backup "+w.Name+" -v`")
 }
 
 // ofSilence judges by how far the TFTP server saw the transfer come.
@@ -110,7 +124,7 @@ func wrongSource(w Witness) *cause.Error {
 	from := w.Seen.WrongSource[0]
 	return cause.New(cause.WrongSource,
 		fmt.Sprintf("the request came from %s, the device is known as %s", from, w.Device),
-		fmt.Sprintf("on the device `ip tftp source-interface` with the interface that has %s, or change its address: `flashwarden device edit NAME --address %s`", w.Device, from))
+		fmt.Sprintf("on the device `ip tftp source-interface` with the interface that has %s, or change its address: `flashwarden device edit %s --address %s`", w.Device, w.Name, from))
 }
 
 func noRequest(w Witness) *cause.Error {

@@ -22,15 +22,17 @@ func TestDiagnose(t *testing.T) {
 		want cause.Cause
 		hint string
 	}{
-		"no request":         {Witness{Said: timedOut}, cause.NoRequest, "UDP 69"},
-		"another source":     {Witness{Said: timedOut, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "198.51.100.7"},
-		"answers unanswered": {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 2, BlockSize: 512}}, cause.TIDBlocked, "1056:1059"},
-		"large answers":      {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, BlockSize: 8192}}, cause.FragmentsDropped, "1468"},
-		"stopped midway":     {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Confirmed: true, Bytes: 512}}, cause.Stalled, "loss"},
-		"stalled":            {Witness{Err: lost, Stalled: true, Stall: time.Minute, Seen: spool.Evidence{Requested: true, Confirmed: true}}, cause.Stalled, "loss"},
-		"device gone":        {Witness{Err: lost, Seen: spool.Evidence{Requested: true, Confirmed: true, Bytes: 512}}, cause.SessionLost, "up"},
-		"gone before asking": {Witness{Err: lost}, cause.SessionLost, "up"},
-		"disk full":          {Witness{Said: timedOut, TicketErr: fmt.Errorf("write: %w", spool.ErrFull)}, cause.SpoolFull, "room"},
+		"no request":               {Witness{Said: timedOut}, cause.NoRequest, "UDP 69"},
+		"another source":           {Witness{Said: timedOut, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "flashwarden device edit sw1 --address 198.51.100.7"},
+		"silent without a request": {Witness{Err: lost, Stalled: true, Stall: time.Minute}, cause.NoRequest, "UDP 69"},
+		"another name":             {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Access violation)", Cause: cause.RefusedByServer}, Seen: spool.Evidence{Strays: []string{"x"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
+		"answers unanswered":       {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 2, BlockSize: 512}}, cause.TIDBlocked, "1056:1059"},
+		"large answers":            {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, BlockSize: 8192}}, cause.FragmentsDropped, "1468"},
+		"stopped midway":           {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Confirmed: true, Bytes: 512}}, cause.Stalled, "loss"},
+		"stalled":                  {Witness{Err: lost, Stalled: true, Stall: time.Minute, Seen: spool.Evidence{Requested: true, Confirmed: true}}, cause.Stalled, "loss"},
+		"device gone":              {Witness{Err: lost, Seen: spool.Evidence{Requested: true, Confirmed: true, Bytes: 512}}, cause.SessionLost, "up"},
+		"gone before asking":       {Witness{Err: lost}, cause.SessionLost, "up"},
+		"disk full":                {Witness{Said: timedOut, TicketErr: fmt.Errorf("write: %w", spool.ErrFull)}, cause.SpoolFull, "room"},
 		"disk full, device gone": {
 			Witness{Err: lost, Seen: spool.Evidence{Requested: true, Err: spool.ErrFull}}, cause.SpoolFull, "room"},
 		"wrong size":  {Witness{Said: ios.CopyResult{OK: true}, TicketErr: fmt.Errorf("%w: 10", spool.ErrSize)}, cause.SizeMismatch, "dir"},
@@ -40,7 +42,7 @@ func TestDiagnose(t *testing.T) {
 			Witness{Said: ios.CopyResult{Error: "% Authorization failed", Cause: cause.NotPermittedOnDevice}}, cause.NotPermittedOnDevice, "privilege"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.w.Device, c.w.Server, c.w.Ports, c.w.Size = there, here, "1056:1059", 1000
+			c.w.Name, c.w.Device, c.w.Server, c.w.Ports, c.w.Size = "sw1", there, here, "1056:1059", 1000
 			got := Diagnose(c.w)
 			if got.Cause != c.want || !strings.Contains(got.Hint, c.hint) || got.Error() == "" {
 				t.Errorf("got %s %q, next %q; want %s and a hint with %q", got.Cause, got, got.Hint, c.want, c.hint)
