@@ -21,42 +21,48 @@ import (
 // TestBackupJSON compares the document of each profile with what the
 // simulated device really has.
 func TestBackupJSON(t *testing.T) {
-	s := newSite(t)
-	for name, c := range map[string]struct {
-		profile, os, version, mode, evidence, imageKind string
-	}{
+	for name, want := range map[string]profileFacts{
 		"old": {"c3500xl", "ios", "12.0(5)WC10", "bundle", "size-only", "image"},
 		"mid": {"c3750", "ios", "15.0(2)SE8", "bundle", "device-md5", "image"},
 		"new": {"c9300", "iosxe", "17.09.04a", "install", "device-md5", "package"},
 	} {
-		sw := s.add(name, c.profile, iossim.Options{})
-		r := parse(t, s.ok("backup", name, "--json")).Results[0]
-		f := r.Facts
-		if r.Status != "ok" || r.Device != name || r.Attempts != 1 || r.Cause != "" ||
-			f.OS != c.os || f.Version != c.version || f.Mode != c.mode || f.Hostname != name || f.Model == "" || f.Serial == "" {
-			t.Errorf("%s: %+v", name, r)
-		}
-		kinds := make(map[string]int)
-		for _, file := range r.Files {
-			kinds[file.Kind]++
-			wantFile(t, s, sw, file.Path, file.SHA256, file.Size)
-			if file.Evidence != c.evidence && file.Path != "system:running-config" {
-				t.Errorf("%s: %s has evidence %q", name, file.Path, file.Evidence)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			sw := s.add(name, want.profile, iossim.Options{})
+			want.compare(t, s, sw, parse(t, s.ok("backup", name, "--json")).Results[0])
+			again := parse(t, s.ok("backup", name, "--json")).Results[0]
+			if want.evidence == "device-md5" && again.BytesCopied != 0 {
+				t.Errorf("the second backup copied %d bytes", again.BytesCopied)
 			}
-		}
-		if kinds[c.imageKind] == 0 || kinds["config"] < 2 || kinds["vlan"] != 1 {
-			t.Errorf("%s: kinds %v", name, kinds)
-		}
-		again := parse(t, s.ok("backup", name, "--json")).Results[0]
-		if c.evidence == "device-md5" && again.BytesCopied != 0 {
-			t.Errorf("%s: the second backup copied %d bytes", name, again.BytesCopied)
-		}
-		if again.Seconds >= 3 && !testing.Short() {
-			t.Logf("%s: the second backup took %.1f s", name, again.Seconds)
+			t.Logf("the second backup took %.1f s", again.Seconds)
+			s.wantClean()
+			s.wantEmptySpool()
+		})
+	}
+}
+
+// profileFacts is what the document of a profile must say.
+type profileFacts struct{ profile, os, version, mode, evidence, imageKind string }
+
+func (want profileFacts) compare(t *testing.T, s *site, sw *iossim.Switch, r result) {
+	t.Helper()
+	f := r.Facts
+	if r.Status != "ok" || r.Device != sw.Hostname() || r.Attempts != 1 || r.Cause != "" ||
+		f.OS != want.os || f.Version != want.version || f.Mode != want.mode || f.Hostname != sw.Hostname() || f.Model == "" || f.Serial == "" {
+		t.Errorf("%+v", r)
+	}
+	kinds := make(map[string]int)
+	for _, file := range r.Files {
+		kinds[file.Kind]++
+		wantFile(t, s, sw, file.Path, file.SHA256, file.Size)
+		if file.Evidence != want.evidence && file.Path != "system:running-config" {
+			t.Errorf("%s has evidence %q", file.Path, file.Evidence)
 		}
 	}
-	s.wantClean()
-	s.wantEmptySpool()
+	if kinds[want.imageKind] == 0 || kinds["config"] < 2 || kinds["vlan"] != 1 {
+		t.Errorf("kinds %v", kinds)
+	}
 }
 
 // wantFile checks that the blob is the device's file, byte by byte.
@@ -82,6 +88,7 @@ func wantFile(t *testing.T, s *site, sw *iossim.Switch, path, sum string, size i
 // TestOneImageCrossesOnce backs two devices with the same image up at once
 // into an empty vault.
 func TestOneImageCrossesOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	a := s.add("a", "c3750", iossim.Options{Listen: "127.0.0.21:0"})
 	b := s.add("b", "c3750", iossim.Options{Listen: "127.0.0.22:0"})
@@ -137,6 +144,7 @@ func TestInterrupt(t *testing.T) {
 // TestTerminalGone ends the terminal while the copy goes on: the ticket
 // decides, and the backup is ok at once.
 func TestTerminalGone(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{Faults: iossim.Faults{HangTerminal: 1}})
 	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
@@ -147,6 +155,7 @@ func TestTerminalGone(t *testing.T) {
 
 // TestOneProcessAtATime starts a second backup on a data directory in use.
 func TestOneProcessAtATime(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{Pace: 1 << 20})
 	first := s.command("backup", "sw1")
@@ -170,6 +179,7 @@ func TestOneProcessAtATime(t *testing.T) {
 
 // TestNoSecretShows greps everything that a backup leaves and prints.
 func TestNoSecretShows(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{Pace: 4 << 20})
 	s.add("sw2", "c3500xl", iossim.Options{})
@@ -221,6 +231,7 @@ func wantNoSecret(t *testing.T, where string, data []byte) {
 
 // TestDemo runs the README's first command.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "demo")
 	began := time.Now()
 	o := finish(t, exec.Command(binary, "demo", "--dir", dir))

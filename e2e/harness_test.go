@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,19 +64,12 @@ var nextPorts atomic.Int32
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := c.LocalAddr().(*net.UDPAddr).Port
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	first := 12000 + 4*int(nextPorts.Add(1)) + os.Getpid()%500*16
-	s := &site{t: t, data: filepath.Join(t.TempDir(), "data"), port: port}
+	// Below the ports that the system gives away by itself.
+	first := 10000 + os.Getpid()%50*200 + 8*int(nextPorts.Add(1))
+	s := &site{t: t, data: filepath.Join(t.TempDir(), "data"), port: first + 4}
 	s.env = append(os.Environ(),
 		"FLASHWARDEN_DATA="+s.data,
-		fmt.Sprintf("FLASHWARDEN_TFTP_LISTEN=127.0.0.1:%d", port),
+		fmt.Sprintf("FLASHWARDEN_TFTP_LISTEN=127.0.0.1:%d", s.port),
 		fmt.Sprintf("FLASHWARDEN_TFTP_PORT_RANGE=%d:%d", first, first+3),
 	)
 	return s
@@ -157,18 +149,19 @@ func (s *site) file(name, content string) string {
 }
 
 // document is what backup --json prints.
-type document struct {
-	Results []struct {
-		Device, Status, Cause, Message, Hint, Snapshot string
-		Attempts                                       int
-		Seconds                                        float64
-		BytesCopied                                    int64 `json:"bytes_copied"`
-		Facts                                          struct{ Hostname, OS, Version, Model, Serial, Mode, Image string }
-		Files                                          []struct {
-			Path, Kind, MD5, SHA256, Evidence, Cause string
-			Size                                     int64
-			Copied                                   bool
-		}
+type document struct{ Results []result }
+
+// result is one device's in a document.
+type result struct {
+	Device, Status, Cause, Message, Hint, Snapshot string
+	Attempts                                       int
+	Seconds                                        float64
+	BytesCopied                                    int64 `json:"bytes_copied"`
+	Facts                                          struct{ Hostname, OS, Version, Model, Serial, Mode, Image string }
+	Files                                          []struct {
+		Path, Kind, MD5, SHA256, Evidence, Cause string
+		Size                                     int64
+		Copied                                   bool
 	}
 }
 

@@ -94,6 +94,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 
 // TestDemoAsOrdinaryUser runs the README's first command without rights.
 func TestDemoAsOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	s := nobodysSite(t)
 	o := finish(t, asNobody(s.command("demo", "--dir", filepath.Join(filepath.Dir(s.data), "demo"), "--json")))
 	if o.code != 0 {

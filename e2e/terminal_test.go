@@ -39,6 +39,7 @@ func openTerminal(t *testing.T) (ours, theirs *os.File) {
 // TestBars runs the demonstration on a terminal: it draws a bar for each
 // switch, and the table still goes to standard output alone.
 func TestBars(t *testing.T) {
+	t.Parallel()
 	ours, theirs := openTerminal(t)
 	cmd := exec.Command(binary, "demo", "--dir", filepath.Join(t.TempDir(), "demo"))
 	var out bytes.Buffer
