@@ -10,27 +10,14 @@ import (
 
 // enableArrivals makes the kernel tell each datagram's destination address
 // (ip(7), ipv6(7)). Where it cannot, requests come without.
-func enableArrivals(c *net.UDPConn) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return
-	}
-	raw.Control(func(fd uintptr) {
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
-	})
+func enableArrivals(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+	unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
 }
 
 // isV6Only tells whether an IPv6 socket takes no IPv4.
-func isV6Only(c *net.UDPConn) bool {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return false
-	}
-	only := 0
-	raw.Control(func(fd uintptr) {
-		only, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
-	})
+func isV6Only(fd int) bool {
+	only, _ := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
 	return only != 0
 }
 

@@ -127,7 +127,7 @@ func anyAddress(peer netip.Addr) netip.Addr {
 
 func (x *exchange) setServer(a netip.AddrPort) {
 	x.server = unmapped(a)
-	x.dest = destination{to: x.server, addr: net.UDPAddrFromAddrPort(x.server)}
+	x.dest = destination{to: x.server}
 }
 
 func (x *exchange) close() {
@@ -163,7 +163,7 @@ func clientError(err error) *Error {
 	return &Error{CodeUndefined, "broken off"}
 }
 
-func (x *exchange) sendOne(b []byte) { x.socket.send(run{b, len(b)}, x.dest) }
+func (x *exchange) sendOne(b []byte) { x.socket.send(run{b, len(b)}, &x.dest) }
 
 // request sends a request until the server answers it.
 func (x *exchange) request(op Op, name string, size int64) (packet, error) {
@@ -307,7 +307,7 @@ func (x *exchange) accept(d *datagram) (packet, bool) {
 	if d.from != x.server {
 		if p.op != opError {
 			b := appendError(nil, &Error{CodeUnknownTID, "unknown transfer ID"})
-			x.socket.send(run{b, len(b)}, d.sender())
+			x.socket.send(run{b, len(b)}, &destination{to: d.from})
 		}
 		return packet{}, false
 	}

@@ -60,7 +60,7 @@ func (x *exchange) send(snd *sender, src *source) error {
 
 func (x *exchange) flush() {
 	for _, r := range x.out.runs {
-		x.socket.send(r, x.dest)
+		x.socket.send(r, &x.dest)
 	}
 	x.out.runs = x.out.runs[:0]
 }

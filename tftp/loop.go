@@ -1,27 +1,24 @@
 package tftp
 
 import (
-	"errors"
-	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 )
 
-// loop owns one socket and the sessions on it. One goroutine reads the socket,
-// one waits for the timers; both, and the storage goroutines when a job is
-// done, step sessions while they hold the lock.
+// loop owns one port and the sessions on it. The goroutine that reads it, one
+// that waits for its timers, and the storage goroutines when a job is done step
+// sessions while they hold the lock.
 type loop struct {
 	engine *engine
-	socket *socket
-	wg     sync.WaitGroup
+	link   link
 	wake   chan struct{} // the first timer has changed
 
 	mu        sync.Mutex
 	sessions  map[netip.AddrPort]*session
 	timers    timers
 	out       outbox
+	stored    bool       // a job was given to the storage side
 	lingering []*session // in the order in which they began to linger, and so end
 	strangers bucket
 }
@@ -30,56 +27,37 @@ type loop struct {
 // with more, the oldest are forgotten.
 const maxLingering = 4096
 
-func newLoop(e *engine, s *socket) *loop {
+func newLoop(e *engine, k link) *loop {
 	return &loop{
 		engine:    e,
-		socket:    s,
+		link:      k,
 		wake:      make(chan struct{}, 1),
 		sessions:  map[netip.AddrPort]*session{},
 		strangers: bucket{rate: 20, burst: 20},
 	}
 }
 
-// start runs the loop's goroutines; wait waits for them.
-func (l *loop) start() {
-	l.wg.Go(l.read)
-	l.wg.Go(l.watch)
-}
-
-// read reads the socket until it is closed or interrupted.
-func (l *loop) read() {
-	failures := 0
-	for {
-		n, err := l.socket.read()
-		switch {
-		case err == nil:
-			failures = 0
-			l.handle(l.socket.in[:n])
-		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
-			return
-		default: // an ICMP message about one peer comes out as an error of the socket
-			if failures++; failures > 100 {
-				l.engine.fail(err)
-				return
-			}
-		}
-	}
-}
-
-// handle steps the sessions that the datagrams are for.
-func (l *loop) handle(in []datagram) {
+// handle steps the sessions that the datagrams are for. It tells whether the
+// storage side got something to do.
+func (l *loop) handle(in []datagram) (stored bool) {
 	now := time.Now()
 	if l == l.engine.listener {
 		for i := range in {
 			l.engine.request(now, &in[i])
 		}
-		return
+		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.stored = false
+	if len(in) > 1 {
+		l.link.hold()
+	}
 	for i := range in {
 		l.receive(now, &in[i])
 	}
+	l.link.flush()
+	return l.stored
 }
 
 func (l *loop) receive(now time.Time, d *datagram) {
@@ -103,15 +81,17 @@ func (l *loop) stranger(now time.Time, d *datagram, p packet) {
 		return
 	}
 	b := appendError(nil, &Error{CodeUnknownTID, "unknown transfer ID"})
-	l.socket.send(run{b, len(b)}, d.sender())
+	to := l.link.destination(d)
+	l.link.send(run{b, len(b)}, &to)
 }
 
 // flush does what a step of the session wants done.
 func (l *loop) flush(s *session) {
 	for _, r := range l.out.runs {
-		l.socket.send(r, s.dest)
+		l.link.send(r, &s.dest)
 	}
 	if l.out.job.kind != noJob {
+		l.stored = true
 		l.engine.storage.submit(l.out.job)
 	}
 	for _, e := range l.out.events {
@@ -251,12 +231,6 @@ func (l *loop) stop() {
 		s.stop(&l.out)
 		l.flush(s)
 	}
-}
-
-// close ends the goroutines; engine.over must be closed.
-func (l *loop) close() {
-	l.socket.conn.Close()
-	l.wg.Wait()
 }
 
 // bucket is a token bucket: rate events a second, burst at once.

@@ -90,7 +90,7 @@ func (e *engine) begin(now time.Time, d *datagram, s *session) {
 	start := e.pick()
 	for i := range e.loops {
 		l := e.loops[(start+i)%len(e.loops)]
-		s.loop, s.dest = l, l.socket.destination(d)
+		s.loop, s.dest = l, l.link.destination(d)
 		if l.begin(now, s) {
 			return
 		}
@@ -117,14 +117,9 @@ func (e *engine) refuse(d *datagram, r *Request, err error) {
 	}
 	l := e.loops[e.pick()]
 	b := appendError(nil, errorFor(err))
-	l.socket.send(run{b, len(b)}, l.socket.destination(d))
-}
-
-// destination is where and how answers to the datagram leave from this socket.
-func (s *socket) destination(d *datagram) destination {
-	to := d.sender()
-	if s.udp != nil && s.wildcard {
-		to.control = controlFor(d.to, s.six)
-	}
-	return to
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	to := l.link.destination(d)
+	l.link.send(run{b, len(b)}, &to)
+	l.link.flush()
 }

@@ -121,7 +121,7 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e := newEngine(ctx, s.withDefaults(), c)
-	if err := e.bind(); err != nil {
+	if err := e.bind(c); err != nil {
 		return err
 	}
 	e.start()
@@ -145,6 +145,8 @@ type engine struct {
 	storage  *storage
 	listener *loop
 	loops    []*loop // of the transfers
+	reader   reader
+	watchers sync.WaitGroup // of the loops' timers
 	failed   chan error
 	over     chan struct{}
 	stopping atomic.Bool
@@ -191,32 +193,61 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		timeout: s.Timeout, retries: s.Retries, idle: s.IdleTimeout,
 		chunks: &chunkPool{},
 	}
-	e.listener = newLoop(e, newSocket(c, true))
+	e.listener = newLoop(e, listenerLink(c, s.Listen != nil))
 	e.port = addrPortOf(c.LocalAddr()).Port()
 	return e
 }
 
 // bind opens the sockets of the transfers.
-func (e *engine) bind() error {
-	local := addrPortOf(e.listener.socket.conn.LocalAddr())
+func (e *engine) bind(c net.PacketConn) (err error) {
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	local := addrPortOf(c.LocalAddr())
 	if e.Ports.First == local.Port() && e.Ports.Last == local.Port() {
 		e.loops = []*loop{e.listener}
-		return nil
+	} else if err := e.bindRange(local.Addr()); err != nil {
+		return err
 	}
+	e.reader, err = newReader(e.all())
+	return err
+}
+
+func (e *engine) bindRange(local netip.Addr) error {
 	for _, port := range choosePorts(e.Ports) {
-		c, err := e.listen(netip.AddrPortFrom(local.Addr(), port))
+		k, err := e.open(netip.AddrPortFrom(local, port))
 		if err != nil && !e.spare() {
-			e.closeLoops()
 			return fmt.Errorf("bind transfer port %d: %w", port, err)
 		}
 		if err == nil {
-			e.loops = append(e.loops, newLoop(e, newSocket(c, false)))
+			e.loops = append(e.loops, newLoop(e, k))
 		}
 	}
 	if len(e.loops) == 0 {
 		return fmt.Errorf("bind transfer ports: none of %d:%d is free", e.Ports.First, e.Ports.Last)
 	}
 	return nil
+}
+
+func (e *engine) open(local netip.AddrPort) (link, error) {
+	if e.Listen == nil {
+		return transferLink(e.listener.link, local)
+	}
+	c, err := e.Listen(local)
+	if err != nil {
+		return nil, err
+	}
+	return newSocket(c, false), nil
+}
+
+// all gives every loop once, the listener first.
+func (e *engine) all() []*loop {
+	if e.singlePort() {
+		return e.loops
+	}
+	return append([]*loop{e.listener}, e.loops...)
 }
 
 // spare tells whether the range is so wide that a port may be left out.
@@ -235,35 +266,19 @@ func choosePorts(r PortRange) []uint16 {
 	return ports
 }
 
-func (e *engine) listen(local netip.AddrPort) (net.PacketConn, error) {
-	if e.Listen != nil {
-		return e.Listen(local)
-	}
-	network := "udp"
-	switch l := e.listener.socket; {
-	case local.Addr().Is4():
-		network = "udp4"
-	case l.udp != nil && isV6Only(l.udp):
-		network = "udp6"
-	}
-	return net.ListenUDP(network, net.UDPAddrFromAddrPort(local))
-}
-
 func (e *engine) start() {
 	for _, l := range e.loops {
-		l.start()
+		e.watchers.Go(l.watch)
 	}
-	if !e.singlePort() {
-		e.listener.wg.Go(e.listener.read)
-	}
+	e.reader.start()
 }
 
-func (e *engine) singlePort() bool { return e.loops[0] == e.listener }
+func (e *engine) singlePort() bool { return len(e.loops) == 1 && e.loops[0] == e.listener }
 
 // fail ends Serve with an error.
 func (e *engine) fail(err error) {
 	select {
-	case e.failed <- fmt.Errorf("read: %w", err):
+	case e.failed <- err:
 	default:
 	}
 }
@@ -272,25 +287,19 @@ func (e *engine) fail(err error) {
 // the running transfers, the files, the sockets.
 func (e *engine) stop() {
 	e.stopping.Store(true)
-	e.listener.socket.conn.SetReadDeadline(time.Unix(1, 0))
-	if !e.singlePort() {
-		e.listener.wg.Wait()
-	}
 	for _, l := range e.loops {
 		l.stop()
 	}
 	e.storage.close()
 	close(e.over)
-	e.closeLoops()
-	e.listener.wg.Wait()
-	e.listener.socket.conn.SetReadDeadline(time.Time{})
+	e.reader.stop()
+	e.watchers.Wait()
+	e.close()
 }
 
-func (e *engine) closeLoops() {
-	for _, l := range e.loops {
-		if l != e.listener {
-			l.close()
-		}
+func (e *engine) close() {
+	for _, l := range e.all() {
+		l.link.close()
 	}
 }
 

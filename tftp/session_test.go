@@ -91,7 +91,7 @@ func newMachine(t *testing.T, h *fakeHandler, op Op, asked ...option) *machine {
 		}
 	}}
 	m.e = newEngine(context.Background(), server.withDefaults(), conn)
-	l := newLoop(m.e, newSocket(conn, false))
+	l := newLoop(m.e, newSocket(conn, true))
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
 	m.s = &session{peer: peer, req: &Request{Op: op, Filename: "f", Remote: peer, Size: -1}, asked: asked, limits: m.e.limits, loop: l}
 	if err := m.e.admit(m.s); err != nil {

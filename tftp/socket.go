@@ -1,14 +1,20 @@
 package tftp
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"sync"
+	"time"
 )
 
 // datagram is one that arrived. Its bytes are valid until the next read.
 type datagram struct {
 	b    []byte
 	from netip.AddrPort // IPv4 addresses are never mapped into IPv6
+	raw  rawAddress     // the same as the system writes it, if it came from a port
 	to   arrival
 }
 
@@ -21,86 +27,142 @@ type arrival struct {
 
 // destination is where the packets of a session go.
 type destination struct {
-	to      netip.AddrPort
-	addr    net.Addr // the same, for a socket that is not UDP of the system
-	control []byte   // ancillary data that chooses the source address; may be nil
+	to       netip.AddrPort
+	raw      rawAddress // the same, for a port
+	control  []byte     // ancillary data that chooses the source address; may be nil
+	separate bool       // the path takes no runs of packets at once (GSO)
 }
 
-// sender is where an answer to the datagram goes.
-func (d *datagram) sender() destination {
-	return destination{to: d.from, addr: net.UDPAddrFromAddrPort(d.from)}
-}
-
-// socket reads and writes datagrams on a UDP socket of the system or on any
-// other net.PacketConn.
-type socket struct {
-	conn     net.PacketConn
-	udp      *net.UDPConn // nil: not of the system
-	wildcard bool         // bound to no address: replies must choose theirs
-	six      bool         // an IPv6 socket, which may carry IPv4 as well
-	in       []datagram
-	buf      []byte
-	oob      []byte
-}
-
-// newSocket prepares a socket for use. arrivals: tell the address that was
-// asked.
-func newSocket(c net.PacketConn, arrivals bool) *socket {
-	s := &socket{conn: c, in: make([]datagram, 1), buf: make([]byte, maxDatagram+1)}
-	s.udp, _ = c.(*net.UDPConn)
-	if s.udp == nil {
-		return s
-	}
-	if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
-		s.wildcard = a.IP.IsUnspecified() || a.IP == nil
-		s.six = a.IP.To4() == nil
-	}
-	if arrivals {
-		enableArrivals(s.udp)
-		s.oob = make([]byte, 128)
-	}
-	s.udp.SetReadBuffer(socketBuffer) // best effort: what the system grants is what there is
-	s.udp.SetWriteBuffer(socketBuffer)
-	return s
+// link is what a loop sends on. A packet that cannot be sent is a packet lost:
+// the timers repeat it.
+type link interface {
+	send(r run, d *destination)
+	// hold lets what is sent wait for flush, which sends it in one call.
+	hold()
+	flush()
+	// destination is where and how answers to a datagram leave.
+	destination(d *datagram) destination
+	close()
 }
 
 // socketBuffer is what is asked of the system for each direction, in bytes.
 const socketBuffer = 4 << 20
 
-// read waits for datagrams and gives their number.
-func (s *socket) read() (int, error) {
-	d := &s.in[0]
-	*d = datagram{}
-	if s.udp == nil {
-		n, from, err := s.conn.ReadFrom(s.buf)
-		if err != nil {
-			return 0, err
-		}
-		d.b, d.from = s.buf[:n], addrPortOf(from)
-		return 1, nil
-	}
-	n, oobn, _, from, err := s.udp.ReadMsgUDPAddrPort(s.buf, s.oob)
-	if err != nil {
-		return 0, err
-	}
-	d.b, d.from = s.buf[:n], unmapped(from)
-	if oobn > 0 {
-		d.to = parseArrival(s.oob[:oobn])
-	}
-	return 1, nil
+// socket is a link on any net.PacketConn.
+type socket struct {
+	conn net.PacketConn
+	udp  *net.UDPConn // nil: not of the system
+	kept bool         // not ours to close
+	in   [1]datagram
+	buf  []byte
 }
 
-// send sends a run of packets. A packet that cannot be sent is a packet lost:
-// the timers repeat it.
-func (s *socket) send(r run, d destination) {
+// openSocket opens a UDP socket of the system.
+func openSocket(local netip.AddrPort) (*socket, error) {
+	network := "udp"
+	if local.Addr().Is4() {
+		network = "udp4"
+	}
+	c, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(local))
+	if err != nil {
+		return nil, err
+	}
+	return newSocket(c, false), nil
+}
+
+func newSocket(c net.PacketConn, kept bool) *socket {
+	s := &socket{conn: c, kept: kept, buf: make([]byte, maxDatagram+1)}
+	if s.udp, _ = c.(*net.UDPConn); s.udp != nil {
+		s.udp.SetReadBuffer(socketBuffer) // best effort: what the system grants is what there is
+		s.udp.SetWriteBuffer(socketBuffer)
+	}
+	return s
+}
+
+// read waits for a datagram.
+func (s *socket) read() ([]datagram, error) {
+	d := &s.in[0]
+	if s.udp != nil {
+		n, from, err := s.udp.ReadFromUDPAddrPort(s.buf)
+		d.b, d.from = s.buf[:n], unmapped(from)
+		return s.in[:], err
+	}
+	n, from, err := s.conn.ReadFrom(s.buf)
+	if err != nil {
+		return nil, err
+	}
+	d.b, d.from = s.buf[:n], addrPortOf(from)
+	return s.in[:], nil
+}
+
+func (s *socket) send(r run, d *destination) {
 	for b := r.b; len(b) > 0; {
 		n := min(r.size, len(b))
 		if s.udp != nil {
-			s.udp.WriteMsgUDPAddrPort(b[:n], d.control, d.to)
+			s.udp.WriteToUDPAddrPort(b[:n], d.to)
 		} else {
-			s.conn.WriteTo(b[:n], d.addr)
+			s.conn.WriteTo(b[:n], net.UDPAddrFromAddrPort(d.to))
 		}
 		b = b[n:]
+	}
+}
+
+func (s *socket) hold() {}
+
+func (s *socket) flush() {}
+
+func (s *socket) destination(d *datagram) destination { return destination{to: d.from} }
+
+func (s *socket) close() {
+	if !s.kept {
+		s.conn.Close()
+	}
+}
+
+// reader reads the links of all loops.
+type reader interface {
+	start()
+	stop() // ends the reading and waits for that
+}
+
+// socketReader reads each socket in a goroutine.
+type socketReader struct {
+	loops []*loop
+	wg    sync.WaitGroup
+}
+
+func (r *socketReader) start() {
+	for _, l := range r.loops {
+		r.wg.Go(func() { r.read(l, l.link.(*socket)) })
+	}
+}
+
+func (r *socketReader) read(l *loop, s *socket) {
+	failures := 0
+	for {
+		in, err := s.read()
+		switch {
+		case err == nil:
+			failures = 0
+			l.handle(in)
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		default: // an ICMP message about one peer comes out as an error of the socket
+			if failures++; failures > 100 {
+				l.engine.fail(fmt.Errorf("read: %w", err))
+				return
+			}
+		}
+	}
+}
+
+func (r *socketReader) stop() {
+	for _, l := range r.loops {
+		l.link.(*socket).conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	r.wg.Wait()
+	for _, l := range r.loops {
+		l.link.(*socket).conn.SetReadDeadline(time.Time{})
 	}
 }
 

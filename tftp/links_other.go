@@ -1,0 +1,17 @@
+//go:build !linux
+
+package tftp
+
+import (
+	"net"
+	"net/netip"
+)
+
+// rawAddress is of no use here.
+type rawAddress struct{}
+
+func listenerLink(c net.PacketConn, _ bool) link { return newSocket(c, true) }
+
+func transferLink(_ link, local netip.AddrPort) (link, error) { return openSocket(local) }
+
+func newReader(loops []*loop) (reader, error) { return &socketReader{loops: loops}, nil }

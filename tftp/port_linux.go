@@ -1,0 +1,362 @@
+package tftp
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	batchSize   = 32     // datagrams that are read or written with one call
+	queuedSize  = 2048   // bytes of a packet that may wait for the others of a batch
+	maxSegments = 64     // packets of one GSO run (UDP_MAX_SEGMENTS)
+	maxRun      = 65_000 // bytes of one GSO run
+	sendWait    = 20     // ms that a full send buffer is waited for
+)
+
+// rawAddress is a socket address of the system, IPv4 or IPv6.
+type rawAddress struct {
+	sockaddr unix.RawSockaddrInet6 // large enough for both
+	size     uint32
+}
+
+// addrPort reads the address. An IPv6 link-local address keeps its zone.
+func (r *rawAddress) addrPort() netip.AddrPort {
+	if r.sockaddr.Family == unix.AF_INET {
+		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&r.sockaddr))
+		return netip.AddrPortFrom(netip.AddrFrom4(four.Addr), networkOrder(&four.Port))
+	}
+	a := netip.AddrFrom16(r.sockaddr.Addr).Unmap()
+	if r.sockaddr.Scope_id != 0 && a.IsLinkLocalUnicast() {
+		a = a.WithZone(strconv.Itoa(int(r.sockaddr.Scope_id)))
+	}
+	return netip.AddrPortFrom(a, networkOrder(&r.sockaddr.Port))
+}
+
+func networkOrder(port *uint16) uint16 {
+	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(port))[:])
+}
+
+// message is struct mmsghdr of recvmmsg(2) and sendmmsg(2).
+type message struct {
+	header unix.Msghdr
+	n      uint32
+	_      [4]byte
+}
+
+// port is a link on a UDP socket of the system, without the scheduler of the
+// runtime in between: on a transfer in lockstep that would be a fifth of the
+// cost of a block.
+type port struct {
+	fd       int
+	wildcard bool // bound to no address: replies must choose theirs
+	six      bool // an IPv6 socket, which may carry IPv4 as well
+	arrivals bool // tells the address that was asked
+
+	held   bool // packets wait for flush
+	queue  [batchSize]message
+	iov    [batchSize]unix.Iovec
+	queued int
+	buf    []byte // of the queue
+	header unix.Msghdr
+	single unix.Iovec
+	cmsg   [64]byte
+}
+
+// openPort binds a port on the address of the listening one.
+func openPort(local netip.AddrPort, v6only bool) (*port, error) {
+	family := unix.AF_INET6
+	if local.Addr().Is4() {
+		family = unix.AF_INET
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := bindPort(fd, local, v6only); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return newPort(fd, local.Addr()), nil
+}
+
+func bindPort(fd int, local netip.AddrPort, v6only bool) error {
+	if local.Addr().Is4() {
+		return unix.Bind(fd, &unix.SockaddrInet4{Port: int(local.Port()), Addr: local.Addr().As4()})
+	}
+	only := 0
+	if v6only {
+		only = 1
+	}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only); err != nil {
+		return err
+	}
+	return unix.Bind(fd, &unix.SockaddrInet6{Port: int(local.Port()), Addr: local.Addr().As16(), ZoneId: zoneIndex(local.Addr())})
+}
+
+// zoneIndex is the interface of a link-local address, 0 for others.
+func zoneIndex(a netip.Addr) uint32 {
+	if i, err := strconv.ParseUint(a.Zone(), 10, 32); err == nil {
+		return uint32(i)
+	}
+	if i, err := net.InterfaceByName(a.Zone()); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
+}
+
+// sharePort makes a port of a socket that somebody else opened and keeps.
+func sharePort(c *net.UDPConn) (*port, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	if cerr := raw.Control(func(f uintptr) { fd, err = unix.FcntlInt(f, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil {
+		return nil, cerr
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := newPort(fd, addrPortOf(c.LocalAddr()).Addr())
+	p.arrivals = true
+	enableArrivals(fd)
+	return p, nil
+}
+
+func newPort(fd int, local netip.Addr) *port {
+	enlarge(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
+	enlarge(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+	family, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	p := &port{fd: fd, wildcard: local.IsUnspecified(), six: family == unix.AF_INET6, buf: make([]byte, batchSize*queuedSize)}
+	for i := range p.queue {
+		p.iov[i].Base = &p.buf[i*queuedSize]
+		p.queue[i].header.Iov = &p.iov[i]
+		p.queue[i].header.SetIovlen(1)
+	}
+	return p
+}
+
+// enlarge asks for a large socket buffer; what the system grants is what there
+// is.
+func enlarge(fd, force, plain int) {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, socketBuffer) != nil {
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, socketBuffer)
+	}
+}
+
+func (p *port) close() { unix.Close(p.fd) }
+
+func (p *port) destination(d *datagram) destination {
+	to := destination{to: d.from, raw: d.raw}
+	if p.wildcard {
+		to.control = controlFor(d.to, p.six)
+	}
+	return to
+}
+
+// inbox holds what one recvmmsg brings.
+type inbox struct {
+	messages  [batchSize]message
+	iov       [batchSize]unix.Iovec
+	from      [batchSize]rawAddress
+	control   [batchSize][128]byte
+	datagrams [batchSize]datagram
+	buf       []byte // untouched pages of it cost nothing
+}
+
+func newInbox() *inbox {
+	in := &inbox{buf: make([]byte, batchSize*(maxDatagram+1))}
+	for i := range in.messages {
+		in.iov[i].Base = &in.buf[i*(maxDatagram+1)]
+		in.iov[i].SetLen(maxDatagram + 1)
+		h := &in.messages[i].header
+		h.Iov = &in.iov[i]
+		h.SetIovlen(1)
+		h.Name = (*byte)(unsafe.Pointer(&in.from[i].sockaddr))
+		h.Namelen = unix.SizeofSockaddrInet6
+	}
+	return in
+}
+
+// read takes the datagrams that are there; none is no error.
+func (p *port) read(in *inbox) ([]datagram, error) {
+	if p.arrivals {
+		for i := range in.messages {
+			in.messages[i].header.Control = &in.control[i][0]
+			in.messages[i].header.SetControllen(len(in.control[i]))
+		}
+	}
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&in.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
+	if errno == unix.EAGAIN || errno == unix.EINTR {
+		n, errno = 0, 0
+	}
+	if errno != 0 {
+		return nil, errno
+	}
+	for i := range int(n) {
+		p.take(in, i)
+	}
+	if p.arrivals {
+		for i := range in.messages {
+			in.messages[i].header.Control = nil
+			in.messages[i].header.SetControllen(0)
+		}
+	}
+	return in.datagrams[:n], nil
+}
+
+// take makes a datagram of message i.
+func (p *port) take(in *inbox, i int) {
+	h, d := &in.messages[i].header, &in.datagrams[i]
+	start := i * (maxDatagram + 1)
+	in.from[i].size = h.Namelen
+	d.b = in.buf[start : start+int(in.messages[i].n)]
+	d.raw = in.from[i]
+	d.from = d.raw.addrPort()
+	d.to = arrival{}
+	if p.arrivals && h.Controllen > 0 {
+		d.to = parseArrival(in.control[i][:h.Controllen])
+	}
+	h.Namelen = unix.SizeofSockaddrInet6
+}
+
+// send sends a run. Single small packets wait for flush, if there is to be one.
+func (p *port) send(r run, d *destination) {
+	switch {
+	case len(r.b) > r.size:
+		p.drain()
+		p.sendRun(r, d)
+	case p.held && len(r.b) <= queuedSize:
+		p.enqueue(r.b, d)
+	default:
+		p.sendOne(r.b, d, 0)
+	}
+}
+
+func (p *port) enqueue(b []byte, d *destination) {
+	if p.queued == batchSize {
+		p.drain()
+	}
+	i := p.queued
+	copy(p.buf[i*queuedSize:], b)
+	p.iov[i].SetLen(len(b))
+	p.address(&p.queue[i].header, d)
+	p.queued++
+}
+
+func (p *port) address(h *unix.Msghdr, d *destination) {
+	h.Name, h.Namelen = (*byte)(unsafe.Pointer(&d.raw.sockaddr)), d.raw.size
+	h.Control = nil
+	if len(d.control) > 0 {
+		h.Control = &d.control[0]
+	}
+	h.SetControllen(len(d.control))
+}
+
+func (p *port) hold() { p.held = true }
+
+func (p *port) flush() {
+	p.drain()
+	p.held = false
+}
+
+// drain sends what waits.
+func (p *port) drain() {
+	for first := 0; first < p.queued; {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.queue[first])), uintptr(p.queued-first), unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == 0:
+			first += int(n)
+		case !p.retry(errno):
+			first++
+		}
+	}
+	p.queued = 0
+}
+
+// retry tells whether a send that failed is worth another try, after a wait if
+// the send buffer is full.
+func (p *port) retry(errno syscall.Errno) bool {
+	switch errno {
+	case unix.EINTR:
+		return true
+	case unix.EAGAIN, unix.ENOBUFS:
+		fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLOUT}}
+		n, err := unix.Poll(fds, sendWait)
+		return err == nil && n > 0 && errno == unix.EAGAIN
+	}
+	return false
+}
+
+// sendOne sends b: one packet, or, with a segment size, as many as it takes
+// (GSO, udp(7)).
+func (p *port) sendOne(b []byte, d *destination, segment int) syscall.Errno {
+	p.single.Base = &b[0]
+	p.single.SetLen(len(b))
+	p.header.Iov = &p.single
+	p.header.SetIovlen(1)
+	p.address(&p.header, d)
+	if segment > 0 {
+		control := appendSegmentSize(append(p.cmsg[:0], d.control...), segment)
+		p.header.Control = &control[0]
+		p.header.SetControllen(len(control))
+	}
+	for {
+		_, _, errno := syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.header)), unix.MSG_DONTWAIT)
+		if errno == 0 || !p.retry(errno) {
+			return errno
+		}
+	}
+}
+
+// appendSegmentSize appends the control message UDP_SEGMENT.
+func appendSegmentSize(b []byte, size int) []byte {
+	start := len(b)
+	b = append(b, make([]byte, unix.CmsgSpace(2))...)
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[start]))
+	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
+	h.SetLen(unix.CmsgLen(2))
+	binary.NativeEndian.PutUint16(b[start+unix.CmsgLen(0):], uint16(size))
+	return b
+}
+
+// sendRun sends a run in as few calls as the path takes.
+func (p *port) sendRun(r run, d *destination) {
+	for len(r.b) > 0 {
+		n := min(len(r.b), r.size*max(1, min(maxSegments, maxRun/r.size)))
+		switch {
+		case n <= r.size:
+			p.sendOne(r.b[:n], d, 0)
+		case d.separate:
+			p.sendEach(run{r.b[:n], r.size}, d)
+		default:
+			if errno := p.sendOne(r.b[:n], d, r.size); errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE {
+				d.separate = true // no offload on this path, or a frame is too small for a block
+				continue
+			}
+		}
+		r.b = r.b[n:]
+	}
+}
+
+// sendEach sends the packets of a run with one call.
+func (p *port) sendEach(r run, d *destination) {
+	own := p.iov // where the queue keeps its bases
+	for len(r.b) > 0 {
+		for p.queued = 0; p.queued < batchSize && len(r.b) > 0; p.queued++ {
+			n := min(len(r.b), r.size)
+			p.iov[p.queued].Base = &r.b[0]
+			p.iov[p.queued].SetLen(n)
+			p.address(&p.queue[p.queued].header, d)
+			r.b = r.b[n:]
+		}
+		p.drain()
+	}
+	p.iov = own
+}
