@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,18 +14,19 @@ import (
 // poller reads all ports of an engine in one goroutine. It waits in the kernel
 // (epoll(7)), not in the scheduler of the runtime.
 type poller struct {
-	ep    int
-	wake  int // eventfd(2) that ends it
-	loops []*loop
-	in    *inbox
-	wg    sync.WaitGroup
+	ep     int
+	wake   int // eventfd(2) that ends it
+	loops  []*loop
+	in     *inbox
+	events [16]unix.EpollEvent
+	wg     sync.WaitGroup
 }
 
 const (
 	wakeIndex = -1
-	hotRounds = 64                     // reads of one port in a row, before the others are looked at
-	coldSkips = 256                    // waits for which yielding is not tried again when it did not pay
-	slowYield = 200 * time.Microsecond // somebody else wants the CPU: then yielding costs too much
+	hotRounds = 32                     // reads of one port in a row, before the others are looked at
+	coldWaits = 256                    // waits for which staying is not tried again when it did not pay
+	slowRound = 100 * time.Microsecond // of a read and its answer, when it does not pay
 )
 
 func newPoller(loops []*loop) (*poller, error) {
@@ -70,58 +72,85 @@ func (p *poller) close() {
 }
 
 func (p *poller) run() {
-	var events [16]unix.EpollEvent
-	cold := 0
+	cold := 0 // waits for which staying is not tried again
 	for {
-		n, err := unix.EpollWait(p.ep, events[:], -1)
+		n, err := unix.EpollWait(p.ep, p.events[:], -1)
 		if err != nil && err != unix.EINTR {
 			p.loops[0].engine.fail(fmt.Errorf("epoll: %w", err))
 			return
 		}
-		for _, e := range events[:max(n, 0)] {
-			if e.Fd == wakeIndex {
+		alone, ended := p.serve(max(n, 0))
+		switch {
+		case ended:
+			return
+		case alone == nil:
+		case cold > 0:
+			cold--
+		default:
+			if ended = p.stay(alone); ended {
 				return
 			}
-			l := p.loops[e.Fd]
-			got := p.read(l)
-			switch {
-			case n > 1 || got != 1:
-			case cold > 0:
-				cold--
-			default:
-				cold = p.stay(l)
-			}
+			cold = coldWaits
 		}
 	}
 }
 
-// read reads one port once and gives the number of datagrams.
-func (p *poller) read(l *loop) int {
-	link := l.link.(*port)
-	in, err := link.read(p.in)
-	if err != nil {
-		return 0 // an ICMP message about one peer comes out as an error of the socket
+// serve reads the ports of n events. It gives the loop of the only datagram
+// that came, if it was only one, and tells whether the poller is to end.
+func (p *poller) serve(n int) (alone *loop, ended bool) {
+	total := 0
+	for _, e := range p.events[:n] {
+		if e.Fd == wakeIndex {
+			return nil, true
+		}
+		alone = p.loops[e.Fd]
+		in, err := alone.link.(*port).read(p.in)
+		if err != nil {
+			continue // an ICMP message about one peer comes out as an error of the socket
+		}
+		total += len(in)
+		p.handle(alone, in)
 	}
-	if len(in) == 0 {
-		return 0
+	if total != 1 || alone == alone.engine.listener {
+		return nil, false
 	}
-	if l.handle(in) {
+	return alone, false
+}
+
+func (p *poller) handle(l *loop, in []datagram) {
+	if len(in) > 0 && l.handle(in) {
 		runtime.Gosched() // the storage side may have no other processor
 	}
-	return len(in)
 }
 
 // stay gives the CPU away and reads the same port again, for as long as that
-// brings the next packet of the one peer that is there: a peer on this host
-// that shares our CPU answers without either of us going to sleep. It tells
-// for how many waits that should not be tried again.
-func (p *poller) stay(l *loop) (cold int) {
-	for range hotRounds {
-		before := time.Now()
+// brings the next packet of the one peer that is there: a peer that shares our
+// CPU answers without either of us going to sleep. The other ports are looked
+// at from time to time. It tells whether the poller is to end.
+func (p *poller) stay(l *loop) (ended bool) {
+	link := l.link.(*port)
+	last := time.Now()
+	for round := 1; ; round++ {
 		syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
-		if p.read(l) != 1 || time.Since(before) > slowYield {
-			return coldSkips
+		in := link.readOne(p.in)
+		if len(in) == 0 {
+			return false
+		}
+		p.handle(l, in)
+		if round%hotRounds != 0 {
+			continue
+		}
+		if now := time.Now(); now.Sub(last) > hotRounds*slowRound {
+			return false // somebody else wants the CPU as well, and gets more than his share
+		} else {
+			last = now
+		}
+		n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.ep), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
+		if errno != 0 {
+			continue
+		}
+		if _, ended := p.serve(int(n)); ended {
+			return true
 		}
 	}
-	return 0
 }

@@ -184,13 +184,25 @@ func newInbox() *inbox {
 	return in
 }
 
+// wantControl makes room for ancillary data.
+func (in *inbox) wantControl() {
+	for i := range in.messages {
+		in.messages[i].header.Control = &in.control[i][0]
+		in.messages[i].header.SetControllen(len(in.control[i]))
+	}
+}
+
+func (in *inbox) forgetControl() {
+	for i := range in.messages {
+		in.messages[i].header.Control = nil
+		in.messages[i].header.SetControllen(0)
+	}
+}
+
 // read takes the datagrams that are there; none is no error.
 func (p *port) read(in *inbox) ([]datagram, error) {
 	if p.arrivals {
-		for i := range in.messages {
-			in.messages[i].header.Control = &in.control[i][0]
-			in.messages[i].header.SetControllen(len(in.control[i]))
-		}
+		in.wantControl()
 	}
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&in.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
 	if errno == unix.EAGAIN || errno == unix.EINTR {
@@ -200,30 +212,41 @@ func (p *port) read(in *inbox) ([]datagram, error) {
 		return nil, errno
 	}
 	for i := range int(n) {
-		p.take(in, i)
+		h := &in.messages[i].header
+		d := in.take(i, int(in.messages[i].n), h.Namelen)
+		if p.arrivals {
+			d.to = parseArrival(in.control[i][:h.Controllen])
+		}
+		h.Namelen = unix.SizeofSockaddrInet6
 	}
 	if p.arrivals {
-		for i := range in.messages {
-			in.messages[i].header.Control = nil
-			in.messages[i].header.SetControllen(0)
-		}
+		in.forgetControl()
 	}
 	return in.datagrams[:n], nil
 }
 
-// take makes a datagram of message i.
-func (p *port) take(in *inbox, i int) {
-	h, d := &in.messages[i].header, &in.datagrams[i]
-	start := i * (maxDatagram + 1)
-	in.from[i].size = h.Namelen
-	d.b = in.buf[start : start+int(in.messages[i].n)]
+// readOne takes one datagram, where more are not to be expected: that costs
+// less than read. The address that was asked is not told.
+func (p *port) readOne(in *inbox) []datagram {
+	size := uint32(unix.SizeofSockaddrInet6)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&in.buf[0])), maxDatagram+1, unix.MSG_DONTWAIT,
+		uintptr(unsafe.Pointer(&in.from[0].sockaddr)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return nil
+	}
+	in.take(0, int(n), size)
+	return in.datagrams[:1]
+}
+
+// take makes a datagram of buffer i.
+func (in *inbox) take(i, length int, addressSize uint32) *datagram {
+	d, start := &in.datagrams[i], i*(maxDatagram+1)
+	in.from[i].size = addressSize
+	d.b = in.buf[start : start+length]
 	d.raw = in.from[i]
 	d.from = d.raw.addrPort()
 	d.to = arrival{}
-	if p.arrivals && h.Controllen > 0 {
-		d.to = parseArrival(in.control[i][:h.Controllen])
-	}
-	h.Namelen = unix.SizeofSockaddrInet6
+	return d
 }
 
 // send sends a run. Single small packets wait for flush, if there is to be one.
@@ -234,8 +257,21 @@ func (p *port) send(r run, d *destination) {
 		p.sendRun(r, d)
 	case p.held && len(r.b) <= queuedSize:
 		p.enqueue(r.b, d)
+	case len(d.control) == 0:
+		p.sendPlain(r.b, d)
 	default:
 		p.sendOne(r.b, d, 0)
+	}
+}
+
+// sendPlain sends one packet without ancillary data.
+func (p *port) sendPlain(b []byte, d *destination) {
+	for {
+		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT,
+			uintptr(unsafe.Pointer(&d.raw.sockaddr)), uintptr(d.raw.size))
+		if errno == 0 || !p.retry(errno) {
+			return
+		}
 	}
 }
 
