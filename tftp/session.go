@@ -55,6 +55,7 @@ type session struct {
 	rt        retransmit
 	heard     time.Time // last packet of the peer, or end of our own pause
 	asking    time.Time // last (repeated) request
+	told      time.Time // last EventProgress
 	reply     []byte    // the ACK, OACK or ERROR that is repeated; nil: DATA is
 	ack       [headerSize]byte
 	cause     error     // why the transfer failed

@@ -91,14 +91,31 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 	switch s.rcv.data(p.block, p.body) {
 	case ackDue:
 		s.rt.answered(now)
+		s.progress(now, out)
 		s.advance(now, out)
 	case taken:
 		s.rt.answered(now)
+		s.progress(now, out)
 		s.deadline = now.Add(s.rt.interval)
 		s.checkSize(now, out)
 	case repeated, missed:
 		s.acknowledge(now, out)
 		s.rt.unclear = true
+	}
+}
+
+// progressEvery keeps EventProgress from being a cost of each block.
+const progressEvery = time.Second
+
+// progress tells that blocks move: on a slow path a chunk takes minutes to
+// fill, and the Writer hears of nothing meanwhile.
+func (s *session) progress(now time.Time, out *outbox) {
+	switch {
+	case s.told.IsZero():
+		s.told = now
+	case now.Sub(s.told) >= progressEvery:
+		s.told = now
+		s.event(EventProgress, nil, out)
 	}
 }
 

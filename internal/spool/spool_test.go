@@ -333,9 +333,10 @@ func TestEvidenceFromEvents(t *testing.T) {
 	for _, k := range []tftp.EventKind{tftp.EventRepeated, tftp.EventRepeated, tftp.EventRetransmit, tftp.EventConfirmed} {
 		s.Observe(tftp.Event{Kind: k, Request: r, BlockSize: 1468})
 	}
+	s.Observe(tftp.Event{Kind: tftp.EventProgress, Request: r, Bytes: 7})
 	s.Observe(tftp.Event{Kind: tftp.EventRepeated, Request: write(ticket.Name, stranger)})
 	e := ticket.Evidence()
-	if e.Repeats != 2 || e.Retransmits != 1 || !e.Confirmed || e.BlockSize != 1468 {
+	if e.Repeats != 2 || e.Retransmits != 1 || !e.Confirmed || e.BlockSize != 1468 || e.Bytes != 7 {
 		t.Errorf("evidence %+v", e)
 	}
 }

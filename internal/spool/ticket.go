@@ -221,6 +221,8 @@ func (t *Ticket) observe(e tftp.Event) {
 		t.evidence.BlockSize = e.BlockSize
 	case tftp.EventRetransmit:
 		t.evidence.Retransmits++
+	case tftp.EventProgress:
+		t.evidence.Bytes = max(t.evidence.Bytes, e.Bytes)
 	case tftp.EventDone, tftp.EventRefused:
 	}
 }

@@ -66,7 +66,7 @@ func (u *upload) Write(p []byte) (int, error) {
 		return n, u.refuse(storageError(err))
 	}
 	u.ticket.mu.Lock()
-	u.ticket.evidence.Bytes = u.bytes
+	u.ticket.evidence.Bytes = max(u.ticket.evidence.Bytes, u.bytes)
 	u.ticket.mu.Unlock()
 	return n, nil
 }
