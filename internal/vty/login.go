@@ -16,6 +16,7 @@ import (
 // password was sent.
 var (
 	askUser     = regexp.MustCompile(`(?i)(^|\s)(user ?name|user ?id|login)\s*:$`)
+	userAlone   = regexp.MustCompile(`^(Username|login)\s*:$`)
 	askPassword = regexp.MustCompile(`(?i)(^|\s|')password\s*:$`)
 	askReturn   = regexp.MustCompile(`(?i)press return to get started[.!]*$`)
 	askSetup    = regexp.MustCompile(`(?i)(initial configuration dialog|basic management setup)\? \[yes/no\]\s*:$`)
@@ -42,7 +43,7 @@ func (l *Line) login(ctx context.Context) error {
 	d := dialogue{Line: l, ctx: ctx}
 	candidate, pushed := "", 0
 	for {
-		err := d.settle(candidate != "" || !d.typed)
+		err := d.settle(candidate, candidate != "" || !d.typed)
 		if err == errIdle && pushed < nudges {
 			pushed++
 			err = d.say("")
@@ -79,8 +80,10 @@ type dialogue struct {
 }
 
 // settle reads until the device has been quiet for promptQuiet after it
-// printed something; soon lets it have nudgeTime to do so.
-func (d *dialogue) settle(soon bool) error {
+// printed something, or for sureQuiet where that is what was expected: the same
+// prompt, or the question for the user name and nothing else. soon lets it have
+// nudgeTime to begin with.
+func (d *dialogue) settle(expected string, soon bool) error {
 	limit := d.cfg.IdleTimeout
 	if soon {
 		limit = min(limit, nudgeTime)
@@ -90,7 +93,11 @@ func (d *dialogue) settle(soon bool) error {
 			return err
 		}
 	}
-	_, err := d.still(promptQuiet)
+	_, err := d.still(sureQuiet)
+	if line := d.screen.last(); err != nil || line != "" && line == expected || userAlone.MatchString(line) {
+		return err
+	}
+	_, err = d.still(promptQuiet - sureQuiet)
 	return err
 }
 
@@ -238,11 +245,12 @@ func (l *Line) enable(ctx context.Context) error {
 		return nil
 	}
 	d := dialogue{Line: l, ctx: ctx}
+	privileged := strings.TrimSuffix(l.prompt, ">") + "#"
 	if err := d.say("enable"); err != nil {
 		return err
 	}
 	for {
-		if err := d.settle(false); err != nil {
+		if err := d.settle(privileged, false); err != nil {
 			return d.enableEnded(err)
 		}
 		line := l.screen.last()
