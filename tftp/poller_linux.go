@@ -25,7 +25,7 @@ type poller struct {
 const (
 	wakeIndex = -1
 	hotRounds = 32                     // reads of one port in a row, before the others are looked at
-	coldWaits = 256                    // waits for which staying is not tried again when it did not pay
+	coldWaits = 32                     // waits for which staying is not tried again when it did not pay
 	slowRound = 100 * time.Microsecond // of a read and its answer, when it does not pay
 )
 
