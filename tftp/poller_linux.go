@@ -83,7 +83,7 @@ func (p *poller) run() {
 		switch {
 		case ended:
 			return
-		case alone == nil:
+		case alone == nil || alone.engine.active.Load() != 1:
 		case cold > 0:
 			cold--
 		default:
@@ -123,10 +123,10 @@ func (p *poller) handle(l *loop, in []datagram) {
 	}
 }
 
-// stay gives the CPU away and reads the same port again, for as long as that
-// brings the next packet of the one peer that is there: a peer that shares our
-// CPU answers without either of us going to sleep. The other ports are looked
-// at from time to time. It tells whether the poller is to end.
+// stay serves the only transfer that is under way. It gives the CPU away and
+// reads the same port again, for as long as that brings the next packet: a peer
+// that shares our CPU answers without either of us going to sleep. The other
+// ports are looked at from time to time. It tells whether the poller is to end.
 func (p *poller) stay(l *loop) (ended bool) {
 	link := l.link.(*port)
 	last := time.Now()
@@ -139,6 +139,9 @@ func (p *poller) stay(l *loop) (ended bool) {
 		p.handle(l, in)
 		if round%hotRounds != 0 {
 			continue
+		}
+		if l.engine.active.Load() != 1 {
+			return false
 		}
 		if now := time.Now(); now.Sub(last) > hotRounds*slowRound {
 			return false // somebody else wants the CPU as well, and gets more than his share

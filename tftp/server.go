@@ -21,7 +21,7 @@ type Server struct {
 	// Ports are the UDP ports of the transfers (RFC 1350 section 4: transfer
 	// IDs). All of them are shared by all peers. Of a range of more than 16
 	// ports, 16 are taken at random. A range that is the listening port alone
-	// makes everything run over that one port. Zero: 8 ports chosen by the system.
+	// makes everything run over that one port. Zero: 4 ports chosen by the system.
 	Ports PortRange
 
 	// Listen opens the sockets of the transfers, on the address of the
@@ -66,7 +66,7 @@ const (
 	defaultRetries      = 8
 	defaultIdleTimeout  = 60 * time.Second
 	defaultStorage      = 32
-	ephemeralPorts      = 8
+	ephemeralPorts      = 4
 	maxPorts            = 16
 )
 
