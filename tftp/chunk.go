@@ -15,7 +15,9 @@ type chunk struct {
 
 // chunkClasses are the capacities in use, in bytes. The more transfers run, the
 // smaller their chunks.
-var chunkClasses = [...]int{8 << 10, 16 << 10, 64 << 10}
+var chunkClasses = [...]int{8 << 10, 16 << 10, largeChunk}
+
+const largeChunk = 64 << 10 // bytes; beyond it are only the windows of uploads
 
 // chunkPool lends chunks.
 type chunkPool struct {
@@ -48,7 +50,7 @@ func (p *chunkPool) put(c *chunk) {
 func chunkSize(n int) int {
 	switch {
 	case n <= 64:
-		return chunkClasses[2]
+		return largeChunk
 	case n <= 1024:
 		return chunkClasses[1]
 	}

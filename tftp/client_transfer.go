@@ -67,7 +67,7 @@ func (x *exchange) flush() {
 
 func (x *exchange) load(snd *sender, src *source) error {
 	packetSize := x.terms.blockSize + headerSize
-	size := max(packetSize, chunkClasses[len(chunkClasses)-1])
+	size := max(packetSize, largeChunk)
 	for snd.wants(0) {
 		c := x.chunks.get(size)
 		c.first = snd.next
@@ -156,7 +156,7 @@ func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 		x.rt.sent(time.Now())
 	}
 	again := func() { rcv.gap = false; send() }
-	rcv.fill = x.chunks.get(rcv.capacity(chunkClasses[len(chunkClasses)-1]))
+	rcv.fill = x.chunks.get(rcv.capacity(largeChunk))
 	defer func() { x.chunks.put(rcv.fill) }()
 	p, err := first, error(nil)
 	if first.op == opOACK {

@@ -87,28 +87,34 @@ func (l *loop) stranger(now time.Time, d *datagram, p packet) {
 
 // flush does what a step of the session wants done.
 func (l *loop) flush(s *session) {
+	if j := l.settle(s); j.kind != noJob {
+		l.stored = true
+		l.engine.storage.submit(j)
+	}
+}
+
+// settle is flush without the job for the storage side, which it gives back.
+func (l *loop) settle(s *session) job {
 	for _, r := range l.out.runs {
 		l.link.send(r, &s.dest)
-	}
-	if l.out.job.kind != noJob {
-		l.stored = true
-		l.engine.storage.submit(l.out.job)
 	}
 	for _, e := range l.out.events {
 		l.engine.observe(e)
 	}
 	clear(l.out.events)
+	j := l.out.job
 	l.out = outbox{runs: l.out.runs[:0], events: l.out.events[:0]}
 	switch s.state {
 	case gone:
 		l.remove(s)
-		return
+		return j
 	case lingering:
 		l.linger(s)
 	}
 	if l.timers.set(s) {
 		l.rouse()
 	}
+	return j
 }
 
 func (l *loop) remove(s *session) {
@@ -178,12 +184,12 @@ func (l *loop) expire() time.Time {
 	}
 }
 
-// complete takes the result of a storage job.
-func (l *loop) complete(s *session, r result) {
+// complete takes the result of a storage job and gives the one that follows.
+func (l *loop) complete(s *session, r result) job {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.complete(time.Now(), r, &l.out)
-	l.flush(s)
+	return l.settle(s)
 }
 
 // begin starts a session. A session of the same peer that is over makes room.

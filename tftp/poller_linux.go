@@ -1,7 +1,9 @@
 package tftp
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -15,7 +17,9 @@ import (
 // (epoll(7)), not in the scheduler of the runtime.
 type poller struct {
 	ep     int
-	wake   int // eventfd(2) that ends it
+	file   *os.File        // the same
+	raw    syscall.RawConn // of file: waits in the scheduler of the runtime
+	wake   int             // eventfd(2) that ends it
 	loops  []*loop
 	in     *inbox
 	events [16]unix.EpollEvent
@@ -39,8 +43,14 @@ func newPoller(loops []*loop) (*poller, error) {
 		unix.Close(ep)
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	p := &poller{ep: ep, wake: wake, loops: loops, in: newInbox()}
-	err = p.add(wake, wakeIndex)
+	if err := unix.SetNonblock(ep, true); err != nil { // makes os.NewFile tell the runtime of it
+		return nil, fmt.Errorf("epoll: %w", errors.Join(err, unix.Close(ep), unix.Close(wake)))
+	}
+	p := &poller{ep: ep, file: os.NewFile(uintptr(ep), "epoll"), wake: wake, loops: loops, in: newInbox()}
+	p.raw, err = p.file.SyscallConn()
+	if err == nil {
+		err = p.add(wake, wakeIndex)
+	}
 	for i, l := range loops {
 		if err == nil {
 			err = p.add(l.link.(*port).fd, int32(i))
@@ -67,19 +77,19 @@ func (p *poller) stop() {
 }
 
 func (p *poller) close() {
-	unix.Close(p.ep)
+	p.file.Close()
 	unix.Close(p.wake)
 }
 
 func (p *poller) run() {
 	cold := 0 // waits for which staying is not tried again
 	for {
-		n, err := unix.EpollWait(p.ep, p.events[:], -1)
-		if err != nil && err != unix.EINTR {
+		n, err := p.wait()
+		if err != nil {
 			p.loops[0].engine.fail(fmt.Errorf("epoll: %w", err))
 			return
 		}
-		alone, ended := p.serve(max(n, 0))
+		alone, ended := p.serve(n)
 		switch {
 		case ended:
 			return
@@ -93,6 +103,38 @@ func (p *poller) run() {
 			cold = coldWaits
 		}
 	}
+}
+
+// wait waits for events. It waits in the kernel; but while the storage side is
+// at work, in the scheduler of the runtime: a goroutine in the kernel keeps its
+// processor for a while, and there may be no other.
+func (p *poller) wait() (n int, err error) {
+	if p.loops[0].engine.storage.pending.Load() == 0 {
+		n, err = unix.EpollWait(p.ep, p.events[:], -1)
+		if err == unix.EINTR {
+			return 0, nil
+		}
+		return n, err
+	}
+	if failed := p.raw.Read(func(uintptr) bool {
+		n, err = p.look()
+		return n > 0 || err != nil
+	}); failed != nil {
+		return 0, failed
+	}
+	return n, err
+}
+
+// look gives the events that are there.
+func (p *poller) look() (int, error) {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.ep), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EINTR:
+		return 0, nil
+	}
+	return 0, errno
 }
 
 // serve reads the ports of n events. It gives the loop of the only datagram
@@ -148,11 +190,11 @@ func (p *poller) stay(l *loop) (ended bool) {
 		} else {
 			last = now
 		}
-		n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.ep), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
-		if errno != 0 {
-			continue
+		n, err := p.look()
+		if err != nil {
+			return false
 		}
-		if _, ended := p.serve(int(n)); ended {
+		if _, ended := p.serve(n); ended {
 			return true
 		}
 	}

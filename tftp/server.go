@@ -35,7 +35,7 @@ type Server struct {
 	MaxBlockSize int // bytes; larger requests are answered with this (RFC 2348). 0: 65464
 	MaxTransfers int // transfers at once; further requests get ERROR 0. 0: 16384
 	PerSource    int // transfers at once of one address. 0: no limit of its own
-	WindowBytes  int // bytes in flight in a window (RFC 7440), and so memory of a transfer. 0: 512 KiB
+	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer with a window has up to three times that in memory. 0: 512 KiB
 
 	Timeout     time.Duration // until the first repetition, while no round trip is known. 0: 1 s
 	Retries     int           // repetitions of one packet before a transfer is given up. 0: 8

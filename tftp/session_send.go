@@ -22,10 +22,10 @@ func newSender(t terms) *sender {
 	return &sender{blockSize: t.blockSize, window: t.window, next: 1}
 }
 
-// wants tells whether another chunk should be loaded: up to a window and one
-// chunk ahead of the peer.
+// wants tells whether another chunk should be loaded: the window that the peer
+// has not acknowledged, and the next one, or chunk, are kept ready.
 func (s *sender) wants(chunkBlocks int) bool {
-	return s.last == 0 && s.next-1-s.acked < uint64(s.window+chunkBlocks)
+	return s.last == 0 && s.next-1-s.acked < uint64(s.window+max(s.window, chunkBlocks))
 }
 
 // loaded takes the next chunk. tail is the payload of its last block if that is
@@ -172,12 +172,12 @@ func (s *session) proceed(now time.Time, out *outbox) {
 }
 
 func (s *session) load(out *outbox) {
-	size := s.loop.engine.chunkSize()
+	block := s.terms.blockSize + headerSize
+	size := max(s.loop.engine.chunkSize(), block)
 	if s.terms.window > 1 {
-		size = chunkClasses[len(chunkClasses)-1]
+		size = max(size, largeChunk)
 	}
-	size = max(size, s.terms.blockSize+headerSize)
-	if s.busy || !s.snd.wants(size/(s.terms.blockSize+headerSize)) {
+	if s.busy || !s.snd.wants(size/block) {
 		return
 	}
 	if !s.confirmed && len(s.snd.chunks) > 0 {

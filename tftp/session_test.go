@@ -176,7 +176,7 @@ func TestBehindStorage(t *testing.T) {
 		}
 		acked = n
 	}
-	if limit := 2 * chunkClasses[2] / 512; acked < limit/2 || acked > limit {
+	if limit := 2 * largeChunk / 512; acked < limit/2 || acked > limit {
 		t.Fatalf("%d blocks were acknowledged with the storage side standing still", acked)
 	}
 	m.finishJob() // the first write; the second is under way

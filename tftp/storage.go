@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // jobKind is what the storage side is to do for a session.
@@ -44,13 +45,13 @@ type storage struct {
 	handler Handler
 	limit   int
 	wg      sync.WaitGroup
+	pending atomic.Int64 // jobs that wait or run
 
 	mu      sync.Mutex
 	wake    sync.Cond
-	queue   []job
-	head    int
+	queue   jobQueue
 	workers int
-	idle    int
+	idle    int // workers that wait, less those that were woken
 	closed  bool
 }
 
@@ -62,48 +63,76 @@ func newStorage(ctx context.Context, h Handler, limit int) *storage {
 
 // submit never blocks.
 func (st *storage) submit(j job) {
+	st.pending.Add(1)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.queue = append(st.queue, j)
-	if st.idle == 0 && st.workers < st.limit {
+	st.queue.push(j)
+	switch {
+	case st.idle > 0:
+		st.idle--
+		st.wake.Signal()
+	case st.workers < st.limit:
 		st.workers++
 		st.wg.Add(1)
 		go st.work()
-		return
 	}
-	st.wake.Signal()
 }
 
 func (st *storage) work() {
 	defer st.wg.Done()
+	var follow job // what the last one led to
 	for {
-		j, ok := st.next()
+		j, ok := st.next(follow)
 		if !ok {
 			return
 		}
 		r := j.s.file.perform(st.ctx, st.handler, j)
-		j.s.loop.complete(j.s, r)
+		if follow = j.s.loop.complete(j.s, r); follow.kind == noJob {
+			st.pending.Add(-1)
+		}
 	}
 }
 
-func (st *storage) next() (job, bool) {
+// next queues the job that follows the last one, if any, and takes one.
+func (st *storage) next(follow job) (job, bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for st.head == len(st.queue) {
+	if follow.kind != noJob {
+		st.queue.push(follow)
+	}
+	for st.queue.n == 0 {
 		if st.closed {
 			return job{}, false
 		}
 		st.idle++
 		st.wake.Wait()
-		st.idle--
 	}
-	j := st.queue[st.head]
-	st.queue[st.head] = job{}
-	st.head++
-	if st.head == len(st.queue) {
-		st.queue, st.head = st.queue[:0], 0
+	return st.queue.pop(), true
+}
+
+// jobQueue is a ring of jobs, first in, first out.
+type jobQueue struct {
+	ring    []job
+	head, n int
+}
+
+func (q *jobQueue) push(j job) {
+	if q.n == len(q.ring) {
+		ring := make([]job, max(16, 2*q.n))
+		copied := copy(ring, q.ring[q.head:])
+		copy(ring[copied:], q.ring[:q.head])
+		q.ring, q.head = ring, 0
 	}
-	return j, true
+	q.ring[(q.head+q.n)%len(q.ring)] = j
+	q.n++
+}
+
+func (q *jobQueue) pop() job {
+	j := q.ring[q.head]
+	q.ring[q.head] = job{}
+	q.head = (q.head + 1) % len(q.ring)
+	q.n--
+	return j
 }
 
 // close waits until every job is done.
