@@ -14,23 +14,24 @@ import (
 )
 
 // poller reads all ports of an engine in one goroutine. It waits in the kernel
-// (epoll(7)), not in the scheduler of the runtime.
+// (epoll(7)), not in the scheduler of the runtime, which would cost a transfer
+// in lockstep a fifth of its speed.
 type poller struct {
 	ep     int
-	file   *os.File        // the same
-	raw    syscall.RawConn // of file: waits in the scheduler of the runtime
-	wake   int             // eventfd(2) that ends it
+	wake   int // eventfd(2) that ends it
 	loops  []*loop
 	in     *inbox
 	events [16]unix.EpollEvent
 	wg     sync.WaitGroup
+	cold   int      // waits before which looking around is not tried: it did not pay
+	parked *os.File // ep, while the scheduler of the runtime watches it
 }
 
 const (
 	wakeIndex = -1
-	hotRounds = 32                     // reads of one port in a row, before the others are looked at
-	coldWaits = 32                     // waits for which staying is not tried again when it did not pay
-	slowRound = 100 * time.Microsecond // of a read and its answer, when it does not pay
+	lookTime  = 15 * time.Microsecond // spent on looking for packets before going to sleep: less than sleeping costs
+	coldWaits = 32                    // waits without looking after it did not pay
+	hotRounds = 32                    // reads of one port in a row, before the others are looked at
 )
 
 func newPoller(loops []*loop) (*poller, error) {
@@ -40,17 +41,10 @@ func newPoller(loops []*loop) (*poller, error) {
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		unix.Close(ep)
-		return nil, fmt.Errorf("eventfd: %w", err)
+		return nil, fmt.Errorf("eventfd: %w", errors.Join(err, unix.Close(ep)))
 	}
-	if err := unix.SetNonblock(ep, true); err != nil { // makes os.NewFile tell the runtime of it
-		return nil, fmt.Errorf("epoll: %w", errors.Join(err, unix.Close(ep), unix.Close(wake)))
-	}
-	p := &poller{ep: ep, file: os.NewFile(uintptr(ep), "epoll"), wake: wake, loops: loops, in: newInbox()}
-	p.raw, err = p.file.SyscallConn()
-	if err == nil {
-		err = p.add(wake, wakeIndex)
-	}
+	p := &poller{ep: ep, wake: wake, loops: loops, in: newInbox()}
+	err = p.add(wake, wakeIndex)
 	for i, l := range loops {
 		if err == nil {
 			err = p.add(l.link.(*port).fd, int32(i))
@@ -77,55 +71,49 @@ func (p *poller) stop() {
 }
 
 func (p *poller) close() {
-	p.file.Close()
+	p.unpark()
+	unix.Close(p.ep)
 	unix.Close(p.wake)
 }
 
 func (p *poller) run() {
-	cold := 0 // waits for which staying is not tried again
 	for {
-		n, err := p.wait()
+		n, err := p.next()
 		if err != nil {
 			p.loops[0].engine.fail(fmt.Errorf("epoll: %w", err))
 			return
 		}
 		alone, ended := p.serve(n)
-		switch {
-		case ended:
+		if alone != nil && !ended && p.cold == 0 {
+			ended = p.stay(alone)
+		}
+		if ended {
 			return
-		case alone == nil || alone.engine.active.Load() != 1:
-		case cold > 0:
-			cold--
-		default:
-			if ended = p.stay(alone); ended {
-				return
-			}
-			cold = coldWaits
 		}
 	}
 }
 
-// wait waits for events. It waits in the kernel; but while the storage side is
-// at work, in the scheduler of the runtime: a goroutine in the kernel keeps its
-// processor for a while, and there may be no other.
-func (p *poller) wait() (n int, err error) {
-	if p.loops[0].engine.storage.pending.Load() == 0 {
-		n, err = unix.EpollWait(p.ep, p.events[:], -1)
-		if err == unix.EINTR {
-			return 0, nil
+// next gives the number of events, at least one. Where that has paid before, it
+// looks around for a moment before it goes to sleep.
+func (p *poller) next() (int, error) {
+	if p.cold > 0 {
+		p.cold--
+		return p.wait()
+	}
+	for start := time.Now(); ; {
+		syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		n, err := p.look()
+		if n > 0 || err != nil {
+			return n, err
 		}
-		return n, err
+		if time.Since(start) > lookTime {
+			p.cold = coldWaits
+			return p.wait()
+		}
 	}
-	if failed := p.raw.Read(func(uintptr) bool {
-		n, err = p.look()
-		return n > 0 || err != nil
-	}); failed != nil {
-		return 0, failed
-	}
-	return n, err
 }
 
-// look gives the events that are there.
+// look gives the number of events that are there.
 func (p *poller) look() (int, error) {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.ep), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
 	switch errno {
@@ -137,8 +125,53 @@ func (p *poller) look() (int, error) {
 	return 0, errno
 }
 
-// serve reads the ports of n events. It gives the loop of the only datagram
-// that came, if it was only one, and tells whether the poller is to end.
+// wait sleeps until there are events. A goroutine that sleeps in the kernel
+// keeps its processor for a while: where there is only one and the storage side
+// is at work, it sleeps in the scheduler of the runtime.
+func (p *poller) wait() (n int, err error) {
+	if runtime.GOMAXPROCS(0) == 1 && p.loops[0].engine.storage.pending.Load() > 0 {
+		return p.park()
+	}
+	n, err = unix.EpollWait(p.ep, p.events[:], -1)
+	if err == unix.EINTR {
+		return 0, nil
+	}
+	return n, err
+}
+
+func (p *poller) park() (n int, err error) {
+	if p.parked == nil {
+		fd, err := unix.FcntlInt(uintptr(p.ep), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return 0, err
+		}
+		if err := unix.SetNonblock(fd, true); err != nil { // tells os.NewFile to tell the runtime
+			return 0, errors.Join(err, unix.Close(fd))
+		}
+		p.parked = os.NewFile(uintptr(fd), "epoll")
+	}
+	raw, err := p.parked.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	failed := raw.Read(func(uintptr) bool {
+		n, err = p.look()
+		return n > 0 || err != nil
+	})
+	return n, errors.Join(failed, err)
+}
+
+// unpark lets the runtime forget the ports: it would be told of every packet.
+func (p *poller) unpark() {
+	if p.parked != nil {
+		p.parked.Close()
+		p.parked = nil
+	}
+}
+
+// serve reads the ports of n events. It gives the loop of the datagram that
+// came if it was the only one, of the only transfer, and tells whether the
+// poller is to end.
 func (p *poller) serve(n int) (alone *loop, ended bool) {
 	total := 0
 	for _, e := range p.events[:n] {
@@ -153,7 +186,7 @@ func (p *poller) serve(n int) (alone *loop, ended bool) {
 		total += len(in)
 		p.handle(alone, in)
 	}
-	if total != 1 || alone == alone.engine.listener {
+	if total != 1 || alone == alone.engine.listener || alone.engine.active.Load() != 1 {
 		return nil, false
 	}
 	return alone, false
@@ -170,8 +203,8 @@ func (p *poller) handle(l *loop, in []datagram) {
 // that shares our CPU answers without either of us going to sleep. The other
 // ports are looked at from time to time. It tells whether the poller is to end.
 func (p *poller) stay(l *loop) (ended bool) {
+	p.unpark()
 	link := l.link.(*port)
-	last := time.Now()
 	for round := 1; ; round++ {
 		syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		in := link.readOne(p.in)
@@ -182,16 +215,8 @@ func (p *poller) stay(l *loop) (ended bool) {
 		if round%hotRounds != 0 {
 			continue
 		}
-		if l.engine.active.Load() != 1 {
-			return false
-		}
-		if now := time.Now(); now.Sub(last) > hotRounds*slowRound {
-			return false // somebody else wants the CPU as well, and gets more than his share
-		} else {
-			last = now
-		}
 		n, err := p.look()
-		if err != nil {
+		if err != nil || l.engine.active.Load() != 1 {
 			return false
 		}
 		if _, ended := p.serve(n); ended {
