@@ -198,18 +198,21 @@ func (p *poller) handle(l *loop, in []datagram) {
 	}
 }
 
-// stay serves the only transfer that is under way. It gives the CPU away and
-// reads the same port again, for as long as that brings the next packet: a peer
-// that shares our CPU answers without either of us going to sleep. The other
-// ports are looked at from time to time. It tells whether the poller is to end.
+// stay serves the only transfer that is under way. It reads the same port
+// again, for as long as that brings the next packet: a peer that shares our CPU
+// has run as soon as it had our answer, or runs when we give the CPU away, and
+// neither of us goes to sleep. The other ports are looked at from time to time.
+// It tells whether the poller is to end.
 func (p *poller) stay(l *loop) (ended bool) {
 	p.unpark()
 	link := l.link.(*port)
 	for round := 1; ; round++ {
-		syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		in := link.readOne(p.in)
 		if len(in) == 0 {
-			return false
+			syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+			if in = link.readOne(p.in); len(in) == 0 {
+				return false
+			}
 		}
 		p.handle(l, in)
 		if round%hotRounds != 0 {
