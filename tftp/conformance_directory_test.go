@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -287,16 +286,7 @@ func testStoredWithACK(t *testing.T) {
 
 // testDiskFull uploads to a file system of 64 KB.
 func testDiskFull(t *testing.T) {
-	if os.Getenv("FLASHWARDEN_IN_MOUNTNS") == "" {
-		cmd := exec.Command("unshare", "--mount", os.Args[0], "-test.run", "^TestDirectory$/^101", "-test.v")
-		cmd.Env = append(os.Environ(), "FLASHWARDEN_IN_MOUNTNS=1")
-		out, err := cmd.CombinedOutput()
-		if strings.Contains(string(out), "Operation not permitted") {
-			missing(t, "no right to make a mount namespace")
-		}
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if !inNamespace(t, "--mount") {
 		return
 	}
 	dir := t.TempDir()

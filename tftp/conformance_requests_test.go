@@ -2,10 +2,8 @@ package tftp_test
 
 import (
 	"bytes"
-	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -164,58 +162,6 @@ func testServicePorts(t *testing.T) {
 	if m.opens() != 0 {
 		t.Errorf("the handler was asked %d times", m.opens())
 	}
-}
-
-// testBroadcast asks the broadcast address of a veth pair in a network
-// namespace of its own.
-func testBroadcast(t *testing.T) {
-	if os.Getenv("FLASHWARDEN_IN_NETNS") == "" {
-		cmd := exec.Command("unshare", "--net", os.Args[0], "-test.run", "^TestRequests$/^026", "-test.v")
-		cmd.Env = append(os.Environ(), "FLASHWARDEN_IN_NETNS=1")
-		out, err := cmd.CombinedOutput()
-		if strings.Contains(string(out), "Operation not permitted") {
-			missing(t, "no right to make a network namespace")
-		}
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return
-	}
-	for _, line := range []string{
-		"ip link set lo up",
-		"ip link add fw0 type veth peer name fw1",
-		"ip addr add 10.99.0.1/24 brd 10.99.0.255 dev fw0",
-		"ip link set dev fw0 up",
-		"ip link set dev fw1 up",
-	} {
-		f := strings.Fields(line)
-		if out, err := exec.Command(f[0], f[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v %s", line, err, out)
-		}
-	}
-	for _, listen := range []string{"0.0.0.0:0", "[::]:0"} {
-		m := &memory{}
-		m.set("f", []byte("x"))
-		c, err := net.ListenPacket("udp", listen)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := serveOn(t, &tftp.Server{Handler: m}, c)
-		w := &world{t: t, server: netip.AddrPortFrom(netip.MustParseAddr("10.99.0.255"), at.Port()), listen: listenBroadcast}
-		p := w.peerAt(netip.MustParseAddrPort("10.99.0.1:0"))
-		p.request(rrq("f", "octet"))
-		p.silent(50 * time.Millisecond)
-		p.port = netip.AddrPortFrom(netip.MustParseAddr("10.99.0.1"), at.Port())
-		p.request(rrq("f", "octet"))
-		p.expect(data(1, []byte("x")))
-		if m.opens() != 1 {
-			t.Errorf("%s: the handler was asked %d times", listen, m.opens())
-		}
-	}
-}
-
-func listenBroadcast(a netip.AddrPort) (net.PacketConn, error) {
-	return net.ListenPacket("udp4", a.String()) // Go sets SO_BROADCAST
 }
 
 // missing skips a test that needs what is not there, and fails it in CI.
