@@ -21,6 +21,8 @@ func (nowhere) flush() {}
 
 func (nowhere) destination(*datagram) destination { return destination{} }
 
+func (nowhere) receiveBuffer() int { return 0 }
+
 func (nowhere) close() {}
 
 // lockstep gives a loop with one confirmed session, and the datagram to send.

@@ -15,6 +15,10 @@ const (
 	optWindowSize = "windowsize" // RFC 7440
 )
 
+// packetOverhead is what a packet takes of a socket's receive buffer beside its
+// payload, about, in bytes.
+const packetOverhead = 1024
+
 // maxWindow keeps a window within half of the 16-bit block numbers, so that a
 // number is never ambiguous.
 const maxWindow = 1 << 14
@@ -30,6 +34,7 @@ type terms struct {
 type offer struct {
 	maxBlockSize int      // bytes
 	windowBytes  int      // bytes in flight
+	socketBytes  int      // receive buffer of the port; a window that fills more than half of it would be lost. 0: unknown
 	tsize        int64    // answer to tsize in a read request; -1: omit the option
 	refuse       []string // options that are never granted
 }
@@ -51,6 +56,9 @@ func negotiate(op Op, asked []option, o offer) (terms, []option) {
 		if v, ok := t.grant(op, name, n, o); ok {
 			granted = append(granted, option{name, strconv.FormatInt(v, 10)})
 		}
+	}
+	if op == Write && o.socketBytes > 0 {
+		o.windowBytes = min(o.windowBytes, o.socketBytes/2/(t.blockSize+packetOverhead)*t.blockSize)
 	}
 	return t, t.limitWindow(granted, o)
 }

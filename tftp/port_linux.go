@@ -150,6 +150,11 @@ func enlarge(fd, force, plain int) {
 	}
 }
 
+func (p *port) receiveBuffer() int {
+	n, _ := unix.GetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	return n
+}
+
 func (p *port) close() { unix.Close(p.fd) }
 
 func (p *port) destination(d *datagram) destination {

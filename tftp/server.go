@@ -211,8 +211,18 @@ func (e *engine) bind(c net.PacketConn) (err error) {
 	} else if err := e.bindRange(local.Addr()); err != nil {
 		return err
 	}
+	e.measureBuffer()
 	e.reader, err = newReader(e.all())
 	return err
+}
+
+// measureBuffer bounds the windows of uploads by what a port can hold.
+func (e *engine) measureBuffer() {
+	n := e.loops[0].link.receiveBuffer()
+	e.limits.offer.socketBytes = n
+	if n > 0 && n < socketBuffer {
+		e.Log.Warn("small receive buffer: windows of uploads are bounded", "bytes", n, "wanted", socketBuffer, "hint", "raise net.core.rmem_max")
+	}
 }
 
 func (e *engine) bindRange(local netip.Addr) error {

@@ -356,3 +356,16 @@ func (m *machine) end() {
 		m.t.Fatal("the session is still counted")
 	}
 }
+
+// TestWindowFitsTheSocket wants uploads to get no window that the socket would
+// lose.
+func TestWindowFitsTheSocket(t *testing.T) {
+	o := offer{maxBlockSize: maxBlockSize, windowBytes: 1 << 20, socketBytes: 400_000}
+	asked := []option{{optWindowSize, "64"}, {optBlockSize, "8192"}}
+	if terms, _ := negotiate(Write, asked, o); terms.window != 21 {
+		t.Errorf("upload: window %d", terms.window)
+	}
+	if terms, _ := negotiate(Read, asked, o); terms.window != 64 {
+		t.Errorf("download: window %d", terms.window)
+	}
+}

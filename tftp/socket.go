@@ -42,6 +42,7 @@ type link interface {
 	flush()
 	// destination is where and how answers to a datagram leave.
 	destination(d *datagram) destination
+	receiveBuffer() int // bytes; 0: unknown
 	close()
 }
 
@@ -112,6 +113,8 @@ func (s *socket) hold() {}
 func (s *socket) flush() {}
 
 func (s *socket) destination(d *datagram) destination { return destination{to: d.from} }
+
+func (s *socket) receiveBuffer() int { return 0 }
 
 func (s *socket) close() {
 	if !s.kept {
