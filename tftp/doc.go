@@ -16,9 +16,12 @@
 // The listening socket carries requests only. Transfers leave from a few shared
 // ports; on each of them any number of transfers run at once, told apart by the
 // address of the peer (RFC 1350 section 4 asks only that the pair of ports is
-// unique). One goroutine reads each socket and steps the transfers' state
-// machines; the Handler's files are read and written on a bounded set of other
-// goroutines, in order for each transfer.
+// unique). One goroutine reads all ports and steps the transfers' state machines;
+// the Handler's files are read and written on a bounded set of other goroutines,
+// in order for each transfer. A peer that has not answered yet costs no
+// goroutine, timer or file descriptor, and gives way when there are too many.
+//
+// Dir is a Handler for the files of a directory.
 //
 // What a Server promises:
 //
@@ -26,14 +29,15 @@
 //     nil. While Commit runs, the peer's repeats are absorbed. Afterwards a
 //     repeated last DATA gets the final ACK again for a while (RFC 1350
 //     section 6, dallying).
-//   - A DATA is sent again only because of a timer (in lockstep), never because of a
+//   - In lockstep a DATA is sent again only because of a timer, never because of a
 //     repeated ACK (RFC 1123 section 4.2.3.1, Sorcerer's Apprentice).
 //   - Retransmission is adaptive and grows (RFC 1123 section 4.2.3.2, by the
 //     method of RFC 6298, with Karn's rule).
 //   - The first answer goes to a peer that has not answered at most three times,
 //     and once more for each repetition of its request.
 //   - An ERROR is never answered; on the listening port nothing but a request is.
-//   - Replies leave from the address that was asked.
+//   - Replies leave from the address that was asked (on Linux).
+//   - A file whose size is not the tsize of its request is not stored.
 //
 // # Client
 //

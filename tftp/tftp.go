@@ -105,7 +105,9 @@ const (
 )
 
 // Event is one observation about one transfer, for evidence and metrics. A
-// Server calls Observe from its network loops: it must return at once.
+// request that is refused at once has EventRefused alone; every other transfer
+// has EventRequest first and exactly one EventDone last: of an upload after
+// Commit returned and the final ACK left, of a failed one before Abort is called.
 type Event struct {
 	Kind      EventKind
 	Request   *Request
