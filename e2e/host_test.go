@@ -92,19 +92,6 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// TestDemoAsOrdinaryUser runs the README's first command without rights.
-func TestDemoAsOrdinaryUser(t *testing.T) {
-	t.Parallel()
-	s := nobodysSite(t)
-	o := finish(t, asNobody(s.command("demo", "--dir", filepath.Join(filepath.Dir(s.data), "demo"), "--json")))
-	if o.code != 0 {
-		t.Fatalf("ended with %d\n%s", o.code, o.stderr)
-	}
-	if n := len(parse(t, o).Results); n != 3 {
-		t.Errorf("%d results", n)
-	}
-}
-
 // TestFullDisk has a data directory on a file system that is smaller than the
 // image: the device gets ERROR 3, and nothing stays behind.
 func TestFullDisk(t *testing.T) {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -57,4 +58,17 @@ func TestDeviceGone(t *testing.T) {
 	}
 	s.wantClean()
 	s.wantEmptySpool()
+}
+
+// TestDemoAsOrdinaryUser runs the README's first command without rights.
+func TestDemoAsOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	s := nobodysSite(t)
+	o := finish(t, asNobody(s.command("demo", "--dir", filepath.Join(filepath.Dir(s.data), "demo"), "--json")))
+	if o.code != 0 {
+		t.Fatalf("ended with %d\n%s", o.code, o.stderr)
+	}
+	if n := len(parse(t, o).Results); n != 3 {
+		t.Errorf("%d results", n)
+	}
 }

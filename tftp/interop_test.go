@@ -94,7 +94,7 @@ func TestRealClients(t *testing.T) {
 			for _, n := range []int{0, 1, 511, 512, 513, 1468, 1 << 20, 40 << 20} {
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
 					if n > 1<<20 && (!slow || !c.large) {
-						t.Skip("40 MB is not for -short, and not for every way to call the same client")
+						t.Skip("40 MB wants the build tag slow, and not every way to call the same client")
 					}
 					c.test(t, content(uint64(n), n))
 				})
