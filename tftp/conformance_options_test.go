@@ -223,6 +223,7 @@ func testLostOACK(t *testing.T) {
 			if got := p.recv(time.Minute); !bytes.Equal(got, oack("blksize", "1000")) {
 				t.Fatalf("got %s", show(got))
 			}
+			synctest.Wait() // the packet may be here before the event of its sending
 			if n := w.events.count(tftp.EventRetransmit); n != 2 {
 				t.Errorf("%d retransmissions, want 2", n)
 			}
