@@ -59,9 +59,9 @@ func BenchmarkContent(b *testing.B) {
 }
 
 func BenchmarkImageHeaders(b *testing.B) {
-	im := classicImage{family: "C3750", features: "IPSERVICESK9", version: "15.0(2)SE8"}
+	im := ClassicImage{Family: "C3750", Features: "IPSERVICESK9", Version: "15.0(2)SE8"}
 	for b.Loop() {
-		c := madeContent("x", 18286080, im.lay)
+		c := im.content(18286080)
 		c.ReadAt(make([]byte, 1), 0)
 	}
 }

@@ -30,12 +30,32 @@ const (
 	dosDate       = 0x2A21  // 1 January 2001: ZIP members carry a DOS date
 )
 
-// classicImage describes a classic IOS image, "mz": run from RAM, ZIP inside.
-type classicImage struct {
-	family   string // C3750
-	features string // IPSERVICESK9
-	version  string // 15.0(2)SE8
-	sysdescr string // the first lines of show version
+// ClassicImage describes a classic IOS image, "mz": run from RAM, ZIP inside.
+type ClassicImage struct {
+	Family      string // C3750
+	Features    string // IPSERVICESK9
+	Version     string // 15.0(2)SE8
+	Description string // the first line of show version, as CW_SYSDESCR has it
+}
+
+// smallestImage is the least size of a ClassicImage: its headers, and room
+// for a member of the archive.
+const smallestImage = 32 << 10
+
+// Bytes is a whole image of so many bytes: an ELF whose FEEDFACE section with
+// its ZIP archive, embedded MD5 and CW_ tags are all right, as far as NAFT
+// checks them. The bytes of two images are the same when all is the same. A
+// size below 32 KiB leaves no room for the headers and is an error.
+func (im ClassicImage) Bytes(size int64) ([]byte, error) {
+	if size < smallestImage {
+		return nil, fmt.Errorf("an image of %d bytes has no room for its headers; it takes %d", size, smallestImage)
+	}
+	return im.content(size).all()
+}
+
+// content is the image as a file in flash.
+func (im ClassicImage) content(size int64) *content {
+	return madeContent(fmt.Sprintf("%+v", im), size, im.lay)
 }
 
 // span is where a section lies in the file.
@@ -43,7 +63,7 @@ type span struct{ at, size int64 }
 
 // lay computes all the headers of an image over c. The checksums and digests
 // in them are right: whoever checks them offline finds the file whole.
-func (im classicImage) lay(c *content) []part {
+func (im ClassicImage) lay(c *content) []part {
 	tags := im.tags()
 	layout := im.layout(c.size, int64(len(tags)))
 	zip, member := im.zipParts(c, layout[5].at+feedface, c.size)
@@ -55,7 +75,7 @@ func (im classicImage) lay(c *content) []part {
 }
 
 // layout places the sections one after another; the last takes what is left.
-func (im classicImage) layout(size, tags int64) [sections]span {
+func (im ClassicImage) layout(size, tags int64) [sections]span {
 	l := [sections]span{1: {codeOffset, codeSize}, 2: {codeOffset + codeSize, dataSize}}
 	l[3] = span{l[2].at + dataSize, digestSize}
 	l[4] = span{l[3].at + digestSize, tags}
@@ -65,12 +85,12 @@ func (im classicImage) layout(size, tags int64) [sections]span {
 }
 
 // tags is the CW_ block, padded to whole words.
-func (im classicImage) tags() []byte {
-	image := im.family + "-" + im.features + "-M"
+func (im ClassicImage) tags() []byte {
+	image := im.Family + "-" + im.Features + "-M"
 	b := fmt.Appendf(nil, "CW_BEGIN$%s$", image)
 	for _, t := range [][2]string{
-		{"FAMILY", im.family}, {"FEATURE", im.features}, {"IMAGE", image},
-		{"VERSION", im.version}, {"SYSDESCR", im.sysdescr},
+		{"FAMILY", im.Family}, {"FEATURE", im.Features}, {"IMAGE", image},
+		{"VERSION", im.Version}, {"SYSDESCR", im.Description},
 	} {
 		b = fmt.Appendf(b, "CW_%s$%s$", t[0], t[1])
 	}
@@ -79,7 +99,7 @@ func (im classicImage) tags() []byte {
 }
 
 // elf is the ELF header, the program header and the section headers.
-func (im classicImage) elf(layout [sections]span) []byte {
+func (im ClassicImage) elf(layout [sections]span) []byte {
 	var b bytes.Buffer
 	b.Write([]byte{0x7F, 'E', 'L', 'F', 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}) // 32 bit, big-endian
 	end := layout[5].at + layout[5].size
@@ -104,8 +124,8 @@ func put(b *bytes.Buffer, values ...any) {
 
 // zipParts lays a ZIP archive with one stored member over [at, end). It
 // returns the member's place.
-func (im classicImage) zipParts(c *content, at, end int64) ([]part, span) {
-	name := im.family + "-" + im.features + "-M.bin"
+func (im ClassicImage) zipParts(c *content, at, end int64) ([]part, span) {
+	name := im.Family + "-" + im.Features + "-M.bin"
 	head := int64(zipLocal + len(name))
 	member := span{at + head, end - at - head - int64(zipCentral+len(name)) - zipEnd}
 	comment := member.size % 4 // so that the member is whole words
@@ -214,13 +234,19 @@ func (w *wordSum) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// packageHeader lays the beginning of an IOS-XE package over a file: a file of
-// that kind begins with the text seen in a captured first DATA block.
-func packageHeader(name string) func(*content) []part {
-	return func(*content) []part {
+// PackageBytes is a whole IOS-XE package or super-package (.pkg, .bin) of so
+// many bytes. Only its beginning is like a real one's.
+func PackageBytes(name string, size int64) ([]byte, error) {
+	return packageContent(name, size).all()
+}
+
+// packageContent is a package as a file in flash. A file of that kind begins
+// with the text seen in a captured first DATA block of a cat3k_caa 16.06.09.
+func packageContent(name string, size int64) *content {
+	return madeContent(name, size, func(*content) []part {
 		head := make([]byte, 512)
 		copy(head, ".IOSXE2.0")
 		copy(head[64:], name)
 		return []part{{0, head}}
-	}
+	})
 }

@@ -25,43 +25,71 @@ func TestClassicImagesProveThemselves(t *testing.T) {
 			if !ok {
 				t.Fatalf("there is no %s", image[profile])
 			}
-			f, err := elf.NewFile(bytes.NewReader(data))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if f.Class != elf.ELFCLASS32 || f.Data != elf.ELFDATA2MSB || len(f.Progs) != 1 {
-				t.Errorf("%v %v with %d program headers, want 32 bit, big-endian, 1", f.Class, f.Data, len(f.Progs))
-			}
-			h := md5.New()
-			var embedded []byte
-			for i, section := range f.Sections {
-				if section.Type == elf.SHT_NULL {
-					continue
-				}
-				b, err := section.Data()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if i != 3 && i != 4 {
-					h.Write(b)
-				}
-				switch {
-				case bytes.HasPrefix(b, []byte("\xFA\xDE\xFA\xD1\x00\x00\x00\x18")):
-					embedded = b[8:24]
-				case bytes.HasPrefix(b, []byte("\xFE\xED\xFA\xCE")):
-					checkArchive(t, b)
-				case bytes.HasPrefix(b, []byte("CW_BEGIN$")):
-					checkTags(t, string(b), strings.ToUpper(profile))
-				}
-			}
-			if !bytes.Equal(h.Sum(nil), embedded) {
-				t.Errorf("embedded MD5 %x, computed %x", embedded, h.Sum(nil))
-			}
+			embedded := checkImage(t, data, strings.ToUpper(profile))
 			if got := s.embeddedOf(t, image[profile]); got != fmt.Sprintf("%x", embedded) {
 				t.Errorf("verify would print %s, embedded is %x", got, embedded)
 			}
 		})
 	}
+}
+
+// Images of any size prove themselves, from the least that has room on.
+func TestImagesOfAnySize(t *testing.T) {
+	im := ClassicImage{Family: "C2960", Features: "LANBASEK9", Version: "15.0(2)SE11", Description: "C2960 Software"}
+	for _, size := range []int64{smallestImage, smallestImage + 1, smallestImage + 2, 65_539} {
+		data, err := im.Bytes(size)
+		if err != nil || int64(len(data)) != size {
+			t.Fatalf("%d bytes of %d: %v", len(data), size, err)
+		}
+		checkImage(t, data, "C2960")
+	}
+	if _, err := im.Bytes(smallestImage - 1); err == nil {
+		t.Error("an image without room for its headers was made")
+	}
+}
+
+// checkImage takes an image apart and returns the MD5 embedded in it.
+func checkImage(t *testing.T, data []byte, family string) (embedded []byte) {
+	t.Helper()
+	f, err := elf.NewFile(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Class != elf.ELFCLASS32 || f.Data != elf.ELFDATA2MSB || len(f.Progs) != 1 {
+		t.Errorf("%v %v with %d program headers, want 32 bit, big-endian, 1", f.Class, f.Data, len(f.Progs))
+	}
+	h := md5.New()
+	found := 0
+	for i, section := range f.Sections {
+		if section.Type == elf.SHT_NULL {
+			continue
+		}
+		b, err := section.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i != 3 && i != 4 {
+			h.Write(b)
+		}
+		switch {
+		case bytes.HasPrefix(b, []byte("\xFA\xDE\xFA\xD1\x00\x00\x00\x18")):
+			embedded = b[8:24]
+			found++
+		case bytes.HasPrefix(b, []byte("\xFE\xED\xFA\xCE")):
+			checkArchive(t, b)
+			found++
+		case bytes.HasPrefix(b, []byte("CW_BEGIN$")):
+			checkTags(t, string(b), family)
+			found++
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d of digest, archive and tags are there", found)
+	}
+	if !bytes.Equal(h.Sum(nil), embedded) {
+		t.Errorf("embedded MD5 %x, computed %x", embedded, h.Sum(nil))
+	}
+	return embedded
 }
 
 func (s *Switch) embeddedOf(t *testing.T, path string) string {

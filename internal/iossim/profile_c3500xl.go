@@ -39,13 +39,13 @@ func c3500xlSystems() []*fileSystem {
 const c3500xlImage = "c3500xl-c3h2s-mz.120-5.WC10.bin"
 
 func c3500xlFiles(t *textMaker) []file {
-	image := classicImage{
-		family: "C3500XL", features: "C3H2S", version: "12.0(5)WC10",
-		sysdescr: "IOS (tm) C3500XL Software (C3500XL-C3H2S-M), Version 12.0(5)WC10, RELEASE SOFTWARE (fc1)",
+	image := ClassicImage{
+		Family: "C3500XL", Features: "C3H2S", Version: "12.0(5)WC10",
+		Description: "IOS (tm) C3500XL Software (C3500XL-C3H2S-M), Version 12.0(5)WC10, RELEASE SOFTWARE (fc1)",
 	}
 	return []file{
 		{index: 2, perm: "-rwx", date: "May 17 2004 08:41:12", path: "flash:" + c3500xlImage,
-			body: madeContent("c3500xl "+c3500xlImage, 1809168, image.lay)},
+			body: image.content(1809168)},
 		{index: 4, perm: "drwx", date: "May 17 2004 08:41:55", path: "flash:html", size: 704},
 		{index: 20, perm: "-rwx", date: "Mar 02 2004 07:15:33", path: "flash:snmpengineid", body: textContent([]byte("80000009030000D0BA5A17C0\n"))},
 		{index: 5, perm: "-rwx", date: "May 17 2004 08:41:56", path: "flash:info", body: t.file("info")},

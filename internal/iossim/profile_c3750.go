@@ -57,11 +57,11 @@ const c3750Image = "c3750-ipservicesk9-mz.150-2.SE8"
 // c3750Files is the flash of every member of a stack, the master's first, and
 // what belongs to all.
 func c3750Files(t *textMaker, members ...string) []file {
-	image := classicImage{
-		family: "C3750", features: "IPSERVICESK9", version: "15.0(2)SE8",
-		sysdescr: "Cisco IOS Software, C3750 Software (C3750-IPSERVICESK9-M), Version 15.0(2)SE8, RELEASE SOFTWARE (fc1)",
+	image := ClassicImage{
+		Family: "C3750", Features: "IPSERVICESK9", Version: "15.0(2)SE8",
+		Description: "Cisco IOS Software, C3750 Software (C3750-IPSERVICESK9-M), Version 15.0(2)SE8, RELEASE SOFTWARE (fc1)",
 	}
-	body := madeContent("c3750 "+c3750Image, 18286080, image.lay)
+	body := image.content(18286080)
 	var all []file
 	for _, fs := range members {
 		all = append(all, c3750Member(t, fs, body)...)

@@ -61,7 +61,7 @@ func c9300Files(t *textMaker) []file {
 	pkg := func(index int, name string, size int64) file {
 		name = "cat9k-" + name + ".17.09.04a.SPA.pkg"
 		return file{index: index, perm: "-rw-", date: "Feb 6 2024 08:14:52", path: "flash:" + name,
-			body: madeContent("c9300 "+name, size, packageHeader(name))}
+			body: packageContent(name, size)}
 	}
 	return []file{
 		{index: 16385, perm: "drwx", date: "Feb 6 2024 08:16:40", path: "flash:.installer", size: 4096},
