@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/node"
@@ -328,7 +329,7 @@ func testDevice(ctx context.Context, n *node.Node, d catalog.Device) testResult 
 			return err
 		}
 		f, err := dev.Facts(ctx)
-		r.Facts = vault.Facts{Hostname: f.Hostname, OS: f.OS, Version: f.Version, Model: f.Model, Serial: f.Serial, Mode: f.Mode, Image: f.Image}
+		r.Facts = backup.Facts(f)
 		return errors.Join(err, dev.Close())
 	}()
 	r.Seconds = tenths(time.Since(began))

@@ -153,8 +153,7 @@ func (r *run) look(ctx context.Context) ([]vault.File, error) {
 		return nil, err
 	}
 	r.came()
-	r.result.Facts = vault.Facts{Hostname: f.Hostname, OS: f.OS, Version: f.Version, Model: f.Model,
-		Serial: f.Serial, Mode: f.Mode, Image: f.Image}
+	r.result.Facts = Facts(f)
 	listings, err := r.session.Files(ctx)
 	if err != nil {
 		return nil, err
