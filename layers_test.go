@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"internal/node": {"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
 	"internal/iossim": {"tftp"},
+	"internal/netlab": {}, // a test kit
 	"internal/tftpd":  {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd
 		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/iossim",

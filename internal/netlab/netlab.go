@@ -1,0 +1,207 @@
+// Package netlab makes small real networks for tests: hosts in network
+// namespaces of their own, joined by cables (veth pairs with frames of 1500
+// bytes, so that large datagrams are really cut into fragments), on which
+// nftables does what firewalls and bad lines do.
+//
+//	lab := netlab.New(t)
+//	server, device := lab.Host("server"), lab.Host("device")
+//	lab.Cable(server, "10.1.0.1/24", device, "10.1.0.2/24")
+//	server.NFT(`table inet filter {
+//		chain input {
+//			type filter hook input priority 0; policy accept;
+//			udp dport 69 drop
+//		}
+//	}`)
+//	server.Start(exec.Command(binary, "backup", "sw1"))
+//	device.Do(func() { listener, err = net.Listen("tcp", "10.1.0.2:22") })
+//
+// The namespaces have no names: they hang on file descriptors of the test's
+// process. When it ends, in whatever way, the kernel removes them with all
+// that is in them, and any number of tests can run beside each other.
+//
+// Only tests use this package. It needs root, ip(8) and nft(8).
+package netlab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Lab is the network of one test.
+type Lab struct{ t testing.TB }
+
+// Host is a network namespace.
+type Host struct {
+	Name string
+	t    testing.TB
+	ns   *os.File
+}
+
+// New returns an empty network, or skips the test where none can be made; in
+// CI ($CI is "true") it fails instead.
+func New(t testing.TB) *Lab {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "network namespaces need root")
+	}
+	for _, tool := range []string{"ip", "nft"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing(t, tool+" is not installed")
+		}
+	}
+	return &Lab{t}
+}
+
+func missing(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// Host makes a host whose loopback interface is up. It ends with the test.
+func (l *Lab) Host(name string) *Host {
+	l.t.Helper()
+	ns, err := newNamespace()
+	if errors.Is(err, unix.EPERM) {
+		missing(l.t, "no right to make a network namespace")
+	}
+	if err != nil {
+		l.t.Fatalf("make host %s: %v", name, err)
+	}
+	l.t.Cleanup(func() { ns.Close() })
+	h := &Host{Name: name, t: l.t, ns: ns}
+	h.Type("ip link set lo up")
+	return h
+}
+
+// newNamespace makes a namespace that lives as long as the file is open or a
+// socket or process is in it.
+func newNamespace() (ns *os.File, err error) {
+	var made error
+	err = elsewhere(func() error { return unix.Unshare(unix.CLONE_NEWNET) }, func() {
+		ns, made = os.Open("/proc/thread-self/ns/net")
+	})
+	return ns, errors.Join(err, made)
+}
+
+// elsewhere calls f on a thread that enter has taken to another namespace, and
+// brings the thread back.
+func elsewhere(enter func() error, f func()) error {
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err == nil {
+		defer home.Close()
+		err = enter()
+	}
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer func() {
+		// A thread that cannot be brought back stays locked: the runtime ends
+		// it with its goroutine.
+		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+	}()
+	f()
+	return nil
+}
+
+// Do calls f on this host: sockets that f opens and processes that it starts,
+// in its own goroutine, belong to the host and stay there.
+func (h *Host) Do(f func()) {
+	h.t.Helper()
+	err := elsewhere(func() error { return unix.Setns(int(h.ns.Fd()), unix.CLONE_NEWNET) }, f)
+	if err != nil {
+		h.t.Errorf("enter host %s: %v", h.Name, err)
+	}
+}
+
+// Start starts cmd on this host. It is killed when the test's process dies.
+func (h *Host) Start(cmd *exec.Cmd) error {
+	h.t.Helper()
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	err := errors.New("not started")
+	h.Do(func() { err = cmd.Start() })
+	return err
+}
+
+// Type runs each line as a shell on this host does; a line that fails ends
+// the test. It returns what the last one printed.
+func (h *Host) Type(lines ...string) string {
+	h.t.Helper()
+	out := ""
+	for _, line := range lines {
+		out = h.run(line, exec.Command("sh", "-c", line))
+	}
+	return out
+}
+
+// NFT loads rules, in the language of nft -f.
+func (h *Host) NFT(rules string) {
+	h.t.Helper()
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	h.run(rules, cmd)
+}
+
+func (h *Host) run(what string, cmd *exec.Cmd) string {
+	h.t.Helper()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := h.Start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		h.t.Fatalf("on %s: %s: %v\n%s", h.Name, what, err, out.Bytes())
+	}
+	return out.String()
+}
+
+// Forward makes the host a router.
+func (h *Host) Forward() {
+	h.t.Helper()
+	h.Type("echo 1 > /proc/sys/net/ipv4/ip_forward")
+}
+
+// Cable joins two hosts that have these addresses on it (10.1.0.1/24). The
+// interface at each end is called like the host at the other, so that host
+// names have at most 15 characters.
+func (l *Lab) Cable(a *Host, addrA string, b *Host, addrB string) {
+	l.t.Helper()
+	a.Type(fmt.Sprintf("ip link add name %s mtu 1500 type veth peer name %s mtu 1500 netns /proc/%d/fd/%d", b.Name, a.Name, os.Getpid(), b.ns.Fd()))
+	a.Type("ip addr add "+addrA+" dev "+b.Name, "ip link set dev "+b.Name+" up")
+	b.Type("ip addr add "+addrB+" dev "+a.Name, "ip link set dev "+a.Name+" up")
+	a.awaitCarrier(b.Name)
+	b.awaitCarrier(a.Name)
+}
+
+// awaitCarrier waits until the kernel sends on an interface: it takes up to a
+// second to notice that the other end is up.
+func (h *Host) awaitCarrier(dev string) {
+	h.t.Helper()
+	for range 500 {
+		if strings.Contains(h.Type("ip -o link show dev "+dev), " state UP ") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	h.t.Fatalf("on %s: %s never came up", h.Name, dev)
+}
