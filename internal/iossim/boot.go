@@ -75,7 +75,7 @@ func (s *session) changeBoot(change func([]string) []string) {
 func (s *session) writeMemory(_ []string) {
 	s.say("Building configuration...\n")
 	text := s.sw.textFile("system:running-config")
-	for _, path := range []string{"nvram:startup-config", "flash:config.text"} {
+	for _, path := range []string{"nvram:startup-config", "config.text"} {
 		if err := s.sw.flash.replace(path, text); err != nil && err != errNoSuchFile {
 			s.say(fmt.Sprintf("%%Error writing %s (%v)\n", path, err))
 			return

@@ -37,22 +37,24 @@ func execCommands() []command {
 		{"show version", false, always, showText("show_version")},
 		{"show clock", false, always, (*session).showClock},
 		{"show flash:", false, always, (*session).showFlash},
+		{"show bootflash:", false, showBootflash, (*session).showFlash},
 		{"show ip interface brief", false, always, showText("show_ip_interface_brief")},
 		{"show inventory", false, stackable, showText("show_inventory")},
 		{"show switch", false, stackable, showText("show_switch")},
 		{"show history", false, always, (*session).showHistory},
 		{"show privilege", false, always, (*session).showPrivilege},
 		{"show terminal", false, always, (*session).showTerminal},
-		{"show boot", true, always, showText("show_boot")},
+		{"show boot", true, showBoot, showText("show_boot")},
+		{"show bootvar", true, showBootvar, showText("show_bootvar")},
 		{"show file systems", true, always, func(s *session, _ []string) { s.show(s.sw.fileSystemsText()) }},
 		{"show running-config", true, always, (*session).showRunning},
 		{"show startup-config", true, always, (*session).showStartup},
-		{"dir", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("flash:")) }},
+		{"dir", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("")) }},
 		{"dir Path", true, always, func(s *session, a []string) { s.show(s.sw.dirText(a[0])) }},
-		{"dir /all", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("flash:")) }},
+		{"dir /all", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("")) }},
 		{"dir /all Path", true, always, func(s *session, a []string) { s.show(s.sw.dirText(a[0])) }},
 		{"dir all-filesystems", true, always, func(s *session, _ []string) { s.show(s.sw.dirAllFileSystems(false)) }},
-		{"dir /recursive", true, dirRecursive, func(s *session, _ []string) { s.show(s.sw.dirRecursive("flash:")) }},
+		{"dir /recursive", true, dirRecursive, func(s *session, _ []string) { s.show(s.sw.dirRecursive("")) }},
 		{"dir /recursive Path", true, dirRecursive, func(s *session, a []string) { s.show(s.sw.dirRecursive(a[0])) }},
 		{"dir /recursive all-filesystems", true, dirRecursive, func(s *session, _ []string) { s.show(s.sw.dirAllFileSystems(true)) }},
 		{"more File", true, always, (*session).more},
@@ -131,6 +133,7 @@ func (s *Switch) fill() fill {
 		Uptime:   fmt.Sprintf("3 weeks, 2 days, %d hours, %d minutes", int(up.Hours()), int(up.Minutes())%60),
 		Image:    s.boot.running,
 		Boot:     strings.Join(s.boot.next, ";"),
+		Uplink:   s.profile.uplink,
 		Restart:  s.started.Add(-23 * 24 * time.Hour).UTC().Format("15:04:05 MST Mon Jan 2 2006"),
 	}
 }
@@ -144,7 +147,7 @@ func (s *session) showFlash(_ []string) {
 		s.show(s.sw.flashByNumber())
 		return
 	}
-	s.show("\n" + s.sw.dirText("flash:"))
+	s.show("\n" + s.sw.dirText(""))
 }
 
 func (s *session) showHistory(_ []string) {

@@ -65,6 +65,13 @@ func (s *session) copy(from, to string) {
 
 // copyOut sends a file to a TFTP server.
 func (s *session) copyOut(from string, to tftpURL) {
+	if !s.askPartition() {
+		return
+	}
+	if s.sw.profile.can(oldCopy) && to.host != "" && to.name != "" {
+		s.oldCopyOut(from, to)
+		return
+	}
 	from, ok := s.askSource(from)
 	if !ok {
 		return

@@ -28,7 +28,10 @@ func TestCopyOut(t *testing.T) {
 			st := serveTFTP(t, 0)
 			s := launch(t, profile, Options{TFTPPort: st.port})
 			l := atPrompt(t, s)
-			for i, path := range []string{image[profile], "flash:/vlan.dat", "nvram:/startup-config"} {
+			if s.profile.can(oldCopy) {
+				t.Skip("TestOldCopy asks its questions")
+			}
+			for i, path := range []string{systemImage(s), "nvram:/startup-config"} {
 				name := fmt.Sprintf("file-%d", i)
 				l.send("copy " + path + " tftp://127.0.0.1/" + name + "\r")
 				if s.profile.asksSource {
@@ -60,6 +63,20 @@ func TestCopyOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// systemImage is the image of a switch, or the largest file of another one.
+func systemImage(s *Switch) string {
+	if path, ok := image[s.profile.name]; ok {
+		return path
+	}
+	largest, most := "", int64(0)
+	for _, path := range s.Files() {
+		if f, err := s.flash.lookup(path); err == nil && f.size > most {
+			largest, most = path, f.size
+		}
+	}
+	return largest
 }
 
 func markSize(s *Switch) int64 { return (&session{sw: s}).markBytes() }
@@ -272,5 +289,40 @@ func TestDelete(t *testing.T) {
 	}
 	if out := l.run("delete /force flash:/c3750-ipservicesk9-mz.150-2.SE8", "#"); !strings.Contains(out, "Is a directory") {
 		t.Errorf("deleting a directory: %s", out)
+	}
+}
+
+// The dialogue of IOS up to 12.0 (Configuration Fundamentals Command
+// Reference, "copy"): a check first, then a question over two lines that wants
+// the word, and no count of bytes at the end.
+func TestOldCopy(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c2500", Options{TFTPPort: st.port, Faults: Faults{AskPartition: 1}})
+	l := atPrompt(t, s)
+	for _, answer := range []string{"no", "yes"} {
+		l.send("copy flash:" + c2500Image + " tftp://127.0.0.1/old\r")
+		if answer == "no" {
+			l.expect("Which partition? [default = 1] ")
+			l.send("\r")
+		}
+		l.expect("Verifying checksum for '" + c2500Image + "' (file # 1)... OK\r\nCopy '" + c2500Image + "' from Flash to server\r\n  as 'old'? [yes/no]")
+		l.send(answer + "\r")
+		out := l.expect(s.Hostname() + "#")
+		got, sent := st.file("old")
+		want, _ := s.File("flash:" + c2500Image)
+		switch {
+		case sent != (answer == "yes"):
+			t.Errorf("after %s: sent %t, %s", answer, sent, out)
+		case sent && (!bytes.Equal(got, want) || !strings.Contains(out, "!!\r\nUpload to server done\r\nFlash copy took 0:00:0")):
+			t.Errorf("%d bytes of %d, %s", len(got), len(want), out)
+		}
+	}
+	l.send("copy nvram:startup-config tftp://127.0.0.1/config\r")
+	l.expect("Write file config on host 127.0.0.1?[confirm]")
+	l.send("y")
+	l.expect("[OK]")
+	got, _ := st.file("config")
+	if want, _ := s.File("nvram:startup-config"); !bytes.Equal(got, want) {
+		t.Errorf("the configuration arrived with %d bytes", len(got))
 	}
 }

@@ -28,6 +28,10 @@ type Faults struct {
 	// write? [confirm]". Confirmed, the source file in flash is ruined. IOS
 	// asks it when a copy writes into flash.
 	AskOverwrite Times
+	// AskPartition makes a copy show the partitions of the flash and ask "Which
+	// partition? [default = 1]": run-from-flash routers with partitioned flash
+	// (Configuration Fundamentals Command Reference, "copy").
+	AskPartition Times
 	// AskUnknown makes a copy ask a question that no known IOS asks.
 	AskUnknown Times
 	// ShortBlock sends one block less than the file has and tells success:

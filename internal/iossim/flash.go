@@ -1,6 +1,7 @@
 package iossim
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -30,6 +31,7 @@ const (
 type fileSystem struct {
 	prefix  string   // flash:
 	aliases []string // bootflash: flash-1:
+	mark    string   // "#" behind the last prefix, as older software marks a boot device
 	kind    string   // flash, disk, nvram, network, opaque
 	flags   string   // rw, ro, wo
 	total   int64    // bytes; 0: no space information, and nothing in it
@@ -57,6 +59,7 @@ type file struct {
 // and transfers at once.
 type flash struct {
 	systems []*fileSystem
+	home    string // the file system of a path without one
 	layout  string // of new dates, for time.Format
 
 	mu      sync.Mutex
@@ -65,7 +68,7 @@ type flash struct {
 
 // newFlash fills the file systems of a profile.
 func newFlash(p *profile, f fill) (*flash, error) {
-	fl := &flash{systems: p.systems(), layout: p.dateLayout, content: map[*fileSystem][]*file{}}
+	fl := &flash{systems: p.systems(), home: cmp.Or(p.home, "flash:"), layout: p.dateLayout, content: map[*fileSystem][]*file{}}
 	entries, err := p.files(f)
 	if err != nil {
 		return nil, err
@@ -86,9 +89,9 @@ func newFlash(p *profile, f fill) (*flash, error) {
 }
 
 // split takes a path as typed apart: "flash:/html/x", "flash:html/x", "html/x"
-// are the same file of the first writable flash.
+// are the same file where flash: is the file system of paths without one.
 func (fl *flash) split(typed string) (*fileSystem, string, error) {
-	prefix, rest := "flash:", typed
+	prefix, rest := fl.home, typed
 	if i := strings.IndexByte(typed, ':'); i >= 0 {
 		prefix, rest = typed[:i+1], typed[i+1:]
 	}

@@ -88,7 +88,10 @@ func New(profile string, o Options) (*Switch, error) {
 	}
 	setDefaults(&o, p)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
-	s.boot = boot{running: p.image, next: []string{p.image}}
+	s.boot = boot{running: p.image, next: p.boots}
+	if p.boots == nil {
+		s.boot.next = []string{p.image}
+	}
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
 	}

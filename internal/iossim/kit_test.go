@@ -22,10 +22,11 @@ const patience = 20 * time.Second
 // launch starts a switch that lives as long as the test.
 func launch(t *testing.T, profile string, o Options) *Switch {
 	t.Helper()
-	if profile == "c3500xl" && o.Password == "" {
-		o.Username, o.Password = "admin", "cisco"
-	}
 	s, err := New(profile, o)
+	if err == nil && s.Transport() == transportTelnet && o.Password == "" {
+		o.Username, o.Password = "admin", "cisco"
+		s, err = New(profile, o)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

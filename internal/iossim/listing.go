@@ -108,16 +108,14 @@ func (s *Switch) dirAllFileSystems(recursive bool) string {
 // flashByNumber is show flash: of IOS-XE: every file and directory with its
 // whole path, numbered from 1, and the space the other way round.
 func (s *Switch) flashByNumber() string {
-	fs := s.flash.systems[0]
-	for _, other := range s.flash.systems {
-		if other.named("flash:") {
-			fs = other
-		}
+	fs, _, err := s.flash.split("")
+	if err != nil { // a defect of the profile: a person must see it
+		return "% " + err.Error() + "\n"
 	}
 	var b strings.Builder
 	b.WriteString("-#- --length-- ---------date/time--------- path\n")
 	for i, f := range s.flash.files(fs) {
-		fmt.Fprintf(&b, "%3d %10d %s %s\n", i+1, f.size, fullDate(f.date)+s.profile.zone, f.path)
+		fmt.Fprintf(&b, "%3d %10d %s %s\n", i+1, f.size, fullDate(f.date)+s.profile.zone, s.profile.mount+f.path)
 	}
 	free := s.flash.free(fs)
 	fmt.Fprintf(&b, "\n%d bytes available (%d bytes used)\n", free, fs.total-free)
@@ -145,11 +143,11 @@ func (s *Switch) fileSystemsText() string {
 		if fs.total > 0 {
 			total, free = fmt.Sprint(fs.total), fmt.Sprint(s.flash.free(fs))
 		}
-		if fs.named("flash:") {
+		if fs.named(s.flash.home) {
 			star = "*"
 		}
 		prefixes := strings.Join(append([]string{fs.prefix}, fs.aliases...), " ")
-		fmt.Fprintf(&b, s.profile.fsFormat, star, total, free, fs.kind, fs.flags, prefixes)
+		fmt.Fprintf(&b, s.profile.fsFormat, star, total, free, fs.kind, fs.flags, prefixes+fs.mark)
 	}
 	return b.String()
 }

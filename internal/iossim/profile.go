@@ -22,20 +22,24 @@ const (
 type feature int
 
 const (
-	always       feature = iota
-	verifyMD5            // since 12.2(4)T
-	verifySHA512         // since IOS-XE 16.5
-	verifyImage          // verify without a word prints embedded and computed digests
-	verifyFlash          // verify without a word prints "Verified flash:x"
-	dirRecursive         // dir /recursive
-	stackable            // show switch
-	vrfCopy              // copy … vrf NAME
+	always        feature = iota
+	verifyMD5             // since 12.2(4)T
+	verifySHA512          // since IOS-XE 16.5
+	verifyImage           // verify without a word prints embedded and computed digests
+	verifyFlash           // verify without a word prints "Verified flash:x"
+	dirRecursive          // dir /recursive
+	stackable             // show switch
+	vrfCopy               // copy … vrf NAME
+	showBoot              // show boot, as switches have it
+	showBootvar           // show bootvar, as routers and chassis have it
+	showBootflash         // show bootflash:
+	oldCopy               // the questions and answers of IOS up to 12.0
 )
 
 // profile is one model with its software. It is data: nothing changes it.
 type profile struct {
 	name      string
-	like      string // the profile whose texts it prints where it has none of its own; may be empty
+	like      string // the profile whose texts it prints where it has none of its own, before those in common; may be empty
 	hostname  string
 	transport string
 	features  []feature
@@ -55,6 +59,7 @@ type profile struct {
 	fsHeading  string // of show file systems
 	fsFormat   string // star, size, free, type, flags, prefixes
 	numbered   bool   // show flash: prints numbers and whole paths
+	mount      string // what those paths begin with: /bootflash/
 	imageCheck string // the digests that verify without a word prints: MD5 or SHA1
 
 	// how it copies
@@ -64,14 +69,97 @@ type profile struct {
 	uplink     string // the interface in "Loading x from … (via Vlan1)"
 
 	// how it boots
-	image    string // what runs, as show version names it
-	bootList bool   // BOOT is a list that grows with each boot system command
+	image    string   // what runs, as show version names it
+	boots    []string // what BOOT names; nil: the image
+	bootList bool     // BOOT is a list that grows with each boot system command
 
+	home    string // the file system of a path without one; empty: flash:
 	systems func() []*fileSystem
 	entries func(t *textMaker) []file // with the file system in the path
 }
 
-func profiles() []*profile { return []*profile{c3500xl(), c3750(), c3750Stack(), c9300()} }
+// profiles is every model, the oldest software first within a family.
+func profiles() []*profile {
+	return []*profile{
+		c2500(), c2600(), c2950(), c2960(), c2960xStack(), c3500xl(), c3750(), c3750Stack(), c1000TFTPBoot(),
+		c3850TFTPBoot(), c9300(), c9300Stack(), c4500Redundant(), c6500VSS(), c9400Redundant(),
+		c800m(), isr2900(), isr4300(),
+	}
+}
+
+// classicSwitch is what the profiles of Catalyst switches with IOS 12.2 and
+// 15 have in common.
+func classicSwitch() *profile {
+	return &profile{
+		transport: transportSSH,
+		features:  []feature{verifyMD5, verifyImage, dirRecursive, showBoot},
+
+		sshVersion:        "SSH-2.0-Cisco-1.25",
+		keyExchanges:      []string{"diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"},
+		ciphers:           []string{"aes128-cbc", "3des-cbc"},
+		macs:              []string{"hmac-sha1", "hmac-sha1-96"},
+		hostKeyBits:       1024,
+		hostKeyAlgorithms: []string{"ssh-rsa"},
+
+		dirFormat:  "%5d  %s%12d  %27s  %s",
+		dateLayout: "Jan 2 2006 15:04:05",
+		zone:       " +00:00",
+		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
+		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
+		imageCheck: "MD5",
+
+		uplink: "Vlan1",
+	}
+}
+
+// classicRouter is classicSwitch for routers and chassis: BOOT is a list, and
+// show bootvar prints it.
+func classicRouter() *profile {
+	p := classicSwitch()
+	p.features = []feature{verifyMD5, verifyImage, dirRecursive, showBootvar}
+	p.uplink, p.bootList = "GigabitEthernet0/0", true
+	return p
+}
+
+// xe is what the profiles of IOS-XE have in common.
+func xe() *profile {
+	return &profile{
+		transport: transportSSH,
+		features:  []feature{verifyMD5, verifySHA512, verifyImage, dirRecursive, vrfCopy},
+
+		sshVersion: "SSH-2.0-Cisco-1.25",
+		keyExchanges: []string{"curve25519-sha256", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
+			"diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512"},
+		ciphers:           []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"},
+		macs:              []string{"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"},
+		hostKeyBits:       2048,
+		hostKeyAlgorithms: []string{"rsa-sha2-512", "rsa-sha2-256"},
+
+		dirFormat:  "%5d  %s%17d  %27s  %s",
+		dateLayout: "Jan 2 2006 15:04:05",
+		zone:       " +00:00",
+		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
+		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
+		numbered:   true,
+		imageCheck: "SHA1",
+
+		blockSize: 8192,
+		uplink:    "GigabitEthernet0/0",
+		bootList:  true,
+	}
+}
+
+// withOthers is a table of file systems: those given, and the ones without
+// files that every IOS has.
+func withOthers(own ...*fileSystem) []*fileSystem {
+	return append(own, []*fileSystem{
+		{prefix: "system:", kind: "opaque", flags: "rw"},
+		{prefix: "null:", kind: "opaque", flags: "rw"},
+		{prefix: "tftp:", kind: "network", flags: "rw"},
+		{prefix: "rcp:", kind: "network", flags: "rw"},
+		{prefix: "ftp:", kind: "network", flags: "rw"},
+	}...)
+}
 
 func findProfile(name string) (*profile, error) {
 	for _, p := range profiles() {
@@ -102,6 +190,15 @@ type fill struct {
 	Restart  string // when it was started
 	Image    string // what runs
 	Boot     string // what BOOT names
+	Uplink   string // the interface with the address
+}
+
+// Boots is the single files of Boot.
+func (f fill) Boots() []string {
+	if f.Boot == "" {
+		return nil
+	}
+	return strings.Split(f.Boot, ";")
 }
 
 // Ports is the port numbers 1 to n.
@@ -119,8 +216,10 @@ func (fill) Add(a, b int) int { return a + b }
 // text fills a template of the profile: "show_version".
 func (p *profile) text(name string, f fill) (string, error) {
 	t, err := template.ParseFS(texts, "texts/"+p.name+"/"+name+".txt")
-	if err != nil && p.like != "" {
-		t, err = template.ParseFS(texts, "texts/"+p.like+"/"+name+".txt")
+	for _, other := range []string{p.like, "common"} {
+		if err != nil && other != "" {
+			t, err = template.ParseFS(texts, "texts/"+other+"/"+name+".txt")
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("read text %s of %s: %w", name, p.name, err)
@@ -151,6 +250,15 @@ func (t *textMaker) file(name string) *content {
 // made is a file of computed bytes that begins with head.
 func (t *textMaker) made(path string, size int64, head string) *content {
 	return madeContent(t.p.name+path, size, func(*content) []part { return []part{{0, []byte(head)}} })
+}
+
+// configs is what every device keeps outside its flash.
+func (t *textMaker) configs() []file {
+	return []file{
+		{index: 1, perm: "-rw-", date: "<no date>", path: "nvram:startup-config", body: t.file("running-config")},
+		{index: 2, perm: "----", date: "<no date>", path: "nvram:private-config", body: textContent([]byte("\x00\x00\x00\x00\n"))},
+		{index: 1, perm: "-rw-", date: "<no date>", path: "system:running-config", body: t.file("running-config")},
+	}
 }
 
 // files is everything in the file systems of a new switch.

@@ -7,7 +7,7 @@ func c3500xl() *profile {
 		name:      "c3500xl",
 		hostname:  "sw-cellar",
 		transport: transportTelnet,
-		features:  []feature{verifyFlash},
+		features:  []feature{verifyFlash, showBoot},
 
 		dirFormat:  "%3d  %s  %10d   %20s  %s",
 		dateLayout: "Jan 02 2006 15:04:05",

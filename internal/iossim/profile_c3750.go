@@ -4,31 +4,13 @@ package iossim
 // time only, and an image inside a directory of its own name, as archive
 // download-sw leaves it.
 func c3750() *profile {
-	return &profile{
-		name:      "c3750",
-		hostname:  "sw-office",
-		transport: transportSSH,
-		features:  []feature{verifyMD5, verifyImage, dirRecursive, stackable},
-
-		sshVersion:        "SSH-2.0-Cisco-1.25",
-		keyExchanges:      []string{"diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"},
-		ciphers:           []string{"aes128-cbc", "3des-cbc"},
-		macs:              []string{"hmac-sha1", "hmac-sha1-96"},
-		hostKeyBits:       1024,
-		hostKeyAlgorithms: []string{"ssh-rsa"},
-
-		dirFormat:  "%5d  %s%12d  %27s  %s",
-		dateLayout: "Jan 2 2006 15:04:05",
-		zone:       " +00:00",
-		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
-		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
-		imageCheck: "MD5",
-
-		uplink:  "Vlan1",
-		image:   "flash:/" + c3750Image + "/" + c3750Image + ".bin",
-		systems: c3750Systems,
-		entries: func(t *textMaker) []file { return c3750Files(t, "flash:") },
-	}
+	p := classicSwitch()
+	p.name, p.hostname = "c3750", "sw-office"
+	p.features = append(p.features, stackable)
+	p.image = "flash:/" + c3750Image + "/" + c3750Image + ".bin"
+	p.systems = c3750Systems
+	p.entries = func(t *textMaker) []file { return c3750Files(t, "flash:") }
+	return p
 }
 
 func c3750Systems() []*fileSystem {

@@ -4,35 +4,13 @@ package iossim
 // but packages.conf and the packages that it names. The largest is over 40 MB,
 // so that block numbers of 512 bytes pass 65535.
 func c9300() *profile {
-	return &profile{
-		name:      "c9300",
-		hostname:  "sw-core",
-		transport: transportSSH,
-		features:  []feature{verifyMD5, verifySHA512, verifyImage, dirRecursive, stackable, vrfCopy},
-
-		sshVersion: "SSH-2.0-Cisco-1.25",
-		keyExchanges: []string{"curve25519-sha256", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
-			"diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512"},
-		ciphers:           []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"},
-		macs:              []string{"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"},
-		hostKeyBits:       2048,
-		hostKeyAlgorithms: []string{"rsa-sha2-512", "rsa-sha2-256"},
-
-		dirFormat:  "%5d  %s%17d  %27s  %s",
-		dateLayout: "Jan 2 2006 15:04:05",
-		zone:       " +00:00",
-		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
-		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
-		numbered:   true,
-		imageCheck: "SHA1",
-
-		blockSize: 8192,
-		uplink:    "GigabitEthernet0/0",
-		image:     "flash:packages.conf",
-		bootList:  true,
-		systems:   c9300Systems,
-		entries:   c9300Files,
-	}
+	p := xe()
+	p.name, p.hostname = "c9300", "sw-core"
+	p.features = append(p.features, stackable, showBoot)
+	p.image = "flash:packages.conf"
+	p.systems = c9300Systems
+	p.entries = c9300Files
+	return p
 }
 
 func c9300Systems() []*fileSystem {

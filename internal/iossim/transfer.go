@@ -58,7 +58,7 @@ func (s *session) send(f file, shown string, to tftpURL) {
 		s.say("\n" + tftpError("writing", to, j, err))
 		return
 	}
-	s.say("\n" + s.copied(f.size, time.Since(began)))
+	s.say("\n" + s.copied(f, time.Since(began)))
 }
 
 // receive copies a file from a server into flash and prints what IOS prints.
@@ -83,7 +83,7 @@ func (s *session) receive(from tftpURL, to string) {
 	case err != nil:
 		s.say("\n" + tftpError("reading", from, j, err))
 	default:
-		s.say(fmt.Sprintf("\n[OK - %d bytes]\n\n", len(in.data)) + s.copied(int64(len(in.data)), time.Since(began)))
+		s.say(fmt.Sprintf("\n[OK - %d bytes]\n\n", len(in.data)) + s.copied(file{size: int64(len(in.data))}, time.Since(began)))
 	}
 }
 
@@ -165,9 +165,12 @@ func (s *session) markBytes() int64 {
 }
 
 // copied is the line of success. IOS 12.0 counts whole seconds.
-func (s *session) copied(size int64, took time.Duration) string {
+func (s *session) copied(f file, took time.Duration) string {
+	secs, size := max(int64(took/time.Second), 1), f.size
+	if s.sw.profile.can(oldCopy) {
+		return oldCopied(f, secs)
+	}
 	if s.sw.profile.wholeSecs {
-		secs := max(int64(took/time.Second), 1)
 		return fmt.Sprintf("%d bytes copied in %d secs (%d bytes/sec)\n", size, secs, size/secs)
 	}
 	ms := max(took.Milliseconds(), 1)
