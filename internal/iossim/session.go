@@ -192,7 +192,9 @@ func (s *session) ask(question, def string) (answer string, ok bool) {
 
 // confirm asks a question that one key answers: Enter or y means yes. ok is
 // false when the person broke off.
-func (s *session) confirm(question string) (yes, ok bool) { return s.confirmAs(question + " [confirm]") }
+func (s *session) confirm(question string) (yes, ok bool) {
+	return s.confirmAs(question + " [confirm]")
+}
 
 func (s *session) confirmAs(q string) (yes, ok bool) {
 	s.say(q)
