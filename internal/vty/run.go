@@ -34,6 +34,17 @@ func (l *Line) Run(ctx context.Context, command string, ask Ask) (string, error)
 // RunLong is Run with its own limit on silence, for commands that print
 // nothing for minutes; idle <= 0 leaves it to ctx.
 func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, ask Ask) (string, error) {
+	return l.RunWatched(ctx, command, func([]byte) time.Duration { return idle }, ask)
+}
+
+// Watch is told each stretch of output when it arrives, as it arrives, and
+// says how long the device may then be silent; <= 0 leaves it to the context.
+// It is asked with nil when the command is typed, and after each answer.
+type Watch func(arrived []byte) time.Duration
+
+// RunWatched is RunLong for commands that show their progress. What watch is
+// told begins with the echo of the command.
+func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask Ask) (string, error) {
 	if err := typable(command); err != nil {
 		return "", err
 	}
@@ -44,7 +55,7 @@ func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, 
 		return "", l.lost(command, err)
 	}
 	for {
-		e, err := l.wait(ctx, idle, ask != nil)
+		e, err := l.wait(ctx, watch, ask != nil)
 		if err != nil {
 			return "", l.failed(ctx, command, err)
 		}
@@ -117,8 +128,8 @@ var (
 
 // wait reads until the text ends in a prompt, a question or --More--. Where no
 // question is expected, one must stand there longer to be believed.
-func (l *Line) wait(ctx context.Context, idle time.Duration, questions bool) (ending, error) {
-	heard := time.Now()
+func (l *Line) wait(ctx context.Context, watch Watch, questions bool) (ending, error) {
+	heard, idle := time.Now(), watch(nil)
 	for {
 		e := l.look()
 		limit := idle
@@ -134,7 +145,7 @@ func (l *Line) wait(ctx context.Context, idle time.Duration, questions bool) (en
 		err := l.read(ctx, limit-time.Since(heard), e.kind == endNone && idle <= 0)
 		switch {
 		case err == nil:
-			heard = time.Now()
+			heard, idle = time.Now(), watch(l.arrived)
 		case err == errIdle && e.kind == endNone:
 			return e, err
 		case err == io.EOF && e.kind == endPrompt && e.text == l.prompt:
@@ -162,6 +173,7 @@ func (l *Line) read(ctx context.Context, d time.Duration, forever bool) error {
 		if !ok {
 			return io.EOF
 		}
+		l.arrived = p
 		l.screen.feed(p)
 		if l.screen.taken > l.most {
 			return errSize
@@ -267,7 +279,7 @@ func (l *Line) breakOff(ctx context.Context) {
 		return
 	}
 	for {
-		e, err := l.wait(ctx, breakTime, true)
+		e, err := l.wait(ctx, func([]byte) time.Duration { return breakTime }, true)
 		if err != nil {
 			l.Close()
 			return

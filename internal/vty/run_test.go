@@ -409,6 +409,35 @@ func TestRunIdle(t *testing.T) {
 	})
 }
 
+// TestRunWatched has a device that shows progress: what watch is told, and that
+// its limit on silence holds from then on.
+func TestRunWatched(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"verify x": func() {
+			for range 30 {
+				f.print(".")
+				time.Sleep(20 * time.Second)
+			}
+			f.print("Done!\n")
+		}}
+	}, func(t *testing.T, l *Line) {
+		dots := 0
+		patience := func(limit time.Duration) Watch {
+			return func(p []byte) time.Duration {
+				dots += strings.Count(string(p), ".")
+				return limit
+			}
+		}
+		if out, err := l.RunWatched(t.Context(), "verify x", patience(21*time.Second), nil); err != nil || dots != 30 {
+			t.Fatalf("%d dots, %q, %v", dots, out, err)
+		}
+		_, err := l.RunWatched(t.Context(), "verify x", patience(19*time.Second), nil)
+		if cause.Of(err) != cause.SessionLost || !strings.Contains(err.Error(), "silent") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
 func TestRunSessionDies(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"show x": func() { f.print("one\n\x07two"); f.conn.Close() }}

@@ -80,12 +80,13 @@ type Line struct {
 	once    sync.Once
 	pumped  chan struct{} // closed when the reading goroutine is done
 
-	screen screen
-	most   int    // bytes that one command may print
-	prompt string // the prompt as printed, without trailing blanks
-	typed  string // what we typed last
-	echoed bool   // it came back
-	since  int    // where in screen.text the answer to it begins, with the echo until that has come
+	screen  screen
+	arrived []byte // what came last, raw
+	most    int    // bytes that one command may print
+	prompt  string // the prompt as printed, without trailing blanks
+	typed   string // what we typed last
+	echoed  bool   // it came back
+	since   int    // where in screen.text the answer to it begins, with the echo until that has come
 }
 
 // Dial connects to the device, logs in and enters privileged EXEC; it turns
