@@ -107,8 +107,8 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 // progressEvery keeps EventProgress from being a cost of each block.
 const progressEvery = time.Second
 
-// progress tells that blocks move: on a slow path a chunk takes minutes to
-// fill, and the Writer hears of nothing meanwhile.
+// progress tells that blocks move: on a slow path a chunk takes minutes, and
+// the Writer or Reader hears of nothing meanwhile.
 func (s *session) progress(now time.Time, out *outbox) {
 	switch {
 	case s.told.IsZero():

@@ -152,6 +152,7 @@ func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
 		s.confirm(out)
 		s.heard = now
 		s.rt.answered(now)
+		s.progress(now, out)
 		s.snd.release(s.limits.chunks)
 		s.deadline = time.Time{}
 	}

@@ -101,7 +101,7 @@ const (
 	EventConfirmed                   // the peer answered our first packet: its address is proved
 	EventRetransmit                  // we sent a packet again after a timeout
 	EventDone                        // the transfer ended; Err says how
-	EventProgress                    // before that: the peer sent further blocks; once a second at most
+	EventProgress                    // before that: further blocks came, or were acknowledged; once a second at most
 )
 
 // Event is one observation about one transfer, for evidence and metrics. A

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type Spool struct {
 	dir string
 
 	mu      sync.Mutex
-	tickets map[string]*Ticket
+	tickets map[key][]*Ticket
 
 	// fault stands in for the file system's failures in tests: it is asked
 	// before each step that brings a file to stable storage. nil lets every
@@ -59,7 +60,7 @@ func Open(dir string) (*Spool, error) {
 			return nil, fmt.Errorf("sweep spool: %w", err)
 		}
 	}
-	return &Spool{dir: dir, tickets: make(map[string]*Ticket)}, nil
+	return &Spool{dir: dir, tickets: make(map[key][]*Ticket)}, nil
 }
 
 // Free returns the bytes that are left for transfers.
@@ -71,28 +72,70 @@ func (s *Spool) Free() (int64, error) {
 	return int64(st.Bavail) * st.Bsize, nil
 }
 
+// key is what tickets are found by. Case and leading slashes do not count:
+// devices add and change them.
+type key struct {
+	op   tftp.Op
+	name string
+}
+
+func keyFor(op tftp.Op, name string) key {
+	return key{op, strings.ToLower(strings.TrimLeft(name, "/"))}
+}
+
 // Expect permits one upload: the device at address device may, until the
 // deadline, begin to send one file of size bytes (-1: any size) under the
 // ticket's name. The caller must Close the ticket.
 func (s *Spool) Expect(device netip.Addr, size int64, deadline time.Time) *Ticket {
-	t := &Ticket{
-		Name:     strings.ToLower(rand.Text()[:nameLength]),
-		Device:   device.Unmap(),
-		Size:     size,
-		Deadline: deadline,
-		spool:    s,
-		ended:    make(chan struct{}),
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tickets[t.Name] = t
+	t := s.newTicket(tftp.Write, device, "", deadline)
+	t.Size = size
+	s.register(t)
 	return t
 }
 
-// OpenRead refuses: the spool gives nothing away that was not offered.
+// newTicket returns a ticket that the spool does not know yet. An empty name
+// becomes one that nobody guesses.
+func (s *Spool) newTicket(op tftp.Op, device netip.Addr, name string, deadline time.Time) *Ticket {
+	if name == "" {
+		name = strings.ToLower(rand.Text()[:nameLength])
+	}
+	return &Ticket{
+		Name: name, Device: device.Unmap(), Size: -1, Deadline: deadline,
+		op: op, spool: s, ended: make(chan struct{}),
+	}
+}
+
+// register makes t valid until its end, or its deadline.
+func (s *Spool) register(t *Ticket) {
+	t.mu.Lock()
+	t.lapse = time.AfterFunc(time.Until(t.Deadline), t.late)
+	t.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := keyFor(t.op, t.Name)
+	s.tickets[k] = append(s.tickets[k], t)
+}
+
+func (s *Spool) forget(t *Ticket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := keyFor(t.op, t.Name)
+	left := slices.DeleteFunc(s.tickets[k], func(other *Ticket) bool { return other == t })
+	if len(left) == 0 {
+		delete(s.tickets, k)
+		return
+	}
+	s.tickets[k] = left
+}
+
+// OpenRead gives what was offered and refuses everything else.
 func (s *Spool) OpenRead(_ context.Context, r *tftp.Request) (tftp.Reader, error) {
-	s.noteStray(r)
-	return nil, refusal("not offered")
+	t := s.ticket(r)
+	if t == nil {
+		s.noteStray(r)
+		return nil, refusal("not offered")
+	}
+	return t.openRead(r)
 }
 
 // OpenWrite accepts the upload that a ticket expects and refuses every other.
@@ -113,10 +156,21 @@ func (s *Spool) Observe(e tftp.Event) {
 	}
 }
 
+// ticket finds the ticket that a request asks for: its own device's, else
+// another's of this name, which notes the wrong address.
 func (s *Spool) ticket(r *tftp.Request) *Ticket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tickets[fileName(r)]
+	named := s.tickets[keyFor(r.Op, r.Filename)]
+	for _, t := range named {
+		if t.Device == r.Remote.Addr() {
+			return t
+		}
+	}
+	if len(named) > 0 {
+		return named[0]
+	}
+	return nil
 }
 
 // noteStray records a request without a ticket with every ticket of the same
@@ -124,22 +178,14 @@ func (s *Spool) ticket(r *tftp.Request) *Ticket {
 func (s *Spool) noteStray(r *tftp.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range s.tickets {
-		if t.Device == r.Remote.Addr() {
-			t.noteStray(r.Filename)
+	for _, named := range s.tickets {
+		for _, t := range named {
+			if t.Device == r.Remote.Addr() {
+				t.noteStray(r.Filename)
+			}
 		}
 	}
 }
-
-func (s *Spool) forget(t *Ticket) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.tickets, t.Name)
-}
-
-// fileName is the name that was asked for without the slash that some devices
-// put before it.
-func fileName(r *tftp.Request) string { return strings.TrimPrefix(r.Filename, "/") }
 
 func refusal(why string) error {
 	return &tftp.Error{Code: tftp.CodeAccess, Message: why}

@@ -21,28 +21,34 @@ var (
 	ErrFull = errors.New("no space left in the spool")
 	// ErrClosed says that the ticket was closed before its file was complete.
 	ErrClosed = errors.New("ticket closed")
+	// ErrLate says that the deadline passed and no transfer was under way.
+	ErrLate = errors.New("nobody came before the deadline")
 )
 
 // Ticket is a one-time permission for one transfer.
 type Ticket struct {
-	Name     string     // the file name on our TFTP server: unguessable, never used twice
+	Name     string     // the file name on our TFTP server; where nobody chose one: unguessable, never used twice
 	Device   netip.Addr // the only address that may use it
 	Size     int64      // bytes expected; -1: not known
-	Deadline time.Time  // the request must arrive before
+	Deadline time.Time  // the request must arrive before; a ticket that nobody uses ends then
 
+	op    tftp.Op
 	spool *Spool
+	offer *offer        // what may be fetched; nil: the ticket is for an upload
 	ended chan struct{} // closed when file or err is set
 
 	mu       sync.Mutex
+	lapse    *time.Timer
 	upload   *upload // the transfer under way; nil before and after
 	file     *File
 	err      error
 	evidence Evidence
 }
 
-// File is a complete transfer: written, of the size expected, fsynced.
+// File is a complete transfer. One that was received is written, of the size
+// expected, fsynced.
 type File struct {
-	Path   string // in the spool; the receiver moves it away before it closes the ticket
+	Path   string // in the spool; the receiver moves it away before it closes the ticket. Empty: it was fetched
 	Size   int64  // bytes
 	MD5    string // lower-case hex
 	SHA256 string // lower-case hex
@@ -54,7 +60,9 @@ type Evidence struct {
 	Repeats     int          // times that the device repeated its request
 	Confirmed   bool         // the device answered our answer
 	BlockSize   int          // bytes a block, in force
-	Bytes       int64        // payload received
+	Bytes       int64        // payload received; of an offer: confirmed by the device, in the try that moved last
+	Running     int          // transfers under way
+	Complete    int          // transfers that are complete
 	Retransmits int          // packets that we sent again
 	WrongSource []netip.Addr // other addresses that asked for this ticket
 	Strays      []string     // other names that its device asked for
@@ -104,7 +112,20 @@ func (t *Ticket) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.end(nil, ErrClosed)
+	if t.offer != nil {
+		return t.offer.file.Close()
+	}
 	return t.remove()
+}
+
+// late ends a ticket whose deadline has passed, unless a transfer is under
+// way: that one may come to its end.
+func (t *Ticket) late() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.evidence.Running == 0 && !time.Now().Before(t.Deadline) {
+		t.end(nil, ErrLate)
+	}
 }
 
 // remove deletes the ticket's file. The partial name goes first: a rename
@@ -118,14 +139,12 @@ func (t *Ticket) partial() string { return t.path() + ".part" }
 
 // end settles the ticket once. The caller holds t.mu.
 func (t *Ticket) end(f *File, err error) {
-	select {
-	case <-t.ended:
+	if t.over() {
 		return
-	default:
 	}
 	t.file, t.err = f, err
-	if f != nil {
-		t.err = nil
+	if t.lapse != nil {
+		t.lapse.Stop()
 	}
 	close(t.ended)
 }
@@ -149,7 +168,7 @@ func (t *Ticket) open(r *tftp.Request) (tftp.Writer, error) {
 		t.fail(err)
 		return nil, t.wire(err)
 	}
-	t.upload = u
+	t.upload, t.evidence.Running = u, 1
 	return u, nil
 }
 
@@ -162,18 +181,24 @@ func (t *Ticket) objection(r *tftp.Request) string {
 		}
 		return "not expected from this address"
 	}
-	select {
-	case <-t.ended:
-		return "used up"
-	default:
-	}
 	switch {
 	case t.upload != nil:
 		return "in use"
-	case time.Now().After(t.Deadline):
-		return "too late"
+	case !t.over() && time.Now().Before(t.Deadline):
+		return ""
+	case t.file != nil:
+		return "used up"
 	}
-	return ""
+	return "no longer expected"
+}
+
+func (t *Ticket) over() bool {
+	select {
+	case <-t.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // fail ends the ticket with err. The caller holds t.mu.
@@ -205,6 +230,16 @@ func (t *Ticket) noteStray(name string) {
 	}
 }
 
+// progress takes how far a transfer is. An upload may have written more than
+// the event says. The caller holds t.mu.
+func (t *Ticket) progress(e tftp.Event) {
+	if t.offer != nil {
+		t.evidence.Bytes = e.Bytes
+		return
+	}
+	t.evidence.Bytes = max(t.evidence.Bytes, e.Bytes)
+}
+
 func (t *Ticket) observe(e tftp.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -222,7 +257,10 @@ func (t *Ticket) observe(e tftp.Event) {
 	case tftp.EventRetransmit:
 		t.evidence.Retransmits++
 	case tftp.EventProgress:
-		t.evidence.Bytes = max(t.evidence.Bytes, e.Bytes)
-	case tftp.EventDone, tftp.EventRefused:
+		t.progress(e)
+	case tftp.EventDone:
+		t.progress(e)
+		t.fetched(e)
+	case tftp.EventRefused:
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,10 +51,8 @@ func storageError(err error) error {
 // Write stores p. Bytes beyond the size expected end the transfer at once, and
 // so does a ticket that was closed: nobody waits for the rest.
 func (u *upload) Write(p []byte) (int, error) {
-	select {
-	case <-u.ticket.ended:
+	if u.ticket.over() {
 		return 0, u.refuse(ErrClosed)
-	default:
 	}
 	if size := u.ticket.Size; size >= 0 && u.bytes+int64(len(p)) > size {
 		return 0, u.refuse(fmt.Errorf("%w: more than %d bytes arrived", ErrSize, size))
@@ -86,16 +85,15 @@ func (u *upload) Commit() error {
 	t := u.ticket
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.upload = nil
+	t.upload, t.evidence.Running = nil, 0
 	if err != nil {
 		t.fail(errors.Join(err, t.remove()))
 		return t.wire(err)
 	}
-	select {
-	case <-t.ended: // closed while we wrote: nobody wants the file
+	if t.over() { // closed while we wrote: nobody wants the file
 		return errors.Join(t.wire(ErrClosed), t.remove())
-	default:
 	}
+	t.evidence.Complete++
 	t.end(&File{
 		Path:   t.path(),
 		Size:   u.bytes,
@@ -131,12 +129,15 @@ func (u *upload) Abort(why error) {
 	t := u.ticket
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.upload = nil
+	t.upload, t.evidence.Running = nil, 0
 	switch {
 	case t.evidence.Err != nil: // refused by Write, which knows better
 		t.fail(t.evidence.Err)
 	case u.bytes == 0 && closing == nil:
 		t.evidence.Err = why
+		if !time.Now().Before(t.Deadline) {
+			t.end(nil, ErrLate)
+		}
 	default:
 		t.fail(errors.Join(why, closing))
 	}

@@ -1,0 +1,150 @@
+package spool
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+
+	"flashwarden/tftp"
+)
+
+// ErrContent says that a file is not what its digest says, and is not given
+// away.
+var ErrContent = errors.New("the content does not have the SHA-256 that it is kept under")
+
+// Offer says what one device may fetch.
+type Offer struct {
+	Device   netip.Addr // the only address that may fetch it
+	Name     string     // as the device asks for it, leading slashes and case apart; empty: an unguessable one
+	SHA256   string     // of the content, in lower-case hexadecimal; proved before the first byte leaves
+	Deadline time.Time  // the last transfer must begin before
+	Times    int        // complete transfers; 0: 1
+}
+
+// Offer permits a device to fetch the content of f, which is open for reading.
+// It reads f once, to prove it. The ticket's Size is that of f; Wait returns
+// its digests when it was fetched as many times as it may be. A transfer that
+// breaks off uses nothing up: loaders ask several times, each time from
+// another port. The ticket closes f, and so does an error; the caller must
+// Close the ticket.
+func (s *Spool) Offer(ctx context.Context, f *os.File, o Offer) (*Ticket, error) {
+	proved, err := prove(ctx, f, o.SHA256)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("offer %s: %w", o.Name, err), f.Close())
+	}
+	t := s.newTicket(tftp.Read, o.Device, o.Name, o.Deadline)
+	t.Size = proved.Size
+	t.offer = &offer{file: f, content: proved, times: max(1, o.Times), tries: make(map[*tftp.Request]bool)}
+	s.register(t)
+	return t, nil
+}
+
+// offer is what a ticket lets a device fetch.
+type offer struct {
+	file    *os.File
+	content *File
+	times   int                    // complete transfers that are left
+	tries   map[*tftp.Request]bool // under way
+}
+
+// prove reads f and compares it with its digest.
+func prove(ctx context.Context, f *os.File, want string) (*File, error) {
+	strong, weak := sha256.New(), md5.New()
+	n, err := io.Copy(io.MultiWriter(strong, weak), io.NewSectionReader(contextReaderAt{ctx, f}, 0, 1<<62))
+	if err != nil {
+		return nil, err
+	}
+	got := hex.EncodeToString(strong.Sum(nil))
+	if got != want {
+		return nil, fmt.Errorf("%w: it should be %s and is %s", ErrContent, want, got)
+	}
+	return &File{Size: n, MD5: hex.EncodeToString(weak.Sum(nil)), SHA256: got}, nil
+}
+
+// contextReaderAt stops reading when ctx ends.
+type contextReaderAt struct {
+	ctx context.Context
+	io.ReaderAt
+}
+
+func (r contextReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.ReaderAt.ReadAt(p, off)
+}
+
+// openRead starts one try of the download that the ticket permits.
+func (t *Ticket) openRead(r *tftp.Request) (tftp.Reader, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if why := t.objection(r); why != "" {
+		return nil, refusal(why)
+	}
+	t.evidence.Requested = true
+	t.evidence.Err, t.evidence.Refused = nil, nil
+	t.offer.tries[r] = true
+	t.evidence.Running = len(t.offer.tries)
+	return &download{ticket: t, request: r}, nil
+}
+
+// fetched takes the end of a try into account. The caller holds t.mu.
+func (t *Ticket) fetched(e tftp.Event) {
+	if t.offer == nil || !t.offer.tries[e.Request] {
+		return
+	}
+	if e.Err == nil {
+		t.evidence.Complete++
+		t.offer.times--
+	}
+	if t.offer.times == 0 {
+		t.end(t.offer.content, nil)
+	}
+	t.endTry(e.Request, e.Err)
+}
+
+// endTry notes that a try is over. The caller holds t.mu.
+func (t *Ticket) endTry(r *tftp.Request, err error) {
+	if !t.offer.tries[r] {
+		return
+	}
+	delete(t.offer.tries, r)
+	t.evidence.Running = len(t.offer.tries)
+	t.evidence.Err = err
+	if t.evidence.Running == 0 && !time.Now().Before(t.Deadline) {
+		t.end(nil, ErrLate)
+	}
+}
+
+// download is the tftp.Reader of one try.
+type download struct {
+	ticket  *Ticket
+	request *tftp.Request
+}
+
+func (d *download) Size() int64 { return d.ticket.Size }
+
+// ReadAt reads what was offered, as long as it is.
+func (d *download) ReadAt(p []byte, off int64) (int, error) {
+	if d.ticket.over() {
+		d.ticket.mu.Lock()
+		defer d.ticket.mu.Unlock()
+		return 0, d.ticket.wire(ErrClosed)
+	}
+	return d.ticket.offer.file.ReadAt(p, off)
+}
+
+// Close ends the try, where no event has told of its end.
+func (d *download) Close() error {
+	d.ticket.mu.Lock()
+	defer d.ticket.mu.Unlock()
+	d.ticket.endTry(d.request, ErrClosed)
+	return nil
+}
