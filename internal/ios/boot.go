@@ -26,8 +26,17 @@ type BootUnit struct {
 	BootMode           string   // "DEVICE"
 	ConfigRegister     string   // "0x2102"
 	ConfigRegisterNext string   // "will be 0x… at next reload"
+	PathList           bool     // printed as "BOOT path-list": one setting that holds the whole list, as on a Catalyst with classic IOS
 
 	showsNext bool // the block has a part for the next reload, perhaps an empty one
+}
+
+// NextStartFiles is NextStart as files, in the order tried.
+func (u BootUnit) NextStartFiles() []string {
+	if u.showsNext {
+		return u.NextFiles
+	}
+	return u.Files
 }
 
 // NextStart returns what the unit starts from next: the variable for the next
@@ -123,6 +132,7 @@ func (p *bootParser) set(unit, name, value string) {
 	switch name {
 	case "BOOT path-list", "BOOT":
 		u := p.of(unit)
+		u.PathList = u.PathList || name == "BOOT path-list"
 		if p.next {
 			u.NextPath, u.NextFiles = value, bootFiles(value)
 		} else {

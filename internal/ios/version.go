@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"flashwarden/internal/cause"
 )
@@ -52,6 +53,20 @@ func (v Version) Serials() []string {
 		}
 	}
 	return serials
+}
+
+var uptimePart = regexp.MustCompile(`(\d{1,6}) (year|week|day|hour|minute)s?`)
+
+// UptimeDuration is Uptime as a duration, to the minute; a year counts 365
+// days. It is 0 for an Uptime that names no time.
+func (v Version) UptimeDuration() time.Duration {
+	const day = 24 * time.Hour
+	units := map[string]time.Duration{"year": 365 * day, "week": 7 * day, "day": day, "hour": time.Hour, "minute": time.Minute}
+	var total time.Duration
+	for _, m := range uptimePart.FindAllStringSubmatch(v.Uptime, -1) {
+		total += time.Duration(numberOr(m[1], 0)) * units[m[2]]
+	}
+	return total
 }
 
 // otherProducts are Cisco systems that answer show version and are not IOS.

@@ -1,0 +1,140 @@
+package ios
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"flashwarden/internal/cause"
+)
+
+// Change is a command that changes a device: what to type, what to answer,
+// and what the output says. Only a restore types such commands.
+type Change struct {
+	Line string // as typed
+
+	answers []answer
+	done    *regexp.Regexp // what the output holds when it worked; nil: no refusal is enough
+}
+
+// answer is what is typed at one question.
+type answer struct {
+	question *regexp.Regexp
+	path     string // a path that the question must name, as its first group; empty: none
+	text     string
+}
+
+// Answer returns what to type at a question of the command. A question that
+// does not go with it is declined as in [Copy.Answer].
+func (c Change) Answer(question string) (string, error) {
+	asked := lastQuestion(strings.TrimSpace(StripSyslog(question)))
+	for _, a := range c.answers {
+		m := a.question.FindStringSubmatch(asked)
+		if m != nil && (a.path == "" || nameOnDevice(CleanPath(m[1])) == nameOnDevice(CleanPath(a.path))) {
+			return a.text, nil
+		}
+	}
+	hint := "type the command by hand in a session and look at what it asks: " + c.Line
+	if !destroys.MatchString(asked) {
+		return "", cause.New(cause.PromptUnrecognised, "at `"+c.Line+"` the device asked "+quote(asked), hint)
+	}
+	no := "n"
+	if yesNo.MatchString(asked) {
+		no = "no"
+	}
+	return no, cause.New(cause.UnsafePrompt, "at `"+c.Line+"` the device asked "+quote(asked), hint)
+}
+
+// Result returns why the command did not work, or nil.
+func (c Change) Result(output string) error {
+	if err := Rejected(output); err != nil {
+		return fmt.Errorf("%s: %w", c.Line, err)
+	}
+	text := strings.Join(linesOf(output), "\n")
+	if m := ownRefusal.FindString(text); m != "" {
+		return cause.New(cause.CommandRejected, c.Line+": the device answered "+quote(m), "")
+	}
+	if c.done != nil && !c.done.MatchString(text) {
+		return cause.New(cause.CommandRejected, c.Line+": the device did not say that it was done; it ended with "+quote(lastLine(text)), "")
+	}
+	return nil
+}
+
+var (
+	// % Command rejected: …, % Error in saving …, FAILED: install_add …
+	ownRefusal = regexp.MustCompile(`(?mi)^(?:% ?(?:command rejected|error\b|failed\b|cannot\b|unable\b|file not found)|FAILED: ).*`)
+
+	deleteName    = regexp.MustCompile(`(?i)^delete filename \[[^\]]*\]\?$`)
+	deleteConfirm = regexp.MustCompile(`(?i)^delete (\S+?)\s*\?\s*\[confirm\]$`)
+	mkdirName     = regexp.MustCompile(`(?i)^create directory filename \[[^\]]*\]\?$`)
+	created       = regexp.MustCompile(`(?mi)^created dir `)
+	saved         = regexp.MustCompile(`\[OK\]`)
+	saveQuestion  = regexp.MustCompile(`(?i)^system configuration has been modified\. save\s*\?\s*\[yes/no\]:?$`)
+	reloadConfirm = regexp.MustCompile(`(?i)^proceed with reload\s*\?\s*\[confirm\]$`)
+	installSave   = regexp.MustCompile(`(?i)save the configuration|you may save configuration and re-?enter`)
+	installGo     = regexp.MustCompile(`(?i)^(?:this operation (?:may )?requires? a reload of the system\. )?do you want to proceed\s*\?.*\[y/n\]$|^please confirm you have changed boot config to \S+ \[y/n\]$`)
+	installed     = regexp.MustCompile(`(?m)^SUCCESS: install_add_activate_commit`)
+)
+
+// Delete removes one file. Only the question that names this file is
+// confirmed (Cisco IOS Configuration Fundamentals Command Reference,
+// "delete").
+func Delete(path string) Change {
+	return Change{Line: "delete " + path, answers: []answer{
+		{question: deleteName, text: nameOnDevice(path)},
+		{question: deleteConfirm, path: path, text: "y"},
+	}}
+}
+
+// MakeDirectory creates one directory whose parent is there.
+func MakeDirectory(path string) Change {
+	return Change{Line: "mkdir " + path, done: created, answers: []answer{{question: mkdirName, text: nameOnDevice(path)}}}
+}
+
+// SaveConfig writes the running-config to the startup-config.
+func SaveConfig() Change { return Change{Line: "write memory", done: saved} }
+
+// ConfigLine is a line typed in configuration mode, or one that enters or
+// leaves it.
+func ConfigLine(line string) Change { return Change{Line: line} }
+
+// Reload starts the device again. What was not saved is not saved.
+func Reload() Change {
+	return Change{Line: "reload", answers: []answer{{question: saveQuestion, text: "no"}, {question: reloadConfirm, text: "y"}}}
+}
+
+// ConfirmsReload reports whether a question is the one after whose yes the
+// device starts again.
+func ConfirmsReload(question string) bool {
+	asked := lastQuestion(strings.TrimSpace(StripSyslog(question)))
+	return reloadConfirm.MatchString(asked) || installGo.MatchString(asked)
+}
+
+// InstallAdd expands an image into the packages of install mode, has the
+// device boot them, and starts it again (IOS-XE, "install add file … activate
+// commit").
+func InstallAdd(path string) Change {
+	return Change{Line: "install add file " + path + " activate commit", done: installed, answers: []answer{
+		{question: installSave, text: "n"}, {question: installGo, text: "y"},
+	}}
+}
+
+// BootLines are the lines of global configuration mode that make the images
+// the next to boot, in their order. On a Catalyst with classic IOS one line
+// holds the whole list; elsewhere there is one line an image, of which the
+// first that matches wins, so that the old ones go before. all says that a
+// stack has more than one member.
+func BootLines(pathList, all bool, images []string) []string {
+	command := "boot system "
+	if all {
+		command += "switch all "
+	}
+	if pathList {
+		return []string{command + strings.Join(images, ";")}
+	}
+	lines := []string{"no " + strings.TrimSpace(command)}
+	for _, image := range images {
+		lines = append(lines, command+image)
+	}
+	return lines
+}
