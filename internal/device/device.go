@@ -1,6 +1,7 @@
-// Package device is one Cisco IOS or IOS-XE device as a backup needs it: what
-// it is, what is in its flash, digests, copies. It types what a person would
-// type, on one terminal line, and never enters configuration mode.
+// Package device is one Cisco IOS or IOS-XE device as a backup and a restore
+// need it: what it is, what is in its flash, digests, copies. It types what a
+// person would type, on one terminal line. Only Configure enters configuration
+// mode, which no backup calls.
 package device
 
 import (

@@ -1,0 +1,89 @@
+package device
+
+import (
+	"context"
+	"time"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+)
+
+// changeIdle is how long a command that changes the device may print nothing:
+// install and reload work for minutes in silence.
+const changeIdle = 10 * time.Minute
+
+// Boot reads show boot, or show bootvar. Where the device has neither, it is
+// empty.
+func (d *Device) Boot(ctx context.Context) (ios.Boot, error) { return d.boot(ctx) }
+
+// List lists one file system with all its directories.
+func (d *Device) List(ctx context.Context, fileSystem string) ([]ios.Listing, error) {
+	return d.list(ctx, fileSystem)
+}
+
+// Uptime is how long the device has been up, to the minute.
+func (d *Device) Uptime(ctx context.Context) (time.Duration, error) {
+	text, err := d.line.Run(ctx, "show version", nil)
+	if err != nil {
+		return 0, err
+	}
+	version, err := ios.ParseVersion(text)
+	return version.UptimeDuration(), err
+}
+
+// Do runs a command that changes the device. What the device says against it
+// is an error.
+func (d *Device) Do(ctx context.Context, c ios.Change) error {
+	text, err := d.line.RunLong(ctx, c.Line, changeIdle, c.Answer)
+	if err != nil {
+		return err
+	}
+	return c.Result(text)
+}
+
+// Configure types lines in global configuration mode, and leaves it in any
+// case. It ends at the first line that is refused.
+func (d *Device) Configure(ctx context.Context, lines []string) error {
+	if err := d.Do(ctx, ios.ConfigLine("configure terminal")); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if err := d.Do(ctx, ios.ConfigLine(line)); err != nil {
+			if !lost(ctx, err) {
+				d.leave(ctx)
+			}
+			return err
+		}
+	}
+	return d.Do(ctx, ios.ConfigLine("end"))
+}
+
+// leave ends configuration mode after an error that is told already.
+func (d *Device) leave(ctx context.Context) {
+	if err := d.Do(ctx, ios.ConfigLine("end")); err != nil {
+		d.log.Debug("leave configuration mode", "err", err)
+	}
+}
+
+// Restart runs a command that ends with the device starting again, as reload
+// does: that the session ends after the device had its yes is success.
+func (d *Device) Restart(ctx context.Context, c ios.Change) error {
+	confirmed := false
+	text, err := d.line.RunLong(ctx, c.Line, changeIdle, func(question string) (string, error) {
+		answer, stop := c.Answer(question)
+		confirmed = confirmed || stop == nil && ios.ConfirmsReload(question)
+		return answer, stop
+	})
+	switch {
+	case err == nil && confirmed:
+		return c.Result(text)
+	case err == nil:
+		if refused := c.Result(text); refused != nil {
+			return refused
+		}
+		return cause.New(cause.CommandRejected, c.Line+": the device did not ask whether it may start again", "type it by hand: "+c.Line)
+	case confirmed && cause.Of(err) == cause.SessionLost && ctx.Err() == nil:
+		return nil
+	}
+	return err
+}

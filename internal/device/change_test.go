@@ -1,0 +1,84 @@
+package device
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vty"
+)
+
+func TestDo(t *testing.T) {
+	d, _ := on(map[string]string{"write memory": "Building configuration...\n[OK]\n", "delete flash:x": "%Error deleting flash:/x (No such file or directory)\n"})
+	if err := d.Do(t.Context(), ios.SaveConfig()); err != nil {
+		t.Errorf("write memory: %v", err)
+	}
+	if err := d.Do(t.Context(), ios.Delete("flash:x")); cause.Of(err) != cause.SourceMissing {
+		t.Errorf("delete: %v", err)
+	}
+}
+
+// TestConfigureLeaves wants configuration mode left also after a line that is
+// refused, and no line after it typed.
+func TestConfigureLeaves(t *testing.T) {
+	d, f := on(map[string]string{"configure terminal": "", "boot system flash:a": "", "end": ""})
+	if err := d.Configure(t.Context(), []string{"boot system flash:a", "boot nonsense", "boot system flash:a"}); cause.Of(err) != cause.CommandRejected {
+		t.Errorf("configure: %v", err)
+	}
+	if want := []string{"configure terminal", "boot system flash:a", "boot nonsense", "end"}; !slices.Equal(f.typed, want) {
+		t.Errorf("typed %q", f.typed)
+	}
+}
+
+// reloading is a terminal that asks questions and then ends as told.
+type reloading struct {
+	*fake
+	questions []string
+	err       error
+}
+
+func (r *reloading) RunLong(_ context.Context, _ string, _ time.Duration, ask vty.Ask) (string, error) {
+	for _, q := range r.questions {
+		answer, stop := ask(q)
+		r.typed = append(r.typed, answer)
+		if stop != nil {
+			return "", stop
+		}
+	}
+	return "", r.err
+}
+
+func TestRestart(t *testing.T) {
+	save, proceed := "System configuration has been modified. Save? [yes/no]:", "Proceed with reload? [confirm]"
+	for _, c := range []struct {
+		name      string
+		questions []string
+		err       error
+		want      cause.Cause
+		typed     string
+	}{
+		{"it goes", []string{save, proceed}, errLost, "", "no y"},
+		{"it never asked", nil, nil, cause.CommandRejected, ""},
+		{"lost before the yes", []string{save}, errLost, cause.SessionLost, "no"},
+		{"something else", []string{"Erase nvram: before reload? [confirm]"}, nil, cause.UnsafePrompt, "n"},
+	} {
+		r := &reloading{fake: &fake{}, questions: c.questions, err: c.err}
+		if err := newDevice(r, nil).Restart(t.Context(), ios.Reload()); cause.Of(err) != c.want {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if got := strings.Join(r.typed, " "); got != c.typed {
+			t.Errorf("%s: typed %q", c.name, got)
+		}
+	}
+}
+
+func TestUptime(t *testing.T) {
+	d, _ := on(map[string]string{"show version": showVersion})
+	if up, err := d.Uptime(t.Context()); err != nil || up != 74*time.Hour {
+		t.Errorf("up %v, %v", up, err)
+	}
+}
