@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // boot is what runs and what will run.
@@ -12,6 +13,16 @@ type boot struct {
 	running string   // the system image file
 	next    []string // BOOT, in order
 	unsaved bool     // the running-config differs from the startup-config
+	again   bool     // it was started again since it was made
+	loader  bool     // it found nothing to boot, and stays in its boot loader
+}
+
+// upSince is the part of the uptime that was before this process.
+func (b boot) upSince() string {
+	if b.again {
+		return ""
+	}
+	return "3 weeks, 2 days, "
 }
 
 // configCommands is what global configuration mode knows: what a restore
@@ -127,21 +138,115 @@ func (s *session) yesNo(question string) (yes, ok bool) {
 	}
 }
 
-// restart is the end of every line and the start of what BOOT names.
+// restart is the end of every line and the start of what BOOT names; where
+// nothing of it is there, of the first image in flash, as boot loaders do.
+// Without any the switch stays in its loader and answers nobody.
 func (s *Switch) restart() {
 	s.mu.Lock()
 	conns := slices.Collect(maps.Keys(s.conns))
 	next := slices.Clone(s.boot.next)
 	s.mu.Unlock()
-	for _, path := range next {
-		if f, err := s.flash.lookup(path); err == nil && !f.dir {
-			s.mu.Lock()
-			s.boot.running = path
-			s.mu.Unlock()
-			break
-		}
+	image := s.firstThere(append(next, s.imagesInFlash()...))
+	s.mu.Lock()
+	s.boot.again, s.boot.loader, s.started = true, image == "", time.Now()
+	if image != "" {
+		s.boot.running = image
 	}
+	s.mu.Unlock()
 	for _, c := range conns {
 		c.Close()
 	}
+}
+
+// firstThere is the first of the paths that is a file; empty if none is.
+func (s *Switch) firstThere(paths []string) string {
+	for _, path := range paths {
+		if f, err := s.flash.lookup(path); err == nil && !f.dir {
+			return path
+		}
+	}
+	return ""
+}
+
+// imagesInFlash is what a boot loader finds by itself.
+func (s *Switch) imagesInFlash() []string {
+	var found []string
+	for _, path := range s.Files() {
+		if strings.HasPrefix(path, "flash:") && (strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, "/packages.conf")) {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+// Bootable reports whether the switch would find something to boot.
+func (s *Switch) Bootable() bool {
+	s.mu.Lock()
+	next := slices.Clone(s.boot.next)
+	s.mu.Unlock()
+	return s.firstThere(append(next, s.imagesInFlash()...)) != ""
+}
+
+// BootNext is what BOOT names, in order.
+func (s *Switch) BootNext() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.boot.next)
+}
+
+// Wipe empties every flash file system and BOOT, as on a switch that somebody
+// erased while it ran. What runs goes on running, from its memory.
+func (s *Switch) Wipe() error {
+	for _, fs := range s.flash.systems {
+		if fs.flags == "rw" && fs.total > 0 && fs.kind != "nvram" {
+			if err := s.flash.erase(fs.prefix); err != nil {
+				return err
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.boot.next = nil
+	return nil
+}
+
+// install expands an image into packages, has packages.conf name them and
+// starts the switch again. The texts are those of IOS-XE 17.
+func (s *session) install(path string) {
+	f, shown, err := s.sw.open(path)
+	if err != nil {
+		s.say("install_add_activate_commit: START\n" + readError(shown, err) + "FAILED: install_add_activate_commit\n")
+		return
+	}
+	s.say("install_add_activate_commit: START\ninstall_add_activate_commit: Adding PACKAGE\n")
+	if yes, ok := s.yesOrNo("This operation requires a reload of the system. Do you want to proceed? [y/n]"); !yes || !ok {
+		return
+	}
+	fs, rest, _ := s.sw.flash.split(path) // open took it
+	name := strings.TrimSuffix(rest, ".bin") + ".pkg"
+	data, err := f.body.all()
+	if err == nil {
+		err = s.sw.flash.write(fs.prefix+"/"+name, data)
+	}
+	if err == nil {
+		err = s.sw.flash.write(fs.prefix+"/packages.conf", []byte("boot  rp 0 0   rp_boot  "+name+"\n"))
+	}
+	if err != nil {
+		s.say(fmt.Sprintf("FAILED: install_add_activate_commit (%v)\n", err))
+		return
+	}
+	s.say("SUCCESS: install_add_activate_commit\n")
+	s.sw.restart()
+}
+
+// yesOrNo asks a question that wants a letter and Return.
+func (s *session) yesOrNo(question string) (yes, ok bool) {
+	e := lineEditor{t: s.term, prompt: question}
+	answer, err := e.read()
+	if err != nil {
+		s.sw.note(question + "^C")
+		return false, false
+	}
+	s.sw.note(question + " " + answer)
+	return strings.HasPrefix(strings.ToLower(answer), "y"), true
 }

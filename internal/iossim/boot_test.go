@@ -77,3 +77,95 @@ func TestWriteMemoryAndReload(t *testing.T) {
 		t.Error("the journal lacks the question about saving")
 	}
 }
+
+// TestWipedSwitch restores an image by hand: a directory, the copy, the
+// start; and a switch without anything to boot answers nobody.
+func TestWipedSwitch(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c3750", Options{TFTPPort: st.port})
+	image, _ := s.File("flash:/" + c3750Image + "/" + c3750Image + ".bin")
+	st.put("x", image)
+	if err := s.Wipe(); err != nil {
+		t.Fatal(err)
+	}
+	if s.Bootable() || len(s.BootNext()) != 0 {
+		t.Error("a wiped switch finds something to boot")
+	}
+	l := atPrompt(t, s)
+	if out := l.run("dir flash:", "sw-office#"); !strings.Contains(out, "No files in directory") {
+		t.Errorf("dir: %s", out)
+	}
+	l.send("copy tftp://127.0.0.1/x flash:/new/x.bin\r\r")
+	l.expect("%Error")
+	l.expect("sw-office#")
+	l.send("mkdir flash:/new\r")
+	l.expect("Create directory filename [new]? ")
+	l.send("\r")
+	l.expect("Created dir flash:/new\r\n")
+	l.expect("sw-office#")
+	l.send("copy tftp://127.0.0.1/x flash:/x.bin\r\r")
+	l.expect("18286080 bytes copied")
+	l.expect("sw-office#")
+	if !s.Bootable() {
+		t.Error("with an image in flash it finds nothing to boot")
+	}
+	l.send("reload\r")
+	l.expect("[confirm]")
+	l.send("\r")
+	l.expectEnd()
+	l = atPrompt(t, s)
+	if out := l.run("show version", "sw-office#"); !strings.Contains(out, `"flash:/x.bin"`) || !strings.Contains(out, "uptime is 0 hours, 0 minutes") {
+		t.Errorf("after the reload: %s", out)
+	}
+	if err := s.Wipe(); err != nil {
+		t.Fatal(err)
+	}
+	s.restart()
+	if _, err := dialSSH(t, s, "cisco"); err == nil {
+		t.Error("a switch in its boot loader answers")
+	}
+}
+
+func TestInstallAdd(t *testing.T) {
+	s := launch(t, "c9300", Options{})
+	if err := s.flash.write("flash:/new.bin", []byte("packages")); err != nil {
+		t.Fatal(err)
+	}
+	l := atPrompt(t, s)
+	l.send("install add file flash:/new.bin activate commit\r")
+	l.expect("Do you want to proceed? [y/n]")
+	l.send("n\r")
+	l.expect("sw-core#")
+	l.send("install add file flash:/new.bin activate commit\r")
+	l.expect("[y/n]")
+	l.send("y\r")
+	l.expect("SUCCESS: install_add_activate_commit")
+	l.expectEnd()
+	if text, _ := s.File("flash:/packages.conf"); !strings.Contains(string(text), " new.pkg\n") {
+		t.Errorf("packages.conf is %s", text)
+	}
+}
+
+func TestIntrudingQuestion(t *testing.T) {
+	s := launch(t, "c3750", Options{Faults: Faults{Ask: func(command string) string {
+		if command == "show clock" {
+			return "Reformat flash: now?"
+		}
+		return ""
+	}}})
+	l := atPrompt(t, s)
+	l.send("show clock\r")
+	l.expect("Reformat flash: now? [confirm]")
+	l.send("n")
+	l.expect("sw-office#")
+	if len(s.Files()) < 5 {
+		t.Error("no was taken as yes")
+	}
+	l.send("show clock\r")
+	l.expect("[confirm]")
+	l.send("y")
+	l.expect("sw-office#")
+	if _, ok := s.File("flash:config.text"); ok {
+		t.Error("yes did no harm")
+	}
+}

@@ -71,6 +71,8 @@ func execCommands() []command {
 		{"reload", true, always, (*session).reload},
 		{"delete File", true, always, func(s *session, a []string) { s.delete(a[0], false) }},
 		{"delete /force File", true, always, func(s *session, a []string) { s.delete(a[0], true) }},
+		{"mkdir Path", true, always, func(s *session, a []string) { s.mkdir(a[0]) }},
+		{"install add file Path activate commit", true, installMode, func(s *session, a []string) { s.install(a[0]) }},
 	}
 }
 
@@ -94,7 +96,8 @@ func explain(word string) string {
 		"configure": "Enter configuration mode", "write": "Write running configuration to memory", "memory": "Write to NV memory",
 		"reload": "Halt and perform a cold restart", "system": "Set the system image", "all": "All members of the stack",
 		"end": "Exit from configure mode", "do": "Run an EXEC command", "hostname": "Set the name of the switch",
-		"interface": "IP interface status", "brief": "Brief summary of IP status", "systems": "List filesystems",
+		"mkdir": "Create a directory", "install": "Install software", "add": "Add a package", "activate": "Activate what was added",
+		"commit": "Keep it over the next start", "interface": "IP interface status", "brief": "Brief summary of IP status", "systems": "List filesystems",
 	}
 	return texts[word]
 }
@@ -130,7 +133,7 @@ func (s *Switch) fill() fill {
 	return fill{
 		Hostname: s.o.Hostname,
 		Address:  s.address().String(),
-		Uptime:   fmt.Sprintf("3 weeks, 2 days, %d hours, %d minutes", int(up.Hours()), int(up.Minutes())%60),
+		Uptime:   s.boot.upSince() + fmt.Sprintf("%d hours, %d minutes", int(up.Hours()), int(up.Minutes())%60),
 		Image:    s.boot.running,
 		Boot:     strings.Join(s.boot.next, ";"),
 		Uplink:   s.profile.uplink,
@@ -249,4 +252,23 @@ func (s *session) delete(typed string, force bool) {
 	if err := s.sw.flash.remove(typed); err != nil {
 		s.say(fmt.Sprintf("%%Error deleting %s (%v)\n", typed, err))
 	}
+}
+
+// mkdir makes a directory in one that is there.
+func (s *session) mkdir(typed string) {
+	fs, rest, err := s.sw.flash.split(typed)
+	if err != nil {
+		s.say(fmt.Sprintf("%%Error Creating dir %s (%v)\n", typed, err))
+		return
+	}
+	name, ok := s.ask("Create directory filename", rest)
+	if !ok {
+		return
+	}
+	path := fs.prefix + "/" + strings.Trim(name, "/")
+	if err := s.sw.flash.mkdir(path); err != nil {
+		s.say(fmt.Sprintf("%%Error Creating dir %s (%v)\n", path, err))
+		return
+	}
+	s.say("Created dir " + path + "\n")
 }

@@ -34,11 +34,16 @@ type Faults struct {
 	AskPartition Times
 	// AskUnknown makes a copy ask a question that no known IOS asks.
 	AskUnknown Times
+	// Ask asks a question before a command of privileged EXEC or configuration
+	// mode runs; "" asks none. Confirmed, the flash is gone: no such question
+	// was to be answered with yes.
+	Ask func(command string) (question string)
 	// ShortBlock sends one block less than the file has and tells success:
 	// the truncated last block of domain knowledge about TFTP servers that
 	// count the end wrong.
 	ShortBlock Times
-	// FlipBit inverts one bit in the middle of what is sent; IOS 12.0 has no
+	// FlipBit inverts one bit in the middle of what is sent, or of what was
+	// received when it is written to flash; IOS 12.0 has no
 	// digest with which to notice.
 	FlipBit Times
 	// Hangup ends the terminal and the transfer at once, without a word on
@@ -57,6 +62,9 @@ type Faults struct {
 	// LoseAnswers loses every answer of the server: a firewall that lets port
 	// 69 pass and not the ports of the transfer.
 	LoseAnswers Times
+	// LeavePartial leaves what came of a file in flash when its copy from a
+	// server fails.
+	LeavePartial Times
 	// NoTFTP sends nothing at all; after Options.Timeout the terminal tells
 	// "%Error opening tftp://… (Timed out)", as for an access list, a missing
 	// route or the wrong VRF.

@@ -23,6 +23,7 @@ const (
 	errNotEnough   reason = "Not enough space on device" // of the switch
 	errReadOnly    reason = "Read-only file system"
 	errInvalid     reason = "Invalid argument"
+	errExists      reason = "Can't create a file that exists"
 	errTimedOut    reason = "Timed out"
 	errAborted     reason = "Aborted" // broken off at the terminal
 )
@@ -198,15 +199,44 @@ func (fl *flash) write(typed string, data []byte) error {
 	if fl.freeLocked(fs) < int64(len(data)) {
 		return errNoSpace
 	}
+	fl.content[fs] = append(fl.content[fs], &file{
+		index: fl.nextIndex(fs), perm: "-rw" + lastPerm(fl.content[fs]), date: now, path: rest,
+		size: int64(len(data)), body: textContent(data),
+	})
+	return nil
+}
+
+// mkdir makes a directory; its parent must be there.
+func (fl *flash) mkdir(typed string) error {
+	fs, rest, err := fl.split(typed)
+	switch {
+	case err != nil:
+		return err
+	case fs.total == 0 || rest == "":
+		return errInvalid
+	case fs.flags != "rw":
+		return errReadOnly
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	if f, err := fl.find(fs, parent(rest)); err != nil || !f.dir {
+		return errNoSuchFile
+	}
+	if _, err := fl.find(fs, rest); err == nil {
+		return errExists
+	}
+	now := time.Now().UTC().Format(fl.layout)
+	fl.content[fs] = append(fl.content[fs], &file{index: fl.nextIndex(fs), perm: "drw" + lastPerm(fl.content[fs]), date: now, path: rest, dir: true})
+	return nil
+}
+
+// nextIndex is the number of a new entry. The caller holds fl.mu.
+func (fl *flash) nextIndex(fs *fileSystem) int {
 	index := 1
 	for _, f := range fl.content[fs] {
 		index = max(index, f.index+1)
 	}
-	fl.content[fs] = append(fl.content[fs], &file{
-		index: index, perm: "-rw" + lastPerm(fl.content[fs]), date: now, path: rest,
-		size: int64(len(data)), body: textContent(data),
-	})
-	return nil
+	return index
 }
 
 // replace gives a file that is there other bytes, read-only or not.

@@ -179,6 +179,9 @@ func (s *Switch) track(c net.Conn) bool {
 	if s.closed {
 		return false
 	}
+	if s.boot.loader {
+		c.Close()
+	}
 	s.conns[c] = true
 	s.sessions++
 	s.peak = max(s.peak, s.sessions)

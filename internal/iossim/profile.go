@@ -33,6 +33,7 @@ const (
 	showBoot              // show boot, as switches have it
 	showBootvar           // show bootvar, as routers and chassis have it
 	showBootflash         // show bootflash:
+	installMode           // install add file … activate commit
 	oldCopy               // the questions and answers of IOS up to 12.0
 )
 

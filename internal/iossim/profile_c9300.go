@@ -6,7 +6,7 @@ package iossim
 func c9300() *profile {
 	p := xe()
 	p.name, p.hostname = "c9300", "sw-core"
-	p.features = append(p.features, stackable, showBoot)
+	p.features = append(p.features, stackable, showBoot, installMode)
 	p.image = "flash:packages.conf"
 	p.systems = c9300Systems
 	p.entries = c9300Files

@@ -2,6 +2,7 @@ package iossim
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"regexp"
 	"strings"
@@ -103,6 +104,9 @@ func (s *session) execute(line string) {
 		s.reject(bad)
 		return
 	}
+	if !s.intrude(line) {
+		return
+	}
 	if !piped {
 		m.command.run(s, m.args)
 		return
@@ -117,6 +121,25 @@ func (s *session) execute(line string) {
 		return
 	}
 	s.term.page(text)
+}
+
+// intrude asks what the fault Ask wants asked before a command. It reports
+// false when the command is off.
+func (s *session) intrude(line string) bool {
+	if s.sw.o.Faults.Ask == nil {
+		return true
+	}
+	question := s.sw.o.Faults.Ask(line)
+	if question == "" {
+		return true
+	}
+	yes, ok := s.confirm(question)
+	if yes && ok {
+		if err := s.sw.flash.erase("flash:"); err != nil {
+			s.say(fmt.Sprintf("%%Error erasing flash: (%v)\n", err))
+		}
+	}
+	return !yes && ok
 }
 
 // reject prints why a line is not a command, with the caret under the place.

@@ -74,8 +74,9 @@ func (s *session) receive(from tftpURL, to string) {
 		j.result <- err
 	})
 	err := s.watch(j, 1, fmt.Sprintf("Loading %s from %s (via %s): ", from.name, from.host, s.sw.profile.uplink))
-	if err == nil {
-		err = s.sw.flash.write(to, in.data)
+	partial := err != nil && len(in.data) > 0 && s.sw.strikes(func(f *Faults) *Times { return &f.LeavePartial })
+	if err == nil || partial {
+		err = errors.Join(err, s.sw.flash.write(to, s.sw.bent(in.data)))
 	}
 	switch {
 	case errors.Is(err, errNoSpace):
@@ -235,6 +236,15 @@ func (s *Switch) doctored(f file) *io.SectionReader {
 		from = flipped{f.body, f.size / 2}
 	}
 	return io.NewSectionReader(from, 0, size)
+}
+
+// bent is data with one bit inverted, when that fault strikes: flash that went
+// bad.
+func (s *Switch) bent(data []byte) []byte {
+	if len(data) > 0 && s.strikes(func(f *Faults) *Times { return &f.FlipBit }) {
+		data[len(data)/2] ^= 0x10
+	}
+	return data
 }
 
 // flipped is a file with one bit inverted.
