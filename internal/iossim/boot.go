@@ -172,7 +172,7 @@ func (s *Switch) firstThere(paths []string) string {
 func (s *Switch) imagesInFlash() []string {
 	var found []string
 	for _, path := range s.Files() {
-		if strings.HasPrefix(path, "flash:") && (strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, "/packages.conf")) {
+		if strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, "/packages.conf") {
 			found = append(found, path)
 		}
 	}
