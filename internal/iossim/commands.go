@@ -12,7 +12,7 @@ func (s *session) commands() []command {
 	var all []command
 	table := execCommands()
 	if s.configuring {
-		table = configCommands()
+		table = append(configCommands(), tftpCommands()...)
 	}
 	for _, c := range table {
 		if (s.privileged || !c.privileged) && s.sw.profile.can(c.needs) {
@@ -117,6 +117,10 @@ func (s *session) setWidth(a []string) {
 // showText prints a text of the profile.
 func showText(name string) func(*session, []string) {
 	return func(s *session, _ []string) {
+		if text, ok := s.sw.o.Texts[name]; ok {
+			s.show(text)
+			return
+		}
 		text, err := s.sw.profile.text(name, s.sw.fill())
 		if err != nil { // a defect of the profile: a person must see it
 			text = "% " + err.Error() + "\n"
@@ -137,6 +141,7 @@ func (s *Switch) fill() fill {
 		Image:    s.boot.running,
 		Boot:     strings.Join(s.boot.next, ";"),
 		Uplink:   s.profile.uplink,
+		Loopback: s.loopbackAddress(),
 		Restart:  s.started.Add(-23 * 24 * time.Hour).UTC().Format("15:04:05 MST Mon Jan 2 2006"),
 	}
 }

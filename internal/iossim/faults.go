@@ -46,6 +46,10 @@ type Faults struct {
 	// received when it is written to flash; IOS 12.0 has no
 	// digest with which to notice.
 	FlipBit Times
+	// OtherName asks the server for the file's own name and not for the one
+	// that the copy was told, as after a question that was answered wrong: a
+	// public transcript has a configuration saved as "192.168.1.1".
+	OtherName Times
 	// Hangup ends the terminal and the transfer at once, without a word on
 	// either: the power cut, the crash.
 	Hangup After

@@ -25,19 +25,23 @@ import (
 
 // Options is how a switch is set up. Zero fields take the defaults named.
 type Options struct {
-	Hostname       string        // default: the profile's
-	Username       string        // login name; empty: a Telnet line asks for the password alone, SSH takes "admin"
-	Password       string        // login password; empty: a Telnet line refuses everybody, SSH takes "cisco"
-	EnablePassword string        // what enable asks for; empty: every login is privileged already
-	Listen         string        // TCP address of the terminal; default "127.0.0.1:0"
-	TFTPPort       uint16        // UDP port that stands for 69, which real devices always use; default 69
-	Source         netip.Addr    // address its TFTP client sends from; default: the address of the listener
-	Pace           int           // bytes per second of its transfers, in either direction; 0: as fast as it goes
-	Timeout        time.Duration // how long its TFTP client waits for an answer before it gives up; default 38 s, as IOS does
-	HostKeyBits    int           // modulus of the SSH host key; default: the profile's (1024 or 2048), at least 512
-	HostKeySeed    string        // another seed is another host key; default: the host name
-	Faults         Faults        // what goes wrong; default: nothing
-	Log            *slog.Logger  // nil: discard
+	Hostname       string            // default: the profile's
+	Username       string            // login name; empty: a Telnet line asks for the password alone, SSH takes "admin"
+	Password       string            // login password; empty: a Telnet line refuses everybody, SSH takes "cisco"
+	EnablePassword string            // what enable asks for; empty: every login is privileged already
+	Listen         string            // TCP address of the terminal; default "127.0.0.1:0"
+	Inside         func(func())      // calls a function that opens a socket, on the host where the switch is; nil: on this one
+	TFTPPort       uint16            // UDP port that stands for 69, which real devices always use; default 69
+	Source         netip.Addr        // address of its uplink, which its TFTP client sends from; default: the address of the listener
+	ExecTimeout    time.Duration     // a line on which nothing was typed for so long is hung up, whatever runs on it; 0: never
+	Denied         []string          // beginnings of commands that the account may not type
+	Pace           int               // bytes per second of its transfers, in either direction; 0: as fast as it goes
+	Timeout        time.Duration     // how long its TFTP client waits for an answer before it gives up; default 38 s, as IOS does
+	HostKeyBits    int               // modulus of the SSH host key; default: the profile's (1024 or 2048), at least 512
+	HostKeySeed    string            // another seed is another host key; default: the host name
+	Texts          map[string]string // printed in place of the profile's: "show_version"
+	Faults         Faults            // what goes wrong; default: nothing
+	Log            *slog.Logger      // nil: discard
 }
 
 // iosTimeout is how long IOS-XE 16.6 repeats a packet before it prints
@@ -69,6 +73,7 @@ type Switch struct {
 	faults   Faults // what is left of them
 	source   string // the source file name of the last copy: IOS offers it again
 	boot     boot
+	tftp     tftpConfig
 }
 
 // Profiles names the switches that New can make.
@@ -115,6 +120,9 @@ func setDefaults(o *Options, p *profile) {
 		setDefault(&o.Username, "admin")
 		setDefault(&o.Password, "cisco")
 	}
+	if o.Inside == nil {
+		o.Inside = func(open func()) { open() }
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -129,7 +137,9 @@ func setDefault[T comparable](field *T, value T) {
 
 // Start begins to listen. A switch can be started once.
 func (s *Switch) Start() error {
-	l, err := net.Listen("tcp", s.o.Listen)
+	var l net.Listener
+	var err error
+	s.o.Inside(func() { l, err = net.Listen("tcp", s.o.Listen) })
 	if err != nil {
 		return fmt.Errorf("start simulated %s: %w", s.profile.name, err)
 	}

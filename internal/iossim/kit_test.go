@@ -226,10 +226,17 @@ func atPrompt(t *testing.T, s *Switch) *line {
 
 // store is a TFTP server that keeps files in memory.
 type store struct {
-	port uint16
-	mu   sync.Mutex
-	kept map[string][]byte
-	fail map[string]*tftp.Error // by name: the answer to a request, or in place of the final ACK with "end "
+	port  uint16
+	mu    sync.Mutex
+	kept  map[string][]byte
+	fail  map[string]*tftp.Error // by name: the answer to a request, or in place of the final ACK with "end "
+	asked *tftp.Request          // the last request to write
+}
+
+func (st *store) last() *tftp.Request {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.asked
 }
 
 // serveTFTP starts a store that lives as long as the test. maxBlock 0: any.
@@ -292,6 +299,9 @@ func (st *store) OpenRead(_ context.Context, r *tftp.Request) (tftp.Reader, erro
 }
 
 func (st *store) OpenWrite(_ context.Context, r *tftp.Request) (tftp.Writer, error) {
+	st.mu.Lock()
+	st.asked = r
+	st.mu.Unlock()
 	if err := st.refusal(r.Filename); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,9 @@ type link struct {
 // listenLink opens the socket of a transfer.
 func (s *Switch) listenLink(j *job, hang func(), size int64) func(netip.AddrPort) (net.PacketConn, error) {
 	return func(local netip.AddrPort) (net.PacketConn, error) {
-		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(local))
+		var conn *net.UDPConn
+		var err error
+		s.o.Inside(func() { conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(local)) })
 		if err != nil {
 			return nil, err
 		}

@@ -34,6 +34,7 @@ const (
 	showBootvar           // show bootvar, as routers and chassis have it
 	showBootflash         // show bootflash:
 	installMode           // install add file … activate commit
+	tftpBlocksize         // ip tftp blocksize: since IOS-XE 3.3SE
 	oldCopy               // the questions and answers of IOS up to 12.0
 )
 
@@ -126,7 +127,7 @@ func classicRouter() *profile {
 func xe() *profile {
 	return &profile{
 		transport: transportSSH,
-		features:  []feature{verifyMD5, verifySHA512, verifyImage, dirRecursive, vrfCopy},
+		features:  []feature{verifyMD5, verifySHA512, verifyImage, dirRecursive, vrfCopy, tftpBlocksize},
 
 		sshVersion: "SSH-2.0-Cisco-1.25",
 		keyExchanges: []string{"curve25519-sha256", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
@@ -192,6 +193,7 @@ type fill struct {
 	Image    string // what runs
 	Boot     string // what BOOT names
 	Uplink   string // the interface with the address
+	Loopback string // address of the terminal where that is another; else empty
 }
 
 // Boots is the single files of Boot.

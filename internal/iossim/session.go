@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,6 +56,18 @@ func (s *Switch) runOne(t *terminal, conn net.Conn, line string) {
 	n.execute(line)
 }
 
+// execTimeout hangs up a line on which nothing is typed for long (exec-timeout
+// of the Terminal Services Command Reference). The function that it returns
+// ends that.
+func (s *Switch) execTimeout(t *terminal, conn net.Conn) (stop func()) {
+	if s.o.ExecTimeout <= 0 {
+		return func() {}
+	}
+	timer := time.AfterFunc(s.o.ExecTimeout, func() { s.forget(conn) })
+	t.typed = func() { timer.Reset(s.o.ExecTimeout) }
+	return func() { timer.Stop() }
+}
+
 // interact reads and runs commands until the line ends.
 func (s *session) interact() {
 	for !s.over {
@@ -98,6 +111,10 @@ func (s *session) execute(line string) {
 	s.sw.note(line)
 	s.history = append(s.history, line)
 	s.history = s.history[max(0, len(s.history)-20):]
+	if s.denied(line) {
+		s.term.print("Command authorization failed.\n\n")
+		return
+	}
 	typed, filter, piped := strings.Cut(line, "|")
 	m, bad := parse(s.commands(), typed)
 	if bad != nil {
@@ -140,6 +157,11 @@ func (s *session) intrude(line string) bool {
 		}
 	}
 	return !yes && ok
+}
+
+// denied is the answer of a AAA server that was asked for each command.
+func (s *session) denied(line string) bool {
+	return slices.ContainsFunc(s.sw.o.Denied, func(command string) bool { return strings.HasPrefix(line, command) })
 }
 
 // reject prints why a line is not a command, with the caret under the place.

@@ -76,6 +76,7 @@ func (s *Switch) serveSSH(conn net.Conn) error {
 // runs a shell or one command in it.
 func (s *Switch) serveChannel(conn net.Conn, channel ssh.Channel, asked <-chan *ssh.Request) {
 	t := newTerminal()
+	defer s.execTimeout(t, conn)()
 	t.open(channel)
 	defer t.close()
 	var wg sync.WaitGroup

@@ -176,6 +176,7 @@ func (s *Switch) serveTelnet(conn net.Conn) error {
 	c := &telnetConn{Conn: conn, sent: map[byte]bool{}, resize: t.resize}
 	c.offer(telnetWILL, optionEcho)
 	c.offer(telnetWILL, optionSGA)
+	defer s.execTimeout(t, conn)()
 	t.open(c)
 	defer t.close()
 	s.runTelnet(t, conn)

@@ -34,10 +34,11 @@ type terminal struct {
 	width, length atomic.Int32 // columns and rows; 0: no limit
 	slow          bool         // every character in a packet of its own
 	noise         *noise       // nil: none
+	typed         func()       // called for keys
 }
 
 func newTerminal() *terminal {
-	t := &terminal{keys: make(chan byte, typeAhead), done: make(chan struct{})}
+	t := &terminal{keys: make(chan byte, typeAhead), done: make(chan struct{}), typed: func() {}}
 	t.width.Store(80)
 	t.length.Store(24)
 	return t
@@ -61,6 +62,9 @@ func (t *terminal) readKeys() {
 	buf := make([]byte, 512)
 	for {
 		n, err := t.wire.Read(buf)
+		if n > 0 {
+			t.typed()
+		}
 		for _, b := range buf[:n] {
 			select {
 			case t.keys <- b:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"path"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,9 @@ func (j *job) progress(counter *atomic.Int64, n int64) {
 // send copies a file to a server and prints what IOS prints.
 func (s *session) send(f file, shown string, to tftpURL) {
 	f.body.prepare()
+	if s.sw.strikes(func(f *Faults) *Times { return &f.OtherName }) {
+		to.name = path.Base(shown)
+	}
 	began, j := time.Now(), s.sw.newJob()
 	t := Transfer{Op: tftp.Write, Path: shown, Name: to.name, Server: s.sw.server(to).String()}
 	body := s.sw.doctored(f)
@@ -104,8 +108,8 @@ func (s *Switch) record(t Transfer, bytes int64, err error, began time.Time) {
 func (s *session) client(j *job, size int64) *tftp.Client {
 	sw := s.sw
 	return &tftp.Client{
-		Local:     netip.AddrPortFrom(sw.address(), 0),
-		BlockSize: sw.profile.blockSize,
+		Local:     netip.AddrPortFrom(sw.tftpSource(), 0),
+		BlockSize: sw.blockSize(),
 		Timeout:   sw.o.Timeout / requestTries,
 		Retries:   requestTries - 1,
 		Listen:    sw.listenLink(j, s.hang, size),
@@ -159,7 +163,7 @@ func (s *session) report(j *job, marks int64, heading string) string {
 
 // markBytes is what one "!" stands for: ten packets.
 func (s *session) markBytes() int64 {
-	if b := s.sw.profile.blockSize; b > 0 {
+	if b := s.sw.blockSize(); b > 0 {
 		return 10 * int64(b)
 	}
 	return 10 * 512
@@ -213,23 +217,12 @@ func (s *Switch) server(u tftpURL) netip.AddrPort {
 	return netip.AddrPortFrom(a, s.o.TFTPPort)
 }
 
-// address is what the TFTP client sends from.
-func (s *Switch) address() netip.Addr {
-	if s.o.Source.IsValid() {
-		return s.o.Source
-	}
-	if a, err := netip.ParseAddrPort(s.o.Listen); err == nil && !a.Addr().IsUnspecified() {
-		return a.Addr()
-	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
-}
-
 // doctored is the bytes of a file as this transfer sends them: too few, or
 // with one bit wrong, when those faults strike.
 func (s *Switch) doctored(f file) *io.SectionReader {
 	size := f.size
 	if s.strikes(func(fa *Faults) *Times { return &fa.ShortBlock }) {
-		size = max(size-max(int64(s.profile.blockSize), 512), 0)
+		size = max(size-max(int64(s.blockSize()), 512), 0)
 	}
 	var from io.ReaderAt = f.body
 	if s.strikes(func(fa *Faults) *Times { return &fa.FlipBit }) {

@@ -1,0 +1,82 @@
+package iossim
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// loopback is the interface that has the terminal's address on a switch whose
+// TFTP client sends from another one.
+const loopback = "Loopback0"
+
+// tftpConfig is what the configuration says of the TFTP client (Configuration
+// Fundamentals Command Reference, "ip tftp").
+type tftpConfig struct {
+	source    string // interface to send from; empty: the one nearest to the server
+	blockSize int    // bytes; 0: what the profile asks for
+}
+
+// tftpCommands is what global configuration mode knows of it.
+func tftpCommands() []command {
+	change := func(f func(c *tftpConfig, value string)) func(*session, []string) {
+		return func(s *session, a []string) {
+			s.sw.mu.Lock()
+			defer s.sw.mu.Unlock()
+			s.sw.boot.unsaved = true
+			f(&s.sw.tftp, strings.Join(a, ""))
+		}
+	}
+	source := change(func(c *tftpConfig, name string) { c.source = name })
+	size := change(func(c *tftpConfig, bytes string) { c.blockSize, _ = strconv.Atoi(bytes) }) // the parser took it as a number
+	return []command{
+		{"ip tftp source-interface Interface", true, always, source},
+		{"no ip tftp source-interface", true, always, source},
+		{"ip tftp blocksize <512-8192>", true, tftpBlocksize, size},
+		{"no ip tftp blocksize", true, tftpBlocksize, size},
+	}
+}
+
+// address is what the TFTP client sends from when nothing is configured, and
+// what the uplink has.
+func (s *Switch) address() netip.Addr {
+	if s.o.Source.IsValid() {
+		return s.o.Source
+	}
+	return s.terminalAddress()
+}
+
+func (s *Switch) terminalAddress() netip.Addr {
+	if a, err := netip.ParseAddrPort(s.o.Listen); err == nil && !a.Addr().IsUnspecified() {
+		return a.Addr()
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
+// loopbackAddress is empty on a switch with one address.
+func (s *Switch) loopbackAddress() string {
+	if s.address() == s.terminalAddress() {
+		return ""
+	}
+	return s.terminalAddress().String()
+}
+
+// tftpSource is what the next transfer sends from.
+func (s *Switch) tftpSource() netip.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if strings.EqualFold(s.tftp.source, loopback) {
+		return s.terminalAddress()
+	}
+	return s.address()
+}
+
+// blockSize is what the next transfer asks for in bytes; 0: no option.
+func (s *Switch) blockSize() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tftp.blockSize > 0 {
+		return s.tftp.blockSize
+	}
+	return s.profile.blockSize
+}

@@ -1,0 +1,119 @@
+package iossim
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// configure types lines in global configuration mode.
+func configure(l *line, s *Switch, lines ...string) {
+	l.t.Helper()
+	l.run("configure terminal", "(config)#")
+	for _, line := range lines {
+		if out := l.run(line, s.Hostname()+"(config)#"); out != "" {
+			l.t.Errorf("%s: %s", line, out)
+		}
+	}
+	l.run("end", s.Hostname()+"#")
+}
+
+// TestSourceInterface sends from the uplink's address until the configuration
+// names the interface of the terminal's.
+func TestSourceInterface(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c2960", Options{TFTPPort: st.port, Listen: "127.0.0.31:0", Source: netip.MustParseAddr("127.0.0.32")})
+	l := atPrompt(t, s)
+	if out := l.run("show ip interface brief", "#"); !strings.Contains(out, "Vlan1                  127.0.0.32 ") || !strings.Contains(out, "Loopback0              127.0.0.31 ") {
+		t.Errorf("interfaces:\n%s", out)
+	}
+	for _, c := range []struct{ line, from string }{
+		{"", "127.0.0.32"}, {"ip tftp source-interface Loopback0", "127.0.0.31"}, {"no ip tftp source-interface", "127.0.0.32"},
+	} {
+		if c.line != "" {
+			configure(l, s, c.line)
+		}
+		sendFile(l, "flash:/vlan.dat", "a")
+		l.expect("bytes copied")
+		l.expect("#")
+		if got := st.last().Remote.Addr().String(); got != c.from {
+			t.Errorf("after %q it sent from %s, want %s", c.line, got, c.from)
+		}
+	}
+}
+
+// TestBlockSize changes what the client asks for, where the software can.
+func TestBlockSize(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "isr4300", Options{TFTPPort: st.port})
+	l := atPrompt(t, s)
+	image := systemImage(s)
+	for _, c := range []struct {
+		line  string
+		marks int // one for ten blocks
+	}{{"", 350003 / 81920}, {"ip tftp blocksize 1468", 350003 / 14680}, {"no ip tftp blocksize", 350003 / 81920}} {
+		if c.line != "" {
+			configure(l, s, c.line)
+		}
+		sendFile(l, image, "a")
+		if got := strings.Count(l.expect("bytes copied"), "!"); got != c.marks {
+			t.Errorf("after %q: %d marks, want %d", c.line, got, c.marks)
+		}
+		l.expect("#")
+	}
+	old := launch(t, "c2960", Options{TFTPPort: st.port})
+	l = atPrompt(t, old)
+	l.run("configure terminal", "(config)#")
+	if out := l.run("ip tftp blocksize 1468", "(config)#"); !strings.Contains(out, "% Invalid input") {
+		t.Errorf("software without the command said %q", out)
+	}
+}
+
+// TestExecTimeout leaves a line alone, at the prompt and during a copy, which
+// goes on.
+func TestExecTimeout(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c2960", Options{TFTPPort: st.port, ExecTimeout: 300 * time.Millisecond, Pace: 69632})
+	atPrompt(t, s).expectEnd()
+	l := atPrompt(t, s)
+	sendFile(l, systemImage(s), "a")
+	if rest := l.expectEnd(); strings.Contains(rest, "bytes copied") {
+		t.Error("the terminal saw the end of the copy")
+	}
+	waitFor(t, func() bool { return len(s.Transfers()) == 1 })
+	if tr := s.Transfers()[0]; tr.Err != nil {
+		t.Errorf("the copy ended with %v", tr.Err)
+	}
+}
+
+// TestDenied has an account that may not copy.
+func TestDenied(t *testing.T) {
+	l := atPrompt(t, launch(t, "c2960", Options{Denied: []string{"copy "}}))
+	if out := l.run("copy flash:/vlan.dat tftp://127.0.0.1/a", "#"); !strings.HasPrefix(out, "Command authorization failed.") {
+		t.Errorf("said %q", out)
+	}
+	l.run("show clock", "#")
+}
+
+// TestOtherName asks for another name than the copy was told.
+func TestOtherName(t *testing.T) {
+	st := serveTFTP(t, 0)
+	l := atPrompt(t, launch(t, "c2960", Options{TFTPPort: st.port, Faults: Faults{OtherName: 1}}))
+	for _, want := range []string{"vlan.dat", "a"} {
+		sendFile(l, "flash:/vlan.dat", "a")
+		l.expect("bytes copied")
+		l.expect("#")
+		if got := st.last().Filename; got != want {
+			t.Errorf("asked for %q, want %q", got, want)
+		}
+	}
+}
+
+// TestTexts puts another text in the place of the profile's.
+func TestTexts(t *testing.T) {
+	l := atPrompt(t, launch(t, "c2960", Options{Hostname: "sw1", Texts: map[string]string{"show_version": "Something else\n"}}))
+	if out := l.run("show version", "sw1#"); out != "Something else\r\n" {
+		t.Errorf("said %q", out)
+	}
+}
