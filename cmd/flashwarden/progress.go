@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -27,7 +28,7 @@ func (p *program) newProgress(devices []catalog.Device) progress {
 	case terminal(p.err) && width(p.err) > 0:
 		return newBars(p.err, devices)
 	}
-	return &lines{out: p.err, last: make(map[string]backup.Event)}
+	return newLines(p.err)
 }
 
 type silence struct{}
@@ -37,9 +38,17 @@ func (silence) close()             {}
 
 // lines prints one line for each step that a person would want to know of.
 type lines struct {
-	mu   sync.Mutex
-	out  io.Writer
-	last map[string]backup.Event // by device
+	mu    sync.Mutex
+	out   io.Writer
+	last  map[string]backup.Event // by device
+	since map[string]time.Time    // when the last line of a device was due, by device
+}
+
+// patience is after how long a step that goes on is told again.
+const patience = 30 * time.Second
+
+func newLines(out io.Writer) *lines {
+	return &lines{out: out, last: make(map[string]backup.Event), since: make(map[string]time.Time)}
 }
 
 func (l *lines) event(e backup.Event) {
@@ -48,9 +57,13 @@ func (l *lines) event(e backup.Event) {
 	last := l.last[e.Device]
 	l.last[e.Device] = e
 	if e.Step == last.Step && e.File == last.File {
-		return
+		// Digests of small files are not worth a line; of an image they take minutes.
+		if e.Step != backup.StepVerify || time.Since(l.since[e.Device]) < patience {
+			return
+		}
 	}
-	if text := describe(e); text != "" && e.Step != backup.StepVerify {
+	l.since[e.Device] = time.Now()
+	if text := describe(e); text != "" && (e.Step != backup.StepVerify || e.Marks > 0) {
 		fmt.Fprintf(l.out, "%s: %s\n", e.Device, oneLine(text))
 	}
 }
@@ -65,7 +78,7 @@ func describe(e backup.Event) string {
 	case backup.StepLook:
 		return "reading facts and listings"
 	case backup.StepVerify:
-		return "digest of " + e.File
+		return "the device computes a digest of " + e.File + marks(e.Marks)
 	case backup.StepWait:
 		if e.File == "" {
 			return "waiting to try again"
@@ -82,6 +95,14 @@ func describe(e backup.Event) string {
 		return fmt.Sprintf("%s, %s copied in %.1f s", e.Result.Status, size(e.Result.BytesCopied), e.Result.Seconds)
 	}
 	return ""
+}
+
+// marks says how far a digest is, for which devices print dots.
+func marks(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d dots)", n)
 }
 
 // bars draws one bar a device.

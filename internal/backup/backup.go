@@ -25,9 +25,10 @@ type Device interface {
 	Files(ctx context.Context) ([]ios.Listing, error)
 	// Skipped says in words what the last Files could not list.
 	Skipped() []string
-	// Digest asks the device for a digest of its file. An error with cause
-	// command_rejected says that it cannot compute one.
-	Digest(ctx context.Context, path string) (ios.Digest, error)
+	// Digest asks the device for a digest of its file of so many bytes (-1: not
+	// known), in every form that the device may know. The digest is empty where
+	// it computes none. heard is told how many marks of progress it printed.
+	Digest(ctx context.Context, path string, size int64, heard func(marks int)) (ios.Verification, error)
 	// RunningConfig returns the running-config as the terminal shows it.
 	RunningConfig(ctx context.Context) ([]byte, error)
 	// Text returns the contents of a small text file.
@@ -104,6 +105,7 @@ type Event struct {
 	File   string
 	Bytes  int64   // of the file so far
 	Size   int64   // of the file; -1: not known
+	Marks  int     // of progress that the device printed, with StepVerify
 	Result *Result // with StepDone
 }
 

@@ -2,10 +2,14 @@ package backup
 
 import (
 	"context"
+	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"flashwarden/internal/cause"
@@ -31,29 +35,35 @@ func (r *run) saveOnce(ctx context.Context, f *vault.File) error {
 	if err := r.copyOf(f, "").Validate(); err != nil {
 		return err
 	}
-	digest, err := r.digest(ctx, f)
+	v, err := r.verify(ctx, f)
 	if err != nil {
 		return err
 	}
-	if digest.MD5 == "" || f.Size < 0 || r.opts.Recopy {
-		return r.transfer(ctx, f, digest)
+	f.Proof = v.Tried
+	if v.Damaged != "" {
+		r.warn(f.Path + ": the device itself finds this image damaged: " + v.Damaged)
 	}
-	return r.transferOnce(ctx, f, digest)
+	if v.MD5 == "" || f.Size < 0 || r.opts.Recopy {
+		return r.transfer(ctx, f, v.Digest)
+	}
+	return r.transferOnce(ctx, f, v.Digest)
 }
 
-// digest asks the device for the digest of f, unless it has shown that it
-// cannot compute one; then the digest is empty.
-func (r *run) digest(ctx context.Context, f *vault.File) (ios.Digest, error) {
-	if r.noDigest {
-		return ios.Digest{}, nil
+// verify asks the device for the digest of f.
+func (r *run) verify(ctx context.Context, f *vault.File) (ios.Verification, error) {
+	e := Event{Device: r.device.Name, Step: StepVerify, File: f.Path, Size: f.Size}
+	r.tell(e)
+	return r.session.Digest(ctx, f.Path, f.Size, func(marks int) {
+		e.Marks = marks
+		r.tell(e)
+	})
+}
+
+// warn adds what a person should know although nothing failed.
+func (r *run) warn(text string) {
+	if !slices.Contains(r.warnings, text) { // an earlier attempt may have said it
+		r.warnings = append(r.warnings, text)
 	}
-	r.tell(Event{Device: r.device.Name, Step: StepVerify, File: f.Path, Size: f.Size})
-	d, err := r.session.Digest(ctx, f.Path)
-	if cause.Of(err) == cause.CommandRejected {
-		r.noDigest = true
-		return ios.Digest{}, nil
-	}
-	return d, err
 }
 
 // transferOnce copies f unless the vault holds its content or another run is
@@ -106,20 +116,54 @@ func (r *run) transfer(ctx context.Context, f *vault.File, d ios.Digest) (err er
 		return err
 	}
 	r.result.BytesCopied += got.Size
-	if d.MD5 != "" && got.MD5 != d.MD5 {
-		return cause.New(cause.DigestMismatch,
-			fmt.Sprintf("%s: the device computes MD5 %s, received were %d bytes with MD5 %s", f.Path, d.MD5, got.Size, got.MD5),
-			"the copy was thrown away; back the device up again, and if it stays so compare with `verify "+f.Path+"` on the device")
+	if err := prove(f, got, d); err != nil {
+		return err
 	}
 	if err := r.Vault.Adopt(got.Path, got.SHA256); err != nil {
 		return vaultError(err, "keep "+f.Path)
 	}
 	f.Size, f.MD5, f.SHA256, f.Copied = got.Size, got.MD5, got.SHA256, true
-	f.Evidence = vault.EvidenceSize
-	if d.MD5 != "" {
-		f.Evidence = vault.EvidenceMD5
-	}
 	return r.remember(ctx, f)
+}
+
+// prove compares what came with what the device computed, and writes into f
+// what that proves.
+func prove(f *vault.File, got *spool.File, d ios.Digest) error {
+	algorithm, want, have := "MD5", d.MD5, got.MD5
+	f.Evidence = vault.EvidenceMD5
+	switch {
+	case d.MD5 == "" && d.SHA512 == "":
+		f.Evidence = vault.EvidenceSize
+		return nil
+	case d.MD5 == "":
+		sum, err := sha512Of(got.Path)
+		if err != nil {
+			return cause.Wrap(cause.Internal, err, "compute the SHA-512 of "+f.Path, "")
+		}
+		algorithm, want, have = "SHA-512", d.SHA512, sum
+		f.Evidence, f.SHA512 = vault.EvidenceSHA512, sum
+	}
+	if have != want {
+		return cause.New(cause.DigestMismatch,
+			fmt.Sprintf("%s: the device computes %s %s, received were %d bytes with %s %s", f.Path, algorithm, want, got.Size, algorithm, have),
+			"the copy was thrown away; back the device up again, and if it stays so compare with `verify "+f.Path+"` on the device")
+	}
+	return nil
+}
+
+// sha512Of reads a file once more: the spool does not compute SHA-512, which
+// only devices without verify /md5 are asked for.
+func sha512Of(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha512.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // remember makes content known to the devices that wait for it, before the

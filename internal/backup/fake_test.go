@@ -38,6 +38,7 @@ type fakeDevice struct {
 	facts   ios.Facts                      // zero: a 2960 in bundle mode
 
 	noVerify bool
+	verify   func(p string) (ios.Verification, error) // in place of Digest; may be nil
 	closed   bool
 }
 
@@ -70,12 +71,21 @@ func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
 	return []ios.Listing{l}, nil
 }
 
-func (d *fakeDevice) Digest(_ context.Context, p string) (ios.Digest, error) {
-	if d.noVerify {
-		return ios.Digest{}, cause.New(cause.CommandRejected, "% Invalid input detected at '^' marker.", "")
+func (d *fakeDevice) Digest(_ context.Context, p string, _ int64, heard func(int)) (ios.Verification, error) {
+	if d.verify != nil {
+		return d.verify(p)
 	}
-	sum := md5.Sum(d.flash[path.Base(p)])
-	return ios.Digest{Path: p, MD5: hex.EncodeToString(sum[:])}, nil
+	if d.noVerify {
+		return ios.Verification{Tried: []string{"verify /md5: not known to this software"}}, nil
+	}
+	heard(1)
+	sum := hex.EncodeToString(md5Of(d.flash[path.Base(p)]))
+	return ios.Verification{Digest: ios.Digest{Path: p, MD5: sum}, Tried: []string{"verify /md5: MD5 " + sum}}, nil
+}
+
+func md5Of(data []byte) []byte {
+	sum := md5.Sum(data)
+	return sum[:]
 }
 
 func (d *fakeDevice) RunningConfig(context.Context) ([]byte, error) {

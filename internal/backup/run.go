@@ -25,9 +25,9 @@ type run struct {
 	kept     map[string]vault.File // proved in this run, by path
 	listings []ios.Listing
 	session  Device
-	reach    reach // of the present attempt
-	gained   bool  // a file was kept since the session began
-	noDigest bool  // the device has no verify /md5
+	reach    reach    // of the present attempt
+	gained   bool     // a file was kept since the session began
+	warnings []string // of all attempts: what a person should know although nothing failed
 }
 
 // Backup backs one device up. It always returns a Result; what failed is in
@@ -39,6 +39,7 @@ func (r *Runner) Backup(ctx context.Context, d catalog.Device, o Options) Result
 	began := time.Now()
 	err := run.attempts(ctx)
 	run.settle(err)
+	run.result.Notes = append(run.result.Notes, run.warnings...)
 	run.result.Seconds = math.Round(time.Since(began).Seconds()*10) / 10
 	if !o.DryRun {
 		run.keepSnapshot(ctx)
@@ -253,7 +254,7 @@ func endsRun(c cause.Cause) bool {
 // note records why a file is missing.
 func note(f *vault.File, err error) {
 	f.Cause, f.Message, f.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
-	f.MD5, f.SHA256, f.Evidence, f.Copied = "", "", "", false
+	f.MD5, f.SHA256, f.SHA512, f.Evidence, f.Copied = "", "", "", "", false
 }
 
 // skipRest marks the files that were not tried because of the first one.

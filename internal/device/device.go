@@ -7,7 +7,6 @@ package device
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -20,18 +19,11 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// verifyIdle is how long verify may print nothing; slow devices take minutes
-// for a large image before the first dot.
-const verifyIdle = 10 * time.Minute
-
-// ErrNoDigest says that the device's software has no verify /md5. Its cause is
-// command_rejected.
-var ErrNoDigest = errors.New("this software has no verify /md5")
-
 // terminal is what Device needs of a *vty.Line.
 type terminal interface {
 	Run(ctx context.Context, command string, ask vty.Ask) (string, error)
 	RunLong(ctx context.Context, command string, idle time.Duration, ask vty.Ask) (string, error)
+	RunWatched(ctx context.Context, command string, watch vty.Watch, ask vty.Ask) (string, error)
 	Hostname() string
 	LocalAddr() netip.Addr
 	RemoteAddr() netip.Addr
@@ -42,11 +34,12 @@ type terminal interface {
 // at a time; only Close may be called from another. Errors of the session
 // itself are those of package vty.
 type Device struct {
-	line     terminal
-	log      *slog.Logger
-	image    string // the running image, once Facts has told it
-	noDigest error  // why verify /md5 is not asked again
-	skipped  []Skipped
+	line    terminal
+	log     *slog.Logger
+	image   string          // the running image, once Facts has told it
+	unknown map[string]bool // the forms of verify that the software does not know
+	pace    float64         // bytes a second of the slowest digest so far; 0: none yet
+	skipped []Skipped
 }
 
 // Dial logs in to the device that cfg describes; see vty.Dial.
@@ -62,7 +55,7 @@ func newDevice(line terminal, log *slog.Logger) *Device {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Device{line: line, log: log}
+	return &Device{line: line, log: log, unknown: make(map[string]bool)}
 }
 
 // Close ends the session. It may be called more than once.
@@ -112,40 +105,6 @@ func (d *Device) boot(ctx context.Context) (ios.Boot, error) {
 		d.log.Debug("no boot settings", "command", command, "err", err)
 	}
 	return ios.Boot{}, nil
-}
-
-// noCommand is the answer of software that does not know a command, and not a
-// failure of the command.
-var noCommand = regexp.MustCompile(`(?mi)^\s*% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized command)`)
-
-// Digest asks the device for the MD5 of one of its files, with verify /md5. It
-// may take minutes. Where the software has no such command the error is
-// ErrNoDigest, and the device is not asked again. The Digest is empty where the
-// device refuses it for this file alone.
-func (d *Device) Digest(ctx context.Context, path string) (ios.Digest, error) {
-	if d.noDigest != nil {
-		return ios.Digest{}, d.noDigest
-	}
-	command, err := withPath("verify /md5", path)
-	if err != nil {
-		return ios.Digest{}, err
-	}
-	text, err := d.line.RunLong(ctx, command, verifyIdle, nil)
-	if err != nil {
-		return ios.Digest{}, err
-	}
-	digest, err := ios.ParseVerify(text)
-	switch {
-	case err == nil:
-		return digest, nil
-	case noCommand.MatchString(text):
-		d.noDigest = cause.Wrap(cause.CommandRejected, ErrNoDigest, command, "the copies are proved by their size alone")
-		return ios.Digest{}, d.noDigest
-	case cause.Of(err) == cause.CommandRejected:
-		d.log.Warn("no digest", "file", path, "err", err)
-		return ios.Digest{}, nil
-	}
-	return ios.Digest{}, fmt.Errorf("verify %s: %w", path, err)
 }
 
 // withPath is command with path as its argument, or a command_rejected error

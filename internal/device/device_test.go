@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -73,6 +72,18 @@ func (f *fake) RunLong(_ context.Context, command string, idle time.Duration, as
 	return text, nil
 }
 
+// RunWatched tells watch the echo of the command with the progress, then the
+// rest.
+func (f *fake) RunWatched(ctx context.Context, command string, watch vty.Watch, ask vty.Ask) (string, error) {
+	text, err := f.RunLong(ctx, command, watch(nil), ask)
+	if err == nil {
+		progress := max(0, strings.Index(text, "Done!"))
+		watch([]byte(command + "\r\n" + text[:progress]))
+		watch([]byte(text[progress:]))
+	}
+	return text, err
+}
+
 func (f *fake) Hostname() string       { return "PROMPT" }
 func (f *fake) LocalAddr() netip.Addr  { return netip.MustParseAddr("192.0.2.9") }
 func (f *fake) RemoteAddr() netip.Addr { return netip.MustParseAddr("192.0.2.1") }
@@ -134,55 +145,10 @@ func TestFactsFail(t *testing.T) {
 	}
 }
 
-func TestDigest(t *testing.T) {
-	const sum = "6b611cdd2a1d1ba9a5be1ba9a5be1ba9"
-	d, f := on(map[string]string{"verify /md5 flash:/x.bin": "........Done!\nverify /md5 (flash:/x.bin) = " + sum + "\n\n"})
-	got, err := d.Digest(t.Context(), "flash:/x.bin")
-	if err != nil || got.MD5 != sum || f.idle != verifyIdle {
-		t.Errorf("digest %+v, %v, idle %s", got, err, f.idle)
-	}
-}
-
-func TestDigestUnknown(t *testing.T) {
-	d, f := on(nil)
-	for _, path := range []string{"flash:/x.bin", "flash:/y.bin"} {
-		if _, err := d.Digest(t.Context(), path); !errors.Is(err, ErrNoDigest) || cause.Of(err) != cause.CommandRejected {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	if len(f.typed) != 1 {
-		t.Errorf("asked again: %q", f.typed)
-	}
-}
-
-// TestDigestOfOneFile has a failure that is one file's: the others are still
-// asked for.
-func TestDigestOfOneFile(t *testing.T) {
-	tests := []struct {
-		says string
-		want cause.Cause
-	}{
-		{"%Error opening flash:/x (No such file or directory)\n", cause.SourceMissing},
-		{"%Error verifying flash:/x (Bad file number)\n", ""},
-		{"Done!\n", cause.Internal},
-	}
-	for _, test := range tests {
-		d, f := on(map[string]string{"verify /md5 flash:/x": test.says})
-		got, err := d.Digest(t.Context(), "flash:/x")
-		if cause.Of(err) != test.want || got != (ios.Digest{}) || errors.Is(err, ErrNoDigest) {
-			t.Errorf("%q: %+v, %v", test.says, got, err)
-		}
-		d.Digest(t.Context(), "flash:/y")
-		if len(f.typed) != 2 {
-			t.Errorf("%q: typed %q", test.says, f.typed)
-		}
-	}
-}
-
 func TestUntypablePaths(t *testing.T) {
 	d, f := on(nil)
 	for _, path := range []string{"flash:/a b", "flash:/a?", "flash:/a|b", `flash:/"a`, "flash:/a\rreload", "flash:/ä", "flash:/a;b"} {
-		if _, err := d.Digest(t.Context(), path); cause.Of(err) != cause.CommandRejected || errors.Is(err, ErrNoDigest) {
+		if _, err := d.Digest(t.Context(), path, 1, nil); cause.Of(err) != cause.CommandRejected {
 			t.Errorf("digest of %q: %v", path, err)
 		}
 		if _, err := d.Text(t.Context(), path); cause.Of(err) != cause.CommandRejected {

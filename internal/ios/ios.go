@@ -64,3 +64,11 @@ type Digest struct {
 	MD5    string // 32 lower-case hex digits; empty when the device gave none
 	SHA512 string // 128 lower-case hex digits; empty when the device gave none
 }
+
+// Verification is what came of asking a device for a digest of one of its
+// files.
+type Verification struct {
+	Digest           // empty where the device computes none
+	Damaged string   // what the device says where it finds the image itself damaged; else empty
+	Tried   []string // each command that was tried, and what came of it: "verify /md5: …"
+}

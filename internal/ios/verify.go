@@ -14,7 +14,10 @@ var (
 	ccoHash      = regexp.MustCompile(`(?mi)^[ \t]*CCO Hash[ \t]+MD5[ \t]*:[ \t]*([0-9a-f]{32})[ \t]*$`)
 	verifiedFile = regexp.MustCompile(`(?m)^[ \t]*(?:Digital signature successfully verified in file|Verifying file integrity of|Verified) (\S+?)\.*(?:Done!)?$`)
 	computed     = regexp.MustCompile(`(?mi)^[ \t]*Computed signature[ \t]*=[ \t]*([0-9a-f]{32})[ \t]*$`)
-	mismatched   = regexp.MustCompile(`(?m)^[ \t]*%Error verifying (\S+)`)
+	// Embedded Hash MD5 :CFA2…   Computed Hash   SHA2: 0060… over several lines
+	imageHash  = regexp.MustCompile(`(?mi)^[ \t]*(Embedded|Computed) Hash[ \t]+(\w+)[ \t]*:[ \t]*([0-9a-f]+(?:\n[ \t]+[0-9a-f]+$)*)`)
+	verifyBad  = regexp.MustCompile(`(?mi)^[ \t]*(%Error verifying \S+|%ERROR:.*\b(?:signature|hash|integrity)\b.*|.*\b(?:verification failed|verification unsuccessful)\b.*)$`)
+	mismatched = regexp.MustCompile(`(?m)^[ \t]*%Error verifying (\S+)`)
 )
 
 // ParseVerify reads verify /md5, verify /sha512 and plain verify, whose "CCO
@@ -41,6 +44,31 @@ func ParseVerify(text string) (Digest, error) {
 		return Digest{}, fmt.Errorf("verify: no digest in the output, which ends with %s", quote(lastLine(text)))
 	}
 	return d, nil
+}
+
+// ImageDamage reads plain verify, with which a device compares an image with
+// what is embedded in it. It returns what the device says where it finds the
+// image damaged: its own words, or the two hashes that differ; else "".
+func ImageDamage(text string) string {
+	text = strings.Join(linesOf(text), "\n")
+	embedded := make(map[string]string)
+	for _, wanted := range []string{"embedded", "computed"} {
+		for _, m := range imageHash.FindAllStringSubmatch(text, -1) {
+			algorithm, hash := strings.ToUpper(m[2]), strings.ToLower(strings.Join(strings.Fields(m[3]), ""))
+			switch {
+			case strings.ToLower(m[1]) != wanted:
+			case wanted == "embedded":
+				embedded[algorithm] = hash
+			case embedded[algorithm] != "" && embedded[algorithm] != hash:
+				return fmt.Sprintf("embedded hash %s %s, computed %s", algorithm, embedded[algorithm], hash)
+			}
+		}
+	}
+	var words []string
+	for _, m := range verifyBad.FindAllString(text, 4) {
+		words = append(words, quote(m))
+	}
+	return strings.Join(words, ", ")
 }
 
 // digestOf checks the length of a digest. Where the output does not name the

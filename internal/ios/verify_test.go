@@ -40,3 +40,26 @@ func TestParseVerify(t *testing.T) {
 		}
 	}
 }
+
+func TestImageDamage(t *testing.T) {
+	const a, b = "CFA258948C4ECE52085DCF428A426DCD", "44A7B9BDDD9638128C35528466318183"
+	long := strings.Repeat("0060C86B", 4) + "\n                      " + strings.Repeat("92787CF9", 4)
+	for _, test := range []struct{ name, text, want string }{
+		{"equal", "Embedded Hash MD5 :" + a + "\nComputed Hash MD5 :" + strings.ToLower(a) + "\nCCO Hash MD5 :" + b + "\nSignature Verified\n", ""},
+		{"differ", "Embedded Hash MD5 :" + a + "\nComputed Hash MD5 :" + b + "\n", "embedded hash MD5 " + strings.ToLower(a) + ", computed " + strings.ToLower(b)},
+		{"computed first", "Computed Hash   SHA1 : " + b + "\nEmbedded Hash   SHA1 : " + a + "\n", "embedded hash SHA1 " + strings.ToLower(a) + ", computed " + strings.ToLower(b)},
+		{"another algorithm", "Embedded Hash   SHA1 : " + a + "\nComputed Hash   SHA2: " + b + "\n", ""},
+		{"several lines, equal", "Computed Hash   SHA2: " + long + "\n\nEmbedded Hash   SHA2: " + long + "\n", ""},
+		{"several lines, the last differs", "Computed Hash   SHA2: " + long + "\nEmbedded Hash   SHA2: " + long[:len(long)-1] + "0\n",
+			"embedded hash SHA2 " + strings.ToLower(strings.Join(strings.Fields(long[:len(long)-1]+"0"), "")) + ", computed " + strings.ToLower(strings.Join(strings.Fields(long), ""))},
+		{"words", "%Error verifying flash:x.bin\n%ERROR: Not able to process Signature in flash:x.bin.\n",
+			`"%Error verifying flash:x.bin", "%ERROR: Not able to process Signature in flash:x.bin."`},
+		{"missing", "%Error verifying flash:/x (No such file or directory)\n", ""},
+		{"checksum only", "Verified flash:x.bin\n", ""},
+		{"refused", "verify flash:x\n       ^\n% Invalid input detected at '^' marker.\n", ""},
+	} {
+		if got := ImageDamage(test.text); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}

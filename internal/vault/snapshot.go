@@ -55,16 +55,18 @@ type Facts struct {
 
 // File is one selected file. A file with a Cause is missing from the vault.
 type File struct {
-	Path     string `json:"path"` // flash:/x.bin
-	Kind     string `json:"kind"`
-	Size     int64  `json:"size"` // bytes
-	MD5      string `json:"md5,omitempty"`
-	SHA256   string `json:"sha256,omitempty"` // names the blob
-	Copied   bool   `json:"copied"`           // false: the vault held it already
-	Evidence string `json:"evidence,omitempty"`
-	Cause    string `json:"cause,omitempty"`
-	Message  string `json:"message,omitempty"`
-	Hint     string `json:"hint,omitempty"`
+	Path     string   `json:"path"` // flash:/x.bin
+	Kind     string   `json:"kind"`
+	Size     int64    `json:"size"` // bytes
+	MD5      string   `json:"md5,omitempty"`
+	SHA256   string   `json:"sha256,omitempty"` // names the blob
+	Copied   bool     `json:"copied"`           // false: the vault held it already
+	SHA512   string   `json:"sha512,omitempty"` // where the device computed that in place of MD5
+	Evidence string   `json:"evidence,omitempty"`
+	Proof    []string `json:"proof,omitempty"` // step by step, in words: what the device was asked and said
+	Cause    string   `json:"cause,omitempty"`
+	Message  string   `json:"message,omitempty"`
+	Hint     string   `json:"hint,omitempty"`
 }
 
 // Listing is one directory of the device, kept whole.

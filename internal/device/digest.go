@@ -1,0 +1,184 @@
+package device
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vty"
+)
+
+// noCommand is the answer of software that does not know a command, and not a
+// failure of the command.
+var noCommand = regexp.MustCompile(`(?mi)^\s*% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized command)`)
+
+// The forms of verify, in the order in which they are asked: /md5 since
+// 12.2(4)T; plain verify, which prints the MD5 of the whole file as "CCO Hash
+// MD5" on images with an embedded hash; /sha512 since IOS-XE 16.5.
+const (
+	verifyMD5    = "verify /md5"
+	verifyPlain  = "verify"
+	verifySHA512 = "verify /sha512"
+)
+
+// Digest asks the device for a digest of one of its files of so many bytes
+// (-1: not known). It asks with verify /md5, and only where the software does
+// not know that with the other forms; what it does not know is not asked
+// again. The Verification says what was tried; its digest is empty where the
+// device computes none. It may take minutes: heard, which may be nil, is told
+// how many marks of progress the device has printed.
+func (d *Device) Digest(ctx context.Context, path string, size int64, heard func(marks int)) (ios.Verification, error) {
+	var v ios.Verification
+	for _, form := range []string{verifyMD5, verifyPlain, verifySHA512} {
+		if form == verifyPlain && !d.mayBeImage(path) {
+			continue
+		}
+		next, err := d.verify(ctx, form, path, &v, d.newPatience(size, heard))
+		if err != nil {
+			return ios.Verification{}, err
+		}
+		if !next {
+			break
+		}
+	}
+	return v, nil
+}
+
+// verify asks with one form, and reports whether the next one is to be tried.
+func (d *Device) verify(ctx context.Context, form, path string, v *ios.Verification, p *patience) (next bool, err error) {
+	tried := func(came string) { v.Tried = append(v.Tried, form+": "+came) }
+	if d.unknown[form] {
+		tried("not known to this software")
+		return true, nil
+	}
+	command, err := withPath(form, path)
+	if err != nil {
+		return false, err
+	}
+	text, err := d.line.RunWatched(ctx, command, p.heard, nil)
+	if err != nil {
+		return false, err
+	}
+	if noCommand.MatchString(text) {
+		d.unknown[form] = true
+		tried("not known to this software")
+		return true, nil
+	}
+	d.learn(p)
+	v.Digest, err = ios.ParseVerify(text)
+	if form == verifyPlain {
+		v.Damaged = ios.ImageDamage(text)
+	}
+	switch {
+	case v.MD5 != "":
+		tried("MD5 " + v.MD5)
+		return false, nil
+	case v.SHA512 != "":
+		tried("SHA-512 " + v.SHA512)
+		return false, nil
+	case cause.Of(err) == cause.SourceMissing:
+		return false, fmt.Errorf("verify %s: %w", path, err)
+	case v.Damaged != "":
+		tried("the device finds the image damaged: " + v.Damaged)
+	case err == nil:
+		tried("no digest of the whole file")
+	case form == verifyPlain, cause.Of(err) == cause.CommandRejected:
+		tried(err.Error())
+	default:
+		return false, fmt.Errorf("verify %s: %w", path, err)
+	}
+	d.log.Info("no digest", "file", path, "command", form, "err", err)
+	return form == verifyPlain, nil
+}
+
+// mayBeImage reports whether plain verify could say something of a file: it
+// reads what is embedded in images and packages.
+func (d *Device) mayBeImage(p string) bool {
+	switch strings.ToLower(path.Ext(p)) {
+	case ".bin", ".pkg":
+		return true
+	}
+	_, named := ios.ParseImageName(p)
+	return named || ios.CleanPath(p) == ios.CleanPath(d.image)
+}
+
+// How long a device may compute without a word.
+const (
+	// quietAtFirst is for any file, and slowest, in bytes a second, adds what its
+	// size may take: 1.2 GB take 5 to 12 minutes on known devices.
+	quietAtFirst = 5 * time.Minute
+	slowest      = 500_000
+	// Once it shows progress: not less than quietBetween, and several times the
+	// longest pause between two marks so far.
+	quietBetween  = 2 * time.Minute
+	timesPause    = 8
+	pausesToTrust = 3 // a few marks at the start say nothing yet
+	// slowerThanSeen is how much slower than its slowest digest so far a device
+	// may become.
+	slowerThanSeen = 8
+)
+
+// patience is the limit on a device's silence while it computes a digest: from
+// the file's size and the pace that was seen, never on the whole time.
+type patience struct {
+	size   int64
+	first  time.Duration // until there is a rhythm
+	tell   func(marks int)
+	began  time.Time
+	echoed bool      // the command's echo has passed
+	last   time.Time // of the last mark
+	marks  int
+	pauses int
+	pause  time.Duration // the longest
+}
+
+func (d *Device) newPatience(size int64, tell func(int)) *patience {
+	now := time.Now()
+	p := &patience{size: size, first: quietAtFirst, tell: tell, began: now, last: now}
+	pace := float64(slowest)
+	if d.pace > 0 {
+		pace = min(pace, d.pace/slowerThanSeen)
+	}
+	p.first += time.Duration(float64(max(size, 0)) / pace * float64(time.Second))
+	return p
+}
+
+// learn remembers the pace of the slowest digest. What took less than a second
+// says more of the terminal than of the device.
+func (d *Device) learn(p *patience) {
+	took := time.Since(p.began).Seconds()
+	if pace := float64(p.size) / took; took >= 1 && p.size > 0 && (d.pace == 0 || pace < d.pace) {
+		d.pace = pace
+	}
+}
+
+// heard is the vty.Watch of a digest.
+func (p *patience) heard(arrived []byte) time.Duration {
+	if !p.echoed {
+		_, after, found := bytes.Cut(arrived, []byte("\n"))
+		p.echoed, arrived = found, after
+	}
+	if n := bytes.Count(arrived, []byte(".")); n > 0 {
+		now := time.Now()
+		if p.marks > 0 {
+			p.pauses++
+			p.pause = max(p.pause, now.Sub(p.last))
+		}
+		p.marks, p.last = p.marks+n, now
+		if p.tell != nil {
+			p.tell(p.marks)
+		}
+	}
+	if p.pauses < pausesToTrust {
+		return p.first
+	}
+	return max(quietBetween, timesPause*p.pause)
+}
+
+var _ vty.Watch = (*patience)(nil).heard
