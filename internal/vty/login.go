@@ -121,7 +121,7 @@ func (d *dialogue) say(text string) error {
 	d.before = d.printed()
 	d.screen.reset()
 	d.typed, d.echo = true, text
-	if err := d.write(text + "\r"); err != nil {
+	if err := d.write(d.ctx, text+"\r"); err != nil {
 		return d.lostError("the session to "+d.cfg.Name+" was lost during login", d.printed(), err)
 	}
 	return nil

@@ -22,7 +22,7 @@ type ending struct {
 	kind  endingKind
 	quiet time.Duration // how long the device must be quiet for it to be true
 	text  string        // the prompt, or the question
-	cut   int           // endPrompt: where in screen.text the output ends; -1: within the last line
+	cut   int           // where in screen.text its line begins; -1: it is the last line
 }
 
 type endingKind int
@@ -37,16 +37,25 @@ const (
 var (
 	promptLike = regexp.MustCompile(`^[A-Za-z0-9_][\w.:/@~+()\[\]-]{0,98}[#>]$`)
 	decoration = regexp.MustCompile(`^[\w.:/@~+()\[\]-]{0,60}$`)
-	moreLike   = regexp.MustCompile(`(?i)--\s?more\s?--\s*$`)
+	moreLike   = regexp.MustCompile(`(?i)^\s*<?--\s?more\s?-->?\s*$`)
 	// sureQuestion are the endings that IOS gives its questions.
 	sureQuestion = regexp.MustCompile(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?)$`)
 	// vagueQuestion ends the lines of other output as well; atWork are such lines.
 	vagueQuestion = regexp.MustCompile(`[?:\]]$`)
 	atWork        = regexp.MustCompile(`(?i)^(loading|accessing|reading|writing|verif|building|erasing|translating)|\[(ok|timed out)[^\]]*\]$`)
-	// message is what marks a system message, %FACILITY-SEVERITY-MNEMONIC:, or
-	// the complaint of AutoInstall, which comes from the background as well.
-	message = regexp.MustCompile(`%[A-Z][A-Z0-9_]*(-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:|%Error opening tftp://255\.255\.255\.255/`)
+	// plainQuestion ends questions of IOS 12.0 and before (Source file name? Which
+	// partition? [default = 2]); other lines end so too.
+	plainQuestion = regexp.MustCompile(`\?(\s*\[default = [^\]]*\])?$`)
+	// message is where what a background process prints begins: a system message,
+	// %FACILITY-SEVERITY-MNEMONIC: with its time before it; a line of debug, which
+	// has the time alone; what AutoInstall has to say.
+	message = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:|^` + timestamp + `|` +
+		`%Error opening tftp://255\.255\.255\.255/|^(?i:autoinstall(?: trying|:))`)
 )
+
+// timestamp is what "service timestamps" and "service sequence-numbers" put
+// before a message.
+const timestamp = `(?:\d{1,9}: )?[*.]?(?:[A-Z][a-z]{2} +\d{1,2} +(?:\d{4} +)?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Z][A-Za-z]{1,5})?|\d{1,2}:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): `
 
 // hostname is the device's name in a prompt, without mode and decorations.
 func hostname(prompt string) string {
@@ -94,7 +103,7 @@ func lookLast(line, prompt string) ending {
 	case line == prompt:
 		e.kind, e.quiet = endPrompt, sureQuiet
 	case moreLike.MatchString(line):
-		e.kind = endMore
+		e.kind, e.quiet = endMore, sureQuiet
 	case looksOwn(line, prompt):
 		e.kind, e.quiet = endPrompt, unsureQuiet
 	case sureQuestion.MatchString(e.text):
@@ -109,8 +118,8 @@ func lookLast(line, prompt string) ending {
 	return e
 }
 
-// lookBack looks behind system messages, after which IOS shows neither prompt
-// nor question again.
+// lookBack looks behind messages, after which IOS shows neither prompt nor
+// question again. A message may also stand on the line of what it followed.
 func lookBack(text []byte, prompt string) ending {
 	const far = 50 // lines
 	messages := 0
@@ -120,15 +129,23 @@ func lookBack(text []byte, prompt string) ending {
 			return ending{}
 		}
 		line := strings.TrimRight(string(text[start:]), " \t\n")
-		rest, ours := strings.CutPrefix(line, prompt)
-		switch {
-		case ours && prompt != "" && (rest == "" && messages > 0 || message.MatchString(rest)):
-			return ending{kind: endPrompt, quiet: unsureQuiet, text: prompt, cut: start}
-		case messages > 0 && sureQuestion.MatchString(line):
-			return ending{kind: endQuestion, quiet: oddQuiet, text: strings.TrimSpace(line)}
-		case message.MatchString(line):
+		if at := message.FindStringIndex(line); at != nil {
+			line = strings.TrimRight(line[:at[0]], " \t")
 			messages++
-		case line != "":
+		}
+		switch {
+		case line == "":
+		case messages == 0:
+			return ending{}
+		case line == prompt:
+			return ending{kind: endPrompt, quiet: unsureQuiet, text: prompt, cut: start}
+		case sureQuestion.MatchString(line):
+			return ending{kind: endQuestion, quiet: oddQuiet, text: strings.TrimSpace(line), cut: start}
+		case plainQuestion.MatchString(line):
+			return ending{kind: endQuestion, quiet: vagueQuiet, text: strings.TrimSpace(line), cut: start}
+		case looksOwn(line, prompt) || promptLike.MatchString(line):
+			return ending{kind: endPrompt, quiet: vagueQuiet, text: line, cut: start}
+		default:
 			return ending{}
 		}
 		if start == 0 {

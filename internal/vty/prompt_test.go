@@ -22,7 +22,8 @@ func TestLook(t *testing.T) {
 		{"one\n", "#", endNone, 0},
 		{"one\n", "!!!#", endNone, 0},
 		{"one\n", "no prompt#", endNone, 0},
-		{"one\n", " --More--", endMore, 0},
+		{"one\n", " --More--", endMore, sureQuiet},
+		{"one\n", "description --More--", endNone, 0},
 		{"one\n", "Destination filename [x]?", endQuestion, sureQuiet},
 		{"one\n", "Do you want to over write? [confirm]", endQuestion, sureQuiet},
 		{"one\n", "[confirm]", endQuestion, sureQuiet},
@@ -35,6 +36,15 @@ func TestLook(t *testing.T) {
 		{"SW1#\n\n", "", endNone, 0},
 		{"Name []?\n%SYS-5-X: y\n", "", endQuestion, oddQuiet},
 		{"Name []?\n", "", endNone, 0},
+		{"Name []? *Mar  1 00:01:39.123: %SYS-5-X: y\n", "", endQuestion, oddQuiet},
+		{"Source file name?\n%SYS-5-X: y\n", "", endQuestion, vagueQuiet},
+		{"Which partition? [default = 2]\n%SYS-5-X: y\n", "", endQuestion, vagueQuiet},
+		{"Which partition?\nno message\n", "", endNone, 0},
+		{"SW1#\nDec  7 20:43:11.712: Released port 51337\nDec  7 20:43:11.712: Released port 51338\n", "", endPrompt, unsureQuiet},
+		{"SW1#\n000123: 1w2d: %SYS-5-X: y\n", "", endPrompt, unsureQuiet},
+		{"SW1#\nAutoinstall trying DHCPv4 on Vlan1\n", "", endPrompt, unsureQuiet},
+		{"Switch1#\n%SYS-5-X: y\n", "", endPrompt, vagueQuiet},
+		{"SW1-Slot1#\n%SYS-5-X: y\n", "", endPrompt, vagueQuiet},
 	}
 	for _, test := range tests {
 		got := look([]byte(test.text), test.line, "SW1#", true)

@@ -20,6 +20,10 @@ type Ask func(question string) (answer string, stop error)
 const (
 	keyBreak  = "\x1e\x03" // Ctrl-Shift-6 breaks a command off, Ctrl-C the input
 	breakTime = 5 * time.Second
+
+	// maxAnswers bounds the questions of one command: a device that asks for
+	// ever never comes to its end.
+	maxAnswers = 32
 )
 
 // Run types command and returns what the device printed, with LF line ends,
@@ -51,10 +55,11 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 	l.cfg.Log.Debug("command", "command", command)
 	l.drain()
 	l.screen.reset()
-	if err := l.enter(command); err != nil {
-		return "", l.lost(command, err)
+	l.question = ""
+	if err := l.enter(ctx, command); err != nil {
+		return "", l.failed(ctx, command, err)
 	}
-	for {
+	for answers := 0; ; {
 		e, err := l.wait(ctx, watch, ask != nil)
 		if err != nil {
 			return "", l.failed(ctx, command, err)
@@ -64,16 +69,26 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 			return l.output(command, e), nil
 		case endMore:
 			l.screen.eraseLine()
-			err = l.write(" ")
+			err = l.write(ctx, " ")
 		case endQuestion:
-			if err := l.answer(ctx, command, l.asked(e.text), ask); err != nil {
+			if answers++; answers > maxAnswers {
+				ask = l.endlessly
+			}
+			if err := l.answer(ctx, command, e.text, ask); err != nil {
 				return "", err
 			}
 		}
 		if err != nil {
-			return "", l.lost(command, err)
+			return "", l.failed(ctx, command, err)
 		}
 	}
+}
+
+// endlessly is the Ask for a device that asks and asks.
+func (l *Line) endlessly(question string) (string, error) {
+	return "", cause.New(cause.PromptUnrecognised,
+		fmt.Sprintf("%s asked more than %d questions; the last was %s", l.cfg.Name, maxAnswers, l.quote(question)),
+		"log in by hand and look at what it asks")
 }
 
 // typable refuses what would act while it is being typed: control characters
@@ -94,15 +109,16 @@ func (l *Line) expect(echo string) {
 }
 
 // enter types text and Return; its echo is expected.
-func (l *Line) enter(text string) error {
+func (l *Line) enter(ctx context.Context, text string) error {
 	l.expect(text)
-	return l.write(text + "\r")
+	return l.write(ctx, text+"\r")
 }
 
-func (l *Line) write(s string) error {
+func (l *Line) write(ctx context.Context, s string) error {
 	// Closing the connection ends a write that the device does not take.
 	t := time.AfterFunc(l.cfg.IdleTimeout, func() { l.conn.Close() })
 	defer t.Stop()
+	defer context.AfterFunc(ctx, func() { l.conn.Close() })()
 	_, err := io.WriteString(l.stream, s)
 	return err
 }
@@ -189,10 +205,24 @@ func (l *Line) look() ending {
 	if e.cut >= 0 {
 		e.cut += start
 	}
-	if !l.echoed && e.kind == endQuestion && l.typed != "" && strings.HasSuffix(e.text, l.typed) {
-		return ending{} // our own typing
+	if e.kind == endQuestion && l.isOurs(e) {
+		return ending{}
 	}
 	return e
+}
+
+// isOurs reports whether a question is our own typing, or the one that we
+// answered last: a slow device may take its time before it even echoes the
+// answer, and would take a second one for its next question.
+func (l *Line) isOurs(e ending) bool {
+	at := e.cut
+	if at < 0 {
+		at = len(l.screen.text)
+	}
+	if at <= l.answered && e.text == l.question {
+		return true
+	}
+	return !l.echoed && l.typed != "" && strings.HasSuffix(e.text, l.typed)
 }
 
 // afterEcho is where in screen.text the answer to our last typing begins:
@@ -220,11 +250,14 @@ func (l *Line) output(command string, e ending) string {
 }
 
 // asked is the question with the two lines before it since we typed last,
-// which may belong to it.
+// which may belong to it; messages do not.
 func (l *Line) asked(question string) string {
 	var lines []string
 	for line := range strings.Lines(string(l.screen.text[l.afterEcho():])) {
-		// Behind a system message the question is a complete line itself.
+		if at := message.FindStringIndex(line); at != nil {
+			line = line[:at[0]]
+		}
+		// Behind a message the question is a complete line itself.
 		if line = strings.TrimSpace(line); line != "" && line != question {
 			lines = append(lines, line)
 		}
@@ -232,7 +265,8 @@ func (l *Line) asked(question string) string {
 	return strings.Join(append(lines[max(0, len(lines)-2):], question), "\n")
 }
 
-func (l *Line) answer(ctx context.Context, command, question string, ask Ask) error {
+func (l *Line) answer(ctx context.Context, command, line string, ask Ask) error {
+	question := l.asked(line)
 	if ask == nil {
 		ask = func(string) (string, error) {
 			return "", cause.New(cause.PromptUnrecognised,
@@ -245,13 +279,13 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 	}
 	l.cfg.Log.Debug("question", "question", l.quote(question), "answer", answer, "stop", stop != nil)
 	if stop == nil {
-		if err := l.reply(question, answer); err != nil {
-			return l.lost(command, err)
+		if err := l.reply(ctx, line, answer); err != nil {
+			return l.failed(ctx, command, err)
 		}
 		return nil
 	}
 	if answer != "" {
-		l.reply(question, answer) // the break follows in any case
+		l.reply(ctx, line, answer) // the break follows in any case
 	}
 	l.breakOff(ctx)
 	return l.cfg.redactError(stop)
@@ -259,12 +293,13 @@ func (l *Line) answer(ctx context.Context, command, question string, ask Ask) er
 
 // reply types an answer. A [confirm] takes a single key: a Return after it
 // would answer the next question.
-func (l *Line) reply(question, answer string) error {
+func (l *Line) reply(ctx context.Context, question, answer string) error {
+	l.question, l.answered = question, len(l.screen.text)
 	if answer != "" && strings.HasSuffix(strings.ToLower(question), "[confirm]") {
 		l.expect("") // the key may come back or not
-		return l.write(answer)
+		return l.write(ctx, answer)
 	}
-	return l.enter(answer)
+	return l.enter(ctx, answer)
 }
 
 // breakOff stops the running command and comes back to the prompt; where that
@@ -274,7 +309,7 @@ func (l *Line) breakOff(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, breakTime)
 	defer cancel()
 	l.expect("")
-	if l.write(keyBreak) != nil {
+	if l.write(ctx, keyBreak) != nil {
 		l.Close()
 		return
 	}

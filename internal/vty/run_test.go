@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,7 +233,9 @@ func TestRunQuestions(t *testing.T) {
 		{"no known ending", "Name of file to copy? ", "Name of file to copy?", "x", "x\r"},
 		{"a colon", "Password: ", "Password:", "x", "x\r"},
 		{"behind a message", "Destination filename [x]? \n%SYS-5-CONFIG_I: Configured by console\n",
-			"%SYS-5-CONFIG_I: Configured by console\nDestination filename [x]?", "x", "x\r"},
+			"Destination filename [x]?", "x", "x\r"},
+		{"messages within", "\nCopy 'x' from Flash to server\n%SYS-5-X: y\nDec  7 20:43:11.712: Released port 51337\n%SYS-5-X: y\n  as 'x'? [yes/no]",
+			"Copy 'x' from Flash to server\nas 'x'? [yes/no]", "yes", "yes\r"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -266,6 +271,126 @@ func TestRunQuestions(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRunSlowToAnswer has a device that takes long to show that it has got an
+// answer: a second one would be taken for the next question.
+func TestRunSlowToAnswer(t *testing.T) {
+	const message = "\r\n*Mar  1 00:21:16.251: %SYS-5-CONFIG_I: Configured by console\r\n"
+	for _, meanwhile := range []string{"", message, message + message + "\r\nDec  7 20:43:11.712: Released port 51337\r\n"} {
+		at(t, "SW1#", func(f *fake) map[string]func() {
+			return map[string]func(){"copy": func() {
+				f.echo = func(line string) string {
+					f.raw(meanwhile)
+					time.Sleep(20 * time.Second)
+					return line + "\r\n"
+				}
+				for _, q := range []struct{ question, want string }{
+					{"Address or name of remote host []? ", "192.0.2.9"}, {"Destination filename []? ", "name"}, {"Destination filename []? ", "name"},
+				} {
+					f.print(q.question)
+					if got := f.line(); got != q.want {
+						t.Errorf("to %q it typed %q", q.question, got)
+					}
+				}
+				f.print("Write it?[confirm]")
+				if f.key() != 'y' {
+					t.Error("no y")
+				}
+				f.raw(meanwhile)
+				time.Sleep(20 * time.Second)
+				f.print("\nErase it?[confirm]")
+				f.key()
+				time.Sleep(20 * time.Second)
+				f.print("Still sure?[confirm]") // no new line
+				f.key()
+				f.echo = nil
+				f.print("\n10 bytes copied\n")
+			}}
+		}, func(t *testing.T, l *Line) {
+			answers := map[string]string{
+				"Address or name of remote host []?": "192.0.2.9", "Destination filename []?": "name",
+				"Write it?[confirm]": "y", "Erase it?[confirm]": "n",
+			}
+			got := run(t, l, "copy", func(q string) (string, error) {
+				if strings.HasSuffix(q, "Still sure?[confirm]") {
+					return "n", nil
+				}
+				answer, ok := answers[q[strings.LastIndexByte(q, '\n')+1:]]
+				if !ok {
+					t.Errorf("asked %q", q)
+				}
+				return answer, nil
+			})
+			if !strings.HasSuffix(got, "\n10 bytes copied\n\n") {
+				t.Errorf("output %q", got)
+			}
+			run(t, l, "show x", nil)
+		})
+	}
+}
+
+// TestRunEndlessQuestions has a device that is never content.
+func TestRunEndlessQuestions(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"copy": func() {
+			for f.print("Name []? "); f.line() != "^C"; f.print("% Please try again\nName []? ") {
+			}
+			f.print("\n")
+		}}
+	}, func(t *testing.T, l *Line) {
+		_, err := l.Run(t.Context(), "copy", func(string) (string, error) { return "x", nil })
+		if cause.Of(err) != cause.PromptUnrecognised || !strings.Contains(err.Error(), "more than 32 questions") || !strings.Contains(err.Error(), "Name []?") {
+			t.Errorf("error %v", err)
+		}
+		run(t, l, "show x", nil)
+	})
+}
+
+// TestRunCancelWhileWriting has a device that takes no more keys: the end of
+// the context ends the writing too.
+func TestRunCancelWhileWriting(t *testing.T) {
+	bubble(t, 1, func(f *fake) {
+		f.login()
+		f.shell("SW1#", map[string]func(){"copy": func() {
+			f.print("Name []? ")
+			<-time.After(time.Hour)
+		}})
+	}, func(t *testing.T, f *fake, cfg Config) {
+		ours, _ := cfg.Dialer(t.Context(), "", "")
+		conn := &stuck{Conn: ours, closed: make(chan struct{})}
+		cfg.Dialer = func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+		l := dial(t, cfg)
+		conn.full.Store(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Second, cancel)
+		start := time.Now()
+		_, err := l.RunLong(ctx, "copy", 0, nil)
+		if cause.Of(err) != cause.Cancelled || time.Since(start) > 12*time.Second {
+			t.Errorf("after %s: %v", time.Since(start), err)
+		}
+	})
+}
+
+// stuck is a connection that takes no more once it is full.
+type stuck struct {
+	net.Conn
+	full   atomic.Bool
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	if !s.full.Load() {
+		return s.Conn.Write(p)
+	}
+	<-s.closed
+	return 0, net.ErrClosed
+}
+
+func (s *stuck) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Conn.Close()
 }
 
 // TestRunStop has a question declined: answer, break, and the line is of use

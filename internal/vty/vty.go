@@ -87,6 +87,9 @@ type Line struct {
 	typed   string // what we typed last
 	echoed  bool   // it came back
 	since   int    // where in screen.text the answer to it begins, with the echo until that has come
+
+	question string // the question of this command that was answered last
+	answered int    // where in screen.text the line began into which the answer was typed
 }
 
 // Dial connects to the device, logs in and enters privileged EXEC; it turns
