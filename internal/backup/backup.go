@@ -31,6 +31,8 @@ type Device interface {
 	Digest(ctx context.Context, path string, size int64, heard func(marks int)) (ios.Verification, error)
 	// RunningConfig returns the running-config as the terminal shows it.
 	RunningConfig(ctx context.Context) ([]byte, error)
+	// Interfaces are those of the device, with their addresses.
+	Interfaces(ctx context.Context) ([]ios.Interface, error)
 	// Text returns the contents of a small text file.
 	Text(ctx context.Context, path string) (string, error)
 	Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error)

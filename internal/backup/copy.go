@@ -215,11 +215,30 @@ func (r *run) outcome(ctx context.Context, t *spool.Ticket, said ios.CopyResult,
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStalled) {
 		return nil, cancelled(ctx)
 	}
-	return nil, Diagnose(Witness{
+	w := Witness{
 		Err: err, Said: said, Seen: t.Evidence(), TicketErr: ticketError(t),
 		Stalled: errors.Is(context.Cause(ctx), errStalled), Stall: r.stall(),
 		Name: r.device.Name, Device: r.session.RemoteAddr(), Server: r.server(), Ports: r.Ports, Size: t.Size,
-	})
+	}
+	if err == nil { // the terminal can be asked
+		w.Interface = r.interfaceOf(ctx, w.Device)
+	}
+	return nil, Diagnose(w)
+}
+
+// interfaceOf is the device's name for the interface with an address; empty
+// where it does not tell. A hint is less exact without it, and nothing more.
+func (r *run) interfaceOf(ctx context.Context, a netip.Addr) string {
+	all, err := r.session.Interfaces(ctx)
+	if err != nil {
+		r.log().Debug("no interfaces", "device", r.device.Name, "err", err)
+	}
+	for _, i := range all {
+		if i.Address == a.String() {
+			return i.Name
+		}
+	}
+	return ""
 }
 
 // complete returns the ticket's file if it is there already.

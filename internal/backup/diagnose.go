@@ -13,10 +13,6 @@ import (
 	"flashwarden/internal/spool"
 )
 
-// largestUnfragmented is the block size whose datagram just fits an Ethernet
-// frame: 1500 less 20 (IPv4), 8 (UDP) and 4 (TFTP) bytes.
-const largestUnfragmented = 1468
-
 // Witness is what is known of a copy that failed: what the device said and
 // what the spool saw.
 type Witness struct {
@@ -26,12 +22,14 @@ type Witness struct {
 	TicketErr error          // how the ticket ended; nil while it has not
 	Stalled   bool           // given up because no byte moved for Stall
 	Stall     time.Duration
+	Download  bool // the device was to fetch the file, and not to send it
 
-	Name   string // of the device in the inventory, for hints
-	Device netip.Addr
-	Server netip.Addr // written into the copy command
-	Ports  string     // transfer-ID range: "1056:1059"
-	Size   int64      // bytes expected; -1: not known
+	Name      string // of the device in the inventory, for hints
+	Device    netip.Addr
+	Interface string     // of the device, which has that address; empty: not known
+	Server    netip.Addr // written into the copy command
+	Ports     string     // transfer-ID range: "1056:1059"
+	Size      int64      // bytes expected; -1: not known
 }
 
 // Diagnose names the cause of a failed copy and the next step. What our own
@@ -96,47 +94,74 @@ func refused(w Witness) *cause.Error {
 		seen += fmt.Sprintf("; our server had said %q", w.Seen.Refused.Message)
 	}
 	return cause.New(cause.RefusedByServer, seen, "our server takes one file under one name from "+w.Device.String()+
-		", once; see what else it refused with `flashwarden backup "+w.Name+" -v`")
+		", once; back it up again, and if it stays so see what it was asked and answered with `flashwarden backup "+w.Name+" -v`")
 }
 
 // ofSilence judges by how far the TFTP server saw the transfer come.
 func ofSilence(w Witness) *cause.Error {
+	lost := w.Err != nil && !w.Stalled
 	switch {
 	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
 		return wrongSource(w)
-	case !w.Seen.Requested && w.Err != nil && !w.Stalled:
+	case lost:
 		return sessionLost(w)
 	case !w.Seen.Requested:
 		return noRequest(w)
-	case !w.Seen.Confirmed && w.Seen.BlockSize > largestUnfragmented:
-		return cause.New(cause.FragmentsDropped,
-			fmt.Sprintf("%s asked and took our answer, but no block of %d bytes arrived", w.Device, w.Seen.BlockSize),
-			fmt.Sprintf("set tftp.max-block-size: %d, or `ip tftp blocksize %d` on the device", largestUnfragmented, largestUnfragmented))
+	case fragmented(w):
+		return fragmentsDropped(w)
 	case !w.Seen.Confirmed:
 		return tidBlocked(w)
-	case w.Err != nil && !w.Stalled:
-		return sessionLost(w)
 	}
 	return stalled(w)
 }
 
+// fragmented reports whether the small packets of the beginning passed, and
+// the first large block did not. A device that sends has our OACK then, and
+// does not repeat its request, but for one that crossed our answer; one that
+// fetches has confirmed it.
+func fragmented(w Witness) bool {
+	if w.Seen.BlockSize <= unfragmented(w.Device) || w.Seen.Bytes > 0 {
+		return false
+	}
+	if w.Download {
+		return w.Seen.Confirmed
+	}
+	return !w.Seen.Confirmed && w.Seen.Repeats < 2
+}
+
+// unfragmented is the block size whose datagram just fits an Ethernet frame:
+// 1500 less the headers of IP, UDP (8 bytes) and TFTP (4 bytes).
+func unfragmented(device netip.Addr) int {
+	if device.Is4() {
+		return 1500 - 20 - 8 - 4
+	}
+	return 1500 - 40 - 8 - 4
+}
+
 func wrongSource(w Witness) *cause.Error {
-	from := w.Seen.WrongSource[0]
 	return cause.New(cause.WrongSource,
-		fmt.Sprintf("the request came from %s, the device is known as %s", from, w.Device),
-		fmt.Sprintf("on the device `ip tftp source-interface` with the interface that has %s, or change its address: `flashwarden device edit %s --address %s`", w.Device, w.Name, from))
+		fmt.Sprintf("the request came from %s, the device is known as %s", w.Seen.WrongSource[0], w.Device), hintSource(w))
 }
 
 func noRequest(w Witness) *cause.Error {
 	return cause.New(cause.NoRequest,
-		fmt.Sprintf("%s never asked our TFTP server %s for the ticket: %s", w.Device, w.Server, w.said()),
-		fmt.Sprintf("permit UDP 69 from %s to %s: on the device `ping %s`, `show ip route %s`, `show access-lists`; on this host the firewall", w.Device, w.Server, w.Server, w.Server))
+		fmt.Sprintf("%s never asked our TFTP server %s for the ticket: %s", w.Device, w.Server, w.said()), hintRequest(w))
 }
 
+// tidBlocked tells the two directions apart: a device that has our answer asks
+// no more.
 func tidBlocked(w Witness) *cause.Error {
+	if w.Seen.Repeats > 0 {
+		return cause.New(cause.TIDBlocked,
+			fmt.Sprintf("%s asked, and asked %d times again: our answers do not reach it", w.Device, w.Seen.Repeats), hintAnswers(w))
+	}
 	return cause.New(cause.TIDBlocked,
-		fmt.Sprintf("%s asked (%d times again), and our answers stayed unanswered", w.Device, w.Seen.Repeats),
-		fmt.Sprintf("permit UDP %s between %s and %s, both ways", w.Ports, w.Server, w.Device))
+		fmt.Sprintf("%s asked once, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), hintTransfer(w))
+}
+
+func fragmentsDropped(w Witness) *cause.Error {
+	return cause.New(cause.FragmentsDropped,
+		fmt.Sprintf("%s asked and took our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), hintFragments(w))
 }
 
 func sessionLost(w Witness) *cause.Error {
@@ -148,7 +173,7 @@ func sessionLost(w Witness) *cause.Error {
 func stalled(w Witness) *cause.Error {
 	return cause.New(cause.Stalled,
 		fmt.Sprintf("the transfer stopped after %d of %d bytes (%d packets sent again): %s", w.Seen.Bytes, w.Size, w.Seen.Retransmits, w.said()),
-		"look for loss on the path and for control-plane policing (`show interfaces`, `show policy-map control-plane`)")
+		"look for loss on the path and for control-plane policing: on the device `show interfaces"+prefixed(" ", w.Interface)+"`, `show policy-map control-plane`")
 }
 
 // said is what the device said, or that it said nothing.

@@ -58,6 +58,10 @@ func (d *fakeDevice) Facts(context.Context) (ios.Facts, error) {
 	return ios.Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:c2960.bin"}, nil
 }
 
+func (d *fakeDevice) Interfaces(context.Context) ([]ios.Interface, error) {
+	return []ios.Interface{{Name: "Vlan1", Address: "198.51.100.7"}, {Name: "Loopback0", Address: there.String()}}, nil
+}
+
 func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
 	if d.listing != nil {
 		if err := d.listing(); err != nil {

@@ -71,6 +71,7 @@ func (a reach) short(b reach) bool {
 // attempt that got furthest; a dangerous question is told in any case.
 func (r *run) attempts(ctx context.Context) error {
 	var furthest trial
+	var cured []string
 	waits := r.waits()
 	for {
 		r.result.Attempts++
@@ -78,6 +79,7 @@ func (r *run) attempts(ctx context.Context) error {
 		err := r.attempt(ctx)
 		switch {
 		case err == nil || cause.Of(err) == cause.UnsafePrompt:
+			r.result.Notes = append(r.result.Notes, cured...)
 			return err
 		case ctx.Err() != nil:
 			return cancelled(ctx)
@@ -87,6 +89,9 @@ func (r *run) attempts(ctx context.Context) error {
 		if !cause.Of(err).Transient() || r.result.Attempts > len(waits) {
 			r.result.Files = furthest.files
 			return furthest.err
+		}
+		if cause.Of(err) == cause.FragmentsDropped {
+			cured = []string{"an attempt was lost because " + err.Error() + "; so that no other is: " + cause.Hint(err)}
 		}
 		r.log().Info("attempt failed", "device", r.device.Name, "cause", cause.Of(err), "err", err)
 		r.tell(Event{Device: r.device.Name, Step: StepWait})

@@ -119,6 +119,20 @@ func withPath(command, path string) (string, error) {
 	return command + " " + path, nil
 }
 
+// Interfaces reads show ip interface brief: which addresses the device has.
+func (d *Device) Interfaces(ctx context.Context) ([]ios.Interface, error) {
+	const command = "show ip interface brief"
+	text, err := d.line.Run(ctx, command, nil)
+	if err != nil {
+		return nil, err
+	}
+	interfaces, err := ios.ParseInterfaceBrief(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", command, err)
+	}
+	return interfaces, nil
+}
+
 var (
 	configStart = regexp.MustCompile(`(?m)^(?:!|version )`)
 	// What background processes print on a line of its own is no part of a

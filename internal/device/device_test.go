@@ -226,6 +226,19 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestInterfaces(t *testing.T) {
+	d, _ := on(map[string]string{"show ip interface brief": "Interface  IP-Address  OK? Method Status  Protocol\n" +
+		"Loopback0  192.0.2.1   YES NVRAM  up      up\n"})
+	got, err := d.Interfaces(t.Context())
+	if err != nil || len(got) != 1 || got[0].Name != "Loopback0" || got[0].Address != "192.0.2.1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	d, _ = on(map[string]string{"show ip interface brief": "Command authorization failed.\n"})
+	if _, err := d.Interfaces(t.Context()); cause.Of(err) != cause.NotPermittedOnDevice {
+		t.Errorf("denied: %v", err)
+	}
+}
+
 func TestCopy(t *testing.T) {
 	c := ios.Copy{Source: "flash:/d/x.bin", Server: "192.0.2.9", Name: "ticket-1"}
 	d, f := on(map[string]string{c.Command(): "ask Destination filename [x.bin]?"})
