@@ -106,9 +106,10 @@ func (c *Client) dial(ctx context.Context, server netip.AddrPort) (*exchange, er
 	}
 	x := &exchange{Client: c, ctx: ctx, server: server, socket: newSocket(conn, false), tsize: -1}
 	x.setServer(server)
-	x.rt = retransmit{interval: defaultTimeout}
+	x.rt = newRetransmit(defaultTimeout, 0)
 	if c.Timeout > 0 {
-		x.rt = retransmit{interval: c.Timeout, agreed: c.Timeout, constant: true}
+		x.rt = newRetransmit(0, c.Timeout)
+		x.rt.constant = true
 	}
 	x.disarm = context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 	return x, nil
@@ -252,7 +253,7 @@ func (x *exchange) await(again func()) (packet, error) {
 			return p, nil
 		case !errors.Is(err, errDue):
 			return packet{}, err
-		case x.rt.tries >= retries:
+		case x.rt.slow >= retries:
 			return packet{}, ErrTimeout
 		}
 		x.rt.repeated(time.Now())

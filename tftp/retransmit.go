@@ -6,7 +6,11 @@ import (
 )
 
 const (
-	minRTO = 200 * time.Millisecond // never shorter, however fast the peer is
+	// minRTO is never gone below, however fast the peer is. RFC 6298 section 2.4
+	// rounds up to a second for delayed acknowledgements; TFTP has none, and a
+	// peer that pauses (to erase flash, say) gets but a few packets twice, which
+	// change nothing, because duplicates are never answered.
+	minRTO = 25 * time.Millisecond
 	maxRTO = 60 * time.Second
 )
 
@@ -15,6 +19,7 @@ const (
 // that was sent again gives no sample, and the longer interval stays until one
 // that was sent once does).
 type retransmit struct {
+	base     time.Duration // the interval while no round trip is known
 	interval time.Duration // until the next repetition
 	agreed   time.Duration // negotiated (RFC 2349): the round trip changes nothing; 0 when not
 	constant bool          // repetitions do not make it grow
@@ -22,20 +27,21 @@ type retransmit struct {
 	rttvar   time.Duration
 	sentAt   time.Time // when the packet that waits for its answer was sent
 	tries    int       // repetitions of it
+	slow     int       // those of them after base or longer: only they say that the peer is gone
 	unclear  bool      // it left twice for another reason than the interval
 }
 
 // newRetransmit starts at base. A negotiated timeout stays what was agreed on.
 func newRetransmit(base, negotiated time.Duration) retransmit {
 	if negotiated > 0 {
-		return retransmit{interval: negotiated, agreed: negotiated}
+		return retransmit{base: negotiated, interval: negotiated, agreed: negotiated}
 	}
-	return retransmit{interval: base}
+	return retransmit{base: base, interval: base}
 }
 
 // sent notes that a new packet left.
 func (r *retransmit) sent(now time.Time) {
-	r.sentAt, r.tries, r.unclear = now, 0, false
+	r.sentAt, r.tries, r.slow, r.unclear = now, 0, 0, false
 }
 
 // answered notes that the answer to the packet came.
@@ -64,6 +70,9 @@ func (r *retransmit) sample(rtt time.Duration) {
 // packets together do not repeat together.
 func (r *retransmit) repeated(now time.Time) {
 	r.tries++
+	if r.interval >= r.base {
+		r.slow++
+	}
 	r.sentAt = now
 	if r.constant {
 		return

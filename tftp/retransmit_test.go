@@ -73,3 +73,21 @@ func TestRetransmitGrows(t *testing.T) {
 		}
 	}
 }
+
+// TestQuickRepetitions wants those that follow a short round trip not to count
+// as signs that the peer is gone.
+func TestQuickRepetitions(t *testing.T) {
+	start := time.Now()
+	r := newRetransmit(time.Second, 0)
+	r.sent(start)
+	r.answered(start.Add(time.Millisecond))
+	r.sent(start)
+	waited := time.Duration(0)
+	for r.slow < 3 {
+		waited += r.interval
+		r.repeated(start.Add(waited))
+	}
+	if r.tries < 8 || waited < 7*time.Second {
+		t.Errorf("3 slow repetitions after %d in all and %v", r.tries, waited)
+	}
+}

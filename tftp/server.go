@@ -38,7 +38,7 @@ type Server struct {
 	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer with a window has up to three times that in memory. 0: 512 KiB
 
 	Timeout     time.Duration // until the first repetition, while no round trip is known. 0: 1 s
-	Retries     int           // repetitions of one packet before a transfer is given up. 0: 8
+	Retries     int           // repetitions of one packet, Timeout or more apart, before a transfer is given up. 0: 8
 	IdleTimeout time.Duration // silence of the peer after which a transfer is given up. 0: 60 s
 
 	// Refuse are names of options, in lower case, that are passed over as if

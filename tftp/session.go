@@ -196,7 +196,7 @@ func (s *session) expire(now time.Time, out *outbox) {
 		s.leave()
 	case !s.confirmed && s.rt.tries >= unprovedRepeats:
 		s.expireUnproved(now, out)
-	case s.rt.tries >= s.limits.retries || now.Sub(s.heard) >= s.limits.idle:
+	case s.rt.slow >= s.limits.retries || now.Sub(s.heard) >= s.limits.idle:
 		s.giveUp(now, s.silence(), out)
 	default:
 		s.rt.repeated(now)
