@@ -25,10 +25,14 @@ type poller struct {
 	wg     sync.WaitGroup
 	cold   int      // waits before which looking around is not tried: it did not pay
 	parked *os.File // ep, while the scheduler of the runtime watches it
+
+	companion companion
 }
 
 const (
-	wakeIndex = -1
+	wakeIndex      = -1
+	companionIndex = -2
+
 	lookTime  = 15 * time.Microsecond // spent on looking for packets before going to sleep: less than sleeping costs
 	coldWaits = 32                    // waits without looking after it did not pay
 	hotRounds = 32                    // reads of one port in a row, before the others are looked at
@@ -71,6 +75,7 @@ func (p *poller) stop() {
 }
 
 func (p *poller) close() {
+	p.part(nil)
 	p.unpark()
 	unix.Close(p.ep)
 	unix.Close(p.wake)
@@ -84,7 +89,7 @@ func (p *poller) run() {
 			return
 		}
 		alone, ended := p.serve(n)
-		if alone != nil && !ended && p.cold == 0 {
+		if alone.loop != nil && !ended && p.cold == 0 {
 			ended = p.stay(alone)
 		}
 		if ended {
@@ -169,25 +174,39 @@ func (p *poller) unpark() {
 	}
 }
 
-// serve reads the ports of n events. It gives the loop of the datagram that
-// came if it was the only one, of the only transfer, and tells whether the
-// poller is to end.
-func (p *poller) serve(n int) (alone *loop, ended bool) {
+// inlet is a port that is read, and whose packets it brings.
+type inlet struct {
+	loop *loop
+	port *port
+}
+
+func (p *poller) inlet(index int32) inlet {
+	if index == companionIndex {
+		return inlet{p.companion.loop, p.companion.port}
+	}
+	l := p.loops[index]
+	return inlet{l, l.link.(*port)}
+}
+
+// serve reads the ports of n events. It gives where the datagram came from if
+// it was the only one, of the only transfer, and tells whether the poller is to
+// end.
+func (p *poller) serve(n int) (alone inlet, ended bool) {
 	total := 0
 	for _, e := range p.events[:n] {
 		if e.Fd == wakeIndex {
-			return nil, true
+			return inlet{}, true
 		}
-		alone = p.loops[e.Fd]
-		in, err := alone.link.(*port).read(p.in)
+		alone = p.inlet(e.Fd)
+		in, err := alone.port.read(p.in)
 		if err != nil {
 			continue // an ICMP message about one peer comes out as an error of the socket
 		}
 		total += len(in)
-		p.handle(alone, in)
+		p.handle(alone.loop, in)
 	}
-	if total != 1 || alone == alone.engine.listener || alone.engine.active.Load() != 1 {
-		return nil, false
+	if total != 1 || alone.loop == alone.loop.engine.listener || alone.loop.engine.active.Load() != 1 {
+		return inlet{}, false
 	}
 	return alone, false
 }
@@ -203,23 +222,28 @@ func (p *poller) handle(l *loop, in []datagram) {
 // has run as soon as it had our answer, or runs when we give the CPU away, and
 // neither of us goes to sleep. The other ports are looked at from time to time.
 // It tells whether the poller is to end.
-func (p *poller) stay(l *loop) (ended bool) {
+func (p *poller) stay(from inlet) (ended bool) {
 	p.unpark()
-	link := l.link.(*port)
 	for round := 1; ; round++ {
-		in := link.readOne(p.in)
+		in := from.port.readOne(p.in)
 		if len(in) == 0 {
 			syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
-			if in = link.readOne(p.in); len(in) == 0 {
+			if in = from.port.readOne(p.in); len(in) == 0 {
 				return false
 			}
 		}
-		p.handle(l, in)
+		if round == pairAfter && !from.port.connection {
+			p.pair(from.loop, &in[0])
+			if p.companion.loop == from.loop {
+				from.port = p.companion.port
+			}
+		}
+		p.handle(from.loop, in)
 		if round%hotRounds != 0 {
 			continue
 		}
 		n, err := p.look()
-		if err != nil || l.engine.active.Load() != 1 {
+		if err != nil || from.loop.engine.active.Load() != 1 {
 			return false
 		}
 		if _, ended := p.serve(n); ended {

@@ -58,6 +58,8 @@ type port struct {
 	six      bool // an IPv6 socket, which may carry IPv4 as well
 	arrivals bool // tells the address that was asked
 
+	connection bool // connected to one peer: its packets need no address
+
 	held   bool // packets wait for flush
 	queue  [batchSize]message
 	iov    [batchSize]unix.Iovec
@@ -262,7 +264,7 @@ func (p *port) send(r run, d *destination) {
 		p.sendRun(r, d)
 	case p.held && len(r.b) <= queuedSize:
 		p.enqueue(r.b, d)
-	case len(d.control) == 0:
+	case len(d.control) == 0 || p.connection:
 		p.sendPlain(r.b, d)
 	default:
 		p.sendOne(r.b, d, 0)
@@ -271,9 +273,13 @@ func (p *port) send(r run, d *destination) {
 
 // sendPlain sends one packet without ancillary data.
 func (p *port) sendPlain(b []byte, d *destination) {
+	to, size := unsafe.Pointer(&d.raw.sockaddr), d.raw.size
+	if p.connection {
+		to, size = nil, 0
+	}
 	for {
 		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT,
-			uintptr(unsafe.Pointer(&d.raw.sockaddr)), uintptr(d.raw.size))
+			uintptr(to), uintptr(size))
 		if errno == 0 || !p.retry(errno) {
 			return
 		}
@@ -292,8 +298,12 @@ func (p *port) enqueue(b []byte, d *destination) {
 }
 
 func (p *port) address(h *unix.Msghdr, d *destination) {
+	h.Name, h.Namelen, h.Control = nil, 0, nil
+	if p.connection {
+		h.SetControllen(0)
+		return
+	}
 	h.Name, h.Namelen = (*byte)(unsafe.Pointer(&d.raw.sockaddr)), d.raw.size
-	h.Control = nil
 	if len(d.control) > 0 {
 		h.Control = &d.control[0]
 	}
@@ -344,7 +354,7 @@ func (p *port) sendOne(b []byte, d *destination, segment int) syscall.Errno {
 	p.header.SetIovlen(1)
 	p.address(&p.header, d)
 	if segment > 0 {
-		control := appendSegmentSize(append(p.cmsg[:0], d.control...), segment)
+		control := appendSegmentSize(append(p.cmsg[:0], d.control[:p.header.Controllen]...), segment)
 		p.header.Control = &control[0]
 		p.header.SetControllen(len(control))
 	}
