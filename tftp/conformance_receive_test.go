@@ -88,6 +88,9 @@ func TestReceiving(t *testing.T) {
 	t.Run("103 EIO at fsync", func(t *testing.T) {
 		testCommitFails(t, fmt.Errorf("sync /secret/path: %w", syscall.EIO), 0)
 	})
+	t.Run("103 file system turned read-only", func(t *testing.T) {
+		testWriteFails(t, 100_000, fmt.Errorf("write /secret/path: %w", syscall.EROFS), 2)
+	})
 	t.Run("103 quota at fsync", func(t *testing.T) {
 		testCommitFails(t, syscall.EDQUOT, 3)
 	})

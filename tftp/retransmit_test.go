@@ -1,8 +1,12 @@
 package tftp
 
 import (
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
+
+	"flashwarden/tftp/tftptest"
 )
 
 func TestRetransmitMeasures(t *testing.T) {
@@ -89,5 +93,31 @@ func TestQuickRepetitions(t *testing.T) {
 	}
 	if r.tries < 8 || waited < 7*time.Second {
 		t.Errorf("3 slow repetitions after %d in all and %v", r.tries, waited)
+	}
+}
+
+// TestMonotonic is case 130: every time that a transfer compares with another
+// carries the monotonic clock, so that a step of the wall clock changes nothing
+// (package time: String tells of it as m=±VALUE).
+func TestMonotonic(t *testing.T) {
+	conn, err := new(tftptest.Network).Listen(netip.AddrPort{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(t.Context(), (&Server{Handler: &fakeHandler{size: 4096}}).withDefaults(), conn)
+	l := newLoop(e, nowhere{})
+	e.loops = []*loop{l}
+	peer := netip.MustParseAddrPort("192.0.2.1:2000")
+	s := &session{peer: peer, req: &Request{Op: Read, Filename: "f", Remote: peer, Size: -1}, limits: e.limits, loop: l}
+	if err := e.admit(s); err != nil {
+		t.Fatal(err)
+	}
+	l.begin(time.Now(), s)
+	e.storage.close() // waits for what begin gave it
+	l.handle([]datagram{{b: appendACK(nil, 1), from: peer}})
+	for name, at := range map[string]time.Time{"heard": s.heard, "asking": s.asking, "sentAt": s.rt.sentAt, "deadline": s.deadline} {
+		if at.IsZero() || !strings.Contains(at.String(), " m=") {
+			t.Errorf("%s is %v: no monotonic clock", name, at)
+		}
 	}
 }

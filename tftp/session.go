@@ -396,6 +396,8 @@ func errorFor(err error) *Error {
 		return &Error{CodeNotFound, "file not found"}
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{CodeAccess, "access denied"}
+	case errors.Is(err, syscall.EROFS):
+		return &Error{CodeAccess, "the file system is read-only"}
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &Error{CodeDiskFull, "disk full"}
 	case errors.Is(err, fs.ErrExist):

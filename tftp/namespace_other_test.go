@@ -1,0 +1,7 @@
+//go:build !linux
+
+package tftp_test
+
+import "testing"
+
+func testBroadcast(t *testing.T) { t.Skip("needs network namespaces") }
