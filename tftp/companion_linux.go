@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pairAfter is how many packets the only transfer has brought when it gets a
-// companion: shorter ones would not win back what that costs.
+// pairAfter is how many datagrams in a row the only transfer has brought when it
+// gets a companion: shorter ones would not win back what that costs.
 const pairAfter = 1024
 
 // companion is a second socket on a transfer's port, connected to the peer of
@@ -22,27 +22,30 @@ type companion struct {
 	s    *session
 }
 
-// pair gives the session that a datagram is for a companion. It is to be called
-// before the datagram is answered: a peer in lockstep then has nothing on its
-// way, which would be read after what follows it.
-func (p *poller) pair(l *loop, d *datagram) {
+// pair gives the session that a datagram is for a companion, and tells where its
+// next one will come in. It is to be called before the datagram is answered: a
+// peer in lockstep then has nothing on its way, which would be read after what
+// follows it.
+func (p *poller) pair(from inlet, d *datagram) inlet {
+	l := from.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.sessions[d.from]
 	if s == nil {
-		return
+		return from
 	}
 	own, err := l.link.(*port).connected(s.req.Local, &s.dest)
 	if err != nil {
-		return
+		return from
 	}
 	if err := p.add(own.fd, companionIndex); err != nil {
 		own.close()
-		return
+		return from
 	}
 	p.part(l)
 	p.companion = companion{own, l, s}
 	s.dest.own = own
+	return inlet{l, own}
 }
 
 // part closes the companion. held is the loop whose lock the caller holds.

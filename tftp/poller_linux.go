@@ -26,6 +26,7 @@ type poller struct {
 	cold   int      // waits before which looking around is not tried: it did not pay
 	parked *os.File // ep, while the scheduler of the runtime watches it
 
+	streak    int // datagrams in a row of the only transfer
 	companion companion
 }
 
@@ -180,6 +181,11 @@ type inlet struct {
 	port *port
 }
 
+// only tells whether its transfer is the only one that is under way.
+func (i inlet) only() bool {
+	return i.loop != i.loop.engine.listener && i.loop.engine.active.Load() == 1
+}
+
 func (p *poller) inlet(index int32) inlet {
 	if index == companionIndex {
 		return inlet{p.companion.loop, p.companion.port}
@@ -203,18 +209,29 @@ func (p *poller) serve(n int) (alone inlet, ended bool) {
 			continue // an ICMP message about one peer comes out as an error of the socket
 		}
 		total += len(in)
-		p.handle(alone.loop, in)
+		alone = p.handle(alone, in)
 	}
-	if total != 1 || alone.loop == alone.loop.engine.listener || alone.loop.engine.active.Load() != 1 {
+	if total != 1 || !alone.only() {
 		return inlet{}, false
 	}
 	return alone, false
 }
 
-func (p *poller) handle(l *loop, in []datagram) {
-	if len(in) > 0 && l.handle(in) {
+// handle steps the sessions, and gives where the next datagram of the only
+// transfer will come in.
+func (p *poller) handle(from inlet, in []datagram) inlet {
+	if len(in) == 0 {
+		return from
+	}
+	if len(in) > 1 || !from.only() {
+		p.streak = 0
+	} else if p.streak++; p.streak == pairAfter {
+		from = p.pair(from, &in[0])
+	}
+	if from.loop.handle(in) {
 		runtime.Gosched() // the storage side may have no other processor
 	}
+	return from
 }
 
 // stay serves the only transfer that is under way. It reads the same port
@@ -232,18 +249,12 @@ func (p *poller) stay(from inlet) (ended bool) {
 				return false
 			}
 		}
-		if round == pairAfter && !from.port.connection {
-			p.pair(from.loop, &in[0])
-			if p.companion.loop == from.loop {
-				from.port = p.companion.port
-			}
-		}
-		p.handle(from.loop, in)
+		from = p.handle(from, in)
 		if round%hotRounds != 0 {
 			continue
 		}
 		n, err := p.look()
-		if err != nil || from.loop.engine.active.Load() != 1 {
+		if err != nil || !from.only() {
 			return false
 		}
 		if _, ended := p.serve(n); ended {
