@@ -1,0 +1,173 @@
+package imagefile
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/md5"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// Sizes in a 32-bit ELF, in bytes (System V ABI, "ELF Header", "Sections",
+// "Program Header").
+const (
+	elfHeader     = 52
+	programHeader = 32
+	sectionHeader = 40
+	noBits        = 8 // the type of a section without bytes in the file
+	maxHeaders    = 256
+)
+
+var (
+	feedface = []byte{0xfe, 0xed, 0xfa, 0xce}
+	fadefad1 = []byte{0xfa, 0xde, 0xfa, 0xd1, 0, 0, 0, 0x18}
+)
+
+// span is where a section lies in the file.
+type span struct{ at, size int64 }
+
+// elf inspects a classic image: a big-endian 32-bit ELF that unpacks itself.
+func (s *scan) elf() error {
+	s.Format = FormatELF
+	if s.size < elfHeader {
+		return &Failure{CheckStructure, s.size, fmt.Sprintf("an ELF header of %d bytes", elfHeader), "the end of the file"}
+	}
+	var h [elfHeader]byte
+	if err := s.readAt(h[:], 0); err != nil {
+		return err
+	}
+	if h[4] != 1 || h[5] != 2 {
+		return unjudged("an ELF that is not 32-bit and big-endian is no classic image")
+	}
+	sections, hollow, err := s.layout(h[:])
+	if err != nil {
+		return err
+	}
+	s.holds(CheckStructure)
+	return s.sections(sections, hollow)
+}
+
+// layout reads where the sections are; everything that the headers name must
+// be in the file. hollow says that there are sections without bytes in it.
+func (s *scan) layout(h []byte) (sections []span, hollow bool, err error) {
+	be := binary.BigEndian
+	segments, err := s.headers("program header", int64(be.Uint32(h[28:])), int(be.Uint16(h[42:])), int(be.Uint16(h[44:])), programHeader)
+	if err != nil {
+		return nil, false, err
+	}
+	for i, p := range segments {
+		if err := s.inside(fmt.Sprintf("segment %d", i), span{int64(be.Uint32(p[4:])), int64(be.Uint32(p[16:]))}); err != nil {
+			return nil, false, err
+		}
+	}
+	table, err := s.headers("section header", int64(be.Uint32(h[32:])), int(be.Uint16(h[46:])), int(be.Uint16(h[48:])), sectionHeader)
+	if err != nil {
+		return nil, false, err
+	}
+	var total int64
+	for i, e := range table {
+		section := span{int64(be.Uint32(e[16:])), int64(be.Uint32(e[20:]))}
+		if be.Uint32(e[4:]) == noBits || be.Uint32(e[4:]) == 0 {
+			hollow = hollow || section.size > 0
+			section = span{}
+		}
+		if err := s.inside(fmt.Sprintf("section %d", i), section); err != nil {
+			return nil, false, err
+		}
+		total += section.size
+		sections = append(sections, section)
+	}
+	if total > s.size {
+		return nil, false, unjudged("its sections overlap")
+	}
+	return sections, hollow, nil
+}
+
+// headers reads a table of n headers of so many bytes each, of which the
+// first least are known.
+func (s *scan) headers(what string, at int64, each, n, least int) ([][]byte, error) {
+	switch {
+	case n == 0:
+		return nil, nil
+	case each < least || each > 2*least || n > maxHeaders:
+		return nil, unjudged(fmt.Sprintf("%d %ss of %d bytes", n, what, each))
+	}
+	if err := s.inside("the table of "+what+"s", span{at, int64(n) * int64(each)}); err != nil {
+		return nil, err
+	}
+	table := make([]byte, n*each)
+	if err := s.readAt(table, at); err != nil {
+		return nil, err
+	}
+	headers := make([][]byte, n)
+	for i := range headers {
+		headers[i] = table[i*each:][:least]
+	}
+	return headers, nil
+}
+
+// inside checks that what the headers name is in the file.
+func (s *scan) inside(what string, p span) error {
+	if end := p.at + p.size; p.size > 0 && end > s.size {
+		return &Failure{CheckStructure, s.size, fmt.Sprintf("%s up to byte %d", what, end), "the end of the file"}
+	}
+	return nil
+}
+
+// sections reads each section once. The embedded MD5 is over all of them but
+// those with index 3 and 4, which are the MD5 itself and the tags.
+func (s *scan) sections(all []span, hollow bool) error {
+	digest := md5.New()
+	var embedded []byte
+	var embeddedAt int64
+	for i, section := range all {
+		magic := make([]byte, min(section.size, int64(len(fadefad1)+md5.Size)))
+		if err := s.readAt(magic, section.at); err != nil {
+			return err
+		}
+		sink := io.Discard
+		if i != 3 && i != 4 {
+			sink = digest
+		} else if bytes.HasPrefix(magic, fadefad1) && len(magic) == len(fadefad1)+md5.Size {
+			embedded, embeddedAt = magic[len(fadefad1):], section.at
+		}
+		if err := s.readSection(section, magic, sink); err != nil {
+			return err
+		}
+	}
+	return s.compareMD5(embedded, embeddedAt, digest, hollow)
+}
+
+// readSection passes a section to sink, and checks it if it holds the image.
+func (s *scan) readSection(p span, magic []byte, sink io.Writer) error {
+	switch {
+	case bytes.HasPrefix(magic, feedface):
+		s.Format = FormatELFZip
+		r := bufio.NewReaderSize(io.TeeReader(s.section(p.at, p.size), sink), buffer)
+		if err := s.image(r, p); err != nil {
+			return err
+		}
+		_, err := io.Copy(io.Discard, r) // the rest, for sink
+		return err
+	case bytes.HasPrefix(magic, []byte("MZIP")):
+		s.Format = FormatMzip
+	}
+	return s.stream(p.at, p.size, io.MultiWriter(sink, tagSink{&s.tags}))
+}
+
+// compareMD5 ends the inspection of an ELF.
+func (s *scan) compareMD5(embedded []byte, at int64, digest hash.Hash, hollow bool) error {
+	switch got := digest.Sum(nil); {
+	case embedded == nil, hollow && !bytes.Equal(got, embedded): // then it is not known what NAFT's rule covers
+		if s.Format == FormatELFZip {
+			return nil
+		}
+		return unjudged("neither a packed image nor an embedded MD5 in a place that is known")
+	case !bytes.Equal(got, embedded):
+		return &Failure{CheckMD5, at, fmt.Sprintf("%x", embedded), fmt.Sprintf("%x", got)}
+	}
+	s.holds(CheckMD5)
+	return nil
+}
