@@ -102,7 +102,13 @@ func (p *program) printSnapshot(s vault.Snapshot) error {
 		}
 		rows = append(rows, []string{f.Path, f.Kind, size(f.Size), proof, dash(f.SHA256)})
 	}
-	return table(p.out, "PATH KIND SIZE EVIDENCE SHA256", rows)
+	if err := table(p.out, "PATH KIND SIZE EVIDENCE SHA256", rows); err != nil {
+		return err
+	}
+	for _, note := range s.Notes {
+		fmt.Fprintf(p.out, "\nnote: %s\n", oneLine(note))
+	}
+	return nil
 }
 
 func (p *program) imagesCommand() *cobra.Command {

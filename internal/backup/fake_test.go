@@ -29,7 +29,7 @@ var (
 // fakeDevice is a device whose copies go straight to the spool, without a
 // network. copying, when set, takes the place of a copy.
 type fakeDevice struct {
-	flash   map[string][]byte // by path below flash:
+	flash   map[string][]byte // by path below flash:, or with another file system: "flash2:x.bin"
 	spool   *spool.Spool
 	copying func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error)
 
@@ -68,11 +68,26 @@ func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
 			return nil, err
 		}
 	}
-	l := ios.Listing{FileSystem: "flash:", Path: "flash:/", Total: 1 << 20, Free: 1 << 10}
+	all := []ios.Listing{{FileSystem: "flash:", Path: "flash:/", Total: 1 << 20, Free: 1 << 10}}
 	for name, data := range d.flash {
-		l.Entries = append(l.Entries, ios.Entry{Name: name, Size: int64(len(data)), Type: ios.TypeFile})
+		i := 0
+		if fs, _ := splitPath(name); fs != "" {
+			all = append(all, ios.Listing{FileSystem: fs, Path: fs + "/", Total: 1 << 20, Free: 1 << 10})
+			i = len(all) - 1
+		}
+		_, rel := splitPath(name)
+		all[i].Entries = append(all[i].Entries, ios.Entry{Name: rel, Size: int64(len(data)), Type: ios.TypeFile})
 	}
-	return []ios.Listing{l}, nil
+	return all, nil
+}
+
+// content is the bytes of a file by its whole path.
+func (d *fakeDevice) content(p string) []byte {
+	fs, rel := splitPath(p)
+	if data, ok := d.flash[fs+rel]; ok {
+		return data
+	}
+	return d.flash[path.Base(p)]
 }
 
 func (d *fakeDevice) Digest(_ context.Context, p string, _ int64, heard func(int)) (ios.Verification, error) {
@@ -83,7 +98,7 @@ func (d *fakeDevice) Digest(_ context.Context, p string, _ int64, heard func(int
 		return ios.Verification{Tried: []string{"verify /md5: not known to this software"}}, nil
 	}
 	heard(1)
-	sum := hex.EncodeToString(md5Of(d.flash[path.Base(p)]))
+	sum := hex.EncodeToString(md5Of(d.content(p)))
 	return ios.Verification{Digest: ios.Digest{Path: p, MD5: sum}, Tried: []string{"verify /md5: MD5 " + sum}}, nil
 }
 
@@ -100,7 +115,7 @@ func (d *fakeDevice) Text(_ context.Context, p string) (string, error) {
 	if d.reading != nil {
 		return d.reading(p)
 	}
-	return string(d.flash[path.Base(p)]), nil
+	return string(d.content(p)), nil
 }
 
 func (d *fakeDevice) Skipped() []string      { return nil }
@@ -112,7 +127,7 @@ func (d *fakeDevice) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, erro
 	if d.copying != nil {
 		return d.copying(ctx, d, c)
 	}
-	return d.send(ctx, c, d.flash[path.Base(c.Source)])
+	return d.send(ctx, c, d.content(c.Source))
 }
 
 // send uploads data to the ticket as the TFTP server would hand it over.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path"
 	"slices"
@@ -23,6 +24,8 @@ type run struct {
 
 	result   Result
 	kept     map[string]vault.File // proved in this run, by path
+	facts    ios.Facts
+	image    located // what the device runs, or would start from; zero when not found
 	listings []ios.Listing
 	session  Device
 	reach    reach    // of the present attempt
@@ -39,6 +42,7 @@ func (r *Runner) Backup(ctx context.Context, d catalog.Device, o Options) Result
 	began := time.Now()
 	err := run.attempts(ctx)
 	run.settle(err)
+	run.compareUnits()
 	run.result.Notes = append(run.result.Notes, run.warnings...)
 	run.result.Seconds = math.Round(time.Since(began).Seconds()*10) / 10
 	if !o.DryRun {
@@ -165,24 +169,41 @@ func (r *run) look(ctx context.Context) ([]vault.File, error) {
 		return nil, err
 	}
 	r.came()
-	r.listings, r.result.Notes = listings, r.session.Skipped()
-	image, ok := RunningImage(f, locate(listings))
-	if ok {
+	found := locate(listings)
+	r.facts, r.listings, r.result.Notes = f, listings, r.session.Skipped()
+	image, runs, ok := RunningImage(f, found)
+	r.image = image
+	if runs {
 		r.result.Facts.Image = image.path()
+	} else if ok {
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the running image %q is in no flash of the device; taken was what BOOT names, %s", f.Image, image.path()))
+	}
+	if ok {
+		r.result.Notes = append(r.result.Notes, unitNotes(f, image, found)...)
 	}
 	if !ok || !isBootPointer(image.rel) {
 		return Select(f, listings, nil, r.opts.Policy), nil
 	}
 	r.result.Notes = append(r.result.Notes, "install mode: there is no single bootable .bin; packages.conf and its packages together are the image")
-	packages, err := r.packages(ctx, image)
-	if endsRun(cause.Of(err)) {
-		return nil, err
+	return r.selectInstalled(ctx, onEveryUnit(image, found))
+}
+
+// selectInstalled is Select for install mode: the boot pointer of each unit
+// says which packages belong to it.
+func (r *run) selectInstalled(ctx context.Context, pointers []located) ([]vault.File, error) {
+	packages := make(map[string][]string)
+	var unknown []vault.File
+	for _, pointer := range pointers {
+		names, err := r.packages(ctx, pointer)
+		if endsRun(cause.Of(err)) {
+			return nil, err
+		}
+		if err != nil {
+			unknown = append(unknown, unknownPackages(pointer, err))
+		}
+		packages[pointer.fs] = names
 	}
-	selected := Select(f, listings, packages, r.opts.Policy)
-	if err != nil {
-		selected = slices.Insert(selected, 0, unknownPackages(image, err))
-	}
-	return selected, nil
+	return append(unknown, Select(r.facts, r.listings, packages, r.opts.Policy)...), nil
 }
 
 // packages reads which packages the boot pointer of install mode names.
@@ -309,7 +330,7 @@ func (r *run) keepSnapshot(ctx context.Context) {
 	s := vault.Snapshot{
 		Format: 1, ID: vault.NewID(r.device.Name, res.Started), Device: r.device.Name, Address: r.device.Address,
 		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
-		Facts: res.Facts, Files: res.Files, Listings: keepListings(r.listings),
+		Facts: res.Facts, Files: res.Files, Listings: keepListings(r.listings), Notes: res.Notes,
 	}
 	if err := r.Vault.PutSnapshot(s); err != nil {
 		r.fail(cause.Wrap(cause.VaultError, err, "write snapshot", "run `flashwarden check`"))

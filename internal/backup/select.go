@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -21,7 +20,11 @@ const (
 	All     Policy = "all"     // every file in flash
 )
 
-const nvram = "nvram:"
+// The file systems that have no directories.
+const (
+	nvram      = "nvram:"
+	constNVRAM = "const_nvram:" // of a 6500: vlan.dat
+)
 
 // RunningConfigPath is where IOS keeps the configuration in force.
 const RunningConfigPath = "system:running-config"
@@ -53,17 +56,18 @@ type located struct {
 // path is the entry's path as IOS takes it: flash:/dir/x.bin, and
 // nvram:startup-config, which has no directories.
 func (l located) path() string {
-	if l.fs == nvram {
+	if l.fs == nvram || l.fs == constNVRAM {
 		return l.fs + l.rel
 	}
 	return l.fs + "/" + l.rel
 }
 
 // Select picks the files that policy takes from the listings: the image
-// first, the running-config last. packages are the names in packages.conf,
-// for a device in install mode. An image that is nowhere to be found is a
-// file with the cause image_not_found, so that the rest is still saved.
-func Select(f ios.Facts, listings []ios.Listing, packages []string, policy Policy) []vault.File {
+// first, the running-config last. packages are the names in packages.conf, by
+// the file system that it is in, for a device in install mode. An image that is
+// nowhere to be found is a file with the cause image_not_found, so that the
+// rest is still saved.
+func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, policy Policy) []vault.File {
 	s := selection{facts: f, found: locate(listings)}
 	s.addSystem(packages)
 	if policy == Rebuild || policy == All {
@@ -97,59 +101,43 @@ func (s *selection) add(l located, kind string) {
 	s.files = append(s.files, vault.File{Path: p, Kind: kind, Size: l.entry.Size})
 }
 
-// addSystem adds what boots, and the same on every other stack member.
-func (s *selection) addSystem(packages []string) {
-	l, ok := RunningImage(s.facts, s.found)
+// addSystem adds what boots, and what boots every other unit.
+func (s *selection) addSystem(packages map[string][]string) {
+	l, _, ok := RunningImage(s.facts, s.found)
 	if !ok {
-		s.files = append(s.files, vault.File{
-			Path: s.facts.Image, Kind: vault.KindImage, Size: -1,
-			Cause:   string(cause.ImageNotFound),
-			Message: fmt.Sprintf("the running image %q is in no listing of the device", s.facts.Image),
-			Hint:    "see where it is with `dir all-filesystems` on the device; a device that booted over the network keeps no copy",
-		})
+		message, hint := whyNoImage(s.facts, s.found)
+		s.files = append(s.files, vault.File{Path: s.facts.Image, Kind: vault.KindImage, Size: -1,
+			Cause: string(cause.ImageNotFound), Message: message, Hint: hint})
 		return
 	}
 	s.image = l
-	kind := vault.KindImage
-	if isBootPointer(l.rel) {
-		kind = vault.KindBootPointer
-	}
-	for _, m := range s.sameOnEveryMember(l.rel) {
+	kind := kindOfSystem(l.rel)
+	for _, m := range onEveryUnit(l, s.found) {
 		s.add(m, kind)
-	}
-	for _, name := range packages {
-		s.addPackage(path.Join(path.Dir(l.rel), name))
-	}
-}
-
-func (s *selection) addPackage(rel string) {
-	members := s.sameOnEveryMember(rel)
-	for _, m := range members {
-		s.add(m, vault.KindPackage)
-	}
-	if len(members) == 0 {
-		p := located{fs: s.image.fs, rel: rel}.path()
-		s.files = append(s.files, vault.File{
-			Path: p, Kind: vault.KindPackage, Size: -1, Cause: string(cause.SourceMissing),
-			Message: "packages.conf names " + p + ", which is in no listing of the device",
-			Hint:    "see `show install summary` on the device",
-		})
-	}
-}
-
-// sameOnEveryMember returns the files with this path in every flash file
-// system, the running one first.
-func (s *selection) sameOnEveryMember(rel string) []located {
-	var out []located
-	for _, l := range s.found {
-		if l.rel == rel && isFlash(l.fs) && l.entry.Type != ios.TypeDirectory {
-			out = append(out, l)
+		for _, name := range packages[m.fs] {
+			s.addPackage(m, name)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b located) int {
-		return boolOrder(b.fs == s.image.fs) - boolOrder(a.fs == s.image.fs)
+	for _, u := range otherUnits(s.facts, l, s.found) {
+		if u.boots.rel != "" {
+			s.add(u.boots, kindOfSystem(u.boots.rel))
+		}
+	}
+}
+
+// addPackage adds a package that the boot pointer of a unit names.
+func (s *selection) addPackage(pointer located, name string) {
+	rel := path.Join(path.Dir(pointer.rel), name)
+	if l, ok := at(pointer.fs, rel, s.found); ok {
+		s.add(l, vault.KindPackage)
+		return
+	}
+	p := located{fs: pointer.fs, rel: rel}.path()
+	s.files = append(s.files, vault.File{
+		Path: p, Kind: vault.KindPackage, Size: -1, Cause: string(cause.SourceMissing),
+		Message: "packages.conf names " + p + ", which is in no listing of the device",
+		Hint:    "see `show install summary` on the device",
 	})
-	return out
 }
 
 func (s *selection) addRebuild() {
@@ -191,6 +179,14 @@ func kindOf(rel string) string {
 		return vault.KindImage
 	}
 	return vault.KindOther
+}
+
+// kindOfSystem is the kind of what a unit boots.
+func kindOfSystem(rel string) string {
+	if isBootPointer(rel) {
+		return vault.KindBootPointer
+	}
+	return vault.KindImage
 }
 
 func isBootPointer(rel string) bool { return path.Base(rel) == "packages.conf" }

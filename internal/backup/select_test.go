@@ -29,7 +29,7 @@ func TestSelect(t *testing.T) {
 	for name, c := range map[string]struct {
 		facts    ios.Facts
 		listings []ios.Listing
-		packages []string
+		packages map[string][]string
 		policy   Policy
 		want     []string // kind and path, and the cause of a missing file
 	}{
@@ -58,12 +58,12 @@ func TestSelect(t *testing.T) {
 		},
 		"printed under another name of the file system": {
 			ios.Facts{Image: "bootflash:packages.conf", Mode: "install"},
-			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg", "b.pkg", "unused.pkg")}, []string{"a.pkg", "b.pkg"}, Image,
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg", "b.pkg", "unused.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, Image,
 			[]string{"package flash:/a.pkg", "package flash:/b.pkg", "boot-pointer flash:/packages.conf"},
 		},
 		"a package that is missing": {
 			ios.Facts{Image: "flash:packages.conf", Mode: "install"},
-			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg")}, []string{"a.pkg", "b.pkg"}, Image,
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, Image,
 			[]string{"package flash:/a.pkg", "package flash:/b.pkg source_missing", "boot-pointer flash:/packages.conf"},
 		},
 		"every stack member's copy, the running one first": {
@@ -83,7 +83,7 @@ func TestSelect(t *testing.T) {
 		"an image without an ending": {
 			ios.Facts{Image: "disk0:s72033-adventerprisek9_wan-mz.122-18.SXF7"},
 			[]ios.Listing{dir("disk0:/", "s72033-adventerprisek9_wan-mz.122-18.SXF7"), dir("const_nvram:/", "vlan.dat")}, nil, Rebuild,
-			[]string{"image disk0:/s72033-adventerprisek9_wan-mz.122-18.SXF7", "vlan const_nvram:/vlan.dat", running},
+			[]string{"image disk0:/s72033-adventerprisek9_wan-mz.122-18.SXF7", "vlan const_nvram:vlan.dat", running},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

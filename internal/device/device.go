@@ -83,11 +83,29 @@ func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 		return ios.Facts{}, err
 	}
 	facts := ios.NewFacts(version, boot)
+	if len(version.Members) > 0 {
+		if facts.Stack, err = d.stack(ctx); err != nil {
+			return ios.Facts{}, err
+		}
+	}
 	if facts.Hostname == "" {
 		facts.Hostname = d.line.Hostname()
 	}
 	d.image = facts.Image
 	return facts, nil
+}
+
+// stack reads show switch. A switch that is stackable need not be in a stack.
+func (d *Device) stack(ctx context.Context) ([]ios.StackSwitch, error) {
+	text, err := d.line.Run(ctx, "show switch", nil)
+	if err != nil {
+		return nil, err
+	}
+	stack, err := ios.ParseSwitch(text)
+	if err != nil {
+		d.log.Debug("no stack", "err", err)
+	}
+	return stack.Switches, nil
 }
 
 // boot reads show boot, or show bootvar. Many devices have neither: what they

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,34 @@ func on(says map[string]string) (*Device, *fake) {
 
 var errLost = cause.New(cause.SessionLost, "lost", "")
 
+// TestFactsOfAStack asks show switch where show version has a table of
+// members, and takes a switch alone as it is.
+func TestFactsOfAStack(t *testing.T) {
+	const members = showVersion + `
+Switch Ports Model              SW Version            SW Image
+------ ----- -----              ----------            ----------
+*    1 28    WS-C3750G-24TS-1U  15.0(2)SE8            C3750-IPSERVICESK9-M
+     2 28    WS-C3750G-24TS-1U  12.2(55)SE8           C3750-IPSERVICESK9-M
+`
+	const stack = `Switch/Stack Mac Address : 0200.5e10.2a00
+*1       Master 0200.5e10.2a00    15      4       Ready
+ 2       Member 0200.5e10.2a80     1      4       Version Mismatch
+`
+	d, f := on(map[string]string{"show version": members, "show boot": showBoot, "show switch": stack})
+	got, err := d.Facts(t.Context())
+	if err != nil || len(got.Members) != 2 || got.Members[1].Version != "12.2(55)SE8" || len(got.Stack) != 2 || got.Stack[1].State != "Version Mismatch" {
+		t.Errorf("facts %+v, %v", got, err)
+	}
+	delete(f.says, "show switch")
+	if got, err = d.Facts(t.Context()); err != nil || got.Stack != nil {
+		t.Errorf("without show switch: %+v, %v", got.Stack, err)
+	}
+	f.fails["show switch"] = errLost
+	if _, err = d.Facts(t.Context()); cause.Of(err) != cause.SessionLost {
+		t.Errorf("lost at show switch: %v", err)
+	}
+}
+
 func TestFacts(t *testing.T) {
 	d, f := on(map[string]string{"show version": showVersion, "show boot": showBoot})
 	got, err := d.Facts(t.Context())
@@ -105,10 +134,10 @@ func TestFacts(t *testing.T) {
 		BootPath:   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 		ConfigFile: "flash:/config.text",
 	}
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("facts %+v, %v", got, err)
 	}
-	if !slices.Equal(f.typed, []string{"show version", "show boot"}) {
+	if !slices.Equal(f.typed, []string{"show version", "show boot"}) { // no stack to ask for
 		t.Errorf("typed %q", f.typed)
 	}
 	if d.LocalAddr() != f.LocalAddr() || d.RemoteAddr() != f.RemoteAddr() {

@@ -139,7 +139,7 @@ func runningPrefix(table []ios.FileSystem, image string) string {
 	return standard
 }
 
-var aside = regexp.MustCompile(`^(?:stby-)?(?:crashinfo|webui|obfl|usb|sup-|logging|drec)`)
+var aside = regexp.MustCompile(`^(?:stby-|slave)?(?:crashinfo|webui|obfl|usb|sup-(?:image|microcode)|logging|drec)`)
 
 // holdsSoftware tells file systems with what a device is rebuilt from apart
 // from removable ones and from those with logs and crash dumps.
@@ -151,7 +151,7 @@ func holdsSoftware(row ios.FileSystem) bool {
 	case "flash", "disk":
 		return true
 	case "nvram":
-		return slices.Contains(row.Prefixes, "nvram:")
+		return slices.Contains(row.Prefixes, "nvram:") || slices.Contains(row.Prefixes, "const_nvram:")
 	}
 	return false
 }
@@ -166,8 +166,10 @@ func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
 		d.log.Debug("no recursive list", "file", name, "err", err)
 	}
 	listings, err := d.dir(ctx, "dir "+name)
-	if err != nil && !lost(ctx, err) && name == "flash:" {
-		if shown, showErr := d.dir(ctx, "show flash"); showErr == nil {
+	if err != nil && !lost(ctx, err) && !strings.Contains(name, "nvram") {
+		// Some software and some accounts have this one only. It lists all
+		// directories, where there are any.
+		if shown, showErr := d.dir(ctx, "show "+strings.TrimSuffix(name, ":")); showErr == nil {
 			return shown, nil
 		}
 	}

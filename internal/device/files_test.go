@@ -107,6 +107,27 @@ File  Length   Name/status
 	}
 }
 
+// TestFilesShowBootflash has an account that may not type dir: show bootflash:
+// lists all directories at once, with absolute paths.
+func TestFilesShowBootflash(t *testing.T) {
+	d, f := on(map[string]string{
+		"show file systems": "*  14244356096  13755338752  disk  rw  bootflash:\n",
+		"show bootflash": `-#- --length-- ---------date/time--------- path
+  1       4096 Oct 12 2020 07:23:32 +00:00 /bootflash/
+  2       4096 Apr 20 2017 23:31:44 +00:00 /bootflash/core
+  3          1 Oct 12 2020 07:24:10 +00:00 /bootflash/core/.callhome
+
+13755338752 bytes available (489017344 bytes used)
+`})
+	got, err := d.Files(t.Context())
+	if err != nil || len(got) != 1 || got[0].FilePath(got[0].Entries[2]) != "bootflash:/core/.callhome" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if want := []string{"show file systems", "dir /recursive bootflash:", "dir bootflash:", "show bootflash"}; !slices.Equal(f.typed, want) {
+		t.Errorf("typed %q", f.typed)
+	}
+}
+
 func TestFilesFail(t *testing.T) {
 	const gone = "%Error opening flash:/ (No such device)\n"
 	tests := []struct {
@@ -169,7 +190,28 @@ func TestChoose(t *testing.T) {
       262144       255180     nvram     rw   nvram:
 *  1024557056   903905280  usbflash     rw   usbflash0: sdflash: flash:
 `
+	const c6500 = `
+       Size(b)       Free(b)      Type  Flags  Prefixes
+       1964024       1918071     nvram     rw   nvram:
+        129004        126280     nvram     rw   const_nvram:
+*    512065536      27852800      disk     rw   disk0:
+    1024589824     512000000      disk     rw   sup-bootdisk:
+             0     100663296      disk     ro   sup-image:
+             0     100663296      disk     ro   slavesup-image:
+    1024589824     512000000      disk     rw   slavesup-bootdisk:
+       1964024       1918071     nvram     rw   slavenvram:
+        129004        126280     nvram     rw   slaveconst_nvram:
+`
+	const isr = `
+       Size(b)       Free(b)      Type  Flags  Prefixes
+*    255488000     184086528      disk     rw   flash0: flash:#
+             -             -      disk     rw   flash1:
+        262136        255180     nvram     rw   nvram:
+`
 	tests := []struct{ name, table, image, want string }{
+		{"6500", c6500, "sup-bootdisk:x", "nvram: const_nvram: disk0: sup-bootdisk:* slavesup-bootdisk:"},
+		{"ISR of the second generation", isr, "flash0:x.bin", "flash0:* flash1: nvram:"},
+		{"ISR of the second generation, as typed", isr, "flash:x.bin", "flash:* flash1: nvram:"},
 		{"3750 stack", fileSystems3750, "flash:/x.bin", "flash:* flash2: nvram:"},
 		{"3750 member 2", fileSystems3750, "flash2:/x.bin", "flash: flash2:* nvram:"},
 		{"Catalyst 9000", cat9k, "flash:packages.conf", "flash:* flash-2: nvram:"},

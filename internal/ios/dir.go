@@ -209,18 +209,28 @@ func askedPath(command string) string {
 
 // FilePath returns the path by which the device knows an entry of the
 // listing: flash:/html/x.htm. Where show flash prints absolute names
-// (/bootflash/x, /vol/usb0/x), the mount point is taken off.
+// (/bootflash/x, /vol/usb0/x), the mount point names the file system.
 func (l Listing) FilePath(e Entry) string {
 	name := e.Name
 	if strings.HasPrefix(name, "/") {
-		mount := "/" + strings.TrimSuffix(l.FileSystem, ":") + "/"
-		name = strings.TrimPrefix(strings.TrimPrefix(name, "/vol"), mount)
-		return l.FileSystem + "/" + strings.TrimPrefix(name, "/")
+		return Mounted(name)
 	}
 	if strings.HasSuffix(l.Path, ":") || strings.HasSuffix(l.Path, "/") {
 		return l.Path + name
 	}
 	return l.Path + "/" + name
+}
+
+// Mounted returns an absolute path of IOS-XE's own system by the name that
+// commands take: /bootflash/x is bootflash:/x, /vol/usb0/x is usb0:/x. Other
+// paths are returned as they are.
+func Mounted(path string) string {
+	rest, absolute := strings.CutPrefix(strings.TrimPrefix(path, "/vol"), "/")
+	mount, name, below := strings.Cut(rest, "/")
+	if !absolute || !below {
+		return path
+	}
+	return mount + ":/" + name
 }
 
 // CleanPath returns path with exactly one slash after the file system's colon

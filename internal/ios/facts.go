@@ -22,8 +22,14 @@ func NewFacts(v Version, b Boot) Facts {
 	if strings.HasSuffix(v.ImageFile, "packages.conf") || v.Mode == "INSTALL" {
 		f.Mode = "install"
 	}
+	if len(v.Members) > 1 {
+		f.Members = v.Members
+	}
 	if len(b.Units) > 0 {
 		f.BootPath, f.ConfigFile = b.Units[0].NextStart(), b.Units[0].ConfigFile
+		for _, u := range b.Units[1:] {
+			f.Starts = append(f.Starts, Start{Unit: u.Unit, Path: u.NextStart()})
+		}
 	}
 	return f
 }

@@ -35,6 +35,11 @@ func TestFacts(t *testing.T) {
 			Image:      "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 			BootPath:   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 			ConfigFile: "flash:/config.text",
+			Members: []Member{
+				{Number: 1, Model: "WS-C3750G-24TS-1U", Version: "15.0(2)SE8", Image: "C3750-IPSERVICESK9-M", Active: true},
+				{Number: 2, Model: "WS-C3750G-24TS-1U", Version: "15.0(2)SE8", Image: "C3750-IPSERVICESK9-M"},
+			},
+			Starts: []Start{{"switch 2", "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"}},
 		}},
 		{"c9300", Facts{
 			Hostname: "edge-9300", OS: "iosxe", Version: "17.09.04a", Model: "C9300-48P", Serial: "FCW2233A5ZV",
@@ -49,7 +54,7 @@ func TestFacts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := NewFacts(version, boot); got != test.want {
+		if got := NewFacts(version, boot); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", test.device, got, test.want)
 		}
 	}

@@ -15,6 +15,16 @@ type Facts struct {
 	Image      string // the system image file, with its file system: flash:/x.bin
 	BootPath   string // what show boot names for the next start; may be empty
 	ConfigFile string // classic switches: flash:/config.text; may be empty
+
+	Members []Member      // of a stack, the rows of show version; empty where there is one switch alone
+	Starts  []Start       // what the other units start from, where show boot tells
+	Stack   []StackSwitch // of show switch; empty where there is none
+}
+
+// Start is what one unit of a stack or a pair of supervisors starts from next.
+type Start struct {
+	Unit string // as show boot names it: "switch 2", "standby"
+	Path string // of BOOT, verbatim; empty where it names nothing
 }
 
 // Listing is one directory of one file system, as printed.

@@ -19,6 +19,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -222,6 +224,13 @@ func (s *Switch) Addr() netip.AddrPort {
 
 // Transport is "ssh" or "telnet".
 func (s *Switch) Transport() string { return s.profile.transport }
+
+// LegacyCrypto reports whether its SSH has nothing but the broken algorithms of
+// old IOS.
+func (s *Switch) LegacyCrypto() bool {
+	p := s.profile
+	return p.transport == transportSSH && !slices.ContainsFunc(p.keyExchanges, func(name string) bool { return !strings.HasSuffix(name, "-sha1") })
+}
 
 // Hostname is the name in the prompt.
 func (s *Switch) Hostname() string { return s.o.Hostname }

@@ -40,6 +40,7 @@ type Snapshot struct {
 	Facts       Facts     `json:"facts"`
 	Files       []File    `json:"files"`
 	Listings    []Listing `json:"listings"`
+	Notes       []string  `json:"notes,omitempty"` // what a person should know although nothing failed
 }
 
 // Facts is what identified the device at that time.

@@ -1,0 +1,239 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/node"
+	"flashwarden/internal/vault"
+)
+
+// shape is what a whole backup of a profile must come to.
+type shape struct {
+	status string      // empty: ok
+	cause  cause.Cause // of an incomplete one
+	image  string      // the running image as the facts tell it
+	files  []string    // the system: images, packages, boot pointers; not the configurations
+	proof  string      // evidence of the image; empty: device-md5
+	notes  []string    // parts of the notes, each of which must be told; no others may be
+}
+
+const installNote = "install mode: there is no single bootable .bin"
+
+// shapes is every profile of the simulator: a new one needs its line here.
+var shapes = map[string]shape{
+	"c2500": {image: "flash:/c2500-i-l.120-9.bin", files: []string{"flash:/c2500-i-l.120-9.bin"}, proof: vault.EvidenceSize},
+	"c2600": {status: vault.StatusIncomplete, cause: cause.ImageNotFound, image: "flash:c2600-j1s3-mz.123-22.bin",
+		files: []string{"flash:c2600-j1s3-mz.123-22.bin"}},
+	"c2950": {image: "flash:/c2950-i6q4l2-mz.121-22.EA4a.bin", files: []string{"flash:/c2950-i6q4l2-mz.121-22.EA4a.bin"}, proof: vault.EvidenceSize},
+	"c2960": {image: "flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin",
+		files: []string{"flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin"}},
+	"c2960x-stack": {image: "flash:/c2960x-universalk9-mz.152-2.E6.bin",
+		files: []string{"flash:/c2960x-universalk9-mz.152-2.E6.bin", "flash-2:/c2960x-universalk9-mz.150-2.EX5.bin"},
+		notes: []string{`switch 2 is in the state "Version Mismatch"`, "switch 2 runs 15.0(2)EX5 C2960X-UNIVERSALK9-M, the active switch 1 runs 15.2(2)E6",
+			"switch 2 does not hold c2960x-universalk9-mz.152-2.E6.bin, which runs here: it is not in flash-2:", `switch 2 starts from "flash:/c2960x-universalk9-mz.150-2.EX5.bin" next`}},
+	"c3500xl":     {image: "flash:/c3500xl-c3h2s-mz.120-5.WC10.bin", files: []string{"flash:/c3500xl-c3h2s-mz.120-5.WC10.bin"}, proof: vault.EvidenceSize},
+	"c3750":       {image: c3750Image, files: []string{c3750Image}},
+	"c3750-stack": {image: c3750Image, files: []string{c3750Image, strings.Replace(c3750Image, "flash:", "flash2:", 1)}},
+	"c1000-tftpboot": {status: vault.StatusIncomplete, cause: cause.ImageNotFound, image: "tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin",
+		files: []string{"tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin"}},
+	"c3850-tftpboot": {image: "tftp://192.0.2.9//images/cat3k_caa-universalk9.16.06.10.SPA.bin",
+		files: []string{"flash:/cat3k_caa-universalk9.16.06.09.SPA.bin"},
+		notes: []string{"is in no flash of the device; taken was what BOOT names, flash:/cat3k_caa-universalk9.16.06.09.SPA.bin"}},
+	"c9300": {image: "flash:/packages.conf", notes: []string{installNote},
+		files: installed("flash:", "17.09.04a", "cc_srdriver", "espbase", "guestshell", "rpbase", "rpboot", "sipbase", "sipspa", "srdriver", "webui", "wlc")},
+	"c9300-stack": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
+		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...), installed("flash-3:", "17.09.04a", stackPackages...))},
+	"c4500-redundant": {image: "bootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin",
+		files: []string{"bootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin", "slavebootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin", "cat4000_flash:/vlan.dat"}},
+	"c6500-vss": {image: "sup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10", files: []string{"sup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10",
+		"slavesup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10", "const_nvram:vlan.dat"}},
+	"c9400-redundant": {image: "bootflash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
+		installed("bootflash:", "17.09.05", chassisPackages...), installed("stby-bootflash:", "17.09.05", chassisPackages...))},
+	"c800m":   {image: "sdflash:/c800m-universalk9-mz.SPA.155-3.M10.bin", files: []string{"sdflash:/c800m-universalk9-mz.SPA.155-3.M10.bin", "sdflash:/vlan.dat"}},
+	"isr2900": {image: "flash0:/c2900-universalk9-mz.SPA.152-4.M1.bin", files: []string{"flash0:/c2900-universalk9-mz.SPA.152-4.M1.bin", "flash0:/vlan.dat"}},
+	"isr4300": {image: "bootflash:/isr4300-universalk9.03.16.04b.S.155-3.S4b-ext.SPA.bin",
+		files: []string{"bootflash:/isr4300-universalk9.03.16.04b.S.155-3.S4b-ext.SPA.bin"}},
+}
+
+const c3750Image = "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"
+
+var (
+	stackPackages   = []string{"espbase", "guestshell", "rpbase", "rpboot", "webui"}
+	chassisPackages = []string{"rpbase", "rpboot", "sipbase", "webui"}
+)
+
+// installed is the files of a system in install mode.
+func installed(fs, version string, packages ...string) []string {
+	paths := []string{fs + "/packages.conf"}
+	for _, name := range packages {
+		paths = append(paths, fs+"/cat9k-"+name+"."+version+".SPA.pkg")
+	}
+	return paths
+}
+
+// TestEveryProfile backs every simulated device up, and compares each file in
+// the vault with the device's.
+func TestEveryProfile(t *testing.T) {
+	n := openNode(t)
+	var devices []catalog.Device
+	switches := map[string]*iossim.Switch{}
+	for i, profile := range iossim.Profiles() {
+		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1)})
+		switches[profile] = s
+		devices = append(devices, deviceOf(t, n, profile, s))
+	}
+	results := n.Runner().All(t.Context(), devices, backup.Options{})
+	for _, r := range results {
+		want, ok := shapes[r.Device]
+		if !ok {
+			t.Errorf("profile %s has no line in shapes", r.Device)
+			continue
+		}
+		t.Run(r.Device, func(t *testing.T) {
+			wantShape(t, r, want)
+			wantFilesOf(t, n.Vault, r, switches[r.Device])
+		})
+	}
+	if len(results) != len(shapes) {
+		t.Errorf("%d profiles were backed up, %d are in shapes", len(results), len(shapes))
+	}
+}
+
+func openNode(t *testing.T) *node.Node {
+	t.Helper()
+	cfg := config.Default()
+	cfg.TFTP.Listen = "127.0.0.1:0"
+	cfg.TFTP.PortRange = config.PortRange{}
+	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
+	cfg.Backup.Parallel = 32
+	n, err := node.Open(t.Context(), node.Options{Data: filepath.Join(t.TempDir(), "data"), Config: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := n.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options) *iossim.Switch {
+	t.Helper()
+	o.Username, o.Password, o.EnablePassword = "backup", "login-word", "enable-word"
+	o.TFTPPort = uint16(n.TFTPAddr().(*net.UDPAddr).Port)
+	s, err := iossim.New(profile, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// deviceOf is a switch as it stands in the inventory.
+func deviceOf(t *testing.T, n *node.Node, name string, s *iossim.Switch) catalog.Device {
+	t.Helper()
+	d := catalog.Device{Name: name, Address: s.Addr().String(), Transport: s.Transport(), Username: "backup", LegacyCrypto: s.LegacyCrypto()}
+	var err, err2 error
+	d.Password, err = n.Seal("login-word")
+	d.EnablePassword, err2 = n.Seal("enable-word")
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	if err := n.Catalog.AddDevice(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func wantShape(t *testing.T, r backup.Result, want shape) {
+	t.Helper()
+	if want.status == "" {
+		want.status = vault.StatusOK
+	}
+	if r.Status != want.status || r.Cause != string(want.cause) || r.Attempts != 1 || want.cause != "" && r.Hint == "" {
+		t.Errorf("%s %q after %d attempts: %s; want %s %q", r.Status, r.Cause, r.Attempts, r.Message, want.status, want.cause)
+	}
+	if r.Facts.Image != want.image {
+		t.Errorf("the image is %s, want %s", r.Facts.Image, want.image)
+	}
+	var paths []string
+	for _, f := range r.Files {
+		paths = append(paths, f.Path)
+		if proof := map[bool]string{true: vault.EvidenceMD5, false: want.proof}[want.proof == ""]; f.Kind == vault.KindImage && f.Cause == "" && f.Evidence != proof {
+			t.Errorf("%s is proved by %s, want %s", f.Path, f.Evidence, proof)
+		}
+	}
+	for _, p := range append([]string{"nvram:startup-config", backup.RunningConfigPath}, want.files...) {
+		if !slices.Contains(paths, p) {
+			t.Errorf("%s was not taken; taken was %q", p, paths)
+		}
+	}
+	for _, f := range r.Files {
+		system := f.Kind == vault.KindImage || f.Kind == vault.KindPackage || f.Kind == vault.KindBootPointer
+		if system && !slices.Contains(want.files, f.Path) {
+			t.Errorf("%s was taken besides", f.Path)
+		}
+	}
+	wantNotes(t, r.Notes, want.notes)
+}
+
+func wantNotes(t *testing.T, got, want []string) {
+	t.Helper()
+	for _, part := range want {
+		if !slices.ContainsFunc(got, func(note string) bool { return strings.Contains(note, part) }) {
+			t.Errorf("no note says %q", part)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d notes, want %d:\n%s", len(got), len(want), strings.Join(got, "\n"))
+	}
+}
+
+// wantFilesOf compares what the vault keeps with what is in the device.
+func wantFilesOf(t *testing.T, v *vault.Dir, r backup.Result, s *iossim.Switch) {
+	t.Helper()
+	kept, err := v.Snapshot(r.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(kept.Notes, r.Notes) {
+		t.Errorf("the snapshot has the notes %q", kept.Notes)
+	}
+	for _, f := range kept.Files {
+		if f.Cause != "" {
+			continue
+		}
+		blob, err := v.OpenBlob(f.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := io.ReadAll(blob)
+		if err := errors.Join(err, blob.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if there, ok := s.File(f.Path); !ok || !bytes.Equal(stored, there) {
+			t.Errorf("%s is not what the device has: %d bytes, %d there", f.Path, len(stored), len(there))
+		}
+	}
+}
