@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -306,6 +307,29 @@ func testLastACKLost(t *testing.T) {
 		}
 		if e := w.events.done(t, 1); !errors.Is(e.Err, tftp.ErrTimeout) {
 			t.Errorf("ended with %v", e.Err)
+		}
+	})
+}
+
+// TestProgressOfRead is a slow peer: that blocks move is told once a second.
+func TestProgressOfRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, w := reading(t, &tftptest.Network{}, content(1, 4*512))
+		for block := 1; block <= 4; block++ {
+			p.expect(data(block, content(1, 4*512)[(block-1)*512:block*512]))
+			time.Sleep(600 * time.Millisecond)
+			p.send(ack(block))
+		}
+		p.expect(data(5, nil))
+		synctest.Wait()
+		var told []int64
+		for _, e := range w.events.all() {
+			if e.Kind == tftp.EventProgress {
+				told = append(told, e.Bytes)
+			}
+		}
+		if !slices.Equal(told, []int64{3 * 512}) {
+			t.Errorf("told of %d bytes, want 1536 once", told)
 		}
 	})
 }
