@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -39,7 +40,7 @@ func (s *Spool) Offer(ctx context.Context, f *os.File, o Offer) (*Ticket, error)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("offer %s: %w", o.Name, err), f.Close())
 	}
-	t := s.newTicket(tftp.Read, o.Device, o.Name, o.Deadline)
+	t := s.newTicket(tftp.Read, o.Device, cmp.Or(o.Name, unguessable()), o.Deadline)
 	t.Size = proved.Size
 	t.offer = &offer{file: f, content: proved, times: max(1, o.Times), tries: make(map[*tftp.Request]bool)}
 	s.register(t)
@@ -88,7 +89,7 @@ func (t *Ticket) openRead(r *tftp.Request) (tftp.Reader, error) {
 	if why := t.objection(r); why != "" {
 		return nil, refusal(why)
 	}
-	t.evidence.Requested = true
+	t.evidence.Requested, t.evidence.Bytes = true, 0
 	t.evidence.Err, t.evidence.Refused = nil, nil
 	t.offer.tries[r] = true
 	t.evidence.Running = len(t.offer.tries)
@@ -118,9 +119,7 @@ func (t *Ticket) endTry(r *tftp.Request, err error) {
 	delete(t.offer.tries, r)
 	t.evidence.Running = len(t.offer.tries)
 	t.evidence.Err = err
-	if t.evidence.Running == 0 && !time.Now().Before(t.Deadline) {
-		t.end(nil, ErrLate)
-	}
+	t.endIfLate()
 }
 
 // download is the tftp.Reader of one try.

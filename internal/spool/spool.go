@@ -37,6 +37,7 @@ type Spool struct {
 
 	mu      sync.Mutex
 	tickets map[key][]*Ticket
+	rules   []Rule
 
 	// fault stands in for the file system's failures in tests: it is asked
 	// before each step that brings a file to stable storage. nil lets every
@@ -87,21 +88,20 @@ func keyFor(op tftp.Op, name string) key {
 // deadline, begin to send one file of size bytes (-1: any size) under the
 // ticket's name. The caller must Close the ticket.
 func (s *Spool) Expect(device netip.Addr, size int64, deadline time.Time) *Ticket {
-	t := s.newTicket(tftp.Write, device, "", deadline)
+	t := s.newTicket(tftp.Write, device, unguessable(), deadline)
+	t.stem = t.Name
 	t.Size = size
 	s.register(t)
 	return t
 }
 
-// newTicket returns a ticket that the spool does not know yet. An empty name
-// becomes one that nobody guesses.
+func unguessable() string { return strings.ToLower(rand.Text()[:nameLength]) }
+
+// newTicket returns a ticket that the spool does not know yet.
 func (s *Spool) newTicket(op tftp.Op, device netip.Addr, name string, deadline time.Time) *Ticket {
-	if name == "" {
-		name = strings.ToLower(rand.Text()[:nameLength])
-	}
 	return &Ticket{
 		Name: name, Device: device.Unmap(), Size: -1, Deadline: deadline,
-		op: op, spool: s, ended: make(chan struct{}),
+		op: op, spool: s, stem: unguessable(), ended: make(chan struct{}),
 	}
 }
 
@@ -138,9 +138,13 @@ func (s *Spool) OpenRead(_ context.Context, r *tftp.Request) (tftp.Reader, error
 	return t.openRead(r)
 }
 
-// OpenWrite accepts the upload that a ticket expects and refuses every other.
+// OpenWrite accepts the upload that a ticket expects or a rule permits, and
+// refuses every other.
 func (s *Spool) OpenWrite(_ context.Context, r *tftp.Request) (tftp.Writer, error) {
 	t := s.ticket(r)
+	if t == nil {
+		t = s.ruled(r)
+	}
 	if t == nil {
 		s.noteStray(r)
 		return nil, refusal("not expected")
@@ -162,7 +166,7 @@ func (s *Spool) ticket(r *tftp.Request) *Ticket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	named := s.tickets[keyFor(r.Op, r.Filename)]
-	for _, t := range named {
+	for _, t := range slices.Concat(named, s.tickets[key{op: r.Op}]) {
 		if t.Device == r.Remote.Addr() {
 			return t
 		}

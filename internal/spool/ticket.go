@@ -7,8 +7,11 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"flashwarden/tftp"
 )
@@ -17,6 +20,8 @@ import (
 var (
 	// ErrSize says that the bytes that came are not the bytes expected.
 	ErrSize = errors.New("size differs from the device's listing")
+	// ErrTooLarge says that a file is larger than its permission.
+	ErrTooLarge = errors.New("larger than permitted")
 	// ErrFull says that the spool's file system has no space left.
 	ErrFull = errors.New("no space left in the spool")
 	// ErrClosed says that the ticket was closed before its file was complete.
@@ -34,7 +39,9 @@ type Ticket struct {
 
 	op    tftp.Op
 	spool *Spool
+	stem  string        // of the file in the spool: nothing that a device chose
 	offer *offer        // what may be fetched; nil: the ticket is for an upload
+	rule  *reception    // how an upload whose size nobody knows is taken; nil: it is expected
 	ended chan struct{} // closed when file or err is set
 
 	mu       sync.Mutex
@@ -123,9 +130,7 @@ func (t *Ticket) Close() error {
 func (t *Ticket) late() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.evidence.Running == 0 && !time.Now().Before(t.Deadline) {
-		t.end(nil, ErrLate)
-	}
+	t.endIfLate()
 }
 
 // remove deletes the ticket's file. The partial name goes first: a rename
@@ -134,7 +139,7 @@ func (t *Ticket) remove() error {
 	return errors.Join(removeIfThere(t.partial()), removeIfThere(t.path()))
 }
 
-func (t *Ticket) path() string    { return filepath.Join(t.spool.dir, t.Name) }
+func (t *Ticket) path() string    { return filepath.Join(t.spool.dir, t.stem) }
 func (t *Ticket) partial() string { return t.path() + ".part" }
 
 // end settles the ticket once. The caller holds t.mu.
@@ -156,20 +161,36 @@ func (t *Ticket) open(r *tftp.Request) (tftp.Writer, error) {
 	if why := t.objection(r); why != "" {
 		return nil, refusal(why)
 	}
-	t.evidence.Requested = true
+	t.evidence.Requested, t.evidence.Bytes = true, 0
 	t.evidence.Err, t.evidence.Refused = nil, nil
-	if t.Size >= 0 && r.Size >= 0 && r.Size != t.Size {
-		err := fmt.Errorf("%w: the device announces %d bytes, its listing says %d", ErrSize, r.Size, t.Size)
+	size, err := t.sizeOf(r)
+	if err != nil {
 		t.fail(err)
 		return nil, t.wire(err)
 	}
-	u, err := newUpload(t)
+	u, err := newUpload(t, r, size)
 	if err != nil {
 		t.fail(err)
 		return nil, t.wire(err)
 	}
 	t.upload, t.evidence.Running = u, 1
 	return u, nil
+}
+
+// sizeOf is the size in bytes that an upload must have, -1 where nobody knows
+// it: what the ticket expects, else what the device announces.
+func (t *Ticket) sizeOf(r *tftp.Request) (int64, error) {
+	switch {
+	case t.rule != nil && r.Netascii: // it grows on the wire
+		return -1, nil
+	case t.rule != nil && r.Size > t.rule.MaxSize:
+		return 0, fmt.Errorf("%w: the device announces %d bytes", ErrTooLarge, r.Size)
+	case t.rule != nil:
+		return r.Size, nil
+	case t.Size >= 0 && r.Size >= 0 && r.Size != t.Size:
+		return 0, fmt.Errorf("%w: the device announces %d bytes, its listing says %d", ErrSize, r.Size, t.Size)
+	}
+	return t.Size, nil
 }
 
 // objection says why a request for this ticket is refused; "" when it is not.
@@ -184,7 +205,9 @@ func (t *Ticket) objection(r *tftp.Request) string {
 	switch {
 	case t.upload != nil:
 		return "in use"
-	case !t.over() && time.Now().Before(t.Deadline):
+	case t.Name == "" && !ordinary(strings.TrimLeft(r.Filename, "/")):
+		return "not a name for a file"
+	case !t.over() && (t.Deadline.IsZero() || time.Now().Before(t.Deadline)):
 		return ""
 	case t.file != nil:
 		return "used up"
@@ -201,20 +224,36 @@ func (t *Ticket) over() bool {
 	}
 }
 
-// fail ends the ticket with err. The caller holds t.mu.
+// fail notes that a transfer ended with err, and ends the ticket, unless the
+// device may try again. The caller holds t.mu.
 func (t *Ticket) fail(err error) {
 	t.evidence.Err = err
-	t.end(nil, err)
+	if t.rule == nil {
+		t.end(nil, err)
+		return
+	}
+	t.endIfLate()
+}
+
+// endIfLate ends a ticket on which nothing more may begin. The caller holds
+// t.mu.
+func (t *Ticket) endIfLate() {
+	if t.evidence.Running == 0 && !t.Deadline.IsZero() && !time.Now().Before(t.Deadline) {
+		t.end(nil, ErrLate)
+	}
 }
 
 // wire turns err into the ERROR that the device gets.
 func (t *Ticket) wire(err error) error {
 	e := &tftp.Error{Code: tftp.CodeUndefined, Message: "internal error"}
 	switch {
-	case errors.Is(err, ErrFull):
+	case errors.As(err, &e):
+	case errors.Is(err, ErrTooLarge):
+		e = &tftp.Error{Code: tftp.CodeDiskFull, Message: "larger than permitted"}
+	case errors.Is(err, ErrFull), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		e = &tftp.Error{Code: tftp.CodeDiskFull, Message: "no space left"}
 	case errors.Is(err, ErrSize):
-		e = &tftp.Error{Code: tftp.CodeUndefined, Message: "size differs from listing"}
+		e = &tftp.Error{Code: tftp.CodeUndefined, Message: "size differs"}
 	case errors.Is(err, ErrClosed):
 		e = &tftp.Error{Code: tftp.CodeUndefined, Message: "no longer wanted"}
 	}

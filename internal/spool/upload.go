@@ -8,36 +8,39 @@ import (
 	"fmt"
 	"hash"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"flashwarden/tftp"
 )
 
 // upload is the tftp.Writer of one ticket: it hashes while it receives, so
 // that the file is read zero times again.
 type upload struct {
-	ticket *Ticket
-	file   *os.File
-	md5    hash.Hash
-	sha256 hash.Hash
-	bytes  int64
+	ticket  *Ticket
+	request *tftp.Request
+	size    int64 // bytes expected; -1: not known
+	file    *os.File
+	md5     hash.Hash
+	sha256  hash.Hash
+	bytes   int64
 }
 
 // newUpload creates the ticket's file and reserves its space, so that a full
 // disk is told before the device has sent anything. The caller holds the
 // ticket's lock.
-func newUpload(t *Ticket) (*upload, error) {
+func newUpload(t *Ticket, r *tftp.Request, size int64) (*upload, error) {
 	f, err := os.OpenFile(t.partial(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, storageError(err)
 	}
-	if t.Size > 0 {
-		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, t.Size)
+	if size > 0 {
+		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOSYS) {
 			return nil, storageError(errors.Join(err, f.Close(), os.Remove(t.partial())))
 		}
 	}
-	return &upload{ticket: t, file: f, md5: md5.New(), sha256: sha256.New()}, nil
+	return &upload{ticket: t, request: r, size: size, file: f, md5: md5.New(), sha256: sha256.New()}, nil
 }
 
 // storageError is err as ErrFull where the file system or a quota is full.
@@ -54,8 +57,12 @@ func (u *upload) Write(p []byte) (int, error) {
 	if u.ticket.over() {
 		return 0, u.refuse(ErrClosed)
 	}
-	if size := u.ticket.Size; size >= 0 && u.bytes+int64(len(p)) > size {
-		return 0, u.refuse(fmt.Errorf("%w: more than %d bytes arrived", ErrSize, size))
+	total := u.bytes + int64(len(p))
+	if u.size >= 0 && total > u.size {
+		return 0, u.refuse(fmt.Errorf("%w: more than %d bytes arrived", ErrSize, u.size))
+	}
+	if rule := u.ticket.rule; rule != nil && total > rule.MaxSize {
+		return 0, u.refuse(fmt.Errorf("%w: more than %d bytes arrived", ErrTooLarge, rule.MaxSize))
 	}
 	n, err := u.file.Write(p)
 	u.md5.Write(p[:n])
@@ -81,7 +88,10 @@ func (u *upload) refuse(err error) error {
 // Commit checks the size, makes the bytes and their name durable, and hands
 // the file to the ticket.
 func (u *upload) Commit() error {
-	err := u.store()
+	f, err := u.store()
+	if err == nil {
+		err = u.keep(f)
+	}
 	t := u.ticket
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,36 +100,48 @@ func (u *upload) Commit() error {
 		t.fail(errors.Join(err, t.remove()))
 		return t.wire(err)
 	}
-	if t.over() { // closed while we wrote: nobody wants the file
+	if t.over() && t.rule == nil { // closed while we wrote: nobody wants the file
 		return errors.Join(t.wire(ErrClosed), t.remove())
 	}
 	t.evidence.Complete++
-	t.end(&File{
-		Path:   t.path(),
-		Size:   u.bytes,
-		MD5:    hex.EncodeToString(u.md5.Sum(nil)),
-		SHA256: hex.EncodeToString(u.sha256.Sum(nil)),
-	}, nil)
+	t.end(f, nil)
 	return nil
 }
 
+// keep hands the file over, where that must be done before the final ACK.
+func (u *upload) keep(f *File) error {
+	if u.ticket.rule == nil {
+		return nil
+	}
+	if u.ticket.over() {
+		return ErrClosed
+	}
+	if err := u.ticket.rule.Keep(u.request, f); err != nil {
+		return err
+	}
+	return removeIfThere(f.Path)
+}
+
 // store writes the file's last word: size, fsync, rename, directory fsync.
-func (u *upload) store() error {
+func (u *upload) store() (*File, error) {
 	t := u.ticket
-	if t.Size >= 0 && u.bytes != t.Size {
-		err := fmt.Errorf("%w: %d bytes arrived, the listing says %d", ErrSize, u.bytes, t.Size)
-		return errors.Join(err, u.file.Close())
+	if u.size >= 0 && u.bytes != u.size {
+		err := fmt.Errorf("%w: %d bytes arrived, the device said %d", ErrSize, u.bytes, u.size)
+		return nil, errors.Join(err, u.file.Close())
 	}
 	if err := t.spool.syncFile(u.file); err != nil {
-		return storageError(err)
+		return nil, storageError(err)
 	}
 	if err := t.spool.rename(t.partial(), t.path()); err != nil {
-		return storageError(err)
+		return nil, storageError(err)
 	}
 	if err := t.spool.syncDir(); err != nil {
-		return storageError(err)
+		return nil, storageError(err)
 	}
-	return nil
+	return &File{
+		Path: t.path(), Size: u.bytes,
+		MD5: hex.EncodeToString(u.md5.Sum(nil)), SHA256: hex.EncodeToString(u.sha256.Sum(nil)),
+	}, nil
 }
 
 // Abort discards what arrived. A transfer that ended before its first byte
@@ -135,9 +157,7 @@ func (u *upload) Abort(why error) {
 		t.fail(t.evidence.Err)
 	case u.bytes == 0 && closing == nil:
 		t.evidence.Err = why
-		if !time.Now().Before(t.Deadline) {
-			t.end(nil, ErrLate)
-		}
+		t.endIfLate()
 	default:
 		t.fail(errors.Join(why, closing))
 	}
