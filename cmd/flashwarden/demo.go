@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,44 +28,105 @@ const (
 	demoEnable   = "demo-enable"
 )
 
-// demoSwitches are the devices of the demonstration, each with a loopback
-// address of its own, as real ones have.
-var demoSwitches = []struct{ name, profile, listen, site string }{
+// demoSwitch is one device of the demonstration.
+type demoSwitch struct{ name, profile, listen, site string }
+
+// demoSwitches are the devices of the demonstration when nobody asks for
+// others, each with a loopback address of its own, as real ones have.
+var demoSwitches = []demoSwitch{
 	{"attic-sw1", "c3500xl", "127.0.0.11:0", "old-house"},
 	{"hq-sw1", "c3750", "127.0.0.12:0", "hq"},
 	{"hq-core1", "c9300", "127.0.0.13:0", "hq"},
 }
 
+// switchesOf are devices of the profiles that the user asked for.
+func switchesOf(profiles []string) ([]demoSwitch, error) {
+	if len(profiles) == 0 {
+		return demoSwitches, nil
+	}
+	var all []demoSwitch
+	for i, profile := range profiles {
+		if !slices.Contains(iossim.Profiles(), profile) {
+			return nil, fmt.Errorf("no simulated device is called %q; there are %s", profile, strings.Join(iossim.Profiles(), ", "))
+		}
+		name := profile
+		if n := count(profiles[:i], profile); n > 0 {
+			name += fmt.Sprintf("-no%d", n+1)
+		}
+		all = append(all, demoSwitch{name, profile, fmt.Sprintf("127.0.0.%d:0", 11+i%200), "demo"})
+	}
+	return all, nil
+}
+
+func count(names []string, name string) (n int) {
+	for _, other := range names {
+		if other == name {
+			n++
+		}
+	}
+	return n
+}
+
 func (p *program) demoCommand() *cobra.Command {
 	var dir string
+	var profiles []string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "back three simulated switches up, on this machine alone",
 		Long: `demo starts three simulated switches and a whole node on loopback, backs the
 switches up over real SSH, Telnet and TFTP, shows what happened and how to look
 around. It needs nothing installed, no root and no network. What it saved stays
-in a temporary directory until you remove it.`,
-		Example: "  flashwarden demo\n  flashwarden demo --dir ./demo",
+in a temporary directory until you remove it.
+
+With --profile it backs up simulated devices of your choice instead:
+` + profileList(),
+		Example: "  flashwarden demo\n  flashwarden demo --dir ./demo\n  flashwarden demo --profile c2960x-stack --profile isr2900",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			fleet, err := switchesOf(profiles)
+			if err != nil {
+				return usageError{err}
+			}
 			if dir != "" {
-				return p.demo(cmd.Context(), dir)
+				return p.demo(cmd.Context(), dir, fleet)
 			}
 			temporary, err := os.MkdirTemp("", "flashwarden-demo-")
 			if err != nil {
 				return err
 			}
-			if err := p.demo(cmd.Context(), temporary); err != nil {
+			err = p.demo(cmd.Context(), temporary, fleet)
+			if err != nil && (!errors.Is(err, errDevicesFailed) || cmd.Context().Err() != nil) {
 				return errors.Join(err, os.RemoveAll(temporary)) // nothing half-done remains
 			}
-			return nil
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "`DIR` for what the demonstration saves (default: a new temporary one)")
+	cmd.Flags().StringArrayVar(&profiles, "profile", nil, "`NAME` of a simulated device to back up; repeatable")
+	if err := cmd.RegisterFlagCompletionFunc("profile", completeProfiles); err != nil {
+		panic(err) // the flag stands one line above
+	}
 	return cmd
 }
 
-func (p *program) demo(ctx context.Context, dir string) error {
+func completeProfiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, name := range iossim.Profiles() {
+		names = append(names, cobra.CompletionWithDesc(name, iossim.Summary(name)))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// profileList is one line for each simulated device.
+func profileList() string {
+	var b strings.Builder
+	for _, name := range iossim.Profiles() {
+		fmt.Fprintf(&b, "\n  %-16s %s", name, iossim.Summary(name))
+	}
+	return b.String()
+}
+
+func (p *program) demo(ctx context.Context, dir string, fleet []demoSwitch) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -80,9 +142,9 @@ func (p *program) demo(ctx context.Context, dir string) error {
 	if err := n.Start(); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	switches, err := startSwitches(n)
+	switches, err := startSwitches(n, fleet)
 	if err == nil {
-		err = p.demoBackup(ctx, n, switches, dir)
+		err = p.demoBackup(ctx, n, fleet, switches, dir)
 	}
 	for _, s := range switches {
 		err = errors.Join(err, s.Close())
@@ -92,10 +154,10 @@ func (p *program) demo(ctx context.Context, dir string) error {
 
 // startSwitches starts the simulated switches and tells them where UDP 69 is
 // today.
-func startSwitches(n *node.Node) ([]*iossim.Switch, error) {
+func startSwitches(n *node.Node, fleet []demoSwitch) ([]*iossim.Switch, error) {
 	port := n.TFTPAddr().(*net.UDPAddr).Port
 	var started []*iossim.Switch
-	for _, d := range demoSwitches {
+	for _, d := range fleet {
 		s, err := iossim.New(d.profile, iossim.Options{
 			Hostname: d.name, Username: demoUser, Password: demoPassword, EnablePassword: demoEnable,
 			Listen: d.listen, TFTPPort: uint16(port),
@@ -112,7 +174,7 @@ func startSwitches(n *node.Node) ([]*iossim.Switch, error) {
 }
 
 // demoInventory is the switches as a user would add them.
-func demoInventory(n *node.Node, switches []*iossim.Switch) ([]catalog.Device, error) {
+func demoInventory(n *node.Node, fleet []demoSwitch, switches []*iossim.Switch) ([]catalog.Device, error) {
 	password, err := n.Seal(demoPassword)
 	if err != nil {
 		return nil, err
@@ -123,17 +185,17 @@ func demoInventory(n *node.Node, switches []*iossim.Switch) ([]catalog.Device, e
 	}
 	var devices []catalog.Device
 	for i, s := range switches {
-		d := demoSwitches[i]
+		d := fleet[i]
 		devices = append(devices, catalog.Device{
 			Name: d.name, Address: s.Addr().String(), Transport: s.Transport(), Site: d.site, Username: demoUser,
-			Password: password, EnablePassword: enable, LegacyCrypto: d.profile == "c3750",
+			Password: password, EnablePassword: enable, LegacyCrypto: s.LegacyCrypto(),
 		})
 	}
 	return devices, nil
 }
 
-func (p *program) demoBackup(ctx context.Context, n *node.Node, switches []*iossim.Switch, dir string) error {
-	devices, err := demoInventory(n, switches)
+func (p *program) demoBackup(ctx context.Context, n *node.Node, fleet []demoSwitch, switches []*iossim.Switch, dir string) error {
+	devices, err := demoInventory(n, fleet, switches)
 	if err != nil {
 		return err
 	}
@@ -148,11 +210,11 @@ func (p *program) demoBackup(ctx context.Context, n *node.Node, switches []*ioss
 		}
 		fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", d.Name, d.Transport, d.Address)
 	}
-	if err := p.reportBackups(p.runBackups(ctx, n, devices, backup.Options{})); err != nil {
-		return err
+	err = p.reportBackups(p.runBackups(ctx, n, devices, backup.Options{}))
+	if err == nil || errors.Is(err, errDevicesFailed) && ctx.Err() == nil {
+		p.tellAround(dir)
 	}
-	p.tellAround(dir)
-	return nil
+	return err
 }
 
 // tellAround says where everything is: beside the document when there is one,

@@ -87,6 +87,16 @@ func Profiles() []string {
 	return names
 }
 
+// Summary says in a few words what a profile is; empty for one that there is
+// not.
+func Summary(profile string) string {
+	p, err := findProfile(profile)
+	if err != nil {
+		return ""
+	}
+	return p.summary
+}
+
 // New makes a switch of a profile. It listens once Start is called.
 func New(profile string, o Options) (*Switch, error) {
 	p, err := findProfile(profile)

@@ -42,6 +42,7 @@ const (
 type profile struct {
 	name      string
 	like      string // the profile whose texts it prints where it has none of its own, before those in common; may be empty
+	summary   string // what it is and what is special about it, in a few words
 	hostname  string
 	transport string
 	features  []feature

@@ -7,6 +7,7 @@ package iossim
 func c1000TFTPBoot() *profile {
 	p := classicSwitch()
 	p.name, p.hostname = "c1000-tftpboot", "sw-spare"
+	p.summary = "Catalyst 1000, IOS 15.2: booted over the network, no image in flash"
 	p.image, p.boots = "tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin", []string{}
 	p.systems = func() []*fileSystem {
 		return withOthers(

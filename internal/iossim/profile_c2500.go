@@ -8,6 +8,7 @@ package iossim
 func c2500() *profile {
 	p := c3500xl()
 	p.name, p.like, p.hostname = "c2500", "", "rt-museum"
+	p.summary = "2500 router, IOS 12.0: the old copy dialogue, no digests"
 	p.features = []feature{verifyFlash, showBootvar, oldCopy}
 	p.asksSource, p.uplink, p.bootList = false, "Ethernet0", true
 	p.image = "flash:" + c2500Image

@@ -8,6 +8,7 @@ package iossim
 func c2600() *profile {
 	p := classicRouter()
 	p.name, p.hostname = "c2600", "rt-branch"
+	p.summary = "2600 router, IOS 12.3: the running image was removed from flash"
 	p.features = []feature{verifyMD5, verifyImage, showBootvar}
 	p.transport, p.uplink = transportTelnet, "FastEthernet0/0"
 	p.image, p.boots = "flash:c2600-j1s3-mz.123-22.bin", []string{}

@@ -6,6 +6,7 @@ package iossim
 func c2950() *profile {
 	p := classicSwitch()
 	p.name, p.hostname = "c2950", "sw-lab"
+	p.summary = "Catalyst 2950, IOS 12.1: Telnet, no verify /md5"
 	p.features = []feature{verifyFlash, showBoot}
 	p.transport, p.asksSource = transportTelnet, true
 	p.image = "flash:/" + c2950Image

@@ -7,6 +7,7 @@ package iossim
 func c2960() *profile {
 	p := classicSwitch()
 	p.name, p.hostname = "c2960", "sw-floor2"
+	p.summary = "Catalyst 2960, IOS 12.2: the image in a directory that ends in .bin"
 	p.features = []feature{verifyMD5, verifyImage, showBoot} // no recursive listing: directory by directory
 	p.image = "flash:" + c2960Image + "/" + c2960Image
 	p.boots = []string{"flash:" + c2960Image}

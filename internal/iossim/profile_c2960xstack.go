@@ -8,6 +8,7 @@ package iossim
 func c2960xStack() *profile {
 	p := classicSwitch()
 	p.name, p.hostname = "c2960x-stack", "sw-stack2"
+	p.summary = "two Catalyst 2960-X, IOS 15.2: the second member has another image"
 	p.features = append(p.features, stackable)
 	p.image = "flash:/" + c2960xImage
 	p.systems = func() []*fileSystem {

@@ -5,6 +5,7 @@ package iossim
 func c3500xl() *profile {
 	return &profile{
 		name:      "c3500xl",
+		summary:   "Catalyst 3500XL, IOS 12.0: Telnet, no digests",
 		hostname:  "sw-cellar",
 		transport: transportTelnet,
 		features:  []feature{verifyFlash, showBoot},

@@ -6,6 +6,7 @@ package iossim
 func c3750() *profile {
 	p := classicSwitch()
 	p.name, p.hostname = "c3750", "sw-office"
+	p.summary = "Catalyst 3750, IOS 15.0: SSH with old algorithms, the image in a directory"
 	p.features = append(p.features, stackable)
 	p.image = "flash:/" + c3750Image + "/" + c3750Image + ".bin"
 	p.systems = c3750Systems

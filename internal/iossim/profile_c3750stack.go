@@ -6,6 +6,7 @@ package iossim
 func c3750Stack() *profile {
 	p := c3750()
 	p.name, p.like, p.hostname = "c3750-stack", "c3750", "sw-stack"
+	p.summary = "two Catalyst 3750, IOS 15.0: flash1: and flash2:"
 	p.systems = func() []*fileSystem {
 		member := &fileSystem{prefix: "flash2:", kind: "flash", flags: "rw", total: 32514048, unit: 512}
 		return append(c3750Systems(), member)

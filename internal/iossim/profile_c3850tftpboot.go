@@ -7,6 +7,7 @@ package iossim
 func c3850TFTPBoot() *profile {
 	p := xe()
 	p.name, p.hostname = "c3850-tftpboot", "sw-staging"
+	p.summary = "Catalyst 3850, IOS-XE 16.6: booted over the network, BOOT names an image in flash"
 	p.features = append(p.features, stackable, showBoot)
 	p.image = "tftp://192.0.2.9//images/cat3k_caa-universalk9.16.06.10.SPA.bin"
 	p.boots = []string{"flash:cat3k_caa-universalk9.16.06.09.SPA.bin"}

@@ -8,6 +8,7 @@ package iossim
 func c4500Redundant() *profile {
 	p := classicRouter()
 	p.name, p.hostname = "c4500-redundant", "sw-campus"
+	p.summary = "Catalyst 4500, IOS 12.2: two supervisors, slavebootflash:"
 	p.home = "bootflash:"
 	p.image = "bootflash:" + c4500Image
 	p.systems = func() []*fileSystem {

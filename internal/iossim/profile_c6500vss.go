@@ -9,6 +9,7 @@ package iossim
 func c6500VSS() *profile {
 	p := classicRouter()
 	p.name, p.hostname = "c6500-vss", "core-vss"
+	p.summary = "two Catalyst 6500 as one (VSS), IOS 12.2: an image without .bin, const_nvram:"
 	p.home = "disk0:"
 	p.image = "sup-bootdisk:" + c6500Image
 	p.systems = func() []*fileSystem {

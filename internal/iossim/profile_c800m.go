@@ -6,6 +6,7 @@ package iossim
 func c800m() *profile {
 	p := classicRouter()
 	p.name, p.hostname = "c800m", "rt-shop"
+	p.summary = "800M router, IOS 15.5: sdflash: instead of flash:"
 	p.zone = " +09:00"
 	p.image = "flash:c800m-universalk9-mz.SPA.155-3.M10.bin"
 	p.systems = func() []*fileSystem {

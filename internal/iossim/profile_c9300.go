@@ -6,6 +6,7 @@ package iossim
 func c9300() *profile {
 	p := xe()
 	p.name, p.hostname = "c9300", "sw-core"
+	p.summary = "Catalyst 9300, IOS-XE 17.9: install mode"
 	p.features = append(p.features, stackable, showBoot, installMode)
 	p.image = "flash:packages.conf"
 	p.systems = c9300Systems

@@ -6,6 +6,7 @@ package iossim
 func c9300Stack() *profile {
 	p := xe()
 	p.name, p.like, p.hostname = "c9300-stack", "c9300", "sw-hall"
+	p.summary = "three Catalyst 9300, IOS-XE 17.9: install mode, flash-2: and flash-3:"
 	p.features = append(p.features, stackable, showBoot)
 	p.image = "flash:packages.conf"
 	p.systems = func() []*fileSystem {

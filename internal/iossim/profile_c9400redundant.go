@@ -6,6 +6,7 @@ package iossim
 func c9400Redundant() *profile {
 	p := xe()
 	p.name, p.hostname = "c9400-redundant", "sw-plant"
+	p.summary = "Catalyst 9400, IOS-XE 17.9: two supervisors, stby-bootflash:"
 	p.features = append(p.features, showBoot)
 	p.home = "bootflash:"
 	p.image = "bootflash:packages.conf"

@@ -7,6 +7,7 @@ package iossim
 func isr2900() *profile {
 	p := classicRouter()
 	p.name, p.hostname = "isr2900", "rt-wan"
+	p.summary = "2900 router, IOS 15.2: flash: is typed, flash0: printed"
 	p.zone = " -05:00"
 	p.image = "flash0:" + isr2900Image
 	p.systems = func() []*fileSystem {

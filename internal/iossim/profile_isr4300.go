@@ -6,6 +6,7 @@ package iossim
 func isr4300() *profile {
 	p := xe()
 	p.name, p.hostname = "isr4300", "rt-edge"
+	p.summary = "4300 router, IOS-XE 3.16: bootflash:, bundle mode"
 	p.features = append(p.features, showBootvar, showBootflash)
 	p.home, p.mount = "bootflash:", "/bootflash/"
 	p.image = "bootflash:/" + isr4300Image
