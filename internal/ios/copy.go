@@ -113,14 +113,18 @@ var (
 	quotedPart = regexp.MustCompile(`'[^'\s]*'|"[^"\s]*"`)
 	// Do you want to over write? · Erase flash: before copying? · WITH erase? ·
 	// Flash contains files. Are you sure? · Overwrite the previous NVRAM …
-	destroys     = regexp.MustCompile(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:s|ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delet(?:e|es|ed|ing)|contains files|remove all)\b`)
+	destroys = regexp.MustCompile(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:s|ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delet(?:e|es|ed|ing)|contains files|remove all)\b`)
+	// Proceed? [confirm], by which a router that runs from its flash ends its
+	// image, all sessions and its routing (Flash load helper).
+	proceeds     = regexp.MustCompile(`(?i)^proceed\s*\?\s*\[confirm\]$`)
 	withoutErase = regexp.MustCompile(`(?i)\bwithout erase\b`)
 	yesNo        = regexp.MustCompile(`(?i)\[yes/no\]`)
 
 	// The plain questions: a name, perhaps with a default in brackets.
 	asksHost        = plainQuestion(`address or name of remote host|ip address of remote host|remote host`)
-	asksSource      = plainQuestion(`source file ?name|name of file to copy`)
-	asksDestination = plainQuestion(`destination file ?name|name of configuration file to write`)
+	asksSource      = plainQuestion(`source file ?name|name of file to copy|verify filename`)
+	asksDestination = plainQuestion(`destination file ?name`)
+	asksConfigName  = plainQuestion(`name of configuration file to write`)
 	asksPartition   = plainQuestion(`which partition`)
 
 	// Copy 'x' from Flash to server as 'x'? [yes/no]
@@ -148,17 +152,17 @@ func plainQuestion(things string) *regexp.Regexp {
 // question may hold the lines before its last one, as a question of two lines
 // needs (Copy 'x' from Flash to server / as 'x'? [yes/no]).
 func (c Copy) Answer(question string) (answer string, stop error) {
-	question = strings.TrimSpace(StripSyslog(question))
-	if c.isUnsafe(question) {
+	question = strings.TrimSpace(StripSyslog(unglue(question)))
+	asked := lastQuestion(question)
+	if c.isUnsafe(question) || proceeds.MatchString(asked) {
 		return c.decline(question)
 	}
-	asked := lastQuestion(question)
 	switch {
 	case asksHost.MatchString(asked):
 		return c.Server, nil
 	case asksSource.MatchString(asked):
 		return c.sourceName(), nil
-	case asksDestination.MatchString(asked):
+	case asksDestination.MatchString(asked), !c.ToDevice && asksConfigName.MatchString(asked):
 		return c.destinationName(), nil
 	case asksPartition.MatchString(asked):
 		return "", nil
@@ -173,6 +177,26 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		"type the command by hand in a session and look at what it asks: "+c.Command())
 }
 
+// glued is a question at the end of a line.
+var glued = regexp.MustCompile(`(?i)(?:(?:address or name of remote host|ip address of remote host|remote host|source file ?name|destination file ?name|` +
+	`which partition)\s*\??\s*(?:\[[^\]\n]*\]\s*\??)?|(?:eras|format|over|flash contains|do you|are you|proceed)[^%]*\[(?:confirm|yes/no)\])\s*$`)
+
+// unglue puts a question on a line of its own that was printed behind a
+// system message which had no line end: "changed state to upSource filename []?".
+func unglue(question string) string {
+	start := strings.LastIndexByte(question, '\n') + 1
+	message := syslogMessage.FindStringIndex(question[start:])
+	if message == nil {
+		return question
+	}
+	at := glued.FindStringIndex(question[start+message[0]:])
+	if at == nil {
+		return question
+	}
+	end := start + message[0] + at[0]
+	return question[:end] + "\n" + question[end:]
+}
+
 // isUnsafe reports whether a question is about destroying something. Only the
 // defaults of plain questions, names in quotes and the copy's own names are
 // not looked at: a file may be called erase.txt.
@@ -181,7 +205,7 @@ func (c Copy) isUnsafe(question string) bool {
 	var words []string
 	for line := range strings.SplitSeq(question, "\n") {
 		line = strings.TrimSpace(line)
-		if asksSource.MatchString(line) || asksDestination.MatchString(line) || asksHost.MatchString(line) {
+		if asksSource.MatchString(line) || asksDestination.MatchString(line) || asksConfigName.MatchString(line) || asksHost.MatchString(line) {
 			continue
 		}
 		words = append(words, strings.Fields(own.Replace(quotedPart.ReplaceAllString(line, " ")))...)
@@ -210,7 +234,10 @@ func (c Copy) decline(question string) (string, error) {
 		answer = "no"
 	}
 	hint := "nothing was changed; a backup never needs this: check that the command reads from the device (copy flash: tftp:) and try it by hand"
-	if c.ToDevice {
+	switch {
+	case proceeds.MatchString(lastQuestion(question)):
+		hint = "this device runs from its flash: such a copy ends every session and its routing; do it from the console"
+	case c.ToDevice:
 		hint = "nothing was changed; make room or remove the old file by hand (dir, delete), then restore again"
 	}
 	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(lastQuestion(question)), hint)

@@ -103,7 +103,9 @@ func TestAnswer(t *testing.T) {
 		{backup, "Copy 'x' from server\n  as 'x' into Flash WITHOUT erase? [yes/no]", "", cause.PromptUnrecognised},
 		{restore, "Copy 'x' from Flash to server\n  as 'x'? [yes/no]", "", cause.PromptUnrecognised},
 		{backup, "as 'x'? [yes/no]", "", cause.PromptUnrecognised},
-		{backup, "Proceed? [confirm]", "", cause.PromptUnrecognised},
+		{backup, "Proceed? [confirm]", "n", cause.UnsafePrompt},
+		{backup, "*Apr  1 15:26:17.047: %LINK-3-UPDOWN: Interface Vlan1, changed state to upSource filename []?", "d/x.bin", ""},
+		{backup, "%LINK-3-UPDOWN: Interface Vlan1, changed state to upWhat? [confirm]", "", cause.PromptUnrecognised},
 		{backup, "Username:", "", cause.PromptUnrecognised},
 		{backup, "Destination username [admin]?", "", cause.PromptUnrecognised},
 		{backup, "", "", cause.PromptUnrecognised},
@@ -124,6 +126,14 @@ func TestAnswer(t *testing.T) {
 				t.Errorf("%q: the error does not quote it or has no hint: %v", test.question, stop)
 			}
 		}
+	}
+}
+
+// TestAnswerEraseBehindMessage has a dangerous question on the line of a message.
+func TestAnswerEraseBehindMessage(t *testing.T) {
+	answer, stop := backup.Answer("%LINK-3-UPDOWN: Interface Vlan1, changed state to upErase flash: before copying? [confirm]")
+	if answer != "n" || cause.Of(stop) != cause.UnsafePrompt || !strings.Contains(stop.Error(), `"Erase flash: before`) {
+		t.Errorf("answer %q, %v", answer, stop)
 	}
 }
 

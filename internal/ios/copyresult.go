@@ -31,6 +31,7 @@ var (
 	errorOnFile   = regexp.MustCompile(`(?i)^%error (?:opening|reading|writing|copying|deleting|closing) ?(\S+)(?: \(([^)]*)\)?)?`)
 	tftpURL       = regexp.MustCompile(`^tftp://(\[[^\]]*\]|[^/]*)/(.*)$`)
 	spaceReason   = regexp.MustCompile(`(?i)no space|not enough space|insufficient space|no memory`)
+	unresolved    = regexp.MustCompile(`(?i)cannot resolve|invalid ip address`)
 	timeoutReason = regexp.MustCompile(`(?i)timed out|transfer|socket error|i/o error`)
 )
 
@@ -89,10 +90,14 @@ func (c Copy) isOurs(host, name string) bool {
 }
 
 // serverCause reads the reason of an error about our own URL. IOS prints its
-// own words for the code of the ERROR packet; a time-out may have any cause.
+// own words for the code of the ERROR packet; a time-out may have any cause, and
+// without an address there was no request.
 func serverCause(reason string) cause.Cause {
-	if reason == "" || timeoutReason.MatchString(reason) {
+	switch {
+	case reason == "" || timeoutReason.MatchString(reason):
 		return ""
+	case unresolved.MatchString(reason):
+		return cause.CommandRejected
 	}
 	return cause.RefusedByServer
 }

@@ -17,15 +17,18 @@ type transcript struct {
 	Outcome  string `json:"outcome"`
 	Class    string `json:"error_class"`
 	Complete bool   `json:"complete"`
-	Dialogue []struct {
-		Prompt string `json:"prompt"`
-		Answer string `json:"answer"`
-	} `json:"dialogue"`
-	Bytes   *int64   `json:"bytes"`
-	Seconds *float64 `json:"seconds"`
-	Hashes  []string `json:"hashes"`
-	name    string
-	text    string
+	Dialogue []Question
+	Bytes    *int64   `json:"bytes"`
+	Seconds  *float64 `json:"seconds"`
+	Hashes   []string `json:"hashes"`
+	Name     string   `json:"-"` // of its files, without the ending
+	Text     string   `json:"-"`
+}
+
+// Question is one of a recorded session, with what the person answered.
+type Question struct {
+	Prompt string
+	Answer string // empty: Return
 }
 
 // otherResult lists transcripts whose result cannot be read as their outcome
@@ -47,18 +50,18 @@ func TestTranscripts(t *testing.T) {
 	transcripts := readTranscripts(t, "copy ")
 	questions, answered, results, right := 0, 0, 0, 0
 	for _, tr := range transcripts {
-		c := tr.copy()
+		c := tr.Copy()
 		for _, step := range tr.Dialogue {
 			questions++
 			if problem := wrongAnswer(c, tr.question(step.Prompt)); problem != "" {
-				t.Errorf("%s: %s", tr.name, problem)
+				t.Errorf("%s: %s", tr.Name, problem)
 			} else {
 				answered++
 			}
 		}
 		results++
 		if problem := wrongResult(c, tr); problem != "" {
-			t.Errorf("%s: %s", tr.name, problem)
+			t.Errorf("%s: %s", tr.Name, problem)
 		} else {
 			right++
 		}
@@ -81,7 +84,7 @@ func readTranscripts(t *testing.T, verb string) []transcript {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr := transcript{name: strings.TrimSuffix(filepath.Base(file), ".json")}
+		tr := transcript{Name: strings.TrimSuffix(filepath.Base(file), ".json")}
 		if err := json.Unmarshal(data, &tr); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
@@ -89,7 +92,7 @@ func readTranscripts(t *testing.T, verb string) []transcript {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr.text = string(text)
+		tr.Text = string(text)
 		if strings.HasPrefix(tr.Command, verb) {
 			all = append(all, tr)
 		}
@@ -97,9 +100,9 @@ func readTranscripts(t *testing.T, verb string) []transcript {
 	return all
 }
 
-// copy puts together the Copy that would have run the dialogue: the command,
+// Copy puts together the Copy that would have run the dialogue: the command,
 // completed by what the person answered.
-func (tr transcript) copy() Copy {
+func (tr transcript) Copy() Copy {
 	c := copyOfCommand(tr.Command)
 	c.ToDevice = c.ToDevice || c.Destination != ""
 	for _, step := range tr.Dialogue {
@@ -119,7 +122,7 @@ func (tr transcript) copy() Copy {
 			c.Name = answer
 		}
 	}
-	if m := recordedURL.FindStringSubmatch(tr.text); m != nil && c.Server == "" {
+	if m := recordedURL.FindStringSubmatch(tr.Text); m != nil && c.Server == "" {
 		c.Server, c.Name = m[1], m[2] // the record begins after the questions
 	}
 	if c.ToDevice && len(tr.Dialogue) == 1 && tr.Dialogue[0].Answer != "" {
@@ -133,7 +136,7 @@ var recordedURL = regexp.MustCompile(`tftp://([^/\s]+)/(\S+)`)
 // question returns a prompt with the line above it where the prompt is only
 // the second half of a question.
 func (tr transcript) question(prompt string) string {
-	if before, _, ok := strings.Cut(tr.text, prompt); ok && strings.HasPrefix(prompt, "as '") {
+	if before, _, ok := strings.Cut(tr.Text, prompt); ok && strings.HasPrefix(prompt, "as '") {
 		lines := strings.Split(strings.TrimSpace(before), "\n")
 		return lines[len(lines)-1] + "\n" + prompt
 	}
@@ -142,8 +145,8 @@ func (tr transcript) question(prompt string) string {
 
 var (
 	hostQuestion    = regexp.MustCompile(`(?i)remote host`)
-	unsafeWords     = regexp.MustCompile(`(?i)\bwith erase|^eras|over write|overwrite|are you sure`)
-	unknownQuestion = regexp.MustCompile(`(?i)^proceed|^username|^password|username \[|^\[confirm\]$`)
+	unsafeWords     = regexp.MustCompile(`(?i)\bwith erase|^eras|over write|overwrite|are you sure|^proceed`)
+	unknownQuestion = regexp.MustCompile(`(?i)^username|^password|username \[|^\[confirm\]$`)
 )
 
 // wrongAnswer judges the answer by its kind, with rules of its own.
@@ -200,13 +203,15 @@ func wrongAnswer(c Copy, question string) string {
 var causeOfClass = map[string]cause.Cause{
 	"timeout_open": "", "timeout_mid": "",
 	"permission_denied": cause.RefusedByServer, "is_a_directory": cause.SourceMissing,
-	"incomplete_command": cause.CommandRejected, "bad_host": cause.CommandRejected,
+	"incomplete_command": cause.CommandRejected, "bad_host": cause.CommandRejected, "dns": cause.CommandRejected,
 	"device_read_only": cause.CommandRejected, "invalid_argument": cause.CommandRejected,
 }
 
-func wrongResult(c Copy, tr transcript) string {
-	r := c.Result(tr.text)
-	wantOK := tr.Outcome == "ok" && otherResult[tr.name] == ""
+func wrongResult(c Copy, tr transcript) string { return tr.Judge(c.Result(tr.Text)) }
+
+// Judge says what is wrong with a result; "" for nothing.
+func (tr transcript) Judge(r CopyResult) string {
+	wantOK := tr.Outcome == "ok" && otherResult[tr.Name] == ""
 	if r.OK != wantOK {
 		return "result " + tr.Outcome + " was read as error " + quote(r.Error)
 	}
@@ -216,7 +221,7 @@ func wrongResult(c Copy, tr transcript) string {
 	if tr.Seconds != nil && r.Seconds != *tr.Seconds {
 		return "seconds"
 	}
-	if tr.Outcome == "error" && tr.Class != "no_such_file" && (r.Error == "" || !strings.Contains(tr.text, r.Error)) {
+	if tr.Outcome == "error" && tr.Class != "no_such_file" && (r.Error == "" || !strings.Contains(tr.Text, r.Error)) {
 		return "no error line"
 	}
 	want, ok := causeOfClass[tr.Class]
@@ -237,12 +242,12 @@ func TestVerifyTranscripts(t *testing.T) {
 		if tr.Class == "md5_mismatch" {
 			hashes = hashes[:len(hashes)-1]
 		}
-		if len(hashes) > 0 && !strings.Contains(tr.text, "SHA1") { // such images print parts of hashes only
+		if len(hashes) > 0 && !strings.Contains(tr.Text, "SHA1") { // such images print parts of hashes only
 			want = strings.ToLower(hashes[len(hashes)-1])
 		}
-		d, err := ParseVerify(tr.text)
+		d, err := ParseVerify(tr.Text)
 		if d.MD5 != want || (err != nil) != (tr.Outcome == "error") || d.Path == "" {
-			t.Errorf("%s: %+v, %v; want %q", tr.name, d, err, want)
+			t.Errorf("%s: %+v, %v; want %q", tr.Name, d, err, want)
 		} else {
 			right++
 		}

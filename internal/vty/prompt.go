@@ -106,8 +106,10 @@ func lookLast(line, prompt string) ending {
 		e.kind, e.quiet = endMore, sureQuiet
 	case looksOwn(line, prompt):
 		e.kind, e.quiet = endPrompt, unsureQuiet
-	case sureQuestion.MatchString(e.text):
+	case sureQuestion.MatchString(e.text) && !message.MatchString(line):
 		e.kind, e.quiet = endQuestion, sureQuiet
+	case sureQuestion.MatchString(e.text): // behind a message without a line end, or the end of the message
+		e.kind, e.quiet = endQuestion, vagueQuiet
 	case vagueQuestion.MatchString(e.text) && !atWork.MatchString(e.text):
 		e.kind, e.quiet = endQuestion, vagueQuiet
 	case prompt != "" && strings.HasSuffix(line, prompt): // after a file without a final newline

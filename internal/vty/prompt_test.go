@@ -27,6 +27,7 @@ func TestLook(t *testing.T) {
 		{"one\n", "Destination filename [x]?", endQuestion, sureQuiet},
 		{"one\n", "Do you want to over write? [confirm]", endQuestion, sureQuiet},
 		{"one\n", "[confirm]", endQuestion, sureQuiet},
+		{"one\n", "%PARSER-5-CFGLOG_LOGGEDCMD: User:x  logged command:format [confirm]", endQuestion, vagueQuiet},
 		{"one\n", "Continue (y/n)", endQuestion, sureQuiet},
 		{"one\n", "Continue? y/n: [n]:", endQuestion, vagueQuiet},
 		{"one\n", "Which partition? [default = 2]", endQuestion, vagueQuiet},
