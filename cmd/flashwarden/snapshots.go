@@ -108,13 +108,46 @@ func (p *program) printSnapshot(s vault.Snapshot) error {
 	for _, note := range s.Notes {
 		fmt.Fprintf(p.out, "\nnote: %s\n", oneLine(note))
 	}
+	for _, f := range s.Files {
+		p.printProof(f)
+	}
 	return nil
+}
+
+// printProof says below the table how an image was proved and what it says of
+// itself, and of a missing file why it is missing and what to do.
+func (p *program) printProof(f vault.File) {
+	var lines []string
+	if f.Cause != "" {
+		lines = append(lines, "missing: "+f.Message)
+		if f.Hint != "" {
+			lines = append(lines, "next step: "+f.Hint)
+		}
+	}
+	if f.Kind == vault.KindImage || f.Kind == vault.KindPackage {
+		if f.Image != nil && f.Image.Version+f.Image.Name != "" {
+			lines = append(lines, fmt.Sprintf("says of itself: %s, version %s", dash(f.Image.Name), dash(f.Image.Version)))
+		}
+		lines = append(lines, f.Proof...)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(p.out, "\n%s\n", oneLine(f.Path))
+	for _, line := range lines {
+		fmt.Fprintf(p.out, "  %s\n", oneLine(line))
+	}
 }
 
 func (p *program) imagesCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "images",
-		Short:   "list distinct images, who runs them, and which running ones are not in the vault",
+		Use:   "images",
+		Short: "list distinct images, who runs them, and which running ones are not in the vault",
+		Long: `images lists the distinct images of the vault, and those that devices run and the
+vault does not have. VERSION is what the devices say that they run, SAYS what
+the file says of itself; where they differ, the file was replaced since the
+device started. WHOLE is good where the checks in the file hold, bad where one
+does not, unknown where the file carries none that can be judged offline.`,
 		Example: "  flashwarden images --json",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -139,9 +172,30 @@ func (p *program) printImages(images []catalog.Image) error {
 		if !i.InVault {
 			place = "NOT IN THE VAULT"
 		}
-		rows = append(rows, []string{place, strings.Join(i.Names, " "), dash(i.Version), size(i.Size), dash(strings.Join(i.Devices, " "))})
+		says, whole := "-", "-"
+		if i.Image != nil {
+			says, whole = dash(i.Image.Version), i.Image.Verdict
+		}
+		rows = append(rows, []string{place, strings.Join(i.Names, " "), dash(i.Version), size(i.Size), dash(strings.Join(i.Devices, " ")), says, whole})
 	}
-	return table(p.out, "SHA256 NAMES VERSION SIZE DEVICES", rows)
+	if err := table(p.out, "SHA256 NAMES VERSION SIZE DEVICES SAYS WHOLE", rows); err != nil {
+		return err
+	}
+	for _, i := range images {
+		p.warnOfImage(i)
+	}
+	return nil
+}
+
+// warnOfImage says below the table what is wrong with an image.
+func (p *program) warnOfImage(i catalog.Image) {
+	name := oneLine(strings.Join(i.Names, " "))
+	if i.Image != nil && i.Image.Verdict == vault.ImageBad {
+		fmt.Fprintf(p.out, "%s is %s\n", name, oneLine(i.Image.String()))
+	}
+	for _, d := range i.Disagreements {
+		fmt.Fprintf(p.out, "%s: %s\n", name, oneLine(d))
+	}
 }
 
 func (p *program) checkCommand() *cobra.Command {

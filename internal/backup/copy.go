@@ -99,7 +99,8 @@ func (r *run) known(ctx context.Context, f *vault.File, d ios.Digest) (bool, err
 		return false, nil
 	}
 	f.MD5, f.SHA256, f.Copied, f.Evidence = d.MD5, sha, false, vault.EvidenceMD5
-	return true, nil
+	f.Proof = append(f.Proof, "the vault holds this content")
+	return true, r.inspectKnown(ctx, f)
 }
 
 // transfer has the device copy f to a ticket, compares what came with what
@@ -119,6 +120,9 @@ func (r *run) transfer(ctx context.Context, f *vault.File, d ios.Digest) (err er
 	if err := prove(f, got, d); err != nil {
 		return err
 	}
+	if err := r.inspectFile(ctx, f, got.Path); err != nil {
+		return err
+	}
 	if err := r.Vault.Adopt(got.Path, got.SHA256); err != nil {
 		return vaultError(err, "keep "+f.Path)
 	}
@@ -134,6 +138,7 @@ func prove(f *vault.File, got *spool.File, d ios.Digest) error {
 	switch {
 	case d.MD5 == "" && d.SHA512 == "":
 		f.Evidence = vault.EvidenceSize
+		f.Proof = append(f.Proof, fmt.Sprintf("no digest by the device: %d bytes came, as its listing says", got.Size))
 		return nil
 	case d.MD5 == "":
 		sum, err := sha512Of(got.Path)

@@ -280,7 +280,7 @@ func endsRun(c cause.Cause) bool {
 // note records why a file is missing.
 func note(f *vault.File, err error) {
 	f.Cause, f.Message, f.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
-	f.MD5, f.SHA256, f.SHA512, f.Evidence, f.Copied = "", "", "", "", false
+	f.MD5, f.SHA256, f.SHA512, f.Evidence, f.Copied, f.Image = "", "", "", "", false, nil
 }
 
 // skipRest marks the files that were not tried because of the first one.

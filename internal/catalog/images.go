@@ -3,6 +3,7 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -22,6 +23,12 @@ type Image struct {
 	Devices []string `json:"devices"` // that ran it when they were last captured, sorted
 	InVault bool     `json:"in_vault"`
 	Cause   string   `json:"cause,omitempty"` // why it is not in the vault, where a backup tried
+	// Image is what the file says of itself; nil where it was saved before files
+	// were inspected, or is not in the vault.
+	Image *vault.Image `json:"image,omitempty"`
+	// Disagreements are the devices that say that they run another version than
+	// the file says it is, in words: the file was replaced since they started.
+	Disagreements []string `json:"disagreements,omitempty"`
 }
 
 // runningFiles tells, for each file of s, whether the device ran it.
@@ -91,7 +98,7 @@ const latest = `SELECT max(id) FROM snapshot GROUP BY device`
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT blob.sha256, blob.md5, blob.size, found.kind, found.path, found.version
+		SELECT blob.sha256, blob.md5, blob.size, blob.image, found.kind, found.path, found.version
 		FROM (SELECT blob, kind, path, coalesce(max(runs), '') AS version FROM file
 		      WHERE kind IN ('image', 'package') AND blob IS NOT NULL GROUP BY blob, kind, path) AS found
 		JOIN blob ON blob.n = found.blob`)
@@ -102,12 +109,15 @@ func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
 	bySHA := map[string]*Image{}
 	for rows.Next() {
 		var i Image
-		var filePath string
-		if err := rows.Scan(&i.SHA256, &i.MD5, &i.Size, &i.Kind, &filePath, &i.Version); err != nil {
+		var filePath, image string
+		if err := rows.Scan(&i.SHA256, &i.MD5, &i.Size, &image, &i.Kind, &filePath, &i.Version); err != nil {
 			return nil, err
 		}
 		known, ok := bySHA[i.SHA256]
 		if !ok {
+			if i.Image, err = decodeImage(image); err != nil {
+				return nil, err
+			}
 			i.InVault, i.Devices = true, []string{}
 			known = &i
 			bySHA[i.SHA256] = known
@@ -127,7 +137,7 @@ func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
 // addDevices enters the devices that run the images by their latest snapshot.
 func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*Image) error {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT DISTINCT blob.sha256, snapshot.device
+		SELECT DISTINCT blob.sha256, snapshot.device, snapshot.version
 		FROM snapshot JOIN file ON file.snapshot = snapshot.n JOIN blob ON blob.n = file.blob
 		WHERE file.runs IS NOT NULL AND snapshot.id IN (`+latest+`)`)
 	if err != nil {
@@ -135,12 +145,17 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*Image) error
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var sum, device string
-		if err := rows.Scan(&sum, &device); err != nil {
+		var sum, device, version string
+		if err := rows.Scan(&sum, &device, &version); err != nil {
 			return err
 		}
-		if i, ok := bySHA[sum]; ok {
-			i.Devices = append(i.Devices, device)
+		i, ok := bySHA[sum]
+		if !ok {
+			continue
+		}
+		i.Devices = append(i.Devices, device)
+		if i.Image.Contradicts(version) {
+			i.Disagreements = append(i.Disagreements, fmt.Sprintf("%s says that it runs %s, the file says that it is %s", device, version, i.Image.Version))
 		}
 	}
 	return rows.Err()
@@ -206,6 +221,7 @@ func sorted(images map[string]*Image) []Image {
 		i.Names = slices.Compact(i.Names)
 		slices.Sort(i.Devices)
 		i.Devices = slices.Compact(i.Devices)
+		slices.Sort(i.Disagreements)
 		list = append(list, *i)
 	}
 	slices.SortFunc(list, func(a, b Image) int {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,12 +35,56 @@ func (c *Catalog) Unindex(ctx context.Context, id string) error {
 // up at the same time share it, and it is not copied again where a process
 // died before it wrote the snapshot.
 func (c *Catalog) Remember(ctx context.Context, f vault.File) error {
-	_, err := c.db.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size)
+	image, err := encodeImage(f.Image)
+	if err == nil {
+		_, err = c.db.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image)
+	}
 	return c.wrap("remember "+f.SHA256, err)
 }
 
-const insertBlob = `INSERT INTO blob (sha256, md5, size) VALUES (?, ?, ?)
-	ON CONFLICT (sha256) DO UPDATE SET md5 = excluded.md5 WHERE blob.md5 = ''`
+// insertBlob adds what was not known of a blob; what was found last in an
+// image stands.
+const insertBlob = `INSERT INTO blob (sha256, md5, size, image) VALUES (?, ?, ?, ?)
+	ON CONFLICT (sha256) DO UPDATE SET
+		md5 = CASE blob.md5 WHEN '' THEN excluded.md5 ELSE blob.md5 END,
+		image = CASE excluded.image WHEN '' THEN blob.image ELSE excluded.image END
+	WHERE blob.md5 = '' OR excluded.image <> ''`
+
+// encodeImage is an image in the form of the table; empty where it was not
+// inspected.
+func encodeImage(i *vault.Image) (string, error) {
+	if i == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(i)
+	return string(text), err
+}
+
+func decodeImage(text string) (*vault.Image, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var i vault.Image
+	if err := json.Unmarshal([]byte(text), &i); err != nil {
+		return nil, fmt.Errorf("what was found in an image: %w", err)
+	}
+	return &i, nil
+}
+
+// Inspected returns what was found in the image with the given SHA-256; nil
+// where nothing was looked for.
+func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*vault.Image, error) {
+	var text string
+	err := c.db.QueryRowContext(ctx, `SELECT image FROM blob WHERE sha256 = ?`, sha256).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, c.wrap("look up image "+sha256, err)
+	}
+	i, err := decodeImage(text)
+	return i, c.wrap("look up image "+sha256, err)
+}
 
 func index(ctx context.Context, tx *sql.Tx, s vault.Snapshot) error {
 	if err := unindex(ctx, tx, s.ID); err != nil {
@@ -68,7 +113,11 @@ func index(ctx context.Context, tx *sql.Tx, s vault.Snapshot) error {
 
 func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f vault.File, runs sql.NullString) error {
 	if f.SHA256 != "" {
-		if _, err := tx.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size); err != nil {
+		image, err := encodeImage(f.Image)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image); err != nil {
 			return err
 		}
 	}

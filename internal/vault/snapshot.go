@@ -65,6 +65,7 @@ type File struct {
 	SHA512   string   `json:"sha512,omitempty"` // where the device computed that in place of MD5
 	Evidence string   `json:"evidence,omitempty"`
 	Proof    []string `json:"proof,omitempty"` // step by step, in words: what the device was asked and said
+	Image    *Image   `json:"image,omitempty"` // of an image or package: what it says of itself
 	Cause    string   `json:"cause,omitempty"`
 	Message  string   `json:"message,omitempty"`
 	Hint     string   `json:"hint,omitempty"`
