@@ -63,8 +63,8 @@ func execCommands() []command {
 		{"verify /md5 File Digest", true, verifyMD5, func(s *session, a []string) { s.verifyDigest("md5", a[0], a[1]) }},
 		{"verify /sha512 File", true, verifySHA512, func(s *session, a []string) { s.verifyDigest("sha512", a[0], "") }},
 		{"verify /sha512 File Digest", true, verifySHA512, func(s *session, a []string) { s.verifyDigest("sha512", a[0], a[1]) }},
-		{"copy From To", true, always, func(s *session, a []string) { s.copy(a[0], a[1]) }},
-		{"copy From To vrf Name", true, vrfCopy, func(s *session, a []string) { s.copy(a[0], a[1]) }},
+		{"copy From To", true, always, func(s *session, a []string) { s.copyThrough(a[0], a[1], "") }},
+		{"copy From To vrf Name", true, vrfCopy, func(s *session, a []string) { s.copyThrough(a[0], a[1], a[2]) }},
 		{"configure terminal", true, always, (*session).configure},
 		{"write", true, always, (*session).writeMemory},
 		{"write memory", true, always, (*session).writeMemory},
@@ -105,11 +105,18 @@ func explain(word string) string {
 func (s *session) leave(_ []string) { s.over = true }
 
 func (s *session) setLength(a []string) {
+	if s.sw.strikes(func(f *Faults) *Times { return &f.KeepPaging }) {
+		return
+	}
 	n, _ := strconv.Atoi(a[0]) // the parser took it as a number
 	s.term.length.Store(int32(n))
 }
 
 func (s *session) setWidth(a []string) {
+	if s.sw.strikes(func(f *Faults) *Times { return &f.KeepWidth }) {
+		s.reject(&parseError{"% Invalid input detected at '^' marker.", len("terminal ")})
+		return
+	}
 	n, _ := strconv.Atoi(a[0])
 	s.term.width.Store(int32(n))
 }

@@ -42,6 +42,13 @@ func place(typed string) string {
 	return typed
 }
 
+// copyThrough is the copy command with the VRF that it names.
+func (s *session) copyThrough(from, to, vrf string) {
+	s.vrf = vrf
+	s.copy(from, to)
+	s.sw.rename()
+}
+
 // copy is the copy command. The questions and their order are those of the
 // public transcripts: a copy from the switch asks for source, host,
 // destination; one to the switch for host, source, destination.

@@ -80,6 +80,21 @@ type Faults struct {
 	// SlowPrint, per session, sends every character in a packet of its own,
 	// as a 9600 baud console server does.
 	SlowPrint Times
+	// KeepPaging, per command, makes terminal length have no effect: --More--
+	// stays. Written after accounts whose AAA server takes the command and whose
+	// line is set otherwise; no real text is known.
+	KeepPaging Times
+	// KeepWidth, per command, makes the switch reject terminal width, so that it
+	// echoes a long command scrolled, behind a "$", as in a public transcript
+	// (LBJ-F6IDF-SW2#$z.152-7.E10/c1000-universalk9-mz.152-7.E10.bin usbflash0:).
+	KeepWidth Times
+	// SetupDialogue, per session, asks for the initial configuration dialog
+	// behind the login, as a device without configuration does on its console
+	// (prompts as netmiko and Unicon know them).
+	SetupDialogue Times
+	// Rename changes the host name in the prompt once a copy has ended, as a
+	// public transcript shows it (S1# became Switch1#); empty: it stays.
+	Rename string
 	// RejectVerify makes the switch reject verify as an unknown command, as
 	// IOS before 12.2(4)T rejects verify /md5.
 	RejectVerify Times

@@ -41,6 +41,9 @@ type Options struct {
 	Timeout        time.Duration     // how long its TFTP client waits for an answer before it gives up; default 38 s, as IOS does
 	HostKeyBits    int               // modulus of the SSH host key; default: the profile's (1024 or 2048), at least 512
 	HostKeySeed    string            // another seed is another host key; default: the host name
+	Banner         string            // printed before the login, and by SSH behind it; may hold anything, # and "Password:" too
+	Decoration     string            // behind the host name in the prompt: -stby, (recovery-mode), as Unicon's patterns know them
+	VRF            string            // where TFTP servers are; a copy that does not name it reaches none
 	Texts          map[string]string // printed in place of the profile's: "show_version"
 	Faults         Faults            // what goes wrong; default: nothing
 	Log            *slog.Logger      // nil: discard
@@ -73,6 +76,7 @@ type Switch struct {
 	journal  []string
 	moved    []Transfer
 	faults   Faults // what is left of them
+	renamed  string // in the prompt, in place of the host name
 	source   string // the source file name of the last copy: IOS offers it again
 	boot     boot
 	tftp     tftpConfig

@@ -43,7 +43,7 @@ func (s *Switch) listenLink(j *job, hang func(), size int64) func(netip.AddrPort
 		}
 		return &link{
 			PacketConn: conn, sw: s, job: j, hang: hang, half: size / 2, began: time.Now(),
-			dead:  s.strikes(func(f *Faults) *Times { return &f.NoTFTP }),
+			dead:  s.strikes(func(f *Faults) *Times { return &f.NoTFTP }) || s.o.VRF != "" && s.o.VRF != j.vrf,
 			large: s.strikes(func(f *Faults) *Times { return &f.LoseLarge }),
 			deaf:  s.strikes(func(f *Faults) *Times { return &f.LoseAnswers }),
 		}, nil

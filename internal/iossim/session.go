@@ -1,6 +1,7 @@
 package iossim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +23,7 @@ type session struct {
 	history     []string
 	over        bool             // exit was typed, or the line is gone
 	hang        func()           // hangs up the terminal from outside
+	vrf         string           // that the present copy names
 	out         *strings.Builder // where output goes while a filter waits for it; nil: the terminal
 }
 
@@ -36,7 +38,7 @@ func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
 
 // runTelnet serves a line that has to log in first.
 func (s *Switch) runTelnet(t *terminal, conn net.Conn) {
-	if n := s.newSession(t, conn); n.login() {
+	if n := s.newSession(t, conn); n.login() && n.setup() {
 		n.interact()
 	}
 }
@@ -44,8 +46,10 @@ func (s *Switch) runTelnet(t *terminal, conn net.Conn) {
 // runShell serves a line that is logged in.
 func (s *Switch) runShell(t *terminal, conn net.Conn) {
 	n := s.newSession(t, conn)
-	t.print("\n")
-	n.interact()
+	t.print(s.o.Banner + "\n")
+	if n.setup() {
+		n.interact()
+	}
 }
 
 // runOne runs the one command that was given with the connection.
@@ -84,13 +88,44 @@ func (s *session) interact() {
 }
 
 func (s *session) prompt() string {
+	name := s.sw.promptName()
 	switch {
 	case s.configuring:
-		return s.sw.o.Hostname + "(config)#"
+		return name + "(config)#"
 	case s.privileged:
-		return s.sw.o.Hostname + "#"
+		return name + "#"
 	}
-	return s.sw.o.Hostname + ">"
+	return name + ">"
+}
+
+// promptName is the host name with what stands behind it.
+func (s *Switch) promptName() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.renamed, s.o.Hostname) + s.o.Decoration
+}
+
+// rename is the end of a copy, where that fault strikes.
+func (s *Switch) rename() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.renamed = s.o.Faults.Rename
+}
+
+// setup asks the questions of a switch without configuration, where that
+// fault strikes. It reports false when the line is over.
+func (s *session) setup() bool {
+	if !s.sw.strikes(func(f *Faults) *Times { return &f.SetupDialogue }) {
+		return true
+	}
+	s.say("\n         --- System Configuration Dialog ---\n\n")
+	yes, ok := s.yesNo("Would you like to enter the initial configuration dialog? [yes/no]: ")
+	if yes || !ok {
+		return false
+	}
+	s.say("\n\nPress RETURN to get started!\n\n")
+	_, err := s.term.key()
+	return err == nil
 }
 
 func (s *session) readCommand() (string, error) {
@@ -284,7 +319,7 @@ func (s *session) login() bool {
 		s.say("\n\nPassword required, but none set\n")
 		return false
 	}
-	s.say("\n\nUser Access Verification\n\n")
+	s.say(o.Banner + "\n\nUser Access Verification\n\n")
 	for range loginAttempts {
 		user, err := s.username()
 		if err != nil {

@@ -21,6 +21,7 @@ const requestTries = 6
 type job struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
+	vrf     string        // that the copy names
 	moved   atomic.Int64  // bytes so far, each block counted once
 	repeats atomic.Int64  // packets sent again
 	wake    chan struct{} // one of them grew
@@ -49,6 +50,7 @@ func (s *session) send(f file, shown string, to tftpURL) {
 		to.name = path.Base(shown)
 	}
 	began, j := time.Now(), s.sw.newJob()
+	j.vrf = s.vrf
 	t := Transfer{Op: tftp.Write, Path: shown, Name: to.name, Server: s.sw.server(to).String()}
 	body := s.sw.doctored(f)
 	client := s.client(j, f.size)
@@ -68,6 +70,7 @@ func (s *session) send(f file, shown string, to tftpURL) {
 // receive copies a file from a server into flash and prints what IOS prints.
 func (s *session) receive(from tftpURL, to string) {
 	began, j := time.Now(), s.sw.newJob()
+	j.vrf = s.vrf
 	t := Transfer{Op: tftp.Read, Path: to, Name: from.name, Server: s.sw.server(from).String()}
 	in := s.sw.incoming(to)
 	client := s.client(j, 0)

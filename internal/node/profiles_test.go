@@ -88,11 +88,12 @@ func installed(fs, version string, packages ...string) []string {
 // TestEveryProfile backs every simulated device up, and compares each file in
 // the vault with the device's.
 func TestEveryProfile(t *testing.T) {
+	t.Parallel()
 	n := openNode(t)
 	var devices []catalog.Device
 	switches := map[string]*iossim.Switch{}
 	for i, profile := range iossim.Profiles() {
-		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1)})
+		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1)}, false)
 		switches[profile] = s
 		devices = append(devices, deviceOf(t, n, profile, s))
 	}
@@ -135,9 +136,14 @@ func openNode(t *testing.T) *node.Node {
 	return n
 }
 
-func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options) *iossim.Switch {
+// startSwitch starts a switch whose line asks for a user name, or for the
+// password alone.
+func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options, lineAlone bool) *iossim.Switch {
 	t.Helper()
-	o.Username, o.Password, o.EnablePassword = "backup", "login-word", "enable-word"
+	o.Password, o.EnablePassword = "login-word", "enable-word"
+	if o.Username = "backup"; lineAlone {
+		o.Username = ""
+	}
 	o.TFTPPort = uint16(n.TFTPAddr().(*net.UDPAddr).Port)
 	s, err := iossim.New(profile, o)
 	if err != nil {
@@ -235,5 +241,49 @@ func wantFilesOf(t *testing.T, v *vault.Dir, r backup.Result, s *iossim.Switch) 
 		if there, ok := s.File(f.Path); !ok || !bytes.Equal(stored, there) {
 			t.Errorf("%s is not what the device has: %d bytes, %d there", f.Path, len(stored), len(there))
 		}
+	}
+}
+
+// TestOddDevices backs devices up that print and ask what they should not.
+func TestOddDevices(t *testing.T) {
+	t.Parallel()
+	banner := "\n*** # authorised > users only # ***\nPassword: is never given away\n"
+	odd := map[string]struct {
+		profile string
+		o       iossim.Options
+		change  func(d *catalog.Device)
+	}{
+		"paging-that-stays":   {"isr2900", iossim.Options{Faults: iossim.Faults{KeepPaging: iossim.Always}}, nil},
+		"width-that-stays":    {"c800m", iossim.Options{Faults: iossim.Faults{KeepWidth: iossim.Always}}, nil},
+		"banner":              {"c4500-redundant", iossim.Options{Banner: banner}, nil},
+		"banner-on-telnet":    {"c2950", iossim.Options{Banner: banner}, nil},
+		"decorated-prompt":    {"c9400-redundant", iossim.Options{Decoration: "-stby"}, nil},
+		"decorated-with-mode": {"isr4300", iossim.Options{Decoration: "(recovery-mode)"}, nil},
+		"setup-dialogue":      {"c2960", iossim.Options{Faults: iossim.Faults{SetupDialogue: iossim.Always}}, nil},
+		"new-name":            {"c6500-vss", iossim.Options{Faults: iossim.Faults{Rename: "renamed-meanwhile"}}, nil},
+		"partitions":          {"c2500", iossim.Options{Faults: iossim.Faults{AskPartition: iossim.Always}}, nil},
+		"dir-denied":          {"isr4300", iossim.Options{Denied: []string{"dir"}}, nil},
+		"behind-a-vrf":        {"c9300-stack", iossim.Options{VRF: "Mgmt-vrf"}, func(d *catalog.Device) { d.VRF = "Mgmt-vrf" }},
+		"password-alone":      {"c2500", iossim.Options{}, func(d *catalog.Device) { d.Username = "" }},
+	}
+	n := openNode(t)
+	var devices []catalog.Device
+	switches := map[string]*iossim.Switch{}
+	for name, c := range odd {
+		c.o.Listen = fmt.Sprintf("127.0.2.%d:0", len(devices)+1)
+		switches[name] = startSwitch(t, n, c.profile, c.o, name == "password-alone")
+		d := deviceOf(t, n, name, switches[name])
+		if c.change != nil {
+			c.change(&d)
+		}
+		devices = append(devices, d)
+	}
+	for _, r := range n.Runner().All(t.Context(), devices, backup.Options{Policy: backup.Image}) {
+		t.Logf("%s: %.1f s", r.Device, r.Seconds)
+		if r.Status != vault.StatusOK || r.Attempts != 1 {
+			t.Errorf("%s: %s %q after %d attempts: %s\n%s", r.Device, r.Status, r.Cause, r.Attempts, r.Message, strings.Join(switches[r.Device].Commands(), "\n"))
+			continue
+		}
+		wantFilesOf(t, n.Vault, r, switches[r.Device])
 	}
 }
