@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,10 +27,19 @@ const (
 	enable   = "s3cret-Enable-9c"
 )
 
+// sideBySide is how many tests run at once.
+const sideBySide = 12
+
 // binary is the program under test, built once.
 var binary string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Most tests wait, for pages of a terminal or for a timer to run out.
+	if err := flag.Set("test.parallel", fmt.Sprint(sideBySide)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "flashwarden-e2e-")
 		if err != nil {
@@ -117,8 +127,8 @@ func (s *site) ok(args ...string) outcome {
 	return o
 }
 
-// add starts a simulated switch and puts it into the inventory.
-func (s *site) add(name, profile string, o iossim.Options) *iossim.Switch {
+// switchOn starts a simulated switch.
+func (s *site) switchOn(name, profile string, o iossim.Options) *iossim.Switch {
 	s.t.Helper()
 	o.Hostname, o.Username, o.Password, o.EnablePassword = name, user, password, enable
 	o.TFTPPort = uint16(s.port)
@@ -130,9 +140,16 @@ func (s *site) add(name, profile string, o iossim.Options) *iossim.Switch {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { sw.Close() })
+	return sw
+}
+
+// add starts a simulated switch and puts it into the inventory.
+func (s *site) add(name, profile string, o iossim.Options) *iossim.Switch {
+	s.t.Helper()
+	sw := s.switchOn(name, profile, o)
 	args := []string{"device", "add", name, "--address", sw.Addr().String(), "--transport", sw.Transport(), "--username", user,
 		"--password-file", s.file("login", password), "--enable-password-file", s.file("enable", enable)}
-	if profile == "c3750" {
+	if profile == "c3750" || profile == "c2960" || profile == "c1000-tftpboot" {
 		args = append(args, "--legacy-crypto")
 	}
 	s.ok(args...)
@@ -154,6 +171,7 @@ type document struct{ Results []result }
 // result is one device's in a document.
 type result struct {
 	Device, Status, Cause, Message, Hint, Snapshot string
+	Notes                                          []string
 	Attempts                                       int
 	Seconds                                        float64
 	BytesCopied                                    int64 `json:"bytes_copied"`

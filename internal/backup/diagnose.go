@@ -16,7 +16,7 @@ import (
 // Witness is what is known of a copy that failed: what the device said and
 // what the spool saw.
 type Witness struct {
-	Err       error          // of the terminal; nil when the dialogue came to its end
+	Err       error          // of the terminal; session_lost when the line is gone, nil when the dialogue came to its end
 	Said      ios.CopyResult // of the device, when Err is nil
 	Seen      spool.Evidence // of the TFTP server
 	TicketErr error          // how the ticket ended; nil while it has not
@@ -53,6 +53,10 @@ func ofTicket(w Witness) *cause.Error {
 	case errors.Is(w.TicketErr, spool.ErrSize), errors.Is(w.Seen.Err, spool.ErrSize):
 		return cause.New(cause.SizeMismatch, cmp.Or(w.TicketErr, w.Seen.Err).Error(),
 			"the copy was thrown away; back the device up again, and if it stays so compare with `dir` on the device")
+	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
+		return wrongSource(w)
+	case !w.Seen.Requested && len(w.Seen.Strays) > 0 && w.Err == nil && w.Said.Error == "":
+		return refused(w) // the device speaks of another file than the one that it was told
 	}
 	return nil
 }
@@ -61,7 +65,7 @@ func ofTicket(w Witness) *cause.Error {
 // is gone.
 func ofDialogue(w Witness) *cause.Error {
 	var e *cause.Error
-	if !w.Stalled && errors.As(w.Err, &e) && e.Cause != cause.SessionLost {
+	if errors.As(w.Err, &e) && e.Cause != cause.SessionLost {
 		return e
 	}
 	return nil
@@ -99,11 +103,8 @@ func refused(w Witness) *cause.Error {
 
 // ofSilence judges by how far the TFTP server saw the transfer come.
 func ofSilence(w Witness) *cause.Error {
-	lost := w.Err != nil && !w.Stalled
 	switch {
-	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
-		return wrongSource(w)
-	case lost:
+	case cause.Of(w.Err) == cause.SessionLost:
 		return sessionLost(w)
 	case !w.Seen.Requested:
 		return noRequest(w)
@@ -186,5 +187,8 @@ func (w Witness) said() string {
 	case w.Err != nil:
 		return w.Err.Error()
 	}
-	return "the device says that the copy was done"
+	if w.Said.OK {
+		return "the device says that the copy was done"
+	}
+	return "the device says neither that the copy was done nor why not"
 }
