@@ -31,9 +31,10 @@ var arrows = map[string][]string{
 	"internal/backup":     {"internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/node": {"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
-	"internal/iossim": {"tftp"},
-	"internal/netlab": {}, // a test kit
-	"internal/tftpd":  {"tftp"},
+	"internal/firewall": {},
+	"internal/iossim":   {"tftp"},
+	"internal/netlab":   {}, // a test kit
+	"internal/tftpd":    {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd
 		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/iossim",
 		"internal/node", "internal/tftpd", "internal/vault", "tftp"},

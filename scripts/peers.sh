@@ -15,6 +15,8 @@ need ssh openssh-client
 need telnet telnet
 need ip iproute2
 need nft nftables
+need iptables-nft-save iptables
+need ufw ufw
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing:$missing"

@@ -1,0 +1,307 @@
+package firewall
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestKernelAgrees loads random rulesets with nft, sends real datagrams through
+// them in both directions, and compares what passes with what Judge says.
+func TestKernelAgrees(t *testing.T) {
+	rulesets := 200 // how many the kernel judges
+	if testing.Short() {
+		rulesets = 40
+	}
+	n := newNetwork(t)
+	k := newKernel(n)
+	first := uint64(time.Now().UnixNano())
+	counts := map[Verdict]int{}
+	loaded, seed := 0, first
+	for ; loaded < rulesets && seed < first+3*uint64(rulesets); seed++ {
+		g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+		rules := g.ruleset()
+		if err := n.tryLoad(rules); err != nil {
+			continue // such as two protocols in one rule
+		}
+		loaded++
+		judged := n.read()
+		for v, c := range k.compare(judged) {
+			counts[v] += c
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d:\n%s", seed, rules)
+		}
+	}
+	t.Logf("seeds %d to %d, %d rulesets loaded: %d accepted, %d dropped, %d cannot tell", first, seed-1, loaded, counts[Accept], counts[Drop], counts[Unknown])
+	if loaded < rulesets || counts[Unknown] > 0 || counts[Accept] < rulesets || counts[Drop] < rulesets {
+		t.Errorf("the rulesets prove too little: %v", counts)
+	}
+}
+
+// kernel sends datagrams and sees which arrive.
+type kernel struct {
+	n       *network
+	host    map[uint16]*net.UDPConn
+	devices map[netip.Addr]*net.UDPConn
+	fence   *net.UDPConn // of the host
+	back    *net.UDPConn // of the devices
+}
+
+const fencePort = 9
+
+func newKernel(n *network) *kernel {
+	k := &kernel{n: n, host: map[uint16]*net.UDPConn{}, devices: map[netip.Addr]*net.UDPConn{}}
+	for _, p := range []uint16{69, 1056, 1057, 1059, 2000} {
+		k.host[p] = n.socket(n.host, netip.AddrPortFrom(netip.IPv6Unspecified(), p))
+	}
+	k.fence = n.socket(n.host, netip.AddrPortFrom(netip.IPv6Unspecified(), fencePort))
+	k.back = n.socket(n.devices, netip.AddrPortFrom(netip.IPv6Unspecified(), fencePort))
+	return k
+}
+
+// compare sends every kind of datagram, and answers of this host with what
+// comes back to them.
+func (k *kernel) compare(rules *Ruleset) map[Verdict]int {
+	counts := map[Verdict]int{}
+	for _, a := range []netip.Addr{deviceV4, strangerV4, deviceV6, strangerV6} {
+		dev := k.n.socket(k.n.devices, netip.AddrPortFrom(a, 0)) // a port that connection tracking has not seen
+		at := dev.LocalAddr().(*net.UDPAddr).AddrPort()
+		for _, p := range []uint16{69, 1056, 1059, 2000} {
+			counts[k.incoming(rules, dev, at, p, New)]++
+		}
+		// This host speaks first from the port of a transfer.
+		if k.outgoing(rules, dev, at, 1057, counts) {
+			counts[k.incoming(rules, dev, at, 1057, Established)]++
+		}
+		dev.Close()
+	}
+	return counts
+}
+
+func hostOf(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return hostV4
+	}
+	return hostV6
+}
+
+// incoming compares one datagram from a device.
+func (k *kernel) incoming(rules *Ruleset, dev *net.UDPConn, from netip.AddrPort, to uint16, state string) Verdict {
+	a := from.Addr().Unmap()
+	j := rules.Judge(Packet{
+		V6: a.Is6(), Device: a, Host: hostOf(a), Port: from.Port(), HostPort: to, Interface: "fh0", Reachable: true, State: state,
+	})
+	arrived := k.send(dev, netip.AddrPortFrom(hostOf(a), to), k.fence, k.host)
+	want := map[Verdict]uint16{Accept: j.HostPort, Drop: 0}[j.Verdict]
+	if j.Verdict != Unknown && arrived != want {
+		k.n.t.Errorf("%s from %v to port %d (%s): judged %v, to arrive at %d; it arrived at %d\n%+v", state, from, to, a, j.Verdict, want, arrived, j.Against)
+	}
+	return j.Verdict
+}
+
+// outgoing compares one answer of this host, and tells whether it arrived.
+func (k *kernel) outgoing(rules *Ruleset, dev *net.UDPConn, to netip.AddrPort, from uint16, counts map[Verdict]int) bool {
+	a := to.Addr().Unmap()
+	j := rules.Judge(Packet{
+		Outgoing: true, V6: a.Is6(), Device: a, Host: hostOf(a), Port: to.Port(), HostPort: from, Interface: "fh0", State: New,
+	})
+	arrived := k.send(k.host[from], to, k.back, map[uint16]*net.UDPConn{to.Port(): dev}) != 0
+	counts[j.Verdict]++
+	if j.Verdict != Unknown && arrived != (j.Verdict == Accept) {
+		k.n.t.Errorf("answer to %v: judged %v, arrived: %v\n%+v", to, j.Verdict, arrived, j.Against)
+	}
+	return arrived
+}
+
+// send sends a datagram and behind it another one that every ruleset lets pass;
+// both go through one processor, so that what has not arrived when the second
+// one has is lost. It returns the port where the datagram arrived, or 0.
+func (k *kernel) send(from *net.UDPConn, to netip.AddrPort, fence *net.UDPConn, at map[uint16]*net.UDPConn) uint16 {
+	t := k.n.t
+	unpin := pin(t)
+	if _, err := from.WriteToUDPAddrPort([]byte("datagram"), to); err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ECONNREFUSED) {
+		t.Fatal(err)
+	}
+	if _, err := from.WriteToUDPAddrPort([]byte("fence"), netip.AddrPortFrom(to.Addr(), fencePort)); err != nil {
+		if _, err = from.WriteToUDPAddrPort([]byte("fence"), netip.AddrPortFrom(to.Addr(), fencePort)); err != nil {
+			t.Fatal(err) // an earlier reject is told once
+		}
+	}
+	unpin()
+	if err := fence.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	if _, _, err := fence.ReadFromUDPAddrPort(buf); err != nil {
+		t.Fatalf("the fence did not arrive: %v", err)
+	}
+	arrived := uint16(0)
+	for port, c := range at {
+		if pending(t, c) {
+			arrived = port
+		}
+	}
+	return arrived
+}
+
+// pending takes what has arrived at a socket without waiting for more.
+func pending(t *testing.T, c *net.UDPConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := false
+	err = raw.Control(func(fd uintptr) {
+		buf := make([]byte, 64)
+		for {
+			n, _, err := unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
+			if errors.Is(err, unix.ECONNREFUSED) {
+				continue
+			}
+			if err != nil {
+				return
+			}
+			got = got || strings.HasPrefix(string(buf[:n]), "datagram")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// pin keeps the calling thread on one processor until unpin.
+func pin(t *testing.T) (unpin func()) {
+	runtime.LockOSThread()
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := range 1024 {
+		if all.IsSet(cpu) {
+			one.Set(cpu)
+			break
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.SchedSetaffinity(0, &all); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		runtime.UnlockOSThread()
+	}
+}
+
+// generator makes rulesets of what Judge evaluates. Every base chain lets the
+// fence pass first.
+type generator struct {
+	*rand.Rand
+	family string
+}
+
+func pick[T any](g *generator, of ...T) T { return of[g.IntN(len(of))] }
+
+func (g *generator) ruleset() string {
+	var b strings.Builder
+	for i := range 1 + g.IntN(2) {
+		g.family = pick(g, "inet", "inet", "ip", "ip6")
+		fmt.Fprintf(&b, "table %s t%d {\n", g.family, i)
+		v4 := g.family != "ip6"
+		if v4 {
+			b.WriteString(" set devs { type ipv4_addr; flags interval; elements = { 10.77.0.128/25, 10.77.0.7-10.77.0.9 }\n }\n")
+			b.WriteString(" set pairs { type ipv4_addr . inet_service; elements = { 10.77.0.2 . 69, 10.77.0.130 . 1056 }\n }\n")
+		}
+		b.WriteString(" set ports { type inet_service; flags interval; elements = { 69, 1056-1058 }\n }\n")
+		b.WriteString(" map verdicts { type inet_service : verdict; elements = { 69 : drop, 1057 : accept }\n }\n")
+		for c := range 3 {
+			fmt.Fprintf(&b, " chain c%d {\n%s }\n", c, g.rules(c, ""))
+		}
+		for c := range 1 + g.IntN(3) {
+			hook := pick(g, "input", "input", "prerouting", "output", "postrouting")
+			fmt.Fprintf(&b, " chain b%d {\n  type filter hook %s priority %d; policy %s;\n  udp dport %d accept\n%s }\n",
+				c, hook, pick(g, -350, -140, -5, 0, 10), pick(g, "accept", "accept", "drop"), fencePort, g.rules(3, hook))
+		}
+		if g.IntN(3) == 0 {
+			fmt.Fprintf(&b, " chain nat {\n  type nat hook prerouting priority -100;\n  udp dport %d accept\n  %s redirect to :%d\n }\n",
+				fencePort, g.match("prerouting"), pick(g, 69, 1056, 2000))
+		}
+		b.WriteString("}\n")
+	}
+	return b.String()
+}
+
+// rules writes some rules that jump to chains below the given number.
+func (g *generator) rules(below int, hook string) string {
+	var b strings.Builder
+	if g.IntN(6) == 0 && hook == "input" {
+		b.WriteString("  ct state vmap { established : accept, related : accept, invalid : drop }\n")
+	}
+	for range g.IntN(6) {
+		b.WriteString("  ")
+		for range g.IntN(3) {
+			b.WriteString(g.match(hook) + " ")
+		}
+		if g.IntN(5) == 0 {
+			b.WriteString(pick(g, "counter ", "meta mark set 5 "))
+		}
+		b.WriteString(g.verdict(below, hook) + "\n")
+	}
+	return b.String()
+}
+
+func (g *generator) match(hook string) string {
+	options := []string{
+		"udp dport 69", "udp dport != 69", "udp dport { 69, 1056-1059 }", "udp dport != { 69, 2000 }", "udp dport 1000-1057", "udp dport @ports",
+		"udp sport > 40000", "udp sport < 1024", "th dport 1056", "tcp dport 69", "meta l4proto udp", "meta l4proto { tcp, udp }", "meta mark 5",
+		"ct state new", "ct state established,related", "ct state != established", "ct direction original", "meta mark & 0x4 == 4",
+	}
+	if g.family != "ip6" {
+		options = append(options, "ip saddr 10.77.0.2", "ip saddr 10.77.0.0/25", "ip saddr != 10.77.0.2", "ip saddr { 10.77.0.2, 10.77.0.9 }", "ip saddr @devs",
+			"ip saddr . udp dport @pairs", "ip saddr . udp dport { 10.77.0.2 . 69, 10.77.0.130 . 2000 }", "ip daddr 10.77.0.1", "ip protocol udp",
+			"ip frag-off & 0x1fff == 0", "ip saddr 10.77.0.100-10.77.0.200")
+	}
+	if g.family != "ip" {
+		options = append(options, "ip6 saddr fd77::2", "ip6 saddr fd77::/120", "ip6 saddr != fd77::2", "ip6 nexthdr udp")
+	}
+	if g.family == "inet" {
+		options = append(options, "meta nfproto ipv4", "meta protocol ip6")
+	}
+	switch hook {
+	case "input", "prerouting":
+		options = append(options, `iifname "fh*"`, `iifname != "lo"`, `iifname { "lo", "x" }`, "iif lo", "meta pkttype unicast", `oifname "fh0"`,
+			"fib daddr type local", "fib saddr . iif oif missing")
+	case "output", "postrouting":
+		options = append(options, `oifname "fh0"`, `oifname "lo"`, `iifname "fh0"`)
+	}
+	return g.at(options)
+}
+
+func (g *generator) at(options []string) string { return options[g.IntN(len(options))] }
+
+func (g *generator) verdict(below int, hook string) string {
+	options := []string{"accept", "accept", "drop", "return", "counter", "continue", "udp dport vmap @verdicts",
+		"udp dport vmap { 69 : accept, 1056-1057 : drop, 2000 : return }"}
+	if below > 0 {
+		c := g.IntN(below)
+		options = append(options, fmt.Sprintf("jump c%d", c), fmt.Sprintf("goto c%d", c), fmt.Sprintf("udp dport vmap { 69 : jump c%d, 1056 : goto c%d }", c, c))
+	}
+	if hook == "input" {
+		options = append(options, "reject")
+		if g.family == "inet" {
+			options = append(options, "reject with icmp port-unreachable", "reject with icmpv6 no-route")
+		}
+	}
+	return g.at(options)
+}

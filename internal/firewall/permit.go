@@ -1,0 +1,111 @@
+package firewall
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// TFTPPort is the port that devices ask.
+const TFTPPort = 69
+
+// Ports are what a firewall has to let through.
+type Ports struct {
+	Listen      uint16 // of the TFTP server
+	First, Last uint16 // transfer IDs
+}
+
+// list writes the ports with sep between the ends of the range: those that
+// devices send to, or, for answers, those that this host sends from.
+func (p Ports) list(sep string, answers bool) []string {
+	var all []string
+	if !answers {
+		all = append(all, fmt.Sprint(TFTPPort))
+		if p.Listen != TFTPPort {
+			all = append(all, fmt.Sprint(p.Listen))
+		}
+	}
+	ids := fmt.Sprint(p.First)
+	if p.Last != p.First {
+		ids += sep + fmt.Sprint(p.Last)
+	}
+	return append(all, ids)
+}
+
+// Permit returns the command that lets TFTP with the devices pass in this
+// chain, before every other rule of it. For a chain that datagrams meet on
+// their way out it permits this host's answers.
+func (p Place) Permit(devices []netip.Addr, ports Ports) string {
+	answers := p.Hook == Output || p.Hook == Postrouting
+	v4, v6 := byFamily(devices)
+	switch p.Tool {
+	case "nft":
+		return p.permitNFT(v4, v6, ports, answers)
+	case "ufw":
+		return permitUFW(slices.Concat(v4, v6), ports, answers)
+	}
+	addresses, side, direction := v4, "-s", "--dports"
+	if strings.HasPrefix(p.Tool, "ip6tables") {
+		addresses = v6
+	}
+	if answers {
+		side, direction = "-d", "--sports"
+	}
+	return fmt.Sprintf("%s -t %s -I %s %s %s -p udp -m multiport %s %s -j ACCEPT", p.Tool, p.Table, p.Chain, side,
+		join(addresses, ","), direction, strings.Join(ports.list(":", answers), ","))
+}
+
+func (p Place) permitNFT(v4, v6 []netip.Addr, ports Ports, answers bool) string {
+	side, direction := "saddr", "dport"
+	if answers {
+		side, direction = "daddr", "sport"
+	}
+	var lines []string
+	for _, f := range []struct {
+		protocol  string
+		addresses []netip.Addr
+	}{{"ip", v4}, {"ip6", v6}} {
+		if len(f.addresses) > 0 {
+			lines = append(lines, fmt.Sprintf("nft 'insert rule %s %s %s %s %s { %s } udp %s { %s } accept'", p.Family, p.Table, p.Chain,
+				f.protocol, side, join(f.addresses, ", "), direction, strings.Join(ports.list("-", answers), ", ")))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func permitUFW(devices []netip.Addr, ports Ports, answers bool) string {
+	var lines []string
+	for _, a := range devices {
+		line := fmt.Sprintf("ufw prepend allow proto udp from %s to any port %s", a, strings.Join(ports.list(":", false), ","))
+		if answers {
+			line = fmt.Sprintf("ufw prepend allow out proto udp from any port %s to %s", strings.Join(ports.list(":", true), ","), a)
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// byFamily sorts addresses, each once, without zones.
+func byFamily(all []netip.Addr) (v4, v6 []netip.Addr) {
+	for _, a := range all {
+		if a = a.Unmap().WithZone(""); a.Is4() {
+			v4 = append(v4, a)
+		} else {
+			v6 = append(v6, a)
+		}
+	}
+	for _, list := range []*[]netip.Addr{&v4, &v6} {
+		slices.SortFunc(*list, netip.Addr.Compare)
+		*list = slices.Compact(*list)
+	}
+	return v4, v6
+}
+
+func join(all []netip.Addr, sep string) string {
+	words := make([]string, len(all))
+	for i, a := range all {
+		words[i] = a.String()
+	}
+	return strings.Join(words, sep)
+}

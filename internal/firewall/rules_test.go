@@ -1,0 +1,241 @@
+package firewall
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/tftp"
+)
+
+var testPorts = Ports{Listen: 69, First: 1056, Last: 1059}
+
+// serve runs our TFTP server in the host's namespace, with one file.
+func (n *network) serve() {
+	n.t.Helper()
+	dir := n.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), bytes.Repeat([]byte("x"), 3000), 0o644); err != nil {
+		n.t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	server := &tftp.Server{
+		Handler: &tftp.Dir{Root: root, ReadOnly: true}, Ports: tftp.PortRange{First: testPorts.First, Last: testPorts.Last},
+		Listen: func(at netip.AddrPort) (net.PacketConn, error) { return n.socket(n.host, at), nil },
+	}
+	conn := n.socket(n.host, netip.AddrPortFrom(netip.IPv6Unspecified(), testPorts.Listen))
+	ctx, cancel := context.WithCancel(n.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ctx, conn) }()
+	n.t.Cleanup(func() { cancel(); <-done; root.Close() })
+}
+
+// fetches reports whether a real transfer from an address comes through.
+func (n *network) fetches(from netip.Addr) bool {
+	n.t.Helper()
+	client := &tftp.Client{
+		Local: netip.AddrPortFrom(from, 0), Timeout: 200 * time.Millisecond, Retries: 2,
+		Listen: func(at netip.AddrPort) (net.PacketConn, error) { return n.socket(n.devices, at), nil },
+	}
+	var got bytes.Buffer
+	size, err := client.Get(n.t.Context(), netip.AddrPortFrom(hostOf(from), testPorts.Listen), "file", &got)
+	return err == nil && size == 3000
+}
+
+// wantOnlyDevices checks that the permitted devices pass and strangers do not,
+// by transfers and by what Judge says of the rules.
+func (n *network) wantOnlyDevices() {
+	n.t.Helper()
+	rules := n.read()
+	for a, want := range map[netip.Addr]bool{deviceV4: true, deviceV6: true, strangerV4: false, strangerV6: false} {
+		if got := n.fetches(a); got != want {
+			n.t.Errorf("transfer from %s: %v, want %v", a, got, want)
+		}
+		for _, port := range []uint16{69, 1056, 1059} {
+			j := rules.Judge(Packet{V6: a.Is6(), Device: a, Host: hostOf(a), HostPort: port, Interface: "fh0", Reachable: true, State: New})
+			if (j.Verdict == Accept) != want || j.Verdict == Unknown {
+				n.t.Errorf("from %s to port %d: judged %v %+v", a, port, j.Verdict, j.Against)
+			}
+		}
+	}
+}
+
+// written writes rules for the two devices into a file.
+func written(t *testing.T, format string) (path string) {
+	t.Helper()
+	text, err := Rules(format, []Host{{Name: "sw1", Address: deviceV4}, {Name: "sw6", Address: deviceV6, Asked: "sw6.example"}}, testPorts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# sw1 is 10.77.0.2\n", "# sw6 is fd77::2 (sw6.example was resolved"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q:\n%s", format, want, text)
+		}
+	}
+	path = filepath.Join(t.TempDir(), "rules")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestRulesNFT loads the rules of nft, twice.
+func TestRulesNFT(t *testing.T) {
+	n := newNetwork(t)
+	n.serve()
+	file := written(t, "nft")
+	n.inHost("nft -f " + file)
+	once := n.inHost("nft list ruleset")
+	n.wantOnlyDevices()
+	n.inHost("nft -f " + file)
+	if twice := n.inHost("nft list ruleset"); twice != once {
+		t.Errorf("loaded twice:\n%s\nonce:\n%s", twice, once)
+	}
+}
+
+// TestRulesIPTables runs the commands of iptables, twice.
+func TestRulesIPTables(t *testing.T) {
+	need(t, "iptables-nft-save")
+	n := newNetwork(t)
+	n.serve()
+	file := written(t, "iptables")
+	n.inHost("sh -e " + file)
+	once := n.inHost("iptables -S; ip6tables -S")
+	n.wantOnlyDevices()
+	n.inHost("sh -e " + file)
+	if twice := n.inHost("iptables -S; ip6tables -S"); twice != once {
+		t.Errorf("loaded twice:\n%s\nonce:\n%s", twice, once)
+	}
+}
+
+// TestRulesUFW enables ufw in the namespace, on a copy of its files: strangers
+// stay out also where ufw lets everything in by default.
+func TestRulesUFW(t *testing.T) {
+	need(t, "ufw", "iptables-nft-save")
+	n := newNetwork(t)
+	n.serve()
+	file := written(t, "ufw")
+	n.ufw("ufw --force enable; ufw default allow incoming; sh -e " + file)
+	once := n.inHost("iptables-save | grep '^-A ufw-user'; ip6tables-save | grep '^-A ufw6-user'")
+	n.wantOnlyDevices()
+	n.ufw("ufw --dry-run deny 99/udp && sh -e " + file)
+	if twice := n.inHost("iptables-save | grep '^-A ufw-user'; ip6tables-save | grep '^-A ufw6-user'"); twice != once {
+		t.Errorf("loaded twice:\n%s\nonce:\n%s", twice, once)
+	}
+}
+
+// ufw runs commands in the host's namespace where /etc/ufw is a copy, which
+// stays for the next ones.
+func (n *network) ufw(commands string) {
+	n.t.Helper()
+	etc := filepath.Join(os.TempDir(), n.host+"-ufw")
+	if _, err := os.Stat(etc); err != nil {
+		n.command("cp", "-a", "/etc/ufw", etc)
+		n.command("cp", "/etc/default/ufw", filepath.Join(etc, "default"))
+		n.t.Cleanup(func() { os.RemoveAll(etc) })
+	}
+	script := "mount --bind " + etc + " /etc/ufw && mount --bind " + etc + "/default /etc/default/ufw && { " + commands + "; }"
+	out, err := exec.Command("ip", "netns", "exec", n.host, "unshare", "-m", "sh", "-c", script).CombinedOutput()
+	if err != nil {
+		n.t.Fatalf("ufw: %v\n%s", err, out)
+	}
+}
+
+// TestPermit drops the devices in every way; the printed line lets them pass,
+// and nobody else.
+func TestPermit(t *testing.T) {
+	need(t, "iptables-nft-save")
+	for name, drop := range map[string]string{
+		"policy of nft":   `nft 'add table inet f; add chain inet f in { type filter hook input priority 0; policy drop; }; add rule inet f in icmpv6 type != 0 accept'`,
+		"rule of nft":     `nft 'add table ip f; add chain ip f sub; add chain ip f in { type filter hook prerouting priority -150; }; add rule ip f in jump sub; add rule ip f sub udp dport 69 drop'`,
+		"answers of nft":  `nft 'add table inet f; add chain inet f out { type filter hook output priority 0; }; add rule inet f out udp sport 1056-1059 drop'`,
+		"iptables":        `iptables -A INPUT -p udp -m multiport --dports 69,1056:1059 -j DROP`,
+		"iptables answer": `iptables -A OUTPUT -p udp -m conntrack --ctstate NEW -m multiport --sports 1000:1059 -j REJECT`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNetwork(t)
+			n.serve()
+			n.inHost(drop)
+			if n.fetches(deviceV4) {
+				t.Fatal("nothing is dropped")
+			}
+			fixed := 0
+			for _, outgoing := range []bool{false, true} {
+				port := map[bool]uint16{false: 69, true: 1056}[outgoing]
+				p := Packet{Outgoing: outgoing, Device: deviceV4, Host: hostV4, HostPort: port, Interface: "fh0", Reachable: true, State: New}
+				for _, d := range n.read().Judge(p).Against {
+					if d.Verdict != Drop || d.Rule == "" {
+						t.Fatalf("%+v", d)
+					}
+					n.inHost(d.Place.Permit([]netip.Addr{deviceV4}, testPorts))
+					fixed++
+				}
+				if j := n.read().Judge(p); j.Verdict != Accept {
+					t.Errorf("after the fix: %+v", j)
+				}
+			}
+			if fixed == 0 || !n.fetches(deviceV4) {
+				t.Errorf("%d lines, and the device does not pass\n%s", fixed, n.inHost("nft list ruleset"))
+			}
+			if name != "answers of nft" && name != "iptables answer" && n.fetches(strangerV4) {
+				t.Error("a stranger passes too")
+			}
+		})
+	}
+}
+
+// TestCannotTell has rules that are not evaluated: the answer names them.
+func TestCannotTell(t *testing.T) {
+	n := newNetwork(t)
+	n.load(`table inet f {
+	chain in {
+		type filter hook input priority 0; policy drop;
+		udp dport 69 limit rate 5/second accept
+	}
+}`)
+	j := n.read().Judge(Packet{Device: deviceV4, Host: hostV4, HostPort: 69, Interface: "fh0", State: New})
+	if j.Verdict != Unknown || len(j.Against) != 1 || !strings.Contains(strings.Join(j.Against[0].Doubts, "\n"), "limit rate 5/second accept (not evaluated: limit)") {
+		t.Errorf("%+v", j)
+	}
+	// Without a device: what holds for everybody is known, the rest is not.
+	n.load(`table ip f {
+	chain in {
+		type filter hook input priority 0; policy drop;
+		udp dport 69 accept
+		ip saddr 10.77.0.2 udp dport 1056 accept
+	}
+}`)
+	for port, want := range map[uint16]Verdict{69: Accept, 1056: Unknown, 1057: Drop} {
+		if j := n.read().Judge(Packet{HostPort: port, State: New}); j.Verdict != want {
+			t.Errorf("port %d from anybody: %v, want %v", port, j.Verdict, want)
+		}
+	}
+	// A dormant table drops nothing.
+	n.load(`table ip f {
+	flags dormant
+	chain in {
+		type filter hook input priority 0; policy drop;
+	}
+}`)
+	if j := n.read().Judge(Packet{HostPort: 69, State: New}); j.Verdict != Accept {
+		t.Errorf("a dormant table: %+v", j)
+	}
+}
+
+func TestRulesForNobody(t *testing.T) {
+	for _, format := range Formats() {
+		if text, err := Rules(format, nil, testPorts); !errors.Is(err, ErrNobody) || text != "" {
+			t.Errorf("%s: %q, %v", format, text, err)
+		}
+	}
+}
