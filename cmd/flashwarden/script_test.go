@@ -114,7 +114,7 @@ func setOption(o *iossim.Options, key, value string) error {
 	f := &o.Faults
 	times := map[string]*iossim.Times{
 		"erase": &f.AskErase, "overwrite": &f.AskOverwrite, "unknown": &f.AskUnknown, "short": &f.ShortBlock, "flip": &f.FlipBit,
-		"hangterminal": &f.HangTerminal, "notftp": &f.NoTFTP, "noise": &f.SyslogNoise, "slow": &f.SlowPrint, "noverify": &f.RejectVerify,
+		"hangterminal": &f.HangTerminal, "notftp": &f.NoTFTP, "noise": &f.SyslogNoise, "slow": &f.SlowPrint, "noverify": &f.RejectVerify, "nomd5": &f.RejectMD5,
 	}
 	switch t, isFault := times[key]; {
 	case isFault:
@@ -128,6 +128,12 @@ func setOption(o *iossim.Options, key, value string) error {
 		return err
 	case key == "stall":
 		f.Stall = iossim.After{Bytes: number, Times: iossim.Always}
+		return err
+	case key == "damaged":
+		f.DamagedImages = true
+		return nil
+	case key == "digestpace":
+		o.DigestPace = int(number)
 		return err
 	case key == "listen":
 		o.Listen = value

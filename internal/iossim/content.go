@@ -10,6 +10,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -17,9 +18,10 @@ import (
 // that an image of a gigabyte costs nothing until then. A content never
 // changes.
 type content struct {
-	size int64
-	seed uint64
-	lay  func(c *content) []part // headers laid over the computed bytes; nil: none
+	size    int64
+	seed    uint64
+	damaged bool                    // not what it was made as
+	lay     func(c *content) []part // headers laid over the computed bytes; nil: none
 
 	once  sync.Once
 	parts []part
@@ -44,6 +46,15 @@ func madeContent(name string, size int64, lay func(*content) []part) *content {
 	h := fnv.New64a()
 	io.WriteString(h, name)
 	return &content{size: size, seed: h.Sum64(), lay: lay}
+}
+
+// withBitInverted is the same content with one bit inverted in its middle.
+func (c *content) withBitInverted() *content {
+	return &content{size: c.size, seed: c.seed, damaged: true, lay: func(*content) []part {
+		var b [1]byte
+		c.ReadAt(b[:], c.size/2) // also makes the parts; an empty file has no middle
+		return append(slices.Clone(c.parts), part{c.size / 2, []byte{b[0] ^ 0x10}})
+	}}
 }
 
 // ReadAt implements io.ReaderAt.

@@ -283,3 +283,49 @@ func TestRejectVerify(t *testing.T) {
 		t.Errorf("the second time it said %q", out)
 	}
 }
+
+func TestRejectMD5(t *testing.T) {
+	s := launch(t, "c3750", Options{Faults: Faults{RejectMD5: Always}})
+	l := atPrompt(t, s)
+	if out := l.run("verify /md5 "+office, "#"); !strings.Contains(out, "% Invalid input detected at '^' marker.") {
+		t.Errorf("it said %q", out)
+	}
+	if out := l.run("verify "+office, "#"); !strings.Contains(out, "CCO Hash        MD5 : ") {
+		t.Errorf("plain verify said %q", out)
+	}
+}
+
+// The copy in flash differs by one bit from what it should be, and verify sees
+// it.
+func TestDamagedImages(t *testing.T) {
+	whole := launch(t, "c3750", Options{})
+	s := launch(t, "c3750", Options{Faults: Faults{DamagedImages: true}})
+	a, _ := whole.File(office)
+	b, _ := s.File(office)
+	differ := 0
+	for i := range a {
+		if a[i] != b[i] {
+			differ++
+		}
+	}
+	if len(a) != len(b) || differ != 1 {
+		t.Errorf("%d of %d bytes differ", differ, len(b))
+	}
+	l := atPrompt(t, s)
+	if out := l.run("verify "+office, "#"); !strings.Contains(out, "%Error verifying "+office) || strings.Contains(out, "CCO") {
+		t.Errorf("verify said %q", out)
+	}
+}
+
+// A digest takes its time, prints dots meanwhile, and can be broken off.
+func TestDigestPace(t *testing.T) {
+	s := launch(t, "c3750", Options{DigestPace: 1 << 20})
+	l := atPrompt(t, s)
+	l.send("verify /md5 " + office + "\r")
+	l.expect("...")
+	l.send("\x03")
+	l.expect("#")
+	if out := l.run("verify /md5 flash:/vlan.dat", "#"); !strings.Contains(out, ".Done!\r\nverify /md5 (flash:/vlan.dat) = ") {
+		t.Errorf("the next one said %q", out)
+	}
+}

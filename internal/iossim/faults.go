@@ -98,6 +98,14 @@ type Faults struct {
 	// RejectVerify makes the switch reject verify as an unknown command, as
 	// IOS before 12.2(4)T rejects verify /md5.
 	RejectVerify Times
+	// RejectMD5 makes the switch reject verify /md5 alone; the other forms of
+	// verify work.
+	RejectMD5 Times
+	// DamagedImages has one bit inverted in the middle of each image and package
+	// in flash, as flash that wears out does: it is read, sent and digested so.
+	// What plain verify then prints is put together from the lines that it prints
+	// for other failures: no session with a damaged image is public.
+	DamagedImages bool
 }
 
 // strikes reports whether a fault happens now, and uses it up. pick names the

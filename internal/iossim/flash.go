@@ -89,6 +89,22 @@ func newFlash(p *profile, f fill) (*flash, error) {
 	return fl, nil
 }
 
+// damageImages inverts a bit in each image and package.
+func (fl *flash) damageImages() {
+	for _, files := range fl.content {
+		for _, f := range files {
+			if isImage(f.path) && !f.dir {
+				f.body = f.body.withBitInverted()
+			}
+		}
+	}
+}
+
+// isImage tells images and packages by their names.
+func isImage(path string) bool {
+	return strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, ".pkg")
+}
+
 // split takes a path as typed apart: "flash:/html/x", "flash:html/x", "html/x"
 // are the same file where flash: is the file system of paths without one.
 func (fl *flash) split(typed string) (*fileSystem, string, error) {

@@ -38,6 +38,7 @@ type Options struct {
 	ExecTimeout    time.Duration     // a line on which nothing was typed for so long is hung up, whatever runs on it; 0: never
 	Denied         []string          // beginnings of commands that the account may not type
 	Pace           int               // bytes per second of its transfers, in either direction; 0: as fast as it goes
+	DigestPace     int               // bytes per second of verify, which prints dots meanwhile; 0: as fast as it goes
 	Timeout        time.Duration     // how long its TFTP client waits for an answer before it gives up; default 38 s, as IOS does
 	HostKeyBits    int               // modulus of the SSH host key; default: the profile's (1024 or 2048), at least 512
 	HostKeySeed    string            // another seed is another host key; default: the host name
@@ -115,6 +116,9 @@ func New(profile string, o Options) (*Switch, error) {
 	}
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
+	}
+	if o.Faults.DamagedImages {
+		s.flash.damageImages()
 	}
 	if p.transport == transportSSH {
 		if s.hostKey, err = newHostKey(o.HostKeySeed, o.HostKeyBits, p.hostKeyAlgorithms); err != nil {

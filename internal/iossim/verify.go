@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // verifyDigest is verify /md5 and verify /sha512, with or without an expected
 // digest (Configuration Fundamentals Command Reference, "verify").
 func (s *session) verifyDigest(algorithm, typed, want string) {
-	if s.rejectsVerify() {
+	if s.rejectsVerify() || algorithm == "md5" && s.rejects(func(f *Faults) *Times { return &f.RejectMD5 }) {
 		return
 	}
 	f, shown, err := s.sw.open(typed)
@@ -23,7 +24,10 @@ func (s *session) verifyDigest(algorithm, typed, want string) {
 		return
 	}
 	shown = asTyped(typed, shown)
-	s.say(dots(f.size) + "Done!\n")
+	if !s.compute(f.size) {
+		return
+	}
+	s.say("Done!\n")
 	switch {
 	case want == "":
 		s.say(fmt.Sprintf("verify /%s (%s) = %s\n\n\n", algorithm, shown, got))
@@ -37,12 +41,46 @@ func (s *session) verifyDigest(algorithm, typed, want string) {
 // rejectsVerify prints the error of an IOS without the command, where that
 // fault strikes.
 func (s *session) rejectsVerify() bool {
-	if !s.sw.strikes(func(f *Faults) *Times { return &f.RejectVerify }) {
+	return s.rejects(func(f *Faults) *Times { return &f.RejectVerify })
+}
+
+func (s *session) rejects(pick func(*Faults) *Times) bool {
+	if !s.sw.strikes(pick) {
 		return false
 	}
 	s.reject(&parseError{"% Invalid input detected at '^' marker.", len("verify ")})
 	return true
 }
+
+// compute prints the dots of a digest over so many bytes, as fast as the
+// switch computes. It reports false when it is broken off.
+func (s *session) compute(size int64) bool {
+	if s.sw.o.DigestPace <= 0 {
+		s.say(dots(size))
+		return true
+	}
+	each := time.NewTicker(time.Duration(float64(dotBytes) / float64(s.sw.o.DigestPace) * float64(time.Second)))
+	defer each.Stop()
+	for left := size/dotBytes + 1; left > 0; {
+		select {
+		case <-each.C:
+			s.term.mark(".")
+			left--
+		case b, ok := <-s.term.keys:
+			if !ok || !s.term.keep(b) {
+				s.sw.note("^C")
+				s.say("\n")
+				return false
+			}
+		case <-s.sw.ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// dotBytes is how much a dot stands for.
+const dotBytes = 128 << 10
 
 // asTyped names a file as it was typed, with its file system: IOS does not put
 // a slash where there was none.
@@ -56,7 +94,7 @@ func asTyped(typed, shown string) string {
 // dots is the progress of a digest over so many bytes.
 func dots(size int64) string {
 	var b strings.Builder
-	for i := int64(0); i < size/(128<<10)+1; i++ {
+	for i := int64(0); i < size/dotBytes+1; i++ {
 		b.WriteByte('.')
 		if i%75 == 74 {
 			b.WriteByte('\n')
@@ -81,11 +119,15 @@ func (s *session) verifyPlain(a []string) {
 		s.say("Verified " + shown + "\n")
 		return
 	}
-	if !strings.HasSuffix(shown, ".bin") && !strings.HasSuffix(shown, ".pkg") {
+	if !isImage(shown) {
 		s.say("%Error verifying " + shown + "\n%ERROR: Not able to process Signature in " + shown + ".\n")
 		return
 	}
-	s.say("Verifying file integrity of " + shown + "\n" + dots(f.size) + "\n")
+	s.say("Verifying file integrity of " + shown + "\n")
+	if !s.compute(f.size) {
+		return
+	}
+	s.say("\n")
 	s.embedded(f, shown)
 }
 
@@ -102,7 +144,15 @@ func (s *session) embedded(f file, shown string) {
 	if check == "MD5" { // of the sections, not of the whole file
 		inner = strings.ToUpper(f.body.embeddedMD5())
 	}
-	s.say(fmt.Sprintf("Embedded Hash   %-4s: %s\nComputed Hash   %-4s: %s\n", check, inner, check, inner))
+	computed := inner
+	if f.body.damaged {
+		computed = strings.ToUpper(strings.Repeat(whole, 2)[:len(inner)]) // any other
+	}
+	s.say(fmt.Sprintf("Embedded Hash   %-4s: %s\nComputed Hash   %-4s: %s\n", check, inner, check, computed))
+	if f.body.damaged {
+		s.say("%Error verifying " + shown + "\n%ERROR: Not able to process Signature in " + shown + ".\n")
+		return
+	}
 	if check == "MD5" {
 		s.say(fmt.Sprintf("CCO Hash        MD5 : %s\n\nSignature Verified\n\n", strings.ToUpper(whole)))
 		return
