@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"internal/netlab":   {}, // a test kit
 	"internal/tftpd":    {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd
-		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/iossim",
+		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/firewall", "internal/iossim",
 		"internal/node", "internal/tftpd", "internal/vault", "tftp"},
 }
 

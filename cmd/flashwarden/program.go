@@ -110,7 +110,7 @@ vault that can be read without flashwarden.`,
 	})
 	p.globalFlags(root.PersistentFlags())
 	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.snapshotsCommand(), p.showCommand(),
-		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.tftpdCommand(), p.versionCommand())
+		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.firewallCommand(), p.tftpdCommand(), p.versionCommand())
 	addExamples(root)
 	return root
 }
@@ -153,13 +153,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 
 // node opens the data directory that the flags and the environment name.
 func (p *program) node(ctx context.Context) (*node.Node, error) {
-	file := p.configFile
-	if file == "" {
-		if _, err := os.Stat(defaultConfig); err == nil {
-			file = defaultConfig
-		}
-	}
-	cfg, err := config.Load(file, p.env)
+	cfg, err := p.config()
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +162,17 @@ func (p *program) node(ctx context.Context) (*node.Node, error) {
 		return nil, err
 	}
 	return node.Open(ctx, node.Options{Data: dir, Config: cfg, Log: p.log(), Ask: p.askHostKey})
+}
+
+// config reads the configuration that the flags and the environment name.
+func (p *program) config() (config.Config, error) {
+	file := p.configFile
+	if file == "" {
+		if _, err := os.Stat(defaultConfig); err == nil {
+			file = defaultConfig
+		}
+	}
+	return config.Load(file, p.env)
 }
 
 // dataDir is where flashwarden keeps everything.
