@@ -27,7 +27,19 @@ func (c Config) hostPort() string {
 	return net.JoinHostPort(host, port)
 }
 
+// service is what must be on on a device for its transport.
+func (c Config) service() string {
+	if c.Transport == Telnet {
+		return "transport input telnet on its lines"
+	}
+	return "ip ssh version 2, and transport input ssh on its lines"
+}
+
+// connect makes the connection, through the jump host where there is one.
 func connect(ctx context.Context, cfg Config) (net.Conn, error) {
+	if cfg.Via != nil {
+		return connectVia(ctx, cfg)
+	}
 	limited, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
 	conn, err := cfg.Dialer(limited, "tcp", cfg.hostPort())
@@ -44,18 +56,15 @@ func connect(ctx context.Context, cfg Config) (net.Conn, error) {
 func connectError(cfg Config, err error) error {
 	at := cfg.hostPort()
 	host, port, _ := net.SplitHostPort(at)
-	service := "ip ssh version 2, and transport input ssh on its lines"
-	if cfg.Transport == Telnet {
-		service = "transport input telnet on its lines"
-	}
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("the name %s of %s does not resolve", host, cfg.Name),
-			"flashwarden device edit "+cfg.Name+" --address IP")
+			cfg.onHost("flashwarden device edit "+cfg.Name+" --address IP", "flashwarden device edit "+cfg.jumpTo+" --via USER@IP"))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection to port %s", cfg.Name, port),
-			fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", service, cfg.Name, host))
+			cfg.onHost(fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host),
+				"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT"))
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), "ping "+host)
 	}

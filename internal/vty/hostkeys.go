@@ -80,7 +80,7 @@ func (k *HostKeys) check(address, name string, key ssh.PublicKey) error {
 	if !k.trusted(address, key) {
 		host, port, _ := net.SplitHostPort(address)
 		return cause.New(cause.HostKeyUnknown, fmt.Sprintf("the host key of %s is not pinned: %s %s", name, key.Type(), ssh.FingerprintSHA256(key)),
-			fmt.Sprintf("if that is the device's key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
+			fmt.Sprintf("if that is its own key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
 	}
 	return k.pin(address, name, key)
 }
@@ -130,7 +130,7 @@ func fingerprints(keys []ssh.PublicKey) string {
 
 // forget is the command that unpins address.
 func (k *HostKeys) forget(address string) string {
-	return fmt.Sprintf("if the device was replaced: ssh-keygen -R '%s' -f %s", knownhosts.Normalize(address), k.Path)
+	return fmt.Sprintf("if it was replaced: ssh-keygen -R '%s' -f %s", knownhosts.Normalize(address), k.Path)
 }
 
 // pin adds the key, unless another writer has pinned one meanwhile.

@@ -246,7 +246,7 @@ func TestSSHAlgorithms(t *testing.T) {
 		{"3750-X with 15.0", old, "key exchange", true},
 		{"3des only", ssh.Config{Ciphers: []string{ssh.InsecureCipherTripleDESCBC}}, "cipher", true},
 		{"group exchange only", ssh.Config{KeyExchanges: []string{ssh.InsecureKeyExchangeDHGEXSHA1}}, "key exchange", true},
-		{"group14-sha1 and hmac-sha1", ssh.Config{KeyExchanges: []string{ssh.InsecureKeyExchangeDH14SHA1}, Ciphers: []string{ssh.CipherAES128CTR}, MACs: []string{ssh.HMACSHA1}}, "", true},
+		{"ssh-rsa only", ssh.Config{KeyExchanges: []string{ssh.InsecureKeyExchangeDH14SHA1}, Ciphers: []string{ssh.CipherAES128CTR}, MACs: []string{ssh.HMACSHA1}}, "host key", true},
 		{"arcfour", ssh.Config{Ciphers: []string{ssh.InsecureCipherRC4128}}, "cipher", false},
 	}
 	for _, test := range tests {
@@ -263,13 +263,15 @@ func TestSSHAlgorithms(t *testing.T) {
 				continue
 			}
 			hint := "flashwarden device edit sw1 --legacy-crypto"
-			if legacy {
-				hint = "flashwarden device edit sw1 --transport telnet"
+			if !test.legacy {
+				hint = "what it offers is not implemented here; on the device: ip ssh server algorithm encryption aes128-ctr; or: flashwarden device edit sw1 --transport telnet"
 			}
 			if cause.Of(err) != cause.NoCommonAlgorithm || !strings.Contains(err.Error(), test.plain) || cause.Hint(err) != hint {
 				t.Errorf("%s, legacy %v: %v, hint %q", test.name, legacy, err, cause.Hint(err))
 			}
-			for _, offered := range slices.Concat(test.config.KeyExchanges[:min(1, len(test.config.KeyExchanges))], []string{"we offer "}) {
+			names := map[string][]string{"key exchange": test.config.KeyExchanges, "host key": {"ssh-rsa"}, "cipher": test.config.Ciphers}[test.plain]
+			names = append(names, "we offer ")
+			for _, offered := range names {
 				if !strings.Contains(err.Error(), offered) {
 					t.Errorf("%s, legacy %v: %v does not name %s", test.name, legacy, err, offered)
 				}
@@ -278,9 +280,52 @@ func TestSSHAlgorithms(t *testing.T) {
 	}
 }
 
+// TestSSHNoCommonAtAll has a device with which nothing is common in two ways:
+// both are told at once, and that the old algorithms would cure one alone.
+func TestSSHNoCommonAtAll(t *testing.T) {
+	t.Parallel()
+	d := &sshDevice{plays: showX}
+	d.config.Config = ssh.Config{KeyExchanges: []string{ssh.InsecureKeyExchangeDH1SHA1}, Ciphers: []string{ssh.InsecureCipherRC4}}
+	err := open(t, d.serve(t, rsaKey(t, 2048)))
+	for _, want := range []string{"key exchange with sw1: it offers diffie-hellman-group1-sha1; we offer", "cipher with sw1: it offers only arcfour; we offer"} {
+		if cause.Of(err) != cause.NoCommonAlgorithm || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not say %s", err, want)
+		}
+	}
+	if strings.Contains(cause.Hint(err), "--legacy-crypto") || !strings.Contains(cause.Hint(err), "algorithm encryption aes128-ctr") {
+		t.Errorf("hint %q", cause.Hint(err))
+	}
+}
+
+// TestSSHPinnedRSA has a device whose pinned key is still its own, but which
+// proves it with SHA-1 alone: that is no change of the key.
+func TestSSHPinnedRSA(t *testing.T) {
+	t.Parallel()
+	d := &sshDevice{plays: showX}
+	cfg := d.serve(t, onlySHA1(t, rsaKey(t, 2048)))
+	cfg.LegacyCrypto = true
+	if err := open(t, cfg); err != nil {
+		t.Fatal(err)
+	}
+	cfg.LegacyCrypto = false
+	if err := open(t, cfg); cause.Of(err) != cause.NoCommonAlgorithm || cause.Hint(err) != "flashwarden device edit sw1 --legacy-crypto" {
+		t.Errorf("error %v, hint %q", err, cause.Hint(err))
+	}
+}
+
+// TestParseOffer has what is no KEXINIT: it is not mistaken for one.
+func TestParseOffer(t *testing.T) {
+	for _, sent := range []string{"", "SSH-2.0-x", "SSH-2.0-x\r\n", "SSH-2.0-x\r\n\x00\x00\x00\x01\x09\x14", "SSH-2.0-x\r\n\xff\xff\xff\xff\x04\x14aaaa",
+		"banner\nSSH-2.0-x\r\n\x00\x00\x00\x08\x04\x15aaaaaaaa"} {
+		if o, ok := parseOffer([]byte(sent)); ok {
+			t.Errorf("%q: %+v", sent, o)
+		}
+	}
+}
+
 func TestAlgorithms(t *testing.T) {
 	plain, keys := algorithms(false)
-	for _, broken := range []string{ssh.InsecureKeyExchangeDH1SHA1, ssh.InsecureKeyExchangeDHGEXSHA1, ssh.InsecureCipherAES128CBC, ssh.InsecureCipherTripleDESCBC, "ssh-dss", ssh.InsecureCipherRC4} {
+	for _, broken := range []string{ssh.InsecureKeyExchangeDH1SHA1, ssh.InsecureKeyExchangeDHGEXSHA1, ssh.InsecureCipherAES128CBC, ssh.InsecureCipherTripleDESCBC, "ssh-dss", ssh.KeyAlgoRSA, ssh.InsecureCipherRC4} {
 		if slices.Contains(slices.Concat(plain.KeyExchanges, plain.Ciphers, plain.MACs, keys), broken) {
 			t.Errorf("%s is offered without legacy crypto", broken)
 		}
@@ -302,7 +347,7 @@ func TestSSHWeakHostKey(t *testing.T) {
 		cfg := d.serve(t, newWeakSigner(t, bits))
 		_, err := Dial(t.Context(), cfg)
 		if cause.Of(err) != cause.HostKeyWeak || !strings.Contains(err.Error(), big.NewInt(int64(bits)).String()+" bits") ||
-			!strings.Contains(cause.Hint(err), "crypto key generate rsa modulus 2048") {
+			!strings.Contains(cause.Hint(err), "crypto key generate rsa modulus 2048") || !strings.Contains(cause.Hint(err), "edit sw1 --transport telnet") {
 			t.Errorf("%d bits: %v, hint %q", bits, err, cause.Hint(err))
 		}
 		if got := d.passwords(); len(got) > 0 {

@@ -36,6 +36,8 @@ type Config struct {
 	Username       string // may be empty where a line asks for a password alone
 	Password       string
 	EnablePassword string        // for enable; empty: none is known
+	Identity       *Identity     // tried before the password, which may then be empty; SSH only
+	Via            *Jump         // nil: directly
 	LegacyCrypto   bool          // also offer the broken algorithms of old IOS; see algorithms
 	HostKeys       *HostKeys     // required for SSH
 	ConnectTimeout time.Duration // for the TCP connection; default 15 s
@@ -43,6 +45,8 @@ type Config struct {
 	Log            *slog.Logger  // nil discards
 	// Dialer makes the TCP connection; nil is a net.Dialer.
 	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+	jumpTo string // this is the jump host of that device; empty: it is a device
 }
 
 func (c Config) withDefaults() Config {
@@ -184,11 +188,12 @@ func (l *Line) Close() error {
 	return err
 }
 
-// LocalAddr is our address of the session; invalid when it is not TCP.
+// LocalAddr is our address of the session; invalid when it is not TCP, or goes
+// through a jump host.
 func (l *Line) LocalAddr() netip.Addr { return addrOf(l.conn.LocalAddr()) }
 
 // RemoteAddr is the device's address of the session; invalid when it is not
-// TCP.
+// TCP, or goes through a jump host that was told a name.
 func (l *Line) RemoteAddr() netip.Addr { return addrOf(l.conn.RemoteAddr()) }
 
 // Hostname is the device's name as its prompt shows it.

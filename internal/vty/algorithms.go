@@ -1,0 +1,169 @@
+package vty
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"flashwarden/internal/cause"
+)
+
+// algorithms are what we offer: what x/crypto/ssh holds to be secure, plus
+// what devices of the last decade know nothing better than (group14-sha1,
+// hmac-sha1). legacy appends what is broken: the ssh-rsa signature, which is
+// SHA-1, small groups, CBC. Group 1 stands before group exchange, which here
+// refuses the moduli under 2048 bits that old IOS proposes. There is no
+// aes192-cbc, aes256-cbc or hmac-md5.
+func algorithms(legacy bool) (ssh.Config, []string) {
+	secure := ssh.SupportedAlgorithms()
+	c := ssh.Config{KeyExchanges: append(secure.KeyExchanges, ssh.InsecureKeyExchangeDH14SHA1)}
+	c.SetDefaults()
+	hostKeys := []string{
+		ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+	}
+	if legacy {
+		c.KeyExchanges = append(c.KeyExchanges, ssh.InsecureKeyExchangeDH1SHA1, ssh.InsecureKeyExchangeDHGEXSHA1)
+		c.Ciphers = append(slices.Clip(c.Ciphers), ssh.InsecureCipherAES128CBC, ssh.InsecureCipherTripleDESCBC)
+		hostKeys = append(hostKeys, ssh.KeyAlgoRSA)
+	}
+	return c, hostKeys
+}
+
+// keepTypes keeps the algorithms that prove keys of the pinned types.
+func keepTypes(algorithms []string, known []ssh.PublicKey) []string {
+	var keep []string
+	for _, a := range algorithms {
+		for _, k := range known {
+			if a == k.Type() || k.Type() == ssh.KeyAlgoRSA && strings.HasPrefix(a, "rsa-sha2-") {
+				keep = append(keep, a)
+				break
+			}
+		}
+	}
+	return keep
+}
+
+// offer is what a server can do: its SSH_MSG_KEXINIT (RFC 4253 section 7.1).
+type offer struct {
+	Cookie                 [16]byte `sshtype:"20"`
+	KeyExchanges           []string
+	HostKeys               []string
+	CiphersIn, Ciphers     []string // to the server, from it
+	MACsIn, MACs           []string
+	CompressionIn          []string
+	Compression            []string
+	LanguagesIn, Languages []string
+	FirstFollows           bool
+	Reserved               uint32
+}
+
+// parseOffer finds the offer in the first bytes that a server sent: lines up
+// to its version (RFC 4253 section 4.2), then one packet (section 6).
+func parseOffer(sent []byte) (o offer, ok bool) {
+	for !bytes.HasPrefix(sent, []byte("SSH-")) {
+		_, rest, found := bytes.Cut(sent, []byte("\n"))
+		if !found {
+			return o, false
+		}
+		sent = rest
+	}
+	_, packet, _ := bytes.Cut(sent, []byte("\n"))
+	if len(packet) < 5 {
+		return o, false
+	}
+	length, padding := int64(binary.BigEndian.Uint32(packet)), int64(packet[4])
+	if length > int64(len(packet)-4) || padding+1 > length {
+		return o, false
+	}
+	if ssh.Unmarshal(packet[5:4+length-padding], &o) != nil {
+		return o, false
+	}
+	o.KeyExchanges = slices.DeleteFunc(o.KeyExchanges, func(name string) bool { // these announce extensions
+		return strings.HasPrefix(name, "ext-info-") || strings.HasPrefix(name, "kex-strict-")
+	})
+	return o, true
+}
+
+// choice is one thing that both sides must agree on.
+type choice struct {
+	what                 string // in words
+	command              string // what makes IOS 15.5 and later offer one that we know
+	theirs, ours, legacy []string
+}
+
+// choices lists what must be agreed on with a server that makes this offer.
+func (h *handshake) choices(o offer) []choice {
+	c, keys := algorithms(h.cfg.LegacyCrypto)
+	old, oldKeys := algorithms(true)
+	if len(h.known) > 0 {
+		keys, oldKeys = keepTypes(keys, h.known), keepTypes(oldKeys, h.known)
+	}
+	all := []choice{
+		{"key exchange", "kex diffie-hellman-group14-sha1", o.KeyExchanges, c.KeyExchanges, old.KeyExchanges},
+		{"host key", "hostkey rsa-sha2-256", o.HostKeys, keys, oldKeys},
+		{"cipher", "encryption aes128-ctr", o.Ciphers, c.Ciphers, old.Ciphers},
+	}
+	cipher := common(c.Ciphers, o.Ciphers)
+	if strings.Contains(cipher, "-gcm") || strings.Contains(cipher, "poly1305") {
+		return all // it authenticates by itself
+	}
+	return append(all, choice{"MAC", "mac hmac-sha1", o.MACs, c.MACs, old.MACs})
+}
+
+// common is the first of ours that is among theirs, or "".
+func common(ours, theirs []string) string {
+	if i := slices.IndexFunc(ours, func(a string) bool { return slices.Contains(theirs, a) }); i >= 0 {
+		return ours[i]
+	}
+	return ""
+}
+
+// disagreed lists the choices without anything common: all of them where the
+// server's offer is at hand, else the one that ended the handshake.
+func (h *handshake) disagreed(e *ssh.AlgorithmNegotiationError) []choice {
+	if o, ok := parseOffer(h.conn.first()); ok {
+		return slices.DeleteFunc(h.choices(o), func(c choice) bool { return common(c.ours, c.theirs) != "" })
+	}
+	old, keys := algorithms(true)
+	return []choice{{what: e.What, theirs: e.RequestedAlgorithms, ours: e.SupportedAlgorithms,
+		legacy: slices.Concat(old.KeyExchanges, keys, old.Ciphers, old.MACs)}}
+}
+
+// noCommon says on what there was no agreement, and whether the algorithms of
+// old IOS would help.
+func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
+	var seen []string
+	fix := ""
+	for _, c := range h.disagreed(e) {
+		theirs := tail(h.cfg.plain(errors.New(strings.Join(c.theirs, ","))).Error(), 4*excerptLength)
+		only := ""
+		if common(c.legacy, c.theirs) == "" {
+			if c.what == "host key" && len(h.known) > 0 {
+				return changedType(h.cfg.HostKeys, h.cfg.hostPort(), h.cfg.Name, h.known, theirs)
+			}
+			only, fix = "only ", c.command
+		}
+		seen = append(seen, fmt.Sprintf("no common SSH %s with %s: it offers %s%s; we offer %s", c.what, h.cfg.Name, only, theirs, strings.Join(c.ours, ",")))
+	}
+	return cause.New(cause.NoCommonAlgorithm, strings.Join(seen, "; "), h.agree(fix))
+}
+
+// agree is how to come to common algorithms. fix is the command on the device
+// where those of old IOS do not help: nobody here implements what it offers.
+func (h *handshake) agree(fix string) string {
+	switch {
+	case h.cfg.jumpTo != "":
+		return "update the SSH server on the jump host"
+	case fix == "" && !h.cfg.LegacyCrypto:
+		return "flashwarden device edit " + h.cfg.Name + " --legacy-crypto"
+	case fix == "":
+		return "flashwarden device edit " + h.cfg.Name + " --transport telnet"
+	}
+	return fmt.Sprintf("what it offers is not implemented here; on the device: ip ssh server algorithm %s; or: flashwarden device edit %s --transport telnet", fix, h.cfg.Name)
+}

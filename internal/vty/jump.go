@@ -1,0 +1,127 @@
+package vty
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+
+	"flashwarden/internal/cause"
+)
+
+// Jump is an SSH server that connects us to a device, over a channel of type
+// direct-tcpip (RFC 4254 section 7.2).
+type Jump struct {
+	Address  string // HOST or HOST:PORT; default port 22
+	Username string
+	Password string
+	Identity *Identity // nil: the password alone
+}
+
+// jump is how to log in to the jump host of the device. The broken algorithms
+// are never offered to it.
+func (c Config) jump() Config {
+	j := c
+	j.Via, j.Transport, j.LegacyCrypto, j.EnablePassword = nil, SSH, false, ""
+	j.Name, j.jumpTo = "jump host "+c.Via.Address, c.Name
+	j.Address, j.Username, j.Password, j.Identity = c.Via.Address, c.Via.Username, c.Via.Password, c.Via.Identity
+	return j
+}
+
+// onHost is device, or for a jump host the other hint.
+func (c Config) onHost(device, jump string) string {
+	if c.jumpTo != "" {
+		return jump
+	}
+	return device
+}
+
+// connectVia logs in to the jump host and has it connect to the device.
+func connectVia(ctx context.Context, cfg Config) (net.Conn, error) {
+	j := cfg.jump()
+	conn, err := connect(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	client, watched, err := authenticate(ctx, j, conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	watched.release()
+	limited, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	channel, err := client.DialContext(limited, "tcp", cfg.hostPort())
+	if err != nil {
+		client.Close()
+		client.Wait()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("connect to %s: %w", cfg.Name, context.Cause(ctx))
+		}
+		return nil, viaError(cfg, j, err)
+	}
+	return &jumpConn{Conn: channel, client: client, device: deviceAddr(cfg)}, nil
+}
+
+// viaError gives a connection that the jump host did not make its cause. What
+// OpenSSH says of it is in the text of the refusal alone.
+func viaError(cfg, jump Config, err error) error {
+	var refused *ssh.OpenChannelError
+	host, port, _ := net.SplitHostPort(cfg.hostPort())
+	at := fmt.Sprintf("nc -vz %s %s", host, port)
+	if !errors.As(err, &refused) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s through %s", cfg.Name, cfg.ConnectTimeout, jump.Name), "on the jump host: "+at)
+		}
+		return cause.Wrap(cause.SessionLost, jump.plain(err), "the session to "+jump.Name+" was lost", "on the jump host: journalctl -u ssh")
+	}
+	err = jump.plain(errors.New(refused.Message))
+	switch {
+	case refused.Reason == ssh.Prohibited:
+		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s may not connect us to %s", jump.Name, cfg.Name),
+			fmt.Sprintf("on the jump host, in sshd_config: AllowTcpForwarding yes, and PermitOpen %s:%s where there is a PermitOpen", host, port))
+	case strings.Contains(strings.ToLower(refused.Message), "refused"):
+		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection of %s to port %s", cfg.Name, jump.Name, port),
+			fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host))
+	}
+	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot reach %s", jump.Name, cfg.Name), "on the jump host: "+at)
+}
+
+// deviceAddr is the device's address, which the connection of a jump host does
+// not tell; nil where a name stands for it.
+func deviceAddr(cfg Config) net.Addr {
+	host, _, _ := net.SplitHostPort(cfg.hostPort())
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0))
+}
+
+// jumpConn is a connection to a device through a jump host. It has no local
+// address that means anything to the device, and no deadlines.
+type jumpConn struct {
+	net.Conn
+	client *ssh.Client
+	device net.Addr
+	once   sync.Once
+}
+
+func (c *jumpConn) LocalAddr() net.Addr  { return nil }
+func (c *jumpConn) RemoteAddr() net.Addr { return c.device }
+
+// Close also ends the session to the jump host.
+func (c *jumpConn) Close() error {
+	err := net.ErrClosed
+	c.once.Do(func() {
+		c.Conn.Close() // the other side may have been first
+		err = c.client.Close()
+		c.client.Wait()
+	})
+	return err
+}
