@@ -144,7 +144,9 @@ func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options, l
 	if o.Username = "backup"; lineAlone {
 		o.Username = ""
 	}
-	o.TFTPPort = uint16(n.TFTPAddr().(*net.UDPAddr).Port)
+	if o.TFTPPort == 0 {
+		o.TFTPPort = uint16(n.TFTPAddr().(*net.UDPAddr).Port)
+	}
 	s, err := iossim.New(profile, o)
 	if err != nil {
 		t.Fatal(err)
