@@ -29,7 +29,8 @@ var arrows = map[string][]string{
 	"internal/credential": {},
 	"internal/config":     {},
 	"internal/backup":     {"internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
-	"internal/node": {"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
+	"internal/restore":    {"internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
+	"internal/node": {"internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
 	"internal/firewall": {},
 	"internal/iossim":   {"tftp"},
@@ -37,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/tftpd":    {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd
 		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/firewall", "internal/iossim",
-		"internal/node", "internal/tftpd", "internal/vault", "tftp"},
+		"internal/node", "internal/restore", "internal/tftpd", "internal/vault", "tftp"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -17,6 +17,7 @@ const (
 	exitError   = 1 // an error, or check found something
 	exitUsage   = 2 // usage or configuration
 	exitFailed  = 3 // some or all devices failed or are incomplete
+	exitRefused = 4 // refused for safety before anything was touched
 	exitUnknown = 5 // a name that matches nothing
 )
 
@@ -36,6 +37,7 @@ func (e unknownError) Unwrap() error { return e.err }
 var (
 	errDevicesFailed = errors.New("devices failed")
 	errProblems      = errors.New("problems found")
+	errRefused       = errors.New("refused for safety")
 )
 
 // exitCode is the code for err. caught is the signal that ended the command,
@@ -53,6 +55,8 @@ func exitCode(err error, caught os.Signal) int {
 		return exitUsage
 	case errors.Is(err, errDevicesFailed):
 		return exitFailed
+	case errors.Is(err, errRefused):
+		return exitRefused
 	case errors.As(err, &unknown), errors.Is(err, catalog.ErrNotFound):
 		return exitUnknown
 	}
@@ -91,7 +95,7 @@ func told(err error) string {
 
 // untold is what of err was not told already.
 func untold(err error) error {
-	if err == errDevicesFailed || err == errProblems {
+	if err == errDevicesFailed || err == errProblems || err == errRefused {
 		return nil
 	}
 	joined, ok := err.(interface{ Unwrap() []error })

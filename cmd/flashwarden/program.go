@@ -109,7 +109,7 @@ vault that can be read without flashwarden.`,
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	p.globalFlags(root.PersistentFlags())
-	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.snapshotsCommand(), p.showCommand(),
+	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.restoreCommand(), p.snapshotsCommand(), p.showCommand(),
 		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.firewallCommand(), p.tftpdCommand(), p.versionCommand())
 	addExamples(root)
 	return root

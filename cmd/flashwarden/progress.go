@@ -11,6 +11,7 @@ import (
 
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/restore"
 )
 
 // progress shows how far the backups are.
@@ -88,7 +89,16 @@ func describe(e backup.Event) string {
 		return fmt.Sprintf("copying %s (%s)", e.File, size(e.Size))
 	case backup.StepKept:
 		return "kept " + e.File
+	case restore.StepChange:
+		return e.File
+	case restore.StepProved:
+		return "proved " + e.File
+	case restore.StepReload:
+		return "waiting for it to come back"
 	case backup.StepDone:
+		if e.Result == nil {
+			return ""
+		}
 		if e.Result.Cause != "" {
 			return fmt.Sprintf("%s (%s)", e.Result.Status, e.Result.Cause)
 		}
@@ -146,7 +156,7 @@ func (b *bars) event(e backup.Event) {
 	d.text = oneLine(text)
 	d.mu.Unlock()
 	switch e.Step {
-	case backup.StepCopy, backup.StepKept:
+	case backup.StepCopy, backup.StepKept, restore.StepProved:
 		// A bar at its total would count as finished: the device still goes on.
 		d.bar.SetTotal(max(e.Size, e.Bytes)+1, false)
 		d.bar.SetCurrent(e.Bytes)

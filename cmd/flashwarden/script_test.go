@@ -32,13 +32,17 @@ func TestMain(m *testing.M) {
 //	unswitch NAME                    stop it
 //	typed NAME FILE                  write what was typed on the switch into FILE
 //	digests NAME FILE                write "SHA256 PATH" of its files into FILE
+//	wipe NAME                        empty its flash and its boot settings, as if it had been erased while it ran
+//	remove NAME PATH                 delete one of its files
+//	damage NAME PATH                 write other bytes into one of its files
+//	booting NAME FILE                write what it boots next into FILE, one a line
 //	holdport FIRST:LAST              hold a UDP port as another program would; without an argument give it back
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
 		Setup: setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "holdport": cmdHoldPort,
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "holdport": cmdHoldPort,
 		},
 	})
 }
@@ -201,4 +205,21 @@ func cmdDigests(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	slices.Sort(lines)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+}
+
+func cmdWipe(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(theSwitch(ts, args).Wipe())
+}
+
+func cmdRemove(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(theSwitch(ts, args).Remove(args[1]))
+}
+
+func cmdBooting(ts *testscript.TestScript, _ bool, args []string) {
+	lines := strings.Join(theSwitch(ts, args).BootNext(), "\n") + "\n"
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(lines), 0o600))
+}
+
+func cmdDamage(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(theSwitch(ts, args).Write(args[1], []byte("damaged\n")))
 }

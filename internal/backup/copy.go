@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
@@ -22,8 +23,8 @@ import (
 // longest time that a dialogue takes before it comes to the transfer.
 const requestWithin = 10 * time.Minute
 
-// errStalled is the cause of a context that the stall timeout ended.
-var errStalled = errors.New("no byte moved")
+// ErrStalled is the cause of a context that the stall timeout ended.
+var ErrStalled = errors.New("no byte moved")
 
 // saveOnce proves one file on the present session: content that the vault
 // holds is not copied again; of several devices with the same content at the
@@ -217,12 +218,12 @@ func (r *run) outcome(ctx context.Context, t *spool.Ticket, said ios.CopyResult,
 	if file, ended := r.complete(t); ended {
 		return file, nil
 	}
-	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStalled) {
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrStalled) {
 		return nil, cancelled(ctx)
 	}
 	w := Witness{
 		Err: err, Said: said, Seen: t.Evidence(), TicketErr: ticketError(t),
-		Stalled: errors.Is(context.Cause(ctx), errStalled), Stall: r.stall(),
+		Stalled: errors.Is(context.Cause(ctx), ErrStalled), Stall: r.stall(),
 		Name: r.device.Name, Device: r.session.RemoteAddr(), Server: r.server(), Ports: r.Ports, Size: t.Size,
 	}
 	if err == nil { // the terminal can be asked
@@ -271,9 +272,18 @@ func ticketError(t *spool.Ticket) error {
 // watch tells of progress, and cancels a transfer that moves no byte for the
 // stall timeout.
 func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc, f *vault.File, t *spool.Ticket) {
+	WatchTicket(ctx, t, r.stall(), func(bytes int64) {
+		r.tell(Event{Device: r.device.Name, Step: StepCopy, File: f.Path, Bytes: bytes, Size: f.Size})
+	}, cancel)
+}
+
+// WatchTicket calls moved whenever more of a ticket's transfer has moved, and
+// stop with ErrStalled once nothing has moved for the time stall. It returns
+// then, and when ctx ends.
+func WatchTicket(ctx context.Context, t *spool.Ticket, stall time.Duration, moved func(bytes int64), stop context.CancelCauseFunc) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	last, moved := int64(-1), time.Now()
+	last, since := int64(-1), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -281,10 +291,10 @@ func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc, f *vaul
 		case <-tick.C:
 		}
 		if now := t.Evidence().Bytes; now != last {
-			last, moved = now, time.Now()
-			r.tell(Event{Device: r.device.Name, Step: StepCopy, File: f.Path, Bytes: now, Size: f.Size})
-		} else if time.Since(moved) >= r.stall() {
-			cancel(errStalled)
+			last, since = now, time.Now()
+			moved(now)
+		} else if time.Since(since) >= stall {
+			stop(ErrStalled)
 			return
 		}
 	}
@@ -298,14 +308,18 @@ func (r *run) copyOf(f *vault.File, name string) ios.Copy {
 }
 
 // server is the address that the device is told to copy to.
-func (r *run) server() netip.Addr {
-	if a, err := netip.ParseAddr(r.device.TFTPAddress); err == nil {
+func (r *run) server() netip.Addr { return Server(r.device, r.Advertise, r.session.LocalAddr()) }
+
+// Server is the address that a device is told to copy to or from: its own
+// setting, else advertise, else local, our address in the session to it.
+func Server(d catalog.Device, advertise, local netip.Addr) netip.Addr {
+	if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
 		return a
 	}
-	if r.Advertise.IsValid() {
-		return r.Advertise
+	if advertise.IsValid() {
+		return advertise
 	}
-	return r.session.LocalAddr()
+	return local
 }
 
 // saveRunningConfig keeps the running-config as the terminal shows it. IOS

@@ -41,7 +41,7 @@ func Diagnose(w Witness) *cause.Error {
 			return e
 		}
 	}
-	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), "look at the log of `flashwarden backup "+w.Name+" -v`")
+	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), "look at the log of `flashwarden "+w.command()+" "+w.Name+" -v`")
 }
 
 // ofTicket judges by how the transfer ended at our server.
@@ -98,7 +98,7 @@ func refused(w Witness) *cause.Error {
 		seen += fmt.Sprintf("; our server had said %q", w.Seen.Refused.Message)
 	}
 	return cause.New(cause.RefusedByServer, seen, "our server takes one file under one name from "+w.Device.String()+
-		", once; back it up again, and if it stays so see what it was asked and answered with `flashwarden backup "+w.Name+" -v`")
+		", once; try again, and if it stays so see what it was asked and answered with `flashwarden "+w.command()+" "+w.Name+" -v`")
 }
 
 // ofSilence judges by how far the TFTP server saw the transfer come.
@@ -168,13 +168,21 @@ func fragmentsDropped(w Witness) *cause.Error {
 func sessionLost(w Witness) *cause.Error {
 	return cause.Wrap(cause.SessionLost, w.Err,
 		fmt.Sprintf("the terminal session ended after %d of %d bytes", w.Seen.Bytes, w.Size),
-		"see that the device is up, then back it up again")
+		"see that the device is up, then try again: flashwarden "+w.command()+" "+w.Name)
 }
 
 func stalled(w Witness) *cause.Error {
 	return cause.New(cause.Stalled,
 		fmt.Sprintf("the transfer stopped after %d of %d bytes (%d packets sent again): %s", w.Seen.Bytes, w.Size, w.Seen.Retransmits, w.said()),
 		"look for loss on the path and for control-plane policing: on the device `show interfaces"+prefixed(" ", w.Interface)+"`, `show policy-map control-plane`")
+}
+
+// command is the one that the copy was part of.
+func (w Witness) command() string {
+	if w.Download {
+		return "restore"
+	}
+	return "backup"
 }
 
 // said is what the device said, or that it said nothing.

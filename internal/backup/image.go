@@ -106,6 +106,13 @@ func otherImages(found []located) []string {
 	return out
 }
 
+// RunningImagePath is where the running image lies; ok is false for one that
+// is not in flash.
+func RunningImagePath(f ios.Facts, listings []ios.Listing) (p string, ok bool) {
+	l, runs, ok := RunningImage(f, locate(listings))
+	return l.path(), runs && ok
+}
+
 // bootFiles parts a BOOT list: "flash:a,12;flash:b,12;".
 func bootFiles(list string) []string {
 	var out []string

@@ -118,7 +118,9 @@ var (
 	// image, all sessions and its routing (Flash load helper).
 	proceeds     = regexp.MustCompile(`(?i)^proceed\s*\?\s*\[confirm\]$`)
 	withoutErase = regexp.MustCompile(`(?i)\bwithout erase\b`)
-	yesNo        = regexp.MustCompile(`(?i)\[yes/no\]`)
+	// Erase flash: before copying? [confirm] · Erase flash device before writing? [confirm]
+	asksErase = regexp.MustCompile(`(?i)^erase \S+(?: device)? before (?:copying|writing)\s*\?\s*\[confirm\]$`)
+	yesNo     = regexp.MustCompile(`(?i)\[yes/no\]`)
 
 	// The plain questions: a name, perhaps with a default in brackets.
 	asksHost        = plainQuestion(`address or name of remote host|ip address of remote host|remote host`)
@@ -145,16 +147,21 @@ func plainQuestion(things string) *regexp.Regexp {
 //
 // Where the question is about erasing, formatting or overwriting, the answer
 // is "no" or "n" and stop is an unsafe_prompt error: type the answer, then
-// break off. For a question that is not known, the answer is empty and stop is
-// prompt_unrecognised (or unsupported_device for the dialogue of NX-OS): type
-// Ctrl-C.
+// break off. Only a copy to the device goes on after its no to "Erase flash:
+// before copying?": flash of class B asks it before every copy, and copies
+// without erasing. For a question that is not known, the answer is empty and
+// stop is prompt_unrecognised (or unsupported_device for the dialogue of
+// NX-OS): type Ctrl-C.
 //
 // question may hold the lines before its last one, as a question of two lines
 // needs (Copy 'x' from Flash to server / as 'x'? [yes/no]).
 func (c Copy) Answer(question string) (answer string, stop error) {
 	question = strings.TrimSpace(StripSyslog(unglue(question)))
 	asked := lastQuestion(question)
-	if c.isUnsafe(question) || proceeds.MatchString(asked) {
+	switch {
+	case c.ToDevice && asksErase.MatchString(asked):
+		return "n", nil
+	case c.isUnsafe(question), proceeds.MatchString(asked):
 		return c.decline(question)
 	}
 	switch {

@@ -210,6 +210,12 @@ func (s *Switch) Wipe() error {
 	return nil
 }
 
+// Remove deletes one file, as somebody at the console might.
+func (s *Switch) Remove(path string) error { return s.flash.remove(path) }
+
+// Write stores a file, in place of one of the same path.
+func (s *Switch) Write(path string, data []byte) error { return s.flash.write(path, data) }
+
 // install expands an image into packages, has packages.conf name them and
 // starts the switch again. The texts are those of IOS-XE 17.
 func (s *session) install(path string) {

@@ -15,6 +15,7 @@ import (
 	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 	"flashwarden/internal/device"
+	"flashwarden/internal/restore"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vty"
 )
@@ -133,6 +134,17 @@ func (n *Node) Runner() *backup.Runner {
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
 		Policy: backup.Policy(c.Backup.Files),
 		Ports:  c.TFTP.PortRange.String(), Log: n.opts.Log,
+	}
+}
+
+// Restorer returns the runner of restores. The node must have been started.
+func (n *Node) Restorer() *restore.Runner {
+	c := n.opts.Config
+	return &restore.Runner{
+		Dial:  func(ctx context.Context, d catalog.Device) (restore.Device, error) { return n.Dial(ctx, d) },
+		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
+		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
+		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }
 

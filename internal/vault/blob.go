@@ -153,7 +153,7 @@ func (d *Dir) place(from, sum string, size int64) error {
 	}
 	err := d.link(from, d.blobPath(sum))
 	if errors.Is(err, fs.ErrExist) {
-		if err = d.proveBlob(sum, size); errors.Is(err, ErrDamaged) {
+		if err = d.Prove(sum, size); errors.Is(err, ErrDamaged) {
 			err = d.replaceBlob(from, sum)
 		}
 	}
@@ -163,8 +163,9 @@ func (d *Dir) place(from, sum string, size int64) error {
 	return d.syncDir(dir)
 }
 
-// proveBlob reads the blob and says whether it is what its name says.
-func (d *Dir) proveBlob(sum string, size int64) error {
+// Prove reads the content with the given SHA-256 and says what is wrong with
+// it: ErrNotFound, ErrDamaged, or that it cannot be read.
+func (d *Dir) Prove(sum string, size int64) error {
 	if err := d.checkBlob(sum, size); err != nil {
 		return err
 	}

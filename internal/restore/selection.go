@@ -1,0 +1,203 @@
+package restore
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vault"
+)
+
+// Errors of Select.
+var (
+	// ErrNoFile says that a snapshot has no file of a name.
+	ErrNoFile = errors.New("no such file in the snapshot")
+	// ErrMerges says that the running-config cannot be put back.
+	ErrMerges = errors.New("a copy into running-config merges with what is there and replaces nothing, so it is not restored; " +
+		"restore the startup-config (nvram:startup-config or config.text) and start the device again with --reload")
+)
+
+// Selection is what a restore takes from a snapshot.
+type Selection struct {
+	Snapshot vault.Snapshot
+	Files    []vault.File // each is in the vault
+	Notes    []string     // what was left out, and why
+	Named    bool         // the user named the files
+}
+
+// Select chooses the files of a snapshot that names mean: a path
+// (flash:/dir/x.bin), or the last part of one (x.bin), which then means every
+// file of that name. No names mean all. packages.conf brings the packages
+// that it names.
+func Select(s vault.Snapshot, names []string) (Selection, error) {
+	sel := Selection{Snapshot: s, Named: len(names) > 0}
+	var wanted []vault.File
+	var err error
+	if len(names) == 0 {
+		wanted = sel.everything()
+	} else if wanted, err = named(s, names); err != nil {
+		return sel, err
+	}
+	for _, f := range wanted {
+		switch {
+		case f.SHA256 != "":
+			sel.Files = append(sel.Files, f)
+		case len(names) > 0 || boots(f):
+			return sel, cause.New(cause.SourceMissing, fmt.Sprintf("snapshot %s does not hold %s: %s", s.ID, f.Path, f.Message),
+				"choose another snapshot: flashwarden snapshots "+s.Device)
+		default:
+			sel.Notes = append(sel.Notes, fmt.Sprintf("%s is not restored: the snapshot does not hold it (%s)", f.Path, f.Cause))
+		}
+	}
+	return sel, nil
+}
+
+// everything is all of a snapshot but the running-config.
+func (s *Selection) everything() []vault.File {
+	var files []vault.File
+	for _, f := range s.Snapshot.Files {
+		if f.Path == backup.RunningConfigPath {
+			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with what is there; the startup-config is replaced, and is in force after a reload")
+			continue
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+func named(s vault.Snapshot, names []string) ([]vault.File, error) {
+	var found []vault.File
+	add := func(f vault.File) {
+		if !slices.ContainsFunc(found, func(have vault.File) bool { return have.Path == f.Path }) {
+			found = append(found, f)
+		}
+	}
+	for _, name := range names {
+		matched := false
+		for _, f := range s.Files {
+			if !means(name, f.Path) {
+				continue
+			}
+			if f.Path == backup.RunningConfigPath {
+				return nil, ErrMerges
+			}
+			matched = true
+			add(f)
+			if f.Kind == vault.KindBootPointer {
+				for _, p := range packagesBeside(s, f.Path) {
+					add(p)
+				}
+			}
+		}
+		if !matched {
+			return nil, fmt.Errorf("%w: %s holds no %q; `flashwarden show %s` lists what it holds", ErrNoFile, s.ID, name, s.ID)
+		}
+	}
+	return found, nil
+}
+
+// means reports whether a name that the user gave is for the file p.
+func means(name, p string) bool {
+	if strings.Contains(name, ":") {
+		return ios.CleanPath(name) == ios.CleanPath(p)
+	}
+	rel := relPath(p)
+	name = strings.TrimPrefix(name, "/")
+	return name == rel || name == path.Base(rel)
+}
+
+// packagesBeside is the packages in the directory of a packages.conf.
+func packagesBeside(s vault.Snapshot, pointer string) []vault.File {
+	var out []vault.File
+	for _, f := range s.Files {
+		if f.Kind == vault.KindPackage && fileSystemOf(f.Path) == fileSystemOf(pointer) && path.Dir(relPath(f.Path)) == path.Dir(relPath(pointer)) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// boots tells the files without which nothing starts.
+func boots(f vault.File) bool {
+	return f.Kind == vault.KindImage || f.Kind == vault.KindPackage || f.Kind == vault.KindBootPointer
+}
+
+// Bootable returns the file of the selection that a boot line would name:
+// packages.conf in install mode, else the image; of several the one that the
+// device ran when it was captured.
+func (s Selection) Bootable() (vault.File, error) {
+	var found []vault.File
+	for _, f := range s.Files {
+		if f.Kind == vault.KindImage || f.Kind == vault.KindBootPointer {
+			found = append(found, f)
+		}
+	}
+	ran := relPath(s.Snapshot.Facts.Image)
+	if i := slices.IndexFunc(found, func(f vault.File) bool { return relPath(f.Path) == ran }); i >= 0 {
+		return found[i], nil
+	}
+	rels := make(map[string]bool)
+	for _, f := range found {
+		rels[relPath(f.Path)] = true
+	}
+	switch len(rels) {
+	case 0:
+		return vault.File{}, errors.New("--set-boot: no image and no packages.conf is among the files to restore")
+	case 1:
+		return found[0], nil
+	}
+	return vault.File{}, errors.New("--set-boot: several images are among the files to restore; name one with --file")
+}
+
+// relPath is a path below its file system: dir/x.bin.
+func relPath(p string) string {
+	_, rel, ok := strings.Cut(ios.CleanPath(p), ":/")
+	if !ok {
+		return p
+	}
+	return rel
+}
+
+// fileSystemOf is the file system of a path, with its colon.
+func fileSystemOf(p string) string {
+	fs, _, ok := strings.Cut(p, ":")
+	if !ok {
+		return ""
+	}
+	return fs + ":"
+}
+
+// order says what is restored first: packages before the file that names
+// them, images, what the loader reads, then, after the boot lines are saved,
+// private keys before the configuration that refers to them, and last
+// vlan.dat, which a running switch writes again when a VLAN changes. The
+// configuration comes after `write memory`, which would write the running one
+// over it.
+func order(f vault.File) int {
+	base := path.Base(relPath(f.Path))
+	switch {
+	case f.Kind == vault.KindPackage:
+		return 0
+	case f.Kind == vault.KindImage:
+		return 1
+	case f.Kind == vault.KindOther:
+		return 2
+	case f.Kind == vault.KindBootPointer:
+		return 3
+	case strings.HasPrefix(base, "private-config"):
+		return afterBoot
+	case f.Kind == vault.KindConfig && fileSystemOf(f.Path) != "nvram:":
+		return afterBoot + 1
+	case f.Kind == vault.KindConfig:
+		return afterBoot + 2
+	}
+	return afterBoot + 3 // vlan.dat
+}
+
+// afterBoot is the first order of what is restored after the boot lines.
+const afterBoot = 4
