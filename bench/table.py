@@ -18,7 +18,7 @@ def rows(case):
         r = json.loads(line)
         by_peer.setdefault(r["peer"], []).append(r)
     ours = next((p for p in by_peer if p.startswith("ours")), None)
-    peers = [p for p in by_peer if p not in (ours, "pingpong")]
+    peers = [p for p in by_peer if p not in (ours, "pingpong", "nosync")]
     speed = {p: median([r.get("MBps") for r in rs]) for p, rs in by_peer.items()}
     cpu = {p: median([r.get("srv_cpu_s_per_GB") for r in rs]) for p, rs in by_peer.items()}
     wall = {p: median([(r.get("xfer_s") or {}).get("p50") for r in rs]) for p, rs in by_peer.items()}
@@ -37,6 +37,22 @@ def rows(case):
                text(median([r.get("pss_max_kb") for r in rs]), "{:.0f}")]
 
 
+def idle(path):
+    """One line a server: what it takes to start, and what it holds when nobody asks for anything."""
+    if not os.path.exists(path):
+        return
+    by_peer = {}
+    for line in open(path):
+        r = json.loads(line)
+        by_peer.setdefault(r["peer"], []).append(r)
+    head = ["idle", "RSS kB", "PSS kB", "RSS after 20 uploads", "CPU ms/s", "first answer ms"]
+    print("\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    for p, rs in by_peer.items():
+        after = median([r["after_load"]["rss"] for r in rs if r["after_load"]])
+        print("| " + " | ".join([p] + [text(v, "{:.0f}") for v in (median([r["idle"]["rss"] for r in rs]), median([r["idle"]["pss"] for r in rs]), after)]
+                               + [text(median([r["idle_cpu_ms_per_s"] for r in rs])), text(median([r["first_answer_ms"] for r in rs]))]) + " |")
+
+
 def main():
     print("# Performance\n")
     print(f"Made by `bench/run.sh` on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} cores, loopback, tmpfs.")
@@ -45,8 +61,9 @@ def main():
     head = ["case", "server", "MB/s", "of best", "CPU s/GB", "of best", "transfer s", "failed", "memory kB"]
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for case in sorted(glob.glob(f"{sys.argv[1]}/*.jsonl")):
-        for row in rows(case):
+        for row in [] if case.endswith("/startup.jsonl") else rows(case):
             print("| " + " | ".join(row) + " |")
+    idle(f"{sys.argv[1]}/startup.jsonl")
     notes = os.path.join(os.path.dirname(__file__), "notes.md")
     if os.path.exists(notes):
         print("\n" + open(notes).read().rstrip())
