@@ -231,32 +231,58 @@ func openTerminal(t *testing.T) (near, far *os.File) {
 	return near, far
 }
 
-func TestOpenSSH(t *testing.T) {
-	for _, profile := range []string{"c3750", "c9300"} {
+// client logs in with the program that a person would take: OpenSSH's ssh, or
+// Debian's telnet.
+func client(t *testing.T, s *Switch) *line {
+	t.Helper()
+	port := strconv.Itoa(int(s.Addr().Port()))
+	if s.Transport() == transportTelnet {
+		l := peer(t, "telnet", "127.0.0.1", port)
+		l.expect("Username: ")
+		l.send("admin\r")
+		l.expect("Password: ")
+		l.send("cisco\r")
+		return l
+	}
+	args := []string{"-F", "none", "-p", port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=" + filepath.Join(t.TempDir(), "known")}
+	if s.LegacyCrypto() {
+		args = append(args, "-o", "KexAlgorithms=+diffie-hellman-group14-sha1", "-o", "HostKeyAlgorithms=+ssh-rsa",
+			"-o", "Ciphers=+aes128-cbc", "-o", "MACs=+hmac-sha1", "-o", "RequiredRSASize=1024")
+	}
+	l := peer(t, "ssh", append(args, "admin@127.0.0.1")...)
+	l.expect("assword: ")
+	l.send("cisco\r")
+	return l
+}
+
+// Every profile can be looked at by the programs that people have.
+func TestRealClients(t *testing.T) {
+	for _, profile := range Profiles() {
 		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
 			s := launch(t, profile, Options{})
-			args := []string{"-F", "none", "-p", strconv.Itoa(int(s.Addr().Port())),
-				"-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=" + filepath.Join(t.TempDir(), "known")}
-			if profile == "c3750" {
-				args = append(args, "-o", "KexAlgorithms=+diffie-hellman-group14-sha1", "-o", "HostKeyAlgorithms=+ssh-rsa",
-					"-o", "Ciphers=+aes128-cbc", "-o", "MACs=+hmac-sha1", "-o", "RequiredRSASize=1024")
-			}
-			l := peer(t, "ssh", append(args, "admin@127.0.0.1")...)
-			l.expect("assword: ")
-			l.send("cisco\r")
-			tour(t, s, l)
+			l := client(t, s)
+			prompt := s.Hostname() + "#"
+			l.expect(prompt)
+			l.send("terminal length 0\r")
+			l.expect(prompt)
+			l.send("show version\r")
+			l.expect("System image file is \"" + s.profile.image + "\"")
+			l.expect("Configuration register is 0x")
+			l.expect(prompt)
+			l.send("exit\r")
+			l.expect("closed")
 		})
 	}
 }
 
-func TestDebianTelnet(t *testing.T) {
-	s := launch(t, "c3500xl", Options{})
-	l := peer(t, "telnet", "127.0.0.1", strconv.Itoa(int(s.Addr().Port())))
-	l.expect("Username: ")
-	l.send("admin\r")
-	l.expect("Password: ")
-	l.send("cisco\r")
-	tour(t, s, l)
+func TestTour(t *testing.T) {
+	for _, profile := range []string{"c3500xl", "c3750", "c9300"} { // Telnet, SSH with old algorithms, SSH
+		t.Run(profile, func(t *testing.T) {
+			s := launch(t, profile, Options{})
+			tour(t, s, client(t, s))
+		})
+	}
 }
 
 // tour does what a person does who looks around.
@@ -284,11 +310,8 @@ func tour(t *testing.T, s *Switch, l *line) {
 // A person at a terminal and a copy that is broken off with the keys of IOS.
 func TestOpenSSHBreaksOff(t *testing.T) {
 	s := launch(t, "c9300", Options{TFTPPort: 9, Timeout: time.Minute})
-	l := peer(t, "ssh", "-F", "none", "-p", strconv.Itoa(int(s.Addr().Port())), "-o", "StrictHostKeyChecking=no",
-		"-o", "UserKnownHostsFile="+filepath.Join(t.TempDir(), "known"), "admin@127.0.0.1")
-	l.expect("assword: ")
-	l.send("cisco\r")
-	l.expect("#")
+	l := client(t, s)
+	l.expect(s.Hostname() + "#")
 	l.send("copy flash:/vlan.dat tftp://127.0.0.1/x\r\r\r")
 	l.expect("Destination filename [x]? ")
 	l.expect("\r\n")

@@ -246,6 +246,17 @@ func wantFilesOf(t *testing.T, v *vault.Dir, r backup.Result, s *iossim.Switch) 
 	}
 }
 
+// A router that booted over the network and whose BOOT is a list with options,
+// the first file of which is gone.
+const (
+	bootedOverNetwork = `Cisco IOS Software, C2900 Software (C2900-UNIVERSALK9-M), Version 15.2(4)M1, RELEASE SOFTWARE (fc1)
+sw-wan uptime is 3 minutes
+System image file is "tftp://192.0.2.9/c2900-universalk9-mz.SPA.157-3.M8.bin"
+Cisco CISCO2901/K9 (revision 1.0) with 483328K/40960K bytes of memory.
+`
+	bootList = "BOOT variable = flash0:gone.bin,12;flash0:c2900-universalk9-mz.SPA.152-4.M1.bin,12;\nCONFIG_FILE variable = \n"
+)
+
 // TestOddDevices backs devices up that print and ask what they should not.
 func TestOddDevices(t *testing.T) {
 	t.Parallel()
@@ -264,6 +275,7 @@ func TestOddDevices(t *testing.T) {
 		"setup-dialogue":      {"c2960", iossim.Options{Faults: iossim.Faults{SetupDialogue: iossim.Always}}, nil},
 		"new-name":            {"c6500-vss", iossim.Options{Faults: iossim.Faults{Rename: "renamed-meanwhile"}}, nil},
 		"partitions":          {"c2500", iossim.Options{Faults: iossim.Faults{AskPartition: iossim.Always}}, nil},
+		"boot-list":           {"isr2900", iossim.Options{Texts: map[string]string{"show_version": bootedOverNetwork, "show_bootvar": bootList}}, nil},
 		"dir-denied":          {"isr4300", iossim.Options{Denied: []string{"dir"}}, nil},
 		"behind-a-vrf":        {"c9300-stack", iossim.Options{VRF: "Mgmt-vrf"}, func(d *catalog.Device) { d.VRF = "Mgmt-vrf" }},
 		"password-alone":      {"c2500", iossim.Options{}, func(d *catalog.Device) { d.Username = "" }},
