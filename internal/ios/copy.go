@@ -194,6 +194,9 @@ func unglue(question string) string {
 	start := strings.LastIndexByte(question, '\n') + 1
 	message := syslogMessage.FindStringIndex(question[start:])
 	if message == nil {
+		message = debugLine.FindStringIndex(question[start:])
+	}
+	if message == nil {
 		return question
 	}
 	at := glued.FindStringIndex(question[start+message[0]:])

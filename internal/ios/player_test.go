@@ -36,7 +36,7 @@ type player struct {
 // disturb is what makes a line hard to read.
 type disturb struct {
 	messages int  // of a hundred places that could have a message, how many do
-	glued    bool // a message has no line end behind it
+	glued    bool // a message has no line end behind it; then none comes while the device waits for an answer
 	slow     bool // the device takes seconds to show that it has got an answer
 }
 
@@ -110,8 +110,8 @@ func (p *player) key() (b byte, ok bool) {
 	}
 }
 
-// line reads up to Return and echoes it.
-func (p *player) line() (string, bool) {
+// line reads up to Return and echoes it, at last.
+func (p *player) line(longest time.Duration) (string, bool) {
 	var line []byte
 	for {
 		b, ok := p.key()
@@ -122,7 +122,7 @@ func (p *player) line() (string, bool) {
 			p.print("\n")
 			return breakKey, true
 		case b == '\r':
-			p.pause()
+			p.pause(longest)
 			p.print(string(line) + "\n")
 			return string(line), true
 		}
@@ -131,24 +131,24 @@ func (p *player) line() (string, bool) {
 }
 
 // confirm reads the one key that [confirm] takes.
-func (p *player) confirm() (string, bool) {
+func (p *player) confirm(longest time.Duration) (string, bool) {
 	b, ok := p.key()
 	if b == 0x03 {
 		p.print("\n")
 		return breakKey, ok
 	}
-	p.pause()
+	p.pause(longest)
 	p.print("\n")
 	return strings.Trim(string(rune(b)), "\r"), ok
 }
 
 // pause is what a slow device does with an answer.
-func (p *player) pause() {
+func (p *player) pause(longest time.Duration) {
 	switch {
 	case !p.slow:
 	case p.rnd.IntN(2) == 0:
-		time.Sleep(time.Duration(p.rnd.IntN(20_000)) * time.Millisecond)
-	default:
+		time.Sleep(time.Duration(p.rnd.Int64N(int64(longest))))
+	case !p.glued:
 		p.unasked()
 	}
 }
@@ -161,7 +161,7 @@ func (p *player) session() {
 			p.print("\n" + p.prompt)
 		}
 		shown = false
-		command, ok := p.line()
+		command, ok := p.line(8 * time.Second)
 		switch {
 		case !ok:
 			return
@@ -173,7 +173,7 @@ func (p *player) session() {
 		default:
 			shown = p.run()
 		}
-		if p.messages > 0 && p.rnd.IntN(100) < p.messages && !shown {
+		if p.rnd.IntN(100) < p.messages && !shown {
 			p.print("\n" + p.prompt)
 			p.unasked()
 			shown = true
@@ -195,14 +195,14 @@ func (p *player) run() (shown bool) {
 		if p.rnd.IntN(2) == 0 {
 			p.print(" ")
 		}
-		if p.messages > 0 && p.rnd.IntN(100) < p.messages {
+		if !p.glued && p.rnd.IntN(100) < p.messages {
 			p.unasked()
 		}
 		read := p.line
 		if strings.HasSuffix(s.prints, "[confirm]") {
 			read = p.confirm
 		}
-		answer, ok := read()
+		answer, ok := read(20 * time.Second)
 		if !ok {
 			return false
 		}
@@ -239,27 +239,25 @@ func (p *player) unasked() {
 	p.print("\n")
 	for range 1 + p.rnd.IntN(2) {
 		p.print(p.message() + "\n")
-		time.Sleep(time.Duration(p.rnd.IntN(6)) * time.Second)
+		time.Sleep(time.Duration(p.rnd.IntN(4)) * time.Second)
 	}
 }
 
 // disturbed puts messages between the lines of text and into its progress.
 func (p *player) disturbed(text string) string {
-	if p.messages == 0 {
-		return text
-	}
 	var out strings.Builder
 	for i, r := range text {
-		out.WriteRune(r)
+		hit := p.rnd.IntN(100) < p.messages
+		lineStarts := i == 0 || text[i-1] == '\n'
 		switch {
-		case p.rnd.IntN(100) >= p.messages:
-		case r == '\n' && !p.glued:
+		case hit && lineStarts && !p.glued:
 			out.WriteString(p.message() + "\n")
-		case r == '\n' && strings.HasSuffix(text, "?"): // a plain question goes on where the message ended
-			out.WriteString(messages[0])
-		case r == '!' && i+1 < len(text) && text[i+1] == '!':
+		case hit && lineStarts && strings.HasSuffix(text, "]?") && !strings.Contains(text[i:], "\n"):
+			out.WriteString(p.message())
+		case hit && r == '!' && !lineStarts && text[i-1] == '!':
 			out.WriteString("\n" + p.message())
 		}
+		out.WriteRune(r)
 	}
 	return out.String()
 }

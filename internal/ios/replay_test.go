@@ -40,7 +40,7 @@ func TestReplay(t *testing.T) {
 		all[class]++
 		good := true
 		for seed := range uint64(3) {
-			if problem := replay(t, tr, seed); problem != "" {
+			if problem := replay(t, tr, seed, disturb{}); problem != "" {
 				good = false
 				t.Errorf("%s, seed %d: %s", tr.Name, seed, problem)
 			}
@@ -61,10 +61,10 @@ func TestReplay(t *testing.T) {
 }
 
 // replay plays one transcript and says what went wrong.
-func replay(t *testing.T, tr ios.Transcript, seed uint64) (problem string) {
+func replay(t *testing.T, tr ios.Transcript, seed uint64, d disturb) (problem string) {
 	prompt, steps, want := recorded(tr)
 	c := wanted(tr)
-	typed := play(t, seed, disturb{}, prompt, steps, func(t *testing.T, cfg vty.Config) {
+	typed := play(t, seed, d, prompt, steps, func(t *testing.T, cfg vty.Config) {
 		line, err := vty.Dial(t.Context(), cfg)
 		if err != nil {
 			problem = err.Error()

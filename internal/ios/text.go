@@ -18,7 +18,8 @@ var (
 	// *Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on …
 	syslogMessage = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z][A-Z0-9_]*)*-[0-7]-[A-Z0-9_]+: .*$`)
 	// Dec  7 20:42:33.704: UDP: sent src=10.12.254.1(51337), …
-	debugLine = regexp.MustCompile(`^` + timestamp + `.*$`)
+	// Autoinstall trying DHCPv4 on Vlan1
+	debugLine = regexp.MustCompile(`^(?:` + timestamp + `|(?i:autoinstall(?: trying |: ))).*$`)
 	// AutoInstall asks the broadcast address and complains in any session.
 	autoInstall = regexp.MustCompile(`%Error opening tftp://255\.255\.255\.255/[^()]*\([^)]*\)`)
 	escapes     = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|[\a\x00]")

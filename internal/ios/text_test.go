@@ -15,6 +15,7 @@ func TestStripSyslog(t *testing.T) {
 		{"sequence number, year and zone", "000042: Dec  7 2021 20:42:33.703 UTC: %SEC_LOGIN-5-LOGIN_SUCCESS: Login Success\nb", "b"},
 		{"with a slot in the facility", "*Apr  1 15:26:17: %IOSXE-SP-4-PLATFORM: R0/0: x\nb", "b"},
 		{"after progress", "!!!!*Apr  1 15:26:17.047: %LINK-3-UPDOWN: up!!!!\n!!", "!!!!\n!!"},
+		{"AutoInstall trying", "a\nAutoinstall trying DHCPv4 on Vlan1\nb", "a\nb"},
 		{"AutoInstall", "!!%Error opening tftp://255.255.255.255/cisconet.cfg (Timed out)!!\nb", "!!!!\nb"},
 		{"debug", "Dec  7 20:42:33.704: UDP: sent src=10.12.254.1(51337), dst=10.9.0.32(69)\nb", "b"},
 		{"bell, escape and carriage return", "a\a\r\nb\x1b[24;1H\r\n", "a\nb\n"},

@@ -51,7 +51,7 @@ func (l *Line) login(ctx context.Context) error {
 		if err != nil {
 			return d.ended(err)
 		}
-		line := l.screen.last()
+		line := d.shown()
 		if loginLike.MatchString(line) && !rescue.MatchString(line) {
 			if line == candidate {
 				l.prompt = line
@@ -94,11 +94,28 @@ func (d *dialogue) settle(expected string, soon bool) error {
 		}
 	}
 	_, err := d.still(sureQuiet)
-	if line := d.screen.last(); err != nil || line != "" && line == expected || userAlone.MatchString(line) {
+	if line := d.shown(); err != nil || line != "" && line == expected || userAlone.MatchString(line) {
 		return err
 	}
 	_, err = d.still(promptQuiet - sureQuiet)
 	return err
+}
+
+// shown is the unfinished last line; behind messages, after which a device does
+// not show again what it waits at, the line before them.
+func (d *dialogue) shown() string {
+	line := d.screen.last()
+	if at := message.FindStringIndex(line); at != nil {
+		line = strings.TrimRight(line[:at[0]], " \t")
+	} else if line != "" {
+		return line
+	}
+	if line == "" {
+		if before, _, ok := behind(d.screen.text); ok {
+			line = before
+		}
+	}
+	return line
 }
 
 // still reads for as long as it takes until nothing arrives for t; moved
@@ -253,7 +270,7 @@ func (l *Line) enable(ctx context.Context) error {
 		if err := d.settle(privileged, false); err != nil {
 			return d.enableEnded(err)
 		}
-		line := l.screen.last()
+		line := d.shown()
 		switch {
 		case strings.HasSuffix(line, "#") && loginLike.MatchString(line):
 			l.prompt = line

@@ -15,6 +15,7 @@ const (
 	unsureQuiet = 2 * time.Second
 	oddQuiet    = 3 * time.Second
 	vagueQuiet  = 10 * time.Second // questions that may as well be half a line of output
+	earlyQuiet  = 10 * time.Second // a prompt before the echo of the command, unless the device is known not to echo
 )
 
 // ending is what the end of the received text looks like.
@@ -50,7 +51,7 @@ var (
 	// %FACILITY-SEVERITY-MNEMONIC: with its time before it; a line of debug, which
 	// has the time alone; what AutoInstall has to say.
 	message = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:|^` + timestamp + `|` +
-		`%Error opening tftp://255\.255\.255\.255/|^(?i:autoinstall(?: trying|:))`)
+		`%Error opening tftp://255\.255\.255\.255/|^(?i:autoinstall(?: trying |: ))`)
 )
 
 // timestamp is what "service timestamps" and "service sequence-numbers" put
@@ -121,41 +122,47 @@ func lookLast(line, prompt string) ending {
 }
 
 // lookBack looks behind messages, after which IOS shows neither prompt nor
-// question again. A message may also stand on the line of what it followed.
+// question again.
 func lookBack(text []byte, prompt string) ending {
+	line, start, ok := behind(text)
+	e := ending{text: strings.TrimSpace(line), cut: start}
+	switch {
+	case !ok || e.text == "":
+		return ending{}
+	case line == prompt:
+		e.kind, e.quiet = endPrompt, unsureQuiet
+	case sureQuestion.MatchString(line):
+		e.kind, e.quiet = endQuestion, oddQuiet
+	case plainQuestion.MatchString(line):
+		e.kind, e.quiet = endQuestion, vagueQuiet
+	case looksOwn(line, prompt) || promptLike.MatchString(line):
+		e.kind, e.quiet = endPrompt, vagueQuiet
+	default:
+		return ending{}
+	}
+	return e
+}
+
+// behind returns the line before the messages at the end of text, without
+// trailing blanks, and where it starts. A message may also stand on that very
+// line. ok is false when there are no messages.
+func behind(text []byte) (line string, start int, ok bool) {
 	const far = 50 // lines
-	messages := 0
 	for range far {
-		start := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
+		start = bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
 		if len(text)-start > lastLength {
-			return ending{}
+			return "", 0, false
 		}
-		line := strings.TrimRight(string(text[start:]), " \t\n")
+		line = strings.TrimRight(string(text[start:]), " \t\n")
 		if at := message.FindStringIndex(line); at != nil {
-			line = strings.TrimRight(line[:at[0]], " \t")
-			messages++
+			line, ok = strings.TrimRight(line[:at[0]], " \t"), true
 		}
-		switch {
-		case line == "":
-		case messages == 0:
-			return ending{}
-		case line == prompt:
-			return ending{kind: endPrompt, quiet: unsureQuiet, text: prompt, cut: start}
-		case sureQuestion.MatchString(line):
-			return ending{kind: endQuestion, quiet: oddQuiet, text: strings.TrimSpace(line), cut: start}
-		case plainQuestion.MatchString(line):
-			return ending{kind: endQuestion, quiet: vagueQuiet, text: strings.TrimSpace(line), cut: start}
-		case looksOwn(line, prompt) || promptLike.MatchString(line):
-			return ending{kind: endPrompt, quiet: vagueQuiet, text: line, cut: start}
-		default:
-			return ending{}
-		}
-		if start == 0 {
-			break
+		if line != "" || start == 0 {
+			return line, start, ok
 		}
 		text = text[:start]
 	}
-	return ending{}
+	return "", 0, false
 }
 
 // echoTail is how much of the end of our typing must come back as its echo:

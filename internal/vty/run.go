@@ -54,7 +54,7 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 	}
 	l.cfg.Log.Debug("command", "command", command)
 	l.drain()
-	l.screen.reset()
+	l.screen.clear()
 	l.question = ""
 	if err := l.enter(ctx, command); err != nil {
 		return "", l.failed(ctx, command, err)
@@ -66,6 +66,7 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 		}
 		switch e.kind {
 		case endPrompt:
+			l.mute = !l.echoed && l.question == ""
 			return l.output(command, e), nil
 		case endMore:
 			l.screen.eraseLine()
@@ -127,10 +128,11 @@ func (l *Line) write(ctx context.Context, s string) error {
 func (l *Line) drain() {
 	for {
 		select {
-		case _, ok := <-l.in:
+		case p, ok := <-l.in:
 			if !ok {
 				return
 			}
+			l.screen.feed(p)
 		default:
 			return
 		}
@@ -205,8 +207,11 @@ func (l *Line) look() ending {
 	if e.cut >= 0 {
 		e.cut += start
 	}
-	if e.kind == endQuestion && l.isOurs(e) {
+	switch {
+	case e.kind == endQuestion && l.isOurs(e):
 		return ending{}
+	case e.kind == endPrompt && !l.echoed && !l.mute && l.question == "":
+		e.quiet = max(e.quiet, earlyQuiet)
 	}
 	return e
 }

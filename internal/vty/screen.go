@@ -31,6 +31,16 @@ func (s *screen) reset() {
 	*s = screen{text: s.text[:0], line: s.line[:0], escape: s.escape}
 }
 
+// clear is reset, but for a message that is still being printed: its end alone
+// could be taken for anything.
+func (s *screen) clear() {
+	line, cursor := s.line, s.cursor
+	s.reset()
+	if message.Match(line) {
+		s.line, s.cursor = line, cursor
+	}
+}
+
 // eraseLine forgets the unfinished last line.
 func (s *screen) eraseLine() { s.line, s.cursor = s.line[:0], 0 }
 

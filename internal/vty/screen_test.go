@@ -38,6 +38,19 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+func TestScreenClear(t *testing.T) {
+	for in, want := range map[string]string{
+		"one\nSW1# ": "", "one\n*Mar  1 00:21:16.251: %SYS-5-CONFIG_I: Conf": "*Mar  1 00:21:16.251: %SYS-5-CONFIG_I: Conf",
+	} {
+		var s screen
+		s.feed([]byte(in))
+		s.clear()
+		if len(s.text) > 0 || s.last() != want || s.taken != 0 {
+			t.Errorf("%q: text %q, last line %q", in, s.text, s.last())
+		}
+	}
+}
+
 func TestScreenLastIsBounded(t *testing.T) {
 	var s screen
 	s.feed([]byte(strings.Repeat("!", 1<<20) + "SW1#"))

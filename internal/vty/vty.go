@@ -90,6 +90,7 @@ type Line struct {
 	prompt  string // the prompt as printed, without trailing blanks
 	typed   string // what we typed last
 	echoed  bool   // it came back
+	mute    bool   // the last command did not come back
 	since   int    // where in screen.text the answer to it begins, with the echo until that has come
 
 	question string // the question of this command that was answered last
