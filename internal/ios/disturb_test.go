@@ -85,6 +85,9 @@ func newSession(rnd *rand.Rand) session {
 	if rnd.IntN(5) == 0 {
 		s.oldQuestion()
 	}
+	if s.copy.ToDevice && rnd.IntN(4) == 0 { // flash of class B copies after a no
+		s.ask("Erase flash: before copying? [confirm]", "n")
+	}
 	if rnd.IntN(4) == 0 {
 		s.stopped(rnd)
 	} else {
@@ -138,11 +141,14 @@ func (s *session) stopped(rnd *rand.Rand) {
 		stop     cause.Cause
 	}{
 		{"%Warning:There is a file already existing with this name\nDo you want to over write? [confirm]", []string{"n", breakKey}, cause.UnsafePrompt},
-		{"Erase flash: before copying? [confirm]", []string{"n", breakKey}, cause.UnsafePrompt},
+		{"Erasing the flash filesystem will remove all files! Continue? [confirm]", []string{"n", breakKey}, cause.UnsafePrompt},
 		{"Flash contains files. Are you sure you want to erase? [confirm]", []string{"n", breakKey}, cause.UnsafePrompt},
 		{"Copy 'x.bin' from TFTP server\n  as 'x.bin' into Flash WITH erase? [yes/no]", []string{"no", breakKey}, cause.UnsafePrompt},
 		{"---- ******** ----\nProceed? [confirm]", []string{"n", breakKey}, cause.UnsafePrompt},
 		{"Destination username [admin]?", []string{breakKey}, cause.PromptUnrecognised},
+	}
+	if !s.copy.ToDevice {
+		stops[0].question = "Erase flash: before copying? [confirm]"
 	}
 	stop := stops[rnd.IntN(len(stops))]
 	s.ask(stop.question, stop.answer...)

@@ -77,10 +77,7 @@ func replay(t *testing.T, tr ios.Transcript, seed uint64, d disturb) (problem st
 			problem = stillThere(t, line)
 		}
 	})
-	for i := range typed { // the name on a server may begin with a slash
-		typed[i] = strings.TrimLeft(typed[i], "/")
-	}
-	if problem == "" && !slices.Equal(typed, want) {
+	if problem == "" && !slices.Equal(trimPaths(typed), want) {
 		problem = fmt.Sprintf("answers %q, want %q", typed, want)
 	}
 	return problem
@@ -121,6 +118,7 @@ func judge(tr ios.Transcript, c ios.Copy, output string, err error) string {
 
 var (
 	unsafeQuestion  = regexp.MustCompile(`(?i)with erase|^eras|over write|overwrite|are you sure|^proceed`)
+	eraseFirst      = regexp.MustCompile(`(?i)^erase \S+ (device )?before`) // a copy to the device goes on after a no
 	foreignQuestion = regexp.MustCompile(`(?i)^password|username \[|^\[confirm\]$`)
 )
 
@@ -128,6 +126,7 @@ var (
 func stopCause(tr ios.Transcript) cause.Cause {
 	for _, step := range asked(tr) {
 		switch {
+		case tr.Copy().ToDevice && eraseFirst.MatchString(step.Prompt):
 		case unsafeQuestion.MatchString(step.Prompt):
 			return cause.UnsafePrompt
 		case foreignQuestion.MatchString(step.Prompt):
@@ -179,7 +178,7 @@ func recorded(tr ios.Transcript) (prompt string, steps []step, want []string) {
 		text = withoutAnswer(text[at:], q.Answer)
 		if !stopped {
 			var answers []string
-			answers, stopped = wantedAnswer(q)
+			answers, stopped = wantedAnswer(tr, q)
 			want = append(want, answers...)
 		}
 	}
@@ -204,9 +203,11 @@ func withoutAnswer(text, answer string) string {
 
 // wantedAnswer is what we must type at a question, and whether that ends the
 // command.
-func wantedAnswer(q ios.Question) (answers []string, stop bool) {
+func wantedAnswer(tr ios.Transcript, q ios.Question) (answers []string, stop bool) {
 	lower := strings.ToLower(q.Prompt)
 	switch {
+	case tr.Copy().ToDevice && eraseFirst.MatchString(q.Prompt):
+		return []string{"n"}, false
 	case unsafeQuestion.MatchString(q.Prompt) && strings.HasSuffix(lower, "[yes/no]"):
 		return []string{"no", breakKey}, true
 	case unsafeQuestion.MatchString(q.Prompt):
@@ -236,6 +237,15 @@ func value(q ios.Question) string {
 // trimPath is a file name as we type it: without its file system.
 func trimPath(name string) string {
 	return strings.TrimLeft(name[strings.IndexByte(name, ':')+1:], "/")
+}
+
+// trimPaths takes the slash away with which the name on a server may begin.
+func trimPaths(typed []string) []string {
+	trimmed := make([]string, len(typed))
+	for i, answer := range typed {
+		trimmed[i] = strings.TrimLeft(answer, "/")
+	}
+	return trimmed
 }
 
 // wanted is the copy that a session was about, with the values of its dialogue.
@@ -276,7 +286,7 @@ func TestReplayOfBackup(t *testing.T) {
 				problem = err.Error()
 			}
 		})
-		if problem != "" || !slices.Equal(typed, want) {
+		if problem != "" || !slices.Equal(trimPaths(typed), want) {
 			t.Errorf("%s: %s; answers %q, want %q", tr.Name, problem, typed, want)
 		}
 	}

@@ -144,6 +144,7 @@ func (tr transcript) question(prompt string) string {
 }
 
 var (
+	eraseFirst      = regexp.MustCompile(`(?i)^erase \S+ (?:device )?before`)
 	hostQuestion    = regexp.MustCompile(`(?i)remote host`)
 	unsafeWords     = regexp.MustCompile(`(?i)\bwith erase|^eras|over write|overwrite|are you sure|^proceed`)
 	unknownQuestion = regexp.MustCompile(`(?i)^username|^password|username \[|^\[confirm\]$`)
@@ -155,6 +156,10 @@ func wrongAnswer(c Copy, question string) string {
 	lower := strings.ToLower(question)
 	problem := "to " + question + " the answer was " + quote(answer)
 	switch {
+	case c.ToDevice && eraseFirst.MatchString(question): // a no, and the copy goes on
+		if answer != "n" || stop != nil {
+			return problem
+		}
 	case unsafeWords.MatchString(question):
 		no := "n"
 		if strings.Contains(lower, "[yes/no]") {
