@@ -3,7 +3,9 @@ package imagefile
 import (
 	"archive/tar"
 	"archive/zip"
+	"bufio"
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/md5"
 	"encoding/binary"
@@ -228,6 +230,46 @@ func TestBadImages(t *testing.T) {
 		if r.Verdict != Bad || test.check != "" && r.Failed.Check != test.check || !strings.Contains(r.Failed.Seen, test.seen) {
 			t.Errorf("%s: %+v (%v)", name, r, r.Failed)
 		}
+	}
+}
+
+// TestCRC has archives whose CRC alone is wrong, behind the data and before it.
+func TestCRC(t *testing.T) {
+	inner := []byte("the real image")
+	behind := zipped(t, inner, false)
+	at := bytes.Index(behind, []byte("PK\x07\x08"))
+	behind[at+4] ^= 1
+	var raw bytes.Buffer
+	z := zip.NewWriter(&raw)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: "x", CRC32: 1, CompressedSize64: uint64(len(inner)), UncompressedSize64: uint64(len(inner))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(inner)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, archive := range map[string][]byte{"behind": behind, "before": raw.Bytes()} {
+		r := inspect(t, first(build(t, made{inner: inner, archive: archive})))
+		if r.Verdict != Bad || r.Failed.Check != CheckCRC {
+			t.Errorf("%s: %+v (%v)", name, r, r.Failed)
+		}
+	}
+}
+
+// TestUnpackStops has data that unpack to far more than they should: no more
+// than one byte too many is unpacked.
+func TestUnpackStops(t *testing.T) {
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(make([]byte, 1<<20))
+	w.Close()
+	var out bytes.Buffer
+	if n, err := unpack(&out, bufio.NewReader(&packed), 8, 1000); n != 1001 || out.Len() != 1001 || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
 	}
 }
 
