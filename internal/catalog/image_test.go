@@ -64,4 +64,20 @@ func TestRememberedImage(t *testing.T) {
 	if got, err := c.Inspected(t.Context(), f.SHA256); err != nil || got == nil || got.Verdict != vault.ImageGood {
 		t.Errorf("%+v, %v", got, err)
 	}
+	// The MD5 is learnt later, by somebody who did not look into the file.
+	late := file("flash:/late.bin", vault.KindImage, "late")
+	late.MD5, late.Image = "", &vault.Image{Format: "elf", Verdict: vault.ImageGood}
+	if err := c.Remember(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	late.MD5, late.Image = weak("late"), nil
+	if err := c.Remember(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Inspected(t.Context(), late.SHA256); err != nil || got == nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, known, err := c.Known(t.Context(), late.MD5, late.Size); err != nil || !known {
+		t.Errorf("known %v, %v", known, err)
+	}
 }
