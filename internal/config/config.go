@@ -17,9 +17,10 @@ import (
 // Config is the whole configuration. The zero Config is not usable: start
 // from Default.
 type Config struct {
-	TFTP   TFTP
-	Backup Backup
-	SSH    SSH
+	TFTP    TFTP
+	Backup  Backup
+	SSH     SSH
+	Receive []ReceiveRule
 }
 
 // TFTP is the section tftp: the server that devices copy to.

@@ -126,7 +126,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: there is no such section; there are tftp, backup, ssh
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: there is no such section; there are tftp, backup, ssh, receive
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: there is no such key; there are listen, port-range, advertise, max-block-size

@@ -44,8 +44,11 @@ func parse(c *Config, file string, data []byte) error {
 
 func (s source) document(c *Config, body ast.Node) error {
 	return s.each(body, "", func(name string, key, value ast.Node) error {
+		if name == receiveSection {
+			return s.receive(c, value)
+		}
 		if !slices.Contains(sections(), name) {
-			return s.at(key.GetToken(), name, "there is no such section"+instead(sections()))
+			return s.at(key.GetToken(), name, "there is no such section"+instead(append(sections(), receiveSection)))
 		}
 		return s.section(c, name, value)
 	})
