@@ -18,6 +18,7 @@ import (
 	"flashwarden/internal/restore"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vty"
+	"flashwarden/tftp"
 )
 
 // Options say what a node is made of.
@@ -34,6 +35,9 @@ type Options struct {
 type Node struct {
 	Catalog *catalog.Catalog
 	Vault   *vault.Dir
+	// Watch is told what the TFTP server sees. It is set before Start, and must
+	// return at once. Nil: nobody is.
+	Watch func(tftp.Event)
 
 	opts     Options
 	key      *credential.Key

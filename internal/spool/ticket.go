@@ -55,10 +55,11 @@ type Ticket struct {
 // File is a complete transfer. One that was received is written, of the size
 // expected, fsynced.
 type File struct {
-	Path   string // in the spool; the receiver moves it away before it closes the ticket. Empty: it was fetched
-	Size   int64  // bytes
-	MD5    string // lower-case hex
-	SHA256 string // lower-case hex
+	Path   string    // in the spool; the receiver moves it away before it closes the ticket. Empty: it was fetched
+	Size   int64     // bytes
+	MD5    string    // lower-case hex
+	SHA256 string    // lower-case hex
+	Began  time.Time // when its transfer began; zero of a file that was fetched
 }
 
 // Evidence is what the TFTP server saw of a ticket.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,7 @@ type upload struct {
 	md5     hash.Hash
 	sha256  hash.Hash
 	bytes   int64
+	began   time.Time
 }
 
 // newUpload creates the ticket's file and reserves its space, so that a full
@@ -40,7 +42,7 @@ func newUpload(t *Ticket, r *tftp.Request, size int64) (*upload, error) {
 			return nil, storageError(errors.Join(err, f.Close(), os.Remove(t.partial())))
 		}
 	}
-	return &upload{ticket: t, request: r, size: size, file: f, md5: md5.New(), sha256: sha256.New()}, nil
+	return &upload{ticket: t, request: r, size: size, began: time.Now(), file: f, md5: md5.New(), sha256: sha256.New()}, nil
 }
 
 // storageError is err as ErrFull where the file system or a quota is full.
@@ -139,7 +141,7 @@ func (u *upload) store() (*File, error) {
 		return nil, storageError(err)
 	}
 	return &File{
-		Path: t.path(), Size: u.bytes,
+		Path: t.path(), Size: u.bytes, Began: u.began,
 		MD5: hex.EncodeToString(u.md5.Sum(nil)), SHA256: hex.EncodeToString(u.sha256.Sum(nil)),
 	}, nil
 }

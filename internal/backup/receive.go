@@ -1,0 +1,135 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/imagefile"
+	"flashwarden/internal/spool"
+	"flashwarden/internal/vault"
+)
+
+// Received is a file that a device has sent without being asked by a backup:
+// by its own archive command, or because a person typed the copy.
+type Received struct {
+	Device  string     // under whose name it is kept
+	Address netip.Addr // that sent it
+	Name    string     // that it was sent under
+	MD5     string     // that the device computed, in lower-case hexadecimal; empty: nobody said
+	Began   time.Time
+}
+
+// Filer keeps what devices send as snapshots of one file each.
+type Filer struct {
+	Vault   *vault.Dir
+	Catalog *catalog.Catalog
+}
+
+// File moves the file into the vault and writes its snapshot. The Result says
+// what became of it; its error is the Result's, with its cause. After an error
+// nothing names the file.
+func (fl *Filer) File(ctx context.Context, in Received, f *spool.File) (Result, error) {
+	res := Result{Device: in.Device, Status: vault.StatusFailed, Attempts: 1,
+		Started: in.Began.UTC().Truncate(time.Second), BytesCopied: f.Size, Files: []vault.File{}}
+	err := fl.file(ctx, in, f, &res)
+	res.Seconds = math.Round(time.Since(in.Began).Seconds()*10) / 10
+	if err != nil {
+		res.Cause, res.Message, res.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
+	}
+	return res, err
+}
+
+func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *Result) error {
+	name := strings.TrimLeft(in.Name, "/")
+	kept := vault.File{Path: "tftp:/" + name, Kind: kindOf(name), Size: f.Size,
+		MD5: f.MD5, SHA256: f.SHA256, Copied: true, Evidence: vault.EvidenceSize}
+	if err := proveReceived(ctx, in, f, &kept, res); err != nil {
+		return err
+	}
+	if err := fl.Vault.Adopt(f.Path, f.SHA256); err != nil {
+		return vaultError(err, "keep "+name)
+	}
+	s := vault.Snapshot{
+		Format: vault.Format, ID: vault.NewID(in.Device, res.Started), Device: in.Device, Address: in.Address.String(),
+		Status: vault.StatusOK, Started: res.Started, Seconds: math.Round(time.Since(in.Began).Seconds()*10) / 10,
+		BytesCopied: f.Size, Files: []vault.File{kept}, Notes: res.Notes,
+	}
+	if err := fl.Vault.PutSnapshot(s); err != nil {
+		return vaultError(err, "write snapshot")
+	}
+	res.Status, res.Snapshot, res.Files = vault.StatusOK, s.ID, s.Files
+	if err := fl.Catalog.Index(ctx, s); err != nil {
+		// The snapshot is safe; the next start enters it.
+		res.Notes = append(res.Notes, "the index could not be written now: "+err.Error())
+	}
+	return nil
+}
+
+// proveReceived compares what came with what is known of it.
+func proveReceived(ctx context.Context, in Received, f *spool.File, kept *vault.File, res *Result) error {
+	res.Notes = append(res.Notes, fmt.Sprintf("sent by %s over TFTP as %s; where it lies on the device is not known", in.Address, in.Name))
+	if in.MD5 != "" && in.MD5 != f.MD5 {
+		return cause.New(cause.DigestMismatch,
+			fmt.Sprintf("%s: the device computes MD5 %s, received were %d bytes with MD5 %s", in.Name, in.MD5, f.Size, f.MD5),
+			"the copy was thrown away; compare the digest with `verify /md5` on the device, then copy again")
+	}
+	if in.MD5 != "" {
+		kept.Evidence = vault.EvidenceMD5
+	}
+	return inspectReceived(ctx, f, kept, res)
+}
+
+// inspectReceived tells an image by its content, whatever its name. One that
+// is damaged by its own checks is refused where the device's digest does not
+// say that it is damaged there too.
+func inspectReceived(ctx context.Context, f *spool.File, kept *vault.File, res *Result) error {
+	if kept.Kind != vault.KindImage && kept.Kind != vault.KindPackage && kept.Kind != vault.KindOther {
+		return nil
+	}
+	file, err := os.Open(f.Path)
+	if err != nil {
+		return cause.Wrap(cause.Internal, err, "inspect what was received", "")
+	}
+	defer file.Close()
+	report, err := imagefile.Inspect(ctx, file, f.Size)
+	if err != nil {
+		return cause.Wrap(cause.Internal, err, "inspect what was received", "look at the disk of the data directory: `dmesg`")
+	}
+	if kept.Kind == vault.KindOther && bootable(report.Format) {
+		kept.Kind = vault.KindImage
+	}
+	if report.Verdict != imagefile.Bad {
+		res.Notes = append(res.Notes, found(report)...)
+		return nil
+	}
+	if kept.Evidence == vault.EvidenceSize {
+		return cause.New(cause.DigestMismatch, "the image that came is damaged: "+report.Failed.Error(),
+			"it was thrown away; copy it again, and if it stays so the file on the device is damaged: put a good image there before it restarts")
+	}
+	res.Notes = append(res.Notes, "the image is damaged on the device too: "+report.Failed.Error()+"; put a good one there before it restarts")
+	return nil
+}
+
+// bootable tells the formats of images from others.
+func bootable(format string) bool {
+	switch format {
+	case imagefile.FormatELFZip, imagefile.FormatELF, imagefile.FormatMzip, imagefile.FormatIOSXE:
+		return true
+	}
+	return false
+}
+
+// found says in words what an image says of itself.
+func found(r imagefile.Report) []string {
+	if r.Name == "" && r.Version == "" {
+		return nil
+	}
+	return []string{strings.TrimSpace(fmt.Sprintf("the file says that it is %s %s", r.Name, r.Version))}
+}

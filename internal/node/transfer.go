@@ -1,0 +1,202 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/spool"
+	"flashwarden/tftp"
+)
+
+// Offer lets a device fetch content of the vault, which is proved first. The
+// node must have been started.
+func (n *Node) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) {
+	f, err := n.Vault.OpenBlob(o.SHA256)
+	if err != nil {
+		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, "run `flashwarden check`")
+	}
+	t, err := n.service.spool.Offer(ctx, f, o)
+	switch {
+	case errors.Is(err, spool.ErrContent):
+		return nil, cause.Wrap(cause.DigestMismatch, err, "the vault's content is damaged",
+			"run `flashwarden check --read-data`, and back a device up that has the file with --recopy")
+	case ctx.Err() != nil:
+		return nil, cause.New(cause.Cancelled, "cancelled", "")
+	}
+	return t, err
+}
+
+// Server is the address at which the device at peer reaches the TFTP server:
+// the configured one, else ours on the way to it. network is the peer with the
+// mask of a network of ours that it is on; of its full length where it is on
+// none.
+func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix, err error) {
+	network = netip.PrefixFrom(peer, peer.BitLen())
+	if server = n.opts.Config.TFTP.Advertise; !server.IsValid() {
+		// Connecting a UDP socket sends nothing: it asks for the route.
+		c, err := net.Dial("udp", netip.AddrPortFrom(peer, 69).String())
+		if err != nil {
+			return server, network, cause.Wrap(cause.ConnectTimeout, err, "no way to "+peer.String(), fmt.Sprintf("see `ip route get %s`", peer))
+		}
+		server = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+		if err := c.Close(); err != nil {
+			return server, network, err
+		}
+	}
+	ours, err := net.InterfaceAddrs()
+	if err != nil {
+		return server, network, fmt.Errorf("networks of this host: %w", err)
+	}
+	for _, a := range ours {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Contains(peer) && p.Addr() != peer && !p.IsSingleIP() {
+			network = netip.PrefixFrom(peer, p.Bits())
+		}
+	}
+	return server, network, nil
+}
+
+// DeviceAt finds the device of the inventory that has this address. Devices
+// that were added by host name have none. Two with one address are an error.
+func (n *Node) DeviceAt(ctx context.Context, addr netip.Addr) (d catalog.Device, ok bool, err error) {
+	devices, err := n.Catalog.Devices(ctx, catalog.Filter{})
+	if err != nil {
+		return d, false, err
+	}
+	for _, candidate := range devices {
+		if address(candidate) != addr {
+			continue
+		}
+		if ok {
+			return d, false, fmt.Errorf("%s and %s both have the address %s: say which with --device NAME", d.Name, candidate.Name, addr)
+		}
+		d, ok = candidate, true
+	}
+	return d, ok, nil
+}
+
+// address is the IP address of a device; invalid where it has a host name.
+func address(d catalog.Device) netip.Addr {
+	hostPort, err := d.HostPort()
+	if err != nil {
+		return netip.Addr{}
+	}
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}
+
+// Receiver keeps what devices send as snapshots, each before its final ACK.
+type Receiver struct {
+	MD5  string              // that the device computed; empty: nobody said
+	Kept func(backup.Result) // told of each file, kept or not; one after the other
+
+	node   *Node
+	mu     sync.Mutex
+	closed bool
+}
+
+// Receive lets a device put one file, which becomes a snapshot of the device
+// of this name; empty: of the one that has the address. The node must have
+// been started.
+func (n *Node) Receive(p spool.Receive, device string, r *Receiver) *spool.Ticket {
+	r.node = n
+	p.Keep = r.keepFor(device)
+	return n.service.spool.Receive(p)
+}
+
+// Allow lets devices put files by the rules of the configuration, for as long
+// as the node is started.
+func (n *Node) Allow(r *Receiver) {
+	r.node = n
+	var rules []spool.Rule
+	for _, c := range n.opts.Config.Receive {
+		rules = append(rules, spool.Rule{From: c.From, Name: c.Name, MaxSize: c.MaxSize, Keep: r.keepFor(c.Device)})
+	}
+	n.service.spool.Allow(rules)
+}
+
+// Close waits until what is being kept is kept. Nothing is kept after it.
+func (r *Receiver) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}
+
+// keepFor returns what files a received file for a device. It is called before
+// the final ACK: its error is what the device gets in place of it.
+func (r *Receiver) keepFor(device string) func(*tftp.Request, *spool.File) error {
+	return func(req *tftp.Request, f *spool.File) error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.closed {
+			return spool.ErrClosed
+		}
+		return r.keep(device, req, f)
+	}
+}
+
+func (r *Receiver) keep(device string, req *tftp.Request, f *spool.File) error {
+	ctx := context.Background() // what was begun is brought to its end
+	device, note, err := r.node.nameFor(ctx, device, req.Remote.Addr())
+	if err != nil {
+		return err
+	}
+	filer := backup.Filer{Vault: r.node.Vault, Catalog: r.node.Catalog}
+	res, err := filer.File(ctx, backup.Received{Device: device, Address: req.Remote.Addr(), Name: req.Filename, MD5: r.MD5, Began: f.Began}, f)
+	if note != "" {
+		res.Notes = append(res.Notes, note)
+	}
+	r.Kept(res)
+	if cause.Of(err) == cause.DigestMismatch {
+		return &tftp.Error{Code: tftp.CodeUndefined, Message: "digest differs, or the image is damaged"}
+	}
+	return err
+}
+
+// nameFor is the name under which a file from this address is kept: the one
+// given, the device's of the inventory, else one made from the address, and
+// then a note that says so.
+func (n *Node) nameFor(ctx context.Context, given string, from netip.Addr) (name, note string, err error) {
+	if given != "" {
+		return given, "", nil
+	}
+	d, ok, err := n.DeviceAt(ctx, from)
+	if ok || err != nil {
+		return d.Name, "", err
+	}
+	name = from.String()
+	if from.Is6() {
+		name = strings.ReplaceAll(from.WithZone("").StringExpanded(), ":", "-")
+	}
+	return name, fmt.Sprintf("no device of the inventory has the address %s: the snapshot is kept under the name %s; "+
+		"say whose it is with --device NAME, or add the device: `flashwarden device add NAME --address %s --username USER`", from, name, from), nil
+}
+
+// observe takes the TFTP server's events to the spool, the log and whoever
+// watches.
+func (n *Node) observe(s *spool.Spool, e tftp.Event) {
+	s.Observe(e)
+	if e.Kind == tftp.EventRefused {
+		n.opts.Log.Info("request refused", "remote", e.Request.Remote, "op", e.Request.Op.String(), "file", e.Request.Filename, "err", e.Err)
+	}
+	if n.Watch != nil {
+		n.Watch(e)
+	}
+}
+
+// Ports is the range of the transfer IDs: "1056:1059".
+func (n *Node) Ports() string { return n.opts.Config.TFTP.PortRange.String() }
