@@ -36,9 +36,9 @@ var arrows = map[string][]string{
 	"internal/iossim":   {"tftp"},
 	"internal/netlab":   {}, // a test kit
 	"internal/tftpd":    {"tftp"},
-	"cmd/flashwarden": { // tftp for the port range of tftpd
-		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/firewall", "internal/iossim",
-		"internal/node", "internal/restore", "internal/tftpd", "internal/vault", "tftp"},
+	"cmd/flashwarden": { // tftp for the port range of tftpd and the events of transfers
+		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/firewall", "internal/ios", "internal/iossim",
+		"internal/node", "internal/restore", "internal/spool", "internal/tftpd", "internal/vault", "tftp"},
 }
 
 // TestLayers checks every import of every file that is not a test.

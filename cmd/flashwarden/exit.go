@@ -38,6 +38,7 @@ var (
 	errDevicesFailed = errors.New("devices failed")
 	errProblems      = errors.New("problems found")
 	errRefused       = errors.New("refused for safety")
+	errTimeOver      = errors.New("the time of an offer or a reception is over")
 )
 
 // exitCode is the code for err. caught is the signal that ended the command,
@@ -95,7 +96,7 @@ func told(err error) string {
 
 // untold is what of err was not told already.
 func untold(err error) error {
-	if err == errDevicesFailed || err == errProblems || err == errRefused {
+	if err == errDevicesFailed || err == errProblems || err == errRefused || err == errTimeOver {
 		return nil
 	}
 	joined, ok := err.(interface{ Unwrap() []error })

@@ -74,7 +74,11 @@ func exportItems(ctx context.Context, n *node.Node, what string) ([]exportItem, 
 	case one:
 		return nil, unknownError{fmt.Errorf("no snapshot %q; `flashwarden snapshots` lists them", id)}
 	}
-	return findImage(ctx, n, what)
+	i, err := findImage(ctx, n, what)
+	if err != nil {
+		return nil, err
+	}
+	return []exportItem{{Name: safeName(i.Names[0]), SHA256: i.SHA256, Size: i.Size}}, nil
 }
 
 func allFiles(s vault.Snapshot) []exportItem {
@@ -132,11 +136,12 @@ func oneFile(s vault.Snapshot, file string) ([]exportItem, error) {
 
 var hexPrefix = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
-// findImage finds the one image that a digest, its prefix or a name means.
-func findImage(ctx context.Context, n *node.Node, what string) ([]exportItem, error) {
+// findImage finds the one image in the vault that a digest, its prefix or a
+// name means.
+func findImage(ctx context.Context, n *node.Node, what string) (catalog.Image, error) {
 	images, err := n.Catalog.Images(ctx)
 	if err != nil {
-		return nil, err
+		return catalog.Image{}, err
 	}
 	var found []catalog.Image
 	for _, i := range images {
@@ -147,11 +152,15 @@ func findImage(ctx context.Context, n *node.Node, what string) ([]exportItem, er
 	}
 	switch len(found) {
 	case 0:
-		return nil, unknownError{fmt.Errorf("no snapshot and no image %q in the vault; see `flashwarden snapshots` and `flashwarden images`", what)}
+		return catalog.Image{}, unknownError{fmt.Errorf("no image %q in the vault; see `flashwarden images` and `flashwarden snapshots`", what)}
 	case 1:
-		return []exportItem{{Name: safeName(found[0].Names[0]), SHA256: found[0].SHA256, Size: found[0].Size}}, nil
+		return found[0], nil
 	}
-	return nil, usageError{fmt.Errorf("%q means %d different images; give more digits of the SHA-256 that `flashwarden images` shows", what, len(found))}
+	text := fmt.Sprintf("%q means %d different images; give more digits of the SHA-256 of the one that is meant:", what, len(found))
+	for _, i := range found {
+		text += fmt.Sprintf("\n  %s  %s  %s %s", i.SHA256, size(i.Size), strings.Join(i.Names, ", "), i.Version)
+	}
+	return catalog.Image{}, usageError{errors.New(text)}
 }
 
 // maxName is the longest name, in bytes, that is written out as it is: file

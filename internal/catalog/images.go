@@ -92,8 +92,9 @@ func (c *Catalog) Images(ctx context.Context) ([]Image, error) {
 	return append(images, lacking...), nil
 }
 
-// latest selects the newest snapshot of each device.
-const latest = `SELECT max(id) FROM snapshot GROUP BY device`
+// latest selects the newest backup of each device. A snapshot of a file that
+// was received does not say what the device runs.
+const latest = `SELECT max(id) FROM snapshot WHERE image <> '' GROUP BY device`
 
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {

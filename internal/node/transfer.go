@@ -12,6 +12,7 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
 	"flashwarden/internal/spool"
 	"flashwarden/tftp"
 )
@@ -189,14 +190,17 @@ func (n *Node) nameFor(ctx context.Context, given string, from netip.Addr) (name
 // observe takes the TFTP server's events to the spool, the log and whoever
 // watches.
 func (n *Node) observe(s *spool.Spool, e tftp.Event) {
+	if n.Watch != nil {
+		n.Watch(e) // before the spool ends a ticket, and with it the command
+	}
 	s.Observe(e)
 	if e.Kind == tftp.EventRefused {
 		n.opts.Log.Info("request refused", "remote", e.Request.Remote, "op", e.Request.Op.String(), "file", e.Request.Filename, "err", e.Err)
-	}
-	if n.Watch != nil {
-		n.Watch(e)
 	}
 }
 
 // Ports is the range of the transfer IDs: "1056:1059".
 func (n *Node) Ports() string { return n.opts.Config.TFTP.PortRange.String() }
+
+// Rules are the rules of the configuration for what devices send by themselves.
+func (n *Node) Rules() []config.ReceiveRule { return n.opts.Config.Receive }
