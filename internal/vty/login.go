@@ -15,9 +15,10 @@ import (
 // these count only as the unfinished last line, or as a whole line after a
 // password was sent.
 var (
-	askUser     = regexp.MustCompile(`(?i)(^|\s)(user ?name|user ?id|login)\s*:$`)
-	userAlone   = regexp.MustCompile(`^(Username|login)\s*:$`)
-	askPassword = regexp.MustCompile(`(?i)(^|\s|')password\s*:$`)
+	// Some say more in parentheses: Username(HAD):
+	askUser     = regexp.MustCompile(`(?i)(^|\s)(user ?name|user ?id|user|login)\s*(\([^()]{1,40}\))?\s*:$`)
+	userAlone   = regexp.MustCompile(`^(Username|login)\s*(\([^()]{1,40}\))?:$`)
+	askPassword = regexp.MustCompile(`(?i)(^|\s|'|\()pass(word|code)\s*(\([^()]{1,40}\))?\s*:$`)
 	askReturn   = regexp.MustCompile(`(?i)press return to get started[.!]*$`)
 	askSetup    = regexp.MustCompile(`(?i)(initial configuration dialog|basic management setup)\? \[yes/no\]\s*:$`)
 	askInstall  = regexp.MustCompile(`(?i)terminate autoinstall\? \[yes\]\s*:$`)
@@ -34,8 +35,29 @@ const (
 	nudgeTime   = 5 * time.Second        // after which an empty line may help
 	nudges      = 3
 
+	// A device that says more at login than this, or answers as often without
+	// a prompt, will never come to one.
+	loginOutput = 64 << 10 // bytes
+	loginTyped  = 40       // times
+	loginStep   = 256      // bytes that count as progress
+
 	byHand = "log in by hand and look at what stands before the prompt"
 )
+
+// limitLogin bounds a login by its progress: an answer, or loginStep
+// bytes more of output, give it new time. A device that drips bytes for ever is
+// never idle.
+func (l *Line) limitLogin(ctx context.Context) (context.Context, func()) {
+	login, cancel := context.WithCancelCause(ctx)
+	patience := 2 * l.cfg.IdleTimeout
+	limit := time.AfterFunc(patience, func() { cancel(l.noPrompt("within " + patience.String())) })
+	l.progress, l.most = func() { limit.Reset(patience) }, loginOutput
+	return login, func() {
+		limit.Stop()
+		cancel(nil)
+		l.progress, l.most = nil, maxOutput
+	}
+}
 
 // login goes from the first byte to a prompt, found by two empty lines that
 // gave the same one. The password is sent once.
@@ -72,6 +94,7 @@ func (l *Line) login(ctx context.Context) error {
 type dialogue struct {
 	*Line
 	ctx          context.Context
+	said         int    // times
 	typed        bool   // anything
 	echo         string // what was typed last
 	before       string // what was printed before that, quoted
@@ -135,13 +158,23 @@ func (d *dialogue) still(t time.Duration) (moved bool, err error) {
 
 // say types text and clears the screen.
 func (d *dialogue) say(text string) error {
+	if d.said++; d.said > loginTyped {
+		return d.noPrompt(fmt.Sprintf("after %d answers", loginTyped))
+	}
 	d.before = d.printed()
-	d.screen.reset()
+	d.screen.clear()
+	if text != "" {
+		d.progress()
+	}
 	d.typed, d.echo = true, text
 	if err := d.write(d.ctx, text+"\r"); err != nil {
 		return d.lostError("the session to "+d.cfg.Name+" was lost during login", d.printed(), err)
 	}
 	return nil
+}
+
+func (l *Line) noPrompt(when string) error {
+	return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s did not come to a prompt %s", l.cfg.Name, when), byHand)
 }
 
 // reply answers what the last line asks before there is a prompt.
@@ -232,6 +265,8 @@ func (d *dialogue) ended(err error) error {
 			return fmt.Errorf("log in to %s, which had printed %s: %w", d.cfg.Name, last, context.Cause(d.ctx))
 		}
 		return fmt.Errorf("log in to %s: %w", d.cfg.Name, context.Cause(d.ctx))
+	case err == errSize:
+		return d.noPrompt(fmt.Sprintf("in %d bytes of output", d.most))
 	case noPassword.Match(d.screen.text):
 		return cause.New(cause.AuthFailed, d.cfg.Name+" refuses every login: its lines ask for a password and none is set",
 			"on the device: line vty 0 4, then: login local (or: password ...)")

@@ -86,6 +86,33 @@ func TestLogin(t *testing.T) {
 			f.print("# Authentication failed\n% Authentication failed is what others see\n")
 			time.Sleep(time.Second)
 		}, "admin\rs3cret-pass\r\r"},
+		{"parentheses in the questions", nil, func(f *fake) {
+			f.print("\nUsername(HAD): ")
+			f.line()
+			f.print("Password(HAD): ")
+			f.secret()
+		}, "admin\rs3cret-pass\r\r"},
+		{"management setup", nil, func(f *fake) {
+			f.print("\nWould you like to enter basic management setup? [yes/no]: ")
+			f.line()
+			f.print("\n\nPress RETURN to get started!\n\n\n*Mar  1 00:00:58.123: %SYS-5-RESTART: System restarted --\nCisco IOS Software\n")
+			f.line()
+		}, "no\r\r\r"},
+		{"messages in between", nil, func(f *fake) {
+			f.print("\nUsername: \n*Mar  1 00:01:39.123: %LINK-3-UPDOWN: Interface Vlan1, changed state to up\n")
+			f.line()
+			f.print("Password: \nAutoinstall trying DHCPv4 on Vlan1\n%Error opening tftp://255.255.255.255/network-confg (Timed out)\n")
+			f.secret()
+			f.print("\nSW1#\nDec  7 20:43:11.712: Released port 51337\n")
+			f.line()
+		}, "admin\rs3cret-pass\r\r"},
+		{"a banner that takes minutes", nil, func(f *fake) {
+			for range 100 {
+				f.print("# Authorised users only! Your Password: is yours > keep it #\n")
+				time.Sleep(2 * time.Second)
+			}
+			f.login()
+		}, "admin\rs3cret-pass\r\r"},
 		{"silent at first", nil, func(f *fake) { f.line(); f.login() }, "\radmin\rs3cret-pass\r\r"},
 	}
 	for _, test := range tests {
@@ -255,11 +282,17 @@ func TestLoginFails(t *testing.T) {
 					return
 				}
 			}
-		}, cause.PromptUnrecognised, "within 2m0s", 0},
+		}, cause.PromptUnrecognised, "after 40 answers", 0},
 		{"dripping", func(f *fake) {
 			for range 100000 {
 				f.print("x")
 				time.Sleep(100 * time.Millisecond)
+			}
+		}, cause.PromptUnrecognised, "in 65536 bytes", 0},
+		{"dripping without getting on", func(f *fake) {
+			for range 100000 {
+				f.print("x")
+				time.Sleep(time.Second)
 			}
 		}, cause.PromptUnrecognised, "within 2m0s", 0},
 	}

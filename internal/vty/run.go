@@ -192,7 +192,11 @@ func (l *Line) read(ctx context.Context, d time.Duration, forever bool) error {
 			return io.EOF
 		}
 		l.arrived = p
+		before := l.screen.taken
 		l.screen.feed(p)
+		if l.progress != nil && l.screen.taken/loginStep > before/loginStep {
+			l.progress()
+		}
 		if l.screen.taken > l.most {
 			return errSize
 		}

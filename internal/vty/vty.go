@@ -17,8 +17,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"flashwarden/internal/cause"
 )
 
 // The transports of Config.
@@ -84,14 +82,15 @@ type Line struct {
 	once    sync.Once
 	pumped  chan struct{} // closed when the reading goroutine is done
 
-	screen  screen
-	arrived []byte // what came last, raw
-	most    int    // bytes that one command may print
-	prompt  string // the prompt as printed, without trailing blanks
-	typed   string // what we typed last
-	echoed  bool   // it came back
-	mute    bool   // the last command did not come back
-	since   int    // where in screen.text the answer to it begins, with the echo until that has come
+	screen   screen
+	arrived  []byte // what came last, raw
+	most     int    // bytes that one command may print
+	prompt   string // the prompt as printed, without trailing blanks
+	typed    string // what we typed last
+	echoed   bool   // it came back
+	progress func() // of a login: tells that it gets on; else nil
+	mute     bool   // the last command did not come back
+	since    int    // where in screen.text the answer to it begins, with the echo until that has come
 
 	question string // the question of this command that was answered last
 	answered int    // where in screen.text the line began into which the answer was typed
@@ -136,10 +135,7 @@ func newLine(cfg Config, conn net.Conn, stream io.ReadWriteCloser) *Line {
 
 // start brings a fresh line to the prompt of privileged EXEC.
 func (l *Line) start(ctx context.Context) error {
-	// A device that drips bytes for ever is never idle.
-	limit := cause.New(cause.PromptUnrecognised,
-		fmt.Sprintf("%s did not come to a prompt within %s", l.cfg.Name, 2*l.cfg.IdleTimeout), byHand)
-	login, cancel := context.WithTimeoutCause(ctx, 2*l.cfg.IdleTimeout, limit)
+	login, cancel := l.limitLogin(ctx)
 	defer cancel()
 	if err := l.login(login); err != nil {
 		return err
