@@ -262,11 +262,12 @@ func TestSyslogNoise(t *testing.T) {
 	}
 }
 
-// Every character arrives, and alone.
+// Every character arrives, and alone. The clock starts before the connection:
+// the switch begins to print at once, however late we come to look.
 func TestSlowPrint(t *testing.T) {
 	s := launch(t, "c3500xl", Options{Faults: Faults{SlowPrint: 1}})
-	l := dialTelnet(t, s)
 	began := time.Now()
+	l := dialTelnet(t, s)
 	l.expect("User Access Verification\r\n\r\nUsername: ")
 	if took := time.Since(began); took < 35*slowCharacter {
 		t.Errorf("38 characters took %v", took)
