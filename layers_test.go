@@ -32,12 +32,13 @@ var arrows = map[string][]string{
 	"internal/restore":    {"internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
+	"internal/doctor":   {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool"},
 	"internal/firewall": {},
 	"internal/iossim":   {"tftp"},
 	"internal/netlab":   {}, // a test kit
 	"internal/tftpd":    {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd and the events of transfers
-		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/firewall", "internal/ios", "internal/iossim",
+		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/doctor", "internal/firewall", "internal/ios", "internal/iossim",
 		"internal/node", "internal/restore", "internal/spool", "internal/tftpd", "internal/vault", "tftp"},
 }
 

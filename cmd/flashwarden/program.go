@@ -111,7 +111,7 @@ vault that can be read without flashwarden.`,
 	p.globalFlags(root.PersistentFlags())
 	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.restoreCommand(), p.snapshotsCommand(), p.showCommand(),
 		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.offerCommand(), p.receiveCommand(),
-		p.firewallCommand(), p.tftpdCommand(), p.versionCommand())
+		p.doctorCommand(), p.firewallCommand(), p.tftpdCommand(), p.versionCommand())
 	addExamples(root)
 	return root
 }

@@ -93,6 +93,7 @@ type Judgement struct {
 	Verdict  Verdict
 	Against  []Decision // the base chains that drop it, or of which one cannot tell
 	HostPort uint16     // where it arrives: another port where a rule redirects it; 0: not known
+	Tracked  bool       // connection tracking knows it, so that an answer to it is Established
 }
 
 // Judge walks the rules for p.
@@ -118,5 +119,6 @@ func (r *Ruleset) Judge(p Packet) Judgement {
 		}
 	}
 	j.HostPort, _ = s.hostPort.(uint16)
+	j.Tracked = s.tracked == New || s.tracked == Established
 	return j
 }

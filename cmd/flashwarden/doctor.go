@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/config"
+	"flashwarden/internal/doctor"
+	"flashwarden/internal/firewall"
+	"flashwarden/internal/node"
+)
+
+func (p *program) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor [NAME]",
+		Short: "look for what would make a backup fail, on this host and on the path to a device",
+		Long: `doctor looks at this host: the TFTP port and the port range, the packet filter,
+the data directory, the clock, names, and which address devices are told. With
+the name of a device it also logs in there, reads what could stop a transfer,
+and makes test transfers in both directions whose bytes are thrown away.
+
+It prints what was seen, the cause with which a backup would fail, and the exact
+lines to type. It changes nothing, here or on the device. It ends with 1 when
+something was found.`,
+		Example: `  flashwarden doctor
+  flashwarden doctor sw1
+  flashwarden doctor sw1 --json | jq -r '.findings[].fix'`,
+		Args:              usageArgs(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: p.completeDevices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			report, err := p.doctor(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			return p.printReport(report)
+		},
+	}
+}
+
+// doctor examines this host and, if one is named, the path to a device. The
+// data directory is opened only where it is sound: nothing is made.
+func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, error) {
+	cfg, err := p.config()
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	dir, err := p.dataDir()
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	e := examination{config: cfg, dir: doctor.ReadDirectory(dir)}
+	_, err = os.Stat(filepath.Join(dir, "catalog.db"))
+	if err != nil || !e.dir.Sound() {
+		if len(names) > 0 {
+			return doctor.Report{}, unknownError{fmt.Errorf("device %s: %w in %s", names[0], catalog.ErrNotFound, dir)}
+		}
+		return e.host(ctx)
+	}
+	var report doctor.Report
+	return report, p.withNode(ctx, func(n *node.Node) error {
+		report, err = p.examine(ctx, n, &e, names)
+		return err
+	})
+}
+
+// examine looks at the host for the devices that are named, or all, and then
+// at the path to the one that is named.
+func (p *program) examine(ctx context.Context, n *node.Node, e *examination, names []string) (doctor.Report, error) {
+	var err error
+	if e.devices, err = n.Catalog.Devices(ctx, catalog.Filter{Names: names}); err != nil {
+		return doctor.Report{}, err
+	}
+	snapshots, err := n.Catalog.Snapshots(ctx, "")
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	for _, s := range snapshots {
+		e.newest = s.Started // oldest first
+	}
+	images, err := n.Catalog.Images(ctx)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	for _, i := range images {
+		e.largest = max(e.largest, i.Size)
+	}
+	return e.host(ctx)
+}
+
+// examination is what the host is looked at for.
+type examination struct {
+	config  config.Config
+	dir     doctor.Directory
+	devices []catalog.Device
+	newest  time.Time // of the snapshots
+	largest int64     // of the images, in bytes
+}
+
+// host reads and judges this host.
+func (e *examination) host(ctx context.Context) (doctor.Report, error) {
+	ports, err := firewallPorts(e.config)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	tftp := e.config.TFTP
+	sockets, err := doctor.ReadSockets(tftp.Listen, ports.First, ports.Last)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	targets, lookups := e.targets(ctx)
+	routes, err := doctor.ReadRoutes(ctx, targets)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: "flashwarden doctor --data " + e.dir.Path}
+	filter.Rules, filter.Err = firewall.Read(ctx)
+	r := doctor.CheckSockets(sockets, e.dir.InUse)
+	for _, part := range []doctor.Report{
+		doctor.CheckRange(doctor.ReadLocalPorts(), ports.First, ports.Last), doctor.CheckFilter(filter, routes), doctor.CheckRoutes(routes, tftp.Listen),
+		doctor.CheckResolver(lookups), doctor.CheckDirectory(e.dir, e.largest), doctor.CheckClock(doctor.ReadClock(e.newest)),
+	} {
+		r.Add(part)
+	}
+	return r, ctx.Err()
+}
+
+// targets are the addresses of the devices, and how their names resolved.
+func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lookup) {
+	var targets []doctor.Target
+	var lookups []doctor.Lookup
+	for _, d := range e.devices {
+		began := time.Now()
+		hosts, err := resolveDevice(ctx, d)
+		if err != nil || hosts[0].Asked != "" {
+			lookups = append(lookups, doctor.Lookup{Device: d.Name, Err: err, Took: time.Since(began)})
+		}
+		for _, h := range hosts {
+			told := e.config.TFTP.Advertise
+			if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
+				told = a
+			}
+			targets = append(targets, doctor.Target{Name: d.Name, Address: h.Address, Told: told})
+		}
+	}
+	return targets, lookups
+}
+
+// printReport prints what was found; its error chooses the exit code.
+func (p *program) printReport(r doctor.Report) error {
+	var err error
+	if p.json {
+		err = p.writeJSON(map[string]any{"findings": append([]doctor.Finding{}, r.Findings...)})
+	} else {
+		p.printFindings(r)
+	}
+	if len(r.Findings) > 0 {
+		return errors.Join(err, errProblems)
+	}
+	return err
+}
+
+func (p *program) printFindings(r doctor.Report) {
+	for _, note := range r.Notes {
+		fmt.Fprintf(p.out, "ok  %s\n", oneLine(note))
+	}
+	for _, f := range r.Findings {
+		where := "this host"
+		if f.Where != doctor.Host {
+			where = f.Where
+		}
+		fmt.Fprintf(p.out, "\n%s: %s\n", f.Cause, oneLine(f.Seen))
+		if f.Fix != "" {
+			fmt.Fprintf(p.out, "  type on %s:\n    %s\n", where, strings.ReplaceAll(printable(f.Fix), "\n", "\n    "))
+		}
+		if f.Changes != "" {
+			fmt.Fprintf(p.out, "  it changes: %s\n", printable(f.Changes))
+		}
+	}
+	if len(r.Findings) == 0 {
+		fmt.Fprintln(p.out, "nothing was found that would make a backup fail")
+	}
+}

@@ -1,0 +1,227 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"flashwarden/internal/cause"
+)
+
+// Directory is what was seen of the data directory.
+type Directory struct {
+	Path     string
+	Err      error // of looking at it; fs.ErrNotExist: it is not there yet
+	Owner    int
+	User     int // who we are
+	Writable error
+	Mode     fs.FileMode
+	Free     int64  // bytes
+	Inodes   int64  // free; -1: the file system does not count them
+	Split    bool   // spool and vault are on different file systems
+	InUse    string // who runs backups on it at the moment; empty: nobody
+}
+
+// ReadDirectory looks at the data directory and makes nothing.
+func ReadDirectory(path string) Directory {
+	d := Directory{Path: path, User: os.Geteuid(), Inodes: -1}
+	info, err := os.Stat(path)
+	if err != nil {
+		d.Err = err
+		return d
+	}
+	d.Mode = info.Mode()
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		d.Owner = int(st.Uid)
+	}
+	d.Writable = unix.Access(path, unix.W_OK)
+	var st unix.Statfs_t
+	if d.Err = unix.Statfs(path, &st); d.Err == nil {
+		d.Free = int64(st.Bavail) * st.Bsize
+		if st.Files > 0 {
+			d.Inodes = int64(st.Ffree)
+		}
+	}
+	d.Split = differ(filepath.Join(path, "spool"), filepath.Join(path, "vault"))
+	d.InUse = lockHolder(filepath.Join(path, "lock"))
+	return d
+}
+
+// differ reports whether two directories that are there lie on different file
+// systems.
+func differ(a, b string) bool {
+	var x, y unix.Stat_t
+	return unix.Stat(a, &x) == nil && unix.Stat(b, &y) == nil && x.Dev != y.Dev
+}
+
+// lockHolder says who holds a lock file.
+func lockHolder(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close() // which gives a lock back
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		return ""
+	}
+	text := make([]byte, 200)
+	n, _ := f.Read(text) // what it says is for people
+	if said := strings.TrimSpace(string(text[:n])); said != "" {
+		return said
+	}
+	return "another flashwarden"
+}
+
+// Sound reports whether the directory can be opened without making anything.
+func (d Directory) Sound() bool { return d.Err == nil && d.Owner == d.User && d.Writable == nil }
+
+// leastSpace is how many bytes must be free where no image is known yet: a
+// large image of today's switches is 1.3 GB, an old one 20 MB.
+const leastSpace = 100 << 20
+
+// CheckDirectory judges the data directory. largest is the size of the largest
+// file that the vault holds.
+func CheckDirectory(d Directory, largest int64) Report {
+	var r Report
+	broken := func(seen, fix, changes string) {
+		r.find(Finding{Cause: cause.VaultError, Seen: seen, Fix: fix, Changes: changes})
+	}
+	owner := userName(d.User)
+	own := fmt.Sprintf("sudo install -d -m 700 -o %s %s", owner, d.Path)
+	switch {
+	case errors.Is(d.Err, fs.ErrNotExist) && parentWritable(d.Path):
+		r.note("the data directory %s is not there yet; the first command that needs it makes it", d.Path)
+		return r
+	case d.Err != nil:
+		broken(fmt.Sprintf("the data directory cannot be used: %v", d.Err), own, "makes the directory, for "+owner+" alone")
+		return r
+	case !d.Mode.IsDir():
+		broken(d.Path+" is no directory", "ls -l "+d.Path, "nothing: move that file away, or choose another directory with --data DIR")
+		return r
+	case d.Owner != d.User:
+		broken(fmt.Sprintf("the data directory %s belongs to %s, and this is %s", d.Path, userName(d.Owner), owner),
+			fmt.Sprintf("sudo -u %s flashwarden doctor --data %s", userName(d.Owner), d.Path), "nothing: it looks again, as the owner")
+	case errors.Is(d.Writable, unix.EROFS):
+		broken(fmt.Sprintf("the file system of %s is mounted read-only", d.Path), "sudo mount -o remount,rw $(findmnt -n -o TARGET --target "+d.Path+")", "makes the file system writable")
+	case d.Writable != nil:
+		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+d.Path, "lets its owner write it")
+	default:
+		r.note("the data directory %s belongs to %s and can be written", d.Path, owner)
+	}
+	if d.Mode.Perm()&0o077 != 0 {
+		r.note("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), d.Path)
+	}
+	if d.Split {
+		broken("spool and vault are on different file systems, so that a received file cannot be moved at one stroke",
+			"findmnt --target "+d.Path+"/spool; findmnt --target "+d.Path+"/vault", "nothing: it shows the two; put both on one")
+	}
+	r.Add(checkSpace(d, largest))
+	return r
+}
+
+func checkSpace(d Directory, largest int64) Report {
+	var r Report
+	need := max(largest, leastSpace)
+	switch {
+	case d.Free < need:
+		r.find(Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free where %s lies; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
+			Fix: "df -h " + d.Path, Changes: "nothing: it shows the file system on which room is to be made"})
+	case d.Inodes == 0:
+		r.find(Finding{Cause: cause.SpoolFull, Seen: "the file system of " + d.Path + " has no inode left for another file",
+			Fix: "df -i " + d.Path, Changes: "nothing: it shows the file system on which files are to be removed"})
+	default:
+		r.note("%d MB are free for transfers and the vault", d.Free/1e6)
+	}
+	return r
+}
+
+func parentWritable(path string) bool {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return unix.Access(dir, unix.W_OK) == nil
+		}
+	}
+}
+
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return "#" + strconv.Itoa(uid)
+}
+
+// Clock is the time of this host.
+type Clock struct {
+	Now          time.Time
+	Synchronised bool      // the kernel is told so by NTP or the like
+	Newest       time.Time // of the snapshots in the vault; zero: there is none
+}
+
+// ReadClock reads the clock. newest is the time of the newest snapshot.
+func ReadClock(newest time.Time) Clock {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	const unsynchronised = 5 // TIME_ERROR of adjtimex(2)
+	return Clock{Now: time.Now(), Synchronised: err == nil && state != unsynchronised, Newest: newest}
+}
+
+// earliest is before any time at which this program can run.
+var earliest = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// CheckClock judges the clock: snapshots are named by it.
+func CheckClock(c Clock) Report {
+	var r Report
+	wrong := ""
+	switch {
+	case c.Now.Before(earliest):
+		wrong = fmt.Sprintf("the clock of this host says %s", c.Now.UTC().Format(time.RFC3339))
+	case c.Newest.After(c.Now.Add(5 * time.Minute)):
+		wrong = fmt.Sprintf("the clock of this host says %s, and the vault has a snapshot of %s", c.Now.UTC().Format(time.RFC3339), c.Newest.UTC().Format(time.RFC3339))
+	}
+	switch {
+	case wrong != "":
+		r.find(Finding{Cause: cause.Internal, Seen: wrong, Fix: "sudo timedatectl set-ntp true", Changes: "the clock follows time servers"})
+	case !c.Synchronised:
+		r.note("the clock says %s; nothing synchronises it (timedatectl set-ntp true)", c.Now.UTC().Format(time.RFC3339))
+	default:
+		r.note("the clock is synchronised")
+	}
+	return r
+}
+
+// Lookup is a host name of the inventory, and how asking for it went.
+type Lookup struct {
+	Device string
+	Err    error // nil: it has an address
+	Took   time.Duration
+}
+
+// slowLookup is how long a name may take without a word.
+const slowLookup = time.Second
+
+// CheckResolver judges the names of the inventory.
+func CheckResolver(lookups []Lookup) Report {
+	var r Report
+	for _, l := range lookups {
+		switch {
+		case l.Err != nil:
+			r.find(Finding{Cause: cause.ConnectTimeout, Seen: l.Err.Error(), Fix: "flashwarden device edit " + l.Device + " --address IP",
+				Changes: "the device is known by an address that needs no name server; else repair /etc/resolv.conf or the name"})
+		case l.Took > slowLookup:
+			r.note("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())
+		}
+	}
+	if len(lookups) > 0 && len(r.Findings) == 0 {
+		r.note("the %d host names of the inventory resolve", len(lookups))
+	}
+	return r
+}

@@ -1,0 +1,185 @@
+package doctor
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"flashwarden/internal/cause"
+)
+
+// Socket is a UDP address that flashwarden needs, and why it cannot be had.
+type Socket struct {
+	Address string // HOST:PORT
+	Request bool   // the port that devices ask; else one of the range
+	Err     error  // of binding it; nil: it is free
+	Holder  Holder // who has it; zero: not known
+}
+
+// Holder is the process that holds a port.
+type Holder struct {
+	Name string
+	PID  int
+	Unit string // of systemd, if it has one
+}
+
+// ReadSockets tries to bind the listen address and each port of the range, and
+// gives them back at once.
+func ReadSockets(listen string, first, last uint16) ([]Socket, error) {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, fmt.Errorf("tftp.listen: %w", err)
+	}
+	all := []Socket{{Address: listen, Request: true}}
+	for p := int(first); p <= int(last); p++ {
+		all = append(all, Socket{Address: net.JoinHostPort(host, strconv.Itoa(p))})
+	}
+	for i := range all {
+		c, err := net.ListenPacket("udp", all[i].Address)
+		if err == nil {
+			err = c.Close()
+		}
+		if all[i].Err = err; errors.Is(err, unix.EADDRINUSE) {
+			_, port, _ := net.SplitHostPort(all[i].Address)
+			all[i].Holder = holderOf(port)
+		}
+	}
+	return all, nil
+}
+
+// holderOf finds the process that has a UDP port: its socket stands in
+// /proc/net/udp, and among the open files of a process.
+func holderOf(port string) Holder {
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return Holder{}
+	}
+	inodes := map[string]bool{}
+	for _, table := range []string{"/proc/net/udp", "/proc/net/udp6"} {
+		f, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			fields := strings.Fields(lines.Text())
+			if len(fields) > 9 && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", n)) {
+				inodes["socket:["+fields[9]+"]"] = true
+			}
+		}
+		f.Close()
+	}
+	files, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return Holder{}
+	}
+	for _, file := range files {
+		if target, err := os.Readlink(file); err == nil && inodes[target] {
+			return holder(strings.Split(file, "/")[2])
+		}
+	}
+	return Holder{}
+}
+
+func holder(pid string) Holder {
+	h := Holder{}
+	h.PID, _ = strconv.Atoi(pid) // it matched digits
+	if name, err := os.ReadFile("/proc/" + pid + "/comm"); err == nil {
+		h.Name = strings.TrimSpace(string(name))
+	}
+	if groups, err := os.ReadFile("/proc/" + pid + "/cgroup"); err == nil {
+		unit := filepath.Base(strings.TrimSpace(string(groups)))
+		if strings.HasSuffix(unit, ".service") {
+			h.Unit = unit
+		}
+	}
+	return h
+}
+
+// CheckSockets judges the ports. inUse says who runs flashwarden on this data
+// directory at the moment: then it is right that its ports are taken.
+func CheckSockets(sockets []Socket, inUse string) Report {
+	var r Report
+	free := 0
+	for _, s := range sockets {
+		taken := errors.Is(s.Err, unix.EADDRINUSE)
+		switch {
+		case s.Err == nil:
+			free++
+		case taken && inUse != "":
+			r.note("UDP %s is bound by %s", s.Address, inUse)
+		case taken && s.Holder.Name == "systemd":
+			r.note("UDP %s is bound by systemd, which hands it over", s.Address)
+		default:
+			r.find(socketFinding(s, taken))
+		}
+	}
+	if free > 0 && free == len(sockets) {
+		r.note("UDP %s and the %d ports of the range are free and can be bound", sockets[0].Address, len(sockets)-1)
+	}
+	return r
+}
+
+func socketFinding(s Socket, taken bool) Finding {
+	f := Finding{Cause: cause.Internal, Seen: fmt.Sprintf("UDP %s cannot be bound: %v", s.Address, s.Err)}
+	var op *net.OpError
+	if errors.As(s.Err, &op) {
+		f.Seen = fmt.Sprintf("UDP %s cannot be bound: %v", s.Address, op.Err)
+	}
+	switch {
+	case errors.Is(s.Err, unix.EACCES):
+		f.Fix = "sudo setcap cap_net_bind_service=+ep $(command -v flashwarden)"
+		f.Changes = "flashwarden may bind ports below 1024 as any user; the other ways are a systemd socket unit with ListenDatagram=69, and tftp.listen on another port with a redirect"
+	case errors.Is(s.Err, unix.EADDRNOTAVAIL):
+		f.Fix = "ip -brief address"
+		f.Changes = "nothing: it shows the addresses of this host, of which tftp.listen must have one or none"
+	case taken && s.Holder.PID == 0:
+		f.Seen += ", by a process that this user cannot see"
+		f.Fix = "sudo ss -lunp"
+		f.Changes = "nothing: it shows who has the port"
+	case taken:
+		f.Seen += fmt.Sprintf(", by %s (process %d)", s.Holder.Name, s.Holder.PID)
+		f.Fix, f.Changes = fmt.Sprintf("kill %d", s.Holder.PID), "ends that program"
+		if s.Holder.Unit != "" {
+			f.Fix, f.Changes = "systemctl disable --now "+s.Holder.Unit, "ends that service, now and at the next start of this host"
+		}
+	}
+	return f
+}
+
+// LocalPorts is the range from which the kernel gives ports away by itself.
+type LocalPorts struct{ First, Last uint16 }
+
+// ReadLocalPorts reads net.ipv4.ip_local_port_range; zero where there is none.
+func ReadLocalPorts() LocalPorts {
+	var l LocalPorts
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err == nil {
+		_, _ = fmt.Sscan(string(text), &l.First, &l.Last) // zero is what we say then
+	}
+	return l
+}
+
+// CheckRange says where the range lies among the ports that the kernel gives
+// away.
+func CheckRange(l LocalPorts, first, last uint16) Report {
+	var r Report
+	if first <= l.Last && l.First <= last {
+		r.note("the range %d:%d lies among the ports that the kernel gives to any program (%d to %d); reserve it with: sysctl -w net.ipv4.ip_local_reserved_ports=%d-%d",
+			first, last, l.First, l.Last, first, last)
+	}
+	return r
+}
+
+// listensOn reports whether a server on listen answers at an address.
+func listensOn(listen string, a netip.Addr) bool {
+	at, err := netip.ParseAddrPort(listen)
+	return err != nil || at.Addr().IsUnspecified() || at.Addr().Unmap() == a.Unmap()
+}
