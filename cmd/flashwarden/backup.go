@@ -143,6 +143,12 @@ func (p *program) printDetails(r backup.Result) {
 			fmt.Fprintf(p.out, "%s: %s is missing (%s): %s\n", r.Device, printable(f.Path), f.Cause, printable(f.Message))
 		}
 	}
+	for _, f := range r.Files {
+		if f.Evidence == vault.EvidenceSize && f.Image != nil {
+			fmt.Fprintf(p.out, "%s: %s is proved by its size alone, for the device computes no digest; the file itself is %s\n",
+				r.Device, printable(f.Path), printable(f.Image.String()))
+		}
+	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(p.out, "%s: %s\n", r.Device, printable(note))
 	}

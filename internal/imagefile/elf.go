@@ -3,11 +3,14 @@ package imagefile
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 )
 
 // Sizes in a 32-bit ELF, in bytes (System V ABI, "ELF Header", "Sections",
@@ -117,9 +120,12 @@ func (s *scan) inside(what string, p span) error {
 }
 
 // sections reads each section once. The embedded MD5 is over all of them but
-// those with index 3 and 4, which are the MD5 itself and the tags.
+// those with index 3 and 4, which are the MD5 itself and the tags. Where it
+// holds, nothing is damaged: a check of the archive that fails all the same
+// then means that this image is laid out in another way than we know.
 func (s *scan) sections(all []span, hollow bool) error {
 	digest := md5.New()
+	var failed *Failure
 	var embedded []byte
 	var embeddedAt int64
 	for i, section := range all {
@@ -133,11 +139,16 @@ func (s *scan) sections(all []span, hollow bool) error {
 		} else if bytes.HasPrefix(magic, fadefad1) && len(magic) == len(fadefad1)+md5.Size {
 			embedded, embeddedAt = magic[len(fadefad1):], section.at
 		}
-		if err := s.readSection(section, magic, sink); err != nil {
+		err := s.readSection(section, magic, sink)
+		if err != nil && !errors.As(err, &failed) {
 			return err
 		}
 	}
-	return s.compareMD5(embedded, embeddedAt, digest, hollow)
+	err := s.compareMD5(embedded, embeddedAt, digest, hollow)
+	if failed != nil && !slices.Contains(s.Checks, CheckMD5) {
+		return failed
+	}
+	return err
 }
 
 // readSection passes a section to sink, and checks it if it holds the image.
@@ -146,11 +157,9 @@ func (s *scan) readSection(p span, magic []byte, sink io.Writer) error {
 	case bytes.HasPrefix(magic, feedface):
 		s.Format = FormatELFZip
 		r := bufio.NewReaderSize(io.TeeReader(s.section(p.at, p.size), sink), buffer)
-		if err := s.image(r, p); err != nil {
-			return err
-		}
+		found := s.image(r, p)
 		_, err := io.Copy(io.Discard, r) // the rest, for sink
-		return err
+		return cmp.Or(found, err)
 	case bytes.HasPrefix(magic, []byte("MZIP")):
 		s.Format = FormatMzip
 	}
