@@ -124,9 +124,11 @@ var (
 
 	// The plain questions: a name, perhaps with a default in brackets.
 	asksHost        = plainQuestion(`address or name of remote host|ip address of remote host|remote host`)
-	asksSource      = plainQuestion(`source file ?name|name of file to copy|verify filename`)
+	asksSource      = plainQuestion(`source file ?name|name of file to copy`)
 	asksDestination = plainQuestion(`destination file ?name`)
 	asksConfigName  = plainQuestion(`name of configuration file to write`)
+	asksVerify      = plainQuestion(`verify filename`)
+	asksDelete      = plainQuestion(`delete filename`)
 	asksPartition   = plainQuestion(`which partition`)
 
 	// Copy 'x' from Flash to server as 'x'? [yes/no]
@@ -147,7 +149,7 @@ func plainQuestion(things string) *regexp.Regexp {
 //
 // Where the question is about erasing, formatting or overwriting, the answer
 // is "no" or "n" and stop is an unsafe_prompt error: type the answer, then
-// break off. Only a copy to the device goes on after its no to "Erase flash:
+// break off (at once where it is empty, because a name is asked for). Only a copy to the device goes on after its no to "Erase flash:
 // before copying?": flash of class B asks it before every copy, and copies
 // without erasing. For a question that is not known, the answer is empty and
 // stop is prompt_unrecognised (or unsupported_device for the dialogue of
@@ -171,6 +173,8 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		return c.sourceName(), nil
 	case asksDestination.MatchString(asked), !c.ToDevice && asksConfigName.MatchString(asked):
 		return c.destinationName(), nil
+	case asksVerify.MatchString(asked):
+		return nameOnDevice(c.file()), nil
 	case asksPartition.MatchString(asked):
 		return "", nil
 	case !c.ToDevice && flashToServer.MatchString(asked), c.ToDevice && serverToFlash.MatchString(asked):
@@ -240,7 +244,10 @@ func ownNames(names ...string) []string {
 // decline answers an unsafe question.
 func (c Copy) decline(question string) (string, error) {
 	answer := "n"
-	if yesNo.MatchString(question) {
+	switch {
+	case asksDelete.MatchString(lastQuestion(question)):
+		answer = "" // a file may have the name n
+	case yesNo.MatchString(question):
 		answer = "no"
 	}
 	hint := "nothing was changed; a backup never needs this: check that the command reads from the device (copy flash: tftp:) and try it by hand"

@@ -92,7 +92,6 @@ func TestAnswer(t *testing.T) {
 		{backup, "Do you want to overwrite? [y/n]", "n", cause.UnsafePrompt},
 		{backup, "Overwrite the previous NVRAM configuration?[confirm]", "n", cause.UnsafePrompt},
 		{backup, "Format operation may take a while. Continue? [confirm]", "n", cause.UnsafePrompt},
-		{backup, "Delete filename [x]?", "n", cause.UnsafePrompt},
 		{backup, "Copy 'x' from server\n  as 'x' into Flash WITH erase? [yes/no]", "no", cause.UnsafePrompt},
 		{backup, "Destination filename [x]? Erase flash: before copying? [confirm]", "n", cause.UnsafePrompt},
 		{backup, "Don't worry: erase flash? It's empty [confirm]", "n", cause.UnsafePrompt},

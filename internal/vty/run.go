@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -311,6 +312,9 @@ func (l *Line) reply(ctx context.Context, question, answer string) error {
 	return l.enter(ctx, answer)
 }
 
+// asksAbort is what some devices ask before they break a command off.
+var asksAbort = regexp.MustCompile(`(?i)^abort [^?]*\?\s*\[confirm\]$`)
+
 // breakOff stops the running command and comes back to the prompt; where that
 // fails it closes the line, because whatever would be typed next could be
 // taken for an answer.
@@ -329,6 +333,10 @@ func (l *Line) breakOff(ctx context.Context) {
 			return
 		}
 		if e.kind == endPrompt {
+			return
+		}
+		if asksAbort.MatchString(e.text) && l.write(ctx, "y") != nil {
+			l.Close()
 			return
 		}
 		l.screen.eraseLine() // an old question, or one that the break answered

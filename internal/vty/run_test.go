@@ -430,6 +430,30 @@ func TestRunStop(t *testing.T) {
 	}
 }
 
+// TestRunAbort has a device that asks whether to break a command off.
+func TestRunAbort(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"copy": func() {
+			f.print("Destination username [admin]? ")
+			for f.key() != 0x03 {
+			}
+			f.print("\nAbort Copy? [confirm]")
+			if key := f.key(); key != 'y' {
+				t.Errorf("to Abort Copy? it typed %q", key)
+			}
+			f.print("\n%Error: copy aborted\n")
+		}}
+	}, func(t *testing.T, l *Line) {
+		stop := cause.New(cause.PromptUnrecognised, "no", "")
+		if _, err := l.Run(t.Context(), "copy", func(string) (string, error) { return "", stop }); err != stop {
+			t.Fatalf("error %v", err)
+		}
+		if got := run(t, l, "terminal length 0", nil); got != "\n" {
+			t.Errorf("output afterwards %q", got)
+		}
+	})
+}
+
 // TestRunStopForGood has a device that does not come back to its prompt after a
 // break: nothing more may be typed.
 func TestRunStopForGood(t *testing.T) {
