@@ -149,6 +149,39 @@ func TestClientWithoutServer(t *testing.T) {
 	})
 }
 
+// TestClientLosesTheServer cuts the network in the middle of a file, in both
+// directions: the last packet is repeated as often as allowed, and no more.
+func TestClientLosesTheServer(t *testing.T) {
+	for _, op := range []string{"put", "get"} {
+		synctest.Test(t, func(t *testing.T) {
+			local := netip.MustParseAddrPort("127.0.0.1:40000")
+			passed, lost := 0, 0
+			n := &tftptest.Network{Delay: time.Millisecond, Filter: func(p tftptest.Packet) tftptest.Verdict {
+				if passed++; passed <= 8 {
+					return tftptest.Pass
+				}
+				if p.From == local {
+					lost++
+				}
+				return tftptest.Drop
+			}}
+			m := &memory{}
+			m.set("f", content(1, 20_000))
+			w := inBubble(t, &tftp.Server{Handler: m}, n)
+			c := tftp.Client{Listen: n.Listen, Local: local, Timeout: 5 * time.Second, Retries: 3}
+			var err error
+			if op == "put" {
+				_, err = c.Put(t.Context(), w.server, "g", bytes.NewReader(content(1, 20_000)), -1)
+			} else {
+				_, err = c.Get(t.Context(), w.server, "f", io.Discard)
+			}
+			if !errors.Is(err, tftp.ErrTimeout) || lost > 4 || lost < 3 {
+				t.Errorf("%s: %v after %d packets in vain, want 1 and 3 repetitions", op, err, lost)
+			}
+		})
+	}
+}
+
 // TestClientAnswersStrangers has a second host answer in mid-transfer.
 func TestClientAnswersStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -150,18 +150,21 @@ func atEOF(n int, err error) (int, error) {
 // receive runs a get.
 func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 	var ack [headerSize]byte
+	again := func() { // counted by await: it must not begin anew
+		rcv.pending, rcv.gap = 0, false
+		x.sendOne(appendACK(ack[:0], uint16(rcv.last)))
+	}
 	send := func() {
 		rcv.pending = 0
 		x.sendOne(appendACK(ack[:0], uint16(rcv.last)))
 		x.rt.sent(time.Now())
 	}
-	again := func() { rcv.gap = false; send() }
 	rcv.fill = x.chunks.get(rcv.capacity(largeChunk))
 	defer func() { x.chunks.put(rcv.fill) }()
 	p, err := first, error(nil)
 	if first.op == opOACK {
 		send() // ACK 0 (RFC 2347)
-		p, err = x.await(send)
+		p, err = x.await(again)
 	}
 	for ; err == nil; p, err = x.await(again) {
 		if p.op != opData {
