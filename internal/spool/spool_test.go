@@ -335,8 +335,9 @@ func TestEvidenceFromEvents(t *testing.T) {
 	}
 	s.Observe(tftp.Event{Kind: tftp.EventProgress, Request: r, Bytes: 7})
 	s.Observe(tftp.Event{Kind: tftp.EventRepeated, Request: write(ticket.Name, stranger)})
+	s.Observe(tftp.Event{Kind: tftp.EventRefused, Request: r, Err: &tftp.Error{Code: tftp.CodeAccess, Message: "in use"}})
 	e := ticket.Evidence()
-	if e.Repeats != 2 || e.Retransmits != 1 || !e.Confirmed || e.BlockSize != 1468 || e.Bytes != 7 {
+	if e.Refused == nil || e.Refused.Message != "in use" || e.Repeats != 2 || e.Retransmits != 1 || !e.Confirmed || e.BlockSize != 1468 || e.Bytes != 7 {
 		t.Errorf("evidence %+v", e)
 	}
 }

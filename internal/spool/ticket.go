@@ -302,5 +302,6 @@ func (t *Ticket) observe(e tftp.Event) {
 		t.progress(e)
 		t.fetched(e)
 	case tftp.EventRefused:
+		errors.As(e.Err, &t.evidence.Refused)
 	}
 }
