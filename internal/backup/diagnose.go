@@ -79,6 +79,9 @@ func ofWords(w Witness) *cause.Error {
 	hint := ""
 	switch w.Said.Cause {
 	case cause.RefusedByServer:
+		if w.Seen.Requested && w.Seen.Refused == nil {
+			return nil // ERROR 5 for a transfer that our server had given up: it never got further
+		}
 		return refused(w)
 	case cause.SourceMissing:
 		hint = "the file went away since it was listed: back the device up again"

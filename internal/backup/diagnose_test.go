@@ -10,6 +10,7 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
+	"flashwarden/tftp"
 )
 
 // TestDiagnose goes through the table of docs/design.md.
@@ -41,10 +42,14 @@ func TestDiagnose(t *testing.T) {
 		"device gone":              {Witness{Err: lost, Seen: spool.Evidence{Requested: true, Confirmed: true, Bytes: 512}}, cause.SessionLost, "up"},
 		"gone, then silent":        {Witness{Err: lost, Stalled: true, Stall: time.Minute, Seen: spool.Evidence{Requested: true, Confirmed: true, Bytes: 512}}, cause.SessionLost, "up"},
 		"refused for its source":   {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Permission denied)", Cause: cause.RefusedByServer}, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "source-interface"},
-		"speaks of another name":   {Witness{Seen: spool.Evidence{Strays: []string{"vlan.dat"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
-		"other names, timed out":   {Witness{Said: timedOut, Seen: spool.Evidence{Strays: []string{"network-confg"}}}, cause.NoRequest, "UDP 69"},
-		"gone before asking":       {Witness{Err: lost}, cause.SessionLost, "up"},
-		"disk full":                {Witness{Said: timedOut, TicketErr: fmt.Errorf("write: %w", spool.ErrFull)}, cause.SpoolFull, "room"},
+		"refused as in use": {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Permission denied)", Cause: cause.RefusedByServer},
+			Seen: spool.Evidence{Requested: true, Refused: &tftp.Error{Code: tftp.CodeAccess, Message: "in use"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
+		"refused as given up": {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Undefined error)", Cause: cause.RefusedByServer}, Download: true,
+			Seen: spool.Evidence{Requested: true, Confirmed: true, BlockSize: 8192}}, cause.FragmentsDropped, "1468"},
+		"speaks of another name": {Witness{Seen: spool.Evidence{Strays: []string{"vlan.dat"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
+		"other names, timed out": {Witness{Said: timedOut, Seen: spool.Evidence{Strays: []string{"network-confg"}}}, cause.NoRequest, "UDP 69"},
+		"gone before asking":     {Witness{Err: lost}, cause.SessionLost, "up"},
+		"disk full":              {Witness{Said: timedOut, TicketErr: fmt.Errorf("write: %w", spool.ErrFull)}, cause.SpoolFull, "room"},
 		"disk full, device gone": {
 			Witness{Err: lost, Seen: spool.Evidence{Requested: true, Err: spool.ErrFull}}, cause.SpoolFull, "room"},
 		"wrong size":  {Witness{Said: ios.CopyResult{OK: true}, TicketErr: fmt.Errorf("%w: 10", spool.ErrSize)}, cause.SizeMismatch, "dir"},

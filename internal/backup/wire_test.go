@@ -190,11 +190,16 @@ func TestDiagnoseDownload(t *testing.T) {
 					must(t, err)
 					return
 				}
-				if !errors.Is(err, tftp.ErrTimeout) {
+				said := ios.CopyResult{Bytes: -1, Error: "%Error opening tftp://192.0.2.100/x (Timed out)"}
+				var forgotten *tftp.Error
+				switch {
+				case errors.As(err, &forgotten) && forgotten.Code == tftp.CodeUnknownTID: // the server gave up first
+					said = ios.CopyResult{Bytes: -1, Error: "%Error opening tftp://192.0.2.100/x (Undefined error)", Cause: cause.RefusedByServer}
+				case !errors.Is(err, tftp.ErrTimeout):
 					t.Fatalf("the device ended with %v", err)
 				}
 				got := Diagnose(Witness{
-					Said: ios.CopyResult{Bytes: -1, Error: "%Error opening tftp://192.0.2.100/x (Timed out)"}, Seen: ticket.Evidence(), Download: true,
+					Said: said, Seen: ticket.Evidence(), Download: true,
 					Name: "sw1", Device: there, Server: here, Ports: "1056:1059", Size: ticket.Size,
 				})
 				if got.Cause != c.want || got.Hint == "" {
