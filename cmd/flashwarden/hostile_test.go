@@ -40,7 +40,7 @@ func hostileVault(t *testing.T) (data, id string) {
 	}
 	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
 	s := vault.Snapshot{Format: 1, ID: vault.NewID("sw1", started), Device: "sw1", Status: vault.StatusIncomplete, Started: started,
-		Facts: vault.Facts{Hostname: evil, Version: evil, Model: evil, Serial: evil, Image: "flash:/" + evil}}
+		Facts: vault.Facts{Hostname: evil, Version: evil, Model: evil, Serial: evil, Image: "flash:/" + evil}, Notes: []string{evil, "a\nb"}}
 	for i, name := range hostileNames {
 		content := []byte{byte(i)}
 		sum, md5, err := v.Put(content)
