@@ -258,7 +258,7 @@ func fill(t testing.TB, c *Catalog, n int) {
 		for i := range n {
 			d := sw1()
 			d.Name = fmt.Sprintf("sw%05d", i)
-			_, err := tx.Exec(`INSERT INTO device (`+deviceColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, deviceValues(d)...)
+			_, err := tx.Exec(`INSERT INTO device (`+deviceColumns+`) VALUES (`+deviceMarks+`)`, deviceValues(d)...)
 			if err != nil {
 				return err
 			}

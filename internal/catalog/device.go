@@ -29,9 +29,16 @@ type Device struct {
 	VRF          string `json:"vrf"`          // the device's VRF for TFTP; empty: its global table
 	Files        string `json:"files"`        // image, rebuild or all; empty: the configured policy
 	LegacyCrypto bool   `json:"legacy_crypto"`
+	Fingerprint  string `json:"fingerprint"` // of Identity, with its type, as ssh-keygen -l prints it; empty: there is no key
+
+	Via            string `json:"via"`             // USER@HOST[:PORT] of the jump host in front of it; empty: it is reached directly
+	ViaFingerprint string `json:"via_fingerprint"` // of ViaIdentity
 
 	Password       string `json:"-"` // sealed
 	EnablePassword string `json:"-"` // sealed
+	Identity       string `json:"-"` // sealed private key, tried before Password
+	ViaPassword    string `json:"-"` // sealed
+	ViaIdentity    string `json:"-"` // sealed private key for the jump host
 }
 
 var (
@@ -49,7 +56,7 @@ const maxText = 128
 func (d Device) Validate() error {
 	for _, problem := range []string{
 		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(),
-		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.filesProblem(),
+		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.filesProblem(), d.viaProblem(),
 	} {
 		if problem != "" {
 			return fmt.Errorf("%w %q: %s", ErrInvalid, d.Name, problem)
@@ -118,6 +125,35 @@ func (d Device) vrfProblem() string {
 		return fmt.Sprintf("vrf %q cannot be typed on a device: it is 1 to 64 printable ASCII characters without blank, ?, | and quote", d.VRF)
 	}
 	return ""
+}
+
+// Jump returns the user name and the address (HOST[:PORT]) of the jump host;
+// both are empty where there is none.
+func (d Device) Jump() (user, address string) {
+	at := strings.LastIndexByte(d.Via, '@') // user names may hold one
+	if at < 0 {
+		return "", d.Via
+	}
+	return d.Via[:at], d.Via[at+1:]
+}
+
+func (d Device) viaProblem() string {
+	if d.Via == "" {
+		return ""
+	}
+	user, address := d.Jump()
+	if user == "" {
+		return fmt.Sprintf("via %q is not USER@HOST[:PORT]", d.Via)
+	}
+	if _, _, err := splitAddress(address); err != nil {
+		return "via: " + err.Error()
+	}
+	if host, _, err := splitAddress(d.Address); err == nil {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return fmt.Sprintf("behind a jump host its address must be an IP address, by which its TFTP requests are known; %q is a name", host)
+		}
+	}
+	return textProblem("via", d.Via)
 }
 
 func (d Device) filesProblem() string {

@@ -9,7 +9,8 @@ import (
 
 func sw1() Device {
 	return Device{Name: "sw1", Address: "192.0.2.1", Transport: SSH, Username: "backup", Site: "hq", Group: "access",
-		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true, Password: "age:AAAA", EnablePassword: "age:BBBB"}
+		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true, Password: "age:AAAA", EnablePassword: "age:BBBB",
+		Identity: "age:CCCC", Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaPassword: "age:DDDD", ViaIdentity: "age:EEEE", ViaFingerprint: "ssh-ed25519 SHA256:y"}
 }
 
 func TestValidate(t *testing.T) {
@@ -23,7 +24,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{"name", func(d *Device, v string) { d.Name = v }, []string{"sw1", "core.example.net", "1", "_x", "A-b_c.9", long[:64]},
 			[]string{"", "-x", ".x", "..", "a b", "a/b", "ä", long, "x\n", "x\x00"}, "a name is"},
-		{"address", func(d *Device, v string) { d.Address = v },
+		{"address", func(d *Device, v string) { d.Address, d.Via = v, "" },
 			[]string{"192.0.2.1", "192.0.2.1:2222", "sw1", "sw1.example.net", "sw1.example.net.:22", "sw_1:23", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:22", "fe80::1%eth0"},
 			[]string{"", ":22", "sw1:", "sw1:0", "sw1:65536", "sw1:x", "sw1:+22", "[sw1]:22", "[192.0.2.1]", "[2001:db8::1", "2001:db8::1]", "192.0.2.300", "1.2.3", "a b",
 				"fe80::1%a]:22", "fe80::1%\x1b", "[fe80::1%e\n]:22", "[::1]x", "[::1]:", "[]:22", "-x", "x..y", "sw1\r", "sw1/x", "ssh://sw1", "user@sw1", "sw1:22:33", strings.Repeat("x.", 127)}, "address "},
@@ -34,6 +35,9 @@ func TestValidate(t *testing.T) {
 		{"tftp_address", func(d *Device, v string) { d.TFTPAddress = v }, []string{"", "192.0.2.9", "2001:db8::9"},
 			[]string{"tftp", "0.0.0.0", "::", "224.0.0.1", "192.0.2.9:69", "192.0.2.9\n", "fe80::1%eth0"}, "tftp_address"},
 		{"vrf", func(d *Device, v string) { d.VRF = v }, []string{"", "Mgmt-vrf", "mgmtVrf_1"}, []string{"a b", "a?", "a|b", `a"`, "x\n", "ä", long}, "vrf"},
+		{"via", func(d *Device, v string) { d.Via = v }, []string{"", "ops@jump", "net.ops@example.net@192.0.2.7", "ops@[2001:db8::7]:2222"},
+			[]string{"jump", "@jump", "ops@", "ops@jump:0", "ops@jump:x", "ops@a b", "ops@jump/x", "o\nps@jump", " ops@jump"}, "via"},
+		{"via and name", func(d *Device, v string) { d.Address = v }, []string{"192.0.2.1:22", "2001:db8::1"}, []string{"sw1", "sw1.example.net:22"}, "must be an IP address"},
 		{"files", func(d *Device, v string) { d.Files = v }, []string{"", "image", "rebuild", "all"}, []string{"none", "ALL"}, "files"},
 	} {
 		for _, value := range test.good {
@@ -81,7 +85,8 @@ func TestHostPort(t *testing.T) {
 func TestDeviceAsJSON(t *testing.T) {
 	got, err := json.Marshal(sw1())
 	const want = `{"name":"sw1","address":"192.0.2.1","transport":"ssh","username":"backup","site":"hq","group":"access",` +
-		`"tftp_address":"192.0.2.9","vrf":"Mgmt-vrf","files":"rebuild","legacy_crypto":true}`
+		`"tftp_address":"192.0.2.9","vrf":"Mgmt-vrf","files":"rebuild","legacy_crypto":true,` +
+		`"fingerprint":"ssh-rsa SHA256:x","via":"ops@jump.example.net:2222","via_fingerprint":"ssh-ed25519 SHA256:y"}`
 	if err != nil || string(got) != want {
 		t.Errorf("got  %s\nwant %s\nerror %v", got, want, err)
 	}

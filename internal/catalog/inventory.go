@@ -13,18 +13,24 @@ import (
 )
 
 // deviceColumns are the columns of a Device in the order of deviceFields.
-const deviceColumns = `name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password`
+const deviceColumns = `name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password,
+	identity, fingerprint, via, via_password, via_identity, via_fingerprint`
+
+// deviceMarks stand for deviceValues in a statement.
+const deviceMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
 
 // deviceFields returns where a row of deviceColumns goes.
 func deviceFields(d *Device) []any {
 	return []any{&d.Name, &d.Address, &d.Transport, &d.Username, &d.Site, &d.Group, &d.TFTPAddress, &d.VRF, &d.Files,
-		&d.LegacyCrypto, &d.Password, &d.EnablePassword}
+		&d.LegacyCrypto, &d.Password, &d.EnablePassword,
+		&d.Identity, &d.Fingerprint, &d.Via, &d.ViaPassword, &d.ViaIdentity, &d.ViaFingerprint}
 }
 
 // deviceValues returns the values of a row of deviceColumns.
 func deviceValues(d Device) []any {
 	return []any{d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.TFTPAddress, d.VRF, d.Files,
-		d.LegacyCrypto, d.Password, d.EnablePassword}
+		d.LegacyCrypto, d.Password, d.EnablePassword,
+		d.Identity, d.Fingerprint, d.Via, d.ViaPassword, d.ViaIdentity, d.ViaFingerprint}
 }
 
 // AddDevice adds d to the inventory. The error is ErrInvalid where Validate
@@ -34,7 +40,7 @@ func (c *Catalog) AddDevice(ctx context.Context, d Device) error {
 		return err
 	}
 	_, err := c.db.ExecContext(ctx,
-		`INSERT INTO device (`+deviceColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, deviceValues(d)...)
+		`INSERT INTO device (`+deviceColumns+`) VALUES (`+deviceMarks+`)`, deviceValues(d)...)
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return fmt.Errorf("device %q is %w; to change it: flashwarden device edit %s", d.Name, ErrExists, d.Name)
@@ -111,7 +117,7 @@ func (c *Catalog) UpdateDevice(ctx context.Context, d Device) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
-	return c.changeOne(ctx, d.Name, `UPDATE device SET (`+deviceColumns+`) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE name = ?`,
+	return c.changeOne(ctx, d.Name, `UPDATE device SET (`+deviceColumns+`) = (`+deviceMarks+`) WHERE name = ?`,
 		append(deviceValues(d), d.Name)...)
 }
 
