@@ -23,6 +23,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Options is how a switch is set up. Zero fields take the defaults named.
@@ -31,6 +33,7 @@ type Options struct {
 	Username       string            // login name; empty: a Telnet line asks for the password alone, SSH takes "admin"
 	Password       string            // login password; empty: a Telnet line refuses everybody, SSH takes "cisco"
 	EnablePassword string            // what enable asks for; empty: every login is privileged already
+	AuthorizedKey  string            // public key of Username over SSH, as a line of authorized_keys; empty: none, and the method is not offered
 	Listen         string            // TCP address of the terminal; default "127.0.0.1:0"
 	Inside         func(func())      // calls a function that opens a socket, on the host where the switch is; nil: on this one
 	TFTPPort       uint16            // UDP port that stands for 69, which real devices always use; default 69
@@ -60,7 +63,8 @@ type Switch struct {
 	o       Options
 	profile *profile
 	flash   *flash
-	hostKey *hostKey // nil on a switch without SSH
+	hostKey *hostKey      // nil on a switch without SSH
+	userKey ssh.PublicKey // nil where there is none
 	log     *slog.Logger
 	started time.Time
 
@@ -123,6 +127,11 @@ func New(profile string, o Options) (*Switch, error) {
 	if p.transport == transportSSH {
 		if s.hostKey, err = newHostKey(o.HostKeySeed, o.HostKeyBits, p.hostKeyAlgorithms); err != nil {
 			return nil, err
+		}
+	}
+	if o.AuthorizedKey != "" {
+		if s.userKey, _, _, _, err = ssh.ParseAuthorizedKey([]byte(o.AuthorizedKey)); err != nil {
+			return nil, fmt.Errorf("read the authorized key of %s: %w", profile, err)
 		}
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -1,6 +1,7 @@
 package iossim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,8 +29,18 @@ func (s *Switch) sshConfig() *ssh.ServerConfig {
 			return nil, s.checkLogin(m.User(), answers[0])
 		},
 	}
+	if s.userKey != nil {
+		c.PublicKeyCallback = s.checkKey
+	}
 	c.AddHostKey(s.hostKey)
 	return c
+}
+
+func (s *Switch) checkKey(m ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	if m.User() != s.o.Username || !bytes.Equal(key.Marshal(), s.userKey.Marshal()) {
+		return nil, fmt.Errorf("key of %q refused", m.User())
+	}
+	return nil, nil
 }
 
 func (s *Switch) checkLogin(user, password string) error {
