@@ -115,6 +115,12 @@ func (n *Node) Dial(ctx context.Context, d catalog.Device) (*device.Device, erro
 	if c.EnablePassword, err = n.unseal(d.EnablePassword); err != nil {
 		return nil, fmt.Errorf("enable password of %s: %w", d.Name, err)
 	}
+	if c.Identity, err = n.identity(d.Identity); err != nil {
+		return nil, fmt.Errorf("private key of %s: %w", d.Name, err)
+	}
+	if c.Via, err = n.jump(d); err != nil {
+		return nil, fmt.Errorf("jump host of %s: %w", d.Name, err)
+	}
 	return device.Dial(ctx, c)
 }
 
@@ -130,6 +136,9 @@ func (n *Node) Runner() *backup.Runner {
 	c := n.opts.Config
 	return &backup.Runner{
 		Dial: func(ctx context.Context, d catalog.Device) (backup.Device, error) {
+			if err := n.needAddress(d); err != nil {
+				return nil, err
+			}
 			dev, err := n.Dial(ctx, d)
 			return session{dev}, err
 		},

@@ -56,6 +56,13 @@ func (k *HostKeys) pinned(address string) ([]ssh.PublicKey, error) {
 	return keys, nil
 }
 
+// Fingerprints are the keys of address (HOST:PORT) in the file, each with its
+// type, as ssh-keygen -l prints them; "" where none is pinned.
+func (k *HostKeys) Fingerprints(address string) (string, error) {
+	known, err := k.pinned(address)
+	return fingerprints(known), err
+}
+
 // probeKey is a key that equals none, with which knownhosts tells the keys
 // that it has.
 type probeKey struct{}

@@ -1,0 +1,65 @@
+package node
+
+import (
+	"fmt"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/vty"
+)
+
+// SealIdentity returns a private key, as ssh-keygen writes it, in the form
+// that the catalog keeps, and its fingerprint. A key that cannot be used
+// unattended is an error that says why and quotes nothing of it.
+func (n *Node) SealIdentity(key []byte) (sealed, fingerprint string, err error) {
+	id, err := vty.ParseIdentity(key)
+	if err != nil {
+		return "", "", err
+	}
+	sealed, err = n.key.Seal(string(key))
+	return sealed, id.Fingerprint(), err
+}
+
+// identity is the private key in a sealed text; nil for "".
+func (n *Node) identity(sealed string) (*vty.Identity, error) {
+	if sealed == "" {
+		return nil, nil
+	}
+	text, err := n.key.Unseal(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return vty.ParseIdentity([]byte(text))
+}
+
+// jump is how to log in to the jump host of d; nil where there is none.
+func (n *Node) jump(d catalog.Device) (*vty.Jump, error) {
+	if d.Via == "" {
+		return nil, nil
+	}
+	j := &vty.Jump{}
+	j.Username, j.Address = d.Jump()
+	var err error
+	if j.Password, err = n.unseal(d.ViaPassword); err != nil {
+		return nil, fmt.Errorf("password: %w", err)
+	}
+	if j.Identity, err = n.identity(d.ViaIdentity); err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	return j, nil
+}
+
+// needAddress refuses transfers with a device behind a jump host where nobody
+// says which address of ours it is to use: that of the session is one on the
+// way to the jump host.
+func (n *Node) needAddress(d catalog.Device) error {
+	if d.Via == "" || d.TFTPAddress != "" || n.opts.Config.TFTP.Advertise.IsValid() {
+		return nil
+	}
+	return cause.New(cause.Internal, fmt.Sprintf("%s is reached through the jump host %s: the session does not tell which address of this host it can send TFTP to", d.Name, d.Via),
+		"flashwarden device edit "+d.Name+" --tftp-address IP; or for all devices tftp.advertise in the configuration (FLASHWARDEN_TFTP_ADVERTISE)")
+}
+
+// PinnedKeys are the pinned SSH host keys at an address HOST:PORT, each with
+// its type, as ssh-keygen -l prints them; empty where none is.
+func (n *Node) PinnedKeys(address string) (string, error) { return n.hostKeys.Fingerprints(address) }
