@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"flashwarden/internal/iossim"
 	"flashwarden/tftp"
@@ -181,9 +186,28 @@ func TestOneProcessAtATime(t *testing.T) {
 func TestNoSecretShows(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.add("sw1", "c3750", iossim.Options{Pace: 4 << 20})
+	key, public := newKey(t)
+	secrets := []string{password, enable, jumpPassword}
+	for _, line := range strings.Split(key, "\n") {
+		if !strings.HasPrefix(line, "-----") && line != "" {
+			secrets = append(secrets, line)
+		}
+	}
+	s.add("sw1", "c3750", iossim.Options{Pace: 4 << 20, AuthorizedKey: public})
+	s.ok("device", "edit", "sw1", "--identity-file", s.file("id_rsa", key))
 	s.add("sw2", "c3500xl", iossim.Options{})
-	cmd := s.command("backup", "--all", "--json", "-v")
+	jump := s.switchOn("jump", "c9300", iossim.Options{}) // refuses the password, as a jump host may
+	s.add("sw3", "c3500xl", iossim.Options{})
+	s.ok("device", "edit", "sw3", "--via", "ops@"+jump.Addr().String(), "--via-password-file", s.file("jump", jumpPassword), "--via-identity-file", s.file("id_rsa", key))
+	for _, args := range [][]string{{"device", "test", "sw3", "-v"}, {"device", "test", "sw3", "-v", "--json"}, {"device", "show", "sw3"}, {"device", "list", "--json"}} {
+		o := s.run(args...)
+		wantNoSecret(t, secrets, strings.Join(args, " "), []byte(o.stdout+o.stderr))
+		if args[1] == "test" && !strings.Contains(o.stdout, "refused user") {
+			t.Errorf("%v: %s%s", args, o.stdout, o.stderr)
+		}
+	}
+	wantNoSecret(t, secrets, "what the jump host logged", []byte(strings.Join(jump.Commands(), "\n")))
+	cmd := s.command("backup", "sw1", "sw2", "--json", "-v")
 	begun := newMarker("copying")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, begun
@@ -192,17 +216,17 @@ func TestNoSecretShows(t *testing.T) {
 	}
 	<-begun.seen
 	proc := fmt.Sprintf("/proc/%d/", cmd.Process.Pid)
-	wantNoSecret(t, "its command line", readAll(t, proc+"cmdline"))
-	wantNoSecret(t, "its environment", readAll(t, proc+"environ"))
+	wantNoSecret(t, secrets, "its command line", readAll(t, proc+"cmdline"))
+	wantNoSecret(t, secrets, "its environment", readAll(t, proc+"environ"))
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	wantNoSecret(t, "standard output", out.Bytes())
-	wantNoSecret(t, "the log", []byte(begun.all()))
-	wantNoSecret(t, "device show", []byte(s.ok("device", "show", "sw1", "--json").stdout))
+	wantNoSecret(t, secrets, "standard output", out.Bytes())
+	wantNoSecret(t, secrets, "the log", []byte(begun.all()))
+	wantNoSecret(t, secrets, "device show", []byte(s.ok("device", "show", "sw1", "--json").stdout))
 	err := filepath.WalkDir(s.data, func(p string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
-			wantNoSecret(t, p, readAll(t, p))
+			wantNoSecret(t, secrets, p, readAll(t, p))
 		}
 		return err
 	})
@@ -220,11 +244,30 @@ func readAll(t *testing.T, path string) []byte {
 	return data
 }
 
-func wantNoSecret(t *testing.T, where string, data []byte) {
+// newKey is a private key as ssh-keygen writes it, and the line of
+// authorized_keys for it.
+func newKey(t *testing.T) (private, public string) {
 	t.Helper()
-	for _, secret := range []string{password, enable} {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(block)), string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+}
+
+func wantNoSecret(t *testing.T, secrets []string, where string, data []byte) {
+	t.Helper()
+	for _, secret := range secrets {
 		if bytes.Contains(data, []byte(secret)) {
-			t.Errorf("a password stands in %s", where)
+			t.Errorf("a password or a line of a key stands in %s", where)
 		}
 	}
 }

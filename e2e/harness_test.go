@@ -25,6 +25,8 @@ const (
 	user     = "backup"
 	password = "s3cret-Login-7f"
 	enable   = "s3cret-Enable-9c"
+
+	jumpPassword = "s3cret-Jump-2b"
 )
 
 // sideBySide is how many tests run at once.

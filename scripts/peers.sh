@@ -12,6 +12,7 @@ need atftp atftp
 need curl curl
 need busybox busybox
 need ssh openssh-client
+[ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 need telnet telnet
 need ip iproute2
 need nft nftables

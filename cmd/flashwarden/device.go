@@ -37,7 +37,8 @@ func (p *program) deviceCommand() *cobra.Command {
 // deviceFlags are what describes a device on the command line.
 type deviceFlags struct {
 	catalog.Device
-	passwordFile, enableFile string
+	passwordFile, enableFile, identityFile string
+	viaPasswordFile, viaIdentityFile       string
 }
 
 func (f *deviceFlags) register(fs *pflag.FlagSet) {
@@ -46,7 +47,11 @@ func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Username, "username", "", "user `NAME` to log in with")
 	fs.StringVar(&f.passwordFile, "password-file", "", "`FILE` whose first line is the password; - reads standard input (default: ask on the terminal)")
 	fs.StringVar(&f.enableFile, "enable-password-file", "", "`FILE` whose first line is the enable password")
-	fs.BoolVar(&f.LegacyCrypto, "legacy-crypto", false, "also accept the broken SSH algorithms of old IOS, for this device only")
+	fs.StringVar(&f.identityFile, "identity-file", "", "`FILE` with a private SSH key to log in with, before the password, which may then be left out")
+	fs.StringVar(&f.Via, "via", "", "`USER@HOST[:PORT]` of the SSH server through which it is reached")
+	fs.StringVar(&f.viaPasswordFile, "via-password-file", "", "`FILE` whose first line is the password on that server")
+	fs.StringVar(&f.viaIdentityFile, "via-identity-file", "", "`FILE` with a private SSH key for that server")
+	fs.BoolVar(&f.LegacyCrypto, "legacy-crypto", false, "also accept the broken SSH algorithms of old IOS (group 1, CBC, SHA-1 signatures), for this device only")
 	fs.StringVar(&f.Site, "site", "", "`SITE` where it is")
 	fs.StringVar(&f.Group, "group", "", "`GROUP` it belongs to")
 	fs.StringVar(&f.TFTPAddress, "tftp-address", "", "`IP` of this host as the device reaches it (default: the local address of the session)")
@@ -61,55 +66,38 @@ func (p *program) deviceAddCommand() *cobra.Command {
 		Short: "add a device",
 		Example: `  flashwarden device add sw1 --address 192.0.2.11 --username backup
   pass show sw1 | flashwarden device add sw1 --address 192.0.2.11 --username backup --password-file -
-  flashwarden device add old1 --address 192.0.2.12 --transport telnet --username ops --password-file pw --enable-password-file en`,
+  flashwarden device add old1 --address 192.0.2.12 --transport telnet --username ops --password-file pw --enable-password-file en
+  flashwarden device add sw3 --address 192.0.2.13 --username backup --identity-file id_rsa --legacy-crypto
+  flashwarden device add sw4 --address 10.1.0.4 --username backup --via ops@jump.example.net --via-identity-file id_jump --tftp-address 192.0.2.5`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Name = args[0]
 			if err := f.Device.Validate(); err != nil {
 				return usageError{err}
 			}
-			return p.withNode(cmd.Context(), func(n *node.Node) error { return p.addDevice(cmd.Context(), n, f) })
+			return p.withNode(cmd.Context(), func(n *node.Node) error { return p.addDevice(cmd, n, f) })
 		},
 	}
 	f.register(cmd.Flags())
 	return cmd
 }
 
-func (p *program) addDevice(ctx context.Context, n *node.Node, f deviceFlags) error {
-	if _, err := n.Catalog.Device(ctx, f.Name); err == nil {
+func (p *program) addDevice(cmd *cobra.Command, n *node.Node, f deviceFlags) error {
+	if _, err := n.Catalog.Device(cmd.Context(), f.Name); err == nil {
 		return usageError{fmt.Errorf("device %s: %w; change it with `flashwarden device edit %s`", f.Name, catalog.ErrExists, f.Name)}
 	}
-	password, err := p.password(f.passwordFile, "Password of "+f.Name+": ")
-	if err != nil {
-		return err
-	}
-	if err := p.seal(n, &f, password); err != nil {
-		return err
-	}
-	if err := n.Catalog.AddDevice(ctx, f.Device); err != nil {
-		return err
-	}
-	return p.tellDevice(f.Device, "added %s; try `flashwarden device test %s`\n")
-}
-
-// seal puts the passwords into the device, sealed. An enable password that
-// was not given leaves the device's as it is.
-func (p *program) seal(n *node.Node, f *deviceFlags, password string) error {
-	var err error
-	if password != "" {
-		if f.Password, err = n.Seal(password); err != nil {
+	if !cmd.Flags().Changed("password-file") && (f.identityFile == "" || f.Transport == catalog.Telnet) {
+		if err := p.sealPassword(n, &f.Password, "", "Password of "+f.Name+": "); err != nil {
 			return err
 		}
 	}
-	if f.enableFile == "" {
-		return nil
-	}
-	enable, err := p.password(f.enableFile, "")
-	if err != nil {
+	if err := p.sealSecrets(n, &f, cmd.Flags()); err != nil {
 		return err
 	}
-	f.EnablePassword, err = n.Seal(enable)
-	return err
+	if err := n.Catalog.AddDevice(cmd.Context(), f.Device); err != nil {
+		return err
+	}
+	return p.tellDevice(f.Device, "added %s; try `flashwarden device test %s`\n")
 }
 
 func (p *program) tellDevice(d catalog.Device, format string) error {
@@ -148,9 +136,9 @@ func (p *program) printDevices(devices []catalog.Device) error {
 	}
 	rows := make([][]string, 0, len(devices))
 	for _, d := range devices {
-		rows = append(rows, []string{d.Name, d.Address, d.Transport, dash(d.Username), dash(d.Site), dash(d.Group)})
+		rows = append(rows, []string{d.Name, d.Address, d.Transport, dash(d.Username), dash(d.Site), dash(d.Group), dash(d.Via), dash(d.Fingerprint)})
 	}
-	return table(p.out, "NAME ADDRESS TRANSPORT USERNAME SITE GROUP", rows)
+	return table(p.out, "NAME ADDRESS TRANSPORT USERNAME SITE GROUP VIA KEY", rows)
 }
 
 func (p *program) deviceShowCommand() *cobra.Command {
@@ -166,20 +154,29 @@ func (p *program) deviceShowCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printDevice(d)
+				return p.printDevice(n, d)
 			})
 		},
 	}
 }
 
-func (p *program) printDevice(d catalog.Device) error {
+func (p *program) printDevice(n *node.Node, d catalog.Device) error {
 	if p.json {
 		return p.writeJSON(d)
 	}
+	at, err := d.HostPort()
+	if err != nil {
+		return err
+	}
+	hostKey, err := n.PinnedKeys(at)
+	if err != nil {
+		return err
+	}
 	yes := map[bool]string{true: "yes", false: "no"}
 	return table(p.out, "FIELD VALUE", [][]string{
-		{"name", d.Name}, {"address", d.Address}, {"transport", d.Transport}, {"username", dash(d.Username)},
-		{"password", yes[d.Password != ""]}, {"enable password", yes[d.EnablePassword != ""]},
+		{"name", d.Name}, {"address", d.Address}, {"transport", d.Transport}, {"host key", dash(hostKey)}, {"username", dash(d.Username)},
+		{"password", yes[d.Password != ""]}, {"enable password", yes[d.EnablePassword != ""]}, {"key", dash(d.Fingerprint)},
+		{"via", dash(d.Via)}, {"via password", yes[d.ViaPassword != ""]}, {"via key", dash(d.ViaFingerprint)},
 		{"legacy crypto", yes[d.LegacyCrypto]}, {"site", dash(d.Site)}, {"group", dash(d.Group)},
 		{"tftp address", dash(d.TFTPAddress)}, {"vrf", dash(d.VRF)}, {"files", dash(d.Files)},
 	})
@@ -190,9 +187,12 @@ func (p *program) deviceEditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "edit NAME",
 		Short: "change what is given, leave the rest",
+		Long:  "Change what is given, leave the rest. An empty value (--via '') removes what was stored.",
 		Example: `  flashwarden device edit sw1 --address 192.0.2.21
   flashwarden device edit sw1 --password-file new
-  flashwarden device edit old1 --legacy-crypto`,
+  flashwarden device edit old1 --legacy-crypto
+  flashwarden device edit sw3 --identity-file id_rsa --password-file ''
+  flashwarden device edit sw4 --via '' --tftp-address ''`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeDevices,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -214,13 +214,7 @@ func (p *program) editDevice(cmd *cobra.Command, n *node.Node, name string) erro
 	if err != nil {
 		return usageError{err}
 	}
-	password := ""
-	if f.passwordFile != "" {
-		if password, err = p.password(f.passwordFile, ""); err != nil {
-			return err
-		}
-	}
-	if err := p.seal(n, &f, password); err != nil {
+	if err := p.sealSecrets(n, &f, cmd.Flags()); err != nil {
 		return err
 	}
 	if err := n.Catalog.UpdateDevice(cmd.Context(), f.Device); err != nil {

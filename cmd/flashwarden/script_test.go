@@ -36,13 +36,14 @@ func TestMain(m *testing.M) {
 //	remove NAME PATH                 delete one of its files
 //	damage NAME PATH                 write other bytes into one of its files
 //	booting NAME FILE                write what it boots next into FILE, one a line
+//	jumphost NAME PUBLICKEY [LINE...]   start OpenSSH's sshd, which lets the key in; its USER@HOST:PORT is in $NAME
 //	holdport FIRST:LAST              hold a UDP port as another program would; without an argument give it back
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
-		Setup: setUpScript,
+		Setup: setUpScript, Condition: hasSSHD,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "holdport": cmdHoldPort,
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
 		},
 	})
 }
@@ -102,6 +103,9 @@ func cmdSwitch(ts *testscript.TestScript, _ bool, args []string) {
 	o := iossim.Options{Hostname: args[0], Username: "backup", Password: "s3cret-Login", EnablePassword: "s3cret-Enable", TFTPPort: uint16(port)}
 	for _, arg := range args[2:] {
 		key, value, _ := strings.Cut(arg, "=")
+		if key == "authorized" {
+			value = ts.ReadFile(value)
+		}
 		ts.Check(setOption(&o, key, value))
 	}
 	s, err := iossim.New(args[1], o)
@@ -139,6 +143,8 @@ func setOption(o *iossim.Options, key, value string) error {
 	case key == "digestpace":
 		o.DigestPace = int(number)
 		return err
+	case key == "authorized":
+		o.AuthorizedKey = value
 	case key == "listen":
 		o.Listen = value
 	case key == "key":

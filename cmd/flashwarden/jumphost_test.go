@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const sshd = "/usr/sbin/sshd"
+
+// cmdJumpHost listens on loopback, and gives each connection to an sshd of its
+// own: so it needs no port of its own choice and leaves no daemon behind.
+func cmdJumpHost(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: jumphost NAME PUBLICKEY [LINE...]")
+	}
+	config := ts.MkAbs(args[0] + ".conf")
+	ts.Check(writeSSHDConfig(config, ts.MkAbs(args[1]), args[2:]))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { serveSSHD(ts, config, c.(*net.TCPConn)) })
+		}
+	})
+	ts.Defer(func() { l.Close(); wg.Wait() })
+	me, err := user.Current()
+	ts.Check(err)
+	ts.Setenv(args[0], me.Username+"@"+l.Addr().String())
+}
+
+// writeSSHDConfig makes a host key beside the configuration.
+func writeSSHDConfig(config, publicKey string, more []string) error {
+	key := config + ".hostkey"
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
+		return fmt.Errorf("ssh-keygen: %w: %s", err, out)
+	}
+	if os.Geteuid() == 0 { // sshd gives its rights up there
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			return err
+		}
+	}
+	lines := append([]string{"HostKey " + key, "AuthorizedKeysFile " + publicKey, "StrictModes no", "UsePAM no",
+		"PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel VERBOSE"}, more...)
+	return os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600)
+}
+
+func serveSSHD(ts *testscript.TestScript, config string, c *net.TCPConn) {
+	defer c.Close()
+	f, err := c.File()
+	if err != nil {
+		ts.Logf("jump host: %v", err)
+		return
+	}
+	defer f.Close()
+	cmd := exec.Command(sshd, "-i", "-e", "-f", config)
+	log, err := os.OpenFile(filepath.Clean(config)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		ts.Logf("jump host: %v", err)
+		return
+	}
+	defer log.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, log
+	if err := cmd.Run(); err != nil {
+		ts.Logf("jump host: %v", err) // 255 when the client hangs up
+	}
+}
+
+// hasSSHD is the condition [sshd]. In CI it must be there.
+func hasSSHD(name string) (bool, error) {
+	if name != "sshd" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	_, err := os.Stat(sshd)
+	if err != nil && os.Getenv("CI") == "true" {
+		return false, fmt.Errorf("OpenSSH's sshd is missing: %w", err)
+	}
+	return err == nil, nil
+}
