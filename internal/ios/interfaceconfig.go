@@ -1,0 +1,119 @@
+package ios
+
+import (
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// InterfaceConfigCommand prints what ParseInterfaceConfig reads.
+const InterfaceConfigCommand = "show running-config | include ^interface|ip address|access-group|vrf forwarding"
+
+// InterfaceConfig is what the running-config says of an interface about IPv4.
+type InterfaceConfig struct {
+	Name      string
+	Addresses []netip.Prefix // with the host part; empty for DHCP
+	VRF       string         // empty: the global table
+	In, Out   string         // access lists of ip access-group
+}
+
+var (
+	configInterface = regexp.MustCompile(`^interface (\S.*)$`)
+	configAddress   = regexp.MustCompile(`^ ip address (\d+\.\d+\.\d+\.\d+) (\d+\.\d+\.\d+\.\d+)`)
+	configGroup     = regexp.MustCompile(`^ ip access-group (\S+) (in|out)$`)
+	configVRF       = regexp.MustCompile(`^ (?:ip )?vrf forwarding (\S+)$`)
+)
+
+// ParseInterfaceConfig reads the lines of the running-config that
+// InterfaceConfigCommand selects.
+func ParseInterfaceConfig(text string) ([]InterfaceConfig, error) {
+	var all []InterfaceConfig
+	for _, line := range linesOf(text) {
+		if m := configInterface.FindStringSubmatch(line); m != nil {
+			all = append(all, InterfaceConfig{Name: m[1]})
+			continue
+		}
+		if len(all) == 0 {
+			continue
+		}
+		last := &all[len(all)-1]
+		if m := configAddress.FindStringSubmatch(line); m != nil {
+			if p, ok := prefixOf(m[1], m[2]); ok {
+				last.Addresses = append(last.Addresses, p)
+			}
+		} else if m := configVRF.FindStringSubmatch(line); m != nil {
+			last.VRF = m[1]
+		} else if m := configGroup.FindStringSubmatch(line); m != nil && m[2] == "in" {
+			last.In = m[1]
+		} else if m != nil {
+			last.Out = m[1]
+		}
+	}
+	if len(all) == 0 {
+		return nil, nothingRead("show running-config", "interface", text)
+	}
+	return all, nil
+}
+
+func prefixOf(address, mask string) (netip.Prefix, bool) {
+	a, errA := netip.ParseAddr(address)
+	m, errM := netip.ParseAddr(mask)
+	if errA != nil || errM != nil {
+		return netip.Prefix{}, false
+	}
+	raw := m.As4()
+	ones, bits := net.IPMask(raw[:]).Size()
+	return netip.PrefixFrom(a, ones), bits == 32
+}
+
+// Policer is one class of show policy-map control-plane.
+type Policer struct {
+	Policy  string
+	Class   string
+	Dropped int64 // what its police action has dropped, in the unit that the device counts
+}
+
+var (
+	policyName   = regexp.MustCompile(`^\s*Service-policy (?:input|output)(?: \([^)]*\))?: *(\S+)`)
+	policyClass  = regexp.MustCompile(`^\s*Class-map: (\S+)`)
+	policyExceed = regexp.MustCompile(`^\s*(?:exceeded|violated) (\d{1,18}) (?:packets|bytes)`)
+	policyAction = regexp.MustCompile(`^\s*(?:.*actions:)?\s*drop\s*$`)
+)
+
+// ParsePolicers reads show policy-map control-plane. A device need not have
+// such a policy: then there is nothing.
+func ParsePolicers(text string) []Policer {
+	var all []Policer
+	policy := ""
+	pending := int64(0) // exceeded, and whether it is dropped stands in this line or the next
+	for _, line := range linesOf(text) {
+		if m := policyName.FindStringSubmatch(line); m != nil {
+			policy = m[1]
+		} else if m := policyClass.FindStringSubmatch(line); m != nil {
+			all = append(all, Policer{Policy: policy, Class: m[1]})
+		}
+		if m := policyExceed.FindStringSubmatch(line); m != nil {
+			pending, _ = strconv.ParseInt(m[1], 10, 64) // digits
+		}
+		if len(all) > 0 && policyAction.MatchString(line) {
+			all[len(all)-1].Dropped += pending
+			pending = 0
+		}
+	}
+	return all
+}
+
+var routeVia = regexp.MustCompile(`(?m)^\s*\* (?:directly connected, via (\S+)|(\d+\.\d+\.\d+\.\d+)(?:.*, via (\S+))?)`)
+
+// ParseRoute reads show ip route ADDRESS: the interface that leads there, or
+// the next hop where only that is printed.
+func ParseRoute(text string) (interfaceName string, nextHop netip.Addr) {
+	m := routeVia.FindStringSubmatch(strings.Join(linesOf(text), "\n"))
+	if m == nil {
+		return "", netip.Addr{}
+	}
+	hop, _ := netip.ParseAddr(m[2]) // invalid where there is none
+	return m[1] + m[3], hop
+}
