@@ -151,6 +151,14 @@ func (d *Device) Interfaces(ctx context.Context) ([]ios.Interface, error) {
 	return interfaces, nil
 }
 
+// Show runs a show command and returns what it printed, which may be a refusal.
+func (d *Device) Show(ctx context.Context, command string) (string, error) {
+	if !strings.HasPrefix(command, "show ") {
+		return "", fmt.Errorf("%q is no show command", command)
+	}
+	return d.line.Run(ctx, command, nil)
+}
+
 var (
 	configStart = regexp.MustCompile(`(?m)^(?:!|version )`)
 	// What background processes print on a line of its own is no part of a

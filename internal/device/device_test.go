@@ -287,3 +287,14 @@ func TestCopy(t *testing.T) {
 		t.Errorf("timed out: %+v, %v", got, err)
 	}
 }
+
+// TestShow runs show commands and no others.
+func TestShow(t *testing.T) {
+	d, _ := on(map[string]string{"show access-lists": "Standard IP access list 1\n"})
+	if out, err := d.Show(t.Context(), "show access-lists"); err != nil || out != "Standard IP access list 1\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if _, err := d.Show(t.Context(), "configure terminal"); err == nil {
+		t.Error("a command that shows nothing was typed")
+	}
+}

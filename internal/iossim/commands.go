@@ -39,6 +39,8 @@ func execCommands() []command {
 		{"show flash:", false, always, (*session).showFlash},
 		{"show bootflash:", false, showBootflash, (*session).showFlash},
 		{"show ip interface brief", false, always, showText("show_ip_interface_brief")},
+		{"show access-lists", false, always, givenText("show_access_lists")},
+		{"show policy-map control-plane", false, always, givenText("show_policy_map_control_plane")},
 		{"show inventory", false, stackable, showText("show_inventory")},
 		{"show switch", false, stackable, showText("show_switch")},
 		{"show history", false, always, (*session).showHistory},
@@ -182,8 +184,14 @@ func (s *session) showTerminal(_ []string) {
 		s.term.length.Load(), s.term.width.Load()))
 }
 
+// givenText prints what Options.Texts has; a switch without such a thing prints
+// nothing.
+func givenText(name string) func(*session, []string) {
+	return func(s *session, _ []string) { s.show(s.sw.o.Texts[name]) }
+}
+
 func (s *session) showRunning(_ []string) {
-	text := s.sw.textFile("system:running-config")
+	text := s.sw.configured(s.sw.textFile("system:running-config"))
 	s.show(fmt.Sprintf("Building configuration...\n\nCurrent configuration : %d bytes\n%s\n", len(text), text))
 }
 

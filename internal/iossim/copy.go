@@ -215,6 +215,9 @@ func (s *session) askOverwrite() bool {
 	return s.agreed("Do you want to over write?")
 }
 
+// nowhere is the file system that keeps nothing.
+const nowhere = "null:"
+
 // copyIn fetches a file from a TFTP server.
 func (s *session) copyIn(from tftpURL, to string) {
 	complete := from.host != "" && from.name != "" && !s.sw.profile.asksSource
@@ -227,9 +230,11 @@ func (s *session) copyIn(from tftpURL, to string) {
 			return
 		}
 	}
-	to, ok = s.askDestination(to, path.Base(from.name))
-	if !ok || !s.trickQuestions(to, false) {
-		return
+	if to != nowhere {
+		to, ok = s.askDestination(to, path.Base(from.name))
+		if !ok || !s.trickQuestions(to, false) {
+			return
+		}
 	}
 	if _, err := s.sw.flash.lookup(to); err == nil && !s.askOverwrite() {
 		return

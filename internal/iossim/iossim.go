@@ -48,6 +48,7 @@ type Options struct {
 	Banner         string            // printed before the login, and by SSH behind it; may hold anything, # and "Password:" too
 	Decoration     string            // behind the host name in the prompt: -stby, (recovery-mode), as Unicon's patterns know them
 	VRF            string            // where TFTP servers are; a copy that does not name it reaches none
+	AccessGroup    string            // "NAME in" or "NAME out" on the uplink, as the running-config has it; it drops nothing by itself
 	Texts          map[string]string // printed in place of the profile's: "show_version"
 	Faults         Faults            // what goes wrong; default: nothing
 	Log            *slog.Logger      // nil: discard

@@ -80,3 +80,25 @@ func (s *Switch) blockSize() int {
 	}
 	return s.profile.blockSize
 }
+
+// configured is a running-config with what was set since: the TFTP client, and
+// an access list on the uplink.
+func (s *Switch) configured(text string) string {
+	if s.o.AccessGroup != "" {
+		head := "interface " + s.profile.uplink + "\n"
+		text = strings.Replace(text, head, head+" ip access-group "+s.o.AccessGroup+"\n", 1)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines := ""
+	if s.tftp.source != "" {
+		lines += "ip tftp source-interface " + s.tftp.source + "\n"
+	}
+	if s.tftp.blockSize > 0 {
+		lines += "ip tftp blocksize " + strconv.Itoa(s.tftp.blockSize) + "\n"
+	}
+	if i := strings.LastIndex(text, "end\n"); i >= 0 {
+		text = text[:i] + lines + text[i:]
+	}
+	return text
+}

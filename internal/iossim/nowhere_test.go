@@ -1,0 +1,30 @@
+package iossim
+
+import (
+	"strings"
+	"testing"
+)
+
+// A switch shows the access lists that it was given, and where they apply.
+func TestShowsAccessLists(t *testing.T) {
+	s := launch(t, "c3750", Options{Hostname: "sw1", AccessGroup: "FROM in", Texts: map[string]string{"show_access_lists": "Extended IP access list FROM\n    10 deny udp any any\n"}})
+	l := atPrompt(t, s)
+	if out := l.run("show access-lists", "sw1#"); !strings.Contains(out, "10 deny udp any any") {
+		t.Error(out)
+	}
+	if out := l.run("show running-config | include ^interface Vlan|access-group", "sw1#"); !strings.Contains(out, "interface Vlan1") || !strings.Contains(out, " ip access-group FROM in") {
+		t.Error(out)
+	}
+}
+
+// A copy into null: is transferred and kept nowhere.
+func TestCopyNowhere(t *testing.T) {
+	st := serveTFTP(t, 0)
+	st.put("big", make([]byte, 64<<20)) // more than its flash holds
+	s := launch(t, "c3750", Options{Hostname: "sw1", TFTPPort: st.port})
+	before := len(s.Files())
+	out := atPrompt(t, s).run("copy tftp://127.0.0.1/big null:", "sw1#")
+	if !strings.Contains(out, "67108864 bytes copied") || len(s.Files()) != before {
+		t.Errorf("%d files, %s", len(s.Files()), out)
+	}
+}
