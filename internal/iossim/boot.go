@@ -14,6 +14,7 @@ type boot struct {
 	next    []string // BOOT, in order
 	unsaved bool     // the running-config differs from the startup-config
 	again   bool     // it was started again since it was made
+	all     bool     // BOOT was set for all members of a stack
 	loader  bool     // it found nothing to boot, and stays in its boot loader
 }
 
@@ -32,7 +33,12 @@ func configCommands() []command {
 	clear := func(s *session, _ []string) { s.clearBoot("") }
 	return []command{
 		{"boot system Path", true, always, setBoot},
-		{"boot system switch all Path", true, stackable, setBoot},
+		{"boot system switch all Path", true, stackable, func(s *session, a []string) {
+			s.setBoot(a[0])
+			s.sw.mu.Lock()
+			s.sw.boot.all = true
+			s.sw.mu.Unlock()
+		}},
 		{"no boot system", true, always, clear},
 		{"no boot system Path", true, always, func(s *session, a []string) { s.clearBoot(a[0]) }},
 		{"no boot system switch all", true, stackable, clear},

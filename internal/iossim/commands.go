@@ -149,6 +149,7 @@ func (s *Switch) fill() fill {
 		Uptime:   s.boot.upSince() + fmt.Sprintf("%d hours, %d minutes", int(up.Hours()), int(up.Minutes())%60),
 		Image:    s.boot.running,
 		Boot:     strings.Join(s.boot.next, ";"),
+		AllBoot:  s.boot.all,
 		Uplink:   s.profile.uplink,
 		Loopback: s.loopbackAddress(),
 		Restart:  s.started.Add(-23 * 24 * time.Hour).UTC().Format("15:04:05 MST Mon Jan 2 2006"),

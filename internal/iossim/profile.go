@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
 )
@@ -193,6 +194,7 @@ type fill struct {
 	Restart  string // when it was started
 	Image    string // what runs
 	Boot     string // what BOOT names
+	AllBoot  bool   // it was set for all members of a stack
 	Uplink   string // the interface with the address
 	Loopback string // address of the terminal where that is another; else empty
 }
@@ -213,6 +215,11 @@ func (fill) Ports(n int) []int {
 	}
 	return all
 }
+
+var versionInName = regexp.MustCompile(`\d\d\.\d\d\.\d\d[a-z]?`)
+
+// Version is that of IOS-XE in the name of what runs.
+func (f fill) Version() string { return versionInName.FindString(f.Image) }
 
 // Add is for port numbers that do not begin at 1.
 func (fill) Add(a, b int) int { return a + b }

@@ -3,7 +3,9 @@ package restore
 import (
 	"context"
 	"fmt"
+	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,6 +30,9 @@ func (r *run) setBootLines() error {
 	if r.install {
 		first = fs + "packages.conf"
 	}
+	if err := r.configsBoot(first); err != nil {
+		return err
+	}
 	if r.bootsFirst(first) {
 		return nil
 	}
@@ -38,6 +43,46 @@ func (r *run) setBootLines() error {
 	r.bootLines = ios.BootLines(r.pathList(), r.view.stacked() && fs == "flash:", r.boot)
 	r.note("`write memory` saves the whole running-config, with whatever else was changed in it and not saved")
 	return r.noteManualBoot()
+}
+
+var bootLine = regexp.MustCompile(`(?m)^boot system (?:switch \S+ )?(?:flash )?([^;\s]+)`)
+
+// configsBoot refuses a startup-config among the files whose own boot lines
+// would take the place of those that are asked for, at the next start.
+func (r *run) configsBoot(first string) error {
+	for _, t := range r.targets {
+		name := path.Base(relPath(t.Path))
+		if t.state == Equal || name != "startup-config" && name != "config.text" {
+			continue
+		}
+		text, err := r.blobText(t.SHA256)
+		if err != nil {
+			return err
+		}
+		// A line may name the directory of the image, or the image in it.
+		m := bootLine.FindStringSubmatch(text)
+		if m != nil && !strings.HasPrefix(relPath(first)+"/", relPath(m[1])+"/") {
+			return refuse(fmt.Sprintf("%s of the snapshot boots %s first, and --set-boot %s", t.Path, m[1], first),
+				"leave one of the two out: name the files with --file")
+		}
+	}
+	return nil
+}
+
+// maxConfig is the most of a configuration that is read, in bytes.
+const maxConfig = 4 << 20
+
+func (r *run) blobText(sha string) (string, error) {
+	blob, err := r.Vault.OpenBlob(sha)
+	if err != nil {
+		return "", cause.Wrap(cause.VaultError, err, "read a configuration", "run `flashwarden check`")
+	}
+	defer blob.Close()
+	text, err := io.ReadAll(io.LimitReader(blob, maxConfig))
+	if err != nil {
+		return "", cause.Wrap(cause.VaultError, err, "read a configuration", "run `flashwarden check`")
+	}
+	return string(text), nil
 }
 
 // bootPlace is where the image to boot will be.

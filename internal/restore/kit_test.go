@@ -1,0 +1,219 @@
+package restore_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/node"
+	"flashwarden/internal/restore"
+	"flashwarden/internal/vault"
+)
+
+// bench is a node and one simulated switch with a snapshot of it.
+type bench struct {
+	t        *testing.T
+	node     *node.Node
+	sw       *iossim.Switch
+	device   catalog.Device
+	snapshot vault.Snapshot
+	agreed   []string // what was asked
+	no       string   // a question that holds this is answered no
+	onEvent  func(backup.Event)
+}
+
+func newNode(t *testing.T) *node.Node {
+	t.Helper()
+	cfg := config.Default()
+	cfg.TFTP.Listen = "127.0.0.1:0"
+	cfg.TFTP.PortRange = config.PortRange{}
+	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
+	n, err := node.Open(t.Context(), node.Options{Data: filepath.Join(t.TempDir(), "data"), Config: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := n.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// newBench starts a switch and backs it up.
+func newBench(t *testing.T, profile string, policy backup.Policy) *bench {
+	t.Helper()
+	b := &bench{t: t, node: newNode(t)}
+	b.start(profile, iossim.Options{})
+	results := b.node.Runner().All(t.Context(), []catalog.Device{b.device}, backup.Options{Policy: policy})
+	if results[0].Snapshot == "" {
+		t.Fatalf("back up %s: %s %s", profile, results[0].Cause, results[0].Message)
+	}
+	var err error
+	if b.snapshot, err = b.node.Vault.Snapshot(results[0].Snapshot); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// another is a bench with a switch of its own on the same node, and the same
+// snapshot: equal switches hold equal files.
+func (b *bench) another(t *testing.T, profile string, faults iossim.Faults) *bench {
+	t.Helper()
+	other := &bench{t: t, node: b.node, snapshot: b.snapshot}
+	other.snapshot.Files = slices.Clone(b.snapshot.Files)
+	other.start(profile, iossim.Options{Faults: faults})
+	return other
+}
+
+// start starts a switch; one that was started before is closed.
+func (b *bench) start(profile string, o iossim.Options) {
+	b.t.Helper()
+	if b.sw != nil {
+		b.sw.Close()
+	}
+	o.Username, o.Password, o.EnablePassword = "backup", "login-word", "enable-word"
+	o.TFTPPort = uint16(b.node.TFTPAddr().(*net.UDPAddr).Port)
+	var err error
+	if b.sw, err = iossim.New(profile, o); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.sw.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { b.sw.Close() })
+	b.device = catalog.Device{Name: "sw1", Address: b.sw.Addr().String(), Transport: b.sw.Transport(), Username: "backup", LegacyCrypto: b.sw.LegacyCrypto()}
+	var err2 error
+	b.device.Password, err = b.node.Seal("login-word")
+	b.device.EnablePassword, err2 = b.node.Seal("enable-word")
+	if err != nil || err2 != nil {
+		b.t.Fatal(err, err2)
+	}
+}
+
+func (b *bench) wipe() {
+	b.t.Helper()
+	if err := b.sw.Wipe(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) remove(path string) {
+	b.t.Helper()
+	if err := b.sw.Remove(path); err != nil {
+		b.t.Fatalf("remove %s: %v", path, err)
+	}
+}
+
+func (b *bench) write(path, text string) {
+	b.t.Helper()
+	if err := b.sw.Write(path, []byte(text)); err != nil {
+		b.t.Fatalf("write %s: %v", path, err)
+	}
+}
+
+func (b *bench) runner() *restore.Runner {
+	r := b.node.Restorer()
+	r.Poll, r.Return, r.Stall = 100*time.Millisecond, 30*time.Second, 10*time.Second
+	r.Watch = b.onEvent
+	r.Agree = func(q restore.Question) bool {
+		b.agreed = append(b.agreed, q.Text)
+		return b.no == "" || !strings.Contains(q.Text, b.no)
+	}
+	return r
+}
+
+func (b *bench) restore(o restore.Options, files ...string) restore.Result {
+	b.t.Helper()
+	sel, err := restore.Select(b.snapshot, files)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.runner().Restore(b.t.Context(), b.device, sel, o)
+}
+
+func wantResult(t *testing.T, r restore.Result, status string, c cause.Cause) {
+	t.Helper()
+	if r.Status != status || r.Cause != string(c) {
+		t.Fatalf("status %q, cause %q, want %q, %q; message: %s; hint: %s", r.Status, r.Cause, status, c, r.Message, r.Hint)
+	}
+}
+
+// wantFiles wants every file of the snapshot on the switch, byte by byte.
+func (b *bench) wantFiles(only func(vault.File) bool) {
+	b.t.Helper()
+	for _, f := range b.snapshot.Files {
+		if f.SHA256 == "" || f.Path == backup.RunningConfigPath || !only(f) {
+			continue
+		}
+		data, ok := b.sw.File(f.Path)
+		if sum := sha256.Sum256(data); !ok || hex.EncodeToString(sum[:]) != f.SHA256 {
+			b.t.Errorf("%s on the switch is not what the snapshot has (there: %v, %d bytes, want %d)", f.Path, ok, len(data), f.Size)
+		}
+	}
+}
+
+var (
+	changing = regexp.MustCompile(`^(copy tftp|delete|mkdir|configure|boot |no |write|reload|install|erase|format|squeeze)`)
+	consents = regexp.MustCompile(`(?i)(?:erase|format|over ?write|remove all|squeeze).*\[confirm\][ \t]*[yY]?$|(?:erase|format|over ?write).* (?:y|yes)$`)
+)
+
+// changes is what was typed that changes the switch.
+func (b *bench) changes() []string {
+	return slices.DeleteFunc(b.sw.Commands(), func(c string) bool { return !changing.MatchString(c) })
+}
+
+// wantUnchanged wants nothing typed that changes the switch, and its files as
+// before.
+func (b *bench) wantUnchanged(before map[string]string) {
+	b.t.Helper()
+	if typed := b.changes(); len(typed) > 0 {
+		b.t.Errorf("typed %q", typed)
+	}
+	after := b.digests()
+	for p, sum := range before {
+		if after[p] != sum {
+			b.t.Errorf("%s has changed", p)
+		}
+	}
+}
+
+// digests is the SHA-256 of every file of the switch.
+func (b *bench) digests() map[string]string {
+	out := make(map[string]string)
+	for _, p := range b.sw.Files() {
+		data, ok := b.sw.File(p)
+		if !ok {
+			b.t.Fatalf("no file %s", p)
+		}
+		sum := sha256.Sum256(data)
+		out[p] = hex.EncodeToString(sum[:])
+	}
+	return out
+}
+
+// TestMain runs more tests side by side than there are processors: they wait
+// for terminals most of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}

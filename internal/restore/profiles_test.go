@@ -1,0 +1,79 @@
+package restore_test
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/restore"
+	"flashwarden/internal/vault"
+)
+
+// cannotBoot says why the image of a profile cannot be made the next to boot
+// from its own snapshot. What the snapshot holds is restored all the same.
+var cannotBoot = map[string]string{
+	"c1000-tftpboot": "it started over the network and keeps no image",
+	"c2500":          "it runs from its flash, which cannot be written meanwhile, and shows no boot settings",
+	"c2600":          "its running image is in no flash, so that the snapshot does not hold it",
+}
+
+// TestEveryProfile restores each simulated switch's own snapshot onto its
+// wiped flash: the files are there again, what boots next is what ran, and
+// after a reload it runs.
+func TestEveryProfile(t *testing.T) {
+	t.Parallel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, profile := range iossim.Profiles() { // they wait more than they work
+		wg.Go(func() {
+			t.Run(profile, func(t *testing.T) {
+				b := newBench(t, profile, backup.Rebuild)
+				b.wipe()
+				if why, cannot := cannotBoot[profile]; cannot {
+					t.Logf("not made to boot: %s", why)
+					files := slices.DeleteFunc(slices.Clone(b.snapshot.Files), func(f vault.File) bool { return f.SHA256 == "" || f.Path == backup.RunningConfigPath })
+					var names []string
+					for _, f := range files {
+						names = append(names, f.Path)
+					}
+					wantResult(t, b.restore(restore.Options{}, names...), vault.StatusOK, "")
+					b.wantFiles(func(vault.File) bool { return true })
+					return
+				}
+				r := b.restore(restore.Options{SetBoot: true, Reload: true})
+				wantResult(t, r, vault.StatusOK, "")
+				b.wantFiles(func(f vault.File) bool { return !strings.HasPrefix(f.Path, "nvram:") })
+				sel, err := restore.Select(b.snapshot, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				image, err := sel.Bootable()
+				if err != nil {
+					t.Fatal(err)
+				}
+				next := b.sw.BootNext()
+				if len(next) == 0 || base(next[0]) != base(image.Path) {
+					t.Errorf("it boots %q next, want %s", next, image.Path)
+				}
+				version := b.snapshot.Facts.Version
+				if profile == "c3850-tftpboot" { // it ran another one than it has
+					version = "16.06.09"
+				}
+				if base(r.Facts.Image) != base(image.Path) || r.Facts.Version != version {
+					t.Errorf("after the reload it runs %s from %s", r.Facts.Version, r.Facts.Image)
+				}
+				again := b.restore(restore.Options{SetBoot: true}, image.Path)
+				wantResult(t, again, vault.StatusOK, "")
+				if len(again.Plan.Commands) != 0 {
+					t.Errorf("once more it would type %q", again.Plan.Commands)
+				}
+			})
+		})
+	}
+}
+
+// base is the name of a file, without directories and file system.
+func base(p string) string { return p[strings.LastIndexAny(p, "/:")+1:] }

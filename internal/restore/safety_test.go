@@ -1,0 +1,382 @@
+package restore_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/restore"
+	"flashwarden/internal/vault"
+)
+
+const (
+	c3750Dir   = "flash:/c3750-ipservicesk9-mz.150-2.SE8"
+	c3750Image = c3750Dir + "/c3750-ipservicesk9-mz.150-2.SE8.bin"
+)
+
+// cases run their bodies side by side, because they wait more than they work.
+func cases(t *testing.T, all map[string]func(t *testing.T)) {
+	t.Parallel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for name, body := range all {
+		wg.Go(func() { t.Run(name, body) })
+	}
+}
+
+// TestRefusals wants each of these refused before anything is changed.
+func TestRefusals(t *testing.T) {
+	old := "flash:/old.bin"
+	first := newBench(t, "c3750", backup.Rebuild)
+	refuses := func(words string, files []string, o restore.Options, prepare func(b *bench)) func(t *testing.T) {
+		return func(t *testing.T) {
+			b := first.another(t, "c3750", iossim.Faults{})
+			if prepare != nil {
+				prepare(b)
+			}
+			before := b.digests()
+			r := b.restore(o, files...)
+			wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+			if !r.Refused || !strings.Contains(r.Message, words) || r.Hint == "" {
+				t.Errorf("refused: %v, message %q, hint %q; want the words %q", r.Refused, r.Message, r.Hint, words)
+			}
+			b.wantUnchanged(before)
+		}
+	}
+	lost := func(b *bench) { b.remove("flash:/vlan.dat") }
+	cases(t, map[string]func(*testing.T){
+		"nobody agrees": refuses("nobody agreed", nil, restore.Options{}, func(b *bench) { lost(b); b.no = "Go on" }),
+		"it differs":    refuses("with other content", []string{"vlan.dat"}, restore.Options{}, func(b *bench) { b.write("flash:/vlan.dat", "other") }),
+		"it differs in the same size": refuses("with other content", []string{"flash:/vlan.dat"}, restore.Options{}, func(b *bench) {
+			data, _ := b.sw.File("flash:/vlan.dat")
+			b.write("flash:/vlan.dat", strings.Repeat("x", len(data)))
+		}),
+		"replace what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, restore.Options{Replace: true},
+			func(b *bench) { b.write("flash:/vlan.dat", "nowhere else") }),
+		"replace what runs": refuses("the device runs it", []string{c3750Image}, restore.Options{Replace: true},
+			func(b *bench) { b.write(c3750Image, "another image under its name") }),
+		"delete what runs":         refuses("the device runs it", []string{"vlan.dat"}, restore.Options{Delete: []string{c3750Image}}, lost),
+		"delete what runs, spelt":  refuses("the device runs it", []string{"vlan.dat"}, restore.Options{Delete: []string{strings.Replace(c3750Image, ":/", "://", 1)}}, lost),
+		"delete what is not there": refuses("no such file", []string{"vlan.dat"}, restore.Options{Delete: []string{old}}, lost),
+		"delete a directory":       refuses("no such file", []string{"vlan.dat"}, restore.Options{Delete: []string{c3750Dir}}, lost),
+		"delete what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, restore.Options{Delete: []string{old}},
+			func(b *bench) { lost(b); b.write(old, "nowhere else") }),
+		"delete the last image": refuses("the last file that sw1 could boot", []string{"vlan.dat"}, restore.Options{Delete: []string{"flash:/spare.bin"}},
+			func(b *bench) {
+				image, _ := b.sw.File(c3750Image)
+				b.wipe()
+				b.write("flash:/spare.bin", string(image))
+			}),
+		"a directory is in the way": refuses("is a directory", []string{c3750Dir}, restore.Options{}, func(b *bench) { b.snapshot.Files[1].Path = c3750Dir }),
+	})
+}
+
+// TestPlanIsWhatIsTyped compares what a dry run prints with what is typed.
+func TestPlanIsWhatIsTyped(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", backup.Rebuild)
+	b.wipe()
+	before := b.digests()
+	plan := b.restore(restore.Options{SetBoot: true, Reload: true, DryRun: true}).Plan
+	b.wantUnchanged(before)
+	if plan.Bytes < 18286080 || len(plan.Space) != 1 || plan.Space[0].After > plan.Space[0].Before-plan.Bytes {
+		t.Errorf("plan %+v", plan)
+	}
+	wantResult(t, b.restore(restore.Options{SetBoot: true, Reload: true}), vault.StatusOK, "")
+	planned := slices.DeleteFunc(slices.Clone(plan.Commands), func(c string) bool { return !changing.MatchString(c) })
+	typed := b.changes()
+	for i, c := range typed {
+		if strings.HasPrefix(c, "copy tftp:") {
+			at := strings.LastIndexByte(c, ' ')
+			typed[i] = "copy tftp://127.0.0.1/TICKET" + c[at:]
+		}
+	}
+	if !slices.Equal(planned, typed) {
+		t.Errorf("planned\n%s\ntyped\n%s", strings.Join(planned, "\n"), strings.Join(typed, "\n"))
+	}
+}
+
+// TestDeletesOnlyWhatWasNamed makes room by two files, one by one.
+func TestDeletesOnlyWhatWasNamed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", backup.All)
+	b.write("flash:/a.bin", "spare a")
+	b.write("flash:/b.bin", "spare b")
+	b.write("flash:/c.bin", "spare c")
+	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: backup.All})
+	if all.Status != vault.StatusOK {
+		t.Fatal(all.Message)
+	}
+	b.remove("flash:/vlan.dat")
+	before := b.digests()
+	r := b.restore(restore.Options{Delete: []string{"flash:a.bin", "flash:/c.bin"}}, "vlan.dat")
+	wantResult(t, r, vault.StatusOK, "")
+	after := b.digests()
+	for p, sum := range before {
+		if gone := p == "flash:/a.bin" || p == "flash:/c.bin"; gone == (after[p] == sum) {
+			t.Errorf("%s: there before %s, after %q", p, sum, after[p])
+		}
+	}
+	b.wantFiles(func(vault.File) bool { return true })
+}
+
+// TestDamagedBlob wants nothing deleted for, and nothing served from, a blob
+// that is not what its name says.
+func TestDamagedBlob(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c2950", backup.Rebuild)
+	b.write("flash:/spare.bin", "spare")
+	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: backup.All})
+	if all.Status != vault.StatusOK {
+		t.Fatal(all.Message)
+	}
+	damage := func(path string) {
+		i := slices.IndexFunc(all.Files, func(f vault.File) bool { return f.Path == path })
+		sum := all.Files[i].SHA256
+		blob := filepath.Join(b.node.Vault.Path(), "blobs", sum[:2], sum)
+		if err := errors.Join(os.Chmod(blob, 0o600), os.WriteFile(blob, []byte(strings.Repeat("x", int(all.Files[i].Size))), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.remove("flash:/vlan.dat")
+	damage("flash:/spare.bin")
+	wantResult(t, b.restore(restore.Options{Delete: []string{"flash:/spare.bin"}}, "vlan.dat"), vault.StatusFailed, cause.VaultError)
+	if _, there := b.sw.File("flash:/spare.bin"); !there {
+		t.Error("deleted what the vault does not hold whole")
+	}
+	damage("flash:/vlan.dat")
+	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), vault.StatusFailed, cause.VaultError)
+	if _, there := b.sw.File("flash:/vlan.dat"); there || len(b.changes()) > 0 {
+		t.Errorf("served a damaged blob; typed %q", b.changes())
+	}
+}
+
+// TestShortOfSpace lists what could go, and nothing that is in use.
+func TestShortOfSpace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", backup.Rebuild)
+	b.remove("flash:/vlan.dat")
+	b.write("flash:/big.bin", strings.Repeat("x", 13_000_000))
+	before := b.digests()
+	if r := b.restore(restore.Options{To: "flash:"}, "vlan.dat"); r.Status != vault.StatusOK {
+		// There is room for a small file; for another image there is not.
+		t.Fatal(r.Message)
+	}
+	before = b.digests()
+	b.snapshot.Files[0].Path = "flash:/second.bin"
+	r := b.restore(restore.Options{}, "second.bin")
+	wantResult(t, r, vault.StatusFailed, cause.DeviceNoSpace)
+	if !strings.Contains(r.Hint, "--delete flash:/big.bin (13000000 bytes)") || strings.Contains(r.Hint, c3750Image) {
+		t.Errorf("hint %q", r.Hint)
+	}
+	after := b.digests()
+	for p, sum := range before {
+		if after[p] != sum {
+			t.Errorf("%s has changed", p)
+		}
+	}
+}
+
+// TestBadCopies breaks the copy in several ways: what is left on the device is
+// told, nothing that is not proved is booted.
+func TestBadCopies(t *testing.T) {
+	first := newBench(t, "c3750", backup.Image)
+	image := func(faults iossim.Faults, check func(t *testing.T, b *bench, r restore.Result)) func(*testing.T) {
+		return func(t *testing.T) {
+			b := first.another(t, "c3750", faults)
+			b.wipe()
+			b.write("flash:/spare.bin", "an image to boot from")
+			r := b.restore(restore.Options{SetBoot: true, Reload: true}, c3750Image)
+			if r.Status == vault.StatusOK {
+				t.Error("it says that all is well")
+			}
+			if next := b.sw.BootNext(); len(next) > 0 {
+				t.Errorf("a boot line names %q", next)
+			}
+			if !b.sw.Bootable() {
+				t.Error("it would find nothing to boot")
+			}
+			for _, c := range b.sw.Commands() {
+				if strings.HasPrefix(c, "configure") || strings.HasPrefix(c, "reload") || strings.HasPrefix(c, "write") {
+					t.Errorf("typed %q after a copy that failed", c)
+				}
+			}
+			if _, there := b.sw.File(c3750Image); there {
+				t.Errorf("a file that was not proved is left; message %q", r.Message)
+			}
+			check(t, b, r)
+		}
+	}
+	wants := func(c cause.Cause, words string) func(t *testing.T, b *bench, r restore.Result) {
+		return func(t *testing.T, b *bench, r restore.Result) {
+			if r.Cause != string(c) || !strings.Contains(r.Message, words) {
+				t.Errorf("cause %q, message %q; want %q, %q", r.Cause, r.Message, c, words)
+			}
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"one bit is wrong":          image(iossim.Faults{FlipBit: 1}, wants(cause.DigestMismatch, "was deleted")),
+		"the transfer stops":        image(iossim.Faults{Stall: iossim.After{Bytes: 1 << 20, Times: 1}, LeavePartial: 1}, wants(cause.Stalled, "was deleted")),
+		"it hangs up":               image(iossim.Faults{Hangup: iossim.After{Bytes: 1 << 20, Times: 1}}, wants(cause.SessionLost, "is left on the device")),
+		"it asks something unknown": image(iossim.Faults{AskUnknown: 1}, wants(cause.PromptUnrecognised, "")),
+	})
+}
+
+// TestEraseQuestionIsDeclined has flash that asks before every copy whether to
+// erase: the answer is no, and the copy goes on.
+func TestEraseQuestionIsDeclined(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", backup.Rebuild)
+	b.start("c3750", iossim.Options{Faults: iossim.Faults{AskErase: iossim.Always}})
+	b.remove("flash:/vlan.dat")
+	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), vault.StatusOK, "")
+	b.wantFiles(func(vault.File) bool { return true })
+	if !slices.Contains(b.sw.Commands(), "Erase flash: before copying? [confirm]n") {
+		t.Errorf("typed %q", b.sw.Commands())
+	}
+}
+
+// TestTerminalDies loses the line in the middle of a copy that completes: the
+// file is proved over a new line, and the restore goes on.
+func TestTerminalDies(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", backup.Image)
+	b.start("c3750", iossim.Options{Faults: iossim.Faults{HangTerminal: 1}})
+	b.wipe()
+	r := b.restore(restore.Options{SetBoot: true}, c3750Image)
+	wantResult(t, r, vault.StatusOK, "")
+	b.wantFiles(func(vault.File) bool { return true })
+	if next := b.sw.BootNext(); len(next) != 1 || next[0] != c3750Image {
+		t.Errorf("it boots %q next", next)
+	}
+}
+
+// TestCancelledCopy is Ctrl-C in the middle of a copy: what came of the file
+// is deleted, and the restore says so.
+func TestCancelledCopy(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", backup.Image)
+	b.start("c3750", iossim.Options{Pace: 4 << 20, Faults: iossim.Faults{LeavePartial: 1}})
+	b.wipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	b.onEvent = func(e backup.Event) {
+		if e.Step == backup.StepCopy && e.Bytes > 1<<20 {
+			cancel()
+		}
+	}
+	sel, err := restore.Select(b.snapshot, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := b.runner().Restore(ctx, b.device, sel, restore.Options{SetBoot: true, Reload: true})
+	wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+	if _, there := b.sw.File(c3750Image); there {
+		t.Errorf("the partial file is left; message %q", r.Message)
+	}
+	if !strings.Contains(r.Message, c3750Image) {
+		t.Errorf("message %q", r.Message)
+	}
+	if next := b.sw.BootNext(); len(next) != 0 {
+		t.Errorf("it boots %q next", next)
+	}
+}
+
+// TestReloadIsAskedAgain says no to the second question.
+func TestReloadIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", backup.Image)
+	b.wipe()
+	b.no = "again now"
+	r := b.restore(restore.Options{SetBoot: true, Reload: true})
+	wantResult(t, r, vault.StatusOK, "")
+	if len(b.agreed) != 2 || slices.Contains(b.sw.Commands(), "reload") {
+		t.Errorf("asked %q, typed %q", b.agreed, b.changes())
+	}
+}
+
+// TestOldImageIsSecond keeps what ran as the second to boot.
+func TestOldImageIsSecond(t *testing.T) {
+	second := func(profile, image string, want []string) func(*testing.T) {
+		return func(t *testing.T) {
+			b := newBench(t, profile, backup.Image)
+			for i, f := range b.snapshot.Files {
+				if f.Path == image {
+					b.snapshot.Files[i].Path = "flash:/new.bin"
+				}
+			}
+			if profile == "isr4300" {
+				b.snapshot.Files[0].Path = "bootflash:/new.bin"
+			}
+			r := b.restore(restore.Options{SetBoot: true}, "new.bin")
+			wantResult(t, r, vault.StatusOK, "")
+			if next := b.sw.BootNext(); !slices.Equal(next, want) || !slices.Equal(r.Boot, want) {
+				t.Errorf("it boots %q next, the result says %q, want %q", next, r.Boot, want)
+			}
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"one line":  second("c2950", "flash:/c2950-i6q4l2-mz.121-22.EA4a.bin", []string{"flash:/new.bin", "flash:/c2950-i6q4l2-mz.121-22.EA4a.bin"}),
+		"two lines": second("isr4300", "", []string{"bootflash:/new.bin", "bootflash:/isr4300-universalk9.03.16.04b.S.155-3.S4b-ext.SPA.bin"}),
+	})
+}
+
+// TestNothingUnnamedIsLost restores again and again onto a switch that asks at
+// random for what must never be agreed to. Whatever comes of it, every file
+// that was there and not named is there, and no question about erasing,
+// formatting or overwriting had a yes.
+func TestNothingUnnamedIsLost(t *testing.T) {
+	questions := []string{
+		"Erase flash: before copying?", "Erasing the flash filesystem will remove all files! Continue?", "Format operation may take a while. Continue?",
+		"Do you want to over write?", "Flash contains files. Are you sure you want to erase?", "Proceed?", "Squeeze operation may take a while. Continue?",
+		"Delete flash:/config.text?", "Overwrite the previous NVRAM configuration?",
+	}
+	first := newBench(t, "c2950", backup.Rebuild)
+	run := func(seed uint64) func(*testing.T) {
+		return func(t *testing.T) {
+			var mu sync.Mutex
+			random := rand.New(rand.NewPCG(seed, 7))
+			b := first.another(t, "c2950", iossim.Faults{AskErase: iossim.Times(seed % 3), FlipBit: iossim.Times(seed % 2), Ask: func(command string) string {
+				mu.Lock()
+				defer mu.Unlock()
+				if strings.HasPrefix(command, "terminal") || random.IntN(12) > 0 {
+					return ""
+				}
+				return questions[random.IntN(len(questions))]
+			}})
+			b.remove("flash:/vlan.dat")
+			b.remove("flash:/config.text")
+			before := b.digests()
+			for range 3 {
+				b.restore(restore.Options{SetBoot: true})
+			}
+			after := b.digests()
+			for p, sum := range before {
+				if !strings.HasPrefix(p, "nvram:") && !strings.HasPrefix(p, "system:") && after[p] != sum {
+					t.Errorf("%s was lost or changed", p)
+				}
+			}
+			for _, c := range b.sw.Commands() {
+				if consents.MatchString(c) {
+					t.Errorf("answered %q", c)
+				}
+			}
+			if !b.sw.Bootable() {
+				t.Error("it would find nothing to boot")
+			}
+		}
+	}
+	all := make(map[string]func(*testing.T))
+	for seed := range uint64(8) {
+		all[string('a'+rune(seed))] = run(seed)
+	}
+	cases(t, all)
+}
