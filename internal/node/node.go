@@ -136,10 +136,7 @@ func (n *Node) Runner() *backup.Runner {
 	c := n.opts.Config
 	return &backup.Runner{
 		Dial: func(ctx context.Context, d catalog.Device) (backup.Device, error) {
-			if err := n.needAddress(d); err != nil {
-				return nil, err
-			}
-			dev, err := n.Dial(ctx, d)
+			dev, err := n.dialToTransfer(ctx, d)
 			return session{dev}, err
 		},
 		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
@@ -154,7 +151,7 @@ func (n *Node) Runner() *backup.Runner {
 func (n *Node) Restorer() *restore.Runner {
 	c := n.opts.Config
 	return &restore.Runner{
-		Dial:  func(ctx context.Context, d catalog.Device) (restore.Device, error) { return n.Dial(ctx, d) },
+		Dial:  func(ctx context.Context, d catalog.Device) (restore.Device, error) { return n.dialToTransfer(ctx, d) },
 		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
