@@ -152,8 +152,11 @@ func (p *program) printWays(n *node.Node, m meeting, image catalog.Image, f offe
 	}
 	fmt.Fprintf(p.err, "%s may fetch %s (%s, %s) as %s until %s\n", f.peer, oneLine(image.Names[0]), size(image.Size),
 		image.SHA256[:12], f.name, time.Now().Add(f.wait).Format("15:04:05"))
-	platform := ios.UnknownPlatform
-	for _, name := range append(slices.Clone(image.Names), f.name) {
+	platform, names := ios.UnknownPlatform, append(slices.Clone(image.Names), f.name)
+	if image.Image != nil {
+		names = slices.Insert(names, 0, image.Image.Family) // what the file itself says comes first
+	}
+	for _, name := range names {
 		if platform == ios.UnknownPlatform {
 			platform = ios.PlatformOf(name)
 		}

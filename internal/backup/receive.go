@@ -105,15 +105,19 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *vault.File, res *
 	if kept.Kind == vault.KindOther && bootable(report.Format) {
 		kept.Kind = vault.KindImage
 	}
-	if report.Verdict != imagefile.Bad {
-		res.Notes = append(res.Notes, found(report)...)
+	if !isImage(kept) {
 		return nil
 	}
-	if kept.Evidence == vault.EvidenceSize {
-		return cause.New(cause.DigestMismatch, "the image that came is damaged: "+report.Failed.Error(),
+	kept.Image = imageOf(report)
+	switch {
+	case report.Verdict != imagefile.Bad:
+		res.Notes = append(res.Notes, strings.Join(strings.Fields(fmt.Sprintf("the file says that it is %s %s; it is %s", report.Name, report.Version, kept.Image)), " "))
+	case kept.Evidence == vault.EvidenceSize:
+		return cause.New(cause.DigestMismatch, "the image that came is "+kept.Image.String(),
 			"it was thrown away; copy it again, and if it stays so the file on the device is damaged: put a good image there before it restarts")
+	default:
+		res.Notes = append(res.Notes, "the image is kept as the device has it, but it is "+kept.Image.String()+"; put a good one there before it restarts")
 	}
-	res.Notes = append(res.Notes, "the image is damaged on the device too: "+report.Failed.Error()+"; put a good one there before it restarts")
 	return nil
 }
 
@@ -124,12 +128,4 @@ func bootable(format string) bool {
 		return true
 	}
 	return false
-}
-
-// found says in words what an image says of itself.
-func found(r imagefile.Report) []string {
-	if r.Name == "" && r.Version == "" {
-		return nil
-	}
-	return []string{strings.TrimSpace(fmt.Sprintf("the file says that it is %s %s", r.Name, r.Version))}
 }

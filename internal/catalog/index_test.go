@@ -336,6 +336,7 @@ func TestImages(t *testing.T) {
 		snapshot("sw4", 1, "tftp://192.0.2.7/net.bin", file("running-config", vault.KindConfig, "hostname")),
 		snapshot("sw5", 0, "flash:/lost.bin", missing("flash:/lost.bin", vault.KindImage, 9)),
 		snapshot("sw5", 1, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image")),
+		snapshot("sw5", 2, "", file("tftp:/x.bin", vault.KindImage, "stick")), // received: it says nothing of what sw5 runs
 	)
 	got, err := c.Images(t.Context())
 	if err != nil {
