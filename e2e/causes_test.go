@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,7 @@ var failures = map[cause.Cause]map[string]func(*testing.T) string{
 	cause.DigestMismatch:   {"a bit wrong": digestMismatch},
 	cause.SpoolFull:        {"small file system": spoolFull},
 	cause.VaultError:       {"full file system": vaultError},
+	cause.DeviceNoSpace:    {"flash full": deviceNoSpace},
 	cause.UnsafePrompt:     {"asks to erase": unsafePrompt},
 	cause.Cancelled:        {"SIGINT": cancelled},
 	cause.Internal:         {"port taken": internalError},
@@ -57,9 +59,6 @@ var failures = map[cause.Cause]map[string]func(*testing.T) string{
 func TestCauses(t *testing.T) {
 	t.Parallel()
 	for _, c := range cause.All() {
-		if c == cause.DeviceNoSpace {
-			continue // happens to a device that fetches a file, never in a backup
-		}
 		if len(failures[c]) == 0 {
 			t.Errorf("no test makes %s happen", c)
 		}
@@ -235,7 +234,7 @@ func unsupportedDevice(t *testing.T) string {
 func imageNotFound(t *testing.T) string {
 	s := newSite(t)
 	s.add("sw1", "c1000-tftpboot", iossim.Options{})
-	r := s.tells(nil, "dir")
+	r := s.tells(nil, "copy tftp: flash:")
 	if r.Status != "incomplete" {
 		t.Errorf("%s: the rest is to be saved", r.Status)
 	}
@@ -333,10 +332,47 @@ func spoolFull(t *testing.T) string {
 func vaultError(t *testing.T) string {
 	s := newSite(t)
 	s.ok("device", "list")
-	unmount := s.mount(filepath.Join(s.data, "vault", "blobs"), "32k")
+	unmount := s.mount(filepath.Join(s.data, "vault"), "64k")
 	s.add("sw1", "c2960", iossim.Options{})
 	r := s.tells([]string{"--files", "image"}, "flashwarden check")
 	unmount()
+	s.mended()
+	return r.Cause
+}
+
+// deviceNoSpace restores an image to a switch whose flash others have filled.
+func deviceNoSpace(t *testing.T) string {
+	s := newSite(t)
+	sw := s.add("sw1", "c2960", iossim.Options{})
+	s.ok("backup", "sw1")
+	at, used := sw.Addr().String(), int64(0)
+	for _, p := range sw.Files() {
+		if data, _ := sw.File(p); strings.HasPrefix(p, "flash:") {
+			used += int64(len(data)+511) / 512 * 512
+		}
+	}
+	if err := sw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const image, size = "flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin", 69632
+	sw = s.switchOn("sw1", "c2960", iossim.Options{Listen: at, FlashSize: used + size + 2048})
+	typeOn(t, sw, nil, func(string) (string, error) { return "", nil },
+		"copy "+image+" flash:/old.bin", "delete /force "+image,
+		"copy flash:/config.text flash:/a", "copy flash:/config.text flash:/b", "copy flash:/config.text flash:/c", "copy flash:/config.text flash:/d", "copy flash:/config.text flash:/e")
+	restore := []string{"restore", "sw1", "--file", "c2960-lanbase-mz.122-25.FX.bin", "--yes", "--json"}
+	o := s.run(restore...)
+	r := parse(t, o).Results[0]
+	t.Logf("%s: %s\nnext: %s", r.Cause, r.Message, r.Hint)
+	if o.code != 3 || len(sw.Transfers()) != 0 {
+		t.Errorf("exit code %d, transfers %+v", o.code, sw.Transfers())
+	}
+	line := regexp.MustCompile(`--delete \S+`).FindString(r.Hint)
+	if line != "--delete flash:/old.bin" {
+		t.Errorf("it would first delete %q", line)
+	}
+	if o := s.run(append(restore, strings.Fields(line)...)...); o.code != 0 {
+		t.Errorf("after what the hint says: %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
 	s.mended()
 	return r.Cause
 }

@@ -105,6 +105,16 @@ func isImage(path string) bool {
 	return strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, ".pkg")
 }
 
+// resize makes the file system of paths without one hold so many bytes; 0
+// leaves it.
+func (fl *flash) resize(total int64) {
+	for _, fs := range fl.systems {
+		if total > 0 && fs.named(fl.home) {
+			fs.total = total
+		}
+	}
+}
+
 // split takes a path as typed apart: "flash:/html/x", "flash:html/x", "html/x"
 // are the same file where flash: is the file system of paths without one.
 func (fl *flash) split(typed string) (*fileSystem, string, error) {

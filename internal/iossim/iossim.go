@@ -49,6 +49,7 @@ type Options struct {
 	Decoration     string            // behind the host name in the prompt: -stby, (recovery-mode), as Unicon's patterns know them
 	VRF            string            // where TFTP servers are; a copy that does not name it reaches none
 	AccessGroup    string            // "NAME in" or "NAME out" on the uplink, as the running-config has it; it drops nothing by itself
+	FlashSize      int64             // bytes that flash: holds; 0: as the profile has it
 	Texts          map[string]string // printed in place of the profile's: "show_version"
 	Faults         Faults            // what goes wrong; default: nothing
 	Log            *slog.Logger      // nil: discard
@@ -122,6 +123,7 @@ func New(profile string, o Options) (*Switch, error) {
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
 	}
+	s.flash.resize(o.FlashSize)
 	if o.Faults.DamagedImages {
 		s.flash.damageImages()
 	}

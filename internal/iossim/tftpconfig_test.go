@@ -117,3 +117,12 @@ func TestTexts(t *testing.T) {
 		t.Errorf("said %q", out)
 	}
 }
+
+// TestFlashSize has a flash that is too small for a file.
+func TestFlashSize(t *testing.T) {
+	l := atPrompt(t, launch(t, "c2960", Options{Hostname: "sw1", FlashSize: 80_000}))
+	l.send("copy " + "flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin" + " flash:/old.bin\r")
+	l.expect("]? ")
+	l.send("\r")
+	l.expect("(Not enough space on device)")
+}
