@@ -98,9 +98,12 @@ func (d *Device) fileSystems(ctx context.Context) ([]fileSystem, error) {
 		return nil, err
 	}
 	table, err := ios.ParseFileSystems(text)
-	if err != nil {
+	switch {
+	case len(table) == 0:
 		d.log.Debug("no table of file systems", "err", err)
 		return []fileSystem{{name: "flash:", running: true}, {name: "nvram:"}}, nil
+	case err != nil: // a row that nobody can read is told, the others are listed
+		d.skip("show file systems", err)
 	}
 	return choose(table, d.image), nil
 }

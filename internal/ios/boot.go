@@ -54,7 +54,7 @@ var (
 	// BOOT path-list      : flash:/x.bin
 	// BOOT variable = flash:packages.conf;
 	// MANUAL_BOOT variable does not exist
-	bootSetting = regexp.MustCompile(`^([A-Za-z][A-Za-z _/-]*?)(?: variable)?(?:\s*[:=]\s*(.*)| does not exist)$`)
+	bootSetting = regexp.MustCompile(`^([A-Za-z][A-Za-z _/-]*?)( variable)?(?:\s*[:=]\s*(.*)| does not exist)$`)
 	bootOption  = regexp.MustCompile(`,\d+$`)
 	nxosBoot    = regexp.MustCompile(`(?m)^\s*(?:NXOS|kickstart|system) variable = `)
 	asaBoot     = regexp.MustCompile(`(?m)^\s*Current BOOT variable = `)
@@ -70,11 +70,14 @@ func ParseBoot(text string) (Boot, error) {
 	case asaBoot.MatchString(text):
 		return Boot{}, unsupported("Adaptive Security Appliance")
 	}
+	if err := cutOff("show boot", text); err != nil {
+		return Boot{}, err
+	}
 	p := bootParser{unit: "active", index: map[string]int{}}
 	for _, line := range linesOf(text) {
 		p.line(strings.TrimSpace(line))
 	}
-	if len(p.units) > 0 {
+	if p.settings > 0 { // show version has the register too
 		return Boot{Units: p.units}, nil
 	}
 	return Boot{}, nothingRead("show boot", "boot setting", text)
@@ -86,6 +89,8 @@ type bootParser struct {
 	index map[string]int // of units, by name
 	unit  string         // the block that the next line belongs to
 	next  bool           // within "Boot Variables on next reload"
+
+	settings int // that were read, without the register
 }
 
 func (p *bootParser) line(line string) {
@@ -112,7 +117,7 @@ func (p *bootParser) line(line string) {
 		return
 	}
 	if m := bootSetting.FindStringSubmatch(line); m != nil {
-		p.set(unit, m[1], m[2])
+		p.set(unit, m[1]+m[2], m[3])
 	}
 }
 
@@ -130,7 +135,7 @@ func (p *bootParser) of(unit string) *BootUnit {
 // set keeps one setting; settings that a backup has no use for are passed by.
 func (p *bootParser) set(unit, name, value string) {
 	switch name {
-	case "BOOT path-list", "BOOT":
+	case "BOOT path-list", "BOOT variable":
 		u := p.of(unit)
 		u.PathList = u.PathList || name == "BOOT path-list"
 		if p.next {
@@ -138,17 +143,20 @@ func (p *bootParser) set(unit, name, value string) {
 		} else {
 			u.Path, u.Files = value, bootFiles(value)
 		}
-	case "Config file", "CONFIG_FILE":
+	case "Config file", "CONFIG_FILE variable":
 		p.of(unit).ConfigFile = value
 	case "Private Config file":
 		p.of(unit).PrivateConfigFile = value
-	case "Manual Boot", "MANUAL_BOOT":
+	case "Manual Boot", "MANUAL_BOOT variable":
 		p.of(unit).ManualBoot = yesOrNo(value)
-	case "Enable Break", "ENABLE_BREAK":
+	case "Enable Break", "ENABLE_BREAK variable":
 		p.of(unit).EnableBreak = yesOrNo(value)
-	case "Boot Mode", "BOOTMODE":
+	case "Boot Mode", "BOOTMODE variable":
 		p.of(unit).BootMode = value
+	default:
+		return
 	}
+	p.settings++
 }
 
 // bootFiles splits "a,12;b,12;" into its files.

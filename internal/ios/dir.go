@@ -31,6 +31,9 @@ var (
 // with a list is an error that quotes it. A refusal by the device is the error
 // of Rejected; listings that were printed beside it are returned with it.
 func ParseDir(command, text string) ([]Listing, error) {
+	if err := cutOff(command, text); err != nil {
+		return nil, err
+	}
 	p := dirParser{command: command}
 	for _, line := range linesOf(text) {
 		if err := p.line(line); err != nil {
@@ -54,6 +57,7 @@ type dirParser struct {
 	header   string // line of a header that nothing has followed yet, as a path
 	last     string // the entry's line just read, for names that are wrapped
 	refused  error
+	classA   bool // the header of Class A was printed: index, length and name alone are an entry
 }
 
 func (p *dirParser) line(line string) error {
@@ -62,6 +66,9 @@ func (p *dirParser) line(line string) error {
 	p.last = ""
 	if trimmed == "" || trimmed == p.command || isPromptOrEcho(trimmed) {
 		return nil
+	}
+	if strings.HasPrefix(trimmed, "File ") {
+		p.classA = p.classA || columnHeader.MatchString(trimmed)
 	}
 	if m := dirHeader.FindStringSubmatch(trimmed); m != nil {
 		p.header = m[1] + strings.TrimSpace(m[2])
@@ -89,7 +96,7 @@ func (p *dirParser) line(line string) error {
 
 // entry keeps a line about a file; it reports whether line is one.
 func (p *dirParser) entry(line string) bool {
-	e, ok := parseEntry(line)
+	e, ok := parseEntry(line, p.classA)
 	if ok {
 		p.last = line
 		list := p.current()

@@ -54,7 +54,7 @@ func TestEntryFormats(t *testing.T) {
 		{"NX-OS directory", "      4096    Apr 20 10:23:05 2017  .patch/", Entry{-1, ".patch", 4096, TypeDirectory, "", "Apr 20 10:23:05 2017", false}},
 		{"NX-OS file called flash:", "  70076928    Apr 24 17:25:03 2018  flash:", Entry{-1, "flash:", 70076928, TypeFile, "", "Apr 24 17:25:03 2018", false}},
 	} {
-		got, ok := parseEntry(test.line)
+		got, ok := parseEntry(test.line, true)
 		if !ok || got != test.want {
 			t.Errorf("%s:\n got %+v %v\nwant %+v", test.name, got, ok, test.want)
 		}

@@ -31,10 +31,20 @@ var entryFormats = []*regexp.Regexp{
 	regexp.MustCompile(`^\s*(?P<index>\d{1,18})\s+(?P<size>\d{1,18})(?:\s+(?P<name>[^\s\d(-]\S*|\d\S*[^\s\d]\S*)|(?P<glued>[A-Za-z]\S*))(?P<status>(?: \[[a-z ]+\])*)$`),
 }
 
+// Where in entryFormats these are.
+const (
+	formatNXOS   = 4
+	formatClassA = 5
+)
+
 // parseEntry reads one line of a listing; ok is false when it is in no format
-// that is known.
-func parseEntry(line string) (entry Entry, ok bool) {
-	for _, format := range entryFormats {
+// that is known. The format of Class A is three words that may be anything: it
+// counts only under its header.
+func parseEntry(line string, classA bool) (entry Entry, ok bool) {
+	for i, format := range entryFormats {
+		if i == formatClassA && !classA {
+			continue
+		}
 		m := format.FindStringSubmatch(line)
 		if m == nil {
 			continue
@@ -52,7 +62,7 @@ func parseEntry(line string) (entry Entry, ok bool) {
 		}
 		entry.Type = typeOf(entry.Permissions)
 		if entry.Permissions == "" && !strings.HasPrefix(entry.Name, "/") {
-			entry = slashed(entry, format == entryFormats[4])
+			entry = slashed(entry, i == formatNXOS)
 		}
 		return entry, true
 	}

@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -9,11 +10,23 @@ import (
 // *  11353194496    9936510976      disk     rw   flash: bootflash: flash-1:
 var fileSystemRow = regexp.MustCompile(`^(\*)?\s*(-|\d{1,18})\s+(-|-?\d{1,18})\s+(\S+)\s+(rw|ro|wo)\s+(\S.*)$`)
 
-// ParseFileSystems reads show file systems.
+// fileSystemLike is a row of the table, readable or not: it begins with sizes.
+var fileSystemLike = regexp.MustCompile(`^\*?\s*(?:-|\d+)\s+(?:-|-?\d+)\s`)
+
+// ParseFileSystems reads show file systems. A row that cannot be read is an
+// error that quotes it; the others are returned with it.
 func ParseFileSystems(text string) ([]FileSystem, error) {
+	if err := cutOff("show file systems", text); err != nil {
+		return nil, err
+	}
 	var systems []FileSystem
+	var unread error
 	for _, line := range linesOf(text) {
-		row := fileSystemRow.FindStringSubmatch(strings.TrimSpace(line))
+		line = strings.TrimSpace(line)
+		row := fileSystemRow.FindStringSubmatch(line)
+		if row == nil && unread == nil && fileSystemLike.MatchString(line) {
+			unread = fmt.Errorf("show file systems: cannot read the line %s", quote(line))
+		}
 		if row == nil {
 			continue
 		}
@@ -22,8 +35,8 @@ func ParseFileSystems(text string) ([]FileSystem, error) {
 			Size: numberOr(row[2], -1), Free: numberOr(row[3], -1),
 		})
 	}
-	if len(systems) > 0 {
-		return systems, nil
+	if len(systems) > 0 || unread != nil {
+		return systems, unread
 	}
 	return nil, nothingRead("show file systems", "file system", text)
 }

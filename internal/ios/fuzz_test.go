@@ -111,6 +111,9 @@ func FuzzParseVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := ParseVerify(text)
 		checkError(t, err)
+		if damage := ImageDamage(text); len(damage) > 4*(120*4+10) || strings.ContainsFunc(damage, unicode.IsControl) {
+			t.Errorf("damage of %d bytes: %q", len(damage), damage)
+		}
 		isDigest := func(s string, digits int) bool {
 			return s == "" || len(s) == digits && strings.Trim(s, "0123456789abcdef") == ""
 		}

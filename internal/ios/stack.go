@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -29,15 +30,27 @@ var (
 	stackRow = regexp.MustCompile(`^(\*)? *(\d{1,3}) +([A-Z][A-Za-z]+) +([0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}) +(\d{1,3})(?: +(\S+) )? +([A-Z].*)$`)
 )
 
+// stackLike is a row of the table of members, readable or not.
+var stackLike = regexp.MustCompile(`^\*? *\d{1,3} +(?:Master|Active|Standby|Member|Slave)\b`)
+
 // ParseSwitch reads show switch and show switch detail of a stack. Without a
-// line "Stack Mac Address" the output is an error.
+// line "Stack Mac Address" the output is an error. A row of a member that
+// cannot be read is one too; the others are returned with it.
 func ParseSwitch(text string) (Stack, error) {
+	if err := cutOff("show switch", text); err != nil {
+		return Stack{}, err
+	}
 	stack := Stack{MAC: first(stackMAC, text)}
 	if stack.MAC == "" {
 		return Stack{}, nothingRead("show switch", "stack", text)
 	}
+	var unread error
 	for _, line := range linesOf(text) {
-		row := stackRow.FindStringSubmatch(strings.TrimSpace(line))
+		line = strings.TrimSpace(line)
+		row := stackRow.FindStringSubmatch(line)
+		if row == nil && unread == nil && stackLike.MatchString(line) {
+			unread = fmt.Errorf("show switch: cannot read the stack member in the line %s", quote(line))
+		}
 		if row == nil {
 			continue
 		}
@@ -48,5 +61,5 @@ func ParseSwitch(text string) (Stack, error) {
 			State: strings.TrimSpace(row[7]), Local: row[1] == "*",
 		})
 	}
-	return stack, nil
+	return stack, unread
 }

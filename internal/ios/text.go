@@ -56,6 +56,17 @@ func linesOf(text string) []string {
 	return lines
 }
 
+// cutOff is an error where text ends in the middle of a line, so that what is
+// in it may be half a word: a device ends every line, and then shows its
+// prompt.
+func cutOff(command, text string) error {
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	if strings.TrimSpace(StripSyslog(last)) == "" || isPromptOrEcho(last) {
+		return nil
+	}
+	return fmt.Errorf("%s: the output is cut off in the line %s", command, quote(last))
+}
+
 // quote shows a piece of a device's output in an error: in one short line,
 // with everything that a terminal would obey escaped.
 func quote(text string) string {

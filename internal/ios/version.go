@@ -109,20 +109,30 @@ var (
 	systemSerial = regexp.MustCompile(`(?mi)^[ \t]*System serial number[ \t]*:[ \t]*(\S+)`)
 	registerLine = regexp.MustCompile(`(?mi)^[ \t]*Configuration register is (0x[0-9a-f]+)(?:[ \t]+\(will be (0x[0-9a-f]+))?`)
 	memberHeader = regexp.MustCompile(`^Switch +Ports +Model +SW Version +SW Image`)
+	memberLike   = regexp.MustCompile(`^\*? *\d{1,3} +\d`)
 	memberRow    = regexp.MustCompile(`^(\*)? *(\d{1,3}) +\d+ +(\S+) +(\S+) +(\S+)(?: +(\S+))?$`)
 )
 
 // ParseVersion reads show version of IOS and IOS-XE. Another Cisco product is
 // an unsupported_device error that names it, a refusal of the command the
-// error of Rejected.
+// error of Rejected; output that ends within a line, or in a table of stack
+// members that cannot be read, is an error that quotes the line.
 func ParseVersion(text string) (Version, error) {
+	whole := text
 	text = strings.Join(linesOf(text), "\n")
 	if err := unsupported(text); err != nil {
+		return Version{}, err
+	}
+	if err := cutOff("show version", whole); err != nil {
 		return Version{}, err
 	}
 	version := versionLine.FindStringSubmatch(text)
 	if version == nil {
 		return Version{}, notVersion(text)
+	}
+	members, err := parseMembers(text)
+	if err != nil {
+		return Version{}, err
 	}
 	v := Version{
 		OS: "ios", Version: version[1],
@@ -130,7 +140,7 @@ func ParseVersion(text string) (Version, error) {
 		ReloadReason: first(reloadLine, text), LastReloadReason: first(lastReload, text),
 		Model: first(modelLine, text), ProcessorBoardID: first(boardLine, text),
 		ModelNumbers: all(modelNumber, text), SystemSerials: all(systemSerial, text),
-		Members: parseMembers(text),
+		Members: members,
 	}
 	if xeMark.MatchString(text) {
 		v.OS = "iosxe"
@@ -164,7 +174,8 @@ func notVersion(text string) error {
 }
 
 // parseMembers reads the table under "Switch Ports Model SW Version SW Image".
-func parseMembers(text string) []Member {
+// A row that cannot be read is an error: it would be a member without backup.
+func parseMembers(text string) ([]Member, error) {
 	var members []Member
 	inTable := false
 	for line := range strings.SplitSeq(text, "\n") {
@@ -177,6 +188,9 @@ func parseMembers(text string) []Member {
 			continue
 		}
 		row := memberRow.FindStringSubmatch(line)
+		if row == nil && memberLike.MatchString(line) {
+			return nil, fmt.Errorf("show version: cannot read the stack member in the line %s", quote(line))
+		}
 		if row == nil {
 			break
 		}
@@ -185,7 +199,7 @@ func parseMembers(text string) []Member {
 			Number: number, Model: row[3], Version: row[4], Image: row[5], Mode: row[6], Active: row[1] == "*",
 		})
 	}
-	return members
+	return members, nil
 }
 
 // first returns what the expression's group caught at its first match.
