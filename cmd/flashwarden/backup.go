@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -162,9 +163,14 @@ func (p *program) printDetails(r backup.Result) {
 	fmt.Fprintf(p.out, "  and receive at most %s; %s are free in the spool\n", size(r.Plan.Bytes), size(r.Plan.Free))
 }
 
-// imageName is the name of what the device boots, without its directory.
+// imageName is the name of the image that was taken, without its directory;
+// packages.conf in install mode. It need not be what runs: a device that
+// started over the network keeps no copy of that.
 func imageName(r backup.Result) string {
 	name := r.Facts.Image
+	if i := slices.IndexFunc(r.Files, func(f vault.File) bool { return f.Kind == vault.KindImage }); i >= 0 {
+		name = r.Files[i].Path
+	}
 	return name[strings.LastIndexAny(name, "/:")+1:]
 }
 

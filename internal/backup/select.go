@@ -194,10 +194,3 @@ func isBootPointer(rel string) bool { return path.Base(rel) == "packages.conf" }
 // isFlash tells a file system that holds files for good from nvram: and the
 // like.
 func isFlash(fs string) bool { return !strings.Contains(fs, "nvram") }
-
-func boolOrder(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
