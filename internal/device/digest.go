@@ -52,9 +52,9 @@ func (d *Device) Digest(ctx context.Context, path string, size int64, heard func
 
 // verify asks with one form, and reports whether the next one is to be tried.
 func (d *Device) verify(ctx context.Context, form, path string, v *ios.Verification, p *patience) (next bool, err error) {
-	tried := func(came string) { v.Tried = append(v.Tried, form+": "+came) }
+	const unknown = ": not known to this software"
 	if d.unknown[form] {
-		tried("not known to this software")
+		v.Tried = append(v.Tried, form+unknown)
 		return true, nil
 	}
 	command, err := withPath(form, path)
@@ -67,34 +67,41 @@ func (d *Device) verify(ctx context.Context, form, path string, v *ios.Verificat
 	}
 	if noCommand.MatchString(text) {
 		d.unknown[form] = true
-		tried("not known to this software")
+		v.Tried = append(v.Tried, form+unknown)
 		return true, nil
 	}
 	d.learn(p)
+	came, err := readVerify(form, text, v)
+	if err != nil {
+		return false, fmt.Errorf("verify %s: %w", path, err)
+	}
+	v.Tried = append(v.Tried, form+": "+came)
+	d.log.Debug("digest", "file", path, "command", form, "came", came)
+	return form == verifyPlain && v.MD5 == "", nil
+}
+
+// readVerify enters what one form of verify printed into v, and says what came
+// of it. That the device refuses it for this file alone is no error.
+func readVerify(form, text string, v *ios.Verification) (came string, err error) {
 	v.Digest, err = ios.ParseVerify(text)
 	if form == verifyPlain {
 		v.Damaged = ios.ImageDamage(text)
 	}
 	switch {
 	case v.MD5 != "":
-		tried("MD5 " + v.MD5)
-		return false, nil
+		return "MD5 " + v.MD5, nil
 	case v.SHA512 != "":
-		tried("SHA-512 " + v.SHA512)
-		return false, nil
+		return "SHA-512 " + v.SHA512, nil
 	case cause.Of(err) == cause.SourceMissing:
-		return false, fmt.Errorf("verify %s: %w", path, err)
+		return "", err
 	case v.Damaged != "":
-		tried("the device finds the image damaged: " + v.Damaged)
+		return "the device finds the image damaged: " + v.Damaged, nil
 	case err == nil:
-		tried("no digest of the whole file")
+		return "no digest of the whole file", nil
 	case form == verifyPlain, cause.Of(err) == cause.CommandRejected:
-		tried(err.Error())
-	default:
-		return false, fmt.Errorf("verify %s: %w", path, err)
+		return err.Error(), nil
 	}
-	d.log.Info("no digest", "file", path, "command", form, "err", err)
-	return form == verifyPlain, nil
+	return "", err
 }
 
 // mayBeImage reports whether plain verify could say something of a file: it
