@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/iossim"
 	"flashwarden/internal/vault"
 )
 
@@ -512,4 +513,24 @@ func TestReceiveByRules(t *testing.T) {
 	r = s.start("receive", "--config", rules)
 	r.signal(syscall.SIGINT)
 	r.wantCode(130)
+}
+
+// TestRestoreFromABackup has a device that has sent a file since its last
+// backup: what is restored is the backup.
+func TestRestoreFromABackup(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.add("sw1", "c3750", iossim.Options{})
+	s.ok("backup", "sw1")
+	r := s.start("receive", "--from", "127.0.0.1", "--device", "sw1")
+	if _, text, ok := s.rommon().put("sw1-config-1", noise(1000), true); !ok {
+		t.Errorf("refused: %s", text)
+	}
+	r.wantCode(0)
+	if o := s.ok("restore", "sw1", "--dry-run"); !strings.Contains(o.stdout, "flash:/vlan.dat") || strings.Contains(o.stdout, "sw1-config-1") {
+		t.Errorf("restored is not the backup:\n%s%s", o.stdout, o.stderr)
+	}
+	if o := s.run("restore", "sw1", "--snapshot", s.latest(), "--yes"); o.code != 3 && o.code != 4 || !strings.Contains(o.stdout+o.stderr, "--to") {
+		t.Errorf("a received file without --to: %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -131,7 +132,12 @@ func snapshotFor(ctx context.Context, n *node.Node, d catalog.Device, id string)
 	if len(rows) == 0 {
 		return vault.Snapshot{}, unknownError{fmt.Errorf("no snapshot of %s: `flashwarden backup %s` makes one, and --snapshot restores from one of another device", d.Name, d.Name)}
 	}
-	return snapshot(n, rows[len(rows)-1].ID)
+	for _, row := range slices.Backward(rows) {
+		if s, err := snapshot(n, row.ID); err != nil || !s.Received() {
+			return s, err
+		}
+	}
+	return vault.Snapshot{}, unknownError{fmt.Errorf("no backup of %s, only files that it sent: choose one with --snapshot and where it belongs with --to; `flashwarden snapshots %s` lists them", d.Name, d.Name)}
 }
 
 // runRestore shows progress, and stops showing it while the user is asked.

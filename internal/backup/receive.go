@@ -48,7 +48,7 @@ func (fl *Filer) File(ctx context.Context, in Received, f *spool.File) (Result, 
 
 func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *Result) error {
 	name := strings.TrimLeft(in.Name, "/")
-	kept := vault.File{Path: "tftp:/" + name, Kind: kindOf(name), Size: f.Size,
+	kept := vault.File{Path: vault.ReceivedPath(name), Kind: kindOf(name), Size: f.Size,
 		MD5: f.MD5, SHA256: f.SHA256, Copied: true, Evidence: vault.EvidenceSize}
 	if err := proveReceived(ctx, in, f, &kept, res); err != nil {
 		return err

@@ -1,6 +1,9 @@
 package vault
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The states of a snapshot and of a backup's result.
 const (
@@ -85,4 +88,17 @@ type Entry struct {
 	Size      int64  `json:"size"` // -1: the device did not say
 	Directory bool   `json:"directory,omitempty"`
 	Modified  string `json:"modified,omitempty"`
+}
+
+// receivedFrom begins the path of a file that a device sent by itself: where
+// it lies on the device is not known.
+const receivedFrom = "tftp:/"
+
+// ReceivedPath is the path of a file that was sent under this name.
+func ReceivedPath(name string) string { return receivedFrom + strings.TrimLeft(name, "/") }
+
+// Received reports whether s is no backup, but one file that a device sent by
+// itself.
+func (s Snapshot) Received() bool {
+	return len(s.Files) == 1 && strings.HasPrefix(s.Files[0].Path, receivedFrom)
 }
