@@ -11,7 +11,7 @@ import (
 // forward and output. Lines for an access list are those of Cisco IOS.
 
 func hintRequest(w Witness) string {
-	return fmt.Sprintf("permit UDP 69 from %s to %s: on this host `%s`; in an access list on the way `permit udp host %s host %s eq tftp`; "+
+	return fmt.Sprintf("permit UDP 69 from %s to %s: on this host `%s` (`flashwarden firewall nft` prints the rules for all devices); in an access list on the way `permit udp host %s host %s eq tftp`; "+
 		"on the device see `ping %s`, `show ip route %s` and `show access-lists`; where TFTP must leave through a VRF `ip tftp source-interface` names its interface",
 		w.Device, w.Server, w.nft("inet filter input", w.Device, none, "udp dport 69 accept"), w.Device, w.Server, w.Server, w.Server)
 }

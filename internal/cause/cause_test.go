@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"flashwarden/internal/cause"
@@ -25,6 +26,26 @@ func TestEveryCauseIsDocumented(t *testing.T) {
 	}
 	if !slices.Equal(documented, cause.All()) {
 		t.Errorf("docs/causes.md has\n%v\nthe program has\n%v", documented, cause.All())
+	}
+}
+
+// TestEveryCauseIsExplained wants under each heading what the device shows,
+// what the server saw, and a fix with something to type.
+func TestEveryCauseIsExplained(t *testing.T) {
+	page, err := os.ReadFile("../../docs/causes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, section := range strings.Split(string(page), "\n## ")[1:] {
+		name, text, _ := strings.Cut(section, "\n")
+		for _, part := range []string{"- **The device** ", "- **The server** ", "- **Fix:** "} {
+			if strings.Count("\n"+text, "\n"+part) != 1 {
+				t.Errorf("%s has no %q of its own", name, part)
+			}
+		}
+		if _, fix, _ := strings.Cut(text, "- **Fix:** "); !strings.Contains(fix, "`") && name != "unsafe_prompt" && name != "cancelled" {
+			t.Errorf("%s: nothing to type among %q", name, fix)
+		}
 	}
 }
 
