@@ -71,6 +71,23 @@ func FuzzLook(f *testing.F) {
 	})
 }
 
+// TestLooksOwn has prompts of one host and of others.
+func TestLooksOwn(t *testing.T) {
+	const long = "core-switch-of-the-main-building#" // IOS shows 20 characters of it in configuration mode
+	for _, test := range []struct {
+		line, prompt string
+		want         bool
+	}{
+		{"SW1(config)#", "SW1#", true}, {"SW1(config-if)#", "SW1#", true}, {"SW1>", "SW1#", true}, {"SW1-stby#", "SW1#", true},
+		{"SW1-Slot1#", "SW1#", true}, {"SW1#", "SW1(boot)#", true}, {"core-switch-of-the-m(config)#", long, true}, {"core-switch-of-t(config)#", long, true},
+		{"core-switch-of#", long, false}, {"Other#", "SW1#", false}, {"SW1", "SW1#", false}, {"SW1 is mine#", "SW1#", false}, {"#", "#", false},
+	} {
+		if got := looksOwn(test.line, test.prompt); got != test.want {
+			t.Errorf("%q of %q: %t", test.line, test.prompt, got)
+		}
+	}
+}
+
 func TestHostname(t *testing.T) {
 	for prompt, want := range map[string]string{"SW1#": "SW1", "SW1>": "SW1", "SW1(config-if)#": "SW1", "SW1-stby#": "SW1", "a.b-c_d#": "a.b-c_d"} {
 		if got := hostname(prompt); got != want {

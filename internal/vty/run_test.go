@@ -185,6 +185,8 @@ func TestRunPromptChanges(t *testing.T) {
 	tests := []struct{ prompt, name string }{
 		{"SW1(boot)#", "SW1"}, {"SW1-stby#", "SW1"}, {"SW1(config)#", "SW1"}, {"SW1>", "SW1"},
 		{"Switch1#", "Switch1"}, {"new.name_2#", "new.name_2"},
+		{"SW1-Slot1#", "SW1-Slot1"}, {"SW1(standby)#", "SW1"}, {"SW1(recovery-mode)#", "SW1"}, {"SW1(unlicensed)#", "SW1"},
+		{"SW1#\a", "SW1"}, {"\x1b[1mSW1#\x1b[0m \x1b[K", "SW1"}, {"SW1# ", "SW1"},
 	}
 	for _, test := range tests {
 		t.Run(test.prompt, func(t *testing.T) {
