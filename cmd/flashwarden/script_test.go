@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 //	wipe NAME                        empty its flash and its boot settings, as if it had been erased while it ran
 //	remove NAME PATH                 delete one of its files
 //	damage NAME PATH                 write other bytes into one of its files
+//	fill NAME PATH BYTES             put a file of so many bytes into its flash
 //	booting NAME FILE                write what it boots next into FILE, one a line
 //	jumphost NAME PUBLICKEY [LINE...]   start OpenSSH's sshd, which lets the key in; its USER@HOST:PORT is in $NAME
 //	holdport FIRST:LAST              hold a UDP port as another program would; without an argument give it back
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata",
 		Setup: setUpScript, Condition: hasSSHD,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
 		},
 	})
 }
@@ -122,7 +123,7 @@ func setOption(o *iossim.Options, key, value string) error {
 	f := &o.Faults
 	times := map[string]*iossim.Times{
 		"erase": &f.AskErase, "overwrite": &f.AskOverwrite, "unknown": &f.AskUnknown, "short": &f.ShortBlock, "flip": &f.FlipBit,
-		"hangterminal": &f.HangTerminal, "notftp": &f.NoTFTP, "noise": &f.SyslogNoise, "slow": &f.SlowPrint, "noverify": &f.RejectVerify, "nomd5": &f.RejectMD5,
+		"hangterminal": &f.HangTerminal, "partial": &f.LeavePartial, "notftp": &f.NoTFTP, "noise": &f.SyslogNoise, "slow": &f.SlowPrint, "noverify": &f.RejectVerify, "nomd5": &f.RejectMD5,
 	}
 	switch t, isFault := times[key]; {
 	case isFault:
@@ -228,4 +229,10 @@ func cmdBooting(ts *testscript.TestScript, _ bool, args []string) {
 
 func cmdDamage(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(theSwitch(ts, args).Write(args[1], []byte("damaged\n")))
+}
+
+func cmdFill(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ts.Check(theSwitch(ts, args).Write(args[1], make([]byte, n)))
 }
