@@ -39,14 +39,15 @@ var (
 	promptLike = regexp.MustCompile(`^[A-Za-z0-9_][\w.:/@~+()\[\]-]{0,98}[#>]$`)
 	decoration = regexp.MustCompile(`^[\w.:/@~+()\[\]-]{0,60}$`)
 	moreLike   = regexp.MustCompile(`(?i)^\s*<?--\s?more\s?-->?\s*$`)
-	// sureQuestion are the endings that IOS gives its questions.
-	sureQuestion = regexp.MustCompile(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?)$`)
+	// sureQuestion are the endings that IOS gives its questions; those of IOS 12.0
+	// and before are known by their words.
+	sureQuestion = regexp.MustCompile(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?|` +
+		`(file ?name|file to copy|partition)\s*\?(\s*\[[^\]]*\])?)$`)
 	// vagueQuestion ends the lines of other output as well; atWork are such lines.
 	vagueQuestion = regexp.MustCompile(`[?:\]]$`)
 	atWork        = regexp.MustCompile(`(?i)^(loading|accessing|reading|writing|verif|building|erasing|translating)|\[(ok|timed out)[^\]]*\]$`)
-	// plainQuestion ends questions of IOS 12.0 and before (Source file name? Which
-	// partition? [default = 2]); other lines end so too.
-	plainQuestion = regexp.MustCompile(`\?(\s*\[default = [^\]]*\])?$`)
+	// plainQuestion ends other questions, and other lines as well.
+	plainQuestion = regexp.MustCompile(`\?$`)
 	// message is where what a background process prints begins: a system message,
 	// %FACILITY-SEVERITY-MNEMONIC: with its time before it; a line of debug, which
 	// has the time alone; what AutoInstall has to say.

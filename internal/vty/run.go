@@ -221,6 +221,9 @@ func (l *Line) look() ending {
 	return e
 }
 
+// restOfQuestion is what may arrive of a question that looked complete before.
+var restOfQuestion = regexp.MustCompile(`^\s*(\[[^\]]*\])?\s*[:?]?$`)
+
 // isOurs reports whether a question is our own typing, or the one that we
 // answered last: a slow device may take its time before it even echoes the
 // answer, and would take a second one for its next question.
@@ -229,7 +232,7 @@ func (l *Line) isOurs(e ending) bool {
 	if at < 0 {
 		at = len(l.screen.text)
 	}
-	if at <= l.answered && e.text == l.question {
+	if rest, same := strings.CutPrefix(e.text, l.question); same && at <= l.answered && (rest == "" || l.question != "" && restOfQuestion.MatchString(rest)) {
 		return true
 	}
 	return !l.echoed && l.typed != "" && strings.HasSuffix(e.text, l.typed)

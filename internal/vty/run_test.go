@@ -332,6 +332,31 @@ func TestRunSlowToAnswer(t *testing.T) {
 	}
 }
 
+// TestRunQuestionInTwo has a question whose default comes late: it was answered
+// by then, and is not answered again.
+func TestRunQuestionInTwo(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){"copy": func() {
+			f.print("Which partition?")
+			time.Sleep(time.Second)
+			f.print(" [default = 2] ")
+			time.Sleep(5 * time.Second)
+			f.line()
+			f.print("Destination filename []? ")
+			if got := f.line(); got != "name" {
+				t.Errorf("typed %q", got)
+			}
+		}}
+	}, func(t *testing.T, l *Line) {
+		run(t, l, "copy", func(q string) (string, error) {
+			if strings.HasPrefix(q, "Which partition") {
+				return "", nil
+			}
+			return "name", nil
+		})
+	})
+}
+
 // TestRunEndlessQuestions has a device that is never content.
 func TestRunEndlessQuestions(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
