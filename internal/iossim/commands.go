@@ -100,6 +100,7 @@ func explain(word string) string {
 		"end": "Exit from configure mode", "do": "Run an EXEC command", "hostname": "Set the name of the switch",
 		"mkdir": "Create a directory", "install": "Install software", "add": "Add a package", "activate": "Activate what was added",
 		"commit": "Keep it over the next start", "interface": "IP interface status", "brief": "Brief summary of IP status", "systems": "List filesystems",
+		"access-lists": "List access lists", "policy-map": "Show policy maps", "control-plane": "Policy of the control plane",
 	}
 	return texts[word]
 }

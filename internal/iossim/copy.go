@@ -236,7 +236,7 @@ func (s *session) copyIn(from tftpURL, to string) {
 			return
 		}
 	}
-	if _, err := s.sw.flash.lookup(to); err == nil && !s.askOverwrite() {
+	if f, err := s.sw.flash.lookup(to); err == nil && !f.dir && !s.askOverwrite() {
 		return
 	}
 	s.say("Accessing " + from.String() + "...\n")
