@@ -181,6 +181,36 @@ func TestRunMessageAfterPrompt(t *testing.T) {
 	}
 }
 
+// TestRunWithinMessage types a command while a message is being printed: the
+// end of it is no question.
+func TestRunWithinMessage(t *testing.T) {
+	at(t, "SW1#", func(f *fake) map[string]func() {
+		return map[string]func(){
+			"show x": func() {
+				f.print("one\nSW1#")
+				time.Sleep(time.Second)
+				f.print("\n*Mar  1 00:21:16.251: %PARSER-5-CFGLOG_LOGGEDCMD: User:x  logged command:format flash:")
+				f.echo = func(line string) string {
+					f.print(" [confirm]")
+					time.Sleep(5 * time.Second)
+					f.echo = nil
+					return "\r\nSW1#" + line + "\r\n"
+				}
+				f.noPrompt = true
+			},
+			"show y": func() { f.print("two\n") },
+		}
+	}, func(t *testing.T, l *Line) {
+		if got := run(t, l, "show x", nil); got != "one\n" {
+			t.Errorf("output %q", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := run(t, l, "show y", nil); got != "two\n\n" {
+			t.Errorf("output %q", got)
+		}
+	})
+}
+
 func TestRunPromptChanges(t *testing.T) {
 	tests := []struct{ prompt, name string }{
 		{"SW1(boot)#", "SW1"}, {"SW1-stby#", "SW1"}, {"SW1(config)#", "SW1"}, {"SW1>", "SW1"},
