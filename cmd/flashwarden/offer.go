@@ -118,6 +118,7 @@ func (p *program) offer(ctx context.Context, n *node.Node, what string, f offerF
 	}
 	p.printWays(n, m, image, f)
 	err = errors.Join(m.wait(ctx, n, ticket), ticket.Close())
+	show.close()
 	res := offerResult{Device: m.device.Name, Address: f.peer.String(), Status: vault.StatusOK, Name: f.name,
 		Size: image.Size, MD5: image.MD5, SHA256: image.SHA256, Times: f.times, Fetched: ticket.Evidence().Complete,
 		Started: began.UTC().Truncate(time.Second), Seconds: tenths(time.Since(began))}

@@ -121,6 +121,7 @@ func (p *program) receiveOne(ctx context.Context, n *node.Node, f receiveFlags) 
 	p.printCopy(n, m, f)
 	err = errors.Join(m.wait(ctx, n, ticket), ticket.Close())
 	receiver.Close()
+	show.close()
 	if res, ok := filed.kept(); ok {
 		return p.reportReceived([]backup.Result{res}) // also where the time, or the user, was faster
 	}
@@ -147,7 +148,7 @@ func (p *program) printCopy(n *node.Node, m meeting, f receiveFlags) {
 	fmt.Fprintf(p.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
 	fmt.Fprintf(p.err, "(FILE is the image, with its directory if it lies in one: flash:/DIR/FILE; the device asks for host and name again: press Return)\n\n")
 	if f.device == "" && m.device.Name == "" {
-		fmt.Fprintf(p.err, "no device of the inventory has the address %s: the snapshot will be named after the address; --device NAME says whose it is\n", f.peer)
+		fmt.Fprintf(p.err, "no device of the inventory has the address %s, or more than one: the snapshot will be named after the address; --device NAME says whose it is\n", f.peer)
 	}
 	p.warnPort(n)
 }
@@ -181,6 +182,7 @@ func (p *program) receiveByRules(ctx context.Context, n *node.Node) error {
 		err = n.Failure()
 	}
 	receiver.Close()
+	show.close()
 	if p.json {
 		err = errors.Join(err, p.writeJSON(map[string]any{"results": filed.all()}))
 	}

@@ -32,6 +32,7 @@ type transfers struct {
 	events chan tftp.Event
 	stop   chan struct{} // closed: show what is left, and end
 	done   chan struct{}
+	once   sync.Once
 
 	running map[*tftp.Request]*shown
 	refused map[refusal]bool
@@ -73,9 +74,9 @@ func (t *transfers) event(e tftp.Event) {
 	}
 }
 
-// close shows what is left.
+// close shows what is left. It may be called twice.
 func (t *transfers) close() {
-	close(t.stop)
+	t.once.Do(func() { close(t.stop) })
 	<-t.done
 }
 

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -111,7 +112,8 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *vault.File, res *
 	kept.Image = imageOf(report)
 	switch {
 	case report.Verdict != imagefile.Bad:
-		res.Notes = append(res.Notes, strings.Join(strings.Fields(fmt.Sprintf("the file says that it is %s %s; it is %s", report.Name, report.Version, kept.Image)), " "))
+		says := cmp.Or(strings.TrimSpace(report.Name+" "+report.Version), "nothing of itself")
+		res.Notes = append(res.Notes, fmt.Sprintf("the image says %s; %s", says, kept.Image))
 	case kept.Evidence == vault.EvidenceSize:
 		return cause.New(cause.DigestMismatch, "the image that came is "+kept.Image.String(),
 			"it was thrown away; copy it again, and if it stays so the file on the device is damaged: put a good image there before it restarts")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -64,23 +65,18 @@ func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix,
 	return server, network, nil
 }
 
-// DeviceAt finds the device of the inventory that has this address. Devices
-// that were added by host name have none. Two with one address are an error.
+// DeviceAt finds the device of the inventory that has this address; ok says
+// that exactly one has it. Devices that were added by host name have none.
 func (n *Node) DeviceAt(ctx context.Context, addr netip.Addr) (d catalog.Device, ok bool, err error) {
 	devices, err := n.Catalog.Devices(ctx, catalog.Filter{})
 	if err != nil {
 		return d, false, err
 	}
-	for _, candidate := range devices {
-		if address(candidate) != addr {
-			continue
-		}
-		if ok {
-			return d, false, fmt.Errorf("%s and %s both have the address %s: say which with --device NAME", d.Name, candidate.Name, addr)
-		}
-		d, ok = candidate, true
+	devices = slices.DeleteFunc(devices, func(d catalog.Device) bool { return address(d) != addr })
+	if len(devices) != 1 {
+		return d, false, nil
 	}
-	return d, ok, nil
+	return devices[0], true, nil
 }
 
 // address is the IP address of a device; invalid where it has a host name.
@@ -183,7 +179,7 @@ func (n *Node) nameFor(ctx context.Context, given string, from netip.Addr) (name
 	if from.Is6() {
 		name = strings.ReplaceAll(from.WithZone("").StringExpanded(), ":", "-")
 	}
-	return name, fmt.Sprintf("no device of the inventory has the address %s: the snapshot is kept under the name %s; "+
+	return name, fmt.Sprintf("no device of the inventory has the address %s, or more than one: the snapshot is kept under the name %s; "+
 		"say whose it is with --device NAME, or add the device: `flashwarden device add NAME --address %s --username USER`", from, name, from), nil
 }
 
