@@ -39,6 +39,22 @@
 //   - Replies leave from the address that was asked (on Linux).
 //   - A file whose size is not the tsize of its request is not stored.
 //
+// # Limits
+//
+//   - A block has 8 to 65464 bytes (RFC 2348), a window 1 to 16384 blocks
+//     (RFC 7440; more are answered with that) and as many as fit into WindowBytes, a
+//     timeout 1 to 255 s (RFC 2349 section 2).
+//   - Block numbers go on after 65535 with 0: a file has no greatest size.
+//   - Mail mode (RFC 1350 section 1) and multicast (RFC 2090) are not spoken:
+//     a request for the first gets ERROR 4, the option of the second is left out.
+//
+// # Errors
+//
+// An [Error] is an ERROR packet as a value, in both directions: a Handler returns
+// one to choose code and text, a Client returns the server's. Test for it with
+// errors.As. What else failed keeps its own error: the Handler's or the reader's,
+// the context's, the network's.
+//
 // # Client
 //
 // A Client puts and gets single files, as plain RFC 1350 unless its fields ask
