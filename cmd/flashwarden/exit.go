@@ -24,13 +24,19 @@ const (
 // usageError is a command line that cannot be carried out.
 type usageError struct{ err error }
 
+// Error says what is wrong with the command line.
 func (e usageError) Error() string { return e.err.Error() }
+
+// Unwrap lets errors.Is and errors.As see what was wrong.
 func (e usageError) Unwrap() error { return e.err }
 
 // unknownError is a name that matches nothing.
 type unknownError struct{ err error }
 
+// Error says which name matches nothing.
 func (e unknownError) Error() string { return e.err.Error() }
+
+// Unwrap lets errors.Is and errors.As see what was looked for.
 func (e unknownError) Unwrap() error { return e.err }
 
 // Outcomes that were told already: they only choose the exit code.

@@ -85,6 +85,8 @@ func Wrap(c Cause, err error, seen, hint string) *Error {
 	return &Error{Cause: c, Seen: seen, Hint: hint, Err: err}
 }
 
+// Error is what was seen, and the text of what lies underneath. The hint is
+// not in it: it is told apart.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Seen
@@ -92,6 +94,8 @@ func (e *Error) Error() string {
 	return e.Seen + ": " + e.Err.Error()
 }
 
+// Unwrap is what lies underneath, for errors.Is and errors.As; nil for a failure
+// that began here.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Of returns the cause of err: the outermost one that an Error in its chain

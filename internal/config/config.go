@@ -77,8 +77,12 @@ type Error struct {
 	Err     error  // why the file cannot be read; nil where it was
 }
 
+// Unwrap is why the file cannot be read, as the system says it; nil where it
+// was read.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Error is the place, the key, the problem, and on lines of their own the line
+// of the file with a caret under the place.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.File != "" {

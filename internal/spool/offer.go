@@ -75,6 +75,7 @@ type contextReaderAt struct {
 	io.ReaderAt
 }
 
+// ReadAt implements io.ReaderAt. It fails once the context has ended.
 func (r contextReaderAt) ReadAt(p []byte, off int64) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, context.Cause(r.ctx)
@@ -128,6 +129,7 @@ type download struct {
 	request *tftp.Request
 }
 
+// Size implements tftp.Reader: the bytes of the file that is offered.
 func (d *download) Size() int64 { return d.ticket.Size }
 
 // ReadAt reads what was offered, as long as it is.

@@ -15,10 +15,12 @@ type unrooted struct {
 	tftp.Handler
 }
 
+// OpenRead implements tftp.Handler for a name below the directory.
 func (u *unrooted) OpenRead(ctx context.Context, r *tftp.Request) (tftp.Reader, error) {
 	return u.Handler.OpenRead(ctx, u.below(r))
 }
 
+// OpenWrite implements tftp.Handler for a name below the directory.
 func (u *unrooted) OpenWrite(ctx context.Context, r *tftp.Request) (tftp.Writer, error) {
 	return u.Handler.OpenWrite(ctx, u.below(r))
 }

@@ -67,8 +67,13 @@ func (k *HostKeys) Fingerprints(address string) (string, error) {
 // that it has.
 type probeKey struct{}
 
-func (probeKey) Type() string                        { return "none" }
-func (probeKey) Marshal() []byte                     { return []byte("none") }
+// Type is one that no key has.
+func (probeKey) Type() string { return "none" }
+
+// Marshal is what no key has.
+func (probeKey) Marshal() []byte { return []byte("none") }
+
+// Verify accepts no signature.
 func (probeKey) Verify([]byte, *ssh.Signature) error { return errors.New("no key") }
 
 // check accepts key for address, pinning it where the policy says so, or

@@ -112,7 +112,12 @@ type jumpConn struct {
 	once   sync.Once
 }
 
-func (c *jumpConn) LocalAddr() net.Addr  { return nil }
+// LocalAddr is nil: our address on the way to the jump host says nothing about
+// that on the way to the device.
+func (c *jumpConn) LocalAddr() net.Addr { return nil }
+
+// RemoteAddr is the device's address as the inventory has it, at port 0; nil
+// where a name stands there.
 func (c *jumpConn) RemoteAddr() net.Addr { return c.device }
 
 // Close also ends the session to the jump host.

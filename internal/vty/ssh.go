@@ -19,6 +19,8 @@ type sshStream struct {
 	client *ssh.Client
 }
 
+// Close ends the session and waits for its goroutines. That the connection was
+// closed already is no error.
 func (s *sshStream) Close() error {
 	err := s.client.Close()
 	s.client.Wait() // its goroutines; the error is that we closed it

@@ -62,6 +62,7 @@ const maxSub = 64
 
 func newTelnet(conn net.Conn) *telnet { return &telnet{conn: conn} }
 
+// Close closes the connection: Telnet has no farewell.
 func (t *telnet) Close() error { return t.conn.Close() }
 
 // Read reads data. It may return 0 bytes without an error when only commands
@@ -79,6 +80,7 @@ func (t *telnet) Read(p []byte) (int, error) {
 	return len(data), err
 }
 
+// Write sends data, with 0xFF doubled (RFC 854).
 func (t *telnet) Write(p []byte) (int, error) {
 	if err := t.send(bytes.ReplaceAll(p, []byte{telIAC}, []byte{telIAC, telIAC})); err != nil {
 		return 0, err

@@ -24,6 +24,8 @@ type watchedConn struct {
 // maxFirst is how much is remembered, in bytes: a version and a KEXINIT fit.
 const maxFirst = 16 << 10
 
+// Read puts the end off by what arrives. Its error is os.ErrDeadlineExceeded
+// where the silence was too long.
 func (w *watchedConn) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	w.mu.Lock()

@@ -178,8 +178,10 @@ type flyer struct {
 // flight is a heap of packets, the next to arrive first.
 type flight []flyer
 
+// Len implements heap.Interface.
 func (f flight) Len() int { return len(f) }
 
+// Less implements heap.Interface: what arrives first comes first.
 func (f flight) Less(i, j int) bool {
 	if !f[i].at.Equal(f[j].at) {
 		return f[i].at.Before(f[j].at)
@@ -187,10 +189,13 @@ func (f flight) Less(i, j int) bool {
 	return f[i].sequence < f[j].sequence
 }
 
+// Swap implements heap.Interface.
 func (f flight) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
 
+// Push implements heap.Interface.
 func (f *flight) Push(x any) { *f = append(*f, x.(flyer)) }
 
+// Pop implements heap.Interface.
 func (f *flight) Pop() any {
 	old := *f
 	last := old[len(old)-1]
