@@ -121,8 +121,7 @@ func ofSilence(w Witness) *cause.Error {
 
 // fragmented reports whether the small packets of the beginning passed, and
 // the first large block did not. A device that sends has our OACK then, and
-// does not repeat its request, but for one that crossed our answer; one that
-// fetches has confirmed it.
+// asks no more; one that fetches has confirmed it.
 func fragmented(w Witness) bool {
 	if w.Seen.BlockSize <= unfragmented(w.Device) || w.Seen.Bytes > 0 {
 		return false
@@ -130,8 +129,12 @@ func fragmented(w Witness) bool {
 	if w.Download {
 		return w.Seen.Confirmed
 	}
-	return !w.Seen.Confirmed && w.Seen.Repeats < 2
+	return !w.Seen.Confirmed && !asksOn(w)
 }
+
+// asksOn reports whether the device goes on asking, so that it has not got our
+// answer. A single repetition may have crossed it.
+func asksOn(w Witness) bool { return w.Seen.Repeats > 1 }
 
 // unfragmented is the block size whose datagram just fits an Ethernet frame:
 // 1500 less the headers of IP, UDP (8 bytes) and TFTP (4 bytes).
@@ -155,12 +158,12 @@ func noRequest(w Witness) *cause.Error {
 // tidBlocked tells the two directions apart: a device that has our answer asks
 // no more.
 func tidBlocked(w Witness) *cause.Error {
-	if w.Seen.Repeats > 0 {
+	if asksOn(w) {
 		return cause.New(cause.TIDBlocked,
 			fmt.Sprintf("%s asked, and asked %d times again: our answers do not reach it", w.Device, w.Seen.Repeats), hintAnswers(w))
 	}
 	return cause.New(cause.TIDBlocked,
-		fmt.Sprintf("%s asked once, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), hintTransfer(w))
+		fmt.Sprintf("%s asked and stopped asking, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), hintTransfer(w))
 }
 
 func fragmentsDropped(w Witness) *cause.Error {

@@ -30,7 +30,7 @@ func TestDiagnose(t *testing.T) {
 		"silent without a request": {Witness{Err: ErrStalled, Stalled: true, Stall: time.Minute}, cause.NoRequest, "UDP 69"},
 		"another name":             {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Access violation)", Cause: cause.RefusedByServer}, Seen: spool.Evidence{Strays: []string{"x"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
 		"answers lost":             {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 2, BlockSize: 512}}, cause.TIDBlocked, "`nft insert rule inet filter output ip daddr 192.0.2.1 udp sport 1056-1059 accept`"},
-		"transfer lost":            {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, BlockSize: 512}}, cause.TIDBlocked, "`permit udp host 192.0.2.1 host 192.0.2.100 range 1056 1059`"},
+		"transfer lost":            {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 1, BlockSize: 512}}, cause.TIDBlocked, "`permit udp host 192.0.2.1 host 192.0.2.100 range 1056 1059`"},
 		"answers to fetch lost":    {Witness{Said: timedOut, Download: true, Seen: spool.Evidence{Requested: true, BlockSize: 8192}}, cause.TIDBlocked, "1056:1059"},
 		"answers lost, large":      {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 4, BlockSize: 8192}}, cause.TIDBlocked, "udp sport"},
 		"large blocks sent":        {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 1, BlockSize: 8192}}, cause.FragmentsDropped, "`ip tftp blocksize 1468`"},
