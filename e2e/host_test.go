@@ -92,9 +92,9 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// TestFullDisk has a data directory on a file system that is smaller than the
-// image: the device gets ERROR 3, and nothing stays behind.
-func TestFullDisk(t *testing.T) {
+// smallSite has a data directory of 8 MB.
+func smallSite(t *testing.T) *site {
+	t.Helper()
 	needRoot(t)
 	s := newSite(t)
 	if err := os.Mkdir(s.data, 0o700); err != nil {
@@ -108,6 +108,13 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return s
+}
+
+// TestFullDisk has a data directory on a file system that is smaller than the
+// image: the device gets ERROR 3, and nothing stays behind.
+func TestFullDisk(t *testing.T) {
+	s := smallSite(t)
 	sw := s.add("sw1", "c3750", iossim.Options{})
 	o := s.run("backup", "sw1", "--json")
 	r := parse(t, o).Results[0]

@@ -534,3 +534,21 @@ func TestRestoreFromABackup(t *testing.T) {
 		t.Errorf("a received file without --to: %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 }
+
+// TestReceiveOnAFullDisk has a disk that is smaller than the file: ERROR 3,
+// nothing stays behind, and a smaller file is still taken.
+func TestReceiveOnAFullDisk(t *testing.T) {
+	s := smallSite(t)
+	r := s.start("receive", "--from", "127.0.0.1", "--json")
+	if code, text, ok := s.rommon().put("x.bin", noise(9<<20), true); ok || code != 3 {
+		t.Errorf("ERROR %d %s", code, text)
+	}
+	s.wantEmptySpool()
+	if _, text, ok := s.rommon().put("vlan.dat", noise(1000), true); !ok {
+		t.Errorf("refused: %s", text)
+	}
+	if res := parse(t, r.wantCode(0)).Results[0]; res.Files[0].Path != "tftp:/vlan.dat" {
+		t.Errorf("%+v", res)
+	}
+	s.wantClean()
+}

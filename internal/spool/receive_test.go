@@ -92,6 +92,20 @@ func TestReceiveAgain(t *testing.T) {
 
 	wantError(t, put(s, write("x", sw1), "eleven byte"), tftp.CodeDiskFull)
 	wantEmpty(t, s)
+	w, err := s.OpenWrite(context.Background(), write("x", sw1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write([]byte("eleven byte"))
+	wantError(t, err, tftp.CodeDiskFull)
+	wantEmpty(t, s) // and the device may try again, before the server has called Abort
+	again, err := s.OpenWrite(context.Background(), write("x", sw1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Abort(err)
+	again.Abort(tftp.ErrTimeout)
+
 	large := write("x", sw1)
 	large.Size = 11
 	wantError(t, put(s, large, ""), tftp.CodeDiskFull)
@@ -99,8 +113,7 @@ func TestReceiveAgain(t *testing.T) {
 	short.Size = 3
 	wantError(t, put(s, short, "ab"), tftp.CodeUndefined)
 
-	w, err := s.OpenWrite(context.Background(), write("x", sw1))
-	if err != nil {
+	if w, err = s.OpenWrite(context.Background(), write("x", sw1)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Write([]byte("abc")); err != nil {

@@ -26,6 +26,7 @@ type upload struct {
 	sha256  hash.Hash
 	bytes   int64
 	began   time.Time
+	refused bool // Write has ended it
 }
 
 // newUpload creates the ticket's file and reserves its space, so that a full
@@ -79,12 +80,22 @@ func (u *upload) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// refuse notes err as the transfer's end and returns what the device gets.
+// refuse ends the transfer because of err and returns what the device gets.
+// All is cleared away before that: the device may try again at once.
 func (u *upload) refuse(err error) error {
-	u.ticket.mu.Lock()
-	defer u.ticket.mu.Unlock()
-	u.ticket.evidence.Err = err
-	return u.ticket.wire(err)
+	err = errors.Join(err, u.discard())
+	t := u.ticket
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u.refused = true
+	t.upload, t.evidence.Running = nil, 0
+	t.fail(err)
+	return t.wire(err)
+}
+
+// discard removes what arrived.
+func (u *upload) discard() error {
+	return errors.Join(u.file.Close(), removeIfThere(u.ticket.partial()))
 }
 
 // Commit checks the size, makes the bytes and their name durable, and hands
@@ -146,21 +157,21 @@ func (u *upload) store() (*File, error) {
 	}, nil
 }
 
-// Abort discards what arrived. A transfer that ended before its first byte
-// leaves the ticket open: the device may ask again.
+// Abort discards what arrived, unless refuse has. A transfer that ended before
+// its first byte leaves the ticket open: the device may ask again.
 func (u *upload) Abort(why error) {
-	closing := errors.Join(u.file.Close(), removeIfThere(u.ticket.partial()))
+	if u.refused {
+		return
+	}
+	closing := u.discard()
 	t := u.ticket
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.upload, t.evidence.Running = nil, 0
-	switch {
-	case t.evidence.Err != nil: // refused by Write, which knows better
-		t.fail(t.evidence.Err)
-	case u.bytes == 0 && closing == nil:
-		t.evidence.Err = why
-		t.endIfLate()
-	default:
+	if u.bytes > 0 || closing != nil {
 		t.fail(errors.Join(why, closing))
+		return
 	}
+	t.evidence.Err = why
+	t.endIfLate()
 }
