@@ -27,7 +27,11 @@ type session struct {
 // pieces by slow devices, with messages between the lines, in the progress and
 // behind prompts and questions: no wrong answer, no wrong result, no hang.
 func TestDisturbedCopies(t *testing.T) {
-	for seed := range uint64(disturbedCopies) {
+	n := uint64(disturbedCopies)
+	if testing.Short() {
+		n /= 5
+	}
+	for seed := range n {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		s := newSession(rnd)
 		d := disturb{messages: rnd.IntN(60), glued: rnd.IntN(4) == 0, slow: rnd.IntN(2) == 0}
