@@ -77,7 +77,7 @@ var nextPorts atomic.Int32
 func newSite(t *testing.T) *site {
 	t.Helper()
 	// Below the ports that the system gives away by itself.
-	first := 10000 + os.Getpid()%50*200 + 8*int(nextPorts.Add(1))
+	first := 10000 + os.Getpid()%20*1000 + 8*int(nextPorts.Add(1))
 	s := &site{t: t, data: filepath.Join(t.TempDir(), "data"), port: first + 4}
 	s.env = append(os.Environ(),
 		"FLASHWARDEN_DATA="+s.data,
@@ -192,6 +192,16 @@ func parse(t *testing.T, o outcome) document {
 		t.Fatalf("standard output is not one JSON document: %v\n%s\n%s", err, o.stdout, o.stderr)
 	}
 	return d
+}
+
+// single is the one result in a document.
+func single(t *testing.T, o outcome) result {
+	t.Helper()
+	d := parse(t, o)
+	if len(d.Results) != 1 {
+		t.Fatalf("%d results, exit code %d\n%s%s", len(d.Results), o.code, o.stdout, o.stderr)
+	}
+	return d.Results[0]
 }
 
 // wantEmptySpool checks that nothing is left where TFTP can reach.

@@ -118,7 +118,7 @@ func (r *run) outcome() outcome {
 func (l *lan) backup(args ...string) (result, outcome) {
 	l.t.Helper()
 	o := l.start("", append([]string{"backup", "sw1", "--files", "image", "--json"}, args...)...).outcome()
-	return parse(l.t, o).Results[0], o
+	return single(l.t, o), o
 }
 
 // works wants a backup that is ok at the first attempt.

@@ -118,7 +118,7 @@ func stalled(t *testing.T) string {
 	run.untilSaid()
 	l.router.Type("nft flush ruleset")
 	o := run.outcome()
-	r := parse(t, o).Results[0]
+	r := single(t, o)
 	if r.Status != "ok" || r.Attempts != 2 {
 		t.Errorf("%s after %d attempts: %s\n%s", r.Status, r.Attempts, r.Message, o.stderr)
 	}
@@ -131,7 +131,7 @@ func connectTimeout(t *testing.T) string {
 	l.add("c2960", iossim.Options{})
 	l.device.NFT(filter("input", "accept", "tcp dport 22 drop"))
 	o := l.start("", "device", "test", "sw1", "--json").outcome()
-	r := parse(t, o).Results[0]
+	r := single(t, o)
 	if o.code != 3 || !strings.Contains(r.Hint, "ping 10.2.0.2") {
 		t.Errorf("exit code %d, hint %q", o.code, r.Hint)
 	}
@@ -192,7 +192,7 @@ func TestPathsThatWork(t *testing.T) {
 			}
 			l.router.Type("ip link set dev device up", "ip route replace "+loopbackAddress+" via "+deviceAddress)
 			o := run.outcome()
-			if r := parse(t, o).Results[0]; r.Status != "ok" || r.Attempts != 1 {
+			if r := single(t, o); r.Status != "ok" || r.Attempts != 1 {
 				t.Errorf("%s after %d attempts: %s\n%s", r.Status, r.Attempts, r.Message, o.stderr)
 			}
 		},
@@ -263,7 +263,7 @@ func strangerAsks(t *testing.T, l *lan) {
 		}
 	}
 	o := run.outcome()
-	if r := parse(t, o).Results[0]; r.Status != "ok" || r.Attempts != 1 {
+	if r := single(t, o); r.Status != "ok" || r.Attempts != 1 {
 		t.Errorf("%s after %d attempts: %s", r.Status, r.Attempts, r.Message)
 	}
 	l.wantClean()
