@@ -74,6 +74,9 @@ func (s *session) clearBoot(path string) {
 }
 
 func (s *session) changeBoot(change func([]string) []string) {
+	if s.sw.strikes(func(f *Faults) *Times { return &f.IgnoreBoot }) {
+		return
+	}
 	s.sw.mu.Lock()
 	s.sw.boot.next = change(s.sw.boot.next)
 	s.sw.boot.unsaved = true
@@ -153,6 +156,9 @@ func (s *Switch) restart() {
 	next := slices.Clone(s.boot.next)
 	s.mu.Unlock()
 	image := s.firstThere(append(next, s.imagesInFlash()...))
+	if s.strikes(func(f *Faults) *Times { return &f.BootOld }) {
+		image = s.fill().Image
+	}
 	s.mu.Lock()
 	s.boot.again, s.boot.loader, s.started = true, image == "", time.Now()
 	if image != "" {

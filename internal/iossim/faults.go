@@ -69,6 +69,12 @@ type Faults struct {
 	// LeavePartial leaves what came of a file in flash when its copy from a
 	// server fails.
 	LeavePartial Times
+	// IgnoreBoot takes boot system lines without a word and forgets them, as
+	// some devices do with a file that they will not boot.
+	IgnoreBoot Times
+	// BootOld starts what ran before, whatever BOOT names, as a loader does
+	// that finds an image damaged.
+	BootOld Times
 	// NoTFTP sends nothing at all; after Options.Timeout the terminal tells
 	// "%Error opening tftp://… (Timed out)", as for an access list, a missing
 	// route or the wrong VRF.

@@ -91,6 +91,8 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 	if plan.Bytes < 18286080 || len(plan.Space) != 1 || plan.Space[0].After > plan.Space[0].Before-plan.Bytes {
 		t.Errorf("plan %+v", plan)
 	}
+	wantOrder(t, plan.Commands, "mkdir "+c3750Dir, c3750Image, "boot system", "write memory", "show boot", "/TICKET flash:/private-config.text",
+		"/TICKET flash:/config.text", "/TICKET flash:/vlan.dat", "reload")
 	wantResult(t, b.restore(restore.Options{SetBoot: true, Reload: true}), vault.StatusOK, "")
 	planned := slices.DeleteFunc(slices.Clone(plan.Commands), func(c string) bool { return !changing.MatchString(c) })
 	typed := b.changes()
@@ -102,6 +104,46 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 	}
 	if !slices.Equal(planned, typed) {
 		t.Errorf("planned\n%s\ntyped\n%s", strings.Join(planned, "\n"), strings.Join(typed, "\n"))
+	}
+}
+
+// wantOrder wants commands that hold these words, one after another.
+func wantOrder(t *testing.T, commands []string, words ...string) {
+	t.Helper()
+	at := 0
+	for _, w := range words {
+		i := slices.IndexFunc(commands[at:], func(c string) bool { return strings.Contains(c, w) })
+		if i < 0 {
+			t.Fatalf("no %q after %q in\n%s", w, commands[:at], strings.Join(commands, "\n"))
+		}
+		at += i
+	}
+}
+
+// TestBootIsProved has a switch that forgets its boot lines: it is not started
+// again.
+func TestBootIsProved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c2950", backup.Image)
+	b.snapshot.Files[0].Path = "flash:/new.bin"
+	b.start("c2950", iossim.Options{Faults: iossim.Faults{IgnoreBoot: iossim.Always}})
+	r := b.restore(restore.Options{SetBoot: true, Reload: true}, "new.bin")
+	wantResult(t, r, vault.StatusIncomplete, cause.CommandRejected)
+	if !strings.Contains(r.Message, "show boot says") || slices.Contains(b.sw.Commands(), "reload") || len(r.Boot) > 0 {
+		t.Errorf("message %q, boot %q, typed %q", r.Message, r.Boot, b.changes())
+	}
+}
+
+// TestBackWithAnother has a switch that comes back with what ran before.
+func TestBackWithAnother(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c2950", backup.Image)
+	b.snapshot.Files[0].Path = "flash:/new.bin"
+	b.start("c2950", iossim.Options{Faults: iossim.Faults{BootOld: 1}})
+	r := b.restore(restore.Options{SetBoot: true, Reload: true}, "new.bin")
+	wantResult(t, r, vault.StatusIncomplete, cause.ImageNotFound)
+	if !strings.Contains(r.Message, "wanted was") || !strings.Contains(r.Message, "flash:/new.bin is restored") {
+		t.Errorf("message %q", r.Message)
 	}
 }
 
