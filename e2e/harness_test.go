@@ -30,7 +30,7 @@ const (
 )
 
 // sideBySide is how many tests run at once.
-const sideBySide = 12
+const sideBySide = 16
 
 // binary is the program under test, built once.
 var binary string

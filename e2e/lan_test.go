@@ -60,7 +60,7 @@ func newLAN(t *testing.T) *lan {
 }
 
 // add starts a switch on the device's host. IOS gives up after 38 s; unless
-// the test says otherwise this one does after 6.
+// the test says otherwise this one does after 4.5.
 func (l *lan) add(profile string, o iossim.Options) *iossim.Switch {
 	l.t.Helper()
 	o.Inside = l.device.Do
@@ -68,7 +68,7 @@ func (l *lan) add(profile string, o iossim.Options) *iossim.Switch {
 		o.Listen = deviceAddress + ":22"
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 6 * time.Second
+		o.Timeout = 4500 * time.Millisecond
 	}
 	return l.site.add("sw1", profile, o)
 }
