@@ -14,7 +14,7 @@ import (
 	"flashwarden/tftp"
 )
 
-// pathFailures are the causes that the path between device and server has.
+// The failures of the path between device and server.
 // Each test builds the failure, wants its cause and the line that mends it,
 // applies that line as it stands in the hint, and wants the next run ok. It
 // returns the cause that was told.
