@@ -157,7 +157,7 @@ func (p *program) runRestore(ctx context.Context, n *node.Node, d catalog.Device
 	runner.Watch = show.event
 	runner.Agree = func(q restore.Question) bool {
 		show.close()
-		agreed := p.agree(q, f.yes)
+		agreed := p.agree(ctx, q, f.yes)
 		show = p.newProgress(devices)
 		runner.Watch = show.event
 		return agreed
@@ -168,7 +168,7 @@ func (p *program) runRestore(ctx context.Context, n *node.Node, d catalog.Device
 }
 
 // agree shows the plan and asks. Without a terminal nobody agrees but --yes.
-func (p *program) agree(q restore.Question, yes bool) bool {
+func (p *program) agree(ctx context.Context, q restore.Question, yes bool) bool {
 	if q.Plan != nil {
 		printPlan(p.err, q.Device, q.Plan)
 	}
@@ -179,8 +179,21 @@ func (p *program) agree(q restore.Question, yes bool) bool {
 		return false
 	}
 	fmt.Fprintf(p.err, "%s: %s [yes/no] ", q.Device, printable(q.Text))
-	answer, err := bufio.NewReader(p.in).ReadString('\n')
-	return err == nil && strings.TrimSpace(answer) == "yes"
+	answer := make(chan string, 1)
+	go func() {
+		line, err := bufio.NewReader(p.in).ReadString('\n')
+		if err != nil {
+			line = ""
+		}
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		return strings.TrimSpace(line) == "yes"
+	case <-ctx.Done(): // the reader ends with the program
+		fmt.Fprintln(p.err)
+		return false
+	}
 }
 
 // printPlan says what is there, what differs, the space and every command.

@@ -289,10 +289,19 @@ func (r *run) kept(ctx context.Context, p, md5 string, size int64) (string, erro
 		return "", cause.Wrap(cause.VaultError, err, "look up "+p, "run `flashwarden check`")
 	}
 	if !ok || !r.Vault.HasBlob(sha, size) {
-		return "", refuse(fmt.Sprintf("the vault does not hold the content of %s (MD5 %s)", p, md5),
-			fmt.Sprintf("back it up first: flashwarden backup %s --files all", r.device.Name))
+		return "", r.notKept(p)
 	}
 	return sha, nil
+}
+
+// notKept is the error for a file of the device that the vault does not hold.
+func (r *run) notKept(p string) error {
+	seen := "the vault does not hold the content of " + p
+	hint := fmt.Sprintf("back it up first: flashwarden backup %s --files all", r.device.Name)
+	if r.changed {
+		return cause.New(cause.Cancelled, seen, hint)
+	}
+	return refuse(seen, hint)
 }
 
 // checkInstallMode refuses what would leave a device in install mode with an

@@ -68,7 +68,11 @@ func (r *run) restart(ctx context.Context, change ios.Change) error {
 	if err := r.canStart(ctx); err != nil {
 		return err
 	}
-	if !r.Agree(Question{Device: r.device.Name, Text: fmt.Sprintf("Start %s again now? What was not saved in its running-config is lost.", r.device.Name)}) {
+	agreed, err := r.ask(ctx, Question{Device: r.device.Name, Text: fmt.Sprintf("Start %s again now? What was not saved in its running-config is lost.", r.device.Name)})
+	if err != nil {
+		return err
+	}
+	if !agreed {
 		r.note("the device was not started again: nobody agreed")
 		return nil
 	}

@@ -3,7 +3,6 @@ package restore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -63,7 +62,7 @@ func (r *run) restore(ctx context.Context) error {
 		return nil
 	}
 	if err := r.consent(ctx); err != nil {
-		return err
+		return cancelledOr(ctx, err)
 	}
 	for _, s := range r.steps {
 		if err := s.run(ctx); err != nil {
@@ -73,18 +72,28 @@ func (r *run) restore(ctx context.Context) error {
 	return nil
 }
 
-// consent asks before anything is changed. A device may well have closed the
-// line while somebody thought.
+// consent asks before anything is changed.
 func (r *run) consent(ctx context.Context) error {
-	asked := time.Now()
-	if r.Agree == nil || !r.Agree(Question{Device: r.device.Name, Text: "Go on?", Plan: r.result.Plan}) {
-		return refuse("nobody agreed to restore "+r.device.Name, "look at the plan with --dry-run, then answer yes on a terminal or give --yes")
+	agreed, err := r.ask(ctx, Question{Device: r.device.Name, Text: "Go on?", Plan: r.result.Plan})
+	if err == nil && !agreed {
+		err = refuse("nobody agreed to restore "+r.device.Name, "look at the plan with --dry-run, then answer yes on a terminal or give --yes")
 	}
-	if time.Since(asked) < time.Minute {
-		return nil
+	return err
+}
+
+// ask asks the user. A device may well have closed the line while somebody
+// thought, so that a new one is taken then.
+func (r *run) ask(ctx context.Context, q Question) (agreed bool, err error) {
+	asked := time.Now()
+	agreed = r.Agree != nil && r.Agree(q)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if !agreed || time.Since(asked) < time.Minute {
+		return agreed, nil
 	}
 	r.hangUp()
-	return r.dial(ctx)
+	return true, r.dial(ctx)
 }
 
 func (r *run) dial(ctx context.Context) error {
@@ -134,7 +143,7 @@ func (r *run) deleteKept(ctx context.Context, p string, size int64) error {
 	if d.MD5 != "" {
 		sha, err = r.kept(ctx, p, d.MD5, size)
 	} else if sha, err = r.readBack(ctx, p, size); err == nil && !r.Vault.HasBlob(sha, size) {
-		err = cause.New(cause.Cancelled, "the vault does not hold the content of "+p, fmt.Sprintf("back it up first: flashwarden backup %s --files all", r.device.Name))
+		err = r.notKept(p)
 	}
 	if err != nil {
 		return err
@@ -205,6 +214,8 @@ func cancelledOr(ctx context.Context, err error) error {
 		return err
 	case errors.As(context.Cause(ctx), &reason):
 		return reason
+	case err == ctx.Err():
+		return cause.New(cause.Cancelled, "cancelled", "")
 	case cause.Of(err) == cause.Cancelled:
 		return err
 	}
