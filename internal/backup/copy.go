@@ -277,23 +277,33 @@ func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc, f *vaul
 	}, cancel)
 }
 
+// beforeRequest is how long a device may keep still before its request came, if
+// the stall timeout is not longer: up to IOS 12.0 it computes the checksum of
+// the whole file first. A device that cannot reach us says so by itself.
+const beforeRequest = 5 * time.Minute
+
 // WatchTicket calls moved whenever more of a ticket's transfer has moved, and
-// stop with ErrStalled once nothing has moved for the time stall. It returns
-// then, and when ctx ends.
+// stop with ErrStalled once nothing has moved for the time stall since the
+// request came, or for beforeRequest without one. It returns then, and when ctx
+// ends.
 func WatchTicket(ctx context.Context, t *spool.Ticket, stall time.Duration, moved func(bytes int64), stop context.CancelCauseFunc) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	last, since := int64(-1), time.Now()
+	last, since, limit := int64(-1), time.Now(), max(stall, beforeRequest)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if now := t.Evidence().Bytes; now != last {
-			last, since = now, time.Now()
-			moved(now)
-		} else if time.Since(since) >= stall {
+		seen := t.Evidence()
+		if seen.Requested && limit != stall {
+			last, limit = -1, stall
+		}
+		if seen.Bytes != last {
+			last, since = seen.Bytes, time.Now()
+			moved(last)
+		} else if time.Since(since) >= limit {
 			stop(ErrStalled)
 			return
 		}

@@ -101,7 +101,7 @@ func pattern(v string) (string, error) {
 		return "", fmt.Errorf("%q is no pattern of *, ? and [a-z]", v)
 	}
 	if strings.HasPrefix(v, "/") || slices.Contains(strings.Split(v, "/"), "..") {
-		return "", fmt.Errorf("%q matches no name: names have neither .. nor a leading slash", v)
+		return "", fmt.Errorf("%q matches no name: names have neither a part .. nor a leading slash", v)
 	}
 	return v, nil
 }

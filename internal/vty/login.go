@@ -187,10 +187,8 @@ func (d *dialogue) reply(line string, pushed *int) error {
 			"boot the device's software first")
 	case askReturn.MatchString(line):
 		return d.say("")
-	case askSetup.MatchString(line):
-		return d.say("no")
-	case askInstall.MatchString(line):
-		return d.say("yes")
+	case askSetup.MatchString(line), askInstall.MatchString(line):
+		return d.say("no") // whatever it is about to set up goes on as if nobody had logged in
 	case d.cfg.Transport == Telnet && askUser.MatchString(line):
 		return d.user()
 	case d.cfg.Transport == Telnet && askPassword.MatchString(line):

@@ -52,7 +52,7 @@ func TestLogin(t *testing.T) {
 			f.line()
 			f.print("\nPress RETURN to get started!")
 			f.line()
-		}, "no\ryes\r\r\r"},
+		}, "no\rno\r\r\r"},
 		{"telnet options in between", nil, func(f *fake) {
 			f.raw("\xff\xfb\x01\xff\xfb\x03\xff\xfd\x18\xff\xfd\x1f\r\nUser Access Verification\r\n\r\nUse\xff\xfa\x18\x01\xff\xf0rname: ")
 			f.options = true
