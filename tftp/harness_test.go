@@ -28,9 +28,15 @@ type world struct {
 	stop   func() // ends Serve and waits for it
 }
 
+// elsewhere, where it is set, is where onLoopback puts Server and peers.
+var elsewhere func(t *testing.T, s *tftp.Server) *world
+
 // onLoopback runs a Server on UDP sockets of the system.
 func onLoopback(t *testing.T, s *tftp.Server) *world {
 	t.Helper()
+	if elsewhere != nil {
+		return elsewhere(t, s)
+	}
 	w := &world{t: t, events: watch(s), real: true}
 	w.listen = func(a netip.AddrPort) (net.PacketConn, error) {
 		return net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
