@@ -77,7 +77,7 @@ device again, without saving anything, and waits until it is back.`,
 // check refuses what contradicts itself.
 func (f *restoreFlags) check(sel restore.Selection) error {
 	if f.To != "" && (!strings.HasSuffix(f.To, ":") || strings.Count(f.To, ":") != 1 || len(f.To) == 1) {
-		return fmt.Errorf("--to %q: want a file system, as flash: or usbflash0:", f.To)
+		return fmt.Errorf("--to %q: want the name of a file system with its colon, as usbflash0: is", f.To)
 	}
 	if f.SetBoot {
 		if _, err := sel.Bootable(); err != nil {

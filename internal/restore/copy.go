@@ -254,7 +254,7 @@ func (r *run) removePartial(ctx context.Context, t target) (what string, err err
 		return "", err
 	}
 	if inNVRAM(t.Path) {
-		return "", errors.New("nothing is deleted in nvram:")
+		return "", errors.New("in nvram: nothing is deleted")
 	}
 	listings, err := r.session.List(ctx, fileSystemOf(t.Path))
 	if err != nil {

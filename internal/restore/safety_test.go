@@ -208,12 +208,11 @@ func TestShortOfSpace(t *testing.T) {
 	b := newBench(t, "c3750", backup.Rebuild)
 	b.remove("flash:/vlan.dat")
 	b.write("flash:/big.bin", strings.Repeat("x", 13_000_000))
-	before := b.digests()
 	if r := b.restore(restore.Options{To: "flash:"}, "vlan.dat"); r.Status != vault.StatusOK {
 		// There is room for a small file; for another image there is not.
 		t.Fatal(r.Message)
 	}
-	before = b.digests()
+	before := b.digests()
 	b.snapshot.Files[0].Path = "flash:/second.bin"
 	r := b.restore(restore.Options{}, "second.bin")
 	wantResult(t, r, vault.StatusFailed, cause.DeviceNoSpace)
