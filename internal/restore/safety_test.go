@@ -334,7 +334,7 @@ func TestCancelledCopy(t *testing.T) {
 // TestReloadIsAskedAgain says no to the second question.
 func TestReloadIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", backup.Image)
+	b := newBench(t, "c2950", backup.Image)
 	b.wipe()
 	b.no = "again now"
 	r := b.restore(restore.Options{SetBoot: true, Reload: true})
@@ -388,7 +388,7 @@ func TestNothingUnnamedIsLost(t *testing.T) {
 			b := first.another(t, "c2950", iossim.Faults{AskErase: iossim.Times(seed % 3), FlipBit: iossim.Times(seed % 2), Ask: func(command string) string {
 				mu.Lock()
 				defer mu.Unlock()
-				if strings.HasPrefix(command, "terminal") || random.IntN(12) > 0 {
+				if strings.HasPrefix(command, "terminal") || command == "enable" || random.IntN(12) > 0 {
 					return ""
 				}
 				return questions[random.IntN(len(questions))]
