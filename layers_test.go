@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"internal/restore":    {"internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
-	"internal/doctor":   {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool"},
+	"internal/doctor":   {"internal/cause", "internal/firewall"},
 	"internal/firewall": {},
 	"internal/iossim":   {"tftp"},
 	"internal/netlab":   {}, // a test kit
