@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"flashwarden/internal/cause"
@@ -117,6 +118,10 @@ func (g *groups) transfer(way Route, p firewall.Packet, port uint16) {
 		p.Interface = way.Interface
 	}
 	out := g.filter.Rules.Judge(p)
+	p.State = firewall.Related
+	if out.Verdict == firewall.Drop && g.filter.Rules.Judge(p).Verdict == firewall.Accept {
+		out.Against = g.asRelated(out.Against)
+	}
 	g.against(cause.TIDBlocked, "answers from the transfer ports to", way, out)
 	p.Outgoing, p.State = false, firewall.New
 	if out.Tracked && out.Verdict == firewall.Accept {
@@ -126,6 +131,25 @@ func (g *groups) transfer(way Route, p firewall.Packet, port uint16) {
 		return // nothing comes back to what was not sent
 	}
 	g.against(cause.TIDBlocked, "the transfer ports from", way, g.filter.Rules.Judge(p))
+}
+
+// asRelated adds to decisions what they depend on: the first answer comes from
+// a port that the request did not go to, and is related to it only for the
+// kernel's helper. A loaded one helps only the requests that a rule gives it.
+func (g *groups) asRelated(dropped []firewall.Decision) []firewall.Decision {
+	all := slices.Clone(dropped)
+	for i, d := range all {
+		if d.Verdict != firewall.Drop {
+			continue
+		}
+		if g.filter.Helper {
+			all[i].Verdict = firewall.Unknown
+			all[i].Doubts = []string{d.Rule + " (related datagrams pass: these are, where a rule gives the request to the helper nf_conntrack_tftp)"}
+			continue
+		}
+		all[i].Rule += " (related datagrams pass, but the helper that would tell these to be, nf_conntrack_tftp, is not loaded)"
+	}
+	return all
 }
 
 // sample is the ports of the range, of a long one some.

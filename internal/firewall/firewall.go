@@ -30,6 +30,7 @@ const (
 const (
 	New         = "new"
 	Established = "established"
+	Related     = "related" // new, and told by a helper to belong to a connection
 )
 
 // Packet is one UDP datagram between a device and this host. The zero values of
@@ -46,7 +47,7 @@ type Packet struct {
 	// Reachable says that the route back to the device leaves by Interface, as
 	// rules that check the reverse path want it.
 	Reachable bool
-	State     string // of connection tracking: New or Established
+	State     string // of connection tracking: New, Established or Related
 }
 
 // Verdict is what becomes of a datagram.
