@@ -47,26 +47,49 @@ func TestDoctorFirewall(t *testing.T) {
 	l.add("c3750", iossim.Options{})
 	l.healthy()
 	for _, c := range []struct{ name, rules, cause, quoted string }{
-		{"port", filter("input", "accept", "udp dport 69 drop"), "no_request", "udp dport 69 drop"},
+		{"port", filter("input", "accept", "udp dport 69 drop"), "no_request", "table inet filter, chain input, handle 2: udp dport 69 drop"},
 		{"policy", filter("input", "drop", "ct state established,related accept", "tcp dport 22 accept"), "no_request", "policy drop"},
-		{"range", filter("input", "accept", "udp dport 1056-1059 drop"), "tid_blocked", "udp dport 1056-1059 drop"},
+		{"range", filter("input", "accept", "udp dport 1056-1059 drop"), "tid_blocked", "table inet filter, chain input, handle 2: udp dport 1056-1059 drop"},
 		{"answers", filter("output", "drop", "tcp dport 22 accept", "ct state established accept"), "tid_blocked", "policy drop"},
+		{"related", filter("output", "drop", "tcp dport 22 accept", "ct state established,related accept"), "tid_blocked", "related datagrams pass"},
 		{"unknown", filter("input", "drop", "ct state established accept", "udp dport 69 limit rate 5/second accept"), "no_request", "not evaluated: limit"},
 	} {
 		l.server.NFT("flush ruleset\n" + c.rules)
-		found := l.doctor()
-		if len(found) != 1 || found[0].Cause != c.cause || !strings.Contains(found[0].Seen, c.quoted) ||
-			!strings.Contains(found[0].Seen, "sw1") || found[0].Where != "host" || found[0].Changes == "" {
-			t.Fatalf("%s: %+v", c.name, found)
-		}
-		before := l.server.Type("nft list ruleset")
-		if l.doctor(); l.server.Type("nft list ruleset") != before {
-			t.Errorf("%s: doctor changed rules", c.name)
-		}
-		l.server.Type(found[0].Fix)
-		l.healthy()
-		l.works()
+		l.cured(c.name, c.cause, c.quoted)
 	}
+}
+
+// TestDoctorIPTables is the same with rules that iptables has loaded.
+func TestDoctorIPTables(t *testing.T) {
+	t.Parallel()
+	l := newLAN(t)
+	l.add("c3750", iossim.Options{})
+	for _, c := range []struct{ name, rule, cause, quoted string }{
+		{"port", "-p udp --dport 69 -j DROP", "no_request", "table ip filter, chain INPUT, handle "},
+		{"range", "-p udp -m multiport --dports 1056:1059 -j REJECT", "tid_blocked", "iptables table filter: -A INPUT -p udp -m multiport --dports 1056:1059 -j REJECT"},
+		{"not shown by nft", "-p udp -m recent --set -m multiport --dports 1056:1059 -j DROP", "tid_blocked", "-A INPUT -p udp -m recent --set "},
+	} {
+		l.server.Type("nft flush ruleset", "iptables-nft -A INPUT "+c.rule)
+		l.cured(c.name, c.cause, c.quoted)
+	}
+}
+
+// cured wants doctor to find one thing in the rules, with this cause and quote,
+// to change nothing, and to be content after its line was typed.
+func (l *lan) cured(name, cause, quoted string) {
+	l.t.Helper()
+	found := l.doctor()
+	if len(found) != 1 || found[0].Cause != cause || !strings.Contains(found[0].Seen, quoted) ||
+		!strings.Contains(found[0].Seen, "sw1") || found[0].Where != "host" || found[0].Changes == "" {
+		l.t.Fatalf("%s: %+v", name, found)
+	}
+	before := l.server.Type("nft list ruleset")
+	if l.doctor(); l.server.Type("nft list ruleset") != before {
+		l.t.Errorf("%s: doctor changed rules", name)
+	}
+	l.server.Type(found[0].Fix)
+	l.healthy()
+	l.works()
 }
 
 // TestDoctorSharesTheStateOfFirewalls has a firewall that names the port alone:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -58,10 +59,11 @@ func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, er
 	}
 	e := examination{config: cfg, dir: doctor.ReadDirectory(dir)}
 	_, err = os.Stat(filepath.Join(dir, "catalog.db"))
-	if err != nil || !e.dir.Sound() {
-		if len(names) > 0 {
-			return doctor.Report{}, unknownError{fmt.Errorf("device %s: %w in %s", names[0], catalog.ErrNotFound, dir)}
-		}
+	switch {
+	case e.dir.Sound() && err == nil:
+	case errors.Is(err, fs.ErrNotExist) && len(names) > 0:
+		return doctor.Report{}, unknownError{fmt.Errorf("device %s: %w in %s", names[0], catalog.ErrNotFound, dir)}
+	default: // what is wrong with the directory is found, before any device
 		return e.host(ctx)
 	}
 	var report doctor.Report
@@ -134,7 +136,7 @@ func (e *examination) host(ctx context.Context) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: "flashwarden doctor --data " + e.dir.Path}
+	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: lookAgain(e.dir)}
 	filter.Rules, filter.Err = firewall.Read(ctx)
 	r := doctor.CheckSockets(sockets, e.dir.InUse)
 	for _, part := range []doctor.Report{
@@ -144,6 +146,13 @@ func (e *examination) host(ctx context.Context) (doctor.Report, error) {
 		r.Add(part)
 	}
 	return r, ctx.Err()
+}
+
+// lookAgain is the line for sudo that runs doctor as the same user with the
+// right to read the rules: root would be refused the data directory of another.
+func lookAgain(d doctor.Directory) string {
+	return fmt.Sprintf("setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=+net_admin,+net_raw --ambient-caps=+net_admin,+net_raw flashwarden doctor --data %s",
+		d.User, os.Getegid(), d.Path)
 }
 
 // targets are the addresses of the devices, and how their names resolved.

@@ -82,7 +82,11 @@ func lockHolder(path string) string {
 }
 
 // Sound reports whether the directory can be opened without making anything.
-func (d Directory) Sound() bool { return d.Err == nil && d.Owner == d.User && d.Writable == nil }
+// The catalog needs some room to be read, for its write-ahead log.
+func (d Directory) Sound() bool {
+	const room = 1 << 20
+	return d.Err == nil && d.Owner == d.User && d.Writable == nil && d.Free >= room && d.Inodes != 0
+}
 
 // leastSpace is how many bytes must be free where no image is known yet: a
 // large image of today's switches is 1.3 GB, an old one 20 MB.

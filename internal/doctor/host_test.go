@@ -174,6 +174,23 @@ func TestCheckDirectory(t *testing.T) {
 	}
 }
 
+// TestSound has directories that cannot be opened.
+func TestSound(t *testing.T) {
+	good := Directory{Path: "/srv/fw", Owner: 7, User: 7, Free: 1 << 30, Inodes: -1}
+	if !good.Sound() {
+		t.Error("a good one")
+	}
+	for name, spoil := range map[string]func(*Directory){
+		"error": func(d *Directory) { d.Err = fs.ErrPermission }, "owner": func(d *Directory) { d.Owner = 8 }, "read-only": func(d *Directory) { d.Writable = unix.EROFS },
+		"full": func(d *Directory) { d.Free = 0 }, "no inode": func(d *Directory) { d.Inodes = 0 },
+	} {
+		d := good
+		if spoil(&d); d.Sound() {
+			t.Errorf("sound: %s", name)
+		}
+	}
+}
+
 // TestReadDirectory looks at real directories, and makes nothing.
 func TestReadDirectory(t *testing.T) {
 	dir := t.TempDir()

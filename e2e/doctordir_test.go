@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"flashwarden/internal/netlab"
+)
+
+// newServer is a host of its own, whose packet filter is empty.
+func newServer(t *testing.T) *netlab.Host {
+	t.Helper()
+	h := netlab.New(t).Host("server")
+	h.Type("ip link set lo up")
+	return h
+}
+
+// doctorOn runs a command line, which is doctor's, on a host.
+func doctorOn(t *testing.T, h *netlab.Host, cmd *exec.Cmd) []finding {
+	t.Helper()
+	cmd.Args = append(cmd.Args, "--json")
+	var o outcome
+	h.Do(func() { o = finish(t, cmd) })
+	var d struct{ Findings []finding }
+	if err := json.Unmarshal([]byte(o.stdout), &d); err != nil || d.Findings == nil {
+		t.Fatalf("%d, %v\n%s%s", o.code, err, o.stdout, o.stderr)
+	}
+	if want := min(len(d.Findings), 1); o.code != want {
+		t.Errorf("ended with %d, want %d\n%s", o.code, want, o.stderr)
+	}
+	return d.Findings
+}
+
+// wantOne wants one finding, with this cause and a part of what was seen.
+func wantOne(t *testing.T, found []finding, cause, seen string) finding {
+	t.Helper()
+	if len(found) != 1 || found[0].Cause != cause || !strings.Contains(found[0].Seen, seen) || found[0].Fix == "" || found[0].Changes == "" {
+		t.Fatalf("want %s with %q, found %+v", cause, seen, found)
+	}
+	return found[0]
+}
+
+// unsudo is a printed line as root types it.
+func unsudo(fix string) string { return strings.TrimPrefix(fix, "sudo ") }
+
+// TestDoctorOrdinaryUser may not read the rules: it says so, and with which
+// line it may.
+func TestDoctorOrdinaryUser(t *testing.T) {
+	s := nobodysSite(t)
+	h := newServer(t)
+	h.NFT(filter("input", "drop", "ip saddr 127.0.0.1 accept"))
+	f := wantOne(t, doctorOn(t, h, asNobody(s.command("doctor"))), "internal", "can only be read as root")
+	words := strings.Fields(strings.Replace(unsudo(f.Fix), " flashwarden ", " "+binary+" ", 1))
+	again := s.command()
+	again.Path, again.Args = look(t, words[0]), words
+	if found := doctorOn(t, h, again); len(found) > 0 {
+		t.Errorf("with %s: %+v", f.Fix, found)
+	}
+	h.NFT("flush ruleset\n" + filter("input", "accept", "udp dport 1-65535 drop"))
+	again = s.command()
+	again.Path, again.Args = look(t, words[0]), words
+	if found := doctorOn(t, h, again); len(found) == 0 {
+		t.Error("the line does not read the rules")
+	}
+}
+
+func look(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestDoctorDirectoryOfAnother has root look at the directory of nobody, and
+// nobody at a directory that its owner made read-only.
+func TestDoctorDirectoryOfAnother(t *testing.T) {
+	s := nobodysSite(t)
+	h := newServer(t)
+	f := wantOne(t, doctorOn(t, h, s.command("doctor")), "vault_error", "belongs to nobody, and this is root")
+	if f.Fix != "sudo -u nobody flashwarden doctor --data "+s.data {
+		t.Error(f.Fix)
+	}
+	if err := os.Chmod(s.data, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	found := doctorOn(t, h, asNobody(s.command("doctor")))
+	if len(found) != 2 || found[0].Cause != "internal" {
+		t.Fatalf("%+v", found)
+	}
+	f = wantOne(t, found[1:], "vault_error", "cannot be written: permission denied")
+	fix := asNobody(exec.Command("sh", "-c", f.Fix))
+	if out, err := fix.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", f.Fix, err, out)
+	}
+	wantOne(t, doctorOn(t, h, asNobody(s.command("doctor"))), "internal", "can only be read as root")
+}
+
+// TestDoctorFileSystem has a data directory on a file system that is small,
+// then full, then read-only.
+func TestDoctorFileSystem(t *testing.T) {
+	s := smallSite(t)
+	h := newServer(t)
+	s.ok("device", "add", "sw1", "--address", "127.0.0.1", "--username", user, "--password-file", s.file("login", password))
+	wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "MB are free where "+s.data+" lies")
+	filler := filepath.Join(s.data, "filler")
+	if err := os.WriteFile(filler, make([]byte, 16<<20), 0o600); err == nil {
+		t.Fatal("the file system is not full")
+	}
+	f := wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "0 MB are free where")
+	if f.Fix != "df -h "+s.data {
+		t.Error(f.Fix)
+	}
+	wantOne(t, doctorOn(t, h, s.command("doctor", "sw1")), "spool_full", "0 MB are free where")
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", s.data, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	found := doctorOn(t, h, s.command("doctor"))
+	if len(found) != 2 {
+		t.Fatalf("%+v", found)
+	}
+	f = wantOne(t, found[:1], "vault_error", "mounted read-only")
+	if out, err := exec.Command("sh", "-c", strings.ReplaceAll(unsudo(f.Fix), "sudo ", "")).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", f.Fix, err, out)
+	}
+	wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "MB are free")
+}
