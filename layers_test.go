@@ -31,8 +31,8 @@ var arrows = map[string][]string{
 	"internal/backup":     {"internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/restore":    {"internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
-		"internal/device", "internal/spool", "internal/vault", "internal/vty", "tftp"},
-	"internal/doctor":   {"internal/cause", "internal/firewall"},
+		"internal/device", "internal/doctor", "internal/spool", "internal/vault", "internal/vty", "tftp"},
+	"internal/doctor":   {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool"},
 	"internal/firewall": {},
 	"internal/iossim":   {"tftp"},
 	"internal/netlab":   {}, // a test kit

@@ -23,10 +23,11 @@ import (
 func (p *program) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [NAME]",
-		Short: "look for what would make a backup fail, on this host and at a device's terminal",
+		Short: "look for what would make a backup fail, on this host and on the path to a device",
 		Long: `doctor looks at this host: the TFTP port and the port range, the packet filter,
-the data directory, the clock, names, and which address devices are told. With the
-name of a device it looks at what concerns that one, and logs in there.
+the data directory, the clock, names, and which address devices are told. With
+the name of a device it also logs in there, reads what could stop a transfer,
+and makes test transfers in both directions whose bytes are thrown away.
 
 It prints what was seen, the cause with which a backup would fail, and the exact
 lines to type. It changes nothing, here or on the device. It ends with 1 when
@@ -46,7 +47,7 @@ something was found.`,
 	}
 }
 
-// doctor examines this host and, if one is named, logs in to a device. The
+// doctor examines this host and, if one is named, the path to a device. The
 // data directory is opened only where it is sound: nothing is made.
 func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, error) {
 	cfg, err := p.config()
@@ -74,7 +75,7 @@ func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, er
 }
 
 // examine looks at the host for the devices that are named, or all, and then
-// logs in to the one that is named.
+// at the path to the one that is named.
 func (p *program) examine(ctx context.Context, n *node.Node, e *examination, names []string) (doctor.Report, error) {
 	var err error
 	if e.devices, err = n.Catalog.Devices(ctx, catalog.Filter{Names: names}); err != nil {
@@ -94,21 +95,13 @@ func (p *program) examine(ctx context.Context, n *node.Node, e *examination, nam
 	for _, i := range images {
 		e.largest = max(e.largest, i.Size)
 	}
-	report, err := e.host(ctx)
-	if err == nil && len(names) > 0 {
-		report.Add(doctor.CheckLogin(names[0], login(ctx, n, e.devices[0])))
+	r, err := e.host(ctx)
+	if err != nil || len(names) == 0 {
+		return r, err
 	}
-	return report, errors.Join(err, ctx.Err())
-}
-
-// login logs in to a device, reads what it is and leaves.
-func login(ctx context.Context, n *node.Node, d catalog.Device) error {
-	dev, err := n.Dial(ctx, d)
-	if err != nil {
-		return err
-	}
-	_, err = dev.Facts(ctx)
-	return errors.Join(err, dev.Close())
+	path, err := p.examinePath(ctx, n, e)
+	r.Add(path)
+	return r, err
 }
 
 // examination is what the host is looked at for.
@@ -195,9 +188,9 @@ func (p *program) printFindings(r doctor.Report) {
 		fmt.Fprintf(p.out, "ok  %s\n", oneLine(note))
 	}
 	for _, f := range r.Findings {
-		where := "this host"
-		if f.Where != doctor.Host {
-			where = f.Where
+		where := f.Where
+		if where == doctor.Host {
+			where = "this host"
 		}
 		fmt.Fprintf(p.out, "\n%s: %s\n", f.Cause, oneLine(f.Seen))
 		if f.Fix != "" {

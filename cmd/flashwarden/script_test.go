@@ -104,7 +104,7 @@ func cmdSwitch(ts *testscript.TestScript, _ bool, args []string) {
 	o := iossim.Options{Hostname: args[0], Username: "backup", Password: "s3cret-Login", EnablePassword: "s3cret-Enable", TFTPPort: uint16(port)}
 	for _, arg := range args[2:] {
 		key, value, _ := strings.Cut(arg, "=")
-		if key == "authorized" {
+		if key == "authorized" || key == "access" {
 			value = ts.ReadFile(value)
 		}
 		ts.Check(setOption(&o, key, value))
@@ -146,6 +146,8 @@ func setOption(o *iossim.Options, key, value string) error {
 		return err
 	case key == "authorized":
 		o.AuthorizedKey = value
+	case key == "access": // what show access-lists prints of a list FROM, which is applied on the uplink
+		o.AccessGroup, o.Texts = "FROM in", map[string]string{"show_access_lists": value}
 	case key == "listen":
 		o.Listen = value
 	case key == "key":

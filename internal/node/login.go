@@ -51,10 +51,10 @@ func (n *Node) jump(d catalog.Device) (*vty.Jump, error) {
 	return j, nil
 }
 
-// dialToTransfer is Dial for transfers. A device behind a jump host is refused
+// DialToTransfer is Dial for transfers. A device behind a jump host is refused
 // where nobody says which address of ours it is to use: that of the session is
 // one on the way to the jump host.
-func (n *Node) dialToTransfer(ctx context.Context, d catalog.Device) (*device.Device, error) {
+func (n *Node) DialToTransfer(ctx context.Context, d catalog.Device) (*device.Device, error) {
 	if d.Via != "" && d.TFTPAddress == "" && !n.opts.Config.TFTP.Advertise.IsValid() {
 		return nil, cause.New(cause.Internal, fmt.Sprintf("%s is reached through the jump host %s: the session does not tell which address of this host it can send TFTP to", d.Name, d.Via),
 			"flashwarden device edit "+d.Name+" --tftp-address IP; or for all devices tftp.advertise in the configuration (FLASHWARDEN_TFTP_ADVERTISE)")

@@ -15,6 +15,7 @@ import (
 	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 	"flashwarden/internal/device"
+	"flashwarden/internal/doctor"
 	"flashwarden/internal/restore"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vty"
@@ -136,7 +137,7 @@ func (n *Node) Runner() *backup.Runner {
 	c := n.opts.Config
 	return &backup.Runner{
 		Dial: func(ctx context.Context, d catalog.Device) (backup.Device, error) {
-			dev, err := n.dialToTransfer(ctx, d)
+			dev, err := n.DialToTransfer(ctx, d)
 			return session{dev}, err
 		},
 		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
@@ -151,10 +152,21 @@ func (n *Node) Runner() *backup.Runner {
 func (n *Node) Restorer() *restore.Runner {
 	c := n.opts.Config
 	return &restore.Runner{
-		Dial:  func(ctx context.Context, d catalog.Device) (restore.Device, error) { return n.dialToTransfer(ctx, d) },
+		Dial:  func(ctx context.Context, d catalog.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
 		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
+	}
+}
+
+// Trial returns test transfers with a device on an open session. The node must
+// have been started.
+func (n *Node) Trial(d catalog.Device, s doctor.Session) doctor.Trial {
+	c := n.opts.Config
+	return doctor.Trial{
+		Session: s, Spool: n.service.spool, Name: d.Name,
+		Device: s.RemoteAddr(), Server: backup.Server(d, c.TFTP.Advertise, s.LocalAddr()), VRF: d.VRF,
+		Ports: c.TFTP.PortRange.String(), Stall: c.Backup.StallTimeout,
 	}
 }
 

@@ -108,57 +108,11 @@ func (r *run) server() string {
 // transfer types one copy command and watches its ticket. A copy that failed
 // is told with its cause.
 func (r *run) transfer(ctx context.Context, c ios.Copy, ticket *spool.Ticket, p string) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stall := orDefault(r.Stall, time.Minute)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		backup.WatchTicket(ctx, ticket, stall, func(bytes int64) {
-			r.tell(r.device.Name, backup.StepCopy, p, bytes, ticket.Size)
-		}, cancel)
-	}()
-	said, err := r.session.Copy(ctx, c)
-	if cause.Of(err) == cause.SessionLost && ctx.Err() == nil {
-		settled(ctx, ticket) // the copy may go on without its terminal
-	}
-	stalled := errors.Is(context.Cause(ctx), backup.ErrStalled)
-	cancelled := ctx.Err() != nil && !stalled
-	cancel(nil)
-	<-watched
-	switch {
-	case err == nil && said.OK && (said.Bytes < 0 || said.Bytes == ticket.Size):
-		return nil
-	case cancelled:
-		return cause.New(cause.Cancelled, "cancelled", "")
-	}
-	ticketErr := error(nil)
-	select {
-	case <-ticket.Ended():
-		_, ticketErr = ticket.Wait(ctx)
-	default:
-	}
-	return backup.Diagnose(backup.Witness{
-		Err: err, Said: said, Seen: ticket.Evidence(), TicketErr: ticketErr, Stalled: stalled, Stall: stall,
-		Download: c.ToDevice, Name: r.device.Name, Device: r.session.RemoteAddr(), Server: backup.Server(r.device, r.Advertise, r.session.LocalAddr()),
-		Ports: r.Ports, Size: ticket.Size,
-	})
-}
-
-// settled waits until a ticket's transfer has ended or stopped to move, which
-// ends ctx.
-func settled(ctx context.Context, t *spool.Ticket) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for t.Evidence().Running > 0 {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.Ended():
-			return
-		case <-tick.C:
-		}
-	}
+	return backup.Exchange{
+		Session: r.session, Copy: c, Ticket: ticket, Stall: r.Stall,
+		Moved: func(bytes int64) { r.tell(r.device.Name, backup.StepCopy, p, bytes, ticket.Size) },
+		Name:  r.device.Name, Device: r.session.RemoteAddr(), Server: backup.Server(r.device, r.Advertise, r.session.LocalAddr()), Ports: r.Ports,
+	}.Run(ctx)
 }
 
 // prove compares what is on the device with the snapshot. With an error of

@@ -1,0 +1,201 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+)
+
+// clientPorts are those that a device's TFTP client may use.
+var clientPorts = ios.Ports{First: 1024, Last: 65535}
+
+// CheckPath judges what a device shows of its way to the server.
+func CheckPath(p Path) Report {
+	var r Report
+	for _, command := range p.Unread {
+		r.note("%s does not show, or not in a form that is understood: %s", p.Name, command)
+	}
+	for _, part := range []Report{checkSource(p), checkLists(p), checkBlockSize(p)} {
+		r.Add(part)
+	}
+	return r
+}
+
+// checkSource compares the address from which the device will send with the
+// one that it is known by.
+func checkSource(p Path) Report {
+	var r Report
+	name, address := p.Source()
+	switch known := p.holder(p.Device); {
+	case !address.IsValid():
+		r.note("%s does not tell from which address it will send to %s", p.Name, p.Server)
+	case address == p.Device:
+		r.note("%s will send from %s (%s), as it is known", p.Name, address, name)
+	case known == "":
+		r.find(Finding{Cause: cause.WrongSource, Where: Host,
+			Seen:    fmt.Sprintf("%s will send from %s (%s), and is known by %s, which is none of its addresses: an address that is translated on the way", p.Name, address, name, p.Device),
+			Fix:     fmt.Sprintf("flashwarden device edit %s --address %s", p.Name, address),
+			Changes: "flashwarden logs in to, and takes files from, that address"})
+	default:
+		r.find(Finding{Cause: cause.WrongSource, Where: p.Name,
+			Seen:    fmt.Sprintf("%s will send from %s (%s), and is known by %s (%s): its requests would be refused", p.Name, address, name, p.Device, known),
+			Fix:     configure("ip tftp source-interface " + known),
+			Changes: fmt.Sprintf("all TFTP of %s is sent from %s", p.Name, p.Device)})
+	}
+	if p.TFTP.SourceInterface != "" && !address.IsValid() {
+		r.find(Finding{Cause: cause.NoRequest, Where: p.Name,
+			Seen: fmt.Sprintf("%s is told to send TFTP from %s, which has no address", p.Name, p.TFTP.SourceInterface),
+			Fix:  configure("no ip tftp source-interface"), Changes: "TFTP is sent from the interface nearest to the server"})
+	}
+	return r
+}
+
+// checkLists asks the access lists on the way in what they do with our answers.
+// What a device sends itself passes its own lists on the way out (Cisco,
+// "Configuring IP Access Lists": they do not act on packets that originate on
+// the router).
+func checkLists(p Path) Report {
+	var r Report
+	uplink, address := p.Source()
+	if !address.IsValid() {
+		address = p.Device
+	}
+	answer := ios.Datagram{Src: p.Server, Dst: address, SrcPort: p.Ports, DstPort: clientPorts}
+	applied := 0
+	for _, i := range p.Interfaces {
+		if i.In == "" || p.Uplink != "" && !sameInterface(i.Name, p.Uplink) {
+			continue
+		}
+		applied++
+		list, ok := findList(p.Lists, i.In)
+		if !ok {
+			r.note("access list %s is applied on %s and not shown: one that does not exist permits everything", i.In, i.Name)
+			continue
+		}
+		r.Add(p.judgeList(list, i.Name, answer))
+	}
+	if applied == 0 && len(p.Interfaces) > 0 {
+		r.note("no access list of %s is applied to what comes in on its way to %s", p.Name, p.Server)
+	}
+	r.Add(p.listsElsewhere(uplink, address))
+	return r
+}
+
+func findList(lists []ios.AccessList, name string) (ios.AccessList, bool) {
+	for _, l := range lists {
+		if l.Name == name && l.Family == "ip" {
+			return l, true
+		}
+	}
+	return ios.AccessList{}, false
+}
+
+func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) Report {
+	var r Report
+	what := fmt.Sprintf("access list %s, applied on %s for what comes in", l.Name, on)
+	switch v := l.Decide(d); v.Action {
+	case "permit":
+		r.note("%s, lets our answers through", what)
+	case "":
+		r.note("%s: one cannot tell what it does with our answers, because of %q", what, v.Doubt)
+	default:
+		rule := "the deny at its end"
+		if v.Entry != nil {
+			rule = fmt.Sprintf("%q", entryLine(*v.Entry))
+		}
+		r.find(Finding{Cause: cause.TIDBlocked, Where: p.Name,
+			Seen:    fmt.Sprintf("%s, drops our answers from %s, UDP ports %d to %d: %s", what, p.Server, d.SrcPort.First, d.SrcPort.Last, rule),
+			Fix:     permitLine(l, v.Entry, d),
+			Changes: fmt.Sprintf("access list %s lets the answers of this TFTP server through, until the device restarts (`write memory` keeps it)", l.Name)})
+	}
+	return r
+}
+
+func entryLine(e ios.AccessListEntry) string {
+	line := e.Action + " " + e.Text
+	if e.Sequence >= 0 {
+		line = fmt.Sprintf("%d %s", e.Sequence, line)
+	}
+	return line
+}
+
+// permitLine is an entry that goes before the one that denies.
+func permitLine(l ios.AccessList, denies *ios.AccessListEntry, d ios.Datagram) string {
+	entry := fmt.Sprintf("permit udp host %s range %d %d host %s gt 1023", d.Src, d.SrcPort.First, d.SrcPort.Last, d.Dst)
+	if d.SrcPort.First == d.SrcPort.Last {
+		entry = fmt.Sprintf("permit udp host %s eq %d host %s gt 1023", d.Src, d.SrcPort.First, d.Dst)
+	}
+	if l.Type == "standard" {
+		entry = "permit host " + d.Src.String()
+	}
+	if n := sequenceBefore(l, denies); n > 0 {
+		entry = fmt.Sprintf("%d %s", n, entry)
+	}
+	return configure(fmt.Sprintf("ip access-list %s %s", strings.ToLower(l.Type), l.Name), " "+entry)
+}
+
+// sequenceBefore is a free number before an entry; 0 where there is none, or
+// where the end of the list denies: then a line without a number goes last.
+func sequenceBefore(l ios.AccessList, denies *ios.AccessListEntry) int {
+	before := 0
+	for _, e := range l.Entries {
+		if denies != nil && e == *denies {
+			if e.Sequence-before < 2 {
+				return 0
+			}
+			return (before + e.Sequence) / 2
+		}
+		before = max(before, e.Sequence)
+	}
+	return 0
+}
+
+// listsElsewhere names the lists that would drop TFTP if they were on the way:
+// on another device, say, that has them too.
+func (p Path) listsElsewhere(uplink string, address netip.Addr) Report {
+	var r Report
+	request := ios.Datagram{Src: address, Dst: p.Server, SrcPort: clientPorts, DstPort: ios.Ports{First: p.Listen, Last: p.Listen}}
+	for _, i := range p.Interfaces {
+		list, ok := findList(p.Lists, i.Out)
+		if !ok || sameInterface(i.Name, uplink) {
+			continue
+		}
+		if v := list.Decide(request); v.Action == "deny" {
+			r.note("access list %s, applied on %s for what goes out, would drop TFTP of devices behind it", list.Name, i.Name)
+		}
+	}
+	return r
+}
+
+// largestFrame is the largest block that fits into a frame of 1500 bytes.
+const largestFrame = 1468
+
+func checkBlockSize(p Path) Report {
+	var r Report
+	if p.TFTP.BlockSize > largestFrame {
+		r.note("%s asks for blocks of %d bytes (ip tftp blocksize), which travel in fragments where tftp.max-block-size allows them", p.Name, p.TFTP.BlockSize)
+	}
+	return r
+}
+
+// CheckPolicers compares the counters of control-plane policing before and
+// after the test transfers.
+func CheckPolicers(name string, before, after []ios.Policer) Report {
+	var r Report
+	for i, a := range after {
+		if a.Dropped == 0 {
+			continue
+		}
+		if i < len(before) && before[i].Class == a.Class && before[i].Dropped < a.Dropped {
+			r.find(Finding{Cause: cause.Stalled, Where: name,
+				Seen: fmt.Sprintf("control-plane policing of %s (policy %s, class %s) dropped while the test transfers ran: %d before, %d after", name, a.Policy, a.Class, before[i].Dropped, a.Dropped),
+				Fix:  policersCommand, Changes: "nothing: it shows the class whose rate is too low; blocks that are dropped are sent again, which takes time"})
+			continue
+		}
+		r.note("control-plane policing of %s (policy %s, class %s) has dropped before: %d", name, a.Policy, a.Class, a.Dropped)
+	}
+	return r
+}

@@ -1,0 +1,149 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"flashwarden/internal/backup"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/spool"
+)
+
+// Trial makes test transfers with a device whose bytes are thrown away on both
+// sides. Nothing on the device changes: it writes into null:, and reads files
+// that it has.
+type Trial struct {
+	Session        Session
+	Spool          *spool.Spool
+	Name           string
+	Device, Server netip.Addr
+	VRF            string
+	Ports          string            // transfer-ID range: "1056:1059"
+	Stall          time.Duration     // silence after which a transfer has stalled; 0: 60 s
+	Tell           func(text string) // of each transfer as it begins
+}
+
+const (
+	tinyFile   = 100       // bytes: one block, whatever its size
+	largeFile  = 256 << 10 // bytes: many blocks of any size
+	smallest   = 8192      // bytes of a file of the device that takes more than one of its blocks
+	largest    = 4 << 20   // bytes of a file of the device that is fetched only to try the way
+	trialEnds  = 10 * time.Minute
+	nullDevice = "null:"
+)
+
+// Run makes the transfers: a tiny and a large file to the device, and from it.
+// An error is one of the session.
+func (t Trial) Run(ctx context.Context) (Report, error) {
+	var r Report
+	for _, size := range []int{tinyFile, largeFile} {
+		passed, err := t.down(ctx, size, &r)
+		if err != nil {
+			return r, err
+		}
+		if !passed {
+			break // a larger one would say the same
+		}
+	}
+	listings, err := t.Session.Files(ctx)
+	if err != nil {
+		return r, err
+	}
+	for _, want := range []struct{ least, most int64 }{{1, 511}, {smallest, largest}} {
+		path, size := pick(listings, want.least, want.most)
+		if path == "" {
+			r.note("%s has no file of %d to %d bytes in flash to try the way with", t.Name, want.least, want.most)
+			continue
+		}
+		passed, err := t.up(ctx, path, size, &r)
+		if err != nil {
+			return r, err
+		}
+		if !passed {
+			break
+		}
+	}
+	return r, nil
+}
+
+// pick gives the smallest file within the bounds.
+func pick(listings []ios.Listing, least, most int64) (path string, size int64) {
+	size = most + 1
+	for _, l := range listings {
+		for _, e := range l.Entries {
+			p := ios.CleanPath(l.Path + "/" + e.Name)
+			if e.Type != ios.TypeDirectory && !e.Deleted && e.Size >= least && e.Size < size && ios.Typeable("file", p) == nil {
+				path, size = p, e.Size
+			}
+		}
+	}
+	return path, size
+}
+
+// down lets the device fetch random bytes into null:.
+func (t Trial) down(ctx context.Context, size int, r *Report) (passed bool, err error) {
+	f, sum, err := scratch(size)
+	if err != nil {
+		return false, err
+	}
+	ticket, err := t.Spool.Offer(ctx, f, spool.Offer{Device: t.Device, SHA256: sum, Deadline: time.Now().Add(trialEnds)})
+	if err != nil {
+		return false, err
+	}
+	c := ios.Copy{ToDevice: true, Server: t.Server.String(), Name: ticket.Name, Destination: nullDevice, VRF: t.VRF}
+	return t.exchange(ctx, c, ticket, fmt.Sprintf("a file of %d bytes to %s (copy into %s)", size, t.Name, nullDevice), r)
+}
+
+// scratch makes a file without a name that holds random bytes.
+func scratch(size int) (f *os.File, sha string, err error) {
+	if f, err = os.CreateTemp("", "flashwarden-doctor-"); err != nil {
+		return nil, "", fmt.Errorf("test file: %w", err)
+	}
+	body := make([]byte, size)
+	rand.Read(body) // never fails
+	sum := sha256.Sum256(body)
+	_, err = f.Write(body)
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		return nil, "", errors.Join(fmt.Errorf("test file: %w", err), f.Close())
+	}
+	return f, hex.EncodeToString(sum[:]), nil
+}
+
+// up lets the device send one of its files, which is not kept.
+func (t Trial) up(ctx context.Context, path string, size int64, r *Report) (passed bool, err error) {
+	ticket := t.Spool.Expect(t.Device, size, time.Now().Add(trialEnds))
+	c := ios.Copy{Source: path, Server: t.Server.String(), Name: ticket.Name, VRF: t.VRF}
+	return t.exchange(ctx, c, ticket, fmt.Sprintf("%s of %d bytes from %s", path, size, t.Name), r)
+}
+
+// exchange makes one transfer and enters how it went.
+func (t Trial) exchange(ctx context.Context, c ios.Copy, ticket *spool.Ticket, what string, r *Report) (passed bool, err error) {
+	if t.Tell != nil {
+		t.Tell(what)
+	}
+	began := time.Now()
+	err = backup.Exchange{
+		Session: t.Session, Copy: c, Ticket: ticket, Stall: t.Stall, Moved: func(int64) {},
+		Name: t.Name, Device: t.Device, Server: t.Server, Ports: t.Ports,
+	}.Run(ctx)
+	err = errors.Join(err, ticket.Close())
+	switch {
+	case ctx.Err() != nil, cause.Of(err) == cause.SessionLost:
+		return false, err
+	case err == nil:
+		r.note("test transfer: %s: %.1f s", what, time.Since(began).Seconds())
+	case c.Destination == nullDevice && cause.Of(err) == cause.CommandRejected:
+		r.note("%s cannot copy into %s, so that nothing can be sent to it and kept nowhere", t.Name, nullDevice)
+	default:
+		r.Add(Failed(t.Name, fmt.Errorf("test transfer: %s: %w", what, err)))
+	}
+	return err == nil, nil
+}
