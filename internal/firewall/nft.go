@@ -309,7 +309,7 @@ func translate(name string, body map[string]any) []step {
 func (s *state) redirect(to uint16, sure bool) {
 	switch {
 	case sure:
-		s.hostPort = to
+		s.hostPort, s.translated = to, true
 	case s.hostPort != to:
 		s.hostPort = nil
 	}

@@ -5,18 +5,19 @@ import "net/netip"
 // state is what is known of a datagram at one place of its way. A nil field is
 // not known.
 type state struct {
-	v6       bool
-	outgoing bool
-	device   string // the interface; empty: not known
-	src, dst any    // netip.Addr
-	srcPort  any    // uint16
-	hostPort any    // uint16: where it arrives, when it comes in
-	sport    any
-	early    bool   // before connection tracking
-	tracked  string // state of connection tracking; empty: not known
-	mark     any    // int64
-	ctMark   any
-	back     bool // the route back leaves by the interface
+	v6         bool
+	outgoing   bool
+	device     string // the interface; empty: not known
+	src, dst   any    // netip.Addr
+	srcPort    any    // uint16
+	hostPort   any    // uint16: where it arrives, when it comes in
+	sport      any
+	early      bool   // before connection tracking
+	tracked    string // state of connection tracking; empty: not known
+	mark       any    // int64
+	ctMark     any
+	translated bool // a nat chain has redirected it
+	back       bool // the route back leaves by the interface
 }
 
 // absent is the value of a field that the datagram does not have: no rule that

@@ -80,10 +80,11 @@ func known(b bool) tri {
 
 func (t tri) not() tri { return yes - t }
 
-// at lists the base chains of a hook in the order of their priority.
+// at lists the base chains of a hook in the order of their priority. Of equal
+// ones the kernel asks the one that came last first (nf_hook_entries_grow).
 func (r *Ruleset) at(hook Hook) []*base {
 	var all []*base
-	for _, b := range r.bases {
+	for _, b := range slices.Backward(r.bases) {
 		if b.place.Hook == hook {
 			all = append(all, b)
 		}
@@ -115,8 +116,8 @@ func (b *base) meets(s *state) bool {
 	if b.place.Hook == Ingress && s.device != "" && !slices.Contains(b.devices, s.device) {
 		return false
 	}
-	if b.kind == "nat" && s.tracked == Established {
-		return false // nat chains see the first packet of a connection alone
+	if b.kind == "nat" && (s.tracked == Established || s.translated) {
+		return false // nat chains see the first packet of a connection alone, until one translates it
 	}
 	first := b.place.Hook == Prerouting || b.place.Hook == Output // where connection tracking stands
 	s.early = b.place.Hook == Ingress || first && b.priority <= conntrackPriority
