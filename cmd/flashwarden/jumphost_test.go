@@ -78,14 +78,20 @@ func serveSSHD(ts *testscript.TestScript, config string, c *net.TCPConn) {
 	}
 }
 
-// hasSSHD is the condition [sshd]. In CI it must be there.
-func hasSSHD(name string) (bool, error) {
-	if name != "sshd" {
+// hasPeer is the conditions [sshd], OpenSSH's server, and [netns], network
+// namespaces with nftables. In CI they must be there.
+func hasPeer(name string) (bool, error) {
+	var err error
+	switch name {
+	case "sshd":
+		_, err = os.Stat(sshd)
+	case "netns":
+		err = exec.Command("unshare", "-rn", "sh", "-c", "ip link set lo up && nft list ruleset").Run()
+	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	_, err := os.Stat(sshd)
 	if err != nil && os.Getenv("CI") == "true" {
-		return false, fmt.Errorf("OpenSSH's sshd is missing: %w", err)
+		return false, fmt.Errorf("the peer %s is missing: %w", name, err)
 	}
 	return err == nil, nil
 }

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
-		Setup: setUpScript, Condition: hasSSHD,
+		Setup: setUpScript, Condition: hasPeer,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
 		},
