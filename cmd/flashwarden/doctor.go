@@ -58,7 +58,7 @@ func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, er
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	e := examination{config: cfg, dir: doctor.ReadDirectory(dir)}
+	e := examination{config: cfg, dir: doctor.ReadDirectory(dir), again: p.lookAgain(dir, names)}
 	_, err = os.Stat(filepath.Join(dir, "catalog.db"))
 	switch {
 	case e.dir.Sound() && err == nil:
@@ -111,6 +111,7 @@ type examination struct {
 	devices []catalog.Device
 	newest  time.Time // of the snapshots
 	largest int64     // of the images, in bytes
+	again   string    // the line that looks again with more rights
 }
 
 // host reads and judges this host.
@@ -129,7 +130,7 @@ func (e *examination) host(ctx context.Context) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: lookAgain(e.dir)}
+	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: e.again}
 	filter.Rules, filter.Err = firewall.Read(ctx)
 	r := doctor.CheckSockets(sockets, e.dir.InUse)
 	for _, part := range []doctor.Report{
@@ -143,9 +144,21 @@ func (e *examination) host(ctx context.Context) (doctor.Report, error) {
 
 // lookAgain is the line for sudo that runs doctor as the same user with the
 // right to read the rules: root would be refused the data directory of another.
-func lookAgain(d doctor.Directory) string {
-	return fmt.Sprintf("setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=+net_admin,+net_raw --ambient-caps=+net_admin,+net_raw flashwarden doctor --data %s",
-		d.User, os.Getegid(), d.Path)
+// sudo keeps no environment, so that what it says of ports is written out.
+func (p *program) lookAgain(data string, names []string) string {
+	words := []string{"setpriv", fmt.Sprintf("--reuid=%d", os.Geteuid()), fmt.Sprintf("--regid=%d", os.Getegid()), "--clear-groups",
+		"--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"}
+	words = append(words, "env")
+	for _, setting := range p.env {
+		if strings.HasPrefix(setting, "FLASHWARDEN_TFTP_") {
+			words = append(words, setting)
+		}
+	}
+	words = append(words, "flashwarden", "doctor", "--data", data)
+	if p.configFile != "" {
+		words = append(words, "--config", p.configFile)
+	}
+	return strings.Join(append(words, names...), " ")
 }
 
 // targets are the addresses of the devices, and how their names resolved.

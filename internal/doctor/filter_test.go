@@ -65,10 +65,12 @@ func TestCheckFilter(t *testing.T) {
 		helper bool
 		want   want
 	}{
-		"port":             {nft("input", "accept", "udp dport 69 drop"), ways, 69, false, want{cause.NoRequest, "drops UDP 69 from sw1: table inet f, chain input, handle 2: udp dport 69 drop", in, ""}},
-		"policy":           {nft("input", "drop", "udp dport 1056-1059 accept"), ways, 69, false, want{cause.NoRequest, "table inet f, chain input: policy drop", in, ""}},
-		"one of range":     {nft("input", "accept", "udp dport 1058 drop"), ways, 69, false, want{cause.TIDBlocked, "drops the transfer ports from sw1: table inet f, chain input, handle 2: udp dport 1058 drop", in, ""}},
-		"answers":          {nft("output", "accept", "udp sport 1059 reject"), ways, 69, false, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output, handle 2", out, ""}},
+		"port":         {nft("input", "accept", "udp dport 69 drop"), ways, 69, false, want{cause.NoRequest, "drops UDP 69 from sw1: table inet f, chain input, handle 2: udp dport 69 drop", in, ""}},
+		"policy":       {nft("input", "drop", "udp dport 1056-1059 accept"), ways, 69, false, want{cause.NoRequest, "table inet f, chain input: policy drop", in, ""}},
+		"one of range": {nft("input", "accept", "udp dport 1058 drop"), ways, 69, false, want{cause.TIDBlocked, "drops the transfer ports from sw1: table inet f, chain input, handle 2: udp dport 1058 drop", in, ""}},
+		"answers":      {nft("output", "accept", "udp sport 1059 reject"), ways, 69, false, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output, handle 2", out, ""}},
+		"answers, and what follows": {nft("output", "accept", "udp sport 1056-1059 drop") + "; " + nft("input", "drop", "ct state established accept; udp dport 69 accept"), ways, 69, false,
+			want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output, handle 2", out, ""}},
 		"no helper":        {nft("output", "drop", "ct state established,related accept"), ways, 69, false, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output: policy drop (related datagrams pass, but the helper that would tell these to be, nf_conntrack_tftp, is not loaded)", out, ""}},
 		"helper":           {nft("output", "drop", "ct state established,related accept"), ways, 69, true, want{cause.TIDBlocked, "one cannot tell whether the packet filter of this host lets answers from the transfer ports to sw1 pass: table inet f, chain output: policy drop (related", out, ""}},
 		"helper in vain":   {nft("output", "drop", "ct state established accept"), ways, 69, true, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output: policy drop", out, ""}},
