@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,12 +53,18 @@ func (n *network) fetches(from netip.Addr) bool {
 	return err == nil && size == 3000
 }
 
-// wantOnlyDevices checks that the permitted devices pass and strangers do not,
-// by transfers and by what Judge says of the rules.
+// wantOnlyDevices checks that the permitted devices pass and strangers do not.
 func (n *network) wantOnlyDevices() {
 	n.t.Helper()
+	n.wantOnly(deviceV4, deviceV6)
+}
+
+// wantOnly checks who passes, by transfers and by what Judge says of the rules.
+func (n *network) wantOnly(permitted ...netip.Addr) {
+	n.t.Helper()
 	rules := n.read()
-	for a, want := range map[netip.Addr]bool{deviceV4: true, deviceV6: true, strangerV4: false, strangerV6: false} {
+	for _, a := range []netip.Addr{deviceV4, deviceV6, strangerV4, strangerV6} {
+		want := slices.Contains(permitted, a)
 		if got := n.fetches(a); got != want {
 			n.t.Errorf("transfer from %s: %v, want %v", a, got, want)
 		}
@@ -229,6 +236,28 @@ func TestCannotTell(t *testing.T) {
 }`)
 	if j := n.read().Judge(Packet{HostPort: 69, State: New}); j.Verdict != Accept {
 		t.Errorf("a dormant table: %+v", j)
+	}
+}
+
+// TestRulesOneFamily has devices of one family alone: nobody of the other one
+// passes.
+func TestRulesOneFamily(t *testing.T) {
+	need(t, "iptables-nft-save")
+	n := newNetwork(t)
+	n.serve()
+	for _, device := range []netip.Addr{deviceV4, deviceV6} {
+		for format, load := range map[string]string{"nft": "nft -f ", "iptables": "sh -e "} {
+			text, err := Rules(format, []Host{{Name: "sw1", Address: device}}, testPorts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "rules")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			n.inHost("nft flush ruleset; " + load + file)
+			n.wantOnly(device)
+		}
 	}
 }
 
