@@ -158,7 +158,11 @@ func (p *program) lookAgain(data string, names []string) string {
 	if p.configFile != "" {
 		words = append(words, "--config", p.configFile)
 	}
-	return strings.Join(append(words, names...), " ")
+	words = append(words, names...)
+	for i, word := range words {
+		words[i] = doctor.ShellWord(word)
+	}
+	return strings.Join(words, " ")
 }
 
 // targets are the addresses of the devices, and how their names resolved.

@@ -9,6 +9,8 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
+	"strings"
+	"unicode"
 
 	"flashwarden/internal/cause"
 )
@@ -54,4 +56,16 @@ type Target struct {
 	Name    string
 	Address netip.Addr
 	Told    netip.Addr // the address of ours that it is told by the inventory or the configuration; invalid: the one that the route has
+}
+
+// ShellWord is a word of a line to type, quoted where the shell would take it
+// for something else.
+func ShellWord(word string) string {
+	plain := func(r rune) bool {
+		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("/.,:=+-_@%", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

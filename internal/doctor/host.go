@@ -99,8 +99,8 @@ func CheckDirectory(d Directory, largest int64) Report {
 	broken := func(seen, fix, changes string) {
 		r.find(Finding{Cause: cause.VaultError, Seen: seen, Fix: fix, Changes: changes})
 	}
-	owner := userName(d.User)
-	own := fmt.Sprintf("sudo install -d -m 700 -o %s %s", owner, d.Path)
+	owner, path := userName(d.User), ShellWord(d.Path)
+	own := fmt.Sprintf("sudo install -d -m 700 -o %s %s", owner, path)
 	switch {
 	case errors.Is(d.Err, fs.ErrNotExist) && parentWritable(d.Path):
 		r.note("the data directory %s is not there yet; the first command that needs it makes it", d.Path)
@@ -109,24 +109,24 @@ func CheckDirectory(d Directory, largest int64) Report {
 		broken(fmt.Sprintf("the data directory cannot be used: %v", d.Err), own, "makes the directory, for "+owner+" alone")
 		return r
 	case !d.Mode.IsDir():
-		broken(d.Path+" is no directory", "ls -l "+d.Path, "nothing: move that file away, or choose another directory with --data DIR")
+		broken(d.Path+" is no directory", "ls -l "+path, "nothing: move that file away, or choose another directory with --data DIR")
 		return r
 	case d.Owner != d.User:
 		broken(fmt.Sprintf("the data directory %s belongs to %s, and this is %s", d.Path, userName(d.Owner), owner),
-			fmt.Sprintf("sudo -u %s flashwarden doctor --data %s", userName(d.Owner), d.Path), "nothing: it looks again, as the owner")
+			fmt.Sprintf("sudo -u %s flashwarden doctor --data %s", userName(d.Owner), path), "nothing: it looks again, as the owner")
 	case errors.Is(d.Writable, unix.EROFS):
-		broken(fmt.Sprintf("the file system of %s is mounted read-only", d.Path), "sudo mount -o remount,rw $(findmnt -n -o TARGET --target "+d.Path+")", "makes the file system writable")
+		broken(fmt.Sprintf("the file system of %s is mounted read-only", d.Path), "sudo mount -o remount,rw $(findmnt -n -o TARGET --target "+path+")", "makes the file system writable")
 	case d.Writable != nil:
-		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+d.Path, "lets its owner write it")
+		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+path, "lets its owner write it")
 	default:
 		r.note("the data directory %s belongs to %s and can be written", d.Path, owner)
 	}
 	if d.Mode.Perm()&0o077 != 0 {
-		r.note("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), d.Path)
+		r.note("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
 	}
 	if d.Split {
 		broken("spool and vault are on different file systems, so that a received file cannot be moved at one stroke",
-			"findmnt --target "+d.Path+"/spool; findmnt --target "+d.Path+"/vault", "nothing: it shows the two; put both on one")
+			"findmnt --target "+path+"/spool; findmnt --target "+path+"/vault", "nothing: it shows the two; put both on one")
 	}
 	r.Add(checkSpace(d, largest))
 	return r
@@ -138,10 +138,10 @@ func checkSpace(d Directory, largest int64) Report {
 	switch {
 	case d.Free < need:
 		r.find(Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free where %s lies; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
-			Fix: "df -h " + d.Path, Changes: "nothing: it shows the file system on which room is to be made"})
+			Fix: "df -h " + ShellWord(d.Path), Changes: "nothing: it shows the file system on which room is to be made"})
 	case d.Inodes == 0:
 		r.find(Finding{Cause: cause.SpoolFull, Seen: "the file system of " + d.Path + " has no inode left for another file",
-			Fix: "df -i " + d.Path, Changes: "nothing: it shows the file system on which files are to be removed"})
+			Fix: "df -i " + ShellWord(d.Path), Changes: "nothing: it shows the file system on which files are to be removed"})
 	default:
 		r.note("%d MB are free for transfers and the vault", d.Free/1e6)
 	}

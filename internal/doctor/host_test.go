@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +174,21 @@ func TestCheckDirectory(t *testing.T) {
 			c.want.check(t, CheckDirectory(c.dir, c.largest))
 		})
 	}
+}
+
+// TestShellWord lets a shell read words back.
+func TestShellWord(t *testing.T) {
+	for _, word := range []string{"/srv/fw", "", "/srv/my data", "it's", "$(id)", "a;b", "`id`", "*", "[::1]:69", "é", `a"b\c`} {
+		out, err := exec.Command("sh", "-c", "printf %s "+ShellWord(word)).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("%q is read as %q from %s, %v", word, out, ShellWord(word), err)
+		}
+	}
+	if w := ShellWord("/srv/fw"); w != "/srv/fw" {
+		t.Errorf("quotes %s", w)
+	}
+	d := Directory{Path: "/srv/my data", Mode: fs.ModeDir | 0o700, Writable: unix.EACCES, Free: 1 << 40, Inodes: -1}
+	want{cause.VaultError, "cannot be written", "chmod u+rwx '/srv/my data'", ""}.check(t, CheckDirectory(d, 0))
 }
 
 // TestSound has directories that cannot be opened.
