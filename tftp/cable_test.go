@@ -20,10 +20,9 @@ const (
 	cablePeers  = 9
 )
 
-// TestAcrossCable runs the tests of requests, options and both directions once
-// more between two hosts: a server in one network namespace, its peers in
-// another, a pair of veth interfaces between them. The tests of directories and
-// of sessions are not among them: they open sockets on loopback by themselves.
+// TestAcrossCable runs the tests of conformance once more between two hosts: a
+// server in one network namespace, its peers in another, a pair of veth
+// interfaces between them.
 func TestAcrossCable(t *testing.T) {
 	lab := netlab.New(t)
 	server, peers := lab.Host("server"), lab.Host("peers")
@@ -36,10 +35,7 @@ func TestAcrossCable(t *testing.T) {
 		for i, p := range s.Allow {
 			s.Allow[i] = netip.PrefixFrom(onCable(p.Addr()), p.Bits())
 		}
-		w := &world{t: t, events: watch(s), real: true, listen: on(server)}
-		if s.Listen == nil {
-			s.Listen = on(server)
-		}
+		w := &world{t: t, events: watch(s), real: true, listen: on(server), within: server.Do}
 		w.run(s, cableServer+":0")
 		w.listen = func(a netip.AddrPort) (net.PacketConn, error) {
 			return on(peers)(netip.AddrPortFrom(onCable(a.Addr()), a.Port()))
@@ -48,7 +44,7 @@ func TestAcrossCable(t *testing.T) {
 	}
 	defer func() { elsewhere = nil }()
 	for name, test := range map[string]func(*testing.T){
-		"Requests": TestRequests, "Options": TestOptions, "Receiving": TestReceiving, "Sending": TestSending,
+		"Requests": TestRequests, "Options": TestOptions, "Receiving": TestReceiving, "Sending": TestSending, "Sessions": TestSessions, "Directory": TestDirectory,
 	} {
 		t.Run(name, test)
 	}

@@ -301,7 +301,7 @@ func testDiskFull(t *testing.T) {
 	defer root.Close()
 	w := onLoopback(t, &tftp.Server{Handler: &tftp.Dir{Root: root, Create: true}})
 	for _, n := range []int{66_000, 300_000} { // over on the last block, and in the middle
-		c := tftp.Client{}
+		c := w.client()
 		_, err := c.Put(context.Background(), w.server, "new", bytes.NewReader(content(1, n)), -1)
 		var e *tftp.Error
 		if !errors.As(err, &e) || e.Code != tftp.CodeDiskFull {
@@ -375,7 +375,7 @@ func testTwoUploads(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, body := range bodies {
 		wg.Go(func() {
-			c := tftp.Client{}
+			c := w.client()
 			if _, err := c.Put(context.Background(), w.server, "new", bytes.NewReader(body), -1); err != nil {
 				t.Error(err)
 			}

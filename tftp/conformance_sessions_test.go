@@ -207,7 +207,7 @@ func testSharedPorts(t *testing.T) {
 	for i := range 200 {
 		wg.Go(func() {
 			body := content(uint64(i), 20_000+i)
-			c := tftp.Client{}
+			c := w.client()
 			if _, err := c.Put(context.Background(), w.server, fmt.Sprint(i), bytes.NewReader(body), -1); err != nil {
 				t.Errorf("put %d: %v", i, err)
 			}

@@ -23,6 +23,7 @@ type world struct {
 	t      *testing.T
 	server netip.AddrPort
 	listen func(netip.AddrPort) (net.PacketConn, error)
+	within func(serve func()) // runs Serve where its ports are to be; nil: here
 	real   bool // time is not free: a busy machine may make the Server repeat a packet
 	events *eventLog
 	stop   func() // ends Serve and waits for it
@@ -66,7 +67,11 @@ func (w *world) run(s *tftp.Server, local string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done, ready := make(chan error, 1), make(chan struct{})
 	s.Ready = func() { close(ready) }
-	go func() { done <- s.Serve(ctx, c) }()
+	within := w.within
+	if within == nil {
+		within = func(serve func()) { serve() }
+	}
+	go within(func() { done <- s.Serve(ctx, c) })
 	<-ready
 	w.stop = sync.OnceFunc(func() {
 		cancel()
@@ -150,6 +155,9 @@ type peer struct {
 	last []byte         // what was expected last, on a network where time is not free
 	real bool
 }
+
+// client is one that stands where the peers do.
+func (w *world) client() tftp.Client { return tftp.Client{Listen: w.listen} }
 
 func (w *world) peer() *peer {
 	w.t.Helper()
