@@ -24,7 +24,7 @@ type world struct {
 	server netip.AddrPort
 	listen func(netip.AddrPort) (net.PacketConn, error)
 	within func(serve func()) // runs Serve where its ports are to be; nil: here
-	real   bool // time is not free: a busy machine may make the Server repeat a packet
+	real   bool               // time is not free: a busy machine may make the Server repeat a packet
 	events *eventLog
 	stop   func() // ends Serve and waits for it
 }
