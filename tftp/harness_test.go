@@ -118,6 +118,19 @@ func (l *eventLog) kinds() []tftp.EventKind {
 	return kinds
 }
 
+// story is what a failure's text needs: kinds, and how the transfers ended.
+func (l *eventLog) story() []string {
+	var list []string
+	for _, e := range l.all() {
+		s := fmt.Sprint(int(e.Kind))
+		if e.Kind == tftp.EventDone || e.Kind == tftp.EventRefused {
+			s += fmt.Sprintf("(%s after %d bytes: %v)", e.Request.Op, e.Bytes, e.Err)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
 func (l *eventLog) count(k tftp.EventKind) int {
 	n := 0
 	for _, e := range l.all() {

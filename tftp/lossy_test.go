@@ -55,14 +55,14 @@ func moveBothWays(t *testing.T, n *tftptest.Network, c tftp.Client) {
 	c.Listen, c.Retries = n.Listen, 10
 	body := content(n.Seed, 100_000)
 	if _, err := c.Put(context.Background(), w.server, "f", bytes.NewReader(body), int64(len(body))); err != nil {
-		t.Fatalf("put: %v; %v", err, w.events.kinds())
+		t.Fatalf("put: %v; %v", err, w.events.story())
 	}
 	if got, _ := m.get("f"); !bytes.Equal(got, body) {
 		t.Fatalf("stored %d bytes that differ", len(got))
 	}
 	var back bytes.Buffer
 	if _, err := c.Get(context.Background(), w.server, "f", &back); err != nil {
-		t.Fatalf("get: %v; %v", err, w.events.kinds())
+		t.Fatalf("get: %v; %v", err, w.events.story())
 	}
 	if !bytes.Equal(back.Bytes(), body) {
 		t.Fatalf("got %d bytes that differ", back.Len())

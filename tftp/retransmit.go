@@ -55,6 +55,15 @@ func (r *retransmit) answered(now time.Time) {
 	r.sentAt = time.Time{}
 }
 
+// begin notes that the peer has answered for the first time. Without a sample
+// the interval starts anew, however often the first packet was repeated (as RFC
+// 6298 section 5.7 has it): else a few more losses would be the end.
+func (r *retransmit) begin() {
+	if r.srtt == 0 {
+		r.interval = r.base
+	}
+}
+
 func (r *retransmit) sample(rtt time.Duration) {
 	if r.srtt == 0 {
 		r.srtt, r.rttvar = rtt, rtt/2

@@ -78,6 +78,25 @@ func TestRetransmitGrows(t *testing.T) {
 	}
 }
 
+// TestBegin repeats the first packet, whose answer gives no sample: what follows
+// waits no longer than the first one did.
+func TestBegin(t *testing.T) {
+	start := time.Now()
+	r := newRetransmit(time.Second, 0)
+	r.sent(start)
+	r.repeated(start.Add(time.Second))
+	r.begin()
+	r.answered(start.Add(2 * time.Second))
+	if r.interval != time.Second {
+		t.Errorf("interval %v after the first answer, want 1s", r.interval)
+	}
+	r.sent(start)
+	r.answered(start.Add(200 * time.Millisecond))
+	if r.begin(); r.interval != 600*time.Millisecond {
+		t.Errorf("interval %v, want the measured 600ms", r.interval)
+	}
+}
+
 // TestQuickRepetitions wants those that follow a short round trip not to count
 // as signs that the peer is gone.
 func TestQuickRepetitions(t *testing.T) {

@@ -163,6 +163,7 @@ func (s *session) confirm(out *outbox) {
 	}
 	s.confirmed = true
 	s.state = running
+	s.rt.begin()
 	s.loop.engine.proved(s)
 	s.event(EventConfirmed, nil, out)
 }

@@ -27,7 +27,7 @@ func TestKernelAgrees(t *testing.T) {
 	first := uint64(time.Now().UnixNano())
 	counts := map[Verdict]int{}
 	loaded, seed := 0, first
-	for ; loaded < rulesets && seed < first+3*uint64(rulesets); seed++ {
+	for ; loaded < rulesets && seed < first+6*uint64(rulesets); seed++ {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
 		rules := g.ruleset()
 		if err := n.tryLoad(rules); err != nil {
