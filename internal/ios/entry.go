@@ -60,6 +60,9 @@ func parseEntry(line string, classA bool) (entry Entry, ok bool) {
 			Name: strings.TrimRight(group("name")+group("glued"), " "), Permissions: group("perm"), Modified: group("date"),
 			Deleted: strings.Contains(group("state"), "D") || strings.Contains(group("status"), "[deleted]"),
 		}
+		if entry.Name == "" && entry.Modified == "" {
+			continue // numbers alone; with a date, the name may stand in the next line
+		}
 		entry.Type = typeOf(entry.Permissions)
 		if entry.Permissions == "" && !strings.HasPrefix(entry.Name, "/") {
 			entry = slashed(entry, i == formatNXOS)

@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -56,6 +57,9 @@ func TestGarbage(t *testing.T) {
 			words := strings.Fields(p.output)
 			rnd.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
 			texts = append(texts, strings.Join(words[:min(3, len(words))], "\t")+"\n")
+		}
+		for range 20 { // where a row may lack its last word
+			texts = append(texts, fmt.Sprintf("%d\t-rwx\t%d\n", rnd.IntN(9), rnd.IntN(1<<24)))
 		}
 		for _, text := range texts {
 			// Attributes, size and name are all that some boot loaders print.
