@@ -80,7 +80,7 @@ func setUpScript(env *testscript.Env) error {
 
 func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exit CODE COMMAND ARG...")
+		ts.Fatalf("usage: exit CODE[,CODE] COMMAND ARG...")
 	}
 	err := ts.Exec(args[1], args[2:]...)
 	code := 0
@@ -90,7 +90,7 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 	} else if err != nil {
 		ts.Fatalf("%v", err)
 	}
-	if strconv.Itoa(code) != args[0] {
+	if !slices.Contains(strings.Split(args[0], ","), strconv.Itoa(code)) {
 		ts.Fatalf("ended with %d, want %s", code, args[0])
 	}
 }
