@@ -298,3 +298,16 @@ func TestCheckRoutes(t *testing.T) {
 	}
 	want{note: "a, b, c, d, e and 2 more are told to copy to 192.0.2.1"}.check(t, CheckRoutes(many, ":69"))
 }
+
+// TestRouteWithoutIP asks the kernel for the way where there is no ip(8), as on
+// a small Debian.
+func TestRouteWithoutIP(t *testing.T) {
+	to := netip.MustParseAddr("127.0.0.11")
+	ways, err := routeByConnecting([]Target{{Name: "sw1", Address: to}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := ways[to]; w.Dev != "lo" || w.PrefSrc != netip.MustParseAddr("127.0.0.1") {
+		t.Errorf("the way to %s is %+v", to, w)
+	}
+}

@@ -66,11 +66,13 @@ type way struct {
 // routeGet runs ip route get for all targets at once. Where there is no ip(8)
 // the kernel is asked by connecting a UDP socket, which sends nothing.
 func routeGet(ctx context.Context, targets []Target) (map[netip.Addr]way, error) {
-	ways := map[netip.Addr]way{}
 	path, err := exec.LookPath("ip")
 	if err != nil {
-		path = "/usr/sbin/ip"
+		if path, err = exec.LookPath("/usr/sbin/ip"); err != nil {
+			return routeByConnecting(targets)
+		}
 	}
+	ways := map[netip.Addr]way{}
 	cmd := exec.CommandContext(ctx, path, "-force", "-json", "-batch", "-")
 	var questions strings.Builder
 	for _, t := range targets {
@@ -89,6 +91,29 @@ func routeGet(ctx context.Context, targets []Target) (map[netip.Addr]way, error)
 	}
 	if runErr != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	return ways, nil
+}
+
+// routeByConnecting is routeGet without ip(8). The interface is the one that
+// has the address from which would be sent.
+func routeByConnecting(targets []Target) (map[netip.Addr]way, error) {
+	owners, err := addressOwners()
+	if err != nil {
+		return nil, err
+	}
+	ways := map[netip.Addr]way{}
+	for _, t := range targets {
+		to := t.Address.Unmap().WithZone("")
+		c, err := net.Dial("udp", netip.AddrPortFrom(to, 69).String())
+		if err != nil {
+			continue // no route
+		}
+		from := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("")
+		if err := c.Close(); err != nil {
+			return nil, err
+		}
+		ways[to] = way{Dst: to, Dev: owners[from], PrefSrc: from}
 	}
 	return ways, nil
 }

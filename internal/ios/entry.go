@@ -60,7 +60,7 @@ func parseEntry(line string, classA bool) (entry Entry, ok bool) {
 			Name: strings.TrimRight(group("name")+group("glued"), " "), Permissions: group("perm"), Modified: group("date"),
 			Deleted: strings.Contains(group("state"), "D") || strings.Contains(group("status"), "[deleted]"),
 		}
-		if entry.Name == "" && entry.Modified == "" {
+		if entry.Name == "" && entry.Modified == "" && entry.Size >= 0 {
 			continue // numbers alone; with a date, the name may stand in the next line
 		}
 		entry.Type = typeOf(entry.Permissions)
