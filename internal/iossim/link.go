@@ -2,6 +2,7 @@ package iossim
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -35,9 +36,7 @@ type link struct {
 // listenLink opens the socket of a transfer.
 func (s *Switch) listenLink(j *job, hang func(), size int64) func(netip.AddrPort) (net.PacketConn, error) {
 	return func(local netip.AddrPort) (net.PacketConn, error) {
-		var conn *net.UDPConn
-		var err error
-		s.o.Inside(func() { conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(local)) })
+		conn, err := s.listen(local)
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +47,20 @@ func (s *Switch) listenLink(j *job, hang func(), size int64) func(netip.AddrPort
 			deaf:  s.strikes(func(f *Faults) *Times { return &f.LoseAnswers }),
 		}, nil
 	}
+}
+
+// listen opens a UDP socket. It never has the port of the TFTP server: servers
+// take no requests from their own port, and a device, which asks port 69, has
+// no such port by chance.
+func (s *Switch) listen(local netip.AddrPort) (conn *net.UDPConn, err error) {
+	for range 2 {
+		s.o.Inside(func() { conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(local)) })
+		if err != nil || conn.LocalAddr().(*net.UDPAddr).Port != int(s.o.TFTPPort) {
+			return conn, err
+		}
+		defer conn.Close() // after the other one is open, which so has another port
+	}
+	return nil, fmt.Errorf("no port but %d on %s", s.o.TFTPPort, local.Addr())
 }
 
 // WriteTo sends a packet, unless a fault loses it. A lost one counts as sent,
