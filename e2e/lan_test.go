@@ -38,8 +38,8 @@ type lan struct {
 
 func newLAN(t *testing.T) *lan {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("waits for real timers")
+	if testing.Short() || !slow {
+		t.Skip("waits for real timers: wants the build tag slow")
 	}
 	lab := netlab.New(t)
 	l := &lan{site: newSite(t), server: lab.Host("server"), router: lab.Host("router"), device: lab.Host("device"), stranger: lab.Host("stranger")}

@@ -19,7 +19,7 @@ import (
 // them in both directions, and compares what passes with what Judge says.
 func TestKernelAgrees(t *testing.T) {
 	rulesets := 200 // how many the kernel judges
-	if testing.Short() {
+	if testing.Short() || !slow {
 		rulesets = 40
 	}
 	n := newNetwork(t)

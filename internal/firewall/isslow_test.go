@@ -1,0 +1,5 @@
+//go:build slow
+
+package firewall
+
+const slow = true

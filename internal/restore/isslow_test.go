@@ -1,0 +1,5 @@
+//go:build slow
+
+package restore_test
+
+const slow = true
