@@ -32,7 +32,7 @@ func cmdJumpHost(ts *testscript.TestScript, _ bool, args []string) {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { serveSSHD(ts, config, c.(*net.TCPConn)) })
+			wg.Go(func() { serveSSHD(config, c.(*net.TCPConn)) })
 		}
 	})
 	ts.Defer(func() { l.Close(); wg.Wait() })
@@ -57,24 +57,25 @@ func writeSSHDConfig(config, publicKey string, more []string) error {
 	return os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
-func serveSSHD(ts *testscript.TestScript, config string, c *net.TCPConn) {
+// serveSSHD serves one connection. What goes wrong stands in the file
+// CONFIG.log: the script itself has no log for what runs beside it.
+func serveSSHD(config string, c *net.TCPConn) {
 	defer c.Close()
+	log, err := os.OpenFile(filepath.Clean(config)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return // the client sees the connection end
+	}
+	defer log.Close()
 	f, err := c.File()
 	if err != nil {
-		ts.Logf("jump host: %v", err)
+		fmt.Fprintln(log, err)
 		return
 	}
 	defer f.Close()
 	cmd := exec.Command(sshd, "-i", "-e", "-f", config)
-	log, err := os.OpenFile(filepath.Clean(config)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		ts.Logf("jump host: %v", err)
-		return
-	}
-	defer log.Close()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, log
 	if err := cmd.Run(); err != nil {
-		ts.Logf("jump host: %v", err) // 255 when the client hangs up
+		fmt.Fprintln(log, err) // 255 when the client hangs up
 	}
 }
 
