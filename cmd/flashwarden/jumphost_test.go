@@ -79,11 +79,13 @@ func serveSSHD(config string, c *net.TCPConn) {
 	}
 }
 
-// hasPeer is the conditions [sshd], OpenSSH's server, and [netns], network
-// namespaces with nftables. In CI they must be there.
+// hasPeer is the conditions [slow], the build tag, [sshd], OpenSSH's server, and
+// [netns], network namespaces with nftables. In CI they must be there.
 func hasPeer(name string) (bool, error) {
 	var err error
 	switch name {
+	case "slow":
+		return slow, nil
 	case "sshd":
 		_, err = os.Stat(sshd)
 	case "netns":
