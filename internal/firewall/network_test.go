@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,7 +77,21 @@ func newNetwork(t *testing.T) *network {
 	// Rules that drop everything drop the search for neighbours, too.
 	n.neighbour(n.host, "fh0", n.devices, "fd0", deviceV4, strangerV4, deviceV6, strangerV6)
 	n.neighbour(n.devices, "fd0", n.host, "fh0", hostV4, hostV6)
+	n.carrier(n.host, "fh0")
+	n.carrier(n.devices, "fd0")
 	return n
+}
+
+// carrier waits until dev sends: the end of a pair may take a second to notice
+// that the other one is there, and loses what is sent before.
+func (n *network) carrier(ns, dev string) {
+	n.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if strings.TrimSpace(n.command("ip", "netns", "exec", ns, "cat", "/sys/class/net/"+dev+"/operstate")) == "up" {
+			return
+		}
+	}
+	n.t.Fatalf("%s has no carrier", dev)
 }
 
 // neighbour tells dev in ns where the addresses at the other end are.
