@@ -13,13 +13,14 @@ import (
 
 // arrows says which of our packages each package may import: the picture of
 // docs/design.md. A package that is not named here does not exist, and an
-// arrow that is not drawn here fails. Tests may import more: an external test
+// arrow that is not drawn here fails. config, firewall, ios and doctor take from
+// tftp its port range alone. Tests may import more: an external test
 // package brings what it needs to judge.
 var arrows = map[string][]string{
 	"tftp":                {},
 	"tftp/tftptest":       {},
 	"internal/cause":      {},
-	"internal/ios":        {"internal/cause"},
+	"internal/ios":        {"internal/cause", "tftp"},
 	"internal/imagefile":  {},
 	"internal/vty":        {"internal/cause"},
 	"internal/device":     {"internal/vty", "internal/ios", "internal/cause"},
@@ -27,13 +28,13 @@ var arrows = map[string][]string{
 	"internal/vault":      {},
 	"internal/catalog":    {"internal/vault"},
 	"internal/credential": {},
-	"internal/config":     {},
+	"internal/config":     {"tftp"},
 	"internal/backup":     {"internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/restore":    {"internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/spool", "internal/vault", "internal/vty", "tftp"},
-	"internal/doctor":   {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool"},
-	"internal/firewall": {},
+	"internal/doctor":   {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "tftp"},
+	"internal/firewall": {"tftp"},
 	"internal/iossim":   {"tftp"},
 	"internal/netlab":   {}, // a test kit
 	"internal/tftpd":    {"tftp"},

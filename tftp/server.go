@@ -102,7 +102,7 @@ func (s *Server) check() error {
 	case s.MaxBlockSize != 0 && (s.MaxBlockSize < minBlockSize || s.MaxBlockSize > maxBlockSize):
 		return fmt.Errorf("tftp server: MaxBlockSize %d is not in %d..%d", s.MaxBlockSize, minBlockSize, maxBlockSize)
 	case s.Ports.First > s.Ports.Last:
-		return fmt.Errorf("tftp server: port range %d:%d is empty", s.Ports.First, s.Ports.Last)
+		return fmt.Errorf("tftp server: port range %s is empty", s.Ports)
 	case s.Ports.First == 0 && s.Ports.Last != 0:
 		return fmt.Errorf("tftp server: port range begins with port 0")
 	}
@@ -236,7 +236,7 @@ func (e *engine) bindRange(local netip.Addr) error {
 		}
 	}
 	if len(e.loops) == 0 {
-		return fmt.Errorf("bind transfer ports: none of %d:%d is free", e.Ports.First, e.Ports.Last)
+		return fmt.Errorf("bind transfer ports: none of %s is free", e.Ports)
 	}
 	return nil
 }

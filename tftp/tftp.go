@@ -116,7 +116,3 @@ type Event struct {
 	Bytes     int64 // payload confirmed so far
 	Err       error // EventRefused, EventDone: nil means complete
 }
-
-// PortRange is an inclusive range of UDP ports for transfer IDs. The zero
-// value lets the system choose.
-type PortRange struct{ First, Last uint16 }

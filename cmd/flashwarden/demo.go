@@ -18,6 +18,7 @@ import (
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
+	"flashwarden/tftp"
 )
 
 // The demonstration's accounts. The switches are simulated and listen on
@@ -133,7 +134,7 @@ func (p *program) demo(ctx context.Context, dir string, fleet []demoSwitch) erro
 	}
 	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = config.PortRange{} // whatever is free
+	cfg.TFTP.PortRange = tftp.PortRange{} // whatever is free
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
 	n, err := node.Open(ctx, node.Options{Data: dir, Config: cfg, Log: p.log()})
 	if err != nil {

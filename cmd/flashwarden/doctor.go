@@ -121,7 +121,7 @@ func (e *examination) host(ctx context.Context) (doctor.Report, error) {
 		return doctor.Report{}, err
 	}
 	tftp := e.config.TFTP
-	sockets, err := doctor.ReadSockets(tftp.Listen, ports.First, ports.Last)
+	sockets, err := doctor.ReadSockets(tftp.Listen, ports.Transfers)
 	if err != nil {
 		return doctor.Report{}, err
 	}
@@ -134,7 +134,7 @@ func (e *examination) host(ctx context.Context) (doctor.Report, error) {
 	filter.Rules, filter.Err = firewall.Read(ctx)
 	r := doctor.CheckSockets(sockets, e.dir.InUse)
 	for _, part := range []doctor.Report{
-		doctor.CheckRange(doctor.ReadLocalPorts(), ports.First, ports.Last), doctor.CheckFilter(filter, routes), doctor.CheckRoutes(routes, tftp.Listen),
+		doctor.CheckRange(doctor.ReadLocalPorts(), ports.Transfers), doctor.CheckFilter(filter, routes), doctor.CheckRoutes(routes, tftp.Listen),
 		doctor.CheckResolver(lookups), doctor.CheckDirectory(e.dir, e.largest), doctor.CheckClock(doctor.ReadClock(e.newest)),
 	} {
 		r.Add(part)

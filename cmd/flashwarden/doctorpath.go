@@ -47,7 +47,7 @@ func (e *examination) path(d catalog.Device, s doctor.Session) (doctor.Path, err
 	ports, err := firewallPorts(e.config)
 	return doctor.Path{
 		Name: d.Name, Device: s.RemoteAddr(), Server: backup.Server(d, e.config.TFTP.Advertise, s.LocalAddr()),
-		Listen: ports.Listen, Ports: ios.Ports{First: ports.First, Last: ports.Last},
+		Listen: ports.Listen, Ports: ports.Transfers,
 	}, err
 }
 

@@ -86,7 +86,7 @@ func firewallPorts(cfg config.Config) (firewall.Ports, error) {
 	if err != nil || listen == 0 {
 		return firewall.Ports{}, usageError{fmt.Errorf("tftp.listen is %s, which takes any free port: a firewall needs one that stays", cfg.TFTP.Listen)}
 	}
-	return firewall.Ports{Listen: uint16(listen), First: cfg.TFTP.PortRange.First, Last: cfg.TFTP.PortRange.Last}, nil
+	return firewall.Ports{Listen: uint16(listen), Transfers: cfg.TFTP.PortRange}, nil
 }
 
 // resolveWithin is how long one host name of the inventory may take.

@@ -163,17 +163,16 @@ func (f *tftpdFlags) mode() (fs.FileMode, error) {
 	return fs.FileMode(0o666 &^ mask), nil
 }
 
+// portRange reads --port-range; without it the system chooses the ports.
 func (f *tftpdFlags) portRange() (tftp.PortRange, error) {
 	if f.ports == "" {
 		return tftp.PortRange{}, nil
 	}
-	a, b, ok := strings.Cut(f.ports, ":")
-	first, err1 := strconv.ParseUint(a, 10, 16)
-	last, err2 := strconv.ParseUint(b, 10, 16)
-	if !ok || err1 != nil || err2 != nil || first == 0 || first > last {
-		return tftp.PortRange{}, fmt.Errorf("--port-range %s: want FIRST:LAST, as 1056:1059", f.ports)
+	r, err := tftp.ParsePortRange(f.ports)
+	if err != nil {
+		return r, fmt.Errorf("--port-range: %w", err)
 	}
-	return tftp.PortRange{First: uint16(first), Last: uint16(last)}, nil
+	return r, nil
 }
 
 // prefixes reads networks; an address alone is a network of one.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"flashwarden/tftp"
 )
 
 // Config is the whole configuration. The zero Config is not usable: start
@@ -25,10 +27,10 @@ type Config struct {
 
 // TFTP is the section tftp: the server that devices copy to.
 type TFTP struct {
-	Listen       string     // UDP address of the server: [IP]:PORT, port 0 for any free one
-	PortRange    PortRange  // transfer IDs
-	Advertise    netip.Addr // written into the copy command; invalid: the local address of the session to that device
-	MaxBlockSize int        // bytes; larger requests are answered with this; 0: as asked
+	Listen       string         // UDP address of the server: [IP]:PORT, port 0 for any free one
+	PortRange    tftp.PortRange // transfer IDs
+	Advertise    netip.Addr     // written into the copy command; invalid: the local address of the session to that device
+	MaxBlockSize int            // bytes; larger requests are answered with this; 0: as asked
 }
 
 // Backup is the section backup.
@@ -51,16 +53,10 @@ const (
 	Refuse    = "refuse"
 )
 
-// PortRange is an inclusive range of UDP ports.
-type PortRange struct{ First, Last uint16 }
-
-// String returns the range as the configuration has it, FIRST:LAST.
-func (r PortRange) String() string { return fmt.Sprintf("%d:%d", r.First, r.Last) }
-
 // Default returns the configuration without any file.
 func Default() Config {
 	return Config{
-		TFTP:   TFTP{Listen: ":69", PortRange: PortRange{1056, 1059}, MaxBlockSize: 1468},
+		TFTP:   TFTP{Listen: ":69", PortRange: tftp.PortRange{First: 1056, Last: 1059}, MaxBlockSize: 1468},
 		Backup: Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, StallTimeout: 60 * time.Second},
 		SSH:    SSH{UnknownHosts: AcceptNew},
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"flashwarden/tftp"
 )
 
 var addresses = cmpopts.EquateComparable(netip.Addr{})
@@ -69,7 +71,7 @@ func TestNoFileIsTheDefaults(t *testing.T) {
 // changed is a configuration in which no key has its default.
 func changed() Config {
 	return Config{
-		TFTP:   TFTP{Listen: "[::1]:6969", PortRange: PortRange{2000, 2000}, Advertise: netip.MustParseAddr("192.0.2.9"), MaxBlockSize: 0},
+		TFTP:   TFTP{Listen: "[::1]:6969", PortRange: tftp.PortRange{First: 2000, Last: 2000}, Advertise: netip.MustParseAddr("192.0.2.9"), MaxBlockSize: 0},
 		Backup: Backup{Files: "all", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
 		SSH:    SSH{UnknownHosts: Refuse},
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flashwarden/tftp"
 )
 
 // setting is one key: where it stands, and how its text becomes a value.
@@ -21,7 +23,7 @@ type setting struct {
 func settings() []setting {
 	return []setting{
 		{"tftp", "listen", func(c *Config, v string) (err error) { c.TFTP.Listen, err = listenAddress(v); return }},
-		{"tftp", "port-range", func(c *Config, v string) (err error) { c.TFTP.PortRange, err = portRange(v); return }},
+		{"tftp", "port-range", func(c *Config, v string) (err error) { c.TFTP.PortRange, err = tftp.ParsePortRange(v); return }},
 		{"tftp", "advertise", func(c *Config, v string) (err error) { c.TFTP.Advertise, err = advertised(v); return }},
 		{"tftp", "max-block-size", func(c *Config, v string) (err error) { c.TFTP.MaxBlockSize, err = blockSize(v); return }},
 		{"backup", "files", func(c *Config, v string) (err error) {
@@ -104,19 +106,6 @@ func listenAddress(v string) (string, error) {
 		}
 	}
 	return v, nil
-}
-
-func portRange(v string) (PortRange, error) {
-	first, last, found := strings.Cut(v, ":")
-	a, errA := strconv.ParseUint(first, 10, 16)
-	b, errB := strconv.ParseUint(last, 10, 16)
-	switch {
-	case !found || errA != nil || errB != nil || a == 0:
-		return PortRange{}, fmt.Errorf("%q is not FIRST:LAST with ports from 1 to 65535, such as 1056:1059", v)
-	case a > b:
-		return PortRange{}, fmt.Errorf("%q begins after its end", v)
-	}
-	return PortRange{First: uint16(a), Last: uint16(b)}, nil
 }
 
 func advertised(v string) (netip.Addr, error) {

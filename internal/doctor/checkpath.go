@@ -7,10 +7,11 @@ import (
 
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
+	"flashwarden/tftp"
 )
 
 // clientPorts are those that a device's TFTP client may use.
-var clientPorts = ios.Ports{First: 1024, Last: 65535}
+var clientPorts = tftp.PortRange{First: 1024, Last: 65535}
 
 // CheckPath judges what a device shows of its way to the server.
 func CheckPath(p Path) Report {
@@ -157,7 +158,7 @@ func sequenceBefore(l ios.AccessList, denies *ios.AccessListEntry) int {
 // on another device, say, that has them too.
 func (p Path) listsElsewhere(uplink string, address netip.Addr) Report {
 	var r Report
-	request := ios.Datagram{Src: address, Dst: p.Server, SrcPort: clientPorts, DstPort: ios.Ports{First: p.Listen, Last: p.Listen}}
+	request := ios.Datagram{Src: address, Dst: p.Server, SrcPort: clientPorts, DstPort: tftp.PortRange{First: p.Listen, Last: p.Listen}}
 	for _, i := range p.Interfaces {
 		list, ok := findList(p.Lists, i.Out)
 		if !ok || sameInterface(i.Name, uplink) {

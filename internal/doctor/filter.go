@@ -10,6 +10,7 @@ import (
 
 	"flashwarden/internal/cause"
 	"flashwarden/internal/firewall"
+	"flashwarden/tftp"
 )
 
 // Filter is the packet filter of this host.
@@ -58,7 +59,7 @@ func CheckFilter(f Filter, routes []Route) Report {
 		r.note("%s", note)
 	}
 	if len(r.Findings) == 0 {
-		r.note("the packet filter of this host lets UDP %d and the ports %d to %d pass", firewall.TFTPPort, f.Ports.First, f.Ports.Last)
+		r.note("the packet filter of this host lets UDP %d and the ports %d to %d pass", firewall.TFTPPort, f.Ports.Transfers.First, f.Ports.Transfers.Last)
 		if !f.Helper {
 			r.note("the kernel's helper for TFTP (nf_conntrack_tftp) is not loaded, and not needed: the range is fixed")
 		}
@@ -105,7 +106,7 @@ func (g *groups) judge(way Route) {
 		g.add(cause.NoRequest, fmt.Sprintf("UDP %d from", firewall.TFTPPort), way,
 			firewall.Decision{Verdict: firewall.Unknown, Doubts: []string{fmt.Sprintf("a rule leads it to port %d, and the TFTP server listens on %d", j.HostPort, listen)}})
 	}
-	for _, port := range sample(g.filter.Ports) {
+	for _, port := range sample(g.filter.Ports.Transfers) {
 		g.transfer(way, p, port)
 	}
 }
@@ -153,7 +154,7 @@ func (g *groups) asRelated(dropped []firewall.Decision) []firewall.Decision {
 }
 
 // sample is the ports of the range, of a long one some.
-func sample(p firewall.Ports) []uint16 {
+func sample(p tftp.PortRange) []uint16 {
 	const most = 64
 	n := int(p.Last) - int(p.First) + 1
 	var ports []uint16

@@ -10,9 +10,10 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/firewall"
 	"flashwarden/internal/netlab"
+	"flashwarden/tftp"
 )
 
-var filterPorts = firewall.Ports{Listen: 69, First: 1056, Last: 1059}
+var filterPorts = firewall.Ports{Listen: 69, Transfers: tftp.PortRange{First: 1056, Last: 1059}}
 
 // TestCheckFilterUnread has rules that could not be read.
 func TestCheckFilterUnread(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"flashwarden/internal/cause"
+	"flashwarden/tftp"
 )
 
 // want is what a check has to say: one finding with these, or none; and notes.
@@ -95,7 +96,7 @@ func TestReadSockets(t *testing.T) {
 	}
 	defer taken.Close()
 	port := uint16(taken.LocalAddr().(*net.UDPAddr).Port)
-	all, err := ReadSockets("127.0.0.1:0", port, port)
+	all, err := ReadSockets("127.0.0.1:0", tftp.PortRange{First: port, Last: port})
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%+v, %v", all, err)
 	}
@@ -103,16 +104,16 @@ func TestReadSockets(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	taken.Close()
-	if all, err = ReadSockets("127.0.0.1:0", port, port); err != nil || all[1].Err != nil {
+	if all, err = ReadSockets("127.0.0.1:0", tftp.PortRange{First: port, Last: port}); err != nil || all[1].Err != nil {
 		t.Errorf("after it was given back: %+v, %v", all, err)
 	}
-	if _, err = ReadSockets("nonsense", port, port); err == nil {
+	if _, err = ReadSockets("nonsense", tftp.PortRange{First: port, Last: port}); err == nil {
 		t.Error("takes an address without a port")
 	}
 }
 
 func TestCheckRange(t *testing.T) {
-	kernel := LocalPorts{First: 32768, Last: 60999}
+	kernel := tftp.PortRange{First: 32768, Last: 60999}
 	for name, c := range map[string]struct {
 		first, last uint16
 		note        bool
@@ -120,13 +121,13 @@ func TestCheckRange(t *testing.T) {
 		"below": {1056, 1059, false}, "above": {61000, 61003, false}, "inside": {40000, 40003, true},
 		"lower end": {32000, 32768, true}, "upper end": {60999, 61999, true}, "around": {1024, 65535, true},
 	} {
-		r := CheckRange(kernel, c.first, c.last)
+		r := CheckRange(kernel, tftp.PortRange{First: c.first, Last: c.last})
 		want{}.check(t, r)
 		if said := strings.Contains(strings.Join(r.Notes, "\n"), "sysctl -w net.ipv4.ip_local_reserved_ports="); said != c.note {
 			t.Errorf("%s: %q", name, r.Notes)
 		}
 	}
-	if r := CheckRange(LocalPorts{}, 1056, 1059); len(r.Notes) > 0 {
+	if r := CheckRange(tftp.PortRange{}, tftp.PortRange{First: 1056, Last: 1059}); len(r.Notes) > 0 {
 		t.Errorf("without a range of the kernel: %q", r.Notes)
 	}
 }

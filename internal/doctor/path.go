@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"flashwarden/internal/ios"
+	"flashwarden/tftp"
 )
 
 // Session is what an examination needs of a device. Nothing of it changes the
@@ -21,10 +22,10 @@ type Session interface {
 // Path is what a device shows of its way to our TFTP server.
 type Path struct {
 	Name       string
-	Device     netip.Addr // which it is known by, and which alone may use a ticket
-	Server     netip.Addr // ours, which it is told
-	Listen     uint16     // UDP port of the server
-	Ports      ios.Ports  // from which the server answers
+	Device     netip.Addr     // which it is known by, and which alone may use a ticket
+	Server     netip.Addr     // ours, which it is told
+	Listen     uint16         // UDP port of the server
+	Ports      tftp.PortRange // from which the server answers
 	Brief      []ios.Interface
 	Interfaces []ios.InterfaceConfig
 	Lists      []ios.AccessList

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"flashwarden/internal/cause"
+	"flashwarden/tftp"
 )
 
 // Socket is a UDP address that flashwarden needs, and why it cannot be had.
@@ -33,13 +34,13 @@ type Holder struct {
 
 // ReadSockets tries to bind the listen address and each port of the range, and
 // gives them back at once.
-func ReadSockets(listen string, first, last uint16) ([]Socket, error) {
+func ReadSockets(listen string, transfers tftp.PortRange) ([]Socket, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return nil, fmt.Errorf("tftp.listen: %w", err)
 	}
 	all := []Socket{{Address: listen, Request: true}}
-	for p := int(first); p <= int(last); p++ {
+	for p := int(transfers.First); p <= int(transfers.Last); p++ {
 		all = append(all, Socket{Address: net.JoinHostPort(host, strconv.Itoa(p))})
 	}
 	for i := range all {
@@ -154,12 +155,11 @@ func socketFinding(s Socket, taken bool) Finding {
 	return f
 }
 
-// LocalPorts is the range from which the kernel gives ports away by itself.
-type LocalPorts struct{ First, Last uint16 }
-
-// ReadLocalPorts reads net.ipv4.ip_local_port_range; zero where there is none.
-func ReadLocalPorts() LocalPorts {
-	var l LocalPorts
+// ReadLocalPorts reads net.ipv4.ip_local_port_range, the ports that the kernel
+// gives to any program that asks for none in particular; zero if it cannot be
+// read.
+func ReadLocalPorts() tftp.PortRange {
+	var l tftp.PortRange
 	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if err == nil {
 		_, _ = fmt.Sscan(string(text), &l.First, &l.Last) // zero is what we say then
@@ -167,13 +167,13 @@ func ReadLocalPorts() LocalPorts {
 	return l
 }
 
-// CheckRange says where the range lies among the ports that the kernel gives
-// away.
-func CheckRange(l LocalPorts, first, last uint16) Report {
+// CheckRange notes it when our range overlaps the ports that the kernel gives
+// to any program.
+func CheckRange(kernel, ours tftp.PortRange) Report {
 	var r Report
-	if first <= l.Last && l.First <= last {
-		r.note("the range %d:%d lies among the ports that the kernel gives to any program (%d to %d); reserve it with: sysctl -w net.ipv4.ip_local_reserved_ports=%d-%d",
-			first, last, l.First, l.Last, first, last)
+	if ours.First <= kernel.Last && kernel.First <= ours.Last {
+		r.note("the range %s lies among the ports that the kernel gives to any program (%d to %d); reserve it with: sysctl -w net.ipv4.ip_local_reserved_ports=%d-%d",
+			ours, kernel.First, kernel.Last, ours.First, ours.Last)
 	}
 	return r
 }

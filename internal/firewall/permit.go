@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"flashwarden/tftp"
 )
 
 // TFTPPort is the port that devices ask.
@@ -12,8 +14,8 @@ const TFTPPort = 69
 
 // Ports are what a firewall has to let through.
 type Ports struct {
-	Listen      uint16 // of the TFTP server
-	First, Last uint16 // transfer IDs
+	Listen    uint16         // of the TFTP server
+	Transfers tftp.PortRange // transfer IDs; not zero
 }
 
 // list writes the ports with sep between the ends of the range: those that
@@ -26,9 +28,9 @@ func (p Ports) list(sep string, answers bool) []string {
 			all = append(all, fmt.Sprint(p.Listen))
 		}
 	}
-	ids := fmt.Sprint(p.First)
-	if p.Last != p.First {
-		ids += sep + fmt.Sprint(p.Last)
+	ids := fmt.Sprint(p.Transfers.First)
+	if p.Transfers.Last != p.Transfers.First {
+		ids += sep + fmt.Sprint(p.Transfers.Last)
 	}
 	return append(all, ids)
 }

@@ -17,7 +17,7 @@ import (
 	"flashwarden/tftp"
 )
 
-var testPorts = Ports{Listen: 69, First: 1056, Last: 1059}
+var testPorts = Ports{Listen: 69, Transfers: tftp.PortRange{First: 1056, Last: 1059}}
 
 // serve runs our TFTP server in the host's namespace, with one file.
 func (n *network) serve() {
@@ -31,7 +31,7 @@ func (n *network) serve() {
 		n.t.Fatal(err)
 	}
 	server := &tftp.Server{
-		Handler: &tftp.Dir{Root: root, ReadOnly: true}, Ports: tftp.PortRange{First: testPorts.First, Last: testPorts.Last},
+		Handler: &tftp.Dir{Root: root, ReadOnly: true}, Ports: testPorts.Transfers,
 		Listen: func(at netip.AddrPort) (net.PacketConn, error) { return n.socket(n.host, at), nil },
 	}
 	conn := n.socket(n.host, netip.AddrPortFrom(netip.IPv6Unspecified(), testPorts.Listen))

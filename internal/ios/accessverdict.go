@@ -4,16 +4,15 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"flashwarden/tftp"
 )
 
 // Datagram is what an access list is asked about: one UDP datagram.
 type Datagram struct {
 	Src, Dst         netip.Addr
-	SrcPort, DstPort Ports
+	SrcPort, DstPort tftp.PortRange // one port, or those that it may be
 }
-
-// Ports is a port, or the ports that it may be.
-type Ports struct{ First, Last uint16 }
 
 // AccessVerdict is what an access list does with a datagram.
 type AccessVerdict struct {
@@ -142,7 +141,7 @@ func wild(base, wildcard, a netip.Addr) bool {
 
 // matchPorts takes eq, neq, gt, lt and range; without any of them every port
 // matches.
-func matchPorts(words []string, p Ports) (matching, []string) {
+func matchPorts(words []string, p tftp.PortRange) (matching, []string) {
 	if len(words) == 0 {
 		return matches, nil
 	}
@@ -181,7 +180,7 @@ func matchPorts(words []string, p Ports) (matching, []string) {
 }
 
 // overlap compares the ports that a datagram may have with those of an entry.
-func overlap(p Ports, first, last uint16) matching {
+func overlap(p tftp.PortRange, first, last uint16) matching {
 	switch {
 	case first <= p.First && p.Last <= last:
 		return matches

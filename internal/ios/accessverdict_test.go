@@ -5,13 +5,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"flashwarden/tftp"
 )
 
 // TestDecide walks lists for a request to our server, or for our data.
 func TestDecide(t *testing.T) {
 	device, ours := netip.MustParseAddr("10.2.0.2"), netip.MustParseAddr("10.1.0.2")
-	request := Datagram{Src: device, Dst: ours, SrcPort: Ports{1024, 65535}, DstPort: Ports{69, 69}}
-	data := Datagram{Src: ours, Dst: device, SrcPort: Ports{1056, 1059}, DstPort: Ports{1024, 65535}}
+	request := Datagram{Src: device, Dst: ours, SrcPort: tftp.PortRange{First: 1024, Last: 65535}, DstPort: tftp.PortRange{First: 69, Last: 69}}
+	data := Datagram{Src: ours, Dst: device, SrcPort: tftp.PortRange{First: 1056, Last: 1059}, DstPort: tftp.PortRange{First: 1024, Last: 65535}}
 	tests := []struct {
 		name, list string
 		d          Datagram

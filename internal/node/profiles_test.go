@@ -19,6 +19,7 @@ import (
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
+	"flashwarden/tftp"
 )
 
 // shape is what a whole backup of a profile must come to.
@@ -118,7 +119,7 @@ func openNode(t *testing.T) *node.Node {
 	t.Helper()
 	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = config.PortRange{}
+	cfg.TFTP.PortRange = tftp.PortRange{}
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
 	cfg.Backup.Parallel = 32
 	n, err := node.Open(t.Context(), node.Options{Data: filepath.Join(t.TempDir(), "data"), Config: cfg})

@@ -61,7 +61,7 @@ func (n *Node) serve(s *service) error {
 	ready := make(chan struct{})
 	server := &tftp.Server{
 		Handler: s.spool, Observe: func(e tftp.Event) { n.observe(s.spool, e) }, Log: n.opts.Log, Ready: func() { close(ready) },
-		Ports: tftp.PortRange{First: c.PortRange.First, Last: c.PortRange.Last}, MaxBlockSize: c.MaxBlockSize,
+		Ports: c.PortRange, MaxBlockSize: c.MaxBlockSize,
 		IdleTimeout: n.opts.Config.Backup.StallTimeout,
 	}
 	var ctx context.Context

@@ -21,6 +21,7 @@ import (
 	"flashwarden/internal/node"
 	"flashwarden/internal/restore"
 	"flashwarden/internal/vault"
+	"flashwarden/tftp"
 )
 
 // bench is a node and one simulated switch with a snapshot of it.
@@ -39,7 +40,7 @@ func newNode(t *testing.T) *node.Node {
 	t.Helper()
 	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = config.PortRange{}
+	cfg.TFTP.PortRange = tftp.PortRange{}
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
 	n, err := node.Open(t.Context(), node.Options{Data: filepath.Join(t.TempDir(), "data"), Config: cfg})
 	if err != nil {
