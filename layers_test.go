@@ -19,19 +19,20 @@ import (
 var arrows = map[string][]string{
 	"tftp":                {},
 	"tftp/tftptest":       {},
-	"internal/cause":      {},
+	"api":                 {}, // types only
+	"internal/cause":      {"api"},
 	"internal/ios":        {"internal/cause", "tftp"},
 	"internal/imagefile":  {},
 	"internal/vty":        {"internal/cause"},
 	"internal/device":     {"internal/vty", "internal/ios", "internal/cause"},
 	"internal/spool":      {"tftp"},
-	"internal/vault":      {},
-	"internal/catalog":    {"internal/vault"},
+	"internal/vault":      {"api"},
+	"internal/catalog":    {"api", "internal/vault"},
 	"internal/credential": {},
 	"internal/config":     {"tftp"},
-	"internal/backup":     {"internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
-	"internal/restore":    {"internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
-	"internal/node": {"internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
+	"internal/backup":     {"api", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
+	"internal/restore":    {"api", "internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
+	"internal/node": {"api", "internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/spool", "internal/vault", "internal/vty", "tftp"},
 	"internal/doctor":   {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "tftp"},
 	"internal/firewall": {"tftp"},
@@ -39,7 +40,7 @@ var arrows = map[string][]string{
 	"internal/netlab":   {}, // a test kit
 	"internal/tftpd":    {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd and the events of transfers
-		"internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/doctor", "internal/firewall", "internal/ios", "internal/iossim",
+		"api", "internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/doctor", "internal/firewall", "internal/ios", "internal/iossim",
 		"internal/node", "internal/restore", "internal/spool", "internal/tftpd", "internal/vault", "tftp"},
 }
 

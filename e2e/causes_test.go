@@ -77,7 +77,7 @@ func TestCauses(t *testing.T) {
 }
 
 func waits(c cause.Cause) int {
-	if c.Transient() {
+	if cause.Transient(c) {
 		return 1
 	}
 	return 0

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/vault"
 )
@@ -50,9 +51,9 @@ func (s *site) hold(name string, content []byte) string {
 		s.t.Fatal(err)
 	}
 	now := time.Now()
-	err = v.PutSnapshot(vault.Snapshot{
-		ID: vault.NewID("held", now), Device: "held", Address: "192.0.2.1", Status: vault.StatusOK, Started: now,
-		Files: []vault.File{{Path: "flash:/" + name, Kind: vault.KindImage, Size: int64(len(content)), MD5: weak, SHA256: sum, Evidence: vault.EvidenceMD5}},
+	err = v.PutSnapshot(api.Snapshot{
+		ID: vault.NewID("held", now), Device: "held", Address: "192.0.2.1", Status: api.StatusOK, Started: now,
+		Files: []api.File{{Path: "flash:/" + name, Kind: api.KindImage, Size: int64(len(content)), MD5: weak, SHA256: sum, Evidence: api.EvidenceMD5}},
 	})
 	if err != nil {
 		s.t.Fatal(err)

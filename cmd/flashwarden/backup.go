@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
-	"flashwarden/internal/vault"
 )
 
 // backupFlags are what the backup command was asked.
@@ -60,12 +60,12 @@ overwriting is answered no, and ends that device's backup.`,
 // check refuses what contradicts itself or selects nothing.
 func (f *backupFlags) check() error {
 	some := len(f.filter.Names) > 0 || f.filter.Group != "" || f.filter.Site != ""
-	switch f.Policy = backup.Policy(f.files); {
+	switch f.Policy = api.Policy(f.files); {
 	case f.all && some:
 		return errors.New("--all already means every device: leave out the names, --group and --site")
 	case !f.all && !some:
 		return errors.New("which devices? Give names, --group, --site or --all; `flashwarden device list` shows them")
-	case f.files != "" && f.Policy != backup.Image && f.Policy != backup.Rebuild && f.Policy != backup.All:
+	case f.files != "" && f.Policy != api.PolicyImage && f.Policy != api.PolicyRebuild && f.Policy != api.PolicyAll:
 		return fmt.Errorf("--files %q: want image, rebuild or all", f.files)
 	}
 	return nil
@@ -86,7 +86,7 @@ func (p *program) backup(ctx context.Context, n *node.Node, f backupFlags) error
 }
 
 // reportBackups prints the results; its error chooses the exit code.
-func (p *program) reportBackups(results []backup.Result) error {
+func (p *program) reportBackups(results []api.BackupResult) error {
 	var err error
 	if p.json {
 		err = p.writeJSON(map[string]any{"results": results})
@@ -94,7 +94,7 @@ func (p *program) reportBackups(results []backup.Result) error {
 		err = p.printResults(results)
 	}
 	for _, r := range results {
-		if r.Status != vault.StatusOK {
+		if r.Status != api.StatusOK {
 			return errors.Join(err, errDevicesFailed)
 		}
 	}
@@ -103,7 +103,7 @@ func (p *program) reportBackups(results []backup.Result) error {
 
 // runBackups shows progress while the devices are backed up. A TFTP server
 // that dies ends them all.
-func (p *program) runBackups(ctx context.Context, n *node.Node, devices []catalog.Device, o backup.Options) []backup.Result {
+func (p *program) runBackups(ctx context.Context, n *node.Node, devices []catalog.Device, o backup.Options) []api.BackupResult {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -121,7 +121,7 @@ func (p *program) runBackups(ctx context.Context, n *node.Node, devices []catalo
 	return results
 }
 
-func (p *program) printResults(results []backup.Result) error {
+func (p *program) printResults(results []api.BackupResult) error {
 	rows := make([][]string, 0, len(results))
 	for _, r := range results {
 		rows = append(rows, []string{r.Device, r.Status, dash(imageName(r)), imageSize(r), dash(evidence(r)),
@@ -137,7 +137,7 @@ func (p *program) printResults(results []backup.Result) error {
 }
 
 // printDetails says below the table what the table cannot.
-func (p *program) printDetails(r backup.Result) {
+func (p *program) printDetails(r api.BackupResult) {
 	p.explainResult(r.Device, r.Message, r.Hint)
 	for _, f := range r.Files {
 		if f.Cause != "" && f.Message != r.Message {
@@ -145,7 +145,7 @@ func (p *program) printDetails(r backup.Result) {
 		}
 	}
 	for _, f := range r.Files {
-		if f.Evidence == vault.EvidenceSize && f.Image != nil {
+		if f.Evidence == api.EvidenceSize && f.Image != nil {
 			fmt.Fprintf(p.out, "%s: %s is proved by its size alone, for the device computes no digest; the file itself is %s\n",
 				r.Device, printable(f.Path), printable(f.Image.String()))
 		}
@@ -166,9 +166,9 @@ func (p *program) printDetails(r backup.Result) {
 // imageName is the name of the image that was taken, without its directory;
 // packages.conf in install mode. It need not be what runs: a device that
 // started over the network keeps no copy of that.
-func imageName(r backup.Result) string {
+func imageName(r api.BackupResult) string {
 	name := r.Facts.Image
-	if i := slices.IndexFunc(r.Files, func(f vault.File) bool { return f.Kind == vault.KindImage }); i >= 0 {
+	if i := slices.IndexFunc(r.Files, func(f api.File) bool { return f.Kind == api.KindImage }); i >= 0 {
 		name = r.Files[i].Path
 	}
 	return name[strings.LastIndexAny(name, "/:")+1:]
@@ -176,10 +176,10 @@ func imageName(r backup.Result) string {
 
 // imageSize is the size of the image, of all packages together in install
 // mode.
-func imageSize(r backup.Result) string {
+func imageSize(r api.BackupResult) string {
 	var n int64
 	for _, f := range r.Files {
-		if f.Kind == vault.KindImage || f.Kind == vault.KindPackage {
+		if f.Kind == api.KindImage || f.Kind == api.KindPackage {
 			n += max(f.Size, 0)
 		}
 	}
@@ -188,13 +188,13 @@ func imageSize(r backup.Result) string {
 
 // evidence is the weakest evidence of what the device boots: one package that
 // is proved by its size alone makes the set so.
-func evidence(r backup.Result) string {
+func evidence(r api.BackupResult) string {
 	weakest := ""
 	for _, f := range r.Files {
-		if f.Kind != vault.KindImage && f.Kind != vault.KindPackage {
+		if f.Kind != api.KindImage && f.Kind != api.KindPackage {
 			continue
 		}
-		if weakest == "" || f.Evidence == vault.EvidenceSize {
+		if weakest == "" || f.Evidence == api.EvidenceSize {
 			weakest = f.Evidence
 		}
 	}

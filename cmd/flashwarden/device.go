@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/node"
-	"flashwarden/internal/vault"
 )
 
 func (p *program) deviceCommand() *cobra.Command {
@@ -278,17 +278,6 @@ func (p *program) removeDevices(ctx context.Context, n *node.Node, names []strin
 	return nil
 }
 
-// testResult is what `device test --json` prints of one device.
-type testResult struct {
-	Device  string      `json:"device"`
-	Status  string      `json:"status"`
-	Cause   string      `json:"cause"`
-	Message string      `json:"message"`
-	Hint    string      `json:"hint"`
-	Seconds float64     `json:"seconds"`
-	Facts   vault.Facts `json:"facts"`
-}
-
 func (p *program) deviceTestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "test NAME...",
@@ -302,7 +291,7 @@ func (p *program) deviceTestCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				results := make([]testResult, len(devices))
+				results := make([]api.TestResult, len(devices))
 				var wg sync.WaitGroup
 				for i, d := range devices {
 					wg.Go(func() { results[i] = testDevice(cmd.Context(), n, d) })
@@ -314,8 +303,8 @@ func (p *program) deviceTestCommand() *cobra.Command {
 	}
 }
 
-func testDevice(ctx context.Context, n *node.Node, d catalog.Device) testResult {
-	r := testResult{Device: d.Name, Status: vault.StatusOK}
+func testDevice(ctx context.Context, n *node.Node, d catalog.Device) api.TestResult {
+	r := api.TestResult{Device: d.Name, Status: api.StatusOK}
 	began := time.Now()
 	err := func() error {
 		dev, err := n.Dial(ctx, d)
@@ -328,19 +317,19 @@ func testDevice(ctx context.Context, n *node.Node, d catalog.Device) testResult 
 	}()
 	r.Seconds = tenths(time.Since(began))
 	if err != nil {
-		r.Status, r.Cause, r.Message, r.Hint = vault.StatusFailed, string(cause.Of(err)), err.Error(), cause.Hint(err)
+		r.Status, r.Cause, r.Message, r.Hint = api.StatusFailed, cause.Of(err), err.Error(), cause.Hint(err)
 	}
 	return r
 }
 
-func (p *program) printTests(results []testResult) error {
+func (p *program) printTests(results []api.TestResult) error {
 	var failed error
 	rows := make([][]string, 0, len(results))
 	for _, r := range results {
-		if r.Status != vault.StatusOK {
+		if r.Status != api.StatusOK {
 			failed = errDevicesFailed
 		}
-		rows = append(rows, []string{r.Device, r.Status, dash(r.Facts.Model), dash(r.Facts.Version), dash(r.Facts.Image), dash(r.Cause)})
+		rows = append(rows, []string{r.Device, r.Status, dash(r.Facts.Model), dash(r.Facts.Version), dash(r.Facts.Image), dash(string(r.Cause))})
 	}
 	if p.json {
 		return errors.Join(p.writeJSON(map[string]any{"results": results}), failed)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flashwarden/internal/catalog"
+	"flashwarden/api"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
 )
@@ -81,7 +81,7 @@ func exportItems(ctx context.Context, n *node.Node, what string) ([]exportItem, 
 	return []exportItem{{Name: safeName(i.Names[0]), SHA256: i.SHA256, Size: i.Size}}, nil
 }
 
-func allFiles(s vault.Snapshot) []exportItem {
+func allFiles(s api.Snapshot) []exportItem {
 	var items []exportItem
 	taken := make(layout)
 	for i, f := range s.Files {
@@ -122,8 +122,8 @@ func (l layout) take(name string) bool {
 	return true
 }
 
-func oneFile(s vault.Snapshot, file string) ([]exportItem, error) {
-	i := slices.IndexFunc(s.Files, func(f vault.File) bool { return f.Path == file })
+func oneFile(s api.Snapshot, file string) ([]exportItem, error) {
+	i := slices.IndexFunc(s.Files, func(f api.File) bool { return f.Path == file })
 	if i < 0 {
 		return nil, unknownError{fmt.Errorf("snapshot %s has no file %q; `flashwarden show %s` lists them", s.ID, file, s.ID)}
 	}
@@ -138,12 +138,12 @@ var hexPrefix = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // findImage finds the one image in the vault that a digest, its prefix or a
 // name means.
-func findImage(ctx context.Context, n *node.Node, what string) (catalog.Image, error) {
+func findImage(ctx context.Context, n *node.Node, what string) (api.Image, error) {
 	images, err := n.Catalog.Images(ctx)
 	if err != nil {
-		return catalog.Image{}, err
+		return api.Image{}, err
 	}
-	var found []catalog.Image
+	var found []api.Image
 	for _, i := range images {
 		digest := hexPrefix.MatchString(strings.ToLower(what)) && strings.HasPrefix(i.SHA256, strings.ToLower(what))
 		if i.InVault && (digest || slices.Contains(i.Names, what)) {
@@ -152,7 +152,7 @@ func findImage(ctx context.Context, n *node.Node, what string) (catalog.Image, e
 	}
 	switch len(found) {
 	case 0:
-		return catalog.Image{}, unknownError{fmt.Errorf("no image %q in the vault; see `flashwarden images` and `flashwarden snapshots`", what)}
+		return api.Image{}, unknownError{fmt.Errorf("no image %q in the vault; see `flashwarden images` and `flashwarden snapshots`", what)}
 	case 1:
 		return found[0], nil
 	}
@@ -160,7 +160,7 @@ func findImage(ctx context.Context, n *node.Node, what string) (catalog.Image, e
 	for _, i := range found {
 		text += fmt.Sprintf("\n  %s  %s  %s %s", i.SHA256, size(i.Size), strings.Join(i.Names, ", "), i.Version)
 	}
-	return catalog.Image{}, usageError{errors.New(text)}
+	return api.Image{}, usageError{errors.New(text)}
 }
 
 // maxName is the longest name, in bytes, that is written out as it is: file

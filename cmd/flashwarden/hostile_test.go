@@ -13,7 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"flashwarden/internal/backup"
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/vault"
 )
@@ -39,17 +39,17 @@ func hostileVault(t *testing.T) (data, id string) {
 		t.Fatal(err)
 	}
 	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
-	s := vault.Snapshot{Format: 1, ID: vault.NewID("sw1", started), Device: "sw1", Status: vault.StatusIncomplete, Started: started,
-		Facts: vault.Facts{Hostname: evil, Version: evil, Model: evil, Serial: evil, Image: "flash:/" + evil}, Notes: []string{evil, "a\nb"}}
+	s := api.Snapshot{Format: 1, ID: vault.NewID("sw1", started), Device: "sw1", Status: api.StatusIncomplete, Started: started,
+		Facts: api.Facts{Hostname: evil, Version: evil, Model: evil, Serial: evil, Image: "flash:/" + evil}, Notes: []string{evil, "a\nb"}}
 	for i, name := range hostileNames {
 		content := []byte{byte(i)}
 		sum, md5, err := v.Put(content)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Files = append(s.Files, vault.File{Path: name, Kind: vault.KindImage, Size: 1, MD5: md5, SHA256: sum, Evidence: vault.EvidenceSize})
+		s.Files = append(s.Files, api.File{Path: name, Kind: api.KindImage, Size: 1, MD5: md5, SHA256: sum, Evidence: api.EvidenceSize})
 	}
-	s.Files = append(s.Files, vault.File{Path: "flash:/gone" + evil, Kind: vault.KindOther, Cause: "source_missing", Message: evil, Hint: evil})
+	s.Files = append(s.Files, api.File{Path: "flash:/gone" + evil, Kind: api.KindOther, Cause: "source_missing", Message: evil, Hint: evil})
 	if err := v.PutSnapshot(s); err != nil {
 		t.Fatal(err)
 	}
@@ -158,18 +158,18 @@ func TestJSONStaysTheSame(t *testing.T) {
 // TestNothingRawFromABackup prints the progress and the results of a hostile
 // device.
 func TestNothingRawFromABackup(t *testing.T) {
-	result := backup.Result{Device: "sw1", Status: vault.StatusFailed, Cause: "internal", Message: evil, Hint: evil, Notes: []string{evil},
-		Facts: vault.Facts{Image: evil}, Files: []vault.File{{Path: evil, Kind: vault.KindImage, Size: 1 << 62, Cause: "stalled", Message: "x" + evil}},
-		Plan: &backup.Plan{Commands: []string{"copy " + evil}, Bytes: 1 << 62}}
+	result := api.BackupResult{Device: "sw1", Status: api.StatusFailed, Cause: "internal", Message: evil, Hint: evil, Notes: []string{evil},
+		Facts: api.Facts{Image: evil}, Files: []api.File{{Path: evil, Kind: api.KindImage, Size: 1 << 62, Cause: "stalled", Message: "x" + evil}},
+		Plan: &api.BackupPlan{Commands: []string{"copy " + evil}, Bytes: 1 << 62}}
 	for _, asJSON := range []bool{false, true} {
 		var out, errs bytes.Buffer
 		p := &program{out: &out, err: &errs, json: asJSON}
 		show := p.newProgress([]catalog.Device{{Name: "sw1"}})
-		for _, step := range []backup.Step{backup.StepLogin, backup.StepLook, backup.StepVerify, backup.StepWait, backup.StepCopy, backup.StepKept, backup.StepDone} {
-			show.event(backup.Event{Device: "sw1", Step: step, File: "flash:/" + evil, Size: -1, Result: &result})
+		for _, step := range []api.Step{api.StepLogin, api.StepLook, api.StepVerify, api.StepWait, api.StepCopy, api.StepKept, api.StepDone} {
+			show.event(api.Event{Device: "sw1", Step: step, File: "flash:/" + evil, Size: -1, Status: result.Status, Cause: result.Cause})
 		}
 		show.close()
-		if err := p.reportBackups([]backup.Result{result}); !errors.Is(err, errDevicesFailed) {
+		if err := p.reportBackups([]api.BackupResult{result}); !errors.Is(err, errDevicesFailed) {
 			t.Errorf("error %v", err)
 		}
 		wantPrintable(t, "standard output", out.String())

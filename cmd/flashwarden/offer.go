@@ -10,13 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/node"
 	"flashwarden/internal/spool"
-	"flashwarden/internal/vault"
 )
 
 // offerFlags are what the offer command was asked.
@@ -79,7 +78,7 @@ type offerResult struct {
 	Device      string    `json:"device"` // of the inventory; empty: none has the address
 	Address     string    `json:"address"`
 	Status      string    `json:"status"` // ok, failed
-	Cause       string    `json:"cause"`
+	Cause       api.Cause `json:"cause"`
 	Message     string    `json:"message"`
 	Hint        string    `json:"hint"`
 	Name        string    `json:"name"`
@@ -119,20 +118,20 @@ func (p *program) offer(ctx context.Context, n *node.Node, what string, f offerF
 	p.printWays(n, m, image, f)
 	err = errors.Join(m.wait(ctx, n, ticket), ticket.Close())
 	show.close()
-	res := offerResult{Device: m.device.Name, Address: f.peer.String(), Status: vault.StatusOK, Name: f.name,
+	res := offerResult{Device: m.device.Name, Address: f.peer.String(), Status: api.StatusOK, Name: f.name,
 		Size: image.Size, MD5: image.MD5, SHA256: image.SHA256, Times: f.times, Fetched: ticket.Evidence().Complete,
 		Started: began.UTC().Truncate(time.Second), Seconds: tenths(time.Since(began))}
 	res.BytesCopied = int64(res.Fetched) * image.Size
 	if err != nil {
 		failed := m.diagnose(err, n, ticket, backup.Witness{Size: image.Size, Stall: f.wait, Download: true})
-		res.Status, res.Cause, res.Message, res.Hint = vault.StatusFailed, string(cause.Of(failed)), failed.Error(), cause.Hint(failed)
+		res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(failed), failed.Error(), cause.Hint(failed)
 	}
 	return errors.Join(p.reportOffer(res), over(err))
 }
 
 // offerName is the name under which an image is offered: the one given, else
 // the image's own.
-func offerName(f offerFlags, image catalog.Image, what string) (string, error) {
+func offerName(f offerFlags, image api.Image, what string) (string, error) {
 	if f.name != "" {
 		return f.name, nil
 	}
@@ -147,7 +146,7 @@ func offerName(f offerFlags, image catalog.Image, what string) (string, error) {
 }
 
 // printWays says what to type, at each prompt that the device may show.
-func (p *program) printWays(n *node.Node, m meeting, image catalog.Image, f offerFlags) {
+func (p *program) printWays(n *node.Node, m meeting, image api.Image, f offerFlags) {
 	if p.quiet {
 		return
 	}
@@ -178,7 +177,7 @@ func (p *program) reportOffer(r offerResult) error {
 	if p.json {
 		return p.writeJSON(map[string]any{"results": []offerResult{r}})
 	}
-	if r.Status != vault.StatusOK {
+	if r.Status != api.StatusOK {
 		p.explainResult(r.Address, r.Message, r.Hint)
 		return nil
 	}

@@ -7,8 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flashwarden/internal/backup"
-	"flashwarden/internal/vault"
+	"flashwarden/api"
 )
 
 // TestEveryCommandHasAnExample goes through all commands, those that cobra
@@ -46,19 +45,19 @@ func TestUntold(t *testing.T) {
 // TestTableTellsTheWeakestEvidence has one package of many that is proved by
 // its size alone.
 func TestTableTellsTheWeakestEvidence(t *testing.T) {
-	strong := vault.File{Kind: vault.KindPackage, Evidence: vault.EvidenceMD5}
-	weak := vault.File{Kind: vault.KindPackage, Evidence: vault.EvidenceSize}
-	config := vault.File{Kind: vault.KindConfig, Evidence: vault.EvidenceSize}
+	strong := api.File{Kind: api.KindPackage, Evidence: api.EvidenceMD5}
+	weak := api.File{Kind: api.KindPackage, Evidence: api.EvidenceSize}
+	config := api.File{Kind: api.KindConfig, Evidence: api.EvidenceSize}
 	for _, c := range []struct {
-		files []vault.File
+		files []api.File
 		want  string
 	}{
-		{[]vault.File{strong, weak, strong}, vault.EvidenceSize},
-		{[]vault.File{weak, strong}, vault.EvidenceSize},
-		{[]vault.File{strong, strong, config}, vault.EvidenceMD5},
-		{[]vault.File{config}, ""},
+		{[]api.File{strong, weak, strong}, api.EvidenceSize},
+		{[]api.File{weak, strong}, api.EvidenceSize},
+		{[]api.File{strong, strong, config}, api.EvidenceMD5},
+		{[]api.File{config}, ""},
 	} {
-		if got := evidence(backup.Result{Files: c.files}); got != c.want {
+		if got := evidence(api.BackupResult{Files: c.files}); got != c.want {
 			t.Errorf("%+v: evidence %q, want %q", c.files, got, c.want)
 		}
 	}

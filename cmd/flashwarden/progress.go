@@ -9,14 +9,13 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"flashwarden/internal/backup"
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
-	"flashwarden/internal/restore"
 )
 
 // progress shows how far the backups are.
 type progress interface {
-	event(backup.Event)
+	event(api.Event)
 	close()
 }
 
@@ -34,37 +33,37 @@ func (p *program) newProgress(devices []catalog.Device) progress {
 
 type silence struct{}
 
-func (silence) event(backup.Event) {}
-func (silence) close()             {}
+func (silence) event(api.Event) {}
+func (silence) close()          {}
 
 // lines prints one line for each step that a person would want to know of.
 type lines struct {
 	mu    sync.Mutex
 	out   io.Writer
-	last  map[string]backup.Event // by device
-	since map[string]time.Time    // when the last line of a device was due, by device
+	last  map[string]api.Event // by device
+	since map[string]time.Time // when the last line of a device was due, by device
 }
 
 // patience is after how long a step that goes on is told again.
 const patience = 30 * time.Second
 
 func newLines(out io.Writer) *lines {
-	return &lines{out: out, last: make(map[string]backup.Event), since: make(map[string]time.Time)}
+	return &lines{out: out, last: make(map[string]api.Event), since: make(map[string]time.Time)}
 }
 
-func (l *lines) event(e backup.Event) {
+func (l *lines) event(e api.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := l.last[e.Device]
 	l.last[e.Device] = e
 	if e.Step == last.Step && e.File == last.File {
 		// Digests of small files are not worth a line; of an image they take minutes.
-		if e.Step != backup.StepVerify || time.Since(l.since[e.Device]) < patience {
+		if e.Step != api.StepVerify || time.Since(l.since[e.Device]) < patience {
 			return
 		}
 	}
 	l.since[e.Device] = time.Now()
-	if text := describe(e); text != "" && (e.Step != backup.StepVerify || e.Marks > 0) {
+	if text := describe(e); text != "" && (e.Step != api.StepVerify || e.Marks > 0) {
 		fmt.Fprintf(l.out, "%s: %s\n", e.Device, oneLine(text))
 	}
 }
@@ -72,37 +71,37 @@ func (l *lines) event(e backup.Event) {
 func (l *lines) close() {}
 
 // describe says in words what an event tells.
-func describe(e backup.Event) string {
+func describe(e api.Event) string {
 	switch e.Step {
-	case backup.StepLogin:
+	case api.StepLogin:
 		return "logging in"
-	case backup.StepLook:
+	case api.StepLook:
 		return "reading facts and listings"
-	case backup.StepVerify:
+	case api.StepVerify:
 		return "the device computes a digest of " + e.File + marks(e.Marks)
-	case backup.StepWait:
+	case api.StepWait:
 		if e.File == "" {
 			return "waiting to try again"
 		}
 		return "waiting for another device that copies the content of " + e.File
-	case backup.StepCopy:
+	case api.StepCopy:
 		return fmt.Sprintf("copying %s (%s)", e.File, size(e.Size))
-	case backup.StepKept:
+	case api.StepKept:
 		return "kept " + e.File
-	case restore.StepChange:
+	case api.StepChange:
 		return e.File
-	case restore.StepProved:
+	case api.StepProved:
 		return "proved " + e.File
-	case restore.StepReload:
+	case api.StepReload:
 		return "waiting for it to come back"
-	case backup.StepDone:
-		if e.Result == nil {
+	case api.StepDone:
+		if e.Status == "" {
 			return ""
 		}
-		if e.Result.Cause != "" {
-			return fmt.Sprintf("%s (%s)", e.Result.Status, e.Result.Cause)
+		if e.Cause != "" {
+			return fmt.Sprintf("%s (%s)", e.Status, e.Cause)
 		}
-		return fmt.Sprintf("%s, %s copied in %.1f s", e.Result.Status, size(e.Result.BytesCopied), e.Result.Seconds)
+		return fmt.Sprintf("%s, %s copied in %.1f s", e.Status, size(e.Bytes), e.Seconds)
 	}
 	return ""
 }
@@ -146,21 +145,21 @@ func (d *deviceBar) describe() string {
 	return d.text
 }
 
-func (b *bars) event(e backup.Event) {
+func (b *bars) event(e api.Event) {
 	d := b.devices[e.Device]
 	text := describe(e)
-	if e.Step == backup.StepCopy {
+	if e.Step == api.StepCopy {
 		text = fmt.Sprintf("%s of %s  %s", size(e.Bytes), size(e.Size), baseName(e.File))
 	}
 	d.mu.Lock()
 	d.text = oneLine(text)
 	d.mu.Unlock()
 	switch e.Step {
-	case backup.StepCopy, backup.StepKept, restore.StepProved:
+	case api.StepCopy, api.StepKept, api.StepProved:
 		// A bar at its total would count as finished: the device still goes on.
 		d.bar.SetTotal(max(e.Size, e.Bytes)+1, false)
 		d.bar.SetCurrent(e.Bytes)
-	case backup.StepDone:
+	case api.StepDone:
 		d.bar.SetTotal(-1, true)
 	}
 }

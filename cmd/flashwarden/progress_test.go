@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"flashwarden/internal/backup"
+	"flashwarden/api"
 )
 
 // TestLinesOfLongDigests has digests that take seconds, which are not worth a
@@ -17,7 +17,7 @@ func TestLinesOfLongDigests(t *testing.T) {
 		l := newLines(&out)
 		digest := func(file string, dots int) {
 			for n := range dots + 1 {
-				l.event(backup.Event{Device: "sw1", Step: backup.StepVerify, File: file, Marks: n})
+				l.event(api.Event{Device: "sw1", Step: api.StepVerify, File: file, Marks: n})
 				time.Sleep(time.Second)
 			}
 		}

@@ -12,12 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/node"
 	"flashwarden/internal/spool"
-	"flashwarden/internal/vault"
 )
 
 // receiveFlags are what the receive command was asked.
@@ -123,12 +123,12 @@ func (p *program) receiveOne(ctx context.Context, n *node.Node, f receiveFlags) 
 	receiver.Close()
 	show.close()
 	if res, ok := filed.kept(); ok {
-		return p.reportReceived([]backup.Result{res}) // also where the time, or the user, was faster
+		return p.reportReceived([]api.BackupResult{res}) // also where the time, or the user, was faster
 	}
 	failed := m.diagnose(err, n, ticket, backup.Witness{Size: -1, Stall: f.wait})
 	res := filed.last(failed)
 	res.Device, res.Started, res.Seconds = m.device.Name, began.UTC().Truncate(time.Second), tenths(time.Since(began))
-	return errors.Join(p.reportReceived([]backup.Result{res}), over(err))
+	return errors.Join(p.reportReceived([]api.BackupResult{res}), over(err))
 }
 
 // printCopy says what to type on the device.
@@ -166,7 +166,7 @@ func (p *program) receiveByRules(ctx context.Context, n *node.Node) error {
 	if err := n.Start(); err != nil {
 		return err
 	}
-	filed := &arrivals{tell: func(r backup.Result) { p.tellArrival(r) }}
+	filed := &arrivals{tell: func(r api.BackupResult) { p.tellArrival(r) }}
 	receiver := &node.Receiver{Kept: filed.add}
 	n.Allow(receiver)
 	if !p.quiet {
@@ -190,7 +190,7 @@ func (p *program) receiveByRules(ctx context.Context, n *node.Node) error {
 }
 
 // tellArrival prints what became of one file, while more may come.
-func (p *program) tellArrival(r backup.Result) {
+func (p *program) tellArrival(r api.BackupResult) {
 	if p.json {
 		return
 	}
@@ -201,7 +201,7 @@ func (p *program) tellArrival(r backup.Result) {
 
 // reportReceived prints the results; where one failed, the error of the caller
 // chooses the exit code.
-func (p *program) reportReceived(results []backup.Result) error {
+func (p *program) reportReceived(results []api.BackupResult) error {
 	if p.json {
 		return p.writeJSON(map[string]any{"results": results})
 	}
@@ -213,12 +213,12 @@ func (p *program) reportReceived(results []backup.Result) error {
 	return nil
 }
 
-func (p *program) printReceived(r backup.Result) error {
+func (p *program) printReceived(r api.BackupResult) error {
 	name := r.Device
 	if name == "" {
 		name = "received"
 	}
-	if r.Status != vault.StatusOK {
+	if r.Status != api.StatusOK {
 		p.explainResult(name, r.Message, r.Hint)
 		return nil
 	}
@@ -232,13 +232,13 @@ func (p *program) printReceived(r backup.Result) error {
 
 // arrivals collects what became of received files.
 type arrivals struct {
-	tell func(backup.Result) // may be nil
+	tell func(api.BackupResult) // may be nil
 
 	mu   sync.Mutex
-	list []backup.Result
+	list []api.BackupResult
 }
 
-func (a *arrivals) add(r backup.Result) {
+func (a *arrivals) add(r api.BackupResult) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.list = append(a.list, r)
@@ -247,27 +247,27 @@ func (a *arrivals) add(r backup.Result) {
 	}
 }
 
-func (a *arrivals) all() []backup.Result {
+func (a *arrivals) all() []api.BackupResult {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return append([]backup.Result{}, a.list...)
+	return append([]api.BackupResult{}, a.list...)
 }
 
 // kept is the file that was kept, if one was.
-func (a *arrivals) kept() (backup.Result, bool) {
+func (a *arrivals) kept() (api.BackupResult, bool) {
 	for _, r := range a.all() {
-		if r.Status == vault.StatusOK {
+		if r.Status == api.StatusOK {
 			return r, true
 		}
 	}
-	return backup.Result{}, false
+	return api.BackupResult{}, false
 }
 
 // last is why the last file was not kept; where none came, failed says why.
-func (a *arrivals) last(failed error) backup.Result {
+func (a *arrivals) last(failed error) api.BackupResult {
 	if all := a.all(); len(all) > 0 {
 		return all[len(all)-1]
 	}
-	return backup.Result{Status: vault.StatusFailed, Cause: string(cause.Of(failed)), Message: failed.Error(),
-		Hint: cause.Hint(failed), Attempts: 1, Files: []vault.File{}}
+	return api.BackupResult{Status: api.StatusFailed, Cause: cause.Of(failed), Message: failed.Error(),
+		Hint: cause.Hint(failed), Attempts: 1, Files: []api.File{}}
 }

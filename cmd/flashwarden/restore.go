@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 	"flashwarden/internal/restore"
-	"flashwarden/internal/vault"
 )
 
 // restoreFlags are what the restore command was asked.
@@ -121,27 +121,27 @@ func (p *program) restore(ctx context.Context, n *node.Node, name string, f rest
 
 // snapshotFor is the snapshot that the user names, else the newest of the
 // device.
-func snapshotFor(ctx context.Context, n *node.Node, d catalog.Device, id string) (vault.Snapshot, error) {
+func snapshotFor(ctx context.Context, n *node.Node, d catalog.Device, id string) (api.Snapshot, error) {
 	if id != "" {
 		return snapshot(n, id)
 	}
 	rows, err := n.Catalog.Snapshots(ctx, d.Name)
 	if err != nil {
-		return vault.Snapshot{}, err
+		return api.Snapshot{}, err
 	}
 	if len(rows) == 0 {
-		return vault.Snapshot{}, unknownError{fmt.Errorf("no snapshot of %s: `flashwarden backup %s` makes one, and --snapshot restores from one of another device", d.Name, d.Name)}
+		return api.Snapshot{}, unknownError{fmt.Errorf("no snapshot of %s: `flashwarden backup %s` makes one, and --snapshot restores from one of another device", d.Name, d.Name)}
 	}
 	for _, row := range slices.Backward(rows) {
 		if s, err := snapshot(n, row.ID); err != nil || !s.Received() {
 			return s, err
 		}
 	}
-	return vault.Snapshot{}, unknownError{fmt.Errorf("no backup of %s, only files that it sent: choose one with --snapshot and where it belongs with --to; `flashwarden snapshots %s` lists them", d.Name, d.Name)}
+	return api.Snapshot{}, unknownError{fmt.Errorf("no backup of %s, only files that it sent: choose one with --snapshot and where it belongs with --to; `flashwarden snapshots %s` lists them", d.Name, d.Name)}
 }
 
 // runRestore shows progress, and stops showing it while the user is asked.
-func (p *program) runRestore(ctx context.Context, n *node.Node, d catalog.Device, sel restore.Selection, f restoreFlags) restore.Result {
+func (p *program) runRestore(ctx context.Context, n *node.Node, d catalog.Device, sel restore.Selection, f restoreFlags) api.RestoreResult {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -197,9 +197,9 @@ func (p *program) agree(ctx context.Context, q restore.Question, yes bool) bool 
 }
 
 // printPlan says what is there, what differs, the space and every command.
-func printPlan(w io.Writer, device string, plan *restore.Plan) {
+func printPlan(w io.Writer, device string, plan *api.Plan) {
 	words := map[string]string{
-		restore.Equal: "is there and equal", restore.Absent: "is not there", restore.Differs: "is there and differs",
+		api.Equal: "is there and equal", api.Absent: "is not there", api.Differs: "is there and differs",
 	}
 	fmt.Fprintf(w, "%s: plan\n", device)
 	for _, f := range plan.Files {
@@ -222,23 +222,23 @@ func printPlan(w io.Writer, device string, plan *restore.Plan) {
 }
 
 // reportRestore prints the result; its error chooses the exit code.
-func (p *program) reportRestore(r restore.Result, dryRun bool) error {
+func (p *program) reportRestore(r api.RestoreResult, dryRun bool) error {
 	var err error
 	if p.json {
-		err = p.writeJSON(map[string]any{"results": []restore.Result{r}})
+		err = p.writeJSON(map[string]any{"results": []api.RestoreResult{r}})
 	} else {
 		err = p.printRestore(r, dryRun)
 	}
 	switch {
 	case r.Refused:
 		return errors.Join(err, errRefused)
-	case r.Status != vault.StatusOK:
+	case r.Status != api.StatusOK:
 		return errors.Join(err, errDevicesFailed)
 	}
 	return err
 }
 
-func (p *program) printRestore(r restore.Result, dryRun bool) error {
+func (p *program) printRestore(r api.RestoreResult, dryRun bool) error {
 	if r.Plan != nil && (dryRun || len(r.Plan.Commands) == 0) { // else it was shown before the question
 		printPlan(p.out, r.Device, r.Plan)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flashwarden/internal/catalog"
+	"flashwarden/api"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
 )
@@ -41,9 +41,9 @@ func (p *program) snapshotsCommand() *cobra.Command {
 	}
 }
 
-func (p *program) printSnapshots(list []catalog.SnapshotRow) error {
+func (p *program) printSnapshots(list []api.SnapshotRow) error {
 	if p.json {
-		return p.writeJSON(map[string]any{"snapshots": append([]catalog.SnapshotRow{}, list...)})
+		return p.writeJSON(map[string]any{"snapshots": append([]api.SnapshotRow{}, list...)})
 	}
 	rows := make([][]string, 0, len(list))
 	for _, r := range list {
@@ -73,7 +73,7 @@ func (p *program) showCommand() *cobra.Command {
 
 // snapshot reads a snapshot from the vault; one that is not there is a name
 // that matches nothing.
-func snapshot(n *node.Node, id string) (vault.Snapshot, error) {
+func snapshot(n *node.Node, id string) (api.Snapshot, error) {
 	s, err := n.Vault.Snapshot(id)
 	if errors.Is(err, vault.ErrNotFound) {
 		return s, unknownError{fmt.Errorf("no snapshot %q; `flashwarden snapshots` lists them", id)}
@@ -81,7 +81,7 @@ func snapshot(n *node.Node, id string) (vault.Snapshot, error) {
 	return s, err
 }
 
-func (p *program) printSnapshot(s vault.Snapshot) error {
+func (p *program) printSnapshot(s api.Snapshot) error {
 	if p.json {
 		return p.writeJSON(s)
 	}
@@ -98,7 +98,7 @@ func (p *program) printSnapshot(s vault.Snapshot) error {
 	for _, f := range s.Files {
 		proof := f.Evidence
 		if f.Cause != "" {
-			proof = "missing: " + f.Cause
+			proof = "missing: " + string(f.Cause)
 		}
 		rows = append(rows, []string{f.Path, f.Kind, size(f.Size), proof, dash(f.SHA256)})
 	}
@@ -116,7 +116,7 @@ func (p *program) printSnapshot(s vault.Snapshot) error {
 
 // printProof says below the table how an image was proved and what it says of
 // itself, and of a missing file why it is missing and what to do.
-func (p *program) printProof(f vault.File) {
+func (p *program) printProof(f api.File) {
 	var lines []string
 	if f.Cause != "" {
 		lines = append(lines, "missing: "+f.Message)
@@ -124,7 +124,7 @@ func (p *program) printProof(f vault.File) {
 			lines = append(lines, "next step: "+f.Hint)
 		}
 	}
-	if f.Kind == vault.KindImage || f.Kind == vault.KindPackage {
+	if f.Kind == api.KindImage || f.Kind == api.KindPackage {
 		if f.Image != nil && f.Image.Version+f.Image.Name != "" {
 			lines = append(lines, fmt.Sprintf("says of itself: %s, version %s", dash(f.Image.Name), dash(f.Image.Version)))
 		}
@@ -162,9 +162,9 @@ does not, unknown where the file carries none that can be judged offline.`,
 	}
 }
 
-func (p *program) printImages(images []catalog.Image) error {
+func (p *program) printImages(images []api.Image) error {
 	if p.json {
-		return p.writeJSON(map[string]any{"images": append([]catalog.Image{}, images...)})
+		return p.writeJSON(map[string]any{"images": append([]api.Image{}, images...)})
 	}
 	rows := make([][]string, 0, len(images))
 	for _, i := range images {
@@ -188,9 +188,9 @@ func (p *program) printImages(images []catalog.Image) error {
 }
 
 // warnOfImage says below the table what is wrong with an image.
-func (p *program) warnOfImage(i catalog.Image) {
+func (p *program) warnOfImage(i api.Image) {
 	name := oneLine(strings.Join(i.Names, " "))
-	if i.Image != nil && i.Image.Verdict == vault.ImageBad {
+	if i.Image != nil && i.Image.Verdict == api.ImageBad {
 		fmt.Fprintf(p.out, "%s is %s\n", name, oneLine(i.Image.String()))
 	}
 	for _, d := range i.Disagreements {

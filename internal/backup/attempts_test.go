@@ -13,9 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 	"flashwarden/tftp"
 )
 
@@ -81,7 +81,7 @@ func TestWhichAttemptIsTold(t *testing.T) {
 				b := newBench(t, c.prepare)
 				defer b.close()
 				r := b.backup(Options{})
-				wantResult(t, r, vault.StatusFailed, c.want)
+				wantResult(t, r, api.StatusFailed, c.want)
 				if r.Attempts != c.attempts {
 					t.Errorf("%d attempts, want %d", r.Attempts, c.attempts)
 				}
@@ -132,7 +132,7 @@ func TestKeptOnceInAllAttempts(t *testing.T) {
 		})
 		defer b.close()
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusOK, "")
+		wantResult(t, r, api.StatusOK, "")
 		if images.Load() != 1 || r.Attempts != 3 {
 			t.Errorf("the image was copied %d times in %d attempts", images.Load(), r.Attempts)
 		}
@@ -153,7 +153,7 @@ func TestChangedBetweenAttempts(t *testing.T) {
 		})
 		defer b.close()
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusOK, "")
+		wantResult(t, r, api.StatusOK, "")
 		if f := file(t, r, "flash:/config.text"); f.Size != 27 {
 			t.Errorf("kept %d bytes: not what the device has now", f.Size)
 		}
@@ -174,13 +174,13 @@ func TestListingsOutliveALaterAttempt(t *testing.T) {
 		})
 		defer b.close()
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusIncomplete, cause.SessionLost)
+		wantResult(t, r, api.StatusIncomplete, cause.SessionLost)
 		s, err := b.Vault.Snapshot(r.Snapshot)
 		must(t, err)
 		if len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
 			t.Errorf("listings %+v", s.Listings)
 		}
-		if file(t, r, "flash:/c2960.bin").SHA256 == "" || file(t, r, "flash:/vlan.dat").Cause != string(cause.SessionLost) {
+		if file(t, r, "flash:/c2960.bin").SHA256 == "" || file(t, r, "flash:/vlan.dat").Cause != cause.SessionLost {
 			t.Errorf("files %+v", r.Files)
 		}
 	})
@@ -210,7 +210,7 @@ func TestMostImportantFileIsTold(t *testing.T) {
 					return nil
 				})
 				defer b.close()
-				wantResult(t, b.backup(Options{}), vault.StatusIncomplete, c.want)
+				wantResult(t, b.backup(Options{}), api.StatusIncomplete, c.want)
 				b.wantClean()
 			})
 		})
@@ -236,8 +236,8 @@ func TestUnreadableBootPointer(t *testing.T) {
 			})
 			defer b.close()
 			r := b.backup(Options{})
-			wantResult(t, r, vault.StatusIncomplete, c.want)
-			if f := file(t, r, "flash:/*.pkg"); f.Kind != vault.KindPackage || f.Cause != string(c.want) {
+			wantResult(t, r, api.StatusIncomplete, c.want)
+			if f := file(t, r, "flash:/*.pkg"); f.Kind != api.KindPackage || f.Cause != c.want {
 				t.Errorf("packages %+v", f)
 			}
 			for _, p := range []string{"flash:/packages.conf", "flash:/config.text", RunningConfigPath} {
@@ -261,8 +261,8 @@ func TestSilentCopyIsNoRequest(t *testing.T) {
 			return nil
 		})
 		defer b.close()
-		r := b.backup(Options{Policy: Image})
-		wantResult(t, r, vault.StatusFailed, cause.NoRequest)
+		r := b.backup(Options{Policy: api.PolicyImage})
+		wantResult(t, r, api.StatusFailed, cause.NoRequest)
 		if r.Attempts != 1 {
 			t.Errorf("%d attempts for what trying again does not cure", r.Attempts)
 		}
@@ -284,8 +284,8 @@ func TestRecopyReachesParallel(t *testing.T) {
 			return nil
 		})
 		defer b.close()
-		for _, r := range b.All(t.Context(), fleet(8, ""), Options{Recopy: true, Policy: Image}) {
-			wantResult(t, r, vault.StatusOK, "")
+		for _, r := range b.All(t.Context(), fleet(8, ""), Options{Recopy: true, Policy: api.PolicyImage}) {
+			wantResult(t, r, api.StatusOK, "")
 		}
 		if most.Load() != 8 {
 			t.Errorf("%d copied at once, want 8", most.Load())
@@ -309,10 +309,10 @@ func TestLeaderFails(t *testing.T) {
 	})
 	defer b.close()
 	ok := 0
-	for _, r := range b.All(t.Context(), fleet(3, ""), Options{Policy: Image}) {
-		if r.Status == vault.StatusOK {
+	for _, r := range b.All(t.Context(), fleet(3, ""), Options{Policy: api.PolicyImage}) {
+		if r.Status == api.StatusOK {
 			ok++
-		} else if r.Cause != string(cause.DigestMismatch) {
+		} else if r.Cause != cause.DigestMismatch {
 			t.Errorf("%s: %s", r.Cause, r.Message)
 		}
 	}
@@ -331,7 +331,7 @@ func TestReasonOfTheEnd(t *testing.T) {
 	})
 	defer b.close()
 	r := b.Backup(ctx, fleet(1, "")[0], Options{})
-	wantResult(t, r, vault.StatusFailed, cause.Internal)
+	wantResult(t, r, api.StatusFailed, cause.Internal)
 	if r.Message != "the TFTP server stopped" || r.Hint != "look" {
 		t.Errorf("tells %q, next %q", r.Message, r.Hint)
 	}
@@ -351,16 +351,16 @@ func TestFilesThatFailAlone(t *testing.T) {
 		return nil
 	})
 	defer b.close()
-	r := b.backup(Options{Policy: All})
+	r := b.backup(Options{Policy: api.PolicyAll})
 	for p, want := range map[string]cause.Cause{
 		"flash:/a b.txt": cause.CommandRejected, "flash:/what?.txt": cause.CommandRejected, "flash:/gone": cause.SourceMissing,
 		"flash:/empty": "", "flash:/c2960.bin": "", "flash:/crashinfo": "", RunningConfigPath: "",
 	} {
-		if f := file(t, r, p); f.Cause != string(want) || (f.SHA256 == "") != (want != "") {
+		if f := file(t, r, p); f.Cause != want || (f.SHA256 == "") != (want != "") {
 			t.Errorf("%s: %+v, want cause %q", p, f, want)
 		}
 	}
-	if e := file(t, r, "flash:/c2960.bin").Evidence; e != vault.EvidenceMD5 || r.Status != vault.StatusIncomplete {
+	if e := file(t, r, "flash:/c2960.bin").Evidence; e != api.EvidenceMD5 || r.Status != api.StatusIncomplete {
 		t.Errorf("status %s, evidence of the image %s", r.Status, e)
 	}
 	b.wantClean()
@@ -375,6 +375,6 @@ func TestRecopyMendsTheVault(t *testing.T) {
 	blob := filepath.Join(b.Vault.Path(), "blobs", sum[:2], sum)
 	must(t, os.Chmod(blob, 0o600))
 	must(t, os.WriteFile(blob, make([]byte, 20000), 0o600))
-	wantResult(t, b.backup(Options{Recopy: true}), vault.StatusOK, "")
+	wantResult(t, b.backup(Options{Recopy: true}), api.StatusOK, "")
 	b.wantClean()
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
@@ -54,64 +55,21 @@ type Runner struct {
 	Waits        []time.Duration // before the second, third, … attempt; nil: 20 s and 60 s
 	Parallel     int             // devices at once; 0: 8
 	ParallelSite int             // devices at once of one site; 0: 4
-	Policy       Policy          // where neither the user nor the device says; empty: Rebuild
+	Policy       api.Policy      // where neither the user nor the device says; empty: Rebuild
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
-	Watch        func(Event)     // told of progress, from several goroutines; may be nil
+	Watch        func(api.Event) // told of progress, from several goroutines; may be nil
 	Log          *slog.Logger    // nil: discard
 	flights      flights         // one copy at a time per digest
 }
 
 // Options are what the user asked of one backup.
 type Options struct {
-	Policy Policy // empty: the device's own, else Rebuild
-	Recopy bool   // copy even what the vault holds
-	DryRun bool   // look only, and say what would be done
+	Policy api.Policy // empty: the device's own, else Rebuild
+	Recopy bool       // copy even what the vault holds
+	DryRun bool       // look only, and say what would be done
 }
 
-// Result is what became of one device's backup, as `backup --json` prints it.
-type Result struct {
-	Device      string       `json:"device"`
-	Status      string       `json:"status"` // ok, incomplete, failed
-	Cause       string       `json:"cause"`
-	Message     string       `json:"message"`
-	Hint        string       `json:"hint"`
-	Attempts    int          `json:"attempts"`
-	Snapshot    string       `json:"snapshot"`
-	Started     time.Time    `json:"started"`
-	Seconds     float64      `json:"seconds"`
-	BytesCopied int64        `json:"bytes_copied"`
-	Facts       vault.Facts  `json:"facts"`
-	Files       []vault.File `json:"files"`
-	Notes       []string     `json:"notes,omitempty"` // what a person should know although nothing failed
-	Plan        *Plan        `json:"plan,omitempty"`  // of a dry run
-}
-
-// Step says where a backup is.
-type Step string
-
-// The steps of a backup.
-const (
-	StepLogin  Step = "login"
-	StepLook   Step = "look"   // reading facts and listings
-	StepVerify Step = "verify" // the device computes a digest
-	StepWait   Step = "wait"   // another device copies the same content, or a retry is due
-	StepCopy   Step = "copy"
-	StepKept   Step = "kept" // a file is proved and in the vault
-	StepDone   Step = "done"
-)
-
-// Event tells how far one device's backup is.
-type Event struct {
-	Device string
-	Step   Step
-	File   string
-	Bytes  int64   // of the file so far
-	Size   int64   // of the file; -1: not known
-	Marks  int     // of progress that the device printed, with StepVerify
-	Result *Result // with StepDone
-}
-
-func (r *Runner) tell(e Event) {
+func (r *Runner) tell(e api.Event) {
 	if r.Watch != nil {
 		r.Watch(e)
 	}

@@ -14,10 +14,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 	"flashwarden/tftp"
 )
 
@@ -25,7 +25,7 @@ func TestBackupIsProvedAndKept(t *testing.T) {
 	b := newBench(t, nil)
 	defer b.close()
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	var paths []string
 	for _, f := range r.Files {
 		paths = append(paths, f.Path)
@@ -38,26 +38,26 @@ func TestBackupIsProvedAndKept(t *testing.T) {
 	if !slices.Equal(paths, want) {
 		t.Errorf("took %v, want %v", paths, want)
 	}
-	if e := file(t, r, "flash:/c2960.bin").Evidence; e != vault.EvidenceMD5 {
+	if e := file(t, r, "flash:/c2960.bin").Evidence; e != api.EvidenceMD5 {
 		t.Errorf("evidence of the image is %q", e)
 	}
-	if e := file(t, r, RunningConfigPath).Evidence; e != vault.EvidenceSize {
+	if e := file(t, r, RunningConfigPath).Evidence; e != api.EvidenceSize {
 		t.Errorf("evidence of the running-config is %q", e)
 	}
 	s, err := b.Vault.Snapshot(r.Snapshot)
 	must(t, err)
-	if s.Status != vault.StatusOK || len(s.Files) != 4 || len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
+	if s.Status != api.StatusOK || len(s.Files) != 4 || len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
 		t.Errorf("snapshot %+v", s)
 	}
 	b.wantClean()
 
 	again := b.backup(Options{})
-	wantResult(t, again, vault.StatusOK, "")
+	wantResult(t, again, api.StatusOK, "")
 	if again.BytesCopied != 0 || file(t, again, "flash:/c2960.bin").Copied || again.Snapshot == r.Snapshot || again.Snapshot == "" {
 		t.Errorf("the second backup copied %d bytes into %q", again.BytesCopied, again.Snapshot)
 	}
 	recopied := b.backup(Options{Recopy: true})
-	if wantResult(t, recopied, vault.StatusOK, ""); recopied.BytesCopied != 20000+17+4 {
+	if wantResult(t, recopied, api.StatusOK, ""); recopied.BytesCopied != 20000+17+4 {
 		t.Errorf("--recopy copied %d bytes", recopied.BytesCopied)
 	}
 	b.wantClean()
@@ -71,7 +71,7 @@ func TestLostBlobIsCopiedAgain(t *testing.T) {
 	sum := file(t, b.backup(Options{}), "flash:/c2960.bin").SHA256
 	must(t, os.Remove(filepath.Join(b.Vault.Path(), "blobs", sum[:2], sum)))
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	if !file(t, r, "flash:/c2960.bin").Copied {
 		t.Error("a blob that is gone was taken as known")
 	}
@@ -83,8 +83,8 @@ func TestWithoutDigestTheEvidenceSaysSo(t *testing.T) {
 	defer b.close()
 	for range 2 {
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusOK, "")
-		if f := file(t, r, "flash:/c2960.bin"); f.Evidence != vault.EvidenceSize || !f.Copied {
+		wantResult(t, r, api.StatusOK, "")
+		if f := file(t, r, "flash:/c2960.bin"); f.Evidence != api.EvidenceSize || !f.Copied {
 			t.Errorf("%+v: without a device digest nothing is taken as known", f)
 		}
 	}
@@ -101,7 +101,7 @@ func TestDryRunCopiesNothing(t *testing.T) {
 	})
 	defer b.close()
 	r := b.backup(Options{DryRun: true})
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	if r.Plan == nil || r.Plan.Bytes != 20021 || r.Snapshot != "" ||
 		!slices.Contains(r.Plan.Commands, "copy flash:/c2960.bin tftp://192.0.2.100/TICKET") {
 		t.Errorf("plan %+v", r.Plan)
@@ -146,10 +146,10 @@ func TestBadCopies(t *testing.T) {
 			defer b.close()
 			r := b.backup(Options{})
 			f := file(t, r, "flash:/c2960.bin")
-			if f.Cause != string(c.cause) || f.SHA256 != "" || f.Evidence != "" {
+			if f.Cause != c.cause || f.SHA256 != "" || f.Evidence != "" {
 				t.Errorf("image: %+v, want cause %s", f, c.cause)
 			}
-			if r.Cause != string(c.cause) || r.Hint == "" {
+			if r.Cause != c.cause || r.Hint == "" {
 				t.Errorf("result: cause %q, hint %q", r.Cause, r.Hint)
 			}
 			b.wantClean()
@@ -170,10 +170,10 @@ func TestIncompleteKeepsWhatWasProved(t *testing.T) {
 	})
 	defer b.close()
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusIncomplete, cause.DigestMismatch)
+	wantResult(t, r, api.StatusIncomplete, cause.DigestMismatch)
 	s, err := b.Vault.Snapshot(r.Snapshot)
 	must(t, err)
-	if s.Status != vault.StatusIncomplete {
+	if s.Status != api.StatusIncomplete {
 		t.Errorf("the snapshot says %q", s.Status)
 	}
 	b.wantClean()
@@ -191,7 +191,7 @@ func TestUnsafePromptEndsTheBackup(t *testing.T) {
 	})
 	defer b.close()
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusFailed, cause.UnsafePrompt)
+	wantResult(t, r, api.StatusFailed, cause.UnsafePrompt)
 	if copies != 1 || len(b.devices) != 1 || r.Snapshot != "" {
 		t.Errorf("%d copies, %d sessions, snapshot %q: want 1, 1 and none", copies, len(b.devices), r.Snapshot)
 	}
@@ -214,7 +214,7 @@ func TestLineDiesWhileTheCopyGoesOn(t *testing.T) {
 	})
 	defer b.close()
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	if r.Attempts != 1 || len(b.devices) != 2 {
 		t.Errorf("%d attempts on %d sessions, want 1 on 2", r.Attempts, len(b.devices))
 	}
@@ -233,7 +233,7 @@ func TestRetries(t *testing.T) {
 			defer b.close()
 			began := time.Now()
 			r := b.backup(Options{})
-			wantResult(t, r, vault.StatusOK, "")
+			wantResult(t, r, api.StatusOK, "")
 			if took := time.Since(began); r.Attempts != 3 || took < 80*time.Second || took > 90*time.Second {
 				t.Errorf("%d attempts in %s", r.Attempts, took)
 			}
@@ -249,14 +249,14 @@ func TestRetries(t *testing.T) {
 				return nil
 			})
 			defer b.close()
-			wantResult(t, b.backup(Options{}), vault.StatusFailed, cause.SessionLost)
+			wantResult(t, b.backup(Options{}), api.StatusFailed, cause.SessionLost)
 		})
 	})
 	t.Run("a wrong password is tried once", func(t *testing.T) {
 		b := newBench(t, func(int, *fakeDevice) error { return cause.New(cause.AuthFailed, "refused", "") })
 		defer b.close()
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusFailed, cause.AuthFailed)
+		wantResult(t, r, api.StatusFailed, cause.AuthFailed)
 		if len(b.devices) != 1 || r.Attempts != 1 {
 			t.Errorf("%d logins", len(b.devices))
 		}
@@ -283,8 +283,8 @@ func TestStall(t *testing.T) {
 		defer b.close()
 		b.Waits = []time.Duration{}
 		began := time.Now()
-		r := b.backup(Options{Policy: Image})
-		wantResult(t, r, vault.StatusFailed, cause.Stalled)
+		r := b.backup(Options{Policy: api.PolicyImage})
+		wantResult(t, r, api.StatusFailed, cause.Stalled)
 		if took := time.Since(began); took < time.Minute || took > 62*time.Second {
 			t.Errorf("took %s, want the stall timeout", took)
 		}
@@ -305,7 +305,7 @@ func TestCancel(t *testing.T) {
 		return nil
 	}
 	r := b.Backup(ctx, catalog.Device{Name: "sw1"}, Options{})
-	wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+	wantResult(t, r, api.StatusFailed, cause.Cancelled)
 	b.wantClean()
 }
 
@@ -323,7 +323,7 @@ func TestCancelKeepsWhatWasProved(t *testing.T) {
 	})
 	defer b.close()
 	r := b.Backup(ctx, catalog.Device{Name: "sw1", Address: "192.0.2.1"}, Options{})
-	wantResult(t, r, vault.StatusIncomplete, cause.Cancelled)
+	wantResult(t, r, api.StatusIncomplete, cause.Cancelled)
 	rows, err := b.Catalog.Snapshots(t.Context(), "sw1")
 	must(t, err)
 	if len(rows) != 1 || rows[0].ID != r.Snapshot {
@@ -347,7 +347,7 @@ func TestOneCopyPerContent(t *testing.T) {
 	defer b.close()
 	results := b.All(t.Context(), fleet(10, ""), Options{})
 	for _, r := range results {
-		wantResult(t, r, vault.StatusOK, "")
+		wantResult(t, r, api.StatusOK, "")
 	}
 	if n := imageCopies.Load(); n != 1 {
 		t.Errorf("the image was copied %d times", n)

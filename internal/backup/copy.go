@@ -12,11 +12,11 @@ import (
 	"slices"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
-	"flashwarden/internal/vault"
 )
 
 // requestWithin is how long a ticket waits for the device's request: the
@@ -29,7 +29,7 @@ var ErrStalled = errors.New("no byte moved")
 // saveOnce proves one file on the present session: content that the vault
 // holds is not copied again; of several devices with the same content at the
 // same time, one copies.
-func (r *run) saveOnce(ctx context.Context, f *vault.File) error {
+func (r *run) saveOnce(ctx context.Context, f *api.File) error {
 	if f.Path == RunningConfigPath {
 		return r.saveRunningConfig(ctx, f)
 	}
@@ -51,8 +51,8 @@ func (r *run) saveOnce(ctx context.Context, f *vault.File) error {
 }
 
 // verify asks the device for the digest of f.
-func (r *run) verify(ctx context.Context, f *vault.File) (ios.Verification, error) {
-	e := Event{Device: r.device.Name, Step: StepVerify, File: f.Path, Size: f.Size}
+func (r *run) verify(ctx context.Context, f *api.File) (ios.Verification, error) {
+	e := api.Event{Device: r.device.Name, Step: api.StepVerify, File: f.Path, Size: f.Size}
 	r.tell(e)
 	return r.session.Digest(ctx, f.Path, f.Size, func(marks int) {
 		e.Marks = marks
@@ -69,7 +69,7 @@ func (r *run) warn(text string) {
 
 // transferOnce copies f unless the vault holds its content or another run is
 // copying it right now.
-func (r *run) transferOnce(ctx context.Context, f *vault.File, d ios.Digest) error {
+func (r *run) transferOnce(ctx context.Context, f *api.File, d ios.Digest) error {
 	for {
 		known, err := r.known(ctx, f, d)
 		if known || err != nil {
@@ -80,7 +80,7 @@ func (r *run) transferOnce(ctx context.Context, f *vault.File, d ios.Digest) err
 			defer done()
 			return r.transfer(ctx, f, d)
 		}
-		r.tell(Event{Device: r.device.Name, Step: StepWait, File: f.Path, Size: f.Size})
+		r.tell(api.Event{Device: r.device.Name, Step: api.StepWait, File: f.Path, Size: f.Size})
 		select {
 		case <-wait:
 		case <-ctx.Done():
@@ -91,7 +91,7 @@ func (r *run) transferOnce(ctx context.Context, f *vault.File, d ios.Digest) err
 
 // known reports whether the vault holds content of this digest and size, and
 // if so names it in f.
-func (r *run) known(ctx context.Context, f *vault.File, d ios.Digest) (bool, error) {
+func (r *run) known(ctx context.Context, f *api.File, d ios.Digest) (bool, error) {
 	sha, ok, err := r.Catalog.Known(ctx, d.MD5, f.Size)
 	if err != nil {
 		return false, cause.Wrap(cause.VaultError, err, "look up "+f.Path, "run `flashwarden check`")
@@ -99,14 +99,14 @@ func (r *run) known(ctx context.Context, f *vault.File, d ios.Digest) (bool, err
 	if !ok || !r.Vault.HasBlob(sha, f.Size) {
 		return false, nil
 	}
-	f.MD5, f.SHA256, f.Copied, f.Evidence = d.MD5, sha, false, vault.EvidenceMD5
+	f.MD5, f.SHA256, f.Copied, f.Evidence = d.MD5, sha, false, api.EvidenceMD5
 	f.Proof = append(f.Proof, "the vault holds this content")
 	return true, r.inspectKnown(ctx, f)
 }
 
 // transfer has the device copy f to a ticket, compares what came with what
 // the device says of it, and moves it into the vault.
-func (r *run) transfer(ctx context.Context, f *vault.File, d ios.Digest) (err error) {
+func (r *run) transfer(ctx context.Context, f *api.File, d ios.Digest) (err error) {
 	ticket := r.Spool.Expect(r.session.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
 	defer func() {
 		if closeErr := ticket.Close(); closeErr != nil && err == nil {
@@ -133,12 +133,12 @@ func (r *run) transfer(ctx context.Context, f *vault.File, d ios.Digest) (err er
 
 // prove compares what came with what the device computed, and writes into f
 // what that proves.
-func prove(f *vault.File, got *spool.File, d ios.Digest) error {
+func prove(f *api.File, got *spool.File, d ios.Digest) error {
 	algorithm, want, have := "MD5", d.MD5, got.MD5
-	f.Evidence = vault.EvidenceMD5
+	f.Evidence = api.EvidenceMD5
 	switch {
 	case d.MD5 == "" && d.SHA512 == "":
-		f.Evidence = vault.EvidenceSize
+		f.Evidence = api.EvidenceSize
 		f.Proof = append(f.Proof, fmt.Sprintf("no digest by the device: %d bytes came, as its listing says", got.Size))
 		return nil
 	case d.MD5 == "":
@@ -147,7 +147,7 @@ func prove(f *vault.File, got *spool.File, d ios.Digest) error {
 			return cause.Wrap(cause.Internal, err, "compute the SHA-512 of "+f.Path, "")
 		}
 		algorithm, want, have = "SHA-512", d.SHA512, sum
-		f.Evidence, f.SHA512 = vault.EvidenceSHA512, sum
+		f.Evidence, f.SHA512 = api.EvidenceSHA512, sum
 	}
 	if have != want {
 		return cause.New(cause.DigestMismatch,
@@ -174,8 +174,8 @@ func sha512Of(path string) (string, error) {
 
 // remember makes content known to the devices that wait for it, before the
 // snapshot is written.
-func (r *run) remember(ctx context.Context, f *vault.File) error {
-	if f.Evidence != vault.EvidenceMD5 {
+func (r *run) remember(ctx context.Context, f *api.File) error {
+	if f.Evidence != api.EvidenceMD5 {
 		return nil
 	}
 	if err := r.Catalog.Remember(ctx, *f); err != nil {
@@ -186,7 +186,7 @@ func (r *run) remember(ctx context.Context, f *vault.File) error {
 
 // fetch types the copy command and waits for the ticket. The ticket decides:
 // a terminal that dies while blocks flow does not undo the copy.
-func (r *run) fetch(ctx context.Context, f *vault.File, ticket *spool.Ticket) (*spool.File, error) {
+func (r *run) fetch(ctx context.Context, f *api.File, ticket *spool.Ticket) (*spool.File, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := make(chan struct{})
@@ -271,9 +271,9 @@ func ticketError(t *spool.Ticket) error {
 
 // watch tells of progress, and cancels a transfer that moves no byte for the
 // stall timeout.
-func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc, f *vault.File, t *spool.Ticket) {
+func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc, f *api.File, t *spool.Ticket) {
 	WatchTicket(ctx, t, r.stall(), func(bytes int64) {
-		r.tell(Event{Device: r.device.Name, Step: StepCopy, File: f.Path, Bytes: bytes, Size: f.Size})
+		r.tell(api.Event{Device: r.device.Name, Step: api.StepCopy, File: f.Path, Bytes: bytes, Size: f.Size})
 	}, cancel)
 }
 
@@ -310,7 +310,7 @@ func WatchTicket(ctx context.Context, t *spool.Ticket, stall time.Duration, move
 	}
 }
 
-func (r *run) copyOf(f *vault.File, name string) ios.Copy {
+func (r *run) copyOf(f *api.File, name string) ios.Copy {
 	if name == "" {
 		name = "name"
 	}
@@ -334,7 +334,7 @@ func Server(d catalog.Device, advertise, local netip.Addr) netip.Addr {
 
 // saveRunningConfig keeps the running-config as the terminal shows it. IOS
 // computes no digest of it.
-func (r *run) saveRunningConfig(ctx context.Context, f *vault.File) error {
+func (r *run) saveRunningConfig(ctx context.Context, f *api.File) error {
 	text, err := r.session.RunningConfig(ctx)
 	if err != nil {
 		return err
@@ -343,7 +343,7 @@ func (r *run) saveRunningConfig(ctx context.Context, f *vault.File) error {
 	if err != nil {
 		return vaultError(err, "keep the running-config")
 	}
-	f.Size, f.MD5, f.SHA256, f.Copied, f.Evidence = int64(len(text)), md5, sha, true, vault.EvidenceSize
+	f.Size, f.MD5, f.SHA256, f.Copied, f.Evidence = int64(len(text)), md5, sha, true, api.EvidenceSize
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
@@ -195,7 +196,7 @@ func (b *bench) dial(_ context.Context, d catalog.Device) (Device, error) {
 	return dev, nil
 }
 
-func (b *bench) backup(o Options) Result {
+func (b *bench) backup(o Options) api.BackupResult {
 	b.t.Helper()
 	return b.Backup(b.t.Context(), catalog.Device{Name: "sw1", Address: "192.0.2.1"}, o)
 }
@@ -229,9 +230,9 @@ func must(t *testing.T, err error) {
 }
 
 // wantResult checks status and cause.
-func wantResult(t *testing.T, r Result, status string, c cause.Cause) {
+func wantResult(t *testing.T, r api.BackupResult, status string, c cause.Cause) {
 	t.Helper()
-	if r.Status != status || r.Cause != string(c) {
+	if r.Status != status || r.Cause != c {
 		t.Fatalf("got %s %q (%s), want %s %q", r.Status, r.Cause, r.Message, status, c)
 	}
 	if c != "" && (r.Message == "") {
@@ -239,7 +240,7 @@ func wantResult(t *testing.T, r Result, status string, c cause.Cause) {
 	}
 }
 
-func file(t *testing.T, r Result, p string) vault.File {
+func file(t *testing.T, r api.BackupResult, p string) api.File {
 	t.Helper()
 	for _, f := range r.Files {
 		if f.Path == p {
@@ -247,5 +248,5 @@ func file(t *testing.T, r Result, p string) vault.File {
 		}
 	}
 	t.Fatal(fmt.Errorf("no file %s in %+v", p, r.Files))
-	return vault.File{}
+	return api.File{}
 }

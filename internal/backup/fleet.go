@@ -4,14 +4,15 @@ import (
 	"context"
 	"sync"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 )
 
 // All backs several devices up side by side: Parallel at once in all,
 // ParallelSite of one site (devices without a site are limited only in all).
 // The results are in the order of the devices.
-func (r *Runner) All(ctx context.Context, devices []catalog.Device, o Options) []Result {
-	results := make([]Result, len(devices))
+func (r *Runner) All(ctx context.Context, devices []catalog.Device, o Options) []api.BackupResult {
+	results := make([]api.BackupResult, len(devices))
 	limits := r.newLimits(devices)
 	var wg sync.WaitGroup
 	for i, d := range devices {

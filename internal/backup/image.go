@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // locate flattens listings into entries with their places. Entries that are
@@ -99,7 +99,7 @@ func otherImages(found []located) []string {
 	var out []string
 	for _, l := range found {
 		_, named := ios.ParseImageName(l.rel)
-		if l.entry.Type != ios.TypeDirectory && isFlash(l.fs) && len(out) < 5 && (named || kindOf(l.rel) == vault.KindImage) {
+		if l.entry.Type != ios.TypeDirectory && isFlash(l.fs) && len(out) < 5 && (named || kindOf(l.rel) == api.KindImage) {
 			out = append(out, l.path())
 		}
 	}

@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"os"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/imagefile"
-	"flashwarden/internal/vault"
 )
 
 // inspectFile reads what came, if it is an image: what it says of itself, and
 // whether it is whole. Where the device computes no digest, an image that is
 // damaged by its own checks is refused; a copy that is true to the device is
 // kept as it is.
-func (r *run) inspectFile(ctx context.Context, f *vault.File, path string) error {
+func (r *run) inspectFile(ctx context.Context, f *api.File, path string) error {
 	if !isImage(f) {
 		return nil
 	}
@@ -26,7 +26,7 @@ func (r *run) inspectFile(ctx context.Context, f *vault.File, path string) error
 	if err := r.inspect(ctx, f, file); err != nil {
 		return err
 	}
-	if f.Evidence == vault.EvidenceSize && f.Image.Verdict == vault.ImageBad {
+	if f.Evidence == api.EvidenceSize && f.Image.Verdict == api.ImageBad {
 		return cause.New(cause.DigestMismatch,
 			fmt.Sprintf("%s: the device computes no digest, and the image that came is %s", f.Path, f.Image),
 			"the copy was thrown away; back the device up again, and if it stays so the file on the device is damaged: put a good image there before it restarts")
@@ -37,7 +37,7 @@ func (r *run) inspectFile(ctx context.Context, f *vault.File, path string) error
 
 // inspectKnown enters what was found in content that the vault holds. What was
 // kept before images were inspected is read now, once.
-func (r *run) inspectKnown(ctx context.Context, f *vault.File) error {
+func (r *run) inspectKnown(ctx context.Context, f *api.File) error {
 	if !isImage(f) {
 		return nil
 	}
@@ -62,10 +62,10 @@ func (r *run) inspectKnown(ctx context.Context, f *vault.File) error {
 	return r.remember(ctx, f)
 }
 
-func isImage(f *vault.File) bool { return f.Kind == vault.KindImage || f.Kind == vault.KindPackage }
+func isImage(f *api.File) bool { return f.Kind == api.KindImage || f.Kind == api.KindPackage }
 
 // inspect reads an image once.
-func (r *run) inspect(ctx context.Context, f *vault.File, file *os.File) error {
+func (r *run) inspect(ctx context.Context, f *api.File, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return cause.Wrap(cause.Internal, err, "inspect "+f.Path, "")
@@ -82,20 +82,20 @@ func (r *run) inspect(ctx context.Context, f *vault.File, file *os.File) error {
 }
 
 // imageOf is a report in the form of a snapshot.
-func imageOf(r imagefile.Report) *vault.Image {
-	i := &vault.Image{Format: r.Format, Name: r.Name, Family: r.Family, FeatureSet: r.FeatureSet, Version: r.Version,
+func imageOf(r imagefile.Report) *api.Inspection {
+	i := &api.Inspection{Format: r.Format, Name: r.Name, Family: r.Family, FeatureSet: r.FeatureSet, Version: r.Version,
 		Verdict: string(r.Verdict), Checks: r.Checks, Reason: r.Reason}
 	if r.Failed != nil {
-		i.Failed = &vault.ImageFailure{Check: r.Failed.Check, At: r.Failed.At, Expected: r.Failed.Expected, Seen: r.Failed.Seen}
+		i.Failed = &api.InspectionFailure{Check: r.Failed.Check, At: r.Failed.At, Expected: r.Failed.Expected, Seen: r.Failed.Seen}
 	}
 	return i
 }
 
 // judge writes what the image proves into the proof of f, and warns of what a
 // person should know of it.
-func (r *run) judge(f *vault.File) {
+func (r *run) judge(f *api.File) {
 	f.Proof = append(f.Proof, "the file itself: "+f.Image.String())
-	if f.Image.Verdict == vault.ImageBad {
+	if f.Image.Verdict == api.ImageBad {
 		r.warn(fmt.Sprintf("%s is kept as the device has it, but the image is %s. The device may not start from it: put a good image there", f.Path, f.Image))
 	}
 	if r.runs(f) && f.Image.Contradicts(r.result.Facts.Version) {
@@ -105,4 +105,4 @@ func (r *run) judge(f *vault.File) {
 }
 
 // runs reports whether the device runs f.
-func (r *run) runs(f *vault.File) bool { return f.Path == r.result.Facts.Image }
+func (r *run) runs(f *api.File) bool { return f.Path == r.result.Facts.Image }

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/iossim"
-	"flashwarden/internal/vault"
 )
 
 const imagePath = "flash:/c2960.bin"
@@ -43,7 +43,7 @@ func withImage(t *testing.T, data []byte, noVerify bool) *bench {
 	})
 }
 
-func noted(r Result, words string) bool {
+func noted(r api.BackupResult, words string) bool {
 	return slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, words) })
 }
 
@@ -53,9 +53,9 @@ func TestSizeOnlyImage(t *testing.T) {
 	b := withImage(t, classic(t, "15.0(2)SE8"), true)
 	defer b.close()
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	f := file(t, r, imagePath)
-	if f.Evidence != vault.EvidenceSize || f.Image == nil || f.Image.Verdict != vault.ImageGood || f.Image.Version != "15.0(2)SE8" || len(r.Notes) > 0 {
+	if f.Evidence != api.EvidenceSize || f.Image == nil || f.Image.Verdict != api.ImageGood || f.Image.Version != "15.0(2)SE8" || len(r.Notes) > 0 {
 		t.Errorf("%+v %+v, notes %q", f, f.Image, r.Notes)
 	}
 	proof := strings.Join(f.Proof, "\n")
@@ -66,7 +66,7 @@ func TestSizeOnlyImage(t *testing.T) {
 	}
 	s, err := b.Vault.Snapshot(r.Snapshot)
 	must(t, err)
-	if got := file(t, Result{Files: s.Files}, imagePath); got.Image == nil || !slices.Equal(got.Proof, f.Proof) {
+	if got := file(t, api.BackupResult{Files: s.Files}, imagePath); got.Image == nil || !slices.Equal(got.Proof, f.Proof) {
 		t.Errorf("the snapshot has %+v", got)
 	}
 	if other := file(t, r, "flash:/config.text"); other.Image != nil {
@@ -81,9 +81,9 @@ func TestSizeOnlyImageDamaged(t *testing.T) {
 	for name, data := range map[string][]byte{"altered": damaged(t), "truncated": classic(t, "15.0(2)SE8")[:60_000]} {
 		b := withImage(t, data, true)
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusIncomplete, cause.DigestMismatch)
+		wantResult(t, r, api.StatusIncomplete, cause.DigestMismatch)
 		f := file(t, r, imagePath)
-		if f.Cause != string(cause.DigestMismatch) || f.SHA256 != "" || f.Image != nil || !strings.Contains(f.Message, "expected") || !strings.Contains(f.Hint, "put a good image there") {
+		if f.Cause != cause.DigestMismatch || f.SHA256 != "" || f.Image != nil || !strings.Contains(f.Message, "expected") || !strings.Contains(f.Hint, "put a good image there") {
 			t.Errorf("%s: %+v", name, f)
 		}
 		if sum := sha256.Sum256(data); b.Vault.HasBlob(hex.EncodeToString(sum[:]), int64(len(data))) {
@@ -102,9 +102,9 @@ func TestDamagedOnDevice(t *testing.T) {
 	defer b.close()
 	for _, copied := range []bool{true, false} {
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusOK, "")
+		wantResult(t, r, api.StatusOK, "")
 		f := file(t, r, imagePath)
-		if f.Evidence != vault.EvidenceMD5 || f.Copied != copied || f.Image.Verdict != vault.ImageBad || !noted(r, imagePath+" is kept as the device has it, but the image is damaged") {
+		if f.Evidence != api.EvidenceMD5 || f.Copied != copied || f.Image.Verdict != api.ImageBad || !noted(r, imagePath+" is kept as the device has it, but the image is damaged") {
 			t.Errorf("%+v, notes %q", f, r.Notes)
 		}
 	}
@@ -120,9 +120,9 @@ func TestDeviceFindsDamage(t *testing.T) {
 		return nil
 	})
 	defer b.close()
-	r := b.backup(Options{Policy: Image})
-	wantResult(t, r, vault.StatusOK, "")
-	if f := file(t, r, imagePath); f.Evidence != vault.EvidenceSize || !noted(r, `the device itself finds this image damaged: "%Error`) {
+	r := b.backup(Options{Policy: api.PolicyImage})
+	wantResult(t, r, api.StatusOK, "")
+	if f := file(t, r, imagePath); f.Evidence != api.EvidenceSize || !noted(r, `the device itself finds this image damaged: "%Error`) {
 		t.Errorf("%+v, notes %q", f, r.Notes)
 	}
 }
@@ -132,8 +132,8 @@ func TestReplacedSinceStart(t *testing.T) {
 	b := withImage(t, classic(t, "15.0(2)SE11"), false)
 	defer b.close()
 	for range 2 {
-		r := b.backup(Options{Policy: Image})
-		wantResult(t, r, vault.StatusOK, "")
+		r := b.backup(Options{Policy: api.PolicyImage})
+		wantResult(t, r, api.StatusOK, "")
 		if !noted(r, "says that it is 15.0(2)SE11, and the device says that it runs 15.0(2)SE8") {
 			t.Errorf("notes %q", r.Notes)
 		}
@@ -145,7 +145,7 @@ func TestReplacedSinceStart(t *testing.T) {
 func TestInspectedOnce(t *testing.T) {
 	b := withImage(t, classic(t, "15.0(2)SE8"), false)
 	defer b.close()
-	f := file(t, b.backup(Options{Policy: Image}), imagePath)
+	f := file(t, b.backup(Options{Policy: api.PolicyImage}), imagePath)
 	blob, err := b.Vault.OpenBlob(f.SHA256)
 	must(t, err)
 	defer blob.Close()
@@ -156,11 +156,11 @@ func TestInspectedOnce(t *testing.T) {
 	_, err = w.WriteAt(make([]byte, 1000), 40_000)
 	must(t, err)
 	must(t, w.Close())
-	if again := file(t, b.backup(Options{Policy: Image}), imagePath); again.Image == nil || again.Image.Verdict != vault.ImageGood {
+	if again := file(t, b.backup(Options{Policy: api.PolicyImage}), imagePath); again.Image == nil || again.Image.Verdict != api.ImageGood {
 		t.Errorf("read again: %+v", again.Image)
 	}
 	// A snapshot of the time before images were inspected.
-	s, err := b.Vault.Snapshot(b.backup(Options{Policy: Image}).Snapshot)
+	s, err := b.Vault.Snapshot(b.backup(Options{Policy: api.PolicyImage}).Snapshot)
 	must(t, err)
 	rows, err := b.Catalog.Snapshots(t.Context(), "")
 	must(t, err)
@@ -169,7 +169,7 @@ func TestInspectedOnce(t *testing.T) {
 	}
 	s.Files[0].Image = nil
 	must(t, b.Catalog.Index(t.Context(), s))
-	if now := file(t, b.backup(Options{Policy: Image}), imagePath); now.Copied || now.Image == nil || now.Image.Verdict != vault.ImageBad {
+	if now := file(t, b.backup(Options{Policy: api.PolicyImage}), imagePath); now.Copied || now.Image == nil || now.Image.Verdict != api.ImageBad {
 		t.Errorf("not read: %+v", now)
 	}
 }
@@ -189,15 +189,15 @@ func TestSHA512(t *testing.T) {
 	})
 	defer b.close()
 	for range 2 { // known content is found by MD5 alone
-		r := b.backup(Options{Policy: Image})
-		wantResult(t, r, vault.StatusOK, "")
-		if f := file(t, r, imagePath); f.Evidence != vault.EvidenceSHA512 || len(f.SHA512) != 128 || !f.Copied {
+		r := b.backup(Options{Policy: api.PolicyImage})
+		wantResult(t, r, api.StatusOK, "")
+		if f := file(t, r, imagePath); f.Evidence != api.EvidenceSHA512 || len(f.SHA512) != 128 || !f.Copied {
 			t.Errorf("%+v", f)
 		}
 	}
 	wrong = true
-	r := b.backup(Options{Policy: Image})
-	wantResult(t, r, vault.StatusFailed, cause.DigestMismatch)
+	r := b.backup(Options{Policy: api.PolicyImage})
+	wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
 	if f := file(t, r, imagePath); !strings.Contains(f.Message, "SHA-512") || f.SHA512 != "" {
 		t.Errorf("%+v", f)
 	}
@@ -216,9 +216,9 @@ func TestSizeOnlyIsNeverKnown(t *testing.T) {
 	defer b.close()
 	for range 2 {
 		r := b.backup(Options{})
-		wantResult(t, r, vault.StatusOK, "")
+		wantResult(t, r, api.StatusOK, "")
 		for _, f := range r.Files {
-			if !f.Copied || f.Evidence != vault.EvidenceSize {
+			if !f.Copied || f.Evidence != api.EvidenceSize {
 				t.Errorf("%+v", f)
 			}
 		}
@@ -230,8 +230,8 @@ func TestSizeOnlyIsNeverKnown(t *testing.T) {
 	}
 	noVerify = false
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusOK, "")
-	if f := file(t, r, imagePath); f.Copied || f.Evidence != vault.EvidenceMD5 {
+	wantResult(t, r, api.StatusOK, "")
+	if f := file(t, r, imagePath); f.Copied || f.Evidence != api.EvidenceMD5 {
 		t.Errorf("%+v", f)
 	}
 }

@@ -1,21 +1,14 @@
 package backup
 
 import (
+	"flashwarden/api"
 	"flashwarden/internal/cause"
-	"flashwarden/internal/vault"
 )
-
-// Plan is what a backup would do.
-type Plan struct {
-	Commands []string `json:"commands"`   // exactly as typed; TICKET stands for the one-time name
-	Bytes    int64    `json:"bytes"`      // at most, if the vault holds none of the content yet
-	Free     int64    `json:"free_bytes"` // in the spool's file system
-}
 
 // plan fills the result with the commands for the selected files. Digests are
 // not asked for: on some devices they take minutes each.
-func (r *run) plan(selected []vault.File) error {
-	p := &Plan{Commands: []string{}}
+func (r *run) plan(selected []api.File) error {
+	p := &api.BackupPlan{Commands: []string{}}
 	for i := range selected {
 		f := &selected[i]
 		if f.Cause != "" {

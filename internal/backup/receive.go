@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/imagefile"
@@ -36,36 +37,36 @@ type Filer struct {
 // File moves the file into the vault and writes its snapshot. The Result says
 // what became of it; its error is the Result's, with its cause. After an error
 // nothing names the file.
-func (fl *Filer) File(ctx context.Context, in Received, f *spool.File) (Result, error) {
-	res := Result{Device: in.Device, Status: vault.StatusFailed, Attempts: 1,
-		Started: in.Began.UTC().Truncate(time.Second), BytesCopied: f.Size, Files: []vault.File{}}
+func (fl *Filer) File(ctx context.Context, in Received, f *spool.File) (api.BackupResult, error) {
+	res := api.BackupResult{Device: in.Device, Status: api.StatusFailed, Attempts: 1,
+		Started: in.Began.UTC().Truncate(time.Second), BytesCopied: f.Size, Files: []api.File{}}
 	err := fl.file(ctx, in, f, &res)
 	res.Seconds = math.Round(time.Since(in.Began).Seconds()*10) / 10
 	if err != nil {
-		res.Cause, res.Message, res.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
+		res.Cause, res.Message, res.Hint = cause.Of(err), err.Error(), cause.Hint(err)
 	}
 	return res, err
 }
 
-func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *Result) error {
+func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.BackupResult) error {
 	name := strings.TrimLeft(in.Name, "/")
-	kept := vault.File{Path: vault.ReceivedPath(name), Kind: kindOf(name), Size: f.Size,
-		MD5: f.MD5, SHA256: f.SHA256, Copied: true, Evidence: vault.EvidenceSize}
+	kept := api.File{Path: api.ReceivedPath(name), Kind: kindOf(name), Size: f.Size,
+		MD5: f.MD5, SHA256: f.SHA256, Copied: true, Evidence: api.EvidenceSize}
 	if err := proveReceived(ctx, in, f, &kept, res); err != nil {
 		return err
 	}
 	if err := fl.Vault.Adopt(f.Path, f.SHA256); err != nil {
 		return vaultError(err, "keep "+name)
 	}
-	s := vault.Snapshot{
+	s := api.Snapshot{
 		Format: vault.Format, ID: vault.NewID(in.Device, res.Started), Device: in.Device, Address: in.Address.String(),
-		Status: vault.StatusOK, Started: res.Started, Seconds: math.Round(time.Since(in.Began).Seconds()*10) / 10,
-		BytesCopied: f.Size, Files: []vault.File{kept}, Notes: res.Notes,
+		Status: api.StatusOK, Started: res.Started, Seconds: math.Round(time.Since(in.Began).Seconds()*10) / 10,
+		BytesCopied: f.Size, Files: []api.File{kept}, Notes: res.Notes,
 	}
 	if err := fl.Vault.PutSnapshot(s); err != nil {
 		return vaultError(err, "write snapshot")
 	}
-	res.Status, res.Snapshot, res.Files = vault.StatusOK, s.ID, s.Files
+	res.Status, res.Snapshot, res.Files = api.StatusOK, s.ID, s.Files
 	if err := fl.Catalog.Index(ctx, s); err != nil {
 		// The snapshot is safe; the next start enters it.
 		res.Notes = append(res.Notes, "the index could not be written now: "+err.Error())
@@ -74,7 +75,7 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *Resu
 }
 
 // proveReceived compares what came with what is known of it.
-func proveReceived(ctx context.Context, in Received, f *spool.File, kept *vault.File, res *Result) error {
+func proveReceived(ctx context.Context, in Received, f *spool.File, kept *api.File, res *api.BackupResult) error {
 	res.Notes = append(res.Notes, fmt.Sprintf("sent by %s over TFTP as %s; where it lies on the device is not known", in.Address, in.Name))
 	if in.MD5 != "" && in.MD5 != f.MD5 {
 		return cause.New(cause.DigestMismatch,
@@ -82,7 +83,7 @@ func proveReceived(ctx context.Context, in Received, f *spool.File, kept *vault.
 			"the copy was thrown away; compare the digest with `verify /md5` on the device, then copy again")
 	}
 	if in.MD5 != "" {
-		kept.Evidence = vault.EvidenceMD5
+		kept.Evidence = api.EvidenceMD5
 	}
 	return inspectReceived(ctx, f, kept, res)
 }
@@ -90,8 +91,8 @@ func proveReceived(ctx context.Context, in Received, f *spool.File, kept *vault.
 // inspectReceived tells an image by its content, whatever its name. One that
 // is damaged by its own checks is refused where the device's digest does not
 // say that it is damaged there too.
-func inspectReceived(ctx context.Context, f *spool.File, kept *vault.File, res *Result) error {
-	if kept.Kind != vault.KindImage && kept.Kind != vault.KindPackage && kept.Kind != vault.KindOther {
+func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *api.BackupResult) error {
+	if kept.Kind != api.KindImage && kept.Kind != api.KindPackage && kept.Kind != api.KindOther {
 		return nil
 	}
 	file, err := os.Open(f.Path)
@@ -103,8 +104,8 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *vault.File, res *
 	if err != nil {
 		return cause.Wrap(cause.Internal, err, "inspect what was received", "look at the disk of the data directory: `dmesg`")
 	}
-	if kept.Kind == vault.KindOther && bootable(report.Format) {
-		kept.Kind = vault.KindImage
+	if kept.Kind == api.KindOther && bootable(report.Format) {
+		kept.Kind = api.KindImage
 	}
 	if !isImage(kept) {
 		return nil
@@ -114,7 +115,7 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *vault.File, res *
 	case report.Verdict != imagefile.Bad:
 		says := cmp.Or(strings.TrimSpace(report.Name+" "+report.Version), "nothing of itself")
 		res.Notes = append(res.Notes, fmt.Sprintf("the image says %s; %s", says, kept.Image))
-	case kept.Evidence == vault.EvidenceSize:
+	case kept.Evidence == api.EvidenceSize:
 		return cause.New(cause.DigestMismatch, "the image that came is "+kept.Image.String(),
 			"it was thrown away; copy it again, and if it stays so the file on the device is damaged: put a good image there before it restarts")
 	default:

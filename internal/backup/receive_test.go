@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/spool"
-	"flashwarden/internal/vault"
 )
 
 // received files data as if a device had sent it.
-func received(t *testing.T, b *bench, name string, data []byte, digest string) (Result, error) {
+func received(t *testing.T, b *bench, name string, data []byte, digest string) (api.BackupResult, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "spooled")
 	must(t, os.WriteFile(path, data, 0o600))
@@ -36,9 +36,9 @@ func TestReceivedImageIsKnownByContent(t *testing.T) {
 	defer b.close()
 	r, err := received(t, b, "/golden", classic(t, "15.0(2)SE8"), "")
 	must(t, err)
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	f := file(t, r, "tftp:/golden")
-	if f.Kind != vault.KindImage || f.Evidence != vault.EvidenceSize || f.Image == nil || f.Image.Version != "15.0(2)SE8" || !noted(r, "15.0(2)SE8") {
+	if f.Kind != api.KindImage || f.Evidence != api.EvidenceSize || f.Image == nil || f.Image.Version != "15.0(2)SE8" || !noted(r, "15.0(2)SE8") {
 		t.Errorf("%+v, notes %q", f, r.Notes)
 	}
 	s, err := b.Vault.Snapshot(r.Snapshot)
@@ -60,13 +60,13 @@ func TestReceivedDamage(t *testing.T) {
 	if cause.Of(err) != cause.DigestMismatch {
 		t.Errorf("a damaged image: %v", err)
 	}
-	wantResult(t, r, vault.StatusFailed, cause.DigestMismatch)
+	wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
 	if ids, err := b.Vault.SnapshotIDs(); err != nil || len(ids) != 0 {
 		t.Errorf("snapshots %v, %v", ids, err)
 	}
 	r, err = received(t, b, "c2960.bin", damaged(t), "own")
 	must(t, err)
-	if f := file(t, r, "tftp:/c2960.bin"); f.Evidence != vault.EvidenceMD5 || !noted(r, "damaged") {
+	if f := file(t, r, "tftp:/c2960.bin"); f.Evidence != api.EvidenceMD5 || !noted(r, "damaged") {
 		t.Errorf("%+v, notes %q", f, r.Notes)
 	}
 }
@@ -75,11 +75,11 @@ func TestReceivedDigest(t *testing.T) {
 	b := newBench(t, nil)
 	defer b.close()
 	r, err := received(t, b, "vlan.dat", []byte("vlans"), "00000000000000000000000000000000")
-	if cause.Of(err) != cause.DigestMismatch || r.Status != vault.StatusFailed {
+	if cause.Of(err) != cause.DigestMismatch || r.Status != api.StatusFailed {
 		t.Errorf("another digest: %v %s", err, r.Status)
 	}
 	for _, name := range []string{"vlan.dat", "vlan.dat"} { // twice the same is two snapshots
-		if r, err = received(t, b, name, []byte("vlans"), "own"); err != nil || r.Files[0].Kind != vault.KindVLAN || r.Files[0].Evidence != vault.EvidenceMD5 {
+		if r, err = received(t, b, name, []byte("vlans"), "own"); err != nil || r.Files[0].Kind != api.KindVLAN || r.Files[0].Evidence != api.EvidenceMD5 {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}

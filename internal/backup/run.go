@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
@@ -22,8 +23,8 @@ type run struct {
 	device catalog.Device
 	opts   Options
 
-	result   Result
-	kept     map[string]vault.File // proved in this run, by path
+	result   api.BackupResult
+	kept     map[string]api.File // proved in this run, by path
 	facts    ios.Facts
 	image    located // what the device runs, or would start from; zero when not found
 	listings []ios.Listing
@@ -35,10 +36,10 @@ type run struct {
 
 // Backup backs one device up. It always returns a Result; what failed is in
 // it.
-func (r *Runner) Backup(ctx context.Context, d catalog.Device, o Options) Result {
-	o.Policy = cmp.Or(o.Policy, Policy(d.Files), r.Policy, Rebuild)
-	run := &run{Runner: r, device: d, opts: o, kept: make(map[string]vault.File)}
-	run.result = Result{Device: d.Name, Started: time.Now().UTC().Truncate(time.Second), Files: []vault.File{}}
+func (r *Runner) Backup(ctx context.Context, d catalog.Device, o Options) api.BackupResult {
+	o.Policy = cmp.Or(o.Policy, api.Policy(d.Files), r.Policy, api.PolicyRebuild)
+	run := &run{Runner: r, device: d, opts: o, kept: make(map[string]api.File)}
+	run.result = api.BackupResult{Device: d.Name, Started: time.Now().UTC().Truncate(time.Second), Files: []api.File{}}
 	began := time.Now()
 	err := run.attempts(ctx)
 	run.settle(err)
@@ -48,15 +49,16 @@ func (r *Runner) Backup(ctx context.Context, d catalog.Device, o Options) Result
 	if !o.DryRun {
 		run.keepSnapshot(ctx)
 	}
-	r.tell(Event{Device: d.Name, Step: StepDone, Result: &run.result})
-	return run.result
+	res := run.result
+	r.tell(api.Event{Device: d.Name, Step: api.StepDone, Status: res.Status, Cause: res.Cause, Bytes: res.BytesCopied, Seconds: res.Seconds})
+	return res
 }
 
 // trial is how one attempt ended.
 type trial struct {
 	err   error
 	reach reach
-	files []vault.File
+	files []api.File
 }
 
 // reach is how far an attempt came: steps of the way, and bytes of the file
@@ -90,7 +92,7 @@ func (r *run) attempts(ctx context.Context) error {
 		case !r.reach.short(furthest.reach):
 			furthest = trial{err, r.reach, r.result.Files}
 		}
-		if !cause.Of(err).Transient() || r.result.Attempts > len(waits) {
+		if !cause.Transient(cause.Of(err)) || r.result.Attempts > len(waits) {
 			r.result.Files = furthest.files
 			return furthest.err
 		}
@@ -98,7 +100,7 @@ func (r *run) attempts(ctx context.Context) error {
 			cured = []string{"an attempt was lost because " + err.Error() + "; so that no other is: " + cause.Hint(err)}
 		}
 		r.log().Info("attempt failed", "device", r.device.Name, "cause", cause.Of(err), "err", err)
-		r.tell(Event{Device: r.device.Name, Step: StepWait})
+		r.tell(api.Event{Device: r.device.Name, Step: api.StepWait})
 		if !sleep(ctx, waits[r.result.Attempts-1]) {
 			return cancelled(ctx)
 		}
@@ -134,7 +136,7 @@ func (r *run) attempt(ctx context.Context) error {
 }
 
 func (r *run) dial(ctx context.Context) error {
-	r.tell(Event{Device: r.device.Name, Step: StepLogin})
+	r.tell(api.Event{Device: r.device.Name, Step: api.StepLogin})
 	dev, err := r.Dial(ctx, r.device)
 	if c := cause.Of(err); c != cause.ConnectTimeout && c != cause.ConnectRefused {
 		r.came() // somebody answered
@@ -156,8 +158,8 @@ func (r *run) hangUp() {
 }
 
 // look reads what the device is and has, and selects the files.
-func (r *run) look(ctx context.Context) ([]vault.File, error) {
-	r.tell(Event{Device: r.device.Name, Step: StepLook})
+func (r *run) look(ctx context.Context) ([]api.File, error) {
+	r.tell(api.Event{Device: r.device.Name, Step: api.StepLook})
 	f, err := r.session.Facts(ctx)
 	if err != nil {
 		return nil, err
@@ -190,9 +192,9 @@ func (r *run) look(ctx context.Context) ([]vault.File, error) {
 
 // selectInstalled is Select for install mode: the boot pointer of each unit
 // says which packages belong to it.
-func (r *run) selectInstalled(ctx context.Context, pointers []located) ([]vault.File, error) {
+func (r *run) selectInstalled(ctx context.Context, pointers []located) ([]api.File, error) {
 	packages := make(map[string][]string)
-	var unknown []vault.File
+	var unknown []api.File
 	for _, pointer := range pointers {
 		names, err := r.packages(ctx, pointer)
 		if endsRun(cause.Of(err)) {
@@ -221,16 +223,16 @@ func (r *run) packages(ctx context.Context, pointer located) ([]string, error) {
 
 // unknownPackages stands for the packages that a boot pointer names when it
 // cannot be read, so that the rest is still saved.
-func unknownPackages(pointer located, err error) vault.File {
+func unknownPackages(pointer located, err error) api.File {
 	all := located{fs: pointer.fs, rel: path.Join(path.Dir(pointer.rel), "*.pkg")}
-	f := vault.File{Path: all.path(), Kind: vault.KindPackage, Size: -1}
+	f := api.File{Path: all.path(), Kind: api.KindPackage, Size: -1}
 	note(&f, err)
 	return f
 }
 
 // save proves one file and puts it into the vault. It returns an error when
 // the run cannot go on; what concerns this file alone is noted in it.
-func (r *run) save(ctx context.Context, f *vault.File) error {
+func (r *run) save(ctx context.Context, f *api.File) error {
 	if done, ok := r.keptAs(*f); ok {
 		*f = done
 		return nil
@@ -250,7 +252,7 @@ func (r *run) save(ctx context.Context, f *vault.File) error {
 	if err == nil {
 		r.gained = true
 		r.kept[f.Path] = *f
-		r.tell(Event{Device: r.device.Name, Step: StepKept, File: f.Path, Bytes: f.Size, Size: f.Size})
+		r.tell(api.Event{Device: r.device.Name, Step: api.StepKept, File: f.Path, Bytes: f.Size, Size: f.Size})
 		return nil
 	}
 	note(f, err)
@@ -262,7 +264,7 @@ func (r *run) save(ctx context.Context, f *vault.File) error {
 
 // keptAs returns f as an earlier attempt kept it, unless the device's listing
 // says meanwhile that it has another size.
-func (r *run) keptAs(f vault.File) (vault.File, bool) {
+func (r *run) keptAs(f api.File) (api.File, bool) {
 	done, ok := r.kept[f.Path]
 	return done, ok && (f.Size < 0 || f.Size == done.Size)
 }
@@ -278,13 +280,13 @@ func endsRun(c cause.Cause) bool {
 }
 
 // note records why a file is missing.
-func note(f *vault.File, err error) {
-	f.Cause, f.Message, f.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
+func note(f *api.File, err error) {
+	f.Cause, f.Message, f.Hint = cause.Of(err), err.Error(), cause.Hint(err)
 	f.MD5, f.SHA256, f.SHA512, f.Evidence, f.Copied, f.Image = "", "", "", "", false, nil
 }
 
 // skipRest marks the files that were not tried because of the first one.
-func (r *run) skipRest(files []vault.File, err error) {
+func (r *run) skipRest(files []api.File, err error) {
 	for i := range files[1:] {
 		f := &files[1+i]
 		if done, ok := r.keptAs(*f); ok {
@@ -301,15 +303,15 @@ func (r *run) skipRest(files []vault.File, err error) {
 // comes before both.
 func (r *run) settle(err error) {
 	res := &r.result
-	missing := slices.IndexFunc(res.Files, func(f vault.File) bool { return f.Cause != "" })
+	missing := slices.IndexFunc(res.Files, func(f api.File) bool { return f.Cause != "" })
 	switch {
 	case err == nil && missing < 0:
-		res.Status = vault.StatusOK
+		res.Status = api.StatusOK
 		return
 	case len(r.kept) > 0 && !r.opts.DryRun:
-		res.Status = vault.StatusIncomplete
+		res.Status = api.StatusIncomplete
 	default:
-		res.Status = vault.StatusFailed
+		res.Status = api.StatusFailed
 	}
 	alone := missing >= 0 && !endsRun(cause.Cause(res.Files[missing].Cause)) // before whatever ended the run
 	if err == nil || alone && cause.Of(err) != cause.UnsafePrompt {
@@ -317,7 +319,7 @@ func (r *run) settle(err error) {
 		res.Cause, res.Message, res.Hint = f.Cause, f.Message, f.Hint
 		return
 	}
-	res.Cause, res.Message, res.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
+	res.Cause, res.Message, res.Hint = cause.Of(err), err.Error(), cause.Hint(err)
 }
 
 // keepSnapshot writes the snapshot of what was proved. A backup that cannot
@@ -327,7 +329,7 @@ func (r *run) keepSnapshot(ctx context.Context) {
 	if len(r.kept) == 0 {
 		return
 	}
-	s := vault.Snapshot{
+	s := api.Snapshot{
 		Format: 1, ID: vault.NewID(r.device.Name, res.Started), Device: r.device.Name, Address: r.device.Address,
 		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
 		Facts: res.Facts, Files: res.Files, Listings: keepListings(r.listings), Notes: res.Notes,
@@ -345,16 +347,16 @@ func (r *run) keepSnapshot(ctx context.Context) {
 }
 
 func (r *run) fail(err error) {
-	r.result.Status = vault.StatusFailed
-	r.result.Cause, r.result.Message, r.result.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
+	r.result.Status = api.StatusFailed
+	r.result.Cause, r.result.Message, r.result.Hint = cause.Of(err), err.Error(), cause.Hint(err)
 }
 
-func keepListings(in []ios.Listing) []vault.Listing {
-	out := make([]vault.Listing, 0, len(in))
+func keepListings(in []ios.Listing) []api.Listing {
+	out := make([]api.Listing, 0, len(in))
 	for _, l := range in {
-		v := vault.Listing{Path: l.Path, Total: l.Total, Free: l.Free, Entries: make([]vault.Entry, 0, len(l.Entries))}
+		v := api.Listing{Path: l.Path, Total: l.Total, Free: l.Free, Entries: make([]api.Entry, 0, len(l.Entries))}
 		for _, e := range l.Entries {
-			v.Entries = append(v.Entries, vault.Entry{Name: e.Name, Size: e.Size,
+			v.Entries = append(v.Entries, api.Entry{Name: e.Name, Size: e.Size,
 				Directory: e.Type == ios.TypeDirectory, Modified: e.Modified})
 		}
 		out = append(out, v)

@@ -5,19 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
-)
-
-// Policy says which files a backup takes.
-type Policy string
-
-// The policies.
-const (
-	Image   Policy = "image"   // what boots: the image, or packages.conf and its packages
-	Rebuild Policy = "rebuild" // and what else the device cannot be rebuilt without
-	All     Policy = "all"     // every file in flash
 )
 
 // The file systems that have no directories.
@@ -32,19 +22,19 @@ const RunningConfigPath = "system:running-config"
 // rebuildNames are the files beside the image that a switch is rebuilt from,
 // with their kinds.
 var rebuildNames = map[string]string{
-	"config.text":         vault.KindConfig,
-	"private-config.text": vault.KindConfig,
-	"vlan.dat":            vault.KindVLAN,
-	"multiple-fs":         vault.KindOther,
-	"env_vars":            vault.KindOther,
-	"info":                vault.KindOther,
-	"info.ver":            vault.KindOther,
+	"config.text":         api.KindConfig,
+	"private-config.text": api.KindConfig,
+	"vlan.dat":            api.KindVLAN,
+	"multiple-fs":         api.KindOther,
+	"env_vars":            api.KindOther,
+	"info":                api.KindOther,
+	"info.ver":            api.KindOther,
 }
 
 // kindOrder ranks kinds: what is saved first, and whose absence matters most.
 var kindOrder = []string{
-	vault.KindImage, vault.KindPackage, vault.KindBootPointer,
-	vault.KindConfig, vault.KindVLAN, vault.KindOther,
+	api.KindImage, api.KindPackage, api.KindBootPointer,
+	api.KindConfig, api.KindVLAN, api.KindOther,
 }
 
 // located is an entry with its place: the file system and the path below it.
@@ -67,20 +57,20 @@ func (l located) path() string {
 // the file system that it is in, for a device in install mode. An image that is
 // nowhere to be found is a file with the cause image_not_found, so that the
 // rest is still saved.
-func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, policy Policy) []vault.File {
+func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, policy api.Policy) []api.File {
 	s := selection{facts: f, found: locate(listings)}
 	s.addSystem(packages)
-	if policy == Rebuild || policy == All {
+	if policy == api.PolicyRebuild || policy == api.PolicyAll {
 		s.addRebuild()
 	}
-	if policy == All {
+	if policy == api.PolicyAll {
 		s.addAll()
 	}
-	slices.SortStableFunc(s.files, func(a, b vault.File) int {
+	slices.SortStableFunc(s.files, func(a, b api.File) int {
 		return slices.Index(kindOrder, a.Kind) - slices.Index(kindOrder, b.Kind)
 	})
-	if policy != Image {
-		s.files = append(s.files, vault.File{Path: RunningConfigPath, Kind: vault.KindConfig, Size: -1})
+	if policy != api.PolicyImage {
+		s.files = append(s.files, api.File{Path: RunningConfigPath, Kind: api.KindConfig, Size: -1})
 	}
 	return s.files
 }
@@ -89,16 +79,16 @@ func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, p
 type selection struct {
 	facts ios.Facts
 	found []located
-	files []vault.File
+	files []api.File
 	image located // what the device runs; zero when not found
 }
 
 func (s *selection) add(l located, kind string) {
 	p := l.path()
-	if slices.ContainsFunc(s.files, func(f vault.File) bool { return f.Path == p }) {
+	if slices.ContainsFunc(s.files, func(f api.File) bool { return f.Path == p }) {
 		return
 	}
-	s.files = append(s.files, vault.File{Path: p, Kind: kind, Size: l.entry.Size})
+	s.files = append(s.files, api.File{Path: p, Kind: kind, Size: l.entry.Size})
 }
 
 // addSystem adds what boots, and what boots every other unit.
@@ -106,8 +96,8 @@ func (s *selection) addSystem(packages map[string][]string) {
 	l, _, ok := RunningImage(s.facts, s.found)
 	if !ok {
 		message, hint := whyNoImage(s.facts, s.found)
-		s.files = append(s.files, vault.File{Path: s.facts.Image, Kind: vault.KindImage, Size: -1,
-			Cause: string(cause.ImageNotFound), Message: message, Hint: hint})
+		s.files = append(s.files, api.File{Path: s.facts.Image, Kind: api.KindImage, Size: -1,
+			Cause: cause.ImageNotFound, Message: message, Hint: hint})
 		return
 	}
 	s.image = l
@@ -129,12 +119,12 @@ func (s *selection) addSystem(packages map[string][]string) {
 func (s *selection) addPackage(pointer located, name string) {
 	rel := path.Join(path.Dir(pointer.rel), name)
 	if l, ok := at(pointer.fs, rel, s.found); ok {
-		s.add(l, vault.KindPackage)
+		s.add(l, api.KindPackage)
 		return
 	}
 	p := located{fs: pointer.fs, rel: rel}.path()
-	s.files = append(s.files, vault.File{
-		Path: p, Kind: vault.KindPackage, Size: -1, Cause: string(cause.SourceMissing),
+	s.files = append(s.files, api.File{
+		Path: p, Kind: api.KindPackage, Size: -1, Cause: cause.SourceMissing,
 		Message: "packages.conf names " + p + ", which is in no listing of the device",
 		Hint:    "see `show install summary` on the device",
 	})
@@ -149,7 +139,7 @@ func (s *selection) addRebuild() {
 		case l.entry.Type == ios.TypeDirectory:
 		case l.fs == nvram:
 			if l.rel == "startup-config" {
-				s.add(l, vault.KindConfig)
+				s.add(l, api.KindConfig)
 			}
 		case ok && (dir == "." || dir == imageDir):
 			s.add(l, kind)
@@ -172,21 +162,21 @@ func kindOf(rel string) string {
 	case ok:
 		return kind
 	case isBootPointer(rel):
-		return vault.KindBootPointer
+		return api.KindBootPointer
 	case strings.HasSuffix(base, ".pkg"):
-		return vault.KindPackage
+		return api.KindPackage
 	case strings.HasSuffix(base, ".bin"):
-		return vault.KindImage
+		return api.KindImage
 	}
-	return vault.KindOther
+	return api.KindOther
 }
 
 // kindOfSystem is the kind of what a unit boots.
 func kindOfSystem(rel string) string {
 	if isBootPointer(rel) {
-		return vault.KindBootPointer
+		return api.KindBootPointer
 	}
-	return vault.KindImage
+	return api.KindImage
 }
 
 func isBootPointer(rel string) bool { return path.Base(rel) == "packages.conf" }

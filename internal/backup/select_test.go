@@ -5,9 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // dir makes a listing; names that end in / are directories.
@@ -30,59 +30,59 @@ func TestSelect(t *testing.T) {
 		facts    ios.Facts
 		listings []ios.Listing
 		packages map[string][]string
-		policy   Policy
+		policy   api.Policy
 		want     []string // kind and path, and the cause of a missing file
 	}{
 		"image beside its configuration": {
 			ios.Facts{Image: "flash:c2960.bin"},
 			[]ios.Listing{dir("flash:/", "c2960.bin", "old.bin", "config.text", "vlan.dat", "html/"), dir("flash:/html", "info", "a.htm"), dir("nvram:/", "startup-config", "private-config", "multiple-fs")},
-			nil, Rebuild,
+			nil, api.PolicyRebuild,
 			[]string{"image flash:/c2960.bin", "config flash:/config.text", "config nvram:startup-config", "vlan flash:/vlan.dat", running},
 		},
 		"image policy": {
-			ios.Facts{Image: "flash:/c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "config.text")}, nil, Image,
+			ios.Facts{Image: "flash:/c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "config.text")}, nil, api.PolicyImage,
 			[]string{"image flash:/c2960.bin"},
 		},
 		"all policy takes every file": {
-			ios.Facts{Image: "flash:c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "html/", "crashinfo"), dir("flash:/html", "a.htm")}, nil, All,
+			ios.Facts{Image: "flash:c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "html/", "crashinfo"), dir("flash:/html", "a.htm")}, nil, api.PolicyAll,
 			[]string{"image flash:/c2960.bin", "other flash:/crashinfo", "other flash:/html/a.htm", running},
 		},
 		"a directory stands for the image inside": {
 			ios.Facts{Image: "flash:/c3750-mz.150-2.SE8"},
-			[]ios.Listing{dir("flash:/", "c3750-mz.150-2.SE8/"), dir("flash:/c3750-mz.150-2.SE8", "c3750-mz.150-2.SE8.bin", "info", "other.bin")}, nil, Rebuild,
+			[]ios.Listing{dir("flash:/", "c3750-mz.150-2.SE8/"), dir("flash:/c3750-mz.150-2.SE8", "c3750-mz.150-2.SE8.bin", "info", "other.bin")}, nil, api.PolicyRebuild,
 			[]string{"image flash:/c3750-mz.150-2.SE8/c3750-mz.150-2.SE8.bin", "other flash:/c3750-mz.150-2.SE8/info", running},
 		},
 		"a directory that ends in .bin": {
-			ios.Facts{Image: "flash:/c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin/"), dir("flash:/c2960.bin", "c2960-lanbase.bin")}, nil, Image,
+			ios.Facts{Image: "flash:/c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin/"), dir("flash:/c2960.bin", "c2960-lanbase.bin")}, nil, api.PolicyImage,
 			[]string{"image flash:/c2960.bin/c2960-lanbase.bin"},
 		},
 		"printed under another name of the file system": {
 			ios.Facts{Image: "bootflash:packages.conf", Mode: "install"},
-			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg", "b.pkg", "unused.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, Image,
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg", "b.pkg", "unused.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, api.PolicyImage,
 			[]string{"package flash:/a.pkg", "package flash:/b.pkg", "boot-pointer flash:/packages.conf"},
 		},
 		"a package that is missing": {
 			ios.Facts{Image: "flash:packages.conf", Mode: "install"},
-			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, Image,
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, api.PolicyImage,
 			[]string{"package flash:/a.pkg", "package flash:/b.pkg source_missing", "boot-pointer flash:/packages.conf"},
 		},
 		"every stack member's copy, the running one first": {
 			ios.Facts{Image: "flash2:/c3750.bin"},
-			[]ios.Listing{dir("flash1:/", "c3750.bin", "vlan.dat"), dir("flash2:/", "c3750.bin")}, nil, Rebuild,
+			[]ios.Listing{dir("flash1:/", "c3750.bin", "vlan.dat"), dir("flash2:/", "c3750.bin")}, nil, api.PolicyRebuild,
 			[]string{"image flash2:/c3750.bin", "image flash1:/c3750.bin", "vlan flash1:/vlan.dat", running},
 		},
 		"the boot variable where show version names nothing here": {
 			ios.Facts{Image: "tftp://192.0.2.9/x.bin", BootPath: "flash:gone.bin,12;flash:c1900.bin,12;"},
-			[]ios.Listing{dir("flash0:/", "c1900.bin")}, nil, Image,
+			[]ios.Listing{dir("flash0:/", "c1900.bin")}, nil, api.PolicyImage,
 			[]string{"image flash0:/c1900.bin"},
 		},
 		"an image that is nowhere": {
-			ios.Facts{Image: "flash:gone.bin"}, []ios.Listing{dir("flash:/", "config.text")}, nil, Rebuild,
+			ios.Facts{Image: "flash:gone.bin"}, []ios.Listing{dir("flash:/", "config.text")}, nil, api.PolicyRebuild,
 			[]string{"image flash:gone.bin " + string(cause.ImageNotFound), "config flash:/config.text", running},
 		},
 		"an image without an ending": {
 			ios.Facts{Image: "disk0:s72033-adventerprisek9_wan-mz.122-18.SXF7"},
-			[]ios.Listing{dir("disk0:/", "s72033-adventerprisek9_wan-mz.122-18.SXF7"), dir("const_nvram:/", "vlan.dat")}, nil, Rebuild,
+			[]ios.Listing{dir("disk0:/", "s72033-adventerprisek9_wan-mz.122-18.SXF7"), dir("const_nvram:/", "vlan.dat")}, nil, api.PolicyRebuild,
 			[]string{"image disk0:/s72033-adventerprisek9_wan-mz.122-18.SXF7", "vlan const_nvram:vlan.dat", running},
 		},
 	} {
@@ -91,7 +91,7 @@ func TestSelect(t *testing.T) {
 			for _, f := range Select(c.facts, c.listings, c.packages, c.policy) {
 				line := f.Kind + " " + f.Path
 				if f.Cause != "" {
-					line += " " + f.Cause
+					line += " " + string(f.Cause)
 				}
 				got = append(got, line)
 			}
@@ -105,8 +105,8 @@ func TestSelect(t *testing.T) {
 func TestDeletedEntriesAreNotSelected(t *testing.T) {
 	l := dir("slot0:/", "x.bin")
 	l.Entries[0].Deleted = true
-	files := Select(ios.Facts{Image: "slot0:x.bin"}, []ios.Listing{l}, nil, Image)
-	if len(files) != 1 || files[0].Cause != string(cause.ImageNotFound) || files[0].Kind != vault.KindImage {
+	files := Select(ios.Facts{Image: "slot0:x.bin"}, []ios.Listing{l}, nil, api.PolicyImage)
+	if len(files) != 1 || files[0].Cause != cause.ImageNotFound || files[0].Kind != api.KindImage {
 		t.Errorf("got %+v", files)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // unit is one more member of a stack, or the second supervisor, as far as its
@@ -139,16 +139,16 @@ func (r *run) compareUnits() {
 	}
 }
 
-func fileAt(files []vault.File, path string) (vault.File, bool) {
-	i := slices.IndexFunc(files, func(f vault.File) bool { return f.Path == path })
+func fileAt(files []api.File, path string) (api.File, bool) {
+	i := slices.IndexFunc(files, func(f api.File) bool { return f.Path == path })
 	if i < 0 {
-		return vault.File{}, false
+		return api.File{}, false
 	}
 	return files[i], true
 }
 
 // differs says in which way the file of a unit is not the one here.
-func differs(unit string, f, here vault.File) []string {
+func differs(unit string, f, here api.File) []string {
 	switch {
 	case f.Size >= 0 && here.Size >= 0 && f.Size != here.Size:
 		return []string{fmt.Sprintf("%s holds another file: %s has %d bytes, %s has %d", unit, f.Path, f.Size, here.Path, here.Size)}
@@ -160,5 +160,5 @@ func differs(unit string, f, here vault.File) []string {
 
 // isSystem tells the kinds of files that a device starts from.
 func isSystem(kind string) bool {
-	return kind == vault.KindImage || kind == vault.KindPackage || kind == vault.KindBootPointer
+	return kind == api.KindImage || kind == api.KindPackage || kind == api.KindBootPointer
 }

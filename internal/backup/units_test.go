@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // TestUnits reads stacks and pairs of supervisors: what is taken of each unit,
@@ -81,8 +81,8 @@ func TestUnits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, f := range Select(c.facts, c.listings, c.packages, Image) {
-				got = append(got, strings.TrimSpace(f.Kind+" "+f.Path+" "+f.Cause))
+			for _, f := range Select(c.facts, c.listings, c.packages, api.PolicyImage) {
+				got = append(got, strings.TrimSpace(f.Kind+" "+f.Path+" "+string(f.Cause)))
 			}
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)
@@ -102,21 +102,21 @@ func TestUnits(t *testing.T) {
 // TestUnitsWithOtherContent compares what was proved: a file of the same name
 // may be another one.
 func TestUnitsWithOtherContent(t *testing.T) {
-	f := func(p, md5 string, size int64) vault.File {
-		return vault.File{Path: p, Kind: vault.KindImage, MD5: md5, Size: size}
+	f := func(p, md5 string, size int64) api.File {
+		return api.File{Path: p, Kind: api.KindImage, MD5: md5, Size: size}
 	}
 	for name, c := range map[string]struct {
 		here  string
-		files []vault.File
+		files []api.File
 		want  string // the one note; empty: none
 	}{
-		"the same":            {"flash:", []vault.File{f("flash:/a", "1", 9), f("flash2:/a", "1", 9)}, ""},
-		"another digest":      {"flash:", []vault.File{f("flash:/a", "1", 9), f("flash2:/a", "2", 9)}, "switch 2 holds another file: flash2:/a has MD5 2, flash:/a has 1"},
-		"another size":        {"flash-2:", []vault.File{f("flash-2:/a", "1", 9), f("flash-1:/a", "2", 8)}, "switch 1 holds another file: flash-1:/a has 8 bytes, flash-2:/a has 9"},
-		"no digest":           {"flash:", []vault.File{f("flash:/a", "1", 9), f("flash2:/a", "", 9)}, ""},
-		"another file":        {"flash:", []vault.File{f("flash:/a", "1", 9), f("flash2:/b", "2", 8)}, ""},
-		"another file system": {"flash:", []vault.File{f("flash:/a", "1", 9), f("stby-bootflash:/a", "2", 8)}, ""},
-		"a configuration":     {"flash:", []vault.File{{Path: "flash:/c", Kind: vault.KindConfig, Size: 1}, {Path: "flash2:/c", Kind: vault.KindConfig, Size: 2}}, ""},
+		"the same":            {"flash:", []api.File{f("flash:/a", "1", 9), f("flash2:/a", "1", 9)}, ""},
+		"another digest":      {"flash:", []api.File{f("flash:/a", "1", 9), f("flash2:/a", "2", 9)}, "switch 2 holds another file: flash2:/a has MD5 2, flash:/a has 1"},
+		"another size":        {"flash-2:", []api.File{f("flash-2:/a", "1", 9), f("flash-1:/a", "2", 8)}, "switch 1 holds another file: flash-1:/a has 8 bytes, flash-2:/a has 9"},
+		"no digest":           {"flash:", []api.File{f("flash:/a", "1", 9), f("flash2:/a", "", 9)}, ""},
+		"another file":        {"flash:", []api.File{f("flash:/a", "1", 9), f("flash2:/b", "2", 8)}, ""},
+		"another file system": {"flash:", []api.File{f("flash:/a", "1", 9), f("stby-bootflash:/a", "2", 8)}, ""},
+		"a configuration":     {"flash:", []api.File{{Path: "flash:/c", Kind: api.KindConfig, Size: 1}, {Path: "flash2:/c", Kind: api.KindConfig, Size: 2}}, ""},
 	} {
 		r := run{image: located{fs: c.here, rel: "a"}}
 		r.result.Files = c.files
@@ -170,7 +170,7 @@ func TestNotesOfUnits(t *testing.T) {
 	})
 	defer b.close()
 	r := b.backup(Options{})
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	if len(r.Notes) != 1 || !strings.HasPrefix(r.Notes[0], "switch 2 holds another file: flash2:/c2960.bin has MD5 ") {
 		t.Errorf("notes %q", r.Notes)
 	}
@@ -196,8 +196,8 @@ func TestUnreadablePointerOfAMember(t *testing.T) {
 		return nil
 	})
 	defer b.close()
-	r := b.Backup(b.t.Context(), catalog.Device{Name: "sw1"}, Options{Policy: Image})
-	wantResult(t, r, vault.StatusIncomplete, cause.SourceMissing)
+	r := b.Backup(b.t.Context(), catalog.Device{Name: "sw1"}, Options{Policy: api.PolicyImage})
+	wantResult(t, r, api.StatusIncomplete, cause.SourceMissing)
 	if file(t, r, "flash:/a.pkg").SHA256 == "" || file(t, r, "flash2:/*.pkg").Cause == "" || file(t, r, "flash2:/packages.conf").SHA256 == "" {
 		t.Errorf("files %+v", r.Files)
 	}

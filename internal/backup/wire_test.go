@@ -15,10 +15,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
-	"flashwarden/internal/vault"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -109,15 +109,15 @@ func TestLinkCut(t *testing.T) {
 		status string
 		cause  cause.Cause
 	}{
-		{10 * time.Second, vault.StatusOK, ""},
-		{5 * time.Minute, vault.StatusFailed, cause.Stalled},
+		{10 * time.Second, api.StatusOK, ""},
+		{5 * time.Minute, api.StatusFailed, cause.Stalled},
 	} {
 		t.Run(c.long.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWire(t, 0)
 				time.AfterFunc(3*time.Second, func() { w.cut.Store(true) })
 				mended := time.AfterFunc(3*time.Second+c.long, func() { w.cut.Store(false) })
-				r := w.backup(Options{Policy: Image})
+				r := w.backup(Options{Policy: api.PolicyImage})
 				wantResult(t, r, c.status, c.cause)
 				if c.cause == "" {
 					if r.Attempts != 1 {
@@ -129,7 +129,7 @@ func TestLinkCut(t *testing.T) {
 					t.Errorf("%d attempts, and then the link was back: %s", r.Attempts, r.Message)
 				}
 				w.cut.Store(false)
-				wantResult(t, w.backup(Options{Policy: Image}), vault.StatusOK, "")
+				wantResult(t, w.backup(Options{Policy: api.PolicyImage}), api.StatusOK, "")
 				w.wantClean()
 			})
 		})
@@ -142,8 +142,8 @@ func TestFragmentsCureThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t, 8192)
 		w.lost.Store(&tooLarge)
-		r := w.backup(Options{Policy: Image})
-		wantResult(t, r, vault.StatusOK, "")
+		r := w.backup(Options{Policy: api.PolicyImage})
+		wantResult(t, r, api.StatusOK, "")
 		if r.Attempts != 2 || len(r.Notes) == 0 {
 			t.Errorf("%d attempts, notes %q", r.Attempts, r.Notes)
 		}

@@ -5,23 +5,23 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"flashwarden/internal/vault"
+	"flashwarden/api"
 )
 
 // TestInspectedImages has images of which some snapshots tell what the file
 // says of itself, and older ones do not.
 func TestInspectedImages(t *testing.T) {
-	says := &vault.Image{Format: "elf-zip", Version: "15.0(2)SE11", Verdict: vault.ImageGood, Checks: []string{"zip-crc"}}
-	inspected := file("flash:/x.bin", vault.KindImage, "image")
+	says := &api.Inspection{Format: "elf-zip", Version: "15.0(2)SE11", Verdict: api.ImageGood, Checks: []string{"zip-crc"}}
+	inspected := file("flash:/x.bin", api.KindImage, "image")
 	inspected.Image = says
-	plain := file("flash:/x.bin", vault.KindImage, "image")
-	bad := file("flash:/y.bin", vault.KindImage, "bad")
-	bad.Image = &vault.Image{Format: "elf-zip", Verdict: vault.ImageBad, Failed: &vault.ImageFailure{Check: "zip-crc", At: 7, Expected: "1", Seen: "2"}}
+	plain := file("flash:/x.bin", api.KindImage, "image")
+	bad := file("flash:/y.bin", api.KindImage, "bad")
+	bad.Image = &api.Inspection{Format: "elf-zip", Verdict: api.ImageBad, Failed: &api.InspectionFailure{Check: "zip-crc", At: 7, Expected: "1", Seen: "2"}}
 	updated := snapshot("sw2", 2, "flash:/x.bin", plain)
 	updated.Facts.Version = "15.0(2)SE11"
-	snapshots := []vault.Snapshot{
+	snapshots := []api.Snapshot{
 		snapshot("sw1", 0, "flash:/x.bin", plain), snapshot("sw3", 1, "flash:/y.bin", bad), updated,
-		snapshot("sw1", 3, "flash:/x.bin", inspected), snapshot("sw4", 4, "flash:/z.bin", file("flash:/z.bin", vault.KindImage, "old")),
+		snapshot("sw1", 3, "flash:/x.bin", inspected), snapshot("sw4", 4, "flash:/z.bin", file("flash:/z.bin", api.KindImage, "old")),
 	}
 	rebuilt := newCatalog(t)
 	if err := rebuilt.Rebuild(t.Context(), newVault(t, "image bad old", snapshots...)); err != nil {
@@ -32,16 +32,16 @@ func TestInspectedImages(t *testing.T) {
 		if err != nil || len(images) != 3 {
 			t.Fatalf("%s: %+v, %v", name, images, err)
 		}
-		want := []Image{
+		want := []api.Image{
 			{Image: says, Disagreements: []string{"sw1 says that it runs 15.0(2)SE8, the file says that it is 15.0(2)SE11"}},
 			{Image: bad.Image}, {},
 		}
 		for i, image := range images {
-			if diff := cmp.Diff(want[i], Image{Image: image.Image, Disagreements: image.Disagreements}); diff != "" {
+			if diff := cmp.Diff(want[i], api.Image{Image: image.Image, Disagreements: image.Disagreements}); diff != "" {
 				t.Errorf("%s, %s: want(-) got(+):\n%s", name, image.Names, diff)
 			}
 		}
-		for content, want := range map[string]*vault.Image{"image": says, "old": nil, "nobody": nil} {
+		for content, want := range map[string]*api.Inspection{"image": says, "old": nil, "nobody": nil} {
 			if got, err := c.Inspected(t.Context(), sha(content)); err != nil || !cmp.Equal(got, want) {
 				t.Errorf("%s: found in %s: %+v, %v", name, content, got, err)
 			}
@@ -52,21 +52,21 @@ func TestInspectedImages(t *testing.T) {
 // TestRememberedImage has what was found known before the snapshot is written.
 func TestRememberedImage(t *testing.T) {
 	c := newCatalog(t)
-	f := file("flash:/x.bin", vault.KindImage, "image")
-	for _, verdict := range []string{"", vault.ImageUnknown, vault.ImageGood, ""} {
+	f := file("flash:/x.bin", api.KindImage, "image")
+	for _, verdict := range []string{"", api.ImageUnknown, api.ImageGood, ""} {
 		if f.Image = nil; verdict != "" {
-			f.Image = &vault.Image{Format: "elf", Verdict: verdict}
+			f.Image = &api.Inspection{Format: "elf", Verdict: verdict}
 		}
 		if err := c.Remember(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, err := c.Inspected(t.Context(), f.SHA256); err != nil || got == nil || got.Verdict != vault.ImageGood {
+	if got, err := c.Inspected(t.Context(), f.SHA256); err != nil || got == nil || got.Verdict != api.ImageGood {
 		t.Errorf("%+v, %v", got, err)
 	}
 	// The MD5 is learnt later, by somebody who did not look into the file.
-	late := file("flash:/late.bin", vault.KindImage, "late")
-	late.MD5, late.Image = "", &vault.Image{Format: "elf", Verdict: vault.ImageGood}
+	late := file("flash:/late.bin", api.KindImage, "late")
+	late.MD5, late.Image = "", &api.Inspection{Format: "elf", Verdict: api.ImageGood}
 	if err := c.Remember(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}

@@ -8,35 +8,15 @@ import (
 	"slices"
 	"strings"
 
-	"flashwarden/internal/vault"
+	"flashwarden/api"
 )
-
-// Image is one distinct system image, or one package of install mode: in the
-// vault, or running on a device and not in the vault.
-type Image struct {
-	SHA256  string   `json:"sha256"` // empty: not in the vault
-	MD5     string   `json:"md5"`    // empty: unknown
-	Kind    string   `json:"kind"`   // vault.KindImage or vault.KindPackage
-	Names   []string `json:"names"`  // every file name it was found under, sorted
-	Version string   `json:"version"`
-	Size    int64    `json:"size"`    // bytes; -1: unknown
-	Devices []string `json:"devices"` // that ran it when they were last captured, sorted
-	InVault bool     `json:"in_vault"`
-	Cause   string   `json:"cause,omitempty"` // why it is not in the vault, where a backup tried
-	// Image is what the file says of itself; nil where it was saved before files
-	// were inspected, or is not in the vault.
-	Image *vault.Image `json:"image,omitempty"`
-	// Disagreements are the devices that say that they run another version than
-	// the file says it is, in words: the file was replaced since they started.
-	Disagreements []string `json:"disagreements,omitempty"`
-}
 
 // runningFiles tells, for each file of s, whether the device ran it.
 //
 // In bundle mode that is the image that show version names; a stack has it on
 // each member, under the same path in another file system. In install mode it
 // is every package that packages.conf names, and backup selects no others.
-func runningFiles(s vault.Snapshot) []bool {
+func runningFiles(s api.Snapshot) []bool {
 	running := make([]bool, len(s.Files))
 	if s.Facts.Image == "" {
 		return running
@@ -47,8 +27,8 @@ func runningFiles(s vault.Snapshot) []bool {
 		fileSystem, fileName := splitPath(f.Path)
 		switch {
 		case s.Facts.Mode == "install":
-			running[i] = f.Kind == vault.KindPackage
-		case f.Kind == vault.KindImage && fileName == name:
+			running[i] = f.Kind == api.KindPackage
+		case f.Kind == api.KindImage && fileName == name:
 			running[i] = true
 			sameSystem = sameSystem || family(fileSystem) == family(system)
 		}
@@ -80,7 +60,7 @@ func family(system string) string {
 
 // Images returns the distinct images: those in the vault first, then those
 // that devices run and the vault does not have; by name within both.
-func (c *Catalog) Images(ctx context.Context) ([]Image, error) {
+func (c *Catalog) Images(ctx context.Context) ([]api.Image, error) {
 	images, err := c.keptImages(ctx)
 	if err != nil {
 		return nil, c.wrap("list images", err)
@@ -97,7 +77,7 @@ func (c *Catalog) Images(ctx context.Context) ([]Image, error) {
 const latest = `SELECT max(id) FROM snapshot WHERE image <> '' GROUP BY device`
 
 // keptImages returns the images in the vault.
-func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
+func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
 		SELECT blob.sha256, blob.md5, blob.size, blob.image, found.kind, found.path, found.version
 		FROM (SELECT blob, kind, path, coalesce(max(runs), '') AS version FROM file
@@ -107,9 +87,9 @@ func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	bySHA := map[string]*Image{}
+	bySHA := map[string]*api.Image{}
 	for rows.Next() {
-		var i Image
+		var i api.Image
 		var filePath, image string
 		if err := rows.Scan(&i.SHA256, &i.MD5, &i.Size, &image, &i.Kind, &filePath, &i.Version); err != nil {
 			return nil, err
@@ -136,7 +116,7 @@ func (c *Catalog) keptImages(ctx context.Context) ([]Image, error) {
 }
 
 // addDevices enters the devices that run the images by their latest snapshot.
-func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*Image) error {
+func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) error {
 	rows, err := c.db.QueryContext(ctx, `
 		SELECT DISTINCT blob.sha256, snapshot.device, snapshot.version
 		FROM snapshot JOIN file ON file.snapshot = snapshot.n JOIN blob ON blob.n = file.blob
@@ -164,7 +144,7 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*Image) error
 
 // lackingImages returns the images that devices ran when they were last
 // captured, and that were not saved from them.
-func (c *Catalog) lackingImages(ctx context.Context) ([]Image, error) {
+func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
 		SELECT snapshot.device, snapshot.version, snapshot.image, file.path, file.kind, file.size, file.cause
 		FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.runs IS NOT NULL
@@ -173,7 +153,7 @@ func (c *Catalog) lackingImages(ctx context.Context) ([]Image, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	byName := map[string]*Image{}
+	byName := map[string]*api.Image{}
 	for rows.Next() {
 		i, err := scanLacking(rows)
 		if err != nil {
@@ -192,14 +172,15 @@ func (c *Catalog) lackingImages(ctx context.Context) ([]Image, error) {
 
 // scanLacking reads one row of lackingImages. Where the snapshot has no file
 // of the running image at all, the columns of the file are NULL.
-func scanLacking(rows interface{ Scan(...any) error }) (Image, error) {
+func scanLacking(rows interface{ Scan(...any) error }) (api.Image, error) {
 	var device, version, image string
-	var filePath, kind, cause *string
+	var filePath, kind *string
+	var cause *api.Cause
 	var size *int64
 	if err := rows.Scan(&device, &version, &image, &filePath, &kind, &size, &cause); err != nil {
-		return Image{}, err
+		return api.Image{}, err
 	}
-	i := Image{Kind: vault.KindImage, Version: version, Size: -1, Devices: []string{device}}
+	i := api.Image{Kind: api.KindImage, Version: version, Size: -1, Devices: []string{device}}
 	if filePath == nil {
 		i.Names = []string{baseName(image)}
 		return i, nil
@@ -215,8 +196,8 @@ func baseName(p string) string {
 }
 
 // sorted returns the images, and the texts in them, in a settled order.
-func sorted(images map[string]*Image) []Image {
-	list := []Image{}
+func sorted(images map[string]*api.Image) []api.Image {
+	list := []api.Image{}
 	for _, i := range images {
 		slices.Sort(i.Names)
 		i.Names = slices.Compact(i.Names)
@@ -225,7 +206,7 @@ func sorted(images map[string]*Image) []Image {
 		slices.Sort(i.Disagreements)
 		list = append(list, *i)
 	}
-	slices.SortFunc(list, func(a, b Image) int {
+	slices.SortFunc(list, func(a, b api.Image) int {
 		return cmp.Or(cmp.Compare(a.Names[0], b.Names[0]), cmp.Compare(a.Version, b.Version), cmp.Compare(a.SHA256, b.SHA256))
 	})
 	return list

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/vault"
 )
 
@@ -18,7 +19,7 @@ const rebuildBatch = 500
 
 // Index enters a snapshot of the vault into the index. One with the same ID
 // is replaced.
-func (c *Catalog) Index(ctx context.Context, s vault.Snapshot) error {
+func (c *Catalog) Index(ctx context.Context, s api.Snapshot) error {
 	err := c.inTransaction(ctx, func(tx *sql.Tx) error { return index(ctx, tx, s) })
 	return c.wrap("index snapshot "+s.ID, err)
 }
@@ -34,7 +35,7 @@ func (c *Catalog) Unindex(ctx context.Context, id string) error {
 // so that Known finds it before a snapshot names it: devices that are backed
 // up at the same time share it, and it is not copied again where a process
 // died before it wrote the snapshot.
-func (c *Catalog) Remember(ctx context.Context, f vault.File) error {
+func (c *Catalog) Remember(ctx context.Context, f api.File) error {
 	image, err := encodeImage(f.Image)
 	if err == nil {
 		_, err = c.db.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image)
@@ -52,7 +53,7 @@ const insertBlob = `INSERT INTO blob (sha256, md5, size, image) VALUES (?, ?, ?,
 
 // encodeImage is an image in the form of the table; empty where it was not
 // inspected.
-func encodeImage(i *vault.Image) (string, error) {
+func encodeImage(i *api.Inspection) (string, error) {
 	if i == nil {
 		return "", nil
 	}
@@ -60,11 +61,11 @@ func encodeImage(i *vault.Image) (string, error) {
 	return string(text), err
 }
 
-func decodeImage(text string) (*vault.Image, error) {
+func decodeImage(text string) (*api.Inspection, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var i vault.Image
+	var i api.Inspection
 	if err := json.Unmarshal([]byte(text), &i); err != nil {
 		return nil, fmt.Errorf("what was found in an image: %w", err)
 	}
@@ -73,7 +74,7 @@ func decodeImage(text string) (*vault.Image, error) {
 
 // Inspected returns what was found in the image with the given SHA-256; nil
 // where nothing was looked for.
-func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*vault.Image, error) {
+func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection, error) {
 	var text string
 	err := c.db.QueryRowContext(ctx, `SELECT image FROM blob WHERE sha256 = ?`, sha256).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -86,7 +87,7 @@ func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*vault.Image, e
 	return i, c.wrap("look up image "+sha256, err)
 }
 
-func index(ctx context.Context, tx *sql.Tx, s vault.Snapshot) error {
+func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 	if err := unindex(ctx, tx, s.ID); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func index(ctx context.Context, tx *sql.Tx, s vault.Snapshot) error {
 	return nil
 }
 
-func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f vault.File, runs sql.NullString) error {
+func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f api.File, runs sql.NullString) error {
 	if f.SHA256 != "" {
 		image, err := encodeImage(f.Image)
 		if err != nil {
@@ -171,7 +172,7 @@ func blobsOf(ctx context.Context, tx *sql.Tx, snapshot int64) ([]int64, error) {
 }
 
 // kept returns the number and the bytes of the files that the vault holds.
-func kept(s vault.Snapshot) (files int, bytes int64) {
+func kept(s api.Snapshot) (files int, bytes int64) {
 	for _, f := range s.Files {
 		if f.SHA256 != "" {
 			files++
@@ -236,7 +237,7 @@ func (c *Catalog) compare(ctx context.Context, v *vault.Dir) (missing []string, 
 // indexBatch indexes some snapshots in one transaction and returns what is
 // wrong with those that are damaged.
 func (c *Catalog) indexBatch(ctx context.Context, v *vault.Dir, ids []string) (damaged []error, err error) {
-	var snapshots []vault.Snapshot
+	var snapshots []api.Snapshot
 	for _, id := range ids {
 		s, err := v.Snapshot(id)
 		switch {
@@ -277,21 +278,9 @@ func (c *Catalog) snapshotIDs(ctx context.Context) (map[string]bool, error) {
 	return ids, rows.Err()
 }
 
-// SnapshotRow is one snapshot as the index knows it.
-type SnapshotRow struct {
-	ID      string    `json:"snapshot"`
-	Device  string    `json:"device"`
-	Started time.Time `json:"started"` // UTC
-	Status  string    `json:"status"`
-	Version string    `json:"version"`
-	Image   string    `json:"image"`
-	Files   int       `json:"files"` // kept in the vault
-	Bytes   int64     `json:"bytes"` // of those files
-}
-
 // Snapshots returns the snapshots of one device, or of all where device is
 // empty, oldest first.
-func (c *Catalog) Snapshots(ctx context.Context, device string) ([]SnapshotRow, error) {
+func (c *Catalog) Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error) {
 	const columns = `SELECT id, device, started, status, version, image, files, bytes FROM snapshot `
 	query, args := columns+`ORDER BY id`, []any{}
 	if device != "" {
@@ -302,9 +291,9 @@ func (c *Catalog) Snapshots(ctx context.Context, device string) ([]SnapshotRow, 
 		return nil, c.wrap("list snapshots", err)
 	}
 	defer rows.Close()
-	list := []SnapshotRow{}
+	list := []api.SnapshotRow{}
 	for rows.Next() {
-		var r SnapshotRow
+		var r api.SnapshotRow
 		var started int64
 		if err := rows.Scan(&r.ID, &r.Device, &started, &r.Status, &r.Version, &r.Image, &r.Files, &r.Bytes); err != nil {
 			return nil, c.wrap("list snapshots", err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"flashwarden/api"
 	"flashwarden/internal/vault"
 )
 
@@ -31,31 +32,31 @@ func weak(content string) string {
 }
 
 // file is a file that was kept with the given content.
-func file(path, kind, content string) vault.File {
-	return vault.File{Path: path, Kind: kind, Size: int64(len(content)), MD5: weak(content), SHA256: sha(content), Evidence: vault.EvidenceMD5}
+func file(path, kind, content string) api.File {
+	return api.File{Path: path, Kind: kind, Size: int64(len(content)), MD5: weak(content), SHA256: sha(content), Evidence: api.EvidenceMD5}
 }
 
 // missing is a file that was not kept.
-func missing(path, kind string, size int64) vault.File {
-	return vault.File{Path: path, Kind: kind, Size: size, Cause: "stalled"}
+func missing(path, kind string, size int64) api.File {
+	return api.File{Path: path, Kind: kind, Size: size, Cause: "stalled"}
 }
 
 // snapshot is one of the given device, some hours after epoch, running image
 // in bundle mode.
-func snapshot(device string, hours int, image string, files ...vault.File) vault.Snapshot {
-	s := vault.Snapshot{Format: 1, Device: device, Status: vault.StatusOK, Started: epoch.Add(time.Duration(hours) * time.Hour),
-		Facts: vault.Facts{OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: image}, Files: files}
+func snapshot(device string, hours int, image string, files ...api.File) api.Snapshot {
+	s := api.Snapshot{Format: 1, Device: device, Status: api.StatusOK, Started: epoch.Add(time.Duration(hours) * time.Hour),
+		Facts: api.Facts{OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: image}, Files: files}
 	s.ID = vault.NewID(device, s.Started)
 	for _, f := range files {
 		if f.SHA256 == "" {
-			s.Status = vault.StatusIncomplete
+			s.Status = api.StatusIncomplete
 		}
 	}
 	return s
 }
 
 // newVault is a vault that holds the given contents and snapshots.
-func newVault(t *testing.T, contents string, snapshots ...vault.Snapshot) *vault.Dir {
+func newVault(t *testing.T, contents string, snapshots ...api.Snapshot) *vault.Dir {
 	t.Helper()
 	v, err := vault.Open(filepath.Join(t.TempDir(), "vault"))
 	if err != nil {
@@ -75,7 +76,7 @@ func newVault(t *testing.T, contents string, snapshots ...vault.Snapshot) *vault
 }
 
 // indexAll indexes the snapshots in a new catalog.
-func indexAll(t *testing.T, snapshots ...vault.Snapshot) *Catalog {
+func indexAll(t *testing.T, snapshots ...api.Snapshot) *Catalog {
 	t.Helper()
 	c := newCatalog(t)
 	for _, s := range snapshots {
@@ -100,18 +101,18 @@ func listIDs(t *testing.T, c *Catalog, device string) string {
 }
 
 func TestSnapshots(t *testing.T) {
-	first := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"), file("flash:/vlan.dat", vault.KindVLAN, "vlan"))
-	second := snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", vault.KindImage, 5), file("flash:/vlan.dat", vault.KindVLAN, "vlan"))
-	third := snapshot("sw1", 2, "", file("running-config", vault.KindConfig, "hostname"))
+	first := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), file("flash:/vlan.dat", api.KindVLAN, "vlan"))
+	second := snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 5), file("flash:/vlan.dat", api.KindVLAN, "vlan"))
+	third := snapshot("sw1", 2, "", file("running-config", api.KindConfig, "hostname"))
 	c := indexAll(t, third, second, first, second) // in no order, one twice
 	rows, err := c.Snapshots(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []SnapshotRow{
-		{first.ID, "sw1", epoch, "ok", "15.0(2)SE8", "flash:/x.bin", 2, 9},
-		{second.ID, "sw2", epoch.Add(time.Hour), "incomplete", "15.0(2)SE8", "flash:/x.bin", 1, 4},
-		{third.ID, "sw1", epoch.Add(2 * time.Hour), "ok", "15.0(2)SE8", "", 1, 8},
+	want := []api.SnapshotRow{
+		{ID: first.ID, Device: "sw1", Started: epoch, Status: "ok", Version: "15.0(2)SE8", Image: "flash:/x.bin", Files: 2, Bytes: 9},
+		{ID: second.ID, Device: "sw2", Started: epoch.Add(time.Hour), Status: "incomplete", Version: "15.0(2)SE8", Image: "flash:/x.bin", Files: 1, Bytes: 4},
+		{ID: third.ID, Device: "sw1", Started: epoch.Add(2 * time.Hour), Status: "ok", Version: "15.0(2)SE8", Image: "", Files: 1, Bytes: 8},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("want(-) got(+):\n%s", diff)
@@ -125,16 +126,16 @@ func TestSnapshots(t *testing.T) {
 }
 
 func TestKnown(t *testing.T) {
-	sizeOnly := file("flash:/y.bin", vault.KindImage, "proved by its size")
-	sizeOnly.Evidence = vault.EvidenceSize
-	noMD5 := file("flash:/z", vault.KindOther, "no MD5")
+	sizeOnly := file("flash:/y.bin", api.KindImage, "proved by its size")
+	sizeOnly.Evidence = api.EvidenceSize
+	noMD5 := file("flash:/z", api.KindOther, "no MD5")
 	noMD5.MD5 = ""
-	unproved := missing("flash:/w.bin", vault.KindImage, 4)
+	unproved := missing("flash:/w.bin", api.KindImage, 4)
 	unproved.MD5 = weak("gone") // what the device said of what never arrived
-	collision := file("flash:/c2", vault.KindOther, "twin B")
+	collision := file("flash:/c2", api.KindOther, "twin B")
 	collision.MD5 = weak("twin A")
-	s := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"), sizeOnly, noMD5, unproved,
-		file("flash:/c1", vault.KindOther, "twin A"), collision)
+	s := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), sizeOnly, noMD5, unproved,
+		file("flash:/c1", api.KindOther, "twin A"), collision)
 	c := indexAll(t, s)
 	for _, test := range []struct {
 		name, md5 string
@@ -158,7 +159,7 @@ func TestKnown(t *testing.T) {
 
 func TestRemember(t *testing.T) {
 	c := newCatalog(t)
-	f := file("flash:/x.bin", vault.KindImage, "image")
+	f := file("flash:/x.bin", api.KindImage, "image")
 	for range 2 {
 		if err := c.Remember(t.Context(), f); err != nil {
 			t.Fatal(err)
@@ -173,8 +174,8 @@ func TestRemember(t *testing.T) {
 }
 
 func TestUnindex(t *testing.T) {
-	first := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"), file("flash:/vlan.dat", vault.KindVLAN, "vlan"))
-	second := snapshot("sw2", 1, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"))
+	first := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), file("flash:/vlan.dat", api.KindVLAN, "vlan"))
+	second := snapshot("sw2", 1, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"))
 	c := indexAll(t, first, second)
 	for range 2 {
 		if err := c.Unindex(t.Context(), first.ID); err != nil {
@@ -194,10 +195,10 @@ func TestUnindex(t *testing.T) {
 
 func TestLostCatalogIsRebuilt(t *testing.T) {
 	ctx := t.Context()
-	snapshots := []vault.Snapshot{
-		snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"), missing("flash:/vlan.dat", vault.KindVLAN, 4)),
-		snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", vault.KindImage, 5), file("flash:/vlan.dat", vault.KindVLAN, "vlan")),
-		snapshot("sw1", 2, "flash:/y.bin", file("flash:/y.bin", vault.KindImage, "newer")),
+	snapshots := []api.Snapshot{
+		snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), missing("flash:/vlan.dat", api.KindVLAN, 4)),
+		snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 5), file("flash:/vlan.dat", api.KindVLAN, "vlan")),
+		snapshot("sw1", 2, "flash:/y.bin", file("flash:/y.bin", api.KindImage, "newer")),
 	}
 	v := newVault(t, "image vlan newer", snapshots...)
 	before := indexAll(t, snapshots...)
@@ -251,9 +252,9 @@ func contents(t *testing.T, c *Catalog) []any {
 
 func TestRebuildFollowsTheVault(t *testing.T) {
 	ctx := t.Context()
-	kept := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"))
-	unindexed := snapshot("sw1", 1, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image"))
-	removed := snapshot("sw1", 2, "flash:/y.bin", file("flash:/y.bin", vault.KindImage, "gone"))
+	kept := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"))
+	unindexed := snapshot("sw1", 1, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"))
+	removed := snapshot("sw1", 2, "flash:/y.bin", file("flash:/y.bin", api.KindImage, "gone"))
 	v := newVault(t, "image", kept, unindexed)
 	c := indexAll(t, kept, removed)
 	if err := c.AddDevice(ctx, sw1()); err != nil {
@@ -274,9 +275,9 @@ func TestRebuildFollowsTheVault(t *testing.T) {
 }
 
 func TestRebuildTellsOfDamagedSnapshots(t *testing.T) {
-	var snapshots []vault.Snapshot
+	var snapshots []api.Snapshot
 	for i := range 3 {
-		snapshots = append(snapshots, snapshot("sw1", i, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image")))
+		snapshots = append(snapshots, snapshot("sw1", i, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image")))
 	}
 	v := newVault(t, "image", snapshots...)
 	damaged := filepath.Join(v.Path(), "snapshots", "2026", snapshots[1].ID+".json")
@@ -299,9 +300,9 @@ func TestRebuildTellsOfDamagedSnapshots(t *testing.T) {
 }
 
 func TestRebuildByManyAtOnce(t *testing.T) {
-	var snapshots []vault.Snapshot
+	var snapshots []api.Snapshot
 	for i := range 40 {
-		snapshots = append(snapshots, snapshot(fmt.Sprintf("sw%d", i%7), i, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image")))
+		snapshots = append(snapshots, snapshot(fmt.Sprintf("sw%d", i%7), i, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image")))
 	}
 	v := newVault(t, "image", snapshots...)
 	path := filepath.Join(t.TempDir(), "catalog.db")
@@ -323,27 +324,27 @@ func TestRebuildByManyAtOnce(t *testing.T) {
 
 func TestImages(t *testing.T) {
 	install := snapshot("cat9k", 0, "flash:packages.conf",
-		file("flash:/packages.conf", vault.KindBootPointer, "conf"), file("flash:/base.pkg", vault.KindPackage, "base"), missing("flash:/web.pkg", vault.KindPackage, 77))
+		file("flash:/packages.conf", api.KindBootPointer, "conf"), file("flash:/base.pkg", api.KindPackage, "base"), missing("flash:/web.pkg", api.KindPackage, 77))
 	install.Facts.Mode, install.Facts.Version = "install", "17.09.04a"
-	older := snapshot("sw1", 0, "flash:/old.bin", file("flash:/old.bin", vault.KindImage, "old"))
+	older := snapshot("sw1", 0, "flash:/old.bin", file("flash:/old.bin", api.KindImage, "old"))
 	older.Facts.Version = "12.2(58)SE2"
 	c := indexAll(t, install, older,
-		snapshot("sw1", 1, "flash:x.bin", file("flash:/x.bin", vault.KindImage, "image"), file("flash:/spare/x.bin", vault.KindImage, "spare"),
-			file("usbflash0:/x.bin", vault.KindImage, "stick")),
-		snapshot("stack", 1, "flash:/dir/renamed.bin", file("flash1:/dir/renamed.bin", vault.KindImage, "image"), file("flash-2:/dir/renamed.bin", vault.KindImage, "image")),
-		snapshot("sw2", 1, "flash:/lost.bin", missing("flash:/lost.bin", vault.KindImage, 9), file("flash:/x.bin", vault.KindImage, "image")),
-		snapshot("sw3", 1, "flash:/lost.bin", missing("flash:/lost.bin", vault.KindImage, 9)),
-		snapshot("sw4", 1, "tftp://192.0.2.7/net.bin", file("running-config", vault.KindConfig, "hostname")),
-		snapshot("sw5", 0, "flash:/lost.bin", missing("flash:/lost.bin", vault.KindImage, 9)),
-		snapshot("sw5", 1, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, "image")),
-		snapshot("sw5", 2, "", file("tftp:/x.bin", vault.KindImage, "stick")), // received: it says nothing of what sw5 runs
+		snapshot("sw1", 1, "flash:x.bin", file("flash:/x.bin", api.KindImage, "image"), file("flash:/spare/x.bin", api.KindImage, "spare"),
+			file("usbflash0:/x.bin", api.KindImage, "stick")),
+		snapshot("stack", 1, "flash:/dir/renamed.bin", file("flash1:/dir/renamed.bin", api.KindImage, "image"), file("flash-2:/dir/renamed.bin", api.KindImage, "image")),
+		snapshot("sw2", 1, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9), file("flash:/x.bin", api.KindImage, "image")),
+		snapshot("sw3", 1, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9)),
+		snapshot("sw4", 1, "tftp://192.0.2.7/net.bin", file("running-config", api.KindConfig, "hostname")),
+		snapshot("sw5", 0, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9)),
+		snapshot("sw5", 1, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image")),
+		snapshot("sw5", 2, "", file("tftp:/x.bin", api.KindImage, "stick")), // received: it says nothing of what sw5 runs
 	)
 	got, err := c.Images(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	const se8 = "15.0(2)SE8"
-	want := []Image{
+	want := []api.Image{
 		{SHA256: sha("base"), MD5: weak("base"), Kind: "package", Names: []string{"base.pkg"}, Version: "17.09.04a", Size: 4, Devices: []string{"cat9k"}, InVault: true},
 		{SHA256: sha("old"), MD5: weak("old"), Kind: "image", Names: []string{"old.bin"}, Version: "12.2(58)SE2", Size: 3, Devices: []string{}, InVault: true},
 		{SHA256: sha("image"), MD5: weak("image"), Kind: "image", Names: []string{"renamed.bin", "x.bin"}, Version: se8, Size: 5, Devices: []string{"stack", "sw1", "sw5"}, InVault: true},

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"flashwarden/internal/vault"
+	"flashwarden/api"
 )
 
 // newLarge returns a catalog of 10,000 devices, each with ten snapshots of
@@ -17,8 +17,8 @@ func newLarge(b *testing.B) *Catalog {
 		err := c.inTransaction(b.Context(), func(tx *sql.Tx) error {
 			for n := range 10_000 {
 				name := fmt.Sprintf("sw%05d", n)
-				s := snapshot(name, round, "flash:/x.bin", file("flash:/x.bin", vault.KindImage, fmt.Sprint("image", n%200)),
-					file("flash:/vlan.dat", vault.KindVLAN, "vlan of "+name), file("running-config", vault.KindConfig, fmt.Sprint(name, round)))
+				s := snapshot(name, round, "flash:/x.bin", file("flash:/x.bin", api.KindImage, fmt.Sprint("image", n%200)),
+					file("flash:/vlan.dat", api.KindVLAN, "vlan of "+name), file("running-config", api.KindConfig, fmt.Sprint(name, round)))
 				if err := index(b.Context(), tx, s); err != nil {
 					return err
 				}

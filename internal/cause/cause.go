@@ -6,11 +6,13 @@ package cause
 import (
 	"context"
 	"errors"
+
+	"flashwarden/api"
 )
 
 // Cause is the one word for why something failed. The empty Cause means that
 // nothing did.
-type Cause string
+type Cause = api.Cause
 
 // The causes. They are part of the product: programs branch on them.
 const (
@@ -56,9 +58,8 @@ func All() []Cause {
 	}
 }
 
-// Transient reports whether trying again may help without anybody changing
-// anything.
-func (c Cause) Transient() bool {
+// Transient reports whether another try may help without any change.
+func Transient(c Cause) bool {
 	switch c {
 	case ConnectTimeout, SessionLost, Stalled, FragmentsDropped:
 		return true

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/config"
@@ -143,7 +144,7 @@ func (n *Node) Runner() *backup.Runner {
 		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
-		Policy: backup.Policy(c.Backup.Files),
+		Policy: api.Policy(c.Backup.Files),
 		Ports:  c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }

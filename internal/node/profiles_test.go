@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
@@ -36,20 +37,20 @@ const installNote = "install mode: there is no single bootable .bin"
 
 // shapes is every profile of the simulator: a new one needs its line here.
 var shapes = map[string]shape{
-	"c2500": {image: "flash:/c2500-i-l.120-9.bin", files: []string{"flash:/c2500-i-l.120-9.bin"}, proof: vault.EvidenceSize},
-	"c2600": {status: vault.StatusIncomplete, cause: cause.ImageNotFound, image: "flash:c2600-j1s3-mz.123-22.bin",
+	"c2500": {image: "flash:/c2500-i-l.120-9.bin", files: []string{"flash:/c2500-i-l.120-9.bin"}, proof: api.EvidenceSize},
+	"c2600": {status: api.StatusIncomplete, cause: cause.ImageNotFound, image: "flash:c2600-j1s3-mz.123-22.bin",
 		files: []string{"flash:c2600-j1s3-mz.123-22.bin"}},
-	"c2950": {image: "flash:/c2950-i6q4l2-mz.121-22.EA4a.bin", files: []string{"flash:/c2950-i6q4l2-mz.121-22.EA4a.bin"}, proof: vault.EvidenceSize},
+	"c2950": {image: "flash:/c2950-i6q4l2-mz.121-22.EA4a.bin", files: []string{"flash:/c2950-i6q4l2-mz.121-22.EA4a.bin"}, proof: api.EvidenceSize},
 	"c2960": {image: "flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin",
 		files: []string{"flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin"}},
 	"c2960x-stack": {image: "flash:/c2960x-universalk9-mz.152-2.E6.bin",
 		files: []string{"flash:/c2960x-universalk9-mz.152-2.E6.bin", "flash-2:/c2960x-universalk9-mz.150-2.EX5.bin"},
 		notes: []string{`switch 2 is in the state "Version Mismatch"`, "switch 2 runs 15.0(2)EX5 C2960X-UNIVERSALK9-M, the active switch 1 runs 15.2(2)E6",
 			"switch 2 does not hold c2960x-universalk9-mz.152-2.E6.bin, which runs here: it is not in flash-2:", `switch 2 starts from "flash:/c2960x-universalk9-mz.150-2.EX5.bin" next`}},
-	"c3500xl":     {image: "flash:/c3500xl-c3h2s-mz.120-5.WC10.bin", files: []string{"flash:/c3500xl-c3h2s-mz.120-5.WC10.bin"}, proof: vault.EvidenceSize},
+	"c3500xl":     {image: "flash:/c3500xl-c3h2s-mz.120-5.WC10.bin", files: []string{"flash:/c3500xl-c3h2s-mz.120-5.WC10.bin"}, proof: api.EvidenceSize},
 	"c3750":       {image: c3750Image, files: []string{c3750Image}},
 	"c3750-stack": {image: c3750Image, files: []string{c3750Image, strings.Replace(c3750Image, "flash:", "flash2:", 1)}},
-	"c1000-tftpboot": {status: vault.StatusIncomplete, cause: cause.ImageNotFound, image: "tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin",
+	"c1000-tftpboot": {status: api.StatusIncomplete, cause: cause.ImageNotFound, image: "tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin",
 		files: []string{"tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin"}},
 	"c3850-tftpboot": {image: "tftp://192.0.2.9//images/cat3k_caa-universalk9.16.06.10.SPA.bin",
 		files: []string{"flash:/cat3k_caa-universalk9.16.06.09.SPA.bin"},
@@ -175,12 +176,12 @@ func deviceOf(t *testing.T, n *node.Node, name string, s *iossim.Switch) catalog
 	return d
 }
 
-func wantShape(t *testing.T, r backup.Result, want shape) {
+func wantShape(t *testing.T, r api.BackupResult, want shape) {
 	t.Helper()
 	if want.status == "" {
-		want.status = vault.StatusOK
+		want.status = api.StatusOK
 	}
-	if r.Status != want.status || r.Cause != string(want.cause) || r.Attempts != 1 || want.cause != "" && r.Hint == "" {
+	if r.Status != want.status || r.Cause != want.cause || r.Attempts != 1 || want.cause != "" && r.Hint == "" {
 		t.Errorf("%s %q after %d attempts: %s; want %s %q", r.Status, r.Cause, r.Attempts, r.Message, want.status, want.cause)
 	}
 	if r.Facts.Image != want.image {
@@ -189,7 +190,7 @@ func wantShape(t *testing.T, r backup.Result, want shape) {
 	var paths []string
 	for _, f := range r.Files {
 		paths = append(paths, f.Path)
-		if proof := map[bool]string{true: vault.EvidenceMD5, false: want.proof}[want.proof == ""]; f.Kind == vault.KindImage && f.Cause == "" && f.Evidence != proof {
+		if proof := map[bool]string{true: api.EvidenceMD5, false: want.proof}[want.proof == ""]; f.Kind == api.KindImage && f.Cause == "" && f.Evidence != proof {
 			t.Errorf("%s is proved by %s, want %s", f.Path, f.Evidence, proof)
 		}
 	}
@@ -199,7 +200,7 @@ func wantShape(t *testing.T, r backup.Result, want shape) {
 		}
 	}
 	for _, f := range r.Files {
-		system := f.Kind == vault.KindImage || f.Kind == vault.KindPackage || f.Kind == vault.KindBootPointer
+		system := f.Kind == api.KindImage || f.Kind == api.KindPackage || f.Kind == api.KindBootPointer
 		if system && !slices.Contains(want.files, f.Path) {
 			t.Errorf("%s was taken besides", f.Path)
 		}
@@ -220,7 +221,7 @@ func wantNotes(t *testing.T, got, want []string) {
 }
 
 // wantFilesOf compares what the vault keeps with what is in the device.
-func wantFilesOf(t *testing.T, v *vault.Dir, r backup.Result, s *iossim.Switch) {
+func wantFilesOf(t *testing.T, v *vault.Dir, r api.BackupResult, s *iossim.Switch) {
 	t.Helper()
 	kept, err := v.Snapshot(r.Snapshot)
 	if err != nil {
@@ -293,9 +294,9 @@ func TestOddDevices(t *testing.T) {
 		}
 		devices = append(devices, d)
 	}
-	for _, r := range n.Runner().All(t.Context(), devices, backup.Options{Policy: backup.Image}) {
+	for _, r := range n.Runner().All(t.Context(), devices, backup.Options{Policy: api.PolicyImage}) {
 		t.Logf("%s: %.1f s", r.Device, r.Seconds)
-		if r.Status != vault.StatusOK || r.Attempts != 1 {
+		if r.Status != api.StatusOK || r.Attempts != 1 {
 			t.Errorf("%s: %s %q after %d attempts: %s\n%s", r.Device, r.Status, r.Cause, r.Attempts, r.Message, strings.Join(switches[r.Device].Commands(), "\n"))
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
@@ -98,8 +99,8 @@ func address(d catalog.Device) netip.Addr {
 
 // Receiver keeps what devices send as snapshots, each before its final ACK.
 type Receiver struct {
-	MD5  string              // that the device computed; empty: nobody said
-	Kept func(backup.Result) // told of each file, kept or not; one after the other
+	MD5  string                 // that the device computed; empty: nobody said
+	Kept func(api.BackupResult) // told of each file, kept or not; one after the other
 
 	node   *Node
 	mu     sync.Mutex

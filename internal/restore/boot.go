@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // setBootLines decides which images the boot lines name: the restored one,
@@ -52,7 +52,7 @@ var bootLine = regexp.MustCompile(`(?m)^boot system (?:switch \S+ )?(?:flash )?(
 func (r *run) configsBoot(first string) error {
 	for _, t := range r.targets {
 		name := path.Base(relPath(t.Path))
-		if t.state == Equal || name != "startup-config" && name != "config.text" {
+		if t.state == api.Equal || name != "startup-config" && name != "config.text" {
 			continue
 		}
 		text, err := r.blobText(t.SHA256)
@@ -172,7 +172,7 @@ func (r *run) setBoot(ctx context.Context) error {
 	if err := r.proveBootFiles(ctx); err != nil {
 		return err
 	}
-	r.tell(r.device.Name, StepChange, r.bootLines[len(r.bootLines)-1], 0, -1)
+	r.tell(r.device.Name, api.StepChange, r.bootLines[len(r.bootLines)-1], 0, -1)
 	r.changed = true
 	if err := r.session.Configure(ctx, r.bootLines); err != nil {
 		return err
@@ -191,7 +191,7 @@ func (r *run) setBoot(ctx context.Context) error {
 // proved on every member, read back where the device computes no digest.
 func (r *run) proveBootFiles(ctx context.Context) error {
 	for _, t := range r.targets {
-		if !boots(t.File) || t.state != Equal || t.Evidence != vault.EvidenceSize {
+		if !boots(t.File) || t.state != api.Equal || t.Evidence != api.EvidenceSize {
 			continue
 		}
 		sha, err := r.readBack(ctx, t.Path, t.Size)
@@ -203,7 +203,7 @@ func (r *run) proveBootFiles(ctx context.Context) error {
 		}
 	}
 	for _, t := range r.targets {
-		if boots(t.File) && !slices.ContainsFunc(r.result.Files, func(f vault.File) bool { return f.Path == t.Path }) {
+		if boots(t.File) && !slices.ContainsFunc(r.result.Files, func(f api.File) bool { return f.Path == t.Path }) {
 			return cause.New(cause.Internal, t.Path+" was not proved on the device: no boot line is written", "")
 		}
 	}
@@ -255,7 +255,7 @@ func (r *run) canStart(ctx context.Context) error {
 }
 
 // tellProved notes a file that is on the device and proved.
-func (r *run) tellProved(f vault.File) {
-	r.tell(r.device.Name, StepProved, f.Path, f.Size, f.Size)
+func (r *run) tellProved(f api.File) {
+	r.tell(r.device.Name, api.StepProved, f.Path, f.Size, f.Size)
 	r.result.Files = append(r.result.Files, f)
 }

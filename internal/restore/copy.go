@@ -8,11 +8,11 @@ import (
 	"os"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
-	"flashwarden/internal/vault"
 )
 
 const (
@@ -40,7 +40,7 @@ func (r *run) fileStep(t target) step {
 
 // replaces reports whether a file has to go before the new one comes. In
 // nvram: a copy takes the place of the old one by itself.
-func (r *run) replaces(t target) bool { return t.state == Differs && !inNVRAM(t.Path) }
+func (r *run) replaces(t target) bool { return t.state == api.Differs && !inNVRAM(t.Path) }
 
 func inNVRAM(p string) bool { return fileSystemOf(p) == "nvram:" }
 
@@ -110,7 +110,7 @@ func (r *run) server() string {
 func (r *run) transfer(ctx context.Context, c ios.Copy, ticket *spool.Ticket, p string) error {
 	return backup.Exchange{
 		Session: r.session, Copy: c, Ticket: ticket, Stall: r.Stall,
-		Moved: func(bytes int64) { r.tell(r.device.Name, backup.StepCopy, p, bytes, ticket.Size) },
+		Moved: func(bytes int64) { r.tell(r.device.Name, api.StepCopy, p, bytes, ticket.Size) },
 		Name:  r.device.Name, Device: r.session.RemoteAddr(), Server: backup.Server(r.device, r.Advertise, r.session.LocalAddr()), Ports: r.Ports,
 	}.Run(ctx)
 }
@@ -149,7 +149,7 @@ func (r *run) proveByReading(ctx context.Context, t target, copyErr error) error
 	switch {
 	case err == nil && sha == t.SHA256:
 		r.note(t.Path + " was read back from the device and is equal, byte by byte: this device computes no digest")
-		r.finish(t, vault.EvidenceSize, true)
+		r.finish(t, api.EvidenceSize, true)
 		return nil
 	case copyErr != nil:
 		return copyErr

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/restore"
-	"flashwarden/internal/vault"
 )
 
 // TestInstallAdd restores a .bin onto a device in install mode: it is
@@ -17,9 +17,9 @@ import (
 func TestInstallAdd(t *testing.T) {
 	t.Parallel()
 	const bin = "flash:/cat9k_iosxe.17.09.04a.SPA.bin"
-	b := newBench(t, "c9300", backup.Image)
+	b := newBench(t, "c9300", api.PolicyImage)
 	b.write(bin, strings.Repeat("packages in one file ", 1000))
-	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: backup.All})
+	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll})
 	if all.Snapshot == "" {
 		t.Fatal(all.Message)
 	}
@@ -30,13 +30,13 @@ func TestInstallAdd(t *testing.T) {
 	b.remove(bin)
 	before := b.digests()
 	r := b.restore(restore.Options{SetBoot: true}, bin)
-	wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+	wantResult(t, r, api.StatusFailed, cause.Cancelled)
 	if !r.Refused || !strings.Contains(r.Message, "install add file") {
 		t.Errorf("refused %v: %s", r.Refused, r.Message)
 	}
 	b.wantUnchanged(before)
 	r = b.restore(restore.Options{SetBoot: true, Reload: true}, bin)
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	typed := b.changes()
 	if last := typed[len(typed)-1]; last != "install add file flash:cat9k_iosxe.17.09.04a.SPA.bin activate commit" || slices.Contains(typed, "reload") {
 		t.Errorf("typed %q", typed)
@@ -50,18 +50,18 @@ func TestInstallAdd(t *testing.T) {
 // runs replaced or deleted.
 func TestRunningPackagesStay(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c9300", backup.Image)
+	b := newBench(t, "c9300", api.PolicyImage)
 	pkg := "flash:/cat9k-wlc.17.09.04a.SPA.pkg"
 	for _, o := range []restore.Options{{Delete: []string{pkg}}, {Delete: []string{"flash:/packages.conf"}}} {
 		r := b.restore(o, pkg)
-		wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+		wantResult(t, r, api.StatusFailed, cause.Cancelled)
 		if !strings.Contains(r.Message, "the device runs it") {
 			t.Errorf("message %q", r.Message)
 		}
 	}
 	b.write(pkg, "damaged")
 	r := b.restore(restore.Options{Replace: true}, pkg)
-	wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+	wantResult(t, r, api.StatusFailed, cause.Cancelled)
 	if !strings.Contains(r.Message, "as a package of flash:/packages.conf") {
 		t.Errorf("message %q", r.Message)
 	}
@@ -74,7 +74,7 @@ func TestRunningPackagesStay(t *testing.T) {
 // --to takes it to one alone.
 func TestEveryMember(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750-stack", backup.Image)
+	b := newBench(t, "c3750-stack", api.PolicyImage)
 	for i, f := range b.snapshot.Files {
 		if f.Path == c3750Image {
 			b.snapshot.Files[i].Path = "flash:/new.bin"
@@ -88,7 +88,7 @@ func TestEveryMember(t *testing.T) {
 		two.remove(strings.Replace(c3750Image, "flash:", fs, 1))
 	}
 	r := one.restore(restore.Options{SetBoot: true}, "new.bin")
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	for _, p := range []string{"flash:/new.bin", "flash2:/new.bin"} {
 		if _, there := one.sw.File(p); !there {
 			t.Errorf("%s is not there", p)
@@ -97,12 +97,12 @@ func TestEveryMember(t *testing.T) {
 	if !slices.Contains(one.sw.Commands(), "boot system switch all flash:/new.bin") {
 		t.Errorf("typed %q", one.changes())
 	}
-	wantResult(t, two.restore(restore.Options{To: "flash2:"}, "new.bin"), vault.StatusOK, "")
+	wantResult(t, two.restore(restore.Options{To: "flash2:"}, "new.bin"), api.StatusOK, "")
 	if _, there := two.sw.File("flash:/new.bin"); there {
 		t.Error("--to flash2: wrote into flash:")
 	}
 	r = three.restore(restore.Options{To: "flash2:", SetBoot: true}, "new.bin")
-	if r.Status == vault.StatusOK || len(three.changes()) > 0 {
+	if r.Status == api.StatusOK || len(three.changes()) > 0 {
 		t.Errorf("--to flash2: with --set-boot: %s, typed %q", r.Message, three.changes())
 	}
 }

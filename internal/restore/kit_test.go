@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
@@ -20,7 +21,6 @@ import (
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
 	"flashwarden/internal/restore"
-	"flashwarden/internal/vault"
 	"flashwarden/tftp"
 )
 
@@ -30,10 +30,10 @@ type bench struct {
 	node     *node.Node
 	sw       *iossim.Switch
 	device   catalog.Device
-	snapshot vault.Snapshot
+	snapshot api.Snapshot
 	agreed   []string // what was asked
 	no       string   // a question that holds this is answered no
-	onEvent  func(backup.Event)
+	onEvent  func(api.Event)
 }
 
 func newNode(t *testing.T) *node.Node {
@@ -58,7 +58,7 @@ func newNode(t *testing.T) *node.Node {
 }
 
 // newBench starts a switch and backs it up.
-func newBench(t *testing.T, profile string, policy backup.Policy) *bench {
+func newBench(t *testing.T, profile string, policy api.Policy) *bench {
 	t.Helper()
 	b := &bench{t: t, node: newNode(t)}
 	b.start(profile, iossim.Options{})
@@ -140,7 +140,7 @@ func (b *bench) runner() *restore.Runner {
 	return r
 }
 
-func (b *bench) restore(o restore.Options, files ...string) restore.Result {
+func (b *bench) restore(o restore.Options, files ...string) api.RestoreResult {
 	b.t.Helper()
 	sel, err := restore.Select(b.snapshot, files)
 	if err != nil {
@@ -149,15 +149,15 @@ func (b *bench) restore(o restore.Options, files ...string) restore.Result {
 	return b.runner().Restore(b.t.Context(), b.device, sel, o)
 }
 
-func wantResult(t *testing.T, r restore.Result, status string, c cause.Cause) {
+func wantResult(t *testing.T, r api.RestoreResult, status string, c cause.Cause) {
 	t.Helper()
-	if r.Status != status || r.Cause != string(c) {
+	if r.Status != status || r.Cause != c {
 		t.Fatalf("status %q, cause %q, want %q, %q; message: %s; hint: %s", r.Status, r.Cause, status, c, r.Message, r.Hint)
 	}
 }
 
 // wantFiles wants every file of the snapshot on the switch, byte by byte.
-func (b *bench) wantFiles(only func(vault.File) bool) {
+func (b *bench) wantFiles(only func(api.File) bool) {
 	b.t.Helper()
 	for _, f := range b.snapshot.Files {
 		if f.SHA256 == "" || f.Path == backup.RunningConfigPath || !only(f) {

@@ -9,17 +9,17 @@ import (
 	"slices"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // target is one file that is to be on the device.
 type target struct {
-	vault.File        // Path is where on the device; the rest is of the snapshot
-	state      string // Equal, Absent, Differs
-	there      int64  // bytes of what is there; -1: nothing, or not known
+	api.File        // Path is where on the device; the rest is of the snapshot
+	state    string // Equal, Absent, Differs
+	there    int64  // bytes of what is there; -1: nothing, or not known
 }
 
 // step is one part of a restore: what it will type, and what does it.
@@ -31,7 +31,7 @@ type step struct {
 // plan looks at the device and decides what is to be done, or refuses. It
 // changes nothing.
 func (r *run) plan(ctx context.Context) error {
-	r.tell(r.device.Name, backup.StepLook, "", 0, -1)
+	r.tell(r.device.Name, api.StepLook, "", 0, -1)
 	var err error
 	if r.view, err = look(ctx, r.session, r.opts.To); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (r *run) aim() error {
 
 // add makes f a target in the file system to. Where a member's own file is in
 // the snapshot as well, that one is taken.
-func (r *run) add(f vault.File, to string) {
+func (r *run) add(f api.File, to string) {
 	t := target{File: f, there: -1}
 	if t.Path = to + "/" + relPath(f.Path); to == "nvram:" {
 		t.Path = to + relPath(f.Path)
@@ -135,12 +135,12 @@ func (r *run) compare(ctx context.Context, t *target) error {
 	e, there := r.view.entry(t.Path)
 	switch {
 	case !there:
-		t.state = Absent
+		t.state = api.Absent
 		return nil
 	case e.Type == ios.TypeDirectory:
 		return refuse(t.Path+" is a directory on the device", "choose another place with --to, or remove it by hand")
 	}
-	t.state, t.there = Differs, e.Size
+	t.state, t.there = api.Differs, e.Size
 	if e.Size >= 0 && e.Size != t.Size {
 		return nil
 	}
@@ -150,12 +150,12 @@ func (r *run) compare(ctx context.Context, t *target) error {
 	}
 	switch compared(d, t.File) {
 	case same:
-		t.state, t.Evidence = Equal, evidenceOf(d)
+		t.state, t.Evidence = api.Equal, evidenceOf(d)
 	case unknown:
 		if e.Size != t.Size {
 			return nil
 		}
-		t.state, t.Evidence = Equal, vault.EvidenceSize
+		t.state, t.Evidence = api.Equal, api.EvidenceSize
 		r.note("the device computes no digest of what counts as equal with the evidence size-only: only the size was compared")
 	}
 	return nil
@@ -170,7 +170,7 @@ const (
 
 // compared says whether a digest of the device is that of a file of the
 // snapshot.
-func compared(d ios.Digest, f vault.File) int {
+func compared(d ios.Digest, f api.File) int {
 	switch {
 	case d.MD5 != "" && f.MD5 != "":
 		return outcome(d.MD5 == f.MD5)
@@ -189,15 +189,15 @@ func outcome(equal bool) int {
 
 func evidenceOf(d ios.Digest) string {
 	if d.MD5 != "" {
-		return vault.EvidenceMD5
+		return api.EvidenceMD5
 	}
-	return vault.EvidenceSHA512
+	return api.EvidenceSHA512
 }
 
 // digest asks the device for the digest of one of its files; empty where it
 // computes none.
 func (r *run) digest(ctx context.Context, p string, size int64) (ios.Digest, error) {
-	r.tell(r.device.Name, backup.StepVerify, p, 0, size)
+	r.tell(r.device.Name, api.StepVerify, p, 0, size)
 	v, err := r.session.Digest(ctx, p, size, nil)
 	r.noDigest = err == nil && v.MD5 == "" && v.SHA512 == ""
 	return v.Digest, err
@@ -206,7 +206,7 @@ func (r *run) digest(ctx context.Context, p string, size int64) (ios.Digest, err
 // probeDigest learns whether the device computes digests at all, where nothing
 // was compared yet: the plan shows how the files will be proved.
 func (r *run) probeDigest(ctx context.Context) error {
-	i := slices.IndexFunc(r.targets, func(t target) bool { return t.state == Absent })
+	i := slices.IndexFunc(r.targets, func(t target) bool { return t.state == api.Absent })
 	if i < 0 {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (r *run) probeDigest(ctx context.Context) error {
 // so, nothing runs from them, and the vault holds them.
 func (r *run) mayReplace(ctx context.Context) error {
 	for _, t := range r.targets {
-		if t.state != Differs {
+		if t.state != api.Differs {
 			continue
 		}
 		if why := r.view.inUse(t.Path); why != "" && boots(t.File) {
@@ -256,7 +256,7 @@ func (r *run) mayDelete(ctx context.Context) error {
 			return refuse(fmt.Sprintf("--delete %s: there is no such file on %s", p, r.device.Name), "give the whole path, as flash:/dir/x.bin; see `dir` on the device")
 		case why != "":
 			return refuse(fmt.Sprintf("--delete %s: %s", p, why), "boot another image first")
-		case slices.ContainsFunc(r.targets, func(t target) bool { return ios.CleanPath(t.Path) == p && t.state == Equal }):
+		case slices.ContainsFunc(r.targets, func(t target) bool { return ios.CleanPath(t.Path) == p && t.state == api.Equal }):
 			return refuse(fmt.Sprintf("--delete %s: it is among the files to restore, and equal", p), "leave it out of one of the two")
 		}
 		if left = slices.DeleteFunc(left, func(have string) bool { return relPath(have) == relPath(p) && fileSystemOf(have) == fileSystemOf(p) }); len(left) == 0 {
@@ -318,7 +318,7 @@ func (r *run) checkInstallMode() error {
 		return nil
 	}
 	r.image = b
-	r.install = r.opts.SetBoot && b.Kind == vault.KindImage && r.view.facts.Mode == "install" && r.view.facts.OS == "iosxe"
+	r.install = r.opts.SetBoot && b.Kind == api.KindImage && r.view.facts.Mode == "install" && r.view.facts.OS == "iosxe"
 	if r.install && !r.opts.Reload {
 		return refuse(fmt.Sprintf("%s is in install mode, where %s is not booted itself but expanded by `install add file … activate commit`, which starts the device again", r.device.Name, b.Path),
 			"add --reload, or leave out --set-boot")
@@ -359,7 +359,7 @@ func (r *run) layOut() error {
 func (r *run) addDirectories() {
 	made := make(map[string]bool)
 	for _, t := range r.targets {
-		if t.state == Equal {
+		if t.state == api.Equal {
 			continue
 		}
 		var missing []string
@@ -379,7 +379,7 @@ func (r *run) addDirectories() {
 }
 
 func (r *run) addFile(t target) {
-	if t.state == Equal {
+	if t.state == api.Equal {
 		t.Copied = false
 		r.result.Files = append(r.result.Files, t.File)
 		return
@@ -388,11 +388,11 @@ func (r *run) addFile(t target) {
 }
 
 // shown is the plan as the user sees it.
-func (r *run) shown() *Plan {
-	p := &Plan{Files: []PlannedFile{}, Commands: []string{}, Space: []Space{}, Notes: append([]string{}, r.result.Notes...)}
+func (r *run) shown() *api.Plan {
+	p := &api.Plan{Files: []api.PlannedFile{}, Commands: []string{}, Space: []api.Space{}, Notes: append([]string{}, r.result.Notes...)}
 	for _, t := range r.targets {
-		p.Files = append(p.Files, PlannedFile{Path: t.Path, State: t.state, Size: t.Size, There: t.there})
-		if t.state != Equal {
+		p.Files = append(p.Files, api.PlannedFile{Path: t.Path, State: t.state, Size: t.Size, There: t.there})
+		if t.state != api.Equal {
 			p.Bytes += t.Size
 		}
 	}
@@ -400,9 +400,9 @@ func (r *run) shown() *Plan {
 		p.Commands = append(p.Commands, s.commands...)
 	}
 	for fs, after := range r.after {
-		p.Space = append(p.Space, Space{FileSystem: fs, Before: r.view.free(fs), After: after})
+		p.Space = append(p.Space, api.Space{FileSystem: fs, Before: r.view.free(fs), After: after})
 	}
-	slices.SortFunc(p.Space, func(a, b Space) int { return strings.Compare(a.FileSystem, b.FileSystem) })
+	slices.SortFunc(p.Space, func(a, b api.Space) int { return strings.Compare(a.FileSystem, b.FileSystem) })
 	return p
 }
 
@@ -426,7 +426,7 @@ func (r *run) checkSpace() error {
 		gain(p, max(e.Size, 0))
 	}
 	for _, t := range r.targets {
-		if t.state == Equal {
+		if t.state == api.Equal {
 			continue
 		}
 		if left := gain(t.Path, max(t.there, 0)-t.Size); left < 0 {

@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/restore"
-	"flashwarden/internal/vault"
 )
 
 // cannotBoot says why the image of a profile cannot be made the next to boot
@@ -34,22 +34,22 @@ func TestEveryProfile(t *testing.T) {
 	for _, profile := range profiles { // they wait more than they work
 		wg.Go(func() {
 			t.Run(profile, func(t *testing.T) {
-				b := newBench(t, profile, backup.Rebuild)
+				b := newBench(t, profile, api.PolicyRebuild)
 				b.wipe()
 				if why, cannot := cannotBoot[profile]; cannot {
 					t.Logf("not made to boot: %s", why)
-					files := slices.DeleteFunc(slices.Clone(b.snapshot.Files), func(f vault.File) bool { return f.SHA256 == "" || f.Path == backup.RunningConfigPath })
+					files := slices.DeleteFunc(slices.Clone(b.snapshot.Files), func(f api.File) bool { return f.SHA256 == "" || f.Path == backup.RunningConfigPath })
 					var names []string
 					for _, f := range files {
 						names = append(names, f.Path)
 					}
-					wantResult(t, b.restore(restore.Options{}, names...), vault.StatusOK, "")
-					b.wantFiles(func(vault.File) bool { return true })
+					wantResult(t, b.restore(restore.Options{}, names...), api.StatusOK, "")
+					b.wantFiles(func(api.File) bool { return true })
 					return
 				}
 				r := b.restore(restore.Options{SetBoot: true, Reload: true})
-				wantResult(t, r, vault.StatusOK, "")
-				b.wantFiles(func(f vault.File) bool { return !strings.HasPrefix(f.Path, "nvram:") })
+				wantResult(t, r, api.StatusOK, "")
+				b.wantFiles(func(f api.File) bool { return !strings.HasPrefix(f.Path, "nvram:") })
 				sel, err := restore.Select(b.snapshot, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -70,7 +70,7 @@ func TestEveryProfile(t *testing.T) {
 					t.Errorf("after the reload it runs %s from %s", r.Facts.Version, r.Facts.Image)
 				}
 				again := b.restore(restore.Options{SetBoot: true}, image.Path)
-				wantResult(t, again, vault.StatusOK, "")
+				wantResult(t, again, api.StatusOK, "")
 				if len(again.Plan.Commands) != 0 {
 					t.Errorf("once more it would type %q", again.Plan.Commands)
 				}

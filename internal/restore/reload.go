@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
@@ -80,7 +81,7 @@ func (r *run) restart(ctx context.Context, change ios.Change) error {
 	if err != nil {
 		return err
 	}
-	r.tell(r.device.Name, StepChange, change.Line, 0, -1)
+	r.tell(r.device.Name, api.StepChange, change.Line, 0, -1)
 	r.changed = true
 	began := time.Now()
 	if err := r.session.Restart(ctx, change); err != nil {
@@ -97,7 +98,7 @@ func (r *run) awaitReturn(ctx context.Context, began time.Time, before time.Dura
 	defer poll.Stop()
 	var last error
 	for {
-		r.tell(r.device.Name, StepReload, "", 0, -1)
+		r.tell(r.device.Name, api.StepReload, "", 0, -1)
 		back, err := r.isBack(ctx, began, before)
 		if back {
 			return err

@@ -15,7 +15,7 @@ import (
 	"net/netip"
 	"time"
 
-	"flashwarden/internal/backup"
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
@@ -61,7 +61,7 @@ type Runner struct {
 	Poll      time.Duration                // between two looks whether a device is back; 0: 10 s
 	Return    time.Duration                // how long a device may take to come back; 0: 30 min
 	Ports     string                       // the transfer-ID range, for hints: "1056:1059"
-	Watch     func(backup.Event)           // told of progress; may be nil
+	Watch     func(api.Event)              // told of progress; may be nil
 	Agree     func(Question) (agreed bool) // asks the user; nil: nobody agrees
 	Log       *slog.Logger                 // nil: discard
 }
@@ -71,7 +71,7 @@ type Runner struct {
 type Question struct {
 	Device string
 	Text   string
-	Plan   *Plan // nil before a reload: it was shown
+	Plan   *api.Plan // nil before a reload: it was shown
 }
 
 // Options are what the user asked of one restore.
@@ -84,68 +84,9 @@ type Options struct {
 	DryRun  bool     // look only, and say what would be done
 }
 
-// The steps of a restore beside those of a backup.
-const (
-	StepChange backup.Step = "change" // File is the command
-	StepReload backup.Step = "reload" // waiting for the device to come back
-	StepProved backup.Step = "proved" // File is on the device, and proved
-)
-
-// Result is what became of one restore, as `restore --json` prints it.
-type Result struct {
-	Device      string       `json:"device"`
-	Status      string       `json:"status"` // ok, incomplete (something was restored, and not all), failed
-	Cause       string       `json:"cause"`
-	Message     string       `json:"message"`
-	Hint        string       `json:"hint"`
-	Attempts    int          `json:"attempts"`
-	Snapshot    string       `json:"snapshot"`
-	Started     time.Time    `json:"started"`
-	Seconds     float64      `json:"seconds"`
-	BytesCopied int64        `json:"bytes_copied"`
-	Facts       vault.Facts  `json:"facts"` // as the device said last
-	Files       []vault.File `json:"files"` // with evidence: on the device, and proved
-	Deleted     []string     `json:"deleted,omitempty"`
-	Boot        []string     `json:"boot,omitempty"` // what the device boots next, where that was set
-	Notes       []string     `json:"notes,omitempty"`
-	Plan        *Plan        `json:"plan,omitempty"`
-	Refused     bool         `json:"refused,omitempty"` // for safety, before anything was changed
-}
-
-// Plan is what a restore would do.
-type Plan struct {
-	Files    []PlannedFile `json:"files"`
-	Commands []string      `json:"commands"` // exactly as typed; TICKET stands for a one-time name
-	Bytes    int64         `json:"bytes"`    // to copy
-	Space    []Space       `json:"space"`
-	Notes    []string      `json:"notes"`
-}
-
-// The states of a file on the device.
-const (
-	Equal   = "equal"   // it is there, with the same content
-	Absent  = "absent"  // it is not there
-	Differs = "differs" // other content is there under its name
-)
-
-// PlannedFile is one file of the snapshot and what is in its place.
-type PlannedFile struct {
-	Path  string `json:"path"`
-	State string `json:"state"`
-	Size  int64  `json:"size"`       // bytes
-	There int64  `json:"size_there"` // bytes of what is on the device; -1: nothing, or not known
-}
-
-// Space is the room in one file system.
-type Space struct {
-	FileSystem string `json:"file_system"`
-	Before     int64  `json:"free_bytes"`
-	After      int64  `json:"free_bytes_after"`
-}
-
-func (r *Runner) tell(device string, step backup.Step, file string, bytes, size int64) {
+func (r *Runner) tell(device string, step api.Step, file string, bytes, size int64) {
 	if r.Watch != nil {
-		r.Watch(backup.Event{Device: device, Step: step, File: file, Bytes: bytes, Size: size})
+		r.Watch(api.Event{Device: device, Step: step, File: file, Bytes: bytes, Size: size})
 	}
 }
 

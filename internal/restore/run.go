@@ -7,11 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"flashwarden/internal/backup"
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // run is one restore.
@@ -26,26 +25,26 @@ type run struct {
 	noDigest bool // the device computed none when it was asked last
 
 	targets   []target
-	image     vault.File // what boot lines name; zero when nothing boots
-	install   bool       // the image is expanded by install add, not booted itself
-	boot      []string   // what is to boot next, in order; nil: it is so already, or was not asked for
+	image     api.File // what boot lines name; zero when nothing boots
+	install   bool     // the image is expanded by install add, not booted itself
+	boot      []string // what is to boot next, in order; nil: it is so already, or was not asked for
 	bootLines []string
 	steps     []step
 	after     map[string]int64 // room that is left, by file system
 
 	changed bool // something was typed that changes the device
-	result  Result
+	result  api.RestoreResult
 }
 
 // Restore puts what was selected onto a device. It always returns a Result;
 // what failed is in it.
-func (r *Runner) Restore(ctx context.Context, d catalog.Device, s Selection, o Options) Result {
+func (r *Runner) Restore(ctx context.Context, d catalog.Device, s Selection, o Options) api.RestoreResult {
 	run := &run{Runner: r, device: d, selection: s, opts: o}
-	run.result = Result{Device: d.Name, Snapshot: s.Snapshot.ID, Started: time.Now().UTC().Truncate(time.Second), Attempts: 1, Files: []vault.File{}}
+	run.result = api.RestoreResult{Device: d.Name, Snapshot: s.Snapshot.ID, Started: time.Now().UTC().Truncate(time.Second), Attempts: 1, Files: []api.File{}}
 	began := time.Now()
 	run.settle(run.restore(ctx))
 	run.result.Seconds = math.Round(time.Since(began).Seconds()*10) / 10
-	r.tell(d.Name, backup.StepDone, "", 0, -1)
+	r.tell(d.Name, api.StepDone, "", 0, -1)
 	return run.result
 }
 
@@ -97,7 +96,7 @@ func (r *run) ask(ctx context.Context, q Question) (agreed bool, err error) {
 }
 
 func (r *run) dial(ctx context.Context) error {
-	r.tell(r.device.Name, backup.StepLogin, "", 0, -1)
+	r.tell(r.device.Name, api.StepLogin, "", 0, -1)
 	dev, err := r.Dial(ctx, r.device)
 	if err != nil {
 		return err
@@ -119,7 +118,7 @@ func (r *run) do(ctx context.Context, c ios.Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.tell(r.device.Name, StepChange, c.Line, 0, -1)
+	r.tell(r.device.Name, api.StepChange, c.Line, 0, -1)
 	r.changed = true
 	return r.session.Do(ctx, c)
 }
@@ -162,15 +161,15 @@ func (r *run) deleteKept(ctx context.Context, p string, size int64) error {
 func (r *run) settle(err error) {
 	res := &r.result
 	if err == nil {
-		res.Status = vault.StatusOK
+		res.Status = api.StatusOK
 		return
 	}
-	res.Status = vault.StatusFailed
+	res.Status = api.StatusFailed
 	if r.anythingDone() {
-		res.Status = vault.StatusIncomplete
+		res.Status = api.StatusIncomplete
 	}
 	res.Refused = errors.Is(err, ErrRefused) && !r.changed
-	res.Cause, res.Message, res.Hint = string(cause.Of(err)), err.Error(), cause.Hint(err)
+	res.Cause, res.Message, res.Hint = cause.Of(err), err.Error(), cause.Hint(err)
 	if done := r.doneSoFar(); done != "" {
 		res.Message += "; " + done
 	}

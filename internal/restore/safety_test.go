@@ -11,11 +11,11 @@ import (
 	"sync"
 	"testing"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/restore"
-	"flashwarden/internal/vault"
 )
 
 const (
@@ -36,7 +36,7 @@ func cases(t *testing.T, all map[string]func(t *testing.T)) {
 // TestRefusals wants each of these refused before anything is changed.
 func TestRefusals(t *testing.T) {
 	old := "flash:/old.bin"
-	first := newBench(t, "c3750", backup.Rebuild)
+	first := newBench(t, "c3750", api.PolicyRebuild)
 	refuses := func(words string, files []string, o restore.Options, prepare func(b *bench)) func(t *testing.T) {
 		return func(t *testing.T) {
 			b := first.another(t, "c3750", iossim.Faults{})
@@ -45,7 +45,7 @@ func TestRefusals(t *testing.T) {
 			}
 			before := b.digests()
 			r := b.restore(o, files...)
-			wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+			wantResult(t, r, api.StatusFailed, cause.Cancelled)
 			if !r.Refused || !strings.Contains(r.Message, words) || r.Hint == "" {
 				t.Errorf("refused: %v, message %q, hint %q; want the words %q", r.Refused, r.Message, r.Hint, words)
 			}
@@ -83,7 +83,7 @@ func TestRefusals(t *testing.T) {
 // TestPlanIsWhatIsTyped compares what a dry run prints with what is typed.
 func TestPlanIsWhatIsTyped(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", backup.Rebuild)
+	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.wipe()
 	before := b.digests()
 	plan := b.restore(restore.Options{SetBoot: true, Reload: true, DryRun: true}).Plan
@@ -93,7 +93,7 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 	}
 	wantOrder(t, plan.Commands, "mkdir "+c3750Dir, c3750Image, "boot system", "write memory", "show boot", "/TICKET flash:/private-config.text",
 		"/TICKET flash:/config.text", "/TICKET flash:/vlan.dat", "reload")
-	wantResult(t, b.restore(restore.Options{SetBoot: true, Reload: true}), vault.StatusOK, "")
+	wantResult(t, b.restore(restore.Options{SetBoot: true, Reload: true}), api.StatusOK, "")
 	planned := slices.DeleteFunc(slices.Clone(plan.Commands), func(c string) bool { return !changing.MatchString(c) })
 	typed := b.changes()
 	for i, c := range typed {
@@ -124,11 +124,11 @@ func wantOrder(t *testing.T, commands []string, words ...string) {
 // again.
 func TestBootIsProved(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c2950", backup.Image)
+	b := newBench(t, "c2950", api.PolicyImage)
 	b.snapshot.Files[0].Path = "flash:/new.bin"
 	b.start("c2950", iossim.Options{Faults: iossim.Faults{IgnoreBoot: iossim.Always}})
 	r := b.restore(restore.Options{SetBoot: true, Reload: true}, "new.bin")
-	wantResult(t, r, vault.StatusIncomplete, cause.CommandRejected)
+	wantResult(t, r, api.StatusIncomplete, cause.CommandRejected)
 	if !strings.Contains(r.Message, "show boot says") || slices.Contains(b.sw.Commands(), "reload") || len(r.Boot) > 0 {
 		t.Errorf("message %q, boot %q, typed %q", r.Message, r.Boot, b.changes())
 	}
@@ -137,11 +137,11 @@ func TestBootIsProved(t *testing.T) {
 // TestBackWithAnother has a switch that comes back with what ran before.
 func TestBackWithAnother(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c2950", backup.Image)
+	b := newBench(t, "c2950", api.PolicyImage)
 	b.snapshot.Files[0].Path = "flash:/new.bin"
 	b.start("c2950", iossim.Options{Faults: iossim.Faults{BootOld: 1}})
 	r := b.restore(restore.Options{SetBoot: true, Reload: true}, "new.bin")
-	wantResult(t, r, vault.StatusIncomplete, cause.ImageNotFound)
+	wantResult(t, r, api.StatusIncomplete, cause.ImageNotFound)
 	if !strings.Contains(r.Message, "wanted was") || !strings.Contains(r.Message, "flash:/new.bin is restored") {
 		t.Errorf("message %q", r.Message)
 	}
@@ -150,39 +150,39 @@ func TestBackWithAnother(t *testing.T) {
 // TestDeletesOnlyWhatWasNamed makes room by two files, one by one.
 func TestDeletesOnlyWhatWasNamed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", backup.All)
+	b := newBench(t, "c3750", api.PolicyAll)
 	b.write("flash:/a.bin", "spare a")
 	b.write("flash:/b.bin", "spare b")
 	b.write("flash:/c.bin", "spare c")
-	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: backup.All})
-	if all.Status != vault.StatusOK {
+	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll})
+	if all.Status != api.StatusOK {
 		t.Fatal(all.Message)
 	}
 	b.remove("flash:/vlan.dat")
 	before := b.digests()
 	r := b.restore(restore.Options{Delete: []string{"flash:a.bin", "flash:/c.bin"}}, "vlan.dat")
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	after := b.digests()
 	for p, sum := range before {
 		if gone := p == "flash:/a.bin" || p == "flash:/c.bin"; gone == (after[p] == sum) {
 			t.Errorf("%s: there before %s, after %q", p, sum, after[p])
 		}
 	}
-	b.wantFiles(func(vault.File) bool { return true })
+	b.wantFiles(func(api.File) bool { return true })
 }
 
 // TestDamagedBlob wants nothing deleted for, and nothing served from, a blob
 // that is not what its name says.
 func TestDamagedBlob(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c2950", backup.Rebuild)
+	b := newBench(t, "c2950", api.PolicyRebuild)
 	b.write("flash:/spare.bin", "spare")
-	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: backup.All})
-	if all.Status != vault.StatusOK {
+	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll})
+	if all.Status != api.StatusOK {
 		t.Fatal(all.Message)
 	}
 	damage := func(path string) {
-		i := slices.IndexFunc(all.Files, func(f vault.File) bool { return f.Path == path })
+		i := slices.IndexFunc(all.Files, func(f api.File) bool { return f.Path == path })
 		sum := all.Files[i].SHA256
 		blob := filepath.Join(b.node.Vault.Path(), "blobs", sum[:2], sum)
 		if err := errors.Join(os.Chmod(blob, 0o600), os.WriteFile(blob, []byte(strings.Repeat("x", int(all.Files[i].Size))), 0o600)); err != nil {
@@ -191,12 +191,12 @@ func TestDamagedBlob(t *testing.T) {
 	}
 	b.remove("flash:/vlan.dat")
 	damage("flash:/spare.bin")
-	wantResult(t, b.restore(restore.Options{Delete: []string{"flash:/spare.bin"}}, "vlan.dat"), vault.StatusFailed, cause.VaultError)
+	wantResult(t, b.restore(restore.Options{Delete: []string{"flash:/spare.bin"}}, "vlan.dat"), api.StatusFailed, cause.VaultError)
 	if _, there := b.sw.File("flash:/spare.bin"); !there {
 		t.Error("deleted what the vault does not hold whole")
 	}
 	damage("flash:/vlan.dat")
-	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), vault.StatusFailed, cause.VaultError)
+	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), api.StatusFailed, cause.VaultError)
 	if _, there := b.sw.File("flash:/vlan.dat"); there || len(b.changes()) > 0 {
 		t.Errorf("served a damaged blob; typed %q", b.changes())
 	}
@@ -205,17 +205,17 @@ func TestDamagedBlob(t *testing.T) {
 // TestShortOfSpace lists what could go, and nothing that is in use.
 func TestShortOfSpace(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", backup.Rebuild)
+	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.remove("flash:/vlan.dat")
 	b.write("flash:/big.bin", strings.Repeat("x", 13_000_000))
-	if r := b.restore(restore.Options{To: "flash:"}, "vlan.dat"); r.Status != vault.StatusOK {
+	if r := b.restore(restore.Options{To: "flash:"}, "vlan.dat"); r.Status != api.StatusOK {
 		// There is room for a small file; for another image there is not.
 		t.Fatal(r.Message)
 	}
 	before := b.digests()
 	b.snapshot.Files[0].Path = "flash:/second.bin"
 	r := b.restore(restore.Options{}, "second.bin")
-	wantResult(t, r, vault.StatusFailed, cause.DeviceNoSpace)
+	wantResult(t, r, api.StatusFailed, cause.DeviceNoSpace)
 	if !strings.Contains(r.Hint, "--delete flash:/big.bin (13000000 bytes)") || strings.Contains(r.Hint, c3750Image) {
 		t.Errorf("hint %q", r.Hint)
 	}
@@ -230,14 +230,14 @@ func TestShortOfSpace(t *testing.T) {
 // TestBadCopies breaks the copy in several ways: what is left on the device is
 // told, nothing that is not proved is booted.
 func TestBadCopies(t *testing.T) {
-	first := newBench(t, "c3750", backup.Image)
-	image := func(faults iossim.Faults, check func(t *testing.T, b *bench, r restore.Result)) func(*testing.T) {
+	first := newBench(t, "c3750", api.PolicyImage)
+	image := func(faults iossim.Faults, check func(t *testing.T, b *bench, r api.RestoreResult)) func(*testing.T) {
 		return func(t *testing.T) {
 			b := first.another(t, "c3750", faults)
 			b.wipe()
 			b.write("flash:/spare.bin", "an image to boot from")
 			r := b.restore(restore.Options{SetBoot: true, Reload: true}, c3750Image)
-			if r.Status == vault.StatusOK {
+			if r.Status == api.StatusOK {
 				t.Error("it says that all is well")
 			}
 			if next := b.sw.BootNext(); len(next) > 0 {
@@ -257,9 +257,9 @@ func TestBadCopies(t *testing.T) {
 			check(t, b, r)
 		}
 	}
-	wants := func(c cause.Cause, words string) func(t *testing.T, b *bench, r restore.Result) {
-		return func(t *testing.T, b *bench, r restore.Result) {
-			if r.Cause != string(c) || !strings.Contains(r.Message, words) {
+	wants := func(c cause.Cause, words string) func(t *testing.T, b *bench, r api.RestoreResult) {
+		return func(t *testing.T, b *bench, r api.RestoreResult) {
+			if r.Cause != c || !strings.Contains(r.Message, words) {
 				t.Errorf("cause %q, message %q; want %q, %q", r.Cause, r.Message, c, words)
 			}
 		}
@@ -276,11 +276,11 @@ func TestBadCopies(t *testing.T) {
 // erase: the answer is no, and the copy goes on.
 func TestEraseQuestionIsDeclined(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", backup.Rebuild)
+	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.start("c3750", iossim.Options{Faults: iossim.Faults{AskErase: iossim.Always}})
 	b.remove("flash:/vlan.dat")
-	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), vault.StatusOK, "")
-	b.wantFiles(func(vault.File) bool { return true })
+	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), api.StatusOK, "")
+	b.wantFiles(func(api.File) bool { return true })
 	if !slices.Contains(b.sw.Commands(), "Erase flash: before copying? [confirm]n") {
 		t.Errorf("typed %q", b.sw.Commands())
 	}
@@ -290,12 +290,12 @@ func TestEraseQuestionIsDeclined(t *testing.T) {
 // file is proved over a new line, and the restore goes on.
 func TestTerminalDies(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", backup.Image)
+	b := newBench(t, "c3750", api.PolicyImage)
 	b.start("c3750", iossim.Options{Faults: iossim.Faults{HangTerminal: 1}})
 	b.wipe()
 	r := b.restore(restore.Options{SetBoot: true}, c3750Image)
-	wantResult(t, r, vault.StatusOK, "")
-	b.wantFiles(func(vault.File) bool { return true })
+	wantResult(t, r, api.StatusOK, "")
+	b.wantFiles(func(api.File) bool { return true })
 	if next := b.sw.BootNext(); len(next) != 1 || next[0] != c3750Image {
 		t.Errorf("it boots %q next", next)
 	}
@@ -305,12 +305,12 @@ func TestTerminalDies(t *testing.T) {
 // is deleted, and the restore says so.
 func TestCancelledCopy(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", backup.Image)
+	b := newBench(t, "c3750", api.PolicyImage)
 	b.start("c3750", iossim.Options{Pace: 4 << 20, Faults: iossim.Faults{LeavePartial: 1}})
 	b.wipe()
 	ctx, cancel := context.WithCancel(t.Context())
-	b.onEvent = func(e backup.Event) {
-		if e.Step == backup.StepCopy && e.Bytes > 1<<20 {
+	b.onEvent = func(e api.Event) {
+		if e.Step == api.StepCopy && e.Bytes > 1<<20 {
 			cancel()
 		}
 	}
@@ -319,7 +319,7 @@ func TestCancelledCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := b.runner().Restore(ctx, b.device, sel, restore.Options{SetBoot: true, Reload: true})
-	wantResult(t, r, vault.StatusFailed, cause.Cancelled)
+	wantResult(t, r, api.StatusFailed, cause.Cancelled)
 	if _, there := b.sw.File(c3750Image); there {
 		t.Errorf("the partial file is left; message %q", r.Message)
 	}
@@ -334,11 +334,11 @@ func TestCancelledCopy(t *testing.T) {
 // TestReloadIsAskedAgain says no to the second question.
 func TestReloadIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c2950", backup.Image)
+	b := newBench(t, "c2950", api.PolicyImage)
 	b.wipe()
 	b.no = "again now"
 	r := b.restore(restore.Options{SetBoot: true, Reload: true})
-	wantResult(t, r, vault.StatusOK, "")
+	wantResult(t, r, api.StatusOK, "")
 	if len(b.agreed) != 2 || slices.Contains(b.sw.Commands(), "reload") {
 		t.Errorf("asked %q, typed %q", b.agreed, b.changes())
 	}
@@ -348,7 +348,7 @@ func TestReloadIsAskedAgain(t *testing.T) {
 func TestOldImageIsSecond(t *testing.T) {
 	second := func(profile, image string, want []string) func(*testing.T) {
 		return func(t *testing.T) {
-			b := newBench(t, profile, backup.Image)
+			b := newBench(t, profile, api.PolicyImage)
 			for i, f := range b.snapshot.Files {
 				if f.Path == image {
 					b.snapshot.Files[i].Path = "flash:/new.bin"
@@ -358,7 +358,7 @@ func TestOldImageIsSecond(t *testing.T) {
 				b.snapshot.Files[0].Path = "bootflash:/new.bin"
 			}
 			r := b.restore(restore.Options{SetBoot: true}, "new.bin")
-			wantResult(t, r, vault.StatusOK, "")
+			wantResult(t, r, api.StatusOK, "")
 			if next := b.sw.BootNext(); !slices.Equal(next, want) || !slices.Equal(r.Boot, want) {
 				t.Errorf("it boots %q next, the result says %q, want %q", next, r.Boot, want)
 			}
@@ -380,7 +380,7 @@ func TestNothingUnnamedIsLost(t *testing.T) {
 		"Do you want to over write?", "Flash contains files. Are you sure you want to erase?", "Proceed?", "Squeeze operation may take a while. Continue?",
 		"Delete flash:/config.text?", "Overwrite the previous NVRAM configuration?",
 	}
-	first := newBench(t, "c2950", backup.Rebuild)
+	first := newBench(t, "c2950", api.PolicyRebuild)
 	run := func(seed uint64) func(*testing.T) {
 		return func(t *testing.T) {
 			var mu sync.Mutex

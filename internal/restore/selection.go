@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/vault"
 )
 
 // Errors of Select.
@@ -24,19 +24,19 @@ var (
 
 // Selection is what a restore takes from a snapshot.
 type Selection struct {
-	Snapshot vault.Snapshot
-	Files    []vault.File // each is in the vault
-	Notes    []string     // what was left out, and why
-	Named    bool         // the user named the files
+	Snapshot api.Snapshot
+	Files    []api.File // each is in the vault
+	Notes    []string   // what was left out, and why
+	Named    bool       // the user named the files
 }
 
 // Select chooses the files of a snapshot that names mean: a path
 // (flash:/dir/x.bin), or the last part of one (x.bin), which then means every
 // file of that name. No names mean all. packages.conf brings the packages
 // that it names.
-func Select(s vault.Snapshot, names []string) (Selection, error) {
+func Select(s api.Snapshot, names []string) (Selection, error) {
 	sel := Selection{Snapshot: s, Named: len(names) > 0}
-	var wanted []vault.File
+	var wanted []api.File
 	var err error
 	if len(names) == 0 {
 		wanted = sel.everything()
@@ -58,8 +58,8 @@ func Select(s vault.Snapshot, names []string) (Selection, error) {
 }
 
 // everything is all of a snapshot but the running-config.
-func (s *Selection) everything() []vault.File {
-	var files []vault.File
+func (s *Selection) everything() []api.File {
+	var files []api.File
 	for _, f := range s.Snapshot.Files {
 		if f.Path == backup.RunningConfigPath {
 			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with what is there; the startup-config is replaced, and is in force after a reload")
@@ -70,10 +70,10 @@ func (s *Selection) everything() []vault.File {
 	return files
 }
 
-func named(s vault.Snapshot, names []string) ([]vault.File, error) {
-	var found []vault.File
-	add := func(f vault.File) {
-		if !slices.ContainsFunc(found, func(have vault.File) bool { return have.Path == f.Path }) {
+func named(s api.Snapshot, names []string) ([]api.File, error) {
+	var found []api.File
+	add := func(f api.File) {
+		if !slices.ContainsFunc(found, func(have api.File) bool { return have.Path == f.Path }) {
 			found = append(found, f)
 		}
 	}
@@ -88,7 +88,7 @@ func named(s vault.Snapshot, names []string) ([]vault.File, error) {
 			}
 			matched = true
 			add(f)
-			if f.Kind == vault.KindBootPointer {
+			if f.Kind == api.KindBootPointer {
 				for _, p := range packagesBeside(s, f.Path) {
 					add(p)
 				}
@@ -112,10 +112,10 @@ func means(name, p string) bool {
 }
 
 // packagesBeside is the packages in the directory of a packages.conf.
-func packagesBeside(s vault.Snapshot, pointer string) []vault.File {
-	var out []vault.File
+func packagesBeside(s api.Snapshot, pointer string) []api.File {
+	var out []api.File
 	for _, f := range s.Files {
-		if f.Kind == vault.KindPackage && fileSystemOf(f.Path) == fileSystemOf(pointer) && path.Dir(relPath(f.Path)) == path.Dir(relPath(pointer)) {
+		if f.Kind == api.KindPackage && fileSystemOf(f.Path) == fileSystemOf(pointer) && path.Dir(relPath(f.Path)) == path.Dir(relPath(pointer)) {
 			out = append(out, f)
 		}
 	}
@@ -123,22 +123,22 @@ func packagesBeside(s vault.Snapshot, pointer string) []vault.File {
 }
 
 // boots tells the files without which nothing starts.
-func boots(f vault.File) bool {
-	return f.Kind == vault.KindImage || f.Kind == vault.KindPackage || f.Kind == vault.KindBootPointer
+func boots(f api.File) bool {
+	return f.Kind == api.KindImage || f.Kind == api.KindPackage || f.Kind == api.KindBootPointer
 }
 
 // Bootable returns the file of the selection that a boot line would name:
 // packages.conf in install mode, else the image; of several the one that the
 // device ran when it was captured.
-func (s Selection) Bootable() (vault.File, error) {
-	var found []vault.File
+func (s Selection) Bootable() (api.File, error) {
+	var found []api.File
 	for _, f := range s.Files {
-		if f.Kind == vault.KindImage || f.Kind == vault.KindBootPointer {
+		if f.Kind == api.KindImage || f.Kind == api.KindBootPointer {
 			found = append(found, f)
 		}
 	}
 	ran := relPath(s.Snapshot.Facts.Image)
-	if i := slices.IndexFunc(found, func(f vault.File) bool { return relPath(f.Path) == ran }); i >= 0 {
+	if i := slices.IndexFunc(found, func(f api.File) bool { return relPath(f.Path) == ran }); i >= 0 {
 		return found[i], nil
 	}
 	rels := make(map[string]bool)
@@ -147,11 +147,11 @@ func (s Selection) Bootable() (vault.File, error) {
 	}
 	switch len(rels) {
 	case 0:
-		return vault.File{}, errors.New("--set-boot: no image and no packages.conf is among the files to restore")
+		return api.File{}, errors.New("--set-boot: no image and no packages.conf is among the files to restore")
 	case 1:
 		return found[0], nil
 	}
-	return vault.File{}, errors.New("--set-boot: several images are among the files to restore; name one with --file")
+	return api.File{}, errors.New("--set-boot: several images are among the files to restore; name one with --file")
 }
 
 // relPath is a path below its file system: dir/x.bin.
@@ -178,22 +178,22 @@ func fileSystemOf(p string) string {
 // vlan.dat, which a running switch writes again when a VLAN changes. The
 // configuration comes after `write memory`, which would write the running one
 // over it.
-func order(f vault.File) int {
+func order(f api.File) int {
 	base := path.Base(relPath(f.Path))
 	switch {
-	case f.Kind == vault.KindPackage:
+	case f.Kind == api.KindPackage:
 		return 0
-	case f.Kind == vault.KindImage:
+	case f.Kind == api.KindImage:
 		return 1
-	case f.Kind == vault.KindOther:
+	case f.Kind == api.KindOther:
 		return 2
-	case f.Kind == vault.KindBootPointer:
+	case f.Kind == api.KindBootPointer:
 		return 3
 	case strings.HasPrefix(base, "private-config"):
 		return afterBoot
-	case f.Kind == vault.KindConfig && fileSystemOf(f.Path) != "nvram:":
+	case f.Kind == api.KindConfig && fileSystemOf(f.Path) != "nvram:":
 		return afterBoot + 1
-	case f.Kind == vault.KindConfig:
+	case f.Kind == api.KindConfig:
 		return afterBoot + 2
 	}
 	return afterBoot + 3 // vlan.dat

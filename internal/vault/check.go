@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"flashwarden/api"
 )
 
 // The kinds of problems that Check finds.
@@ -75,7 +77,7 @@ type checker struct {
 // claim is what one snapshot says of a blob.
 type claim struct {
 	snapshot string // its path within the vault
-	file     File
+	file     api.File
 }
 
 func (c *checker) report(kind, path, format string, args ...any) {

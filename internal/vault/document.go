@@ -9,33 +9,35 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"flashwarden/api"
 )
 
 // Format is the version of the snapshot document that this package writes.
 const Format = 1
 
 // normalise brings s into the form that is written.
-func normalise(s Snapshot) Snapshot {
+func normalise(s api.Snapshot) api.Snapshot {
 	if s.Format == 0 {
 		s.Format = Format
 	}
 	s.Started = s.Started.UTC().Truncate(time.Second)
 	if s.Files == nil {
-		s.Files = []File{}
+		s.Files = []api.File{}
 	}
 	s.Listings = slices.Clone(s.Listings)
 	if s.Listings == nil {
-		s.Listings = []Listing{}
+		s.Listings = []api.Listing{}
 	}
 	for i := range s.Listings {
 		if s.Listings[i].Entries == nil {
-			s.Listings[i].Entries = []Entry{}
+			s.Listings[i].Entries = []api.Entry{}
 		}
 	}
 	return s
 }
 
-func encode(s Snapshot) ([]byte, error) {
+func encode(s api.Snapshot) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -46,23 +48,23 @@ func encode(s Snapshot) ([]byte, error) {
 
 // decode reads one snapshot document. Fields that it does not know are left
 // to the version that wrote them.
-func decode(data []byte) (Snapshot, error) {
-	var s Snapshot
+func decode(data []byte) (api.Snapshot, error) {
+	var s api.Snapshot
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(&s); err != nil {
-		return Snapshot{}, err
+		return api.Snapshot{}, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return Snapshot{}, errors.New("something follows the document")
+		return api.Snapshot{}, errors.New("something follows the document")
 	}
-	if err := s.validate(); err != nil {
-		return Snapshot{}, err
+	if err := validate(s); err != nil {
+		return api.Snapshot{}, err
 	}
 	return s, nil
 }
 
-// validate says why s cannot be a snapshot, whatever blobs there are.
-func (s Snapshot) validate() error {
+// validate returns why s cannot be a snapshot, whatever the blobs are.
+func validate(s api.Snapshot) error {
 	switch {
 	case s.Format > Format:
 		return fmt.Errorf("its format is %d, made by a newer flashwarden; this one reads up to %d", s.Format, Format)
@@ -74,21 +76,21 @@ func (s Snapshot) validate() error {
 		return errors.New("it names no device")
 	case s.Started.IsZero():
 		return errors.New("it has no time")
-	case s.Status != StatusOK && s.Status != StatusIncomplete:
+	case s.Status != api.StatusOK && s.Status != api.StatusIncomplete:
 		return fmt.Errorf("its status is %q", s.Status)
 	}
 	for _, f := range s.Files {
-		if err := f.validate(); err != nil {
+		if err := validateFile(f); err != nil {
 			return fmt.Errorf("file %q: %w", f.Path, err)
 		}
-		if s.Status == StatusOK && f.SHA256 == "" {
+		if s.Status == api.StatusOK && f.SHA256 == "" {
 			return fmt.Errorf("its status is ok, but file %q is missing (%s)", f.Path, f.Cause)
 		}
 	}
 	return nil
 }
 
-func (f File) validate() error {
+func validateFile(f api.File) error {
 	switch {
 	case f.Path == "":
 		return errors.New("it has no path")

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"flashwarden/api"
 )
 
 // The environment variables that make the test binary a process to be killed.
@@ -42,7 +44,7 @@ func TestMain(m *testing.M) {
 
 // backup does all that one backup does to the vault: an image from the spool,
 // a text, and the snapshot that names both.
-func backup(d *Dir, spool, content string) (Snapshot, error) {
+func backup(d *Dir, spool, content string) (api.Snapshot, error) {
 	s := snapshotOf(content)
 	path := filepath.Join(spool, "upload-"+s.ID)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -56,7 +58,7 @@ func backup(d *Dir, spool, content string) (Snapshot, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Files = append(s.Files, File{Path: "running-config", Kind: KindConfig, Size: int64(len(text)), SHA256: sum, MD5: weak, Evidence: EvidenceSize})
+	s.Files = append(s.Files, api.File{Path: "running-config", Kind: api.KindConfig, Size: int64(len(text)), SHA256: sum, MD5: weak, Evidence: api.EvidenceSize})
 	return s, d.PutSnapshot(s)
 }
 

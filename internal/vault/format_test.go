@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"flashwarden/api"
 )
 
 // formatCommands returns the shell commands of docs/vault-format.md.
@@ -35,7 +37,7 @@ func formatCommands(t *testing.T) []string {
 func TestReadableWithoutUs(t *testing.T) {
 	d := newVault(t)
 	spool := t.TempDir()
-	var s Snapshot
+	var s api.Snapshot
 	for _, content := range []string{"an image", "another image"} {
 		var err error
 		if s, err = backup(d, spool, content); err != nil {

@@ -1,5 +1,7 @@
 package vault
 
+import "flashwarden/api"
+
 import "testing"
 
 func TestImageContradicts(t *testing.T) {
@@ -16,12 +18,12 @@ func TestImageContradicts(t *testing.T) {
 		{"elf-zip", "15.0(2)SE8", "", false},
 		{"iosxe", "16.6.9", "03.16.04b", false},
 	} {
-		i := &Image{Format: test.format, Version: test.says}
+		i := &api.Inspection{Format: test.format, Version: test.says}
 		if got := i.Contradicts(test.device); got != test.want {
 			t.Errorf("%s %q, device %q: %v", test.format, test.says, test.device, got)
 		}
 	}
-	if (*Image)(nil).Contradicts("15.0(2)SE8") {
+	if (*api.Inspection)(nil).Contradicts("15.0(2)SE8") {
 		t.Error("what was not inspected contradicts")
 	}
 }

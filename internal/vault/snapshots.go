@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"flashwarden/api"
 )
 
 // maxSnapshot is the greatest size of a snapshot document in bytes. A device
@@ -56,16 +58,16 @@ func randomSuffix() string {
 // PutSnapshot keeps s under its ID. It refuses a snapshot that names a blob
 // which the vault does not have, and one whose ID is taken (ErrExists).
 // Started is kept in whole seconds of UTC.
-func (d *Dir) PutSnapshot(s Snapshot) error {
+func (d *Dir) PutSnapshot(s api.Snapshot) error {
 	if err := d.putSnapshot(s); err != nil {
 		return fmt.Errorf("put snapshot %s: %w", s.ID, err)
 	}
 	return nil
 }
 
-func (d *Dir) putSnapshot(s Snapshot) error {
+func (d *Dir) putSnapshot(s api.Snapshot) error {
 	s = normalise(s)
-	if err := s.validate(); err != nil {
+	if err := validate(s); err != nil {
 		return err
 	}
 	for _, f := range s.Files {
@@ -129,17 +131,17 @@ func (d *Dir) SnapshotIDs() ([]string, error) {
 // be read comes as a Snapshot with its ID alone and an error, ErrDamaged
 // where the document is not what it was; the others still follow. A
 // Snapshot without ID and an error means that the list itself failed.
-func (d *Dir) Snapshots() iter.Seq2[Snapshot, error] {
-	return func(yield func(Snapshot, error) bool) {
+func (d *Dir) Snapshots() iter.Seq2[api.Snapshot, error] {
+	return func(yield func(api.Snapshot, error) bool) {
 		ids, err := d.SnapshotIDs()
 		if err != nil {
-			yield(Snapshot{}, err)
+			yield(api.Snapshot{}, err)
 			return
 		}
 		for _, id := range ids {
 			s, err := d.Snapshot(id)
 			if err != nil {
-				s = Snapshot{ID: id}
+				s = api.Snapshot{ID: id}
 			}
 			if !yield(s, err) {
 				return
@@ -151,23 +153,23 @@ func (d *Dir) Snapshots() iter.Seq2[Snapshot, error] {
 // Snapshot returns the snapshot with the given ID. The error is ErrNotFound
 // where there is none, and ErrDamaged where its document cannot be
 // understood.
-func (d *Dir) Snapshot(id string) (Snapshot, error) {
+func (d *Dir) Snapshot(id string) (api.Snapshot, error) {
 	if !validID.MatchString(id) {
-		return Snapshot{}, fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+		return api.Snapshot{}, fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
 	data, err := readRegular(d.snapshotPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Snapshot{}, fmt.Errorf("snapshot %s: %w", id, ErrNotFound)
+		return api.Snapshot{}, fmt.Errorf("snapshot %s: %w", id, ErrNotFound)
 	}
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("read snapshot %s: %w", id, err)
+		return api.Snapshot{}, fmt.Errorf("read snapshot %s: %w", id, err)
 	}
 	s, err := decode(data)
 	if err == nil && s.ID != id {
 		err = fmt.Errorf("its file is named %s.json but it calls itself %q", id, s.ID)
 	}
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("snapshot %s is %w: %w", id, ErrDamaged, err)
+		return api.Snapshot{}, fmt.Errorf("snapshot %s is %w: %w", id, ErrDamaged, err)
 	}
 	return s, nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"flashwarden/api"
 )
 
 func TestSnapshotRoundTrip(t *testing.T) {
@@ -17,8 +19,8 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := snapshotOf("an image")
-	want.Status = StatusIncomplete
-	want.Files = append(want.Files, File{Path: "flash:/vlan.dat", Kind: KindVLAN, Size: 796, Cause: "stalled", Message: "block 3", Hint: "try"})
+	want.Status = api.StatusIncomplete
+	want.Files = append(want.Files, api.File{Path: "flash:/vlan.dat", Kind: api.KindVLAN, Size: 796, Cause: "stalled", Message: "block 3", Hint: "try"})
 	given := want
 	given.Started = want.Started.Add(300 * time.Millisecond).In(time.FixedZone("CET", 3600))
 	if err := d.PutSnapshot(given); err != nil {
@@ -50,22 +52,22 @@ func TestPutSnapshotRefuses(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		change func(*Snapshot)
+		change func(*api.Snapshot)
 		want   string
 	}{
-		{"missing blob", func(s *Snapshot) { s.Files[0].SHA256 = sumOf("none") }, "not in the vault"},
-		{"wrong size", func(s *Snapshot) { s.Files[0].Size++ }, "has 8 bytes where 9"},
-		{"failed", func(s *Snapshot) { s.Status = StatusFailed }, `its status is "failed"`},
-		{"ok with a missing file", func(s *Snapshot) { s.Files[0].SHA256, s.Files[0].Cause = "", "stalled" }, "its status is ok"},
-		{"neither kept nor missing", func(s *Snapshot) { s.Files[0].SHA256 = "" }, "neither"},
-		{"both kept and missing", func(s *Snapshot) { s.Files[0].Cause = "stalled" }, "both"},
-		{"climbing ID", func(s *Snapshot) { s.ID = "20261122T141503Z-../../x-abcd" }, "not a snapshot ID"},
-		{"no ID", func(s *Snapshot) { s.ID = "" }, "not a snapshot ID"},
-		{"no device", func(s *Snapshot) { s.Device = "" }, "no device"},
-		{"no time", func(s *Snapshot) { s.Started = time.Time{} }, "no time"},
-		{"climbing digest", func(s *Snapshot) { s.Files[0].SHA256 = "../../x" }, "not a SHA-256"},
-		{"bad MD5", func(s *Snapshot) { s.Files[0].MD5 = "xyz" }, "not an MD5"},
-		{"newer format", func(s *Snapshot) { s.Format = 2 }, "newer flashwarden"},
+		{"missing blob", func(s *api.Snapshot) { s.Files[0].SHA256 = sumOf("none") }, "not in the vault"},
+		{"wrong size", func(s *api.Snapshot) { s.Files[0].Size++ }, "has 8 bytes where 9"},
+		{"failed", func(s *api.Snapshot) { s.Status = api.StatusFailed }, `its status is "failed"`},
+		{"ok with a missing file", func(s *api.Snapshot) { s.Files[0].SHA256, s.Files[0].Cause = "", "stalled" }, "its status is ok"},
+		{"neither kept nor missing", func(s *api.Snapshot) { s.Files[0].SHA256 = "" }, "neither"},
+		{"both kept and missing", func(s *api.Snapshot) { s.Files[0].Cause = "stalled" }, "both"},
+		{"climbing ID", func(s *api.Snapshot) { s.ID = "20261122T141503Z-../../x-abcd" }, "not a snapshot ID"},
+		{"no ID", func(s *api.Snapshot) { s.ID = "" }, "not a snapshot ID"},
+		{"no device", func(s *api.Snapshot) { s.Device = "" }, "no device"},
+		{"no time", func(s *api.Snapshot) { s.Started = time.Time{} }, "no time"},
+		{"climbing digest", func(s *api.Snapshot) { s.Files[0].SHA256 = "../../x" }, "not a SHA-256"},
+		{"bad MD5", func(s *api.Snapshot) { s.Files[0].MD5 = "xyz" }, "not an MD5"},
+		{"newer format", func(s *api.Snapshot) { s.Format = 2 }, "newer flashwarden"},
 	} {
 		s := snapshotOf("an image")
 		test.change(&s)

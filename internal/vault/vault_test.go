@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flashwarden/api"
 )
 
 func newVault(t *testing.T) *Dir {
@@ -47,15 +49,15 @@ func md5Of(content string) string {
 }
 
 // snapshotOf is a snapshot with one image of the given content.
-func snapshotOf(content string) Snapshot {
+func snapshotOf(content string) api.Snapshot {
 	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
-	return Snapshot{
-		Format: Format, ID: NewID("sw1", started), Device: "sw1", Address: "192.0.2.1", Status: StatusOK, Started: started,
+	return api.Snapshot{
+		Format: Format, ID: NewID("sw1", started), Device: "sw1", Address: "192.0.2.1", Status: api.StatusOK, Started: started,
 		Seconds: 71.2, BytesCopied: int64(len(content)),
-		Facts: Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:/x.bin"},
-		Files: []File{{Path: "flash:/x.bin", Kind: KindImage, Size: int64(len(content)), MD5: md5Of(content),
-			SHA256: sumOf(content), Copied: true, Evidence: EvidenceMD5}},
-		Listings: []Listing{{Path: "flash:/", Total: 32 << 20, Free: -1, Entries: []Entry{{Name: "<x> & y.bin", Size: int64(len(content))}}}},
+		Facts: api.Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:/x.bin"},
+		Files: []api.File{{Path: "flash:/x.bin", Kind: api.KindImage, Size: int64(len(content)), MD5: md5Of(content),
+			SHA256: sumOf(content), Copied: true, Evidence: api.EvidenceMD5}},
+		Listings: []api.Listing{{Path: "flash:/", Total: 32 << 20, Free: -1, Entries: []api.Entry{{Name: "<x> & y.bin", Size: int64(len(content))}}}},
 	}
 }
 
@@ -277,7 +279,7 @@ func TestWhatIsNoBlobStays(t *testing.T) {
 }
 
 // kept is a snapshot of one image that the vault has.
-func kept(t *testing.T, d *Dir, content string) Snapshot {
+func kept(t *testing.T, d *Dir, content string) api.Snapshot {
 	t.Helper()
 	path, sum := writeSpool(t, t.TempDir(), content)
 	if err := d.Adopt(path, sum); err != nil {

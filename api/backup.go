@@ -1,0 +1,55 @@
+package api
+
+import "time"
+
+// Policy says which files a backup takes.
+type Policy string
+
+// The policies.
+const (
+	PolicyImage   Policy = "image"   // what boots: the image, or packages.conf and its packages
+	PolicyRebuild Policy = "rebuild" // and all else that is needed to rebuild the device
+	PolicyAll     Policy = "all"     // every file in flash
+)
+
+// Select names devices. All conditions hold together; the zero Select means
+// every device.
+type Select struct {
+	Names []string `json:"devices,omitempty"`
+	Group string   `json:"group,omitempty"`
+	Site  string   `json:"site,omitempty"`
+}
+
+// Backup asks for backups of devices.
+type Backup struct {
+	Select
+	All    bool   `json:"all,omitempty"`
+	Files  Policy `json:"files,omitempty"`   // empty: the device's own policy, else the configured one
+	Recopy bool   `json:"recopy,omitempty"`  // copy also content that the vault holds
+	DryRun bool   `json:"dry_run,omitempty"` // look only, and return the plan
+}
+
+// BackupResult reports the backup of one device.
+type BackupResult struct {
+	Device      string      `json:"device"`
+	Status      string      `json:"status"` // StatusOK, StatusIncomplete, StatusFailed
+	Cause       Cause       `json:"cause"`
+	Message     string      `json:"message"`
+	Hint        string      `json:"hint"`
+	Attempts    int         `json:"attempts"`
+	Snapshot    string      `json:"snapshot"`
+	Started     time.Time   `json:"started"`
+	Seconds     float64     `json:"seconds"`
+	BytesCopied int64       `json:"bytes_copied"` // the sizes of the files with copied: true, added up
+	Facts       Facts       `json:"facts"`
+	Files       []File      `json:"files"`
+	Notes       []string    `json:"notes,omitempty"` // remarks for people; nothing failed because of them
+	Plan        *BackupPlan `json:"plan,omitempty"`  // of a dry run
+}
+
+// BackupPlan is the outcome of a dry run.
+type BackupPlan struct {
+	Commands []string `json:"commands"`   // exactly as typed; TICKET stands for the one-time name
+	Bytes    int64    `json:"bytes"`      // at most, if the vault holds none of the content yet
+	Free     int64    `json:"free_bytes"` // in the spool's file system
+}

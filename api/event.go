@@ -1,0 +1,34 @@
+package api
+
+import "time"
+
+// Step is one stage of an operation on a device.
+type Step string
+
+// The steps.
+const (
+	StepLogin  Step = "login"
+	StepLook   Step = "look"   // reading facts and listings
+	StepVerify Step = "verify" // the device computes a digest of File
+	StepWait   Step = "wait"   // another device copies the same content, or a retry is due
+	StepCopy   Step = "copy"
+	StepKept   Step = "kept"   // File is proved and in the vault
+	StepChange Step = "change" // File is the command that changes the device
+	StepProved Step = "proved" // File is on the device, and proved
+	StepReload Step = "reload" // waiting for the device to answer again
+	StepDone   Step = "done"
+)
+
+// Event reports progress of an operation on one device.
+type Event struct {
+	Time    time.Time `json:"time,omitzero"`
+	Device  string    `json:"device,omitempty"`
+	Step    Step      `json:"step"`
+	File    string    `json:"file,omitempty"`
+	Bytes   int64     `json:"bytes,omitempty"`   // of File so far; with StepDone all bytes that were copied
+	Size    int64     `json:"size,omitempty"`    // of File; -1: not known
+	Marks   int       `json:"marks,omitempty"`   // of progress that the device printed, with StepVerify
+	Status  string    `json:"status,omitempty"`  // with StepDone
+	Cause   Cause     `json:"cause,omitempty"`   // with StepDone
+	Seconds float64   `json:"seconds,omitempty"` // with StepDone
+}
