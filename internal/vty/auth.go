@@ -80,6 +80,8 @@ func (h *handshake) failed(err error) error {
 	var none *ssh.AlgorithmNegotiationError
 	var bits int
 	switch i := strings.Index(text, "crypto/rsa: "); {
+	case errors.Is(err, ErrSilent):
+		return silentError(h.cfg)
 	case h.keyErr != nil:
 		return h.keyErr
 	case errors.As(err, &none):

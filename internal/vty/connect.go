@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"flashwarden/internal/cause"
 )
@@ -50,6 +51,19 @@ func connect(ctx context.Context, cfg Config) (net.Conn, error) {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Name, context.Cause(ctx))
 	}
 	return nil, connectError(cfg, err)
+}
+
+// greetTime is the limit for the first byte of the peer.
+func (c Config) greetTime() time.Duration { return min(greetTime, c.IdleTimeout) }
+
+// silentError is the error for a peer that accepted the connection and sent
+// nothing.
+func silentError(cfg Config) error {
+	host, port, _ := net.SplitHostPort(cfg.hostPort())
+	return cause.Wrap(cause.ConnectTimeout, ErrSilent,
+		fmt.Sprintf("%s accepted the connection to port %s and sent nothing for %s", cfg.Name, port, cfg.greetTime()),
+		cfg.onHost(fmt.Sprintf("on the device: show users (are all lines in use?), show processes cpu; or another port: flashwarden device edit %s --address %s:PORT", cfg.Name, host),
+			"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT"))
 }
 
 // connectError gives a failed connection its cause.

@@ -2,7 +2,9 @@ package vty
 
 import (
 	"context"
+	"errors"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +48,40 @@ func TestDialUnreachable(t *testing.T) {
 	if _, err := Dial(t.Context(), Config{Address: "x", Transport: "rsh"}); err == nil || !strings.Contains(err.Error(), `"rsh"`) {
 		t.Errorf("unknown transport: %v", err)
 	}
+}
+
+// TestDialSilent has a peer that accepts the connection and sends nothing: the
+// attempt ends within 30 s, and the error says so.
+func TestDialSilent(t *testing.T) {
+	for _, transport := range []string{SSH, Telnet} {
+		t.Run(transport, func(t *testing.T) {
+			bubble(t, 1, func(f *fake) { <-time.After(time.Hour) }, func(t *testing.T, f *fake, cfg Config) {
+				cfg.Transport, cfg.HostKeys = transport, &HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")}
+				start := time.Now()
+				_, err := Dial(t.Context(), cfg)
+				if took := time.Since(start); took > 30*time.Second {
+					t.Errorf("took %s", took)
+				}
+				if cause.Of(err) != cause.ConnectTimeout || !errors.Is(err, ErrSilent) || !strings.Contains(cause.Hint(err), "--address 192.0.2.1:PORT") {
+					t.Errorf("error %v (%s), hint %q", err, cause.Of(err), cause.Hint(err))
+				}
+				if strings.Contains(f.got(), cfg.Password) {
+					t.Error("the password was sent")
+				}
+			})
+		})
+	}
+}
+
+// TestDialSlowGreeting has a device that needs most of the time for its first
+// line. It has all the usual time after that.
+func TestDialSlowGreeting(t *testing.T) {
+	bubble(t, 1, func(f *fake) {
+		time.Sleep(greetTime - time.Second)
+		f.login()
+		time.Sleep(40 * time.Second)
+		f.shell("SW1#", nil)
+	}, func(t *testing.T, _ *fake, cfg Config) { dial(t, cfg).Close() })
 }
 
 func TestHostPort(t *testing.T) {

@@ -275,6 +275,9 @@ func (d *dialogue) ended(err error) error {
 		d.Close()
 		err = d.readErr
 	}
+	if err == ErrSilent {
+		return silentError(d.cfg)
+	}
 	return d.lostError("the session to "+d.cfg.Name+" was lost during login", d.printed(), err)
 }
 

@@ -58,7 +58,7 @@ func authenticate(ctx context.Context, cfg Config, conn net.Conn) (*ssh.Client, 
 	if err != nil {
 		return nil, nil, err
 	}
-	watched := &watchedConn{Conn: conn, idle: cfg.IdleTimeout}
+	watched := &watchedConn{Conn: conn, greet: cfg.greetTime(), idle: cfg.IdleTimeout}
 	watched.watch()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()

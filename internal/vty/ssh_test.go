@@ -408,7 +408,7 @@ func TestSSHHandshakeEnds(t *testing.T) {
 	}
 	defer listen.Close()
 	cfg := Config{Name: "sw1", Address: listen.Addr().String(), HostKeys: &HostKeys{Path: "x"}, IdleTimeout: 50 * time.Millisecond}
-	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.SessionLost {
+	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.ConnectTimeout || !errors.Is(err, ErrSilent) {
 		t.Errorf("idle: %v", err)
 	}
 	cfg.IdleTimeout = time.Hour

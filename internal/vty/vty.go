@@ -38,7 +38,7 @@ type Config struct {
 	Via            *Jump         // nil: directly
 	LegacyCrypto   bool          // also offer the broken algorithms of old IOS; see algorithms
 	HostKeys       *HostKeys     // required for SSH
-	ConnectTimeout time.Duration // for the TCP connection; default 15 s
+	ConnectTimeout time.Duration // for the TCP connection; default 15 s; the first byte after it has 25 s
 	IdleTimeout    time.Duration // longest silence while the device owes us something; default 60 s
 	Log            *slog.Logger  // nil discards
 	// Dialer makes the TCP connection; nil is a net.Dialer.
@@ -99,7 +99,9 @@ type Line struct {
 // Dial connects to the device, logs in and enters privileged EXEC; it turns
 // paging off. ctx ends the attempt, not the line. Failures carry a cause:
 // connect_refused, connect_timeout, the host_key causes, no_common_algorithm,
-// auth_failed, enable_failed, prompt_unrecognised or session_lost.
+// auth_failed, enable_failed, prompt_unrecognised or session_lost. A peer that
+// accepts the connection and sends nothing for 25 s gives ErrSilent under
+// connect_timeout.
 func Dial(ctx context.Context, cfg Config) (*Line, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Transport != SSH && cfg.Transport != Telnet {
@@ -109,8 +111,11 @@ func Dial(ctx context.Context, cfg Config) (*Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	var stream io.ReadWriteCloser = newTelnet(conn)
-	if cfg.Transport == SSH {
+	greeted := &watchedConn{Conn: conn, greet: cfg.greetTime()}
+	var stream io.ReadWriteCloser = newTelnet(greeted)
+	if cfg.Transport == Telnet {
+		greeted.watch()
+	} else {
 		if stream, err = openSSH(ctx, cfg, conn); err != nil {
 			conn.Close()
 			return nil, err
