@@ -83,6 +83,10 @@ func ofWords(w Witness) *cause.Error {
 			return nil // ERROR 5 for a transfer that our server had given up: it never got further
 		}
 		return refused(w)
+	case cause.CommandRejected:
+		hint = "on the device: `show privilege` (15 is needed) and `copy ?` (which sources and targets does this software take?); then type the command by hand"
+	case cause.DeviceNoSpace:
+		hint = "make room on the device (`dir`, `delete`), then try again"
 	case cause.SourceMissing:
 		hint = "the file went away since it was listed: back the device up again"
 	case cause.NotPermittedOnDevice:

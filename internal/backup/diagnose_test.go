@@ -55,6 +55,10 @@ func TestDiagnose(t *testing.T) {
 		"wrong size":  {Witness{Said: ios.CopyResult{OK: true}, TicketErr: fmt.Errorf("%w: 10", spool.ErrSize)}, cause.SizeMismatch, "dir"},
 		"a dialogue":  {Witness{Err: cause.New(cause.UnsafePrompt, "asks to erase", "look")}, cause.UnsafePrompt, "look"},
 		"plain words": {Witness{Said: ios.CopyResult{Error: "%Error opening flash:x (No such file or directory)", Cause: cause.SourceMissing}}, cause.SourceMissing, "again"},
+		"rejected": {
+			Witness{Said: ios.CopyResult{Error: "% Invalid input detected at '^' marker.", Cause: cause.CommandRejected}}, cause.CommandRejected, "`copy ?`"},
+		"no room": {
+			Witness{Said: ios.CopyResult{Error: "%Error writing flash:x (No space left on device)", Cause: cause.DeviceNoSpace}, Download: true}, cause.DeviceNoSpace, "`delete`"},
 		"no permission": {
 			Witness{Said: ios.CopyResult{Error: "% Authorization failed", Cause: cause.NotPermittedOnDevice}}, cause.NotPermittedOnDevice, "privilege"},
 	} {
