@@ -1,0 +1,135 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fix is the next step after a failure, as data: words and actions in the
+// order of reading. The packages that see a failure build it; a face renders
+// it. The zero Fix means that there is nothing to do.
+type Fix []FixPart
+
+// The places where a line is typed.
+const (
+	OnHost   = "host"   // the machine that runs flashwarden
+	OnDevice = "device" // the device, in privileged EXEC
+	OnPath   = "path"   // a firewall or router between the two
+)
+
+// FixPart is one part of a Fix. Exactly one of Text, Line, Call, Option and
+// Setting is set.
+type FixPart struct {
+	Text    string      `json:"text,omitempty"`    // words
+	Line    string      `json:"line,omitempty"`    // to type, at Where
+	Where   string      `json:"where,omitempty"`   // OnHost, OnDevice, OnPath
+	Call    *Call       `json:"call,omitempty"`    // an operation to run
+	Option  *CallOption `json:"option,omitempty"`  // an option to add to the operation that failed
+	Setting *CallOption `json:"setting,omitempty"` // a key of the configuration
+}
+
+// Call names one operation with its arguments: {"operation":"backup",
+// "args":["sw1"],"options":[{"name":"files","value":"all"}]}.
+type Call struct {
+	Operation string       `json:"operation"` // with blanks between its words: "device edit"
+	Args      []string     `json:"args,omitempty"`
+	Options   []CallOption `json:"options,omitempty"`
+}
+
+// CallOption is an option of an operation under the name of its JSON field, or
+// a key of the configuration, with its value; without a value it is switched
+// on, or its value is left to the user.
+type CallOption struct {
+	Name  string `json:"name"`
+	Value string `json:"value,omitempty"`
+}
+
+// Say begins a Fix with words.
+func Say(format string, args ...any) Fix { return Fix(nil).Say(format, args...) }
+
+// Do begins a Fix with an operation of ours.
+func Do(operation string, args ...string) Fix { return Fix(nil).Do(operation, args...) }
+
+// Say adds words. Without args the format is taken as it is.
+func (f Fix) Say(format string, args ...any) Fix {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	if format == "" {
+		return f
+	}
+	return f.add(FixPart{Text: format})
+}
+
+// Type adds a line to type at a place: OnHost, OnDevice or OnPath.
+func (f Fix) Type(where, line string) Fix { return f.add(FixPart{Line: line, Where: where}) }
+
+// Do adds an operation of ours: Do("backup", "sw1").
+func (f Fix) Do(operation string, args ...string) Fix {
+	return f.add(FixPart{Call: &Call{Operation: operation, Args: args}})
+}
+
+// With adds an option to the operation that Do added last. An empty value
+// switches it on.
+func (f Fix) With(name, value string) Fix {
+	last := f[len(f)-1]
+	call := *last.Call
+	call.Options = append(call.Options[:len(call.Options):len(call.Options)], CallOption{name, value})
+	last.Call = &call
+	return f[:len(f)-1].add(last)
+}
+
+// Option adds the name of an option of the operation that failed, as in "add
+// --replace".
+func (f Fix) Option(name, value string) Fix { return f.add(FixPart{Option: &CallOption{name, value}}) }
+
+// Set adds a key of the configuration, with its value where one is meant.
+func (f Fix) Set(key, value string) Fix { return f.add(FixPart{Setting: &CallOption{key, value}}) }
+
+// Then adds all parts of another Fix.
+func (f Fix) Then(more Fix) Fix { return append(f[:len(f):len(f)], more...) }
+
+func (f Fix) add(p FixPart) Fix { return append(f[:len(f):len(f)], p) }
+
+// String renders f for a person at a command line: operations as commands of
+// flashwarden, lines in back quotes.
+func (f Fix) String() string {
+	var b strings.Builder
+	for _, p := range f {
+		b.WriteString(p.text())
+	}
+	return b.String()
+}
+
+func (p FixPart) text() string {
+	switch {
+	case p.Line != "":
+		return "`" + p.Line + "`"
+	case p.Call != nil:
+		return "`" + p.Call.CommandLine() + "`"
+	case p.Option != nil:
+		return p.Option.flag()
+	case p.Setting != nil && p.Setting.Value != "":
+		return "`" + p.Setting.Name + ": " + p.Setting.Value + "`"
+	case p.Setting != nil:
+		return p.Setting.Name
+	}
+	return p.Text
+}
+
+// CommandLine renders c as a command of flashwarden.
+func (c Call) CommandLine() string {
+	words := append([]string{"flashwarden", c.Operation}, c.Args...)
+	for _, o := range c.Options {
+		words = append(words, o.flag())
+	}
+	return strings.Join(words, " ")
+}
+
+func (o CallOption) flag() string {
+	flag := "--" + strings.ReplaceAll(o.Name, "_", "-")
+	if o.Value != "" {
+		flag += " " + o.Value
+	}
+	return flag
+}
