@@ -95,12 +95,8 @@ func (l *loop) flush(s *session) {
 
 // settle is flush without the job for the storage side, which it gives back.
 func (l *loop) settle(s *session) job {
-	link := l.link
-	if s.dest.own != nil {
-		link = s.dest.own
-	}
 	for _, r := range l.out.runs {
-		link.send(r, &s.dest)
+		l.link.send(r, &s.dest)
 	}
 	for _, e := range l.out.events {
 		l.engine.observe(e)

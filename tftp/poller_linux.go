@@ -25,14 +25,10 @@ type poller struct {
 	wg     sync.WaitGroup
 	cold   int      // waits before which looking around is not tried: it did not pay
 	parked *os.File // ep, while the scheduler of the runtime watches it
-
-	streak    int // datagrams in a row of the only transfer
-	companion companion
 }
 
 const (
-	wakeIndex      = -1
-	companionIndex = -2
+	wakeIndex = -1
 
 	lookTime  = 15 * time.Microsecond // spent on looking for packets before going to sleep: less than sleeping costs
 	coldWaits = 32                    // waits without looking after it did not pay
@@ -76,7 +72,6 @@ func (p *poller) stop() {
 }
 
 func (p *poller) close() {
-	p.part(nil)
 	p.unpark()
 	unix.Close(p.ep)
 	unix.Close(p.wake)
@@ -90,7 +85,7 @@ func (p *poller) run() {
 			return
 		}
 		alone, ended := p.serve(n)
-		if alone.loop != nil && !ended && p.cold == 0 {
+		if alone != nil && !ended && p.cold == 0 {
 			ended = p.stay(alone)
 		}
 		if ended {
@@ -175,86 +170,61 @@ func (p *poller) unpark() {
 	}
 }
 
-// inlet is a port that is read, and whose packets it brings.
-type inlet struct {
-	loop *loop
-	port *port
-}
-
-// only tells whether its transfer is the only one that is under way.
-func (i inlet) only() bool {
-	return i.loop != i.loop.engine.listener && i.loop.engine.active.Load() == 1
-}
-
-func (p *poller) inlet(index int32) inlet {
-	if index == companionIndex {
-		return inlet{p.companion.loop, p.companion.port}
-	}
-	l := p.loops[index]
-	return inlet{l, l.link.(*port)}
-}
-
-// serve reads the ports of n events. It gives where the datagram came from if
-// it was the only one, of the only transfer, and tells whether the poller is to
-// end.
-func (p *poller) serve(n int) (alone inlet, ended bool) {
+// serve reads the ports of n events. It returns the loop that got the only
+// datagram if that belongs to the only transfer, else nil. ended reports that
+// the poller was asked to stop.
+func (p *poller) serve(n int) (alone *loop, ended bool) {
 	total := 0
 	for _, e := range p.events[:n] {
 		if e.Fd == wakeIndex {
-			return inlet{}, true
+			return nil, true
 		}
-		alone = p.inlet(e.Fd)
-		in, err := alone.port.read(p.in)
+		alone = p.loops[e.Fd]
+		in, err := alone.link.(*port).read(p.in)
 		if err != nil {
-			continue // an ICMP message about one peer comes out as an error of the socket
+			continue // an ICMP message about one peer appears as an error of the socket
 		}
 		total += len(in)
-		alone = p.handle(alone, in)
+		p.handle(alone, in)
 	}
-	if total != 1 || !alone.only() {
-		return inlet{}, false
+	if total != 1 || !alone.onlyTransfer() {
+		return nil, false
 	}
 	return alone, false
 }
 
-// handle steps the sessions, and gives where the next datagram of the only
-// transfer will come in.
-func (p *poller) handle(from inlet, in []datagram) inlet {
-	if len(in) == 0 {
-		return from
-	}
-	if len(in) > 1 || !from.only() {
-		p.streak = 0
-	} else if p.streak++; p.streak == pairAfter {
-		from = p.pair(from, &in[0])
-	}
-	if from.loop.handle(in) {
+// handle steps the sessions of a loop.
+func (p *poller) handle(l *loop, in []datagram) {
+	if l.handle(in) {
 		runtime.Gosched() // the storage side may have no other processor
 	}
-	return from
 }
+
+// onlyTransfer reports whether one transfer is running, and not on the listener.
+func (l *loop) onlyTransfer() bool { return l != l.engine.listener && l.engine.active.Load() == 1 }
 
 // stay serves the only transfer that is under way. It reads the same port
 // again, for as long as that brings the next packet: a peer that shares our CPU
 // has run as soon as it had our answer, or runs when we give the CPU away, and
 // neither of us goes to sleep. The other ports are looked at from time to time.
 // It tells whether the poller is to end.
-func (p *poller) stay(from inlet) (ended bool) {
+func (p *poller) stay(l *loop) (ended bool) {
 	p.unpark()
+	own := l.link.(*port)
 	for round := 1; ; round++ {
-		in := from.port.readOne(p.in)
+		in := own.readOne(p.in)
 		if len(in) == 0 {
 			syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
-			if in = from.port.readOne(p.in); len(in) == 0 {
+			if in = own.readOne(p.in); len(in) == 0 {
 				return false
 			}
 		}
-		from = p.handle(from, in)
+		p.handle(l, in)
 		if round%hotRounds != 0 {
 			continue
 		}
 		n, err := p.look()
-		if err != nil || !from.only() {
+		if err != nil || !l.onlyTransfer() {
 			return false
 		}
 		if _, ended := p.serve(n); ended {

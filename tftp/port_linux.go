@@ -58,8 +58,6 @@ type port struct {
 	six      bool // an IPv6 socket, which may carry IPv4 as well
 	arrivals bool // tells the address that was asked
 
-	connection bool // connected to one peer: its packets need no address
-
 	held   bool // packets wait for flush
 	queue  [batchSize]message
 	iov    [batchSize]unix.Iovec
@@ -264,7 +262,7 @@ func (p *port) send(r run, d *destination) {
 		p.sendRun(r, d)
 	case p.held && len(r.b) <= queuedSize:
 		p.enqueue(r.b, d)
-	case len(d.control) == 0 || p.connection:
+	case len(d.control) == 0:
 		p.sendPlain(r.b, d)
 	default:
 		p.sendOne(r.b, d, 0)
@@ -273,13 +271,9 @@ func (p *port) send(r run, d *destination) {
 
 // sendPlain sends one packet without ancillary data.
 func (p *port) sendPlain(b []byte, d *destination) {
-	to, size := unsafe.Pointer(&d.raw.sockaddr), d.raw.size
-	if p.connection {
-		to, size = nil, 0
-	}
 	for {
 		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT,
-			uintptr(to), uintptr(size))
+			uintptr(unsafe.Pointer(&d.raw.sockaddr)), uintptr(d.raw.size))
 		if errno == 0 || !p.retry(errno) {
 			return
 		}
@@ -298,11 +292,7 @@ func (p *port) enqueue(b []byte, d *destination) {
 }
 
 func (p *port) address(h *unix.Msghdr, d *destination) {
-	h.Name, h.Namelen, h.Control = nil, 0, nil
-	if p.connection {
-		h.SetControllen(0)
-		return
-	}
+	h.Control = nil
 	h.Name, h.Namelen = (*byte)(unsafe.Pointer(&d.raw.sockaddr)), d.raw.size
 	if len(d.control) > 0 {
 		h.Control = &d.control[0]

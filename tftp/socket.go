@@ -31,7 +31,6 @@ type destination struct {
 	raw      rawAddress // the same, for a port
 	control  []byte     // ancillary data that chooses the source address; may be nil
 	separate bool       // the path takes no runs of packets at once (GSO)
-	own      link       // connected to the peer, if it has one; else the loop's serves
 }
 
 // link is what a loop sends on. A packet that cannot be sent is a packet lost:
