@@ -59,7 +59,7 @@ func (s *session) endConfiguration(_ []string) { s.configuring = false }
 // one setting, IOS-XE puts each behind those that there are.
 func (s *session) setBoot(path string) {
 	s.changeBoot(func(next []string) []string {
-		if s.sw.profile.bootList {
+		if s.sw.profile.BootList {
 			return append(next, path)
 		}
 		return strings.Split(path, ";")

@@ -83,7 +83,7 @@ func TestWriteMemoryAndReload(t *testing.T) {
 func TestWipedSwitch(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port})
-	image, _ := s.File("flash:/" + c3750Image + "/" + c3750Image + ".bin")
+	image, _ := s.File(s.profile.Image)
 	st.put("x", image)
 	if err := s.Wipe(); err != nil {
 		t.Fatal(err)

@@ -151,7 +151,7 @@ func (s *Switch) fill() fill {
 		Image:    s.boot.running,
 		Boot:     strings.Join(s.boot.next, ";"),
 		AllBoot:  s.boot.all,
-		Uplink:   s.profile.uplink,
+		Uplink:   s.profile.Uplink,
 		Loopback: s.loopbackAddress(),
 		Restart:  s.started.Add(-23 * 24 * time.Hour).UTC().Format("15:04:05 MST Mon Jan 2 2006"),
 	}
@@ -162,7 +162,7 @@ func (s *session) showClock(_ []string) {
 }
 
 func (s *session) showFlash(_ []string) {
-	if s.sw.profile.numbered {
+	if s.sw.profile.Numbered {
 		s.show(s.sw.flashByNumber())
 		return
 	}

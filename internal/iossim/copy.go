@@ -110,7 +110,7 @@ func (s *session) askSource(from string) (string, bool) {
 		s.say(fmt.Sprintf("%%Error opening %s (%v)\n", from, err))
 		return "", false
 	}
-	if rest != "" && !s.sw.profile.asksSource {
+	if rest != "" && !s.sw.profile.AsksSource {
 		return from, true
 	}
 	if rest == "" {
@@ -220,7 +220,7 @@ const nowhere = "null:"
 
 // copyIn fetches a file from a TFTP server.
 func (s *session) copyIn(from tftpURL, to string) {
-	complete := from.host != "" && from.name != "" && !s.sw.profile.asksSource
+	complete := from.host != "" && from.name != "" && !s.sw.profile.AsksSource
 	var ok bool
 	if !complete {
 		if from.host, ok = s.askHost(from.host); !ok {

@@ -34,7 +34,7 @@ func TestCopyOut(t *testing.T) {
 			for i, path := range []string{systemImage(s), "nvram:/startup-config"} {
 				name := fmt.Sprintf("file-%d", i)
 				l.send("copy " + path + " tftp://127.0.0.1/" + name + "\r")
-				if s.profile.asksSource {
+				if s.profile.AsksSource {
 					l.expect("Source filename [" + path[strings.IndexByte(path, ':')+2:] + "]? ")
 					l.send("\r")
 				}
@@ -299,17 +299,18 @@ func TestOldCopy(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2500", Options{TFTPPort: st.port, Faults: Faults{AskPartition: 1}})
 	l := atPrompt(t, s)
+	image := strings.TrimPrefix(s.profile.Image, "flash:")
 	for _, answer := range []string{"no", "yes"} {
-		l.send("copy flash:" + c2500Image + " tftp://127.0.0.1/old\r")
+		l.send("copy flash:" + image + " tftp://127.0.0.1/old\r")
 		if answer == "no" {
 			l.expect("Which partition? [default = 1] ")
 			l.send("\r")
 		}
-		l.expect("Verifying checksum for '" + c2500Image + "' (file # 1)... OK\r\nCopy '" + c2500Image + "' from Flash to server\r\n  as 'old'? [yes/no]")
+		l.expect("Verifying checksum for '" + image + "' (file # 1)... OK\r\nCopy '" + image + "' from Flash to server\r\n  as 'old'? [yes/no]")
 		l.send(answer + "\r")
 		out := l.expect(s.Hostname() + "#")
 		got, sent := st.file("old")
-		want, _ := s.File("flash:" + c2500Image)
+		want, _ := s.File("flash:" + image)
 		switch {
 		case sent != (answer == "yes"):
 			t.Errorf("after %s: sent %t, %s", answer, sent, out)

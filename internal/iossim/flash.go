@@ -69,7 +69,7 @@ type flash struct {
 
 // newFlash fills the file systems of a profile.
 func newFlash(p *profile, f fill) (*flash, error) {
-	fl := &flash{systems: p.systems(), home: cmp.Or(p.home, "flash:"), layout: p.dateLayout, content: map[*fileSystem][]*file{}}
+	fl := &flash{systems: p.systems(), home: cmp.Or(p.Home, "flash:"), layout: p.DateLayout, content: map[*fileSystem][]*file{}}
 	entries, err := p.files(f)
 	if err != nil {
 		return nil, err

@@ -89,23 +89,24 @@ type Switch struct {
 	tftp     tftpConfig
 }
 
-// Profiles names the switches that New can make.
+// Profiles returns the names of all profiles.
 func Profiles() []string {
 	var names []string
-	for _, p := range profiles() {
+	for _, p := range profileSummaries() {
 		names = append(names, p.name)
 	}
 	return names
 }
 
-// Summary says in a few words what a profile is; empty for one that there is
-// not.
+// Summary describes a profile in a few words. It is empty if there is no such
+// profile.
 func Summary(profile string) string {
-	p, err := findProfile(profile)
-	if err != nil {
-		return ""
+	for _, p := range profileSummaries() {
+		if p.name == profile {
+			return p.summary
+		}
 	}
-	return p.summary
+	return ""
 }
 
 // New makes a switch of a profile. It listens once Start is called.
@@ -116,9 +117,9 @@ func New(profile string, o Options) (*Switch, error) {
 	}
 	setDefaults(&o, p)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
-	s.boot = boot{running: p.image, next: p.boots}
-	if p.boots == nil {
-		s.boot.next = []string{p.image}
+	s.boot = boot{running: p.Image, next: p.Boots}
+	if p.Boots == nil {
+		s.boot.next = []string{p.Image}
 	}
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
@@ -127,8 +128,8 @@ func New(profile string, o Options) (*Switch, error) {
 	if o.Faults.DamagedImages {
 		s.flash.damageImages()
 	}
-	if p.transport == transportSSH {
-		if s.hostKey, err = newHostKey(o.HostKeySeed, o.HostKeyBits, p.hostKeyAlgorithms); err != nil {
+	if p.Transport == transportSSH {
+		if s.hostKey, err = newHostKey(o.HostKeySeed, o.HostKeyBits, p.HostKeyAlgorithms); err != nil {
 			return nil, err
 		}
 	}
@@ -142,13 +143,13 @@ func New(profile string, o Options) (*Switch, error) {
 }
 
 func setDefaults(o *Options, p *profile) {
-	setDefault(&o.Hostname, p.hostname)
+	setDefault(&o.Hostname, p.Hostname)
 	setDefault(&o.Listen, "127.0.0.1:0")
 	setDefault(&o.TFTPPort, 69)
 	setDefault(&o.Timeout, iosTimeout)
-	setDefault(&o.HostKeyBits, p.hostKeyBits)
+	setDefault(&o.HostKeyBits, p.HostKeyBits)
 	setDefault(&o.HostKeySeed, p.name+" "+o.Hostname)
-	if p.transport == transportSSH {
+	if p.Transport == transportSSH {
 		setDefault(&o.Username, "admin")
 		setDefault(&o.Password, "cisco")
 	}
@@ -205,7 +206,7 @@ func (s *Switch) accept(l net.Listener) {
 
 func (s *Switch) serve(c net.Conn) {
 	var err error
-	if s.profile.transport == transportSSH {
+	if s.profile.Transport == transportSSH {
 		err = s.serveSSH(c)
 	} else {
 		err = s.serveTelnet(c)
@@ -253,13 +254,13 @@ func (s *Switch) Addr() netip.AddrPort {
 }
 
 // Transport is "ssh" or "telnet".
-func (s *Switch) Transport() string { return s.profile.transport }
+func (s *Switch) Transport() string { return s.profile.Transport }
 
 // LegacyCrypto reports whether its SSH has nothing but the broken algorithms of
 // old IOS.
 func (s *Switch) LegacyCrypto() bool {
 	p := s.profile
-	return p.transport == transportSSH && !slices.ContainsFunc(p.keyExchanges, func(name string) bool { return !strings.HasSuffix(name, "-sha1") })
+	return p.Transport == transportSSH && !slices.ContainsFunc(p.KeyExchanges, func(name string) bool { return !strings.HasSuffix(name, "-sha1") })
 }
 
 // Hostname is the name in the prompt.

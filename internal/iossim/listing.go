@@ -8,7 +8,7 @@ import (
 
 // dirLine prints one entry as dir does: index, permissions, size, date, name.
 func (p *profile) dirLine(f file) string {
-	return fmt.Sprintf(p.dirFormat, f.index, f.perm, f.size, p.dated(f), path.Base(f.path))
+	return fmt.Sprintf(p.DirFormat, f.index, f.perm, f.size, p.dated(f), path.Base(f.path))
 }
 
 // dated is the date of a file with the time zone, where there is one.
@@ -16,7 +16,7 @@ func (p *profile) dated(f file) string {
 	if strings.HasPrefix(f.date, "<") {
 		return f.date
 	}
-	return f.date + p.zone
+	return f.date + p.Zone
 }
 
 // dirText is the output of dir for a path as typed.
@@ -115,7 +115,7 @@ func (s *Switch) flashByNumber() string {
 	var b strings.Builder
 	b.WriteString("-#- --length-- ---------date/time--------- path\n")
 	for i, f := range s.flash.files(fs) {
-		fmt.Fprintf(&b, "%3d %10d %s %s\n", i+1, f.size, fullDate(f.date)+s.profile.zone, s.profile.mount+f.path)
+		fmt.Fprintf(&b, "%3d %10d %s %s\n", i+1, f.size, fullDate(f.date)+s.profile.Zone, s.profile.Mount+f.path)
 	}
 	free := s.flash.free(fs)
 	fmt.Fprintf(&b, "\n%d bytes available (%d bytes used)\n", free, fs.total-free)
@@ -137,7 +137,7 @@ func fullDate(date string) string {
 // fileSystemsText is the output of show file systems.
 func (s *Switch) fileSystemsText() string {
 	var b strings.Builder
-	b.WriteString("File Systems:\n\n" + s.profile.fsHeading + "\n")
+	b.WriteString("File Systems:\n\n" + s.profile.FSHeading + "\n")
 	for _, fs := range s.flash.systems {
 		star, total, free := " ", "-", "-"
 		if fs.total > 0 {
@@ -147,7 +147,7 @@ func (s *Switch) fileSystemsText() string {
 			star = "*"
 		}
 		prefixes := strings.Join(append([]string{fs.prefix}, fs.aliases...), " ")
-		fmt.Fprintf(&b, s.profile.fsFormat, star, total, free, fs.kind, fs.flags, prefixes+fs.mark)
+		fmt.Fprintf(&b, s.profile.FSFormat, star, total, free, fs.kind, fs.flags, prefixes+fs.mark)
 	}
 	return b.String()
 }

@@ -141,7 +141,7 @@ func TestHostKeyStaysOrChanges(t *testing.T) {
 		s := launch(t, "c3750", o)
 		var got string
 		c, err := ssh.Dial("tcp", s.Addr().String(), &ssh.ClientConfig{
-			Config:            ssh.Config{Ciphers: s.profile.ciphers},
+			Config:            ssh.Config{Ciphers: s.profile.Ciphers},
 			HostKeyAlgorithms: []string{"ssh-rsa"}, User: "admin", Auth: []ssh.AuthMethod{ssh.Password("cisco")},
 			HostKeyCallback: func(_ string, _ net.Addr, k ssh.PublicKey) error {
 				got = ssh.FingerprintSHA256(k)
@@ -267,7 +267,7 @@ func TestRealClients(t *testing.T) {
 			l.send("terminal length 0\r")
 			l.expect(prompt)
 			l.send("show version\r")
-			l.expect("System image file is \"" + s.profile.image + "\"")
+			l.expect("System image file is \"" + s.profile.Image + "\"")
 			l.expect("Configuration register is 0x")
 			l.expect(prompt)
 			l.send("exit\r")

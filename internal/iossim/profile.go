@@ -3,187 +3,237 @@ package iossim
 import (
 	"bytes"
 	"embed"
+	"encoding/hex"
 	"fmt"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
+
+	"github.com/goccy/go-yaml"
 )
 
-// texts holds what the profiles print and keep: one directory a profile.
+// profileFiles has one directory for each profile: profile.yaml, and the texts
+// that the device prints and keeps. The directory common has the rest.
 //
-//go:embed texts
-var texts embed.FS
+//go:embed profiles
+var profileFiles embed.FS
 
 const (
 	transportSSH    = "ssh"
 	transportTelnet = "telnet"
 )
 
-// feature is something that not every IOS can do.
-type feature int
+// feature is a capability that some IOS releases lack.
+type feature string
 
 const (
-	always        feature = iota
-	verifyMD5             // since 12.2(4)T
-	verifySHA512          // since IOS-XE 16.5
-	verifyImage           // verify without a word prints embedded and computed digests
-	verifyFlash           // verify without a word prints "Verified flash:x"
-	dirRecursive          // dir /recursive
-	stackable             // show switch
-	vrfCopy               // copy … vrf NAME
-	showBoot              // show boot, as switches have it
-	showBootvar           // show bootvar, as routers and chassis have it
-	showBootflash         // show bootflash:
-	installMode           // install add file … activate commit
-	tftpBlocksize         // ip tftp blocksize: since IOS-XE 3.3SE
-	oldCopy               // the questions and answers of IOS up to 12.0
+	always        feature = ""
+	verifyMD5     feature = "verify-md5"     // since 12.2(4)T
+	verifySHA512  feature = "verify-sha512"  // since IOS-XE 16.5
+	verifyImage   feature = "verify-image"   // verify without a word prints embedded and computed digests
+	verifyFlash   feature = "verify-flash"   // verify without a word prints "Verified flash:x"
+	dirRecursive  feature = "dir-recursive"  // dir /recursive
+	stackable     feature = "stackable"      // show switch
+	vrfCopy       feature = "vrf-copy"       // copy … vrf NAME
+	showBoot      feature = "show-boot"      // show boot, on switches
+	showBootvar   feature = "show-bootvar"   // show bootvar, on routers and chassis
+	showBootflash feature = "show-bootflash" // show bootflash:
+	installMode   feature = "install-mode"   // install add file … activate commit
+	tftpBlocksize feature = "tftp-blocksize" // ip tftp blocksize: since IOS-XE 3.3SE
+	oldCopy       feature = "old-copy"       // the copy dialogue of IOS up to 12.0
 )
 
-// profile is one model with its software. It is data: nothing changes it.
+// profile is one model with its software, as profile.yaml describes it. Nothing
+// changes a profile after it was read.
 type profile struct {
-	name      string
-	like      string // the profile whose texts it prints where it has none of its own, before those in common; may be empty
-	summary   string // what it is and what is special about it, in a few words
-	hostname  string
-	transport string
-	features  []feature
+	name string // of its directory
 
-	// SSH
-	sshVersion        string // the line before key exchange
-	keyExchanges      []string
-	ciphers           []string
-	macs              []string
-	hostKeyBits       int
-	hostKeyAlgorithms []string
+	Base      string    `yaml:"base"` // another profile, or a file in common; keys that are missing here come from it
+	Hostname  string    `yaml:"hostname"`
+	Transport string    `yaml:"transport"` // ssh or telnet
+	Features  []feature `yaml:"features"`
 
-	// how it prints
-	dirFormat  string // index, permissions, size, date and zone, name
-	dateLayout string // of a new file, for time.Format
-	zone       string // behind every date, with a blank before it
-	fsHeading  string // of show file systems
-	fsFormat   string // star, size, free, type, flags, prefixes
-	numbered   bool   // show flash: prints numbers and whole paths
-	mount      string // what those paths begin with: /bootflash/
-	imageCheck string // the digests that verify without a word prints: MD5 or SHA1
+	SSHVersion        string   `yaml:"ssh-version"` // the line before key exchange
+	KeyExchanges      []string `yaml:"key-exchanges"`
+	Ciphers           []string `yaml:"ciphers"`
+	MACs              []string `yaml:"macs"`
+	HostKeyBits       int      `yaml:"host-key-bits"`
+	HostKeyAlgorithms []string `yaml:"host-key-algorithms"`
 
-	// how it copies
-	asksSource bool   // asks for the source file name even when it was given
-	wholeSecs  bool   // tells the time of a copy in whole seconds
-	blockSize  int    // that its TFTP client asks for; 0: no option
-	uplink     string // the interface in "Loading x from … (via Vlan1)"
+	// How it prints. The formats are those of package fmt.
+	DirFormat  string `yaml:"dir-format"`  // index, permissions, size, date and zone, name
+	DateLayout string `yaml:"date-layout"` // of a new file, for time.Format
+	Zone       string `yaml:"zone"`        // printed after every date, with a leading blank
+	FSHeading  string `yaml:"fs-heading"`  // of show file systems
+	FSFormat   string `yaml:"fs-format"`   // star, size, free, type, flags, prefixes
+	Numbered   bool   `yaml:"numbered"`    // show flash: prints numbers and whole paths
+	Mount      string `yaml:"mount"`       // prefix of these paths: /bootflash/
+	ImageCheck string `yaml:"image-check"` // the digest that verify without a word prints: MD5 or SHA1
 
-	// how it boots
-	image    string   // what runs, as show version names it
-	boots    []string // what BOOT names; nil: the image
-	bootList bool     // BOOT is a list that grows with each boot system command
+	// How it copies.
+	AsksSource bool   `yaml:"asks-source"`   // asks for the source file name even when the command has it
+	WholeSecs  bool   `yaml:"whole-seconds"` // prints the time of a copy in whole seconds
+	BlockSize  int    `yaml:"block-size"`    // bytes that its TFTP client requests; 0: no option
+	Uplink     string `yaml:"uplink"`        // the interface in "Loading x from … (via Vlan1)"
 
-	home    string // the file system of a path without one; empty: flash:
-	systems func() []*fileSystem
-	entries func(t *textMaker) []file // with the file system in the path
+	// How it boots.
+	Image    string   `yaml:"image"`     // the running image, as show version prints it
+	Boots    []string `yaml:"boots"`     // the list of BOOT; nil: the image
+	BootList bool     `yaml:"boot-list"` // BOOT is a list that grows with each boot system command
+
+	Home        string       `yaml:"home"` // the file system of a path without one; default flash:
+	Systems     []systemSpec `yaml:"systems"`
+	MoreSystems []systemSpec `yaml:"more-systems"` // printed after Systems
+	Software    ClassicImage `yaml:"software"`     // of its classic images
+	Units       []string     `yaml:"units"`        // the flash file systems that hold each file without a file system
+	Files       []fileSpec   `yaml:"files"`
+	MoreFiles   []fileSpec   `yaml:"more-files"`
 }
 
-// profiles is every model, the oldest software first within a family.
-func profiles() []*profile {
-	return []*profile{
-		c2500(), c2600(), c2950(), c2960(), c2960xStack(), c3500xl(), c3750(), c3750Stack(), c1000TFTPBoot(),
-		c3850TFTPBoot(), c9300(), c9300Stack(), c4500Redundant(), c6500VSS(), c9400Redundant(),
-		c800m(), isr2900(), isr4300(),
+// systemSpec is one row of show file systems. See fileSystem.
+type systemSpec struct {
+	Prefix  string   `yaml:"prefix"`
+	Aliases []string `yaml:"aliases"`
+	Mark    string   `yaml:"mark"`
+	Kind    string   `yaml:"kind"`
+	Flags   string   `yaml:"flags"`
+	Total   int64    `yaml:"total"`
+	Unit    int64    `yaml:"unit"`
+}
+
+// fileSpec is one file or directory. Its content is a Text, an Image, a
+// Package or Made; an entry without content is a directory.
+type fileSpec struct {
+	Index int    `yaml:"index"`
+	Perm  string `yaml:"perm"` // -rwx, drwx
+	Date  string `yaml:"date"` // as the profile prints it, without the time zone
+	Path  string `yaml:"path"` // with its file system, or one file for each of Units
+	Size  int64  `yaml:"size"` // bytes that the listing shows for a directory
+
+	Text     string        `yaml:"text"`     // a text of the profile, by its name
+	Image    int64         `yaml:"image"`    // a classic image of this size in bytes
+	Software *ClassicImage `yaml:"software"` // of Image; default: the profile's
+	Package  int64         `yaml:"package"`  // an IOS-XE package of this size in bytes
+	Made     int64         `yaml:"made"`     // computed content of this size in bytes
+	Begins   string        `yaml:"begins"`   // the first bytes of Made
+	Hex      string        `yaml:"hex"`      // the same, in hexadecimal
+}
+
+// profileSummary is the name of a profile with its model and its special
+// features, in a few words. It stands here and not in profile.yaml, because
+// the help of the demonstration prints every summary.
+type profileSummary struct{ name, summary string }
+
+// profileSummaries lists every profile: switches, then chassis, then routers.
+func profileSummaries() []profileSummary {
+	return []profileSummary{
+		{"c2500", "2500 router, IOS 12.0: the old copy dialogue, no digests"},
+		{"c2600", "2600 router, IOS 12.3: the running image was removed from flash"},
+		{"c2950", "Catalyst 2950, IOS 12.1: Telnet, no verify /md5"},
+		{"c2960", "Catalyst 2960, IOS 12.2: the image in a directory that ends in .bin"},
+		{"c2960x-stack", "two Catalyst 2960-X, IOS 15.2: the second member has another image"},
+		{"c3500xl", "Catalyst 3500XL, IOS 12.0: Telnet, no digests"},
+		{"c3750", "Catalyst 3750, IOS 15.0: SSH with old algorithms, the image in a directory"},
+		{"c3750-stack", "two Catalyst 3750, IOS 15.0: flash1: and flash2:"},
+		{"c1000-tftpboot", "Catalyst 1000, IOS 15.2: booted over the network, no image in flash"},
+		{"c3850-tftpboot", "Catalyst 3850, IOS-XE 16.6: booted over the network, BOOT names an image in flash"},
+		{"c9300", "Catalyst 9300, IOS-XE 17.9: install mode"},
+		{"c9300-stack", "three Catalyst 9300, IOS-XE 17.9: install mode, flash-2: and flash-3:"},
+		{"c4500-redundant", "Catalyst 4500, IOS 12.2: two supervisors, slavebootflash:"},
+		{"c6500-vss", "two Catalyst 6500 as one (VSS), IOS 12.2: an image without .bin, const_nvram:"},
+		{"c9400-redundant", "Catalyst 9400, IOS-XE 17.9: two supervisors, stby-bootflash:"},
+		{"c800m", "800M router, IOS 15.5: sdflash: instead of flash:"},
+		{"isr2900", "2900 router, IOS 15.2: flash: is typed, flash0: printed"},
+		{"isr4300", "4300 router, IOS-XE 3.16: bootflash:, bundle mode"},
 	}
 }
 
-// classicSwitch is what the profiles of Catalyst switches with IOS 12.2 and
-// 15 have in common.
-func classicSwitch() *profile {
-	return &profile{
-		transport: transportSSH,
-		features:  []feature{verifyMD5, verifyImage, dirRecursive, showBoot},
-
-		sshVersion:        "SSH-2.0-Cisco-1.25",
-		keyExchanges:      []string{"diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"},
-		ciphers:           []string{"aes128-cbc", "3des-cbc"},
-		macs:              []string{"hmac-sha1", "hmac-sha1-96"},
-		hostKeyBits:       1024,
-		hostKeyAlgorithms: []string{"ssh-rsa"},
-
-		dirFormat:  "%5d  %s%12d  %27s  %s",
-		dateLayout: "Jan 2 2006 15:04:05",
-		zone:       " +00:00",
-		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
-		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
-		imageCheck: "MD5",
-
-		uplink: "Vlan1",
-	}
-}
-
-// classicRouter is classicSwitch for routers and chassis: BOOT is a list, and
-// show bootvar prints it.
-func classicRouter() *profile {
-	p := classicSwitch()
-	p.features = []feature{verifyMD5, verifyImage, dirRecursive, showBootvar}
-	p.uplink, p.bootList = "GigabitEthernet0/0", true
-	return p
-}
-
-// xe is what the profiles of IOS-XE have in common.
-func xe() *profile {
-	return &profile{
-		transport: transportSSH,
-		features:  []feature{verifyMD5, verifySHA512, verifyImage, dirRecursive, vrfCopy, tftpBlocksize},
-
-		sshVersion: "SSH-2.0-Cisco-1.25",
-		keyExchanges: []string{"curve25519-sha256", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
-			"diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512"},
-		ciphers:           []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"},
-		macs:              []string{"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"},
-		hostKeyBits:       2048,
-		hostKeyAlgorithms: []string{"rsa-sha2-512", "rsa-sha2-256"},
-
-		dirFormat:  "%5d  %s%17d  %27s  %s",
-		dateLayout: "Jan 2 2006 15:04:05",
-		zone:       " +00:00",
-		fsHeading:  "       Size(b)       Free(b)      Type  Flags  Prefixes",
-		fsFormat:   "%s%13s%14s%10s%7s   %s\n",
-		numbered:   true,
-		imageCheck: "SHA1",
-
-		blockSize: 8192,
-		uplink:    "GigabitEthernet0/0",
-		bootList:  true,
-	}
-}
-
-// withOthers is a table of file systems: those given, and the ones without
-// files that every IOS has.
-func withOthers(own ...*fileSystem) []*fileSystem {
-	return append(own, []*fileSystem{
-		{prefix: "system:", kind: "opaque", flags: "rw"},
-		{prefix: "null:", kind: "opaque", flags: "rw"},
-		{prefix: "tftp:", kind: "network", flags: "rw"},
-		{prefix: "rcp:", kind: "network", flags: "rw"},
-		{prefix: "ftp:", kind: "network", flags: "rw"},
-	}...)
-}
-
+// findProfile reads a profile by its name.
 func findProfile(name string) (*profile, error) {
-	for _, p := range profiles() {
-		if p.name == name {
-			return p, nil
-		}
+	if !slices.Contains(Profiles(), name) {
+		return nil, fmt.Errorf("no simulated switch is called %q; there are %s", name, strings.Join(Profiles(), ", "))
 	}
-	return nil, fmt.Errorf("no simulated switch is called %q; there are %s", name, strings.Join(Profiles(), ", "))
+	p := &profile{name: name}
+	if err := p.read(name); err != nil {
+		return nil, fmt.Errorf("read the profile %s: %w", name, err)
+	}
+	return p, nil
 }
 
-func (p *profile) can(f feature) bool {
-	if f == always {
-		return true
+// read reads a profile or a file in common over p, after its base.
+func (p *profile) read(name string) error {
+	data, err := profileFiles.ReadFile("profiles/" + name + "/profile.yaml")
+	if err != nil {
+		data, err = profileFiles.ReadFile("profiles/common/" + name + ".yaml")
 	}
-	for _, has := range p.features {
-		if has == f {
-			return true
+	if err != nil {
+		return err
+	}
+	var own profile
+	if err := yaml.UnmarshalWithOptions(data, &own, yaml.Strict()); err != nil {
+		return err
+	}
+	if own.Base != "" {
+		if err := p.read(own.Base); err != nil {
+			return err
 		}
 	}
-	return false
+	return yaml.Unmarshal(data, p)
+}
+
+func (p *profile) can(f feature) bool { return f == always || slices.Contains(p.Features, f) }
+
+// systems returns new, empty file systems.
+func (p *profile) systems() []*fileSystem {
+	var all []*fileSystem
+	for _, s := range slices.Concat(p.Systems, p.MoreSystems) {
+		all = append(all, &fileSystem{
+			prefix: s.Prefix, aliases: s.Aliases, mark: s.Mark, kind: s.Kind, flags: s.Flags, total: s.Total, unit: s.Unit,
+		})
+	}
+	return all
+}
+
+// files returns every file of a new switch, with the file system in its path.
+func (p *profile) files(f fill) ([]file, error) {
+	var all []file
+	for _, spec := range slices.Concat(p.Files, p.MoreFiles) {
+		body, err := p.content(spec, f)
+		if err != nil {
+			return nil, err
+		}
+		units := p.Units
+		if strings.Contains(spec.Path, ":") {
+			units = []string{""}
+		}
+		for _, unit := range units {
+			all = append(all, file{index: spec.Index, perm: spec.Perm, date: spec.Date, path: unit + spec.Path, size: spec.Size, body: body})
+		}
+	}
+	return all, nil
+}
+
+// content returns the content of a file; nil for a directory.
+func (p *profile) content(spec fileSpec, f fill) (*content, error) {
+	name := path.Base(spec.Path[strings.IndexByte(spec.Path, ':')+1:])
+	switch {
+	case spec.Text != "":
+		text, err := p.text(spec.Text, f)
+		return textContent([]byte(text)), err
+	case spec.Image > 0 && spec.Software != nil:
+		return spec.Software.content(spec.Image), nil
+	case spec.Image > 0:
+		return p.Software.content(spec.Image), nil
+	case spec.Package > 0:
+		return packageContent(name, spec.Package), nil
+	case spec.Made > 0:
+		head, err := hex.DecodeString(spec.Hex)
+		head = append(head, spec.Begins...)
+		return madeContent(p.name+name, spec.Made, func(*content) []part { return []part{{0, head}} }), err
+	}
+	return nil, nil
 }
 
 // fill is what the templates of a profile can mention.
@@ -226,10 +276,11 @@ func (fill) Add(a, b int) int { return a + b }
 
 // text fills a template of the profile: "show_version".
 func (p *profile) text(name string, f fill) (string, error) {
-	t, err := template.ParseFS(texts, "texts/"+p.name+"/"+name+".txt")
-	for _, other := range []string{p.like, "common"} {
-		if err != nil && other != "" {
-			t, err = template.ParseFS(texts, "texts/"+other+"/"+name+".txt")
+	var t *template.Template
+	var err error
+	for _, directory := range []string{p.name, p.Base, "common"} {
+		if t, err = template.ParseFS(profileFiles, "profiles/"+directory+"/"+name+".txt"); err == nil {
+			break
 		}
 	}
 	if err != nil {
@@ -240,41 +291,4 @@ func (p *profile) text(name string, f fill) (string, error) {
 		return "", fmt.Errorf("fill text %s of %s: %w", name, p.name, err)
 	}
 	return b.String(), nil
-}
-
-// textMaker makes the contents of the text files in flash.
-type textMaker struct {
-	p    *profile
-	fill fill
-	err  error // the first that happened
-}
-
-// file is the content of a text of the profile.
-func (t *textMaker) file(name string) *content {
-	text, err := t.p.text(name, t.fill)
-	if err != nil && t.err == nil {
-		t.err = err
-	}
-	return textContent([]byte(text))
-}
-
-// made is a file of computed bytes that begins with head.
-func (t *textMaker) made(path string, size int64, head string) *content {
-	return madeContent(t.p.name+path, size, func(*content) []part { return []part{{0, []byte(head)}} })
-}
-
-// configs is what every device keeps outside its flash.
-func (t *textMaker) configs() []file {
-	return []file{
-		{index: 1, perm: "-rw-", date: "<no date>", path: "nvram:startup-config", body: t.file("running-config")},
-		{index: 2, perm: "----", date: "<no date>", path: "nvram:private-config", body: textContent([]byte("\x00\x00\x00\x00\n"))},
-		{index: 1, perm: "-rw-", date: "<no date>", path: "system:running-config", body: t.file("running-config")},
-	}
-}
-
-// files is everything in the file systems of a new switch.
-func (p *profile) files(f fill) ([]file, error) {
-	t := &textMaker{p: p, fill: f}
-	entries := p.entries(t)
-	return entries, t.err
 }

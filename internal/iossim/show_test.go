@@ -155,7 +155,11 @@ func TestConfigurations(t *testing.T) {
 
 // Every text that a profile's commands print is there and can be filled.
 func TestTextsFill(t *testing.T) {
-	for _, p := range profiles() {
+	for _, profile := range Profiles() {
+		p, err := findProfile(profile)
+		if err != nil {
+			t.Fatal(err)
+		}
 		names := []string{"show_version", "show_ip_interface_brief", "running-config"}
 		for needs, more := range map[feature][]string{
 			showBoot: {"show_boot"}, showBootvar: {"show_bootvar"}, stackable: {"show_switch", "show_inventory"},

@@ -15,8 +15,8 @@ import (
 func (s *Switch) sshConfig() *ssh.ServerConfig {
 	p := s.profile
 	c := &ssh.ServerConfig{
-		Config:        ssh.Config{KeyExchanges: p.keyExchanges, Ciphers: p.ciphers, MACs: p.macs},
-		ServerVersion: p.sshVersion,
+		Config:        ssh.Config{KeyExchanges: p.KeyExchanges, Ciphers: p.Ciphers, MACs: p.MACs},
+		ServerVersion: p.SSHVersion,
 		MaxAuthTries:  loginAttempts,
 		PasswordCallback: func(m ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
 			return nil, s.checkLogin(m.User(), string(password))

@@ -78,14 +78,14 @@ func (s *Switch) blockSize() int {
 	if s.tftp.blockSize > 0 {
 		return s.tftp.blockSize
 	}
-	return s.profile.blockSize
+	return s.profile.BlockSize
 }
 
 // configured is a running-config with what was set since: the TFTP client, and
 // an access list on the uplink.
 func (s *Switch) configured(text string) string {
 	if s.o.AccessGroup != "" {
-		head := "interface " + s.profile.uplink + "\n"
+		head := "interface " + s.profile.Uplink + "\n"
 		text = strings.Replace(text, head, head+" ip access-group "+s.o.AccessGroup+"\n", 1)
 	}
 	s.mu.Lock()

@@ -80,7 +80,7 @@ func (s *session) receive(from tftpURL, to string) {
 		s.sw.record(t, n, err, began)
 		j.result <- err
 	})
-	err := s.watch(j, 1, fmt.Sprintf("Loading %s from %s (via %s): ", from.name, from.host, s.sw.profile.uplink))
+	err := s.watch(j, 1, fmt.Sprintf("Loading %s from %s (via %s): ", from.name, from.host, s.sw.profile.Uplink))
 	partial := err != nil && len(in.data) > 0 && s.sw.strikes(func(f *Faults) *Times { return &f.LeavePartial })
 	if to != nowhere && (err == nil || partial) {
 		err = errors.Join(err, s.sw.flash.write(to, s.sw.bent(in.data)))
@@ -178,7 +178,7 @@ func (s *session) copied(f file, took time.Duration) string {
 	if s.sw.profile.can(oldCopy) {
 		return oldCopied(f, secs)
 	}
-	if s.sw.profile.wholeSecs {
+	if s.sw.profile.WholeSecs {
 		return fmt.Sprintf("%d bytes copied in %d secs (%d bytes/sec)\n", size, secs, size/secs)
 	}
 	ms := max(took.Milliseconds(), 1)

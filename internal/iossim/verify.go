@@ -133,7 +133,7 @@ func (s *session) verifyPlain(a []string) {
 
 // embedded prints the digests of an image.
 func (s *session) embedded(f file, shown string) {
-	check := s.sw.profile.imageCheck
+	check := s.sw.profile.ImageCheck
 	inner, err := f.body.digest(strings.ToLower(check))
 	whole, err2 := f.body.digest("md5")
 	if err != nil || err2 != nil {
