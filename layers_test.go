@@ -21,10 +21,10 @@ var arrows = map[string][]string{
 	"tftp/tftptest":       {},
 	"api":                 {}, // types only
 	"internal/cause":      {"api"},
-	"internal/ios":        {"internal/cause", "tftp"},
+	"internal/ios":        {"api", "internal/cause", "tftp"},
 	"internal/imagefile":  {},
-	"internal/vty":        {"internal/cause"},
-	"internal/device":     {"internal/vty", "internal/ios", "internal/cause"},
+	"internal/vty":        {"api", "internal/cause"},
+	"internal/device":     {"api", "internal/vty", "internal/ios", "internal/cause"},
 	"internal/spool":      {"tftp"},
 	"internal/vault":      {"api"},
 	"internal/catalog":    {"api", "internal/vault"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
@@ -93,7 +94,7 @@ func (m meeting) wait(ctx context.Context, n *node.Node, t *spool.Ticket) error 
 	case <-n.Failed():
 		return n.Failure()
 	case <-ctx.Done():
-		return cause.New(cause.Cancelled, "cancelled", "")
+		return cause.New(cause.Cancelled, "cancelled", nil)
 	}
 }
 
@@ -105,7 +106,7 @@ func (m meeting) diagnose(err error, n *node.Node, t *spool.Ticket, w backup.Wit
 	w.Seen = t.Evidence()
 	if w.Seen.Complete > 0 {
 		return cause.New(cause.NoRequest, fmt.Sprintf("the time was over after %d complete transfers", w.Seen.Complete),
-			"offer it again, with a longer --for or with fewer --times")
+			api.Say("offer it again, with a longer --for or with fewer --times"))
 	}
 	w.TicketErr, w.Stalled = err, true
 	w.Name, w.Device, w.Server, w.Ports = cmp.Or(m.device.Name, "NAME"), m.peer, m.server, n.Ports()
@@ -114,7 +115,7 @@ func (m meeting) diagnose(err error, n *node.Node, t *spool.Ticket, w backup.Wit
 		return e
 	}
 	return cause.New(cause.RefusedByServer, fmt.Sprintf("%s asked for %q, and not for %s", m.peer, w.Seen.Strays, t.Name),
-		"type the name as it is printed above, or choose it with --name")
+		api.Say("type the name as it is printed above, or choose it with --name"))
 }
 
 // over is the error that chooses the exit code of a command whose result was

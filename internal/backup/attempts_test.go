@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	errLost    = cause.New(cause.SessionLost, "line closed", "")
-	errTimeout = cause.New(cause.ConnectTimeout, "nothing answered", "")
+	errLost    = cause.New(cause.SessionLost, "line closed", nil)
+	errTimeout = cause.New(cause.ConnectTimeout, "nothing answered", nil)
 )
 
 // losing is a copy during which the line dies before the device has asked for
@@ -55,7 +55,7 @@ func flipping(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, e
 
 // TestWhichAttemptIsTold has three attempts that end in different ways.
 func TestWhichAttemptIsTold(t *testing.T) {
-	refused := cause.New(cause.AuthFailed, "refused", "")
+	refused := cause.New(cause.AuthFailed, "refused", nil)
 	for name, c := range map[string]struct {
 		prepare  func(n int, d *fakeDevice) error
 		want     cause.Cause
@@ -225,7 +225,7 @@ func TestUnreadableBootPointer(t *testing.T) {
 		want    cause.Cause
 	}{
 		"empty":         {nil, cause.ImageNotFound},
-		"not permitted": {func(string) (string, error) { return "", cause.New(cause.NotPermittedOnDevice, "no", "") }, cause.NotPermittedOnDevice},
+		"not permitted": {func(string) (string, error) { return "", cause.New(cause.NotPermittedOnDevice, "no", nil) }, cause.NotPermittedOnDevice},
 	} {
 		t.Run(what, func(t *testing.T) {
 			b := newBench(t, func(_ int, d *fakeDevice) error {
@@ -326,7 +326,7 @@ func TestLeaderFails(t *testing.T) {
 func TestReasonOfTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b := newBench(t, func(int, *fakeDevice) error {
-		cancel(cause.New(cause.Internal, "the TFTP server stopped", "look"))
+		cancel(cause.New(cause.Internal, "the TFTP server stopped", api.Say("look")))
 		return errors.New("dial: interrupted")
 	})
 	defer b.close()

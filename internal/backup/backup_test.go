@@ -206,9 +206,9 @@ func TestLineDiesWhileTheCopyGoesOn(t *testing.T) {
 		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
 			_, err := d.send(ctx, c, d.flash[path.Base(c.Source)])
 			d.copying = func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
-				return ios.CopyResult{}, cause.New(cause.SessionLost, "line closed", "")
+				return ios.CopyResult{}, cause.New(cause.SessionLost, "line closed", nil)
 			}
-			return ios.CopyResult{}, errors.Join(err, cause.New(cause.SessionLost, "line closed", ""))
+			return ios.CopyResult{}, errors.Join(err, cause.New(cause.SessionLost, "line closed", nil))
 		}
 		return nil
 	})
@@ -221,7 +221,7 @@ func TestLineDiesWhileTheCopyGoesOn(t *testing.T) {
 }
 
 func TestRetries(t *testing.T) {
-	lost := cause.New(cause.SessionLost, "line closed", "")
+	lost := cause.New(cause.SessionLost, "line closed", nil)
 	t.Run("succeeds in the end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(n int, d *fakeDevice) error {
@@ -243,7 +243,7 @@ func TestRetries(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(n int, d *fakeDevice) error {
 				if n > 0 {
-					return cause.New(cause.ConnectRefused, "refused", "")
+					return cause.New(cause.ConnectRefused, "refused", nil)
 				}
 				d.copying = func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) { return ios.CopyResult{}, lost }
 				return nil
@@ -253,7 +253,7 @@ func TestRetries(t *testing.T) {
 		})
 	})
 	t.Run("a wrong password is tried once", func(t *testing.T) {
-		b := newBench(t, func(int, *fakeDevice) error { return cause.New(cause.AuthFailed, "refused", "") })
+		b := newBench(t, func(int, *fakeDevice) error { return cause.New(cause.AuthFailed, "refused", nil) })
 		defer b.close()
 		r := b.backup(Options{})
 		wantResult(t, r, api.StatusFailed, cause.AuthFailed)
@@ -376,7 +376,7 @@ func TestLimits(t *testing.T) {
 					mu.Lock()
 					now--
 					mu.Unlock()
-					return nil, cause.New(cause.AuthFailed, "refused", "")
+					return nil, cause.New(cause.AuthFailed, "refused", nil)
 				}
 				b.All(t.Context(), fleet(20, c.site), Options{})
 				if most != c.want {

@@ -94,7 +94,7 @@ func (r *run) transferOnce(ctx context.Context, f *api.File, d ios.Digest) error
 func (r *run) known(ctx context.Context, f *api.File, d ios.Digest) (bool, error) {
 	sha, ok, err := r.Catalog.Known(ctx, d.MD5, f.Size)
 	if err != nil {
-		return false, cause.Wrap(cause.VaultError, err, "look up "+f.Path, "run `flashwarden check`")
+		return false, cause.Wrap(cause.VaultError, err, "look up "+f.Path, api.Say("run `flashwarden check`"))
 	}
 	if !ok || !r.Vault.HasBlob(sha, f.Size) {
 		return false, nil
@@ -110,7 +110,7 @@ func (r *run) transfer(ctx context.Context, f *api.File, d ios.Digest) (err erro
 	ticket := r.Spool.Expect(r.session.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
 	defer func() {
 		if closeErr := ticket.Close(); closeErr != nil && err == nil {
-			err = cause.Wrap(cause.Internal, closeErr, "clear the spool", "")
+			err = cause.Wrap(cause.Internal, closeErr, "clear the spool", nil)
 		}
 	}()
 	got, err := r.fetch(ctx, f, ticket)
@@ -144,7 +144,7 @@ func prove(f *api.File, got *spool.File, d ios.Digest) error {
 	case d.MD5 == "":
 		sum, err := sha512Of(got.Path)
 		if err != nil {
-			return cause.Wrap(cause.Internal, err, "compute the SHA-512 of "+f.Path, "")
+			return cause.Wrap(cause.Internal, err, "compute the SHA-512 of "+f.Path, nil)
 		}
 		algorithm, want, have = "SHA-512", d.SHA512, sum
 		f.Evidence, f.SHA512 = api.EvidenceSHA512, sum
@@ -152,7 +152,7 @@ func prove(f *api.File, got *spool.File, d ios.Digest) error {
 	if have != want {
 		return cause.New(cause.DigestMismatch,
 			fmt.Sprintf("%s: the device computes %s %s, received were %d bytes with %s %s", f.Path, algorithm, want, got.Size, algorithm, have),
-			"the copy was thrown away; back the device up again, and if it stays so compare with `verify "+f.Path+"` on the device")
+			api.Say("the copy was thrown away; back the device up again, and if it stays so compare with `verify "+f.Path+"` on the device"))
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (r *run) remember(ctx context.Context, f *api.File) error {
 		return nil
 	}
 	if err := r.Catalog.Remember(ctx, *f); err != nil {
-		return cause.Wrap(cause.VaultError, err, "index "+f.Path, "run `flashwarden check`")
+		return cause.Wrap(cause.VaultError, err, "index "+f.Path, api.Say("run `flashwarden check`"))
 	}
 	return nil
 }
@@ -352,5 +352,5 @@ func vaultError(err error, doing string) error {
 	if errors.Is(err, os.ErrPermission) {
 		hint = "the data directory must belong to the user that runs flashwarden"
 	}
-	return cause.Wrap(cause.VaultError, err, doing, hint)
+	return cause.Wrap(cause.VaultError, err, doing, api.Say(hint))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
@@ -41,7 +42,7 @@ func Diagnose(w Witness) *cause.Error {
 			return e
 		}
 	}
-	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), "look at the log of `flashwarden "+w.command()+" "+w.Name+" -v`")
+	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), api.Say("look at the log of `flashwarden "+w.command()+" "+w.Name+" -v`"))
 }
 
 // ofTicket judges by how the transfer ended at our server.
@@ -49,10 +50,10 @@ func ofTicket(w Witness) *cause.Error {
 	switch {
 	case errors.Is(w.TicketErr, spool.ErrFull), errors.Is(w.Seen.Err, spool.ErrFull):
 		return cause.New(cause.SpoolFull, fmt.Sprintf("no space left in the spool for %d bytes", w.Size),
-			"make room on the file system of the data directory (`df -h`), then back up again")
+			api.Say("make room on the file system of the data directory (`df -h`), then back up again"))
 	case errors.Is(w.TicketErr, spool.ErrSize), errors.Is(w.Seen.Err, spool.ErrSize):
 		return cause.New(cause.SizeMismatch, cmp.Or(w.TicketErr, w.Seen.Err).Error(),
-			"the copy was thrown away; back the device up again, and if it stays so compare with `dir` on the device")
+			api.Say("the copy was thrown away; back the device up again, and if it stays so compare with `dir` on the device"))
 	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
 		return wrongSource(w)
 	case !w.Seen.Requested && len(w.Seen.Strays) > 0 && w.Err == nil && w.Said.Error == "":
@@ -92,7 +93,7 @@ func ofWords(w Witness) *cause.Error {
 	case cause.NotPermittedOnDevice:
 		hint = "give the account the right to `copy`, or use one with privilege level 15"
 	}
-	return cause.New(w.Said.Cause, w.said(), hint)
+	return cause.New(w.Said.Cause, w.said(), api.Say(hint))
 }
 
 // refused says what our server answered with an ERROR, where it knows.
@@ -104,8 +105,8 @@ func refused(w Witness) *cause.Error {
 	if w.Seen.Refused != nil {
 		seen += fmt.Sprintf("; our server had said %q", w.Seen.Refused.Message)
 	}
-	return cause.New(cause.RefusedByServer, seen, "our server takes one file under one name from "+w.Device.String()+
-		", once; try again, and if it stays so see what it was asked and answered with `flashwarden "+w.command()+" "+w.Name+" -v`")
+	return cause.New(cause.RefusedByServer, seen, api.Say("our server takes one file under one name from "+w.Device.String()+
+		", once; try again, and if it stays so see what it was asked and answered with `flashwarden "+w.command()+" "+w.Name+" -v`"))
 }
 
 // ofSilence judges by how far the TFTP server saw the transfer come.
@@ -151,12 +152,12 @@ func unfragmented(device netip.Addr) int {
 
 func wrongSource(w Witness) *cause.Error {
 	return cause.New(cause.WrongSource,
-		fmt.Sprintf("the request came from %s, the device is known as %s", w.Seen.WrongSource[0], w.Device), hintSource(w))
+		fmt.Sprintf("the request came from %s, the device is known as %s", w.Seen.WrongSource[0], w.Device), api.Say(hintSource(w)))
 }
 
 func noRequest(w Witness) *cause.Error {
 	return cause.New(cause.NoRequest,
-		fmt.Sprintf("%s never asked our TFTP server %s for the ticket: %s", w.Device, w.Server, w.said()), hintRequest(w))
+		fmt.Sprintf("%s never asked our TFTP server %s for the ticket: %s", w.Device, w.Server, w.said()), api.Say(hintRequest(w)))
 }
 
 // tidBlocked tells the two directions apart: a device that has our answer asks
@@ -164,27 +165,27 @@ func noRequest(w Witness) *cause.Error {
 func tidBlocked(w Witness) *cause.Error {
 	if asksOn(w) {
 		return cause.New(cause.TIDBlocked,
-			fmt.Sprintf("%s asked, and asked %d times again: our answers do not reach it", w.Device, w.Seen.Repeats), hintAnswers(w))
+			fmt.Sprintf("%s asked, and asked %d times again: our answers do not reach it", w.Device, w.Seen.Repeats), api.Say(hintAnswers(w)))
 	}
 	return cause.New(cause.TIDBlocked,
-		fmt.Sprintf("%s asked and stopped asking, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), hintTransfer(w))
+		fmt.Sprintf("%s asked and stopped asking, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), api.Say(hintTransfer(w)))
 }
 
 func fragmentsDropped(w Witness) *cause.Error {
 	return cause.New(cause.FragmentsDropped,
-		fmt.Sprintf("%s asked and took our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), hintFragments(w))
+		fmt.Sprintf("%s asked and took our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), api.Say(hintFragments(w)))
 }
 
 func sessionLost(w Witness) *cause.Error {
 	return cause.Wrap(cause.SessionLost, w.Err,
 		fmt.Sprintf("the terminal session ended after %d of %d bytes", w.Seen.Bytes, w.Size),
-		"see that the device is up, then try again: flashwarden "+w.command()+" "+w.Name)
+		api.Say("see that the device is up, then try again: flashwarden "+w.command()+" "+w.Name))
 }
 
 func stalled(w Witness) *cause.Error {
 	return cause.New(cause.Stalled,
 		fmt.Sprintf("the transfer stopped after %d of %d bytes (%d packets sent again): %s", w.Seen.Bytes, w.Size, w.Seen.Retransmits, w.said()),
-		"look for loss on the path and for control-plane policing: on the device `show interfaces"+prefixed(" ", w.Interface)+"`, `show policy-map control-plane`")
+		api.Say("look for loss on the path and for control-plane policing: on the device `show interfaces"+prefixed(" ", w.Interface)+"`, `show policy-map control-plane`"))
 }
 
 // command is the one that the copy was part of.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
@@ -16,7 +17,7 @@ import (
 // TestDiagnose goes through the table of docs/design.md.
 func TestDiagnose(t *testing.T) {
 	timedOut := ios.CopyResult{Bytes: -1, Error: "%Error opening tftp://192.0.2.100/x (Timed out)"}
-	lost := cause.New(cause.SessionLost, "line closed", "")
+	lost := cause.New(cause.SessionLost, "line closed", nil)
 	other := netip.MustParseAddr("198.51.100.7")
 	for name, c := range map[string]struct {
 		w    Witness
@@ -53,7 +54,7 @@ func TestDiagnose(t *testing.T) {
 		"disk full, device gone": {
 			Witness{Err: lost, Seen: spool.Evidence{Requested: true, Err: spool.ErrFull}}, cause.SpoolFull, "room"},
 		"wrong size":  {Witness{Said: ios.CopyResult{OK: true}, TicketErr: fmt.Errorf("%w: 10", spool.ErrSize)}, cause.SizeMismatch, "dir"},
-		"a dialogue":  {Witness{Err: cause.New(cause.UnsafePrompt, "asks to erase", "look")}, cause.UnsafePrompt, "look"},
+		"a dialogue":  {Witness{Err: cause.New(cause.UnsafePrompt, "asks to erase", api.Say("look"))}, cause.UnsafePrompt, "look"},
 		"plain words": {Witness{Said: ios.CopyResult{Error: "%Error opening flash:x (No such file or directory)", Cause: cause.SourceMissing}}, cause.SourceMissing, "again"},
 		"rejected": {
 			Witness{Said: ios.CopyResult{Error: "% Invalid input detected at '^' marker.", Cause: cause.CommandRejected}}, cause.CommandRejected, "`copy ?`"},
@@ -65,8 +66,8 @@ func TestDiagnose(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.w.Name, c.w.Device, c.w.Server, c.w.Ports, c.w.Size = "sw1", there, here, "1056:1059", 1000
 			got := Diagnose(c.w)
-			if got.Cause != c.want || !strings.Contains(got.Hint, c.hint) || got.Error() == "" {
-				t.Errorf("got %s %q, next %q; want %s and a hint with %q", got.Cause, got, got.Hint, c.want, c.hint)
+			if got.Cause != c.want || !strings.Contains(cause.Hint(got), c.hint) || got.Error() == "" {
+				t.Errorf("got %s %q, next %q; want %s and a hint with %q", got.Cause, got, cause.Hint(got), c.want, c.hint)
 			}
 		})
 	}

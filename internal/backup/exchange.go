@@ -53,7 +53,7 @@ func (x Exchange) Run(ctx context.Context) error {
 	case err == nil && said.OK && (said.Bytes < 0 || said.Bytes == x.Ticket.Size):
 		return nil
 	case interrupted:
-		return cause.New(cause.Cancelled, "cancelled", "")
+		return cause.New(cause.Cancelled, "cancelled", nil)
 	}
 	return Diagnose(Witness{
 		Err: err, Said: said, Seen: x.Ticket.Evidence(), TicketErr: ticketError(x.Ticket), Stalled: stalled, Stall: x.Stall,

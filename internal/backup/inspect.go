@@ -20,7 +20,7 @@ func (r *run) inspectFile(ctx context.Context, f *api.File, path string) error {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return cause.Wrap(cause.Internal, err, "inspect "+f.Path, "")
+		return cause.Wrap(cause.Internal, err, "inspect "+f.Path, nil)
 	}
 	defer file.Close()
 	if err := r.inspect(ctx, f, file); err != nil {
@@ -29,7 +29,7 @@ func (r *run) inspectFile(ctx context.Context, f *api.File, path string) error {
 	if f.Evidence == api.EvidenceSize && f.Image.Verdict == api.ImageBad {
 		return cause.New(cause.DigestMismatch,
 			fmt.Sprintf("%s: the device computes no digest, and the image that came is %s", f.Path, f.Image),
-			"the copy was thrown away; back the device up again, and if it stays so the file on the device is damaged: put a good image there before it restarts")
+			api.Say("the copy was thrown away; back the device up again, and if it stays so the file on the device is damaged: put a good image there before it restarts"))
 	}
 	r.judge(f)
 	return nil
@@ -43,7 +43,7 @@ func (r *run) inspectKnown(ctx context.Context, f *api.File) error {
 	}
 	found, err := r.Catalog.Inspected(ctx, f.SHA256)
 	if err != nil {
-		return cause.Wrap(cause.VaultError, err, "look up "+f.Path, "run `flashwarden check`")
+		return cause.Wrap(cause.VaultError, err, "look up "+f.Path, api.Say("run `flashwarden check`"))
 	}
 	if found != nil {
 		f.Image = found
@@ -68,14 +68,14 @@ func isImage(f *api.File) bool { return f.Kind == api.KindImage || f.Kind == api
 func (r *run) inspect(ctx context.Context, f *api.File, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
-		return cause.Wrap(cause.Internal, err, "inspect "+f.Path, "")
+		return cause.Wrap(cause.Internal, err, "inspect "+f.Path, nil)
 	}
 	report, err := imagefile.Inspect(ctx, file, info.Size())
 	switch {
 	case ctx.Err() != nil:
 		return cancelled(ctx)
 	case err != nil:
-		return cause.Wrap(cause.VaultError, err, "inspect "+f.Path, "look at the disk of the data directory: `dmesg`")
+		return cause.Wrap(cause.VaultError, err, "inspect "+f.Path, api.Say("look at the disk of the data directory: `dmesg`"))
 	}
 	f.Image = imageOf(report)
 	return nil

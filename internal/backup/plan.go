@@ -28,7 +28,7 @@ func (r *run) plan(selected []api.File) error {
 	}
 	free, err := r.Spool.Free()
 	if err != nil {
-		return cause.Wrap(cause.Internal, err, "plan", "")
+		return cause.Wrap(cause.Internal, err, "plan", nil)
 	}
 	p.Free = free
 	r.result.Plan = p

@@ -80,7 +80,7 @@ func proveReceived(ctx context.Context, in Received, f *spool.File, kept *api.Fi
 	if in.MD5 != "" && in.MD5 != f.MD5 {
 		return cause.New(cause.DigestMismatch,
 			fmt.Sprintf("%s: the device computes MD5 %s, received were %d bytes with MD5 %s", in.Name, in.MD5, f.Size, f.MD5),
-			"the copy was thrown away; compare the digest with `verify /md5` on the device, then copy again")
+			api.Say("the copy was thrown away; compare the digest with `verify /md5` on the device, then copy again"))
 	}
 	if in.MD5 != "" {
 		kept.Evidence = api.EvidenceMD5
@@ -97,12 +97,12 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 	}
 	file, err := os.Open(f.Path)
 	if err != nil {
-		return cause.Wrap(cause.Internal, err, "inspect what was received", "")
+		return cause.Wrap(cause.Internal, err, "inspect what was received", nil)
 	}
 	defer file.Close()
 	report, err := imagefile.Inspect(ctx, file, f.Size)
 	if err != nil {
-		return cause.Wrap(cause.Internal, err, "inspect what was received", "look at the disk of the data directory: `dmesg`")
+		return cause.Wrap(cause.Internal, err, "inspect what was received", api.Say("look at the disk of the data directory: `dmesg`"))
 	}
 	if kept.Kind == api.KindOther && bootable(report.Format) {
 		kept.Kind = api.KindImage
@@ -117,7 +117,7 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 		res.Notes = append(res.Notes, fmt.Sprintf("the image says %s; %s", says, kept.Image))
 	case kept.Evidence == api.EvidenceSize:
 		return cause.New(cause.DigestMismatch, "the image that came is "+kept.Image.String(),
-			"it was thrown away; copy it again, and if it stays so the file on the device is damaged: put a good image there before it restarts")
+			api.Say("it was thrown away; copy it again, and if it stays so the file on the device is damaged: put a good image there before it restarts"))
 	default:
 		res.Notes = append(res.Notes, "the image is kept as the device has it, but it is "+kept.Image.String()+"; put a good one there before it restarts")
 	}

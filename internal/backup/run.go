@@ -216,7 +216,7 @@ func (r *run) packages(ctx context.Context, pointer located) ([]string, error) {
 	}
 	names, err := ios.ParsePackages(text)
 	if err != nil {
-		return nil, cause.Wrap(cause.ImageNotFound, err, "read "+pointer.path(), "compare `more "+pointer.path()+"` with `show install summary` on the device")
+		return nil, cause.Wrap(cause.ImageNotFound, err, "read "+pointer.path(), api.Say("compare `more "+pointer.path()+"` with `show install summary` on the device"))
 	}
 	return names, nil
 }
@@ -335,14 +335,14 @@ func (r *run) keepSnapshot(ctx context.Context) {
 		Facts: res.Facts, Files: res.Files, Listings: keepListings(r.listings), Notes: res.Notes,
 	}
 	if err := r.Vault.PutSnapshot(s); err != nil {
-		r.fail(cause.Wrap(cause.VaultError, err, "write snapshot", "run `flashwarden check`"))
+		r.fail(cause.Wrap(cause.VaultError, err, "write snapshot", api.Say("run `flashwarden check`")))
 		return
 	}
 	res.Snapshot = s.ID
 	// The snapshot is safe in the vault; a cancelled context must not keep it
 	// out of the index.
 	if err := r.Catalog.Index(context.WithoutCancel(ctx), s); err != nil {
-		r.fail(cause.Wrap(cause.VaultError, err, "index snapshot "+s.ID, "run the backup again; the vault itself is whole"))
+		r.fail(cause.Wrap(cause.VaultError, err, "index snapshot "+s.ID, api.Say("run the backup again; the vault itself is whole")))
 	}
 }
 
@@ -383,5 +383,5 @@ func cancelled(ctx context.Context) error {
 	if errors.As(context.Cause(ctx), &reason) {
 		return reason
 	}
-	return cause.New(cause.Cancelled, "cancelled", "")
+	return cause.New(cause.Cancelled, "cancelled", nil)
 }

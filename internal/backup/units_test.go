@@ -189,7 +189,7 @@ func TestUnreadablePointerOfAMember(t *testing.T) {
 		d.flash = map[string][]byte{"packages.conf": []byte("iso a.pkg\n"), "a.pkg": []byte("a"), "flash2:packages.conf": []byte("iso a.pkg\n"), "flash2:a.pkg": []byte("a")}
 		d.reading = func(p string) (string, error) {
 			if strings.HasPrefix(p, "flash2:") {
-				return "", cause.New(cause.SourceMissing, "%Error opening flash2:", "")
+				return "", cause.New(cause.SourceMissing, "%Error opening flash2:", nil)
 			}
 			return "iso a.pkg\n", nil
 		}

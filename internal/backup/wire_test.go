@@ -46,7 +46,7 @@ func newWire(t *testing.T, block int) *wire {
 		d.copying = w.copy
 		if w.cut.Load() {
 			time.Sleep(15 * time.Second)
-			return cause.New(cause.ConnectTimeout, "nothing answered", "")
+			return cause.New(cause.ConnectTimeout, "nothing answered", nil)
 		}
 		return nil
 	})
@@ -202,7 +202,7 @@ func TestDiagnoseDownload(t *testing.T) {
 					Said: said, Seen: ticket.Evidence(), Download: true,
 					Name: "sw1", Device: there, Server: here, Ports: "1056:1059", Size: ticket.Size,
 				})
-				if got.Cause != c.want || got.Hint == "" {
+				if got.Cause != c.want || cause.Hint(got) == "" {
 					t.Errorf("told %s: %v, want %s (%+v)", got.Cause, got, c.want, ticket.Evidence())
 				}
 			})

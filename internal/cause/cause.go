@@ -70,24 +70,24 @@ func Transient(c Cause) bool {
 // Error is a failure with its cause.
 type Error struct {
 	Cause Cause
-	Seen  string // what was seen, in plain words; the error's text
-	Hint  string // the next step, with the exact command to type; may be empty
-	Err   error  // what lies underneath; may be nil
+	Seen  string  // what was seen, in plain words; the error's text
+	Fix   api.Fix // the next step; may be empty
+	Err   error   // what lies underneath; may be nil
 }
 
-// New returns an error with cause c. seen says what was seen, hint the next
+// New returns an error with cause c. seen says what was seen, fix the next
 // step.
-func New(c Cause, seen, hint string) *Error {
-	return &Error{Cause: c, Seen: seen, Hint: hint}
+func New(c Cause, seen string, fix api.Fix) *Error {
+	return &Error{Cause: c, Seen: seen, Fix: fix}
 }
 
 // Wrap is New around err, whose text is added to what was seen.
-func Wrap(c Cause, err error, seen, hint string) *Error {
-	return &Error{Cause: c, Seen: seen, Hint: hint, Err: err}
+func Wrap(c Cause, err error, seen string, fix api.Fix) *Error {
+	return &Error{Cause: c, Seen: seen, Fix: fix, Err: err}
 }
 
-// Error is what was seen, and the text of what lies underneath. The hint is
-// not in it: it is told apart.
+// Error is what was seen, and the text of what lies underneath. The fix is
+// not in it: it is shown apart.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Seen
@@ -114,11 +114,14 @@ func Of(err error) Cause {
 	return Internal
 }
 
-// Hint returns the next step that err carries, or "".
-func Hint(err error) string {
+// FixOf returns the next step that err carries, or nil.
+func FixOf(err error) api.Fix {
 	var e *Error
 	if errors.As(err, &e) {
-		return e.Hint
+		return e.Fix
 	}
-	return ""
+	return nil
 }
+
+// Hint returns the next step that err carries, as text for the command line.
+func Hint(err error) string { return FixOf(err).String() }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -50,7 +51,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 }
 
 func TestOf(t *testing.T) {
-	refused := cause.New(cause.AuthFailed, "password refused", "change it")
+	refused := cause.New(cause.AuthFailed, "password refused", api.Say("change it"))
 	for _, c := range []struct {
 		err  error
 		want cause.Cause
@@ -59,7 +60,7 @@ func TestOf(t *testing.T) {
 		{nil, "", ""},
 		{refused, cause.AuthFailed, "change it"},
 		{fmt.Errorf("log in: %w", refused), cause.AuthFailed, "change it"},
-		{cause.Wrap(cause.VaultError, refused, "keep", "check"), cause.VaultError, "check"},
+		{cause.Wrap(cause.VaultError, refused, "keep", api.Say("check")), cause.VaultError, "check"},
 		{fmt.Errorf("read: %w", context.Canceled), cause.Cancelled, ""},
 		{errors.New("anything else"), cause.Internal, ""},
 	} {

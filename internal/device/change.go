@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 )
@@ -81,7 +82,7 @@ func (d *Device) Restart(ctx context.Context, c ios.Change) error {
 		if refused := c.Result(text); refused != nil {
 			return refused
 		}
-		return cause.New(cause.CommandRejected, c.Line+": the device did not ask whether it may start again", "type it by hand: "+c.Line)
+		return cause.New(cause.CommandRejected, c.Line+": the device did not ask whether it may start again", api.Say("type it by hand: "+c.Line))
 	case confirmed && cause.Of(err) == cause.SessionLost && ctx.Err() == nil:
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/vty"
@@ -131,7 +132,7 @@ func withPath(command, path string) (string, error) {
 	for _, r := range path {
 		if r <= ' ' || r > '~' || strings.ContainsRune("?|\"'`;", r) {
 			return "", cause.New(cause.CommandRejected, fmt.Sprintf("the file %q holds %q and cannot be typed on IOS", path, r),
-				"rename the file on the device with: rename")
+				api.Say("rename the file on the device with: rename"))
 		}
 	}
 	return command + " " + path, nil
@@ -186,7 +187,7 @@ func (d *Device) RunningConfig(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", command, err)
 	}
 	return nil, cause.New(cause.CommandRejected, fmt.Sprintf("%s does not end in end, but in %q", command, lastLine(config)),
-		"look at what this account may see: "+command)
+		api.Say("look at what this account may see: "+command))
 }
 
 func lastLine(text string) string {

@@ -95,7 +95,7 @@ func on(says map[string]string) (*Device, *fake) {
 	return newDevice(f, nil), f
 }
 
-var errLost = cause.New(cause.SessionLost, "lost", "")
+var errLost = cause.New(cause.SessionLost, "lost", nil)
 
 // TestFactsOfAStack asks show switch where show version has a table of
 // members, and takes a switch alone as it is.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -36,13 +37,13 @@ func (c Change) Answer(question string) (string, error) {
 	}
 	hint := "type the command by hand in a session and look at what it asks: " + c.Line
 	if !destroys.MatchString(asked) {
-		return "", cause.New(cause.PromptUnrecognised, "at `"+c.Line+"` the device asked "+quote(asked), hint)
+		return "", cause.New(cause.PromptUnrecognised, "at `"+c.Line+"` the device asked "+quote(asked), api.Say(hint))
 	}
 	no := "n"
 	if yesNo.MatchString(asked) {
 		no = "no"
 	}
-	return no, cause.New(cause.UnsafePrompt, "at `"+c.Line+"` the device asked "+quote(asked), hint)
+	return no, cause.New(cause.UnsafePrompt, "at `"+c.Line+"` the device asked "+quote(asked), api.Say(hint))
 }
 
 // Result returns why the command did not work, or nil.
@@ -52,10 +53,10 @@ func (c Change) Result(output string) error {
 	}
 	text := strings.Join(linesOf(output), "\n")
 	if m := ownRefusal.FindString(text); m != "" {
-		return cause.New(cause.CommandRejected, c.Line+": the device answered "+quote(m), "")
+		return cause.New(cause.CommandRejected, c.Line+": the device answered "+quote(m), nil)
 	}
 	if c.done != nil && !c.done.MatchString(text) {
-		return cause.New(cause.CommandRejected, c.Line+": the device did not say that it was done; it ended with "+quote(lastLine(text)), "")
+		return cause.New(cause.CommandRejected, c.Line+": the device did not say that it was done; it ended with "+quote(lastLine(text)), nil)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -105,7 +106,7 @@ func Typeable(what, text string) error {
 func untypeable(what, text, why string) error {
 	return cause.New(cause.CommandRejected,
 		fmt.Sprintf("the %s %s %s and cannot be typed on IOS", what, quote(text), why),
-		"rename the file on the device with: rename")
+		api.Say("rename the file on the device with: rename"))
 }
 
 var (
@@ -185,7 +186,7 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		return "", unsupported("(NX-OS)")
 	}
 	return "", cause.New(cause.PromptUnrecognised, "the device asked "+quote(asked),
-		"type the command by hand in a session and look at what it asks: "+c.Command())
+		api.Say("type the command by hand in a session and look at what it asks: "+c.Command()))
 }
 
 // glued is a question at the end of a line.
@@ -257,7 +258,7 @@ func (c Copy) decline(question string) (string, error) {
 	case c.ToDevice:
 		hint = "nothing was changed; make room or remove the old file by hand (dir, delete), then restore again"
 	}
-	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(lastQuestion(question)), hint)
+	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(lastQuestion(question)), api.Say(hint))
 }
 
 // lastQuestion returns the question proper: the last line, with the one before

@@ -25,7 +25,7 @@ func FuzzDialogue(f *testing.F) {
 		for _, c := range []ios.Copy{ios.Backup, ios.Restore} {
 			steps := []step{{first, true}, {second, true}, {"!!!!\n10 bytes copied in 1.0 secs\n", false}}
 			typed := play(t, 1, disturb{}, "SW1#", steps, func(t *testing.T, cfg vty.Config) {
-				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, cause.New(cause.Stalled, "nothing moves", ""))
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, cause.New(cause.Stalled, "nothing moves", nil))
 				defer cancel()
 				line, err := vty.Dial(ctx, cfg)
 				if err != nil {

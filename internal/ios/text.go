@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -133,7 +134,7 @@ func refusalOf(line string) *cause.Error {
 	line = strings.TrimSpace(line)
 	for _, r := range refusals {
 		if r.line.MatchString(line) {
-			return cause.New(r.cause, "the device answered "+quote(line), r.hint)
+			return cause.New(r.cause, "the device answered "+quote(line), api.Say(r.hint))
 		}
 	}
 	return nil

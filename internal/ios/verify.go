@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -34,7 +35,7 @@ func ParseVerify(text string) (Digest, error) {
 	}
 	if m := computed.FindStringSubmatch(text); m != nil {
 		d := Digest{Path: first(mismatched, text), MD5: strings.ToLower(m[1])}
-		return d, cause.New(cause.DigestMismatch, "the device computed another MD5 than it was given: "+d.MD5, "copy the file again")
+		return d, cause.New(cause.DigestMismatch, "the device computed another MD5 than it was given: "+d.MD5, api.Say("copy the file again"))
 	}
 	if err := Rejected(text); err != nil {
 		return Digest{}, fmt.Errorf("verify: %w", err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -87,7 +88,7 @@ func unsupported(text string) *cause.Error {
 	for _, p := range otherProducts {
 		if p.mark.MatchString(text) {
 			return cause.New(cause.UnsupportedDevice, "the device runs "+p.name+", not Cisco IOS or IOS-XE",
-				"remove it from the inventory; only IOS and IOS-XE are backed up")
+				api.Say("remove it from the inventory; only IOS and IOS-XE are backed up"))
 		}
 	}
 	return nil
@@ -170,7 +171,7 @@ func notVersion(text string) error {
 	}
 	return cause.New(cause.UnsupportedDevice,
 		"show version names no IOS version; it begins with "+quote(line),
-		"check that the address belongs to a Cisco IOS or IOS-XE device")
+		api.Say("check that the address belongs to a Cisco IOS or IOS-XE device"))
 }
 
 // parseMembers reads the table under "Switch Ports Model SW Version SW Image".

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -29,7 +30,7 @@ func prepareDir(dir string) error {
 	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
 		return cause.New(cause.Internal,
 			fmt.Sprintf("the data directory %s belongs to user %s, and this is user %s", dir, userName(int(owner)), userName(os.Geteuid())),
-			fmt.Sprintf("run as that user: `sudo -u %s flashwarden …`, or choose another directory with --data DIR", userName(int(owner))))
+			api.Say("run as that user: `sudo -u %s flashwarden …`, or choose another directory with --data DIR", userName(int(owner))))
 	}
 	if err := unix.Access(dir, unix.W_OK); err != nil {
 		return unusable(dir, err)
@@ -45,7 +46,7 @@ func unusable(dir string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		hint = fmt.Sprintf("make it yours (`sudo install -d -m 700 -o %s %s`), or choose another directory with --data DIR", userName(os.Geteuid()), dir)
 	}
-	return cause.Wrap(cause.Internal, err, "the data directory cannot be used", hint)
+	return cause.Wrap(cause.Internal, err, "the data directory cannot be used", api.Say(hint))
 }
 
 func userName(uid int) string {
@@ -69,7 +70,7 @@ func takeLock(path string) (*os.File, error) {
 		}
 		held := cause.New(cause.Internal,
 			fmt.Sprintf("the data directory is in use by %s", strings.TrimSpace(string(holder))),
-			"wait until it has ended, or choose another directory with --data DIR")
+			api.Say("wait until it has ended, or choose another directory with --data DIR"))
 		return nil, errors.Join(held, f.Close())
 	}
 	if err := writeHolder(f); err != nil {

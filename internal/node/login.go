@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/device"
@@ -57,7 +58,7 @@ func (n *Node) jump(d catalog.Device) (*vty.Jump, error) {
 func (n *Node) DialToTransfer(ctx context.Context, d catalog.Device) (*device.Device, error) {
 	if d.Via != "" && d.TFTPAddress == "" && !n.opts.Config.TFTP.Advertise.IsValid() {
 		return nil, cause.New(cause.Internal, fmt.Sprintf("%s is reached through the jump host %s: the session does not tell which address of this host it can send TFTP to", d.Name, d.Via),
-			"flashwarden device edit "+d.Name+" --tftp-address IP; or for all devices tftp.advertise in the configuration (FLASHWARDEN_TFTP_ADVERTISE)")
+			api.Say("flashwarden device edit "+d.Name+" --tftp-address IP; or for all devices tftp.advertise in the configuration (FLASHWARDEN_TFTP_ADVERTISE)"))
 	}
 	return n.Dial(ctx, d)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/spool"
 	"flashwarden/tftp"
@@ -77,7 +78,7 @@ func (n *Node) serve(s *service) error {
 	}
 	s.cancel()
 	return cause.Wrap(cause.Internal, s.err, "serve TFTP",
-		fmt.Sprintf("if another program has a port of the range %s, see which with `ss -lunp`, or choose another range with tftp.port-range", c.PortRange))
+		api.Say("if another program has a port of the range %s, see which with `ss -lunp`, or choose another range with tftp.port-range", c.PortRange))
 }
 
 // TFTPAddr is where the TFTP server of a started node listens.
@@ -91,7 +92,7 @@ func (n *Node) Failed() <-chan struct{} { return n.service.done }
 // closed.
 func (n *Node) Failure() error {
 	<-n.service.done
-	return cause.Wrap(cause.Internal, n.service.err, "the TFTP server stopped", "run the backup again with -v and look at the log")
+	return cause.Wrap(cause.Internal, n.service.err, "the TFTP server stopped", api.Say("run the backup again with -v and look at the log"))
 }
 
 func (s *service) stop() error {
@@ -120,10 +121,10 @@ func Listen(network, address string) (net.PacketConn, error) {
 	c, err := net.ListenPacket(network, address)
 	switch {
 	case errors.Is(err, syscall.EACCES):
-		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", waysToBind)
+		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", api.Say(waysToBind))
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, cause.Wrap(cause.Internal, err, "the TFTP port is taken by another program",
-			"see which with `ss -lunp`, and stop it (tftpd-hpa: `systemctl disable --now tftpd-hpa`); or "+waysToBind)
+			api.Say("see which with `ss -lunp`, and stop it (tftpd-hpa: `systemctl disable --now tftpd-hpa`); or "+waysToBind))
 	case err != nil:
 		return nil, fmt.Errorf("listen for TFTP: %w", err)
 	}

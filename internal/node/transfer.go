@@ -24,15 +24,15 @@ import (
 func (n *Node) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) {
 	f, err := n.Vault.OpenBlob(o.SHA256)
 	if err != nil {
-		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, "run `flashwarden check`")
+		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, api.Say("run `flashwarden check`"))
 	}
 	t, err := n.service.spool.Offer(ctx, f, o)
 	switch {
 	case errors.Is(err, spool.ErrContent):
 		return nil, cause.Wrap(cause.DigestMismatch, err, "the vault's content is damaged",
-			"run `flashwarden check --read-data`, and back a device up that has the file with --recopy")
+			api.Say("run `flashwarden check --read-data`, and back a device up that has the file with --recopy"))
 	case ctx.Err() != nil:
-		return nil, cause.New(cause.Cancelled, "cancelled", "")
+		return nil, cause.New(cause.Cancelled, "cancelled", nil)
 	}
 	return t, err
 }
@@ -47,7 +47,7 @@ func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix,
 		// Connecting a UDP socket sends nothing: it asks for the route.
 		c, err := net.Dial("udp", netip.AddrPortFrom(peer, 69).String())
 		if err != nil {
-			return server, network, cause.Wrap(cause.ConnectTimeout, err, "no way to "+peer.String(), fmt.Sprintf("see `ip route get %s`", peer))
+			return server, network, cause.Wrap(cause.ConnectTimeout, err, "no way to "+peer.String(), api.Say("see `ip route get %s`", peer))
 		}
 		server = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 		if err := c.Close(); err != nil {

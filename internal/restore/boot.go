@@ -75,12 +75,12 @@ const maxConfig = 4 << 20
 func (r *run) blobText(sha string) (string, error) {
 	blob, err := r.Vault.OpenBlob(sha)
 	if err != nil {
-		return "", cause.Wrap(cause.VaultError, err, "read a configuration", "run `flashwarden check`")
+		return "", cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run `flashwarden check`"))
 	}
 	defer blob.Close()
 	text, err := io.ReadAll(io.LimitReader(blob, maxConfig))
 	if err != nil {
-		return "", cause.Wrap(cause.VaultError, err, "read a configuration", "run `flashwarden check`")
+		return "", cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run `flashwarden check`"))
 	}
 	return string(text), nil
 }
@@ -199,12 +199,12 @@ func (r *run) proveBootFiles(ctx context.Context) error {
 			return err
 		}
 		if sha != t.SHA256 {
-			return cause.New(cause.DigestMismatch, t.Path+" has the size of the snapshot's file and other content", "add --replace, or restore it to another place with --to; no boot line was written")
+			return cause.New(cause.DigestMismatch, t.Path+" has the size of the snapshot's file and other content", api.Say("add --replace, or restore it to another place with --to; no boot line was written"))
 		}
 	}
 	for _, t := range r.targets {
 		if boots(t.File) && !slices.ContainsFunc(r.result.Files, func(f api.File) bool { return f.Path == t.Path }) {
-			return cause.New(cause.Internal, t.Path+" was not proved on the device: no boot line is written", "")
+			return cause.New(cause.Internal, t.Path+" was not proved on the device: no boot line is written", nil)
 		}
 	}
 	return nil
@@ -220,11 +220,11 @@ func (r *run) checkBoot(ctx context.Context) error {
 	for _, u := range b.Units {
 		if !slices.EqualFunc(u.NextStartFiles(), r.boot, sameFile) {
 			return cause.New(cause.CommandRejected, fmt.Sprintf("%s: show boot says %q, and not %q", u.Unit, u.NextStart(), strings.Join(r.boot, ";")),
-				"look at `show boot` and `show running-config | include boot` on the device, and set it by hand before it is started again")
+				api.Say("look at `show boot` and `show running-config | include boot` on the device, and set it by hand before it is started again"))
 		}
 	}
 	if len(b.Units) == 0 {
-		return cause.New(cause.CommandRejected, "show boot says nothing after the boot lines were saved", "look at it by hand before the device is started again")
+		return cause.New(cause.CommandRejected, "show boot says nothing after the boot lines were saved", api.Say("look at it by hand before the device is started again"))
 	}
 	r.view.boot = b
 	return nil
@@ -251,7 +251,7 @@ func (r *run) canStart(ctx context.Context) error {
 		return nil
 	}
 	return cause.New(cause.ImageNotFound, fmt.Sprintf("%s is not started again: of what it boots next (%s) nothing is in flash", r.device.Name, strings.Join(next, ";")),
-		"set the boot lines: flashwarden restore "+r.device.Name+" --set-boot")
+		api.Say("set the boot lines: flashwarden restore "+r.device.Name+" --set-boot"))
 }
 
 // tellProved notes a file that is on the device and proved.

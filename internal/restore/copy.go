@@ -88,9 +88,9 @@ func (r *run) offer(ctx context.Context, t target) (*spool.Ticket, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, os.ErrPermission):
-		return nil, cause.Wrap(cause.VaultError, err, "offer "+t.Path, "the data directory must belong to the user that runs flashwarden")
+		return nil, cause.Wrap(cause.VaultError, err, "offer "+t.Path, api.Say("the data directory must belong to the user that runs flashwarden"))
 	}
-	return nil, cause.Wrap(cause.VaultError, err, "offer "+t.Path, "run `flashwarden check --read-data`, and back the device up with --recopy")
+	return nil, cause.Wrap(cause.VaultError, err, "offer "+t.Path, api.Say("run `flashwarden check --read-data`, and back the device up with --recopy"))
 }
 
 func (r *run) copyTo(t target, name string) ios.Copy {
@@ -140,7 +140,7 @@ func (r *run) prove(ctx context.Context, t target, copyErr error) error {
 
 func digestMismatch(t target, d ios.Digest) error {
 	return cause.New(cause.DigestMismatch, fmt.Sprintf("%s: the snapshot says %s, the device computes %s", t.Path, cmp.Or(t.MD5, t.SHA512), cmp.Or(d.MD5, d.SHA512)),
-		"try again; if it stays so, the flash of the device is not to be trusted")
+		api.Say("try again; if it stays so, the flash of the device is not to be trusted"))
 }
 
 // proveByReading reads a file back from a device that computes no digest.
@@ -157,7 +157,7 @@ func (r *run) proveByReading(ctx context.Context, t target, copyErr error) error
 		return err
 	}
 	return cause.New(cause.DigestMismatch, fmt.Sprintf("%s: read back from the device it has SHA-256 %s, the snapshot says %s", t.Path, sha, t.SHA256),
-		"try again; if it stays so, the flash of the device is not to be trusted")
+		api.Say("try again; if it stays so, the flash of the device is not to be trusted"))
 }
 
 // readBack has the device send a file, and returns its SHA-256.
@@ -197,7 +197,7 @@ func (r *run) cleanUp(ctx context.Context, t target, ticket *spool.Ticket, failu
 			what = t.Path + " may be incomplete: `write memory` on the device writes the running-config there"
 		}
 	}
-	return &cause.Error{Cause: cause.Of(failure), Seen: failure.Error() + "; " + what, Hint: cause.Hint(failure), Err: nil}
+	return &cause.Error{Cause: cause.Of(failure), Seen: failure.Error() + "; " + what, Fix: api.Say(cause.Hint(failure)), Err: nil}
 }
 
 // removePartial deletes the file that a failed copy left, over a new line: the

@@ -66,7 +66,9 @@ func (r *run) plan(ctx context.Context) error {
 }
 
 // refuse is the error of a restore that is refused for safety.
-func refuse(seen, hint string) error { return cause.Wrap(cause.Cancelled, ErrRefused, seen, hint) }
+func refuse(seen, hint string) error {
+	return cause.Wrap(cause.Cancelled, ErrRefused, seen, api.Say(hint))
+}
 
 func (r *run) note(notes ...string) {
 	for _, n := range notes {
@@ -102,7 +104,7 @@ func (r *run) aim() error {
 		for _, to := range where {
 			if !r.view.has(to) {
 				return cause.New(cause.SourceMissing, fmt.Sprintf("%s has no %s for %s", r.device.Name, to, f.Path),
-					"choose the files with --file, or another file system with --to; `show file systems` on the device lists them")
+					api.Say("choose the files with --file, or another file system with --to; `show file systems` on the device lists them"))
 			}
 			r.add(f, to)
 		}
@@ -286,7 +288,7 @@ func (r *run) vaultHolds(ctx context.Context, p string, size int64) error {
 func (r *run) kept(ctx context.Context, p, md5 string, size int64) (string, error) {
 	sha, ok, err := r.Catalog.Known(ctx, md5, size)
 	if err != nil {
-		return "", cause.Wrap(cause.VaultError, err, "look up "+p, "run `flashwarden check`")
+		return "", cause.Wrap(cause.VaultError, err, "look up "+p, api.Say("run `flashwarden check`"))
 	}
 	if !ok || !r.Vault.HasBlob(sha, size) {
 		return "", r.notKept(p)
@@ -299,7 +301,7 @@ func (r *run) notKept(p string) error {
 	seen := "the vault does not hold the content of " + p
 	hint := fmt.Sprintf("back it up first: flashwarden backup %s --files all", r.device.Name)
 	if r.changed {
-		return cause.New(cause.Cancelled, seen, hint)
+		return cause.New(cause.Cancelled, seen, api.Say(hint))
 	}
 	return refuse(seen, hint)
 }
@@ -461,7 +463,7 @@ func (r *run) noSpace(t target, left int64) error {
 		hint = "what could go, once the vault is shown to hold it: " + strings.Join(words, ", ")
 	}
 	return cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
-		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, r.view.free(fs), t.Path, -left), hint)
+		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, r.view.free(fs), t.Path, -left), api.Say(hint))
 }
 
 // ErrNoSpace says that a file system of the device has not enough room.

@@ -105,12 +105,12 @@ func (r *run) awaitReturn(ctx context.Context, began time.Time, before time.Dura
 		}
 		if last = err; time.Since(began) > limit {
 			return cause.Wrap(cause.ConnectTimeout, last, fmt.Sprintf("%s did not come back within %s of its reload", r.device.Name, limit),
-				"look at its console")
+				api.Say("look at its console"))
 		}
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			return cause.New(cause.Cancelled, "cancelled while "+r.device.Name+" was starting again", "see that it comes back: flashwarden device test "+r.device.Name)
+			return cause.New(cause.Cancelled, "cancelled while "+r.device.Name+" was starting again", api.Say("see that it comes back: flashwarden device test "+r.device.Name))
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (r *run) isBack(ctx context.Context, began time.Time, before time.Duration)
 	up, err := r.session.Uptime(ctx)
 	// Uptime counts whole minutes.
 	if err == nil && up > time.Since(began)+time.Minute && up >= before {
-		err = cause.New(cause.ConnectTimeout, r.device.Name+" has not gone down yet", "")
+		err = cause.New(cause.ConnectTimeout, r.device.Name+" has not gone down yet", nil)
 	}
 	if err != nil {
 		r.hangUp()
@@ -140,7 +140,7 @@ func (r *run) isBack(ctx context.Context, began time.Time, before time.Duration)
 	image, version := r.wanted()
 	if image != "" && !sameFile(facts.Image, image) || version != "" && facts.Version != version {
 		return true, cause.New(cause.ImageNotFound, fmt.Sprintf("%s is back with %s from %s, wanted was %s from %s", r.device.Name, facts.Version, facts.Image, version, image),
-			"look at `show boot` on the device")
+			api.Say("look at `show boot` on the device"))
 	}
 	return true, nil
 }

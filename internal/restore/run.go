@@ -148,7 +148,7 @@ func (r *run) deleteKept(ctx context.Context, p string, size int64) error {
 		return err
 	}
 	if err := r.Vault.Prove(sha, size); err != nil {
-		return cause.Wrap(cause.VaultError, err, p+" is not deleted", "run `flashwarden check --read-data`, and back the device up with --recopy")
+		return cause.Wrap(cause.VaultError, err, p+" is not deleted", api.Say("run `flashwarden check --read-data`, and back the device up with --recopy"))
 	}
 	if err := r.do(ctx, ios.Delete(p)); err != nil {
 		return err
@@ -214,9 +214,9 @@ func cancelledOr(ctx context.Context, err error) error {
 	case errors.As(context.Cause(ctx), &reason):
 		return reason
 	case err == ctx.Err():
-		return cause.New(cause.Cancelled, "cancelled", "")
+		return cause.New(cause.Cancelled, "cancelled", nil)
 	case cause.Of(err) == cause.Cancelled:
 		return err
 	}
-	return cause.Wrap(cause.Cancelled, err, "cancelled", "")
+	return cause.Wrap(cause.Cancelled, err, "cancelled", nil)
 }

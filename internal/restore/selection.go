@@ -49,7 +49,7 @@ func Select(s api.Snapshot, names []string) (Selection, error) {
 			sel.Files = append(sel.Files, f)
 		case len(names) > 0 || boots(f):
 			return sel, cause.New(cause.SourceMissing, fmt.Sprintf("snapshot %s does not hold %s: %s", s.ID, f.Path, f.Message),
-				"choose another snapshot: flashwarden snapshots "+s.Device)
+				api.Say("choose another snapshot: flashwarden snapshots "+s.Device))
 		default:
 			sel.Notes = append(sel.Notes, fmt.Sprintf("%s is not restored: the snapshot does not hold it (%s)", f.Path, f.Cause))
 		}

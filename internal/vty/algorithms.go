@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -151,7 +152,7 @@ func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
 		}
 		seen = append(seen, fmt.Sprintf("no common SSH %s with %s: it offers %s%s; we offer %s", c.what, h.cfg.Name, only, theirs, strings.Join(c.ours, ",")))
 	}
-	return cause.New(cause.NoCommonAlgorithm, strings.Join(seen, "; "), h.agree(fix))
+	return cause.New(cause.NoCommonAlgorithm, strings.Join(seen, "; "), api.Say(h.agree(fix)))
 }
 
 // agree is how to come to common algorithms. fix is the command on the device

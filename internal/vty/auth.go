@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -91,20 +92,20 @@ func (h *handshake) failed(err error) error {
 		return weakKey(name, bits)
 	case strings.Contains(text, "server-generated gex p is out of range"):
 		return cause.Wrap(cause.NoCommonAlgorithm, h.cfg.plain(err), name+" offers group exchange alone, with a group that is too small",
-			h.cfg.onHost("on the device: ip ssh dh min size 2048", "update the SSH server on the jump host"))
+			api.Say(h.cfg.onHost("on the device: ip ssh dh min size 2048", "update the SSH server on the jump host")))
 	case h.conn.protocol1():
 		return cause.New(cause.NoCommonAlgorithm, name+" speaks only version 1 of SSH",
-			h.cfg.onHost("on the device: ip ssh version 2; or: flashwarden device edit "+name+" --transport telnet", "update the SSH server on the jump host"))
+			api.Say(h.cfg.onHost("on the device: ip ssh version 2; or: flashwarden device edit "+name+" --transport telnet", "update the SSH server on the jump host")))
 	case strings.Contains(text, "no common public key signature algorithm"):
 		return cause.Wrap(cause.NoCommonAlgorithm, h.cfg.plain(err), name+" takes an RSA key only with the SHA-1 signature ssh-rsa",
-			h.cfg.onHost("flashwarden device edit "+name+" --legacy-crypto", "use a key of type ed25519 or ecdsa"))
+			api.Say(h.cfg.onHost("flashwarden device edit "+name+" --legacy-crypto", "use a key of type ed25519 or ecdsa")))
 	case h.asked != "" || h.password || h.key:
 		return h.refused(err)
 	case strings.Contains(text, "unable to authenticate"):
 		return h.noMethod(err)
 	}
 	return cause.Wrap(cause.SessionLost, h.cfg.plain(err), name+" broke off the SSH handshake",
-		h.cfg.onHost("on the device: show users (are all lines in use?), show access-lists", "on the jump host: journalctl -u ssh"))
+		api.Say(h.cfg.onHost("on the device: show users (are all lines in use?), show access-lists", "on the jump host: journalctl -u ssh")))
 }
 
 // refused says what was refused: a key, a password, or that more is asked for.
@@ -123,11 +124,11 @@ func (h *handshake) refused(err error) error {
 	case h.asked != "":
 		question := tail(h.cfg.plain(errors.New(h.asked)).Error(), excerptLength)
 		return cause.New(cause.AuthFailed, fmt.Sprintf("%s asks user %q for more than one password: %s", h.cfg.Name, h.cfg.Username, question),
-			"use an account that logs in with a password or a key alone")
+			api.Say("use an account that logs in with a password or a key alone"))
 	case h.key && !h.password:
 		hint = h.cfg.onHost(h.permitKey(), "put the public key into ~/.ssh/authorized_keys of that user on the jump host")
 	}
-	return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), seen, hint)
+	return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), seen, api.Say(hint))
 }
 
 // permitKey are the lines that let the key in. IOS knows RSA keys alone.
@@ -142,12 +143,12 @@ func (h *handshake) permitKey() string {
 func (h *handshake) noMethod(err error) error {
 	if h.cfg.Identity != nil && h.cfg.Password == "" {
 		return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), h.cfg.Name+" takes no key, and no password is stored",
-			h.cfg.onHost("flashwarden device edit "+h.cfg.Name+" --password-file FILE; or on the device: ip ssh server authenticate user publickey",
-				"flashwarden device edit "+h.cfg.jumpTo+" --via-password-file FILE"))
+			api.Say(h.cfg.onHost("flashwarden device edit "+h.cfg.Name+" --password-file FILE; or on the device: ip ssh server authenticate user publickey",
+				"flashwarden device edit "+h.cfg.jumpTo+" --via-password-file FILE")))
 	}
 	return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), h.cfg.Name+" takes neither password nor keyboard-interactive",
-		h.cfg.onHost("on the device: ip ssh server authenticate user password; or a key: flashwarden device edit "+h.cfg.Name+" --identity-file FILE",
-			"flashwarden device edit "+h.cfg.jumpTo+" --via-identity-file FILE"))
+		api.Say(h.cfg.onHost("on the device: ip ssh server authenticate user password; or a key: flashwarden device edit "+h.cfg.Name+" --identity-file FILE",
+			"flashwarden device edit "+h.cfg.jumpTo+" --via-identity-file FILE")))
 }
 
 func scanBits(text string, bits *int) bool {
@@ -158,6 +159,6 @@ func scanBits(text string, bits *int) bool {
 // weakKey is the refusal of an RSA host key that anybody can compute.
 func weakKey(name string, bits int) error {
 	return cause.New(cause.HostKeyWeak, fmt.Sprintf("the host key of %s has %d bits: an RSA key under 1024 bits proves nothing", name, bits),
-		"on the device: configure terminal, crypto key generate rsa modulus 2048 (before IOS 12.4: crypto key generate rsa, then 2048), end; "+
-			"or without SSH: flashwarden device edit "+name+" --transport telnet")
+		api.Say("on the device: configure terminal, crypto key generate rsa modulus 2048 (before IOS 12.4: crypto key generate rsa, then 2048), end; "+
+			"or without SSH: flashwarden device edit "+name+" --transport telnet"))
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -62,8 +63,8 @@ func silentError(cfg Config) error {
 	host, port, _ := net.SplitHostPort(cfg.hostPort())
 	return cause.Wrap(cause.ConnectTimeout, ErrSilent,
 		fmt.Sprintf("%s accepted the connection to port %s and sent nothing for %s", cfg.Name, port, cfg.greetTime()),
-		cfg.onHost(fmt.Sprintf("on the device: show users (are all lines in use?), show processes cpu; or another port: flashwarden device edit %s --address %s:PORT", cfg.Name, host),
-			"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT"))
+		api.Say(cfg.onHost(fmt.Sprintf("on the device: show users (are all lines in use?), show processes cpu; or another port: flashwarden device edit %s --address %s:PORT", cfg.Name, host),
+			"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT")))
 }
 
 // connectError gives a failed connection its cause.
@@ -74,13 +75,13 @@ func connectError(cfg Config, err error) error {
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("the name %s of %s does not resolve", host, cfg.Name),
-			cfg.onHost("flashwarden device edit "+cfg.Name+" --address IP", "flashwarden device edit "+cfg.jumpTo+" --via USER@IP"))
+			api.Say(cfg.onHost("flashwarden device edit "+cfg.Name+" --address IP", "flashwarden device edit "+cfg.jumpTo+" --via USER@IP")))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection to port %s", cfg.Name, port),
-			cfg.onHost(fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host),
-				"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT"))
+			api.Say(cfg.onHost(fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host),
+				"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT")))
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), "ping "+host)
+		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), api.Say("ping "+host))
 	}
-	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot be reached", cfg.Name), "ping "+host)
+	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot be reached", cfg.Name), api.Say("ping "+host))
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -92,7 +93,7 @@ func (k *HostKeys) check(address, name string, key ssh.PublicKey) error {
 	if !k.trusted(address, key) {
 		host, port, _ := net.SplitHostPort(address)
 		return cause.New(cause.HostKeyUnknown, fmt.Sprintf("the host key of %s is not pinned: %s %s", name, key.Type(), ssh.FingerprintSHA256(key)),
-			fmt.Sprintf("if that is its own key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
+			api.Say("if that is its own key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
 	}
 	return k.pin(address, name, key)
 }
@@ -123,13 +124,13 @@ func (k *HostKeys) compare(address, name string, key ssh.PublicKey, known []ssh.
 		}
 	}
 	return cause.New(cause.HostKeyChanged, fmt.Sprintf("the host key of %s has changed: it is %s %s, pinned is %s",
-		name, key.Type(), ssh.FingerprintSHA256(key), fingerprints(known)), k.forget(address))
+		name, key.Type(), ssh.FingerprintSHA256(key), fingerprints(known)), api.Say(k.forget(address)))
 }
 
 // changedType is compare for a device that offers no key of a pinned type.
 func changedType(k *HostKeys, address, name string, known []ssh.PublicKey, offered string) error {
 	return cause.New(cause.HostKeyChanged, fmt.Sprintf("the host key of %s has changed: it offers only %s, pinned is %s",
-		name, offered, fingerprints(known)), k.forget(address))
+		name, offered, fingerprints(known)), api.Say(k.forget(address)))
 }
 
 func fingerprints(keys []ssh.PublicKey) string {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -76,20 +77,20 @@ func viaError(cfg, jump Config, err error) error {
 	at := fmt.Sprintf("nc -vz %s %s", host, port)
 	if !errors.As(err, &refused) {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s through %s", cfg.Name, cfg.ConnectTimeout, jump.Name), "on the jump host: "+at)
+			return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s through %s", cfg.Name, cfg.ConnectTimeout, jump.Name), api.Say("on the jump host: "+at))
 		}
-		return cause.Wrap(cause.SessionLost, jump.plain(err), "the session to "+jump.Name+" was lost", "on the jump host: journalctl -u ssh")
+		return cause.Wrap(cause.SessionLost, jump.plain(err), "the session to "+jump.Name+" was lost", api.Say("on the jump host: journalctl -u ssh"))
 	}
 	err = jump.plain(errors.New(refused.Message))
 	switch {
 	case refused.Reason == ssh.Prohibited:
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s may not connect us to %s", jump.Name, cfg.Name),
-			fmt.Sprintf("on the jump host, in sshd_config: AllowTcpForwarding yes, and PermitOpen %s:%s where there is a PermitOpen", host, port))
+			api.Say("on the jump host, in sshd_config: AllowTcpForwarding yes, and PermitOpen %s:%s where there is a PermitOpen", host, port))
 	case strings.Contains(strings.ToLower(refused.Message), "refused"):
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection of %s to port %s", cfg.Name, jump.Name, port),
-			fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host))
+			api.Say("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host))
 	}
-	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot reach %s", jump.Name, cfg.Name), "on the jump host: "+at)
+	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot reach %s", jump.Name, cfg.Name), api.Say("on the jump host: "+at))
 }
 
 // deviceAddr is the device's address, which the connection of a jump host does

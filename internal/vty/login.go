@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -174,7 +175,7 @@ func (d *dialogue) say(text string) error {
 }
 
 func (l *Line) noPrompt(when string) error {
-	return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s did not come to a prompt %s", l.cfg.Name, when), byHand)
+	return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s did not come to a prompt %s", l.cfg.Name, when), api.Say(byHand))
 }
 
 // reply answers what the last line asks before there is a prompt.
@@ -184,7 +185,7 @@ func (d *dialogue) reply(line string, pushed *int) error {
 		return d.refused()
 	case rescue.MatchString(line):
 		return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s is in its boot loader: it shows %s", d.cfg.Name, d.quote(line)),
-			"boot the device's software first")
+			api.Say("boot the device's software first"))
 	case askReturn.MatchString(line):
 		return d.say("")
 	case askSetup.MatchString(line), askInstall.MatchString(line):
@@ -242,7 +243,7 @@ func (d *dialogue) unknown(line string, pushed *int) error {
 		return nil
 	case *pushed == nudges:
 		return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s shows no prompt; it printed %s", d.cfg.Name, d.excerpt()),
-			byHand)
+			api.Say(byHand))
 	}
 	*pushed++
 	return d.say("")
@@ -267,7 +268,7 @@ func (d *dialogue) ended(err error) error {
 		return d.noPrompt(fmt.Sprintf("in %d bytes of output", d.most))
 	case noPassword.Match(d.screen.text):
 		return cause.New(cause.AuthFailed, d.cfg.Name+" refuses every login: its lines ask for a password and none is set",
-			"on the device: line vty 0 4, then: login local (or: password ...)")
+			api.Say("on the device: line vty 0 4, then: login local (or: password ...)"))
 	case err == io.EOF && d.sentPassword:
 		return d.refused()
 	}
@@ -289,7 +290,7 @@ func (d *dialogue) refused() error {
 	if m := refusal.Find(d.screen.text); m != nil {
 		seen += ": " + d.quote(strings.TrimSpace(string(m)))
 	}
-	return cause.New(cause.AuthFailed, seen, "flashwarden device edit "+d.cfg.Name+" --username USER --password-file FILE")
+	return cause.New(cause.AuthFailed, seen, api.Say("flashwarden device edit "+d.cfg.Name+" --username USER --password-file FILE"))
 }
 
 // enable goes from the user EXEC prompt to the privileged one.
@@ -316,7 +317,7 @@ func (l *Line) enable(ctx context.Context) error {
 		case askPassword.MatchString(line):
 			if l.cfg.EnablePassword == "" {
 				return cause.New(cause.EnableFailed, l.cfg.Name+" asks for an enable password and none is stored",
-					"flashwarden device edit "+l.cfg.Name+" --enable-password-file FILE")
+					api.Say("flashwarden device edit "+l.cfg.Name+" --enable-password-file FILE"))
 			}
 			d.sentPassword = true
 			if err := d.say(l.cfg.EnablePassword); err != nil {
@@ -342,5 +343,5 @@ func (d *dialogue) enableRefused() error {
 	if last := d.excerpt(); last != "" {
 		seen += ": it answered enable with " + last
 	}
-	return cause.New(cause.EnableFailed, seen, "flashwarden device edit "+d.cfg.Name+" --enable-password-file FILE")
+	return cause.New(cause.EnableFailed, seen, api.Say("flashwarden device edit "+d.cfg.Name+" --enable-password-file FILE"))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -165,7 +166,7 @@ func TestRunEndlessQuestions(t *testing.T) {
 // TestRunStop has a question declined: answer, break, and the line is of use
 // again.
 func TestRunStop(t *testing.T) {
-	stop := cause.New(cause.UnsafePrompt, "no", "")
+	stop := cause.New(cause.UnsafePrompt, "no", nil)
 	tests := []struct{ question, answer, typed string }{
 		{"Erase flash: before copying? [confirm]", "n", "n\x1e\x03"},
 		{"Copy 'x' from server\n as 'x' into Flash WITH erase? [yes/no]", "no", "no\r\x1e\x03"},
@@ -213,7 +214,7 @@ func TestRunAbort(t *testing.T) {
 			f.print("\n%Error: copy aborted\n")
 		}}
 	}, func(t *testing.T, l *Line) {
-		stop := cause.New(cause.PromptUnrecognised, "no", "")
+		stop := cause.New(cause.PromptUnrecognised, "no", nil)
 		if _, err := l.Run(t.Context(), "copy", func(string) (string, error) { return "", stop }); err != stop {
 			t.Fatalf("error %v", err)
 		}
@@ -274,7 +275,7 @@ func TestRunPasswordInQuestion(t *testing.T) {
 				if q != "Destination filename []?" {
 					t.Errorf("asked %q", q)
 				}
-				return "", cause.New(cause.UnsafePrompt, q, q)
+				return "", cause.New(cause.UnsafePrompt, q, api.Say(q))
 			})
 			if cause.Of(err) != cause.UnsafePrompt || err.Error() != "Destination fil***ame []?" || cause.Hint(err) != err.Error() {
 				t.Errorf("error %v, hint %q", err, cause.Hint(err))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -51,7 +52,7 @@ func (c Config) redactError(err error) error {
 	if seen == err.Error() && hint == cause.Hint(err) {
 		return err
 	}
-	return cause.New(cause.Of(err), seen, hint)
+	return cause.New(cause.Of(err), seen, api.Say(hint))
 }
 
 // plain is err with a text that is safe to show: it may quote the device.

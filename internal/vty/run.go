@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -90,7 +91,7 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 func (l *Line) endlessly(question string) (string, error) {
 	return "", cause.New(cause.PromptUnrecognised,
 		fmt.Sprintf("%s asked more than %d questions; the last was %s", l.cfg.Name, maxAnswers, l.quote(question)),
-		"log in by hand and look at what it asks")
+		api.Say("log in by hand and look at what it asks"))
 }
 
 // typable refuses what would act while it is being typed: control characters
@@ -99,7 +100,7 @@ func typable(text string) error {
 	for _, r := range text {
 		if r < 0x20 || r >= 0x7f || r == '?' {
 			return cause.New(cause.CommandRejected, fmt.Sprintf("%q cannot be typed on IOS: it holds %q", text, r),
-				"rename the file on the device with: rename")
+				api.Say("rename the file on the device with: rename"))
 		}
 	}
 	return nil
@@ -283,7 +284,7 @@ func (l *Line) answer(ctx context.Context, command, line string, ask Ask) error 
 	if ask == nil {
 		ask = func(string) (string, error) {
 			return "", cause.New(cause.PromptUnrecognised,
-				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), "log in by hand and type it: "+command)
+				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), api.Say("log in by hand and type it: "+command))
 		}
 	}
 	answer, stop := ask(question)
@@ -372,5 +373,5 @@ func (l *Line) lostError(seen, printed string, err error) error {
 	if printed != "" {
 		seen += ", after it had printed " + printed
 	}
-	return cause.Wrap(cause.SessionLost, l.cfg.plain(err), seen, "try again: flashwarden device test "+l.cfg.Name)
+	return cause.Wrap(cause.SessionLost, l.cfg.plain(err), seen, api.Say("try again: flashwarden device test "+l.cfg.Name))
 }

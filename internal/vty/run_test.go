@@ -366,7 +366,7 @@ func TestRunSessionDies(t *testing.T) {
 // TestRunCancel ends the context while a copy is running: the device gets the
 // break, the caller the context's cause.
 func TestRunCancel(t *testing.T) {
-	stalled := cause.New(cause.Stalled, "no block for 60 s", "")
+	stalled := cause.New(cause.Stalled, "no block for 60 s", nil)
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"copy": func() {
 			f.print("!!!!")
