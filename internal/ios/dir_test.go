@@ -71,28 +71,28 @@ func TestParseDir(t *testing.T) {
 		want                []Listing
 	}{
 		{"the command names the file system", "show bootflash", line + "x\n\n13755338752 bytes available (489017344 bytes used)\n",
-			[]Listing{{"bootflash:", "bootflash:/", []Entry{entry("x")}, 14244356096, 13755338752, 489017344}}},
-		{"plain dir", "dir", line + "x\n", []Listing{{"flash:", "flash:/", []Entry{entry("x")}, -1, -1, -1}}},
+			[]Listing{{"bootflash:", "bootflash:/", []Entry{entry("x")}, 14244356096, 13755338752, 489017344, nil}}},
+		{"plain dir", "dir", line + "x\n", []Listing{{"flash:", "flash:/", []Entry{entry("x")}, -1, -1, -1, nil}}},
 		{"the output names another file system", "dir flash:", "Directory of sdflash:/\n\n" + line + "x\n",
-			[]Listing{{"sdflash:", "sdflash:/", []Entry{entry("x")}, -1, -1, -1}}},
+			[]Listing{{"sdflash:", "sdflash:/", []Entry{entry("x")}, -1, -1, -1, nil}}},
 		{"negative free space", "dir", line + "x\n\n-185270272 bytes available (5 bytes used)\n",
-			[]Listing{{"flash:", "flash:/", []Entry{entry("x")}, -185270267, -185270272, 5}}},
+			[]Listing{{"flash:", "flash:/", []Entry{entry("x")}, -185270267, -185270272, 5, nil}}},
 		{"class A", "show flash:", "\nSystem flash directory:\nFile  Length   Name/status\n  1   10  x\n" +
 			"[9939304 bytes used, 6313624 available, 16252928 total]\n16384K bytes of processor board System flash (Read/Write)\n",
-			[]Listing{{"flash:", "flash:/", []Entry{{Index: 1, Name: "x", Size: 10}}, 16252928, 6313624, 9939304}}},
+			[]Listing{{"flash:", "flash:/", []Entry{{Index: 1, Name: "x", Size: 10}}, 16252928, 6313624, 9939304, nil}}},
 		{"echo, prompt and messages are passed by", "dir flash:",
 			"sw1#dir flash:\nDirectory of flash:/\n\n" + line + "x\n000123: *Mar  1 00:01:39.123 UTC: %SYS-5-CONFIG_I: Configured from console\n" + line + "y\n\nsw1#\n",
-			[]Listing{{"flash:", "flash:/", []Entry{entry("x"), entry("y")}, -1, -1, -1}}},
+			[]Listing{{"flash:", "flash:/", []Entry{entry("x"), entry("y")}, -1, -1, -1, nil}}},
 		{"a header alone makes no listing", "dir /all /recursive flash:/x", "Directory of flash:/x\n\nDirectory of flash:/\n\n" + line + "x\n",
-			[]Listing{{"flash:", "flash:/", []Entry{entry("x")}, -1, -1, -1}}},
+			[]Listing{{"flash:", "flash:/", []Entry{entry("x")}, -1, -1, -1, nil}}},
 		{"all file systems", "dir all-filesystems", "Directory of null:/\n\nNo space information available\nDirectory of nvram:/\n\n" + line + "x\n\n100 bytes total (-5 bytes free)\n",
-			[]Listing{{"null:", "null:/", nil, -1, -1, -1}, {"nvram:", "nvram:/", []Entry{entry("x")}, 100, -5, -1}}},
+			[]Listing{{"null:", "null:/", nil, -1, -1, -1, nil}, {"nvram:", "nvram:/", []Entry{entry("x")}, 100, -5, -1, nil}}},
 		{"brackets of dir /all", "dir /all slot0:", "Directory of slot0:/\n" + line + "[gone.bin]\n",
-			[]Listing{{"slot0:", "slot0:/", []Entry{{1, "gone.bin", 10, TypeFile, "-rw-", "Mar 1 1993 00:01:38", true}}, -1, -1, -1}}},
-		{"a name in brackets without /all", "dir slot0:", line + "[x]\n", []Listing{{"slot0:", "slot0:/", []Entry{entry("[x]")}, -1, -1, -1}}},
+			[]Listing{{"slot0:", "slot0:/", []Entry{{1, "gone.bin", 10, TypeFile, "-rw-", "Mar 1 1993 00:01:38", true}}, -1, -1, -1, nil}}},
+		{"a name in brackets without /all", "dir slot0:", line + "[x]\n", []Listing{{"slot0:", "slot0:/", []Entry{entry("[x]")}, -1, -1, -1, nil}}},
 		{"a name wrapped at 80 columns", "dir", line + strings.Repeat("n", 80-len(line)) + "\nrest.bin\n",
-			[]Listing{{"flash:", "flash:/", []Entry{entry(strings.Repeat("n", 80-len(line)) + "rest.bin")}, -1, -1, -1}}},
-		{"carriage returns", "dir", line + "x\r\r\n\r\n", []Listing{{"flash:", "flash:/", []Entry{entry("x")}, -1, -1, -1}}},
+			[]Listing{{"flash:", "flash:/", []Entry{entry(strings.Repeat("n", 80-len(line)) + "rest.bin")}, -1, -1, -1, nil}}},
+		{"carriage returns", "dir", line + "x\r\r\n\r\n", []Listing{{"flash:", "flash:/", []Entry{entry("x")}, -1, -1, -1, nil}}},
 	} {
 		got, err := ParseDir(test.command, test.text)
 		if err != nil || !reflect.DeepEqual(got, test.want) {
@@ -191,13 +191,15 @@ func TestParseFileSystems(t *testing.T) {
 		"             -           -   opaque   ro   tar:\n" +
 		"             0   100663296   disk     ro   sup-image:\n" +
 		"      20288000    12185600   flash    rw   slot0:#\n" +
-		"    4000000000  3000000000   usbflash rw   usbflash0: flash:\n"
+		"    4000000000  3000000000   usbflash rw   usbflash0: flash:\n" +
+		"    1622147072  1360527360   disk     rw   flash-2:stby-flash:#\n"
 	want := []FileSystem{
 		{[]string{"flash:", "bootflash:", "flash-1:"}, 11353194496, 9936510976, "disk", "rw", true},
 		{[]string{"tar:"}, -1, -1, "opaque", "ro", false},
 		{[]string{"sup-image:"}, 0, 100663296, "disk", "ro", false},
 		{[]string{"slot0:"}, 20288000, 12185600, "flash", "rw", false},
 		{[]string{"usbflash0:", "flash:"}, 4000000000, 3000000000, "usbflash", "rw", false},
+		{[]string{"flash-2:", "stby-flash:"}, 1622147072, 1360527360, "disk", "rw", false},
 	}
 	got, err := ParseFileSystems(text)
 	if err != nil || !reflect.DeepEqual(got, want) {

@@ -63,14 +63,12 @@ func Unit(fileSystem string) (own, unit string) {
 	return fileSystem, ""
 }
 
-// prefixes splits the last column; older software marks a prefix with #.
-func prefixes(column string) []string {
-	names := strings.Fields(column)
-	for i, name := range names {
-		names[i] = strings.TrimSuffix(name, "#")
-	}
-	return names
-}
+// prefix is one name in the last column. Older software marks it with #, and
+// Cisco's own examples print several without blanks: flash:flash-1:.
+var prefix = regexp.MustCompile(`[^\s:#]+:?`)
+
+// prefixes splits the last column.
+func prefixes(column string) []string { return prefix.FindAllString(column, -1) }
 
 // numberOr returns the number that text is, or missing when it is none.
 func numberOr(text string, missing int64) int64 {

@@ -35,6 +35,10 @@ type Listing struct {
 	Total      int64   // bytes of the file system; -1 when not printed
 	Free       int64   // bytes free; -1 when not printed; can be negative on odd cards
 	Used       int64   // bytes used; -1 when not printed
+
+	// Table is show file systems of the device, the same in every listing of one
+	// look: it says which names are one file system. Nil where it is not known.
+	Table []FileSystem
 }
 
 // Entry is one line of a listing.
