@@ -32,7 +32,7 @@ func (d *Device) Skipped() []Skipped { return slices.Clone(d.skipped) }
 // running image (see Facts) and where nothing can be listed at all.
 func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
 	d.skipped = nil
-	systems, err := d.fileSystems(ctx)
+	systems, table, err := d.fileSystems(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -46,12 +46,31 @@ func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
 			d.skip(fs.name, err)
 			continue
 		}
+		table = learnName(table, fs.name, listings)
 		all = addNew(all, listings)
 	}
 	if len(all) == 0 && len(d.skipped) > 0 {
 		return nil, d.skipped[0].Err
 	}
+	for i := range all {
+		all[i].Table = table
+	}
 	return all, nil
+}
+
+// learnName enters into the table the name that a listing has in place of the
+// one asked for, where the table does not have it: "dir flash:" may print
+// "Directory of sdflash:/".
+func learnName(table []ios.FileSystem, asked string, listings []ios.Listing) []ios.FileSystem {
+	row := func(fs string) int {
+		return slices.IndexFunc(table, func(r ios.FileSystem) bool { return slices.Contains(r.Prefixes, fs) })
+	}
+	for _, l := range listings {
+		if i := row(asked); i >= 0 && row(l.FileSystem) < 0 {
+			table[i].Prefixes = append(table[i].Prefixes, l.FileSystem)
+		}
+	}
+	return table
 }
 
 // addNew adds the listings of directories that are not yet in all: a file
@@ -90,22 +109,22 @@ type fileSystem struct {
 	running bool   // the running image is in it
 }
 
-// fileSystems chooses from show file systems; old IOS does not know the
-// command and has flash: alone.
-func (d *Device) fileSystems(ctx context.Context) ([]fileSystem, error) {
+// fileSystems chooses from show file systems, and returns that table. Old IOS
+// does not know the command: it has flash: alone, and no table.
+func (d *Device) fileSystems(ctx context.Context) (chosen []fileSystem, table []ios.FileSystem, err error) {
 	text, err := d.line.Run(ctx, "show file systems", nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	table, err := ios.ParseFileSystems(text)
+	table, err = ios.ParseFileSystems(text)
 	switch {
 	case len(table) == 0:
 		d.log.Debug("no table of file systems", "err", err)
-		return []fileSystem{{name: "flash:", running: true}, {name: "nvram:"}}, nil
+		return []fileSystem{{name: "flash:", running: true}, {name: "nvram:"}}, nil, nil
 	case err != nil: // a row that nobody can read is told, the others are listed
 		d.skip("show file systems", err)
 	}
-	return choose(table, d.image), nil
+	return choose(table, d.image), table, nil
 }
 
 // choose picks the file systems that a backup is made of. The one with the

@@ -66,6 +66,40 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestFilesCarryTheTable has every listing tell which names are one file
+// system, the names too that only the header of a listing shows.
+func TestFilesCarryTheTable(t *testing.T) {
+	const table = "*  972046336  855478272  disk  rw  flash:#\n" +
+		"   32514048   12530240  disk  rw  disk0: slot0:\n" +
+		"     524288     519386  nvram  rw  nvram:\n"
+	says := map[string]string{
+		"show file systems":     table,
+		"dir /recursive flash:": list("sdflash:/", "vlan.dat", "html/") + list("sdflash:/html", "x.htm"),
+		"dir /recursive disk0:": list("disk0:/", "x.bin"),
+		"dir nvram:":            list("nvram:/", "startup-config"),
+	}
+	d, _ := on(says)
+	got, err := d.Files(t.Context())
+	if err != nil || len(got) != 4 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, l := range got {
+		var rows []string
+		for _, r := range l.Table {
+			rows = append(rows, strings.Join(r.Prefixes, " "))
+		}
+		if want := []string{"flash: sdflash:", "disk0: slot0:", "nvram:"}; !slices.Equal(rows, want) {
+			t.Errorf("%s: table %q", l.Path, rows)
+		}
+	}
+	delete(says, "show file systems")
+	d, _ = on(says)
+	says["dir flash:"] = list("flash:/", "x.bin")
+	if got, err = d.Files(t.Context()); err != nil || len(got) == 0 || got[0].Table != nil {
+		t.Errorf("without a table: %+v, %v", got, err)
+	}
+}
+
 // TestFilesOneByOne has software without dir /recursive and show file systems.
 func TestFilesOneByOne(t *testing.T) {
 	d, f := on(map[string]string{
