@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/flash"
 )
 
 // runningFiles tells, for each file of s, whether the device ran it.
@@ -21,41 +20,28 @@ func runningFiles(s api.Snapshot) []bool {
 	if s.Facts.Image == "" {
 		return running
 	}
-	system, name := splitPath(s.Facts.Image)
-	sameSystem := false
+	image, systems := flash.ParsePath(s.Facts.Image), systemsOf(s)
 	for i, f := range s.Files {
-		fileSystem, fileName := splitPath(f.Path)
-		switch {
-		case s.Facts.Mode == "install":
+		if s.Facts.Mode == "install" {
 			running[i] = f.Kind == api.KindPackage
-		case f.Kind == api.KindImage && fileName == name:
-			running[i] = true
-			sameSystem = sameSystem || family(fileSystem) == family(system)
+			continue
 		}
-	}
-	if s.Facts.Mode == "install" || !sameSystem {
-		return running
-	}
-	for i, f := range s.Files {
-		fileSystem, _ := splitPath(f.Path)
-		running[i] = running[i] && family(fileSystem) == family(system)
+		running[i] = f.Kind == api.KindImage && systems.SameOnUnits(image, flash.ParsePath(f.Path))
 	}
 	return running
 }
 
-// splitPath splits flash:/dir/x.bin into flash and dir/x.bin.
-func splitPath(p string) (system, name string) {
-	system, name, found := strings.Cut(p, ":")
-	if !found {
-		return "", strings.TrimLeft(p, "/")
+// systemsOf is the file systems that a snapshot names. It does not keep the
+// table of the device, but its image is written as the listings have it.
+func systemsOf(s api.Snapshot) flash.Systems {
+	var names []string
+	for _, l := range s.Listings {
+		names = append(names, flash.ParsePath(l.Path).FS)
 	}
-	return system, strings.TrimLeft(name, "/")
-}
-
-// family is the name of a file system without the number of a stack member:
-// flash, flash2 and flash-2 are of one family, usbflash0 is not.
-func family(system string) string {
-	return strings.TrimRight(system, "-0123456789")
+	for _, f := range s.Files {
+		names = append(names, flash.ParsePath(f.Path).FS)
+	}
+	return flash.Named(names...)
 }
 
 // Images returns the distinct images: those in the vault first, then those
@@ -104,7 +90,7 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 			bySHA[i.SHA256] = known
 		}
 		known.Version = max(known.Version, i.Version)
-		known.Names = append(known.Names, baseName(filePath))
+		known.Names = append(known.Names, flash.ParsePath(filePath).Base())
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -182,17 +168,11 @@ func scanLacking(rows interface{ Scan(...any) error }) (api.Image, error) {
 	}
 	i := api.Image{Kind: api.KindImage, Version: version, Size: -1, Devices: []string{device}}
 	if filePath == nil {
-		i.Names = []string{baseName(image)}
+		i.Names = []string{flash.ParsePath(image).Base()}
 		return i, nil
 	}
-	i.Names, i.Kind, i.Size, i.Cause = []string{baseName(*filePath)}, *kind, *size, *cause
+	i.Names, i.Kind, i.Size, i.Cause = []string{flash.ParsePath(*filePath).Base()}, *kind, *size, *cause
 	return i, nil
-}
-
-// baseName is the last element of a path of a device.
-func baseName(p string) string {
-	_, name := splitPath(p)
-	return path.Base(name)
 }
 
 // sorted returns the images, and the texts in them, in a settled order.
