@@ -243,24 +243,28 @@ func TestKilledAtEveryStep(t *testing.T) {
 	wantClean(t, d)
 }
 
-// TestKilledAtAnyMoment kills a process from outside while it works.
+// TestKilledAtAnyMoment kills a process from outside while it works. The
+// process prints each snapshot that it has kept: the n-th line is the sign to
+// kill it, and it is then somewhere in a later backup.
 func TestKilledAtAnyMoment(t *testing.T) {
 	d, spool := newVault(t), t.TempDir()
-	total := 0
-	for range 12 {
+	for n := 1; n <= 12; n++ {
 		cmd, out := startVictim(t, d, spool, 0)
-		moment := time.AfterFunc(time.Duration(20+rand.IntN(60_000))*time.Microsecond, func() { cmd.Process.Kill() })
 		var kept []string
 		for out.Scan() {
-			kept = append(kept, out.Text())
+			if kept = append(kept, out.Text()); len(kept) == n {
+				// Not to be right: each process dies at another place.
+				time.Sleep(time.Duration(rand.IntN(2_000)) * time.Microsecond)
+				if err := cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
-		moment.Stop()
 		wantKilled(t, cmd)
+		if len(kept) < n {
+			t.Errorf("the victim kept %d snapshots before it was killed, want %d", len(kept), n)
+		}
 		wantKept(t, d, kept)
-		total += len(kept)
-	}
-	if total == 0 {
-		t.Error("no process lived long enough to keep anything")
 	}
 	wantClean(t, d)
 }
