@@ -1,17 +1,14 @@
 # The README's two commands are `go run ./cmd/flashwarden demo` and `make test`.
 
-.PHONY: build test quick peers lint fuzz
+.PHONY: build test peers lint fuzz
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/flashwarden ./cmd/flashwarden
 
 # Everything, slow tests too. Says which of the other implementations that judge ours are missing.
 test: peers lint
-	go test -tags slow -parallel 6 -timeout 10m ./...
-	go test -race -short -timeout 10m ./...
-
-quick:
-	go test -short ./...
+	FLASHWARDEN_TEST=full go test -parallel 6 -timeout 10m ./...
+	go test -race -timeout 10m ./...
 
 peers:
 	@sh scripts/peers.sh

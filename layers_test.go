@@ -35,11 +35,12 @@ var arrows = map[string][]string{
 	"internal/restore":    {"api", "internal/flash", "internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/restore", "internal/catalog", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/spool", "internal/vault", "internal/vty", "tftp"},
-	"internal/doctor":   {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "tftp"},
-	"internal/firewall": {"tftp"},
-	"internal/iossim":   {"tftp"},
-	"internal/netlab":   {}, // a test kit
-	"internal/tftpd":    {"tftp"},
+	"internal/doctor":    {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "tftp"},
+	"internal/firewall":  {"tftp"},
+	"internal/iossim":    {"tftp"},
+	"internal/netlab":    {"internal/testlevel"}, // a test kit
+	"internal/testlevel": {},                     // another
+	"internal/tftpd":     {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd and the events of transfers
 		"api", "internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/doctor", "internal/firewall", "internal/ios", "internal/iossim",
 		"internal/node", "internal/restore", "internal/spool", "internal/tftpd", "internal/vault", "tftp"},

@@ -15,6 +15,7 @@ import (
 
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/netlab"
+	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vty"
 )
 
@@ -38,9 +39,7 @@ type lan struct {
 
 func newLAN(t *testing.T) *lan {
 	t.Helper()
-	if testing.Short() || !slow {
-		t.Skip("waits for real timers: wants the build tag slow")
-	}
+	testlevel.NeedFull(t, "waits for real timers")
 	lab := netlab.New(t)
 	l := &lan{site: newSite(t), server: lab.Host("server"), router: lab.Host("router"), device: lab.Host("device"), stranger: lab.Host("stranger")}
 	l.env = append(l.env, "FLASHWARDEN_TFTP_LISTEN=:69", "FLASHWARDEN_TFTP_PORT_RANGE=1056:1059")

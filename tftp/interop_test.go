@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -93,8 +94,11 @@ func TestRealClients(t *testing.T) {
 			t.Parallel()
 			for _, n := range []int{0, 1, 511, 512, 513, 1468, 1 << 20, 40 << 20} {
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
-					if n > 1<<20 && (!slow || !c.large) {
-						t.Skip("40 MB wants the build tag slow, and not every way to call the same client")
+					if n > 1<<20 {
+						testlevel.NeedFull(t, "moves 40 MB")
+						if !c.large {
+							t.Skip("40 MB, and not every way to call the same client")
+						}
 					}
 					c.test(t, content(uint64(n), n))
 				})

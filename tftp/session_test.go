@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp/tftptest"
 )
 
@@ -216,9 +217,7 @@ func TestFinalACKAfterCommit(t *testing.T) {
 
 // TestMoreThanFourGiB moves blocks of 65464 bytes past 32 bits of offset.
 func TestMoreThanFourGiB(t *testing.T) {
-	if testing.Short() {
-		t.Skip("4 GiB are not for -short")
-	}
+	testlevel.NeedFull(t, "moves 4 GiB")
 	const size = 1<<32 + 70_000
 	h := &fakeHandler{size: size}
 	m := newMachine(t, h, Read, option{optBlockSize, "65464"})

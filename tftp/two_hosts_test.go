@@ -1,4 +1,4 @@
-//go:build linux && slow
+//go:build linux
 
 package tftp_test
 
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/netlab"
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -24,6 +25,7 @@ const (
 // server in one network namespace, its peers in another, a pair of veth
 // interfaces between them.
 func TestAcrossCable(t *testing.T) {
+	testlevel.NeedFull(t, "the conformance once more")
 	lab := netlab.New(t)
 	server, peers := lab.Host("server"), lab.Host("peers")
 	lab.Cable(server, cableServer+"/24", peers, cablePeer+"/24")

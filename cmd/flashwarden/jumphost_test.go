@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"flashwarden/internal/testlevel"
 )
 
 const sshd = "/usr/sbin/sshd"
@@ -79,13 +81,13 @@ func serveSSHD(config string, c *net.TCPConn) {
 	}
 }
 
-// hasPeer is the conditions [slow], the build tag, [sshd], OpenSSH's server, and
+// hasPeer is the conditions [full], a level of the tests, [sshd], OpenSSH's server, and
 // [netns], network namespaces with nftables. In CI they must be there.
 func hasPeer(name string) (bool, error) {
 	var err error
 	switch name {
-	case "slow":
-		return slow, nil
+	case "full":
+		return testlevel.Current() >= testlevel.Full, nil
 	case "sshd":
 		_, err = os.Stat(sshd)
 	case "netns":

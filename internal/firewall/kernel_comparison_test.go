@@ -14,15 +14,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"flashwarden/internal/testlevel"
 )
 
 // TestKernelAgrees loads random rulesets with nft, sends real datagrams through
 // them in both directions, and compares what passes with what Judge says.
 func TestKernelAgrees(t *testing.T) {
-	rulesets := 200 // how many the kernel judges
-	if testing.Short() || !slow {
-		rulesets = 40
-	}
+	rulesets := testlevel.Of(40, 200, 10_000) // how many the kernel judges
 	n := newNetwork(t)
 	k := newKernel(n)
 	first := uint64(1) // others with FLASHWARDEN_SEED=N

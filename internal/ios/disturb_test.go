@@ -11,6 +11,7 @@ import (
 
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
+	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vty"
 )
 
@@ -27,11 +28,7 @@ type session struct {
 // pieces by slow devices, with messages between the lines, in the progress and
 // behind prompts and questions: no wrong answer, no wrong result, no hang.
 func TestDisturbedCopies(t *testing.T) {
-	n := uint64(disturbedCopies)
-	if testing.Short() {
-		n /= 5
-	}
-	for seed := range n {
+	for seed := range testlevel.Of[uint64](1_000, 10_000, 1_000_000) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		s := newSession(rnd)
 		d := disturb{messages: rnd.IntN(60), glued: rnd.IntN(4) == 0, slow: rnd.IntN(2) == 0}

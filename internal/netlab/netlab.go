@@ -35,6 +35,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"flashwarden/internal/testlevel"
 )
 
 // Lab is the network of one test.
@@ -52,22 +54,14 @@ type Host struct {
 func New(t testing.TB) *Lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		missing(t, "network namespaces need root")
+		testlevel.Missing(t, "network namespaces need root")
 	}
 	for _, tool := range []string{"ip", "nft"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			missing(t, tool+" is not installed")
+			testlevel.Missing(t, tool+" is not installed")
 		}
 	}
 	return &Lab{t}
-}
-
-func missing(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 // Host makes a host whose loopback interface is up. It ends with the test.
@@ -75,7 +69,7 @@ func (l *Lab) Host(name string) *Host {
 	l.t.Helper()
 	ns, err := newNamespace()
 	if errors.Is(err, unix.EPERM) {
-		missing(l.t, "no right to make a network namespace")
+		testlevel.Missing(l.t, "no right to make a network namespace")
 	}
 	if err != nil {
 		l.t.Fatalf("make host %s: %v", name, err)

@@ -10,6 +10,7 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/restore"
+	"flashwarden/internal/testlevel"
 )
 
 // cannotBoot says why the image of a profile cannot be made the next to boot
@@ -22,13 +23,11 @@ var cannotBoot = map[string]string{
 
 // TestEveryProfile restores each simulated switch's own snapshot onto its
 // wiped flash: the files are there again, what boots next is what ran, and
-// after a reload it runs. Without the build tag slow three of them do.
+// after a reload it runs. At the level quick three of them do.
 func TestEveryProfile(t *testing.T) {
 	t.Parallel()
-	profiles := iossim.Profiles()
-	if !slow {
-		profiles = []string{"c2960", "c3750", "c9300-stack"}
-	}
+	all := iossim.Profiles()
+	profiles := testlevel.Of([]string{"c2960", "c3750", "c9300-stack"}, all, all)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, profile := range profiles { // they wait more than they work

@@ -1,5 +1,3 @@
-//go:build slow
-
 package e2e
 
 import (
@@ -9,10 +7,12 @@ import (
 	"time"
 
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 // TestKill ends a backup with kill -9 at ten moments of its life.
 func TestKill(t *testing.T) {
+	testlevel.NeedFull(t, "makes ten backups twice")
 	whole := newSite(t)
 	whole.add("sw1", "c3500xl", iossim.Options{})
 	began := time.Now()
@@ -50,6 +50,7 @@ func TestKill(t *testing.T) {
 // the next attempt succeeds.
 func TestDeviceGone(t *testing.T) {
 	t.Parallel()
+	testlevel.NeedFull(t, "waits for the second attempt")
 	s := newSite(t)
 	s.add("sw1", "c3500xl", iossim.Options{Faults: iossim.Faults{Hangup: iossim.After{Bytes: 500_000, Times: 1}}})
 	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
@@ -63,6 +64,7 @@ func TestDeviceGone(t *testing.T) {
 // TestDemoAsOrdinaryUser runs the README's first command without rights.
 func TestDemoAsOrdinaryUser(t *testing.T) {
 	t.Parallel()
+	testlevel.NeedFull(t, "TestDemo runs the same as root")
 	s := nobodysSite(t)
 	o := finish(t, asNobody(s.command("demo", "--dir", filepath.Join(filepath.Dir(s.data), "demo"), "--json")))
 	if o.code != 0 {

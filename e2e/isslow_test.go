@@ -1,5 +1,0 @@
-//go:build slow
-
-package e2e
-
-const slow = true

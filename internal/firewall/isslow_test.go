@@ -1,5 +1,0 @@
-//go:build slow
-
-package firewall
-
-const slow = true

@@ -1,5 +1,0 @@
-//go:build slow
-
-package restore_test
-
-const slow = true
