@@ -11,8 +11,8 @@ import (
 
 func TestFixAsCommandLine(t *testing.T) {
 	for want, fix := range map[string]api.Fix{
-		"": nil,
-		"look at the disk: `dmesg`":                                         api.Say("look at the disk: ").Type(api.OnHost, "dmesg"),
+		"":                          nil,
+		"look at the disk: `dmesg`": api.Say("look at the disk: ").Type(api.OnHost, "dmesg"),
 		"back it up first: `flashwarden backup sw1 --files all`":            api.Say("back it up first: ").Do("backup", "sw1").With("files", "all"),
 		"`flashwarden check --read-data`":                                   api.Do("check").With("read_data", ""),
 		"`flashwarden device edit sw1 --address 192.0.2.1 --legacy-crypto`": api.Do("device edit", "sw1").With("address", "192.0.2.1").With("legacy_crypto", ""),
