@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -148,6 +149,9 @@ func applyEnvironment(c *Config, env []string) error {
 			continue
 		}
 		i := slices.IndexFunc(settings(), func(s setting) bool { return s.variable() == name })
+		if i < 0 && isKubernetes(name, value) {
+			continue
+		}
 		if i < 0 {
 			return &Error{Key: name, Problem: "there is no such environment variable" + instead(variables())}
 		}
@@ -168,4 +172,19 @@ func ofSection(name string) bool {
 	return ok && slices.ContainsFunc(sections(), func(section string) bool {
 		return strings.HasPrefix(rest, strings.ToUpper(section)+"_")
 	})
+}
+
+// Kubernetes sets these variables in every container, with the name of each
+// service in front (Kubernetes documentation, "Service", "Environment
+// variables").
+var (
+	kubernetesName = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$`)
+	kubernetesURL  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+)
+
+// isKubernetes reports whether Kubernetes made the variable for a service such
+// as flashwarden-tftp. A name that ends with _PORT alone also needs the URL that
+// Kubernetes writes: FLASHWARDEN_TFTP_PORT=69 is a mistake that the user must see.
+func isKubernetes(name, value string) bool {
+	return kubernetesName.MatchString(name) || strings.HasSuffix(name, "_PORT") && kubernetesURL.MatchString(value)
 }

@@ -251,6 +251,32 @@ func TestUnknownVariables(t *testing.T) {
 	}
 }
 
+// TestKubernetesVariables reads the variables that Kubernetes sets for services
+// named flashwarden-tftp and flashwarden-ssh-proxy.
+func TestKubernetesVariables(t *testing.T) {
+	got, err := Load("", []string{
+		"FLASHWARDEN_TFTP_SERVICE_HOST=10.96.0.7", "FLASHWARDEN_TFTP_SERVICE_PORT=69", "FLASHWARDEN_TFTP_SERVICE_PORT_TFTP=69",
+		"FLASHWARDEN_TFTP_PORT=udp://10.96.0.7:69", "FLASHWARDEN_TFTP_PORT_69_UDP=udp://10.96.0.7:69",
+		"FLASHWARDEN_TFTP_PORT_69_UDP_PROTO=udp", "FLASHWARDEN_TFTP_PORT_69_UDP_PORT=69", "FLASHWARDEN_TFTP_PORT_69_UDP_ADDR=10.96.0.7",
+		"FLASHWARDEN_SSH_PROXY_SERVICE_HOST=10.96.0.8", "FLASHWARDEN_SSH_PROXY_PORT_22_TCP_ADDR=10.96.0.8",
+		"FLASHWARDEN_BACKUP_PARALLEL=3",
+	})
+	want := Default()
+	want.Backup.Parallel = 3
+	if diff := cmp.Diff(want, got, addresses); err != nil || diff != "" {
+		t.Errorf("error %v; want(-) got(+):\n%s", err, diff)
+	}
+	for _, mistake := range []string{
+		"FLASHWARDEN_TFTP_PORT=69", "FLASHWARDEN_TFTP_PORT=", "FLASHWARDEN_TFTP_PORT_69=x", "FLASHWARDEN_TFTP_PORT_RANG=1056:1059",
+		"FLASHWARDEN_TFTP_SERVICE=x", "FLASHWARDEN_TFTP_HOST=10.96.0.7", "FLASHWARDEN_TFTP_PORT_UDP=x",
+	} {
+		var e *Error
+		if _, err := Load("", []string{mistake}); !errors.As(err, &e) {
+			t.Errorf("%s: error %v; want an *Error", mistake, err)
+		}
+	}
+}
+
 func TestFileThatCannotBeRead(t *testing.T) {
 	var e *Error
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &e) {
