@@ -277,6 +277,18 @@ func TestKubernetesVariables(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark reads a file as Windows editors save it.
+func TestByteOrderMark(t *testing.T) {
+	got, _, err := loadText(t, "\ufefftftp:\r\n  listen: :1069\r\n")
+	if err != nil || got.TFTP.Listen != ":1069" {
+		t.Errorf("listen %q, error %v", got.TFTP.Listen, err)
+	}
+	var e *Error
+	if _, _, err := loadText(t, "\ufefftfpt:\n"); !errors.As(err, &e) || e.Line != 1 || e.Column != 1 || strings.Contains(e.Excerpt, "\ufeff") {
+		t.Errorf("error %v; want one at 1:1 that does not show the mark", err)
+	}
+}
+
 func TestFileThatCannotBeRead(t *testing.T) {
 	var e *Error
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &e) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,9 +20,14 @@ type source struct {
 	lines []string
 }
 
+// byteOrderMark is U+FEFF in UTF-8. Windows editors write it at the start of a
+// file, and YAML 1.2 allows it there (section 5.2).
+const byteOrderMark = "\xef\xbb\xbf"
+
 // parse reads the YAML document data, from the given file, into c. The
 // document is walked, not decoded, so that every error knows its place.
 func parse(c *Config, file string, data []byte) error {
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	s := source{file: file, lines: strings.Split(string(data), "\n")}
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
