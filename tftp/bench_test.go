@@ -25,7 +25,7 @@ func (nowhere) receiveBuffer() int { return 0 }
 
 func (nowhere) close() {}
 
-// lockstep gives a loop with one confirmed session, and the datagram to send.
+// lockstep returns a loop with one confirmed session, and the datagram to send.
 func lockstep(b *testing.B, op Op) (*loop, *session, []datagram) {
 	conn, err := new(tftptest.Network).Listen(netip.AddrPort{})
 	if err != nil {

@@ -3,28 +3,28 @@ package tftp
 import "sync"
 
 // chunk is a piece of a file between the storage side and the network side.
-// Of a file that is sent it holds whole DATA packets one behind the other,
-// headers included, so that a block, or a run of blocks, leaves without a copy.
-// Of a file that is received it holds payload.
+// For a file that is sent, it holds whole DATA packets in a row, headers
+// included, so that a block or a run of blocks is sent without a copy. For a
+// file that is received, it holds payload.
 type chunk struct {
 	buf   []byte
 	first uint64 // number of the first block (sending)
 	count int    // blocks (sending)
-	class int    // of chunkClasses; -1: too large to be kept
+	class int    // index in chunkClasses; -1: too large for the pool
 }
 
-// chunkClasses are the capacities in use, in bytes. The more transfers run, the
-// smaller their chunks.
+// chunkClasses are the capacities in bytes. The more transfers run, the smaller
+// their chunks.
 var chunkClasses = [...]int{8 << 10, 16 << 10, largeChunk}
 
-const largeChunk = 64 << 10 // bytes; beyond it are only the windows of uploads
+const largeChunk = 64 << 10 // bytes; only upload windows need larger chunks
 
-// chunkPool lends chunks.
+// chunkPool reuses chunks.
 type chunkPool struct {
 	classes [len(chunkClasses)]sync.Pool
 }
 
-// get lends a chunk of at least size bytes: its buf is empty.
+// get returns an empty chunk with room for at least size bytes.
 func (p *chunkPool) get(size int) *chunk {
 	for i, c := range chunkClasses {
 		if size > c {
@@ -46,7 +46,7 @@ func (p *chunkPool) put(c *chunk) {
 	p.classes[c.class].Put(c)
 }
 
-// chunkSize is how many bytes a chunk should have when n transfers run.
+// chunkSize returns the size of a chunk in bytes when n transfers run.
 func chunkSize(n int) int {
 	switch {
 	case n <= 64:

@@ -10,33 +10,34 @@ import (
 	"time"
 )
 
-// Client puts and gets files. Its zero value speaks plain RFC 1350: 512 bytes a
-// block, one block at a time, no options. Each transfer uses a socket of its
-// own; one Client can run any number of them at once.
+// Client puts and gets files. The zero value uses plain RFC 1350: blocks of 512
+// bytes, one at a time, no options. Each transfer uses its own socket; one
+// Client can run any number of transfers at the same time.
 type Client struct {
-	Local     netip.AddrPort // to send from; the zero value lets the system choose
-	BlockSize int            // bytes (RFC 2348). 0 or 512: not asked for
-	Window    int            // blocks (RFC 7440). 0 or 1: not asked for
-	TSize     bool           // tell the size of a put, ask for the size of a get (RFC 2349)
-	Netascii  bool           // mode netascii, which converts line ends; else octet
+	Local     netip.AddrPort // source address; the zero value lets the system choose
+	BlockSize int            // bytes (RFC 2348). 0 or 512: the option is not sent
+	Window    int            // blocks (RFC 7440). 0 or 1: the option is not sent
+	TSize     bool           // announce the size of a put, ask for the size of a get (RFC 2349)
+	Netascii  bool           // use mode netascii, which converts line ends; default: octet
 
-	// Timeout is until a packet is sent again, each time, as old devices do.
-	// 0: as measured (RFC 6298), beginning with 1 s and growing.
+	// Timeout is the constant time before a packet is repeated, as in old
+	// devices. Default: measured (RFC 6298), starting at 1 s and growing.
 	Timeout time.Duration
 	Retries int // repetitions of one packet before the transfer fails. 0: 8
 
-	// Silent: say nothing when a transfer is broken off, like a device that
-	// lost its power. Else the server gets ERROR 0.
+	// Silent sends no ERROR when a transfer is cancelled or fails, like a
+	// device that lost power. Default: the server gets an ERROR.
 	Silent bool
 
 	// Listen opens the socket of a transfer. Nil: a UDP socket of the system.
 	Listen func(netip.AddrPort) (net.PacketConn, error)
 }
 
-// Put stores what r gives, up to its end, under name. size is told to the server
-// if TSize is set, in bytes; -1: unknown. It returns the bytes the server has
-// acknowledged. An ERROR of the server comes back as an *Error; if r fails, its
-// error does.
+// Put sends the content of r to the server, which stores it under name. If TSize
+// is set, Put announces size, in bytes; -1 means unknown. It returns the number
+// of bytes that the server acknowledged. The error wraps an *Error if the server
+// sent an ERROR, ErrTimeout if it stopped answering, and the error of r if r
+// failed.
 func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r io.Reader, size int64) (int64, error) {
 	x, err := c.dial(ctx, server)
 	if err != nil {
@@ -55,8 +56,9 @@ func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r 
 	return n, x.ended("put", name, err)
 }
 
-// Get fetches name and writes it to w. It returns the bytes received. An ERROR
-// of the server comes back as an *Error; if w fails, its error does.
+// Get fetches name and writes it to w. It returns the number of bytes received.
+// The error wraps an *Error if the server sent an ERROR, ErrTimeout if it
+// stopped answering, and the error of w if w failed.
 func (c *Client) Get(ctx context.Context, server netip.AddrPort, name string, w io.Writer) (int64, error) {
 	x, err := c.dial(ctx, server)
 	if err != nil {
@@ -78,13 +80,13 @@ func (c *Client) Get(ctx context.Context, server netip.AddrPort, name string, w 
 type exchange struct {
 	*Client
 	ctx    context.Context
-	server netip.AddrPort // its port becomes the server's TID with its first answer
-	fixed  bool           // it has
+	server netip.AddrPort // the first answer sets its port to the server's TID
+	fixed  bool           // the TID is known
 	socket *socket
 	dest   destination
 	rt     retransmit
 	terms  terms
-	tsize  int64     // as the server told; -1
+	tsize  int64     // announced by the server; -1: not announced
 	armed  time.Time // read deadline of the socket
 	disarm func() bool
 	chunks chunkPool
@@ -136,8 +138,8 @@ func (x *exchange) close() {
 	x.socket.conn.Close()
 }
 
-// ended gives a transfer's error its context and tells the server, if it does
-// not know.
+// ended adds the name to an error and sends it to the server, unless the server
+// already knows.
 func (x *exchange) ended(what, name string, err error) error {
 	if err == nil {
 		return nil
@@ -161,7 +163,7 @@ func clientError(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{CodeUndefined, "broken off"}
+	return &Error{CodeUndefined, "transfer cancelled"}
 }
 
 func (x *exchange) sendOne(b []byte) { x.socket.send(run{b, len(b)}, &x.dest) }
@@ -183,7 +185,7 @@ func (x *exchange) request(op Op, name string, size int64) (packet, error) {
 	return p, x.agree(p, w.options)
 }
 
-// ask gives the options to send.
+// ask returns the options to send.
 func (x *exchange) ask(op Op, size int64) []option {
 	var list []option
 	if x.BlockSize != 0 && x.BlockSize != defaultBlockSize {
@@ -201,8 +203,8 @@ func (x *exchange) ask(op Op, size int64) []option {
 	return list
 }
 
-// agree takes the terms of an OACK, which may hold nothing but what was asked
-// for (RFC 2347), and none larger than that.
+// agree adopts the terms of an OACK. It accepts only options that we sent
+// (RFC 2347), with values that are not larger than ours.
 func (x *exchange) agree(p packet, asked []option) error {
 	x.terms = terms{blockSize: defaultBlockSize, window: 1}
 	if p.op != opOACK {
@@ -215,14 +217,14 @@ func (x *exchange) agree(p packet, asked []option) error {
 	t, left := negotiate(Write, granted, offer{maxBlockSize: maxBlockSize, windowBytes: maxWindow * maxBlockSize})
 	for _, g := range left {
 		if !allowed(g, asked) {
-			return &Error{CodeOptionDenied, fmt.Sprintf("%s=%s was not asked for", g.name, g.value)}
+			return &Error{CodeOptionDenied, fmt.Sprintf("%s=%s was not requested", g.name, g.value)}
 		}
 		if g.name == optTSize {
 			x.tsize, _ = parseNumber(g.value)
 		}
 	}
 	if len(left) != len(granted) {
-		return &Error{CodeOptionDenied, "an option in the OACK was not asked for"}
+		return &Error{CodeOptionDenied, "the OACK has an option that was not requested"}
 	}
 	x.terms = t
 	return nil
@@ -240,8 +242,8 @@ func allowed(g option, asked []option) bool {
 	return false
 }
 
-// await reads until a packet of the server comes, and repeats by again what it
-// has not answered.
+// await waits for a packet from the server. After each timeout it calls again,
+// which repeats the unanswered packets.
 func (x *exchange) await(again func()) (packet, error) {
 	retries := or(x.Retries, defaultRetries)
 	for {
@@ -261,9 +263,9 @@ func (x *exchange) await(again func()) (packet, error) {
 	}
 }
 
-var errDue = errors.New("nothing came in time")
+var errDue = errors.New("no packet arrived in time")
 
-// read gives the next packet of the server.
+// read returns the next packet from the server.
 func (x *exchange) read(due time.Time) (packet, error) {
 	for {
 		if x.armed.IsZero() || x.armed.After(due) {
@@ -286,7 +288,7 @@ func (x *exchange) read(due time.Time) (packet, error) {
 		case errors.Is(err, net.ErrClosed):
 			return packet{}, err
 		default:
-			continue // an ICMP message; the timers decide
+			continue // an ICMP message: the timers decide whether the server is gone
 		}
 		if p, ok := x.accept(&x.socket.in[0]); ok {
 			return p, nil
@@ -294,8 +296,9 @@ func (x *exchange) read(due time.Time) (packet, error) {
 	}
 }
 
-// accept sorts out what is not from the server. Its first answer fixes its TID;
-// another port gets ERROR 5 and disturbs nothing (RFC 1350 section 4).
+// accept drops packets from other senders. The server's first answer fixes its
+// TID; packets from another port get ERROR 5 and change nothing (RFC 1350
+// section 4).
 func (x *exchange) accept(d *datagram) (packet, bool) {
 	p, err := parsePacket(d.b)
 	if err != nil || d.from.Addr() != x.server.Addr() {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// startPut asks to write and waits for the server's consent.
+// startPut sends a write request and waits until the server accepts it.
 func (x *exchange) startPut(name string, size int64) (*sender, error) {
 	p, err := x.request(Write, name, size)
 	switch {
@@ -19,7 +19,7 @@ func (x *exchange) startPut(name string, size int64) (*sender, error) {
 	return nil, illegal("the answer to a write request is neither ACK 0 nor OACK")
 }
 
-// startGet asks to read. It gives DATA 1 if the server began with that.
+// startGet sends a read request. The packet is DATA 1 or an OACK.
 func (x *exchange) startGet(name string) (*receiver, packet, error) {
 	p, err := x.request(Read, name, -1)
 	switch {
@@ -91,8 +91,8 @@ type source struct {
 	eof      bool
 }
 
-// load fills a chunk with packets. It gives the payload of the final block when
-// that is among them, else -1.
+// load fills a chunk with packets. tail is the payload of the final block in
+// bytes if the chunk contains it, else -1.
 func (s *source) load(c *chunk, blockSize int) (tail int, err error) {
 	blocks := cap(c.buf) / (blockSize + headerSize)
 	from, want := blocks*headerSize, blocks*blockSize
@@ -110,7 +110,7 @@ func (s *source) load(c *chunk, blockSize int) (tail int, err error) {
 	return tail, nil
 }
 
-// read fills b; less only at the end.
+// read fills b. It returns less only at the end.
 func (s *source) read(b []byte) (int, error) {
 	if !s.netascii {
 		return atEOF(io.ReadFull(s.r, b))
@@ -150,7 +150,7 @@ func atEOF(n int, err error) (int, error) {
 // receive runs a get.
 func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 	var ack [headerSize]byte
-	again := func() { // counted by await: it must not begin anew
+	again := func() { // no rt.sent: that would reset the count of repetitions
 		rcv.pending, rcv.gap = 0, false
 		x.sendOne(appendACK(ack[:0], uint16(rcv.last)))
 	}
@@ -180,7 +180,7 @@ func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 	return err
 }
 
-// take steps a get with one DATA. Content is written before it is acknowledged.
+// take handles one DATA of a get. It writes the content before it acknowledges it.
 func (x *exchange) take(rcv *receiver, p packet, dst *sink, ack func()) (done bool, err error) {
 	if cap(rcv.fill.buf)-len(rcv.fill.buf) < len(p.body) {
 		if err := dst.write(rcv.fill, false); err != nil {
@@ -227,7 +227,7 @@ type sink struct {
 	buf      []byte
 }
 
-// write empties a chunk. final: nothing comes after it.
+// write empties a chunk. final marks the last chunk of the file.
 func (s *sink) write(c *chunk, final bool) error {
 	b := c.buf
 	c.buf = c.buf[:0]

@@ -133,7 +133,7 @@ func TestRequests(t *testing.T) {
 	})
 }
 
-// asking gives a peer of a Server with one file.
+// asking returns a peer of a Server with one file.
 func asking(t *testing.T) (*peer, *world) {
 	t.Helper()
 	m := &memory{}

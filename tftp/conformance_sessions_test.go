@@ -160,7 +160,7 @@ func testRandomTIDs(t *testing.T) {
 	}
 }
 
-// freePorts gives a range of ports that are free now.
+// freePorts returns a range of ports that are free now.
 func freePorts(t *testing.T, n int) tftp.PortRange {
 	t.Helper()
 	for first := 21056; first < 30000; first += n {

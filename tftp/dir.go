@@ -16,42 +16,41 @@ import (
 	"unicode/utf8"
 )
 
-// Dir is a Handler that serves the regular files of a directory. Nothing
-// outside of it is reached: every open resolves below Root, symbolic links
-// included. Names are taken as below it, with or without a slash in front. A
-// name with "..", with a part that begins with a dot, or with a control
-// character is refused.
+// Dir is a Handler that serves the regular files of a directory. It cannot reach
+// files outside: every open resolves below Root, symbolic links included. Names
+// are relative to Root; leading slashes are ignored. Dir refuses names that
+// contain "..", a part that begins with a dot, or a control character.
 //
-// An upload becomes visible under its name only when it is complete, synced and
-// renamed; until then, and if it fails, a file of that name stays as it is.
+// An upload appears under its name only when it is complete, synced and renamed.
+// Until then, and if it fails, an existing file of that name stays unchanged.
 type Dir struct {
 	Root      *os.Root    // required
 	ReadOnly  bool        // refuse uploads
-	Create    bool        // uploads may make new files; else they may only replace files
-	Public    bool        // only files that everybody may read are sent, only those that everybody may write are replaced
-	MaxUpload int64       // bytes; 0: no limit but the disk
-	Mode      fs.FileMode // of new files; 0: 0644. A file that is replaced keeps its mode
+	Create    bool        // uploads may create files; default: they may only replace files
+	Public    bool        // send only world-readable files, replace only world-writable ones
+	MaxUpload int64       // bytes; 0: limited only by the disk
+	Mode      fs.FileMode // of new files; 0: 0644. A replaced file keeps its mode
 }
 
 const (
-	tempPrefix = ".tmp-" // of uploads that are not complete
+	tempPrefix = ".tmp-" // of incomplete uploads
 	newMode    = 0o644
 	maxName    = 1024 // bytes of a whole name
-	maxPart    = 255  // bytes of one part of it
+	maxPart    = 255  // bytes of one part of a name
 )
 
-// denied is ERROR 2 for a reason that the peer may know.
+// denied returns ERROR 2 with a reason that the peer may see.
 func denied(why string) error { return &Error{Code: CodeAccess, Message: why} }
 
-// Sweep removes what uploads left behind that were cut off by a crash. Those of
-// a process that still runs are left alone.
+// Sweep removes the temporary files of uploads that a crash interrupted. It
+// leaves the files of running processes untouched.
 func (d *Dir) Sweep() error {
 	return fs.WalkDir(d.Root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
 			return err
 		case err != nil:
-			return nil // a directory that cannot be read holds no upload of ours
+			return nil // an unreadable directory holds no upload of ours
 		case !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), tempPrefix):
 			return nil
 		}
@@ -74,7 +73,8 @@ func (d *Dir) sweep(name string) error {
 	return nil
 }
 
-// OpenRead gives a regular file.
+// OpenRead opens a regular file. It returns an *Error with CodeAccess for names
+// and files that it does not serve, and fs.ErrNotExist for missing files.
 func (d *Dir) OpenRead(_ context.Context, r *Request) (Reader, error) {
 	name, err := localName(r.Filename)
 	if err != nil {
@@ -97,7 +97,10 @@ func (d *Dir) OpenRead(_ context.Context, r *Request) (Reader, error) {
 	return rd, rd.Close()
 }
 
-// OpenWrite prepares an upload. It touches nothing yet: the first Write does.
+// OpenWrite prepares an upload. The first Write creates the temporary file. It
+// returns an *Error with CodeAccess if the upload is not permitted, one with
+// CodeDiskFull if the announced size is above MaxUpload, and ENOSPC if the disk
+// has too little space for it.
 func (d *Dir) OpenWrite(_ context.Context, r *Request) (Writer, error) {
 	name, err := localName(r.Filename)
 	switch {
@@ -116,8 +119,8 @@ func (d *Dir) OpenWrite(_ context.Context, r *Request) (Writer, error) {
 	return w, d.checkSize(path.Dir(name), r.Size)
 }
 
-// checkSize refuses an upload whose announced size is too large for the limit
-// or for the disk.
+// checkSize refuses an upload whose announced size exceeds the limit or the free
+// space.
 func (d *Dir) checkSize(dir string, size int64) error {
 	if d.MaxUpload > 0 && size > d.MaxUpload {
 		return tooLarge
@@ -134,9 +137,9 @@ func (d *Dir) checkSize(dir string, size int64) error {
 	return nil
 }
 
-var tooLarge = &Error{CodeDiskFull, "the file is larger than this server takes"}
+var tooLarge = &Error{CodeDiskFull, "the file is larger than this server accepts"}
 
-// localName turns a file name of a request into a path below the root.
+// localName converts the file name of a request to a path below the root.
 func localName(name string) (string, error) {
 	if len(name) > maxName {
 		return "", denied("the name is too long")
@@ -155,7 +158,7 @@ func localName(name string) (string, error) {
 	return strings.TrimLeft(name, "/"), nil
 }
 
-// openError says why a name cannot be opened, without telling of paths.
+// openError returns the reason why a file cannot be opened, without paths.
 func openError(err error) error {
 	var e *Error
 	switch {
@@ -167,8 +170,9 @@ func openError(err error) error {
 	return fmt.Errorf("%w: %w", fs.ErrPermission, err)
 }
 
-// dirReader is a file that is sent. It holds the file open only once its second
-// piece is asked for, which a peer that has not proved its address does not get.
+// dirReader is a file that is sent. It keeps the file open only from the second
+// read on. Peers that have not proved their address get no second read, so they
+// hold no file descriptors.
 type dirReader struct {
 	root  *os.Root
 	name  string
@@ -191,7 +195,7 @@ func (r *dirReader) ReadAt(b []byte, off int64) (int, error) {
 	return r.file.ReadAt(b, off)
 }
 
-// open opens the file and makes sure that it is the one that was looked at.
+// open opens the file and checks that it is the one that OpenRead examined.
 func (r *dirReader) open() error {
 	f, err := r.root.OpenFile(r.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -199,7 +203,7 @@ func (r *dirReader) open() error {
 	}
 	info, err := f.Stat()
 	if err == nil && !(os.SameFile(info, r.info) && info.Mode().IsRegular() && info.Size() == r.info.Size() && info.ModTime().Equal(r.info.ModTime())) {
-		err = errors.New("the file was changed")
+		err = errors.New("the file has changed")
 	}
 	if err != nil {
 		f.Close()
@@ -223,13 +227,13 @@ type dirWriter struct {
 	dir    *Dir
 	name   string
 	mode   fs.FileMode
-	owner  *syscall.Stat_t // of the file that is replaced; nil: there was none
-	temp   string          // empty: not made yet
+	owner  *syscall.Stat_t // of the replaced file; nil: a new file
+	temp   string          // empty: not created yet
 	file   *os.File
 	length int64
 }
 
-// checkTarget looks at what stands under the name now.
+// checkTarget examines the existing file of this name, if any.
 func (w *dirWriter) checkTarget() error {
 	info, err := w.dir.Root.Lstat(w.name)
 	switch {
@@ -240,7 +244,7 @@ func (w *dirWriter) checkTarget() error {
 	case !info.Mode().IsRegular():
 		return denied("not a file")
 	case w.dir.Public && info.Mode().Perm()&0o002 == 0:
-		return denied("not a file that everybody may write")
+		return denied("not a public file")
 	}
 	w.mode = info.Mode().Perm()
 	w.owner, _ = info.Sys().(*syscall.Stat_t)
@@ -259,7 +263,7 @@ func (w *dirWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// begin makes the temporary file, in the directory of the final one.
+// begin creates the temporary file, in the directory of the final one.
 func (w *dirWriter) begin() error {
 	for w.file == nil {
 		temp := path.Join(path.Dir(w.name), tempPrefix+rand.Text())
@@ -281,7 +285,7 @@ func (w *dirWriter) begin() error {
 	return nil
 }
 
-// lock locks a new file against Sweep, and tells whether it came before it.
+// lock locks a new file against Sweep. kept is false if Sweep removed it first.
 func lock(f *os.File) (kept bool, err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		return false, err
@@ -309,7 +313,7 @@ func (w *dirWriter) finish() error {
 		return err
 	}
 	if w.owner != nil {
-		w.file.Chown(int(w.owner.Uid), int(w.owner.Gid)) // as far as we may
+		w.file.Chown(int(w.owner.Uid), int(w.owner.Gid)) // best effort: only root may change the owner
 	}
 	if err := w.file.Sync(); err != nil {
 		return err
@@ -319,7 +323,7 @@ func (w *dirWriter) finish() error {
 		return err
 	}
 	if info.Size() != w.length {
-		return fmt.Errorf("%d bytes are stored of %d", info.Size(), w.length)
+		return fmt.Errorf("only %d of %d bytes were stored", info.Size(), w.length)
 	}
 	if err := w.dir.Root.Rename(w.temp, w.name); err != nil {
 		return openError(err)
@@ -339,7 +343,7 @@ func (w *dirWriter) syncDir() error {
 	return d.Sync()
 }
 
-// Abort removes what was written.
+// Abort removes the temporary file.
 func (w *dirWriter) Abort(error) {
 	if w.file != nil {
 		w.file.Close()

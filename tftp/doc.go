@@ -1,62 +1,64 @@
-// Package tftp is a TFTP server engine and client: RFC 1350 (the protocol),
-// RFC 1123 section 4.2 (its repairs), RFC 2347 (options), RFC 2348 (blksize),
-// RFC 2349 (timeout, tsize) and RFC 7440 (windowsize). It knows nothing of what
-// is stored: a Handler decides about every request.
+// Package tftp implements a TFTP server engine and a client: RFC 1350 (the
+// protocol), RFC 1123 section 4.2 (corrections), RFC 2347 (options), RFC 2348
+// (blksize), RFC 2349 (timeout, tsize) and RFC 7440 (windowsize). The server
+// does not store files itself: a Handler decides about every request.
 //
 // # Server
 //
-// A Server is a struct whose zero fields have documented defaults. It is handed
-// its listening socket:
+// A Server is a struct. Every zero field has a documented default. The caller
+// provides the listening socket:
 //
 //	c, err := net.ListenPacket("udp", ":69")
 //	…
 //	s := &tftp.Server{Handler: h, Ports: tftp.PortRange{First: 1056, Last: 1059}}
 //	err = s.Serve(ctx, c)
 //
-// The listening socket carries requests only. Transfers leave from a few shared
-// ports; on each of them any number of transfers run at once, told apart by the
-// address of the peer (RFC 1350 section 4 asks only that the pair of ports is
-// unique). One goroutine reads all ports and steps the transfers' state machines;
-// the Handler's files are read and written on a bounded set of other goroutines,
-// in order for each transfer. A peer that has not answered yet costs no
-// goroutine, timer or file descriptor, and gives way when there are too many.
+// The listening socket receives requests only. Transfers use a few shared ports.
+// Any number of transfers run on each port at the same time; the address of the
+// peer distinguishes them (RFC 1350 section 4 requires only that the pair of
+// ports is unique). One goroutine reads all ports and runs the state machines of
+// the transfers. A bounded number of other goroutines call the Handler; the
+// calls of one transfer are made in order. A peer that has not answered yet needs
+// no goroutine, timer or file descriptor, and is dropped first when there are too
+// many transfers.
 //
 // Dir is a Handler for the files of a directory.
 //
-// What a Server promises:
+// A Server guarantees:
 //
-//   - The final ACK means stored: it is sent only after Writer.Commit returned
-//     nil. While Commit runs, the peer's repeats are absorbed. Afterwards a
-//     repeated last DATA gets the final ACK again for a while (RFC 1350
+//   - The final ACK means that the file is stored: it is sent only after
+//     Writer.Commit returned nil. While Commit runs, repeated packets are ignored.
+//     Afterwards, a repeated last DATA gets the final ACK again for 20 s (RFC 1350
 //     section 6, dallying).
-//   - In lockstep a DATA is sent again only because of a timer, never because of a
-//     repeated ACK (RFC 1123 section 4.2.3.1, Sorcerer's Apprentice).
-//   - Retransmission is adaptive and grows (RFC 1123 section 4.2.3.2, by the
-//     method of RFC 6298, with Karn's rule).
-//   - The first answer goes to a peer that has not answered at most three times,
-//     and once more for each repetition of its request.
-//   - An ERROR is never answered; on the listening port nothing but a request is.
-//   - Replies leave from the address that was asked (on Linux).
-//   - A file whose size is not the tsize of its request is not stored.
+//   - In lockstep, only a timer repeats a DATA, never a repeated ACK (RFC 1123
+//     section 4.2.3.1, Sorcerer's Apprentice).
+//   - The retransmission timeout is adaptive and backs off (RFC 1123 section
+//     4.2.3.2, by the method of RFC 6298, with Karn's rule).
+//   - A peer that does not answer gets the first packet at most three times, plus
+//     once for each repetition of its request.
+//   - An ERROR is never answered. On the listening port, only requests are
+//     answered.
+//   - Replies are sent from the address that received the request (on Linux).
+//   - A file whose size differs from the tsize of its request is not stored.
 //
 // # Limits
 //
-//   - A block has 8 to 65464 bytes (RFC 2348), a window 1 to 16384 blocks
-//     (RFC 7440; more are answered with that) and as many as fit into WindowBytes, a
-//     timeout 1 to 255 s (RFC 2349 section 2).
-//   - Block numbers go on after 65535 with 0: a file has no greatest size.
-//   - Mail mode (RFC 1350 section 1) and multicast (RFC 2090) are not spoken:
-//     a request for the first gets ERROR 4, the option of the second is left out.
+//   - A block has 8 to 65464 bytes (RFC 2348), a timeout 1 to 255 s (RFC 2349
+//     section 2), a window 1 to 16384 blocks (RFC 7440). The Server also reduces a
+//     window to Server.WindowBytes.
+//   - After block 65535 comes block 0, so the size of a file is unlimited.
+//   - Mail mode (RFC 1350 section 1) gets ERROR 4. The multicast option (RFC 2090)
+//     is ignored.
 //
 // # Errors
 //
 // An [Error] is an ERROR packet as a value, in both directions: a Handler returns
-// one to choose code and text, a Client returns the server's. Test for it with
-// errors.As. What else failed keeps its own error: the Handler's or the reader's,
-// the context's, the network's.
+// one to choose the code and the text, a Client returns the one that the server
+// sent. Test for it with errors.As. Other errors are wrapped unchanged: those of
+// the Handler, the reader or writer, the context and the network.
 //
 // # Client
 //
-// A Client puts and gets single files, as plain RFC 1350 unless its fields ask
-// for options.
+// A Client puts and gets single files. It uses plain RFC 1350 unless its fields
+// request options.
 package tftp

@@ -14,25 +14,25 @@ import (
 )
 
 // poller reads all ports of an engine in one goroutine. It waits in the kernel
-// (epoll(7)), not in the scheduler of the runtime, which would cost a transfer
-// in lockstep a fifth of its speed.
+// (epoll(7)). Waiting in the network poller of the Go runtime would make a
+// transfer in lockstep a fifth slower.
 type poller struct {
 	ep     int
-	wake   int // eventfd(2) that ends it
+	wake   int // eventfd(2) that stops the goroutine
 	loops  []*loop
 	in     *inbox
 	events [16]unix.EpollEvent
 	wg     sync.WaitGroup
-	cold   int      // waits before which looking around is not tried: it did not pay
-	parked *os.File // ep, while the scheduler of the runtime watches it
+	cold   int      // number of waits left that sleep at once, without polling first
+	parked *os.File // a duplicate of ep, while the Go runtime watches it
 }
 
 const (
 	wakeIndex = -1
 
-	lookTime  = 15 * time.Microsecond // spent on looking for packets before going to sleep: less than sleeping costs
-	coldWaits = 32                    // waits without looking after it did not pay
-	hotRounds = 32                    // reads of one port in a row, before the others are looked at
+	lookTime  = 15 * time.Microsecond // polling before sleeping; sleeping costs more than this
+	coldWaits = 32                    // waits without polling, after polling found nothing
+	hotRounds = 32                    // reads of one port in a row before the other ports are checked
 )
 
 func newPoller(loops []*loop) (*poller, error) {
@@ -64,7 +64,7 @@ func (p *poller) add(fd int, index int32) error {
 
 func (p *poller) start() { p.wg.Go(p.run) }
 
-// stop ends run and waits for it.
+// stop ends run and waits until it returns.
 func (p *poller) stop() {
 	unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	p.wg.Wait()
@@ -94,8 +94,8 @@ func (p *poller) run() {
 	}
 }
 
-// next gives the number of events, at least one. Where that has paid before, it
-// looks around for a moment before it goes to sleep.
+// next waits for events and returns their number; 0 after an interrupted wait.
+// Unless polling recently found nothing, it polls for a moment before it sleeps.
 func (p *poller) next() (int, error) {
 	if p.cold > 0 {
 		p.cold--
@@ -114,7 +114,7 @@ func (p *poller) next() (int, error) {
 	}
 }
 
-// look gives the number of events that are there.
+// look returns the number of pending events, without waiting.
 func (p *poller) look() (int, error) {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.ep), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
 	switch errno {
@@ -126,9 +126,9 @@ func (p *poller) look() (int, error) {
 	return 0, errno
 }
 
-// wait sleeps until there are events. A goroutine that sleeps in the kernel
-// keeps its processor for a while: where there is only one and the storage side
-// is at work, it sleeps in the scheduler of the runtime.
+// wait sleeps until there are events. A goroutine that sleeps in the kernel blocks
+// its processor (GOMAXPROCS) for a while. If there is only one and the storage side
+// has work, wait sleeps in the network poller of the Go runtime instead.
 func (p *poller) wait() (n int, err error) {
 	if runtime.GOMAXPROCS(0) == 1 && p.loops[0].engine.storage.pending.Load() > 0 {
 		return p.park()
@@ -146,7 +146,7 @@ func (p *poller) park() (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := unix.SetNonblock(fd, true); err != nil { // tells os.NewFile to tell the runtime
+		if err := unix.SetNonblock(fd, true); err != nil { // os.NewFile registers only non-blocking files with the runtime
 			return 0, errors.Join(err, unix.Close(fd))
 		}
 		p.parked = os.NewFile(uintptr(fd), "epoll")
@@ -162,7 +162,8 @@ func (p *poller) park() (n int, err error) {
 	return n, errors.Join(failed, err)
 }
 
-// unpark lets the runtime forget the ports: it would be told of every packet.
+// unpark removes the ports from the network poller of the runtime. Otherwise the
+// runtime would wake for every packet.
 func (p *poller) unpark() {
 	if p.parked != nil {
 		p.parked.Close()
@@ -203,11 +204,10 @@ func (p *poller) handle(l *loop, in []datagram) {
 // onlyTransfer reports whether one transfer is running, and not on the listener.
 func (l *loop) onlyTransfer() bool { return l != l.engine.listener && l.engine.active.Load() == 1 }
 
-// stay serves the only transfer that is under way. It reads the same port
-// again, for as long as that brings the next packet: a peer that shares our CPU
-// has run as soon as it had our answer, or runs when we give the CPU away, and
-// neither of us goes to sleep. The other ports are looked at from time to time.
-// It tells whether the poller is to end.
+// stay serves the only running transfer. It reads the same port as long as each
+// read returns the next packet. A peer on the same CPU runs when it gets our
+// answer or when we yield, so neither side goes to sleep. The other ports are
+// checked every hotRounds reads. ended reports that the poller was asked to stop.
 func (p *poller) stay(l *loop) (ended bool) {
 	p.unpark()
 	own := l.link.(*port)

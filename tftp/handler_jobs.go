@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// jobKind is what the storage side is to do for a session.
+// jobKind is a task of the storage side for a session.
 type jobKind uint8
 
 const (
@@ -18,11 +18,11 @@ const (
 	jobRead           // load the next chunk
 	jobWrite          // write a chunk
 	jobCommit         // write the last chunk, then Commit
-	jobEnd            // Abort or Close: nothing comes after it
+	jobEnd            // Abort or Close: the last job of a session
 )
 
-// job is one call into a Handler, Reader or Writer. A session has at most one
-// under way, which keeps them in order.
+// job is one call into a Handler, Reader or Writer. A session has at most one job
+// at a time, which keeps the calls in order.
 type job struct {
 	kind  jobKind
 	s     *session
@@ -30,28 +30,28 @@ type job struct {
 	err   error  // jobEnd: why
 }
 
-// result is what became of a job.
+// result is the outcome of a job.
 type result struct {
 	kind  jobKind
 	chunk *chunk
-	tail  int // jobRead: payload of the final block; -1 when the file goes on
+	tail  int // jobRead: payload of the final block in bytes; -1: more blocks follow
 	err   error
 }
 
-// storage runs jobs on goroutines that are started as they are needed, up to
-// a limit. Jobs wait in a queue that holds at most one per session.
+// storage runs jobs on goroutines. It starts them on demand, up to a limit. The
+// queue has at most one job of each session.
 type storage struct {
 	ctx     context.Context
 	handler Handler
 	limit   int
 	wg      sync.WaitGroup
-	pending atomic.Int64 // jobs that wait or run
+	pending atomic.Int64 // queued and running jobs
 
 	mu      sync.Mutex
 	wake    sync.Cond
 	queue   jobQueue
 	workers int
-	idle    int // workers that wait, less those that were woken
+	idle    int // workers that wait and were not woken yet
 	closed  bool
 }
 
@@ -61,7 +61,7 @@ func newStorage(ctx context.Context, h Handler, limit int) *storage {
 	return st
 }
 
-// submit never blocks.
+// submit queues a job. It never blocks.
 func (st *storage) submit(j job) {
 	st.pending.Add(1)
 	st.mu.Lock()
@@ -80,7 +80,7 @@ func (st *storage) submit(j job) {
 
 func (st *storage) work() {
 	defer st.wg.Done()
-	var follow job // what the last one led to
+	var follow job // the next job of the same session
 	for {
 		j, ok := st.next(follow)
 		if !ok {
@@ -93,7 +93,8 @@ func (st *storage) work() {
 	}
 }
 
-// next queues the job that follows the last one, if any, and takes one.
+// next queues the following job, if any, and waits for one to run. It returns
+// false when the storage is closed and the queue is empty.
 func (st *storage) next(follow job) (job, bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -187,8 +188,8 @@ func (f *file) ask(ctx context.Context, h Handler) (err error) {
 	return nil
 }
 
-// load fills a chunk with the packets of the next blocks. It gives the payload
-// of the final block when that is among them, else -1.
+// load fills a chunk with the packets of the next blocks. tail is the payload of
+// the final block in bytes if the chunk contains it, else -1.
 func (f *file) load(c *chunk) (tail int, err error) {
 	blocks := cap(c.buf) / (f.blockSize + headerSize)
 	from := blocks * headerSize
@@ -208,7 +209,7 @@ func (f *file) load(c *chunk) (tail int, err error) {
 	return tail, nil
 }
 
-// read fills b; less only at the end of the file.
+// read fills b. It returns less only at the end of the file.
 func (f *file) read(b []byte) (int, error) {
 	if f.req.Netascii {
 		return f.readNetascii(b)
@@ -238,8 +239,8 @@ func (f *file) readNetascii(b []byte) (int, error) {
 	return done, nil
 }
 
-// shortRead says what an io.ReaderAt meant that gave n of want bytes, all of
-// which the file's size promised.
+// shortRead interprets the result of an io.ReaderAt that returned n bytes. The
+// file's size promised want bytes, so fewer are an error.
 func shortRead(n, want int, err error) error {
 	switch {
 	case n == want:
@@ -250,7 +251,7 @@ func shortRead(n, want int, err error) error {
 	return fmt.Errorf("read: %w", err)
 }
 
-// write hands payload to the Writer. final: nothing comes after it.
+// write passes payload to the Writer. final marks the last chunk of the file.
 func (f *file) write(c *chunk, final bool) error {
 	var b []byte
 	if c != nil {
@@ -283,10 +284,10 @@ func (f *file) commit(c *chunk) error {
 	return w.Commit()
 }
 
-// open tells whether something has to be released.
+// open reports whether a Reader or Writer is open.
 func (f *file) open() bool { return f.reader != nil || f.writer != nil }
 
-// end releases what is open. A Writer that was not committed is aborted.
+// end closes the Reader, and aborts a Writer that was not committed.
 func (f *file) end(err error) {
 	if f.writer != nil {
 		f.writer.Abort(err)

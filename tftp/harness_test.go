@@ -199,7 +199,7 @@ func (p *peer) send(b []byte) { p.t.Helper(); p.sendTo(p.to, b) }
 // request sends a request to the listening port; the answer fixes the TID.
 func (p *peer) request(b []byte) { p.t.Helper(); p.to = p.port; p.sendTo(p.port, b) }
 
-// recv gives the next packet, nil if none comes in time. It is valid until the
+// recv returns the next packet, nil if none comes in time. It is valid until the
 // next call.
 func (p *peer) recv(within time.Duration) []byte {
 	p.t.Helper()
@@ -237,7 +237,7 @@ func (p *peer) expect(want []byte) {
 	p.last = bytes.Clone(want)
 }
 
-// next gives the next packet. On a real network it passes over repetitions of
+// next returns the next packet. On a real network it passes over repetitions of
 // the one before: the Server's timer may have been faster than this process.
 func (p *peer) next() []byte {
 	p.t.Helper()
@@ -300,7 +300,7 @@ func (p *peer) store(content []byte, blockSize, from, to int) {
 	}
 }
 
-// block gives the payload of block n, from 1.
+// block returns the payload of block n, from 1.
 func block(content []byte, blockSize, n int) []byte {
 	start := min((n-1)*blockSize, len(content))
 	return content[start:min(start+blockSize, len(content))]

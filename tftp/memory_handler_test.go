@@ -117,7 +117,7 @@ func (w *writer) Abort(err error) {
 	w.m.aborted = append(w.m.aborted, err)
 }
 
-// content gives n bytes that are the same for the same seed.
+// content returns n bytes that are the same for the same seed.
 func content(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})

@@ -18,7 +18,7 @@ import (
 )
 
 // inNamespace runs the present test once more in a process with a namespace of
-// its own (unshare(1)), and tells whether this is that process.
+// its own (unshare(1)), and reports whether this is that process.
 func inNamespace(t *testing.T, kind string) bool {
 	t.Helper()
 	if os.Getenv("FLASHWARDEN_NAMESPACE") == kind {

@@ -1,13 +1,13 @@
 package tftp
 
-// netasciiEncoder turns local text into netascii (RFC 1350 section 5, RFC 764):
+// netasciiEncoder converts local text to netascii (RFC 1350 section 5, RFC 764):
 // LF becomes CR LF, CR becomes CR NUL.
 type netasciiEncoder struct {
 	pending byte // second byte of a pair that did not fit
 	has     bool
 }
 
-// encode fills dst from src and tells how much of each was used.
+// encode fills dst from src. It returns the number of bytes used of each.
 func (e *netasciiEncoder) encode(dst, src []byte) (nDst, nSrc int) {
 	for nDst < len(dst) {
 		if e.has {
@@ -33,13 +33,13 @@ func (e *netasciiEncoder) encode(dst, src []byte) (nDst, nSrc int) {
 	return nDst, nSrc
 }
 
-// netasciiDecoder turns netascii into local text: CR LF becomes LF, CR NUL
-// becomes CR, a CR before anything else stays.
+// netasciiDecoder converts netascii to local text: CR LF becomes LF, CR NUL
+// becomes CR, a CR before any other byte stays.
 type netasciiDecoder struct {
-	cr bool // the last byte was a CR whose meaning is open
+	cr bool // the last byte was a CR; its meaning depends on the next byte
 }
 
-// decode appends the text of src to dst. Its state goes on over block borders.
+// decode appends the text of src to dst. A pair may be split between two calls.
 func (d *netasciiDecoder) decode(dst, src []byte) []byte {
 	for _, c := range src {
 		if d.cr {
@@ -63,7 +63,7 @@ func (d *netasciiDecoder) decode(dst, src []byte) []byte {
 	return dst
 }
 
-// finish appends what is still open at the end of the file.
+// finish appends a pending CR at the end of the file.
 func (d *netasciiDecoder) finish(dst []byte) []byte {
 	if d.cr {
 		d.cr = false

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The options that are understood.
+// The supported options.
 const (
 	optBlockSize  = "blksize"    // RFC 2348
 	optTimeout    = "timeout"    // RFC 2349
@@ -15,33 +15,33 @@ const (
 	optWindowSize = "windowsize" // RFC 7440
 )
 
-// packetOverhead is what a packet takes of a socket's receive buffer beside its
-// payload, about, in bytes.
+// packetOverhead is the approximate space in bytes that a packet needs in a
+// socket's receive buffer, besides its payload.
 const packetOverhead = 1024
 
 // maxWindow keeps a window within half of the 16-bit block numbers, so that a
 // number is never ambiguous.
 const maxWindow = 1 << 14
 
-// terms are what a transfer runs on.
+// terms are the negotiated parameters of a transfer.
 type terms struct {
 	blockSize int           // bytes
 	window    int           // blocks
-	timeout   time.Duration // negotiated; 0 when it was not
+	timeout   time.Duration // 0: not negotiated
 }
 
-// offer is what a server can grant.
+// offer limits the values that a server grants.
 type offer struct {
 	maxBlockSize int      // bytes
 	windowBytes  int      // bytes in flight
-	socketBytes  int      // receive buffer of the port; a window that fills more than half of it would be lost. 0: unknown
+	socketBytes  int      // receive buffer of the port; a window must fit into half of it. 0: unknown
 	tsize        int64    // answer to tsize in a read request; -1: omit the option
 	refuse       []string // options that are never granted
 }
 
-// negotiate answers the options of a request (RFC 2347: only those that were
-// asked for, never larger than asked; what is unknown or makes no sense is left
-// out as if it had not been there).
+// negotiate answers the options of a request (RFC 2347). It grants only
+// requested options, with values that are not larger than requested. Unknown and
+// invalid options are left out of the answer.
 func negotiate(op Op, asked []option, o offer) (terms, []option) {
 	t := terms{blockSize: defaultBlockSize, window: 1}
 	var granted []option
@@ -63,7 +63,7 @@ func negotiate(op Op, asked []option, o offer) (terms, []option) {
 	return t, t.limitWindow(granted, o)
 }
 
-// grant takes one option into the terms and gives the value to answer with.
+// grant applies one option to the terms and returns the value for the answer.
 func (t *terms) grant(op Op, name string, n int64, o offer) (int64, bool) {
 	switch name {
 	case optBlockSize:
@@ -93,8 +93,8 @@ func (t *terms) grant(op Op, name string, n int64, o offer) (int64, bool) {
 	return 0, false
 }
 
-// limitWindow lowers the window to what may be in flight, once the block size
-// is known as well: the options come in any order.
+// limitWindow lowers the window to the permitted bytes in flight. It runs after
+// all options were read, because the block size may come after the window.
 func (t *terms) limitWindow(granted []option, o offer) []option {
 	t.window = max(1, min(t.window, o.windowBytes/t.blockSize))
 	for i, g := range granted {
@@ -105,8 +105,8 @@ func (t *terms) limitWindow(granted []option, o offer) []option {
 	return granted
 }
 
-// announcedSize is the tsize of a write request, -1 when it tells none. curl
-// sends 0 when it does not know the size, so 0 tells nothing.
+// announcedSize returns the tsize of a write request in bytes, -1 if there is
+// none. curl sends 0 when it does not know the size, so 0 counts as none.
 func announcedSize(asked []option) int64 {
 	for _, a := range asked {
 		if !strings.EqualFold(a.name, optTSize) {
@@ -120,7 +120,7 @@ func announcedSize(asked []option) int64 {
 	return -1
 }
 
-// parseNumber reads a decimal number of digits alone: no sign, no blanks.
+// parseNumber reads a decimal number without sign and blanks.
 func parseNumber(s string) (int64, bool) {
 	if s == "" {
 		return 0, false

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// The opcodes that are not requests (RFC 1350 section 5, RFC 2347).
+// The opcodes besides the requests (RFC 1350 section 5, RFC 2347).
 const (
 	opData  uint16 = 3
 	opACK   uint16 = 4
@@ -21,8 +21,8 @@ const (
 	minBlockSize     = 8     // RFC 2348
 	maxBlockSize     = 65464 // RFC 2348
 	maxDatagram      = headerSize + maxBlockSize
-	maxOptions       = 32  // of a request or an OACK; more are refused
-	maxErrorText     = 480 // bytes of text that are kept and sent of an ERROR
+	maxOptions       = 32  // in a request or an OACK; more are refused
+	maxErrorText     = 480 // bytes; longer texts of ERROR packets are cut
 )
 
 var errShort = errors.New("packet is too short")
@@ -34,10 +34,10 @@ type option struct{ name, value string }
 type packet struct {
 	op    uint16
 	block uint16 // DATA, ACK; the code of an ERROR
-	body  []byte // DATA: payload; ERROR: text; OACK: options, not parsed
+	body  []byte // DATA: payload; ERROR: text; OACK: options, unparsed
 }
 
-// parsePacket reads everything but requests. It does not allocate.
+// parsePacket reads every kind of packet except requests. It does not allocate.
 func parsePacket(b []byte) (packet, error) {
 	if len(b) < 2 {
 		return packet{}, errShort
@@ -54,10 +54,10 @@ func parsePacket(b []byte) (packet, error) {
 		p.block, p.body = binary.BigEndian.Uint16(b[2:]), b[headerSize:]
 		return p, nil
 	}
-	return packet{}, fmt.Errorf("opcode %d is not for a transfer", p.op)
+	return packet{}, fmt.Errorf("opcode %d does not belong to a transfer", p.op)
 }
 
-// err gives an ERROR packet as a value. The text ends at the first NUL.
+// err returns an ERROR packet as an *Error. The text ends at the first NUL.
 func (p packet) err() *Error {
 	text, _, _ := bytes.Cut(p.body, []byte{0})
 	if len(text) > maxErrorText {
@@ -66,12 +66,12 @@ func (p packet) err() *Error {
 	return &Error{Code: Code(p.block), Message: string(text)}
 }
 
-// options gives the options of an OACK.
+// options parses the options of an OACK.
 func (p packet) options() ([]option, error) {
 	return parseOptions(p.body)
 }
 
-// wireRequest is a request as it stands in a datagram.
+// wireRequest is the content of a request datagram.
 type wireRequest struct {
 	op       Op
 	filename string
@@ -80,9 +80,8 @@ type wireRequest struct {
 }
 
 // parseRequest reads a RRQ or WRQ. Every field must end inside the datagram
-// (RFC 1350 section 5): a request that was cut is refused, not guessed at. The
-// error is the *Error to answer with. Of a bad request the fields that could be
-// read are returned as well.
+// (RFC 1350 section 5); a truncated request is refused. The error is the *Error
+// to answer with. With an error, parseRequest also returns the fields before it.
 func parseRequest(b []byte) (wireRequest, error) {
 	r := wireRequest{op: Op(binary.BigEndian.Uint16(b))}
 	name, rest, ok := bytes.Cut(b[2:], []byte{0})
@@ -105,8 +104,8 @@ func parseRequest(b []byte) (wireRequest, error) {
 	return r, nil
 }
 
-// parseOptions reads name and value pairs. An empty name ends them: some
-// clients fill their requests up with zeros.
+// parseOptions reads pairs of name and value. An empty name ends the list,
+// because some clients pad their requests with zeros.
 func parseOptions(b []byte) ([]option, error) {
 	var list []option
 	for len(b) > 0 && b[0] != 0 {

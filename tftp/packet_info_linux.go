@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// enableArrivals makes the kernel tell each datagram's destination address
-// (ip(7), ipv6(7)). Where it cannot, requests come without.
+// enableArrivals makes the kernel report the destination address of each datagram
+// (ip(7), ipv6(7)). If it cannot, Request.Local stays invalid.
 func enableArrivals(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 	unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
 }
 
-// isV6Only tells whether an IPv6 socket takes no IPv4.
+// isV6Only reports whether an IPv6 socket refuses IPv4.
 func isV6Only(fd int) bool {
 	only, _ := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
 	return only != 0
@@ -34,14 +34,14 @@ func parseArrival(oob []byte) arrival {
 			// struct in_pktinfo: ifindex, address to reply from, destination of the header
 			spec, dst := netip.AddrFrom4([4]byte(m.Data[4:8])), netip.AddrFrom4([4]byte(m.Data[8:12]))
 			if spec.IsUnspecified() && isOurs(dst) {
-				spec = dst // it came before the socket was prepared, and only the header tells
+				spec = dst // arrived before enableArrivals: only the header has the address
 			}
 			a.local, a.ifindex = spec, int(hostUint32(m.Data))
 			a.group = dst != spec
 		case m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_PKTINFO && len(m.Data) >= unix.SizeofInet6Pktinfo:
 			dst := netip.AddrFrom16([16]byte(m.Data[:16]))
 			a.ifindex = int(hostUint32(m.Data[16:]))
-			if !dst.Is4In6() { // of IPv4 the other message tells more
+			if !dst.Is4In6() { // for IPv4, the message IP_PKTINFO has more details
 				a.local, a.group = dst, dst.IsMulticast()
 			}
 		}
@@ -49,7 +49,8 @@ func parseArrival(oob []byte) arrival {
 	return a
 }
 
-// isOurs tells whether this host has an address, and not only hears it.
+// isOurs reports whether a is an address of this host, and not a broadcast or
+// multicast address that it receives.
 func isOurs(a netip.Addr) bool {
 	list, err := net.InterfaceAddrs()
 	if err != nil || a.IsLoopback() {
@@ -63,9 +64,9 @@ func isOurs(a netip.Addr) bool {
 	return false
 }
 
-// controlFor builds the control message that makes a packet leave from the
-// address that was asked. six: for an IPv6 socket, on which IPv4 addresses are
-// written mapped.
+// controlFor builds the control message that sets a packet's source address to
+// the address that received the request. six is true for an IPv6 socket, which
+// needs IPv4 addresses in mapped form.
 func controlFor(a arrival, six bool) []byte {
 	switch {
 	case !a.local.IsValid():

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// loop owns one port and the sessions on it. The goroutine that reads it, one
-// that waits for its timers, and the storage goroutines when a job is done step
-// sessions while they hold the lock.
+// loop owns one port and the sessions on it. Three kinds of goroutines step the
+// sessions, each holding the lock: the one that reads the port, the one that
+// waits for the timers, and the storage goroutines when a job is done.
 type loop struct {
 	engine *engine
 	link   link
@@ -18,13 +18,13 @@ type loop struct {
 	sessions  map[netip.AddrPort]*session
 	timers    timers
 	out       outbox
-	stored    bool       // a job was given to the storage side
-	lingering []*session // in the order in which they began to linger, and so end
+	stored    bool       // a job was submitted to the storage side
+	lingering []*session // oldest first
 	strangers bucket
 }
 
-// maxLingering is how many sessions of a loop repeat their last packet at most;
-// with more, the oldest are forgotten.
+// maxLingering is the largest number of lingering sessions of a loop. Beyond it
+// the oldest are removed.
 const maxLingering = 4096
 
 func newLoop(e *engine, k link) *loop {
@@ -37,8 +37,8 @@ func newLoop(e *engine, k link) *loop {
 	}
 }
 
-// handle steps the sessions that the datagrams are for. It tells whether the
-// storage side got something to do.
+// handle steps the sessions that the datagrams belong to. It reports whether it
+// submitted a job to the storage side.
 func (l *loop) handle(in []datagram) (stored bool) {
 	now := time.Now()
 	if l == l.engine.listener {
@@ -74,8 +74,9 @@ func (l *loop) receive(now time.Time, d *datagram) {
 	l.flush(s)
 }
 
-// stranger answers a packet of no transfer with ERROR 5 (RFC 1350 section 4),
-// but never an ERROR, never from the listening port, and only so often.
+// stranger answers a packet that belongs to no transfer with ERROR 5 (RFC 1350
+// section 4). It never answers an ERROR, never answers from the listening port,
+// and limits the rate.
 func (l *loop) stranger(now time.Time, d *datagram, p packet) {
 	if p.op == opError || l == l.engine.listener || l.engine.stopping.Load() || !l.strangers.take(now) {
 		return
@@ -85,7 +86,7 @@ func (l *loop) stranger(now time.Time, d *datagram, p packet) {
 	l.link.send(run{b, len(b)}, &to)
 }
 
-// flush does what a step of the session wants done.
+// flush carries out the contents of the outbox after a step of the session.
 func (l *loop) flush(s *session) {
 	if j := l.settle(s); j.kind != noJob {
 		l.stored = true
@@ -93,7 +94,7 @@ func (l *loop) flush(s *session) {
 	}
 }
 
-// settle is flush without the job for the storage side, which it gives back.
+// settle is flush, but returns the job instead of submitting it.
 func (l *loop) settle(s *session) job {
 	for _, r := range l.out.runs {
 		l.link.send(r, &s.dest)
@@ -124,7 +125,7 @@ func (l *loop) remove(s *session) {
 	}
 }
 
-// linger notes that a session began to linger.
+// linger records that a session began to linger.
 func (l *loop) linger(s *session) {
 	if s.noted {
 		return
@@ -139,7 +140,7 @@ func (l *loop) linger(s *session) {
 	}
 }
 
-// rouse makes watch look at the timers again.
+// rouse makes watch check the timers again.
 func (l *loop) rouse() {
 	select {
 	case l.wake <- struct{}{}:
@@ -147,7 +148,7 @@ func (l *loop) rouse() {
 	}
 }
 
-// watch expires deadlines.
+// watch runs the timers until the engine stops.
 func (l *loop) watch() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -166,8 +167,8 @@ func (l *loop) watch() {
 	}
 }
 
-// expire steps every session whose deadline has passed and gives the time of
-// the next look.
+// expire steps every session whose deadline has passed. It returns the time of
+// the next check; zero: no timer is set.
 func (l *loop) expire() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,7 +185,8 @@ func (l *loop) expire() time.Time {
 	}
 }
 
-// complete takes the result of a storage job and gives the one that follows.
+// complete passes the result of a storage job to its session and returns the
+// next job.
 func (l *loop) complete(s *session, r result) job {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,7 +194,8 @@ func (l *loop) complete(s *session, r result) job {
 	return l.settle(s)
 }
 
-// begin starts a session. A session of the same peer that is over makes room.
+// begin starts a session, in place of a finished one of the same peer. It returns
+// false if a session of this peer is still running here, or the server stops.
 func (l *loop) begin(now time.Time, s *session) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -213,7 +216,7 @@ func (l *loop) begin(now time.Time, s *session) bool {
 	return true
 }
 
-// repeat tells a session that its request came again.
+// repeat steps a session whose request arrived again.
 func (l *loop) repeat(now time.Time, s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -239,14 +242,15 @@ func (l *loop) stop() {
 	}
 }
 
-// bucket is a token bucket: rate events a second, burst at once.
+// bucket is a token bucket: it permits rate events a second, and burst events at
+// once.
 type bucket struct {
 	rate, burst float64
 	tokens      float64
 	filled      time.Time // zero: full
 }
 
-// take uses up one token and tells whether there was one.
+// take uses one token and reports whether there was one.
 func (b *bucket) take(now time.Time) bool {
 	if b.filled.IsZero() {
 		b.tokens = b.burst

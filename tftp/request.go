@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// request takes a datagram of the listening port. What is not a request is not
-// answered there: an answer could be answered again, for ever (CVE-2024-2169).
+// request handles a datagram of the listening port. Only requests are answered
+// there: two servers that answer everything would answer each other for ever
+// (CVE-2024-2169).
 func (e *engine) request(now time.Time, d *datagram) {
 	if e.stopping.Load() || len(d.b) < 2 {
 		return
@@ -44,8 +45,8 @@ func (e *engine) request(now time.Time, d *datagram) {
 	e.begin(now, d, s)
 }
 
-// other takes what is not a request: nothing, unless transfers run on this port
-// as well.
+// other handles a datagram that is not a request. It is ignored unless transfers
+// run on the listening port.
 func (e *engine) other(now time.Time, d *datagram) {
 	if !e.singlePort() {
 		return
@@ -64,7 +65,7 @@ func newRequest(w wireRequest, d *datagram) *Request {
 	return r
 }
 
-// parseMode reads the mode (RFC 1350 section 5; mail is obsolete, RFC 1123
+// parseMode reads the mode (RFC 1350 section 5). Mode mail is obsolete (RFC 1123
 // section 4.2.2.1).
 func parseMode(mode string) (netascii bool, err error) {
 	switch strings.ToLower(mode) {
@@ -78,14 +79,14 @@ func parseMode(mode string) (netascii bool, err error) {
 	return false, illegal("unknown mode")
 }
 
-// find gives the running session of the same request.
+// find returns the running session of the same request.
 func (e *engine) find(r *Request) *session {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.requests[keyOf(r)]
 }
 
-// begin starts a session on a port on which the peer has none.
+// begin starts a session on a port where the peer has no other session.
 func (e *engine) begin(now time.Time, d *datagram, s *session) {
 	start := e.pick()
 	for i := range e.loops {
@@ -99,8 +100,8 @@ func (e *engine) begin(now time.Time, d *datagram, s *session) {
 	e.refuse(d, s.req, &Error{CodeUndefined, "too many transfers from this port"})
 }
 
-// pick chooses a transfer port at random, never the same twice in a row when
-// there are others (RFC 1350 section 4).
+// pick chooses a transfer port at random. With several ports it never chooses
+// the same one twice in a row (RFC 1350 section 4).
 func (e *engine) pick() int {
 	n := len(e.loops)
 	if n == 1 {

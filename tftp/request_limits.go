@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// servicePorts are source ports from which no request comes, but with which a
-// forged one makes two services answer each other for ever (CVE-2024-2169):
+// servicePorts are source ports that no TFTP client uses. A forged request from
+// such a port would make two services answer each other for ever (CVE-2024-2169):
 // echo, discard, daytime, qotd, chargen, time, domain, tftp, sunrpc, ntp,
 // netbios-ns, snmp, ldap, rip.
 var servicePorts = []uint16{0, 7, 9, 13, 17, 19, 37, 53, 69, 111, 123, 137, 161, 389, 520}
 
 const (
-	prefixRate  = 100  // requests a second of one network whose peers do not answer
-	prefixBurst = 8192 // and so many at once
-	maxPrefixes = 4096 // networks that are told apart
+	prefixRate  = 100  // unanswered requests a second from one network
+	prefixBurst = 8192 // unanswered requests at once from one network
+	maxPrefixes = 4096 // networks that are counted
 	clampTime   = time.Hour
 	maxClamped  = 1024
 )
 
-// welcome tells whether a request of this source is looked at at all.
+// welcome reports whether requests from this source are accepted.
 func (e *engine) welcome(now time.Time, d *datagram) bool {
 	why := ""
 	switch {
@@ -31,7 +31,7 @@ func (e *engine) welcome(now time.Time, d *datagram) bool {
 	case len(e.Allow) > 0 && !slices.ContainsFunc(e.Allow, func(p netip.Prefix) bool { return p.Contains(d.from.Addr().WithZone("")) }):
 		why = "source is not allowed"
 	case !e.takePrefix(now, d.from.Addr()):
-		why = "too many requests of this network without an answer"
+		why = "too many requests from this network whose peers never answer"
 	default:
 		return true
 	}
@@ -48,9 +48,9 @@ func (e *engine) takePrefix(now time.Time, a netip.Addr) bool {
 	return e.prefixes.take(now, a)
 }
 
-// admit counts a new transfer, or says why there may be none. Transfers whose
-// peers have proved their address cannot be crowded out by those that have not:
-// of these the oldest gives way.
+// admit counts a new transfer, or returns the error that refuses it. Under
+// pressure it removes the oldest transfer whose peer has not proved its address.
+// Proved transfers are never removed.
 func (e *engine) admit(s *session) error {
 	source := s.peer.Addr()
 	if old := e.crowded(source); old != nil {
@@ -70,8 +70,8 @@ func (e *engine) admit(s *session) error {
 
 var busy = &Error{CodeUndefined, "too many transfers, try again later"}
 
-// crowded gives the session that has to give way to a new one of this source,
-// nil if there is room, or no such session.
+// crowded returns the session to remove before a new one of this source can
+// start; nil if there is room, or no session may be removed.
 func (e *engine) crowded(source netip.Addr) *session {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -84,7 +84,7 @@ func (e *engine) crowded(source netip.Addr) *session {
 	return nil
 }
 
-// proved notes that the peer of a session has answered.
+// proved records that the peer of a session has answered.
 func (e *engine) proved(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,7 +92,7 @@ func (e *engine) proved(s *session) {
 	e.prefixes.refund(s.peer.Addr())
 }
 
-// forget takes a session that is over out of the counts.
+// forget removes a finished session from the counts.
 func (e *engine) forget(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -109,10 +109,9 @@ func (e *engine) forget(s *session) {
 	}
 }
 
-// unprovedQueue holds the sessions whose peers have not answered, in the order
-// of their requests.
+// unprovedQueue holds the sessions whose peers have not answered, oldest first.
 type unprovedQueue struct {
-	queue []*session // and others, which are skipped
+	queue []*session // may contain proved sessions, which are skipped
 	count int
 }
 
@@ -131,8 +130,8 @@ func (q *unprovedQueue) drop(s *session) {
 	q.trim()
 }
 
-// trim takes what is no longer unproved from the front, so that the queue does
-// not keep it.
+// trim removes proved sessions from the front, so that the queue does not keep
+// them in memory.
 func (q *unprovedQueue) trim() {
 	for len(q.queue) > 0 && !q.queue[0].unproved {
 		q.queue[0] = nil
@@ -140,8 +139,8 @@ func (q *unprovedQueue) trim() {
 	}
 }
 
-// oldest gives the session of a source (invalid: of any) that has waited
-// longest, nil if there is none.
+// oldest returns the oldest unproved session of a source, nil if there is none.
+// An invalid source stands for all sources.
 func (q *unprovedQueue) oldest(source netip.Addr) *session {
 	for _, s := range q.queue {
 		if s.unproved && (!source.IsValid() || s.peer.Addr() == source) {
@@ -152,7 +151,7 @@ func (q *unprovedQueue) oldest(source netip.Addr) *session {
 }
 
 // prefixLimiter limits the requests of each network (an IPv4 /24, an IPv6 /64)
-// that nobody answers for: forged ones use the server to flood a third party.
+// whose peers never answer. Such requests may be forged to flood a third party.
 type prefixLimiter map[netip.Prefix]*bucket
 
 func networkOf(a netip.Addr) netip.Prefix {
@@ -164,7 +163,7 @@ func networkOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// take counts one request and tells whether it may be answered.
+// take counts one request and reports whether it may be answered.
 func (l prefixLimiter) take(now time.Time, a netip.Addr) bool {
 	key := networkOf(a)
 	b := l[key]
@@ -178,14 +177,14 @@ func (l prefixLimiter) take(now time.Time, a netip.Addr) bool {
 	return b.take(now)
 }
 
-// refund gives back what a request took whose peer has answered.
+// refund returns the token of a request whose peer has answered.
 func (l prefixLimiter) refund(a netip.Addr) {
 	if b := l[networkOf(a)]; b != nil {
 		b.tokens = min(b.burst, b.tokens+1)
 	}
 }
 
-// shrink forgets networks: those that have used up nothing, else any.
+// shrink removes networks with a full bucket. If too many remain, it removes any.
 func (l prefixLimiter) shrink(now time.Time) {
 	for key, b := range l {
 		if b.tokens+b.rate*now.Sub(b.filled).Seconds() >= b.burst {
@@ -200,8 +199,8 @@ func (l prefixLimiter) shrink(now time.Time) {
 	}
 }
 
-// blockLimit is the largest block for a peer in bytes: what the server grants,
-// or what surely fits into one frame if larger ones were lost before.
+// blockLimit returns the largest block for a peer in bytes: MaxBlockSize, or a
+// block that fits into one frame if the peer lost larger blocks before.
 func (e *engine) blockLimit(now time.Time, peer netip.Addr) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -212,8 +211,8 @@ func (e *engine) blockLimit(now time.Time, peer netip.Addr) int {
 	return min(e.MaxBlockSize, unfragmented(peer))
 }
 
-// unfragmented is the block that fits into an Ethernet frame of 1500 bytes with
-// the headers of IP, UDP and TFTP.
+// unfragmented returns the largest block, in bytes, that fits into an Ethernet
+// frame of 1500 bytes with the headers of IP, UDP and TFTP.
 func unfragmented(peer netip.Addr) int {
 	if peer.Is4() {
 		return 1500 - 20 - 8 - headerSize
@@ -221,8 +220,8 @@ func unfragmented(peer netip.Addr) int {
 	return 1500 - 40 - 8 - headerSize
 }
 
-// lostLargeBlocks notes that a peer took our OACK and then no block came
-// through: fragments are dropped on the way. Its next OACK is smaller.
+// lostLargeBlocks records that no block arrived after a peer accepted our OACK:
+// the path drops fragments. The peer's next OACK has a smaller blksize.
 func (e *engine) lostLargeBlocks(now time.Time, peer netip.Addr) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

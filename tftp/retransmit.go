@@ -6,32 +6,33 @@ import (
 )
 
 const (
-	// minRTO is never gone below, however fast the peer is. RFC 6298 section 2.4
-	// rounds up to a second for delayed acknowledgements; TFTP has none, and a
-	// peer that pauses (to erase flash, say) gets but a few packets twice, which
-	// change nothing, because duplicates are never answered.
+	// minRTO is the shortest timeout, however fast the peer is. RFC 6298 section
+	// 2.4 uses one second because TCP delays acknowledgements; TFTP does not. A
+	// peer that pauses, for example to erase flash, gets a few duplicates. They do
+	// no harm, because duplicates are never answered.
 	minRTO = 25 * time.Millisecond
 	maxRTO = 60 * time.Second
 )
 
-// retransmit measures the round trip and says when to send again (RFC 1123
-// section 4.2.3.2; the estimator of RFC 6298 section 2; Karn's rule: a packet
-// that was sent again gives no sample, and the longer interval stays until one
-// that was sent once does).
+// retransmit measures the round-trip time and computes when to repeat a packet
+// (RFC 1123 section 4.2.3.2, with the estimator of RFC 6298 section 2). By Karn's
+// rule, a repeated packet gives no sample, and the longer interval stays until a
+// packet that was sent once is answered.
 type retransmit struct {
-	base     time.Duration // the interval while no round trip is known
+	base     time.Duration // the interval before the first sample
 	interval time.Duration // until the next repetition
-	agreed   time.Duration // negotiated (RFC 2349): the round trip changes nothing; 0 when not
-	constant bool          // repetitions do not make it grow
+	agreed   time.Duration // negotiated (RFC 2349), independent of the round trip; 0: not negotiated
+	constant bool          // no backoff
 	srtt     time.Duration
 	rttvar   time.Duration
-	sentAt   time.Time // when the packet that waits for its answer was sent
-	tries    int       // repetitions of it
-	slow     int       // those of them after base or longer: only they say that the peer is gone
-	unclear  bool      // it left twice for another reason than the interval
+	sentAt   time.Time // of the unanswered packet; zero: none
+	tries    int       // repetitions of that packet
+	slow     int       // repetitions after base or longer; only these count towards giving up
+	unclear  bool      // the packet was repeated for a reason other than the timer
 }
 
-// newRetransmit starts at base. A negotiated timeout stays what was agreed on.
+// newRetransmit starts with the interval base, or with the negotiated timeout,
+// which never changes.
 func newRetransmit(base, negotiated time.Duration) retransmit {
 	if negotiated > 0 {
 		return retransmit{base: negotiated, interval: negotiated, agreed: negotiated}
@@ -39,12 +40,12 @@ func newRetransmit(base, negotiated time.Duration) retransmit {
 	return retransmit{base: base, interval: base}
 }
 
-// sent notes that a new packet left.
+// sent records that a new packet was sent.
 func (r *retransmit) sent(now time.Time) {
 	r.sentAt, r.tries, r.slow, r.unclear = now, 0, 0, false
 }
 
-// answered notes that the answer to the packet came.
+// answered records that the packet was answered.
 func (r *retransmit) answered(now time.Time) {
 	switch {
 	case r.agreed > 0:
@@ -55,9 +56,9 @@ func (r *retransmit) answered(now time.Time) {
 	r.sentAt = time.Time{}
 }
 
-// begin notes that the peer has answered for the first time. Without a sample
-// the interval starts anew, however often the first packet was repeated (as RFC
-// 6298 section 5.7 has it): else a few more losses would be the end.
+// begin records the first answer of the peer. If there is no sample yet, the
+// interval returns to base (RFC 6298 section 5.7). Otherwise, after repetitions
+// of the first packet, a few more losses would end the transfer.
 func (r *retransmit) begin() {
 	if r.srtt == 0 {
 		r.interval = r.base
@@ -74,9 +75,9 @@ func (r *retransmit) sample(rtt time.Duration) {
 	r.interval = min(max(r.srtt+4*r.rttvar, minRTO), maxRTO)
 }
 
-// repeated notes that the packet left again after its interval. The next one
-// is at least twice as long, by a random part longer, so that peers that lost
-// packets together do not repeat together.
+// repeated records a repetition after the interval. The next interval is twice as
+// long plus a random part, so that peers that lost packets at the same time do not
+// repeat them at the same time.
 func (r *retransmit) repeated(now time.Time) {
 	r.tries++
 	if r.interval >= r.base {
@@ -89,5 +90,5 @@ func (r *retransmit) repeated(now time.Time) {
 	r.interval = min(2*r.interval+rand.N(r.interval/8+1), max(maxRTO, r.agreed))
 }
 
-// due is when to send again.
+// due returns the time of the next repetition.
 func (r *retransmit) due() time.Time { return r.sentAt.Add(r.interval) }

@@ -13,48 +13,49 @@ import (
 	"time"
 )
 
-// Server serves TFTP. Its fields are not to be changed while Serve runs.
+// Server serves TFTP. Do not change its fields while Serve runs.
 type Server struct {
 	Handler Handler      // decides about requests; required
-	Log     *slog.Logger // what is dropped without an answer, at level Debug; nil: nothing
+	Log     *slog.Logger // dropped requests, at level Debug; nil: discard
 
-	// Ports are the UDP ports of the transfers (RFC 1350 section 4: transfer
-	// IDs). All of them are shared by all peers. Of a range of more than 16
-	// ports, 16 are taken at random. A range that is the listening port alone
-	// makes everything run over that one port. Zero: 4 ports chosen by the system.
+	// Ports are the UDP ports of the transfers (transfer IDs, RFC 1350 section
+	// 4). All peers share them. From a range of more than 16 ports the Server
+	// uses 16, chosen at random. If the range is the listening port alone, all
+	// transfers run on that port. Zero: 4 ports chosen by the system.
 	Ports PortRange
 
 	// Listen opens the sockets of the transfers, on the address of the
 	// listening socket. Nil: UDP sockets of the system.
 	Listen func(netip.AddrPort) (net.PacketConn, error)
 
-	// Allow are the networks whose requests are looked at; others get no answer
-	// at all. Nil: every network.
+	// Allow lists the networks that may send requests. Requests from other
+	// networks get no answer. Nil: every network.
 	Allow []netip.Prefix
 
-	MaxBlockSize int // bytes; larger requests are answered with this (RFC 2348). 0: 65464
-	MaxTransfers int // transfers at once; further requests get ERROR 0. 0: 16384
-	PerSource    int // transfers at once of one address. 0: no limit of its own
-	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer with a window has up to three times that in memory. 0: 512 KiB
+	MaxBlockSize int // bytes; a larger blksize is answered with this (RFC 2348). 0: 65464
+	MaxTransfers int // at the same time; further requests get ERROR 0. 0: 16384
+	PerSource    int // transfers of one address at the same time. 0: limited by MaxTransfers only
+	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer needs up to three times that in memory. 0: 512 KiB
 
-	Timeout     time.Duration // until the first repetition, while no round trip is known. 0: 1 s
-	Retries     int           // repetitions of one packet, Timeout or more apart, before a transfer is given up. 0: 8
-	IdleTimeout time.Duration // silence of the peer after which a transfer is given up. 0: 60 s
+	Timeout     time.Duration // before the first repetition, until the round trip is measured. 0: 1 s
+	Retries     int           // repetitions of one packet, at least Timeout apart, before a transfer fails. 0: 8
+	IdleTimeout time.Duration // a transfer fails after this silence of the peer. 0: 60 s
 
-	// Refuse are names of options, in lower case, that are passed over as if
-	// they were unknown (RFC 2347: then they are left out of the answer).
+	// Refuse lists options, by name in lower case, that are treated as unknown:
+	// they are left out of the answer (RFC 2347).
 	Refuse []string
 
-	// Storage is how many calls into the Handler run at once. 0: 32
+	// Storage is the largest number of concurrent calls into the Handler. 0: 32
 	Storage int
 
-	// Ready is called once, when every socket is bound and requests are
-	// answered. Nil: nobody waits for that.
+	// Ready is called once, after every socket is bound and before the first
+	// request is answered. May be nil.
 	Ready func()
 
-	// Observe is told what happens to each transfer: of one transfer in order,
-	// of several at the same time. It is called from the network loops and must
-	// return at once. Nil: nobody is.
+	// Observe receives the events of all transfers. The events of one transfer
+	// arrive in order; calls for different transfers may run at the same time.
+	// Observe is called from the network loops and must return quickly. If nil,
+	// events are discarded.
 	Observe func(Event)
 }
 
@@ -70,7 +71,7 @@ const (
 	maxPorts            = 16
 )
 
-// withDefaults gives a copy whose zero fields are set.
+// withDefaults returns a copy whose zero fields are set.
 func (s *Server) withDefaults() *Server {
 	c := *s
 	c.MaxBlockSize = or(c.MaxBlockSize, maxBlockSize)
@@ -94,11 +95,11 @@ func or[T int | time.Duration](v, fallback T) T {
 	return v
 }
 
-// check says what is wrong with the settings.
+// check returns an error for invalid fields.
 func (s *Server) check() error {
 	switch {
 	case s.Handler == nil:
-		return fmt.Errorf("tftp server: no Handler")
+		return fmt.Errorf("tftp server: Handler is nil")
 	case s.MaxBlockSize != 0 && (s.MaxBlockSize < minBlockSize || s.MaxBlockSize > maxBlockSize):
 		return fmt.Errorf("tftp server: MaxBlockSize %d is not in %d..%d", s.MaxBlockSize, minBlockSize, maxBlockSize)
 	case s.Ports.First > s.Ports.Last:
@@ -109,11 +110,10 @@ func (s *Server) check() error {
 	return nil
 }
 
-// Serve answers requests that arrive on c until ctx ends; then it tells running
-// transfers so (ERROR 0), aborts their Writers, lets a Commit that has begun
-// come to its end, and returns nil. It returns an error, before anything was
-// served, if the settings are wrong or a transfer port cannot be bound (the
-// text names it), or later if c fails. c stays open.
+// Serve answers requests on c until ctx ends. Then it sends ERROR 0 to running
+// transfers, aborts their Writers, waits for running Commits, and returns nil.
+// It returns an error at once if a field is invalid or a transfer port cannot be
+// bound (the text has the port), and later if c fails. It never closes c.
 func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	if err := s.check(); err != nil {
 		return err
@@ -150,24 +150,25 @@ type engine struct {
 	failed   chan error
 	over     chan struct{}
 	stopping atomic.Bool
-	active   atomic.Int64 // transfers that are not over
+	active   atomic.Int64 // running transfers
 
 	port uint16 // the listening port
 
 	// Only the goroutine that reads the listening socket uses these.
-	lastPort int    // index of the loop that was picked last
+	lastPort int    // index of the last chosen loop
 	dropped  int64  // requests that got no answer
-	dropLog  bucket // of lines about them
+	dropLog  bucket // limits the log lines about them
 
 	mu       sync.Mutex
-	requests map[requestKey]*session // that are not over
-	sources  map[netip.Addr]int      // how many of them an address has
+	requests map[requestKey]*session // running transfers
+	sources  map[netip.Addr]int      // number of running transfers of each address
 	unproved unprovedQueue
 	prefixes prefixLimiter
-	clamped  map[netip.Addr]time.Time // peers that lose large blocks, until when
+	clamped  map[netip.Addr]time.Time // peers that lose large blocks, with the end of the restriction
 }
 
-// requestKey tells requests apart: the same one again is a repetition.
+// requestKey identifies a request. A second request with the same key is a
+// repetition.
 type requestKey struct {
 	peer     netip.AddrPort
 	op       Op
@@ -216,12 +217,12 @@ func (e *engine) bind(c net.PacketConn) (err error) {
 	return err
 }
 
-// measureBuffer bounds the windows of uploads by what a port can hold.
+// measureBuffer limits the windows of uploads to the receive buffer of a port.
 func (e *engine) measureBuffer() {
 	n := e.loops[0].link.receiveBuffer()
 	e.limits.offer.socketBytes = n
 	if n > 0 && n < socketBuffer {
-		e.Log.Warn("small receive buffer: windows of uploads are bounded", "bytes", n, "wanted", socketBuffer, "hint", "raise net.core.rmem_max")
+		e.Log.Warn("small receive buffer: upload windows are limited", "bytes", n, "wanted", socketBuffer, "hint", "raise net.core.rmem_max")
 	}
 }
 
@@ -252,7 +253,7 @@ func (e *engine) open(local netip.AddrPort) (link, error) {
 	return newSocket(c, false), nil
 }
 
-// all gives every loop once, the listener first.
+// all returns every loop once, the listener first.
 func (e *engine) all() []*loop {
 	if e.singlePort() {
 		return e.loops
@@ -260,10 +261,10 @@ func (e *engine) all() []*loop {
 	return append([]*loop{e.listener}, e.loops...)
 }
 
-// spare tells whether the range is so wide that a port may be left out.
+// spare reports whether the range has so many ports that a busy one may be skipped.
 func (e *engine) spare() bool { return int(e.Ports.Last)-int(e.Ports.First) >= maxPorts }
 
-// choosePorts gives the ports to bind.
+// choosePorts returns the ports to bind.
 func choosePorts(r PortRange) []uint16 {
 	if r == (PortRange{}) {
 		return make([]uint16, ephemeralPorts)
@@ -293,8 +294,8 @@ func (e *engine) fail(err error) {
 	}
 }
 
-// stop ends everything, in the order in which nothing is lost: no new requests,
-// the running transfers, the files, the sockets.
+// stop ends everything, in an order that loses nothing: new requests, running
+// transfers, files, sockets.
 func (e *engine) stop() {
 	e.stopping.Store(true)
 	for _, l := range e.loops {
@@ -319,5 +320,5 @@ func (e *engine) observe(ev Event) {
 	}
 }
 
-// chunkSize is the size of a chunk at the present load, in bytes.
+// chunkSize returns the size of a chunk at the present load, in bytes.
 func (e *engine) chunkSize() int { return chunkSize(int(e.active.Load())) }

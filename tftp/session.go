@@ -10,31 +10,30 @@ import (
 	"time"
 )
 
-// ErrTimeout is what a transfer ends with when the peer stopped answering.
+// ErrTimeout ends a transfer whose peer stopped answering.
 var ErrTimeout = errors.New("the peer stopped answering")
 
 const (
-	unprovedRepeats = 2                // repetitions of a first packet nobody answered
-	unprovedWait    = 8 * time.Second  // how long a request waits for its peer's answer: IOS repeats it after 4 to 5 s
-	lingerTime      = 20 * time.Second // how long the last packet is repeated when it was lost (RFC 1350 section 6)
-	restartAfter    = 5 * time.Second  // a silent peer that repeats its request has started over
+	unprovedRepeats = 2                // repetitions of an unanswered first packet
+	unprovedWait    = 8 * time.Second  // time for the first answer; IOS repeats a request after 4 to 5 s
+	lingerTime      = 20 * time.Second // time in which a lost last packet is repeated (RFC 1350 section 6)
+	restartAfter    = 5 * time.Second  // a peer that repeats its request after this silence has restarted
 )
 
-// state is where a session stands.
+// state is the state of a session.
 type state uint8
 
 const (
 	opening   state = iota // the Handler decides; nothing was sent
-	offered                // our first packet is out (or being loaded)
+	offered                // our first packet was sent (or is being loaded)
 	running                // the peer has answered
-	storing                // the final DATA is here, Commit runs
-	lingering              // over; repeats its last packet for a peer that lost it
-	gone                   // over; to be forgotten
+	storing                // the final DATA has arrived, Commit runs
+	lingering              // finished; repeats its last packet if the peer lost it
+	gone                   // finished; the loop removes it
 )
 
-// session is one transfer on the server's side: a state machine without input
-// or output of its own. A packet, a due timer or a finished job steps it; what
-// is to be sent and done comes out through an outbox.
+// session is one transfer of the server: a state machine without I/O. A packet,
+// a timer or a finished job steps it; each step puts its output into an outbox.
 type session struct {
 	loop   *loop
 	peer   netip.AddrPort
@@ -45,26 +44,26 @@ type session struct {
 
 	state     state
 	confirmed bool // the peer has answered: its address is proved
-	unproved  bool // it waits in the engine's queue of those that have not
+	unproved  bool // in the engine's queue of sessions without an answer
 	terms     terms
 	snd       *sender   // of a read request
 	rcv       *receiver // of a write request
 	file      *file
-	busy      bool // a job is under way
+	busy      bool // a job is running
 	held      bool // an ACK waits for the storage side
 	rt        retransmit
-	heard     time.Time // last packet of the peer, or end of our own pause
-	asking    time.Time // last (repeated) request
-	told      time.Time // last EventProgress
-	reply     []byte    // the ACK, OACK or ERROR that is repeated; nil: DATA is
+	heard     time.Time // last packet from the peer, or end of our last job
+	asking    time.Time // last request, repetitions included
+	reported  time.Time // last EventProgress
+	reply     []byte    // the ACK, OACK or ERROR to repeat; nil: DATA is repeated
 	ack       [headerSize]byte
 	cause     error     // why the transfer failed
-	noted     bool      // the loop knows that it lingers
-	deadline  time.Time // zero: the peer owes nothing
+	noted     bool      // listed in the loop's lingering sessions
+	deadline  time.Time // zero: nothing is expected from the peer
 	timer     timerEntry
 }
 
-// limits are what a session needs to know of its Server.
+// limits are the settings of the Server that a session needs.
 type limits struct {
 	offer   offer
 	timeout time.Duration
@@ -73,15 +72,15 @@ type limits struct {
 	chunks  *chunkPool
 }
 
-// run is one or more packets that leave together: all of size bytes but the
-// last, which may be shorter.
+// run is one or more packets that are sent together. All have size bytes, except
+// the last, which may be shorter.
 type run struct {
 	b    []byte
 	size int
 }
 
-// outbox collects what a step wants done. Its slices may point into the
-// session: they are used up before the next step.
+// outbox collects the packets, the job and the events of one step. Its slices may
+// point into the session; they are used before the next step.
 type outbox struct {
 	runs   []run
 	job    job
@@ -114,7 +113,7 @@ func (s *session) open(now time.Time, out *outbox) {
 	s.submit(job{kind: jobOpen}, out)
 }
 
-// receive takes a packet of the peer.
+// receive handles a packet from the peer.
 func (s *session) receive(now time.Time, p packet, out *outbox) {
 	switch {
 	case s.state == opening || s.state == gone:
@@ -129,8 +128,9 @@ func (s *session) receive(now time.Time, p packet, out *outbox) {
 	}
 }
 
-// repeatLast sends the final ACK, or the ERROR, once more to a peer that goes on.
-// A peer that has a window in flight gets the ERROR once a second only.
+// repeatLast sends the final ACK or the ERROR again to a peer that continues. The
+// ERROR is sent at most once a second, because the peer may have a whole window in
+// flight.
 func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
 	if p.op != opData && (p.op != opACK || s.snd == nil) {
 		return
@@ -147,16 +147,16 @@ func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
 // peerError ends the transfer at once; an ERROR is never answered.
 func (s *session) peerError(e *Error, out *outbox) {
 	if s.state == storing {
-		return // too late: everything is here, and being stored
+		return // too late: the complete file is being stored
 	}
 	if s.state != lingering {
 		s.confirm(out)
-		s.finish(fmt.Errorf("the peer broke off: %w", e), out)
+		s.finish(fmt.Errorf("the peer aborted the transfer: %w", e), out)
 	}
 	s.leave()
 }
 
-// confirm notes that the peer answered a packet that only it could have got.
+// confirm records that the peer answered a packet, and so proved its address.
 func (s *session) confirm(out *outbox) {
 	if s.confirmed {
 		return
@@ -168,9 +168,9 @@ func (s *session) confirm(out *outbox) {
 	s.event(EventConfirmed, nil, out)
 }
 
-// repeat takes the same request again. A peer that has not answered gets our
-// first packet again; for one that has, the request is an old duplicate, or,
-// after a silence, the sign that it has started over.
+// repeat handles a repeated request. A peer that has not answered gets our first
+// packet again. From a peer that has answered, the request is an old duplicate or,
+// after a silence, a sign that the peer has restarted.
 func (s *session) repeat(now time.Time, out *outbox) {
 	switch s.state {
 	case offered:
@@ -184,13 +184,13 @@ func (s *session) repeat(now time.Time, out *outbox) {
 	case running:
 		s.event(EventRepeated, nil, out)
 		if now.Sub(s.heard) > restartAfter && !s.busy {
-			s.finish(fmt.Errorf("%w: it started over", ErrTimeout), out)
+			s.finish(fmt.Errorf("%w: it restarted the transfer", ErrTimeout), out)
 			s.leave()
 		}
 	}
 }
 
-// expire is called when the deadline has passed.
+// expire handles a deadline that has passed.
 func (s *session) expire(now time.Time, out *outbox) {
 	switch {
 	case s.state == lingering:
@@ -233,23 +233,23 @@ func (s *session) evict(out *outbox) {
 		s.cause = busy
 		s.leave()
 	case offered:
-		s.finish(fmt.Errorf("%w: it gave way to others before it answered", ErrTimeout), out)
+		s.finish(fmt.Errorf("%w: dropped for newer requests before it answered", ErrTimeout), out)
 		s.leave()
 	}
 }
 
-// silence says how far the transfer was when the peer fell silent.
+// silence returns an ErrTimeout with the progress of the transfer.
 func (s *session) silence() error {
 	switch {
 	case s.snd != nil && s.snd.last > 0 && s.snd.sent == s.snd.last:
-		return fmt.Errorf("%w: everything was sent, the last ACK never came", ErrTimeout)
+		return fmt.Errorf("%w: all data was sent, but the last ACK never arrived", ErrTimeout)
 	case s.snd != nil:
 		return fmt.Errorf("%w after block %d", ErrTimeout, s.snd.acked)
 	}
 	return fmt.Errorf("%w after block %d", ErrTimeout, s.rcv.last)
 }
 
-// sendAgain repeats what the peer has not answered.
+// sendAgain repeats the unanswered packets.
 func (s *session) sendAgain(now time.Time, out *outbox) {
 	if s.rcv != nil && s.rcv.last > 0 {
 		s.rcv.pending, s.rcv.gap = 0, false
@@ -263,16 +263,16 @@ func (s *session) sendAgain(now time.Time, out *outbox) {
 	s.snd.pump(now, out)
 }
 
-// await sets the deadline for the answer to a packet that just left.
+// await sets the deadline for the answer to a packet that was just sent.
 func (s *session) await(now time.Time) {
 	s.rt.sent(now)
 	s.deadline = s.rt.due()
 }
 
-// complete takes the result of the job that was under way.
+// complete handles the result of the running job.
 func (s *session) complete(now time.Time, r result, out *outbox) {
 	s.busy = false
-	s.heard = now // the pause was ours
+	s.heard = now // we caused the pause, not the peer
 	switch {
 	case r.kind == jobEnd:
 	case s.state == lingering || s.state == gone:
@@ -306,7 +306,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	s.terms, granted = negotiate(s.req.Op, s.asked, o)
 	s.file.blockSize, s.file.block = s.terms.blockSize, 1
 	s.rt = newRetransmit(s.limits.timeout, s.terms.timeout)
-	s.limits.idle = max(s.limits.idle, 4*s.terms.timeout) // the peer asked for patience
+	s.limits.idle = max(s.limits.idle, 4*s.terms.timeout) // a long negotiated timeout needs more patience
 	s.state = offered
 	if s.req.Op == Read {
 		s.snd = newSender(s.terms)
@@ -326,8 +326,8 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	s.await(now)
 }
 
-// fail ends the transfer with an ERROR to the peer, which is repeated for a
-// while if the peer goes on.
+// fail ends the transfer with an ERROR to the peer. The ERROR is repeated for
+// lingerTime if the peer continues.
 func (s *session) fail(now time.Time, err error, out *outbox) {
 	s.reply = appendError(nil, errorFor(err))
 	out.send(s.reply)
@@ -340,10 +340,10 @@ func (s *session) linger(now time.Time) {
 	s.state, s.deadline = lingering, now.Add(lingerTime)
 }
 
-// leave makes the session one to be forgotten.
+// leave marks the session for removal.
 func (s *session) leave() { s.state, s.deadline = gone, time.Time{} }
 
-// finish tells that the transfer is over and releases what it holds.
+// finish reports the end of the transfer and releases its resources.
 func (s *session) finish(err error, out *outbox) {
 	s.cause = err
 	s.event(EventDone, err, out)
@@ -352,8 +352,8 @@ func (s *session) finish(err error, out *outbox) {
 	s.release(out)
 }
 
-// release gives back buffers and what the Handler opened. While a job is under
-// way that waits for its end.
+// release returns the buffers and closes the Handler's file. While a job runs,
+// complete calls it later.
 func (s *session) release(out *outbox) {
 	if s.busy {
 		return
@@ -370,8 +370,8 @@ func (s *session) release(out *outbox) {
 	}
 }
 
-// stop ends the session because the server stops. A file that is being
-// committed is brought to its end.
+// stop ends the session because the server stops. A running Commit is not
+// interrupted.
 func (s *session) stop(out *outbox) {
 	switch s.state {
 	case storing, gone:
@@ -386,8 +386,8 @@ func (s *session) stop(out *outbox) {
 	s.leave()
 }
 
-// errorFor is the ERROR that tells the peer of err. What is not an *Error tells
-// nothing of the server's inside.
+// errorFor returns the ERROR packet for err. The text for errors that are not an
+// *Error is generic, so that the peer learns nothing about the server's files.
 func errorFor(err error) *Error {
 	var e *Error
 	switch {

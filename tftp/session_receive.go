@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// receiver takes a file block by block (RFC 1350 section 6, RFC 7440 section
-// 4). It is a pure state machine: DATA goes in; it collects payload and says
-// when an ACK is due.
+// receiver receives a file block by block (RFC 1350 section 6, RFC 7440 section
+// 4). It is a state machine without I/O: it takes DATA, collects the payload and
+// returns when an ACK is due.
 type receiver struct {
 	blockSize int
 	window    int
-	last      uint64 // last block that was taken
-	pending   int    // blocks taken since the last ACK
+	last      uint64 // last block that was accepted
+	pending   int    // blocks accepted since the last ACK
 	final     bool   // the last block was the end of the file
-	gap       bool   // a gap was answered, nothing came since
-	fill      *chunk // payload on its way to the storage side; nil when empty
-	bytes     int64  // payload taken
+	gap       bool   // a gap was answered, and no block was accepted since
+	fill      *chunk // payload to be written; nil when empty
+	bytes     int64  // payload accepted
 }
 
 func newReceiver(t terms) *receiver {
 	return &receiver{blockSize: t.blockSize, window: t.window}
 }
 
-// verdict says what a DATA was.
+// verdict classifies a DATA packet.
 type verdict uint8
 
 const (
 	ignored  verdict = iota // nothing to do
-	taken                   // new, and the window goes on
-	ackDue                  // new, and an ACK is due
+	taken                   // the next block, within a window
+	ackDue                  // the next block, and an ACK is due
 	repeated                // the last block again: our ACK may be lost
-	missed                  // blocks before it are missing: say once where we are
+	missed                  // blocks before it are missing: acknowledge the last one, once
 )
 
-// data takes DATA n. Payload of a block that is in order is copied to r.fill,
+// data handles a DATA packet. It copies the payload of the next block to r.fill,
 // which must have room for it.
 func (r *receiver) data(block uint16, payload []byte) verdict {
 	switch ahead := block - uint16(r.last); {
@@ -64,12 +64,12 @@ func (r *receiver) take(payload []byte) verdict {
 	return taken
 }
 
-// roomy tells whether another whole window fits into what is being filled.
+// roomy reports whether another whole window fits into the chunk.
 func (r *receiver) roomy() bool {
 	return r.fill == nil || cap(r.fill.buf)-len(r.fill.buf) >= r.window*r.blockSize
 }
 
-// capacity is the size a chunk must have at least.
+// capacity returns the size of a new chunk in bytes: at least a whole window.
 func (r *receiver) capacity(preferred int) int {
 	return max(preferred, r.window*r.blockSize)
 }
@@ -86,7 +86,7 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 		return
 	}
 	if s.held || !s.room(len(p.body), out) {
-		return // absorbed: the ACK comes when the storage side has caught up
+		return // dropped: the ACK is sent when the storage side has caught up
 	}
 	switch s.rcv.data(p.block, p.body) {
 	case ackDue:
@@ -104,24 +104,25 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 	}
 }
 
-// progressEvery keeps EventProgress from being a cost of each block.
+// progressEvery is the shortest time between two EventProgress: reporting each
+// block would cost too much.
 const progressEvery = time.Second
 
-// progress tells that blocks move: on a slow path a chunk takes minutes, and
-// the Writer or Reader hears of nothing meanwhile.
+// progress reports that blocks move. On a slow path one chunk takes minutes, and
+// the Writer or Reader is not called meanwhile.
 func (s *session) progress(now time.Time, out *outbox) {
 	switch {
-	case s.told.IsZero():
-		s.told = now
-	case now.Sub(s.told) >= progressEvery:
-		s.told = now
+	case s.reported.IsZero():
+		s.reported = now
+	case now.Sub(s.reported) >= progressEvery:
+		s.reported = now
 		s.event(EventProgress, nil, out)
 	}
 }
 
-// room makes sure that there is space for a block. An ACK is sent only when
-// there is space for the window it asks for; but an ACK of a gap, or of the
-// timer, asks for a window sooner than that.
+// room makes space for a block, and reports whether there is some. Usually an ACK
+// is sent only when there is space for the next window. But an ACK after a gap or
+// a timeout may request a window earlier.
 func (s *session) room(n int, out *outbox) bool {
 	r := s.rcv
 	if r.fill != nil && cap(r.fill.buf)-len(r.fill.buf) < n {
@@ -137,7 +138,7 @@ func (s *session) room(n int, out *outbox) bool {
 	return true
 }
 
-// checkSize ends a transfer that brings more than its tsize told.
+// checkSize ends a transfer that brings more bytes than its tsize announced.
 func (s *session) checkSize(now time.Time, out *outbox) bool {
 	if s.req.Netascii || s.req.Size < 0 || s.rcv.bytes <= s.req.Size {
 		return true
@@ -146,7 +147,7 @@ func (s *session) checkSize(now time.Time, out *outbox) bool {
 	return false
 }
 
-// advance acknowledges what was received, unless the storage side is behind or
+// advance acknowledges the received blocks, unless the storage side is behind or
 // the file is complete.
 func (s *session) advance(now time.Time, out *outbox) {
 	if !s.checkSize(now, out) {
@@ -178,7 +179,7 @@ func (s *session) write(kind jobKind, out *outbox) {
 	s.rcv.fill = nil
 }
 
-// store commits the complete file; nothing is sent until that is done.
+// store commits the complete file. Nothing is sent until the Commit returns.
 func (s *session) store(now time.Time, out *outbox) {
 	if !s.req.Netascii && s.req.Size >= 0 && s.rcv.bytes != s.req.Size {
 		s.fail(now, &Error{CodeUndefined, fmt.Sprintf("got %d bytes, tsize announced %d", s.rcv.bytes, s.req.Size)}, out)

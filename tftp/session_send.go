@@ -3,33 +3,33 @@ package tftp
 import "time"
 
 // sender sends a file block by block (RFC 1350 section 6, RFC 7440 section 4).
-// It is a pure state machine: chunks and ACKs go in, runs of DATA come out.
-// Block numbers are 64 bits wide inside; on the wire they wrap to 0.
+// It is a state machine without I/O: it takes chunks and ACKs, and returns runs of
+// DATA. Block numbers have 64 bits here; on the wire they have 16 and wrap to 0.
 type sender struct {
 	blockSize int
 	window    int
-	acked     uint64   // the peer has everything up to this block
-	sent      uint64   // sent up to this block
-	last      uint64   // number of the final block; 0 while it is not known
-	tail      int      // payload of the final block in bytes
-	next      uint64   // first block that was not loaded
-	chunks    []*chunk // loaded and not acknowledged, in order
-	repaired  bool     // a repeated ACK has made the window leave again
-	windowAt  time.Time
+	acked     uint64    // the peer acknowledged everything up to this block
+	sent      uint64    // sent up to this block
+	last      uint64    // number of the final block; 0: not known yet
+	tail      int       // payload of the final block in bytes
+	next      uint64    // next block to load
+	chunks    []*chunk  // loaded and not acknowledged, in order
+	repaired  bool      // a repeated ACK has caused a repetition of this window
+	windowAt  time.Time // when the window was last sent
 }
 
 func newSender(t terms) *sender {
 	return &sender{blockSize: t.blockSize, window: t.window, next: 1}
 }
 
-// wants tells whether another chunk should be loaded: the window that the peer
-// has not acknowledged, and the next one, or chunk, are kept ready.
+// wants reports whether another chunk should be loaded. The unacknowledged window
+// and the next window (or chunk, if larger) are kept in memory.
 func (s *sender) wants(chunkBlocks int) bool {
 	return s.last == 0 && s.next-1-s.acked < uint64(s.window+max(s.window, chunkBlocks))
 }
 
-// loaded takes the next chunk. tail is the payload of its last block if that is
-// the final one of the file, else -1.
+// loaded adds the next chunk. tail is the payload of its last block in bytes if
+// that is the final block of the file, else -1.
 func (s *sender) loaded(c *chunk, tail int) {
 	s.chunks = append(s.chunks, c)
 	s.next = c.first + uint64(c.count)
@@ -38,10 +38,10 @@ func (s *sender) loaded(c *chunk, tail int) {
 	}
 }
 
-// ack takes an ACK and tells whether it brought anything new. A repeated ACK
-// never sends a lockstep block again (RFC 1123 section 4.2.3.1). In a window it
-// says that the first block was lost; the window then leaves again, once, and
-// not for an ACK that came too early to be an answer to it.
+// ack handles an ACK and reports whether it acknowledged new blocks. In lockstep a
+// repeated ACK never causes a repetition (RFC 1123 section 4.2.3.1). With a window
+// it means that the first block was lost. Then the whole window is sent again, but
+// only once, and not if the ACK arrived too early to be an answer to this window.
 func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress bool) {
 	n := uint64(block - uint16(s.acked))
 	switch {
@@ -55,12 +55,12 @@ func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress b
 		return false
 	}
 	s.acked += n
-	s.sent = s.acked // what was lost behind it leaves again (RFC 7440 section 4)
+	s.sent = s.acked // the blocks after it were lost and are sent again (RFC 7440 section 4)
 	s.repaired = false
 	return true
 }
 
-// release gives chunks back that the peer has in whole.
+// release returns fully acknowledged chunks to the pool.
 func (s *sender) release(pool *chunkPool) {
 	for len(s.chunks) > 0 && s.chunks[0].first+uint64(s.chunks[0].count) <= s.acked+1 {
 		pool.put(s.chunks[0])
@@ -70,7 +70,7 @@ func (s *sender) release(pool *chunkPool) {
 	}
 }
 
-// drop gives all chunks back.
+// drop returns all chunks to the pool.
 func (s *sender) drop(pool *chunkPool) {
 	for _, c := range s.chunks {
 		pool.put(c)
@@ -78,7 +78,8 @@ func (s *sender) drop(pool *chunkPool) {
 	s.chunks = nil
 }
 
-// pump sends what the window allows and is loaded, and tells whether it sent.
+// pump sends the loaded blocks that the window permits. It reports whether there
+// were any.
 func (s *sender) pump(now time.Time, out *outbox) bool {
 	limit := s.acked + uint64(s.window)
 	before := s.sent
@@ -97,20 +98,20 @@ func (s *sender) pump(now time.Time, out *outbox) bool {
 	return true
 }
 
-// blocks gives the packets of the blocks from..to.
+// blocks returns the packets of the blocks from to to, both included.
 func (c *chunk) blocks(from, to uint64, blockSize int) []byte {
 	size := uint64(blockSize + headerSize)
 	start := (from - c.first) * size
 	return c.buf[start:min((to-c.first+1)*size, uint64(len(c.buf)))]
 }
 
-// rewind makes everything that is not acknowledged leave again.
+// rewind makes the next pump send all unacknowledged blocks again.
 func (s *sender) rewind() { s.sent = s.acked }
 
-// done tells whether the peer has acknowledged the final block.
+// done reports whether the peer has acknowledged the final block.
 func (s *sender) done() bool { return s.last > 0 && s.acked == s.last }
 
-// bytes is the payload that was acknowledged.
+// bytes returns the acknowledged payload in bytes.
 func (s *sender) bytes() int64 {
 	if s.done() {
 		return int64(s.acked-1)*int64(s.blockSize) + int64(s.tail)
@@ -118,8 +119,8 @@ func (s *sender) bytes() int64 {
 	return int64(s.acked) * int64(s.blockSize)
 }
 
-// spread turns payload that stands in c.buf[from:] into packets, in place, for
-// c.count blocks that begin with c.first. from leaves room for their headers.
+// spread converts the payload in c.buf[from:] to DATA packets, in place: c.count
+// blocks, the first of them c.first. The space before from is for their headers.
 // The last block may be short.
 func (c *chunk) spread(from, blockSize int) {
 	to := 0
@@ -159,7 +160,7 @@ func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
 	s.proceed(now, out)
 }
 
-// proceed sends what the window allows and has more loaded.
+// proceed sends the blocks that the window permits and loads more.
 func (s *session) proceed(now time.Time, out *outbox) {
 	if s.snd.done() {
 		s.finish(nil, out)
@@ -182,7 +183,7 @@ func (s *session) load(out *outbox) {
 		return
 	}
 	if !s.confirmed && len(s.snd.chunks) > 0 {
-		return // a peer that has not answered gets no more than the first
+		return // a peer that has not answered gets only the first chunk
 	}
 	s.submit(job{kind: jobRead, chunk: s.limits.chunks.get(size)}, out)
 }

@@ -7,14 +7,14 @@ import (
 
 // timerEntry is a session's place in its loop's timers.
 type timerEntry struct {
-	at     time.Time // when the loop looks at the session; zero: not queued
+	at     time.Time // when the loop checks the session; zero: not queued
 	index  int
 	queued bool
 }
 
-// timers are the sessions of a loop by the time at which they are looked at
-// next. A deadline that moves later, as it does with every packet, leaves its
-// entry alone: the look finds that it is too early and queues it again.
+// timers is a heap of the sessions of a loop, ordered by the time of their next
+// check. Every packet moves a deadline to a later time; that does not change the
+// heap. The check then finds that it is too early and queues the session again.
 type timers []*session
 
 func (t timers) Len() int           { return len(t) }
@@ -41,7 +41,7 @@ func (t *timers) Pop() any {
 	return s
 }
 
-// set queues a session for its deadline and tells whether it became the first.
+// set queues a session for its deadline and reports whether it is now the first.
 func (t *timers) set(s *session) bool {
 	switch {
 	case s.deadline.IsZero():
@@ -58,15 +58,15 @@ func (t *timers) set(s *session) bool {
 	return s.timer.index == 0
 }
 
-// remove takes a session out.
+// remove removes a session from the heap.
 func (t *timers) remove(s *session) {
 	if s.timer.queued {
 		heap.Remove(t, s.timer.index)
 	}
 }
 
-// due takes out the first session whose look is due. It gives nil and the time
-// of the next look (zero: none) when there is no such session.
+// due removes and returns the first session whose check is due. If none is due, it
+// returns nil and the time of the next check (zero: none).
 func (t *timers) due(now time.Time) (*session, time.Time) {
 	if len(*t) == 0 {
 		return nil, time.Time{}

@@ -10,50 +10,50 @@ import (
 	"time"
 )
 
-// datagram is one that arrived. Its bytes are valid until the next read.
+// datagram is a received datagram. Its bytes are valid until the next read.
 type datagram struct {
 	b    []byte
 	from netip.AddrPort // IPv4 addresses are never mapped into IPv6
-	raw  rawAddress     // the same as the system writes it, if it came from a port
+	raw  rawAddress     // from, in the form of the system; only set by a port
 	to   arrival
 }
 
-// arrival says how a datagram came in.
+// arrival has the local side of a received datagram.
 type arrival struct {
-	local   netip.Addr // address it was sent to; invalid when the socket cannot tell
-	ifindex int        // interface it came in by; 0 when unknown
+	local   netip.Addr // destination address of the datagram; invalid: unknown
+	ifindex int        // receiving interface; 0: unknown
 	group   bool       // sent to a broadcast or multicast address
 }
 
-// destination is where the packets of a session go.
+// destination is the target of the packets of a session.
 type destination struct {
 	to       netip.AddrPort
-	raw      rawAddress // the same, for a port
+	raw      rawAddress // to, in the form of the system; only used by a port
 	control  []byte     // ancillary data that chooses the source address; may be nil
-	separate bool       // the path takes no runs of packets at once (GSO)
+	separate bool       // the path does not support segmentation offload (GSO)
 }
 
-// link is what a loop sends on. A packet that cannot be sent is a packet lost:
+// link sends the packets of a loop. A packet that cannot be sent counts as lost:
 // the timers repeat it.
 type link interface {
 	send(r run, d *destination)
-	// hold lets what is sent wait for flush, which sends it in one call.
+	// hold delays the following packets until flush sends them in one call.
 	hold()
 	flush()
-	// destination is where and how answers to a datagram leave.
+	// destination returns the target for answers to a datagram.
 	destination(d *datagram) destination
 	receiveBuffer() int // bytes; 0: unknown
 	close()
 }
 
-// socketBuffer is what is asked of the system for each direction, in bytes.
+// socketBuffer is the requested size of each socket buffer in bytes.
 const socketBuffer = 4 << 20
 
 // socket is a link on any net.PacketConn.
 type socket struct {
 	conn net.PacketConn
-	udp  *net.UDPConn // nil: not of the system
-	kept bool         // not ours to close
+	udp  *net.UDPConn // nil: conn is not a UDP socket of the system
+	kept bool         // the caller closes conn
 	in   [1]datagram
 	buf  []byte
 }
@@ -74,7 +74,7 @@ func openSocket(local netip.AddrPort) (*socket, error) {
 func newSocket(c net.PacketConn, kept bool) *socket {
 	s := &socket{conn: c, kept: kept, buf: make([]byte, maxDatagram+1)}
 	if s.udp, _ = c.(*net.UDPConn); s.udp != nil {
-		s.udp.SetReadBuffer(socketBuffer) // best effort: what the system grants is what there is
+		s.udp.SetReadBuffer(socketBuffer) // best effort: the system may grant less
 		s.udp.SetWriteBuffer(socketBuffer)
 	}
 	return s
@@ -125,7 +125,7 @@ func (s *socket) close() {
 // reader reads the links of all loops.
 type reader interface {
 	start()
-	stop() // ends the reading and waits for that
+	stop() // stops reading and waits for the goroutines
 }
 
 // socketReader reads each socket in a goroutine.
@@ -150,7 +150,7 @@ func (r *socketReader) read(l *loop, s *socket) {
 			l.handle(in)
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return
-		default: // an ICMP message about one peer comes out as an error of the socket
+		default: // an ICMP message about one peer appears as an error of the socket
 			if failures++; failures > 100 {
 				l.engine.fail(fmt.Errorf("read: %w", err))
 				return
@@ -169,7 +169,7 @@ func (r *socketReader) stop() {
 	}
 }
 
-// unmapped gives an IPv4 address its own form.
+// unmapped converts an IPv4-mapped IPv6 address to IPv4.
 func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

@@ -5,8 +5,9 @@ import (
 	"net/netip"
 )
 
-// listenerLink is the link of the listening socket: a port if it is a UDP
-// socket of the system and the others are to be like it.
+// listenerLink returns the link of the listening socket: a port if c is a UDP
+// socket of the system. plain requests a socket in any case, because the other
+// sockets come from Server.Listen.
 func listenerLink(c net.PacketConn, plain bool) link {
 	if udp, ok := c.(*net.UDPConn); ok && !plain {
 		if p, err := sharePort(udp); err == nil {
@@ -16,7 +17,7 @@ func listenerLink(c net.PacketConn, plain bool) link {
 	return newSocket(c, true)
 }
 
-// transferLink opens a link like the listening one.
+// transferLink opens a link of the same kind as the listener.
 func transferLink(listener link, local netip.AddrPort) (link, error) {
 	if p, ok := listener.(*port); ok {
 		return openPort(local, p.six && isV6Only(p.fd))
@@ -24,7 +25,7 @@ func transferLink(listener link, local netip.AddrPort) (link, error) {
 	return openSocket(local)
 }
 
-// newReader reads the links of the loops.
+// newReader returns the reader for the links of the loops.
 func newReader(loops []*loop) (reader, error) {
 	if _, ok := loops[0].link.(*port); ok {
 		return newPoller(loops)

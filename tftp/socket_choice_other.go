@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// rawAddress is of no use here.
+// rawAddress is only used on Linux.
 type rawAddress struct{}
 
 func listenerLink(c net.PacketConn, _ bool) link { return newSocket(c, true) }

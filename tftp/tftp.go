@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// Op is what a request asks for (RFC 1350 section 5).
+// Op is the kind of a request (RFC 1350 section 5).
 type Op uint16
 
 // The two requests.
@@ -16,6 +16,7 @@ const (
 	Write Op = 2 // WRQ: the peer stores a file
 )
 
+// String returns RRQ or WRQ, the names in RFC 1350.
 func (o Op) String() string {
 	switch o {
 	case Read:
@@ -31,83 +32,86 @@ type Code uint16
 
 // The error codes.
 const (
-	CodeUndefined    Code = 0
-	CodeNotFound     Code = 1
-	CodeAccess       Code = 2
-	CodeDiskFull     Code = 3
-	CodeIllegal      Code = 4
-	CodeUnknownTID   Code = 5
-	CodeExists       Code = 6
-	CodeNoSuchUser   Code = 7
-	CodeOptionDenied Code = 8
+	CodeUndefined    Code = 0 // the text describes the error
+	CodeNotFound     Code = 1 // file not found
+	CodeAccess       Code = 2 // access violation
+	CodeDiskFull     Code = 3 // disk full or allocation exceeded
+	CodeIllegal      Code = 4 // illegal TFTP operation
+	CodeUnknownTID   Code = 5 // unknown transfer ID
+	CodeExists       Code = 6 // file already exists
+	CodeNoSuchUser   Code = 7 // no such user (mail mode)
+	CodeOptionDenied Code = 8 // option negotiation failed (RFC 2347)
 )
 
-// Error is an ERROR packet, one that arrived or one that is to be sent. A
-// Handler that returns an *Error decides the code and the text that the peer
-// gets; any other error becomes a code by its kind (fs.ErrNotExist: 1,
-// fs.ErrPermission: 2, ENOSPC and EDQUOT: 3, fs.ErrExist: 6, else 0) with a
-// text that tells nothing of the server's inside.
+// Error is an ERROR packet, received or to be sent. A Handler that returns an
+// *Error chooses the code and the text for the peer. Other errors become a code
+// by their kind (fs.ErrNotExist: 1; fs.ErrPermission and EROFS: 2; ENOSPC and
+// EDQUOT: 3; fs.ErrExist: 6; others: 0), with a generic text that reveals nothing
+// about the server.
 type Error struct {
 	Code    Code
 	Message string
 }
 
+// Error returns the code and the text.
 func (e *Error) Error() string { return fmt.Sprintf("tftp error %d: %s", e.Code, e.Message) }
 
-// Request is a read or write request as it arrived.
+// Request is a received read or write request.
 type Request struct {
 	Op       Op
-	Filename string         // as sent; never trusted, never empty
-	Netascii bool           // mode netascii; else octet
-	Remote   netip.AddrPort // who asks; IPv4 addresses are never mapped into IPv6
-	Local    netip.Addr     // the address that was asked; invalid when the socket cannot tell
-	Size     int64          // tsize of a write request in bytes; -1 when not told
+	Filename string         // as sent by the peer: never empty, not checked
+	Netascii bool           // mode netascii; false: octet
+	Remote   netip.AddrPort // of the peer; IPv4 addresses are never mapped into IPv6
+	Local    netip.Addr     // the address that received the request; invalid: unknown
+	Size     int64          // tsize of a write request in bytes; -1: not announced
 }
 
 // Handler decides about requests. Its methods are called outside the network
-// loop and may block. The context ends when the server stops.
+// loop and may block. The context ends when the server stops. An error refuses
+// the request; see Error for the packet that the peer gets.
 type Handler interface {
-	OpenRead(ctx context.Context, r *Request) (Reader, error)
-	OpenWrite(ctx context.Context, r *Request) (Writer, error)
+	OpenRead(ctx context.Context, r *Request) (Reader, error)  // for a RRQ
+	OpenWrite(ctx context.Context, r *Request) (Writer, error) // for a WRQ
 }
 
-// Reader is a file that is being sent.
+// Reader is a file that is being sent. Its methods are called one after the
+// other; Close is called last, exactly once.
 type Reader interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64 // bytes
 }
 
-// Writer is a file that is being received. Its methods are called one after
-// the other, never two at once. Exactly one of Commit and Abort is called, as
-// the last one.
+// Writer is a file that is being received. Its methods are called one after the
+// other. The last call is either Commit or Abort, exactly once.
 type Writer interface {
 	io.Writer
-	// Commit stores what was written. The final ACK leaves only after it has
-	// returned nil; its error goes to the peer as an ERROR in place of it.
+	// Commit stores the file. The server sends the final ACK only after Commit
+	// returned nil. If it returns an error, the peer gets an ERROR instead.
 	Commit() error
-	// Abort discards what was written; err says why.
+	// Abort discards the file. err is the reason.
 	Abort(err error)
 }
 
-// EventKind says what an Event tells.
+// EventKind is the kind of an Event.
 type EventKind int
 
 // The events of a transfer, in the order in which they happen.
 const (
 	EventRequest    EventKind = iota // a request was accepted
-	EventRefused                     // a request, or a transfer, was answered with an ERROR
-	EventRepeated                    // the peer repeated its request: our answer may not have arrived
+	EventRefused                     // a request or a transfer was answered with an ERROR
+	EventRepeated                    // the peer repeated its request: our answer may be lost
 	EventConfirmed                   // the peer answered our first packet: its address is proved
-	EventRetransmit                  // we sent a packet again after a timeout
-	EventDone                        // the transfer ended; Err says how
-	EventProgress                    // before that: further blocks came, or were acknowledged; once a second at most
+	EventRetransmit                  // we repeated a packet after a timeout
+	EventDone                        // the transfer ended; Err is nil if it is complete
+	EventProgress                    // further blocks arrived or were acknowledged; at most once a second, before EventDone
 )
 
 // Event is one observation about one transfer, for evidence and metrics. A
-// request that is refused at once has EventRefused alone; every other transfer
-// has EventRequest first and exactly one EventDone last: of an upload after
-// Commit returned and the final ACK left, of a failed one before Abort is called.
+// request that is refused at once has only EventRefused. Every other transfer has
+// EventRequest first and exactly one EventDone last. EventDone of an upload comes
+// after Commit returned and the final ACK was sent; if the upload failed, it comes
+// before the call of Abort.
 type Event struct {
 	Kind      EventKind
 	Request   *Request

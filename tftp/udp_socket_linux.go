@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	batchSize   = 32     // datagrams that are read or written with one call
-	queuedSize  = 2048   // bytes of a packet that may wait for the others of a batch
+	batchSize   = 32     // datagrams per read or write call
+	queuedSize  = 2048   // bytes of the largest packet that is queued for a batch
 	maxSegments = 64     // packets of one GSO run (UDP_MAX_SEGMENTS)
 	maxRun      = 65_000 // bytes of one GSO run
-	sendWait    = 20     // ms that a full send buffer is waited for
+	sendWait    = 20     // longest wait for space in the send buffer, in ms
 )
 
-// rawAddress is a socket address of the system, IPv4 or IPv6.
+// rawAddress is a socket address in the form of the system, IPv4 or IPv6.
 type rawAddress struct {
 	sockaddr unix.RawSockaddrInet6 // large enough for both
 	size     uint32
 }
 
-// addrPort reads the address. An IPv6 link-local address keeps its zone.
+// addrPort converts the address. An IPv6 link-local address keeps its zone.
 func (r *rawAddress) addrPort() netip.AddrPort {
 	if r.sockaddr.Family == unix.AF_INET {
 		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&r.sockaddr))
@@ -49,26 +49,25 @@ type message struct {
 	_      [4]byte
 }
 
-// port is a link on a UDP socket of the system, without the scheduler of the
-// runtime in between: on a transfer in lockstep that would be a fifth of the
-// cost of a block.
+// port is a link on a UDP socket of the system. It bypasses the network poller of
+// the Go runtime, which would take a fifth of the time of a block in lockstep.
 type port struct {
 	fd       int
-	wildcard bool // bound to no address: replies must choose theirs
+	wildcard bool // bound to no address: replies must set their source address
 	six      bool // an IPv6 socket, which may carry IPv4 as well
-	arrivals bool // tells the address that was asked
+	arrivals bool // reports the destination address of each datagram
 
-	held   bool // packets wait for flush
+	held   bool // packets are queued until flush
 	queue  [batchSize]message
 	iov    [batchSize]unix.Iovec
 	queued int
-	buf    []byte // of the queue
+	buf    []byte // memory of the queued packets
 	header unix.Msghdr
 	single unix.Iovec
 	cmsg   [64]byte
 }
 
-// openPort binds a port on the address of the listening one.
+// openPort opens a UDP socket on local.
 func openPort(local netip.AddrPort, v6only bool) (*port, error) {
 	family := unix.AF_INET6
 	if local.Addr().Is4() {
@@ -99,7 +98,7 @@ func bindPort(fd int, local netip.AddrPort, v6only bool) error {
 	return unix.Bind(fd, &unix.SockaddrInet6{Port: int(local.Port()), Addr: local.Addr().As16(), ZoneId: zoneIndex(local.Addr())})
 }
 
-// zoneIndex is the interface of a link-local address, 0 for others.
+// zoneIndex returns the interface index of a link-local address, 0 for others.
 func zoneIndex(a netip.Addr) uint32 {
 	if i, err := strconv.ParseUint(a.Zone(), 10, 32); err == nil {
 		return uint32(i)
@@ -110,7 +109,8 @@ func zoneIndex(a netip.Addr) uint32 {
 	return 0
 }
 
-// sharePort makes a port of a socket that somebody else opened and keeps.
+// sharePort makes a port from a socket that belongs to the caller. It uses a
+// duplicate of the descriptor.
 func sharePort(c *net.UDPConn) (*port, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -142,8 +142,7 @@ func newPort(fd int, local netip.Addr) *port {
 	return p
 }
 
-// enlarge asks for a large socket buffer; what the system grants is what there
-// is.
+// enlarge requests a large socket buffer. The system may grant less.
 func enlarge(fd, force, plain int) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, socketBuffer) != nil {
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, socketBuffer)
@@ -165,14 +164,14 @@ func (p *port) destination(d *datagram) destination {
 	return to
 }
 
-// inbox holds what one recvmmsg brings.
+// inbox holds the datagrams of one recvmmsg call.
 type inbox struct {
 	messages  [batchSize]message
 	iov       [batchSize]unix.Iovec
 	from      [batchSize]rawAddress
 	control   [batchSize][128]byte
 	datagrams [batchSize]datagram
-	buf       []byte // untouched pages of it cost nothing
+	buf       []byte // large, but pages that are never touched use no memory
 }
 
 func newInbox() *inbox {
@@ -204,7 +203,7 @@ func (in *inbox) forgetControl() {
 	}
 }
 
-// read takes the datagrams that are there; none is no error.
+// read returns the waiting datagrams, possibly none. It does not block.
 func (p *port) read(in *inbox) ([]datagram, error) {
 	if p.arrivals {
 		in.wantControl()
@@ -230,8 +229,8 @@ func (p *port) read(in *inbox) ([]datagram, error) {
 	return in.datagrams[:n], nil
 }
 
-// readOne takes one datagram, where more are not to be expected: that costs
-// less than read. The address that was asked is not told.
+// readOne returns one datagram if there is one. It is cheaper than read if not
+// more than one is expected. It does not report the destination address.
 func (p *port) readOne(in *inbox) []datagram {
 	size := uint32(unix.SizeofSockaddrInet6)
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&in.buf[0])), maxDatagram+1, unix.MSG_DONTWAIT,
@@ -243,7 +242,7 @@ func (p *port) readOne(in *inbox) []datagram {
 	return in.datagrams[:1]
 }
 
-// take makes a datagram of buffer i.
+// take makes a datagram from buffer i.
 func (in *inbox) take(i, length int, addressSize uint32) *datagram {
 	d, start := &in.datagrams[i], i*(maxDatagram+1)
 	in.from[i].size = addressSize
@@ -254,7 +253,7 @@ func (in *inbox) take(i, length int, addressSize uint32) *datagram {
 	return d
 }
 
-// send sends a run. Single small packets wait for flush, if there is to be one.
+// send sends a run. After hold, single small packets wait for flush.
 func (p *port) send(r run, d *destination) {
 	switch {
 	case len(r.b) > r.size:
@@ -307,7 +306,7 @@ func (p *port) flush() {
 	p.held = false
 }
 
-// drain sends what waits.
+// drain sends the queued packets.
 func (p *port) drain() {
 	for first := 0; first < p.queued; {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.queue[first])), uintptr(p.queued-first), unix.MSG_DONTWAIT, 0, 0)
@@ -321,8 +320,8 @@ func (p *port) drain() {
 	p.queued = 0
 }
 
-// retry tells whether a send that failed is worth another try, after a wait if
-// the send buffer is full.
+// retry reports whether a failed send should be tried again. If the send buffer is
+// full, it waits for space first.
 func (p *port) retry(errno syscall.Errno) bool {
 	switch errno {
 	case unix.EINTR:
@@ -335,8 +334,8 @@ func (p *port) retry(errno syscall.Errno) bool {
 	return false
 }
 
-// sendOne sends b: one packet, or, with a segment size, as many as it takes
-// (GSO, udp(7)).
+// sendOne sends b as one packet. With a segment size, the kernel splits b into
+// packets of that size (GSO, udp(7)).
 func (p *port) sendOne(b []byte, d *destination, segment int) syscall.Errno {
 	p.single.Base = &b[0]
 	p.single.SetLen(len(b))
@@ -367,7 +366,7 @@ func appendSegmentSize(b []byte, size int) []byte {
 	return b
 }
 
-// sendRun sends a run in as few calls as the path takes.
+// sendRun sends a run in as few calls as the path permits.
 func (p *port) sendRun(r run, d *destination) {
 	for len(r.b) > 0 {
 		n := min(len(r.b), r.size*max(1, min(maxSegments, maxRun/r.size)))
@@ -378,7 +377,7 @@ func (p *port) sendRun(r run, d *destination) {
 			p.sendEach(run{r.b[:n], r.size}, d)
 		default:
 			if errno := p.sendOne(r.b[:n], d, r.size); errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE {
-				d.separate = true // no offload on this path, or a frame is too small for a block
+				d.separate = true // no offload on this path, or a block does not fit into a frame
 				continue
 			}
 		}
@@ -388,7 +387,7 @@ func (p *port) sendRun(r run, d *destination) {
 
 // sendEach sends the packets of a run with one call.
 func (p *port) sendEach(r run, d *destination) {
-	own := p.iov // where the queue keeps its bases
+	own := p.iov // points to the memory of the queue; restored below
 	for len(r.b) > 0 {
 		for p.queued = 0; p.queued < batchSize && len(r.b) > 0; p.queued++ {
 			n := min(len(r.b), r.size)

@@ -12,7 +12,7 @@ import (
 type Conn struct {
 	network *Network
 	local   netip.AddrPort
-	arrived chan struct{} // closed when something changed
+	arrived chan struct{} // closed and replaced at each change
 
 	mu       sync.Mutex
 	queue    []arrival
@@ -29,7 +29,7 @@ func newConn(n *Network, a netip.AddrPort) *Conn {
 	return &Conn{network: n, local: a, arrived: make(chan struct{})}
 }
 
-// arrive queues a packet; a full queue loses it.
+// arrive queues a packet. If the queue is full, the packet is lost.
 func (c *Conn) arrive(from netip.AddrPort, b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,7 +46,8 @@ func (c *Conn) changed() {
 	c.arrived = make(chan struct{})
 }
 
-// ReadFrom waits for a packet, at most until the deadline.
+// ReadFrom waits for a packet. After the deadline it returns
+// os.ErrDeadlineExceeded, after Close net.ErrClosed, each in a *net.OpError.
 func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		a, ok, wait, deadline, err := c.next()
@@ -62,7 +63,7 @@ func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// next takes a packet, or gives what to wait for.
+// next returns a packet, or the channel and the deadline to wait for.
 func (c *Conn) next() (a arrival, ok bool, wait chan struct{}, deadline time.Time, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,7 +80,7 @@ func (c *Conn) next() (a arrival, ok bool, wait chan struct{}, deadline time.Tim
 	return a, false, c.arrived, c.deadline, nil
 }
 
-// wait waits for a change; false: the deadline came first.
+// wait waits for a change. It returns false if the deadline passes first.
 func (c *Conn) wait(change chan struct{}, deadline time.Time) bool {
 	if deadline.IsZero() {
 		<-change
@@ -95,7 +96,8 @@ func (c *Conn) wait(change chan struct{}, deadline time.Time) bool {
 	}
 }
 
-// WriteTo sends a packet. It never fails for what the network does to it.
+// WriteTo sends a packet to a *net.UDPAddr. A packet that the network loses is no
+// error.
 func (c *Conn) WriteTo(b []byte, to net.Addr) (int, error) {
 	c.mu.Lock()
 	closed := c.closed
@@ -112,7 +114,7 @@ func (c *Conn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return len(b), nil
 }
 
-// Close closes the socket; its port is free again.
+// Close closes the socket and frees its port. A second Close is an error.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	if c.closed {
@@ -126,10 +128,11 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// LocalAddr gives the *net.UDPAddr of the socket.
+// LocalAddr returns the address of the socket, a *net.UDPAddr.
 func (c *Conn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(c.local) }
 
-// SetReadDeadline ends a ReadFrom that waits, too.
+// SetReadDeadline sets the deadline of ReadFrom, also of a ReadFrom that is
+// waiting. The zero time means no deadline.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,8 +1,7 @@
-// Package tftptest is a packet network in memory for tests of TFTP (and of
-// anything else that speaks through a net.PacketConn). It loses, duplicates,
-// reorders and delays by a plan that a seed decides. It needs nothing but
-// channels and timers of the standard library, so that it runs in a bubble of
-// testing/synctest.
+// Package tftptest is a packet network in memory for tests of TFTP, and of other
+// protocols over net.PacketConn. It loses, duplicates, reorders and delays
+// packets; a seed makes this repeatable. It uses only channels and timers, so it
+// runs in a bubble of testing/synctest.
 package tftptest
 
 import (
@@ -15,35 +14,35 @@ import (
 	"time"
 )
 
-// Network is a network of any number of sockets. Its fields are set before it
-// is used; the zero value delivers everything at once, in order.
+// Network is a network of any number of sockets. Set its fields before use. The
+// zero value delivers all packets at once, in order.
 type Network struct {
-	Seed      uint64        // decides everything that is left to chance
-	Loss      float64       // share of packets that are lost, 0..1
-	Duplicate float64       // share of packets that arrive twice
-	Reorder   float64       // share of packets that are held back, so that later ones overtake them
-	Delay     time.Duration // each packet takes so long
-	Jitter    time.Duration // and at random up to so much longer
+	Seed      uint64        // of the random numbers
+	Loss      float64       // share of lost packets, 0..1
+	Duplicate float64       // share of packets that arrive twice, 0..1
+	Reorder   float64       // share of packets that later packets overtake, 0..1
+	Delay     time.Duration // of each packet
+	Jitter    time.Duration // random additional delay, below this
 
-	// Filter decides about each packet before chance does; nil: passes all. It
-	// is called by one goroutine at a time.
+	// Filter decides about each packet first. Packets that pass can still be lost
+	// by chance. It is called by one goroutine at a time. Nil passes all.
 	Filter func(Packet) Verdict
 
-	mu       sync.Mutex
-	random   *rand.Rand
-	sockets  map[netip.AddrPort]*Conn
-	nextPort uint16
-	flying   flight
-	sequence uint64
+	mu        sync.Mutex
+	random    *rand.Rand
+	sockets   map[netip.AddrPort]*Conn
+	nextPort  uint16
+	inTransit transitHeap
+	sequence  uint64
 }
 
-// Packet is one packet on its way. Data must not be changed or kept.
+// Packet is one packet in transit. Do not change or keep Data.
 type Packet struct {
 	From, To netip.AddrPort
 	Data     []byte
 }
 
-// Verdict is what becomes of a packet.
+// Verdict is the decision of Filter about a packet.
 type Verdict int
 
 // The verdicts.
@@ -54,12 +53,12 @@ const (
 )
 
 const (
-	queueLength = 4096  // packets a socket holds, more are lost
-	firstPort   = 49152 // of those that Listen chooses
+	queueLength = 4096  // packets in the queue of a socket; more are lost
+	firstPort   = 49152 // first port that Listen chooses
 )
 
-// Listen opens a socket. Port 0 chooses a free one; an unspecified address
-// means 127.0.0.1.
+// Listen opens a socket. For port 0 it chooses a free port. An unspecified
+// address means 127.0.0.1. It returns an error if the address is in use.
 func (n *Network) Listen(a netip.AddrPort) (net.PacketConn, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -90,11 +89,11 @@ func (n *Network) Listen(a netip.AddrPort) (net.PacketConn, error) {
 	return c, nil
 }
 
-// send puts a packet on its way.
+// send sends a packet.
 func (n *Network) send(from, to netip.AddrPort, b []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.land() // what is due now was sent before
+	n.land() // earlier packets that are due now come first
 	copies := 1
 	if n.Filter != nil {
 		switch n.Filter(Packet{from, to, b}) {
@@ -118,7 +117,7 @@ func (n *Network) send(from, to netip.AddrPort, b []byte) {
 
 func (n *Network) chance(share float64) bool { return share > 0 && n.random.Float64() < share }
 
-// delay draws how long a packet takes.
+// delay returns the random delay of a packet.
 func (n *Network) delay() time.Duration {
 	d := n.Delay
 	if n.Jitter > 0 {
@@ -130,15 +129,15 @@ func (n *Network) delay() time.Duration {
 	return d
 }
 
-// deliver hands a packet over, at once or later. Packets that take the same time
-// keep their order.
+// deliver delivers a packet after a delay. Packets with the same delay keep their
+// order.
 func (n *Network) deliver(from, to netip.AddrPort, b []byte, after time.Duration) {
 	if after == 0 {
 		n.hand(from, to, b)
 		return
 	}
 	n.sequence++
-	heap.Push(&n.flying, flyer{from, to, b, time.Now().Add(after), n.sequence})
+	heap.Push(&n.inTransit, transit{from, to, b, time.Now().Add(after), n.sequence})
 	time.AfterFunc(after, func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -149,8 +148,8 @@ func (n *Network) deliver(from, to netip.AddrPort, b []byte, after time.Duration
 // land delivers every packet whose time has come; n.mu is held.
 func (n *Network) land() {
 	now := time.Now()
-	for len(n.flying) > 0 && !n.flying[0].at.After(now) {
-		f := heap.Pop(&n.flying).(flyer)
+	for len(n.inTransit) > 0 && !n.inTransit[0].at.After(now) {
+		f := heap.Pop(&n.inTransit).(transit)
 		n.hand(f.from, f.to, f.data)
 	}
 }
@@ -167,22 +166,22 @@ func (n *Network) forget(a netip.AddrPort) {
 	delete(n.sockets, a)
 }
 
-// flyer is a packet that is under way.
-type flyer struct {
+// transit is a packet in transit.
+type transit struct {
 	from, to netip.AddrPort
 	data     []byte
 	at       time.Time
 	sequence uint64
 }
 
-// flight is a heap of packets, the next to arrive first.
-type flight []flyer
+// transitHeap is a heap of packets, ordered by their arrival.
+type transitHeap []transit
 
 // Len implements heap.Interface.
-func (f flight) Len() int { return len(f) }
+func (f transitHeap) Len() int { return len(f) }
 
-// Less implements heap.Interface: what arrives first comes first.
-func (f flight) Less(i, j int) bool {
+// Less implements heap.Interface: the packet that arrives first comes first.
+func (f transitHeap) Less(i, j int) bool {
 	if !f[i].at.Equal(f[j].at) {
 		return f[i].at.Before(f[j].at)
 	}
@@ -190,13 +189,13 @@ func (f flight) Less(i, j int) bool {
 }
 
 // Swap implements heap.Interface.
-func (f flight) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
+func (f transitHeap) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
 
 // Push implements heap.Interface.
-func (f *flight) Push(x any) { *f = append(*f, x.(flyer)) }
+func (f *transitHeap) Push(x any) { *f = append(*f, x.(transit)) }
 
 // Pop implements heap.Interface.
-func (f *flight) Pop() any {
+func (f *transitHeap) Pop() any {
 	old := *f
 	last := old[len(old)-1]
 	*f = old[:len(old)-1]
