@@ -234,13 +234,13 @@ func percent(w io.Writer) func(done, total int64) {
 	}
 }
 
-func (p *program) printProblems(problems []vault.Problem) error {
+func (p *program) printProblems(problems []api.CheckProblem) error {
 	var found error
 	if len(problems) > 0 {
 		found = errProblems
 	}
 	if p.json {
-		return errors.Join(p.writeJSON(map[string]any{"ok": found == nil, "problems": append([]vault.Problem{}, problems...)}), found)
+		return errors.Join(p.writeJSON(map[string]any{"ok": found == nil, "problems": append([]api.CheckProblem{}, problems...)}), found)
 	}
 	for _, problem := range problems {
 		fmt.Fprintf(p.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))

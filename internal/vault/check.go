@@ -14,25 +14,6 @@ import (
 	"flashwarden/api"
 )
 
-// The kinds of problems that Check finds.
-const (
-	ProblemSnapshotDamaged = "snapshot_damaged" // a snapshot cannot be understood, or its name is not its ID
-	ProblemBlobMissing     = "blob_missing"     // a snapshot names a blob that is not there
-	ProblemBlobSize        = "blob_size"        // a blob has not as many bytes as a snapshot says
-	ProblemBlobDamaged     = "blob_damaged"     // the SHA-256 of a blob is not its name
-	ProblemMD5             = "md5_mismatch"     // the MD5 of a blob is not what a snapshot says
-	ProblemUnreadable      = "unreadable"       // the system could not read something
-	ProblemStray           = "stray_file"       // something that the vault did not put there
-	ProblemPermissions     = "permissions"      // somebody may write, or others may read, what is in the vault
-)
-
-// Problem is one thing that Check found.
-type Problem struct {
-	Kind    string `json:"kind"`
-	Path    string `json:"path"`    // of the file, within the vault
-	Message string `json:"message"` // what was seen, and where it helps the next step
-}
-
 // CheckOptions says how thorough a Check is.
 type CheckOptions struct {
 	// ReadData reads every blob and compares its digests. Without it only
@@ -48,7 +29,7 @@ type CheckOptions struct {
 // path; no problem means that every snapshot is whole. Backups may go on at
 // the same time. The error is that of ctx, or says that the vault cannot be
 // read at all.
-func (d *Dir) Check(ctx context.Context, opt CheckOptions) ([]Problem, error) {
+func (d *Dir) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem, error) {
 	c := &checker{dir: d, named: map[string][]claim{}, blobs: map[string]int64{}}
 	// Snapshots before blobs: a snapshot that is there has its blobs already.
 	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.compare}
@@ -60,7 +41,7 @@ func (d *Dir) Check(ctx context.Context, opt CheckOptions) ([]Problem, error) {
 			return nil, fmt.Errorf("check vault %s: %w", d.path, err)
 		}
 	}
-	slices.SortFunc(c.problems, func(a, b Problem) int {
+	slices.SortFunc(c.problems, func(a, b api.CheckProblem) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Message, b.Message))
 	})
 	return c.problems, nil
@@ -71,7 +52,7 @@ type checker struct {
 	dir      *Dir
 	named    map[string][]claim // by SHA-256: what snapshots say of a blob
 	blobs    map[string]int64   // by SHA-256: the size of each blob that is there
-	problems []Problem
+	problems []api.CheckProblem
 }
 
 // claim is what one snapshot says of a blob.
@@ -81,7 +62,7 @@ type claim struct {
 }
 
 func (c *checker) report(kind, path, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Kind: kind, Path: path, Message: fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, api.CheckProblem{Kind: kind, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // snapshots reads every snapshot and collects what they say of blobs.
@@ -129,16 +110,16 @@ func (c *checker) year(ctx context.Context, dir string) error {
 func (c *checker) snapshot(path, id string) {
 	c.permissions(path, 0o337)
 	if !validID.MatchString(id) || id[:4] != filepath.Base(filepath.Dir(path)) {
-		c.report(ProblemSnapshotDamaged, path, "its name is not the ID of a snapshot of this year")
+		c.report(api.CheckSnapshotDamaged, path, "its name is not the ID of a snapshot of this year")
 		return
 	}
 	s, err := c.dir.Snapshot(id)
 	switch {
 	case errors.Is(err, ErrNotFound): // retention removed it meanwhile
 	case errors.Is(err, ErrDamaged):
-		c.report(ProblemSnapshotDamaged, path, "%v", err)
+		c.report(api.CheckSnapshotDamaged, path, "%v", err)
 	case err != nil:
-		c.report(ProblemUnreadable, path, "%v", err)
+		c.report(api.CheckUnreadable, path, "%v", err)
 	}
 	for _, f := range s.Files {
 		if f.SHA256 != "" {
@@ -204,7 +185,7 @@ func (c *checker) blob(path string, e fs.DirEntry) {
 		return
 	}
 	if err != nil {
-		c.report(ProblemUnreadable, path, "%v", err)
+		c.report(api.CheckUnreadable, path, "%v", err)
 		return
 	}
 	c.permissions(path, 0o337)
@@ -219,9 +200,9 @@ func (c *checker) compare(ctx context.Context) error {
 		for _, claim := range claims {
 			switch {
 			case !there:
-				c.report(ProblemBlobMissing, path, "%s names it as %s (%d bytes)", claim.snapshot, claim.file.Path, claim.file.Size)
+				c.report(api.CheckBlobMissing, path, "%s names it as %s (%d bytes)", claim.snapshot, claim.file.Path, claim.file.Size)
 			case size != claim.file.Size:
-				c.report(ProblemBlobSize, path, "it has %d bytes; %s says %d for %s", size, claim.snapshot, claim.file.Size, claim.file.Path)
+				c.report(api.CheckBlobSize, path, "it has %d bytes; %s says %d for %s", size, claim.snapshot, claim.file.Size, claim.file.Path)
 			}
 		}
 	}
@@ -233,7 +214,7 @@ func (c *checker) compare(ctx context.Context) error {
 func (c *checker) readDir(path string) ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(filepath.Join(c.dir.path, path))
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
-		c.report(ProblemUnreadable, path, "%v", err)
+		c.report(api.CheckUnreadable, path, "%v", err)
 		return nil, nil
 	}
 	if err != nil {
@@ -244,7 +225,7 @@ func (c *checker) readDir(path string) ([]fs.DirEntry, error) {
 }
 
 func (c *checker) stray(path string) {
-	c.report(ProblemStray, path, "the vault did not put it there; move it away")
+	c.report(api.CheckStray, path, "the vault did not put it there; move it away")
 }
 
 // permissions reports a file that has any of the forbidden bits of its mode.
@@ -256,6 +237,6 @@ func (c *checker) permissions(path string, forbidden fs.FileMode) {
 	mode := info.Mode().Perm()
 	if mode&forbidden != 0 {
 		full := filepath.Join(c.dir.path, path)
-		c.report(ProblemPermissions, path, "its mode is %04o; type: chmod %04o %s", mode, mode&^forbidden, full)
+		c.report(api.CheckPermissions, path, "its mode is %04o; type: chmod %04o %s", mode, mode&^forbidden, full)
 	}
 }

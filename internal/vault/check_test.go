@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"flashwarden/api"
 )
 
 // rewrite puts data in the place of a file of the vault.
@@ -47,15 +49,15 @@ func TestCheckFinds(t *testing.T) {
 		{name: "lost+found", damage: func(t *testing.T, d *Dir, _ string) error {
 			return os.Mkdir(filepath.Join(d.path, "lost+found"), 0o700)
 		}},
-		{name: "missing blob", quick: []found{{ProblemBlobMissing, blobFile}}, message: "flash:/x.bin",
+		{name: "missing blob", quick: []found{{api.CheckBlobMissing, blobFile}}, message: "flash:/x.bin",
 			damage: func(t *testing.T, d *Dir, _ string) error { return os.Remove(d.blobPath(sum)) }},
-		{name: "missing directory", quick: []found{{ProblemUnreadable, "blobs"}, {ProblemBlobMissing, blobFile}},
+		{name: "missing directory", quick: []found{{api.CheckUnreadable, "blobs"}, {api.CheckBlobMissing, blobFile}},
 			damage: func(t *testing.T, d *Dir, _ string) error { return os.RemoveAll(filepath.Join(d.path, "blobs")) }},
-		{name: "truncated blob", quick: []found{{ProblemBlobSize, blobFile}}, thorough: []found{{ProblemBlobDamaged, blobFile}},
+		{name: "truncated blob", quick: []found{{api.CheckBlobSize, blobFile}}, thorough: []found{{api.CheckBlobDamaged, blobFile}},
 			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), content[1:]); return nil }},
-		{name: "one changed byte", thorough: []found{{ProblemBlobDamaged, blobFile}}, message: "or move it out of the vault",
+		{name: "one changed byte", thorough: []found{{api.CheckBlobDamaged, blobFile}}, message: "or move it out of the vault",
 			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), "an imagE"); return nil }},
-		{name: "symbolic link as blob", quick: []found{{ProblemBlobMissing, blobFile}, {ProblemStray, blobFile}},
+		{name: "symbolic link as blob", quick: []found{{api.CheckBlobMissing, blobFile}, {api.CheckStray, blobFile}},
 			damage: func(t *testing.T, d *Dir, _ string) error {
 				target := filepath.Join(t.TempDir(), "target")
 				if err := os.Rename(d.blobPath(sum), target); err != nil {
@@ -63,25 +65,25 @@ func TestCheckFinds(t *testing.T) {
 				}
 				return os.Symlink(target, d.blobPath(sum))
 			}},
-		{name: "wrong MD5", thorough: []found{{ProblemMD5, "SNAPSHOT"}}, message: "it says MD5 000",
+		{name: "wrong MD5", thorough: []found{{api.CheckMD5, "SNAPSHOT"}}, message: "it says MD5 000",
 			damage: func(t *testing.T, d *Dir, snapshot string) error {
 				data, err := os.ReadFile(snapshot)
 				rewrite(t, snapshot, strings.Replace(string(data), md5Of(content), strings.Repeat("0", 32), 1))
 				return err
 			}},
-		{name: "truncated snapshot", quick: []found{{ProblemSnapshotDamaged, "SNAPSHOT"}},
+		{name: "truncated snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}},
 			damage: func(t *testing.T, d *Dir, snapshot string) error {
 				data, err := os.ReadFile(snapshot)
 				rewrite(t, snapshot, string(data[:len(data)-3]))
 				return err
 			}},
-		{name: "empty snapshot", quick: []found{{ProblemSnapshotDamaged, "SNAPSHOT"}},
+		{name: "empty snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}},
 			damage: func(t *testing.T, d *Dir, snapshot string) error { rewrite(t, snapshot, ""); return nil }},
-		{name: "snapshot of another name", quick: []found{{ProblemSnapshotDamaged, "snapshots/2026/20261122T141503Z-sw9-aaaa.json"}}, message: "calls itself",
+		{name: "snapshot of another name", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2026/20261122T141503Z-sw9-aaaa.json"}}, message: "calls itself",
 			damage: func(t *testing.T, d *Dir, snapshot string) error {
 				return os.Rename(snapshot, filepath.Join(filepath.Dir(snapshot), "20261122T141503Z-sw9-aaaa.json"))
 			}},
-		{name: "snapshot of another year", quick: []found{{ProblemSnapshotDamaged, "snapshots/2027/SNAPSHOT"}},
+		{name: "snapshot of another year", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2027/SNAPSHOT"}},
 			damage: func(t *testing.T, d *Dir, snapshot string) error {
 				year := filepath.Join(d.path, "snapshots", "2027")
 				if err := os.Mkdir(year, 0o700); err != nil {
@@ -89,8 +91,8 @@ func TestCheckFinds(t *testing.T) {
 				}
 				return os.Rename(snapshot, filepath.Join(year, filepath.Base(snapshot)))
 			}},
-		{name: "strays", quick: []found{{ProblemStray, "README"}, {ProblemStray, "blobs/abc"}, {ProblemStray, "blobs/" + sum[:2] + "/note"},
-			{ProblemStray, "snapshots/2026/x.txt"}, {ProblemStray, "snapshots/old"}},
+		{name: "strays", quick: []found{{api.CheckStray, "README"}, {api.CheckStray, "blobs/abc"}, {api.CheckStray, "blobs/" + sum[:2] + "/note"},
+			{api.CheckStray, "snapshots/2026/x.txt"}, {api.CheckStray, "snapshots/old"}},
 			damage: func(t *testing.T, d *Dir, _ string) error {
 				return errors.Join(
 					os.WriteFile(filepath.Join(d.path, "README"), nil, 0o400),
@@ -99,12 +101,12 @@ func TestCheckFinds(t *testing.T) {
 					os.WriteFile(filepath.Join(d.path, "snapshots", "2026", "x.txt"), nil, 0o400),
 					os.Mkdir(filepath.Join(d.path, "snapshots", "old"), 0o700))
 			}},
-		{name: "blob under a wrong prefix", quick: []found{{ProblemStray, "blobs/00/" + sum}, {ProblemBlobMissing, blobFile}},
+		{name: "blob under a wrong prefix", quick: []found{{api.CheckStray, "blobs/00/" + sum}, {api.CheckBlobMissing, blobFile}},
 			damage: func(t *testing.T, d *Dir, _ string) error {
 				wrong := filepath.Join(d.path, "blobs", "00")
 				return errors.Join(os.Mkdir(wrong, 0o700), os.Rename(d.blobPath(sum), filepath.Join(wrong, sum)))
 			}},
-		{name: "open permissions", quick: []found{{ProblemPermissions, "."}, {ProblemPermissions, "blobs/" + sum[:2]}, {ProblemPermissions, blobFile}, {ProblemPermissions, "SNAPSHOT"}},
+		{name: "open permissions", quick: []found{{api.CheckPermissions, "."}, {api.CheckPermissions, "blobs/" + sum[:2]}, {api.CheckPermissions, blobFile}, {api.CheckPermissions, "SNAPSHOT"}},
 			message: "chmod 0440",
 			damage: func(t *testing.T, d *Dir, snapshot string) error {
 				return errors.Join(os.Chmod(d.path, 0o755), os.Chmod(filepath.Dir(d.blobPath(sum)), 0o770),

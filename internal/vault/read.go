@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"flashwarden/api"
 )
 
 // readWorkers is how many blobs are read at once: enough to hash on two
@@ -77,17 +79,17 @@ func (c *checker) judge(r digests) {
 	case errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
 	case errors.Is(r.err, ErrNotFound):
 		if claims := c.named[r.sum]; len(claims) > 0 {
-			c.report(ProblemBlobMissing, path, "it vanished during the check; %s names it", claims[0].snapshot)
+			c.report(api.CheckBlobMissing, path, "it vanished during the check; %s names it", claims[0].snapshot)
 		}
 	case r.err != nil:
-		c.report(ProblemUnreadable, path, "%v", r.err)
+		c.report(api.CheckUnreadable, path, "%v", r.err)
 	case r.sha256 != r.sum:
-		c.report(ProblemBlobDamaged, path,
+		c.report(api.CheckBlobDamaged, path,
 			"its content has the SHA-256 %s: back a device up that has the file with --recopy; or move it out of the vault, and the next backup copies it again", r.sha256)
 	default:
 		for _, claim := range c.named[r.sum] {
 			if claim.file.MD5 != "" && claim.file.MD5 != r.md5 {
-				c.report(ProblemMD5, claim.snapshot, "it says MD5 %s for %s, but the content has %s", claim.file.MD5, claim.file.Path, r.md5)
+				c.report(api.CheckMD5, claim.snapshot, "it says MD5 %s for %s, but the content has %s", claim.file.MD5, claim.file.Path, r.md5)
 			}
 		}
 	}

@@ -1,0 +1,20 @@
+package api
+
+// The kinds of problems that a check of the vault finds.
+const (
+	CheckSnapshotDamaged = "snapshot_damaged" // a snapshot cannot be understood, or its name is not its ID
+	CheckBlobMissing     = "blob_missing"     // a snapshot names a blob that does not exist
+	CheckBlobSize        = "blob_size"        // the size of a blob is not the one in a snapshot
+	CheckBlobDamaged     = "blob_damaged"     // the SHA-256 of a blob is not its name
+	CheckMD5             = "md5_mismatch"     // the MD5 of a blob is not the one in a snapshot
+	CheckUnreadable      = "unreadable"       // the system could not read something
+	CheckStray           = "stray_file"       // something that the vault did not put there
+	CheckPermissions     = "permissions"      // others may write or read what is in the vault
+)
+
+// CheckProblem is one problem of the vault.
+type CheckProblem struct {
+	Kind    string `json:"kind"`
+	Path    string `json:"path"`    // of the file, within the vault
+	Message string `json:"message"` // what was seen and, where possible, the next step
+}
