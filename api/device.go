@@ -1,5 +1,44 @@
 package api
 
+import "errors"
+
+// The transports.
+const (
+	SSH    = "ssh"
+	Telnet = "telnet"
+)
+
+// ErrInvalidDevice is the error of a Device with a value that cannot be; test
+// with errors.Is.
+var ErrInvalidDevice = errors.New("invalid device")
+
+// Device is one switch or router, or one stack, of the inventory.
+type Device struct {
+	Name         string `json:"name"`
+	Address      string `json:"address"`   // HOST[:PORT]; an IPv6 address with a port stands in brackets
+	Transport    string `json:"transport"` // SSH or Telnet
+	Username     string `json:"username"`
+	Site         string `json:"site"`
+	Group        string `json:"group"`
+	TFTPAddress  string `json:"tftp_address"` // the address of ours that the device is to use; empty: the configured one
+	VRF          string `json:"vrf"`          // the device's VRF for TFTP; empty: its global table
+	Files        string `json:"files"`        // image, rebuild or all; empty: the configured policy
+	LegacyCrypto bool   `json:"legacy_crypto"`
+	Fingerprint  string `json:"fingerprint"` // of its private key, with the type, as ssh-keygen -l prints it; empty: there is none
+
+	Via            string `json:"via"`             // USER@HOST[:PORT] of the jump host in front of it; empty: it is reached directly
+	ViaFingerprint string `json:"via_fingerprint"` // of the private key for the jump host
+}
+
+// DeviceDetail is one device of the inventory with what is stored for it.
+type DeviceDetail struct {
+	Device
+	HostKeys       string `json:"host_keys"` // the pinned SSH host keys, as ssh-keygen -l prints them; empty: none
+	Password       bool   `json:"password"`  // whether one is stored, and so below
+	EnablePassword bool   `json:"enable_password"`
+	ViaPassword    bool   `json:"via_password"`
+}
+
 // TestResult reports one login that read facts and changed nothing.
 type TestResult struct {
 	Device  string  `json:"device"`

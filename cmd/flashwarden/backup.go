@@ -11,14 +11,13 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 )
 
 // backupFlags are what the backup command was asked.
 type backupFlags struct {
 	backup.Options
-	filter catalog.Filter
+	filter api.Select
 	all    bool
 	files  string
 }
@@ -103,7 +102,7 @@ func (p *program) reportBackups(results []api.BackupResult) error {
 
 // runBackups shows progress while the devices are backed up. A TFTP server
 // that dies ends them all.
-func (p *program) runBackups(ctx context.Context, n *node.Node, devices []catalog.Device, o backup.Options) []api.BackupResult {
+func (p *program) runBackups(ctx context.Context, n *node.Node, devices []api.Device, o backup.Options) []api.BackupResult {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {

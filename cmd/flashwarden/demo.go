@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/config"
@@ -175,28 +176,31 @@ func startSwitches(n *node.Node, fleet []demoSwitch) ([]*iossim.Switch, error) {
 }
 
 // demoInventory is the switches as a user would add them.
-func demoInventory(n *node.Node, fleet []demoSwitch, switches []*iossim.Switch) ([]catalog.Device, error) {
-	password, err := n.Seal(demoPassword)
-	if err != nil {
-		return nil, err
-	}
-	enable, err := n.Seal(demoEnable)
-	if err != nil {
-		return nil, err
-	}
-	var devices []catalog.Device
+func demoInventory(fleet []demoSwitch, switches []*iossim.Switch) []api.Device {
+	var devices []api.Device
 	for i, s := range switches {
 		d := fleet[i]
-		devices = append(devices, catalog.Device{
+		devices = append(devices, api.Device{
 			Name: d.name, Address: s.Addr().String(), Transport: s.Transport(), Site: d.site, Username: demoUser,
-			Password: password, EnablePassword: enable, LegacyCrypto: s.LegacyCrypto(),
+			LegacyCrypto: s.LegacyCrypto(),
 		})
 	}
-	return devices, nil
+	return devices
+}
+
+// demoSecrets are those of every simulated switch.
+func demoSecrets(n *node.Node) (catalog.Secrets, error) {
+	password, err := n.Seal(demoPassword)
+	if err != nil {
+		return catalog.Secrets{}, err
+	}
+	enable, err := n.Seal(demoEnable)
+	return catalog.Secrets{Password: password, EnablePassword: enable}, err
 }
 
 func (p *program) demoBackup(ctx context.Context, n *node.Node, fleet []demoSwitch, switches []*iossim.Switch, dir string) error {
-	devices, err := demoInventory(n, fleet, switches)
+	devices := demoInventory(fleet, switches)
+	secrets, err := demoSecrets(n)
 	if err != nil {
 		return err
 	}
@@ -206,7 +210,7 @@ func (p *program) demoBackup(ctx context.Context, n *node.Node, fleet []demoSwit
 		if _, err := n.Catalog.Device(ctx, d.Name); err == nil {
 			add = n.Catalog.UpdateDevice
 		}
-		if err := add(ctx, d); err != nil {
+		if err := add(ctx, d, secrets); err != nil {
 			return err
 		}
 		fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", d.Name, d.Transport, d.Address)

@@ -36,7 +36,8 @@ func (p *program) deviceCommand() *cobra.Command {
 
 // deviceFlags are what describes a device on the command line.
 type deviceFlags struct {
-	catalog.Device
+	api.Device
+	secrets                                catalog.Secrets
 	passwordFile, enableFile, identityFile string
 	viaPasswordFile, viaIdentityFile       string
 }
@@ -86,21 +87,21 @@ func (p *program) addDevice(cmd *cobra.Command, n *node.Node, f deviceFlags) err
 	if _, err := n.Catalog.Device(cmd.Context(), f.Name); err == nil {
 		return usageError{fmt.Errorf("device %s: %w; change it with `flashwarden device edit %s`", f.Name, catalog.ErrExists, f.Name)}
 	}
-	if !cmd.Flags().Changed("password-file") && (f.identityFile == "" || f.Transport == catalog.Telnet) {
-		if err := p.sealPassword(n, &f.Password, "", "Password of "+f.Name+": "); err != nil {
+	if !cmd.Flags().Changed("password-file") && (f.identityFile == "" || f.Transport == api.Telnet) {
+		if err := p.sealPassword(n, &f.secrets.Password, "", "Password of "+f.Name+": "); err != nil {
 			return err
 		}
 	}
 	if err := p.sealSecrets(n, &f, cmd.Flags()); err != nil {
 		return err
 	}
-	if err := n.Catalog.AddDevice(cmd.Context(), f.Device); err != nil {
+	if err := n.Catalog.AddDevice(cmd.Context(), f.Device, f.secrets); err != nil {
 		return err
 	}
 	return p.tellDevice(f.Device, "added %s; try `flashwarden device test %s`\n")
 }
 
-func (p *program) tellDevice(d catalog.Device, format string) error {
+func (p *program) tellDevice(d api.Device, format string) error {
 	if p.json {
 		return p.writeJSON(d)
 	}
@@ -109,7 +110,7 @@ func (p *program) tellDevice(d catalog.Device, format string) error {
 }
 
 func (p *program) deviceListCommand() *cobra.Command {
-	var filter catalog.Filter
+	var filter api.Select
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "list the devices",
@@ -130,9 +131,9 @@ func (p *program) deviceListCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *program) printDevices(devices []catalog.Device) error {
+func (p *program) printDevices(devices []api.Device) error {
 	if p.json {
-		return p.writeJSON(map[string]any{"devices": append([]catalog.Device{}, devices...)})
+		return p.writeJSON(map[string]any{"devices": append([]api.Device{}, devices...)})
 	}
 	rows := make([][]string, 0, len(devices))
 	for _, d := range devices {
@@ -150,33 +151,25 @@ func (p *program) deviceShowCommand() *cobra.Command {
 		ValidArgsFunction: p.completeDevices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				d, err := n.Catalog.Device(cmd.Context(), args[0])
+				d, err := n.Detail(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
-				return p.printDevice(n, d)
+				return p.printDevice(d)
 			})
 		},
 	}
 }
 
-func (p *program) printDevice(n *node.Node, d catalog.Device) error {
+func (p *program) printDevice(d api.DeviceDetail) error {
 	if p.json {
-		return p.writeJSON(d)
-	}
-	at, err := d.HostPort()
-	if err != nil {
-		return err
-	}
-	hostKey, err := n.PinnedKeys(at)
-	if err != nil {
-		return err
+		return p.writeJSON(d.Device)
 	}
 	yes := map[bool]string{true: "yes", false: "no"}
 	return table(p.out, "FIELD VALUE", [][]string{
-		{"name", d.Name}, {"address", d.Address}, {"transport", d.Transport}, {"host key", dash(hostKey)}, {"username", dash(d.Username)},
-		{"password", yes[d.Password != ""]}, {"enable password", yes[d.EnablePassword != ""]}, {"key", dash(d.Fingerprint)},
-		{"via", dash(d.Via)}, {"via password", yes[d.ViaPassword != ""]}, {"via key", dash(d.ViaFingerprint)},
+		{"name", d.Name}, {"address", d.Address}, {"transport", d.Transport}, {"host key", dash(d.HostKeys)}, {"username", dash(d.Username)},
+		{"password", yes[d.Password]}, {"enable password", yes[d.EnablePassword]}, {"key", dash(d.Fingerprint)},
+		{"via", dash(d.Via)}, {"via password", yes[d.ViaPassword]}, {"via key", dash(d.ViaFingerprint)},
 		{"legacy crypto", yes[d.LegacyCrypto]}, {"site", dash(d.Site)}, {"group", dash(d.Group)},
 		{"tftp address", dash(d.TFTPAddress)}, {"vrf", dash(d.VRF)}, {"files", dash(d.Files)},
 	})
@@ -214,17 +207,20 @@ func (p *program) editDevice(cmd *cobra.Command, n *node.Node, name string) erro
 	if err != nil {
 		return usageError{err}
 	}
+	if f.secrets, err = n.Catalog.Secrets(cmd.Context(), name); err != nil {
+		return err
+	}
 	if err := p.sealSecrets(n, &f, cmd.Flags()); err != nil {
 		return err
 	}
-	if err := n.Catalog.UpdateDevice(cmd.Context(), f.Device); err != nil {
+	if err := n.Catalog.UpdateDevice(cmd.Context(), f.Device, f.secrets); err != nil {
 		return err
 	}
 	return p.tellDevice(f.Device, "changed %s; try `flashwarden device test %s`\n")
 }
 
 // flagsOver returns d with the flags that were given set over its own values.
-func flagsOver(d catalog.Device, set *pflag.FlagSet) (deviceFlags, error) {
+func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
 	f := deviceFlags{}
 	again := pflag.NewFlagSet("edit", pflag.ContinueOnError)
 	f.register(again)
@@ -260,7 +256,7 @@ func (p *program) deviceRemoveCommand() *cobra.Command {
 
 // removeDevices removes all that are named, or none when one is unknown.
 func (p *program) removeDevices(ctx context.Context, n *node.Node, names []string) error {
-	devices, err := n.Catalog.Devices(ctx, catalog.Filter{Names: names})
+	devices, err := n.Catalog.Devices(ctx, api.Select{Names: names})
 	if err != nil {
 		return err
 	}
@@ -287,7 +283,7 @@ func (p *program) deviceTestCommand() *cobra.Command {
 		ValidArgsFunction: p.completeDevices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				devices, err := n.Catalog.Devices(cmd.Context(), catalog.Filter{Names: args})
+				devices, err := n.Catalog.Devices(cmd.Context(), api.Select{Names: args})
 				if err != nil {
 					return err
 				}
@@ -303,7 +299,7 @@ func (p *program) deviceTestCommand() *cobra.Command {
 	}
 }
 
-func testDevice(ctx context.Context, n *node.Node, d catalog.Device) api.TestResult {
+func testDevice(ctx context.Context, n *node.Node, d api.Device) api.TestResult {
 	r := api.TestResult{Device: d.Name, Status: api.StatusOK}
 	began := time.Now()
 	err := func() error {

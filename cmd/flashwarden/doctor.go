@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/config"
 	"flashwarden/internal/doctor"
@@ -78,7 +79,7 @@ func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, er
 // at the path to the one that is named.
 func (p *program) examine(ctx context.Context, n *node.Node, e *examination, names []string) (doctor.Report, error) {
 	var err error
-	if e.devices, err = n.Catalog.Devices(ctx, catalog.Filter{Names: names}); err != nil {
+	if e.devices, err = n.Catalog.Devices(ctx, api.Select{Names: names}); err != nil {
 		return doctor.Report{}, err
 	}
 	snapshots, err := n.Catalog.Snapshots(ctx, "")
@@ -108,7 +109,7 @@ func (p *program) examine(ctx context.Context, n *node.Node, e *examination, nam
 type examination struct {
 	config  config.Config
 	dir     doctor.Directory
-	devices []catalog.Device
+	devices []api.Device
 	newest  time.Time // of the snapshots
 	largest int64     // of the images, in bytes
 	again   string    // the line that looks again with more rights

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"flashwarden/api"
 	"flashwarden/internal/backup"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/doctor"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/node"
@@ -43,7 +43,7 @@ func (p *program) examinePath(ctx context.Context, n *node.Node, e *examination)
 }
 
 // path is the way to a device before anything was read.
-func (e *examination) path(d catalog.Device, s doctor.Session) (doctor.Path, error) {
+func (e *examination) path(d api.Device, s doctor.Session) (doctor.Path, error) {
 	ports, err := firewallPorts(e.config)
 	return doctor.Path{
 		Name: d.Name, Device: s.RemoteAddr(), Server: backup.Server(d, e.config.TFTP.Advertise, s.LocalAddr()),
@@ -53,7 +53,7 @@ func (e *examination) path(d catalog.Device, s doctor.Session) (doctor.Path, err
 
 // try makes the test transfers, if this process can serve TFTP: one that runs
 // on the data directory has the ports.
-func (p *program) try(ctx context.Context, n *node.Node, d catalog.Device, session doctor.Session, before []ios.Policer) (doctor.Report, error) {
+func (p *program) try(ctx context.Context, n *node.Node, d api.Device, session doctor.Session, before []ios.Policer) (doctor.Report, error) {
 	if err := n.Start(); err != nil {
 		return doctor.Report{Notes: []string{fmt.Sprintf("no test transfers: %v", err)}}, nil
 	}

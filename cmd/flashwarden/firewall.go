@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flashwarden/internal/catalog"
+	"flashwarden/api"
 	"flashwarden/internal/config"
 	"flashwarden/internal/firewall"
 	"flashwarden/internal/node"
@@ -53,7 +53,7 @@ func (p *program) firewall(ctx context.Context, n *node.Node, format string) err
 	if err != nil {
 		return err
 	}
-	devices, err := n.Catalog.Devices(ctx, catalog.Filter{})
+	devices, err := n.Catalog.Devices(ctx, api.Select{})
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ const resolveWithin = 5 * time.Second
 
 // resolveDevices finds the addresses of devices, eight at once. The error
 // names those that have none.
-func resolveDevices(ctx context.Context, devices []catalog.Device) ([]firewall.Host, error) {
+func resolveDevices(ctx context.Context, devices []api.Device) ([]firewall.Host, error) {
 	found := make([][]firewall.Host, len(devices))
 	failed := make([]error, len(devices))
 	gate := make(chan struct{}, 8)
@@ -113,7 +113,7 @@ func resolveDevices(ctx context.Context, devices []catalog.Device) ([]firewall.H
 	return slices.Concat(found...), errors.Join(failed...)
 }
 
-func resolveDevice(ctx context.Context, d catalog.Device) ([]firewall.Host, error) {
+func resolveDevice(ctx context.Context, d api.Device) ([]firewall.Host, error) {
 	address, err := d.HostPort()
 	if err != nil {
 		return nil, err

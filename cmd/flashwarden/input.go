@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"flashwarden/internal/catalog"
+	"flashwarden/api"
 	"flashwarden/internal/node"
 )
 
@@ -89,7 +89,7 @@ func (p *program) withNode(ctx context.Context, work func(*node.Node) error) err
 func (p *program) completeDevices(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	err := p.withNode(cmd.Context(), func(n *node.Node) error {
-		devices, err := n.Catalog.Devices(cmd.Context(), catalog.Filter{})
+		devices, err := n.Catalog.Devices(cmd.Context(), api.Select{})
 		for _, d := range devices {
 			names = append(names, d.Name)
 		}

@@ -14,7 +14,6 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/node"
@@ -60,9 +59,9 @@ func checkName(name string) error {
 // meeting is where a device and the TFTP server find each other.
 type meeting struct {
 	peer    netip.Addr
-	server  netip.Addr     // as the device reaches it
-	network netip.Prefix   // the peer, with the mask of the network that it shares with us
-	device  catalog.Device // that has the address; zero where none has it
+	server  netip.Addr   // as the device reaches it
+	network netip.Prefix // the peer, with the mask of the network that it shares with us
+	device  api.Device   // that has the address; zero where none has it
 }
 
 // meet finds out how peer and the TFTP server reach each other, and which

@@ -10,7 +10,6 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 )
 
 // progress shows how far the backups are.
@@ -21,7 +20,7 @@ type progress interface {
 
 // newProgress chooses bars on a terminal, plain lines elsewhere, nothing when
 // told to be quiet. Progress always goes to standard error.
-func (p *program) newProgress(devices []catalog.Device) progress {
+func (p *program) newProgress(devices []api.Device) progress {
 	switch {
 	case p.quiet:
 		return silence{}
@@ -126,7 +125,7 @@ type deviceBar struct {
 	text string
 }
 
-func newBars(out io.Writer, devices []catalog.Device) *bars {
+func newBars(out io.Writer, devices []api.Device) *bars {
 	b := &bars{container: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30)), devices: make(map[string]*deviceBar)}
 	for _, d := range devices {
 		device := &deviceBar{text: "waiting"}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 	"flashwarden/internal/restore"
 )
@@ -121,7 +120,7 @@ func (p *program) restore(ctx context.Context, n *node.Node, name string, f rest
 
 // snapshotFor is the snapshot that the user names, else the newest of the
 // device.
-func snapshotFor(ctx context.Context, n *node.Node, d catalog.Device, id string) (api.Snapshot, error) {
+func snapshotFor(ctx context.Context, n *node.Node, d api.Device, id string) (api.Snapshot, error) {
 	if id != "" {
 		return snapshot(n, id)
 	}
@@ -141,7 +140,7 @@ func snapshotFor(ctx context.Context, n *node.Node, d catalog.Device, id string)
 }
 
 // runRestore shows progress, and stops showing it while the user is asked.
-func (p *program) runRestore(ctx context.Context, n *node.Node, d catalog.Device, sel restore.Selection, f restoreFlags) api.RestoreResult {
+func (p *program) runRestore(ctx context.Context, n *node.Node, d api.Device, sel restore.Selection, f restoreFlags) api.RestoreResult {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -152,7 +151,7 @@ func (p *program) runRestore(ctx context.Context, n *node.Node, d catalog.Device
 		}
 	}()
 	runner := n.Restorer()
-	devices := []catalog.Device{d}
+	devices := []api.Device{d}
 	show := p.newProgress(devices)
 	runner.Watch = show.event
 	runner.Agree = func(q restore.Question) bool {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"flashwarden/internal/catalog"
+	"flashwarden/api"
 	"flashwarden/internal/node"
 )
 
@@ -22,9 +22,9 @@ func (p *program) sealSecrets(n *node.Node, f *deviceFlags, given *pflag.FlagSet
 		flag, file string
 		sealed     *string
 	}{
-		{"password-file", f.passwordFile, &f.Password},
-		{"enable-password-file", f.enableFile, &f.EnablePassword},
-		{"via-password-file", f.viaPasswordFile, &f.ViaPassword},
+		{"password-file", f.passwordFile, &f.secrets.Password},
+		{"enable-password-file", f.enableFile, &f.secrets.EnablePassword},
+		{"via-password-file", f.viaPasswordFile, &f.secrets.ViaPassword},
 	} {
 		if !given.Changed(s.flag) {
 			continue
@@ -38,16 +38,16 @@ func (p *program) sealSecrets(n *node.Node, f *deviceFlags, given *pflag.FlagSet
 		}
 	}
 	if given.Changed("identity-file") {
-		if err := sealIdentity(n, f.identityFile, &f.Identity, &f.Fingerprint); err != nil {
+		if err := sealIdentity(n, f.identityFile, &f.secrets.Identity, &f.Fingerprint); err != nil {
 			return err
 		}
 	}
 	if given.Changed("via-identity-file") {
-		if err := sealIdentity(n, f.viaIdentityFile, &f.ViaIdentity, &f.ViaFingerprint); err != nil {
+		if err := sealIdentity(n, f.viaIdentityFile, &f.secrets.ViaIdentity, &f.ViaFingerprint); err != nil {
 			return err
 		}
 	}
-	if f.Transport == catalog.SSH && f.Password == "" && f.Identity == "" {
+	if f.Transport == api.SSH && f.secrets.Password == "" && f.secrets.Identity == "" {
 		return usageError{fmt.Errorf("%s has neither password nor key to log in with: give --password-file or --identity-file", f.Name)}
 	}
 	return p.settleVia(n, f, given)
@@ -94,10 +94,10 @@ func (p *program) settleVia(n *node.Node, f *deviceFlags, given *pflag.FlagSet) 
 	case f.Via == "" && (f.viaPasswordFile != "" || f.viaIdentityFile != ""):
 		return usageError{errors.New("--via-password-file and --via-identity-file are for a jump host: give --via USER@HOST too")}
 	case f.Via == "":
-		f.ViaPassword, f.ViaIdentity, f.ViaFingerprint = "", "", ""
-	case f.ViaPassword != "" || f.ViaIdentity != "":
+		f.secrets.ViaPassword, f.secrets.ViaIdentity, f.ViaFingerprint = "", "", ""
+	case f.secrets.ViaPassword != "" || f.secrets.ViaIdentity != "":
 	case terminal(p.in) && !given.Changed("via-password-file"):
-		return p.sealPassword(n, &f.ViaPassword, "", "Password of "+f.Via+": ")
+		return p.sealPassword(n, &f.secrets.ViaPassword, "", "Password of "+f.Via+": ")
 	default:
 		return usageError{fmt.Errorf("no way to log in to the jump host %s: give --via-password-file or --via-identity-file", f.Via)}
 	}

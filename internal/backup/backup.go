@@ -45,7 +45,7 @@ type Device interface {
 // Runner runs backups. Its fields are set before its first use and not
 // changed after.
 type Runner struct {
-	Dial    func(ctx context.Context, d catalog.Device) (Device, error)
+	Dial    func(ctx context.Context, d api.Device) (Device, error)
 	Spool   *spool.Spool
 	Vault   *vault.Dir
 	Catalog *catalog.Catalog

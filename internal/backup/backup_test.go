@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/tftp"
@@ -304,7 +303,7 @@ func TestCancel(t *testing.T) {
 		}
 		return nil
 	}
-	r := b.Backup(ctx, catalog.Device{Name: "sw1"}, Options{})
+	r := b.Backup(ctx, api.Device{Name: "sw1"}, Options{})
 	wantResult(t, r, api.StatusFailed, cause.Cancelled)
 	b.wantClean()
 }
@@ -322,7 +321,7 @@ func TestCancelKeepsWhatWasProved(t *testing.T) {
 		return nil
 	})
 	defer b.close()
-	r := b.Backup(ctx, catalog.Device{Name: "sw1", Address: "192.0.2.1"}, Options{})
+	r := b.Backup(ctx, api.Device{Name: "sw1", Address: "192.0.2.1"}, Options{})
 	wantResult(t, r, api.StatusIncomplete, cause.Cancelled)
 	rows, err := b.Catalog.Snapshots(t.Context(), "sw1")
 	must(t, err)
@@ -367,7 +366,7 @@ func TestLimits(t *testing.T) {
 				var now, most int
 				b := newBench(t, nil)
 				defer b.close()
-				b.Dial = func(context.Context, catalog.Device) (Device, error) {
+				b.Dial = func(context.Context, api.Device) (Device, error) {
 					mu.Lock()
 					now++
 					most = max(most, now)
@@ -387,10 +386,10 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func fleet(n int, site string) []catalog.Device {
-	var out []catalog.Device
+func fleet(n int, site string) []api.Device {
+	var out []api.Device
 	for i := range n {
-		out = append(out, catalog.Device{Name: fmt.Sprintf("sw%d", i), Site: site})
+		out = append(out, api.Device{Name: fmt.Sprintf("sw%d", i), Site: site})
 	}
 	return out
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
@@ -322,7 +321,7 @@ func (r *run) server() netip.Addr { return Server(r.device, r.Advertise, r.sessi
 
 // Server is the address that a device is told to copy to or from: its own
 // setting, else advertise, else local, our address in the session to it.
-func Server(d catalog.Device, advertise, local netip.Addr) netip.Addr {
+func Server(d api.Device, advertise, local netip.Addr) netip.Addr {
 	if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
 		return a
 	}

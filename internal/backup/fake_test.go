@@ -181,7 +181,7 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 
 func (b *bench) close() { must(b.t, b.Catalog.Close()) }
 
-func (b *bench) dial(_ context.Context, d catalog.Device) (Device, error) {
+func (b *bench) dial(_ context.Context, d api.Device) (Device, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	dev := &fakeDevice{flash: newFlash(), spool: b.Spool}
@@ -198,7 +198,7 @@ func (b *bench) dial(_ context.Context, d catalog.Device) (Device, error) {
 
 func (b *bench) backup(o Options) api.BackupResult {
 	b.t.Helper()
-	return b.Backup(b.t.Context(), catalog.Device{Name: "sw1", Address: "192.0.2.1"}, o)
+	return b.Backup(b.t.Context(), api.Device{Name: "sw1", Address: "192.0.2.1"}, o)
 }
 
 // wantClean checks that the spool is empty, the vault clean, and every session

@@ -5,13 +5,12 @@ import (
 	"sync"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 )
 
 // All backs several devices up side by side: Parallel at once in all,
 // ParallelSite of one site (devices without a site are limited only in all).
 // The results are in the order of the devices.
-func (r *Runner) All(ctx context.Context, devices []catalog.Device, o Options) []api.BackupResult {
+func (r *Runner) All(ctx context.Context, devices []api.Device, o Options) []api.BackupResult {
 	results := make([]api.BackupResult, len(devices))
 	limits := r.newLimits(devices)
 	var wg sync.WaitGroup
@@ -31,7 +30,7 @@ type limits struct {
 	sites map[string]chan struct{}
 }
 
-func (r *Runner) newLimits(devices []catalog.Device) limits {
+func (r *Runner) newLimits(devices []api.Device) limits {
 	l := limits{all: make(chan struct{}, orDefault(r.Parallel, 8)), sites: make(map[string]chan struct{})}
 	for _, d := range devices {
 		if d.Site != "" && l.sites[d.Site] == nil {

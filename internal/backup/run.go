@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/vault"
@@ -20,7 +19,7 @@ import (
 // run is the backup of one device: all its attempts.
 type run struct {
 	*Runner
-	device catalog.Device
+	device api.Device
 	opts   Options
 
 	result   api.BackupResult
@@ -36,7 +35,7 @@ type run struct {
 
 // Backup backs one device up. It always returns a Result; what failed is in
 // it.
-func (r *Runner) Backup(ctx context.Context, d catalog.Device, o Options) api.BackupResult {
+func (r *Runner) Backup(ctx context.Context, d api.Device, o Options) api.BackupResult {
 	o.Policy = cmp.Or(o.Policy, api.Policy(d.Files), r.Policy, api.PolicyRebuild)
 	run := &run{Runner: r, device: d, opts: o, kept: make(map[string]api.File)}
 	run.result = api.BackupResult{Device: d.Name, Started: time.Now().UTC().Truncate(time.Second), Files: []api.File{}}

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 )
@@ -196,7 +195,7 @@ func TestUnreadablePointerOfAMember(t *testing.T) {
 		return nil
 	})
 	defer b.close()
-	r := b.Backup(b.t.Context(), catalog.Device{Name: "sw1"}, Options{Policy: api.PolicyImage})
+	r := b.Backup(b.t.Context(), api.Device{Name: "sw1"}, Options{Policy: api.PolicyImage})
 	wantResult(t, r, api.StatusIncomplete, cause.SourceMissing)
 	if file(t, r, "flash:/a.pkg").SHA256 == "" || file(t, r, "flash2:/*.pkg").Cause == "" || file(t, r, "flash2:/packages.conf").SHA256 == "" {
 		t.Errorf("files %+v", r.Files)

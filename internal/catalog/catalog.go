@@ -28,7 +28,6 @@ import (
 var (
 	ErrNotFound = errors.New("not in the inventory")
 	ErrExists   = errors.New("already in the inventory")
-	ErrInvalid  = errors.New("invalid device")
 )
 
 //go:embed migrations/*.sql

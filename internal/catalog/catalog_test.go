@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"flashwarden/api"
 )
 
 func newCatalog(t testing.TB) *Catalog {
@@ -33,6 +35,16 @@ func openCatalog(t testing.TB, path string) *Catalog {
 		}
 	})
 	return c
+}
+
+func sw1() api.Device {
+	return api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup", Site: "hq", Group: "access",
+		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true,
+		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y"}
+}
+
+func sealed() Secrets {
+	return Secrets{Password: "age:AAAA", EnablePassword: "age:BBBB", Identity: "age:CCCC", ViaPassword: "age:DDDD", ViaIdentity: "age:EEEE"}
 }
 
 // otherProcess is the environment variable that makes the test binary a
@@ -59,7 +71,7 @@ func addMany(path, prefix string) error {
 	for i := range 40 {
 		d := sw1()
 		d.Name = fmt.Sprintf("%s-%d", prefix, i)
-		if err := c.AddDevice(context.Background(), d); err != nil {
+		if err := c.AddDevice(context.Background(), d, sealed()); err != nil {
 			return err
 		}
 		fmt.Println(d.Name)
@@ -77,28 +89,22 @@ func TestDevices(t *testing.T) {
 	}
 	c := openCatalog(t, path)
 	want := sw1()
-	if err := c.AddDevice(ctx, want); err != nil {
+	if err := c.AddDevice(ctx, want, sealed()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.AddDevice(ctx, want); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), `"sw1"`) {
+	if err := c.AddDevice(ctx, want, sealed()); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), `"sw1"`) {
 		t.Errorf("error %v; want ErrExists with the name", err)
 	}
-	got, err := openCatalog(t, path).Device(ctx, "sw1")
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
-	}
-	changed := Device{Name: "sw1", Address: "[2001:db8::1]:2222", Transport: Telnet, Password: "age:CCCC"}
-	if err := c.UpdateDevice(ctx, changed); err != nil {
+	wantStored(t, openCatalog(t, path), want, sealed())
+	changed := api.Device{Name: "sw1", Address: "[2001:db8::1]:2222", Transport: api.Telnet}
+	if err := c.UpdateDevice(ctx, changed, Secrets{Password: "age:CCCC"}); err != nil {
 		t.Fatal(err)
 	}
-	got, err = c.Device(ctx, "sw1")
-	if diff := cmp.Diff(changed, got); err != nil || diff != "" {
-		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
-	}
+	wantStored(t, c, changed, Secrets{Password: "age:CCCC"})
 	if err := c.RemoveDevice(ctx, "sw1"); err != nil {
 		t.Fatal(err)
 	}
-	for name, err := range map[string]error{"remove": c.RemoveDevice(ctx, "sw1"), "update": c.UpdateDevice(ctx, want)} {
+	for name, err := range map[string]error{"remove": c.RemoveDevice(ctx, "sw1"), "update": c.UpdateDevice(ctx, want, sealed()), "secrets": secretsError(c, "sw1")} {
 		if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), `"sw1"`) {
 			t.Errorf("%s: error %v; want ErrNotFound with the name", name, err)
 		}
@@ -108,18 +114,30 @@ func TestDevices(t *testing.T) {
 	}
 }
 
+func wantStored(t *testing.T, c *Catalog, d api.Device, s Secrets) {
+	t.Helper()
+	device, err := c.Device(t.Context(), d.Name)
+	if diff := cmp.Diff(d, device); err != nil || diff != "" {
+		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
+	}
+	secrets, err := c.Secrets(t.Context(), d.Name)
+	if diff := cmp.Diff(s, secrets); err != nil || diff != "" {
+		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
+	}
+}
+
 func TestInvalidDevicesAreNotKept(t *testing.T) {
 	c := newCatalog(t)
 	bad := sw1()
 	bad.Address = "a b"
-	if err := c.AddDevice(t.Context(), bad); !errors.Is(err, ErrInvalid) {
-		t.Errorf("add: error %v; want ErrInvalid", err)
+	if err := c.AddDevice(t.Context(), bad, sealed()); !errors.Is(err, api.ErrInvalidDevice) {
+		t.Errorf("add: error %v; want ErrInvalidDevice", err)
 	}
-	if err := c.AddDevice(t.Context(), sw1()); err != nil {
+	if err := c.AddDevice(t.Context(), sw1(), sealed()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.UpdateDevice(t.Context(), bad); !errors.Is(err, ErrInvalid) {
-		t.Errorf("update: error %v; want ErrInvalid", err)
+	if err := c.UpdateDevice(t.Context(), bad, sealed()); !errors.Is(err, api.ErrInvalidDevice) {
+		t.Errorf("update: error %v; want ErrInvalidDevice", err)
 	}
 	if got, err := c.Device(t.Context(), "sw1"); err != nil || got.Address != "192.0.2.1" {
 		t.Errorf("address %q, error %v", got.Address, err)
@@ -133,21 +151,21 @@ func TestFilter(t *testing.T) {
 	} {
 		device := sw1()
 		device.Name, device.Site, device.Group = d.name, d.site, d.group
-		if err := c.AddDevice(ctx, device); err != nil {
+		if err := c.AddDevice(ctx, device, sealed()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, test := range []struct {
-		filter Filter
+		filter api.Select
 		want   string
 	}{
-		{Filter{}, "sw1 sw10 sw2 sw3"},
-		{Filter{Names: []string{"sw3", "sw1", "sw3"}}, "sw1 sw3"},
-		{Filter{Group: "access"}, "sw2 sw3"},
-		{Filter{Site: "hq"}, "sw1 sw3"},
-		{Filter{Site: "hq", Group: "access"}, "sw3"},
-		{Filter{Names: []string{"sw1", "sw2"}, Site: "hq"}, "sw1"},
-		{Filter{Group: "none"}, ""},
+		{api.Select{}, "sw1 sw10 sw2 sw3"},
+		{api.Select{Names: []string{"sw3", "sw1", "sw3"}}, "sw1 sw3"},
+		{api.Select{Group: "access"}, "sw2 sw3"},
+		{api.Select{Site: "hq"}, "sw1 sw3"},
+		{api.Select{Site: "hq", Group: "access"}, "sw3"},
+		{api.Select{Names: []string{"sw1", "sw2"}, Site: "hq"}, "sw1"},
+		{api.Select{Group: "none"}, ""},
 	} {
 		devices, err := c.Devices(ctx, test.filter)
 		if err != nil {
@@ -161,7 +179,7 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%+v: %s; want %s", test.filter, got, test.want)
 		}
 	}
-	_, err := c.Devices(ctx, Filter{Names: []string{"sw1", "sw4x", "router", "SW2"}})
+	_, err := c.Devices(ctx, api.Select{Names: []string{"sw1", "sw4x", "router", "SW2"}})
 	const want = "device \"sw4x\" is not in the inventory: flashwarden device list shows it\n" +
 		"device \"router\" is not in the inventory: flashwarden device list shows it\n" +
 		"device \"SW2\" is not in the inventory; did you mean sw2, sw1, sw3?"
@@ -187,7 +205,7 @@ func TestDistance(t *testing.T) {
 func TestFilesArePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
 	c := openCatalog(t, path)
-	if err := c.AddDevice(t.Context(), sw1()); err != nil {
+	if err := c.AddDevice(t.Context(), sw1(), sealed()); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(path + "*")
@@ -246,7 +264,7 @@ func TestDamagedFile(t *testing.T) {
 	c, err = Open(path)
 	if err == nil {
 		defer c.Close()
-		_, err = c.Devices(ctx, Filter{})
+		_, err = c.Devices(ctx, api.Select{})
 	}
 	wantAdvice(err)
 }
@@ -258,7 +276,7 @@ func fill(t testing.TB, c *Catalog, n int) {
 		for i := range n {
 			d := sw1()
 			d.Name = fmt.Sprintf("sw%05d", i)
-			_, err := tx.Exec(`INSERT INTO device (`+deviceColumns+`) VALUES (`+deviceMarks+`)`, deviceValues(d)...)
+			_, err := tx.Exec(`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, sealed())...)
 			if err != nil {
 				return err
 			}
@@ -297,6 +315,11 @@ func TestPragmas(t *testing.T) {
 	}
 }
 
+func secretsError(c *Catalog, name string) error {
+	_, err := c.Secrets(context.Background(), name)
+	return err
+}
+
 // TestManyProcesses lets processes create and fill one catalog at once.
 func TestManyProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
@@ -320,7 +343,7 @@ func TestManyProcesses(t *testing.T) {
 		}
 	})
 	all.Wait()
-	devices, err := openCatalog(t, path).Devices(t.Context(), Filter{})
+	devices, err := openCatalog(t, path).Devices(t.Context(), api.Select{})
 	if err != nil || len(devices) != 5*40 {
 		t.Errorf("%d devices, error %v; want 200", len(devices), err)
 	}
@@ -374,7 +397,7 @@ func TestKilledWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd.Wait() // it says that it was killed
-		if _, err := openCatalog(t, path).Devices(t.Context(), Filter{Names: kept}); err != nil {
+		if _, err := openCatalog(t, path).Devices(t.Context(), api.Select{Names: kept}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -395,11 +418,11 @@ func TestWritersWaitForEachOther(t *testing.T) {
 		}
 	})
 	<-held
-	if _, err := c.Devices(t.Context(), Filter{}); err != nil {
+	if _, err := c.Devices(t.Context(), api.Select{}); err != nil {
 		t.Errorf("a reader was kept out by a writer: %v", err)
 	}
 	added := make(chan error, 1)
-	go func() { added <- c.AddDevice(t.Context(), sw1()) }()
+	go func() { added <- c.AddDevice(t.Context(), sw1(), sealed()) }()
 	close(release)
 	if err := <-added; err != nil {
 		t.Error(err)

@@ -257,7 +257,7 @@ func TestRebuildFollowsTheVault(t *testing.T) {
 	removed := snapshot("sw1", 2, "flash:/y.bin", file("flash:/y.bin", api.KindImage, "gone"))
 	v := newVault(t, "image", kept, unindexed)
 	c := indexAll(t, kept, removed)
-	if err := c.AddDevice(ctx, sw1()); err != nil {
+	if err := c.AddDevice(ctx, sw1(), sealed()); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Rebuild(ctx, v); err != nil {

@@ -10,37 +10,46 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"flashwarden/api"
 )
 
 // deviceColumns are the columns of a Device in the order of deviceFields.
-const deviceColumns = `name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password,
-	identity, fingerprint, via, via_password, via_identity, via_fingerprint`
+const deviceColumns = `name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto,
+	fingerprint, via, via_fingerprint`
 
-// deviceMarks stand for deviceValues in a statement.
-const deviceMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
+// secretColumns are the columns of Secrets in the order of secretFields.
+const secretColumns = `password, enable_password, identity, via_password, via_identity`
+
+// rowMarks stand for rowValues, the values of deviceColumns and
+// secretColumns, in a statement.
+const rowMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
 
 // deviceFields returns where a row of deviceColumns goes.
-func deviceFields(d *Device) []any {
+func deviceFields(d *api.Device) []any {
 	return []any{&d.Name, &d.Address, &d.Transport, &d.Username, &d.Site, &d.Group, &d.TFTPAddress, &d.VRF, &d.Files,
-		&d.LegacyCrypto, &d.Password, &d.EnablePassword,
-		&d.Identity, &d.Fingerprint, &d.Via, &d.ViaPassword, &d.ViaIdentity, &d.ViaFingerprint}
+		&d.LegacyCrypto, &d.Fingerprint, &d.Via, &d.ViaFingerprint}
 }
 
-// deviceValues returns the values of a row of deviceColumns.
-func deviceValues(d Device) []any {
+// secretFields returns where a row of secretColumns goes.
+func secretFields(s *Secrets) []any {
+	return []any{&s.Password, &s.EnablePassword, &s.Identity, &s.ViaPassword, &s.ViaIdentity}
+}
+
+func rowValues(d api.Device, s Secrets) []any {
 	return []any{d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.TFTPAddress, d.VRF, d.Files,
-		d.LegacyCrypto, d.Password, d.EnablePassword,
-		d.Identity, d.Fingerprint, d.Via, d.ViaPassword, d.ViaIdentity, d.ViaFingerprint}
+		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint,
+		s.Password, s.EnablePassword, s.Identity, s.ViaPassword, s.ViaIdentity}
 }
 
-// AddDevice adds d to the inventory. The error is ErrInvalid where Validate
-// refuses it, and ErrExists where its name is taken.
-func (c *Catalog) AddDevice(ctx context.Context, d Device) error {
+// AddDevice adds d to the inventory. The error is api.ErrInvalidDevice where
+// Validate refuses it, and ErrExists where its name is taken.
+func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s Secrets) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
 	_, err := c.db.ExecContext(ctx,
-		`INSERT INTO device (`+deviceColumns+`) VALUES (`+deviceMarks+`)`, deviceValues(d)...)
+		`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, s)...)
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return fmt.Errorf("device %q is %w; to change it: flashwarden device edit %s", d.Name, ErrExists, d.Name)
@@ -50,26 +59,18 @@ func (c *Catalog) AddDevice(ctx context.Context, d Device) error {
 
 // Device returns the device with the given name. The error is ErrNotFound,
 // and names close ones, where there is none.
-func (c *Catalog) Device(ctx context.Context, name string) (Device, error) {
-	var d Device
+func (c *Catalog) Device(ctx context.Context, name string) (api.Device, error) {
+	var d api.Device
 	err := c.db.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM device WHERE name = ?`, name).Scan(deviceFields(&d)...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Device{}, c.notFound(ctx, name)
+		return api.Device{}, c.notFound(ctx, name)
 	}
 	return d, c.wrap("read device "+name, err)
 }
 
-// Filter selects devices. Its conditions all hold; the zero Filter selects
-// every device.
-type Filter struct {
-	Names []string // any of these; empty: any name
-	Group string   // empty: any
-	Site  string   // empty: any
-}
-
-// Devices returns the devices that f selects, sorted by name. A name in f
-// that is not in the inventory is an ErrNotFound, which names all of those.
-func (c *Catalog) Devices(ctx context.Context, f Filter) ([]Device, error) {
+// Devices returns the devices that f selects, sorted by name. Names in f that
+// are not in the inventory are an ErrNotFound that lists them all.
+func (c *Catalog) Devices(ctx context.Context, f api.Select) ([]api.Device, error) {
 	all, err := c.allDevices(ctx)
 	if err != nil {
 		return nil, c.wrap("list devices", err)
@@ -89,20 +90,20 @@ func (c *Catalog) Devices(ctx context.Context, f Filter) ([]Device, error) {
 	if len(unknown) > 0 {
 		return nil, errors.Join(unknown...)
 	}
-	return slices.DeleteFunc(all, func(d Device) bool {
+	return slices.DeleteFunc(all, func(d api.Device) bool {
 		return len(wanted) > 0 && !wanted[d.Name] || f.Group != "" && d.Group != f.Group || f.Site != "" && d.Site != f.Site
 	}), nil
 }
 
-func (c *Catalog) allDevices(ctx context.Context) ([]Device, error) {
+func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
 	rows, err := c.db.QueryContext(ctx, `SELECT `+deviceColumns+` FROM device ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	devices := []Device{}
+	devices := []api.Device{}
 	for rows.Next() {
-		var d Device
+		var d api.Device
 		if err := rows.Scan(deviceFields(&d)...); err != nil {
 			return nil, err
 		}
@@ -111,14 +112,14 @@ func (c *Catalog) allDevices(ctx context.Context) ([]Device, error) {
 	return devices, rows.Err()
 }
 
-// UpdateDevice replaces the device of the same name. The error is ErrInvalid
-// or ErrNotFound.
-func (c *Catalog) UpdateDevice(ctx context.Context, d Device) error {
+// UpdateDevice replaces the device of the same name and its secrets. The error
+// is api.ErrInvalidDevice or ErrNotFound.
+func (c *Catalog) UpdateDevice(ctx context.Context, d api.Device, s Secrets) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
-	return c.changeOne(ctx, d.Name, `UPDATE device SET (`+deviceColumns+`) = (`+deviceMarks+`) WHERE name = ?`,
-		append(deviceValues(d), d.Name)...)
+	return c.changeOne(ctx, d.Name, `UPDATE device SET (`+deviceColumns+`, `+secretColumns+`) = (`+rowMarks+`) WHERE name = ?`,
+		append(rowValues(d, s), d.Name)...)
 }
 
 // RemoveDevice removes a device, with its passwords, from the inventory. Its
@@ -153,7 +154,7 @@ func (c *Catalog) notFound(ctx context.Context, name string) error {
 
 // notFoundAmong says that name is not in the inventory, and what was perhaps
 // meant.
-func notFoundAmong(all []Device, name string) error {
+func notFoundAmong(all []api.Device, name string) error {
 	err := fmt.Errorf("device %q is %w", name, ErrNotFound)
 	if len(all) == 0 {
 		return fmt.Errorf("%w, which is empty: add one with flashwarden device add", err)
@@ -167,7 +168,7 @@ func notFoundAmong(all []Device, name string) error {
 
 // closest returns up to three names within a few typing errors of name,
 // nearest first.
-func closest(all []Device, name string) []string {
+func closest(all []api.Device, name string) []string {
 	type candidate struct {
 		name     string
 		distance int

@@ -42,7 +42,7 @@ func BenchmarkLarge(b *testing.B) {
 		want int
 	}{
 		{"device", func() (int, error) { _, err := c.Device(b.Context(), "sw07777"); return 1, err }, 1},
-		{"device list", func() (int, error) { l, err := c.Devices(b.Context(), Filter{}); return len(l), err }, 10_000},
+		{"device list", func() (int, error) { l, err := c.Devices(b.Context(), api.Select{}); return len(l), err }, 10_000},
 		{"snapshots of one", func() (int, error) { l, err := c.Snapshots(b.Context(), "sw07777"); return len(l), err }, 10},
 		{"snapshots of all", func() (int, error) { l, err := c.Snapshots(b.Context(), ""); return len(l), err }, 100_000},
 		{"known", func() (int, error) {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"flashwarden/internal/catalog"
+	"flashwarden/api"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
@@ -74,7 +74,7 @@ func TestCopyToEveryProfile(t *testing.T) {
 	wg.Wait()
 }
 
-func copyTo(ctx context.Context, n *node.Node, d catalog.Device, path string, size int64) error {
+func copyTo(ctx context.Context, n *node.Node, d api.Device, path string, size int64) error {
 	dev, err := n.Dial(ctx, d)
 	if err != nil {
 		return err

@@ -36,17 +36,17 @@ func (n *Node) identity(sealed string) (*vty.Identity, error) {
 }
 
 // jump is how to log in to the jump host of d; nil where there is none.
-func (n *Node) jump(d catalog.Device) (*vty.Jump, error) {
+func (n *Node) jump(d api.Device, s catalog.Secrets) (*vty.Jump, error) {
 	if d.Via == "" {
 		return nil, nil
 	}
 	j := &vty.Jump{}
 	j.Username, j.Address = d.Jump()
 	var err error
-	if j.Password, err = n.unseal(d.ViaPassword); err != nil {
+	if j.Password, err = n.unseal(s.ViaPassword); err != nil {
 		return nil, fmt.Errorf("password: %w", err)
 	}
-	if j.Identity, err = n.identity(d.ViaIdentity); err != nil {
+	if j.Identity, err = n.identity(s.ViaIdentity); err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
 	return j, nil
@@ -55,7 +55,7 @@ func (n *Node) jump(d catalog.Device) (*vty.Jump, error) {
 // DialToTransfer is Dial for transfers. A device behind a jump host is refused
 // where nobody says which address of ours it is to use: that of the session is
 // one on the way to the jump host.
-func (n *Node) DialToTransfer(ctx context.Context, d catalog.Device) (*device.Device, error) {
+func (n *Node) DialToTransfer(ctx context.Context, d api.Device) (*device.Device, error) {
 	if d.Via != "" && d.TFTPAddress == "" && !n.opts.Config.TFTP.Advertise.IsValid() {
 		return nil, cause.New(cause.Internal, fmt.Sprintf("%s is reached through the jump host %s: the session does not tell which address of this host it can send TFTP to", d.Name, d.Via),
 			api.Say("flashwarden device edit "+d.Name+" --tftp-address IP; or for all devices tftp.advertise in the configuration (FLASHWARDEN_TFTP_ADVERTISE)"))
@@ -63,6 +63,22 @@ func (n *Node) DialToTransfer(ctx context.Context, d catalog.Device) (*device.De
 	return n.Dial(ctx, d)
 }
 
-// PinnedKeys are the pinned SSH host keys at an address HOST:PORT, each with
-// its type, as ssh-keygen -l prints them; empty where none is.
-func (n *Node) PinnedKeys(address string) (string, error) { return n.hostKeys.Fingerprints(address) }
+// Detail returns the device with the given name and reports what is stored to
+// log in to it.
+func (n *Node) Detail(ctx context.Context, name string) (api.DeviceDetail, error) {
+	d, err := n.Catalog.Device(ctx, name)
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
+	s, err := n.Catalog.Secrets(ctx, name)
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
+	at, err := d.HostPort()
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
+	keys, err := n.hostKeys.Fingerprints(at)
+	return api.DeviceDetail{Device: d, HostKeys: keys, Password: s.Password != "",
+		EnablePassword: s.EnablePassword != "", ViaPassword: s.ViaPassword != ""}, err
+}

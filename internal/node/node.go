@@ -104,23 +104,27 @@ func (n *Node) Seal(secret string) (string, error) {
 	return n.key.Seal(secret)
 }
 
-// Dial logs in to a device of the inventory.
-func (n *Node) Dial(ctx context.Context, d catalog.Device) (*device.Device, error) {
+// Dial logs in to a device of the inventory, with the secrets that are stored
+// under its name.
+func (n *Node) Dial(ctx context.Context, d api.Device) (*device.Device, error) {
 	c := vty.Config{
 		Name: d.Name, Address: d.Address, Transport: d.Transport, Username: d.Username,
 		LegacyCrypto: d.LegacyCrypto, HostKeys: n.hostKeys, Log: n.opts.Log.With("device", d.Name),
 	}
-	var err error
-	if c.Password, err = n.unseal(d.Password); err != nil {
+	s, err := n.Catalog.Secrets(ctx, d.Name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Password, err = n.unseal(s.Password); err != nil {
 		return nil, fmt.Errorf("password of %s: %w", d.Name, err)
 	}
-	if c.EnablePassword, err = n.unseal(d.EnablePassword); err != nil {
+	if c.EnablePassword, err = n.unseal(s.EnablePassword); err != nil {
 		return nil, fmt.Errorf("enable password of %s: %w", d.Name, err)
 	}
-	if c.Identity, err = n.identity(d.Identity); err != nil {
+	if c.Identity, err = n.identity(s.Identity); err != nil {
 		return nil, fmt.Errorf("private key of %s: %w", d.Name, err)
 	}
-	if c.Via, err = n.jump(d); err != nil {
+	if c.Via, err = n.jump(d, s); err != nil {
 		return nil, fmt.Errorf("jump host of %s: %w", d.Name, err)
 	}
 	return device.Dial(ctx, c)
@@ -137,7 +141,7 @@ func (n *Node) unseal(sealed string) (string, error) {
 func (n *Node) Runner() *backup.Runner {
 	c := n.opts.Config
 	return &backup.Runner{
-		Dial: func(ctx context.Context, d catalog.Device) (backup.Device, error) {
+		Dial: func(ctx context.Context, d api.Device) (backup.Device, error) {
 			dev, err := n.DialToTransfer(ctx, d)
 			return session{dev}, err
 		},
@@ -153,7 +157,7 @@ func (n *Node) Runner() *backup.Runner {
 func (n *Node) Restorer() *restore.Runner {
 	c := n.opts.Config
 	return &restore.Runner{
-		Dial:  func(ctx context.Context, d catalog.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
+		Dial:  func(ctx context.Context, d api.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
 		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
@@ -162,7 +166,7 @@ func (n *Node) Restorer() *restore.Runner {
 
 // Trial returns test transfers with a device on an open session. The node must
 // have been started.
-func (n *Node) Trial(d catalog.Device, s doctor.Session) doctor.Trial {
+func (n *Node) Trial(d api.Device, s doctor.Session) doctor.Trial {
 	c := n.opts.Config
 	return doctor.Trial{
 		Session: s, Spool: n.service.spool, Name: d.Name,

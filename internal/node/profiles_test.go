@@ -92,7 +92,7 @@ func installed(fs, version string, packages ...string) []string {
 func TestEveryProfile(t *testing.T) {
 	t.Parallel()
 	n := openNode(t)
-	var devices []catalog.Device
+	var devices []api.Device
 	switches := map[string]*iossim.Switch{}
 	for i, profile := range iossim.Profiles() {
 		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1)}, false)
@@ -161,16 +161,17 @@ func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options, l
 }
 
 // deviceOf is a switch as it stands in the inventory.
-func deviceOf(t *testing.T, n *node.Node, name string, s *iossim.Switch) catalog.Device {
+func deviceOf(t *testing.T, n *node.Node, name string, s *iossim.Switch) api.Device {
 	t.Helper()
-	d := catalog.Device{Name: name, Address: s.Addr().String(), Transport: s.Transport(), Username: "backup", LegacyCrypto: s.LegacyCrypto()}
+	d := api.Device{Name: name, Address: s.Addr().String(), Transport: s.Transport(), Username: "backup", LegacyCrypto: s.LegacyCrypto()}
+	var secrets catalog.Secrets
 	var err, err2 error
-	d.Password, err = n.Seal("login-word")
-	d.EnablePassword, err2 = n.Seal("enable-word")
+	secrets.Password, err = n.Seal("login-word")
+	secrets.EnablePassword, err2 = n.Seal("enable-word")
 	if err != nil || err2 != nil {
 		t.Fatal(err, err2)
 	}
-	if err := n.Catalog.AddDevice(t.Context(), d); err != nil {
+	if err := n.Catalog.AddDevice(t.Context(), d, secrets); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -266,7 +267,7 @@ func TestOddDevices(t *testing.T) {
 	odd := map[string]struct {
 		profile string
 		o       iossim.Options
-		change  func(d *catalog.Device)
+		change  func(d *api.Device)
 	}{
 		"paging-that-stays":   {"isr2900", iossim.Options{Faults: iossim.Faults{KeepPaging: iossim.Always}}, nil},
 		"width-that-stays":    {"c800m", iossim.Options{Faults: iossim.Faults{KeepWidth: iossim.Always}}, nil},
@@ -279,11 +280,11 @@ func TestOddDevices(t *testing.T) {
 		"partitions":          {"c2500", iossim.Options{Faults: iossim.Faults{AskPartition: iossim.Always}}, nil},
 		"boot-list":           {"isr2900", iossim.Options{Texts: map[string]string{"show_version": bootedOverNetwork, "show_bootvar": bootList}}, nil},
 		"dir-denied":          {"isr4300", iossim.Options{Denied: []string{"dir"}}, nil},
-		"behind-a-vrf":        {"c9300-stack", iossim.Options{VRF: "Mgmt-vrf"}, func(d *catalog.Device) { d.VRF = "Mgmt-vrf" }},
-		"password-alone":      {"c2500", iossim.Options{}, func(d *catalog.Device) { d.Username = "" }},
+		"behind-a-vrf":        {"c9300-stack", iossim.Options{VRF: "Mgmt-vrf"}, func(d *api.Device) { d.VRF = "Mgmt-vrf" }},
+		"password-alone":      {"c2500", iossim.Options{}, func(d *api.Device) { d.Username = "" }},
 	}
 	n := openNode(t)
-	var devices []catalog.Device
+	var devices []api.Device
 	switches := map[string]*iossim.Switch{}
 	for name, c := range odd {
 		c.o.Listen = fmt.Sprintf("127.0.2.%d:0", len(devices)+1)

@@ -12,7 +12,6 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/spool"
@@ -68,12 +67,12 @@ func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix,
 
 // DeviceAt finds the device of the inventory that has this address; ok says
 // that exactly one has it. Devices that were added by host name have none.
-func (n *Node) DeviceAt(ctx context.Context, addr netip.Addr) (d catalog.Device, ok bool, err error) {
-	devices, err := n.Catalog.Devices(ctx, catalog.Filter{})
+func (n *Node) DeviceAt(ctx context.Context, addr netip.Addr) (d api.Device, ok bool, err error) {
+	devices, err := n.Catalog.Devices(ctx, api.Select{})
 	if err != nil {
 		return d, false, err
 	}
-	devices = slices.DeleteFunc(devices, func(d catalog.Device) bool { return address(d) != addr })
+	devices = slices.DeleteFunc(devices, func(d api.Device) bool { return address(d) != addr })
 	if len(devices) != 1 {
 		return d, false, nil
 	}
@@ -81,7 +80,7 @@ func (n *Node) DeviceAt(ctx context.Context, addr netip.Addr) (d catalog.Device,
 }
 
 // address is the IP address of a device; invalid where it has a host name.
-func address(d catalog.Device) netip.Addr {
+func address(d api.Device) netip.Addr {
 	hostPort, err := d.HostPort()
 	if err != nil {
 		return netip.Addr{}

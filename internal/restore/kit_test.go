@@ -3,6 +3,7 @@ package restore_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"net"
 	"net/netip"
@@ -29,7 +30,7 @@ type bench struct {
 	t        *testing.T
 	node     *node.Node
 	sw       *iossim.Switch
-	device   catalog.Device
+	device   api.Device
 	snapshot api.Snapshot
 	agreed   []string // what was asked
 	no       string   // a question that holds this is answered no
@@ -62,7 +63,7 @@ func newBench(t *testing.T, profile string, policy api.Policy) *bench {
 	t.Helper()
 	b := &bench{t: t, node: newNode(t)}
 	b.start(profile, iossim.Options{})
-	results := b.node.Runner().All(t.Context(), []catalog.Device{b.device}, backup.Options{Policy: policy})
+	results := b.node.Runner().All(t.Context(), []api.Device{b.device}, backup.Options{Policy: policy})
 	if results[0].Snapshot == "" {
 		t.Fatalf("back up %s: %s %s", profile, results[0].Cause, results[0].Message)
 	}
@@ -99,12 +100,20 @@ func (b *bench) start(profile string, o iossim.Options) {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { b.sw.Close() })
-	b.device = catalog.Device{Name: "sw1", Address: b.sw.Addr().String(), Transport: b.sw.Transport(), Username: "backup", LegacyCrypto: b.sw.LegacyCrypto()}
+	b.device = api.Device{Name: "sw1", Address: b.sw.Addr().String(), Transport: b.sw.Transport(), Username: "backup", LegacyCrypto: b.sw.LegacyCrypto()}
+	var secrets catalog.Secrets
 	var err2 error
-	b.device.Password, err = b.node.Seal("login-word")
-	b.device.EnablePassword, err2 = b.node.Seal("enable-word")
+	secrets.Password, err = b.node.Seal("login-word")
+	secrets.EnablePassword, err2 = b.node.Seal("enable-word")
 	if err != nil || err2 != nil {
 		b.t.Fatal(err, err2)
+	}
+	err = b.node.Catalog.AddDevice(b.t.Context(), b.device, secrets)
+	if errors.Is(err, catalog.ErrExists) {
+		err = b.node.Catalog.UpdateDevice(b.t.Context(), b.device, secrets)
+	}
+	if err != nil {
+		b.t.Fatal(err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 )
@@ -16,7 +15,7 @@ import (
 // run is one restore.
 type run struct {
 	*Runner
-	device    catalog.Device
+	device    api.Device
 	selection Selection
 	opts      Options
 
@@ -38,7 +37,7 @@ type run struct {
 
 // Restore puts what was selected onto a device. It always returns a Result;
 // what failed is in it.
-func (r *Runner) Restore(ctx context.Context, d catalog.Device, s Selection, o Options) api.RestoreResult {
+func (r *Runner) Restore(ctx context.Context, d api.Device, s Selection, o Options) api.RestoreResult {
 	run := &run{Runner: r, device: d, selection: s, opts: o}
 	run.result = api.RestoreResult{Device: d.Name, Snapshot: s.Snapshot.ID, Started: time.Now().UTC().Truncate(time.Second), Attempts: 1, Files: []api.File{}}
 	began := time.Now()

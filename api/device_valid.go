@@ -1,4 +1,4 @@
-package catalog
+package api
 
 import (
 	"fmt"
@@ -11,36 +11,6 @@ import (
 	"unicode/utf8"
 )
 
-// The transports.
-const (
-	SSH    = "ssh"
-	Telnet = "telnet"
-)
-
-// Device is one switch or router, or one stack, of the inventory.
-type Device struct {
-	Name         string `json:"name"`
-	Address      string `json:"address"`   // HOST[:PORT]; an IPv6 address with a port stands in brackets
-	Transport    string `json:"transport"` // SSH or Telnet
-	Username     string `json:"username"`
-	Site         string `json:"site"`
-	Group        string `json:"group"`
-	TFTPAddress  string `json:"tftp_address"` // the address of ours that the device is to use; empty: the configured one
-	VRF          string `json:"vrf"`          // the device's VRF for TFTP; empty: its global table
-	Files        string `json:"files"`        // image, rebuild or all; empty: the configured policy
-	LegacyCrypto bool   `json:"legacy_crypto"`
-	Fingerprint  string `json:"fingerprint"` // of Identity, with its type, as ssh-keygen -l prints it; empty: there is no key
-
-	Via            string `json:"via"`             // USER@HOST[:PORT] of the jump host in front of it; empty: it is reached directly
-	ViaFingerprint string `json:"via_fingerprint"` // of ViaIdentity
-
-	Password       string `json:"-"` // sealed
-	EnablePassword string `json:"-"` // sealed
-	Identity       string `json:"-"` // sealed private key, tried before Password
-	ViaPassword    string `json:"-"` // sealed
-	ViaIdentity    string `json:"-"` // sealed private key for the jump host
-}
-
 var (
 	validName = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`)
 	validHost = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?)*\.?$`)
@@ -52,14 +22,15 @@ var (
 // maxText is the greatest length, in characters, of a free text.
 const maxText = 128
 
-// Validate says what is wrong with d, as an ErrInvalid that names the field.
+// Validate returns an ErrInvalidDevice that names the field and the reason, or
+// nil.
 func (d Device) Validate() error {
 	for _, problem := range []string{
 		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(),
 		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.filesProblem(), d.viaProblem(),
 	} {
 		if problem != "" {
-			return fmt.Errorf("%w %q: %s", ErrInvalid, d.Name, problem)
+			return fmt.Errorf("%w %q: %s", ErrInvalidDevice, d.Name, problem)
 		}
 	}
 	return nil
@@ -70,7 +41,7 @@ func (d Device) Validate() error {
 func (d Device) HostPort() (string, error) {
 	host, port, err := splitAddress(d.Address)
 	if err != nil {
-		return "", fmt.Errorf("%w %q: %w", ErrInvalid, d.Name, err)
+		return "", fmt.Errorf("%w %q: %w", ErrInvalidDevice, d.Name, err)
 	}
 	if port == "" {
 		port = "22"
