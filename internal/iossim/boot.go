@@ -127,26 +127,6 @@ func (s *session) reload(_ []string) {
 	}
 }
 
-// yesNo asks a question that wants the word.
-func (s *session) yesNo(question string) (yes, ok bool) {
-	for {
-		e := lineEditor{t: s.term, prompt: question}
-		answer, err := e.read()
-		if err != nil {
-			s.sw.note(strings.TrimSpace(question) + " ^C")
-			return false, false
-		}
-		s.sw.note(strings.TrimSpace(question) + " " + answer)
-		switch word := strings.ToLower(strings.TrimSpace(answer)); {
-		case word != "" && strings.HasPrefix("yes", word):
-			return true, true
-		case word != "" && strings.HasPrefix("no", word):
-			return false, true
-		}
-		s.say("% Please answer 'yes' or 'no'.\n")
-	}
-}
-
 // restart is the end of every line and the start of what BOOT names; where
 // nothing of it is there, of the first image in flash, as boot loaders do.
 // Without any the switch stays in its loader and answers nobody.
@@ -255,16 +235,4 @@ func (s *session) install(path string) {
 	}
 	s.say("SUCCESS: install_add_activate_commit\n")
 	s.sw.restart()
-}
-
-// yesOrNo asks a question that wants a letter and Return.
-func (s *session) yesOrNo(question string) (yes, ok bool) {
-	e := lineEditor{t: s.term, prompt: question}
-	answer, err := e.read()
-	if err != nil {
-		s.sw.note(question + "^C")
-		return false, false
-	}
-	s.sw.note(question + " " + answer)
-	return strings.HasPrefix(strings.ToLower(answer), "y"), true
 }

@@ -12,7 +12,7 @@ func offline(t *testing.T, profile string, privileged bool) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &session{sw: s, privileged: privileged}
+	return &session{dialogue: dialogue{sw: s}, privileged: privileged}
 }
 
 func TestParse(t *testing.T) {
@@ -158,7 +158,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	commands := (&session{sw: s, privileged: true}).commands()
+	commands := (&session{dialogue: dialogue{sw: s}, privileged: true}).commands()
 	f.Fuzz(func(t *testing.T, line string) {
 		if _, bad := parse(commands, line); bad != nil && bad.at > len(line) {
 			t.Errorf("caret at %d behind the line", bad.at)

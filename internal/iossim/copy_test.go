@@ -79,7 +79,9 @@ func systemImage(s *Switch) string {
 	return largest
 }
 
-func markSize(s *Switch) int64 { return (&session{sw: s}).markBytes() }
+func markSize(s *Switch) int64 {
+	return (&copying{session: &session{dialogue: dialogue{sw: s}}}).markBytes()
+}
 
 func TestCopyOutInLongForm(t *testing.T) {
 	st := serveTFTP(t, 0)

@@ -10,25 +10,25 @@ import (
 // questions are answered with a word, and success is told without bytes.
 
 // oldCopyOut sends a file to a TFTP server.
-func (s *session) oldCopyOut(from string, to tftpURL) {
-	f, shown, err := s.sw.open(from)
+func (c *copying) oldCopyOut(from string, to tftpURL) {
+	f, shown, err := c.sw.open(from)
 	if err != nil {
-		s.say(readError(asTyped(from, shown), err))
+		c.say(readError(asTyped(from, shown), err))
 		return
 	}
-	if !s.trickQuestions(from, true) || !s.oldConsent(f, to) {
+	if !c.trickQuestions(from, true) || !c.oldConsent(f, to) {
 		return
 	}
-	s.send(f, shown, to)
+	c.send(f, shown, to)
 }
 
 // oldConsent asks whether to copy.
-func (s *session) oldConsent(f file, to tftpURL) bool {
+func (c *copying) oldConsent(f file, to tftpURL) bool {
 	if f.isConfig() {
-		return s.agreedClose("Write file " + to.name + " on host " + to.host + "?")
+		return c.agreedClose("Write file " + to.name + " on host " + to.host + "?")
 	}
-	s.say(fmt.Sprintf("Verifying checksum for '%s' (file # %d)... OK\n", f.path, f.index))
-	yes, ok := s.yesNo(fmt.Sprintf("Copy '%s' from Flash to server\n  as '%s'? [yes/no]", f.path, to.name))
+	c.say(fmt.Sprintf("Verifying checksum for '%s' (file # %d)... OK\n", f.path, f.index))
+	yes, ok := c.yesNo(fmt.Sprintf("Copy '%s' from Flash to server\n  as '%s'? [yes/no]", f.path, to.name))
 	return yes && ok
 }
 
@@ -37,28 +37,22 @@ func (f file) isConfig() bool {
 	return slices.Contains([]string{"startup-config", "private-config", "running-config"}, f.path)
 }
 
-// agreedClose is agreed for the questions without a blank before [confirm].
-func (s *session) agreedClose(question string) bool {
-	yes, ok := s.confirmAs(question + "[confirm]")
-	return yes && ok
-}
-
 // askPartition asks for the partition where that fault strikes; any answer but
 // q goes on. It reports false when the person broke off.
-func (s *session) askPartition() bool {
-	if !s.sw.strikes(func(f *Faults) *Times { return &f.AskPartition }) {
+func (c *copying) askPartition() bool {
+	if !c.sw.strikes(func(f *Faults) *Times { return &f.AskPartition }) {
 		return true
 	}
-	s.say(`
+	c.say(`
 System flash
 Partition   Size    Used      Free      Bank-Size  State          Copy Mode
   1         4096K   3070K     1025K      4096K     Read/Write     Direct
   2         4096K   1671K     2424K      4096K     Read/Write     Direct
 [Type ?<no> for partition directory; ? for full directory; q to abort]
 `)
-	e := lineEditor{t: s.term, prompt: "Which partition? [default = 1] "}
+	e := lineEditor{t: c.term, prompt: "Which partition? [default = 1] "}
 	answer, err := e.read()
-	s.sw.note("Which partition? [default = 1] " + answer)
+	c.sw.note("Which partition? [default = 1] " + answer)
 	return err == nil && answer != "q"
 }
 

@@ -16,14 +16,12 @@ const loginAttempts = 3
 
 // session is one person or program at a terminal line.
 type session struct {
-	sw          *Switch
-	term        *terminal
+	dialogue
 	privileged  bool
 	configuring bool // in global configuration mode
 	history     []string
 	over        bool             // exit was typed, or the line is gone
 	hang        func()           // hangs up the terminal from outside
-	vrf         string           // that the present copy names
 	out         *strings.Builder // where output goes while a filter waits for it; nil: the terminal
 }
 
@@ -33,7 +31,7 @@ func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
 		t.noise = &noise{}
 	}
 	t.slow = s.strikes(func(f *Faults) *Times { return &f.SlowPrint })
-	return &session{sw: s, term: t, privileged: s.o.EnablePassword == "", hang: func() { s.forget(conn) }}
+	return &session{dialogue: dialogue{sw: s, term: t}, privileged: s.o.EnablePassword == "", hang: func() { s.forget(conn) }}
 }
 
 // runTelnet serves a line that has to log in first.
@@ -216,9 +214,6 @@ func (s *session) show(text string) {
 	s.term.page(text)
 }
 
-// say prints at once: dialogues and progress are never paged.
-func (s *session) say(text string) { s.term.print(text) }
-
 // filterLines is "| include", "| exclude", "| begin" and "| section".
 func filterLines(text, filter string) (string, bool) {
 	word, pattern, _ := strings.Cut(strings.TrimLeft(filter, " "), " ")
@@ -250,66 +245,6 @@ func filterLines(text, filter string) (string, bool) {
 		}
 	}
 	return b.String(), true
-}
-
-// ask prints a question and returns the answer; an empty one takes the default
-// in brackets. ok is false when the person broke off.
-func (s *session) ask(question, def string) (answer string, ok bool) {
-	q := question + " [" + def + "]? "
-	e := lineEditor{t: s.term, prompt: q}
-	answer, err := e.read()
-	if err != nil {
-		s.sw.note(q + "^C")
-		return "", false
-	}
-	answer = strings.TrimSpace(answer)
-	s.sw.note(q + answer)
-	if answer == "" {
-		answer = def
-	}
-	return answer, true
-}
-
-// confirm asks a question that one key answers: Enter or y means yes. ok is
-// false when the person broke off.
-func (s *session) confirm(question string) (yes, ok bool) {
-	return s.confirmAs(question + " [confirm]")
-}
-
-func (s *session) confirmAs(q string) (yes, ok bool) {
-	s.say(q)
-	b, err := s.term.key()
-	switch {
-	case err != nil:
-		return false, false
-	case b == ctrlC || b == ctrlShift6:
-		s.sw.note(q + "^C")
-		s.say("\n")
-		return false, false
-	case b == '\r':
-		s.sw.note(q)
-		s.say("\n")
-		return true, true
-	}
-	s.sw.note(q + string(rune(b)))
-	s.say(string(rune(b)) + "\n")
-	return b == 'y' || b == 'Y', true
-}
-
-// agreed is confirm where no and breaking off are the same.
-func (s *session) agreed(question string) bool {
-	yes, ok := s.confirm(question)
-	return yes && ok
-}
-
-// secret asks for a password without echo.
-func (s *session) secret(question string) (string, error) {
-	e := lineEditor{t: s.term, prompt: question, silent: true}
-	answer, err := e.read()
-	if err == nil {
-		s.sw.note(question + hidden)
-	}
-	return answer, err
 }
 
 // login is the dialogue of a Telnet line. It reports whether it succeeded.

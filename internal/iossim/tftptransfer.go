@@ -44,54 +44,54 @@ func (j *job) progress(counter *atomic.Int64, n int64) {
 }
 
 // send copies a file to a server and prints what IOS prints.
-func (s *session) send(f file, shown string, to tftpURL) {
+func (c *copying) send(f file, shown string, to tftpURL) {
 	f.body.prepare()
-	if s.sw.strikes(func(f *Faults) *Times { return &f.OtherName }) {
+	if c.sw.strikes(func(f *Faults) *Times { return &f.OtherName }) {
 		to.name = path.Base(shown)
 	}
-	began, j := time.Now(), s.sw.newJob()
-	j.vrf = s.vrf
-	t := Transfer{Op: tftp.Write, Path: shown, Name: to.name, Server: s.sw.server(to).String()}
-	body := s.sw.doctored(f)
-	client := s.client(j, f.size)
-	s.sw.wg.Go(func() {
+	began, j := time.Now(), c.sw.newJob()
+	j.vrf = c.vrf
+	t := Transfer{Op: tftp.Write, Path: shown, Name: to.name, Server: c.sw.server(to).String()}
+	body := c.sw.doctored(f)
+	client := c.client(j, f.size)
+	c.sw.wg.Go(func() {
 		defer j.cancel()
-		n, err := client.Put(j.ctx, s.sw.server(to), to.name, body, body.Size())
-		s.sw.record(t, n, err, began)
+		n, err := client.Put(j.ctx, c.sw.server(to), to.name, body, body.Size())
+		c.sw.record(t, n, err, began)
 		j.result <- err
 	})
-	if err := s.watch(j, 2, ""); err != nil {
-		s.say("\n" + tftpError("writing", to, j, err))
+	if err := c.watch(j, 2, ""); err != nil {
+		c.say("\n" + tftpError("writing", to, j, err))
 		return
 	}
-	s.say("\n" + s.copied(f, time.Since(began)))
+	c.say("\n" + c.copied(f, time.Since(began)))
 }
 
 // receive copies a file from a server into flash and prints what IOS prints.
-func (s *session) receive(from tftpURL, to string) {
-	began, j := time.Now(), s.sw.newJob()
-	j.vrf = s.vrf
-	t := Transfer{Op: tftp.Read, Path: to, Name: from.name, Server: s.sw.server(from).String()}
-	in := s.sw.incoming(to)
-	client := s.client(j, 0)
-	s.sw.wg.Go(func() {
+func (c *copying) receive(from tftpURL, to string) {
+	began, j := time.Now(), c.sw.newJob()
+	j.vrf = c.vrf
+	t := Transfer{Op: tftp.Read, Path: to, Name: from.name, Server: c.sw.server(from).String()}
+	in := c.sw.incoming(to)
+	client := c.client(j, 0)
+	c.sw.wg.Go(func() {
 		defer j.cancel()
-		n, err := client.Get(j.ctx, s.sw.server(from), from.name, in)
-		s.sw.record(t, n, err, began)
+		n, err := client.Get(j.ctx, c.sw.server(from), from.name, in)
+		c.sw.record(t, n, err, began)
 		j.result <- err
 	})
-	err := s.watch(j, 1, fmt.Sprintf("Loading %s from %s (via %s): ", from.name, from.host, s.sw.profile.Uplink))
-	partial := err != nil && len(in.data) > 0 && s.sw.strikes(func(f *Faults) *Times { return &f.LeavePartial })
+	err := c.watch(j, 1, fmt.Sprintf("Loading %s from %s (via %s): ", from.name, from.host, c.sw.profile.Uplink))
+	partial := err != nil && len(in.data) > 0 && c.sw.strikes(func(f *Faults) *Times { return &f.LeavePartial })
 	if to != nowhere && (err == nil || partial) {
-		err = errors.Join(err, s.sw.flash.write(to, s.sw.bent(in.data)))
+		err = errors.Join(err, c.sw.flash.write(to, c.sw.bent(in.data)))
 	}
 	switch {
 	case errors.Is(err, errNoSpace):
-		s.say(fmt.Sprintf("\n%%Error copying %s (%v)\n", from, errNotEnough))
+		c.say(fmt.Sprintf("\n%%Error copying %s (%v)\n", from, errNotEnough))
 	case err != nil:
-		s.say("\n" + tftpError("reading", from, j, err))
+		c.say("\n" + tftpError("reading", from, j, err))
 	default:
-		s.say(fmt.Sprintf("\n[OK - %d bytes]\n\n", len(in.data)) + s.copied(file{size: int64(len(in.data))}, time.Since(began)))
+		c.say(fmt.Sprintf("\n[OK - %d bytes]\n\n", len(in.data)) + c.copied(file{size: int64(len(in.data))}, time.Since(began)))
 	}
 }
 
@@ -108,14 +108,14 @@ func (s *Switch) record(t Transfer, bytes int64, err error, began time.Time) {
 
 // client is the TFTP client for one transfer. It speaks as IOS does: the block
 // size is its only option, one block at a time, a fixed number of tries.
-func (s *session) client(j *job, size int64) *tftp.Client {
-	sw := s.sw
+func (c *copying) client(j *job, size int64) *tftp.Client {
+	sw := c.sw
 	return &tftp.Client{
 		Local:     netip.AddrPortFrom(sw.tftpSource(), 0),
 		BlockSize: sw.blockSize(),
 		Timeout:   sw.o.Timeout / requestTries,
 		Retries:   requestTries - 1,
-		Listen:    sw.listenLink(j, s.hang, size),
+		Listen:    sw.listenLink(j, c.hang, size),
 	}
 }
 
@@ -123,26 +123,26 @@ func (s *session) client(j *job, size int64) *tftp.Client {
 // dot for every packet sent again, until the transfer ends or is broken off.
 // The heading comes before the first mark. When the line is gone it waits all
 // the same: the copy goes on.
-func (s *session) watch(j *job, least int64, heading string) error {
-	keys := s.term.keys
+func (c *copying) watch(j *job, least int64, heading string) error {
+	keys := c.term.keys
 	for {
 		select {
 		case <-j.wake:
-			heading = s.report(j, j.moved.Load()/s.markBytes(), heading)
+			heading = c.report(j, j.moved.Load()/c.markBytes(), heading)
 		case b, ok := <-keys:
 			if !ok {
 				keys = nil
-			} else if !s.term.keep(b) {
+			} else if !c.term.keep(b) {
 				j.cancel()
 				<-j.result
 				return errAborted
 			}
 		case err := <-j.result:
-			want := j.moved.Load() / s.markBytes()
+			want := j.moved.Load() / c.markBytes()
 			if err == nil {
 				want = max(want, least)
 			}
-			s.report(j, want, heading)
+			c.report(j, want, heading)
 			return err
 		}
 	}
@@ -150,35 +150,35 @@ func (s *session) watch(j *job, least int64, heading string) error {
 
 // report brings the progress characters up to date. It returns the heading
 // while that waits for the first byte.
-func (s *session) report(j *job, marks int64, heading string) string {
+func (c *copying) report(j *job, marks int64, heading string) string {
 	if heading != "" && (marks > 0 || j.moved.Load() > 0) {
-		s.say(heading)
+		c.say(heading)
 		heading = ""
 	}
 	for ; j.marks < marks; j.marks++ {
-		s.term.mark("!")
+		c.term.mark("!")
 	}
 	for ; j.dots < j.repeats.Load(); j.dots++ {
-		s.term.mark(".")
+		c.term.mark(".")
 	}
 	return heading
 }
 
 // markBytes is what one "!" stands for: ten packets.
-func (s *session) markBytes() int64 {
-	if b := s.sw.blockSize(); b > 0 {
+func (c *copying) markBytes() int64 {
+	if b := c.sw.blockSize(); b > 0 {
 		return 10 * int64(b)
 	}
 	return 10 * 512
 }
 
 // copied is the line of success. IOS 12.0 counts whole seconds.
-func (s *session) copied(f file, took time.Duration) string {
+func (c *copying) copied(f file, took time.Duration) string {
 	secs, size := max(int64(took/time.Second), 1), f.size
-	if s.sw.profile.can(oldCopy) {
+	if c.sw.profile.can(oldCopy) {
 		return oldCopied(f, secs)
 	}
-	if s.sw.profile.WholeSecs {
+	if c.sw.profile.WholeSecs {
 		return fmt.Sprintf("%d bytes copied in %d secs (%d bytes/sec)\n", size, secs, size/secs)
 	}
 	ms := max(took.Milliseconds(), 1)

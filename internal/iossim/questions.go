@@ -1,0 +1,111 @@
+package iossim
+
+import "strings"
+
+// dialogue asks the person or program at a terminal line. The journal of the
+// switch notes each question with its answer.
+type dialogue struct {
+	sw   *Switch
+	term *terminal
+}
+
+// say prints at once: dialogues and progress are never paged.
+func (d *dialogue) say(text string) { d.term.print(text) }
+
+// ask prints a question and returns the answer; an empty one takes the default
+// in brackets. ok is false when the person broke off.
+func (d *dialogue) ask(question, def string) (answer string, ok bool) {
+	q := question + " [" + def + "]? "
+	e := lineEditor{t: d.term, prompt: q}
+	answer, err := e.read()
+	if err != nil {
+		d.sw.note(q + "^C")
+		return "", false
+	}
+	answer = strings.TrimSpace(answer)
+	d.sw.note(q + answer)
+	if answer == "" {
+		answer = def
+	}
+	return answer, true
+}
+
+// confirm asks a question that one key answers: Enter or y means yes. ok is
+// false when the person broke off.
+func (d *dialogue) confirm(question string) (yes, ok bool) {
+	return d.confirmAs(question + " [confirm]")
+}
+
+func (d *dialogue) confirmAs(q string) (yes, ok bool) {
+	d.say(q)
+	b, err := d.term.key()
+	switch {
+	case err != nil:
+		return false, false
+	case b == ctrlC || b == ctrlShift6:
+		d.sw.note(q + "^C")
+		d.say("\n")
+		return false, false
+	case b == '\r':
+		d.sw.note(q)
+		d.say("\n")
+		return true, true
+	}
+	d.sw.note(q + string(rune(b)))
+	d.say(string(rune(b)) + "\n")
+	return b == 'y' || b == 'Y', true
+}
+
+// agreed is confirm where no and breaking off are the same.
+func (d *dialogue) agreed(question string) bool {
+	yes, ok := d.confirm(question)
+	return yes && ok
+}
+
+// agreedClose is agreed for the questions without a blank before [confirm].
+func (d *dialogue) agreedClose(question string) bool {
+	yes, ok := d.confirmAs(question + "[confirm]")
+	return yes && ok
+}
+
+// yesNo asks a question that wants the word.
+func (d *dialogue) yesNo(question string) (yes, ok bool) {
+	for {
+		e := lineEditor{t: d.term, prompt: question}
+		answer, err := e.read()
+		if err != nil {
+			d.sw.note(strings.TrimSpace(question) + " ^C")
+			return false, false
+		}
+		d.sw.note(strings.TrimSpace(question) + " " + answer)
+		switch word := strings.ToLower(strings.TrimSpace(answer)); {
+		case word != "" && strings.HasPrefix("yes", word):
+			return true, true
+		case word != "" && strings.HasPrefix("no", word):
+			return false, true
+		}
+		d.say("% Please answer 'yes' or 'no'.\n")
+	}
+}
+
+// yesOrNo asks a question that wants a letter and Return.
+func (d *dialogue) yesOrNo(question string) (yes, ok bool) {
+	e := lineEditor{t: d.term, prompt: question}
+	answer, err := e.read()
+	if err != nil {
+		d.sw.note(question + "^C")
+		return false, false
+	}
+	d.sw.note(question + " " + answer)
+	return strings.HasPrefix(strings.ToLower(answer), "y"), true
+}
+
+// secret asks for a password without echo.
+func (d *dialogue) secret(question string) (string, error) {
+	e := lineEditor{t: d.term, prompt: question, silent: true}
+	answer, err := e.read()
+	if err == nil {
+		d.sw.note(question + hidden)
+	}
+	return answer, err
+}
