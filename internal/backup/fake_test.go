@@ -16,6 +16,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
 	"flashwarden/internal/vault"
@@ -72,20 +73,20 @@ func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
 	all := []ios.Listing{{FileSystem: "flash:", Path: "flash:/", Total: 1 << 20, Free: 1 << 10}}
 	for name, data := range d.flash {
 		i := 0
-		if fs, _ := splitPath(name); fs != "" {
-			all = append(all, ios.Listing{FileSystem: fs, Path: fs + "/", Total: 1 << 20, Free: 1 << 10})
+		p := flash.ParsePath(name)
+		if p.FS != "" {
+			all = append(all, ios.Listing{FileSystem: p.FS, Path: p.FS + "/", Total: 1 << 20, Free: 1 << 10})
 			i = len(all) - 1
 		}
-		_, rel := splitPath(name)
-		all[i].Entries = append(all[i].Entries, ios.Entry{Name: rel, Size: int64(len(data)), Type: ios.TypeFile})
+		all[i].Entries = append(all[i].Entries, ios.Entry{Name: p.Rel, Size: int64(len(data)), Type: ios.TypeFile})
 	}
 	return all, nil
 }
 
 // content is the bytes of a file by its whole path.
 func (d *fakeDevice) content(p string) []byte {
-	fs, rel := splitPath(p)
-	if data, ok := d.flash[fs+rel]; ok {
+	at := flash.ParsePath(p)
+	if data, ok := d.flash[at.FS+at.Rel]; ok {
 		return data
 	}
 	return d.flash[path.Base(p)]

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path"
 	"slices"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/vault"
 )
@@ -25,8 +25,9 @@ type run struct {
 	result   api.BackupResult
 	kept     map[string]api.File // proved in this run, by path
 	facts    ios.Facts
-	image    located // what the device runs, or would start from; zero when not found
+	image    flash.File // what the device runs, or would start from; zero when not found
 	listings []ios.Listing
+	found    flash.Contents // of the listings
 	session  Device
 	reach    reach    // of the present attempt
 	gained   bool     // a file was kept since the session began
@@ -170,28 +171,29 @@ func (r *run) look(ctx context.Context) ([]api.File, error) {
 		return nil, err
 	}
 	r.came()
-	found := locate(listings)
-	r.facts, r.listings, r.result.Notes = f, listings, r.session.Skipped()
-	image, runs, ok := RunningImage(f, found)
+	found := flash.Read(f, listings)
+	r.facts, r.listings, r.found, r.result.Notes = f, listings, found, r.session.Skipped()
+	image, how := flash.Running(f, found)
 	r.image = image
-	if runs {
-		r.result.Facts.Image = image.path()
-	} else if ok {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the running image %q is in no flash of the device; taken was what BOOT names, %s", f.Image, image.path()))
+	switch how {
+	case flash.Runs:
+		r.result.Facts.Image = image.String()
+	case flash.Boots:
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the running image %q is in no flash of the device; taken was what BOOT names, %s", f.Image, image))
 	}
-	if ok {
+	if how != flash.NotFound {
 		r.result.Notes = append(r.result.Notes, unitNotes(f, image, found)...)
 	}
-	if !ok || !isBootPointer(image.rel) {
+	if how == flash.NotFound || !isBootPointer(image.Rel) {
 		return Select(f, listings, nil, r.opts.Policy), nil
 	}
 	r.result.Notes = append(r.result.Notes, "install mode: there is no single bootable .bin; packages.conf and its packages together are the image")
-	return r.selectInstalled(ctx, onEveryUnit(image, found))
+	return r.selectInstalled(ctx, found.OnEveryUnit(image))
 }
 
 // selectInstalled is Select for install mode: the boot pointer of each unit
 // says which packages belong to it.
-func (r *run) selectInstalled(ctx context.Context, pointers []located) ([]api.File, error) {
+func (r *run) selectInstalled(ctx context.Context, pointers []flash.File) ([]api.File, error) {
 	packages := make(map[string][]string)
 	var unknown []api.File
 	for _, pointer := range pointers {
@@ -202,29 +204,28 @@ func (r *run) selectInstalled(ctx context.Context, pointers []located) ([]api.Fi
 		if err != nil {
 			unknown = append(unknown, unknownPackages(pointer, err))
 		}
-		packages[pointer.fs] = names
+		packages[pointer.FS] = names
 	}
 	return append(unknown, Select(r.facts, r.listings, packages, r.opts.Policy)...), nil
 }
 
 // packages reads which packages the boot pointer of install mode names.
-func (r *run) packages(ctx context.Context, pointer located) ([]string, error) {
-	text, err := r.session.Text(ctx, pointer.path())
+func (r *run) packages(ctx context.Context, pointer flash.File) ([]string, error) {
+	text, err := r.session.Text(ctx, pointer.String())
 	if err != nil {
 		return nil, err
 	}
 	names, err := ios.ParsePackages(text)
 	if err != nil {
-		return nil, cause.Wrap(cause.ImageNotFound, err, "read "+pointer.path(), api.Say("compare `more "+pointer.path()+"` with `show install summary` on the device"))
+		return nil, cause.Wrap(cause.ImageNotFound, err, "read "+pointer.String(), api.Say("compare `more "+pointer.String()+"` with `show install summary` on the device"))
 	}
 	return names, nil
 }
 
 // unknownPackages stands for the packages that a boot pointer names when it
 // cannot be read, so that the rest is still saved.
-func unknownPackages(pointer located, err error) api.File {
-	all := located{fs: pointer.fs, rel: path.Join(path.Dir(pointer.rel), "*.pkg")}
-	f := api.File{Path: all.path(), Kind: api.KindPackage, Size: -1}
+func unknownPackages(pointer flash.File, err error) api.File {
+	f := api.File{Path: pointer.Dir().Join("*.pkg").String(), Kind: api.KindPackage, Size: -1}
 	note(&f, err)
 	return f
 }

@@ -7,13 +7,8 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
-)
-
-// The file systems that have no directories.
-const (
-	nvram      = "nvram:"
-	constNVRAM = "const_nvram:" // of a 6500: vlan.dat
 )
 
 // RunningConfigPath is where IOS keeps the configuration in force.
@@ -37,28 +32,13 @@ var kindOrder = []string{
 	api.KindConfig, api.KindVLAN, api.KindOther,
 }
 
-// located is an entry with its place: the file system and the path below it.
-type located struct {
-	fs, rel string
-	entry   ios.Entry
-}
-
-// path is the entry's path as IOS takes it: flash:/dir/x.bin, and
-// nvram:startup-config, which has no directories.
-func (l located) path() string {
-	if l.fs == nvram || l.fs == constNVRAM {
-		return l.fs + l.rel
-	}
-	return l.fs + "/" + l.rel
-}
-
 // Select picks the files that policy takes from the listings: the image
 // first, the running-config last. packages are the names in packages.conf, by
 // the file system that it is in, for a device in install mode. An image that is
 // nowhere to be found is a file with the cause image_not_found, so that the
 // rest is still saved.
 func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, policy api.Policy) []api.File {
-	s := selection{facts: f, found: locate(listings)}
+	s := selection{facts: f, found: flash.Read(f, listings)}
 	s.addSystem(packages)
 	if policy == api.PolicyRebuild || policy == api.PolicyAll {
 		s.addRebuild()
@@ -78,51 +58,51 @@ func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, p
 // selection is a Select under way.
 type selection struct {
 	facts ios.Facts
-	found []located
+	found flash.Contents
 	files []api.File
-	image located // what the device runs; zero when not found
+	image flash.File // what the device runs; zero when not found
 }
 
-func (s *selection) add(l located, kind string) {
-	p := l.path()
+func (s *selection) add(l flash.File, kind string) {
+	p := l.String()
 	if slices.ContainsFunc(s.files, func(f api.File) bool { return f.Path == p }) {
 		return
 	}
-	s.files = append(s.files, api.File{Path: p, Kind: kind, Size: l.entry.Size})
+	s.files = append(s.files, api.File{Path: p, Kind: kind, Size: l.Entry.Size})
 }
 
 // addSystem adds what boots, and what boots every other unit.
 func (s *selection) addSystem(packages map[string][]string) {
-	l, _, ok := RunningImage(s.facts, s.found)
-	if !ok {
+	l, how := flash.Running(s.facts, s.found)
+	if how == flash.NotFound {
 		message, hint := whyNoImage(s.facts, s.found)
 		s.files = append(s.files, api.File{Path: s.facts.Image, Kind: api.KindImage, Size: -1,
 			Cause: cause.ImageNotFound, Message: message, Hint: hint})
 		return
 	}
 	s.image = l
-	kind := kindOfSystem(l.rel)
-	for _, m := range onEveryUnit(l, s.found) {
+	kind := kindOfSystem(l.Rel)
+	for _, m := range s.found.OnEveryUnit(l) {
 		s.add(m, kind)
-		for _, name := range packages[m.fs] {
+		for _, name := range packages[m.FS] {
 			s.addPackage(m, name)
 		}
 	}
-	for _, u := range otherUnits(s.facts, l, s.found) {
-		if u.boots.rel != "" {
-			s.add(u.boots, kindOfSystem(u.boots.rel))
+	for _, u := range s.found.OtherUnits(s.facts, l) {
+		if u.Boots.Found() {
+			s.add(u.Boots, kindOfSystem(u.Boots.Rel))
 		}
 	}
 }
 
 // addPackage adds a package that the boot pointer of a unit names.
-func (s *selection) addPackage(pointer located, name string) {
-	rel := path.Join(path.Dir(pointer.rel), name)
-	if l, ok := at(pointer.fs, rel, s.found); ok {
+func (s *selection) addPackage(pointer flash.File, name string) {
+	at := pointer.Dir().Join(name)
+	if l, ok := s.found.File(at); ok {
 		s.add(l, api.KindPackage)
 		return
 	}
-	p := located{fs: pointer.fs, rel: rel}.path()
+	p := at.String()
 	s.files = append(s.files, api.File{
 		Path: p, Kind: api.KindPackage, Size: -1, Cause: cause.SourceMissing,
 		Message: "packages.conf names " + p + ", which is in no listing of the device",
@@ -131,14 +111,14 @@ func (s *selection) addPackage(pointer located, name string) {
 }
 
 func (s *selection) addRebuild() {
-	imageDir := path.Dir(s.image.rel)
-	for _, l := range s.found {
-		kind, ok := rebuildNames[path.Base(l.rel)]
-		dir := path.Dir(l.rel)
+	imageDir := path.Dir(s.image.Rel)
+	for _, l := range s.found.All() {
+		kind, ok := rebuildNames[path.Base(l.Rel)]
+		dir := path.Dir(l.Rel)
 		switch {
-		case l.entry.Type == ios.TypeDirectory:
-		case l.fs == nvram:
-			if l.rel == "startup-config" {
+		case l.IsDir():
+		case l.FS == "nvram:":
+			if l.Rel == "startup-config" {
 				s.add(l, api.KindConfig)
 			}
 		case ok && (dir == "." || dir == imageDir):
@@ -148,9 +128,9 @@ func (s *selection) addRebuild() {
 }
 
 func (s *selection) addAll() {
-	for _, l := range s.found {
-		if isFlash(l.fs) && l.entry.Type != ios.TypeDirectory {
-			s.add(l, kindOf(l.rel))
+	for _, l := range s.found.All() {
+		if flash.KeepsImages(l.FS) && !l.IsDir() {
+			s.add(l, kindOf(l.Rel))
 		}
 	}
 }
@@ -180,7 +160,3 @@ func kindOfSystem(rel string) string {
 }
 
 func isBootPointer(rel string) bool { return path.Base(rel) == "packages.conf" }
-
-// isFlash tells a file system that holds files for good from nvram: and the
-// like.
-func isFlash(fs string) bool { return !strings.Contains(fs, "nvram") }

@@ -7,13 +7,13 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
 // dir makes a listing; names that end in / are directories.
 func dir(p string, names ...string) ios.Listing {
-	fs, _ := splitPath(p)
-	l := ios.Listing{FileSystem: fs, Path: p}
+	l := ios.Listing{FileSystem: flash.ParsePath(p).FS, Path: p}
 	for _, n := range names {
 		e := ios.Entry{Name: n, Size: 100, Type: ios.TypeFile}
 		if n[len(n)-1] == '/' {
@@ -70,6 +70,14 @@ func TestSelect(t *testing.T) {
 			ios.Facts{Image: "flash2:/c3750.bin"},
 			[]ios.Listing{dir("flash1:/", "c3750.bin", "vlan.dat"), dir("flash2:/", "c3750.bin")}, nil, api.PolicyRebuild,
 			[]string{"image flash2:/c3750.bin", "image flash1:/c3750.bin", "vlan flash1:/vlan.dat", running},
+		},
+		"the same name on another disk": {
+			ios.Facts{Image: "disk0:x.bin"}, []ios.Listing{dir("disk0:/", "y.bin"), dir("disk1:/", "x.bin")}, nil, api.PolicyImage,
+			[]string{"image disk0:x.bin " + string(cause.ImageNotFound)},
+		},
+		"the same name on both disks": {
+			ios.Facts{Image: "disk0:x.bin"}, []ios.Listing{dir("disk1:/", "x.bin"), dir("disk0:/", "x.bin")}, nil, api.PolicyImage,
+			[]string{"image disk0:/x.bin"},
 		},
 		"the boot variable where show version names nothing here": {
 			ios.Facts{Image: "tftp://192.0.2.9/x.bin", BootPath: "flash:gone.bin,12;flash:c1900.bin,12;"},

@@ -3,90 +3,24 @@ package backup
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
-// unit is one more member of a stack, or the second supervisor, as far as its
-// flash is listed.
-type unit struct {
-	name  string  // "switch 2", "standby"; the file system where its name tells neither
-	fs    string  // its flash beside the one with the running image: flash2:
-	same  located // the running image there; zero where it is not
-	boots located // what it starts from, by its own BOOT; zero where that is not told or not there
-	start string  // its BOOT; empty where that is not told
-}
-
-// otherUnits finds the units beside the one whose image runs, in the order of
-// the listings.
-func otherUnits(f ios.Facts, image located, found []located) []unit {
-	var units []unit
-	for _, fs := range siblings(image.fs, found) {
-		_, name := ios.Unit(fs)
-		u := unit{name: cmp.Or(name, fs), fs: fs}
-		u.same, _ = at(fs, image.rel, found)
-		if i := slices.IndexFunc(f.Starts, func(s ios.Start) bool { return s.Unit == name }); i >= 0 {
-			u.start = f.Starts[i].Path
-			u.boots, _ = firstOf(bootFiles(u.start), only(fs, found))
-		}
-		units = append(units, u)
-	}
-	return units
-}
-
-// siblings are the file systems that are to other units what fs is to this
-// one.
-func siblings(fs string, found []located) []string {
-	own, _ := ios.Unit(fs)
-	var out []string
-	for _, l := range found {
-		if other, _ := ios.Unit(l.fs); l.fs != fs && other == own && !slices.Contains(out, l.fs) {
-			out = append(out, l.fs)
-		}
-	}
-	return out
-}
-
-func only(fs string, found []located) []located {
-	return slices.DeleteFunc(slices.Clone(found), func(l located) bool { return l.fs != fs })
-}
-
-// at finds a file of one file system.
-func at(fs, rel string, found []located) (located, bool) {
-	i := slices.IndexFunc(found, func(l located) bool {
-		return l.fs == fs && l.rel == rel && l.entry.Type != ios.TypeDirectory
-	})
-	if i < 0 {
-		return located{}, false
-	}
-	return found[i], true
-}
-
-// onEveryUnit is the running image with the same on every other unit.
-func onEveryUnit(image located, found []located) []located {
-	all := []located{image}
-	for _, fs := range siblings(image.fs, found) {
-		if l, ok := at(fs, image.rel, found); ok {
-			all = append(all, l)
-		}
-	}
-	return all
-}
-
 // unitNotes says in which way units differ from the one whose image runs: what
 // a stack or a pair of supervisors should not do.
-func unitNotes(f ios.Facts, image located, found []located) []string {
+func unitNotes(f ios.Facts, image flash.File, found flash.Contents) []string {
 	notes := append(stackNotes(f), versionNotes(f)...)
-	for _, u := range otherUnits(f, image, found) {
-		if u.same.rel == "" {
-			notes = append(notes, fmt.Sprintf("%s does not hold %s, which runs here: it is not in %s", u.name, path.Base(image.rel), u.fs))
+	for _, u := range found.OtherUnits(f, image) {
+		if !u.Same.Found() {
+			notes = append(notes, fmt.Sprintf("%s does not hold %s, which runs here: it is not in %s", u.Name, image.Base(), u.FS))
 		}
-		if u.start != "" && u.boots.rel != image.rel {
-			notes = append(notes, fmt.Sprintf("%s starts from %q next, which is not the image that runs here", u.name, u.start))
+		if u.Start != "" && !found.SameOnUnits(u.Boots.Path, image.Path) {
+			notes = append(notes, fmt.Sprintf("%s starts from %q next, which is not the image that runs here", u.Name, u.Start))
 		}
 	}
 	return notes
@@ -128,13 +62,12 @@ func runs(m ios.Member) string {
 // a file of the same name and size may still be another one.
 func (r *run) compareUnits() {
 	for _, f := range r.result.Files {
-		fs, rel := splitPath(f.Path)
-		own, name := ios.Unit(fs)
-		if here, _ := ios.Unit(r.image.fs); fs == r.image.fs || own != here || !isSystem(f.Kind) {
+		p := flash.ParsePath(f.Path)
+		if r.found.SameSystem(p.FS, r.image.FS) || r.found.Family(p.FS) != r.found.Family(r.image.FS) || !isSystem(f.Kind) {
 			continue
 		}
-		if g, ok := fileAt(r.result.Files, located{fs: r.image.fs, rel: rel}.path()); ok {
-			r.result.Notes = append(r.result.Notes, differs(cmp.Or(name, fs), f, g)...)
+		if g, ok := fileAt(r.result.Files, p.On(r.image.FS).String()); ok {
+			r.result.Notes = append(r.result.Notes, differs(cmp.Or(r.found.Unit(p.FS), p.FS), f, g)...)
 		}
 	}
 }

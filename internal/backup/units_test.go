@@ -9,6 +9,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -86,10 +87,10 @@ func TestUnits(t *testing.T) {
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)
 			}
-			found := locate(c.listings)
-			image, runs, ok := RunningImage(c.facts, found)
-			if !ok || !runs {
-				t.Fatalf("running image %+v, %t", image, ok)
+			found := flash.Read(c.facts, c.listings)
+			image, how := flash.Running(c.facts, found)
+			if how != flash.Runs {
+				t.Fatalf("running image %+v, %d", image, how)
 			}
 			if d := cmp.Diff(c.notes, unitNotes(c.facts, image, found)); d != "" {
 				t.Error(d)
@@ -117,7 +118,7 @@ func TestUnitsWithOtherContent(t *testing.T) {
 		"another file system": {"flash:", []api.File{f("flash:/a", "1", 9), f("stby-bootflash:/a", "2", 8)}, ""},
 		"a configuration":     {"flash:", []api.File{{Path: "flash:/c", Kind: api.KindConfig, Size: 1}, {Path: "flash2:/c", Kind: api.KindConfig, Size: 2}}, ""},
 	} {
-		r := run{image: located{fs: c.here, rel: "a"}}
+		r := run{image: flash.File{Path: flash.Path{FS: c.here, Rel: "a"}}}
 		r.result.Files = c.files
 		r.compareUnits()
 		if got := strings.Join(r.result.Notes, "; "); got != c.want {
@@ -146,10 +147,10 @@ func TestImagesInOddPlaces(t *testing.T) {
 		"removed since the start":      {ios.Facts{Image: "flash:a.bin"}, dir("flash:/", "c2600-i-mz.122-12e", "html/"), "", false, []string{`"flash:a.bin" is in no listing`, "there are flash:/c2600-i-mz.122-12e", "may not start again"}},
 		"doubled slashes":              {ios.Facts{Image: "flash://a.bin"}, dir("flash:/", "a.bin"), "flash:/a.bin", true, nil},
 	} {
-		found := locate([]ios.Listing{c.listing})
-		l, runs, ok := RunningImage(c.facts, found)
-		if ok != (c.want != "") || runs != c.runs || ok && l.path() != c.want {
-			t.Errorf("%s: %s, runs %t, found %t", name, l.path(), runs, ok)
+		found := flash.Read(c.facts, []ios.Listing{c.listing})
+		image, how := flash.Running(c.facts, found)
+		if (how == flash.NotFound) != (c.want == "") || (how == flash.Runs) != c.runs || image.Found() && image.String() != c.want {
+			t.Errorf("%s: %s, how %d", name, image, how)
 		}
 		message, hint := whyNoImage(c.facts, found)
 		for _, part := range c.says {
