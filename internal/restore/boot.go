@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -21,14 +21,14 @@ func (r *run) setBootLines() error {
 	if !r.opts.SetBoot {
 		return nil
 	}
-	fs, rel := r.bootPlace()
-	if isMember(fs) {
-		return refuse(fmt.Sprintf("--to %s with --set-boot: all members boot the same file, each from its own flash", fs),
+	place := r.bootPlace()
+	if r.view.found.Unit(place.FS) != "" {
+		return refuse(fmt.Sprintf("--to %s with --set-boot: all members boot the same file, each from its own flash", place.FS),
 			"leave out --to, or --set-boot")
 	}
-	first := r.bootPath(fs, rel)
+	first := r.bootPath(place)
 	if r.install {
-		first = fs + "packages.conf"
+		first = place.FS + "packages.conf"
 	}
 	if err := r.configsBoot(first); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (r *run) setBootLines() error {
 	if second := r.secondBoot(first); second != "" {
 		r.boot = append(r.boot, second)
 	}
-	r.bootLines = ios.BootLines(r.pathList(), r.view.stacked() && fs == "flash:", r.boot)
+	r.bootLines = ios.BootLines(r.pathList(), r.view.found.Stacked() && place.FS == "flash:", r.boot)
 	r.note("`write memory` saves the whole running-config, with whatever else was changed in it and not saved")
 	return r.noteManualBoot()
 }
@@ -51,7 +51,7 @@ var bootLine = regexp.MustCompile(`(?m)^boot system (?:switch \S+ )?(?:flash )?(
 // would take the place of those that are asked for, at the next start.
 func (r *run) configsBoot(first string) error {
 	for _, t := range r.targets {
-		name := path.Base(relPath(t.Path))
+		name := flash.ParsePath(t.Path).Base()
 		if t.state == api.Equal || name != "startup-config" && name != "config.text" {
 			continue
 		}
@@ -61,7 +61,7 @@ func (r *run) configsBoot(first string) error {
 		}
 		// A line may name the directory of the image, or the image in it.
 		m := bootLine.FindStringSubmatch(text)
-		if m != nil && !strings.HasPrefix(relPath(first)+"/", relPath(m[1])+"/") {
+		if m != nil && !r.view.within(flash.ParsePath(first), flash.ParsePath(m[1])) {
 			return refuse(fmt.Sprintf("%s of the snapshot boots %s first, and --set-boot %s", t.Path, m[1], first),
 				"leave one of the two out: name the files with --file")
 		}
@@ -86,57 +86,52 @@ func (r *run) blobText(sha string) (string, error) {
 }
 
 // bootPlace is where the image to boot will be.
-func (r *run) bootPlace() (fs, rel string) {
-	fs, rel = fileSystemOf(r.image.Path), relPath(r.image.Path)
+func (r *run) bootPlace() flash.Path {
+	p := flash.ParsePath(r.image.Path)
 	if r.opts.To != "" {
-		return r.opts.To, rel
+		return p.On(r.opts.To)
 	}
-	if family, _ := ios.Unit(fs); isMember(fs) && r.view.has(family) {
-		fs = family
+	if family := r.view.found.Family(p.FS); r.view.found.Unit(p.FS) != "" && r.view.found.Listed(family) {
+		return p.On(family)
 	}
-	return fs, rel
+	return p
 }
 
 // bootPath is a path as a boot line has it: as the device itself prints it,
 // where it has printed it; packages.conf without a slash, as IOS-XE documents
 // it; else whole.
-func (r *run) bootPath(fs, rel string) string {
-	p := fs + "/" + rel
+func (r *run) bootPath(p flash.Path) string {
 	for _, printed := range append(r.view.next(), r.view.facts.Image, r.selection.Snapshot.Facts.Image) {
-		if ios.CleanPath(printed) == p && !strings.HasSuffix(printed, "/") {
+		if flash.ParsePath(printed) == p && !strings.HasSuffix(printed, "/") {
 			return printed
 		}
 	}
-	if rel == "packages.conf" {
-		return fs + rel
+	if p.Rel == "packages.conf" {
+		return p.FS + p.Rel
 	}
-	return p
+	return p.String()
 }
 
 // bootsFirst reports whether every unit boots this file first.
 func (r *run) bootsFirst(p string) bool {
 	for _, u := range r.view.boot.Units {
 		next := u.NextStartFiles()
-		if len(next) == 0 || !sameFile(next[0], p) {
+		if len(next) == 0 || !r.view.same(next[0], p) {
 			return false
 		}
 	}
 	return len(r.view.boot.Units) > 0
 }
 
-// sameFile compares two paths of which one may name an alias of the file
-// system, as bootflash: for flash:.
-func sameFile(a, b string) bool { return relPath(a) == relPath(b) && relPath(a) != "" }
-
 // secondBoot is what the device boots if the first is not there: what it runs,
 // else what it was to boot, as far as that is in flash.
 func (r *run) secondBoot(first string) string {
 	var candidates []string
 	if running, ok := r.view.running(); ok {
-		candidates = append(candidates, r.bootPath(fileSystemOf(running), relPath(running)))
+		candidates = append(candidates, r.bootPath(running))
 	}
 	for _, p := range append(candidates, r.view.next()...) {
-		if _, there := r.view.entryAnywhere(p); there && !sameFile(p, first) {
+		if _, there := r.view.entry(p); there && !r.view.same(p, first) {
 			return p
 		}
 	}
@@ -218,7 +213,7 @@ func (r *run) checkBoot(ctx context.Context) error {
 		return err
 	}
 	for _, u := range b.Units {
-		if !slices.EqualFunc(u.NextStartFiles(), r.boot, sameFile) {
+		if !slices.EqualFunc(u.NextStartFiles(), r.boot, r.view.same) {
 			return cause.New(cause.CommandRejected, fmt.Sprintf("%s: show boot says %q, and not %q", u.Unit, u.NextStart(), strings.Join(r.boot, ";")),
 				api.Say("look at `show boot` and `show running-config | include boot` on the device, and set it by hand before it is started again"))
 		}
@@ -239,7 +234,7 @@ func (r *run) canStart(ctx context.Context) error {
 	}
 	next := v.next()
 	for _, p := range next {
-		if _, there := v.entryAnywhere(p); there {
+		if _, there := v.entry(p); there {
 			return nil
 		}
 		if strings.HasPrefix(p, "tftp:") {
@@ -247,7 +242,7 @@ func (r *run) canStart(ctx context.Context) error {
 		}
 	}
 	images := v.bootable()
-	if len(next) == 0 && slices.ContainsFunc(images, func(p string) bool { return path.Base(p) != "packages.conf" }) {
+	if len(next) == 0 && slices.ContainsFunc(images, func(p string) bool { return flash.ParsePath(p).Base() != "packages.conf" }) {
 		return nil
 	}
 	return cause.New(cause.ImageNotFound, fmt.Sprintf("%s is not started again: of what it boots next (%s) nothing is in flash", r.device.Name, strings.Join(next, ";")),

@@ -11,6 +11,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
 )
@@ -42,7 +43,7 @@ func (r *run) fileStep(t target) step {
 // nvram: a copy takes the place of the old one by itself.
 func (r *run) replaces(t target) bool { return t.state == api.Differs && !inNVRAM(t.Path) }
 
-func inNVRAM(p string) bool { return fileSystemOf(p) == "nvram:" }
+func inNVRAM(p string) bool { return flash.ParsePath(p).FS == "nvram:" }
 
 // put brings one file onto the device and proves it there.
 func (r *run) put(ctx context.Context, t target) error {
@@ -210,11 +211,14 @@ func (r *run) removePartial(ctx context.Context, t target) (what string, err err
 	if inNVRAM(t.Path) {
 		return "", errors.New("in nvram: nothing is deleted")
 	}
-	listings, err := r.session.List(ctx, fileSystemOf(t.Path))
+	listings, err := r.session.List(ctx, flash.ParsePath(t.Path).FS)
 	if err != nil {
 		return "", err
 	}
-	if _, there := (view{listings: listings}).entry(t.Path); !there {
+	for i := range listings {
+		listings[i].Table = r.view.table()
+	}
+	if _, there := flash.Read(r.view.facts, listings).Entry(flash.ParsePath(t.Path)); !there {
 		return "nothing of " + t.Path + " is left on the device", nil
 	}
 	if err := r.do(ctx, ios.Delete(t.Path)); err != nil {

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -93,16 +93,16 @@ func (r *run) noteOtherDevice() {
 // member.
 func (r *run) aim() error {
 	for _, f := range r.selection.Files {
-		fs := fileSystemOf(f.Path)
+		fs := flash.ParsePath(f.Path).FS
 		where := []string{fs}
 		switch {
 		case r.opts.To != "":
 			where = []string{r.opts.To}
-		case boots(f) && (r.selection.Named || r.opts.SetBoot) && !isMember(fs):
-			where = r.view.members(fs)
+		case boots(f) && (r.selection.Named || r.opts.SetBoot) && r.view.found.Unit(fs) == "":
+			where = append(where, r.view.found.Siblings(fs)...)
 		}
 		for _, to := range where {
-			if !r.view.has(to) {
+			if !r.view.found.Listed(to) {
 				return cause.New(cause.SourceMissing, fmt.Sprintf("%s has no %s for %s", r.device.Name, to, f.Path),
 					api.Say("choose the files with --file, or another file system with --to; `show file systems` on the device lists them"))
 			}
@@ -117,14 +117,12 @@ func (r *run) aim() error {
 // the snapshot as well, that one is taken.
 func (r *run) add(f api.File, to string) {
 	t := target{File: f, there: -1}
-	if t.Path = to + "/" + relPath(f.Path); to == "nvram:" {
-		t.Path = to + relPath(f.Path)
-	}
-	i := slices.IndexFunc(r.targets, func(have target) bool { return ios.CleanPath(have.Path) == ios.CleanPath(t.Path) })
+	t.Path = flash.ParsePath(f.Path).On(to).String()
+	i := slices.IndexFunc(r.targets, func(have target) bool { return r.view.same(have.Path, t.Path) })
 	switch {
 	case i < 0:
 		r.targets = append(r.targets, t)
-	case ios.CleanPath(f.Path) == ios.CleanPath(t.Path):
+	case r.view.same(f.Path, t.Path):
 		r.targets[i] = t
 	}
 }
@@ -139,14 +137,14 @@ func (r *run) compare(ctx context.Context, t *target) error {
 	case !there:
 		t.state = api.Absent
 		return nil
-	case e.Type == ios.TypeDirectory:
+	case e.IsDir():
 		return refuse(t.Path+" is a directory on the device", "choose another place with --to, or remove it by hand")
 	}
-	t.state, t.there = api.Differs, e.Size
-	if e.Size >= 0 && e.Size != t.Size {
+	t.state, t.there = api.Differs, e.Entry.Size
+	if t.there >= 0 && t.there != t.Size {
 		return nil
 	}
-	d, err := r.digest(ctx, t.Path, e.Size)
+	d, err := r.digest(ctx, t.Path, t.there)
 	if err != nil {
 		return err
 	}
@@ -154,7 +152,7 @@ func (r *run) compare(ctx context.Context, t *target) error {
 	case same:
 		t.state, t.Evidence = api.Equal, evidenceOf(d)
 	case unknown:
-		if e.Size != t.Size {
+		if t.there != t.Size {
 			return nil
 		}
 		t.state, t.Evidence = api.Equal, api.EvidenceSize
@@ -246,7 +244,7 @@ func (r *run) mayReplace(ctx context.Context) error {
 func (r *run) mayDelete(ctx context.Context) error {
 	left := r.view.bootable()
 	for i, p := range r.opts.Delete {
-		p = ios.CleanPath(p)
+		p = flash.ParsePath(p).String()
 		r.opts.Delete[i] = p
 		if err := ios.Typeable("file", p); err != nil {
 			return err
@@ -254,17 +252,17 @@ func (r *run) mayDelete(ctx context.Context) error {
 		e, there := r.view.entry(p)
 		why := r.view.inUse(p)
 		switch {
-		case !there || e.Type == ios.TypeDirectory:
+		case !there || e.IsDir():
 			return refuse(fmt.Sprintf("--delete %s: there is no such file on %s", p, r.device.Name), "give the whole path, as flash:/dir/x.bin; see `dir` on the device")
 		case why != "":
 			return refuse(fmt.Sprintf("--delete %s: %s", p, why), "boot another image first")
-		case slices.ContainsFunc(r.targets, func(t target) bool { return ios.CleanPath(t.Path) == p && t.state == api.Equal }):
+		case slices.ContainsFunc(r.targets, func(t target) bool { return r.view.same(t.Path, p) && t.state == api.Equal }):
 			return refuse(fmt.Sprintf("--delete %s: it is among the files to restore, and equal", p), "leave it out of one of the two")
 		}
-		if left = slices.DeleteFunc(left, func(have string) bool { return relPath(have) == relPath(p) && fileSystemOf(have) == fileSystemOf(p) }); len(left) == 0 {
+		if left = slices.DeleteFunc(left, func(have string) bool { return r.view.same(have, p) }); len(left) == 0 {
 			return refuse(fmt.Sprintf("--delete %s: it is the last file that %s could boot", p, r.device.Name), "restore an image first")
 		}
-		if err := r.vaultHolds(ctx, p, e.Size); err != nil {
+		if err := r.vaultHolds(ctx, p, e.Entry.Size); err != nil {
 			return err
 		}
 	}
@@ -365,8 +363,8 @@ func (r *run) addDirectories() {
 			continue
 		}
 		var missing []string
-		for dir := path.Dir(relPath(t.Path)); dir != "."; dir = path.Dir(dir) {
-			p := fileSystemOf(t.Path) + "/" + dir
+		for dir := flash.ParsePath(t.Path).Dir(); dir.Rel != ""; dir = dir.Dir() {
+			p := dir.String()
 			if _, there := r.view.entry(p); !there && !made[p] {
 				made[p] = true
 				missing = append(missing, p)
@@ -402,7 +400,7 @@ func (r *run) shown() *api.Plan {
 		p.Commands = append(p.Commands, s.commands...)
 	}
 	for fs, after := range r.after {
-		p.Space = append(p.Space, api.Space{FileSystem: fs, Before: r.view.free(fs), After: after})
+		p.Space = append(p.Space, api.Space{FileSystem: fs, Before: r.view.found.Free(fs), After: after})
 	}
 	slices.SortFunc(p.Space, func(a, b api.Space) int { return strings.Compare(a.FileSystem, b.FileSystem) })
 	return p
@@ -413,9 +411,9 @@ func (r *run) shown() *api.Plan {
 func (r *run) checkSpace() error {
 	r.after = make(map[string]int64)
 	gain := func(p string, bytes int64) int64 {
-		fs := fileSystemOf(p)
+		fs := r.view.found.Canonical(flash.ParsePath(p).FS)
 		if _, ok := r.after[fs]; !ok {
-			if r.after[fs] = r.view.free(fs); r.after[fs] < 0 {
+			if r.after[fs] = r.view.found.Free(fs); r.after[fs] < 0 {
 				delete(r.after, fs) // the device does not say
 				return 0
 			}
@@ -425,7 +423,7 @@ func (r *run) checkSpace() error {
 	}
 	for _, p := range r.opts.Delete {
 		e, _ := r.view.entry(p)
-		gain(p, max(e.Size, 0))
+		gain(p, max(e.Entry.Size, 0))
 	}
 	for _, t := range r.targets {
 		if t.state == api.Equal {
@@ -441,15 +439,17 @@ func (r *run) checkSpace() error {
 // noSpace says what could be deleted for t: files that nothing starts from,
 // the largest first.
 func (r *run) noSpace(t target, left int64) error {
-	fs := fileSystemOf(t.Path)
+	fs := flash.ParsePath(t.Path).FS
 	type candidate struct {
 		path string
 		size int64
 	}
 	var all []candidate
-	for p, size := range r.view.files(fs) {
-		wanted := slices.ContainsFunc(r.targets, func(t target) bool { return ios.CleanPath(t.Path) == p })
-		if size > 0 && r.view.inUse(p) == "" && !wanted && !slices.Contains(r.opts.Delete, p) && fs != "nvram:" {
+	for _, f := range r.view.found.Files(fs) {
+		p, size := f.String(), f.Entry.Size
+		wanted := slices.ContainsFunc(r.targets, func(t target) bool { return r.view.same(t.Path, p) })
+		goes := slices.ContainsFunc(r.opts.Delete, func(d string) bool { return r.view.same(d, p) })
+		if size > 0 && r.view.inUse(p) == "" && !wanted && !goes && fs != "nvram:" {
 			all = append(all, candidate{p, size})
 		}
 	}
@@ -463,7 +463,7 @@ func (r *run) noSpace(t target, left int64) error {
 		hint = "what could go, once the vault is shown to hold it: " + strings.Join(words, ", ")
 	}
 	return cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
-		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, r.view.free(fs), t.Path, -left), api.Say(hint))
+		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, r.view.found.Free(fs), t.Path, -left), api.Say(hint))
 }
 
 // ErrNoSpace says that a file system of the device has not enough room.

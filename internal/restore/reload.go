@@ -8,6 +8,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -18,7 +19,7 @@ func (r *run) addRestart() {
 		return
 	}
 	wanted, version := r.wanted()
-	if len(r.steps) == 0 && (wanted == "" || sameFile(wanted, r.view.facts.Image)) && (version == "" || version == r.view.facts.Version) {
+	if len(r.steps) == 0 && (wanted == "" || r.view.same(wanted, r.view.facts.Image)) && (version == "" || version == r.view.facts.Version) {
 		r.note("the device is not started again: it runs what was asked for")
 		return
 	}
@@ -31,8 +32,8 @@ func (r *run) addRestart() {
 
 // installPath is where the image that install add expands will be.
 func (r *run) installPath() string {
-	fs, rel := r.bootPlace()
-	return fs + rel
+	p := r.bootPlace()
+	return p.FS + p.Rel
 }
 
 // wanted is the image and the version that the device is to come back with;
@@ -43,7 +44,7 @@ func (r *run) wanted() (image, version string) {
 	case r.install:
 		image = "flash:packages.conf"
 	case r.image.Path != "":
-		image = r.image.Path
+		image = r.bootPlace().String()
 	}
 	if image == "" {
 		if next := r.view.next(); len(next) > 0 {
@@ -54,7 +55,7 @@ func (r *run) wanted() (image, version string) {
 	if parsed, ok := ios.ParseImageName(r.image.Path); ok {
 		version = parsed.Version
 	}
-	if sameFile(r.image.Path, snapshot.Image) {
+	if r.view.found.SameOnUnits(flash.ParsePath(r.image.Path), flash.ParsePath(snapshot.Image)) {
 		version = snapshot.Version
 	}
 	if !r.opts.SetBoot && !r.bootsFirst(image) {
@@ -138,7 +139,7 @@ func (r *run) isBack(ctx context.Context, began time.Time, before time.Duration)
 	}
 	r.result.Facts = backup.Facts(facts)
 	image, version := r.wanted()
-	if image != "" && !sameFile(facts.Image, image) || version != "" && facts.Version != version {
+	if image != "" && !r.view.same(facts.Image, image) || version != "" && facts.Version != version {
 		return true, cause.New(cause.ImageNotFound, fmt.Sprintf("%s is back with %s from %s, wanted was %s from %s", r.device.Name, facts.Version, facts.Image, version, image),
 			api.Say("look at `show boot` on the device"))
 	}

@@ -127,7 +127,7 @@ func (r *run) do(ctx context.Context, c ios.Change) error {
 func (r *run) deleteStep(p string) step {
 	return step{[]string{"verify /md5 " + p, ios.Delete(p).Line}, func(ctx context.Context) error {
 		e, _ := r.view.entry(p)
-		return r.deleteKept(ctx, p, e.Size)
+		return r.deleteKept(ctx, p, e.Entry.Size)
 	}}
 }
 

@@ -3,14 +3,13 @@ package restore
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
-	"flashwarden/internal/ios"
+	"flashwarden/internal/flash"
 )
 
 // Errors of Select.
@@ -104,18 +103,18 @@ func named(s api.Snapshot, names []string) ([]api.File, error) {
 // means reports whether a name that the user gave is for the file p.
 func means(name, p string) bool {
 	if strings.Contains(name, ":") {
-		return ios.CleanPath(name) == ios.CleanPath(p)
+		return flash.ParsePath(name) == flash.ParsePath(p)
 	}
-	rel := relPath(p)
+	file := flash.ParsePath(p)
 	name = strings.TrimPrefix(name, "/")
-	return name == rel || name == path.Base(rel)
+	return name == file.Rel || name == file.Base()
 }
 
 // packagesBeside is the packages in the directory of a packages.conf.
 func packagesBeside(s api.Snapshot, pointer string) []api.File {
 	var out []api.File
 	for _, f := range s.Files {
-		if f.Kind == api.KindPackage && fileSystemOf(f.Path) == fileSystemOf(pointer) && path.Dir(relPath(f.Path)) == path.Dir(relPath(pointer)) {
+		if f.Kind == api.KindPackage && flash.ParsePath(f.Path).Dir() == flash.ParsePath(pointer).Dir() {
 			out = append(out, f)
 		}
 	}
@@ -137,15 +136,18 @@ func (s Selection) Bootable() (api.File, error) {
 			found = append(found, f)
 		}
 	}
-	ran := relPath(s.Snapshot.Facts.Image)
-	if i := slices.IndexFunc(found, func(f api.File) bool { return relPath(f.Path) == ran }); i >= 0 {
-		return found[i], nil
+	ran, systems := flash.ParsePath(s.Snapshot.Facts.Image), systemsOf(found)
+	for _, isIt := range []func(a, b flash.Path) bool{systems.Same, systems.SameOnUnits} {
+		if i := slices.IndexFunc(found, func(f api.File) bool { return isIt(flash.ParsePath(f.Path), ran) }); i >= 0 {
+			return found[i], nil
+		}
 	}
-	rels := make(map[string]bool)
+	several := make(map[flash.Path]bool)
 	for _, f := range found {
-		rels[relPath(f.Path)] = true
+		p := flash.ParsePath(f.Path)
+		several[p.On(systems.Family(p.FS))] = true
 	}
-	switch len(rels) {
+	switch len(several) {
 	case 0:
 		return api.File{}, errors.New("--set-boot: no image and no packages.conf is among the files to restore")
 	case 1:
@@ -154,22 +156,13 @@ func (s Selection) Bootable() (api.File, error) {
 	return api.File{}, errors.New("--set-boot: several images are among the files to restore; name one with --file")
 }
 
-// relPath is a path below its file system: dir/x.bin.
-func relPath(p string) string {
-	_, rel, ok := strings.Cut(ios.CleanPath(p), ":/")
-	if !ok {
-		return p
+// systemsOf is the file systems of files.
+func systemsOf(files []api.File) flash.Systems {
+	var names []string
+	for _, f := range files {
+		names = append(names, flash.ParsePath(f.Path).FS)
 	}
-	return rel
-}
-
-// fileSystemOf is the file system of a path, with its colon.
-func fileSystemOf(p string) string {
-	fs, _, ok := strings.Cut(p, ":")
-	if !ok {
-		return ""
-	}
-	return fs + ":"
+	return flash.Named(names...)
 }
 
 // order says what is restored first: packages before the file that names
@@ -179,7 +172,7 @@ func fileSystemOf(p string) string {
 // configuration comes after `write memory`, which would write the running one
 // over it.
 func order(f api.File) int {
-	base := path.Base(relPath(f.Path))
+	p := flash.ParsePath(f.Path)
 	switch {
 	case f.Kind == api.KindPackage:
 		return 0
@@ -189,9 +182,9 @@ func order(f api.File) int {
 		return 2
 	case f.Kind == api.KindBootPointer:
 		return 3
-	case strings.HasPrefix(base, "private-config"):
+	case strings.HasPrefix(p.Base(), "private-config"):
 		return afterBoot
-	case f.Kind == api.KindConfig && fileSystemOf(f.Path) != "nvram:":
+	case f.Kind == api.KindConfig && p.FS != "nvram:":
 		return afterBoot + 1
 	case f.Kind == api.KindConfig:
 		return afterBoot + 2

@@ -2,11 +2,10 @@ package restore
 
 import (
 	"context"
-	"path"
 	"slices"
 	"strings"
 
-	"flashwarden/internal/backup"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -15,7 +14,8 @@ type view struct {
 	facts    ios.Facts
 	boot     ios.Boot
 	listings []ios.Listing
-	packages []string // the running packages.conf names; nil: not asked, or none
+	found    flash.Contents // of the listings
+	packages []string       // the running packages.conf names; nil: not asked, or none
 }
 
 // look reads a view. also is a file system that is not among those that a
@@ -32,18 +32,20 @@ func look(ctx context.Context, dev Device, also string) (view, error) {
 	if v.listings, err = dev.Files(ctx); err != nil {
 		return v, err
 	}
-	if also != "" && !v.has(also) {
+	v.found = flash.Read(v.facts, v.listings)
+	if also != "" && !v.found.Listed(also) {
 		more, err := dev.List(ctx, also)
 		if err != nil {
 			return v, err
 		}
 		v.listings = append(v.listings, more...)
+		v.found = flash.Read(v.facts, v.listings)
 	}
 	running, ok := v.running()
-	if !ok || path.Base(relPath(running)) != "packages.conf" {
+	if !ok || running.Base() != "packages.conf" {
 		return v, nil
 	}
-	text, err := dev.Text(ctx, running)
+	text, err := dev.Text(ctx, running.String())
 	if err != nil {
 		return v, err
 	}
@@ -52,79 +54,35 @@ func look(ctx context.Context, dev Device, also string) (view, error) {
 }
 
 // entry finds a file or directory.
-func (v view) entry(p string) (ios.Entry, bool) {
+func (v view) entry(p string) (flash.File, bool) { return v.found.Entry(flash.ParsePath(p)) }
+
+// same reports whether two paths mean one file.
+func (v view) same(a, b string) bool { return v.found.Same(flash.ParsePath(a), flash.ParsePath(b)) }
+
+// within reports whether p is the file or directory dir, or lies in it. A boot
+// line may leave the file system out: it means flash:.
+func (v view) within(p, dir flash.Path) bool {
+	if dir.FS == "" {
+		dir.FS = "flash:"
+	}
+	return v.found.SameSystem(p.FS, dir.FS) && strings.HasPrefix(p.Rel+"/", dir.Rel+"/")
+}
+
+// table is show file systems of the device; nil where it is not known.
+func (v view) table() []ios.FileSystem {
 	for _, l := range v.listings {
-		for _, e := range l.Entries {
-			if !e.Deleted && ios.CleanPath(l.FilePath(e)) == ios.CleanPath(p) {
-				return e, true
-			}
+		if l.Table != nil {
+			return l.Table
 		}
 	}
-	return ios.Entry{}, false
+	return nil
 }
 
-// has reports whether a file system was listed.
-func (v view) has(fs string) bool {
-	return slices.ContainsFunc(v.listings, func(l ios.Listing) bool { return l.FileSystem == fs })
+// running is where the running image lies; ok is false where it is in no flash.
+func (v view) running() (p flash.Path, ok bool) {
+	f, how := flash.Running(v.facts, v.found)
+	return f.Path, how == flash.Runs
 }
-
-// free is the room in a file system; -1 where the device does not say.
-func (v view) free(fs string) int64 {
-	for _, l := range v.listings {
-		if l.FileSystem == fs && l.Free >= 0 {
-			return l.Free
-		}
-	}
-	return -1
-}
-
-// files is the paths of every file of a file system, with their sizes.
-func (v view) files(fs string) map[string]int64 {
-	out := make(map[string]int64)
-	for _, l := range v.listings {
-		if l.FileSystem != fs {
-			continue
-		}
-		for _, e := range l.Entries {
-			if e.Type != ios.TypeDirectory && !e.Deleted {
-				out[ios.CleanPath(l.FilePath(e))] = e.Size
-			}
-		}
-	}
-	return out
-}
-
-// members is the file systems that are fs on the members of a stack or on the
-// other supervisor, fs itself first.
-func (v view) members(fs string) []string {
-	family, _ := ios.Unit(fs)
-	out := []string{fs}
-	for _, l := range v.listings {
-		if other, _ := ios.Unit(l.FileSystem); other == family && !slices.Contains(out, l.FileSystem) {
-			out = append(out, l.FileSystem)
-		}
-	}
-	return out
-}
-
-// stacked reports whether the device is a stack of several switches. flash1:
-// beside flash0: is a slot of a router.
-func (v view) stacked() bool {
-	return !v.has("flash0:") && slices.ContainsFunc(v.listings, func(l ios.Listing) bool {
-		_, unit := ios.Unit(l.FileSystem)
-		return strings.HasPrefix(unit, "switch ")
-	})
-}
-
-// isMember reports whether fs is that of another unit than the one that
-// answers.
-func isMember(fs string) bool {
-	_, unit := ios.Unit(fs)
-	return unit != ""
-}
-
-// running is where the running image lies.
-func (v view) running() (string, bool) { return backup.RunningImagePath(v.facts, v.listings) }
 
 // next is what the device boots next, in the order tried, of the unit that
 // answers.
@@ -136,59 +94,54 @@ func (v view) next() []string {
 }
 
 // inUse says why a file must not be deleted or replaced; "" when it may be.
-func (v view) inUse(p string) string {
-	rel := relPath(p)
+func (v view) inUse(path string) string {
+	p := flash.ParsePath(path)
 	running, ok := v.running()
+	if !ok {
+		running = flash.ParsePath(v.facts.Image)
+	}
 	switch {
-	case !ok && rel == relPath(v.facts.Image), ok && rel == relPath(running):
+	case v.mayBe(p, running):
 		return "the device runs it"
-	case ok && slices.ContainsFunc(v.packages, func(name string) bool { return rel == path.Join(path.Dir(relPath(running)), name) }):
-		return "the device runs it, as a package of " + running
+	case ok && slices.ContainsFunc(v.packages, func(name string) bool { return v.mayBe(p, running.Dir().Join(name)) }):
+		return "the device runs it, as a package of " + running.String()
 	}
 	for _, n := range v.next() {
-		if _, there := v.entryAnywhere(n); there {
-			if rel == relPath(n) {
-				return "the device boots it next"
-			}
+		if v.mayBe(p, flash.ParsePath(n)) {
+			return "the device boots it next"
+		}
+		if _, there := v.entry(n); there {
 			return ""
 		}
 	}
 	return ""
 }
 
-// entryAnywhere is entry in any file system: BOOT names an alias at times.
-func (v view) entryAnywhere(p string) (ios.Entry, bool) {
-	if e, ok := v.entry(p); ok {
-		return e, true
-	}
-	for _, l := range v.listings {
-		if e, ok := v.entry(l.FileSystem + "/" + relPath(p)); ok && e.Type != ios.TypeDirectory {
-			return e, true
-		}
-	}
-	return ios.Entry{}, false
+// mayBe reports whether p is the file used, or the same file on another unit,
+// or cannot be told from it: a file is protected until its file system is
+// proved to be another one.
+func (v view) mayBe(p, used flash.Path) bool {
+	return p.Rel != "" && p.Rel == used.Rel && (v.found.SameOnUnits(p, used) || !v.found.Apart(p.FS, used.FS))
 }
 
 // bootable is the files that the device could start from: what it runs and
 // what BOOT names, as far as they are there, and what looks like an image.
 func (v view) bootable() []string {
 	var out []string
-	add := func(p string) {
-		if _, there := v.entryAnywhere(p); there && p != "" && !slices.Contains(out, ios.CleanPath(p)) {
-			out = append(out, ios.CleanPath(p))
+	add := func(p flash.Path) {
+		if f, there := v.found.Entry(p); there && !slices.Contains(out, f.String()) {
+			out = append(out, f.String())
 		}
 	}
 	if running, ok := v.running(); ok {
 		add(running)
 	}
 	for _, n := range v.next() {
-		add(n)
+		add(flash.ParsePath(n))
 	}
-	for _, l := range v.listings {
-		for p := range v.files(l.FileSystem) {
-			if strings.HasSuffix(p, ".bin") || path.Base(p) == "packages.conf" {
-				add(p)
-			}
+	for _, f := range v.found.All() {
+		if !f.IsDir() && (strings.HasSuffix(f.Rel, ".bin") || f.Base() == "packages.conf") {
+			add(f.Path)
 		}
 	}
 	return out

@@ -1,0 +1,121 @@
+package restore
+
+import (
+	"slices"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/flash"
+	"flashwarden/internal/ios"
+)
+
+// seen is the view of a device that runs image, boots next, and has files by
+// their paths; rows is its show file systems.
+func seen(image string, next []string, rows [][]string, paths ...string) view {
+	v := view{facts: ios.Facts{Image: image}, boot: ios.Boot{Units: []ios.BootUnit{{Files: next}}}}
+	var table []ios.FileSystem
+	for i, prefixes := range rows {
+		table = append(table, ios.FileSystem{Prefixes: prefixes, Default: i == 0})
+	}
+	for _, p := range paths {
+		at := flash.ParsePath(p)
+		v.listings = append(v.listings, ios.Listing{FileSystem: at.FS, Path: at.FS + "/", Free: -1, Table: table,
+			Entries: []ios.Entry{{Name: at.Rel, Size: 1, Type: ios.TypeFile}}})
+	}
+	v.found = flash.Read(v.facts, v.listings)
+	return v
+}
+
+// TestInUse protects what runs and what boots, on every unit, and does not
+// take a file of another file system for it. Where the device does not show
+// that they are two, the file is protected.
+func TestInUse(t *testing.T) {
+	disks := [][]string{{"disk0:"}, {"disk1:"}}
+	stack := [][]string{{"flash:", "bootflash:", "flash-1:"}, {"flash-2:", "stby-flash:"}, {"usbflash0:"}}
+	for name, c := range map[string]struct {
+		view  view
+		path  string
+		inUse bool
+	}{
+		"what runs":                      {seen("disk0:x", nil, disks, "disk0:/x", "disk1:/x"), "disk0:/x", true},
+		"the same name on another disk":  {seen("disk0:x", nil, disks, "disk0:/x", "disk1:/x"), "disk1:/x", false},
+		"what runs is gone":              {seen("disk0:x", nil, disks, "disk1:/x"), "disk1:/x", false},
+		"what runs lies nobody knows":    {seen("harddisk:x", nil, disks, "disk0:/x"), "disk0:/x", true},
+		"by another name":                {seen("flash:x", nil, stack, "flash:/x"), "bootflash:/x", true},
+		"on another member":              {seen("flash:x", nil, stack, "flash:/x", "flash-2:/x"), "flash-2:/x", true},
+		"on a stick":                     {seen("flash:x", nil, stack, "flash:/x", "usbflash0:/x"), "usbflash0:/x", false},
+		"two names without a table":      {seen("flash:x", nil, nil, "flash:/x", "bootflash:/x"), "bootflash:/x", true},
+		"what boots next":                {seen("flash:x", []string{"bootflash:y", "flash:z"}, stack, "flash:/x", "flash:/y", "flash:/z"), "flash:/y", true},
+		"what boots only if that fails":  {seen("flash:x", []string{"bootflash:y", "flash:z"}, stack, "flash:/x", "flash:/y", "flash:/z"), "flash:/z", false},
+		"what boots, as the first is no": {seen("flash:x", []string{"bootflash:y", "flash:z"}, stack, "flash:/x", "flash:/z"), "flash:/z", true},
+		"what boots, on another disk":    {seen("disk0:x", []string{"disk0:y"}, disks, "disk0:/x", "disk0:/y", "disk1:/y"), "disk1:/y", false},
+	} {
+		if why := c.view.inUse(c.path); (why != "") != c.inUse {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+	v := seen("bootflash:packages.conf", nil, stack, "flash:/packages.conf", "flash:/a.pkg", "flash-2:/a.pkg", "usbflash0:/a.pkg")
+	v.packages = []string{"a.pkg"}
+	for p, inUse := range map[string]bool{"flash:/a.pkg": true, "flash-2:/a.pkg": true, "usbflash0:/a.pkg": false, "flash:/b.pkg": false} {
+		if why := v.inUse(p); (why != "") != inUse {
+			t.Errorf("package %s: %q", p, why)
+		}
+	}
+}
+
+// TestBootableCountsOnce has one file under two names be one file: deleting it
+// leaves nothing to boot.
+func TestBootableCountsOnce(t *testing.T) {
+	v := seen("bootflash:x.bin", []string{"bootflash:x.bin", "disk1:y.bin"}, [][]string{{"flash:", "bootflash:"}, {"disk0:"}}, "flash:/x.bin", "disk0:/y")
+	if got, want := v.bootable(), []string{"flash:/x.bin"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestBootLinesOfAConfiguration compares a boot line with the file to boot.
+func TestBootLinesOfAConfiguration(t *testing.T) {
+	v := seen("flash:x", nil, [][]string{{"flash:", "bootflash:"}, {"disk1:"}}, "flash:/x", "disk1:/x")
+	for line, want := range map[string]bool{
+		"flash:/d/x.bin": true, "bootflash:d/x.bin": true, "flash:/d": true, "d/x.bin": true,
+		"disk1:/d/x.bin": false, "flash:/d/x": false, "flash:x.bin": false,
+	} {
+		if got := v.within(flash.ParsePath("flash:/d/x.bin"), flash.ParsePath(line)); got != want {
+			t.Errorf("%s: %t", line, got)
+		}
+	}
+}
+
+// TestBootableOfASelection takes the file that the device ran, and no file of
+// that name on another disk.
+func TestBootableOfASelection(t *testing.T) {
+	image := func(p string) api.File { return api.File{Path: p, Kind: api.KindImage} }
+	for name, c := range map[string]struct {
+		ran   string
+		files []api.File
+		want  string // empty: refused
+	}{
+		"what ran":                   {"disk1:/x", []api.File{image("disk0:/x"), image("disk1:/x")}, "disk1:/x"},
+		"the other disk's alone":     {"disk1:/y", []api.File{image("disk0:/x")}, "disk0:/x"},
+		"two disks, neither ran":     {"disk1:/y", []api.File{image("disk0:/x"), image("disk1:/x")}, ""},
+		"every member's, none ran":   {"tftp://192.0.2.9/x", []api.File{image("flash:/x"), image("flash2:/x")}, "flash:/x"},
+		"a member's copy of it":      {"flash:/x", []api.File{image("flash2:/y"), image("flash2:/x")}, "flash2:/x"},
+		"the same by another name":   {"bootflash:x", []api.File{image("flash:/y"), image("flash:/x")}, "flash:/x"},
+		"nothing that could be boot": {"flash:/x", nil, ""},
+	} {
+		s := Selection{Snapshot: api.Snapshot{Facts: api.Facts{Image: c.ran}}, Files: c.files}
+		f, err := s.Bootable()
+		if f.Path != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: %q, %v", name, f.Path, err)
+		}
+	}
+}
+
+// TestWantedAfterRestart waits for the image in the place that it was restored
+// to.
+func TestWantedAfterRestart(t *testing.T) {
+	r := &run{view: seen("disk0:y", []string{"disk0:y"}, [][]string{{"disk0:"}, {"disk1:"}}, "disk0:/y", "disk1:/x")}
+	r.image, r.opts.To, r.opts.SetBoot = api.File{Path: "disk0:/x"}, "disk1:", true
+	if image, _ := r.wanted(); image != "disk1:/x" {
+		t.Errorf("%q", image)
+	}
+}
