@@ -161,19 +161,6 @@ func TestMounted(t *testing.T) {
 	}
 }
 
-func TestUnit(t *testing.T) {
-	for fileSystem, want := range map[string][2]string{
-		"flash:": {"flash:", ""}, "flash1:": {"flash:", "switch 1"}, "flash-2:": {"flash:", "switch 2"}, "flash-16:": {"flash:", "switch 16"},
-		"stby-flash:": {"flash:", "standby"}, "stby-bootflash:": {"bootflash:", "standby"}, "slavebootflash:": {"bootflash:", "standby"},
-		"slavesup-bootdisk:": {"sup-bootdisk:", "standby"}, "slavedisk0:": {"disk0:", "standby"}, "disk1:": {"disk1:", ""},
-		"flash0:": {"flash0:", ""}, "usbflash1:": {"usbflash1:", ""},
-	} {
-		if own, unit := Unit(fileSystem); own != want[0] || unit != want[1] {
-			t.Errorf("%s: %q of %q, want %q", fileSystem, own, unit, want)
-		}
-	}
-}
-
 func TestCleanPath(t *testing.T) {
 	for path, want := range map[string]string{
 		"flash:x.bin": "flash:/x.bin", "flash:/x.bin": "flash:/x.bin", "flash://d//x.bin": "flash:/d/x.bin",

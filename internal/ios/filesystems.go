@@ -41,28 +41,6 @@ func ParseFileSystems(text string) ([]FileSystem, error) {
 	return nil, nothingRead("show file systems", "file system", text)
 }
 
-var (
-	otherUnit   = regexp.MustCompile(`^(?:stby-|slave)`)
-	flashMember = regexp.MustCompile(`^flash-?([1-9]\d?):$`)
-)
-
-// Unit parts the name of a file system on a stack or a pair of supervisors
-// into what it is called on the unit itself and the unit that its name tells,
-// as show boot calls it: flash2: and flash-2: are flash: of "switch 2",
-// stby-bootflash: and slavebootflash: are bootflash: of "standby". The unit is
-// empty where the name tells none; flash0: is a slot of a router and no
-// member.
-func Unit(fileSystem string) (own, unit string) {
-	if rest := otherUnit.ReplaceAllString(fileSystem, ""); rest != fileSystem {
-		own, _ = Unit(rest)
-		return own, "standby"
-	}
-	if m := flashMember.FindStringSubmatch(fileSystem); m != nil {
-		return "flash:", "switch " + m[1]
-	}
-	return fileSystem, ""
-}
-
 // prefix is one name in the last column. Older software marks it with #, and
 // Cisco's own examples print several without blanks: flash:flash-1:.
 var prefix = regexp.MustCompile(`[^\s:#]+:?`)
