@@ -1,7 +1,7 @@
-// Package netlab makes small real networks for tests: hosts in network
-// namespaces of their own, joined by cables (veth pairs with frames of 1500
-// bytes, so that large datagrams are really cut into fragments), on which
-// nftables does what firewalls and bad lines do.
+// Package netlab makes small real networks for tests. Each host is a network
+// namespace. Cables (veth pairs) join the hosts; their frames have 1500 bytes, so
+// that large datagrams are fragmented. With nftables, a host can act as a firewall
+// or a bad line.
 //
 //	lab := netlab.New(t)
 //	server, device := lab.Host("server"), lab.Host("device")
@@ -15,9 +15,9 @@
 //	server.Start(exec.Command(binary, "backup", "sw1"))
 //	device.Do(func() { listener, err = net.Listen("tcp", "10.1.0.2:22") })
 //
-// The namespaces have no names: they hang on file descriptors of the test's
-// process. When it ends, in whatever way, the kernel removes them with all
-// that is in them, and any number of tests can run beside each other.
+// The namespaces have no names; file descriptors of the test process keep them
+// alive. When the process ends, even by a signal, the kernel removes them with
+// their contents. Any number of tests can run at the same time.
 //
 // Only tests use this package. It needs root, ip(8) and nft(8).
 package netlab
@@ -49,8 +49,8 @@ type Host struct {
 	ns   *os.File
 }
 
-// New returns an empty network, or skips the test where none can be made; in
-// CI ($CI is "true") it fails instead.
+// New returns an empty network. Without root, ip or nft it skips the test; in CI
+// ($CI is "true") the test fails instead.
 func New(t testing.TB) *Lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -64,7 +64,8 @@ func New(t testing.TB) *Lab {
 	return &Lab{t}
 }
 
-// Host makes a host whose loopback interface is up. It ends with the test.
+// Host creates a host whose loopback interface is up. The host is removed when the
+// test ends.
 func (l *Lab) Host(name string) *Host {
 	l.t.Helper()
 	ns, err := newNamespace()
@@ -80,8 +81,8 @@ func (l *Lab) Host(name string) *Host {
 	return h
 }
 
-// newNamespace makes a namespace that lives as long as the file is open or a
-// socket or process is in it.
+// newNamespace creates a namespace. It exists as long as the file is open or it
+// contains a socket or process.
 func newNamespace() (ns *os.File, err error) {
 	var made error
 	err = elsewhere(func() error { return unix.Unshare(unix.CLONE_NEWNET) }, func() {
@@ -90,8 +91,8 @@ func newNamespace() (ns *os.File, err error) {
 	return ns, errors.Join(err, made)
 }
 
-// elsewhere calls f on a thread that enter has taken to another namespace, and
-// brings the thread back.
+// elsewhere moves a thread to another namespace with enter, calls f on it, and
+// moves the thread back.
 func elsewhere(enter func() error, f func()) error {
 	runtime.LockOSThread()
 	home, err := os.Open("/proc/thread-self/ns/net")
@@ -104,8 +105,8 @@ func elsewhere(enter func() error, f func()) error {
 		return err
 	}
 	defer func() {
-		// A thread that cannot be brought back stays locked: the runtime ends
-		// it with its goroutine.
+		// A thread that cannot be moved back stays locked: the runtime ends it
+		// together with its goroutine.
 		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
 			runtime.UnlockOSThread()
 		}
@@ -114,8 +115,8 @@ func elsewhere(enter func() error, f func()) error {
 	return nil
 }
 
-// Do calls f on this host: sockets that f opens and processes that it starts,
-// in its own goroutine, belong to the host and stay there.
+// Do calls f on this host. Sockets and processes that f opens and starts in the
+// same goroutine belong to the host.
 func (h *Host) Do(f func()) {
 	h.t.Helper()
 	err := elsewhere(func() error { return unix.Setns(int(h.ns.Fd()), unix.CLONE_NEWNET) }, f)
@@ -124,7 +125,7 @@ func (h *Host) Do(f func()) {
 	}
 }
 
-// Start starts cmd on this host. It is killed when the test's process dies.
+// Start starts cmd on this host. The kernel kills it when the test process dies.
 func (h *Host) Start(cmd *exec.Cmd) error {
 	h.t.Helper()
 	if cmd.SysProcAttr == nil {
@@ -136,8 +137,8 @@ func (h *Host) Start(cmd *exec.Cmd) error {
 	return err
 }
 
-// Type runs each line as a shell on this host does; a line that fails ends
-// the test. It returns what the last one printed.
+// Type runs each line in a shell on this host. A line that fails ends the test.
+// Type returns the output of the last line.
 func (h *Host) Type(lines ...string) string {
 	h.t.Helper()
 	out := ""
@@ -147,7 +148,7 @@ func (h *Host) Type(lines ...string) string {
 	return out
 }
 
-// NFT loads rules, in the language of nft -f.
+// NFT loads rules in the syntax of nft -f.
 func (h *Host) NFT(rules string) {
 	h.t.Helper()
 	cmd := exec.Command("nft", "-f", "-")
@@ -169,15 +170,15 @@ func (h *Host) run(what string, cmd *exec.Cmd) string {
 	return out.String()
 }
 
-// Forward makes the host a router.
+// Forward makes the host an IPv4 router.
 func (h *Host) Forward() {
 	h.t.Helper()
 	h.Type("echo 1 > /proc/sys/net/ipv4/ip_forward")
 }
 
-// Cable joins two hosts that have these addresses on it (10.1.0.1/24). The
-// interface at each end is called like the host at the other, so that host
-// names have at most 15 characters.
+// Cable joins two hosts. The addresses have a prefix length: 10.1.0.1/24. Each
+// interface has the name of the host at the other end, so a host name may have at
+// most 15 characters.
 func (l *Lab) Cable(a *Host, addrA string, b *Host, addrB string) {
 	l.t.Helper()
 	a.Type(fmt.Sprintf("ip link add name %s mtu 1500 type veth peer name %s mtu 1500 netns /proc/%d/fd/%d", b.Name, a.Name, os.Getpid(), b.ns.Fd()))

@@ -16,24 +16,24 @@ import (
 	"flashwarden/tftp"
 )
 
-// ErrContent says that a file is not what its digest says, and is not given
-// away.
-var ErrContent = errors.New("the content does not have the SHA-256 that it is kept under")
+// ErrContent reports that a file does not match its digest and cannot be offered.
+var ErrContent = errors.New("the content does not match its SHA-256")
 
-// Offer says what one device may fetch.
+// Offer is the permission for one device to download a file.
 type Offer struct {
 	Device   netip.Addr // the only address that may fetch it
-	Name     string     // as the device asks for it, leading slashes and case apart; empty: an unguessable one
-	SHA256   string     // of the content, in lower-case hexadecimal; proved before the first byte leaves
+	Name     string     // the file name for the device; case and leading slashes are ignored. Empty: unguessable
+	SHA256   string     // of the content, in lower-case hexadecimal; checked before the first byte is sent
 	Deadline time.Time  // the last transfer must begin before
-	Times    int        // complete transfers; 0: 1
+	Times    int        // permitted complete transfers; 0: 1
 }
 
 // Offer permits a device to fetch the content of f, which is open for reading.
-// It reads f once, to prove it. The ticket's Size is that of f; Wait returns
-// its digests when it was fetched as many times as it may be. A transfer that
-// breaks off uses nothing up: loaders ask several times, each time from
-// another port. The ticket closes f, and so does an error; the caller must
+// Offer reads f once and compares its digest with o.SHA256; the error is
+// ErrContent if they differ. The ticket's Size is the size of f. Wait returns the
+// digests after o.Times complete transfers. An incomplete transfer does not count,
+// because boot loaders try several times, each time from another port. The ticket
+// owns f and closes it; Offer closes it if it returns an error. The caller must
 // Close the ticket.
 func (s *Spool) Offer(ctx context.Context, f *os.File, o Offer) (*Ticket, error) {
 	proved, err := prove(ctx, f, o.SHA256)
@@ -47,15 +47,15 @@ func (s *Spool) Offer(ctx context.Context, f *os.File, o Offer) (*Ticket, error)
 	return t, nil
 }
 
-// offer is what a ticket lets a device fetch.
+// offer is the file that a device may fetch with a ticket.
 type offer struct {
 	file    *os.File
 	content *File
-	times   int                    // complete transfers that are left
-	tries   map[*tftp.Request]bool // under way
+	times   int                    // complete transfers left
+	tries   map[*tftp.Request]bool // running
 }
 
-// prove reads f and compares it with its digest.
+// prove reads f and compares it with the digest want.
 func prove(ctx context.Context, f *os.File, want string) (*File, error) {
 	strong, weak := sha256.New(), md5.New()
 	n, err := io.Copy(io.MultiWriter(strong, weak), io.NewSectionReader(contextReaderAt{ctx, f}, 0, 1<<62))
@@ -64,7 +64,7 @@ func prove(ctx context.Context, f *os.File, want string) (*File, error) {
 	}
 	got := hex.EncodeToString(strong.Sum(nil))
 	if got != want {
-		return nil, fmt.Errorf("%w: it should be %s and is %s", ErrContent, want, got)
+		return nil, fmt.Errorf("%w: expected %s, found %s", ErrContent, want, got)
 	}
 	return &File{Size: n, MD5: hex.EncodeToString(weak.Sum(nil)), SHA256: got}, nil
 }
@@ -83,7 +83,7 @@ func (r contextReaderAt) ReadAt(p []byte, off int64) (int, error) {
 	return r.ReaderAt.ReadAt(p, off)
 }
 
-// openRead starts one try of the download that the ticket permits.
+// openRead starts one try of the permitted download.
 func (t *Ticket) openRead(r *tftp.Request) (tftp.Reader, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,7 +97,7 @@ func (t *Ticket) openRead(r *tftp.Request) (tftp.Reader, error) {
 	return &download{ticket: t, request: r}, nil
 }
 
-// fetched takes the end of a try into account. The caller holds t.mu.
+// fetched handles the end of a try. The caller holds t.mu.
 func (t *Ticket) fetched(e tftp.Event) {
 	if t.offer == nil || !t.offer.tries[e.Request] {
 		return
@@ -112,7 +112,7 @@ func (t *Ticket) fetched(e tftp.Event) {
 	t.endTry(e.Request, e.Err)
 }
 
-// endTry notes that a try is over. The caller holds t.mu.
+// endTry records that a try has ended. The caller holds t.mu.
 func (t *Ticket) endTry(r *tftp.Request, err error) {
 	if !t.offer.tries[r] {
 		return
@@ -129,10 +129,10 @@ type download struct {
 	request *tftp.Request
 }
 
-// Size implements tftp.Reader: the bytes of the file that is offered.
+// Size implements tftp.Reader. It returns the size of the offered file in bytes.
 func (d *download) Size() int64 { return d.ticket.Size }
 
-// ReadAt reads what was offered, as long as it is.
+// ReadAt implements io.ReaderAt. It fails once the ticket has ended.
 func (d *download) ReadAt(p []byte, off int64) (int, error) {
 	if d.ticket.over() {
 		d.ticket.mu.Lock()
@@ -142,7 +142,7 @@ func (d *download) ReadAt(p []byte, off int64) (int, error) {
 	return d.ticket.offer.file.ReadAt(p, off)
 }
 
-// Close ends the try, where no event has told of its end.
+// Close ends the try, unless EventDone has already ended it.
 func (d *download) Close() error {
 	d.ticket.mu.Lock()
 	defer d.ticket.mu.Unlock()

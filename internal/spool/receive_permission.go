@@ -9,22 +9,22 @@ import (
 	"flashwarden/tftp"
 )
 
-// Receive says what one device may put although nobody knows its size.
+// Receive is the permission for one device to upload a file of unknown size.
 type Receive struct {
-	Device   netip.Addr // the only address that may put it
-	Name     string     // as the device calls it, leading slashes and case apart; empty: as it likes
+	Device   netip.Addr // the only address that may send it
+	Name     string     // the file name; case and leading slashes are ignored. Empty: any name
 	MaxSize  int64      // bytes
 	Deadline time.Time  // the transfer must begin before
 
-	// Keep takes the complete file away from the spool, to where it stays: it
-	// is called before the final ACK, and its error is told to the device in
-	// place of it. A *tftp.Error is told as it is.
+	// Keep moves the complete file from the spool to its final place. It is
+	// called before the final ACK. If it fails, the device gets an ERROR instead:
+	// a *tftp.Error as it is, other errors with a generic text.
 	Keep func(*tftp.Request, *File) error
 }
 
-// Receive permits a device to put one file. What breaks off, is too large or
-// is not kept uses nothing up: the device may try again. The caller must Close
-// the ticket.
+// Receive permits a device to upload one file. An upload that is incomplete, too
+// large or not kept does not count: the device may try again. The caller must
+// Close the ticket.
 func (s *Spool) Receive(r Receive) *Ticket {
 	t := s.newTicket(tftp.Write, r.Device, r.Name, r.Deadline)
 	t.rule = &reception{r.MaxSize, r.Keep}
@@ -32,30 +32,30 @@ func (s *Spool) Receive(r Receive) *Ticket {
 	return t
 }
 
-// reception is how a file of unknown size is taken.
+// reception has the limit and the destination of a file of unknown size.
 type reception struct {
 	MaxSize int64
 	Keep    func(*tftp.Request, *File) error
 }
 
-// Rule permits devices to put files by themselves, at any time.
+// Rule permits devices to upload files at any time, without a ticket.
 type Rule struct {
-	From    netip.Prefix
-	Name    string // a pattern of path.Match for the name without leading slashes
-	MaxSize int64  // bytes
-	Keep    func(*tftp.Request, *File) error
+	From    netip.Prefix                     // of the devices
+	Name    string                           // a pattern of path.Match for the name without leading slashes
+	MaxSize int64                            // bytes
+	Keep    func(*tftp.Request, *File) error // as in Receive
 }
 
-// Allow makes the rules valid for as long as the spool is. Of several that fit
-// a request, the first counts.
+// Allow sets the rules of the spool. The first rule that matches a request
+// applies.
 func (s *Spool) Allow(rules []Rule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rules = rules
 }
 
-// ruled returns a ticket for the request if a rule permits it, else nil. Nobody
-// else will ever find it: each request gets one of its own.
+// ruled returns a ticket for the request if a rule permits it, else nil. The
+// ticket is not registered: each request gets its own.
 func (s *Spool) ruled(r *tftp.Request) *Ticket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,12 +74,12 @@ func (s *Spool) ruled(r *tftp.Request) *Ticket {
 	return nil
 }
 
-// maxFileName is the longest name, in bytes, that is taken from a device.
+// maxFileName is the longest accepted file name from a device, in bytes.
 const maxFileName = 200
 
-// ordinary tells whether a name that a device chose is one that files have:
-// printable ASCII, and no path that leads elsewhere. The name is only ever
-// kept as a label; this keeps what is kept legible.
+// ordinary reports whether a device's file name is printable ASCII, without empty
+// parts, "." and "..". The name is only kept as a label, never used as a path; this
+// check keeps it readable.
 func ordinary(name string) bool {
 	if name == "" || len(name) > maxFileName {
 		return false

@@ -1,11 +1,11 @@
-// Package spool is the exposed edge: the only directory that TFTP can touch.
-// It takes only a file that it was told to expect, from the device it was
-// told, once, and holds nothing for longer than a transfer.
+// Package spool is the only directory that TFTP can reach. It accepts only an
+// expected file, from the expected device, once. It holds a file only during its
+// transfer.
 //
-// A Ticket is the permission for one transfer. The Spool is the tftp.Handler
-// that honours tickets and refuses everything else with ERROR 2 (RFC 1350
-// appendix: access violation), and it notes what it saw as Evidence, so that
-// a failure can be told from what both sides witnessed.
+// A Ticket is the permission for one transfer. The Spool is a tftp.Handler that
+// accepts the requests of tickets and refuses all others with ERROR 2 (RFC 1350
+// appendix: access violation). It records its observations of each ticket as
+// Evidence. A failure is diagnosed from the Evidence and the device's messages.
 package spool
 
 import (
@@ -27,11 +27,11 @@ import (
 	"flashwarden/tftp"
 )
 
-// nameLength of a ticket name: 20 base-32 digits carry 100 bits, which nobody
-// guesses within a ticket's life.
+// nameLength is the length of a ticket name. 20 base-32 digits have 100 bits,
+// which cannot be guessed during the life of a ticket.
 const nameLength = 20
 
-// Spool is a directory of transfers that are under way or just complete.
+// Spool is a directory with the files of running and just completed transfers.
 type Spool struct {
 	dir string
 
@@ -39,15 +39,14 @@ type Spool struct {
 	tickets map[key][]*Ticket
 	rules   []Rule
 
-	// fault stands in for the file system's failures in tests: it is asked
-	// before each step that brings a file to stable storage. nil lets every
-	// step happen.
+	// fault simulates failures of the file system in tests. It is called before
+	// each step that brings a file to stable storage. Nil: no failures.
 	fault func(op string) error
 }
 
-// Open makes dir the spool, creating it with mode 0700, and removes what an
-// earlier process left in it. The caller must hold the lock of the data
-// directory: whatever is in dir belongs to nobody else.
+// Open makes dir the spool. It creates dir with mode 0700 if necessary, and
+// removes all files of an earlier process. The caller must hold the lock of the
+// data directory, so that no other process uses dir.
 func Open(dir string) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create spool: %w", err)
@@ -64,7 +63,7 @@ func Open(dir string) (*Spool, error) {
 	return &Spool{dir: dir, tickets: make(map[key][]*Ticket)}, nil
 }
 
-// Free returns the bytes that are left for transfers.
+// Free returns the free space for transfers in bytes.
 func (s *Spool) Free() (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.dir, &st); err != nil {
@@ -73,8 +72,8 @@ func (s *Spool) Free() (int64, error) {
 	return int64(st.Bavail) * st.Bsize, nil
 }
 
-// key is what tickets are found by. Case and leading slashes do not count:
-// devices add and change them.
+// key identifies tickets. It ignores case and leading slashes, because devices
+// change them.
 type key struct {
 	op   tftp.Op
 	name string
@@ -84,9 +83,9 @@ func keyFor(op tftp.Op, name string) key {
 	return key{op, strings.ToLower(strings.TrimLeft(name, "/"))}
 }
 
-// Expect permits one upload: the device at address device may, until the
-// deadline, begin to send one file of size bytes (-1: any size) under the
-// ticket's name. The caller must Close the ticket.
+// Expect permits one upload: the device at address device may send one file of
+// size bytes (-1: any size) under the ticket's name. The transfer must begin
+// before the deadline. The caller must Close the ticket.
 func (s *Spool) Expect(device netip.Addr, size int64, deadline time.Time) *Ticket {
 	t := s.newTicket(tftp.Write, device, unguessable(), deadline)
 	t.stem = t.Name
@@ -97,7 +96,7 @@ func (s *Spool) Expect(device netip.Addr, size int64, deadline time.Time) *Ticke
 
 func unguessable() string { return strings.ToLower(rand.Text()[:nameLength]) }
 
-// newTicket returns a ticket that the spool does not know yet.
+// newTicket returns a ticket that is not registered yet.
 func (s *Spool) newTicket(op tftp.Op, device netip.Addr, name string, deadline time.Time) *Ticket {
 	return &Ticket{
 		Name: name, Device: device.Unmap(), Size: -1, Deadline: deadline,
@@ -128,7 +127,8 @@ func (s *Spool) forget(t *Ticket) {
 	s.tickets[k] = left
 }
 
-// OpenRead gives what was offered and refuses everything else.
+// OpenRead implements tftp.Handler. It opens the file of an Offer and refuses
+// everything else with a *tftp.Error.
 func (s *Spool) OpenRead(_ context.Context, r *tftp.Request) (tftp.Reader, error) {
 	t := s.ticket(r)
 	if t == nil {
@@ -138,8 +138,8 @@ func (s *Spool) OpenRead(_ context.Context, r *tftp.Request) (tftp.Reader, error
 	return t.openRead(r)
 }
 
-// OpenWrite accepts the upload that a ticket expects or a rule permits, and
-// refuses every other.
+// OpenWrite implements tftp.Handler. It accepts an upload that a ticket expects
+// or a rule permits, and refuses everything else with a *tftp.Error.
 func (s *Spool) OpenWrite(_ context.Context, r *tftp.Request) (tftp.Writer, error) {
 	t := s.ticket(r)
 	if t == nil {
@@ -152,16 +152,15 @@ func (s *Spool) OpenWrite(_ context.Context, r *tftp.Request) (tftp.Writer, erro
 	return t.open(r)
 }
 
-// Observe takes the TFTP server's events into the evidence of the ticket that
-// they belong to.
+// Observe adds an event of the TFTP server to the Evidence of its ticket.
 func (s *Spool) Observe(e tftp.Event) {
 	if t := s.ticket(e.Request); t != nil {
 		t.observe(e)
 	}
 }
 
-// ticket finds the ticket that a request asks for: its own device's, else
-// another's of this name, which notes the wrong address.
+// ticket finds the ticket for a request: one of the same device, else one of the
+// same name, which records the wrong address. It returns nil if there is none.
 func (s *Spool) ticket(r *tftp.Request) *Ticket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,8 +176,8 @@ func (s *Spool) ticket(r *tftp.Request) *Ticket {
 	return nil
 }
 
-// noteStray records a request without a ticket with every ticket of the same
-// device: it may be the answer to a prompt that went wrong.
+// noteStray records a request without a ticket in every ticket of the same device.
+// The device may have misread a file name that was typed at a prompt.
 func (s *Spool) noteStray(r *tftp.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,7 +203,7 @@ func (s *Spool) step(op string) error {
 	return s.fault(op)
 }
 
-// syncFile makes the content of f durable, and closes it.
+// syncFile syncs the content of f and closes it.
 func (s *Spool) syncFile(f *os.File) error {
 	if err := s.step("sync"); err != nil {
 		return errors.Join(err, f.Close())
@@ -219,7 +218,7 @@ func (s *Spool) rename(from, to string) error {
 	return os.Rename(from, to)
 }
 
-// syncDir makes a rename in the spool durable.
+// syncDir syncs the directory of the spool after a rename.
 func (s *Spool) syncDir() error {
 	if err := s.step("syncdir"); err != nil {
 		return err
@@ -231,7 +230,7 @@ func (s *Spool) syncDir() error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// removeIfThere removes a file that may be gone already.
+// removeIfThere removes a file. A missing file is no error.
 func removeIfThere(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -18,73 +18,73 @@ import (
 
 // Errors that end a ticket.
 var (
-	// ErrSize says that the bytes that came are not the bytes expected.
+	// ErrSize reports that the size of the upload differs from the expected size.
 	ErrSize = errors.New("size differs from the device's listing")
-	// ErrTooLarge says that a file is larger than its permission.
+	// ErrTooLarge reports that an upload is larger than its permission.
 	ErrTooLarge = errors.New("larger than permitted")
-	// ErrFull says that the spool's file system has no space left.
+	// ErrFull reports that the spool's file system has no space left.
 	ErrFull = errors.New("no space left in the spool")
-	// ErrClosed says that the ticket was closed before its file was complete.
+	// ErrClosed reports that the ticket was closed before its file was complete.
 	ErrClosed = errors.New("ticket closed")
-	// ErrLate says that the deadline passed and no transfer was under way.
-	ErrLate = errors.New("nobody came before the deadline")
+	// ErrLate reports that no transfer was running at the deadline.
+	ErrLate = errors.New("no transfer began before the deadline")
 )
 
 // Ticket is a one-time permission for one transfer.
 type Ticket struct {
-	Name     string     // the file name on our TFTP server; where nobody chose one: unguessable, never used twice
+	Name     string     // the file name on our TFTP server; by default unguessable and never used twice
 	Device   netip.Addr // the only address that may use it
-	Size     int64      // bytes expected; -1: not known
-	Deadline time.Time  // the request must arrive before; a ticket that nobody uses ends then
+	Size     int64      // expected bytes; -1: unknown
+	Deadline time.Time  // the request must arrive before; an unused ticket ends then
 
 	op    tftp.Op
 	spool *Spool
-	stem  string        // of the file in the spool: nothing that a device chose
-	offer *offer        // what may be fetched; nil: the ticket is for an upload
-	rule  *reception    // how an upload whose size nobody knows is taken; nil: it is expected
+	stem  string        // the file name in the spool; never chosen by a device
+	offer *offer        // the file to download; nil: the ticket is for an upload
+	rule  *reception    // limits for an upload of unknown size; nil: from Expect
 	ended chan struct{} // closed when file or err is set
 
 	mu       sync.Mutex
 	lapse    *time.Timer
-	upload   *upload // the transfer under way; nil before and after
+	upload   *upload // the running transfer; nil before and after
 	file     *File
 	err      error
 	evidence Evidence
 }
 
-// File is a complete transfer. One that was received is written, of the size
-// expected, fsynced.
+// File is the file of a complete transfer. An uploaded file has the expected size
+// and is synced to disk.
 type File struct {
-	Path   string    // in the spool; the receiver moves it away before it closes the ticket. Empty: it was fetched
+	Path   string    // in the spool; the caller moves it away before it closes the ticket. Empty: a download
 	Size   int64     // bytes
 	MD5    string    // lower-case hex
 	SHA256 string    // lower-case hex
-	Began  time.Time // when its transfer began; zero of a file that was fetched
+	Began  time.Time // when its transfer began; zero for a download
 }
 
-// Evidence is what the TFTP server saw of a ticket.
+// Evidence has the observations of the TFTP server about a ticket.
 type Evidence struct {
 	Requested   bool         // the ticket's request arrived from its device
-	Repeats     int          // times that the device repeated its request
-	Confirmed   bool         // the device answered our answer
-	BlockSize   int          // bytes a block, in force
-	Bytes       int64        // payload received; of an offer: confirmed by the device, in the try that moved last
-	Running     int          // transfers under way
-	Complete    int          // transfers that are complete
-	Retransmits int          // packets that we sent again
-	WrongSource []netip.Addr // other addresses that asked for this ticket
-	Strays      []string     // other names that its device asked for
+	Repeats     int          // how often the device repeated its request
+	Confirmed   bool         // the device answered our first packet
+	BlockSize   int          // bytes of a block
+	Bytes       int64        // payload received; for an offer: acknowledged by the device, in the most recently active try
+	Running     int          // running transfers
+	Complete    int          // complete transfers
+	Retransmits int          // packets that we repeated
+	WrongSource []netip.Addr // other addresses that requested this ticket
+	Strays      []string     // other names that its device requested
 	Refused     *tftp.Error  // the ERROR that we sent, if any
-	Err         error        // how the transfer ended, if badly
+	Err         error        // why the transfer failed, if it did
 }
 
-// maxNoted bounds each list of an Evidence: a hostile peer must not fill the
+// maxNoted limits each list of an Evidence, so that a hostile peer cannot fill the
 // memory.
 const maxNoted = 8
 
-// Wait returns the file when it is complete, else why it never will be: the
-// error of the transfer, ErrClosed, or the context's cause. A transfer that
-// ended before any byte arrived does not end the ticket.
+// Wait waits for the file and returns it. Its errors are the error of the
+// transfer, ErrLate after the deadline, ErrClosed after Close, and the cause of
+// ctx. An Expect ticket whose transfer ended before the first byte stays open.
 func (t *Ticket) Wait(ctx context.Context) (*File, error) {
 	select {
 	case <-t.ended:
@@ -100,10 +100,10 @@ func (t *Ticket) Wait(ctx context.Context) (*File, error) {
 	return t.file, t.err
 }
 
-// Ended is closed when Wait would return at once.
+// Ended returns a channel that is closed when Wait would return at once.
 func (t *Ticket) Ended() <-chan struct{} { return t.ended }
 
-// Evidence returns what the server has seen so far.
+// Evidence returns the server's observations so far.
 func (t *Ticket) Evidence() Evidence {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,8 +113,8 @@ func (t *Ticket) Evidence() Evidence {
 	return e
 }
 
-// Close ends the ticket: nothing more is accepted for it, and the file is
-// removed unless it was moved away.
+// Close ends the ticket: it accepts no more requests. Close removes the file
+// unless it was moved away, and closes the file of an Offer.
 func (t *Ticket) Close() error {
 	t.spool.forget(t)
 	t.mu.Lock()
@@ -126,16 +126,15 @@ func (t *Ticket) Close() error {
 	return t.remove()
 }
 
-// late ends a ticket whose deadline has passed, unless a transfer is under
-// way: that one may come to its end.
+// late ends a ticket whose deadline has passed. A running transfer may finish.
 func (t *Ticket) late() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.endIfLate()
 }
 
-// remove deletes the ticket's file. The partial name goes first: a rename
-// that comes between the two is caught by the second.
+// remove deletes the ticket's file. It deletes the partial name first. If the file
+// is renamed in between, the second deletion finds it.
 func (t *Ticket) remove() error {
 	return errors.Join(removeIfThere(t.partial()), removeIfThere(t.path()))
 }
@@ -178,11 +177,11 @@ func (t *Ticket) open(r *tftp.Request) (tftp.Writer, error) {
 	return u, nil
 }
 
-// sizeOf is the size in bytes that an upload must have, -1 where nobody knows
-// it: what the ticket expects, else what the device announces.
+// sizeOf returns the size in bytes that an upload must have: the expected size of
+// the ticket, else the announced size; -1: unknown.
 func (t *Ticket) sizeOf(r *tftp.Request) (int64, error) {
 	switch {
-	case t.rule != nil && r.Netascii: // it grows on the wire
+	case t.rule != nil && r.Netascii: // netascii changes the size
 		return -1, nil
 	case t.rule != nil && r.Size > t.rule.MaxSize:
 		return 0, fmt.Errorf("%w: the device announces %d bytes", ErrTooLarge, r.Size)
@@ -194,8 +193,8 @@ func (t *Ticket) sizeOf(r *tftp.Request) (int64, error) {
 	return t.Size, nil
 }
 
-// objection says why a request for this ticket is refused; "" when it is not.
-// The caller holds t.mu.
+// objection returns the reason to refuse a request for this ticket; "" if there is
+// none. The caller holds t.mu.
 func (t *Ticket) objection(r *tftp.Request) string {
 	if from := r.Remote.Addr(); from != t.Device {
 		if len(t.evidence.WrongSource) < maxNoted && !slices.Contains(t.evidence.WrongSource, from) {
@@ -207,7 +206,7 @@ func (t *Ticket) objection(r *tftp.Request) string {
 	case t.upload != nil:
 		return "in use"
 	case t.Name == "" && !ordinary(strings.TrimLeft(r.Filename, "/")):
-		return "not a name for a file"
+		return "not a valid file name"
 	case !t.over() && (t.Deadline.IsZero() || time.Now().Before(t.Deadline)):
 		return ""
 	case t.file != nil:
@@ -225,7 +224,7 @@ func (t *Ticket) over() bool {
 	}
 }
 
-// fail notes that a transfer ended with err, and ends the ticket, unless the
+// fail records that a transfer ended with err. It ends the ticket unless the
 // device may try again. The caller holds t.mu.
 func (t *Ticket) fail(err error) {
 	t.evidence.Err = err
@@ -236,15 +235,15 @@ func (t *Ticket) fail(err error) {
 	t.endIfLate()
 }
 
-// endIfLate ends a ticket on which nothing more may begin. The caller holds
-// t.mu.
+// endIfLate ends the ticket if its deadline has passed and no transfer is running.
+// The caller holds t.mu.
 func (t *Ticket) endIfLate() {
 	if t.evidence.Running == 0 && !t.Deadline.IsZero() && !time.Now().Before(t.Deadline) {
 		t.end(nil, ErrLate)
 	}
 }
 
-// wire turns err into the ERROR that the device gets.
+// wire returns the ERROR packet that the device gets for err.
 func (t *Ticket) wire(err error) error {
 	e := &tftp.Error{Code: tftp.CodeUndefined, Message: "internal error"}
 	switch {
@@ -270,8 +269,8 @@ func (t *Ticket) noteStray(name string) {
 	}
 }
 
-// progress takes how far a transfer is. An upload may have written more than
-// the event says. The caller holds t.mu.
+// progress records the progress of a transfer. An upload may already have written
+// more bytes than the event reports. The caller holds t.mu.
 func (t *Ticket) progress(e tftp.Event) {
 	if t.offer != nil {
 		t.evidence.Bytes = e.Bytes

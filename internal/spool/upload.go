@@ -15,8 +15,8 @@ import (
 	"flashwarden/tftp"
 )
 
-// upload is the tftp.Writer of one ticket: it hashes while it receives, so
-// that the file is read zero times again.
+// upload is the tftp.Writer of one ticket. It computes the digests while it
+// receives, so that the file is never read again.
 type upload struct {
 	ticket  *Ticket
 	request *tftp.Request
@@ -26,12 +26,12 @@ type upload struct {
 	sha256  hash.Hash
 	bytes   int64
 	began   time.Time
-	refused bool // Write has ended it
+	refused bool // Write has ended the transfer
 }
 
-// newUpload creates the ticket's file and reserves its space, so that a full
-// disk is told before the device has sent anything. The caller holds the
-// ticket's lock.
+// newUpload creates the ticket's file and reserves its space. So the device gets
+// the error of a full disk before it sends data. The caller holds the ticket's
+// lock.
 func newUpload(t *Ticket, r *tftp.Request, size int64) (*upload, error) {
 	f, err := os.OpenFile(t.partial(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -46,7 +46,7 @@ func newUpload(t *Ticket, r *tftp.Request, size int64) (*upload, error) {
 	return &upload{ticket: t, request: r, size: size, began: time.Now(), file: f, md5: md5.New(), sha256: sha256.New()}, nil
 }
 
-// storageError is err as ErrFull where the file system or a quota is full.
+// storageError wraps err, as ErrFull if the file system or a quota is full.
 func storageError(err error) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return fmt.Errorf("%w: %w", ErrFull, err)
@@ -54,8 +54,8 @@ func storageError(err error) error {
 	return fmt.Errorf("write to spool: %w", err)
 }
 
-// Write stores p. Bytes beyond the size expected end the transfer at once, and
-// so does a ticket that was closed: nobody waits for the rest.
+// Write stores p. It ends the transfer if there are more bytes than expected or
+// permitted, or if the ticket was closed.
 func (u *upload) Write(p []byte) (int, error) {
 	if u.ticket.over() {
 		return 0, u.refuse(ErrClosed)
@@ -80,8 +80,8 @@ func (u *upload) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// refuse ends the transfer because of err and returns what the device gets.
-// All is cleared away before that: the device may try again at once.
+// refuse ends the transfer because of err and returns the error for the device.
+// It removes the partial file first, because the device may try again at once.
 func (u *upload) refuse(err error) error {
 	err = errors.Join(err, u.discard())
 	t := u.ticket
@@ -93,13 +93,13 @@ func (u *upload) refuse(err error) error {
 	return t.wire(err)
 }
 
-// discard removes what arrived.
+// discard removes the partial file.
 func (u *upload) discard() error {
 	return errors.Join(u.file.Close(), removeIfThere(u.ticket.partial()))
 }
 
-// Commit checks the size, makes the bytes and their name durable, and hands
-// the file to the ticket.
+// Commit checks the size, syncs the file and its name, and passes the file to the
+// ticket. A file of Receive or Rule is passed to Keep first.
 func (u *upload) Commit() error {
 	f, err := u.store()
 	if err == nil {
@@ -113,7 +113,7 @@ func (u *upload) Commit() error {
 		t.fail(errors.Join(err, t.remove()))
 		return t.wire(err)
 	}
-	if t.over() && t.rule == nil { // closed while we wrote: nobody wants the file
+	if t.over() && t.rule == nil { // closed meanwhile: the file is not needed
 		return errors.Join(t.wire(ErrClosed), t.remove())
 	}
 	t.evidence.Complete++
@@ -121,7 +121,7 @@ func (u *upload) Commit() error {
 	return nil
 }
 
-// keep hands the file over, where that must be done before the final ACK.
+// keep calls Keep for a file of Receive or Rule, before the final ACK.
 func (u *upload) keep(f *File) error {
 	if u.ticket.rule == nil {
 		return nil
@@ -135,7 +135,7 @@ func (u *upload) keep(f *File) error {
 	return removeIfThere(f.Path)
 }
 
-// store writes the file's last word: size, fsync, rename, directory fsync.
+// store completes the file: size check, fsync, rename, fsync of the directory.
 func (u *upload) store() (*File, error) {
 	t := u.ticket
 	if u.size >= 0 && u.bytes != u.size {
@@ -157,8 +157,8 @@ func (u *upload) store() (*File, error) {
 	}, nil
 }
 
-// Abort discards what arrived, unless refuse has. A transfer that ended before
-// its first byte leaves the ticket open: the device may ask again.
+// Abort discards the partial file, unless refuse has done so. A transfer that ended
+// before its first byte leaves the ticket open: the device may try again.
 func (u *upload) Abort(why error) {
 	if u.refused {
 		return

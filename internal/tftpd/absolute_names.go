@@ -7,20 +7,20 @@ import (
 	"flashwarden/tftp"
 )
 
-// unrooted takes names as in.tftpd does without --secure: an absolute name
-// that begins with the path of the directory means the file in it. Everything
-// else is passed on as it is.
+// unrooted treats names as in.tftpd does without --secure: an absolute name that
+// begins with the path of the directory means the file in it. Other names are
+// unchanged.
 type unrooted struct {
 	dir string
 	tftp.Handler
 }
 
-// OpenRead implements tftp.Handler for a name below the directory.
+// OpenRead implements tftp.Handler.
 func (u *unrooted) OpenRead(ctx context.Context, r *tftp.Request) (tftp.Reader, error) {
 	return u.Handler.OpenRead(ctx, u.below(r))
 }
 
-// OpenWrite implements tftp.Handler for a name below the directory.
+// OpenWrite implements tftp.Handler.
 func (u *unrooted) OpenWrite(ctx context.Context, r *tftp.Request) (tftp.Writer, error) {
 	return u.Handler.OpenWrite(ctx, u.below(r))
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 )
 
-// giveUpRights becomes the named user, with this user's groups alone, on all
-// threads. Only root can; for anybody else a user that is not the present one
-// is an error.
+// giveUpRights changes all threads to the named user and that user's primary
+// group. An empty name and the current user change nothing. Only root may change
+// to another user.
 func giveUpRights(name string) error {
 	if name == "" {
 		return nil
@@ -43,14 +43,13 @@ func giveUpRights(name string) error {
 		return fmt.Errorf("become user %s: %w", name, err)
 	}
 	if os.Geteuid() != uid || os.Getuid() != uid {
-		return fmt.Errorf("become user %s: the kernel did not take it", name)
+		return fmt.Errorf("become user %s: the user is unchanged", name)
 	}
 	return nil
 }
 
-// confine leaves this process nothing of the file system but dir, and no new
-// TCP connection, where the kernel has Landlock. It tries afterwards whether
-// that holds, and says so.
+// confine restricts this process to dir and forbids new TCP connections, if the
+// kernel has Landlock. Then it checks the restriction and logs the result.
 func confine(dir string, log *slog.Logger) error {
 	_ = time.Now().Local() // reads the time zone, which cannot be opened later
 	err := landlock.V8.BestEffort().Restrict(landlock.RWDirs(dir), landlock.RODirs(dir))

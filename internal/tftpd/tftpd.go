@@ -1,6 +1,6 @@
-// Package tftpd is the TFTP server alone, serving one directory: what
-// `flashwarden tftpd` runs in the place of in.tftpd. It binds its sockets,
-// gives up its rights, confines itself to the directory, and serves.
+// Package tftpd is the TFTP server of `flashwarden tftpd`, a replacement for
+// in.tftpd. It serves one directory. Before the first request it drops its
+// privileges and restricts itself to the directory.
 package tftpd
 
 import (
@@ -19,32 +19,33 @@ import (
 	"flashwarden/tftp"
 )
 
-// Config says what is served, to whom, and how. The zero value of a field has
-// the meaning that its comment gives.
+// Config has the settings of Run. The comment of each field describes its zero
+// value.
 type Config struct {
-	Dir  string         // the directory that is served; required
-	Conn net.PacketConn // where requests arrive; required, and closed by Run
+	Dir  string         // the directory to serve; required
+	Conn net.PacketConn // the listening socket; required, closed by Run
 
-	Create    bool           // uploads may make new files
-	ReadOnly  bool           // no uploads at all
-	Public    bool           // only files that everybody may read are sent, only those that everybody may write are replaced
-	Secure    bool           // names are below Dir; else a name may also begin with the path of Dir
+	Create    bool           // uploads may create files
+	ReadOnly  bool           // refuse uploads
+	Public    bool           // send only world-readable files, replace only world-writable ones
+	Secure    bool           // names are below Dir; false: a name may also begin with the path of Dir
 	Mode      fs.FileMode    // of new files; 0: 0644
-	MaxUpload int64          // bytes; 0: no limit but the disk
-	Allow     []netip.Prefix // who is answered; nil: everybody
-	Refuse    []string       // options that are passed over as if they were unknown
+	MaxUpload int64          // bytes; 0: limited only by the disk
+	Allow     []netip.Prefix // networks whose requests are answered; nil: all
+	Refuse    []string       // options that are treated as unknown, in lower case
 
 	Ports        tftp.PortRange // transfer IDs; zero: chosen by the system
-	MaxBlockSize int            // bytes; 0: as asked
-	WindowBytes  int            // bytes in flight in a window; 0: the server's default
-	Timeout      time.Duration  // before the first repetition; 0: the server's default
+	MaxBlockSize int            // bytes; 0: as requested
+	WindowBytes  int            // bytes in flight in a window; 0: the default of tftp.Server
+	Timeout      time.Duration  // before the first repetition; 0: the default of tftp.Server
 
-	User    string       // the user to become after the sockets are bound; empty: stay
-	Metrics net.Listener // where Prometheus reads counters; nil: nowhere; closed by Run
-	Log     *slog.Logger // one line a transfer; nil: discard
+	User    string       // run as this user; empty: no change
+	Metrics net.Listener // serves the counters for Prometheus; nil: no counters; closed by Run
+	Log     *slog.Logger // one line for each transfer; nil: discard
 }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends, then returns nil. It returns an error if the
+// directory cannot be opened, the user cannot be changed, or a socket fails.
 func Run(ctx context.Context, c Config) error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -68,7 +69,7 @@ func Run(ctx context.Context, c Config) error {
 	dir := &tftp.Dir{Root: root, ReadOnly: c.ReadOnly, Create: c.Create, Public: c.Public, MaxUpload: c.MaxUpload, Mode: c.Mode}
 	if !c.ReadOnly {
 		if err := dir.Sweep(); err != nil {
-			return fmt.Errorf("sweep %s of uploads that were cut off: %w", c.Dir, err)
+			return fmt.Errorf("remove interrupted uploads from %s: %w", c.Dir, err)
 		}
 	}
 	return c.serve(ctx, dir, absolute)

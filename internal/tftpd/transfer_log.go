@@ -14,11 +14,11 @@ import (
 	"flashwarden/tftp"
 )
 
-// refusalsPerSecond bounds the log lines about refused requests: a flood of
-// them must not fill the disk. The rest are counted.
+// refusalsPerSecond limits the log lines about refused requests, so that a flood
+// of them does not fill the disk. The others are only counted.
 const refusalsPerSecond = 20
 
-// journal writes one line a transfer and counts for Prometheus.
+// journal logs one line for each transfer and counts for Prometheus.
 type journal struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
@@ -31,12 +31,12 @@ type journal struct {
 
 	mu        sync.Mutex
 	transfers map[*tftp.Request]*transfer
-	second    time.Time // the second that refusals are counted in
-	refusals  int       // logged in it
-	silenced  int       // not logged since the last line
+	second    time.Time // start of the current second
+	refusals  int       // in the current second
+	silenced  int       // refusals that were not logged since the last line
 }
 
-// transfer is one that is under way.
+// transfer is a running transfer.
 type transfer struct {
 	began       time.Time
 	retransmits int
@@ -51,9 +51,9 @@ func newJournal(log *slog.Logger) *journal {
 	j.bytes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tftp_bytes_total", Help: "Payload of ended transfers in bytes, by kind."}, []string{"kind"})
 	j.retransmits = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "tftp_retransmits_total", Help: "Packets that were sent again after a timeout."})
+		Name: "tftp_retransmits_total", Help: "Packets that were repeated after a timeout."})
 	j.active = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tftp_transfers_active", Help: "Transfers under way."})
+		Name: "tftp_transfers_active", Help: "Running transfers."})
 	j.registry.MustRegister(j.requests, j.outcomes, j.bytes, j.retransmits, j.active)
 	return j
 }
@@ -96,8 +96,8 @@ func (j *journal) retransmitted(e tftp.Event) {
 	}
 }
 
-// refused tells of a request that got an ERROR. A transfer that is refused
-// midway ends with EventDone, which tells of it.
+// refused logs a request that got an ERROR. A running transfer that gets an ERROR
+// also has EventDone, which logs it.
 func (j *journal) refused(e tftp.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
