@@ -1,5 +1,5 @@
-// Package config reads the configuration: one YAML file, and environment
-// variables over it. Every key is optional; reference.yaml lists them all
+// Package config reads the configuration: one YAML file and environment variables,
+// which override the file. Every key is optional; reference.yaml lists all keys
 // with their defaults.
 package config
 
@@ -17,8 +17,8 @@ import (
 	"flashwarden/tftp"
 )
 
-// Config is the whole configuration. The zero Config is not usable: start
-// from Default.
+// Config is the whole configuration. The zero Config is not valid: start with
+// Default.
 type Config struct {
 	TFTP    TFTP
 	Backup  Backup
@@ -26,32 +26,32 @@ type Config struct {
 	Receive []ReceiveRule
 }
 
-// TFTP is the section tftp: the server that devices copy to.
+// TFTP is the section tftp: the TFTP server for the devices.
 type TFTP struct {
 	Listen       string         // UDP address of the server: [IP]:PORT, port 0 for any free one
 	PortRange    tftp.PortRange // transfer IDs
 	Advertise    netip.Addr     // written into the copy command; invalid: the local address of the session to that device
-	MaxBlockSize int            // bytes; larger requests are answered with this; 0: as asked
+	MaxBlockSize int            // bytes; a larger requested block size is answered with this; 0: no limit
 }
 
 // Backup is the section backup.
 type Backup struct {
 	Files           string        // which files a backup takes: image, rebuild or all
-	Parallel        int           // devices at once, in all
-	ParallelPerSite int           // devices at once on one site
-	StallTimeout    time.Duration // a transfer that moves no block for so long has stalled
+	Parallel        int           // devices at the same time, on all sites together
+	ParallelPerSite int           // devices at the same time on one site
+	StallTimeout    time.Duration // a transfer without a new block for this time has stalled
 }
 
 // SSH is the section ssh.
 type SSH struct {
-	UnknownHosts string // what to do about a host key that is not pinned: AcceptNew, Ask or Refuse
+	UnknownHosts string // reaction to an unknown host key: AcceptNew, Ask or Refuse
 }
 
 // The values of ssh.unknown-hosts.
 const (
-	AcceptNew = "accept-new" // trust on first use, then pin
-	Ask       = "ask"
-	Refuse    = "refuse"
+	AcceptNew = "accept-new" // trust the key on first use and pin it
+	Ask       = "ask"        // ask the user
+	Refuse    = "refuse"     // refuse the connection
 )
 
 // Default returns the configuration without any file.
@@ -63,23 +63,22 @@ func Default() Config {
 	}
 }
 
-// Error says what is wrong with the configuration, and where.
+// Error is a problem in the configuration, with its place.
 type Error struct {
-	File    string // the file, or empty for an environment variable
-	Line    int    // from 1; 0 where the whole file is meant
+	File    string // the file; empty for an environment variable
+	Line    int    // from 1; 0: the whole file
 	Column  int    // from 1, in characters
-	Key     string // section.key, the environment variable, or empty
+	Key     string // section.key or the environment variable; may be empty
 	Problem string
-	Excerpt string // the line, and a caret under the place; may be empty
-	Err     error  // why the file cannot be read; nil where it was
+	Excerpt string // the line of the file, and a caret under the place; may be empty
+	Err     error  // why the file cannot be read; nil if it can
 }
 
-// Unwrap is why the file cannot be read, as the system says it; nil where it
-// was read.
+// Unwrap returns the system's error if the file cannot be read, else nil.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Error is the place, the key, the problem, and on lines of their own the line
-// of the file with a caret under the place.
+// Error returns the place, the key and the problem. The line of the file, with a
+// caret under the place, follows on separate lines.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.File != "" {
@@ -102,9 +101,9 @@ func (e *Error) Error() string {
 // maxFile is the greatest size of a configuration file in bytes.
 const maxFile = 1 << 20
 
-// Load reads the file path over the defaults, and the environment env
-// (NAME=VALUE each, as os.Environ returns it) over both. An empty path means
-// that there is no file. Errors are of type *Error.
+// Load returns the configuration. The file path overrides the defaults, and the
+// environment env (NAME=VALUE, as from os.Environ) overrides both. An empty path
+// means no file. Errors are of type *Error.
 func Load(path string, env []string) (Config, error) {
 	c := Default()
 	if path != "" {
@@ -140,8 +139,8 @@ func read(path string) ([]byte, error) {
 
 const envPrefix = "FLASHWARDEN_"
 
-// applyEnvironment sets the keys that have a variable. An empty variable
-// counts as not set, so that a container file can pass one through.
+// applyEnvironment sets the keys that have a variable. An empty variable counts as
+// unset, so that a container file can always pass it on.
 func applyEnvironment(c *Config, env []string) error {
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
@@ -153,7 +152,7 @@ func applyEnvironment(c *Config, env []string) error {
 			continue
 		}
 		if i < 0 {
-			return &Error{Key: name, Problem: "there is no such environment variable" + instead(variables())}
+			return &Error{Key: name, Problem: "unknown environment variable" + instead(variables())}
 		}
 		if value == "" {
 			continue
@@ -165,8 +164,8 @@ func applyEnvironment(c *Config, env []string) error {
 	return nil
 }
 
-// ofSection reports whether name is of a section of the configuration; other
-// variables that begin with FLASHWARDEN_ are none of its business.
+// ofSection reports whether name belongs to a section of the configuration. Other
+// variables that begin with FLASHWARDEN_ are ignored.
 func ofSection(name string) bool {
 	rest, ok := strings.CutPrefix(name, envPrefix)
 	return ok && slices.ContainsFunc(sections(), func(section string) bool {

@@ -128,37 +128,37 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: there is no such section; there are tftp, backup, ssh, receive
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, receive
     1 | tfpt:
         ^`},
-		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: there is no such key; there are listen, port-range, advertise, max-block-size
+		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
     3 |   port_range: 1056:1059
           ^`},
-		{"key of another section", "ssh:\n  parallel: 3\n", `FILE:2:3: ssh.parallel: there is no such key; there are unknown-hosts
+		{"key of another section", "ssh:\n  parallel: 3\n", `FILE:2:3: ssh.parallel: unknown key; valid names: unknown-hosts
     2 |   parallel: 3
           ^`},
 		{"bad value", "backup:\n  parallel: many # at once\n", `FILE:2:13: backup.parallel: "many" is not a number from 1 to 10000
     2 |   parallel: many # at once
                     ^`},
-		{"value after other characters", "ssh: {unknown-hosts: \"ä\"}\n", `FILE:1:22: ssh.unknown-hosts: "ä" is none of accept-new, ask, refuse
+		{"value after other characters", "ssh: {unknown-hosts: \"ä\"}\n", `FILE:1:22: ssh.unknown-hosts: "ä" is not one of accept-new, ask, refuse
     1 | ssh: {unknown-hosts: "ä"}
                              ^`},
 		{"no value", "backup:\n  parallel:\n", `FILE:2:12: backup.parallel: "" is not a number from 1 to 10000
     2 |   parallel:
                    ^`},
-		{"list", "backup:\n  files: [image]\n", `FILE:2:10: backup.files: a single plain value is expected here, not a sequence
+		{"list", "backup:\n  files: [image]\n", `FILE:2:10: backup.files: expected a single plain value here, not a sequence
     2 |   files: [image]
                  ^`},
-		{"scalar for a section", "backup: 3\n", `FILE:1:9: backup: a mapping is expected here, KEY: VALUE in each line
+		{"scalar for a section", "backup: 3\n", `FILE:1:9: backup: expected a mapping here, with KEY: VALUE in each line
     1 | backup: 3
                 ^`},
-		{"list for the document", "- tftp\n", `FILE:1:1: a mapping is expected here, KEY: VALUE in each line
+		{"list for the document", "- tftp\n", `FILE:1:1: expected a mapping here, with KEY: VALUE in each line
     1 | - tftp
         ^`},
-		{"second document", "ssh:\n  unknown-hosts: ask\n---\nssh:\n  unknown-hosts: refuse\n", `FILE:4:4: a second document; the configuration is one
+		{"second document", "ssh:\n  unknown-hosts: ask\n---\nssh:\n  unknown-hosts: refuse\n", `FILE:4:4: a second document; the configuration must be a single one
     4 | ssh:
            ^`},
-		{"anchor", "tftp: &x\n  listen: :69\n", `FILE:1:7: tftp: a mapping is expected here, KEY: VALUE in each line
+		{"anchor", "tftp: &x\n  listen: :69\n", `FILE:1:7: tftp: expected a mapping here, with KEY: VALUE in each line
     1 | tftp: &x
               ^`},
 	} {

@@ -14,7 +14,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// source is a file that is being parsed.
+// source is the parsed file.
 type source struct {
 	file  string
 	lines []string
@@ -24,8 +24,8 @@ type source struct {
 // file, and YAML 1.2 allows it there (section 5.2).
 const byteOrderMark = "\xef\xbb\xbf"
 
-// parse reads the YAML document data, from the given file, into c. The
-// document is walked, not decoded, so that every error knows its place.
+// parse reads the YAML document data of the named file into c. It walks the syntax
+// tree instead of decoding it, so that every error has its place.
 func parse(c *Config, file string, data []byte) error {
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	s := source{file: file, lines: strings.Split(string(data), "\n")}
@@ -39,7 +39,7 @@ func parse(c *Config, file string, data []byte) error {
 			continue
 		}
 		if seen++; seen > 1 {
-			return s.at(doc.Body.GetToken(), "", "a second document; the configuration is one")
+			return s.at(doc.Body.GetToken(), "", "a second document; the configuration must be a single one")
 		}
 		if err := s.document(c, doc.Body); err != nil {
 			return err
@@ -54,7 +54,7 @@ func (s source) document(c *Config, body ast.Node) error {
 			return s.receive(c, value)
 		}
 		if !slices.Contains(sections(), name) {
-			return s.at(key.GetToken(), name, "there is no such section"+instead(append(sections(), receiveSection)))
+			return s.at(key.GetToken(), name, "unknown section"+instead(append(sections(), receiveSection)))
 		}
 		return s.section(c, name, value)
 	})
@@ -67,7 +67,7 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 	return s.each(body, section, func(name string, key, value ast.Node) error {
 		i := slices.IndexFunc(settings(), func(s setting) bool { return s.section == section && s.key == name })
 		if i < 0 {
-			return s.at(key.GetToken(), section+"."+name, "there is no such key"+instead(keys(section)))
+			return s.at(key.GetToken(), section+"."+name, "unknown key"+instead(keys(section)))
 		}
 		text, err := scalar(value)
 		if err == nil {
@@ -84,12 +84,12 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 func (s source) each(body ast.Node, where string, do func(name string, key, value ast.Node) error) error {
 	mapping, ok := body.(ast.MapNode)
 	if !ok {
-		return s.at(body.GetToken(), where, "a mapping is expected here, KEY: VALUE in each line")
+		return s.at(body.GetToken(), where, "expected a mapping here, with KEY: VALUE in each line")
 	}
 	for entries := mapping.MapRange(); entries.Next(); {
 		name, err := scalar(entries.Key())
 		if err != nil {
-			return s.at(entries.Key().GetToken(), where, "a plain key is expected here")
+			return s.at(entries.Key().GetToken(), where, "expected a plain key here")
 		}
 		if err := do(name, entries.Key(), entries.Value()); err != nil {
 			return err
@@ -108,7 +108,7 @@ func scalar(n ast.Node) (string, error) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		return n.GetToken().Value, nil
 	}
-	return "", fmt.Errorf("a single plain value is expected here, not a %s", strings.ToLower(n.Type().String()))
+	return "", fmt.Errorf("expected a single plain value here, not a %s", strings.ToLower(n.Type().String()))
 }
 
 func isEmpty(n ast.Node) bool {
@@ -122,7 +122,7 @@ func isEmpty(n ast.Node) bool {
 	return false
 }
 
-// syntax turns an error of the YAML parser into ours.
+// syntax converts an error of the YAML parser to an *Error.
 func (s source) syntax(err error) error {
 	var e yaml.Error
 	if !errors.As(err, &e) || e.GetToken() == nil {
@@ -131,7 +131,7 @@ func (s source) syntax(err error) error {
 	return s.at(e.GetToken(), "", e.GetMessage())
 }
 
-// at returns an error about the place of t.
+// at returns an error with the place of t.
 func (s source) at(t *token.Token, key, problem string) error {
 	e := &Error{File: s.file, Key: key, Problem: problem}
 	if t == nil || t.Position == nil {
@@ -146,8 +146,8 @@ func (s source) at(t *token.Token, key, problem string) error {
 	return e
 }
 
-// excerpt shows a line with a caret under a column, which is at most one
-// after its end.
+// excerpt returns a line with a caret under a column. The column is at most one
+// after the end of the line.
 func excerpt(text string, line, column int) string {
 	head := fmt.Sprintf("%5d | ", line)
 	indent := []rune(strings.Repeat(" ", len(head)) + text)

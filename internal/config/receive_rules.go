@@ -13,21 +13,20 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// receiveSection is the one section that is a list: it has no environment
+// receiveSection is the only section that is a list. It has no environment
 // variables.
 const receiveSection = "receive"
 
-// ReceiveRule is one rule of the list receive: what devices may send by
-// themselves while `flashwarden receive` runs.
+// ReceiveRule is one rule of the list receive. It permits devices to upload files
+// while `flashwarden receive` runs.
 type ReceiveRule struct {
-	From    netip.Prefix // who may send
-	Name    string       // pattern for the file's name: *, ? and [a-z], as path.Match has them; * does not match a slash
+	From    netip.Prefix // addresses of the devices
+	Name    string       // pattern for the file name with *, ? and [a-z], see path.Match; * does not match a slash
 	MaxSize int64        // bytes
-	Device  string       // whose snapshot it becomes; empty: of the device that has the address
+	Device  string       // the device that the snapshot belongs to; empty: the device with the sender's address
 }
 
-// DefaultMaxSize is how large a received file may be where nobody says it, in
-// bytes.
+// DefaultMaxSize is the default limit for the size of a received file in bytes.
 const DefaultMaxSize = 2_000_000_000
 
 // receiveKeys sets the keys of one rule.
@@ -45,7 +44,7 @@ func (s source) receive(c *Config, body ast.Node) error {
 	}
 	list, ok := body.(*ast.SequenceNode)
 	if !ok {
-		return s.at(body.GetToken(), receiveSection, "a list is expected here, one rule behind each dash")
+		return s.at(body.GetToken(), receiveSection, "expected a list here, with one rule after each dash")
 	}
 	for _, item := range list.Values {
 		rule, err := s.receiveRule(item)
@@ -62,7 +61,7 @@ func (s source) receiveRule(item ast.Node) (ReceiveRule, error) {
 	err := s.each(item, receiveSection, func(name string, key, value ast.Node) error {
 		set, ok := receiveKeys[name]
 		if !ok {
-			return s.at(key.GetToken(), receiveSection+"."+name, "there is no such key"+instead([]string{"from", "name", "max-size", "device"}))
+			return s.at(key.GetToken(), receiveSection+"."+name, "unknown key"+instead([]string{"from", "name", "max-size", "device"}))
 		}
 		text, err := scalar(value)
 		if err == nil {
@@ -74,7 +73,7 @@ func (s source) receiveRule(item ast.Node) (ReceiveRule, error) {
 		return nil
 	})
 	if err == nil && !rule.From.IsValid() {
-		err = s.at(item.GetToken(), receiveSection, "the rule says not from whom: give from, an address or a network such as 192.0.2.0/24")
+		err = s.at(item.GetToken(), receiveSection, "the rule has no sender: add the key from, with an address or a network such as 192.0.2.0/24")
 	}
 	return rule, err
 }
@@ -88,7 +87,7 @@ func prefix(v string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a network such as 192.0.2.0/24", v)
 	}
 	if p != p.Masked() {
-		return netip.Prefix{}, fmt.Errorf("%q has bits behind its mask; the network is %s", v, p.Masked())
+		return netip.Prefix{}, fmt.Errorf("%q has bits set after its prefix; the network is %s", v, p.Masked())
 	}
 	return p, nil
 }
@@ -98,15 +97,15 @@ func pattern(v string) (string, error) {
 		return "", errors.New(`the pattern is empty; write "*" for any name`)
 	}
 	if _, err := path.Match(v, "x"); err != nil {
-		return "", fmt.Errorf("%q is no pattern of *, ? and [a-z]", v)
+		return "", fmt.Errorf("%q is not a valid pattern of *, ? and [a-z]", v)
 	}
 	if strings.HasPrefix(v, "/") || slices.Contains(strings.Split(v, "/"), "..") {
-		return "", fmt.Errorf("%q matches no name: names have neither a part .. nor a leading slash", v)
+		return "", fmt.Errorf("%q can match no name: accepted names have no part \"..\" and no leading slash", v)
 	}
 	return v, nil
 }
 
-// sizeUnits are the units of ParseSize; the longer ones first.
+// sizeUnits are the units of ParseSize, longer ones first.
 var sizeUnits = []struct {
 	name  string
 	bytes float64
@@ -115,7 +114,8 @@ var sizeUnits = []struct {
 	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1},
 }
 
-// ParseSize reads a size in bytes: 2GB, 500kB, 1.5MiB or a plain number.
+// ParseSize reads a size such as 2GB, 500kB, 1.5MiB or a plain number, and returns
+// it in bytes. It returns an error for sizes below one byte.
 func ParseSize(v string) (int64, error) {
 	for _, unit := range sizeUnits {
 		text, ok := strings.CutSuffix(strings.TrimSpace(v), unit.name)

@@ -39,15 +39,15 @@ func TestBadReceiveRules(t *testing.T) {
 		text, want string
 		line, col  int
 	}{
-		"no list":        {"receive:\n  from: 192.0.2.7\n", "a list is expected", 2, 7},
-		"no mapping":     {"receive:\n  - 192.0.2.7\n", "a mapping is expected", 2, 5},
-		"unknown key":    {"receive:\n  - from: 192.0.2.7\n    size: 3\n", "there is no such key; there are from", 3, 5},
-		"no from":        {"receive:\n  - name: x\n", "from whom", 2, 9},
+		"no list":        {"receive:\n  from: 192.0.2.7\n", "expected a list", 2, 7},
+		"no mapping":     {"receive:\n  - 192.0.2.7\n", "expected a mapping", 2, 5},
+		"unknown key":    {"receive:\n  - from: 192.0.2.7\n    size: 3\n", "unknown key; valid names: from", 3, 5},
+		"no from":        {"receive:\n  - name: x\n", "no sender", 2, 9},
 		"bad from":       {"receive:\n  - from: sw1\n", "neither an address nor a network", 2, 11},
 		"host bits":      {"receive:\n  - from: 192.0.2.7/24\n", "192.0.2.0/24", 2, 11},
-		"bad pattern":    {"receive:\n  - from: 192.0.2.7\n    name: \"[a\"\n", "is no pattern", 3, 11},
+		"bad pattern":    {"receive:\n  - from: 192.0.2.7\n    name: \"[a\"\n", "is not a valid pattern", 3, 11},
 		"empty pattern":  {"receive:\n  - from: 192.0.2.7\n    name: \"\"\n", "empty", 3, 11},
-		"way out":        {"receive:\n  - from: 192.0.2.7\n    name: ../*\n", "matches no name", 3, 11},
+		"way out":        {"receive:\n  - from: 192.0.2.7\n    name: ../*\n", "can match no name", 3, 11},
 		"bad size":       {"receive:\n  - from: 192.0.2.7\n    max-size: much\n", "not a size", 3, 15},
 		"negative size":  {"receive:\n  - from: 192.0.2.7\n    max-size: -1\n", "not a size", 3, 15},
 		"list for value": {"receive:\n  - from: [192.0.2.7]\n", "a single plain value", 2, 11},

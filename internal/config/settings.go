@@ -13,13 +13,13 @@ import (
 	"flashwarden/tftp"
 )
 
-// setting is one key: where it stands, and how its text becomes a value.
+// setting is one key: its section, its name, and the function that sets its value.
 type setting struct {
 	section, key string
 	set          func(c *Config, value string) error
 }
 
-// settings lists every key there is.
+// settings lists all keys.
 func settings() []setting {
 	return []setting{
 		{"tftp", "listen", func(c *Config, v string) (err error) { c.TFTP.Listen, err = listenAddress(v); return }},
@@ -46,7 +46,7 @@ func settings() []setting {
 const (
 	maxParallel = 10_000
 
-	// The limits of RFC 2348; 0 means that none is set.
+	// The limits of RFC 2348, in bytes. 0 means no limit.
 	minBlockSize, maxBlockSize = 8, 65464
 
 	minStall, maxStall = 100 * time.Millisecond, 24 * time.Hour
@@ -54,7 +54,8 @@ const (
 
 func (s setting) name() string { return s.section + "." + s.key }
 
-// variable is the name of the environment variable: FLASHWARDEN_TFTP_PORT_RANGE.
+// variable returns the name of the environment variable, such as
+// FLASHWARDEN_TFTP_PORT_RANGE.
 func (s setting) variable() string {
 	return envPrefix + strings.ToUpper(s.section+"_"+strings.ReplaceAll(s.key, "-", "_"))
 }
@@ -87,9 +88,9 @@ func variables() []string {
 	return names
 }
 
-// instead lists what there is, for a name that there is not.
+// instead lists the known names, for the error about an unknown one.
 func instead(names []string) string {
-	return "; there are " + strings.Join(names, ", ")
+	return "; valid names: " + strings.Join(names, ", ")
 }
 
 func listenAddress(v string) (string, error) {
@@ -98,11 +99,11 @@ func listenAddress(v string) (string, error) {
 		return "", fmt.Errorf("%q is not [IP]:PORT, such as :69 or 192.0.2.1:69", v)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("%q has no port from 0 to 65535", v)
+		return "", fmt.Errorf("the port in %q is not a number from 0 to 65535", v)
 	}
 	if host != "" {
 		if _, err := netip.ParseAddr(host); err != nil {
-			return "", fmt.Errorf("%q is not an IP address of this host", host)
+			return "", fmt.Errorf("%q is not an IP address", host)
 		}
 	}
 	return v, nil
@@ -137,7 +138,7 @@ func number(v string, least, most int) (int, error) {
 
 func oneOf(v string, values ...string) (string, error) {
 	if !slices.Contains(values, v) {
-		return "", fmt.Errorf("%q is none of %s", v, strings.Join(values, ", "))
+		return "", fmt.Errorf("%q is not one of %s", v, strings.Join(values, ", "))
 	}
 	return v, nil
 }
@@ -146,7 +147,7 @@ func stallTimeout(v string) (time.Duration, error) {
 	d, err := time.ParseDuration(v)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is not a duration with its unit, such as 60s or 2m", v)
+		return 0, fmt.Errorf("%q is not a duration with a unit, such as 60s or 2m", v)
 	case d < minStall || d > maxStall:
 		return 0, errors.New(v + " is not between 100ms and 24h")
 	}

@@ -1,9 +1,9 @@
-// Package credential seals device passwords with one key file, so that the
-// database and its backups hold no password in the clear.
+// Package credential encrypts ("seals") device passwords with one key file, so
+// that the database and its backups contain no readable password.
 //
-// The key file is an age X25519 identity (https://age-encryption.org/v1), one
-// line of text that can be kept in a safe, or made by age-keygen. A sealed
-// text is "age:" and an age file in base64.
+// The key file is an age X25519 identity (https://age-encryption.org/v1): one line
+// of text. age-keygen can create one, too. A sealed text is "age:" followed by an
+// age file in base64.
 package credential
 
 import (
@@ -21,8 +21,7 @@ import (
 	"filippo.io/age"
 )
 
-// ErrWrongKey says that a text was sealed with another key; test with
-// errors.Is.
+// ErrWrongKey reports that a text was sealed with another key.
 var ErrWrongKey = errors.New("sealed with another key")
 
 const (
@@ -32,15 +31,16 @@ const (
 	maxSecret  = 64 << 10 // bytes of an unsealed text
 )
 
-// Key seals and unseals secrets. It may be used by several goroutines at
-// once. Printing it shows nothing of the key.
+// Key seals and unseals secrets. Several goroutines may use it at the same time.
+// Printing it does not reveal the key.
 type Key struct {
 	path     string
 	identity *age.X25519Identity
 }
 
-// Open reads the key file path, or creates it, with mode 0600, where it does
-// not exist. A key file that anybody but its owner may read is refused.
+// Open reads the key file path. If the file does not exist, Open creates it with
+// mode 0600. It returns an error if others than the owner may access the file, or
+// the file is not one X25519 identity.
 func Open(path string) (*Key, error) {
 	identity, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,14 +52,14 @@ func Open(path string) (*Key, error) {
 	return &Key{path: path, identity: identity}, nil
 }
 
-// String names the key by its file.
+// String returns the path of the key file.
 func (k *Key) String() string { return "key " + k.path }
 
-// GoString is String: %#v must not show the key either.
+// GoString returns String, so that %#v does not reveal the key either.
 func (k *Key) GoString() string { return k.String() }
 
-// Seal returns secret in a form that only this key opens: one line of
-// printable ASCII. The same secret gives another text each time.
+// Seal encrypts a secret of at most 64 KiB. The result is one line of printable
+// ASCII, and differs each time. Only the same key can unseal it.
 func (k *Key) Seal(secret string) (string, error) {
 	if len(secret) > maxSecret {
 		return "", fmt.Errorf("seal: a secret of more than %d bytes", maxSecret)
@@ -78,8 +78,8 @@ func (k *Key) Seal(secret string) (string, error) {
 	return prefix + base64.RawStdEncoding.EncodeToString(sealed.Bytes()), nil
 }
 
-// Unseal returns the secret in a text from Seal. The error is ErrWrongKey
-// where another key sealed it.
+// Unseal returns the secret in a text from Seal. The error is ErrWrongKey if another
+// key sealed it; a damaged text is also an error. Errors do not quote the text.
 func (k *Key) Unseal(sealed string) (string, error) {
 	const again = "enter the password again: flashwarden device edit NAME --password-file F"
 	text, ok := strings.CutPrefix(sealed, prefix)
@@ -105,7 +105,7 @@ func (k *Key) Unseal(sealed string) (string, error) {
 	return string(secret), nil
 }
 
-// read reads the key file. The error is fs.ErrNotExist where there is none.
+// read reads the key file. The error is fs.ErrNotExist if it does not exist.
 func read(path string) (*age.X25519Identity, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -120,7 +120,7 @@ func read(path string) (*age.X25519Identity, error) {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("%s may be used by others than its owner (mode %04o); type: chmod 0600 %s", path, mode, path)
+		return nil, fmt.Errorf("%s is accessible to users other than its owner (mode %04o); type: chmod 0600 %s", path, mode, path)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
@@ -129,24 +129,24 @@ func read(path string) (*age.X25519Identity, error) {
 	return parse(path, data)
 }
 
-// parse finds the identity in a key file. Its errors quote nothing of the
-// file: what is broken may still be most of a key.
+// parse returns the identity in a key file. Its errors do not quote the file: a
+// broken file may still contain most of a key.
 func parse(path string, data []byte) (*age.X25519Identity, error) {
 	const next = "put the right key file back, or move this one away and enter every password again"
 	identities, err := age.ParseIdentities(bytes.NewReader(data))
 	if err != nil || len(identities) != 1 {
-		return nil, fmt.Errorf("%s holds no single age identity (AGE-SECRET-KEY-1…); %s", path, next)
+		return nil, fmt.Errorf("%s does not contain exactly one age identity (AGE-SECRET-KEY-1…); %s", path, next)
 	}
 	identity, ok := identities[0].(*age.X25519Identity)
 	if !ok {
-		return nil, fmt.Errorf("%s holds an age identity of another type than X25519; %s", path, next)
+		return nil, fmt.Errorf("%s contains an age identity of a type other than X25519; %s", path, next)
 	}
 	return identity, nil
 }
 
-// create makes a new key file. Where another process makes it at the same
-// time, that one's key is taken. The file appears complete: it is written
-// under another name and linked, which never replaces.
+// create creates a new key file. If another process creates it at the same time,
+// create returns the other key. It writes the file under a temporary name and links
+// it, so that the file is complete and never replaces another one.
 func create(path string) (*age.X25519Identity, error) {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -174,7 +174,7 @@ func create(path string) (*age.X25519Identity, error) {
 	return identity, syncDir(filepath.Dir(path))
 }
 
-// syncDir brings the names in the directory path to stable storage.
+// syncDir syncs the directory path.
 func syncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 	elfHeader     = 52
 	programHeader = 32
 	sectionHeader = 40
-	noBits        = 8 // the type of a section without bytes in the file
+	noBits        = 8 // type of a section without bytes in the file
 	maxHeaders    = 256
 )
 
@@ -28,7 +28,7 @@ var (
 	fadefad1 = []byte{0xfa, 0xde, 0xfa, 0xd1, 0, 0, 0, 0x18}
 )
 
-// span is where a section lies in the file.
+// span is the place of a section in the file, in bytes.
 type span struct{ at, size int64 }
 
 // elf inspects a classic image: a big-endian 32-bit ELF that unpacks itself.
@@ -42,7 +42,7 @@ func (s *scan) elf() error {
 		return err
 	}
 	if h[4] != 1 || h[5] != 2 {
-		return unjudged("an ELF that is not 32-bit and big-endian is no classic image")
+		return unjudged("not a classic image: the ELF is not 32-bit and big-endian")
 	}
 	sections, hollow, err := s.layout(h[:])
 	if err != nil {
@@ -52,8 +52,8 @@ func (s *scan) elf() error {
 	return s.sections(sections, hollow)
 }
 
-// layout reads where the sections are; everything that the headers name must
-// be in the file. hollow says that there are sections without bytes in it.
+// layout reads the places of the sections. Everything that the headers name must be
+// in the file. hollow reports sections that have a size but no bytes in the file.
 func (s *scan) layout(h []byte) (sections []span, hollow bool, err error) {
 	be := binary.BigEndian
 	segments, err := s.headers("program header", int64(be.Uint32(h[28:])), int(be.Uint16(h[42:])), int(be.Uint16(h[44:])), programHeader)
@@ -88,8 +88,8 @@ func (s *scan) layout(h []byte) (sections []span, hollow bool, err error) {
 	return sections, hollow, nil
 }
 
-// headers reads a table of n headers of so many bytes each, of which the
-// first least are known.
+// headers reads a table of n headers. Each has each bytes and must have at least
+// least bytes; the rest is unknown and is not returned.
 func (s *scan) headers(what string, at int64, each, n, least int) ([][]byte, error) {
 	switch {
 	case n == 0:
@@ -111,7 +111,7 @@ func (s *scan) headers(what string, at int64, each, n, least int) ([][]byte, err
 	return headers, nil
 }
 
-// inside checks that what the headers name is in the file.
+// inside checks that a part lies within the file.
 func (s *scan) inside(what string, p span) error {
 	if end := p.at + p.size; p.size > 0 && end > s.size {
 		return &Failure{CheckStructure, s.size, fmt.Sprintf("%s up to byte %d", what, end), "the end of the file"}
@@ -119,10 +119,10 @@ func (s *scan) inside(what string, p span) error {
 	return nil
 }
 
-// sections reads each section once. The embedded MD5 is over all of them but
-// those with index 3 and 4, which are the MD5 itself and the tags. Where it
-// holds, nothing is damaged: a check of the archive that fails all the same
-// then means that this image is laid out in another way than we know.
+// sections reads each section once. The embedded MD5 covers all sections except
+// numbers 3 and 4, which are the MD5 itself and the tags. If the MD5 matches,
+// nothing is damaged. A failed check of the archive then means that this image has a
+// layout that we do not know.
 func (s *scan) sections(all []span, hollow bool) error {
 	digest := md5.New()
 	var failed *Failure
@@ -169,11 +169,11 @@ func (s *scan) readSection(p span, magic []byte, sink io.Writer) error {
 // compareMD5 ends the inspection of an ELF.
 func (s *scan) compareMD5(embedded []byte, at int64, digest hash.Hash, hollow bool) error {
 	switch got := digest.Sum(nil); {
-	case embedded == nil, hollow && !bytes.Equal(got, embedded): // then it is not known what NAFT's rule covers
+	case embedded == nil, hollow && !bytes.Equal(got, embedded): // NAFT does not say how the MD5 counts hollow sections
 		if s.Format == FormatELFZip {
 			return nil
 		}
-		return unjudged("neither a packed image nor an embedded MD5 in a place that is known")
+		return unjudged("no packed image and no embedded MD5 in a known place")
 	case !bytes.Equal(got, embedded):
 		return &Failure{CheckMD5, at, fmt.Sprintf("%x", embedded), fmt.Sprintf("%x", got)}
 	}

@@ -10,15 +10,15 @@ import (
 	"io"
 )
 
-// maxUnpacked is the most that an image may unpack to, in bytes; real ones
-// stay far below.
+// maxUnpacked is the largest accepted size of an unpacked image in bytes. Real
+// images are much smaller.
 const maxUnpacked = 512 << 20
 
-// feedfaceHeader is FEEDFACE, two sizes and two checksums, in bytes.
+// feedfaceHeader is the size in bytes of FEEDFACE, two sizes and two checksums.
 const feedfaceHeader = 20
 
-// image checks the section with the image itself: the FEEDFACE header and a
-// ZIP archive with one member.
+// image checks the section that contains the image: the FEEDFACE header and a ZIP
+// archive with one member.
 func (s *scan) image(r *bufio.Reader, p span) error {
 	var h [feedfaceHeader]byte
 	if p.size < feedfaceHeader {
@@ -33,7 +33,7 @@ func (s *scan) image(r *bufio.Reader, p span) error {
 	case packed > p.size-feedfaceHeader:
 		return &Failure{CheckSizes, p.at, fmt.Sprintf("%d bytes of packed image", packed), fmt.Sprintf("%d bytes of section", p.size-feedfaceHeader)}
 	case unpacked > maxUnpacked:
-		return unjudged(fmt.Sprintf("it says that it unpacks to %d bytes; more than %d are not tried", unpacked, maxUnpacked))
+		return unjudged(fmt.Sprintf("the header announces an unpacked image of %d bytes; the limit is %d", unpacked, maxUnpacked))
 	}
 	var sum wordSum
 	archive := bufio.NewReader(io.TeeReader(io.LimitReader(r, packed), &sum))
@@ -59,8 +59,8 @@ const (
 	zipDescriptor = 1 << 3 // CRC and sizes follow the data
 )
 
-// member unpacks the archive's member, which must be so many bytes with this
-// checksum, and with the CRC in the archive.
+// member unpacks the archive's member. It must have unpacked bytes, the given
+// checksum, and the CRC in the archive.
 func (s *scan) member(r *bufio.Reader, at, unpacked int64, checksum uint32) error {
 	m, err := s.local(r, at, unpacked)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *scan) member(r *bufio.Reader, at, unpacked int64, checksum uint32) erro
 	}
 	if m.flags&zipDescriptor != 0 {
 		if m.crc, err = descriptorCRC(r); err != nil {
-			return &Failure{CheckZip, at, "the CRC behind the packed image", "the end of the archive"}
+			return &Failure{CheckZip, at, "a CRC after the packed image", "the end of the archive"}
 		}
 	}
 	return s.compare(CheckCRC, at, m.crc, crc.Sum32())
@@ -110,7 +110,7 @@ func (s *scan) local(r *bufio.Reader, at, unpacked int64) (member, error) {
 	m := member{flags: le.Uint16(h[6:]), method: le.Uint16(h[8:]), crc: le.Uint32(h[14:]), size: le.Uint32(h[22:])}
 	switch {
 	case m.flags&zipEncrypted != 0 || m.method != 0 && m.method != 8:
-		return member{}, unjudged(fmt.Sprintf("the ZIP archive in it is packed by method %d with flags %#x", m.method, m.flags))
+		return member{}, unjudged(fmt.Sprintf("its ZIP archive uses method %d with flags %#x, which are not supported", m.method, m.flags))
 	case m.flags&zipDescriptor == 0 && int64(m.size) != unpacked:
 		return member{}, &Failure{CheckSizes, at, fmt.Sprintf("an image of %d bytes", unpacked), fmt.Sprintf("%d bytes in the archive", m.size)}
 	}
@@ -123,12 +123,12 @@ func (s *scan) local(r *bufio.Reader, at, unpacked int64) (member, error) {
 	return m, nil
 }
 
-// unpack writes the member to w, and never more than one byte beyond most.
+// unpack writes the member to w, at most one byte more than most.
 func unpack(w io.Writer, r *bufio.Reader, method uint16, most int64) (int64, error) {
 	if method == 0 {
 		return io.CopyN(w, r, most)
 	}
-	z := flate.NewReader(r) // reads r byte by byte, and not beyond the packed data
+	z := flate.NewReader(r) // reads r byte by byte, so it stops at the end of the packed data
 	defer z.Close()
 	return io.CopyBuffer(w, onlyReader{io.LimitReader(z, most+1)}, make([]byte, buffer))
 }
@@ -148,7 +148,7 @@ func descriptorCRC(r io.Reader) (uint32, error) {
 	return binary.LittleEndian.Uint32(b[:]), nil
 }
 
-// compare makes one check of 32 bits.
+// compare runs one check of a 32-bit value.
 func (s *scan) compare(check string, at int64, want, got uint32) error {
 	if want != got {
 		return &Failure{check, at, fmt.Sprintf("%08x", want), fmt.Sprintf("%08x", got)}
@@ -157,14 +157,15 @@ func (s *scan) compare(check string, at int64, want, got uint32) error {
 	return nil
 }
 
-// wordSum is the sum of the big-endian 32-bit words of what is written to it,
-// with the carry added back in; a last incomplete word is padded with zeros.
+// wordSum is the sum of the big-endian 32-bit words written to it, with the carry
+// added back. An incomplete last word is padded with zeros.
 type wordSum struct {
 	total uint64 // of at most 2^32 words
 	word  uint32 // the bytes of an incomplete word
-	n     int    // how many
+	n     int    // number of those bytes
 }
 
+// Write adds p. It never fails.
 func (w *wordSum) Write(p []byte) (int, error) {
 	for i, b := range p {
 		if w.n == 0 && len(p)-i >= 4 {
@@ -175,7 +176,7 @@ func (w *wordSum) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// words adds whole words, then what is left.
+// words adds whole words, then the remaining bytes.
 func (w *wordSum) words(p []byte) error {
 	for ; len(p) >= 4; p = p[4:] {
 		w.total += uint64(binary.BigEndian.Uint32(p))

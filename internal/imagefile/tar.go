@@ -14,9 +14,8 @@ const (
 	maxMembers = 10_000
 )
 
-// isTarHeader reports whether a block is a header of a tar archive: its
-// checksum is the sum of its bytes with blanks in place of the checksum
-// (POSIX.1-1988, ustar).
+// isTarHeader reports whether a block is a header of a tar archive. Its checksum is
+// the sum of its bytes, with blanks in place of the checksum (POSIX.1-1988, ustar).
 func isTarHeader(b []byte) bool {
 	want, ok := octal(b[148:156])
 	sum := int64(8 * ' ')
@@ -33,15 +32,16 @@ func octal(field []byte) (int64, bool) {
 	return n, err == nil && n >= 0
 }
 
-// tar walks the headers of an archive and inspects the image in it, which
-// stands for the whole: nothing else in an archive can be proved.
+// tar reads the headers of an archive and inspects the image in it. The result for
+// the image is the result for the archive, because the other files in it have no
+// checksums.
 func (s *scan) tar() error {
-	why := error(unjudged("there is no image in the archive"))
+	why := error(unjudged("the archive contains no image"))
 	at := int64(0)
 	for range maxMembers {
 		var b [tarBlock]byte
 		switch left := s.size - at; {
-		case left <= 0: // within or behind the padding of a file
+		case left <= 0: // in or after the padding of a file
 			return unjudged("the archive has no end mark: files may be missing")
 		case left < tarBlock:
 			return &Failure{CheckStructure, at, "a header or the end mark of the archive", "the end of the file"}
@@ -72,7 +72,8 @@ func (s *scan) tar() error {
 	return unjudged(fmt.Sprintf("more than %d files in the archive", maxMembers))
 }
 
-// inner inspects the image in an archive, in the terms of the whole file.
+// inner inspects the image in an archive. Offsets in its errors are offsets in the
+// archive.
 func (s *scan) inner(at, size int64) error {
 	in := &scan{ctx: s.ctx, file: io.NewSectionReader(s.file, at, size), size: size}
 	var head [4]byte
@@ -83,7 +84,7 @@ func (s *scan) inner(at, size int64) error {
 		return err
 	}
 	if string(head[:]) != "\x7fELF" {
-		return unjudged("the image in the archive is of no format that can be judged")
+		return unjudged("the image in the archive has a format that cannot be checked")
 	}
 	err := in.elf()
 	s.tags, s.Checks = in.tags, in.Checks

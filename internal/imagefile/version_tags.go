@@ -17,22 +17,22 @@ var (
 const (
 	maxTags = 8 << 10 // bytes of one block
 	maxTag  = 256     // bytes of one value
-	// A program that looks for tags holds their beginning as a text; a file with
-	// many of those wants to keep us busy.
+	// A program that looks for tags contains their beginning as a text. A limit
+	// stops the search in files that are made to contain very many.
 	maxBeginnings = 100
 )
 
 // errTagsFound ends a search.
 var errTagsFound = errors.New("tags found")
 
-// tagFinder finds the first block of tags in what is written to it.
+// tagFinder finds the first block of tags in the data that is written to it.
 type tagFinder struct {
-	held       []byte // what may be the beginning of a block
+	held       []byte // a possible beginning of a block
 	beginnings int
 	found      map[string]string
 }
 
-// Write returns errTagsFound when there is no use in writing more.
+// Write searches p. It returns errTagsFound when the search is over.
 func (f *tagFinder) Write(p []byte) (int, error) {
 	if f.found != nil || f.beginnings > maxBeginnings {
 		return 0, errTagsFound
@@ -54,7 +54,7 @@ func (f *tagFinder) Write(p []byte) (int, error) {
 		case f.found != nil:
 			return len(p), nil
 		case end < 0 && len(block) < maxTags:
-			return len(p), nil // the rest is still to come
+			return len(p), nil // the block may continue in the next data
 		}
 		f.beginnings++
 		if f.drop(len(tagsBegin)); f.beginnings > maxBeginnings {
@@ -65,7 +65,7 @@ func (f *tagFinder) Write(p []byte) (int, error) {
 
 func (f *tagFinder) drop(n int) { f.held = append(f.held[:0], f.held[n:]...) }
 
-// parseTags returns the tags of a block; nil when there are none.
+// parseTags returns the tags of a block; nil if there are none.
 func parseTags(block []byte) map[string]string {
 	var tags map[string]string
 	for _, m := range tag.FindAllSubmatch(block[len(tagsBegin):], -1) {
@@ -77,8 +77,8 @@ func parseTags(block []byte) map[string]string {
 	return tags
 }
 
-// cleanTag takes what is not printable out of a value, and the comma that
-// stands behind some versions.
+// cleanTag removes unprintable characters from a value, and the comma after some
+// versions.
 func cleanTag(value []byte) string {
 	text := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -89,15 +89,16 @@ func cleanTag(value []byte) string {
 	return strings.Trim(text, " ,")
 }
 
-// tagSink goes on taking bytes when the search has ended.
+// tagSink is a tagFinder that accepts data after the search has ended.
 type tagSink struct{ *tagFinder }
 
+// Write searches p. It never fails.
 func (t tagSink) Write(p []byte) (int, error) {
 	t.tagFinder.Write(p)
 	return len(p), nil
 }
 
-// addTags enters what the tags say into the report.
+// addTags copies the tags into the report.
 func (s *scan) addTags() {
 	t := s.tags.found
 	s.Name, s.Family, s.FeatureSet, s.Version = t["IMAGE"], t["FAMILY"], t["FEATURE"], t["VERSION"]
