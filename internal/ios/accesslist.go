@@ -18,19 +18,22 @@ type AccessList struct {
 type AccessListEntry struct {
 	Sequence int    // -1 when not printed
 	Action   string // "permit", "deny"
-	Text     string // what follows, without the counter
+	Text     string // the rest of the line, without the counter
 	Matches  int64  // packets that matched; -1 when not printed
 }
 
 var (
 	listHeader = regexp.MustCompile(`^(?:(Standard|Extended|Reflexive|Role-based) )?(IPv6|IP|MAC) access list (\S.*?)(?: *\(per-user\))?$`)
 	listEntry  = regexp.MustCompile(`^(?:(\d{1,10}) +)?(permit|deny) +(.*?)(?: +\((\d{1,18}) match(?:es)?\))?(?: +sequence (\d{1,10}))?$`)
-	// Counters that some platforms add, and the time left of a dynamic entry.
+	// Some platforms add more counters, and the remaining time of a dynamic
+	// entry.
 	otherCounter = regexp.MustCompile(` +\((?:\d+ )?(?:estimate|time left|hwcounter)[^)]*\)`)
 )
 
-// ParseAccessLists reads show access-lists, of IPv4 and IPv6. Output without a
-// list is an empty result: a device need not have one.
+// ParseAccessLists reads show access-lists (Cisco IOS Security Command
+// Reference), for IPv4 and IPv6. Output without a list gives an empty result,
+// because a device may have none. A refusal by the device is the error of
+// [Rejected].
 func ParseAccessLists(text string) ([]AccessList, error) {
 	if err := Rejected(text); err != nil {
 		return nil, nothingRead("show access-lists", "list", text)

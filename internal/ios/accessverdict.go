@@ -8,22 +8,22 @@ import (
 	"flashwarden/tftp"
 )
 
-// Datagram is what an access list is asked about: one UDP datagram.
+// Datagram is the UDP datagram that an access list decides on.
 type Datagram struct {
 	Src, Dst         netip.Addr
-	SrcPort, DstPort tftp.PortRange // one port, or those that it may be
+	SrcPort, DstPort tftp.PortRange // one port, or the range in which the port lies
 }
 
-// AccessVerdict is what an access list does with a datagram.
+// AccessVerdict is the decision of an access list on a datagram.
 type AccessVerdict struct {
-	Action string           // "permit", "deny", or "" where one cannot tell
-	Entry  *AccessListEntry // that decides; nil for the deny at the end of every list
-	Doubt  string           // the entry that is not understood, where Action is empty
+	Action string           // "permit", "deny", or "" for a list that we cannot judge
+	Entry  *AccessListEntry // the deciding entry; nil for the deny at the end of every list
+	Doubt  string           // the entry that we do not understand; set when Action is empty
 }
 
-// Decide walks the list as IOS does: the first entry that matches decides, the
-// end denies, and a list without entries permits (Configuration Guide,
-// "Creating an IP Access List").
+// Decide walks the list as IOS does: the first matching entry decides, the end
+// of the list denies, and a list without entries permits (Cisco IOS Security
+// Configuration Guide, "Creating an IP Access List").
 func (l AccessList) Decide(d Datagram) AccessVerdict {
 	if len(l.Entries) == 0 {
 		return AccessVerdict{Action: "permit"}
@@ -46,7 +46,8 @@ func (l AccessList) Decide(d Datagram) AccessVerdict {
 	return settle(possible, AccessVerdict{Action: "deny"})
 }
 
-// settle joins what an entry that may match says with what is certain after it.
+// settle joins the verdict of an entry that may match with the certain verdict
+// after it.
 func settle(possible, certain AccessVerdict) AccessVerdict {
 	if possible.Entry != nil && possible.Action != certain.Action {
 		return AccessVerdict{Doubt: possible.Doubt}
@@ -62,7 +63,7 @@ const (
 	matches
 )
 
-// matches compares one entry. What it does not understand matches perhaps.
+// matches compares one entry. An entry that it does not understand may match.
 func (l AccessList) matches(e *AccessListEntry, d Datagram) matching {
 	words := strings.Fields(strings.ReplaceAll(e.Text, ", wildcard bits", ""))
 	if l.Type == "standard" {
@@ -103,7 +104,7 @@ func matchAddress(words []string, a netip.Addr) (matching, []string) {
 	}
 	base, err := netip.ParseAddr(words[0])
 	if err != nil {
-		return matchesPerhaps, nil // object-group and what else there may be
+		return matchesPerhaps, nil // object-group and others
 	}
 	if len(words) > 1 {
 		if wildcard, err := netip.ParseAddr(words[1]); err == nil && base.Is4() && wildcard.Is4() {
@@ -128,7 +129,7 @@ func certain(b bool) matching {
 	return matchesNot
 }
 
-// wild compares the bits that are zero in the wildcard.
+// wild compares the bits that are zero in the wildcard mask.
 func wild(base, wildcard, a netip.Addr) bool {
 	b, w, x := base.As4(), wildcard.As4(), a.As4()
 	for i := range b {
@@ -139,7 +140,7 @@ func wild(base, wildcard, a netip.Addr) bool {
 	return true
 }
 
-// matchPorts takes eq, neq, gt, lt and range; without any of them every port
+// matchPorts reads eq, neq, gt, lt and range. Without any of them every port
 // matches.
 func matchPorts(words []string, p tftp.PortRange) (matching, []string) {
 	if len(words) == 0 {
@@ -159,7 +160,7 @@ func matchPorts(words []string, p tftp.PortRange) (matching, []string) {
 	case operator != "eq" && operator != "neq" && operator != "gt" && operator != "lt" && operator != "range":
 		return matches, words
 	case len(numbers) == 0:
-		return matchesPerhaps, nil // a name that is not known
+		return matchesPerhaps, nil // an unknown name
 	case operator == "range" && len(numbers) >= 2:
 		return overlap(p, numbers[0], numbers[1]), rest
 	case operator == "gt" && numbers[0] < 65535:
@@ -190,13 +191,13 @@ func overlap(p tftp.PortRange, first, last uint16) matching {
 	return matchesPerhaps
 }
 
-// matchOptions looks at what follows the addresses.
+// matchOptions reads the words after the addresses.
 func matchOptions(words []string) matching {
 	for _, w := range words {
 		switch w {
 		case "log", "log-input":
 		case "fragments", "established":
-			return matchesNot // a whole UDP datagram is neither
+			return matchesNot // a whole UDP datagram is not a fragment and has no TCP flags
 		default:
 			return matchesPerhaps
 		}
@@ -204,8 +205,8 @@ func matchOptions(words []string) matching {
 	return matches
 }
 
-// udpNames are the names that IOS prints for UDP ports (Command Reference,
-// "permit (IP)").
+// udpNames has the names that IOS prints for UDP ports (Cisco IOS Security
+// Command Reference, "permit (IP)").
 var udpNames = map[string]uint16{
 	"biff": 512, "bootpc": 68, "bootps": 67, "discard": 9, "dnsix": 195, "domain": 53, "echo": 7, "isakmp": 500, "mobile-ip": 434,
 	"nameserver": 42, "netbios-dgm": 138, "netbios-ns": 137, "netbios-ss": 139, "non500-isakmp": 4500, "ntp": 123, "pim-auto-rp": 496,

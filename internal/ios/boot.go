@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// Boot is what show boot or show bootvar says. The first unit is the one that
-// was asked; a stack or a second supervisor adds more.
+// Boot is the content of show boot or show bootvar. The first unit is the one
+// that answered; a stack or a second supervisor adds more.
 type Boot struct {
 	Units []BootUnit
 }
 
-// BootUnit is one block of show boot. What the device says does not exist is
-// empty or nil.
+// BootUnit is one block of show boot. A variable that does not exist on the
+// device is empty or nil.
 type BootUnit struct {
 	Unit               string   // "active", "standby", "switch 2"
-	Path               string   // verbatim, with ",12;" and the like
+	Path               string   // verbatim, with suffixes like ",12;"
 	Files              []string // the files of Path, in the order tried
-	NextPath           string   // as Path, under "Boot Variables on next reload"
+	NextPath           string   // like Path, under "Boot Variables on next reload"
 	NextFiles          []string // the files of NextPath
 	ConfigFile         string   // flash:/config.text
 	PrivateConfigFile  string   // flash:/private-config.text
@@ -28,10 +28,11 @@ type BootUnit struct {
 	ConfigRegisterNext string   // "will be 0x… at next reload"
 	PathList           bool     // printed as "BOOT path-list": one setting that holds the whole list, as on a Catalyst with classic IOS
 
-	showsNext bool // the block has a part for the next reload, perhaps an empty one
+	showsNext bool // the block has a part for the next reload, which may be empty
 }
 
-// NextStartFiles is NextStart as files, in the order tried.
+// NextStartFiles returns the files of [BootUnit.NextStart], in the order in
+// which the device tries them.
 func (u BootUnit) NextStartFiles() []string {
 	if u.showsNext {
 		return u.NextFiles
@@ -39,8 +40,8 @@ func (u BootUnit) NextStartFiles() []string {
 	return u.Files
 }
 
-// NextStart returns what the unit starts from next: the variable for the next
-// reload where the device prints one, else the current one.
+// NextStart returns the boot path of the next start. This is the variable for
+// the next reload if the device prints one, and the current one otherwise.
 func (u BootUnit) NextStart() string {
 	if u.showsNext {
 		return u.NextPath
@@ -60,9 +61,10 @@ var (
 	asaBoot     = regexp.MustCompile(`(?m)^\s*Current BOOT variable = `)
 )
 
-// ParseBoot reads show boot and show bootvar in all their shapes: the
-// "path-list" of classic switches, the "variable" of routers and IOS-XE, one
-// or several units. Output without any boot setting is an error.
+// ParseBoot reads show boot and show bootvar (Cisco IOS Configuration
+// Fundamentals Command Reference): the "path-list" of classic switches and the
+// "variable" of routers and IOS-XE, for one or several units. Output without
+// any boot setting is an error.
 func ParseBoot(text string) (Boot, error) {
 	switch {
 	case nxosBoot.MatchString(text):
@@ -83,14 +85,14 @@ func ParseBoot(text string) (Boot, error) {
 	return Boot{}, nothingRead("show boot", "boot setting", text)
 }
 
-// bootParser keeps where in show boot the next line belongs.
+// bootParser remembers the block of show boot to which the next line belongs.
 type bootParser struct {
 	units []BootUnit
 	index map[string]int // of units, by name
-	unit  string         // the block that the next line belongs to
+	unit  string         // the block of the next line
 	next  bool           // within "Boot Variables on next reload"
 
-	settings int // that were read, without the register
+	settings int // number of settings read, without the register
 }
 
 func (p *bootParser) line(line string) {
@@ -121,7 +123,7 @@ func (p *bootParser) line(line string) {
 	}
 }
 
-// of returns the block of the unit; it makes it when it is new.
+// of returns the block of the unit. It creates a new unit.
 func (p *bootParser) of(unit string) *BootUnit {
 	i, ok := p.index[unit]
 	if !ok {
@@ -132,7 +134,7 @@ func (p *bootParser) of(unit string) *BootUnit {
 	return &p.units[i]
 }
 
-// set keeps one setting; settings that a backup has no use for are passed by.
+// set keeps one setting. It ignores settings that a backup does not need.
 func (p *bootParser) set(unit, name, value string) {
 	switch name {
 	case "BOOT path-list", "BOOT variable":

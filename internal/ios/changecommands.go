@@ -9,24 +9,25 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// Change is a command that changes a device: what to type, what to answer,
-// and what the output says. Only a restore types such commands.
+// Change is one command that changes a device: the line to type, the answers to
+// its questions, and the meaning of its output. Only a restore types such
+// commands.
 type Change struct {
-	Line string // as typed
+	Line string // the line to type
 
 	answers []answer
-	done    *regexp.Regexp // what the output holds when it worked; nil: no refusal is enough
+	done    *regexp.Regexp // a text that the output of a successful command has; nil: no refusal is enough
 }
 
-// answer is what is typed at one question.
+// answer is the text to type at one question.
 type answer struct {
 	question *regexp.Regexp
-	path     string // a path that the question must name, as its first group; empty: none
+	path     string // the path that the first group of question must match; empty: any
 	text     string
 }
 
-// Answer returns what to type at a question of the command. A question that
-// does not go with it is declined as in [Copy.Answer].
+// Answer returns the text to type at a question of the command. It declines a
+// question that does not belong to the command, as [Copy.Answer] does.
 func (c Change) Answer(question string) (string, error) {
 	asked := lastQuestion(strings.TrimSpace(StripSyslog(question)))
 	for _, a := range c.answers {
@@ -35,7 +36,7 @@ func (c Change) Answer(question string) (string, error) {
 			return a.text, nil
 		}
 	}
-	hint := "type the command by hand in a session and look at what it asks: " + c.Line
+	hint := "type the command by hand and read its question:  " + c.Line
 	if !destroys.MatchString(asked) {
 		return "", cause.New(cause.PromptUnrecognised, "at `"+c.Line+"` the device asked "+quote(asked), api.Say(hint))
 	}
@@ -46,7 +47,7 @@ func (c Change) Answer(question string) (string, error) {
 	return no, cause.New(cause.UnsafePrompt, "at `"+c.Line+"` the device asked "+quote(asked), api.Say(hint))
 }
 
-// Result returns why the command did not work, or nil.
+// Result returns the reason why the command failed, or nil.
 func (c Change) Result(output string) error {
 	if err := Rejected(output); err != nil {
 		return fmt.Errorf("%s: %w", c.Line, err)
@@ -56,7 +57,7 @@ func (c Change) Result(output string) error {
 		return cause.New(cause.CommandRejected, c.Line+": the device answered "+quote(m), nil)
 	}
 	if c.done != nil && !c.done.MatchString(text) {
-		return cause.New(cause.CommandRejected, c.Line+": the device did not say that it was done; it ended with "+quote(lastLine(text)), nil)
+		return cause.New(cause.CommandRejected, c.Line+": the device did not report success; its output ends with "+quote(lastLine(text)), nil)
 	}
 	return nil
 }
@@ -77,9 +78,8 @@ var (
 	installed     = regexp.MustCompile(`(?m)^SUCCESS: install_add_activate_commit`)
 )
 
-// Delete removes one file. Only the question that names this file is
-// confirmed (Cisco IOS Configuration Fundamentals Command Reference,
-// "delete").
+// Delete removes one file. It confirms only the question that names this file
+// (Cisco IOS Configuration Fundamentals Command Reference, "delete").
 func Delete(path string) Change {
 	return Change{Line: "delete " + path, answers: []answer{
 		{question: deleteName, text: nameOnDevice(path)},
@@ -87,32 +87,32 @@ func Delete(path string) Change {
 	}}
 }
 
-// MakeDirectory creates one directory whose parent is there.
+// MakeDirectory creates one directory. Its parent must exist ("mkdir").
 func MakeDirectory(path string) Change {
 	return Change{Line: "mkdir " + path, done: created, answers: []answer{{question: mkdirName, text: nameOnDevice(path)}}}
 }
 
-// SaveConfig writes the running-config to the startup-config.
+// SaveConfig writes the running-config to the startup-config ("write memory").
 func SaveConfig() Change { return Change{Line: "write memory", done: saved} }
 
-// ConfigLine is a line typed in configuration mode, or one that enters or
-// leaves it.
+// ConfigLine is a line of configuration mode, or a line that enters or leaves
+// it.
 func ConfigLine(line string) Change { return Change{Line: line} }
 
-// Reload starts the device again. What was not saved is not saved.
+// Reload restarts the device ("reload"). It does not save the configuration.
 func Reload() Change {
 	return Change{Line: "reload", answers: []answer{{question: saveQuestion, text: "no"}, {question: reloadConfirm, text: "y"}}}
 }
 
-// ConfirmsReload reports whether a question is the one after whose yes the
-// device starts again.
+// ConfirmsReload reports whether the device restarts after a yes to this
+// question.
 func ConfirmsReload(question string) bool {
 	asked := lastQuestion(strings.TrimSpace(StripSyslog(question)))
 	return reloadConfirm.MatchString(asked) || installGo.MatchString(asked)
 }
 
-// InstallAdd expands an image into the packages of install mode, has the
-// device boot them, and starts it again (IOS-XE, "install add file … activate
+// InstallAdd expands an image into the packages of install mode, makes the
+// device boot them, and restarts it (IOS-XE, "install add file … activate
 // commit").
 func InstallAdd(path string) Change {
 	return Change{Line: "install add file " + path + " activate commit", done: installed, answers: []answer{
@@ -120,11 +120,11 @@ func InstallAdd(path string) Change {
 	}}
 }
 
-// BootLines are the lines of global configuration mode that make the images
-// the next to boot, in their order. On a Catalyst with classic IOS one line
-// holds the whole list; elsewhere there is one line an image, of which the
-// first that matches wins, so that the old ones go before. all says that a
-// stack has more than one member.
+// BootLines returns the lines of global configuration mode that make the device
+// boot the images, in their order ("boot system"). On a Catalyst with classic
+// IOS (pathList) one line holds the whole list. Elsewhere each image has a line
+// of its own and the first matching line wins, so the old lines are removed
+// first. all is true for a stack with more than one member.
 func BootLines(pathList, all bool, images []string) []string {
 	command := "boot system "
 	if all {

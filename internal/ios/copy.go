@@ -10,17 +10,19 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// Copy is one copy command between a device and a TFTP server: what to type,
-// what to answer, and what the output says. A backup reads Source; a restore
-// (ToDevice) writes Destination.
+// Copy is one copy command between a device and a TFTP server: the line to
+// type, the answers to its questions, and the meaning of its output. A backup
+// reads Source; a restore (ToDevice) writes Destination. The dialogue is
+// described in the Cisco IOS Configuration Fundamentals Command Reference,
+// "copy".
 type Copy struct {
 	Source      string // the device's file to read: "flash:/dir/x.bin"; unused when ToDevice
 	Server      string // IP address of the TFTP server
 	Name        string // the file's name on the server
-	VRF         string // VRF to reach the server in (IOS-XE); empty for none
+	VRF         string // VRF that leads to the server (IOS-XE); empty for none
 	ToDevice    bool   // from the server to the device
 	Destination string // the device's file to write when ToDevice: "flash:/x.bin"
-	Empty       bool   // the source has 0 bytes: "0 bytes copied" is right
+	Empty       bool   // the source has 0 bytes, so "0 bytes copied" is right
 }
 
 // url returns tftp://server/name.
@@ -32,7 +34,7 @@ func (c Copy) url() string {
 	return "tftp://" + host + "/" + c.Name
 }
 
-// file returns the device's side of the copy.
+// file returns the path on the device.
 func (c Copy) file() string {
 	if c.ToDevice {
 		return c.Destination
@@ -40,7 +42,7 @@ func (c Copy) file() string {
 	return c.Source
 }
 
-// Command returns the copy in its one-line form. It never has /erase.
+// Command returns the copy as one line. It never has /erase.
 func (c Copy) Command() string {
 	command := "copy " + c.Source + " " + c.url()
 	if c.ToDevice {
@@ -57,13 +59,13 @@ var (
 	hexEscape  = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 )
 
-// maxLine is the number of characters that IOS takes in one command line.
+// maxLine is the longest command line that IOS accepts, in characters.
 const maxLine = 254
 
-// Validate tells whether the copy can be typed on IOS at all: a
-// command_rejected error when a part is missing, holds a character that the
-// command line takes for itself (blank, ?, |, quotes, control characters, more
-// than ASCII, %xy), or the line is too long.
+// Validate reports whether IOS accepts the copy as a command line. It returns a
+// command_rejected error if a part is missing, if a part holds a character with
+// a meaning of its own on the command line (blank, ?, |, quotes, control
+// characters, non-ASCII, %xy), or if the line is too long.
 func (c Copy) Validate() error {
 	parts := []struct{ what, text string }{
 		{"file", c.file()}, {"server", c.Server}, {"name on the server", c.Name}, {"VRF", c.VRF},
@@ -88,9 +90,9 @@ func (c Copy) Validate() error {
 	return nil
 }
 
-// Typeable refuses text that would not arrive on IOS as it is typed, with a
-// command_rejected error; what names the text: "file", "server". Blanks, ?, |,
-// quotes, semicolons, control characters, more than ASCII and %xy are refused.
+// Typeable returns a command_rejected error for text that IOS would not receive
+// as typed: blanks, ?, |, quotes, semicolons, control characters, non-ASCII and
+// %xy. The error calls the text by what: "file", "server".
 func Typeable(what, text string) error {
 	for _, r := range text {
 		if r <= ' ' || r > '~' || strings.ContainsRune("?|\"'`;", r) {
@@ -110,20 +112,20 @@ func untypeable(what, text, why string) error {
 }
 
 var (
-	// Only one word: "Don't erase? It's safe" quotes nothing.
+	// A quoted name is one word: "Don't erase? It's safe" quotes nothing.
 	quotedPart = regexp.MustCompile(`'[^'\s]*'|"[^"\s]*"`)
 	// Do you want to over write? · Erase flash: before copying? · WITH erase? ·
 	// Flash contains files. Are you sure? · Overwrite the previous NVRAM …
 	destroys = regexp.MustCompile(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:s|ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delet(?:e|es|ed|ing)|contains files|remove all)\b`)
-	// Proceed? [confirm], by which a router that runs from its flash ends its
-	// image, all sessions and its routing (Flash load helper).
+	// Proceed? [confirm]. A router that runs from its flash asks this; a yes
+	// ends its image, all sessions and its routing (Flash load helper).
 	proceeds     = regexp.MustCompile(`(?i)^proceed\s*\?\s*\[confirm\]$`)
 	withoutErase = regexp.MustCompile(`(?i)\bwithout erase\b`)
 	// Erase flash: before copying? [confirm] · Erase flash device before writing? [confirm]
 	asksErase = regexp.MustCompile(`(?i)^erase \S+(?: device)? before (?:copying|writing)\s*\?\s*\[confirm\]$`)
 	yesNo     = regexp.MustCompile(`(?i)\[yes/no\]`)
 
-	// The plain questions: a name, perhaps with a default in brackets.
+	// The plain questions: a name, with or without a default in brackets.
 	asksHost        = plainQuestion(`address or name of remote host|ip address of remote host|remote host`)
 	asksSource      = plainQuestion(`source file ?name|name of file to copy`)
 	asksDestination = plainQuestion(`destination file ?name`)
@@ -139,25 +141,28 @@ var (
 	nxosQuestion  = regexp.MustCompile(`(?i)^enter (?:destination filename|source filename|vrf|username|hostname for the)`)
 )
 
-// plainQuestion matches a line that asks for one of the given things and
-// nothing else.
+// plainQuestion matches a line that asks for one of these things and nothing
+// else.
 func plainQuestion(things string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^(?:` + things + `)\s*\??\s*(?:\[[^\]\n]*\]\s*\??)?$`)
 }
 
-// Answer returns what to type at a question of the copy dialogue; the text
-// decides, never the order. An empty answer without an error takes the default.
+// Answer returns the text to type at a question of the copy dialogue. The text
+// of the question decides, never its place. An empty answer without an error
+// accepts the default.
 //
-// Where the question is about erasing, formatting or overwriting, the answer
-// is "no" or "n" and stop is an unsafe_prompt error: type the answer, then
-// break off (at once where it is empty, because a name is asked for). Only a copy to the device goes on after its no to "Erase flash:
-// before copying?": flash of class B asks it before every copy, and copies
-// without erasing. For a question that is not known, the answer is empty and
-// stop is prompt_unrecognised (or unsupported_device for the dialogue of
-// NX-OS): type Ctrl-C.
+// A question about erasing, formatting or overwriting gets "no" or "n", and
+// stop is an unsafe_prompt error: type the answer, then break off. The answer
+// is empty where the device asks for a name; then break off at once. There is
+// one exception. A copy to the device goes on after its no to "Erase flash:
+// before copying?", because flash of class B asks this before every copy and
+// copies without erasing.
 //
-// question may hold the lines before its last one, as a question of two lines
-// needs (Copy 'x' from Flash to server / as 'x'? [yes/no]).
+// For an unknown question the answer is empty and stop is prompt_unrecognised
+// (unsupported_device for the dialogue of NX-OS): type Ctrl-C.
+//
+// question may include the lines before its last one. A question of two lines
+// needs them (Copy 'x' from Flash to server / as 'x'? [yes/no]).
 func (c Copy) Answer(question string) (answer string, stop error) {
 	question = strings.TrimSpace(StripSyslog(unglue(question)))
 	asked := lastQuestion(question)
@@ -186,15 +191,15 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		return "", unsupported("(NX-OS)")
 	}
 	return "", cause.New(cause.PromptUnrecognised, "the device asked "+quote(asked),
-		api.Say("type the command by hand in a session and look at what it asks: "+c.Command()))
+		api.Say("type the command by hand and read its question:  "+c.Command()))
 }
 
-// glued is a question at the end of a line.
+// glued matches a question at the end of a line.
 var glued = regexp.MustCompile(`(?i)(?:(?:address or name of remote host|ip address of remote host|remote host|source file ?name|destination file ?name|` +
 	`which partition)\s*\??\s*(?:\[[^\]\n]*\]\s*\??)?|(?:eras|format|over|flash contains|do you|are you|proceed)[^%]*\[(?:confirm|yes/no)\])\s*$`)
 
-// unglue puts a question on a line of its own that was printed behind a
-// system message which had no line end: "changed state to upSource filename []?".
+// unglue moves a question to a line of its own if the device printed it after a
+// system message without a line end: "changed state to upSource filename []?".
 func unglue(question string) string {
 	start := strings.LastIndexByte(question, '\n') + 1
 	message := syslogMessage.FindStringIndex(question[start:])
@@ -212,9 +217,9 @@ func unglue(question string) string {
 	return question[:end] + "\n" + question[end:]
 }
 
-// isUnsafe reports whether a question is about destroying something. Only the
-// defaults of plain questions, names in quotes and the copy's own names are
-// not looked at: a file may be called erase.txt.
+// isUnsafe reports whether a question is about destroying something. It ignores
+// the defaults of plain questions, names in quotes and the names of this copy,
+// because a file may be called erase.txt.
 func (c Copy) isUnsafe(question string) bool {
 	own := strings.NewReplacer(ownNames(c.file(), c.Name)...)
 	var words []string
@@ -228,8 +233,8 @@ func (c Copy) isUnsafe(question string) bool {
 	return destroys.MatchString(withoutErase.ReplaceAllString(strings.Join(words, " "), " "))
 }
 
-// ownNames lists the pairs for a replacer that blanks names that are no plain
-// word; a name that is one (erase) cannot be told from the question.
+// ownNames returns pairs for a replacer that blanks names. It leaves out names
+// that are plain words: a file named erase looks like the question.
 func ownNames(names ...string) []string {
 	var pairs []string
 	for _, name := range names {
@@ -242,12 +247,12 @@ func ownNames(names ...string) []string {
 	return pairs
 }
 
-// decline answers an unsafe question.
+// decline returns the answer to an unsafe question.
 func (c Copy) decline(question string) (string, error) {
 	answer := "n"
 	switch {
 	case asksDelete.MatchString(lastQuestion(question)):
-		answer = "" // a file may have the name n
+		answer = "" // n could be the name of a file
 	case yesNo.MatchString(question):
 		answer = "no"
 	}
@@ -261,8 +266,8 @@ func (c Copy) decline(question string) (string, error) {
 	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(lastQuestion(question)), api.Say(hint))
 }
 
-// lastQuestion returns the question proper: the last line, with the one before
-// when the last only goes on (as 'x'? [yes/no]).
+// lastQuestion returns the question itself: the last line, with the line before
+// it if the last one only continues it (as 'x'? [yes/no]).
 func lastQuestion(question string) string {
 	lines := strings.Split(question, "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])
@@ -286,8 +291,8 @@ func (c Copy) destinationName() string {
 	return c.Name
 }
 
-// nameOnDevice returns a path as the file name prompts want it: without the
-// file system, which the command has named.
+// nameOnDevice returns a path without its file system. The file name prompts
+// expect this form, because the command has named the file system.
 func nameOnDevice(path string) string {
 	if _, name, ok := strings.Cut(path, ":"); ok {
 		return strings.TrimLeft(name, "/")

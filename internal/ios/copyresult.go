@@ -8,13 +8,13 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// CopyResult is what the output of one copy says.
+// CopyResult is the outcome of one copy, read from its output.
 type CopyResult struct {
 	Bytes   int64       // bytes copied; -1 when not printed
-	Seconds float64     // as the device counts; 0 when not printed
-	OK      bool        // the device reports success; size and digest are still to be compared
-	Error   string      // the device's error line that is about this copy; may be empty
-	Cause   cause.Cause // why, as far as the device's words decide; "" for a time-out, where only the server's evidence does
+	Seconds float64     // duration measured by the device; 0 when not printed
+	OK      bool        // the device reports success; the caller must still compare size and digest
+	Error   string      // the device's error line about this copy; may be empty
+	Cause   cause.Cause // the cause, if the device's words decide it; "" for a time-out, where only the evidence of the server does
 }
 
 var (
@@ -35,9 +35,9 @@ var (
 	timeoutReason = regexp.MustCompile(`(?i)timed out|transfer|socket error|i/o error`)
 )
 
-// Result reads the output of the copy. Errors about other files and other
-// servers, and system messages, are passed by; the rate is not believed. "0
-// bytes copied" is not OK unless Empty.
+// Result reads the output of the copy. It ignores system messages and errors
+// about other files and servers, and it does not use the printed rate. "0 bytes
+// copied" is not OK unless Empty is set.
 func (c Copy) Result(output string) CopyResult {
 	text := strings.Join(linesOf(output), "\n")
 	r := CopyResult{Bytes: -1}
@@ -59,7 +59,8 @@ func (c Copy) Result(output string) CopyResult {
 	return r
 }
 
-// failure returns the first line that says that this copy failed, and why.
+// failure returns the first line that reports a failure of this copy, and its
+// cause.
 func (c Copy) failure(text string) (string, cause.Cause) {
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimSpace(strings.TrimLeft(line, "!.O "))
@@ -84,14 +85,14 @@ func (c Copy) failure(text string) (string, cause.Cause) {
 	return "", ""
 }
 
-// isOurs reports whether a URL in an error is the one of this copy.
+// isOurs reports whether a URL in an error is the URL of this copy.
 func (c Copy) isOurs(host, name string) bool {
 	return strings.Trim(host, "[]") == c.Server && strings.TrimLeft(name, "/") == strings.TrimLeft(c.Name, "/")
 }
 
-// serverCause reads the reason of an error about our own URL. IOS prints its
-// own words for the code of the ERROR packet; a time-out may have any cause, and
-// without an address there was no request.
+// serverCause returns the cause for an error about our own URL. IOS prints its
+// own words for the code of the ERROR packet. A time-out may have any cause.
+// Without a valid address there was no request.
 func serverCause(reason string) cause.Cause {
 	switch {
 	case reason == "" || timeoutReason.MatchString(reason):
@@ -102,7 +103,7 @@ func serverCause(reason string) cause.Cause {
 	return cause.RefusedByServer
 }
 
-// deviceCause reads the reason of an error about the device's own file.
+// deviceCause returns the cause for an error about the device's own file.
 func (c Copy) deviceCause(reason string, otherwise cause.Cause) cause.Cause {
 	switch {
 	case spaceReason.MatchString(reason):

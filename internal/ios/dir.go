@@ -19,17 +19,19 @@ var (
 	// 108449792 bytes used
 	usage    = regexp.MustCompile(`^(-?\d{1,18}) bytes (used|free|total)$`)
 	usageFor = regexp.MustCompile(`^Usage for ([A-Za-z][\w-]*:)//`)
-	// Lines without facts: separators, what a simulator or a loader adds.
+	// Lines without facts: separators, and additions of simulators and boot
+	// loaders.
 	noFacts   = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|[\d.e+]+K bytes of .*|Partition +Size .*|\d+ +\d+K +\d+K +.*|\d+ file\(s\) total size: .*|Load for .*|Time source is .*)$`)
 	emptyList = regexp.MustCompile(`^(?:No files? (?:in|on) |No space information available)`)
 )
 
-// ParseDir reads the output of command: dir in every form (plain, /all,
-// /recursive, all-filesystems), show flash: in every format, and the lists of
-// the boot loaders. The command tells the file system where the output has no
-// header. A line that is neither an entry nor one of the lines known to go
-// with a list is an error that quotes it. A refusal by the device is the error
-// of Rejected; listings that were printed beside it are returned with it.
+// ParseDir reads the output of command: every form of dir (plain, /all,
+// /recursive, all-filesystems), every format of show flash:, and the lists of
+// the boot loaders (Cisco IOS Configuration Fundamentals Command Reference,
+// "dir" and "show flash"). If the output has no header, the command names the
+// file system. A line that is neither an entry nor a known line of a listing is
+// an error that quotes it. A refusal by the device is the error of [Rejected];
+// ParseDir returns it together with any listings that the device printed.
 func ParseDir(command, text string) ([]Listing, error) {
 	if err := cutOff(command, text); err != nil {
 		return nil, err
@@ -50,14 +52,14 @@ func ParseDir(command, text string) ([]Listing, error) {
 	return p.listings, nil
 }
 
-// dirParser keeps which list the next line belongs to.
+// dirParser remembers the listing to which the next line belongs.
 type dirParser struct {
 	command  string
 	listings []Listing
-	header   string // line of a header that nothing has followed yet, as a path
-	last     string // the entry's line just read, for names that are wrapped
+	header   string // the last header, as a path, while no line has followed it
+	last     string // the line of the last entry, for wrapped names
 	refused  error
-	classA   bool // the header of Class A was printed: index, length and name alone are an entry
+	classA   bool // after the header of Class A, an entry is index, length and name
 }
 
 func (p *dirParser) line(line string) error {
@@ -94,7 +96,7 @@ func (p *dirParser) line(line string) error {
 	return fmt.Errorf("cannot read the line %s", quote(line))
 }
 
-// entry keeps a line about a file; it reports whether line is one.
+// entry keeps a line about a file. It reports whether the line is one.
 func (p *dirParser) entry(line string) bool {
 	e, ok := parseEntry(line, p.classA)
 	if ok {
@@ -105,7 +107,7 @@ func (p *dirParser) entry(line string) bool {
 	return ok
 }
 
-// current returns the list that the next entry or total belongs to.
+// current returns the listing to which the next entry or total belongs.
 func (p *dirParser) current() *Listing {
 	if p.header != "" {
 		p.begin(p.header)
@@ -124,14 +126,14 @@ func (p *dirParser) begin(path string) {
 }
 
 // endHeader makes a listing of a header at the very end: a directory without
-// files and totals. A header that another header follows makes none.
+// files and totals. A header before another header makes none.
 func (p *dirParser) endHeader() {
 	if p.header != "" {
 		p.begin(p.header)
 	}
 }
 
-// totals keeps a line about space; it reports whether line is one.
+// totals keeps a line about space. It reports whether the line is one.
 func (p *dirParser) totals(line string) bool {
 	if m := totalFree.FindStringSubmatch(line); m != nil {
 		l := p.current()
@@ -149,7 +151,8 @@ func (p *dirParser) totals(line string) bool {
 	return true
 }
 
-// nxosTotals is totals for NX-OS, which says one thing a line.
+// nxosTotals does the same for NX-OS, which prints each number on a line of its
+// own.
 func (p *dirParser) nxosTotals(line string) bool {
 	if m := usageFor.FindStringSubmatch(line); m != nil {
 		l := p.current()
@@ -172,8 +175,8 @@ func (p *dirParser) nxosTotals(line string) bool {
 	return true
 }
 
-// bracketed reads the names that dir /all and dir /deleted print in brackets:
-// those of files that are deleted and not yet squeezed.
+// bracketed reads a name in brackets. dir /all and dir /deleted print files in
+// this way that are deleted and not yet squeezed.
 func (p *dirParser) bracketed(e Entry) Entry {
 	inner, ok := strings.CutPrefix(e.Name, "[")
 	inner, ok2 := strings.CutSuffix(inner, "]")
@@ -183,10 +186,10 @@ func (p *dirParser) bracketed(e Entry) Entry {
 	return e
 }
 
-// rejoin puts the rest of a name to the entry before it: an 80-column terminal
-// breaks a long line there, wherever it is in the name.
+// rejoin adds the rest of a wrapped name to the entry before it. A terminal of
+// 80 columns breaks a long line anywhere in the name.
 func (p *dirParser) rejoin(last, line string) bool {
-	const width, indent = 80, 8 // captures may have lost some leading blanks
+	const width, indent = 80, 8 // a capture may have lost some leading blanks
 	if len(last) > width || len(last) < width-indent || strings.ContainsAny(line, " \t") {
 		return false
 	}
@@ -201,9 +204,9 @@ var (
 	askedFlash      = regexp.MustCompile(`^sho?w? +([a-z][\w-]*)`)
 )
 
-// askedPath returns the path that a command without a header in its output
-// lists: the one it names, "show bootflash" without a colon too; flash:/ is
-// what a plain dir lists on IOS.
+// askedPath returns the path that the command lists, for output without a
+// header: the path in the command, "show bootflash" without a colon too, or
+// flash:/ for a plain dir.
 func askedPath(command string) string {
 	if m := askedFileSystem.FindStringSubmatch(command); m != nil {
 		return m[1] + "/" + strings.TrimPrefix(m[2], "/")
@@ -214,9 +217,9 @@ func askedPath(command string) string {
 	return "flash:/"
 }
 
-// FilePath returns the path by which the device knows an entry of the
-// listing: flash:/html/x.htm. Where show flash prints absolute names
-// (/bootflash/x, /vol/usb0/x), the mount point names the file system.
+// FilePath returns the full path of an entry: flash:/html/x.htm. Where show
+// flash prints absolute names (/bootflash/x, /vol/usb0/x), the mount point
+// names the file system.
 func (l Listing) FilePath(e Entry) string {
 	name := e.Name
 	if strings.HasPrefix(name, "/") {
@@ -228,9 +231,9 @@ func (l Listing) FilePath(e Entry) string {
 	return l.Path + "/" + name
 }
 
-// Mounted returns an absolute path of IOS-XE's own system by the name that
-// commands take: /bootflash/x is bootflash:/x, /vol/usb0/x is usb0:/x. Other
-// paths are returned as they are.
+// Mounted converts an absolute path of IOS-XE to the form that commands accept:
+// /bootflash/x is bootflash:/x, /vol/usb0/x is usb0:/x. It returns other paths
+// unchanged.
 func Mounted(path string) string {
 	rest, absolute := strings.CutPrefix(strings.TrimPrefix(path, "/vol"), "/")
 	mount, name, below := strings.Cut(rest, "/")
@@ -240,10 +243,10 @@ func Mounted(path string) string {
 	return mount + ":/" + name
 }
 
-// CleanPath returns path with exactly one slash after the file system's colon
-// and none doubled or at the end, so that two ways to write one path are equal:
-// flash:x.bin and flash://x.bin are flash:/x.bin. A path without a file system
-// is returned as it is.
+// CleanPath returns path with exactly one slash after the colon of the file
+// system, and no double or trailing slash. So two spellings of one path are
+// equal: flash:x.bin and flash://x.bin are flash:/x.bin. It returns a path
+// without a file system unchanged.
 func CleanPath(path string) string {
 	fileSystem, rest, ok := strings.Cut(path, ":")
 	if !ok {

@@ -9,8 +9,8 @@ import (
 // fraction of a second on IOS-XE disks, or the placeholders of boot loaders.
 const dateTime = `[A-Z][a-z]{2} +\d{1,2} +\d{4} +\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: +[+-]\d{2}:\d{2})?`
 
-// entryFormats are the lines of the listings that are known, tried in order.
-// The groups are named after what they hold.
+// entryFormats has the known line formats of listings, tried in order. Each
+// group has the name of its content.
 var entryFormats = []*regexp.Regexp{
 	// dir: "  407  -rw-    58969072  May 10 2022 00:42:58 +09:00  c800m.bin",
 	// "190  ----  5  <no date>  private-config", "0  dr--  <no size>  <no date>";
@@ -26,20 +26,20 @@ var entryFormats = []*regexp.Regexp{
 	regexp.MustCompile(`^\s*(?P<index>\d{1,18})\s+(?P<size>\d{1,18})\s+(?P<date>` + dateTime + `)\s+(?P<name>\S.*)$`),
 	// NX-OS: "      4096    Apr 20 10:23:05 2017  .patch/"
 	regexp.MustCompile(`^\s*(?P<size>\d{1,18})\s+(?P<date>[A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} \d{4})\s+(?P<name>\S.*)$`),
-	// Class A: "  1   5427700  c2600-i-mz.122-12e.bin [deleted]"; a simulator
-	// forgets the blank: "3   486899872isr4300-….bin"
+	// Class A: "  1   5427700  c2600-i-mz.122-12e.bin [deleted]"; one
+	// simulator omits the blank: "3   486899872isr4300-….bin"
 	regexp.MustCompile(`^\s*(?P<index>\d{1,18})\s+(?P<size>\d{1,18})(?:\s+(?P<name>[^\s\d(-]\S*|\d\S*[^\s\d]\S*)|(?P<glued>[A-Za-z]\S*))(?P<status>(?: \[[a-z ]+\])*)$`),
 }
 
-// Where in entryFormats these are.
+// Places in entryFormats.
 const (
 	formatNXOS   = 4
 	formatClassA = 5
 )
 
-// parseEntry reads one line of a listing; ok is false when it is in no format
-// that is known. The format of Class A is three words that may be anything: it
-// counts only under its header.
+// parseEntry reads one line of a listing. ok is false for an unknown format. A
+// line of Class A is three words that may be anything, so this format counts
+// only under its header (classA).
 func parseEntry(line string, classA bool) (entry Entry, ok bool) {
 	for i, format := range entryFormats {
 		if i == formatClassA && !classA {
@@ -61,7 +61,7 @@ func parseEntry(line string, classA bool) (entry Entry, ok bool) {
 			Deleted: strings.Contains(group("state"), "D") || strings.Contains(group("status"), "[deleted]"),
 		}
 		if entry.Name == "" && entry.Modified == "" && entry.Size >= 0 {
-			continue // numbers alone; with a date, the name may stand in the next line
+			continue // numbers alone; after a date, the name may be on the next line
 		}
 		entry.Type = typeOf(entry.Permissions)
 		if entry.Permissions == "" && !strings.HasPrefix(entry.Name, "/") {
@@ -82,8 +82,8 @@ func typeOf(permissions string) EntryType {
 	return TypeUnknown
 }
 
-// slashed reads the mark of NX-OS for a directory, a slash after its name.
-// Only NX-OS tells a file by the lack of it.
+// slashed reads the directory mark of NX-OS, a slash after the name. Only on
+// NX-OS is a name without a slash surely a file.
 func slashed(e Entry, nxos bool) Entry {
 	name, isDirectory := strings.CutSuffix(e.Name, "/")
 	switch {

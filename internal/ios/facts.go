@@ -2,9 +2,9 @@ package ios
 
 import "strings"
 
-// NewFacts puts together what show version and show boot said. Version is
-// IOS-XE's own where it has one, else IOS's. Mode is "install" when the image
-// is a packages.conf or show version says INSTALL, else "bundle".
+// NewFacts combines show version and show boot. Version is the version of
+// IOS-XE if there is one, and of IOS otherwise. Mode is "install" if the image
+// is a packages.conf or show version prints INSTALL, and "bundle" otherwise.
 func NewFacts(v Version, b Boot) Facts {
 	f := Facts{
 		Hostname: v.Hostname, OS: v.OS, Version: v.Version, Image: v.ImageFile,

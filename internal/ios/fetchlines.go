@@ -8,31 +8,31 @@ import (
 	"strings"
 )
 
-// Fetch is an image that a TFTP server holds ready, for a person who types the
-// lines that bring it onto a device.
+// Fetch is an image on a TFTP server. It gives a person the lines to type on a
+// device that should fetch it.
 type Fetch struct {
 	Server netip.Addr
-	Name   string       // on the server
-	Device netip.Prefix // the device's address, with the mask of its network; a full-length mask: not known
+	Name   string       // file name on the server
+	Device netip.Prefix // the device's address, with the mask of its network; a full-length mask means that the network is unknown
 	MD5    string       // for verify /md5; may be empty
 }
 
-// Way is one place at which the lines can be typed.
+// Way is one prompt at which a person can type the lines.
 type Way struct {
-	Where string // what the prompt there is
+	Where string // the prompt
 	Lines []string
-	Note  string // what to know before; may be empty
+	Note  string // advice before the first line; may be empty
 }
 
-// Platform is what decides which loader a device has.
+// Platform decides which boot loader a device has.
 type Platform int
 
 // The platforms.
 const (
 	UnknownPlatform Platform = iota
 	Router                   // ROMMON with tftpdnld
-	Switch                   // a Catalyst with the loader switch:
-	XESwitch                 // a Catalyst with IOS-XE, in install mode or not
+	Switch                   // a Catalyst with the loader prompt switch:
+	XESwitch                 // a Catalyst with IOS-XE, in bundle or install mode
 )
 
 var (
@@ -41,8 +41,8 @@ var (
 	routers    = regexp.MustCompile(`^(?:c[18]\d\d|c1[0-9]\d\d|c2[5-8]\d\d|c29(?:00|51)$|c3[6-9]\d\d|c7[25]00|isr|asr|csr|c8000|ubr)`)
 )
 
-// PlatformOf tells the platform from an image's name, or from the family that
-// the image itself says (CW_FAMILY: C3750).
+// PlatformOf returns the platform for an image name, or for the family that the
+// image names itself (CW_FAMILY: C3750).
 func PlatformOf(name string) Platform {
 	image, ok := ParseImageName(name)
 	platform := strings.ToLower(name)
@@ -60,10 +60,9 @@ func PlatformOf(name string) Platform {
 	return UnknownPlatform
 }
 
-// Ways are the places at which a device of this platform can be told to fetch
-// the image, the one that harms least first. The lines of loaders are Cisco's
-// own (tech note 12714 for tftpdnld); flash is never erased by one of them
-// without a note that says so.
+// Ways returns the ways to fetch the image on a device of this platform, the
+// least harmful one first. The lines for boot loaders come from Cisco (tech
+// note 12714 for tftpdnld). A way that could erase flash has a note about it.
 func (f Fetch) Ways(p Platform) []Way {
 	ways := []Way{f.running(p)}
 	if p == Router || p == UnknownPlatform {
@@ -75,7 +74,7 @@ func (f Fetch) Ways(p Platform) []Way {
 	return ways
 }
 
-// running is a device that runs IOS.
+// running returns the lines for a device that runs IOS.
 func (f Fetch) running(p Platform) Way {
 	file := "flash:" + f.file()
 	lines := []string{"copy " + f.url() + " " + file, "verify /md5 " + file}
@@ -85,12 +84,12 @@ func (f Fetch) running(p Platform) Way {
 	note := "answer no to any question about erasing or overwriting; without verify /md5 compare the size with `dir`"
 	if p == XESwitch {
 		lines = append(lines, "install add file "+file)
-		note += "; the last line is for install mode alone: `install activate` restarts the device, `install commit` keeps it so"
+		note += "; the last line is for install mode only; after it, `install activate` restarts the device and `install commit` keeps the new software"
 	}
 	return Way{Where: "a running device (name#)", Lines: lines, Note: note}
 }
 
-// rommon is a router without a system image.
+// rommon returns the lines for a router without a system image.
 func (f Fetch) rommon() Way {
 	return Way{
 		Where: "ROMMON of a router (rommon 1 >)",
@@ -102,11 +101,11 @@ func (f Fetch) rommon() Way {
 			"TFTP_FILE=" + f.Name,
 			"tftpdnld -r",
 		},
-		Note: "the cable is in the first LAN port; the variables are in upper case; -r loads into RAM and leaves flash as it is, without -r tftpdnld ERASES flash before it writes" + f.fillIn(),
+		Note: "connect the first LAN port; type the variables in upper case; with -r the image loads into RAM and flash stays as it is, without -r tftpdnld ERASES flash before it writes" + f.fillIn(),
 	}
 }
 
-// switchLoader is a Catalyst without a system image.
+// switchLoader returns the lines for a Catalyst without a system image.
 func (f Fetch) switchLoader() Way {
 	return Way{
 		Where: "loader of a Catalyst (switch:)",
@@ -119,7 +118,7 @@ func (f Fetch) switchLoader() Way {
 			"copy " + f.url() + " flash:" + f.file(),
 			"boot flash:" + f.file(),
 		},
-		Note: "loaders that know no ether_init or tftp_init load no file over TFTP: they take XMODEM, `copy xmodem: flash:" + f.file() + "`" + f.fillIn(),
+		Note: "a loader without ether_init or tftp_init cannot use TFTP; use XMODEM instead: `copy xmodem:  flash:" + f.file() + "`" + f.fillIn(),
 	}
 }
 
@@ -127,7 +126,7 @@ func (f Fetch) url() string {
 	return Copy{Server: f.Server.String(), Name: f.Name}.url()
 }
 
-// file is the name on the device, without directories of the server.
+// file returns the name on the device, without the directories of the server.
 func (f Fetch) file() string { return f.Name[strings.LastIndex(f.Name, "/")+1:] }
 
 // local reports whether the device is on a network of the server.
@@ -140,8 +139,8 @@ func (f Fetch) mask(unknown string) string {
 	return net.IP(net.CIDRMask(f.Device.Bits(), 32)).String()
 }
 
-// gateway is the router to the server; on the same network ROMMON takes the
-// server itself, but never the device's own address.
+// gateway returns the next router on the way to the server. On the same network
+// ROMMON accepts the server itself, but never the device's own address.
 func (f Fetch) gateway() string {
 	if f.local() {
 		return f.Server.String()
@@ -153,5 +152,5 @@ func (f Fetch) fillIn() string {
 	if f.local() {
 		return ""
 	}
-	return fmt.Sprintf("; put in the MASK of the network of %s and the GATEWAY from there to %s", f.Device.Addr(), f.Server)
+	return fmt.Sprintf("; replace MASK with the network mask of %s, and GATEWAY with its router towards %s", f.Device.Addr(), f.Server)
 }

@@ -10,11 +10,13 @@ import (
 // *  11353194496    9936510976      disk     rw   flash: bootflash: flash-1:
 var fileSystemRow = regexp.MustCompile(`^(\*)?\s*(-|\d{1,18})\s+(-|-?\d{1,18})\s+(\S+)\s+(rw|ro|wo)\s+(\S.*)$`)
 
-// fileSystemLike is a row of the table, readable or not: it begins with sizes.
+// fileSystemLike matches a row of the table, readable or not: it begins with
+// sizes.
 var fileSystemLike = regexp.MustCompile(`^\*?\s*(?:-|\d+)\s+(?:-|-?\d+)\s`)
 
-// ParseFileSystems reads show file systems. A row that cannot be read is an
-// error that quotes it; the others are returned with it.
+// ParseFileSystems reads show file systems (Cisco IOS Configuration
+// Fundamentals Command Reference). A row that it cannot read is an error that
+// quotes the row; it returns the other rows together with the error.
 func ParseFileSystems(text string) ([]FileSystem, error) {
 	if err := cutOff("show file systems", text); err != nil {
 		return nil, err
@@ -41,14 +43,14 @@ func ParseFileSystems(text string) ([]FileSystem, error) {
 	return nil, nothingRead("show file systems", "file system", text)
 }
 
-// prefix is one name in the last column. Older software marks it with #, and
-// Cisco's own examples print several without blanks: flash:flash-1:.
+// prefix matches one name in the last column. Older software marks it with #,
+// and Cisco's own examples print several names without blanks: flash:flash-1:.
 var prefix = regexp.MustCompile(`[^\s:#]+:?`)
 
 // prefixes splits the last column.
 func prefixes(column string) []string { return prefix.FindAllString(column, -1) }
 
-// numberOr returns the number that text is, or missing when it is none.
+// numberOr returns text as a number, or missing if it is none.
 func numberOr(text string, missing int64) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// ImageName is what the name of an image file says. Names are free text:
-// believe show version and digests before them.
+// ImageName is the content of an image's file name. Names are free text, so
+// trust show version and digests more.
 type ImageName struct {
 	Platform   string // c3750, isr4300, cat9k
-	FeatureSet string // ipservicesk9, universalk9; empty where the name has none
-	Version    string // 15.0(2)SE8, 17.09.04a; empty where the name has none
-	Signed     string // SPA, SSA; empty for names without the mark
+	FeatureSet string // ipservicesk9, universalk9; may be empty
+	Version    string // 15.0(2)SE8, 17.09.04a; may be empty
+	Signed     string // SPA, SSA; empty for a name without the mark
 }
 
 var (
@@ -27,7 +27,7 @@ var (
 )
 
 // ParseImageName reads the name of an image, with or without directories and
-// .bin; ok is false for a name that is in no form of Cisco's.
+// .bin. ok is false for a name in none of Cisco's forms.
 func ParseImageName(name string) (image ImageName, ok bool) {
 	base := path.Base(name[strings.LastIndex(name, ":")+1:])
 	base = imageSuffix.ReplaceAllString(base, "")

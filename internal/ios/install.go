@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// Install is what show install (summary, active, committed, …) says of
-// install mode.
+// Install is the content of show install (summary, active, committed, …).
 type Install struct {
 	Locations      []InstallLocation
 	AutoAbortTimer string // "inactive", "active on install_activate, time before rollback - 01:59:26"
 }
 
-// InstallLocation is the packages of one or several members.
+// InstallLocation has the packages of one or several members.
 type InstallLocation struct {
 	Location string // "R0", "Switch 1 2 3"
 	Packages []InstallPackage

@@ -18,8 +18,8 @@ type Interface struct {
 // GigabitEthernet0/0     10.76.119.164   YES NVRAM  administratively down down
 var interfaceRow = regexp.MustCompile(`^(\S+) +(unassigned|\d+\.\d+\.\d+\.\d+) +(YES|NO) +(\S+) +(\S.*?) +(up|down)$`)
 
-// ParseInterfaceBrief reads show ip interface brief: which addresses a device
-// may ask from.
+// ParseInterfaceBrief reads show ip interface brief: the addresses from which a
+// device may send. Output without an interface is an error.
 func ParseInterfaceBrief(text string) ([]Interface, error) {
 	var interfaces []Interface
 	for _, line := range linesOf(text) {

@@ -8,13 +8,15 @@ import (
 	"strings"
 )
 
-// InterfaceConfigCommand prints what ParseInterfaceConfig reads.
+// InterfaceConfigCommand is the command whose output ParseInterfaceConfig
+// reads.
 const InterfaceConfigCommand = "show running-config | include ^interface|ip address|access-group|vrf forwarding"
 
-// InterfaceConfig is what the running-config says of an interface about IPv4.
+// InterfaceConfig is the IPv4 configuration of one interface, from the
+// running-config.
 type InterfaceConfig struct {
 	Name      string
-	Addresses []netip.Prefix // with the host part; empty for DHCP
+	Addresses []netip.Prefix // address and prefix length; empty for DHCP
 	VRF       string         // empty: the global table
 	In, Out   string         // access lists of ip access-group
 }
@@ -26,8 +28,8 @@ var (
 	configVRF       = regexp.MustCompile(`^ (?:ip )?vrf forwarding (\S+)$`)
 )
 
-// ParseInterfaceConfig reads the lines of the running-config that
-// InterfaceConfigCommand selects.
+// ParseInterfaceConfig reads the output of InterfaceConfigCommand. Output
+// without an interface is an error.
 func ParseInterfaceConfig(text string) ([]InterfaceConfig, error) {
 	var all []InterfaceConfig
 	for _, line := range linesOf(text) {
@@ -72,7 +74,7 @@ func prefixOf(address, mask string) (netip.Prefix, bool) {
 type Policer struct {
 	Policy  string
 	Class   string
-	Dropped int64 // what its police action has dropped, in the unit that the device counts
+	Dropped int64 // dropped by its police action, in packets or bytes as the device counts
 }
 
 var (
@@ -82,12 +84,12 @@ var (
 	policyAction = regexp.MustCompile(`^\s*(?:.*actions:)?\s*drop\s*$`)
 )
 
-// ParsePolicers reads show policy-map control-plane. A device need not have
-// such a policy: then there is nothing.
+// ParsePolicers reads show policy-map control-plane. The result is empty for a
+// device without such a policy.
 func ParsePolicers(text string) []Policer {
 	var all []Policer
 	policy := ""
-	pending := int64(0) // exceeded, and whether it is dropped stands in this line or the next
+	pending := int64(0) // exceeded; this line or the next one says whether it is dropped
 	for _, line := range linesOf(text) {
 		if m := policyName.FindStringSubmatch(line); m != nil {
 			policy = m[1]
@@ -95,7 +97,7 @@ func ParsePolicers(text string) []Policer {
 			all = append(all, Policer{Policy: policy, Class: m[1]})
 		}
 		if m := policyExceed.FindStringSubmatch(line); m != nil {
-			pending, _ = strconv.ParseInt(m[1], 10, 64) // digits
+			pending, _ = strconv.ParseInt(m[1], 10, 64) // digits only
 		}
 		if len(all) > 0 && policyAction.MatchString(line) {
 			all[len(all)-1].Dropped += pending
@@ -107,13 +109,13 @@ func ParsePolicers(text string) []Policer {
 
 var routeVia = regexp.MustCompile(`(?m)^\s*\* (?:directly connected, via (\S+)|(\d+\.\d+\.\d+\.\d+)(?:.*, via (\S+))?)`)
 
-// ParseRoute reads show ip route ADDRESS: the interface that leads there, or
-// the next hop where only that is printed.
+// ParseRoute reads show ip route ADDRESS. It returns the interface towards the
+// address, and the next hop if the device prints one.
 func ParseRoute(text string) (interfaceName string, nextHop netip.Addr) {
 	m := routeVia.FindStringSubmatch(strings.Join(linesOf(text), "\n"))
 	if m == nil {
 		return "", netip.Addr{}
 	}
-	hop, _ := netip.ParseAddr(m[2]) // invalid where there is none
+	hop, _ := netip.ParseAddr(m[2]) // invalid without a next hop
 	return m[1] + m[3], hop
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// InventoryItem is one part of a device, from show inventory. What the device
-// leaves blank is empty.
+// InventoryItem is one part of a device, from show inventory. A field that the
+// device leaves blank is empty.
 type InventoryItem struct {
 	Name        string
 	Description string
@@ -16,12 +16,13 @@ type InventoryItem struct {
 }
 
 var (
-	// NAME: "1", DESCR: "WS-C3750X-24S"; NX-OS leaves the quotes away for transceivers.
+	// NAME: "1", DESCR: "WS-C3750X-24S"; NX-OS omits the quotes for
+	// transceivers.
 	inventoryName = regexp.MustCompile(`(?i)^NAME: *(?:"(.*?)"|([^",]+?)) *, *DESCR: *(?:"(.*?)"?|([^"]*))$`)
 	inventoryPID  = regexp.MustCompile(`^PID: *(.*?) *, *VID: *(.*?) *, *SN: *(.*)$`)
 )
 
-// ParseInventory reads show inventory.
+// ParseInventory reads show inventory. Output without an item is an error.
 func ParseInventory(text string) ([]InventoryItem, error) {
 	var items []InventoryItem
 	var item InventoryItem

@@ -1,10 +1,10 @@
-// Package ios knows what Cisco IOS and IOS-XE print and ask, as pure
-// functions: text in, facts out. It never guesses: what it cannot read is an
-// error that quotes the line.
+// Package ios knows the output and the questions of Cisco IOS and IOS-XE, as
+// pure functions: text in, facts out. It never guesses: text that it cannot
+// read is an error that quotes the line.
 package ios
 
-// Facts is what identifies a device and its running software, from show
-// version and show boot. Strings are verbatim as the device prints them.
+// Facts identifies a device and its running software, from show version and
+// show boot. Strings are verbatim.
 type Facts struct {
 	Hostname   string
 	OS         string // "ios" or "iosxe"
@@ -13,18 +13,18 @@ type Facts struct {
 	Serial     string // "System serial number", else "Processor board ID"
 	Mode       string // "bundle" or "install"
 	Image      string // the system image file, with its file system: flash:/x.bin
-	BootPath   string // what show boot names for the next start; may be empty
+	BootPath   string // the path of the next start, from show boot; may be empty
 	ConfigFile string // classic switches: flash:/config.text; may be empty
 
-	Members []Member      // of a stack, the rows of show version; empty where there is one switch alone
-	Starts  []Start       // what the other units start from, where show boot tells
-	Stack   []StackSwitch // of show switch; empty where there is none
+	Members []Member      // rows of show version for a stack; empty for a single switch
+	Starts  []Start       // boot paths of the other units, if show boot prints them
+	Stack   []StackSwitch // rows of show switch; empty without a stack
 }
 
-// Start is what one unit of a stack or a pair of supervisors starts from next.
+// Start is the boot path of one unit of a stack or a pair of supervisors.
 type Start struct {
-	Unit string // as show boot names it: "switch 2", "standby"
-	Path string // of BOOT, verbatim; empty where it names nothing
+	Unit string // the name in show boot: "switch 2", "standby"
+	Path string // value of BOOT, verbatim; may be empty
 }
 
 // Listing is one directory of one file system, as printed.
@@ -36,8 +36,9 @@ type Listing struct {
 	Free       int64   // bytes free; -1 when not printed; can be negative on odd cards
 	Used       int64   // bytes used; -1 when not printed
 
-	// Table is show file systems of the device, the same in every listing of one
-	// look: it says which names are one file system. Nil where it is not known.
+	// Table is the device's show file systems. It says which names belong to
+	// one file system, and it is the same in every listing of one look. Nil
+	// means unknown.
 	Table []FileSystem
 }
 
@@ -52,10 +53,10 @@ type Entry struct {
 	Deleted     bool   // marked deleted but not yet squeezed (class A and B file systems)
 }
 
-// EntryType tells a file from a directory.
+// EntryType distinguishes files from directories.
 type EntryType int
 
-// What an entry is. Formats without a permission column cannot tell.
+// The types. A format without a permission column gives TypeUnknown.
 const (
 	TypeUnknown EntryType = iota
 	TypeFile
@@ -69,20 +70,20 @@ type FileSystem struct {
 	Free     int64    // bytes; -1 for "-"
 	Type     string   // flash, disk, nvram, network, opaque, usbflash, …
 	Flags    string   // rw, ro, wo
-	Default  bool     // the row with *
+	Default  bool     // the row with the mark *
 }
 
-// Digest is what a device computed over one of its files.
+// Digest is a digest that a device computed over one of its files.
 type Digest struct {
-	Path   string // the file as the device names it
-	MD5    string // 32 lower-case hex digits; empty when the device gave none
-	SHA512 string // 128 lower-case hex digits; empty when the device gave none
+	Path   string // the file, as the device prints it
+	MD5    string // 32 lower-case hex digits; may be empty
+	SHA512 string // 128 lower-case hex digits; may be empty
 }
 
-// Verification is what came of asking a device for a digest of one of its
+// Verification is the outcome of asking a device for a digest of one of its
 // files.
 type Verification struct {
-	Digest           // empty where the device computes none
-	Damaged string   // what the device says where it finds the image itself damaged; else empty
-	Tried   []string // each command that was tried, and what came of it: "verify /md5: …"
+	Digest           // empty if the device computes none
+	Damaged string   // the device's words about a damaged image; otherwise empty
+	Tried   []string // each command that was tried, and its outcome: "verify /md5: …"
 }

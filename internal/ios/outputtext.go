@@ -10,9 +10,9 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// timestamp is what "service timestamps" puts before a message: a date with
-// or without year and zone, or the time since start, perhaps with a sequence
-// number and the mark of an unsynchronised clock (* or .).
+// timestamp is the beginning of a message under "service timestamps": a date
+// with or without year and zone, or the time since start. A sequence number and
+// the mark of an unsynchronised clock (* or .) may come before it.
 const timestamp = `(?:\d{6}: )?[*.]?(?:[A-Z][a-z]{2} +\d{1,2} +(?:\d{4} +)?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Z][A-Za-z]{1,5})?|\d{1,2}:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): `
 
 var (
@@ -21,15 +21,16 @@ var (
 	// Dec  7 20:42:33.704: UDP: sent src=10.12.254.1(51337), …
 	// Autoinstall trying DHCPv4 on Vlan1
 	debugLine = regexp.MustCompile(`^(?:` + timestamp + `|(?i:autoinstall(?: trying |: ))).*$`)
-	// AutoInstall asks the broadcast address and complains in any session.
+	// AutoInstall sends to the broadcast address and prints its errors into
+	// any session.
 	autoInstall = regexp.MustCompile(`%Error opening tftp://255\.255\.255\.255/[^()]*\([^)]*\)`)
 	escapes     = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|[\a\x00]")
 )
 
-// StripSyslog removes what background processes of a device print into any
+// StripSyslog removes the messages that background processes print into any
 // session: system messages and debug lines up to the end of their line, and
-// AutoInstall's errors about 255.255.255.255. Lines that hold nothing else
-// vanish. Carriage returns, bells and terminal escapes go too.
+// AutoInstall's errors about 255.255.255.255. It drops lines that hold nothing
+// else. It also removes carriage returns, bells and terminal escapes.
 func StripSyslog(text string) string {
 	text = escapes.ReplaceAllString(strings.ReplaceAll(text, "\r", ""), "")
 	kept := make([]string, 0, strings.Count(text, "\n")+1)
@@ -48,7 +49,7 @@ func StripSyslog(text string) string {
 }
 
 // linesOf returns the lines of a device's output without system messages and
-// without blanks at their ends.
+// trailing blanks.
 func linesOf(text string) []string {
 	lines := strings.Split(StripSyslog(text), "\n")
 	for i, line := range lines {
@@ -57,9 +58,8 @@ func linesOf(text string) []string {
 	return lines
 }
 
-// cutOff is an error where text ends in the middle of a line, so that what is
-// in it may be half a word: a device ends every line, and then shows its
-// prompt.
+// cutOff returns an error if text ends within a line. A device ends every line
+// and then shows its prompt, so the last word may be incomplete.
 func cutOff(command, text string) error {
 	last := text[strings.LastIndexByte(text, '\n')+1:]
 	if strings.TrimSpace(StripSyslog(last)) == "" || isPromptOrEcho(last) {
@@ -68,8 +68,8 @@ func cutOff(command, text string) error {
 	return fmt.Errorf("%s: the output is cut off in the line %s", command, quote(last))
 }
 
-// quote shows a piece of a device's output in an error: in one short line,
-// with everything that a terminal would obey escaped.
+// quote formats a piece of device output for an error: one short line, with
+// every control character escaped.
 func quote(text string) string {
 	const most = 120
 	text = strings.TrimSpace(text)
@@ -95,13 +95,13 @@ var (
 )
 
 // isPromptOrEcho reports whether line is the prompt after the output, or the
-// command that the terminal echoed before it.
+// echo of the command before it.
 func isPromptOrEcho(line string) bool {
 	line = strings.TrimSpace(line)
 	return promptLine.MatchString(line) || echoLine.MatchString(line)
 }
 
-// refusal is a way in which a device says no.
+// refusal is one kind of answer by which a device rejects a command.
 type refusal struct {
 	line  *regexp.Regexp
 	cause cause.Cause
@@ -109,13 +109,13 @@ type refusal struct {
 }
 
 const (
-	hintSyntax    = "this software does not know the command as typed; try it by hand in a session, with ? after each word"
+	hintSyntax    = "this software does not know the command as typed; type it by hand, with ? after each word"
 	hintPrivilege = "give the account privilege level 15, or allow the command on the AAA server"
 	hintFile      = "look for the file with: dir /all"
-	hintSpace     = "look at the free space with: dir; delete what is no longer needed by hand"
+	hintSpace     = "check the free space with: dir; then delete files that you no longer need"
 )
 
-// refusals are tried in order; the first that matches a line says why.
+// refusals are tried in order. The first match decides.
 var refusals = []refusal{
 	{regexp.MustCompile(`(?i)^%? ?(?:command )?authorization failed`), cause.NotPermittedOnDevice, hintPrivilege},
 	{regexp.MustCompile(`(?i)^% ?(?:permission denied|this command is not authorized|not authorized)`), cause.NotPermittedOnDevice, hintPrivilege},
@@ -128,8 +128,8 @@ var refusals = []refusal{
 	{regexp.MustCompile(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, hintFile},
 }
 
-// refusalOf returns the refusal that one line is, as an error with the
-// device's own words, or nil.
+// refusalOf returns an error with the device's own words if line is a refusal,
+// and nil otherwise.
 func refusalOf(line string) *cause.Error {
 	line = strings.TrimSpace(line)
 	for _, r := range refusals {
@@ -140,12 +140,12 @@ func refusalOf(line string) *cause.Error {
 	return nil
 }
 
-// Rejected returns the device's refusal found in the output of any command,
-// as a *cause.Error with the device's own line: command_rejected for what it
-// does not understand, not_permitted_on_device for what AAA forbids,
-// source_missing and device_no_space for %Error lines that say so. It is nil
-// when there is none. System messages, AutoInstall's errors and a bare
-// "%Error" are no refusals.
+// Rejected looks for a refusal in the output of any command and returns it as a
+// *cause.Error with the device's own line. The cause is command_rejected for an
+// unknown command, not_permitted_on_device for a command that AAA forbids,
+// source_missing or device_no_space for such %Error lines. It is nil if there
+// is none. System messages, AutoInstall's errors and a bare "%Error" are no
+// refusals.
 func Rejected(output string) error {
 	for _, line := range linesOf(output) {
 		if err := refusalOf(line); err != nil {
@@ -155,8 +155,8 @@ func Rejected(output string) error {
 	return nil
 }
 
-// nothingRead is the error for output in which a parser found nothing of what
-// it reads: the device's refusal, or the line with which the output begins.
+// nothingRead is the error of a parser that found nothing it reads: the
+// device's refusal, or the first line of the output.
 func nothingRead(command, what, text string) error {
 	if err := Rejected(text); err != nil {
 		return fmt.Errorf("%s: %w", command, err)

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// ParsePackages returns the names of the .pkg files that a packages.conf
-// names, each once, in its order. Comments (#) are passed by.
+// ParsePackages returns the names of the .pkg files in a packages.conf, each
+// once, in its order. It ignores comments (#). A file without a package is an
+// error.
 func ParsePackages(text string) ([]string, error) {
 	var names []string
 	seen := map[string]bool{}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Stack is what show switch says of a stack of switches.
+// Stack is the content of show switch on a stack.
 type Stack struct {
 	MAC      string // "aaaa.ddff.dddd"
 	Switches []StackSwitch
@@ -19,7 +19,7 @@ type StackSwitch struct {
 	Role     string // Master, Active, Standby, Member
 	MAC      string
 	Priority int
-	Hardware string // "V04", "3"; empty for a member that is only provisioned
+	Hardware string // "V04", "3"; empty for a provisioned member that is absent
 	State    string // Ready, Provisioned, V-Mismatch, Removed, …
 	Local    bool   // the member that answered (*)
 }
@@ -30,12 +30,12 @@ var (
 	stackRow = regexp.MustCompile(`^(\*)? *(\d{1,3}) +([A-Z][A-Za-z]+) +([0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}) +(\d{1,3})(?: +(\S+) )? +([A-Z].*)$`)
 )
 
-// stackLike is a row of the table of members, readable or not.
+// stackLike matches a row of the table of members, readable or not.
 var stackLike = regexp.MustCompile(`^\*? *\d{1,3} +(?:Master|Active|Standby|Member|Slave)\b`)
 
-// ParseSwitch reads show switch and show switch detail of a stack. Without a
-// line "Stack Mac Address" the output is an error. A row of a member that
-// cannot be read is one too; the others are returned with it.
+// ParseSwitch reads show switch and show switch detail of a stack. Output
+// without a line "Stack Mac Address" is an error. A member row that it cannot
+// read is an error too; it returns the other rows together with the error.
 func ParseSwitch(text string) (Stack, error) {
 	if err := cutOff("show switch", text); err != nil {
 		return Stack{}, err
@@ -54,7 +54,7 @@ func ParseSwitch(text string) (Stack, error) {
 		if row == nil {
 			continue
 		}
-		number, _ := strconv.Atoi(row[2]) // at most three digits, as the expression says
+		number, _ := strconv.Atoi(row[2]) // at most three digits
 		priority, _ := strconv.Atoi(row[5])
 		stack.Switches = append(stack.Switches, StackSwitch{
 			Number: number, Role: row[3], MAC: row[4], Priority: priority, Hardware: row[6],

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// TFTPConfig is what the running-config says about TFTP (show running-config
-// | include tftp).
+// TFTPConfig is the TFTP part of the running-config (show running-config
+// include tftp).
 type TFTPConfig struct {
 	Lines           []string // every line about TFTP, verbatim
-	SourceInterface string   // of ip tftp source-interface; empty: the one nearest to the server
+	SourceInterface string   // of ip tftp source-interface; empty: the interface nearest to the server
 	BlockSize       int      // of ip tftp blocksize, in bytes; 0 when not set
-	Servers         []string // files that the device itself serves (tftp-server)
+	Servers         []string // files that the device serves itself (tftp-server)
 }
 
 var (
@@ -21,8 +21,10 @@ var (
 	tftpServed = regexp.MustCompile(`^tftp-server (\S.*)$`)
 )
 
-// ParseTFTPConfig reads show running-config | include tftp. No line about TFTP
-// is a result too: everything is at its default.
+// ParseTFTPConfig reads show running-config
+// include tftp (Cisco IOS Configuration Fundamentals Command Reference, "ip
+// tftp source-interface"). Output without a line about TFTP is no error: all
+// settings have their default.
 func ParseTFTPConfig(text string) (TFTPConfig, error) {
 	if err := Rejected(text); err != nil {
 		return TFTPConfig{}, nothingRead("show running-config", "line", text)
@@ -37,7 +39,7 @@ func ParseTFTPConfig(text string) (TFTPConfig, error) {
 		if m := tftpSource.FindStringSubmatch(line); m != nil {
 			c.SourceInterface = m[1]
 		} else if m := tftpBlock.FindStringSubmatch(line); m != nil {
-			c.BlockSize, _ = strconv.Atoi(m[1]) // at most five digits, as the expression says
+			c.BlockSize, _ = strconv.Atoi(m[1]) // at most five digits
 		} else if m := tftpServed.FindStringSubmatch(line); m != nil {
 			c.Servers = append(c.Servers, m[1])
 		}

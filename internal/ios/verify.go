@@ -21,13 +21,17 @@ var (
 	mismatched = regexp.MustCompile(`(?m)^[ \t]*%Error verifying (\S+)`)
 )
 
-// ParseVerify reads verify /md5, verify /sha512 and plain verify, whose "CCO
-// Hash MD5" is the MD5 of the whole file; other hashes that plain verify
-// prints cover parts of an image and are passed by. A digest that was given to
-// verify and does not match is a digest_mismatch error beside what the device
-// computed. Other errors are those of Rejected: command_rejected where the
-// software has no such verify, source_missing for a missing file. Plain verify
-// without a digest of the whole file gives a Digest of empty strings.
+// ParseVerify reads verify /md5, verify /sha512 and plain verify (Cisco IOS
+// Configuration Fundamentals Command Reference, "verify").
+//
+// The "CCO Hash MD5" of plain verify is the MD5 of the whole file; its other
+// hashes cover parts of an image and are ignored. Plain verify without a digest
+// of the whole file gives a Digest of empty strings.
+//
+// If the command had a digest and the device computed another one, the error is
+// digest_mismatch, together with the computed digest. Other errors are those of
+// [Rejected]: command_rejected for software without this verify, source_missing
+// for a missing file.
 func ParseVerify(text string) (Digest, error) {
 	text = strings.Join(linesOf(text), "\n")
 	if m := verifyResult.FindStringSubmatch(text); m != nil {
@@ -35,7 +39,7 @@ func ParseVerify(text string) (Digest, error) {
 	}
 	if m := computed.FindStringSubmatch(text); m != nil {
 		d := Digest{Path: first(mismatched, text), MD5: strings.ToLower(m[1])}
-		return d, cause.New(cause.DigestMismatch, "the device computed another MD5 than it was given: "+d.MD5, api.Say("copy the file again"))
+		return d, cause.New(cause.DigestMismatch, "digest mismatch: the device computed the MD5  "+d.MD5, api.Say("copy the file again"))
 	}
 	if err := Rejected(text); err != nil {
 		return Digest{}, fmt.Errorf("verify: %w", err)
@@ -47,9 +51,9 @@ func ParseVerify(text string) (Digest, error) {
 	return d, nil
 }
 
-// ImageDamage reads plain verify, with which a device compares an image with
-// what is embedded in it. It returns what the device says where it finds the
-// image damaged: its own words, or the two hashes that differ; else "".
+// ImageDamage reads plain verify, which compares an image with the digest
+// embedded in it. For a damaged image it returns the device's own words, or the
+// two hashes that differ. Otherwise it returns "".
 func ImageDamage(text string) string {
 	text = strings.Join(linesOf(text), "\n")
 	embedded := make(map[string]string)
@@ -72,8 +76,8 @@ func ImageDamage(text string) string {
 	return strings.Join(words, ", ")
 }
 
-// digestOf checks the length of a digest. Where the output does not name the
-// algorithm (Verified (x) = …) the length tells.
+// digestOf checks the length of a digest. If the output does not name the
+// algorithm (Verified (x) = …), the length decides.
 func digestOf(algorithm, path, digest string) (Digest, error) {
 	switch {
 	case len(digest) == 32 && !strings.EqualFold(algorithm, "sha512"):

@@ -11,12 +11,12 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// Version is what show version says, every string verbatim; a string that was
-// not printed is empty.
+// Version is the content of show version. Every string is verbatim; a string
+// that the device did not print is empty.
 type Version struct {
 	OS                 string   // "ios" or "iosxe"
 	Version            string   // of IOS, or of the IOS daemon: 15.0(2)SE8, 17.9.4a
-	XEVersion          string   // of IOS-XE where it has a line of its own: 17.09.04a
+	XEVersion          string   // of IOS-XE, if it has a line of its own: 17.09.04a
 	Hostname           string   // as in "X uptime is"
 	Uptime             string   // "1 week, 1 day, 29 minutes"
 	ImageFile          string   // "flash:packages.conf"; empty in a boot image
@@ -26,7 +26,7 @@ type Version struct {
 	ProcessorBoardID   string   // of the chassis or the active member
 	SystemSerials      []string // "System serial number" of every member, in the order printed
 	ModelNumbers       []string // "Model number" of every member, in the order printed
-	Members            []Member // the table of stack members; empty where there is none
+	Members            []Member // the table of stack members; may be empty
 	ConfigRegister     string   // "0x2102"
 	ConfigRegisterNext string   // "will be 0x… at next reload"
 	Mode               string   // of the active member: "INSTALL", "BUNDLE"
@@ -39,7 +39,7 @@ type Member struct {
 	Version string
 	Image   string
 	Mode    string // "INSTALL", "BUNDLE"; empty on classic switches
-	Active  bool   // the row with *
+	Active  bool   // the row with the mark *
 }
 
 // Serials returns the processor board ID and the system serial numbers, each
@@ -58,8 +58,8 @@ func (v Version) Serials() []string {
 
 var uptimePart = regexp.MustCompile(`(\d{1,6}) (year|week|day|hour|minute)s?`)
 
-// UptimeDuration is Uptime as a duration, to the minute; a year counts 365
-// days. It is 0 for an Uptime that names no time.
+// UptimeDuration converts Uptime, which counts whole minutes. A year counts 365
+// days. It is 0 if Uptime names no time.
 func (v Version) UptimeDuration() time.Duration {
 	const day = 24 * time.Hour
 	units := map[string]time.Duration{"year": 365 * day, "week": 7 * day, "day": day, "hour": time.Hour, "minute": time.Minute}
@@ -70,7 +70,7 @@ func (v Version) UptimeDuration() time.Duration {
 	return total
 }
 
-// otherProducts are Cisco systems that answer show version and are not IOS.
+// otherProducts are Cisco systems that have a show version and do not run IOS.
 var otherProducts = []struct {
 	name string
 	mark *regexp.Regexp
@@ -82,8 +82,8 @@ var otherProducts = []struct {
 	{"Cisco AireOS", regexp.MustCompile(`(?m)^Product Name\.+ Cisco Controller`)},
 }
 
-// unsupported returns an unsupported_device error that names the product
-// which text shows, or nil when it shows none of those known.
+// unsupported returns an unsupported_device error that names the product of
+// this output, or nil if it shows none of the known ones.
 func unsupported(text string) *cause.Error {
 	for _, p := range otherProducts {
 		if p.mark.MatchString(text) {
@@ -114,10 +114,10 @@ var (
 	memberRow    = regexp.MustCompile(`^(\*)? *(\d{1,3}) +\d+ +(\S+) +(\S+) +(\S+)(?: +(\S+))?$`)
 )
 
-// ParseVersion reads show version of IOS and IOS-XE. Another Cisco product is
-// an unsupported_device error that names it, a refusal of the command the
-// error of Rejected; output that ends within a line, or in a table of stack
-// members that cannot be read, is an error that quotes the line.
+// ParseVersion reads show version of IOS and IOS-XE. The error for another
+// Cisco product is unsupported_device and names the product; a refusal by the
+// device is the error of [Rejected]. Output that ends within a line, or a table
+// of stack members that it cannot read, is an error that quotes the line.
 func ParseVersion(text string) (Version, error) {
 	whole := text
 	text = strings.Join(linesOf(text), "\n")
@@ -160,7 +160,7 @@ func ParseVersion(text string) (Version, error) {
 	return v, nil
 }
 
-// notVersion says why text is no show version.
+// notVersion returns the reason why text is no show version.
 func notVersion(text string) error {
 	if err := Rejected(text); err != nil {
 		return fmt.Errorf("show version: %w", err)
@@ -175,7 +175,8 @@ func notVersion(text string) error {
 }
 
 // parseMembers reads the table under "Switch Ports Model SW Version SW Image".
-// A row that cannot be read is an error: it would be a member without backup.
+// A row that it cannot read is an error, because that member would stay without
+// backup.
 func parseMembers(text string) ([]Member, error) {
 	var members []Member
 	inTable := false
@@ -195,7 +196,7 @@ func parseMembers(text string) ([]Member, error) {
 		if row == nil {
 			break
 		}
-		number, _ := strconv.Atoi(row[2]) // at most three digits, as the expression says
+		number, _ := strconv.Atoi(row[2]) // at most three digits
 		members = append(members, Member{
 			Number: number, Model: row[3], Version: row[4], Image: row[5], Mode: row[6], Active: row[1] == "*",
 		})
@@ -203,7 +204,7 @@ func parseMembers(text string) ([]Member, error) {
 	return members, nil
 }
 
-// first returns what the expression's group caught at its first match.
+// first returns the group of the first match.
 func first(re *regexp.Regexp, text string) string {
 	if m := re.FindStringSubmatch(text); m != nil {
 		return strings.TrimSpace(m[1])
@@ -211,7 +212,7 @@ func first(re *regexp.Regexp, text string) string {
 	return ""
 }
 
-// all returns what the expression's group caught at every match.
+// all returns the group of every match.
 func all(re *regexp.Regexp, text string) []string {
 	var found []string
 	for _, m := range re.FindAllStringSubmatch(text, -1) {
