@@ -1,10 +1,10 @@
 // Package firewall reads the packet filter of this host and writes rules for
 // it.
 //
-// What was read is judged, not guessed: a Ruleset is walked as the kernel walks
-// it, for one datagram, and what cannot be evaluated makes the answer "cannot
-// tell". The rules of nftables, of iptables over nftables, of ufw (which loads
-// them through iptables) and of legacy iptables are understood.
+// Judge evaluates a Ruleset for one datagram, in the order of the kernel. If the
+// result depends on something that cannot be evaluated, the verdict is "cannot
+// tell". Supported are the rules of nftables, of iptables over nftables, of ufw
+// (which uses iptables), and of legacy iptables.
 package firewall
 
 import (
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Hook is a place in the kernel's path where rules are asked.
+// Hook is a place in the kernel's packet path where rules are evaluated.
 type Hook string
 
 // The hooks that a datagram to or from this host meets (nft(8), "Address
@@ -26,15 +26,15 @@ const (
 	Postrouting Hook = "postrouting"
 )
 
-// The states of connection tracking that a datagram can be in.
+// The states of a datagram in connection tracking.
 const (
-	New         = "new"
-	Established = "established"
-	Related     = "related" // new, and told by a helper to belong to a connection
+	New         = "new"         // the first of a connection
+	Established = "established" // of a connection with traffic in both directions
+	Related     = "related"     // new, but a helper assigned it to an existing connection
 )
 
-// Packet is one UDP datagram between a device and this host. The zero values of
-// its fields mean that they are not known.
+// Packet is one UDP datagram between a device and this host. A zero value means
+// that the field is unknown.
 type Packet struct {
 	Outgoing bool // from this host to the device
 	V6       bool
@@ -43,28 +43,29 @@ type Packet struct {
 	Port     uint16     // the device's port
 	HostPort uint16     // this host's
 
-	Interface string // that it comes in by or leaves by
-	// Reachable says that the route back to the device leaves by Interface, as
-	// rules that check the reverse path want it.
+	Interface string // through which it arrives or leaves
+	// Reachable reports that the route to the device also uses Interface. Rules
+	// that check the reverse path need it.
 	Reachable bool
 	State     string // of connection tracking: New, Established or Related
 }
 
-// Verdict is what becomes of a datagram.
+// Verdict is the decision about a datagram.
 type Verdict int
 
 // The verdicts.
 const (
 	Accept  Verdict = iota
 	Drop            // dropped or rejected
-	Unknown         // a rule in its way uses something that is not evaluated
+	Unknown         // depends on a rule that cannot be evaluated
 )
 
+// String returns the verdict in words.
 func (v Verdict) String() string {
 	return map[Verdict]string{Accept: "accept", Drop: "drop", Unknown: "cannot tell"}[v]
 }
 
-// Place is the base chain in which something was decided.
+// Place is the base chain that made a decision.
 type Place struct {
 	Tool   string // "nft", "iptables" or "ip6tables" (also their legacy form), "ufw"
 	Family string // of an nft table: ip, ip6, inet, netdev, bridge
@@ -73,7 +74,7 @@ type Place struct {
 	Hook   Hook
 }
 
-// String names the chain as people do.
+// String returns the table and the chain in words.
 func (p Place) String() string {
 	if p.Tool == "nft" {
 		return fmt.Sprintf("table %s %s, chain %s", p.Family, p.Table, p.Chain)
@@ -81,23 +82,23 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s table %s, chain %s", strings.Replace(p.Tool, "ufw", "iptables", 1), p.Table, p.Chain)
 }
 
-// Decision is how one base chain decided.
+// Decision is the decision of one base chain.
 type Decision struct {
 	Verdict Verdict
 	Place   Place
 	Rule    string   // the rule or policy that decided, quoted with its place
-	Doubts  []string // for Unknown: the rules that are not evaluated, and why
+	Doubts  []string // for Unknown: the rules that cannot be evaluated, and why
 }
 
-// Judgement is what becomes of a datagram at all hooks on its way.
+// Judgement is the decision of all hooks about a datagram.
 type Judgement struct {
 	Verdict  Verdict
-	Against  []Decision // the base chains that drop it, or of which one cannot tell
-	HostPort uint16     // where it arrives: another port where a rule redirects it; 0: not known
-	Tracked  bool       // connection tracking knows it, so that an answer to it is Established
+	Against  []Decision // of the base chains with Drop or Unknown
+	HostPort uint16     // the local port after redirection; 0: unknown
+	Tracked  bool       // connection tracking has recorded it: an answer to it is Established
 }
 
-// Judge walks the rules for p.
+// Judge evaluates the rules for p.
 func (r *Ruleset) Judge(p Packet) Judgement {
 	s := newState(p)
 	hooks := []Hook{Ingress, Prerouting, Input}

@@ -123,7 +123,7 @@ func (k *kernel) incoming(rules *Ruleset, dev *net.UDPConn, from netip.AddrPort,
 	return j.Verdict
 }
 
-// outgoing compares one answer of this host, and tells whether it arrived.
+// outgoing compares one answer of this host, and reports whether it arrived.
 func (k *kernel) outgoing(rules *Ruleset, dev *net.UDPConn, to netip.AddrPort, from uint16, counts map[Verdict]int) bool {
 	a := to.Addr().Unmap()
 	j := rules.Judge(Packet{

@@ -50,7 +50,7 @@ func (n *nftReader) compare(table string, v any, op, right any) tri {
 	return maybe
 }
 
-// matches is equal, for a named set too.
+// matches is equal, but also resolves named sets.
 func (n *nftReader) matches(table string, v, right any) tri {
 	name, ok := right.(string)
 	if !ok || !strings.HasPrefix(name, "@") {
@@ -71,8 +71,8 @@ func anyOf(v any, elements []any) tri {
 	return best
 }
 
-// equal compares a value of the datagram with what a rule or a set has: a
-// word, a number, an address, a prefix, a range, a list, several joined.
+// equal compares a value of the datagram with a value in a rule or set: a word, a
+// number, an address, a prefix, a range, a list, or a concatenation.
 func equal(v, right any) tri {
 	if v == nil {
 		return maybe
@@ -153,8 +153,7 @@ func equalWord(v any, word string) tri {
 	return orMaybe(ok && isNumber, a == n)
 }
 
-// wordNumber is the number behind the words that nft uses for protocols and
-// the ports that matter here.
+// wordNumber returns the number of a protocol name, or of the port name tftp.
 func wordNumber(word string) (int64, bool) {
 	n, ok := map[string]int64{"icmp": 1, "igmp": 2, "tcp": 6, "udp": protocolUDP, "dccp": 33, "gre": 47, "esp": 50, "ah": 51,
 		"ipv6-icmp": 58, "icmpv6": 58, "ospf": 89, "ospfigp": 89, "pim": 103, "vrrp": 112, "sctp": 132, "udplite": 136, "tftp": 69}[word]
@@ -200,10 +199,10 @@ func number(v any) (int64, bool) {
 	return 0, false
 }
 
-// unknownValue is an expression that is not evaluated.
+// unknownValue is an expression that cannot be evaluated.
 func unknownValue(*state) any { return nil }
 
-// expression compiles what stands left in a comparison.
+// expression compiles the left side of a comparison.
 func expression(e any) func(*state) any {
 	m, _ := e.(map[string]any)
 	for name, arg := range m {
@@ -226,7 +225,7 @@ func expression(e any) func(*state) any {
 	return unknownValue
 }
 
-// describe names an expression for a doubt.
+// describe returns a short name of an expression, for a doubt.
 func describe(e any) string {
 	m, _ := e.(map[string]any)
 	for name, arg := range m {
@@ -283,8 +282,8 @@ func masked(arg any) func(*state) any {
 	}
 }
 
-// fragment is the flags and offset of a datagram in one piece: all zero but
-// the flag that forbids to cut it, which is not known.
+// fragment has the fragment flags and the offset of an unfragmented datagram. All
+// are zero, except the flag "don't fragment", which is unknown.
 type fragment struct{}
 
 const dontFragment = 0x4000
@@ -392,8 +391,8 @@ func conntrack(body map[string]any) func(*state) any {
 	}
 }
 
-// fib answers what the routing table says: this host's address is local, and
-// the device is reached by the interface if the caller has found so.
+// fib evaluates a lookup in the routing table. This host's address is local. The
+// device is reached through the interface if Packet.Reachable is set.
 func fib(body map[string]any) func(*state) any {
 	var flags []string
 	if list, ok := body["flags"].([]any); ok {

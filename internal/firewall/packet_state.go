@@ -2,29 +2,29 @@ package firewall
 
 import "net/netip"
 
-// state is what is known of a datagram at one place of its way. A nil field is
-// not known.
+// state has the known properties of a datagram at one point of its path. A nil
+// field is unknown.
 type state struct {
 	v6         bool
 	outgoing   bool
-	device     string // the interface; empty: not known
+	device     string // the interface; empty: unknown
 	src, dst   any    // netip.Addr
-	srcPort    any    // uint16
-	hostPort   any    // uint16: where it arrives, when it comes in
-	sport      any
+	srcPort    any    // uint16: of the device
+	hostPort   any    // uint16: of this host, after redirection
+	sport      any    // uint16: source port
 	early      bool   // before connection tracking
-	tracked    string // state of connection tracking; empty: not known
+	tracked    string // state in connection tracking; empty: unknown
 	mark       any    // int64
-	ctMark     any
-	translated bool // a nat chain has redirected it
-	back       bool // the route back leaves by the interface
+	ctMark     any    // int64
+	translated bool   // a nat chain has redirected it
+	back       bool   // the route to the device uses the same interface
 }
 
-// absent is the value of a field that the datagram does not have: no rule that
-// asks for it matches.
+// absent is the value of a field that the datagram does not have. A rule that
+// compares it never matches.
 type absent struct{}
 
-// names are the words by which rules can call one value.
+// names are the names of one value in rules.
 type names []string
 
 func newState(p Packet) *state {
@@ -56,7 +56,7 @@ func port(n uint16) any {
 	return n
 }
 
-// dport is the destination port.
+// dport returns the destination port.
 func (s *state) dport() any {
 	if s.outgoing {
 		return s.srcPort
@@ -64,8 +64,8 @@ func (s *state) dport() any {
 	return s.hostPort
 }
 
-// in and out are the names of the interfaces; the kernel has an empty name for
-// the one that a datagram does not pass.
+// in and out return the names of the incoming and the outgoing interface. The
+// kernel uses an empty name for the direction that does not apply.
 func (s *state) in() any  { return s.passes(!s.outgoing) }
 func (s *state) out() any { return s.passes(s.outgoing) }
 
@@ -79,19 +79,19 @@ func (s *state) passes(this bool) any {
 	return names{s.device}
 }
 
-// ctState is the state of connection tracking as rules see it.
+// ctState returns the state in connection tracking as rules see it.
 func (s *state) ctState() any {
 	switch {
 	case s.early && s.tracked != "untracked":
-		return names{"invalid"} // there is none yet
+		return names{"invalid"} // the kernel reports this before connection tracking
 	case s.tracked == "":
 		return nil
 	}
 	return names{s.tracked}
 }
 
-// direction is which side began: this host sends from a port of its range
-// first, so that what comes back there is a reply.
+// direction returns the direction in connection tracking. This host sends first
+// from a port of its range, so an established datagram to that port is a reply.
 func (s *state) direction() any {
 	switch {
 	case s.early, s.tracked == "untracked":

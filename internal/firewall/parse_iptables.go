@@ -8,19 +8,18 @@ import (
 	"strings"
 )
 
-// savedReader compiles what iptables-save prints.
+// savedReader compiles the output of iptables-save.
 type savedReader struct {
 	tool, family string // iptables and ip, or ip6tables and ip6
 	table        string
-	chains       map[string]*chain // of the present table
+	chains       map[string]*chain // of the current table
 	rules        *Ruleset
 }
 
-// builtIn are the chains that the kernel enters, with their hook; nat's is of
-// another priority.
+// builtIn maps the built-in chains to their hooks.
 var builtIn = map[string]Hook{"PREROUTING": Prerouting, "INPUT": Input, "OUTPUT": Output, "POSTROUTING": Postrouting}
 
-// tablePriority is where the chains of a table stand in their hook
+// tablePriority maps tables to the priority of their chains
 // (linux/netfilter_ipv4.h).
 var tablePriority = map[string]int{"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 
@@ -49,13 +48,13 @@ func parseSaved(tool, text string) (*Ruleset, error) {
 				}
 			}
 		default:
-			return nil, fmt.Errorf("read the rules of %s-save: line %d is %q", tool, i+1, line)
+			return nil, fmt.Errorf("read the rules of %s-save: line %d is not understood: %q", tool, i+1, line)
 		}
 	}
 	return r.rules, nil
 }
 
-// declare takes a line such as ":INPUT DROP [0:0]".
+// declare reads a line such as ":INPUT DROP [0:0]".
 func (r *savedReader) declare(words []string) {
 	if len(words) < 2 {
 		return
@@ -84,7 +83,7 @@ func (r *savedReader) declare(words []string) {
 func (r *savedReader) append(line string) error {
 	words := splitQuoted(line)
 	if len(words) < 2 || r.chains[words[1]] == nil {
-		return fmt.Errorf("read the rules of %s-save: %q is for no chain of table %s", r.tool, line, r.table)
+		return fmt.Errorf("read the rules of %s-save: %q names an unknown chain of table %s", r.tool, line, r.table)
 	}
 	k := r.chains[words[1]]
 	k.rules = append(k.rules, &rule{quote: fmt.Sprintf("%s table %s: %s", r.tool, r.table, line), steps: r.steps(words[2:])})
@@ -154,7 +153,7 @@ func (r *savedReader) steps(words []string) []step {
 	return steps
 }
 
-// bareModules match by being named; their options are their own business.
+// bareModules lists modules that match even without an option.
 var bareModules = map[string]step{
 	"socket": doubtful("socket"), "rpfilter": {unknown: "not evaluated: -m rpfilter", match: func(s *state) tri {
 		if s.back && !s.outgoing {
@@ -185,7 +184,7 @@ func option2step(module, option, value string, negated bool) step {
 	return st
 }
 
-// savedMatch is the comparison behind an option; nil: not evaluated.
+// savedMatch returns the comparison of an option; nil: it cannot be evaluated.
 func savedMatch(module, option, value string) func(*state) tri {
 	switch option {
 	case "-s":
@@ -201,7 +200,7 @@ func savedMatch(module, option, value string) func(*state) tri {
 	case "-f":
 		return func(*state) tri { return no } // second and later fragments
 	case "--comment", "--limit-burst", "--reap", "--rsource", "--name", "--mask", "--loose", "--validmark", "--accept-local":
-		return func(*state) tri { return yes } // says something about another option
+		return func(*state) tri { return yes } // only modifies another option
 	}
 	return moduleMatch(module, option, value)
 }
@@ -233,10 +232,10 @@ func moduleMatch(module, option, value string) func(*state) tri {
 	case "pkttype --pkt-type":
 		return func(s *state) tri { return equal(meta("pkttype")(s), value) }
 	case "rpfilter --invert":
-		return func(s *state) tri { return known(!s.back) } // after the step of -m rpfilter itself
+		return func(s *state) tri { return known(!s.back) } // follows the step of -m rpfilter
 	}
 	if slices.Contains([]string{"tcp", "icmp", "icmp6", "sctp", "dccp", "esp", "ah", "rt", "frag", "hbh", "dst"}, module) {
-		return func(*state) tri { return no } // other protocols; a datagram of ours has no such headers
+		return func(*state) tri { return no } // other protocols: our datagrams do not have these headers
 	}
 	return nil
 }
@@ -295,8 +294,8 @@ func anyWord(v any, list string) tri {
 	return best
 }
 
-// addressType knows that this host's own address is LOCAL, and that a
-// device's is not this host's broadcast or multicast.
+// addressType compares the type of an address. The address of this host is LOCAL;
+// the type of a device's address is unknown.
 func addressType(ours bool, list string) tri {
 	if !ours {
 		return maybe
@@ -323,7 +322,7 @@ func inRange(v any, value string) tri {
 	return within(v, low, high)
 }
 
-// target compiles what a rule does. rest is what follows the target's name.
+// target compiles the target of a rule. rest has the options after its name.
 func (r *savedReader) target(option, name string, rest []string) []step {
 	switch name {
 	case "ACCEPT":

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// object is one element of what nft -j lists (libnftables-json(5)).
+// object is one element in the output of nft -j (libnftables-json(5)).
 type object struct {
 	Table *struct{ Family, Name string }
 	Chain *struct {
@@ -30,31 +30,31 @@ type setObject struct {
 	Elem                []any
 }
 
-// listing is the text of nft -a list ruleset, for quoting rules as people write
-// them.
+// listing has the rules of nft -a list ruleset as text, for quoting them in the
+// usual syntax.
 type listing struct {
 	rules   map[string]string // "family table handle" to text
 	dormant map[string]bool   // "family table"
 }
 
-// nftReader compiles what nft lists.
+// nftReader compiles the output of nft.
 type nftReader struct {
 	text   listing
 	chains map[string]*chain
 	sets   map[string][]any
-	opaque map[string]bool // "family table" whose rules hold matches of iptables that nft does not show
+	opaque map[string]bool // "family table" with matches of iptables that nft does not show
 	rules  *Ruleset
 }
 
-// parseNFT compiles nft's JSON. opaque lists the tables of iptables ("ip
-// filter") in whose rules nft does not show everything.
+// parseNFT compiles nft's JSON. opaque lists the tables of iptables (such as "ip
+// filter") whose rules nft does not show completely.
 func parseNFT(document []byte, text string) (r *Ruleset, opaque []string, err error) {
 	var d struct{ Nftables []object }
 	if err := json.Unmarshal(document, &d); err != nil {
-		return nil, nil, fmt.Errorf("read the rules that nft lists: %w", err)
+		return nil, nil, fmt.Errorf("read the output of nft: %w", err)
 	}
 	n := nftReader{text: parseListing(text), chains: map[string]*chain{}, sets: map[string][]any{}, opaque: map[string]bool{}, rules: &Ruleset{}}
-	for _, o := range d.Nftables { // rules speak of chains and sets that come later
+	for _, o := range d.Nftables { // first, because rules refer to later chains and sets
 		n.declare(o)
 	}
 	for _, o := range d.Nftables {
@@ -64,7 +64,7 @@ func parseNFT(document []byte, text string) (r *Ruleset, opaque []string, err er
 		table := o.Rule.Family + " " + o.Rule.Table
 		c := n.chains[table+" "+o.Rule.Chain]
 		if c == nil {
-			return nil, nil, fmt.Errorf("read the rules that nft lists: there is no chain %s of table %s", o.Rule.Chain, table)
+			return nil, nil, fmt.Errorf("read the output of nft: a rule names the unknown chain %s of table %s", o.Rule.Chain, table)
 		}
 		c.rules = append(c.rules, n.rule(table, o.Rule.Chain, o.Rule.Handle, o.Rule.Expr))
 	}
@@ -74,7 +74,7 @@ func parseNFT(document []byte, text string) (r *Ruleset, opaque []string, err er
 	return n.rules, opaque, nil
 }
 
-// declare notes chains and sets.
+// declare records chains and sets.
 func (n *nftReader) declare(o object) {
 	for _, s := range []*setObject{o.Set, o.Map} {
 		if s != nil {
@@ -121,7 +121,7 @@ func (n *nftReader) rule(table, chain string, handle int, statements []map[strin
 	place := fmt.Sprintf("table %s, chain %s, handle %d", table, chain, handle)
 	text := n.text.rules[fmt.Sprintf("%s %d", table, handle)]
 	if text == "" {
-		raw, _ := json.Marshal(statements) // it was read from JSON
+		raw, _ := json.Marshal(statements) // cannot fail: they come from JSON
 		text = string(raw)
 	}
 	r := &rule{quote: place + ": " + text}
@@ -145,7 +145,7 @@ func (n *nftReader) statement(table, name string, raw json.RawMessage) []step {
 	}
 	switch name {
 	case "counter", "log", "last", "ct helper", "ct timeout", "ct expectation", "secmark", "dup", "set", "flow", "masquerade", "snat":
-		return nil // they decide nothing about where the datagram goes
+		return nil // these do not change the path of the datagram
 	case "match":
 		return []step{n.match(table, body)}
 	case "vmap":
@@ -163,8 +163,8 @@ func (n *nftReader) statement(table, name string, raw json.RawMessage) []step {
 	return []step{{match: func(*state) tri { return maybe }, unknown: why}}
 }
 
-// implied is the comparison that nft does not list because the statement has
-// it in itself: reject with icmp is for IPv4 alone, dnat ip to … too.
+// implied returns the comparison that a statement implies without listing it:
+// reject with icmp and dnat ip only apply to IPv4.
 func implied(body map[string]any) []step {
 	var want func(*state) bool
 	switch {
@@ -180,7 +180,7 @@ func implied(body map[string]any) []step {
 	return []step{{match: func(s *state) tri { return known(want(s)) }}}
 }
 
-// verdict reads a statement that decides.
+// verdict reads a verdict statement. It returns false for other statements.
 func (n *nftReader) verdict(table, name string, raw json.RawMessage) (verdict, bool) {
 	kinds := map[string]verdictKind{
 		"accept": accepts, "drop": drops, "reject": drops, "return": returns, "continue": continues, "jump": jumps, "goto": goesTo,
@@ -190,7 +190,7 @@ func (n *nftReader) verdict(table, name string, raw json.RawMessage) (verdict, b
 	if !ok {
 		return verdict{}, false
 	}
-	v := verdict{kind: kind, why: name + " hands it to a program or elsewhere"}
+	v := verdict{kind: kind, why: name + " sends it to a program or another interface"}
 	if kind == jumps || kind == goesTo {
 		var to struct{ Target string }
 		if json.Unmarshal(raw, &to) == nil {
@@ -234,16 +234,16 @@ func (n *nftReader) verdictMap(table string, body map[string]any) step {
 func (n *nftReader) mapped(table string, decided any) verdict {
 	if statement, ok := decided.(map[string]any); ok {
 		for name, arg := range statement {
-			raw, _ := json.Marshal(arg) // it was read from JSON
+			raw, _ := json.Marshal(arg) // cannot fail: it comes from JSON
 			if v, ok := n.verdict(table, name, raw); ok {
 				return v
 			}
 		}
 	}
-	return verdict{kind: unknowable, why: "not evaluated: what the map gives"}
+	return verdict{kind: unknowable, why: "not evaluated: the verdict of the map"}
 }
 
-// elements lists what is in a set or map, by name or in place.
+// elements lists the elements of a set or map, named or inline.
 func (n *nftReader) elements(table string, set any) []any {
 	switch set := set.(type) {
 	case string:
@@ -255,7 +255,7 @@ func (n *nftReader) elements(table string, set any) []any {
 	return nil
 }
 
-// mangle sets a mark; whatever else is changed is not known any more.
+// mangle sets a mark. Other fields that a rule changes become unknown.
 func mangle(body map[string]any) func(*state, bool) {
 	key, _ := body["key"].(map[string]any)
 	number, isNumber := body["value"].(float64)
@@ -277,7 +277,7 @@ func mangle(body map[string]any) func(*state, bool) {
 	}
 }
 
-// notrack takes the datagram out of connection tracking.
+// notrack exempts the datagram from connection tracking.
 func (s *state) notrack(sure bool) {
 	s.tracked = ""
 	if sure {
@@ -285,7 +285,7 @@ func (s *state) notrack(sure bool) {
 	}
 }
 
-// translate sends the datagram to another port or host, and ends the chain.
+// translate redirects the datagram to another port or host, and ends the chain.
 func translate(name string, body map[string]any) []step {
 	to, hasPort := body["port"].(float64)
 	elsewhere := body["addr"] != nil
@@ -293,7 +293,7 @@ func translate(name string, body map[string]any) []step {
 		elsewhere = true
 	}
 	if elsewhere {
-		return []step{{verdict: &verdict{kind: unknowable, why: name + " leads it elsewhere"}}}
+		return []step{{verdict: &verdict{kind: unknowable, why: name + " redirects it to another host or to several ports"}}}
 	}
 	return []step{
 		{effect: func(s *state, sure bool) {
@@ -305,7 +305,7 @@ func translate(name string, body map[string]any) []step {
 	}
 }
 
-// redirect changes the port of this host at which the datagram arrives.
+// redirect changes the local port of the datagram.
 func (s *state) redirect(to uint16, sure bool) {
 	switch {
 	case sure:
@@ -320,8 +320,8 @@ var (
 	handleMark = regexp.MustCompile(`^(.*) # handle (\d+)$`)
 )
 
-// parseListing reads nft -a list ruleset: a line for each rule, ended by its
-// handle, where long sets go over several lines.
+// parseListing reads nft -a list ruleset. Each rule ends with its handle. Rules
+// with long sets have several lines.
 func parseListing(text string) listing {
 	l := listing{rules: map[string]string{}, dormant: map[string]bool{}}
 	table, open := "", ""

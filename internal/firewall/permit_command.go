@@ -9,17 +9,17 @@ import (
 	"flashwarden/tftp"
 )
 
-// TFTPPort is the port that devices ask.
+// TFTPPort is the UDP port to which devices send their requests.
 const TFTPPort = 69
 
-// Ports are what a firewall has to let through.
+// Ports are the UDP ports that a firewall must open.
 type Ports struct {
 	Listen    uint16         // of the TFTP server
 	Transfers tftp.PortRange // transfer IDs; not zero
 }
 
-// list writes the ports with sep between the ends of the range: those that
-// devices send to, or, for answers, those that this host sends from.
+// list returns the ports to which devices send or, for answers, from which this
+// host sends. sep separates the ends of the range.
 func (p Ports) list(sep string, answers bool) []string {
 	var all []string
 	if !answers {
@@ -35,9 +35,9 @@ func (p Ports) list(sep string, answers bool) []string {
 	return append(all, ids)
 }
 
-// Permit returns the command that lets TFTP with the devices pass in this
-// chain, before every other rule of it. For a chain that datagrams meet on
-// their way out it permits this host's answers.
+// Permit returns the command that inserts a rule at the start of this chain. The
+// rule permits TFTP with the devices: their datagrams, or this host's answers if the
+// chain is for outgoing datagrams. Commands of several lines are possible.
 func (p Place) Permit(devices []netip.Addr, ports Ports) string {
 	answers := p.Hook == Output || p.Hook == Postrouting
 	v4, v6 := byFamily(devices)
@@ -88,7 +88,8 @@ func permitUFW(devices []netip.Addr, ports Ports, answers bool) string {
 	return strings.Join(lines, "\n")
 }
 
-// byFamily sorts addresses, each once, without zones.
+// byFamily splits addresses into IPv4 and IPv6, sorted, without duplicates and
+// zones.
 func byFamily(all []netip.Addr) (v4, v6 []netip.Addr) {
 	for _, a := range all {
 		if a = a.Unmap().WithZone(""); a.Is4() {

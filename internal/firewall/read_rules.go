@@ -12,18 +12,19 @@ import (
 	"strings"
 )
 
-// maxListing bounds what is read of a program that lists rules, in bytes.
+// maxListing limits the output of a program that lists rules, in bytes.
 const maxListing = 64 << 20
 
-// ErrNoRight says that this user may not read the rules.
+// ErrNoRight reports that this user may not read the rules.
 var ErrNoRight = errors.New("the rules of the packet filter can only be read as root")
 
-// ErrNoTool says that the program that lists the rules is not installed.
+// ErrNoTool reports that the program that lists the rules is not installed.
 var ErrNoTool = errors.New("nft is not installed, so the rules of the packet filter cannot be read")
 
-// Read reads the rules of this host, or of the network namespace that it runs
-// in: with nft, with iptables-save what nft does not show of rules that
-// iptables or ufw made, and those of legacy iptables. Nothing is changed.
+// Read reads the rules of this host, or of the process's network namespace, and
+// changes nothing. It runs nft. If nft does not show rules of iptables or ufw
+// completely, it also runs iptables-save. Rules of legacy iptables are read with
+// their own program. Errors: ErrNoRight, ErrNoTool, or a failure of a program.
 func Read(ctx context.Context) (*Ruleset, error) {
 	all, opaque, err := readNFT(ctx)
 	if err != nil {
@@ -43,7 +44,7 @@ func Read(ctx context.Context) (*Ruleset, error) {
 func readNFT(ctx context.Context) (*Ruleset, []string, error) {
 	document, err := run(ctx, "nft", "-j", "list", "ruleset")
 	if errors.Is(err, ErrNoTool) && !inKernel("nf_tables") {
-		return &Ruleset{}, nil, nil // the kernel has none to list
+		return &Ruleset{}, nil, nil // without nf_tables there are no rules
 	}
 	if err != nil {
 		return nil, nil, err
@@ -60,9 +61,9 @@ func inKernel(module string) bool {
 	return err == nil
 }
 
-// readSaved takes the tables of iptables in the form of iptables-save where nft
-// does not show the whole of their rules. Where that program is missing the
-// rules stay as nft shows them: not evaluated.
+// readSaved reads tables of iptables with iptables-save if nft does not show their
+// rules completely. Without that program the rules stay as nft shows them, and
+// cannot be evaluated.
 func (r *Ruleset) readSaved(ctx context.Context, tool string, opaque []string) error {
 	family := map[string]string{"iptables": "ip", "ip6tables": "ip6"}[tool]
 	ours := func(p Place) bool {
@@ -92,7 +93,7 @@ func (r *Ruleset) readSaved(ctx context.Context, tool string, opaque []string) e
 	return nil
 }
 
-// readLegacy adds the tables of iptables' own old form, if the kernel has some.
+// readLegacy adds the tables of legacy iptables, if the kernel has some.
 func (r *Ruleset) readLegacy(ctx context.Context, tool string) error {
 	names, err := os.ReadFile("/proc/net/" + strings.Replace(tool, "tables", "_tables", 1) + "_names")
 	if err != nil || len(bytes.TrimSpace(names)) == 0 {
@@ -100,7 +101,7 @@ func (r *Ruleset) readLegacy(ctx context.Context, tool string) error {
 	}
 	text, err := run(ctx, tool+"-legacy-save")
 	if errors.Is(err, ErrNoTool) {
-		return fmt.Errorf("%s has rules in its legacy form, and %s-legacy-save, which lists them, is not installed", tool, tool)
+		return fmt.Errorf("there are rules of legacy %s, but %s-legacy-save, which lists them, is not installed", tool, tool)
 	}
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (r *Ruleset) readLegacy(ctx context.Context, tool string) error {
 	return nil
 }
 
-// markUFW names ufw as the tool of the chains that lead into its own.
+// markUFW sets ufw as the tool of the chains that jump to ufw's chains.
 func (r *Ruleset) markUFW() {
 	for _, b := range r.bases {
 		if b.place.Table == "filter" && slices.ContainsFunc(b.chain.rules, func(r *rule) bool { return strings.Contains(r.quote, "-j ufw") }) {
@@ -125,8 +126,8 @@ func (r *Ruleset) markUFW() {
 	}
 }
 
-// run runs a program that lists rules. It is looked for where an ordinary
-// user's PATH does not lead, too.
+// run runs a program that lists rules. It also looks in the sbin directories,
+// which are not in the PATH of ordinary users.
 func run(ctx context.Context, name string, args ...string) ([]byte, error) {
 	path, err := find(name)
 	if err != nil {

@@ -5,12 +5,13 @@ import (
 	"slices"
 )
 
-// Ruleset is every rule that was read, ready to be walked.
+// Ruleset has all rules of this host, compiled for Judge. The zero Ruleset has no
+// rules and accepts everything.
 type Ruleset struct {
 	bases []*base
 }
 
-// base is a chain that the kernel enters at a hook.
+// base is a base chain: the kernel enters it at a hook.
 type base struct {
 	place    Place
 	kind     string // filter, nat, route
@@ -22,32 +23,33 @@ type base struct {
 
 type chain struct{ rules []*rule }
 
-// rule is the steps of one rule, taken from left to right.
+// rule is one rule, as steps from left to right.
 type rule struct {
 	quote string
 	steps []step
 }
 
-// step is one part of a rule. Exactly one of its functions is set, or verdict.
+// step is one part of a rule. Exactly one of match, effect, verdict and choose is
+// set.
 type step struct {
 	match   func(*state) tri
 	effect  func(s *state, sure bool)
 	verdict *verdict
-	choose  func(*state) []choice // the verdicts of a verdict map
-	unknown string                // what a match cannot evaluate, for the doubt
+	choose  func(*state) []choice // the possible verdicts of a verdict map
+	unknown string                // text for the doubt if the result is maybe
 }
 
-// choice is one verdict that a map may give.
+// choice is one possible verdict of a verdict map.
 type choice struct {
 	when    tri
 	verdict verdict
 }
 
-// verdict is what a rule decides.
+// verdict is the decision of a rule.
 type verdict struct {
 	kind   verdictKind
-	target *chain // of jump and goto; nil: the chain is not known
-	why    string // of unknown
+	target *chain // of jump and goto; nil: the chain is unknown
+	why    string // of unknowable
 }
 
 type verdictKind int
@@ -62,7 +64,7 @@ const (
 	goesTo
 )
 
-// tri is an answer that may not be known.
+// tri is a truth value that may be unknown.
 type tri int
 
 const (
@@ -80,8 +82,8 @@ func known(b bool) tri {
 
 func (t tri) not() tri { return yes - t }
 
-// at lists the base chains of a hook in the order of their priority. Of equal
-// ones the kernel asks the one that came last first (nf_hook_entries_grow).
+// at lists the base chains of a hook in the order of their priority. Among chains
+// of equal priority the kernel runs the newest first (nf_hook_entries_grow).
 func (r *Ruleset) at(hook Hook) []*base {
 	var all []*base
 	for _, b := range slices.Backward(r.bases) {
@@ -93,12 +95,12 @@ func (r *Ruleset) at(hook Hook) []*base {
 	return all
 }
 
-// conntrackPriority is where connection tracking begins (nft(8): between raw
-// at -300 and mangle at -150).
+// conntrackPriority is the priority of connection tracking (nft(8): between raw at
+// -300 and mangle at -150).
 const conntrackPriority = -200
 
-// meets reports whether the datagram enters the chain, and sets what is true
-// at its place.
+// meets reports whether the datagram enters the chain. It also sets s.early for
+// this chain.
 func (b *base) meets(s *state) bool {
 	switch b.place.Family {
 	case "ip":
@@ -110,24 +112,24 @@ func (b *base) meets(s *state) bool {
 			return false
 		}
 	case "inet", "netdev":
-	default: // arp; bridge sees what is forwarded between its ports
+	default: // arp; bridge only handles traffic between its ports
 		return false
 	}
 	if b.place.Hook == Ingress && s.device != "" && !slices.Contains(b.devices, s.device) {
 		return false
 	}
 	if b.kind == "nat" && (s.tracked == Established || s.translated) {
-		return false // nat chains see the first packet of a connection alone, until one translates it
+		return false // nat chains only see the first packet of a connection, until one translates it
 	}
-	first := b.place.Hook == Prerouting || b.place.Hook == Output // where connection tracking stands
+	first := b.place.Hook == Prerouting || b.place.Hook == Output // the hooks with connection tracking
 	s.early = b.place.Hook == Ingress || first && b.priority <= conntrackPriority
 	return true
 }
 
-// maxSteps bounds a walk: jumps can multiply.
+// maxSteps limits a walk, because the number of paths grows with each jump.
 const maxSteps = 1_000_000
 
-// walk collects every way in which a base chain may end.
+// walk collects all possible decisions of a base chain.
 type walk struct {
 	s      *state
 	ways   []Decision
@@ -135,11 +137,11 @@ type walk struct {
 	steps  int
 }
 
-// decide walks one base chain.
+// decide evaluates one base chain.
 func (b *base) decide(s *state) Decision {
 	w := &walk{s: s}
 	if b.place.Hook == Ingress && s.device == "" {
-		w.doubt(b.place.String() + ": the interface that the device reaches is not known")
+		w.doubt(b.place.String() + ": the interface towards the device is unknown")
 	}
 	if w.chain(b.chain, 0) {
 		policy := map[Verdict]string{Accept: "policy accept", Drop: "policy drop"}[b.policy]
@@ -161,13 +163,14 @@ func (b *base) decide(s *state) Decision {
 
 func (w *walk) doubt(text string) { w.doubts = append(w.doubts, text) }
 
-// maxDepth is how deep the kernel lets chains jump (NFT_JUMP_STACK_SIZE).
+// maxDepth is the kernel's limit for nested jumps (NFT_JUMP_STACK_SIZE).
 const maxDepth = 16
 
-// chain walks a chain, and reports whether the datagram may come back from it.
+// chain evaluates a chain. back reports whether the datagram may return from it
+// without a decision.
 func (w *walk) chain(c *chain, depth int) (back bool) {
 	if c == nil || depth > maxDepth || w.steps > maxSteps {
-		w.doubt("a chain that was not read, or chains too deep")
+		w.doubt("a chain is unknown, or the chains are nested too deeply")
 		w.ways = append(w.ways, Decision{Verdict: Unknown})
 		return true
 	}
@@ -182,8 +185,8 @@ func (w *walk) chain(c *chain, depth int) (back bool) {
 	return true
 }
 
-// rule takes the steps of a rule. ended: the datagram certainly does not go on
-// to the next rule; returned: it may leave the chain to where that was entered.
+// rule evaluates a rule. ended reports that the datagram certainly does not reach
+// the next rule. returned reports that it may return to the calling chain.
 func (w *walk) rule(r *rule, depth int) (ended, returned bool) {
 	sure := yes
 	var why []string
@@ -215,13 +218,13 @@ func (w *walk) rule(r *rule, depth int) (ended, returned bool) {
 					return ended, returned
 				}
 			}
-			return false, returned // nothing in the map: the rule ends here
+			return false, returned // no entry matches: the rule ends here
 		}
 	}
 	return false, returned
 }
 
-// apply carries out a verdict that a rule gives.
+// apply applies the verdict of a rule.
 func (w *walk) apply(r *rule, c choice, why []string, depth int) (ended, returned bool) {
 	sure := c.when == yes
 	if !sure && c.verdict.kind != continues {

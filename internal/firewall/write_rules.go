@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Formats are the kinds of rules that Rules writes.
+// Formats returns the formats that Rules can write.
 func Formats() []string { return []string{"nft", "iptables", "ufw"} }
 
-// Host is a device for which rules are written.
+// Host is a device that the rules permit.
 type Host struct {
-	Name    string // in the inventory
-	Address netip.Addr
-	Asked   string // the host name that Address was resolved from; empty: none
+	Name    string     // in the inventory
+	Address netip.Addr // the permitted address
+	Asked   string     // the host name that resolved to Address; empty: none
 }
 
-// ErrNobody refuses rules for no device: they would be open, or of no use.
+// ErrNobody reports that there is no device to permit.
 var ErrNobody = errors.New("there is no address to permit")
 
-// Rules writes rules that let the devices, and nobody else, reach the TFTP
-// server's port and the range of transfer IDs. They touch nothing else, and
-// loading them twice is loading them once.
+// Rules returns rules that open the TFTP server's port and the transfer IDs for the
+// devices only. They change nothing else, and can be loaded again without effect.
+// It returns ErrNobody without devices, and an error for an unknown format.
 func Rules(format string, devices []Host, ports Ports) (string, error) {
 	if len(devices) == 0 {
 		return "", ErrNobody
@@ -34,32 +34,32 @@ func Rules(format string, devices []Host, ports Ports) (string, error) {
 	v4, v6 := byFamily(addresses)
 	switch format {
 	case "nft":
-		return heading("# Load with: nft -f FILE. The table is made anew each time.", devices) + nftRules(v4, v6, ports), nil
+		return heading("# Load with: nft -f FILE. Loading replaces the table.", devices) + nftRules(v4, v6, ports), nil
 	case "iptables":
-		return heading("# Load with: sh FILE. The chain is made anew each time.", devices) + iptablesRules(v4, v6, ports), nil
+		return heading("# Load with: sh FILE. Loading replaces the chain.", devices) + iptablesRules(v4, v6, ports), nil
 	case "ufw":
-		return heading("# Load with: sh FILE. ufw skips what it has. Take devices that are gone out with: ufw status numbered, ufw delete N", devices) +
+		return heading("# Load with: sh FILE. ufw skips existing rules. To remove an old device: ufw status numbered, then ufw delete N", devices) +
 			ufwRules(devices, ports), nil
 	}
-	return "", fmt.Errorf("there are no rules for %q; there are %s", format, strings.Join(Formats(), ", "))
+	return "", fmt.Errorf("unknown format %q of rules; valid formats: %s", format, strings.Join(Formats(), ", "))
 }
 
-// heading says for whom the rules are.
+// heading is a comment with the devices that the rules permit.
 func heading(load string, devices []Host) string {
 	var b strings.Builder
-	b.WriteString("# TFTP for flashwarden: the devices of the inventory, and nobody else.\n" + load + "\n")
+	b.WriteString("# TFTP for flashwarden, only for the devices of the inventory.\n" + load + "\n")
 	for _, d := range devices {
 		fmt.Fprintf(&b, "# %s is %s", d.Name, d.Address.Unmap().WithZone(""))
 		if d.Asked != "" {
-			fmt.Fprintf(&b, " (%s was resolved when this was written)", d.Asked)
+			fmt.Fprintf(&b, " (from the host name %s)", d.Asked)
 		}
 		b.WriteString("\n")
 	}
 	return b.String()
 }
 
-// nftRules is a table of its own. It drops strangers; whom it accepts, the
-// chains of other tables may still drop.
+// nftRules returns a separate table. It drops TFTP from other hosts. Chains of other
+// tables may still drop datagrams that it accepts.
 func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 	var sets, rules strings.Builder
 	match := "udp dport { " + strings.Join(ports.list("-", false), ", ") + " }"
@@ -73,15 +73,15 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		fmt.Fprintf(&sets, "\tset %s {\n\t\ttype %s\n\t\telements = { %s }\n\t}\n", f.set, f.kind, join(f.addresses, ", "))
 		fmt.Fprintf(&rules, "\t\t%s @%s %s accept\n", f.saddr, f.set, match)
 	}
-	return "# A table accepts for itself alone: where another one drops, `flashwarden doctor` prints the rule for that one.\n" +
+	return "# Another table may still drop these datagrams. Then `flashwarden doctor` prints a rule for that table.\n" +
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +
 		"\t\t" + match + " drop\n\t}\n}\n"
 }
 
-// iptablesRules fills a chain of its own at one stroke, and leads INPUT into it
-// once.
+// iptablesRules replaces a separate chain atomically, and adds a jump from INPUT to
+// it once.
 func iptablesRules(v4, v6 []netip.Addr, ports Ports) string {
 	var b strings.Builder
 	match := "-p udp -m multiport --dports " + strings.Join(ports.list(":", false), ",")
@@ -99,8 +99,8 @@ func iptablesRules(v4, v6 []netip.Addr, ports Ports) string {
 	return b.String()
 }
 
-// ufwRules puts the devices first, so that a device that comes later stands
-// before the refusal of everybody else.
+// ufwRules prepends the rules of the devices. So a device that is added later also
+// comes before the rule that denies all others.
 func ufwRules(devices []Host, ports Ports) string {
 	var b strings.Builder
 	list := strings.Join(ports.list(":", false), ",")
