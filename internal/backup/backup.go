@@ -48,7 +48,7 @@ type Runner struct {
 	Dial    func(ctx context.Context, d api.Device) (Device, error)
 	Spool   *spool.Spool
 	Vault   *vault.Dir
-	Catalog *catalog.Catalog
+	Catalog catalog.Index
 
 	Advertise    netip.Addr      // written into copy commands; invalid: the session's local address
 	Stall        time.Duration   // a transfer that moves no byte for so long has stalled; 0: 60 s

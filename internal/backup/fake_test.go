@@ -15,6 +15,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
@@ -173,14 +174,14 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 	must(t, err)
 	v, err := vault.Open(filepath.Join(dir, "vault"))
 	must(t, err)
-	c, err := catalog.Open(filepath.Join(dir, "catalog.db"))
+	c, err := sqlite.Open(filepath.Join(dir, "catalog.db"))
 	must(t, err)
 	b := &bench{t: t, prepare: prepare}
 	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059"}
 	return b
 }
 
-func (b *bench) close() { must(b.t, b.Catalog.Close()) }
+func (b *bench) close() { must(b.t, b.Catalog.(catalog.Catalog).Close()) }
 
 func (b *bench) dial(_ context.Context, d api.Device) (Device, error) {
 	b.mu.Lock()

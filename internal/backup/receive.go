@@ -31,7 +31,7 @@ type Received struct {
 // Filer keeps what devices send as snapshots of one file each.
 type Filer struct {
 	Vault   *vault.Dir
-	Catalog *catalog.Catalog
+	Catalog catalog.Index
 }
 
 // File moves the file into the vault and writes its snapshot. The Result says

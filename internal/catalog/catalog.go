@@ -1,184 +1,102 @@
-// Package catalog keeps the inventory of devices and an index of the vault in
-// one SQLite file.
+// Package catalog says what a catalog is: the inventory of devices, and an
+// index of the vault. Implementations are in subpackages; package catalogtest
+// judges them.
 //
 // The index holds nothing that the vault lacks: Rebuild makes it again. The
-// inventory, with the sealed passwords, is here alone.
-//
-// Several processes may use one catalog at once.
+// inventory, with the sealed passwords, is in the catalog alone.
 package catalog
 
 import (
 	"context"
-	"database/sql"
-	"embed"
 	"errors"
-	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 
-	"github.com/pressly/goose/v3"
-	"golang.org/x/sys/unix"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"flashwarden/api"
 )
 
-// Errors that callers branch on; test with errors.Is.
+// Errors that callers branch on; test with errors.Is. A device with a value
+// that cannot be is an api.ErrInvalidDevice.
 var (
 	ErrNotFound = errors.New("not in the inventory")
 	ErrExists   = errors.New("already in the inventory")
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// busyTimeout is how long, in milliseconds, a writer waits for another one.
-const busyTimeout = 20_000
-
-// connections is how many readers one process has at once.
-const connections = 4
-
-// Catalog is an open catalog. Its methods may be used by several goroutines
-// at once.
-type Catalog struct {
-	path string
-	db   *sql.DB
+// Catalog is an open catalog. Several goroutines and several processes may use
+// it at once.
+type Catalog interface {
+	Inventory
+	Index
+	Close() error
 }
 
-// Open opens the catalog in the file path, creates it with mode 0600 where it
-// is missing, and brings its tables up to date. Close it after use.
-func Open(path string) (*Catalog, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("open catalog: %w", err)
-	}
-	unlock, err := lock(path)
-	if err != nil {
-		return nil, fmt.Errorf("open catalog: %w", err)
-	}
-	defer unlock()
-	if err := createPrivate(path); err != nil {
-		return nil, fmt.Errorf("open catalog: %w", err)
-	}
-	db, err := sql.Open("sqlite", dsn(path))
-	if err != nil {
-		return nil, fmt.Errorf("open catalog %s: %w", path, err)
-	}
-	db.SetMaxOpenConns(connections)
-	c := &Catalog{path: path, db: db}
-	if err := c.migrate(context.Background()); err != nil {
-		db.Close()
-		return nil, c.wrap("open catalog", err)
-	}
-	return c, nil
+// Inventory keeps the devices and how to log in to them.
+type Inventory interface {
+	// AddDevice adds d. The error is api.ErrInvalidDevice where Validate refuses
+	// it, and ErrExists where its name is taken.
+	AddDevice(ctx context.Context, d api.Device, s Secrets) error
+	// UpdateDevice replaces the device of the same name and its secrets. The
+	// error is api.ErrInvalidDevice or ErrNotFound.
+	UpdateDevice(ctx context.Context, d api.Device, s Secrets) error
+	// RemoveDevice removes a device with its secrets. Its snapshots stay in the
+	// vault. The error is ErrNotFound where there is none.
+	RemoveDevice(ctx context.Context, name string) error
+	// Device returns the device with the given name. The error is ErrNotFound,
+	// with similar names, where there is none.
+	Device(ctx context.Context, name string) (api.Device, error)
+	// Devices returns the devices that s selects, sorted by name. Names in s that
+	// are not in the inventory are an ErrNotFound that lists them all.
+	Devices(ctx context.Context, s api.Select) ([]api.Device, error)
+	// Secrets returns the secrets of the device with the given name. The error
+	// is ErrNotFound where there is none.
+	Secrets(ctx context.Context, name string) (Secrets, error)
 }
 
-// Close closes the catalog.
-func (c *Catalog) Close() error {
-	return c.wrap("close catalog", c.db.Close())
+// Secrets are the texts to log in to a device with, each sealed; an empty one
+// is not stored. No face sees them: node opens them for one session.
+type Secrets struct {
+	Password       string
+	EnablePassword string
+	Identity       string // private key, tried before Password
+	ViaPassword    string
+	ViaIdentity    string // private key for the jump host
 }
 
-// dsn returns the data source name for the file path. Every transaction takes
-// the write lock when it begins, so that none fails halfway because another
-// process wrote.
-func dsn(path string) string {
-	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-	}}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
+// Index keeps what the snapshots of the vault say.
+type Index interface {
+	Contents
+	// Index enters snapshots of the vault, all or none. One with the same ID is
+	// replaced.
+	Index(ctx context.Context, snapshots ...api.Snapshot) error
+	// Unindex takes out a snapshot that the vault no longer has, with the content
+	// that no other snapshot names. One that is not indexed is no error.
+	Unindex(ctx context.Context, id string) error
+	// IndexedIDs returns the IDs of all indexed snapshots, in any order.
+	IndexedIDs(ctx context.Context) ([]string, error)
+	// Snapshots returns the snapshots of one device, or of all where device is
+	// empty, oldest first.
+	Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error)
+	// Images returns the distinct images: those in the vault first, then those
+	// that devices run and the vault does not have; by name within both.
+	Images(ctx context.Context) ([]api.Image, error)
 }
 
-// lock keeps other processes from creating or migrating the catalog at the
-// same time. SQLite's own locks do not span the several transactions of that.
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
-	return func() { f.Close() }, nil
-}
-
-// createPrivate makes sure that the file path exists and that nobody but its
-// owner can read it. SQLite gives its other files the same mode.
-func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err == nil {
-		return f.Close()
-	}
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", path)
-	}
-	if info.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	return os.Chmod(path, 0o600)
-}
-
-// migrate brings the tables up to date.
-func (c *Catalog) migrate(ctx context.Context) error {
-	sources, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, c.db, sources, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	current, newest, err := provider.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if current > newest {
-		return fmt.Errorf("it has version %d, made by a newer flashwarden; this one knows up to %d: install the newer one again", current, newest)
-	}
-	_, err = provider.Up(ctx)
-	return err
-}
-
-// wrap says what was being done, and what to do about a damaged file.
-func (c *Catalog) wrap(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return fmt.Errorf("%s: %s is damaged (%w); put a copy of it back, or move it away: mkdir %s.damaged && mv %s* %s.damaged/ : "+
-				"the next start rebuilds the index from the vault, and devices and their passwords must be added again",
-				doing, c.path, err, filepath.Dir(c.path)+"/catalog", c.path, filepath.Dir(c.path)+"/catalog")
-		}
-	}
-	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// inTransaction runs do in one transaction, which is kept when do returns nil.
-func (c *Catalog) inTransaction(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := c.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+// Contents is what the index knows of content, whichever device it came from.
+type Contents interface {
+	// Remember enters the content of one file that the vault has just taken in,
+	// so that Known finds it before a snapshot names it: devices that are backed
+	// up at the same time share it, and it is not copied again where a process
+	// died before it wrote the snapshot.
+	Remember(ctx context.Context, f api.File) error
+	// Known returns the SHA-256 of the content with the given MD5, in lower-case
+	// hexadecimal, and size in bytes, where a snapshot names such content or
+	// Remember has entered it. The caller still has to ask the vault for the
+	// blob.
+	//
+	// The MD5 is always one that we computed over the bytes that we received. So
+	// it does not matter how that content was proved when it came: a device that
+	// now computes the same MD5 proves that it holds these bytes. Two contents
+	// with one MD5 and size can only be made on purpose; then neither is known.
+	Known(ctx context.Context, md5 string, size int64) (sha256 string, ok bool, err error)
+	// Inspected returns the result of inspecting the image with the given
+	// SHA-256; nil where it was not inspected.
+	Inspected(ctx context.Context, sha256 string) (*api.Inspection, error)
 }

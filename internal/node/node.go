@@ -13,6 +13,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite"
 	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 	"flashwarden/internal/device"
@@ -35,7 +36,7 @@ type Options struct {
 // Node is an open data directory. Several processes may hold one open, to
 // read and to edit the inventory; only one at a time may Start it.
 type Node struct {
-	Catalog *catalog.Catalog
+	Catalog catalog.Catalog
 	Vault   *vault.Dir
 	// Watch is told what the TFTP server sees. It is set before Start, and must
 	// return at once. Nil: nobody is.
@@ -64,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if n.Vault, err = vault.Open(n.path("vault")); err != nil {
 		return nil, err
 	}
-	if n.Catalog, err = catalog.Open(n.path("catalog.db")); err != nil {
+	if n.Catalog, err = sqlite.Open(n.path("catalog.db")); err != nil {
 		return nil, err
 	}
 	n.hostKeys = &vty.HostKeys{Path: n.path("known_hosts"), Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
@@ -79,7 +80,7 @@ func (n *Node) path(name string) string { return filepath.Join(n.opts.Data, name
 // rebuildIndex makes the index equal to the vault, as after the catalog was
 // lost. A damaged snapshot is no reason to refuse work: check tells of it.
 func (n *Node) rebuildIndex(ctx context.Context) error {
-	err := n.Catalog.Rebuild(ctx, n.Vault)
+	err := catalog.Rebuild(ctx, n.Catalog, n.Vault)
 	if errors.Is(err, vault.ErrDamaged) {
 		n.opts.Log.Warn("the vault has damaged snapshots: run `flashwarden check`", "err", err)
 		return nil

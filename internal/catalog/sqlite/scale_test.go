@@ -1,4 +1,4 @@
-package catalog
+package sqlite
 
 import (
 	"database/sql"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog/catalogtest"
 )
 
 // newLarge returns a catalog of 10,000 devices, each with ten snapshots of
@@ -17,8 +18,8 @@ func newLarge(b *testing.B) *Catalog {
 		err := c.inTransaction(b.Context(), func(tx *sql.Tx) error {
 			for n := range 10_000 {
 				name := fmt.Sprintf("sw%05d", n)
-				s := snapshot(name, round, "flash:/x.bin", file("flash:/x.bin", api.KindImage, fmt.Sprint("image", n%200)),
-					file("flash:/vlan.dat", api.KindVLAN, "vlan of "+name), file("running-config", api.KindConfig, fmt.Sprint(name, round)))
+				s := catalogtest.Snapshot(name, round, "flash:/x.bin", catalogtest.File("flash:/x.bin", api.KindImage, fmt.Sprint("image", n%200)),
+					catalogtest.File("flash:/vlan.dat", api.KindVLAN, "vlan of "+name), catalogtest.File("running-config", api.KindConfig, fmt.Sprint(name, round)))
 				if err := index(b.Context(), tx, s); err != nil {
 					return err
 				}
@@ -46,7 +47,7 @@ func BenchmarkLarge(b *testing.B) {
 		{"snapshots of one", func() (int, error) { l, err := c.Snapshots(b.Context(), "sw07777"); return len(l), err }, 10},
 		{"snapshots of all", func() (int, error) { l, err := c.Snapshots(b.Context(), ""); return len(l), err }, 100_000},
 		{"known", func() (int, error) {
-			_, ok, err := c.Known(b.Context(), weak(image), int64(len(image)))
+			_, ok, err := c.Known(b.Context(), catalogtest.File("", "", image).MD5, int64(len(image)))
 			if !ok {
 				return 0, err
 			}

@@ -1,4 +1,4 @@
-package catalog
+package catalogtest
 
 import (
 	"testing"
@@ -6,28 +6,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 )
 
-// TestInspectedImages has images of which some snapshots tell what the file
+// testInspectedImages has images of which some snapshots tell what the file
 // says of itself, and older ones do not.
-func TestInspectedImages(t *testing.T) {
+func testInspectedImages(t *testing.T, create New) {
 	says := &api.Inspection{Format: "elf-zip", Version: "15.0(2)SE11", Verdict: api.ImageGood, Checks: []string{"zip-crc"}}
-	inspected := file("flash:/x.bin", api.KindImage, "image")
+	inspected := File("flash:/x.bin", api.KindImage, "image")
 	inspected.Image = says
-	plain := file("flash:/x.bin", api.KindImage, "image")
-	bad := file("flash:/y.bin", api.KindImage, "bad")
+	plain := File("flash:/x.bin", api.KindImage, "image")
+	bad := File("flash:/y.bin", api.KindImage, "bad")
 	bad.Image = &api.Inspection{Format: "elf-zip", Verdict: api.ImageBad, Failed: &api.InspectionFailure{Check: "zip-crc", At: 7, Expected: "1", Seen: "2"}}
-	updated := snapshot("sw2", 2, "flash:/x.bin", plain)
+	updated := Snapshot("sw2", 2, "flash:/x.bin", plain)
 	updated.Facts.Version = "15.0(2)SE11"
 	snapshots := []api.Snapshot{
-		snapshot("sw1", 0, "flash:/x.bin", plain), snapshot("sw3", 1, "flash:/y.bin", bad), updated,
-		snapshot("sw1", 3, "flash:/x.bin", inspected), snapshot("sw4", 4, "flash:/z.bin", file("flash:/z.bin", api.KindImage, "old")),
+		Snapshot("sw1", 0, "flash:/x.bin", plain), Snapshot("sw3", 1, "flash:/y.bin", bad), updated,
+		Snapshot("sw1", 3, "flash:/x.bin", inspected), Snapshot("sw4", 4, "flash:/z.bin", File("flash:/z.bin", api.KindImage, "old")),
 	}
-	rebuilt := newCatalog(t)
-	if err := rebuilt.Rebuild(t.Context(), newVault(t, "image bad old", snapshots...)); err != nil {
+	rebuilt := empty(t, create)
+	if err := catalog.Rebuild(t.Context(), rebuilt, vaultOf(snapshots...)); err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]*Catalog{"indexed": indexAll(t, snapshots...), "rebuilt": rebuilt} {
+	for name, c := range map[string]catalog.Catalog{"indexed": indexAll(t, create, snapshots...), "rebuilt": rebuilt} {
 		images, err := c.Images(t.Context())
 		if err != nil || len(images) != 3 {
 			t.Fatalf("%s: %+v, %v", name, images, err)
@@ -49,10 +50,10 @@ func TestInspectedImages(t *testing.T) {
 	}
 }
 
-// TestRememberedImage has what was found known before the snapshot is written.
-func TestRememberedImage(t *testing.T) {
-	c := newCatalog(t)
-	f := file("flash:/x.bin", api.KindImage, "image")
+// testRememberedImage has what was found known before the snapshot is written.
+func testRememberedImage(t *testing.T, create New) {
+	c := empty(t, create)
+	f := File("flash:/x.bin", api.KindImage, "image")
 	for _, verdict := range []string{"", api.ImageUnknown, api.ImageGood, ""} {
 		if f.Image = nil; verdict != "" {
 			f.Image = &api.Inspection{Format: "elf", Verdict: verdict}
@@ -65,7 +66,7 @@ func TestRememberedImage(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	// The MD5 is learnt later, by somebody who did not look into the file.
-	late := file("flash:/late.bin", api.KindImage, "late")
+	late := File("flash:/late.bin", api.KindImage, "late")
 	late.MD5, late.Image = "", &api.Inspection{Format: "elf", Verdict: api.ImageGood}
 	if err := c.Remember(t.Context(), late); err != nil {
 		t.Fatal(err)

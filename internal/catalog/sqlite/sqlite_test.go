@@ -1,4 +1,4 @@
-package catalog
+package sqlite
 
 import (
 	"bufio"
@@ -13,9 +13,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/catalogtest"
+	"flashwarden/internal/cause"
 )
 
 func newCatalog(t testing.TB) *Catalog {
@@ -37,14 +38,55 @@ func openCatalog(t testing.TB, path string) *Catalog {
 	return c
 }
 
-func sw1() api.Device {
-	return api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup", Site: "hq", Group: "access",
-		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true,
-		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y"}
+func TestCatalog(t *testing.T) {
+	catalogtest.Test(t, func(t testing.TB) func(testing.TB) catalog.Catalog {
+		path := filepath.Join(t.TempDir(), "catalog.db")
+		return func(t testing.TB) catalog.Catalog { return openCatalog(t, path) }
+	})
 }
 
-func sealed() Secrets {
-	return Secrets{Password: "age:AAAA", EnablePassword: "age:BBBB", Identity: "age:CCCC", ViaPassword: "age:DDDD", ViaIdentity: "age:EEEE"}
+func TestPathIsTakenAsItIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?c#d%41", "catalog.db")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	openCatalog(t, path)
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the file is elsewhere: %v", err)
+	}
+}
+
+// TestLogOfALostFile creates a catalog beside the log that a lost one left.
+func TestLogOfALostFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	lost, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := catalogtest.Snapshot("sw1", 0, "flash:/x.bin", catalogtest.File("flash:/x.bin", api.KindImage, "image"))
+	if err := lost.Index(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(lost.Close(), os.Remove(path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+"-wal", log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := openCatalog(t, path)
+	if rows, err := c.Snapshots(t.Context(), ""); err != nil || len(rows) > 0 {
+		t.Errorf("%+v, error %v; want a new catalog", rows, err)
+	}
+	if err := c.Index(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := c.Snapshots(t.Context(), ""); err != nil || len(rows) != 1 {
+		t.Errorf("%+v, error %v; want the snapshot", rows, err)
+	}
 }
 
 // otherProcess is the environment variable that makes the test binary a
@@ -69,9 +111,9 @@ func addMany(path, prefix string) error {
 		return err
 	}
 	for i := range 40 {
-		d := sw1()
+		d := catalogtest.Device()
 		d.Name = fmt.Sprintf("%s-%d", prefix, i)
-		if err := c.AddDevice(context.Background(), d, sealed()); err != nil {
+		if err := c.AddDevice(context.Background(), d, catalogtest.Sealed()); err != nil {
 			return err
 		}
 		fmt.Println(d.Name)
@@ -82,130 +124,10 @@ func addMany(path, prefix string) error {
 	return c.Close()
 }
 
-func TestDevices(t *testing.T) {
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), "a b?c#d%41", "catalog.db")
-	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	c := openCatalog(t, path)
-	want := sw1()
-	if err := c.AddDevice(ctx, want, sealed()); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.AddDevice(ctx, want, sealed()); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), `"sw1"`) {
-		t.Errorf("error %v; want ErrExists with the name", err)
-	}
-	wantStored(t, openCatalog(t, path), want, sealed())
-	changed := api.Device{Name: "sw1", Address: "[2001:db8::1]:2222", Transport: api.Telnet}
-	if err := c.UpdateDevice(ctx, changed, Secrets{Password: "age:CCCC"}); err != nil {
-		t.Fatal(err)
-	}
-	wantStored(t, c, changed, Secrets{Password: "age:CCCC"})
-	if err := c.RemoveDevice(ctx, "sw1"); err != nil {
-		t.Fatal(err)
-	}
-	for name, err := range map[string]error{"remove": c.RemoveDevice(ctx, "sw1"), "update": c.UpdateDevice(ctx, want, sealed()), "secrets": secretsError(c, "sw1")} {
-		if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), `"sw1"`) {
-			t.Errorf("%s: error %v; want ErrNotFound with the name", name, err)
-		}
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Errorf("the file is elsewhere: %v", err)
-	}
-}
-
-func wantStored(t *testing.T, c *Catalog, d api.Device, s Secrets) {
-	t.Helper()
-	device, err := c.Device(t.Context(), d.Name)
-	if diff := cmp.Diff(d, device); err != nil || diff != "" {
-		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
-	}
-	secrets, err := c.Secrets(t.Context(), d.Name)
-	if diff := cmp.Diff(s, secrets); err != nil || diff != "" {
-		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
-	}
-}
-
-func TestInvalidDevicesAreNotKept(t *testing.T) {
-	c := newCatalog(t)
-	bad := sw1()
-	bad.Address = "a b"
-	if err := c.AddDevice(t.Context(), bad, sealed()); !errors.Is(err, api.ErrInvalidDevice) {
-		t.Errorf("add: error %v; want ErrInvalidDevice", err)
-	}
-	if err := c.AddDevice(t.Context(), sw1(), sealed()); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.UpdateDevice(t.Context(), bad, sealed()); !errors.Is(err, api.ErrInvalidDevice) {
-		t.Errorf("update: error %v; want ErrInvalidDevice", err)
-	}
-	if got, err := c.Device(t.Context(), "sw1"); err != nil || got.Address != "192.0.2.1" {
-		t.Errorf("address %q, error %v", got.Address, err)
-	}
-}
-
-func TestFilter(t *testing.T) {
-	ctx, c := t.Context(), newCatalog(t)
-	for _, d := range []struct{ name, site, group string }{
-		{"sw3", "hq", "access"}, {"sw1", "hq", "core"}, {"sw2", "branch", "access"}, {"sw10", "branch", ""},
-	} {
-		device := sw1()
-		device.Name, device.Site, device.Group = d.name, d.site, d.group
-		if err := c.AddDevice(ctx, device, sealed()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, test := range []struct {
-		filter api.Select
-		want   string
-	}{
-		{api.Select{}, "sw1 sw10 sw2 sw3"},
-		{api.Select{Names: []string{"sw3", "sw1", "sw3"}}, "sw1 sw3"},
-		{api.Select{Group: "access"}, "sw2 sw3"},
-		{api.Select{Site: "hq"}, "sw1 sw3"},
-		{api.Select{Site: "hq", Group: "access"}, "sw3"},
-		{api.Select{Names: []string{"sw1", "sw2"}, Site: "hq"}, "sw1"},
-		{api.Select{Group: "none"}, ""},
-	} {
-		devices, err := c.Devices(ctx, test.filter)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for _, d := range devices {
-			names = append(names, d.Name)
-		}
-		if got := strings.Join(names, " "); got != test.want {
-			t.Errorf("%+v: %s; want %s", test.filter, got, test.want)
-		}
-	}
-	_, err := c.Devices(ctx, api.Select{Names: []string{"sw1", "sw4x", "router", "SW2"}})
-	const want = "device \"sw4x\" is not in the inventory: flashwarden device list shows it\n" +
-		"device \"router\" is not in the inventory: flashwarden device list shows it\n" +
-		"device \"SW2\" is not in the inventory; did you mean sw2, sw1, sw3?"
-	if !errors.Is(err, ErrNotFound) || err.Error() != want {
-		t.Errorf("got:\n%v\nwant:\n%s", err, want)
-	}
-	if _, err := newCatalog(t).Device(ctx, "sw1"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "device add") {
-		t.Errorf("error %v; want the way to add one", err)
-	}
-}
-
-func TestDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"sw1", "sw1", 0}, {"sw1", "sw2", 1}, {"sw1", "ws1", 2}, {"core1", "core", 1}, {"kitten", "sitting", 3}} {
-		if got, back := distance(test.a, test.b), distance(test.b, test.a); got != test.want || back != got {
-			t.Errorf("distance(%q, %q) = %d and %d; want %d", test.a, test.b, got, back, test.want)
-		}
-	}
-}
-
 func TestFilesArePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
 	c := openCatalog(t, path)
-	if err := c.AddDevice(t.Context(), sw1(), sealed()); err != nil {
+	if err := c.AddDevice(t.Context(), catalogtest.Device(), catalogtest.Sealed()); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(path + "*")
@@ -234,8 +156,8 @@ func TestDamagedFile(t *testing.T) {
 	}
 	wantAdvice := func(err error) {
 		t.Helper()
-		if err == nil || !strings.Contains(err.Error(), "is damaged") || !strings.Contains(err.Error(), "mv "+path+"*") {
-			t.Errorf("error %v; want one that says what to do", err)
+		if err == nil || !strings.Contains(err.Error(), "is damaged") || !strings.Contains(cause.Hint(err), "mv "+path+"*") {
+			t.Errorf("error %v; want a damaged file and the way to move it aside", err)
 		}
 	}
 	_, err := Open(path)
@@ -274,9 +196,9 @@ func fill(t testing.TB, c *Catalog, n int) {
 	t.Helper()
 	err := c.inTransaction(t.Context(), func(tx *sql.Tx) error {
 		for i := range n {
-			d := sw1()
+			d := catalogtest.Device()
 			d.Name = fmt.Sprintf("sw%05d", i)
-			_, err := tx.Exec(`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, sealed())...)
+			_, err := tx.Exec(`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, catalogtest.Sealed())...)
 			if err != nil {
 				return err
 			}
@@ -313,11 +235,6 @@ func TestPragmas(t *testing.T) {
 			t.Errorf("%s is %s, error %v; want %s", pragma, got, err, want)
 		}
 	}
-}
-
-func secretsError(c *Catalog, name string) error {
-	_, err := c.Secrets(context.Background(), name)
-	return err
 }
 
 // TestManyProcesses lets processes create and fill one catalog at once.
@@ -422,7 +339,7 @@ func TestWritersWaitForEachOther(t *testing.T) {
 		t.Errorf("a reader was kept out by a writer: %v", err)
 	}
 	added := make(chan error, 1)
-	go func() { added <- c.AddDevice(t.Context(), sw1(), sealed()) }()
+	go func() { added <- c.AddDevice(t.Context(), catalogtest.Device(), catalogtest.Sealed()) }()
 	close(release)
 	if err := <-added; err != nil {
 		t.Error(err)

@@ -1,17 +1,16 @@
-package catalog
+package sqlite
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 )
 
 // deviceColumns are the columns of a Device in the order of deviceFields.
@@ -32,19 +31,18 @@ func deviceFields(d *api.Device) []any {
 }
 
 // secretFields returns where a row of secretColumns goes.
-func secretFields(s *Secrets) []any {
+func secretFields(s *catalog.Secrets) []any {
 	return []any{&s.Password, &s.EnablePassword, &s.Identity, &s.ViaPassword, &s.ViaIdentity}
 }
 
-func rowValues(d api.Device, s Secrets) []any {
+func rowValues(d api.Device, s catalog.Secrets) []any {
 	return []any{d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.TFTPAddress, d.VRF, d.Files,
 		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint,
 		s.Password, s.EnablePassword, s.Identity, s.ViaPassword, s.ViaIdentity}
 }
 
-// AddDevice adds d to the inventory. The error is api.ErrInvalidDevice where
-// Validate refuses it, and ErrExists where its name is taken.
-func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s Secrets) error {
+// AddDevice adds d to the inventory.
+func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s catalog.Secrets) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
@@ -52,13 +50,12 @@ func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s Secrets) error 
 		`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, s)...)
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
-		return fmt.Errorf("device %q is %w; to change it: flashwarden device edit %s", d.Name, ErrExists, d.Name)
+		return fmt.Errorf("device %q is %w; to change it: flashwarden device edit %s", d.Name, catalog.ErrExists, d.Name)
 	}
 	return c.wrap("add device "+d.Name, err)
 }
 
-// Device returns the device with the given name. The error is ErrNotFound,
-// and names close ones, where there is none.
+// Device returns the device with the given name.
 func (c *Catalog) Device(ctx context.Context, name string) (api.Device, error) {
 	var d api.Device
 	err := c.db.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM device WHERE name = ?`, name).Scan(deviceFields(&d)...)
@@ -68,31 +65,13 @@ func (c *Catalog) Device(ctx context.Context, name string) (api.Device, error) {
 	return d, c.wrap("read device "+name, err)
 }
 
-// Devices returns the devices that f selects, sorted by name. Names in f that
-// are not in the inventory are an ErrNotFound that lists them all.
-func (c *Catalog) Devices(ctx context.Context, f api.Select) ([]api.Device, error) {
+// Devices returns the devices that s selects, sorted by name.
+func (c *Catalog) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
 	all, err := c.allDevices(ctx)
 	if err != nil {
 		return nil, c.wrap("list devices", err)
 	}
-	known := make(map[string]bool, len(all))
-	for _, d := range all {
-		known[d.Name] = true
-	}
-	wanted := make(map[string]bool, len(f.Names))
-	var unknown []error
-	for _, name := range f.Names {
-		if !known[name] && !wanted[name] {
-			unknown = append(unknown, notFoundAmong(all, name))
-		}
-		wanted[name] = true
-	}
-	if len(unknown) > 0 {
-		return nil, errors.Join(unknown...)
-	}
-	return slices.DeleteFunc(all, func(d api.Device) bool {
-		return len(wanted) > 0 && !wanted[d.Name] || f.Group != "" && d.Group != f.Group || f.Site != "" && d.Site != f.Site
-	}), nil
+	return catalog.Select(all, s)
 }
 
 func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
@@ -112,9 +91,8 @@ func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
 	return devices, rows.Err()
 }
 
-// UpdateDevice replaces the device of the same name and its secrets. The error
-// is api.ErrInvalidDevice or ErrNotFound.
-func (c *Catalog) UpdateDevice(ctx context.Context, d api.Device, s Secrets) error {
+// UpdateDevice replaces the device of the same name and its secrets.
+func (c *Catalog) UpdateDevice(ctx context.Context, d api.Device, s catalog.Secrets) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
@@ -122,8 +100,7 @@ func (c *Catalog) UpdateDevice(ctx context.Context, d api.Device, s Secrets) err
 		append(rowValues(d, s), d.Name)...)
 }
 
-// RemoveDevice removes a device, with its passwords, from the inventory. Its
-// snapshots stay in the vault. The error is ErrNotFound where there is none.
+// RemoveDevice removes a device with its secrets.
 func (c *Catalog) RemoveDevice(ctx context.Context, name string) error {
 	return c.changeOne(ctx, name, `DELETE FROM device WHERE name = ?`, name)
 }
@@ -149,62 +126,15 @@ func (c *Catalog) notFound(ctx context.Context, name string) error {
 	if err != nil {
 		return c.wrap("list devices", err)
 	}
-	return notFoundAmong(all, name)
+	return catalog.NotFound(all, name)
 }
 
-// notFoundAmong says that name is not in the inventory, and what was perhaps
-// meant.
-func notFoundAmong(all []api.Device, name string) error {
-	err := fmt.Errorf("device %q is %w", name, ErrNotFound)
-	if len(all) == 0 {
-		return fmt.Errorf("%w, which is empty: add one with flashwarden device add", err)
+// Secrets returns the secrets of the device with the given name.
+func (c *Catalog) Secrets(ctx context.Context, name string) (catalog.Secrets, error) {
+	var s catalog.Secrets
+	err := c.db.QueryRowContext(ctx, `SELECT `+secretColumns+` FROM device WHERE name = ?`, name).Scan(secretFields(&s)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return catalog.Secrets{}, c.notFound(ctx, name)
 	}
-	names := closest(all, name)
-	if len(names) == 0 {
-		return fmt.Errorf("%w: flashwarden device list shows it", err)
-	}
-	return fmt.Errorf("%w; did you mean %s?", err, strings.Join(names, ", "))
-}
-
-// closest returns up to three names within a few typing errors of name,
-// nearest first.
-func closest(all []api.Device, name string) []string {
-	type candidate struct {
-		name     string
-		distance int
-	}
-	var found []candidate
-	limit := max(1, min(3, len(name)/3))
-	for _, d := range all {
-		if n := distance(strings.ToLower(d.Name), strings.ToLower(name)); n <= limit {
-			found = append(found, candidate{d.Name, n})
-		}
-	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return a.distance - b.distance })
-	var names []string
-	for _, f := range found[:min(3, len(found))] {
-		names = append(names, f.name)
-	}
-	return names
-}
-
-// distance is the Levenshtein distance of two texts in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return s, c.wrap("read how to log in to "+name, err)
 }

@@ -1,10 +1,11 @@
-package catalog
+package catalog_test
 
 import (
 	"slices"
 	"testing"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 )
 
 // TestRunningFiles has the files of a snapshot that the device ran. A file of
@@ -35,7 +36,7 @@ func TestRunningFiles(t *testing.T) {
 		for _, p := range c.files {
 			s.Files = append(s.Files, api.File{Path: p, Kind: api.KindImage})
 		}
-		if got := runningFiles(s); !slices.Equal(got, c.want) {
+		if got := catalog.Running(s); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}

@@ -1,48 +1,13 @@
-package catalog
+package sqlite
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/flash"
 )
-
-// runningFiles tells, for each file of s, whether the device ran it.
-//
-// In bundle mode that is the image that show version names; a stack has it on
-// each member, under the same path in another file system. In install mode it
-// is every package that packages.conf names, and backup selects no others.
-func runningFiles(s api.Snapshot) []bool {
-	running := make([]bool, len(s.Files))
-	if s.Facts.Image == "" {
-		return running
-	}
-	image, systems := flash.ParsePath(s.Facts.Image), systemsOf(s)
-	for i, f := range s.Files {
-		if s.Facts.Mode == "install" {
-			running[i] = f.Kind == api.KindPackage
-			continue
-		}
-		running[i] = f.Kind == api.KindImage && systems.SameOnUnits(image, flash.ParsePath(f.Path))
-	}
-	return running
-}
-
-// systemsOf is the file systems that a snapshot names. It does not keep the
-// table of the device, but its image is written as the listings have it.
-func systemsOf(s api.Snapshot) flash.Systems {
-	var names []string
-	for _, l := range s.Listings {
-		names = append(names, flash.ParsePath(l.Path).FS)
-	}
-	for _, f := range s.Files {
-		names = append(names, flash.ParsePath(f.Path).FS)
-	}
-	return flash.Named(names...)
-}
 
 // Images returns the distinct images: those in the vault first, then those
 // that devices run and the vault does not have; by name within both.
@@ -98,7 +63,7 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	if err := c.addDevices(ctx, bySHA); err != nil {
 		return nil, err
 	}
-	return sorted(bySHA), nil
+	return catalog.SortImages(bySHA), nil
 }
 
 // addDevices enters the devices that run the images by their latest snapshot.
@@ -153,7 +118,7 @@ func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
 		}
 		byName[key] = &i
 	}
-	return sorted(byName), rows.Err()
+	return catalog.SortImages(byName), rows.Err()
 }
 
 // scanLacking reads one row of lackingImages. Where the snapshot has no file
@@ -173,21 +138,4 @@ func scanLacking(rows interface{ Scan(...any) error }) (api.Image, error) {
 	}
 	i.Names, i.Kind, i.Size, i.Cause = []string{flash.ParsePath(*filePath).Base()}, *kind, *size, *cause
 	return i, nil
-}
-
-// sorted returns the images, and the texts in them, in a settled order.
-func sorted(images map[string]*api.Image) []api.Image {
-	list := []api.Image{}
-	for _, i := range images {
-		slices.Sort(i.Names)
-		i.Names = slices.Compact(i.Names)
-		slices.Sort(i.Devices)
-		i.Devices = slices.Compact(i.Devices)
-		slices.Sort(i.Disagreements)
-		list = append(list, *i)
-	}
-	slices.SortFunc(list, func(a, b api.Image) int {
-		return cmp.Or(cmp.Compare(a.Names[0], b.Names[0]), cmp.Compare(a.Version, b.Version), cmp.Compare(a.SHA256, b.SHA256))
-	})
-	return list
 }

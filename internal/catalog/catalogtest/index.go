@@ -1,13 +1,14 @@
-package catalog
+package catalogtest
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/vault"
 )
 
@@ -31,8 +33,8 @@ func weak(content string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// file is a file that was kept with the given content.
-func file(path, kind, content string) api.File {
+// File returns a file of a snapshot that was kept with the given content.
+func File(path, kind, content string) api.File {
 	return api.File{Path: path, Kind: kind, Size: int64(len(content)), MD5: weak(content), SHA256: sha(content), Evidence: api.EvidenceMD5}
 }
 
@@ -41,9 +43,9 @@ func missing(path, kind string, size int64) api.File {
 	return api.File{Path: path, Kind: kind, Size: size, Cause: "stalled"}
 }
 
-// snapshot is one of the given device, some hours after epoch, running image
-// in bundle mode.
-func snapshot(device string, hours int, image string, files ...api.File) api.Snapshot {
+// Snapshot returns a snapshot of a device that runs image in bundle mode, some
+// hours after the first of them.
+func Snapshot(device string, hours int, image string, files ...api.File) api.Snapshot {
 	s := api.Snapshot{Format: 1, Device: device, Status: api.StatusOK, Started: epoch.Add(time.Duration(hours) * time.Hour),
 		Facts: api.Facts{OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: image}, Files: files}
 	s.ID = vault.NewID(device, s.Started)
@@ -55,30 +57,35 @@ func snapshot(device string, hours int, image string, files ...api.File) api.Sna
 	return s
 }
 
-// newVault is a vault that holds the given contents and snapshots.
-func newVault(t *testing.T, contents string, snapshots ...api.Snapshot) *vault.Dir {
-	t.Helper()
-	v, err := vault.Open(filepath.Join(t.TempDir(), "vault"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for content := range strings.FieldsSeq(contents) {
-		if _, _, err := v.Put([]byte(content)); err != nil {
-			t.Fatal(err)
-		}
-	}
+// vaultOf is a vault that holds the given snapshots.
+func vaultOf(snapshots ...api.Snapshot) fakeVault {
+	v := fakeVault{}
 	for _, s := range snapshots {
-		if err := v.PutSnapshot(s); err != nil {
-			t.Fatal(err)
-		}
+		v[s.ID] = s
 	}
 	return v
 }
 
+// fakeVault holds snapshots by ID. One without an ID of its own is damaged.
+type fakeVault map[string]api.Snapshot
+
+func (v fakeVault) SnapshotIDs() ([]string, error) { return slices.Sorted(maps.Keys(v)), nil }
+
+func (v fakeVault) Snapshot(id string) (api.Snapshot, error) {
+	s, ok := v[id]
+	switch {
+	case !ok:
+		return s, fmt.Errorf("snapshot %s: %w", id, vault.ErrNotFound)
+	case s.ID == "":
+		return s, fmt.Errorf("snapshot %s is %w", id, vault.ErrDamaged)
+	}
+	return s, nil
+}
+
 // indexAll indexes the snapshots in a new catalog.
-func indexAll(t *testing.T, snapshots ...api.Snapshot) *Catalog {
+func indexAll(t *testing.T, create New, snapshots ...api.Snapshot) catalog.Catalog {
 	t.Helper()
-	c := newCatalog(t)
+	c := empty(t, create)
 	for _, s := range snapshots {
 		if err := c.Index(t.Context(), s); err != nil {
 			t.Fatal(err)
@@ -87,7 +94,7 @@ func indexAll(t *testing.T, snapshots ...api.Snapshot) *Catalog {
 	return c
 }
 
-func listIDs(t *testing.T, c *Catalog, device string) string {
+func listIDs(t *testing.T, c catalog.Catalog, device string) string {
 	t.Helper()
 	rows, err := c.Snapshots(t.Context(), device)
 	if err != nil {
@@ -100,11 +107,11 @@ func listIDs(t *testing.T, c *Catalog, device string) string {
 	return strings.Join(ids, " ")
 }
 
-func TestSnapshots(t *testing.T) {
-	first := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), file("flash:/vlan.dat", api.KindVLAN, "vlan"))
-	second := snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 5), file("flash:/vlan.dat", api.KindVLAN, "vlan"))
-	third := snapshot("sw1", 2, "", file("running-config", api.KindConfig, "hostname"))
-	c := indexAll(t, third, second, first, second) // in no order, one twice
+func testSnapshots(t *testing.T, create New) {
+	first := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"), File("flash:/vlan.dat", api.KindVLAN, "vlan"))
+	second := Snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 5), File("flash:/vlan.dat", api.KindVLAN, "vlan"))
+	third := Snapshot("sw1", 2, "", File("running-config", api.KindConfig, "hostname"))
+	c := indexAll(t, create, third, second, first, second) // in no order, one twice
 	rows, err := c.Snapshots(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -125,18 +132,18 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
-func TestKnown(t *testing.T) {
-	sizeOnly := file("flash:/y.bin", api.KindImage, "proved by its size")
+func testKnown(t *testing.T, create New) {
+	sizeOnly := File("flash:/y.bin", api.KindImage, "proved by its size")
 	sizeOnly.Evidence = api.EvidenceSize
-	noMD5 := file("flash:/z", api.KindOther, "no MD5")
+	noMD5 := File("flash:/z", api.KindOther, "no MD5")
 	noMD5.MD5 = ""
 	unproved := missing("flash:/w.bin", api.KindImage, 4)
 	unproved.MD5 = weak("gone") // what the device said of what never arrived
-	collision := file("flash:/c2", api.KindOther, "twin B")
+	collision := File("flash:/c2", api.KindOther, "twin B")
 	collision.MD5 = weak("twin A")
-	s := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), sizeOnly, noMD5, unproved,
-		file("flash:/c1", api.KindOther, "twin A"), collision)
-	c := indexAll(t, s)
+	s := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"), sizeOnly, noMD5, unproved,
+		File("flash:/c1", api.KindOther, "twin A"), collision)
+	c := indexAll(t, create, s)
 	for _, test := range []struct {
 		name, md5 string
 		size      int64
@@ -157,9 +164,9 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-func TestRemember(t *testing.T) {
-	c := newCatalog(t)
-	f := file("flash:/x.bin", api.KindImage, "image")
+func testRemember(t *testing.T, create New) {
+	c := empty(t, create)
+	f := File("flash:/x.bin", api.KindImage, "image")
 	for range 2 {
 		if err := c.Remember(t.Context(), f); err != nil {
 			t.Fatal(err)
@@ -173,10 +180,10 @@ func TestRemember(t *testing.T) {
 	}
 }
 
-func TestUnindex(t *testing.T) {
-	first := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), file("flash:/vlan.dat", api.KindVLAN, "vlan"))
-	second := snapshot("sw2", 1, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"))
-	c := indexAll(t, first, second)
+func testUnindex(t *testing.T, create New) {
+	first := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"), File("flash:/vlan.dat", api.KindVLAN, "vlan"))
+	second := Snapshot("sw2", 1, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"))
+	c := indexAll(t, create, first, second)
 	for range 2 {
 		if err := c.Unindex(t.Context(), first.ID); err != nil {
 			t.Fatal(err)
@@ -193,47 +200,49 @@ func TestUnindex(t *testing.T) {
 	}
 }
 
-func TestLostCatalogIsRebuilt(t *testing.T) {
-	ctx := t.Context()
+func testRebuild(t *testing.T, create New) {
 	snapshots := []api.Snapshot{
-		snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"), missing("flash:/vlan.dat", api.KindVLAN, 4)),
-		snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 5), file("flash:/vlan.dat", api.KindVLAN, "vlan")),
-		snapshot("sw1", 2, "flash:/y.bin", file("flash:/y.bin", api.KindImage, "newer")),
+		Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"), missing("flash:/vlan.dat", api.KindVLAN, 4)),
+		Snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 5), File("flash:/vlan.dat", api.KindVLAN, "vlan")),
+		Snapshot("sw1", 2, "flash:/y.bin", File("flash:/y.bin", api.KindImage, "newer")),
 	}
-	v := newVault(t, "image vlan newer", snapshots...)
-	before := indexAll(t, snapshots...)
-	path := filepath.Join(t.TempDir(), "catalog.db")
-	lost, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := lost.Rebuild(ctx, v); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.ReadFile(path + "-wal")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(lost.Close(), os.Remove(path)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path+"-wal", log, 0o600); err != nil { // the log of the lost file stays
-		t.Fatal(err)
-	}
-	for _, c := range []*Catalog{newCatalog(t), openCatalog(t, path)} {
-		for range 2 { // the second time there is nothing to do
-			if err := c.Rebuild(ctx, v); err != nil {
-				t.Fatal(err)
-			}
+	before, c := indexAll(t, create, snapshots...), empty(t, create)
+	for range 2 { // the second time there is nothing to do
+		if err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...)); err != nil {
+			t.Fatal(err)
 		}
-		if diff := cmp.Diff(contents(t, before), contents(t, c)); diff != "" {
-			t.Errorf("indexed(-) rebuilt(+):\n%s", diff)
-		}
+	}
+	if diff := cmp.Diff(contents(t, before), contents(t, c)); diff != "" {
+		t.Errorf("indexed(-) rebuilt(+):\n%s", diff)
 	}
 }
 
-// contents is all that the index tells.
-func contents(t *testing.T, c *Catalog) []any {
+// testIndexMany indexes several snapshots at once, and none once the context
+// has ended.
+func testIndexMany(t *testing.T, create New) {
+	c := empty(t, create)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	one, two := Snapshot("sw1", 0, "", File("running-config", api.KindConfig, "a")), Snapshot("sw1", 1, "", File("running-config", api.KindConfig, "b"))
+	if err := c.Index(ctx, one, two); err == nil {
+		t.Error("indexed although the context had ended")
+	}
+	if got := listIDs(t, c, ""); got != "" {
+		t.Errorf("indexed: %s", got)
+	}
+	if err := c.Index(t.Context(), one, two); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Index(t.Context()); err != nil {
+		t.Errorf("nothing to index: %v", err)
+	}
+	if got, want := listIDs(t, c, ""), one.ID+" "+two.ID; got != want {
+		t.Errorf("indexed: %s; want %s", got, want)
+	}
+}
+
+// contents is everything that the index answers.
+func contents(t *testing.T, c catalog.Catalog) []any {
 	t.Helper()
 	rows, err := c.Snapshots(t.Context(), "")
 	if err != nil {
@@ -250,17 +259,17 @@ func contents(t *testing.T, c *Catalog) []any {
 	return []any{rows, images, sum, ok}
 }
 
-func TestRebuildFollowsTheVault(t *testing.T) {
+func testRebuildFollows(t *testing.T, create New) {
 	ctx := t.Context()
-	kept := snapshot("sw1", 0, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"))
-	unindexed := snapshot("sw1", 1, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image"))
-	removed := snapshot("sw1", 2, "flash:/y.bin", file("flash:/y.bin", api.KindImage, "gone"))
-	v := newVault(t, "image", kept, unindexed)
-	c := indexAll(t, kept, removed)
-	if err := c.AddDevice(ctx, sw1(), sealed()); err != nil {
+	kept := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"))
+	unindexed := Snapshot("sw1", 1, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"))
+	removed := Snapshot("sw1", 2, "flash:/y.bin", File("flash:/y.bin", api.KindImage, "gone"))
+	v := vaultOf(kept, unindexed)
+	c := indexAll(t, create, kept, removed)
+	if err := c.AddDevice(ctx, Device(), Sealed()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Rebuild(ctx, v); err != nil {
+	if err := catalog.Rebuild(ctx, c, v); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := listIDs(t, c, ""), kept.ID+" "+unindexed.ID; got != want {
@@ -274,22 +283,16 @@ func TestRebuildFollowsTheVault(t *testing.T) {
 	}
 }
 
-func TestRebuildTellsOfDamagedSnapshots(t *testing.T) {
+func testRebuildDamaged(t *testing.T, create New) {
 	var snapshots []api.Snapshot
 	for i := range 3 {
-		snapshots = append(snapshots, snapshot("sw1", i, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image")))
+		snapshots = append(snapshots, Snapshot("sw1", i, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")))
 	}
-	v := newVault(t, "image", snapshots...)
-	damaged := filepath.Join(v.Path(), "snapshots", "2026", snapshots[1].ID+".json")
-	if err := os.Remove(damaged); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(damaged, []byte("{"), 0o400); err != nil {
-		t.Fatal(err)
-	}
-	c := newCatalog(t)
+	v := vaultOf(snapshots...)
+	v[snapshots[1].ID] = api.Snapshot{}
+	c := empty(t, create)
 	for range 2 {
-		err := c.Rebuild(t.Context(), v)
+		err := catalog.Rebuild(t.Context(), c, v)
 		if !errors.Is(err, vault.ErrDamaged) || !strings.Contains(err.Error(), snapshots[1].ID) {
 			t.Errorf("error %v; want vault.ErrDamaged with the ID", err)
 		}
@@ -299,45 +302,45 @@ func TestRebuildTellsOfDamagedSnapshots(t *testing.T) {
 	}
 }
 
-func TestRebuildByManyAtOnce(t *testing.T) {
+func testRebuildByMany(t *testing.T, create New) {
 	var snapshots []api.Snapshot
 	for i := range 40 {
-		snapshots = append(snapshots, snapshot(fmt.Sprintf("sw%d", i%7), i, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image")))
+		snapshots = append(snapshots, Snapshot(fmt.Sprintf("sw%d", i%7), i, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")))
 	}
-	v := newVault(t, "image", snapshots...)
-	path := filepath.Join(t.TempDir(), "catalog.db")
+	v := vaultOf(snapshots...)
+	open := create(t)
 	var all sync.WaitGroup
 	for range 4 {
-		c := openCatalog(t, path)
+		c := open(t)
 		all.Go(func() {
-			if err := c.Rebuild(t.Context(), v); err != nil {
+			if err := catalog.Rebuild(t.Context(), c, v); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	rows, err := openCatalog(t, path).Snapshots(t.Context(), "")
+	rows, err := open(t).Snapshots(t.Context(), "")
 	if err != nil || len(rows) != len(snapshots) {
 		t.Errorf("%d snapshots, error %v; want %d", len(rows), err, len(snapshots))
 	}
 }
 
-func TestImages(t *testing.T) {
-	install := snapshot("cat9k", 0, "flash:packages.conf",
-		file("flash:/packages.conf", api.KindBootPointer, "conf"), file("flash:/base.pkg", api.KindPackage, "base"), missing("flash:/web.pkg", api.KindPackage, 77))
+func testImages(t *testing.T, create New) {
+	install := Snapshot("cat9k", 0, "flash:packages.conf",
+		File("flash:/packages.conf", api.KindBootPointer, "conf"), File("flash:/base.pkg", api.KindPackage, "base"), missing("flash:/web.pkg", api.KindPackage, 77))
 	install.Facts.Mode, install.Facts.Version = "install", "17.09.04a"
-	older := snapshot("sw1", 0, "flash:/old.bin", file("flash:/old.bin", api.KindImage, "old"))
+	older := Snapshot("sw1", 0, "flash:/old.bin", File("flash:/old.bin", api.KindImage, "old"))
 	older.Facts.Version = "12.2(58)SE2"
-	c := indexAll(t, install, older,
-		snapshot("sw1", 1, "flash:x.bin", file("flash:/x.bin", api.KindImage, "image"), file("flash:/spare/x.bin", api.KindImage, "spare"),
-			file("usbflash0:/x.bin", api.KindImage, "stick")),
-		snapshot("stack", 1, "flash:/dir/renamed.bin", file("flash1:/dir/renamed.bin", api.KindImage, "image"), file("flash-2:/dir/renamed.bin", api.KindImage, "image")),
-		snapshot("sw2", 1, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9), file("flash:/x.bin", api.KindImage, "image")),
-		snapshot("sw3", 1, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9)),
-		snapshot("sw4", 1, "tftp://192.0.2.7/net.bin", file("running-config", api.KindConfig, "hostname")),
-		snapshot("sw5", 0, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9)),
-		snapshot("sw5", 1, "flash:/x.bin", file("flash:/x.bin", api.KindImage, "image")),
-		snapshot("sw5", 2, "", file("tftp:/x.bin", api.KindImage, "stick")), // received: it says nothing of what sw5 runs
+	c := indexAll(t, create, install, older,
+		Snapshot("sw1", 1, "flash:x.bin", File("flash:/x.bin", api.KindImage, "image"), File("flash:/spare/x.bin", api.KindImage, "spare"),
+			File("usbflash0:/x.bin", api.KindImage, "stick")),
+		Snapshot("stack", 1, "flash:/dir/renamed.bin", File("flash1:/dir/renamed.bin", api.KindImage, "image"), File("flash-2:/dir/renamed.bin", api.KindImage, "image")),
+		Snapshot("sw2", 1, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9), File("flash:/x.bin", api.KindImage, "image")),
+		Snapshot("sw3", 1, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9)),
+		Snapshot("sw4", 1, "tftp://192.0.2.7/net.bin", File("running-config", api.KindConfig, "hostname")),
+		Snapshot("sw5", 0, "flash:/lost.bin", missing("flash:/lost.bin", api.KindImage, 9)),
+		Snapshot("sw5", 1, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")),
+		Snapshot("sw5", 2, "", File("tftp:/x.bin", api.KindImage, "stick")), // received: it says nothing of what sw5 runs
 	)
 	got, err := c.Images(t.Context())
 	if err != nil {
@@ -362,8 +365,8 @@ func TestImages(t *testing.T) {
 	}
 }
 
-func TestNoImages(t *testing.T) {
-	got, err := newCatalog(t).Images(t.Context())
+func testNoImages(t *testing.T, create New) {
+	got, err := empty(t, create).Images(t.Context())
 	if err != nil || got == nil || len(got) > 0 {
 		t.Errorf("images %v, error %v; want an empty list, which is [] in JSON", got, err)
 	}

@@ -1,0 +1,180 @@
+// Package sqlite is a catalog in one SQLite file, which several processes may
+// use at once.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// busyTimeout is how long, in milliseconds, a writer waits for another one.
+const busyTimeout = 20_000
+
+// connections is how many readers one process has at once.
+const connections = 4
+
+// Catalog is an open catalog; it implements catalog.Catalog.
+type Catalog struct {
+	path string
+	db   *sql.DB
+}
+
+// Open opens the catalog in the file path, creates it with mode 0600 where it
+// is missing, and brings its tables up to date. Close it after use.
+func Open(path string) (*Catalog, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	unlock, err := lock(path)
+	if err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	defer unlock()
+	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		return nil, fmt.Errorf("open catalog %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(connections)
+	c := &Catalog{path: path, db: db}
+	if err := c.migrate(context.Background()); err != nil {
+		db.Close()
+		return nil, c.wrap("open catalog", err)
+	}
+	return c, nil
+}
+
+// Close closes the catalog.
+func (c *Catalog) Close() error {
+	return c.wrap("close catalog", c.db.Close())
+}
+
+// dsn returns the data source name for the file path. Every transaction takes
+// the write lock when it begins, so that none fails halfway because another
+// process wrote.
+func dsn(path string) string {
+	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+	}}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
+}
+
+// lock keeps other processes from creating or migrating the catalog at the
+// same time. SQLite's own locks do not span the several transactions of that.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// createPrivate makes sure that the file path exists and that nobody but its
+// owner can read it. SQLite gives its other files the same mode.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", path)
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return os.Chmod(path, 0o600)
+}
+
+// migrate brings the tables up to date.
+func (c *Catalog) migrate(ctx context.Context) error {
+	sources, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, c.db, sources, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	current, newest, err := provider.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current > newest {
+		return fmt.Errorf("it has version %d, made by a newer flashwarden; this one knows up to %d: install the newer one again", current, newest)
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// wrap says what was being done, and what to do about a damaged file.
+func (c *Catalog) wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return cause.Wrap(cause.Internal, err, doing+": "+c.path+" is damaged", moveAway(c.path))
+		}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// moveAway is the next step after the file path was found damaged.
+func moveAway(path string) api.Fix {
+	aside := filepath.Join(filepath.Dir(path), "catalog.damaged")
+	return api.Say("put a copy of it back, or move it away: ").Type(api.OnHost, fmt.Sprintf("mkdir %s && mv %s* %s/", aside, path, aside)).
+		Say("; the next start rebuilds the index from the vault, and devices and their passwords must be added again")
+}
+
+// inTransaction runs do in one transaction, which is kept when do returns nil.
+func (c *Catalog) inTransaction(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := c.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
