@@ -9,12 +9,12 @@ import (
 	"flashwarden/internal/ios"
 )
 
-// changeIdle is how long a command that changes the device may print nothing:
-// install and reload work for minutes in silence.
+// changeIdle is the limit on silence during a command that changes the device.
+// install and reload work for minutes without output.
 const changeIdle = 10 * time.Minute
 
-// Boot reads show boot, or show bootvar. Where the device has neither, it is
-// empty.
+// Boot reads show boot, or show bootvar. The result is empty on a device that
+// has neither.
 func (d *Device) Boot(ctx context.Context) (ios.Boot, error) { return d.boot(ctx) }
 
 // List lists one file system with all its directories.
@@ -22,7 +22,7 @@ func (d *Device) List(ctx context.Context, fileSystem string) ([]ios.Listing, er
 	return d.list(ctx, fileSystem)
 }
 
-// Uptime is how long the device has been up, to the minute.
+// Uptime returns the time since the device started, to the minute.
 func (d *Device) Uptime(ctx context.Context) (time.Duration, error) {
 	text, err := d.line.Run(ctx, "show version", nil)
 	if err != nil {
@@ -32,8 +32,8 @@ func (d *Device) Uptime(ctx context.Context) (time.Duration, error) {
 	return version.UptimeDuration(), err
 }
 
-// Do runs a command that changes the device. What the device says against it
-// is an error.
+// Do runs a command that changes the device. A refusal in its output is an
+// error.
 func (d *Device) Do(ctx context.Context, c ios.Change) error {
 	text, err := d.line.RunLong(ctx, c.Line, changeIdle, c.Answer)
 	if err != nil {
@@ -42,8 +42,8 @@ func (d *Device) Do(ctx context.Context, c ios.Change) error {
 	return c.Result(text)
 }
 
-// Configure types lines in global configuration mode, and leaves it in any
-// case. It ends at the first line that is refused.
+// Configure types lines in global configuration mode and then always leaves
+// that mode. It stops at the first line that the device refuses.
 func (d *Device) Configure(ctx context.Context, lines []string) error {
 	if err := d.Do(ctx, ios.ConfigLine("configure terminal")); err != nil {
 		return err
@@ -59,15 +59,15 @@ func (d *Device) Configure(ctx context.Context, lines []string) error {
 	return d.Do(ctx, ios.ConfigLine("end"))
 }
 
-// leave ends configuration mode after an error that is told already.
+// leave ends configuration mode after an error that the caller reports.
 func (d *Device) leave(ctx context.Context) {
 	if err := d.Do(ctx, ios.ConfigLine("end")); err != nil {
 		d.log.Debug("leave configuration mode", "err", err)
 	}
 }
 
-// Restart runs a command that ends with the device starting again, as reload
-// does: that the session ends after the device had its yes is success.
+// Restart runs a command after which the device restarts, such as reload. The
+// end of the session after our yes is success.
 func (d *Device) Restart(ctx context.Context, c ios.Change) error {
 	confirmed := false
 	text, err := d.line.RunLong(ctx, c.Line, changeIdle, func(question string) (string, error) {
@@ -82,7 +82,7 @@ func (d *Device) Restart(ctx context.Context, c ios.Change) error {
 		if refused := c.Result(text); refused != nil {
 			return refused
 		}
-		return cause.New(cause.CommandRejected, c.Line+": the device did not ask whether it may start again", api.Say("type it by hand: "+c.Line))
+		return cause.New(cause.CommandRejected, c.Line+": the device did not ask for confirmation of the restart", api.Say("type it by hand: "+c.Line))
 	case confirmed && cause.Of(err) == cause.SessionLost && ctx.Err() == nil:
 		return nil
 	}

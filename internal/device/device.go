@@ -1,7 +1,7 @@
 // Package device is one Cisco IOS or IOS-XE device as a backup and a restore
-// need it: what it is, what is in its flash, digests, copies. It types what a
-// person would type, on one terminal line. Only Configure enters configuration
-// mode, which no backup calls.
+// need it: facts, listings of its flash, digests and copies. It types the same
+// commands as a person, on one terminal line. Only Configure enters
+// configuration mode, and no backup calls it.
 package device
 
 import (
@@ -20,7 +20,7 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// terminal is what Device needs of a *vty.Line.
+// terminal is the part of *vty.Line that Device needs.
 type terminal interface {
 	Run(ctx context.Context, command string, ask vty.Ask) (string, error)
 	RunLong(ctx context.Context, command string, idle time.Duration, ask vty.Ask) (string, error)
@@ -37,9 +37,9 @@ type terminal interface {
 type Device struct {
 	line    terminal
 	log     *slog.Logger
-	image   string          // the running image, once Facts has told it
-	unknown map[string]bool // the forms of verify that the software does not know
-	pace    float64         // bytes a second of the slowest digest so far; 0: none yet
+	image   string          // the running image; set by Facts
+	unknown map[string]bool // forms of verify that the software does not know
+	pace    float64         // bytes per second of the slowest digest so far; 0: none yet
 	skipped []Skipped
 }
 
@@ -68,8 +68,8 @@ func (d *Device) LocalAddr() netip.Addr { return d.line.LocalAddr() }
 // RemoteAddr is the device's address in the session.
 func (d *Device) RemoteAddr() netip.Addr { return d.line.RemoteAddr() }
 
-// Facts reads show version, and show boot where there is one. A device that is
-// neither IOS nor IOS-XE is an unsupported_device error.
+// Facts reads show version, and show boot if the device has it. The error for a
+// device that runs neither IOS nor IOS-XE is unsupported_device.
 func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 	text, err := d.line.Run(ctx, "show version", nil)
 	if err != nil {
@@ -96,7 +96,7 @@ func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 	return facts, nil
 }
 
-// stack reads show switch. A switch that is stackable need not be in a stack.
+// stack reads show switch. A stackable switch can be alone.
 func (d *Device) stack(ctx context.Context) ([]ios.StackSwitch, error) {
 	text, err := d.line.Run(ctx, "show switch", nil)
 	if err != nil {
@@ -109,8 +109,8 @@ func (d *Device) stack(ctx context.Context) ([]ios.StackSwitch, error) {
 	return stack.Switches, nil
 }
 
-// boot reads show boot, or show bootvar. Many devices have neither: what they
-// start from is then not known, which is no error.
+// boot reads show boot, or show bootvar. Many devices have neither. That is no
+// error: their boot path stays unknown.
 func (d *Device) boot(ctx context.Context) (ios.Boot, error) {
 	for _, command := range []string{"show boot", "show bootvar"} {
 		text, err := d.line.Run(ctx, command, nil)
@@ -126,8 +126,8 @@ func (d *Device) boot(ctx context.Context) (ios.Boot, error) {
 	return ios.Boot{}, nil
 }
 
-// withPath is command with path as its argument, or a command_rejected error
-// where IOS could not be told that path.
+// withPath returns command with path as its argument. The error for a path that
+// cannot be typed on IOS is command_rejected.
 func withPath(command, path string) (string, error) {
 	for _, r := range path {
 		if r <= ' ' || r > '~' || strings.ContainsRune("?|\"'`;", r) {
@@ -138,7 +138,7 @@ func withPath(command, path string) (string, error) {
 	return command + " " + path, nil
 }
 
-// Interfaces reads show ip interface brief: which addresses the device has.
+// Interfaces reads show ip interface brief.
 func (d *Device) Interfaces(ctx context.Context) ([]ios.Interface, error) {
 	const command = "show ip interface brief"
 	text, err := d.line.Run(ctx, command, nil)
@@ -152,7 +152,7 @@ func (d *Device) Interfaces(ctx context.Context) ([]ios.Interface, error) {
 	return interfaces, nil
 }
 
-// Show runs a show command and returns what it printed, which may be a refusal.
+// Show runs a show command and returns its output, which may be a refusal.
 func (d *Device) Show(ctx context.Context, command string) (string, error) {
 	if !strings.HasPrefix(command, "show ") {
 		return "", fmt.Errorf("%q is no show command", command)
@@ -162,16 +162,16 @@ func (d *Device) Show(ctx context.Context, command string) (string, error) {
 
 var (
 	configStart = regexp.MustCompile(`(?m)^(?:!|version )`)
-	// What background processes print on a line of its own is no part of a
-	// configuration: system messages, after a date or the time since start or
-	// nothing, and AutoInstall's complaint.
+	// messageLine matches lines of background processes, which are no part of
+	// a configuration: system messages with a date, the time since start or
+	// nothing before them, and AutoInstall's error.
 	messageLine = regexp.MustCompile(`(?m)^(?:(?:\d+: )?[*.]?(?:[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?|\d+:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): )?` +
 		`(?:%[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+: |%Error opening tftp://255\.255\.255\.255/).*\n`)
 )
 
 // RunningConfig returns show running-config with LF line ends, from its first
-// comment or version line to its end line: what a device can be given back,
-// without the two header lines that count its bytes.
+// comment or version line to its end line. The two header lines that count its
+// bytes are left out, so that a device accepts the text as a configuration.
 func (d *Device) RunningConfig(ctx context.Context) ([]byte, error) {
 	const command = "show running-config"
 	text, err := d.line.Run(ctx, command, nil)
@@ -186,8 +186,8 @@ func (d *Device) RunningConfig(ctx context.Context) ([]byte, error) {
 	if err := ios.Rejected(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", command, err)
 	}
-	return nil, cause.New(cause.CommandRejected, fmt.Sprintf("%s does not end in end, but in %q", command, lastLine(config)),
-		api.Say("look at what this account may see: "+command))
+	return nil, cause.New(cause.CommandRejected, fmt.Sprintf("%s ends with %q and not with end", command, lastLine(config)),
+		api.Say("check the rights of this account: "+command))
 }
 
 func lastLine(text string) string {
@@ -195,7 +195,7 @@ func lastLine(text string) string {
 	return line[:min(len(line), 120)]
 }
 
-// Text returns the contents of a small text file, as more shows it.
+// Text returns the contents of a small text file, as more prints it.
 func (d *Device) Text(ctx context.Context, path string) (string, error) {
 	command, err := withPath("more", path)
 	if err != nil {
@@ -205,7 +205,7 @@ func (d *Device) Text(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Only the first lines: the file may well speak of errors.
+	// Only the first lines: the file itself may contain the word error.
 	first := bytes.SplitN([]byte(text), []byte("\n"), 4)
 	if err := ios.Rejected(string(bytes.Join(first[:min(3, len(first))], []byte("\n")))); err != nil {
 		return "", fmt.Errorf("%s: %w", command, err)
@@ -213,11 +213,11 @@ func (d *Device) Text(ctx context.Context, path string) (string, error) {
 	return text, nil
 }
 
-// Copy runs one copy between the device and a TFTP server, and returns what the
-// device said about it; a copy that failed is no error. There is no limit on
-// its time nor on the device's silence: ctx sets them. A question that the copy
-// must not answer is an error, with cause unsafe_prompt where it is about
-// erasing, formatting or overwriting.
+// Copy runs one copy between the device and a TFTP server and returns the
+// outcome that the device reports. A failed copy is no error. Only ctx limits
+// its time and the device's silence. A question that the copy must not answer
+// is an error; its cause is unsafe_prompt if the question is about erasing,
+// formatting or overwriting.
 func (d *Device) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error) {
 	if err := c.Validate(); err != nil {
 		return ios.CopyResult{}, err

@@ -14,25 +14,28 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// noCommand is the answer of software that does not know a command, and not a
-// failure of the command.
+// noCommand matches the answer of software that does not know a command. A
+// failure of the command does not match.
 var noCommand = regexp.MustCompile(`(?mi)^\s*% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized command)`)
 
-// The forms of verify, in the order in which they are asked: /md5 since
+// The forms of verify, in the order in which Digest tries them: /md5 since
 // 12.2(4)T; plain verify, which prints the MD5 of the whole file as "CCO Hash
-// MD5" on images with an embedded hash; /sha512 since IOS-XE 16.5.
+// MD5" on images with an embedded hash; /sha512 since IOS-XE 16.5 (Cisco IOS
+// Configuration Fundamentals Command Reference, "verify").
 const (
 	verifyMD5    = "verify /md5"
 	verifyPlain  = "verify"
 	verifySHA512 = "verify /sha512"
 )
 
-// Digest asks the device for a digest of one of its files of so many bytes
-// (-1: not known). It asks with verify /md5, and only where the software does
-// not know that with the other forms; what it does not know is not asked
-// again. The Verification says what was tried; its digest is empty where the
-// device computes none. It may take minutes: heard, which may be nil, is told
-// how many marks of progress the device has printed.
+// Digest asks the device for a digest of one of its files. size is in bytes, -1
+// if unknown. It tries verify /md5, and the other forms only if the software
+// does not know that one. It tries an unknown form once per session. The
+// Verification lists the tries; its digest is empty if the device computes
+// none.
+//
+// A digest may take minutes. heard, which may be nil, receives the number of
+// progress marks that the device has printed so far.
 func (d *Device) Digest(ctx context.Context, path string, size int64, heard func(marks int)) (ios.Verification, error) {
 	var v ios.Verification
 	for _, form := range []string{verifyMD5, verifyPlain, verifySHA512} {
@@ -50,7 +53,7 @@ func (d *Device) Digest(ctx context.Context, path string, size int64, heard func
 	return v, nil
 }
 
-// verify asks with one form, and reports whether the next one is to be tried.
+// verify tries one form. It reports whether to try the next one.
 func (d *Device) verify(ctx context.Context, form, path string, v *ios.Verification, p *patience) (next bool, err error) {
 	const unknown = ": not known to this software"
 	if d.unknown[form] {
@@ -80,8 +83,8 @@ func (d *Device) verify(ctx context.Context, form, path string, v *ios.Verificat
 	return form == verifyPlain && v.MD5 == "", nil
 }
 
-// readVerify enters what one form of verify printed into v, and says what came
-// of it. That the device refuses it for this file alone is no error.
+// readVerify adds the output of one form of verify to v and returns the outcome
+// in words. A refusal for this file alone is no error.
 func readVerify(form, text string, v *ios.Verification) (came string, err error) {
 	v.Digest, err = ios.ParseVerify(text)
 	if form == verifyPlain {
@@ -104,8 +107,8 @@ func readVerify(form, text string, v *ios.Verification) (came string, err error)
 	return "", err
 }
 
-// mayBeImage reports whether plain verify could say something of a file: it
-// reads what is embedded in images and packages.
+// mayBeImage reports whether plain verify can work on a file: it reads the hash
+// embedded in images and packages.
 func (d *Device) mayBeImage(p string) bool {
 	switch strings.ToLower(path.Ext(p)) {
 	case ".bin", ".pkg":
@@ -115,34 +118,34 @@ func (d *Device) mayBeImage(p string) bool {
 	return named || ios.CleanPath(p) == ios.CleanPath(d.image)
 }
 
-// How long a device may compute without a word.
+// Limits on the silence of a device that computes a digest.
 const (
-	// quietAtFirst is for any file, and slowest, in bytes a second, adds what its
-	// size may take: 1.2 GB take 5 to 12 minutes on known devices.
+	// quietAtFirst is for any file. slowest, in bytes per second, adds time
+	// for its size: 1.2 GB take 5 to 12 minutes on known devices.
 	quietAtFirst = 5 * time.Minute
 	slowest      = 500_000
-	// Once it shows progress: not less than quietBetween, and several times the
-	// longest pause between two marks so far.
+	// The limit after progress marks have appeared: at least quietBetween, and
+	// several times the longest pause between two marks so far.
 	quietBetween  = 2 * time.Minute
 	timesPause    = 8
-	pausesToTrust = 3 // a few marks at the start say nothing yet
-	// slowerThanSeen is how much slower than its slowest digest so far a device
-	// may become.
+	pausesToTrust = 3 // a few marks at the start do not show a rhythm
+	// slowerThanSeen allows a device to be this many times slower than in its
+	// slowest digest so far.
 	slowerThanSeen = 8
 )
 
-// patience is the limit on a device's silence while it computes a digest: from
-// the file's size and the pace that was seen, never on the whole time.
+// patience limits the device's silence while it computes a digest. It uses the
+// file's size and the pace seen before. It never limits the whole time.
 type patience struct {
 	size   int64
-	first  time.Duration // until there is a rhythm
+	first  time.Duration // limit before there is a rhythm
 	tell   func(marks int)
 	began  time.Time
 	echoed bool      // the command's echo has passed
-	last   time.Time // of the last mark
+	last   time.Time // time of the last mark
 	marks  int
 	pauses int
-	pause  time.Duration // the longest
+	pause  time.Duration // the longest pause
 }
 
 func (d *Device) newPatience(size int64, tell func(int)) *patience {
@@ -156,8 +159,8 @@ func (d *Device) newPatience(size int64, tell func(int)) *patience {
 	return p
 }
 
-// learn remembers the pace of the slowest digest. What took less than a second
-// says more of the terminal than of the device.
+// learn remembers the pace of the slowest digest. A time under one second
+// measures the terminal and not the device, so it is ignored.
 func (d *Device) learn(p *patience) {
 	took := time.Since(p.began).Seconds()
 	if pace := float64(p.size) / took; took >= 1 && p.size > 0 && (d.pace == 0 || pace < d.pace) {
@@ -165,7 +168,7 @@ func (d *Device) learn(p *patience) {
 	}
 }
 
-// heard is the vty.Watch of a digest.
+// heard is the [vty.Watch] of a digest.
 func (p *patience) heard(arrived []byte) time.Duration {
 	if !p.echoed {
 		_, after, found := bytes.Cut(arrived, []byte("\n"))

@@ -11,25 +11,26 @@ import (
 	"flashwarden/internal/ios"
 )
 
-// The bounds of descending into directories one by one.
+// Bounds for listing directories one by one.
 const (
 	maxDepth       = 16
 	maxDirectories = 1000
 )
 
-// Skipped is a file system or directory that was not listed, and why.
+// Skipped is a file system or directory that could not be listed, and the
+// reason.
 type Skipped struct {
 	Path string
 	Err  error
 }
 
-// Skipped returns what the last call of Files could not list.
+// Skipped returns the places that the last call of Files could not list.
 func (d *Device) Skipped() []Skipped { return slices.Clone(d.skipped) }
 
-// Files lists every directory of the file systems that a backup is made of:
-// flash and disks, those of all stack members, and nvram:. What cannot be
-// listed is kept for Skipped, but it is an error for the file system with the
-// running image (see Facts) and where nothing can be listed at all.
+// Files lists every directory of the file systems that belong in a backup:
+// flash and disks, those of all stack members, and nvram:. Places that it
+// cannot list go to Skipped. Two cases are an error: the file system with the
+// running image (see Facts) cannot be listed, or no file system can.
 func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
 	d.skipped = nil
 	systems, table, err := d.fileSystems(ctx)
@@ -58,8 +59,8 @@ func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
 	return all, nil
 }
 
-// learnName enters into the table the name that a listing has in place of the
-// one asked for, where the table does not have it: "dir flash:" may print
+// learnName adds the name that a listing prints to the table, if it differs
+// from the name in the command and the table lacks it: "dir flash:" may print
 // "Directory of sdflash:/".
 func learnName(table []ios.FileSystem, asked string, listings []ios.Listing) []ios.FileSystem {
 	row := func(fs string) int {
@@ -73,8 +74,8 @@ func learnName(table []ios.FileSystem, asked string, listings []ios.Listing) []i
 	return table
 }
 
-// addNew adds the listings of directories that are not yet in all: a file
-// system may be reached by several names.
+// addNew adds the listings of directories that are not in all yet. One file
+// system may have several names.
 func addNew(all, more []ios.Listing) []ios.Listing {
 	for _, l := range more {
 		same := func(have ios.Listing) bool { return ios.CleanPath(have.Path) == ios.CleanPath(l.Path) }
@@ -90,8 +91,7 @@ func (d *Device) skip(path string, err error) {
 	d.log.Info("not listed", "file", path, "err", err)
 }
 
-// lost reports whether err ended the session, so that no other command can be
-// tried.
+// lost reports whether err ended the session, so that no other command can run.
 func lost(ctx context.Context, err error) bool {
 	if err == nil {
 		return false
@@ -103,14 +103,15 @@ func lost(ctx context.Context, err error) bool {
 	return ctx.Err() != nil
 }
 
-// fileSystem is one that is to be listed.
+// fileSystem is one file system to list.
 type fileSystem struct {
 	name    string // with its colon
-	running bool   // the running image is in it
+	running bool   // it has the running image
 }
 
-// fileSystems chooses from show file systems, and returns that table. Old IOS
-// does not know the command: it has flash: alone, and no table.
+// fileSystems reads show file systems, and returns that table and the file
+// systems to list. Old IOS does not know the command: it has only flash:, and
+// no table.
 func (d *Device) fileSystems(ctx context.Context) (chosen []fileSystem, table []ios.FileSystem, err error) {
 	text, err := d.line.Run(ctx, "show file systems", nil)
 	if err != nil {
@@ -121,15 +122,14 @@ func (d *Device) fileSystems(ctx context.Context) (chosen []fileSystem, table []
 	case len(table) == 0:
 		d.log.Debug("no table of file systems", "err", err)
 		return []fileSystem{{name: "flash:", running: true}, {name: "nvram:"}}, nil, nil
-	case err != nil: // a row that nobody can read is told, the others are listed
+	case err != nil: // report the row that cannot be read, and list the others
 		d.skip("show file systems", err)
 	}
 	return choose(table, d.image), table, nil
 }
 
-// choose picks the file systems that a backup is made of. The one with the
-// running image is asked by the name that the image's path has, the others by
-// their first.
+// choose picks the file systems for a backup. For the one with the running
+// image it uses the name in the image's path, for the others their first name.
 func choose(table []ios.FileSystem, image string) []fileSystem {
 	running := runningPrefix(table, image)
 	var chosen []fileSystem
@@ -144,8 +144,9 @@ func choose(table []ios.FileSystem, image string) []fileSystem {
 	return chosen
 }
 
-// runningPrefix is the file system of the running image; the default one where
-// the image does not tell, because it came over the network for instance.
+// runningPrefix returns the file system of the running image, or the default
+// one if the image's path names none, for example after a boot over the
+// network.
 func runningPrefix(table []ios.FileSystem, image string) string {
 	prefix, _, _ := strings.Cut(image, ":")
 	prefix += ":"
@@ -163,8 +164,8 @@ func runningPrefix(table []ios.FileSystem, image string) string {
 
 var aside = regexp.MustCompile(`^(?:stby-|slave)?(?:crashinfo|webui|obfl|usb|sup-(?:image|microcode)|logging|drec)`)
 
-// holdsSoftware tells file systems with what a device is rebuilt from apart
-// from removable ones and from those with logs and crash dumps.
+// holdsSoftware reports whether a file system can hold files for rebuilding the
+// device. Removable ones and those for logs and crash dumps do not count.
 func holdsSoftware(row ios.FileSystem) bool {
 	if slices.ContainsFunc(row.Prefixes, aside.MatchString) || row.Flags == "wo" {
 		return false
@@ -189,8 +190,8 @@ func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
 	}
 	listings, err := d.dir(ctx, "dir "+name)
 	if err != nil && !lost(ctx, err) && !strings.Contains(name, "nvram") {
-		// Some software and some accounts have this one only. It lists all
-		// directories, where there are any.
+		// Some software and some accounts have only this command. It lists
+		// directories too, if there are any.
 		if shown, showErr := d.dir(ctx, "show "+strings.TrimSuffix(name, ":")); showErr == nil {
 			return shown, nil
 		}
@@ -201,7 +202,7 @@ func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
 	return d.descend(ctx, listings)
 }
 
-// dir runs one list command. A list that the device broke off with an error is
+// dir runs one listing command. A listing that the device ends with an error is
 // an error.
 func (d *Device) dir(ctx context.Context, command string) ([]ios.Listing, error) {
 	text, err := d.line.Run(ctx, command, nil)
@@ -211,7 +212,8 @@ func (d *Device) dir(ctx context.Context, command string) ([]ios.Listing, error)
 	return ios.ParseDir(command, text)
 }
 
-// descend lists the directories in listings, and those in them, one by one.
+// descend lists the directories in listings one by one, and the directories in
+// them.
 func (d *Device) descend(ctx context.Context, listings []ios.Listing) ([]ios.Listing, error) {
 	for i := 0; i < len(listings); i++ {
 		for _, e := range listings[i].Entries {
@@ -220,7 +222,7 @@ func (d *Device) descend(ctx context.Context, listings []ios.Listing) ([]ios.Lis
 			}
 			path := listings[i].FilePath(e)
 			if strings.Count(path, "/") > maxDepth || len(listings) >= maxDirectories {
-				d.skip(path, fmt.Errorf("%s: more than %d directories, or %d in one another", path, maxDirectories, maxDepth))
+				d.skip(path, fmt.Errorf("%s: more than %d directories, or deeper than %d levels", path, maxDirectories, maxDepth))
 				continue
 			}
 			found, err := d.directory(ctx, path)

@@ -14,12 +14,12 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// algorithms are what we offer: what x/crypto/ssh holds to be secure, plus
-// what devices of the last decade know nothing better than (group14-sha1,
-// hmac-sha1). legacy appends what is broken: the ssh-rsa signature, which is
-// SHA-1, small groups, CBC. Group 1 stands before group exchange, which here
-// refuses the moduli under 2048 bits that old IOS proposes. There is no
-// aes192-cbc, aes256-cbc or hmac-md5.
+// algorithms returns the algorithms that we offer: those that x/crypto/ssh
+// considers secure, and the best that devices of the last decade have
+// (group14-sha1, hmac-sha1). legacy adds broken ones: the ssh-rsa signature,
+// which is SHA-1, small groups, and CBC. Group 1 stands before group exchange,
+// because x/crypto/ssh refuses the moduli under 2048 bits that old IOS
+// proposes. aes192-cbc, aes256-cbc and hmac-md5 are not implemented.
 func algorithms(legacy bool) (ssh.Config, []string) {
 	secure := ssh.SupportedAlgorithms()
 	c := ssh.Config{KeyExchanges: append(secure.KeyExchanges, ssh.InsecureKeyExchangeDH14SHA1)}
@@ -50,12 +50,13 @@ func keepTypes(algorithms []string, known []ssh.PublicKey) []string {
 	return keep
 }
 
-// offer is what a server can do: its SSH_MSG_KEXINIT (RFC 4253 section 7.1).
+// offer is the SSH_MSG_KEXINIT of a server: its algorithms (RFC 4253 section
+// 7.1).
 type offer struct {
 	Cookie                 [16]byte `sshtype:"20"`
 	KeyExchanges           []string
 	HostKeys               []string
-	CiphersIn, Ciphers     []string // to the server, from it
+	CiphersIn, Ciphers     []string // In: from us to the server
 	MACsIn, MACs           []string
 	CompressionIn          []string
 	Compression            []string
@@ -64,8 +65,8 @@ type offer struct {
 	Reserved               uint32
 }
 
-// parseOffer finds the offer in the first bytes that a server sent: lines up
-// to its version (RFC 4253 section 4.2), then one packet (section 6).
+// parseOffer finds the offer in the first bytes of a server: lines up to its
+// version (RFC 4253 section 4.2), then one packet (section 6).
 func parseOffer(sent []byte) (o offer, ok bool) {
 	for !bytes.HasPrefix(sent, []byte("SSH-")) {
 		_, rest, found := bytes.Cut(sent, []byte("\n"))
@@ -85,20 +86,20 @@ func parseOffer(sent []byte) (o offer, ok bool) {
 	if ssh.Unmarshal(packet[5:4+length-padding], &o) != nil {
 		return o, false
 	}
-	o.KeyExchanges = slices.DeleteFunc(o.KeyExchanges, func(name string) bool { // these announce extensions
+	o.KeyExchanges = slices.DeleteFunc(o.KeyExchanges, func(name string) bool { // these are extensions, not algorithms
 		return strings.HasPrefix(name, "ext-info-") || strings.HasPrefix(name, "kex-strict-")
 	})
 	return o, true
 }
 
-// choice is one thing that both sides must agree on.
+// choice is one kind of algorithm on which both sides must agree.
 type choice struct {
-	what                 string // in words
-	command              string // what makes IOS 15.5 and later offer one that we know
+	what                 string // the kind, in words
+	command              string // the command that makes IOS 15.5 and later offer an algorithm that we have
 	theirs, ours, legacy []string
 }
 
-// choices lists what must be agreed on with a server that makes this offer.
+// choices lists the kinds on which we and the server must agree.
 func (h *handshake) choices(o offer) []choice {
 	c, keys := algorithms(h.cfg.LegacyCrypto)
 	old, oldKeys := algorithms(true)
@@ -112,12 +113,12 @@ func (h *handshake) choices(o offer) []choice {
 	}
 	cipher := common(c.Ciphers, o.Ciphers)
 	if strings.Contains(cipher, "-gcm") || strings.Contains(cipher, "poly1305") {
-		return all // it authenticates by itself
+		return all // it authenticates by itself, without a MAC
 	}
 	return append(all, choice{"MAC", "mac hmac-sha1", o.MACs, c.MACs, old.MACs})
 }
 
-// common is the first of ours that is among theirs, or "".
+// common returns the first of ours that is among theirs, or "".
 func common(ours, theirs []string) string {
 	if i := slices.IndexFunc(ours, func(a string) bool { return slices.Contains(theirs, a) }); i >= 0 {
 		return ours[i]
@@ -125,8 +126,8 @@ func common(ours, theirs []string) string {
 	return ""
 }
 
-// disagreed lists the choices without anything common: all of them where the
-// server's offer is at hand, else the one that ended the handshake.
+// disagreed lists the choices without a common algorithm: all of them if we
+// have the server's offer, and otherwise the one that ended the handshake.
 func (h *handshake) disagreed(e *ssh.AlgorithmNegotiationError) []choice {
 	if o, ok := parseOffer(h.conn.first()); ok {
 		return slices.DeleteFunc(h.choices(o), func(c choice) bool { return common(c.ours, c.theirs) != "" })
@@ -136,8 +137,8 @@ func (h *handshake) disagreed(e *ssh.AlgorithmNegotiationError) []choice {
 		legacy: slices.Concat(old.KeyExchanges, keys, old.Ciphers, old.MACs)}}
 }
 
-// noCommon says on what there was no agreement, and whether the algorithms of
-// old IOS would help.
+// noCommon reports every kind without a common algorithm, and whether the
+// algorithms of old IOS would help.
 func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
 	var seen []string
 	fix := ""
@@ -155,8 +156,8 @@ func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
 	return cause.New(cause.NoCommonAlgorithm, strings.Join(seen, "; "), api.Say(h.agree(fix)))
 }
 
-// agree is how to come to common algorithms. fix is the command on the device
-// where those of old IOS do not help: nobody here implements what it offers.
+// agree returns the next step towards common algorithms. fix is the command on
+// the device, for the case that the algorithms of old IOS do not help.
 func (h *handshake) agree(fix string) string {
 	switch {
 	case h.cfg.jumpTo != "":
@@ -166,5 +167,5 @@ func (h *handshake) agree(fix string) string {
 	case fix == "":
 		return "flashwarden device edit " + h.cfg.Name + " --transport telnet"
 	}
-	return fmt.Sprintf("what it offers is not implemented here; on the device: ip ssh server algorithm %s; or: flashwarden device edit %s --transport telnet", fix, h.cfg.Name)
+	return fmt.Sprintf("flashwarden does not implement its algorithms; on the device: ip ssh server algorithm %s; or: flashwarden device edit %s --transport telnet", fix, h.cfg.Name)
 }

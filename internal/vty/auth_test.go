@@ -99,7 +99,7 @@ func TestIdentityRefused(t *testing.T) {
 		{"rsa", "s3cret-pass", true, "", ""},
 		{"rsa", "mistaken", false, "and with the password", "--password-file FILE"},
 		{"rsa", "", false, "with the key ssh-rsa SHA256:", "ip ssh pubkey-chain, username admin, key-hash ssh-rsa "},
-		{"ed25519", "", false, "with the key ssh-ed25519 SHA256:", "IOS knows RSA keys alone"},
+		{"ed25519", "", false, "with the key ssh-ed25519 SHA256:", "accept only RSA keys"},
 	} {
 		d := &sshDevice{plays: showX}
 		d.config.PublicKeyCallback = permit(ed25519Key(t).PublicKey())
@@ -153,13 +153,13 @@ func TestParseIdentity(t *testing.T) {
 		text []byte
 		says string
 	}{
-		"passphrase":    {keyText(t, keys["rsa"], "opensesame"), "protected by a passphrase"},
+		"passphrase":    {keyText(t, keys["rsa"], "opensesame"), "has a passphrase"},
 		"public":        {public, "the private one has the same name without .pub"},
 		"PuTTY":         {[]byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "puttygen"},
-		"nothing":       {nil, "no private key"},
-		"a password":    {[]byte("s3cret-pass\n"), "no private key"},
-		"damaged":       {broken, "no private key"},
-		"half of a key": {plain[:len(plain)/2], "no private key"},
+		"nothing":       {nil, "not a private key"},
+		"a password":    {[]byte("s3cret-pass\n"), "not a private key"},
+		"damaged":       {broken, "not a private key"},
+		"half of a key": {plain[:len(plain)/2], "not a private key"},
 	} {
 		id, err := ParseIdentity(test.text)
 		if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "s3cret") {

@@ -13,7 +13,7 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// hostPort is the address with its port: 22, for Telnet 23, when it has none.
+// hostPort returns the address with a port. The default is 22, for Telnet 23.
 func (c Config) hostPort() string {
 	if _, _, err := net.SplitHostPort(c.Address); err == nil {
 		return c.Address
@@ -29,7 +29,7 @@ func (c Config) hostPort() string {
 	return net.JoinHostPort(host, port)
 }
 
-// service is what must be on on a device for its transport.
+// service returns the configuration that a device needs for its transport.
 func (c Config) service() string {
 	if c.Transport == Telnet {
 		return "transport input telnet on its lines"
@@ -37,7 +37,7 @@ func (c Config) service() string {
 	return "ip ssh version 2, and transport input ssh on its lines"
 }
 
-// connect makes the connection, through the jump host where there is one.
+// connect makes the connection, through the jump host if there is one.
 func connect(ctx context.Context, cfg Config) (net.Conn, error) {
 	if cfg.Via != nil {
 		return connectVia(ctx, cfg)
@@ -57,8 +57,8 @@ func connect(ctx context.Context, cfg Config) (net.Conn, error) {
 // greetTime is the limit for the first byte of the peer.
 func (c Config) greetTime() time.Duration { return min(greetTime, c.IdleTimeout) }
 
-// silentError is the error for a peer that accepted the connection and sent
-// nothing.
+// silentError is the error for a peer that accepted the connection and then
+// sent nothing.
 func silentError(cfg Config) error {
 	host, port, _ := net.SplitHostPort(cfg.hostPort())
 	return cause.Wrap(cause.ConnectTimeout, ErrSilent,
@@ -67,7 +67,7 @@ func silentError(cfg Config) error {
 			"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT")))
 }
 
-// connectError gives a failed connection its cause.
+// connectError adds the cause to the error of a failed connection.
 func connectError(cfg Config, err error) error {
 	at := cfg.hostPort()
 	host, port, _ := net.SplitHostPort(at)

@@ -19,7 +19,7 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// The policies of HostKeys for a host whose key is not pinned.
+// The policies of HostKeys for a host without a pinned key.
 const (
 	AcceptNew = "accept-new" // trust it on first use, then pin it
 	AskUser   = "ask"        // ask a person, then pin it
@@ -30,10 +30,10 @@ const (
 // format (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). A host at a port other than
 // 22 is kept as [host]:port. Many goroutines and processes may use one file.
 type HostKeys struct {
-	Path   string // the file; made when the first key is pinned, mode 0600
+	Path   string // the file; created with mode 0600 when the first key is pinned
 	Policy string // AcceptNew, AskUser or Refuse; default AcceptNew
-	// Ask decides under AskUser; nil refuses. fingerprint is as ssh-keygen -l
-	// prints it.
+	// Ask decides under AskUser; nil refuses. fingerprint has the form of
+	// ssh-keygen -l.
 	Ask func(host, fingerprint string) bool
 }
 
@@ -57,28 +57,28 @@ func (k *HostKeys) pinned(address string) ([]ssh.PublicKey, error) {
 	return keys, nil
 }
 
-// Fingerprints are the keys of address (HOST:PORT) in the file, each with its
-// type, as ssh-keygen -l prints them; "" where none is pinned.
+// Fingerprints returns the keys of address (HOST:PORT) in the file, each with
+// its type, in the form of ssh-keygen -l. It returns "" if none is pinned.
 func (k *HostKeys) Fingerprints(address string) (string, error) {
 	known, err := k.pinned(address)
 	return fingerprints(known), err
 }
 
-// probeKey is a key that equals none, with which knownhosts tells the keys
-// that it has.
+// probeKey differs from every real key. Asked about it, package knownhosts
+// returns the pinned keys in its error.
 type probeKey struct{}
 
-// Type is one that no key has.
+// Type returns a type that no real key has.
 func (probeKey) Type() string { return "none" }
 
-// Marshal is what no key has.
+// Marshal returns bytes that no real key has.
 func (probeKey) Marshal() []byte { return []byte("none") }
 
 // Verify accepts no signature.
 func (probeKey) Verify([]byte, *ssh.Signature) error { return errors.New("no key") }
 
-// check accepts key for address, pinning it where the policy says so, or
-// returns a failure with one of the host_key causes.
+// check accepts key for address and pins it if the policy allows that.
+// Otherwise it returns an error with one of the host_key causes.
 func (k *HostKeys) check(address, name string, key ssh.PublicKey) error {
 	if bits := rsaBits(key); bits > 0 && bits < 1024 {
 		return weakKey(name, bits)
@@ -93,7 +93,7 @@ func (k *HostKeys) check(address, name string, key ssh.PublicKey) error {
 	if !k.trusted(address, key) {
 		host, port, _ := net.SplitHostPort(address)
 		return cause.New(cause.HostKeyUnknown, fmt.Sprintf("the host key of %s is not pinned: %s %s", name, key.Type(), ssh.FingerprintSHA256(key)),
-			api.Say("if that is its own key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
+			api.Say("if this is its key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
 	}
 	return k.pin(address, name, key)
 }
@@ -127,7 +127,7 @@ func (k *HostKeys) compare(address, name string, key ssh.PublicKey, known []ssh.
 		name, key.Type(), ssh.FingerprintSHA256(key), fingerprints(known)), api.Say(k.forget(address)))
 }
 
-// changedType is compare for a device that offers no key of a pinned type.
+// changedType is the check for a device that offers no key of a pinned type.
 func changedType(k *HostKeys, address, name string, known []ssh.PublicKey, offered string) error {
 	return cause.New(cause.HostKeyChanged, fmt.Sprintf("the host key of %s has changed: it offers only %s, pinned is %s",
 		name, offered, fingerprints(known)), api.Say(k.forget(address)))
@@ -141,12 +141,12 @@ func fingerprints(keys []ssh.PublicKey) string {
 	return strings.Join(all, ", ")
 }
 
-// forget is the command that unpins address.
+// forget returns the command that removes the pinned keys of address.
 func (k *HostKeys) forget(address string) string {
 	return fmt.Sprintf("if it was replaced: ssh-keygen -R '%s' -f %s", knownhosts.Normalize(address), k.Path)
 }
 
-// pin adds the key, unless another writer has pinned one meanwhile.
+// pin adds the key, unless another writer has pinned one since.
 func (k *HostKeys) pin(address, name string, key ssh.PublicKey) error {
 	lock, err := k.lock()
 	if err != nil {
@@ -166,9 +166,9 @@ func (k *HostKeys) pin(address, name string, key ssh.PublicKey) error {
 	return nil
 }
 
-// lock opens the file and locks it against other writers, until it is closed.
-// Because a writer puts a new file in its place, the lock counts only while
-// the file is still the one at Path.
+// lock opens the file and locks it against other writers, until the caller
+// closes it. A writer replaces the file by a new one, so the lock counts only
+// while the open file is still the one at Path.
 func (k *HostKeys) lock() (*os.File, error) {
 	for {
 		f, err := os.OpenFile(k.Path, os.O_RDONLY|os.O_CREATE, 0o600)
@@ -191,7 +191,7 @@ func (k *HostKeys) lock() (*os.File, error) {
 	}
 }
 
-// append replaces the file by itself and one more line.
+// append adds one line. It writes a new file and renames it over the old one.
 func (k *HostKeys) append(line string) error {
 	old, err := os.ReadFile(k.Path)
 	if err != nil {
@@ -204,7 +204,7 @@ func (k *HostKeys) append(line string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // nothing is there after the rename
+	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
 	_, err = tmp.Write(append(old, line+"\n"...))
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err != nil {

@@ -21,11 +21,11 @@ type Jump struct {
 	Address  string // HOST or HOST:PORT; default port 22
 	Username string
 	Password string
-	Identity *Identity // nil: the password alone
+	Identity *Identity // nil: only the password
 }
 
-// jump is how to log in to the jump host of the device. The broken algorithms
-// are never offered to it.
+// jump returns the configuration for the login to the jump host of the device.
+// It never includes the broken algorithms.
 func (c Config) jump() Config {
 	j := c
 	j.Via, j.Transport, j.LegacyCrypto, j.EnablePassword = nil, SSH, false, ""
@@ -34,7 +34,7 @@ func (c Config) jump() Config {
 	return j
 }
 
-// onHost is device, or for a jump host the other hint.
+// onHost returns the first hint for a device, and the second for a jump host.
 func (c Config) onHost(device, jump string) string {
 	if c.jumpTo != "" {
 		return jump
@@ -42,7 +42,7 @@ func (c Config) onHost(device, jump string) string {
 	return device
 }
 
-// connectVia logs in to the jump host and has it connect to the device.
+// connectVia logs in to the jump host, which then connects to the device.
 func connectVia(ctx context.Context, cfg Config) (net.Conn, error) {
 	j := cfg.jump()
 	conn, err := connect(ctx, j)
@@ -69,8 +69,8 @@ func connectVia(ctx context.Context, cfg Config) (net.Conn, error) {
 	return &jumpConn{Conn: channel, client: client, device: deviceAddr(cfg)}, nil
 }
 
-// viaError gives a connection that the jump host did not make its cause. What
-// OpenSSH says of it is in the text of the refusal alone.
+// viaError adds the cause to the error of a connection that the jump host did
+// not make. OpenSSH gives the reason only as text.
 func viaError(cfg, jump Config, err error) error {
 	var refused *ssh.OpenChannelError
 	host, port, _ := net.SplitHostPort(cfg.hostPort())
@@ -84,8 +84,8 @@ func viaError(cfg, jump Config, err error) error {
 	err = jump.plain(errors.New(refused.Message))
 	switch {
 	case refused.Reason == ssh.Prohibited:
-		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s may not connect us to %s", jump.Name, cfg.Name),
-			api.Say("on the jump host, in sshd_config: AllowTcpForwarding yes, and PermitOpen %s:%s where there is a PermitOpen", host, port))
+		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refuses to connect to %s", jump.Name, cfg.Name),
+			api.Say("on the jump host, in sshd_config: AllowTcpForwarding yes, and PermitOpen %s:%s if there is such a line", host, port))
 	case strings.Contains(strings.ToLower(refused.Message), "refused"):
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection of %s to port %s", cfg.Name, jump.Name, port),
 			api.Say("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host))
@@ -93,8 +93,9 @@ func viaError(cfg, jump Config, err error) error {
 	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot reach %s", jump.Name, cfg.Name), api.Say("on the jump host: "+at))
 }
 
-// deviceAddr is the device's address, which the connection of a jump host does
-// not tell; nil where a name stands for it.
+// deviceAddr returns the device's address from the inventory, because the
+// connection of a jump host does not know it. It is nil if the inventory has a
+// name.
 func deviceAddr(cfg Config) net.Addr {
 	host, _, _ := net.SplitHostPort(cfg.hostPort())
 	addr, err := netip.ParseAddr(host)
@@ -104,8 +105,8 @@ func deviceAddr(cfg Config) net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0))
 }
 
-// jumpConn is a connection to a device through a jump host. It has no local
-// address that means anything to the device, and no deadlines.
+// jumpConn is a connection to a device through a jump host. It has no
+// deadlines, and no local address that the device could reach.
 type jumpConn struct {
 	net.Conn
 	client *ssh.Client
@@ -113,19 +114,18 @@ type jumpConn struct {
 	once   sync.Once
 }
 
-// LocalAddr is nil: our address on the way to the jump host says nothing about
-// that on the way to the device.
+// LocalAddr is nil: the jump host hides the address that the device sees.
 func (c *jumpConn) LocalAddr() net.Addr { return nil }
 
-// RemoteAddr is the device's address as the inventory has it, at port 0; nil
-// where a name stands there.
+// RemoteAddr is the device's address from the inventory, at port 0; nil if the
+// inventory has a name.
 func (c *jumpConn) RemoteAddr() net.Addr { return c.device }
 
-// Close also ends the session to the jump host.
+// Close closes the connection and ends the session to the jump host.
 func (c *jumpConn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
-		c.Conn.Close() // the other side may have been first
+		c.Conn.Close() // the other side may have closed it first
 		err = c.client.Close()
 		c.client.Wait()
 	})

@@ -191,7 +191,7 @@ func TestViaFails(t *testing.T) {
 		"unknown host key": {change: func(c *Config) { c.HostKeys.Policy = Refuse },
 			cause: cause.HostKeyUnknown, seen: "the host key of jump host", hint: "ssh-keyscan"},
 		"forwarding off": {refuse: &ssh.OpenChannelError{Reason: ssh.Prohibited, Message: "open failed"},
-			cause: cause.ConnectRefused, seen: "may not connect us to sw1", hint: "AllowTcpForwarding yes"},
+			cause: cause.ConnectRefused, seen: "refuses to connect to sw1", hint: "AllowTcpForwarding yes"},
 		"device refuses": {change: func(c *Config) { c.Address = closed.Addr().String() },
 			cause: cause.ConnectRefused, seen: "sw1 refused the connection of jump host", hint: "ip ssh version 2"},
 		"device unreachable": {refuse: &ssh.OpenChannelError{Reason: ssh.ConnectionFailed, Message: "No route to host"},

@@ -12,11 +12,11 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// What devices print before the prompt. Banners may hold the same words, so
-// these count only as the unfinished last line, or as a whole line after a
-// password was sent.
+// Texts that devices print before the prompt. Banners may contain the same
+// words. So a text counts only as the unfinished last line, or as a whole line
+// after we sent a password.
 var (
-	// Some say more in parentheses: Username(HAD):
+	// Some devices add text in parentheses: Username(HAD):
 	askUser     = regexp.MustCompile(`(?i)(^|\s)(user ?name|user ?id|user|login)\s*(\([^()]{1,40}\))?\s*:$`)
 	userAlone   = regexp.MustCompile(`^(Username|login)\s*(\([^()]{1,40}\))?:$`)
 	askPassword = regexp.MustCompile(`(?i)(^|\s|'|\()pass(word|code)\s*(\([^()]{1,40}\))?\s*:$`)
@@ -32,22 +32,22 @@ var (
 )
 
 const (
-	promptQuiet = 200 * time.Millisecond // after which the last line counts as unfinished
-	nudgeTime   = 5 * time.Second        // after which an empty line may help
+	promptQuiet = 200 * time.Millisecond // silence after which the last line counts as unfinished
+	nudgeTime   = 5 * time.Second        // silence after which an empty line may help
 	nudges      = 3
 
-	// A device that says more at login than this, or answers as often without
-	// a prompt, will never come to one.
+	// Bounds of a login. A device that prints more bytes, or needs more
+	// answers, never comes to a prompt.
 	loginOutput = 64 << 10 // bytes
 	loginTyped  = 40       // times
 	loginStep   = 256      // bytes that count as progress
 
-	byHand = "log in by hand and look at what stands before the prompt"
+	byHand = "log in by hand and read the text before the prompt"
 )
 
-// limitLogin bounds a login by its progress: an answer, or loginStep
-// bytes more of output, give it new time. A device that drips bytes for ever is
-// never idle.
+// limitLogin limits a login by its progress: an answer or another loginStep
+// bytes of output restart the limit. A limit on silence alone would not stop a
+// device that drips bytes for ever.
 func (l *Line) limitLogin(ctx context.Context) (context.Context, func()) {
 	login, cancel := context.WithCancelCause(ctx)
 	patience := 2 * l.cfg.IdleTimeout
@@ -60,8 +60,8 @@ func (l *Line) limitLogin(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// login goes from the first byte to a prompt, found by two empty lines that
-// gave the same one. The password is sent once.
+// login reads from the first byte to the prompt. It has found the prompt when
+// two empty lines give the same one. It sends the password once.
 func (l *Line) login(ctx context.Context) error {
 	d := dialogue{Line: l, ctx: ctx}
 	candidate, pushed := "", 0
@@ -91,22 +91,22 @@ func (l *Line) login(ctx context.Context) error {
 	}
 }
 
-// dialogue is what was said in a login.
+// dialogue is the state of a login.
 type dialogue struct {
 	*Line
 	ctx          context.Context
-	said         int    // times
-	typed        bool   // anything
-	echo         string // what was typed last
-	before       string // what was printed before that, quoted
+	said         int    // number of answers typed
+	typed        bool   // something was typed
+	echo         string // the last text typed
+	before       string // the last output before the screen was cleared, quoted
 	sentUser     bool
 	sentPassword bool
 }
 
-// settle reads until the device has been quiet for promptQuiet after it
-// printed something, or for sureQuiet where that is what was expected: the same
-// prompt, or the question for the user name and nothing else. soon lets it have
-// nudgeTime to begin with.
+// settle reads until the device pauses after output: for promptQuiet, or for
+// sureQuiet after the expected text (the same prompt) or a line with nothing
+// but the question for the user name. soon limits the wait for the first output
+// to nudgeTime.
 func (d *dialogue) settle(expected string, soon bool) error {
 	limit := d.cfg.IdleTimeout
 	if soon {
@@ -125,8 +125,8 @@ func (d *dialogue) settle(expected string, soon bool) error {
 	return err
 }
 
-// shown is the unfinished last line; behind messages, after which a device does
-// not show again what it waits at, the line before them.
+// shown returns the unfinished last line. After messages it returns the line
+// before them, because a device does not print its question or prompt again.
 func (d *dialogue) shown() string {
 	line := d.screen.last()
 	if at := message.FindStringIndex(line); at != nil {
@@ -142,8 +142,8 @@ func (d *dialogue) shown() string {
 	return line
 }
 
-// still reads for as long as it takes until nothing arrives for t; moved
-// reports whether anything did.
+// still reads until nothing arrives for t. moved reports whether anything
+// arrived.
 func (d *dialogue) still(t time.Duration) (moved bool, err error) {
 	for {
 		switch err := d.read(d.ctx, t, false); err {
@@ -175,10 +175,10 @@ func (d *dialogue) say(text string) error {
 }
 
 func (l *Line) noPrompt(when string) error {
-	return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s did not come to a prompt %s", l.cfg.Name, when), api.Say(byHand))
+	return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s showed no prompt %s", l.cfg.Name, when), api.Say(byHand))
 }
 
-// reply answers what the last line asks before there is a prompt.
+// reply answers the question in the last line, before there is a prompt.
 func (d *dialogue) reply(line string, pushed *int) error {
 	switch {
 	case d.sentPassword && refusal.Match(d.screen.text):
@@ -189,7 +189,7 @@ func (d *dialogue) reply(line string, pushed *int) error {
 	case askReturn.MatchString(line):
 		return d.say("")
 	case askSetup.MatchString(line), askInstall.MatchString(line):
-		return d.say("no") // whatever it is about to set up goes on as if nobody had logged in
+		return d.say("no") // the device then continues as if nobody had logged in
 	case d.cfg.Transport == Telnet && askUser.MatchString(line):
 		return d.user()
 	case d.cfg.Transport == Telnet && askPassword.MatchString(line):
@@ -198,7 +198,7 @@ func (d *dialogue) reply(line string, pushed *int) error {
 	return d.unknown(line, pushed)
 }
 
-// printed is what the device printed last, quoted; "" for nothing at all.
+// printed returns the device's last output, quoted; "" if there was none.
 func (d *dialogue) printed() string {
 	if last := d.excerpt(); last != "" {
 		return last
@@ -219,7 +219,8 @@ func (d *dialogue) password() error {
 		return d.refused()
 	}
 	if !d.sentUser && d.cfg.Username != "" {
-		// Perhaps a banner that speaks of passwords: Username: is still to come.
+		// This may be a banner that mentions passwords, with Username: still
+		// to come.
 		if moved, err := d.still(unsureQuiet); err != nil || moved {
 			return d.endedOrNil(err)
 		}
@@ -228,15 +229,15 @@ func (d *dialogue) password() error {
 	return d.say(d.cfg.Password)
 }
 
-// unknown deals with a last line that says nothing: an empty line may bring
-// the prompt, but only when the device waits for one.
+// unknown handles a last line without a known meaning. If the device waits, an
+// empty line may bring the prompt.
 func (d *dialogue) unknown(line string, pushed *int) error {
 	if moved, err := d.still(oddQuiet); err != nil || moved {
 		return d.endedOrNil(err)
 	}
 	printed := strings.TrimSpace(string(d.screen.text) + line)
 	switch {
-	case d.typed && (printed == "" || printed == d.echo): // it is still checking what it got
+	case d.typed && (printed == "" || printed == d.echo): // it is still checking our answer
 		if err := d.read(d.ctx, d.cfg.IdleTimeout, false); err != nil {
 			return d.ended(err)
 		}
@@ -256,7 +257,7 @@ func (d *dialogue) endedOrNil(err error) error {
 	return d.ended(err)
 }
 
-// ended says why a login came to no prompt.
+// ended returns the error of a login without a prompt.
 func (d *dialogue) ended(err error) error {
 	switch {
 	case d.ctx.Err() != nil:

@@ -2,7 +2,7 @@ package vty
 
 import (
 	"bytes"
-	"crypto/md5" // IOS names keys by it
+	"crypto/md5" // IOS identifies keys by their MD5
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -11,17 +11,17 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Identity is a private key to log in with. Printing it shows its fingerprint
-// alone.
+// Identity is a private key for the login. When printed, it shows only its
+// fingerprint.
 type Identity struct{ signer ssh.Signer }
 
-// ParseIdentity reads a private key as ssh-keygen writes it: RSA of at least
-// 1024 bits, ECDSA or Ed25519, without a passphrase. Its errors quote nothing
-// of the key.
+// ParseIdentity reads a private key in the format of ssh-keygen: RSA of at
+// least 1024 bits, ECDSA or Ed25519, without a passphrase. Its errors quote
+// nothing of the key.
 func ParseIdentity(text []byte) (*Identity, error) {
 	switch {
 	case bytes.HasPrefix(text, []byte("PuTTY-User-Key-File")):
-		return nil, errors.New("it is a key of PuTTY; write it in OpenSSH's format: puttygen KEY.ppk -O private-openssh -o NEW")
+		return nil, errors.New("it is a PuTTY key; convert it to OpenSSH's format: puttygen KEY.ppk -O private-openssh -o NEW")
 	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-")), bytes.Contains(text, []byte("PUBLIC KEY")):
 		return nil, errors.New("it is a public key; the private one has the same name without .pub")
 	}
@@ -29,10 +29,10 @@ func ParseIdentity(text []byte) (*Identity, error) {
 	var locked *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &locked):
-		return nil, errors.New("it is protected by a passphrase, which nobody could type in an unattended backup; " +
-			"give a key of its own to flashwarden, which seals it: ssh-keygen -t rsa -b 2048 -N '' -f NEW")
+		return nil, errors.New("it has a passphrase, which an unattended backup cannot type; " +
+			"make a separate key for flashwarden, which seals it: ssh-keygen -t rsa -b 2048 -N '' -f NEW")
 	case err != nil:
-		return nil, errors.New("it is no private key in OpenSSH's format, of type rsa, ecdsa or ed25519")
+		return nil, errors.New("it is not a private key in OpenSSH's format (rsa, ecdsa or ed25519)")
 	}
 	switch t := signer.PublicKey().Type(); t {
 	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
@@ -44,22 +44,22 @@ func ParseIdentity(text []byte) (*Identity, error) {
 		return nil, fmt.Errorf("it is of type %s; use rsa, ecdsa or ed25519", t)
 	}
 	if _, err := signer.Sign(rand.Reader, []byte("usable?")); err != nil {
-		return nil, errors.New("it cannot sign: it is damaged")
+		return nil, errors.New("it is damaged: it cannot sign")
 	}
 	return &Identity{signer}, nil
 }
 
-// Fingerprint is the type of the key and its SHA-256, as ssh-keygen -l prints
-// it.
+// Fingerprint returns the type of the key and its SHA-256, in the form of
+// ssh-keygen -l.
 func (i *Identity) Fingerprint() string { return fingerprints([]ssh.PublicKey{i.signer.PublicKey()}) }
 
-// String is Fingerprint.
+// String returns the fingerprint.
 func (i *Identity) String() string { return i.Fingerprint() }
 
-// GoString is Fingerprint: %#v must not show the key either.
+// GoString returns the fingerprint, so that %#v does not show the key either.
 func (i *Identity) GoString() string { return i.Fingerprint() }
 
-// keyHash is the key as the command key-hash of IOS wants it (Secure Shell
+// keyHash returns the argument of the IOS command key-hash (Secure Shell
 // Configuration Guide, "Configuring the Cisco IOS SSH Server to Perform
 // RSA-Based User Authentication").
 func (i *Identity) keyHash() string {
@@ -67,8 +67,8 @@ func (i *Identity) keyHash() string {
 	return fmt.Sprintf("%s %s", key.Type(), strings.ToUpper(fmt.Sprintf("%x", md5.Sum(key.Marshal()))))
 }
 
-// forServer is the signer, with the signatures that a server may ask for:
-// those of SHA-1 (ssh-rsa) only under legacy crypto.
+// forServer returns a signer with the signatures that a server may request.
+// SHA-1 (ssh-rsa) is included only for legacy crypto.
 func (i *Identity) forServer(legacy bool) (ssh.Signer, error) {
 	s, ok := i.signer.(ssh.AlgorithmSigner)
 	if !ok || i.signer.PublicKey().Type() != ssh.KeyAlgoRSA {

@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// How long the device must have been quiet before the end of what it printed
-// counts as what it looks like. A prompt or a question that we are sure of
-// needs just enough that the text was not cut there by chance.
+// How long the device must be quiet before we believe the end of its output. A
+// certain prompt or question needs just enough time to show that the text was
+// not cut there by chance.
 const (
 	sureQuiet   = 50 * time.Millisecond
 	unsureQuiet = 2 * time.Second
 	oddQuiet    = 3 * time.Second
-	vagueQuiet  = 10 * time.Second // questions that may as well be half a line of output
-	earlyQuiet  = 10 * time.Second // a prompt before the echo of the command, unless the device is known not to echo
+	vagueQuiet  = 10 * time.Second // for questions that could also be part of a line of output
+	earlyQuiet  = 10 * time.Second // for a prompt before the echo of the command, unless the device is known not to echo
 )
 
-// ending is what the end of the received text looks like.
+// ending is the meaning of the end of the received text.
 type ending struct {
 	kind  endingKind
-	quiet time.Duration // how long the device must be quiet for it to be true
-	text  string        // the prompt, or the question
-	cut   int           // where in screen.text its line begins; -1: it is the last line
+	quiet time.Duration // the silence after which the meaning counts
+	text  string        // the prompt or the question
+	cut   int           // start of its line in screen.text; -1: it is the last line
 }
 
 type endingKind int
 
 const (
-	endNone     endingKind = iota // the device is still working, or nothing that we know
+	endNone     endingKind = iota // the device is still working, or the text is unknown
 	endPrompt                     // it waits for the next command
-	endQuestion                   // it asks something
+	endQuestion                   // it asks a question
 	endMore                       // its pager waits
 )
 
@@ -39,27 +39,28 @@ var (
 	promptLike = regexp.MustCompile(`^[A-Za-z0-9_][\w.:/@~+()\[\]-]{0,98}[#>]$`)
 	decoration = regexp.MustCompile(`^[\w.:/@~+()\[\]-]{0,60}$`)
 	moreLike   = regexp.MustCompile(`(?i)^\s*<?--\s?more\s?-->?\s*$`)
-	// sureQuestion are the endings that IOS gives its questions; those of IOS 12.0
-	// and before are known by their words.
+	// sureQuestion matches the endings of IOS questions. Questions of IOS 12.0
+	// and before have no common ending, so it lists their words.
 	sureQuestion = regexp.MustCompile(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?|` +
 		`(file ?name|file to copy|partition)\s*\?(\s*\[[^\]]*\])?)$`)
-	// vagueQuestion ends the lines of other output as well; atWork are such lines.
+	// vagueQuestion ends questions and other lines; atWork matches some of
+	// those other lines.
 	vagueQuestion = regexp.MustCompile(`[?:\]]$`)
 	atWork        = regexp.MustCompile(`(?i)^(loading|accessing|reading|writing|verif|building|erasing|translating)|\[(ok|timed out)[^\]]*\]$`)
-	// plainQuestion ends other questions, and other lines as well.
+	// plainQuestion ends other questions, and other lines too.
 	plainQuestion = regexp.MustCompile(`\?$`)
-	// message is where what a background process prints begins: a system message,
-	// %FACILITY-SEVERITY-MNEMONIC: with its time before it; a line of debug, which
-	// has the time alone; what AutoInstall has to say.
+	// message matches the beginning of a message from a background process: a
+	// system message, %FACILITY-SEVERITY-MNEMONIC: with its time before it; a
+	// line of debug output, which has only the time; a message of AutoInstall.
 	message = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:|^` + timestamp + `|` +
 		`%Error opening tftp://255\.255\.255\.255/|^(?i:autoinstall(?: trying |: ))`)
 )
 
-// timestamp is what "service timestamps" and "service sequence-numbers" put
-// before a message.
+// timestamp is the prefix that "service timestamps" and "service
+// sequence-numbers" add to a message.
 const timestamp = `(?:\d{1,9}: )?[*.]?(?:[A-Z][a-z]{2} +\d{1,2} +(?:\d{4} +)?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Z][A-Za-z]{1,5})?|\d{1,2}:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): `
 
-// hostname is the device's name in a prompt, without mode and decorations.
+// hostname returns the device's name in a prompt, without mode and decorations.
 func hostname(prompt string) string {
 	name := strings.TrimRight(prompt, "#> ")
 	name, _, _ = strings.Cut(name, "(")
@@ -69,9 +70,9 @@ func hostname(prompt string) string {
 	return name
 }
 
-// looksOwn reports whether line is a prompt of the host that prompt belongs
-// to: in another mode, or decorated otherwise. IOS abbreviates long names in
-// some modes, so 16 characters decide.
+// looksOwn reports whether line is a prompt of the same host as prompt, in
+// another mode or with another decoration. IOS shortens long names in some
+// modes, so it compares 16 characters.
 func looksOwn(line, prompt string) bool {
 	name := hostname(prompt)
 	if len(name) > 16 {
@@ -84,9 +85,9 @@ func looksOwn(line, prompt string) bool {
 	return decoration.MatchString(rest[:len(rest)-1])
 }
 
-// look says what the end of text and line, what was printed since we typed
-// last, looks like for a device whose prompt was prompt. Unless echoed, our
-// typing has not come back yet and nothing is sure.
+// look decides on the meaning of text and the unfinished line, our device's
+// output since the last typing. prompt is the known prompt. If echoed is false,
+// our typing has not come back yet and nothing is certain.
 func look(text []byte, line, prompt string, echoed bool) ending {
 	e := lookLast(line, prompt)
 	if e.kind == endNone && strings.TrimSpace(line) == "" {
@@ -110,20 +111,20 @@ func lookLast(line, prompt string) ending {
 		e.kind, e.quiet = endPrompt, unsureQuiet
 	case sureQuestion.MatchString(e.text) && !message.MatchString(line):
 		e.kind, e.quiet = endQuestion, sureQuiet
-	case sureQuestion.MatchString(e.text): // behind a message without a line end, or the end of the message
+	case sureQuestion.MatchString(e.text): // after a message without a line end, or the end of that message
 		e.kind, e.quiet = endQuestion, vagueQuiet
 	case vagueQuestion.MatchString(e.text) && !atWork.MatchString(e.text):
 		e.kind, e.quiet = endQuestion, vagueQuiet
 	case prompt != "" && strings.HasSuffix(line, prompt): // after a file without a final newline
 		e.kind, e.quiet, e.text = endPrompt, unsureQuiet, prompt
-	case promptLike.MatchString(line): // the name was changed meanwhile
+	case promptLike.MatchString(line): // the name has changed
 		e.kind, e.quiet = endPrompt, oddQuiet
 	}
 	return e
 }
 
-// lookBack looks behind messages, after which IOS shows neither prompt nor
-// question again.
+// lookBack looks before the messages at the end. IOS does not print a prompt or
+// question again after them.
 func lookBack(text []byte, prompt string) ending {
 	line, start, ok := behind(text)
 	e := ending{text: strings.TrimSpace(line), cut: start}
@@ -145,8 +146,8 @@ func lookBack(text []byte, prompt string) ending {
 }
 
 // behind returns the line before the messages at the end of text, without
-// trailing blanks, and where it starts. A message may also stand on that very
-// line. ok is false when there are no messages.
+// trailing blanks, and its start. A message may also follow on that very line.
+// ok is false without messages.
 func behind(text []byte) (line string, start int, ok bool) {
 	const far = 50 // lines
 	for range far {
@@ -166,14 +167,14 @@ func behind(text []byte) (line string, start int, ok bool) {
 	return "", 0, false
 }
 
-// echoTail is how much of the end of our typing must come back as its echo:
-// a long command is shown scrolled, as "SW1#$tail".
+// echoTail is the number of characters at the end of our typing that its echo
+// must contain. The device scrolls a long command: "SW1#$tail".
 const echoTail = 12
 
-// echoEnd returns where the text after the echo of typed begins: behind the
-// line in which it ends, one of the first that were completed.
+// echoEnd returns the start of the text after the echo of typed. The echo must
+// end in one of the first complete lines.
 func echoEnd(text []byte, typed string) (int, bool) {
-	const first = 20 // lines: system messages may stand before it
+	const first = 20 // lines, because system messages may come before it
 	typed = strings.TrimRight(typed, " ")
 	end := []byte(typed[max(0, len(typed)-echoTail):])
 	at := 0

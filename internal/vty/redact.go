@@ -10,10 +10,10 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// excerptLength bounds what an error quotes of a device's output, in bytes.
+// excerptLength limits a quotation of device output in an error, in bytes.
 const excerptLength = 160
 
-// excerpt is the end of what the device printed, quoted; "" for nothing.
+// excerpt returns the end of the device's output, quoted; "" for none.
 func (l *Line) excerpt() string {
 	text := strings.TrimSpace(string(l.screen.text[max(0, len(l.screen.text)-4*excerptLength):]) + string(l.screen.line))
 	if text == "" {
@@ -22,8 +22,8 @@ func (l *Line) excerpt() string {
 	return l.quote(text)
 }
 
-// quote makes text of the device safe to show: without passwords, control
-// characters escaped, only its end when it is long.
+// quote makes device text safe to show: without passwords, with control
+// characters escaped, and only its end if it is long.
 func (l *Line) quote(text string) string {
 	return strconv.QuoteToASCII(tail(l.cfg.redact(text), excerptLength))
 }
@@ -35,7 +35,7 @@ func tail(s string, n int) string {
 	return "…" + s[len(s)-n:]
 }
 
-// redact takes the passwords out of text.
+// redact removes the passwords from text.
 func (c Config) redact(text string) string {
 	for _, secret := range []string{c.Password, c.EnablePassword} {
 		if secret != "" {
@@ -45,8 +45,9 @@ func (c Config) redact(text string) string {
 	return text
 }
 
-// redactError is err, or when its text shows a password, which then was in a
-// question of the device, its text and cause without it.
+// redactError returns err. If its text shows a password, which can come from a
+// question of the device, it returns an error with the same cause and the text
+// without it.
 func (c Config) redactError(err error) error {
 	seen, hint := c.redact(err.Error()), c.redact(cause.Hint(err))
 	if seen == err.Error() && hint == cause.Hint(err) {
@@ -55,7 +56,8 @@ func (c Config) redactError(err error) error {
 	return cause.New(cause.Of(err), seen, api.Say(hint))
 }
 
-// plain is err with a text that is safe to show: it may quote the device.
+// plain returns err with a text that is safe to show, because it may quote the
+// device.
 func (c Config) plain(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return errors.New("the device closed the connection")

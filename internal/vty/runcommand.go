@@ -14,42 +14,44 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// Ask decides what to answer to a question of the device: its unfinished line,
-// with up to two lines before it that may belong to it. With a stop, the answer (if there is one) is typed, the
-// command broken off and stop returned.
+// Ask returns the answer to a question of the device. question is the
+// unfinished line, with up to two lines before it that may belong to it. If
+// stop is not nil, Run types the answer if there is one, breaks the command off
+// and returns stop.
 type Ask func(question string) (answer string, stop error)
 
 const (
-	keyBreak  = "\x1e\x03" // Ctrl-Shift-6 breaks a command off, Ctrl-C the input
+	keyBreak  = "\x1e\x03" // Ctrl-Shift-6 stops a command, Ctrl-C the input
 	breakTime = 5 * time.Second
 
-	// maxAnswers bounds the questions of one command: a device that asks for
-	// ever never comes to its end.
+	// maxAnswers limits the questions of one command, for devices that never
+	// stop asking.
 	maxAnswers = 32
 )
 
-// Run types command and returns what the device printed, with LF line ends,
-// without echo and prompt. Questions go to ask; a nil ask breaks off at the
-// first one with cause prompt_unrecognised. When nothing arrives for
-// Config.IdleTimeout, or the session ends, the cause is session_lost. The end
-// of ctx breaks the command off, closes the line and gives ctx's cause.
+// Run types command and returns its output, with LF line ends, without echo and
+// prompt. It passes questions to ask; if ask is nil, the first question ends
+// the command with cause prompt_unrecognised. The cause is session_lost if
+// nothing arrives for Config.IdleTimeout, or if the session ends. The end of
+// ctx stops the command, closes the line and returns the cause of ctx.
 func (l *Line) Run(ctx context.Context, command string, ask Ask) (string, error) {
 	return l.RunLong(ctx, command, l.cfg.IdleTimeout, ask)
 }
 
-// RunLong is Run with its own limit on silence, for commands that print
-// nothing for minutes; idle <= 0 leaves it to ctx.
+// RunLong is Run with a different limit on silence, for commands that print
+// nothing for minutes. With idle <= 0 only ctx limits the silence.
 func (l *Line) RunLong(ctx context.Context, command string, idle time.Duration, ask Ask) (string, error) {
 	return l.RunWatched(ctx, command, func([]byte) time.Duration { return idle }, ask)
 }
 
-// Watch is told each stretch of output when it arrives, as it arrives, and
-// says how long the device may then be silent; <= 0 leaves it to the context.
-// It is asked with nil when the command is typed, and after each answer.
+// Watch receives each piece of output as it arrives, and returns how long the
+// device may be silent after it; <= 0 means that only the context limits the
+// silence. It is called with nil after the command was typed and after each
+// answer.
 type Watch func(arrived []byte) time.Duration
 
-// RunWatched is RunLong for commands that show their progress. What watch is
-// told begins with the echo of the command.
+// RunWatched is RunLong for commands that show their progress. The output for
+// watch begins with the echo of the command.
 func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask Ask) (string, error) {
 	if err := typable(command); err != nil {
 		return "", err
@@ -87,15 +89,15 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 	}
 }
 
-// endlessly is the Ask for a device that asks and asks.
+// endlessly is the Ask for a device that never stops asking.
 func (l *Line) endlessly(question string) (string, error) {
 	return "", cause.New(cause.PromptUnrecognised,
 		fmt.Sprintf("%s asked more than %d questions; the last was %s", l.cfg.Name, maxAnswers, l.quote(question)),
-		api.Say("log in by hand and look at what it asks"))
+		api.Say("log in by hand and read its question"))
 }
 
-// typable refuses what would act while it is being typed: control characters
-// end or edit a command, a question mark calls the help.
+// typable refuses characters that act while they are typed: control characters
+// end or edit a command, a question mark shows the help.
 func typable(text string) error {
 	for _, r := range text {
 		if r < 0x20 || r >= 0x7f || r == '?' {
@@ -106,19 +108,20 @@ func typable(text string) error {
 	return nil
 }
 
-// expect marks where the answer to our typing begins, with its echo.
+// expect marks the start of the answer to our typing, which begins with its
+// echo.
 func (l *Line) expect(echo string) {
 	l.typed, l.since, l.echoed = echo, len(l.screen.text), false
 }
 
-// enter types text and Return; its echo is expected.
+// enter types text and Return, and expects its echo.
 func (l *Line) enter(ctx context.Context, text string) error {
 	l.expect(text)
 	return l.write(ctx, text+"\r")
 }
 
 func (l *Line) write(ctx context.Context, s string) error {
-	// Closing the connection ends a write that the device does not take.
+	// If the device accepts no data, closing the connection ends the write.
 	t := time.AfterFunc(l.cfg.IdleTimeout, func() { l.conn.Close() })
 	defer t.Stop()
 	defer context.AfterFunc(ctx, func() { l.conn.Close() })()
@@ -126,7 +129,7 @@ func (l *Line) write(ctx context.Context, s string) error {
 	return err
 }
 
-// drain takes in what arrived unasked since the last command.
+// drain reads output that arrived since the last command.
 func (l *Line) drain() {
 	for {
 		select {
@@ -143,11 +146,11 @@ func (l *Line) drain() {
 
 var (
 	errIdle = errors.New("the device has gone silent")
-	errSize = errors.New("the device printed without end")
+	errSize = errors.New("the device does not stop printing")
 )
 
-// wait reads until the text ends in a prompt, a question or --More--. Where no
-// question is expected, one must stand there longer to be believed.
+// wait reads until the text ends in a prompt, a question or --More--. If
+// questions is false, a question must stay longer before it counts.
 func (l *Line) wait(ctx context.Context, watch Watch, questions bool) (ending, error) {
 	heard, idle := time.Now(), watch(nil)
 	for {
@@ -176,7 +179,7 @@ func (l *Line) wait(ctx context.Context, watch Watch, questions bool) (ending, e
 	}
 }
 
-// read takes in what arrives next, within d unless forever.
+// read reads the next piece of output. d limits the wait, unless forever.
 func (l *Line) read(ctx context.Context, d time.Duration, forever bool) error {
 	var timeout <-chan time.Time
 	if !forever {
@@ -206,7 +209,7 @@ func (l *Line) read(ctx context.Context, d time.Duration, forever bool) error {
 	}
 }
 
-// look applies look to what was printed since we typed last.
+// look calls the function look for the output since our last typing.
 func (l *Line) look() ending {
 	start := l.afterEcho()
 	e := look(l.screen.text[start:], l.screen.last(), l.prompt, l.echoed)
@@ -222,12 +225,12 @@ func (l *Line) look() ending {
 	return e
 }
 
-// restOfQuestion is what may arrive of a question that looked complete before.
+// restOfQuestion matches the rest of a question that seemed complete before.
 var restOfQuestion = regexp.MustCompile(`^\s*(\[[^\]]*\])?\s*[:?]?$`)
 
-// isOurs reports whether a question is our own typing, or the one that we
-// answered last: a slow device may take its time before it even echoes the
-// answer, and would take a second one for its next question.
+// isOurs reports whether a question is our own typing, or the question that we
+// answered last. A slow device may need time even for the echo of the answer,
+// and would take a second answer for its next question.
 func (l *Line) isOurs(e ending) bool {
 	at := e.cut
 	if at < 0 {
@@ -239,8 +242,8 @@ func (l *Line) isOurs(e ending) bool {
 	return !l.echoed && l.typed != "" && strings.HasSuffix(e.text, l.typed)
 }
 
-// afterEcho is where in screen.text the answer to our last typing begins:
-// after its echo, once that has come.
+// afterEcho returns the start of the answer to our last typing in screen.text.
+// It lies after the echo, once that has arrived.
 func (l *Line) afterEcho() int {
 	if !l.echoed {
 		if n, ok := echoEnd(l.screen.text[l.since:], l.typed); ok {
@@ -250,7 +253,7 @@ func (l *Line) afterEcho() int {
 	return l.since
 }
 
-// output is what was printed before the prompt e and after the first echo.
+// output returns the text between the first echo and the prompt e.
 func (l *Line) output(command string, e ending) string {
 	l.prompt = e.text
 	text := l.screen.text
@@ -263,15 +266,15 @@ func (l *Line) output(command string, e ending) string {
 	return string(text[start:])
 }
 
-// asked is the question with the two lines before it since we typed last,
-// which may belong to it; messages do not.
+// asked returns the question with up to two lines before it since our last
+// typing, which may belong to it. Messages are left out.
 func (l *Line) asked(question string) string {
 	var lines []string
 	for line := range strings.Lines(string(l.screen.text[l.afterEcho():])) {
 		if at := message.FindStringIndex(line); at != nil {
 			line = line[:at[0]]
 		}
-		// Behind a message the question is a complete line itself.
+		// After a message the question itself is a complete line.
 		if line = strings.TrimSpace(line); line != "" && line != question {
 			lines = append(lines, line)
 		}
@@ -299,29 +302,30 @@ func (l *Line) answer(ctx context.Context, command, line string, ask Ask) error 
 		return nil
 	}
 	if answer != "" {
-		l.reply(ctx, line, answer) // the break follows in any case
+		l.reply(ctx, line, answer) // the break follows in any case, so the error does not matter
 	}
 	l.breakOff(ctx)
 	return l.cfg.redactError(stop)
 }
 
-// reply types an answer. A [confirm] takes a single key: a Return after it
-// would answer the next question.
+// reply types an answer. [confirm] takes a single key; a Return after it would
+// answer the next question.
 func (l *Line) reply(ctx context.Context, question, answer string) error {
 	l.question, l.answered = question, len(l.screen.text)
 	if answer != "" && strings.HasSuffix(strings.ToLower(question), "[confirm]") {
-		l.expect("") // the key may come back or not
+		l.expect("") // the key may be echoed or not
 		return l.write(ctx, answer)
 	}
 	return l.enter(ctx, answer)
 }
 
-// asksAbort is what some devices ask before they break a command off.
+// asksAbort matches a question that some devices ask before they stop a
+// command.
 var asksAbort = regexp.MustCompile(`(?i)^abort [^?]*\?\s*\[confirm\]$`)
 
-// breakOff stops the running command and comes back to the prompt; where that
-// fails it closes the line, because whatever would be typed next could be
-// taken for an answer.
+// breakOff stops the running command and waits for the prompt. If that fails it
+// closes the line, because the device could take the next command for an
+// answer.
 func (l *Line) breakOff(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, breakTime)
 	defer cancel()
@@ -347,7 +351,7 @@ func (l *Line) breakOff(ctx context.Context) {
 	}
 }
 
-// failed turns an error of wait into the one for the caller.
+// failed turns an error of wait into an error for the caller.
 func (l *Line) failed(ctx context.Context, command string, err error) error {
 	if ctx.Err() == nil {
 		return l.lost(command, err)
@@ -359,7 +363,7 @@ func (l *Line) failed(ctx context.Context, command string, err error) error {
 	return fmt.Errorf("%q on %s: %w", command, l.cfg.Name, context.Cause(ctx))
 }
 
-// lost closes the line and says how the session ended.
+// lost closes the line and returns the error of the lost session.
 func (l *Line) lost(command string, err error) error {
 	l.Close()
 	if err == io.EOF && l.readErr != nil {
@@ -368,7 +372,8 @@ func (l *Line) lost(command string, err error) error {
 	return l.lostError(fmt.Sprintf("the session to %s was lost at %q", l.cfg.Name, command), l.excerpt(), err)
 }
 
-// lostError is err of the session, after printed, as a session_lost error.
+// lostError returns err as a session_lost error that quotes printed, the last
+// output.
 func (l *Line) lostError(seen, printed string, err error) error {
 	if printed != "" {
 		seen += ", after it had printed " + printed

@@ -2,17 +2,17 @@ package vty
 
 import "bytes"
 
-// maxOutput bounds what one command may print, in bytes.
+// maxOutput limits the output of one command, in bytes.
 const maxOutput = 64 << 20
 
-// screen turns what a terminal receives into the text that it would show:
-// complete lines and the unfinished last one. It knows carriage return,
-// backspace and the length of escape sequences (ECMA-48), enough for an erased
-// --More-- and for a command line that the device scrolls sideways.
+// screen converts the bytes for a terminal into the text that a terminal would
+// show: complete lines and the unfinished last one. It knows carriage return,
+// backspace and the length of escape sequences (ECMA-48). That is enough for an
+// erased --More-- and for a command line that the device scrolls sideways.
 type screen struct {
 	text   []byte // complete lines, each ended by one LF
 	line   []byte // the unfinished last line
-	cursor int    // where in line the next character goes
+	cursor int    // place of the next character in line
 	escape escape
 	taken  int // bytes received since reset
 }
@@ -31,8 +31,8 @@ func (s *screen) reset() {
 	*s = screen{text: s.text[:0], line: s.line[:0], escape: s.escape}
 }
 
-// clear is reset, but for a message that is still being printed: its end alone
-// could be taken for anything.
+// clear is reset, except that it keeps an unfinished message. The end of a
+// message alone could look like anything.
 func (s *screen) clear() {
 	line, cursor := s.line, s.cursor
 	s.reset()
@@ -41,14 +41,14 @@ func (s *screen) clear() {
 	}
 }
 
-// eraseLine forgets the unfinished last line.
+// eraseLine removes the unfinished last line.
 func (s *screen) eraseLine() { s.line, s.cursor = s.line[:0], 0 }
 
-// lastLength bounds what last returns, in bytes: a progress bar can be one
+// lastLength limits the result of last, in bytes. A progress bar can be one
 // line of millions of characters, and only its end matters.
 const lastLength = 512
 
-// last is the end of the unfinished last line, without trailing blanks.
+// last returns the end of the unfinished last line, without trailing blanks.
 func (s *screen) last() string {
 	line := bytes.TrimRight(s.line, " \t")
 	return string(line[max(0, len(line)-lastLength):])
@@ -94,7 +94,7 @@ func (s *screen) put(b byte) {
 		s.cursor = 0
 	case b == '\b':
 		s.cursor = max(s.cursor-1, 0)
-	case b < 0x20 && b != '\t', b == 0x7f: // NUL, BEL and the like show nothing
+	case b < 0x20 && b != '\t', b == 0x7f: // NUL, BEL and others show nothing
 	case s.cursor == len(s.line):
 		s.line = append(s.line, b)
 		s.cursor++
@@ -104,8 +104,8 @@ func (s *screen) put(b byte) {
 	}
 }
 
-// trim cuts the blanks right of the cursor, with which a device wipes out
-// --More-- before it prints a shorter line over them.
+// trim removes the blanks right of the cursor. A device prints them to erase
+// --More-- before it prints a shorter line there.
 func (s *screen) trim() {
 	if s.cursor > 0 && len(bytes.Trim(s.line[s.cursor:], " ")) == 0 {
 		s.line = s.line[:s.cursor]

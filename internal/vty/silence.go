@@ -14,8 +14,8 @@ import (
 // with cause connect_timeout; find it with errors.Is.
 var ErrSilent = errors.New("no greeting received")
 
-// greetTime is how long a peer may take to send its first byte. The whole wait
-// stays under 30 s, because no login follows from a peer that never speaks.
+// greetTime is the limit for the first byte of a peer. With it the whole wait
+// stays under 30 s.
 const greetTime = 25 * time.Second
 
 // watchedConn closes itself when nothing arrives for too long while it is
@@ -36,8 +36,8 @@ type watchedConn struct {
 // message of SSH fit.
 const maxFirst = 16 << 10
 
-// Read restarts the timer when data arrives. After a silence that was too long
-// the error is ErrSilent if the peer never sent anything, and
+// Read restarts the timer when data arrives. If the timer has closed the
+// connection, the error is ErrSilent for a peer that never sent anything, and
 // os.ErrDeadlineExceeded otherwise.
 func (w *watchedConn) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)

@@ -20,19 +20,19 @@ type sshStream struct {
 	client *ssh.Client
 }
 
-// Close ends the session and waits for its goroutines. That the connection was
+// Close ends the session and waits for its goroutines. A connection that is
 // closed already is no error.
 func (s *sshStream) Close() error {
 	err := s.client.Close()
-	s.client.Wait() // its goroutines; the error is that we closed it
+	s.client.Wait() // waits for its goroutines; the error is our own close
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
 }
 
-// openSSH opens a shell over conn. Nothing secret is sent before the host key
-// is accepted.
+// openSSH opens a shell over conn. It sends nothing secret before it has
+// accepted the host key.
 func openSSH(ctx context.Context, cfg Config, conn net.Conn) (io.ReadWriteCloser, error) {
 	client, watched, err := authenticate(ctx, cfg, conn)
 	if err != nil {
@@ -50,7 +50,8 @@ func openSSH(ctx context.Context, cfg Config, conn net.Conn) (io.ReadWriteCloser
 	return stream, nil
 }
 
-// authenticate checks the host key and logs in. The connection is still watched.
+// authenticate checks the host key and logs in. The returned connection is
+// still watched.
 func authenticate(ctx context.Context, cfg Config, conn net.Conn) (*ssh.Client, *watchedConn, error) {
 	if cfg.HostKeys == nil {
 		return nil, nil, fmt.Errorf("connect to %s: no host keys configured", cfg.Name)
@@ -75,7 +76,8 @@ func authenticate(ctx context.Context, cfg Config, conn net.Conn) (*ssh.Client, 
 	return client, watched, nil
 }
 
-// shell asks for a terminal as wide as terminal width makes it, and a shell.
+// shell requests a terminal of 511 columns, as in terminal width 511, and a
+// shell.
 func shell(client *ssh.Client) (*sshStream, error) {
 	session, err := client.NewSession()
 	if err != nil {
@@ -104,10 +106,10 @@ type handshake struct {
 	conn  *watchedConn
 	known []ssh.PublicKey // the pinned keys of this host
 
-	keyErr   error  // why the host key was not accepted
+	keyErr   error  // the reason why the host key was refused
 	key      bool   // the private key was tried
 	password bool   // the password was sent
-	asked    string // the hidden question that came beside that for the password
+	asked    string // the second hidden question, beside the one for the password
 }
 
 func (h *handshake) run() (*ssh.Client, error) {
@@ -133,12 +135,12 @@ func (h *handshake) run() (*ssh.Client, error) {
 }
 
 func (h *handshake) checkKey(address string, _ net.Addr, key ssh.PublicKey) error {
-	h.conn.release() // a person may be asked
+	h.conn.release() // a person may have to answer
 	defer h.conn.watch()
 	h.keyErr = h.cfg.HostKeys.check(address, h.cfg.Name, key)
 	var unknown *cause.Error
 	if h.cfg.Via != nil && errors.As(h.keyErr, &unknown) && unknown.Cause == cause.HostKeyUnknown {
-		unknown.Fix = api.Say("no ssh-keyscan reaches it from here; if that is its own key: FLASHWARDEN_SSH_UNKNOWN_HOSTS=accept-new flashwarden device test " + h.cfg.Name)
+		unknown.Fix = api.Say("ssh-keyscan cannot reach it from here; if this is its key: FLASHWARDEN_SSH_UNKNOWN_HOSTS=accept-new flashwarden device test " + h.cfg.Name)
 	}
 	return h.keyErr
 }

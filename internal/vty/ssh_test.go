@@ -123,7 +123,7 @@ func TestSSHNoPasswordMethod(t *testing.T) {
 	d := &sshDevice{plays: showX}
 	d.config.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, errors.New("no") }
 	_, err := Dial(t.Context(), d.serve(t, ed25519Key(t)))
-	if cause.Of(err) != cause.AuthFailed || !strings.Contains(err.Error(), "takes neither password") {
+	if cause.Of(err) != cause.AuthFailed || !strings.Contains(err.Error(), "accepts neither password") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -264,7 +264,7 @@ func TestSSHAlgorithms(t *testing.T) {
 			}
 			hint := "flashwarden device edit sw1 --legacy-crypto"
 			if !test.legacy {
-				hint = "what it offers is not implemented here; on the device: ip ssh server algorithm encryption aes128-ctr; or: flashwarden device edit sw1 --transport telnet"
+				hint = "flashwarden does not implement its algorithms; on the device: ip ssh server algorithm encryption aes128-ctr; or: flashwarden device edit sw1 --transport telnet"
 			}
 			if cause.Of(err) != cause.NoCommonAlgorithm || !strings.Contains(err.Error(), test.plain) || cause.Hint(err) != hint {
 				t.Errorf("%s, legacy %v: %v, hint %q", test.name, legacy, err, cause.Hint(err))

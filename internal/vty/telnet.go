@@ -22,20 +22,20 @@ const (
 	optNAWS  = 31
 )
 
-// telnet is the client's side of a Telnet connection (RFC 854): Read gives the
-// data without commands, Write doubles 0xFF. It lets the server echo and
-// suppress go-ahead, tells a terminal type and a window size when asked, and
-// refuses everything else once.
+// telnet is the client side of a Telnet connection (RFC 854). Read returns the
+// data without commands, Write doubles 0xFF. It allows the server to echo and
+// to suppress go-ahead, sends a terminal type and a window size on request, and
+// refuses every other option once.
 type telnet struct {
 	conn net.Conn
 	mu   sync.Mutex // one writer at a time: Read answers negotiations
 
 	state telnetState
 	verb  byte   // WILL, WONT, DO or DONT whose option follows
-	sub   []byte // the subnegotiation so far
+	sub   []byte // the current subnegotiation
 	him   [256]optionState
 	us    [256]optionState
-	out   []byte // answers that are still to be written
+	out   []byte // answers to write
 }
 
 type telnetState int
@@ -48,7 +48,7 @@ const (
 	telSubIAC
 )
 
-// optionState is what we told the other side last about an option.
+// optionState is the last state of an option that we sent to the other side.
 type optionState byte
 
 const (
@@ -57,15 +57,16 @@ const (
 	optOff
 )
 
-// maxSub bounds a subnegotiation in bytes; the rest of a longer one is dropped.
+// maxSub limits a subnegotiation, in bytes. The rest of a longer one is
+// dropped.
 const maxSub = 64
 
 func newTelnet(conn net.Conn) *telnet { return &telnet{conn: conn} }
 
-// Close closes the connection: Telnet has no farewell.
+// Close closes the connection. Telnet has no goodbye message.
 func (t *telnet) Close() error { return t.conn.Close() }
 
-// Read reads data. It may return 0 bytes without an error when only commands
+// Read reads data. It may return 0 bytes without an error, when only commands
 // arrived.
 func (t *telnet) Read(p []byte) (int, error) {
 	n, err := t.conn.Read(p)
@@ -95,7 +96,7 @@ func (t *telnet) send(p []byte) error {
 	return err
 }
 
-// decode takes the commands out of p, in place, and collects the answers in
+// decode removes the commands from p, in place, and collects the answers in
 // t.out.
 func (t *telnet) decode(p []byte) []byte {
 	data := p[:0]
@@ -132,8 +133,8 @@ func (t *telnet) command(b byte) {
 	}
 }
 
-// negotiate answers one request. An answer is given only when it changes what
-// we told before, so that two sides can never answer each other for ever.
+// negotiate answers one request. It answers only to change an option, so that
+// two sides cannot answer each other for ever.
 func (t *telnet) negotiate(verb, option byte) {
 	switch verb {
 	case telWILL:
@@ -143,7 +144,8 @@ func (t *telnet) negotiate(verb, option byte) {
 	case telDO:
 		on := option == optSGA || option == optTType || option == optNAWS
 		if t.agree(&t.us[option], on, telWILL, telWONT, option) && option == optNAWS {
-			// 511 columns as terminal width 511; 0 rows leaves the length open (RFC 1073).
+			// 511 columns as in terminal width 511; 0 rows means any length
+			// (RFC 1073).
 			t.out = append(t.out, telIAC, telSB, optNAWS, 1, telIAC, telIAC, 0, 0, telIAC, telSE)
 		}
 	case telDONT:
@@ -186,7 +188,7 @@ func (t *telnet) subnegotiate(b byte) {
 			t.out = append(t.out, telIAC, telSE)
 		}
 		return
-	case t.state == telSubIAC && b != telIAC: // a broken one: the command ends it
+	case t.state == telSubIAC && b != telIAC: // broken: the command ends it
 		t.command(b)
 		return
 	}

@@ -1,11 +1,11 @@
-// Package vty is a terminal line to a Cisco device: it connects over SSH or
+// Package vty is a terminal line to a Cisco device. It connects over SSH or
 // Telnet, logs in, finds the prompt, enters privileged EXEC and runs one
-// command after the other, answering the device's questions by their text.
-// Its name is Cisco's word for such a line, virtual teletype.
+// command after the other. It answers the device's questions by their text. The
+// name is Cisco's word for such a line, virtual teletype.
 //
-// What a device prints is never trusted: its size is bounded, control
-// sequences are taken out, and passwords that it may echo stay out of every
-// error and log.
+// It does not trust the output of a device: it limits the size, removes control
+// sequences, and keeps passwords that the device may echo out of every error
+// and log.
 package vty
 
 import (
@@ -25,26 +25,26 @@ const (
 	Telnet = "telnet"
 )
 
-// Config says how to reach a device and how to log in. Zero values have the
+// Config describes a device and the login there. Zero values have the
 // documented defaults.
 type Config struct {
 	Name           string // the device's name in the inventory, for hints; default Address
 	Address        string // HOST or HOST:PORT; default port 22, for Telnet 23
 	Transport      string // SSH or Telnet; default SSH
-	Username       string // may be empty where a line asks for a password alone
+	Username       string // may be empty if the line asks only for a password
 	Password       string
-	EnablePassword string        // for enable; empty: none is known
+	EnablePassword string        // for the command enable; empty: there is none
 	Identity       *Identity     // tried before the password, which may then be empty; SSH only
-	Via            *Jump         // nil: directly
+	Via            *Jump         // nil: no jump host
 	LegacyCrypto   bool          // also offer the broken algorithms of old IOS; see algorithms
 	HostKeys       *HostKeys     // required for SSH
-	ConnectTimeout time.Duration // for the TCP connection; default 15 s; the first byte after it has 25 s
-	IdleTimeout    time.Duration // longest silence while the device owes us something; default 60 s
+	ConnectTimeout time.Duration // limit for the TCP connection; default 15 s; the first byte must follow within 25 s
+	IdleTimeout    time.Duration // longest silence while we wait for the device; default 60 s
 	Log            *slog.Logger  // nil discards
-	// Dialer makes the TCP connection; nil is a net.Dialer.
+	// Dialer makes the TCP connection; default net.Dialer.
 	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-	jumpTo string // this is the jump host of that device; empty: it is a device
+	jumpTo string // for a jump host: the device behind it; empty for a device
 }
 
 func (c Config) withDefaults() Config {
@@ -69,39 +69,39 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Line is an open terminal line, at the prompt of privileged EXEC. Its methods
-// are for one goroutine at a time; only Close may be called from another.
+// Line is an open terminal line, at the prompt of privileged EXEC. Use it from
+// one goroutine at a time; only Close may be called from another.
 type Line struct {
 	cfg    Config
 	conn   net.Conn           // the TCP connection
 	stream io.ReadWriteCloser // the terminal on it
 
-	in      chan []byte   // what the device printed; closed when the stream has ended
-	readErr error         // why the stream ended; read only after in is closed
+	in      chan []byte   // the device's output; closed at the end of the stream
+	readErr error         // reason for the end of the stream; read it only after in is closed
 	closed  chan struct{} // closed by Close
 	once    sync.Once
-	pumped  chan struct{} // closed when the reading goroutine is done
+	pumped  chan struct{} // closed at the end of the reading goroutine
 
 	screen   screen
-	arrived  []byte // what came last, raw
-	most     int    // bytes that one command may print
+	arrived  []byte // the last piece of output, raw
+	most     int    // limit on the output of one command, in bytes
 	prompt   string // the prompt as printed, without trailing blanks
-	typed    string // what we typed last
-	echoed   bool   // it came back
-	progress func() // of a login: tells that it gets on; else nil
-	mute     bool   // the last command did not come back
-	since    int    // where in screen.text the answer to it begins, with the echo until that has come
+	typed    string // our last typing
+	echoed   bool   // its echo has arrived
+	progress func() // called when a login makes progress; otherwise nil
+	mute     bool   // the last command was not echoed
+	since    int    // start of the answer in screen.text, with the echo until that has arrived
 
-	question string // the question of this command that was answered last
-	answered int    // where in screen.text the line began into which the answer was typed
+	question string // the last question of this command that we answered
+	answered int    // start of the line in screen.text into which we typed the answer
 }
 
-// Dial connects to the device, logs in and enters privileged EXEC; it turns
-// paging off. ctx ends the attempt, not the line. Failures carry a cause:
+// Dial connects to the device, logs in, enters privileged EXEC and turns paging
+// off. ctx limits this attempt, not the line. Errors have one of these causes:
 // connect_refused, connect_timeout, the host_key causes, no_common_algorithm,
-// auth_failed, enable_failed, prompt_unrecognised or session_lost. A peer that
-// accepts the connection and sends nothing for 25 s gives ErrSilent under
-// connect_timeout.
+// auth_failed, enable_failed, prompt_unrecognised or session_lost. The error
+// for a peer that accepts the connection and sends nothing for 25 s wraps
+// [ErrSilent] and has the cause connect_timeout.
 func Dial(ctx context.Context, cfg Config) (*Line, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Transport != SSH && cfg.Transport != Telnet {
@@ -138,7 +138,7 @@ func newLine(cfg Config, conn net.Conn, stream io.ReadWriteCloser) *Line {
 	return l
 }
 
-// start brings a fresh line to the prompt of privileged EXEC.
+// start takes a new line to the prompt of privileged EXEC.
 func (l *Line) start(ctx context.Context) error {
 	login, cancel := l.limitLogin(ctx)
 	defer cancel()
@@ -149,7 +149,8 @@ func (l *Line) start(ctx context.Context) error {
 		return err
 	}
 	for _, command := range []string{"terminal length 0", "terminal width 511"} {
-		// A device may not know them: --More-- and a scrolled echo are handled as well.
+		// A device may refuse them. Run can handle --More-- and a scrolled
+		// echo too.
 		if _, err := l.Run(login, command, nil); err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func (l *Line) start(ctx context.Context) error {
 	return nil
 }
 
-// pump moves what the device prints into l.in until the stream ends.
+// pump copies the device's output into l.in until the stream ends.
 func (l *Line) pump() {
 	defer close(l.pumped)
 	defer close(l.in)
@@ -190,15 +191,15 @@ func (l *Line) Close() error {
 	return err
 }
 
-// LocalAddr is our address of the session; invalid when it is not TCP, or goes
-// through a jump host.
+// LocalAddr returns our address of the session. It is invalid if the session is
+// not TCP or goes through a jump host.
 func (l *Line) LocalAddr() netip.Addr { return addrOf(l.conn.LocalAddr()) }
 
-// RemoteAddr is the device's address of the session; invalid when it is not
-// TCP, or goes through a jump host that was told a name.
+// RemoteAddr returns the device's address of the session. It is invalid if the
+// session is not TCP, or if a jump host connects by a name.
 func (l *Line) RemoteAddr() netip.Addr { return addrOf(l.conn.RemoteAddr()) }
 
-// Hostname is the device's name as its prompt shows it.
+// Hostname returns the device's name, from its prompt.
 func (l *Line) Hostname() string { return hostname(l.prompt) }
 
 func addrOf(a net.Addr) netip.Addr {
