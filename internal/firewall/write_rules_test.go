@@ -84,7 +84,7 @@ func written(t *testing.T, format string) (path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# sw1 is 10.77.0.2\n", "# sw6 is fd77::2 (sw6.example was resolved"} {
+	for _, want := range []string{"# sw1 is 10.77.0.2\n", "# sw6 is fd77::2 (from the host name sw6.example)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s does not say %q:\n%s", format, want, text)
 		}
