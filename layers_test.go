@@ -33,11 +33,12 @@ var arrows = map[string][]string{
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
 	"internal/credential":          {},
 	"internal/config":              {"tftp"},
-	"internal/backup":              {"api", "internal/flash", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
-	"internal/restore":             {"api", "internal/flash", "internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
+	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
+	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
+	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/backup", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
-		"internal/device", "internal/doctor", "internal/spool", "internal/vault", "internal/vty", "tftp"},
-	"internal/doctor":    {"internal/backup", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "tftp"},
+		"internal/device", "internal/doctor", "internal/spool", "internal/transfer", "internal/vault", "internal/vty", "tftp"},
+	"internal/doctor":    {"api", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"tftp"},
 	"internal/iossim":    {"tftp"},
 	"internal/netlab":    {"internal/testlevel"}, // a test kit
@@ -45,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/tftpd":     {"tftp"},
 	"cmd/flashwarden": { // tftp for the port range of tftpd and the events of transfers
 		"api", "internal/backup", "internal/catalog", "internal/cause", "internal/config", "internal/doctor", "internal/firewall", "internal/ios", "internal/iossim",
-		"internal/node", "internal/restore", "internal/spool", "internal/tftpd", "internal/vault", "tftp"},
+		"internal/node", "internal/restore", "internal/spool", "internal/tftpd", "internal/transfer", "internal/vault", "tftp"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -288,7 +288,7 @@ func notPermitted(t *testing.T) string {
 func refusedByServer(t *testing.T) string {
 	s := newSite(t)
 	s.add("sw1", "c2960", iossim.Options{Faults: iossim.Faults{OtherName: 1}})
-	r := s.tells([]string{"--files", "image"}, "flashwarden backup sw1 -v")
+	r := s.tells([]string{"--files", "image"}, "flashwarden backup sw1 --verbose")
 	if !strings.Contains(r.Message, "c2960-lanbase-mz.122-25.FX.bin") {
 		t.Errorf("the message says not what was asked for: %s", r.Message)
 	}

@@ -6,10 +6,10 @@ import (
 	"fmt"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/doctor"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/node"
+	"flashwarden/internal/transfer"
 )
 
 // examinePath logs in to the device that was named, reads what could stop a
@@ -46,7 +46,7 @@ func (p *program) examinePath(ctx context.Context, n *node.Node, e *examination)
 func (e *examination) path(d api.Device, s doctor.Session) (doctor.Path, error) {
 	ports, err := firewallPorts(e.config)
 	return doctor.Path{
-		Name: d.Name, Device: s.RemoteAddr(), Server: backup.Server(d, e.config.TFTP.Advertise, s.LocalAddr()),
+		Name: d.Name, Device: s.RemoteAddr(), Server: transfer.Server(d, e.config.TFTP.Advertise, s.LocalAddr()),
 		Listen: ports.Listen, Ports: ports.Transfers,
 	}, err
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/node"
 	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
 )
 
 // offerFlags are what the offer command was asked.
@@ -123,7 +123,7 @@ func (p *program) offer(ctx context.Context, n *node.Node, what string, f offerF
 		Started: began.UTC().Truncate(time.Second), Seconds: tenths(time.Since(began))}
 	res.BytesCopied = int64(res.Fetched) * image.Size
 	if err != nil {
-		failed := m.diagnose(err, n, ticket, backup.Witness{Size: image.Size, Stall: f.wait, Download: true})
+		failed := m.diagnose(err, n, ticket, transfer.Witness{Size: image.Size, Stall: f.wait, Download: true})
 		res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(failed), failed.Error(), cause.Hint(failed)
 	}
 	return errors.Join(p.reportOffer(res), over(err))

@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/node"
 	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
 )
 
 // What offer and receive have in common: a ticket made by hand.
@@ -98,7 +98,7 @@ func (m meeting) wait(ctx context.Context, n *node.Node, t *spool.Ticket) error 
 }
 
 // diagnose says why a ticket was not used up, and the next step.
-func (m meeting) diagnose(err error, n *node.Node, t *spool.Ticket, w backup.Witness) error {
+func (m meeting) diagnose(err error, n *node.Node, t *spool.Ticket, w transfer.Witness) error {
 	if !errors.Is(err, spool.ErrLate) {
 		return err
 	}
@@ -109,7 +109,7 @@ func (m meeting) diagnose(err error, n *node.Node, t *spool.Ticket, w backup.Wit
 	}
 	w.TicketErr, w.Stalled = err, true
 	w.Name, w.Device, w.Server, w.Ports = cmp.Or(m.device.Name, "NAME"), m.peer, m.server, n.Ports()
-	e := backup.Diagnose(w)
+	e := transfer.Diagnose(w)
 	if len(w.Seen.Strays) == 0 || w.Seen.Requested {
 		return e
 	}

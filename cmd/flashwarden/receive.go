@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/node"
 	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
 )
 
 // receiveFlags are what the receive command was asked.
@@ -125,7 +125,7 @@ func (p *program) receiveOne(ctx context.Context, n *node.Node, f receiveFlags) 
 	if res, ok := filed.kept(); ok {
 		return p.reportReceived([]api.BackupResult{res}) // also where the time, or the user, was faster
 	}
-	failed := m.diagnose(err, n, ticket, backup.Witness{Size: -1, Stall: f.wait})
+	failed := m.diagnose(err, n, ticket, transfer.Witness{Size: -1, Stall: f.wait})
 	res := filed.last(failed)
 	res.Device, res.Started, res.Seconds = m.device.Name, began.UTC().Truncate(time.Second), tenths(time.Since(began))
 	return errors.Join(p.reportReceived([]api.BackupResult{res}), over(err))

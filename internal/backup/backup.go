@@ -82,13 +82,6 @@ func (r *Runner) log() *slog.Logger {
 	return r.Log
 }
 
-func (r *Runner) stall() time.Duration {
-	if r.Stall > 0 {
-		return r.Stall
-	}
-	return time.Minute
-}
-
 func (r *Runner) waits() []time.Duration {
 	if r.Waits != nil {
 		return r.Waits

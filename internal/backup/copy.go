@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -16,14 +15,12 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
 )
 
 // requestWithin is how long a ticket waits for the device's request: the
 // longest time that a dialogue takes before it comes to the transfer.
 const requestWithin = 10 * time.Minute
-
-// ErrStalled is the cause of a context that the stall timeout ended.
-var ErrStalled = errors.New("no byte moved")
 
 // saveOnce proves one file on the present session: content that the vault
 // holds is not copied again; of several devices with the same content at the
@@ -32,7 +29,7 @@ func (r *run) saveOnce(ctx context.Context, f *api.File) error {
 	if f.Path == RunningConfigPath {
 		return r.saveRunningConfig(ctx, f)
 	}
-	if err := r.copyOf(f, "").Validate(); err != nil {
+	if err := r.copyOf(f, "name").Validate(); err != nil {
 		return err
 	}
 	v, err := r.verify(ctx, f)
@@ -83,7 +80,7 @@ func (r *run) transferOnce(ctx context.Context, f *api.File, d ios.Digest) error
 		select {
 		case <-wait:
 		case <-ctx.Done():
-			return cancelled(ctx)
+			return cause.Ended(ctx)
 		}
 	}
 }
@@ -183,152 +180,27 @@ func (r *run) remember(ctx context.Context, f *api.File) error {
 	return nil
 }
 
-// fetch types the copy command and waits for the ticket. The ticket decides:
-// a terminal that dies while blocks flow does not undo the copy.
+// fetch has the device send f to the ticket. The next file gets a new session
+// where this one was lost on the way.
 func (r *run) fetch(ctx context.Context, f *api.File, ticket *spool.Ticket) (*spool.File, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		r.watch(ctx, cancel, f, ticket)
-	}()
-	said, err := r.session.Copy(ctx, r.copyOf(f, ticket.Name))
-	file, err := r.outcome(ctx, ticket, said, err)
-	cancel(nil)
-	<-watched
+	out, err := transfer.Transfer{
+		Session: r.session, Via: r.via(), Path: f.Path, Ticket: ticket, Name: r.device.Name, Stall: r.Stall,
+		Moved: func(bytes int64) {
+			r.tell(api.Event{Device: r.device.Name, Step: api.StepCopy, File: f.Path, Bytes: bytes, Size: f.Size})
+		},
+		Log: r.log(),
+	}.Run(ctx)
 	r.reach.bytes = ticket.Evidence().Bytes
-	return file, err
+	return out.File, err
 }
 
-// outcome waits for the ticket as long as it can still be completed, and
-// names what went wrong when it cannot.
-func (r *run) outcome(ctx context.Context, t *spool.Ticket, said ios.CopyResult, err error) (*spool.File, error) {
-	lost := cause.Of(err) == cause.SessionLost && t.Evidence().Confirmed
-	if err == nil && said.OK || lost {
-		file, waitErr := t.Wait(ctx)
-		if waitErr == nil {
-			return file, nil
-		}
-		if !lost {
-			err = waitErr
-		}
-	}
-	if file, ended := r.complete(t); ended {
-		return file, nil
-	}
-	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrStalled) {
-		return nil, cancelled(ctx)
-	}
-	w := Witness{
-		Err: err, Said: said, Seen: t.Evidence(), TicketErr: ticketError(t),
-		Stalled: errors.Is(context.Cause(ctx), ErrStalled), Stall: r.stall(),
-		Name: r.device.Name, Device: r.session.RemoteAddr(), Server: r.server(), Ports: r.Ports, Size: t.Size,
-	}
-	if err == nil { // the terminal can be asked
-		w.Interface = r.interfaceOf(ctx, w.Device)
-	}
-	return nil, Diagnose(w)
-}
-
-// interfaceOf is the device's name for the interface with an address; empty
-// where it does not tell. A hint is less exact without it, and nothing more.
-func (r *run) interfaceOf(ctx context.Context, a netip.Addr) string {
-	all, err := r.session.Interfaces(ctx)
-	if err != nil {
-		r.log().Debug("no interfaces", "device", r.device.Name, "err", err)
-	}
-	for _, i := range all {
-		if i.Address == a.String() {
-			return i.Name
-		}
-	}
-	return ""
-}
-
-// complete returns the ticket's file if it is there already.
-func (r *run) complete(t *spool.Ticket) (*spool.File, bool) {
-	select {
-	case <-t.Ended():
-		file, err := t.Wait(context.Background())
-		return file, err == nil
-	default:
-		return nil, false
-	}
-}
-
-// ticketError is how the ticket ended, or nil while it has not.
-func ticketError(t *spool.Ticket) error {
-	select {
-	case <-t.Ended():
-		_, err := t.Wait(context.Background())
-		return err
-	default:
-		return nil
-	}
-}
-
-// watch tells of progress, and cancels a transfer that moves no byte for the
-// stall timeout.
-func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc, f *api.File, t *spool.Ticket) {
-	WatchTicket(ctx, t, r.stall(), func(bytes int64) {
-		r.tell(api.Event{Device: r.device.Name, Step: api.StepCopy, File: f.Path, Bytes: bytes, Size: f.Size})
-	}, cancel)
-}
-
-// beforeRequest is how long a device may keep still before its request came, if
-// the stall timeout is not longer: up to IOS 12.0 it computes the checksum of
-// the whole file first. A device that cannot reach us says so by itself.
-const beforeRequest = 5 * time.Minute
-
-// WatchTicket calls moved whenever more of a ticket's transfer has moved, and
-// stop with ErrStalled once nothing has moved for the time stall since the
-// request came, or for beforeRequest without one. It returns then, and when ctx
-// ends.
-func WatchTicket(ctx context.Context, t *spool.Ticket, stall time.Duration, moved func(bytes int64), stop context.CancelCauseFunc) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	last, since, limit := int64(-1), time.Now(), max(stall, beforeRequest)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		seen := t.Evidence()
-		if seen.Requested && limit != stall {
-			last, limit = -1, stall
-		}
-		if seen.Bytes != last {
-			last, since = seen.Bytes, time.Now()
-			moved(last)
-		} else if time.Since(since) >= limit {
-			stop(ErrStalled)
-			return
-		}
-	}
+// via is the way that files take from the device.
+func (r *run) via() transfer.Transport {
+	return transfer.TFTP{Server: transfer.Server(r.device, r.Advertise, r.session.LocalAddr()), VRF: r.device.VRF, Ports: r.Ports}
 }
 
 func (r *run) copyOf(f *api.File, name string) ios.Copy {
-	if name == "" {
-		name = "name"
-	}
-	return ios.Copy{Source: f.Path, Server: r.server().String(), Name: name, VRF: r.device.VRF, Empty: f.Size == 0}
-}
-
-// server is the address that the device is told to copy to.
-func (r *run) server() netip.Addr { return Server(r.device, r.Advertise, r.session.LocalAddr()) }
-
-// Server is the address that a device is told to copy to or from: its own
-// setting, else advertise, else local, our address in the session to it.
-func Server(d api.Device, advertise, local netip.Addr) netip.Addr {
-	if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
-		return a
-	}
-	if advertise.IsValid() {
-		return advertise
-	}
-	return local
+	return r.via().Copy(transfer.File{Path: f.Path, Size: f.Size}, name)
 }
 
 // saveRunningConfig keeps the running-config as the terminal shows it. IOS

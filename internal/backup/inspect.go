@@ -73,7 +73,7 @@ func (r *run) inspect(ctx context.Context, f *api.File, file *os.File) error {
 	report, err := imagefile.Inspect(ctx, file, info.Size())
 	switch {
 	case ctx.Err() != nil:
-		return cancelled(ctx)
+		return cause.Ended(ctx)
 	case err != nil:
 		return cause.Wrap(cause.VaultError, err, "inspect "+f.Path, api.Say("look at the disk of the data directory: `dmesg`"))
 	}

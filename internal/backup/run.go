@@ -3,7 +3,6 @@ package backup
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -88,7 +87,7 @@ func (r *run) attempts(ctx context.Context) error {
 			r.result.Notes = append(r.result.Notes, cured...)
 			return err
 		case ctx.Err() != nil:
-			return cancelled(ctx)
+			return cause.Ended(ctx)
 		case !r.reach.short(furthest.reach):
 			furthest = trial{err, r.reach, r.result.Files}
 		}
@@ -102,7 +101,7 @@ func (r *run) attempts(ctx context.Context) error {
 		r.log().Info("attempt failed", "device", r.device.Name, "cause", cause.Of(err), "err", err)
 		r.tell(api.Event{Device: r.device.Name, Step: api.StepWait})
 		if !sleep(ctx, waits[r.result.Attempts-1]) {
-			return cancelled(ctx)
+			return cause.Ended(ctx)
 		}
 	}
 }
@@ -374,14 +373,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// cancelled is the error of a run whose context ended: the reason that it was
-// ended with, else that somebody wanted it so.
-func cancelled(ctx context.Context) error {
-	var reason *cause.Error
-	if errors.As(context.Cause(ctx), &reason) {
-		return reason
-	}
-	return cause.New(cause.Cancelled, "cancelled", nil)
 }

@@ -19,6 +19,7 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -198,7 +199,7 @@ func TestDiagnoseDownload(t *testing.T) {
 				case !errors.Is(err, tftp.ErrTimeout):
 					t.Fatalf("the device ended with %v", err)
 				}
-				got := Diagnose(Witness{
+				got := transfer.Diagnose(transfer.Witness{
 					Said: said, Seen: ticket.Evidence(), Download: true,
 					Name: "sw1", Device: there, Server: here, Ports: "1056:1059", Size: ticket.Size,
 				})

@@ -125,3 +125,13 @@ func FixOf(err error) api.Fix {
 
 // Hint returns the next step that err carries, as text for the command line.
 func Hint(err error) string { return FixOf(err).String() }
+
+// Ended returns the error of work whose context has ended: the Error that
+// ended it, if there is one; otherwise Cancelled.
+func Ended(ctx context.Context) *Error {
+	var reason *Error
+	if errors.As(context.Cause(ctx), &reason) {
+		return reason
+	}
+	return New(Cancelled, "cancelled", nil)
+}

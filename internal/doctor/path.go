@@ -15,6 +15,7 @@ type Session interface {
 	Files(ctx context.Context) ([]ios.Listing, error)
 	Show(ctx context.Context, command string) (string, error)
 	Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error)
+	Interfaces(ctx context.Context) ([]ios.Interface, error)
 	LocalAddr() netip.Addr
 	RemoteAddr() netip.Addr
 }

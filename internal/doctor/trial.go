@@ -11,10 +11,11 @@ import (
 	"os"
 	"time"
 
-	"flashwarden/internal/backup"
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
 )
 
 // Trial makes test transfers with a device whose bytes are thrown away on both
@@ -98,8 +99,7 @@ func (t Trial) down(ctx context.Context, size int, r *Report) (passed bool, err 
 	if err != nil {
 		return false, err
 	}
-	c := ios.Copy{ToDevice: true, Server: t.Server.String(), Name: ticket.Name, Destination: nullDevice, VRF: t.VRF}
-	return t.exchange(ctx, c, ticket, fmt.Sprintf("a file of %d bytes to %s (copy into %s)", size, t.Name, nullDevice), r)
+	return t.exchange(ctx, transfer.Transfer{Path: nullDevice, ToDevice: true, Ticket: ticket}, fmt.Sprintf("a file of %d bytes to %s (copy into %s)", size, t.Name, nullDevice), r)
 }
 
 // scratch makes a file without a name that holds random bytes.
@@ -120,27 +120,27 @@ func scratch(size int) (f *os.File, sha string, err error) {
 // up lets the device send one of its files, which is not kept.
 func (t Trial) up(ctx context.Context, path string, size int64, r *Report) (passed bool, err error) {
 	ticket := t.Spool.Expect(t.Device, size, time.Now().Add(trialEnds))
-	c := ios.Copy{Source: path, Server: t.Server.String(), Name: ticket.Name, VRF: t.VRF}
-	return t.exchange(ctx, c, ticket, fmt.Sprintf("%s of %d bytes from %s", path, size, t.Name), r)
+	return t.exchange(ctx, transfer.Transfer{Path: path, Ticket: ticket}, fmt.Sprintf("%s of %d bytes from %s", path, size, t.Name), r)
 }
 
 // exchange makes one transfer and enters how it went.
-func (t Trial) exchange(ctx context.Context, c ios.Copy, ticket *spool.Ticket, what string, r *Report) (passed bool, err error) {
+func (t Trial) exchange(ctx context.Context, x transfer.Transfer, what string, r *Report) (passed bool, err error) {
 	if t.Tell != nil {
 		t.Tell(what)
 	}
 	began := time.Now()
-	err = backup.Exchange{
-		Session: t.Session, Copy: c, Ticket: ticket, Stall: t.Stall, Moved: func(int64) {},
-		Name: t.Name, Device: t.Device, Server: t.Server, Ports: t.Ports,
-	}.Run(ctx)
-	err = errors.Join(err, ticket.Close())
+	x.Session, x.Name, x.Stall = t.Session, t.Name, t.Stall
+	x.Via = transfer.TFTP{Server: t.Server, VRF: t.VRF, Ports: t.Ports}
+	out, err := x.Run(ctx)
+	err = errors.Join(err, x.Ticket.Close())
 	switch {
+	case err == nil && out.SessionLost:
+		return false, cause.New(cause.SessionLost, "the terminal session ended during the test transfer of "+what, api.Say("see that the device is up, then try again"))
 	case ctx.Err() != nil, cause.Of(err) == cause.SessionLost:
 		return false, err
 	case err == nil:
 		r.note("test transfer: %s: %.1f s", what, time.Since(began).Seconds())
-	case c.Destination == nullDevice && cause.Of(err) == cause.CommandRejected:
+	case x.Path == nullDevice && cause.Of(err) == cause.CommandRejected:
 		r.note("%s cannot copy into %s, so that nothing can be sent to it and kept nowhere", t.Name, nullDevice)
 	default:
 		r.Add(Failed(t.Name, fmt.Errorf("test transfer: %s: %w", what, err)))

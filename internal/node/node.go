@@ -19,6 +19,7 @@ import (
 	"flashwarden/internal/device"
 	"flashwarden/internal/doctor"
 	"flashwarden/internal/restore"
+	"flashwarden/internal/transfer"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vty"
 	"flashwarden/tftp"
@@ -171,7 +172,7 @@ func (n *Node) Trial(d api.Device, s doctor.Session) doctor.Trial {
 	c := n.opts.Config
 	return doctor.Trial{
 		Session: s, Spool: n.service.spool, Name: d.Name,
-		Device: s.RemoteAddr(), Server: backup.Server(d, c.TFTP.Advertise, s.LocalAddr()), VRF: d.VRF,
+		Device: s.RemoteAddr(), Server: transfer.Server(d, c.TFTP.Advertise, s.LocalAddr()), VRF: d.VRF,
 		Ports: c.TFTP.PortRange.String(), Stall: c.Backup.StallTimeout,
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
 )
 
 const (
@@ -65,7 +65,7 @@ func (r *run) put(ctx context.Context, t target) error {
 	}
 	defer ticket.Close() // nothing of a download is left in the spool
 	r.changed = true
-	err = r.transfer(ctx, r.copyTo(t, ticket.Name), ticket, t.Path)
+	_, err = r.transfer(ctx, t.Path, true, ticket)
 	if err == nil || cause.Of(err) == cause.SessionLost {
 		err = r.prove(ctx, t, err)
 	}
@@ -95,25 +95,31 @@ func (r *run) offer(ctx context.Context, t target) (*spool.Ticket, error) {
 }
 
 func (r *run) copyTo(t target, name string) ios.Copy {
-	return ios.Copy{ToDevice: true, Server: r.server(), Name: name, Destination: t.Path, VRF: r.device.VRF, Empty: t.Size == 0}
+	return r.via().Copy(transfer.File{Path: t.Path, Size: t.Size, ToDevice: true}, name)
 }
 
 func (r *run) copyFrom(p, name string) ios.Copy {
-	return ios.Copy{Source: p, Server: r.server(), Name: name, VRF: r.device.VRF}
+	return r.via().Copy(transfer.File{Path: p, Size: -1}, name)
 }
 
-func (r *run) server() string {
-	return backup.Server(r.device, r.Advertise, r.session.LocalAddr()).String()
+// via is the way that files take to and from the device.
+func (r *run) via() transfer.Transport {
+	return transfer.TFTP{Server: transfer.Server(r.device, r.Advertise, r.session.LocalAddr()), VRF: r.device.VRF, Ports: r.Ports}
 }
 
-// transfer types one copy command and watches its ticket. A copy that failed
-// is told with its cause.
-func (r *run) transfer(ctx context.Context, c ios.Copy, ticket *spool.Ticket, p string) error {
-	return backup.Exchange{
-		Session: r.session, Copy: c, Ticket: ticket, Stall: r.Stall,
+// transfer makes one copy, and takes a new session where the copy completed
+// after the old one was lost.
+func (r *run) transfer(ctx context.Context, p string, toDevice bool, ticket *spool.Ticket) (*spool.File, error) {
+	out, err := transfer.Transfer{
+		Session: r.session, Via: r.via(), Path: p, ToDevice: toDevice, Ticket: ticket, Name: r.device.Name, Stall: r.Stall,
 		Moved: func(bytes int64) { r.tell(r.device.Name, api.StepCopy, p, bytes, ticket.Size) },
-		Name:  r.device.Name, Device: r.session.RemoteAddr(), Server: backup.Server(r.device, r.Advertise, r.session.LocalAddr()), Ports: r.Ports,
+		Log:   r.log(),
 	}.Run(ctx)
+	if err == nil && out.SessionLost {
+		r.hangUp()
+		err = r.dial(ctx)
+	}
+	return out.File, err
 }
 
 // prove compares what is on the device with the snapshot. With an error of
@@ -165,10 +171,7 @@ func (r *run) proveByReading(ctx context.Context, t target, copyErr error) error
 func (r *run) readBack(ctx context.Context, p string, size int64) (sha256 string, err error) {
 	ticket := r.Spool.Expect(r.session.RemoteAddr(), size, time.Now().Add(requestWithin))
 	defer func() { err = errors.Join(err, ticket.Close()) }()
-	if err := r.transfer(ctx, r.copyFrom(p, ticket.Name), ticket, p); err != nil {
-		return "", err
-	}
-	f, err := ticket.Wait(ctx)
+	f, err := r.transfer(ctx, p, false, ticket)
 	if err != nil {
 		return "", err
 	}

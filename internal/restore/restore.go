@@ -39,6 +39,8 @@ type Device interface {
 	// known). The digest is empty where it computes none.
 	Digest(ctx context.Context, path string, size int64, heard func(marks int)) (ios.Verification, error)
 	Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error)
+	// Interfaces are those of the device, with their addresses.
+	Interfaces(ctx context.Context) ([]ios.Interface, error)
 	Do(ctx context.Context, c ios.Change) error
 	Configure(ctx context.Context, lines []string) error
 	// Restart runs a command whose success is that the session ends.

@@ -1,4 +1,4 @@
-package backup
+package transfer
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"flashwarden/tftp"
 )
 
-// TestWatchTicket has a device keep still before its request, as up to IOS 12.0
+// TestWatch has a device keep still before its request, as up to IOS 12.0
 // while it computes a checksum, and then after it.
-func TestWatchTicket(t *testing.T) {
+func TestWatch(t *testing.T) {
 	device := netip.MustParseAddr("192.0.2.1")
 	for name, c := range map[string]struct {
 		request time.Duration // until it comes; 0: never
@@ -42,7 +42,7 @@ func TestWatchTicket(t *testing.T) {
 						context.AfterFunc(t.Context(), func() { w.Abort(nil) })
 					})
 				}
-				WatchTicket(ctx, ticket, time.Minute, func(int64) {}, cancel)
+				Transfer{Ticket: ticket, Stall: time.Minute}.watch(ctx, cancel)
 				if got := time.Since(start); context.Cause(ctx) != ErrStalled || got < c.want || got > c.want+time.Second {
 					t.Errorf("%v after %v, want %v after %v", context.Cause(ctx), got, ErrStalled, c.want)
 				}

@@ -1,4 +1,4 @@
-package backup
+package transfer
 
 import (
 	"cmp"
@@ -33,16 +33,24 @@ type Witness struct {
 	Size      int64      // bytes expected; -1: not known
 }
 
-// Diagnose names the cause of a failed copy and the next step. What our own
-// server knows for certain comes first, then what the device said in plain
-// words, then what can be told from silence.
+// Diagnose names the cause of a failed copy and the next step. A dangerous
+// question comes first, then the certain knowledge of our own server, then the
+// plain words of the device, then conclusions from silence.
 func Diagnose(w Witness) *cause.Error {
-	for _, judge := range []func(Witness) *cause.Error{ofTicket, ofDialogue, ofWords, ofSilence} {
+	for _, judge := range []func(Witness) *cause.Error{ofDanger, ofTicket, ofDialogue, ofWords, ofSilence} {
 		if e := judge(w); e != nil {
 			return e
 		}
 	}
-	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), api.Say("look at the log of `flashwarden "+w.command()+" "+w.Name+" -v`"))
+	return cause.New(cause.Internal, "the copy failed and neither the device nor the TFTP server says why: "+w.said(), api.Say("look at the log of ").Then(w.again(true)))
+}
+
+// ofDanger judges by a question about erasing, formatting or overwriting.
+func ofDanger(w Witness) *cause.Error {
+	if cause.Of(w.Err) != cause.UnsafePrompt {
+		return nil
+	}
+	return ofDialogue(w)
 }
 
 // ofTicket judges by how the transfer ended at our server.
@@ -50,10 +58,10 @@ func ofTicket(w Witness) *cause.Error {
 	switch {
 	case errors.Is(w.TicketErr, spool.ErrFull), errors.Is(w.Seen.Err, spool.ErrFull):
 		return cause.New(cause.SpoolFull, fmt.Sprintf("no space left in the spool for %d bytes", w.Size),
-			api.Say("make room on the file system of the data directory (`df -h`), then back up again"))
+			api.Say("make room on the file system of the data directory (").Type(api.OnHost, "df -h").Say("), then back up again"))
 	case errors.Is(w.TicketErr, spool.ErrSize), errors.Is(w.Seen.Err, spool.ErrSize):
 		return cause.New(cause.SizeMismatch, cmp.Or(w.TicketErr, w.Seen.Err).Error(),
-			api.Say("the copy was thrown away; back the device up again, and if it stays so compare with `dir` on the device"))
+			api.Say("the copy was thrown away; back the device up again, and if the sizes still differ compare with ").Type(api.OnDevice, "dir").Say(" on the device"))
 	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
 		return wrongSource(w)
 	case !w.Seen.Requested && len(w.Seen.Strays) > 0 && w.Err == nil && w.Said.Error == "":
@@ -77,7 +85,7 @@ func ofWords(w Witness) *cause.Error {
 	if w.Said.Cause == "" {
 		return nil
 	}
-	hint := ""
+	var fix api.Fix
 	switch w.Said.Cause {
 	case cause.RefusedByServer:
 		if w.Seen.Requested && w.Seen.Refused == nil {
@@ -85,28 +93,29 @@ func ofWords(w Witness) *cause.Error {
 		}
 		return refused(w)
 	case cause.CommandRejected:
-		hint = "on the device: `show privilege` (15 is needed) and `copy ?` (which sources and targets does this software take?); then type the command by hand"
+		fix = api.Say("on the device: ").Type(api.OnDevice, "show privilege").Say(" (15 is needed) and ").Type(api.OnDevice, "copy ?").
+			Say(" (which sources and targets does this software take?); then type the command by hand")
 	case cause.DeviceNoSpace:
-		hint = "make room on the device (`dir`, `delete`), then try again"
+		fix = api.Say("make room on the device (").Type(api.OnDevice, "dir").Say(", ").Type(api.OnDevice, "delete").Say("), then try again")
 	case cause.SourceMissing:
-		hint = "the file went away since it was listed: back the device up again"
+		fix = api.Say("the file has disappeared since it was listed: back the device up again")
 	case cause.NotPermittedOnDevice:
-		hint = "give the account the right to `copy`, or use one with privilege level 15"
+		fix = api.Say("give the account the right to ").Type(api.OnDevice, "copy").Say(", or use an account with privilege level 15")
 	}
-	return cause.New(w.Said.Cause, w.said(), api.Say(hint))
+	return cause.New(w.Said.Cause, w.said(), fix)
 }
 
 // refused says what our server answered with an ERROR, where it knows.
 func refused(w Witness) *cause.Error {
 	seen := w.said()
 	if len(w.Seen.Strays) > 0 {
-		seen += fmt.Sprintf("; it asked for %q, and not for the file that it was told", w.Seen.Strays)
+		seen += fmt.Sprintf("; it asked for %q, and not for the file in the copy command", w.Seen.Strays)
 	}
 	if w.Seen.Refused != nil {
 		seen += fmt.Sprintf("; our server had said %q", w.Seen.Refused.Message)
 	}
-	return cause.New(cause.RefusedByServer, seen, api.Say("our server takes one file under one name from "+w.Device.String()+
-		", once; try again, and if it stays so see what it was asked and answered with `flashwarden "+w.command()+" "+w.Name+" -v`"))
+	return cause.New(cause.RefusedByServer, seen, api.Say("our server accepts one file under one name from %s, once; try again, and if it fails again see all requests and answers with ", w.Device).
+		Then(w.again(true)))
 }
 
 // ofSilence judges by how far the TFTP server saw the transfer come.
@@ -152,12 +161,12 @@ func unfragmented(device netip.Addr) int {
 
 func wrongSource(w Witness) *cause.Error {
 	return cause.New(cause.WrongSource,
-		fmt.Sprintf("the request came from %s, the device is known as %s", w.Seen.WrongSource[0], w.Device), api.Say(hintSource(w)))
+		fmt.Sprintf("the request came from %s, the device is known as %s", w.Seen.WrongSource[0], w.Device), fixSource(w))
 }
 
 func noRequest(w Witness) *cause.Error {
 	return cause.New(cause.NoRequest,
-		fmt.Sprintf("%s never asked our TFTP server %s for the ticket: %s", w.Device, w.Server, w.said()), api.Say(hintRequest(w)))
+		fmt.Sprintf("%s never asked our TFTP server %s for the ticket: %s", w.Device, w.Server, w.said()), fixRequest(w))
 }
 
 // tidBlocked tells the two directions apart: a device that has our answer asks
@@ -165,35 +174,42 @@ func noRequest(w Witness) *cause.Error {
 func tidBlocked(w Witness) *cause.Error {
 	if asksOn(w) {
 		return cause.New(cause.TIDBlocked,
-			fmt.Sprintf("%s asked, and asked %d times again: our answers do not reach it", w.Device, w.Seen.Repeats), api.Say(hintAnswers(w)))
+			fmt.Sprintf("%s asked, and asked %d times again: our answers do not reach it", w.Device, w.Seen.Repeats), fixAnswers(w))
 	}
 	return cause.New(cause.TIDBlocked,
-		fmt.Sprintf("%s asked and stopped asking, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), api.Say(hintTransfer(w)))
+		fmt.Sprintf("%s asked and stopped asking, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), fixTransfer(w))
 }
 
 func fragmentsDropped(w Witness) *cause.Error {
 	return cause.New(cause.FragmentsDropped,
-		fmt.Sprintf("%s asked and took our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), api.Say(hintFragments(w)))
+		fmt.Sprintf("%s asked and took our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), fixFragments(w))
 }
 
 func sessionLost(w Witness) *cause.Error {
 	return cause.Wrap(cause.SessionLost, w.Err,
 		fmt.Sprintf("the terminal session ended after %d of %d bytes", w.Seen.Bytes, w.Size),
-		api.Say("see that the device is up, then try again: flashwarden "+w.command()+" "+w.Name))
+		api.Say("see that the device is up, then try again: ").Then(w.again(false)))
 }
 
 func stalled(w Witness) *cause.Error {
 	return cause.New(cause.Stalled,
 		fmt.Sprintf("the transfer stopped after %d of %d bytes (%d packets sent again): %s", w.Seen.Bytes, w.Size, w.Seen.Retransmits, w.said()),
-		api.Say("look for loss on the path and for control-plane policing: on the device `show interfaces"+prefixed(" ", w.Interface)+"`, `show policy-map control-plane`"))
+		api.Say("look for loss on the path and for control-plane policing: on the device ").
+			Type(api.OnDevice, strings.TrimSpace("show interfaces "+w.Interface)).Say(", ").Type(api.OnDevice, "show policy-map control-plane"))
 }
 
-// command is the one that the copy was part of.
-func (w Witness) command() string {
+// again is the operation that the copy was part of, to run once more, with the
+// log of what happens where verbose is true.
+func (w Witness) again(verbose bool) api.Fix {
+	operation := "backup"
 	if w.Download {
-		return "restore"
+		operation = "restore"
 	}
-	return "backup"
+	fix := api.Do(operation, w.Name)
+	if verbose {
+		fix = fix.With("verbose", "")
+	}
+	return fix
 }
 
 // said is what the device said, or that it said nothing.

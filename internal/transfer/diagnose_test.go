@@ -1,4 +1,4 @@
-package backup
+package transfer
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ func TestDiagnose(t *testing.T) {
 		"its interface":            {Witness{Said: timedOut, Interface: "Loopback0", Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "`ip tftp source-interface Loopback0`"},
 		"an unknown interface":     {Witness{Said: timedOut, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "INTERFACE that has 192.0.2.1"},
 		"silent without a request": {Witness{Err: ErrStalled, Stalled: true, Stall: time.Minute}, cause.NoRequest, "UDP 69"},
-		"another name":             {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Access violation)", Cause: cause.RefusedByServer}, Seen: spool.Evidence{Strays: []string{"x"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
+		"another name":             {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Access violation)", Cause: cause.RefusedByServer}, Seen: spool.Evidence{Strays: []string{"x"}}}, cause.RefusedByServer, "flashwarden backup sw1 --verbose"},
 		"answers lost":             {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 2, BlockSize: 512}}, cause.TIDBlocked, "`nft insert rule inet filter output ip daddr 192.0.2.1 udp sport 1056-1059 accept`"},
 		"transfer lost":            {Witness{Said: timedOut, Seen: spool.Evidence{Requested: true, Repeats: 1, BlockSize: 512}}, cause.TIDBlocked, "`permit udp host 192.0.2.1 host 192.0.2.100 range 1056 1059`"},
 		"answers to fetch lost":    {Witness{Said: timedOut, Download: true, Seen: spool.Evidence{Requested: true, BlockSize: 8192}}, cause.TIDBlocked, "1056:1059"},
@@ -44,10 +44,10 @@ func TestDiagnose(t *testing.T) {
 		"gone, then silent":        {Witness{Err: lost, Stalled: true, Stall: time.Minute, Seen: spool.Evidence{Requested: true, Confirmed: true, Bytes: 512}}, cause.SessionLost, "up"},
 		"refused for its source":   {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Permission denied)", Cause: cause.RefusedByServer}, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "source-interface"},
 		"refused as in use": {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Permission denied)", Cause: cause.RefusedByServer},
-			Seen: spool.Evidence{Requested: true, Refused: &tftp.Error{Code: tftp.CodeAccess, Message: "in use"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
+			Seen: spool.Evidence{Requested: true, Refused: &tftp.Error{Code: tftp.CodeAccess, Message: "in use"}}}, cause.RefusedByServer, "flashwarden backup sw1 --verbose"},
 		"refused as given up": {Witness{Said: ios.CopyResult{Error: "%Error opening tftp://192.0.2.100/x (Undefined error)", Cause: cause.RefusedByServer}, Download: true,
 			Seen: spool.Evidence{Requested: true, Confirmed: true, BlockSize: 8192}}, cause.FragmentsDropped, "1468"},
-		"speaks of another name": {Witness{Seen: spool.Evidence{Strays: []string{"vlan.dat"}}}, cause.RefusedByServer, "flashwarden backup sw1 -v"},
+		"speaks of another name": {Witness{Seen: spool.Evidence{Strays: []string{"vlan.dat"}}}, cause.RefusedByServer, "flashwarden backup sw1 --verbose"},
 		"other names, timed out": {Witness{Said: timedOut, Seen: spool.Evidence{Strays: []string{"network-confg"}}}, cause.NoRequest, "UDP 69"},
 		"gone before asking":     {Witness{Err: lost}, cause.SessionLost, "up"},
 		"disk full":              {Witness{Said: timedOut, TicketErr: fmt.Errorf("write: %w", spool.ErrFull)}, cause.SpoolFull, "room"},

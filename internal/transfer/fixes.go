@@ -1,0 +1,90 @@
+package transfer
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"flashwarden/api"
+)
+
+// The fixes of a failed transfer. Lines for nftables are written for the names
+// of Debian's /etc/nftables.conf: table inet filter with the chains input,
+// forward and output. Lines for an access list are those of Cisco IOS.
+
+func fixRequest(w Witness) api.Fix {
+	return api.Say("permit UDP 69 from %s to %s: on this host ", w.Device, w.Server).
+		Type(api.OnHost, w.nft("inet filter input", w.Device, none, "udp dport 69 accept")).
+		Say(" (").Do("firewall nft").Say(" prints the rules for all devices); in an access list on the way ").
+		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s eq tftp", w.Device, w.Server)).
+		Say("; on the device see ").Type(api.OnDevice, "ping "+w.Server.String()).
+		Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
+		Say(" and ").Type(api.OnDevice, "show access-lists").
+		Say("; where TFTP must leave through a VRF ").Type(api.OnDevice, "ip tftp source-interface").Say(" names its interface")
+}
+
+func fixSource(w Witness) api.Fix {
+	name := w.Interface
+	if name == "" {
+		name = "INTERFACE"
+	}
+	fix := api.Say("on the device, in configuration mode: ").Type(api.OnDevice, "ip tftp source-interface "+name)
+	if w.Interface == "" {
+		fix = fix.Say(" with the INTERFACE that has %s (", w.Device).Type(api.OnDevice, "show ip interface brief").Say(")")
+	}
+	return fix.Say("; or change its address in the inventory: ").
+		Do("device edit", w.Name).With("address", w.Seen.WrongSource[0].String())
+}
+
+// fixAnswers is for answers of ours that do not arrive.
+func fixAnswers(w Witness) api.Fix {
+	ports := "udp sport " + w.portRange("-") + " accept"
+	return api.Say("permit UDP %s from %s to %s: on this host ", w.Ports, w.Server, w.Device).
+		Type(api.OnHost, w.nft("inet filter output", none, w.Device, ports)).
+		Say("; on a firewall between them ").Type(api.OnPath, w.nft("inet filter forward", w.Server, w.Device, ports)).
+		Say(", or its helper for TFTP; in an access list ").
+		Type(api.OnPath, fmt.Sprintf("permit udp host %s range %s host %s", w.Server, w.portRange(" "), w.Device)).
+		Say("; where NAT changes the address of our answers ").
+		Type(api.OnPath, w.nft(w.family()+" nat postrouting", none, w.Device, ports))
+}
+
+// fixTransfer is for packets of the device that do not arrive.
+func fixTransfer(w Witness) api.Fix {
+	ports := "udp dport " + w.portRange("-") + " accept"
+	return api.Say("permit UDP %s from %s to %s: on this host ", w.Ports, w.Device, w.Server).
+		Type(api.OnHost, w.nft("inet filter input", w.Device, none, ports)).
+		Say("; on a firewall between them ").Type(api.OnPath, w.nft("inet filter forward", w.Device, w.Server, ports)).
+		Say("; in an access list ").
+		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" ")))
+}
+
+func fixFragments(w Witness) api.Fix {
+	size := unfragmented(w.Device)
+	return api.Say("the next attempt uses blocks of %d bytes by itself; for good ", size).Set("tftp.max-block-size", fmt.Sprint(size)).
+		Say(" in the configuration, or on the device, in configuration mode, ").Type(api.OnDevice, fmt.Sprintf("ip tftp blocksize %d", size))
+}
+
+// none is for rules that do not look at one of the addresses.
+var none netip.Addr
+
+// nft is the command that puts a rule before all others of a chain.
+func (w Witness) nft(chain string, from, to netip.Addr, match string) string {
+	rule := "nft insert rule " + chain
+	if from.IsValid() {
+		rule += " " + w.family() + " saddr " + from.String()
+	}
+	if to.IsValid() {
+		rule += " " + w.family() + " daddr " + to.String()
+	}
+	return rule + " " + match
+}
+
+func (w Witness) family() string {
+	if w.Device.Is6() {
+		return "ip6"
+	}
+	return "ip"
+}
+
+// portRange is the transfer-ID range as others write it.
+func (w Witness) portRange(between string) string { return strings.Replace(w.Ports, ":", between, 1) }

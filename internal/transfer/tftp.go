@@ -1,0 +1,47 @@
+package transfer
+
+import (
+	"net/netip"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+)
+
+// TFTP is the transport of RFC 1350 to and from our own server.
+type TFTP struct {
+	Server netip.Addr // ours, as the device reaches it
+	VRF    string     // of the device, to reach the server in; empty: none
+	Ports  string     // transfer-ID range of the server, for fixes: "1056:1059"
+}
+
+// Copy implements Transport: copy flash:x tftp://SERVER/TICKET, or the other
+// way round.
+func (v TFTP) Copy(f File, ticket string) ios.Copy {
+	c := ios.Copy{Server: v.Server.String(), Name: ticket, VRF: v.VRF, Empty: f.Size == 0}
+	if f.ToDevice {
+		c.ToDevice, c.Destination = true, f.Path
+	} else {
+		c.Source = f.Path
+	}
+	return c
+}
+
+// Diagnose implements Transport.
+func (v TFTP) Diagnose(w Witness) *cause.Error {
+	w.Server, w.Ports = v.Server, v.Ports
+	return Diagnose(w)
+}
+
+// Server chooses the address of ours that d copies to or from: the device's own
+// setting, where it is an address; else advertise, if it is valid; else local,
+// our address in the session to the device.
+func Server(d api.Device, advertise, local netip.Addr) netip.Addr {
+	if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
+		return a
+	}
+	if advertise.IsValid() {
+		return advertise
+	}
+	return local
+}
