@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// boot is what runs and what will run.
+// boot is the running image and the boot settings.
 type boot struct {
 	running string   // the system image file
 	next    []string // BOOT, in order
 	unsaved bool     // the running-config differs from the startup-config
 	again   bool     // it was started again since it was made
 	all     bool     // BOOT was set for all members of a stack
-	loader  bool     // it found nothing to boot, and stays in its boot loader
+	loader  bool     // no image to boot: the switch stays in its boot loader
 }
 
-// upSince is the part of the uptime that was before this process.
+// upSince returns the uptime before this process started.
 func (b boot) upSince() string {
 	if b.again {
 		return ""
@@ -26,7 +26,7 @@ func (b boot) upSince() string {
 	return "3 weeks, 2 days, "
 }
 
-// configCommands is what global configuration mode knows: what a restore
+// configCommands lists the commands of global configuration mode that a restore
 // needs.
 func configCommands() []command {
 	setBoot := func(s *session, a []string) { s.setBoot(a[0]) }
@@ -55,8 +55,8 @@ func (s *session) configure(_ []string) {
 
 func (s *session) endConfiguration(_ []string) { s.configuring = false }
 
-// setBoot makes an image the next to boot. A Catalyst with classic IOS keeps
-// one setting, IOS-XE puts each behind those that there are.
+// setBoot adds an image to the boot settings. A Catalyst with classic IOS
+// replaces its one setting; IOS-XE appends to its list.
 func (s *session) setBoot(path string) {
 	s.changeBoot(func(next []string) []string {
 		if s.sw.profile.BootList {
@@ -66,7 +66,7 @@ func (s *session) setBoot(path string) {
 	})
 }
 
-// clearBoot takes one image, or with "" all, out of BOOT.
+// clearBoot removes one image from BOOT, or all with "".
 func (s *session) clearBoot(path string) {
 	s.changeBoot(func(next []string) []string {
 		return slices.DeleteFunc(next, func(p string) bool { return path == "" || p == path })
@@ -90,8 +90,8 @@ func (s *session) changeBoot(change func([]string) []string) {
 	}
 }
 
-// writeMemory keeps the running-config for the next start: in nvram:, and in
-// config.text on a Catalyst that keeps it in flash.
+// writeMemory saves the running-config for the next start: in nvram:, and in
+// config.text on a Catalyst that has this file.
 func (s *session) writeMemory(_ []string) {
 	s.say("Building configuration...\n")
 	text := s.sw.textFile("system:running-config")
@@ -107,8 +107,7 @@ func (s *session) writeMemory(_ []string) {
 	s.say("[OK]\n")
 }
 
-// reload asks as IOS does, hangs up every line and runs what BOOT names: the
-// first image of it that is there, else what ran before.
+// reload asks the questions of IOS and then restarts the switch.
 func (s *session) reload(_ []string) {
 	s.sw.mu.Lock()
 	unsaved := s.sw.boot.unsaved
@@ -127,9 +126,9 @@ func (s *session) reload(_ []string) {
 	}
 }
 
-// restart is the end of every line and the start of what BOOT names; where
-// nothing of it is there, of the first image in flash, as boot loaders do.
-// Without any the switch stays in its loader and answers nobody.
+// restart hangs up every line and starts the first image of BOOT that exists,
+// or the first image in flash, as boot loaders do. Without any image the switch
+// stays in its loader and answers nobody.
 func (s *Switch) restart() {
 	s.mu.Lock()
 	conns := slices.Collect(maps.Keys(s.conns))
@@ -150,7 +149,7 @@ func (s *Switch) restart() {
 	}
 }
 
-// firstThere is the first of the paths that is a file; empty if none is.
+// firstThere returns the first path that is a file, or "".
 func (s *Switch) firstThere(paths []string) string {
 	for _, path := range paths {
 		if f, err := s.flash.lookup(path); err == nil && !f.dir {
@@ -160,7 +159,7 @@ func (s *Switch) firstThere(paths []string) string {
 	return ""
 }
 
-// imagesInFlash is what a boot loader finds by itself.
+// imagesInFlash returns the images that a boot loader finds without BOOT.
 func (s *Switch) imagesInFlash() []string {
 	var found []string
 	for _, path := range s.Files() {
@@ -171,7 +170,7 @@ func (s *Switch) imagesInFlash() []string {
 	return found
 }
 
-// Bootable reports whether the switch would find something to boot.
+// Bootable reports whether a restart would find an image to boot.
 func (s *Switch) Bootable() bool {
 	s.mu.Lock()
 	next := slices.Clone(s.boot.next)
@@ -179,15 +178,15 @@ func (s *Switch) Bootable() bool {
 	return s.firstThere(append(next, s.imagesInFlash()...)) != ""
 }
 
-// BootNext is what BOOT names, in order.
+// BootNext returns the images of BOOT, in order.
 func (s *Switch) BootNext() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.boot.next)
 }
 
-// Wipe empties every flash file system and BOOT, as on a switch that somebody
-// erased while it ran. What runs goes on running, from its memory.
+// Wipe empties every flash file system and BOOT, like somebody who erases the
+// flash of a running switch. The running image stays in memory and goes on.
 func (s *Switch) Wipe() error {
 	for _, fs := range s.flash.systems {
 		if fs.flags == "rw" && fs.total > 0 && fs.kind != "nvram" {
@@ -202,14 +201,14 @@ func (s *Switch) Wipe() error {
 	return nil
 }
 
-// Remove deletes one file, as somebody at the console might.
+// Remove deletes one file, like somebody at the console.
 func (s *Switch) Remove(path string) error { return s.flash.remove(path) }
 
-// Write stores a file, in place of one of the same path.
+// Write stores a file. It replaces a file of the same path.
 func (s *Switch) Write(path string, data []byte) error { return s.flash.write(path, data) }
 
-// install expands an image into packages, has packages.conf name them and
-// starts the switch again. The texts are those of IOS-XE 17.
+// install expands an image into packages, writes a packages.conf that names
+// them, and restarts the switch. The texts are those of IOS-XE 17.
 func (s *session) install(path string) {
 	f, shown, err := s.sw.open(path)
 	if err != nil {

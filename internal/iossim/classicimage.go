@@ -35,17 +35,17 @@ type ClassicImage struct {
 	Family      string // C3750
 	Features    string // IPSERVICESK9
 	Version     string // 15.0(2)SE8
-	Description string // the first line of show version, as CW_SYSDESCR has it
+	Description string // the first line of show version, CW_SYSDESCR
 }
 
-// smallestImage is the least size of a ClassicImage: its headers, and room
-// for a member of the archive.
+// smallestImage is the minimum size of a ClassicImage, in bytes: its headers,
+// and room for a member of the archive.
 const smallestImage = 32 << 10
 
-// Bytes is a whole image of so many bytes: an ELF whose FEEDFACE section with
-// its ZIP archive, embedded MD5 and CW_ tags are all right, as far as NAFT
-// checks them. The bytes of two images are the same when all is the same. A
-// size below 32 KiB leaves no room for the headers and is an error.
+// Bytes returns a whole image of size bytes: an ELF file with a FEEDFACE
+// section, its ZIP archive, an embedded MD5 and CW_ tags, all correct as far as
+// NAFT checks them. Equal arguments give equal bytes. A size under 32 KiB is an
+// error, because the headers need that much.
 func (im ClassicImage) Bytes(size int64) ([]byte, error) {
 	if size < smallestImage {
 		return nil, fmt.Errorf("an image of %d bytes has no room for its headers; it takes %d", size, smallestImage)
@@ -53,16 +53,16 @@ func (im ClassicImage) Bytes(size int64) ([]byte, error) {
 	return im.content(size).all()
 }
 
-// content is the image as a file in flash.
+// content returns the image as a file in flash.
 func (im ClassicImage) content(size int64) *content {
 	return madeContent(fmt.Sprintf("%+v", im), size, im.lay)
 }
 
-// span is where a section lies in the file.
+// span is the place of a section in the file.
 type span struct{ at, size int64 }
 
-// lay computes all the headers of an image over c. The checksums and digests
-// in them are right: whoever checks them offline finds the file whole.
+// lay computes all headers of an image over c. Their checksums and digests are
+// correct, so an offline check finds the file intact.
 func (im ClassicImage) lay(c *content) []part {
 	tags := im.tags()
 	layout := im.layout(c.size, int64(len(tags)))
@@ -74,7 +74,7 @@ func (im ClassicImage) lay(c *content) []part {
 	return append(parts, digestPart(c, parts, layout))
 }
 
-// layout places the sections one after another; the last takes what is left.
+// layout places the sections one after another. The last one gets the rest.
 func (im ClassicImage) layout(size, tags int64) [sections]span {
 	l := [sections]span{1: {codeOffset, codeSize}, 2: {codeOffset + codeSize, dataSize}}
 	l[3] = span{l[2].at + dataSize, digestSize}
@@ -84,7 +84,7 @@ func (im ClassicImage) layout(size, tags int64) [sections]span {
 	return l
 }
 
-// tags is the CW_ block, padded to whole words.
+// tags returns the CW_ block, padded to whole words.
 func (im ClassicImage) tags() []byte {
 	image := im.Family + "-" + im.Features + "-M"
 	b := fmt.Appendf(nil, "CW_BEGIN$%s$", image)
@@ -98,7 +98,7 @@ func (im ClassicImage) tags() []byte {
 	return append(b, make([]byte, (4-len(b)%4)%4)...)
 }
 
-// elf is the ELF header, the program header and the section headers.
+// elf returns the ELF header, the program header and the section headers.
 func (im ClassicImage) elf(layout [sections]span) []byte {
 	var b bytes.Buffer
 	b.Write([]byte{0x7F, 'E', 'L', 'F', 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}) // 32 bit, big-endian
@@ -122,8 +122,8 @@ func put(b *bytes.Buffer, values ...any) {
 	}
 }
 
-// zipParts lays a ZIP archive with one stored member over [at, end). It
-// returns the member's place.
+// zipParts lays a ZIP archive with one stored member over [at, end). It returns
+// the place of the member.
 func (im ClassicImage) zipParts(c *content, at, end int64) ([]part, span) {
 	name := im.Family + "-" + im.Features + "-M.bin"
 	head := int64(zipLocal + len(name))
@@ -135,7 +135,7 @@ func (im ClassicImage) zipParts(c *content, at, end int64) ([]part, span) {
 	copySpan(crc, c, []part{inner}, member)
 
 	le := binary.LittleEndian
-	var fields []byte // what the local header and the directory entry share
+	var fields []byte // common to the local header and the directory entry
 	for _, v := range []uint16{10, 0, 0, 0, dosDate} {
 		fields = le.AppendUint16(fields, v)
 	}
@@ -157,8 +157,8 @@ func (im ClassicImage) zipParts(c *content, at, end int64) ([]part, span) {
 	return []part{inner, {at, local}, {member.at + member.size, tail}}, member
 }
 
-// feedfacePart is the header of the image section: FE ED FA CE, the sizes of
-// the member and of the archive, the checksums of the archive and of the
+// feedfacePart returns the header of the image section: FE ED FA CE, the sizes
+// of the member and of the archive, the checksums of the archive and of the
 // member.
 func feedfacePart(c *content, parts []part, section, member span) part {
 	archive := span{section.at + feedface, section.size - feedface}
@@ -168,8 +168,8 @@ func feedfacePart(c *content, parts []part, section, member span) part {
 	return part{section.at, b.Bytes()}
 }
 
-// digestPart is the section with the MD5 over all sections but those with
-// index 3 and 4.
+// digestPart returns the section with the MD5 over all sections except those
+// with index 3 and 4.
 func digestPart(c *content, parts []part, layout [sections]span) part {
 	h := md5.New()
 	for i, s := range layout {
@@ -180,11 +180,11 @@ func digestPart(c *content, parts []part, layout [sections]span) part {
 	return part{layout[3].at, h.Sum([]byte{0xFA, 0xDE, 0xFA, 0xD1, 0, 0, 0, digestSize})}
 }
 
-// embeddedMD5 is the digest in the third section of an image, in hex; empty
-// when there is none.
+// embeddedMD5 returns the digest in the third section of an image, in hex, or
+// "" if there is none.
 func (c *content) embeddedMD5() string {
 	head := make([]byte, codeOffset+codeSize+dataSize+digestSize)
-	n, _ := c.ReadAt(head, 0) // a file that is shorter has no digest
+	n, _ := c.ReadAt(head, 0) // a shorter file has no digest
 	at := bytes.LastIndex(head[:n], []byte{0xFA, 0xDE, 0xFA, 0xD1, 0, 0, 0, digestSize})
 	if at < 0 || at+digestSize > n {
 		return ""
@@ -192,7 +192,7 @@ func (c *content) embeddedMD5() string {
 	return hex.EncodeToString(head[at+8 : at+digestSize])
 }
 
-// copySpan writes a stretch of the file under the parts known so far. w is a
+// copySpan writes a part of the file, with the headers known so far. w is a
 // hash, which never fails.
 func copySpan(w io.Writer, c *content, parts []part, s span) {
 	buf := make([]byte, 64<<10)
@@ -207,8 +207,8 @@ func copySpan(w io.Writer, c *content, parts []part, s span) {
 	}
 }
 
-// checksum is the sum of the big-endian words of a stretch, the carry added
-// back in. A last incomplete word is padded with zeros.
+// checksum returns the sum of the big-endian words of a part, with the carry
+// added back in. It pads a last incomplete word with zeros.
 func checksum(c *content, parts []part, s span) uint32 {
 	var w wordSum
 	copySpan(&w, c, parts, s)
@@ -234,14 +234,14 @@ func (w *wordSum) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// PackageBytes is a whole IOS-XE package or super-package (.pkg, .bin) of so
-// many bytes. Only its beginning is like a real one's.
+// PackageBytes returns a whole IOS-XE package or super-package (.pkg, .bin) of
+// size bytes. Only its beginning is like a real one.
 func PackageBytes(name string, size int64) ([]byte, error) {
 	return packageContent(name, size).all()
 }
 
-// packageContent is a package as a file in flash. A file of that kind begins
-// with the text seen in a captured first DATA block of a cat3k_caa 16.06.09.
+// packageContent returns a package as a file in flash. It begins with the text
+// of a captured first DATA block of a cat3k_caa 16.06.09.
 func packageContent(name string, size int64) *content {
 	return madeContent(name, size, func(*content) []part {
 		head := make([]byte, 512)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// command is one thing that can be typed. Its words are keywords, or
-// parameters when they begin with an upper-case letter or "<".
+// command is one command. Its words are keywords, or parameters if they begin
+// with an upper-case letter or "<".
 type command struct {
 	words      string
 	privileged bool
@@ -16,7 +16,7 @@ type command struct {
 	run        func(s *session, args []string) // args: the parameters
 }
 
-// token is one word of a line and the column where it begins.
+// token is one word of a line and its column.
 type token struct {
 	text string
 	at   int
@@ -39,21 +39,21 @@ func tokens(line string) []token {
 	return all
 }
 
-// parseError is why a line is not a command, in the words of IOS.
+// parseError is the reason why a line is not a command, in the words of IOS.
 type parseError struct {
 	text string
 	at   int // column of the caret; -1: none
 }
 
-// match is a command and what of the line it was matched with.
+// match is a command and the words that it was matched with.
 type match struct {
 	command command
 	words   []string
 	args    []string
 }
 
-// parse finds the command of a line, as IOS does: each keyword may be
-// abbreviated as long as it stays the only one.
+// parse finds the command of a line, as IOS does: you may shorten each keyword
+// as long as it stays unique.
 func parse(commands []command, line string) (match, *parseError) {
 	left := start(commands)
 	all := tokens(line)
@@ -83,11 +83,11 @@ func start(commands []command) []match {
 	return left
 }
 
-// step keeps the commands whose word i goes with tok.
+// step keeps the commands whose word i fits tok.
 func step(left []match, i int, tok token) ([]match, *parseError) {
 	var exact, abbreviated, params []match
 	keywords := map[string]bool{}
-	good := 0 // characters of tok that some keyword begins with
+	good := 0 // number of characters of tok that fit a keyword
 	for _, m := range left {
 		if i >= len(m.words) {
 			continue
@@ -125,8 +125,8 @@ func isParameter(word string) bool {
 	return word[0] == '<' || word[0] >= 'A' && word[0] <= 'Z'
 }
 
-// accepts reports whether a parameter takes a text: "<0-512>" only a number of
-// that range, the others anything that is not an option.
+// accepts reports whether a parameter accepts a text: "<0-512>" accepts a
+// number of that range, other parameters accept any text that is no option.
 func accepts(param, text string) bool {
 	if param[0] != '<' {
 		return !isOption(text)
@@ -138,13 +138,13 @@ func accepts(param, text string) bool {
 	return err == nil && n >= from && n <= to
 }
 
-// isOption reports whether a word is an option and not a path: both begin with
-// a slash.
+// isOption reports whether a word is an option and no path. Both begin with a
+// slash.
 func isOption(word string) bool {
 	return slices.Contains([]string{"/all", "/erase", "/force", "/md5", "/noverify", "/recursive", "/sha512", "/verify"}, strings.ToLower(word))
 }
 
-// common is the length of the common beginning.
+// common returns the length of the common beginning.
 func common(a, b string) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -153,8 +153,8 @@ func common(a, b string) int {
 	return n
 }
 
-// help is what "?" prints behind a line: the words that can follow, each with
-// its explanation, or the words that the last one can become.
+// help returns the output of "?" after a line: the possible next words with
+// their explanations, or the words that the last one can become.
 func help(commands []command, line string) string {
 	all := tokens(line)
 	partial := token{at: len(line)}
@@ -197,7 +197,8 @@ func helpText(left []match, depth int, partial string) string {
 	return b.String()
 }
 
-// completion is the line with its last word finished, when only one fits.
+// completion returns the line with its last word completed, if only one word
+// fits.
 func completion(commands []command, line string) string {
 	all := tokens(line)
 	if len(all) == 0 || strings.HasSuffix(line, " ") {

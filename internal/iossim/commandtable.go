@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// commands is what can be typed at the present privilege.
+// commands returns the commands of the current mode and privilege.
 func (s *session) commands() []command {
 	var all []command
 	table := execCommands()
@@ -22,7 +22,7 @@ func (s *session) commands() []command {
 	return all
 }
 
-// execCommands is every EXEC command of every profile.
+// execCommands lists every EXEC command of every profile.
 func execCommands() []command {
 	return []command{
 		{"enable", false, always, (*session).enable},
@@ -78,7 +78,7 @@ func execCommands() []command {
 	}
 }
 
-// explain is the help behind a word.
+// explain returns the help text of a word.
 func explain(word string) string {
 	texts := map[string]string{
 		"<cr>": "", "File": "File name", "Path": "Directory or file name", "From": "Copy from file", "To": "Copy to file",
@@ -139,7 +139,7 @@ func showText(name string) func(*session, []string) {
 	}
 }
 
-// fill is what the texts of this switch mention.
+// fill returns the values for the templates of this switch.
 func (s *Switch) fill() fill {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,8 +186,7 @@ func (s *session) showTerminal(_ []string) {
 		s.term.length.Load(), s.term.width.Load()))
 }
 
-// givenText prints what Options.Texts has; a switch without such a thing prints
-// nothing.
+// givenText prints a text of Options.Texts, or nothing.
 func givenText(name string) func(*session, []string) {
 	return func(s *session, _ []string) { s.show(s.sw.o.Texts[name]) }
 }
@@ -202,8 +201,7 @@ func (s *session) showStartup(_ []string) {
 	s.show(fmt.Sprintf("Using %d out of %d bytes\n%s\n", len(text), s.sw.nvramSize(), text))
 }
 
-// textFile is a file that always was there in the beginning; empty when it was
-// deleted since.
+// textFile returns a file that every new switch has; "" if it was deleted.
 func (s *Switch) textFile(path string) string {
 	data, _ := s.File(path)
 	return string(data)
@@ -232,7 +230,7 @@ func (s *session) more(a []string) {
 	s.show(strings.ToValidUTF8(string(data), ".") + "\n")
 }
 
-// open finds a file to read. shown is its path as error lines have it.
+// open finds a file to read. shown is its path for error lines.
 func (s *Switch) open(typed string) (f file, shown string, err error) {
 	fs, rest, err := s.flash.split(typed)
 	if err != nil {
@@ -246,7 +244,7 @@ func (s *Switch) open(typed string) (f file, shown string, err error) {
 	return f, shown, err
 }
 
-// readError is the line that IOS prints when a file cannot be read.
+// readError returns the line that IOS prints for a file that it cannot read.
 func readError(shown string, err error) string {
 	verb := "opening"
 	if err == errIsDirectory {
@@ -276,7 +274,7 @@ func (s *session) delete(typed string, force bool) {
 	}
 }
 
-// mkdir makes a directory in one that is there.
+// mkdir makes a directory. Its parent must exist.
 func (s *session) mkdir(typed string) {
 	fs, rest, err := s.sw.flash.split(typed)
 	if err != nil {

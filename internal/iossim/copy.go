@@ -25,7 +25,7 @@ func parseTFTP(text string) tftpURL {
 
 func isTFTP(place string) bool { return strings.HasPrefix(place, "tftp:") }
 
-// place completes what stands for a file system or a configuration in a copy
+// place expands the short forms of file systems and configurations in a copy
 // command: flash, tftp, run, start.
 func place(typed string) string {
 	lower := strings.ToLower(typed)
@@ -103,7 +103,7 @@ func (c *copying) copyOut(from string, to tftpURL) {
 	c.send(f, shown, to)
 }
 
-// askSource asks for the source file where the command leaves it open.
+// askSource asks for the source file, if the command does not name it.
 func (c *copying) askSource(from string) (string, bool) {
 	fs, rest, err := c.sw.flash.split(from)
 	if err != nil {
@@ -143,8 +143,8 @@ func (s *Switch) remembered() string {
 	return s.source
 }
 
-// askHost asks for the server: even when the URL names it, which is then the
-// default.
+// askHost asks for the server. It asks even if the URL names one, which is then
+// the default.
 func (c *copying) askHost(def string) (string, bool) {
 	host, ok := c.ask("Address or name of remote host", def)
 	if !ok {
@@ -157,7 +157,7 @@ func (c *copying) askHost(def string) (string, bool) {
 	return host, true
 }
 
-// remoteName is the name that IOS proposes on the server.
+// remoteName returns the name that IOS proposes on the server.
 func (c *copying) remoteName(from string) string {
 	if from == "system:running-config" {
 		return strings.ToLower(c.sw.o.Hostname) + "-confg"
@@ -166,8 +166,8 @@ func (c *copying) remoteName(from string) string {
 	return path.Base(rest)
 }
 
-// trickQuestions asks what the faults ask. It reports false when the copy is
-// off.
+// trickQuestions asks the questions of the faults. It reports false if the copy
+// must end.
 func (c *copying) trickQuestions(local string, out bool) bool {
 	if c.sw.strikes(func(f *Faults) *Times { return &f.AskErase }) && !c.askErase(local) {
 		return false
@@ -187,9 +187,8 @@ func (c *copying) trickQuestions(local string, out bool) bool {
 	return true
 }
 
-// askErase is the dialogue of a flash that is erased before it is written: the
-// answer n goes on without erasing. It reports false when the person broke
-// off.
+// askErase is the dialogue of a flash that is erased before writing; the answer
+// n continues without erasing. It reports false if the person broke off.
 func (c *copying) askErase(local string) bool {
 	fs, _, err := c.sw.flash.split(local)
 	if err != nil || fs.total == 0 {
@@ -215,7 +214,7 @@ func (c *copying) askOverwrite() bool {
 	return c.agreed("Do you want to over write?")
 }
 
-// nowhere is the file system that keeps nothing.
+// nowhere is the file system that discards everything.
 const nowhere = "null:"
 
 // copyIn fetches a file from a TFTP server.
@@ -243,8 +242,8 @@ func (c *copying) copyIn(from tftpURL, to string) {
 	c.receive(from, to)
 }
 
-// askDestination asks for the file name on the switch: proposed is the
-// source's, unless the command gave one.
+// askDestination asks for the file name on the switch. It proposes the name in
+// the command, or else the name of the source.
 func (c *copying) askDestination(to, proposed string) (string, bool) {
 	fs, rest, err := c.sw.flash.split(to)
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// The copy of IOS up to 12.0, after the examples of the Configuration
-// Fundamentals Command Reference: the form with everything in one line. The
-// questions are answered with a word, and success is told without bytes.
+// The copy dialogue of IOS up to 12.0, after the examples of the Configuration
+// Fundamentals Command Reference, in its one-line form. Its questions need a
+// whole word as answer, and the line of success has no byte count.
 
 // oldCopyOut sends a file to a TFTP server.
 func (c *copying) oldCopyOut(from string, to tftpURL) {
@@ -32,13 +32,14 @@ func (c *copying) oldConsent(f file, to tftpURL) bool {
 	return yes && ok
 }
 
-// isConfig tells a configuration in nvram: from a file in flash.
+// isConfig reports whether a file is a configuration in nvram: and no file in
+// flash.
 func (f file) isConfig() bool {
 	return slices.Contains([]string{"startup-config", "private-config", "running-config"}, f.path)
 }
 
-// askPartition asks for the partition where that fault strikes; any answer but
-// q goes on. It reports false when the person broke off.
+// askPartition asks for the partition if the fault AskPartition strikes. Any
+// answer but q continues. It reports false if the person broke off.
 func (c *copying) askPartition() bool {
 	if !c.sw.strikes(func(f *Faults) *Times { return &f.AskPartition }) {
 		return true
@@ -56,7 +57,7 @@ Partition   Size    Used      Free      Bank-Size  State          Copy Mode
 	return err == nil && answer != "q"
 }
 
-// oldCopied is the end of a copy that took so many seconds.
+// oldCopied returns the last lines of a successful copy that took secs seconds.
 func oldCopied(f file, secs int64) string {
 	if f.isConfig() {
 		return "[OK]\n"

@@ -1,32 +1,31 @@
 package iossim
 
-// Times says how often a fault happens: 0 never, n the first n times,
-// Always each time.
+// Times is the number of times that a fault happens: 0 never, n the first n
+// times, Always each time.
 type Times int
 
 // Always makes a fault happen each time.
 const Always Times = -1
 
-// After is a fault that happens in the middle of a transfer, limited like the
-// others.
+// After is a fault in the middle of a transfer.
 type After struct {
-	Bytes int64 // the block that would bring the transfer beyond so many does not pass any more
+	Bytes int64 // the block that would take the transfer beyond this number of bytes does not pass
 	Times Times
 }
 
-// Faults is what goes wrong. The zero value is a healthy switch. Each field
-// says where the behaviour or the text comes from.
+// Faults describes everything that goes wrong. The zero value is a healthy
+// switch. Each field names the source of its behaviour or text.
 type Faults struct {
 	// AskErase makes a copy ask "Erase flash: before copying? [confirm]" and,
 	// unless the answer is no, "Erasing the flash filesystem will remove all
-	// files! Continue? [confirm]". Confirmed twice, the files are gone. Real
-	// ones ask it when a copy writes into flash; a mistyped destination got
-	// there in one public transcript (Tokyo#copy running-config start-config).
+	// files! Continue? [confirm]". Two confirmations erase the files. Real
+	// devices ask this when a copy writes into flash. In one public transcript
+	// a mistyped destination did so (Tokyo#copy running-config start-config).
 	AskErase Times
 	// AskOverwrite makes a copy to a TFTP server print "%Warning:There is a
 	// file already existing with this name" and ask "Do you want to over
-	// write? [confirm]". Confirmed, the source file in flash is ruined. IOS
-	// asks it when a copy writes into flash.
+	// write? [confirm]". A confirmation ruins the source file in flash. IOS
+	// asks this when a copy writes into flash.
 	AskOverwrite Times
 	// AskPartition makes a copy show the partitions of the flash and ask "Which
 	// partition? [default = 1]": run-from-flash routers with partitioned flash
@@ -34,87 +33,86 @@ type Faults struct {
 	AskPartition Times
 	// AskUnknown makes a copy ask a question that no known IOS asks.
 	AskUnknown Times
-	// Ask asks a question before a command of privileged EXEC or configuration
-	// mode runs; "" asks none. Confirmed, the flash is gone: no such question
-	// was to be answered with yes.
+	// Ask returns a question to ask before a command of privileged EXEC or
+	// configuration mode; "" asks none. A confirmation erases the flash,
+	// because nobody should answer such a question with yes.
 	Ask func(command string) (question string)
-	// ShortBlock sends one block less than the file has and tells success:
-	// the truncated last block of domain knowledge about TFTP servers that
-	// count the end wrong.
+	// ShortBlock sends one block less than the file has and reports success,
+	// like TFTP clients that count the last block wrong.
 	ShortBlock Times
-	// FlipBit inverts one bit in the middle of what is sent, or of what was
-	// received when it is written to flash; IOS 12.0 has no
-	// digest with which to notice.
+	// FlipBit inverts one bit in the middle of the data, as sent to a server
+	// or as written to flash. IOS 12.0 has no digest that would show it.
 	FlipBit Times
-	// OtherName asks the server for the file's own name and not for the one
-	// that the copy was told, as after a question that was answered wrong: a
-	// public transcript has a configuration saved as "192.168.1.1".
+	// OtherName requests the file's own name from the server instead of the
+	// name in the copy command, as after a wrong answer to a question. In a
+	// public transcript a configuration was saved as "192.168.1.1".
 	OtherName Times
-	// Hangup ends the terminal and the transfer at once, without a word on
-	// either: the power cut, the crash.
+	// Hangup ends the terminal and the transfer at once, without any message:
+	// a power cut or a crash.
 	Hangup After
-	// HangTerminal ends the terminal in the middle of a copy, which goes on
-	// and completes: an idle timeout or a firewall that forgot the session.
+	// HangTerminal ends the terminal in the middle of a copy. The copy goes on
+	// and completes: an idle timeout, or a firewall that forgot the session.
 	HangTerminal Times
-	// Stall stops the transfer; the terminal stays, and after Options.Timeout
-	// tells "(Timed out)".
+	// Stall stops the transfer. The terminal stays, and prints "(Timed out)"
+	// after Options.Timeout.
 	Stall After
-	// LoseLarge loses every datagram that would be cut into fragments, in both
-	// directions: a path that drops fragments. It needs a profile that asks
-	// for large blocks.
+	// LoseLarge loses every datagram that needs fragments, in both directions:
+	// a path that drops fragments. It needs a profile that requests large
+	// blocks.
 	LoseLarge Times
-	// LoseAnswers loses every answer of the server: a firewall that lets port
-	// 69 pass and not the ports of the transfer.
+	// LoseAnswers loses every answer of the server: a firewall that permits
+	// port 69 but not the ports of the transfer.
 	LoseAnswers Times
-	// LeavePartial leaves what came of a file in flash when its copy from a
-	// server fails.
+	// LeavePartial keeps the received part of a file in flash when its copy
+	// from a server fails.
 	LeavePartial Times
-	// IgnoreBoot takes boot system lines without a word and forgets them, as
-	// some devices do with a file that they will not boot.
+	// IgnoreBoot accepts boot system lines without a message and forgets them,
+	// as some devices do for a file that they cannot boot.
 	IgnoreBoot Times
-	// BootOld starts what ran before, whatever BOOT names, as a loader does
+	// BootOld starts the previous image again and ignores BOOT, like a loader
 	// that finds an image damaged.
 	BootOld Times
-	// NoTFTP sends nothing at all; after Options.Timeout the terminal tells
+	// NoTFTP sends nothing at all. After Options.Timeout the terminal prints
 	// "%Error opening tftp://… (Timed out)", as for an access list, a missing
 	// route or the wrong VRF.
 	NoTFTP Times
 	// SyslogNoise, per session, prints log messages and the errors of
-	// AutoInstall between lines, inside "!!!!" and after prompts, whatever
-	// terminal monitor says.
+	// AutoInstall between lines, inside "!!!!" and after prompts, even without
+	// terminal monitor.
 	SyslogNoise Times
 	// SlowPrint, per session, sends every character in a packet of its own,
-	// as a 9600 baud console server does.
+	// like a console server at 9600 baud.
 	SlowPrint Times
 	// KeepPaging, per command, makes terminal length have no effect: --More--
-	// stays. Written after accounts whose AAA server takes the command and whose
-	// line is set otherwise; no real text is known.
+	// stays. It imitates an AAA server that accepts the command on a line with
+	// another setting. We know no real text.
 	KeepPaging Times
-	// KeepWidth, per command, makes the switch reject terminal width, so that it
-	// echoes a long command scrolled, behind a "$", as in a public transcript
-	// (LBJ-F6IDF-SW2#$z.152-7.E10/c1000-universalk9-mz.152-7.E10.bin usbflash0:).
+	// KeepWidth, per command, makes the switch reject terminal width. It then
+	// echoes a long command scrolled, after a "$", as in a public transcript
+	// (LBJ-F6IDF-SW2#$z.152-7.E10/c1000-universalk9-mz.152-7.E10.bin
+	// usbflash0:).
 	KeepWidth Times
 	// SetupDialogue, per session, asks for the initial configuration dialog
-	// behind the login, as a device without configuration does on its console
-	// (prompts as netmiko and Unicon know them).
+	// after the login, like a device without configuration on its console
+	// (prompts as in netmiko and Unicon).
 	SetupDialogue Times
-	// Rename changes the host name in the prompt once a copy has ended, as a
-	// public transcript shows it (S1# became Switch1#); empty: it stays.
+	// Rename changes the host name in the prompt at the end of a copy, as in a
+	// public transcript (S1# became Switch1#). Empty: no change.
 	Rename string
 	// RejectVerify makes the switch reject verify as an unknown command, as
 	// IOS before 12.2(4)T rejects verify /md5.
 	RejectVerify Times
-	// RejectMD5 makes the switch reject verify /md5 alone; the other forms of
+	// RejectMD5 makes the switch reject only verify /md5. The other forms of
 	// verify work.
 	RejectMD5 Times
-	// DamagedImages has one bit inverted in the middle of each image and package
-	// in flash, as flash that wears out does: it is read, sent and digested so.
-	// What plain verify then prints is put together from the lines that it prints
-	// for other failures: no session with a damaged image is public.
+	// DamagedImages inverts one bit in the middle of each image and package in
+	// flash, like worn-out flash. The switch reads, sends and digests the
+	// damaged bytes. The output of plain verify is composed of its lines for
+	// other failures, because no session with a damaged image is public.
 	DamagedImages bool
 }
 
-// strikes reports whether a fault happens now, and uses it up. pick names the
+// strikes reports whether a fault happens now, and counts it. pick selects the
 // field.
 func (s *Switch) strikes(pick func(*Faults) *Times) bool {
 	s.mu.Lock()
@@ -129,8 +127,8 @@ func (s *Switch) strikes(pick func(*Faults) *Times) bool {
 	return true
 }
 
-// strikesAfter is strikes for a fault in the middle of a transfer that would
-// have moved so many bytes with its next block.
+// strikesAfter is strikes for a fault in the middle of a transfer. bytes is the
+// size of the transfer with its next block.
 func (s *Switch) strikesAfter(bytes int64, pick func(*Faults) *After) bool {
 	s.mu.Lock()
 	early := bytes <= pick(&s.faults).Bytes

@@ -14,13 +14,12 @@ import (
 	"sync"
 )
 
-// content is the bytes of one file. They are computed when they are read, so
-// that an image of a gigabyte costs nothing until then. A content never
-// changes.
+// content is the bytes of one file. They are computed on reading, so an image
+// of a gigabyte costs nothing until then. A content never changes.
 type content struct {
 	size    int64
 	seed    uint64
-	damaged bool                    // not what it was made as
+	damaged bool                    // it differs from the original
 	lay     func(c *content) []part // headers laid over the computed bytes; nil: none
 
 	once  sync.Once
@@ -30,29 +29,29 @@ type content struct {
 	digests map[string]string
 }
 
-// part is a stretch of given bytes.
+// part is a piece of given bytes.
 type part struct {
 	at   int64
 	data []byte
 }
 
-// textContent is a file of given bytes.
+// textContent returns a file of given bytes.
 func textContent(data []byte) *content {
 	return &content{size: int64(len(data)), lay: func(*content) []part { return []part{{0, data}} }}
 }
 
-// madeContent is a file of computed bytes under headers.
+// madeContent returns a file of computed bytes under headers.
 func madeContent(name string, size int64, lay func(*content) []part) *content {
 	h := fnv.New64a()
 	io.WriteString(h, name)
 	return &content{size: size, seed: h.Sum64(), lay: lay}
 }
 
-// withBitInverted is the same content with one bit inverted in its middle.
+// withBitInverted returns the same content with one bit in its middle inverted.
 func (c *content) withBitInverted() *content {
 	return &content{size: c.size, seed: c.seed, damaged: true, lay: func(*content) []part {
 		var b [1]byte
-		c.ReadAt(b[:], c.size/2) // also makes the parts; an empty file has no middle
+		c.ReadAt(b[:], c.size/2) // this also makes the parts; an empty file has no middle
 		return append(slices.Clone(c.parts), part{c.size / 2, []byte{b[0] ^ 0x10}})
 	}}
 }
@@ -77,8 +76,8 @@ func (c *content) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// prepare computes the headers, once. For a large image that takes a moment,
-// which a transfer had better not spend between two packets.
+// prepare computes the headers, once. A large image needs some time for this,
+// so a transfer does it before its first packet.
 func (c *content) prepare() {
 	c.once.Do(func() {
 		if c.lay != nil {
@@ -87,7 +86,7 @@ func (c *content) prepare() {
 	})
 }
 
-// overlay copies that of part which falls into p, which begins at off.
+// overlay copies the bytes of part that belong into p, which begins at off.
 func overlay(p []byte, off int64, part part) {
 	from, to := max(off, part.at), min(off+int64(len(p)), part.at+int64(len(part.data)))
 	if from < to {
@@ -95,8 +94,8 @@ func overlay(p []byte, off int64, part part) {
 	}
 }
 
-// fill computes the bytes at off: word i of the file is a hash of the seed
-// and i (SplitMix64), which any place can be computed of.
+// fill computes the bytes at off. Word i of the file is a hash of the seed and
+// i (SplitMix64), so every place can be computed alone.
 func (c *content) fill(p []byte, off int64) {
 	var word [8]byte
 	for len(p) > 0 {
@@ -123,11 +122,11 @@ func mix(z uint64) uint64 {
 // reader reads the whole file.
 func (c *content) reader() *io.SectionReader { return io.NewSectionReader(c, 0, c.size) }
 
-// all is the bytes of the whole file.
+// all returns the bytes of the whole file.
 func (c *content) all() ([]byte, error) { return io.ReadAll(c.reader()) }
 
-// digest is the hex digest of the whole file by "md5", "sha1" or "sha512". It
-// is computed once.
+// digest returns the hex digest of the whole file by "md5", "sha1" or "sha512".
+// It computes each once.
 func (c *content) digest(algorithm string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// reason is what IOS puts in parentheses after an error line.
+// reason is the text in parentheses after an error line of IOS.
 type reason string
 
 func (r reason) Error() string { return string(r) }
@@ -36,7 +36,7 @@ type fileSystem struct {
 	kind    string   // flash, disk, nvram, network, opaque
 	flags   string   // rw, ro, wo
 	total   int64    // bytes; 0: no space information, and nothing in it
-	unit    int64    // bytes that a file takes up a multiple of
+	unit    int64    // each file occupies a multiple of this number of bytes
 }
 
 func (fs *fileSystem) named(prefix string) bool {
@@ -49,15 +49,15 @@ func (fs *fileSystem) named(prefix string) bool {
 type file struct {
 	index int
 	perm  string // -rwx, drwx
-	date  string // as the profile prints it, without the time zone
+	date  string // in the format of the profile, without the time zone
 	path  string // without the file system and the first slash
-	size  int64  // of a directory: what the listing tells
+	size  int64  // of a directory: the size that the listing prints
 	dir   bool
 	body  *content // nil for a directory
 }
 
-// flash is all file systems of a switch. It is safe for use by several lines
-// and transfers at once.
+// flash has all file systems of a switch. Several lines and transfers may use
+// it at once.
 type flash struct {
 	systems []*fileSystem
 	home    string // the file system of a path without one
@@ -100,13 +100,12 @@ func (fl *flash) damageImages() {
 	}
 }
 
-// isImage tells images and packages by their names.
+// isImage recognises images and packages by their names.
 func isImage(path string) bool {
 	return strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, ".pkg")
 }
 
-// resize makes the file system of paths without one hold so many bytes; 0
-// leaves it.
+// resize sets the size of the default file system, in bytes; 0 changes nothing.
 func (fl *flash) resize(total int64) {
 	for _, fs := range fl.systems {
 		if total > 0 && fs.named(fl.home) {
@@ -115,8 +114,9 @@ func (fl *flash) resize(total int64) {
 	}
 }
 
-// split takes a path as typed apart: "flash:/html/x", "flash:html/x", "html/x"
-// are the same file where flash: is the file system of paths without one.
+// split splits a path as typed into its file system and the rest.
+// "flash:/html/x", "flash:html/x" and "html/x" are the same file if flash: is
+// the default file system.
 func (fl *flash) split(typed string) (*fileSystem, string, error) {
 	prefix, rest := fl.home, typed
 	if i := strings.IndexByte(typed, ':'); i >= 0 {
@@ -131,7 +131,7 @@ func (fl *flash) split(typed string) (*fileSystem, string, error) {
 }
 
 // lookup finds the file or directory of a path as typed. The root is a
-// directory without a name.
+// directory with an empty name.
 func (fl *flash) lookup(typed string) (file, error) {
 	fs, rest, err := fl.split(typed)
 	if err != nil {
@@ -146,7 +146,7 @@ func (fl *flash) lookup(typed string) (file, error) {
 	return *f, nil
 }
 
-// find is lookup under the lock; what it returns must not leave it.
+// find is lookup with the lock held. Its result is valid only under that lock.
 func (fl *flash) find(fs *fileSystem, rest string) (*file, error) {
 	if rest == "" {
 		return &file{dir: true}, nil
@@ -159,7 +159,7 @@ func (fl *flash) find(fs *fileSystem, rest string) (*file, error) {
 	return nil, errNoSuchFile
 }
 
-// files is a copy of everything in a file system.
+// files returns a copy of all entries of a file system.
 func (fl *flash) files(fs *fileSystem) []file {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -170,18 +170,18 @@ func (fl *flash) files(fs *fileSystem) []file {
 	return all
 }
 
-// children is the entries of one directory.
+// children returns the entries of one directory.
 func (fl *flash) children(fs *fileSystem, dir string) []file {
 	return slices.DeleteFunc(fl.files(fs), func(f file) bool { return parent(f.path) != dir })
 }
 
-// parent is the directory of a path: "" for one in the root.
+// parent returns the directory of a path; "" is the root.
 func parent(p string) string {
 	dir, _ := path.Split(p)
 	return strings.TrimSuffix(dir, "/")
 }
 
-// free is the bytes left in a file system.
+// free returns the free bytes of a file system.
 func (fl *flash) free(fs *fileSystem) int64 {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -196,7 +196,7 @@ func (fl *flash) freeLocked(fs *fileSystem) int64 {
 	return free
 }
 
-// write stores a file, in place of one of the same path.
+// write stores a file. It replaces a file of the same path.
 func (fl *flash) write(typed string, data []byte) error {
 	fs, rest, err := fl.split(typed)
 	switch {
@@ -232,7 +232,7 @@ func (fl *flash) write(typed string, data []byte) error {
 	return nil
 }
 
-// mkdir makes a directory; its parent must be there.
+// mkdir makes a directory. Its parent must exist.
 func (fl *flash) mkdir(typed string) error {
 	fs, rest, err := fl.split(typed)
 	switch {
@@ -256,7 +256,7 @@ func (fl *flash) mkdir(typed string) error {
 	return nil
 }
 
-// nextIndex is the number of a new entry. The caller holds fl.mu.
+// nextIndex returns the number for a new entry. The caller holds fl.mu.
 func (fl *flash) nextIndex(fs *fileSystem) int {
 	index := 1
 	for _, f := range fl.content[fs] {
@@ -265,7 +265,7 @@ func (fl *flash) nextIndex(fs *fileSystem) int {
 	return index
 }
 
-// replace gives a file that is there other bytes, read-only or not.
+// replace gives an existing file new bytes, even on a read-only file system.
 func (fl *flash) replace(typed, text string) error {
 	fs, rest, err := fl.split(typed)
 	if err != nil {
@@ -281,7 +281,7 @@ func (fl *flash) replace(typed, text string) error {
 	return nil
 }
 
-// lastPerm is "x" where the file system marks every file executable.
+// lastPerm returns "x" if the file system marks every file executable.
 func lastPerm(files []*file) string {
 	for _, f := range files {
 		if !f.dir && strings.HasSuffix(f.perm, "-") {
@@ -312,7 +312,7 @@ func (fl *flash) remove(typed string) error {
 	return nil
 }
 
-// erase removes everything from a file system: what a careless answer costs.
+// erase removes everything from a file system, like a careless answer.
 func (fl *flash) erase(typed string) error {
 	fs, _, err := fl.split(typed)
 	if err != nil {

@@ -16,16 +16,15 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// hostKey is an RSA host key. It is computed from a seed, so that a switch has
-// the same one in every run, and signs by plain arithmetic, so that it can be
-// as short as those of old switches, which crypto/rsa refuses. It protects
-// nothing.
+// hostKey is an RSA host key. It is computed from a seed, so a switch has the
+// same key in every run. It signs with plain arithmetic, so it can be as short
+// as the keys of old switches, which crypto/rsa refuses. It protects nothing.
 type hostKey struct {
 	n, e, d    *big.Int
 	algorithms []string // that it signs with
 }
 
-// newHostKey computes the key of a seed: two primes of half the bits each.
+// newHostKey computes a key from a seed: two primes of half the bits each.
 func newHostKey(seed string, bits int, algorithms []string) (*hostKey, error) {
 	if bits < 512 || bits > 4096 || bits%16 != 0 {
 		return nil, fmt.Errorf("make a host key of %d bits: want a multiple of 16 from 512 to 4096", bits)
@@ -39,9 +38,9 @@ func newHostKey(seed string, bits int, algorithms []string) (*hostKey, error) {
 	}, nil
 }
 
-// findPrime is the first prime p from a number made of the seed on, for which
-// e has an inverse modulo p-1. Its two highest bits are set, so that the
-// product of two has all its bits.
+// findPrime returns a prime p for which e has an inverse modulo p-1: the first
+// one from a number made of the seed. The two highest bits are set, so that the
+// product of two such primes has all its bits.
 func findPrime(seed string, bits int, e *big.Int) *big.Int {
 	var b []byte
 	for i := 0; len(b) < bits/8; i++ {
@@ -62,8 +61,8 @@ func findPrime(seed string, bits int, e *big.Int) *big.Int {
 	return nil // not reached: there is always another prime
 }
 
-// sieve gives the even steps from p to the numbers that no small prime
-// divides: most candidates need no costly test.
+// sieve yields the even steps from p to the numbers that no small prime
+// divides. Most candidates then need no costly test.
 func sieve(p *big.Int) iter.Seq[int64] {
 	type residue struct{ prime, of int64 }
 	var small []residue
@@ -94,7 +93,7 @@ func (k *hostKey) Sign(r io.Reader, data []byte) (*ssh.Signature, error) {
 }
 
 // SignWithAlgorithm implements ssh.AlgorithmSigner: PKCS #1 v1.5 (RFC 8017
-// section 8.2.1), as RFC 4253 and RFC 8332 ask for.
+// section 8.2.1), as RFC 4253 and RFC 8332 require.
 func (k *hostKey) SignWithAlgorithm(_ io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
 	var prefix []byte // DER of the digest's AlgorithmIdentifier (RFC 8017 section 9.2)
 	var h hash.Hash

@@ -1,15 +1,15 @@
-// Package iossim simulates Cisco switches on the loopback interface: a
-// terminal over SSH or Telnet that answers as IOS and IOS-XE do, a flash with
-// files in it, and a TFTP client that really transfers them. The demonstration
-// and the tests of the whole program run against it, and a person can log in
-// with OpenSSH's ssh or Debian's telnet and look around.
+// Package iossim simulates Cisco switches on the loopback interface: a terminal
+// over SSH or Telnet that answers as IOS and IOS-XE do, a flash with files, and
+// a TFTP client that really transfers them. The demonstration and the tests of
+// the whole program run against it. A person can log in with OpenSSH's ssh or
+// Debian's telnet and look around.
 //
-// A profile is one model with its software: the texts that it prints, what it
-// keeps in flash, which commands it knows and how it spells its questions.
-// [Faults] makes a switch misbehave in the ways that real ones do.
+// A profile is one model with its software: its texts, the files in its flash,
+// its commands and the wording of its questions. [Faults] makes a switch
+// misbehave as real ones do.
 //
-// Everything in flash is made up, and the same in every run: bytes are computed
-// from the profile and the path when they are read.
+// All files in flash are invented, and the same in every run: their bytes are
+// computed from the profile and the path.
 package iossim
 
 import (
@@ -27,46 +27,45 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Options is how a switch is set up. Zero fields take the defaults named.
+// Options configures a switch. Zero fields have the defaults named.
 type Options struct {
 	Hostname       string            // default: the profile's
-	Username       string            // login name; empty: a Telnet line asks for the password alone, SSH takes "admin"
-	Password       string            // login password; empty: a Telnet line refuses everybody, SSH takes "cisco"
-	EnablePassword string            // what enable asks for; empty: every login is privileged already
-	AuthorizedKey  string            // public key of Username over SSH, as a line of authorized_keys; empty: none, and the method is not offered
+	Username       string            // login name; empty: a Telnet line asks only for the password, SSH uses "admin"
+	Password       string            // login password; empty: a Telnet line refuses every login, SSH uses "cisco"
+	EnablePassword string            // password of enable; empty: every login is privileged
+	AuthorizedKey  string            // public key of Username over SSH, as a line of authorized_keys; empty: public keys are not offered
 	Listen         string            // TCP address of the terminal; default "127.0.0.1:0"
-	Inside         func(func())      // calls a function that opens a socket, on the host where the switch is; nil: on this one
-	TFTPPort       uint16            // UDP port that stands for 69, which real devices always use; default 69
-	Source         netip.Addr        // address of its uplink, which its TFTP client sends from; default: the address of the listener
-	ExecTimeout    time.Duration     // a line on which nothing was typed for so long is hung up, whatever runs on it; 0: never
-	Denied         []string          // beginnings of commands that the account may not type
-	Pace           int               // bytes per second of its transfers, in either direction; 0: as fast as it goes
-	DigestPace     int               // bytes per second of verify, which prints dots meanwhile; 0: as fast as it goes
-	Timeout        time.Duration     // how long its TFTP client waits for an answer before it gives up; default 38 s, as IOS does
+	Inside         func(func())      // calls a function that opens a socket, on the host of the switch; nil: on this host
+	TFTPPort       uint16            // UDP port in place of 69, which real devices always use; default 69
+	Source         netip.Addr        // address of its uplink, from which its TFTP client sends; default: the address of the listener
+	ExecTimeout    time.Duration     // a line without typing for this time is hung up, even during a command; 0: never
+	Denied         []string          // prefixes of commands that the account may not use
+	Pace           int               // bytes per second of its transfers, in either direction; 0: no limit
+	DigestPace     int               // bytes per second of verify, which prints dots meanwhile; 0: no limit
+	Timeout        time.Duration     // time that its TFTP client waits for an answer; default 38 s, as IOS does
 	HostKeyBits    int               // modulus of the SSH host key; default: the profile's (1024 or 2048), at least 512
 	HostKeySeed    string            // another seed is another host key; default: the host name
-	Banner         string            // printed before the login, and by SSH behind it; may hold anything, # and "Password:" too
-	Decoration     string            // behind the host name in the prompt: -stby, (recovery-mode), as Unicon's patterns know them
-	VRF            string            // where TFTP servers are; a copy that does not name it reaches none
-	AccessGroup    string            // "NAME in" or "NAME out" on the uplink, as the running-config has it; it drops nothing by itself
-	FlashSize      int64             // bytes that flash: holds; 0: as the profile has it
-	Texts          map[string]string // printed in place of the profile's: "show_version"
-	Faults         Faults            // what goes wrong; default: nothing
+	Banner         string            // printed before the login, and by SSH after it; may contain anything, # and "Password:" too
+	Decoration     string            // added to the host name in the prompt: -stby, (recovery-mode), as in Unicon's patterns
+	VRF            string            // VRF of the TFTP servers; a copy without this name reaches none
+	AccessGroup    string            // "NAME in" or "NAME out" on the uplink, in the running-config only; it drops nothing
+	FlashSize      int64             // size of flash: in bytes; 0: the size in the profile
+	Texts          map[string]string // replace texts of the profile: "show_version"
+	Faults         Faults            // everything that goes wrong; default: nothing
 	Log            *slog.Logger      // nil: discard
 }
 
-// iosTimeout is how long IOS-XE 16.6 repeats a packet before it prints
-// "(Timed out)": measured on a Catalyst 3850.
+// iosTimeout is the time for which IOS-XE 16.6 repeats a packet before it
+// prints "(Timed out)", measured on a Catalyst 3850.
 const iosTimeout = 38 * time.Second
 
-// Switch is one simulated switch. Its methods may be called from any
-// goroutine.
+// Switch is one simulated switch. Any goroutine may call its methods.
 type Switch struct {
 	o       Options
 	profile *profile
 	flash   *flash
 	hostKey *hostKey      // nil on a switch without SSH
-	userKey ssh.PublicKey // nil where there is none
+	userKey ssh.PublicKey // nil without a user key
 	log     *slog.Logger
 	started time.Time
 
@@ -82,9 +81,9 @@ type Switch struct {
 	peak     int // the most there were at once
 	journal  []string
 	moved    []Transfer
-	faults   Faults // what is left of them
+	faults   Faults // the remaining faults
 	renamed  string // in the prompt, in place of the host name
-	source   string // the source file name of the last copy: IOS offers it again
+	source   string // source file name of the last copy; IOS proposes it again
 	boot     boot
 	tftp     tftpConfig
 }
@@ -109,7 +108,7 @@ func Summary(profile string) string {
 	return ""
 }
 
-// New makes a switch of a profile. It listens once Start is called.
+// New makes a switch of a profile. Call Start to make it listen.
 func New(profile string, o Options) (*Switch, error) {
 	p, err := findProfile(profile)
 	if err != nil {
@@ -168,7 +167,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Start begins to listen. A switch can be started once.
+// Start begins to listen. It works once.
 func (s *Switch) Start() error {
 	var l net.Listener
 	var err error
@@ -191,7 +190,7 @@ func (s *Switch) accept(l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
-			return // closed by Close: nothing else ends a loopback listener
+			return // Close closed it; nothing else ends a loopback listener
 		}
 		if !s.track(c) {
 			c.Close()
@@ -242,7 +241,7 @@ func (s *Switch) forget(c net.Conn) {
 	}
 }
 
-// Addr is where the terminal listens; invalid before Start.
+// Addr returns the TCP address of the terminal; invalid before Start.
 func (s *Switch) Addr() netip.AddrPort {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -253,28 +252,28 @@ func (s *Switch) Addr() netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Transport is "ssh" or "telnet".
+// Transport returns "ssh" or "telnet".
 func (s *Switch) Transport() string { return s.profile.Transport }
 
-// LegacyCrypto reports whether its SSH has nothing but the broken algorithms of
-// old IOS.
+// LegacyCrypto reports whether its SSH has only the broken algorithms of old
+// IOS.
 func (s *Switch) LegacyCrypto() bool {
 	p := s.profile
 	return p.Transport == transportSSH && !slices.ContainsFunc(p.KeyExchanges, func(name string) bool { return !strings.HasSuffix(name, "-sha1") })
 }
 
-// Hostname is the name in the prompt.
+// Hostname returns the name in the prompt.
 func (s *Switch) Hostname() string { return s.o.Hostname }
 
-// PeakSessions is the most terminal lines that were in use at once.
+// PeakSessions returns the largest number of terminal lines in use at once.
 func (s *Switch) PeakSessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.peak
 }
 
-// Close hangs up all lines, breaks off all transfers and waits until nothing
-// of the switch runs any more. It may be called more than once.
+// Close hangs up all lines, ends all transfers and waits for all goroutines of
+// the switch. It may be called more than once.
 func (s *Switch) Close() error {
 	s.mu.Lock()
 	var err error

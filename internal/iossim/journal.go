@@ -7,24 +7,24 @@ import (
 	"flashwarden/tftp"
 )
 
-// Transfer is what the TFTP client of a switch did once.
+// Transfer is one transfer of a switch's TFTP client.
 type Transfer struct {
 	Op      tftp.Op       // tftp.Write: from the switch to the server
 	Path    string        // the file on the switch: flash:/x.bin
 	Name    string        // the file name in the request
 	Server  string        // address and port asked
 	Bytes   int64         // confirmed by the server, or received from it
-	Code    int           // of the server's ERROR packet; -1 when there was none
+	Code    int           // of the server's ERROR packet; -1 without one
 	Message string        // of the server's ERROR packet
 	Err     error         // nil: complete
 	Elapsed time.Duration // from the request to the end
 }
 
-// hidden stands in the journal for what was typed where no echo is given.
+// hidden replaces typed text without echo in the journal.
 const hidden = "<hidden>"
 
-// Commands is every command line that was typed and every question that was
-// answered, as "question answer", in the order of all lines together. Secrets
+// Commands returns every command line that was typed and every answered
+// question, as "question answer", in the order of all lines together. Secrets
 // are left out.
 func (s *Switch) Commands() []string {
 	s.mu.Lock()
@@ -32,7 +32,8 @@ func (s *Switch) Commands() []string {
 	return slices.Clone(s.journal)
 }
 
-// Transfers is what the TFTP client did, in the order in which it ended.
+// Transfers returns the transfers of the TFTP client, in the order in which
+// they ended.
 func (s *Switch) Transfers() []Transfer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +53,7 @@ func (s *Switch) noteTransfer(t Transfer) {
 }
 
 // File returns the bytes of a file: "flash:/config.text", or "config.text" for
-// one in flash. It reports false when there is none.
+// a file in flash. It reports false if there is none.
 func (s *Switch) File(path string) ([]byte, bool) {
 	f, err := s.flash.lookup(path)
 	if err != nil || f.dir {
@@ -62,8 +63,8 @@ func (s *Switch) File(path string) ([]byte, bool) {
 	return data, err == nil
 }
 
-// Files names every file of every file system, in the order of the listings:
-// "flash:/html/homepage.htm". Directories are left out.
+// Files returns the paths of all files, without directories, in the order of
+// the listings: "flash:/html/homepage.htm".
 func (s *Switch) Files() []string {
 	var paths []string
 	for _, fs := range s.flash.systems {

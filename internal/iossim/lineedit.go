@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// maxLine is the most characters that IOS takes in one line.
+// maxLine is the longest line that IOS accepts, in characters.
 const maxLine = 254
 
-// scrollStep is how far a long line moves to the left at a time.
+// scrollStep is the number of characters by which a long line scrolls.
 const scrollStep = 10
 
-// errInterrupted is what reading a line returns after Ctrl-C or Ctrl-Z.
+// errInterrupted is the error of reading a line after Ctrl-C or Ctrl-Z.
 var errInterrupted = errors.New("interrupted")
 
-// lineEditor reads one line with the keys of IOS (Configuration Fundamentals,
-// "Using the command-line interface"). A line wider than the terminal scrolls
-// sideways behind a "$".
+// lineEditor reads one line with the editing keys of IOS (Configuration
+// Fundamentals Configuration Guide, "Using the command-line interface"). A line
+// wider than the terminal scrolls sideways, with a "$" at its start.
 type lineEditor struct {
 	t       *terminal
 	prompt  string
 	silent  bool                     // no echo
 	history []string                 // oldest first
-	help    func(line string) string // what "?" prints; nil: "?" is a character
+	help    func(line string) string // the output of "?"; nil: "?" is a normal character
 	tab     func(line string) string // completes the last word; nil: nothing to complete
 
 	buf    []byte
@@ -68,7 +68,7 @@ func (e *lineEditor) read() (string, error) {
 	}
 }
 
-// edit obeys one key that stays within the line.
+// edit handles one key that stays within the line.
 func (e *lineEditor) edit(b byte) {
 	switch b {
 	case 0x08, 0x7F:
@@ -98,7 +98,7 @@ func (e *lineEditor) edit(b byte) {
 	}
 }
 
-// escape obeys the cursor keys: ESC [ A to D.
+// escape handles the cursor keys: ESC [ A to D.
 func (e *lineEditor) escape() error {
 	var seq [2]byte
 	for i := range seq {
@@ -128,7 +128,7 @@ func (e *lineEditor) insert(b byte) {
 	if e.silent {
 		return
 	}
-	if e.pos == len(e.buf) && e.column+1 < e.field() { // the common case: at the end, within the window
+	if e.pos == len(e.buf) && e.column+1 < e.field() { // the usual case: at the end, within the window
 		e.t.send(string(rune(b)))
 		e.column++
 		e.shown = e.column
@@ -137,8 +137,7 @@ func (e *lineEditor) insert(b byte) {
 	e.redraw()
 }
 
-// remove deletes buf[from:to], as far as that exists, and leaves the cursor
-// there.
+// remove deletes buf[from:to] and puts the cursor there.
 func (e *lineEditor) remove(from, to int) {
 	if from < 0 || to > len(e.buf) || from >= to {
 		return
@@ -153,14 +152,14 @@ func (e *lineEditor) move(to int) {
 	e.redraw()
 }
 
-// wordStart is where the word before the cursor begins.
+// wordStart returns the start of the word before the cursor.
 func (e *lineEditor) wordStart() int {
 	line := strings.TrimRight(string(e.buf[:e.pos]), " ")
 	return strings.LastIndexByte(line, ' ') + 1
 }
 
-// recall puts a line of the history in place of this one; 1 is the last, 0 an
-// empty one.
+// recall replaces the line by one from the history: 1 is the last one, 0 an
+// empty line.
 func (e *lineEditor) recall(back int) {
 	if e.silent || back < 0 || back > len(e.history) {
 		return
@@ -173,7 +172,7 @@ func (e *lineEditor) recall(back int) {
 	e.redraw()
 }
 
-// complete finishes the last word.
+// complete completes the last word.
 func (e *lineEditor) complete() {
 	if e.tab == nil {
 		return
@@ -190,7 +189,7 @@ func (e *lineEditor) showHelp() {
 	e.fresh()
 }
 
-// again shows prompt and line on a new row.
+// again prints prompt and line on a new row.
 func (e *lineEditor) again() {
 	e.t.send("\n")
 	e.fresh()
@@ -202,7 +201,7 @@ func (e *lineEditor) fresh() {
 	e.redraw()
 }
 
-// field is how many columns the line has behind the prompt.
+// field returns the number of columns after the prompt.
 func (e *lineEditor) field() int {
 	width := int(e.t.width.Load())
 	if width == 0 {
@@ -211,7 +210,7 @@ func (e *lineEditor) field() int {
 	return max(width-len(e.prompt), 2*scrollStep)
 }
 
-// redraw shows the part of the line around the cursor.
+// redraw prints the part of the line around the cursor.
 func (e *lineEditor) redraw() {
 	if e.silent {
 		return

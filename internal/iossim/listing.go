@@ -11,7 +11,7 @@ func (p *profile) dirLine(f file) string {
 	return fmt.Sprintf(p.DirFormat, f.index, f.perm, f.size, p.dated(f), path.Base(f.path))
 }
 
-// dated is the date of a file with the time zone, where there is one.
+// dated returns the date of a file, with the time zone if there is one.
 func (p *profile) dated(f file) string {
 	if strings.HasPrefix(f.date, "<") {
 		return f.date
@@ -19,7 +19,7 @@ func (p *profile) dated(f file) string {
 	return f.date + p.Zone
 }
 
-// dirText is the output of dir for a path as typed.
+// dirText returns the output of dir for a path as typed.
 func (s *Switch) dirText(typed string) string {
 	fs, rest, err := s.flash.split(typed)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Switch) dirText(typed string) string {
 	return fmt.Sprintf("Directory of %s/%s\n\n", fs.prefix, withSlash(rest, f.dir)) + s.dirBody(entries) + "\n" + s.spaceLine(fs)
 }
 
-// withSlash is the path of a directory as the heading of a listing has it.
+// withSlash returns the path of a directory for the heading of a listing.
 func withSlash(rest string, dir bool) string {
 	if rest == "" || !dir {
 		return rest
@@ -55,7 +55,7 @@ func (s *Switch) dirBody(entries []file) string {
 	return b.String()
 }
 
-// spaceLine is the footer of a listing.
+// spaceLine returns the last line of a listing.
 func (s *Switch) spaceLine(fs *fileSystem) string {
 	if fs.total == 0 {
 		return "No space information available\n"
@@ -63,8 +63,9 @@ func (s *Switch) spaceLine(fs *fileSystem) string {
 	return fmt.Sprintf("%d bytes total (%d bytes free)\n", fs.total, s.flash.free(fs))
 }
 
-// dirRecursive is the output of dir /recursive: the directory and everything
-// below it, each under its own heading, and one footer.
+// dirRecursive returns the output of dir /recursive: the directory and
+// everything below it, each under its own heading, and one line about the
+// space.
 func (s *Switch) dirRecursive(typed string) string {
 	fs, rest, err := s.flash.split(typed)
 	if err != nil {
@@ -88,7 +89,7 @@ func (s *Switch) dirTree(fs *fileSystem, dir string) string {
 	return out
 }
 
-// dirAllFileSystems is the output of dir all-filesystems.
+// dirAllFileSystems returns the output of dir all-filesystems.
 func (s *Switch) dirAllFileSystems(recursive bool) string {
 	var b strings.Builder
 	for _, fs := range s.flash.systems {
@@ -105,8 +106,9 @@ func (s *Switch) dirAllFileSystems(recursive bool) string {
 	return b.String()
 }
 
-// flashByNumber is show flash: of IOS-XE: every file and directory with its
-// whole path, numbered from 1, and the space the other way round.
+// flashByNumber returns show flash: of IOS-XE: every file and directory with
+// its whole path, numbered from 1. Its last line has available and used bytes,
+// where dir has total and free ones.
 func (s *Switch) flashByNumber() string {
 	fs, _, err := s.flash.split("")
 	if err != nil { // a defect of the profile: a person must see it
@@ -122,7 +124,8 @@ func (s *Switch) flashByNumber() string {
 	return b.String()
 }
 
-// fullDate turns " Mar 1 2024 10:25:11" into "Mar 01 2024 10:25:11.0000000000".
+// fullDate converts " Mar 1 2024 10:25:11" to "Mar 01 2024
+// 10:25:11.0000000000".
 func fullDate(date string) string {
 	w := strings.Fields(date)
 	if len(w) != 4 {
@@ -134,7 +137,7 @@ func fullDate(date string) string {
 	return strings.Join(w, " ") + ".0000000000"
 }
 
-// fileSystemsText is the output of show file systems.
+// fileSystemsText returns the output of show file systems.
 func (s *Switch) fileSystemsText() string {
 	var b strings.Builder
 	b.WriteString("File Systems:\n\n" + s.profile.FSHeading + "\n")

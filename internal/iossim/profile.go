@@ -236,20 +236,20 @@ func (p *profile) content(spec fileSpec, f fill) (*content, error) {
 	return nil, nil
 }
 
-// fill is what the templates of a profile can mention.
+// fill has the values for the templates of a profile.
 type fill struct {
 	Hostname string
 	Address  string // of the management interface
 	Uptime   string
 	Restart  string // when it was started
-	Image    string // what runs
-	Boot     string // what BOOT names
+	Image    string // the running image
+	Boot     string // the value of BOOT
 	AllBoot  bool   // it was set for all members of a stack
 	Uplink   string // the interface with the address
-	Loopback string // address of the terminal where that is another; else empty
+	Loopback string // address of the terminal, if it differs from Address; otherwise empty
 }
 
-// Boots is the single files of Boot.
+// Boots returns the files of Boot.
 func (f fill) Boots() []string {
 	if f.Boot == "" {
 		return nil
@@ -257,7 +257,7 @@ func (f fill) Boots() []string {
 	return strings.Split(f.Boot, ";")
 }
 
-// Ports is the port numbers 1 to n.
+// Ports returns the port numbers 1 to n.
 func (fill) Ports(n int) []int {
 	var all []int
 	for i := range n {
@@ -268,10 +268,10 @@ func (fill) Ports(n int) []int {
 
 var versionInName = regexp.MustCompile(`\d\d\.\d\d\.\d\d[a-z]?`)
 
-// Version is that of IOS-XE in the name of what runs.
+// Version returns the IOS-XE version in the name of the running image.
 func (f fill) Version() string { return versionInName.FindString(f.Image) }
 
-// Add is for port numbers that do not begin at 1.
+// Add returns a+b, for port numbers that do not begin at 1.
 func (fill) Add(a, b int) int { return a + b }
 
 // text fills a template of the profile: "show_version".

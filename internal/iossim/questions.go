@@ -9,11 +9,11 @@ type dialogue struct {
 	term *terminal
 }
 
-// say prints at once: dialogues and progress are never paged.
+// say prints at once. Dialogues and progress have no pages.
 func (d *dialogue) say(text string) { d.term.print(text) }
 
-// ask prints a question and returns the answer; an empty one takes the default
-// in brackets. ok is false when the person broke off.
+// ask prints a question and returns the answer. An empty answer gives the
+// default, which stands in brackets. ok is false if the person broke off.
 func (d *dialogue) ask(question, def string) (answer string, ok bool) {
 	q := question + " [" + def + "]? "
 	e := lineEditor{t: d.term, prompt: q}
@@ -30,8 +30,8 @@ func (d *dialogue) ask(question, def string) (answer string, ok bool) {
 	return answer, true
 }
 
-// confirm asks a question that one key answers: Enter or y means yes. ok is
-// false when the person broke off.
+// confirm asks a question for one key: Enter or y means yes. ok is false if the
+// person broke off.
 func (d *dialogue) confirm(question string) (yes, ok bool) {
 	return d.confirmAs(question + " [confirm]")
 }
@@ -56,19 +56,19 @@ func (d *dialogue) confirmAs(q string) (yes, ok bool) {
 	return b == 'y' || b == 'Y', true
 }
 
-// agreed is confirm where no and breaking off are the same.
+// agreed asks like confirm. Breaking off counts as no.
 func (d *dialogue) agreed(question string) bool {
 	yes, ok := d.confirm(question)
 	return yes && ok
 }
 
-// agreedClose is agreed for the questions without a blank before [confirm].
+// agreedClose is agreed for questions without a blank before [confirm].
 func (d *dialogue) agreedClose(question string) bool {
 	yes, ok := d.confirmAs(question + "[confirm]")
 	return yes && ok
 }
 
-// yesNo asks a question that wants the word.
+// yesNo asks a question that needs the word yes or no.
 func (d *dialogue) yesNo(question string) (yes, ok bool) {
 	for {
 		e := lineEditor{t: d.term, prompt: question}
@@ -88,7 +88,7 @@ func (d *dialogue) yesNo(question string) (yes, ok bool) {
 	}
 }
 
-// yesOrNo asks a question that wants a letter and Return.
+// yesOrNo asks a question that needs a letter and Return.
 func (d *dialogue) yesOrNo(question string) (yes, ok bool) {
 	e := lineEditor{t: d.term, prompt: question}
 	answer, err := e.read()

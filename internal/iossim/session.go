@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// loginAttempts is how often a line asks before it hangs up.
+// loginAttempts is the number of passwords that a line accepts before it hangs
+// up.
 const loginAttempts = 3
 
 // session is one person or program at a terminal line.
@@ -22,10 +23,10 @@ type session struct {
 	history     []string
 	over        bool             // exit was typed, or the line is gone
 	hang        func()           // hangs up the terminal from outside
-	out         *strings.Builder // where output goes while a filter waits for it; nil: the terminal
+	out         *strings.Builder // collects the output for a filter; nil: output goes to the terminal
 }
 
-// newSession prepares a line; the faults of a session strike here.
+// newSession prepares a line. The faults of a session strike here.
 func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
 	if s.strikes(func(f *Faults) *Times { return &f.SyslogNoise }) {
 		t.noise = &noise{}
@@ -34,14 +35,14 @@ func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
 	return &session{dialogue: dialogue{sw: s, term: t}, privileged: s.o.EnablePassword == "", hang: func() { s.forget(conn) }}
 }
 
-// runTelnet serves a line that has to log in first.
+// runTelnet serves a line with a login dialogue.
 func (s *Switch) runTelnet(t *terminal, conn net.Conn) {
 	if n := s.newSession(t, conn); n.login() && n.setup() {
 		n.interact()
 	}
 }
 
-// runShell serves a line that is logged in.
+// runShell serves a line after the login.
 func (s *Switch) runShell(t *terminal, conn net.Conn) {
 	n := s.newSession(t, conn)
 	t.print(s.o.Banner + "\n")
@@ -50,7 +51,7 @@ func (s *Switch) runShell(t *terminal, conn net.Conn) {
 	}
 }
 
-// runOne runs the one command that was given with the connection.
+// runOne runs the command that came with the connection.
 func (s *Switch) runOne(t *terminal, conn net.Conn, line string) {
 	t.length.Store(0)
 	n := s.newSession(t, conn)
@@ -58,9 +59,8 @@ func (s *Switch) runOne(t *terminal, conn net.Conn, line string) {
 	n.execute(line)
 }
 
-// execTimeout hangs up a line on which nothing is typed for long (exec-timeout
-// of the Terminal Services Command Reference). The function that it returns
-// ends that.
+// execTimeout hangs up a line without typing after ExecTimeout (Terminal
+// Services Command Reference, "exec-timeout"). Call stop to end this.
 func (s *Switch) execTimeout(t *terminal, conn net.Conn) (stop func()) {
 	if s.o.ExecTimeout <= 0 {
 		return func() {}
@@ -96,22 +96,23 @@ func (s *session) prompt() string {
 	return name + ">"
 }
 
-// promptName is the host name with what stands behind it.
+// promptName returns the host name with its decoration.
 func (s *Switch) promptName() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return cmp.Or(s.renamed, s.o.Hostname) + s.o.Decoration
 }
 
-// rename is the end of a copy, where that fault strikes.
+// rename changes the host name at the end of a copy, if the fault Rename
+// strikes.
 func (s *Switch) rename() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.renamed = s.o.Faults.Rename
 }
 
-// setup asks the questions of a switch without configuration, where that
-// fault strikes. It reports false when the line is over.
+// setup asks the questions of a switch without configuration, if the fault
+// SetupDialogue strikes. It reports false if the line has ended.
 func (s *session) setup() bool {
 	if !s.sw.strikes(func(f *Faults) *Times { return &f.SetupDialogue }) {
 		return true
@@ -161,7 +162,7 @@ func (s *session) execute(line string) {
 		m.command.run(s, m.args)
 		return
 	}
-	s.out = &strings.Builder{} // show and page write here until the filter has seen it
+	s.out = &strings.Builder{} // collects the output of show for the filter
 	m.command.run(s, m.args)
 	text := s.out.String()
 	s.out = nil
@@ -173,8 +174,8 @@ func (s *session) execute(line string) {
 	s.term.page(text)
 }
 
-// intrude asks what the fault Ask wants asked before a command. It reports
-// false when the command is off.
+// intrude asks the question of the fault Ask before a command. It reports false
+// if the command must not run.
 func (s *session) intrude(line string) bool {
 	if s.sw.o.Faults.Ask == nil {
 		return true
@@ -192,12 +193,13 @@ func (s *session) intrude(line string) bool {
 	return !yes && ok
 }
 
-// denied is the answer of a AAA server that was asked for each command.
+// denied reports whether the AAA server refuses the command.
 func (s *session) denied(line string) bool {
 	return slices.ContainsFunc(s.sw.o.Denied, func(command string) bool { return strings.HasPrefix(line, command) })
 }
 
-// reject prints why a line is not a command, with the caret under the place.
+// reject prints the reason why a line is not a command, with the caret under
+// the place.
 func (s *session) reject(bad *parseError) {
 	if bad.at >= 0 {
 		s.term.print(strings.Repeat(" ", len(s.prompt())+bad.at) + "^\n")
@@ -214,7 +216,7 @@ func (s *session) show(text string) {
 	s.term.page(text)
 }
 
-// filterLines is "| include", "| exclude", "| begin" and "| section".
+// filterLines implements "| include", "| exclude", "| begin" and "| section".
 func filterLines(text, filter string) (string, bool) {
 	word, pattern, _ := strings.Cut(strings.TrimLeft(filter, " "), " ")
 	re, err := regexp.Compile(pattern)
@@ -278,7 +280,7 @@ func (s *session) login() bool {
 	return false
 }
 
-// username asks for the user name where the line wants one.
+// username asks for the user name, if the line needs one.
 func (s *session) username() (string, error) {
 	if s.sw.o.Username == "" {
 		return "", nil
@@ -317,5 +319,5 @@ func (s *session) enable(_ []string) {
 	s.say("% Bad secrets\n\n")
 }
 
-// uptime is how long the switch has been up, as show version tells it.
+// uptime returns the time since the switch started.
 func (s *Switch) uptime() time.Duration { return time.Since(s.started) }

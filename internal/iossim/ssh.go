@@ -11,7 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// sshConfig is how a profile speaks SSH.
+// sshConfig returns the SSH configuration of the profile.
 func (s *Switch) sshConfig() *ssh.ServerConfig {
 	p := s.profile
 	c := &ssh.ServerConfig{
@@ -52,7 +52,7 @@ func (s *Switch) checkLogin(user, password string) error {
 	return nil
 }
 
-// serveSSH serves one SSH connection: one session in it, as IOS allows.
+// serveSSH serves one SSH connection with one session, as IOS does.
 func (s *Switch) serveSSH(conn net.Conn) error {
 	c, channels, requests, err := ssh.NewServerConn(conn, s.sshConfig())
 	if err != nil {
@@ -107,8 +107,8 @@ func (s *Switch) serveChannel(conn net.Conn, channel ssh.Channel, asked <-chan *
 	channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
 }
 
-// answerRequests obeys the requests of a session until it ends. It tells begun
-// once what is to run: the command, or "" for a shell.
+// answerRequests answers the requests of a session until it ends. It sends the
+// command to run to begun, once; "" means a shell.
 func answerRequests(t *terminal, asked <-chan *ssh.Request, begun chan<- string) {
 	defer close(begun)
 	started := false
@@ -129,12 +129,12 @@ func answerRequests(t *terminal, asked <-chan *ssh.Request, begun chan<- string)
 			ok = false
 		}
 		if r.WantReply {
-			r.Reply(ok, nil) // the next read tells when the line is gone
+			r.Reply(ok, nil) // the next read fails when the line is gone
 		}
 	}
 }
 
-// ptySize is the window of a pty-req: terminal name, columns, rows.
+// ptySize returns the window size of a pty-req: terminal name, columns, rows.
 func ptySize(payload []byte) (columns, rows uint32) {
 	if len(payload) < 4 {
 		return 0, 0
@@ -153,7 +153,7 @@ func windowSize(payload []byte) (columns, rows uint32) {
 	return binary.BigEndian.Uint32(payload), binary.BigEndian.Uint32(payload[4:])
 }
 
-// execCommand is the command of an exec request; empty for a shell.
+// execCommand returns the command of an exec request; "" for a shell.
 func execCommand(r *ssh.Request) string {
 	if r.Type != "exec" || len(r.Payload) < 4 {
 		return ""

@@ -23,7 +23,7 @@ const (
 	optionNAWS  = 31 // window size
 )
 
-// telnetStates are where in a command the reader is.
+// telnetState is the place of the reader within a command.
 type telnetState int
 
 const (
@@ -34,11 +34,11 @@ const (
 	inSubIAC
 )
 
-// maxSub is the longest sub-negotiation that is looked at.
+// maxSub is the longest sub-negotiation that is read, in bytes.
 const maxSub = 64
 
-// telnetConn takes the protocol out of what is typed and doubles the escape
-// byte in what is printed.
+// telnetConn removes the protocol from the typed bytes and doubles the escape
+// byte in printed ones.
 type telnetConn struct {
 	net.Conn
 	resize func(columns, rows uint32)
@@ -53,8 +53,7 @@ type telnetConn struct {
 	prompt bool // the first prompt was printed
 }
 
-// Read gives typed bytes only. It returns 0 bytes when there was nothing but
-// protocol.
+// Read returns only typed bytes. It returns 0 bytes if there was only protocol.
 func (c *telnetConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	out := p[:0]
@@ -66,7 +65,7 @@ func (c *telnetConn) Read(p []byte) (int, error) {
 	return len(out), err
 }
 
-// step takes one byte; ok is true for one that was typed.
+// step reads one byte. ok is true for a typed byte.
 func (c *telnetConn) step(b byte) (typed byte, ok bool) {
 	switch c.state {
 	case inText:
@@ -107,7 +106,7 @@ func (c *telnetConn) command(b byte) (byte, bool) {
 	return 0, false
 }
 
-// endSub looks at a finished sub-negotiation: only the window size matters.
+// endSub ends a sub-negotiation. Only the window size matters.
 func (c *telnetConn) endSub(b byte) {
 	switch b {
 	case telnetIAC:
@@ -123,7 +122,8 @@ func (c *telnetConn) endSub(b byte) {
 	}
 }
 
-// negotiate answers a request. What we asked for ourselves needs no answer.
+// negotiate answers a request. An option that we requested ourselves needs no
+// answer.
 func (c *telnetConn) negotiate(verb, option byte) {
 	switch {
 	case verb == telnetDO && (option == optionEcho || option == optionSGA):
@@ -145,7 +145,7 @@ func (c *telnetConn) offer(verb, option byte) {
 		return
 	}
 	c.sent[option] = true
-	c.Conn.Write([]byte{telnetIAC, verb, option}) // the next read tells when the line is gone
+	c.Conn.Write([]byte{telnetIAC, verb, option}) // the next read fails when the line is gone
 }
 
 // Write sends text.

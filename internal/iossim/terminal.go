@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// The control characters that IOS obeys.
+// Control characters of IOS.
 const (
 	ctrlC      = 0x03
-	ctrlShift6 = 0x1E // the escape sequence of IOS: breaks off what runs
+	ctrlShift6 = 0x1E // the escape sequence of IOS, which ends a running command
 )
 
-// errGone is what reading a key returns when the line is gone.
+// errGone is the error of reading a key from a line that is gone.
 var errGone = errors.New("terminal line is gone")
 
-// typeAhead is how many keys are kept that nobody has asked for yet.
+// typeAhead is the number of keys that a line keeps until they are read.
 const typeAhead = 4096
 
-// terminal is one terminal line as the switch sees it: keys come in, text goes
-// out. All but resize belong to the session's goroutine.
+// terminal is one terminal line on the side of the switch: keys arrive, text
+// leaves. All methods but resize belong to the goroutine of the session.
 type terminal struct {
 	wire    io.ReadWriteCloser
 	keys    chan byte // closed when the line is gone
@@ -44,7 +44,7 @@ func newTerminal() *terminal {
 	return t
 }
 
-// open begins to read keys. Whoever calls it calls close.
+// open begins to read keys. The caller must call close.
 func (t *terminal) open(wire io.ReadWriteCloser) {
 	t.wire = wire
 	t.readers.Go(t.readKeys)
@@ -78,7 +78,7 @@ func (t *terminal) readKeys() {
 	}
 }
 
-// resize takes the size of the person's window. A side that is 0 is not known.
+// resize sets the size of the person's window. A 0 means unknown.
 func (t *terminal) resize(columns, rows uint32) {
 	if columns > 0 {
 		t.width.Store(int32(min(columns, 512)))
@@ -88,8 +88,8 @@ func (t *terminal) resize(columns, rows uint32) {
 	}
 }
 
-// key waits for the next key. Enter is "\r", however it was sent: CR, LF,
-// CR LF, CR NUL (RFC 854).
+// key waits for the next key. Enter is "\r" in each of its forms: CR, LF, CR
+// LF, CR NUL (RFC 854).
 func (t *terminal) key() (byte, error) {
 	for {
 		b, err := t.rawKey()
@@ -121,8 +121,8 @@ func (t *terminal) rawKey() (byte, error) {
 	return b, nil
 }
 
-// keep puts a key aside that was typed while something ran. It reports false
-// for a key that breaks off.
+// keep stores a key that was typed during a command. It reports false for a key
+// that ends the command.
 func (t *terminal) keep(b byte) bool {
 	if b == ctrlC || b == ctrlShift6 {
 		return false
@@ -133,8 +133,8 @@ func (t *terminal) keep(b byte) bool {
 	return true
 }
 
-// print sends text; each newline becomes CR LF. Errors are of no use here: the
-// next key tells that the line is gone.
+// print sends text, with CR LF for each newline. It ignores errors, because the
+// next key fails when the line is gone.
 func (t *terminal) print(text string) {
 	if t.noise == nil {
 		t.send(text)
@@ -169,11 +169,11 @@ func (t *terminal) send(text string) {
 	}
 }
 
-// slowCharacter is the time of a character at some 100,000 bits per second:
-// most of them arrive alone.
+// slowCharacter is the time of a character at about 100,000 bits per second.
+// Most of them then arrive alone.
 const slowCharacter = 100 * time.Microsecond
 
-// morePrompt is what IOS prints when a page is full.
+// morePrompt is the prompt at the end of a full page.
 const morePrompt = " --More-- "
 
 // page prints text and pauses after each full page, unless the length is 0.
@@ -196,7 +196,8 @@ func (t *terminal) page(text string) {
 	}
 }
 
-// more waits for the key behind --More-- and returns how many lines to show.
+// more waits for the key after --More-- and returns the number of lines to
+// print.
 func (t *terminal) more(length int) int {
 	t.send(morePrompt)
 	b, err := t.key()
@@ -213,14 +214,13 @@ func (t *terminal) more(length int) int {
 	return 0
 }
 
-// noise makes log messages that nobody asked for. It counts instead of looking
-// at a clock, so that they come at the same places in every run.
+// noise makes log messages. It counts and uses no clock, so the messages come
+// at the same places in every run.
 type noise struct {
 	lines, marks, prompts, messages int
 }
 
-// message is the next message: without the newline behind it, as IOS writes
-// it.
+// message returns the next message, without the newline after it.
 func (n *noise) message() string {
 	texts := []string{
 		"%LINEPROTO-5-UPDOWN: Line protocol on Interface Vlan1, changed state to up",
@@ -241,7 +241,7 @@ func (n *noise) afterLine() string {
 	return n.message() + "\n"
 }
 
-// afterMark breaks into a progress bar: the bar goes on behind the message.
+// afterMark returns a message for a progress bar. The bar continues after it.
 func (n *noise) afterMark() string {
 	if n.marks++; n.marks%6 != 0 {
 		return ""
@@ -249,7 +249,8 @@ func (n *noise) afterMark() string {
 	return "\n" + n.message()
 }
 
-// afterPrompt follows a prompt, which is not printed again.
+// afterPrompt returns a message after a prompt. The prompt is not printed
+// again.
 func (n *noise) afterPrompt() string {
 	if n.prompts++; n.prompts%4 != 0 {
 		return ""

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// loopback is the interface that has the terminal's address on a switch whose
-// TFTP client sends from another one.
+// loopback is the interface with the terminal's address on a switch whose TFTP
+// client uses another address.
 const loopback = "Loopback0"
 
-// tftpConfig is what the configuration says of the TFTP client (Configuration
+// tftpConfig is the configuration of the TFTP client (Configuration
 // Fundamentals Command Reference, "ip tftp").
 type tftpConfig struct {
-	source    string // interface to send from; empty: the one nearest to the server
-	blockSize int    // bytes; 0: what the profile asks for
+	source    string // interface to send from; empty: the interface nearest to the server
+	blockSize int    // bytes; 0: the value of the profile
 }
 
-// tftpCommands is what global configuration mode knows of it.
+// tftpCommands lists the TFTP commands of global configuration mode.
 func tftpCommands() []command {
 	change := func(f func(c *tftpConfig, value string)) func(*session, []string) {
 		return func(s *session, a []string) {
@@ -37,8 +37,8 @@ func tftpCommands() []command {
 	}
 }
 
-// address is what the TFTP client sends from when nothing is configured, and
-// what the uplink has.
+// address returns the address of the uplink, which is the TFTP client's
+// default.
 func (s *Switch) address() netip.Addr {
 	if s.o.Source.IsValid() {
 		return s.o.Source
@@ -53,7 +53,7 @@ func (s *Switch) terminalAddress() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// loopbackAddress is empty on a switch with one address.
+// loopbackAddress returns "" on a switch with one address.
 func (s *Switch) loopbackAddress() string {
 	if s.address() == s.terminalAddress() {
 		return ""
@@ -61,7 +61,7 @@ func (s *Switch) loopbackAddress() string {
 	return s.terminalAddress().String()
 }
 
-// tftpSource is what the next transfer sends from.
+// tftpSource returns the source address of the next transfer.
 func (s *Switch) tftpSource() netip.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +71,8 @@ func (s *Switch) tftpSource() netip.Addr {
 	return s.address()
 }
 
-// blockSize is what the next transfer asks for in bytes; 0: no option.
+// blockSize returns the block size that the next transfer requests, in bytes;
+// 0: no option.
 func (s *Switch) blockSize() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,8 +82,8 @@ func (s *Switch) blockSize() int {
 	return s.profile.BlockSize
 }
 
-// configured is a running-config with what was set since: the TFTP client, and
-// an access list on the uplink.
+// configured returns a running-config with the later settings: the TFTP client,
+// and an access list on the uplink.
 func (s *Switch) configured(text string) string {
 	if s.o.AccessGroup != "" {
 		head := "interface " + s.profile.Uplink + "\n"

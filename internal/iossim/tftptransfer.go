@@ -13,18 +13,18 @@ import (
 	"flashwarden/tftp"
 )
 
-// requestTries is how often IOS sends a packet before it gives up: a captured
-// 3850 sent one at 0, 4, 9, 15, 22 and 30 s.
+// requestTries is the number of times that IOS sends a packet. A captured 3850
+// sent one at 0, 4, 9, 15, 22 and 30 s.
 const requestTries = 6
 
-// job is one transfer while it runs.
+// job is one running transfer.
 type job struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	vrf     string        // that the copy names
 	moved   atomic.Int64  // bytes so far, each block counted once
 	repeats atomic.Int64  // packets sent again
-	wake    chan struct{} // one of them grew
+	wake    chan struct{} // one of the counters grew
 	result  chan error    // the end, once
 	marks   int64         // progress characters printed
 	dots    int64
@@ -43,7 +43,7 @@ func (j *job) progress(counter *atomic.Int64, n int64) {
 	}
 }
 
-// send copies a file to a server and prints what IOS prints.
+// send copies a file to a server and prints the output of IOS.
 func (c *copying) send(f file, shown string, to tftpURL) {
 	f.body.prepare()
 	if c.sw.strikes(func(f *Faults) *Times { return &f.OtherName }) {
@@ -67,7 +67,7 @@ func (c *copying) send(f file, shown string, to tftpURL) {
 	c.say("\n" + c.copied(f, time.Since(began)))
 }
 
-// receive copies a file from a server into flash and prints what IOS prints.
+// receive copies a file from a server into flash and prints the output of IOS.
 func (c *copying) receive(from tftpURL, to string) {
 	began, j := time.Now(), c.sw.newJob()
 	j.vrf = c.vrf
@@ -95,7 +95,7 @@ func (c *copying) receive(from tftpURL, to string) {
 	}
 }
 
-// record keeps what a transfer came to.
+// record stores the outcome of a transfer.
 func (s *Switch) record(t Transfer, bytes int64, err error, began time.Time) {
 	t.Bytes, t.Code, t.Err, t.Elapsed = bytes, -1, err, time.Since(began)
 	var e *tftp.Error
@@ -106,8 +106,9 @@ func (s *Switch) record(t Transfer, bytes int64, err error, began time.Time) {
 	s.log.Debug("transfer", "device", s.o.Hostname, "file", t.Path, "bytes", t.Bytes, "dur", t.Elapsed, "err", err)
 }
 
-// client is the TFTP client for one transfer. It speaks as IOS does: the block
-// size is its only option, one block at a time, a fixed number of tries.
+// client returns the TFTP client for one transfer. It behaves like IOS: the
+// block size is its only option, it sends one block at a time, and its number
+// of tries is fixed.
 func (c *copying) client(j *job, size int64) *tftp.Client {
 	sw := c.sw
 	return &tftp.Client{
@@ -119,10 +120,10 @@ func (c *copying) client(j *job, size int64) *tftp.Client {
 	}
 }
 
-// watch prints a mark for every ten blocks, at least as many as told, and a
-// dot for every packet sent again, until the transfer ends or is broken off.
-// The heading comes before the first mark. When the line is gone it waits all
-// the same: the copy goes on.
+// watch prints a mark for every ten blocks, at least the given number, and a
+// dot for every repeated packet, until the transfer ends or is broken off. It
+// prints the heading before the first mark. If the line is gone it still waits,
+// because the copy goes on.
 func (c *copying) watch(j *job, least int64, heading string) error {
 	keys := c.term.keys
 	for {
@@ -148,8 +149,8 @@ func (c *copying) watch(j *job, least int64, heading string) error {
 	}
 }
 
-// report brings the progress characters up to date. It returns the heading
-// while that waits for the first byte.
+// report prints the progress characters that are due. It returns the heading as
+// long as no byte has arrived.
 func (c *copying) report(j *job, marks int64, heading string) string {
 	if heading != "" && (marks > 0 || j.moved.Load() > 0) {
 		c.say(heading)
@@ -164,7 +165,7 @@ func (c *copying) report(j *job, marks int64, heading string) string {
 	return heading
 }
 
-// markBytes is what one "!" stands for: ten packets.
+// markBytes returns the bytes for one "!": ten packets.
 func (c *copying) markBytes() int64 {
 	if b := c.sw.blockSize(); b > 0 {
 		return 10 * int64(b)
@@ -172,7 +173,7 @@ func (c *copying) markBytes() int64 {
 	return 10 * 512
 }
 
-// copied is the line of success. IOS 12.0 counts whole seconds.
+// copied returns the line of success. IOS 12.0 counts whole seconds.
 func (c *copying) copied(f file, took time.Duration) string {
 	secs, size := max(int64(took/time.Second), 1), f.size
 	if c.sw.profile.can(oldCopy) {
@@ -185,7 +186,8 @@ func (c *copying) copied(f file, took time.Duration) string {
 	return fmt.Sprintf("%d bytes copied in %d.%03d secs (%d bytes/sec)\n", size, ms/1000, ms%1000, size*1000/ms)
 }
 
-// tftpError is the error line of a copy: "opening" as long as no data moved.
+// tftpError returns the error line of a copy. Before the first data the verb is
+// "opening".
 func tftpError(verb string, u tftpURL, j *job, err error) string {
 	if j.moved.Load() == 0 {
 		verb = "opening"
@@ -193,8 +195,8 @@ func tftpError(verb string, u tftpURL, j *job, err error) string {
 	return fmt.Sprintf("%%Error %s %s (%s)\n", verb, u, reasonOf(err))
 }
 
-// reasonOf is IOS's own words for the server's error code; it never prints the
-// server's.
+// reasonOf returns IOS's own words for the server's error code. IOS never
+// prints the server's message.
 func reasonOf(err error) reason {
 	var e *tftp.Error
 	switch {
@@ -214,14 +216,14 @@ func reasonOf(err error) reason {
 	return "Undefined error"
 }
 
-// server is where the TFTP client sends to.
+// server returns the address for the TFTP client.
 func (s *Switch) server(u tftpURL) netip.AddrPort {
 	a, _ := netip.ParseAddr(u.host) // askHost took it
 	return netip.AddrPortFrom(a, s.o.TFTPPort)
 }
 
-// doctored is the bytes of a file as this transfer sends them: too few, or
-// with one bit wrong, when those faults strike.
+// doctored returns the bytes of a file for this transfer: too few, or with one
+// wrong bit, if those faults strike.
 func (s *Switch) doctored(f file) *io.SectionReader {
 	size := f.size
 	if s.strikes(func(fa *Faults) *Times { return &fa.ShortBlock }) {
@@ -234,8 +236,7 @@ func (s *Switch) doctored(f file) *io.SectionReader {
 	return io.NewSectionReader(from, 0, size)
 }
 
-// bent is data with one bit inverted, when that fault strikes: flash that went
-// bad.
+// bent returns data with one bit inverted, if that fault strikes.
 func (s *Switch) bent(data []byte) []byte {
 	if len(data) > 0 && s.strikes(func(f *Faults) *Times { return &f.FlipBit }) {
 		data[len(data)/2] ^= 0x10
@@ -257,7 +258,7 @@ func (f flipped) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// incoming keeps what a server sends, as far as flash has room.
+// incoming stores data from a server as long as flash has room.
 type incoming struct {
 	room int64
 	data []byte

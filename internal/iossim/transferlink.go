@@ -8,16 +8,15 @@ import (
 	"time"
 )
 
-// What a link looks at in packets (RFC 1350 section 5).
+// The parts of a packet that a link reads (RFC 1350 section 5).
 const (
 	opData      = 3
 	tftpHeader  = 4
-	largestSafe = 1472 // payload of the largest UDP datagram that Ethernet carries in one piece
+	largestSafe = 1472 // payload of the largest UDP datagram that needs no fragments on Ethernet
 )
 
-// link is the UDP socket of one transfer. It counts and paces what passes, and
-// it is where faults strike: a dead link swallows everything in silence, in
-// both directions.
+// link is the UDP socket of one transfer. It counts and paces packets, and
+// faults strike here. A dead link drops everything in both directions.
 type link struct {
 	net.PacketConn
 	sw    *Switch
@@ -27,9 +26,9 @@ type link struct {
 	began time.Time
 
 	dead  bool
-	large bool   // datagrams that would be cut in fragments are lost
+	large bool   // datagrams that need fragments are lost
 	deaf  bool   // answers are lost
-	data  uint32 // the first four bytes of the last DATA, either way
+	data  uint32 // first four bytes of the last DATA, in either direction
 	sent  uint32 // of the last packet sent
 }
 
@@ -49,22 +48,22 @@ func (s *Switch) listenLink(j *job, hang func(), size int64) func(netip.AddrPort
 	}
 }
 
-// listen opens a UDP socket. It never has the port of the TFTP server: servers
-// take no requests from their own port, and a device, which asks port 69, has
-// no such port by chance.
+// listen opens a UDP socket. It avoids the port of the TFTP server, because
+// servers refuse requests from their own port. A real device asks port 69 and
+// never sends from it.
 func (s *Switch) listen(local netip.AddrPort) (conn *net.UDPConn, err error) {
 	for range 2 {
 		s.o.Inside(func() { conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(local)) })
 		if err != nil || conn.LocalAddr().(*net.UDPAddr).Port != int(s.o.TFTPPort) {
 			return conn, err
 		}
-		defer conn.Close() // after the other one is open, which so has another port
+		defer conn.Close() // after the second one is open, which must have another port
 	}
 	return nil, fmt.Errorf("no port but %d on %s", s.o.TFTPPort, local.Addr())
 }
 
-// WriteTo sends a packet, unless a fault loses it. A lost one counts as sent,
-// as on any network.
+// WriteTo sends a packet, unless a fault loses it. A lost packet counts as
+// sent.
 func (l *link) WriteTo(p []byte, to net.Addr) (int, error) {
 	l.count(p)
 	if id := binary.BigEndian.Uint32(p); id != l.sent {
@@ -79,7 +78,7 @@ func (l *link) WriteTo(p []byte, to net.Addr) (int, error) {
 	return l.PacketConn.WriteTo(p, to)
 }
 
-// ReadFrom gives the next packet that no fault loses.
+// ReadFrom returns the next packet that no fault loses.
 func (l *link) ReadFrom(p []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := l.PacketConn.ReadFrom(p)
@@ -94,8 +93,8 @@ func (l *link) ReadFrom(p []byte) (int, net.Addr, error) {
 	}
 }
 
-// count notes a DATA that passes for the first time: one block follows the
-// other here, so that a repetition has the number of the last one.
+// count counts each DATA once. Blocks pass in order here, so a repeated one has
+// the number of the last one.
 func (l *link) count(p []byte) {
 	if len(p) < tftpHeader {
 		return
@@ -106,7 +105,7 @@ func (l *link) count(p []byte) {
 	}
 }
 
-// strike counts a new block of n bytes, or kills the link before it.
+// strike counts a new block of n bytes, or a fault kills the link before it.
 func (l *link) strike(n int64) {
 	if l.dead {
 		return
@@ -129,7 +128,7 @@ func (l *link) strike(n int64) {
 	l.job.progress(&l.job.moved, n)
 }
 
-// pace waits until as many bytes may have passed as have.
+// pace waits until the transfer may have moved its bytes.
 func (l *link) pace() {
 	if l.sw.o.Pace <= 0 {
 		return

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// verifyDigest is verify /md5 and verify /sha512, with or without an expected
-// digest (Configuration Fundamentals Command Reference, "verify").
+// verifyDigest implements verify /md5 and verify /sha512, with or without an
+// expected digest (Configuration Fundamentals Command Reference, "verify").
 func (s *session) verifyDigest(algorithm, typed, want string) {
 	if s.rejectsVerify() || algorithm == "md5" && s.rejects(func(f *Faults) *Times { return &f.RejectMD5 }) {
 		return
@@ -38,8 +38,8 @@ func (s *session) verifyDigest(algorithm, typed, want string) {
 	}
 }
 
-// rejectsVerify prints the error of an IOS without the command, where that
-// fault strikes.
+// rejectsVerify prints the error of an IOS without the command, if the fault
+// RejectVerify strikes.
 func (s *session) rejectsVerify() bool {
 	return s.rejects(func(f *Faults) *Times { return &f.RejectVerify })
 }
@@ -52,8 +52,8 @@ func (s *session) rejects(pick func(*Faults) *Times) bool {
 	return true
 }
 
-// compute prints the dots of a digest over so many bytes, as fast as the
-// switch computes. It reports false when it is broken off.
+// compute prints the dots of a digest over size bytes, at the speed of the
+// switch. It reports false if the person broke off.
 func (s *session) compute(size int64) bool {
 	if s.sw.o.DigestPace <= 0 {
 		s.say(dots(size))
@@ -79,11 +79,11 @@ func (s *session) compute(size int64) bool {
 	return true
 }
 
-// dotBytes is how much a dot stands for.
+// dotBytes is the number of bytes for one dot.
 const dotBytes = 128 << 10
 
-// asTyped names a file as it was typed, with its file system: IOS does not put
-// a slash where there was none.
+// asTyped returns a path as it was typed, with its file system. IOS adds no
+// slash to it.
 func asTyped(typed, shown string) string {
 	if strings.Contains(typed, ":") {
 		return typed
@@ -91,7 +91,7 @@ func asTyped(typed, shown string) string {
 	return shown
 }
 
-// dots is the progress of a digest over so many bytes.
+// dots returns the progress of a digest over size bytes.
 func dots(size int64) string {
 	var b strings.Builder
 	for i := int64(0); i < size/dotBytes+1; i++ {
@@ -103,8 +103,8 @@ func dots(size int64) string {
 	return b.String()
 }
 
-// verifyPlain is verify without a digest: it checks the image against what is
-// embedded in it.
+// verifyPlain implements verify without a digest. It checks the image against
+// its embedded hash.
 func (s *session) verifyPlain(a []string) {
 	if s.rejectsVerify() {
 		return
