@@ -12,9 +12,9 @@ import (
 	"flashwarden/tftp/tftptest"
 )
 
-// TestBadNetworks moves files over networks that lose, double, reorder and
-// delay, with every kind of client. Whatever the network does: the content is
-// right, and the server counts one transfer for each.
+// TestBadNetworks moves files over networks that lose, duplicate, reorder and delay
+// packets, with every kind of client. The content must always be right, and the
+// server must count one transfer for each file.
 func TestBadNetworks(t *testing.T) {
 	networks := map[string]*tftptest.Network{
 		"loss 1%":           {Loss: 0.01, Delay: 2 * time.Millisecond},
@@ -100,7 +100,7 @@ func TestLossIsRepairedFast(t *testing.T) {
 	})
 }
 
-// TestEvents wants exactly what a transfer's evidence is built from.
+// TestEvents checks the exact events of transfers.
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}

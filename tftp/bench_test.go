@@ -25,7 +25,7 @@ func (nowhere) receiveBuffer() int { return 0 }
 
 func (nowhere) close() {}
 
-// lockstep returns a loop with one confirmed session, and the datagram to send.
+// lockstep returns a loop with one confirmed session, and the next datagram for it.
 func lockstep(b *testing.B, op Op) (*loop, *session, []datagram) {
 	conn, err := new(tftptest.Network).Listen(netip.AddrPort{})
 	if err != nil {
@@ -48,7 +48,7 @@ func lockstep(b *testing.B, op Op) (*loop, *session, []datagram) {
 	return l, s, []datagram{{b: make([]byte, 516), from: peer}}
 }
 
-// BenchmarkData is the cost of one DATA of an upload but for the socket.
+// BenchmarkData measures one DATA of an upload, without the socket.
 func BenchmarkData(b *testing.B) {
 	l, s, in := lockstep(b, Write)
 	b.ReportAllocs()
@@ -67,7 +67,7 @@ func BenchmarkData(b *testing.B) {
 	}
 }
 
-// BenchmarkACK is the cost of one ACK of a download but for the socket.
+// BenchmarkACK measures one ACK of a download, without the socket.
 func BenchmarkACK(b *testing.B) {
 	l, s, in := lockstep(b, Read)
 	in[0].b = in[0].b[:headerSize]

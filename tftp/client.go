@@ -154,8 +154,10 @@ func (x *exchange) ended(what, name string, err error) error {
 // remoteError is an ERROR that the server sent.
 type remoteError struct{ sent *Error }
 
+// Unwrap returns the *Error that the server sent.
 func (e *remoteError) Unwrap() error { return e.sent }
 
+// Error returns the text of the *Error that the server sent.
 func (e *remoteError) Error() string { return e.sent.Error() }
 
 func clientError(err error) *Error {

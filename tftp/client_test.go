@@ -51,7 +51,7 @@ func TestPutAndGet(t *testing.T) {
 	}
 }
 
-// failing is a reader that ends with an error, or a writer that has one.
+// failing is a reader and writer that fails.
 type failing struct {
 	content []byte
 	err     error
@@ -128,7 +128,7 @@ func TestClientGivesTheServersError(t *testing.T) {
 	}
 }
 
-// TestClientWithoutServer wants the requests of a device that nobody answers.
+// TestClientWithoutServer counts the requests of a client that gets no answer.
 func TestClientWithoutServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration
@@ -150,7 +150,7 @@ func TestClientWithoutServer(t *testing.T) {
 }
 
 // TestClientLosesTheServer cuts the network in the middle of a file, in both
-// directions: the last packet is repeated as often as allowed, and no more.
+// directions. The client must repeat the last packet exactly as often as allowed.
 func TestClientLosesTheServer(t *testing.T) {
 	for _, op := range []string{"put", "get"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestClientLosesTheServer(t *testing.T) {
 	}
 }
 
-// TestClientAnswersStrangers has a second host answer in mid-transfer.
+// TestClientAnswersStrangers lets a second host send during a transfer.
 func TestClientAnswersStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &tftptest.Network{Delay: time.Millisecond}
@@ -207,7 +207,7 @@ func TestClientAnswersStrangers(t *testing.T) {
 	})
 }
 
-// TestClientChecksTheOACK wants ERROR 8 for options that were not asked for.
+// TestClientChecksTheOACK checks that unrequested options get ERROR 8.
 func TestClientChecksTheOACK(t *testing.T) {
 	for _, granted := range []string{"blksize=2000", "windowsize=4", "foo=1", "blksize=7", "blksize=x"} {
 		synctest.Test(t, func(t *testing.T) {

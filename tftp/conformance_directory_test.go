@@ -19,8 +19,8 @@ import (
 	"flashwarden/tftp"
 )
 
-// TestDirectory is section B of the conformance cases, and those of the other
-// sections that need files: they run against a Dir.
+// TestDirectory runs section B of the conformance cases and the cases of other
+// sections that need files, against a Dir.
 func TestDirectory(t *testing.T) {
 	reads := []struct {
 		name, file string
@@ -58,7 +58,7 @@ func TestDirectory(t *testing.T) {
 			p := w.peer()
 			p.request(rrq(c.file, "octet"))
 			if text := p.expectError(c.code); strings.Contains(text, root) || strings.Contains(text, "openat") {
-				t.Errorf("the text tells of the server's inside: %q", text)
+				t.Errorf("the text reveals a path of the server: %q", text)
 			}
 			before := tree(t, filepath.Dir(root))
 			if c.code == 1 && !strings.Contains(c.file, "/") {
@@ -154,7 +154,7 @@ func serveDir(t *testing.T, d tftp.Dir) (*world, string) {
 	return onLoopback(t, &tftp.Server{Handler: &d}), root
 }
 
-// special makes what is neither a file nor a directory.
+// special creates a named pipe, a socket and a device.
 func special(t *testing.T, root string) {
 	t.Helper()
 	if err := syscall.Mkfifo(filepath.Join(root, "fifo"), 0o666); err != nil {
@@ -170,7 +170,7 @@ func special(t *testing.T, root string) {
 	}
 }
 
-// tree lists what is below a directory.
+// tree lists the contents of a directory.
 func tree(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -195,7 +195,7 @@ func tree(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// refusedWrite wants an ERROR for a write request, and nothing changed.
+// refusedWrite checks that a write request gets an ERROR and changes nothing.
 func refusedWrite(t *testing.T, w *world, root, name string, code uint16, options ...string) {
 	t.Helper()
 	before := tree(t, root)
@@ -207,8 +207,8 @@ func refusedWrite(t *testing.T, w *world, root, name string, code uint16, option
 	}
 }
 
-// testSymlinkRace reads a name that is a file and a link out of the root by
-// turns. It may be refused; it must never give the secret.
+// testSymlinkRace reads a name that alternates between a file and a link out of the
+// root. The request may be refused, but must never return the secret.
 func testSymlinkRace(t *testing.T) {
 	w, root := serveDir(t, tftp.Dir{})
 	if err := os.WriteFile(filepath.Join(root, "..", "secret"), []byte("secret"), 0o644); err != nil {
@@ -388,8 +388,8 @@ func testTwoUploads(t *testing.T) {
 	}
 }
 
-// testSweep leaves a temporary file of a dead process behind, and one of a
-// process that is still writing.
+// testSweep has temporary files of a dead process and of a process that is still
+// writing.
 func testSweep(t *testing.T) {
 	w, root := serveDir(t, tftp.Dir{Create: true})
 	for _, dead := range []string{".tmp-dead", "dir/.tmp-dead"} {

@@ -13,7 +13,7 @@ import (
 	"flashwarden/tftp/tftptest"
 )
 
-// TestOptions is section C of the conformance cases: option negotiation (RFC
+// TestOptions runs section C of the conformance cases: option negotiation (RFC
 // 2347, 2348, 2349, 7440).
 func TestOptions(t *testing.T) {
 	t.Run("039 no options", func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestOptions(t *testing.T) {
 	})
 }
 
-// TestNegotiation asks both ways for options and wants the OACK.
+// TestNegotiation sends options with both kinds of request and checks the OACK.
 func TestNegotiation(t *testing.T) {
 	const huge = "99999999999999999999"
 	cases := []struct {
@@ -170,7 +170,7 @@ func TestNegotiation(t *testing.T) {
 	})
 }
 
-// pairs turns "a=1 b=2" into names and values.
+// pairs splits "a=1 b=2" into names and values.
 func pairs(s string) []string {
 	var list []string
 	for _, f := range strings.Fields(s) {
@@ -180,8 +180,8 @@ func pairs(s string) []string {
 	return list
 }
 
-// testTimeoutOption wants the agreed interval between the first packet and its
-// repetition.
+// testTimeoutOption checks that the first packet is repeated after the negotiated
+// timeout.
 func testTimeoutOption(t *testing.T) {
 	for _, seconds := range []int{1, 5, 255} {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"flashwarden/tftp/tftptest"
 )
 
-// TestReceiving is section E of the conformance cases: write requests. The
-// cases about a directory of files are in TestDirectory.
+// TestReceiving runs section E of the conformance cases: write requests. The cases
+// that need a directory of files are in TestDirectory.
 func TestReceiving(t *testing.T) {
 	for name, n := range map[string]int{
 		"089 small":               100,
@@ -127,7 +127,7 @@ func writing(t *testing.T) (*peer, *memory, *world) {
 	return p, m, w
 }
 
-// writingInBubble is writing where the time is free.
+// writingInBubble is writing in a synctest bubble.
 func writingInBubble(t *testing.T, s *tftp.Server, m *memory, options ...string) (*peer, *world) {
 	t.Helper()
 	s.Handler = m
@@ -209,7 +209,7 @@ func testCommitFails(t *testing.T, err error, code uint16) {
 		last := data(2, block(content(1, 700), 512, 2))
 		p.send(last)
 		if text := p.expectError(code); strings.Contains(text, "secret") {
-			t.Errorf("the text tells of the server's inside: %q", text)
+			t.Errorf("the text reveals the server's error: %q", text)
 		}
 		time.Sleep(5 * time.Second)
 		p.send(last) // the ERROR was lost

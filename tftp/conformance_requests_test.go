@@ -11,8 +11,8 @@ import (
 	"flashwarden/tftp"
 )
 
-// TestRequests is section A of the conformance cases. Those about a directory
-// of files are in TestDirectory.
+// TestRequests runs section A of the conformance cases. The cases that need a
+// directory of files are in TestDirectory.
 func TestRequests(t *testing.T) {
 	reads := map[string]int{
 		"001 small file":          100,

@@ -14,7 +14,7 @@ import (
 	"flashwarden/tftp/tftptest"
 )
 
-// TestSending is section D of the conformance cases: read requests.
+// TestSending runs section D of the conformance cases: read requests.
 func TestSending(t *testing.T) {
 	t.Run("073 sorcerer's apprentice", testSorcerersApprentice)
 	t.Run("076 lost ACK", testLostACKOfRead)
@@ -113,7 +113,7 @@ func testLostACKOfRead(t *testing.T) {
 	})
 }
 
-// repetitions collects when the same packet comes again, for a while.
+// repetitions returns the times at which the same packet arrives again.
 func (p *peer) repetitions(want []byte, during time.Duration) []time.Duration {
 	p.t.Helper()
 	var list []time.Duration
@@ -245,7 +245,7 @@ func readingWindow(t *testing.T, window, blocks int) (*peer, []byte) {
 	return p, body
 }
 
-// expectBlocks wants DATA from..to of 512 bytes.
+// expectBlocks checks that DATA from to to arrive, with 512 bytes each.
 func (p *peer) expectBlocks(body []byte, from, to int) {
 	p.t.Helper()
 	p.expectBlocksOf(body, 512, from, to)
@@ -270,8 +270,8 @@ func testWindowOfRead(t *testing.T) {
 	})
 }
 
-// testWindowFirstLost repeats the last ACK, as a peer does that lost the first
-// block of a window: the window leaves again, once.
+// testWindowFirstLost repeats the last ACK, like a peer that lost the first block of
+// a window. The window must be sent again, but only once.
 func testWindowFirstLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body := content(1, 512*20)
@@ -311,7 +311,7 @@ func testLastACKLost(t *testing.T) {
 	})
 }
 
-// TestProgressOfRead is a slow peer: that blocks move is told once a second.
+// TestProgressOfRead checks that EventProgress comes once a second for a slow peer.
 func TestProgressOfRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, w := reading(t, &tftptest.Network{}, content(1, 4*512))

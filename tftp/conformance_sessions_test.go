@@ -17,8 +17,8 @@ import (
 	"flashwarden/tftp/tftptest"
 )
 
-// TestSessions is section F of the conformance cases: transfer IDs and many
-// transfers at once.
+// TestSessions runs section F of the conformance cases: transfer IDs and many
+// transfers at the same time.
 func TestSessions(t *testing.T) {
 	t.Run("115 wrong TID", func(t *testing.T) {
 		p, m, w := writing(t)
@@ -30,7 +30,7 @@ func TestSessions(t *testing.T) {
 			x.to = p.to
 			x.expectError(5)
 		}
-		x.send(failure(0, "stop")) // never answered, ends nobody's transfer
+		x.send(failure(0, "stop")) // never answered, ends no other transfer
 		x.silent(20 * time.Millisecond)
 		p.store(body, 512, 2, 4)
 		if got, _ := m.get("f"); !bytes.Equal(got, body) {
@@ -97,8 +97,8 @@ func testDuplicateWrite(t *testing.T) {
 	}
 }
 
-// testStartOver has a device that lost its power in mid-transfer and asks again
-// from the same port.
+// testStartOver has a device that loses power during a transfer and then repeats
+// its request from the same port.
 func testStartOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}

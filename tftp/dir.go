@@ -181,8 +181,10 @@ type dirReader struct {
 	reads int
 }
 
+// Size implements Reader: bytes, as OpenRead found them.
 func (r *dirReader) Size() int64 { return r.info.Size() }
 
+// ReadAt implements io.ReaderAt. It fails if the file has changed since OpenRead.
 func (r *dirReader) ReadAt(b []byte, off int64) (int, error) {
 	if r.file == nil {
 		if err := r.open(); err != nil {
@@ -213,6 +215,7 @@ func (r *dirReader) open() error {
 	return nil
 }
 
+// Close closes the file if it is open.
 func (r *dirReader) Close() error {
 	if r.file == nil {
 		return nil
@@ -251,6 +254,7 @@ func (w *dirWriter) checkTarget() error {
 	return nil
 }
 
+// Write appends b to the temporary file, and refuses more than MaxUpload.
 func (w *dirWriter) Write(b []byte) (int, error) {
 	if w.dir.MaxUpload > 0 && w.length+int64(len(b)) > w.dir.MaxUpload {
 		return 0, tooLarge

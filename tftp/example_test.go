@@ -57,8 +57,8 @@ func ExampleServer() {
 	// <nil>
 }
 
-// Uploads keeps what arrives in memory, and refuses reads: a Handler decides
-// about every request, and its errors are what the peer is told.
+// Uploads keeps uploads in memory and refuses reads. A Handler decides about every
+// request; the peer gets its errors.
 type uploads map[string]*bytes.Buffer
 
 func (u uploads) OpenRead(context.Context, *tftp.Request) (tftp.Reader, error) {
@@ -110,8 +110,8 @@ func ExampleHandler() {
 	// "hostname sw1\n"
 }
 
-// The errors of a client are values: an *Error is what the server said, with
-// its code; anything else happened on the way or at home.
+// Errors of a client: an *Error has the code and the text that the server sent.
+// Other errors come from the network or from this host.
 func ExampleClient_Get() {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

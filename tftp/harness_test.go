@@ -23,8 +23,8 @@ type world struct {
 	t      *testing.T
 	server netip.AddrPort
 	listen func(netip.AddrPort) (net.PacketConn, error)
-	within func(serve func()) // runs Serve where its ports are to be; nil: here
-	real   bool               // time is not free: a busy machine may make the Server repeat a packet
+	within func(serve func()) // runs Serve in another network namespace; nil: this one
+	real   bool               // real time: on a busy machine the Server may repeat a packet
 	events *eventLog
 	stop   func() // ends Serve and waits for it
 }
@@ -46,8 +46,7 @@ func onLoopback(t *testing.T, s *tftp.Server) *world {
 	return w
 }
 
-// inBubble runs a Server on a network in memory; inside synctest.Test the time
-// is free.
+// inBubble runs a Server on a network in memory, inside synctest.Test.
 func inBubble(t *testing.T, s *tftp.Server, n *tftptest.Network) *world {
 	t.Helper()
 	w := &world{t: t, events: watch(s), listen: n.Listen}
@@ -118,7 +117,7 @@ func (l *eventLog) kinds() []tftp.EventKind {
 	return kinds
 }
 
-// story is what a failure's text needs: kinds, and how the transfers ended.
+// story describes the events for the text of a failure.
 func (l *eventLog) story() []string {
 	var list []string
 	for _, e := range l.all() {
@@ -164,12 +163,12 @@ type peer struct {
 	c    net.PacketConn
 	to   netip.AddrPort // where send sends: the listening port, then the TID
 	port netip.AddrPort // the listening port
-	buf  []byte         // holds the packet that came last
-	last []byte         // what was expected last, on a network where time is not free
+	buf  []byte         // holds the last received packet
+	last []byte         // the last expected packet, in real time
 	real bool
 }
 
-// client is one that stands where the peers do.
+// client is a tftp.Client in the namespace of the peers.
 func (w *world) client() tftp.Client { return tftp.Client{Listen: w.listen} }
 
 func (w *world) peer() *peer {
@@ -224,11 +223,11 @@ func (p *peer) recv(within time.Duration) []byte {
 
 const soon = 3 * time.Second
 
-// expect wants this packet next.
+// expect checks that this packet arrives next.
 func (p *peer) expect(want []byte) {
 	p.t.Helper()
 	if bytes.Equal(want, p.last) {
-		p.last = nil // this time a repetition is what is wanted
+		p.last = nil // here a repetition is expected
 	}
 	got := p.next()
 	if !bytes.Equal(got, want) {
@@ -259,8 +258,8 @@ func (p *peer) expectError(code uint16) string {
 	return string(got[4 : len(got)-1])
 }
 
-// silent wants no packet for a while; on a real network none but repetitions of
-// the one before.
+// silent checks that no packet arrives for a while. On a real network, repetitions
+// of the previous packet are allowed.
 func (p *peer) silent(d time.Duration) {
 	p.t.Helper()
 	for end := time.Now().Add(d); ; {
@@ -291,7 +290,7 @@ func (p *peer) fetch(blockSize int) []byte {
 	}
 }
 
-// store sends blocks from..to-1 of content in lockstep and wants each ACK.
+// store sends the blocks from to to-1 of content in lockstep and checks each ACK.
 func (p *peer) store(content []byte, blockSize, from, to int) {
 	p.t.Helper()
 	for n := from; n < to; n++ {
@@ -306,7 +305,7 @@ func block(content []byte, blockSize, n int) []byte {
 	return content[start:min(start+blockSize, len(content))]
 }
 
-// blocks is how many blocks content takes.
+// blocks returns the number of blocks of content.
 func blocks(content []byte, blockSize int) int { return len(content)/blockSize + 1 }
 
 func rrq(name, mode string, options ...string) []byte { return request(1, name, mode, options) }

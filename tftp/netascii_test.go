@@ -31,7 +31,7 @@ func TestNetascii(t *testing.T) {
 	}
 }
 
-// TestNetasciiInPieces cuts at random places: the state goes on.
+// TestNetasciiInPieces cuts the text at random places; the result must be the same.
 func TestNetasciiInPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		local := []byte(rapid.StringOf(rapid.SampledFrom([]rune("ab\r\n\x00"))).Draw(t, "local"))

@@ -14,7 +14,7 @@ import (
 	"flashwarden/tftp/tftptest"
 )
 
-// TestLimits is what section F of the conformance cases says of floods.
+// TestLimits runs the cases about floods in section F of the conformance cases.
 func TestLimits(t *testing.T) {
 	t.Run("126 flood from forged addresses", testFlood)
 	t.Run("126 flood from one network", testFloodOfOneNetwork)
@@ -108,7 +108,7 @@ func testFloodOfOneNetwork(t *testing.T) {
 
 func testPerSource(t *testing.T) {
 	w := onLoopback(t, &tftp.Server{Handler: &memory{}, PerSource: 3})
-	for i := range 10 { // nobody answers: they could be forged
+	for i := range 10 { // no peer answers: they could be forged
 		w.peer().request(wrq(fmt.Sprint("forged", i), "octet"))
 	}
 	for i := range 3 {
@@ -159,8 +159,8 @@ func testProvedStay(t *testing.T) {
 	}
 }
 
-// testLargeBlocksLost drops what does not fit into one frame, as a firewall
-// does that has no mind for fragments.
+// testLargeBlocksLost drops datagrams that do not fit into one frame, like a firewall
+// that drops fragments.
 func testLargeBlocksLost(t *testing.T) {
 	for _, op := range []string{"read", "write"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -97,8 +97,8 @@ func TestBegin(t *testing.T) {
 	}
 }
 
-// TestQuickRepetitions wants those that follow a short round trip not to count
-// as signs that the peer is gone.
+// TestQuickRepetitions checks that repetitions after a short round trip do not count
+// towards giving up.
 func TestQuickRepetitions(t *testing.T) {
 	start := time.Now()
 	r := newRetransmit(time.Second, 0)
@@ -117,7 +117,7 @@ func TestQuickRepetitions(t *testing.T) {
 
 // TestMonotonic is case 130: every time that a transfer compares with another
 // carries the monotonic clock, so that a step of the wall clock changes nothing
-// (package time: String tells of it as m=±VALUE).
+// (package time: String shows it as m=±VALUE).
 func TestMonotonic(t *testing.T) {
 	conn, err := new(tftptest.Network).Listen(netip.AddrPort{})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"flashwarden/tftp/tftptest"
 )
 
-// machine drives one session by hand: its packets, its clock and its storage
-// side are the test's.
+// machine drives one session by hand. The test provides packets, time and the
+// results of jobs.
 type machine struct {
 	t    *testing.T
 	e    *engine
@@ -27,7 +27,7 @@ type machine struct {
 	ends int      // EventDone seen
 }
 
-// fakeHandler counts what becomes of its files.
+// fakeHandler counts how its files end.
 type fakeHandler struct {
 	size       int64
 	failAt     int // Write number that fails; 0: none
@@ -107,7 +107,7 @@ func newMachine(t *testing.T, h *fakeHandler, op Op, asked ...option) *machine {
 	return m
 }
 
-// settle takes what a step wants done, as loop.flush does, and checks it.
+// settle handles and checks the outbox of a step, like loop.flush.
 func (m *machine) settle() {
 	m.sent = m.sent[:0]
 	for _, r := range m.out.runs {
@@ -140,7 +140,7 @@ func (m *machine) packet(b []byte) {
 	m.settle()
 }
 
-// finishJob does the job under way.
+// finishJob performs the running job.
 func (m *machine) finishJob() {
 	if m.job == nil {
 		return
@@ -318,7 +318,7 @@ func (m *machine) play(what, how byte) {
 	}
 }
 
-// check wants what must hold after every step.
+// check checks the conditions that must hold after every step.
 func (m *machine) check() {
 	s := m.s
 	if s.state == lingering && s.rcv != nil && s.cause == nil && m.h.commits != 1 {
@@ -335,7 +335,7 @@ func (m *machine) check() {
 	}
 }
 
-// end lets the peer fall silent and wants everything released.
+// end lets the peer fall silent and checks that everything is released.
 func (m *machine) end() {
 	for i := 0; m.s.state != gone; i++ {
 		m.finishJob()
@@ -356,8 +356,8 @@ func (m *machine) end() {
 	}
 }
 
-// TestWindowFitsTheSocket wants uploads to get no window that the socket would
-// lose.
+// TestWindowFitsTheSocket checks that the window of an upload fits into the receive
+// buffer of the socket.
 func TestWindowFitsTheSocket(t *testing.T) {
 	o := offer{maxBlockSize: maxBlockSize, windowBytes: 1 << 20, socketBytes: 400_000}
 	asked := []option{{optWindowSize, "64"}, {optBlockSize, "8192"}}

@@ -17,21 +17,26 @@ type timerEntry struct {
 // heap. The check then finds that it is too early and queues the session again.
 type timers []*session
 
-func (t timers) Len() int           { return len(t) }
+// Len implements heap.Interface.
+func (t timers) Len() int { return len(t) }
+
+// Less implements heap.Interface: earlier checks come first.
 func (t timers) Less(i, j int) bool { return t[i].timer.at.Before(t[j].timer.at) }
+
+// Swap implements heap.Interface.
 func (t timers) Swap(i, j int) {
 	t[i], t[j] = t[j], t[i]
 	t[i].timer.index, t[j].timer.index = i, j
 }
 
-// Push and Pop are for package heap.
+// Push implements heap.Interface.
 func (t *timers) Push(x any) {
 	s := x.(*session)
 	s.timer.index, s.timer.queued = len(*t), true
 	*t = append(*t, s)
 }
 
-// Pop is for package heap.
+// Pop implements heap.Interface.
 func (t *timers) Pop() any {
 	old := *t
 	s := old[len(old)-1]

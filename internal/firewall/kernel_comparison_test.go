@@ -19,7 +19,7 @@ import (
 )
 
 // TestKernelAgrees loads random rulesets with nft, sends real datagrams through
-// them in both directions, and compares what passes with what Judge says.
+// them in both directions, and compares the result with Judge.
 func TestKernelAgrees(t *testing.T) {
 	rulesets := testlevel.Of(40, 200, 10_000) // how many the kernel judges
 	n := newNetwork(t)
@@ -76,8 +76,8 @@ func newKernel(n *network) *kernel {
 	return k
 }
 
-// compare sends every kind of datagram, and answers of this host with what
-// comes back to them.
+// compare sends every kind of datagram from the devices, and answers of this host
+// with the replies to them.
 func (k *kernel) compare(rules *Ruleset) map[Verdict]int {
 	counts := map[Verdict]int{}
 	for _, a := range []netip.Addr{deviceV4, strangerV4, deviceV6, strangerV6} {
@@ -137,9 +137,8 @@ func (k *kernel) outgoing(rules *Ruleset, dev *net.UDPConn, to netip.AddrPort, f
 	return arrived
 }
 
-// send sends a datagram and behind it another one that every ruleset lets pass;
-// both go through one processor, so that what has not arrived when the second
-// one has is lost. It returns the port where the datagram arrived, or 0.
+// send sends a datagram and then a fence, which every ruleset accepts. Both are sent
+// on one processor, so a datagram that did not arrive before the fence is lost. It returns the port where the datagram arrived, or 0.
 func (k *kernel) send(from *net.UDPConn, to netip.AddrPort, fence *net.UDPConn, at map[uint16]*net.UDPConn) uint16 {
 	t := k.n.t
 	unpin := pin(t)
@@ -148,7 +147,7 @@ func (k *kernel) send(from *net.UDPConn, to netip.AddrPort, fence *net.UDPConn, 
 	}
 	if _, err := from.WriteToUDPAddrPort([]byte("fence"), netip.AddrPortFrom(to.Addr(), fencePort)); err != nil {
 		if _, err = from.WriteToUDPAddrPort([]byte("fence"), netip.AddrPortFrom(to.Addr(), fencePort)); err != nil {
-			t.Fatal(err) // an earlier reject is told once
+			t.Fatal(err) // the first error may belong to an earlier reject, the second may not
 		}
 	}
 	unpin()

@@ -94,7 +94,7 @@ func (n *network) carrier(ns, dev string) {
 	n.t.Fatalf("%s has no carrier", dev)
 }
 
-// neighbour tells dev in ns where the addresses at the other end are.
+// neighbour adds the link addresses of the other end to dev in ns.
 func (n *network) neighbour(ns, dev, otherNS, otherDev string, addresses ...netip.Addr) {
 	n.t.Helper()
 	mac := strings.TrimSpace(n.command("ip", "netns", "exec", otherNS, "cat", "/sys/class/net/"+otherDev+"/address"))
@@ -118,7 +118,7 @@ func (n *network) inHost(line string) string {
 	return n.command("ip", "netns", "exec", n.host, "sh", "-c", line)
 }
 
-// load loads rules of nft in place of all that there were.
+// load replaces all rules of nft.
 func (n *network) load(rules string) {
 	n.t.Helper()
 	if err := n.tryLoad(rules); err != nil {

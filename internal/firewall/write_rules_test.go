@@ -158,8 +158,8 @@ func (n *network) ufw(commands string) {
 	}
 }
 
-// TestPermit drops the devices in every way; the printed line lets them pass,
-// and nobody else.
+// TestPermit drops the devices in every way. The printed line must permit them, and
+// no other host.
 func TestPermit(t *testing.T) {
 	need(t, "iptables-nft-save")
 	for name, drop := range map[string]string{
@@ -201,7 +201,7 @@ func TestPermit(t *testing.T) {
 	}
 }
 
-// TestCannotTell has rules that are not evaluated: the answer names them.
+// TestCannotTell has rules that cannot be evaluated; the answer must name them.
 func TestCannotTell(t *testing.T) {
 	n := newNetwork(t)
 	n.load(`table inet f {
@@ -239,8 +239,8 @@ func TestCannotTell(t *testing.T) {
 	}
 }
 
-// TestRulesOneFamily has devices of one family alone: nobody of the other one
-// passes.
+// TestRulesOneFamily has devices of one address family only; the other family must
+// be dropped.
 func TestRulesOneFamily(t *testing.T) {
 	need(t, "iptables-nft-save")
 	n := newNetwork(t)

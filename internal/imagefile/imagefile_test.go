@@ -166,9 +166,9 @@ func TestGoodImages(t *testing.T) {
 
 func first[A, B any](a A, _ B) A { return a }
 
-// TestDamageIsFound inverts bits all over an image, and cuts it everywhere: no
-// image that lacks or changed a byte of its code, data or archive proves
-// itself.
+// TestDamageIsFound inverts bits at many places of an image, and cuts it at many
+// places. No image with a changed or missing byte of code, data or archive may get
+// the verdict Good.
 func TestDamageIsFound(t *testing.T) {
 	image, spans := build(t, made{tags: someTags})
 	covered := func(at int64) bool { // by a check: everything but the headers and the tags
@@ -187,8 +187,7 @@ func TestDamageIsFound(t *testing.T) {
 		damaged[at] ^= 1 << (at % 8)
 		r := inspect(t, damaged)
 		if covered(int64(at)) && (r.Verdict != Bad || r.Failed.At < 0 || r.Failed.At > int64(len(image))) {
-			// The eight bytes that announce the digest, and the four of FEEDFACE, are
-			// what tells that there is one.
+			// A change in the eight bytes before the digest hides the digest.
 			if announces := at >= int(spans[3].at) && at < int(spans[3].at)+8; !announces {
 				t.Errorf("byte %d changed: %+v", at, r)
 			}
@@ -405,7 +404,7 @@ type failing struct{ err error }
 
 func (f failing) ReadAt([]byte, int64) (int, error) { return 0, f.err }
 
-// TestReadErrors has a file that cannot be read: that is no verdict.
+// TestReadErrors checks that a read error is returned and gives no verdict.
 func TestReadErrors(t *testing.T) {
 	disk := errors.New("disk")
 	if _, err := Inspect(t.Context(), failing{disk}, 100); !errors.Is(err, disk) {

@@ -59,7 +59,7 @@ func TestRouted(t *testing.T) {
 	}
 	}`)
 	if !send(t, a, b, "10.2.0.2:69", 1472) || send(t, a, b, "10.2.0.2:69", 8196) {
-		t.Error("fragments pass, or what is none does not")
+		t.Error("fragments pass, or whole datagrams do not")
 	}
 	if n := strings.TrimSpace(a.Type("ip -o link show router | wc -l")); n != "1" {
 		t.Errorf("the interface is not called like the other end: %q", n)

@@ -52,8 +52,7 @@ func read(name string, from netip.Addr, port uint16) *tftp.Request {
 	return &tftp.Request{Op: tftp.Read, Filename: name, Remote: netip.AddrPortFrom(from, port), Size: -1}
 }
 
-// try is one transfer of an offer as the TFTP server would run it; how is its
-// end.
+// try runs one transfer of an offer like the TFTP server; how is its end.
 func try(t *testing.T, s *Spool, r *tftp.Request, how error) {
 	t.Helper()
 	f, err := s.OpenRead(context.Background(), r)
@@ -84,8 +83,8 @@ func TestOfferIsFetchedOnce(t *testing.T) {
 	}
 }
 
-// TestBrokenTriesUseNothingUp is a loader that asks several times, each time
-// from another port, before one transfer comes through.
+// TestBrokenTriesUseNothingUp has a loader that tries several times, each time from
+// another port, before one transfer succeeds.
 func TestBrokenTriesUseNothingUp(t *testing.T) {
 	s := open(t)
 	ticket := offerImage(t, s, Offer{Name: "x.bin"})
@@ -214,7 +213,7 @@ func TestDeadline(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if _, err := unused.Wait(context.Background()); !errors.Is(err, ErrLate) {
-			t.Errorf("a ticket that nobody used ended with %v, want ErrLate", err)
+			t.Errorf("an unused ticket ended with %v, want ErrLate", err)
 		}
 		_, err := s.OpenRead(context.Background(), read("used", sw1, 2))
 		wantError(t, err, tftp.CodeAccess)

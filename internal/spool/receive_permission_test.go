@@ -14,7 +14,7 @@ import (
 	"flashwarden/tftp"
 )
 
-// keeper collects what is kept.
+// keeper records the kept files.
 type keeper struct {
 	names, texts []string
 	err          error
@@ -29,7 +29,7 @@ func (k *keeper) keep(r *tftp.Request, f *File) error {
 	return err
 }
 
-// put sends text as the device would, and returns the error that it is told.
+// put sends text like a device, and returns the error that the device gets.
 func put(s *Spool, r *tftp.Request, text string) error {
 	w, err := s.OpenWrite(context.Background(), r)
 	if err != nil {
@@ -85,7 +85,7 @@ func TestReceiveRefusesOtherNames(t *testing.T) {
 	}
 }
 
-// TestReceiveAgain is everything that goes wrong before it goes right.
+// TestReceiveAgain has several failed uploads before one that succeeds.
 func TestReceiveAgain(t *testing.T) {
 	s, k := open(t), &keeper{}
 	ticket := receive(t, s, Receive{Keep: k.keep, MaxSize: 10})
@@ -145,8 +145,8 @@ func TestReceiveAgain(t *testing.T) {
 	}
 }
 
-// TestKeptBeforeTheFinalACK is the first promise for what devices push: Commit
-// returns nil, and the final ACK leaves, only after Keep has taken the file.
+// TestKeptBeforeTheFinalACK checks that Commit returns nil, and so permits the final
+// ACK, only after Keep has returned.
 func TestKeptBeforeTheFinalACK(t *testing.T) {
 	s := open(t)
 	kept := false
@@ -225,7 +225,7 @@ func TestRules(t *testing.T) {
 	wantEmpty(t, s)
 }
 
-// TestRulesSideBySide is two devices, and one device twice, that push the same
+// TestRulesSideBySide has two devices, and one device twice, that upload the same
 // name at the same time.
 func TestRulesSideBySide(t *testing.T) {
 	s, k := open(t), &keeper{}

@@ -84,7 +84,7 @@ func TestTicketTakesOneFile(t *testing.T) {
 		t.Errorf("wrong digests or size: %+v", f)
 	}
 	if got, err := os.ReadFile(f.Path); err != nil || !bytes.Equal(got, data) {
-		t.Errorf("file differs from what was sent (%v)", err)
+		t.Errorf("the file differs from the sent content (%v)", err)
 	}
 	_, err = s.OpenWrite(context.Background(), write(ticket.Name, sw1))
 	wantError(t, err, tftp.CodeAccess)
@@ -235,10 +235,9 @@ func TestCloseDuringATransfer(t *testing.T) {
 	wantEmpty(t, s)
 }
 
-// TestStoredBeforeTheFinalACK is what the first promise rests on: Commit, after
-// which the final ACK leaves, returns nil only when content, name and directory
-// are on stable storage, in this order; where one step fails, the device gets
-// an ERROR.
+// TestStoredBeforeTheFinalACK checks that Commit, which comes before the final ACK,
+// returns nil only after content, name and directory were synced, in this order. If
+// one step fails, the device gets an ERROR.
 func TestStoredBeforeTheFinalACK(t *testing.T) {
 	commit := func(s *Spool) (*Ticket, error) {
 		ticket := s.Expect(sw1, 3, anHour)
@@ -280,8 +279,8 @@ func TestStoredBeforeTheFinalACK(t *testing.T) {
 	}
 }
 
-// TestWriteAfterClose is a device that goes on sending after its backup was
-// cancelled: it is told so at the next block, not after the last.
+// TestWriteAfterClose has a device that continues to send after its backup was
+// cancelled. It must get the ERROR at the next block, not after the last one.
 func TestWriteAfterClose(t *testing.T) {
 	s := open(t)
 	ticket := s.Expect(sw1, 1024, anHour)
