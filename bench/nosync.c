@@ -1,5 +1,5 @@
 /* nosync PROGRAM ARGS...: runs a program whose fsync(2) succeeds at once and does nothing.
- * It shows what durability costs; nothing else is to be run like this. */
+ * It measures the cost of durability. Do not use it for anything else. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

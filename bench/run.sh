@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Measures flashwarden tftpd beside tftpd-hpa, atftpd and dnsmasq, all of them
-# taking turns in one run, and writes docs/performance.md.
+# Measures flashwarden tftpd, tftpd-hpa, atftpd and dnsmasq, which take turns in
+# one run, and writes docs/performance.md.
 #
 #   bench/run.sh                  every case of the table, 5 rounds (about an hour)
 #   bench/run.sh lockstep many    some groups: lockstep many four-ports windows loss durability idle
 #   REPS=3 bench/run.sh windows   another number of rounds
 #
-# The load generator and the harness are not part of this project: they are
-# read from $FLASHWARDEN_BENCH (default: ../shared/bench beside the module).
-# Nothing but loopback is used. Needs a C compiler, Python 3 and, for the peers,
+# The load generator and the harness are not part of this project. They are in
+# $FLASHWARDEN_BENCH (default: ../shared/bench beside the module). All traffic is
+# on loopback. Needs a C compiler, Python 3 and, for the peers,
 # apt-get on Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -48,7 +48,7 @@ for group; do
         run --reps 1 --peers hpa,ours d-get1m-loss0.01-rto10s d-put1m-acklost0.01-rto10s
         run --reps 1 --peers ours d-get1m-loss0.05-rto10s d-put8m-loss0.01 d-put8m-loss0.05
         ;;
-    # What fsync costs, on the disk of $work: nosync is ours with the system call taken out.
+    # The cost of fsync on the disk of $work: nosync is our server without the system call.
     durability) run --reps "$reps" --no-floor --root "$work/disk" --suffix=-disk --peers hpa,ours,nosync c-put1m-c100 a-put32m ;;
     idle) (cd "$work" && python3 startup.py --out out --reps "$reps" --peers ours) ;;
     *) echo "unknown group $group" >&2; exit 2 ;;

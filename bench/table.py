@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes docs/performance.md of the JSON lines that bench/run.sh collected: table.py DIR > docs/performance.md"""
+"""Writes docs/performance.md from the JSON lines of bench/run.sh: table.py DIR > docs/performance.md"""
 import glob, json, os, platform, statistics, sys, time
 
 
@@ -38,7 +38,7 @@ def rows(case):
 
 
 def idle(path):
-    """One line a server: what it takes to start, and what it holds when nobody asks for anything."""
+    """One line for each server: its start time, and its memory and CPU time when idle."""
     if not os.path.exists(path):
         return
     by_peer = {}
@@ -57,7 +57,7 @@ def main():
     print("# Performance\n")
     print(f"Made by `bench/run.sh` on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} cores, loopback, tmpfs.")
     print("All servers take turns in one run; figures are medians; every stored file was compared. Read ratios, not absolutes:")
-    print("*of best* is ours divided by the best of the others (speed: more is better; CPU: less is better). fsync stays on in ours.\n")
+    print("*of best* is our figure divided by the best of the others (speed: more is better; CPU: less is better). Our server uses fsync.\n")
     head = ["case", "server", "MB/s", "of best", "CPU s/GB", "of best", "transfer s", "failed", "memory kB"]
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for case in sorted(glob.glob(f"{sys.argv[1]}/*.jsonl")):

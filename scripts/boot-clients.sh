@@ -1,9 +1,9 @@
 #!/bin/bash
-# Has the TFTP clients of two boot loaders fetch files from `flashwarden tftpd`:
-# iPXE and U-Boot, each under qemu, in a network namespace of its own. Needs
-# root, and on Debian: qemu-system-x86 qemu-system-arm ipxe-qemu u-boot-qemu.
-# qemu's own network forwards their datagrams; its built-in TFTP server answers
-# on 10.0.2.2 alone, so ours has another address.
+# Lets the TFTP clients of iPXE and U-Boot fetch files from `flashwarden tftpd`. Both
+# run under qemu, in a separate network namespace. Needs root, and on Debian:
+# qemu-system-x86 qemu-system-arm ipxe-qemu u-boot-qemu. The user network of qemu
+# forwards the datagrams. Its built-in TFTP server only answers on 10.0.2.2, so our
+# server has another address.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly server=192.0.2.1 uboot=/usr/lib/u-boot/qemu_arm64/u-boot.bin
@@ -26,7 +26,7 @@ ip address add "$server/32" dev lo
 mkdir -m 755 "$dir/served"
 cd "$dir"
 
-# The last line of a script of 400 kB can only be obeyed when all of it came.
+# iPXE can only run the last line of this script of 400 kB if all of it arrived.
 mark=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
 printf '#!ipxe\nchain tftp://%s/second.ipxe\n' "$server" >served/first.ipxe
 {
@@ -41,7 +41,7 @@ crc=$(gzip -c served/image.bin | tail -c8 | od -An -N4 -tx4 | tr -d ' ') # RFC 1
 ./flashwarden tftpd -v --log-json -a "$server:69" served 2>log &
 pids+=($!)
 
-await() { # TEXT FILE: until the file has the text, at most two minutes
+await() { # TEXT FILE: waits until the file contains the text, at most two minutes
     for _ in $(seq 600); do
         if grep -aqF -- "$1" "$2" 2>/dev/null; then return; fi
         sleep 0.2

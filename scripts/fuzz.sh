@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every fuzz target of the module for the time given, one after the other.
+# Runs each fuzz target of the module for the given time, one after the other.
 set -eu
 time=${1:-30s}
 for pkg in $(go list ./...); do

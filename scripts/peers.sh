@@ -1,7 +1,7 @@
 #!/bin/sh
-# Names the programs that the tests compare flashwarden with and that are not
-# installed. As root on Debian it installs them; elsewhere the tests that need
-# them are skipped and say so (in CI, where $CI is true, they fail).
+# Lists missing programs with which the tests compare flashwarden. As root on Debian
+# it installs them. Otherwise the tests that need them are skipped with a message; in
+# CI ($CI is true) they fail.
 set -eu
 missing=""
 need() { # PROGRAM PACKAGE
