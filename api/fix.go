@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Fix is the next step after a failure, as data: words and actions in the
@@ -13,7 +14,8 @@ type Fix []FixPart
 // The places where a line is typed.
 const (
 	OnHost   = "host"   // the machine that runs flashwarden
-	OnDevice = "device" // the device, in privileged EXEC
+	OnDevice = "device" // the device, in privileged EXEC where the words do not say otherwise
+	OnJump   = "jump"   // the jump host through which the device is reached
 	OnPath   = "path"   // a firewall or router between the two
 )
 
@@ -22,7 +24,7 @@ const (
 type FixPart struct {
 	Text    string      `json:"text,omitempty"`    // words
 	Line    string      `json:"line,omitempty"`    // to type, at Where
-	Where   string      `json:"where,omitempty"`   // OnHost, OnDevice, OnPath
+	Where   string      `json:"where,omitempty"`   // OnHost, OnDevice, OnJump, OnPath
 	Call    *Call       `json:"call,omitempty"`    // an operation to run
 	Option  *CallOption `json:"option,omitempty"`  // an option to add to the operation that failed
 	Setting *CallOption `json:"setting,omitempty"` // a key of the configuration
@@ -31,7 +33,8 @@ type FixPart struct {
 // Call names one operation with its arguments: {"operation":"backup",
 // "args":["sw1"],"options":[{"name":"files","value":"all"}]}.
 type Call struct {
-	Operation string       `json:"operation"` // with blanks between its words: "device edit"
+	Operation string       `json:"operation"`      // with blanks between its words: "device edit"
+	User      string       `json:"user,omitempty"` // the user of this host who must run it; empty: any
 	Args      []string     `json:"args,omitempty"`
 	Options   []CallOption `json:"options,omitempty"`
 }
@@ -50,6 +53,9 @@ func Say(format string, args ...any) Fix { return Fix(nil).Say(format, args...) 
 // Do begins a Fix with an operation of ours.
 func Do(operation string, args ...string) Fix { return Fix(nil).Do(operation, args...) }
 
+// Type begins a Fix with a line to type at a place.
+func Type(where, line string) Fix { return Fix(nil).Type(where, line) }
+
 // Say adds words. Without args the format is taken as it is.
 func (f Fix) Say(format string, args ...any) Fix {
 	if len(args) > 0 {
@@ -61,7 +67,7 @@ func (f Fix) Say(format string, args ...any) Fix {
 	return f.add(FixPart{Text: format})
 }
 
-// Type adds a line to type at a place: OnHost, OnDevice or OnPath.
+// Type adds a line to type at a place: OnHost, OnDevice, OnJump or OnPath.
 func (f Fix) Type(where, line string) Fix { return f.add(FixPart{Line: line, Where: where}) }
 
 // Do adds an operation of ours: Do("backup", "sw1").
@@ -79,6 +85,15 @@ func (f Fix) With(name, value string) Fix {
 	return f[:len(f)-1].add(last)
 }
 
+// As says which user of this host must run the operation that Do added last.
+func (f Fix) As(user string) Fix {
+	last := f[len(f)-1]
+	call := *last.Call
+	call.User = user
+	last.Call = &call
+	return f[:len(f)-1].add(last)
+}
+
 // Option adds the name of an option of the operation that failed, as in "add
 // --replace".
 func (f Fix) Option(name, value string) Fix { return f.add(FixPart{Option: &CallOption{name, value}}) }
@@ -88,6 +103,35 @@ func (f Fix) Set(key, value string) Fix { return f.add(FixPart{Setting: &CallOpt
 
 // Then adds all parts of another Fix.
 func (f Fix) Then(more Fix) Fix { return append(f[:len(f):len(f)], more...) }
+
+// Map returns f with every text in it replaced by what change makes of it: words,
+// lines, arguments and values.
+func (f Fix) Map(change func(string) string) Fix {
+	option := func(o CallOption) CallOption { return CallOption{o.Name, change(o.Value)} }
+	var out Fix
+	for _, p := range f {
+		p.Text, p.Line = change(p.Text), change(p.Line)
+		switch {
+		case p.Call != nil:
+			call := Call{Operation: p.Call.Operation, User: change(p.Call.User)}
+			for _, arg := range p.Call.Args {
+				call.Args = append(call.Args, change(arg))
+			}
+			for _, o := range p.Call.Options {
+				call.Options = append(call.Options, option(o))
+			}
+			p.Call = &call
+		case p.Option != nil:
+			o := option(*p.Option)
+			p.Option = &o
+		case p.Setting != nil:
+			o := option(*p.Setting)
+			p.Setting = &o
+		}
+		out = append(out, p)
+	}
+	return out
+}
 
 func (f Fix) add(p FixPart) Fix { return append(f[:len(f):len(f)], p) }
 
@@ -117,9 +161,15 @@ func (p FixPart) text() string {
 	return p.Text
 }
 
-// CommandLine renders c as a command of flashwarden.
+// CommandLine renders c as a command of flashwarden, quoted for the shell.
 func (c Call) CommandLine() string {
-	words := append([]string{"flashwarden", c.Operation}, c.Args...)
+	words := []string{"flashwarden", c.Operation}
+	if c.User != "" {
+		words = []string{"sudo -u", ShellWord(c.User), "flashwarden", c.Operation}
+	}
+	for _, arg := range c.Args {
+		words = append(words, ShellWord(arg))
+	}
 	for _, o := range c.Options {
 		words = append(words, o.flag())
 	}
@@ -129,7 +179,19 @@ func (c Call) CommandLine() string {
 func (o CallOption) flag() string {
 	flag := "--" + strings.ReplaceAll(o.Name, "_", "-")
 	if o.Value != "" {
-		flag += " " + o.Value
+		flag += " " + ShellWord(o.Value)
 	}
 	return flag
+}
+
+// ShellWord quotes a word of a command line where the shell would take it for
+// something else.
+func ShellWord(word string) string {
+	plain := func(r rune) bool {
+		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("/.,:=+-_@%", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"encoding/json"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +20,8 @@ func TestFixAsCommandLine(t *testing.T) {
 		"`flashwarden device edit sw1 --address 192.0.2.1 --legacy-crypto`": api.Do("device edit", "sw1").With("address", "192.0.2.1").With("legacy_crypto", ""),
 		"add --replace, or choose another place with --to":                  api.Say("add ").Option("replace", "").Say(", or choose another place with ").Option("to", ""),
 		"set `tftp.max-block-size: 1468`":                                   api.Say("set ").Set("tftp.max-block-size", "1468"),
+		"`sudo -u ops flashwarden doctor --data '/srv/my data'`":            api.Do("doctor").As("ops").With("data", "/srv/my data"),
+		"`flashwarden show 'a b'`":                                          api.Do("show", "a b"),
 		"100% of it":                                                        api.Say("100% of it"),
 	} {
 		if got := fix.String(); got != want {
@@ -48,5 +52,29 @@ func TestFixSurvivesJSON(t *testing.T) {
 	}
 	if d := cmp.Diff(fix, back); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestFixMap changes every text, and leaves the original as it is.
+func TestFixMap(t *testing.T) {
+	fix := api.Say("secret ").Type(api.OnHost, "dig secret").Do("backup", "secret").With("files", "secret").Option("to", "secret").Set("tftp.listen", "secret")
+	before := fix.String()
+	got := fix.Map(func(s string) string { return strings.ReplaceAll(s, "secret", "mask") })
+	const want = "mask `dig mask``flashwarden backup mask --files mask`--to mask`tftp.listen: mask`"
+	if got.String() != want || fix.String() != before {
+		t.Errorf("got %q of %q", got, fix)
+	}
+}
+
+// TestShellWord lets a shell read words back.
+func TestShellWord(t *testing.T) {
+	for _, word := range []string{"/srv/fw", "", "/srv/my data", "it's", "$(id)", "a;b", "`id`", "*", "[::1]:69", "é", `a"b\c`} {
+		out, err := exec.Command("sh", "-c", "printf %s "+api.ShellWord(word)).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("%q is read as %q from %s, %v", word, out, api.ShellWord(word), err)
+		}
+	}
+	if w := api.ShellWord("/srv/fw"); w != "/srv/fw" {
+		t.Errorf("quotes %s", w)
 	}
 }

@@ -77,7 +77,11 @@ func (p *program) explain(err error) {
 	if err = untold(err); err == nil {
 		return
 	}
-	hint := cause.Hint(err)
+	fix := cause.Carried(err)
+	if told(err) != "" {
+		fix = cause.FixOf(err)
+	}
+	hint := fix.String()
 	fmt.Fprintf(p.err, "flashwarden: %s\n", printable(err.Error()))
 	if hint != "" {
 		fmt.Fprintf(p.err, "  next: %s\n", printable(hint))

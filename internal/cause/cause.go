@@ -67,16 +67,17 @@ func Transient(c Cause) bool {
 	return false
 }
 
-// Error is a failure with its cause.
+// Error is a failure with its cause. The cause is empty for a mistake of the
+// caller; see [WithFix].
 type Error struct {
 	Cause Cause
 	Seen  string  // what was seen, in plain words; the error's text
-	Fix   api.Fix // the next step; may be empty
+	Fix   api.Fix // the next step; nil: the usual one of the cause, see [FixOf]
 	Err   error   // what lies underneath; may be nil
 }
 
 // New returns an error with cause c. seen says what was seen, fix the next
-// step.
+// step; nil is the usual one of c.
 func New(c Cause, seen string, fix api.Fix) *Error {
 	return &Error{Cause: c, Seen: seen, Fix: fix}
 }
@@ -86,11 +87,14 @@ func Wrap(c Cause, err error, seen string, fix api.Fix) *Error {
 	return &Error{Cause: c, Seen: seen, Fix: fix, Err: err}
 }
 
-// Error is what was seen, and the text of what lies underneath. The fix is
+// Error returns what was seen, and the text of what lies underneath. The fix is
 // not in it: it is shown apart.
 func (e *Error) Error() string {
-	if e.Err == nil {
+	switch {
+	case e.Err == nil:
 		return e.Seen
+	case e.Seen == "":
+		return e.Err.Error()
 	}
 	return e.Seen + ": " + e.Err.Error()
 }
@@ -106,25 +110,15 @@ func Of(err error) Cause {
 	switch {
 	case err == nil:
 		return ""
-	case errors.As(err, &e):
+	case errors.As(err, &e) && e.Cause != "":
 		return e.Cause
+	case e != nil:
+		return Of(e.Err)
 	case errors.Is(err, context.Canceled):
 		return Cancelled
 	}
 	return Internal
 }
-
-// FixOf returns the next step that err carries, or nil.
-func FixOf(err error) api.Fix {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Fix
-	}
-	return nil
-}
-
-// Hint returns the next step that err carries, as text for the command line.
-func Hint(err error) string { return FixOf(err).String() }
 
 // Ended returns the error of work whose context has ended: the Error that
 // ended it, if there is one; otherwise Cancelled.

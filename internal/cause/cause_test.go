@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -52,6 +53,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 
 func TestOf(t *testing.T) {
 	refused := cause.New(cause.AuthFailed, "password refused", api.Say("change it"))
+	gone := cause.WithFix(fs.ErrNotExist, api.Say("look"))
 	for _, c := range []struct {
 		err  error
 		want cause.Cause
@@ -61,8 +63,12 @@ func TestOf(t *testing.T) {
 		{refused, cause.AuthFailed, "change it"},
 		{fmt.Errorf("log in: %w", refused), cause.AuthFailed, "change it"},
 		{cause.Wrap(cause.VaultError, refused, "keep", api.Say("check")), cause.VaultError, "check"},
-		{fmt.Errorf("read: %w", context.Canceled), cause.Cancelled, ""},
-		{errors.New("anything else"), cause.Internal, ""},
+		{cause.Wrap(cause.VaultError, refused, "keep", nil), cause.VaultError, "run `flashwarden check`"},
+		{cause.WithFix(refused, api.Say("another")), cause.AuthFailed, "another"},
+		{cause.WithFix(refused, nil), cause.AuthFailed, "change it"},
+		{fmt.Errorf("open: %w", gone), cause.Internal, "look"},
+		{fmt.Errorf("read: %w", context.Canceled), cause.Cancelled, "run it again; what the vault has is not copied twice"},
+		{errors.New("anything else"), cause.Internal, "run it again with --verbose and look at the log"},
 	} {
 		if got := cause.Of(c.err); got != c.want {
 			t.Errorf("Of(%v) = %q, want %q", c.err, got, c.want)
@@ -70,5 +76,26 @@ func TestOf(t *testing.T) {
 		if got := cause.Hint(c.err); got != c.hint {
 			t.Errorf("Hint(%v) = %q, want %q", c.err, got, c.hint)
 		}
+	}
+}
+
+// TestEveryCauseHasAFix wants a next step even where the place that saw the
+// failure gave none.
+func TestEveryCauseHasAFix(t *testing.T) {
+	for _, c := range cause.All() {
+		if err := cause.New(c, "seen", nil); cause.Hint(err) == "" {
+			t.Errorf("%s has no next step", c)
+		}
+	}
+}
+
+// TestWithFixKeepsTheError compares text and identity.
+func TestWithFixKeepsTheError(t *testing.T) {
+	err := cause.WithFix(fs.ErrNotExist, api.Say("look"))
+	if err.Error() != fs.ErrNotExist.Error() || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	if plain := cause.Carried(fs.ErrNotExist); plain != nil {
+		t.Errorf("an error without a fix carries %v", plain)
 	}
 }

@@ -201,7 +201,7 @@ func (r *run) cleanUp(ctx context.Context, t target, ticket *spool.Ticket, failu
 			what = t.Path + " may be incomplete: `write memory` on the device writes the running-config there"
 		}
 	}
-	return &cause.Error{Cause: cause.Of(failure), Seen: failure.Error() + "; " + what, Fix: api.Say(cause.Hint(failure)), Err: nil}
+	return &cause.Error{Cause: cause.Of(failure), Seen: failure.Error() + "; " + what, Fix: cause.FixOf(failure), Err: nil}
 }
 
 // removePartial deletes the file that a failed copy left, over a new line: the
