@@ -82,7 +82,7 @@ func (d *Device) Restart(ctx context.Context, c ios.Change) error {
 		if refused := c.Result(text); refused != nil {
 			return refused
 		}
-		return cause.New(cause.CommandRejected, c.Line+": the device did not ask for confirmation of the restart", api.Say("type it by hand: "+c.Line))
+		return cause.New(cause.CommandRejected, c.Line+": the device did not ask for confirmation of the restart", api.Say("type it by hand: ").Type(api.OnDevice, c.Line))
 	case confirmed && cause.Of(err) == cause.SessionLost && ctx.Err() == nil:
 		return nil
 	}

@@ -132,7 +132,7 @@ func withPath(command, path string) (string, error) {
 	for _, r := range path {
 		if r <= ' ' || r > '~' || strings.ContainsRune("?|\"'`;", r) {
 			return "", cause.New(cause.CommandRejected, fmt.Sprintf("the file %q holds %q and cannot be typed on IOS", path, r),
-				api.Say("rename the file on the device with: rename"))
+				api.Say("rename the file on the device with: ").Type(api.OnDevice, "rename"))
 		}
 	}
 	return command + " " + path, nil
@@ -187,7 +187,7 @@ func (d *Device) RunningConfig(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", command, err)
 	}
 	return nil, cause.New(cause.CommandRejected, fmt.Sprintf("%s ends with %q and not with end", command, lastLine(config)),
-		api.Say("check the rights of this account: "+command))
+		api.Say("check the rights of this account: ").Type(api.OnDevice, command))
 }
 
 func lastLine(text string) string {

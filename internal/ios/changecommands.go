@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 
-	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -36,15 +35,14 @@ func (c Change) Answer(question string) (string, error) {
 			return a.text, nil
 		}
 	}
-	hint := "type the command by hand and read its question:  " + c.Line
 	if !destroys.MatchString(asked) {
-		return "", cause.New(cause.PromptUnrecognised, "at `"+c.Line+"` the device asked "+quote(asked), api.Say(hint))
+		return "", cause.New(cause.PromptUnrecognised, "at `"+c.Line+"` the device asked "+quote(asked), byHand(c.Line))
 	}
 	no := "n"
 	if yesNo.MatchString(asked) {
 		no = "no"
 	}
-	return no, cause.New(cause.UnsafePrompt, "at `"+c.Line+"` the device asked "+quote(asked), api.Say(hint))
+	return no, cause.New(cause.UnsafePrompt, "at `"+c.Line+"` the device asked "+quote(asked), byHand(c.Line))
 }
 
 // Result returns the reason why the command failed, or nil.
@@ -54,10 +52,10 @@ func (c Change) Result(output string) error {
 	}
 	text := strings.Join(linesOf(output), "\n")
 	if m := ownRefusal.FindString(text); m != "" {
-		return cause.New(cause.CommandRejected, c.Line+": the device answered "+quote(m), nil)
+		return cause.New(cause.CommandRejected, c.Line+": the device answered "+quote(m), byHand(c.Line))
 	}
 	if c.done != nil && !c.done.MatchString(text) {
-		return cause.New(cause.CommandRejected, c.Line+": the device did not report success; its output ends with "+quote(lastLine(text)), nil)
+		return cause.New(cause.CommandRejected, c.Line+": the device did not report success; its output ends with "+quote(lastLine(text)), byHand(c.Line))
 	}
 	return nil
 }

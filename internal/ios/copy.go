@@ -108,7 +108,7 @@ func Typeable(what, text string) error {
 func untypeable(what, text, why string) error {
 	return cause.New(cause.CommandRejected,
 		fmt.Sprintf("the %s %s %s and cannot be typed on IOS", what, quote(text), why),
-		api.Say("rename the file on the device with: rename"))
+		api.Say("rename the file on the device with: ").Type(api.OnDevice, "rename"))
 }
 
 var (
@@ -191,7 +191,12 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		return "", unsupported("(NX-OS)")
 	}
 	return "", cause.New(cause.PromptUnrecognised, "the device asked "+quote(asked),
-		api.Say("type the command by hand and read its question:  "+c.Command()))
+		byHand(c.Command()))
+}
+
+// byHand is the fix for a question that we do not know.
+func byHand(command string) api.Fix {
+	return api.Say("type the command by hand and read its question: ").Type(api.OnDevice, command)
 }
 
 // glued matches a question at the end of a line.
@@ -256,14 +261,16 @@ func (c Copy) decline(question string) (string, error) {
 	case yesNo.MatchString(question):
 		answer = "no"
 	}
-	hint := "nothing was changed; a backup never needs this: check that the command reads from the device (copy flash: tftp:) and try it by hand"
+	fix := api.Say("nothing was changed; a backup never needs this: check that the command reads from the device (").
+		Type(api.OnDevice, "copy flash: tftp:").Say(") and try it by hand")
 	switch {
 	case proceeds.MatchString(lastQuestion(question)):
-		hint = "this device runs from its flash: such a copy ends every session and its routing; do it from the console"
+		fix = api.Say("this device runs from its flash: such a copy ends every session and its routing; do it from the console")
 	case c.ToDevice:
-		hint = "nothing was changed; make room or remove the old file by hand (dir, delete), then restore again"
+		fix = api.Say("nothing was changed; make room or remove the old file by hand (").Type(api.OnDevice, "dir").Say(", ").
+			Type(api.OnDevice, "delete").Say("), then restore again")
 	}
-	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(lastQuestion(question)), api.Say(hint))
+	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(lastQuestion(question)), fix)
 }
 
 // lastQuestion returns the question itself: the last line, with the line before

@@ -105,27 +105,27 @@ func isPromptOrEcho(line string) bool {
 type refusal struct {
 	line  *regexp.Regexp
 	cause cause.Cause
-	hint  string
+	fix   api.Fix // nil: the usual one of the cause
 }
 
-const (
-	hintSyntax    = "this software does not know the command as typed; type it by hand, with ? after each word"
-	hintPrivilege = "give the account privilege level 15, or allow the command on the AAA server"
-	hintFile      = "look for the file with: dir /all"
-	hintSpace     = "check the free space with: dir; then delete files that you no longer need"
+var (
+	fixSyntax    = api.Say("this software does not know the command as typed; type it by hand, with ? after each word")
+	fixPrivilege = api.Say("give the account privilege level 15, or allow the command on the AAA server")
+	fixFile      = api.Say("look for the file with: ").Type(api.OnDevice, "dir /all")
+	fixSpace     = api.Say("check the free space with: ").Type(api.OnDevice, "dir").Say("; then delete files that you no longer need")
 )
 
 // refusals are tried in order. The first match decides.
 var refusals = []refusal{
-	{regexp.MustCompile(`(?i)^%? ?(?:command )?authorization failed`), cause.NotPermittedOnDevice, hintPrivilege},
-	{regexp.MustCompile(`(?i)^% ?(?:permission denied|this command is not authorized|not authorized)`), cause.NotPermittedOnDevice, hintPrivilege},
-	{regexp.MustCompile(`(?i)^% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized (?:command|host)|bad ip address|invalid )`), cause.CommandRejected, hintSyntax},
-	{regexp.MustCompile(`(?i)^%error .*\((?:no such (?:file|device)|file not found|is a directory|unknown device)`), cause.SourceMissing, hintFile},
-	{regexp.MustCompile(`(?i)^%error .*\(permission denied`), cause.NotPermittedOnDevice, hintPrivilege},
-	{regexp.MustCompile(`(?i)^%?error:? .*(?:not enough (?:free )?space|no space left|insufficient space)`), cause.DeviceNoSpace, hintSpace},
-	{regexp.MustCompile(`^(?:(?i:%error)[: ]|ERR: |ERROR: )`), cause.CommandRejected, ""},
-	{regexp.MustCompile(`(?i)^\?invalid host`), cause.CommandRejected, ""},
-	{regexp.MustCompile(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, hintFile},
+	{regexp.MustCompile(`(?i)^%? ?(?:command )?authorization failed`), cause.NotPermittedOnDevice, fixPrivilege},
+	{regexp.MustCompile(`(?i)^% ?(?:permission denied|this command is not authorized|not authorized)`), cause.NotPermittedOnDevice, fixPrivilege},
+	{regexp.MustCompile(`(?i)^% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized (?:command|host)|bad ip address|invalid )`), cause.CommandRejected, fixSyntax},
+	{regexp.MustCompile(`(?i)^%error .*\((?:no such (?:file|device)|file not found|is a directory|unknown device)`), cause.SourceMissing, fixFile},
+	{regexp.MustCompile(`(?i)^%error .*\(permission denied`), cause.NotPermittedOnDevice, fixPrivilege},
+	{regexp.MustCompile(`(?i)^%?error:? .*(?:not enough (?:free )?space|no space left|insufficient space)`), cause.DeviceNoSpace, fixSpace},
+	{regexp.MustCompile(`^(?:(?i:%error)[: ]|ERR: |ERROR: )`), cause.CommandRejected, nil},
+	{regexp.MustCompile(`(?i)^\?invalid host`), cause.CommandRejected, nil},
+	{regexp.MustCompile(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, fixFile},
 }
 
 // refusalOf returns an error with the device's own words if line is a refusal,
@@ -134,7 +134,7 @@ func refusalOf(line string) *cause.Error {
 	line = strings.TrimSpace(line)
 	for _, r := range refusals {
 		if r.line.MatchString(line) {
-			return cause.New(r.cause, "the device answered "+quote(line), api.Say(r.hint))
+			return cause.New(r.cause, "the device answered "+quote(line), r.fix)
 		}
 	}
 	return nil

@@ -153,19 +153,19 @@ func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
 		}
 		seen = append(seen, fmt.Sprintf("no common SSH %s with %s: it offers %s%s; we offer %s", c.what, h.cfg.Name, only, theirs, strings.Join(c.ours, ",")))
 	}
-	return cause.New(cause.NoCommonAlgorithm, strings.Join(seen, "; "), api.Say(h.agree(fix)))
+	return cause.New(cause.NoCommonAlgorithm, strings.Join(seen, "; "), h.agree(fix))
 }
 
 // agree returns the next step towards common algorithms. fix is the command on
 // the device, for the case that the algorithms of old IOS do not help.
-func (h *handshake) agree(fix string) string {
+func (h *handshake) agree(fix string) api.Fix {
 	switch {
 	case h.cfg.jumpTo != "":
-		return "update the SSH server on the jump host"
+		return api.Say(updateJump)
 	case fix == "" && !h.cfg.LegacyCrypto:
-		return "flashwarden device edit " + h.cfg.Name + " --legacy-crypto"
+		return h.cfg.edit("legacy_crypto", "")
 	case fix == "":
-		return "flashwarden device edit " + h.cfg.Name + " --transport telnet"
+		return h.cfg.edit("transport", Telnet)
 	}
-	return fmt.Sprintf("flashwarden does not implement its algorithms; on the device: ip ssh server algorithm %s; or: flashwarden device edit %s --transport telnet", fix, h.cfg.Name)
+	return api.Say("flashwarden does not implement its algorithms; ").Then(onDevice("ip ssh server algorithm " + fix)).Say("; or: ").Then(h.cfg.edit("transport", Telnet))
 }

@@ -92,20 +92,20 @@ func (h *handshake) failed(err error) error {
 		return weakKey(name, bits)
 	case strings.Contains(text, "server-generated gex p is out of range"):
 		return cause.Wrap(cause.NoCommonAlgorithm, h.cfg.plain(err), name+" offers only group exchange, with a group that is too small",
-			api.Say(h.cfg.onHost("on the device: ip ssh dh min size 2048", "update the SSH server on the jump host")))
+			h.cfg.onHost(onDevice("ip ssh dh min size 2048"), api.Say(updateJump)))
 	case h.conn.protocol1():
 		return cause.New(cause.NoCommonAlgorithm, name+" speaks only version 1 of SSH",
-			api.Say(h.cfg.onHost("on the device: ip ssh version 2; or: flashwarden device edit "+name+" --transport telnet", "update the SSH server on the jump host")))
+			h.cfg.onHost(onDevice("ip ssh version 2").Say("; or: ").Then(h.cfg.edit("transport", Telnet)), api.Say(updateJump)))
 	case strings.Contains(text, "no common public key signature algorithm"):
 		return cause.Wrap(cause.NoCommonAlgorithm, h.cfg.plain(err), name+" accepts an RSA key only with the SHA-1 signature ssh-rsa",
-			api.Say(h.cfg.onHost("flashwarden device edit "+name+" --legacy-crypto", "use a key of type ed25519 or ecdsa")))
+			h.cfg.onHost(h.cfg.edit("legacy_crypto", ""), api.Say("use a key of type ed25519 or ecdsa")))
 	case h.asked != "" || h.password || h.key:
 		return h.refused(err)
 	case strings.Contains(text, "unable to authenticate"):
 		return h.noMethod(err)
 	}
 	return cause.Wrap(cause.SessionLost, h.cfg.plain(err), name+" broke off the SSH handshake",
-		api.Say(h.cfg.onHost("on the device: show users (are all lines in use?), show access-lists", "on the jump host: journalctl -u ssh")))
+		h.cfg.onHost(onDevice("show users").Say(" (are all lines in use?), ").Type(api.OnDevice, "show access-lists"), onJump("journalctl -u ssh")))
 }
 
 // refused reports the refusal of a key or a password, or a question for more
@@ -119,25 +119,24 @@ func (h *handshake) refused(err error) error {
 		with = append(with, "and with the password")
 	}
 	seen := strings.TrimSpace(fmt.Sprintf("%s refused user %q %s", h.cfg.Name, h.cfg.Username, strings.Join(with, " ")))
-	hint := h.cfg.onHost("flashwarden device edit "+h.cfg.Name+" --username USER --password-file FILE",
-		"flashwarden device edit "+h.cfg.jumpTo+" --via USER@HOST --via-password-file FILE")
+	fix := h.cfg.onHost(h.cfg.edit("username", "USER", "password_file", "FILE"), h.cfg.edit("via", "USER@HOST", "via_password_file", "FILE"))
 	switch {
 	case h.asked != "":
 		question := tail(h.cfg.plain(errors.New(h.asked)).Error(), excerptLength)
 		return cause.New(cause.AuthFailed, fmt.Sprintf("%s asks user %q for more than one password: %s", h.cfg.Name, h.cfg.Username, question),
 			api.Say("use an account that needs only a password or a key"))
 	case h.key && !h.password:
-		hint = h.cfg.onHost(h.permitKey(), "put the public key into ~/.ssh/authorized_keys of that user on the jump host")
+		fix = h.cfg.onHost(h.permitKey(), api.Say("put the public key into ~/.ssh/authorized_keys of that user on the jump host"))
 	}
-	return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), seen, api.Say(hint))
+	return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), seen, fix)
 }
 
 // permitKey returns the configuration lines that allow the key. Most IOS
 // releases support only RSA keys.
-func (h *handshake) permitKey() string {
-	lines := fmt.Sprintf("on the device: ip ssh pubkey-chain, username %s, key-hash %s", h.cfg.Username, h.cfg.Identity.keyHash())
+func (h *handshake) permitKey() api.Fix {
+	lines := onDevice("ip ssh pubkey-chain", "username "+h.cfg.Username, "key-hash "+h.cfg.Identity.keyHash())
 	if h.cfg.Identity.signer.PublicKey().Type() != ssh.KeyAlgoRSA {
-		return "most IOS releases accept only RSA keys: ssh-keygen -t rsa -b 2048 -N '' -f NEW; if the software accepts this type: " + lines
+		return api.Say("most IOS releases accept only RSA keys: ").Type(api.OnHost, "ssh-keygen -t rsa -b 2048 -N '' -f NEW").Say("; if the software accepts this type: ").Then(lines)
 	}
 	return lines
 }
@@ -145,12 +144,12 @@ func (h *handshake) permitKey() string {
 func (h *handshake) noMethod(err error) error {
 	if h.cfg.Identity != nil && h.cfg.Password == "" {
 		return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), h.cfg.Name+" accepts no key, and no password is stored",
-			api.Say(h.cfg.onHost("flashwarden device edit "+h.cfg.Name+" --password-file FILE; or on the device: ip ssh server authenticate user publickey",
-				"flashwarden device edit "+h.cfg.jumpTo+" --via-password-file FILE")))
+			h.cfg.onHost(h.cfg.edit("password_file", "FILE").Say("; or ").Then(onDevice("ip ssh server authenticate user publickey")),
+				h.cfg.edit("via_password_file", "FILE")))
 	}
 	return cause.Wrap(cause.AuthFailed, h.cfg.plain(err), h.cfg.Name+" accepts neither password nor keyboard-interactive",
-		api.Say(h.cfg.onHost("on the device: ip ssh server authenticate user password; or a key: flashwarden device edit "+h.cfg.Name+" --identity-file FILE",
-			"flashwarden device edit "+h.cfg.jumpTo+" --via-identity-file FILE")))
+		h.cfg.onHost(onDevice("ip ssh server authenticate user password").Say("; or a key: ").Then(h.cfg.edit("identity_file", "FILE")),
+			h.cfg.edit("via_identity_file", "FILE")))
 }
 
 func scanBits(text string, bits *int) bool {
@@ -161,6 +160,6 @@ func scanBits(text string, bits *int) bool {
 // weakKey is the error for an RSA host key that anybody can factor.
 func weakKey(name string, bits int) error {
 	return cause.New(cause.HostKeyWeak, fmt.Sprintf("the host key of %s has %d bits: an RSA key under 1024 bits proves nothing", name, bits),
-		api.Say("on the device: configure terminal, crypto key generate rsa modulus 2048 (before IOS 12.4: crypto key generate rsa, then 2048), end; "+
-			"or without SSH: flashwarden device edit "+name+" --transport telnet"))
+		onDevice("configure terminal", "crypto key generate rsa modulus 2048").Say(" (before IOS 12.4: ").Type(api.OnDevice, "crypto key generate rsa").
+			Say(", then 2048), ").Type(api.OnDevice, "end").Say("; or without SSH: ").Do("device edit", name).With("transport", Telnet))
 }

@@ -98,7 +98,7 @@ func TestIdentityRefused(t *testing.T) {
 	}{
 		{"rsa", "s3cret-pass", true, "", ""},
 		{"rsa", "mistaken", false, "and with the password", "--password-file FILE"},
-		{"rsa", "", false, "with the key ssh-rsa SHA256:", "ip ssh pubkey-chain, username admin, key-hash ssh-rsa "},
+		{"rsa", "", false, "with the key ssh-rsa SHA256:", "`ip ssh pubkey-chain`, `username admin`, `key-hash ssh-rsa "},
 		{"ed25519", "", false, "with the key ssh-ed25519 SHA256:", "accept only RSA keys"},
 	} {
 		d := &sshDevice{plays: showX}
@@ -131,7 +131,7 @@ func TestIdentitySHA1(t *testing.T) {
 	cfg := d.serve(t, rsaKey(t, 2048))
 	cfg.Identity, cfg.Password = id, ""
 	err := open(t, cfg)
-	if cause.Of(err) != cause.NoCommonAlgorithm || cause.Hint(err) != "flashwarden device edit sw1 --legacy-crypto" {
+	if cause.Of(err) != cause.NoCommonAlgorithm || cause.Hint(err) != "`flashwarden device edit sw1 --legacy-crypto`" {
 		t.Errorf("error %v, hint %q", err, cause.Hint(err))
 	}
 	cfg.LegacyCrypto = true

@@ -30,11 +30,11 @@ func (c Config) hostPort() string {
 }
 
 // service returns the configuration that a device needs for its transport.
-func (c Config) service() string {
+func (c Config) service() api.Fix {
 	if c.Transport == Telnet {
-		return "transport input telnet on its lines"
+		return onDevice("transport input telnet").Say(" on its lines")
 	}
-	return "ip ssh version 2, and transport input ssh on its lines"
+	return onDevice("ip ssh version 2").Say(", and ").Type(api.OnDevice, "transport input ssh").Say(" on its lines")
 }
 
 // connect makes the connection, through the jump host if there is one.
@@ -63,8 +63,14 @@ func silentError(cfg Config) error {
 	host, port, _ := net.SplitHostPort(cfg.hostPort())
 	return cause.Wrap(cause.ConnectTimeout, ErrSilent,
 		fmt.Sprintf("%s accepted the connection to port %s and sent nothing for %s", cfg.Name, port, cfg.greetTime()),
-		api.Say(cfg.onHost(fmt.Sprintf("on the device: show users (are all lines in use?), show processes cpu; or another port: flashwarden device edit %s --address %s:PORT", cfg.Name, host),
-			"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT")))
+		cfg.onHost(
+			onDevice("show users").Say(" (are all lines in use?), ").Type(api.OnDevice, "show processes cpu").Say("; or another port: ").Then(cfg.edit("address", host+":PORT")),
+			restartJump(cfg)))
+}
+
+// restartJump is the fix for a jump host whose SSH server is not there.
+func restartJump(cfg Config) api.Fix {
+	return onJump("systemctl status ssh").Say("; or another port: ").Then(cfg.edit("via", "USER@HOST:PORT"))
 }
 
 // connectError adds the cause to the error of a failed connection.
@@ -75,13 +81,12 @@ func connectError(cfg Config, err error) error {
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("the name %s of %s does not resolve", host, cfg.Name),
-			api.Say(cfg.onHost("flashwarden device edit "+cfg.Name+" --address IP", "flashwarden device edit "+cfg.jumpTo+" --via USER@IP")))
+			cfg.onHost(cfg.edit("address", "IP"), cfg.edit("via", "USER@IP")))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection to port %s", cfg.Name, port),
-			api.Say(cfg.onHost(fmt.Sprintf("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host),
-				"on the jump host: systemctl status ssh; or another port: flashwarden device edit "+cfg.jumpTo+" --via USER@HOST:PORT")))
+			cfg.onHost(cfg.service().Say("; or another port: ").Then(cfg.edit("address", host+":PORT")), restartJump(cfg)))
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), api.Say("ping "+host))
+		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), api.Type(api.OnHost, "ping "+host))
 	}
-	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot be reached", cfg.Name), api.Say("ping "+host))
+	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot be reached", cfg.Name), api.Type(api.OnHost, "ping "+host))
 }

@@ -93,7 +93,7 @@ func (k *HostKeys) check(address, name string, key ssh.PublicKey) error {
 	if !k.trusted(address, key) {
 		host, port, _ := net.SplitHostPort(address)
 		return cause.New(cause.HostKeyUnknown, fmt.Sprintf("the host key of %s is not pinned: %s %s", name, key.Type(), ssh.FingerprintSHA256(key)),
-			api.Say("if this is its key: ssh-keyscan -p %s %s >> %s", port, host, k.Path))
+			api.Say("if this is its key: ").Type(api.OnHost, fmt.Sprintf("ssh-keyscan -p %s %s >> %s", port, host, k.Path)))
 	}
 	return k.pin(address, name, key)
 }
@@ -124,13 +124,13 @@ func (k *HostKeys) compare(address, name string, key ssh.PublicKey, known []ssh.
 		}
 	}
 	return cause.New(cause.HostKeyChanged, fmt.Sprintf("the host key of %s has changed: it is %s %s, pinned is %s",
-		name, key.Type(), ssh.FingerprintSHA256(key), fingerprints(known)), api.Say(k.forget(address)))
+		name, key.Type(), ssh.FingerprintSHA256(key), fingerprints(known)), k.forget(address))
 }
 
 // changedType is the check for a device that offers no key of a pinned type.
 func changedType(k *HostKeys, address, name string, known []ssh.PublicKey, offered string) error {
 	return cause.New(cause.HostKeyChanged, fmt.Sprintf("the host key of %s has changed: it offers only %s, pinned is %s",
-		name, offered, fingerprints(known)), api.Say(k.forget(address)))
+		name, offered, fingerprints(known)), k.forget(address))
 }
 
 func fingerprints(keys []ssh.PublicKey) string {
@@ -142,8 +142,8 @@ func fingerprints(keys []ssh.PublicKey) string {
 }
 
 // forget returns the command that removes the pinned keys of address.
-func (k *HostKeys) forget(address string) string {
-	return fmt.Sprintf("if it was replaced: ssh-keygen -R '%s' -f %s", knownhosts.Normalize(address), k.Path)
+func (k *HostKeys) forget(address string) api.Fix {
+	return api.Say("if it was replaced: ").Type(api.OnHost, fmt.Sprintf("ssh-keygen -R '%s' -f %s", knownhosts.Normalize(address), k.Path))
 }
 
 // pin adds the key, unless another writer has pinned one since.

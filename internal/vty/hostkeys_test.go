@@ -113,6 +113,7 @@ func TestHostKeysOpenSSH(t *testing.T) {
 	if !ok {
 		t.Fatalf("hint %q of %v", cause.Hint(err), err)
 	}
+	command = strings.Trim(command, "`")
 	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %s, %v", command, out, err)
 	}

@@ -1,11 +1,13 @@
 package vty
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -34,13 +36,40 @@ func (c Config) jump() Config {
 	return j
 }
 
-// onHost returns the first hint for a device, and the second for a jump host.
-func (c Config) onHost(device, jump string) string {
+// onHost returns the first fix for a device, and the second for a jump host.
+func (c Config) onHost(device, jump api.Fix) api.Fix {
 	if c.jumpTo != "" {
 		return jump
 	}
 	return device
 }
+
+// edit corrects what is stored of the device, or of its jump host. options are
+// pairs of a name and a value.
+func (c Config) edit(options ...string) api.Fix {
+	fix := api.Do("device edit", cmp.Or(c.jumpTo, c.Name))
+	for pair := range slices.Chunk(options, 2) {
+		fix = fix.With(pair[0], pair[1])
+	}
+	return fix
+}
+
+// onDevice begins a fix with lines to type on the device, and onJump with one
+// for the jump host.
+func onDevice(lines ...string) api.Fix {
+	fix := api.Say("on the device: ")
+	for i, line := range lines {
+		if i > 0 {
+			fix = fix.Say(", ")
+		}
+		fix = fix.Type(api.OnDevice, line)
+	}
+	return fix
+}
+
+func onJump(line string) api.Fix { return api.Say("on the jump host: ").Type(api.OnJump, line) }
+
+const updateJump = "update the SSH server on the jump host"
 
 // connectVia logs in to the jump host, which then connects to the device.
 func connectVia(ctx context.Context, cfg Config) (net.Conn, error) {
@@ -77,9 +106,9 @@ func viaError(cfg, jump Config, err error) error {
 	at := fmt.Sprintf("nc -vz %s %s", host, port)
 	if !errors.As(err, &refused) {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s through %s", cfg.Name, cfg.ConnectTimeout, jump.Name), api.Say("on the jump host: "+at))
+			return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s through %s", cfg.Name, cfg.ConnectTimeout, jump.Name), onJump(at))
 		}
-		return cause.Wrap(cause.SessionLost, jump.plain(err), "the session to "+jump.Name+" was lost", api.Say("on the jump host: journalctl -u ssh"))
+		return cause.Wrap(cause.SessionLost, jump.plain(err), "the session to "+jump.Name+" was lost", onJump("journalctl -u ssh"))
 	}
 	err = jump.plain(errors.New(refused.Message))
 	switch {
@@ -88,9 +117,9 @@ func viaError(cfg, jump Config, err error) error {
 			api.Say("on the jump host, in sshd_config: AllowTcpForwarding yes, and PermitOpen %s:%s if there is such a line", host, port))
 	case strings.Contains(strings.ToLower(refused.Message), "refused"):
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection of %s to port %s", cfg.Name, jump.Name, port),
-			api.Say("on the device: %s; or another port: flashwarden device edit %s --address %s:PORT", cfg.service(), cfg.Name, host))
+			cfg.service().Say("; or another port: ").Then(cfg.edit("address", host+":PORT")))
 	}
-	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot reach %s", jump.Name, cfg.Name), api.Say("on the jump host: "+at))
+	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot reach %s", jump.Name, cfg.Name), onJump(at))
 }
 
 // deviceAddr returns the device's address from the inventory, because the

@@ -183,7 +183,7 @@ func TestViaFails(t *testing.T) {
 		seen, hint string
 	}{
 		"jump host down": {change: func(c *Config) { c.Via.Address = closed.Addr().String() },
-			cause: cause.ConnectRefused, seen: "jump host 127.0.0.1:", hint: "on the jump host: systemctl status ssh"},
+			cause: cause.ConnectRefused, seen: "jump host 127.0.0.1:", hint: "on the jump host: `systemctl status ssh`"},
 		"jump host unknown": {change: func(c *Config) { c.Via.Address = "jump.invalid" },
 			cause: cause.ConnectTimeout, seen: "the name jump.invalid of jump host", hint: "flashwarden device edit sw1 --via USER@IP"},
 		"wrong password": {change: func(c *Config) { c.Via.Password = "mistaken-s3cret" },
@@ -195,7 +195,7 @@ func TestViaFails(t *testing.T) {
 		"device refuses": {change: func(c *Config) { c.Address = closed.Addr().String() },
 			cause: cause.ConnectRefused, seen: "sw1 refused the connection of jump host", hint: "ip ssh version 2"},
 		"device unreachable": {refuse: &ssh.OpenChannelError{Reason: ssh.ConnectionFailed, Message: "No route to host"},
-			cause: cause.ConnectTimeout, seen: "cannot reach sw1: No route to host", hint: "on the jump host: nc -vz 127.0.0.1"},
+			cause: cause.ConnectTimeout, seen: "cannot reach sw1: No route to host", hint: "on the jump host: `nc -vz 127.0.0.1"},
 		"hostile words": {refuse: &ssh.OpenChannelError{Reason: ssh.ConnectionFailed, Message: "\x1b[2J jump-s3cret"},
 			cause: cause.ConnectTimeout, seen: `\x1b[2J ***`, hint: "nc -vz"},
 		"silence": {mute: true, change: func(c *Config) { c.ConnectTimeout = 300 * time.Millisecond },
@@ -257,7 +257,7 @@ func TestViaUnknownDevice(t *testing.T) {
 	}
 	client.Close()
 	cfg.HostKeys.Policy = Refuse
-	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.HostKeyUnknown || !strings.Contains(cause.Hint(err), "UNKNOWN_HOSTS=accept-new flashwarden device test sw1") {
+	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.HostKeyUnknown || !strings.Contains(cause.Hint(err), "`ssh.unknown-hosts: accept-new` for one run of `flashwarden device test sw1`") {
 		t.Errorf("error %v, hint %q", err, cause.Hint(err))
 	}
 }

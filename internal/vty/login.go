@@ -269,7 +269,7 @@ func (d *dialogue) ended(err error) error {
 		return d.noPrompt(fmt.Sprintf("in %d bytes of output", d.most))
 	case noPassword.Match(d.screen.text):
 		return cause.New(cause.AuthFailed, d.cfg.Name+" refuses every login: its lines ask for a password and none is set",
-			api.Say("on the device: line vty 0 4, then: login local (or: password ...)"))
+			onDevice("line vty 0 4").Say(", then: ").Type(api.OnDevice, "login local").Say(" (or: ").Type(api.OnDevice, "password ...").Say(")"))
 	case err == io.EOF && d.sentPassword:
 		return d.refused()
 	}
@@ -291,7 +291,7 @@ func (d *dialogue) refused() error {
 	if m := refusal.Find(d.screen.text); m != nil {
 		seen += ": " + d.quote(strings.TrimSpace(string(m)))
 	}
-	return cause.New(cause.AuthFailed, seen, api.Say("flashwarden device edit "+d.cfg.Name+" --username USER --password-file FILE"))
+	return cause.New(cause.AuthFailed, seen, d.cfg.edit("username", "USER", "password_file", "FILE"))
 }
 
 // enable goes from the user EXEC prompt to the privileged one.
@@ -318,7 +318,7 @@ func (l *Line) enable(ctx context.Context) error {
 		case askPassword.MatchString(line):
 			if l.cfg.EnablePassword == "" {
 				return cause.New(cause.EnableFailed, l.cfg.Name+" asks for an enable password and none is stored",
-					api.Say("flashwarden device edit "+l.cfg.Name+" --enable-password-file FILE"))
+					l.cfg.edit("enable_password_file", "FILE"))
 			}
 			d.sentPassword = true
 			if err := d.say(l.cfg.EnablePassword); err != nil {
@@ -344,5 +344,5 @@ func (d *dialogue) enableRefused() error {
 	if last := d.excerpt(); last != "" {
 		seen += ": it answered enable with " + last
 	}
-	return cause.New(cause.EnableFailed, seen, api.Say("flashwarden device edit "+d.cfg.Name+" --enable-password-file FILE"))
+	return cause.New(cause.EnableFailed, seen, d.cfg.edit("enable_password_file", "FILE"))
 }

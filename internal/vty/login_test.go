@@ -195,7 +195,7 @@ func TestEnable(t *testing.T) {
 					if cause.Of(err) != test.cause || err != nil && !strings.Contains(err.Error(), test.says) {
 						t.Errorf("error %v", err)
 					}
-					if test.cause == cause.EnableFailed && cause.Hint(err) != "flashwarden device edit sw1 --enable-password-file FILE" {
+					if test.cause == cause.EnableFailed && cause.Hint(err) != "`flashwarden device edit sw1 --enable-password-file FILE`" {
 						t.Errorf("hint %q", cause.Hint(err))
 					}
 					safe(t, err, cfg)

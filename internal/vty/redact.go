@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -49,11 +48,11 @@ func (c Config) redact(text string) string {
 // question of the device, it returns an error with the same cause and the text
 // without it.
 func (c Config) redactError(err error) error {
-	seen, hint := c.redact(err.Error()), c.redact(cause.Hint(err))
-	if seen == err.Error() && hint == cause.Hint(err) {
+	seen, fix := c.redact(err.Error()), cause.FixOf(err).Map(c.redact)
+	if seen == err.Error() && fix.String() == cause.Hint(err) {
 		return err
 	}
-	return cause.New(cause.Of(err), seen, api.Say(hint))
+	return cause.New(cause.Of(err), seen, fix)
 }
 
 // plain returns err with a text that is safe to show, because it may quote the

@@ -2,6 +2,7 @@ package vty
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func typable(text string) error {
 	for _, r := range text {
 		if r < 0x20 || r >= 0x7f || r == '?' {
 			return cause.New(cause.CommandRejected, fmt.Sprintf("%q cannot be typed on IOS: it holds %q", text, r),
-				api.Say("rename the file on the device with: rename"))
+				api.Say("rename the file on the device with: ").Type(api.OnDevice, "rename"))
 		}
 	}
 	return nil
@@ -287,7 +288,7 @@ func (l *Line) answer(ctx context.Context, command, line string, ask Ask) error 
 	if ask == nil {
 		ask = func(string) (string, error) {
 			return "", cause.New(cause.PromptUnrecognised,
-				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), api.Say("log in by hand and type it: "+command))
+				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), api.Say("log in by hand and type it: ").Type(api.OnDevice, command))
 		}
 	}
 	answer, stop := ask(question)
@@ -372,11 +373,16 @@ func (l *Line) lost(command string, err error) error {
 	return l.lostError(fmt.Sprintf("the session to %s was lost at %q", l.cfg.Name, command), l.excerpt(), err)
 }
 
+// tryAgain returns the fix for a session that ended by itself.
+func (c Config) tryAgain() api.Fix {
+	return api.Say("try again: ").Do("device test", cmp.Or(c.jumpTo, c.Name))
+}
+
 // lostError returns err as a session_lost error that quotes printed, the last
 // output.
 func (l *Line) lostError(seen, printed string, err error) error {
 	if printed != "" {
 		seen += ", after it had printed " + printed
 	}
-	return cause.Wrap(cause.SessionLost, l.cfg.plain(err), seen, api.Say("try again: flashwarden device test "+l.cfg.Name))
+	return cause.Wrap(cause.SessionLost, l.cfg.plain(err), seen, l.cfg.tryAgain())
 }

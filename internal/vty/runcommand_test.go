@@ -354,7 +354,7 @@ func TestRunSessionDies(t *testing.T) {
 		return map[string]func(){"show x": func() { f.print("one\n\x07two"); f.conn.Close() }}
 	}, func(t *testing.T, l *Line) {
 		_, err := l.Run(t.Context(), "show x", nil)
-		if cause.Of(err) != cause.SessionLost || !strings.Contains(err.Error(), `one\ntwo`) || cause.Hint(err) != "try again: flashwarden device test sw1" {
+		if cause.Of(err) != cause.SessionLost || !strings.Contains(err.Error(), `one\ntwo`) || cause.Hint(err) != "try again: `flashwarden device test sw1`" {
 			t.Errorf("error %v, hint %q", err, cause.Hint(err))
 		}
 		if _, err := l.Run(t.Context(), "show x", nil); cause.Of(err) != cause.SessionLost {

@@ -44,7 +44,7 @@ func openSSH(ctx context.Context, cfg Config, conn net.Conn) (io.ReadWriteCloser
 	if err != nil {
 		client.Close()
 		client.Wait()
-		return nil, cause.Wrap(cause.SessionLost, cfg.plain(err), cfg.Name+" opened no shell", api.Say("try again: flashwarden device test "+cfg.Name))
+		return nil, cause.Wrap(cause.SessionLost, cfg.plain(err), cfg.Name+" opened no shell", cfg.tryAgain())
 	}
 	watched.release()
 	return stream, nil
@@ -119,7 +119,7 @@ func (h *handshake) run() (*ssh.Client, error) {
 	}
 	if len(hostKeys) == 0 {
 		return nil, cause.New(cause.NoCommonAlgorithm, fmt.Sprintf("the pinned host key of %s is of a type that is not supported: %s",
-			h.cfg.Name, fingerprints(h.known)), api.Say(h.cfg.HostKeys.forget(h.cfg.hostPort())))
+			h.cfg.Name, fingerprints(h.known)), h.cfg.HostKeys.forget(h.cfg.hostPort()))
 	}
 	c, channels, requests, err := ssh.NewClientConn(h.conn, h.cfg.hostPort(), &ssh.ClientConfig{
 		Config:            common,
@@ -140,7 +140,8 @@ func (h *handshake) checkKey(address string, _ net.Addr, key ssh.PublicKey) erro
 	h.keyErr = h.cfg.HostKeys.check(address, h.cfg.Name, key)
 	var unknown *cause.Error
 	if h.cfg.Via != nil && errors.As(h.keyErr, &unknown) && unknown.Cause == cause.HostKeyUnknown {
-		unknown.Fix = api.Say("ssh-keyscan cannot reach it from here; if this is its key: FLASHWARDEN_SSH_UNKNOWN_HOSTS=accept-new flashwarden device test " + h.cfg.Name)
+		unknown.Fix = api.Say("ssh-keyscan cannot reach it from here; if this is its key, set ").Set("ssh.unknown-hosts", AcceptNew).
+			Say(" for one run of ").Do("device test", h.cfg.Name)
 	}
 	return h.keyErr
 }

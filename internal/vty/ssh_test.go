@@ -96,7 +96,7 @@ func TestSSHWrongPassword(t *testing.T) {
 			cfg := d.serve(t, ed25519Key(t))
 			_, err := Dial(t.Context(), cfg)
 			if cause.Of(err) != cause.AuthFailed || !strings.Contains(err.Error(), `sw1 refused user "admin"`) ||
-				cause.Hint(err) != "flashwarden device edit sw1 --username USER --password-file FILE" {
+				cause.Hint(err) != "`flashwarden device edit sw1 --username USER --password-file FILE`" {
 				t.Errorf("error %v, hint %q", err, cause.Hint(err))
 			}
 			safe(t, err, cfg)
@@ -220,7 +220,7 @@ func TestSSHHostKeyChanged(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			host, port, _ := net.SplitHostPort(cfg.Address)
-			if want := "ssh-keygen -R '[" + host + "]:" + port + "' -f " + cfg.HostKeys.Path; !strings.HasSuffix(cause.Hint(err), want) {
+			if want := "ssh-keygen -R '[" + host + "]:" + port + "' -f " + cfg.HostKeys.Path + "`"; !strings.HasSuffix(cause.Hint(err), want) {
 				t.Errorf("hint %q", cause.Hint(err))
 			}
 			if got := d.passwords(); len(got) > 0 {
@@ -262,9 +262,9 @@ func TestSSHAlgorithms(t *testing.T) {
 				}
 				continue
 			}
-			hint := "flashwarden device edit sw1 --legacy-crypto"
+			hint := "`flashwarden device edit sw1 --legacy-crypto`"
 			if !test.legacy {
-				hint = "flashwarden does not implement its algorithms; on the device: ip ssh server algorithm encryption aes128-ctr; or: flashwarden device edit sw1 --transport telnet"
+				hint = "flashwarden does not implement its algorithms; on the device: `ip ssh server algorithm encryption aes128-ctr`; or: `flashwarden device edit sw1 --transport telnet`"
 			}
 			if cause.Of(err) != cause.NoCommonAlgorithm || !strings.Contains(err.Error(), test.plain) || cause.Hint(err) != hint {
 				t.Errorf("%s, legacy %v: %v, hint %q", test.name, legacy, err, cause.Hint(err))
@@ -308,7 +308,7 @@ func TestSSHPinnedRSA(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.LegacyCrypto = false
-	if err := open(t, cfg); cause.Of(err) != cause.NoCommonAlgorithm || cause.Hint(err) != "flashwarden device edit sw1 --legacy-crypto" {
+	if err := open(t, cfg); cause.Of(err) != cause.NoCommonAlgorithm || cause.Hint(err) != "`flashwarden device edit sw1 --legacy-crypto`" {
 		t.Errorf("error %v, hint %q", err, cause.Hint(err))
 	}
 }
