@@ -28,10 +28,10 @@ var arrows = map[string][]string{
 	"internal/device":              {"api", "internal/vty", "internal/ios", "internal/cause"},
 	"internal/spool":               {"tftp"},
 	"internal/vault":               {"api"},
-	"internal/catalog":             {"api", "internal/flash", "internal/vault"},
+	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
-	"internal/credential":          {},
+	"internal/credential":          {"api", "internal/cause"},
 	"internal/config":              {"tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},

@@ -50,25 +50,25 @@ something was found.`,
 
 // doctor examines this host and, if one is named, the path to a device. The
 // data directory is opened only where it is sound: nothing is made.
-func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, error) {
+func (p *program) doctor(ctx context.Context, names []string) (api.Report, error) {
 	cfg, err := p.config()
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	dir, err := p.dataDir()
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	e := examination{config: cfg, dir: doctor.ReadDirectory(dir), again: p.lookAgain(dir, names)}
 	_, err = os.Stat(filepath.Join(dir, "catalog.db"))
 	switch {
 	case e.dir.Sound() && err == nil:
 	case errors.Is(err, fs.ErrNotExist) && len(names) > 0:
-		return doctor.Report{}, unknownError{fmt.Errorf("device %s: %w in %s", names[0], catalog.ErrNotFound, dir)}
+		return api.Report{}, unknownError{fmt.Errorf("device %s: %w in %s", names[0], catalog.ErrNotFound, dir)}
 	default: // what is wrong with the directory is found, before any device
 		return e.host(ctx)
 	}
-	var report doctor.Report
+	var report api.Report
 	return report, p.withNode(ctx, func(n *node.Node) error {
 		report, err = p.examine(ctx, n, &e, names)
 		return err
@@ -77,21 +77,21 @@ func (p *program) doctor(ctx context.Context, names []string) (doctor.Report, er
 
 // examine looks at the host for the devices that are named, or all, and then
 // at the path to the one that is named.
-func (p *program) examine(ctx context.Context, n *node.Node, e *examination, names []string) (doctor.Report, error) {
+func (p *program) examine(ctx context.Context, n *node.Node, e *examination, names []string) (api.Report, error) {
 	var err error
 	if e.devices, err = n.Catalog.Devices(ctx, api.Select{Names: names}); err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	snapshots, err := n.Catalog.Snapshots(ctx, "")
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	for _, s := range snapshots {
 		e.newest = s.Started // oldest first
 	}
 	images, err := n.Catalog.Images(ctx)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	for _, i := range images {
 		e.largest = max(e.largest, i.Size)
@@ -116,25 +116,25 @@ type examination struct {
 }
 
 // host reads and judges this host.
-func (e *examination) host(ctx context.Context) (doctor.Report, error) {
+func (e *examination) host(ctx context.Context) (api.Report, error) {
 	ports, err := firewallPorts(e.config)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	tftp := e.config.TFTP
 	sockets, err := doctor.ReadSockets(tftp.Listen, ports.Transfers)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	targets, lookups := e.targets(ctx)
 	routes, err := doctor.ReadRoutes(ctx, targets)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: e.again}
 	filter.Rules, filter.Err = firewall.Read(ctx)
 	r := doctor.CheckSockets(sockets, e.dir.InUse)
-	for _, part := range []doctor.Report{
+	for _, part := range []api.Report{
 		doctor.CheckRange(doctor.ReadLocalPorts(), ports.Transfers), doctor.CheckFilter(filter, routes), doctor.CheckRoutes(routes, tftp.Listen),
 		doctor.CheckResolver(lookups), doctor.CheckDirectory(e.dir, e.largest), doctor.CheckClock(doctor.ReadClock(e.newest)),
 	} {
@@ -161,7 +161,7 @@ func (p *program) lookAgain(data string, names []string) string {
 	}
 	words = append(words, names...)
 	for i, word := range words {
-		words[i] = doctor.ShellWord(word)
+		words[i] = api.ShellWord(word)
 	}
 	return strings.Join(words, " ")
 }
@@ -188,10 +188,15 @@ func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lo
 }
 
 // printReport prints what was found; its error chooses the exit code.
-func (p *program) printReport(r doctor.Report) error {
+func (p *program) printReport(r api.Report) error {
 	var err error
+	findings := []api.Finding{}
+	for _, f := range r.Findings {
+		findings = append(findings, f.Rendered())
+	}
+	r.Findings = findings
 	if p.json {
-		err = p.writeJSON(map[string]any{"findings": append([]doctor.Finding{}, r.Findings...)})
+		err = p.writeJSON(map[string]any{"findings": r.Findings})
 	} else {
 		p.printFindings(r)
 	}
@@ -201,13 +206,13 @@ func (p *program) printReport(r doctor.Report) error {
 	return err
 }
 
-func (p *program) printFindings(r doctor.Report) {
+func (p *program) printFindings(r api.Report) {
 	for _, note := range r.Notes {
 		fmt.Fprintf(p.out, "ok  %s\n", oneLine(note))
 	}
 	for _, f := range r.Findings {
 		where := f.Where
-		if where == doctor.Host {
+		if where == api.OnHost {
 			where = "this host"
 		}
 		fmt.Fprintf(p.out, "\n%s: %s\n", f.Cause, oneLine(f.Seen))

@@ -14,7 +14,7 @@ import (
 
 // examinePath logs in to the device that was named, reads what could stop a
 // transfer, and tries some.
-func (p *program) examinePath(ctx context.Context, n *node.Node, e *examination) (report doctor.Report, err error) {
+func (p *program) examinePath(ctx context.Context, n *node.Node, e *examination) (report api.Report, err error) {
 	d := e.devices[0]
 	fmt.Fprintf(p.err, "%s: logging in\n", d.Name)
 	session, err := n.DialToTransfer(ctx, d)
@@ -53,9 +53,9 @@ func (e *examination) path(d api.Device, s doctor.Session) (doctor.Path, error) 
 
 // try makes the test transfers, if this process can serve TFTP: one that runs
 // on the data directory has the ports.
-func (p *program) try(ctx context.Context, n *node.Node, d api.Device, session doctor.Session, before []ios.Policer) (doctor.Report, error) {
+func (p *program) try(ctx context.Context, n *node.Node, d api.Device, session doctor.Session, before []ios.Policer) (api.Report, error) {
 	if err := n.Start(); err != nil {
-		return doctor.Report{Notes: []string{fmt.Sprintf("no test transfers: %v", err)}}, nil
+		return api.Report{Notes: []string{fmt.Sprintf("no test transfers: %v", err)}}, nil
 	}
 	trial := n.Trial(d, session)
 	trial.Tell = func(what string) { fmt.Fprintf(p.err, "test transfer: %s\n", oneLine(what)) }

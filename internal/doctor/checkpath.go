@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/tftp"
@@ -14,12 +15,12 @@ import (
 var clientPorts = tftp.PortRange{First: 1024, Last: 65535}
 
 // CheckPath judges what a device shows of its way to the server.
-func CheckPath(p Path) Report {
-	var r Report
+func CheckPath(p Path) api.Report {
+	var r api.Report
 	for _, command := range p.Unread {
-		r.note("%s does not show, or not in a form that is understood: %s", p.Name, command)
+		r.Note("%s does not show, or not in a form that is understood: %s", p.Name, command)
 	}
-	for _, part := range []Report{checkSource(p), checkLists(p), checkBlockSize(p)} {
+	for _, part := range []api.Report{checkSource(p), checkLists(p), checkBlockSize(p)} {
 		r.Add(part)
 	}
 	return r
@@ -27,27 +28,27 @@ func CheckPath(p Path) Report {
 
 // checkSource compares the address from which the device will send with the
 // one that it is known by.
-func checkSource(p Path) Report {
-	var r Report
+func checkSource(p Path) api.Report {
+	var r api.Report
 	name, address := p.Source()
 	switch known := p.holder(p.Device); {
 	case !address.IsValid():
-		r.note("%s does not tell from which address it will send to %s", p.Name, p.Server)
+		r.Note("%s does not tell from which address it will send to %s", p.Name, p.Server)
 	case address == p.Device:
-		r.note("%s will send from %s (%s), as it is known", p.Name, address, name)
+		r.Note("%s will send from %s (%s), as it is known", p.Name, address, name)
 	case known == "":
-		r.find(Finding{Cause: cause.WrongSource, Where: Host,
+		r.Find(api.Finding{Cause: cause.WrongSource, Where: api.OnHost,
 			Seen:    fmt.Sprintf("%s will send from %s (%s), and is known by %s, which is none of its addresses: an address that is translated on the way", p.Name, address, name, p.Device),
-			Fix:     fmt.Sprintf("flashwarden device edit %s --address %s", p.Name, address),
+			Next:    api.Do("device edit", p.Name).With("address", address.String()),
 			Changes: "flashwarden logs in to, and takes files from, that address"})
 	default:
-		r.find(Finding{Cause: cause.WrongSource, Where: p.Name,
+		r.Find(api.Finding{Cause: cause.WrongSource, Where: p.Name,
 			Seen:    fmt.Sprintf("%s will send from %s (%s), and is known by %s (%s): its requests would be refused", p.Name, address, name, p.Device, known),
 			Fix:     configure("ip tftp source-interface " + known),
 			Changes: fmt.Sprintf("all TFTP of %s is sent from %s", p.Name, p.Device)})
 	}
 	if p.TFTP.SourceInterface != "" && !address.IsValid() {
-		r.find(Finding{Cause: cause.NoRequest, Where: p.Name,
+		r.Find(api.Finding{Cause: cause.NoRequest, Where: p.Name,
 			Seen: fmt.Sprintf("%s is told to send TFTP from %s, which has no address", p.Name, p.TFTP.SourceInterface),
 			Fix:  configure("no ip tftp source-interface"), Changes: "TFTP is sent from the interface nearest to the server"})
 	}
@@ -58,8 +59,8 @@ func checkSource(p Path) Report {
 // What a device sends itself passes its own lists on the way out (Cisco,
 // "Configuring IP Access Lists": they do not act on packets that originate on
 // the router).
-func checkLists(p Path) Report {
-	var r Report
+func checkLists(p Path) api.Report {
+	var r api.Report
 	uplink, address := p.Source()
 	if !address.IsValid() {
 		address = p.Device
@@ -73,13 +74,13 @@ func checkLists(p Path) Report {
 		applied++
 		list, ok := findList(p.Lists, i.In)
 		if !ok {
-			r.note("access list %s is applied on %s and not shown: one that does not exist permits everything", i.In, i.Name)
+			r.Note("access list %s is applied on %s and not shown: one that does not exist permits everything", i.In, i.Name)
 			continue
 		}
 		r.Add(p.judgeList(list, i.Name, answer))
 	}
 	if applied == 0 && len(p.Interfaces) > 0 {
-		r.note("no access list of %s is applied to what comes in on its way to %s", p.Name, p.Server)
+		r.Note("no access list of %s is applied to what comes in on its way to %s", p.Name, p.Server)
 	}
 	r.Add(p.listsElsewhere(uplink, address))
 	return r
@@ -94,20 +95,20 @@ func findList(lists []ios.AccessList, name string) (ios.AccessList, bool) {
 	return ios.AccessList{}, false
 }
 
-func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) Report {
-	var r Report
+func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) api.Report {
+	var r api.Report
 	what := fmt.Sprintf("access list %s, applied on %s for what comes in", l.Name, on)
 	switch v := l.Decide(d); v.Action {
 	case "permit":
-		r.note("%s, lets our answers through", what)
+		r.Note("%s, lets our answers through", what)
 	case "":
-		r.note("%s: one cannot tell what it does with our answers, because of %q", what, v.Doubt)
+		r.Note("%s: one cannot tell what it does with our answers, because of %q", what, v.Doubt)
 	default:
 		rule := "the deny at its end"
 		if v.Entry != nil {
 			rule = fmt.Sprintf("%q", entryLine(*v.Entry))
 		}
-		r.find(Finding{Cause: cause.TIDBlocked, Where: p.Name,
+		r.Find(api.Finding{Cause: cause.TIDBlocked, Where: p.Name,
 			Seen:    fmt.Sprintf("%s, drops our answers from %s, UDP ports %d to %d: %s", what, p.Server, d.SrcPort.First, d.SrcPort.Last, rule),
 			Fix:     permitLine(l, v.Entry, d),
 			Changes: fmt.Sprintf("access list %s lets the answers of this TFTP server through, until the device restarts (`write memory` keeps it)", l.Name)})
@@ -156,8 +157,8 @@ func sequenceBefore(l ios.AccessList, denies *ios.AccessListEntry) int {
 
 // listsElsewhere names the lists that would drop TFTP if they were on the way:
 // on another device, say, that has them too.
-func (p Path) listsElsewhere(uplink string, address netip.Addr) Report {
-	var r Report
+func (p Path) listsElsewhere(uplink string, address netip.Addr) api.Report {
+	var r api.Report
 	request := ios.Datagram{Src: address, Dst: p.Server, SrcPort: clientPorts, DstPort: tftp.PortRange{First: p.Listen, Last: p.Listen}}
 	for _, i := range p.Interfaces {
 		list, ok := findList(p.Lists, i.Out)
@@ -165,7 +166,7 @@ func (p Path) listsElsewhere(uplink string, address netip.Addr) Report {
 			continue
 		}
 		if v := list.Decide(request); v.Action == "deny" {
-			r.note("access list %s, applied on %s for what goes out, would drop TFTP of devices behind it", list.Name, i.Name)
+			r.Note("access list %s, applied on %s for what goes out, would drop TFTP of devices behind it", list.Name, i.Name)
 		}
 	}
 	return r
@@ -174,29 +175,29 @@ func (p Path) listsElsewhere(uplink string, address netip.Addr) Report {
 // largestFrame is the largest block that fits into a frame of 1500 bytes.
 const largestFrame = 1468
 
-func checkBlockSize(p Path) Report {
-	var r Report
+func checkBlockSize(p Path) api.Report {
+	var r api.Report
 	if p.TFTP.BlockSize > largestFrame {
-		r.note("%s asks for blocks of %d bytes (ip tftp blocksize), which travel in fragments where tftp.max-block-size allows them", p.Name, p.TFTP.BlockSize)
+		r.Note("%s asks for blocks of %d bytes (ip tftp blocksize), which travel in fragments where tftp.max-block-size allows them", p.Name, p.TFTP.BlockSize)
 	}
 	return r
 }
 
 // CheckPolicers compares the counters of control-plane policing before and
 // after the test transfers.
-func CheckPolicers(name string, before, after []ios.Policer) Report {
-	var r Report
+func CheckPolicers(name string, before, after []ios.Policer) api.Report {
+	var r api.Report
 	for i, a := range after {
 		if a.Dropped == 0 {
 			continue
 		}
 		if i < len(before) && before[i].Class == a.Class && before[i].Dropped < a.Dropped {
-			r.find(Finding{Cause: cause.Stalled, Where: name,
+			r.Find(api.Finding{Cause: cause.Stalled, Where: name,
 				Seen: fmt.Sprintf("control-plane policing of %s (policy %s, class %s) dropped while the test transfers ran: %d before, %d after", name, a.Policy, a.Class, before[i].Dropped, a.Dropped),
 				Fix:  policersCommand, Changes: "nothing: it shows the class whose rate is too low; blocks that are dropped are sent again, which takes time"})
 			continue
 		}
-		r.note("control-plane policing of %s (policy %s, class %s) has dropped before: %d", name, a.Policy, a.Class, a.Dropped)
+		r.Note("control-plane policing of %s (policy %s, class %s) has dropped before: %d", name, a.Policy, a.Class, a.Dropped)
 	}
 	return r
 }

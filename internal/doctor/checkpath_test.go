@@ -83,7 +83,7 @@ func TestCheckPath(t *testing.T) {
 			if len(r.Findings) != 1 || r.Findings[0].Cause != c.cause {
 				t.Fatalf("found %+v, want %s alone", r.Findings, c.cause)
 			}
-			if f := r.Findings[0]; !strings.HasPrefix(strings.TrimPrefix(f.Fix, "configure terminal\n"), c.fix) || f.Seen == "" || f.Changes == "" || f.Where == "" {
+			if f := r.Findings[0].Rendered(); !strings.HasPrefix(strings.TrimPrefix(f.Fix, "configure terminal\n"), c.fix) || f.Seen == "" || f.Changes == "" || f.Where == "" {
 				t.Errorf("%+v, want the fix %q", f, c.fix)
 			}
 		})

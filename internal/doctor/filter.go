@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/firewall"
 	"flashwarden/tftp"
@@ -30,19 +31,19 @@ func ReadHelper() bool {
 
 // CheckFilter walks the rules for what each device sends and for what this host
 // answers. Without devices it walks them for nobody in particular.
-func CheckFilter(f Filter, routes []Route) Report {
-	var r Report
+func CheckFilter(f Filter, routes []Route) api.Report {
+	var r api.Report
 	switch {
 	case errors.Is(f.Err, firewall.ErrNoRight):
-		r.find(Finding{Cause: cause.Internal, Seen: f.Err.Error() + ": one cannot tell whether they let TFTP pass", Fix: "sudo " + f.Command,
+		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error() + ": one cannot tell whether they let TFTP pass", Fix: "sudo " + f.Command,
 			Changes: "nothing: it looks again, with the right to read them"})
 		return r
 	case errors.Is(f.Err, firewall.ErrNoTool):
-		r.find(Finding{Cause: cause.Internal, Seen: f.Err.Error() + ": one cannot tell whether they let TFTP pass", Fix: "sudo apt-get install nftables",
+		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error() + ": one cannot tell whether they let TFTP pass", Fix: "sudo apt-get install nftables",
 			Changes: "installs nft, which lists the rules; no rule is made"})
 		return r
 	case f.Err != nil:
-		r.find(Finding{Cause: cause.Internal, Seen: f.Err.Error(), Fix: "sudo nft list ruleset", Changes: "nothing: it shows the rules"})
+		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error(), Fix: "sudo nft list ruleset", Changes: "nothing: it shows the rules"})
 		return r
 	}
 	if len(routes) == 0 {
@@ -53,15 +54,15 @@ func CheckFilter(f Filter, routes []Route) Report {
 		g.judge(way)
 	}
 	for _, key := range g.order {
-		r.find(g.all[key].finding(f))
+		r.Find(g.all[key].finding(f))
 	}
 	for _, note := range g.notes {
-		r.note("%s", note)
+		r.Note("%s", note)
 	}
 	if len(r.Findings) == 0 {
-		r.note("the packet filter of this host lets UDP %d and the ports %d to %d pass", firewall.TFTPPort, f.Ports.Transfers.First, f.Ports.Transfers.Last)
+		r.Note("the packet filter of this host lets UDP %d and the ports %d to %d pass", firewall.TFTPPort, f.Ports.Transfers.First, f.Ports.Transfers.Last)
 		if !f.Helper {
-			r.note("the kernel's helper for TFTP (nf_conntrack_tftp) is not loaded, and not needed: the range is fixed")
+			r.Note("the kernel's helper for TFTP (nf_conntrack_tftp) is not loaded, and not needed: the range is fixed")
 		}
 	}
 	return r
@@ -196,9 +197,9 @@ func (g *groups) add(c cause.Cause, what string, way Route, d firewall.Decision)
 }
 
 // finding says what a group is about.
-func (k *group) finding(f Filter) Finding {
+func (k *group) finding(f Filter) api.Finding {
 	who := strings.TrimSuffix(listed(k.names, "", ""), " ")
-	out := Finding{Cause: k.cause}
+	out := api.Finding{Cause: k.cause}
 	if k.decision.Verdict == firewall.Drop {
 		out.Seen = fmt.Sprintf("the packet filter of this host drops %s %s: %s", k.what, who, k.decision.Rule)
 	} else {
@@ -208,7 +209,7 @@ func (k *group) finding(f Filter) Finding {
 	case k.decision.Place == (firewall.Place{}):
 		out.Fix, out.Changes = "sudo nft list ruleset", "nothing: it shows the rules"
 	case len(k.devices) == 0:
-		out.Fix, out.Changes = "flashwarden device add NAME --address HOST --username USER", "adds a device; then the rule for it can be named"
+		out.Next, out.Changes = api.Do("device add", "NAME").With("address", "HOST").With("username", "USER"), "adds a device; then the rule for it can be named"
 	default:
 		out.Fix = k.decision.Place.Permit(k.devices, f.Ports)
 		out.Changes = "this rule lets TFTP with these devices pass before the other rules of " + k.decision.Place.String() + "; until the rules are loaded anew: put it into the file that they are loaded from, too"

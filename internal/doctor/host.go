@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -94,35 +95,35 @@ const leastSpace = 100 << 20
 
 // CheckDirectory judges the data directory. largest is the size of the largest
 // file that the vault holds.
-func CheckDirectory(d Directory, largest int64) Report {
-	var r Report
+func CheckDirectory(d Directory, largest int64) api.Report {
+	var r api.Report
 	broken := func(seen, fix, changes string) {
-		r.find(Finding{Cause: cause.VaultError, Seen: seen, Fix: fix, Changes: changes})
+		r.Find(api.Finding{Cause: cause.VaultError, Seen: seen, Fix: fix, Changes: changes})
 	}
-	owner, path := userName(d.User), ShellWord(d.Path)
+	owner, path := userName(d.User), api.ShellWord(d.Path)
 	own := fmt.Sprintf("sudo install -d -m 700 -o %s %s", owner, path)
 	switch {
 	case errors.Is(d.Err, fs.ErrNotExist) && parentWritable(d.Path):
-		r.note("the data directory %s is not there yet; the first command that needs it makes it", d.Path)
+		r.Note("the data directory %s is not there yet; the first command that needs it makes it", d.Path)
 		return r
 	case d.Err != nil:
 		broken(fmt.Sprintf("the data directory cannot be used: %v", d.Err), own, "makes the directory, for "+owner+" alone")
 		return r
 	case !d.Mode.IsDir():
-		broken(d.Path+" is no directory", "ls -l "+path, "nothing: move that file away, or choose another directory with --data DIR")
+		broken(d.Path+" is no directory", "ls -l "+path, "nothing: move that file away, or choose another data directory")
 		return r
 	case d.Owner != d.User:
-		broken(fmt.Sprintf("the data directory %s belongs to %s, and this is %s", d.Path, userName(d.Owner), owner),
-			fmt.Sprintf("sudo -u %s flashwarden doctor --data %s", userName(d.Owner), path), "nothing: it looks again, as the owner")
+		r.Find(api.Finding{Cause: cause.VaultError, Seen: fmt.Sprintf("the data directory %s belongs to %s, and this is %s", d.Path, userName(d.Owner), owner),
+			Next: api.Do("doctor").As(userName(d.Owner)).With("data", d.Path), Changes: "nothing: it looks again, as the owner"})
 	case errors.Is(d.Writable, unix.EROFS):
 		broken(fmt.Sprintf("the file system of %s is mounted read-only", d.Path), "sudo mount -o remount,rw $(findmnt -n -o TARGET --target "+path+")", "makes the file system writable")
 	case d.Writable != nil:
 		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+path, "lets its owner write it")
 	default:
-		r.note("the data directory %s belongs to %s and can be written", d.Path, owner)
+		r.Note("the data directory %s belongs to %s and can be written", d.Path, owner)
 	}
 	if d.Mode.Perm()&0o077 != 0 {
-		r.note("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
+		r.Note("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
 	}
 	if d.Split {
 		broken("spool and vault are on different file systems, so that a received file cannot be moved at one stroke",
@@ -132,18 +133,18 @@ func CheckDirectory(d Directory, largest int64) Report {
 	return r
 }
 
-func checkSpace(d Directory, largest int64) Report {
-	var r Report
+func checkSpace(d Directory, largest int64) api.Report {
+	var r api.Report
 	need := max(largest, leastSpace)
 	switch {
 	case d.Free < need:
-		r.find(Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free where %s lies; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
-			Fix: "df -h " + ShellWord(d.Path), Changes: "nothing: it shows the file system on which room is to be made"})
+		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free where %s lies; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
+			Fix: "df -h " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system on which room is to be made"})
 	case d.Inodes == 0:
-		r.find(Finding{Cause: cause.SpoolFull, Seen: "the file system of " + d.Path + " has no inode left for another file",
-			Fix: "df -i " + ShellWord(d.Path), Changes: "nothing: it shows the file system on which files are to be removed"})
+		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: "the file system of " + d.Path + " has no inode left for another file",
+			Fix: "df -i " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system on which files are to be removed"})
 	default:
-		r.note("%d MB are free for transfers and the vault", d.Free/1e6)
+		r.Note("%d MB are free for transfers and the vault", d.Free/1e6)
 	}
 	return r
 }
@@ -182,8 +183,8 @@ func ReadClock(newest time.Time) Clock {
 var earliest = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // CheckClock judges the clock: snapshots are named by it.
-func CheckClock(c Clock) Report {
-	var r Report
+func CheckClock(c Clock) api.Report {
+	var r api.Report
 	wrong := ""
 	switch {
 	case c.Now.Before(earliest):
@@ -193,11 +194,11 @@ func CheckClock(c Clock) Report {
 	}
 	switch {
 	case wrong != "":
-		r.find(Finding{Cause: cause.Internal, Seen: wrong, Fix: "sudo timedatectl set-ntp true", Changes: "the clock follows time servers"})
+		r.Find(api.Finding{Cause: cause.Internal, Seen: wrong, Fix: "sudo timedatectl set-ntp true", Changes: "the clock follows time servers"})
 	case !c.Synchronised:
-		r.note("the clock says %s; nothing synchronises it (timedatectl set-ntp true)", c.Now.UTC().Format(time.RFC3339))
+		r.Note("the clock says %s; nothing synchronises it (timedatectl set-ntp true)", c.Now.UTC().Format(time.RFC3339))
 	default:
-		r.note("the clock is synchronised")
+		r.Note("the clock is synchronised")
 	}
 	return r
 }
@@ -213,19 +214,19 @@ type Lookup struct {
 const slowLookup = time.Second
 
 // CheckResolver judges the names of the inventory.
-func CheckResolver(lookups []Lookup) Report {
-	var r Report
+func CheckResolver(lookups []Lookup) api.Report {
+	var r api.Report
 	for _, l := range lookups {
 		switch {
 		case l.Err != nil:
-			r.find(Finding{Cause: cause.ConnectTimeout, Seen: l.Err.Error(), Fix: "flashwarden device edit " + l.Device + " --address IP",
+			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: l.Err.Error(), Next: api.Do("device edit", l.Device).With("address", "IP"),
 				Changes: "the device is known by an address that needs no name server; else repair /etc/resolv.conf or the name"})
 		case l.Took > slowLookup:
-			r.note("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())
+			r.Note("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())
 		}
 	}
 	if len(lookups) > 0 && len(r.Findings) == 0 {
-		r.note("the %d host names of the inventory resolve", len(lookups))
+		r.Note("the %d host names of the inventory resolve", len(lookups))
 	}
 	return r
 }

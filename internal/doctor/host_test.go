@@ -5,13 +5,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/tftp"
 )
@@ -25,10 +25,12 @@ type want struct {
 }
 
 // check compares a report with what it has to say.
-func (w want) check(t *testing.T, r Report) {
+func (w want) check(t *testing.T, r api.Report) {
 	t.Helper()
-	for _, f := range r.Findings {
-		if f.Cause == "" || f.Seen == "" || f.Fix == "" || f.Where != Host || f.Changes == "" {
+	for i, f := range r.Findings {
+		f = f.Rendered()
+		r.Findings[i] = f
+		if f.Cause == "" || f.Seen == "" || f.Fix == "" || f.Where != api.OnHost || f.Changes == "" {
 			t.Errorf("a finding lacks something: %+v", f)
 		}
 	}
@@ -150,7 +152,7 @@ func TestCheckDirectory(t *testing.T) {
 			want{cause.VaultError, "permission denied", "", ""}},
 		"a file": {with(func(d *Directory) { d.Mode = 0o600 }), 0, want{cause.VaultError, "is no directory", "ls -l /srv/fw", ""}},
 		"of another": {with(func(d *Directory) { d.Owner = 1<<31 - 9 }), 0,
-			want{cause.VaultError, "belongs to #2147483639, and this is " + name, "sudo -u #2147483639 flashwarden doctor --data /srv/fw", ""}},
+			want{cause.VaultError, "belongs to #2147483639, and this is " + name, "sudo -u '#2147483639' flashwarden doctor --data /srv/fw", ""}},
 		"read-only file system": {with(func(d *Directory) { d.Writable = unix.EROFS }), 0,
 			want{cause.VaultError, "mounted read-only", "sudo mount -o remount,rw $(findmnt -n -o TARGET --target /srv/fw)", ""}},
 		"read-only": {with(func(d *Directory) { d.Writable = unix.EACCES }), 0, want{cause.VaultError, "cannot be written: permission denied", "chmod u+rwx /srv/fw", ""}},
@@ -177,17 +179,8 @@ func TestCheckDirectory(t *testing.T) {
 	}
 }
 
-// TestShellWord lets a shell read words back.
-func TestShellWord(t *testing.T) {
-	for _, word := range []string{"/srv/fw", "", "/srv/my data", "it's", "$(id)", "a;b", "`id`", "*", "[::1]:69", "é", `a"b\c`} {
-		out, err := exec.Command("sh", "-c", "printf %s "+ShellWord(word)).Output()
-		if err != nil || string(out) != word {
-			t.Errorf("%q is read as %q from %s, %v", word, out, ShellWord(word), err)
-		}
-	}
-	if w := ShellWord("/srv/fw"); w != "/srv/fw" {
-		t.Errorf("quotes %s", w)
-	}
+// TestCheckDirectoryQuotes wants a line that a shell reads as one path.
+func TestCheckDirectoryQuotes(t *testing.T) {
 	d := Directory{Path: "/srv/my data", Mode: fs.ModeDir | 0o700, Writable: unix.EACCES, Free: 1 << 40, Inodes: -1}
 	want{cause.VaultError, "cannot be written", "chmod u+rwx '/srv/my data'", ""}.check(t, CheckDirectory(d, 0))
 }

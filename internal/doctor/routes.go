@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -151,21 +152,21 @@ func setting(name string) int {
 
 // CheckRoutes judges the ways to the devices and the addresses that they are
 // told. listen is where the TFTP server listens.
-func CheckRoutes(routes []Route, listen string) Report {
-	var r Report
+func CheckRoutes(routes []Route, listen string) api.Report {
+	var r api.Report
 	told := map[netip.Addr][]string{}
 	for _, way := range routes {
 		ours := way.OurAddress()
 		if way.Interface == "" {
-			r.find(Finding{Cause: cause.ConnectTimeout, Seen: fmt.Sprintf("this host has no route to %s (%s)", way.Name, way.Target.Address),
+			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: fmt.Sprintf("this host has no route to %s (%s)", way.Name, way.Target.Address),
 				Fix: "ip route get " + way.Target.Address.String(), Changes: "nothing: it shows what the kernel says; add a route, or a default gateway"})
 			continue
 		}
 		told[ours] = append(told[ours], way.Name)
 		if !listensOn(listen, ours) {
 			at, _, _ := net.SplitHostPort(listen)
-			r.find(Finding{Cause: cause.NoRequest, Seen: fmt.Sprintf("%s is told to copy to %s, and the TFTP server listens on %s alone", way.Name, ours, listen),
-				Fix: "flashwarden device edit " + way.Name + " --tftp-address " + at, Changes: "that device is told the address where the server listens"})
+			r.Find(api.Finding{Cause: cause.NoRequest, Seen: fmt.Sprintf("%s is told to copy to %s, and the TFTP server listens on %s alone", way.Name, ours, listen),
+				Next: api.Do("device edit", way.Name).With("tftp_address", at), Changes: "that device is told the address where the server listens"})
 		}
 		r.Add(checkReversePath(way))
 	}
@@ -175,31 +176,31 @@ func CheckRoutes(routes []Route, listen string) Report {
 
 // checkReversePath compares where a device's datagrams arrive with where
 // answers leave.
-func checkReversePath(way Route) Report {
-	var r Report
+func checkReversePath(way Route) api.Report {
+	var r api.Report
 	const strict = 1
 	ours := way.OurAddress()
 	switch {
 	case way.ToldIs == "":
-		r.note("%s is told to copy to %s, which is no address of this host: right only where something on the way translates it", way.Name, ours)
+		r.Note("%s is told to copy to %s, which is no address of this host: right only where something on the way translates it", way.Name, ours)
 	case way.ToldIs != way.Interface && way.ToldIs != "lo" && way.Filter == strict && ours.Is4():
-		r.find(Finding{Cause: cause.NoRequest,
+		r.Find(api.Finding{Cause: cause.NoRequest,
 			Seen: fmt.Sprintf("%s is told to copy to %s on %s, and the way back to it leaves by %s: the strict reverse path filter of %s drops what it sends",
 				way.Name, ours, way.ToldIs, way.Interface, way.ToldIs),
-			Fix:     fmt.Sprintf("flashwarden device edit %s --tftp-address %s", way.Name, way.Source),
+			Next:    api.Do("device edit", way.Name).With("tftp_address", way.Source.String()),
 			Changes: fmt.Sprintf("it is told the address of %s; or loosen the filter on this host with: sysctl -w net.ipv4.conf.%s.rp_filter=2", way.Interface, way.ToldIs)})
 	}
 	return r
 }
 
-func tellAddresses(r *Report, told map[netip.Addr][]string) {
+func tellAddresses(r *api.Report, told map[netip.Addr][]string) {
 	var addresses []netip.Addr
 	for a := range told {
 		addresses = append(addresses, a)
 	}
 	slices.SortFunc(addresses, netip.Addr.Compare)
 	for _, a := range addresses {
-		r.note("%s told to copy to %s", listed(told[a], "is", "are"), a)
+		r.Note("%s told to copy to %s", listed(told[a], "is", "are"), a)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/tftp"
 )
@@ -106,8 +107,8 @@ func holder(pid string) Holder {
 
 // CheckSockets judges the ports. inUse says who runs flashwarden on this data
 // directory at the moment: then it is right that its ports are taken.
-func CheckSockets(sockets []Socket, inUse string) Report {
-	var r Report
+func CheckSockets(sockets []Socket, inUse string) api.Report {
+	var r api.Report
 	free := 0
 	for _, s := range sockets {
 		taken := errors.Is(s.Err, unix.EADDRINUSE)
@@ -115,21 +116,21 @@ func CheckSockets(sockets []Socket, inUse string) Report {
 		case s.Err == nil:
 			free++
 		case taken && inUse != "":
-			r.note("UDP %s is bound by %s", s.Address, inUse)
+			r.Note("UDP %s is bound by %s", s.Address, inUse)
 		case taken && s.Holder.Name == "systemd":
-			r.note("UDP %s is bound by systemd, which hands it over", s.Address)
+			r.Note("UDP %s is bound by systemd, which hands it over", s.Address)
 		default:
-			r.find(socketFinding(s, taken))
+			r.Find(socketFinding(s, taken))
 		}
 	}
 	if free > 0 && free == len(sockets) {
-		r.note("UDP %s and the %d ports of the range are free and can be bound", sockets[0].Address, len(sockets)-1)
+		r.Note("UDP %s and the %d ports of the range are free and can be bound", sockets[0].Address, len(sockets)-1)
 	}
 	return r
 }
 
-func socketFinding(s Socket, taken bool) Finding {
-	f := Finding{Cause: cause.Internal, Seen: fmt.Sprintf("UDP %s cannot be bound: %v", s.Address, s.Err)}
+func socketFinding(s Socket, taken bool) api.Finding {
+	f := api.Finding{Cause: cause.Internal, Seen: fmt.Sprintf("UDP %s cannot be bound: %v", s.Address, s.Err)}
 	var op *net.OpError
 	if errors.As(s.Err, &op) {
 		f.Seen = fmt.Sprintf("UDP %s cannot be bound: %v", s.Address, op.Err)
@@ -169,10 +170,10 @@ func ReadLocalPorts() tftp.PortRange {
 
 // CheckRange notes it when our range overlaps the ports that the kernel gives
 // to any program.
-func CheckRange(kernel, ours tftp.PortRange) Report {
-	var r Report
+func CheckRange(kernel, ours tftp.PortRange) api.Report {
+	var r api.Report
 	if ours.First <= kernel.Last && kernel.First <= ours.Last {
-		r.note("the range %s lies among the ports that the kernel gives to any program (%d to %d); reserve it with: sysctl -w net.ipv4.ip_local_reserved_ports=%d-%d",
+		r.Note("the range %s lies among the ports that the kernel gives to any program (%d to %d); reserve it with: sysctl -w net.ipv4.ip_local_reserved_ports=%d-%d",
 			ours, kernel.First, kernel.Last, ours.First, ours.Last)
 	}
 	return r

@@ -43,8 +43,8 @@ const (
 
 // Run makes the transfers: a tiny and a large file to the device, and from it.
 // An error is one of the session.
-func (t Trial) Run(ctx context.Context) (Report, error) {
-	var r Report
+func (t Trial) Run(ctx context.Context) (api.Report, error) {
+	var r api.Report
 	for _, size := range []int{tinyFile, largeFile} {
 		passed, err := t.down(ctx, size, &r)
 		if err != nil {
@@ -61,7 +61,7 @@ func (t Trial) Run(ctx context.Context) (Report, error) {
 	for _, want := range []struct{ least, most int64 }{{1, 511}, {smallest, largest}} {
 		path, size := pick(listings, want.least, want.most)
 		if path == "" {
-			r.note("%s has no file of %d to %d bytes in flash to try the way with", t.Name, want.least, want.most)
+			r.Note("%s has no file of %d to %d bytes in flash to try the way with", t.Name, want.least, want.most)
 			continue
 		}
 		passed, err := t.up(ctx, path, size, &r)
@@ -90,7 +90,7 @@ func pick(listings []ios.Listing, least, most int64) (path string, size int64) {
 }
 
 // down lets the device fetch random bytes into null:.
-func (t Trial) down(ctx context.Context, size int, r *Report) (passed bool, err error) {
+func (t Trial) down(ctx context.Context, size int, r *api.Report) (passed bool, err error) {
 	f, sum, err := scratch(size)
 	if err != nil {
 		return false, err
@@ -118,13 +118,13 @@ func scratch(size int) (f *os.File, sha string, err error) {
 }
 
 // up lets the device send one of its files, which is not kept.
-func (t Trial) up(ctx context.Context, path string, size int64, r *Report) (passed bool, err error) {
+func (t Trial) up(ctx context.Context, path string, size int64, r *api.Report) (passed bool, err error) {
 	ticket := t.Spool.Expect(t.Device, size, time.Now().Add(trialEnds))
 	return t.exchange(ctx, transfer.Transfer{Path: path, Ticket: ticket}, fmt.Sprintf("%s of %d bytes from %s", path, size, t.Name), r)
 }
 
 // exchange makes one transfer and enters how it went.
-func (t Trial) exchange(ctx context.Context, x transfer.Transfer, what string, r *Report) (passed bool, err error) {
+func (t Trial) exchange(ctx context.Context, x transfer.Transfer, what string, r *api.Report) (passed bool, err error) {
 	if t.Tell != nil {
 		t.Tell(what)
 	}
@@ -139,9 +139,9 @@ func (t Trial) exchange(ctx context.Context, x transfer.Transfer, what string, r
 	case ctx.Err() != nil, cause.Of(err) == cause.SessionLost:
 		return false, err
 	case err == nil:
-		r.note("test transfer: %s: %.1f s", what, time.Since(began).Seconds())
+		r.Note("test transfer: %s: %.1f s", what, time.Since(began).Seconds())
 	case x.Path == nullDevice && cause.Of(err) == cause.CommandRejected:
-		r.note("%s cannot copy into %s, so that nothing can be sent to it and kept nowhere", t.Name, nullDevice)
+		r.Note("%s cannot copy into %s, so that nothing can be sent to it and kept nowhere", t.Name, nullDevice)
 	default:
 		r.Add(Failed(t.Name, fmt.Errorf("test transfer: %s: %w", what, err)))
 	}

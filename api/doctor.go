@@ -1,0 +1,68 @@
+package api
+
+import "fmt"
+
+// Finding is a confirmed or suspected problem, found before a backup fails with
+// it.
+type Finding struct {
+	Cause   Cause  `json:"cause"` // with which a backup would fail
+	Seen    string `json:"seen"`
+	Fix     string `json:"fix"`            // the lines to type; empty: nothing can be typed, or Next has it
+	Next    Fix    `json:"next,omitempty"` // the next step where it is an operation of ours, or that of an error
+	Where   string `json:"where"`          // where to type Fix: OnHost, or the device's name
+	Changes string `json:"changes"`        // what the fix changes
+}
+
+// Rendered returns f as a command line shows it: Next has become the line to
+// type. That is the first line or operation in it.
+func (f Finding) Rendered() Finding {
+	if f.Fix == "" {
+		f.Fix, f.Where = f.Next.first(f.Where)
+	}
+	if f.Changes == "" && len(f.Next) > 0 {
+		f.Changes = "the next step: " + f.Next.String()
+	}
+	f.Next = nil
+	return f
+}
+
+// first returns the first part of f that can be typed on this host or on the
+// device, and where.
+func (f Fix) first(device string) (line, where string) {
+	for _, p := range f {
+		switch {
+		case p.Call != nil:
+			return p.Call.CommandLine(), OnHost
+		case p.Line != "" && p.Where == OnHost:
+			return p.Line, OnHost
+		case p.Line != "" && p.Where == OnDevice:
+			return p.Line, device
+		}
+	}
+	return "", device
+}
+
+// Report says what an examination found, and what is well.
+type Report struct {
+	Findings []Finding `json:"findings"`
+	Notes    []string  `json:"notes,omitempty"` // what was looked at and is well
+}
+
+// Find adds a finding. It is about this host where it does not say where.
+func (r *Report) Find(f Finding) {
+	if f.Where == "" {
+		f.Where = OnHost
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+// Note adds a sentence about something that is well.
+func (r *Report) Note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// Add adds all of another report.
+func (r *Report) Add(other Report) {
+	r.Findings = append(r.Findings, other.Findings...)
+	r.Notes = append(r.Notes, other.Notes...)
+}
