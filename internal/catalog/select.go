@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 )
 
 // Select returns those of all devices that s selects. Names in s that are not
@@ -37,11 +38,11 @@ func Select(all []api.Device, s api.Select) ([]api.Device, error) {
 func NotFound(all []api.Device, name string) error {
 	err := fmt.Errorf("device %q is %w", name, ErrNotFound)
 	if len(all) == 0 {
-		return fmt.Errorf("%w, which is empty: add one with flashwarden device add", err)
+		return cause.WithFix(fmt.Errorf("%w, which is empty", err), api.Say("add one: ").Do("device add", "NAME").With("address", "HOST"))
 	}
 	names := closest(all, name)
 	if len(names) == 0 {
-		return fmt.Errorf("%w: flashwarden device list shows it", err)
+		return cause.WithFix(err, api.Say("see what it has: ").Do("device list"))
 	}
 	return fmt.Errorf("%w; did you mean %s?", err, strings.Join(names, ", "))
 }

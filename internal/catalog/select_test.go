@@ -6,18 +6,19 @@ import (
 	"testing"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 )
 
 func TestSimilarNames(t *testing.T) {
 	all := []api.Device{{Name: "sw1"}, {Name: "sw10"}, {Name: "sw2"}, {Name: "sw3"}}
 	_, err := Select(all, api.Select{Names: []string{"sw1", "sw4x", "router", "SW2"}})
-	const want = "device \"sw4x\" is not in the inventory: flashwarden device list shows it\n" +
-		"device \"router\" is not in the inventory: flashwarden device list shows it\n" +
+	const want = "device \"sw4x\" is not in the inventory\n" +
+		"device \"router\" is not in the inventory\n" +
 		"device \"SW2\" is not in the inventory; did you mean sw2, sw1, sw3?"
-	if !errors.Is(err, ErrNotFound) || err.Error() != want {
+	if !errors.Is(err, ErrNotFound) || err.Error() != want || cause.Hint(err) != "see what it has: `flashwarden device list`" {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}
-	if err := NotFound(nil, "sw1"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "device add") {
+	if err := NotFound(nil, "sw1"); !errors.Is(err, ErrNotFound) || !strings.Contains(cause.Hint(err), "device add") {
 		t.Errorf("error %v; want the way to add one", err)
 	}
 }

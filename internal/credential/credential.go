@@ -19,6 +19,9 @@ import (
 	"syscall"
 
 	"filippo.io/age"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
 )
 
 // ErrWrongKey reports that a text was sealed with another key.
@@ -81,29 +84,34 @@ func (k *Key) Seal(secret string) (string, error) {
 // Unseal returns the secret in a text from Seal. The error is ErrWrongKey if another
 // key sealed it; a damaged text is also an error. Errors do not quote the text.
 func (k *Key) Unseal(sealed string) (string, error) {
-	const again = "enter the password again: flashwarden device edit NAME --password-file F"
 	text, ok := strings.CutPrefix(sealed, prefix)
 	if !ok {
-		return "", errors.New("unseal: this is not a sealed password; " + again)
+		return "", enterAgain(errors.New("unseal: this is not a sealed password"))
 	}
 	data, err := base64.RawStdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		return "", errors.New("unseal: the sealed password is damaged; " + again)
+		return "", enterAgain(errors.New("unseal: the sealed password is damaged"))
 	}
 	r, err := age.Decrypt(bytes.NewReader(data), k.identity)
 	var mismatch *age.NoIdentityMatchError
 	if errors.As(err, &mismatch) {
-		return "", fmt.Errorf("unseal: this password was %w than %s; put the old key file back, or %s", ErrWrongKey, k.path, again)
+		return "", cause.WithFix(fmt.Errorf("unseal: this password was %w than %s", ErrWrongKey, k.path),
+			api.Say("put the old key file back, or ").Then(enterPassword))
 	}
 	if err != nil {
-		return "", errors.New("unseal: the sealed password is damaged; " + again)
+		return "", enterAgain(errors.New("unseal: the sealed password is damaged"))
 	}
 	secret, err := io.ReadAll(io.LimitReader(r, maxSecret+1))
 	if err != nil || len(secret) > maxSecret {
-		return "", errors.New("unseal: the sealed password is damaged; " + again)
+		return "", enterAgain(errors.New("unseal: the sealed password is damaged"))
 	}
 	return string(secret), nil
 }
+
+// enterPassword is the fix for a secret that nobody can read any more.
+var enterPassword = api.Say("enter the password again: ").Do("device edit", "NAME").With("password_file", "FILE")
+
+func enterAgain(err error) error { return cause.WithFix(err, enterPassword) }
 
 // read reads the key file. The error is fs.ErrNotExist if it does not exist.
 func read(path string) (*age.X25519Identity, error) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"flashwarden/internal/cause"
 )
 
 func openKey(t *testing.T, path string) *Key {
@@ -73,7 +75,7 @@ func TestWrongKeySaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = openKey(t, filepath.Join(t.TempDir(), "other")).Unseal(sealed)
-	if !errors.Is(err, ErrWrongKey) || !strings.Contains(err.Error(), "flashwarden device edit NAME --password-file F") {
+	if !errors.Is(err, ErrWrongKey) || !strings.Contains(cause.Hint(err), "flashwarden device edit NAME --password-file F") {
 		t.Errorf("error %v; want ErrWrongKey with the next step", err)
 	}
 }
@@ -94,7 +96,7 @@ func TestDamagedTextIsRefused(t *testing.T) {
 	}
 	for _, text := range damaged {
 		got, err := k.Unseal(text)
-		if err == nil || got != "" || !strings.Contains(err.Error(), "device edit NAME --password-file F") {
+		if err == nil || got != "" || !strings.Contains(cause.Hint(err), "device edit NAME --password-file F") {
 			t.Errorf("%q: unsealed %q, error %v; want an error with the next step", text, got, err)
 		}
 	}

@@ -73,7 +73,7 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		fmt.Fprintf(&sets, "\tset %s {\n\t\ttype %s\n\t\telements = { %s }\n\t}\n", f.set, f.kind, join(f.addresses, ", "))
 		fmt.Fprintf(&rules, "\t\t%s @%s %s accept\n", f.saddr, f.set, match)
 	}
-	return "# Another table may still drop these datagrams. Then `flashwarden doctor` prints a rule for that table.\n" +
+	return "# Another table may still drop these datagrams. Then that table needs a rule of its own.\n" +
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +

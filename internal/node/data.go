@@ -30,7 +30,7 @@ func prepareDir(dir string) error {
 	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
 		return cause.New(cause.Internal,
 			fmt.Sprintf("the data directory %s belongs to user %s, and this is user %s", dir, userName(int(owner)), userName(os.Geteuid())),
-			api.Say("run as that user: `sudo -u %s flashwarden …`, or choose another directory with --data DIR", userName(int(owner))))
+			api.Say("run it as that user (").Type(api.OnHost, "sudo -u "+userName(int(owner))).Say("), or ").Then(elsewhere()))
 	}
 	if err := unix.Access(dir, unix.W_OK); err != nil {
 		return unusable(dir, err)
@@ -39,14 +39,20 @@ func prepareDir(dir string) error {
 }
 
 func unusable(dir string, err error) error {
-	hint := "choose another directory with --data DIR"
+	fix := elsewhere()
 	switch {
 	case errors.Is(err, unix.EROFS):
-		hint = "its file system is mounted read-only: mount it writable, or choose another directory with --data DIR"
+		fix = api.Say("its file system is mounted read-only: mount it writable, or ").Then(fix)
 	case errors.Is(err, fs.ErrPermission):
-		hint = fmt.Sprintf("make it yours (`sudo install -d -m 700 -o %s %s`), or choose another directory with --data DIR", userName(os.Geteuid()), dir)
+		line := fmt.Sprintf("sudo install -d -m 700 -o %s %s", userName(os.Geteuid()), api.ShellWord(dir))
+		fix = api.Say("make it yours (").Type(api.OnHost, line).Say("), or ").Then(fix)
 	}
-	return cause.Wrap(cause.Internal, err, "the data directory cannot be used", api.Say(hint))
+	return cause.Wrap(cause.Internal, err, "the data directory cannot be used", fix)
+}
+
+// elsewhere is the fix that every trouble with the data directory has.
+func elsewhere() api.Fix {
+	return api.Say("choose another directory with ").Option("data", "DIR")
 }
 
 func userName(uid int) string {
@@ -70,7 +76,7 @@ func takeLock(path string) (*os.File, error) {
 		}
 		held := cause.New(cause.Internal,
 			fmt.Sprintf("the data directory is in use by %s", strings.TrimSpace(string(holder))),
-			api.Say("wait until it has ended, or choose another directory with --data DIR"))
+			api.Say("wait until it has ended, or ").Then(elsewhere()))
 		return nil, errors.Join(held, f.Close())
 	}
 	if err := writeHolder(f); err != nil {

@@ -83,7 +83,7 @@ func (n *Node) path(name string) string { return filepath.Join(n.opts.Data, name
 func (n *Node) rebuildIndex(ctx context.Context) error {
 	err := catalog.Rebuild(ctx, n.Catalog, n.Vault)
 	if errors.Is(err, vault.ErrDamaged) {
-		n.opts.Log.Warn("the vault has damaged snapshots: run `flashwarden check`", "err", err)
+		n.opts.Log.Warn("the vault has damaged snapshots: a check names them", "err", err)
 		return nil
 	}
 	return err

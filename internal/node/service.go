@@ -78,7 +78,8 @@ func (n *Node) serve(s *service) error {
 	}
 	s.cancel()
 	return cause.Wrap(cause.Internal, s.err, "serve TFTP",
-		api.Say("if another program has a port of the range %s, see which with `ss -lunp`, or choose another range with tftp.port-range", c.PortRange))
+		api.Say("if another program has a port of the range %s, see which with ", c.PortRange).Type(api.OnHost, "ss -lunp").
+			Say(", or choose another range with ").Set("tftp.port-range", ""))
 }
 
 // TFTPAddr is where the TFTP server of a started node listens.
@@ -92,7 +93,7 @@ func (n *Node) Failed() <-chan struct{} { return n.service.done }
 // closed.
 func (n *Node) Failure() error {
 	<-n.service.done
-	return cause.Wrap(cause.Internal, n.service.err, "the TFTP server stopped", api.Say("run the backup again with -v and look at the log"))
+	return cause.Wrap(cause.Internal, n.service.err, "the TFTP server stopped", api.Say("run it again with ").Option("verbose", "").Say(" and look at the log"))
 }
 
 func (s *service) stop() error {
@@ -121,10 +122,11 @@ func Listen(network, address string) (net.PacketConn, error) {
 	c, err := net.ListenPacket(network, address)
 	switch {
 	case errors.Is(err, syscall.EACCES):
-		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", api.Say(waysToBind))
+		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", waysToBind())
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, cause.Wrap(cause.Internal, err, "the TFTP port is taken by another program",
-			api.Say("see which with `ss -lunp`, and stop it (tftpd-hpa: `systemctl disable --now tftpd-hpa`); or "+waysToBind))
+			api.Say("see which with ").Type(api.OnHost, "ss -lunp").Say(", and stop it (tftpd-hpa: ").
+				Type(api.OnHost, "systemctl disable --now tftpd-hpa").Say("); or ").Then(waysToBind()))
 	case err != nil:
 		return nil, fmt.Errorf("listen for TFTP: %w", err)
 	}
@@ -132,7 +134,8 @@ func Listen(network, address string) (net.PacketConn, error) {
 }
 
 // waysToBind are the ways to port 69 without being root.
-const waysToBind = "one of three ways out: " +
-	"(1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; " +
-	"(2) `setcap cap_net_bind_service=+ep $(command -v flashwarden)`; " +
-	"(3) another port: tftp.listen: \":1069\" in the configuration or FLASHWARDEN_TFTP_LISTEN=:1069, with a rule of the firewall that redirects UDP 69 to it"
+func waysToBind() api.Fix {
+	return api.Say("one of three ways out: (1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; (2) ").
+		Type(api.OnHost, "setcap cap_net_bind_service=+ep $(command -v flashwarden)").
+		Say("; (3) another port: ").Set("tftp.listen", `":1069"`).Say(", with a rule of the firewall that redirects UDP 69 to it")
+}

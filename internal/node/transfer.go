@@ -23,13 +23,13 @@ import (
 func (n *Node) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) {
 	f, err := n.Vault.OpenBlob(o.SHA256)
 	if err != nil {
-		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, api.Say("run `flashwarden check`"))
+		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, api.Say("run ").Do("check"))
 	}
 	t, err := n.service.spool.Offer(ctx, f, o)
 	switch {
 	case errors.Is(err, spool.ErrContent):
 		return nil, cause.Wrap(cause.DigestMismatch, err, "the vault's content is damaged",
-			api.Say("run `flashwarden check --read-data`, and back a device up that has the file with --recopy"))
+			api.Say("run ").Do("check").With("read_data", "").Say(", and back up a device that has the file: ").Do("backup", "NAME").With("recopy", ""))
 	case ctx.Err() != nil:
 		return nil, cause.New(cause.Cancelled, "cancelled", nil)
 	}
@@ -46,7 +46,7 @@ func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix,
 		// Connecting a UDP socket sends nothing: it asks for the route.
 		c, err := net.Dial("udp", netip.AddrPortFrom(peer, 69).String())
 		if err != nil {
-			return server, network, cause.Wrap(cause.ConnectTimeout, err, "no way to "+peer.String(), api.Say("see `ip route get %s`", peer))
+			return server, network, cause.Wrap(cause.ConnectTimeout, err, "no way to "+peer.String(), api.Say("see ").Type(api.OnHost, "ip route get "+peer.String()))
 		}
 		server = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 		if err := c.Close(); err != nil {
@@ -179,8 +179,9 @@ func (n *Node) nameFor(ctx context.Context, given string, from netip.Addr) (name
 	if from.Is6() {
 		name = strings.ReplaceAll(from.WithZone("").StringExpanded(), ":", "-")
 	}
-	return name, fmt.Sprintf("no device of the inventory has the address %s, or more than one: the snapshot is kept under the name %s; "+
-		"say whose it is with --device NAME, or add the device: `flashwarden device add NAME --address %s --username USER`", from, name, from), nil
+	fix := api.Say("say whose it is with ").Option("device", "NAME").Say(", or add the device: ").
+		Do("device add", "NAME").With("address", from.String()).With("username", "USER")
+	return name, fmt.Sprintf("no device of the inventory has the address %s, or more than one: the snapshot is kept under the name %s; %s", from, name, fix), nil
 }
 
 // observe takes the TFTP server's events to the spool, the log and whoever

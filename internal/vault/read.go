@@ -85,7 +85,7 @@ func (c *checker) judge(r digests) {
 		c.report(api.CheckUnreadable, path, "%v", r.err)
 	case r.sha256 != r.sum:
 		c.report(api.CheckBlobDamaged, path,
-			"its content has the SHA-256 %s: back a device up that has the file with --recopy; or move it out of the vault, and the next backup copies it again", r.sha256)
+			"its content has the SHA-256 %s: back up a device that has the file, and have all files copied again; or move it out of the vault, and the next backup copies it again", r.sha256)
 	default:
 		for _, claim := range c.named[r.sum] {
 			if claim.file.MD5 != "" && claim.file.MD5 != r.md5 {

@@ -11,6 +11,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
 )
 
 // deviceColumns are the columns of a Device in the order of deviceFields.
@@ -50,7 +51,7 @@ func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s catalog.Secrets
 		`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, s)...)
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
-		return fmt.Errorf("device %q is %w; to change it: flashwarden device edit %s", d.Name, catalog.ErrExists, d.Name)
+		return cause.WithFix(fmt.Errorf("device %q is %w", d.Name, catalog.ErrExists), api.Say("to change it: ").Do("device edit", d.Name))
 	}
 	return c.wrap("add device "+d.Name, err)
 }
