@@ -3,6 +3,7 @@ package flashwarden_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/devices.md anew")
@@ -199,16 +201,10 @@ func (s sample) aspect() string {
 
 func samplesIn(t *testing.T, variable, fallback, pattern string) []sample {
 	t.Helper()
-	dir := os.Getenv(variable)
-	if dir == "" {
-		dir = filepath.Join("..", "shared", fallback)
-	}
+	dir := testlevel.DeviceTexts(t, variable, filepath.Join("..", "shared", fallback))
 	files, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil || len(files) == 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s: no texts in %s: %v", variable, dir, err)
-		}
-		t.Skipf("no texts of real devices in %s; set %s", dir, variable)
+		testlevel.Missing(t, fmt.Sprintf("no texts of real devices in %s (%v); set %s", dir, err, variable))
 	}
 	var all []sample
 	for _, file := range files {

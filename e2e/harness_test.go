@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 const (
@@ -221,10 +222,10 @@ func (s *site) wantClean() {
 	}
 }
 
-// needRoot skips the test for an ordinary user.
+// needRoot skips the test for an ordinary user, and fails it in CI.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		testlevel.Missing(t, "needs root")
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flashwarden/internal/testlevel"
 )
 
 // tftpd is a running `flashwarden tftpd`.
@@ -219,10 +221,7 @@ func need(t *testing.T, program string) string {
 	t.Helper()
 	p, err := exec.LookPath(program)
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing", program)
-		}
-		t.Skipf("%s is not installed", program)
+		testlevel.Missing(t, program+" is not installed")
 	}
 	return p
 }

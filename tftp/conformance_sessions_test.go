@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -333,7 +334,7 @@ func testReplySource(t *testing.T) {
 func testIPv6(t *testing.T) {
 	c, err := net.ListenPacket("udp6", "[::1]:0")
 	if err != nil {
-		missing(t, "no IPv6: "+err.Error())
+		testlevel.Missing(t, "no IPv6: "+err.Error())
 	}
 	m := &memory{}
 	at := serveOn(t, &tftp.Server{Handler: m}, c)

@@ -138,7 +138,7 @@ func (c *realClient) test(t *testing.T, body []byte) {
 func runClient(t *testing.T, line []string) {
 	t.Helper()
 	if _, err := exec.LookPath(line[0]); err != nil {
-		missing(t, line[0]+" is not installed")
+		testlevel.Missing(t, line[0]+" is not installed")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

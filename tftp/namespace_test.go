@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -29,7 +30,7 @@ func inNamespace(t *testing.T, kind string) bool {
 	cmd.Env = append(os.Environ(), "FLASHWARDEN_NAMESPACE="+kind)
 	out, err := cmd.CombinedOutput()
 	if strings.Contains(string(out), "Operation not permitted") {
-		missing(t, "no right to make a namespace")
+		testlevel.Missing(t, "no right to make a namespace")
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

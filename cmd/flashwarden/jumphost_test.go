@@ -95,7 +95,7 @@ func hasPeer(name string) (bool, error) {
 	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	if err != nil && os.Getenv("CI") == "true" {
+	if err != nil && testlevel.InCI() {
 		return false, fmt.Errorf("the peer %s is missing: %w", name, err)
 	}
 	return err == nil, nil

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"flashwarden/internal/testlevel"
 )
 
 // network is two namespaces: this host's, with the rules, and one of devices.
@@ -29,23 +31,14 @@ var (
 
 var nextNetwork atomic.Int32
 
-// missing skips the test, or fails it in CI.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
-
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		missing(t, "needs root")
+		testlevel.Missing(t, "needs root")
 	}
 	for _, p := range programs {
 		if _, err := find(p); err != nil {
-			missing(t, "needs "+p)
+			testlevel.Missing(t, "needs "+p)
 		}
 	}
 }

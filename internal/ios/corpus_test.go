@@ -10,24 +10,8 @@ import (
 	"testing"
 
 	"flashwarden/internal/cause"
+	"flashwarden/internal/testlevel"
 )
-
-// dataDirectory returns where a directory of real device outputs is: what the
-// environment variable says, else fallback beside the module.
-func dataDirectory(t *testing.T, variable, fallback string) string {
-	t.Helper()
-	directory := os.Getenv(variable)
-	if directory == "" {
-		directory = filepath.Join("..", "..", "..", "shared", fallback)
-	}
-	if _, err := os.Stat(directory); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s: %v", variable, err)
-		}
-		t.Skipf("no real device outputs: %v; set %s", err, variable)
-	}
-	return directory
-}
 
 // sample is one real output with the facts that it holds.
 type sample struct {
@@ -53,7 +37,7 @@ func notRead(s sample) bool {
 }
 
 func TestCorpus(t *testing.T) {
-	samples := readSamples(t, dataDirectory(t, "FLASHWARDEN_CORPUS", "corpus"))
+	samples := readSamples(t, testlevel.DeviceTexts(t, "FLASHWARDEN_CORPUS", "../../../shared/corpus"))
 	passed, total := map[string]int{}, map[string]int{}
 	for _, s := range samples {
 		parts := strings.Split(s.name, "/")

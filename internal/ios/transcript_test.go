@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/cause"
+	"flashwarden/internal/testlevel"
 )
 
 // transcript is one real copy dialogue.
@@ -73,7 +74,7 @@ func TestTranscripts(t *testing.T) {
 // readTranscripts reads those whose command begins with verb.
 func readTranscripts(t *testing.T, verb string) []transcript {
 	t.Helper()
-	directory := dataDirectory(t, "FLASHWARDEN_TRANSCRIPTS", "transcripts")
+	directory := testlevel.DeviceTexts(t, "FLASHWARDEN_TRANSCRIPTS", "../../../shared/transcripts")
 	files, err := filepath.Glob(filepath.Join(directory, "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts in %s: %v", directory, err)

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
+
+	"flashwarden/internal/testlevel"
 )
 
 func TestTelnetLogin(t *testing.T) {
@@ -184,10 +186,7 @@ func TestSSHExec(t *testing.T) {
 func peer(t *testing.T, name string, args ...string) *line {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("CI must have %s: %v", name, err)
-		}
-		t.Skipf("%s is not installed", name)
+		testlevel.Missing(t, name+" is not installed")
 	}
 	near, far := openTerminal(t)
 	cmd := exec.Command(name, args...)

@@ -80,3 +80,21 @@ func Missing(t testing.TB, reason string) {
 	}
 	t.Skip(reason)
 }
+
+// DeviceTexts returns the directory with texts of real devices that the
+// environment variable names, or else fallback. They are other people's data:
+// where they cannot be, the value "none" skips the test, in CI too.
+func DeviceTexts(t testing.TB, variable, fallback string) string {
+	t.Helper()
+	dir := os.Getenv(variable)
+	switch dir {
+	case "none":
+		t.Skipf("%s=none: without the texts of real devices", variable)
+	case "":
+		dir = fallback
+	}
+	if _, err := os.Stat(dir); err != nil {
+		Missing(t, fmt.Sprintf("no texts of real devices: %v; set %s", err, variable))
+	}
+	return dir
+}

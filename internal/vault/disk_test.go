@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"flashwarden/internal/testlevel"
 )
 
 // smallDisk is the environment variable that makes the test binary run
@@ -36,10 +38,8 @@ func TestFullDisk(t *testing.T) {
 	switch {
 	case errors.As(err, &exit):
 		t.Errorf("%v: %s", err, out)
-	case err != nil && os.Getenv("CI") == "true":
-		t.Fatalf("no mount namespace: %v", err)
 	case err != nil:
-		t.Skipf("no mount namespace: %v", err)
+		testlevel.Missing(t, fmt.Sprintf("no mount namespace: %v", err))
 	}
 }
 

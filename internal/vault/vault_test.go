@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/testlevel"
 )
 
 func newVault(t *testing.T) *Dir {
@@ -130,7 +131,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 		t.Errorf("error %v; want one that says that it is not a directory", err)
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give a directory to somebody else")
+		testlevel.Missing(t, "only root can give a directory to somebody else")
 	}
 	foreign := filepath.Join(dir, "foreign")
 	if err := os.Mkdir(foreign, 0o777); err != nil {
