@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -26,7 +27,7 @@ func TestCopyOut(t *testing.T) {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
 			st := serveTFTP(t, 0)
-			s := launch(t, profile, Options{TFTPPort: st.port})
+			s := launch(t, profile, Options{TFTPPort: st.port, LargestImage: testlevel.Of[int64](300_000, 0, 0)})
 			l := atPrompt(t, s)
 			if s.profile.can(oldCopy) {
 				t.Skip("TestOldCopy asks its questions")

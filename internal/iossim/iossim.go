@@ -50,6 +50,7 @@ type Options struct {
 	VRF            string            // VRF of the TFTP servers; a copy without this name reaches none
 	AccessGroup    string            // "NAME in" or "NAME out" on the uplink, in the running-config only; it drops nothing
 	FlashSize      int64             // size of flash: in bytes; 0: the size in the profile
+	LargestImage   int64             // larger images and packages get this size in bytes, at least 32 KiB; 0: the sizes in the profile
 	Texts          map[string]string // replace texts of the profile: "show_version"
 	Faults         Faults            // everything that goes wrong; default: nothing
 	Log            *slog.Logger      // nil: discard
@@ -115,6 +116,7 @@ func New(profile string, o Options) (*Switch, error) {
 		return nil, err
 	}
 	setDefaults(&o, p)
+	p.limitImages(o.LargestImage)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
 	s.boot = boot{running: p.Image, next: p.Boots}
 	if p.Boots == nil {

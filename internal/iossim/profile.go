@@ -215,6 +215,20 @@ func (p *profile) files(f fill) ([]file, error) {
 	return all, nil
 }
 
+// limitImages makes images and packages not larger than so many bytes; 0
+// leaves them.
+func (p *profile) limitImages(largest int64) {
+	if largest == 0 {
+		return
+	}
+	largest = max(largest, smallestImage)
+	for _, specs := range [][]fileSpec{p.Files, p.MoreFiles} {
+		for i := range specs {
+			specs[i].Image, specs[i].Package = min(specs[i].Image, largest), min(specs[i].Package, largest)
+		}
+	}
+}
+
 // content returns the content of a file; nil for a directory.
 func (p *profile) content(spec fileSpec, f fill) (*content, error) {
 	name := path.Base(spec.Path[strings.IndexByte(spec.Path, ':')+1:])

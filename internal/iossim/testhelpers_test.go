@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // launch starts a switch that lives as long as the test.
 func launch(t *testing.T, profile string, o Options) *Switch {

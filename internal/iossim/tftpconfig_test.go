@@ -118,6 +118,21 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// TestLargestImage has small images in place of the large ones of the
+// profiles, and the others as they are.
+func TestLargestImage(t *testing.T) {
+	for profile, want := range map[string][]string{"c3750": {" 100000 ", " 5824 "}, "c9300": {" 100000 ", " 134458 "}} {
+		l := atPrompt(t, launch(t, profile, Options{LargestImage: 100_000}))
+		l.send("dir /recursive flash:\r")
+		out := l.expect("bytes free)")
+		for _, size := range want {
+			if !strings.Contains(out, size) {
+				t.Errorf("%s: no file has%sbytes:\n%s", profile, size, out)
+			}
+		}
+	}
+}
+
 // TestFlashSize has a flash that is too small for a file.
 func TestFlashSize(t *testing.T) {
 	l := atPrompt(t, launch(t, "c2960", Options{Hostname: "sw1", FlashSize: 80_000}))

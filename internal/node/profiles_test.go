@@ -19,6 +19,7 @@ import (
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
+	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
 	"flashwarden/tftp"
 )
@@ -95,7 +96,7 @@ func TestEveryProfile(t *testing.T) {
 	var devices []api.Device
 	switches := map[string]*iossim.Switch{}
 	for i, profile := range iossim.Profiles() {
-		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1)}, false)
+		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1), LargestImage: testlevel.Of[int64](300_000, 0, 0)}, false)
 		switches[profile] = s
 		devices = append(devices, deviceOf(t, n, profile, s))
 	}
