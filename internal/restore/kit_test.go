@@ -1,10 +1,10 @@
 package restore_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -22,6 +22,7 @@ import (
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
 	"flashwarden/internal/restore"
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -61,8 +62,14 @@ func newNode(t *testing.T) *node.Node {
 // newBench starts a switch and backs it up.
 func newBench(t *testing.T, profile string, policy api.Policy) *bench {
 	t.Helper()
+	return newBenchOf(t, profile, iossim.Options{}, policy)
+}
+
+// newBenchOf is newBench with a switch that has options.
+func newBenchOf(t *testing.T, profile string, o iossim.Options, policy api.Policy) *bench {
+	t.Helper()
 	b := &bench{t: t, node: newNode(t)}
-	b.start(profile, iossim.Options{})
+	b.start(profile, o)
 	results := b.node.Runner().All(t.Context(), []api.Device{b.device}, backup.Options{Policy: policy})
 	if results[0].Snapshot == "" {
 		t.Fatalf("back up %s: %s %s", profile, results[0].Cause, results[0].Message)
@@ -84,13 +91,19 @@ func (b *bench) another(t *testing.T, profile string, faults iossim.Faults) *ben
 	return other
 }
 
-// start starts a switch; one that was started before is closed.
+// imageSize is the size in bytes of images that the profiles have larger: many
+// blocks, and not minutes of copying.
+const imageSize = 300_000
+
+// start starts a switch; one that was started before is closed. Its large
+// images have imageSize bytes unless o says otherwise.
 func (b *bench) start(profile string, o iossim.Options) {
 	b.t.Helper()
 	if b.sw != nil {
 		b.sw.Close()
 	}
 	o.Username, o.Password, o.EnablePassword = "backup", "login-word", "enable-word"
+	o.LargestImage = cmp.Or(o.LargestImage, imageSize)
 	o.TFTPPort = uint16(b.node.TFTPAddr().(*net.UDPAddr).Port)
 	var err error
 	if b.sw, err = iossim.New(profile, o); err != nil {
@@ -221,9 +234,6 @@ func (b *bench) digests() map[string]string {
 // TestMain runs more tests side by side than there are processors: they wait
 // for terminals most of the time.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil {
-		panic(err)
-	}
+	testlevel.SideBySide()
 	m.Run()
 }

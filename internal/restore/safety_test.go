@@ -3,6 +3,7 @@ package restore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -88,7 +89,7 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 	before := b.digests()
 	plan := b.restore(restore.Options{SetBoot: true, Reload: true, DryRun: true}).Plan
 	b.wantUnchanged(before)
-	if plan.Bytes < 18286080 || len(plan.Space) != 1 || plan.Space[0].After > plan.Space[0].Before-plan.Bytes {
+	if plan.Bytes < imageSize || len(plan.Space) != 1 || plan.Space[0].After > plan.Space[0].Before-plan.Bytes {
 		t.Errorf("plan %+v", plan)
 	}
 	wantOrder(t, plan.Commands, "mkdir "+c3750Dir, c3750Image, "boot system", "write memory", "show boot", "/TICKET flash:/private-config.text",
@@ -205,9 +206,9 @@ func TestDamagedBlob(t *testing.T) {
 // TestShortOfSpace lists what could go, and nothing that is in use.
 func TestShortOfSpace(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "c3750", api.PolicyRebuild)
+	b := newBenchOf(t, "c3750", iossim.Options{FlashSize: 2 * imageSize}, api.PolicyRebuild)
 	b.remove("flash:/vlan.dat")
-	b.write("flash:/big.bin", strings.Repeat("x", 13_000_000))
+	b.write("flash:/big.bin", strings.Repeat("x", imageSize/2))
 	if r := b.restore(restore.Options{To: "flash:"}, "vlan.dat"); r.Status != api.StatusOK {
 		// There is room for a small file; for another image there is not.
 		t.Fatal(r.Message)
@@ -216,7 +217,7 @@ func TestShortOfSpace(t *testing.T) {
 	b.snapshot.Files[0].Path = "flash:/second.bin"
 	r := b.restore(restore.Options{}, "second.bin")
 	wantResult(t, r, api.StatusFailed, cause.DeviceNoSpace)
-	if !strings.Contains(r.Hint, "--delete flash:/big.bin (13000000 bytes)") || strings.Contains(r.Hint, c3750Image) {
+	if !strings.Contains(r.Hint, fmt.Sprintf("--delete flash:/big.bin (%d bytes)", imageSize/2)) || strings.Contains(r.Hint, c3750Image) {
 		t.Errorf("hint %q", r.Hint)
 	}
 	after := b.digests()
@@ -266,8 +267,8 @@ func TestBadCopies(t *testing.T) {
 	}
 	cases(t, map[string]func(*testing.T){
 		"one bit is wrong":          image(iossim.Faults{FlipBit: 1}, wants(cause.DigestMismatch, "was deleted")),
-		"the transfer stops":        image(iossim.Faults{Stall: iossim.After{Bytes: 1 << 20, Times: 1}, LeavePartial: 1}, wants(cause.Stalled, "was deleted")),
-		"it hangs up":               image(iossim.Faults{Hangup: iossim.After{Bytes: 1 << 20, Times: 1}}, wants(cause.SessionLost, "is left on the device")),
+		"the transfer stops":        image(iossim.Faults{Stall: iossim.After{Bytes: imageSize / 3, Times: 1}, LeavePartial: 1}, wants(cause.Stalled, "was deleted")),
+		"it hangs up":               image(iossim.Faults{Hangup: iossim.After{Bytes: imageSize / 3, Times: 1}}, wants(cause.SessionLost, "is left on the device")),
 		"it asks something unknown": image(iossim.Faults{AskUnknown: 1}, wants(cause.PromptUnrecognised, "")),
 	})
 }
@@ -306,11 +307,11 @@ func TestTerminalDies(t *testing.T) {
 func TestCancelledCopy(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyImage)
-	b.start("c3750", iossim.Options{Pace: 4 << 20, Faults: iossim.Faults{LeavePartial: 1}})
+	b.start("c3750", iossim.Options{Pace: imageSize / 4, Faults: iossim.Faults{LeavePartial: 1}})
 	b.wipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	b.onEvent = func(e api.Event) {
-		if e.Step == api.StepCopy && e.Bytes > 1<<20 {
+		if e.Step == api.StepCopy && e.Bytes > imageSize/8 {
 			cancel()
 		}
 	}

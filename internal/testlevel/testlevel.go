@@ -13,6 +13,7 @@
 package testlevel
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -66,6 +67,15 @@ func NeedFull(t testing.TB, reason string) {
 // test makes.
 func Of[T any](quick, full, soak T) T {
 	return [...]T{quick, full, soak}[Current()]
+}
+
+// SideBySide makes a package run more parallel tests at once than there are
+// processors, for tests that wait more than they work. TestMain calls it.
+func SideBySide() {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
 }
 
 // InCI reports whether this run has to find every peer.
