@@ -13,15 +13,26 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 // TestMain lets scripts run the program as the command flashwarden.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"flashwarden": main})
+	testscript.Main(manyAtOnce{m}, map[string]func(){"flashwarden": main})
+}
+
+// manyAtOnce runs more scripts side by side than there are processors: they
+// mostly wait.
+type manyAtOnce struct{ *testing.M }
+
+func (m manyAtOnce) Run() int {
+	testlevel.SideBySide()
+	return m.M.Run()
 }
 
 // TestScripts runs testdata/*.txtar, which read like the manual. Beside the
@@ -31,6 +42,7 @@ func TestMain(m *testing.M) {
 //	switch NAME PROFILE [KEY=VALUE...]   start a simulated switch; its address is in $NAME
 //	unswitch NAME                    stop it
 //	typed NAME FILE                  write what was typed on the switch into FILE
+//	await NAME TEXT                  wait until a line with the text was typed on the switch
 //	digests NAME FILE                write "SHA256 PATH" of its files into FILE
 //	wipe NAME                        empty its flash and its boot settings, as if it had been erased while it ran
 //	remove NAME PATH                 delete one of its files
@@ -44,7 +56,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata",
 		Setup: setUpScript, Condition: hasPeer,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "await": cmdAwait, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
 		},
 	})
 }
@@ -132,6 +144,9 @@ func setOption(o *iossim.Options, key, value string) error {
 			*t = iossim.Times(number)
 		}
 		return err
+	case key == "image": // bytes of its large images
+		o.LargestImage = number
+		return err
 	case key == "hangup":
 		f.Hangup = iossim.After{Bytes: number, Times: 1}
 		return err
@@ -195,6 +210,16 @@ func theSwitch(ts *testscript.TestScript, args []string) *iossim.Switch {
 		ts.Fatalf("no switch %s", args[0])
 	}
 	return s
+}
+
+// cmdAwait has no limit of its own: go test has one.
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await NAME TEXT")
+	}
+	for s := theSwitch(ts, args); !strings.Contains(strings.Join(s.Commands(), "\n"), args[1]); {
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func cmdTyped(ts *testscript.TestScript, _ bool, args []string) {
