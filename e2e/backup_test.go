@@ -20,6 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -34,7 +35,7 @@ func TestBackupJSON(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			sw := s.add(name, want.profile, iossim.Options{})
+			sw := s.add(name, want.profile, iossim.Options{LargestImage: testlevel.Of[int64](imageSize, 0, 0)})
 			want.compare(t, s, sw, parse(t, s.ok("backup", name, "--json")).Results[0])
 			again := parse(t, s.ok("backup", name, "--json")).Results[0]
 			if want.evidence == "device-md5" && again.BytesCopied != 0 {
@@ -95,8 +96,8 @@ func wantFile(t *testing.T, s *site, sw *iossim.Switch, path, sum string, size i
 func TestOneImageCrossesOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	a := s.add("a", "c3750", iossim.Options{Listen: "127.0.0.21:0"})
-	b := s.add("b", "c3750", iossim.Options{Listen: "127.0.0.22:0"})
+	a := s.add("a", "c3750", iossim.Options{Listen: "127.0.0.21:0", LargestImage: imageSize})
+	b := s.add("b", "c3750", iossim.Options{Listen: "127.0.0.22:0", LargestImage: imageSize})
 	s.ok("backup", "--all")
 	crossed := 0
 	for _, m := range append(a.Transfers(), b.Transfers()...) {
@@ -120,7 +121,7 @@ func TestInterrupt(t *testing.T) {
 		t.Run(c.signal.String(), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.add("sw1", "c3750", iossim.Options{Pace: 1 << 20})
+			s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
 			cmd := s.command("backup", "sw1", "--json")
 			begun := newMarker("copying")
 			var out bytes.Buffer
@@ -151,7 +152,7 @@ func TestInterrupt(t *testing.T) {
 func TestTerminalGone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.add("sw1", "c3750", iossim.Options{Faults: iossim.Faults{HangTerminal: 1}})
+	s.add("sw1", "c3750", iossim.Options{LargestImage: imageSize, Faults: iossim.Faults{HangTerminal: 1}})
 	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
 	if r.Status != "ok" || r.Attempts != 1 {
 		t.Errorf("%s after %d attempts (%s)", r.Status, r.Attempts, r.Message)
@@ -162,7 +163,7 @@ func TestTerminalGone(t *testing.T) {
 func TestOneProcessAtATime(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.add("sw1", "c3750", iossim.Options{Pace: 1 << 20})
+	s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
 	first := s.command("backup", "sw1")
 	begun := newMarker("copying")
 	first.Stderr = begun
@@ -193,9 +194,9 @@ func TestNoSecretShows(t *testing.T) {
 			secrets = append(secrets, line)
 		}
 	}
-	s.add("sw1", "c3750", iossim.Options{Pace: 4 << 20, AuthorizedKey: public})
+	s.add("sw1", "c3750", iossim.Options{LargestImage: imageSize, Pace: imageSize / 4, AuthorizedKey: public})
 	s.ok("device", "edit", "sw1", "--identity-file", s.file("id_rsa", key))
-	s.add("sw2", "c3500xl", iossim.Options{})
+	s.add("sw2", "c3500xl", iossim.Options{LargestImage: imageSize})
 	jump := s.switchOn("jump", "c9300", iossim.Options{}) // refuses the password, as a jump host may
 	s.add("sw3", "c3500xl", iossim.Options{})
 	s.ok("device", "edit", "sw3", "--via", "ops@"+jump.Addr().String(), "--via-password-file", s.file("jump", jumpPassword), "--via-identity-file", s.file("id_rsa", key))

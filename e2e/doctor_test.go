@@ -44,7 +44,7 @@ func (l *lan) healthy(args ...string) {
 func TestDoctorFirewall(t *testing.T) {
 	t.Parallel()
 	l := newLAN(t)
-	l.add("c3750", iossim.Options{})
+	l.add("c3750", iossim.Options{LargestImage: imageSize})
 	l.healthy()
 	for _, c := range []struct{ name, rules, cause, quoted string }{
 		{"port", filter("input", "accept", "udp dport 69 drop"), "no_request", "table inet filter, chain input, handle 2: udp dport 69 drop"},
@@ -63,7 +63,7 @@ func TestDoctorFirewall(t *testing.T) {
 func TestDoctorIPTables(t *testing.T) {
 	t.Parallel()
 	l := newLAN(t)
-	l.add("c3750", iossim.Options{})
+	l.add("c3750", iossim.Options{LargestImage: imageSize})
 	for _, c := range []struct{ name, rule, cause, quoted string }{
 		{"port", "-p udp --dport 69 -j DROP", "no_request", "table ip filter, chain INPUT, handle "},
 		{"range", "-p udp -m multiport --dports 1056:1059 -j REJECT", "tid_blocked", "iptables table filter: -A INPUT -p udp -m multiport --dports 1056:1059 -j REJECT"},
@@ -97,7 +97,7 @@ func (l *lan) cured(name, cause, quoted string) {
 func TestDoctorSharesTheStateOfFirewalls(t *testing.T) {
 	t.Parallel()
 	l := newLAN(t)
-	l.add("c3750", iossim.Options{})
+	l.add("c3750", iossim.Options{LargestImage: imageSize})
 	l.server.NFT(filter("input", "drop", "ct state established,related accept", "udp dport 69 accept"))
 	l.healthy()
 	l.works()
@@ -107,7 +107,7 @@ func TestDoctorSharesTheStateOfFirewalls(t *testing.T) {
 func TestDoctorHost(t *testing.T) {
 	t.Parallel()
 	l := newLAN(t)
-	l.add("c3750", iossim.Options{})
+	l.add("c3750", iossim.Options{LargestImage: imageSize})
 	var taken net.PacketConn
 	l.server.Do(func() {
 		var err error

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,19 +29,14 @@ const (
 	jumpPassword = "s3cret-Jump-2b"
 )
 
-// sideBySide is how many tests run at once.
-const sideBySide = 16
+// imageSize is the size in bytes of images whose real size proves nothing.
+const imageSize = 300_000
 
 // binary is the program under test, built once.
 var binary string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	// Most tests wait, for pages of a terminal or for a timer to run out.
-	if err := flag.Set("test.parallel", fmt.Sprint(sideBySide)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	testlevel.SideBySide() // most tests wait, for pages of a terminal or for a timer to run out
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "flashwarden-e2e-")
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 func TestKill(t *testing.T) {
 	testlevel.NeedFull(t, "makes ten backups twice")
 	whole := newSite(t)
-	whole.add("sw1", "c3500xl", iossim.Options{})
+	whole.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
 	began := time.Now()
 	whole.ok("backup", "sw1")
 	life := time.Since(began)
@@ -22,7 +22,7 @@ func TestKill(t *testing.T) {
 		t.Run(fmt.Sprintf("at %d tenths", i), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.add("sw1", "c3500xl", iossim.Options{})
+			s.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
 			cmd := s.command("backup", "sw1")
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestDeviceGone(t *testing.T) {
 	t.Parallel()
 	testlevel.NeedFull(t, "waits for the second attempt")
 	s := newSite(t)
-	s.add("sw1", "c3500xl", iossim.Options{Faults: iossim.Faults{Hangup: iossim.After{Bytes: 500_000, Times: 1}}})
+	s.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize, Faults: iossim.Faults{Hangup: iossim.After{Bytes: imageSize / 3, Times: 1}}})
 	r := parse(t, s.ok("backup", "sw1", "--json")).Results[0]
 	if r.Status != "ok" || r.Attempts != 2 {
 		t.Errorf("%s after %d attempts (%s)", r.Status, r.Attempts, r.Message)

@@ -521,7 +521,7 @@ func TestReceiveByRules(t *testing.T) {
 func TestRestoreFromABackup(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.add("sw1", "c3750", iossim.Options{})
+	s.add("sw1", "c3750", iossim.Options{LargestImage: imageSize})
 	s.ok("backup", "sw1")
 	r := s.start("receive", "--from", "127.0.0.1", "--device", "sw1")
 	if _, text, ok := s.rommon().put("sw1-config-1", noise(1000), true); !ok {

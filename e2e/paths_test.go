@@ -178,7 +178,7 @@ func TestPathsThatWork(t *testing.T) {
 			}
 		},
 		"link cut for 10 s": func(t *testing.T, l *lan) {
-			sw := l.add("c2960", iossim.Options{Pace: 20_000, Timeout: 38 * time.Second})
+			sw := l.add("c2960", iossim.Options{Pace: 8_000, Timeout: 38 * time.Second})
 			l.router.NFT(filter("forward", "accept", "udp dport 1056-1059 counter"))
 			run := l.start("copying", "backup", "sw1", "--files", "image", "--json")
 			run.untilSaid()
@@ -197,12 +197,12 @@ func TestPathsThatWork(t *testing.T) {
 			}
 		},
 		"terminal closed by its idle timeout": func(t *testing.T, l *lan) {
-			sw := l.add("c2960", iossim.Options{Pace: 10_000, ExecTimeout: 3 * time.Second})
+			sw := l.add("c2960", iossim.Options{Pace: 4_000, ExecTimeout: 10 * time.Second})
 			l.works()
 			if n := strings.Count(strings.Join(sw.Commands(), "\n"), "terminal length 0"); n < 1 || len(sw.Transfers()) != 1 {
 				t.Errorf("%d logins, transfers %+v", n, sw.Transfers())
 			}
-			if took := sw.Transfers()[0].Elapsed; took < 3*time.Second {
+			if took := sw.Transfers()[0].Elapsed; took < 10*time.Second {
 				t.Errorf("the copy took %s: the terminal was not closed in its middle", took)
 			}
 		},
@@ -235,7 +235,7 @@ func TestPathsThatWork(t *testing.T) {
 // ticket's own name, seen on the wire, and for others, in both directions. It
 // gets nothing but ERROR, and the copy goes on.
 func strangerAsks(t *testing.T, l *lan) {
-	sw := l.add("c2960", iossim.Options{Pace: 20_000})
+	sw := l.add("c2960", iossim.Options{Pace: 8_000})
 	run := l.start("copying", "backup", "sw1", "--files", "image", "--json")
 	run.untilSaid()
 	ticket := ""

@@ -42,6 +42,7 @@ func openTerminal(t *testing.T) (ours, theirs *os.File) {
 // switch, and the table still goes to standard output alone.
 func TestBars(t *testing.T) {
 	t.Parallel()
+	testlevel.NeedFull(t, "the demonstration once more")
 	ours, theirs := openTerminal(t)
 	cmd := exec.Command(binary, "demo", "--dir", filepath.Join(t.TempDir(), "demo"))
 	var out bytes.Buffer

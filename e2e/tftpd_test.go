@@ -49,7 +49,7 @@ func startTftpd(t *testing.T, flags ...string) *tftpd {
 	t.Cleanup(func() { _ = d.cmd.Process.Kill() }) // it may have ended
 	select {
 	case <-d.log.seen:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("it does not answer:\n%s", d.log.all())
 	}
 	return d
