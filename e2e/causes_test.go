@@ -134,7 +134,8 @@ func hostKeyUnknown(t *testing.T) string {
 	s.add("sw1", "isr4300", iossim.Options{})
 	s.env = append(s.env, "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse")
 	r := s.tells(nil, "ssh-keyscan")
-	_, line, _ := strings.Cut(r.Hint, ": ") // what comes behind the condition is to be typed
+	_, line, _ := strings.Cut(r.Hint, ": ") // the line to type follows the condition
+	line = strings.Trim(line, "`")
 	if o := finish(t, exec.Command("sh", "-c", line)); o.code != 0 {
 		t.Fatalf("%s ended with %d\n%s", line, o.code, o.stderr)
 	}
