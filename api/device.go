@@ -49,3 +49,14 @@ type TestResult struct {
 	Seconds float64 `json:"seconds"`
 	Facts   Facts   `json:"facts"`
 }
+
+// DeviceChange is a device to add, or the new settings of one, with secrets in
+// clear. A nil secret stays as it is; an empty one is removed.
+type DeviceChange struct {
+	Device         Device  `json:"device"`
+	Password       *string `json:"password,omitempty"`
+	EnablePassword *string `json:"enable_password,omitempty"`
+	Identity       *string `json:"identity,omitempty"` // private key, as ssh-keygen writes it
+	ViaPassword    *string `json:"via_password,omitempty"`
+	ViaIdentity    *string `json:"via_identity,omitempty"`
+}

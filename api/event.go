@@ -16,7 +16,18 @@ const (
 	StepChange Step = "change" // File is the command that changes the device
 	StepProved Step = "proved" // File is on the device, and proved
 	StepReload Step = "reload" // waiting for the device to answer again
+	StepTry    Step = "try"    // a test transfer; File describes it
+	StepRead   Step = "read"   // of the vault: Bytes of Size
 	StepDone   Step = "done"
+)
+
+// The steps of a transfer that a permit lets in, or that is refused.
+const (
+	StepRequest  Step = "request"
+	StepTransfer Step = "transfer"
+	StepEnded    Step = "ended" // Error says why, where it was not complete
+	StepRefused  Step = "refused"
+	StepReceived Step = "received" // Received reports the file
 )
 
 // Event reports progress of an operation on one device.
@@ -31,4 +42,9 @@ type Event struct {
 	Status  string    `json:"status,omitempty"`  // with StepDone
 	Cause   Cause     `json:"cause,omitempty"`   // with StepDone
 	Seconds float64   `json:"seconds,omitempty"` // with StepDone
+
+	Remote   string        `json:"remote,omitempty"` // IP:PORT of the peer of a transfer
+	Sends    bool          `json:"sends,omitempty"`  // the peer sends; false: it fetches
+	Error    string        `json:"error,omitempty"`
+	Received *BackupResult `json:"received,omitempty"`
 }

@@ -17,7 +17,8 @@ const (
 // Problem is why an operation could not be carried out (RFC 9457 over HTTP).
 // It is the error of every operation, in one process and over the socket.
 type Problem struct {
-	Cause  Cause  `json:"cause"` // empty for a mistake of the caller
+	Cause  Cause  `json:"cause"`           // empty for a mistake of the caller
+	Field  string `json:"field,omitempty"` // the JSON name of the field of the request that is wrong; Detail begins with its value
 	Detail string `json:"detail"`
 	Fix    Fix    `json:"fix,omitempty"`
 	Exit   Exit   `json:"exit"`
@@ -25,7 +26,12 @@ type Problem struct {
 }
 
 // Error returns what was seen. The fix is rendered apart from it.
-func (p *Problem) Error() string { return p.Detail }
+func (p *Problem) Error() string {
+	if p.Field != "" {
+		return p.Field + " " + p.Detail
+	}
+	return p.Detail
+}
 
 // Unwrap returns the error behind the problem, for errors.Is and errors.As.
 func (p *Problem) Unwrap() error { return p.Err }

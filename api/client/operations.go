@@ -1,0 +1,132 @@
+package client
+
+import (
+	"context"
+
+	"flashwarden/api"
+)
+
+// AddDevice adds a device to the inventory.
+func (c *Client) AddDevice(ctx context.Context, d api.DeviceChange) (api.Device, error) {
+	return run[api.Device](ctx, c, "add-device", d, nil)
+}
+
+// EditDevice replaces the settings of a device.
+func (c *Client) EditDevice(ctx context.Context, d api.DeviceChange) (api.Device, error) {
+	return run[api.Device](ctx, c, "edit-device", d, nil)
+}
+
+// RemoveDevices removes devices; their snapshots stay.
+func (c *Client) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error) {
+	return run[[]api.Device](ctx, c, "remove-devices", s, nil)
+}
+
+// Devices lists devices.
+func (c *Client) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
+	return run[[]api.Device](ctx, c, "devices", s, nil)
+}
+
+// Device returns one device.
+func (c *Client) Device(ctx context.Context, n api.Named) (api.DeviceDetail, error) {
+	return run[api.DeviceDetail](ctx, c, "device", n, nil)
+}
+
+// UnknownHostKeys returns the host keys that a person has to confirm.
+func (c *Client) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
+	return run[[]api.HostKey](ctx, c, "unknown-host-keys", s, nil)
+}
+
+// TrustHostKeys lets the next login pin these keys.
+func (c *Client) TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}, error) {
+	return run[struct{}](ctx, c, "trust-host-keys", keys, nil)
+}
+
+// TestDevices logs in to devices and reads their facts.
+func (c *Client) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
+	return run[[]api.TestResult](ctx, c, "test-devices", s, events)
+}
+
+// Backup backs devices up.
+func (c *Client) Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
+	return run[[]api.BackupResult](ctx, c, "backup", r, events)
+}
+
+// PlanRestore plans a restore and changes nothing.
+func (c *Client) PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
+	return run[api.RestoreResult](ctx, c, "plan-restore", r, events)
+}
+
+// ApplyPlan does the steps of a plan.
+func (c *Client) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
+	return run[api.RestoreResult](ctx, c, "apply-plan", p, events)
+}
+
+// Snapshots lists snapshots.
+func (c *Client) Snapshots(ctx context.Context, n api.Named) ([]api.SnapshotRow, error) {
+	return run[[]api.SnapshotRow](ctx, c, "snapshots", n, nil)
+}
+
+// Snapshot returns one snapshot.
+func (c *Client) Snapshot(ctx context.Context, n api.Named) (api.Snapshot, error) {
+	return run[api.Snapshot](ctx, c, "snapshot", n, nil)
+}
+
+// Images lists distinct images.
+func (c *Client) Images(ctx context.Context) ([]api.Image, error) {
+	return run[[]api.Image](ctx, c, "images", struct{}{}, nil)
+}
+
+// Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means.
+func (c *Client) Find(ctx context.Context, n api.Named) ([]api.Content, error) {
+	return run[[]api.Content](ctx, c, "find", n, nil)
+}
+
+// Check checks the vault.
+func (c *Client) Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error) {
+	return run[[]api.CheckProblem](ctx, c, "check", r, events)
+}
+
+// Offer opens an offer.
+func (c *Client) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
+	return run[api.Permit](ctx, c, "offer", r, nil)
+}
+
+// AwaitOffer waits until an offer has ended.
+func (c *Client) AwaitOffer(ctx context.Context, p api.Permit, events func(api.Event)) (api.OfferResult, error) {
+	return run[api.OfferResult](ctx, c, "await-offer", p, events)
+}
+
+// Receive opens a reception.
+func (c *Client) Receive(ctx context.Context, r api.Receive) (api.Permit, error) {
+	return run[api.Permit](ctx, c, "receive", r, nil)
+}
+
+// AwaitReception waits until a reception has ended.
+func (c *Client) AwaitReception(ctx context.Context, p api.Permit, events func(api.Event)) (api.BackupResult, error) {
+	return run[api.BackupResult](ctx, c, "await-reception", p, events)
+}
+
+// Rules lists the standing permissions.
+func (c *Client) Rules(ctx context.Context) (api.Rules, error) {
+	return run[api.Rules](ctx, c, "rules", struct{}{}, nil)
+}
+
+// AwaitRules reports each file that the standing permissions let in.
+func (c *Client) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error) {
+	return run[[]api.BackupResult](ctx, c, "await-rules", struct{}{}, events)
+}
+
+// Doctor looks for what would make a backup fail.
+func (c *Client) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
+	return run[api.Report](ctx, c, "doctor", r, events)
+}
+
+// Firewall returns rules for a packet filter.
+func (c *Client) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error) {
+	return run[api.FirewallRules](ctx, c, "firewall", r, nil)
+}
+
+// Names lists names for completion.
+func (c *Client) Names(ctx context.Context, n api.Named) ([]string, error) {
+	return run[[]string](ctx, c, "names", n, nil)
+}

@@ -1,0 +1,46 @@
+package api
+
+// Named names one thing: a device, a snapshot, an image.
+type Named struct {
+	Name string `json:"name"`
+}
+
+// Content is one file in the vault under the name that an export gives it.
+type Content struct {
+	Name   string `json:"name"` // below the directory of the export
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"` // bytes
+}
+
+// Check asks for a check of the vault.
+type Check struct {
+	ReadData bool `json:"read_data,omitempty"` // read every byte and compute its digests
+}
+
+// The kinds of names for completion.
+const (
+	NamesOfDevices   = "devices"
+	NamesOfGroups    = "groups"
+	NamesOfSites     = "sites"
+	NamesOfSnapshots = "snapshots"
+	NamesOfImages    = "images" // in the vault
+)
+
+// Doctor asks what would make a backup fail.
+type Doctor struct {
+	Device string `json:"device,omitempty"` // empty: this host alone
+	Again  string `json:"again,omitempty"`  // the line that a person types to look again with more rights
+}
+
+// Firewall asks for the rules of a packet filter.
+type Firewall struct {
+	Format string `json:"format"` // nft, iptables, ufw
+}
+
+// FirewallRules are the rules, as a program of the packet filter's own
+// language.
+type FirewallRules struct {
+	Format  string   `json:"format"`
+	Rules   string   `json:"rules"`
+	LeftOut []string `json:"left_out,omitempty"` // devices without an address, each with the reason
+}
