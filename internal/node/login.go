@@ -82,3 +82,23 @@ func (n *Node) Detail(ctx context.Context, name string) (api.DeviceDetail, error
 	return api.DeviceDetail{Device: d, HostKeys: keys, Password: s.Password != "",
 		EnablePassword: s.EnablePassword != "", ViaPassword: s.ViaPassword != ""}, err
 }
+
+// UnknownHostKeys connects to d and returns the host keys on the way, of the
+// jump host or of the device, that are not pinned. Nothing secret is sent: the
+// connection ends at the first such key.
+func (n *Node) UnknownHostKeys(ctx context.Context, d api.Device) []api.HostKey {
+	var keys []api.HostKey
+	probe := *n
+	probe.hostKeys = &vty.HostKeys{Path: n.hostKeys.Path, Policy: vty.AskUser, Ask: func(host, fingerprint string) bool {
+		keys = append(keys, api.HostKey{Device: d.Name, Host: host, Fingerprint: fingerprint})
+		return false
+	}}
+	dev, err := probe.Dial(ctx, d)
+	if err == nil { // all keys are pinned
+		err = dev.Close()
+	}
+	if err != nil {
+		n.opts.Log.Debug("look at host keys", "device", d.Name, "err", err)
+	}
+	return keys
+}

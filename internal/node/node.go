@@ -98,14 +98,6 @@ func (n *Node) Close() error {
 	return errors.Join(err, n.Catalog.Close())
 }
 
-// Seal returns a secret in the form that the catalog keeps; "" stays "".
-func (n *Node) Seal(secret string) (string, error) {
-	if secret == "" {
-		return "", nil
-	}
-	return n.key.Seal(secret)
-}
-
 // Dial logs in to a device of the inventory, with the secrets that are stored
 // under its name.
 func (n *Node) Dial(ctx context.Context, d api.Device) (*device.Device, error) {
