@@ -1,0 +1,236 @@
+// Package httpapi is the face of the operations over HTTP: each operation of
+// the warden has one route. It holds no logic of its own.
+//
+// An operation is POST /api/v1/operations/NAME with the request as JSON. The
+// answer is a stream of server-sent events (WHATWG HTML, section 9.2):
+// "started" with the operation's ID, "progress" with an api.Event each, and at
+// the end "result" or "problem".
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"flashwarden/api"
+	"flashwarden/internal/warden"
+)
+
+// maxRequest bounds a request, in bytes. The largest is a plan.
+const maxRequest = 16 << 20
+
+// handler routes requests to operations.
+type handler struct {
+	mux *http.ServeMux
+	log *slog.Logger
+
+	mu      sync.Mutex
+	running map[string]context.CancelFunc // by the operation's ID
+}
+
+// New returns the routes of w's operations.
+func New(w warden.Warden, log *slog.Logger) http.Handler {
+	h := &handler{mux: http.NewServeMux(), log: log, running: make(map[string]context.CancelFunc)}
+	route(h, "add-device", plain(w.AddDevice))
+	route(h, "edit-device", plain(w.EditDevice))
+	route(h, "remove-devices", plain(w.RemoveDevices))
+	route(h, "devices", plain(w.Devices))
+	route(h, "device", plain(w.Device))
+	route(h, "unknown-host-keys", plain(w.UnknownHostKeys))
+	route(h, "trust-host-keys", plain(w.TrustHostKeys))
+	route(h, "test-devices", w.TestDevices)
+	route(h, "backup", w.Backup)
+	route(h, "plan-restore", w.PlanRestore)
+	route(h, "apply-plan", w.ApplyPlan)
+	route(h, "snapshots", plain(w.Snapshots))
+	route(h, "snapshot", plain(w.Snapshot))
+	route(h, "images", plain(empty(w.Images)))
+	route(h, "find", plain(w.Find))
+	route(h, "check", w.Check)
+	route(h, "offer", plain(w.Offer))
+	route(h, "await-offer", w.AwaitOffer)
+	route(h, "receive", plain(w.Receive))
+	route(h, "await-reception", w.AwaitReception)
+	route(h, "rules", plain(empty(w.Rules)))
+	route(h, "await-rules", func(ctx context.Context, _ struct{}, events func(api.Event)) ([]api.BackupResult, error) {
+		return w.AwaitRules(ctx, events)
+	})
+	route(h, "doctor", w.Doctor)
+	route(h, "firewall", plain(w.Firewall))
+	route(h, "names", plain(w.Names))
+	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.cancel)
+	h.mux.HandleFunc("GET /api/v1/images/{sha256}/content", h.content(w))
+	return h.mux
+}
+
+// operation is one operation of the warden.
+type operation[Req, Res any] func(ctx context.Context, r Req, events func(api.Event)) (Res, error)
+
+// plain makes an operation of a method without events.
+func plain[Req, Res any](op func(context.Context, Req) (Res, error)) operation[Req, Res] {
+	return func(ctx context.Context, r Req, _ func(api.Event)) (Res, error) { return op(ctx, r) }
+}
+
+// empty gives a method without a request an empty one.
+func empty[Res any](op func(context.Context) (Res, error)) func(context.Context, struct{}) (Res, error) {
+	return func(ctx context.Context, _ struct{}) (Res, error) { return op(ctx) }
+}
+
+// route adds the route of one operation.
+func route[Req, Res any](h *handler, name string, op operation[Req, Res]) {
+	h.mux.HandleFunc("POST /api/v1/operations/"+name, func(w http.ResponseWriter, r *http.Request) {
+		var req Req
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&req); err != nil {
+			h.problem(w, warden.Invalid("the request is no JSON of %s: %w", name, err))
+			return
+		}
+		ctx, id, done := h.begin(r.Context())
+		defer done()
+		s := newStream(w, h.log)
+		s.send("started", started{ID: id})
+		res, err := op(ctx, req, s.event)
+		s.endEvents()
+		if err != nil {
+			s.send("problem", warden.AsProblem(err))
+			return
+		}
+		s.send("result", res)
+	})
+}
+
+type started struct {
+	ID string `json:"id"`
+}
+
+// begin registers an operation, so that cancel finds it.
+func (h *handler) begin(ctx context.Context) (_ context.Context, id string, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	id = rand.Text()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.running[id] = cancel
+	return ctx, id, func() {
+		cancel()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.running, id)
+	}
+}
+
+// cancel cancels an operation. Its stream still gets the result.
+func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	cancel, ok := h.running[r.PathValue("id")]
+	h.mu.Unlock()
+	if !ok {
+		h.problem(w, &api.Problem{Detail: "no such operation runs", Exit: api.ExitUnknown})
+		return
+	}
+	cancel()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// content sends the bytes of one content of the vault.
+func (h *handler) content(wd warden.Warden) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := wd.Open(r.Context(), api.Content{SHA256: r.PathValue("sha256")})
+		if err != nil {
+			h.problem(w, warden.AsProblem(err))
+			return
+		}
+		defer body.Close()
+		w.Header().Set("Content-Type", "application/octet-stream")
+		if _, err := io.Copy(w, body); err != nil {
+			h.log.Info("content broke off", "err", err)
+			panic(http.ErrAbortHandler) // the client must not take it for the whole
+		}
+	}
+}
+
+// problem answers with a problem (RFC 9457).
+func (h *handler) problem(w http.ResponseWriter, p *api.Problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status(p.Exit))
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		h.log.Info("answer broke off", "err", err)
+	}
+}
+
+// status is the HTTP status of a problem.
+func status(e api.Exit) int {
+	switch e {
+	case api.ExitUsage:
+		return http.StatusBadRequest
+	case api.ExitUnknown:
+		return http.StatusNotFound
+	case api.ExitRefused:
+		return http.StatusForbidden
+	}
+	return http.StatusInternalServerError
+}
+
+// maxWaiting is how many events wait for a slow client. More are left out: an
+// operation never waits for whoever watches it.
+const maxWaiting = 1024
+
+// stream sends server-sent events.
+type stream struct {
+	w    http.ResponseWriter
+	log  *slog.Logger
+	mu   sync.Mutex // guards w
+	wait chan api.Event
+	done chan struct{}
+}
+
+func newStream(w http.ResponseWriter, log *slog.Logger) *stream {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	s := &stream{w: w, log: log, wait: make(chan api.Event, maxWaiting), done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		for e := range s.wait {
+			s.send("progress", e)
+		}
+	}()
+	return s
+}
+
+// event takes one event; it never waits.
+func (s *stream) event(e api.Event) {
+	select {
+	case s.wait <- e:
+	default:
+	}
+}
+
+// endEvents sends the events that wait. No event may come after it.
+func (s *stream) endEvents() {
+	close(s.wait)
+	<-s.done
+}
+
+// send sends one event. A client that has gone ends the request's context,
+// and with it the operation: its error is only logged.
+func (s *stream) send(kind string, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		s.log.Error("encode an event", "kind", kind, "err", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", kind, text); err != nil {
+		s.log.Debug("the client has gone", "err", err)
+		return
+	}
+	if err := http.NewResponseController(s.w).Flush(); err != nil {
+		s.log.Debug("the client has gone", "err", err)
+	}
+}

@@ -1,0 +1,152 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/backup"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/node"
+)
+
+// AddDevice adds a device to the inventory.
+func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
+	if err := l.allow(ctx, admin, "add a device", c.Device.Name); err != nil {
+		return api.Device{}, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return api.Device{}, err
+	}
+	if _, err := n.Catalog.Device(ctx, c.Device.Name); err == nil {
+		p := Invalid("device %s: %w", c.Device.Name, catalog.ErrExists)
+		p.Fix = api.Say("change it with ").Do("device edit", c.Device.Name)
+		return api.Device{}, p
+	}
+	d, secrets, err := n.SealDevice(c, catalog.Secrets{})
+	if err == nil {
+		err = n.Catalog.AddDevice(ctx, d, secrets)
+	}
+	return d, err
+}
+
+// EditDevice replaces the settings of a device. Secrets that the change does
+// not name stay.
+func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
+	if err := l.allow(ctx, admin, "edit a device", c.Device.Name); err != nil {
+		return api.Device{}, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return api.Device{}, err
+	}
+	secrets, err := n.Catalog.Secrets(ctx, c.Device.Name)
+	if err != nil {
+		return api.Device{}, err
+	}
+	d, secrets, err := n.SealDevice(c, secrets)
+	if err == nil {
+		err = n.Catalog.UpdateDevice(ctx, d, secrets)
+	}
+	return d, err
+}
+
+// RemoveDevices removes all devices that are named, or none when one is
+// unknown. Their snapshots stay.
+func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error) {
+	if err := l.allow(ctx, admin, "remove devices", s.Names...); err != nil {
+		return nil, err
+	}
+	if len(s.Names) == 0 {
+		return nil, Invalid("which devices? Give names")
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := n.Catalog.Devices(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range devices {
+		if err := n.Catalog.RemoveDevice(ctx, d.Name); err != nil {
+			return nil, err
+		}
+	}
+	return devices, nil
+}
+
+// Devices lists the devices that s selects.
+func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
+	if err := l.allow(ctx, viewer, "list devices"); err != nil {
+		return nil, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return n.Catalog.Devices(ctx, s)
+}
+
+// Device returns one device, with its pinned host keys and which secrets are
+// stored for it.
+func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, error) {
+	if err := l.allow(ctx, viewer, "show a device", name.Name); err != nil {
+		return api.DeviceDetail{}, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
+	return n.Detail(ctx, name.Name)
+}
+
+// TestDevices logs in to each device and reads its facts, nothing else.
+func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
+	if err := l.allow(ctx, operator, "test devices", s.Names...); err != nil {
+		return nil, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := n.Catalog.Devices(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]api.TestResult, len(devices))
+	var wg sync.WaitGroup
+	for i, d := range devices {
+		wg.Go(func() { results[i] = testDevice(ctx, n, d) })
+	}
+	wg.Wait()
+	return results, nil
+}
+
+func testDevice(ctx context.Context, n *node.Node, d api.Device) api.TestResult {
+	r := api.TestResult{Device: d.Name, Status: api.StatusOK}
+	began := time.Now()
+	facts, err := readFacts(ctx, n, d)
+	r.Facts, r.Seconds = facts, tenths(time.Since(began))
+	if err != nil {
+		r.Status, r.Cause, r.Message, r.Hint = api.StatusFailed, cause.Of(err), err.Error(), cause.Hint(err)
+	}
+	return r
+}
+
+func readFacts(ctx context.Context, n *node.Node, d api.Device) (api.Facts, error) {
+	dev, err := n.Dial(ctx, d)
+	if err != nil {
+		return api.Facts{}, err
+	}
+	f, err := dev.Facts(ctx)
+	return backup.Facts(f), errors.Join(err, dev.Close())
+}
+
+// tenths is d in seconds with one decimal.
+func tenths(d time.Duration) float64 { return math.Round(d.Seconds()*10) / 10 }

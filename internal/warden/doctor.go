@@ -1,0 +1,217 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/doctor"
+	"flashwarden/internal/firewall"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/node"
+)
+
+// Doctor looks at this host and, where a device is named, at the path to it.
+// It opens the data directory only where it is sound, and creates nothing.
+func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
+	found, err := l.doctor(ctx, r, events)
+	out := api.Report{Notes: found.Notes}
+	for _, f := range found.Findings {
+		out.Findings = append(out.Findings, api.Finding{Cause: f.Cause, Seen: f.Seen, Fix: f.Fix, Where: f.Where, Changes: f.Changes})
+	}
+	return out, err
+}
+
+func (l *Local) doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (doctor.Report, error) {
+	if err := l.allow(ctx, operator, "doctor", r.Device); err != nil {
+		return doctor.Report{}, err
+	}
+	e := examination{Local: l, dir: doctor.ReadDirectory(l.opts.Data), again: r.Again}
+	switch {
+	case e.dir.Sound() && l.stat() == nil:
+	case r.Device != "" && errors.Is(l.stat(), fs.ErrNotExist):
+		return doctor.Report{}, unknown(api.Do("device add").Say(" adds it"), "device %s: not in the inventory of %s", r.Device, l.opts.Data)
+	default: // the directory's own fault is found, before any device is asked
+		return e.host(ctx)
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	if err := e.read(ctx, n, r.Device); err != nil {
+		return doctor.Report{}, err
+	}
+	report, err := e.host(ctx)
+	if err != nil || r.Device == "" {
+		return report, err
+	}
+	path, err := e.path(ctx, n, e.devices[0], tellDoctor(r.Device, events))
+	report.Add(path)
+	return report, err
+}
+
+// tellDoctor returns what reports the steps of the examination of a path.
+func tellDoctor(device string, events func(api.Event)) func(api.Step, string) {
+	return func(step api.Step, what string) {
+		if events != nil {
+			events(api.Event{Time: time.Now().UTC(), Device: device, Step: step, File: what})
+		}
+	}
+}
+
+// examination is one look at this host, and what it is looked at for.
+type examination struct {
+	*Local
+	dir     doctor.Directory
+	devices []api.Device
+	newest  time.Time // of the snapshots
+	largest int64     // of the images, in bytes
+	again   string    // the line that looks again with more rights
+}
+
+// read reads from the stores what the host has to be fit for: the named
+// device, or all.
+func (e *examination) read(ctx context.Context, n *node.Node, name string) error {
+	var s api.Select
+	if name != "" {
+		s.Names = []string{name}
+	}
+	var err error
+	if e.devices, err = n.Catalog.Devices(ctx, s); err != nil {
+		return err
+	}
+	snapshots, err := n.Catalog.Snapshots(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, s := range snapshots {
+		e.newest = s.Started // oldest first
+	}
+	images, err := n.Catalog.Images(ctx)
+	for _, i := range images {
+		e.largest = max(e.largest, i.Size)
+	}
+	return err
+}
+
+// host reads and judges this host.
+func (e *examination) host(ctx context.Context) (doctor.Report, error) {
+	ports, err := firewallPorts(e.opts.Config)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	listen := e.opts.Config.TFTP.Listen
+	sockets, err := doctor.ReadSockets(listen, ports.Transfers)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	targets, lookups := e.targets(ctx)
+	routes, err := doctor.ReadRoutes(ctx, targets)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: e.again}
+	filter.Rules, filter.Err = firewall.Read(ctx)
+	r := e.sockets(sockets)
+	for _, part := range []doctor.Report{
+		doctor.CheckRange(doctor.ReadLocalPorts(), ports.Transfers), doctor.CheckFilter(filter, routes), doctor.CheckRoutes(routes, listen),
+		doctor.CheckResolver(lookups), doctor.CheckDirectory(e.dir, e.largest), doctor.CheckClock(doctor.ReadClock(e.newest)),
+	} {
+		r.Add(part)
+	}
+	return r, ctx.Err()
+}
+
+// sockets judges the sockets of the TFTP server. Those of this process are in
+// use for the right reason.
+func (e *examination) sockets(sockets []doctor.Socket) doctor.Report {
+	if e.isServing() {
+		return doctor.Report{Notes: []string{"this process serves TFTP on " + e.opts.Config.TFTP.Listen}}
+	}
+	return doctor.CheckSockets(sockets, e.dir.InUse)
+}
+
+// targets are the addresses of the devices, and how their names resolved.
+func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lookup) {
+	var targets []doctor.Target
+	var lookups []doctor.Lookup
+	for _, d := range e.devices {
+		began := time.Now()
+		hosts, err := resolveDevice(ctx, d)
+		if err != nil || hosts[0].Asked != "" {
+			lookups = append(lookups, doctor.Lookup{Device: d.Name, Err: err, Took: time.Since(began)})
+		}
+		for _, h := range hosts {
+			told := e.opts.Config.TFTP.Advertise
+			if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
+				told = a
+			}
+			targets = append(targets, doctor.Target{Name: d.Name, Address: h.Address, Told: told})
+		}
+	}
+	return targets, lookups
+}
+
+// path logs in to a device, reads what could stop a transfer, and tries some.
+func (e *examination) path(ctx context.Context, n *node.Node, d api.Device, tell func(api.Step, string)) (report doctor.Report, err error) {
+	tell(api.StepLogin, "")
+	session, err := n.DialToTransfer(ctx, d)
+	if err != nil {
+		return doctor.Failed(d.Name, err), ctx.Err()
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	facts, err := session.Facts(ctx)
+	if err != nil {
+		return doctor.Failed(d.Name, err), ctx.Err()
+	}
+	report.Notes = append(report.Notes, fmt.Sprintf("%s: logged in at %s, privileged EXEC, %s", d.Name, d.Address, facts.Version))
+	way, err := e.way(n, d, session)
+	if err != nil {
+		return report, err
+	}
+	way, err = doctor.ReadPath(ctx, session, way)
+	if err != nil {
+		report.Add(doctor.Failed(d.Name, err))
+		return report, ctx.Err()
+	}
+	report.Add(doctor.CheckPath(way))
+	tried, err := e.try(ctx, d, session, way.Policers, tell)
+	report.Add(tried)
+	return report, err
+}
+
+// way is the path to a device before anything was read.
+func (e *examination) way(n *node.Node, d api.Device, s doctor.Session) (doctor.Path, error) {
+	ports, err := firewallPorts(e.opts.Config)
+	return doctor.Path{
+		Name: d.Name, Device: s.RemoteAddr(), Server: n.Told(d, s.LocalAddr()),
+		Listen: ports.Listen, Ports: ports.Transfers,
+	}, err
+}
+
+// try makes the test transfers, if this process can serve TFTP: another one
+// that works on the data directory has the ports.
+func (e *examination) try(ctx context.Context, d api.Device, session doctor.Session, before []ios.Policer, tell func(api.Step, string)) (doctor.Report, error) {
+	n, err := e.served(ctx)
+	if err != nil {
+		return doctor.Report{Notes: []string{fmt.Sprintf("no test transfers: %v", err)}}, nil
+	}
+	trial := n.Trial(d, session)
+	trial.Tell = func(what string) { tell(api.StepTry, what) }
+	report, err := trial.Run(ctx)
+	if err == nil {
+		var after []ios.Policer
+		if after, err = doctor.ReadPolicers(ctx, session); err == nil {
+			report.Add(doctor.CheckPolicers(d.Name, before, after))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		report.Add(doctor.Failed(d.Name, err))
+		err = nil
+	}
+	return report, err
+}

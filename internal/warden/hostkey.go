@@ -1,0 +1,54 @@
+package warden
+
+import (
+	"context"
+
+	"flashwarden/api"
+)
+
+// UnknownHostKeys returns the SSH host keys of the selected devices that are
+// not pinned. It connects to each device without sending a secret.
+func (l *Local) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
+	if err := l.allow(ctx, operator, "read host keys", s.Names...); err != nil {
+		return nil, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := n.Catalog.Devices(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var keys []api.HostKey
+	for _, d := range devices {
+		if d.Transport == api.SSH {
+			keys = append(keys, n.UnknownHostKeys(ctx, d)...)
+		}
+	}
+	return keys, ctx.Err()
+}
+
+// TrustHostKeys lets the next login pin these keys, and no others, where the
+// configuration says that a person decides.
+func (l *Local) TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}, error) {
+	if err := l.allow(ctx, admin, "trust host keys"); err != nil {
+		return struct{}{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.trusted == nil {
+		l.trusted = make(map[string]string)
+	}
+	for _, k := range keys {
+		l.trusted[k.Host] = k.Fingerprint
+	}
+	return struct{}{}, nil
+}
+
+// mayTrust reports whether a person has said that host has this key.
+func (l *Local) mayTrust(host, fingerprint string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.trusted[host] == fingerprint
+}

@@ -1,0 +1,195 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"flashwarden/internal/config"
+	"flashwarden/internal/node"
+	"flashwarden/tftp"
+)
+
+// Options say which data directory a Local works on, and how.
+type Options struct {
+	Data   string // the data directory
+	Config config.Config
+	Log    *slog.Logger // nil: discard
+}
+
+// Local runs the operations in this process. It opens the data directory with
+// the first operation that needs it, and serves TFTP from the first one that
+// transfers.
+type Local struct {
+	opts    Options
+	permits permits
+	watch   watchers
+
+	mu      sync.Mutex
+	node    *node.Node // nil: not open
+	serving bool
+	rules   *ruled            // nil: the rules are not served
+	trusted map[string]string // fingerprints of host keys that a person confirmed, by host
+}
+
+// New returns a Local. It opens nothing.
+func New(o Options) *Local { return &Local{opts: o} }
+
+// Close ends what runs and closes the data directory.
+func (l *Local) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.node == nil {
+		return nil
+	}
+	l.rules.close()
+	err := errors.Join(l.permits.close(), l.node.Close())
+	l.node = nil
+	return err
+}
+
+// Serve opens the data directory and serves TFTP until ctx ends, or until the
+// TFTP server fails. It calls ready once devices are answered.
+func (l *Local) Serve(ctx context.Context, ready func()) error {
+	n, err := l.served(ctx)
+	if err != nil {
+		return err
+	}
+	if len(n.Rules()) > 0 {
+		if _, err := l.serveRules(ctx); err != nil {
+			return err
+		}
+	}
+	ready()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-n.Failed():
+		return n.Failure()
+	}
+}
+
+// open returns the open data directory.
+func (l *Local) open(ctx context.Context) (*node.Node, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opened(ctx)
+}
+
+// opened is open for a caller who holds l.mu.
+func (l *Local) opened(ctx context.Context) (*node.Node, error) {
+	if l.node != nil {
+		return l.node, nil
+	}
+	n, err := node.Open(ctx, node.Options{Data: l.opts.Data, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust})
+	if err != nil {
+		return nil, err
+	}
+	n.Watch = l.watch.tell
+	l.node = n
+	return n, nil
+}
+
+// served returns the open data directory with its TFTP server running.
+func (l *Local) served(ctx context.Context) (*node.Node, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, err := l.opened(ctx)
+	if err != nil || l.serving {
+		return n, err
+	}
+	if err := n.Start(); err != nil {
+		return nil, err
+	}
+	l.serving = true
+	return n, nil
+}
+
+// stat returns nil where the data directory has a catalog, fs.ErrNotExist where
+// it has none, and else why that cannot be told. It creates nothing.
+func (l *Local) stat() error {
+	_, err := os.Stat(filepath.Join(l.opts.Data, "catalog.db"))
+	return err
+}
+
+// port is the port of the TFTP server, which runs.
+func port(n *node.Node) int {
+	if a, ok := n.TFTPAddr().(*net.UDPAddr); ok {
+		return a.Port
+	}
+	return 0
+}
+
+func (l *Local) log() *slog.Logger {
+	if l.opts.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l.opts.Log
+}
+
+// untilFailure returns a context that also ends when the TFTP server stops by
+// itself; its cause then is that failure.
+func untilFailure(ctx context.Context, n *node.Node) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-n.Failed():
+			cancel(n.Failure())
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// watchers pass the events of the TFTP server on to the operations that show
+// them. The zero value is ready.
+type watchers struct {
+	mu   sync.Mutex
+	next int
+	all  map[int]func(tftp.Event)
+}
+
+// add has every event told to watch until the returned function is called.
+func (w *watchers) add(watch func(tftp.Event)) (remove func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all == nil {
+		w.all = make(map[int]func(tftp.Event))
+	}
+	id := w.next
+	w.next++
+	w.all[id] = watch
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.all, id)
+	}
+}
+
+func (w *watchers) tell(e tftp.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, watch := range w.all {
+		watch(e)
+	}
+}
+
+// isServing reports whether the TFTP server of this process runs.
+func (l *Local) isServing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.serving
+}
+
+// TFTPPort serves TFTP and returns its port.
+func (l *Local) TFTPPort(ctx context.Context) (int, error) {
+	n, err := l.served(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return port(n), nil
+}

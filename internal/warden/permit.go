@@ -1,0 +1,201 @@
+package warden
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/node"
+	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
+	"flashwarden/tftp"
+)
+
+// permits are the offers and receptions that are open. The zero value is
+// ready.
+type permits struct {
+	mu  sync.Mutex
+	all map[string]*permit
+}
+
+// permit is one open offer or reception.
+type permit struct {
+	api.Permit
+	meeting meeting
+	began   time.Time
+	ticket  *spool.Ticket
+	times   int       // of an offer
+	arrived *arrivals // of a reception
+}
+
+func (p *permits) add(one *permit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all == nil {
+		p.all = make(map[string]*permit)
+	}
+	p.all[one.ID] = one
+}
+
+// take removes a permit, which then belongs to the caller.
+func (p *permits) take(id string) (*permit, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.all[id]
+	if one == nil {
+		return nil, unknown(api.Say("open a new one"), "no offer or reception %q is open", id)
+	}
+	delete(p.all, id)
+	return one, nil
+}
+
+// close ends all permits that nobody waits for.
+func (p *permits) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var err error
+	for id, one := range p.all {
+		err = errors.Join(err, one.ticket.Close())
+		delete(p.all, id)
+	}
+	return err
+}
+
+// peerAddress reads the address of one device.
+func peerAddress(field, text string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(text)
+	if err != nil || a.IsUnspecified() || a.IsMulticast() {
+		return netip.Addr{}, wrongField(field, "%q is not the IP address of a device", text)
+	}
+	return a.Unmap(), nil
+}
+
+// checkName refuses a name on the TFTP server that cannot be typed on a device.
+func checkName(name string) error {
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part == "." || part == ".." {
+			return wrongField("name", "%q is not a file name: directories are allowed, a leading slash is not", name)
+		}
+	}
+	if err := ios.Typeable("name", name); err != nil {
+		return Invalid("%w", err)
+	}
+	return nil
+}
+
+// checkPermit refuses a name that cannot be typed, and a time that is over at
+// once.
+func checkPermit(name string, wait time.Duration) error {
+	if wait <= 0 {
+		return wrongField("for", "%s: want a time such as 15m", wait)
+	}
+	if name == "" {
+		return nil
+	}
+	return checkName(name)
+}
+
+// meeting is how a device and the TFTP server reach each other.
+type meeting struct {
+	peer    netip.Addr
+	server  netip.Addr   // as the device reaches it
+	network netip.Prefix // the peer, with the mask of the network that it shares with us
+	device  api.Device   // of the inventory; zero where no device has the address
+}
+
+// meet finds how peer and the TFTP server reach each other, and which device
+// peer is: the named one, or the one that has the address.
+func meet(ctx context.Context, n *node.Node, peer netip.Addr, name string) (meeting, error) {
+	m := meeting{peer: peer}
+	var err error
+	if name != "" {
+		m.device, err = n.Catalog.Device(ctx, name)
+	} else {
+		m.device, _, err = n.DeviceAt(ctx, peer)
+	}
+	if err != nil {
+		return m, err
+	}
+	m.server, m.network, err = n.Server(peer)
+	if a, addrErr := netip.ParseAddr(m.device.TFTPAddress); addrErr == nil {
+		m.server = a
+	}
+	return m, err
+}
+
+// permit returns what a person has to know of a ticket.
+func (m meeting) permit(n *node.Node, t *spool.Ticket, name string, until time.Time) api.Permit {
+	return api.Permit{ID: rand32(), Peer: m.peer.String(), Device: m.device.Name, Server: m.server.String(), Name: name, Until: until.UTC(), Port: port(n)}
+}
+
+// wait waits until the ticket ends, for whatever reason.
+func (p *permit) wait(ctx context.Context, n *node.Node) error {
+	select {
+	case <-p.ticket.Ended():
+		_, err := p.ticket.Wait(context.Background())
+		return err
+	case <-n.Failed():
+		return n.Failure()
+	case <-ctx.Done():
+		return cause.New(cause.Cancelled, "cancelled", api.Say("open it again when it is needed"))
+	}
+}
+
+// diagnose returns why a ticket was not used up, and the next step.
+func (p *permit) diagnose(err error, n *node.Node, w transfer.Witness) error {
+	if !errors.Is(err, spool.ErrLate) {
+		return err
+	}
+	w.Seen = p.ticket.Evidence()
+	if w.Seen.Complete > 0 {
+		return cause.New(cause.NoRequest, fmt.Sprintf("the time was over after %d complete transfers", w.Seen.Complete),
+			api.Say("offer it again, with a longer ").Option("for", "").Say(" or with fewer ").Option("times", ""))
+	}
+	w.TicketErr, w.Stalled = err, true
+	w.Name, w.Device, w.Server, w.Ports = cmp.Or(p.meeting.device.Name, "NAME"), p.meeting.peer, p.meeting.server, n.Ports()
+	e := transfer.Diagnose(w)
+	if len(w.Seen.Strays) == 0 || w.Seen.Requested {
+		return e
+	}
+	return cause.New(cause.RefusedByServer, fmt.Sprintf("%s asked for %q, and not for %s", p.Peer, w.Seen.Strays, p.ticket.Name),
+		api.Say("type the name as it is printed, or choose it with ").Option("name", ""))
+}
+
+// transferEvents returns what passes events of the TFTP server on.
+func transferEvents(events func(api.Event), size int64) func(tftp.Event) {
+	steps := map[tftp.EventKind]api.Step{
+		tftp.EventRequest: api.StepRequest, tftp.EventProgress: api.StepTransfer, tftp.EventDone: api.StepEnded, tftp.EventRefused: api.StepRefused,
+	}
+	return func(e tftp.Event) {
+		step, shown := steps[e.Kind]
+		if !shown || events == nil {
+			return
+		}
+		event := api.Event{Time: time.Now().UTC(), Step: step, Remote: e.Request.Remote.String(), Sends: e.Request.Op == tftp.Write,
+			File: e.Request.Filename, Bytes: e.Bytes, Size: size}
+		if event.Size < 0 {
+			event.Size = e.Request.Size
+		}
+		if e.Err != nil {
+			event.Error = wireText(e.Err)
+		}
+		events(event)
+	}
+}
+
+// wireText is why a transfer ended, without the form of an ERROR packet.
+func wireText(err error) string {
+	var e *tftp.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}

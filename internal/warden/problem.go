@@ -1,0 +1,49 @@
+package warden
+
+import (
+	"errors"
+	"fmt"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
+)
+
+// Invalid returns the problem of a request that contradicts itself or names
+// something impossible.
+func Invalid(format string, args ...any) *api.Problem {
+	err := fmt.Errorf(format, args...)
+	return &api.Problem{Detail: err.Error(), Exit: api.ExitUsage, Err: err}
+}
+
+// wrongField returns the problem of one field of a request, by its JSON name.
+func wrongField(field, format string, args ...any) *api.Problem {
+	p := Invalid(format, args...)
+	p.Field = field
+	return p
+}
+
+// unknown returns the problem of a name that matches nothing.
+func unknown(fix api.Fix, format string, args ...any) *api.Problem {
+	err := fmt.Errorf(format, args...)
+	return &api.Problem{Detail: err.Error(), Exit: api.ExitUnknown, Fix: fix, Err: err}
+}
+
+// AsProblem returns err as a Problem; nil for nil. It is the one place where
+// an error gets its exit code.
+func AsProblem(err error) *api.Problem {
+	var p *api.Problem
+	var wrong *config.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &wrong), errors.Is(err, api.ErrInvalidDevice), errors.Is(err, catalog.ErrExists):
+		return &api.Problem{Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitUsage, Err: err}
+	case errors.Is(err, catalog.ErrNotFound):
+		return &api.Problem{Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitUnknown, Err: err}
+	}
+	return &api.Problem{Cause: cause.Of(err), Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitError, Err: err}
+}

@@ -1,0 +1,80 @@
+package warden
+
+import (
+	"context"
+	"slices"
+
+	"flashwarden/api"
+	"flashwarden/internal/node"
+)
+
+// PlanRestore logs in to a device, compares it with a snapshot, and returns
+// the plan of a restore. It changes nothing.
+func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
+	if err := l.allow(ctx, operator, "plan a restore", r.Device); err != nil {
+		return api.RestoreResult{}, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return api.RestoreResult{}, err
+	}
+	d, err := n.Catalog.Device(ctx, r.Device)
+	if err != nil {
+		return api.RestoreResult{}, err
+	}
+	s, err := snapshotFor(ctx, n, d, r.Snapshot)
+	if err != nil {
+		return api.RestoreResult{}, err
+	}
+	if n, err = l.served(ctx); err != nil {
+		return api.RestoreResult{}, err
+	}
+	ctx, done := untilFailure(ctx, n)
+	defer done()
+	return n.PlanRestore(ctx, d, s, r, events)
+}
+
+// ApplyPlan does the steps of a plan, after checking that the device is still
+// as the plan saw it.
+func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
+	if err := l.allow(ctx, admin, "restore", p.Request.Device); err != nil {
+		return api.RestoreResult{}, err
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		return api.RestoreResult{}, err
+	}
+	d, err := n.Catalog.Device(ctx, p.Request.Device)
+	if err != nil {
+		return api.RestoreResult{}, err
+	}
+	if n, err = l.served(ctx); err != nil {
+		return api.RestoreResult{}, err
+	}
+	ctx, done := untilFailure(ctx, n)
+	defer done()
+	return n.ApplyPlan(ctx, d, p, events)
+}
+
+// snapshotFor returns the named snapshot, else the newest backup of the
+// device.
+func snapshotFor(ctx context.Context, n *node.Node, d api.Device, id string) (api.Snapshot, error) {
+	if id != "" {
+		return snapshot(ctx, n, id)
+	}
+	rows, err := n.Catalog.Snapshots(ctx, d.Name)
+	if err != nil {
+		return api.Snapshot{}, err
+	}
+	if len(rows) == 0 {
+		return api.Snapshot{}, unknown(api.Do("backup", d.Name).Say(" makes one, and ").Option("snapshot", "").Say(" restores from one of another device"),
+			"no snapshot of %s", d.Name)
+	}
+	for _, row := range slices.Backward(rows) {
+		if s, err := snapshot(ctx, n, row.ID); err != nil || !s.Received() {
+			return s, err
+		}
+	}
+	return api.Snapshot{}, unknown(api.Say("choose one with ").Option("snapshot", "").Say(" and its place with ").Option("to", "").Say("; ").
+		Do("snapshots", d.Name).Say(" lists them"), "no backup of %s, only files that it sent", d.Name)
+}

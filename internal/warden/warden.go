@@ -1,0 +1,66 @@
+// Package warden has every operation of flashwarden, each once: a request, a
+// stream of events, a result. The command line, the socket and later the queue
+// and the page are thin faces of it.
+//
+// Each operation authorises and records at its top, then does its work on the
+// stores. Errors are *api.Problem: what was seen, the cause, the next step and
+// the exit code.
+package warden
+
+import (
+	"context"
+	"io"
+
+	"flashwarden/api"
+)
+
+// Events receives the progress of an operation. It may be called from several
+// goroutines and must return at once. Nil discards events.
+type Events func(api.Event)
+
+// Warden is all operations. Local runs them in this process; api/client runs
+// them in the daemon that serves the data directory.
+type Warden interface {
+	AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
+	EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
+	RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error)
+	Devices(ctx context.Context, s api.Select) ([]api.Device, error)
+	Device(ctx context.Context, n api.Named) (api.DeviceDetail, error)
+	// UnknownHostKeys returns the host keys that a person has to confirm;
+	// TrustHostKeys lets the next login pin them.
+	UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error)
+	TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}, error)
+	TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error)
+
+	Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error)
+	PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error)
+	ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error)
+
+	Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error)
+	Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error)
+	Images(ctx context.Context) ([]api.Image, error)
+	// Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means.
+	Find(ctx context.Context, what api.Named) ([]api.Content, error)
+	// Open returns the bytes of one content. The caller closes it, and compares
+	// the bytes with the SHA-256.
+	Open(ctx context.Context, c api.Content) (io.ReadCloser, error)
+	Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error)
+
+	// Offer and Receive open a permit. The Await methods return when it has
+	// ended, and end it when ctx does.
+	Offer(ctx context.Context, r api.Offer) (api.Permit, error)
+	AwaitOffer(ctx context.Context, p api.Permit, events func(api.Event)) (api.OfferResult, error)
+	Receive(ctx context.Context, r api.Receive) (api.Permit, error)
+	AwaitReception(ctx context.Context, p api.Permit, events func(api.Event)) (api.BackupResult, error)
+	// Rules are the standing permissions; AwaitRules reports each file that they
+	// let in as an event, until ctx ends.
+	Rules(ctx context.Context) (api.Rules, error)
+	AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error)
+
+	Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error)
+	Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error)
+	// Names lists names for completion in a shell. It creates nothing.
+	Names(ctx context.Context, kind api.Named) ([]string, error)
+
+	Close() error
+}
