@@ -10,26 +10,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
-	"flashwarden/internal/node"
+	"flashwarden/internal/warden"
 )
 
-// backupFlags are what the backup command was asked.
-type backupFlags struct {
-	backup.Options
-	filter api.Select
-	all    bool
-	files  string
-}
-
 func (p *program) backupCommand() *cobra.Command {
-	var f backupFlags
+	var r api.Backup
+	var files string
 	cmd := &cobra.Command{
 		Use:   "backup [NAME...|--all]",
 		Short: "back devices up: the main job",
-		Long: `backup logs in to each device, reads what it runs and what is in its flash, has
-it copy what the vault lacks to the TFTP server that runs meanwhile, compares
-size and digest with what the device says, and keeps a snapshot.
+		Long: `backup logs in to each device, reads its facts and its flash, has it copy the
+files that the vault lacks, compares size and digest with those of the device,
+and keeps a snapshot. The TFTP server runs meanwhile.
 
 It changes nothing on a device: a question about erasing, formatting or
 overwriting is answered no, and ends that device's backup.`,
@@ -37,51 +29,54 @@ overwriting is answered no, and ends that device's backup.`,
   flashwarden backup --all --json
   flashwarden backup --site hq --files image
   flashwarden backup sw1 --dry-run`,
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.filter.Names = args
-			if err := f.check(); err != nil {
+			r.Names, r.Files = args, api.Policy(files)
+			if err := checkBackup(r); err != nil {
 				return usageError{err}
 			}
-			return p.withNode(cmd.Context(), func(n *node.Node) error { return p.backup(cmd.Context(), n, f) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.backup(ctx, w, r) })
 		},
 	}
 	fs := cmd.Flags()
-	fs.BoolVar(&f.all, "all", false, "every device of the inventory")
-	fs.StringVar(&f.filter.Group, "group", "", "the devices of this `GROUP`")
-	fs.StringVar(&f.filter.Site, "site", "", "the devices at this `SITE`")
-	fs.StringVar(&f.files, "files", "", "what to take: image, rebuild or all (default: as the device or the configuration says, else rebuild)")
-	fs.BoolVar(&f.DryRun, "dry-run", false, "log in and look, then print the exact commands, bytes and space; copy nothing")
-	fs.BoolVar(&f.Recopy, "recopy", false, "copy even what the vault holds")
+	fs.BoolVar(&r.All, "all", false, "every device of the inventory")
+	fs.StringVar(&r.Group, "group", "", "the devices of this `GROUP`")
+	fs.StringVar(&r.Site, "site", "", "the devices at this `SITE`")
+	fs.StringVar(&files, "files", "", "files to take: image, rebuild or all (default: the device's own setting, else the configured one, else rebuild)")
+	fs.BoolVar(&r.DryRun, "dry-run", false, "log in and look, then print the exact commands, bytes and space; copy nothing")
+	fs.BoolVar(&r.Recopy, "recopy", false, "copy also content that the vault holds")
+	p.completeFlag(cmd, "group", api.NamesOfGroups)
+	p.completeFlag(cmd, "site", api.NamesOfSites)
 	return cmd
 }
 
-// check refuses what contradicts itself or selects nothing.
-func (f *backupFlags) check() error {
-	some := len(f.filter.Names) > 0 || f.filter.Group != "" || f.filter.Site != ""
-	switch f.Policy = api.Policy(f.files); {
-	case f.all && some:
+// checkBackup refuses flags that contradict each other, in the words of the
+// command line.
+func checkBackup(r api.Backup) error {
+	some := len(r.Names) > 0 || r.Group != "" || r.Site != ""
+	switch {
+	case r.All && some:
 		return errors.New("--all already means every device: leave out the names, --group and --site")
-	case !f.all && !some:
+	case !r.All && !some:
 		return errors.New("which devices? Give names, --group, --site or --all; `flashwarden device list` shows them")
-	case f.files != "" && f.Policy != api.PolicyImage && f.Policy != api.PolicyRebuild && f.Policy != api.PolicyAll:
-		return fmt.Errorf("--files %q: want image, rebuild or all", f.files)
+	case r.Files != "" && r.Files != api.PolicyImage && r.Files != api.PolicyRebuild && r.Files != api.PolicyAll:
+		return fmt.Errorf("--files %q: want image, rebuild or all", r.Files)
 	}
 	return nil
 }
 
-func (p *program) backup(ctx context.Context, n *node.Node, f backupFlags) error {
-	devices, err := n.Catalog.Devices(ctx, f.filter)
+// backup shows progress while the devices are backed up, then the results.
+func (p *program) backup(ctx context.Context, w warden.Warden, r api.Backup) error {
+	if err := p.confirmHostKeys(ctx, w, r.Select); err != nil {
+		return err
+	}
+	show := p.newProgress()
+	results, err := w.Backup(ctx, r, show.event)
+	show.close()
 	if err != nil {
 		return err
 	}
-	if len(devices) == 0 {
-		return unknownError{errors.New("no device matches; `flashwarden device list` shows them, `flashwarden device add` adds one")}
-	}
-	if err := n.Start(); err != nil {
-		return err
-	}
-	return p.reportBackups(p.runBackups(ctx, n, devices, f.Options))
+	return p.reportBackups(results)
 }
 
 // reportBackups prints the results; its error chooses the exit code.
@@ -98,26 +93,6 @@ func (p *program) reportBackups(results []api.BackupResult) error {
 		}
 	}
 	return err
-}
-
-// runBackups shows progress while the devices are backed up. A TFTP server
-// that dies ends them all.
-func (p *program) runBackups(ctx context.Context, n *node.Node, devices []api.Device, o backup.Options) []api.BackupResult {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-n.Failed():
-			cancel(n.Failure())
-		case <-ctx.Done():
-		}
-	}()
-	runner := n.Runner()
-	show := p.newProgress(devices)
-	runner.Watch = show.event
-	results := runner.All(ctx, devices, o)
-	show.close()
-	return results
 }
 
 func (p *program) printResults(results []api.BackupResult) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,11 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
-	"flashwarden/internal/catalog"
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
-	"flashwarden/internal/node"
+	"flashwarden/internal/warden"
 	"flashwarden/tftp"
 )
 
@@ -135,29 +132,27 @@ func (p *program) demo(ctx context.Context, dir string, fleet []demoSwitch) erro
 	}
 	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = tftp.PortRange{} // whatever is free
+	cfg.TFTP.PortRange = tftp.PortRange{} // any free ports
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
-	n, err := node.Open(ctx, node.Options{Data: dir, Config: cfg, Log: p.log()})
-	if err != nil {
-		return err
-	}
-	if err := n.Start(); err != nil {
-		return errors.Join(err, n.Close())
-	}
-	switches, err := startSwitches(n, fleet)
+	ctx = warden.As(ctx, warden.Admin(userName(), "terminal"))
+	w := warden.New(warden.Options{Data: dir, Config: cfg, Log: p.log()})
+	switches, err := startSwitches(ctx, w, fleet)
 	if err == nil {
-		err = p.demoBackup(ctx, n, fleet, switches, dir)
+		err = p.demoBackup(ctx, w, fleet, switches, dir)
 	}
 	for _, s := range switches {
 		err = errors.Join(err, s.Close())
 	}
-	return errors.Join(err, n.Close())
+	return errors.Join(err, w.Close())
 }
 
-// startSwitches starts the simulated switches and tells them where UDP 69 is
-// today.
-func startSwitches(n *node.Node, fleet []demoSwitch) ([]*iossim.Switch, error) {
-	port := n.TFTPAddr().(*net.UDPAddr).Port
+// startSwitches starts the simulated switches. They ask the demonstration's
+// own TFTP port in place of UDP 69.
+func startSwitches(ctx context.Context, w *warden.Local, fleet []demoSwitch) ([]*iossim.Switch, error) {
+	port, err := w.TFTPPort(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var started []*iossim.Switch
 	for _, d := range fleet {
 		s, err := iossim.New(d.profile, iossim.Options{
@@ -175,56 +170,38 @@ func startSwitches(n *node.Node, fleet []demoSwitch) ([]*iossim.Switch, error) {
 	return started, nil
 }
 
-// demoInventory is the switches as a user would add them.
-func demoInventory(fleet []demoSwitch, switches []*iossim.Switch) []api.Device {
-	var devices []api.Device
+// demoDevice is a simulated switch as a user would add it.
+func demoDevice(d demoSwitch, s *iossim.Switch) api.DeviceChange {
+	password, enable := demoPassword, demoEnable
+	return api.DeviceChange{Password: &password, EnablePassword: &enable, Device: api.Device{
+		Name: d.name, Address: s.Addr().String(), Transport: s.Transport(), Site: d.site, Username: demoUser, LegacyCrypto: s.LegacyCrypto(),
+	}}
+}
+
+func (p *program) demoBackup(ctx context.Context, w warden.Warden, fleet []demoSwitch, switches []*iossim.Switch, dir string) error {
+	r := api.Backup{}
 	for i, s := range switches {
-		d := fleet[i]
-		devices = append(devices, api.Device{
-			Name: d.name, Address: s.Addr().String(), Transport: s.Transport(), Site: d.site, Username: demoUser,
-			LegacyCrypto: s.LegacyCrypto(),
-		})
-	}
-	return devices
-}
-
-// demoSecrets are those of every simulated switch.
-func demoSecrets(n *node.Node) (catalog.Secrets, error) {
-	password, err := n.Seal(demoPassword)
-	if err != nil {
-		return catalog.Secrets{}, err
-	}
-	enable, err := n.Seal(demoEnable)
-	return catalog.Secrets{Password: password, EnablePassword: enable}, err
-}
-
-func (p *program) demoBackup(ctx context.Context, n *node.Node, fleet []demoSwitch, switches []*iossim.Switch, dir string) error {
-	devices := demoInventory(fleet, switches)
-	secrets, err := demoSecrets(n)
-	if err != nil {
-		return err
-	}
-	for _, d := range devices {
-		// A directory of an earlier demonstration knows them already.
-		add := n.Catalog.AddDevice
-		if _, err := n.Catalog.Device(ctx, d.Name); err == nil {
-			add = n.Catalog.UpdateDevice
+		d := demoDevice(fleet[i], s)
+		save := w.AddDevice
+		if _, err := w.Device(ctx, api.Named{Name: d.Device.Name}); err == nil {
+			save = w.EditDevice // a directory of an earlier demonstration has it already
 		}
-		if err := add(ctx, d, secrets); err != nil {
+		if _, err := save(ctx, d); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", d.Name, d.Transport, d.Address)
+		r.Names = append(r.Names, d.Device.Name)
+		fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", d.Device.Name, d.Device.Transport, d.Device.Address)
 	}
-	err = p.reportBackups(p.runBackups(ctx, n, devices, backup.Options{}))
+	err := p.backup(ctx, w, r)
 	if err == nil || errors.Is(err, errDevicesFailed) && ctx.Err() == nil {
-		p.tellAround(dir)
+		p.printAround(dir)
 	}
 	return err
 }
 
-// tellAround says where everything is: beside the document when there is one,
+// printAround says where everything is: beside the document when there is one,
 // because the directory stays in any case.
-func (p *program) tellAround(dir string) {
+func (p *program) printAround(dir string) {
 	out := p.out
 	if p.json {
 		out = p.err

@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
-	"flashwarden/internal/catalog"
-	"flashwarden/internal/cause"
-	"flashwarden/internal/node"
+	"flashwarden/internal/warden"
 )
 
 func (p *program) deviceCommand() *cobra.Command {
@@ -37,7 +32,6 @@ func (p *program) deviceCommand() *cobra.Command {
 // deviceFlags are what describes a device on the command line.
 type deviceFlags struct {
 	api.Device
-	secrets                                catalog.Secrets
 	passwordFile, enableFile, identityFile string
 	viaPasswordFile, viaIdentityFile       string
 }
@@ -76,32 +70,27 @@ func (p *program) deviceAddCommand() *cobra.Command {
 			if err := f.Device.Validate(); err != nil {
 				return usageError{err}
 			}
-			return p.withNode(cmd.Context(), func(n *node.Node) error { return p.addDevice(cmd, n, f) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.addDevice(ctx, w, f, cmd.Flags()) })
 		},
 	}
 	f.register(cmd.Flags())
 	return cmd
 }
 
-func (p *program) addDevice(cmd *cobra.Command, n *node.Node, f deviceFlags) error {
-	if _, err := n.Catalog.Device(cmd.Context(), f.Name); err == nil {
-		return usageError{fmt.Errorf("device %s: %w; change it with `flashwarden device edit %s`", f.Name, catalog.ErrExists, f.Name)}
-	}
-	if !cmd.Flags().Changed("password-file") && (f.identityFile == "" || f.Transport == api.Telnet) {
-		if err := p.sealPassword(n, &f.secrets.Password, "", "Password of "+f.Name+": "); err != nil {
-			return err
-		}
-	}
-	if err := p.sealSecrets(n, &f, cmd.Flags()); err != nil {
+func (p *program) addDevice(ctx context.Context, w warden.Warden, f deviceFlags, given *pflag.FlagSet) error {
+	ask := !given.Changed("password-file") && (f.identityFile == "" || f.Transport == api.Telnet)
+	change, err := p.change(f, given, api.DeviceDetail{}, ask)
+	if err != nil {
 		return err
 	}
-	if err := n.Catalog.AddDevice(cmd.Context(), f.Device, f.secrets); err != nil {
+	d, err := w.AddDevice(ctx, change)
+	if err != nil {
 		return err
 	}
-	return p.tellDevice(f.Device, "added %s; try `flashwarden device test %s`\n")
+	return p.printChange(d, "added %s; try `flashwarden device test %s`\n")
 }
 
-func (p *program) tellDevice(d api.Device, format string) error {
+func (p *program) printChange(d api.Device, format string) error {
 	if p.json {
 		return p.writeJSON(d)
 	}
@@ -117,8 +106,8 @@ func (p *program) deviceListCommand() *cobra.Command {
 		Example: "  flashwarden device list --site hq",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				devices, err := n.Catalog.Devices(cmd.Context(), filter)
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				devices, err := w.Devices(ctx, filter)
 				if err != nil {
 					return err
 				}
@@ -148,10 +137,10 @@ func (p *program) deviceShowCommand() *cobra.Command {
 		Short:             "show one device",
 		Example:           "  flashwarden device show sw1",
 		Args:              usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				d, err := n.Detail(cmd.Context(), args[0])
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				d, err := w.Device(ctx, api.Named{Name: args[0]})
 				if err != nil {
 					return err
 				}
@@ -187,36 +176,37 @@ func (p *program) deviceEditCommand() *cobra.Command {
   flashwarden device edit sw3 --identity-file id_rsa --password-file ''
   flashwarden device edit sw4 --via '' --tftp-address ''`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				return p.editDevice(cmd, n, args[0])
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				return p.editDevice(ctx, w, args[0], cmd.Flags())
 			})
 		},
 	}
 	f.register(cmd.Flags())
+	p.completeFlag(cmd, "group", api.NamesOfGroups)
+	p.completeFlag(cmd, "site", api.NamesOfSites)
 	return cmd
 }
 
-func (p *program) editDevice(cmd *cobra.Command, n *node.Node, name string) error {
-	d, err := n.Catalog.Device(cmd.Context(), name)
+func (p *program) editDevice(ctx context.Context, w warden.Warden, name string, given *pflag.FlagSet) error {
+	detail, err := w.Device(ctx, api.Named{Name: name})
 	if err != nil {
 		return err
 	}
-	f, err := flagsOver(d, cmd.Flags())
+	f, err := flagsOver(detail.Device, given)
 	if err != nil {
 		return usageError{err}
 	}
-	if f.secrets, err = n.Catalog.Secrets(cmd.Context(), name); err != nil {
+	change, err := p.change(f, given, detail, false)
+	if err != nil {
 		return err
 	}
-	if err := p.sealSecrets(n, &f, cmd.Flags()); err != nil {
+	d, err := w.EditDevice(ctx, change)
+	if err != nil {
 		return err
 	}
-	if err := n.Catalog.UpdateDevice(cmd.Context(), f.Device, f.secrets); err != nil {
-		return err
-	}
-	return p.tellDevice(f.Device, "changed %s; try `flashwarden device test %s`\n")
+	return p.printChange(d, "changed %s; try `flashwarden device test %s`\n")
 }
 
 // flagsOver returns d with the flags that were given set over its own values.
@@ -245,26 +235,20 @@ func (p *program) deviceRemoveCommand() *cobra.Command {
 		Short:             "remove devices; their snapshots stay in the vault",
 		Example:           "  flashwarden device remove sw1",
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				return p.removeDevices(cmd.Context(), n, args)
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				removed, err := w.RemoveDevices(ctx, api.Select{Names: args})
+				if err != nil {
+					return err
+				}
+				return p.printRemoved(removed)
 			})
 		},
 	}
 }
 
-// removeDevices removes all that are named, or none when one is unknown.
-func (p *program) removeDevices(ctx context.Context, n *node.Node, names []string) error {
-	devices, err := n.Catalog.Devices(ctx, api.Select{Names: names})
-	if err != nil {
-		return err
-	}
-	for _, d := range devices {
-		if err := n.Catalog.RemoveDevice(ctx, d.Name); err != nil {
-			return err
-		}
-	}
+func (p *program) printRemoved(devices []api.Device) error {
 	if p.json {
 		return p.printDevices(devices)
 	}
@@ -280,42 +264,21 @@ func (p *program) deviceTestCommand() *cobra.Command {
 		Short:             "log in and read facts, nothing else",
 		Example:           "  flashwarden device test sw1 sw2",
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				devices, err := n.Catalog.Devices(cmd.Context(), api.Select{Names: args})
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				selected := api.Select{Names: args}
+				if err := p.confirmHostKeys(ctx, w, selected); err != nil {
+					return err
+				}
+				results, err := w.TestDevices(ctx, selected, nil)
 				if err != nil {
 					return err
 				}
-				results := make([]api.TestResult, len(devices))
-				var wg sync.WaitGroup
-				for i, d := range devices {
-					wg.Go(func() { results[i] = testDevice(cmd.Context(), n, d) })
-				}
-				wg.Wait()
 				return p.printTests(results)
 			})
 		},
 	}
-}
-
-func testDevice(ctx context.Context, n *node.Node, d api.Device) api.TestResult {
-	r := api.TestResult{Device: d.Name, Status: api.StatusOK}
-	began := time.Now()
-	err := func() error {
-		dev, err := n.Dial(ctx, d)
-		if err != nil {
-			return err
-		}
-		f, err := dev.Facts(ctx)
-		r.Facts = backup.Facts(f)
-		return errors.Join(err, dev.Close())
-	}()
-	r.Seconds = tenths(time.Since(began))
-	if err != nil {
-		r.Status, r.Cause, r.Message, r.Hint = api.StatusFailed, cause.Of(err), err.Error(), cause.Hint(err)
-	}
-	return r
 }
 
 func (p *program) printTests(results []api.TestResult) error {

@@ -4,21 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
-	"flashwarden/internal/config"
-	"flashwarden/internal/doctor"
-	"flashwarden/internal/firewall"
-	"flashwarden/internal/node"
+	"flashwarden/internal/warden"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -37,110 +29,32 @@ something was found.`,
   flashwarden doctor sw1
   flashwarden doctor sw1 --json | jq -r '.findings[].fix'`,
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			report, err := p.doctor(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			return p.printReport(report)
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.doctor(ctx, w, args) })
 		},
 	}
 }
 
-// doctor examines this host and, if one is named, the path to a device. The
-// data directory is opened only where it is sound: nothing is made.
-func (p *program) doctor(ctx context.Context, names []string) (api.Report, error) {
-	cfg, err := p.config()
-	if err != nil {
-		return api.Report{}, err
-	}
+// doctor asks for the examination, and shows which transfer is tried.
+func (p *program) doctor(ctx context.Context, w warden.Warden, names []string) error {
 	dir, err := p.dataDir()
 	if err != nil {
-		return api.Report{}, err
-	}
-	e := examination{config: cfg, dir: doctor.ReadDirectory(dir), again: p.lookAgain(dir, names)}
-	_, err = os.Stat(filepath.Join(dir, "catalog.db"))
-	switch {
-	case e.dir.Sound() && err == nil:
-	case errors.Is(err, fs.ErrNotExist) && len(names) > 0:
-		return api.Report{}, unknownError{fmt.Errorf("device %s: %w in %s", names[0], catalog.ErrNotFound, dir)}
-	default: // what is wrong with the directory is found, before any device
-		return e.host(ctx)
-	}
-	var report api.Report
-	return report, p.withNode(ctx, func(n *node.Node) error {
-		report, err = p.examine(ctx, n, &e, names)
 		return err
+	}
+	r := api.Doctor{Device: strings.Join(names, ""), Again: p.lookAgain(dir, names)}
+	report, err := w.Doctor(ctx, r, func(e api.Event) {
+		switch e.Step {
+		case api.StepLogin:
+			fmt.Fprintf(p.err, "%s: logging in\n", e.Device)
+		case api.StepTry:
+			fmt.Fprintf(p.err, "test transfer: %s\n", oneLine(e.File))
+		}
 	})
-}
-
-// examine looks at the host for the devices that are named, or all, and then
-// at the path to the one that is named.
-func (p *program) examine(ctx context.Context, n *node.Node, e *examination, names []string) (api.Report, error) {
-	var err error
-	if e.devices, err = n.Catalog.Devices(ctx, api.Select{Names: names}); err != nil {
-		return api.Report{}, err
-	}
-	snapshots, err := n.Catalog.Snapshots(ctx, "")
 	if err != nil {
-		return api.Report{}, err
+		return err
 	}
-	for _, s := range snapshots {
-		e.newest = s.Started // oldest first
-	}
-	images, err := n.Catalog.Images(ctx)
-	if err != nil {
-		return api.Report{}, err
-	}
-	for _, i := range images {
-		e.largest = max(e.largest, i.Size)
-	}
-	r, err := e.host(ctx)
-	if err != nil || len(names) == 0 {
-		return r, err
-	}
-	path, err := p.examinePath(ctx, n, e)
-	r.Add(path)
-	return r, err
-}
-
-// examination is what the host is looked at for.
-type examination struct {
-	config  config.Config
-	dir     doctor.Directory
-	devices []api.Device
-	newest  time.Time // of the snapshots
-	largest int64     // of the images, in bytes
-	again   string    // the line that looks again with more rights
-}
-
-// host reads and judges this host.
-func (e *examination) host(ctx context.Context) (api.Report, error) {
-	ports, err := firewallPorts(e.config)
-	if err != nil {
-		return api.Report{}, err
-	}
-	tftp := e.config.TFTP
-	sockets, err := doctor.ReadSockets(tftp.Listen, ports.Transfers)
-	if err != nil {
-		return api.Report{}, err
-	}
-	targets, lookups := e.targets(ctx)
-	routes, err := doctor.ReadRoutes(ctx, targets)
-	if err != nil {
-		return api.Report{}, err
-	}
-	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: e.again}
-	filter.Rules, filter.Err = firewall.Read(ctx)
-	r := doctor.CheckSockets(sockets, e.dir.InUse)
-	for _, part := range []api.Report{
-		doctor.CheckRange(doctor.ReadLocalPorts(), ports.Transfers), doctor.CheckFilter(filter, routes), doctor.CheckRoutes(routes, tftp.Listen),
-		doctor.CheckResolver(lookups), doctor.CheckDirectory(e.dir, e.largest), doctor.CheckClock(doctor.ReadClock(e.newest)),
-	} {
-		r.Add(part)
-	}
-	return r, ctx.Err()
+	return p.printReport(report)
 }
 
 // lookAgain is the line for sudo that runs doctor as the same user with the
@@ -164,27 +78,6 @@ func (p *program) lookAgain(data string, names []string) string {
 		words[i] = api.ShellWord(word)
 	}
 	return strings.Join(words, " ")
-}
-
-// targets are the addresses of the devices, and how their names resolved.
-func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lookup) {
-	var targets []doctor.Target
-	var lookups []doctor.Lookup
-	for _, d := range e.devices {
-		began := time.Now()
-		hosts, err := resolveDevice(ctx, d)
-		if err != nil || hosts[0].Asked != "" {
-			lookups = append(lookups, doctor.Lookup{Device: d.Name, Err: err, Took: time.Since(began)})
-		}
-		for _, h := range hosts {
-			told := e.config.TFTP.Advertise
-			if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
-				told = a
-			}
-			targets = append(targets, doctor.Target{Name: d.Name, Address: h.Address, Told: told})
-		}
-	}
-	return targets, lookups
 }
 
 // printReport prints what was found; its error chooses the exit code.

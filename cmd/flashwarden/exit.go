@@ -4,42 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
-	"flashwarden/internal/catalog"
-	"flashwarden/internal/cause"
-	"flashwarden/internal/config"
-)
-
-// The exit codes. They are part of the product: scripts branch on them.
-const (
-	exitOK      = 0
-	exitError   = 1 // an error, or check found something
-	exitUsage   = 2 // usage or configuration
-	exitFailed  = 3 // some or all devices failed or are incomplete
-	exitRefused = 4 // refused for safety before anything was touched
-	exitUnknown = 5 // a name that matches nothing
+	"flashwarden/api"
+	"flashwarden/internal/warden"
 )
 
 // usageError is a command line that cannot be carried out.
 type usageError struct{ err error }
 
-// Error says what is wrong with the command line.
+// Error returns the mistake in the command line.
 func (e usageError) Error() string { return e.err.Error() }
 
-// Unwrap lets errors.Is and errors.As see what was wrong.
+// Unwrap returns the error behind it, for errors.Is and errors.As.
 func (e usageError) Unwrap() error { return e.err }
 
-// unknownError is a name that matches nothing.
-type unknownError struct{ err error }
-
-// Error says which name matches nothing.
-func (e unknownError) Error() string { return e.err.Error() }
-
-// Unwrap lets errors.Is and errors.As see what was looked for.
-func (e unknownError) Unwrap() error { return e.err }
-
-// Outcomes that were told already: they only choose the exit code.
+// Outcomes that were printed already: they only choose the exit code.
 var (
 	errDevicesFailed = errors.New("devices failed")
 	errProblems      = errors.New("problems found")
@@ -51,61 +32,51 @@ var (
 // or nil.
 func exitCode(err error, caught os.Signal) int {
 	var usage usageError
-	var unknown unknownError
-	var configuration *config.Error
 	switch sig, _ := caught.(syscall.Signal); {
 	case sig != 0:
 		return 128 + int(sig)
 	case err == nil:
-		return exitOK
-	case errors.As(err, &usage), errors.As(err, &configuration):
-		return exitUsage
+		return int(api.ExitOK)
+	case errors.As(err, &usage):
+		return int(api.ExitUsage)
 	case errors.Is(err, errDevicesFailed):
-		return exitFailed
+		return int(api.ExitFailed)
 	case errors.Is(err, errRefused):
-		return exitRefused
-	case errors.As(err, &unknown), errors.Is(err, catalog.ErrNotFound):
-		return exitUnknown
+		return int(api.ExitRefused)
 	}
-	return exitError
+	return int(warden.AsProblem(err).Exit)
 }
 
-// explain says what went wrong and the next step: to people on standard
-// error, and, where a program waits for a document that was not printed, as
-// that document.
+// explain prints the error and the next step: for people on standard error,
+// and, where a program waits for a document that was not printed, as that
+// document.
 func (p *program) explain(err error) {
-	if err = untold(err); err == nil {
+	if err = unprinted(err); err == nil {
 		return
 	}
-	fix := cause.Carried(err)
-	if told(err) != "" {
-		fix = cause.FixOf(err)
+	problem := warden.AsProblem(err)
+	text := err.Error()
+	if problem.Field != "" {
+		text = "--" + strings.ReplaceAll(problem.Field, "_", "-") + " " + problem.Detail
 	}
-	hint := fix.String()
-	fmt.Fprintf(p.err, "flashwarden: %s\n", printable(err.Error()))
+	if exitCode(err, nil) == int(api.ExitUsage) {
+		problem = &api.Problem{Fix: problem.Fix} // no defect of the program
+	}
+	hint := problem.Fix.String()
+	fmt.Fprintf(p.err, "flashwarden: %s\n", printable(text))
 	if hint != "" {
 		fmt.Fprintf(p.err, "  next: %s\n", printable(hint))
 	}
-	if p.json && !p.told {
-		failure := map[string]string{"cause": told(err), "message": err.Error(), "hint": hint}
+	if p.json && !p.printed {
+		failure := map[string]string{"cause": string(problem.Cause), "message": text, "hint": hint}
 		if err := p.writeJSON(map[string]any{"error": failure}); err != nil {
 			fmt.Fprintf(p.err, "flashwarden: %v\n", err)
 		}
 	}
 }
 
-// told is the cause of err in a document; empty for a mistake on the command
-// line or in the configuration, which is no defect of the program.
-func told(err error) string {
-	switch exitCode(err, nil) {
-	case exitUsage, exitUnknown:
-		return ""
-	}
-	return string(cause.Of(err))
-}
-
-// untold is what of err was not told already.
-func untold(err error) error {
+// unprinted is the part of err that was not printed already.
+func unprinted(err error) error {
 	if err == errDevicesFailed || err == errProblems || err == errRefused || err == errTimeOver {
 		return nil
 	}
@@ -115,7 +86,7 @@ func untold(err error) error {
 	}
 	var left []error
 	for _, e := range joined.Unwrap() {
-		left = append(left, untold(e))
+		left = append(left, unprinted(e))
 	}
 	return errors.Join(left...)
 }

@@ -163,7 +163,7 @@ func TestNothingRawFromABackup(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		var out, errs bytes.Buffer
 		p := &program{out: &out, err: &errs, json: asJSON}
-		show := p.newProgress([]api.Device{{Name: "sw1"}})
+		show := p.newProgress()
 		for _, step := range []api.Step{api.StepLogin, api.StepLook, api.StepVerify, api.StepWait, api.StepCopy, api.StepKept, api.StepDone} {
 			show.event(api.Event{Device: "sw1", Step: step, File: "flash:/" + evil, Size: -1, Status: result.Status, Cause: result.Cause})
 		}

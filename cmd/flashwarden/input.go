@@ -6,16 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"flashwarden/api"
-	"flashwarden/internal/node"
+	"flashwarden/internal/warden"
 )
 
 // maxPassword bounds what is read as a password, in bytes.
@@ -66,56 +64,48 @@ func (p *program) askPassword(prompt string) (string, error) {
 	return string(secret), nil
 }
 
-// askHostKey asks whether an unknown SSH host key is the device's own.
-func (p *program) askHostKey(host, fingerprint string) bool {
+// completeNames completes names of a kind in a shell. It creates nothing.
+func (p *program) completeNames(kind string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		err := p.with(cmd, func(ctx context.Context, w warden.Warden) (err error) {
+			names, err = w.Names(ctx, api.Named{Name: kind})
+			return err
+		})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeFlag completes the values of a flag with names of a kind.
+func (p *program) completeFlag(cmd *cobra.Command, flag, kind string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, p.completeNames(kind)); err != nil {
+		panic(err) // the caller has defined the flag
+	}
+}
+
+// confirm asks a question that only "yes" answers. Nobody answers without a
+// terminal, or after ctx has ended.
+func (p *program) confirm(ctx context.Context, question string) bool {
 	if !terminal(p.in) {
 		return false
 	}
-	fmt.Fprintf(p.err, "%s shows the unknown host key %s\nTrust it from now on? [yes/no] ", printable(host), printable(fingerprint))
-	answer, err := bufio.NewReader(p.in).ReadString('\n')
-	return err == nil && strings.TrimSpace(answer) == "yes"
-}
-
-// withNode opens the data directory, does the work and closes it.
-func (p *program) withNode(ctx context.Context, work func(*node.Node) error) error {
-	n, err := p.node(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(work(n), n.Close())
-}
-
-// completeDevices completes device names in a shell.
-func (p *program) completeDevices(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	err := p.withNode(cmd.Context(), func(n *node.Node) error {
-		devices, err := n.Catalog.Devices(cmd.Context(), api.Select{})
-		for _, d := range devices {
-			names = append(names, d.Name)
+	fmt.Fprintf(p.err, "%s [yes/no] ", printable(question))
+	answer := make(chan string, 1)
+	go func() {
+		line, err := bufio.NewReader(p.in).ReadString('\n')
+		if err != nil {
+			line = ""
 		}
-		return err
-	})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		return strings.TrimSpace(line) == "yes"
+	case <-ctx.Done(): // the reader ends with the program
+		fmt.Fprintln(p.err)
+		return false
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
-
-// completeSnapshots completes snapshot IDs in a shell.
-func (p *program) completeSnapshots(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var ids []string
-	err := p.withNode(cmd.Context(), func(n *node.Node) error {
-		rows, err := n.Catalog.Snapshots(cmd.Context(), "")
-		for _, r := range rows {
-			ids = append(ids, r.ID)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
-}
-
-// tenths is d in seconds with one decimal.
-func tenths(d time.Duration) float64 { return math.Round(d.Seconds()*10) / 10 }

@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -17,8 +21,10 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"flashwarden/api"
+	"flashwarden/api/client"
 	"flashwarden/internal/config"
-	"flashwarden/internal/node"
+	"flashwarden/internal/warden"
 )
 
 // defaultConfig is read where no --config is given, if it exists.
@@ -39,7 +45,7 @@ type program struct {
 	quiet      bool
 	verbose    bool
 
-	told    bool // the JSON document is printed
+	printed bool // the JSON document is printed
 	service bool // it runs until SIGTERM, which is then its proper end
 }
 
@@ -56,7 +62,7 @@ func (p *program) main(args []string) int {
 		p.explain(err)
 	}
 	if err == nil && p.service && caught() == syscall.SIGTERM {
-		return exitOK
+		return int(api.ExitOK)
 	}
 	return exitCode(err, caught())
 }
@@ -111,7 +117,7 @@ vault that can be read without flashwarden.`,
 	p.globalFlags(root.PersistentFlags())
 	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.restoreCommand(), p.snapshotsCommand(), p.showCommand(),
 		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.offerCommand(), p.receiveCommand(),
-		p.doctorCommand(), p.firewallCommand(), p.tftpdCommand(), p.versionCommand())
+		p.doctorCommand(), p.firewallCommand(), p.serveCommand(), p.tftpdCommand(), p.versionCommand())
 	addExamples(root)
 	return root
 }
@@ -152,24 +158,56 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// node opens the data directory that the flags and the environment name.
-func (p *program) node(ctx context.Context) (*node.Node, error) {
+// with does work through the daemon that serves the data directory, or in this
+// process where none does.
+func (p *program) with(cmd *cobra.Command, work func(context.Context, warden.Warden) error) error {
+	ctx := warden.As(cmd.Context(), warden.Admin(userName(), "terminal"))
+	w, err := p.warden(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(ctx, w), w.Close())
+}
+
+func (p *program) warden(ctx context.Context) (warden.Warden, error) {
+	local, dir, err := p.local()
+	if err != nil {
+		return nil, err
+	}
+	c, running, err := client.Dial(ctx, dir)
+	if running || err != nil {
+		return c, err
+	}
+	return local, nil
+}
+
+// local returns the operations in this process, on the data directory and with
+// the configuration that the flags and the environment name.
+func (p *program) local() (local *warden.Local, dir string, err error) {
 	cfg, err := p.config()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	dir, err := p.dataDir()
-	if err != nil {
-		return nil, err
+	if dir, err = p.dataDir(); err != nil {
+		return nil, "", err
 	}
-	return node.Open(ctx, node.Options{Data: dir, Config: cfg, Log: p.log(), Ask: p.askHostKey})
+	return warden.New(warden.Options{Data: dir, Config: cfg, Log: p.log()}), dir, nil
+}
+
+// userName is the name of the user who runs the program.
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "#" + strconv.Itoa(os.Geteuid())
 }
 
 // config reads the configuration that the flags and the environment name.
 func (p *program) config() (config.Config, error) {
 	file := p.configFile
 	if file == "" {
-		if _, err := os.Stat(defaultConfig); err == nil {
+		// One that exists and cannot be read is an error: it may forbid things.
+		if _, err := os.Stat(defaultConfig); !errors.Is(err, fs.ErrNotExist) {
 			file = defaultConfig
 		}
 	}

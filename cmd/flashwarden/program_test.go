@@ -35,7 +35,7 @@ func TestUntold(t *testing.T) {
 		{server, server},
 		{errors.Join(errors.Join(errDevicesFailed), server), server},
 	} {
-		got := untold(c.err)
+		got := unprinted(c.err)
 		if (got == nil) != (c.want == nil) || got != nil && got.Error() != c.want.Error() {
 			t.Errorf("of %v is left %v, want %v", c.err, got, c.want)
 		}

@@ -20,12 +20,12 @@ type progress interface {
 
 // newProgress chooses bars on a terminal, plain lines elsewhere, nothing when
 // told to be quiet. Progress always goes to standard error.
-func (p *program) newProgress(devices []api.Device) progress {
+func (p *program) newProgress() progress {
 	switch {
 	case p.quiet:
 		return silence{}
 	case terminal(p.err) && width(p.err) > 0:
-		return newBars(p.err, devices)
+		return newBars(p.err)
 	}
 	return newLines(p.err)
 }
@@ -113,9 +113,10 @@ func marks(n int) string {
 	return fmt.Sprintf(" (%d dots)", n)
 }
 
-// bars draws one bar a device.
+// bars draws one bar a device, from its first event on.
 type bars struct {
 	container *mpb.Progress
+	mu        sync.Mutex
 	devices   map[string]*deviceBar
 }
 
@@ -125,17 +126,24 @@ type deviceBar struct {
 	text string
 }
 
-func newBars(out io.Writer, devices []api.Device) *bars {
-	b := &bars{container: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30)), devices: make(map[string]*deviceBar)}
-	for _, d := range devices {
-		device := &deviceBar{text: "waiting"}
+func newBars(out io.Writer) *bars {
+	return &bars{container: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30)), devices: make(map[string]*deviceBar)}
+}
+
+// of returns the bar of a device, and draws it where there is none.
+func (b *bars) of(device string) *deviceBar {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	d := b.devices[device]
+	if d == nil {
+		d = &deviceBar{}
 		// A total of 0 says that it is set later, and again for each file.
-		device.bar = b.container.AddBar(0,
-			mpb.PrependDecorators(decor.Name(d.Name, decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return device.describe() })))
-		b.devices[d.Name] = device
+		d.bar = b.container.AddBar(0,
+			mpb.PrependDecorators(decor.Name(oneLine(device), decor.WCSyncSpaceR)),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return d.describe() })))
+		b.devices[device] = d
 	}
-	return b
+	return d
 }
 
 func (d *deviceBar) describe() string {
@@ -145,10 +153,10 @@ func (d *deviceBar) describe() string {
 }
 
 func (b *bars) event(e api.Event) {
-	d := b.devices[e.Device]
+	d := b.of(e.Device)
 	text := describe(e)
 	if e.Step == api.StepCopy {
-		text = fmt.Sprintf("%s of %s  %s", size(e.Bytes), size(e.Size), baseName(e.File))
+		text = fmt.Sprintf("%s of %s  %s", size(e.Bytes), size(e.Size), lastName(e.File))
 	}
 	d.mu.Lock()
 	d.text = oneLine(text)

@@ -5,38 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
-	"flashwarden/internal/node"
-	"flashwarden/internal/spool"
-	"flashwarden/internal/transfer"
+	"flashwarden/internal/warden"
 )
 
-// receiveFlags are what the receive command was asked.
-type receiveFlags struct {
-	from    string
-	peer    netip.Addr
-	name    string
-	wait    time.Duration
-	largest string
-	maxSize int64
-	device  string
-	md5     string
-}
-
 func (p *program) receiveCommand() *cobra.Command {
-	var f receiveFlags
+	var r api.Receive
+	var largest string
 	cmd := &cobra.Command{
 		Use:   "receive [--from IP]",
-		Short: "take a file that a device sends by itself, or by a person's hand",
+		Short: "receive a file uploaded by a device or an operator",
 		Long: `receive lets one address put one file by TFTP, as when a person types
 ` + "`copy flash: tftp:`" + ` on the switch. The file lands in the vault as a snapshot of
 the device that has this address, before the device gets its final answer. It
@@ -54,137 +37,123 @@ permit, each file as a snapshot of its own, until it is stopped.`,
   flashwarden receive`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(cmd.Flags().Changed); err != nil {
+			if err := checkReceive(&r, largest, cmd.Flags().Changed); err != nil {
 				return usageError{err}
 			}
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				if f.from == "" {
-					return p.receiveByRules(cmd.Context(), n)
+			if err := p.needRules(r); err != nil {
+				return err
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				if r.From == "" {
+					return p.receiveByRules(ctx, w)
 				}
-				return p.receiveOne(cmd.Context(), n, f)
+				return p.receiveOne(ctx, w, r)
 			})
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.from, "from", "", "the `IP` address that may send; without it the rules of the configuration count")
-	fs.StringVar(&f.name, "name", "", "the `NAME` that the file must be sent under (default: any)")
-	fs.DurationVar(&f.wait, "for", 15*time.Minute, "how long; a transfer that has begun may end")
-	fs.StringVar(&f.largest, "max-size", "2GB", "largest `SIZE` that is taken")
-	fs.StringVar(&f.device, "device", "", "`NAME` of the device whose snapshot it becomes (default: the one with this address)")
-	fs.StringVar(&f.md5, "md5", "", "the `HEX` digest that the device computed; a file with another is refused")
-	if err := cmd.RegisterFlagCompletionFunc("device", p.completeDevices); err != nil {
-		panic(err) // the flag is defined above
-	}
+	fs.StringVar(&r.From, "from", "", "the `IP` address that may send (default: the receive rules in the configuration)")
+	fs.StringVar(&r.Name, "name", "", "the `NAME` that the file must be sent under (default: any)")
+	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long the permission lasts; running transfers may finish")
+	fs.StringVar(&largest, "max-size", "2GB", "largest `SIZE` that is taken")
+	fs.StringVar(&r.Device, "device", "", "`NAME` of the device whose snapshot it becomes (default: the one with this address)")
+	fs.StringVar(&r.MD5, "md5", "", "the `HEX` digest that the device computed; a file with another is refused")
+	p.completeFlag(cmd, "device", api.NamesOfDevices)
 	return cmd
 }
 
-var validMD5 = regexp.MustCompile(`^[0-9a-f]{32}$`)
-
-func (f *receiveFlags) check(given func(flag string) bool) (err error) {
-	if f.from == "" {
+// checkReceive refuses flags that contradict each other, and reads the size.
+func checkReceive(r *api.Receive, largest string, given func(flag string) bool) (err error) {
+	if r.From == "" {
 		for _, flag := range []string{"name", "for", "max-size", "device", "md5"} {
 			if given(flag) {
-				return fmt.Errorf("--%s needs --from IP: without it the rules of the configuration count", flag)
+				return fmt.Errorf("--%s needs --from IP: without it the receive rules in the configuration decide", flag)
 			}
 		}
 		return nil
 	}
-	if f.peer, err = peerAddress(f.from); err != nil {
-		return fmt.Errorf("--from: %w", err)
-	}
-	if f.maxSize, err = config.ParseSize(f.largest); err != nil {
+	if r.MaxSize, err = config.ParseSize(largest); err != nil {
 		return fmt.Errorf("--max-size: %w", err)
 	}
-	f.md5 = strings.ToLower(f.md5)
-	if f.md5 != "" && !validMD5.MatchString(f.md5) {
-		return fmt.Errorf("--md5 %q: want the 32 hexadecimal digits that verify /md5 prints", f.md5)
+	return nil
+}
+
+// needRules refuses a reception without an address where the configuration has
+// no rules either.
+func (p *program) needRules(r api.Receive) error {
+	if r.From != "" {
+		return nil
 	}
-	return checkPermit(f.name, f.wait)
+	cfg, err := p.config()
+	if err == nil && len(cfg.Receive) == 0 {
+		err = usageError{errors.New("from whom? Give --from IP, or rules in the list receive of the configuration")}
+	}
+	return err
 }
 
 // receiveOne takes one file from one address.
-func (p *program) receiveOne(ctx context.Context, n *node.Node, f receiveFlags) error {
-	m, err := meet(ctx, n, f.peer, f.device)
+func (p *program) receiveOne(ctx context.Context, w warden.Warden, r api.Receive) error {
+	permit, err := w.Receive(ctx, r)
 	if err != nil {
 		return err
 	}
-	show := p.newTransfers(-1)
-	defer show.close()
-	n.Watch = show.event
-	if err := n.Start(); err != nil {
+	p.printCopy(permit, r)
+	show := p.newTransfers()
+	res, err := w.AwaitReception(ctx, permit, show.event)
+	show.close()
+	if err != nil {
 		return err
 	}
-	began := time.Now()
-	filed := &arrivals{}
-	receiver := &node.Receiver{MD5: f.md5, Kept: filed.add}
-	ticket := n.Receive(spool.Receive{Device: f.peer, Name: f.name, MaxSize: f.maxSize, Deadline: began.Add(f.wait)}, f.device, receiver)
-	p.printCopy(n, m, f)
-	err = errors.Join(m.wait(ctx, n, ticket), ticket.Close())
-	receiver.Close()
-	show.close()
-	if res, ok := filed.kept(); ok {
-		return p.reportReceived([]api.BackupResult{res}) // also where the time, or the user, was faster
-	}
-	failed := m.diagnose(err, n, ticket, transfer.Witness{Size: -1, Stall: f.wait})
-	res := filed.last(failed)
-	res.Device, res.Started, res.Seconds = m.device.Name, began.UTC().Truncate(time.Second), tenths(time.Since(began))
-	return errors.Join(p.reportReceived([]api.BackupResult{res}), over(err))
+	return errors.Join(p.reportReceived([]api.BackupResult{res}), over(res.Status))
 }
 
-// printCopy says what to type on the device.
-func (p *program) printCopy(n *node.Node, m meeting, f receiveFlags) {
+// printCopy prints the lines to type on the device.
+func (p *program) printCopy(permit api.Permit, r api.Receive) {
 	if p.quiet {
 		return
 	}
-	name := f.name
-	fmt.Fprintf(p.err, "%s may send one file of at most %s until %s\n\n", f.peer, size(f.maxSize), time.Now().Add(f.wait).Format("15:04:05"))
+	name := permit.Name
+	fmt.Fprintf(p.err, "%s may send one file of at most %s until %s\n\n", permit.Peer, size(r.MaxSize), permit.Until.Local().Format("15:04:05"))
 	if name == "" {
 		name = "FILE"
 	}
-	host := m.server.String()
-	if m.server.Is6() {
+	host := permit.Server
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
 		host = "[" + host + "]"
 	}
 	fmt.Fprintf(p.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
 	fmt.Fprintf(p.err, "(FILE is the image, with its directory if it lies in one: flash:/DIR/FILE; the device asks for host and name again: press Return)\n\n")
-	if f.device == "" && m.device.Name == "" {
-		fmt.Fprintf(p.err, "no device of the inventory has the address %s, or more than one: the snapshot will be named after the address; --device NAME says whose it is\n", f.peer)
+	if r.Device == "" && permit.Device == "" {
+		fmt.Fprintf(p.err, "no device of the inventory has the address %s, or more than one: the snapshot will be named after the address; --device NAME names the device\n", permit.Peer)
 	}
-	p.warnPort(n)
+	p.warnPort(permit.Port)
 }
 
-// receiveByRules takes what the rules of the configuration permit, until it is
-// stopped.
-func (p *program) receiveByRules(ctx context.Context, n *node.Node) error {
-	if len(n.Rules()) == 0 {
-		return usageError{errors.New("from whom? Give --from IP, or rules in the list receive of the configuration")}
-	}
-	p.service = true
-	show := p.newTransfers(-1)
-	defer show.close()
-	n.Watch = show.event
-	if err := n.Start(); err != nil {
+// receiveByRules takes the files that the rules in the configuration permit,
+// until it is stopped.
+func (p *program) receiveByRules(ctx context.Context, w warden.Warden) error {
+	rules, err := w.Rules(ctx)
+	if err != nil {
 		return err
 	}
-	filed := &arrivals{tell: func(r api.BackupResult) { p.tellArrival(r) }}
-	receiver := &node.Receiver{Kept: filed.add}
-	n.Allow(receiver)
+	p.service = true
 	if !p.quiet {
-		for _, r := range n.Rules() {
+		for _, r := range rules.Rules {
 			fmt.Fprintf(p.err, "taking %s of at most %s from %s\n", oneLine(r.Name), size(r.MaxSize), r.From)
 		}
-		p.warnPort(n)
+		p.warnPort(rules.Port)
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case <-n.Failed():
-		err = n.Failure()
-	}
-	receiver.Close()
+	show := p.newTransfers()
+	results, err := w.AwaitRules(ctx, func(e api.Event) {
+		if e.Received != nil {
+			p.tellArrival(*e.Received)
+			return
+		}
+		show.event(e)
+	})
 	show.close()
 	if p.json {
-		err = errors.Join(err, p.writeJSON(map[string]any{"results": filed.all()}))
+		err = errors.Join(err, p.writeJSON(map[string]any{"results": append([]api.BackupResult{}, results...)}))
 	}
 	return err
 }
@@ -228,46 +197,4 @@ func (p *program) printReceived(r api.BackupResult) error {
 		fmt.Fprintf(p.out, "  %s\n", oneLine(note))
 	}
 	return err
-}
-
-// arrivals collects what became of received files.
-type arrivals struct {
-	tell func(api.BackupResult) // may be nil
-
-	mu   sync.Mutex
-	list []api.BackupResult
-}
-
-func (a *arrivals) add(r api.BackupResult) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.list = append(a.list, r)
-	if a.tell != nil {
-		a.tell(r)
-	}
-}
-
-func (a *arrivals) all() []api.BackupResult {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return append([]api.BackupResult{}, a.list...)
-}
-
-// kept is the file that was kept, if one was.
-func (a *arrivals) kept() (api.BackupResult, bool) {
-	for _, r := range a.all() {
-		if r.Status == api.StatusOK {
-			return r, true
-		}
-	}
-	return api.BackupResult{}, false
-}
-
-// last is why the last file was not kept; where none came, failed says why.
-func (a *arrivals) last(failed error) api.BackupResult {
-	if all := a.all(); len(all) > 0 {
-		return all[len(all)-1]
-	}
-	return api.BackupResult{Status: api.StatusFailed, Cause: cause.Of(failed), Message: failed.Error(),
-		Hint: cause.Hint(failed), Attempts: 1, Files: []api.File{}}
 }

@@ -1,30 +1,24 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/node"
-	"flashwarden/internal/restore"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/warden"
 )
 
-// restoreFlags are what the restore command was asked.
-type restoreFlags struct {
-	restore.Options
-	snapshot string
-	files    []string
-	yes      bool
-}
+// restoreFlags are the flags of restore that are not part of its request.
+type restoreFlags struct{ dryRun, yes bool }
 
 func (p *program) restoreCommand() *cobra.Command {
+	var r api.Restore
 	var f restoreFlags
 	cmd := &cobra.Command{
 		Use:   "restore NAME",
@@ -52,38 +46,35 @@ device again, without saving anything, and waits until it is back.`,
   flashwarden restore sw1 --file flash:/vlan.dat --replace --yes
   flashwarden restore sw1 --snapshot 20261122T141503Z-sw1-k3f9 --delete flash:/old.bin --set-boot --reload`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error { return p.restore(cmd.Context(), n, args[0], f) })
+			r.Device = args[0]
+			if err := checkRestore(r); err != nil {
+				return usageError{err}
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.restore(ctx, w, r, f) })
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.snapshot, "snapshot", "", "the `SNAPSHOT` to restore from (default: the device's newest)")
-	fs.StringArrayVar(&f.files, "file", nil, "a `PATH` of the snapshot, or the last part of one; may be repeated")
-	fs.StringVar(&f.To, "to", "", "the file system to write to, as `flash2:` (default: where each file was)")
-	fs.BoolVar(&f.SetBoot, "set-boot", false, "make the restored image the next to boot, save that, and prove it")
-	fs.BoolVar(&f.Reload, "reload", false, "start the device again, and wait until it is back")
-	fs.BoolVar(&f.DryRun, "dry-run", false, "log in and look, then print the exact commands, bytes and space; change nothing")
+	fs.StringVar(&r.Snapshot, "snapshot", "", "the `SNAPSHOT` to restore from (default: the device's newest)")
+	fs.StringArrayVar(&r.Files, "file", nil, "a `PATH` of the snapshot, or the last part of one; may be repeated")
+	fs.StringVar(&r.To, "to", "", "the file system to write to, as `flash2:` (default: where each file was)")
+	fs.BoolVar(&r.SetBoot, "set-boot", false, "make the restored image the next to boot, save that, and prove it")
+	fs.BoolVar(&r.Reload, "reload", false, "start the device again, and wait until it is back")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "log in and look, then print the exact commands, bytes and space; change nothing")
 	fs.BoolVar(&f.yes, "yes", false, "do not ask")
-	fs.BoolVar(&f.Replace, "replace", false, "delete files that differ, once the vault is shown to hold them")
-	fs.StringArrayVar(&f.Delete, "delete", nil, "a `FILE` of the device to delete for space, once the vault is shown to hold it; may be repeated")
-	if err := cmd.RegisterFlagCompletionFunc("snapshot", p.completeSnapshots); err != nil {
-		panic(err) // the flag is defined above
-	}
+	fs.BoolVar(&r.Replace, "replace", false, "delete files that differ, once the vault is shown to hold them")
+	fs.StringArrayVar(&r.Delete, "delete", nil, "a `FILE` of the device to delete for space, once the vault is shown to hold it; may be repeated")
+	p.completeFlag(cmd, "snapshot", api.NamesOfSnapshots)
 	return cmd
 }
 
-// check refuses what contradicts itself.
-func (f *restoreFlags) check(sel restore.Selection) error {
-	if f.To != "" && (!strings.HasSuffix(f.To, ":") || strings.Count(f.To, ":") != 1 || len(f.To) == 1) {
-		return fmt.Errorf("--to %q: want the name of a file system with its colon, as usbflash0: is", f.To)
+// checkRestore refuses flags that cannot be meant.
+func checkRestore(r api.Restore) error {
+	if r.To != "" && (!strings.HasSuffix(r.To, ":") || strings.Count(r.To, ":") != 1 || len(r.To) == 1) {
+		return fmt.Errorf("--to %q: want the name of a file system with its colon, as usbflash0: is", r.To)
 	}
-	if f.SetBoot {
-		if _, err := sel.Bootable(); err != nil {
-			return err
-		}
-	}
-	for _, p := range f.Delete {
+	for _, p := range r.Delete {
 		if !strings.Contains(p, ":") {
 			return fmt.Errorf("--delete %q: want the whole path, as flash:/dir/x.bin", p)
 		}
@@ -91,108 +82,39 @@ func (f *restoreFlags) check(sel restore.Selection) error {
 	return nil
 }
 
-func (p *program) restore(ctx context.Context, n *node.Node, name string, f restoreFlags) error {
-	d, err := n.Catalog.Device(ctx, name)
-	if err != nil {
+// restore plans, shows the plan, asks, and applies it.
+func (p *program) restore(ctx context.Context, w warden.Warden, r api.Restore, f restoreFlags) error {
+	if err := p.confirmHostKeys(ctx, w, api.Select{Names: []string{r.Device}}); err != nil {
 		return err
 	}
-	s, err := snapshotFor(ctx, n, d, f.snapshot)
-	if err != nil {
-		return err
-	}
-	sel, err := restore.Select(s, f.files)
+	show := p.newProgress()
+	planned, err := w.PlanRestore(ctx, r, show.event)
+	show.close()
 	switch {
-	case errors.Is(err, restore.ErrNoFile):
-		return unknownError{err}
-	case errors.Is(err, restore.ErrMerges):
-		return usageError{err}
 	case err != nil:
 		return err
+	case planned.Status != api.StatusOK, f.dryRun, len(planned.Plan.Commands) == 0:
+		return p.reportRestore(planned, true)
 	}
-	if err := f.check(sel); err != nil {
-		return usageError{err}
+	printPlan(p.err, r.Device, planned.Plan)
+	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {
+		return p.reportRestore(notAgreed(planned), false)
 	}
-	if err := n.Start(); err != nil {
+	show = p.newProgress()
+	result, err := w.ApplyPlan(ctx, *planned.Plan, show.event)
+	show.close()
+	if err != nil {
 		return err
 	}
-	return p.reportRestore(p.runRestore(ctx, n, d, sel, f), f.DryRun)
+	return p.reportRestore(result, false)
 }
 
-// snapshotFor is the snapshot that the user names, else the newest of the
-// device.
-func snapshotFor(ctx context.Context, n *node.Node, d api.Device, id string) (api.Snapshot, error) {
-	if id != "" {
-		return snapshot(n, id)
-	}
-	rows, err := n.Catalog.Snapshots(ctx, d.Name)
-	if err != nil {
-		return api.Snapshot{}, err
-	}
-	if len(rows) == 0 {
-		return api.Snapshot{}, unknownError{fmt.Errorf("no snapshot of %s: `flashwarden backup %s` makes one, and --snapshot restores from one of another device", d.Name, d.Name)}
-	}
-	for _, row := range slices.Backward(rows) {
-		if s, err := snapshot(n, row.ID); err != nil || !s.Received() {
-			return s, err
-		}
-	}
-	return api.Snapshot{}, unknownError{fmt.Errorf("no backup of %s, only files that it sent: choose one with --snapshot and where it belongs with --to; `flashwarden snapshots %s` lists them", d.Name, d.Name)}
-}
-
-// runRestore shows progress, and stops showing it while the user is asked.
-func (p *program) runRestore(ctx context.Context, n *node.Node, d api.Device, sel restore.Selection, f restoreFlags) api.RestoreResult {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-n.Failed():
-			cancel(n.Failure())
-		case <-ctx.Done():
-		}
-	}()
-	runner := n.Restorer()
-	devices := []api.Device{d}
-	show := p.newProgress(devices)
-	runner.Watch = show.event
-	runner.Agree = func(q restore.Question) bool {
-		show.close()
-		agreed := p.agree(ctx, q, f.yes)
-		show = p.newProgress(devices)
-		runner.Watch = show.event
-		return agreed
-	}
-	result := runner.Restore(ctx, d, sel, f.Options)
-	show.close()
-	return result
-}
-
-// agree shows the plan and asks. Without a terminal nobody agrees but --yes.
-func (p *program) agree(ctx context.Context, q restore.Question, yes bool) bool {
-	if q.Plan != nil {
-		printPlan(p.err, q.Device, q.Plan)
-	}
-	switch {
-	case yes:
-		return true
-	case !terminal(p.in):
-		return false
-	}
-	fmt.Fprintf(p.err, "%s: %s [yes/no] ", q.Device, printable(q.Text))
-	answer := make(chan string, 1)
-	go func() {
-		line, err := bufio.NewReader(p.in).ReadString('\n')
-		if err != nil {
-			line = ""
-		}
-		answer <- line
-	}()
-	select {
-	case line := <-answer:
-		return strings.TrimSpace(line) == "yes"
-	case <-ctx.Done(): // the reader ends with the program
-		fmt.Fprintln(p.err)
-		return false
-	}
+// notAgreed is the result of a plan that nobody agreed to.
+func notAgreed(r api.RestoreResult) api.RestoreResult {
+	r.Status, r.Refused, r.Cause = api.StatusFailed, true, cause.Cancelled
+	r.Message = "nobody agreed to restore " + r.Device + ": nothing was changed on the device"
+	r.Hint = "look at the plan with --dry-run, then answer yes on a terminal or give --yes"
+	return r
 }
 
 // printPlan says what is there, what differs, the space and every command.
@@ -221,12 +143,12 @@ func printPlan(w io.Writer, device string, plan *api.Plan) {
 }
 
 // reportRestore prints the result; its error chooses the exit code.
-func (p *program) reportRestore(r api.RestoreResult, dryRun bool) error {
+func (p *program) reportRestore(r api.RestoreResult, showPlan bool) error {
 	var err error
 	if p.json {
 		err = p.writeJSON(map[string]any{"results": []api.RestoreResult{r}})
 	} else {
-		err = p.printRestore(r, dryRun)
+		err = p.printRestore(r, showPlan)
 	}
 	switch {
 	case r.Refused:
@@ -237,8 +159,8 @@ func (p *program) reportRestore(r api.RestoreResult, dryRun bool) error {
 	return err
 }
 
-func (p *program) printRestore(r api.RestoreResult, dryRun bool) error {
-	if r.Plan != nil && (dryRun || len(r.Plan.Commands) == 0) { // else it was shown before the question
+func (p *program) printRestore(r api.RestoreResult, showPlan bool) error {
+	if r.Plan != nil && showPlan { // else it was shown before the question
 		printPlan(p.out, r.Device, r.Plan)
 	}
 	rows := make([][]string, 0, len(r.Files))

@@ -23,7 +23,7 @@ import (
 
 // TestMain lets scripts run the program as the command flashwarden.
 func TestMain(m *testing.M) {
-	testscript.Main(manyAtOnce{m}, map[string]func(){"flashwarden": main})
+	testscript.Main(manyAtOnce{m}, map[string]func(){"flashwarden": mainOverSocket})
 }
 
 // manyAtOnce runs more scripts side by side than there are processors: they
@@ -51,10 +51,22 @@ func (m manyAtOnce) Run() int {
 //	booting NAME FILE                write what it boots next into FILE, one a line
 //	jumphost NAME PUBLICKEY [LINE...]   start OpenSSH's sshd, which lets the key in; its USER@HOST:PORT is in $NAME
 //	holdport FIRST:LAST              hold a UDP port as another program would; without an argument give it back
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, setUpScript) }
+
+// TestScriptsOverSocket runs the same scripts with a daemon beside every
+// command: output, JSON and exit codes are the same.
+func TestScriptsOverSocket(t *testing.T) {
+	testlevel.NeedFull(t, "every script once more, with a daemon for each command")
+	runScripts(t, func(env *testscript.Env) error {
+		env.Setenv(overSocket, "1")
+		return setUpScript(env)
+	})
+}
+
+func runScripts(t *testing.T, setUp func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
-		Setup: setUpScript, Condition: hasPeer,
+		Setup: setUp, Condition: hasPeer,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "await": cmdAwait, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
 		},

@@ -9,66 +9,56 @@ import (
 	"github.com/spf13/pflag"
 
 	"flashwarden/api"
-	"flashwarden/internal/node"
 )
 
 // maxIdentity bounds a file with a private key, in bytes.
 const maxIdentity = 32 << 10
 
-// sealSecrets puts what the given flags name into the device, sealed; an empty
-// value takes it out. What was not given stays.
-func (p *program) sealSecrets(n *node.Node, f *deviceFlags, given *pflag.FlagSet) error {
+// change is the device that the flags describe, with the secrets in the files
+// that they name; an empty file name removes a secret. ask is whether to ask
+// for the password.
+func (p *program) change(f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail, ask bool) (api.DeviceChange, error) {
+	c := api.DeviceChange{Device: f.Device}
+	if ask {
+		if err := p.secret(&c.Password, "", "Password of "+f.Name+": "); err != nil {
+			return c, err
+		}
+	}
 	for _, s := range []struct {
 		flag, file string
-		sealed     *string
+		secret     **string
+		read       func(secret **string, file string) error
 	}{
-		{"password-file", f.passwordFile, &f.secrets.Password},
-		{"enable-password-file", f.enableFile, &f.secrets.EnablePassword},
-		{"via-password-file", f.viaPasswordFile, &f.secrets.ViaPassword},
+		{"password-file", f.passwordFile, &c.Password, p.passwordIn},
+		{"enable-password-file", f.enableFile, &c.EnablePassword, p.passwordIn},
+		{"via-password-file", f.viaPasswordFile, &c.ViaPassword, p.passwordIn},
+		{"identity-file", f.identityFile, &c.Identity, identityIn},
+		{"via-identity-file", f.viaIdentityFile, &c.ViaIdentity, identityIn},
 	} {
 		if !given.Changed(s.flag) {
 			continue
 		}
-		*s.sealed = ""
 		if s.file == "" {
-			continue
-		}
-		if err := p.sealPassword(n, s.sealed, s.file, ""); err != nil {
-			return err
-		}
-	}
-	if given.Changed("identity-file") {
-		if err := sealIdentity(n, f.identityFile, &f.secrets.Identity, &f.Fingerprint); err != nil {
-			return err
+			*s.secret = new(string)
+		} else if err := s.read(s.secret, s.file); err != nil {
+			return c, err
 		}
 	}
-	if given.Changed("via-identity-file") {
-		if err := sealIdentity(n, f.viaIdentityFile, &f.secrets.ViaIdentity, &f.ViaFingerprint); err != nil {
-			return err
-		}
-	}
-	if f.Transport == api.SSH && f.secrets.Password == "" && f.secrets.Identity == "" {
-		return usageError{fmt.Errorf("%s has neither password nor key to log in with: give --password-file or --identity-file", f.Name)}
-	}
-	return p.settleVia(n, f, given)
+	return c, p.settleVia(&c, f, given, had)
 }
 
-// sealPassword seals the password in file, or what is typed after prompt.
-func (p *program) sealPassword(n *node.Node, sealed *string, file, prompt string) error {
-	secret, err := p.password(file, prompt)
-	if err != nil {
-		return err
-	}
-	*sealed, err = n.Seal(secret)
+// passwordIn reads the password in a file.
+func (p *program) passwordIn(secret **string, file string) error { return p.secret(secret, file, "") }
+
+// secret reads the password in file, or asks for it with prompt.
+func (p *program) secret(secret **string, file, prompt string) error {
+	text, err := p.password(file, prompt)
+	*secret = &text
 	return err
 }
 
-// sealIdentity seals the private key in file; without a file there is none.
-func sealIdentity(n *node.Node, file string, sealed, fingerprint *string) error {
-	*sealed, *fingerprint = "", ""
-	if file == "" {
-		return nil
-	}
+// identityIn reads the private key in a file.
+func identityIn(secret **string, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return usageError{fmt.Errorf("read private key: %w", err)}
@@ -78,28 +68,24 @@ func sealIdentity(n *node.Node, file string, sealed, fingerprint *string) error 
 	if err == nil && len(text) > maxIdentity {
 		err = fmt.Errorf("it has more than %d bytes", maxIdentity)
 	}
-	if err == nil {
-		*sealed, *fingerprint, err = n.SealIdentity(text)
-	}
 	if err != nil {
 		return usageError{fmt.Errorf("private key %s: %w", file, err)}
 	}
+	key := string(text)
+	*secret = &key
 	return nil
 }
 
-// settleVia sees that there is a way to log in to the jump host, and nothing
-// of it left where there is none.
-func (p *program) settleVia(n *node.Node, f *deviceFlags, given *pflag.FlagSet) error {
-	switch {
-	case f.Via == "" && (f.viaPasswordFile != "" || f.viaIdentityFile != ""):
+// settleVia asks for the password on the jump host where no other way to log
+// in there is given.
+func (p *program) settleVia(c *api.DeviceChange, f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail) error {
+	if f.Via == "" && (f.viaPasswordFile != "" || f.viaIdentityFile != "") {
 		return usageError{errors.New("--via-password-file and --via-identity-file are for a jump host: give --via USER@HOST too")}
-	case f.Via == "":
-		f.secrets.ViaPassword, f.secrets.ViaIdentity, f.ViaFingerprint = "", "", ""
-	case f.secrets.ViaPassword != "" || f.secrets.ViaIdentity != "":
-	case terminal(p.in) && !given.Changed("via-password-file"):
-		return p.sealPassword(n, &f.secrets.ViaPassword, "", "Password of "+f.Via+": ")
-	default:
-		return usageError{fmt.Errorf("no way to log in to the jump host %s: give --via-password-file or --via-identity-file", f.Via)}
 	}
-	return nil
+	stored := had.ViaPassword && c.ViaPassword == nil || had.ViaFingerprint != "" && c.ViaIdentity == nil
+	sent := c.ViaPassword != nil && *c.ViaPassword != "" || c.ViaIdentity != nil && *c.ViaIdentity != ""
+	if f.Via == "" || stored || sent || !terminal(p.in) || given.Changed("via-password-file") {
+		return nil
+	}
+	return p.secret(&c.ViaPassword, "", "Password of "+f.Via+": ")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/node"
-	"flashwarden/internal/vault"
+	"flashwarden/internal/warden"
 )
 
 func (p *program) snapshotsCommand() *cobra.Command {
@@ -20,20 +20,13 @@ func (p *program) snapshotsCommand() *cobra.Command {
 		Short:             "list what backups captured, oldest first",
 		Example:           "  flashwarden snapshots\n  flashwarden snapshots sw1 --json",
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
-		ValidArgsFunction: p.completeDevices,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			device := strings.Join(args, "")
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				rows, err := n.Catalog.Snapshots(cmd.Context(), device)
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				rows, err := w.Snapshots(ctx, api.Named{Name: device})
 				if err != nil {
 					return err
-				}
-				if len(rows) == 0 && device != "" {
-					// A device that was never backed up has none; a name that nobody
-					// knows is a mistake. A removed device keeps its snapshots.
-					if _, err := n.Catalog.Device(cmd.Context(), device); err != nil {
-						return err
-					}
 				}
 				return p.printSnapshots(rows)
 			})
@@ -58,10 +51,10 @@ func (p *program) showCommand() *cobra.Command {
 		Short:             "show one snapshot as the vault keeps it",
 		Example:           "  flashwarden show 20261122T141503Z-sw1-k3f9",
 		Args:              usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: p.completeSnapshots,
+		ValidArgsFunction: p.completeNames(api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				s, err := snapshot(n, args[0])
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				s, err := w.Snapshot(ctx, api.Named{Name: args[0]})
 				if err != nil {
 					return err
 				}
@@ -69,16 +62,6 @@ func (p *program) showCommand() *cobra.Command {
 			})
 		},
 	}
-}
-
-// snapshot reads a snapshot from the vault; one that is not there is a name
-// that matches nothing.
-func snapshot(n *node.Node, id string) (api.Snapshot, error) {
-	s, err := n.Vault.Snapshot(id)
-	if errors.Is(err, vault.ErrNotFound) {
-		return s, unknownError{fmt.Errorf("no snapshot %q; `flashwarden snapshots` lists them", id)}
-	}
-	return s, err
 }
 
 func (p *program) printSnapshot(s api.Snapshot) error {
@@ -151,8 +134,8 @@ does not, unknown where the file carries none that can be judged offline.`,
 		Example: "  flashwarden images --json",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
-				images, err := n.Catalog.Images(cmd.Context())
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				images, err := w.Images(ctx)
 				if err != nil {
 					return err
 				}
@@ -199,7 +182,7 @@ func (p *program) warnOfImage(i api.Image) {
 }
 
 func (p *program) checkCommand() *cobra.Command {
-	var o vault.CheckOptions
+	var r api.Check
 	cmd := &cobra.Command{
 		Use:     "check",
 		Short:   "read the vault again and prove it",
@@ -207,11 +190,12 @@ func (p *program) checkCommand() *cobra.Command {
 		Example: "  flashwarden check --read-data",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withNode(cmd.Context(), func(n *node.Node) error {
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				var events func(api.Event)
 				if !p.quiet && terminal(p.err) {
-					o.Progress = percent(p.err)
+					events = percent(p.err)
 				}
-				problems, err := n.Vault.Check(cmd.Context(), o)
+				problems, err := w.Check(ctx, r, events)
 				if err != nil {
 					return err
 				}
@@ -219,18 +203,18 @@ func (p *program) checkCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&o.ReadData, "read-data", false, "read every byte and compute its digests")
+	cmd.Flags().BoolVar(&r.ReadData, "read-data", false, "read every byte and compute its digests")
 	return cmd
 }
 
 // percent prints how much is read, on one line.
-func percent(w io.Writer) func(done, total int64) {
-	return func(done, total int64) {
+func percent(w io.Writer) func(api.Event) {
+	return func(e api.Event) {
 		end := "\r"
-		if done >= total {
+		if e.Bytes >= e.Size {
 			end = "\n"
 		}
-		fmt.Fprintf(w, "read %s of %s%s", size(done), size(total), end)
+		fmt.Fprintf(w, "read %s of %s%s", size(e.Bytes), size(e.Size), end)
 	}
 }
 

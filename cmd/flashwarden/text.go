@@ -36,7 +36,7 @@ func oneLine(s string) string {
 // printable is escaped: encoding/json leaves DEL, the C1 controls and
 // characters that turn the direction of writing as they are.
 func (p *program) writeJSON(v any) error {
-	p.told = true
+	p.printed = true
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
@@ -94,3 +94,6 @@ func dash(s string) string {
 	}
 	return s
 }
+
+// lastName is the last part of a device's path.
+func lastName(p string) string { return p[strings.LastIndexAny(p, "/:")+1:] }

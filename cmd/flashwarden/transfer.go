@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -11,52 +10,54 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"flashwarden/tftp"
+	"flashwarden/api"
 )
 
 // maxRefusals is how many refused requests are shown: a hostile peer must not
 // fill the terminal.
 const maxRefusals = 50
 
-// lineEvery is how often a transfer is told of where there is no terminal.
+// lineEvery is how often a transfer gets a line where there is no terminal.
 const lineEvery = 10 * time.Second
 
-// transfers shows what the TFTP server sees: a bar for each transfer on a
-// terminal, lines elsewhere, and every request that was refused.
+// transfers shows the transfers of an offer or a reception: a bar for each on
+// a terminal, lines elsewhere, and every request that was refused.
 type transfers struct {
 	out   io.Writer
 	bars  *mpb.Progress // nil: no terminal
 	quiet bool
-	size  int64 // of what is offered, in bytes; -1: not known
 
-	events chan tftp.Event
-	stop   chan struct{} // closed: show what is left, and end
+	events chan api.Event
+	stop   chan struct{} // closed: show the waiting events, and end
 	done   chan struct{}
 	once   sync.Once
 
-	running map[*tftp.Request]*shown
+	running map[transferKey]*shown
 	refused map[refusal]bool
 }
 
+// transferKey tells running transfers apart.
+type transferKey struct{ remote, file string }
+
 // shown is a transfer on the screen.
 type shown struct {
-	began, told time.Time
+	began, said time.Time
 	bar         *mpb.Bar
 	mu          sync.Mutex
 	text        string
 }
 
-// refusal tells apart what is shown once.
+// refusal tells apart the refusals that are shown once.
 type refusal struct {
-	from netip.Addr
-	op   tftp.Op
-	name string
+	from  string
+	sends bool
+	name  string
 }
 
-// newTransfers shows transfers of so many bytes (-1: not known) until close.
-func (p *program) newTransfers(size int64) *transfers {
-	t := &transfers{out: p.err, quiet: p.quiet, size: size, events: make(chan tftp.Event, 256), stop: make(chan struct{}), done: make(chan struct{}),
-		running: make(map[*tftp.Request]*shown), refused: make(map[refusal]bool)}
+// newTransfers shows transfers until close.
+func (p *program) newTransfers() *transfers {
+	t := &transfers{out: p.err, quiet: p.quiet, events: make(chan api.Event, 256), stop: make(chan struct{}), done: make(chan struct{}),
+		running: make(map[transferKey]*shown), refused: make(map[refusal]bool)}
 	if !p.quiet && terminal(p.err) && width(p.err) > 0 {
 		t.bars = mpb.New(mpb.WithOutput(p.err), mpb.WithWidth(30))
 		t.out = t.bars
@@ -65,16 +66,16 @@ func (p *program) newTransfers(size int64) *transfers {
 	return t
 }
 
-// event takes an event; it never waits. What comes faster than it can be shown
-// is left out.
-func (t *transfers) event(e tftp.Event) {
+// event takes an event; it never waits. Events that come faster than they can
+// be shown are left out.
+func (t *transfers) event(e api.Event) {
 	select {
 	case t.events <- e:
 	default:
 	}
 }
 
-// close shows what is left. It may be called twice.
+// close shows the waiting events. It may be called twice.
 func (t *transfers) close() {
 	t.once.Do(func() { close(t.stop) })
 	<-t.done
@@ -103,45 +104,44 @@ func (t *transfers) run() {
 	}
 }
 
-func (t *transfers) show(e tftp.Event) {
-	switch e.Kind {
-	case tftp.EventRequest:
-		t.begin(e)
-	case tftp.EventProgress:
-		t.progress(e)
-	case tftp.EventDone:
-		t.end(e)
-	case tftp.EventRefused:
-		if t.running[e.Request] == nil { // else its end tells
+func (t *transfers) show(e api.Event) {
+	key := transferKey{e.Remote, e.File}
+	switch e.Step {
+	case api.StepRequest:
+		t.begin(key, e)
+	case api.StepTransfer:
+		t.progress(t.running[key], e)
+	case api.StepEnded:
+		t.end(key, e)
+	case api.StepRefused:
+		if t.running[key] == nil { // else its end says it
 			t.refuse(e)
 		}
-	case tftp.EventRepeated, tftp.EventConfirmed, tftp.EventRetransmit:
 	}
 }
 
-func (t *transfers) begin(e tftp.Event) {
-	s := &shown{began: time.Now(), told: time.Now()}
-	t.running[e.Request] = s
+func (t *transfers) begin(key transferKey, e api.Event) {
+	s := &shown{began: time.Now(), said: time.Now()}
+	t.running[key] = s
 	if t.bars == nil {
 		t.say("%s", heading(e))
 		return
 	}
-	// A total that is not known grows with what comes.
-	s.bar = t.bars.AddBar(max(t.total(e), 0),
+	// A total that is not known grows with the bytes.
+	s.bar = t.bars.AddBar(max(e.Size, 0),
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(oneLine(heading(e)), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { s.mu.Lock(); defer s.mu.Unlock(); return s.text })))
 }
 
-func (t *transfers) progress(e tftp.Event) {
-	s := t.running[e.Request]
+func (t *transfers) progress(s *shown, e api.Event) {
 	if s == nil {
 		return
 	}
-	text := t.amount(e)
+	text := amount(e)
 	if s.bar == nil {
-		if time.Since(s.told) >= lineEvery {
-			s.told = time.Now()
+		if time.Since(s.said) >= lineEvery {
+			s.said = time.Now()
 			t.say("%s: %s", heading(e), text)
 		}
 		return
@@ -149,66 +149,58 @@ func (t *transfers) progress(e tftp.Event) {
 	s.mu.Lock()
 	s.text = text
 	s.mu.Unlock()
-	s.bar.SetTotal(max(t.total(e), e.Bytes)+1, false)
+	s.bar.SetTotal(max(e.Size, e.Bytes)+1, false)
 	s.bar.SetCurrent(e.Bytes)
 }
 
-func (t *transfers) end(e tftp.Event) {
-	s := t.running[e.Request]
+func (t *transfers) end(key transferKey, e api.Event) {
+	s := t.running[key]
 	if s == nil {
 		return
 	}
-	delete(t.running, e.Request)
+	delete(t.running, key)
 	if s.bar != nil {
 		s.bar.Abort(true)
 	}
-	if e.Err != nil {
-		t.say("%s: broke off after %s: %s; it may try again", heading(e), size(e.Bytes), wireText(e.Err))
+	if e.Error != "" {
+		t.say("%s: broke off after %s: %s; it may try again", heading(e), size(e.Bytes), e.Error)
 		return
 	}
 	t.say("%s: complete, %s in %.1f s", heading(e), size(e.Bytes), time.Since(s.began).Seconds())
 }
 
-func (t *transfers) refuse(e tftp.Event) {
-	what := refusal{e.Request.Remote.Addr(), e.Request.Op, e.Request.Filename}
-	if t.refused[what] || len(t.refused) >= maxRefusals {
+func (t *transfers) refuse(e api.Event) {
+	key := refusal{peerOf(e), e.Sends, e.File}
+	if t.refused[key] || len(t.refused) >= maxRefusals {
 		return
 	}
-	t.refused[what] = true
-	t.say("refused: %s: %s", heading(e), wireText(e.Err))
+	t.refused[key] = true
+	t.say("refused: %s: %s", heading(e), e.Error)
 	if len(t.refused) == maxRefusals {
 		t.say("further refusals are not shown; see them with -v")
 	}
 }
 
-// wireText is why a transfer ended, without the form of an ERROR packet.
-func wireText(err error) string {
-	var e *tftp.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
-}
-
-// heading says who does what.
-func heading(e tftp.Event) string {
+// heading says who transfers which file, and in which direction.
+func heading(e api.Event) string {
 	verb := "fetches"
-	if e.Request.Op == tftp.Write {
+	if e.Sends {
 		verb = "sends"
 	}
-	return fmt.Sprintf("%s %s %s", e.Request.Remote.Addr(), verb, e.Request.Filename)
+	return fmt.Sprintf("%s %s %s", peerOf(e), verb, e.File)
 }
 
-func (t *transfers) total(e tftp.Event) int64 {
-	if t.size >= 0 {
-		return t.size
+// peerOf is the address of the peer without its port.
+func peerOf(e api.Event) string {
+	if a, err := netip.ParseAddrPort(e.Remote); err == nil {
+		return a.Addr().String()
 	}
-	return e.Request.Size
+	return e.Remote
 }
 
-func (t *transfers) amount(e tftp.Event) string {
-	if total := t.total(e); total >= 0 {
-		return size(e.Bytes) + " of " + size(total)
+func amount(e api.Event) string {
+	if e.Size >= 0 {
+		return size(e.Bytes) + " of " + size(e.Size)
 	}
 	return size(e.Bytes)
 }

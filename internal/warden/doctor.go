@@ -18,32 +18,23 @@ import (
 // Doctor looks at this host and, where a device is named, at the path to it.
 // It opens the data directory only where it is sound, and creates nothing.
 func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
-	found, err := l.doctor(ctx, r, events)
-	out := api.Report{Notes: found.Notes}
-	for _, f := range found.Findings {
-		out.Findings = append(out.Findings, api.Finding{Cause: f.Cause, Seen: f.Seen, Fix: f.Fix, Where: f.Where, Changes: f.Changes})
-	}
-	return out, err
-}
-
-func (l *Local) doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (doctor.Report, error) {
 	if err := l.allow(ctx, operator, "doctor", r.Device); err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	e := examination{Local: l, dir: doctor.ReadDirectory(l.opts.Data), again: r.Again}
 	switch {
 	case e.dir.Sound() && l.stat() == nil:
 	case r.Device != "" && errors.Is(l.stat(), fs.ErrNotExist):
-		return doctor.Report{}, unknown(api.Do("device add").Say(" adds it"), "device %s: not in the inventory of %s", r.Device, l.opts.Data)
+		return api.Report{}, unknown(api.Do("device add").Say(" adds it"), "device %s: not in the inventory of %s", r.Device, l.opts.Data)
 	default: // the directory's own fault is found, before any device is asked
 		return e.host(ctx)
 	}
 	n, err := l.open(ctx)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	if err := e.read(ctx, n, r.Device); err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	report, err := e.host(ctx)
 	if err != nil || r.Device == "" {
@@ -99,25 +90,25 @@ func (e *examination) read(ctx context.Context, n *node.Node, name string) error
 }
 
 // host reads and judges this host.
-func (e *examination) host(ctx context.Context) (doctor.Report, error) {
+func (e *examination) host(ctx context.Context) (api.Report, error) {
 	ports, err := firewallPorts(e.opts.Config)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	listen := e.opts.Config.TFTP.Listen
 	sockets, err := doctor.ReadSockets(listen, ports.Transfers)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	targets, lookups := e.targets(ctx)
 	routes, err := doctor.ReadRoutes(ctx, targets)
 	if err != nil {
-		return doctor.Report{}, err
+		return api.Report{}, err
 	}
 	filter := doctor.Filter{Ports: ports, Helper: doctor.ReadHelper(), Command: e.again}
 	filter.Rules, filter.Err = firewall.Read(ctx)
 	r := e.sockets(sockets)
-	for _, part := range []doctor.Report{
+	for _, part := range []api.Report{
 		doctor.CheckRange(doctor.ReadLocalPorts(), ports.Transfers), doctor.CheckFilter(filter, routes), doctor.CheckRoutes(routes, listen),
 		doctor.CheckResolver(lookups), doctor.CheckDirectory(e.dir, e.largest), doctor.CheckClock(doctor.ReadClock(e.newest)),
 	} {
@@ -128,9 +119,9 @@ func (e *examination) host(ctx context.Context) (doctor.Report, error) {
 
 // sockets judges the sockets of the TFTP server. Those of this process are in
 // use for the right reason.
-func (e *examination) sockets(sockets []doctor.Socket) doctor.Report {
+func (e *examination) sockets(sockets []doctor.Socket) api.Report {
 	if e.isServing() {
-		return doctor.Report{Notes: []string{"this process serves TFTP on " + e.opts.Config.TFTP.Listen}}
+		return api.Report{Notes: []string{"this process serves TFTP on " + e.opts.Config.TFTP.Listen}}
 	}
 	return doctor.CheckSockets(sockets, e.dir.InUse)
 }
@@ -157,7 +148,7 @@ func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lo
 }
 
 // path logs in to a device, reads what could stop a transfer, and tries some.
-func (e *examination) path(ctx context.Context, n *node.Node, d api.Device, tell func(api.Step, string)) (report doctor.Report, err error) {
+func (e *examination) path(ctx context.Context, n *node.Node, d api.Device, tell func(api.Step, string)) (report api.Report, err error) {
 	tell(api.StepLogin, "")
 	session, err := n.DialToTransfer(ctx, d)
 	if err != nil {
@@ -195,10 +186,10 @@ func (e *examination) way(n *node.Node, d api.Device, s doctor.Session) (doctor.
 
 // try makes the test transfers, if this process can serve TFTP: another one
 // that works on the data directory has the ports.
-func (e *examination) try(ctx context.Context, d api.Device, session doctor.Session, before []ios.Policer, tell func(api.Step, string)) (doctor.Report, error) {
+func (e *examination) try(ctx context.Context, d api.Device, session doctor.Session, before []ios.Policer, tell func(api.Step, string)) (api.Report, error) {
 	n, err := e.served(ctx)
 	if err != nil {
-		return doctor.Report{Notes: []string{fmt.Sprintf("no test transfers: %v", err)}}, nil
+		return api.Report{Notes: []string{fmt.Sprintf("no test transfers: %v", err)}}, nil
 	}
 	trial := n.Trial(d, session)
 	trial.Tell = func(what string) { tell(api.StepTry, what) }

@@ -41,9 +41,9 @@ func AsProblem(err error) *api.Problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &wrong), errors.Is(err, api.ErrInvalidDevice), errors.Is(err, catalog.ErrExists):
-		return &api.Problem{Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitUsage, Err: err}
+		return &api.Problem{Detail: err.Error(), Fix: cause.Carried(err), Exit: api.ExitUsage, Err: err}
 	case errors.Is(err, catalog.ErrNotFound):
-		return &api.Problem{Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitUnknown, Err: err}
+		return &api.Problem{Detail: err.Error(), Fix: cause.Carried(err), Exit: api.ExitUnknown, Err: err}
 	}
 	return &api.Problem{Cause: cause.Of(err), Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitError, Err: err}
 }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+
+	"flashwarden/api/client"
+)
+
+// overSocket is the variable that has every command of a script go through a
+// daemon, which serves the data directory for as long as the command runs.
+const overSocket = "TEST_OVER_SOCKET"
+
+// mainOverSocket is main, with a daemon beside it where overSocket is set.
+func mainOverSocket() {
+	p := &program{name: os.Args[0], in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}
+	if os.Getenv(overSocket) == "" || !hasDaemon(os.Args[1:]) {
+		os.Exit(p.main(os.Args[1:]))
+	}
+	stop, err := startDaemon(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "daemon:", err)
+		os.Exit(99)
+	}
+	code := p.main(os.Args[1:])
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "daemon:", err)
+		os.Exit(99)
+	}
+	os.Exit(code)
+}
+
+// hasDaemon reports whether a command would find a daemon on its data
+// directory: one that needs no data directory has none, and doctor is asked
+// about directories that are not there yet.
+func hasDaemon(args []string) bool {
+	q, dir := theirs(args)
+	if dir == "" || slices.ContainsFunc(args, func(a string) bool {
+		return a == "serve" || a == "demo" || a == "tftpd" || a == "version" || a == "help" || a == "--help" || a == "completion"
+	}) {
+		return false
+	}
+	if slices.Contains(args, "doctor") {
+		_, err := os.Stat(dir + "/catalog.db")
+		return err == nil
+	}
+	if _, running, _ := client.Dial(context.Background(), dir); running {
+		return false // that of another command of the script
+	}
+	_, err := q.config()
+	return err == nil
+}
+
+// theirs is the program with the global flags of a command line, and its data
+// directory; empty where it has none.
+func theirs(args []string) (*program, string) {
+	q := &program{env: os.Environ()}
+	for i, a := range args {
+		for flag, value := range map[string]*string{"--config": &q.configFile, "--data": &q.data} {
+			if a == flag && i+1 < len(args) {
+				*value = args[i+1]
+			} else if v, ok := strings.CutPrefix(a, flag+"="); ok {
+				*value = v
+			}
+		}
+	}
+	dir, err := q.dataDir()
+	if err != nil {
+		return q, ""
+	}
+	return q, dir
+}
+
+// startDaemon starts a daemon on the data directory of a command line. Where
+// none can run, as on a port that another program holds, it starts nothing: the
+// command has to say so itself.
+func startDaemon(args []string) (stop func() error, err error) {
+	q, dir := theirs(args)
+	serve := []string{"serve", "--data", dir}
+	if q.configFile != "" {
+		serve = append(serve, "--config", q.configFile)
+	}
+	cmd := exec.Command(os.Args[0], serve...)
+	cmd.Env = os.Environ()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "serving ") {
+			go func() {
+				for lines.Scan() { // the log must not fill the pipe
+				}
+			}()
+			return func() error {
+				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					return err
+				}
+				return cmd.Wait()
+			}, nil
+		}
+	}
+	return func() error { return nil }, func() error { cmd.Wait(); return nil }()
+}
