@@ -22,8 +22,8 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestConfigureLeaves wants configuration mode left also after a line that is
-// refused, and no line after it typed.
+// TestConfigureLeaves checks that Configure leaves configuration mode after a
+// refused line, and types no line after it.
 func TestConfigureLeaves(t *testing.T) {
 	d, f := on(map[string]string{"configure terminal": "", "boot system flash:a": "", "end": ""})
 	if err := d.Configure(t.Context(), []string{"boot system flash:a", "boot nonsense", "boot system flash:a"}); cause.Of(err) != cause.CommandRejected {
@@ -34,7 +34,7 @@ func TestConfigureLeaves(t *testing.T) {
 	}
 }
 
-// reloading is a terminal that asks questions and then ends as told.
+// reloading is a terminal that asks questions and then ends, as configured.
 type reloading struct {
 	*fake
 	questions []string

@@ -39,9 +39,9 @@ Manual Boot         : no
 `
 )
 
-// fake answers commands with texts; one that it does not know with IOS's
-// refusal. Text that begins with "ask " asks the rest and prints what a copy
-// prints when it is answered.
+// fake answers commands with texts, and unknown commands with IOS's refusal. A
+// text that begins with "ask " is a question; after its answer fake prints the
+// output of a copy.
 type fake struct {
 	says  map[string]string
 	fails map[string]error
@@ -73,8 +73,8 @@ func (f *fake) RunLong(_ context.Context, command string, idle time.Duration, as
 	return text, nil
 }
 
-// RunWatched tells watch the echo of the command with the progress, then the
-// rest.
+// RunWatched passes the echo of the command with the progress to watch, then
+// the rest.
 func (f *fake) RunWatched(ctx context.Context, command string, watch vty.Watch, ask vty.Ask) (string, error) {
 	text, err := f.RunLong(ctx, command, watch(nil), ask)
 	if err == nil {
@@ -97,8 +97,8 @@ func on(says map[string]string) (*Device, *fake) {
 
 var errLost = cause.New(cause.SessionLost, "lost", nil)
 
-// TestFactsOfAStack asks show switch where show version has a table of
-// members, and takes a switch alone as it is.
+// TestFactsOfAStack checks that show switch is asked only if show version has a
+// table of members.
 func TestFactsOfAStack(t *testing.T) {
 	const members = showVersion + `
 Switch Ports Model              SW Version            SW Image

@@ -35,7 +35,7 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// TestDigestFallsBack has software that lacks one form of verify after the
+// TestDigestFallsBack tests software that lacks one form of verify after the
 // other.
 func TestDigestFallsBack(t *testing.T) {
 	const file = "flash:/x.bin"
@@ -72,12 +72,13 @@ func TestDigestFallsBack(t *testing.T) {
 			}
 		}
 		if want := 3 + len(test.says); len(f.typed) > want || slices.Index(f.typed[1:], "verify /md5 "+file) >= 0 {
-			t.Errorf("%s: what is not known was asked again: %q", test.name, f.typed)
+			t.Errorf("%s: an unknown form was tried again: %q", test.name, f.typed)
 		}
 	}
 }
 
-// TestDigestOfOtherFiles has plain verify left out where it could say nothing.
+// TestDigestOfOtherFiles checks that plain verify is left out for files without
+// an embedded hash.
 func TestDigestOfOtherFiles(t *testing.T) {
 	d, f := on(map[string]string{"show version": strings.ReplaceAll(showVersion, "SE8.bin", "SE8.odd"), "show boot": showBoot})
 	if _, err := d.Facts(t.Context()); err != nil {
@@ -99,7 +100,7 @@ func TestDigestOfOtherFiles(t *testing.T) {
 	}
 }
 
-// TestDigestOfOneFile has a failure that is one file's: the others are still
+// TestDigestOfOneFile tests a failure of one file. The other files are still
 // asked for.
 func TestDigestOfOneFile(t *testing.T) {
 	tests := []struct {
@@ -125,7 +126,7 @@ func TestDigestOfOneFile(t *testing.T) {
 	}
 }
 
-// TestPatience says how long a device may be silent.
+// TestPatience tests the limit on a device's silence.
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, _ := on(nil)
@@ -158,8 +159,8 @@ func TestPatience(t *testing.T) {
 	})
 }
 
-// slowSwitch is the far end of a Telnet line: it logs in anybody and answers
-// verify with script.
+// slowSwitch is the far end of a Telnet line. It accepts every login and
+// answers verify with script.
 func slowSwitch(conn net.Conn, typed chan<- byte, script func()) {
 	in := bufio.NewReader(conn)
 	for {
@@ -206,8 +207,8 @@ func digestOverLine(t *testing.T, script func(conn net.Conn), client func(t *tes
 	})
 }
 
-// TestDigestTakesLong has 1.2 GB that take 20 minutes, on a device that shows
-// dots and on one that says nothing until it is done.
+// TestDigestTakesLong computes 1.2 GB in 20 minutes, on a device that prints
+// dots and on one that prints nothing until the end.
 func TestDigestTakesLong(t *testing.T) {
 	const result = "Done!\r\nverify /md5 (flash:/x.bin) = " + sum + "\r\n\r\n"
 	for name, dots := range map[string]int{"dots": 240, "silence": 0} {
@@ -233,8 +234,8 @@ func TestDigestTakesLong(t *testing.T) {
 	}
 }
 
-// TestDigestDies has a device that goes silent after a while: that is noticed
-// by its own rhythm, long before the limit that its size gives.
+// TestDigestDies tests a device that becomes silent. Its own rhythm shows this,
+// long before the limit for the file's size.
 func TestDigestDies(t *testing.T) {
 	digestOverLine(t, func(conn net.Conn) {
 		for range 20 {
@@ -251,7 +252,7 @@ func TestDigestDies(t *testing.T) {
 	})
 }
 
-// TestDigestCancelled has Ctrl-C reach the device at once.
+// TestDigestCancelled checks that Ctrl-C reaches the device at once.
 func TestDigestCancelled(t *testing.T) {
 	digestOverLine(t, func(conn net.Conn) {
 		io.WriteString(conn, "......")

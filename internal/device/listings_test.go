@@ -22,7 +22,7 @@ const fileSystems3750 = `File Systems:
            -           -    opaque     rw   null:
 `
 
-// list is a dir of one directory.
+// list returns the output of dir for one directory.
 func list(path string, entries ...string) string {
 	text := "Directory of " + path + "\n\n"
 	for i, e := range entries {
@@ -66,8 +66,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestFilesCarryTheTable has every listing tell which names are one file
-// system, the names too that only the header of a listing shows.
+// TestFilesCarryTheTable checks that every listing says which names are one
+// file system, including names that only the header of a listing shows.
 func TestFilesCarryTheTable(t *testing.T) {
 	const table = "*  972046336  855478272  disk  rw  flash:#\n" +
 		"   32514048   12530240  disk  rw  disk0: slot0:\n" +
@@ -100,7 +100,8 @@ func TestFilesCarryTheTable(t *testing.T) {
 	}
 }
 
-// TestFilesOneByOne has software without dir /recursive and show file systems.
+// TestFilesOneByOne tests software without dir /recursive and show file
+// systems.
 func TestFilesOneByOne(t *testing.T) {
 	d, f := on(map[string]string{
 		"dir flash:":           list("flash:/", "x.bin", "html/", "a b/", "loop/", "bad/"),
@@ -141,7 +142,7 @@ File  Length   Name/status
 	}
 }
 
-// TestFilesShowBootflash has an account that may not type dir: show bootflash:
+// TestFilesShowBootflash tests an account that may not use dir. show bootflash:
 // lists all directories at once, with absolute paths.
 func TestFilesShowBootflash(t *testing.T) {
 	d, f := on(map[string]string{
@@ -187,7 +188,8 @@ func TestFilesFail(t *testing.T) {
 	}
 }
 
-// TestFilesImageDirectory has the directory of the running image refused.
+// TestFilesImageDirectory tests a device that refuses to list the directory of
+// the running image.
 func TestFilesImageDirectory(t *testing.T) {
 	d, _ := on(map[string]string{
 		"show version": showVersion, "dir flash:": list("flash:/", "c3750-ipservicesk9-mz.150-2.SE8/"),
@@ -201,7 +203,7 @@ func TestFilesImageDirectory(t *testing.T) {
 	}
 }
 
-// TestChoose has tables of devices and which file systems a backup is made of.
+// TestChoose tests which file systems of real tables a backup reads.
 func TestChoose(t *testing.T) {
 	const cat9k = `
        Size(b)       Free(b)      Type  Flags  Prefixes

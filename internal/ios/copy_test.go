@@ -79,7 +79,7 @@ func TestAnswer(t *testing.T) {
 		{backup, "Which partition? [default = 2]", "", ""},
 		{backup, "Verifying checksum for 'x' (file # 1)... OK\nCopy 'x' from Flash to server\n  as 'x'? [yes/no]", "yes", ""},
 		{backup, "Copy 'erase' from Flash to server\n  as 'x'? [yes/no]", "yes", ""},
-		// A file may be named after what must not happen.
+		// A file may have a dangerous word as its name.
 		{backup, "Destination filename [format.txt]?", "k3f9-2m7x-q1zz", ""},
 		{backup, "*Mar  1 00:01:39: %SYS-5-CONFIG_I: erase of nvram: complete\nDestination filename [x.bin]?", "k3f9-2m7x-q1zz", ""},
 
@@ -96,7 +96,8 @@ func TestAnswer(t *testing.T) {
 		{backup, "Destination filename [x]? Erase flash: before copying? [confirm]", "n", cause.UnsafePrompt},
 		{backup, "Don't worry: erase flash? It's empty [confirm]", "n", cause.UnsafePrompt},
 		{backup, "ERASE/FORMAT flash? [yes/no]", "no", cause.UnsafePrompt},
-		// Flash of class B asks this before every copy, and copies after a no.
+		// Flash of class B asks this before every copy, and copies after a
+		// no.
 		{restore, "Erase flash: before copying? [confirm]", "n", ""},
 		{restore, "Erase flash device before writing? [confirm]", "n", ""},
 		{restore, "Erasing the flash filesystem will remove all files!\nContinue? [confirm]", "n", cause.UnsafePrompt},
@@ -133,7 +134,8 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// TestAnswerEraseBehindMessage has a dangerous question on the line of a message.
+// TestAnswerEraseBehindMessage tests a dangerous question on the line of a
+// message.
 func TestAnswerEraseBehindMessage(t *testing.T) {
 	answer, stop := backup.Answer("%LINK-3-UPDOWN: Interface Vlan1, changed state to upErase flash: before copying? [confirm]")
 	if answer != "n" || cause.Of(stop) != cause.UnsafePrompt || !strings.Contains(stop.Error(), `"Erase flash: before`) {
@@ -156,7 +158,7 @@ func TestAnswerNeverConsents(t *testing.T) {
 				question := strings.ReplaceAll(frame, "%", phrase)
 				answer, stop := c.Answer(question)
 				if c.ToDevice && asksErase.MatchString(question) && answer == "n" {
-					continue // and the copy goes on without erasing
+					continue // a no, and the copy continues without erasing
 				}
 				if answer != "n" && answer != "no" || cause.Of(stop) != cause.UnsafePrompt {
 					t.Errorf("%q: answer %q, %v", question, answer, stop)

@@ -13,7 +13,7 @@ import (
 	"flashwarden/internal/testlevel"
 )
 
-// sample is one real output with the facts that it holds.
+// sample is one real output with its facts.
 type sample struct {
 	name     string         // os/command/number
 	OS       string         `json:"os"`
@@ -23,14 +23,14 @@ type sample struct {
 	text     string
 }
 
-// wrongExpectation lists samples whose expected facts are not what the output
-// says, with the reason.
+// wrongExpectation lists samples whose expected facts differ from the output,
+// with the reason.
 var wrongExpectation = map[string]string{
 	"catos/show_flash/001": "nothing in the output says bootflash:; that CatOS calls its flash so is known from elsewhere, and CatOS is not supported",
 }
 
-// notRead lists kinds of output that belong to products which are recognised
-// and refused; their listings are read as far as they come free.
+// notRead lists kinds of output of products that we recognise and refuse. Their
+// listings are read as far as possible.
 func notRead(s sample) bool {
 	other := s.OS == "nxos" || s.OS == "asa" || s.OS == "catos"
 	return other && (s.Kind == "version" || s.Kind == "boot")
@@ -180,7 +180,8 @@ func checkCopy(s sample) []string {
 	return differences("", want, got)
 }
 
-// differences walks what is wanted and tells where got is otherwise.
+// differences compares want with got, level by level, and returns each
+// difference.
 func differences(at string, want, got any) []string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -220,15 +221,15 @@ func mapKeys(m map[string]any) func(func(string) bool) {
 	}
 }
 
-// jsonOf turns what a parser returned into the shape of a sample's facts.
+// jsonOf converts the result of a parser to the shape of a sample's facts.
 func jsonOf[T any](value T, err error) func(func(T) any) (any, error) {
 	return func(convert func(T) any) (any, error) { return convert(value), err }
 }
 
-// skip stands for a field that is derived from another one that is compared.
+// skip marks a field that is derived from another compared field.
 const skip = "\x00skip"
 
-// text and number are JSON's null for what was not printed.
+// text and number return JSON's null for a value that was not printed.
 func text(s string) any {
 	if s == "" {
 		return nil
@@ -373,7 +374,7 @@ func tftpConfigJSON(c TFTPConfig) any {
 	}
 }
 
-// copyOfCommand reads a copy command of a sample back into a Copy.
+// copyOfCommand converts a copy command of a sample to a Copy.
 func copyOfCommand(command string) Copy {
 	var c Copy
 	words := strings.Fields(command)

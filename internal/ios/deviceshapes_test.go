@@ -8,8 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// versionText is a show version of which only the lines matter that tell the
-// shape of a device.
+// versionText returns a show version that has only the lines that matter here.
 func versionText(image string, more ...string) string {
 	return `Cisco IOS Software, X Software (X-M), Version 15.2(2)E6, RELEASE SOFTWARE (fc1)
 sw1 uptime is 1 week
@@ -17,8 +16,8 @@ System image file is "` + image + `"
 ` + strings.Join(more, "\n") + "\n"
 }
 
-// TestFactsOfShapes reads show version and show boot of the shapes that
-// devices have: what runs, what starts next, on every unit.
+// TestFactsOfShapes reads show version and show boot of different kinds of
+// devices: the running image and the next one, on every unit.
 func TestFactsOfShapes(t *testing.T) {
 	const members = `
 Switch Ports Model              SW Version            SW Image

@@ -12,8 +12,8 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// FuzzDialogue has a device that prints anything during a copy: the copy comes
-// to an end, with a cause where it fails, and consents to nothing.
+// FuzzDialogue tests a device that prints anything during a copy. The copy
+// ends, a failure has a cause, and no dangerous question gets a yes.
 func FuzzDialogue(f *testing.F) {
 	for _, text := range []string{
 		"Source filename []?", "Do you want to over write? [confirm]", "Copy 'x' from Flash to server\n  as 'x'? [yes/no]",

@@ -8,7 +8,7 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// TestEntryFormats has one line of every format that a listing is printed in.
+// TestEntryFormats has one line of every listing format.
 func TestEntryFormats(t *testing.T) {
 	for _, test := range []struct {
 		name, line string
@@ -125,7 +125,8 @@ func TestParseDirErrors(t *testing.T) {
 	}
 }
 
-// TestParseDirPartial keeps what was listed before a file system refused.
+// TestParseDirPartial checks that the listings before a refusing file system
+// are kept.
 func TestParseDirPartial(t *testing.T) {
 	got, err := ParseDir("dir all-filesystems", "Directory of flash:/\n\nNo files in directory\n\nDirectory of usb0:/\n%Error opening usb0:/ (No such device)\n")
 	if cause.Of(err) != cause.SourceMissing || len(got) != 1 || got[0].Path != "flash:/" {

@@ -15,7 +15,7 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// session is one copy as a device may play it, and what must come of it.
+// session is one copy as a device may play it, with its expected outcome.
 type session struct {
 	copy   ios.Copy
 	steps  []step
@@ -24,9 +24,10 @@ type session struct {
 	result ios.CopyResult
 }
 
-// TestDisturbedCopies has copies of every kind, both ways, printed in random
-// pieces by slow devices, with messages between the lines, in the progress and
-// behind prompts and questions: no wrong answer, no wrong result, no hang.
+// TestDisturbedCopies runs copies of every kind, in both directions. Slow
+// devices print them in random pieces, with messages between the lines, in the
+// progress and after prompts and questions. There must be no wrong answer, no
+// wrong result and no hang.
 func TestDisturbedCopies(t *testing.T) {
 	for seed := range testlevel.Of[uint64](1_000, 10_000, 1_000_000) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
@@ -38,7 +39,7 @@ func TestDisturbedCopies(t *testing.T) {
 	}
 }
 
-// TestDisturbedReplay disturbs the real sessions.
+// TestDisturbedReplay disturbs real sessions in the same way.
 func TestDisturbedReplay(t *testing.T) {
 	for _, tr := range ios.ReadTranscripts(t, "copy ") {
 		for seed := range uint64(5) {
@@ -49,10 +50,10 @@ func TestDisturbedReplay(t *testing.T) {
 	}
 }
 
-// run plays a session and says what went wrong.
+// run plays a session and reports every error.
 func (s session) run(t *testing.T, seed uint64, d disturb) (problem string) {
 	typed := play(t, seed, d, "SW1#", s.steps, func(t *testing.T, cfg vty.Config) {
-		// In virtual time: what takes so long hangs.
+		// In virtual time: a session that takes this long hangs.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		line, err := vty.Dial(ctx, cfg)
@@ -97,7 +98,7 @@ func newSession(rnd *rand.Rand) session {
 	return s
 }
 
-// ask adds a question and the answer that it must get.
+// ask adds a question and its expected answer.
 func (s *session) ask(question string, answer ...string) {
 	s.steps = append(s.steps, step{prints: question, question: true})
 	s.typed = append(s.typed, answer...)
@@ -125,7 +126,7 @@ func (s *session) plainQuestions(rnd *rand.Rand) {
 	}
 }
 
-// oldQuestion adds what IOS 12.0 and before asks in the end.
+// oldQuestion adds the last question of IOS 12.0 and before.
 func (s *session) oldQuestion() {
 	if s.copy.ToDevice {
 		s.ask("Copy 'x.bin' from TFTP server\n  as 'x.bin' into Flash WITHOUT erase? [yes/no]", "yes")
@@ -134,7 +135,7 @@ func (s *session) oldQuestion() {
 	s.ask("Verifying checksum for 'd/x.bin' (file # 1)... OK\nCopy 'd/x.bin' from Flash to server\n  as 'x'? [yes/no]", "yes")
 }
 
-// stopped ends the session in a question that must not be consented to.
+// stopped ends the session in a question that must not get a yes.
 func (s *session) stopped(rnd *rand.Rand) {
 	stops := []struct {
 		question string
@@ -156,7 +157,7 @@ func (s *session) stopped(rnd *rand.Rand) {
 	s.stop = stop.stop
 }
 
-// transfer ends the session in the progress and the result.
+// transfer ends the session with progress and result.
 func (s *session) transfer(rnd *rand.Rand) {
 	url := "tftp://" + s.copy.Server + "/" + s.copy.Name
 	marks := strings.Repeat("!", 1+rnd.IntN(200))

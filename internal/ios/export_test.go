@@ -2,14 +2,14 @@ package ios
 
 import "testing"
 
-// What the tests outside the package, which bring a terminal, take from those
-// inside.
+// Parts of the tests inside the package, for the tests outside it, which use a
+// terminal.
 
 // Transcript is one real session with a device.
 type Transcript = transcript
 
-// ReadTranscripts reads those whose command begins with verb.
+// ReadTranscripts reads the transcripts whose command begins with verb.
 func ReadTranscripts(t *testing.T, verb string) []Transcript { return readTranscripts(t, verb) }
 
-// Backup and Restore are the copies of the tests of the dialogue.
+// Backup and Restore are the copies in the tests of the dialogue.
 var Backup, Restore = backup, restore

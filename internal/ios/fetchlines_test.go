@@ -58,8 +58,8 @@ func TestWays(t *testing.T) {
 	}
 }
 
-// TestNoWayErases is the fourth promise: no line that flashwarden prints
-// erases anything by itself.
+// TestNoWayErases checks the fourth promise: no line that flashwarden prints
+// erases anything without saying so.
 func TestNoWayErases(t *testing.T) {
 	f := Fetch{Server: netip.MustParseAddr("192.0.2.100"), Name: "x.bin", Device: netip.MustParsePrefix("192.0.2.1/24")}
 	for _, p := range []Platform{UnknownPlatform, Router, Switch, XESwitch} {

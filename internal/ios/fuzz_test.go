@@ -27,7 +27,8 @@ func seed(f *testing.F) {
 	}
 }
 
-// checkError fails when an error is long or would reach a terminal raw.
+// checkError fails for a long error, or for one that would send control
+// characters to a terminal.
 func checkError(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
@@ -188,7 +189,7 @@ func FuzzParsePackages(f *testing.F) {
 	})
 }
 
-// FuzzParseOthers feeds the parsers of the diagnosis.
+// FuzzParseOthers tests the parsers of the diagnosis.
 func FuzzParseOthers(f *testing.F) {
 	seed(f)
 	for _, text := range []string{

@@ -157,7 +157,7 @@ func TestDirOfSwitches(t *testing.T) {
 	}
 }
 
-// TestInstallMode finds every package that packages.conf names in the listing.
+// TestInstallMode finds every package of packages.conf in the listing.
 func TestInstallMode(t *testing.T) {
 	packages, err := ParsePackages(golden(t, "c9300/packages.conf"))
 	if err != nil {

@@ -7,16 +7,17 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// reply is what a question gets: the answer, and why the copy then ends.
+// reply is the expected reply to a question: the answer, and the cause that
+// ends the copy.
 type reply struct {
 	answer string
 	stop   cause.Cause
 }
 
-// TestPrompts has every question that a copy is known to ask, a row each, with
-// the replies of a backup and of a restore. Each is asked alone, as the
-// one-line form of the command does, behind the other questions of the long
-// form, and with a blank and messages around it.
+// TestPrompts has one row for every known question of a copy, with the replies
+// of a backup and of a restore. It asks each question alone, as the one-line
+// form of the command does; after the other questions of the long form; and
+// with a blank and messages around it.
 func TestPrompts(t *testing.T) {
 	no, stopYesNo, unknown := reply{"n", cause.UnsafePrompt}, reply{"no", cause.UnsafePrompt}, reply{"", cause.PromptUnrecognised}
 	host, name, plainNo := reply{"10.0.0.1", ""}, reply{"k3f9-2m7x-q1zz", ""}, reply{"n", ""}
@@ -85,7 +86,7 @@ func TestPrompts(t *testing.T) {
 	}
 }
 
-// lastWords is the last line of a question as an error quotes it.
+// lastWords returns the last line of a question, as an error quotes it.
 func lastWords(prompt string) string {
 	return strings.TrimSpace(prompt[strings.LastIndexByte(prompt, '\n')+1:])
 }

@@ -14,8 +14,8 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// notAsRecorded lists transcripts whose outcome is not ours, with the
-// reason why not.
+// notAsRecorded lists transcripts with another outcome than ours, with the
+// reason.
 var notAsRecorded = map[string]string{
 	"016": "the person consented to an erase; we decline",
 	"073": "the person consented to an erase; we decline",
@@ -27,9 +27,8 @@ var notAsRecorded = map[string]string{
 	"110": "0 bytes of a file that is not empty: nothing was copied",
 }
 
-// TestReplay has each real session printed by a device, in pieces of random
-// size, and drives it as a backup does: it checks every answer, the outcome,
-// the bytes and the cause.
+// TestReplay plays each real session in pieces of random size and drives it as
+// a backup does. It checks every answer, the outcome, the bytes and the cause.
 func TestReplay(t *testing.T) {
 	passed, all := map[string]int{}, map[string]int{}
 	for _, tr := range ios.ReadTranscripts(t, "") {
@@ -60,7 +59,7 @@ func TestReplay(t *testing.T) {
 	t.Logf("transcripts %d/%d", n, m)
 }
 
-// replay plays one transcript and says what went wrong.
+// replay plays one transcript and reports every error.
 func replay(t *testing.T, tr ios.Transcript, seed uint64, d disturb) (problem string) {
 	prompt, steps, want := recorded(tr)
 	c := wanted(tr)
@@ -92,7 +91,7 @@ func stillThere(t *testing.T, line *vty.Line) string {
 	return ""
 }
 
-// judge compares what we made of a session with what was recorded.
+// judge compares our outcome of a session with the recorded one.
 func judge(tr ios.Transcript, c ios.Copy, output string, err error) string {
 	want := stopCause(tr)
 	if cause.Of(err) != want {
@@ -122,7 +121,7 @@ var (
 	foreignQuestion = regexp.MustCompile(`(?i)^password|username \[|^\[confirm\]$`)
 )
 
-// stopCause is the cause with which a session must end, "" for none.
+// stopCause returns the cause that must end a session; "" for none.
 func stopCause(tr ios.Transcript) cause.Cause {
 	for _, step := range asked(tr) {
 		switch {
@@ -136,7 +135,7 @@ func stopCause(tr ios.Transcript) cause.Cause {
 	return ""
 }
 
-// body is what was printed after the command, and the prompt before it.
+// body returns the output after the command, and the prompt before it.
 func body(tr ios.Transcript) (prompt, text string) {
 	prompt = "Router#"
 	if m := namedPrompt.FindString(tr.Text); m != "" {
@@ -155,7 +154,7 @@ func body(tr ios.Transcript) (prompt, text string) {
 
 var namedPrompt = regexp.MustCompile(`(?m)^[A-Za-z0-9][\w.()-]*#`)
 
-// asked is the dialogue without the login before it.
+// asked returns the dialogue without the login before it.
 func asked(tr ios.Transcript) []ios.Question {
 	_, text := body(tr)
 	var steps []ios.Question
@@ -167,8 +166,8 @@ func asked(tr ios.Transcript) []ios.Question {
 	return steps
 }
 
-// recorded cuts a transcript into what the device printed and the answers that
-// we must give it.
+// recorded splits a transcript into the device's output and the answers that we
+// must give.
 func recorded(tr ios.Transcript) (prompt string, steps []step, want []string) {
 	prompt, text := body(tr)
 	stopped := false
@@ -191,8 +190,8 @@ func recorded(tr ios.Transcript) (prompt string, steps []step, want []string) {
 
 func lastLine(text string) string { return text[strings.LastIndexByte(text, '\n')+1:] }
 
-// withoutAnswer takes what the person typed from the beginning of text, which
-// is on the line of the question or on the next one.
+// withoutAnswer removes the person's typing from the beginning of text. It is
+// on the line of the question or on the next one.
 func withoutAnswer(text, answer string) string {
 	line, rest, _ := strings.Cut(text, "\n")
 	if next, after, _ := strings.Cut(rest, "\n"); strings.TrimSpace(line) == "" && answer != "" && answer[:1] == next[:min(1, len(next))] && strings.HasPrefix(answer, strings.TrimSpace(next)) {
@@ -201,8 +200,8 @@ func withoutAnswer(text, answer string) string {
 	return rest
 }
 
-// wantedAnswer is what we must type at a question, and whether that ends the
-// command.
+// wantedAnswer returns the answer that we must type at a question, and whether
+// it ends the command.
 func wantedAnswer(tr ios.Transcript, q ios.Question) (answers []string, stop bool) {
 	lower := strings.ToLower(q.Prompt)
 	switch {
@@ -224,7 +223,7 @@ func wantedAnswer(tr ios.Transcript, q ios.Question) (answers []string, stop boo
 	return []string{trimPath(value(q))}, false
 }
 
-// value is what the person answered, or the default.
+// value returns the person's answer, or the default.
 func value(q ios.Question) string {
 	if q.Answer != "" && q.Answer != "<cr>" {
 		return q.Answer
@@ -234,12 +233,12 @@ func value(q ios.Question) string {
 	return strings.TrimSpace(standard)
 }
 
-// trimPath is a file name as we type it: without its file system.
+// trimPath returns a file name as we type it, without its file system.
 func trimPath(name string) string {
 	return strings.TrimLeft(name[strings.IndexByte(name, ':')+1:], "/")
 }
 
-// trimPaths takes the slash away with which the name on a server may begin.
+// trimPaths removes the slash at the beginning of names on a server.
 func trimPaths(typed []string) []string {
 	trimmed := make([]string, len(typed))
 	for i, answer := range typed {
@@ -248,7 +247,7 @@ func trimPaths(typed []string) []string {
 	return trimmed
 }
 
-// wanted is the copy that a session was about, with the values of its dialogue.
+// wanted returns the copy of a session, with the values of its dialogue.
 func wanted(tr ios.Transcript) ios.Copy {
 	c := tr.Copy()
 	if strings.HasPrefix(tr.Command, "verify") {
@@ -265,8 +264,7 @@ func wanted(tr ios.Transcript) ios.Copy {
 	return c
 }
 
-// TestReplayOfBackup drives a real session through the whole of package
-// device.
+// TestReplayOfBackup drives a real session through the whole of package device.
 func TestReplayOfBackup(t *testing.T) {
 	for _, tr := range ios.ReadTranscripts(t, "copy ") {
 		c := wanted(tr)

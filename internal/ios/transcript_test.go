@@ -22,17 +22,17 @@ type transcript struct {
 	Bytes    *int64   `json:"bytes"`
 	Seconds  *float64 `json:"seconds"`
 	Hashes   []string `json:"hashes"`
-	Name     string   `json:"-"` // of its files, without the ending
+	Name     string   `json:"-"` // name of its files, without the ending
 	Text     string   `json:"-"`
 }
 
-// Question is one of a recorded session, with what the person answered.
+// Question is a question of a recorded session, with the person's answer.
 type Question struct {
 	Prompt string
 	Answer string // empty: Return
 }
 
-// otherResult lists transcripts whose result cannot be read as their outcome
+// otherResult lists transcripts whose result we cannot read as their outcome
 // says, with the reason.
 var otherResult = map[string]string{
 	"016": "the output ends after the erase, before any result of the copy",
@@ -45,7 +45,7 @@ var otherResult = map[string]string{
 	"110": "nothing was copied; the recorder calls that ok",
 }
 
-// TestTranscripts feeds the questions of real copy dialogues to Answer and
+// TestTranscripts passes the questions of real copy dialogues to Answer and
 // their outputs to Result.
 func TestTranscripts(t *testing.T) {
 	transcripts := readTranscripts(t, "copy ")
@@ -71,7 +71,7 @@ func TestTranscripts(t *testing.T) {
 	t.Logf("results %d/%d", right, results)
 }
 
-// readTranscripts reads those whose command begins with verb.
+// readTranscripts reads the transcripts whose command begins with verb.
 func readTranscripts(t *testing.T, verb string) []transcript {
 	t.Helper()
 	directory := testlevel.DeviceTexts(t, "FLASHWARDEN_TRANSCRIPTS", "../../../shared/transcripts")
@@ -101,8 +101,8 @@ func readTranscripts(t *testing.T, verb string) []transcript {
 	return all
 }
 
-// Copy puts together the Copy that would have run the dialogue: the command,
-// completed by what the person answered.
+// Copy returns the Copy for the dialogue: the command, completed by the
+// person's answers.
 func (tr transcript) Copy() Copy {
 	c := copyOfCommand(tr.Command)
 	c.ToDevice = c.ToDevice || c.Destination != ""
@@ -134,8 +134,8 @@ func (tr transcript) Copy() Copy {
 
 var recordedURL = regexp.MustCompile(`tftp://([^/\s]+)/(\S+)`)
 
-// question returns a prompt with the line above it where the prompt is only
-// the second half of a question.
+// question returns a prompt. If the prompt is only the second half of a
+// question, the line above it comes first.
 func (tr transcript) question(prompt string) string {
 	if before, _, ok := strings.Cut(tr.Text, prompt); ok && strings.HasPrefix(prompt, "as '") {
 		lines := strings.Split(strings.TrimSpace(before), "\n")
@@ -151,7 +151,7 @@ var (
 	unknownQuestion = regexp.MustCompile(`(?i)^username|^password|username \[|^\[confirm\]$`)
 )
 
-// wrongAnswer judges the answer by its kind, with rules of its own.
+// wrongAnswer judges an answer by its kind, with rules of its own.
 func wrongAnswer(c Copy, question string) string {
 	answer, stop := c.Answer(question)
 	lower := strings.ToLower(question)
@@ -205,7 +205,7 @@ func wrongAnswer(c Copy, question string) string {
 	return ""
 }
 
-// causeOfClass is the cause for the recorder's word of why a copy failed.
+// causeOfClass has the cause for each failure class of the transcripts.
 var causeOfClass = map[string]cause.Cause{
 	"timeout_open": "", "timeout_mid": "",
 	"permission_denied": cause.RefusedByServer, "is_a_directory": cause.SourceMissing,
@@ -215,7 +215,7 @@ var causeOfClass = map[string]cause.Cause{
 
 func wrongResult(c Copy, tr transcript) string { return tr.Judge(c.Result(tr.Text)) }
 
-// Judge says what is wrong with a result; "" for nothing.
+// Judge describes the error in a result; "" for none.
 func (tr transcript) Judge(r CopyResult) string {
 	wantOK := tr.Outcome == "ok" && otherResult[tr.Name] == ""
 	if r.OK != wantOK {
@@ -237,9 +237,9 @@ func (tr transcript) Judge(r CopyResult) string {
 	return ""
 }
 
-// TestVerifyTranscripts reads what real devices answered to verify. The MD5 of
-// the file is the last hash in the output; where a digest was given and was
-// wrong, the device's own is before it.
+// TestVerifyTranscripts reads real outputs of verify. The MD5 of the file is
+// the last hash in the output; after a wrong digest in the command, the
+// device's own digest stands before it.
 func TestVerifyTranscripts(t *testing.T) {
 	transcripts := readTranscripts(t, "verify ")
 	right := 0

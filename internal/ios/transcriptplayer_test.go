@@ -14,8 +14,8 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// step is a stretch of what a device prints during one command. When it ends in
-// a question, the device waits for the answer.
+// step is a piece of a device's output during one command. After a question the
+// device waits for the answer.
 type step struct {
 	prints   string
 	question bool
@@ -33,15 +33,15 @@ type player struct {
 	typed []string // the answers, in their order; "break" for Ctrl-C
 }
 
-// disturb is what makes a line hard to read.
+// disturb makes a line hard to read.
 type disturb struct {
-	messages int  // of a hundred places that could have a message, how many do
-	glued    bool // a message has no line end behind it; then none comes while the device waits for an answer
-	slow     bool // the device takes seconds to show that it has got an answer
+	messages int  // how many of a hundred possible places have a message
+	glued    bool // a message has no line end after it; then none comes while the device waits for an answer
+	slow     bool // the device needs seconds to react to an answer
 }
 
 // play runs client at the prompt of a device that plays steps, in virtual time,
-// and returns the answers that the device got.
+// and returns the answers that the device received.
 func play(t *testing.T, seed uint64, d disturb, prompt string, steps []step, client func(t *testing.T, cfg vty.Config)) []string {
 	t.Helper()
 	var typed []string
@@ -101,7 +101,7 @@ func (p *player) print(text string) {
 
 const breakKey = "break"
 
-// key is the next key; ok is false at the end of the session.
+// key returns the next key; ok is false at the end of the session.
 func (p *player) key() (b byte, ok bool) {
 	for {
 		if b, ok = <-p.keys; b != 0x1e { // Ctrl-Shift-6 stops output, which has stopped
@@ -110,7 +110,7 @@ func (p *player) key() (b byte, ok bool) {
 	}
 }
 
-// line reads up to Return and echoes it, at last.
+// line reads up to Return and then echoes it.
 func (p *player) line(longest time.Duration) (string, bool) {
 	var line []byte
 	for {
@@ -130,7 +130,7 @@ func (p *player) line(longest time.Duration) (string, bool) {
 	}
 }
 
-// confirm reads the one key that [confirm] takes.
+// confirm reads the one key for [confirm].
 func (p *player) confirm(longest time.Duration) (string, bool) {
 	b, ok := p.key()
 	if b == 0x03 {
@@ -142,7 +142,7 @@ func (p *player) confirm(longest time.Duration) (string, bool) {
 	return strings.Trim(string(rune(b)), "\r"), ok
 }
 
-// pause is what a slow device does with an answer.
+// pause is the time that a slow device needs for an answer.
 func (p *player) pause(longest time.Duration) {
 	switch {
 	case !p.slow:
@@ -153,7 +153,7 @@ func (p *player) pause(longest time.Duration) {
 	}
 }
 
-// session plays the prompt until the client is gone.
+// session plays the prompt until the client has closed.
 func (p *player) session() {
 	shown := false
 	for {
@@ -183,8 +183,7 @@ func (p *player) session() {
 
 var shownPrompt = regexp.MustCompile(`(?m)^[A-Za-z0-9][\w.()-]*#[ ]*$`)
 
-// run plays the steps; shown reports whether a prompt was among what they
-// print.
+// run plays the steps. shown reports whether their output included a prompt.
 func (p *player) run() (shown bool) {
 	for _, s := range p.steps {
 		p.print(p.disturbed(s.prints))
@@ -214,8 +213,8 @@ func (p *player) run() (shown bool) {
 	return shown
 }
 
-// messages are what background processes print into any session: the shapes of
-// "service timestamps" and "service sequence-numbers", debug, and AutoInstall.
+// messages are messages of background processes: the forms of "service
+// timestamps" and "service sequence-numbers", debug, and AutoInstall.
 var messages = []string{
 	"*Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on Interface Vlan1, changed state to up",
 	"%SYS-5-CONFIG_I: Configured from tftp://192.0.2.200/sw1-confg by console",
@@ -233,8 +232,8 @@ var messages = []string{
 
 func (p *player) message() string { return messages[p.rnd.IntN(len(messages))] }
 
-// unasked prints messages while the device waits for keys; it does not show
-// again what it waits at.
+// unasked prints messages while the device waits for keys. The device does not
+// repeat its prompt or question.
 func (p *player) unasked() {
 	p.print("\n")
 	for range 1 + p.rnd.IntN(2) {
@@ -243,7 +242,7 @@ func (p *player) unasked() {
 	}
 }
 
-// disturbed puts messages between the lines of text and into its progress.
+// disturbed adds messages between the lines of text and into its progress.
 func (p *player) disturbed(text string) string {
 	var out strings.Builder
 	for i, r := range text {

@@ -9,7 +9,8 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// parsers are those whose result decides what is saved, each with an output.
+// parsers lists the parsers whose result decides on the files of a backup, each
+// with an output.
 var parsers = map[string]struct {
 	parse  func(text string) error
 	output string
@@ -29,7 +30,7 @@ var parsers = map[string]struct {
 		"Switch/Stack Mac Address : aaaa.ddff.dddd\n*1       Active   689c.e2ff.b9d9     3      V04     Ready\n"},
 }
 
-// TestCutOff has outputs that end anywhere: what is half a word is no fact.
+// TestCutOff cuts outputs anywhere. Half a word must not become a fact.
 func TestCutOff(t *testing.T) {
 	for name, p := range parsers {
 		if err := p.parse(p.output); err != nil {
@@ -48,7 +49,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// TestGarbage has what is no output of the command at all.
+// TestGarbage tests texts that are no output of the command at all.
 func TestGarbage(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for name, p := range parsers {
@@ -62,7 +63,7 @@ func TestGarbage(t *testing.T) {
 			texts = append(texts, fmt.Sprintf("%d\t-rwx\t%d\n", rnd.IntN(9), rnd.IntN(1<<24)))
 		}
 		for _, text := range texts {
-			// Attributes, size and name are all that some boot loaders print.
+			// Some boot loaders print only attributes, size and name.
 			if err := p.parse(text); err == nil && !strings.HasPrefix(text, "-rwx") {
 				t.Errorf("%s: read %.80q", name, text)
 			}
@@ -75,8 +76,8 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// TestUnreadableRows has one row in a table that has a shape never seen: it is
-// told, and what can be read is there.
+// TestUnreadableRows has one row of an unknown form in a table. The parser
+// reports it and returns the other rows.
 func TestUnreadableRows(t *testing.T) {
 	row := func(output, like, unlike string) string { return strings.Replace(output, like, like+unlike, 1) }
 	_, err := ParseVersion(row(parsers["show version"].output, "C3750-IPBASE-M\n", "     2 28    WS-C3750G-24TS-1U\n"))
@@ -93,7 +94,7 @@ func TestUnreadableRows(t *testing.T) {
 	}
 }
 
-// TestOtherProducts has the beginnings of what other Cisco systems print.
+// TestOtherProducts has the first lines of other Cisco systems.
 func TestOtherProducts(t *testing.T) {
 	for product, text := range map[string]string{
 		"NX-OS":  "Cisco Nexus Operating System (NX-OS) Software\nTAC support: http://www.cisco.com/tac\nSoftware\n  BIOS: version 07.61\n",

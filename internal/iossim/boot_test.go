@@ -79,7 +79,7 @@ func TestWriteMemoryAndReload(t *testing.T) {
 }
 
 // TestWipedSwitch restores an image by hand: a directory, the copy, the
-// start; and a switch without anything to boot answers nobody.
+// restart. A switch without an image answers nobody.
 func TestWipedSwitch(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port})

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// The standard library takes the images apart; sums and digests are computed
-// here once more, from the file alone.
+// The standard library unpacks the images. The test computes sums and digests
+// again, from the file alone.
 func TestClassicImagesProveThemselves(t *testing.T) {
 	for _, profile := range []string{"c3500xl", "c3750"} {
 		t.Run(profile, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestClassicImagesProveThemselves(t *testing.T) {
 	}
 }
 
-// Images of any size prove themselves, from the least that has room on.
+// Images of every size from the minimum on are correct.
 func TestImagesOfAnySize(t *testing.T) {
 	im := ClassicImage{Family: "C2960", Features: "LANBASEK9", Version: "15.0(2)SE11", Description: "C2960 Software"}
 	for _, size := range []int64{smallestImage, smallestImage + 1, smallestImage + 2, 65_539} {
@@ -48,7 +48,7 @@ func TestImagesOfAnySize(t *testing.T) {
 	}
 }
 
-// checkImage takes an image apart and returns the MD5 embedded in it.
+// checkImage unpacks an image and returns its embedded MD5.
 func checkImage(t *testing.T, data []byte, family string) (embedded []byte) {
 	t.Helper()
 	f, err := elf.NewFile(bytes.NewReader(data))

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Close ends everything, whatever goes on, and leaves no goroutine behind.
+// Close ends everything that runs and leaves no goroutine behind.
 func TestCloseLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("all at once", func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	waitFor(t, func() bool { return runtime.NumGoroutine() <= before })
 }
 
-// running is the stacks of goroutines that belong to a switch.
+// running returns the stacks of goroutines that belong to a switch.
 func running() string {
 	buf := make([]byte, 1<<20)
 	var left []string

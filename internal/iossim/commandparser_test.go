@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// offline is a session without a terminal, for what only parses.
+// offline returns a session without a terminal, for tests of the parser.
 func offline(t *testing.T, profile string, privileged bool) *session {
 	t.Helper()
 	s, err := New(profile, Options{})
@@ -85,7 +85,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// The caret stands under the character that cannot be.
+// The caret is under the first wrong character.
 func TestCaretPosition(t *testing.T) {
 	s := launch(t, "c3750", Options{})
 	l := atPrompt(t, s)

@@ -20,7 +20,7 @@ var image = map[string]string{
 	"c9300":       "flash:/cat9k-espbase.17.09.04a.SPA.pkg",
 }
 
-// Every file of every profile arrives as it is, and the terminal tells its
+// Every file of every profile arrives unchanged, and the terminal prints its
 // size.
 func TestCopyOut(t *testing.T) {
 	for _, profile := range Profiles() {
@@ -66,7 +66,7 @@ func TestCopyOut(t *testing.T) {
 	}
 }
 
-// systemImage is the image of a switch, or the largest file of another one.
+// systemImage returns the path of a switch's image, or of its largest file.
 func systemImage(s *Switch) string {
 	if path, ok := image[s.profile.name]; ok {
 		return path
@@ -108,7 +108,7 @@ func TestCopyOutInLongForm(t *testing.T) {
 	l.expect("1096 bytes copied")
 	l.expect("#")
 	l.send("copy flash: tftp:\r")
-	l.expect("Source filename [vlan.dat]? ") // IOS offers the last one again
+	l.expect("Source filename [vlan.dat]? ") // IOS proposes the last one again
 	l.send("\x03")
 	l.expect("#")
 	want := []string{
@@ -122,7 +122,7 @@ func TestCopyOutInLongForm(t *testing.T) {
 	}
 }
 
-// The words of IOS for what goes wrong.
+// The error lines of IOS.
 func TestCopyOutErrors(t *testing.T) {
 	st := serveTFTP(t, 0)
 	for name, code := range map[string]tftp.Code{
@@ -242,7 +242,7 @@ func TestCopyBrokenOff(t *testing.T) {
 	l := atPrompt(t, s)
 	l.send("copy " + image["c3750"] + " tftp://127.0.0.1/x\r\r\r")
 	l.expect("!!!")
-	l.send("show clock\r\x1e") // what was typed before stays for the next prompt
+	l.send("show clock\r\x1e") // keys typed before stay for the next prompt
 	l.expect("%Error writing tftp://127.0.0.1/x (Aborted)")
 	if tr := s.Transfers(); len(tr) != 1 || tr[0].Err == nil {
 		t.Errorf("transfers recorded when the terminal told the end: %+v", tr)
@@ -253,7 +253,7 @@ func TestCopyBrokenOff(t *testing.T) {
 	}
 }
 
-// A copy goes at the pace that was asked for.
+// A copy runs at the configured pace.
 func TestPace(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3500xl", Options{TFTPPort: st.port, Pace: 8000})
@@ -266,7 +266,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// Nobody answers: the copy gives up, with a dot for every repetition.
+// Without any answer the copy gives up, with a dot for every repetition.
 func TestCopyTimesOut(t *testing.T) {
 	s := launch(t, "c9300", Options{TFTPPort: 9, Timeout: 300 * time.Millisecond})
 	l := atPrompt(t, s)
@@ -295,9 +295,9 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// The dialogue of IOS up to 12.0 (Configuration Fundamentals Command
-// Reference, "copy"): a check first, then a question over two lines that wants
-// the word, and no count of bytes at the end.
+// The dialogue of IOS up to 12.0 (Configuration Fundamentals Command Reference,
+// "copy"): first a check, then a question of two lines that needs a whole word,
+// and no byte count at the end.
 func TestOldCopy(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2500", Options{TFTPPort: st.port, Faults: Faults{AskPartition: 1}})

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A switch shows the access lists that it was given, and where they apply.
+// A switch shows its configured access lists, and where they apply.
 func TestShowsAccessLists(t *testing.T) {
 	s := launch(t, "c3750", Options{Hostname: "sw1", AccessGroup: "FROM in", Texts: map[string]string{"show_access_lists": "Extended IP access list FROM\n    10 deny udp any any\n"}})
 	l := atPrompt(t, s)
@@ -17,7 +17,7 @@ func TestShowsAccessLists(t *testing.T) {
 	}
 }
 
-// A copy into null: is transferred and kept nowhere.
+// A copy to null: is transferred and then discarded.
 func TestCopyNowhere(t *testing.T) {
 	st := serveTFTP(t, 0)
 	st.put("big", make([]byte, 40<<20)) // more than its flash holds

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// sendFile types a copy whose questions are answered ahead.
+// sendFile types a copy together with the answers to its questions.
 func sendFile(l *line, path, name string) {
 	l.t.Helper()
 	l.send("copy " + path + " tftp://127.0.0.1/" + name + "\r")
@@ -127,7 +127,7 @@ func TestSentBytesDiffer(t *testing.T) {
 	}
 }
 
-// differences counts over the shorter length.
+// differences counts the different bytes over the shorter length.
 func differences(a, b []byte) int {
 	n := 0
 	for i := range min(len(a), len(b)) {
@@ -156,7 +156,7 @@ func TestHangup(t *testing.T) {
 	l.expect("2933771 bytes copied")
 }
 
-// The dead transfer stays just below the number of bytes that was told.
+// The dead transfer stays just below the configured number of bytes.
 func TestStall(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, Timeout: 300 * time.Millisecond, Faults: Faults{Stall: After{100_000, 1}}})
@@ -191,7 +191,7 @@ func TestHangTerminal(t *testing.T) {
 	}
 }
 
-// waitFor waits for something that has no signal of its own.
+// waitFor waits for a condition without a signal.
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
@@ -262,8 +262,8 @@ func TestSyslogNoise(t *testing.T) {
 	}
 }
 
-// Every character arrives, and alone. The clock starts before the connection:
-// the switch begins to print at once, however late we come to look.
+// Every character arrives, and alone. The clock starts before the connection,
+// because the switch begins to print at once.
 func TestSlowPrint(t *testing.T) {
 	s := launch(t, "c3500xl", Options{Faults: Faults{SlowPrint: 1}})
 	began := time.Now()
@@ -296,7 +296,7 @@ func TestRejectMD5(t *testing.T) {
 	}
 }
 
-// The copy in flash differs by one bit from what it should be, and verify sees
+// The copy in flash differs from the original by one bit, and verify detects
 // it.
 func TestDamagedImages(t *testing.T) {
 	whole := launch(t, "c3750", Options{})
@@ -318,7 +318,7 @@ func TestDamagedImages(t *testing.T) {
 	}
 }
 
-// A digest takes its time, prints dots meanwhile, and can be broken off.
+// A digest takes time, prints dots meanwhile, and can be broken off.
 func TestDigestPace(t *testing.T) {
 	s := launch(t, "c3750", Options{DigestPace: 1 << 20})
 	l := atPrompt(t, s)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Any stretch of a file is the same, however it is read.
+// Every part of a file is the same in each way of reading it.
 func TestContentReadsTheSameAnywhere(t *testing.T) {
 	c := madeContent("x", 100_003, func(*content) []part {
 		return []part{{0, []byte("head")}, {99_998, []byte("tail.")}, {500, []byte("middle")}}

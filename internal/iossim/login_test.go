@@ -21,7 +21,7 @@ import (
 func TestTelnetLogin(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    Options
-		keys []string // pairs: what is expected, what is typed
+		keys []string // pairs: expected text, keys to type
 		end  string
 	}{
 		"user name": {Options{Username: "admin", Password: "pw"},
@@ -108,7 +108,7 @@ func TestSSHLogin(t *testing.T) {
 	l.expectEnd()
 }
 
-// The old switch has nothing in common with a client of today, the new one
+// The old switch has no algorithm in common with a modern client; the new one
 // has.
 func TestSSHAlgorithms(t *testing.T) {
 	for profile, wantErr := range map[string]string{"c3750": "no common algorithm", "c9300": ""} {
@@ -129,7 +129,7 @@ func TestSSHAlgorithms(t *testing.T) {
 	}
 }
 
-// A host key as short as that of a switch with the default modulus.
+// A host key as short as on a switch with the default modulus.
 func TestWeakHostKey(t *testing.T) {
 	s := launch(t, "c3750", Options{HostKeyBits: 512})
 	if _, err := dialSSH(t, s, "cisco"); err == nil || !strings.Contains(err.Error(), "512-bit keys are insecure") {
@@ -181,8 +181,8 @@ func TestSSHExec(t *testing.T) {
 	}
 }
 
-// peer is a real client program, on a terminal of its own. It is skipped where
-// it is not installed.
+// peer is a real client program on its own terminal. The test is skipped if the
+// program is not installed.
 func peer(t *testing.T, name string, args ...string) *line {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -230,8 +230,8 @@ func openTerminal(t *testing.T) (near, far *os.File) {
 	return near, far
 }
 
-// client logs in with the program that a person would take: OpenSSH's ssh, or
-// Debian's telnet.
+// client logs in with the usual program of a person: OpenSSH's ssh, or Debian's
+// telnet.
 func client(t *testing.T, s *Switch) *line {
 	t.Helper()
 	port := strconv.Itoa(int(s.Addr().Port()))
@@ -254,7 +254,7 @@ func client(t *testing.T, s *Switch) *line {
 	return l
 }
 
-// Every profile can be looked at by the programs that people have.
+// Real client programs can log in to every profile.
 func TestRealClients(t *testing.T) {
 	for _, profile := range Profiles() {
 		t.Run(profile, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestTour(t *testing.T) {
 	}
 }
 
-// tour does what a person does who looks around.
+// tour types the commands of a person who looks around.
 func tour(t *testing.T, s *Switch, l *line) {
 	t.Helper()
 	prompt := s.Hostname() + "#"
@@ -306,7 +306,7 @@ func tour(t *testing.T, s *Switch, l *line) {
 	l.expect("closed")
 }
 
-// A person at a terminal and a copy that is broken off with the keys of IOS.
+// A person at a terminal breaks off a copy with the keys of IOS.
 func TestOpenSSHBreaksOff(t *testing.T) {
 	s := launch(t, "c9300", Options{TFTPPort: 9, Timeout: time.Minute})
 	l := client(t, s)

@@ -9,8 +9,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Every directory with a profile.yaml is a profile, and the other way round.
-// Its features are known, and it has a name for people.
+// Every directory with a profile.yaml is in profileSummaries, and the other way
+// round. Every profile has known features and a summary.
 func TestProfiles(t *testing.T) {
 	var found []string
 	entries, err := profileFiles.ReadDir("profiles")
@@ -44,7 +44,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// A key that profiles do not have is an error and not ignored.
+// An unknown key in a profile is an error.
 func TestProfileUnknownKey(t *testing.T) {
 	var p profile
 	if err := yaml.UnmarshalWithOptions([]byte("sumary: x"), &p, yaml.Strict()); err == nil || !strings.Contains(err.Error(), "sumary") {

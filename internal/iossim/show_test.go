@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Each list in the form of its IOS, in whole.
+// Each listing in the format of its IOS, in full.
 func TestListings(t *testing.T) {
 	for _, c := range []struct{ profile, command, want string }{
 		{"c3500xl", "dir flash:html", `Directory of flash:/html/
@@ -67,7 +67,7 @@ Directory of flash:/c3750-ipservicesk9-mz.150-2.SE8/html
 	}
 }
 
-// outputOf is what a command prints, with plain line ends.
+// outputOf returns the output of a command, with LF line ends.
 func outputOf(s *Switch, l *line, command string) string {
 	return strings.ReplaceAll(l.run(command, s.Hostname()+"#"), "\r\n", "\n")
 }
@@ -80,7 +80,7 @@ func TestSizesInListings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sizes := map[string]int{} // "/name size": how many files
+		sizes := map[string]int{} // number of files by "/name size"
 		listed := 0
 		for _, path := range s.Files() {
 			if data, _ := s.File(path); !strings.HasPrefix(path, "system:") {
@@ -128,7 +128,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A configuration is what a device could be given back, and tells no secret.
+// A device would accept each configuration, and none has a secret.
 func TestConfigurations(t *testing.T) {
 	for _, profile := range Profiles() {
 		s := launch(t, profile, Options{Username: "admin", Password: "pass-in-clear", Hostname: "sw-named"})
@@ -153,7 +153,7 @@ func TestConfigurations(t *testing.T) {
 	}
 }
 
-// Every text that a profile's commands print is there and can be filled.
+// Every text for the commands of a profile exists and can be filled.
 func TestTextsFill(t *testing.T) {
 	for _, profile := range Profiles() {
 		p, err := findProfile(profile)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// screen replays what a terminal prints on one unlimited row per line: enough
-// of a terminal for carriage return, newline, backspace and bell.
+// screen shows the output on a terminal with one unlimited row per line. It
+// knows carriage return, newline, backspace and bell.
 func screen(out string) []string {
 	rows := [][]byte{{}}
 	at := 0
@@ -108,7 +108,7 @@ func TestLineEditorLimits(t *testing.T) {
 	}
 }
 
-// A line that types and never listens is hung up all the same.
+// The switch hangs up a line that types and never reads.
 func TestTerminalClosesUnderTypeAhead(t *testing.T) {
 	near, far := net.Pipe()
 	term := newTerminal()

@@ -16,7 +16,7 @@ import (
 	"flashwarden/tftp"
 )
 
-// patience is how long a test waits for what must come.
+// patience is the limit for expected output.
 const patience = time.Minute
 
 // launch starts a switch that lives as long as the test.
@@ -37,18 +37,18 @@ func launch(t *testing.T, profile string, o Options) *Switch {
 	return s
 }
 
-// line is a terminal as a test sees it.
+// line is a terminal on the side of a test.
 type line struct {
 	t    *testing.T
 	in   io.Writer
 	mu   sync.Mutex
 	more *sync.Cond
 	seen bytes.Buffer
-	from int // what was expected already
+	from int // end of the text that was expected before
 	gone bool
 }
 
-// newLine collects what out gives.
+// newLine collects the output of out.
 func newLine(t *testing.T, in io.Writer, out io.Reader) *line {
 	l := &line{t: t, in: in}
 	l.more = sync.NewCond(&l.mu)
@@ -90,13 +90,13 @@ func (l *line) expect(text string) string {
 			return rest[:i+len(text)]
 		}
 		if l.gone {
-			l.t.Fatalf("%q did not come; what came is\n%s", text, rest)
+			l.t.Fatalf("%q did not arrive; the output was\n%s", text, rest)
 		}
 		l.more.Wait()
 	}
 }
 
-// expectEnd waits until the line is gone and returns what was left.
+// expectEnd waits until the line is gone and returns the rest of its output.
 func (l *line) expectEnd() string {
 	l.t.Helper()
 	deadline := time.AfterFunc(patience, func() { l.t.Errorf("the line was not hung up"); l.more.Broadcast() })
@@ -116,7 +116,7 @@ func (l *line) send(text string) {
 	}
 }
 
-// run types a command and returns what it printed, without echo and prompt.
+// run types a command and returns its output, without echo and prompt.
 func (l *line) run(command, prompt string) string {
 	l.t.Helper()
 	l.send(command + "\r")
@@ -124,7 +124,7 @@ func (l *line) run(command, prompt string) string {
 	return strings.TrimSuffix(l.expect(prompt), prompt)
 }
 
-// stripped takes Telnet commands of three bytes out of what a server sends.
+// stripped removes Telnet commands of three bytes from a server's output.
 type stripped struct {
 	net.Conn
 	skip int
@@ -146,7 +146,7 @@ func (s *stripped) Read(p []byte) (int, error) {
 	return len(kept), err
 }
 
-// dialTelnet connects and stays before the login.
+// dialTelnet connects and stops before the login.
 func dialTelnet(t *testing.T, s *Switch) *line {
 	t.Helper()
 	c, err := net.Dial("tcp", s.Addr().String())
@@ -180,7 +180,7 @@ func dialSSH(t *testing.T, s *Switch, password string) (*ssh.Client, error) {
 	return c, err
 }
 
-// shell opens a terminal of so many columns and rows on an SSH connection.
+// shell opens a terminal of this size on an SSH connection.
 func shell(t *testing.T, c *ssh.Client, columns, rows int) *line {
 	t.Helper()
 	session, err := c.NewSession()
@@ -200,7 +200,7 @@ func shell(t *testing.T, c *ssh.Client, columns, rows int) *line {
 	return l
 }
 
-// atPrompt is a line that is logged in and does not pause.
+// atPrompt returns a line after the login, without pages.
 func atPrompt(t *testing.T, s *Switch) *line {
 	t.Helper()
 	prompt := s.Hostname() + "#"
@@ -229,8 +229,8 @@ type store struct {
 	port  uint16
 	mu    sync.Mutex
 	kept  map[string][]byte
-	fail  map[string]*tftp.Error // by name: the answer to a request, or in place of the final ACK with "end "
-	asked *tftp.Request          // the last request to write
+	fail  map[string]*tftp.Error // by name: the answer to a request; with the prefix "end ", in place of the final ACK
+	asked *tftp.Request          // the last write request
 }
 
 func (st *store) last() *tftp.Request {

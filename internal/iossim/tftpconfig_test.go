@@ -19,8 +19,8 @@ func configure(l *line, s *Switch, lines ...string) {
 	l.run("end", s.Hostname()+"#")
 }
 
-// TestSourceInterface sends from the uplink's address until the configuration
-// names the interface of the terminal's.
+// TestSourceInterface checks the source address: the uplink's, until the
+// configuration names the interface of the terminal.
 func TestSourceInterface(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2960", Options{TFTPPort: st.port, Listen: "127.0.0.31:0", Source: netip.MustParseAddr("127.0.0.32")})
@@ -43,7 +43,7 @@ func TestSourceInterface(t *testing.T) {
 	}
 }
 
-// TestBlockSize changes what the client asks for, where the software can.
+// TestBlockSize changes the requested block size, if the software can.
 func TestBlockSize(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "isr4300", Options{TFTPPort: st.port})
@@ -70,8 +70,8 @@ func TestBlockSize(t *testing.T) {
 	}
 }
 
-// TestExecTimeout leaves a line alone, at the prompt and during a copy, which
-// goes on.
+// TestExecTimeout types nothing, at the prompt and during a copy, which goes
+// on.
 func TestExecTimeout(t *testing.T) {
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2960", Options{TFTPPort: st.port, ExecTimeout: 300 * time.Millisecond, Pace: 69632})
@@ -87,7 +87,7 @@ func TestExecTimeout(t *testing.T) {
 	}
 }
 
-// TestDenied has an account that may not copy.
+// TestDenied uses an account that may not copy.
 func TestDenied(t *testing.T) {
 	l := atPrompt(t, launch(t, "c2960", Options{Denied: []string{"copy "}}))
 	if out := l.run("copy flash:/vlan.dat tftp://127.0.0.1/a", "#"); !strings.HasPrefix(out, "Command authorization failed.") {
@@ -96,7 +96,7 @@ func TestDenied(t *testing.T) {
 	l.run("show clock", "#")
 }
 
-// TestOtherName asks for another name than the copy was told.
+// TestOtherName requests another name than the one in the copy.
 func TestOtherName(t *testing.T) {
 	st := serveTFTP(t, 0)
 	l := atPrompt(t, launch(t, "c2960", Options{TFTPPort: st.port, Faults: Faults{OtherName: 1}}))
@@ -110,7 +110,7 @@ func TestOtherName(t *testing.T) {
 	}
 }
 
-// TestTexts puts another text in the place of the profile's.
+// TestTexts replaces a text of the profile.
 func TestTexts(t *testing.T) {
 	l := atPrompt(t, launch(t, "c2960", Options{Hostname: "sw1", Texts: map[string]string{"show_version": "Something else\n"}}))
 	if out := l.run("show version", "sw1#"); out != "Something else\r\n" {
@@ -118,8 +118,8 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// TestLargestImage has small images in place of the large ones of the
-// profiles, and the others as they are.
+// TestLargestImage replaces the large images of the profiles by small ones, and
+// keeps the other files.
 func TestLargestImage(t *testing.T) {
 	for profile, want := range map[string][]string{"c3750": {" 100000 ", " 5824 "}, "c9300": {" 100000 ", " 134458 "}} {
 		l := atPrompt(t, launch(t, profile, Options{LargestImage: 100_000}))
@@ -133,7 +133,7 @@ func TestLargestImage(t *testing.T) {
 	}
 }
 
-// TestFlashSize has a flash that is too small for a file.
+// TestFlashSize uses a flash that is too small for a file.
 func TestFlashSize(t *testing.T) {
 	l := atPrompt(t, launch(t, "c2960", Options{Hostname: "sw1", FlashSize: 80_000}))
 	l.send("copy " + "flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin" + " flash:/old.bin\r")

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestNeverTheServersPort has the system offer the server's own port, as it
-// does by chance.
+// TestNeverTheServersPort makes the system offer the server's own port, which
+// can happen by chance.
 func TestNeverTheServersPort(t *testing.T) {
 	free, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A banner may hold what looks like a prompt and like a question; behind it
-// the dialogue of a switch without configuration wants to be declined.
+// A banner may contain text that looks like a prompt or a question. After it
+// the dialogue of an unconfigured switch must be declined.
 func TestBannerAndSetup(t *testing.T) {
 	const banner = "\n# Property of nobody #\nPassword: is asked below\nsw-fake#\n"
 	for _, profile := range []string{"c2950", "c2960"} {
@@ -43,7 +43,7 @@ func TestBannerAndSetup(t *testing.T) {
 	}
 }
 
-// What a terminal is told is not always what it does.
+// A terminal may ignore its settings.
 func TestTerminalThatKeepsItsSize(t *testing.T) {
 	s := launch(t, "isr2900", Options{Faults: Faults{KeepPaging: Always, KeepWidth: Always}})
 	c, err := dialSSH(t, s, "cisco")

@@ -18,7 +18,7 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// keyText is a private key as ssh-keygen writes it.
+// keyText returns a private key in the format of ssh-keygen.
 func keyText(t *testing.T, key any, passphrase string) []byte {
 	t.Helper()
 	block, err := ssh.MarshalPrivateKey(key, "")
@@ -31,7 +31,7 @@ func keyText(t *testing.T, key any, passphrase string) []byte {
 	return pem.EncodeToMemory(block)
 }
 
-// newKeys are private keys of every type that is taken.
+// newKeys returns private keys of every supported type.
 func newKeys(t *testing.T) map[string]any {
 	t.Helper()
 	small, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -58,7 +58,7 @@ func identity(t *testing.T, key any) *Identity {
 	return id
 }
 
-// permit lets one public key in.
+// permit accepts one public key.
 func permit(want ssh.PublicKey) func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
 	return func(_ ssh.ConnMetadata, got ssh.PublicKey) (*ssh.Permissions, error) {
 		if string(got.Marshal()) != string(want.Marshal()) {
@@ -86,8 +86,8 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestIdentityRefused has a device that knows another key: where a password is
-// stored that is tried, where none is nothing is sent in its place.
+// TestIdentityRefused tests a device that knows another key. A stored password
+// is tried next; without one the login ends.
 func TestIdentityRefused(t *testing.T) {
 	t.Parallel()
 	keys := newKeys(t)
@@ -120,8 +120,8 @@ func TestIdentityRefused(t *testing.T) {
 	}
 }
 
-// TestIdentitySHA1 has a device that verifies RSA signatures of SHA-1 alone, as
-// IOS before 15.5 does.
+// TestIdentitySHA1 tests a device that verifies RSA signatures only with SHA-1,
+// as IOS before 15.5 does.
 func TestIdentitySHA1(t *testing.T) {
 	t.Parallel()
 	id := identity(t, newKeys(t)["rsa"])
@@ -140,8 +140,8 @@ func TestIdentitySHA1(t *testing.T) {
 	}
 }
 
-// TestParseIdentity has what people give for a private key. No error quotes
-// any of it.
+// TestParseIdentity tests texts that people may pass as a private key. No error
+// quotes any of them.
 func TestParseIdentity(t *testing.T) {
 	t.Parallel()
 	keys := newKeys(t)
@@ -174,17 +174,17 @@ func TestParseIdentity(t *testing.T) {
 	}
 }
 
-// TestChallenges has keyboard-interactive ask in several ways.
+// TestChallenges tests several forms of keyboard-interactive.
 func TestChallenges(t *testing.T) {
 	t.Parallel()
 	type round struct {
 		questions []string
 		echos     []bool
-		answers   []string // wanted
+		answers   []string // the expected answers
 	}
 	for name, test := range map[string]struct {
 		rounds []round
-		asked  string // the question that ends it; "" when it works
+		asked  string // the question that ends the login; "" for a successful one
 	}{
 		"none":                {[]round{{}}, ""},
 		"a notice, then one":  {[]round{{}, {[]string{"Password: "}, []bool{false}, []string{"s3cret-pass"}}, {}}, ""},

@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// fake is the device's side of a Telnet connection in a test: it prints texts
-// in pieces of random size and reads what was typed.
+// fake is the device's side of a Telnet connection in a test. It prints texts
+// in pieces of random size and reads the client's typing.
 type fake struct {
 	t     *testing.T
 	conn  io.ReadWriteCloser
-	in    chan byte // what the client typed
+	in    chan byte // the client's typing
 	rnd   *rand.Rand
 	piece int                      // longest piece in bytes; default 40
 	gap   time.Duration            // between pieces
 	mute  bool                     // no echo
-	echo  func(line string) string // what comes back of a line; nil: itself
+	echo  func(line string) string // echo of a line; nil: the line itself
 	typed strings.Builder
 
 	options  bool   // answers of Telnet options come in between: drop them
@@ -66,9 +66,9 @@ func (f *fake) raw(text string) {
 	}
 }
 
-// line reads what is typed up to Return, echoing it, or one of the keys
-// Ctrl-C, "^C", and Ctrl-Shift-6, which is dropped. At the end of the
-// connection it is io.EOF's text.
+// line reads up to Return, with echo, and returns the line. It returns "^C" for
+// Ctrl-C and drops Ctrl-Shift-6. At the end of the connection it returns
+// io.EOF's text.
 func (f *fake) line() string {
 	var line []byte
 	for b := range f.in {
@@ -121,8 +121,8 @@ func (f *fake) secret() string {
 	return f.line()
 }
 
-// key reads one byte. At the end of the connection it ends the script, as a
-// failure: the script waits for something that was not typed.
+// key reads one byte. At the end of the connection it ends the script as a
+// failure, because the script waits for a missing key.
 func (f *fake) key() byte {
 	b, ok := <-f.in
 	if !ok {
@@ -133,8 +133,8 @@ func (f *fake) key() byte {
 	return b
 }
 
-// shell plays the prompt and answers commands until the client is gone.
-// answers that are missing get IOS's refusal.
+// shell plays the prompt and answers commands until the client has closed. A
+// command without an entry in answers gets IOS's refusal.
 func (f *fake) shell(prompt string, answers map[string]func()) {
 	f.prompt = prompt
 	for {
@@ -169,8 +169,8 @@ func (f *fake) login() {
 	f.secret()
 }
 
-// bubble runs a test over a pipe with a device that plays script, in virtual
-// time; client gets the configuration to dial it with.
+// bubble runs a test over a pipe, in virtual time, with a device that plays
+// script. client receives the configuration for Dial.
 func bubble(t *testing.T, seed uint64, script func(f *fake), client func(t *testing.T, f *fake, cfg Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -194,14 +194,14 @@ func bubble(t *testing.T, seed uint64, script func(f *fake), client func(t *test
 	})
 }
 
-// seeds runs a test with pieces of several sizes.
+// seeds runs a test with several sizes of pieces.
 func seeds(t *testing.T, test func(t *testing.T, seed uint64)) {
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) { test(t, seed) })
 	}
 }
 
-// got is what was typed so far.
+// got returns the typing so far.
 func (f *fake) got() string {
 	synctest.Wait()
 	return f.typed.String()

@@ -31,7 +31,7 @@ type sshDevice struct {
 
 	mu     sync.Mutex
 	got    []string // passwords received
-	width  uint32   // of the terminal asked for
+	width  uint32   // of the requested terminal
 	listen net.Listener
 }
 
@@ -67,7 +67,7 @@ func (d *sshDevice) serve(t *testing.T, keys ...ssh.Signer) Config {
 	}
 }
 
-// open goes as far as the shell, without waiting for a prompt.
+// open connects as far as the shell, without waiting for a prompt.
 func open(t *testing.T, cfg Config) error {
 	t.Helper()
 	cfg = cfg.withDefaults()
@@ -203,7 +203,7 @@ func ecdsaKey(t *testing.T) ssh.Signer {
 	return signer(t, key)
 }
 
-// onlySHA1 is a signer that signs as old IOS does: ssh-rsa alone.
+// onlySHA1 is a signer for ssh-rsa only, like old IOS.
 func onlySHA1(t *testing.T, s ssh.Signer) ssh.Signer {
 	t.Helper()
 	m, err := ssh.NewSignerWithAlgorithms(s.(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSA})
@@ -262,5 +262,5 @@ func (w *weakSigner) SignWithAlgorithm(_ io.Reader, data []byte, _ string) (*ssh
 	return &ssh.Signature{Format: ssh.KeyAlgoRSASHA256, Blob: blob}, nil
 }
 
-// Algorithms makes the server offer nothing else for the key.
+// Algorithms restricts the server to this algorithm for the key.
 func (w *weakSigner) Algorithms() []string { return []string{ssh.KeyAlgoRSASHA256} }

@@ -66,8 +66,8 @@ func TestHostKeysUnreadable(t *testing.T) {
 	}
 }
 
-// TestHostKeysRace has many writers: every host is pinned, and of two first
-// keys for one host one wins for all.
+// TestHostKeysRace runs many writers at once. Every host is pinned, and of two
+// first keys for one host the same one wins everywhere.
 func TestHostKeysRace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "known_hosts")
 	const hosts = 20
@@ -91,7 +91,7 @@ func TestHostKeysRace(t *testing.T) {
 	}
 }
 
-// TestHostKeysOpenSSH has OpenSSH read the file and follow the hint.
+// TestHostKeysOpenSSH makes OpenSSH read the file and follows the hint.
 func TestHostKeysOpenSSH(t *testing.T) {
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
 		testlevel.Missing(t, err.Error())

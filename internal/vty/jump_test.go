@@ -17,15 +17,15 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// jumpServer is an SSH server that forwards, or refuses to.
+// jumpServer is an SSH server that forwards, or refuses to forward.
 type jumpServer struct {
 	sshDevice
-	refuse *ssh.OpenChannelError // instead of the channel
+	refuse *ssh.OpenChannelError // the refusal in place of the channel
 	mute   bool                  // the channel is never opened
-	to     string                // where the last channel was to go
+	to     string                // target of the last channel
 }
 
-// serveJump starts it, and returns how to reach it.
+// serveJump starts the server and returns the Jump for it.
 func (j *jumpServer) serveJump(t *testing.T, password string) *Jump {
 	t.Helper()
 	j.t, j.password = t, password
@@ -166,8 +166,8 @@ func TestViaTelnet(t *testing.T) {
 	}
 }
 
-// TestViaFails has everything fail that a jump host adds: the error names it,
-// shows no password, and the device is sent nothing.
+// TestViaFails tests every failure that a jump host adds. The error names the
+// jump host and shows no password, and the device receives nothing.
 func TestViaFails(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -223,7 +223,7 @@ func TestViaFails(t *testing.T) {
 	}
 }
 
-// TestViaChangedKey has another machine answer in the jump host's place.
+// TestViaChangedKey tests another machine in place of the jump host.
 func TestViaChangedKey(t *testing.T) {
 	t.Parallel()
 	cfg := (&sshDevice{plays: showX}).serve(t, ed25519Key(t))
@@ -240,8 +240,8 @@ func TestViaChangedKey(t *testing.T) {
 	}
 }
 
-// TestViaUnknownDevice gives another next step than ssh-keyscan, which cannot
-// reach a device behind a jump host.
+// TestViaUnknownDevice checks the hint: ssh-keyscan cannot reach a device
+// behind a jump host.
 func TestViaUnknownDevice(t *testing.T) {
 	t.Parallel()
 	cfg := (&sshDevice{plays: showX}).serve(t, ed25519Key(t))
@@ -275,8 +275,8 @@ func TestViaCancelled(t *testing.T) {
 	}
 }
 
-// TestViaSecure has a jump host with the algorithms of old IOS: what was
-// permitted for the device is not offered to it.
+// TestViaSecure tests a jump host with the algorithms of old IOS. It does not
+// get the algorithms that are permitted for the device.
 func TestViaSecure(t *testing.T) {
 	t.Parallel()
 	cfg := (&sshDevice{plays: showX}).serve(t, ed25519Key(t))

@@ -17,8 +17,8 @@ Call 5-1234, is that clear? [yes/no]:
 *****************************************************************
 `
 
-// TestLogin plays ways to the prompt; typed is all that the device must have
-// got before the settings of the terminal.
+// TestLogin tests ways to the prompt. typed is the whole typing before the
+// terminal settings.
 func TestLogin(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -139,7 +139,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestLoginCharacters has a device that prints one character at a time.
+// TestLoginCharacters tests a device that prints one character at a time.
 func TestLoginCharacters(t *testing.T) {
 	bubble(t, 1, func(f *fake) {
 		f.piece, f.gap = 1, 30*time.Millisecond
@@ -163,7 +163,7 @@ func TestEnable(t *testing.T) {
 		enable func(f *fake)
 		cause  cause.Cause
 		says   string
-		tries  int // times that the password may be sent
+		tries  int // how often the password may be sent
 	}{
 		{"with a password", nil, func(f *fake) { ask(f); f.prompt = "SW1#" }, "", "", 1},
 		{"without one", nil, func(f *fake) { f.prompt = "SW1#" }, "", "", 0},
@@ -208,8 +208,8 @@ func TestEnable(t *testing.T) {
 	}
 }
 
-// TestLoginFails has the ways in which there is no prompt. A password is sent
-// once at most.
+// TestLoginFails tests logins without a prompt. A password is sent at most
+// once.
 func TestLoginFails(t *testing.T) {
 	wrong := func(f *fake, says string) {
 		f.login()
@@ -346,8 +346,8 @@ func TestDialCancelled(t *testing.T) {
 	})
 }
 
-// FuzzDial has a device that prints anything and hangs up: an error with a
-// cause, never a panic, and a password is sent once at most.
+// FuzzDial tests a device that prints anything and hangs up. The error has a
+// cause, nothing panics, and a password is sent at most once.
 func FuzzDial(f *testing.F) {
 	for _, text := range []string{
 		banner, "\r\nUsername: ", "Password: ", "SW1>", "rommon 1 >", "\xff\xfd\x18\xff\xfa\x18\x01\xff\xf0\x1b[31m--More--",
@@ -364,7 +364,7 @@ func FuzzDial(f *testing.F) {
 			f.raw(first)
 		}, func(t *testing.T, f *fake, cfg Config) {
 			l, err := Dial(t.Context(), cfg)
-			if err == nil { // a device that says a prompt to everything
+			if err == nil { // this device shows a prompt after everything
 				l.Close()
 				return
 			}

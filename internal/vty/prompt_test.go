@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestLook has the ends of texts and what they are.
+// TestLook tests ends of texts and their meaning.
 func TestLook(t *testing.T) {
 	tests := []struct {
 		text, line string
@@ -75,7 +75,7 @@ func FuzzLook(f *testing.F) {
 	})
 }
 
-// TestLooksOwn has prompts of one host and of others.
+// TestLooksOwn tests prompts of one host and of others.
 func TestLooksOwn(t *testing.T) {
 	const long = "core-switch-of-the-main-building#" // IOS shows 20 characters of it in configuration mode
 	for _, test := range []struct {

@@ -64,8 +64,8 @@ func TestRunQuestions(t *testing.T) {
 	}
 }
 
-// TestRunSlowToAnswer has a device that takes long to show that it has got an
-// answer: a second one would be taken for the next question.
+// TestRunSlowToAnswer tests a device that reacts to an answer only after a long
+// time. It would take a second answer for its next question.
 func TestRunSlowToAnswer(t *testing.T) {
 	const message = "\r\n*Mar  1 00:21:16.251: %SYS-5-CONFIG_I: Configured by console\r\n"
 	for _, meanwhile := range []string{"", message, message + message + "\r\nDec  7 20:43:11.712: Released port 51337\r\n"} {
@@ -121,8 +121,8 @@ func TestRunSlowToAnswer(t *testing.T) {
 	}
 }
 
-// TestRunQuestionInTwo has a question whose default comes late: it was answered
-// by then, and is not answered again.
+// TestRunQuestionInTwo tests a question whose default comes late. It has its
+// answer by then, and must not get another one.
 func TestRunQuestionInTwo(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"copy": func() {
@@ -146,7 +146,7 @@ func TestRunQuestionInTwo(t *testing.T) {
 	})
 }
 
-// TestRunEndlessQuestions has a device that is never content.
+// TestRunEndlessQuestions tests a device that never stops asking.
 func TestRunEndlessQuestions(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"copy": func() {
@@ -163,8 +163,7 @@ func TestRunEndlessQuestions(t *testing.T) {
 	})
 }
 
-// TestRunStop has a question declined: answer, break, and the line is of use
-// again.
+// TestRunStop declines a question: answer, break, and the line works again.
 func TestRunStop(t *testing.T) {
 	stop := cause.New(cause.UnsafePrompt, "no", nil)
 	tests := []struct{ question, answer, typed string }{
@@ -200,7 +199,7 @@ func TestRunStop(t *testing.T) {
 	}
 }
 
-// TestRunAbort has a device that asks whether to break a command off.
+// TestRunAbort tests a device that asks before it stops a command.
 func TestRunAbort(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"copy": func() {
@@ -224,8 +223,8 @@ func TestRunAbort(t *testing.T) {
 	})
 }
 
-// TestRunStopForGood has a device that does not come back to its prompt after a
-// break: nothing more may be typed.
+// TestRunStopForGood tests a device without a prompt after a break. Nothing
+// more may be typed.
 func TestRunStopForGood(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"copy": func() {
@@ -246,7 +245,7 @@ func TestRunStopForGood(t *testing.T) {
 	})
 }
 
-// TestRunUnasked has a question at a command that asks none.
+// TestRunUnasked tests a question at a command that normally asks none.
 func TestRunUnasked(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"dir": func() { f.print("Format s3cret-pass? [confirm]"); f.line() }}
@@ -259,9 +258,9 @@ func TestRunUnasked(t *testing.T) {
 	})
 }
 
-// TestRunPasswordInQuestion has a password that is also a part of the device's
-// words: the question must arrive whole, and an error that quotes it must not
-// show it.
+// TestRunPasswordInQuestion uses a password that is also part of the device's
+// words. The question must arrive complete, and an error that quotes it must
+// not show the password.
 func TestRunPasswordInQuestion(t *testing.T) {
 	seeds(t, func(t *testing.T, seed uint64) {
 		bubble(t, seed, func(f *fake) {

@@ -39,13 +39,12 @@ func run(t *testing.T, l *Line, command string, ask Ask) string {
 	return out
 }
 
-// TestRunOutput plays what a device may print to a command, raw, and says what
-// must come out.
+// TestRunOutput tests raw outputs of commands and the expected text.
 func TestRunOutput(t *testing.T) {
 	const syslog = "*Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on Interface Vlan1, changed state to up"
 	tests := []struct {
 		name, plays, want string
-		limit             time.Duration // longest time that it may take
+		limit             time.Duration // longest duration
 	}{
 		{"lines", "one\r\ntwo\r\n", "one\ntwo\n", sureQuiet},
 		{"nothing", "", "", sureQuiet},
@@ -101,7 +100,7 @@ func TestRunPager(t *testing.T) {
 }
 
 // TestRunScrolledEcho plays the line editor of IOS at 80 columns: the echo of a
-// long command scrolls sideways, and its end comes back behind a $.
+// long command scrolls sideways, and its end follows a $.
 func TestRunScrolledEcho(t *testing.T) {
 	const command = "dir flash:/c3750-ipservicesk9-mz.150-2.SE8/html/images/more/and/more"
 	at(t, "SW1#", func(f *fake) map[string]func() {
@@ -138,8 +137,8 @@ func TestRunWithoutEcho(t *testing.T) {
 	})
 }
 
-// TestRunPromptRedrawn plays a message that arrives while the command is being
-// typed: prompt and command are printed again, and that prompt is not the end.
+// TestRunPromptRedrawn plays a message that arrives during the typing. The
+// device prints prompt and command again; that prompt is not the end.
 func TestRunPromptRedrawn(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		f.echo = func(line string) string {
@@ -159,8 +158,8 @@ func TestRunPromptRedrawn(t *testing.T) {
 	})
 }
 
-// TestRunMessageAfterPrompt plays messages that arrive behind the prompt, after
-// which the device does not print it again (transcript 021's device).
+// TestRunMessageAfterPrompt plays messages after the prompt, which the device
+// then does not repeat (as in transcript 021).
 func TestRunMessageAfterPrompt(t *testing.T) {
 	const message = "*Mar  1 00:21:16.251: %SYS-5-CONFIG_I: Configured by console"
 	for _, plays := range []string{
@@ -181,8 +180,8 @@ func TestRunMessageAfterPrompt(t *testing.T) {
 	}
 }
 
-// TestRunWithinMessage types a command while a message is being printed: the
-// end of it is no question.
+// TestRunWithinMessage types a command while the device prints a message. The
+// end of the message is no question.
 func TestRunWithinMessage(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){
@@ -237,7 +236,7 @@ func TestRunPromptChanges(t *testing.T) {
 }
 
 // TestRunCharacters plays a device that prints one character at a time, with
-// gaps shorter than sureQuiet: no part of the output may end the command.
+// gaps shorter than sureQuiet. No part of the output may end the command.
 func TestRunCharacters(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		f.piece, f.gap = 1, sureQuiet*9/10
@@ -251,8 +250,8 @@ func TestRunCharacters(t *testing.T) {
 	})
 }
 
-// TestRunCancelWhileWriting has a device that takes no more keys: the end of
-// the context ends the writing too.
+// TestRunCancelWhileWriting tests a device that accepts no more keys. The end
+// of the context also ends the write.
 func TestRunCancelWhileWriting(t *testing.T) {
 	bubble(t, 1, func(f *fake) {
 		f.login()
@@ -276,7 +275,7 @@ func TestRunCancelWhileWriting(t *testing.T) {
 	})
 }
 
-// stuck is a connection that takes no more once it is full.
+// stuck is a connection that accepts no data once it is full.
 type stuck struct {
 	net.Conn
 	full   atomic.Bool
@@ -320,8 +319,8 @@ func TestRunIdle(t *testing.T) {
 	})
 }
 
-// TestRunWatched has a device that shows progress: what watch is told, and that
-// its limit on silence holds from then on.
+// TestRunWatched tests a device that shows progress: the output for watch, and
+// the limits on silence that watch returns.
 func TestRunWatched(t *testing.T) {
 	at(t, "SW1#", func(f *fake) map[string]func() {
 		return map[string]func(){"verify x": func() {
@@ -363,8 +362,8 @@ func TestRunSessionDies(t *testing.T) {
 	})
 }
 
-// TestRunCancel ends the context while a copy is running: the device gets the
-// break, the caller the context's cause.
+// TestRunCancel ends the context during a copy. The device receives the break,
+// and the caller the cause of the context.
 func TestRunCancel(t *testing.T) {
 	stalled := cause.New(cause.Stalled, "no block for 60 s", nil)
 	at(t, "SW1#", func(f *fake) map[string]func() {

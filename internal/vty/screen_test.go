@@ -59,8 +59,8 @@ func TestScreenLastIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzScreen checks that the text does not depend on how it arrives, that it
-// is never more than that, and that it holds nothing that a terminal obeys.
+// FuzzScreen checks three rules: the text does not depend on how it is cut, it
+// is never longer than the input, and it has no control sequences.
 func FuzzScreen(f *testing.F) {
 	f.Add([]byte("a\r\n --More-- \b\b \b\b\x1b[K\x1b]0;x\x07\r\nSW1#"), uint8(2))
 	f.Fuzz(func(t *testing.T, in []byte, size uint8) {

@@ -24,7 +24,7 @@ func TestSSH(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d.plays = showX
 			cfg := d.serve(t, ed25519Key(t))
-			for range 2 { // the first pins the key, the second finds it
+			for range 2 { // the first login pins the key, the second one finds it
 				l := dial(t, cfg)
 				if got := run(t, l, "show x", nil); got != "one\n\n" {
 					t.Errorf("output %q", got)
@@ -57,8 +57,8 @@ func TestSSHEnable(t *testing.T) {
 	}
 }
 
-// TestSSHPasswordInShell has a shell that asks for user and password again:
-// over SSH both were sent already.
+// TestSSHPasswordInShell tests a shell that asks for user and password again.
+// SSH has sent both already.
 func TestSSHPasswordInShell(t *testing.T) {
 	for _, asks := range []string{"Username: ", "Password: "} {
 		bubble(t, 1, func(f *fake) {
@@ -83,7 +83,7 @@ func TestSSHPasswordInShell(t *testing.T) {
 	}
 }
 
-// TestSSHWrongPassword counts how often a wrong password is sent.
+// TestSSHWrongPassword counts the tries of a wrong password.
 func TestSSHWrongPassword(t *testing.T) {
 	t.Parallel()
 	both := &sshDevice{password: "other", plays: showX}
@@ -107,8 +107,8 @@ func TestSSHWrongPassword(t *testing.T) {
 	}
 }
 
-// TestSSHMethodRefusedUnasked has a device that lists keyboard-interactive but
-// refuses it without a question: the password is still to be tried.
+// TestSSHMethodRefusedUnasked tests a device that lists keyboard-interactive
+// but refuses it without a question. The password must still be tried.
 func TestSSHMethodRefusedUnasked(t *testing.T) {
 	t.Parallel()
 	d := &sshDevice{plays: showX}
@@ -177,8 +177,8 @@ func TestSSHHostKeyPolicies(t *testing.T) {
 	}
 }
 
-// TestSSHHostKeyChanged has a device that comes back with another key, of the
-// same type and of another one.
+// TestSSHHostKeyChanged tests a device with a new key, of the same type and of
+// another one.
 func TestSSHHostKeyChanged(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -230,7 +230,7 @@ func TestSSHHostKeyChanged(t *testing.T) {
 	}
 }
 
-// TestSSHAlgorithms has devices that offer only what old IOS does.
+// TestSSHAlgorithms tests devices that offer only the algorithms of old IOS.
 func TestSSHAlgorithms(t *testing.T) {
 	t.Parallel()
 	old := ssh.Config{
@@ -240,8 +240,8 @@ func TestSSHAlgorithms(t *testing.T) {
 	tests := []struct {
 		name   string
 		config ssh.Config
-		plain  string // what there is nothing common of without legacy crypto; "" when it works
-		legacy bool   // works with it
+		plain  string // the kind without a common algorithm when legacy crypto is off; "" for none
+		legacy bool   // legacy crypto helps
 	}{
 		{"3750-X with 15.0", old, "key exchange", true},
 		{"3des only", ssh.Config{Ciphers: []string{ssh.InsecureCipherTripleDESCBC}}, "cipher", true},
@@ -280,8 +280,8 @@ func TestSSHAlgorithms(t *testing.T) {
 	}
 }
 
-// TestSSHNoCommonAtAll has a device with which nothing is common in two ways:
-// both are told at once, and that the old algorithms would cure one alone.
+// TestSSHNoCommonAtAll tests a device without a common algorithm of two kinds.
+// The error reports both, and that the old algorithms would solve only one.
 func TestSSHNoCommonAtAll(t *testing.T) {
 	t.Parallel()
 	d := &sshDevice{plays: showX}
@@ -297,8 +297,8 @@ func TestSSHNoCommonAtAll(t *testing.T) {
 	}
 }
 
-// TestSSHPinnedRSA has a device whose pinned key is still its own, but which
-// proves it with SHA-1 alone: that is no change of the key.
+// TestSSHPinnedRSA tests a device that still has its pinned key but proves it
+// only with SHA-1. This is no change of the key.
 func TestSSHPinnedRSA(t *testing.T) {
 	t.Parallel()
 	d := &sshDevice{plays: showX}
@@ -313,7 +313,7 @@ func TestSSHPinnedRSA(t *testing.T) {
 	}
 }
 
-// TestParseOffer has what is no KEXINIT: it is not mistaken for one.
+// TestParseOffer tests texts that are no KEXINIT.
 func TestParseOffer(t *testing.T) {
 	for _, sent := range []string{"", "SSH-2.0-x", "SSH-2.0-x\r\n", "SSH-2.0-x\r\n\x00\x00\x00\x01\x09\x14", "SSH-2.0-x\r\n\xff\xff\xff\xff\x04\x14aaaa",
 		"banner\nSSH-2.0-x\r\n\x00\x00\x00\x08\x04\x15aaaaaaaa"} {
@@ -356,7 +356,7 @@ func TestSSHWeakHostKey(t *testing.T) {
 	}
 }
 
-// speak runs a server that says something else than SSH 2 to the client.
+// speak runs a server that does not speak SSH 2.
 func speak(t *testing.T, says string) Config {
 	listen, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -398,8 +398,8 @@ func TestSSHNotSSH(t *testing.T) {
 	}
 }
 
-// TestSSHHandshakeEnds has a device that accepts the connection and says no
-// more: the idle timeout and the context both end that.
+// TestSSHHandshakeEnds tests a device that accepts the connection and sends
+// nothing. The idle timeout and the context both end that.
 func TestSSHHandshakeEnds(t *testing.T) {
 	t.Parallel()
 	listen, err := net.Listen("tcp", "127.0.0.1:0")

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestTelnetDecode has what arrives, the data in it, and the answers.
+// TestTelnetDecode tests received bytes, their data, and the answers.
 func TestTelnetDecode(t *testing.T) {
 	tests := []struct{ name, in, data, out string }{
 		{"plain", "Username: ", "Username: ", ""},
@@ -80,9 +80,9 @@ func TestTelnetConn(t *testing.T) {
 	tn.Close()
 }
 
-// FuzzTelnet checks that the data does not depend on how it is cut, that the
-// answers stay bounded by what was asked, and that two of us never answer each
-// other for ever.
+// FuzzTelnet checks three rules: the data does not depend on how it is cut, the
+// answers stay bounded by the requests, and two of us never answer each other
+// for ever.
 func FuzzTelnet(f *testing.F) {
 	f.Add([]byte("a\xff\xfb\x01\xff\xfa\x18\x01\xff\xf0b\xff\xffc"), uint8(3))
 	f.Add([]byte("\xff\xfd\x1f\xff\xfd\x18\xff\xfb\x05\xff\xfc\x05\xff"), uint8(1))
