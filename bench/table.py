@@ -56,8 +56,8 @@ def idle(path):
 def main():
     print("# Performance\n")
     print(f"Made by `bench/run.sh` on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} cores, loopback, tmpfs.")
-    print("All servers take turns in one run; figures are medians; every stored file was compared. Read ratios, not absolutes:")
-    print("*of best* is our figure divided by the best of the others (speed: more is better; CPU: less is better). Our server uses fsync.\n")
+    print("All servers take turns in one run. Figures are medians, and every stored file was compared. Read the ratios, not the absolute figures:")
+    print("*of best* is our figure divided by the best of the others (speed: more is better; CPU: less is better). Our server runs with fsync.\n")
     head = ["case", "server", "MB/s", "of best", "CPU s/GB", "of best", "transfer s", "failed", "memory kB"]
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for case in sorted(glob.glob(f"{sys.argv[1]}/*.jsonl")):
