@@ -68,7 +68,7 @@ func silentError(cfg Config) error {
 			restartJump(cfg)))
 }
 
-// restartJump is the fix for a jump host whose SSH server is not there.
+// restartJump returns the fix for a jump host without a running SSH server.
 func restartJump(cfg Config) api.Fix {
 	return onJump("systemctl status ssh").Say("; or another port: ").Then(cfg.edit("via", "USER@HOST:PORT"))
 }

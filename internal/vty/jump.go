@@ -44,8 +44,8 @@ func (c Config) onHost(device, jump api.Fix) api.Fix {
 	return device
 }
 
-// edit corrects what is stored of the device, or of its jump host. options are
-// pairs of a name and a value.
+// edit returns a fix that changes the inventory entry of the device, or of the
+// device behind the jump host. options are pairs of a name and a value.
 func (c Config) edit(options ...string) api.Fix {
 	fix := api.Do("device edit", cmp.Or(c.jumpTo, c.Name))
 	for pair := range slices.Chunk(options, 2) {
@@ -54,8 +54,7 @@ func (c Config) edit(options ...string) api.Fix {
 	return fix
 }
 
-// onDevice begins a fix with lines to type on the device, and onJump with one
-// for the jump host.
+// onDevice returns a fix with lines to type on the device.
 func onDevice(lines ...string) api.Fix {
 	fix := api.Say("on the device: ")
 	for i, line := range lines {
@@ -67,6 +66,7 @@ func onDevice(lines ...string) api.Fix {
 	return fix
 }
 
+// onJump returns a fix with one line to type on the jump host.
 func onJump(line string) api.Fix { return api.Say("on the jump host: ").Type(api.OnJump, line) }
 
 const updateJump = "update the SSH server on the jump host"
