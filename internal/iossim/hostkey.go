@@ -5,32 +5,39 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"iter"
 	"math/big"
-	"slices"
+	"strings"
 
 	_ "crypto/sha1" // ssh-rsa
 	"crypto/sha256"
 	_ "crypto/sha512" // rsa-sha2-512
+	_ "embed"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// hostKey is an RSA host key. It is computed from a seed, so a switch has the
-// same key in every run. It signs with plain arithmetic, so it can be as short
-// as the keys of old switches, which crypto/rsa refuses. It protects nothing.
+//go:embed primes.txt
+var primes string
+
+// hostKey is an RSA host key. It is chosen by a seed, so a switch has the same
+// key in every run. It signs with plain arithmetic, so it can be as short as
+// the keys of old switches, which crypto/rsa refuses. It protects nothing.
 type hostKey struct {
 	n, e, d    *big.Int
 	algorithms []string // that it signs with
 }
 
-// newHostKey computes a key from a seed: two primes of half the bits each.
+// newHostKey makes a key of two primes of half the bits each. The seed chooses
+// them from primes.txt, because to search for primes takes a tenth of a second.
 func newHostKey(seed string, bits int, algorithms []string) (*hostKey, error) {
-	if bits < 512 || bits > 4096 || bits%16 != 0 {
-		return nil, fmt.Errorf("make a host key of %d bits: want a multiple of 16 from 512 to 4096", bits)
+	all := primesOf(bits / 2)
+	if bits%2 != 0 || len(all) == 0 {
+		return nil, fmt.Errorf("make a host key of %d bits: want 512, 768, 1024 or 2048", bits)
 	}
-	one, e := big.NewInt(1), big.NewInt(65537)
-	p, q := findPrime(seed+" p", bits/2, e), findPrime(seed+" q", bits/2, e)
+	choice := sha256.Sum256([]byte(seed))
+	first := int(choice[0]) % len(all)
+	second := (first + 1 + int(choice[1])%(len(all)-1)) % len(all)
+	one, e, p, q := big.NewInt(1), big.NewInt(65537), all[first], all[second]
 	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
 	return &hostKey{
 		n: new(big.Int).Mul(p, q), e: e, d: new(big.Int).ModInverse(e, phi),
@@ -38,47 +45,15 @@ func newHostKey(seed string, bits int, algorithms []string) (*hostKey, error) {
 	}, nil
 }
 
-// findPrime returns a prime p for which e has an inverse modulo p-1: the first
-// one from a number made of the seed. The two highest bits are set, so that the
-// product of two such primes has all its bits.
-func findPrime(seed string, bits int, e *big.Int) *big.Int {
-	var b []byte
-	for i := 0; len(b) < bits/8; i++ {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", seed, i))
-		b = append(b, sum[:]...)
-	}
-	b = b[:bits/8]
-	b[0] |= 0xC0
-	b[len(b)-1] |= 1
-	p := new(big.Int).SetBytes(b)
-	rest := new(big.Int)
-	for step := range sieve(p) {
-		candidate := new(big.Int).Add(p, big.NewInt(step))
-		if candidate.ProbablyPrime(8) && rest.Mod(candidate, e).Cmp(big.NewInt(1)) != 0 {
-			return candidate
+// primesOf returns the primes of so many bits.
+func primesOf(bits int) []*big.Int {
+	var all []*big.Int
+	for line := range strings.Lines(primes) {
+		if p, ok := new(big.Int).SetString(strings.TrimSpace(line), 16); ok && p.BitLen() == bits {
+			all = append(all, p)
 		}
 	}
-	return nil // not reached: there is always another prime
-}
-
-// sieve yields the even steps from p to the numbers that no small prime
-// divides. Most candidates then need no costly test.
-func sieve(p *big.Int) iter.Seq[int64] {
-	type residue struct{ prime, of int64 }
-	var small []residue
-	for n := int64(3); n < 5000; n += 2 {
-		if big.NewInt(n).ProbablyPrime(0) {
-			small = append(small, residue{n, new(big.Int).Mod(p, big.NewInt(n)).Int64()})
-		}
-	}
-	return func(yield func(int64) bool) {
-		for step := int64(0); ; step += 2 {
-			divided := slices.ContainsFunc(small, func(r residue) bool { return (r.of+step)%r.prime == 0 })
-			if !divided && !yield(step) {
-				return
-			}
-		}
-	}
+	return all
 }
 
 // PublicKey implements ssh.Signer.

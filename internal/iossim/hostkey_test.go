@@ -7,6 +7,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha512"
 	"hash"
+	"math/big"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -38,6 +39,22 @@ func TestHostKeySigns(t *testing.T) {
 	}
 	if _, err := k.SignWithAlgorithm(nil, nil, "ssh-ed25519"); err == nil {
 		t.Error("signed with an algorithm that an RSA key does not have")
+	}
+}
+
+// TestPrimes looks at each number that host keys are made of.
+func TestPrimes(t *testing.T) {
+	for _, bits := range []int{256, 384, 512, 1024} {
+		all := primesOf(bits)
+		if len(all) != 16 {
+			t.Errorf("%d primes of %d bits, want 16", len(all), bits)
+		}
+		for _, p := range all {
+			rest := new(big.Int).Mod(p, big.NewInt(65537))
+			if !p.ProbablyPrime(1) || p.Bit(bits-2) != 1 || rest.Cmp(big.NewInt(1)) == 0 {
+				t.Errorf("not good for a key: %x", p)
+			}
+		}
 	}
 }
 

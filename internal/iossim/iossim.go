@@ -43,7 +43,7 @@ type Options struct {
 	Pace           int               // bytes per second of its transfers, in either direction; 0: no limit
 	DigestPace     int               // bytes per second of verify, which prints dots meanwhile; 0: no limit
 	Timeout        time.Duration     // time that its TFTP client waits for an answer; default 38 s, as IOS does
-	HostKeyBits    int               // modulus of the SSH host key; default: the profile's (1024 or 2048), at least 512
+	HostKeyBits    int               // modulus of the SSH host key; default: the profile's (1024 or 2048); 512 and 768 too
 	HostKeySeed    string            // another seed is another host key; default: the host name
 	Banner         string            // printed before the login, and by SSH after it; may contain anything, # and "Password:" too
 	Decoration     string            // added to the host name in the prompt: -stby, (recovery-mode), as in Unicon's patterns
