@@ -276,6 +276,7 @@ func wantNoSecret(t *testing.T, secrets []string, where string, data []byte) {
 // TestDemo runs the README's first command.
 func TestDemo(t *testing.T) {
 	t.Parallel()
+	testlevel.NeedFull(t, "images of real size")
 	dir := filepath.Join(t.TempDir(), "demo")
 	began := time.Now()
 	o := finish(t, exec.Command(binary, "demo", "--dir", dir))

@@ -69,6 +69,7 @@ func TestCauses(t *testing.T) {
 		for name, happen := range failures[c] {
 			t.Run(string(c)+"/"+name, func(t *testing.T) {
 				t.Parallel()
+				testlevel.NeedFull(t, "failures.txtar of the command line has the most frequent causes")
 				if got := happen(t); got != string(c) {
 					t.Errorf("told %q, want %s", got, c)
 				}
@@ -402,7 +403,7 @@ func unsafePrompt(t *testing.T) string {
 
 func cancelled(t *testing.T) string {
 	s := newSite(t)
-	s.add("sw1", "c2960", iossim.Options{Pace: 20_000})
+	s.add("sw1", "c2960", iossim.Options{Pace: 8_000})
 	cmd := s.command("backup", "sw1", "--json")
 	copying := newMarker("copying")
 	var out bytes.Buffer

@@ -64,7 +64,7 @@ func TestDeviceGone(t *testing.T) {
 // TestDemoAsOrdinaryUser runs the README's first command without rights.
 func TestDemoAsOrdinaryUser(t *testing.T) {
 	t.Parallel()
-	testlevel.NeedFull(t, "TestDemo runs the same as root")
+	testlevel.NeedFull(t, "images of real size")
 	s := nobodysSite(t)
 	o := finish(t, asNobody(s.command("demo", "--dir", filepath.Join(filepath.Dir(s.data), "demo"), "--json")))
 	if o.code != 0 {

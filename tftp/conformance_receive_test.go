@@ -244,7 +244,7 @@ func testWriteFails(t *testing.T, offset int, err error, code uint16) {
 		n := 0
 		for n = 1; n <= blocks(body, 512); n++ {
 			p.send(data(n, block(body, 512, n)))
-			got := p.recv(soon)
+			got := p.recv(p.soon())
 			if bytes.Equal(got, ack(n)) {
 				continue
 			}

@@ -84,7 +84,7 @@ func testDuplicateWrite(t *testing.T) {
 			for range 3 {
 				p.sendTo(p.port, wrq("f", "octet", "blksize", "100"))
 				want := oack("blksize", "100")
-				if got := p.recv(soon); !bytes.Equal(got, want) {
+				if got := p.recv(p.soon()); !bytes.Equal(got, want) {
 					t.Fatalf("got %s", show(got))
 				}
 				p.repetitions(want, pause)

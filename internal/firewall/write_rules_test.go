@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -128,6 +129,7 @@ func TestRulesIPTables(t *testing.T) {
 // TestRulesUFW enables ufw in the namespace, on a copy of its files: strangers
 // stay out also where ufw lets everything in by default.
 func TestRulesUFW(t *testing.T) {
+	testlevel.NeedFull(t, "ufw loads its rules one by one")
 	need(t, "ufw", "iptables-nft-save")
 	n := newNetwork(t)
 	n.serve()
@@ -242,6 +244,7 @@ func TestCannotTell(t *testing.T) {
 // TestRulesOneFamily has devices of one address family only; the other family must
 // be dropped.
 func TestRulesOneFamily(t *testing.T) {
+	testlevel.NeedFull(t, "two more families of devices in each format")
 	need(t, "iptables-nft-save")
 	n := newNetwork(t)
 	n.serve()

@@ -140,7 +140,7 @@ func differences(a, b []byte) int {
 
 func TestHangup(t *testing.T) {
 	st := serveTFTP(t, 0)
-	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: 600 * time.Millisecond, Faults: Faults{Hangup: After{100_000, 1}}})
+	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: patience, Faults: Faults{Hangup: After{100_000, 1}}})
 	l := atPrompt(t, s)
 	sendFile(l, "flash:/vlan.dat", "small") // too small for the fault
 	l.expect("3496 bytes copied")
@@ -158,8 +158,9 @@ func TestHangup(t *testing.T) {
 
 // The dead transfer stays just below the configured number of bytes.
 func TestStall(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
-	s := launch(t, "c3750", Options{TFTPPort: st.port, Timeout: 300 * time.Millisecond, Faults: Faults{Stall: After{100_000, 1}}})
+	s := launch(t, "c3750", Options{TFTPPort: st.port, Timeout: 3 * time.Second, Faults: Faults{Stall: After{100_000, 1}}})
 	l := atPrompt(t, s)
 	sendFile(l, office, "a")
 	if out := l.expect("%Error writing tftp://127.0.0.1/a (Timed out)"); !strings.Contains(out, "!.....\r\n") {
@@ -213,7 +214,7 @@ func TestLostPackets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			st := serveTFTP(t, 0)
-			s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: 300 * time.Millisecond, Faults: c.faults})
+			s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: 3 * time.Second, Faults: c.faults})
 			l := atPrompt(t, s)
 			sendFile(l, image["c9300"], "a")
 			l.expect(c.want)
@@ -230,7 +231,7 @@ func TestLostPackets(t *testing.T) {
 // A path that loses fragments lets small blocks pass.
 func TestLoseLargePassesSmallBlocks(t *testing.T) {
 	st := serveTFTP(t, 1468)
-	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: 600 * time.Millisecond, Faults: Faults{LoseLarge: Always}})
+	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: patience, Faults: Faults{LoseLarge: Always}})
 	l := atPrompt(t, s)
 	sendFile(l, image["c9300"], "a")
 	l.expect("2933771 bytes copied")

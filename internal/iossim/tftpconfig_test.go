@@ -73,8 +73,9 @@ func TestBlockSize(t *testing.T) {
 // TestExecTimeout types nothing, at the prompt and during a copy, which goes
 // on.
 func TestExecTimeout(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
-	s := launch(t, "c2960", Options{TFTPPort: st.port, ExecTimeout: 300 * time.Millisecond, Pace: 69632})
+	s := launch(t, "c2960", Options{TFTPPort: st.port, ExecTimeout: 3 * time.Second, Pace: 8_000})
 	atPrompt(t, s).expectEnd()
 	l := atPrompt(t, s)
 	sendFile(l, systemImage(s), "a")

@@ -67,8 +67,9 @@ func TestTerminalThatKeepsItsSize(t *testing.T) {
 
 // A copy may change the name in the prompt, and may need a VRF.
 func TestRenamedAndBehindAVRF(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
-	s := launch(t, "isr4300", Options{TFTPPort: st.port, VRF: "Mgmt-intf", Timeout: 600 * time.Millisecond, Faults: Faults{Rename: "rt-new"}})
+	s := launch(t, "isr4300", Options{TFTPPort: st.port, VRF: "Mgmt-intf", Timeout: 3 * time.Second, Faults: Faults{Rename: "rt-new"}})
 	l := atPrompt(t, s)
 	l.send("copy bootflash:throughput_monitor_params tftp://127.0.0.1/a\r\r\r")
 	l.expect("%Error opening tftp://127.0.0.1/a (Timed out)")

@@ -13,7 +13,8 @@ import (
 )
 
 // send sends n bytes by UDP from one host to another and reports whether they
-// arrived.
+// arrived. An empty datagram follows them. When it arrives, they have arrived
+// or are lost.
 func send(t *testing.T, from, to *netlab.Host, addr string, n int) bool {
 	t.Helper()
 	var in net.PacketConn
@@ -29,14 +30,19 @@ func send(t *testing.T, from, to *netlab.Host, addr string, n int) bool {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if _, err := out.Write(make([]byte, n)); err != nil {
+	for _, size := range []int{n, 0} {
+		if _, err := out.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := in.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+	got, _, err := in.ReadFrom(make([]byte, n))
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = in.ReadFrom(make([]byte, n))
-	return err == nil
+	return got == n
 }
 
 // TestRouted sends through a router, and lets nftables drop it there.

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"flashwarden/api"
+	"flashwarden/internal/testlevel"
 )
 
 // The environment variables that make the test binary a process to be killed.
@@ -224,10 +225,10 @@ func wantKilled(t *testing.T, cmd *exec.Cmd) {
 }
 
 // TestKilledAtEveryStep kills a process before each step of its first two
-// backups, all in one vault.
+// backups, all in one vault. At the level quick it is every fourth step.
 func TestKilledAtEveryStep(t *testing.T) {
 	d, spool := newVault(t), t.TempDir()
-	for n := 1; n <= 50; n++ {
+	for n := 1; n <= 50; n += testlevel.Of(4, 1, 1) {
 		cmd, out := startVictim(t, d, spool, n)
 		var kept []string
 		for out.Scan() {
@@ -244,15 +245,15 @@ func TestKilledAtEveryStep(t *testing.T) {
 }
 
 // TestKilledAtAnyMoment kills a process from outside while it works. The
-// process prints each snapshot that it has kept: the n-th line is the sign to
+// process prints each snapshot that it has kept: a later line each time is the sign to
 // kill it, and it is then somewhere in a later backup.
 func TestKilledAtAnyMoment(t *testing.T) {
 	d, spool := newVault(t), t.TempDir()
-	for n := 1; n <= 12; n++ {
+	for n := range testlevel.Of(4, 12, 100) {
 		cmd, out := startVictim(t, d, spool, 0)
 		var kept []string
 		for out.Scan() {
-			if kept = append(kept, out.Text()); len(kept) == n {
+			if kept = append(kept, out.Text()); len(kept) == n+1 {
 				// Not to be right: each process dies at another place.
 				time.Sleep(time.Duration(rand.IntN(2_000)) * time.Microsecond)
 				if err := cmd.Process.Kill(); err != nil {
@@ -261,8 +262,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 		}
 		wantKilled(t, cmd)
-		if len(kept) < n {
-			t.Errorf("the victim kept %d snapshots before it was killed, want %d", len(kept), n)
+		if len(kept) <= n {
+			t.Errorf("the victim kept %d snapshots before it was killed, want %d", len(kept), n+1)
 		}
 		wantKept(t, d, kept)
 	}

@@ -49,8 +49,8 @@ func TestTelnetDecode(t *testing.T) {
 
 func TestTelnetConn(t *testing.T) {
 	ours, theirs := net.Pipe()
-	ours.SetDeadline(time.Now().Add(5 * time.Second))
-	theirs.SetDeadline(time.Now().Add(5 * time.Second))
+	ours.SetDeadline(time.Now().Add(time.Minute))
+	theirs.SetDeadline(time.Now().Add(time.Minute))
 	tn := newTelnet(ours)
 	done := make(chan struct{})
 	go func() {
