@@ -13,7 +13,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) backupCommand() *cobra.Command {
+func backupCommand(p *program) *cobra.Command {
 	var r api.Backup
 	var files string
 	cmd := &cobra.Command{
@@ -35,7 +35,7 @@ overwriting is answered no, and ends that device's backup.`,
 			if err := checkBackup(r); err != nil {
 				return usageError{err}
 			}
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.backup(ctx, w, r) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runBackup(ctx, p, w, r) })
 		},
 	}
 	fs := cmd.Flags()
@@ -65,27 +65,27 @@ func checkBackup(r api.Backup) error {
 	return nil
 }
 
-// backup shows progress while the devices are backed up, then the results.
-func (p *program) backup(ctx context.Context, w warden.Warden, r api.Backup) error {
+// runBackup shows progress while the devices are backed up, then the results.
+func runBackup(ctx context.Context, p *program, w warden.Warden, r api.Backup) error {
 	if err := p.confirmHostKeys(ctx, w, r.Select); err != nil {
 		return err
 	}
-	show := p.newProgress()
+	show := newProgress(&p.output)
 	results, err := w.Backup(ctx, r, show.event)
 	show.close()
 	if err != nil {
 		return err
 	}
-	return p.reportBackups(results)
+	return reportBackups(&p.output, results)
 }
 
 // reportBackups prints the results; its error chooses the exit code.
-func (p *program) reportBackups(results []api.BackupResult) error {
+func reportBackups(o *output, results []api.BackupResult) error {
 	var err error
-	if p.json {
-		err = p.writeJSON(map[string]any{"results": results})
+	if o.json {
+		err = writeJSON(o, map[string]any{"results": results})
 	} else {
-		err = p.printResults(results)
+		err = printResults(o, results)
 	}
 	for _, r := range results {
 		if r.Status != api.StatusOK {
@@ -95,46 +95,46 @@ func (p *program) reportBackups(results []api.BackupResult) error {
 	return err
 }
 
-func (p *program) printResults(results []api.BackupResult) error {
+func printResults(o *output, results []api.BackupResult) error {
 	rows := make([][]string, 0, len(results))
 	for _, r := range results {
 		rows = append(rows, []string{r.Device, r.Status, dash(imageName(r)), imageSize(r), dash(evidence(r)),
 			size(r.BytesCopied), fmt.Sprintf("%.1f", r.Seconds)})
 	}
-	if err := table(p.out, "DEVICE STATUS IMAGE SIZE EVIDENCE COPIED SECONDS", rows); err != nil {
+	if err := table(o.out, "DEVICE STATUS IMAGE SIZE EVIDENCE COPIED SECONDS", rows); err != nil {
 		return err
 	}
 	for _, r := range results {
-		p.printDetails(r)
+		printDetails(o, r)
 	}
 	return nil
 }
 
 // printDetails says below the table what the table cannot.
-func (p *program) printDetails(r api.BackupResult) {
-	p.explainResult(r.Device, r.Message, r.Hint)
+func printDetails(o *output, r api.BackupResult) {
+	explainResult(o, r.Device, r.Message, r.Hint)
 	for _, f := range r.Files {
 		if f.Cause != "" && f.Message != r.Message {
-			fmt.Fprintf(p.out, "%s: %s is missing (%s): %s\n", r.Device, printable(f.Path), f.Cause, printable(f.Message))
+			fmt.Fprintf(o.out, "%s: %s is missing (%s): %s\n", r.Device, printable(f.Path), f.Cause, printable(f.Message))
 		}
 	}
 	for _, f := range r.Files {
 		if f.Evidence == api.EvidenceSize && f.Image != nil {
-			fmt.Fprintf(p.out, "%s: %s is proved by its size alone, for the device computes no digest; the file itself is %s\n",
+			fmt.Fprintf(o.out, "%s: %s is proved by its size alone, for the device computes no digest; the file itself is %s\n",
 				r.Device, printable(f.Path), printable(f.Image.String()))
 		}
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintf(p.out, "%s: %s\n", r.Device, printable(note))
+		fmt.Fprintf(o.out, "%s: %s\n", r.Device, printable(note))
 	}
 	if r.Plan == nil {
 		return
 	}
-	fmt.Fprintf(p.out, "\n%s: would type\n", r.Device)
+	fmt.Fprintf(o.out, "\n%s: would type\n", r.Device)
 	for _, c := range r.Plan.Commands {
-		fmt.Fprintf(p.out, "  %s\n", printable(c))
+		fmt.Fprintf(o.out, "  %s\n", printable(c))
 	}
-	fmt.Fprintf(p.out, "  and receive at most %s; %s are free in the spool\n", size(r.Plan.Bytes), size(r.Plan.Free))
+	fmt.Fprintf(o.out, "  and receive at most %s; %s are free in the spool\n", size(r.Plan.Bytes), size(r.Plan.Free))
 }
 
 // imageName is the name of the image that was taken, without its directory;

@@ -66,7 +66,7 @@ func count(names []string, name string) (n int) {
 	return n
 }
 
-func (p *program) demoCommand() *cobra.Command {
+func demoCommand(p *program) *cobra.Command {
 	var dir string
 	var profiles []string
 	cmd := &cobra.Command{
@@ -87,13 +87,13 @@ With --profile it backs up simulated devices of your choice instead:
 				return usageError{err}
 			}
 			if dir != "" {
-				return p.demo(cmd.Context(), dir, fleet)
+				return runDemo(cmd.Context(), p, dir, fleet)
 			}
 			temporary, err := os.MkdirTemp("", "flashwarden-demo-")
 			if err != nil {
 				return err
 			}
-			err = p.demo(cmd.Context(), temporary, fleet)
+			err = runDemo(cmd.Context(), p, temporary, fleet)
 			if err != nil && (!errors.Is(err, errDevicesFailed) || cmd.Context().Err() != nil) {
 				return errors.Join(err, os.RemoveAll(temporary)) // nothing half-done remains
 			}
@@ -125,7 +125,7 @@ func profileList() string {
 	return b.String()
 }
 
-func (p *program) demo(ctx context.Context, dir string, fleet []demoSwitch) error {
+func runDemo(ctx context.Context, p *program, dir string, fleet []demoSwitch) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (p *program) demo(ctx context.Context, dir string, fleet []demoSwitch) erro
 	w := warden.New(warden.Options{Data: dir, Config: cfg, Log: p.log()})
 	switches, err := startSwitches(ctx, w, fleet)
 	if err == nil {
-		err = p.demoBackup(ctx, w, fleet, switches, dir)
+		err = demoBackup(p, ctx, w, fleet, switches, dir)
 	}
 	for _, s := range switches {
 		err = errors.Join(err, s.Close())
@@ -178,7 +178,7 @@ func demoDevice(d demoSwitch, s *iossim.Switch) api.DeviceChange {
 	}}
 }
 
-func (p *program) demoBackup(ctx context.Context, w warden.Warden, fleet []demoSwitch, switches []*iossim.Switch, dir string) error {
+func demoBackup(p *program, ctx context.Context, w warden.Warden, fleet []demoSwitch, switches []*iossim.Switch, dir string) error {
 	r := api.Backup{}
 	for i, s := range switches {
 		d := demoDevice(fleet[i], s)
@@ -192,16 +192,16 @@ func (p *program) demoBackup(ctx context.Context, w warden.Warden, fleet []demoS
 		r.Names = append(r.Names, d.Device.Name)
 		fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", d.Device.Name, d.Device.Transport, d.Device.Address)
 	}
-	err := p.backup(ctx, w, r)
+	err := runBackup(ctx, p, w, r)
 	if err == nil || errors.Is(err, errDevicesFailed) && ctx.Err() == nil {
-		p.printAround(dir)
+		printAround(p, dir)
 	}
 	return err
 }
 
 // printAround says where everything is: beside the document when there is one,
 // because the directory stays in any case.
-func (p *program) printAround(dir string) {
+func printAround(p *program, dir string) {
 	out := p.out
 	if p.json {
 		out = p.err

@@ -12,7 +12,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) deviceCommand() *cobra.Command {
+func deviceCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
 		Short: "the inventory: add, list, show, edit, remove and test devices",
@@ -24,8 +24,8 @@ func (p *program) deviceCommand() *cobra.Command {
 			return usageError{errors.New("say what to do with devices; see `flashwarden device --help`")}
 		},
 	}
-	cmd.AddCommand(p.deviceAddCommand(), p.deviceListCommand(), p.deviceShowCommand(),
-		p.deviceEditCommand(), p.deviceRemoveCommand(), p.deviceTestCommand())
+	cmd.AddCommand(deviceAddCommand(p), deviceListCommand(p), deviceShowCommand(p),
+		deviceEditCommand(p), deviceRemoveCommand(p), deviceTestCommand(p))
 	return cmd
 }
 
@@ -54,7 +54,7 @@ func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Files, "files", "", "what a backup takes: image, rebuild or all (default: as configured)")
 }
 
-func (p *program) deviceAddCommand() *cobra.Command {
+func deviceAddCommand(p *program) *cobra.Command {
 	var f deviceFlags
 	cmd := &cobra.Command{
 		Use:   "add NAME --address HOST[:PORT]",
@@ -70,16 +70,16 @@ func (p *program) deviceAddCommand() *cobra.Command {
 			if err := f.Device.Validate(); err != nil {
 				return usageError{err}
 			}
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.addDevice(ctx, w, f, cmd.Flags()) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runAddDevice(ctx, p, w, f, cmd.Flags()) })
 		},
 	}
 	f.register(cmd.Flags())
 	return cmd
 }
 
-func (p *program) addDevice(ctx context.Context, w warden.Warden, f deviceFlags, given *pflag.FlagSet) error {
+func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlags, given *pflag.FlagSet) error {
 	ask := !given.Changed("password-file") && (f.identityFile == "" || f.Transport == api.Telnet)
-	change, err := p.change(f, given, api.DeviceDetail{}, ask)
+	change, err := change(p, f, given, api.DeviceDetail{}, ask)
 	if err != nil {
 		return err
 	}
@@ -87,18 +87,18 @@ func (p *program) addDevice(ctx context.Context, w warden.Warden, f deviceFlags,
 	if err != nil {
 		return err
 	}
-	return p.printChange(d, "added %s; try `flashwarden device test %s`\n")
+	return printChange(&p.output, d, "added %s; try `flashwarden device test %s`\n")
 }
 
-func (p *program) printChange(d api.Device, format string) error {
-	if p.json {
-		return p.writeJSON(d)
+func printChange(o *output, d api.Device, format string) error {
+	if o.json {
+		return writeJSON(o, d)
 	}
-	_, err := fmt.Fprintf(p.out, format, d.Name, d.Name)
+	_, err := fmt.Fprintf(o.out, format, d.Name, d.Name)
 	return err
 }
 
-func (p *program) deviceListCommand() *cobra.Command {
+func deviceListCommand(p *program) *cobra.Command {
 	var filter api.Select
 	cmd := &cobra.Command{
 		Use:     "list",
@@ -111,7 +111,7 @@ func (p *program) deviceListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printDevices(devices)
+				return printDevices(&p.output, devices)
 			})
 		},
 	}
@@ -120,18 +120,18 @@ func (p *program) deviceListCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *program) printDevices(devices []api.Device) error {
-	if p.json {
-		return p.writeJSON(map[string]any{"devices": append([]api.Device{}, devices...)})
+func printDevices(o *output, devices []api.Device) error {
+	if o.json {
+		return writeJSON(o, map[string]any{"devices": append([]api.Device{}, devices...)})
 	}
 	rows := make([][]string, 0, len(devices))
 	for _, d := range devices {
 		rows = append(rows, []string{d.Name, d.Address, d.Transport, dash(d.Username), dash(d.Site), dash(d.Group), dash(d.Via), dash(d.Fingerprint)})
 	}
-	return table(p.out, "NAME ADDRESS TRANSPORT USERNAME SITE GROUP VIA KEY", rows)
+	return table(o.out, "NAME ADDRESS TRANSPORT USERNAME SITE GROUP VIA KEY", rows)
 }
 
-func (p *program) deviceShowCommand() *cobra.Command {
+func deviceShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
 		Short:             "show one device",
@@ -144,18 +144,18 @@ func (p *program) deviceShowCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printDevice(d)
+				return printDevice(&p.output, d)
 			})
 		},
 	}
 }
 
-func (p *program) printDevice(d api.DeviceDetail) error {
-	if p.json {
-		return p.writeJSON(d.Device)
+func printDevice(o *output, d api.DeviceDetail) error {
+	if o.json {
+		return writeJSON(o, d.Device)
 	}
 	yes := map[bool]string{true: "yes", false: "no"}
-	return table(p.out, "FIELD VALUE", [][]string{
+	return table(o.out, "FIELD VALUE", [][]string{
 		{"name", d.Name}, {"address", d.Address}, {"transport", d.Transport}, {"host key", dash(d.HostKeys)}, {"username", dash(d.Username)},
 		{"password", yes[d.Password]}, {"enable password", yes[d.EnablePassword]}, {"key", dash(d.Fingerprint)},
 		{"via", dash(d.Via)}, {"via password", yes[d.ViaPassword]}, {"via key", dash(d.ViaFingerprint)},
@@ -164,7 +164,7 @@ func (p *program) printDevice(d api.DeviceDetail) error {
 	})
 }
 
-func (p *program) deviceEditCommand() *cobra.Command {
+func deviceEditCommand(p *program) *cobra.Command {
 	var f deviceFlags
 	cmd := &cobra.Command{
 		Use:   "edit NAME",
@@ -179,7 +179,7 @@ func (p *program) deviceEditCommand() *cobra.Command {
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				return p.editDevice(ctx, w, args[0], cmd.Flags())
+				return runEditDevice(ctx, p, w, args[0], cmd.Flags())
 			})
 		},
 	}
@@ -189,7 +189,7 @@ func (p *program) deviceEditCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *program) editDevice(ctx context.Context, w warden.Warden, name string, given *pflag.FlagSet) error {
+func runEditDevice(ctx context.Context, p *program, w warden.Warden, name string, given *pflag.FlagSet) error {
 	detail, err := w.Device(ctx, api.Named{Name: name})
 	if err != nil {
 		return err
@@ -198,7 +198,7 @@ func (p *program) editDevice(ctx context.Context, w warden.Warden, name string, 
 	if err != nil {
 		return usageError{err}
 	}
-	change, err := p.change(f, given, detail, false)
+	change, err := change(p, f, given, detail, false)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (p *program) editDevice(ctx context.Context, w warden.Warden, name string, 
 	if err != nil {
 		return err
 	}
-	return p.printChange(d, "changed %s; try `flashwarden device test %s`\n")
+	return printChange(&p.output, d, "changed %s; try `flashwarden device test %s`\n")
 }
 
 // flagsOver returns d with the flags that were given set over its own values.
@@ -229,7 +229,7 @@ func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
 	return f, errors.Join(err, f.Device.Validate())
 }
 
-func (p *program) deviceRemoveCommand() *cobra.Command {
+func deviceRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "remove NAME...",
 		Short:             "remove devices; their snapshots stay in the vault",
@@ -242,23 +242,23 @@ func (p *program) deviceRemoveCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printRemoved(removed)
+				return printRemoved(&p.output, removed)
 			})
 		},
 	}
 }
 
-func (p *program) printRemoved(devices []api.Device) error {
-	if p.json {
-		return p.printDevices(devices)
+func printRemoved(o *output, devices []api.Device) error {
+	if o.json {
+		return printDevices(o, devices)
 	}
 	for _, d := range devices {
-		fmt.Fprintf(p.out, "removed %s; its snapshots stay: `flashwarden snapshots %s`\n", d.Name, d.Name)
+		fmt.Fprintf(o.out, "removed %s; its snapshots stay: `flashwarden snapshots %s`\n", d.Name, d.Name)
 	}
 	return nil
 }
 
-func (p *program) deviceTestCommand() *cobra.Command {
+func deviceTestCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "test NAME...",
 		Short:             "log in and read facts, nothing else",
@@ -275,13 +275,13 @@ func (p *program) deviceTestCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printTests(results)
+				return printTests(&p.output, results)
 			})
 		},
 	}
 }
 
-func (p *program) printTests(results []api.TestResult) error {
+func printTests(o *output, results []api.TestResult) error {
 	var failed error
 	rows := make([][]string, 0, len(results))
 	for _, r := range results {
@@ -290,25 +290,25 @@ func (p *program) printTests(results []api.TestResult) error {
 		}
 		rows = append(rows, []string{r.Device, r.Status, dash(r.Facts.Model), dash(r.Facts.Version), dash(r.Facts.Image), dash(string(r.Cause))})
 	}
-	if p.json {
-		return errors.Join(p.writeJSON(map[string]any{"results": results}), failed)
+	if o.json {
+		return errors.Join(writeJSON(o, map[string]any{"results": results}), failed)
 	}
-	if err := table(p.out, "DEVICE STATUS MODEL VERSION IMAGE CAUSE", rows); err != nil {
+	if err := table(o.out, "DEVICE STATUS MODEL VERSION IMAGE CAUSE", rows); err != nil {
 		return err
 	}
 	for _, r := range results {
-		p.explainResult(r.Device, r.Message, r.Hint)
+		explainResult(o, r.Device, r.Message, r.Hint)
 	}
 	return failed
 }
 
 // explainResult says below a table why a device failed and what to do.
-func (p *program) explainResult(device, message, hint string) {
+func explainResult(o *output, device, message, hint string) {
 	if message == "" {
 		return
 	}
-	fmt.Fprintf(p.out, "\n%s: %s\n", device, printable(message))
+	fmt.Fprintf(o.out, "\n%s: %s\n", device, printable(message))
 	if hint != "" {
-		fmt.Fprintf(p.out, "  next: %s\n", printable(hint))
+		fmt.Fprintf(o.out, "  next: %s\n", printable(hint))
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) doctorCommand() *cobra.Command {
+func doctorCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [NAME]",
 		Short: "look for what would make a backup fail, on this host and on the path to a device",
@@ -31,18 +31,18 @@ something was found.`,
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.doctor(ctx, w, args) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runDoctor(ctx, p, w, args) })
 		},
 	}
 }
 
-// doctor asks for the examination, and shows which transfer is tried.
-func (p *program) doctor(ctx context.Context, w warden.Warden, names []string) error {
+// runDoctor asks for the examination, and shows which transfer is tried.
+func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string) error {
 	dir, err := p.dataDir()
 	if err != nil {
 		return err
 	}
-	r := api.Doctor{Device: strings.Join(names, ""), Again: p.lookAgain(dir, names)}
+	r := api.Doctor{Device: strings.Join(names, ""), Again: lookAgain(p, dir, names)}
 	report, err := w.Doctor(ctx, r, func(e api.Event) {
 		switch e.Step {
 		case api.StepLogin:
@@ -54,13 +54,13 @@ func (p *program) doctor(ctx context.Context, w warden.Warden, names []string) e
 	if err != nil {
 		return err
 	}
-	return p.printReport(report)
+	return printReport(&p.output, report)
 }
 
 // lookAgain is the line for sudo that runs doctor as the same user with the
 // right to read the rules: root would be refused the data directory of another.
 // sudo keeps no environment, so that what it says of ports is written out.
-func (p *program) lookAgain(data string, names []string) string {
+func lookAgain(p *program, data string, names []string) string {
 	words := []string{"setpriv", fmt.Sprintf("--reuid=%d", os.Geteuid()), fmt.Sprintf("--regid=%d", os.Getegid()), "--clear-groups",
 		"--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"}
 	words = append(words, "env")
@@ -81,17 +81,17 @@ func (p *program) lookAgain(data string, names []string) string {
 }
 
 // printReport prints what was found; its error chooses the exit code.
-func (p *program) printReport(r api.Report) error {
+func printReport(o *output, r api.Report) error {
 	var err error
 	findings := []api.Finding{}
 	for _, f := range r.Findings {
 		findings = append(findings, f.Rendered())
 	}
 	r.Findings = findings
-	if p.json {
-		err = p.writeJSON(map[string]any{"findings": r.Findings})
+	if o.json {
+		err = writeJSON(o, map[string]any{"findings": r.Findings})
 	} else {
-		p.printFindings(r)
+		printFindings(o, r)
 	}
 	if len(r.Findings) > 0 {
 		return errors.Join(err, errProblems)
@@ -99,24 +99,24 @@ func (p *program) printReport(r api.Report) error {
 	return err
 }
 
-func (p *program) printFindings(r api.Report) {
+func printFindings(o *output, r api.Report) {
 	for _, note := range r.Notes {
-		fmt.Fprintf(p.out, "ok  %s\n", oneLine(note))
+		fmt.Fprintf(o.out, "ok  %s\n", oneLine(note))
 	}
 	for _, f := range r.Findings {
 		where := f.Where
 		if where == api.OnHost {
 			where = "this host"
 		}
-		fmt.Fprintf(p.out, "\n%s: %s\n", f.Cause, oneLine(f.Seen))
+		fmt.Fprintf(o.out, "\n%s: %s\n", f.Cause, oneLine(f.Seen))
 		if f.Fix != "" {
-			fmt.Fprintf(p.out, "  type on %s:\n    %s\n", where, strings.ReplaceAll(printable(f.Fix), "\n", "\n    "))
+			fmt.Fprintf(o.out, "  type on %s:\n    %s\n", where, strings.ReplaceAll(printable(f.Fix), "\n", "\n    "))
 		}
 		if f.Changes != "" {
-			fmt.Fprintf(p.out, "  it changes: %s\n", printable(f.Changes))
+			fmt.Fprintf(o.out, "  it changes: %s\n", printable(f.Changes))
 		}
 	}
 	if len(r.Findings) == 0 {
-		fmt.Fprintln(p.out, "nothing was found that would make a backup fail")
+		fmt.Fprintln(o.out, "nothing was found that would make a backup fail")
 	}
 }

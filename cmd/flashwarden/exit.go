@@ -69,7 +69,7 @@ func (p *program) explain(err error) {
 	}
 	if p.json && !p.printed {
 		failure := map[string]string{"cause": string(problem.Cause), "message": text, "hint": hint}
-		if err := p.writeJSON(map[string]any{"error": failure}); err != nil {
+		if err := writeJSON(&p.output, map[string]any{"error": failure}); err != nil {
 			fmt.Fprintf(p.err, "flashwarden: %v\n", err)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) exportCommand() *cobra.Command {
+func exportCommand(p *program) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "export SNAPSHOT[:PATH]|IMAGE -o DIR",
@@ -41,7 +41,7 @@ A file that is there and equal is left alone; one that differs is not touched.`,
 				if err != nil {
 					return err
 				}
-				return p.export(ctx, w, dir, items)
+				return runExport(ctx, &p.output, w, dir, items)
 			})
 		},
 	}
@@ -49,7 +49,7 @@ A file that is there and equal is left alone; one that differs is not touched.`,
 	return cmd
 }
 
-func (p *program) export(ctx context.Context, w warden.Warden, dir string, items []api.Content) error {
+func runExport(ctx context.Context, o *output, w warden.Warden, dir string, items []api.Content) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -65,12 +65,12 @@ func (p *program) export(ctx context.Context, w warden.Warden, dir string, items
 		if err := exportOne(ctx, w, root, item); err != nil {
 			return fmt.Errorf("export %s: %w", item.Name, err)
 		}
-		if !p.json && !p.quiet {
-			fmt.Fprintf(p.out, "%s/%s (%s)\n", strings.TrimSuffix(dir, "/"), oneLine(item.Name), size(item.Size))
+		if !o.json && !o.quiet {
+			fmt.Fprintf(o.out, "%s/%s (%s)\n", strings.TrimSuffix(dir, "/"), oneLine(item.Name), size(item.Size))
 		}
 	}
-	if p.json {
-		return p.writeJSON(map[string]any{"directory": dir, "files": append([]api.Content{}, items...)})
+	if o.json {
+		return writeJSON(o, map[string]any{"directory": dir, "files": append([]api.Content{}, items...)})
 	}
 	return nil
 }

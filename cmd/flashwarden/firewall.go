@@ -13,7 +13,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) firewallCommand() *cobra.Command {
+func firewallCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "firewall nft|iptables|ufw",
 		Short: "print rules that let the devices of the inventory reach the TFTP server, and nobody else",
@@ -30,20 +30,20 @@ or when the address of a host name changes.`,
 		Args:      usageArgs(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: firewall.Formats(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.firewall(ctx, w, args[0]) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runFirewall(ctx, &p.output, w, args[0]) })
 		},
 	}
 }
 
-func (p *program) firewall(ctx context.Context, w warden.Warden, format string) error {
+func runFirewall(ctx context.Context, o *output, w warden.Warden, format string) error {
 	rules, err := w.Firewall(ctx, api.Firewall{Format: format})
 	if err != nil {
 		return err
 	}
-	if p.json {
-		err = p.writeJSON(map[string]string{"format": rules.Format, "rules": rules.Rules})
+	if o.json {
+		err = writeJSON(o, map[string]string{"format": rules.Format, "rules": rules.Rules})
 	} else {
-		_, err = fmt.Fprint(p.out, rules.Rules)
+		_, err = fmt.Fprint(o.out, rules.Rules)
 	}
 	if len(rules.LeftOut) > 0 {
 		err = errors.Join(err, fmt.Errorf("some devices are left out of the rules: %s", strings.Join(rules.LeftOut, "\n")))

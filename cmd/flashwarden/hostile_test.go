@@ -59,7 +59,7 @@ func hostileVault(t *testing.T) (data, id string) {
 func run(t *testing.T, want int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p := &program{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + t.TempDir()}}
+	p := &program{in: strings.NewReader(""), output: output{out: &out, err: &errs}, env: []string{"HOME=" + t.TempDir()}}
 	if code := p.main(args); code != want {
 		t.Fatalf("%q ended with %d, want %d\n%s%s", args, code, want, out.String(), errs.String())
 	}
@@ -128,7 +128,7 @@ func TestNothingRawReachesTheTerminal(t *testing.T) {
 	} {
 		for _, flag := range []string{"--json", "--verbose"} {
 			var out, errs bytes.Buffer
-			p := &program{in: strings.NewReader(""), out: &out, err: &errs, env: []string{"HOME=" + t.TempDir()}}
+			p := &program{in: strings.NewReader(""), output: output{out: &out, err: &errs}, env: []string{"HOME=" + t.TempDir()}}
 			p.main(append([]string{flag, "--data", data}, args...))
 			wantPrintable(t, strings.Join(args, " ")+" "+flag, out.String())
 			wantPrintable(t, "standard error of "+strings.Join(args, " "), errs.String())
@@ -142,9 +142,9 @@ func TestNothingRawReachesTheTerminal(t *testing.T) {
 // TestJSONStaysTheSame escapes in the text and changes no value.
 func TestJSONStaysTheSame(t *testing.T) {
 	var out bytes.Buffer
-	p := &program{out: &out}
+	p := &program{output: output{out: &out}}
 	want := "a\u009b\u202e\x7f\U000e0001<&>é\n"
-	if err := p.writeJSON(map[string]string{"x": want}); err != nil {
+	if err := writeJSON(&p.output, map[string]string{"x": want}); err != nil {
 		t.Fatal(err)
 	}
 	var got map[string]string
@@ -162,13 +162,13 @@ func TestNothingRawFromABackup(t *testing.T) {
 		Plan: &api.BackupPlan{Commands: []string{"copy " + evil}, Bytes: 1 << 62}}
 	for _, asJSON := range []bool{false, true} {
 		var out, errs bytes.Buffer
-		p := &program{out: &out, err: &errs, json: asJSON}
-		show := p.newProgress()
+		p := &program{output: output{out: &out, err: &errs, json: asJSON}}
+		show := newProgress(&p.output)
 		for _, step := range []api.Step{api.StepLogin, api.StepLook, api.StepVerify, api.StepWait, api.StepCopy, api.StepKept, api.StepDone} {
 			show.event(api.Event{Device: "sw1", Step: step, File: "flash:/" + evil, Size: -1, Status: result.Status, Cause: result.Cause})
 		}
 		show.close()
-		if err := p.reportBackups([]api.BackupResult{result}); !errors.Is(err, errDevicesFailed) {
+		if err := reportBackups(&p.output, []api.BackupResult{result}); !errors.Is(err, errDevicesFailed) {
 			t.Errorf("error %v", err)
 		}
 		wantPrintable(t, "standard output", out.String())

@@ -12,7 +12,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) offerCommand() *cobra.Command {
+func offerCommand(p *program) *cobra.Command {
 	var r api.Offer
 	cmd := &cobra.Command{
 		Use:   "offer IMAGE --to IP",
@@ -35,7 +35,7 @@ use the offer up: loaders try several times.`,
 				return usageError{errors.New("to whom? Give --to IP, the address of the device")}
 			}
 			r.Image = args[0]
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.offer(ctx, w, r) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runOffer(ctx, &p.output, w, r) })
 		},
 	}
 	fs := cmd.Flags()
@@ -46,44 +46,44 @@ use the offer up: loaders try several times.`,
 	return cmd
 }
 
-func (p *program) offer(ctx context.Context, w warden.Warden, r api.Offer) error {
+func runOffer(ctx context.Context, o *output, w warden.Warden, r api.Offer) error {
 	permit, err := w.Offer(ctx, r)
 	if err != nil {
 		return err
 	}
-	p.printWays(permit)
-	show := p.newTransfers()
+	printWays(o, permit)
+	show := newTransfers(o)
 	res, err := w.AwaitOffer(ctx, permit, show.event)
 	show.close()
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.reportOffer(res), over(res.Status))
+	return errors.Join(reportOffer(o, res), over(res.Status))
 }
 
 // printWays prints the lines to type at each prompt that the device may show.
-func (p *program) printWays(permit api.Permit) {
-	if p.quiet {
+func printWays(o *output, permit api.Permit) {
+	if o.quiet {
 		return
 	}
-	fmt.Fprintf(p.err, "%s may fetch %s (%s, %s) as %s until %s\n", permit.Peer, oneLine(permit.Image.Names[0]), size(permit.Image.Size),
+	fmt.Fprintf(o.err, "%s may fetch %s (%s, %s) as %s until %s\n", permit.Peer, oneLine(permit.Image.Names[0]), size(permit.Image.Size),
 		permit.Image.SHA256[:12], permit.Name, permit.Until.Local().Format("15:04:05"))
 	for _, w := range permit.Ways {
-		fmt.Fprintf(p.err, "\n%s:\n", w.Where)
+		fmt.Fprintf(o.err, "\n%s:\n", w.Where)
 		for _, line := range w.Lines {
-			fmt.Fprintf(p.err, "  %s\n", oneLine(line))
+			fmt.Fprintf(o.err, "  %s\n", oneLine(line))
 		}
-		fmt.Fprintf(p.err, "(%s)\n", w.Note)
+		fmt.Fprintf(o.err, "(%s)\n", w.Note)
 	}
-	fmt.Fprintln(p.err)
-	p.warnPort(permit.Port)
+	fmt.Fprintln(o.err)
+	warnPort(o, permit.Port)
 }
 
 // warnPort says that the server listens on a port that devices do not ask.
 // IOS and boot loaders know no other port than 69.
-func (p *program) warnPort(port int) {
+func warnPort(o *output, port int) {
 	if port != 69 {
-		fmt.Fprintf(p.err, "the TFTP server listens on port %d, and devices ask on port 69: redirect UDP 69 to it, or set tftp.listen: \":69\"\n", port)
+		fmt.Fprintf(o.err, "the TFTP server listens on port %d, and devices ask on port 69: redirect UDP 69 to it, or set tftp.listen: \":69\"\n", port)
 	}
 }
 
@@ -96,15 +96,15 @@ func over(status string) error {
 	return errTimeOver
 }
 
-func (p *program) reportOffer(r api.OfferResult) error {
-	if p.json {
-		return p.writeJSON(map[string]any{"results": []api.OfferResult{r}})
+func reportOffer(o *output, r api.OfferResult) error {
+	if o.json {
+		return writeJSON(o, map[string]any{"results": []api.OfferResult{r}})
 	}
 	if r.Status != api.StatusOK {
-		p.explainResult(r.Address, r.Message, r.Hint)
+		explainResult(o, r.Address, r.Message, r.Hint)
 		return nil
 	}
-	_, err := fmt.Fprintf(p.out, "%s has fetched %s (%s) %d of %d times; prove it there: verify /md5 flash:%s %s\n",
+	_, err := fmt.Fprintf(o.out, "%s has fetched %s (%s) %d of %d times; prove it there: verify /md5 flash:%s %s\n",
 		r.Address, oneLine(r.Name), size(r.Size), r.Fetched, r.Times, oneLine(lastName(r.Name)), r.MD5)
 	return err
 }

@@ -33,20 +33,25 @@ const defaultConfig = "/etc/flashwarden/flashwarden.yaml"
 // program is one run of the command, with its streams as fields so that a
 // test can run it.
 type program struct {
-	name     string // as it was called; empty: unknown
-	in       io.Reader
-	out, err io.Writer
-	env      []string
+	output
+	name string // as it was called; empty: unknown
+	in   io.Reader
+	env  []string
 
-	// Global flags.
+	// Global flags, beside those of output.
 	configFile string
 	data       string
-	json       bool
-	quiet      bool
 	verbose    bool
 
-	printed bool // the JSON document is printed
 	service bool // it runs until SIGTERM, which is then its proper end
+}
+
+// output is where and how a command prints.
+type output struct {
+	out, err io.Writer
+	json     bool // one document on out, text for people on err
+	quiet    bool
+	printed  bool // the document is printed
 }
 
 // main runs the command line and returns the exit code.
@@ -115,9 +120,9 @@ vault that can be read without flashwarden.`,
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	p.globalFlags(root.PersistentFlags())
-	root.AddCommand(p.demoCommand(), p.deviceCommand(), p.backupCommand(), p.restoreCommand(), p.snapshotsCommand(), p.showCommand(),
-		p.imagesCommand(), p.exportCommand(), p.checkCommand(), p.offerCommand(), p.receiveCommand(),
-		p.doctorCommand(), p.firewallCommand(), p.serveCommand(), p.tftpdCommand(), p.versionCommand())
+	root.AddCommand(demoCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
+		imagesCommand(p), exportCommand(p), checkCommand(p), offerCommand(p), receiveCommand(p),
+		doctorCommand(p), firewallCommand(p), serveCommand(p), tftpdCommand(p), versionCommand(&p.output))
 	addExamples(root)
 	return root
 }

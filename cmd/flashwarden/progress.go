@@ -20,14 +20,14 @@ type progress interface {
 
 // newProgress chooses bars on a terminal, plain lines elsewhere, nothing when
 // told to be quiet. Progress always goes to standard error.
-func (p *program) newProgress() progress {
+func newProgress(o *output) progress {
 	switch {
-	case p.quiet:
+	case o.quiet:
 		return silence{}
-	case terminal(p.err) && width(p.err) > 0:
-		return newBars(p.err)
+	case terminal(o.err) && width(o.err) > 0:
+		return newBars(o.err)
 	}
-	return newLines(p.err)
+	return newLines(o.err)
 }
 
 type silence struct{}

@@ -14,7 +14,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) receiveCommand() *cobra.Command {
+func receiveCommand(p *program) *cobra.Command {
 	var r api.Receive
 	var largest string
 	cmd := &cobra.Command{
@@ -45,9 +45,9 @@ permit, each file as a snapshot of its own, until it is stopped.`,
 			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				if r.From == "" {
-					return p.receiveByRules(ctx, w)
+					return runReceiveByRules(ctx, p, w)
 				}
-				return p.receiveOne(ctx, w, r)
+				return runReceiveOne(ctx, &p.output, w, r)
 			})
 		},
 	}
@@ -91,29 +91,29 @@ func (p *program) needRules(r api.Receive) error {
 	return err
 }
 
-// receiveOne takes one file from one address.
-func (p *program) receiveOne(ctx context.Context, w warden.Warden, r api.Receive) error {
+// runReceiveOne takes one file from one address.
+func runReceiveOne(ctx context.Context, o *output, w warden.Warden, r api.Receive) error {
 	permit, err := w.Receive(ctx, r)
 	if err != nil {
 		return err
 	}
-	p.printCopy(permit, r)
-	show := p.newTransfers()
+	printCopy(o, permit, r)
+	show := newTransfers(o)
 	res, err := w.AwaitReception(ctx, permit, show.event)
 	show.close()
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.reportReceived([]api.BackupResult{res}), over(res.Status))
+	return errors.Join(reportReceived(o, []api.BackupResult{res}), over(res.Status))
 }
 
 // printCopy prints the lines to type on the device.
-func (p *program) printCopy(permit api.Permit, r api.Receive) {
-	if p.quiet {
+func printCopy(o *output, permit api.Permit, r api.Receive) {
+	if o.quiet {
 		return
 	}
 	name := permit.Name
-	fmt.Fprintf(p.err, "%s may send one file of at most %s until %s\n\n", permit.Peer, size(r.MaxSize), permit.Until.Local().Format("15:04:05"))
+	fmt.Fprintf(o.err, "%s may send one file of at most %s until %s\n\n", permit.Peer, size(r.MaxSize), permit.Until.Local().Format("15:04:05"))
 	if name == "" {
 		name = "FILE"
 	}
@@ -121,17 +121,17 @@ func (p *program) printCopy(permit api.Permit, r api.Receive) {
 	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
 		host = "[" + host + "]"
 	}
-	fmt.Fprintf(p.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
-	fmt.Fprintf(p.err, "(FILE is the image, with its directory if it lies in one: flash:/DIR/FILE; the device asks for host and name again: press Return)\n\n")
+	fmt.Fprintf(o.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
+	fmt.Fprintf(o.err, "(FILE is the image, with its directory if it lies in one: flash:/DIR/FILE; the device asks for host and name again: press Return)\n\n")
 	if r.Device == "" && permit.Device == "" {
-		fmt.Fprintf(p.err, "no device of the inventory has the address %s, or more than one: the snapshot will be named after the address; --device NAME names the device\n", permit.Peer)
+		fmt.Fprintf(o.err, "no device of the inventory has the address %s, or more than one: the snapshot will be named after the address; --device NAME names the device\n", permit.Peer)
 	}
-	p.warnPort(permit.Port)
+	warnPort(o, permit.Port)
 }
 
-// receiveByRules takes the files that the rules in the configuration permit,
+// runReceiveByRules takes the files that the rules in the configuration permit,
 // until it is stopped.
-func (p *program) receiveByRules(ctx context.Context, w warden.Warden) error {
+func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 	rules, err := w.Rules(ctx)
 	if err != nil {
 		return err
@@ -141,60 +141,60 @@ func (p *program) receiveByRules(ctx context.Context, w warden.Warden) error {
 		for _, r := range rules.Rules {
 			fmt.Fprintf(p.err, "taking %s of at most %s from %s\n", oneLine(r.Name), size(r.MaxSize), r.From)
 		}
-		p.warnPort(rules.Port)
+		warnPort(&p.output, rules.Port)
 	}
-	show := p.newTransfers()
+	show := newTransfers(&p.output)
 	results, err := w.AwaitRules(ctx, func(e api.Event) {
 		if e.Received != nil {
-			p.tellArrival(*e.Received)
+			tellArrival(&p.output, *e.Received)
 			return
 		}
 		show.event(e)
 	})
 	show.close()
 	if p.json {
-		err = errors.Join(err, p.writeJSON(map[string]any{"results": append([]api.BackupResult{}, results...)}))
+		err = errors.Join(err, writeJSON(&p.output, map[string]any{"results": append([]api.BackupResult{}, results...)}))
 	}
 	return err
 }
 
 // tellArrival prints what became of one file, while more may come.
-func (p *program) tellArrival(r api.BackupResult) {
-	if p.json {
+func tellArrival(o *output, r api.BackupResult) {
+	if o.json {
 		return
 	}
-	if err := p.printReceived(r); err != nil {
-		fmt.Fprintf(p.err, "flashwarden: %v\n", err)
+	if err := printReceived(o, r); err != nil {
+		fmt.Fprintf(o.err, "flashwarden: %v\n", err)
 	}
 }
 
 // reportReceived prints the results; where one failed, the error of the caller
 // chooses the exit code.
-func (p *program) reportReceived(results []api.BackupResult) error {
-	if p.json {
-		return p.writeJSON(map[string]any{"results": results})
+func reportReceived(o *output, results []api.BackupResult) error {
+	if o.json {
+		return writeJSON(o, map[string]any{"results": results})
 	}
 	for _, r := range results {
-		if err := p.printReceived(r); err != nil {
+		if err := printReceived(o, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *program) printReceived(r api.BackupResult) error {
+func printReceived(o *output, r api.BackupResult) error {
 	name := r.Device
 	if name == "" {
 		name = "received"
 	}
 	if r.Status != api.StatusOK {
-		p.explainResult(name, r.Message, r.Hint)
+		explainResult(o, name, r.Message, r.Hint)
 		return nil
 	}
 	f := r.Files[0]
-	_, err := fmt.Fprintf(p.out, "%s: kept %s (%s, %s, evidence %s) as snapshot %s\n", oneLine(name), oneLine(f.Path), size(f.Size), f.Kind, f.Evidence, r.Snapshot)
+	_, err := fmt.Fprintf(o.out, "%s: kept %s (%s, %s, evidence %s) as snapshot %s\n", oneLine(name), oneLine(f.Path), size(f.Size), f.Kind, f.Evidence, r.Snapshot)
 	for _, note := range r.Notes {
-		fmt.Fprintf(p.out, "  %s\n", oneLine(note))
+		fmt.Fprintf(o.out, "  %s\n", oneLine(note))
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 // restoreFlags are the flags of restore that are not part of its request.
 type restoreFlags struct{ dryRun, yes bool }
 
-func (p *program) restoreCommand() *cobra.Command {
+func restoreCommand(p *program) *cobra.Command {
 	var r api.Restore
 	var f restoreFlags
 	cmd := &cobra.Command{
@@ -52,7 +52,7 @@ device again, without saving anything, and waits until it is back.`,
 			if err := checkRestore(r); err != nil {
 				return usageError{err}
 			}
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return p.restore(ctx, w, r, f) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runRestore(ctx, p, w, r, f) })
 		},
 	}
 	fs := cmd.Flags()
@@ -82,31 +82,31 @@ func checkRestore(r api.Restore) error {
 	return nil
 }
 
-// restore plans, shows the plan, asks, and applies it.
-func (p *program) restore(ctx context.Context, w warden.Warden, r api.Restore, f restoreFlags) error {
+// runRestore plans, shows the plan, asks, and applies it.
+func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore, f restoreFlags) error {
 	if err := p.confirmHostKeys(ctx, w, api.Select{Names: []string{r.Device}}); err != nil {
 		return err
 	}
-	show := p.newProgress()
+	show := newProgress(&p.output)
 	planned, err := w.PlanRestore(ctx, r, show.event)
 	show.close()
 	switch {
 	case err != nil:
 		return err
 	case planned.Status != api.StatusOK, f.dryRun, len(planned.Plan.Commands) == 0:
-		return p.reportRestore(planned, true)
+		return reportRestore(&p.output, planned, true)
 	}
 	printPlan(p.err, r.Device, planned.Plan)
 	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {
-		return p.reportRestore(notAgreed(planned), false)
+		return reportRestore(&p.output, notAgreed(planned), false)
 	}
-	show = p.newProgress()
+	show = newProgress(&p.output)
 	result, err := w.ApplyPlan(ctx, *planned.Plan, show.event)
 	show.close()
 	if err != nil {
 		return err
 	}
-	return p.reportRestore(result, false)
+	return reportRestore(&p.output, result, false)
 }
 
 // notAgreed is the result of a plan that nobody agreed to.
@@ -143,12 +143,12 @@ func printPlan(w io.Writer, device string, plan *api.Plan) {
 }
 
 // reportRestore prints the result; its error chooses the exit code.
-func (p *program) reportRestore(r api.RestoreResult, showPlan bool) error {
+func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	var err error
-	if p.json {
-		err = p.writeJSON(map[string]any{"results": []api.RestoreResult{r}})
+	if o.json {
+		err = writeJSON(o, map[string]any{"results": []api.RestoreResult{r}})
 	} else {
-		err = p.printRestore(r, showPlan)
+		err = printRestore(o, r, showPlan)
 	}
 	switch {
 	case r.Refused:
@@ -159,9 +159,9 @@ func (p *program) reportRestore(r api.RestoreResult, showPlan bool) error {
 	return err
 }
 
-func (p *program) printRestore(r api.RestoreResult, showPlan bool) error {
+func printRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	if r.Plan != nil && showPlan { // else it was shown before the question
-		printPlan(p.out, r.Device, r.Plan)
+		printPlan(o.out, r.Device, r.Plan)
 	}
 	rows := make([][]string, 0, len(r.Files))
 	for _, f := range r.Files {
@@ -172,21 +172,21 @@ func (p *program) printRestore(r api.RestoreResult, showPlan bool) error {
 		rows = append(rows, []string{f.Path, done, size(f.Size), f.Evidence})
 	}
 	if len(rows) > 0 {
-		if err := table(p.out, "PATH DONE SIZE EVIDENCE", rows); err != nil {
+		if err := table(o.out, "PATH DONE SIZE EVIDENCE", rows); err != nil {
 			return err
 		}
 	}
 	for _, d := range r.Deleted {
-		fmt.Fprintf(p.out, "%s: deleted %s\n", r.Device, oneLine(d))
+		fmt.Fprintf(o.out, "%s: deleted %s\n", r.Device, oneLine(d))
 	}
 	if len(r.Boot) > 0 {
-		fmt.Fprintf(p.out, "%s: boots next %s\n", r.Device, oneLine(strings.Join(r.Boot, ", then ")))
+		fmt.Fprintf(o.out, "%s: boots next %s\n", r.Device, oneLine(strings.Join(r.Boot, ", then ")))
 	}
-	fmt.Fprintf(p.out, "%s: %s, %s copied in %.1f s, runs %s from %s\n", r.Device, r.Status, size(r.BytesCopied), r.Seconds,
+	fmt.Fprintf(o.out, "%s: %s, %s copied in %.1f s, runs %s from %s\n", r.Device, r.Status, size(r.BytesCopied), r.Seconds,
 		dash(oneLine(r.Facts.Version)), dash(oneLine(r.Facts.Image)))
 	for _, note := range r.Notes {
-		fmt.Fprintf(p.out, "%s: %s\n", r.Device, printable(note))
+		fmt.Fprintf(o.out, "%s: %s\n", r.Device, printable(note))
 	}
-	p.explainResult(r.Device, r.Message, r.Hint)
+	explainResult(o, r.Device, r.Message, r.Hint)
 	return nil
 }

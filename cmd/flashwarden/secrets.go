@@ -17,7 +17,7 @@ const maxIdentity = 32 << 10
 // change is the device that the flags describe, with the secrets in the files
 // that they name; an empty file name removes a secret. ask is whether to ask
 // for the password.
-func (p *program) change(f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail, ask bool) (api.DeviceChange, error) {
+func change(p *program, f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail, ask bool) (api.DeviceChange, error) {
 	c := api.DeviceChange{Device: f.Device}
 	if ask {
 		if err := p.secret(&c.Password, "", "Password of "+f.Name+": "); err != nil {
@@ -44,7 +44,7 @@ func (p *program) change(f deviceFlags, given *pflag.FlagSet, had api.DeviceDeta
 			return c, err
 		}
 	}
-	return c, p.settleVia(&c, f, given, had)
+	return c, settleVia(p, &c, f, given, had)
 }
 
 // passwordIn reads the password in a file.
@@ -78,7 +78,7 @@ func identityIn(secret **string, file string) error {
 
 // settleVia asks for the password on the jump host where no other way to log
 // in there is given.
-func (p *program) settleVia(c *api.DeviceChange, f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail) error {
+func settleVia(p *program, c *api.DeviceChange, f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail) error {
 	if f.Via == "" && (f.viaPasswordFile != "" || f.viaIdentityFile != "") {
 		return usageError{errors.New("--via-password-file and --via-identity-file are for a jump host: give --via USER@HOST too")}
 	}

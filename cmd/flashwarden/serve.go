@@ -12,7 +12,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) serveCommand() *cobra.Command {
+func serveCommand(p *program) *cobra.Command {
 	var drain time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -27,16 +27,16 @@ no new operation begins, and running ones get the time of --drain.`,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service = true
-			return p.serve(cmd.Context(), drain)
+			return runServe(cmd.Context(), p, drain)
 		},
 	}
 	cmd.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running operations may go on after SIGTERM")
 	return cmd
 }
 
-// serve runs the TFTP server and then the socket, each until ctx ends or one
+// runServe runs the TFTP server and then the socket, each until ctx ends or one
 // of them fails.
-func (p *program) serve(ctx context.Context, drain time.Duration) error {
+func runServe(ctx context.Context, p *program, drain time.Duration) error {
 	local, dir, err := p.local()
 	if err != nil {
 		return err

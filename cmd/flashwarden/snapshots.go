@@ -14,7 +14,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-func (p *program) snapshotsCommand() *cobra.Command {
+func snapshotsCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "snapshots [NAME]",
 		Short:             "list what backups captured, oldest first",
@@ -28,24 +28,24 @@ func (p *program) snapshotsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printSnapshots(rows)
+				return printSnapshots(&p.output, rows)
 			})
 		},
 	}
 }
 
-func (p *program) printSnapshots(list []api.SnapshotRow) error {
-	if p.json {
-		return p.writeJSON(map[string]any{"snapshots": append([]api.SnapshotRow{}, list...)})
+func printSnapshots(o *output, list []api.SnapshotRow) error {
+	if o.json {
+		return writeJSON(o, map[string]any{"snapshots": append([]api.SnapshotRow{}, list...)})
 	}
 	rows := make([][]string, 0, len(list))
 	for _, r := range list {
 		rows = append(rows, []string{r.ID, r.Device, r.Status, dash(r.Version), strconv.Itoa(r.Files), size(r.Bytes)})
 	}
-	return table(p.out, "SNAPSHOT DEVICE STATUS VERSION FILES SIZE", rows)
+	return table(o.out, "SNAPSHOT DEVICE STATUS VERSION FILES SIZE", rows)
 }
 
-func (p *program) showCommand() *cobra.Command {
+func showCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show SNAPSHOT",
 		Short:             "show one snapshot as the vault keeps it",
@@ -58,25 +58,25 @@ func (p *program) showCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printSnapshot(s)
+				return printSnapshot(&p.output, s)
 			})
 		},
 	}
 }
 
-func (p *program) printSnapshot(s api.Snapshot) error {
-	if p.json {
-		return p.writeJSON(s)
+func printSnapshot(o *output, s api.Snapshot) error {
+	if o.json {
+		return writeJSON(o, s)
 	}
 	head := [][]string{
 		{"snapshot", s.ID}, {"device", s.Device}, {"status", s.Status}, {"started", s.Started.Format("2006-01-02 15:04:05 UTC")},
 		{"hostname", dash(s.Facts.Hostname)}, {"software", s.Facts.OS + " " + s.Facts.Version}, {"model", dash(s.Facts.Model)},
 		{"serial", dash(s.Facts.Serial)}, {"mode", dash(s.Facts.Mode)}, {"image", dash(s.Facts.Image)},
 	}
-	if err := table(p.out, "FIELD VALUE", head); err != nil {
+	if err := table(o.out, "FIELD VALUE", head); err != nil {
 		return err
 	}
-	fmt.Fprintln(p.out)
+	fmt.Fprintln(o.out)
 	rows := make([][]string, 0, len(s.Files))
 	for _, f := range s.Files {
 		proof := f.Evidence
@@ -85,21 +85,21 @@ func (p *program) printSnapshot(s api.Snapshot) error {
 		}
 		rows = append(rows, []string{f.Path, f.Kind, size(f.Size), proof, dash(f.SHA256)})
 	}
-	if err := table(p.out, "PATH KIND SIZE EVIDENCE SHA256", rows); err != nil {
+	if err := table(o.out, "PATH KIND SIZE EVIDENCE SHA256", rows); err != nil {
 		return err
 	}
 	for _, note := range s.Notes {
-		fmt.Fprintf(p.out, "\nnote: %s\n", oneLine(note))
+		fmt.Fprintf(o.out, "\nnote: %s\n", oneLine(note))
 	}
 	for _, f := range s.Files {
-		p.printProof(f)
+		printProof(o, f)
 	}
 	return nil
 }
 
 // printProof says below the table how an image was proved and what it says of
 // itself, and of a missing file why it is missing and what to do.
-func (p *program) printProof(f api.File) {
+func printProof(o *output, f api.File) {
 	var lines []string
 	if f.Cause != "" {
 		lines = append(lines, "missing: "+f.Message)
@@ -116,13 +116,13 @@ func (p *program) printProof(f api.File) {
 	if len(lines) == 0 {
 		return
 	}
-	fmt.Fprintf(p.out, "\n%s\n", oneLine(f.Path))
+	fmt.Fprintf(o.out, "\n%s\n", oneLine(f.Path))
 	for _, line := range lines {
-		fmt.Fprintf(p.out, "  %s\n", oneLine(line))
+		fmt.Fprintf(o.out, "  %s\n", oneLine(line))
 	}
 }
 
-func (p *program) imagesCommand() *cobra.Command {
+func imagesCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "images",
 		Short: "list distinct images, who runs them, and which running ones are not in the vault",
@@ -139,15 +139,15 @@ does not, unknown where the file carries none that can be judged offline.`,
 				if err != nil {
 					return err
 				}
-				return p.printImages(images)
+				return printImages(&p.output, images)
 			})
 		},
 	}
 }
 
-func (p *program) printImages(images []api.Image) error {
-	if p.json {
-		return p.writeJSON(map[string]any{"images": append([]api.Image{}, images...)})
+func printImages(o *output, images []api.Image) error {
+	if o.json {
+		return writeJSON(o, map[string]any{"images": append([]api.Image{}, images...)})
 	}
 	rows := make([][]string, 0, len(images))
 	for _, i := range images {
@@ -161,27 +161,27 @@ func (p *program) printImages(images []api.Image) error {
 		}
 		rows = append(rows, []string{place, strings.Join(i.Names, " "), dash(i.Version), size(i.Size), dash(strings.Join(i.Devices, " ")), says, whole})
 	}
-	if err := table(p.out, "SHA256 NAMES VERSION SIZE DEVICES SAYS WHOLE", rows); err != nil {
+	if err := table(o.out, "SHA256 NAMES VERSION SIZE DEVICES SAYS WHOLE", rows); err != nil {
 		return err
 	}
 	for _, i := range images {
-		p.warnOfImage(i)
+		warnOfImage(o, i)
 	}
 	return nil
 }
 
 // warnOfImage says below the table what is wrong with an image.
-func (p *program) warnOfImage(i api.Image) {
+func warnOfImage(o *output, i api.Image) {
 	name := oneLine(strings.Join(i.Names, " "))
 	if i.Image != nil && i.Image.Verdict == api.ImageBad {
-		fmt.Fprintf(p.out, "%s is %s\n", name, oneLine(i.Image.String()))
+		fmt.Fprintf(o.out, "%s is %s\n", name, oneLine(i.Image.String()))
 	}
 	for _, d := range i.Disagreements {
-		fmt.Fprintf(p.out, "%s: %s\n", name, oneLine(d))
+		fmt.Fprintf(o.out, "%s: %s\n", name, oneLine(d))
 	}
 }
 
-func (p *program) checkCommand() *cobra.Command {
+func checkCommand(p *program) *cobra.Command {
 	var r api.Check
 	cmd := &cobra.Command{
 		Use:     "check",
@@ -199,7 +199,7 @@ func (p *program) checkCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.printProblems(problems)
+				return printProblems(&p.output, problems)
 			})
 		},
 	}
@@ -218,19 +218,19 @@ func percent(w io.Writer) func(api.Event) {
 	}
 }
 
-func (p *program) printProblems(problems []api.CheckProblem) error {
+func printProblems(o *output, problems []api.CheckProblem) error {
 	var found error
 	if len(problems) > 0 {
 		found = errProblems
 	}
-	if p.json {
-		return errors.Join(p.writeJSON(map[string]any{"ok": found == nil, "problems": append([]api.CheckProblem{}, problems...)}), found)
+	if o.json {
+		return errors.Join(writeJSON(o, map[string]any{"ok": found == nil, "problems": append([]api.CheckProblem{}, problems...)}), found)
 	}
 	for _, problem := range problems {
-		fmt.Fprintf(p.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
+		fmt.Fprintf(o.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
 	}
 	if found == nil {
-		fmt.Fprintln(p.out, "the vault is clean")
+		fmt.Fprintln(o.out, "the vault is clean")
 	}
 	return found
 }

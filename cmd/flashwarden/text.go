@@ -35,8 +35,8 @@ func oneLine(s string) string {
 // writeJSON prints v as the one JSON document of a command. What is not
 // printable is escaped: encoding/json leaves DEL, the C1 controls and
 // characters that turn the direction of writing as they are.
-func (p *program) writeJSON(v any) error {
-	p.printed = true
+func writeJSON(o *output, v any) error {
+	o.printed = true
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
@@ -54,7 +54,7 @@ func (p *program) writeJSON(v any) error {
 			out = fmt.Appendf(out, `\u%04x`, unit)
 		}
 	}
-	_, err := p.out.Write(out)
+	_, err := o.out.Write(out)
 	return err
 }
 

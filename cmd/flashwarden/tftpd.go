@@ -68,7 +68,7 @@ func (f *tftpdFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.metrics, "metrics", "", "`ADDR` that serves counters for Prometheus on /metrics")
 }
 
-func (p *program) tftpdCommand() *cobra.Command {
+func tftpdCommand(p *program) *cobra.Command {
 	var f tftpdFlags
 	cmd := &cobra.Command{
 		Use:   "tftpd [flags] DIR",
@@ -88,17 +88,17 @@ stable storage. All ports of --port-range are shared by all peers.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.showVersion {
-				return p.versionCommand().RunE(cmd, nil)
+				return versionCommand(&p.output).RunE(cmd, nil)
 			}
 			c, err := f.config(args[0], cmd.Flags().Changed("user"))
 			if err != nil {
 				return usageError{err}
 			}
-			c.Log = p.tftpdLog(f)
+			c.Log = tftpdLog(p, f)
 			if err := f.bind(&c); err != nil {
 				return err
 			}
-			if err := p.writePID(f.pidFile); err != nil {
+			if err := writePID(&p.output, f.pidFile); err != nil {
 				return errors.Join(err, c.Conn.Close())
 			}
 			p.service = true
@@ -217,7 +217,7 @@ func (f *tftpdFlags) bind(c *tftpd.Config) error {
 	return nil
 }
 
-func (p *program) writePID(file string) error {
+func writePID(o *output, file string) error {
 	if file == "" {
 		return nil
 	}
@@ -228,7 +228,7 @@ func (p *program) writePID(file string) error {
 }
 
 // tftpdLog logs each transfer; with -v what was dropped as well.
-func (p *program) tftpdLog(f tftpdFlags) *slog.Logger {
+func tftpdLog(p *program, f tftpdFlags) *slog.Logger {
 	level := slog.LevelInfo
 	if p.verbose || f.verbosity >= 3 {
 		level = slog.LevelDebug

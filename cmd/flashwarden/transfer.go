@@ -55,11 +55,11 @@ type refusal struct {
 }
 
 // newTransfers shows transfers until close.
-func (p *program) newTransfers() *transfers {
-	t := &transfers{out: p.err, quiet: p.quiet, events: make(chan api.Event, 256), stop: make(chan struct{}), done: make(chan struct{}),
+func newTransfers(o *output) *transfers {
+	t := &transfers{out: o.err, quiet: o.quiet, events: make(chan api.Event, 256), stop: make(chan struct{}), done: make(chan struct{}),
 		running: make(map[transferKey]*shown), refused: make(map[refusal]bool)}
-	if !p.quiet && terminal(p.err) && width(p.err) > 0 {
-		t.bars = mpb.New(mpb.WithOutput(p.err), mpb.WithWidth(30))
+	if !o.quiet && terminal(o.err) && width(o.err) > 0 {
+		t.bars = mpb.New(mpb.WithOutput(o.err), mpb.WithWidth(30))
 		t.out = t.bars
 	}
 	go t.run()

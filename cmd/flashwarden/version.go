@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (p *program) versionCommand() *cobra.Command {
+func versionCommand(o *output) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "print the version",
@@ -19,10 +19,10 @@ func (p *program) versionCommand() *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok {
 				fillVersion(v, info)
 			}
-			if p.json {
-				return p.writeJSON(v)
+			if o.json {
+				return writeJSON(o, v)
 			}
-			_, err := fmt.Fprintf(p.out, "flashwarden %s %s %s\n", v["version"], v["commit"], v["go"])
+			_, err := fmt.Fprintf(o.out, "flashwarden %s %s %s\n", v["version"], v["commit"], v["go"])
 			return err
 		},
 	}
