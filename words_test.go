@@ -24,7 +24,6 @@ var ownWords = map[string]string{
 	"internal/testlevel": "reads the environment of the tests",
 	"internal/firewall":  "reads flags of iptables that have the names of ours",
 	"internal/backup":    "is being rewritten",
-	"internal/restore":   "is being rewritten",
 }
 
 // TestNoCommandsBelowTheFaces looks in the texts of the lower packages for

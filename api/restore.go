@@ -93,6 +93,7 @@ const (
 	PlanDelete  = "delete"  // a file goes, once the vault is proved to hold its content
 	PlanMkdir   = "mkdir"   // a directory is made
 	PlanCopy    = "copy"    // a file is copied and proved
+	PlanProve   = "prove"   // a file that is there is read back and compared
 	PlanBoot    = "boot"    // the boot lines are set, saved and proved
 	PlanStartup = "startup" // as copy, after the boot lines are saved: a file that the next start reads
 	PlanReload  = "reload"  // the device starts again; what was not saved in its running-config is lost

@@ -94,7 +94,7 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	case err != nil:
 		return err
 	case planned.Status != api.StatusOK, f.dryRun, len(planned.Plan.Commands) == 0:
-		return reportRestore(&p.output, planned, true)
+		return reportRestore(&p.output, planned, planned.Status == api.StatusOK)
 	}
 	printPlan(p.err, r.Device, planned.Plan)
 	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {

@@ -1,6 +1,10 @@
 package ios
 
-import "strings"
+import (
+	"strings"
+
+	"flashwarden/api"
+)
 
 // NewFacts combines show version and show boot. Version is the version of
 // IOS-XE if there is one, and of IOS otherwise. Mode is "install" if the image
@@ -32,4 +36,9 @@ func NewFacts(v Version, b Boot) Facts {
 		}
 	}
 	return f
+}
+
+// API returns the part of f that snapshots, results and plans keep.
+func (f Facts) API() api.Facts {
+	return api.Facts{Hostname: f.Hostname, OS: f.OS, Version: f.Version, Model: f.Model, Serial: f.Serial, Mode: f.Mode, Image: f.Image}
 }

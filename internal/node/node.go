@@ -18,7 +18,6 @@ import (
 	"flashwarden/internal/credential"
 	"flashwarden/internal/device"
 	"flashwarden/internal/doctor"
-	"flashwarden/internal/restore"
 	"flashwarden/internal/transfer"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vty"
@@ -144,17 +143,6 @@ func (n *Node) Runner() *backup.Runner {
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
 		Policy: api.Policy(c.Backup.Files),
 		Ports:  c.TFTP.PortRange.String(), Log: n.opts.Log,
-	}
-}
-
-// Restorer returns the runner of restores. The node must have been started.
-func (n *Node) Restorer() *restore.Runner {
-	c := n.opts.Config
-	return &restore.Runner{
-		Dial:  func(ctx context.Context, d api.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
-		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
-		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
-		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }
 

@@ -1,11 +1,10 @@
 package restore
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 
 	"flashwarden/api"
@@ -14,243 +13,246 @@ import (
 	"flashwarden/internal/ios"
 )
 
-// setBootLines decides which images the boot lines name: the restored one,
-// then what ran before. Nothing is to be done where the device boots the
-// restored one first already.
-func (r *run) setBootLines() error {
-	if !r.opts.SetBoot {
-		return nil
-	}
-	place := r.bootPlace()
-	if r.view.found.Unit(place.FS) != "" {
-		return refuse(fmt.Sprintf("--to %s with --set-boot: all members boot the same file, each from its own flash", place.FS),
-			"leave out --to, or --set-boot")
-	}
-	first := r.bootPath(place)
-	if r.install {
-		first = place.FS + "packages.conf"
-	}
-	if err := r.configsBoot(first); err != nil {
-		return err
-	}
-	if r.bootsFirst(first) {
-		return nil
-	}
-	r.boot = []string{first}
-	if second := r.secondBoot(first); second != "" {
-		r.boot = append(r.boot, second)
-	}
-	r.bootLines = ios.BootLines(r.pathList(), r.view.found.Stacked() && place.FS == "flash:", r.boot)
-	r.note("`write memory` saves the whole running-config, with whatever else was changed in it and not saved")
-	return r.noteManualBoot()
+// ErrNoSpace says that a file system of the device has not enough room.
+var ErrNoSpace = errors.New("not enough space on the device")
+
+// bootChange is how a restore changes what the device boots next.
+type bootChange struct {
+	image   api.File // of the snapshot; zero when nothing boots
+	install bool     // the image is expanded by install add, not booted itself
+	place   flash.Path
+	files   []string // to boot next, in order; none: it is so already, or was not asked for
+	lines   []string // of configuration mode
+	notes   []string
+	refused []api.Problem
 }
 
-var bootLine = regexp.MustCompile(`(?m)^boot system (?:switch \S+ )?(?:flash )?([^;\s]+)`)
+func (b bootChange) refuse(seen string, fix api.Fix) bootChange {
+	b.refused = append(b.refused, refusal(seen, fix))
+	return b
+}
 
-// configsBoot refuses a startup-config among the files whose own boot lines
-// would take the place of those that are asked for, at the next start.
-func (r *run) configsBoot(first string) error {
-	for _, t := range r.targets {
-		name := flash.ParsePath(t.Path).Base()
-		if t.state == api.Equal || name != "startup-config" && name != "config.text" {
-			continue
+// boot decides which images the boot lines name: the restored one, then the one
+// that ran before. Nothing changes where the device boots the restored one
+// first already. It refuses what would leave a device in install mode with an
+// image that it does not boot from.
+func (p planning) boot(files []api.PlannedFile, startup map[string]string) bootChange {
+	image, err := p.selection.Bootable()
+	if !p.request.SetBoot && !p.request.Reload || err != nil {
+		return bootChange{}
+	}
+	b := bootChange{image: image, place: p.bootPlace(image)}
+	if !p.request.SetBoot {
+		return b
+	}
+	b.install = image.Kind == api.KindImage && p.view.facts.Mode == "install" && p.view.facts.OS == "iosxe"
+	if b.install && !p.request.Reload {
+		return b.refuse(fmt.Sprintf("%s is in install mode, where %s is not booted itself but expanded by `install add file … activate commit`, which starts the device again", p.device.Name, image.Path),
+			api.Say("add ").Option("reload", "").Say(", or leave out ").Option("set_boot", ""))
+	}
+	if p.view.Unit(b.place.FS) != "" {
+		return b.refuse(fmt.Sprintf("the files go to %s alone, and all members boot the same file, each from its own flash", b.place.FS),
+			api.Say("leave out ").Option("to", "").Say(", or ").Option("set_boot", ""))
+	}
+	return p.bootLines(b, files, startup)
+}
+
+// bootLines makes the lines of configuration mode.
+func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[string]string) bootChange {
+	first := p.spelling(b.place)
+	if b.install {
+		first = b.place.FS + "packages.conf"
+	}
+	for _, f := range files {
+		if line, reads := startup[f.Path]; reads && !p.view.within(flash.ParsePath(first), flash.ParsePath(line)) {
+			return b.refuse(fmt.Sprintf("%s of the snapshot boots %s first, and not %s", f.Path, line, first),
+				api.Say("leave one of the two out: name the files with ").Option("file", ""))
 		}
-		text, err := r.blobText(t.SHA256)
-		if err != nil {
-			return err
+	}
+	if p.bootsFirst(first) {
+		return b
+	}
+	if len(p.view.boot.Units) == 0 {
+		return b.refuse("the device shows no boot settings, so that new ones could not be proved",
+			api.Say("set them by hand: ").Type(api.OnDevice, "boot system").Say("; leave out ").Option("set_boot", ""))
+	}
+	b.files = []string{first}
+	if second := p.secondBoot(first); second != "" {
+		b.files = append(b.files, second)
+	}
+	b.lines = bootLinesFor(p.view, b.files)
+	b.notes = append([]string{"`write memory` saves the whole running-config, with whatever else was changed in it and not saved"}, manualBoot(p.view.boot)...)
+	return b
+}
+
+// bootLinesFor makes the lines by which a device with boot settings boots files
+// in this order.
+func bootLinesFor(v view, files []string) []string {
+	all := v.Stacked() && flash.ParsePath(files[0]).FS == "flash:"
+	return ios.BootLines(v.boot.Units[0].PathList, all, files)
+}
+
+// manualBoot notes the units that will not obey the boot lines.
+func manualBoot(b ios.Boot) []string {
+	var notes []string
+	for _, u := range b.Units {
+		if u.ManualBoot != nil && *u.ManualBoot {
+			notes = append(notes, fmt.Sprintf("%s has Manual Boot on: it waits in its boot loader after a reload, whatever the boot lines say", u.Unit))
 		}
-		// A line may name the directory of the image, or the image in it.
-		m := bootLine.FindStringSubmatch(text)
-		if m != nil && !r.view.within(flash.ParsePath(first), flash.ParsePath(m[1])) {
-			return refuse(fmt.Sprintf("%s of the snapshot boots %s first, and --set-boot %s", t.Path, m[1], first),
-				"leave one of the two out: name the files with --file")
-		}
 	}
-	return nil
+	return notes
 }
 
-// maxConfig is the most of a configuration that is read, in bytes.
-const maxConfig = 4 << 20
-
-func (r *run) blobText(sha string) (string, error) {
-	blob, err := r.Vault.OpenBlob(sha)
-	if err != nil {
-		return "", cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run `flashwarden check`"))
+// bootPlace is where the image to boot will be. A file of another unit is
+// booted from the flash of the unit that answers.
+func (p planning) bootPlace(image api.File) flash.Path {
+	at := flash.ParsePath(image.Path)
+	if p.request.To != "" {
+		return at.On(p.view.Canonical(p.request.To))
 	}
-	defer blob.Close()
-	text, err := io.ReadAll(io.LimitReader(blob, maxConfig))
-	if err != nil {
-		return "", cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run `flashwarden check`"))
+	if family := p.view.Family(at.FS); p.view.Unit(at.FS) != "" && p.view.Listed(family) {
+		return at.On(family)
 	}
-	return string(text), nil
+	return at.On(p.view.Canonical(at.FS))
 }
 
-// bootPlace is where the image to boot will be.
-func (r *run) bootPlace() flash.Path {
-	p := flash.ParsePath(r.image.Path)
-	if r.opts.To != "" {
-		return p.On(r.opts.To)
-	}
-	if family := r.view.found.Family(p.FS); r.view.found.Unit(p.FS) != "" && r.view.found.Listed(family) {
-		return p.On(family)
-	}
-	return p
-}
-
-// bootPath is a path as a boot line has it: as the device itself prints it,
-// where it has printed it; packages.conf without a slash, as IOS-XE documents
-// it; else whole.
-func (r *run) bootPath(p flash.Path) string {
-	for _, printed := range append(r.view.next(), r.view.facts.Image, r.selection.Snapshot.Facts.Image) {
-		if flash.ParsePath(printed) == p && !strings.HasSuffix(printed, "/") {
+// spelling is a path as a boot line has it: as the device itself prints it, if
+// it has printed it; packages.conf without a slash, as IOS-XE documents it;
+// else whole.
+func (p planning) spelling(at flash.Path) string {
+	for _, printed := range append(p.view.next(), p.view.facts.Image, p.selection.Snapshot.Facts.Image) {
+		if flash.ParsePath(printed) == at && !strings.HasSuffix(printed, "/") {
 			return printed
 		}
 	}
-	if p.Rel == "packages.conf" {
-		return p.FS + p.Rel
+	if at.Rel == "packages.conf" {
+		return at.FS + at.Rel
 	}
-	return p.String()
+	return at.String()
 }
 
 // bootsFirst reports whether every unit boots this file first.
-func (r *run) bootsFirst(p string) bool {
-	for _, u := range r.view.boot.Units {
+func (p planning) bootsFirst(file string) bool {
+	for _, u := range p.view.boot.Units {
 		next := u.NextStartFiles()
-		if len(next) == 0 || !r.view.same(next[0], p) {
+		if len(next) == 0 || !p.view.sameOnUnits(next[0], file) {
 			return false
 		}
 	}
-	return len(r.view.boot.Units) > 0
+	return len(p.view.boot.Units) > 0
 }
 
-// secondBoot is what the device boots if the first is not there: what it runs,
-// else what it was to boot, as far as that is in flash.
-func (r *run) secondBoot(first string) string {
+// secondBoot is what the device boots if the first is not there: the image that
+// it runs, else one that it was to boot, as far as that is in flash.
+func (p planning) secondBoot(first string) string {
 	var candidates []string
-	if running, ok := r.view.running(); ok {
-		candidates = append(candidates, r.bootPath(running))
+	if running, ok := p.view.running(); ok {
+		candidates = append(candidates, p.spelling(running.Path))
 	}
-	for _, p := range append(candidates, r.view.next()...) {
-		if _, there := r.view.entry(p); there && !r.view.same(p, first) {
-			return p
+	for _, file := range append(candidates, p.view.next()...) {
+		if _, there := p.view.Image(flash.ParsePath(file)); there && !p.view.sameOnUnits(file, first) {
+			return file
 		}
 	}
 	return ""
 }
 
-// pathList reports whether BOOT is one setting that holds the whole list.
-func (r *run) pathList() bool {
-	return len(r.view.boot.Units) > 0 && r.view.boot.Units[0].PathList
-}
-
-// noteManualBoot says where the boot lines will not be obeyed.
-func (r *run) noteManualBoot() error {
-	for _, u := range r.view.boot.Units {
-		if u.ManualBoot != nil && *u.ManualBoot {
-			r.note(fmt.Sprintf("%s has Manual Boot on: it waits in its boot loader after a reload, whatever the boot lines say", u.Unit))
-		}
-	}
-	if len(r.view.boot.Units) == 0 {
-		return refuse("the device shows no boot settings, so that new ones could not be proved", "set them by hand: boot system; leave out --set-boot")
-	}
-	return nil
-}
-
-func (r *run) bootStep() step {
-	commands := append([]string{"configure terminal"}, r.bootLines...)
-	return step{append(commands, "end", ios.SaveConfig().Line, "show boot"), r.setBoot}
-}
-
-// setBoot writes the boot lines, saves them, and looks whether they hold. No
-// line names a file that was not proved on the device.
-func (r *run) setBoot(ctx context.Context) error {
-	if err := r.proveBootFiles(ctx); err != nil {
-		return err
-	}
-	r.tell(r.device.Name, api.StepChange, r.bootLines[len(r.bootLines)-1], 0, -1)
-	r.changed = true
-	if err := r.session.Configure(ctx, r.bootLines); err != nil {
-		return err
-	}
-	if err := r.do(ctx, ios.SaveConfig()); err != nil {
-		return err
-	}
-	if err := r.checkBoot(ctx); err != nil {
-		return err
-	}
-	r.result.Boot = r.boot
-	return nil
-}
-
-// proveBootFiles makes sure that the first boot line names a file that is
-// proved on every member, read back where the device computes no digest.
-func (r *run) proveBootFiles(ctx context.Context) error {
-	for _, t := range r.targets {
-		if !boots(t.File) || t.state != api.Equal || t.Evidence != api.EvidenceSize {
-			continue
-		}
-		sha, err := r.readBack(ctx, t.Path, t.Size)
-		if err != nil {
-			return err
-		}
-		if sha != t.SHA256 {
-			return cause.New(cause.DigestMismatch, t.Path+" has the size of the snapshot's file and other content", api.Say("add --replace, or restore it to another place with --to; no boot line was written"))
-		}
-	}
-	for _, t := range r.targets {
-		if boots(t.File) && !slices.ContainsFunc(r.result.Files, func(f api.File) bool { return f.Path == t.Path }) {
-			return cause.New(cause.Internal, t.Path+" was not proved on the device: no boot line is written", nil)
-		}
-	}
-	return nil
-}
-
-// checkBoot compares what the device says that it boots next with what it was
-// told, on every unit.
-func (r *run) checkBoot(ctx context.Context) error {
-	b, err := r.session.Boot(ctx)
-	if err != nil {
-		return err
-	}
-	for _, u := range b.Units {
-		if !slices.EqualFunc(u.NextStartFiles(), r.boot, r.view.same) {
-			return cause.New(cause.CommandRejected, fmt.Sprintf("%s: show boot says %q, and not %q", u.Unit, u.NextStart(), strings.Join(r.boot, ";")),
-				api.Say("look at `show boot` and `show running-config | include boot` on the device, and set it by hand before it is started again"))
-		}
-	}
-	if len(b.Units) == 0 {
-		return cause.New(cause.CommandRejected, "show boot says nothing after the boot lines were saved", api.Say("look at it by hand before the device is started again"))
-	}
-	r.view.boot = b
-	return nil
-}
-
-// canStart refuses to start the device again when it would find nothing to
-// boot.
-func (r *run) canStart(ctx context.Context) error {
-	v, err := look(ctx, r.session, "")
-	if err != nil {
-		return err
-	}
-	next := v.next()
-	for _, p := range next {
-		if _, there := v.entry(p); there {
-			return nil
-		}
-		if strings.HasPrefix(p, "tftp:") {
-			return nil
-		}
-	}
-	images := v.bootable()
-	if len(next) == 0 && slices.ContainsFunc(images, func(p string) bool { return flash.ParsePath(p).Base() != "packages.conf" }) {
+// bootSteps writes boot lines. They only name proved files: a file of which
+// only the size was compared is read back before.
+func bootSteps(b bootChange, files []api.PlannedFile) []api.PlanStep {
+	if len(b.lines) == 0 {
 		return nil
 	}
-	return cause.New(cause.ImageNotFound, fmt.Sprintf("%s is not started again: of what it boots next (%s) nothing is in flash", r.device.Name, strings.Join(next, ";")),
-		api.Say("set the boot lines: flashwarden restore "+r.device.Name+" --set-boot"))
+	var steps []api.PlanStep
+	for _, f := range files {
+		if needsProof(f) {
+			steps = append(steps, api.PlanStep{Kind: api.PlanProve, Path: f.Path, Size: f.Size, FileKind: f.Kind, SHA256: f.SHA256, ReadBack: true})
+		}
+	}
+	return append(steps, api.PlanStep{Kind: api.PlanBoot, Lines: b.lines, Boot: b.files})
 }
 
-// tellProved notes a file that is on the device and proved.
-func (r *run) tellProved(f api.File) {
-	r.tell(r.device.Name, api.StepProved, f.Path, f.Size, f.Size)
-	r.result.Files = append(r.result.Files, f)
+// needsProof reports whether a file that boots is there, and only its size was
+// compared.
+func needsProof(f api.PlannedFile) bool {
+	return boots(f.Kind) && f.State == api.Equal && f.Evidence == api.EvidenceSize
+}
+
+// restart is the step that starts the device again, if that was asked for and
+// something of it would change; else a note that says why not.
+func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes []string) {
+	if !p.request.Reload {
+		return nil, nil
+	}
+	s := api.PlanStep{Kind: api.PlanReload}
+	s.Image, s.Version = p.wanted(b)
+	if !more && (s.Image == "" || p.view.same(s.Image, p.view.facts.Image)) && (s.Version == "" || s.Version == p.view.facts.Version) {
+		return nil, []string{"the device is not started again: it runs what was asked for"}
+	}
+	if b.install {
+		s.Kind, s.Path = api.PlanInstall, b.place.FS+b.place.Rel
+	}
+	return []api.PlanStep{s}, []string{s.Kind + ": what was not saved in the running-config is lost"}
+}
+
+// wanted is the image and the version that the device has to return with; each
+// empty where it is not known.
+func (p planning) wanted(b bootChange) (image, version string) {
+	if b.image.Path == "" {
+		if next := p.view.next(); len(next) > 0 {
+			image = next[0]
+		}
+		return image, ""
+	}
+	image = b.place.String()
+	if b.install {
+		image = b.place.FS + "packages.conf"
+	}
+	if !p.request.SetBoot && !p.bootsFirst(image) {
+		return "", "" // restored, but it does not boot next
+	}
+	if parsed, ok := ios.ParseImageName(b.image.Path); ok {
+		version = parsed.Version
+	}
+	captured := p.selection.Snapshot.Facts
+	if p.view.sameOnUnits(b.image.Path, captured.Image) {
+		version = captured.Version
+	}
+	return image, version
+}
+
+var bootLine = regexp.MustCompile(`(?m)^boot system (?:switch \S+ )?(?:flash )?([^;\s]+)`)
+
+// startupBoots reads the first boot line of each startup-config among the files
+// that will be written: at the next start it would take the place of those that
+// are asked for. The result is by path; a configuration without one is left
+// out.
+func (r *Runner) startupBoots(files []api.PlannedFile) (map[string]string, error) {
+	lines := make(map[string]string)
+	for _, f := range files {
+		name := flash.ParsePath(f.Path).Base()
+		if f.State == api.Equal || name != "startup-config" && name != "config.text" {
+			continue
+		}
+		text, err := r.blobText(f.SHA256)
+		if err != nil {
+			return nil, cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run ").Do("check"))
+		}
+		if m := bootLine.FindStringSubmatch(text); m != nil {
+			lines[f.Path] = m[1]
+		}
+	}
+	return lines, nil
+}
+
+// maxConfig is the most of a configuration that is read, in bytes.
+const maxConfig = 4 << 20
+
+func (r *Runner) blobText(sha string) (string, error) {
+	blob, err := r.Vault.OpenBlob(sha)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.LimitReader(blob, maxConfig))
+	return string(text), errors.Join(err, blob.Close())
 }

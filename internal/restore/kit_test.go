@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -33,8 +32,6 @@ type bench struct {
 	sw       *iossim.Switch
 	device   api.Device
 	snapshot api.Snapshot
-	agreed   []string // what was asked
-	no       string   // a question that holds this is answered no
 	onEvent  func(api.Event)
 }
 
@@ -154,21 +151,36 @@ func (b *bench) write(path, text string) {
 func (b *bench) runner() *restore.Runner {
 	r := b.node.Restorer()
 	r.Poll, r.Return, r.Stall = 100*time.Millisecond, 30*time.Second, 10*time.Second
-	r.Watch = b.onEvent
-	r.Agree = func(q restore.Question) bool {
-		b.agreed = append(b.agreed, q.Text)
-		return b.no == "" || !strings.Contains(q.Text, b.no)
-	}
 	return r
 }
 
-func (b *bench) restore(o restore.Options, files ...string) api.RestoreResult {
+// plan plans the restore of the files; none means all of the snapshot.
+func (b *bench) plan(o api.Restore, files ...string) api.Plan {
 	b.t.Helper()
-	sel, err := restore.Select(b.snapshot, files)
+	o.Files = files
+	p, err := b.runner().Plan(b.t.Context(), b.device, b.snapshot, o, b.onEvent)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.runner().Restore(b.t.Context(), b.device, sel, o)
+	return p
+}
+
+func (b *bench) apply(p api.Plan) api.RestoreResult {
+	return b.runner().Apply(b.t.Context(), b.device, p, b.onEvent)
+}
+
+// restore plans, and applies what may be applied.
+func (b *bench) restore(o api.Restore, files ...string) api.RestoreResult {
+	b.t.Helper()
+	o.Files = files
+	p, err := b.runner().Plan(b.t.Context(), b.device, b.snapshot, o, b.onEvent)
+	if err != nil {
+		return api.RestoreResult{Status: api.StatusFailed, Cause: cause.Of(err), Message: err.Error(), Hint: cause.Hint(err)}
+	}
+	if len(p.Refusals) > 0 {
+		return p.Result()
+	}
+	return b.apply(p)
 }
 
 func wantResult(t *testing.T, r api.RestoreResult, status string, c cause.Cause) {

@@ -46,11 +46,11 @@ func TestEveryProfile(t *testing.T) {
 					for _, f := range files {
 						names = append(names, f.Path)
 					}
-					wantResult(t, b.restore(restore.Options{}, names...), api.StatusOK, "")
+					wantResult(t, b.restore(api.Restore{}, names...), api.StatusOK, "")
 					b.wantFiles(func(api.File) bool { return true })
 					return
 				}
-				r := b.restore(restore.Options{SetBoot: true, Reload: true})
+				r := b.restore(api.Restore{SetBoot: true, Reload: true})
 				wantResult(t, r, api.StatusOK, "")
 				b.wantFiles(func(f api.File) bool { return !strings.HasPrefix(f.Path, "nvram:") })
 				sel, err := restore.Select(b.snapshot, nil)
@@ -72,7 +72,7 @@ func TestEveryProfile(t *testing.T) {
 				if base(r.Facts.Image) != base(image.Path) || r.Facts.Version != version {
 					t.Errorf("after the reload it runs %s from %s", r.Facts.Version, r.Facts.Image)
 				}
-				again := b.restore(restore.Options{SetBoot: true}, image.Path)
+				again := b.restore(api.Restore{SetBoot: true}, image.Path)
 				wantResult(t, again, api.StatusOK, "")
 				if len(again.Plan.Commands) != 0 {
 					t.Errorf("once more it would type %q", again.Plan.Commands)

@@ -2,10 +2,11 @@
 // proves them there, makes an image the next to boot and starts the device
 // again, each only as far as it was asked.
 //
-// A restore plans first. The plan is the list of commands that will be typed,
-// and what is carried out is that same list. Nothing is erased, formatted or
-// overwritten; what is deleted was named by the user and is shown to be in the
-// vault before, or was written by this restore and is not what it should be.
+// Plan looks at the device and returns a document with every command. Apply
+// takes that document alone: it checks that the device is still as the plan saw
+// it, then types those commands. Nothing is erased, formatted or overwritten. A
+// file is deleted only if the user named it and the vault is proved to hold its
+// content, or if this restore wrote it and it is not what it should be.
 package restore
 
 import (
@@ -17,13 +18,14 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
 	"flashwarden/internal/vault"
 )
 
-// ErrRefused marks a restore that was refused for safety, or that nobody
-// agreed to, before anything was changed on the device.
+// ErrRefused marks a restore that was refused for safety before anything was
+// changed on the device.
 var ErrRefused = errors.New("nothing was changed on the device")
 
 // Device is what a restore needs of a device: one terminal line that is logged
@@ -50,46 +52,20 @@ type Device interface {
 	Close() error
 }
 
-// Runner runs restores. Its fields are set before its first use and not
-// changed after.
+// Runner plans restores and applies plans. Its fields are set before its first
+// use and not changed after.
 type Runner struct {
 	Dial    func(ctx context.Context, d api.Device) (Device, error)
 	Spool   *spool.Spool
 	Vault   *vault.Dir
 	Catalog catalog.Contents
 
-	Advertise netip.Addr                   // written into copy commands; invalid: the session's local address
-	Stall     time.Duration                // a transfer that moves no byte for so long has stalled; 0: 60 s
-	Poll      time.Duration                // between two looks whether a device is back; 0: 10 s
-	Return    time.Duration                // how long a device may take to come back; 0: 30 min
-	Ports     string                       // the transfer-ID range, for hints: "1056:1059"
-	Watch     func(api.Event)              // told of progress; may be nil
-	Agree     func(Question) (agreed bool) // asks the user; nil: nobody agrees
-	Log       *slog.Logger                 // nil: discard
-}
-
-// Question is what the user is asked before anything is changed, and again
-// before the device is started again.
-type Question struct {
-	Device string
-	Text   string
-	Plan   *api.Plan // nil before a reload: it was shown
-}
-
-// Options are what the user asked of one restore.
-type Options struct {
-	To      string   // the file system to write to: "flash2:"; empty: as in the snapshot
-	SetBoot bool     // make the restored image the next to boot
-	Reload  bool     // start the device again
-	Replace bool     // delete files that differ, then restore them
-	Delete  []string // files to delete for space, once the vault is shown to hold them
-	DryRun  bool     // look only, and say what would be done
-}
-
-func (r *Runner) tell(device string, step api.Step, file string, bytes, size int64) {
-	if r.Watch != nil {
-		r.Watch(api.Event{Device: device, Step: step, File: file, Bytes: bytes, Size: size})
-	}
+	Advertise netip.Addr    // written into copy commands; invalid: the session's local address
+	Stall     time.Duration // a transfer that moves no byte for so long has stalled; 0: 60 s
+	Poll      time.Duration // between two attempts to reach a device that starts again; 0: 10 s
+	Return    time.Duration // how long a device may take to return; 0: 30 min
+	Ports     string        // the transfer-ID range, for hints: "1056:1059"
+	Log       *slog.Logger  // nil: discard
 }
 
 func (r *Runner) log() *slog.Logger {
@@ -99,9 +75,93 @@ func (r *Runner) log() *slog.Logger {
 	return r.Log
 }
 
-func orDefault(d, def time.Duration) time.Duration {
-	if d > 0 {
-		return d
+// line is the terminal line of one restore. A line that died is replaced.
+type line struct {
+	Device // nil before the first dial and after hangUp
+
+	noDigest bool // the device computed none when it was asked last
+	dial     func(ctx context.Context) (Device, error)
+	report   reporter
+	log      *slog.Logger
+}
+
+// connect logs in to a device.
+func (r *Runner) connect(ctx context.Context, d api.Device, report reporter) (*line, error) {
+	l := &line{dial: func(ctx context.Context) (Device, error) { return r.Dial(ctx, d) }, report: report, log: r.log()}
+	return l, l.renew(ctx)
+}
+
+// renew ends the line and takes a new one.
+func (l *line) renew(ctx context.Context) error {
+	l.hangUp()
+	l.report(api.StepLogin, "", 0, -1)
+	dev, err := l.dial(ctx)
+	if err != nil {
+		return err
 	}
-	return def
+	l.Device = dev
+	return nil
+}
+
+// hangUp ends the line, if there is one. An error cannot undo what was done
+// over it: it is only logged.
+func (l *line) hangUp() {
+	if l.Device == nil {
+		return
+	}
+	if err := l.Close(); err != nil {
+		l.log.Debug("close terminal", "err", err)
+	}
+	l.Device = nil
+}
+
+// digest asks the device for the digest of one of its files. The digest is
+// empty where it computes none.
+func (l *line) digest(ctx context.Context, p string, size int64) (ios.Digest, error) {
+	l.report(api.StepVerify, p, 0, size)
+	v, err := l.Digest(ctx, p, size, nil)
+	l.noDigest = err == nil && v.MD5 == "" && v.SHA512 == ""
+	return v.Digest, err
+}
+
+// reporter reports the progress of one restore.
+type reporter func(step api.Step, file string, bytes, size int64)
+
+// reporterFor passes progress on to events, which may be nil.
+func reporterFor(device string, events func(api.Event)) reporter {
+	return func(step api.Step, file string, bytes, size int64) {
+		if events != nil {
+			events(api.Event{Device: device, Step: step, File: file, Bytes: bytes, Size: size})
+		}
+	}
+}
+
+// refuse returns the error of a restore that is refused for safety.
+func refuse(seen string, fix api.Fix) error {
+	return cause.Wrap(cause.Cancelled, ErrRefused, seen, fix)
+}
+
+// refusal is refuse as data, for a plan.
+func refusal(seen string, fix api.Fix) api.Problem {
+	return api.Problem{Cause: cause.Cancelled, Detail: seen, Fix: fix, Exit: api.ExitRefused}
+}
+
+// failure is an error that keeps a plan from being carried out, as data.
+func failure(err error) api.Problem {
+	return api.Problem{Cause: cause.Of(err), Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitFailed}
+}
+
+// cancelledOr returns err, or the reason that ended the context.
+func cancelledOr(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	ended := cause.Ended(ctx)
+	if ended.Cause != cause.Cancelled || err == ctx.Err() {
+		return ended
+	}
+	if cause.Of(err) == cause.Cancelled {
+		return err
+	}
+	return cause.Wrap(cause.Cancelled, err, ended.Seen, ended.Fix)
 }

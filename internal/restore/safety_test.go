@@ -16,7 +16,6 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
-	"flashwarden/internal/restore"
 )
 
 const (
@@ -38,7 +37,7 @@ func cases(t *testing.T, all map[string]func(t *testing.T)) {
 func TestRefusals(t *testing.T) {
 	old := "flash:/old.bin"
 	first := newBench(t, "c3750", api.PolicyRebuild)
-	refuses := func(words string, files []string, o restore.Options, prepare func(b *bench)) func(t *testing.T) {
+	refuses := func(words string, files []string, o api.Restore, prepare func(b *bench)) func(t *testing.T) {
 		return func(t *testing.T) {
 			b := first.another(t, "c3750", iossim.Faults{})
 			if prepare != nil {
@@ -55,29 +54,28 @@ func TestRefusals(t *testing.T) {
 	}
 	lost := func(b *bench) { b.remove("flash:/vlan.dat") }
 	cases(t, map[string]func(*testing.T){
-		"nobody agrees": refuses("nobody agreed", nil, restore.Options{}, func(b *bench) { lost(b); b.no = "Go on" }),
-		"it differs":    refuses("with other content", []string{"vlan.dat"}, restore.Options{}, func(b *bench) { b.write("flash:/vlan.dat", "other") }),
-		"it differs in the same size": refuses("with other content", []string{"flash:/vlan.dat"}, restore.Options{}, func(b *bench) {
+		"it differs": refuses("with other content", []string{"vlan.dat"}, api.Restore{}, func(b *bench) { b.write("flash:/vlan.dat", "other") }),
+		"it differs in the same size": refuses("with other content", []string{"flash:/vlan.dat"}, api.Restore{}, func(b *bench) {
 			data, _ := b.sw.File("flash:/vlan.dat")
 			b.write("flash:/vlan.dat", strings.Repeat("x", len(data)))
 		}),
-		"replace what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, restore.Options{Replace: true},
+		"replace what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, api.Restore{Replace: true},
 			func(b *bench) { b.write("flash:/vlan.dat", "nowhere else") }),
-		"replace what runs": refuses("the device runs it", []string{c3750Image}, restore.Options{Replace: true},
+		"replace what runs": refuses("the device runs it", []string{c3750Image}, api.Restore{Replace: true},
 			func(b *bench) { b.write(c3750Image, "another image under its name") }),
-		"delete what runs":         refuses("the device runs it", []string{"vlan.dat"}, restore.Options{Delete: []string{c3750Image}}, lost),
-		"delete what runs, spelt":  refuses("the device runs it", []string{"vlan.dat"}, restore.Options{Delete: []string{strings.Replace(c3750Image, ":/", "://", 1)}}, lost),
-		"delete what is not there": refuses("no such file", []string{"vlan.dat"}, restore.Options{Delete: []string{old}}, lost),
-		"delete a directory":       refuses("no such file", []string{"vlan.dat"}, restore.Options{Delete: []string{c3750Dir}}, lost),
-		"delete what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, restore.Options{Delete: []string{old}},
+		"delete what runs":         refuses("the device runs it", []string{"vlan.dat"}, api.Restore{Delete: []string{c3750Image}}, lost),
+		"delete what runs, spelt":  refuses("the device runs it", []string{"vlan.dat"}, api.Restore{Delete: []string{strings.Replace(c3750Image, ":/", "://", 1)}}, lost),
+		"delete what is not there": refuses("no such file", []string{"vlan.dat"}, api.Restore{Delete: []string{old}}, lost),
+		"delete a directory":       refuses("no such file", []string{"vlan.dat"}, api.Restore{Delete: []string{c3750Dir}}, lost),
+		"delete what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, api.Restore{Delete: []string{old}},
 			func(b *bench) { lost(b); b.write(old, "nowhere else") }),
-		"delete the last image": refuses("the last file that sw1 could boot", []string{"vlan.dat"}, restore.Options{Delete: []string{"flash:/spare.bin"}},
+		"delete the last image": refuses("the last file that sw1 could boot", []string{"vlan.dat"}, api.Restore{Delete: []string{"flash:/spare.bin"}},
 			func(b *bench) {
 				image, _ := b.sw.File(c3750Image)
 				b.wipe()
 				b.write("flash:/spare.bin", string(image))
 			}),
-		"a directory is in the way": refuses("is a directory", []string{c3750Dir}, restore.Options{}, func(b *bench) { b.snapshot.Files[1].Path = c3750Dir }),
+		"a directory is in the way": refuses("is a directory", []string{c3750Dir}, api.Restore{}, func(b *bench) { b.snapshot.Files[1].Path = c3750Dir }),
 	})
 }
 
@@ -87,14 +85,14 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.wipe()
 	before := b.digests()
-	plan := b.restore(restore.Options{SetBoot: true, Reload: true, DryRun: true}).Plan
+	plan := b.plan(api.Restore{SetBoot: true, Reload: true})
 	b.wantUnchanged(before)
 	if plan.Bytes < imageSize || len(plan.Space) != 1 || plan.Space[0].After > plan.Space[0].Before-plan.Bytes {
 		t.Errorf("plan %+v", plan)
 	}
 	wantOrder(t, plan.Commands, "mkdir "+c3750Dir, c3750Image, "boot system", "write memory", "show boot", "/TICKET flash:/private-config.text",
 		"/TICKET flash:/config.text", "/TICKET flash:/vlan.dat", "reload")
-	wantResult(t, b.restore(restore.Options{SetBoot: true, Reload: true}), api.StatusOK, "")
+	wantResult(t, b.apply(plan), api.StatusOK, "")
 	planned := slices.DeleteFunc(slices.Clone(plan.Commands), func(c string) bool { return !changing.MatchString(c) })
 	typed := b.changes()
 	for i, c := range typed {
@@ -128,7 +126,7 @@ func TestBootIsProved(t *testing.T) {
 	b := newBench(t, "c2950", api.PolicyImage)
 	b.snapshot.Files[0].Path = "flash:/new.bin"
 	b.start("c2950", iossim.Options{Faults: iossim.Faults{IgnoreBoot: iossim.Always}})
-	r := b.restore(restore.Options{SetBoot: true, Reload: true}, "new.bin")
+	r := b.restore(api.Restore{SetBoot: true, Reload: true}, "new.bin")
 	wantResult(t, r, api.StatusIncomplete, cause.CommandRejected)
 	if !strings.Contains(r.Message, "show boot says") || slices.Contains(b.sw.Commands(), "reload") || len(r.Boot) > 0 {
 		t.Errorf("message %q, boot %q, typed %q", r.Message, r.Boot, b.changes())
@@ -141,7 +139,7 @@ func TestBackWithAnother(t *testing.T) {
 	b := newBench(t, "c2950", api.PolicyImage)
 	b.snapshot.Files[0].Path = "flash:/new.bin"
 	b.start("c2950", iossim.Options{Faults: iossim.Faults{BootOld: 1}})
-	r := b.restore(restore.Options{SetBoot: true, Reload: true}, "new.bin")
+	r := b.restore(api.Restore{SetBoot: true, Reload: true}, "new.bin")
 	wantResult(t, r, api.StatusIncomplete, cause.ImageNotFound)
 	if !strings.Contains(r.Message, "wanted was") || !strings.Contains(r.Message, "flash:/new.bin is restored") {
 		t.Errorf("message %q", r.Message)
@@ -161,7 +159,7 @@ func TestDeletesOnlyWhatWasNamed(t *testing.T) {
 	}
 	b.remove("flash:/vlan.dat")
 	before := b.digests()
-	r := b.restore(restore.Options{Delete: []string{"flash:a.bin", "flash:/c.bin"}}, "vlan.dat")
+	r := b.restore(api.Restore{Delete: []string{"flash:a.bin", "flash:/c.bin"}}, "vlan.dat")
 	wantResult(t, r, api.StatusOK, "")
 	after := b.digests()
 	for p, sum := range before {
@@ -192,12 +190,12 @@ func TestDamagedBlob(t *testing.T) {
 	}
 	b.remove("flash:/vlan.dat")
 	damage("flash:/spare.bin")
-	wantResult(t, b.restore(restore.Options{Delete: []string{"flash:/spare.bin"}}, "vlan.dat"), api.StatusFailed, cause.VaultError)
+	wantResult(t, b.restore(api.Restore{Delete: []string{"flash:/spare.bin"}}, "vlan.dat"), api.StatusFailed, cause.VaultError)
 	if _, there := b.sw.File("flash:/spare.bin"); !there {
 		t.Error("deleted what the vault does not hold whole")
 	}
 	damage("flash:/vlan.dat")
-	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), api.StatusFailed, cause.VaultError)
+	wantResult(t, b.restore(api.Restore{}, "vlan.dat"), api.StatusFailed, cause.VaultError)
 	if _, there := b.sw.File("flash:/vlan.dat"); there || len(b.changes()) > 0 {
 		t.Errorf("served a damaged blob; typed %q", b.changes())
 	}
@@ -209,13 +207,13 @@ func TestShortOfSpace(t *testing.T) {
 	b := newBenchOf(t, "c3750", iossim.Options{FlashSize: 2 * imageSize}, api.PolicyRebuild)
 	b.remove("flash:/vlan.dat")
 	b.write("flash:/big.bin", strings.Repeat("x", imageSize/2))
-	if r := b.restore(restore.Options{To: "flash:"}, "vlan.dat"); r.Status != api.StatusOK {
+	if r := b.restore(api.Restore{To: "flash:"}, "vlan.dat"); r.Status != api.StatusOK {
 		// There is room for a small file; for another image there is not.
 		t.Fatal(r.Message)
 	}
 	before := b.digests()
 	b.snapshot.Files[0].Path = "flash:/second.bin"
-	r := b.restore(restore.Options{}, "second.bin")
+	r := b.restore(api.Restore{}, "second.bin")
 	wantResult(t, r, api.StatusFailed, cause.DeviceNoSpace)
 	if !strings.Contains(r.Hint, fmt.Sprintf("--delete flash:/big.bin (%d bytes)", imageSize/2)) || strings.Contains(r.Hint, c3750Image) {
 		t.Errorf("hint %q", r.Hint)
@@ -237,7 +235,7 @@ func TestBadCopies(t *testing.T) {
 			b := first.another(t, "c3750", faults)
 			b.wipe()
 			b.write("flash:/spare.bin", "an image to boot from")
-			r := b.restore(restore.Options{SetBoot: true, Reload: true}, c3750Image)
+			r := b.restore(api.Restore{SetBoot: true, Reload: true}, c3750Image)
 			if r.Status == api.StatusOK {
 				t.Error("it says that all is well")
 			}
@@ -280,7 +278,7 @@ func TestEraseQuestionIsDeclined(t *testing.T) {
 	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.start("c3750", iossim.Options{Faults: iossim.Faults{AskErase: iossim.Always}})
 	b.remove("flash:/vlan.dat")
-	wantResult(t, b.restore(restore.Options{}, "vlan.dat"), api.StatusOK, "")
+	wantResult(t, b.restore(api.Restore{}, "vlan.dat"), api.StatusOK, "")
 	b.wantFiles(func(api.File) bool { return true })
 	if !slices.Contains(b.sw.Commands(), "Erase flash: before copying? [confirm]n") {
 		t.Errorf("typed %q", b.sw.Commands())
@@ -294,7 +292,7 @@ func TestTerminalDies(t *testing.T) {
 	b := newBench(t, "c3750", api.PolicyImage)
 	b.start("c3750", iossim.Options{Faults: iossim.Faults{HangTerminal: 1}})
 	b.wipe()
-	r := b.restore(restore.Options{SetBoot: true}, c3750Image)
+	r := b.restore(api.Restore{SetBoot: true}, c3750Image)
 	wantResult(t, r, api.StatusOK, "")
 	b.wantFiles(func(api.File) bool { return true })
 	if next := b.sw.BootNext(); len(next) != 1 || next[0] != c3750Image {
@@ -315,11 +313,7 @@ func TestCancelledCopy(t *testing.T) {
 			cancel()
 		}
 	}
-	sel, err := restore.Select(b.snapshot, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := b.runner().Restore(ctx, b.device, sel, restore.Options{SetBoot: true, Reload: true})
+	r := b.runner().Apply(ctx, b.device, b.plan(api.Restore{SetBoot: true, Reload: true}), b.onEvent)
 	wantResult(t, r, api.StatusFailed, cause.Cancelled)
 	if _, there := b.sw.File(c3750Image); there {
 		t.Errorf("the partial file is left; message %q", r.Message)
@@ -329,19 +323,6 @@ func TestCancelledCopy(t *testing.T) {
 	}
 	if next := b.sw.BootNext(); len(next) != 0 {
 		t.Errorf("it boots %q next", next)
-	}
-}
-
-// TestReloadIsAskedAgain says no to the second question.
-func TestReloadIsAskedAgain(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, "c2950", api.PolicyImage)
-	b.wipe()
-	b.no = "again now"
-	r := b.restore(restore.Options{SetBoot: true, Reload: true})
-	wantResult(t, r, api.StatusOK, "")
-	if len(b.agreed) != 2 || slices.Contains(b.sw.Commands(), "reload") {
-		t.Errorf("asked %q, typed %q", b.agreed, b.changes())
 	}
 }
 
@@ -358,7 +339,7 @@ func TestOldImageIsSecond(t *testing.T) {
 			if profile == "isr4300" {
 				b.snapshot.Files[0].Path = "bootflash:/new.bin"
 			}
-			r := b.restore(restore.Options{SetBoot: true}, "new.bin")
+			r := b.restore(api.Restore{SetBoot: true}, "new.bin")
 			wantResult(t, r, api.StatusOK, "")
 			if next := b.sw.BootNext(); !slices.Equal(next, want) || !slices.Equal(r.Boot, want) {
 				t.Errorf("it boots %q next, the result says %q, want %q", next, r.Boot, want)
@@ -398,7 +379,7 @@ func TestNothingUnnamedIsLost(t *testing.T) {
 			b.remove("flash:/config.text")
 			before := b.digests()
 			for range 3 {
-				b.restore(restore.Options{SetBoot: true})
+				b.restore(api.Restore{SetBoot: true})
 			}
 			after := b.digests()
 			for p, sum := range before {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 )
@@ -17,22 +16,24 @@ var (
 	// ErrNoFile says that a snapshot has no file of a name.
 	ErrNoFile = errors.New("no such file in the snapshot")
 	// ErrMerges says that the running-config cannot be put back.
-	ErrMerges = errors.New("a copy into running-config merges with what is there and replaces nothing, so it is not restored; " +
-		"restore the startup-config (nvram:startup-config or config.text) and start the device again with --reload")
+	ErrMerges = errors.New("a copy into running-config merges with what is there and replaces nothing, so it is not restored")
 )
 
-// Selection is what a restore takes from a snapshot.
+// runningConfig is where IOS keeps the configuration in force.
+const runningConfig = "system:running-config"
+
+// Selection is the part of a snapshot that a restore takes.
 type Selection struct {
 	Snapshot api.Snapshot
 	Files    []api.File // each is in the vault
-	Notes    []string   // what was left out, and why
+	Notes    []string   // the files that were left out, and why
 	Named    bool       // the user named the files
 }
 
 // Select chooses the files of a snapshot that names mean: a path
 // (flash:/dir/x.bin), or the last part of one (x.bin), which then means every
 // file of that name. No names mean all. packages.conf brings the packages
-// that it names.
+// that it names. A name that means nothing is an *api.Problem.
 func Select(s api.Snapshot, names []string) (Selection, error) {
 	sel := Selection{Snapshot: s, Named: len(names) > 0}
 	var wanted []api.File
@@ -46,9 +47,9 @@ func Select(s api.Snapshot, names []string) (Selection, error) {
 		switch {
 		case f.SHA256 != "":
 			sel.Files = append(sel.Files, f)
-		case len(names) > 0 || boots(f):
-			return sel, cause.New(cause.SourceMissing, fmt.Sprintf("snapshot %s does not hold %s: %s", s.ID, f.Path, f.Message),
-				api.Say("choose another snapshot: flashwarden snapshots "+s.Device))
+		case len(names) > 0 || boots(f.Kind):
+			return sel, &api.Problem{Cause: cause.SourceMissing, Detail: fmt.Sprintf("snapshot %s does not hold %s: %s", s.ID, f.Path, f.Message),
+				Fix: api.Say("choose another snapshot: ").Do("snapshots", s.Device), Exit: api.ExitError}
 		default:
 			sel.Notes = append(sel.Notes, fmt.Sprintf("%s is not restored: the snapshot does not hold it (%s)", f.Path, f.Cause))
 		}
@@ -56,11 +57,11 @@ func Select(s api.Snapshot, names []string) (Selection, error) {
 	return sel, nil
 }
 
-// everything is all of a snapshot but the running-config.
+// everything is all files of a snapshot except the running-config.
 func (s *Selection) everything() []api.File {
 	var files []api.File
 	for _, f := range s.Snapshot.Files {
-		if f.Path == backup.RunningConfigPath {
+		if f.Path == runningConfig {
 			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with what is there; the startup-config is replaced, and is in force after a reload")
 			continue
 		}
@@ -69,43 +70,50 @@ func (s *Selection) everything() []api.File {
 	return files
 }
 
+// named finds the files that names mean.
 func named(s api.Snapshot, names []string) ([]api.File, error) {
 	var found []api.File
-	add := func(f api.File) {
-		if !slices.ContainsFunc(found, func(have api.File) bool { return have.Path == f.Path }) {
-			found = append(found, f)
-		}
-	}
 	for _, name := range names {
-		matched := false
-		for _, f := range s.Files {
-			if !means(name, f.Path) {
-				continue
-			}
-			if f.Path == backup.RunningConfigPath {
-				return nil, ErrMerges
-			}
-			matched = true
-			add(f)
-			if f.Kind == api.KindBootPointer {
-				for _, p := range packagesBeside(s, f.Path) {
-					add(p)
-				}
-			}
+		some := meant(s, name)
+		switch {
+		case len(some) == 0:
+			err := fmt.Errorf("%w: %s holds no %q", ErrNoFile, s.ID, name)
+			return nil, &api.Problem{Detail: err.Error(), Fix: api.Do("show", s.ID).Say(" lists what it holds"), Exit: api.ExitUnknown, Err: err}
+		case slices.ContainsFunc(some, func(f api.File) bool { return f.Path == runningConfig }):
+			return nil, &api.Problem{Detail: ErrMerges.Error(), Exit: api.ExitUsage, Err: ErrMerges,
+				Fix: api.Say("restore the startup-config (nvram:startup-config or config.text) and start the device again with ").Option("reload", "")}
 		}
-		if !matched {
-			return nil, fmt.Errorf("%w: %s holds no %q; `flashwarden show %s` lists what it holds", ErrNoFile, s.ID, name, s.ID)
+		for _, f := range some {
+			if !slices.ContainsFunc(found, func(have api.File) bool { return have.Path == f.Path }) {
+				found = append(found, f)
+			}
 		}
 	}
 	return found, nil
 }
 
+// meant is the files that one name means: a provisioning file comes with its
+// packages.
+func meant(s api.Snapshot, name string) []api.File {
+	var found []api.File
+	for _, f := range s.Files {
+		if !means(name, f.Path) {
+			continue
+		}
+		found = append(found, f)
+		if f.Kind == api.KindBootPointer {
+			found = append(found, packagesBeside(s, f.Path)...)
+		}
+	}
+	return found
+}
+
 // means reports whether a name that the user gave is for the file p.
 func means(name, p string) bool {
-	if strings.Contains(name, ":") {
-		return flash.ParsePath(name) == flash.ParsePath(p)
-	}
 	file := flash.ParsePath(p)
+	if strings.Contains(name, ":") {
+		return flash.ParsePath(name) == file
+	}
 	name = strings.TrimPrefix(name, "/")
 	return name == file.Rel || name == file.Base()
 }
@@ -121,21 +129,16 @@ func packagesBeside(s api.Snapshot, pointer string) []api.File {
 	return out
 }
 
-// boots tells the files without which nothing starts.
-func boots(f api.File) bool {
-	return f.Kind == api.KindImage || f.Kind == api.KindPackage || f.Kind == api.KindBootPointer
+// boots reports whether nothing starts without files of this kind.
+func boots(kind string) bool {
+	return kind == api.KindImage || kind == api.KindPackage || kind == api.KindBootPointer
 }
 
 // Bootable returns the file of the selection that a boot line would name:
 // packages.conf in install mode, else the image; of several the one that the
 // device ran when it was captured.
 func (s Selection) Bootable() (api.File, error) {
-	var found []api.File
-	for _, f := range s.Files {
-		if f.Kind == api.KindImage || f.Kind == api.KindBootPointer {
-			found = append(found, f)
-		}
-	}
+	found := slices.DeleteFunc(slices.Clone(s.Files), func(f api.File) bool { return f.Kind != api.KindImage && f.Kind != api.KindBootPointer })
 	ran, systems := flash.ParsePath(s.Snapshot.Facts.Image), systemsOf(found)
 	for _, isIt := range []func(a, b flash.Path) bool{systems.Same, systems.SameOnUnits} {
 		if i := slices.IndexFunc(found, func(f api.File) bool { return isIt(flash.ParsePath(f.Path), ran) }); i >= 0 {
@@ -149,11 +152,11 @@ func (s Selection) Bootable() (api.File, error) {
 	}
 	switch len(several) {
 	case 0:
-		return api.File{}, errors.New("--set-boot: no image and no packages.conf is among the files to restore")
+		return api.File{}, errors.New("no image and no packages.conf is among the files to restore")
 	case 1:
 		return found[0], nil
 	}
-	return api.File{}, errors.New("--set-boot: several images are among the files to restore; name one with --file")
+	return api.File{}, errors.New("several images are among the files to restore")
 }
 
 // systemsOf is the file systems of files.
@@ -165,13 +168,13 @@ func systemsOf(files []api.File) flash.Systems {
 	return flash.Named(names...)
 }
 
-// order says what is restored first: packages before the file that names
-// them, images, what the loader reads, then, after the boot lines are saved,
-// private keys before the configuration that refers to them, and last
+// rank orders the files of a restore: packages before the file that names
+// them, images, files that the loader reads, then, after the boot lines are
+// saved, private keys before the configuration that refers to them, and last
 // vlan.dat, which a running switch writes again when a VLAN changes. The
 // configuration comes after `write memory`, which would write the running one
 // over it.
-func order(f api.File) int {
+func rank(f api.PlannedFile) int {
 	p := flash.ParsePath(f.Path)
 	switch {
 	case f.Kind == api.KindPackage:
@@ -184,7 +187,7 @@ func order(f api.File) int {
 		return 3
 	case strings.HasPrefix(p.Base(), "private-config"):
 		return afterBoot
-	case f.Kind == api.KindConfig && p.FS != "nvram:":
+	case f.Kind == api.KindConfig && !inNVRAM(f.Path):
 		return afterBoot + 1
 	case f.Kind == api.KindConfig:
 		return afterBoot + 2
@@ -192,5 +195,10 @@ func order(f api.File) int {
 	return afterBoot + 3 // vlan.dat
 }
 
-// afterBoot is the first order of what is restored after the boot lines.
+// afterBoot is the first rank of the files that are restored after the boot
+// lines.
 const afterBoot = 4
+
+// inNVRAM reports whether a path is in nvram:, where a copy replaces the old
+// file by itself, and nothing is deleted.
+func inNVRAM(p string) bool { return flash.ParsePath(p).FS == "nvram:" }

@@ -14,15 +14,16 @@ import (
 func seen(image string, next []string, rows [][]string, paths ...string) view {
 	v := view{facts: ios.Facts{Image: image}, boot: ios.Boot{Units: []ios.BootUnit{{Files: next}}}}
 	var table []ios.FileSystem
+	var listings []ios.Listing
 	for i, prefixes := range rows {
 		table = append(table, ios.FileSystem{Prefixes: prefixes, Default: i == 0})
 	}
 	for _, p := range paths {
 		at := flash.ParsePath(p)
-		v.listings = append(v.listings, ios.Listing{FileSystem: at.FS, Path: at.FS + "/", Free: -1, Table: table,
+		listings = append(listings, ios.Listing{FileSystem: at.FS, Path: at.FS + "/", Free: -1, Table: table,
 			Entries: []ios.Entry{{Name: at.Rel, Size: 1, Type: ios.TypeFile}}})
 	}
-	v.found = flash.Read(v.facts, v.listings)
+	v.Contents = flash.Read(v.facts, listings)
 	return v
 }
 
@@ -67,7 +68,7 @@ func TestInUse(t *testing.T) {
 // leaves nothing to boot.
 func TestBootableCountsOnce(t *testing.T) {
 	v := seen("bootflash:x.bin", []string{"bootflash:x.bin", "disk1:y.bin"}, [][]string{{"flash:", "bootflash:"}, {"disk0:"}}, "flash:/x.bin", "disk0:/y")
-	if got, want := v.bootable(), []string{"flash:/x.bin"}; !slices.Equal(got, want) {
+	if got, want := v.bootable(), []flash.Path{{FS: "flash:", Rel: "x.bin"}}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
@@ -113,9 +114,10 @@ func TestBootableOfASelection(t *testing.T) {
 // TestWantedAfterRestart waits for the image in the place that it was restored
 // to.
 func TestWantedAfterRestart(t *testing.T) {
-	r := &run{view: seen("disk0:y", []string{"disk0:y"}, [][]string{{"disk0:"}, {"disk1:"}}, "disk0:/y", "disk1:/x")}
-	r.image, r.opts.To, r.opts.SetBoot = api.File{Path: "disk0:/x"}, "disk1:", true
-	if image, _ := r.wanted(); image != "disk1:/x" {
-		t.Errorf("%q", image)
+	p := planning{view: seen("disk0:y", []string{"disk0:y"}, [][]string{{"disk0:"}, {"disk1:"}}, "disk0:/y", "disk1:/x"),
+		request: api.Restore{To: "disk1:", SetBoot: true}}
+	image := api.File{Path: "disk0:/x"}
+	if back, _ := p.wanted(bootChange{image: image, place: p.bootPlace(image)}); back != "disk1:/x" {
+		t.Errorf("%q", back)
 	}
 }

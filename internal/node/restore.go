@@ -1,0 +1,47 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/restore"
+)
+
+// Restorer returns the runner of restores. The node must have been started.
+func (n *Node) Restorer() *restore.Runner {
+	c := n.opts.Config
+	return &restore.Runner{
+		Dial:  func(ctx context.Context, d api.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
+		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
+		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
+		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
+	}
+}
+
+// PlanRestore plans the restore of files of s, and changes nothing. The result
+// has the plan, or the reason why there is none; a request that contradicts
+// itself or names nothing is an *api.Problem. The node must have been started.
+func (n *Node) PlanRestore(ctx context.Context, d api.Device, s api.Snapshot, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
+	began := time.Now()
+	plan, err := n.Restorer().Plan(ctx, d, s, r, events)
+	var problem *api.Problem
+	if errors.As(err, &problem) {
+		return api.RestoreResult{}, err
+	}
+	result := plan.Result()
+	if err != nil {
+		result = api.RestoreResult{Device: d.Name, Snapshot: s.ID, Status: api.StatusFailed, Attempts: 1, Files: []api.File{},
+			Cause: cause.Of(err), Message: err.Error(), Hint: cause.Hint(err)}
+	}
+	result.Started, result.Seconds = began.UTC().Truncate(time.Second), math.Round(time.Since(began).Seconds()*10)/10
+	return result, nil
+}
+
+// ApplyPlan does the steps of a plan. The node must have been started.
+func (n *Node) ApplyPlan(ctx context.Context, d api.Device, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
+	return n.Restorer().Apply(ctx, d, p, events), nil
+}

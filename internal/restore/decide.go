@@ -1,0 +1,243 @@
+package restore
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/transfer"
+)
+
+// decide makes the plan from the answers. It is pure: the same answers make the
+// same plan.
+func (p planning) decide(files []api.PlannedFile, removals []api.PlanStep, startup map[string]string, noDigest bool, refused []api.Problem, notes []string) api.Plan {
+	boot := p.boot(files, startup)
+	steps := p.steps(files, removals, boot, noDigest)
+	restart, note := p.restart(boot, len(steps) > 0)
+	steps = append(steps, restart...)
+	after, short := room(p.view, steps)
+	if short != nil {
+		refused = append(refused, p.noSpace(*short, -after[flash.ParsePath(short.Path).FS], files))
+	}
+	plan := api.Plan{
+		Request: p.request, Snapshot: p.selection.Snapshot.ID, Files: append([]api.PlannedFile{}, files...), Steps: []api.PlanStep{}, Commands: []string{},
+		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), notes, boot.notes, note), Refusals: append(boot.refused, refused...),
+		Server: p.via.Server.String(), VRF: p.via.VRF,
+	}
+	plan.Seen = see(p.view, directories(p.view, files, removals))
+	if len(plan.Refusals) > 0 {
+		return plan
+	}
+	plan.Refusals = []api.Problem{}
+	for _, s := range steps {
+		s.Commands = commands(plan, s)
+		plan.Steps, plan.Commands = append(plan.Steps, s), append(plan.Commands, s.Commands...)
+		if s.Kind == api.PlanCopy || s.Kind == api.PlanStartup {
+			plan.Bytes += s.Size
+		}
+	}
+	return plan
+}
+
+// distinct joins notes and leaves out those that were said before.
+func distinct(all ...[]string) []string {
+	out := []string{}
+	for _, n := range slices.Concat(all...) {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// otherDevice notes that a snapshot is of another device.
+func (p planning) otherDevice() []string {
+	s, f := p.selection.Snapshot, p.view.facts
+	switch {
+	case s.Facts.Model != f.Model:
+		return []string{fmt.Sprintf("the snapshot is of %s, a %s; this is a %s: check that the image is for it", s.Device, s.Facts.Model, f.Model)}
+	case s.Facts.Serial != f.Serial:
+		return []string{fmt.Sprintf("the snapshot is of serial number %s; this is %s", s.Facts.Serial, f.Serial)}
+	}
+	return nil
+}
+
+// steps is what is done, in its order, except the restart: deletions that the
+// user named, directories, files that are read while the device starts from
+// the new image, boot lines, and then files that the next start reads.
+func (p planning) steps(files []api.PlannedFile, removals []api.PlanStep, boot bootChange, noDigest bool) []api.PlanStep {
+	var steps []api.PlanStep
+	for _, s := range removals {
+		if slices.Contains(p.request.Delete, s.Path) {
+			steps = append(steps, s)
+		}
+	}
+	steps = append(steps, p.directories(files)...)
+	for _, f := range files {
+		if rank(f) < afterBoot {
+			steps = append(steps, fileSteps(api.PlanCopy, f, removals, noDigest)...)
+		}
+	}
+	steps = append(steps, bootSteps(boot, files)...)
+	for _, f := range files {
+		if rank(f) >= afterBoot {
+			steps = append(steps, fileSteps(api.PlanStartup, f, removals, noDigest)...)
+		}
+	}
+	return steps
+}
+
+// directories is the steps that make missing directories, the outer ones
+// first.
+func (p planning) directories(files []api.PlannedFile) []api.PlanStep {
+	made := make(map[flash.Path]bool)
+	var steps []api.PlanStep
+	for _, f := range files {
+		if f.State == api.Equal {
+			continue
+		}
+		var missing []api.PlanStep
+		for dir := flash.ParsePath(f.Path).Dir(); dir.Rel != ""; dir = dir.Dir() {
+			if _, there := p.view.Entry(dir); !there && !made[dir] {
+				made[dir] = true
+				missing = append(missing, api.PlanStep{Kind: api.PlanMkdir, Path: dir.String()})
+			}
+		}
+		slices.Reverse(missing)
+		steps = append(steps, missing...)
+	}
+	return steps
+}
+
+// fileSteps puts one file onto the device: the old one goes first. In nvram: a
+// copy replaces the old one by itself.
+func fileSteps(kind string, f api.PlannedFile, removals []api.PlanStep, noDigest bool) []api.PlanStep {
+	if f.State == api.Equal {
+		return nil
+	}
+	// On a Catalyst nvram: is config.text in flash under another name.
+	s := api.PlanStep{Kind: kind, Path: f.Path, Size: f.Size, FileKind: f.Kind, MD5: f.MD5, SHA256: f.SHA256, SHA512: f.SHA512,
+		ReadBack: noDigest, Unless: inNVRAM(f.Path) && !noDigest}
+	i := slices.IndexFunc(removals, func(r api.PlanStep) bool { return r.Path == f.Path })
+	if i < 0 || inNVRAM(f.Path) {
+		return []api.PlanStep{s}
+	}
+	return []api.PlanStep{removals[i], s}
+}
+
+// ticketName stands for a one-time name in the commands of a plan.
+const ticketName = "TICKET"
+
+// commands is what a step types. The plan's own steps say all of it, so that a
+// plan whose commands are others was changed.
+func commands(p api.Plan, s api.PlanStep) []string {
+	proof := "verify /md5 " + s.Path
+	if s.ReadBack {
+		proof = via(p, "").Copy(transfer.File{Path: s.Path, Size: -1}, ticketName).Command()
+	}
+	switch s.Kind {
+	case api.PlanDelete:
+		return []string{proof, ios.Delete(s.Path).Line}
+	case api.PlanMkdir:
+		return []string{ios.MakeDirectory(s.Path).Line}
+	case api.PlanCopy, api.PlanStartup:
+		copied := []string{via(p, "").Copy(transfer.File{Path: s.Path, Size: s.Size, ToDevice: true}, ticketName).Command(), proof}
+		if s.Unless {
+			return append([]string{proof}, copied...)
+		}
+		return copied
+	case api.PlanProve:
+		return []string{proof}
+	case api.PlanBoot:
+		return slices.Concat([]string{"configure terminal"}, s.Lines, []string{"end", ios.SaveConfig().Line, "show boot"})
+	case api.PlanReload:
+		return []string{ios.Reload().Line}
+	case api.PlanInstall:
+		return []string{ios.InstallAdd(s.Path).Line}
+	}
+	return nil
+}
+
+// via is the way that files take to and from the device by a plan.
+func via(p api.Plan, ports string) transfer.TFTP {
+	server, err := netip.ParseAddr(p.Server)
+	if err != nil {
+		server = netip.Addr{} // then the commands are not those of the plan
+	}
+	return transfer.TFTP{Server: server, VRF: p.VRF, Ports: ports}
+}
+
+// room goes through the steps in their order. It returns the free bytes that
+// are left, by file system, as far as the device says how many there are, and
+// the first step for which they do not suffice.
+func room(v view, steps []api.PlanStep) (after map[string]int64, short *api.PlanStep) {
+	after = make(map[string]int64)
+	deleted := make(map[string]bool)
+	for i, s := range steps {
+		gain := max(s.Size, 0)
+		switch s.Kind {
+		case api.PlanDelete:
+			deleted[s.Path] = true
+		case api.PlanCopy, api.PlanStartup:
+			e, there := v.entry(s.Path)
+			if gain = -s.Size; there && !deleted[s.Path] {
+				gain += max(e.Entry.Size, 0)
+			}
+		default:
+			continue
+		}
+		fs := v.Canonical(flash.ParsePath(s.Path).FS)
+		left, begun := after[fs]
+		if !begun {
+			left = v.Free(fs)
+		}
+		if !begun && left < 0 {
+			continue // the device does not say
+		}
+		if after[fs] = left + gain; after[fs] < 0 && gain < 0 {
+			return after, &steps[i]
+		}
+	}
+	return after, nil
+}
+
+// space is the room before and after, sorted by file system.
+func (p planning) space(after map[string]int64) []api.Space {
+	out := []api.Space{}
+	for fs, left := range after {
+		out = append(out, api.Space{FileSystem: fs, Before: p.view.Free(fs), After: left})
+	}
+	slices.SortFunc(out, func(a, b api.Space) int { return strings.Compare(a.FileSystem, b.FileSystem) })
+	return out
+}
+
+// noSpace says what could be deleted for a step: files that nothing starts
+// from, the largest first.
+func (p planning) noSpace(short api.PlanStep, missing int64, files []api.PlannedFile) api.Problem {
+	fs := flash.ParsePath(short.Path).FS
+	candidates := slices.DeleteFunc(p.view.Files(fs), func(f flash.File) bool {
+		wanted := slices.ContainsFunc(files, func(t api.PlannedFile) bool { return p.view.same(t.Path, f.String()) })
+		return f.Entry.Size <= 0 || p.view.inUse(f.String()) != "" || wanted || slices.Contains(p.request.Delete, f.String()) || fs == "nvram:"
+	})
+	slices.SortFunc(candidates, func(a, b flash.File) int {
+		return cmp.Or(cmp.Compare(b.Entry.Size, a.Entry.Size), strings.Compare(a.Rel, b.Rel))
+	})
+	fix := api.Say("nothing there may be deleted; restore fewer files with ").Option("file", "").Say(", or to another file system with ").Option("to", "")
+	if len(candidates) > 0 {
+		fix = api.Say("files that could be deleted, once the vault is proved to hold them: ")
+	}
+	for i, f := range candidates[:min(len(candidates), 8)] {
+		if i > 0 {
+			fix = fix.Say(", ")
+		}
+		fix = fix.Option("delete", f.String()).Say(" (%d bytes)", f.Entry.Size)
+	}
+	return failure(cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
+		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, p.view.Free(fs), short.Path, missing), fix))
+}

@@ -1,0 +1,160 @@
+package restore
+
+import (
+	"fmt"
+	"slices"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/transfer"
+)
+
+// aim decides where each file goes, and in which order. A file whose name is
+// taken differs, until a comparison says otherwise.
+func (p planning) aim() (files []api.PlannedFile, refused []api.Problem) {
+	missing := make(map[string]bool)
+	for _, f := range p.selection.Files {
+		for _, fs := range p.places(f) {
+			if p.view.Listed(fs) {
+				files = p.place(files, f, p.view.Canonical(fs))
+			} else if !missing[fs] {
+				missing[fs] = true
+				refused = append(refused, failure(cause.New(cause.SourceMissing, fmt.Sprintf("%s has no %s for %s", p.device.Name, fs, f.Path),
+					api.Say("choose the files with ").Option("file", "").Say(", or another file system with ").Option("to", "").Say("; ").
+						Type(api.OnDevice, "show file systems").Say(" lists them"))))
+			}
+		}
+	}
+	slices.SortStableFunc(files, func(a, b api.PlannedFile) int { return rank(a) - rank(b) })
+	for i, f := range files {
+		var why []api.Problem
+		files[i], why = p.found(f)
+		refused = append(refused, why...)
+	}
+	return files, refused
+}
+
+// places is the file systems that a file goes to: where it was, or the one that
+// the user names. A file that the user names and that boots, or is to boot next,
+// goes to every unit.
+func (p planning) places(f api.File) []string {
+	fs := flash.ParsePath(f.Path).FS
+	switch {
+	case p.request.To != "":
+		return []string{p.request.To}
+	case boots(f.Kind) && (p.selection.Named || p.request.SetBoot) && p.view.Unit(fs) == "":
+		return append([]string{fs}, p.view.Siblings(fs)...)
+	}
+	return []string{fs}
+}
+
+// place adds f to the files, in the file system fs. If the snapshot also has a
+// unit's own file, that one is taken.
+func (p planning) place(files []api.PlannedFile, f api.File, fs string) []api.PlannedFile {
+	at := flash.ParsePath(f.Path).On(fs)
+	t := api.PlannedFile{Path: at.String(), Size: f.Size, There: -1, From: f.Path, Kind: f.Kind, MD5: f.MD5, SHA256: f.SHA256, SHA512: f.SHA512}
+	i := slices.IndexFunc(files, func(have api.PlannedFile) bool { return have.Path == t.Path })
+	switch {
+	case i < 0:
+		return append(files, t)
+	case p.view.same(f.Path, t.Path):
+		files[i] = t
+	}
+	return files
+}
+
+// found says what is in the place of a file.
+func (p planning) found(f api.PlannedFile) (api.PlannedFile, []api.Problem) {
+	if err := p.via.Copy(transfer.File{Path: f.Path, Size: f.Size, ToDevice: true}, ticketName).Validate(); err != nil {
+		return f, []api.Problem{failure(err)}
+	}
+	e, there := p.view.entry(f.Path)
+	switch {
+	case !there:
+		f.State = api.Absent
+	case e.IsDir():
+		f.State = api.Absent
+		return f, []api.Problem{refusal(f.Path+" is a directory on the device", api.Say("choose another place with ").Option("to", "").Say(", or remove it by hand"))}
+	default:
+		f.State, f.There = api.Differs, e.Entry.Size
+	}
+	return f, nil
+}
+
+// removals is the files that would be deleted, as steps: those that differ and
+// are replaced, and those that the user names. It refuses files that must stay.
+func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refused []api.Problem) {
+	for _, f := range files {
+		if f.State != api.Differs {
+			continue
+		}
+		if why := p.mustStay(f); why != nil {
+			refused = append(refused, *why)
+			continue
+		}
+		steps = append(steps, api.PlanStep{Kind: api.PlanDelete, Path: f.Path, Size: f.There})
+	}
+	left := p.view.bootable()
+	for _, name := range p.request.Delete {
+		left = without(p.view, left, name)
+		if why := p.mayNotDelete(name, files, len(left) > 0); why != nil {
+			refused = append(refused, *why)
+			continue
+		}
+		e, _ := p.view.entry(name)
+		steps = append(steps, api.PlanStep{Kind: api.PlanDelete, Path: name, Size: e.Entry.Size})
+	}
+	return steps, refused
+}
+
+// mustStay refuses to touch a file with other content, unless the user said so
+// and the device does not need it.
+func (p planning) mustStay(f api.PlannedFile) *api.Problem {
+	var why api.Problem
+	switch used := p.view.inUse(f.Path); {
+	case used != "":
+		why = refusal(fmt.Sprintf("%s is on %s with other content, and %s", f.Path, p.device.Name, used),
+			api.Say("a file that is in use is never replaced; restore to another place with ").Option("to", "").Say(", or boot another image first"))
+	case !p.request.Replace:
+		why = refusal(fmt.Sprintf("%s is on %s with other content (%d bytes there, %d bytes in the snapshot)", f.Path, p.device.Name, f.There, f.Size),
+			api.Say("restore other files with ").Option("file", "").Say(", or add ").Option("replace", "").Say(", which deletes it once the vault is proved to hold it"))
+	default:
+		return nil
+	}
+	return &why
+}
+
+// mayNotDelete refuses to delete a file that is in use, is not there, or is the
+// last one that boots.
+func (p planning) mayNotDelete(name string, files []api.PlannedFile, bootsWithout bool) *api.Problem {
+	if err := ios.Typeable("file", name); err != nil {
+		why := failure(err)
+		return &why
+	}
+	e, there := p.view.entry(name)
+	used := p.view.inUse(name)
+	var why api.Problem
+	switch {
+	case !there || e.IsDir():
+		why = refusal(fmt.Sprintf("%s cannot be deleted: there is no such file on %s", name, p.device.Name),
+			api.Say("give the whole path, as flash:/dir/x.bin; ").Type(api.OnDevice, "dir").Say(" lists the files"))
+	case used != "":
+		why = refusal(fmt.Sprintf("%s cannot be deleted: %s", name, used), api.Say("boot another image first"))
+	case slices.ContainsFunc(files, func(f api.PlannedFile) bool { return p.view.same(f.Path, name) }):
+		why = refusal(name+" is both to be deleted and to be restored", api.Say("leave it out of one of the two"))
+	case !bootsWithout:
+		why = refusal(fmt.Sprintf("%s cannot be deleted: it is the last file that %s could boot", name, p.device.Name), api.Say("restore an image first"))
+	default:
+		return nil
+	}
+	return &why
+}
+
+// without returns the files that are left when one is deleted. A file that is
+// not proved to be another one counts as that one.
+func without(v view, left []flash.Path, name string) []flash.Path {
+	gone := flash.ParsePath(name)
+	return slices.DeleteFunc(slices.Clone(left), func(have flash.Path) bool { return have.Rel == gone.Rel && !v.Apart(have.FS, gone.FS) })
+}
