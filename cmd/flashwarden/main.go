@@ -5,6 +5,6 @@ package main
 import "os"
 
 func main() {
-	p := &program{name: os.Args[0], in: os.Stdin, output: output{out: os.Stdout, err: os.Stderr}, env: os.Environ()}
+	p := &program{name: os.Args[0], etc: defaultConfig, in: os.Stdin, output: output{out: os.Stdout, err: os.Stderr}, env: os.Environ()}
 	os.Exit(p.main(os.Args[1:]))
 }

@@ -37,6 +37,7 @@ type program struct {
 	name string // as it was called; empty: unknown
 	in   io.Reader
 	env  []string
+	etc  string // the default configuration file; empty: none
 
 	// Global flags, beside those of output.
 	configFile string
@@ -210,10 +211,10 @@ func userName() string {
 // config reads the configuration that the flags and the environment name.
 func (p *program) config() (config.Config, error) {
 	file := p.configFile
-	if file == "" {
+	if file == "" && p.etc != "" {
 		// One that exists and cannot be read is an error: it may forbid things.
-		if _, err := os.Stat(defaultConfig); !errors.Is(err, fs.ErrNotExist) {
-			file = defaultConfig
+		if _, err := os.Stat(p.etc); !errors.Is(err, fs.ErrNotExist) {
+			file = p.etc
 		}
 	}
 	return config.Load(file, p.env)

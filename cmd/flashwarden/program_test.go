@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
+	"flashwarden/internal/config"
 )
 
 // TestEveryCommandHasAnExample goes through all commands, those that cobra
@@ -60,5 +63,29 @@ func TestTableTellsTheWeakestEvidence(t *testing.T) {
 		if got := evidence(api.BackupResult{Files: c.files}); got != c.want {
 			t.Errorf("%+v: evidence %q, want %q", c.files, got, c.want)
 		}
+	}
+}
+
+// TestDefaultConfiguration has a default configuration file that is not there,
+// one that is read, and one that exists and cannot be read: it may forbid
+// things, so that nothing is done without it.
+func TestDefaultConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	good, loop := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "loop.yaml")
+	if err := os.WriteFile(good, []byte("ssh: {unknown-hosts: refuse}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(loop, loop); err != nil { // root too cannot read it
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ etc, want string }{{filepath.Join(dir, "none.yaml"), "accept-new"}, {good, "refuse"}} {
+		cfg, err := (&program{etc: c.etc}).config()
+		if err != nil || cfg.SSH.UnknownHosts != c.want {
+			t.Errorf("%s: unknown-hosts %q, error %v; want %q", c.etc, cfg.SSH.UnknownHosts, err, c.want)
+		}
+	}
+	var wrong *config.Error
+	if _, err := (&program{etc: loop}).config(); !errors.As(err, &wrong) || exitCode(err, nil) != 2 {
+		t.Errorf("a file that cannot be read: error %v, exit code %d", err, exitCode(err, nil))
 	}
 }

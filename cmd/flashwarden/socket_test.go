@@ -19,7 +19,7 @@ const overSocket = "TEST_OVER_SOCKET"
 
 // mainOverSocket is main, with a daemon beside it where overSocket is set.
 func mainOverSocket() {
-	p := &program{name: os.Args[0], in: os.Stdin, output: output{out: os.Stdout, err: os.Stderr}, env: os.Environ()}
+	p := &program{name: os.Args[0], etc: defaultConfig, in: os.Stdin, output: output{out: os.Stdout, err: os.Stderr}, env: os.Environ()}
 	if os.Getenv(overSocket) == "" || !hasDaemon(os.Args[1:]) {
 		os.Exit(p.main(os.Args[1:]))
 	}
@@ -37,8 +37,8 @@ func mainOverSocket() {
 }
 
 // hasDaemon reports whether a command would find a daemon on its data
-// directory: one that needs no data directory has none, and doctor is asked
-// about directories that are not there yet.
+// directory: one that needs no data directory has none, and doctor and
+// completion also meet directories that are not there yet.
 func hasDaemon(args []string) bool {
 	q, dir := theirs(args)
 	if dir == "" || slices.ContainsFunc(args, func(a string) bool {
@@ -46,7 +46,7 @@ func hasDaemon(args []string) bool {
 	}) {
 		return false
 	}
-	if slices.Contains(args, "doctor") {
+	if slices.Contains(args, "doctor") || slices.Contains(args, "__complete") {
 		_, err := os.Stat(dir + "/catalog.db")
 		return err == nil
 	}
@@ -60,7 +60,7 @@ func hasDaemon(args []string) bool {
 // theirs is the program with the global flags of a command line, and its data
 // directory; empty where it has none.
 func theirs(args []string) (*program, string) {
-	q := &program{env: os.Environ()}
+	q := &program{etc: defaultConfig, env: os.Environ()}
 	for i, a := range args {
 		for flag, value := range map[string]*string{"--config": &q.configFile, "--data": &q.data} {
 			if a == flag && i+1 < len(args) {
