@@ -11,10 +11,7 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if err := checkBackup(r); err != nil {
 		return nil, err
 	}
-	if err := l.allow(ctx, operator, "backup", r.Names...); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, operator, "backup", r.Names...)
 	if err != nil {
 		return nil, err
 	}

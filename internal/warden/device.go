@@ -16,10 +16,7 @@ import (
 
 // AddDevice adds a device to the inventory.
 func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
-	if err := l.allow(ctx, admin, "add a device", c.Device.Name); err != nil {
-		return api.Device{}, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, admin, "add a device", c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
 	}
@@ -38,10 +35,7 @@ func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, 
 // EditDevice replaces the settings of a device. Secrets that the change does
 // not name stay.
 func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
-	if err := l.allow(ctx, admin, "edit a device", c.Device.Name); err != nil {
-		return api.Device{}, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, admin, "edit a device", c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
 	}
@@ -83,10 +77,7 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 
 // Devices lists the devices that s selects.
 func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
-	if err := l.allow(ctx, viewer, "list devices"); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, viewer, "list devices")
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +87,7 @@ func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.Device, error)
 // Device returns one device, with its pinned host keys and which secrets are
 // stored for it.
 func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, error) {
-	if err := l.allow(ctx, viewer, "show a device", name.Name); err != nil {
-		return api.DeviceDetail{}, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, viewer, "show a device", name.Name)
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
@@ -108,10 +96,7 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 
 // TestDevices logs in to each device and reads its facts, nothing else.
 func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
-	if err := l.allow(ctx, operator, "test devices", s.Names...); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, operator, "test devices", s.Names...)
 	if err != nil {
 		return nil, err
 	}

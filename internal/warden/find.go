@@ -20,10 +20,7 @@ import (
 // Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means, each
 // with a name below one directory that leads nowhere else.
 func (l *Local) Find(ctx context.Context, what api.Named) ([]api.Content, error) {
-	if err := l.allow(ctx, viewer, "export", what.Name); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, viewer, "export", what.Name)
 	if err != nil {
 		return nil, err
 	}

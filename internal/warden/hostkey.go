@@ -9,10 +9,7 @@ import (
 // UnknownHostKeys returns the SSH host keys of the selected devices that are
 // not pinned. It connects to each device without sending a secret.
 func (l *Local) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
-	if err := l.allow(ctx, operator, "read host keys", s.Names...); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, operator, "read host keys", s.Names...)
 	if err != nil {
 		return nil, err
 	}

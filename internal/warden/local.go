@@ -73,6 +73,15 @@ func (l *Local) Serve(ctx context.Context, ready func()) error {
 	}
 }
 
+// begin authorises and records an operation, and returns the open data
+// directory.
+func (l *Local) begin(ctx context.Context, need role, operation string, on ...string) (*node.Node, error) {
+	if err := l.allow(ctx, need, operation, on...); err != nil {
+		return nil, err
+	}
+	return l.open(ctx)
+}
+
 // open returns the open data directory.
 func (l *Local) open(ctx context.Context) (*node.Node, error) {
 	l.mu.Lock()

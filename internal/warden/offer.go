@@ -25,10 +25,7 @@ func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	if err != nil {
 		return api.Permit{}, err
 	}
-	if err := l.allow(ctx, operator, "offer", r.Image, r.To); err != nil {
-		return api.Permit{}, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, operator, "offer", r.Image, r.To)
 	if err != nil {
 		return api.Permit{}, err
 	}

@@ -15,10 +15,7 @@ import (
 // Snapshots lists the snapshots of one device, or of all for an empty name,
 // oldest first.
 func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error) {
-	if err := l.allow(ctx, viewer, "list snapshots", device.Name); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, viewer, "list snapshots", device.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -34,10 +31,7 @@ func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.Snapshot
 
 // Snapshot returns one snapshot as the vault keeps it.
 func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error) {
-	if err := l.allow(ctx, viewer, "read a snapshot", id.Name); err != nil {
-		return api.Snapshot{}, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, viewer, "read a snapshot", id.Name)
 	if err != nil {
 		return api.Snapshot{}, err
 	}
@@ -56,10 +50,7 @@ func snapshot(ctx context.Context, n *node.Node, id string) (api.Snapshot, error
 // Images lists the distinct images: those in the vault, and those that devices
 // run and the vault does not hold.
 func (l *Local) Images(ctx context.Context) ([]api.Image, error) {
-	if err := l.allow(ctx, viewer, "list images"); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, viewer, "list images")
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +59,7 @@ func (l *Local) Images(ctx context.Context) ([]api.Image, error) {
 
 // Open returns the bytes of one content of the vault.
 func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) {
-	if err := l.allow(ctx, viewer, "read content", c.SHA256); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, viewer, "read content", c.SHA256)
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +70,7 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 // vault holds, and where asked that the content is unchanged. It changes
 // nothing.
 func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error) {
-	if err := l.allow(ctx, operator, "check"); err != nil {
-		return nil, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, operator, "check")
 	if err != nil {
 		return nil, err
 	}

@@ -30,10 +30,7 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 	if err != nil {
 		return api.Permit{}, err
 	}
-	if err := l.allow(ctx, operator, "receive", r.From, r.Name); err != nil {
-		return api.Permit{}, err
-	}
-	n, err := l.open(ctx)
+	n, err := l.begin(ctx, operator, "receive", r.From, r.Name)
 	if err != nil {
 		return api.Permit{}, err
 	}
