@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -91,6 +92,100 @@ func TestWhichAttemptIsTold(t *testing.T) {
 				b.wantClean()
 			})
 		})
+	}
+}
+
+// TestSilentDevice accepts the connection and sends nothing: it is tried twice
+// at most, and counts as further than a device that cannot be reached.
+func TestSilentDevice(t *testing.T) {
+	silent := cause.Wrap(cause.ConnectTimeout, cause.ErrSilent, "it sent nothing", nil)
+	for name, c := range map[string]struct {
+		logins   []error
+		attempts int
+		want     string // the message
+	}{
+		"always":                       {[]error{silent, silent, silent}, 2, silent.Error()},
+		"after one that was not":       {[]error{errTimeout, silent, silent}, 3, silent.Error()},
+		"before one that was not":      {[]error{silent, errTimeout, errTimeout}, 3, silent.Error()},
+		"and then a line that is lost": {[]error{silent, errLost, silent}, 3, errLost.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, func(n int, _ *fakeDevice) error { return c.logins[n] })
+				defer b.close()
+				r := b.backup(Options{})
+				if r.Attempts != c.attempts || r.Message != c.want {
+					t.Errorf("%d attempts, %q; want %d, %q", r.Attempts, r.Message, c.attempts, c.want)
+				}
+			})
+		})
+	}
+}
+
+// TestReconnectsAfterTheCopy loses the line in the middle of the first copy,
+// which goes on: the rest is taken over a new line in the same attempt, and the
+// dead one is not asked again.
+func TestReconnectsAfterTheCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(n int, d *fakeDevice) error {
+			if n > 0 {
+				return nil
+			}
+			d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+				data := d.content(c.Source)
+				w, err := d.spool.OpenWrite(ctx, d.request(c))
+				must(t, err)
+				_, err = w.Write(data[:4096])
+				must(t, err)
+				time.AfterFunc(50*time.Second, func() {
+					_, err := w.Write(data[4096:])
+					if err = errors.Join(err, w.Commit()); err != nil {
+						t.Error(err)
+					}
+				})
+				d.verify = func(string) (ios.Verification, error) {
+					t.Error("the dead line was asked again")
+					return ios.Verification{}, errLost
+				}
+				return ios.CopyResult{}, errLost
+			}
+			return nil
+		})
+		defer b.close()
+		r := b.backup(Options{})
+		wantResult(t, r, api.StatusOK, "")
+		if r.Attempts != 1 || len(b.devices) != 2 {
+			t.Errorf("%d attempts on %d sessions, want 1 on 2", r.Attempts, len(b.devices))
+		}
+		b.wantClean()
+	})
+}
+
+// TestFrames counts our frames between the operation and the device's copy.
+func TestFrames(t *testing.T) {
+	const most = 6
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			var ours []string
+			pcs := make([]uintptr, 100)
+			frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+			for more := true; more; {
+				var f runtime.Frame
+				f, more = frames.Next()
+				if strings.HasPrefix(f.Function, "flashwarden/") && !strings.HasSuffix(f.File, "_test.go") {
+					ours = append(ours, f.Function)
+				}
+			}
+			if len(ours) > most {
+				t.Errorf("%d frames, want %d: %v", len(ours), most, ours)
+			}
+			return d.send(ctx, c, d.content(c.Source))
+		}
+		return nil
+	})
+	defer b.close()
+	for _, r := range b.All(t.Context(), fleet(1, ""), Options{}) {
+		wantResult(t, r, api.StatusOK, "")
 	}
 }
 

@@ -1,12 +1,15 @@
-// Package backup is the main job: log in, look, ask the device for digests,
-// copy what the vault lacks, compare, keep, write the snapshot.
+// Package backup is the main job: log in, look, select, for each file reuse
+// the content that the vault holds or copy and compare it, keep it, and write
+// the snapshot.
 //
-// Two conversations meet here, the terminal and the TFTP transfer; the ticket
-// of the spool is their only rendezvous. Success is decided by the ticket and
-// the digests, never by what the device says about itself.
+// Success is decided by the ticket of the transfer and the digests, never by
+// the words of the device. One attempt is a visit, and each of its stages takes
+// values and returns values. Around it are three wrappers: attempts (try
+// again), line (reconnect) and contentLocks (one copy per content).
 package backup
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -28,7 +31,7 @@ type Device interface {
 	Skipped() []string
 	// Digest asks the device for a digest of its file of so many bytes (-1: not
 	// known), in every form that the device may know. The digest is empty where
-	// it computes none. heard is told how many marks of progress it printed.
+	// it computes none. heard is called with the number of marks of progress that it has printed.
 	Digest(ctx context.Context, path string, size int64, heard func(marks int)) (ios.Verification, error)
 	// RunningConfig returns the running-config as the terminal shows it.
 	RunningConfig(ctx context.Context) ([]byte, error)
@@ -57,16 +60,33 @@ type Runner struct {
 	ParallelSite int             // devices at once of one site; 0: 4
 	Policy       api.Policy      // where neither the user nor the device says; empty: Rebuild
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
-	Watch        func(api.Event) // told of progress, from several goroutines; may be nil
+	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded
 	Log          *slog.Logger    // nil: discard
-	flights      flights         // one copy at a time per digest
+	contents     contentLocks    // one copy at a time per content
 }
 
-// Options are what the user asked of one backup.
+// Options are the user's wishes for one backup.
 type Options struct {
 	Policy api.Policy // empty: the device's own, else Rebuild
 	Recopy bool       // copy even what the vault holds
-	DryRun bool       // look only, and say what would be done
+	DryRun bool       // look only, and return the plan
+}
+
+// Backup backs one device up. It always returns a result; the reason for a
+// failure is in it.
+func (r *Runner) Backup(ctx context.Context, d api.Device, o Options) api.BackupResult {
+	o.Policy = cmp.Or(o.Policy, api.Policy(d.Files), r.Policy, api.PolicyRebuild)
+	j, began := job{r, d, o}, time.Now()
+	a := attempts{kept: make(kept)}
+	for a.again(ctx, j) {
+		a.add(j.visit(ctx, a.kept))
+	}
+	res := j.result(a, began)
+	if len(a.kept) > 0 {
+		res = j.putSnapshot(ctx, res, a.report.sight.listings)
+	}
+	r.tell(api.Event{Device: d.Name, Step: api.StepDone, Status: res.Status, Cause: res.Cause, Bytes: res.BytesCopied, Seconds: res.Seconds})
+	return res
 }
 
 func (r *Runner) tell(e api.Event) {

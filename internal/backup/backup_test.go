@@ -28,8 +28,8 @@ func TestBackupIsProvedAndKept(t *testing.T) {
 	var paths []string
 	for _, f := range r.Files {
 		paths = append(paths, f.Path)
-		if !f.Copied || f.SHA256 == "" || f.MD5 == "" {
-			t.Errorf("%+v: not copied", f)
+		if f.Copied != (f.Path != RunningConfigPath) || f.SHA256 == "" || f.MD5 == "" {
+			t.Errorf("%+v: not kept, or copied %v", f, f.Copied)
 		}
 	}
 	slices.Sort(paths[1:3]) // the listing of a map has no order
@@ -43,9 +43,12 @@ func TestBackupIsProvedAndKept(t *testing.T) {
 	if e := file(t, r, RunningConfigPath).Evidence; e != api.EvidenceSize {
 		t.Errorf("evidence of the running-config is %q", e)
 	}
+	if r.BytesCopied != 20000+17+4 {
+		t.Errorf("copied %d bytes, want the files that crossed the network", r.BytesCopied)
+	}
 	s, err := b.Vault.Snapshot(r.Snapshot)
 	must(t, err)
-	if s.Status != api.StatusOK || len(s.Files) != 4 || len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
+	if s.BytesCopied != r.BytesCopied || s.Status != api.StatusOK || len(s.Files) != 4 || len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
 		t.Errorf("snapshot %+v", s)
 	}
 	b.wantClean()
@@ -170,6 +173,9 @@ func TestIncompleteKeepsWhatWasProved(t *testing.T) {
 	defer b.close()
 	r := b.backup(Options{})
 	wantResult(t, r, api.StatusIncomplete, cause.DigestMismatch)
+	if r.BytesCopied != 20000+17 {
+		t.Errorf("copied %d bytes: a file that was refused counts", r.BytesCopied)
+	}
 	s, err := b.Vault.Snapshot(r.Snapshot)
 	must(t, err)
 	if s.Status != api.StatusIncomplete {

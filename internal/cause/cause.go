@@ -58,6 +58,10 @@ func All() []Cause {
 	}
 }
 
+// ErrSilent says that a device accepted the connection and then sent nothing at
+// all. It lies underneath an Error; find it with errors.Is.
+var ErrSilent = errors.New("no greeting received")
+
 // Transient reports whether another try may help without any change.
 func Transient(c Cause) bool {
 	switch c {

@@ -55,7 +55,7 @@ var shapes = map[string]shape{
 		files: []string{"tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin"}},
 	"c3850-tftpboot": {image: "tftp://192.0.2.9//images/cat3k_caa-universalk9.16.06.10.SPA.bin",
 		files: []string{"flash:/cat3k_caa-universalk9.16.06.09.SPA.bin"},
-		notes: []string{"is in no flash of the device; taken was what BOOT names, flash:/cat3k_caa-universalk9.16.06.09.SPA.bin"}},
+		notes: []string{"is in no flash of the device; the backup has the image that BOOT names, flash:/cat3k_caa-universalk9.16.06.09.SPA.bin"}},
 	"c9300": {image: "flash:/packages.conf", notes: []string{installNote},
 		files: installed("flash:", "17.09.04a", "cc_srdriver", "espbase", "guestshell", "rpbase", "rpboot", "sipbase", "sipspa", "srdriver", "webui", "wlc")},
 	"c9300-stack": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(

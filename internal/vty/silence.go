@@ -1,18 +1,19 @@
 package vty
 
 import (
-	"errors"
 	"net"
 	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"flashwarden/internal/cause"
 )
 
 // ErrSilent says that the peer accepted the TCP connection and then sent
 // nothing at all: no SSH version, no login prompt. Errors of Dial wrap it,
 // with cause connect_timeout; find it with errors.Is.
-var ErrSilent = errors.New("no greeting received")
+var ErrSilent = cause.ErrSilent
 
 // greetTime is the limit for the first byte of a peer. With it the whole wait
 // stays under 30 s.

@@ -28,18 +28,17 @@ type Received struct {
 	Began   time.Time
 }
 
-// Filer keeps what devices send as snapshots of one file each.
+// Filer keeps files that devices send, each as a snapshot of one file.
 type Filer struct {
 	Vault   *vault.Dir
 	Catalog catalog.Index
 }
 
-// File moves the file into the vault and writes its snapshot. The Result says
-// what became of it; its error is the Result's, with its cause. After an error
-// nothing names the file.
+// File moves the file into the vault and writes its snapshot. The error is
+// also in the result, with its cause. After an error nothing names the file.
 func (fl *Filer) File(ctx context.Context, in Received, f *spool.File) (api.BackupResult, error) {
 	res := api.BackupResult{Device: in.Device, Status: api.StatusFailed, Attempts: 1,
-		Started: in.Began.UTC().Truncate(time.Second), BytesCopied: f.Size, Files: []api.File{}}
+		Started: in.Began.UTC().Truncate(time.Second), Files: []api.File{}}
 	err := fl.file(ctx, in, f, &res)
 	res.Seconds = math.Round(time.Since(in.Began).Seconds()*10) / 10
 	if err != nil {
@@ -61,12 +60,12 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.
 	s := api.Snapshot{
 		Format: vault.Format, ID: vault.NewID(in.Device, res.Started), Device: in.Device, Address: in.Address.String(),
 		Status: api.StatusOK, Started: res.Started, Seconds: math.Round(time.Since(in.Began).Seconds()*10) / 10,
-		BytesCopied: f.Size, Files: []api.File{kept}, Notes: res.Notes,
+		BytesCopied: bytesCopied([]api.File{kept}), Files: []api.File{kept}, Notes: res.Notes,
 	}
 	if err := fl.Vault.PutSnapshot(s); err != nil {
 		return vaultError(err, "write snapshot")
 	}
-	res.Status, res.Snapshot, res.Files = api.StatusOK, s.ID, s.Files
+	res.Status, res.Snapshot, res.Files, res.BytesCopied = api.StatusOK, s.ID, s.Files, s.BytesCopied
 	if err := fl.Catalog.Index(ctx, s); err != nil {
 		// The snapshot is safe; the next start enters it.
 		res.Notes = append(res.Notes, "the index could not be written now: "+err.Error())
@@ -74,13 +73,14 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.
 	return nil
 }
 
-// proveReceived compares what came with what is known of it.
+// proveReceived compares a received file with the digest that the device
+// computed, and inspects it.
 func proveReceived(ctx context.Context, in Received, f *spool.File, kept *api.File, res *api.BackupResult) error {
-	res.Notes = append(res.Notes, fmt.Sprintf("sent by %s over TFTP as %s; where it lies on the device is not known", in.Address, in.Name))
+	res.Notes = append(res.Notes, fmt.Sprintf("sent by %s over TFTP as %s; its place on the device is not known", in.Address, in.Name))
 	if in.MD5 != "" && in.MD5 != f.MD5 {
 		return cause.New(cause.DigestMismatch,
-			fmt.Sprintf("%s: the device computes MD5 %s, received were %d bytes with MD5 %s", in.Name, in.MD5, f.Size, f.MD5),
-			api.Say("the copy was thrown away; compare the digest with `verify /md5` on the device, then copy again"))
+			fmt.Sprintf("%s: MD5 mismatch: device %s, received %s (%d bytes)", in.Name, in.MD5, f.MD5, f.Size),
+			api.Say("the copy was thrown away; compare the digest with ").Type(api.OnDevice, "verify /md5").Say(" on the device, then copy again"))
 	}
 	if in.MD5 != "" {
 		kept.Evidence = api.EvidenceMD5
@@ -88,26 +88,26 @@ func proveReceived(ctx context.Context, in Received, f *spool.File, kept *api.Fi
 	return inspectReceived(ctx, f, kept, res)
 }
 
-// inspectReceived tells an image by its content, whatever its name. One that
-// is damaged by its own checks is refused where the device's digest does not
-// say that it is damaged there too.
+// inspectReceived recognizes an image by its content, whatever its name. One
+// that is damaged by its own checks is refused, unless the device's digest
+// shows that it is damaged there too.
 func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *api.BackupResult) error {
 	if kept.Kind != api.KindImage && kept.Kind != api.KindPackage && kept.Kind != api.KindOther {
 		return nil
 	}
 	file, err := os.Open(f.Path)
 	if err != nil {
-		return cause.Wrap(cause.Internal, err, "inspect what was received", nil)
+		return cause.Wrap(cause.Internal, err, "inspect the received file", nil)
 	}
 	defer file.Close()
 	report, err := imagefile.Inspect(ctx, file, f.Size)
 	if err != nil {
-		return cause.Wrap(cause.Internal, err, "inspect what was received", api.Say("look at the disk of the data directory: `dmesg`"))
+		return cause.Wrap(cause.Internal, err, "inspect the received file", fixDisk())
 	}
 	if kept.Kind == api.KindOther && bootable(report.Format) {
 		kept.Kind = api.KindImage
 	}
-	if !isImage(kept) {
+	if !isImage(*kept) {
 		return nil
 	}
 	kept.Image = imageOf(report)
@@ -116,8 +116,8 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 		says := cmp.Or(strings.TrimSpace(report.Name+" "+report.Version), "nothing of itself")
 		res.Notes = append(res.Notes, fmt.Sprintf("the image says %s; %s", says, kept.Image))
 	case kept.Evidence == api.EvidenceSize:
-		return cause.New(cause.DigestMismatch, "the image that came is "+kept.Image.String(),
-			api.Say("it was thrown away; copy it again, and if it stays so the file on the device is damaged: put a good image there before it restarts"))
+		return cause.New(cause.DigestMismatch, "the received image is "+kept.Image.String(),
+			api.Say("it was thrown away; copy it again, and if it fails again the file on the device is damaged: put a good image there before it restarts"))
 	default:
 		res.Notes = append(res.Notes, "the image is kept as the device has it, but it is "+kept.Image.String()+"; put a good one there before it restarts")
 	}

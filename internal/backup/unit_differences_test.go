@@ -118,10 +118,8 @@ func TestUnitsWithOtherContent(t *testing.T) {
 		"another file system": {"flash:", []api.File{f("flash:/a", "1", 9), f("stby-bootflash:/a", "2", 8)}, ""},
 		"a configuration":     {"flash:", []api.File{{Path: "flash:/c", Kind: api.KindConfig, Size: 1}, {Path: "flash2:/c", Kind: api.KindConfig, Size: 2}}, ""},
 	} {
-		r := run{image: flash.File{Path: flash.Path{FS: c.here, Rel: "a"}}}
-		r.result.Files = c.files
-		r.compareUnits()
-		if got := strings.Join(r.result.Notes, "; "); got != c.want {
+		s := sight{image: flash.File{Path: flash.Path{FS: c.here, Rel: "a"}}}
+		if got := strings.Join(unitDifferences(c.files, s), "; "); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -152,7 +150,8 @@ func TestImagesInOddPlaces(t *testing.T) {
 		if (how == flash.NotFound) != (c.want == "") || (how == flash.Runs) != c.runs || image.Found() && image.String() != c.want {
 			t.Errorf("%s: %s, how %d", name, image, how)
 		}
-		message, hint := whyNoImage(c.facts, found)
+		err := whyNoImage(c.facts, found)
+		message, hint := err.Error(), cause.Hint(err)
 		for _, part := range c.says {
 			if !strings.Contains(message+hint, part) {
 				t.Errorf("%s: no %q in\n%s\n%s", name, part, message, hint)

@@ -57,19 +57,21 @@ func runs(m ios.Member) string {
 	return strings.TrimSpace(m.Version + " " + m.Image + " " + m.Mode)
 }
 
-// compareUnits notes where what a unit starts from is not what it is here, by
-// the sizes and the digests of the files. It is called when those are proved:
+// unitDifferences says where the files that a unit starts from are not those of
+// the unit whose image runs, by their sizes and digests. It needs proved files:
 // a file of the same name and size may still be another one.
-func (r *run) compareUnits() {
-	for _, f := range r.result.Files {
+func unitDifferences(files []api.File, s sight) []string {
+	var notes []string
+	for _, f := range files {
 		p := flash.ParsePath(f.Path)
-		if r.found.SameSystem(p.FS, r.image.FS) || r.found.Family(p.FS) != r.found.Family(r.image.FS) || !isSystem(f.Kind) {
+		if s.found.SameSystem(p.FS, s.image.FS) || s.found.Family(p.FS) != s.found.Family(s.image.FS) || !isSystem(f.Kind) {
 			continue
 		}
-		if g, ok := fileAt(r.result.Files, p.On(r.image.FS).String()); ok {
-			r.result.Notes = append(r.result.Notes, differs(cmp.Or(r.found.Unit(p.FS), p.FS), f, g)...)
+		if g, ok := fileAt(files, p.On(s.image.FS).String()); ok {
+			notes = append(notes, differs(cmp.Or(s.found.Unit(p.FS), p.FS), f, g)...)
 		}
 	}
+	return notes
 }
 
 func fileAt(files []api.File, path string) (api.File, bool) {

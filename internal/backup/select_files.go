@@ -75,9 +75,7 @@ func (s *selection) add(l flash.File, kind string) {
 func (s *selection) addSystem(packages map[string][]string) {
 	l, how := flash.Running(s.facts, s.found)
 	if how == flash.NotFound {
-		message, hint := whyNoImage(s.facts, s.found)
-		s.files = append(s.files, api.File{Path: s.facts.Image, Kind: api.KindImage, Size: -1,
-			Cause: cause.ImageNotFound, Message: message, Hint: hint})
+		s.addMissing(s.facts.Image, api.KindImage, whyNoImage(s.facts, s.found))
 		return
 	}
 	s.image = l
@@ -102,12 +100,16 @@ func (s *selection) addPackage(pointer flash.File, name string) {
 		s.add(l, api.KindPackage)
 		return
 	}
-	p := at.String()
-	s.files = append(s.files, api.File{
-		Path: p, Kind: api.KindPackage, Size: -1, Cause: cause.SourceMissing,
-		Message: "packages.conf names " + p + ", which is in no listing of the device",
-		Hint:    "see `show install summary` on the device",
-	})
+	s.addMissing(at.String(), api.KindPackage, cause.New(cause.SourceMissing,
+		"packages.conf names "+at.String()+", which is in no listing of the device",
+		api.Say("see ").Type(api.OnDevice, "show install summary").Say(" on the device")))
+}
+
+// addMissing adds a file that should be there and is not, with the reason.
+func (s *selection) addMissing(path, kind string, why error) {
+	f := api.File{Path: path, Kind: kind, Size: -1}
+	note(&f, why)
+	s.files = append(s.files, f)
 }
 
 func (s *selection) addRebuild() {

@@ -1,0 +1,57 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"flashwarden/internal/cause"
+)
+
+// contentLocks lets one backup at a time take the content of one digest, so
+// that of several devices with the same content one copies it, and the others
+// find it in the vault. The zero value is ready.
+type contentLocks struct {
+	mu   sync.Mutex
+	held map[string]chan struct{} // closed when the lock is released
+}
+
+// lock waits for the lock of a content; waiting is called once if another
+// backup has it. The error is that of a context that ended.
+func (l *contentLocks) lock(ctx context.Context, md5 string, size int64, waiting func()) (unlock func(), err error) {
+	key := fmt.Sprintf("%s:%d", md5, size)
+	unlock, busy := l.try(key)
+	if busy != nil {
+		waiting()
+	}
+	for busy != nil {
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, cause.Ended(ctx)
+		}
+		unlock, busy = l.try(key)
+	}
+	return unlock, nil
+}
+
+// try takes the lock of a content. If another backup has it, busy is closed when
+// that one has released it.
+func (l *contentLocks) try(key string) (unlock func(), busy <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if held, ok := l.held[key]; ok {
+		return nil, held
+	}
+	if l.held == nil {
+		l.held = make(map[string]chan struct{})
+	}
+	released := make(chan struct{})
+	l.held[key] = released
+	return func() {
+		l.mu.Lock()
+		delete(l.held, key)
+		l.mu.Unlock()
+		close(released)
+	}, nil
+}

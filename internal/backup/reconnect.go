@@ -1,0 +1,63 @@
+package backup
+
+import (
+	"context"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+)
+
+// line is the terminal line of one attempt. A session that is lost after it was
+// of use is replaced once, at once, by a new one, as when a long copy outlasts
+// the idle timeout of the VTY.
+type line struct {
+	Device
+	job    job
+	useful bool // a file was kept since the session began
+	lost   bool // the session is gone
+}
+
+// logIn opens the line.
+func (j job) logIn(ctx context.Context) (*line, error) {
+	l := &line{job: j}
+	return l, l.dial(ctx)
+}
+
+func (l *line) dial(ctx context.Context) error {
+	l.job.tell(api.Event{Device: l.job.device.Name, Step: api.StepLogin})
+	d, err := l.job.Dial(ctx, l.job.device)
+	if err == nil {
+		l.Device, l.useful, l.lost = d, false, false
+	}
+	return err
+}
+
+// hangUp ends the session. All that had to be read was read: an error here
+// changes nothing, and is only logged.
+func (l *line) hangUp() {
+	if err := l.Close(); err != nil {
+		l.job.log().Debug("close terminal", "device", l.job.device.Name, "err", err)
+	}
+}
+
+// take is job.take over this session, or over a new one.
+func (l *line) take(ctx context.Context, f api.File) (t taken, err error) {
+	for {
+		if l.lost {
+			l.hangUp()
+			if err := l.dial(ctx); err != nil {
+				return taken{file: f}, err
+			}
+		}
+		t, err = l.job.take(ctx, l.Device, f)
+		failed := cause.Of(err) == cause.SessionLost
+		l.lost = failed || t.sessionLost
+		if err == nil {
+			l.useful = true
+			l.job.tell(l.job.event(api.StepKept, t.file))
+		}
+		if !failed || !l.useful || ctx.Err() != nil {
+			return t, err
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package backup
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/vault"
+)
+
+// result puts the attempts of a backup that began at this time together.
+func (j job) result(a attempts, began time.Time) api.BackupResult {
+	v := a.report
+	for i, f := range v.files {
+		if done, ok := a.kept.find(f); ok {
+			v.files[i] = done
+		}
+	}
+	res := api.BackupResult{
+		Device: j.device.Name, Attempts: a.count, Plan: v.plan,
+		Started: began.UTC().Truncate(time.Second), Seconds: math.Round(time.Since(began).Seconds()*10) / 10,
+		BytesCopied: bytesCopied(v.files), Facts: v.sight.record(), Files: append([]api.File{}, v.files...),
+		Notes: slices.Concat(v.sight.notes, a.cures(), unitDifferences(v.files, v.sight), a.warnings),
+	}
+	res.Status, res.Cause, res.Message, res.Hint = verdict(v, len(a.kept) > 0)
+	return res
+}
+
+// record is what the device showed of itself, in the form of a snapshot.
+func (s sight) record() api.Facts {
+	f := Facts(s.facts)
+	if s.runs {
+		f.Image = s.image.String()
+	}
+	return f
+}
+
+// bytesCopied adds up the files that crossed the network in this backup.
+func bytesCopied(files []api.File) int64 {
+	var n int64
+	for _, f := range files {
+		if f.Copied {
+			n += f.Size
+		}
+	}
+	return n
+}
+
+// verdict decides the status and the cause: that of the most important missing
+// file, else of the failure that ended the attempt. A dangerous question comes
+// before both.
+func verdict(v visit, anyKept bool) (status string, c api.Cause, message, hint string) {
+	missing := slices.IndexFunc(v.files, func(f api.File) bool { return f.Cause != "" })
+	switch {
+	case v.err == nil && missing < 0:
+		return api.StatusOK, "", "", ""
+	case anyKept:
+		status = api.StatusIncomplete
+	default:
+		status = api.StatusFailed
+	}
+	alone := missing >= 0 && !endsVisit(v.files[missing].Cause) // before the failure that ended the attempt
+	if v.err == nil || alone && cause.Of(v.err) != cause.UnsafePrompt {
+		f := v.files[missing]
+		return status, f.Cause, f.Message, f.Hint
+	}
+	return status, cause.Of(v.err), v.err.Error(), cause.Hint(v.err)
+}
+
+// putSnapshot writes the snapshot of what was proved, and returns the result
+// with its name. A backup that cannot write it has failed, whatever it copied.
+func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []ios.Listing) api.BackupResult {
+	s := api.Snapshot{
+		Format: vault.Format, ID: vault.NewID(j.device.Name, res.Started), Device: j.device.Name, Address: j.device.Address,
+		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
+		Facts: res.Facts, Files: res.Files, Listings: listingsOf(listings), Notes: res.Notes,
+	}
+	if err := j.Vault.PutSnapshot(s); err != nil {
+		return failed(res, vaultError(err, "write snapshot"))
+	}
+	res.Snapshot = s.ID
+	// The snapshot is safe in the vault; a cancelled context must not keep it
+	// out of the index.
+	if err := j.Catalog.Index(context.WithoutCancel(ctx), s); err != nil {
+		return failed(res, cause.Wrap(cause.VaultError, err, "index snapshot "+s.ID, api.Say("run the backup again; the vault itself is whole")))
+	}
+	return res
+}
+
+func failed(res api.BackupResult, err error) api.BackupResult {
+	res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(err), err.Error(), cause.Hint(err)
+	return res
+}
+
+// listingsOf is listings in the form of a snapshot.
+func listingsOf(in []ios.Listing) []api.Listing {
+	out := make([]api.Listing, 0, len(in))
+	for _, l := range in {
+		v := api.Listing{Path: l.Path, Total: l.Total, Free: l.Free, Entries: make([]api.Entry, 0, len(l.Entries))}
+		for _, e := range l.Entries {
+			v.Entries = append(v.Entries, api.Entry{Name: e.Name, Size: e.Size,
+				Directory: e.Type == ios.TypeDirectory, Modified: e.Modified})
+		}
+		out = append(out, v)
+	}
+	return out
+}

@@ -1,0 +1,173 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/spool"
+	"flashwarden/internal/transfer"
+)
+
+// requestWithin is how long a ticket waits for the device's request: the
+// longest time that a dialogue takes before it comes to the transfer.
+const requestWithin = 10 * time.Minute
+
+// taken is one file with what happened on the way.
+type taken struct {
+	file        api.File // without an error it is proved and in the vault
+	moved       int64    // bytes that crossed the wire
+	sessionLost bool     // the copy is complete, and the terminal is gone
+	warnings    []string // what a person should know although nothing failed
+}
+
+// take proves one file and keeps it: content that the vault holds is reused,
+// other content is copied and compared. Of several devices with the same
+// content at the same time, one copies.
+func (j job) take(ctx context.Context, d Device, f api.File) (t taken, err error) {
+	t.file = f
+	if f.Path == RunningConfigPath {
+		t.file, err = j.takeRunningConfig(ctx, d, f)
+		return t, err
+	}
+	v, err := j.verify(ctx, d, f)
+	t.file.Proof, t.warnings = v.Tried, damageWarning(f, v)
+	if err != nil {
+		return t, err
+	}
+	if v.MD5 != "" && f.Size >= 0 && !j.opts.Recopy {
+		unlock, err := j.contents.lock(ctx, v.MD5, f.Size, func() { j.tell(j.event(api.StepWait, f)) })
+		if err != nil {
+			return t, err
+		}
+		defer unlock()
+		known := false
+		if t.file, known, err = j.reuse(ctx, t.file, v.Digest); known || err != nil {
+			return t, err
+		}
+	}
+	ticket := j.Spool.Expect(d.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
+	defer func() { err = closed(ticket, err) }()
+	out, err := j.transfer(d, f, ticket).Run(ctx)
+	t.moved, t.sessionLost = ticket.Evidence().Bytes, out.SessionLost
+	if err == nil {
+		t.file, err = j.keep(ctx, t.file, out.File, v.Digest)
+	}
+	return t, err
+}
+
+// verify asks the device for the digest of f, unless its name cannot be typed.
+func (j job) verify(ctx context.Context, d Device, f api.File) (ios.Verification, error) {
+	if err := j.via(d).Copy(fileOf(f), "name").Validate(); err != nil {
+		return ios.Verification{}, err
+	}
+	e := j.event(api.StepVerify, f)
+	j.tell(e)
+	return d.Digest(ctx, f.Path, f.Size, func(marks int) {
+		e.Marks = marks
+		j.tell(e)
+	})
+}
+
+// reuse reports whether the vault holds content of this digest and size, and
+// if so returns f with it.
+func (j job) reuse(ctx context.Context, f api.File, d ios.Digest) (api.File, bool, error) {
+	sha, ok, err := j.Catalog.Known(ctx, d.MD5, f.Size)
+	if err != nil {
+		return f, false, indexError(err, "look up "+f.Path)
+	}
+	if !ok || !j.Vault.HasBlob(sha, f.Size) {
+		return f, false, nil
+	}
+	f.MD5, f.SHA256, f.Evidence = d.MD5, sha, api.EvidenceMD5
+	f.Proof = append(f.Proof, "the vault holds this content")
+	f, err = j.inspectKnown(ctx, f)
+	return f, true, err
+}
+
+// transfer is the copy of f from the device to a ticket.
+func (j job) transfer(d Device, f api.File, ticket *spool.Ticket) transfer.Transfer {
+	e := j.event(api.StepCopy, f)
+	return transfer.Transfer{
+		Session: d, Via: j.via(d), Path: f.Path, Ticket: ticket, Name: j.device.Name, Stall: j.Stall, Log: j.log(),
+		Moved: func(bytes int64) {
+			e.Bytes = bytes
+			j.tell(e)
+		},
+	}
+}
+
+// via is the way that files take from the device.
+func (j job) via(d Device) transfer.Transport {
+	return transfer.TFTP{Server: transfer.Server(j.device, j.Advertise, d.LocalAddr()), VRF: j.device.VRF, Ports: j.Ports}
+}
+
+func fileOf(f api.File) transfer.File { return transfer.File{Path: f.Path, Size: f.Size} }
+
+// closed closes a ticket after err, and returns the error of both.
+func closed(t *spool.Ticket, err error) error {
+	if closeErr := t.Close(); closeErr != nil && err == nil {
+		return cause.Wrap(cause.Internal, closeErr, "clear the spool", nil)
+	}
+	return err
+}
+
+// keep compares a received file with the device's digest, inspects it if it is
+// an image, and moves it into the vault.
+func (j job) keep(ctx context.Context, f api.File, got *spool.File, d ios.Digest) (api.File, error) {
+	f, err := compare(f, got, d)
+	if err != nil {
+		return f, err
+	}
+	if f, err = inspectReceivedCopy(ctx, f, got.Path); err != nil {
+		return f, err
+	}
+	if err := j.Vault.Adopt(got.Path, got.SHA256); err != nil {
+		return f, vaultError(err, "keep "+f.Path)
+	}
+	f.Size, f.MD5, f.SHA256, f.Copied = got.Size, got.MD5, got.SHA256, true
+	return f, j.remember(ctx, f)
+}
+
+// remember enters content in the index for the devices that wait for it, before
+// the snapshot is written.
+func (j job) remember(ctx context.Context, f api.File) error {
+	if f.Evidence != api.EvidenceMD5 {
+		return nil
+	}
+	if err := j.Catalog.Remember(ctx, f); err != nil {
+		return indexError(err, "index "+f.Path)
+	}
+	return nil
+}
+
+// takeRunningConfig keeps the running-config as the terminal shows it. IOS
+// computes no digest of it, and nothing is copied over the network.
+func (j job) takeRunningConfig(ctx context.Context, d Device, f api.File) (api.File, error) {
+	text, err := d.RunningConfig(ctx)
+	if err != nil {
+		return f, err
+	}
+	sha, md5, err := j.Vault.Put(text)
+	if err != nil {
+		return f, vaultError(err, "keep the running-config")
+	}
+	f.Size, f.MD5, f.SHA256, f.Evidence = int64(len(text)), md5, sha, api.EvidenceSize
+	return f, nil
+}
+
+func vaultError(err error, doing string) error {
+	fix := api.Say("run ").Do("check").Say(", and see that the data directory is writable and has space")
+	if errors.Is(err, os.ErrPermission) {
+		fix = api.Say("the data directory must belong to the user that runs flashwarden")
+	}
+	return cause.Wrap(cause.VaultError, err, doing, fix)
+}
+
+func indexError(err error, doing string) error {
+	return cause.Wrap(cause.VaultError, err, doing, api.Say("run ").Do("check"))
+}
