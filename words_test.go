@@ -23,7 +23,6 @@ var ownWords = map[string]string{
 	"internal/config":    "reads the environment",
 	"internal/testlevel": "reads the environment of the tests",
 	"internal/firewall":  "reads flags of iptables that have the names of ours",
-	"internal/backup":    "is being rewritten",
 }
 
 // TestNoCommandsBelowTheFaces looks in the texts of the lower packages for

@@ -134,7 +134,7 @@ func printDetails(o *output, r api.BackupResult) {
 	for _, c := range r.Plan.Commands {
 		fmt.Fprintf(o.out, "  %s\n", printable(c))
 	}
-	fmt.Fprintf(o.out, "  and receive at most %s; %s are free in the spool\n", size(r.Plan.Bytes), size(r.Plan.Free))
+	fmt.Fprintf(o.out, "  and receive at most %s; %s are free in the spool\n", exactSize(r.Plan.Bytes), size(r.Plan.Free))
 }
 
 // imageName is the name of the image that was taken, without its directory;

@@ -87,6 +87,19 @@ func size(n int64) string {
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
+// exactSize is size with the number of bytes beside it: 18.3 MB (18,286,080
+// bytes).
+func exactSize(n int64) string {
+	if n < 1000 {
+		return size(n)
+	}
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return fmt.Sprintf("%s (%s bytes)", size(n), digits)
+}
+
 // dash is s, or "-" for an empty cell.
 func dash(s string) string {
 	if s == "" {
