@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/tftpd":     {"tftp"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/ios",
-		"internal/node", "internal/spool", "internal/transfer", "internal/vault", "internal/backup", "tftp"},
+		"internal/node", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/firewall", "internal/httpapi", "internal/iossim",

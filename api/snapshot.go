@@ -90,6 +90,10 @@ type Entry struct {
 	Modified  string `json:"modified,omitempty"`
 }
 
+// RunningConfigPath is where IOS keeps the configuration in force. A backup reads
+// it from the terminal; it is never restored.
+const RunningConfigPath = "system:running-config"
+
 // receivedFrom begins the path of a file that a device sent outside a backup:
 // its place on the device is not known.
 const receivedFrom = "tftp:/"

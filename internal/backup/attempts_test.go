@@ -335,7 +335,7 @@ func TestUnreadableBootPointer(t *testing.T) {
 			if f := file(t, r, "flash:/*.pkg"); f.Kind != api.KindPackage || f.Cause != c.want {
 				t.Errorf("packages %+v", f)
 			}
-			for _, p := range []string{"flash:/packages.conf", "flash:/config.text", RunningConfigPath} {
+			for _, p := range []string{"flash:/packages.conf", "flash:/config.text", api.RunningConfigPath} {
 				if file(t, r, p).SHA256 == "" {
 					t.Errorf("%s was not saved", p)
 				}
@@ -449,7 +449,7 @@ func TestFilesThatFailAlone(t *testing.T) {
 	r := b.backup(Options{Policy: api.PolicyAll})
 	for p, want := range map[string]cause.Cause{
 		"flash:/a b.txt": cause.CommandRejected, "flash:/what?.txt": cause.CommandRejected, "flash:/gone": cause.SourceMissing,
-		"flash:/empty": "", "flash:/c2960.bin": "", "flash:/crashinfo": "", RunningConfigPath: "",
+		"flash:/empty": "", "flash:/c2960.bin": "", "flash:/crashinfo": "", api.RunningConfigPath: "",
 	} {
 		if f := file(t, r, p); f.Cause != want || (f.SHA256 == "") != (want != "") {
 			t.Errorf("%s: %+v, want cause %q", p, f, want)

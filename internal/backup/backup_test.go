@@ -28,19 +28,19 @@ func TestBackupIsProvedAndKept(t *testing.T) {
 	var paths []string
 	for _, f := range r.Files {
 		paths = append(paths, f.Path)
-		if f.Copied != (f.Path != RunningConfigPath) || f.SHA256 == "" || f.MD5 == "" {
+		if f.Copied != (f.Path != api.RunningConfigPath) || f.SHA256 == "" || f.MD5 == "" {
 			t.Errorf("%+v: not kept, or copied %v", f, f.Copied)
 		}
 	}
 	slices.Sort(paths[1:3]) // the listing of a map has no order
-	want := []string{"flash:/c2960.bin", "flash:/config.text", "flash:/vlan.dat", RunningConfigPath}
+	want := []string{"flash:/c2960.bin", "flash:/config.text", "flash:/vlan.dat", api.RunningConfigPath}
 	if !slices.Equal(paths, want) {
 		t.Errorf("took %v, want %v", paths, want)
 	}
 	if e := file(t, r, "flash:/c2960.bin").Evidence; e != api.EvidenceMD5 {
 		t.Errorf("evidence of the image is %q", e)
 	}
-	if e := file(t, r, RunningConfigPath).Evidence; e != api.EvidenceSize {
+	if e := file(t, r, api.RunningConfigPath).Evidence; e != api.EvidenceSize {
 		t.Errorf("evidence of the running-config is %q", e)
 	}
 	if r.BytesCopied != 20000+17+4 {

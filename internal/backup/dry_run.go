@@ -14,7 +14,7 @@ func (j job) plan(d Device, selected []api.File) (*api.BackupPlan, error) {
 		if f.Cause != "" {
 			continue
 		}
-		if f.Path == RunningConfigPath {
+		if f.Path == api.RunningConfigPath {
 			p.Commands = append(p.Commands, "show running-config")
 			continue
 		}

@@ -218,7 +218,7 @@ func TestSizeOnlyIsNeverKnown(t *testing.T) {
 		r := b.backup(Options{})
 		wantResult(t, r, api.StatusOK, "")
 		for _, f := range r.Files {
-			if f.Copied != (f.Path != RunningConfigPath) || f.Evidence != api.EvidenceSize {
+			if f.Copied != (f.Path != api.RunningConfigPath) || f.Evidence != api.EvidenceSize {
 				t.Errorf("%+v", f)
 			}
 		}

@@ -32,7 +32,7 @@ func (j job) result(a attempts, began time.Time) api.BackupResult {
 
 // record is what the device showed of itself, in the form of a snapshot.
 func (s sight) record() api.Facts {
-	f := Facts(s.facts)
+	f := s.facts.API()
 	if s.runs {
 		f.Image = s.image.String()
 	}

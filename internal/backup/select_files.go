@@ -11,9 +11,6 @@ import (
 	"flashwarden/internal/ios"
 )
 
-// RunningConfigPath is where IOS keeps the configuration in force.
-const RunningConfigPath = "system:running-config"
-
 // rebuildNames are the files beside the image that a switch is rebuilt from,
 // with their kinds.
 var rebuildNames = map[string]string{
@@ -50,7 +47,7 @@ func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, p
 		return slices.Index(kindOrder, a.Kind) - slices.Index(kindOrder, b.Kind)
 	})
 	if policy != api.PolicyImage {
-		s.files = append(s.files, api.File{Path: RunningConfigPath, Kind: api.KindConfig, Size: -1})
+		s.files = append(s.files, api.File{Path: api.RunningConfigPath, Kind: api.KindConfig, Size: -1})
 	}
 	return s.files
 }

@@ -25,7 +25,7 @@ func dir(p string, names ...string) ios.Listing {
 }
 
 func TestSelect(t *testing.T) {
-	running := "config " + RunningConfigPath
+	running := "config " + api.RunningConfigPath
 	for name, c := range map[string]struct {
 		facts    ios.Facts
 		listings []ios.Listing

@@ -30,7 +30,7 @@ type taken struct {
 // content at the same time, one copies.
 func (j job) take(ctx context.Context, d Device, f api.File) (t taken, err error) {
 	t.file = f
-	if f.Path == RunningConfigPath {
+	if f.Path == api.RunningConfigPath {
 		t.file, err = j.takeRunningConfig(ctx, d, f)
 		return t, err
 	}

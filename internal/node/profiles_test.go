@@ -196,7 +196,7 @@ func wantShape(t *testing.T, r api.BackupResult, want shape) {
 			t.Errorf("%s is proved by %s, want %s", f.Path, f.Evidence, proof)
 		}
 	}
-	for _, p := range append([]string{"nvram:startup-config", backup.RunningConfigPath}, want.files...) {
+	for _, p := range append([]string{"nvram:startup-config", api.RunningConfigPath}, want.files...) {
 		if !slices.Contains(paths, p) {
 			t.Errorf("%s was not taken; taken was %q", p, paths)
 		}

@@ -194,7 +194,7 @@ func wantResult(t *testing.T, r api.RestoreResult, status string, c cause.Cause)
 func (b *bench) wantFiles(only func(api.File) bool) {
 	b.t.Helper()
 	for _, f := range b.snapshot.Files {
-		if f.SHA256 == "" || f.Path == backup.RunningConfigPath || !only(f) {
+		if f.SHA256 == "" || f.Path == api.RunningConfigPath || !only(f) {
 			continue
 		}
 		data, ok := b.sw.File(f.Path)

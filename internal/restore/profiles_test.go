@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/restore"
 	"flashwarden/internal/testlevel"
@@ -41,7 +40,7 @@ func TestEveryProfile(t *testing.T) {
 				b.wipe()
 				if why, cannot := cannotBoot[profile]; cannot {
 					t.Logf("not made to boot: %s", why)
-					files := slices.DeleteFunc(slices.Clone(b.snapshot.Files), func(f api.File) bool { return f.SHA256 == "" || f.Path == backup.RunningConfigPath })
+					files := slices.DeleteFunc(slices.Clone(b.snapshot.Files), func(f api.File) bool { return f.SHA256 == "" || f.Path == api.RunningConfigPath })
 					var names []string
 					for _, f := range files {
 						names = append(names, f.Path)

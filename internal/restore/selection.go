@@ -19,9 +19,6 @@ var (
 	ErrMerges = errors.New("a copy into running-config merges with what is there and replaces nothing, so it is not restored")
 )
 
-// runningConfig is where IOS keeps the configuration in force.
-const runningConfig = "system:running-config"
-
 // Selection is the part of a snapshot that a restore takes.
 type Selection struct {
 	Snapshot api.Snapshot
@@ -61,7 +58,7 @@ func Select(s api.Snapshot, names []string) (Selection, error) {
 func (s *Selection) everything() []api.File {
 	var files []api.File
 	for _, f := range s.Snapshot.Files {
-		if f.Path == runningConfig {
+		if f.Path == api.RunningConfigPath {
 			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with what is there; the startup-config is replaced, and is in force after a reload")
 			continue
 		}
@@ -79,7 +76,7 @@ func named(s api.Snapshot, names []string) ([]api.File, error) {
 		case len(some) == 0:
 			err := fmt.Errorf("%w: %s holds no %q", ErrNoFile, s.ID, name)
 			return nil, &api.Problem{Detail: err.Error(), Fix: api.Do("show", s.ID).Say(" lists what it holds"), Exit: api.ExitUnknown, Err: err}
-		case slices.ContainsFunc(some, func(f api.File) bool { return f.Path == runningConfig }):
+		case slices.ContainsFunc(some, func(f api.File) bool { return f.Path == api.RunningConfigPath }):
 			return nil, &api.Problem{Detail: ErrMerges.Error(), Exit: api.ExitUsage, Err: ErrMerges,
 				Fix: api.Say("restore the startup-config (nvram:startup-config or config.text) and start the device again with ").Option("reload", "")}
 		}

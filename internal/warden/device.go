@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/node"
@@ -130,7 +129,7 @@ func readFacts(ctx context.Context, n *node.Node, d api.Device) (api.Facts, erro
 		return api.Facts{}, err
 	}
 	f, err := dev.Facts(ctx)
-	return backup.Facts(f), errors.Join(err, dev.Close())
+	return f.API(), errors.Join(err, dev.Close())
 }
 
 // tenths is d in seconds with one decimal.
