@@ -16,21 +16,21 @@ import (
 
 // decide makes the plan from the answers. It is pure: the same answers make the
 // same plan.
-func (p planning) decide(files []api.PlannedFile, removals []api.PlanStep, startup map[string]string, noDigest bool, refused []api.Problem, notes []string) api.Plan {
-	boot := p.boot(files, startup)
-	steps := p.steps(files, removals, boot, noDigest)
+func (p planning) decide(a answers, refused []api.Problem) api.Plan {
+	boot := p.boot(a.files, a.startup)
+	steps := p.steps(a, boot)
 	restart, note := p.restart(boot, len(steps) > 0)
 	steps = append(steps, restart...)
 	after, short := room(p.view, steps)
 	if short != nil {
-		refused = append(refused, p.noSpace(*short, -after[flash.ParsePath(short.Path).FS], files))
+		refused = append(refused, p.noSpace(*short, -after[flash.ParsePath(short.Path).FS], a.files))
 	}
 	plan := api.Plan{
-		Request: p.request, Snapshot: p.selection.Snapshot.ID, Files: append([]api.PlannedFile{}, files...), Steps: []api.PlanStep{}, Commands: []string{},
-		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), notes, boot.notes, note), Refusals: append(boot.refused, refused...),
+		Request: p.request, Snapshot: p.selection.Snapshot.ID, Files: append([]api.PlannedFile{}, a.files...), Steps: []api.PlanStep{}, Commands: []string{},
+		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), a.notes, boot.notes, note), Refusals: append(boot.refused, refused...),
 		Server: p.via.Server.String(), VRF: p.via.VRF,
 	}
-	plan.Seen = see(p.view, directories(p.view, files, removals))
+	plan.Seen = see(p.view, directories(p.view, a.files, a.removals))
 	if len(plan.Refusals) > 0 {
 		return plan
 	}
@@ -71,23 +71,23 @@ func (p planning) otherDevice() []string {
 // steps is what is done, in its order, except the restart: deletions that the
 // user named, directories, files that are read while the device starts from
 // the new image, boot lines, and then files that the next start reads.
-func (p planning) steps(files []api.PlannedFile, removals []api.PlanStep, boot bootChange, noDigest bool) []api.PlanStep {
+func (p planning) steps(a answers, boot bootChange) []api.PlanStep {
 	var steps []api.PlanStep
-	for _, s := range removals {
+	for _, s := range a.removals {
 		if slices.Contains(p.request.Delete, s.Path) {
 			steps = append(steps, s)
 		}
 	}
-	steps = append(steps, p.directories(files)...)
-	for _, f := range files {
+	steps = append(steps, p.directories(a.files)...)
+	for _, f := range a.files {
 		if rank(f) < afterBoot {
-			steps = append(steps, fileSteps(api.PlanCopy, f, removals, noDigest)...)
+			steps = append(steps, fileSteps(api.PlanCopy, f, a)...)
 		}
 	}
-	steps = append(steps, bootSteps(boot, files)...)
-	for _, f := range files {
+	steps = append(steps, bootSteps(boot, a.files)...)
+	for _, f := range a.files {
 		if rank(f) >= afterBoot {
-			steps = append(steps, fileSteps(api.PlanStartup, f, removals, noDigest)...)
+			steps = append(steps, fileSteps(api.PlanStartup, f, a)...)
 		}
 	}
 	return steps
@@ -117,18 +117,18 @@ func (p planning) directories(files []api.PlannedFile) []api.PlanStep {
 
 // fileSteps puts one file onto the device: the old one goes first. In nvram: a
 // copy replaces the old one by itself.
-func fileSteps(kind string, f api.PlannedFile, removals []api.PlanStep, noDigest bool) []api.PlanStep {
+func fileSteps(kind string, f api.PlannedFile, a answers) []api.PlanStep {
 	if f.State == api.Equal {
 		return nil
 	}
 	// On a Catalyst nvram: is config.text in flash under another name.
 	s := api.PlanStep{Kind: kind, Path: f.Path, Size: f.Size, FileKind: f.Kind, MD5: f.MD5, SHA256: f.SHA256, SHA512: f.SHA512,
-		ReadBack: noDigest, Unless: inNVRAM(f.Path) && !noDigest}
-	i := slices.IndexFunc(removals, func(r api.PlanStep) bool { return r.Path == f.Path })
+		ReadBack: a.noDigest, Unless: inNVRAM(f.Path) && !a.noDigest}
+	i := slices.IndexFunc(a.removals, func(r api.PlanStep) bool { return r.Path == f.Path })
 	if i < 0 || inNVRAM(f.Path) {
 		return []api.PlanStep{s}
 	}
-	return []api.PlanStep{removals[i], s}
+	return []api.PlanStep{a.removals[i], s}
 }
 
 // ticketName stands for a one-time name in the commands of a plan.

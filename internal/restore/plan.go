@@ -1,9 +1,11 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -60,24 +62,35 @@ func (r *Runner) via(d api.Device, l *line) transfer.TFTP {
 	return transfer.TFTP{Server: transfer.Server(d, r.Advertise, l.LocalAddr()), VRF: d.VRF, Ports: r.Ports}
 }
 
+// answers is what the device and the vault say about single files.
+type answers struct {
+	files    []api.PlannedFile // with their states
+	digests  map[string]ios.Digest
+	removals []api.PlanStep
+	startup  map[string]string // the first boot line of each startup-config that is written, by its path
+	noDigest bool              // the device computes none: files are proved by reading them back
+	notes    []string
+}
+
 // plan asks the device and the vault about single files, then decides.
 func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error) {
 	files, refused := p.aim()
-	files, digests, notes, err := compare(ctx, l, files)
+	a, err := compare(ctx, l, files)
 	if err != nil {
 		return api.Plan{}, err
 	}
-	removals, more := p.removals(files)
-	refused = append(refused, more...)
-	removals, more, err = r.held(ctx, l, p.device.Name, removals, digests)
-	if err != nil {
+	if a.noDigest, err = p.computesNone(ctx, l, a); err != nil {
 		return api.Plan{}, err
 	}
-	startup, err := r.startupBoots(files)
-	if err != nil {
+	removals, stay := p.removals(a.files)
+	var lacking []api.Problem
+	if a.removals, lacking, err = r.held(ctx, l, p.device.Name, removals, a); err != nil {
 		return api.Plan{}, err
 	}
-	return p.decide(files, removals, startup, l.noDigest, append(refused, more...), notes), nil
+	if a.startup, err = r.startupBoots(a.files); err != nil {
+		return api.Plan{}, err
+	}
+	return p.decide(a, slices.Concat(refused, stay, lacking)), nil
 }
 
 // check refuses a request that contradicts itself.
@@ -111,33 +124,79 @@ func cleaned(req api.Restore, device string) api.Restore {
 	return req
 }
 
-// compare finds out which of the files that are there are equal, and returns
-// the digests that the device computed. It also learns whether the device
-// computes digests at all, because the plan says how files will be proved.
-func compare(ctx context.Context, l *line, files []api.PlannedFile) (compared []api.PlannedFile, digests map[string]ios.Digest, notes []string, err error) {
-	compared, digests = slices.Clone(files), make(map[string]ios.Digest)
-	for i, f := range compared {
+// compare finds out which of the files that are there are equal.
+func compare(ctx context.Context, l *line, files []api.PlannedFile) (answers, error) {
+	a := answers{files: slices.Clone(files), digests: make(map[string]ios.Digest)}
+	for i, f := range a.files {
 		if f.State != api.Differs || f.There >= 0 && f.There != f.Size {
 			continue
 		}
 		d, err := l.digest(ctx, f.Path, f.There)
 		if err != nil {
-			return nil, nil, nil, err
+			return a, err
 		}
-		digests[f.Path] = d
-		compared[i] = judged(f, d)
-		if compared[i].Evidence == api.EvidenceSize && notes == nil {
-			notes = []string{"the device computes no digest of files that count as equal with the evidence size-only: only the size was compared"}
+		a.digests[f.Path] = d
+		a.files[i] = judged(f, d)
+		if a.files[i].Evidence == api.EvidenceSize && a.notes == nil {
+			a.notes = []string{"the device computes no digest of files that count as equal with the evidence size-only: only the size was compared"}
 		}
 	}
-	i := slices.IndexFunc(compared, func(f api.PlannedFile) bool { return f.State == api.Absent })
-	if i < 0 {
-		return compared, digests, notes, nil
+	return a, nil
+}
+
+// computesNone finds out whether the device computes no digests of any file:
+// the plan says how files will be proved. It asks about a file that is no
+// image, which need not be there: old software computes a digest of images
+// alone, and says of a missing image nothing about it.
+func (p planning) computesNone(ctx context.Context, l *line, a answers) (bool, error) {
+	writes := func(f api.PlannedFile) bool { return f.State != api.Equal }
+	if !slices.ContainsFunc(a.files, writes) {
+		return false, nil
 	}
-	if _, err = l.digest(ctx, compared[i].Path, 0); cause.Of(err) == cause.SourceMissing {
-		err = nil
+	for file, d := range a.digests {
+		if !p.embedsHash(file) {
+			return d.MD5 == "" && d.SHA512 == "", nil
+		}
 	}
-	return compared, digests, notes, err
+	file, size, ok := p.toProbe(a.files)
+	if !ok {
+		return false, nil
+	}
+	d, err := l.digest(ctx, file, size)
+	if cause.Of(err) == cause.SourceMissing {
+		return false, nil
+	}
+	return d.MD5 == "" && d.SHA512 == "", err
+}
+
+// toProbe chooses the file that a device is asked about: one that is not there,
+// else the smallest one, else any that is not there.
+func (p planning) toProbe(files []api.PlannedFile) (file string, size int64, ok bool) {
+	absent := func(f api.PlannedFile) bool { return f.State == api.Absent }
+	if i := slices.IndexFunc(files, func(f api.PlannedFile) bool { return absent(f) && !p.embedsHash(f.Path) }); i >= 0 {
+		return files[i].Path, 0, true
+	}
+	small := slices.DeleteFunc(p.view.All(), func(f flash.File) bool {
+		return f.IsDir() || f.Entry.Size <= 0 || !flash.KeepsImages(f.FS) || p.embedsHash(f.String())
+	})
+	if len(small) > 0 {
+		f := slices.MinFunc(small, func(a, b flash.File) int { return cmp.Compare(a.Entry.Size, b.Entry.Size) })
+		return f.String(), f.Entry.Size, true
+	}
+	if i := slices.IndexFunc(files, absent); i >= 0 {
+		return files[i].Path, 0, true
+	}
+	return "", 0, false
+}
+
+// embedsHash reports whether a file may be an image or a package.
+func (p planning) embedsHash(file string) bool {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".bin", ".pkg":
+		return true
+	}
+	_, named := ios.ParseImageName(file)
+	return named || p.view.same(file, p.view.facts.Image)
 }
 
 // judged decides by its digest whether a file that is there is equal. Without a
@@ -187,16 +246,16 @@ func evidenceOf(d ios.Digest) string {
 // held names the vault's blob for each file that will be deleted, and refuses
 // those that the vault does not hold. Where the device computes no MD5, that is
 // decided by reading the file back, immediately before it is deleted.
-func (r *Runner) held(ctx context.Context, l *line, device string, removals []api.PlanStep, digests map[string]ios.Digest) (held []api.PlanStep, refused []api.Problem, err error) {
+func (r *Runner) held(ctx context.Context, l *line, device string, removals []api.PlanStep, a answers) (held []api.PlanStep, refused []api.Problem, err error) {
 	for _, s := range removals {
-		d, asked := digests[s.Path]
+		d, asked := a.digests[s.Path]
 		if !asked {
 			if d, err = l.digest(ctx, s.Path, s.Size); err != nil {
 				return nil, nil, err
 			}
 		}
-		if s.MD5 = d.MD5; s.MD5 == "" {
-			s.ReadBack = true
+		s.MD5, s.ReadBack = d.MD5, a.noDigest || d.MD5 == ""
+		if s.MD5 == "" {
 			held = append(held, s)
 			continue
 		}

@@ -79,10 +79,9 @@ func (r *Runner) log() *slog.Logger {
 type line struct {
 	Device // nil before the first dial and after hangUp
 
-	noDigest bool // the device computed none when it was asked last
-	dial     func(ctx context.Context) (Device, error)
-	report   reporter
-	log      *slog.Logger
+	dial   func(ctx context.Context) (Device, error)
+	report reporter
+	log    *slog.Logger
 }
 
 // connect logs in to a device.
@@ -120,7 +119,6 @@ func (l *line) hangUp() {
 func (l *line) digest(ctx context.Context, p string, size int64) (ios.Digest, error) {
 	l.report(api.StepVerify, p, 0, size)
 	v, err := l.Digest(ctx, p, size, nil)
-	l.noDigest = err == nil && v.MD5 == "" && v.SHA512 == ""
 	return v.Digest, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -92,14 +93,21 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 	}
 	wantOrder(t, plan.Commands, "mkdir "+c3750Dir, c3750Image, "boot system", "write memory", "show boot", "/TICKET flash:/private-config.text",
 		"/TICKET flash:/config.text", "/TICKET flash:/vlan.dat", "reload")
-	wantResult(t, b.apply(plan), api.StatusOK, "")
-	planned := slices.DeleteFunc(slices.Clone(plan.Commands), func(c string) bool { return !changing.MatchString(c) })
-	typed := b.changes()
+	wantTyped(t, b, plan)
+}
+
+// wantTyped applies a plan, and wants every command of it typed, and no other
+// that changes the switch or has it read a file.
+func wantTyped(t *testing.T, b *bench, p api.Plan) {
+	t.Helper()
+	counts := regexp.MustCompile(changing.String() + `|^(verify|copy) `)
+	ticket := regexp.MustCompile(`(tftp://127\.0\.0\.1/)[a-z0-9-]+`)
+	before := len(b.sw.Commands())
+	wantResult(t, b.apply(p), api.StatusOK, "")
+	planned := slices.DeleteFunc(slices.Clone(p.Commands), func(c string) bool { return !counts.MatchString(c) })
+	typed := slices.DeleteFunc(b.sw.Commands()[before:], func(c string) bool { return !counts.MatchString(c) })
 	for i, c := range typed {
-		if strings.HasPrefix(c, "copy tftp:") {
-			at := strings.LastIndexByte(c, ' ')
-			typed[i] = "copy tftp://127.0.0.1/TICKET" + c[at:]
-		}
+		typed[i] = ticket.ReplaceAllString(c, "${1}TICKET")
 	}
 	if !slices.Equal(planned, typed) {
 		t.Errorf("planned\n%s\ntyped\n%s", strings.Join(planned, "\n"), strings.Join(typed, "\n"))
