@@ -56,7 +56,7 @@ func TestPortOfRoot(t *testing.T) {
 	if o.code != 1 {
 		t.Errorf("ended with %d", o.code)
 	}
-	for _, way := range []string{"systemd", "setcap", "FLASHWARDEN_TFTP_LISTEN"} {
+	for _, way := range []string{"systemd", "setcap", "tftp.listen"} {
 		if !strings.Contains(o.stderr, way) {
 			t.Errorf("does not name the way by %s: %s", way, o.stderr)
 		}

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,39 +13,57 @@ import (
 	"flashwarden/internal/testlevel"
 )
 
-// TestKill ends a backup with kill -9 at ten moments of its life.
+// TestKill ends a backup with kill -9 at ten moments of its life: each time at
+// another line that it prints, and a little later.
 func TestKill(t *testing.T) {
 	testlevel.NeedFull(t, "makes ten backups twice")
 	whole := newSite(t)
 	whole.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
-	began := time.Now()
-	whole.ok("backup", "sw1")
-	life := time.Since(began)
-	for i := range 10 {
-		t.Run(fmt.Sprintf("at %d tenths", i), func(t *testing.T) {
+	lines := strings.Count(whole.ok("backup", "sw1").stderr, "\n")
+	const moments = 10
+	if lines < moments {
+		t.Fatalf("a backup prints %d lines; want at least %d", lines, moments)
+	}
+	for i := range moments {
+		line := 1 + i*(lines-1)/(moments-1)
+		t.Run(fmt.Sprintf("at line %d of %d", line, lines), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
-			cmd := s.command("backup", "sw1")
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			moment := time.NewTimer(life * time.Duration(2*i+1) / 20)
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			select {
-			case <-moment.C:
-				if err := cmd.Process.Kill(); err != nil {
-					t.Log("it had ended:", err)
-				}
-				<-ended
-			case <-ended:
-			}
+			s.killAtLine(line, "backup", "sw1")
 			s.wantClean()
 			s.ok("backup", "sw1")
 			s.wantClean()
 			s.wantEmptySpool()
 		})
+	}
+}
+
+// killAtLine runs the program and kills it after it has printed so many lines
+// to standard error.
+func (s *site) killAtLine(line int, args ...string) {
+	s.t.Helper()
+	cmd := s.command(args...)
+	printed, err := cmd.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	seen := 0
+	for in := bufio.NewScanner(printed); in.Scan(); {
+		if seen++; seen == line {
+			// Not to be right: the moments are to lie between the lines, too.
+			time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
+			if err := cmd.Process.Kill(); err != nil {
+				s.t.Log("it had ended:", err)
+			}
+		}
+	}
+	_ = cmd.Wait() // it was killed, or had ended
+	if seen < line {
+		s.t.Errorf("it printed %d lines, want %d", seen, line)
 	}
 }
 
