@@ -10,6 +10,7 @@ need() { # PROGRAM PACKAGE
 need tftp tftp-hpa
 need atftp atftp
 need curl curl
+need jq jq
 need busybox busybox
 need ssh openssh-client
 [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
