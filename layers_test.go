@@ -28,6 +28,8 @@ var arrows = map[string][]string{
 	"internal/device":              {"api", "internal/vty", "internal/ios", "internal/cause"},
 	"internal/spool":               {"tftp"},
 	"internal/vault":               {"api"},
+	"internal/vault/dir":           {"api", "internal/vault"},
+	"internal/vault/vaulttest":     {"api", "internal/vault"}, // a test kit
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
@@ -37,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
-		"internal/device", "internal/doctor", "internal/spool", "internal/transfer", "internal/vault", "internal/vty", "tftp"},
+		"internal/device", "internal/doctor", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"tftp"},
 	"internal/iossim":    {"tftp"},

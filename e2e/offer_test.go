@@ -21,6 +21,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
 )
 
 const offered = "c2900-universalk9-mz.SPA.157-3.M8.bin"
@@ -42,16 +43,17 @@ func (s *site) hold(name string, content []byte) string {
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		s.t.Fatal(err)
 	}
-	v, err := vault.Open(filepath.Join(s.data, "vault"))
+	store, err := dir.Open(filepath.Join(s.data, "vault"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	sum, weak, err := v.Put(content)
+	v := vault.New(store)
+	sum, weak, err := v.Put(s.t.Context(), content)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	now := time.Now()
-	err = v.PutSnapshot(api.Snapshot{
+	err = v.PutSnapshot(s.t.Context(), api.Snapshot{
 		ID: vault.NewID("held", now), Device: "held", Address: "192.0.2.1", Status: api.StatusOK, Started: now,
 		Files: []api.File{{Path: "flash:/" + name, Kind: api.KindImage, Size: int64(len(content)), MD5: weak, SHA256: sum, Evidence: api.EvidenceMD5}},
 	})

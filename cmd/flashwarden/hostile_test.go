@@ -15,6 +15,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
 )
 
 // evil is what a hostile device may print: it clears the screen, renames the
@@ -33,23 +34,24 @@ var hostileNames = []string{
 func hostileVault(t *testing.T) (data, id string) {
 	t.Helper()
 	data = filepath.Join(t.TempDir(), "data")
-	v, err := vault.Open(filepath.Join(data, "vault"))
+	store, err := dir.Open(filepath.Join(data, "vault"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	v := vault.New(store)
 	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
 	s := api.Snapshot{Format: 1, ID: vault.NewID("sw1", started), Device: "sw1", Status: api.StatusIncomplete, Started: started,
 		Facts: api.Facts{Hostname: evil, Version: evil, Model: evil, Serial: evil, Image: "flash:/" + evil}, Notes: []string{evil, "a\nb"}}
 	for i, name := range hostileNames {
 		content := []byte{byte(i)}
-		sum, md5, err := v.Put(content)
+		sum, md5, err := v.Put(t.Context(), content)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Files = append(s.Files, api.File{Path: name, Kind: api.KindImage, Size: 1, MD5: md5, SHA256: sum, Evidence: api.EvidenceSize})
 	}
 	s.Files = append(s.Files, api.File{Path: "flash:/gone" + evil, Kind: api.KindOther, Cause: "source_missing", Message: evil, Hint: evil})
-	if err := v.PutSnapshot(s); err != nil {
+	if err := v.PutSnapshot(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	return data, s.ID

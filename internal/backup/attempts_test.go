@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -270,7 +269,7 @@ func TestListingsOutliveALaterAttempt(t *testing.T) {
 		defer b.close()
 		r := b.backup(Options{})
 		wantResult(t, r, api.StatusIncomplete, cause.SessionLost)
-		s, err := b.Vault.Snapshot(r.Snapshot)
+		s, err := b.Vault.Snapshot(t.Context(), r.Snapshot)
 		must(t, err)
 		if len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
 			t.Errorf("listings %+v", s.Listings)
@@ -467,7 +466,7 @@ func TestRecopyMendsTheVault(t *testing.T) {
 	b := newBench(t, nil)
 	defer b.close()
 	sum := file(t, b.backup(Options{}), "flash:/c2960.bin").SHA256
-	blob := filepath.Join(b.Vault.Path(), "blobs", sum[:2], sum)
+	blob := b.blobPath(sum)
 	must(t, os.Chmod(blob, 0o600))
 	must(t, os.WriteFile(blob, make([]byte, 20000), 0o600))
 	wantResult(t, b.backup(Options{Recopy: true}), api.StatusOK, "")

@@ -50,7 +50,7 @@ type Device interface {
 type Runner struct {
 	Dial    func(ctx context.Context, d api.Device) (Device, error)
 	Spool   *spool.Spool
-	Vault   *vault.Dir
+	Vault   *vault.Vault
 	Catalog catalog.Index
 
 	Advertise    netip.Addr      // written into copy commands; invalid: the session's local address

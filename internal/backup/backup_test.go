@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,7 +45,7 @@ func TestBackupIsProvedAndKept(t *testing.T) {
 	if r.BytesCopied != 20000+17+4 {
 		t.Errorf("copied %d bytes, want the files that crossed the network", r.BytesCopied)
 	}
-	s, err := b.Vault.Snapshot(r.Snapshot)
+	s, err := b.Vault.Snapshot(t.Context(), r.Snapshot)
 	must(t, err)
 	if s.BytesCopied != r.BytesCopied || s.Status != api.StatusOK || len(s.Files) != 4 || len(s.Listings) != 1 || len(s.Listings[0].Entries) != 4 {
 		t.Errorf("snapshot %+v", s)
@@ -71,7 +70,7 @@ func TestLostBlobIsCopiedAgain(t *testing.T) {
 	b := newBench(t, nil)
 	defer b.close()
 	sum := file(t, b.backup(Options{}), "flash:/c2960.bin").SHA256
-	must(t, os.Remove(filepath.Join(b.Vault.Path(), "blobs", sum[:2], sum)))
+	must(t, os.Remove(b.blobPath(sum)))
 	r := b.backup(Options{})
 	wantResult(t, r, api.StatusOK, "")
 	if !file(t, r, "flash:/c2960.bin").Copied {
@@ -176,7 +175,7 @@ func TestIncompleteKeepsWhatWasProved(t *testing.T) {
 	if r.BytesCopied != 20000+17 {
 		t.Errorf("copied %d bytes: a file that was refused counts", r.BytesCopied)
 	}
-	s, err := b.Vault.Snapshot(r.Snapshot)
+	s, err := b.Vault.Snapshot(t.Context(), r.Snapshot)
 	must(t, err)
 	if s.Status != api.StatusIncomplete {
 		t.Errorf("the snapshot says %q", s.Status)

@@ -21,6 +21,7 @@ import (
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
 	"flashwarden/internal/vault"
+	vaultdir "flashwarden/internal/vault/dir"
 	"flashwarden/tftp"
 )
 
@@ -159,6 +160,7 @@ func (d *fakeDevice) request(c ios.Copy) *tftp.Request {
 type bench struct {
 	*Runner
 	t       *testing.T
+	dir     string // the data directory
 	mu      sync.Mutex
 	dialled []string
 	devices []*fakeDevice // every session, in the order dialled
@@ -172,14 +174,17 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 	dir := t.TempDir()
 	s, err := spool.Open(filepath.Join(dir, "spool"))
 	must(t, err)
-	v, err := vault.Open(filepath.Join(dir, "vault"))
+	store, err := vaultdir.Open(filepath.Join(dir, "vault"))
 	must(t, err)
 	c, err := sqlite.Open(filepath.Join(dir, "catalog.db"))
 	must(t, err)
-	b := &bench{t: t, prepare: prepare}
-	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059"}
+	b := &bench{t: t, dir: dir, prepare: prepare}
+	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: vault.New(store), Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059"}
 	return b
 }
+
+// blobPath is the file that has the content with this SHA-256.
+func (b *bench) blobPath(sum string) string { return filepath.Join(b.dir, "vault", vault.BlobKey(sum)) }
 
 func (b *bench) close() { must(b.t, b.Catalog.(catalog.Catalog).Close()) }
 
@@ -212,7 +217,7 @@ func (b *bench) wantClean() {
 	for _, p := range problems {
 		b.t.Errorf("vault: %+v", p)
 	}
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(b.Vault.Path()), "spool", "*"))
+	left, err := filepath.Glob(filepath.Join(b.dir, "spool", "*"))
 	must(b.t, err)
 	if len(left) > 0 {
 		b.t.Errorf("left in the spool: %v", left)

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"flashwarden/api"
@@ -24,7 +25,11 @@ func inspectReceivedCopy(ctx context.Context, f api.File, path string) (api.File
 		return f, cause.Wrap(cause.Internal, err, "inspect "+f.Path, nil)
 	}
 	defer file.Close()
-	if f, err = inspect(ctx, f, file); err != nil {
+	info, err := file.Stat()
+	if err != nil {
+		return f, cause.Wrap(cause.Internal, err, "inspect "+f.Path, nil)
+	}
+	if f, err = inspect(ctx, f, file, info.Size()); err != nil {
 		return f, err
 	}
 	if f.Evidence == api.EvidenceSize && f.Image.Verdict == api.ImageBad {
@@ -48,12 +53,12 @@ func (j job) inspectKnown(ctx context.Context, f api.File) (api.File, error) {
 	if found != nil {
 		return withInspection(f, found), nil
 	}
-	blob, err := j.Vault.OpenBlob(f.SHA256)
+	blob, err := j.Vault.OpenBlob(ctx, f.SHA256)
 	if err != nil {
 		return f, vaultError(err, "inspect "+f.Path)
 	}
 	defer blob.Close()
-	if f, err = inspect(ctx, f, blob); err != nil {
+	if f, err = inspect(ctx, f, blob, blob.Size()); err != nil {
 		return f, err
 	}
 	return f, j.remember(ctx, f)
@@ -61,13 +66,9 @@ func (j job) inspectKnown(ctx context.Context, f api.File) (api.File, error) {
 
 func isImage(f api.File) bool { return f.Kind == api.KindImage || f.Kind == api.KindPackage }
 
-// inspect reads an image once, and returns f with the result.
-func inspect(ctx context.Context, f api.File, file *os.File) (api.File, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return f, cause.Wrap(cause.Internal, err, "inspect "+f.Path, nil)
-	}
-	report, err := imagefile.Inspect(ctx, file, info.Size())
+// inspect reads an image of size bytes once, and returns f with the result.
+func inspect(ctx context.Context, f api.File, content io.ReaderAt, size int64) (api.File, error) {
+	report, err := imagefile.Inspect(ctx, content, size)
 	switch {
 	case ctx.Err() != nil:
 		return f, cause.Ended(ctx)

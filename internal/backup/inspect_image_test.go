@@ -64,7 +64,7 @@ func TestSizeOnlyImage(t *testing.T) {
 			t.Errorf("no %q in the proof:\n%s", want, proof)
 		}
 	}
-	s, err := b.Vault.Snapshot(r.Snapshot)
+	s, err := b.Vault.Snapshot(t.Context(), r.Snapshot)
 	must(t, err)
 	if got := file(t, api.BackupResult{Files: s.Files}, imagePath); got.Image == nil || !slices.Equal(got.Proof, f.Proof) {
 		t.Errorf("the snapshot has %+v", got)
@@ -86,8 +86,9 @@ func TestSizeOnlyImageDamaged(t *testing.T) {
 		if f.Cause != cause.DigestMismatch || f.SHA256 != "" || f.Image != nil || !strings.Contains(f.Message, "expected") || !strings.Contains(f.Hint, "put a good image there") {
 			t.Errorf("%s: %+v", name, f)
 		}
-		if sum := sha256.Sum256(data); b.Vault.HasBlob(hex.EncodeToString(sum[:]), int64(len(data))) {
-			t.Errorf("%s: it is in the vault", name)
+		sum := sha256.Sum256(data)
+		if has, err := b.Vault.HasBlob(t.Context(), hex.EncodeToString(sum[:]), int64(len(data))); has || err != nil {
+			t.Errorf("%s: it is in the vault, error %v", name, err)
 		}
 		b.wantClean()
 		b.close()
@@ -146,12 +147,10 @@ func TestInspectedOnce(t *testing.T) {
 	b := withImage(t, classic(t, "15.0(2)SE8"), false)
 	defer b.close()
 	f := file(t, b.backup(Options{Policy: api.PolicyImage}), imagePath)
-	blob, err := b.Vault.OpenBlob(f.SHA256)
-	must(t, err)
-	defer blob.Close()
+	blob := b.blobPath(f.SHA256)
 	// A damaged blob of the same size: whoever reads it again finds that.
-	must(t, os.Chmod(blob.Name(), 0o600))
-	w, err := os.OpenFile(blob.Name(), os.O_WRONLY, 0)
+	must(t, os.Chmod(blob, 0o600))
+	w, err := os.OpenFile(blob, os.O_WRONLY, 0)
 	must(t, err)
 	_, err = w.WriteAt(make([]byte, 1000), 40_000)
 	must(t, err)
@@ -160,7 +159,7 @@ func TestInspectedOnce(t *testing.T) {
 		t.Errorf("read again: %+v", again.Image)
 	}
 	// A snapshot of the time before images were inspected.
-	s, err := b.Vault.Snapshot(b.backup(Options{Policy: api.PolicyImage}).Snapshot)
+	s, err := b.Vault.Snapshot(t.Context(), b.backup(Options{Policy: api.PolicyImage}).Snapshot)
 	must(t, err)
 	rows, err := b.Catalog.Snapshots(t.Context(), "")
 	must(t, err)

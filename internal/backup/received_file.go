@@ -30,7 +30,7 @@ type Received struct {
 
 // Filer keeps files that devices send, each as a snapshot of one file.
 type Filer struct {
-	Vault   *vault.Dir
+	Vault   *vault.Vault
 	Catalog catalog.Index
 }
 
@@ -54,7 +54,7 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.
 	if err := proveReceived(ctx, in, f, &kept, res); err != nil {
 		return err
 	}
-	if err := fl.Vault.Adopt(f.Path, f.SHA256); err != nil {
+	if err := fl.Vault.Adopt(ctx, f.Path, f.SHA256); err != nil {
 		return vaultError(err, "keep "+name)
 	}
 	s := api.Snapshot{
@@ -62,7 +62,7 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.
 		Status: api.StatusOK, Started: res.Started, Seconds: math.Round(time.Since(in.Began).Seconds()*10) / 10,
 		BytesCopied: bytesCopied([]api.File{kept}), Files: []api.File{kept}, Notes: res.Notes,
 	}
-	if err := fl.Vault.PutSnapshot(s); err != nil {
+	if err := fl.Vault.PutSnapshot(ctx, s); err != nil {
 		return vaultError(err, "write snapshot")
 	}
 	res.Status, res.Snapshot, res.Files, res.BytesCopied = api.StatusOK, s.ID, s.Files, s.BytesCopied

@@ -41,7 +41,7 @@ func TestReceivedImageIsKnownByContent(t *testing.T) {
 	if f.Kind != api.KindImage || f.Evidence != api.EvidenceSize || f.Image == nil || f.Image.Version != "15.0(2)SE8" || !noted(r, "15.0(2)SE8") {
 		t.Errorf("%+v, notes %q", f, r.Notes)
 	}
-	s, err := b.Vault.Snapshot(r.Snapshot)
+	s, err := b.Vault.Snapshot(t.Context(), r.Snapshot)
 	if err != nil || s.Device != "sw1" || s.Address != "192.0.2.1" || s.Facts.Image != "" || len(s.Files) != 1 || s.Files[0].SHA256 != f.SHA256 {
 		t.Errorf("snapshot %+v, %v", s, err)
 	}
@@ -61,7 +61,7 @@ func TestReceivedDamage(t *testing.T) {
 		t.Errorf("a damaged image: %v", err)
 	}
 	wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
-	if ids, err := b.Vault.SnapshotIDs(); err != nil || len(ids) != 0 {
+	if ids, err := b.Vault.SnapshotIDs(t.Context()); err != nil || len(ids) != 0 {
 		t.Errorf("snapshots %v, %v", ids, err)
 	}
 	r, err = received(t, b, "c2960.bin", damaged(t), "own")
@@ -83,7 +83,7 @@ func TestReceivedDigest(t *testing.T) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
-	if ids, err := b.Vault.SnapshotIDs(); err != nil || len(ids) != 2 {
+	if ids, err := b.Vault.SnapshotIDs(t.Context()); err != nil || len(ids) != 2 {
 		t.Errorf("snapshots %v, %v", ids, err)
 	}
 }

@@ -79,13 +79,14 @@ func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []i
 		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
 		Facts: res.Facts, Files: res.Files, Listings: listingsOf(listings), Notes: res.Notes,
 	}
-	if err := j.Vault.PutSnapshot(s); err != nil {
+	// A cancelled context must not lose what was kept, nor keep it out of the
+	// index.
+	ctx = context.WithoutCancel(ctx)
+	if err := j.Vault.PutSnapshot(ctx, s); err != nil {
 		return failed(res, vaultError(err, "write snapshot"))
 	}
 	res.Snapshot = s.ID
-	// The snapshot is safe in the vault; a cancelled context must not keep it
-	// out of the index.
-	if err := j.Catalog.Index(context.WithoutCancel(ctx), s); err != nil {
+	if err := j.Catalog.Index(ctx, s); err != nil {
 		return failed(res, cause.Wrap(cause.VaultError, err, "index snapshot "+s.ID, api.Say("run the backup again; the vault itself is whole")))
 	}
 	return res

@@ -80,7 +80,12 @@ func (j job) reuse(ctx context.Context, f api.File, d ios.Digest) (api.File, boo
 	if err != nil {
 		return f, false, indexError(err, "look up "+f.Path)
 	}
-	if !ok || !j.Vault.HasBlob(sha, f.Size) {
+	if !ok {
+		return f, false, nil
+	}
+	if has, err := j.Vault.HasBlob(ctx, sha, f.Size); err != nil {
+		return f, false, vaultError(err, "look up "+f.Path)
+	} else if !has {
 		return f, false, nil
 	}
 	f.MD5, f.SHA256, f.Evidence = d.MD5, sha, api.EvidenceMD5
@@ -126,7 +131,8 @@ func (j job) keep(ctx context.Context, f api.File, got *spool.File, d ios.Digest
 	if f, err = inspectReceivedCopy(ctx, f, got.Path); err != nil {
 		return f, err
 	}
-	if err := j.Vault.Adopt(got.Path, got.SHA256); err != nil {
+	// A cancelled context must not throw away what has arrived.
+	if err := j.Vault.Adopt(context.WithoutCancel(ctx), got.Path, got.SHA256); err != nil {
 		return f, vaultError(err, "keep "+f.Path)
 	}
 	f.Size, f.MD5, f.SHA256, f.Copied = got.Size, got.MD5, got.SHA256, true
@@ -152,7 +158,7 @@ func (j job) takeRunningConfig(ctx context.Context, d Device, f api.File) (api.F
 	if err != nil {
 		return f, err
 	}
-	sha, md5, err := j.Vault.Put(text)
+	sha, md5, err := j.Vault.Put(context.WithoutCancel(ctx), text)
 	if err != nil {
 		return f, vaultError(err, "keep the running-config")
 	}

@@ -173,7 +173,7 @@ func TestNotesOfUnits(t *testing.T) {
 	if len(r.Notes) != 1 || !strings.HasPrefix(r.Notes[0], "switch 2 holds another file: flash2:/c2960.bin has MD5 ") {
 		t.Errorf("notes %q", r.Notes)
 	}
-	s, err := b.Vault.Snapshot(r.Snapshot)
+	s, err := b.Vault.Snapshot(t.Context(), r.Snapshot)
 	must(t, err)
 	if !slices.Equal(s.Notes, r.Notes) || file(t, r, "flash2:/c2960.bin").SHA256 == file(t, r, "flash:/c2960.bin").SHA256 {
 		t.Errorf("snapshot %+v", s)

@@ -16,8 +16,8 @@ const rebuildBatch = 500
 
 // Vault is the part of a vault that Rebuild reads.
 type Vault interface {
-	SnapshotIDs() ([]string, error)
-	Snapshot(id string) (api.Snapshot, error)
+	SnapshotIDs(ctx context.Context) ([]string, error)
+	Snapshot(ctx context.Context, id string) (api.Snapshot, error)
 }
 
 // Rebuild makes the index equal to the vault: it enters the snapshots that
@@ -64,7 +64,7 @@ func compare(ctx context.Context, index Index, v Vault) (missing []string, surpl
 	for _, id := range indexed {
 		surplus[id] = true
 	}
-	inVault, err := v.SnapshotIDs()
+	inVault, err := v.SnapshotIDs(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +82,7 @@ func compare(ctx context.Context, index Index, v Vault) (missing []string, surpl
 func indexBatch(ctx context.Context, index Index, v Vault, ids []string) (damaged []error, err error) {
 	var snapshots []api.Snapshot
 	for _, id := range ids {
-		s, err := v.Snapshot(id)
+		s, err := v.Snapshot(ctx, id)
 		switch {
 		case errors.Is(err, vault.ErrNotFound): // removed meanwhile
 		case errors.Is(err, vault.ErrDamaged):

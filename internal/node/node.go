@@ -20,6 +20,7 @@ import (
 	"flashwarden/internal/doctor"
 	"flashwarden/internal/transfer"
 	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
 	"flashwarden/internal/vty"
 	"flashwarden/tftp"
 )
@@ -37,7 +38,7 @@ type Options struct {
 // read and to edit the inventory; only one at a time may Start it.
 type Node struct {
 	Catalog catalog.Catalog
-	Vault   *vault.Dir
+	Vault   *vault.Vault
 	// Watch is told what the TFTP server sees. It is set before Start, and must
 	// return at once. Nil: nobody is.
 	Watch func(tftp.Event)
@@ -62,9 +63,11 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if n.key, err = credential.Open(n.path("key")); err != nil {
 		return nil, err
 	}
-	if n.Vault, err = vault.Open(n.path("vault")); err != nil {
+	store, err := dir.Open(n.path("vault"))
+	if err != nil {
 		return nil, err
 	}
+	n.Vault = vault.New(store)
 	if n.Catalog, err = sqlite.Open(n.path("catalog.db")); err != nil {
 		return nil, err
 	}

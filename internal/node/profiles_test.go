@@ -223,9 +223,9 @@ func wantNotes(t *testing.T, got, want []string) {
 }
 
 // wantFilesOf compares what the vault keeps with what is in the device.
-func wantFilesOf(t *testing.T, v *vault.Dir, r api.BackupResult, s *iossim.Switch) {
+func wantFilesOf(t *testing.T, v *vault.Vault, r api.BackupResult, s *iossim.Switch) {
 	t.Helper()
-	kept, err := v.Snapshot(r.Snapshot)
+	kept, err := v.Snapshot(t.Context(), r.Snapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func wantFilesOf(t *testing.T, v *vault.Dir, r api.BackupResult, s *iossim.Switc
 		if f.Cause != "" {
 			continue
 		}
-		blob, err := v.OpenBlob(f.SHA256)
+		blob, err := v.OpenBlob(t.Context(), f.SHA256)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func (n *Node) Start() error {
 
 func (n *Node) start(s *service) error {
 	var err error
-	if err = n.Vault.Sweep(); err != nil {
+	if err = n.Vault.Sweep(context.Background()); err != nil {
 		return err
 	}
 	if s.spool, err = spool.Open(n.path("spool")); err != nil {

@@ -21,7 +21,7 @@ import (
 // Offer lets a device fetch content of the vault, which is proved first. The
 // node must have been started.
 func (n *Node) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) {
-	f, err := n.Vault.OpenBlob(o.SHA256)
+	f, err := n.Vault.OpenBlob(context.WithoutCancel(ctx), o.SHA256)
 	if err != nil {
 		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, api.Say("run ").Do("check"))
 	}

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -227,14 +228,14 @@ var bootLine = regexp.MustCompile(`(?m)^boot system (?:switch \S+ )?(?:flash )?(
 // that will be written: at the next start it would take the place of those that
 // are asked for. The result is by path; a configuration without one is left
 // out.
-func (r *Runner) startupBoots(files []api.PlannedFile) (map[string]string, error) {
+func (r *Runner) startupBoots(ctx context.Context, files []api.PlannedFile) (map[string]string, error) {
 	lines := make(map[string]string)
 	for _, f := range files {
 		name := flash.ParsePath(f.Path).Base()
 		if f.State == api.Equal || name != "startup-config" && name != "config.text" {
 			continue
 		}
-		text, err := r.blobText(f.SHA256)
+		text, err := r.blobText(ctx, f.SHA256)
 		if err != nil {
 			return nil, cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run ").Do("check"))
 		}
@@ -248,8 +249,8 @@ func (r *Runner) startupBoots(files []api.PlannedFile) (map[string]string, error
 // maxConfig is the most of a configuration that is read, in bytes.
 const maxConfig = 4 << 20
 
-func (r *Runner) blobText(sha string) (string, error) {
-	blob, err := r.Vault.OpenBlob(sha)
+func (r *Runner) blobText(ctx context.Context, sha string) (string, error) {
+	blob, err := r.Vault.OpenBlob(ctx, sha)
 	if err != nil {
 		return "", err
 	}

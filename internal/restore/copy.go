@@ -59,7 +59,7 @@ func (a application) finish(s api.PlanStep, evidence string, copied bool, done o
 
 // offer makes the ticket for one file. The blob is read and proved before.
 func (a application) offer(ctx context.Context, s api.PlanStep) (*spool.Ticket, error) {
-	blob, err := a.Vault.OpenBlob(s.SHA256)
+	blob, err := a.Vault.OpenBlob(context.WithoutCancel(ctx), s.SHA256)
 	var ticket *spool.Ticket
 	if err == nil {
 		ticket, err = a.Spool.Offer(ctx, blob, spool.Offer{Device: a.line.RemoteAddr(), SHA256: s.SHA256, Deadline: time.Now().Add(requestWithin)})

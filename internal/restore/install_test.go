@@ -23,7 +23,7 @@ func TestInstallAdd(t *testing.T) {
 		t.Fatal(all.Message)
 	}
 	var err error
-	if b.snapshot, err = b.node.Vault.Snapshot(all.Snapshot); err != nil {
+	if b.snapshot, err = b.node.Vault.Snapshot(t.Context(), all.Snapshot); err != nil {
 		t.Fatal(err)
 	}
 	b.remove(bin)

@@ -28,6 +28,7 @@ import (
 // bench is a node and one simulated switch with a snapshot of it.
 type bench struct {
 	t        *testing.T
+	data     string // the data directory
 	node     *node.Node
 	sw       *iossim.Switch
 	device   api.Device
@@ -35,13 +36,13 @@ type bench struct {
 	onEvent  func(api.Event)
 }
 
-func newNode(t *testing.T) *node.Node {
+func newNode(t *testing.T, data string) *node.Node {
 	t.Helper()
 	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
 	cfg.TFTP.PortRange = tftp.PortRange{}
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
-	n, err := node.Open(t.Context(), node.Options{Data: filepath.Join(t.TempDir(), "data"), Config: cfg})
+	n, err := node.Open(t.Context(), node.Options{Data: data, Config: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,14 +66,15 @@ func newBench(t *testing.T, profile string, policy api.Policy) *bench {
 // newBenchOf is newBench with a switch that has options.
 func newBenchOf(t *testing.T, profile string, o iossim.Options, policy api.Policy) *bench {
 	t.Helper()
-	b := &bench{t: t, node: newNode(t)}
+	data := filepath.Join(t.TempDir(), "data")
+	b := &bench{t: t, data: data, node: newNode(t, data)}
 	b.start(profile, o)
 	results := b.node.Runner().All(t.Context(), []api.Device{b.device}, backup.Options{Policy: policy})
 	if results[0].Snapshot == "" {
 		t.Fatalf("back up %s: %s %s", profile, results[0].Cause, results[0].Message)
 	}
 	var err error
-	if b.snapshot, err = b.node.Vault.Snapshot(results[0].Snapshot); err != nil {
+	if b.snapshot, err = b.node.Vault.Snapshot(t.Context(), results[0].Snapshot); err != nil {
 		t.Fatal(err)
 	}
 	return b

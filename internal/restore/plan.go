@@ -87,7 +87,7 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 	if a.removals, lacking, err = r.held(ctx, l, p.device.Name, removals, a); err != nil {
 		return api.Plan{}, err
 	}
-	if a.startup, err = r.startupBoots(a.files); err != nil {
+	if a.startup, err = r.startupBoots(ctx, a.files); err != nil {
 		return api.Plan{}, err
 	}
 	return p.decide(a, slices.Concat(refused, stay, lacking)), nil
@@ -281,10 +281,26 @@ func (r *Runner) kept(ctx context.Context, device string, s api.PlanStep) (strin
 	if err != nil {
 		return "", cause.Wrap(cause.VaultError, err, "look up "+s.Path, api.Say("run ").Do("check"))
 	}
-	if !ok || !r.Vault.HasBlob(sha, s.Size) {
+	if !ok {
 		return "", notKept(device, s.Path)
 	}
+	if err := r.holds(ctx, device, s.Path, sha, s.Size); err != nil {
+		return "", err
+	}
 	return sha, nil
+}
+
+// holds returns errNotKept where the vault does not hold the content of a
+// device's file, and another error where it cannot say.
+func (r *Runner) holds(ctx context.Context, device, p, sha string, size int64) error {
+	has, err := r.Vault.HasBlob(ctx, sha, size)
+	switch {
+	case err != nil:
+		return cause.Wrap(cause.VaultError, err, "look up "+p, api.Say("run ").Do("check"))
+	case !has:
+		return notKept(device, p)
+	}
+	return nil
 }
 
 func notKept(device, p string) error {

@@ -191,7 +191,7 @@ func TestDamagedBlob(t *testing.T) {
 	damage := func(path string) {
 		i := slices.IndexFunc(all.Files, func(f api.File) bool { return f.Path == path })
 		sum := all.Files[i].SHA256
-		blob := filepath.Join(b.node.Vault.Path(), "blobs", sum[:2], sum)
+		blob := filepath.Join(b.data, "vault", "blobs", sum[:2], sum)
 		if err := errors.Join(os.Chmod(blob, 0o600), os.WriteFile(blob, []byte(strings.Repeat("x", int(all.Files[i].Size))), 0o600)); err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func (a application) remove(ctx context.Context, s api.PlanStep, done outcome) (
 	if err != nil {
 		return done, err
 	}
-	if err := a.Vault.Prove(sha, s.Size); err != nil {
+	if err := a.Vault.Prove(ctx, sha, s.Size); err != nil {
 		return done, cause.Wrap(cause.VaultError, err, s.Path+" is not deleted", checkData(a.plan.Request.Device))
 	}
 	done.changed = true
@@ -55,8 +55,8 @@ func (a application) keptNow(ctx context.Context, s api.PlanStep, done outcome) 
 	device := a.plan.Request.Device
 	if s.ReadBack {
 		sha, err := a.readBack(ctx, s)
-		if err == nil && !a.Vault.HasBlob(sha, s.Size) {
-			err = notKept(device, s.Path)
+		if err == nil {
+			err = a.holds(ctx, device, s.Path, sha, s.Size)
 		}
 		return sha, done.refuseUnlessChanged(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"time"
 
 	"flashwarden/tftp"
@@ -28,6 +27,12 @@ type Offer struct {
 	Times    int        // permitted complete transfers; 0: 1
 }
 
+// Content is what an offer serves; *os.File is one.
+type Content interface {
+	io.ReaderAt
+	io.Closer
+}
+
 // Offer permits a device to fetch the content of f, which is open for reading.
 // Offer reads f once and compares its digest with o.SHA256; the error is
 // ErrContent if they differ. The ticket's Size is the size of f. Wait returns the
@@ -35,7 +40,7 @@ type Offer struct {
 // because boot loaders try several times, each time from another port. The ticket
 // owns f and closes it; Offer closes it if it returns an error. The caller must
 // Close the ticket.
-func (s *Spool) Offer(ctx context.Context, f *os.File, o Offer) (*Ticket, error) {
+func (s *Spool) Offer(ctx context.Context, f Content, o Offer) (*Ticket, error) {
 	proved, err := prove(ctx, f, o.SHA256)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("offer %s: %w", o.Name, err), f.Close())
@@ -49,14 +54,14 @@ func (s *Spool) Offer(ctx context.Context, f *os.File, o Offer) (*Ticket, error)
 
 // offer is the file that a device may fetch with a ticket.
 type offer struct {
-	file    *os.File
+	file    Content
 	content *File
 	times   int                    // complete transfers left
 	tries   map[*tftp.Request]bool // running
 }
 
 // prove reads f and compares it with the digest want.
-func prove(ctx context.Context, f *os.File, want string) (*File, error) {
+func prove(ctx context.Context, f Content, want string) (*File, error) {
 	strong, weak := sha256.New(), md5.New()
 	n, err := io.Copy(io.MultiWriter(strong, weak), io.NewSectionReader(contextReaderAt{ctx, f}, 0, 1<<62))
 	if err != nil {

@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,20 +22,20 @@ type CheckOptions struct {
 	Progress func(done, total int64)
 }
 
-// Check reads the vault again and returns what is wrong with it, sorted by
-// path; no problem means that every snapshot is whole. Backups may go on at
-// the same time. The error is that of ctx, or says that the vault cannot be
-// read at all.
-func (d *Dir) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem, error) {
-	c := &checker{dir: d, named: map[string][]claim{}, blobs: map[string]int64{}}
+// Check reads the vault again and returns its problems, sorted by path; no
+// problem means that every snapshot is whole. Backups may go on at the same
+// time. The error is that of ctx, or says that the vault cannot be read at
+// all.
+func (v *Vault) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem, error) {
+	c := &checker{vault: v, named: map[string][]claim{}, blobs: map[string]int64{}}
 	// Snapshots before blobs: a snapshot that is there has its blobs already.
-	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.compare}
+	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.audit, c.compare}
 	if opt.ReadData {
 		steps = append(steps, func(ctx context.Context) error { return c.readBlobs(ctx, opt.Progress) })
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return nil, fmt.Errorf("check vault %s: %w", d.path, err)
+			return nil, fmt.Errorf("check vault: %w", err)
 		}
 	}
 	slices.SortFunc(c.problems, func(a, b api.CheckProblem) int {
@@ -49,9 +46,9 @@ func (d *Dir) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem, 
 
 // checker is the state of one Check.
 type checker struct {
-	dir      *Dir
+	vault    *Vault
 	named    map[string][]claim // by SHA-256: what snapshots say of a blob
-	blobs    map[string]int64   // by SHA-256: the size of each blob that is there
+	blobs    map[string]int64   // by SHA-256: the size of each blob that exists
 	problems []api.CheckProblem
 }
 
@@ -65,178 +62,112 @@ func (c *checker) report(kind, path, format string, args ...any) {
 	c.problems = append(c.problems, api.CheckProblem{Kind: kind, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
+// list yields all keys of one part. What cannot be listed is a problem.
+func (c *checker) list(ctx context.Context, prefix string, yield func(Info)) error {
+	return c.unlisted(c.vault.store.List(ctx, prefix, func(i Info) error {
+		yield(i)
+		return ctx.Err()
+	}))
+}
+
+// unlisted reports the parts of the store that could not be listed, and
+// returns all other errors.
+func (c *checker) unlisted(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var others []error
+		for _, e := range joined.Unwrap() {
+			others = append(others, c.unlisted(e))
+		}
+		return errors.Join(others...)
+	}
+	var part *UnlistedError
+	if errors.As(err, &part) {
+		c.report(api.CheckUnreadable, part.Part, "%v", part.Err)
+		return nil
+	}
+	return err
+}
+
 // snapshots reads every snapshot and collects what they say of blobs.
 func (c *checker) snapshots(ctx context.Context) error {
-	if err := c.root(); err != nil {
-		return err
-	}
-	years, err := c.readDir(snapshotsDir)
-	if err != nil {
-		return err
-	}
-	for _, year := range years {
-		path := filepath.Join(snapshotsDir, year.Name())
-		if !year.IsDir() || !validYear.MatchString(year.Name()) {
-			c.stray(path)
-			continue
+	return c.list(ctx, SnapshotsPart+"/", func(i Info) {
+		switch id, ok := snapshotOf(i.Key); {
+		case ok:
+			c.snapshot(ctx, i.Key, id)
+		case strings.HasSuffix(i.Key, ".json"):
+			c.report(api.CheckSnapshotDamaged, i.Key, "its name is not the ID of a snapshot of this year")
+		default:
+			c.stray(i.Key)
 		}
-		if err := c.year(ctx, path); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
-func (c *checker) year(ctx context.Context, dir string) error {
-	files, err := c.readDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		path := filepath.Join(dir, f.Name())
-		id, isJSON := strings.CutSuffix(f.Name(), ".json")
-		if !isJSON || !f.Type().IsRegular() {
-			c.stray(path)
-			continue
-		}
-		c.snapshot(path, id)
-	}
-	return nil
-}
-
-func (c *checker) snapshot(path, id string) {
-	c.permissions(path, 0o337)
-	if !validID.MatchString(id) || id[:4] != filepath.Base(filepath.Dir(path)) {
-		c.report(api.CheckSnapshotDamaged, path, "its name is not the ID of a snapshot of this year")
-		return
-	}
-	s, err := c.dir.Snapshot(id)
+func (c *checker) snapshot(ctx context.Context, key, id string) {
+	s, err := c.vault.Snapshot(ctx, id)
 	switch {
-	case errors.Is(err, ErrNotFound): // retention removed it meanwhile
+	case ctx.Err() != nil || errors.Is(err, ErrNotFound): // retention removed it meanwhile
 	case errors.Is(err, ErrDamaged):
-		c.report(api.CheckSnapshotDamaged, path, "%v", err)
+		c.report(api.CheckSnapshotDamaged, key, "%v", err)
 	case err != nil:
-		c.report(api.CheckUnreadable, path, "%v", err)
+		c.report(api.CheckUnreadable, key, "%v", err)
 	}
 	for _, f := range s.Files {
 		if f.SHA256 != "" {
-			c.named[f.SHA256] = append(c.named[f.SHA256], claim{path, f})
+			c.named[f.SHA256] = append(c.named[f.SHA256], claim{key, f})
 		}
 	}
 }
 
-// root looks for strays and open permissions at the top of the vault.
-func (c *checker) root() error {
-	entries, err := os.ReadDir(c.dir.path)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		switch e.Name() {
-		case blobsDir, snapshotsDir, tmpDir:
-			if !e.IsDir() {
-				c.stray(e.Name())
-			}
-		case "lost+found": // the vault is a file system of its own
-		default:
-			c.stray(e.Name())
-		}
-	}
-	c.permissions(".", 0o027)
-	return nil
-}
-
-// listBlobs collects the blobs that are there.
+// listBlobs collects the blobs that exist.
 func (c *checker) listBlobs(ctx context.Context) error {
-	dirs, err := c.readDir(blobsDir)
-	if err != nil {
-		return err
-	}
-	for _, dir := range dirs {
-		path := filepath.Join(blobsDir, dir.Name())
-		if !dir.IsDir() || !validPrefix.MatchString(dir.Name()) {
-			c.stray(path)
-			continue
+	return c.list(ctx, BlobsPart+"/", func(i Info) {
+		sum, ok := blobOf(i.Key)
+		if !ok {
+			c.stray(i.Key)
+			return
 		}
-		files, err := c.readDir(path)
-		if err != nil {
-			return err
+		var err error
+		if i.Size < 0 {
+			i, err = c.vault.store.Stat(ctx, i.Key)
 		}
-		for _, f := range files {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			c.blob(filepath.Join(path, f.Name()), f)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, ErrNotFound): // removed meanwhile
+		case err != nil:
+			c.report(api.CheckUnreadable, BlobKey(sum), "%v", err)
+		default:
+			c.blobs[sum] = i.Size
 		}
+	})
+}
+
+// audit has the store look at itself.
+func (c *checker) audit(ctx context.Context) error {
+	if a, ok := c.vault.store.(Auditor); ok {
+		return a.Audit(ctx, func(p api.CheckProblem) { c.problems = append(c.problems, p) })
 	}
 	return nil
 }
 
-func (c *checker) blob(path string, e fs.DirEntry) {
-	if !validSHA256(e.Name()) || e.Name()[:2] != filepath.Base(filepath.Dir(path)) || !e.Type().IsRegular() {
-		c.stray(path)
-		return
-	}
-	info, err := e.Info()
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		c.report(api.CheckUnreadable, path, "%v", err)
-		return
-	}
-	c.permissions(path, 0o337)
-	c.blobs[e.Name()] = info.Size()
-}
-
-// compare holds what snapshots say against the blobs that are there.
+// compare holds what snapshots say against the blobs that exist.
 func (c *checker) compare(ctx context.Context) error {
 	for sum, claims := range c.named {
-		path := filepath.Join(blobsDir, sum[:2], sum)
 		size, there := c.blobs[sum]
 		for _, claim := range claims {
 			switch {
 			case !there:
-				c.report(api.CheckBlobMissing, path, "%s names it as %s (%d bytes)", claim.snapshot, claim.file.Path, claim.file.Size)
+				c.report(api.CheckBlobMissing, BlobKey(sum), "%s names it as %s (%d bytes)", claim.snapshot, claim.file.Path, claim.file.Size)
 			case size != claim.file.Size:
-				c.report(api.CheckBlobSize, path, "it has %d bytes; %s says %d for %s", size, claim.snapshot, claim.file.Size, claim.file.Path)
+				c.report(api.CheckBlobSize, BlobKey(sum), "it has %d bytes; %s says %d for %s", size, claim.snapshot, claim.file.Size, claim.file.Path)
 			}
 		}
 	}
 	return ctx.Err()
 }
 
-// readDir lists a directory of the vault. One that is missing is a problem,
-// not an error.
-func (c *checker) readDir(path string) ([]fs.DirEntry, error) {
-	entries, err := os.ReadDir(filepath.Join(c.dir.path, path))
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
-		c.report(api.CheckUnreadable, path, "%v", err)
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	c.permissions(path, 0o027)
-	return entries, nil
-}
+func (c *checker) stray(key string) { c.problems = append(c.problems, Stray(key)) }
 
-func (c *checker) stray(path string) {
-	c.report(api.CheckStray, path, "the vault did not put it there; move it away")
-}
-
-// permissions reports a file that has any of the forbidden bits of its mode.
-func (c *checker) permissions(path string, forbidden fs.FileMode) {
-	info, err := os.Lstat(filepath.Join(c.dir.path, path))
-	if err != nil {
-		return // whoever reads it says so
-	}
-	mode := info.Mode().Perm()
-	if mode&forbidden != 0 {
-		full := filepath.Join(c.dir.path, path)
-		c.report(api.CheckPermissions, path, "its mode is %04o; type: chmod %04o %s", mode, mode&^forbidden, full)
-	}
+// Stray returns the problem of something at path that the vault did not put
+// there.
+func Stray(path string) api.CheckProblem {
+	return api.CheckProblem{Kind: api.CheckStray, Path: path, Message: "the vault did not put it there; move it away"}
 }

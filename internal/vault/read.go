@@ -7,12 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"path/filepath"
 	"slices"
 	"sync"
 
 	"flashwarden/api"
 )
+
+// readBuffer is the buffer, in bytes, for reading blobs.
+const readBuffer = 1 << 20
 
 // readWorkers is how many blobs are read at once: enough to hash on two
 // cores, few enough not to drive a spinning disk mad.
@@ -38,7 +40,7 @@ func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64
 	slices.Sort(sums)
 	count := &counter{total: total, report: progress}
 
-	for r := range c.dir.hashBlobs(ctx, sums, count) {
+	for r := range c.vault.hashBlobs(ctx, sums, count) {
 		c.judge(r)
 	}
 	return ctx.Err()
@@ -46,14 +48,14 @@ func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64
 
 // hashBlobs reads the blobs with several workers. The channel is closed when
 // all is read, or soon after ctx ended; it must be drained.
-func (d *Dir) hashBlobs(ctx context.Context, sums []string, count *counter) <-chan digests {
+func (v *Vault) hashBlobs(ctx context.Context, sums []string, count *counter) <-chan digests {
 	todo, results := make(chan string), make(chan digests)
 	var workers sync.WaitGroup
 	for range readWorkers {
 		workers.Go(func() {
-			buffer := make([]byte, copyBuffer)
+			buffer := make([]byte, readBuffer)
 			for sum := range todo {
-				results <- d.hashBlob(ctx, sum, buffer, count)
+				results <- v.hashBlob(ctx, sum, buffer, count)
 			}
 		})
 	}
@@ -74,7 +76,7 @@ func (d *Dir) hashBlobs(ctx context.Context, sums []string, count *counter) <-ch
 
 // judge reports what is wrong with the digests of one blob.
 func (c *checker) judge(r digests) {
-	path := filepath.Join(blobsDir, r.sum[:2], r.sum)
+	path := BlobKey(r.sum)
 	switch {
 	case errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
 	case errors.Is(r.err, ErrNotFound):
@@ -96,8 +98,8 @@ func (c *checker) judge(r digests) {
 }
 
 // hashBlob reads one blob in one pass.
-func (d *Dir) hashBlob(ctx context.Context, sum string, buffer []byte, count *counter) digests {
-	f, err := d.OpenBlob(sum)
+func (v *Vault) hashBlob(ctx context.Context, sum string, buffer []byte, count *counter) digests {
+	f, err := v.store.Get(ctx, BlobKey(sum), 0)
 	if err != nil {
 		return digests{sum: sum, err: err}
 	}

@@ -1,16 +1,14 @@
 package vault
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"iter"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"flashwarden/api"
@@ -21,13 +19,6 @@ import (
 const maxSnapshot = 64 << 20
 
 const idTime = "20060102T150405Z"
-
-var (
-	validID     = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[A-Za-z0-9._-]{1,64}-[a-z0-9]{4}$`)
-	unsafeInID  = regexp.MustCompile(`[^A-Za-z0-9._-]`)
-	validYear   = regexp.MustCompile(`^[0-9]{4}$`)
-	validPrefix = regexp.MustCompile(`^[0-9a-f]{2}$`)
-)
 
 // NewID returns a new snapshot ID: the time in UTC, the device's name with
 // every character that is not fit for a file name replaced by "-", and four
@@ -58,14 +49,14 @@ func randomSuffix() string {
 // PutSnapshot keeps s under its ID. It refuses a snapshot that names a blob
 // which the vault does not have, and one whose ID is taken (ErrExists).
 // Started is kept in whole seconds of UTC.
-func (d *Dir) PutSnapshot(s api.Snapshot) error {
-	if err := d.putSnapshot(s); err != nil {
+func (v *Vault) PutSnapshot(ctx context.Context, s api.Snapshot) error {
+	if err := v.putSnapshot(ctx, s); err != nil {
 		return fmt.Errorf("put snapshot %s: %w", s.ID, err)
 	}
 	return nil
 }
 
-func (d *Dir) putSnapshot(s api.Snapshot) error {
+func (v *Vault) putSnapshot(ctx context.Context, s api.Snapshot) error {
 	s = normalise(s)
 	if err := validate(s); err != nil {
 		return err
@@ -74,7 +65,7 @@ func (d *Dir) putSnapshot(s api.Snapshot) error {
 		if f.SHA256 == "" {
 			continue
 		}
-		if err := d.checkBlob(f.SHA256, f.Size); err != nil {
+		if err := v.checkBlob(ctx, f.SHA256, f.Size); err != nil {
 			return fmt.Errorf("file %s: %w", f.Path, err)
 		}
 	}
@@ -82,64 +73,39 @@ func (d *Dir) putSnapshot(s api.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := d.writeTemp(data)
-	if err != nil {
-		return err
-	}
-	defer d.discard(tmp)
-	path := d.snapshotPath(s.ID)
-	if err := d.mkdir(filepath.Dir(path)); err != nil {
-		return err
-	}
-	if err := d.link(tmp.Name(), path); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return ErrExists
-		}
-		return err
-	}
-	return d.syncDir(filepath.Dir(path))
+	return v.store.Put(ctx, SnapshotKey(s.ID), bytes.NewReader(data), int64(len(data)))
 }
 
 // SnapshotIDs returns the IDs of all snapshots, in the order of their times.
-// It reads directories only.
-func (d *Dir) SnapshotIDs() ([]string, error) {
-	years, err := os.ReadDir(filepath.Join(d.path, snapshotsDir))
+// It reads no document.
+func (v *Vault) SnapshotIDs(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := v.store.List(ctx, SnapshotsPart+"/", func(i Info) error {
+		if id, ok := snapshotOf(i.Key); ok {
+			ids = append(ids, id)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list snapshots: %w", err)
-	}
-	var ids []string
-	for _, year := range years {
-		if !year.IsDir() || !validYear.MatchString(year.Name()) {
-			continue
-		}
-		files, err := os.ReadDir(filepath.Join(d.path, snapshotsDir, year.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("list snapshots: %w", err)
-		}
-		for _, f := range files {
-			id, isJSON := strings.CutSuffix(f.Name(), ".json")
-			if isJSON && validID.MatchString(id) && id[:4] == year.Name() {
-				ids = append(ids, id)
-			}
-		}
 	}
 	slices.Sort(ids)
 	return ids, nil
 }
 
 // Snapshots yields all snapshots in the order of their times. One that cannot
-// be read comes as a Snapshot with its ID alone and an error, ErrDamaged
+// be read is yielded as a Snapshot with its ID alone and an error, ErrDamaged
 // where the document is not what it was; the others still follow. A
 // Snapshot without ID and an error means that the list itself failed.
-func (d *Dir) Snapshots() iter.Seq2[api.Snapshot, error] {
+func (v *Vault) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
 	return func(yield func(api.Snapshot, error) bool) {
-		ids, err := d.SnapshotIDs()
+		ids, err := v.SnapshotIDs(ctx)
 		if err != nil {
 			yield(api.Snapshot{}, err)
 			return
 		}
 		for _, id := range ids {
-			s, err := d.Snapshot(id)
+			s, err := v.Snapshot(ctx, id)
 			if err != nil {
 				s = api.Snapshot{ID: id}
 			}
@@ -153,15 +119,15 @@ func (d *Dir) Snapshots() iter.Seq2[api.Snapshot, error] {
 // Snapshot returns the snapshot with the given ID. The error is ErrNotFound
 // where there is none, and ErrDamaged where its document cannot be
 // understood.
-func (d *Dir) Snapshot(id string) (api.Snapshot, error) {
+func (v *Vault) Snapshot(ctx context.Context, id string) (api.Snapshot, error) {
 	if !validID.MatchString(id) {
 		return api.Snapshot{}, fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
-	data, err := readRegular(d.snapshotPath(id))
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := v.document(ctx, SnapshotKey(id))
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return api.Snapshot{}, fmt.Errorf("snapshot %s: %w", id, ErrNotFound)
-	}
-	if err != nil {
+	case err != nil:
 		return api.Snapshot{}, fmt.Errorf("read snapshot %s: %w", id, err)
 	}
 	s, err := decode(data)
@@ -174,18 +140,23 @@ func (d *Dir) Snapshot(id string) (api.Snapshot, error) {
 	return s, nil
 }
 
-func (d *Dir) snapshotPath(id string) string {
-	return filepath.Join(d.path, snapshotsDir, id[:4], id+".json")
-}
-
-// readRegular reads a regular file of at most maxSnapshot bytes.
-func readRegular(path string) ([]byte, error) {
-	info, err := os.Lstat(path)
+// document reads a content of at most maxSnapshot bytes.
+func (v *Vault) document(ctx context.Context, key string) ([]byte, error) {
+	info, err := v.store.Stat(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxSnapshot {
-		return nil, fmt.Errorf("%w: not a regular file of at most %d bytes", ErrDamaged, maxSnapshot)
+	if info.Size > maxSnapshot {
+		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", ErrDamaged, info.Size, maxSnapshot)
 	}
-	return os.ReadFile(path)
+	r, err := v.store.Get(ctx, key, 0)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, info.Size)
+	_, err = io.ReadFull(r, data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: it ends before its %d bytes", ErrDamaged, info.Size)
+	}
+	return data, errors.Join(err, r.Close())
 }

@@ -25,7 +25,7 @@ func (l *Local) Find(ctx context.Context, what api.Named) ([]api.Content, error)
 		return nil, err
 	}
 	id, file, one := strings.Cut(what.Name, ":")
-	s, err := n.Vault.Snapshot(id)
+	s, err := n.Vault.Snapshot(ctx, id)
 	switch {
 	case err == nil && one:
 		return oneFile(s, file)

@@ -40,7 +40,7 @@ func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error
 
 // snapshot reads a snapshot from the vault.
 func snapshot(ctx context.Context, n *node.Node, id string) (api.Snapshot, error) {
-	s, err := n.Vault.Snapshot(id)
+	s, err := n.Vault.Snapshot(ctx, id)
 	if errors.Is(err, vault.ErrNotFound) {
 		return s, unknown(api.Do("snapshots").Say(" lists them"), "no snapshot %q", id)
 	}
@@ -63,7 +63,11 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 	if err != nil {
 		return nil, err
 	}
-	return n.Vault.OpenBlob(c.SHA256)
+	blob, err := n.Vault.OpenBlob(ctx, c.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	return blob, nil
 }
 
 // Check proves that every snapshot is whole and names only content that the

@@ -69,9 +69,11 @@ func vaultOf(snapshots ...api.Snapshot) fakeVault {
 // fakeVault holds snapshots by ID. One without an ID of its own is damaged.
 type fakeVault map[string]api.Snapshot
 
-func (v fakeVault) SnapshotIDs() ([]string, error) { return slices.Sorted(maps.Keys(v)), nil }
+func (v fakeVault) SnapshotIDs(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(v)), nil
+}
 
-func (v fakeVault) Snapshot(id string) (api.Snapshot, error) {
+func (v fakeVault) Snapshot(_ context.Context, id string) (api.Snapshot, error) {
 	s, ok := v[id]
 	switch {
 	case !ok:

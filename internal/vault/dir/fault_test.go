@@ -1,13 +1,15 @@
-package vault
+package dir
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,22 +47,22 @@ func TestMain(m *testing.M) {
 
 // backup does all that one backup does to the vault: an image from the spool,
 // a text, and the snapshot that names both.
-func backup(d *Dir, spool, content string) (api.Snapshot, error) {
+func backup(d *kit, spool, content string) (api.Snapshot, error) {
 	s := snapshotOf(content)
 	path := filepath.Join(spool, "upload-"+s.ID)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		return s, err
 	}
-	if err := d.Adopt(path, sumOf(content)); err != nil {
+	if err := d.Adopt(context.Background(), path, sumOf(content)); err != nil {
 		return s, err
 	}
 	text := "hostname sw1\n! " + content
-	sum, weak, err := d.Put([]byte(text))
+	sum, weak, err := d.Put(context.Background(), []byte(text))
 	if err != nil {
 		return s, err
 	}
 	s.Files = append(s.Files, api.File{Path: "running-config", Kind: api.KindConfig, Size: int64(len(text)), SHA256: sum, MD5: weak, Evidence: api.EvidenceSize})
-	return s, d.PutSnapshot(s)
+	return s, d.PutSnapshot(context.Background(), s)
 }
 
 // TestOrderOfSteps is what the promise rests on: content is on stable storage
@@ -69,14 +71,14 @@ func TestOrderOfSteps(t *testing.T) {
 	d := newVault(t)
 	spool := t.TempDir()
 	var steps []string
-	d.fault = func(op, path string) error {
+	d.dir.fault = func(op, path string) error {
 		switch {
 		case path == "tmp" || filepath.Base(filepath.Dir(path)) == "tmp":
 			path = "tmp"
 		case strings.HasPrefix(path, spool):
 			path = "spool"
 		default:
-			rel, err := filepath.Rel(d.path, path)
+			rel, err := filepath.Rel(d.dir.path, path)
 			if err != nil {
 				return err
 			}
@@ -132,7 +134,7 @@ func TestEveryStepMayFail(t *testing.T) {
 func failAt(t *testing.T, n int, spool string) (done bool) {
 	d := newVault(t)
 	steps, what := 0, ""
-	d.fault = func(op, path string) error {
+	d.dir.fault = func(op, path string) error {
 		if steps++; steps == n {
 			what = op + " " + path
 			return errInjected
@@ -140,19 +142,19 @@ func failAt(t *testing.T, n int, spool string) (done bool) {
 		return nil
 	}
 	s, err := backup(d, spool, "an image")
-	d.fault = nil
+	d.dir.fault = nil
 	if steps < n {
 		if err != nil || n < 15 {
 			t.Errorf("%d steps, error %v", steps, err)
 		}
 		return true
 	}
-	leftover := strings.HasPrefix(what, "remove "+filepath.Join(d.path, tmpDir))
+	leftover := strings.HasPrefix(what, "remove "+filepath.Join(d.dir.path, tmpDir))
 	if leftover != (err == nil) || err != nil && !errors.Is(err, errInjected) {
 		t.Errorf("step %d (%s): error %v", n, what, err)
 	}
 	wantClean(t, d)
-	if _, found := d.Snapshot(s.ID); err == nil && found != nil {
+	if _, found := d.Snapshot(t.Context(), s.ID); err == nil && found != nil {
 		t.Errorf("step %d (%s): the snapshot is lost: %v", n, what, found)
 	}
 	if _, err := backup(d, spool, "an image"); err != nil {
@@ -165,7 +167,7 @@ func failAt(t *testing.T, n int, spool string) (done bool) {
 // victim is what a process does that is going to be killed. It prints the ID
 // of each snapshot that it was told is kept.
 func victim() error {
-	d, err := Open(os.Getenv(victimVault))
+	d, err := openKit(os.Getenv(victimVault))
 	if err != nil {
 		return err
 	}
@@ -174,7 +176,7 @@ func victim() error {
 		return err
 	}
 	steps := 0
-	d.fault = func(string, string) error {
+	d.dir.fault = func(string, string) error {
 		if steps++; steps == dieAt {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -195,14 +197,14 @@ func victim() error {
 }
 
 // startVictim starts a victim and returns it with what it prints.
-func startVictim(t *testing.T, d *Dir, spool string, dieAt int) (*exec.Cmd, *bufio.Scanner) {
+func startVictim(t *testing.T, d *kit, spool string, dieAt int) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), victimVault+"="+d.Path(), victimSpool+"="+spool, victimStep+"="+strconv.Itoa(dieAt))
+	cmd.Env = append(os.Environ(), victimVault+"="+d.dir.Path(), victimSpool+"="+spool, victimStep+"="+strconv.Itoa(dieAt))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -238,7 +240,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		wantKept(t, d, kept)
 	}
 	wantClean(t, d)
-	if err := d.Sweep(); err != nil {
+	if err := d.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	wantClean(t, d)
@@ -270,13 +272,16 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	wantClean(t, d)
 }
 
-func wantKept(t *testing.T, d *Dir, ids []string) {
+// wholeID is an ID as the victim prints it.
+var wholeID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-sw1-[a-z0-9]{4}$`)
+
+func wantKept(t *testing.T, d *kit, ids []string) {
 	t.Helper()
 	for _, id := range ids {
-		if id == "" || !validID.MatchString(id) { // cut off by the kill
+		if !wholeID.MatchString(id) { // cut off by the kill
 			continue
 		}
-		if _, err := d.Snapshot(id); err != nil {
+		if _, err := d.Snapshot(t.Context(), id); err != nil {
 			t.Errorf("a snapshot that was kept is gone: %v", err)
 		}
 	}

@@ -1,4 +1,4 @@
-package vault
+package dir
 
 import (
 	"crypto/md5"
@@ -17,11 +17,40 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/testlevel"
+	"flashwarden/internal/vault"
 )
 
-func newVault(t *testing.T) *Dir {
+// kit is a vault in a directory.
+type kit struct {
+	*vault.Vault
+	dir *Store
+}
+
+func openKit(path string) (*kit, error) {
+	d, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &kit{vault.New(d), d}, nil
+}
+
+func (k *kit) blobPath(sum string) string { return filepath.Join(k.dir.path, vault.BlobKey(sum)) }
+
+func (k *kit) snapshotPath(id string) string { return filepath.Join(k.dir.path, vault.SnapshotKey(id)) }
+
+// has is HasBlob, which must be able to say.
+func (k *kit) has(t *testing.T, sum string, size int64) bool {
 	t.Helper()
-	d, err := Open(filepath.Join(t.TempDir(), "data", "vault"))
+	ok, err := k.HasBlob(t.Context(), sum, size)
+	if err != nil {
+		t.Error(err)
+	}
+	return ok
+}
+
+func newVault(t *testing.T) *kit {
+	t.Helper()
+	d, err := openKit(filepath.Join(t.TempDir(), "data", "vault"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +82,7 @@ func md5Of(content string) string {
 func snapshotOf(content string) api.Snapshot {
 	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
 	return api.Snapshot{
-		Format: Format, ID: NewID("sw1", started), Device: "sw1", Address: "192.0.2.1", Status: api.StatusOK, Started: started,
+		Format: vault.Format, ID: vault.NewID("sw1", started), Device: "sw1", Address: "192.0.2.1", Status: api.StatusOK, Started: started,
 		Seconds: 71.2, BytesCopied: int64(len(content)),
 		Facts: api.Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:/x.bin"},
 		Files: []api.File{{Path: "flash:/x.bin", Kind: api.KindImage, Size: int64(len(content)), MD5: md5Of(content),
@@ -62,9 +91,9 @@ func snapshotOf(content string) api.Snapshot {
 	}
 }
 
-func readBlob(t *testing.T, d *Dir, sum string) string {
+func readBlob(t *testing.T, d *kit, sum string) string {
 	t.Helper()
-	f, err := d.OpenBlob(sum)
+	f, err := d.OpenBlob(t.Context(), sum)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +106,9 @@ func readBlob(t *testing.T, d *Dir, sum string) string {
 }
 
 // wantClean fails unless a full check of the vault finds nothing.
-func wantClean(t *testing.T, d *Dir) {
+func wantClean(t *testing.T, d *kit) {
 	t.Helper()
-	problems, err := d.Check(t.Context(), CheckOptions{ReadData: true})
+	problems, err := d.Check(t.Context(), vault.CheckOptions{ReadData: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,16 +125,16 @@ func exists(path string) bool {
 func TestOpenMakesThePrivateLayout(t *testing.T) {
 	d := newVault(t)
 	for _, dir := range []string{"", "blobs", "snapshots", "tmp"} {
-		info, err := os.Stat(filepath.Join(d.Path(), dir))
+		info, err := os.Stat(filepath.Join(d.dir.Path(), dir))
 		if err != nil || info.Mode() != fs.ModeDir|0o700 {
 			t.Errorf("%q: mode %v, error %v; want a directory with mode 0700", dir, info.Mode(), err)
 		}
 	}
-	inFlight := filepath.Join(d.Path(), "tmp", "put-1")
+	inFlight := filepath.Join(d.dir.Path(), "tmp", "put-1")
 	if err := os.WriteFile(inFlight, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(d.Path())
+	again, err := openKit(d.dir.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +142,7 @@ func TestOpenMakesThePrivateLayout(t *testing.T) {
 		t.Error("Open took away what another process is writing")
 	}
 	wantClean(t, again)
-	if err := again.Sweep(); err != nil {
+	if err := again.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if exists(inFlight) {
@@ -149,7 +178,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 func TestAdopt(t *testing.T) {
 	d := newVault(t)
 	path, sum := writeSpool(t, t.TempDir(), "an image")
-	if err := d.Adopt(path, sum); err != nil {
+	if err := d.Adopt(t.Context(), path, sum); err != nil {
 		t.Fatal(err)
 	}
 	if exists(path) {
@@ -162,8 +191,11 @@ func TestAdopt(t *testing.T) {
 	if err != nil || info.Mode() != 0o400 {
 		t.Errorf("mode %v, error %v; want 0400", info.Mode(), err)
 	}
-	if !d.HasBlob(sum, 8) || d.HasBlob(sum, 7) || d.HasBlob(sumOf("other"), 8) || d.HasBlob("../x", 8) {
-		t.Error("HasBlob tells untruths")
+	if !d.has(t, sum, 8) || d.has(t, sum, 7) || d.has(t, sumOf("other"), 8) {
+		t.Error("HasBlob is wrong")
+	}
+	if ok, err := d.HasBlob(t.Context(), "../x", 8); ok || err == nil {
+		t.Errorf("%v, error %v; want one that refuses the name", ok, err)
 	}
 	wantClean(t, d)
 }
@@ -173,7 +205,7 @@ func TestAdoptKeepsTheBlobThatIsThere(t *testing.T) {
 	for range 2 {
 		path, sum := writeSpool(t, t.TempDir(), "an image")
 		before, _ := os.Stat(d.blobPath(sum))
-		if err := d.Adopt(path, sum); err != nil {
+		if err := d.Adopt(t.Context(), path, sum); err != nil {
 			t.Fatal(err)
 		}
 		if exists(path) {
@@ -195,23 +227,23 @@ func TestAdoptKeepsTheBlobThatIsThere(t *testing.T) {
 func TestDamagedBlobIsReplaced(t *testing.T) {
 	const content = "an image"
 	sum := sumOf(content)
-	ways := map[string]func(t *testing.T, d *Dir) error{
-		"adopt": func(t *testing.T, d *Dir) error {
+	ways := map[string]func(t *testing.T, d *kit) error{
+		"adopt": func(t *testing.T, d *kit) error {
 			path, _ := writeSpool(t, t.TempDir(), content)
 			defer func() {
 				if exists(path) {
 					t.Error("the file is still in the spool")
 				}
 			}()
-			return d.Adopt(path, sum)
+			return d.Adopt(t.Context(), path, sum)
 		},
-		"put": func(_ *testing.T, d *Dir) error { _, _, err := d.Put([]byte(content)); return err },
+		"put": func(t *testing.T, d *kit) error { _, _, err := d.Put(t.Context(), []byte(content)); return err },
 	}
 	for name, again := range ways {
 		for _, damage := range []string{"an imagE", "short", "far too long"} {
 			t.Run(name+" over "+damage, func(t *testing.T) {
 				d := newVault(t)
-				if err := d.PutSnapshot(kept(t, d, content)); err != nil {
+				if err := d.PutSnapshot(t.Context(), kept(t, d, content)); err != nil {
 					t.Fatal(err)
 				}
 				rewrite(t, d.blobPath(sum), damage)
@@ -237,25 +269,25 @@ func TestReplacingMayFail(t *testing.T) {
 		rewrite(t, d.blobPath(s.Files[0].SHA256), "an imagE")
 		path, sum := writeSpool(t, t.TempDir(), content)
 		steps := 0
-		d.fault = func(string, string) error {
+		d.dir.fault = func(string, string) error {
 			if steps++; steps == n {
 				return errInjected
 			}
 			return nil
 		}
-		err := d.Adopt(path, sum)
-		d.fault = nil
+		err := d.Adopt(t.Context(), path, sum)
+		d.dir.fault = nil
 		if steps < n {
 			if err != nil || n < 8 {
 				t.Errorf("%d steps, error %v", steps, err)
 			}
 			return
 		}
-		if !d.HasBlob(sum, int64(len(content))) {
+		if !d.has(t, sum, int64(len(content))) {
 			t.Errorf("after step %d the blob is gone", n)
 		}
 		path, _ = writeSpool(t, t.TempDir(), content)
-		if err := d.Adopt(path, sum); err != nil {
+		if err := d.Adopt(t.Context(), path, sum); err != nil {
 			t.Errorf("after step %d: %v", n, err)
 		}
 		wantClean(t, d)
@@ -270,20 +302,20 @@ func TestWhatIsNoBlobStays(t *testing.T) {
 	if err := os.MkdirAll(d.blobPath(sum), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Adopt(path, sum); err == nil || !strings.Contains(err.Error(), "move "+d.blobPath(sum)+" out of the vault") {
+	if err := d.Adopt(t.Context(), path, sum); err == nil || !strings.Contains(err.Error(), "move "+d.blobPath(sum)+" out of the vault") {
 		t.Errorf("error %v; want one with the next step", err)
 	}
-	left, err := os.ReadDir(filepath.Join(d.path, "tmp"))
+	left, err := os.ReadDir(filepath.Join(d.dir.path, "tmp"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in tmp/: %v, %v", left, err)
 	}
 }
 
 // kept is a snapshot of one image that the vault has.
-func kept(t *testing.T, d *Dir, content string) api.Snapshot {
+func kept(t *testing.T, d *kit, content string) api.Snapshot {
 	t.Helper()
 	path, sum := writeSpool(t, t.TempDir(), content)
-	if err := d.Adopt(path, sum); err != nil {
+	if err := d.Adopt(t.Context(), path, sum); err != nil {
 		t.Fatal(err)
 	}
 	return snapshotOf(content)
@@ -310,7 +342,7 @@ func TestAdoptRefuses(t *testing.T) {
 		{"path as digest", path, "../../../../etc/passwd", "not a SHA-256"},
 		{"upper case", path, strings.ToUpper(sum), "not a SHA-256"},
 	} {
-		if err := d.Adopt(test.path, test.sum); err == nil || !strings.Contains(err.Error(), test.want) {
+		if err := d.Adopt(t.Context(), test.path, test.sum); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v; want one with %q", test.name, err, test.want)
 		}
 	}
@@ -321,14 +353,14 @@ func TestAdoptRefuses(t *testing.T) {
 }
 
 // otherFileSystem returns a directory on another file system than that of d.
-func otherFileSystem(t *testing.T, d *Dir) string {
+func otherFileSystem(t *testing.T, d *kit) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "flashwarden-test-")
 	if err != nil {
 		t.Skipf("there is no second file system: %v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if device(t, dir) == device(t, d.Path()) {
+	if device(t, dir) == device(t, d.dir.Path()) {
 		t.Skip("/dev/shm is not a second file system")
 	}
 	return dir
@@ -347,15 +379,15 @@ func TestAdoptFromAnotherFileSystem(t *testing.T) {
 	d := newVault(t)
 	content := strings.Repeat("an image ", 300_000) // more than two buffers
 	path, sum := writeSpool(t, otherFileSystem(t, d), content)
-	if err := d.Adopt(path, sumOf("not this")); err == nil || !strings.Contains(err.Error(), sum) {
+	if err := d.Adopt(t.Context(), path, sumOf("not this")); err == nil || !strings.Contains(err.Error(), sum) {
 		t.Errorf("error %v; want one that tells the true SHA-256", err)
 	}
-	if !exists(path) || d.HasBlob(sumOf("not this"), int64(len(content))) {
+	if !exists(path) || d.has(t, sumOf("not this"), int64(len(content))) {
 		t.Error("content was kept under a name that is not its digest")
 	}
 	for range 2 { // the second time it is there already
 		path, sum = writeSpool(t, filepath.Dir(path), content)
-		if err := d.Adopt(path, sum); err != nil {
+		if err := d.Adopt(t.Context(), path, sum); err != nil {
 			t.Fatal(err)
 		}
 		if exists(path) {
@@ -365,7 +397,7 @@ func TestAdoptFromAnotherFileSystem(t *testing.T) {
 	if got := readBlob(t, d, sum); got != content {
 		t.Error("the blob differs")
 	}
-	if left, err := os.ReadDir(filepath.Join(d.Path(), "tmp")); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(filepath.Join(d.dir.Path(), "tmp")); err != nil || len(left) > 0 {
 		t.Errorf("tmp/ holds %v, error %v", left, err)
 	}
 	wantClean(t, d)
@@ -374,7 +406,7 @@ func TestAdoptFromAnotherFileSystem(t *testing.T) {
 func TestPut(t *testing.T) {
 	d := newVault(t)
 	for _, text := range []string{"hostname sw1\n", "", "hostname sw1\n"} {
-		sum, weak, err := d.Put([]byte(text))
+		sum, weak, err := d.Put(t.Context(), []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,14 +417,14 @@ func TestPut(t *testing.T) {
 			t.Errorf("the blob holds %q", got)
 		}
 	}
-	if left, err := os.ReadDir(filepath.Join(d.Path(), "tmp")); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(filepath.Join(d.dir.Path(), "tmp")); err != nil || len(left) > 0 {
 		t.Errorf("tmp/ holds %v, error %v", left, err)
 	}
 	wantClean(t, d)
 }
 
 func TestOpenBlobNotFound(t *testing.T) {
-	if _, err := newVault(t).OpenBlob(sumOf("none")); !errors.Is(err, ErrNotFound) {
+	if _, err := newVault(t).OpenBlob(t.Context(), sumOf("none")); !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("error %v; want ErrNotFound", err)
 	}
 }
@@ -406,10 +438,10 @@ func TestManyAtOnce(t *testing.T) {
 			path, sum = writeSpool(t, t.TempDir(), "another image")
 		}
 		all.Go(func() {
-			if err := d.Adopt(path, sum); err != nil {
+			if err := d.Adopt(t.Context(), path, sum); err != nil {
 				t.Error(err)
 			}
-			if err := d.PutSnapshot(snapshotOf("an image")); err != nil && !errors.Is(err, ErrNotFound) {
+			if err := d.PutSnapshot(t.Context(), snapshotOf("an image")); err != nil && !errors.Is(err, vault.ErrNotFound) {
 				t.Error(err)
 			}
 		})

@@ -1,4 +1,4 @@
-package vault
+package dir
 
 import (
 	"os"
@@ -20,7 +20,7 @@ func formatCommands(t *testing.T) []string {
 			testlevel.Missing(t, err.Error())
 		}
 	}
-	page, err := os.ReadFile("../../docs/vault-format.md")
+	page, err := os.ReadFile("../../../docs/vault-format.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestReadableWithoutUs(t *testing.T) {
 	out, target := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	run := func(command string) (string, error) {
 		cmd := exec.Command("sh", "-euc", command)
-		cmd.Dir = d.Path()
+		cmd.Dir = d.dir.Path()
 		cmd.Env = append(os.Environ(), "ID="+s.ID, "SUM="+sumOf("an image"), "OUT="+out, "TARGET="+target)
 		text, err := cmd.CombinedOutput()
 		return string(text), err
@@ -63,12 +63,12 @@ func TestReadableWithoutUs(t *testing.T) {
 	if data, err := os.ReadFile(filepath.Join(out, "flash__x.bin")); err != nil || string(data) != "another image" {
 		t.Errorf("taken out: %q, error %v", data, err)
 	}
-	elsewhere, err := Open(target)
+	elsewhere, err := openKit(target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantClean(t, elsewhere)
-	if _, err := elsewhere.Snapshot(s.ID); err != nil {
+	if _, err := elsewhere.Snapshot(t.Context(), s.ID); err != nil {
 		t.Error(err)
 	}
 
@@ -80,7 +80,7 @@ func TestReadableWithoutUs(t *testing.T) {
 	}
 	blob := d.blobPath(sumOf("an image"))
 	rewrite(t, blob, "an imagE")
-	wantError(commands[4], blob[len(d.Path())+1:])
+	wantError(commands[4], blob[len(d.dir.Path())+1:])
 	if err := os.Remove(blob); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package vault
+package dir
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/testlevel"
+	"flashwarden/internal/vault"
 )
 
 // smallDisk is the environment variable that makes the test binary run
@@ -48,7 +49,7 @@ func onSmallDisk(dir string) error {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
 		return err
 	}
-	d, err := Open(filepath.Join(dir, "vault"))
+	d, err := openKit(filepath.Join(dir, "vault"))
 	if err != nil {
 		return err
 	}
@@ -60,19 +61,19 @@ func onSmallDisk(dir string) error {
 	if !errors.Is(err, syscall.ENOSPC) || kept < 5 {
 		return fmt.Errorf("%d backups, then %w; want no space left", kept, err)
 	}
-	if _, _, err := d.Put(make([]byte, 2<<20)); !errors.Is(err, syscall.ENOSPC) {
+	if _, _, err := d.Put(context.Background(), make([]byte, 2<<20)); !errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("put on a full disk: %w; want no space left", err)
 	}
-	if left, err := os.ReadDir(filepath.Join(d.Path(), tmpDir)); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(filepath.Join(d.dir.Path(), tmpDir)); err != nil || len(left) > 0 {
 		return fmt.Errorf("tmp/ holds %v, error %w", left, err)
 	}
-	if problems, err := d.Check(context.Background(), CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
+	if problems, err := d.Check(context.Background(), vault.CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
 		return fmt.Errorf("check: %v, %w", problems, err)
 	}
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		return err
 	}
-	if _, err := Open(d.Path()); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+	if _, err := Open(d.dir.Path()); err == nil || !strings.Contains(err.Error(), "read-only file system") {
 		return fmt.Errorf("open on a read-only disk: %w; want an error that says so", err)
 	}
 	return nil

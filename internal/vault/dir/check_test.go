@@ -1,4 +1,4 @@
-package vault
+package dir
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"flashwarden/api"
+	"flashwarden/internal/vault"
 )
 
 // rewrite puts data in the place of a file of the vault.
@@ -37,28 +38,28 @@ func TestCheckFinds(t *testing.T) {
 	type found struct{ Kind, Path string }
 	for _, test := range []struct {
 		name     string
-		damage   func(t *testing.T, d *Dir, snapshot string) error
+		damage   func(t *testing.T, d *kit, snapshot string) error
 		quick    []found // without ReadData
 		thorough []found // with ReadData, beyond quick
 		message  string  // in one of the messages
 	}{
-		{name: "nothing", damage: func(*testing.T, *Dir, string) error { return nil }},
-		{name: "leftovers in tmp", damage: func(t *testing.T, d *Dir, _ string) error {
-			return os.WriteFile(filepath.Join(d.path, "tmp", "put-1"), nil, 0o600)
+		{name: "nothing", damage: func(*testing.T, *kit, string) error { return nil }},
+		{name: "leftovers in tmp", damage: func(t *testing.T, d *kit, _ string) error {
+			return os.WriteFile(filepath.Join(d.dir.path, "tmp", "put-1"), nil, 0o600)
 		}},
-		{name: "lost+found", damage: func(t *testing.T, d *Dir, _ string) error {
-			return os.Mkdir(filepath.Join(d.path, "lost+found"), 0o700)
+		{name: "lost+found", damage: func(t *testing.T, d *kit, _ string) error {
+			return os.Mkdir(filepath.Join(d.dir.path, "lost+found"), 0o700)
 		}},
 		{name: "missing blob", quick: []found{{api.CheckBlobMissing, blobFile}}, message: "flash:/x.bin",
-			damage: func(t *testing.T, d *Dir, _ string) error { return os.Remove(d.blobPath(sum)) }},
+			damage: func(t *testing.T, d *kit, _ string) error { return os.Remove(d.blobPath(sum)) }},
 		{name: "missing directory", quick: []found{{api.CheckUnreadable, "blobs"}, {api.CheckBlobMissing, blobFile}},
-			damage: func(t *testing.T, d *Dir, _ string) error { return os.RemoveAll(filepath.Join(d.path, "blobs")) }},
+			damage: func(t *testing.T, d *kit, _ string) error { return os.RemoveAll(filepath.Join(d.dir.path, "blobs")) }},
 		{name: "truncated blob", quick: []found{{api.CheckBlobSize, blobFile}}, thorough: []found{{api.CheckBlobDamaged, blobFile}},
-			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), content[1:]); return nil }},
+			damage: func(t *testing.T, d *kit, _ string) error { rewrite(t, d.blobPath(sum), content[1:]); return nil }},
 		{name: "one changed byte", thorough: []found{{api.CheckBlobDamaged, blobFile}}, message: "or move it out of the vault",
-			damage: func(t *testing.T, d *Dir, _ string) error { rewrite(t, d.blobPath(sum), "an imagE"); return nil }},
+			damage: func(t *testing.T, d *kit, _ string) error { rewrite(t, d.blobPath(sum), "an imagE"); return nil }},
 		{name: "symbolic link as blob", quick: []found{{api.CheckBlobMissing, blobFile}, {api.CheckStray, blobFile}},
-			damage: func(t *testing.T, d *Dir, _ string) error {
+			damage: func(t *testing.T, d *kit, _ string) error {
 				target := filepath.Join(t.TempDir(), "target")
 				if err := os.Rename(d.blobPath(sum), target); err != nil {
 					return err
@@ -66,26 +67,26 @@ func TestCheckFinds(t *testing.T) {
 				return os.Symlink(target, d.blobPath(sum))
 			}},
 		{name: "wrong MD5", thorough: []found{{api.CheckMD5, "SNAPSHOT"}}, message: "it says MD5 000",
-			damage: func(t *testing.T, d *Dir, snapshot string) error {
+			damage: func(t *testing.T, d *kit, snapshot string) error {
 				data, err := os.ReadFile(snapshot)
 				rewrite(t, snapshot, strings.Replace(string(data), md5Of(content), strings.Repeat("0", 32), 1))
 				return err
 			}},
 		{name: "truncated snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}},
-			damage: func(t *testing.T, d *Dir, snapshot string) error {
+			damage: func(t *testing.T, d *kit, snapshot string) error {
 				data, err := os.ReadFile(snapshot)
 				rewrite(t, snapshot, string(data[:len(data)-3]))
 				return err
 			}},
 		{name: "empty snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}},
-			damage: func(t *testing.T, d *Dir, snapshot string) error { rewrite(t, snapshot, ""); return nil }},
+			damage: func(t *testing.T, d *kit, snapshot string) error { rewrite(t, snapshot, ""); return nil }},
 		{name: "snapshot of another name", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2026/20261122T141503Z-sw9-aaaa.json"}}, message: "calls itself",
-			damage: func(t *testing.T, d *Dir, snapshot string) error {
+			damage: func(t *testing.T, d *kit, snapshot string) error {
 				return os.Rename(snapshot, filepath.Join(filepath.Dir(snapshot), "20261122T141503Z-sw9-aaaa.json"))
 			}},
 		{name: "snapshot of another year", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2027/SNAPSHOT"}},
-			damage: func(t *testing.T, d *Dir, snapshot string) error {
-				year := filepath.Join(d.path, "snapshots", "2027")
+			damage: func(t *testing.T, d *kit, snapshot string) error {
+				year := filepath.Join(d.dir.path, "snapshots", "2027")
 				if err := os.Mkdir(year, 0o700); err != nil {
 					return err
 				}
@@ -93,40 +94,40 @@ func TestCheckFinds(t *testing.T) {
 			}},
 		{name: "strays", quick: []found{{api.CheckStray, "README"}, {api.CheckStray, "blobs/abc"}, {api.CheckStray, "blobs/" + sum[:2] + "/note"},
 			{api.CheckStray, "snapshots/2026/x.txt"}, {api.CheckStray, "snapshots/old"}},
-			damage: func(t *testing.T, d *Dir, _ string) error {
+			damage: func(t *testing.T, d *kit, _ string) error {
 				return errors.Join(
-					os.WriteFile(filepath.Join(d.path, "README"), nil, 0o400),
-					os.Mkdir(filepath.Join(d.path, "blobs", "abc"), 0o700),
-					os.WriteFile(filepath.Join(d.path, "blobs", sum[:2], "note"), nil, 0o400),
-					os.WriteFile(filepath.Join(d.path, "snapshots", "2026", "x.txt"), nil, 0o400),
-					os.Mkdir(filepath.Join(d.path, "snapshots", "old"), 0o700))
+					os.WriteFile(filepath.Join(d.dir.path, "README"), nil, 0o400),
+					os.Mkdir(filepath.Join(d.dir.path, "blobs", "abc"), 0o700),
+					os.WriteFile(filepath.Join(d.dir.path, "blobs", sum[:2], "note"), nil, 0o400),
+					os.WriteFile(filepath.Join(d.dir.path, "snapshots", "2026", "x.txt"), nil, 0o400),
+					os.Mkdir(filepath.Join(d.dir.path, "snapshots", "old"), 0o700))
 			}},
 		{name: "blob under a wrong prefix", quick: []found{{api.CheckStray, "blobs/00/" + sum}, {api.CheckBlobMissing, blobFile}},
-			damage: func(t *testing.T, d *Dir, _ string) error {
-				wrong := filepath.Join(d.path, "blobs", "00")
+			damage: func(t *testing.T, d *kit, _ string) error {
+				wrong := filepath.Join(d.dir.path, "blobs", "00")
 				return errors.Join(os.Mkdir(wrong, 0o700), os.Rename(d.blobPath(sum), filepath.Join(wrong, sum)))
 			}},
 		{name: "open permissions", quick: []found{{api.CheckPermissions, "."}, {api.CheckPermissions, "blobs/" + sum[:2]}, {api.CheckPermissions, blobFile}, {api.CheckPermissions, "SNAPSHOT"}},
 			message: "chmod 0440",
-			damage: func(t *testing.T, d *Dir, snapshot string) error {
-				return errors.Join(os.Chmod(d.path, 0o755), os.Chmod(filepath.Dir(d.blobPath(sum)), 0o770),
+			damage: func(t *testing.T, d *kit, snapshot string) error {
+				return errors.Join(os.Chmod(d.dir.path, 0o755), os.Chmod(filepath.Dir(d.blobPath(sum)), 0o770),
 					os.Chmod(d.blobPath(sum), 0o644), os.Chmod(snapshot, 0o600))
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newVault(t)
-			if _, _, err := d.Put([]byte(content)); err != nil {
+			if _, _, err := d.Put(t.Context(), []byte(content)); err != nil {
 				t.Fatal(err)
 			}
 			s := snapshotOf(content)
-			if err := d.PutSnapshot(s); err != nil {
+			if err := d.PutSnapshot(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			if err := test.damage(t, d, d.snapshotPath(s.ID)); err != nil {
 				t.Fatal(err)
 			}
 			for _, readData := range []bool{false, true} {
-				problems, err := d.Check(t.Context(), CheckOptions{ReadData: readData})
+				problems, err := d.Check(t.Context(), vault.CheckOptions{ReadData: readData})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -158,13 +159,13 @@ func TestCheckFinds(t *testing.T) {
 func TestCheckTellsItsProgress(t *testing.T) {
 	d := newVault(t)
 	for _, content := range []string{strings.Repeat("a", 3_000_000), strings.Repeat("b", 2_000_000)} {
-		if _, _, err := d.Put([]byte(content)); err != nil {
+		if _, _, err := d.Put(t.Context(), []byte(content)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var atOnce sync.Mutex
 	var last, calls int64
-	_, err := d.Check(t.Context(), CheckOptions{ReadData: true, Progress: func(done, total int64) {
+	_, err := d.Check(t.Context(), vault.CheckOptions{ReadData: true, Progress: func(done, total int64) {
 		if !atOnce.TryLock() {
 			t.Error("called by two at once")
 			return
@@ -184,13 +185,13 @@ func TestCheckTellsItsProgress(t *testing.T) {
 func TestCheckStops(t *testing.T) {
 	d := newVault(t)
 	for _, content := range []string{strings.Repeat("a", 9_000_000), strings.Repeat("b", 9_000_000), strings.Repeat("c", 9_000_000)} {
-		if _, _, err := d.Put([]byte(content)); err != nil {
+		if _, _, err := d.Put(t.Context(), []byte(content)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var read int64
-	problems, err := d.Check(ctx, CheckOptions{ReadData: true, Progress: func(done, _ int64) { read = done; cancel() }})
+	problems, err := d.Check(ctx, vault.CheckOptions{ReadData: true, Progress: func(done, _ int64) { read = done; cancel() }})
 	if !errors.Is(err, context.Canceled) || len(problems) > 0 {
 		t.Errorf("error %v, problems %v; want context.Canceled and none", err, problems)
 	}
@@ -201,7 +202,7 @@ func TestCheckStops(t *testing.T) {
 
 // BenchmarkCheck reads 256 MiB of blobs; compare it with sha256sum.
 func BenchmarkCheck(b *testing.B) {
-	d, err := Open(filepath.Join(b.TempDir(), "vault"))
+	d, err := openKit(filepath.Join(b.TempDir(), "vault"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -209,19 +210,19 @@ func BenchmarkCheck(b *testing.B) {
 	for i := range blobs {
 		content := make([]byte, size)
 		content[0] = byte(i)
-		sum, _, err := d.Put(content)
+		sum, _, err := d.Put(b.Context(), content)
 		if err != nil {
 			b.Fatal(err)
 		}
 		s := snapshotOf("")
 		s.Files[0].Size, s.Files[0].SHA256, s.Files[0].MD5 = size, sum, ""
-		if err := d.PutSnapshot(s); err != nil {
+		if err := d.PutSnapshot(b.Context(), s); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.SetBytes(blobs * size)
 	for b.Loop() {
-		if problems, err := d.Check(b.Context(), CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
+		if problems, err := d.Check(b.Context(), vault.CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
 			b.Fatal(problems, err)
 		}
 	}

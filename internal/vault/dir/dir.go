@@ -1,9 +1,5 @@
-// Package vault keeps what backups saved: blobs, named by the SHA-256 of
-// their content, and snapshots, which name blobs. Both are written once and
-// never changed.
-//
-// A vault is a directory that can be read without this program;
-// docs/vault-format.md describes it:
+// Package dir is a vault.Store in a directory. It can be read without this
+// program; docs/vault-format.md describes it:
 //
 //	blobs/ab/abcdef…        content; the name is its SHA-256 in hexadecimal
 //	snapshots/2026/ID.json  what one backup captured of one device
@@ -12,12 +8,11 @@
 // Whatever is in blobs/ or snapshots/ got there complete and on stable
 // storage: it is written in tmp/ or in the spool, synced, then linked to its
 // final name, which fails where the name is taken, and the directory is
-// synced. Only a blob that turns out to be damaged when the same content comes
-// again is replaced, by rename(2). A snapshot is written after its blobs. So a process that dies at
-// any moment leaves a vault that Check finds clean.
-package vault
+// synced. Only Replace, for damaged content, renames over a name.
+package dir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,27 +21,19 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-)
 
-// Errors that callers branch on; test with errors.Is.
-var (
-	ErrNotFound = errors.New("not in the vault")     // no such snapshot or blob
-	ErrExists   = errors.New("already in the vault") // a snapshot with this ID is there
-	ErrDamaged  = errors.New("damaged")              // a file of the vault is not what it was when it was written
+	"flashwarden/internal/vault"
 )
 
 const (
-	blobsDir     = "blobs"
-	snapshotsDir = "snapshots"
-	tmpDir       = "tmp"
+	tmpDir = "tmp"
 
 	dirMode  fs.FileMode = 0o700
 	fileMode fs.FileMode = 0o400
 )
 
-// Dir is a vault in a directory. Its methods may be used by several
-// goroutines, and several processes may use one directory, at once.
-type Dir struct {
+// Store is a vault.Store in a directory.
+type Store struct {
 	path string
 
 	// fault stands in for the file system's failures in tests: it is asked
@@ -54,15 +41,15 @@ type Dir struct {
 	fault func(op, path string) error
 }
 
-// Open opens the vault in the directory path and creates it, with its
+// Open opens the store in the directory path and creates it, with its
 // parents, where it is missing. It touches nothing that is there already.
-func Open(path string) (*Dir, error) {
+func Open(path string) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open vault %s: %w", path, err)
 	}
-	d := &Dir{path: abs}
-	for _, dir := range []string{"", blobsDir, snapshotsDir, tmpDir} {
+	d := &Store{path: abs}
+	for _, dir := range []string{"", vault.BlobsPart, vault.SnapshotsPart, tmpDir} {
 		if err := d.makeDir(filepath.Join(abs, dir)); err != nil {
 			return nil, fmt.Errorf("open vault %s: %w", abs, err)
 		}
@@ -70,31 +57,28 @@ func Open(path string) (*Dir, error) {
 	return d, nil
 }
 
-// Path returns the absolute path of the vault's directory.
-func (d *Dir) Path() string { return d.path }
+// Path returns the absolute path of the directory.
+func (d *Store) Path() string { return d.path }
 
-// Sweep removes what dead processes left in tmp/. Only the process that holds
-// the lock of the data directory may call it: it would take away what another
-// one is writing.
-func (d *Dir) Sweep() error {
+// Sweep implements vault.Sweeper: it removes what dead processes left in tmp/.
+func (d *Store) Sweep(ctx context.Context) error {
 	tmp := filepath.Join(d.path, tmpDir)
 	entries, err := os.ReadDir(tmp)
 	if err != nil {
-		return fmt.Errorf("sweep vault: %w", err)
+		return err
 	}
-	var errs []error
+	errs := []error{ctx.Err()}
 	for _, e := range entries {
-		errs = append(errs, os.RemoveAll(filepath.Join(tmp, e.Name())))
+		if ctx.Err() == nil {
+			errs = append(errs, os.RemoveAll(filepath.Join(tmp, e.Name())))
+		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("sweep vault: %w", err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // makeDir makes sure that the directory path exists, is ours and can be
 // written, and that its name is on stable storage.
-func (d *Dir) makeDir(path string) error {
+func (d *Store) makeDir(path string) error {
 	info, err := os.Stat(path)
 	if err == nil {
 		return checkOurs(path, info)
@@ -112,7 +96,7 @@ func (d *Dir) makeDir(path string) error {
 
 // makeParent is makeDir for a directory above the vault, which may belong to
 // anybody.
-func (d *Dir) makeParent(path string) error {
+func (d *Store) makeParent(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -124,7 +108,7 @@ func (d *Dir) makeParent(path string) error {
 
 // mkdir makes one directory and syncs its parent. Another process may make it
 // at the same time: the sync is done in either case.
-func (d *Dir) mkdir(path string) error {
+func (d *Store) mkdir(path string) error {
 	if err := d.step("mkdir", path); err != nil {
 		return err
 	}
@@ -162,10 +146,10 @@ func userName(uid int) string {
 	return fmt.Sprintf("uid %d", uid)
 }
 
-// The steps that change the disk. Everything that the vault writes goes
+// The steps that change the disk. Everything that the store writes goes
 // through them.
 
-func (d *Dir) step(op, path string) error {
+func (d *Store) step(op, path string) error {
 	if d.fault == nil {
 		return nil
 	}
@@ -173,7 +157,7 @@ func (d *Dir) step(op, path string) error {
 }
 
 // syncFile brings the content and the mode of f to stable storage.
-func (d *Dir) syncFile(f *os.File) error {
+func (d *Store) syncFile(f *os.File) error {
 	if err := d.step("sync", f.Name()); err != nil {
 		return err
 	}
@@ -181,7 +165,7 @@ func (d *Dir) syncFile(f *os.File) error {
 }
 
 // syncDir brings the names in the directory path to stable storage.
-func (d *Dir) syncDir(path string) error {
+func (d *Store) syncDir(path string) error {
 	if err := d.step("syncdir", path); err != nil {
 		return err
 	}
@@ -195,7 +179,7 @@ func (d *Dir) syncDir(path string) error {
 
 // link gives the file from its final name to, which must be free: the error
 // is fs.ErrExist where it is not. Unlike rename(2), link(2) never replaces.
-func (d *Dir) link(from, to string) error {
+func (d *Store) link(from, to string) error {
 	if err := d.step("link", to); err != nil {
 		return err
 	}
@@ -204,21 +188,21 @@ func (d *Dir) link(from, to string) error {
 
 // rename puts from in the place of the file to, which goes away: only for a
 // blob that is damaged.
-func (d *Dir) rename(from, to string) error {
+func (d *Store) rename(from, to string) error {
 	if err := d.step("rename", to); err != nil {
 		return err
 	}
 	return os.Rename(from, to)
 }
 
-func (d *Dir) chmod(f *os.File) error {
+func (d *Store) chmod(f *os.File) error {
 	if err := d.step("chmod", f.Name()); err != nil {
 		return err
 	}
 	return f.Chmod(fileMode)
 }
 
-func (d *Dir) remove(path string) error {
+func (d *Store) remove(path string) error {
 	if err := d.step("remove", path); err != nil {
 		return err
 	}

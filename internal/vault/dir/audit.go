@@ -1,0 +1,99 @@
+package dir
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/vault"
+)
+
+// Modes that files and directories of the store must not have.
+const (
+	notOfDirs  fs.FileMode = 0o027
+	notOfFiles fs.FileMode = 0o337
+)
+
+// Audit implements vault.Auditor: it reports everything that the store did not
+// put into the directory, and open permissions. What it cannot list, List
+// reports.
+func (d *Store) Audit(ctx context.Context, report func(api.CheckProblem)) error {
+	a := auditor{d, report}
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	a.permissions(".", notOfDirs)
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == "lost+found": // the vault is a file system of its own
+		case name == vault.BlobsPart || name == vault.SnapshotsPart || name == tmpDir:
+			if !e.IsDir() {
+				report(vault.Stray(name))
+			}
+		default:
+			report(vault.Stray(name))
+		}
+	}
+	for _, top := range []string{vault.BlobsPart, vault.SnapshotsPart} {
+		if err := a.top(ctx, top); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditor is one Audit.
+type auditor struct {
+	store  *Store
+	report func(api.CheckProblem)
+}
+
+// top looks into blobs/ or snapshots/.
+func (a auditor) top(ctx context.Context, top string) error {
+	return a.each(ctx, top, func(e fs.DirEntry) error {
+		part := path.Join(top, e.Name())
+		if !e.IsDir() || !vault.ValidPart(part) {
+			a.report(vault.Stray(part))
+			return nil
+		}
+		return a.each(ctx, part, func(e fs.DirEntry) error {
+			a.file(path.Join(part, e.Name()), e)
+			return nil
+		})
+	})
+}
+
+// each calls do for each entry of a directory that can be listed.
+func (a auditor) each(ctx context.Context, part string, do func(fs.DirEntry) error) error {
+	unlisted := func(string, fs.DirEntry, error) error { return nil }
+	a.permissions(part, notOfDirs)
+	return a.store.readDir(ctx, part, unlisted, do)
+}
+
+func (a auditor) file(key string, e fs.DirEntry) {
+	switch {
+	case !e.Type().IsRegular() || !vault.ValidKey(key):
+		a.report(vault.Stray(key))
+	case vault.IsBlob(key) || strings.HasSuffix(key, ".json"): // other names are strays
+		a.permissions(key, notOfFiles)
+	}
+}
+
+// permissions reports a file that has any of the forbidden bits of its mode.
+func (a auditor) permissions(path string, forbidden fs.FileMode) {
+	full := filepath.Join(a.store.path, path)
+	info, err := os.Lstat(full)
+	if err != nil {
+		return // whoever reads it reports it
+	}
+	if mode := info.Mode().Perm(); mode&forbidden != 0 {
+		a.report(api.CheckProblem{Kind: api.CheckPermissions, Path: path,
+			Message: fmt.Sprintf("its mode is %04o; type: chmod %04o %s", mode, mode&^forbidden, full)})
+	}
+}

@@ -1,0 +1,330 @@
+package dir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"flashwarden/internal/vault"
+)
+
+// copyBuffer is the buffer, in bytes, for copying contents.
+const copyBuffer = 1 << 20
+
+// Put implements vault.Store.
+func (d *Store) Put(ctx context.Context, key string, r io.Reader, size int64) error {
+	name, err := d.name(ctx, key)
+	if err != nil {
+		return err
+	}
+	tmp, err := d.writeTemp(ctx, r, size)
+	if err != nil {
+		return err
+	}
+	defer d.discard(tmp)
+	return d.place(tmp.Name(), name)
+}
+
+// Adopt implements vault.Adopter.
+func (d *Store) Adopt(ctx context.Context, key, path string) error {
+	name, err := d.name(ctx, key)
+	if err != nil {
+		return err
+	}
+	f, err := openRegular(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := d.seal(f); err != nil {
+		return err
+	}
+	err = d.place(path, name)
+	if errors.Is(err, syscall.EXDEV) {
+		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	}
+	if err != nil {
+		return err
+	}
+	return d.remove(path)
+}
+
+// Replace implements vault.Replacer. What is no file at all stays, and is an
+// error.
+func (d *Store) Replace(ctx context.Context, key string, r io.Reader, size int64) error {
+	name, err := d.name(ctx, key)
+	if err != nil {
+		return err
+	}
+	tmp, err := d.writeTemp(ctx, r, size)
+	if err != nil {
+		return err
+	}
+	if err := d.rename(tmp.Name(), name); err != nil {
+		d.discard(tmp)
+		return fmt.Errorf("replace damaged content: %w; move %s out of the vault, then try again", err, name)
+	}
+	return errors.Join(d.syncDir(filepath.Dir(name)), tmp.Close())
+}
+
+// Get implements vault.Store.
+func (d *Store) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	name, err := d.name(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openRegular(name)
+	if err != nil {
+		return nil, absent(err)
+	}
+	if offset == 0 {
+		return f, nil
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Stat implements vault.Store.
+func (d *Store) Stat(ctx context.Context, key string) (vault.Info, error) {
+	name, err := d.name(ctx, key)
+	if err != nil {
+		return vault.Info{}, err
+	}
+	info, err := os.Lstat(name)
+	switch {
+	case err != nil:
+		return vault.Info{}, absent(err)
+	case !info.Mode().IsRegular():
+		return vault.Info{}, notRegular(name)
+	}
+	return vault.Info{Key: key, Size: info.Size()}, nil
+}
+
+// List implements vault.Store. It reads directories only: all sizes are -1.
+func (d *Store) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
+	var unlisted []error
+	err := d.walk(ctx, prefix, func(part string, e fs.DirEntry, err error) error {
+		switch key := part + "/" + entryName(e); {
+		case err != nil:
+			unlisted = append(unlisted, &vault.UnlistedError{Part: part, Err: err})
+		case e.Type().IsRegular() && vault.ValidKey(key) && strings.HasPrefix(key, prefix):
+			return yield(vault.Info{Key: key, Size: -1})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(unlisted...)
+}
+
+// entryName is the name of an entry; empty for none.
+func entryName(e fs.DirEntry) string {
+	if e == nil {
+		return ""
+	}
+	return e.Name()
+}
+
+// walk visits everything that lies where keys with this prefix lie: with a
+// part of keys and an entry in it, or with a directory that cannot be listed
+// and an error.
+func (d *Store) walk(ctx context.Context, prefix string, visit func(part string, e fs.DirEntry, err error) error) error {
+	for _, top := range []string{vault.BlobsPart, vault.SnapshotsPart} {
+		if !leadsTo(top, prefix) {
+			continue
+		}
+		err := d.readDir(ctx, top, visit, func(sub fs.DirEntry) error {
+			part := path.Join(top, sub.Name())
+			if !sub.IsDir() || !vault.ValidPart(part) || !leadsTo(part, prefix) {
+				return nil
+			}
+			return d.readDir(ctx, part, visit, func(e fs.DirEntry) error { return visit(part, e, nil) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leadsTo reports whether keys with this prefix may lie in part.
+func leadsTo(part, prefix string) bool {
+	part += "/"
+	return strings.HasPrefix(part, prefix) || strings.HasPrefix(prefix, part)
+}
+
+// readDir calls do for each entry of a directory, and visit where it is
+// missing or closed to us.
+func (d *Store) readDir(ctx context.Context, part string, visit func(string, fs.DirEntry, error) error, do func(fs.DirEntry) error) error {
+	entries, err := os.ReadDir(filepath.Join(d.path, part))
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return visit(part, nil, err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := do(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Delete implements vault.Store.
+func (d *Store) Delete(ctx context.Context, key string) error {
+	name, err := d.name(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := d.remove(name); err != nil {
+		return absent(err)
+	}
+	return d.syncDir(filepath.Dir(name))
+}
+
+// name returns the path of the file for key.
+func (d *Store) name(ctx context.Context, key string) (string, error) {
+	if !vault.ValidKey(key) {
+		return "", fmt.Errorf("%q is no key of a vault", key)
+	}
+	return filepath.Join(d.path, filepath.FromSlash(key)), ctx.Err()
+}
+
+// absent makes an error of a missing file an ErrNotFound.
+func absent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return vault.ErrNotFound
+	}
+	return err
+}
+
+func notRegular(path string) error {
+	return fmt.Errorf("%s is %w: not a regular file", path, vault.ErrDamaged)
+}
+
+// openRegular opens a regular file for reading.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, notRegular(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = notRegular(path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// place gives the sealed file from its name. The error is vault.ErrExists
+// where the name is taken, and then too the name is on stable storage: another
+// process may have given it a moment ago.
+func (d *Store) place(from, to string) error {
+	dir := filepath.Dir(to)
+	if err := d.mkdir(dir); err != nil {
+		return err
+	}
+	err := d.link(from, to)
+	taken := errors.Is(err, fs.ErrExist)
+	if err != nil && !taken {
+		return err
+	}
+	if err := d.syncDir(dir); err != nil {
+		return err
+	}
+	if taken {
+		return vault.ErrExists
+	}
+	return nil
+}
+
+// seal makes f read-only and brings it to stable storage.
+func (d *Store) seal(f *os.File) error {
+	if err := d.chmod(f); err != nil {
+		return err
+	}
+	return d.syncFile(f)
+}
+
+// writeTemp writes size bytes of r into a sealed file in tmp/, which the
+// caller places and discards.
+func (d *Store) writeTemp(ctx context.Context, r io.Reader, size int64) (*os.File, error) {
+	tmp, err := d.createTemp()
+	if err != nil {
+		return nil, err
+	}
+	n, err := io.CopyBuffer(&stepWriter{d, tmp}, contextReader{ctx, r}, make([]byte, max(1, min(copyBuffer, size+1))))
+	if err == nil && n != size {
+		err = fmt.Errorf("the content has %d bytes, expected %d", n, size)
+	}
+	if err == nil {
+		err = d.seal(tmp)
+	}
+	if err != nil {
+		d.discard(tmp)
+		return nil, err
+	}
+	return tmp, nil
+}
+
+func (d *Store) createTemp() (*os.File, error) {
+	if err := d.step("create", tmpDir); err != nil {
+		return nil, err
+	}
+	return os.CreateTemp(filepath.Join(d.path, tmpDir), "put-*")
+}
+
+// discard closes and removes a file in tmp/. Its errors do no harm: what
+// stays there is removed by Sweep.
+func (d *Store) discard(tmp *os.File) {
+	tmp.Close()
+	d.remove(tmp.Name())
+}
+
+// stepWriter is a file whose writes are steps.
+type stepWriter struct {
+	store *Store
+	file  *os.File
+}
+
+// Write implements io.Writer.
+func (w *stepWriter) Write(p []byte) (int, error) {
+	if err := w.store.step("write", w.file.Name()); err != nil {
+		return 0, err
+	}
+	return w.file.Write(p)
+}
+
+// contextReader stops reading when ctx ends. It has no other methods than
+// Read, so that io.CopyBuffer uses its buffer.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

@@ -1,0 +1,69 @@
+package dir
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/vaulttest"
+)
+
+func TestStore(t *testing.T) {
+	vaulttest.Test(t, func(t *testing.T) vault.Store { return newVault(t).dir })
+}
+
+// TestOrderOfRareSteps is TestOrderOfSteps for what a healthy backup does not
+// do. A name that another process gave a moment ago is on stable storage before
+// anybody relies on it.
+func TestOrderOfRareSteps(t *testing.T) {
+	d := newVault(t)
+	key := vault.BlobKey(sumOf("an image"))
+	if err := d.dir.Put(t.Context(), key, strings.NewReader("rotten"), 6); err != nil {
+		t.Fatal(err)
+	}
+	path, _ := writeSpool(t, t.TempDir(), "an image")
+	put := func() error { return d.dir.Put(t.Context(), key, strings.NewReader("an image"), 8) }
+	write := []string{"create tmp", "write tmp", "chmod tmp", "sync tmp"}
+	taken := []string{"mkdir PART", "syncdir blobs", "link KEY", "syncdir PART"}
+	for _, c := range []struct {
+		name string
+		do   func() error
+		want []string
+		err  error
+	}{
+		{"put what exists", put, slices.Concat(write, taken, []string{"remove tmp"}), vault.ErrExists},
+		{"adopt what exists", func() error { return d.dir.Adopt(t.Context(), key, path) },
+			slices.Concat([]string{"chmod spool", "sync spool"}, taken), vault.ErrExists},
+		{"replace", func() error { return d.dir.Replace(t.Context(), key, strings.NewReader("an image"), 8) },
+			append(slices.Clone(write), "rename KEY", "syncdir PART"), nil},
+		{"delete", func() error { return d.dir.Delete(t.Context(), key) }, []string{"remove KEY", "syncdir PART"}, nil},
+	} {
+		var steps []string
+		d.dir.fault = func(op, at string) error {
+			switch {
+			case at == "tmp" || filepath.Base(filepath.Dir(at)) == "tmp":
+				at = "tmp"
+			case at == path:
+				at = "spool"
+			case at == d.blobPath(sumOf("an image")):
+				at = "KEY"
+			case at == filepath.Dir(d.blobPath(sumOf("an image"))):
+				at = "PART"
+			default:
+				at = filepath.Base(at)
+			}
+			steps = append(steps, op+" "+at)
+			return nil
+		}
+		if err := c.do(); !errors.Is(err, c.err) {
+			t.Errorf("%s: error %v; want %v", c.name, err, c.err)
+		}
+		d.dir.fault = nil
+		if !slices.Equal(steps, c.want) {
+			t.Errorf("%s: %q; want %q", c.name, steps, c.want)
+		}
+	}
+}

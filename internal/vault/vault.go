@@ -1,0 +1,46 @@
+// Package vault keeps what backups saved: blobs, named by the SHA-256 of
+// their content, and snapshots, which name blobs. Both are written once and
+// never changed.
+//
+// A Vault lives in a Store; package dir is one in a directory that can be read
+// without this program. docs/vault-format.md describes it.
+//
+// Whatever is in the store got there complete and on stable storage. Only a
+// blob that turns out to be damaged when the same content comes again is
+// replaced. A snapshot is written after its blobs. So a process that dies at
+// any moment leaves a vault that Check finds clean.
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Errors that callers branch on; test with errors.Is.
+var (
+	ErrNotFound = errors.New("not in the vault")     // no such snapshot or blob
+	ErrExists   = errors.New("already in the vault") // the key, or a snapshot with this ID, is taken
+	ErrDamaged  = errors.New("damaged")              // content of the vault is not what it was when it was written
+)
+
+// Vault is the blobs and snapshots in a store. Its methods may be used by
+// several goroutines, and several processes may use one store, at once.
+type Vault struct{ store Store }
+
+// New returns the vault in a store.
+func New(s Store) *Vault { return &Vault{store: s} }
+
+// Sweep removes what dead processes left in the store. Only the process that
+// holds the lock of the data directory may call it: it would take away what
+// another one is writing.
+func (v *Vault) Sweep(ctx context.Context) error {
+	s, ok := v.store.(Sweeper)
+	if !ok {
+		return nil
+	}
+	if err := s.Sweep(ctx); err != nil {
+		return fmt.Errorf("sweep vault: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package vaulttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"flashwarden/internal/vault"
+)
+
+// Memory is a vault.Store in memory, with no more than a Store must have. The
+// zero value is ready.
+type Memory struct {
+	mu       sync.Mutex
+	contents map[string][]byte
+}
+
+// Put implements vault.Store.
+func (m *Memory) Put(ctx context.Context, key string, r io.Reader, size int64) error {
+	if err := usable(ctx, key); err != nil {
+		return err
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if int64(len(data)) != size {
+		return fmt.Errorf("the content has %d bytes, expected %d", len(data), size)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, taken := m.contents[key]; taken {
+		return vault.ErrExists
+	}
+	if m.contents == nil {
+		m.contents = make(map[string][]byte)
+	}
+	m.contents[key] = data
+	return nil
+}
+
+// Get implements vault.Store. The reader can do nothing but read.
+func (m *Memory) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	data, err := m.content(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(io.MultiReader(bytes.NewReader(data[min(offset, int64(len(data))):]))), nil
+}
+
+// Stat implements vault.Store.
+func (m *Memory) Stat(ctx context.Context, key string) (vault.Info, error) {
+	data, err := m.content(ctx, key)
+	return vault.Info{Key: key, Size: int64(len(data))}, err
+}
+
+// List implements vault.Store.
+func (m *Memory) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
+	m.mu.Lock()
+	all := maps.Clone(m.contents)
+	m.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		if err := yield(vault.Info{Key: key, Size: int64(len(all[key]))}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Delete implements vault.Store.
+func (m *Memory) Delete(ctx context.Context, key string) error {
+	if _, err := m.content(ctx, key); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.contents, key)
+	return nil
+}
+
+func (m *Memory) content(ctx context.Context, key string) ([]byte, error) {
+	if err := usable(ctx, key); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, ok := m.contents[key]
+	if !ok {
+		return nil, vault.ErrNotFound
+	}
+	return data, nil
+}
+
+func usable(ctx context.Context, key string) error {
+	if !vault.ValidKey(key) {
+		return fmt.Errorf("%q is no key of a vault", key)
+	}
+	return ctx.Err()
+}
