@@ -327,7 +327,7 @@ func TestOfferToROMMON(t *testing.T) {
 	if got := s.rommon().fetch("/C2900.BIN", -1); !bytes.Equal(got, image) {
 		t.Errorf("fetched %d bytes that are not the image", len(got))
 	}
-	if o := r.wantCode(0); !strings.Contains(o.stdout, "has fetched c2900.bin") {
+	if o := r.wantCode(0); !strings.Contains(o.stdout, " fetched c2900.bin (51.2 kB), 1 of 1 times") {
 		t.Errorf("%s", o.stdout)
 	}
 }

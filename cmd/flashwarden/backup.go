@@ -18,13 +18,14 @@ func backupCommand(p *program) *cobra.Command {
 	var files string
 	cmd := &cobra.Command{
 		Use:   "backup [NAME...|--all]",
-		Short: "back devices up: the main job",
-		Long: `backup logs in to each device, reads its facts and its flash, has it copy the
-files that the vault lacks, compares size and digest with those of the device,
-and keeps a snapshot. The TFTP server runs meanwhile.
+		Short: "back up devices: the main command",
+		Long: `backup logs in to each device and lists its flash. The device then copies each
+file that is not in the vault yet to the TFTP server of flashwarden. backup
+compares the size and the digest of each copy with those of the device, and
+saves the result as a snapshot.
 
-It changes nothing on a device: a question about erasing, formatting or
-overwriting is answered no, and ends that device's backup.`,
+It changes nothing on a device. If a device asks to erase, format or overwrite
+something, flashwarden answers no and ends the backup of that device.`,
 		Example: `  flashwarden backup sw1
   flashwarden backup --all --json
   flashwarden backup --site hq --files image
@@ -39,19 +40,19 @@ overwriting is answered no, and ends that device's backup.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.BoolVar(&r.All, "all", false, "every device of the inventory")
+	fs.BoolVar(&r.All, "all", false, "all devices of the inventory")
 	fs.StringVar(&r.Group, "group", "", "the devices of this `GROUP`")
 	fs.StringVar(&r.Site, "site", "", "the devices at this `SITE`")
-	fs.StringVar(&files, "files", "", "files to take: image, rebuild or all (default: the device's own setting, else the configured one, else rebuild)")
-	fs.BoolVar(&r.DryRun, "dry-run", false, "log in and look, then print the exact commands, bytes and space; copy nothing")
-	fs.BoolVar(&r.Recopy, "recopy", false, "copy also content that the vault holds")
+	fs.StringVar(&files, "files", "", "which files: image, rebuild or all (default: the setting of the device, else of the configuration, else rebuild)")
+	fs.BoolVar(&r.DryRun, "dry-run", false, "log in, then only print the exact commands, the bytes to copy and the free space")
+	fs.BoolVar(&r.Recopy, "recopy", false, "copy every file, even if the vault already has its content")
 	p.completeFlag(cmd, "group", api.NamesOfGroups)
 	p.completeFlag(cmd, "site", api.NamesOfSites)
 	return cmd
 }
 
-// checkBackup refuses flags that contradict each other, in the words of the
-// command line.
+// checkBackup refuses flags that contradict each other, and names them as the
+// user typed them.
 func checkBackup(r api.Backup) error {
 	some := len(r.Names) > 0 || r.Group != "" || r.Site != ""
 	switch {
@@ -110,7 +111,7 @@ func printResults(o *output, results []api.BackupResult) error {
 	return nil
 }
 
-// printDetails says below the table what the table cannot.
+// printDetails prints below the table: failures, missing files, notes, the plan.
 func printDetails(o *output, r api.BackupResult) {
 	explainResult(o, r.Device, r.Message, r.Hint)
 	for _, f := range r.Files {
@@ -120,7 +121,7 @@ func printDetails(o *output, r api.BackupResult) {
 	}
 	for _, f := range r.Files {
 		if f.Evidence == api.EvidenceSize && f.Image != nil {
-			fmt.Fprintf(o.out, "%s: %s is proved by its size alone, for the device computes no digest; the file itself is %s\n",
+			fmt.Fprintf(o.out, "%s: %s is proved only by its size, because the device computes no digest; the file itself is %s\n",
 				r.Device, printable(f.Path), printable(f.Image.String()))
 		}
 	}
@@ -130,16 +131,16 @@ func printDetails(o *output, r api.BackupResult) {
 	if r.Plan == nil {
 		return
 	}
-	fmt.Fprintf(o.out, "\n%s: would type\n", r.Device)
+	fmt.Fprintf(o.out, "\n%s: commands that a backup would type\n", r.Device)
 	for _, c := range r.Plan.Commands {
 		fmt.Fprintf(o.out, "  %s\n", printable(c))
 	}
-	fmt.Fprintf(o.out, "  and receive at most %s; %s are free in the spool\n", exactSize(r.Plan.Bytes), size(r.Plan.Free))
+	fmt.Fprintf(o.out, "  it would receive at most %s; the spool has %s free\n", exactSize(r.Plan.Bytes), size(r.Plan.Free))
 }
 
-// imageName is the name of the image that was taken, without its directory;
-// packages.conf in install mode. It need not be what runs: a device that
-// started over the network keeps no copy of that.
+// imageName is the name of the saved image, without its directory;
+// packages.conf in install mode. The device may run another image: after a
+// start over the network, its flash has no copy of the running one.
 func imageName(r api.BackupResult) string {
 	name := r.Facts.Image
 	if i := slices.IndexFunc(r.Files, func(f api.File) bool { return f.Kind == api.KindImage }); i >= 0 {
@@ -148,8 +149,8 @@ func imageName(r api.BackupResult) string {
 	return name[strings.LastIndexAny(name, "/:")+1:]
 }
 
-// imageSize is the size of the image, of all packages together in install
-// mode.
+// imageSize is the size of the image; in install mode, of all packages
+// together.
 func imageSize(r api.BackupResult) string {
 	var n int64
 	for _, f := range r.Files {
@@ -160,8 +161,8 @@ func imageSize(r api.BackupResult) string {
 	return size(n)
 }
 
-// evidence is the weakest evidence of what the device boots: one package that
-// is proved by its size alone makes the set so.
+// evidence is the weakest evidence among the image and its packages: if one
+// package is proved only by its size, so is the whole set.
 func evidence(r api.BackupResult) string {
 	weakest := ""
 	for _, f := range r.Files {

@@ -19,8 +19,8 @@ import (
 	"flashwarden/tftp"
 )
 
-// The demonstration's accounts. The switches are simulated and listen on
-// loopback alone.
+// The accounts of the demonstration. The switches are simulated and listen
+// only on loopback.
 const (
 	demoUser     = "backup"
 	demoPassword = "demo-login"
@@ -30,15 +30,15 @@ const (
 // demoSwitch is one device of the demonstration.
 type demoSwitch struct{ name, profile, listen, site string }
 
-// demoSwitches are the devices of the demonstration when nobody asks for
-// others, each with a loopback address of its own, as real ones have.
+// demoSwitches are the devices of the demonstration by default. Each has a
+// loopback address of its own, as a real device has an address of its own.
 var demoSwitches = []demoSwitch{
 	{"attic-sw1", "c3500xl", "127.0.0.11:0", "old-house"},
 	{"hq-sw1", "c3750", "127.0.0.12:0", "hq"},
 	{"hq-core1", "c9300", "127.0.0.13:0", "hq"},
 }
 
-// switchesOf are devices of the profiles that the user asked for.
+// switchesOf returns one device for each profile that the user chose.
 func switchesOf(profiles []string) ([]demoSwitch, error) {
 	if len(profiles) == 0 {
 		return demoSwitches, nil
@@ -46,7 +46,7 @@ func switchesOf(profiles []string) ([]demoSwitch, error) {
 	var all []demoSwitch
 	for i, profile := range profiles {
 		if !slices.Contains(iossim.Profiles(), profile) {
-			return nil, fmt.Errorf("no simulated device is called %q; there are %s", profile, strings.Join(iossim.Profiles(), ", "))
+			return nil, fmt.Errorf("no simulated device is called %q; the names are %s", profile, strings.Join(iossim.Profiles(), ", "))
 		}
 		name := profile
 		if n := count(profiles[:i], profile); n > 0 {
@@ -71,13 +71,13 @@ func demoCommand(p *program) *cobra.Command {
 	var profiles []string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "back three simulated switches up, on this machine alone",
-		Long: `demo starts three simulated switches and a whole node on loopback, backs the
-switches up over real SSH, Telnet and TFTP, shows what happened and how to look
-around. It needs nothing installed, no root and no network. What it saved stays
-in a temporary directory until you remove it.
+		Short: "back up three simulated switches, all on this machine",
+		Long: `demo starts three simulated switches on loopback addresses and backs them up over
+real SSH, Telnet and TFTP. Then it prints the results, and commands to look at
+them. It needs no root, no network and no other software. The backups stay in a
+temporary directory until you remove it.
 
-With --profile it backs up simulated devices of your choice instead:
+With --profile, choose the simulated devices yourself:
 ` + profileList(),
 		Example: "  flashwarden demo\n  flashwarden demo --dir ./demo\n  flashwarden demo --profile c2960x-stack --profile isr2900",
 		Args:    usageArgs(cobra.NoArgs),
@@ -95,13 +95,13 @@ With --profile it backs up simulated devices of your choice instead:
 			}
 			err = runDemo(cmd.Context(), p, temporary, fleet)
 			if err != nil && (!errors.Is(err, errDevicesFailed) || cmd.Context().Err() != nil) {
-				return errors.Join(err, os.RemoveAll(temporary)) // nothing half-done remains
+				return errors.Join(err, os.RemoveAll(temporary)) // leave no unfinished directory
 			}
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "`DIR` for what the demonstration saves (default: a new temporary one)")
-	cmd.Flags().StringArrayVar(&profiles, "profile", nil, "`NAME` of a simulated device to back up; repeatable")
+	cmd.Flags().StringVar(&dir, "dir", "", "`DIR` for the backups (default: a new temporary directory)")
+	cmd.Flags().StringArrayVar(&profiles, "profile", nil, "`NAME` of a simulated device to back up; may be repeated")
 	if err := cmd.RegisterFlagCompletionFunc("profile", completeProfiles); err != nil {
 		panic(err) // the flag stands one line above
 	}
@@ -146,8 +146,8 @@ func runDemo(ctx context.Context, p *program, dir string, fleet []demoSwitch) er
 	return errors.Join(err, w.Close())
 }
 
-// startSwitches starts the simulated switches. They ask the demonstration's
-// own TFTP port in place of UDP 69.
+// startSwitches starts the simulated switches. They send their requests to the
+// TFTP port of the demonstration in place of UDP 69.
 func startSwitches(ctx context.Context, w *warden.Local, fleet []demoSwitch) ([]*iossim.Switch, error) {
 	port, err := w.TFTPPort(ctx)
 	if err != nil {
@@ -184,7 +184,7 @@ func demoBackup(p *program, ctx context.Context, w warden.Warden, fleet []demoSw
 		d := demoDevice(fleet[i], s)
 		save := w.AddDevice
 		if _, err := w.Device(ctx, api.Named{Name: d.Device.Name}); err == nil {
-			save = w.EditDevice // a directory of an earlier demonstration has it already
+			save = w.EditDevice // the directory of an earlier demonstration already has the device
 		}
 		if _, err := save(ctx, d); err != nil {
 			return err
@@ -199,25 +199,25 @@ func demoBackup(p *program, ctx context.Context, w warden.Warden, fleet []demoSw
 	return err
 }
 
-// printAround says where everything is: beside the document when there is one,
-// because the directory stays in any case.
+// printAround prints where the backups are, and commands to look at them. With
+// --json it prints on standard error, beside the document.
 func printAround(p *program, dir string) {
 	out := p.out
 	if p.json {
 		out = p.err
 	}
 	fmt.Fprintf(out, `
-What was saved is in %[1]s. Look around:
+The backups are in %[1]s. To look at them:
   %[2]s --data %[1]s snapshots
   %[2]s --data %[1]s images
   %[2]s --data %[1]s check --read-data
   find %[1]s/vault -type f
-Remove it with: rm -rf %[1]s
+To remove them: rm -rf %[1]s
 `, dir, p.calledAs())
 }
 
-// calledAs is how the user can call the program again. What go run builds is
-// gone afterwards.
+// calledAs is how the user can call the program again. The program that
+// `go run` builds is deleted when it ends.
 func (p *program) calledAs() string {
 	if p.name == "" || strings.Contains(p.name, "/go-build") {
 		return "go run ./cmd/flashwarden"

@@ -15,13 +15,13 @@ import (
 func deviceCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
-		Short: "the inventory: add, list, show, edit, remove and test devices",
+		Short: "manage the inventory: add, list, show, edit, remove and test devices",
 		Example: `  flashwarden device add sw1 --address 192.0.2.11 --username backup
   flashwarden device test sw1
   flashwarden device list`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{errors.New("say what to do with devices; see `flashwarden device --help`")}
+			return usageError{errors.New("which subcommand? See `flashwarden device --help`")}
 		},
 	}
 	cmd.AddCommand(deviceAddCommand(p), deviceListCommand(p), deviceShowCommand(p),
@@ -29,7 +29,7 @@ func deviceCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-// deviceFlags are what describes a device on the command line.
+// deviceFlags are the flags that describe a device.
 type deviceFlags struct {
 	api.Device
 	passwordFile, enableFile, identityFile string
@@ -37,21 +37,21 @@ type deviceFlags struct {
 }
 
 func (f *deviceFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Address, "address", "", "`HOST[:PORT]` of its terminal")
-	fs.StringVar(&f.Transport, "transport", "ssh", "ssh or telnet")
+	fs.StringVar(&f.Address, "address", "", "`HOST[:PORT]` for SSH or Telnet")
+	fs.StringVar(&f.Transport, "transport", "ssh", "how to log in: ssh or telnet")
 	fs.StringVar(&f.Username, "username", "", "user `NAME` to log in with")
-	fs.StringVar(&f.passwordFile, "password-file", "", "`FILE` whose first line is the password; - reads standard input (default: ask on the terminal)")
-	fs.StringVar(&f.enableFile, "enable-password-file", "", "`FILE` whose first line is the enable password")
-	fs.StringVar(&f.identityFile, "identity-file", "", "`FILE` with a private SSH key to log in with, before the password, which may then be left out")
-	fs.StringVar(&f.Via, "via", "", "`USER@HOST[:PORT]` of the SSH server through which it is reached")
-	fs.StringVar(&f.viaPasswordFile, "via-password-file", "", "`FILE` whose first line is the password on that server")
-	fs.StringVar(&f.viaIdentityFile, "via-identity-file", "", "`FILE` with a private SSH key for that server")
-	fs.BoolVar(&f.LegacyCrypto, "legacy-crypto", false, "also accept the broken SSH algorithms of old IOS (group 1, CBC, SHA-1 signatures), for this device only")
-	fs.StringVar(&f.Site, "site", "", "`SITE` where it is")
-	fs.StringVar(&f.Group, "group", "", "`GROUP` it belongs to")
-	fs.StringVar(&f.TFTPAddress, "tftp-address", "", "`IP` of this host as the device reaches it (default: the local address of the session)")
-	fs.StringVar(&f.VRF, "vrf", "", "`VRF` that the device copies through")
-	fs.StringVar(&f.Files, "files", "", "what a backup takes: image, rebuild or all (default: as configured)")
+	fs.StringVar(&f.passwordFile, "password-file", "", "`FILE` with the password in its first line, or - for standard input (default: ask on the terminal)")
+	fs.StringVar(&f.enableFile, "enable-password-file", "", "`FILE` with the enable password in its first line")
+	fs.StringVar(&f.identityFile, "identity-file", "", "`FILE` with a private SSH key, tried before the password; with a key, the password is optional")
+	fs.StringVar(&f.Via, "via", "", "`USER@HOST[:PORT]` of a jump host: an SSH server on the way to the device")
+	fs.StringVar(&f.viaPasswordFile, "via-password-file", "", "`FILE` with the password for the jump host in its first line")
+	fs.StringVar(&f.viaIdentityFile, "via-identity-file", "", "`FILE` with a private SSH key for the jump host")
+	fs.BoolVar(&f.LegacyCrypto, "legacy-crypto", false, "for this device only, also accept the insecure SSH algorithms of old IOS (group 1, CBC, SHA-1 signatures)")
+	fs.StringVar(&f.Site, "site", "", "`SITE` of the device")
+	fs.StringVar(&f.Group, "group", "", "`GROUP` of the device")
+	fs.StringVar(&f.TFTPAddress, "tftp-address", "", "`IP` address of this host for the device to copy to (default: the local address of the session)")
+	fs.StringVar(&f.VRF, "vrf", "", "`VRF` that the device uses to reach this host")
+	fs.StringVar(&f.Files, "files", "", "files to back up: image, rebuild or all (default: the setting of the configuration)")
 }
 
 func deviceAddCommand(p *program) *cobra.Command {
@@ -115,8 +115,8 @@ func deviceListCommand(p *program) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&filter.Site, "site", "", "only those of this `SITE`")
-	cmd.Flags().StringVar(&filter.Group, "group", "", "only those of this `GROUP`")
+	cmd.Flags().StringVar(&filter.Site, "site", "", "list only the devices at this `SITE`")
+	cmd.Flags().StringVar(&filter.Group, "group", "", "list only the devices of this `GROUP`")
 	return cmd
 }
 
@@ -134,7 +134,7 @@ func printDevices(o *output, devices []api.Device) error {
 func deviceShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
-		Short:             "show one device",
+		Short:             "show the settings of one device",
 		Example:           "  flashwarden device show sw1",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
@@ -168,8 +168,8 @@ func deviceEditCommand(p *program) *cobra.Command {
 	var f deviceFlags
 	cmd := &cobra.Command{
 		Use:   "edit NAME",
-		Short: "change what is given, leave the rest",
-		Long:  "Change what is given, leave the rest. An empty value (--via '') removes what was stored.",
+		Short: "change one device",
+		Long:  "edit changes the settings that you give and keeps all others. An empty value (--via '') removes a setting.",
 		Example: `  flashwarden device edit sw1 --address 192.0.2.21
   flashwarden device edit sw1 --password-file new
   flashwarden device edit old1 --legacy-crypto
@@ -232,7 +232,7 @@ func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
 func deviceRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "remove NAME...",
-		Short:             "remove devices; their snapshots stay in the vault",
+		Short:             "remove devices from the inventory; their snapshots stay in the vault",
 		Example:           "  flashwarden device remove sw1",
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
@@ -253,7 +253,7 @@ func printRemoved(o *output, devices []api.Device) error {
 		return printDevices(o, devices)
 	}
 	for _, d := range devices {
-		fmt.Fprintf(o.out, "removed %s; its snapshots stay: `flashwarden snapshots %s`\n", d.Name, d.Name)
+		fmt.Fprintf(o.out, "removed %s; its snapshots stay in the vault: `flashwarden snapshots %s`\n", d.Name, d.Name)
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func printRemoved(o *output, devices []api.Device) error {
 func deviceTestCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "test NAME...",
-		Short:             "log in and read facts, nothing else",
+		Short:             "log in, read model and version, and change nothing",
 		Example:           "  flashwarden device test sw1 sw2",
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
@@ -302,7 +302,7 @@ func printTests(o *output, results []api.TestResult) error {
 	return failed
 }
 
-// explainResult says below a table why a device failed and what to do.
+// explainResult prints below a table why a device failed, and the next step.
 func explainResult(o *output, device, message, hint string) {
 	if message == "" {
 		return

@@ -16,15 +16,16 @@ import (
 func doctorCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [NAME]",
-		Short: "look for what would make a backup fail, on this host and on the path to a device",
-		Long: `doctor looks at this host: the TFTP port and the port range, the packet filter,
-the data directory, the clock, names, and which address devices are told. With
-the name of a device it also logs in there, reads what could stop a transfer,
-and makes test transfers in both directions whose bytes are thrown away.
+		Short: "find problems that would make a backup fail, on this host and on the path to a device",
+		Long: `doctor checks this host: the TFTP port and the port range, the packet filter, the
+data directory, the clock, host names, and the address that devices copy to.
+With the name of a device it also logs in to that device, reads the settings that
+could stop a transfer, and makes a test transfer in each direction. Nothing of
+the test transfers is kept.
 
-It prints what was seen, the cause with which a backup would fail, and the exact
-lines to type. It changes nothing, here or on the device. It ends with 1 when
-something was found.`,
+For each problem it prints what it found, the cause that a backup would fail
+with, and the exact lines to type. It changes nothing on this host or on the
+device. The exit code is 1 if there are problems.`,
 		Example: `  flashwarden doctor
   flashwarden doctor sw1
   flashwarden doctor sw1 --json | jq -r '.findings[].fix'`,
@@ -36,7 +37,7 @@ something was found.`,
 	}
 }
 
-// runDoctor asks for the examination, and shows which transfer is tried.
+// doctor runs the examination, and shows each login and each test transfer.
 func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string) error {
 	dir, err := p.dataDir()
 	if err != nil {
@@ -57,9 +58,10 @@ func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string)
 	return printReport(&p.output, report)
 }
 
-// lookAgain is the line for sudo that runs doctor as the same user with the
-// right to read the rules: root would be refused the data directory of another.
-// sudo keeps no environment, so that what it says of ports is written out.
+// lookAgain is the line for sudo that runs doctor as the same user, but with the
+// right to read the rules of the packet filter. It does not run doctor as root,
+// because root may not use the data directory of another user. sudo drops the
+// environment, so the line names the variables that set ports.
 func lookAgain(p *program, data string, names []string) string {
 	words := []string{"setpriv", fmt.Sprintf("--reuid=%d", os.Geteuid()), fmt.Sprintf("--regid=%d", os.Getegid()), "--clear-groups",
 		"--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"}
@@ -80,7 +82,7 @@ func lookAgain(p *program, data string, names []string) string {
 	return strings.Join(words, " ")
 }
 
-// printReport prints what was found; its error chooses the exit code.
+// printReport prints the findings; its error chooses the exit code.
 func printReport(o *output, r api.Report) error {
 	var err error
 	findings := []api.Finding{}
@@ -117,6 +119,6 @@ func printFindings(o *output, r api.Report) {
 		}
 	}
 	if len(r.Findings) == 0 {
-		fmt.Fprintln(o.out, "nothing was found that would make a backup fail")
+		fmt.Fprintln(o.out, "no problems found")
 	}
 }

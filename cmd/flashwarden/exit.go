@@ -8,10 +8,11 @@ import (
 	"syscall"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/warden"
 )
 
-// usageError is a command line that cannot be carried out.
+// usageError is a mistake in the command line.
 type usageError struct{ err error }
 
 // Error returns the mistake in the command line.
@@ -20,7 +21,7 @@ func (e usageError) Error() string { return e.err.Error() }
 // Unwrap returns the error behind it, for errors.Is and errors.As.
 func (e usageError) Unwrap() error { return e.err }
 
-// Outcomes that were printed already: they only choose the exit code.
+// These results are already printed; the errors only choose the exit code.
 var (
 	errDevicesFailed = errors.New("devices failed")
 	errProblems      = errors.New("problems found")
@@ -47,9 +48,8 @@ func exitCode(err error, caught os.Signal) int {
 	return int(warden.AsProblem(err).Exit)
 }
 
-// explain prints the error and the next step: for people on standard error,
-// and, where a program waits for a document that was not printed, as that
-// document.
+// explain prints the error and the next step on standard error. With --json it
+// also prints them as the document, unless a document was already printed.
 func (p *program) explain(err error) {
 	if err = unprinted(err); err == nil {
 		return
@@ -59,8 +59,8 @@ func (p *program) explain(err error) {
 	if problem.Field != "" {
 		text = "--" + strings.ReplaceAll(problem.Field, "_", "-") + " " + problem.Detail
 	}
-	if exitCode(err, nil) == int(api.ExitUsage) {
-		problem = &api.Problem{Fix: problem.Fix} // no defect of the program
+	if exitCode(err, nil) == int(api.ExitUsage) && problem.Cause != "" {
+		problem = &api.Problem{Fix: cause.Carried(err)} // no defect of the program: no cause
 	}
 	hint := problem.Fix.String()
 	fmt.Fprintf(p.err, "flashwarden: %s\n", printable(text))
@@ -75,7 +75,7 @@ func (p *program) explain(err error) {
 	}
 }
 
-// unprinted is the part of err that was not printed already.
+// unprinted returns the part of err that is not printed yet.
 func unprinted(err error) error {
 	if err == errDevicesFailed || err == errProblems || err == errRefused || err == errTimeOver {
 		return nil

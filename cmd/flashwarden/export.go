@@ -23,10 +23,13 @@ func exportCommand(p *program) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "export SNAPSHOT[:PATH]|IMAGE -o DIR",
-		Short: "write files out of the vault under their device names",
-		Long: `export writes a snapshot to DIR/DEVICE/PATH, or one file to DIR/NAME. IMAGE is a
-SHA-256, an unambiguous prefix of at least 8 digits, or a unique file name.
-A file that is there and equal is left alone; one that differs is not touched.`,
+		Short: "copy files from the vault into a directory",
+		Long: `export copies all files of a snapshot to DIR/DEVICE/PATH, or one file to DIR/NAME.
+IMAGE is a SHA-256, the first 8 or more digits of one, or a file name. It must
+match only one image.
+
+export never replaces a file. A file with the same content is left untouched; a
+file with other content under the same name is an error.`,
 		Example: `  flashwarden export 20261122T141503Z-sw1-k3f9 -o out
   flashwarden export 20261122T141503Z-sw1-k3f9:flash:/config.text -o out
   flashwarden export c3750-ipservicesk9-mz.150-2.SE8.bin -o out`,
@@ -34,7 +37,7 @@ A file that is there and equal is left alone; one that differs is not touched.`,
 		ValidArgsFunction: p.completeNames(api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dir == "" {
-				return usageError{errors.New("where to? Give -o DIR")}
+				return usageError{errors.New("which directory? Give -o DIR")}
 			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				items, err := w.Find(ctx, api.Named{Name: args[0]})
@@ -45,7 +48,7 @@ A file that is there and equal is left alone; one that differs is not touched.`,
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&dir, "output", "o", "", "`DIR` to write into; created if it is not there")
+	cmd.Flags().StringVarP(&dir, "output", "o", "", "`DIR` to write into; created if it does not exist")
 	return cmd
 }
 
@@ -75,7 +78,7 @@ func runExport(ctx context.Context, o *output, w warden.Warden, dir string, item
 	return nil
 }
 
-// exportOne writes one file: complete under its name, or not at all.
+// exportOne writes one file. Its name appears only when the file is complete.
 func exportOne(ctx context.Context, w warden.Warden, root *os.Root, item api.Content) error {
 	same, err := holds(root, item)
 	if same || err != nil {
@@ -89,7 +92,7 @@ func exportOne(ctx context.Context, w warden.Warden, root *os.Root, item api.Con
 	if err := root.MkdirAll(path.Dir(item.Name), 0o755); err != nil {
 		return err
 	}
-	// A name that nothing else has: a device may well have a file x.part.
+	// A random name: the device itself may have a file called x.part.
 	partial := path.Join(path.Dir(item.Name), ".flashwarden-"+rand.Text())
 	if err := writeProved(root, partial, blob, item.SHA256); err != nil {
 		return errors.Join(err, root.Remove(partial))
@@ -97,8 +100,8 @@ func exportOne(ctx context.Context, w warden.Warden, root *os.Root, item api.Con
 	return root.Rename(partial, item.Name)
 }
 
-// holds reports whether the file is there with the right content. Other
-// content under its name is an error: it might be all that somebody has.
+// holds reports whether the file exists with the right content. Other content
+// under its name is an error: it may be the only copy that the user has.
 func holds(root *os.Root, item api.Content) (bool, error) {
 	f, err := root.Open(item.Name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,12 +116,12 @@ func holds(root *os.Root, item api.Content) (bool, error) {
 		return false, err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != item.SHA256 {
-		return false, errors.New("a file with other content is there already; move it away or choose another directory")
+		return false, errors.New("a file with other content already exists; move it away or choose another directory")
 	}
 	return true, nil
 }
 
-// writeProved copies a blob and compares what it read with its name.
+// writeProved copies a blob and compares its SHA-256 with want.
 func writeProved(root *os.Root, name string, blob io.Reader, want string) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {

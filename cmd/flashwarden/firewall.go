@@ -16,14 +16,14 @@ import (
 func firewallCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "firewall nft|iptables|ufw",
-		Short: "print rules that let the devices of the inventory reach the TFTP server, and nobody else",
-		Long: `firewall prints rules for this host: the TFTP port and the range of transfer IDs
-are open for the addresses of the inventory and closed for everybody else. The
-rest of the firewall is not touched, and loading them twice is loading them
-once. Nothing is loaded by itself.
+		Short: "print firewall rules that let only the devices of the inventory reach the TFTP server",
+		Long: `firewall prints rules for the packet filter of this host. They open the TFTP port
+and the port range for the addresses of the inventory, and close these ports for
+all others. The rules change nothing else, and it does no harm to load them
+twice. firewall only prints them; you load them yourself.
 
-The rules hold the addresses of now: print them again when devices come or go,
-or when the address of a host name changes.`,
+The rules contain the addresses of today. Print and load them again after you
+add, edit or remove a device, or when the address of a host name changes.`,
 		Example: `  flashwarden firewall nft > /etc/nftables.d/flashwarden.nft && nft -f /etc/nftables.d/flashwarden.nft
   flashwarden firewall iptables | sh
   flashwarden firewall ufw | sh`,
@@ -46,7 +46,7 @@ func runFirewall(ctx context.Context, o *output, w warden.Warden, format string)
 		_, err = fmt.Fprint(o.out, rules.Rules)
 	}
 	if len(rules.LeftOut) > 0 {
-		err = errors.Join(err, fmt.Errorf("some devices are left out of the rules: %s", strings.Join(rules.LeftOut, "\n")))
+		err = errors.Join(err, fmt.Errorf("the rules leave out some devices: %s", strings.Join(rules.LeftOut, "\n")))
 	}
 	return err
 }

@@ -9,9 +9,9 @@ import (
 	"flashwarden/internal/warden"
 )
 
-// confirmHostKeys asks about the host keys of devices that are not pinned,
-// where the configuration says that a person decides and there is one. Keys
-// that are not confirmed stay unknown, and their devices fail.
+// confirmHostKeys asks the user about each host key that is not pinned yet, if
+// the configuration says ask and there is a terminal. A key that the user does
+// not confirm stays unknown, and its device fails.
 func (p *program) confirmHostKeys(ctx context.Context, w warden.Warden, s api.Select) error {
 	cfg, err := p.config()
 	if err != nil || cfg.SSH.UnknownHosts != config.Ask || !terminal(p.in) {

@@ -16,11 +16,11 @@ import (
 	"flashwarden/internal/warden"
 )
 
-// maxPassword bounds what is read as a password, in bytes.
+// maxPassword is the length of the longest password that is read, in bytes.
 const maxPassword = 4096
 
-// password reads a secret: the first line of file, of standard input for "-",
-// or, without a file, what is typed on the terminal after prompt.
+// password reads a secret: the first line of file, or of standard input if file
+// is "-". Without a file it asks for the secret on the terminal, after prompt.
 func (p *program) password(file, prompt string) (string, error) {
 	switch file {
 	case "":
@@ -64,7 +64,8 @@ func (p *program) askPassword(prompt string) (string, error) {
 	return string(secret), nil
 }
 
-// completeNames completes names of a kind in a shell. It creates nothing.
+// completeNames completes names of a kind in a shell. It creates no data
+// directory.
 func (p *program) completeNames(kind string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -86,8 +87,8 @@ func (p *program) completeFlag(cmd *cobra.Command, flag, kind string) {
 	}
 }
 
-// confirm asks a question that only "yes" answers. Nobody answers without a
-// terminal, or after ctx has ended.
+// confirm asks a question and reports whether the answer is "yes". Without a
+// terminal, or after ctx has ended, the answer is no.
 func (p *program) confirm(ctx context.Context, question string) bool {
 	if !terminal(p.in) {
 		return false

@@ -16,33 +16,35 @@ func offerCommand(p *program) *cobra.Command {
 	var r api.Offer
 	cmd := &cobra.Command{
 		Use:   "offer IMAGE --to IP",
-		Short: "let a device, or its boot loader, fetch one image by TFTP",
-		Long: `offer proves an image of the vault, lets one address fetch it, and ends by
-itself: with 0 when it was fetched as often as --times says, with 1 when the
-time is over. It prints the lines to type: on a running device, in ROMMON, in
-the loader of a Catalyst.
+		Short: "let a device or its boot loader fetch one image over TFTP",
+		Long: `offer lets one address fetch one image of the vault. First it reads the image and
+checks its digest. Then it prints the lines to type on a running device, in
+ROMMON, and at the switch: prompt of a Catalyst.
 
-IMAGE is a SHA-256, an unambiguous prefix of at least 8 digits, or a unique
-file name; ` + "`flashwarden images`" + ` lists them. Requests from other addresses and
-for other names are refused and shown. A transfer that breaks off does not
-use the offer up: loaders try several times.`,
+IMAGE is a SHA-256, the first 8 or more digits of one, or a file name. It must
+match only one image; ` + "`flashwarden images`" + ` lists them.
+
+offer ends with exit code 0 after --times complete transfers, and with 1 when the
+time is over. A transfer that breaks off does not count, because boot loaders try
+several times. Requests from other addresses and for other names are refused and
+shown.`,
 		Example: `  flashwarden offer c3750-ipservicesk9-mz.150-2.SE8.bin --to 192.0.2.11
   flashwarden offer 3f9a52c1 --to 192.0.2.11 --name c2900.bin --for 1h --times 2`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.To == "" {
-				return usageError{errors.New("to whom? Give --to IP, the address of the device")}
+				return usageError{errors.New("which device may fetch it? Give --to IP, its address")}
 			}
 			r.Image = args[0]
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runOffer(ctx, &p.output, w, r) })
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&r.To, "to", "", "the `IP` address that may fetch it")
-	fs.StringVar(&r.Name, "name", "", "`NAME` under which it is fetched (default: its own)")
+	fs.StringVar(&r.To, "to", "", "`IP` address that may fetch the image")
+	fs.StringVar(&r.Name, "name", "", "`NAME` that the device asks for (default: the name of the image)")
 	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long the offer stays open; running transfers may finish")
-	fs.IntVar(&r.Times, "times", 1, "how often it may be fetched")
+	fs.IntVar(&r.Times, "times", 1, "number of complete transfers")
 	return cmd
 }
 
@@ -61,7 +63,7 @@ func runOffer(ctx context.Context, o *output, w warden.Warden, r api.Offer) erro
 	return errors.Join(reportOffer(o, res), over(res.Status))
 }
 
-// printWays prints the lines to type at each prompt that the device may show.
+// printWays prints the lines to type, for each prompt that the device may show.
 func printWays(o *output, permit api.Permit) {
 	if o.quiet {
 		return
@@ -79,16 +81,16 @@ func printWays(o *output, permit api.Permit) {
 	warnPort(o, permit.Port)
 }
 
-// warnPort says that the server listens on a port that devices do not ask.
-// IOS and boot loaders know no other port than 69.
+// warnPort warns if the server does not listen on port 69: IOS and boot loaders
+// send their requests to no other port.
 func warnPort(o *output, port int) {
 	if port != 69 {
-		fmt.Fprintf(o.err, "the TFTP server listens on port %d, and devices ask on port 69: redirect UDP 69 to it, or set tftp.listen: \":69\"\n", port)
+		fmt.Fprintf(o.err, "the TFTP server listens on port %d, but devices send to port 69: redirect UDP 69 to it, or set tftp.listen: \":69\"\n", port)
 	}
 }
 
-// over is the error that chooses the exit code of an offer or a reception
-// whose result was printed.
+// over is the error that chooses the exit code of an offer or a reception. Its
+// result is already printed.
 func over(status string) error {
 	if status == api.StatusOK {
 		return nil
@@ -104,7 +106,7 @@ func reportOffer(o *output, r api.OfferResult) error {
 		explainResult(o, r.Address, r.Message, r.Hint)
 		return nil
 	}
-	_, err := fmt.Fprintf(o.out, "%s has fetched %s (%s) %d of %d times; prove it there: verify /md5 flash:%s %s\n",
+	_, err := fmt.Fprintf(o.out, "%s fetched %s (%s), %d of %d times; to check it on the device: verify /md5 flash:%s %s\n",
 		r.Address, oneLine(r.Name), size(r.Size), r.Fetched, r.Times, oneLine(lastName(r.Name)), r.MD5)
 	return err
 }

@@ -27,14 +27,14 @@ import (
 	"flashwarden/internal/warden"
 )
 
-// defaultConfig is read where no --config is given, if it exists.
+// defaultConfig is read without --config, if it exists.
 const defaultConfig = "/etc/flashwarden/flashwarden.yaml"
 
 // program is one run of the command, with its streams as fields so that a
 // test can run it.
 type program struct {
 	output
-	name string // as it was called; empty: unknown
+	name string // the name that the user typed; empty: unknown
 	in   io.Reader
 	env  []string
 	etc  string // the default configuration file; empty: none
@@ -44,7 +44,7 @@ type program struct {
 	data       string
 	verbose    bool
 
-	service bool // it runs until SIGTERM, which is then its proper end
+	service bool // it runs until SIGTERM, which then is no error
 }
 
 // output is where and how a command prints.
@@ -63,7 +63,7 @@ func (p *program) main(args []string) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err != nil {
-		// A flag that is wrong keeps those after it from being read.
+		// After a wrong flag, the flags behind it are not read.
 		p.json = p.json || slices.Contains(args, "--json")
 		p.explain(err)
 	}
@@ -73,9 +73,9 @@ func (p *program) main(args []string) int {
 	return exitCode(err, caught())
 }
 
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM,
-// so that everything is cleaned up; the second one kills. caught tells which
-// signal came, nil if none.
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM, so
+// that everything is cleaned up; the second signal kills the process. caught
+// returns the signal, or nil.
 func untilSignal() (ctx context.Context, caught func() os.Signal, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -103,8 +103,8 @@ func (p *program) command() *cobra.Command {
 		Use:   "flashwarden",
 		Short: "back up the software of Cisco IOS switches and routers",
 		Long: `flashwarden backs up the software of Cisco IOS and IOS-XE switches and routers
-over TFTP, proves each copy against the device's own digest, and keeps it in a
-vault that can be read without flashwarden.`,
+over TFTP. It compares each copy with the digest that the device computes, and
+keeps it in a vault. You can read the vault without flashwarden.`,
 		Example: `  flashwarden demo
   flashwarden device add sw1 --address 192.0.2.11 --username backup
   flashwarden backup sw1
@@ -130,14 +130,13 @@ vault that can be read without flashwarden.`,
 
 func (p *program) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.configFile, "config", "", "configuration `FILE` (default "+defaultConfig+" if it exists)")
-	f.StringVar(&p.data, "data", "", "data `DIR` (default $FLASHWARDEN_DATA, else /var/lib/flashwarden as root, else $XDG_DATA_HOME/flashwarden)")
-	f.BoolVar(&p.json, "json", false, "print exactly one JSON document on standard output")
-	f.BoolVar(&p.quiet, "quiet", false, "no progress")
-	f.BoolVarP(&p.verbose, "verbose", "v", false, "log what happens to standard error")
+	f.StringVar(&p.data, "data", "", "data `DIR` (default $FLASHWARDEN_DATA, else /var/lib/flashwarden for root, else $XDG_DATA_HOME/flashwarden)")
+	f.BoolVar(&p.json, "json", false, "print one JSON document on standard output")
+	f.BoolVar(&p.quiet, "quiet", false, "show no progress")
+	f.BoolVarP(&p.verbose, "verbose", "v", false, "log to standard error")
 }
 
-// addExamples gives the commands that cobra makes the examples that all
-// commands have.
+// addExamples adds examples to the commands that cobra makes.
 func addExamples(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -164,8 +163,8 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// with does work through the daemon that serves the data directory, or in this
-// process where none does.
+// with runs work through the daemon of the data directory, or in this process
+// if no daemon runs.
 func (p *program) with(cmd *cobra.Command, work func(context.Context, warden.Warden) error) error {
 	ctx := warden.As(cmd.Context(), warden.Admin(userName(), "terminal"))
 	w, err := p.warden(ctx)
@@ -212,7 +211,7 @@ func userName() string {
 func (p *program) config() (config.Config, error) {
 	file := p.configFile
 	if file == "" && p.etc != "" {
-		// One that exists and cannot be read is an error: it may forbid things.
+		// A file that exists but cannot be read is an error: it may forbid things.
 		if _, err := os.Stat(p.etc); !errors.Is(err, fs.ErrNotExist) {
 			file = p.etc
 		}
@@ -265,7 +264,7 @@ func terminal(v any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width is the number of columns of a terminal; 0 when it has none.
+// width is the number of columns of a terminal; 0 if v is none.
 func width(v any) int {
 	f, ok := v.(*os.File)
 	if !ok {

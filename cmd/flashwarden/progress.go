@@ -12,14 +12,14 @@ import (
 	"flashwarden/api"
 )
 
-// progress shows how far the backups are.
+// progress shows the state of running backups and restores.
 type progress interface {
 	event(api.Event)
 	close()
 }
 
-// newProgress chooses bars on a terminal, plain lines elsewhere, nothing when
-// told to be quiet. Progress always goes to standard error.
+// newProgress returns bars on a terminal, plain lines elsewhere, and nothing
+// with --quiet. Progress is printed on standard error.
 func newProgress(o *output) progress {
 	switch {
 	case o.quiet:
@@ -35,15 +35,15 @@ type silence struct{}
 func (silence) event(api.Event) {}
 func (silence) close()          {}
 
-// lines prints one line for each step that a person would want to know of.
+// lines prints one line for each step that matters to a person.
 type lines struct {
 	mu    sync.Mutex
 	out   io.Writer
 	last  map[string]api.Event // by device
-	since map[string]time.Time // when the last line of a device was due, by device
+	since map[string]time.Time // time of the last line, by device
 }
 
-// patience is after how long a step that goes on is told again.
+// patience is the time after which a running step gets another line.
 const patience = 30 * time.Second
 
 func newLines(out io.Writer) *lines {
@@ -56,7 +56,7 @@ func (l *lines) event(e api.Event) {
 	last := l.last[e.Device]
 	l.last[e.Device] = e
 	if e.Step == last.Step && e.File == last.File {
-		// Digests of small files are not worth a line; of an image they take minutes.
+		// The digest of a small file takes no time; that of an image takes minutes.
 		if e.Step != api.StepVerify || time.Since(l.since[e.Device]) < patience {
 			return
 		}
@@ -69,7 +69,7 @@ func (l *lines) event(e api.Event) {
 
 func (l *lines) close() {}
 
-// describe says in words what an event tells.
+// describe returns an event in words.
 func describe(e api.Event) string {
 	switch e.Step {
 	case api.StepLogin:
@@ -82,7 +82,7 @@ func describe(e api.Event) string {
 		if e.File == "" {
 			return "waiting to try again"
 		}
-		return "waiting for another device that copies the content of " + e.File
+		return "waiting for another device that copies the same content as " + e.File
 	case api.StepCopy:
 		return fmt.Sprintf("copying %s (%s)", e.File, size(e.Size))
 	case api.StepKept:
@@ -92,7 +92,7 @@ func describe(e api.Event) string {
 	case api.StepProved:
 		return "proved " + e.File
 	case api.StepReload:
-		return "waiting for it to come back"
+		return "waiting until it is up again"
 	case api.StepDone:
 		if e.Status == "" {
 			return ""
@@ -105,7 +105,7 @@ func describe(e api.Event) string {
 	return ""
 }
 
-// marks says how far a digest is, for which devices print dots.
+// marks counts the dots that the device prints while it computes a digest.
 func marks(n int) string {
 	if n == 0 {
 		return ""
@@ -113,7 +113,7 @@ func marks(n int) string {
 	return fmt.Sprintf(" (%d dots)", n)
 }
 
-// bars draws one bar a device, from its first event on.
+// bars draws one bar for each device, from its first event on.
 type bars struct {
 	container *mpb.Progress
 	mu        sync.Mutex
@@ -130,14 +130,14 @@ func newBars(out io.Writer) *bars {
 	return &bars{container: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30)), devices: make(map[string]*deviceBar)}
 }
 
-// of returns the bar of a device, and draws it where there is none.
+// of returns the bar of a device; it makes the bar if there is none.
 func (b *bars) of(device string) *deviceBar {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	d := b.devices[device]
 	if d == nil {
 		d = &deviceBar{}
-		// A total of 0 says that it is set later, and again for each file.
+		// A total of 0 means unknown. It is set later, for each file.
 		d.bar = b.container.AddBar(0,
 			mpb.PrependDecorators(decor.Name(oneLine(device), decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return d.describe() })))
@@ -163,7 +163,7 @@ func (b *bars) event(e api.Event) {
 	d.mu.Unlock()
 	switch e.Step {
 	case api.StepCopy, api.StepKept, api.StepProved:
-		// A bar at its total would count as finished: the device still goes on.
+		// A bar that reaches its total is finished, but the device is not: add 1.
 		d.bar.SetTotal(max(e.Size, e.Bytes)+1, false)
 		d.bar.SetCurrent(e.Bytes)
 	case api.StepDone:

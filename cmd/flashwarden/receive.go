@@ -20,18 +20,18 @@ func receiveCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "receive [--from IP]",
 		Short: "receive a file uploaded by a device or an operator",
-		Long: `receive lets one address put one file by TFTP, as when a person types
-` + "`copy flash: tftp:`" + ` on the switch. The file lands in the vault as a snapshot of
-the device that has this address, before the device gets its final answer. It
-ends by itself: with 0 when the file is kept, with 1 when the time is over.
+		Long: `receive lets one address send one file over TFTP, for example when an operator
+types ` + "`copy flash: tftp:`" + ` on the switch. The file becomes a snapshot of the device
+with this address. It is in the vault before the device gets the last
+acknowledgement. receive ends with exit code 0 when the file is in the vault, and
+with 1 when the time is over.
 
-Without --name the device may call its file what it likes. Other addresses,
-other names and a second file are refused and shown. With --md5, the digest
-that ` + "`verify /md5`" + ` prints on the device, the copy is proved; without it the
-evidence is size-only.
+Without --name, the file may have any name. Other addresses, other names and a
+second file are refused and shown. Give the digest that ` + "`verify /md5`" + ` prints on the
+device with --md5 to prove the copy; without it the evidence is size-only.
 
-Without --from it takes what the rules of the list receive in the configuration
-permit, each file as a snapshot of its own, until it is stopped.`,
+Without --from, receive runs until you stop it, and accepts files by the rules
+under receive in the configuration. Each file becomes a snapshot of its own.`,
 		Example: `  flashwarden receive --from 192.0.2.11
   flashwarden receive --from 192.0.2.11 --name c3750.bin --device sw1 --md5 0a8f5e1c9b7d42f3a6c1d0e8b5f94732
   flashwarden receive`,
@@ -52,12 +52,12 @@ permit, each file as a snapshot of its own, until it is stopped.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&r.From, "from", "", "the `IP` address that may send (default: the receive rules in the configuration)")
-	fs.StringVar(&r.Name, "name", "", "the `NAME` that the file must be sent under (default: any)")
-	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long the permission lasts; running transfers may finish")
-	fs.StringVar(&largest, "max-size", "2GB", "largest `SIZE` that is taken")
-	fs.StringVar(&r.Device, "device", "", "`NAME` of the device whose snapshot it becomes (default: the one with this address)")
-	fs.StringVar(&r.MD5, "md5", "", "the `HEX` digest that the device computed; a file with another is refused")
+	fs.StringVar(&r.From, "from", "", "`IP` address that may send (default: the receive rules in the configuration)")
+	fs.StringVar(&r.Name, "name", "", "`NAME` that the file must have (default: any)")
+	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long receive waits for the file; a running transfer may finish")
+	fs.StringVar(&largest, "max-size", "2GB", "largest `SIZE` of the file")
+	fs.StringVar(&r.Device, "device", "", "`NAME` of the device for the snapshot (default: the device with this address)")
+	fs.StringVar(&r.MD5, "md5", "", "MD5 of the file in `HEX`, as the device prints it; a file with another MD5 is refused")
 	p.completeFlag(cmd, "device", api.NamesOfDevices)
 	return cmd
 }
@@ -78,20 +78,20 @@ func checkReceive(r *api.Receive, largest string, given func(flag string) bool) 
 	return nil
 }
 
-// needRules refuses a reception without an address where the configuration has
-// no rules either.
+// needRules refuses a reception that has neither an address nor rules in the
+// configuration.
 func (p *program) needRules(r api.Receive) error {
 	if r.From != "" {
 		return nil
 	}
 	cfg, err := p.config()
 	if err == nil && len(cfg.Receive) == 0 {
-		err = usageError{errors.New("from whom? Give --from IP, or rules in the list receive of the configuration")}
+		err = usageError{errors.New("which device may send? Give --from IP, or write rules under receive in the configuration")}
 	}
 	return err
 }
 
-// runReceiveOne takes one file from one address.
+// receiveOne receives one file from one address.
 func runReceiveOne(ctx context.Context, o *output, w warden.Warden, r api.Receive) error {
 	permit, err := w.Receive(ctx, r)
 	if err != nil {
@@ -122,15 +122,15 @@ func printCopy(o *output, permit api.Permit, r api.Receive) {
 		host = "[" + host + "]"
 	}
 	fmt.Fprintf(o.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
-	fmt.Fprintf(o.err, "(FILE is the image, with its directory if it lies in one: flash:/DIR/FILE; the device asks for host and name again: press Return)\n\n")
+	fmt.Fprintf(o.err, "(FILE is the name of the image; if it is in a directory, type flash:/DIR/FILE. The device asks for host and name again: press Return.)\n\n")
 	if r.Device == "" && permit.Device == "" {
-		fmt.Fprintf(o.err, "no device of the inventory has the address %s, or more than one: the snapshot will be named after the address; --device NAME names the device\n", permit.Peer)
+		fmt.Fprintf(o.err, "the inventory has no device with the address %s, or more than one: the snapshot gets the address as its name; give --device NAME to choose the device\n", permit.Peer)
 	}
 	warnPort(o, permit.Port)
 }
 
-// runReceiveByRules takes the files that the rules in the configuration permit,
-// until it is stopped.
+// receiveByRules receives the files that the rules in the configuration permit,
+// until the user stops it.
 func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 	rules, err := w.Rules(ctx)
 	if err != nil {
@@ -139,7 +139,7 @@ func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 	p.service = true
 	if !p.quiet {
 		for _, r := range rules.Rules {
-			fmt.Fprintf(p.err, "taking %s of at most %s from %s\n", oneLine(r.Name), size(r.MaxSize), r.From)
+			fmt.Fprintf(p.err, "accepting %s of at most %s from %s\n", oneLine(r.Name), size(r.MaxSize), r.From)
 		}
 		warnPort(&p.output, rules.Port)
 	}
@@ -158,7 +158,7 @@ func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 	return err
 }
 
-// tellArrival prints what became of one file, while more may come.
+// printArrival prints the result of one file, while more files may arrive.
 func tellArrival(o *output, r api.BackupResult) {
 	if o.json {
 		return
@@ -168,8 +168,7 @@ func tellArrival(o *output, r api.BackupResult) {
 	}
 }
 
-// reportReceived prints the results; where one failed, the error of the caller
-// chooses the exit code.
+// reportReceived prints the results. The caller chooses the exit code.
 func reportReceived(o *output, results []api.BackupResult) error {
 	if o.json {
 		return writeJSON(o, map[string]any{"results": results})

@@ -22,25 +22,26 @@ func restoreCommand(p *program) *cobra.Command {
 	var f restoreFlags
 	cmd := &cobra.Command{
 		Use:   "restore NAME",
-		Short: "put files of a snapshot back onto a device",
-		Long: `restore logs in to the device, compares what is there with the snapshot, prints
-the plan with every command that it will type, and asks before it changes
-anything. Each file is then copied from a one-time offer and proved by the
-device's own digest, or read back where it computes none; one that does not
-match is deleted.
+		Short: "copy files of a snapshot back to a device",
+		Long: `restore logs in to the device and compares its files with the snapshot. It prints
+a plan with every command that it will type, and asks before it changes anything.
+The device then copies each file from flashwarden. restore checks each copy with
+the digest that the device computes; if the device computes none, it reads the
+file back. A copy that does not match is deleted.
 
-Without --file it restores all of the newest snapshot but the running-config: a
-copy into running-config merges with what is there. The startup-config is
-replaced, and is in force after a reload.
+Without --file, restore takes all files of the newest snapshot except the
+running-config, because IOS merges a copy into the running-config with the lines
+that are already there. It replaces the startup-config, which takes effect after
+a reload.
 
-It never erases, formats or overwrites. A file that is there and equal is left
-alone. One that is there and differs is refused without --replace; --replace and
---delete remove a file only once the vault is shown to hold its content. What
-the device runs, or boots next, is never touched.
+restore never erases, formats or overwrites flash. Matching files are left
+untouched. If a file differs, restore refuses, unless you give --replace.
+--replace and --delete delete a file only after confirming that the vault has a
+copy. The files that the device runs or boots next are never touched.
 
---set-boot makes the restored image the next to boot, keeps the old one as the
-second, saves the configuration and proves it by show boot. --reload starts the
-device again, without saving anything, and waits until it is back.`,
+--set-boot makes the device boot the restored image next, with the old image as
+the second choice. It saves the configuration and checks it with show boot.
+--reload restarts the device without saving anything, and waits until it is up.`,
 		Example: `  flashwarden restore sw1 --dry-run
   flashwarden restore sw1 --file c3750-ipservicesk9-mz.150-2.SE8.bin --set-boot
   flashwarden restore sw1 --file flash:/vlan.dat --replace --yes
@@ -56,27 +57,27 @@ device again, without saving anything, and waits until it is back.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&r.Snapshot, "snapshot", "", "the `SNAPSHOT` to restore from (default: the device's newest)")
-	fs.StringArrayVar(&r.Files, "file", nil, "a `PATH` of the snapshot, or the last part of one; may be repeated")
-	fs.StringVar(&r.To, "to", "", "the file system to write to, as `flash2:` (default: where each file was)")
-	fs.BoolVar(&r.SetBoot, "set-boot", false, "make the restored image the next to boot, save that, and prove it")
-	fs.BoolVar(&r.Reload, "reload", false, "start the device again, and wait until it is back")
-	fs.BoolVar(&f.dryRun, "dry-run", false, "log in and look, then print the exact commands, bytes and space; change nothing")
-	fs.BoolVar(&f.yes, "yes", false, "do not ask")
-	fs.BoolVar(&r.Replace, "replace", false, "delete files that differ, once the vault is shown to hold them")
-	fs.StringArrayVar(&r.Delete, "delete", nil, "a `FILE` of the device to delete for space, once the vault is shown to hold it; may be repeated")
+	fs.StringVar(&r.Snapshot, "snapshot", "", "`SNAPSHOT` to restore from (default: the newest one of the device)")
+	fs.StringArrayVar(&r.Files, "file", nil, "`PATH` in the snapshot, or only the file name; may be repeated")
+	fs.StringVar(&r.To, "to", "", "file system to write to, for example `flash2:` (default: where each file was)")
+	fs.BoolVar(&r.SetBoot, "set-boot", false, "make the device boot the restored image next, and save the configuration")
+	fs.BoolVar(&r.Reload, "reload", false, "restart the device, and wait until it is up")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "log in, then only print the exact commands, the bytes to copy and the free space")
+	fs.BoolVar(&f.yes, "yes", false, "do not ask before changing the device")
+	fs.BoolVar(&r.Replace, "replace", false, "replace files that differ, after confirming that the vault has a copy of them")
+	fs.StringArrayVar(&r.Delete, "delete", nil, "`FILE` on the device to delete to make room, after confirming that the vault has a copy; may be repeated")
 	p.completeFlag(cmd, "snapshot", api.NamesOfSnapshots)
 	return cmd
 }
 
-// checkRestore refuses flags that cannot be meant.
+// checkRestore refuses flags that make no sense.
 func checkRestore(r api.Restore) error {
 	if r.To != "" && (!strings.HasSuffix(r.To, ":") || strings.Count(r.To, ":") != 1 || len(r.To) == 1) {
-		return fmt.Errorf("--to %q: want the name of a file system with its colon, as usbflash0: is", r.To)
+		return fmt.Errorf("--to %q: want the name of a file system with its colon, for example usbflash0:", r.To)
 	}
 	for _, p := range r.Delete {
 		if !strings.Contains(p, ":") {
-			return fmt.Errorf("--delete %q: want the whole path, as flash:/dir/x.bin", p)
+			return fmt.Errorf("--delete %q: want the whole path, for example flash:/dir/x.bin", p)
 		}
 	}
 	return nil
@@ -109,18 +110,18 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	return reportRestore(&p.output, result, false)
 }
 
-// notAgreed is the result of a plan that nobody agreed to.
+// notAgreed is the result if the user does not agree to the plan.
 func notAgreed(r api.RestoreResult) api.RestoreResult {
 	r.Status, r.Refused, r.Cause = api.StatusFailed, true, cause.Cancelled
 	r.Message = "nobody agreed to restore " + r.Device + ": nothing was changed on the device"
-	r.Hint = "look at the plan with --dry-run, then answer yes on a terminal or give --yes"
+	r.Hint = "look at the plan with --dry-run; then answer yes on a terminal, or give --yes"
 	return r
 }
 
-// printPlan says what is there, what differs, the space and every command.
+// printPlan prints the state of each file, the space and every command.
 func printPlan(w io.Writer, device string, plan *api.Plan) {
 	words := map[string]string{
-		api.Equal: "is there and equal", api.Absent: "is not there", api.Differs: "is there and differs",
+		api.Equal: "matches the snapshot", api.Absent: "is missing", api.Differs: "differs from the snapshot",
 	}
 	fmt.Fprintf(w, "%s: plan\n", device)
 	for _, f := range plan.Files {
@@ -160,7 +161,7 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 }
 
 func printRestore(o *output, r api.RestoreResult, showPlan bool) error {
-	if r.Plan != nil && showPlan { // else it was shown before the question
+	if r.Plan != nil && showPlan { // else the user saw it before the question
 		printPlan(o.out, r.Device, r.Plan)
 	}
 	rows := make([][]string, 0, len(r.Files))

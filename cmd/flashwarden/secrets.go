@@ -11,12 +11,12 @@ import (
 	"flashwarden/api"
 )
 
-// maxIdentity bounds a file with a private key, in bytes.
+// maxIdentity is the largest size of a file with a private key, in bytes.
 const maxIdentity = 32 << 10
 
-// change is the device that the flags describe, with the secrets in the files
-// that they name; an empty file name removes a secret. ask is whether to ask
-// for the password.
+// change returns the device that the flags describe, and the secrets in the
+// files that they name. An empty file name removes a secret. If ask is true,
+// change asks for the password.
 func change(p *program, f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail, ask bool) (api.DeviceChange, error) {
 	c := api.DeviceChange{Device: f.Device}
 	if ask {
@@ -76,8 +76,8 @@ func identityIn(secret **string, file string) error {
 	return nil
 }
 
-// settleVia asks for the password on the jump host where no other way to log
-// in there is given.
+// settleVia asks for the password of the jump host, unless another way to log
+// in there is known.
 func settleVia(p *program, c *api.DeviceChange, f deviceFlags, given *pflag.FlagSet, had api.DeviceDetail) error {
 	if f.Via == "" && (f.viaPasswordFile != "" || f.viaIdentityFile != "") {
 		return usageError{errors.New("--via-password-file and --via-identity-file are for a jump host: give --via USER@HOST too")}

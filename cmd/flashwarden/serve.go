@@ -16,13 +16,14 @@ func serveCommand(p *program) *cobra.Command {
 	var drain time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "run the daemon: TFTP and the operations over a socket",
-		Long: `serve runs the TFTP server and answers the other commands over the socket
-flashwarden.sock in the data directory. While it runs, every command on that
-data directory goes through it, with the same output and exit codes.
+		Short: "run as a service: a TFTP server, and a socket for the other commands",
+		Long: `serve runs the TFTP server and waits for the other commands on the socket
+flashwarden.sock in the data directory. While serve runs, every command with the
+same data directory is done by it, with the same output and the same exit codes.
 
-Root, the service's user and its group may use the socket. SIGTERM ends it:
-no new operation begins, and running ones get the time of --drain.`,
+Root, the user who runs serve and the group of that user may use the socket. On
+SIGTERM, serve starts no new operation, waits for the running ones as long as
+--drain says, and ends.`,
 		Example: "  flashwarden serve\n  flashwarden serve --data /srv/flashwarden --drain 2m",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,7 +31,7 @@ no new operation begins, and running ones get the time of --drain.`,
 			return runServe(cmd.Context(), p, drain)
 		},
 	}
-	cmd.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running operations may go on after SIGTERM")
+	cmd.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long to wait for running operations after SIGTERM")
 	return cmd
 }
 

@@ -17,7 +17,7 @@ import (
 func snapshotsCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "snapshots [NAME]",
-		Short:             "list what backups captured, oldest first",
+		Short:             "list the snapshots in the vault, oldest first",
 		Example:           "  flashwarden snapshots\n  flashwarden snapshots sw1 --json",
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
@@ -48,7 +48,7 @@ func printSnapshots(o *output, list []api.SnapshotRow) error {
 func showCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show SNAPSHOT",
-		Short:             "show one snapshot as the vault keeps it",
+		Short:             "show one snapshot: the device, its files, and how each was proved",
 		Example:           "  flashwarden show 20261122T141503Z-sw1-k3f9",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfSnapshots),
@@ -97,8 +97,9 @@ func printSnapshot(o *output, s api.Snapshot) error {
 	return nil
 }
 
-// printProof says below the table how an image was proved and what it says of
-// itself, and of a missing file why it is missing and what to do.
+// printProof prints below the table, for an image, how it was proved and the
+// name and version inside the file; for a missing file, why it is missing and
+// the next step.
 func printProof(o *output, f api.File) {
 	var lines []string
 	if f.Cause != "" {
@@ -109,7 +110,7 @@ func printProof(o *output, f api.File) {
 	}
 	if f.Kind == api.KindImage || f.Kind == api.KindPackage {
 		if f.Image != nil && f.Image.Version+f.Image.Name != "" {
-			lines = append(lines, fmt.Sprintf("says of itself: %s, version %s", dash(f.Image.Name), dash(f.Image.Version)))
+			lines = append(lines, fmt.Sprintf("name inside the file: %s, version %s", dash(f.Image.Name), dash(f.Image.Version)))
 		}
 		lines = append(lines, f.Proof...)
 	}
@@ -125,12 +126,15 @@ func printProof(o *output, f api.File) {
 func imagesCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "images",
-		Short: "list distinct images, who runs them, and which running ones are not in the vault",
-		Long: `images lists the distinct images of the vault, and those that devices run and the
-vault does not have. VERSION is what the devices say that they run, SAYS what
-the file says of itself; where they differ, the file was replaced since the
-device started. WHOLE is good where the checks in the file hold, bad where one
-does not, unknown where the file carries none that can be judged offline.`,
+		Short: "list the images, the devices that run them, and running images that are not in the vault",
+		Long: `images lists each image in the vault once, and each image that a device runs but
+that the vault does not have.
+
+VERSION  the version that the devices report
+SAYS     the version inside the file; if it differs from VERSION, the file was
+         replaced after the device started
+WHOLE    good: the checksums inside the file are right; bad: one of them is wrong;
+         unknown: the file has no checksum that can be checked offline`,
 		Example: "  flashwarden images --json",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -170,7 +174,7 @@ func printImages(o *output, images []api.Image) error {
 	return nil
 }
 
-// warnOfImage says below the table what is wrong with an image.
+// warnOfImage prints below the table the problems of an image.
 func warnOfImage(o *output, i api.Image) {
 	name := oneLine(strings.Join(i.Names, " "))
 	if i.Image != nil && i.Image.Verdict == api.ImageBad {
@@ -184,9 +188,11 @@ func warnOfImage(o *output, i api.Image) {
 func checkCommand(p *program) *cobra.Command {
 	var r api.Check
 	cmd := &cobra.Command{
-		Use:     "check",
-		Short:   "read the vault again and prove it",
-		Long:    "check proves that every snapshot is whole and names only content that is there; with --read-data also that every content still has its SHA-256. It changes nothing and ends with 1 when it found something.",
+		Use:   "check",
+		Short: "check that the vault is complete and undamaged",
+		Long: `check checks that every snapshot is complete and that the vault has every file in
+it. With --read-data it also reads every file and compares its SHA-256. It changes
+nothing. The exit code is 1 if there are problems.`,
 		Example: "  flashwarden check --read-data",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -203,11 +209,11 @@ func checkCommand(p *program) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&r.ReadData, "read-data", false, "read every byte and compute its digests")
+	cmd.Flags().BoolVar(&r.ReadData, "read-data", false, "read every file and compare its digests")
 	return cmd
 }
 
-// percent prints how much is read, on one line.
+// percent shows on one line how many bytes are read.
 func percent(w io.Writer) func(api.Event) {
 	return func(e api.Event) {
 		end := "\r"
@@ -230,7 +236,7 @@ func printProblems(o *output, problems []api.CheckProblem) error {
 		fmt.Fprintf(o.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
 	}
 	if found == nil {
-		fmt.Fprintln(o.out, "the vault is clean")
+		fmt.Fprintln(o.out, "no problems found")
 	}
 	return found
 }

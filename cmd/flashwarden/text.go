@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// printable returns s with control characters escaped: what a device or a
-// peer says never reaches the terminal raw. Line breaks of our own texts stay.
+// printable returns s with control characters escaped, because the text of a
+// device or a peer must not control the terminal. Line breaks stay.
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -32,9 +32,9 @@ func oneLine(s string) string {
 	return strings.ReplaceAll(printable(s), "\n", `\n`)
 }
 
-// writeJSON prints v as the one JSON document of a command. What is not
-// printable is escaped: encoding/json leaves DEL, the C1 controls and
-// characters that turn the direction of writing as they are.
+// writeJSON prints v as the one JSON document of a command. It escapes all
+// characters that are not printable: encoding/json does not escape DEL, the C1
+// controls and characters that change the direction of writing.
 func writeJSON(o *output, v any) error {
 	o.printed = true
 	var text bytes.Buffer
@@ -71,8 +71,8 @@ func table(w io.Writer, head string, rows [][]string) error {
 	return tw.Flush()
 }
 
-// size prints a number of bytes for people, in decimal units as Cisco and disk
-// makers count.
+// size formats a number of bytes for people, in decimal units, as Cisco and the
+// makers of disks count.
 func size(n int64) string {
 	switch {
 	case n < 0:

@@ -22,9 +22,9 @@ import (
 	"flashwarden/tftp"
 )
 
-// tftpdFlags are the flags of in.tftpd, with their meaning there, and ours
-// beside them. Some are accepted and need nothing done: we are always
-// standalone and in the foreground.
+// tftpdFlags are the flags of in.tftpd, with the same meaning, and some more of
+// ours. Some flags are accepted and do nothing: tftpd always runs standalone and
+// in the foreground.
 type tftpdFlags struct {
 	address                         string
 	ipv4, ipv6                      bool
@@ -42,41 +42,43 @@ type tftpdFlags struct {
 }
 
 func (f *tftpdFlags) register(fs *pflag.FlagSet) {
-	fs.BoolVarP(&f.listen, "listen", "l", false, "accepted: it always listens by itself")
-	fs.BoolVarP(&f.foreground, "foreground", "L", false, "accepted: it always stays in the foreground")
+	fs.BoolVarP(&f.listen, "listen", "l", false, "accepted for in.tftpd's sake: tftpd always listens itself")
+	fs.BoolVarP(&f.foreground, "foreground", "L", false, "accepted for in.tftpd's sake: tftpd always stays in the foreground")
 	fs.StringVarP(&f.address, "address", "a", ":69", "`HOST:PORT` to listen on")
 	fs.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 only")
 	fs.BoolVarP(&f.ipv6, "ipv6", "6", false, "IPv6 only")
-	fs.BoolVarP(&f.secure, "secure", "s", false, "names are below DIR, also when they begin with its path")
-	fs.BoolVarP(&f.create, "create", "c", false, "uploads may make new files")
-	fs.BoolVarP(&f.permissive, "permissive", "p", false, "no checks beyond the permissions of the system; else only public files")
-	fs.StringVarP(&f.user, "user", "u", "nobody", "`USER` to become after the port is bound, when started as root")
-	fs.StringVarP(&f.umask, "umask", "U", "", "`UMASK` of new files in octal (default 0, with --permissive that of this process)")
-	fs.StringVarP(&f.ports, "port-range", "R", "", "`A:B` ports of transfers, shared by all peers")
+	fs.BoolVarP(&f.secure, "secure", "s", false, "names are relative to DIR; a name that begins with the path of DIR works too")
+	fs.BoolVarP(&f.create, "create", "c", false, "uploads may create new files")
+	fs.BoolVarP(&f.permissive, "permissive", "p", false, "use only the permissions of the system (default: also serve only files that everybody may read or write)")
+	fs.StringVarP(&f.user, "user", "u", "nobody", "`USER` to run as after opening the port, if started as root")
+	fs.StringVarP(&f.umask, "umask", "U", "", "octal `UMASK` of new files (default: 0; with --permissive, the umask of this process)")
+	fs.StringVarP(&f.ports, "port-range", "R", "", "`A:B`: first and last port for transfers, shared by all clients")
 	fs.IntVarP(&f.blockSize, "blocksize", "B", 0, "largest block size in `BYTES`")
-	fs.IntVarP(&f.inetdTimeout, "timeout", "t", 0, "accepted: how long to wait under inetd")
-	fs.IntVarP(&f.resend, "retransmit", "T", 1_000_000, "first retransmission after `MICROSECONDS`, while no round trip is known")
-	fs.StringArrayVarP(&f.refuse, "refuse", "r", nil, "`OPTION` to pass over; repeatable")
+	fs.IntVarP(&f.inetdTimeout, "timeout", "t", 0, "accepted for in.tftpd's sake: how long to wait under inetd")
+	fs.IntVarP(&f.resend, "retransmit", "T", 1_000_000, "`MICROSECONDS` until the first retransmission, before a round trip is measured")
+	fs.StringArrayVarP(&f.refuse, "refuse", "r", nil, "TFTP `OPTION` to ignore; may be repeated")
 	fs.StringVarP(&f.pidFile, "pidfile", "P", "", "`FILE` for the process ID")
 	fs.IntVar(&f.verbosity, "verbosity", 0, "log level `N` from 0 to 4; 3 and more log each dropped packet")
 	fs.BoolVarP(&f.showVersion, "version", "V", false, "print the version")
 	fs.BoolVar(&f.readOnly, "read-only", false, "no uploads")
 	fs.Int64Var(&f.maxUpload, "max-upload", 0, "largest upload in `BYTES`")
-	fs.StringArrayVar(&f.allow, "allow", nil, "`CIDR` that is answered; all others get silence; repeatable")
-	fs.BoolVar(&f.logJSON, "log-json", false, "log lines as JSON")
-	fs.IntVar(&f.windowBytes, "window-bytes", 0, "`BYTES` in flight in a window (RFC 7440), and so memory of a transfer")
-	fs.StringVar(&f.metrics, "metrics", "", "`ADDR` that serves counters for Prometheus on /metrics")
+	fs.StringArrayVar(&f.allow, "allow", nil, "`CIDR` of clients to answer; all others get no answer; may be repeated")
+	fs.BoolVar(&f.logJSON, "log-json", false, "write log lines as JSON")
+	fs.IntVar(&f.windowBytes, "window-bytes", 0, "largest window (RFC 7440) in `BYTES`; each transfer needs this much memory")
+	fs.StringVar(&f.metrics, "metrics", "", "`HOST:PORT` for Prometheus counters, under /metrics")
 }
 
 func tftpdCommand(p *program) *cobra.Command {
 	var f tftpdFlags
 	cmd := &cobra.Command{
 		Use:   "tftpd [flags] DIR",
-		Short: "the TFTP server alone: a drop-in for in.tftpd",
-		Long: `tftpd serves DIR by TFTP with in.tftpd's own flags, so that a TFTP_OPTIONS line
-moves over unchanged. It stays in the foreground. Without --create only existing
-names may be written. An upload replaces a file only when it is complete and on
-stable storage. All ports of --port-range are shared by all peers.`,
+		Short: "run only a TFTP server, with the flags of in.tftpd",
+		Long: `tftpd serves the directory DIR over TFTP. It has the flags of in.tftpd (tftp-hpa),
+so that you can keep your TFTP_OPTIONS line. It stays in the foreground.
+
+Without --create, a client may only replace existing files. An upload replaces a
+file only after all its bytes are safely on disk. All clients share the ports of
+--port-range.`,
 		Example: `  flashwarden tftpd --address 127.0.0.1:6969 --secure --create /srv/tftp
   flashwarden tftpd --secure --create --port-range 1056:1059 /srv/tftp
   flashwarden tftpd --secure --read-only --allow 192.0.2.0/24 --metrics 127.0.0.1:9069 /srv/tftp`,
@@ -109,7 +111,7 @@ stable storage. All ports of --port-range are shared by all peers.`,
 	return cmd
 }
 
-// config checks the flags and puts them together.
+// config checks the flags and returns the configuration of the server.
 func (f *tftpdFlags) config(dir string, userGiven bool) (tftpd.Config, error) {
 	mode, err := f.mode()
 	if err != nil {
@@ -137,7 +139,7 @@ func (f *tftpdFlags) config(dir string, userGiven bool) (tftpd.Config, error) {
 	}
 	user := f.user
 	if !userGiven && os.Geteuid() != 0 {
-		user = "" // an ordinary user stays who he is
+		user = "" // an ordinary user cannot change to another one
 	}
 	return tftpd.Config{
 		Dir: dir, Create: f.create, ReadOnly: f.readOnly, Public: !f.permissive, Secure: f.secure, Mode: mode,
@@ -175,7 +177,7 @@ func (f *tftpdFlags) portRange() (tftp.PortRange, error) {
 	return r, nil
 }
 
-// prefixes reads networks; an address alone is a network of one.
+// prefixes reads networks; a single address is a network of one.
 func prefixes(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, s := range list {
@@ -184,14 +186,14 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("--allow %s: want a network, as 192.0.2.0/24", s)
+			return nil, fmt.Errorf("--allow %s: want a network, for example 192.0.2.0/24", s)
 		}
 		out = append(out, p.Masked())
 	}
 	return out, nil
 }
 
-// bind opens the sockets, while the rights to do so are still there.
+// bind opens the sockets before the server gives up its rights.
 func (f *tftpdFlags) bind(c *tftpd.Config) error {
 	network := "udp"
 	switch {
@@ -227,7 +229,7 @@ func writePID(o *output, file string) error {
 	return nil
 }
 
-// tftpdLog logs each transfer; with -v what was dropped as well.
+// tftpdLog logs each transfer; with -v, dropped packets too.
 func tftpdLog(p *program, f tftpdFlags) *slog.Logger {
 	level := slog.LevelInfo
 	if p.verbose || f.verbosity >= 3 {

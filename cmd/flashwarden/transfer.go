@@ -13,11 +13,11 @@ import (
 	"flashwarden/api"
 )
 
-// maxRefusals is how many refused requests are shown: a hostile peer must not
-// fill the terminal.
+// maxRefusals is the number of refused requests that are shown, so that a
+// hostile peer cannot fill the terminal.
 const maxRefusals = 50
 
-// lineEvery is how often a transfer gets a line where there is no terminal.
+// lineEvery is the time between two lines of a transfer, without a terminal.
 const lineEvery = 10 * time.Second
 
 // transfers shows the transfers of an offer or a reception: a bar for each on
@@ -66,8 +66,8 @@ func newTransfers(o *output) *transfers {
 	return t
 }
 
-// event takes an event; it never waits. Events that come faster than they can
-// be shown are left out.
+// event takes an event and never waits. Events that arrive faster than the
+// terminal can show them are dropped.
 func (t *transfers) event(e api.Event) {
 	select {
 	case t.events <- e:
@@ -114,7 +114,7 @@ func (t *transfers) show(e api.Event) {
 	case api.StepEnded:
 		t.end(key, e)
 	case api.StepRefused:
-		if t.running[key] == nil { // else its end says it
+		if t.running[key] == nil { // else its end reports the refusal
 			t.refuse(e)
 		}
 	}
@@ -127,7 +127,7 @@ func (t *transfers) begin(key transferKey, e api.Event) {
 		t.say("%s", heading(e))
 		return
 	}
-	// A total that is not known grows with the bytes.
+	// If the total is unknown, it grows with the bytes.
 	s.bar = t.bars.AddBar(max(e.Size, 0),
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(oneLine(heading(e)), decor.WCSyncSpaceR)),
@@ -163,7 +163,7 @@ func (t *transfers) end(key transferKey, e api.Event) {
 		s.bar.Abort(true)
 	}
 	if e.Error != "" {
-		t.say("%s: broke off after %s: %s; it may try again", heading(e), size(e.Bytes), e.Error)
+		t.say("%s: broke off after %s: %s; the device may try again", heading(e), size(e.Bytes), e.Error)
 		return
 	}
 	t.say("%s: complete, %s in %.1f s", heading(e), size(e.Bytes), time.Since(s.began).Seconds())
@@ -177,11 +177,11 @@ func (t *transfers) refuse(e api.Event) {
 	t.refused[key] = true
 	t.say("refused: %s: %s", heading(e), e.Error)
 	if len(t.refused) == maxRefusals {
-		t.say("further refusals are not shown; see them with -v")
+		t.say("further refusals are not shown; -v logs them")
 	}
 }
 
-// heading says who transfers which file, and in which direction.
+// heading names the peer, the direction and the file of a transfer.
 func heading(e api.Event) string {
 	verb := "fetches"
 	if e.Sends {

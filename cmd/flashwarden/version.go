@@ -28,7 +28,7 @@ func versionCommand(o *output) *cobra.Command {
 	}
 }
 
-// fillVersion takes what the Go command recorded when it built the program.
+// fillVersion fills v with the values that the Go command recorded at build time.
 func fillVersion(v map[string]string, info *debug.BuildInfo) {
 	if m := info.Main.Version; m != "" && m != "(devel)" {
 		v["version"] = m

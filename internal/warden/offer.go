@@ -57,7 +57,7 @@ func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 
 func checkOffer(r api.Offer) (peer netip.Addr, err error) {
 	if r.To == "" {
-		return peer, Invalid("to whom? Give the IP address of the device")
+		return peer, Invalid("which device may fetch it? Give its IP address")
 	}
 	if peer, err = peerAddress("to", r.To); err != nil {
 		return peer, err

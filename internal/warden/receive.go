@@ -82,7 +82,7 @@ func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
 		return api.Rules{}, err
 	}
 	if len(l.opts.Config.Receive) == 0 {
-		p := Invalid("from whom? Give an IP address, or rules in the list receive of the configuration")
+		p := Invalid("which device may send? Give its IP address, or write rules under receive in the configuration")
 		p.Fix = api.Say("add ").Option("from", "IP").Say(", or rules under ").Set("receive", "").Say(" in the configuration")
 		return api.Rules{}, p
 	}
