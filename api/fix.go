@@ -154,7 +154,7 @@ func (p FixPart) text() string {
 	case p.Option != nil:
 		return p.Option.flag()
 	case p.Setting != nil && p.Setting.Value != "":
-		return "`" + p.Setting.Name + ": " + p.Setting.Value + "`"
+		return fmt.Sprintf("`%s: %s` in the configuration (or %s)", p.Setting.Name, p.Setting.Value, p.Setting.variable())
 	case p.Setting != nil:
 		return p.Setting.Name
 	}
@@ -174,6 +174,11 @@ func (c Call) CommandLine() string {
 		words = append(words, o.flag())
 	}
 	return strings.Join(words, " ")
+}
+
+// variable is the environment variable of a key of the configuration.
+func (o CallOption) variable() string {
+	return "FLASHWARDEN_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(o.Name))
 }
 
 func (o CallOption) flag() string {

@@ -15,14 +15,14 @@ func TestFixAsCommandLine(t *testing.T) {
 	for want, fix := range map[string]api.Fix{
 		"":                          nil,
 		"look at the disk: `dmesg`": api.Say("look at the disk: ").Type(api.OnHost, "dmesg"),
-		"back it up first: `flashwarden backup sw1 --files all`":            api.Say("back it up first: ").Do("backup", "sw1").With("files", "all"),
-		"`flashwarden check --read-data`":                                   api.Do("check").With("read_data", ""),
-		"`flashwarden device edit sw1 --address 192.0.2.1 --legacy-crypto`": api.Do("device edit", "sw1").With("address", "192.0.2.1").With("legacy_crypto", ""),
-		"add --replace, or choose another place with --to":                  api.Say("add ").Option("replace", "").Say(", or choose another place with ").Option("to", ""),
-		"set `tftp.max-block-size: 1468`":                                   api.Say("set ").Set("tftp.max-block-size", "1468"),
-		"`sudo -u ops flashwarden doctor --data '/srv/my data'`":            api.Do("doctor").As("ops").With("data", "/srv/my data"),
-		"`flashwarden show 'a b'`":                                          api.Do("show", "a b"),
-		"100% of it":                                                        api.Say("100% of it"),
+		"back it up first: `flashwarden backup sw1 --files all`":                                    api.Say("back it up first: ").Do("backup", "sw1").With("files", "all"),
+		"`flashwarden check --read-data`":                                                           api.Do("check").With("read_data", ""),
+		"`flashwarden device edit sw1 --address 192.0.2.1 --legacy-crypto`":                         api.Do("device edit", "sw1").With("address", "192.0.2.1").With("legacy_crypto", ""),
+		"add --replace, or choose another place with --to":                                          api.Say("add ").Option("replace", "").Say(", or choose another place with ").Option("to", ""),
+		"set `tftp.max-block-size: 1468` in the configuration (or FLASHWARDEN_TFTP_MAX_BLOCK_SIZE)": api.Say("set ").Set("tftp.max-block-size", "1468"),
+		"`sudo -u ops flashwarden doctor --data '/srv/my data'`":                                    api.Do("doctor").As("ops").With("data", "/srv/my data"),
+		"`flashwarden show 'a b'`":                                                                  api.Do("show", "a b"),
+		"100% of it":                                                                                api.Say("100% of it"),
 	} {
 		if got := fix.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -60,7 +60,7 @@ func TestFixMap(t *testing.T) {
 	fix := api.Say("secret ").Type(api.OnHost, "dig secret").Do("backup", "secret").With("files", "secret").Option("to", "secret").Set("tftp.listen", "secret")
 	before := fix.String()
 	got := fix.Map(func(s string) string { return strings.ReplaceAll(s, "secret", "mask") })
-	const want = "mask `dig mask``flashwarden backup mask --files mask`--to mask`tftp.listen: mask`"
+	const want = "mask `dig mask``flashwarden backup mask --files mask`--to mask`tftp.listen: mask` in the configuration (or FLASHWARDEN_TFTP_LISTEN)"
 	if got.String() != want || fix.String() != before {
 		t.Errorf("got %q of %q", got, fix)
 	}

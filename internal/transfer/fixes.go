@@ -61,7 +61,7 @@ func fixTransfer(w Witness) api.Fix {
 func fixFragments(w Witness) api.Fix {
 	size := unfragmented(w.Device)
 	return api.Say("the next attempt uses blocks of %d bytes by itself; for good ", size).Set("tftp.max-block-size", fmt.Sprint(size)).
-		Say(" in the configuration, or on the device, in configuration mode, ").Type(api.OnDevice, fmt.Sprintf("ip tftp blocksize %d", size))
+		Say("; or on the device, in configuration mode, ").Type(api.OnDevice, fmt.Sprintf("ip tftp blocksize %d", size))
 }
 
 // none is for rules that do not look at one of the addresses.

@@ -257,7 +257,7 @@ func TestViaUnknownDevice(t *testing.T) {
 	}
 	client.Close()
 	cfg.HostKeys.Policy = Refuse
-	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.HostKeyUnknown || !strings.Contains(cause.Hint(err), "`ssh.unknown-hosts: accept-new` for one run of `flashwarden device test sw1`") {
+	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.HostKeyUnknown || !strings.Contains(cause.Hint(err), "FLASHWARDEN_SSH_UNKNOWN_HOSTS) for one run of `flashwarden device test sw1`") {
 		t.Errorf("error %v, hint %q", err, cause.Hint(err))
 	}
 }
