@@ -96,7 +96,7 @@ const (
 	PlanProve   = "prove"   // a file that is there is read back and compared
 	PlanBoot    = "boot"    // the boot lines are set, saved and proved
 	PlanStartup = "startup" // as copy, after the boot lines are saved: a file that the next start reads
-	PlanReload  = "reload"  // the device starts again; what was not saved in its running-config is lost
+	PlanReload  = "reload"  // the device starts again; unsaved changes of its running-config are lost
 	PlanInstall = "install" // the image is expanded into packages, and the device starts again with them
 )
 

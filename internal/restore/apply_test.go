@@ -241,7 +241,9 @@ func TestRestartIsInThePlan(t *testing.T) {
 	b := newBench(t, "c2950", api.PolicyImage)
 	b.wipe()
 	p := b.plan(api.Restore{SetBoot: true, Reload: true})
-	said := func(note string) bool { return strings.HasPrefix(note, "reload: ") && strings.Contains(note, "lost") }
+	said := func(note string) bool {
+		return strings.HasPrefix(note, "reload: ") && strings.Contains(note, "unsaved changes")
+	}
 	if !slices.ContainsFunc(p.Notes, said) || p.Steps[len(p.Steps)-1].Kind != api.PlanReload || p.Commands[len(p.Commands)-1] != "reload" {
 		t.Errorf("notes %q, commands %q", p.Notes, p.Commands)
 	}

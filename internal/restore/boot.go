@@ -188,12 +188,12 @@ func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes 
 	s := api.PlanStep{Kind: api.PlanReload}
 	s.Image, s.Version = p.wanted(b)
 	if !more && (s.Image == "" || p.view.same(s.Image, p.view.facts.Image)) && (s.Version == "" || s.Version == p.view.facts.Version) {
-		return nil, []string{"the device is not started again: it runs what was asked for"}
+		return nil, []string{"the device is not started again: it already runs the requested image"}
 	}
 	if b.install {
 		s.Kind, s.Path = api.PlanInstall, b.place.FS+b.place.Rel
 	}
-	return []api.PlanStep{s}, []string{s.Kind + ": what was not saved in the running-config is lost"}
+	return []api.PlanStep{s}, []string{s.Kind + ": unsaved changes of the running-config are lost"}
 }
 
 // wanted is the image and the version that the device has to return with; each

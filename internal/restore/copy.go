@@ -187,5 +187,5 @@ func (a application) removePartial(ctx context.Context, s api.PlanStep) (what st
 	if err := a.change(ctx, ios.Delete(s.Path)); err != nil {
 		return "", err
 	}
-	return "what came of " + s.Path + " was deleted", nil
+	return "the incomplete " + s.Path + " was deleted", nil
 }

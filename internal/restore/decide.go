@@ -68,7 +68,7 @@ func (p planning) otherDevice() []string {
 	return nil
 }
 
-// steps is what is done, in its order, except the restart: deletions that the
+// steps is all steps in their order, except the restart: deletions that the
 // user named, directories, files that are read while the device starts from
 // the new image, boot lines, and then files that the next start reads.
 func (p planning) steps(a answers, boot bootChange) []api.PlanStep {
