@@ -41,17 +41,18 @@ func (o outcome) note(text string) outcome {
 	return o
 }
 
-// Apply does the steps of a plan, and nothing else. It is refused when the plan
-// was altered or has refusals, or when the device is no longer as the plan saw
-// it. It always returns a result, which has the failure.
-func (r *Runner) Apply(ctx context.Context, d api.Device, p api.Plan, events func(api.Event)) api.RestoreResult {
+// Apply does the steps of a plan for the snapshot s, and nothing else. It is
+// refused when the plan was altered or has refusals, when the device is no
+// longer as the plan saw it, or when Plan would not make the same steps now. It
+// always returns a result, which has the failure.
+func (r *Runner) Apply(ctx context.Context, d api.Device, s api.Snapshot, p api.Plan, events func(api.Event)) api.RestoreResult {
 	began := time.Now()
 	report := reporterFor(d.Name, events)
 	before := p.Result()
 	done := outcome{files: before.Files, notes: before.Notes, facts: before.Facts}
-	err := sound(p, d.Name)
+	sel, err := sound(p, s, d.Name)
 	if err == nil && len(p.Steps) > 0 {
-		done, err = r.apply(ctx, d, p, done, report)
+		done, err = r.apply(ctx, d, sel, p, done, report)
 	}
 	result := settle(p, done, cancelledOr(ctx, err))
 	result.Started, result.Seconds = began.UTC().Truncate(time.Second), math.Round(time.Since(began).Seconds()*10)/10
@@ -59,31 +60,49 @@ func (r *Runner) Apply(ctx context.Context, d api.Device, p api.Plan, events fun
 	return result
 }
 
-// sound refuses a plan that Plan did not make in this form.
-func sound(p api.Plan, device string) error {
+// sound refuses a plan that is altered, has refusals, or is for another device
+// or snapshot. It returns the files of the snapshot that the plan restores.
+func sound(p api.Plan, s api.Snapshot, device string) (Selection, error) {
 	again := api.Do("restore", device).Say(" makes a new plan")
 	sum, err := p.Sum()
 	switch {
 	case err != nil:
-		return err
+		return Selection{}, err
 	case sum != p.Digest:
-		return refuse("the plan was changed after it was made: its digest does not match", again)
+		return Selection{}, refuse("the plan was changed after it was made: its digest does not match", again)
 	case len(p.Refusals) > 0:
-		return refuse("the plan has refusals: "+p.Refusals[0].Detail, p.Refusals[0].Fix)
+		return Selection{}, refuse("the plan has refusals: "+p.Refusals[0].Detail, p.Refusals[0].Fix)
 	case p.Request.Device != device:
-		return refuse(fmt.Sprintf("the plan is for %s, not for %s", p.Request.Device, device), again)
+		return Selection{}, refuse(fmt.Sprintf("the plan is for %s, not for %s", p.Request.Device, device), again)
+	case p.Snapshot != s.ID:
+		return Selection{}, refuse(fmt.Sprintf("the plan is of snapshot %s, not of %s", p.Snapshot, s.ID), again)
 	}
+	if err := typesItsSteps(p); err != nil {
+		return Selection{}, refuse(err.Error(), again)
+	}
+	sel, err := Select(s, p.Request.Files)
+	if err == nil {
+		err = check(p.Request, sel)
+	}
+	if err != nil {
+		return sel, refuse("the plan cannot be made again: "+err.Error(), again)
+	}
+	return sel, nil
+}
+
+// typesItsSteps wants a plan to show the commands that its steps stand for.
+func typesItsSteps(p api.Plan) error {
 	var all []string
 	for _, s := range p.Steps {
 		typed := commands(p, s)
 		all = append(all, typed...)
 		foreign := func(line string) bool { return !strings.HasPrefix(strings.TrimPrefix(line, "no "), "boot system") }
 		if len(typed) == 0 || !slices.Equal(typed, s.Commands) || slices.ContainsFunc(s.Lines, foreign) {
-			return refuse(fmt.Sprintf("the plan shows other commands than its step %q stands for", s.Kind), again)
+			return fmt.Errorf("the plan shows other commands than its step %q stands for", s.Kind)
 		}
 	}
 	if !slices.Equal(all, p.Commands) {
-		return refuse("the plan shows other commands than those of its steps", again)
+		return errors.New("the plan shows other commands than those of its steps")
 	}
 	return nil
 }
@@ -96,9 +115,9 @@ type application struct {
 	line *line
 }
 
-// apply logs in, checks that the device is as the plan saw it, and does the
-// steps.
-func (r *Runner) apply(ctx context.Context, d api.Device, p api.Plan, done outcome, report reporter) (outcome, error) {
+// apply logs in, checks that the device is as the plan saw it, plans again, and
+// does the steps.
+func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.Plan, done outcome, report reporter) (outcome, error) {
 	l, err := r.connect(ctx, d, report)
 	if err != nil {
 		return done, err
@@ -110,6 +129,13 @@ func (r *Runner) apply(ctx context.Context, d api.Device, p api.Plan, done outco
 		return done, err
 	}
 	if err := unchanged(p, v, r.via(d, l)); err != nil {
+		return done, err
+	}
+	again, err := r.plan(ctx, l, planning{device: d, request: cleaned(p.Request, d.Name), selection: sel, view: v, via: r.via(d, l)})
+	if err == nil {
+		err = confirmed(p, again)
+	}
+	if err != nil {
 		return done, err
 	}
 	a := application{Runner: r, plan: p, view: v, line: l}
@@ -135,6 +161,44 @@ func unchanged(p api.Plan, now view, way transfer.TFTP) error {
 	}
 	return refuse(fmt.Sprintf("%s has changed since the plan was made: %s", p.Request.Device, strings.Join(differences, ", ")),
 		api.Say("look at the device, then make a new plan: ").Do("restore", p.Request.Device))
+}
+
+// confirmed refuses a plan that differs from the one that Plan makes now. A plan
+// is no authority: its digest says that it is whole, not who made it. It also
+// catches contents that changed without a trace in the listings. Only the parts
+// that are free to change are taken from the plan itself.
+func confirmed(p, again api.Plan) error {
+	fix := api.Say("look at the device, then make a new plan: ").Do("restore", p.Request.Device)
+	if len(again.Refusals) > 0 {
+		return refuse(again.Refusals[0].Detail, again.Refusals[0].Fix)
+	}
+	again.Seen, again.Space = p.Seen, p.Space
+	sum, err := again.Sum()
+	if err != nil || sum == p.Digest {
+		return err
+	}
+	if i := firstDifference(p.Commands, again.Commands); i >= 0 {
+		return refuse(fmt.Sprintf("command %d of the plan is %q, but now %q is needed", i+1, nth(p.Commands, i), nth(again.Commands, i)), fix)
+	}
+	return refuse("the plan is not the one that "+p.Request.Device+" needs now", fix)
+}
+
+// firstDifference is the number of the first element that differs, or -1.
+func firstDifference(a, b []string) int {
+	for i := range max(len(a), len(b)) {
+		if nth(a, i) != nth(b, i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// nth is the element of a number, or nothing.
+func nth(list []string, i int) string {
+	if i < len(list) {
+		return list[i]
+	}
+	return ""
 }
 
 // do does the step of a number.

@@ -195,11 +195,11 @@ func TestForgedPlan(t *testing.T) {
 	b.wantRefused(signed(func(p *api.Plan) {
 		p.Steps, p.Commands = nil, nil
 		add(p, api.PlanStep{Kind: api.PlanDelete, Path: "flash:/config.text", MD5: "another", Commands: []string{"verify /md5 flash:/config.text", "delete flash:/config.text"}})
-	}), "flash:/config.text has changed since the plan was made")
+	}), `"copy tftp://127.0.0.1/TICKET flash:/vlan.dat" is needed`)
 	b.wantRefused(signed(func(p *api.Plan) {
 		p.Steps, p.Commands = nil, nil
 		add(p, api.PlanStep{Kind: api.PlanDelete, Path: running, Commands: []string{"verify /md5 " + running, "delete " + running}})
-	}), "the device runs it")
+	}), `"copy tftp://127.0.0.1/TICKET flash:/vlan.dat" is needed`)
 }
 
 // TestForgedBootLines wants no boot line that names a file that was not proved.
@@ -216,10 +216,7 @@ func TestForgedBootLines(t *testing.T) {
 	if p.Digest, err = p.Sum(); err != nil {
 		t.Fatal(err)
 	}
-	r := b.apply(p)
-	if r.Status != api.StatusFailed || !strings.Contains(r.Message, "was not proved") || len(b.changes()) > 0 {
-		t.Errorf("%s: %s; typed %q", r.Status, r.Message, b.changes())
-	}
+	b.wantRefused(p, "is needed")
 }
 
 // TestPlanWithRefusals applies a plan that has some.

@@ -168,7 +168,7 @@ func (b *bench) plan(o api.Restore, files ...string) api.Plan {
 }
 
 func (b *bench) apply(p api.Plan) api.RestoreResult {
-	return b.runner().Apply(b.t.Context(), b.device, p, b.onEvent)
+	return b.runner().Apply(b.t.Context(), b.device, b.snapshot, p, b.onEvent)
 }
 
 // restore plans, and applies what may be applied.

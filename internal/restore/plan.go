@@ -48,8 +48,7 @@ func (r *Runner) Plan(ctx context.Context, d api.Device, s api.Snapshot, req api
 	if err != nil {
 		return api.Plan{}, cancelledOr(ctx, err)
 	}
-	p := planning{device: d, request: cleaned(req, d.Name), selection: sel, view: v, via: r.via(d, l)}
-	plan, err := r.plan(ctx, l, p)
+	plan, err := r.plan(ctx, l, planning{device: d, request: cleaned(req, d.Name), selection: sel, view: v, via: r.via(d, l)})
 	if err != nil {
 		return api.Plan{}, cancelledOr(ctx, err)
 	}
@@ -153,8 +152,8 @@ func (p planning) computesNone(ctx context.Context, l *line, a answers) (bool, e
 	if !slices.ContainsFunc(a.files, writes) {
 		return false, nil
 	}
-	for file, d := range a.digests {
-		if !p.embedsHash(file) {
+	for _, f := range a.files {
+		if d, asked := a.digests[f.Path]; asked && !p.embedsHash(f.Path) {
 			return d.MD5 == "" && d.SHA512 == "", nil
 		}
 	}

@@ -3,8 +3,8 @@
 // again, each only as far as it was asked.
 //
 // Plan looks at the device and returns a document with every command. Apply
-// takes that document alone: it checks that the device is still as the plan saw
-// it, then types those commands. Nothing is erased, formatted or overwritten. A
+// checks that the device is still as the document saw it and that Plan would
+// make the same document now, then types those commands. Nothing is erased, formatted or overwritten. A
 // file is deleted only if the user named it and the vault is proved to hold its
 // content, or if this restore wrote it and it is not what it should be.
 package restore

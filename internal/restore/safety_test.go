@@ -97,7 +97,8 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 }
 
 // wantTyped applies a plan, and wants every command of it typed, and no other
-// that changes the switch or has it read a file.
+// that changes the switch or has it read a file, except the digests that are
+// asked again before the first step.
 func wantTyped(t *testing.T, b *bench, p api.Plan) {
 	t.Helper()
 	counts := regexp.MustCompile(changing.String() + `|^(verify|copy) `)
@@ -109,7 +110,9 @@ func wantTyped(t *testing.T, b *bench, p api.Plan) {
 	for i, c := range typed {
 		typed[i] = ticket.ReplaceAllString(c, "${1}TICKET")
 	}
-	if !slices.Equal(planned, typed) {
+	again := max(len(typed)-len(planned), 0)
+	asked := slices.DeleteFunc(slices.Clone(typed[:again]), func(c string) bool { return strings.HasPrefix(c, "verify ") })
+	if typed = typed[again:]; !slices.Equal(planned, typed) || len(asked) > 0 {
 		t.Errorf("planned\n%s\ntyped\n%s", strings.Join(planned, "\n"), strings.Join(typed, "\n"))
 	}
 }
@@ -321,7 +324,7 @@ func TestCancelledCopy(t *testing.T) {
 			cancel()
 		}
 	}
-	r := b.runner().Apply(ctx, b.device, b.plan(api.Restore{SetBoot: true, Reload: true}), b.onEvent)
+	r := b.runner().Apply(ctx, b.device, b.snapshot, b.plan(api.Restore{SetBoot: true, Reload: true}), b.onEvent)
 	wantResult(t, r, api.StatusFailed, cause.Cancelled)
 	if _, there := b.sw.File(c3750Image); there {
 		t.Errorf("the partial file is left; message %q", r.Message)

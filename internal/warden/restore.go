@@ -42,12 +42,16 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
+	s, err := snapshot(ctx, n, p.Snapshot)
+	if err != nil {
+		return api.RestoreResult{}, err
+	}
 	if n, err = l.served(ctx); err != nil {
 		return api.RestoreResult{}, err
 	}
 	ctx, done := untilFailure(ctx, n)
 	defer done()
-	return n.ApplyPlan(ctx, d, p, events)
+	return n.ApplyPlan(ctx, d, s, p, events)
 }
 
 // snapshotFor returns the named snapshot, else the newest backup of the
