@@ -73,7 +73,7 @@ the second choice. It saves the configuration and checks it with show boot.
 // checkRestore refuses flags that make no sense.
 func checkRestore(r api.Restore) error {
 	if r.To != "" && (!strings.HasSuffix(r.To, ":") || strings.Count(r.To, ":") != 1 || len(r.To) == 1) {
-		return fmt.Errorf("--to %q: want the name of a file system with its colon, for example usbflash0:", r.To)
+		return fmt.Errorf("--to %q: want the name of a file system with its colon, for example \"usbflash0:\"", r.To)
 	}
 	for _, p := range r.Delete {
 		if !strings.Contains(p, ":") {

@@ -97,7 +97,7 @@ func check(req api.Restore, sel Selection) error {
 	var err error
 	var fix api.Fix
 	if fs := strings.TrimSuffix(req.To, ":"); req.To != "" && (fs == "" || fs+":" != req.To || strings.Contains(fs, ":")) {
-		err = fmt.Errorf("%q is no file system to restore to: want its name with a colon, as usbflash0:", req.To)
+		err = fmt.Errorf("%q is no file system to restore to: want its name with a colon, for example \"usbflash0:\"", req.To)
 	}
 	for _, p := range req.Delete {
 		if !strings.Contains(p, ":") {

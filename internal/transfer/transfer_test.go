@@ -80,7 +80,7 @@ func (d *device) begin() (end func()) {
 
 // run makes one copy in a bubble of synctest and returns how it ended and how
 // long it took.
-func run(t *testing.T, toDevice bool, copying func(context.Context, *device) (ios.CopyResult, error)) (out Outcome, err error, took time.Duration) {
+func run(t *testing.T, toDevice bool, copying func(context.Context, *device) (ios.CopyResult, error)) (out Outcome, took time.Duration, err error) {
 	t.Helper()
 	s, openErr := spool.Open(t.TempDir())
 	must(t, openErr)
@@ -175,7 +175,7 @@ func TestRun(t *testing.T) {
 		for _, toDevice := range c.directions {
 			t.Run(name+map[bool]string{false: ", from", true: ", to"}[toDevice], func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					out, err, took := run(t, toDevice, c.copying)
+					out, took, err := run(t, toDevice, c.copying)
 					if cause.Of(err) != c.want || out.SessionLost != c.lost {
 						t.Errorf("cause %q (%v), session lost %v; want %q, %v", cause.Of(err), err, out.SessionLost, c.want, c.lost)
 					}
