@@ -21,9 +21,10 @@ func serveCommand(p *program) *cobra.Command {
 flashwarden.sock in the data directory. While serve runs, every command with the
 same data directory is done by it, with the same output and the same exit codes.
 
-Root, the user who runs serve and the group of that user may use the socket. On
-SIGTERM, serve starts no new operation, waits for the running ones as long as
---drain says, and ends.`,
+Root and the user who runs serve may use the socket. So may the group of that
+user, if the data directory is open to the group (chmod g+x). On SIGTERM, serve
+starts no new operation, waits for the running ones as long as --drain says, and
+ends.`,
 		Example: "  flashwarden serve\n  flashwarden serve --data /srv/flashwarden --drain 2m",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
