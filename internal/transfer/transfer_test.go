@@ -94,7 +94,7 @@ func run(t *testing.T, toDevice bool, copying func(context.Context, *device) (io
 	out, err = Transfer{Session: d, Via: TFTP{Server: here, Ports: "1056:1059"}, Path: "flash:/x.bin", ToDevice: toDevice, Ticket: ticket, Name: "sw1"}.Run(t.Context())
 	took = time.Since(began)
 	must(t, ticket.Close())
-	return out, err, took
+	return out, took, err
 }
 
 func offer(t *testing.T, s *spool.Spool) *spool.Ticket {
