@@ -65,7 +65,7 @@ const (
 	tableEnd   = "<!-- end -->\n"
 )
 
-// TestDevicesPage keeps docs/devices.md equal to what is tested: "real text"
+// TestDevicesPage keeps docs/devices.md equal to the tests: "real text"
 // where the tests of package ios read a text that a real device of the family
 // printed, "simulated" where a profile of iossim is of the family.
 func TestDevicesPage(t *testing.T) {
@@ -91,7 +91,7 @@ func TestDevicesPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if table != want {
-		t.Errorf("the table of docs/devices.md is not what is tested; it should be\n%s", want)
+		t.Errorf("the table of docs/devices.md does not match the tests; it should be\n%s", want)
 	}
 }
 
@@ -169,7 +169,7 @@ func realTexts(t *testing.T) map[string]bool {
 	return read
 }
 
-// sample is one text with what is known of it: of the outputs or of the
+// sample is one text with its expected facts: of the outputs or of the
 // transcripts.
 type sample struct {
 	OS       string `json:"os"`

@@ -9,12 +9,12 @@ const (
 	CheckMD5             = "md5_mismatch"     // the MD5 of a blob is not the one in a snapshot
 	CheckUnreadable      = "unreadable"       // the system could not read something
 	CheckStray           = "stray_file"       // something that the vault did not put there
-	CheckPermissions     = "permissions"      // others may write or read what is in the vault
+	CheckPermissions     = "permissions"      // others may write or read the vault
 )
 
 // CheckProblem is one problem of the vault.
 type CheckProblem struct {
 	Kind    string `json:"kind"`
 	Path    string `json:"path"`    // of the file, within the vault
-	Message string `json:"message"` // what was seen and, where possible, the next step
+	Message string `json:"message"` // the observation and, where possible, the next step
 }

@@ -30,7 +30,7 @@ type Device struct {
 	ViaFingerprint string `json:"via_fingerprint"` // of the private key for the jump host
 }
 
-// DeviceDetail is one device of the inventory with what is stored for it.
+// DeviceDetail is one device of the inventory with the secrets that are stored for it.
 type DeviceDetail struct {
 	Device
 	HostKeys       string `json:"host_keys"` // the pinned SSH host keys, as ssh-keygen -l prints them; empty: none

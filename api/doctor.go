@@ -42,10 +42,10 @@ func (f Fix) first(device string) (line, where string) {
 	return "", device
 }
 
-// Report says what an examination found, and what is well.
+// Report lists the findings of an examination, and the checks that passed.
 type Report struct {
 	Findings []Finding `json:"findings"`
-	Notes    []string  `json:"notes,omitempty"` // what was looked at and is well
+	Notes    []string  `json:"notes,omitempty"` // checks that passed
 }
 
 // Find adds a finding. It is about this host where it does not say where.

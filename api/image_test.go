@@ -24,6 +24,6 @@ func TestImageContradicts(t *testing.T) {
 		}
 	}
 	if (*api.Inspection)(nil).Contradicts("15.0(2)SE8") {
-		t.Error("what was not inspected contradicts")
+		t.Error("a file that was not inspected contradicts")
 	}
 }

@@ -25,7 +25,7 @@ type Problem struct {
 	Err    error  `json:"-"` // the error behind it; nil over the socket
 }
 
-// Error returns what was seen. The fix is rendered apart from it.
+// Error returns the observation. The fix is rendered apart from it.
 func (p *Problem) Error() string {
 	if p.Field != "" {
 		return p.Field + " " + p.Detail

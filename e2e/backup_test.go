@@ -133,7 +133,7 @@ func TestInterrupt(t *testing.T) {
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
-			_ = cmd.Wait() // its code is what is judged
+			_ = cmd.Wait() // the exit code is judged
 			if code := cmd.ProcessState.ExitCode(); code != c.code {
 				t.Errorf("ended with %d, want %d\n%s", code, c.code, begun.all())
 			}

@@ -290,7 +290,7 @@ func refusedByServer(t *testing.T) string {
 	s.add("sw1", "c2960", iossim.Options{Faults: iossim.Faults{OtherName: 1}})
 	r := s.tells([]string{"--files", "image"}, "flashwarden backup sw1 --verbose")
 	if !strings.Contains(r.Message, "c2960-lanbase-mz.122-25.FX.bin") {
-		t.Errorf("the message says not what was asked for: %s", r.Message)
+		t.Errorf("the message does not name the file that was asked for: %s", r.Message)
 	}
 	s.mended()
 	return r.Cause
@@ -415,7 +415,7 @@ func cancelled(t *testing.T) string {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // its code is what is judged
+	_ = cmd.Wait() // the exit code is judged
 	if code := cmd.ProcessState.ExitCode(); code != 130 {
 		t.Errorf("exit code %d", code)
 	}

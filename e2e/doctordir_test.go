@@ -37,7 +37,7 @@ func doctorOn(t *testing.T, h *netlab.Host, cmd *exec.Cmd) []finding {
 	return d.Findings
 }
 
-// wantOne wants one finding, with this cause and a part of what was seen.
+// wantOne wants one finding, with this cause and a part of the observation.
 func wantOne(t *testing.T, found []finding, cause, seen string) finding {
 	t.Helper()
 	if len(found) != 1 || found[0].Cause != cause || !strings.Contains(found[0].Seen, seen) || found[0].Fix == "" || found[0].Changes == "" {

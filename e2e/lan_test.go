@@ -83,7 +83,7 @@ func (l *lan) start(word string, args ...string) *run {
 	}
 	go func() {
 		defer close(r.ended)
-		_ = r.cmd.Wait() // its code is what is judged
+		_ = r.cmd.Wait() // the exit code is judged
 	}()
 	return r
 }

@@ -97,7 +97,7 @@ func (r *running) signal(sig os.Signal) {
 }
 
 func (r *running) wait() outcome {
-	_ = r.cmd.Wait() // its code is what is judged
+	_ = r.cmd.Wait() // the exit code is judged
 	return outcome{r.cmd.ProcessState.ExitCode(), r.out.String(), r.errs.all()}
 }
 
@@ -226,7 +226,7 @@ func TestReceiveFromRealClients(t *testing.T) {
 				t.Fatalf("%+v", res)
 			}
 			if blob := readAll(t, filepath.Join(s.data, "vault", "blobs", res.Files[0].SHA256[:2], res.Files[0].SHA256)); !bytes.Equal(blob, image) {
-				t.Error("the blob is not what was sent")
+				t.Error("the blob differs from the file that was sent")
 			}
 			if !strings.Contains(o.stderr, "refused: 127.0.0.2 sends") || !strings.Contains(o.stderr, "refused: 127.0.0.1 sends other.bin") {
 				t.Errorf("shown was:\n%s", o.stderr)
@@ -462,7 +462,7 @@ func (s *site) latest() string {
 	return strings.TrimSuffix(filepath.Base(newest), ".json")
 }
 
-// TestReceiveRefuses is what is not kept, and may be sent again.
+// TestReceiveRefuses sends files that are not kept and may be sent again.
 func TestReceiveRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -519,7 +519,7 @@ func TestReceiveByRules(t *testing.T) {
 }
 
 // TestRestoreFromABackup has a device that has sent a file since its last
-// backup: what is restored is the backup.
+// backup: the backup is restored.
 func TestRestoreFromABackup(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

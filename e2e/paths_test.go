@@ -17,7 +17,7 @@ import (
 // The failures of the path between device and server.
 // Each test builds the failure, wants its cause and the line that mends it,
 // applies that line as it stands in the hint, and wants the next run ok. It
-// returns the cause that was told.
+// returns the reported cause.
 
 func noRequest(t *testing.T) string {
 	l := newLAN(t)

@@ -61,7 +61,7 @@ func (d *tftpd) stop() int {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		d.t.Fatal(err)
 	}
-	_ = d.cmd.Wait() // its code is what is judged
+	_ = d.cmd.Wait() // the exit code is judged
 	return d.cmd.ProcessState.ExitCode()
 }
 
@@ -200,7 +200,7 @@ func TestMetrics(t *testing.T) {
 	d.stop()
 }
 
-// TestTftpdUsage says what is wrong with a flag.
+// TestTftpdUsage has wrong flags: each error names the mistake.
 func TestTftpdUsage(t *testing.T) {
 	for flag, want := range map[string]string{
 		"--port-range=1059:1056": "FIRST:LAST", "--umask=9": "octal", "--allow=nonsense": "network",

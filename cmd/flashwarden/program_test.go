@@ -28,7 +28,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	visit((&program{}).command())
 }
 
-// TestUntold keeps what was told already from hiding what was not.
+// TestUntold: an error that was printed hides no other error.
 func TestUntold(t *testing.T) {
 	server := errors.New("the TFTP server stopped")
 	for _, c := range []struct{ err, want error }{

@@ -41,7 +41,7 @@ func (m manyAtOnce) Run() int {
 //	exit CODE flashwarden ARG...     run it; it must end with CODE
 //	switch NAME PROFILE [KEY=VALUE...]   start a simulated switch; its address is in $NAME
 //	unswitch NAME                    stop it
-//	typed NAME FILE                  write what was typed on the switch into FILE
+//	typed NAME FILE                  write the commands typed on the switch into FILE
 //	await NAME TEXT                  wait until a line with the text was typed on the switch
 //	digests NAME FILE                write "SHA256 PATH" of its files into FILE
 //	wipe NAME                        empty its flash and its boot settings, as if it had been erased while it ran

@@ -416,7 +416,7 @@ func TestLeaderFails(t *testing.T) {
 	b.wantClean()
 }
 
-// TestReasonOfTheEnd cancels with a reason: it is what is told.
+// TestReasonOfTheEnd cancels with a reason: the result reports it.
 func TestReasonOfTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b := newBench(t, func(int, *fakeDevice) error {

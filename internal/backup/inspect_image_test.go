@@ -27,7 +27,7 @@ func classic(t *testing.T, version string) []byte {
 	return data
 }
 
-// damaged is an image with one bit inverted in what is packed in it.
+// damaged is an image with one bit inverted in its packed content.
 func damaged(t *testing.T) []byte {
 	data := classic(t, "15.0(2)SE8")
 	data[len(data)/2+10_000] ^= 1
@@ -47,7 +47,7 @@ func noted(r api.BackupResult, words string) bool {
 	return slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, words) })
 }
 
-// TestSizeOnlyImage has a device without digests: what came proves itself, and
+// TestSizeOnlyImage has a device without digests: the image proves itself, and
 // the evidence stays size-only.
 func TestSizeOnlyImage(t *testing.T) {
 	b := withImage(t, classic(t, "15.0(2)SE8"), true)
@@ -96,7 +96,7 @@ func TestSizeOnlyImageDamaged(t *testing.T) {
 }
 
 // TestDamagedOnDevice has a device that computes the digest of an image that is
-// damaged on it: the copy is true to the device, and is told as damaged, also
+// damaged on it: the copy is true to the device, and is reported as damaged, also
 // when it is known.
 func TestDamagedOnDevice(t *testing.T) {
 	b := withImage(t, damaged(t), false)
@@ -141,7 +141,7 @@ func TestReplacedSinceStart(t *testing.T) {
 	}
 }
 
-// TestInspectedOnce has content that the vault holds: what was found in it is
+// TestInspectedOnce has content that the vault holds: its inspection is
 // not looked for again, unless nobody has looked yet.
 func TestInspectedOnce(t *testing.T) {
 	b := withImage(t, classic(t, "15.0(2)SE8"), false)

@@ -46,7 +46,7 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 	return s, err
 }
 
-// imageNotes says what is unusual about the image and the units that should
+// imageNotes names unusual things about the image and the units that should
 // run it too.
 func imageNotes(f ios.Facts, image flash.File, how flash.How, found flash.Contents) []string {
 	var notes []string

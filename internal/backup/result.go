@@ -71,7 +71,7 @@ func verdict(v visit, anyKept bool) (status string, c api.Cause, message, hint s
 	return status, cause.Of(v.err), v.err.Error(), cause.Hint(v.err)
 }
 
-// putSnapshot writes the snapshot of what was proved, and returns the result
+// putSnapshot writes the snapshot of the proved files, and returns the result
 // with its name. A backup that cannot write it has failed, whatever it copied.
 func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []ios.Listing) api.BackupResult {
 	s := api.Snapshot{
@@ -79,7 +79,7 @@ func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []i
 		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
 		Facts: res.Facts, Files: res.Files, Listings: listingsOf(listings), Notes: res.Notes,
 	}
-	// A cancelled context must not lose what was kept, nor keep it out of the
+	// A cancelled context must not lose the kept files, nor keep them out of the
 	// index.
 	ctx = context.WithoutCancel(ctx)
 	if err := j.Vault.PutSnapshot(ctx, s); err != nil {

@@ -23,7 +23,7 @@ var rebuildNames = map[string]string{
 	"info.ver":            api.KindOther,
 }
 
-// kindOrder ranks kinds: what is saved first, and whose absence matters most.
+// kindOrder ranks kinds: the first is saved first, and its absence matters most.
 var kindOrder = []string{
 	api.KindImage, api.KindPackage, api.KindBootPointer,
 	api.KindConfig, api.KindVLAN, api.KindOther,

@@ -13,8 +13,8 @@ import (
 	"flashwarden/internal/ios"
 )
 
-// TestUnits reads stacks and pairs of supervisors: what is taken of each unit,
-// and what is told of it.
+// TestUnits reads stacks and pairs of supervisors: the files taken of each
+// unit, and the notes about it.
 func TestUnits(t *testing.T) {
 	stack := func(versions ...string) (members []ios.Member) {
 		for i, v := range versions {
@@ -49,7 +49,7 @@ func TestUnits(t *testing.T) {
 			notes: []string{`switch 2 is in the state "V-Mismatch"`, "switch 2 runs 12.2 C3750-M, the active switch 1 runs 15.0 C3750-M",
 				`switch 2 starts from "flash:/old.bin" next, which is not the image that runs here`},
 		},
-		"a member whose BOOT names what is not there": {
+		"a member whose BOOT names a missing file": {
 			facts:    ios.Facts{Image: "flash:/a.bin", Starts: []ios.Start{{Unit: "switch 2", Path: "flash:/gone.bin"}}},
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash2:/", "a.bin")},
 			want:     []string{"image flash:/a.bin", "image flash2:/a.bin"},
@@ -99,7 +99,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// TestUnitsWithOtherContent compares what was proved: a file of the same name
+// TestUnitsWithOtherContent compares proved files: a file of the same name
 // may be another one.
 func TestUnitsWithOtherContent(t *testing.T) {
 	f := func(p, md5 string, size int64) api.File {

@@ -138,7 +138,7 @@ func TestLinkCut(t *testing.T) {
 }
 
 // TestFragmentsCureThemselves loses every datagram that is too large for one
-// frame: the second attempt uses smaller blocks, and the user is told.
+// frame: the second attempt uses smaller blocks, and a note says so.
 func TestFragmentsCureThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t, 8192)

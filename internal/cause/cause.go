@@ -40,7 +40,7 @@ const (
 	SizeMismatch         Cause = "size_mismatch"           // bytes received differ from the device's listing
 	DigestMismatch       Cause = "digest_mismatch"         // digest received differs from the device's
 	SpoolFull            Cause = "spool_full"              // no space left where transfers land
-	VaultError           Cause = "vault_error"             // the vault could not keep what was received
+	VaultError           Cause = "vault_error"             // the vault could not keep the received file
 	DeviceNoSpace        Cause = "device_no_space"         // the device's flash is full
 	UnsafePrompt         Cause = "unsafe_prompt"           // the device asked to erase, format or overwrite
 	Cancelled            Cause = "cancelled"               // the user, or a signal, stopped it
@@ -75,23 +75,23 @@ func Transient(c Cause) bool {
 // caller; see [WithFix].
 type Error struct {
 	Cause Cause
-	Seen  string  // what was seen, in plain words; the error's text
+	Seen  string  // the observation, in plain words; the error's text
 	Fix   api.Fix // the next step; nil: the usual one of the cause, see [FixOf]
 	Err   error   // what lies underneath; may be nil
 }
 
-// New returns an error with cause c. seen says what was seen, fix the next
+// New returns an error with cause c. seen is the observation, fix the next
 // step; nil is the usual one of c.
 func New(c Cause, seen string, fix api.Fix) *Error {
 	return &Error{Cause: c, Seen: seen, Fix: fix}
 }
 
-// Wrap is New around err, whose text is added to what was seen.
+// Wrap is New around err, whose text is added to seen.
 func Wrap(c Cause, err error, seen string, fix api.Fix) *Error {
 	return &Error{Cause: c, Seen: seen, Fix: fix, Err: err}
 }
 
-// Error returns what was seen, and the text of what lies underneath. The fix is
+// Error returns the observation, and the text of the error underneath. The fix is
 // not in it: it is shown apart.
 func (e *Error) Error() string {
 	switch {

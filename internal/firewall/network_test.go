@@ -76,7 +76,7 @@ func newNetwork(t *testing.T) *network {
 }
 
 // carrier waits until dev sends: the end of a pair may take a second to notice
-// that the other one is there, and loses what is sent before.
+// that the other one is there, and loses the datagrams sent before.
 func (n *network) carrier(ns, dev string) {
 	n.t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {

@@ -16,21 +16,21 @@ func TestRunning(t *testing.T) {
 		want        string // empty: not found
 		how         How
 	}{
-		"as show version names it":   {"flash:/a.bin", "", []ios.Listing{dir("flash:/", "b.bin", "a.bin")}, "flash:/a.bin", Runs},
-		"by another name":            {"bootflash:a.bin", "", with(table(t, "flash: bootflash:"), dir("flash:/", "a.bin")), "flash:/a.bin", Runs},
-		"by an absolute path":        {"/bootflash/a.bin", "", []ios.Listing{dir("bootflash:/", "a.bin")}, "bootflash:/a.bin", Runs},
-		"without a file system":      {"a.bin", "", []ios.Listing{dir("flash:/", "a.bin")}, "flash:/a.bin", Runs},
-		"on the other disk too":      {"disk0:a.bin", "", with(two, dir("disk1:/", "a.bin"), dir("disk0:/", "a.bin")), "disk0:/a.bin", Runs},
-		"on the other disk only":     {"disk0:a.bin", "", with(two, dir("disk0:/", "b.bin"), dir("disk1:/", "a.bin")), "", NotFound},
-		"the other disk, no table":   {"disk0:a.bin", "", []ios.Listing{dir("disk0:/", "b.bin"), dir("disk1:/", "a.bin")}, "", NotFound},
-		"the other disk alone":       {"disk0:a.bin", "", []ios.Listing{dir("disk1:/", "a.bin")}, "", NotFound},
-		"BOOT names the other disk":  {"disk0:a.bin", "disk0:a.bin,12;disk1:a.bin,12;", with(two, dir("disk0:/"), dir("disk1:/", "a.bin")), "disk1:/a.bin", Boots},
-		"BOOT names what is nowhere": {"disk0:a.bin", "disk0:a.bin,12;", with(two, dir("disk0:/"), dir("disk1:/", "a.bin")), "", NotFound},
-		"on another member only":     {"flash:a.bin", "flash:a.bin", []ios.Listing{dir("flash:/", "b.bin"), dir("flash2:/", "a.bin")}, "", NotFound},
-		"on the standby only":        {"bootflash:a.bin", "", []ios.Listing{dir("bootflash:/"), dir("slavebootflash:/", "a.bin")}, "", NotFound},
-		"on a stick only":            {"flash:a.bin", "", []ios.Listing{dir("flash:/"), dir("usbflash0:/", "a.bin")}, "", NotFound},
-		"from the network":           {"tftp://192.0.2.9/a.bin", "flash:gone.bin,12;flash:/b.bin;", []ios.Listing{dir("flash:/", "a.bin", "b.bin")}, "flash:/b.bin", Boots},
-		"nothing is known":           {"", "", []ios.Listing{dir("flash:/", "a.bin")}, "", NotFound},
+		"as show version names it":  {"flash:/a.bin", "", []ios.Listing{dir("flash:/", "b.bin", "a.bin")}, "flash:/a.bin", Runs},
+		"by another name":           {"bootflash:a.bin", "", with(table(t, "flash: bootflash:"), dir("flash:/", "a.bin")), "flash:/a.bin", Runs},
+		"by an absolute path":       {"/bootflash/a.bin", "", []ios.Listing{dir("bootflash:/", "a.bin")}, "bootflash:/a.bin", Runs},
+		"without a file system":     {"a.bin", "", []ios.Listing{dir("flash:/", "a.bin")}, "flash:/a.bin", Runs},
+		"on the other disk too":     {"disk0:a.bin", "", with(two, dir("disk1:/", "a.bin"), dir("disk0:/", "a.bin")), "disk0:/a.bin", Runs},
+		"on the other disk only":    {"disk0:a.bin", "", with(two, dir("disk0:/", "b.bin"), dir("disk1:/", "a.bin")), "", NotFound},
+		"the other disk, no table":  {"disk0:a.bin", "", []ios.Listing{dir("disk0:/", "b.bin"), dir("disk1:/", "a.bin")}, "", NotFound},
+		"the other disk alone":      {"disk0:a.bin", "", []ios.Listing{dir("disk1:/", "a.bin")}, "", NotFound},
+		"BOOT names the other disk": {"disk0:a.bin", "disk0:a.bin,12;disk1:a.bin,12;", with(two, dir("disk0:/"), dir("disk1:/", "a.bin")), "disk1:/a.bin", Boots},
+		"BOOT names a missing file": {"disk0:a.bin", "disk0:a.bin,12;", with(two, dir("disk0:/"), dir("disk1:/", "a.bin")), "", NotFound},
+		"on another member only":    {"flash:a.bin", "flash:a.bin", []ios.Listing{dir("flash:/", "b.bin"), dir("flash2:/", "a.bin")}, "", NotFound},
+		"on the standby only":       {"bootflash:a.bin", "", []ios.Listing{dir("bootflash:/"), dir("slavebootflash:/", "a.bin")}, "", NotFound},
+		"on a stick only":           {"flash:a.bin", "", []ios.Listing{dir("flash:/"), dir("usbflash0:/", "a.bin")}, "", NotFound},
+		"from the network":          {"tftp://192.0.2.9/a.bin", "flash:gone.bin,12;flash:/b.bin;", []ios.Listing{dir("flash:/", "a.bin", "b.bin")}, "flash:/b.bin", Boots},
+		"nothing is known":          {"", "", []ios.Listing{dir("flash:/", "a.bin")}, "", NotFound},
 	} {
 		f, how := Running(ios.Facts{Image: c.image, BootPath: c.boot}, Read(ios.Facts{}, c.listings))
 		if how != c.how || f.Found() != (c.want != "") || f.Found() && f.String() != c.want {

@@ -157,7 +157,7 @@ func TestNamesOfFileSystems(t *testing.T) {
 	}
 }
 
-// TestApart has what is proved to be two file systems. What is not proved must
+// TestApart has pairs that are proved to be two file systems. Others must
 // count as one where a file is protected.
 func TestApart(t *testing.T) {
 	for _, c := range []struct {

@@ -75,7 +75,7 @@ func (s Socket) drain(server *http.Server, cancel context.CancelFunc) error {
 	}
 	s.Log.Warn("operations still run: they are cancelled", "after", s.Drain)
 	cancel()
-	// What is cancelled ends by itself; this wait has no limit of its own.
+	// Cancelled operations end by themselves; this wait has no limit of its own.
 	return server.Shutdown(context.Background())
 }
 

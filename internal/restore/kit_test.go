@@ -211,7 +211,7 @@ var (
 	consents = regexp.MustCompile(`(?i)(?:erase|format|over ?write|remove all|squeeze).*\[confirm\][ \t]*[yY]?$|(?:erase|format|over ?write).* (?:y|yes)$`)
 )
 
-// changes is what was typed that changes the switch.
+// changes returns the typed commands that change the switch.
 func (b *bench) changes() []string {
 	return slices.DeleteFunc(b.sw.Commands(), func(c string) bool { return !changing.MatchString(c) })
 }

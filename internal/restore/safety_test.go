@@ -64,10 +64,10 @@ func TestRefusals(t *testing.T) {
 			func(b *bench) { b.write("flash:/vlan.dat", "nowhere else") }),
 		"replace what runs": refuses("the device runs it", []string{c3750Image}, api.Restore{Replace: true},
 			func(b *bench) { b.write(c3750Image, "another image under its name") }),
-		"delete what runs":         refuses("the device runs it", []string{"vlan.dat"}, api.Restore{Delete: []string{c3750Image}}, lost),
-		"delete what runs, spelt":  refuses("the device runs it", []string{"vlan.dat"}, api.Restore{Delete: []string{strings.Replace(c3750Image, ":/", "://", 1)}}, lost),
-		"delete what is not there": refuses("no such file", []string{"vlan.dat"}, api.Restore{Delete: []string{old}}, lost),
-		"delete a directory":       refuses("no such file", []string{"vlan.dat"}, api.Restore{Delete: []string{c3750Dir}}, lost),
+		"delete what runs":        refuses("the device runs it", []string{"vlan.dat"}, api.Restore{Delete: []string{c3750Image}}, lost),
+		"delete what runs, spelt": refuses("the device runs it", []string{"vlan.dat"}, api.Restore{Delete: []string{strings.Replace(c3750Image, ":/", "://", 1)}}, lost),
+		"delete a missing file":   refuses("no such file", []string{"vlan.dat"}, api.Restore{Delete: []string{old}}, lost),
+		"delete a directory":      refuses("no such file", []string{"vlan.dat"}, api.Restore{Delete: []string{c3750Dir}}, lost),
 		"delete what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, api.Restore{Delete: []string{old}},
 			func(b *bench) { lost(b); b.write(old, "nowhere else") }),
 		"delete the last image": refuses("the last file that sw1 could boot", []string{"vlan.dat"}, api.Restore{Delete: []string{"flash:/spare.bin"}},
@@ -80,7 +80,7 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// TestPlanIsWhatIsTyped compares what a dry run prints with what is typed.
+// TestPlanIsWhatIsTyped compares the commands of a dry run with the typed ones.
 func TestPlanIsWhatIsTyped(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyRebuild)
@@ -237,7 +237,7 @@ func TestShortOfSpace(t *testing.T) {
 	}
 }
 
-// TestBadCopies breaks the copy in several ways: what is left on the device is
+// TestBadCopies breaks the copy in several ways: the rest on the device is
 // told, nothing that is not proved is booted.
 func TestBadCopies(t *testing.T) {
 	first := newBench(t, "c3750", api.PolicyImage)
@@ -311,7 +311,7 @@ func TestTerminalDies(t *testing.T) {
 	}
 }
 
-// TestCancelledCopy is Ctrl-C in the middle of a copy: what came of the file
+// TestCancelledCopy is Ctrl-C in the middle of a copy: the part of the file that arrived
 // is deleted, and the restore says so.
 func TestCancelledCopy(t *testing.T) {
 	t.Parallel()

@@ -65,7 +65,7 @@ func (p planning) place(files []api.PlannedFile, f api.File, fs string) []api.Pl
 	return files
 }
 
-// found says what is in the place of a file.
+// found describes the file in the place of a target.
 func (p planning) found(f api.PlannedFile) (api.PlannedFile, []api.Problem) {
 	if err := p.via.Copy(transfer.File{Path: f.Path, Size: f.Size, ToDevice: true}, ticketName).Validate(); err != nil {
 		return f, []api.Problem{failure(err)}

@@ -86,7 +86,7 @@ func (v view) next() []string {
 }
 
 // mayBe reports whether a path may mean the file at, or the same file of
-// another unit. It protects files: what is not proved to be another file is the
+// another unit. It protects files: a file that is not proved to be another one is the
 // same one.
 func (v view) mayBe(p, at flash.Path) bool {
 	return p.Rel == at.Rel && p.Rel != "" && (v.SameOnUnits(p, at) || !v.Apart(p.FS, at.FS))

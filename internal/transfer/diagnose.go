@@ -14,7 +14,7 @@ import (
 	"flashwarden/internal/spool"
 )
 
-// Witness is what is known of a copy that failed: what the device said and
+// Witness holds the facts about a failed copy: the device's words and
 // what the spool saw.
 type Witness struct {
 	Err       error          // of the terminal; session_lost when the line is gone, nil when the dialogue came to its end
@@ -65,7 +65,7 @@ func ofTicket(w Witness) *cause.Error {
 	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
 		return wrongSource(w)
 	case !w.Seen.Requested && len(w.Seen.Strays) > 0 && w.Err == nil && w.Said.Error == "":
-		return refused(w) // the device speaks of another file than the one that it was told
+		return refused(w) // the device names another file than the one in its copy command
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ type Outcome struct {
 //
 // A copy to the device succeeds when the device says so, or when it has
 // acknowledged every byte. The caller must still prove it with a digest: we do
-// not see what was written.
+// not see the written bytes.
 func (t Transfer) Run(ctx context.Context) (Outcome, error) {
 	watched, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -74,7 +74,7 @@ func (v *Vault) hashBlobs(ctx context.Context, sums []string, count *counter) <-
 	return results
 }
 
-// judge reports what is wrong with the digests of one blob.
+// judge reports wrong digests of one blob.
 func (c *checker) judge(r digests) {
 	path := BlobKey(r.sum)
 	switch {

@@ -3,7 +3,7 @@
 // and the page are thin faces of it.
 //
 // Each operation authorises and records at its top, then does its work on the
-// stores. Errors are *api.Problem: what was seen, the cause, the next step and
+// stores. Errors are *api.Problem: the observation, the cause, the next step and
 // the exit code.
 package warden
 

@@ -50,7 +50,7 @@ func testInspectedImages(t *testing.T, create New) {
 	}
 }
 
-// testRememberedImage has what was found known before the snapshot is written.
+// testRememberedImage: an inspection is known before the snapshot is written.
 func testRememberedImage(t *testing.T, create New) {
 	c := empty(t, create)
 	f := File("flash:/x.bin", api.KindImage, "image")

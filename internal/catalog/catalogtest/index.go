@@ -175,7 +175,7 @@ func testRemember(t *testing.T, create New) {
 		}
 	}
 	if sum, ok, err := c.Known(t.Context(), f.MD5, f.Size); sum != f.SHA256 || !ok || err != nil {
-		t.Errorf("%q, %v, error %v; want what was remembered", sum, ok, err)
+		t.Errorf("%q, %v, error %v; want the remembered content", sum, ok, err)
 	}
 	if images, err := c.Images(t.Context()); len(images) > 0 || err != nil {
 		t.Errorf("images %v, error %v; want none before a snapshot names it", images, err)

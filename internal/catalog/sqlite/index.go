@@ -43,7 +43,7 @@ func (c *Catalog) Remember(ctx context.Context, f api.File) error {
 	return c.wrap("remember "+f.SHA256, err)
 }
 
-// insertBlob adds what is new about a blob; the last inspection of an image
+// insertBlob adds the new facts about a blob; the last inspection of an image
 // wins.
 const insertBlob = `INSERT INTO blob (sha256, md5, size, image) VALUES (?, ?, ?, ?)
 	ON CONFLICT (sha256) DO UPDATE SET
@@ -67,7 +67,7 @@ func decodeImage(text string) (*api.Inspection, error) {
 	}
 	var i api.Inspection
 	if err := json.Unmarshal([]byte(text), &i); err != nil {
-		return nil, fmt.Errorf("what was found in an image: %w", err)
+		return nil, fmt.Errorf("read the inspection of an image: %w", err)
 	}
 	return &i, nil
 }

@@ -144,7 +144,7 @@ func (c *Catalog) migrate(ctx context.Context) error {
 	return err
 }
 
-// wrap says what was being done, and what to do about a damaged file.
+// wrap adds the action that failed, and the next step for a damaged file.
 func (c *Catalog) wrap(doing string, err error) error {
 	if err == nil {
 		return nil

@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// onSmallDisk fills a disk with backups and sees that what was kept is whole.
+// onSmallDisk fills a disk with backups and checks that every kept snapshot is whole.
 func onSmallDisk(dir string) error {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
 		return err

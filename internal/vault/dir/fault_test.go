@@ -165,7 +165,7 @@ func failAt(t *testing.T, n int, spool string) (done bool) {
 }
 
 // victim is what a process does that is going to be killed. It prints the ID
-// of each snapshot that it was told is kept.
+// of each snapshot that counts as kept.
 func victim() error {
 	d, err := openKit(os.Getenv(victimVault))
 	if err != nil {

@@ -56,7 +56,7 @@ func (d *Store) Adopt(ctx context.Context, key, path string) error {
 	return d.remove(path)
 }
 
-// Replace implements vault.Replacer. What is no file at all stays, and is an
+// Replace implements vault.Replacer. Anything that is not a file stays, and is an
 // error.
 func (d *Store) Replace(ctx context.Context, key string, r io.Reader, size int64) error {
 	name, err := d.name(ctx, key)
