@@ -23,6 +23,7 @@ const (
 
 // The steps of a transfer that a permit lets in, or that is refused.
 const (
+	StepServing  Step = "serving" // the standing permissions hold from now on
 	StepRequest  Step = "request"
 	StepTransfer Step = "transfer"
 	StepEnded    Step = "ended" // Error says why, where it was not complete

@@ -137,25 +137,33 @@ func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 		return err
 	}
 	p.service = true
-	if !p.quiet {
-		for _, r := range rules.Rules {
-			fmt.Fprintf(p.err, "accepting %s of at most %s from %s\n", oneLine(r.Name), size(r.MaxSize), r.From)
-		}
-		warnPort(&p.output, rules.Port)
-	}
 	show := newTransfers(&p.output)
 	results, err := w.AwaitRules(ctx, func(e api.Event) {
-		if e.Received != nil {
+		switch {
+		case e.Step == api.StepServing:
+			printRules(&p.output, rules)
+		case e.Received != nil:
 			tellArrival(&p.output, *e.Received)
-			return
+		default:
+			show.event(e)
 		}
-		show.event(e)
 	})
 	show.close()
 	if p.json {
 		err = errors.Join(err, writeJSON(&p.output, map[string]any{"results": append([]api.BackupResult{}, results...)}))
 	}
 	return err
+}
+
+// printRules prints the rules that hold from now on.
+func printRules(o *output, rules api.Rules) {
+	if o.quiet {
+		return
+	}
+	for _, r := range rules.Rules {
+		fmt.Fprintf(o.err, "accepting %s of at most %s from %s\n", oneLine(r.Name), size(r.MaxSize), r.From)
+	}
+	warnPort(o, rules.Port)
 }
 
 // printArrival prints the result of one file, while more files may arrive.

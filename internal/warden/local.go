@@ -60,7 +60,7 @@ func (l *Local) Serve(ctx context.Context, ready func()) error {
 		return err
 	}
 	if len(n.Rules()) > 0 {
-		if _, err := l.serveRules(ctx); err != nil {
+		if _, err := l.serveRules(ctx, nil); err != nil {
 			return err
 		}
 	}

@@ -103,10 +103,6 @@ func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.B
 	if err := l.allow(ctx, operator, "receive by rules"); err != nil {
 		return nil, err
 	}
-	served, err := l.serveRules(ctx)
-	if err != nil {
-		return nil, err
-	}
 	n, err := l.served(ctx)
 	if err != nil {
 		return nil, err
@@ -117,7 +113,14 @@ func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.B
 		}
 	}}
 	defer l.watch.add(transferEvents(events, -1))()
-	defer served.add(mine)()
+	remove, err := l.serveRules(ctx, mine)
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	if events != nil {
+		events(api.Event{Time: time.Now().UTC(), Step: api.StepServing})
+	}
 	select {
 	case <-ctx.Done():
 		return mine.all(), nil
@@ -126,20 +129,24 @@ func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.B
 	}
 }
 
-// serveRules serves the standing permissions for as long as the Local is open.
-func (l *Local) serveRules(ctx context.Context) (*ruled, error) {
+// serveRules serves the standing permissions for as long as the Local is open,
+// and reports each file to a until remove is called. If a is nil, nobody hears
+// of the files.
+func (l *Local) serveRules(ctx context.Context, a *arrivals) (remove func(), err error) {
 	n, err := l.served(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rules == nil {
-		l.rules = &ruled{all: make(map[*arrivals]bool)}
-		l.rules.receiver = &node.Receiver{Kept: l.rules.tell}
-		n.Allow(l.rules.receiver)
+	if l.rules != nil {
+		return l.rules.add(a), nil
 	}
-	return l.rules, nil
+	l.rules = &ruled{all: make(map[*arrivals]bool)}
+	l.rules.receiver = &node.Receiver{Kept: l.rules.tell}
+	remove = l.rules.add(a) // before the first file can arrive
+	n.Allow(l.rules.receiver)
+	return remove, nil
 }
 
 // ruled is the service of the standing permissions.
@@ -150,6 +157,9 @@ type ruled struct {
 }
 
 func (r *ruled) add(a *arrivals) (remove func()) {
+	if a == nil {
+		return func() {}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all[a] = true
