@@ -49,7 +49,7 @@ func checkSource(p Path) api.Report {
 	}
 	if p.TFTP.SourceInterface != "" && !address.IsValid() {
 		r.Find(api.Finding{Cause: cause.NoRequest, Where: p.Name,
-			Seen: fmt.Sprintf("%s is told to send TFTP from %s, which has no address", p.Name, p.TFTP.SourceInterface),
+			Seen: fmt.Sprintf("%s is configured to send TFTP from %s, which has no address", p.Name, p.TFTP.SourceInterface),
 			Fix:  configure("no ip tftp source-interface"), Changes: "TFTP is sent from the interface nearest to the server"})
 	}
 	return r

@@ -32,7 +32,7 @@ func extended(entries ...string) []ios.AccessList {
 	return []ios.AccessList{l}
 }
 
-// TestCheckPath has what a device shows, and what is to be found: a cause with
+// TestCheckPath has the outputs of a device, and the expected finding: a cause with
 // the first line to type after "configure terminal", or a note.
 func TestCheckPath(t *testing.T) {
 	for name, c := range map[string]struct {

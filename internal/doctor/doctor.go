@@ -2,7 +2,7 @@
 // host, and on the path to a device. It looks, and says what to type; it
 // changes nothing.
 //
-// Reading is kept apart from judging: what was read is a value, and every check
+// Reading is kept apart from judging: a reading is a value, and every check
 // is a function from such a value to what it finds.
 package doctor
 
@@ -12,5 +12,5 @@ import "net/netip"
 type Target struct {
 	Name    string
 	Address netip.Addr
-	Told    netip.Addr // the address of ours that it is told by the inventory or the configuration; invalid: the one that the route has
+	Told    netip.Addr // our address in the inventory or the configuration, which it copies to; invalid: the address of the route
 }

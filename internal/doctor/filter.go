@@ -68,7 +68,7 @@ func CheckFilter(f Filter, routes []Route) api.Report {
 	return r
 }
 
-// groups collects what is decided alike for several devices.
+// groups collects equal decisions for several devices.
 type groups struct {
 	filter Filter
 	all    map[string]*group
@@ -130,7 +130,7 @@ func (g *groups) transfer(way Route, p firewall.Packet, port uint16) {
 		p.State = firewall.Established
 	}
 	if out.Verdict == firewall.Drop {
-		return // nothing comes back to what was not sent
+		return // no answer comes to a datagram that was not sent
 	}
 	g.against(cause.TIDBlocked, "the transfer ports from", way, g.filter.Rules.Judge(p))
 }

@@ -18,7 +18,7 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// Directory is what was seen of the data directory.
+// Directory is the state of the data directory.
 type Directory struct {
 	Path     string
 	Err      error // of looking at it; fs.ErrNotExist: it is not there yet
@@ -167,7 +167,7 @@ func userName(uid int) string {
 // Clock is the time of this host.
 type Clock struct {
 	Now          time.Time
-	Synchronised bool      // the kernel is told so by NTP or the like
+	Synchronised bool      // the kernel has this from NTP or the like
 	Newest       time.Time // of the snapshots in the vault; zero: there is none
 }
 

@@ -271,18 +271,18 @@ func TestCheckRoutes(t *testing.T) {
 		listen string
 		want   want
 	}{
-		"good":           {good, ":69", want{note: "sw1 is told to copy to 192.0.2.1"}},
-		"told another":   {with(func(r *Route) { r.Told = other }), ":69", want{note: "sw1 is told to copy to 198.51.100.1"}},
+		"good":           {good, ":69", want{note: "sw1 copies to 192.0.2.1"}},
+		"told another":   {with(func(r *Route) { r.Told = other }), ":69", want{note: "sw1 copies to 198.51.100.1"}},
 		"no route":       {with(func(r *Route) { r.Interface = "" }), ":69", want{cause.ConnectTimeout, "no route to sw1 (192.0.2.11)", "ip route get 192.0.2.11", ""}},
-		"listens there":  {good, "192.0.2.1:69", want{note: "sw1 is told"}},
-		"listens to all": {good, "[::]:69", want{note: "sw1 is told"}},
+		"listens there":  {good, "192.0.2.1:69", want{note: "sw1 copies to"}},
+		"listens to all": {good, "[::]:69", want{note: "sw1 copies to"}},
 		"listens elsewhere": {good, "198.51.100.1:69",
-			want{cause.NoRequest, "sw1 is told to copy to 192.0.2.1, and the TFTP server listens on 198.51.100.1:69 alone", "flashwarden device edit sw1 --tftp-address 198.51.100.1", ""}},
+			want{cause.NoRequest, "sw1 copies to 192.0.2.1, and the TFTP server listens on 198.51.100.1:69 alone", "flashwarden device edit sw1 --tftp-address 198.51.100.1", ""}},
 		"translated": {with(func(r *Route) { r.Told, r.ToldIs = other, "" }), ":69", want{note: "is no address of this host"}},
 		"asymmetric, strict": {elsewhere, ":69",
 			want{cause.NoRequest, "198.51.100.1 on eth1, and the way back to it leaves by eth0: the strict reverse path filter of eth1", "flashwarden device edit sw1 --tftp-address 192.0.2.1", ""}},
-		"asymmetric, loose": {func() Route { r := elsewhere; r.Filter = 2; return r }(), ":69", want{note: "sw1 is told"}},
-		"asymmetric, off":   {func() Route { r := elsewhere; r.Filter = 0; return r }(), ":69", want{note: "sw1 is told"}},
+		"asymmetric, loose": {func() Route { r := elsewhere; r.Filter = 2; return r }(), ":69", want{note: "sw1 copies to"}},
+		"asymmetric, off":   {func() Route { r := elsewhere; r.Filter = 0; return r }(), ":69", want{note: "sw1 copies to"}},
 	} {
 		t.Run(name, func(t *testing.T) { c.want.check(t, CheckRoutes([]Route{c.route}, c.listen)) })
 	}
@@ -290,7 +290,7 @@ func TestCheckRoutes(t *testing.T) {
 	for _, name := range strings.Fields("a b c d e f g") {
 		many = append(many, with(func(r *Route) { r.Name = name }))
 	}
-	want{note: "a, b, c, d, e and 2 more are told to copy to 192.0.2.1"}.check(t, CheckRoutes(many, ":69"))
+	want{note: "a, b, c, d, e and 2 more copy to 192.0.2.1"}.check(t, CheckRoutes(many, ":69"))
 }
 
 // TestRouteWithoutIP asks the kernel for the way where there is no ip(8), as on

@@ -24,7 +24,7 @@ type Session interface {
 type Path struct {
 	Name       string
 	Device     netip.Addr     // which it is known by, and which alone may use a ticket
-	Server     netip.Addr     // ours, which it is told
+	Server     netip.Addr     // ours, which it copies to
 	Listen     uint16         // UDP port of the server
 	Ports      tftp.PortRange // from which the server answers
 	Brief      []ios.Interface
@@ -76,7 +76,7 @@ func ReadPath(ctx context.Context, s Session, p Path) (Path, error) {
 }
 
 // Source is the interface and the address from which the device will send to
-// the server: the one that it is told, else that on its way there. The address
+// the server: the configured one, else the one on its way there. The address
 // is invalid where that cannot be told.
 func (p Path) Source() (name string, address netip.Addr) {
 	if p.TFTP.SourceInterface != "" {

@@ -23,11 +23,11 @@ type Route struct {
 	Target
 	Interface string     // that leads to it; empty: not known, or no route
 	Source    netip.Addr // ours on that way
-	ToldIs    string     // the interface that has the address it is told; empty: none of this host
+	ToldIs    string     // the interface that has the address it copies to; empty: none of this host
 	Filter    int        // rp_filter in force on ToldIs: 0 off, 1 strict, 2 loose
 }
 
-// Address is the address of ours that the device is told.
+// Address is our address that the device copies to.
 func (r Route) OurAddress() netip.Addr {
 	if r.Told.IsValid() {
 		return r.Told
@@ -165,8 +165,8 @@ func CheckRoutes(routes []Route, listen string) api.Report {
 		told[ours] = append(told[ours], way.Name)
 		if !listensOn(listen, ours) {
 			at, _, _ := net.SplitHostPort(listen)
-			r.Find(api.Finding{Cause: cause.NoRequest, Seen: fmt.Sprintf("%s is told to copy to %s, and the TFTP server listens on %s alone", way.Name, ours, listen),
-				Next: api.Do("device edit", way.Name).With("tftp_address", at), Changes: "that device is told the address where the server listens"})
+			r.Find(api.Finding{Cause: cause.NoRequest, Seen: fmt.Sprintf("%s copies to %s, and the TFTP server listens on %s alone", way.Name, ours, listen),
+				Next: api.Do("device edit", way.Name).With("tftp_address", at), Changes: "that device then copies to the address where the server listens"})
 		}
 		r.Add(checkReversePath(way))
 	}
@@ -182,13 +182,13 @@ func checkReversePath(way Route) api.Report {
 	ours := way.OurAddress()
 	switch {
 	case way.ToldIs == "":
-		r.Note("%s is told to copy to %s, which is no address of this host: right only where something on the way translates it", way.Name, ours)
+		r.Note("%s copies to %s, which is no address of this host: right only where something on the way translates it", way.Name, ours)
 	case way.ToldIs != way.Interface && way.ToldIs != "lo" && way.Filter == strict && ours.Is4():
 		r.Find(api.Finding{Cause: cause.NoRequest,
-			Seen: fmt.Sprintf("%s is told to copy to %s on %s, and the way back to it leaves by %s: the strict reverse path filter of %s drops what it sends",
+			Seen: fmt.Sprintf("%s copies to %s on %s, and the way back to it leaves by %s: the strict reverse path filter of %s drops what it sends",
 				way.Name, ours, way.ToldIs, way.Interface, way.ToldIs),
 			Next:    api.Do("device edit", way.Name).With("tftp_address", way.Source.String()),
-			Changes: fmt.Sprintf("it is told the address of %s; or loosen the filter on this host with: sysctl -w net.ipv4.conf.%s.rp_filter=2", way.Interface, way.ToldIs)})
+			Changes: fmt.Sprintf("it then copies to the address of %s; or loosen the filter on this host with: sysctl -w net.ipv4.conf.%s.rp_filter=2", way.Interface, way.ToldIs)})
 	}
 	return r
 }
@@ -200,7 +200,7 @@ func tellAddresses(r *api.Report, told map[netip.Addr][]string) {
 	}
 	slices.SortFunc(addresses, netip.Addr.Compare)
 	for _, a := range addresses {
-		r.Note("%s told to copy to %s", listed(told[a], "is", "are"), a)
+		r.Note("%s to %s", listed(told[a], "copies", "copy"), a)
 	}
 }
 

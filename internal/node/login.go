@@ -63,7 +63,7 @@ func (n *Node) DialToTransfer(ctx context.Context, d api.Device) (*device.Device
 	return n.Dial(ctx, d)
 }
 
-// Detail returns the device with the given name and reports what is stored to
+// Detail returns the device with the given name and the secrets that are stored to
 // log in to it.
 func (n *Node) Detail(ctx context.Context, name string) (api.DeviceDetail, error) {
 	d, err := n.Catalog.Device(ctx, name)

@@ -39,7 +39,7 @@ type Options struct {
 type Node struct {
 	Catalog catalog.Catalog
 	Vault   *vault.Vault
-	// Watch is told what the TFTP server sees. It is set before Start, and must
+	// Watch gets the events of the TFTP server. It is set before Start, and must
 	// return at once. Nil: nobody is.
 	Watch func(tftp.Event)
 

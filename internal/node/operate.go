@@ -16,7 +16,7 @@ func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, e
 	return runner.All(ctx, devices, backup.Options{Policy: r.Files, Recopy: r.Recopy, DryRun: r.DryRun})
 }
 
-// Told is the address that a device is told to copy to. local is our address
+// Told is our address that a device copies to. local is our address
 // in the session to it.
 func (n *Node) Told(d api.Device, local netip.Addr) netip.Addr {
 	return transfer.Server(d, n.opts.Config.TFTP.Advertise, local)

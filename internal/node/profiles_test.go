@@ -222,7 +222,7 @@ func wantNotes(t *testing.T, got, want []string) {
 	}
 }
 
-// wantFilesOf compares what the vault keeps with what is in the device.
+// wantFilesOf compares the kept files with those of the device.
 func wantFilesOf(t *testing.T, v *vault.Vault, r api.BackupResult, s *iossim.Switch) {
 	t.Helper()
 	kept, err := v.Snapshot(t.Context(), r.Snapshot)

@@ -126,7 +126,7 @@ func (n *Node) Allow(r *Receiver) {
 	n.service.spool.Allow(rules)
 }
 
-// Close waits until what is being kept is kept. Nothing is kept after it.
+// Close waits until running receptions are kept. Nothing is kept after it.
 func (r *Receiver) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,7 +147,7 @@ func (r *Receiver) keepFor(device string) func(*tftp.Request, *spool.File) error
 }
 
 func (r *Receiver) keep(device string, req *tftp.Request, f *spool.File) error {
-	ctx := context.Background() // what was begun is brought to its end
+	ctx := context.Background() // a reception that began is finished
 	device, note, err := r.node.nameFor(ctx, device, req.Remote.Addr())
 	if err != nil {
 		return err
