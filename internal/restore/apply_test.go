@@ -260,3 +260,29 @@ func TestCancelledPlan(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestChangedWhileApplied has a file change after the plan is confirmed: it is
+// not deleted.
+func TestChangedWhileApplied(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", api.PolicyRebuild)
+	b.write("flash:/spare.txt", "spare")
+	if r := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll}); r.Status != api.StatusOK {
+		t.Fatal(r.Message)
+	}
+	b.remove("flash:/vlan.dat")
+	p := b.plan(api.Restore{Delete: []string{"flash:/spare.txt"}}, "vlan.dat")
+	asked := 0
+	b.onEvent = func(e api.Event) {
+		if e.Step != api.StepVerify || e.File != "flash:/spare.txt" {
+			return
+		}
+		if asked++; asked == 2 { // the first question is of the plan
+			b.write("flash:/spare.txt", "other")
+		}
+	}
+	b.wantRefused(p, "flash:/spare.txt has changed since the plan was made")
+	if _, there := b.sw.File("flash:/spare.txt"); !there || asked != 2 {
+		t.Errorf("there: %t, asked %d times", there, asked)
+	}
+}

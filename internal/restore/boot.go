@@ -93,7 +93,7 @@ func bootLinesFor(v view, files []string) []string {
 	return ios.BootLines(v.boot.Units[0].PathList, all, files)
 }
 
-// manualBoot notes the units that will not obey the boot lines.
+// manualBoot notes the units that will not start by themselves.
 func manualBoot(b ios.Boot) []string {
 	var notes []string
 	for _, u := range b.Units {
@@ -193,7 +193,7 @@ func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes 
 	if b.install {
 		s.Kind, s.Path = api.PlanInstall, b.place.FS+b.place.Rel
 	}
-	return []api.PlanStep{s}, []string{s.Kind + ": unsaved changes of the running-config are lost"}
+	return []api.PlanStep{s}, append([]string{s.Kind + ": unsaved changes of the running-config are lost"}, manualBoot(p.view.boot)...)
 }
 
 // wanted is the image and the version that the device has to return with; each

@@ -76,8 +76,37 @@ func TestRefusals(t *testing.T) {
 				b.wipe()
 				b.write("flash:/spare.bin", string(image))
 			}),
+		"delete and replace one file": refuses("both to be deleted and to be restored", []string{"vlan.dat"}, api.Restore{Replace: true, Delete: []string{"flash:/vlan.dat"}},
+			func(b *bench) { b.write("flash:/vlan.dat", string(fileOn(b, "flash:/config.text"))) }),
+		"replace the last image": refuses("the last file that sw1 could boot", []string{"spare.bin"}, api.Restore{Replace: true}, func(b *bench) {
+			spareOnly(b, "flash:/spare.bin")
+		}),
+		"delete one image and replace the other": refuses("the last file that sw1 could boot", []string{"spare.bin"},
+			api.Restore{Replace: true, Delete: []string{"flash:/other.bin"}}, func(b *bench) { spareOnly(b, "flash:/spare.bin", "flash:/other.bin") }),
 		"a directory is in the way": refuses("is a directory", []string{c3750Dir}, api.Restore{}, func(b *bench) { b.snapshot.Files[1].Path = c3750Dir }),
 	})
+}
+
+func fileOn(b *bench, path string) []byte {
+	b.t.Helper()
+	data, there := b.sw.File(path)
+	if !there {
+		b.t.Fatalf("no file %s", path)
+	}
+	return data
+}
+
+// spareOnly leaves a switch these images alone, with content that the vault
+// holds. The snapshot has another image under the name of the first.
+func spareOnly(b *bench, images ...string) {
+	b.t.Helper()
+	held := fileOn(b, "flash:/vlan.dat")
+	b.wipe()
+	for _, image := range images {
+		b.write(image, string(held))
+	}
+	i := slices.IndexFunc(b.snapshot.Files, func(f api.File) bool { return f.Path == c3750Image })
+	b.snapshot.Files[i].Path = images[0]
 }
 
 // TestPlanIsWhatIsTyped compares the commands of a dry run with the typed ones.
@@ -170,7 +199,7 @@ func TestDeletesOnlyWhatWasNamed(t *testing.T) {
 	}
 	b.remove("flash:/vlan.dat")
 	before := b.digests()
-	r := b.restore(api.Restore{Delete: []string{"flash:a.bin", "flash:/c.bin"}}, "vlan.dat")
+	r := b.restore(api.Restore{Delete: []string{"flash:a.bin", "flash:/c.bin", "flash:/a.bin"}}, "vlan.dat")
 	wantResult(t, r, api.StatusOK, "")
 	after := b.digests()
 	for p, sum := range before {

@@ -86,18 +86,24 @@ func (p planning) found(f api.PlannedFile) (api.PlannedFile, []api.Problem) {
 // removals is the files that would be deleted, as steps: those that differ and
 // are replaced, and those that the user names. It refuses files that must stay.
 func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refused []api.Problem) {
+	left := p.view.bootable()
 	for _, f := range files {
 		if f.State != api.Differs {
 			continue
 		}
-		if why := p.mustStay(f); why != nil {
+		rest := without(p.view, left, f.Path)
+		if why := p.mustStay(f, len(left) > 0 && len(rest) == 0); why != nil {
 			refused = append(refused, *why)
 			continue
 		}
+		left = rest
 		steps = append(steps, api.PlanStep{Kind: api.PlanDelete, Path: f.Path, Size: f.There})
 	}
-	left := p.view.bootable()
+	replaced := len(steps)
 	for _, name := range p.request.Delete {
+		if slices.ContainsFunc(steps[replaced:], func(s api.PlanStep) bool { return p.view.same(s.Path, name) }) {
+			continue // named twice
+		}
 		left = without(p.view, left, name)
 		if why := p.mayNotDelete(name, files, len(left) > 0); why != nil {
 			refused = append(refused, *why)
@@ -110,8 +116,9 @@ func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refus
 }
 
 // mustStay refuses to touch a file with other content, unless the user said so
-// and the device does not need it.
-func (p planning) mustStay(f api.PlannedFile) *api.Problem {
+// and the device does not need it: it is not in use, and not the last one that
+// boots.
+func (p planning) mustStay(f api.PlannedFile, last bool) *api.Problem {
 	var why api.Problem
 	switch used := p.view.inUse(f.Path); {
 	case used != "":
@@ -120,6 +127,9 @@ func (p planning) mustStay(f api.PlannedFile) *api.Problem {
 	case !p.request.Replace:
 		why = refusal(fmt.Sprintf("%s is on %s with other content (%d bytes there, %d bytes in the snapshot)", f.Path, p.device.Name, f.There, f.Size),
 			api.Say("restore other files with ").Option("file", "").Say(", or add ").Option("replace", "").Say(", which deletes it once the vault is proved to hold it"))
+	case last:
+		why = refusal(fmt.Sprintf("%s cannot be replaced: it is the last file that %s could boot", f.Path, p.device.Name),
+			api.Say("restore an image under another name first, or to another place with ").Option("to", ""))
 	default:
 		return nil
 	}

@@ -2,6 +2,7 @@ package restore
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"flashwarden/api"
@@ -119,5 +120,49 @@ func TestWantedAfterRestart(t *testing.T) {
 	image := api.File{Path: "disk0:/x"}
 	if back, _ := p.wanted(bootChange{image: image, place: p.bootPlace(image)}); back != "disk1:/x" {
 		t.Errorf("%q", back)
+	}
+}
+
+// TestManualBootBeforeRestart wants the plan of any restart to say that a unit
+// will not boot by itself, also where no boot line changes.
+func TestManualBootBeforeRestart(t *testing.T) {
+	manual := true
+	p := planning{view: seen("flash:x", []string{"flash:x"}, nil, "flash:/x"), request: api.Restore{Reload: true}}
+	p.view.boot.Units[0].Unit, p.view.boot.Units[0].ManualBoot = "switch 2", &manual
+	if _, notes := p.restart(bootChange{}, true); !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "switch 2 has Manual Boot on") }) {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// TestMayBoot wants boot lines only for a file that an earlier step proved, and
+// packages.conf alone where a later step installs it.
+func TestMayBoot(t *testing.T) {
+	v := seen("flash:packages.conf", []string{"flash:old.bin"}, nil, "flash:/old.bin", "flash:/packages.conf")
+	proved := outcome{files: []api.File{{Path: "flash:/new.bin", Kind: api.KindImage}}}
+	for name, c := range map[string]struct {
+		done    outcome
+		boot    []string
+		install bool
+		may     bool
+	}{
+		"it is proved":               {proved, []string{"flash:/new.bin", "flash:old.bin"}, false, true},
+		"it is not":                  {outcome{}, []string{"flash:/new.bin", "flash:old.bin"}, false, false},
+		"it is only there":           {outcome{}, []string{"flash:old.bin"}, false, false},
+		"the second is nowhere":      {proved, []string{"flash:/new.bin", "flash:gone.bin"}, false, false},
+		"none":                       {proved, nil, false, false},
+		"it is installed later":      {proved, []string{"flash:packages.conf", "flash:old.bin"}, true, true},
+		"it is not the installed":    {outcome{}, []string{"flash:bad.bin"}, true, false},
+		"the installed, and another": {proved, []string{"flash:packages.conf", "flash:gone.bin"}, true, false},
+	} {
+		a := application{view: v, plan: api.Plan{Steps: []api.PlanStep{{Kind: api.PlanBoot, Boot: c.boot}}}}
+		if len(c.boot) > 0 {
+			a.plan.Steps[0].Lines = bootLinesFor(v, c.boot)
+		}
+		if c.install {
+			a.plan.Steps = append(a.plan.Steps, api.PlanStep{Kind: api.PlanInstall})
+		}
+		if err := a.mayBoot(0, c.done); (err == nil) != c.may {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
