@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -93,7 +94,7 @@ const cancelWithin = 10 * time.Second
 // still returns its result.
 func run[Res any](ctx context.Context, c *Client, operation string, request any, events func(api.Event)) (Res, error) {
 	var res Res
-	body, err := json.Marshal(request)
+	body, err := encode(request)
 	if err != nil {
 		return res, err
 	}
@@ -107,9 +108,24 @@ func run[Res any](ctx context.Context, c *Client, operation string, request any,
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return res, problem(resp.Body)
+		return res, refused(resp)
 	}
 	return res, c.follow(ctx, resp.Body, &res, events)
+}
+
+// notText matches what json.Marshal writes for bytes that are no UTF-8. A
+// backslash of the text itself is always doubled.
+var notText = regexp.MustCompile(`(^|[^\\])(\\\\)*\\ufffd`)
+
+// encode returns a request as JSON. Text that JSON cannot carry, as a password
+// in Latin-1, is refused: it would arrive as another one.
+func encode(request any) ([]byte, error) {
+	body, err := json.Marshal(request)
+	if err == nil && notText.Match(body) {
+		err = &api.Problem{Detail: "the request has text that is not UTF-8, which the daemon cannot take", Exit: api.ExitUsage,
+			Fix: api.Say("write it in UTF-8; or stop the daemon, run the command again, and start it: ").Type(api.OnHost, "systemctl stop flashwarden")}
+	}
+	return body, err
 }
 
 // follow reads the stream of one operation to its end.
@@ -178,6 +194,15 @@ func (c *Client) cancel(ctx context.Context, id string) {
 	}
 }
 
+// refused is the problem of an answer that is no success.
+func refused(resp *http.Response) error {
+	if resp.Header.Get("Content-Type") == "application/problem+json" {
+		return problem(resp.Body)
+	}
+	return &api.Problem{Cause: "internal", Detail: "the daemon does not know this operation (" + resp.Status + "): it is of another version", Exit: api.ExitError,
+		Fix: api.Say("start it again with this version: ").Type(api.OnHost, "systemctl restart flashwarden")}
+}
+
 // problem reads a problem.
 func problem(r io.Reader) error {
 	var p api.Problem
@@ -206,7 +231,7 @@ func (c *Client) Open(ctx context.Context, content api.Content) (io.ReadCloser, 
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
-		return nil, problem(resp.Body)
+		return nil, refused(resp)
 	}
 	return resp.Body, nil
 }

@@ -8,14 +8,17 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/warden"
@@ -85,24 +88,41 @@ func empty[Res any](op func(context.Context) (Res, error)) func(context.Context,
 func route[Req, Res any](h *handler, name string, op operation[Req, Res]) {
 	h.mux.HandleFunc("POST /api/v1/operations/"+name, func(w http.ResponseWriter, r *http.Request) {
 		var req Req
-		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&req); err != nil {
+		if err := h.read(w, r, &req); err != nil {
 			h.problem(w, warden.Invalid("the request is no JSON of %s: %w", name, err))
 			return
 		}
 		ctx, id, done := h.begin(r.Context())
 		defer done()
-		s := newStream(w, h.log)
-		s.send("started", started{ID: id})
-		res, err := op(ctx, req, s.event)
-		s.endEvents()
-		if err != nil {
-			s.send("problem", warden.AsProblem(err))
-			return
+		s := newStream(w, h.log, started{ID: id})
+		defer s.close() // also where the operation panics
+		if res, err := op(ctx, req, s.event); err != nil {
+			s.end("problem", warden.AsProblem(err))
+		} else {
+			s.end("result", res)
 		}
-		s.send("result", res)
 	})
+}
+
+// requestWithin is how long a client may take to send its request.
+const requestWithin = 10 * time.Second
+
+// read reads the one JSON value of a request, to its end: only then does the
+// server notice when the client goes.
+func (h *handler) read(w http.ResponseWriter, r *http.Request, req any) error {
+	c := http.NewResponseController(w)
+	if err := c.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
+		return err
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	d.DisallowUnknownFields()
+	if err := d.Decode(req); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("something follows the value: %w", cmp.Or(err, errors.New("a second one")))
+	}
+	return c.SetReadDeadline(time.Time{})
 }
 
 type started struct {
@@ -146,6 +166,8 @@ func (h *handler) content(wd warden.Warden) http.HandlerFunc {
 			return
 		}
 		defer body.Close()
+		// When the daemon ends it must not wait for a client that reads nothing.
+		defer context.AfterFunc(r.Context(), func() { hurry(w, h.log) })()
 		w.Header().Set("Content-Type", "application/octet-stream")
 		if _, err := io.Copy(w, body); err != nil {
 			h.log.Info("content broke off", "err", err)
@@ -174,63 +196,4 @@ func status(e api.Exit) int {
 		return http.StatusForbidden
 	}
 	return http.StatusInternalServerError
-}
-
-// maxWaiting is how many events wait for a slow client. More are left out: an
-// operation never waits for whoever watches it.
-const maxWaiting = 1024
-
-// stream sends server-sent events.
-type stream struct {
-	w    http.ResponseWriter
-	log  *slog.Logger
-	mu   sync.Mutex // guards w
-	wait chan api.Event
-	done chan struct{}
-}
-
-func newStream(w http.ResponseWriter, log *slog.Logger) *stream {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	s := &stream{w: w, log: log, wait: make(chan api.Event, maxWaiting), done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		for e := range s.wait {
-			s.send("progress", e)
-		}
-	}()
-	return s
-}
-
-// event takes one event; it never waits.
-func (s *stream) event(e api.Event) {
-	select {
-	case s.wait <- e:
-	default:
-	}
-}
-
-// endEvents sends the events that wait. No event may come after it.
-func (s *stream) endEvents() {
-	close(s.wait)
-	<-s.done
-}
-
-// send sends one event. A client that has gone ends the request's context,
-// and with it the operation: its error is only logged.
-func (s *stream) send(kind string, v any) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		s.log.Error("encode an event", "kind", kind, "err", err)
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", kind, text); err != nil {
-		s.log.Debug("the client has gone", "err", err)
-		return
-	}
-	if err := http.NewResponseController(s.w).Flush(); err != nil {
-		s.log.Debug("the client has gone", "err", err)
-	}
 }

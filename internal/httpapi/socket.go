@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,12 +41,9 @@ func (s Socket) Run(ctx context.Context, ready func()) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the socket of a dead process: %w", err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := listen(path)
 	if err != nil {
 		return fmt.Errorf("listen on the socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o660); err != nil {
-		return errors.Join(err, l.Close())
 	}
 	operations, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -65,6 +63,32 @@ func (s Socket) Run(ctx context.Context, ready func()) error {
 	return s.drain(server, cancel)
 }
 
+// socketMode lets the user and the group of the service in.
+const socketMode = 0o660
+
+// listen makes the socket, and opens it to the group whatever the umask says.
+func listen(path string) (net.Listener, error) {
+	l, err := bind(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, socketMode); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// bind makes the socket closed to others from its first moment on: bind(2)
+// gives the file the mode of the open socket, less the umask.
+func bind(path string) (net.Listener, error) {
+	l := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var failed error
+		err := raw.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), socketMode) })
+		return errors.Join(err, failed)
+	}}
+	return l.Listen(context.Background(), "unix", path)
+}
+
 // drain lets running operations end, and cancels them when the time is over.
 func (s Socket) drain(server *http.Server, cancel context.CancelFunc) error {
 	wait, stop := context.WithTimeout(context.Background(), s.Drain)
@@ -75,7 +99,8 @@ func (s Socket) drain(server *http.Server, cancel context.CancelFunc) error {
 	}
 	s.Log.Warn("operations still run: they are cancelled", "after", s.Drain)
 	cancel()
-	// Cancelled operations end by themselves; this wait has no limit of its own.
+	// Cancelled operations end by themselves, and slow clients are cut off: this
+	// wait has no limit of its own.
 	return server.Shutdown(context.Background())
 }
 

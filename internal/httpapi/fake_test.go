@@ -1,0 +1,144 @@
+package httpapi_test
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"flashwarden/api"
+)
+
+// fake is a warden whose every operation gives the same answer.
+type fake struct {
+	// answer makes the result of an operation from a zero one, through a
+	// pointer to it. Nil leaves it zero.
+	answer func(ctx context.Context, op string, result any, events func(api.Event)) error
+	open   func() (io.ReadCloser, error)
+
+	mu       sync.Mutex
+	requests []any
+}
+
+// do records the request of an operation and answers it.
+func do[Res any](ctx context.Context, f *fake, op string, request any, events func(api.Event)) (res Res, err error) {
+	f.mu.Lock()
+	f.requests = append(f.requests, request)
+	f.mu.Unlock()
+	if f.answer != nil {
+		err = f.answer(ctx, op, &res, events)
+	}
+	return res, err
+}
+
+// asked returns the requests so far, and forgets them.
+func (f *fake) asked() []any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	asked := f.requests
+	f.requests = nil
+	return asked
+}
+
+func (f *fake) Open(context.Context, api.Content) (io.ReadCloser, error) { return f.open() }
+
+func (f *fake) Close() error { return nil }
+
+func (f *fake) AddDevice(ctx context.Context, r api.DeviceChange) (api.Device, error) {
+	return do[api.Device](ctx, f, "AddDevice", r, nil)
+}
+
+func (f *fake) EditDevice(ctx context.Context, r api.DeviceChange) (api.Device, error) {
+	return do[api.Device](ctx, f, "EditDevice", r, nil)
+}
+
+func (f *fake) RemoveDevices(ctx context.Context, r api.Select) ([]api.Device, error) {
+	return do[[]api.Device](ctx, f, "RemoveDevices", r, nil)
+}
+
+func (f *fake) Devices(ctx context.Context, r api.Select) ([]api.Device, error) {
+	return do[[]api.Device](ctx, f, "Devices", r, nil)
+}
+
+func (f *fake) Device(ctx context.Context, r api.Named) (api.DeviceDetail, error) {
+	return do[api.DeviceDetail](ctx, f, "Device", r, nil)
+}
+
+func (f *fake) UnknownHostKeys(ctx context.Context, r api.Select) ([]api.HostKey, error) {
+	return do[[]api.HostKey](ctx, f, "UnknownHostKeys", r, nil)
+}
+
+func (f *fake) TrustHostKeys(ctx context.Context, r []api.HostKey) (struct{}, error) {
+	return do[struct{}](ctx, f, "TrustHostKeys", r, nil)
+}
+
+func (f *fake) TestDevices(ctx context.Context, r api.Select, events func(api.Event)) ([]api.TestResult, error) {
+	return do[[]api.TestResult](ctx, f, "TestDevices", r, events)
+}
+
+func (f *fake) Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
+	return do[[]api.BackupResult](ctx, f, "Backup", r, events)
+}
+
+func (f *fake) PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
+	return do[api.RestoreResult](ctx, f, "PlanRestore", r, events)
+}
+
+func (f *fake) ApplyPlan(ctx context.Context, r api.Plan, events func(api.Event)) (api.RestoreResult, error) {
+	return do[api.RestoreResult](ctx, f, "ApplyPlan", r, events)
+}
+
+func (f *fake) Snapshots(ctx context.Context, r api.Named) ([]api.SnapshotRow, error) {
+	return do[[]api.SnapshotRow](ctx, f, "Snapshots", r, nil)
+}
+
+func (f *fake) Snapshot(ctx context.Context, r api.Named) (api.Snapshot, error) {
+	return do[api.Snapshot](ctx, f, "Snapshot", r, nil)
+}
+
+func (f *fake) Images(ctx context.Context) ([]api.Image, error) {
+	return do[[]api.Image](ctx, f, "Images", nil, nil)
+}
+
+func (f *fake) Find(ctx context.Context, r api.Named) ([]api.Content, error) {
+	return do[[]api.Content](ctx, f, "Find", r, nil)
+}
+
+func (f *fake) Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error) {
+	return do[[]api.CheckProblem](ctx, f, "Check", r, events)
+}
+
+func (f *fake) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
+	return do[api.Permit](ctx, f, "Offer", r, nil)
+}
+
+func (f *fake) AwaitOffer(ctx context.Context, r api.Permit, events func(api.Event)) (api.OfferResult, error) {
+	return do[api.OfferResult](ctx, f, "AwaitOffer", r, events)
+}
+
+func (f *fake) Receive(ctx context.Context, r api.Receive) (api.Permit, error) {
+	return do[api.Permit](ctx, f, "Receive", r, nil)
+}
+
+func (f *fake) AwaitReception(ctx context.Context, r api.Permit, events func(api.Event)) (api.BackupResult, error) {
+	return do[api.BackupResult](ctx, f, "AwaitReception", r, events)
+}
+
+func (f *fake) Rules(ctx context.Context) (api.Rules, error) {
+	return do[api.Rules](ctx, f, "Rules", nil, nil)
+}
+
+func (f *fake) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error) {
+	return do[[]api.BackupResult](ctx, f, "AwaitRules", nil, events)
+}
+
+func (f *fake) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
+	return do[api.Report](ctx, f, "Doctor", r, events)
+}
+
+func (f *fake) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error) {
+	return do[api.FirewallRules](ctx, f, "Firewall", r, nil)
+}
+
+func (f *fake) Names(ctx context.Context, r api.Named) ([]string, error) {
+	return do[[]string](ctx, f, "Names", r, nil)
+}

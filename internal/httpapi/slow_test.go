@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/warden"
+)
+
+// idle is a warden that answers only what these tests ask.
+type idle struct {
+	warden.Warden
+	began chan struct{}
+}
+
+func (i idle) Backup(_ context.Context, _ api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
+	for range 2 * maxWaiting {
+		events(api.Event{Step: api.StepCopy})
+	}
+	close(i.began)
+	return nil, nil
+}
+
+func (i idle) Open(context.Context, api.Content) (io.ReadCloser, error) {
+	close(i.began)
+	return io.NopCloser(endless{}), nil
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// oneConn listens for one connection, which is in memory.
+type oneConn struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+func (l *oneConn) Close() error   { close(l.done); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
+
+// TestStuckClients has clients that stop in the midst of a request, or read
+// nothing of the answer. None of them keeps the daemon from ending.
+func TestStuckClients(t *testing.T) {
+	for name, request := range map[string]string{
+		"reads no events":  "POST /api/v1/operations/backup HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+		"reads no content": "GET /api/v1/images/x/content HTTP/1.1\r\nHost: x\r\n\r\n",
+		"half a request":   "POST /api/v1/operations/backup HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{",
+	} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { stuck(t, request) }) })
+	}
+}
+
+func stuck(t *testing.T, request string) {
+	ours, theirs := net.Pipe()
+	l := &oneConn{make(chan net.Conn, 1), make(chan struct{})}
+	l.conns <- theirs
+	w := idle{began: make(chan struct{})}
+	base, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	server := &http.Server{Handler: New(w, slog.New(slog.DiscardHandler)), BaseContext: func(net.Listener) context.Context { return base }}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	if _, err := fmt.Fprint(ours, request); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(request, "\r\n\r\n{") {
+		read := make([]byte, 200) // the head of the answer alone
+		if _, err := ours.Read(read); err != nil {
+			t.Fatal(err)
+		}
+		<-w.began
+	}
+	cancel()
+	soon, stop := context.WithTimeout(t.Context(), time.Hour)
+	defer stop()
+	if err := server.Shutdown(soon); err != nil {
+		t.Errorf("an hour later: %v", err)
+	}
+	server.Close()
+	ours.Close()
+	<-served
+}
