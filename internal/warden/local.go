@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"flashwarden/api"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/node"
 	"flashwarden/tftp"
@@ -32,6 +34,7 @@ type Local struct {
 	mu      sync.Mutex
 	node    *node.Node // nil: not open
 	serving bool
+	closed  bool
 	rules   *ruled            // nil: the rules are not served
 	trusted map[string]string // fingerprints of host keys that a person confirmed, by host
 }
@@ -43,6 +46,7 @@ func New(o Options) *Local { return &Local{opts: o} }
 func (l *Local) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	if l.node == nil {
 		return nil
 	}
@@ -93,6 +97,9 @@ func (l *Local) open(ctx context.Context) (*node.Node, error) {
 func (l *Local) opened(ctx context.Context) (*node.Node, error) {
 	if l.node != nil {
 		return l.node, nil
+	}
+	if l.closed {
+		return nil, cause.New(cause.Cancelled, "the operations have been closed", api.Say("run it again once the daemon has started"))
 	}
 	n, err := node.Open(ctx, node.Options{Data: l.opts.Data, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust})
 	if err != nil {

@@ -51,7 +51,7 @@ func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	}
 	p.Permit = m.permit(n, p.ticket, name, until)
 	p.Image, p.Ways = &image, ways(m, image, name)
-	l.permits.add(p)
+	l.permits.add(p, l.log())
 	return p.Permit, nil
 }
 
@@ -115,12 +115,12 @@ func (l *Local) AwaitOffer(ctx context.Context, open api.Permit, events func(api
 	if err != nil {
 		return api.OfferResult{}, err
 	}
-	p, err := l.permits.take(open.ID)
+	p, err := l.permits.take(open.ID, false)
 	if err != nil {
 		return api.OfferResult{}, err
 	}
-	defer l.watch.add(transferEvents(events, p.Image.Size))()
-	err = errors.Join(p.wait(ctx, n), p.ticket.Close())
+	defer l.watch.add(p.only(transferEvents(events, p.Image.Size)))()
+	err = errors.Join(p.wait(ctx, n), p.end())
 	res := api.OfferResult{Device: p.Device, Address: p.Peer, Status: api.StatusOK, Name: p.Name,
 		Size: p.Image.Size, MD5: p.Image.MD5, SHA256: p.Image.SHA256, Times: p.times, Fetched: p.ticket.Evidence().Complete,
 		Started: p.began.UTC().Truncate(time.Second), Seconds: tenths(time.Since(p.began))}

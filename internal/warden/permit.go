@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -33,26 +34,49 @@ type permit struct {
 	began   time.Time
 	ticket  *spool.Ticket
 	times   int       // of an offer
-	arrived *arrivals // of a reception
+	arrived *arrivals // of a reception; nil: an offer
+	forget  *time.Timer
 }
 
-func (p *permits) add(one *permit) {
+// keptFor is how long a permit that has ended waits for somebody who asks how.
+const keptFor = 10 * time.Minute
+
+func (p *permits) add(one *permit, log *slog.Logger) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all == nil {
 		p.all = make(map[string]*permit)
 	}
 	p.all[one.ID] = one
+	one.forget = time.AfterFunc(time.Until(one.Until)+keptFor, func() {
+		<-one.ticket.Ended() // a running transfer may finish
+		if err := p.forget(one); err != nil {
+			log.Warn("end a permit", "ticket", one.Name, "err", err)
+		}
+	})
 }
 
-// take removes a permit, which then belongs to the caller.
-func (p *permits) take(id string) (*permit, error) {
+// forget ends a permit that nobody has asked for.
+func (p *permits) forget(one *permit) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all[one.ID] != one {
+		return nil
+	}
+	delete(p.all, one.ID)
+	return one.end()
+}
+
+// take removes an offer, or a reception, which then belongs to the caller.
+func (p *permits) take(id string, reception bool) (*permit, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.all[id]
-	if one == nil {
-		return nil, unknown(api.Say("open a new one"), "no offer or reception %q is open", id)
+	if one == nil || reception != (one.arrived != nil) {
+		what := map[bool]string{false: "offer", true: "reception"}[reception]
+		return nil, unknown(api.Say("open a new one"), "no %s %q is open", what, id)
 	}
+	one.forget.Stop()
 	delete(p.all, id)
 	return one, nil
 }
@@ -63,8 +87,18 @@ func (p *permits) close() error {
 	defer p.mu.Unlock()
 	var err error
 	for id, one := range p.all {
-		err = errors.Join(err, one.ticket.Close())
+		one.forget.Stop()
+		err = errors.Join(err, one.end())
 		delete(p.all, id)
+	}
+	return err
+}
+
+// end ends a permit. A file that is being kept is kept first.
+func (p *permit) end() error {
+	err := p.ticket.Close()
+	if p.arrived != nil {
+		p.arrived.receiver.Close()
 	}
 	return err
 }
@@ -167,6 +201,27 @@ func (p *permit) diagnose(err error, n *node.Node, w transfer.Witness) error {
 	}
 	return cause.New(cause.RefusedByServer, fmt.Sprintf("%s asked for %q, and not for %s", p.Peer, w.Seen.Strays, p.ticket.Name),
 		api.Say("type the name as it is printed, or choose it with ").Option("name", ""))
+}
+
+// only returns watch without the transfers of other operations, which run in
+// the same process. Requests that were refused stay: one of them may be meant
+// for this permit.
+func (p *permit) only(watch func(tftp.Event)) func(tftp.Event) {
+	op := tftp.Read
+	if p.arrived != nil {
+		op = tftp.Write
+	}
+	return func(e tftp.Event) {
+		own := e.Request.Op == op && e.Request.Remote.Addr().Unmap() == p.meeting.peer && (p.Name == "" || sameName(e.Request.Filename, p.Name))
+		if own || e.Kind == tftp.EventRefused {
+			watch(e)
+		}
+	}
+}
+
+// sameName compares names as the TFTP server does.
+func sameName(a, b string) bool {
+	return strings.EqualFold(strings.TrimLeft(a, "/"), strings.TrimLeft(b, "/"))
 }
 
 // transferEvents returns what passes events of the TFTP server on.

@@ -39,11 +39,22 @@ func AsProblem(err error) *api.Problem {
 	case err == nil:
 		return nil
 	case errors.As(err, &p):
-		return p
+		return whole(p, err)
 	case errors.As(err, &wrong), errors.Is(err, api.ErrInvalidDevice), errors.Is(err, catalog.ErrExists):
 		return &api.Problem{Detail: err.Error(), Fix: cause.Carried(err), Exit: api.ExitUsage, Err: err}
 	case errors.Is(err, catalog.ErrNotFound):
 		return &api.Problem{Detail: err.Error(), Fix: cause.Carried(err), Exit: api.ExitUnknown, Err: err}
 	}
 	return &api.Problem{Cause: cause.Of(err), Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitError, Err: err}
+}
+
+// whole returns p with all that err, which wraps it, says: over the socket the
+// problem is all that is left of err.
+func whole(p *api.Problem, err error) *api.Problem {
+	if err.Error() == p.Error() {
+		return p
+	}
+	all := *p
+	all.Field, all.Detail, all.Err = "", err.Error(), err
+	return &all
 }

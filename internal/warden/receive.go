@@ -46,7 +46,7 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 	until := p.began.Add(r.For)
 	p.ticket = n.Receive(spool.Receive{Device: peer, Name: r.Name, MaxSize: r.MaxSize, Deadline: until}, r.Device, p.arrived.receiver)
 	p.Permit = m.permit(n, p.ticket, r.Name, until)
-	l.permits.add(p)
+	l.permits.add(p, l.log())
 	return p.Permit, nil
 }
 
@@ -60,13 +60,12 @@ func (l *Local) AwaitReception(ctx context.Context, open api.Permit, events func
 	if err != nil {
 		return api.BackupResult{}, err
 	}
-	p, err := l.permits.take(open.ID)
+	p, err := l.permits.take(open.ID, true)
 	if err != nil {
 		return api.BackupResult{}, err
 	}
-	defer l.watch.add(transferEvents(events, -1))()
-	err = errors.Join(p.wait(ctx, n), p.ticket.Close())
-	p.arrived.receiver.Close()
+	defer l.watch.add(p.only(transferEvents(events, -1)))()
+	err = errors.Join(p.wait(ctx, n), p.end())
 	if res, ok := p.arrived.kept(); ok {
 		return res, nil // also where the time, or the user, was faster
 	}
