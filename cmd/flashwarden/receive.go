@@ -40,9 +40,6 @@ under receive in the configuration. Each file becomes a snapshot of its own.`,
 			if err := checkReceive(&r, largest, cmd.Flags().Changed); err != nil {
 				return usageError{err}
 			}
-			if err := p.needRules(r); err != nil {
-				return err
-			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				if r.From == "" {
 					return runReceiveByRules(ctx, p, w)
@@ -76,19 +73,6 @@ func checkReceive(r *api.Receive, largest string, given func(flag string) bool) 
 		return fmt.Errorf("--max-size: %w", err)
 	}
 	return nil
-}
-
-// needRules refuses a reception that has neither an address nor rules in the
-// configuration.
-func (p *program) needRules(r api.Receive) error {
-	if r.From != "" {
-		return nil
-	}
-	cfg, err := p.config()
-	if err == nil && len(cfg.Receive) == 0 {
-		err = usageError{errors.New("which device may send? Give --from IP, or write rules under receive in the configuration")}
-	}
-	return err
 }
 
 // receiveOne receives one file from one address.
