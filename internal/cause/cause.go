@@ -103,8 +103,8 @@ func (e *Error) Error() string {
 	return e.Seen + ": " + e.Err.Error()
 }
 
-// Unwrap is what lies underneath, for errors.Is and errors.As; nil for a failure
-// that began here.
+// Unwrap returns the error underneath, for errors.Is and errors.As; nil if there
+// is none.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Of returns the cause of err: the outermost one that an Error in its chain
