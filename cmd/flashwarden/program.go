@@ -252,8 +252,11 @@ func (p *program) getenv(name string) string {
 
 func (p *program) log() *slog.Logger {
 	level := slog.LevelWarn
-	if p.verbose {
+	switch {
+	case p.verbose:
 		level = slog.LevelDebug
+	case p.service: // a daemon records who asked for which operation
+		level = slog.LevelInfo
 	}
 	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
 }
