@@ -370,7 +370,7 @@ func deviceNoSpace(t *testing.T) string {
 	const image, size = "flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin", 69632
 	sw = s.switchOn("sw1", "c2960", iossim.Options{Listen: at, FlashSize: used + size + 2048})
 	typeOn(t, sw, nil, func(string) (string, error) { return "", nil },
-		"copy "+image+" flash:/old.bin", "delete /force "+image,
+		"copy "+image+" flash:/old.tar", "delete /force "+image,
 		"copy flash:/config.text flash:/a", "copy flash:/config.text flash:/b", "copy flash:/config.text flash:/c", "copy flash:/config.text flash:/d", "copy flash:/config.text flash:/e")
 	restore := []string{"restore", "sw1", "--file", "c2960-lanbase-mz.122-25.FX.bin", "--yes", "--json"}
 	o := s.run(restore...)
@@ -380,7 +380,7 @@ func deviceNoSpace(t *testing.T) string {
 		t.Errorf("exit code %d, transfers %+v", o.code, sw.Transfers())
 	}
 	line := regexp.MustCompile(`--delete \S+`).FindString(r.Hint)
-	if line != "--delete flash:/old.bin" {
+	if line != "--delete flash:/old.tar" {
 		t.Errorf("it would first delete %q", line)
 	}
 	if o := s.run(append(restore, strings.Fields(line)...)...); o.code != 0 {

@@ -220,10 +220,11 @@ func (p planning) space(after map[string]int64) []api.Space {
 // noSpace says what could be deleted for a step: files that nothing starts
 // from, the largest first.
 func (p planning) noSpace(short api.PlanStep, missing int64, files []api.PlannedFile) api.Problem {
-	fs := flash.ParsePath(short.Path).FS
+	fs, bootable := flash.ParsePath(short.Path).FS, p.view.bootable()
 	candidates := slices.DeleteFunc(p.view.Files(fs), func(f flash.File) bool {
 		wanted := slices.ContainsFunc(files, func(t api.PlannedFile) bool { return p.view.same(t.Path, f.String()) })
-		return f.Entry.Size <= 0 || p.view.inUse(f.String()) != "" || wanted || slices.Contains(p.request.Delete, f.String()) || fs == "nvram:"
+		last := len(bootable) > 0 && len(without(p.view, bootable, f.String())) == 0
+		return last || f.Entry.Size <= 0 || p.view.inUse(f.String()) != "" || wanted || slices.Contains(p.request.Delete, f.String()) || fs == "nvram:"
 	})
 	slices.SortFunc(candidates, func(a, b flash.File) int {
 		return cmp.Or(cmp.Compare(b.Entry.Size, a.Entry.Size), strings.Compare(a.Rel, b.Rel))

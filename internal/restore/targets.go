@@ -104,11 +104,12 @@ func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refus
 		if slices.ContainsFunc(steps[replaced:], func(s api.PlanStep) bool { return p.view.same(s.Path, name) }) {
 			continue // named twice
 		}
-		left = without(p.view, left, name)
-		if why := p.mayNotDelete(name, files, len(left) > 0); why != nil {
+		rest := without(p.view, left, name)
+		if why := p.mayNotDelete(name, files, len(left) == 0 || len(rest) > 0); why != nil {
 			refused = append(refused, *why)
 			continue
 		}
+		left = rest
 		e, _ := p.view.entry(name)
 		steps = append(steps, api.PlanStep{Kind: api.PlanDelete, Path: name, Size: e.Entry.Size})
 	}
