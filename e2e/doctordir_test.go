@@ -52,6 +52,7 @@ func unsudo(fix string) string { return strings.TrimPrefix(fix, "sudo ") }
 // TestDoctorOrdinaryUser may not read the rules: it says so, and with which
 // line it may.
 func TestDoctorOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	s := nobodysSite(t)
 	h := newServer(t)
 	h.NFT(filter("input", "drop", "ip saddr 127.0.0.1 accept"))
@@ -80,6 +81,7 @@ func typed(t *testing.T, fix string) *exec.Cmd {
 // TestDoctorDirectoryOfAnother has root look at the directory of nobody, and
 // nobody at a directory that its owner made read-only.
 func TestDoctorDirectoryOfAnother(t *testing.T) {
+	t.Parallel()
 	s := nobodysSite(t)
 	h := newServer(t)
 	f := wantOne(t, doctorOn(t, h, s.command("doctor")), "vault_error", "belongs to nobody, and this is root")
@@ -104,6 +106,7 @@ func TestDoctorDirectoryOfAnother(t *testing.T) {
 // TestDoctorFileSystem has a data directory on a file system that is small,
 // then full, then read-only.
 func TestDoctorFileSystem(t *testing.T) {
+	t.Parallel()
 	s := smallSite(t)
 	h := newServer(t)
 	s.ok("device", "add", "sw1", "--address", "127.0.0.1", "--username", user, "--password-file", s.file("login", password))

@@ -50,6 +50,7 @@ func nobodysSite(t *testing.T) *site {
 // TestPortOfRoot has an ordinary user bind port 69: it names the three ways
 // out.
 func TestPortOfRoot(t *testing.T) {
+	t.Parallel()
 	s := nobodysSite(t)
 	s.env = append(s.env, "FLASHWARDEN_TFTP_LISTEN=127.0.0.1:69")
 	o := finish(t, asNobody(s.command("backup", "sw1")))
@@ -66,6 +67,7 @@ func TestPortOfRoot(t *testing.T) {
 // TestDirectoryOfAnother uses the data directory of somebody else, in both
 // directions.
 func TestDirectoryOfAnother(t *testing.T) {
+	t.Parallel()
 	s := nobodysSite(t)
 	o := s.run("device", "list")
 	if o.code != 1 || !strings.Contains(o.stderr, "nobody") || !strings.Contains(o.stderr, "sudo -u nobody") {
@@ -82,6 +84,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 
 // TestReadOnlyDirectory uses a data directory that cannot be written.
 func TestReadOnlyDirectory(t *testing.T) {
+	t.Parallel()
 	s := nobodysSite(t)
 	if err := os.Chmod(s.data, 0o500); err != nil {
 		t.Fatal(err)
@@ -114,6 +117,7 @@ func smallSite(t *testing.T) *site {
 // TestFullDisk has a data directory on a file system that is smaller than the
 // image: the device gets ERROR 3, and nothing stays behind.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	s := smallSite(t)
 	sw := s.add("sw1", "c3750", iossim.Options{})
 	o := s.run("backup", "sw1", "--json")

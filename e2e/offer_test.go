@@ -20,6 +20,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vault/dir"
 )
@@ -157,6 +158,7 @@ func (s *site) curlFrom(from string, args ...string) (string, error) {
 // TestOfferToRealClients has every client fetch an image under the name that
 // is printed, after a stranger has tried.
 func TestOfferToRealClients(t *testing.T) {
+	testlevel.NeedFull(t, "the same clients judge package tftp at every level")
 	for _, c := range clients {
 		t.Run(c.program, func(t *testing.T) {
 			t.Parallel()
@@ -197,6 +199,7 @@ func TestOfferToRealClients(t *testing.T) {
 // TestReceiveFromRealClients has every client put an image, after a stranger,
 // another name and a second file were refused.
 func TestReceiveFromRealClients(t *testing.T) {
+	testlevel.NeedFull(t, "the same clients judge package tftp at every level")
 	for _, c := range clients {
 		t.Run(c.program, func(t *testing.T) {
 			t.Parallel()
@@ -541,6 +544,7 @@ func TestRestoreFromABackup(t *testing.T) {
 // TestReceiveOnAFullDisk has a disk that is smaller than the file: ERROR 3,
 // nothing stays behind, and a smaller file is still taken.
 func TestReceiveOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	s := smallSite(t)
 	r := s.start("receive", "--from", "127.0.0.1", "--json")
 	if code, text, ok := s.rommon().put("x.bin", noise(9<<20), true); ok || code != 3 {

@@ -80,6 +80,7 @@ func (d *tftpd) tftpHPA(args ...string) string {
 // TestOptionsLine starts it with the flags that Debian's unit and the how-tos
 // put on in.tftpd's command line, and moves a file in and out.
 func TestOptionsLine(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "tftp")
 	first := 13000 + os.Getpid()%500*16
@@ -151,6 +152,7 @@ func wantTransferLine(t *testing.T, log string, size int) {
 // TestWithoutCreate refuses new names, lets existing ones be replaced, and
 // leaves the old content whole when an upload breaks off.
 func TestWithoutCreate(t *testing.T) {
+	t.Parallel()
 	need(t, "tftp")
 	d := startTftpd(t, "--secure")
 	existing := filepath.Join(d.dir, "known")
@@ -179,6 +181,7 @@ func TestWithoutCreate(t *testing.T) {
 
 // TestMetrics reads the counters as Prometheus does.
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	need(t, "tftp")
 	address := fmt.Sprintf("127.0.0.1:%d", 9000+os.Getpid()%900) // below the ports that the system gives away
 	d := startTftpd(t, "--secure", "--metrics", address)
@@ -202,6 +205,7 @@ func TestMetrics(t *testing.T) {
 
 // TestTftpdUsage has wrong flags: each error names the mistake.
 func TestTftpdUsage(t *testing.T) {
+	t.Parallel()
 	for flag, want := range map[string]string{
 		"--port-range=1059:1056": "FIRST:LAST", "--umask=9": "octal", "--allow=nonsense": "network",
 		"--refuse=colour": "no such option", "--blocksize=1": "512 to 65464",
