@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,16 +45,14 @@ func serve(t *testing.T, w warden.Warden, dir string, drain time.Duration) (stop
 	case err := <-ended:
 		t.Fatalf("the socket ended before it was ready: %v", err)
 	}
-	stopped := false
+	var once sync.Once
 	stop = func() {
 		cancel()
-		if stopped {
-			return
-		}
-		stopped = true
-		if err := <-ended; err != nil {
-			t.Errorf("the socket ended with %v", err)
-		}
+		once.Do(func() {
+			if err := <-ended; err != nil {
+				t.Errorf("the socket ended with %v", err)
+			}
+		})
 	}
 	t.Cleanup(stop)
 	return stop

@@ -28,6 +28,12 @@ func aReception(t *testing.T, all *permits, id string) *permit {
 	return one
 }
 
+func (p *permits) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.all)
+}
+
 // TestPermitThatNobodyAwaits ends by its deadline, and is forgotten some time
 // later: a client that was killed leaves nothing behind.
 func TestPermitThatNobodyAwaits(t *testing.T) {
@@ -35,12 +41,12 @@ func TestPermitThatNobodyAwaits(t *testing.T) {
 		var all permits
 		one := aReception(t, &all, "a")
 		<-one.ticket.Ended()
-		if len(all.all) != 1 {
+		if all.count() != 1 {
 			t.Error("it is forgotten before anybody could ask how it ended")
 		}
 		time.Sleep(keptFor + time.Second)
 		synctest.Wait()
-		if len(all.all) != 0 {
+		if all.count() != 0 {
 			t.Error("it is kept for ever")
 		}
 	})
