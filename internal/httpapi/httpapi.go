@@ -178,6 +178,7 @@ func (h *handler) content(wd warden.Warden) http.HandlerFunc {
 
 // problem answers with a problem (RFC 9457).
 func (h *handler) problem(w http.ResponseWriter, p *api.Problem) {
+	hurry(w, h.log) // a client that does not read it must not keep the daemon
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status(p.Exit))
 	if err := json.NewEncoder(w).Encode(p); err != nil {
