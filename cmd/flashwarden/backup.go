@@ -33,8 +33,8 @@ something, flashwarden answers no and ends the backup of that device.`,
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Names, r.Files = args, api.Policy(files)
-			if err := checkBackup(r); err != nil {
-				return usageError{err}
+			if err := warden.CheckBackup(r); err != nil {
+				return err
 			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runBackup(ctx, p, w, r) })
 		},
@@ -49,21 +49,6 @@ something, flashwarden answers no and ends the backup of that device.`,
 	p.completeFlag(cmd, "group", api.NamesOfGroups)
 	p.completeFlag(cmd, "site", api.NamesOfSites)
 	return cmd
-}
-
-// checkBackup refuses flags that contradict each other, and names them as the
-// user typed them.
-func checkBackup(r api.Backup) error {
-	some := len(r.Names) > 0 || r.Group != "" || r.Site != ""
-	switch {
-	case r.All && some:
-		return errors.New("--all already means every device: leave out the names, --group and --site")
-	case !r.All && !some:
-		return errors.New("which devices? Give names, --group, --site or --all; `flashwarden device list` shows them")
-	case r.Files != "" && r.Files != api.PolicyImage && r.Files != api.PolicyRebuild && r.Files != api.PolicyAll:
-		return fmt.Errorf("--files %q: want image, rebuild or all", r.Files)
-	}
-	return nil
 }
 
 // runBackup shows progress while the devices are backed up, then the results.

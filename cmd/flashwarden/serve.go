@@ -57,12 +57,17 @@ func runServe(ctx context.Context, p *program, drain time.Duration) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { cancel(<-tftp) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		cancel(<-tftp)
+	}()
 	socket := httpapi.Socket{Warden: local, Data: dir, Drain: drain, Log: p.log()}
 	err = socket.Run(ctx, func() { fmt.Fprintf(p.err, "serving %s\n", dir) })
 	if failed := context.Cause(ctx); failed != nil && !errors.Is(failed, context.Canceled) {
 		err = errors.Join(failed, err)
 	}
 	endTFTP()
+	<-ended
 	return errors.Join(err, local.Close())
 }

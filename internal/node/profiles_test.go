@@ -165,12 +165,10 @@ func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options, l
 func deviceOf(t *testing.T, n *node.Node, name string, s *iossim.Switch) api.Device {
 	t.Helper()
 	d := api.Device{Name: name, Address: s.Addr().String(), Transport: s.Transport(), Username: "backup", LegacyCrypto: s.LegacyCrypto()}
-	var secrets catalog.Secrets
-	var err, err2 error
-	secrets.Password, err = n.Seal("login-word")
-	secrets.EnablePassword, err2 = n.Seal("enable-word")
-	if err != nil || err2 != nil {
-		t.Fatal(err, err2)
+	password, enable := "login-word", "enable-word"
+	d, secrets, err := n.SealDevice(api.DeviceChange{Device: d, Password: &password, EnablePassword: &enable}, catalog.Secrets{})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := n.Catalog.AddDevice(t.Context(), d, secrets); err != nil {
 		t.Fatal(err)

@@ -87,11 +87,3 @@ func invalid(fix api.Fix, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &api.Problem{Detail: err.Error(), Fix: fix, Exit: api.ExitUsage, Err: err}
 }
-
-// Seal returns a secret in the form that the catalog keeps; "" stays "".
-func (n *Node) Seal(secret string) (string, error) {
-	if secret == "" {
-		return "", nil
-	}
-	return n.key.Seal(secret)
-}

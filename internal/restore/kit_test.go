@@ -113,12 +113,10 @@ func (b *bench) start(profile string, o iossim.Options) {
 	}
 	b.t.Cleanup(func() { b.sw.Close() })
 	b.device = api.Device{Name: "sw1", Address: b.sw.Addr().String(), Transport: b.sw.Transport(), Username: "backup", LegacyCrypto: b.sw.LegacyCrypto()}
-	var secrets catalog.Secrets
-	var err2 error
-	secrets.Password, err = b.node.Seal("login-word")
-	secrets.EnablePassword, err2 = b.node.Seal("enable-word")
-	if err != nil || err2 != nil {
-		b.t.Fatal(err, err2)
+	password, enable := "login-word", "enable-word"
+	_, secrets, err := b.node.SealDevice(api.DeviceChange{Device: b.device, Password: &password, EnablePassword: &enable}, catalog.Secrets{})
+	if err != nil {
+		b.t.Fatal(err)
 	}
 	err = b.node.Catalog.AddDevice(b.t.Context(), b.device, secrets)
 	if errors.Is(err, catalog.ErrExists) {

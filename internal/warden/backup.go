@@ -8,7 +8,7 @@ import (
 
 // Backup backs devices up. The results are in the order of the devices.
 func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
-	if err := checkBackup(r); err != nil {
+	if err := CheckBackup(r); err != nil {
 		return nil, err
 	}
 	n, err := l.begin(ctx, operator, "backup", r.Names...)
@@ -30,15 +30,19 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	return n.Backup(ctx, devices, r, events), nil
 }
 
-// checkBackup refuses what contradicts itself or selects nothing.
-func checkBackup(r api.Backup) error {
+// CheckBackup refuses a request that contradicts itself or selects no device. A
+// face may ask before it asks a person anything.
+func CheckBackup(r api.Backup) error {
 	some := len(r.Names) > 0 || r.Group != "" || r.Site != ""
 	switch {
 	case r.All && some:
-		return Invalid("all already means every device: leave out the names, the group and the site")
+		p := wrongField("all", "already means every device")
+		p.Fix = api.Say("leave out the names, ").Option("group", "").Say(" and ").Option("site", "")
+		return p
 	case !r.All && !some:
-		p := Invalid("which devices? Give names, a group, a site, or all")
-		p.Fix = api.Do("device list").Say(" shows them")
+		p := Invalid("which devices?")
+		p.Fix = api.Say("give names, ").Option("group", "").Say(", ").Option("site", "").Say(" or ").Option("all", "").Say("; ").
+			Do("device list").Say(" shows them")
 		return p
 	}
 	switch r.Files {

@@ -14,12 +14,10 @@ import (
 	"flashwarden/api"
 )
 
-// Events receives the progress of an operation. It may be called from several
-// goroutines and must return at once. Nil discards events.
-type Events func(api.Event)
-
 // Warden is all operations. Local runs them in this process; api/client runs
-// them in the daemon that serves the data directory.
+// them in the daemon that serves the data directory. Functions that receive
+// events may be called from several goroutines and must return at once; nil
+// discards events.
 type Warden interface {
 	AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
 	EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
