@@ -112,8 +112,7 @@ func (r *run) outcome() outcome {
 	return outcome{r.cmd.ProcessState.ExitCode(), r.out.String(), r.said.all()}
 }
 
-// backup backs the device's image up and returns the result with what was
-// said on the way.
+// backup backs the device's image up and returns the result and the output.
 func (l *lan) backup(args ...string) (result, outcome) {
 	l.t.Helper()
 	o := l.start("", append([]string{"backup", "sw1", "--files", "image", "--json"}, args...)...).outcome()

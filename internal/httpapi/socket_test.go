@@ -165,7 +165,7 @@ func TestSocketOfDeadProcess(t *testing.T) {
 	}
 }
 
-// TestBadRequests sends what is no request: nothing reaches the warden.
+// TestBadRequests sends malformed requests: none reaches the warden.
 func TestBadRequests(t *testing.T) {
 	f := &fake{}
 	_, dir, _ := daemon(t, f, time.Minute)

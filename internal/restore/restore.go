@@ -102,8 +102,8 @@ func (l *line) renew(ctx context.Context) error {
 	return nil
 }
 
-// hangUp ends the line, if there is one. An error cannot undo what was done
-// over it: it is only logged.
+// hangUp ends the line, if there is one. An error changes nothing on the
+// device: it is only logged.
 func (l *line) hangUp() {
 	if l.Device == nil {
 		return

@@ -17,8 +17,8 @@ type CheckOptions struct {
 	// names, sizes and permissions are compared.
 	ReadData bool
 
-	// Progress, unless nil, is told how many bytes of blobs were read, of how
-	// many. It is called by one goroutine at a time.
+	// Progress, unless nil, gets the bytes of blobs that were read, and all bytes
+	// to read. It is called by one goroutine at a time.
 	Progress func(done, total int64)
 }
 
