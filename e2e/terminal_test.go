@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -8,11 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/internal/iossim"
 	"flashwarden/internal/testlevel"
 )
 
@@ -70,4 +73,79 @@ func TestBars(t *testing.T) {
 	if !bytes.Contains(out.Bytes(), []byte("DEVICE")) || bytes.Contains(out.Bytes(), []byte("\x1b")) {
 		t.Errorf("standard output:\n%s", out.Bytes())
 	}
+}
+
+// TestHostKeyQuestion has a person decide about an unknown host key: "no" sends
+// nothing secret and pins nothing, "yes" pins the key, and the next run asks
+// no more. A daemon changes nothing of that.
+func TestHostKeyQuestion(t *testing.T) {
+	t.Parallel()
+	for _, daemon := range []bool{false, true} {
+		t.Run(fmt.Sprintf("daemon %t", daemon), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.env = append(s.env, "FLASHWARDEN_SSH_UNKNOWN_HOSTS=ask")
+			sw := s.add("sw1", "c3750", iossim.Options{})
+			if daemon {
+				s.serve()
+			}
+			known := filepath.Join(s.data, "known_hosts")
+			o := s.answer("no\n", "device", "test", "sw1")
+			if _, err := os.Stat(known); o.code != 3 || !strings.Contains(o.stdout, "host_key_unknown") || !errors.Is(err, os.ErrNotExist) || len(sw.Commands()) != 0 {
+				t.Errorf("no: code %d, known_hosts %v, typed %q\n%s%s", o.code, err, sw.Commands(), o.stdout, o.stderr)
+			}
+			o = s.answer("yes\n", "device", "test", "sw1")
+			pinned, err := os.ReadFile(known)
+			if o.code != 0 || err != nil || len(pinned) == 0 || !strings.Contains(o.stderr, "SHA256:") {
+				t.Errorf("yes: code %d, known_hosts %q, %v\n%s%s", o.code, pinned, err, o.stdout, o.stderr)
+			}
+			if o := s.ok("device", "test", "sw1"); strings.Contains(o.stderr, "unknown host key") {
+				t.Errorf("it asks again: %s", o.stderr)
+			}
+		})
+	}
+}
+
+// answer runs the program with a terminal as its input, on which text is typed.
+func (s *site) answer(text string, args ...string) outcome {
+	s.t.Helper()
+	ours, theirs := openTerminal(s.t)
+	if _, err := io.WriteString(ours, text); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := s.command(args...)
+	cmd.Stdin = theirs
+	defer theirs.Close()
+	return finish(s.t, cmd)
+}
+
+// serve runs a daemon on the site's data directory until the test ends.
+func (s *site) serve() {
+	s.t.Helper()
+	cmd := s.command("serve")
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "serving ") {
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		for lines.Scan() { // the log must not fill the pipe
+		}
+	}()
+	s.t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			s.t.Error(err)
+		}
+		<-drained
+		if err := cmd.Wait(); err != nil {
+			s.t.Errorf("the daemon ended with %v", err)
+		}
+	})
 }
