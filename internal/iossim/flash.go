@@ -196,16 +196,25 @@ func (fl *flash) freeLocked(fs *fileSystem) int64 {
 	return free
 }
 
-// write stores a file. It replaces a file of the same path.
-func (fl *flash) write(typed string, data []byte) error {
+// splitNew splits the path of a file or directory to be written.
+func (fl *flash) splitNew(typed string) (*fileSystem, string, error) {
 	fs, rest, err := fl.split(typed)
 	switch {
 	case err != nil:
-		return err
+		return nil, "", err
 	case fs.total == 0 || rest == "":
-		return errInvalid
+		return nil, "", errInvalid
 	case fs.flags != "rw":
-		return errReadOnly
+		return nil, "", errReadOnly
+	}
+	return fs, rest, nil
+}
+
+// write stores a file. It replaces a file of the same path.
+func (fl *flash) write(typed string, data []byte) error {
+	fs, rest, err := fl.splitNew(typed)
+	if err != nil {
+		return err
 	}
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -234,14 +243,9 @@ func (fl *flash) write(typed string, data []byte) error {
 
 // mkdir makes a directory. Its parent must exist.
 func (fl *flash) mkdir(typed string) error {
-	fs, rest, err := fl.split(typed)
-	switch {
-	case err != nil:
+	fs, rest, err := fl.splitNew(typed)
+	if err != nil {
 		return err
-	case fs.total == 0 || rest == "":
-		return errInvalid
-	case fs.flags != "rw":
-		return errReadOnly
 	}
 	fl.mu.Lock()
 	defer fl.mu.Unlock()

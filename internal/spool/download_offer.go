@@ -92,11 +92,9 @@ func (r contextReaderAt) ReadAt(p []byte, off int64) (int, error) {
 func (t *Ticket) openRead(r *tftp.Request) (tftp.Reader, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if why := t.objection(r); why != "" {
-		return nil, refusal(why)
+	if err := t.admit(r); err != nil {
+		return nil, err
 	}
-	t.evidence.Requested, t.evidence.Bytes = true, 0
-	t.evidence.Err, t.evidence.Refused = nil, nil
 	t.offer.tries[r] = true
 	t.evidence.Running = len(t.offer.tries)
 	return &download{ticket: t, request: r}, nil

@@ -158,11 +158,9 @@ func (t *Ticket) end(f *File, err error) {
 func (t *Ticket) open(r *tftp.Request) (tftp.Writer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if why := t.objection(r); why != "" {
-		return nil, refusal(why)
+	if err := t.admit(r); err != nil {
+		return nil, err
 	}
-	t.evidence.Requested, t.evidence.Bytes = true, 0
-	t.evidence.Err, t.evidence.Refused = nil, nil
 	size, err := t.sizeOf(r)
 	if err != nil {
 		t.fail(err)
@@ -213,6 +211,16 @@ func (t *Ticket) objection(r *tftp.Request) string {
 		return "used up"
 	}
 	return "no longer expected"
+}
+
+// admit checks a request and begins its evidence. The caller holds t.mu.
+func (t *Ticket) admit(r *tftp.Request) error {
+	if why := t.objection(r); why != "" {
+		return refusal(why)
+	}
+	t.evidence.Requested, t.evidence.Bytes = true, 0
+	t.evidence.Err, t.evidence.Refused = nil, nil
+	return nil
 }
 
 func (t *Ticket) over() bool {

@@ -15,11 +15,7 @@ func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
-	d, err := n.Catalog.Device(ctx, r.Device)
-	if err != nil {
-		return api.RestoreResult{}, err
-	}
-	s, err := snapshotFor(ctx, n, d, r.Snapshot)
+	d, s, err := restoreFrom(ctx, n, r.Device, r.Snapshot)
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
@@ -38,11 +34,7 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
-	d, err := n.Catalog.Device(ctx, p.Request.Device)
-	if err != nil {
-		return api.RestoreResult{}, err
-	}
-	s, err := snapshot(ctx, n, p.Snapshot)
+	d, s, err := restoreFrom(ctx, n, p.Request.Device, p.Snapshot)
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
@@ -52,6 +44,17 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	ctx, done := untilFailure(ctx, n)
 	defer done()
 	return n.ApplyPlan(ctx, d, s, p, events)
+}
+
+// restoreFrom returns a device and the snapshot to restore from: the named one,
+// else the newest backup of the device.
+func restoreFrom(ctx context.Context, n *node.Node, device, id string) (api.Device, api.Snapshot, error) {
+	d, err := n.Catalog.Device(ctx, device)
+	if err != nil {
+		return api.Device{}, api.Snapshot{}, err
+	}
+	s, err := snapshotFor(ctx, n, d, id)
+	return d, s, err
 }
 
 // snapshotFor returns the named snapshot, else the newest backup of the
