@@ -204,23 +204,31 @@ func shell(t *testing.T, c *ssh.Client, columns, rows int) *line {
 func atPrompt(t *testing.T, s *Switch) *line {
 	t.Helper()
 	prompt := s.Hostname() + "#"
-	var l *line
+	l := logIn(t, s, "")
+	l.expect(prompt)
+	l.run("terminal length 0", prompt)
+	l.run("terminal width 0", prompt)
+	return l
+}
+
+// logIn answers the login of a switch, which shows a banner.
+func logIn(t *testing.T, s *Switch, banner string) *line {
+	t.Helper()
 	if s.Transport() == transportTelnet {
-		l = dialTelnet(t, s)
+		l := dialTelnet(t, s)
+		l.expect(banner)
 		l.expect("Username: ")
 		l.send("admin\r")
 		l.expect("Password: ")
 		l.send("cisco\r")
-	} else {
-		c, err := dialSSH(t, s, "cisco")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l = shell(t, c, 80, 24)
+		return l
 	}
-	l.expect(prompt)
-	l.run("terminal length 0", prompt)
-	l.run("terminal width 0", prompt)
+	c, err := dialSSH(t, s, "cisco")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := shell(t, c, 80, 24)
+	l.expect(banner)
 	return l
 }
 

@@ -19,22 +19,7 @@ func TestBannerAndSetup(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
-		var l *line
-		if s.Transport() == transportTelnet {
-			l = dialTelnet(t, s)
-			l.expect("sw-fake#\r\n")
-			l.expect("Username: ")
-			l.send("admin\r")
-			l.expect("Password: ")
-			l.send("cisco\r")
-		} else {
-			c, err := dialSSH(t, s, "cisco")
-			if err != nil {
-				t.Fatal(err)
-			}
-			l = shell(t, c, 80, 24)
-			l.expect("sw-fake#\r\n")
-		}
+		l := logIn(t, s, "sw-fake#\r\n")
 		l.expect("Would you like to enter the initial configuration dialog? [yes/no]: ")
 		l.send("no\r")
 		l.expect("Press RETURN to get started!")
