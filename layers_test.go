@@ -46,13 +46,14 @@ var arrows = map[string][]string{
 	"internal/netlab":    {"internal/testlevel"}, // a test kit
 	"internal/testlevel": {},                     // another
 	"internal/tftpd":     {"tftp"},
+	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/ios",
 		"internal/node", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/firewall", "internal/httpapi", "internal/iossim",
-		"internal/node", "internal/tftpd", "internal/warden", "tftp"},
+		"internal/node", "internal/terminal", "internal/tftpd", "internal/warden", "tftp"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -120,7 +121,7 @@ func printDetails(o *output, r api.BackupResult) {
 	for _, c := range r.Plan.Commands {
 		fmt.Fprintf(o.out, "  %s\n", printable(c))
 	}
-	fmt.Fprintf(o.out, "  it would receive at most %s; the spool has %s free\n", exactSize(r.Plan.Bytes), size(r.Plan.Free))
+	fmt.Fprintf(o.out, "  it would receive at most %s; the spool has %s free\n", terminal.ExactBytes(r.Plan.Bytes), size(r.Plan.Free))
 }
 
 // imageName is the name of the saved image, without its directory;

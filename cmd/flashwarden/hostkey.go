@@ -6,6 +6,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/config"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -14,7 +15,7 @@ import (
 // not confirm stays unknown, and its device fails.
 func (p *program) confirmHostKeys(ctx context.Context, w warden.Warden, s api.Select) error {
 	cfg, err := p.config()
-	if err != nil || cfg.SSH.UnknownHosts != config.Ask || !terminal(p.in) {
+	if err != nil || cfg.SSH.UnknownHosts != config.Ask || !terminal.IsTerminal(p.in) {
 		return err
 	}
 	keys, err := w.UnknownHostKeys(ctx, s)

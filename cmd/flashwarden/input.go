@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -49,7 +50,7 @@ func firstLine(r io.Reader, name string) (string, error) {
 }
 
 func (p *program) askPassword(prompt string) (string, error) {
-	if !terminal(p.in) {
+	if !terminal.IsTerminal(p.in) {
 		return "", usageError{errors.New("no password: give --password-file FILE, or --password-file - for standard input")}
 	}
 	fmt.Fprint(p.err, prompt)
@@ -90,7 +91,7 @@ func (p *program) completeFlag(cmd *cobra.Command, flag, kind string) {
 // confirm asks a question and reports whether the answer is "yes". Without a
 // terminal, or after ctx has ended, the answer is no.
 func (p *program) confirm(ctx context.Context, question string) bool {
-	if !terminal(p.in) {
+	if !terminal.IsTerminal(p.in) {
 		return false
 	}
 	fmt.Fprintf(p.err, "%s [yes/no] ", printable(question))

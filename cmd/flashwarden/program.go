@@ -19,11 +19,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"flashwarden/api"
 	"flashwarden/api/client"
 	"flashwarden/internal/config"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -53,6 +53,18 @@ type output struct {
 	json     bool // one document on out, text for people on err
 	quiet    bool
 	printed  bool // the document is printed
+	color    string
+	paint    terminal.Palette // for out
+	paintErr terminal.Palette // for err
+}
+
+// setPalettes decides about colours when the flags are known.
+func (o *output) setPalettes(getenv func(name string) string) (err error) {
+	if o.paint, err = terminal.NewPalette(o.color, terminal.IsTerminal(o.out), getenv); err != nil {
+		return usageError{fmt.Errorf("--color %w", err)}
+	}
+	o.paintErr, err = terminal.NewPalette(o.color, terminal.IsTerminal(o.err), getenv)
+	return err
 }
 
 // main runs the command line and returns the exit code.
@@ -109,10 +121,11 @@ keeps it in a vault. You can read the vault without flashwarden.`,
   flashwarden device add sw1 --address 192.0.2.11 --username backup
   flashwarden backup sw1
   flashwarden snapshots sw1`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          usageArgs(cobra.NoArgs),
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return p.setPalettes(p.getenv) },
+		Args:              usageArgs(cobra.NoArgs),
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(p.in)
 	root.SetOut(p.out)
@@ -133,6 +146,7 @@ func (p *program) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.data, "data", "", "data `DIR` (default $FLASHWARDEN_DATA, else /var/lib/flashwarden for root, else $XDG_DATA_HOME/flashwarden)")
 	f.BoolVar(&p.json, "json", false, "print one JSON document on standard output")
 	f.BoolVar(&p.quiet, "quiet", false, "show no progress")
+	f.StringVar(&p.color, "color", terminal.ColourAuto, "`WHEN` to use colours: auto, always or never")
 	f.BoolVarP(&p.verbose, "verbose", "v", false, "log to standard error")
 }
 
@@ -259,23 +273,4 @@ func (p *program) log() *slog.Logger {
 		level = slog.LevelInfo
 	}
 	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
-}
-
-// terminal reports whether v is a terminal.
-func terminal(v any) bool {
-	f, ok := v.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// width is the number of columns of a terminal; 0 if v is none.
-func width(v any) int {
-	f, ok := v.(*os.File)
-	if !ok {
-		return 0
-	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return columns
 }

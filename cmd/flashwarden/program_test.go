@@ -89,14 +89,3 @@ func TestDefaultConfiguration(t *testing.T) {
 		t.Errorf("a file that cannot be read: error %v, exit code %d", err, exitCode(err, nil))
 	}
 }
-
-func TestExactSize(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 B", 999: "999 B", 1000: "1.0 kB (1,000 bytes)", 123456: "123.5 kB (123,456 bytes)",
-		18286080: "18.3 MB (18,286,080 bytes)", 1234567890: "1.23 GB (1,234,567,890 bytes)",
-	} {
-		if got := exactSize(n); got != want {
-			t.Errorf("%d: %q, want %q", n, got, want)
-		}
-	}
-}

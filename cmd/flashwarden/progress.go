@@ -10,6 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 )
 
 // progress shows the state of running backups and restores.
@@ -24,7 +25,7 @@ func newProgress(o *output) progress {
 	switch {
 	case o.quiet:
 		return silence{}
-	case terminal(o.err) && width(o.err) > 0:
+	case terminal.SizeOf(o.err) != (terminal.Size{}):
 		return newBars(o.err)
 	}
 	return newLines(o.err)

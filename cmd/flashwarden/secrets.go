@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 )
 
 // maxIdentity is the largest size of a file with a private key, in bytes.
@@ -84,7 +85,7 @@ func settleVia(p *program, c *api.DeviceChange, f deviceFlags, given *pflag.Flag
 	}
 	stored := had.ViaPassword && c.ViaPassword == nil || had.ViaFingerprint != "" && c.ViaIdentity == nil
 	sent := c.ViaPassword != nil && *c.ViaPassword != "" || c.ViaIdentity != nil && *c.ViaIdentity != ""
-	if f.Via == "" || stored || sent || !terminal(p.in) || given.Changed("via-password-file") {
+	if f.Via == "" || stored || sent || !terminal.IsTerminal(p.in) || given.Changed("via-password-file") {
 		return nil
 	}
 	return p.secret(&c.ViaPassword, "", "Password of "+f.Via+": ")

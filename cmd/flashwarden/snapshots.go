@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -198,7 +199,7 @@ nothing. The exit code is 1 if there are problems.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				var events func(api.Event)
-				if !p.quiet && terminal(p.err) {
+				if !p.quiet && terminal.IsTerminal(p.err) {
 					events = percent(p.err)
 				}
 				problems, err := w.Check(ctx, r, events)

@@ -5,32 +5,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"flashwarden/internal/terminal"
 )
 
-// printable returns s with control characters escaped, because the text of a
-// device or a peer must not control the terminal. Line breaks stay.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r == '\n' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-	}
-	return b.String()
-}
+// printable is terminal.Printable.
+func printable(s string) string { return terminal.Printable(s) }
 
-// oneLine is printable without line breaks.
-func oneLine(s string) string {
-	return strings.ReplaceAll(printable(s), "\n", `\n`)
-}
+// oneLine is terminal.OneLine.
+func oneLine(s string) string { return terminal.OneLine(s) }
 
 // writeJSON prints v as the one JSON document of a command. It escapes all
 // characters that are not printable: encoding/json does not escape DEL, the C1
@@ -71,34 +59,8 @@ func table(w io.Writer, head string, rows [][]string) error {
 	return tw.Flush()
 }
 
-// size formats a number of bytes for people, in decimal units, as Cisco and the
-// makers of disks count.
-func size(n int64) string {
-	switch {
-	case n < 0:
-		return "?"
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1_000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1_000_000_000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-}
-
-// exactSize is size with the number of bytes beside it: 18.3 MB (18,286,080
-// bytes).
-func exactSize(n int64) string {
-	if n < 1000 {
-		return size(n)
-	}
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return fmt.Sprintf("%s (%s bytes)", size(n), digits)
-}
+// size is terminal.Bytes.
+func size(n int64) string { return terminal.Bytes(n) }
 
 // dash is s, or "-" for an empty cell.
 func dash(s string) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 )
 
 // maxRefusals is the number of refused requests that are shown, so that a
@@ -58,7 +59,7 @@ type refusal struct {
 func newTransfers(o *output) *transfers {
 	t := &transfers{out: o.err, quiet: o.quiet, events: make(chan api.Event, 256), stop: make(chan struct{}), done: make(chan struct{}),
 		running: make(map[transferKey]*shown), refused: make(map[refusal]bool)}
-	if !o.quiet && terminal(o.err) && width(o.err) > 0 {
+	if !o.quiet && terminal.SizeOf(o.err) != (terminal.Size{}) {
 		t.bars = mpb.New(mpb.WithOutput(o.err), mpb.WithWidth(30))
 		t.out = t.bars
 	}
