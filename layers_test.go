@@ -39,13 +39,14 @@ var arrows = map[string][]string{
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
-		"internal/device", "internal/doctor", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vty", "tftp"},
+		"internal/device", "internal/doctor", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"tftp"},
 	"internal/iossim":    {"tftp"},
 	"internal/netlab":    {"internal/testlevel"}, // a test kit
 	"internal/testlevel": {},                     // another
-	"internal/tftpd":     {"tftp"},
+	"internal/tftpd":     {"internal/listen", "tftp"},
+	"internal/listen":    {"api", "internal/cause"},
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/ios",
@@ -53,7 +54,7 @@ var arrows = map[string][]string{
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/firewall", "internal/httpapi", "internal/iossim",
-		"internal/node", "internal/terminal", "internal/tftpd", "internal/warden", "tftp"},
+		"internal/terminal", "internal/tftpd", "internal/warden", "tftp"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -86,7 +86,7 @@ func commandLine(t *testing.T) (named func(text string) string) {
 	var commands, flags []string
 	use := regexp.MustCompile(`^[a-z]+`)
 	flag := regexp.MustCompile(`^[a-z][a-z-]*$`)
-	for _, file := range sources(t, "cmd/flashwarden") {
+	for _, file := range append(sources(t, "cmd/flashwarden"), sources(t, "internal/tftpd")...) {
 		ast.Inspect(parse(t, file), func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.KeyValueExpr:

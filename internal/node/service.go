@@ -3,15 +3,12 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
-	"syscall"
-
-	"github.com/coreos/go-systemd/v22/activation"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/listen"
 	"flashwarden/internal/spool"
 	"flashwarden/tftp"
 )
@@ -49,7 +46,7 @@ func (n *Node) start(s *service) error {
 	if s.spool, err = spool.Open(n.path("spool")); err != nil {
 		return err
 	}
-	if s.conn, err = Listen("udp", n.opts.Config.TFTP.Listen); err != nil {
+	if s.conn, err = listen.TFTP("udp", n.opts.Config.TFTP.Listen); err != nil {
 		return err
 	}
 	return n.serve(s)
@@ -104,38 +101,4 @@ func (s *service) stop() error {
 		err = nil
 	}
 	return errors.Join(err, s.lock.Close())
-}
-
-// Listen returns the socket for TFTP requests: the one that systemd hands
-// over, else a new one. network is udp, udp4 or udp6. An address that cannot be
-// bound is a cause.Error whose hint names the ways out.
-func Listen(network, address string) (net.PacketConn, error) {
-	conns, err := activation.PacketConns()
-	if err != nil {
-		return nil, fmt.Errorf("take the socket from systemd: %w", err)
-	}
-	for _, c := range conns {
-		if c != nil {
-			return c, nil
-		}
-	}
-	c, err := net.ListenPacket(network, address)
-	switch {
-	case errors.Is(err, syscall.EACCES):
-		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", waysToBind())
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, cause.Wrap(cause.Internal, err, "the TFTP port is taken by another program",
-			api.Say("see which with ").Type(api.OnHost, "ss -lunp").Say(", and stop it (tftpd-hpa: ").
-				Type(api.OnHost, "systemctl disable --now tftpd-hpa").Say("); or ").Then(waysToBind()))
-	case err != nil:
-		return nil, fmt.Errorf("listen for TFTP: %w", err)
-	}
-	return c, nil
-}
-
-// waysToBind are the ways to port 69 without being root.
-func waysToBind() api.Fix {
-	return api.Say("one of three ways out: (1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; (2) ").
-		Type(api.OnHost, "setcap cap_net_bind_service=+ep $(command -v flashwarden)").
-		Say("; (3) another port: ").Set("tftp.listen", `":1069"`).Say(", with a rule of the firewall that redirects UDP 69 to it")
 }
