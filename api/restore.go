@@ -13,12 +13,18 @@ import (
 type Restore struct {
 	Device   string   `json:"device"`
 	Snapshot string   `json:"snapshot,omitempty"` // empty: the newest backup of the device
-	Files    []string `json:"files,omitempty"`    // paths in the snapshot, or their last parts; none: all files
+	Files    []string `json:"files,omitempty"`    // paths in the snapshot, or their last parts; none: all files, unless DeletesOnly
 	To       string   `json:"to,omitempty"`       // the file system to write to: "flash2:"; empty: as in the snapshot
 	SetBoot  bool     `json:"set_boot,omitempty"` // make the restored image the next to boot
 	Reload   bool     `json:"reload,omitempty"`   // start the device again
 	Replace  bool     `json:"replace,omitempty"`  // delete files that differ, then restore them
 	Delete   []string `json:"delete,omitempty"`   // files to delete for space, once the vault is proved to hold them
+}
+
+// DeletesOnly reports whether r names files to delete and nothing to restore:
+// then the plan restores no file.
+func (r Restore) DeletesOnly() bool {
+	return len(r.Delete) > 0 && len(r.Files) == 0 && r.Snapshot == "" && r.To == "" && !r.SetBoot && !r.Replace
 }
 
 // RestoreResult reports one restore.

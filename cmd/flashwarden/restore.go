@@ -34,10 +34,14 @@ running-config, because IOS merges a copy into the running-config with the lines
 that are already there. It replaces the startup-config, which takes effect after
 a reload.
 
-restore never erases, formats or overwrites flash. Matching files are left
-untouched. If a file differs, restore refuses, unless you give --replace.
---replace and --delete delete a file only after confirming that the vault has a
-copy. The files that the device runs or boots next are never touched.
+restore never erases or formats flash. Matching files are left untouched. If a
+file differs, restore refuses. With --replace it deletes such a file and copies
+the one of the snapshot. --replace and --delete delete a file only after
+confirming that the vault has a copy. The files that the device runs or boots
+next are never deleted or replaced.
+
+With --delete and nothing to restore (no --file, --snapshot, --to, --set-boot or
+--replace), restore only deletes.
 
 --set-boot makes the device boot the restored image next, with the old image as
 the second choice. It saves the configuration and checks it with show boot.
@@ -45,6 +49,7 @@ the second choice. It saves the configuration and checks it with show boot.
 		Example: `  flashwarden restore sw1 --dry-run
   flashwarden restore sw1 --file c3750-ipservicesk9-mz.150-2.SE8.bin --set-boot
   flashwarden restore sw1 --file flash:/vlan.dat --replace --yes
+  flashwarden restore sw1 --delete flash:/old.bin
   flashwarden restore sw1 --snapshot 20261122T141503Z-sw1-k3f9 --delete flash:/old.bin --set-boot --reload`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),

@@ -80,7 +80,7 @@ func sound(p api.Plan, s api.Snapshot, device string) (Selection, error) {
 	if err := typesItsSteps(p); err != nil {
 		return Selection{}, refuse(err.Error(), again)
 	}
-	sel, err := Select(s, p.Request.Files)
+	sel, err := selected(s, p.Request)
 	if err == nil {
 		err = check(p.Request, sel)
 	}

@@ -229,16 +229,34 @@ func (p planning) noSpace(short api.PlanStep, missing int64, files []api.Planned
 	slices.SortFunc(candidates, func(a, b flash.File) int {
 		return cmp.Or(cmp.Compare(b.Entry.Size, a.Entry.Size), strings.Compare(a.Rel, b.Rel))
 	})
-	fix := api.Say("nothing there may be deleted; restore fewer files with ").Option("file", "").Say(", or to another file system with ").Option("to", "")
-	if len(candidates) > 0 {
-		fix = api.Say("files that could be deleted, once the vault is proved to hold them: ")
+	return failure(cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
+		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, p.view.Free(fs), short.Path, missing), p.makeRoom(candidates)))
+}
+
+// makeRoom is the fix of a file system without room: what to delete. A request
+// that restores everything would only delete if a deletion were added to it, so
+// that the deletion is a command of its own there.
+func (p planning) makeRoom(candidates []flash.File) api.Fix {
+	if len(candidates) == 0 {
+		return api.Say("nothing there may be deleted; restore fewer files with ").Option("file", "").Say(", or to another file system with ").Option("to", "")
+	}
+	added := p.request
+	added.Delete = []string{candidates[0].String()}
+	alone := added.DeletesOnly()
+	fix := api.Say("add one or more of these, and each file is deleted after confirming that the vault has a copy: ")
+	if alone {
+		fix = api.Say("delete one or more of these files, then restore again: ")
 	}
 	for i, f := range candidates[:min(len(candidates), 8)] {
 		if i > 0 {
 			fix = fix.Say(", ")
 		}
-		fix = fix.Option("delete", f.String()).Say(" (%d bytes)", f.Entry.Size)
+		if alone {
+			fix = fix.Then(api.Do("restore", p.device.Name).With("delete", f.String()))
+		} else {
+			fix = fix.Option("delete", f.String())
+		}
+		fix = fix.Say(" (%d bytes)", f.Entry.Size)
 	}
-	return failure(cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
-		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, p.view.Free(fs), short.Path, missing), fix))
+	return fix
 }

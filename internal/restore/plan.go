@@ -31,7 +31,7 @@ type planning struct {
 // nothing is an *api.Problem, and contacts no device. Where the device must
 // not be changed as requested, the plan has refusals and no steps.
 func (r *Runner) Plan(ctx context.Context, d api.Device, s api.Snapshot, req api.Restore, events func(api.Event)) (api.Plan, error) {
-	sel, err := Select(s, req.Files)
+	sel, err := selected(s, req)
 	if err == nil {
 		err = check(req, sel)
 	}

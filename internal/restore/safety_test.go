@@ -210,6 +210,30 @@ func TestDeletesOnlyWhatWasNamed(t *testing.T) {
 	b.wantFiles(func(api.File) bool { return true })
 }
 
+// TestDeleteAlone deletes a file, and restores nothing of the snapshot, although
+// other files are missing.
+func TestDeleteAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "c3750", api.PolicyAll)
+	b.write("flash:/old.bin", "spare")
+	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll})
+	if all.Status != api.StatusOK {
+		t.Fatal(all.Message)
+	}
+	b.remove("flash:/vlan.dat")
+	r := b.restore(api.Restore{Delete: []string{"flash:/old.bin"}})
+	wantResult(t, r, api.StatusOK, "")
+	if _, there := b.sw.File("flash:/old.bin"); there {
+		t.Error("the file is still there")
+	}
+	if typed := b.changes(); !slices.Equal(typed, []string{"delete flash:/old.bin"}) {
+		t.Errorf("typed %q", typed)
+	}
+	if !strings.Contains(strings.Join(r.Notes, "\n"), "no file is restored") {
+		t.Errorf("notes %q", r.Notes)
+	}
+}
+
 // TestDamagedBlob wants nothing deleted for, and nothing served from, a blob
 // that is not what its name says.
 func TestDamagedBlob(t *testing.T) {
@@ -256,6 +280,12 @@ func TestShortOfSpace(t *testing.T) {
 	r := b.restore(api.Restore{}, "second.bin")
 	wantResult(t, r, api.StatusFailed, cause.DeviceNoSpace)
 	if !strings.Contains(r.Hint, fmt.Sprintf("--delete flash:/big.bin (%d bytes)", imageSize/2)) || strings.Contains(r.Hint, c3750Image) {
+		t.Errorf("hint %q", r.Hint)
+	}
+	// Without a name it restores everything, and a deletion is another command.
+	r = b.restore(api.Restore{})
+	wantResult(t, r, api.StatusFailed, cause.DeviceNoSpace)
+	if !strings.Contains(r.Hint, fmt.Sprintf("then restore again: `flashwarden restore sw1 --delete flash:/big.bin` (%d bytes)", imageSize/2)) {
 		t.Errorf("hint %q", r.Hint)
 	}
 	after := b.digests()

@@ -27,6 +27,14 @@ type Selection struct {
 	Named    bool       // the user named the files
 }
 
+// selected is the part of a snapshot that a request restores.
+func selected(s api.Snapshot, req api.Restore) (Selection, error) {
+	if req.DeletesOnly() {
+		return Selection{Snapshot: s, Notes: []string{"no file is restored, because the request names only files to delete"}}, nil
+	}
+	return Select(s, req.Files)
+}
+
 // Select chooses the files of a snapshot that names mean: a path
 // (flash:/dir/x.bin), or the last part of one (x.bin), which then means every
 // file of that name. No names mean all. packages.conf brings the packages
