@@ -11,8 +11,9 @@ import (
 )
 
 // Select returns those of all devices that s selects. Names in s that are not
-// among them are an ErrNotFound that lists them all.
-func Select(all []api.Device, s api.Select) ([]api.Device, error) {
+// among them are an ErrNotFound that lists them all. where names the catalog,
+// for the error.
+func Select(where string, all []api.Device, s api.Select) ([]api.Device, error) {
 	known := make(map[string]bool, len(all))
 	for _, d := range all {
 		known[d.Name] = true
@@ -21,7 +22,7 @@ func Select(all []api.Device, s api.Select) ([]api.Device, error) {
 	var unknown []error
 	for _, name := range s.Names {
 		if !known[name] && !wanted[name] {
-			unknown = append(unknown, NotFound(all, name))
+			unknown = append(unknown, NotFound(where, all, name))
 		}
 		wanted[name] = true
 	}
@@ -33,32 +34,48 @@ func Select(all []api.Device, s api.Select) ([]api.Device, error) {
 	}), nil
 }
 
-// NotFound returns the ErrNotFound for a name that is not among all devices,
-// with the names that were perhaps meant.
-func NotFound(all []api.Device, name string) error {
-	err := fmt.Errorf("device %q is %w", name, ErrNotFound)
+// NotFound returns the ErrNotFound for a name that is not among all devices of
+// the catalog in the place where, with the names that were perhaps meant. The
+// place is named because a user and root have different ones.
+func NotFound(where string, all []api.Device, name string) error {
+	err := &notFoundError{fmt.Sprintf("no device %q in %s", name, where)}
 	if len(all) == 0 {
-		return cause.WithFix(fmt.Errorf("%w, which is empty", err), api.Say("add one: ").Do("device add", "NAME").With("address", "HOST"))
+		err.text += ", which has none"
+		return cause.WithFix(err, api.Say("add it: ").Do("device add", name).With("address", "HOST"))
 	}
-	names := closest(all, name)
-	if len(names) == 0 {
-		return cause.WithFix(err, api.Say("see what it has: ").Do("device list"))
+	names := make([]string, len(all))
+	for i, d := range all {
+		names[i] = d.Name
 	}
-	return fmt.Errorf("%w; did you mean %s?", err, strings.Join(names, ", "))
+	similar := Similar(names, name)
+	if len(similar) == 0 {
+		return cause.WithFix(err, api.Do("device list").Say(" shows its devices"))
+	}
+	err.text += "; did you mean " + strings.Join(similar, ", ") + "?"
+	return err
 }
 
-// closest returns up to three names within a few typing errors of name,
-// nearest first.
-func closest(all []api.Device, name string) []string {
+// notFoundError is an ErrNotFound with a text of its own.
+type notFoundError struct{ text string }
+
+// Error returns the text.
+func (e *notFoundError) Error() string { return e.text }
+
+// Is makes the error an ErrNotFound.
+func (e *notFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// Similar returns up to three of all names that are within a few typing errors
+// of name, nearest first.
+func Similar(all []string, name string) []string {
 	type candidate struct {
 		name     string
 		distance int
 	}
 	var found []candidate
 	limit := max(1, min(3, len(name)/3))
-	for _, d := range all {
-		if n := distance(strings.ToLower(d.Name), strings.ToLower(name)); n <= limit {
-			found = append(found, candidate{d.Name, n})
+	for _, one := range all {
+		if n := distance(strings.ToLower(one), strings.ToLower(name)); n <= limit {
+			found = append(found, candidate{one, n})
 		}
 	}
 	slices.SortStableFunc(found, func(a, b candidate) int { return a.distance - b.distance })

@@ -11,14 +11,14 @@ import (
 
 func TestSimilarNames(t *testing.T) {
 	all := []api.Device{{Name: "sw1"}, {Name: "sw10"}, {Name: "sw2"}, {Name: "sw3"}}
-	_, err := Select(all, api.Select{Names: []string{"sw1", "sw4x", "router", "SW2"}})
-	const want = "device \"sw4x\" is not in the inventory\n" +
-		"device \"router\" is not in the inventory\n" +
-		"device \"SW2\" is not in the inventory; did you mean sw2, sw1, sw3?"
-	if !errors.Is(err, ErrNotFound) || err.Error() != want || cause.Hint(err) != "see what it has: `flashwarden device list`" {
+	_, err := Select("/data", all, api.Select{Names: []string{"sw1", "sw4x", "router", "SW2"}})
+	const want = "no device \"sw4x\" in /data\n" +
+		"no device \"router\" in /data\n" +
+		"no device \"SW2\" in /data; did you mean sw2, sw1, sw3?"
+	if !errors.Is(err, ErrNotFound) || err.Error() != want || cause.Hint(err) != "`flashwarden device list` shows its devices" {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}
-	if err := NotFound(nil, "sw1"); !errors.Is(err, ErrNotFound) || !strings.Contains(cause.Hint(err), "device add") {
+	if err := NotFound("/data", nil, "sw1"); !errors.Is(err, ErrNotFound) || !strings.Contains(cause.Hint(err), "device add sw1 --address HOST") {
 		t.Errorf("error %v; want the way to add one", err)
 	}
 }

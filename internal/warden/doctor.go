@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/doctor"
 	"flashwarden/internal/firewall"
 	"flashwarden/internal/ios"
@@ -25,7 +26,7 @@ func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)
 	switch {
 	case e.dir.Sound() && l.stat() == nil:
 	case r.Device != "" && errors.Is(l.stat(), fs.ErrNotExist):
-		return api.Report{}, unknown(api.Do("device add").Say(" adds it"), "device %s: not in the inventory of %s", r.Device, l.opts.Data)
+		return api.Report{}, catalog.NotFound(l.opts.Data, nil, r.Device)
 	default: // the directory's own fault is found, before any device is asked
 		return e.host(ctx)
 	}

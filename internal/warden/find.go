@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
 )
@@ -124,6 +125,10 @@ func findImage(ctx context.Context, n *node.Node, what string) (api.Image, error
 	}
 	return api.Image{}, Invalid("%s", text)
 }
+
+// Similar returns up to three of all names that are perhaps meant by name,
+// nearest first.
+func Similar(all []string, name string) []string { return catalog.Similar(all, name) }
 
 // maxName is the length in bytes up to which a name is written out as it is.
 // File systems take 255, and the name of an unfinished file is longer.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -72,7 +73,7 @@ func (c *Catalog) Devices(ctx context.Context, s api.Select) ([]api.Device, erro
 	if err != nil {
 		return nil, c.wrap("list devices", err)
 	}
-	return catalog.Select(all, s)
+	return catalog.Select(filepath.Dir(c.path), all, s)
 }
 
 func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
@@ -127,7 +128,7 @@ func (c *Catalog) notFound(ctx context.Context, name string) error {
 	if err != nil {
 		return c.wrap("list devices", err)
 	}
-	return catalog.NotFound(all, name)
+	return catalog.NotFound(filepath.Dir(c.path), all, name)
 }
 
 // Secrets returns the secrets of the device with the given name.
