@@ -20,9 +20,7 @@ func deviceCommand(p *program) *cobra.Command {
   flashwarden device test sw1
   flashwarden device list`,
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{errors.New("which subcommand? See `flashwarden device --help`")}
-		},
+		RunE: whichSubcommand,
 	}
 	cmd.AddCommand(deviceAddCommand(p), deviceListCommand(p), deviceShowCommand(p),
 		deviceEditCommand(p), deviceRemoveCommand(p), deviceTestCommand(p))

@@ -121,6 +121,7 @@ keeps it in a vault. You can read the vault without flashwarden.`,
   flashwarden device add sw1 --address 192.0.2.11 --username backup
   flashwarden backup sw1
   flashwarden snapshots sw1`,
+		Version:           versionLine(readVersion()),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return p.setPalettes(p.getenv) },
@@ -130,9 +131,10 @@ keeps it in a vault. You can read the vault without flashwarden.`,
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(helpCommand())
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	p.globalFlags(root.PersistentFlags())
 	root.AddCommand(demoCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
 		imagesCommand(p), exportCommand(p), checkCommand(p), offerCommand(p), receiveCommand(p),
@@ -156,24 +158,14 @@ func addExamples(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
-		case "help":
-			cmd.Example = "  flashwarden help backup"
 		case "completion":
+			cmd.Args, cmd.RunE = usageArgs(cobra.NoArgs), whichSubcommand
 			cmd.Example = "  flashwarden completion bash > /etc/bash_completion.d/flashwarden"
 			for _, shell := range cmd.Commands() {
+				shell.Args = usageArgs(cobra.NoArgs)
 				shell.Example = "  " + shell.CommandPath() + " > flashwarden-completion." + shell.Name()
 			}
 		}
-	}
-}
-
-// usageArgs makes a wrong number of arguments a usage error.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
-		}
-		return nil
 	}
 }
 

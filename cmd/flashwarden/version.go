@@ -15,27 +15,46 @@ func versionCommand(o *output) *cobra.Command {
 		Example: "  flashwarden version --json",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			v := map[string]string{"version": "development", "go": runtime.Version(), "commit": ""}
-			if info, ok := debug.ReadBuildInfo(); ok {
-				fillVersion(v, info)
-			}
+			v := readVersion()
 			if o.json {
 				return writeJSON(o, v)
 			}
-			_, err := fmt.Fprintf(o.out, "flashwarden %s %s %s\n", v["version"], v["commit"], v["go"])
+			_, err := fmt.Fprintln(o.out, versionLine(v))
 			return err
 		},
 	}
 }
 
-// fillVersion fills v with the values that the Go command recorded at build time.
-func fillVersion(v map[string]string, info *debug.BuildInfo) {
+// version is what the program says of itself.
+type version struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Go      string `json:"go"`
+}
+
+// versionLine is v for people.
+func versionLine(v version) string {
+	line := "flashwarden " + v.Version
+	if v.Commit != "" {
+		line += " " + v.Commit
+	}
+	return line + " " + v.Go
+}
+
+// readVersion returns the values that the Go command recorded at build time.
+func readVersion() version {
+	v := version{Version: "development", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
 	if m := info.Main.Version; m != "" && m != "(devel)" {
-		v["version"] = m
+		v.Version = m
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			v["commit"] = s.Value
+			v.Commit = s.Value
 		}
 	}
+	return v
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flashwarden/internal/warden"
+)
+
+// usageArgs makes a wrong number of arguments a usage error. It names the
+// argument that is missing or too many.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return seeHelp(cmd, argumentProblem(cmd, args, err))
+		}
+		return nil
+	}
+}
+
+// seeHelp is the usage error for a mistake in the command line of cmd.
+func seeHelp(cmd *cobra.Command, mistake error) error {
+	see := "; see"
+	if strings.HasSuffix(mistake.Error(), "?") {
+		see = " See"
+	}
+	return usageError{fmt.Errorf("%w%s `%s --help`", mistake, see, cmd.CommandPath())}
+}
+
+// argumentProblem puts into words why the arguments of a command are wrong.
+// err is the reason of cobra.
+func argumentProblem(cmd *cobra.Command, args []string, err error) error {
+	names, required := argumentNames(cmd)
+	switch {
+	case cmd.HasSubCommands() && len(args) > 0:
+		return unknownCommand(cmd, args[0])
+	case len(args) < required:
+		return fmt.Errorf("missing %s", names[len(args)])
+	case len(args) > len(names):
+		return fmt.Errorf("unexpected argument %q", args[len(names)])
+	}
+	return err
+}
+
+// argumentNames returns the names of the arguments in the usage line of a
+// command, and the number of those that must be there.
+func argumentNames(cmd *cobra.Command) (names []string, required int) {
+	for _, word := range strings.Fields(cmd.Use)[1:] {
+		if strings.HasPrefix(word, "-") {
+			break // flags that must be there
+		}
+		if !strings.HasPrefix(word, "[") {
+			required++
+		}
+		names = append(names, strings.TrimSuffix(word, "..."))
+	}
+	return names, required
+}
+
+// unknownCommand is the error for a word that is no subcommand of cmd.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	text := fmt.Sprintf("unknown command %q", strings.TrimPrefix(cmd.CommandPath()+" "+word, cmd.Root().Name()+" "))
+	return errors.New(text + meant(names, word, ""))
+}
+
+// whichSubcommand runs a command that only has subcommands.
+func whichSubcommand(cmd *cobra.Command, _ []string) error {
+	return seeHelp(cmd, errors.New("which subcommand?"))
+}
+
+// wrongFlag is the usage error for flags that cannot be parsed.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		err = fmt.Errorf("%w%s", err, meant(names, unknown.GetSpecifiedName(), "--"))
+	}
+	return seeHelp(cmd, err)
+}
+
+// meant asks about the names that are similar to word. prefix stands before
+// each of them.
+func meant(names []string, word, prefix string) string {
+	similar := warden.Similar(names, word)
+	if len(similar) == 0 {
+		return ""
+	}
+	for i, name := range similar {
+		similar[i] = prefix + name
+	}
+	return "; did you mean " + strings.Join(similar, ", ") + "?"
+}
+
+// helpCommand is the help of cobra, with an error for a command that does not
+// exist.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND...]",
+		Short:   "show the help of a command",
+		Example: "  flashwarden help backup\n  flashwarden help device add",
+		Args:    cobra.ArbitraryArgs,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			about, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, sub := range about.Commands() {
+				if sub.IsAvailableCommand() {
+					names = append(names, sub.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(rest) > 0 {
+				return seeHelp(about, unknownCommand(about, rest[0]))
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
