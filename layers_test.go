@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 	"internal/listen":    {"api", "internal/cause"},
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
-	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/ios",
+	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/node", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices

@@ -17,6 +17,12 @@ type Check struct {
 	ReadData bool `json:"read_data,omitempty"` // read every byte and compute its digests
 }
 
+// Names asks for names of one kind, for completion.
+type Names struct {
+	Kind string `json:"kind"`
+	Of   string `json:"of,omitempty"` // only the snapshots of this device, or the files of this snapshot or device
+}
+
 // The kinds of names for completion.
 const (
 	NamesOfDevices   = "devices"
@@ -24,6 +30,7 @@ const (
 	NamesOfSites     = "sites"
 	NamesOfSnapshots = "snapshots"
 	NamesOfImages    = "images" // in the vault
+	NamesOfFiles     = "files"  // whole paths
 )
 
 // Doctor asks what would make a backup fail.

@@ -127,6 +127,6 @@ func (c *Client) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRule
 }
 
 // Names lists names for completion.
-func (c *Client) Names(ctx context.Context, n api.Named) ([]string, error) {
+func (c *Client) Names(ctx context.Context, n api.Names) ([]string, error) {
 	return run[[]string](ctx, c, "names", n, nil)
 }

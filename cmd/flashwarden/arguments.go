@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"flashwarden/api"
 	"flashwarden/internal/warden"
 )
 
@@ -76,6 +77,16 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 // whichSubcommand runs a command that only has subcommands.
 func whichSubcommand(cmd *cobra.Command, _ []string) error {
 	return seeHelp(cmd, errors.New("which subcommand?"))
+}
+
+// selectFlags adds the flags that select several devices.
+func (p *program) selectFlags(cmd *cobra.Command, s *api.Select, all *bool) {
+	fs := cmd.Flags()
+	fs.BoolVar(all, "all", false, "all devices of the inventory")
+	fs.StringVar(&s.Group, "group", "", "the devices of this `GROUP`")
+	fs.StringVar(&s.Site, "site", "", "the devices at this `SITE`")
+	p.completeFlag(cmd, "group", api.NamesOfGroups)
+	p.completeFlag(cmd, "site", api.NamesOfSites)
 }
 
 // wrongFlag is the usage error for flags that cannot be parsed.

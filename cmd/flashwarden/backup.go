@@ -41,14 +41,11 @@ something, flashwarden answers no and ends the backup of that device.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.BoolVar(&r.All, "all", false, "all devices of the inventory")
-	fs.StringVar(&r.Group, "group", "", "the devices of this `GROUP`")
-	fs.StringVar(&r.Site, "site", "", "the devices at this `SITE`")
+	p.selectFlags(cmd, &r.Select, &r.All)
 	fs.StringVar(&files, "files", "", "which files: image, rebuild or all (default: the setting of the device, else of the configuration, else rebuild)")
 	fs.BoolVar(&r.DryRun, "dry-run", false, "log in, then only print the exact commands, the bytes to copy and the free space")
 	fs.BoolVar(&r.Recopy, "recopy", false, "copy every file, even if the vault already has its content")
-	p.completeFlag(cmd, "group", api.NamesOfGroups)
-	p.completeFlag(cmd, "site", api.NamesOfSites)
+	completeWords(cmd, "files", policies...)
 	return cmd
 }
 

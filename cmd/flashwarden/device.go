@@ -72,7 +72,17 @@ func deviceAddCommand(p *program) *cobra.Command {
 		},
 	}
 	f.register(cmd.Flags())
+	completeDevice(p, cmd)
 	return cmd
+}
+
+// completeDevice completes the values of the flags that describe a device.
+func completeDevice(p *program, cmd *cobra.Command) {
+	p.completeFlag(cmd, "group", api.NamesOfGroups)
+	p.completeFlag(cmd, "site", api.NamesOfSites)
+	completeWords(cmd, "transport", api.SSH, api.Telnet)
+	completeWords(cmd, "files", policies...)
+	noFiles(cmd, "address", "username", "via", "tftp-address", "vrf")
 }
 
 func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlags, given *pflag.FlagSet) error {
@@ -115,6 +125,8 @@ func deviceListCommand(p *program) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&filter.Site, "site", "", "list only the devices at this `SITE`")
 	cmd.Flags().StringVar(&filter.Group, "group", "", "list only the devices of this `GROUP`")
+	p.completeFlag(cmd, "group", api.NamesOfGroups)
+	p.completeFlag(cmd, "site", api.NamesOfSites)
 	return cmd
 }
 
@@ -182,8 +194,7 @@ func deviceEditCommand(p *program) *cobra.Command {
 		},
 	}
 	f.register(cmd.Flags())
-	p.completeFlag(cmd, "group", api.NamesOfGroups)
-	p.completeFlag(cmd, "site", api.NamesOfSites)
+	completeDevice(p, cmd)
 	return cmd
 }
 
@@ -257,26 +268,34 @@ func printRemoved(o *output, devices []api.Device) error {
 }
 
 func deviceTestCommand(p *program) *cobra.Command {
-	return &cobra.Command{
-		Use:               "test NAME...",
+	var selected api.Select
+	var all bool
+	cmd := &cobra.Command{
+		Use:               "test [NAME...]",
 		Short:             "log in, read model and version, and change nothing",
-		Example:           "  flashwarden device test sw1 sw2",
-		Args:              usageArgs(cobra.MinimumNArgs(1)),
+		Example:           "  flashwarden device test sw1 sw2\n  flashwarden device test --site hq\n  flashwarden device test --all",
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				selected := api.Select{Names: args}
-				if err := p.confirmHostKeys(ctx, w, selected); err != nil {
-					return err
-				}
-				results, err := w.TestDevices(ctx, selected, nil)
-				if err != nil {
-					return err
-				}
-				return printTests(&p.output, results)
-			})
+			selected.Names = args
+			if err := warden.CheckSelect(selected, all); err != nil {
+				return err
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runTestDevices(ctx, p, w, selected) })
 		},
 	}
+	p.selectFlags(cmd, &selected, &all)
+	return cmd
+}
+
+func runTestDevices(ctx context.Context, p *program, w warden.Warden, s api.Select) error {
+	if err := p.confirmHostKeys(ctx, w, s); err != nil {
+		return err
+	}
+	results, err := w.TestDevices(ctx, s, nil)
+	if err != nil {
+		return err
+	}
+	return printTests(&p.output, results)
 }
 
 func printTests(o *output, results []api.TestResult) error {

@@ -22,19 +22,23 @@ import (
 func exportCommand(p *program) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use:   "export SNAPSHOT[:PATH]|IMAGE -o DIR",
+		Use:   "export SNAPSHOT[:PATH]|NAME[:PATH]|IMAGE -o DIR",
 		Short: "copy files from the vault into a directory",
-		Long: `export copies all files of a snapshot to DIR/DEVICE/PATH, or one file to DIR/NAME.
-IMAGE is a SHA-256, the first 8 or more digits of one, or a file name. It must
-match only one image.
+		Long: `export copies all files of a snapshot to DIR/DEVICE/PATH, or one file to DIR/FILE.
+NAME is a device, and means its newest snapshot. PATH is a path in the snapshot,
+or only the file name; if several files have this name, export copies all of them
+to DIR/DEVICE/PATH. IMAGE is a SHA-256, the first 8 or more digits of one, or a
+file name. It must match only one image.
 
 export never replaces a file. A file with the same content is left untouched; a
 file with other content under the same name is an error.`,
-		Example: `  flashwarden export 20261122T141503Z-sw1-k3f9 -o out
+		Example: `  flashwarden export sw1 -o out
+  flashwarden export sw1:vlan.dat -o out
+  flashwarden export 20261122T141503Z-sw1-k3f9 -o out
   flashwarden export 20261122T141503Z-sw1-k3f9:flash:/config.text -o out
   flashwarden export c3750-ipservicesk9-mz.150-2.SE8.bin -o out`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: p.completeNames(api.NamesOfSnapshots),
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots, api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dir == "" {
 				return usageError{errors.New("which directory? Give -o DIR")}

@@ -9,12 +9,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"flashwarden/api"
 	"flashwarden/internal/terminal"
-	"flashwarden/internal/warden"
 )
 
 // maxPassword is the length of the longest password that is read, in bytes.
@@ -63,29 +60,6 @@ func (p *program) askPassword(prompt string) (string, error) {
 		return "", usageError{errors.New("the password is empty")}
 	}
 	return string(secret), nil
-}
-
-// completeNames completes names of a kind in a shell. It creates no data
-// directory.
-func (p *program) completeNames(kind string) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		var names []string
-		err := p.with(cmd, func(ctx context.Context, w warden.Warden) (err error) {
-			names, err = w.Names(ctx, api.Named{Name: kind})
-			return err
-		})
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-// completeFlag completes the values of a flag with names of a kind.
-func (p *program) completeFlag(cmd *cobra.Command, flag, kind string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, p.completeNames(kind)); err != nil {
-		panic(err) // the caller has defined the flag
-	}
 }
 
 // confirm asks a question and reports whether the answer is "yes". Without a

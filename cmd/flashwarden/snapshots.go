@@ -48,11 +48,11 @@ func printSnapshots(o *output, list []api.SnapshotRow) error {
 
 func showCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:               "show SNAPSHOT",
-		Short:             "show one snapshot: the device, its files, and how each was proved",
-		Example:           "  flashwarden show 20261122T141503Z-sw1-k3f9",
+		Use:               "show SNAPSHOT|NAME",
+		Short:             "show one snapshot, or the newest one of a device: its files, and how each was proved",
+		Example:           "  flashwarden show sw1\n  flashwarden show 20261122T141503Z-sw1-k3f9",
 		Args:              usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: p.completeNames(api.NamesOfSnapshots),
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				s, err := w.Snapshot(ctx, api.Named{Name: args[0]})

@@ -57,6 +57,17 @@ func (p Path) Base() string {
 	return path.Base(p.Rel)
 }
 
+// Named reports whether a user who types name means p: name is its whole path
+// (flash:/dir/x.bin), its path below the file system (dir/x.bin), or its last
+// element (x.bin).
+func (p Path) Named(name string) bool {
+	if strings.Contains(name, ":") {
+		return ParsePath(name) == p
+	}
+	name = strings.TrimPrefix(name, "/")
+	return name != "" && (name == p.Rel || name == p.Base())
+}
+
 // Dir is the directory that holds p. The Rel of the outermost one is empty.
 func (p Path) Dir() Path {
 	dir := path.Dir(p.Rel)

@@ -106,3 +106,25 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+// TestNamed finds a file by the names that a user may type for it.
+func TestNamed(t *testing.T) {
+	for _, test := range []struct {
+		path, name string
+		want       bool
+	}{
+		{"flash:/dir/x.bin", "x.bin", true},
+		{"flash:/dir/x.bin", "dir/x.bin", true},
+		{"flash:/dir/x.bin", "/dir/x.bin", true},
+		{"flash:/dir/x.bin", "flash:dir/x.bin", true},
+		{"flash:/dir/x.bin", "flash2:/dir/x.bin", false},
+		{"flash:/dir/x.bin", "dir", false},
+		{"flash:/dir/x.bin", "bin", false},
+		{"flash:/dir/x.bin", "", false},
+		{"nvram:startup-config", "startup-config", true},
+	} {
+		if got := ParsePath(test.path).Named(test.name); got != test.want {
+			t.Errorf("%s named %q: %t", test.path, test.name, got)
+		}
+	}
+}

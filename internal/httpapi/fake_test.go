@@ -139,6 +139,6 @@ func (f *fake) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules,
 	return do[api.FirewallRules](ctx, f, "Firewall", r, nil)
 }
 
-func (f *fake) Names(ctx context.Context, r api.Named) ([]string, error) {
+func (f *fake) Names(ctx context.Context, r api.Names) ([]string, error) {
 	return do[[]string](ctx, f, "Names", r, nil)
 }

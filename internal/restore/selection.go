@@ -102,7 +102,7 @@ func named(s api.Snapshot, names []string) ([]api.File, error) {
 func meant(s api.Snapshot, name string) []api.File {
 	var found []api.File
 	for _, f := range s.Files {
-		if !means(name, f.Path) {
+		if !flash.ParsePath(f.Path).Named(name) {
 			continue
 		}
 		found = append(found, f)
@@ -111,16 +111,6 @@ func meant(s api.Snapshot, name string) []api.File {
 		}
 	}
 	return found
-}
-
-// means reports whether a name that the user gave is for the file p.
-func means(name, p string) bool {
-	file := flash.ParsePath(p)
-	if strings.Contains(name, ":") {
-		return flash.ParsePath(name) == file
-	}
-	name = strings.TrimPrefix(name, "/")
-	return name == file.Rel || name == file.Base()
 }
 
 // packagesBeside is the packages in the directory of a packages.conf.

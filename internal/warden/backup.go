@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"flashwarden/api"
+	"flashwarden/internal/node"
 )
 
 // Backup backs devices up. The results are in the order of the devices.
@@ -15,12 +16,9 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if err != nil {
 		return nil, err
 	}
-	devices, err := n.Catalog.Devices(ctx, r.Select)
+	devices, err := chosen(ctx, n, r.Select)
 	if err != nil {
 		return nil, err
-	}
-	if len(devices) == 0 {
-		return nil, unknown(api.Do("device list").Say(" shows them, ").Do("device add").Say(" adds one"), "no device matches")
 	}
 	if n, err = l.served(ctx); err != nil {
 		return nil, err
@@ -33,21 +31,38 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 // CheckBackup refuses a request that contradicts itself or selects no device. A
 // face may ask before it asks a person anything.
 func CheckBackup(r api.Backup) error {
-	some := len(r.Names) > 0 || r.Group != "" || r.Site != ""
-	switch {
-	case r.All && some:
-		p := wrongField("all", "already means every device")
-		p.Fix = api.Say("leave out the names, ").Option("group", "").Say(" and ").Option("site", "")
-		return p
-	case !r.All && !some:
-		p := Invalid("which devices?")
-		p.Fix = api.Say("give names, ").Option("group", "").Say(", ").Option("site", "").Say(" or ").Option("all", "").Say("; ").
-			Do("device list").Say(" shows them")
-		return p
+	if err := CheckSelect(r.Select, r.All); err != nil {
+		return err
 	}
 	switch r.Files {
 	case "", api.PolicyImage, api.PolicyRebuild, api.PolicyAll:
 		return nil
 	}
 	return wrongField("files", "%q: want image, rebuild or all", string(r.Files))
+}
+
+// CheckSelect refuses a selection of no device, or of all devices and of some.
+func CheckSelect(s api.Select, all bool) error {
+	some := len(s.Names) > 0 || s.Group != "" || s.Site != ""
+	switch {
+	case all && some:
+		p := wrongField("all", "already means every device")
+		p.Fix = api.Say("leave out the names, ").Option("group", "").Say(" and ").Option("site", "")
+		return p
+	case !all && !some:
+		p := Invalid("which devices?")
+		p.Fix = api.Say("give names, ").Option("group", "").Say(", ").Option("site", "").Say(" or ").Option("all", "").Say("; ").
+			Do("device list").Say(" shows them")
+		return p
+	}
+	return nil
+}
+
+// chosen returns the devices that s selects. None is a problem.
+func chosen(ctx context.Context, n *node.Node, s api.Select) ([]api.Device, error) {
+	devices, err := n.Catalog.Devices(ctx, s)
+	if err == nil && len(devices) == 0 {
+		err = unknown(api.Do("device list").Say(" shows them, ").Do("device add").Say(" adds one"), "no device matches")
+	}
+	return devices, err
 }

@@ -93,23 +93,35 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 	return n.Detail(ctx, name.Name)
 }
 
-// TestDevices logs in to each device and reads its facts, nothing else.
+// TestDevices logs in to each device and reads its facts, nothing else. It has
+// as many sessions at once as a backup.
 func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
 	n, err := l.begin(ctx, operator, "test devices", s.Names...)
 	if err != nil {
 		return nil, err
 	}
-	devices, err := n.Catalog.Devices(ctx, s)
+	devices, err := chosen(ctx, n, s)
 	if err != nil {
 		return nil, err
 	}
 	results := make([]api.TestResult, len(devices))
+	l.sideBySide(len(devices), func(i int) { results[i] = testDevice(ctx, n, devices[i]) })
+	return results, nil
+}
+
+// sideBySide calls work for 0 to n-1 and waits for all. As many calls run at
+// once as backups may.
+func (l *Local) sideBySide(n int, work func(i int)) {
+	running := make(chan struct{}, max(l.opts.Config.Backup.Parallel, 1))
 	var wg sync.WaitGroup
-	for i, d := range devices {
-		wg.Go(func() { results[i] = testDevice(ctx, n, d) })
+	for i := range n {
+		running <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-running }()
+			work(i)
+		})
 	}
 	wg.Wait()
-	return results, nil
 }
 
 func testDevice(ctx context.Context, n *node.Node, d api.Device) api.TestResult {

@@ -14,30 +14,36 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
 )
 
 // Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means, each
-// with a name below one directory that leads nowhere else.
+// with a name below one directory that leads nowhere else. The name of a device
+// means its newest snapshot, and PATH may be only the last part of a path.
 func (l *Local) Find(ctx context.Context, what api.Named) ([]api.Content, error) {
 	n, err := l.begin(ctx, viewer, "export", what.Name)
 	if err != nil {
 		return nil, err
 	}
-	id, file, one := strings.Cut(what.Name, ":")
-	s, err := n.Vault.Snapshot(ctx, id)
+	name, file, one := strings.Cut(what.Name, ":")
+	s, err := captured(ctx, n, name)
 	switch {
 	case err == nil && one:
-		return oneFile(s, file)
+		return namedFiles(s, file)
 	case err == nil:
 		return allFiles(s), nil
 	case !errors.Is(err, vault.ErrNotFound):
 		return nil, err
 	case one:
-		return nil, unknown(api.Do("snapshots").Say(" lists them"), "no snapshot %q", id)
+		return nil, l.noSnapshot(name)
 	}
 	i, err := findImage(ctx, n, what.Name)
+	var p *api.Problem
+	if errors.As(err, &p) && p.Exit == api.ExitUnknown {
+		return nil, unknown(p.Fix, "no snapshot, device or image %q in %s", what.Name, l.opts.Data)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,16 +91,27 @@ func (l layout) take(name string) bool {
 	return true
 }
 
-func oneFile(s api.Snapshot, file string) ([]api.Content, error) {
-	i := slices.IndexFunc(s.Files, func(f api.File) bool { return f.Path == file })
-	if i < 0 {
-		return nil, unknown(api.Do("show", s.ID).Say(" lists them"), "snapshot %s has no file %q", s.ID, file)
+// namedFiles returns the files of a snapshot that name means, as a restore
+// would find them. One content gets its own name; several files are laid out as
+// those of a whole snapshot.
+func namedFiles(s api.Snapshot, name string) ([]api.Content, error) {
+	found := slices.DeleteFunc(slices.Clone(s.Files), func(f api.File) bool { return f.Path != name })
+	if len(found) == 0 {
+		found = slices.DeleteFunc(slices.Clone(s.Files), func(f api.File) bool { return !flash.ParsePath(f.Path).Named(name) })
 	}
-	f := s.Files[i]
-	if f.SHA256 == "" {
-		return nil, fmt.Errorf("snapshot %s does not hold %s: %s", s.ID, f.Path, f.Message)
+	if len(found) == 0 {
+		return nil, unknown(api.Do("show", s.ID).Say(" lists its files"), "snapshot %s has no file %q", s.ID, name)
 	}
-	return []api.Content{{Name: baseName(f.Path), SHA256: f.SHA256, Size: f.Size}}, nil
+	for _, f := range found {
+		if f.SHA256 == "" {
+			return nil, fmt.Errorf("snapshot %s does not hold %s: %s", s.ID, f.Path, f.Message)
+		}
+	}
+	if slices.ContainsFunc(found, func(f api.File) bool { return f.SHA256 != found[0].SHA256 }) {
+		s.Files = found
+		return allFiles(s), nil
+	}
+	return []api.Content{{Name: baseName(found[0].Path), SHA256: found[0].SHA256, Size: found[0].Size}}, nil
 }
 
 var hexPrefix = regexp.MustCompile(`^[0-9a-f]{8,64}$`)

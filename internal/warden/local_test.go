@@ -126,7 +126,7 @@ func TestClosed(t *testing.T) {
 // TestNamesCreateNothing completes names where there is no data directory.
 func TestNamesCreateNothing(t *testing.T) {
 	l, dir, _ := newLocal(t)
-	names, err := l.Names(As(t.Context(), Admin("ann", "terminal")), api.Named{Name: api.NamesOfDevices})
+	names, err := l.Names(As(t.Context(), Admin("ann", "terminal")), api.Names{Kind: api.NamesOfDevices})
 	if err != nil || len(names) != 0 {
 		t.Errorf("%q, %v", names, err)
 	}

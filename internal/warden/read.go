@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
 )
@@ -29,13 +30,58 @@ func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.Snapshot
 	return rows, err
 }
 
-// Snapshot returns one snapshot as the vault keeps it.
+// Snapshot returns one snapshot as the vault keeps it, by its ID, or the newest
+// one of the device of that name.
 func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error) {
 	n, err := l.begin(ctx, viewer, "read a snapshot", id.Name)
 	if err != nil {
 		return api.Snapshot{}, err
 	}
-	return snapshot(ctx, n, id.Name)
+	s, err := captured(ctx, n, id.Name)
+	if errors.Is(err, vault.ErrNotFound) {
+		return s, l.noSnapshot(id.Name)
+	}
+	return s, err
+}
+
+// noSnapshot is the problem of a name that is neither a snapshot nor a device.
+func (l *Local) noSnapshot(name string) error {
+	return unknown(api.Do("snapshots").Say(" lists the snapshots"), "no snapshot or device %q in %s", name, l.opts.Data)
+}
+
+// captured returns the snapshot that name means: the one with this ID, else the
+// newest one of the device with this name. A removed device keeps its snapshots.
+// The error is a vault.ErrNotFound if name means nothing.
+func captured(ctx context.Context, n *node.Node, name string) (api.Snapshot, error) {
+	s, notFound := n.Vault.Snapshot(ctx, name)
+	if !errors.Is(notFound, vault.ErrNotFound) {
+		return s, notFound
+	}
+	rows, err := n.Catalog.Snapshots(ctx, name)
+	if err != nil {
+		return s, err
+	}
+	if len(rows) > 0 && name != "" {
+		return newest(ctx, n, rows)
+	}
+	switch _, err := n.Catalog.Device(ctx, name); {
+	case err == nil:
+		return s, unknown(api.Do("backup", name).Say(" makes one"), "no snapshot of %s", name)
+	case !errors.Is(err, catalog.ErrNotFound):
+		return s, err
+	}
+	return s, notFound
+}
+
+// newest returns the newest of these snapshots, which are of one device, oldest
+// first. A file that the device sent by itself is the newest only if there is no
+// backup.
+func newest(ctx context.Context, n *node.Node, rows []api.SnapshotRow) (api.Snapshot, error) {
+	s, found, err := newestBackup(ctx, n, rows)
+	if found || err != nil {
+		return s, err
+	}
+	return snapshot(ctx, n, rows[len(rows)-1].ID)
 }
 
 // snapshot reads a snapshot from the vault.
@@ -89,8 +135,8 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 
 // Names lists names for completion in a shell. It creates nothing, and lists
 // nothing where there is no data directory.
-func (l *Local) Names(ctx context.Context, kind api.Named) ([]string, error) {
-	if err := l.allow(ctx, viewer, "list names", kind.Name); err != nil {
+func (l *Local) Names(ctx context.Context, r api.Names) ([]string, error) {
+	if err := l.allow(ctx, viewer, "list names", r.Kind, r.Of); err != nil {
 		return nil, err
 	}
 	if l.stat() != nil {
@@ -100,7 +146,7 @@ func (l *Local) Names(ctx context.Context, kind api.Named) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch kind.Name {
+	switch r.Kind {
 	case api.NamesOfDevices:
 		return deviceNames(ctx, n, func(d api.Device) string { return d.Name })
 	case api.NamesOfGroups:
@@ -108,12 +154,18 @@ func (l *Local) Names(ctx context.Context, kind api.Named) ([]string, error) {
 	case api.NamesOfSites:
 		return deviceNames(ctx, n, func(d api.Device) string { return d.Site })
 	case api.NamesOfSnapshots:
-		rows, err := n.Catalog.Snapshots(ctx, "")
+		rows, err := n.Catalog.Snapshots(ctx, r.Of)
 		return each(rows, func(r api.SnapshotRow) string { return r.ID }), err
+	case api.NamesOfFiles:
+		s, err := captured(ctx, n, r.Of)
+		if errors.Is(err, vault.ErrNotFound) {
+			return nil, nil
+		}
+		return each(s.Files, func(f api.File) string { return f.Path }), err
 	case api.NamesOfImages:
 		return imageNames(ctx, n)
 	}
-	return nil, fmt.Errorf("no names of the kind %q", kind.Name)
+	return nil, fmt.Errorf("no names of the kind %q", r.Kind)
 }
 
 func deviceNames(ctx context.Context, n *node.Node, name func(api.Device) string) ([]string, error) {

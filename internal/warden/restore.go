@@ -71,11 +71,20 @@ func snapshotFor(ctx context.Context, n *node.Node, d api.Device, id string) (ap
 		return api.Snapshot{}, unknown(api.Do("backup", d.Name).Say(" makes one, and ").Option("snapshot", "").Say(" restores from one of another device"),
 			"no snapshot of %s", d.Name)
 	}
-	for _, row := range slices.Backward(rows) {
-		if s, err := snapshot(ctx, n, row.ID); err != nil || !s.Received() {
-			return s, err
-		}
+	if s, found, err := newestBackup(ctx, n, rows); found || err != nil {
+		return s, err
 	}
 	return api.Snapshot{}, unknown(api.Say("choose one with ").Option("snapshot", "").Say(" and its place with ").Option("to", "").Say("; ").
 		Do("snapshots", d.Name).Say(" lists them"), "no backup of %s, only files that it sent", d.Name)
+}
+
+// newestBackup returns the newest of these snapshots that is a backup, and not
+// a file that the device sent by itself. The rows stand oldest first.
+func newestBackup(ctx context.Context, n *node.Node, rows []api.SnapshotRow) (s api.Snapshot, found bool, err error) {
+	for _, row := range slices.Backward(rows) {
+		if s, err = snapshot(ctx, n, row.ID); err != nil || !s.Received() {
+			return s, err == nil, err
+		}
+	}
+	return api.Snapshot{}, false, nil
 }

@@ -35,9 +35,11 @@ type Warden interface {
 	ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error)
 
 	Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error)
-	Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error)
+	// Snapshot returns a snapshot by its ID, or the newest one of a device.
+	Snapshot(ctx context.Context, name api.Named) (api.Snapshot, error)
 	Images(ctx context.Context) ([]api.Image, error)
-	// Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means.
+	// Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means; the
+	// name of a device means its newest snapshot.
 	Find(ctx context.Context, what api.Named) ([]api.Content, error)
 	// Open returns the bytes of one content. The caller closes it, and compares
 	// the bytes with the SHA-256.
@@ -58,7 +60,7 @@ type Warden interface {
 	Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error)
 	Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error)
 	// Names lists names for completion in a shell. It creates nothing.
-	Names(ctx context.Context, kind api.Named) ([]string, error)
+	Names(ctx context.Context, r api.Names) ([]string, error)
 
 	Close() error
 }
