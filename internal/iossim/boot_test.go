@@ -7,6 +7,7 @@ import (
 )
 
 func TestBootSettings(t *testing.T) {
+	t.Parallel()
 	for profile, want := range map[string]struct{ first, second string }{
 		"c3500xl": {"BOOT path-list:       flash:a.bin\r\n", "BOOT path-list:       flash:b.bin\r\n"},
 		"c3750":   {"BOOT path-list      : flash:a.bin\r\n", "BOOT path-list      : flash:b.bin\r\n"},
@@ -39,6 +40,7 @@ func TestBootSettings(t *testing.T) {
 }
 
 func TestWriteMemoryAndReload(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{})
 	l := atPrompt(t, s)
 	other := atPrompt(t, s)
@@ -81,6 +83,7 @@ func TestWriteMemoryAndReload(t *testing.T) {
 // TestWipedSwitch restores an image by hand: a directory, the copy, the
 // restart. A switch without an image answers nobody.
 func TestWipedSwitch(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, LargestImage: 300_000})
 	image, _ := s.File(s.profile.Image)
@@ -127,6 +130,7 @@ func TestWipedSwitch(t *testing.T) {
 }
 
 func TestInstallAdd(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c9300", Options{})
 	if err := s.flash.write("flash:/new.bin", []byte("packages")); err != nil {
 		t.Fatal(err)
@@ -147,6 +151,7 @@ func TestInstallAdd(t *testing.T) {
 }
 
 func TestIntrudingQuestion(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{Faults: Faults{Ask: func(command string) string {
 		if command == "show clock" {
 			return "Reformat flash: now?"

@@ -15,6 +15,7 @@ import (
 // The standard library unpacks the images. The test computes sums and digests
 // again, from the file alone.
 func TestClassicImagesProveThemselves(t *testing.T) {
+	t.Parallel()
 	for _, profile := range []string{"c3500xl", "c3750"} {
 		t.Run(profile, func(t *testing.T) {
 			s, err := New(profile, Options{})
@@ -35,6 +36,7 @@ func TestClassicImagesProveThemselves(t *testing.T) {
 
 // Images of every size from the minimum on are correct.
 func TestImagesOfAnySize(t *testing.T) {
+	t.Parallel()
 	im := ClassicImage{Family: "C2960", Features: "LANBASEK9", Version: "15.0(2)SE11", Description: "C2960 Software"}
 	for _, size := range []int64{smallestImage, smallestImage + 1, smallestImage + 2, 65_539} {
 		data, err := im.Bytes(size)
@@ -145,6 +147,7 @@ func checkTags(t *testing.T, tags, family string) {
 }
 
 func TestPackagesBeginAsIOSXEDoes(t *testing.T) {
+	t.Parallel()
 	s, err := New("c9300", Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ func offline(t *testing.T, profile string, privileged bool) *session {
 }
 
 func TestParse(t *testing.T) {
+	t.Parallel()
 	s := offline(t, "c9300", true)
 	for line, want := range map[string]string{
 		"show version":                      "show version",
@@ -50,6 +51,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseErrors(t *testing.T) {
+	t.Parallel()
 	const invalid = "% Invalid input detected at '^' marker."
 	for _, c := range []struct {
 		profile    string
@@ -87,6 +89,7 @@ func TestParseErrors(t *testing.T) {
 
 // The caret is under the first wrong character.
 func TestCaretPosition(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{})
 	l := atPrompt(t, s)
 	out := l.run("show vexsion", "#")
@@ -97,6 +100,7 @@ func TestCaretPosition(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	commands := offline(t, "c3500xl", true).commands()
 	for line, want := range map[string]string{
 		"sh":              "show\n",
@@ -120,6 +124,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestCompletion(t *testing.T) {
+	t.Parallel()
 	commands := offline(t, "c3750", true).commands()
 	for line, want := range map[string]string{
 		"sh": "show ", "sh ver": "sh version ", "d": "d", "": "", "sh ": "sh ", "more fla": "more fla", "xx": "xx", "show version x y": "show version x y",
@@ -131,6 +136,7 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestFilters(t *testing.T) {
+	t.Parallel()
 	text := "interface A\n ip address\n shut\ninterface B\n mtu\nline vty\n"
 	for filter, want := range map[string]string{
 		" include ip":           " ip address\n",

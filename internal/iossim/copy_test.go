@@ -23,6 +23,7 @@ var image = map[string]string{
 // Every file of every profile arrives unchanged, and the terminal prints its
 // size.
 func TestCopyOut(t *testing.T) {
+	t.Parallel()
 	for _, profile := range Profiles() {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
@@ -85,6 +86,7 @@ func markSize(s *Switch) int64 {
 }
 
 func TestCopyOutInLongForm(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port})
 	l := atPrompt(t, s)
@@ -124,6 +126,7 @@ func TestCopyOutInLongForm(t *testing.T) {
 
 // The error lines of IOS.
 func TestCopyOutErrors(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	for name, code := range map[string]tftp.Code{
 		"none": tftp.CodeNotFound, "denied": tftp.CodeAccess, "full": tftp.CodeDiskFull, "odd": tftp.CodeUndefined, "end late": tftp.CodeUndefined,
@@ -157,6 +160,7 @@ func TestCopyOutErrors(t *testing.T) {
 }
 
 func TestCopyIn(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 5000)
 	st.put("new.bin", data)
@@ -208,6 +212,7 @@ func TestCopyIn(t *testing.T) {
 }
 
 func TestCopyWithin(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{})
 	l := atPrompt(t, s)
 	before := s.Files()
@@ -238,6 +243,7 @@ func TestCopyWithin(t *testing.T) {
 }
 
 func TestCopyBrokenOff(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, Pace: 100_000})
 	l := atPrompt(t, s)
@@ -256,6 +262,7 @@ func TestCopyBrokenOff(t *testing.T) {
 
 // A copy runs at the configured pace.
 func TestPace(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3500xl", Options{TFTPPort: st.port, Pace: 8000})
 	l := atPrompt(t, s)
@@ -269,6 +276,7 @@ func TestPace(t *testing.T) {
 
 // Without any answer the copy gives up, with a dot for every repetition.
 func TestCopyTimesOut(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c9300", Options{TFTPPort: 9, Timeout: 300 * time.Millisecond})
 	l := atPrompt(t, s)
 	l.send("copy flash:/vlan.dat tftp://127.0.0.1/x vrf Mgmt-vrf\r\r\r")
@@ -276,6 +284,7 @@ func TestCopyTimesOut(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{})
 	l := atPrompt(t, s)
 	l.send("delete flash:/vlan.dat\r")
@@ -300,6 +309,7 @@ func TestDelete(t *testing.T) {
 // "copy"): first a check, then a question of two lines that needs a whole word,
 // and no byte count at the end.
 func TestOldCopy(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2500", Options{TFTPPort: st.port, Faults: Faults{AskPartition: 1}})
 	l := atPrompt(t, s)

@@ -7,6 +7,7 @@ import (
 
 // A switch shows its configured access lists, and where they apply.
 func TestShowsAccessLists(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{Hostname: "sw1", AccessGroup: "FROM in", Texts: map[string]string{"show_access_lists": "Extended IP access list FROM\n    10 deny udp any any\n"}})
 	l := atPrompt(t, s)
 	if out := l.run("show access-lists", "sw1#"); !strings.Contains(out, "10 deny udp any any") {
@@ -19,6 +20,7 @@ func TestShowsAccessLists(t *testing.T) {
 
 // A copy to null: is transferred and then discarded.
 func TestCopyNowhere(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	st.put("big", make([]byte, 1<<20)) // more than its flash holds
 	s := launch(t, "c3750", Options{Hostname: "sw1", TFTPPort: st.port, LargestImage: 100_000, FlashSize: 500_000})

@@ -21,6 +21,7 @@ func sendFile(l *line, path, name string) {
 const office = "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"
 
 func TestAskErase(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskErase: 3}})
 	l := atPrompt(t, s)
@@ -62,6 +63,7 @@ func TestAskErase(t *testing.T) {
 }
 
 func TestAskOverwrite(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskOverwrite: Always}})
 	l := atPrompt(t, s)
@@ -86,6 +88,7 @@ func TestAskOverwrite(t *testing.T) {
 }
 
 func TestAskUnknown(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, Faults: Faults{AskUnknown: 1}})
 	l := atPrompt(t, s)
@@ -99,6 +102,7 @@ func TestAskUnknown(t *testing.T) {
 }
 
 func TestSentBytesDiffer(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		faults Faults
 		short  int
@@ -139,6 +143,7 @@ func differences(a, b []byte) int {
 }
 
 func TestHangup(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: patience, Faults: Faults{Hangup: After{100_000, 1}}})
 	l := atPrompt(t, s)
@@ -174,6 +179,7 @@ func TestStall(t *testing.T) {
 }
 
 func TestHangTerminal(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{HangTerminal: 1}})
 	l := atPrompt(t, s)
@@ -203,6 +209,7 @@ func waitFor(t *testing.T, done func() bool) {
 }
 
 func TestLostPackets(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		faults Faults
 		want   string
@@ -230,6 +237,7 @@ func TestLostPackets(t *testing.T) {
 
 // A path that loses fragments lets small blocks pass.
 func TestLoseLargePassesSmallBlocks(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 1468)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: patience, Faults: Faults{LoseLarge: Always}})
 	l := atPrompt(t, s)
@@ -238,6 +246,7 @@ func TestLoseLargePassesSmallBlocks(t *testing.T) {
 }
 
 func TestSyslogNoise(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{SyslogNoise: Always}})
 	l := atPrompt(t, s)
@@ -266,6 +275,7 @@ func TestSyslogNoise(t *testing.T) {
 // Every character arrives, and alone. The clock starts before the connection,
 // because the switch begins to print at once.
 func TestSlowPrint(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3500xl", Options{Faults: Faults{SlowPrint: 1}})
 	began := time.Now()
 	l := dialTelnet(t, s)
@@ -276,6 +286,7 @@ func TestSlowPrint(t *testing.T) {
 }
 
 func TestRejectVerify(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{Faults: Faults{RejectVerify: 1}})
 	l := atPrompt(t, s)
 	if out := l.run("verify /md5 flash:/vlan.dat", "#"); !strings.HasSuffix(out, "% Invalid input detected at '^' marker.\r\n\r\nsw-office") {
@@ -287,6 +298,7 @@ func TestRejectVerify(t *testing.T) {
 }
 
 func TestRejectMD5(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{Faults: Faults{RejectMD5: Always}})
 	l := atPrompt(t, s)
 	if out := l.run("verify /md5 "+office, "#"); !strings.Contains(out, "% Invalid input detected at '^' marker.") {
@@ -300,6 +312,7 @@ func TestRejectMD5(t *testing.T) {
 // The copy in flash differs from the original by one bit, and verify detects
 // it.
 func TestDamagedImages(t *testing.T) {
+	t.Parallel()
 	whole := launch(t, "c3750", Options{})
 	s := launch(t, "c3750", Options{Faults: Faults{DamagedImages: true}})
 	a, _ := whole.File(office)
@@ -321,6 +334,7 @@ func TestDamagedImages(t *testing.T) {
 
 // A digest takes time, prints dots meanwhile, and can be broken off.
 func TestDigestPace(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{DigestPace: 1 << 20})
 	l := atPrompt(t, s)
 	l.send("verify /md5 " + office + "\r")

@@ -9,6 +9,7 @@ import (
 
 // Every part of a file is the same in each way of reading it.
 func TestContentReadsTheSameAnywhere(t *testing.T) {
+	t.Parallel()
 	c := madeContent("x", 100_003, func(*content) []part {
 		return []part{{0, []byte("head")}, {99_998, []byte("tail.")}, {500, []byte("middle")}}
 	})

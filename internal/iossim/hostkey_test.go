@@ -15,6 +15,7 @@ import (
 
 // The standard library judges the signatures.
 func TestHostKeySigns(t *testing.T) {
+	t.Parallel()
 	k, err := newHostKey("a switch", 1024, []string{ssh.KeyAlgoRSA})
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +45,7 @@ func TestHostKeySigns(t *testing.T) {
 
 // TestPrimes looks at each number that host keys are made of.
 func TestPrimes(t *testing.T) {
+	t.Parallel()
 	for _, bits := range []int{256, 384, 512, 1024} {
 		all := primesOf(bits)
 		if len(all) != 16 {
@@ -59,6 +61,7 @@ func TestPrimes(t *testing.T) {
 }
 
 func TestHostKeyComesFromSeed(t *testing.T) {
+	t.Parallel()
 	marshal := func(seed string, bits int) []byte {
 		t.Helper()
 		k, err := newHostKey(seed, bits, nil)

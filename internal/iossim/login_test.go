@@ -19,6 +19,7 @@ import (
 )
 
 func TestTelnetLogin(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		o    Options
 		keys []string // pairs: expected text, keys to type
@@ -66,6 +67,7 @@ func TestTelnetLogin(t *testing.T) {
 }
 
 func TestTelnetLoginRefused(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3500xl", Options{Username: "admin", Password: "pw"})
 	l := dialTelnet(t, s)
 	for range 3 {
@@ -80,6 +82,7 @@ func TestTelnetLoginRefused(t *testing.T) {
 }
 
 func TestSSHLogin(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{EnablePassword: "en"})
 	if _, err := dialSSH(t, s, "wrong"); err == nil || !strings.Contains(err.Error(), "unable to authenticate") {
 		t.Errorf("a wrong password: %v", err)
@@ -111,6 +114,7 @@ func TestSSHLogin(t *testing.T) {
 // The old switch has no algorithm in common with a modern client; the new one
 // has.
 func TestSSHAlgorithms(t *testing.T) {
+	t.Parallel()
 	for profile, wantErr := range map[string]string{"c3750": "no common algorithm", "c9300": ""} {
 		s := launch(t, profile, Options{})
 		modern := ssh.SupportedAlgorithms()
@@ -131,6 +135,7 @@ func TestSSHAlgorithms(t *testing.T) {
 
 // A host key as short as on a switch with the default modulus.
 func TestWeakHostKey(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{HostKeyBits: 512})
 	if _, err := dialSSH(t, s, "cisco"); err == nil || !strings.Contains(err.Error(), "512-bit keys are insecure") {
 		t.Errorf("login with a host key of 512 bits: %v", err)
@@ -138,6 +143,7 @@ func TestWeakHostKey(t *testing.T) {
 }
 
 func TestHostKeyStaysOrChanges(t *testing.T) {
+	t.Parallel()
 	key := func(o Options) string {
 		t.Helper()
 		s := launch(t, "c3750", o)
@@ -166,6 +172,7 @@ func TestHostKeyStaysOrChanges(t *testing.T) {
 }
 
 func TestSSHExec(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c9300", Options{})
 	c, err := dialSSH(t, s, "cisco")
 	if err != nil {
@@ -256,6 +263,7 @@ func client(t *testing.T, s *Switch) *line {
 
 // Real client programs can log in to every profile.
 func TestRealClients(t *testing.T) {
+	t.Parallel()
 	for _, profile := range Profiles() {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
@@ -276,6 +284,7 @@ func TestRealClients(t *testing.T) {
 }
 
 func TestTour(t *testing.T) {
+	t.Parallel()
 	for _, profile := range []string{"c3500xl", "c3750", "c9300"} { // Telnet, SSH with old algorithms, SSH
 		t.Run(profile, func(t *testing.T) {
 			s := launch(t, profile, Options{})
@@ -308,6 +317,7 @@ func tour(t *testing.T, s *Switch, l *line) {
 
 // A person at a terminal breaks off a copy with the keys of IOS.
 func TestOpenSSHBreaksOff(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c9300", Options{TFTPPort: 9, Timeout: time.Minute})
 	l := client(t, s)
 	l.expect(s.Hostname() + "#")

@@ -12,6 +12,7 @@ import (
 // Every directory with a profile.yaml is in profileSummaries, and the other way
 // round. Every profile has known features and a summary.
 func TestProfiles(t *testing.T) {
+	t.Parallel()
 	var found []string
 	entries, err := profileFiles.ReadDir("profiles")
 	if err != nil {
@@ -46,6 +47,7 @@ func TestProfiles(t *testing.T) {
 
 // An unknown key in a profile is an error.
 func TestProfileUnknownKey(t *testing.T) {
+	t.Parallel()
 	var p profile
 	if err := yaml.UnmarshalWithOptions([]byte("sumary: x"), &p, yaml.Strict()); err == nil || !strings.Contains(err.Error(), "sumary") {
 		t.Errorf("error %v", err)

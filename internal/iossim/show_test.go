@@ -11,6 +11,7 @@ import (
 
 // Each listing in the format of its IOS, in full.
 func TestListings(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ profile, command, want string }{
 		{"c3500xl", "dir flash:html", `Directory of flash:/html/
 
@@ -74,6 +75,7 @@ func outputOf(s *Switch, l *line, command string) string {
 
 // The listing and the bytes agree, in every file system of every profile.
 func TestSizesInListings(t *testing.T) {
+	t.Parallel()
 	line := regexp.MustCompile(`^ *\d+  [-rwx]{4} +(\d+) .* (\S+)$`)
 	for _, profile := range Profiles() {
 		s, err := New(profile, Options{})
@@ -102,6 +104,7 @@ func TestSizesInListings(t *testing.T) {
 }
 
 func TestVerify(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c9300", Options{})
 	l := atPrompt(t, s)
 	data, _ := s.File("flash:/vlan.dat")
@@ -130,6 +133,7 @@ func TestVerify(t *testing.T) {
 
 // A device would accept each configuration, and none has a secret.
 func TestConfigurations(t *testing.T) {
+	t.Parallel()
 	for _, profile := range Profiles() {
 		s := launch(t, profile, Options{Username: "admin", Password: "pass-in-clear", Hostname: "sw-named"})
 		running, ok := s.File("system:running-config")
@@ -155,6 +159,7 @@ func TestConfigurations(t *testing.T) {
 
 // Every text for the commands of a profile exists and can be filled.
 func TestTextsFill(t *testing.T) {
+	t.Parallel()
 	for _, profile := range Profiles() {
 		p, err := findProfile(profile)
 		if err != nil {

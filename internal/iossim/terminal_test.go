@@ -62,6 +62,7 @@ func edit(t *testing.T, e lineEditor, width int, keys string) (string, []string)
 }
 
 func TestLineEditor(t *testing.T) {
+	t.Parallel()
 	long := "copy flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin tftp:"
 	for name, c := range map[string]struct{ keys, want, row string }{
 		"plain":             {"show version\r", "show version", "sw#show version"},
@@ -96,6 +97,7 @@ func TestLineEditor(t *testing.T) {
 }
 
 func TestLineEditorLimits(t *testing.T) {
+	t.Parallel()
 	endless := strings.Repeat("x", 1000)
 	if got, _ := edit(t, lineEditor{prompt: "sw#"}, 80, endless+"\r"); len(got) != maxLine {
 		t.Errorf("a line of %d characters, want %d", len(got), maxLine)
@@ -110,6 +112,7 @@ func TestLineEditorLimits(t *testing.T) {
 
 // The switch hangs up a line that types and never reads.
 func TestTerminalClosesUnderTypeAhead(t *testing.T) {
+	t.Parallel()
 	near, far := net.Pipe()
 	term := newTerminal()
 	term.open(near)
@@ -126,6 +129,7 @@ func TestTerminalClosesUnderTypeAhead(t *testing.T) {
 }
 
 func TestTelnetProtocol(t *testing.T) {
+	t.Parallel()
 	const iac = "\xff"
 	for name, c := range map[string]struct{ in, typed, answer string }{
 		"plain":            {"show", "show", ""},
@@ -208,6 +212,7 @@ func FuzzPtySize(f *testing.F) {
 }
 
 func TestPaging(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "c3750", Options{})
 	c, err := dialSSH(t, s, "cisco")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -335,3 +336,10 @@ func (w *memoryWriter) Commit() error {
 }
 
 func (w *memoryWriter) Abort(error) {}
+
+// TestMain runs more tests side by side than there are processors: they wait
+// for terminals and timers most of the time.
+func TestMain(m *testing.M) {
+	testlevel.SideBySide()
+	m.Run()
+}

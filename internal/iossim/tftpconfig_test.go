@@ -22,6 +22,7 @@ func configure(l *line, s *Switch, lines ...string) {
 // TestSourceInterface checks the source address: the uplink's, until the
 // configuration names the interface of the terminal.
 func TestSourceInterface(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2960", Options{TFTPPort: st.port, Listen: "127.0.0.31:0", Source: netip.MustParseAddr("127.0.0.32")})
 	l := atPrompt(t, s)
@@ -45,6 +46,7 @@ func TestSourceInterface(t *testing.T) {
 
 // TestBlockSize changes the requested block size, if the software can.
 func TestBlockSize(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "isr4300", Options{TFTPPort: st.port})
 	l := atPrompt(t, s)
@@ -90,6 +92,7 @@ func TestExecTimeout(t *testing.T) {
 
 // TestDenied uses an account that may not copy.
 func TestDenied(t *testing.T) {
+	t.Parallel()
 	l := atPrompt(t, launch(t, "c2960", Options{Denied: []string{"copy "}}))
 	if out := l.run("copy flash:/vlan.dat tftp://127.0.0.1/a", "#"); !strings.HasPrefix(out, "Command authorization failed.") {
 		t.Errorf("said %q", out)
@@ -99,6 +102,7 @@ func TestDenied(t *testing.T) {
 
 // TestOtherName requests another name than the one in the copy.
 func TestOtherName(t *testing.T) {
+	t.Parallel()
 	st := serveTFTP(t, 0)
 	l := atPrompt(t, launch(t, "c2960", Options{TFTPPort: st.port, Faults: Faults{OtherName: 1}}))
 	for _, want := range []string{"vlan.dat", "a"} {
@@ -113,6 +117,7 @@ func TestOtherName(t *testing.T) {
 
 // TestTexts replaces a text of the profile.
 func TestTexts(t *testing.T) {
+	t.Parallel()
 	l := atPrompt(t, launch(t, "c2960", Options{Hostname: "sw1", Texts: map[string]string{"show_version": "Something else\n"}}))
 	if out := l.run("show version", "sw1#"); out != "Something else\r\n" {
 		t.Errorf("said %q", out)
@@ -122,6 +127,7 @@ func TestTexts(t *testing.T) {
 // TestLargestImage replaces the large images of the profiles by small ones, and
 // keeps the other files.
 func TestLargestImage(t *testing.T) {
+	t.Parallel()
 	for profile, want := range map[string][]string{"c3750": {" 100000 ", " 5824 "}, "c9300": {" 100000 ", " 134458 "}} {
 		l := atPrompt(t, launch(t, profile, Options{LargestImage: 100_000}))
 		l.send("dir /recursive flash:\r")
@@ -136,6 +142,7 @@ func TestLargestImage(t *testing.T) {
 
 // TestFlashSize uses a flash that is too small for a file.
 func TestFlashSize(t *testing.T) {
+	t.Parallel()
 	l := atPrompt(t, launch(t, "c2960", Options{Hostname: "sw1", FlashSize: 80_000}))
 	l.send("copy " + "flash:/c2960-lanbase-mz.122-25.FX.bin/c2960-lanbase-mz.122-25.FX.bin" + " flash:/old.bin\r")
 	l.expect("]? ")

@@ -11,6 +11,7 @@ import (
 // The parts of a packet that a link reads (RFC 1350 section 5).
 const (
 	opData      = 3
+	opACK       = 4
 	tftpHeader  = 4
 	largestSafe = 1472 // payload of the largest UDP datagram that needs no fragments on Ethernet
 )
@@ -30,6 +31,7 @@ type link struct {
 	deaf  bool   // answers are lost
 	data  uint32 // first four bytes of the last DATA, in either direction
 	sent  uint32 // of the last packet sent
+	heard bool   // a packet has arrived since then
 }
 
 // listenLink opens the socket of a transfer.
@@ -63,14 +65,15 @@ func (s *Switch) listen(local netip.AddrPort) (conn *net.UDPConn, err error) {
 }
 
 // WriteTo sends a packet, unless a fault loses it. A lost packet counts as
-// sent.
+// sent. The terminal shows a dot for a repeated packet, but not for a second ACK
+// that answers a block which the server repeated.
 func (l *link) WriteTo(p []byte, to net.Addr) (int, error) {
 	l.count(p)
-	if id := binary.BigEndian.Uint32(p); id != l.sent {
-		l.sent = id
-	} else {
+	id := binary.BigEndian.Uint32(p)
+	if answer := id>>16 == opACK && l.heard; id == l.sent && !answer {
 		l.job.progress(&l.job.repeats, 1)
 	}
+	l.sent, l.heard = id, false
 	if l.dead || l.large && len(p) > largestSafe {
 		return len(p), nil
 	}
@@ -89,6 +92,7 @@ func (l *link) ReadFrom(p []byte) (int, net.Addr, error) {
 		if l.dead || l.deaf || l.large && n > largestSafe {
 			continue
 		}
+		l.heard = true
 		return n, from, nil
 	}
 }

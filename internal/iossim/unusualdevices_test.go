@@ -9,6 +9,7 @@ import (
 // A banner may contain text that looks like a prompt or a question. After it
 // the dialogue of an unconfigured switch must be declined.
 func TestBannerAndSetup(t *testing.T) {
+	t.Parallel()
 	const banner = "\n# Property of nobody #\nPassword: is asked below\nsw-fake#\n"
 	for _, profile := range []string{"c2950", "c2960"} {
 		s, err := New(profile, Options{Username: "admin", Password: "cisco", Banner: banner, Decoration: "-stby", Faults: Faults{SetupDialogue: 1}})
@@ -30,6 +31,7 @@ func TestBannerAndSetup(t *testing.T) {
 
 // A terminal may ignore its settings.
 func TestTerminalThatKeepsItsSize(t *testing.T) {
+	t.Parallel()
 	s := launch(t, "isr2900", Options{Faults: Faults{KeepPaging: Always, KeepWidth: Always}})
 	c, err := dialSSH(t, s, "cisco")
 	if err != nil {
