@@ -11,14 +11,15 @@ test: peers lint
 	$(MAKE) full
 	$(MAKE) race
 
-# Most tests wait more than they work: more packages at once than there are processors.
+# Many tests wait: more packages at once than there are processors. lint runs vet, and once is enough.
+TEST = go test -vet=off -p 4 -timeout 15m
 full:
-	FLASHWARDEN_TEST=full go test -p 4 -timeout 15m ./...
+	FLASHWARDEN_TEST=full $(TEST) ./...
 
 # The race detector sees what runs at the same time. These packages run nothing at the same time, or, as e2e, test a program that is built without it.
 NO_RACE = /(api|e2e|internal/(cause|config|credential|doctor|firewall|flash|imagefile|ios|netlab|testlevel))$$
 race:
-	go test -race -p 4 -timeout 15m $$(go list ./... | grep -vxF "$$(go list -m)" | grep -vE '$(NO_RACE)')
+	$(TEST) -race $$(go list ./... | grep -vxF "$$(go list -m)" | grep -vE '$(NO_RACE)')
 
 # An hour, by hand: the tests with large numbers, and each fuzz target for FUZZTIME.
 FUZZTIME ?= 1m

@@ -73,7 +73,7 @@ func Of[T any](quick, full, soak T) T {
 // processors, for tests that wait more than they work. TestMain calls it.
 func SideBySide() {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil {
+	if err := flag.Set("test.parallel", "48"); err != nil {
 		panic(err)
 	}
 }
