@@ -65,6 +65,9 @@ const (
 
 // matches compares one entry. An entry that it does not understand may match.
 func (l AccessList) matches(e *AccessListEntry, d Datagram) matching {
+	if e.Action == "" {
+		return matchesPerhaps
+	}
 	words := strings.Fields(strings.ReplaceAll(e.Text, ", wildcard bits", ""))
 	if l.Type == "standard" {
 		m, _ := matchAddress(words, d.Src)
