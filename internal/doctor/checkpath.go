@@ -74,7 +74,7 @@ func checkLists(p Path) api.Report {
 		applied++
 		list, ok := findList(p.Lists, i.In)
 		if !ok {
-			r.Note("access list %s is applied on %s and not shown: one that does not exist permits everything", i.In, i.Name)
+			r.Note("%s", listNotShown(p.Lists, i))
 			continue
 		}
 		r.Add(p.judgeList(list, i.Name, answer))
@@ -93,6 +93,18 @@ func findList(lists []ios.AccessList, name string) (ios.AccessList, bool) {
 		}
 	}
 	return ios.AccessList{}, false
+}
+
+// listNotShown explains why there is no verdict on the list that an interface
+// applies.
+func listNotShown(lists []ios.AccessList, i ios.InterfaceConfig) string {
+	for _, l := range lists {
+		if l.Name == i.In {
+			return fmt.Sprintf("access list %s, applied on %s for what comes in: one cannot tell what it does with our answers, because it is a list of the kind %q",
+				i.In, i.Name, l.Family)
+		}
+	}
+	return fmt.Sprintf("access list %s is applied on %s and not shown: one that does not exist permits everything", i.In, i.Name)
 }
 
 func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) api.Report {

@@ -47,6 +47,14 @@ func TestCheckPath(t *testing.T) {
 		"the end":         {func(p *Path) { p.Lists = extended("permit tcp any any") }, cause.TIDBlocked, "ip access-list extended FROM\n permit udp host", ""},
 		"not understood":  {func(p *Path) { p.Lists = extended("deny udp object-group NETS any", "permit ip any any") }, "", "", "one cannot tell"},
 		"a list not made": {func(p *Path) {}, "", "", "one that does not exist permits everything"},
+		"a list of an unknown kind": {func(p *Path) {
+			p.Lists = extended("deny ip any any")
+			p.Lists[0].Family = "fqdn ip"
+		}, "", "", "one cannot tell what it does with our answers, because it is a list of the kind \"fqdn ip\""},
+		"an IPv6 list of the same name": {func(p *Path) {
+			p.Lists = append(extended("deny ip any any"), extended("permit udp any any range 1024 65535")...)
+			p.Lists[0].Family = "ipv6"
+		}, "", "", "lets our answers through"},
 		"a list on another interface": {func(p *Path) {
 			p.Interfaces[0].In, p.Lists = "", extended("deny ip any any")
 			p.Lists[0].Name = "OTHER"
