@@ -43,17 +43,18 @@ var failures = map[cause.Cause]map[string]func(*testing.T) string{
 	cause.WrongSource:          {"second address": wrongSource},
 	cause.TIDBlocked: {"answers dropped": answersLost, "transfer dropped": transferLost, "conntrack without helper": statefulFirewall,
 		"answers from another address": otherServerAddress},
-	cause.FragmentsDropped: {"fragments dropped": fragmentsDropped},
-	cause.Stalled:          {"nothing after the first blocks": stalled},
-	cause.RefusedByServer:  {"another name": refusedByServer},
-	cause.SizeMismatch:     {"a block short": sizeMismatch},
-	cause.DigestMismatch:   {"a bit wrong": digestMismatch},
-	cause.SpoolFull:        {"small file system": spoolFull},
-	cause.VaultError:       {"full file system": vaultError},
-	cause.DeviceNoSpace:    {"flash full": deviceNoSpace},
-	cause.UnsafePrompt:     {"asks to erase": unsafePrompt},
-	cause.Cancelled:        {"SIGINT": cancelled},
-	cause.Internal:         {"port taken": internalError},
+	cause.FragmentsDropped:    {"fragments dropped": fragmentsDropped},
+	cause.TransportRestricted: {"TFTP refused": transportRestricted},
+	cause.Stalled:             {"nothing after the first blocks": stalled},
+	cause.RefusedByServer:     {"another name": refusedByServer},
+	cause.SizeMismatch:        {"a block short": sizeMismatch},
+	cause.DigestMismatch:      {"a bit wrong": digestMismatch},
+	cause.SpoolFull:           {"small file system": spoolFull},
+	cause.VaultError:          {"full file system": vaultError},
+	cause.DeviceNoSpace:       {"flash full": deviceNoSpace},
+	cause.UnsafePrompt:        {"asks to erase": unsafePrompt},
+	cause.Cancelled:           {"SIGINT": cancelled},
+	cause.Internal:            {"port taken": internalError},
 }
 
 // TestCauses makes every cause happen. A cause without a test fails here. Those
@@ -349,6 +350,17 @@ func vaultError(t *testing.T) string {
 	s.add("sw1", "c2960", iossim.Options{})
 	r := s.tells([]string{"--files", "image"}, "flashwarden check")
 	unmount()
+	s.mended()
+	return r.Cause
+}
+
+func transportRestricted(t *testing.T) string {
+	s := newSite(t)
+	sw := s.add("sw1", "c9300", iossim.Options{Faults: iossim.Faults{RestrictTFTP: 1}})
+	r := s.tells(nil, "system mode insecure")
+	if n := len(sw.Transfers()); n > 0 {
+		t.Errorf("%d transfers", n)
+	}
 	s.mended()
 	return r.Cause
 }

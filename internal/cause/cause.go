@@ -35,6 +35,7 @@ const (
 	WrongSource          Cause = "wrong_source"            // the request came from another address
 	TIDBlocked           Cause = "tid_blocked"             // the device asked, our answers stayed unanswered
 	FragmentsDropped     Cause = "fragments_dropped"       // small blocks pass, large ones vanish
+	TransportRestricted  Cause = "transport_restricted"    // the device's software refuses the protocol of the copy
 	Stalled              Cause = "stalled"                 // blocks flowed, then nothing
 	RefusedByServer      Cause = "refused_by_server"       // our TFTP server sent an ERROR
 	SizeMismatch         Cause = "size_mismatch"           // bytes received differ from the device's listing
@@ -53,7 +54,7 @@ func All() []Cause {
 		ConnectRefused, ConnectTimeout, HostKeyUnknown, HostKeyChanged, HostKeyWeak, NoCommonAlgorithm,
 		AuthFailed, EnableFailed, PromptUnrecognised, SessionLost, CommandRejected, UnsupportedDevice,
 		ImageNotFound, SourceMissing, NotPermittedOnDevice, NoRequest, WrongSource, TIDBlocked,
-		FragmentsDropped, Stalled, RefusedByServer, SizeMismatch, DigestMismatch, SpoolFull, VaultError,
+		FragmentsDropped, TransportRestricted, Stalled, RefusedByServer, SizeMismatch, DigestMismatch, SpoolFull, VaultError,
 		DeviceNoSpace, UnsafePrompt, Cancelled, Internal,
 	}
 }

@@ -60,6 +60,7 @@ var usual = map[Cause]api.Fix{
 	WrongSource:          api.Say("have the device send from the address that is known, in configuration mode: ").Type(api.OnDevice, "ip tftp source-interface INTERFACE"),
 	TIDBlocked:           api.Say("look for what drops the packets: ").Do("doctor", "NAME"),
 	FragmentsDropped:     api.Say("use blocks that need no fragments: ").Set("tftp.max-block-size", "1468"),
+	TransportRestricted:  api.Say("see on the device which protocols its software permits: ").Type(api.OnDevice, "copy ?"),
 	Stalled:              api.Say("look for loss on the path: ").Type(api.OnDevice, "show interfaces").Say(", ").Type(api.OnDevice, "show policy-map control-plane"),
 	RefusedByServer:      api.Say("run it again with ").Option("verbose", "").Say(" and look at what the server was asked for"),
 	SizeMismatch:         api.Say("the copy was thrown away; run it again, and if the error stays, ask the device for its digest twice: ").Type(api.OnDevice, "verify /md5 FILE"),

@@ -172,6 +172,9 @@ func TestResult(t *testing.T) {
 	empty := backup
 	empty.Empty = true
 	url := "tftp://10.0.0.1/k3f9-2m7x-q1zz"
+	// Written by hand: no public text shows how IOS-XE 26.x refuses a copy.
+	const restricted = "SECURITY WARNING - Module: TFTP, Command: copy tftp:, Reason: Insecure protocol, Remediation: Use SCP\n" +
+		"% Command rejected: tftp is insecure, insecure mode is not configured\n"
 	for _, test := range []struct {
 		name   string
 		c      Copy
@@ -216,6 +219,17 @@ func TestResult(t *testing.T) {
 			CopyResult{Bytes: 10, Seconds: 1, OK: true}},
 		{"device full", restore, "!!!\n%Error copying flash:/x.bin (Not enough space on device)\n",
 			CopyResult{Bytes: -1, Error: "%Error copying flash:/x.bin (Not enough space on device)", Cause: cause.DeviceNoSpace}},
+		{"device full, named by our URL", restore, "!!!\n%Error copying " + url + " (Not enough space on device)\n",
+			CopyResult{Bytes: -1, Error: "%Error copying " + url + " (Not enough space on device)", Cause: cause.DeviceNoSpace}},
+		{"device full while it writes", restore, "!!!%Error writing " + url + " (No space left on device)\n",
+			CopyResult{Bytes: -1, Error: "%Error writing " + url + " (No space left on device)", Cause: cause.DeviceNoSpace}},
+		{"device full, without %Error", restore, "insufficient space in flash:\n",
+			CopyResult{Bytes: -1, Error: "insufficient space in flash:", Cause: cause.DeviceNoSpace}},
+		{"device full, IOS-XE", restore, "ERROR: Not enough free space in \"flash:/\"\n",
+			CopyResult{Bytes: -1, Error: "ERROR: Not enough free space in \"flash:/\"", Cause: cause.DeviceNoSpace}},
+		{"TFTP is restricted", backup, restricted, CopyResult{Bytes: -1, Error: "% Command rejected: tftp is insecure, insecure mode is not configured", Cause: cause.TransportRestricted}},
+		{"a warning about TFTP", backup, "SECURITY WARNING - Module: TFTP, Command: copy tftp:, Reason: Insecure protocol, Remediation: Use SCP\n!!!\n10 bytes copied in 1.0 secs\n",
+			CopyResult{Bytes: 10, Seconds: 1, OK: true}},
 		{"no vrf on this software", backup, "copy flash:/d/x.bin tftp://10.0.0.1/n vrf V\n                      ^\n% Invalid input detected at '^' marker.\n",
 			CopyResult{Bytes: -1, Error: "% Invalid input detected at '^' marker.", Cause: cause.CommandRejected}},
 		{"AAA", backup, "Command authorization failed.\n\n",

@@ -74,7 +74,7 @@ func (c Copy) failure(text string) (string, cause.Cause) {
 		}
 		if url := tftpURL.FindStringSubmatch(m[1]); url != nil {
 			if c.isOurs(url[1], url[2]) {
-				return line, serverCause(m[2])
+				return line, c.serverCause(m[2])
 			}
 			continue
 		}
@@ -93,8 +93,10 @@ func (c Copy) isOurs(host, name string) bool {
 // serverCause returns the cause for an error about our own URL. IOS prints its
 // own words for the code of the ERROR packet. A time-out may have any cause.
 // Without a valid address there was no request.
-func serverCause(reason string) cause.Cause {
+func (c Copy) serverCause(reason string) cause.Cause {
 	switch {
+	case c.ToDevice && spaceReason.MatchString(reason):
+		return cause.DeviceNoSpace // the server has only to read
 	case reason == "" || timeoutReason.MatchString(reason):
 		return ""
 	case unresolved.MatchString(reason):

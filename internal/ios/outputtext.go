@@ -112,7 +112,9 @@ var (
 	fixSyntax    = api.Say("this software does not know the command as typed; type it by hand, with ? after each word")
 	fixPrivilege = api.Say("give the account privilege level 15, or allow the command on the AAA server")
 	fixFile      = api.Say("look for the file with: ").Type(api.OnDevice, "dir /all")
-	fixSpace     = api.Say("check the free space with: ").Type(api.OnDevice, "dir").Say("; then delete files that you no longer need")
+	fixInsecure  = api.Say("the device's software refuses insecure protocols; ask whoever is responsible for its security whether it may accept them, in configuration mode: ").
+			Type(api.OnDevice, "system mode insecure")
+	fixSpace = api.Say("check the free space with: ").Type(api.OnDevice, "dir").Say("; then delete files that you no longer need")
 )
 
 // refusals are tried in order. The first match decides.
@@ -122,7 +124,9 @@ var refusals = []refusal{
 	{regexp.MustCompile(`(?i)^% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized (?:command|host)|bad ip address|invalid )`), cause.CommandRejected, fixSyntax},
 	{regexp.MustCompile(`(?i)^%error .*\((?:no such (?:file|device)|file not found|is a directory|unknown device)`), cause.SourceMissing, fixFile},
 	{regexp.MustCompile(`(?i)^%error .*\(permission denied`), cause.NotPermittedOnDevice, fixPrivilege},
-	{regexp.MustCompile(`(?i)^%?error:? .*(?:not enough (?:free )?space|no space left|insufficient space)`), cause.DeviceNoSpace, fixSpace},
+	{regexp.MustCompile(`(?i)^(?:%|error).*(?:not enough (?:\w+ )?space|no space left|insufficient space|out of space)`), cause.DeviceNoSpace, fixSpace},
+	{regexp.MustCompile(`(?i)^(?:not enough (?:\w+ )?space|no space left|insufficient space) (?:in|on) `), cause.DeviceNoSpace, fixSpace},
+	{regexp.MustCompile(`(?i)^(?:%|error|command rejected).*\binsecure\b`), cause.TransportRestricted, fixInsecure},
 	{regexp.MustCompile(`^(?:(?i:%error)[: ]|ERR: |ERROR: )`), cause.CommandRejected, nil},
 	{regexp.MustCompile(`(?i)^\?invalid host`), cause.CommandRejected, nil},
 	{regexp.MustCompile(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, fixFile},
@@ -143,7 +147,8 @@ func refusalOf(line string) *cause.Error {
 // Rejected looks for a refusal in the output of any command and returns it as a
 // *cause.Error with the device's own line. The cause is command_rejected for an
 // unknown command, not_permitted_on_device for a command that AAA forbids,
-// source_missing or device_no_space for such %Error lines. It is nil if there
+// source_missing or device_no_space for such %Error lines, transport_restricted
+// for software that refuses an insecure protocol. It is nil if there
 // is none. System messages, AutoInstall's errors and a bare "%Error" are no
 // refusals.
 func Rejected(output string) error {

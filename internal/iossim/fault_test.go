@@ -20,6 +20,21 @@ func sendFile(l *line, path, name string) {
 
 const office = "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"
 
+func TestRestrictTFTP(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{RestrictTFTP: 1}})
+	l := atPrompt(t, s)
+	l.send("copy flash:/vlan.dat tftp://127.0.0.1/a\r")
+	l.expect("SECURITY WARNING - Module: TFTP")
+	l.expect("% Command rejected: tftp is insecure")
+	l.expect("#")
+	if n := len(s.Transfers()); n > 0 {
+		t.Errorf("%d transfers after the rejection", n)
+	}
+	sendFile(l, "flash:/vlan.dat", "a")
+	l.expect("bytes copied")
+}
+
 func TestAskErase(t *testing.T) {
 	t.Parallel()
 	st := serveTFTP(t, 0)

@@ -76,6 +76,11 @@ type Faults struct {
 	// "%Error opening tftp://… (Timed out)", as for an access list, a missing
 	// route or the wrong VRF.
 	NoTFTP Times
+	// RestrictTFTP makes a copy over TFTP print a SECURITY WARNING and a
+	// rejection, like software that refuses insecure protocols (Cisco,
+	// "Insecure Feature Restrictions on IOS XE", for 26.1.1). Both lines are
+	// written by hand: the document has no text of a rejection.
+	RestrictTFTP Times
 	// SyslogNoise, per session, prints log messages and the errors of
 	// AutoInstall between lines, inside "!!!!" and after prompts, even without
 	// terminal monitor.

@@ -97,6 +97,9 @@ func ofWords(w Witness) *cause.Error {
 			Say(" (which sources and targets does this software take?); then type the command by hand")
 	case cause.DeviceNoSpace:
 		fix = api.Say("make room on the device (").Type(api.OnDevice, "dir").Say(", ").Type(api.OnDevice, "delete").Say("), then try again")
+	case cause.TransportRestricted:
+		fix = api.Say("the software of the device refuses TFTP as insecure; ask whoever is responsible for its security whether it may accept insecure protocols, in configuration mode: ").
+			Type(api.OnDevice, "system mode insecure")
 	case cause.SourceMissing:
 		fix = api.Say("the file has disappeared since it was listed: back the device up again")
 	case cause.NotPermittedOnDevice:
