@@ -164,9 +164,9 @@ var (
 	configStart = regexp.MustCompile(`(?m)^(?:!|version )`)
 	// messageLine matches lines of background processes, which are no part of
 	// a configuration: system messages with a date, the time since start or
-	// nothing before them, and AutoInstall's error.
+	// nothing before them, security warnings, and AutoInstall's error.
 	messageLine = regexp.MustCompile(`(?m)^(?:(?:\d+: )?[*.]?(?:[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?|\d+:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): )?` +
-		`(?:%[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+: |%Error opening tftp://255\.255\.255\.255/).*\n`)
+		`(?:%[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+(?: _WARNING)?: |SECURITY WARNING *[-:]? *Module: |%Error opening tftp://255\.255\.255\.255/).*\n`)
 )
 
 // RunningConfig returns show running-config with LF line ends, from its first

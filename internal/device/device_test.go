@@ -204,6 +204,9 @@ func TestRunningConfig(t *testing.T) {
 		{"messages", "Building configuration...\n" + message + "!\nversion 15.0\n" + message + "end\n" + message, "!\nversion 15.0\nend\n"},
 		{"messages of other kinds", "!\n%SYS-5-CONFIG_I: x\n00:20:16: %SYS-5-X: y\n000012: *Mar  1 00:20:16.1 UTC: %SYS-5-X: y\n3d02h: %LINK-3-UPDOWN: z\n" +
 			"%Error opening tftp://255.255.255.255/network-confg (Timed out)\nend\n", "!\nend\n"},
+		{"security warnings", "!\nSECURITY WARNING - Module: SSH, Command: x, Reason: y, Remediation: z\nversion 17.18\nhostname SW1\n" +
+			"*Mar  1 00:20:16.1 UTC: %SYS-4-INSECURE_CONFIG: Module: AAA, Command: x, Reason: y\n%SYS-4-INSECURE _WARNING: Module: SSH\nend\n",
+			"!\nversion 17.18\nhostname SW1\nend\n"},
 		{"a message in the configuration", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n"},
 	}
 	for _, test := range tests {

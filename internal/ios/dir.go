@@ -21,7 +21,7 @@ var (
 	usageFor = regexp.MustCompile(`^Usage for ([A-Za-z][\w-]*:)//`)
 	// Lines without facts: separators, and additions of simulators and boot
 	// loaders.
-	noFacts   = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|[\d.e+]+K bytes of .*|Partition +Size .*|\d+ +\d+K +\d+K +.*|\d+ file\(s\) total size: .*|Load for .*|Time source is .*)$`)
+	noFacts   = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|[\d.e+]+K bytes of .*|Partition +Size .*|\d+ +\d+K +\d+K +.*|\d+ file\(s\) total size: .*)$`)
 	emptyList = regexp.MustCompile(`^(?:No files? (?:in|on) |No space information available)`)
 )
 

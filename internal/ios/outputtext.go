@@ -15,9 +15,18 @@ import (
 // the mark of an unsynchronised clock (* or .) may come before it.
 const timestamp = `(?:\d{6}: )?[*.]?(?:[A-Z][a-z]{2} +\d{1,2} +(?:\d{4} +)?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Z][A-Za-z]{1,5})?|\d{1,2}:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): `
 
+// securityWarning is the beginning of a warning of IOS-XE 17.18 and later
+// (Cisco, "Resilient Infrastructure Security Warnings Reference"). A banner may
+// have the same two words, but not the word Module after them.
+const securityWarning = `SECURITY WARNING *[-:]? *Module: `
+
 var (
 	// *Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on …
-	syslogMessage = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z][A-Z0-9_]*)*-[0-7]-[A-Z0-9_]+: .*$`)
+	// SECURITY WARNING - Module: SSH, Command: …, Reason: …
+	syslogMessage = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z][A-Z0-9_]*)*-[0-7]-[A-Z0-9_]+(?: _WARNING)?: .*$|` + securityWarning + `.*$`)
+	// Load for five secs: 1%/0%; one minute: 1%; five minutes: 1%
+	// No time source, *00:20:16.242 UTC Mon Mar 1 1993
+	execTimestamp = regexp.MustCompile(`^(?:Load for five secs: \d.*|(?:Time source is [^,]+|No time source), [*.]?\d{2}:\d{2}:\d{2}.*)$`)
 	// Dec  7 20:42:33.704: UDP: sent src=10.12.254.1(51337), …
 	// Autoinstall trying DHCPv4 on Vlan1
 	debugLine = regexp.MustCompile(`^(?:` + timestamp + `|(?i:autoinstall(?: trying |: ))).*$`)
@@ -28,19 +37,21 @@ var (
 )
 
 // StripSyslog removes the messages that background processes print into any
-// session: system messages and debug lines up to the end of their line, and
-// AutoInstall's errors about 255.255.255.255. It drops lines that hold nothing
-// else. It also removes carriage returns, bells and terminal escapes.
+// session: system messages, security warnings and debug lines up to the end of
+// their line, and AutoInstall's errors about 255.255.255.255. It drops lines
+// that hold nothing else, and the two lines that "exec prompt timestamp" prints
+// before each output. It also removes carriage returns, bells and terminal
+// escapes.
 func StripSyslog(text string) string {
 	text = escapes.ReplaceAllString(strings.ReplaceAll(text, "\r", ""), "")
 	kept := make([]string, 0, strings.Count(text, "\n")+1)
 	for line := range strings.SplitSeq(text, "\n") {
 		clean := line
-		if strings.Contains(line, "%") {
+		if strings.Contains(line, "%") || strings.Contains(line, "SECURITY WARNING") {
 			clean = autoInstall.ReplaceAllString(clean, "")
 			clean = syslogMessage.ReplaceAllString(clean, "")
 		}
-		clean = debugLine.ReplaceAllString(clean, "")
+		clean = execTimestamp.ReplaceAllString(debugLine.ReplaceAllString(clean, ""), "")
 		if clean == line || strings.TrimSpace(clean) != "" {
 			kept = append(kept, clean)
 		}

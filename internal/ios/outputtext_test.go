@@ -66,6 +66,40 @@ func TestRejected(t *testing.T) {
 	}
 }
 
+// TestSecurityWarnings removes the warnings of IOS-XE 17.18 and later (Cisco,
+// "Resilient Infrastructure Security Warnings Reference").
+func TestSecurityWarnings(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\nSECURITY WARNING - Module: SSH, Command: ip ssh *, Reason: Weak, Remediation: Use another\nb\n": "a\nb\n",
+		"!!!SECURITY WARNING - Module: SSH, Command: x, Reason: y\n!!\n":                                    "!!!\n!!\n",
+		"a\n*Mar  1 00:01:39.123: %SYS-4-INSECURE_CONFIG: Module: AAA, Command: x, Reason: y\nb\n":          "a\nb\n",
+		"a\n%SYS-4-INSECURE_WARNING: Module: MACSEC - Command: key-string * - Reason: y\nb\n":               "a\nb\n",
+		"a\n%SYS-4-INSECURE_DYNAMIC_WARNING: Module: SSH, Reason: y\nb\n":                                   "a\nb\n",
+		"a\n%SYS-4-INSECURE _WARNING: Module: SSH, Reason: y\nb\n":                                          "a\nb\n",
+		"SECURITY WARNING: authorised users only\n":                                                         "SECURITY WARNING: authorised users only\n",
+	} {
+		if got := StripSyslog(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestExecTimestamps reads outputs under "exec prompt timestamp" (Cisco IOS
+// Configuration Fundamentals Command Reference), with and without a clock.
+func TestExecTimestamps(t *testing.T) {
+	for _, source := range []string{
+		"Time source is NTP, 11:47:38.313 UTC Mon Apr 19 2004", "Time source is hardware calendar, *11:47:38.313 UTC Mon Apr 19 2004",
+		"No time source, *00:20:16.242 UTC Mon Mar 1 1993",
+	} {
+		for name, p := range parsers {
+			text := "Load for five secs: 1%/0%; one minute: 1%; five minutes: 2%\n" + source + "\n\n" + p.output
+			if err := p.parse(text); err != nil {
+				t.Errorf("%s, %s: %v", name, source, err)
+			}
+		}
+	}
+}
+
 func TestUnsupported(t *testing.T) {
 	for text, name := range map[string]string{
 		"Cisco Nexus Operating System (NX-OS) Software\n":               "Cisco NX-OS",

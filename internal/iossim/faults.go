@@ -85,6 +85,10 @@ type Faults struct {
 	// AutoInstall between lines, inside "!!!!" and after prompts, even without
 	// terminal monitor.
 	SyslogNoise Times
+	// SecurityWarnings, per session, is SyslogNoise with the warnings of IOS-XE
+	// 17.18 and later (form of the lines: Cisco, "Resilient Infrastructure
+	// Security Warnings Reference", and Unicon's patterns).
+	SecurityWarnings Times
 	// SlowPrint, per session, sends every character in a packet of its own,
 	// like a console server at 9600 baud.
 	SlowPrint Times

@@ -47,6 +47,8 @@ type Options struct {
 	HostKeySeed    string            // another seed is another host key; default: the host name
 	Banner         string            // printed before the login, and by SSH after it; may contain anything, # and "Password:" too
 	Decoration     string            // added to the host name in the prompt: -stby, (recovery-mode), as in Unicon's patterns
+	PromptClock    string            // layout of package time, "[15:04:05] ": a clock before the host name in the prompt, one second later each time; written by hand
+	TimeSource     string            // "exec prompt timestamp": each output begins with load and time; "NTP", or "none" for an unset clock
 	VRF            string            // VRF of the TFTP servers; a copy without this name reaches none
 	AccessGroup    string            // "NAME in" or "NAME out" on the uplink, in the running-config only; it drops nothing
 	FlashSize      int64             // size of flash: in bytes; 0: the size in the profile
@@ -84,6 +86,7 @@ type Switch struct {
 	moved    []Transfer
 	faults   Faults // the remaining faults
 	renamed  string // in the prompt, in place of the host name
+	prompts  int    // printed so far with a clock
 	source   string // source file name of the last copy; IOS proposes it again
 	boot     boot
 	tftp     tftpConfig

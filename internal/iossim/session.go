@@ -29,7 +29,10 @@ type session struct {
 // newSession prepares a line. The faults of a session strike here.
 func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
 	if s.strikes(func(f *Faults) *Times { return &f.SyslogNoise }) {
-		t.noise = &noise{}
+		t.noise = &noise{texts: backgroundTexts()}
+	}
+	if s.strikes(func(f *Faults) *Times { return &f.SecurityWarnings }) {
+		t.noise = &noise{texts: securityTexts()}
 	}
 	t.slow = s.strikes(func(f *Faults) *Times { return &f.SlowPrint })
 	return &session{dialogue: dialogue{sw: s, term: t}, privileged: s.o.EnablePassword == "", hang: func() { s.forget(conn) }}
@@ -86,7 +89,7 @@ func (s *session) interact() {
 }
 
 func (s *session) prompt() string {
-	name := s.sw.promptName()
+	name := s.sw.promptClock() + s.sw.promptName()
 	switch {
 	case s.configuring:
 		return name + "(config)#"
@@ -101,6 +104,32 @@ func (s *Switch) promptName() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return cmp.Or(s.renamed, s.o.Hostname) + s.o.Decoration
+}
+
+// promptClock returns the time in the prompt, if there is one. It does not
+// depend on the time of the test.
+func (s *Switch) promptClock() string {
+	if s.o.PromptClock == "" {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prompts++
+	return time.Date(2026, 11, 22, 9, 59, 50, 0, time.UTC).Add(time.Duration(s.prompts) * time.Second).Format(s.o.PromptClock)
+}
+
+// stamp prints load and time before the output of a command (Configuration
+// Fundamentals Command Reference, "exec prompt timestamp").
+func (s *session) stamp() {
+	source := "Time source is " + s.sw.o.TimeSource
+	mark := ""
+	switch s.sw.o.TimeSource {
+	case "":
+		return
+	case "none":
+		source, mark = "No time source", "*"
+	}
+	s.say("Load for five secs: 1%/0%; one minute: 1%; five minutes: 1%\n" + source + ", " + mark + "09:59:58.313 UTC Sun Nov 22 2026\n\n")
 }
 
 // rename changes the host name at the end of a copy, if the fault Rename
@@ -155,6 +184,7 @@ func (s *session) execute(line string) {
 		s.reject(bad)
 		return
 	}
+	s.stamp()
 	if !s.intrude(line) {
 		return
 	}

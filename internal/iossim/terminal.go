@@ -217,21 +217,37 @@ func (t *terminal) more(length int) int {
 // noise makes log messages. It counts and uses no clock, so the messages come
 // at the same places in every run.
 type noise struct {
+	texts                           []string
 	lines, marks, prompts, messages int
+}
+
+// backgroundTexts are messages of any device. An error of AutoInstall (a device
+// with service config) stands among them, without a time.
+func backgroundTexts() []string {
+	const at = "*Mar  1 00:2@:16.242: "
+	return []string{
+		at + "%LINK-3-UPDOWN: Interface GigabitEthernet1/0/7, changed state to down",
+		at + "%SYS-5-CONFIG_I: Configured from console by vty0 (192.0.2.7)",
+		at + "%LINEPROTO-5-UPDOWN: Line protocol on Interface Vlan1, changed state to up",
+		"%Error opening tftp://255.255.255.255/network-confg (Timed out)",
+	}
+}
+
+// securityTexts are warnings of IOS-XE 17.18 and later, without and with a time.
+func securityTexts() []string {
+	return []string{
+		"SECURITY WARNING - Module: SSH, Command: ip ssh server algorithm *, Reason: Weak algorithm(s)?, Remediation: Use stronger algorithm(s)",
+		"*Mar  1 00:2@:16.242: %SYS-4-INSECURE_DYNAMIC_WARNING: Module: TFTP, Command: copy *, Reason: Insecure protocol, Remediation: Use SCP",
+		"%SYS-4-INSECURE_CONFIG: Module: AAA, Command: enable password *, Reason: Weak encryption [confirm]",
+		"*Mar  1 00:2@:16.242: %SYS-4-INSECURE _WARNING: Module: LINE, Command: transport input telnet, Reason: Insecure protocol",
+	}
 }
 
 // message returns the next message, without the newline after it.
 func (n *noise) message() string {
-	texts := []string{
-		"%LINEPROTO-5-UPDOWN: Line protocol on Interface Vlan1, changed state to up",
-		"%LINK-3-UPDOWN: Interface GigabitEthernet1/0/7, changed state to down",
-		"%SYS-5-CONFIG_I: Configured from console by vty0 (192.0.2.7)",
-	}
+	text := n.texts[n.messages%len(n.texts)]
 	n.messages++
-	if n.messages%4 == 0 { // AutoInstall of a device with service config
-		return "%Error opening tftp://255.255.255.255/network-confg (Timed out)"
-	}
-	return "*Mar  1 00:2" + string(rune('0'+n.messages%10)) + ":16.242: " + texts[n.messages%len(texts)]
+	return strings.Replace(text, "@", string(rune('0'+n.messages%10)), 1)
 }
 
 func (n *noise) afterLine() string {

@@ -280,6 +280,10 @@ func TestOddDevices(t *testing.T) {
 		"boot-list":           {"isr2900", iossim.Options{Texts: map[string]string{"show_version": bootedOverNetwork, "show_bootvar": bootList}}, nil},
 		"dir-denied":          {"isr4300", iossim.Options{Denied: []string{"dir"}}, nil},
 		"behind-a-vrf":        {"c9300-stack", iossim.Options{VRF: "Mgmt-vrf"}, func(d *api.Device) { d.VRF = "Mgmt-vrf" }},
+		"security-warnings":   {"c9300-stack", iossim.Options{Faults: iossim.Faults{SecurityWarnings: iossim.Always}}, nil},
+		"exec-timestamps":     {"c3750-stack", iossim.Options{TimeSource: "NTP"}, nil},
+		"an-unset-clock":      {"c2960", iossim.Options{TimeSource: "none"}, nil},
+		"clock-in-the-prompt": {"c2950", iossim.Options{PromptClock: "[15:04:05] "}, nil},
 		"password-alone":      {"c2500", iossim.Options{}, func(d *api.Device) { d.Username = "" }},
 	}
 	n := openNode(t)

@@ -76,7 +76,7 @@ func (l *Line) login(ctx context.Context) error {
 		}
 		line := d.shown()
 		if loginLike.MatchString(line) && !rescue.MatchString(line) {
-			if line == candidate {
+			if samePrompt(line, candidate) {
 				l.prompt = line
 				return nil
 			}
@@ -118,7 +118,7 @@ func (d *dialogue) settle(expected string, soon bool) error {
 		}
 	}
 	_, err := d.still(sureQuiet)
-	if line := d.shown(); err != nil || line != "" && line == expected || userAlone.MatchString(line) {
+	if line := d.shown(); err != nil || line != "" && samePrompt(line, expected) || userAlone.MatchString(line) {
 		return err
 	}
 	_, err = d.still(promptQuiet - sureQuiet)
@@ -300,7 +300,7 @@ func (l *Line) enable(ctx context.Context) error {
 		return nil
 	}
 	d := dialogue{Line: l, ctx: ctx}
-	privileged := strings.TrimSuffix(l.prompt, ">") + "#"
+	privileged := strings.TrimSuffix(withoutClock(l.prompt), ">") + "#"
 	if err := d.say("enable"); err != nil {
 		return err
 	}
@@ -313,7 +313,7 @@ func (l *Line) enable(ctx context.Context) error {
 		case strings.HasSuffix(line, "#") && loginLike.MatchString(line):
 			l.prompt = line
 			return nil
-		case refusal.Match(l.screen.text), line == l.prompt, askSecret.MatchString(line), askPassword.MatchString(line) && d.sentPassword:
+		case refusal.Match(l.screen.text), samePrompt(line, l.prompt), askSecret.MatchString(line), askPassword.MatchString(line) && d.sentPassword:
 			return d.enableRefused()
 		case askPassword.MatchString(line):
 			if l.cfg.EnablePassword == "" {

@@ -51,9 +51,10 @@ var (
 	plainQuestion = regexp.MustCompile(`\?$`)
 	// message matches the beginning of a message from a background process: a
 	// system message, %FACILITY-SEVERITY-MNEMONIC: with its time before it; a
-	// line of debug output, which has only the time; a message of AutoInstall.
-	message = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+:|^` + timestamp + `|` +
-		`%Error opening tftp://255\.255\.255\.255/|^(?i:autoinstall(?: trying |: ))`)
+	// security warning of IOS-XE 17.18 and later; a line of debug output, which
+	// has only the time; a message of AutoInstall.
+	message = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+(?: _WARNING)?:|^` + timestamp + `|` +
+		`SECURITY WARNING *[-:]? *Module: |%Error opening tftp://255\.255\.255\.255/|^(?i:autoinstall(?: trying |: ))`)
 )
 
 // timestamp is the prefix that "service timestamps" and "service
@@ -62,7 +63,7 @@ const timestamp = `(?:\d{1,9}: )?[*.]?(?:[A-Z][a-z]{2} +\d{1,2} +(?:\d{4} +)?\d{
 
 // hostname returns the device's name in a prompt, without mode and decorations.
 func hostname(prompt string) string {
-	name := strings.TrimRight(prompt, "#> ")
+	name := strings.TrimRight(withoutClock(prompt), "#> ")
 	name, _, _ = strings.Cut(name, "(")
 	for _, role := range []string{"-stby", "-standby"} {
 		name = strings.TrimSuffix(name, role)
@@ -72,13 +73,13 @@ func hostname(prompt string) string {
 
 // looksOwn reports whether line is a prompt of the same host as prompt, in
 // another mode or with another decoration. IOS shortens long names in some
-// modes, so it compares 16 characters.
+// modes, so it compares 16 characters. It ignores the time of the day.
 func looksOwn(line, prompt string) bool {
 	name := hostname(prompt)
 	if len(name) > 16 {
 		name = name[:16]
 	}
-	rest, ok := strings.CutPrefix(line, name)
+	rest, ok := strings.CutPrefix(withoutClock(line), name)
 	if name == "" || !ok || rest == "" || !strings.ContainsAny(rest[len(rest)-1:], "#>") {
 		return false
 	}
@@ -103,7 +104,7 @@ func lookLast(line, prompt string) ending {
 	e := ending{text: strings.TrimSpace(line), cut: -1}
 	switch {
 	case e.text == "":
-	case line == prompt:
+	case samePrompt(line, prompt):
 		e.kind, e.quiet = endPrompt, sureQuiet
 	case moreLike.MatchString(line):
 		e.kind, e.quiet = endMore, sureQuiet
@@ -115,9 +116,9 @@ func lookLast(line, prompt string) ending {
 		e.kind, e.quiet = endQuestion, vagueQuiet
 	case vagueQuestion.MatchString(e.text) && !atWork.MatchString(e.text):
 		e.kind, e.quiet = endQuestion, vagueQuiet
-	case prompt != "" && strings.HasSuffix(line, prompt): // after a file without a final newline
-		e.kind, e.quiet, e.text = endPrompt, unsureQuiet, prompt
-	case promptLike.MatchString(line): // the name has changed
+	case promptAtEnd(line, prompt) != "": // after a file without a final newline
+		e.kind, e.quiet, e.text = endPrompt, unsureQuiet, promptAtEnd(line, prompt)
+	case promptLike.MatchString(withoutClock(line)): // the name has changed
 		e.kind, e.quiet = endPrompt, oddQuiet
 	}
 	return e
@@ -131,13 +132,13 @@ func lookBack(text []byte, prompt string) ending {
 	switch {
 	case !ok || e.text == "":
 		return ending{}
-	case line == prompt:
+	case samePrompt(line, prompt):
 		e.kind, e.quiet = endPrompt, unsureQuiet
 	case sureQuestion.MatchString(line):
 		e.kind, e.quiet = endQuestion, oddQuiet
 	case plainQuestion.MatchString(line):
 		e.kind, e.quiet = endQuestion, vagueQuiet
-	case looksOwn(line, prompt) || promptLike.MatchString(line):
+	case looksOwn(line, prompt) || promptLike.MatchString(withoutClock(line)):
 		e.kind, e.quiet = endPrompt, vagueQuiet
 	default:
 		return ending{}

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// securityWarning is a line of IOS-XE 17.18 and later, after the form in
+// Cisco's "Security Warnings Reference" and in Unicon's patterns.
+const securityWarning = "SECURITY WARNING - Module: SSH, Command: ip ssh *, Reason: Weak algorithm?, Remediation: Use a stronger one"
+
 // TestLook tests ends of texts and their meaning.
 func TestLook(t *testing.T) {
 	tests := []struct {
@@ -49,6 +53,13 @@ func TestLook(t *testing.T) {
 		{"SW1#\n000123: 1w2d: %SYS-5-X: y\n", "", endPrompt, unsureQuiet},
 		{"SW1#\nAutoinstall trying DHCPv4 on Vlan1\n", "", endPrompt, unsureQuiet},
 		{"Switch1#\n%SYS-5-X: y\n", "", endPrompt, vagueQuiet},
+		{"SW1#\n" + securityWarning + "\n", "", endPrompt, unsureQuiet},
+		{"SW1#" + securityWarning + "\n", "", endPrompt, unsureQuiet},
+		{"Name []?\n" + securityWarning + "\n", "", endQuestion, oddQuiet},
+		{"SW1#\n%SYS-4-INSECURE_DYNAMIC_WARNING: Module: SSH, Reason: x\n", "", endPrompt, unsureQuiet},
+		{"SW1#\n*Mar  1 00:01:39.123: %SYS-4-INSECURE _WARNING: Module: SSH, Reason: x\n", "", endPrompt, unsureQuiet},
+		{"one\n", "SECURITY WARNING - Module: SSH, Command: copy [confirm]", endQuestion, vagueQuiet},
+		{"SW1#\nSECURITY WARNING: authorised users only\n", "", endNone, 0},
 		{"SW1-Slot1#\n%SYS-5-X: y\n", "", endPrompt, vagueQuiet},
 	}
 	for _, test := range tests {

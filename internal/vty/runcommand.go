@@ -172,7 +172,7 @@ func (l *Line) wait(ctx context.Context, watch Watch, questions bool) (ending, e
 			heard, idle = time.Now(), watch(l.arrived)
 		case err == errIdle && e.kind == endNone:
 			return e, err
-		case err == io.EOF && e.kind == endPrompt && e.text == l.prompt:
+		case err == io.EOF && e.kind == endPrompt && samePrompt(e.text, l.prompt):
 			return e, nil
 		case err != errIdle:
 			return e, err
