@@ -25,6 +25,7 @@ var (
 type Catalog interface {
 	Inventory
 	Index
+	History
 	Close() error
 }
 

@@ -18,12 +18,15 @@ import (
 // be open at once. Each is closed when the test ends.
 type New func(t testing.TB) (open func(t testing.TB) catalog.Catalog)
 
+// suiteTest is one test of the suite.
+type suiteTest struct {
+	name string
+	run  func(t *testing.T, create New)
+}
+
 // Test runs the suite.
 func Test(t *testing.T, create New) {
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, create New)
-	}{
+	for _, test := range append([]suiteTest{
 		{"Devices", testDevices},
 		{"InvalidDevicesAreNotKept", testInvalidDevices},
 		{"SelectedDevices", testSelect},
@@ -41,7 +44,7 @@ func Test(t *testing.T, create New) {
 		{"NoImages", testNoImages},
 		{"InspectedImages", testInspectedImages},
 		{"RememberedImage", testRememberedImage},
-	} {
+	}, historyTests...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashwarden/api"
@@ -18,19 +19,31 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 		return nil
 	}
 	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+		var devices []string
 		for _, s := range snapshots {
 			if err := index(ctx, tx, s); err != nil {
 				return fmt.Errorf("snapshot %s: %w", s.ID, err)
 			}
+			devices = append(devices, s.Device)
 		}
-		return nil
+		slices.Sort(devices)
+		return refresh(ctx, tx, slices.Compact(devices)...)
 	})
 	return c.wrap("index", err)
 }
 
 // Unindex takes a snapshot that the vault no longer has out of the index.
 func (c *Catalog) Unindex(ctx context.Context, id string) error {
-	err := c.inTransaction(ctx, func(tx *sql.Tx) error { return unindex(ctx, tx, id) })
+	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+		devices, err := texts(ctx, tx, `SELECT device FROM snapshot WHERE id = ?`, id)
+		if err == nil {
+			err = unindex(ctx, tx, id)
+		}
+		if err != nil {
+			return err
+		}
+		return refresh(ctx, tx, devices...)
+	})
 	return c.wrap("take snapshot "+id+" out of the index", err)
 }
 
@@ -92,8 +105,8 @@ func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 	}
 	files, bytes := catalog.Kept(s)
 	result, err := tx.ExecContext(ctx,
-		`INSERT INTO snapshot (id, device, started, status, version, image, files, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID, s.Device, s.Started.Unix(), s.Status, s.Facts.Version, s.Facts.Image, files, bytes)
+		`INSERT INTO snapshot (id, device, started, status, model, version, image, files, bytes, received, runs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID, s.Device, s.Started.Unix(), s.Status, s.Facts.Model, s.Facts.Version, s.Facts.Image, files, bytes, s.Received(), catalog.HoldsRunning(s))
 	if err != nil {
 		return err
 	}
@@ -106,6 +119,11 @@ func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 		runs := sql.NullString{String: s.Facts.Version, Valid: running[i]}
 		if err := indexFile(ctx, tx, n, f, runs); err != nil {
 			return err
+		}
+		if catalog.ReadOnArrival(f) {
+			if err := prove(ctx, tx, s.Started, catalog.Proof{SHA256: f.SHA256, Whole: true}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

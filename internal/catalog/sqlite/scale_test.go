@@ -3,18 +3,19 @@ package sqlite
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog/catalogtest"
 )
 
-// newLarge returns a catalog of 10,000 devices, each with ten snapshots of
-// three files; 200 images are among them.
-func newLarge(b *testing.B) *Catalog {
+// newLarge returns a catalog of 10,000 devices, each with so many snapshots of
+// three files and two runs; 200 images are among them.
+func newLarge(b *testing.B, snapshots int) *Catalog {
 	c := newCatalog(b)
 	fill(b, c, 10_000)
-	for round := range 10 {
+	for round := range snapshots {
 		err := c.inTransaction(b.Context(), func(tx *sql.Tx) error {
 			for n := range 10_000 {
 				name := fmt.Sprintf("sw%05d", n)
@@ -30,12 +31,37 @@ func newLarge(b *testing.B) *Catalog {
 			b.Fatal(err)
 		}
 	}
+	fillRuns(b, c)
 	return c
+}
+
+// fillRuns gives each device a good run and then a failed one, in one
+// transaction.
+func fillRuns(b *testing.B, c *Catalog) {
+	err := c.inTransaction(b.Context(), func(tx *sql.Tx) error {
+		for n := range 10_000 {
+			name := fmt.Sprintf("sw%05d", n)
+			for i, status := range []string{api.StatusOK, api.StatusFailed} {
+				r := catalogtest.Run(name, 10+i, status)
+				r.Message, r.Hint = strings.Repeat("message ", 20), strings.Repeat("hint ", 40)
+				if err := putRun(b.Context(), tx, r); err != nil {
+					return err
+				}
+			}
+			if err := refresh(b.Context(), tx, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 }
 
 // BenchmarkLarge is what the commands ask of a large catalog.
 func BenchmarkLarge(b *testing.B) {
-	c := newLarge(b)
+	c := newLarge(b, 10)
 	image := fmt.Sprint("image", 77)
 	for _, question := range []struct {
 		name string
@@ -62,5 +88,16 @@ func BenchmarkLarge(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkStates is the one question of the status of 10,000 devices. Its bar
+// is 150 ms for the whole operation.
+func BenchmarkStates(b *testing.B) {
+	c := newLarge(b, 1)
+	for b.Loop() {
+		if l, err := c.States(b.Context(), api.Select{}); err != nil || len(l) != 10_000 {
+			b.Fatalf("%d states, error %v", len(l), err)
+		}
 	}
 }

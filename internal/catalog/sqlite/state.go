@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+)
+
+// refresh computes what is known of devices again, after a table changed that
+// it follows from.
+func refresh(ctx context.Context, tx *sql.Tx, devices ...string) error {
+	for _, device := range devices {
+		for _, statement := range []string{refreshState, refreshFacts, refreshProofs + ` WHERE device = ?1`} {
+			if _, err := tx.ExecContext(ctx, statement, device); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refreshState finds the snapshots and runs that a state consists of.
+const refreshState = `INSERT INTO device_state (` + stateColumns + `) SELECT ?1,
+		coalesce(newest.id, ''), newest.started, coalesce(newest.status, ''), good.n, coalesce(good.id, ''), good.started,
+		(SELECT ended FROM run WHERE device = ?1 AND kind = 'backup' AND status = 'unchanged' ORDER BY started DESC, n DESC LIMIT 1),
+		last.n, last.started, last.ended, coalesce(last.status, ''),
+		(SELECT n FROM run WHERE device = ?1 AND kind = 'backup' AND ended IS NOT NULL AND status NOT IN ` + succeeded + ` ORDER BY started DESC, n DESC LIMIT 1)
+	FROM (SELECT 1) AS one
+		LEFT JOIN snapshot AS newest ON newest.n = (SELECT n FROM snapshot WHERE device = ?1 AND NOT received ORDER BY id DESC LIMIT 1)
+		LEFT JOIN snapshot AS good ON good.n = (SELECT n FROM snapshot WHERE device = ?1 AND NOT received AND status = 'ok' ORDER BY id DESC LIMIT 1)
+		LEFT JOIN run AS last ON last.n = (SELECT n FROM run WHERE device = ?1 AND kind = 'backup' ORDER BY started DESC, n DESC LIMIT 1)
+	WHERE TRUE
+	ON CONFLICT (device) DO UPDATE SET (` + stateColumns + `) = (excluded.device, excluded.newest_id, excluded.newest_started, excluded.newest_status,
+		excluded.good, excluded.good_id, excluded.good_started, excluded.looked,
+		excluded.last_run, excluded.last_started, excluded.last_ended, excluded.last_status, excluded.last_failed)`
+
+const stateColumns = `device, newest_id, newest_started, newest_status, good, good_id, good_started, looked,
+	last_run, last_started, last_ended, last_status, last_failed`
+
+// refreshFacts takes the facts of the newest snapshot or run that has some, and
+// compares them with the newest complete backup.
+const refreshFacts = `UPDATE device_state SET (seen, model, version, image, holds) = (
+		SELECT max(started), coalesce(model, ''), coalesce(version, ''), coalesce(image, ''), EXISTS (
+			SELECT 1 FROM snapshot AS good WHERE good.n = device_state.good AND good.runs AND good.version = facts.version AND good.image = facts.image)
+		FROM (
+			SELECT started, model, version, image FROM snapshot WHERE id = (SELECT newest_id FROM device_state WHERE device = ?1)
+			UNION ALL SELECT * FROM (SELECT started, model, version, image FROM run WHERE device = ?1 AND version <> '' ORDER BY started DESC, n DESC LIMIT 1) AS run
+		) AS facts) WHERE device = ?1`
+
+// refreshProofs judges the content of the newest complete backup. A condition
+// may follow.
+const refreshProofs = `UPDATE device_state SET (proved, damaged) = (
+		SELECT CASE WHEN count(*) = count(blob.checked) THEN min(blob.checked) END, coalesce(max(blob.damaged), FALSE)
+		FROM file JOIN blob ON blob.n = file.blob WHERE file.snapshot = device_state.good)`
+
+// RecordProofs enters what content of the vault was found to be.
+func (c *Catalog) RecordProofs(ctx context.Context, at time.Time, proofs ...catalog.Proof) error {
+	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+		for _, p := range proofs {
+			if err := prove(ctx, tx, at, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return c.wrap("record what content is whole", err)
+}
+
+// prove enters what one content was found to be at this time, unless it was
+// read later, for all devices whose newest complete backup has it.
+func prove(ctx context.Context, tx *sql.Tx, at time.Time, p catalog.Proof) error {
+	_, err := tx.ExecContext(ctx, `UPDATE blob SET checked = ?1, damaged = ?2 WHERE sha256 = ?3 AND (checked IS NULL OR checked <= ?1)`,
+		at.Unix(), !p.Whole, p.SHA256)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
+	}
+	return err
+}
+
+// stateQuery is the one query of States. Every column costs time with many
+// devices.
+const stateQuery = `SELECT device.name, device.site, device.device_group,
+		state.model, state.version, state.image, state.seen,
+		state.newest_id, state.newest_started, state.newest_status, state.good_id, state.good_started, state.holds,
+		state.looked, state.proved, state.damaged,
+		state.last_started, state.last_ended, state.last_status,
+		failed.id, failed.started, failed.ended, failed.status, failed.cause, failed.message, failed.hint, failed.attempts, failed.snapshot
+	FROM device LEFT JOIN device_state AS state ON state.device = device.name LEFT JOIN run AS failed ON failed.n = state.last_failed
+	WHERE (?1 = '' OR device.site = ?1) AND (?2 = '' OR device.device_group = ?2) ORDER BY device.name`
+
+// States returns what is known of the devices that s selects, sorted by name.
+func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, error) {
+	if len(s.Names) > 0 {
+		if _, err := c.Devices(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := c.db.QueryContext(ctx, stateQuery, s.Site, s.Group)
+	if err != nil {
+		return nil, c.wrap("read the state of the devices", err)
+	}
+	defer rows.Close()
+	list := []catalog.State{}
+	var row stateRow
+	for to := row.fields(); rows.Next(); {
+		if err := rows.Scan(to...); err != nil {
+			return nil, c.wrap("read the state of the devices", err)
+		}
+		if len(s.Names) == 0 || slices.Contains(s.Names, row.name) {
+			list = append(list, row.state())
+		}
+	}
+	return list, c.wrap("read the state of the devices", rows.Err())
+}
+
+// stateRow is a row of stateQuery. Only a device without any history has no
+// row in device_state.
+type stateRow struct {
+	name, site, group                                 string
+	model, version, image, newest, newestStatus, good sql.NullString
+	lastStatus                                        sql.NullString
+	seen, newestStarted, goodStarted, looked, proved  sql.NullInt64
+	lastStarted, lastEnded                            sql.NullInt64
+	holds, damaged                                    sql.NullBool
+	id, status, cause, message, hint, snapshot        sql.NullString // of the failed run
+	started, ended, attempts                          sql.NullInt64
+}
+
+func (r *stateRow) fields() []any {
+	return []any{&r.name, &r.site, &r.group, &r.model, &r.version, &r.image, &r.seen,
+		&r.newest, &r.newestStarted, &r.newestStatus, &r.good, &r.goodStarted, &r.holds, &r.looked, &r.proved, &r.damaged,
+		&r.lastStarted, &r.lastEnded, &r.lastStatus,
+		&r.id, &r.started, &r.ended, &r.status, &r.cause, &r.message, &r.hint, &r.attempts, &r.snapshot}
+}
+
+func (r *stateRow) state() catalog.State {
+	s := catalog.State{Name: r.name, Site: r.site, Group: r.group,
+		Model: r.model.String, Version: r.version.String, Image: r.image.String, Seen: moment(r.seen),
+		Newest: catalog.Saved{ID: r.newest.String, Started: moment(r.newestStarted), Status: r.newestStatus.String},
+		Good:   catalog.Saved{ID: r.good.String, Started: moment(r.goodStarted)},
+		Holds:  r.holds.Bool, Looked: moment(r.looked), Proved: moment(r.proved), Damaged: r.damaged.Bool,
+		Last: catalog.Attempt{Status: r.lastStatus.String, Started: moment(r.lastStarted), Ended: moment(r.lastEnded)}}
+	if s.Good.ID != "" {
+		s.Good.Status = api.StatusOK
+	}
+	if r.id.Valid {
+		s.Failed = &api.Run{ID: r.id.String, Device: r.name, Kind: api.RunBackup, Status: r.status.String, Cause: api.Cause(r.cause.String),
+			Message: r.message.String, Hint: r.hint.String, Attempts: int(r.attempts.Int64), Snapshot: r.snapshot.String,
+			Started: moment(r.started), Ended: moment(r.ended)}
+	}
+	return s
+}
