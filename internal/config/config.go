@@ -23,6 +23,7 @@ type Config struct {
 	TFTP    TFTP
 	Backup  Backup
 	SSH     SSH
+	Protect Protect
 	Receive []ReceiveRule
 }
 
@@ -47,6 +48,12 @@ type SSH struct {
 	UnknownHosts string // reaction to an unknown host key: AcceptNew, Ask or Refuse
 }
 
+// Protect is the section protect: when a device counts as protected.
+type Protect struct {
+	Within       time.Duration // its newest complete backup, or a look that confirms it, is younger
+	ProvedWithin time.Duration // the content of that backup was read and proved within this time
+}
+
 // The values of ssh.unknown-hosts.
 const (
 	AcceptNew = "accept-new" // trust the key on first use and pin it
@@ -60,6 +67,8 @@ func Default() Config {
 		TFTP:   TFTP{Listen: ":69", PortRange: tftp.PortRange{First: 1056, Last: 1059}, MaxBlockSize: 1468},
 		Backup: Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, StallTimeout: 60 * time.Second},
 		SSH:    SSH{UnknownHosts: AcceptNew},
+
+		Protect: Protect{Within: 8 * day, ProvedWithin: 35 * day},
 	}
 }
 

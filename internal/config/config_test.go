@@ -74,6 +74,8 @@ func changed() Config {
 		TFTP:   TFTP{Listen: "[::1]:6969", PortRange: tftp.PortRange{First: 2000, Last: 2000}, Advertise: netip.MustParseAddr("192.0.2.9"), MaxBlockSize: 0},
 		Backup: Backup{Files: "all", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
 		SSH:    SSH{UnknownHosts: Refuse},
+
+		Protect: Protect{Within: 36 * time.Hour, ProvedWithin: 14 * day},
 	}
 }
 
@@ -91,7 +93,10 @@ backup:
   stall-timeout: 2m
 ssh:
   unknown-hosts: refuse
-`, `{"ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+protect:
+  within: 36h
+  proved-within: 2w
+`, `{"protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -108,7 +113,8 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n",
 		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
 		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
-		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse")
+		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
+		"FLASHWARDEN_PROTECT_WITHIN=36h", "FLASHWARDEN_PROTECT_PROVED_WITHIN=2w")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +134,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, receive
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, protect, receive
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
@@ -215,6 +221,8 @@ func TestValues(t *testing.T) {
 		{"backup.parallel-per-site", []string{"1", "10000"}, []string{"0", "10001"}, "FLASHWARDEN_BACKUP_PARALLEL_PER_SITE"},
 		{"backup.stall-timeout", []string{"60s", "1m30s", "100ms", "24h"}, []string{"60", "0s", "-5s", "25h", "99ms", "soon"}, "FLASHWARDEN_BACKUP_STALL_TIMEOUT"},
 		{"ssh.unknown-hosts", []string{"accept-new", "ask", "refuse"}, []string{"yes", "Ask"}, "FLASHWARDEN_SSH_UNKNOWN_HOSTS"},
+		{"protect.within", []string{"1h", "8d", "2w", "1h30m", "3650d"}, []string{"8", "59m", "3651d", "-1d", "1.5d", "d", "1d12h", "99999999999d", "soon"}, "FLASHWARDEN_PROTECT_WITHIN"},
+		{"protect.proved-within", []string{"1h", "35d"}, []string{"0d", "0", "x"}, "FLASHWARDEN_PROTECT_PROVED_WITHIN"},
 	} {
 		section, key, _ := strings.Cut(test.key, ".")
 		for _, value := range test.good {

@@ -40,6 +40,8 @@ func settings() []setting {
 			c.SSH.UnknownHosts, err = oneOf(v, AcceptNew, Ask, Refuse)
 			return
 		}},
+		{"protect", "within", func(c *Config, v string) (err error) { c.Protect.Within, err = age(v); return }},
+		{"protect", "proved-within", func(c *Config, v string) (err error) { c.Protect.ProvedWithin, err = age(v); return }},
 	}
 }
 
@@ -50,6 +52,9 @@ const (
 	minBlockSize, maxBlockSize = 8, 65464
 
 	minStall, maxStall = 100 * time.Millisecond, 24 * time.Hour
+
+	day            = 24 * time.Hour
+	minAge, maxAge = time.Hour, 3650 * day
 )
 
 func (s setting) name() string { return s.section + "." + s.key }
@@ -150,6 +155,25 @@ func stallTimeout(v string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a duration with a unit, such as 60s or 2m", v)
 	case d < minStall || d > maxStall:
 		return 0, errors.New(v + " is not between 100ms and 24h")
+	}
+	return d, nil
+}
+
+// age reads a time of hours, days or weeks: 36h, 8d, 2w.
+func age(v string) (time.Duration, error) {
+	d, err := time.ParseDuration(v)
+	for unit, length := range map[string]time.Duration{"d": day, "w": 7 * day} {
+		if number, ok := strings.CutSuffix(v, unit); ok {
+			var n uint64
+			n, err = strconv.ParseUint(number, 10, 16)
+			d = time.Duration(n) * length
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a time with a unit, such as 36h, 8d or 2w", v)
+	case d < minAge || d > maxAge:
+		return 0, errors.New(v + " is not between 1h and 3650d")
 	}
 	return d, nil
 }
