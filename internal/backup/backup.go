@@ -61,8 +61,13 @@ type Runner struct {
 	Policy       api.Policy      // where neither the user nor the device says; empty: Rebuild
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
 	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded
-	Log          *slog.Logger    // nil: discard
-	contents     contentLocks    // one copy at a time per content
+	// Begin is called when All begins with a device, and what it returns when that
+	// device is done; it may add notes to the result. Both are called from several
+	// goroutines. Nil: nothing is called.
+	Begin func(ctx context.Context, d api.Device) (end func(api.BackupResult) api.BackupResult)
+	Log   *slog.Logger // nil: discard
+
+	contents contentLocks // one copy at a time per content
 }
 
 // Options are the user's wishes for one backup.

@@ -17,11 +17,19 @@ func (r *Runner) All(ctx context.Context, devices []api.Device, o Options) []api
 	for i, d := range devices {
 		wg.Go(func() {
 			defer limits.take(d.Site)()
-			results[i] = r.Backup(ctx, d, o)
+			end := r.begin(ctx, d)
+			results[i] = end(r.Backup(ctx, d, o))
 		})
 	}
 	wg.Wait()
 	return results
+}
+
+func (r *Runner) begin(ctx context.Context, d api.Device) (end func(api.BackupResult) api.BackupResult) {
+	if r.Begin == nil {
+		return func(res api.BackupResult) api.BackupResult { return res }
+	}
+	return r.Begin(ctx, d)
 }
 
 // limits holds one slot for each device that may be backed up at once.

@@ -32,9 +32,9 @@ type History interface {
 	InterruptRuns(ctx context.Context, at time.Time) error
 	// Runs returns at most so many runs of one device, newest first.
 	Runs(ctx context.Context, device string, most int) ([]api.Run, error)
-	// RecordProofs enters what the vault's content was found to be when it was
-	// read at this time. An earlier time than the recorded one changes nothing.
-	RecordProofs(ctx context.Context, at time.Time, proofs ...Proof) error
+	// RecordProofs enters what content of the vault was found to be. One that is
+	// older than the recorded one changes nothing.
+	RecordProofs(ctx context.Context, proofs ...Proof) error
 	// States returns what is known of the devices that s selects, sorted by
 	// name. Names in s that are not in the inventory are an ErrNotFound that
 	// lists them all.
@@ -43,8 +43,9 @@ type History interface {
 
 // Proof is the result of reading one content of the vault.
 type Proof struct {
-	SHA256 string // its name, in lower-case hexadecimal
-	Whole  bool   // it is there and has the digest of its name
+	SHA256 string    // its name, in lower-case hexadecimal
+	Read   time.Time // when
+	Whole  bool      // it is there and has the digest of its name
 }
 
 // State is what is known now of one device of the inventory. Times are UTC, in

@@ -9,10 +9,14 @@ import (
 	"flashwarden/internal/transfer"
 )
 
-// Backup backs devices up. The node must have been started.
+// Backup backs devices up and records each run, except those that only look.
+// The node must have been started.
 func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, events func(api.Event)) []api.BackupResult {
 	runner := n.Runner()
 	runner.Watch = events
+	if !r.DryRun {
+		runner.Begin = n.recordBackup
+	}
 	return runner.All(ctx, devices, backup.Options{Policy: r.Files, Recopy: r.Recopy, DryRun: r.DryRun})
 }
 

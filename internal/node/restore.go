@@ -41,8 +41,9 @@ func (n *Node) PlanRestore(ctx context.Context, d api.Device, s api.Snapshot, r 
 	return result, nil
 }
 
-// ApplyPlan does the steps of a plan, which restore files of s. The node must
-// have been started.
+// ApplyPlan does the steps of a plan, which restore files of s, and records the
+// run. The node must have been started.
 func (n *Node) ApplyPlan(ctx context.Context, d api.Device, s api.Snapshot, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
-	return n.Restorer().Apply(ctx, d, s, p, events), nil
+	end := n.recordRestore(ctx, d)
+	return end(n.Restorer().Apply(ctx, d, s, p, events)), nil
 }

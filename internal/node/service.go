@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
@@ -39,7 +40,13 @@ func (n *Node) Start() error {
 }
 
 func (n *Node) start(s *service) error {
-	var err error
+	err := announce(s.lock)
+	if err != nil {
+		return err
+	}
+	if err = n.Catalog.InterruptRuns(context.Background(), time.Now()); err != nil {
+		return err
+	}
 	if err = n.Vault.Sweep(context.Background()); err != nil {
 		return err
 	}

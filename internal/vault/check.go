@@ -20,6 +20,11 @@ type CheckOptions struct {
 	// Progress, unless nil, gets the bytes of blobs that were read, and all bytes
 	// to read. It is called by one goroutine at a time.
 	Progress func(done, total int64)
+
+	// Proved, unless nil, gets the result for each blob by its SHA-256: whole after
+	// it was read and has the digest of its name, not whole where it is missing or
+	// damaged. It is called by one goroutine at a time.
+	Proved func(sha256 string, whole bool)
 }
 
 // Check reads the vault again and returns its problems, sorted by path; no
@@ -27,7 +32,10 @@ type CheckOptions struct {
 // time. The error is that of ctx, or says that the vault cannot be read at
 // all.
 func (v *Vault) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem, error) {
-	c := &checker{vault: v, named: map[string][]claim{}, blobs: map[string]int64{}}
+	c := &checker{vault: v, named: map[string][]claim{}, blobs: map[string]int64{}, proved: opt.Proved}
+	if c.proved == nil {
+		c.proved = func(string, bool) {}
+	}
 	// Snapshots before blobs: a snapshot that is there has its blobs already.
 	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.audit, c.compare}
 	if opt.ReadData {
@@ -50,6 +58,7 @@ type checker struct {
 	named    map[string][]claim // by SHA-256: what snapshots say of a blob
 	blobs    map[string]int64   // by SHA-256: the size of each blob that exists
 	problems []api.CheckProblem
+	proved   func(sha256 string, whole bool)
 }
 
 // claim is what one snapshot says of a blob.
@@ -152,6 +161,9 @@ func (c *checker) audit(ctx context.Context) error {
 func (c *checker) compare(ctx context.Context) error {
 	for sum, claims := range c.named {
 		size, there := c.blobs[sum]
+		if !there || size != claims[0].file.Size {
+			c.proved(sum, false)
+		}
 		for _, claim := range claims {
 			switch {
 			case !there:

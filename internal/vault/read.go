@@ -82,13 +82,16 @@ func (c *checker) judge(r digests) {
 	case errors.Is(r.err, ErrNotFound):
 		if claims := c.named[r.sum]; len(claims) > 0 {
 			c.report(api.CheckBlobMissing, path, "it vanished during the check; %s names it", claims[0].snapshot)
+			c.proved(r.sum, false)
 		}
 	case r.err != nil:
 		c.report(api.CheckUnreadable, path, "%v", r.err)
 	case r.sha256 != r.sum:
+		c.proved(r.sum, false)
 		c.report(api.CheckBlobDamaged, path,
 			"its content has the SHA-256 %s: back up a device that has the file, and have all files copied again; or move it out of the vault, and the next backup copies it again", r.sha256)
 	default:
+		c.proved(r.sum, true)
 		for _, claim := range c.named[r.sum] {
 			if claim.file.MD5 != "" && claim.file.MD5 != r.md5 {
 				c.report(api.CheckMD5, claim.snapshot, "it says MD5 %s for %s, but the content has %s", claim.file.MD5, claim.file.Path, r.md5)

@@ -286,7 +286,10 @@ func testProofs(t *testing.T, create New) {
 		{4, []catalog.Proof{{SHA256: config.SHA256, Whole: true}}, at(5), true}, // it was read before the damage was seen
 		{6, []catalog.Proof{{SHA256: config.SHA256, Whole: true}, {SHA256: sha("nobody"), Whole: true}}, at(5), false},
 	} {
-		if err := c.RecordProofs(t.Context(), at(step.at), step.proofs...); err != nil {
+		for j := range step.proofs {
+			step.proofs[j].Read = at(step.at)
+		}
+		if err := c.RecordProofs(t.Context(), step.proofs...); err != nil {
 			t.Fatal(err)
 		}
 		if s := stateOf(t, c, "sw1"); !s.Proved.Equal(step.proved) || s.Damaged != step.damaged {
@@ -305,7 +308,7 @@ func testSharedProofs(t *testing.T, create New) {
 	if s := stateOf(t, c, "sw2"); !s.Proved.Equal(epoch) {
 		t.Errorf("proved %s; want when the other device copied it", s.Proved)
 	}
-	if err := c.RecordProofs(t.Context(), epoch.Add(6*time.Hour), catalog.Proof{SHA256: copied.SHA256}); err != nil {
+	if err := c.RecordProofs(t.Context(), catalog.Proof{SHA256: copied.SHA256, Read: epoch.Add(6 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	again := Snapshot("sw1", 7, "flash:/x.bin", copied) // every file was copied again
@@ -326,7 +329,7 @@ func testHistoryClosed(t *testing.T, create New) {
 	_, runs := c.Runs(ctx, "sw1", 1)
 	_, states := c.States(ctx, api.Select{Names: []string{"sw1"}})
 	for name, err := range map[string]error{"runs": runs, "states": states, "begin": c.BeginRun(ctx, Run("sw1", 0, "")), "end": c.EndRun(ctx, Run("sw1", 0, api.StatusOK)),
-		"interrupt": c.InterruptRuns(ctx, epoch), "proofs": c.RecordProofs(ctx, epoch, catalog.Proof{})} {
+		"interrupt": c.InterruptRuns(ctx, epoch), "proofs": c.RecordProofs(ctx, catalog.Proof{})} {
 		if err == nil || errors.Is(err, catalog.ErrNotFound) {
 			t.Errorf("%s: error %v; want that of the context", name, err)
 		}

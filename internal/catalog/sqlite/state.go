@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -58,10 +57,13 @@ const refreshProofs = `UPDATE device_state SET (proved, damaged) = (
 		FROM file JOIN blob ON blob.n = file.blob WHERE file.snapshot = device_state.good)`
 
 // RecordProofs enters what content of the vault was found to be.
-func (c *Catalog) RecordProofs(ctx context.Context, at time.Time, proofs ...catalog.Proof) error {
+func (c *Catalog) RecordProofs(ctx context.Context, proofs ...catalog.Proof) error {
+	if len(proofs) == 0 {
+		return nil
+	}
 	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
 		for _, p := range proofs {
-			if err := prove(ctx, tx, at, p); err != nil {
+			if err := prove(ctx, tx, p); err != nil {
 				return err
 			}
 		}
@@ -70,11 +72,11 @@ func (c *Catalog) RecordProofs(ctx context.Context, at time.Time, proofs ...cata
 	return c.wrap("record what content is whole", err)
 }
 
-// prove enters what one content was found to be at this time, unless it was
-// read later, for all devices whose newest complete backup has it.
-func prove(ctx context.Context, tx *sql.Tx, at time.Time, p catalog.Proof) error {
+// prove enters what one content was found to be, unless it was read later, for
+// all devices whose newest complete backup has it.
+func prove(ctx context.Context, tx *sql.Tx, p catalog.Proof) error {
 	_, err := tx.ExecContext(ctx, `UPDATE blob SET checked = ?1, damaged = ?2 WHERE sha256 = ?3 AND (checked IS NULL OR checked <= ?1)`,
-		at.Unix(), !p.Whole, p.SHA256)
+		p.Read.Unix(), !p.Whole, p.SHA256)
 	if err == nil {
 		_, err = tx.ExecContext(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
 	}
