@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
+	"internal/protect":             {"api", "internal/catalog", "internal/cause"},
 	"internal/credential":          {"api", "internal/cause"},
 	"internal/config":              {"tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},

@@ -1,0 +1,64 @@
+package api
+
+import "time"
+
+// Status is the fleet at a glance.
+type Status struct {
+	Devices []DeviceStatus `json:"devices"` // those at risk first, then those whose last backup failed; by name within each
+	Summary StatusSummary  `json:"summary"`
+}
+
+// DeviceStatus says whether one device is protected, and if not, why.
+type DeviceStatus struct {
+	Device    string     `json:"device"`
+	Site      string     `json:"site"`
+	Group     string     `json:"group"`
+	Protected bool       `json:"protected"`
+	Reasons   []Reason   `json:"reasons"`    // why it is at risk, the most important first; empty: it is protected
+	NextRun   *time.Time `json:"next_run"`   // UTC; null: nothing is scheduled
+	Running   bool       `json:"running"`    // a backup of it runs now
+	LastFails bool       `json:"last_fails"` // its newest backup that ended did not succeed
+	Known
+}
+
+// Known is what is known of a device from its backups. Times are UTC; null: there
+// is none.
+type Known struct {
+	Model        string     `json:"model"`
+	Version      string     `json:"version"`
+	Image        string     `json:"image"`         // that it ran when it was last seen
+	LastSnapshot string     `json:"last_snapshot"` // its newest complete backup; empty: none
+	LastBackup   *time.Time `json:"last_backup"`   // when that began
+	LastLook     *time.Time `json:"last_look"`     // when a look last confirmed it
+	Proved       *time.Time `json:"proved"`        // since when all its content has been read and compared at least once
+	LastFailure  *Run       `json:"last_failure"`  // the newest backup that ended and did not succeed
+}
+
+// The reasons why a device is at risk.
+const (
+	RiskNever      = "never"      // there is no backup
+	RiskIncomplete = "incomplete" // there is no complete backup
+	RiskOld        = "old"        // the newest complete backup is too old
+	RiskFuture     = "future"     // the newest complete backup is dated in the future
+	RiskImage      = "image"      // the newest complete backup does not have the image that the device runs
+	RiskDamaged    = "damaged"    // content of that backup is damaged or missing
+	RiskUnproved   = "not_proved" // content of that backup was not read for too long
+)
+
+// Reason is one reason why a device is at risk.
+type Reason struct {
+	Reason  string `json:"reason"` // RiskNever, …
+	Cause   Cause  `json:"cause"`  // of the last backup, if it failed since
+	Message string `json:"message"`
+	Hint    string `json:"hint"` // Fix for the command line
+	Fix     Fix    `json:"fix"`
+}
+
+// StatusSummary counts devices.
+type StatusSummary struct {
+	Devices   int `json:"devices"`
+	Protected int `json:"protected"`
+	AtRisk    int `json:"at_risk"`
+	Failed    int `json:"failed"`  // whose last backup failed, protected or not
+	Running   int `json:"running"` // that are being backed up now
+}

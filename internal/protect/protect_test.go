@@ -1,0 +1,150 @@
+package protect_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/protect"
+)
+
+const day = 24 * time.Hour
+
+var (
+	now   = time.Date(2026, 11, 28, 7, 30, 0, 0, time.UTC)
+	rules = protect.Rules{Within: 8 * day, ProvedWithin: 35 * day}
+)
+
+func ago(d time.Duration) time.Time { return now.Add(-d) }
+
+// sound is the state of a protected device, backed up a day ago.
+func sound() catalog.State {
+	saved := catalog.Saved{ID: "s1", Started: ago(day), Status: api.StatusOK}
+	return catalog.State{Name: "sw1", Version: "15.0(2)SE8", Image: "flash:/x.bin", Newest: saved, Good: saved, Holds: true,
+		Proved: ago(day), Last: catalog.Attempt{Status: api.StatusOK, Started: ago(day), Ended: ago(day)}}
+}
+
+// failing makes the newest backup run one that failed some time ago.
+func failing(s *catalog.State, before time.Duration, status string) {
+	s.Last = catalog.Attempt{Status: status, Started: ago(before), Ended: ago(before)}
+	s.Failed = &api.Run{Status: status, Cause: "no_request", Message: "The switch sent no TFTP request", Hint: "run `flashwarden doctor sw1`", Started: ago(before), Ended: ago(before)}
+}
+
+func TestJudge(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *catalog.State)
+		want   []string // each reason: its word, its message, its hint
+	}{
+		"protected":                             {func(*catalog.State) {}, nil},
+		"protected, and the last backup failed": {func(s *catalog.State) { failing(s, time.Hour, api.StatusFailed) }, nil},
+		"no backup": {func(s *catalog.State) { *s = catalog.State{Name: "sw1"} },
+			[]string{"never", "No backup yet", "`flashwarden backup sw1`"}},
+		"no backup, and the first one failed": {func(s *catalog.State) {
+			*s = catalog.State{Name: "sw1"}
+			failing(s, 3*time.Hour+5*time.Minute, api.StatusFailed)
+		}, []string{"never", "No backup yet. The last try, 3 hours 5 minutes ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		"no backup, and the first one was cancelled": {func(s *catalog.State) {
+			*s = catalog.State{Name: "sw1"}
+			failing(s, time.Hour, api.StatusFailed)
+			s.Failed.Cause = "cancelled"
+		}, []string{"never", "No backup yet", "`flashwarden backup sw1`"}},
+		"incomplete": {func(s *catalog.State) {
+			s.Good, s.Holds, s.Proved, s.Newest.Status = catalog.Saved{}, false, time.Time{}, api.StatusIncomplete
+			failing(s, day, api.StatusIncomplete)
+		}, []string{"incomplete", "No complete backup; the newest one, made 1 day ago, lacks files. The last try, 1 day ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		"an incomplete backup after a complete one": {func(s *catalog.State) {
+			s.Newest = catalog.Saved{ID: "s2", Started: ago(time.Hour), Status: api.StatusIncomplete}
+			failing(s, time.Hour, api.StatusIncomplete)
+		}, nil},
+		"just young enough": {func(s *catalog.State) { s.Good.Started = ago(8*day - time.Second) }, nil},
+		"old": {func(s *catalog.State) { s.Good.Started = ago(8*day + time.Hour) },
+			[]string{"old", "Last complete backup 8 days 1 hour ago; the limit is 8 days", "`flashwarden backup sw1`"}},
+		"old, and it fails every night": {func(s *catalog.State) {
+			s.Good.Started = ago(12 * day)
+			failing(s, 5*time.Hour+30*time.Minute, api.StatusFailed)
+		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try, 5 hours 30 minutes ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		"old, and one runs after a failed one": {func(s *catalog.State) {
+			s.Good.Started = ago(12 * day)
+			failing(s, 5*time.Hour, api.StatusFailed)
+			s.Last = catalog.Attempt{Status: api.StatusRunning, Started: ago(time.Minute)}
+		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try, 5 hours ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		"old, and it was interrupted": {func(s *catalog.State) {
+			s.Good.Started = ago(12 * day)
+			s.Last = catalog.Attempt{Status: api.StatusInterrupted, Started: ago(time.Hour)}
+			s.Failed = &api.Run{Status: api.StatusInterrupted, Message: "the program ended first", Started: ago(time.Hour)}
+		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try, 1 hour ago, failed: the program ended first", "`flashwarden backup sw1`"}},
+		"an older failure": {func(s *catalog.State) {
+			last := s.Last
+			failing(s, 20*day, api.StatusFailed)
+			s.Last, s.Good.Started = last, ago(9*day)
+		}, []string{"old", "Last complete backup 9 days ago; the limit is 8 days", "`flashwarden backup sw1`"}},
+		"old, and confirmed by a look": {func(s *catalog.State) { s.Good.Started, s.Looked = ago(20*day), ago(7*day) }, nil},
+		"an old look": {func(s *catalog.State) { s.Good.Started, s.Looked = ago(20*day), ago(9*day) },
+			[]string{"old", "Last complete backup 9 days ago; the limit is 8 days", "`flashwarden backup sw1`"}},
+		"a clock that is a little ahead": {func(s *catalog.State) { s.Good.Started = now.Add(time.Hour) }, nil},
+		"a backup from the future": {func(s *catalog.State) { s.Good.Started = now.Add(400 * day) },
+			[]string{"future", "The last complete backup is dated in the future: 2028-01-02 07:30 UTC", "see that the clock of this host is right (`timedatectl`), then run `flashwarden backup sw1`"}},
+		"another image": {func(s *catalog.State) { s.Holds, s.Image, s.Version = false, "flash:/new.bin", "15.2(7)E4" },
+			[]string{"image", "The last complete backup does not have the image that the device runs: flash:/new.bin, version 15.2(7)E4", "`flashwarden backup sw1`"}},
+		"another image, and the backup fails": {func(s *catalog.State) {
+			s.Holds, s.Image, s.Version = false, "flash:/new.bin", "15.2(7)E4"
+			failing(s, time.Hour, api.StatusIncomplete)
+		}, []string{"image", "The last complete backup does not have the image that the device runs: flash:/new.bin, version 15.2(7)E4. The last try, 1 hour ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		"an image that nobody knows": {func(s *catalog.State) { s.Holds, s.Image, s.Version = false, "", "" },
+			[]string{"image", "The last complete backup does not have the image that the device runs", "`flashwarden backup sw1`"}},
+		"read long ago": {func(s *catalog.State) { s.Proved = ago(35 * day) },
+			[]string{"not_proved", "The vault's copy of the last complete backup was last read 35 days ago; the limit is 35 days", "`flashwarden check --read-data`"}},
+		"never read": {func(s *catalog.State) { s.Proved = time.Time{} },
+			[]string{"not_proved", "The vault's copy of the last complete backup was never read again", "`flashwarden check --read-data`"}},
+		"damaged": {func(s *catalog.State) { s.Damaged, s.Proved = true, time.Time{} },
+			[]string{"damaged", "The vault's copy of the last complete backup is damaged or incomplete", "copy every file again: `flashwarden backup sw1 --recopy`"}},
+		"several": {func(s *catalog.State) {
+			s.Good.Started, s.Holds, s.Image, s.Proved = ago(40*day), false, "", ago(40*day)
+		}, []string{
+			"old", "Last complete backup 40 days ago; the limit is 8 days", "`flashwarden backup sw1`",
+			"image", "The last complete backup does not have the image that the device runs", "`flashwarden backup sw1`",
+			"not_proved", "The vault's copy of the last complete backup was last read 40 days ago; the limit is 35 days", "`flashwarden check --read-data`"}},
+	} {
+		s := sound()
+		c.change(&s)
+		var got []string
+		for _, r := range rules.Judge(s, now) {
+			got = append(got, r.Reason, r.Message, r.Hint)
+			if r.Fix.String() != r.Hint {
+				t.Errorf("%s: the hint is %q, and the fix %q", name, r.Hint, r.Fix)
+			}
+		}
+		if got, want := strings.Join(got, "\n"), strings.Join(c.want, "\n"); got != want {
+			t.Errorf("%s:\n%s\nwant:\n%s", name, got, want)
+		}
+	}
+}
+
+func TestLastFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *catalog.State)
+		want   bool
+	}{
+		"good":               {func(*catalog.State) {}, false},
+		"no run":             {func(s *catalog.State) { s.Last = catalog.Attempt{} }, false},
+		"failed":             {func(s *catalog.State) { failing(s, time.Hour, api.StatusFailed) }, true},
+		"failed before that": {func(s *catalog.State) { last := s.Last; failing(s, 9*day, api.StatusFailed); s.Last = last }, false},
+		"a look":             {func(s *catalog.State) { failing(s, 9*day, api.StatusFailed); s.Last.Status = api.StatusUnchanged }, false},
+		"runs after a failed one": {func(s *catalog.State) {
+			failing(s, time.Hour, api.StatusFailed)
+			s.Last.Status = api.StatusRunning
+		}, true},
+		"runs after a good one": {func(s *catalog.State) {
+			failing(s, 9*day, api.StatusFailed)
+			s.Last.Status = api.StatusRunning
+		}, false},
+	} {
+		s := sound()
+		c.change(&s)
+		if got := protect.LastFails(s); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
