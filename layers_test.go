@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"internal/vault":               {"api"},
 	"internal/vault/dir":           {"api", "internal/vault"},
 	"internal/vault/vaulttest":     {"api", "internal/vault"}, // a test kit
+	"internal/disk/disktest":       {},                        // a test kit
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
