@@ -35,7 +35,7 @@ func TestDirectory(t *testing.T) {
 		{"014 socket", "socket", 2},
 		{"014 device", "null", 2},
 		{"017 control characters", "a\n\x1b[31m", 2},
-		{"017 not UTF-8", "a\xff", 2},
+		{"017 control characters of Latin 1", "a\u0085b", 2},
 		{"018 long name", strings.Repeat("x", 400), 2},
 		{"018 long path", strings.Repeat("x/", 600), 2},
 		{"030 traversal", "../secret", 2},
@@ -47,8 +47,10 @@ func TestDirectory(t *testing.T) {
 		{"033 symlink out of the root", "link", 2},
 		{"033 symlinked directory out of the root", "updir/secret", 2},
 		{"033 absolute symlink", "abslink", 2},
+		{"033 symlinked directory, then out", "updir/root/../../secret", 2},
+		{"033 symlink to itself", "loop", 2},
 		{"035 prefix sibling", "../root-sibling/f", 2},
-		{"037 temporary name", ".tmp-abc", 2},
+		{"037 temporary name", ".flashwarden-upload-abc", 2},
 		{"037 hidden file", ".hidden", 2},
 		{"037 hidden directory", "dir/.hidden/f", 2},
 	}
@@ -80,16 +82,19 @@ func TestDirectory(t *testing.T) {
 		w, root := serveDir(t, tftp.Dir{})
 		refusedWrite(t, w, root, "new", 1)
 	})
+	t.Run("029 link to nothing", func(t *testing.T) {
+		w, root := serveDir(t, tftp.Dir{Create: true})
+		if err := os.Symlink("nothing", filepath.Join(root, "new")); err != nil {
+			t.Fatal(err)
+		}
+		refusedWrite(t, w, root, "new", 2)
+	})
 	t.Run("029 not for everybody to write", func(t *testing.T) {
 		w, root := serveDir(t, tftp.Dir{Public: true})
 		refusedWrite(t, w, root, "f", 2)
 	})
-	t.Run("033 symlink inside the root", func(t *testing.T) {
-		w, _ := serveDir(t, tftp.Dir{})
-		p := w.peer()
-		p.request(rrq("inside", "octet"))
-		p.expect(data(1, []byte("old content")))
-	})
+	t.Run("033 symlinks inside the root", testLinksInside)
+	t.Run("036 names of other spellings", testSpellings)
 	t.Run("034 symlink swapped in", testSymlinkRace)
 	t.Run("038 read while it is written", testReadDuringUpload)
 	t.Run("060 more announced than there is room", func(t *testing.T) {
@@ -118,6 +123,7 @@ func TestDirectory(t *testing.T) {
 	})
 	t.Run("110 two uploads of one name at once", testTwoUploads)
 	t.Run("129 sweep at the start", testSweep)
+	t.Run("129 sweep leaves foreign files", testSweepForeign)
 }
 
 // serveDir serves a directory with a bit of everything. It gives its path; the
@@ -133,13 +139,13 @@ func serveDir(t *testing.T, d tftp.Dir) (*world, string) {
 	}
 	for name, mode := range map[string]fs.FileMode{
 		"root/f": 0o644, "root/dir/f": 0o644, "root/private": 0o600, "root/.hidden": 0o644,
-		"root/.tmp-abc": 0o644, "root/dir/.hidden/f": 0o644, "secret": 0o644, "root-sibling/f": 0o644,
+		"root/.flashwarden-upload-abc": 0o644, "root/dir/.hidden/f": 0o644, "secret": 0o644, "root-sibling/f": 0o644,
 	} {
 		if err := os.WriteFile(filepath.Join(top, name), []byte("old content"), mode); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for link, target := range map[string]string{"link": "../secret", "updir": "..", "abslink": filepath.Join(top, "secret"), "inside": "dir/f"} {
+	for link, target := range map[string]string{"link": "../secret", "updir": "..", "abslink": filepath.Join(top, "secret"), "loop": "loop"} {
 		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +285,7 @@ func testStoredWithACK(t *testing.T) {
 			t.Errorf("%d bytes: stored %d, %v", n, len(got), err)
 		}
 	}
-	if strings.Count(tree(t, root), ".tmp-") != 1 {
+	if strings.Count(tree(t, root), tftp.TempPrefix) != 1 {
 		t.Errorf("left:\n%s", tree(t, root))
 	}
 }
@@ -385,38 +391,5 @@ func testTwoUploads(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(root, "new"))
 	if err != nil || !bytes.Equal(got, bodies[0]) && !bytes.Equal(got, bodies[1]) {
 		t.Errorf("%d bytes that are neither upload, %v", len(got), err)
-	}
-}
-
-// testSweep has temporary files of a dead process and of a process that is still
-// writing.
-func testSweep(t *testing.T) {
-	w, root := serveDir(t, tftp.Dir{Create: true})
-	for _, dead := range []string{".tmp-dead", "dir/.tmp-dead"} {
-		if err := os.WriteFile(filepath.Join(root, dead), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p := w.peer()
-	body := content(1, 100_000)
-	p.request(wrq("new", "octet"))
-	p.expect(ack(0))
-	p.store(body, 512, 1, 190)
-	eventually(t, func() bool { return strings.Count(tree(t, root), ".tmp-") == 4 }) // and .tmp-abc
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if err := (&tftp.Dir{Root: r}).Sweep(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func() bool {
-		left := tree(t, root)
-		return !strings.Contains(left, "dead") && strings.Count(left, ".tmp-") == 1
-	})
-	p.store(body, 512, 190, blocks(body, 512)+1)
-	if got, _ := os.ReadFile(filepath.Join(root, "new")); !bytes.Equal(got, body) {
-		t.Error("the upload that ran was damaged")
 	}
 }

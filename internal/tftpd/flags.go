@@ -104,7 +104,7 @@ func (f *Flags) Config(dir string) (Config, error) {
 		user = "" // an ordinary user cannot change to another one
 	}
 	return Config{
-		Dir: dir, Create: f.create, ReadOnly: f.readOnly, Public: !f.permissive, Secure: f.secure, Mode: mode,
+		Dir: dir, Create: f.create, ReadOnly: f.readOnly, Public: !f.permissive, Secure: f.secure, Mode: &mode,
 		MaxUpload: f.maxUpload, Allow: allow, Refuse: f.refuse, Ports: ports, MaxBlockSize: f.blockSize,
 		WindowBytes: f.windowBytes, Timeout: time.Duration(f.resend) * time.Microsecond, User: user,
 	}, nil

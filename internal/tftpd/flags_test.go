@@ -36,7 +36,7 @@ func TestLineOfDebian(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Dir != "/srv/tftp" || c.User != "tftp" || !c.Secure || !c.Create || c.ReadOnly || !c.Public || c.Ports != (tftp.PortRange{First: 1056, Last: 1059}) ||
-		strings.Join(c.Refuse, " ") != "blksize tsize" || c.MaxBlockSize != 1468 || c.Timeout != 500*time.Millisecond || c.Mode != 0o640 {
+		strings.Join(c.Refuse, " ") != "blksize tsize" || c.MaxBlockSize != 1468 || c.Timeout != 500*time.Millisecond || *c.Mode != 0o640 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -51,8 +51,19 @@ func TestDefaults(t *testing.T) {
 	if os.Geteuid() == 0 {
 		user = "nobody"
 	}
-	if err != nil || c.Mode != 0o666 || c.Timeout != time.Second || !c.Public || c.Create || c.User != user || c.Allow != nil {
+	if err != nil || *c.Mode != 0o666 || c.Timeout != time.Second || !c.Public || c.Create || c.User != user || c.Allow != nil {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestUmask: a umask that forbids everything is obeyed, too.
+func TestUmask(t *testing.T) {
+	f, err := flags(t, "--umask 777")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := f.Config("."); err != nil || *c.Mode != 0 {
+		t.Errorf("the mode is %v, %v", c.Mode, err)
 	}
 }
 

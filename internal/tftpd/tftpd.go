@@ -29,7 +29,7 @@ type Config struct {
 	ReadOnly  bool           // refuse uploads
 	Public    bool           // send only world-readable files, replace only world-writable ones
 	Secure    bool           // names are below Dir; false: a name may also begin with the path of Dir
-	Mode      fs.FileMode    // of new files; 0: 0644
+	Mode      *fs.FileMode   // of new files; nil: 0644
 	MaxUpload int64          // bytes; 0: limited only by the disk
 	Allow     []netip.Prefix // networks whose requests are answered; nil: all
 	Refuse    []string       // options that are treated as unknown, in lower case
@@ -69,7 +69,7 @@ func Run(ctx context.Context, c Config) error {
 	dir := &tftp.Dir{Root: root, ReadOnly: c.ReadOnly, Create: c.Create, Public: c.Public, MaxUpload: c.MaxUpload, Mode: c.Mode}
 	if !c.ReadOnly {
 		if err := dir.Sweep(); err != nil {
-			return fmt.Errorf("remove interrupted uploads from %s: %w", c.Dir, err)
+			c.Log.Warn("interrupted uploads are left", "dir", c.Dir, "err", err)
 		}
 	}
 	return c.serve(ctx, dir, absolute)

@@ -1,0 +1,54 @@
+//go:build linux
+
+package tftp
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path"
+)
+
+// disk is the part of *os.Root that changes a directory. A test replaces it with a
+// disk that loses its power.
+type disk interface {
+	OpenFile(name string, flag int, perm fs.FileMode) (diskFile, error)
+	Link(from, to string) error
+	Rename(from, to string) error
+	Remove(name string) error
+}
+
+// diskFile is the part of *os.File that an upload needs.
+type diskFile interface {
+	io.Writer
+	io.ReaderAt
+	io.Closer
+	Chmod(fs.FileMode) error
+	Chown(uid, gid int) error
+	Fd() uintptr
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
+}
+
+// rootDisk is the disk below an *os.Root.
+type rootDisk struct{ *os.Root }
+
+// OpenFile implements disk.
+func (r rootDisk) OpenFile(name string, flag int, perm fs.FileMode) (diskFile, error) {
+	f, err := r.Root.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// syncDir brings the names in the directory of a file to stable storage.
+func syncDir(d disk, file string) error {
+	f, err := d.OpenFile(path.Dir(file), os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

@@ -1,0 +1,76 @@
+//go:build linux
+
+package tftp
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"syscall"
+)
+
+// tempPrefix begins the names of incomplete uploads. It is a hidden name, so that
+// no request can reach it, and one that nobody else gives a file.
+const tempPrefix = ".flashwarden-upload-"
+
+// tempName matches the names of incomplete uploads, whole.
+var tempName = regexp.MustCompile(`^\.flashwarden-upload-[A-Z2-7]{26}$`)
+
+// newTemp returns a name for an incomplete upload in directory dir.
+func newTemp(dir string) string { return path.Join(dir, tempPrefix+rand.Text()) }
+
+// Sweep completes and removes what a crash left of uploads. It writes to their
+// place the uploads in Staging that were complete, and removes the temporary files
+// of all others. It touches only regular files of this process's user that have
+// the names of temporary files, and no file of a running process. It goes on
+// after an error and returns all errors; the Dir can serve in any case.
+func (d *Dir) Sweep() error {
+	errs := []error{d.recover()}
+	err := fs.WalkDir(d.Root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err == nil && e.Type().IsRegular() && tempName.MatchString(e.Name()):
+			errs = append(errs, sweepTemp(d.disk(d.Root), name))
+		}
+		return nil // an unreadable directory holds no upload of ours
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// sweepTemp removes an incomplete upload, unless a running process writes it.
+func sweepTemp(d disk, name string) error {
+	f, err := openOwn(d, name)
+	if f == nil {
+		return err
+	}
+	defer f.Close()
+	if err := d.Remove(name); err != nil {
+		return fmt.Errorf("remove interrupted upload: %w", err)
+	}
+	return nil
+}
+
+// openOwn opens a regular file of this process's user and locks it. It returns nil
+// if the file belongs to another user, is gone, or is locked by a running process.
+func openOwn(d disk, name string) (diskFile, error) {
+	f, err := d.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open interrupted upload: %w", err)
+	}
+	var s syscall.Stat_t
+	err = syscall.Fstat(int(f.Fd()), &s)
+	ours := err == nil && s.Mode&syscall.S_IFMT == syscall.S_IFREG && int(s.Uid) == os.Geteuid()
+	if !ours || syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
