@@ -3,12 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 
 	"flashwarden/api/client"
 )
@@ -23,11 +23,7 @@ func mainOverSocket() {
 	if os.Getenv(overSocket) == "" || !hasDaemon(os.Args[1:]) {
 		os.Exit(p.main(os.Args[1:]))
 	}
-	stop, err := startDaemon(os.Args[1:])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "daemon:", err)
-		os.Exit(99)
-	}
+	stop := startDaemon(os.Args[1:])
 	code := p.main(os.Args[1:])
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "daemon:", err)
@@ -77,39 +73,41 @@ func theirs(args []string) (*program, string) {
 	return q, dir
 }
 
-// startDaemon starts a daemon on the data directory of a command line. Where
-// none can run, as on a port that another program holds, it starts nothing: the
-// command has to say so itself.
-func startDaemon(args []string) (stop func() error, err error) {
+// startDaemon starts a daemon on the data directory of a command line, in this
+// process: another one would cost the time of a second start for each command.
+// If no daemon can run, as on a port that another program holds, it starts
+// nothing: the command has to report that by itself.
+func startDaemon(args []string) (stop func() error) {
 	q, dir := theirs(args)
 	serve := []string{"serve", "--data", dir}
 	if q.configFile != "" {
 		serve = append(serve, "--config", q.configFile)
 	}
-	cmd := exec.Command(os.Args[0], serve...)
-	cmd.Env = os.Environ()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	said, err := cmd.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
+	said, out := io.Pipe()
+	daemon := &program{name: q.name, etc: q.etc, in: strings.NewReader(""), output: output{out: out, err: out}, env: q.env}
+	cmd := daemon.command()
+	cmd.SetArgs(serve)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		err := cmd.ExecuteContext(ctx)
+		out.Close()
+		ended <- err
+	}()
+	stop = func() error {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
 	}
 	lines := bufio.NewScanner(said)
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "serving ") {
-			go func() {
-				for lines.Scan() { // the log must not fill the pipe
-				}
-			}()
-			return func() error {
-				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-					return err
-				}
-				return cmd.Wait()
-			}, nil
+			go io.Copy(io.Discard, said) // nobody waits for its log
+			return stop
 		}
 	}
-	return func() error { return nil }, func() error { cmd.Wait(); return nil }()
+	stop()
+	return func() error { return nil }
 }
