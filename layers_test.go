@@ -21,10 +21,11 @@ var arrows = map[string][]string{
 	"tftp/tftptest":                {},
 	"api":                          {}, // types only
 	"internal/cause":               {"api"},
-	"internal/ios":                 {"api", "internal/cause", "tftp"},
+	"internal/lazyregexp":          {},
+	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
 	"internal/flash":               {"internal/ios"},
 	"internal/imagefile":           {},
-	"internal/vty":                 {"api", "internal/cause"},
+	"internal/vty":                 {"api", "internal/cause", "internal/lazyregexp"},
 	"internal/device":              {"api", "internal/vty", "internal/ios", "internal/cause"},
 	"internal/spool":               {"tftp"},
 	"internal/vault":               {"api"},

@@ -1,9 +1,10 @@
 package ios
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // AccessList is one list of show access-lists.
@@ -24,15 +25,15 @@ type AccessListEntry struct {
 
 var (
 	// Extended IP access list 101 (Compiled) · IPv6 FQDN access list WEB
-	listHeader = regexp.MustCompile(`^(?i:(?:(standard|extended|reflexive|role-based) )?((?:[a-z][\w-]* ){1,3}?)access[ -]list) (\S.*?)(?: +\([^()]*\))*$`)
-	listEntry  = regexp.MustCompile(`^(?:(\d{1,10}) +)?(permit|deny) +(.*?)(?: +\((\d{1,18}) match(?:es)?\))?(?: +sequence (\d{1,10}))?$`)
-	listRemark = regexp.MustCompile(`^(?:\d{1,10} +)?remark\b`)
+	listHeader = lazyregexp.New(`^(?i:(?:(standard|extended|reflexive|role-based) )?((?:[a-z][\w-]* ){1,3}?)access[ -]list) (\S.*?)(?: +\([^()]*\))*$`)
+	listEntry  = lazyregexp.New(`^(?:(\d{1,10}) +)?(permit|deny) +(.*?)(?: +\((\d{1,18}) match(?:es)?\))?(?: +sequence (\d{1,10}))?$`)
+	listRemark = lazyregexp.New(`^(?:\d{1,10} +)?remark\b`)
 	// entryLike matches a line within a list. Other lines are not indented and
 	// begin with no number.
-	entryLike = regexp.MustCompile(`^(?:[ \t]+\S|\d)`)
+	entryLike = lazyregexp.New(`^(?:[ \t]+\S|\d)`)
 	// Some platforms add more counters, and the remaining time of a dynamic
 	// entry.
-	otherCounter = regexp.MustCompile(` +\((?:\d+ )?(?:estimate|time left|hwcounter)[^)]*\)`)
+	otherCounter = lazyregexp.New(` +\((?:\d+ )?(?:estimate|time left|hwcounter)[^)]*\)`)
 )
 
 // ParseAccessLists reads show access-lists (Cisco IOS Security Command

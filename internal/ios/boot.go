@@ -1,8 +1,9 @@
 package ios
 
 import (
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // Boot is the content of show boot or show bootvar. The first unit is the one
@@ -50,15 +51,15 @@ func (u BootUnit) NextStart() string {
 }
 
 var (
-	bootSwitch   = regexp.MustCompile(`^Switch (\d+)$`)
-	bootRegister = regexp.MustCompile(`(?i)^Configuration register is (0x[0-9a-f]+)(?:\s+\(will be (0x[0-9a-f]+))?`)
+	bootSwitch   = lazyregexp.New(`^Switch (\d+)$`)
+	bootRegister = lazyregexp.New(`(?i)^Configuration register is (0x[0-9a-f]+)(?:\s+\(will be (0x[0-9a-f]+))?`)
 	// BOOT path-list      : flash:/x.bin
 	// BOOT variable = flash:packages.conf;
 	// MANUAL_BOOT variable does not exist
-	bootSetting = regexp.MustCompile(`^([A-Za-z][A-Za-z _/-]*?)( variable)?(?:\s*[:=]\s*(.*)| does not exist)$`)
-	bootOption  = regexp.MustCompile(`,\d+$`)
-	nxosBoot    = regexp.MustCompile(`(?m)^\s*(?:NXOS|kickstart|system) variable = `)
-	asaBoot     = regexp.MustCompile(`(?m)^\s*Current BOOT variable = `)
+	bootSetting = lazyregexp.New(`^([A-Za-z][A-Za-z _/-]*?)( variable)?(?:\s*[:=]\s*(.*)| does not exist)$`)
+	bootOption  = lazyregexp.New(`,\d+$`)
+	nxosBoot    = lazyregexp.New(`(?m)^\s*(?:NXOS|kickstart|system) variable = `)
+	asaBoot     = lazyregexp.New(`(?m)^\s*Current BOOT variable = `)
 )
 
 // ParseBoot reads show boot and show bootvar (Cisco IOS Configuration

@@ -2,10 +2,10 @@ package ios
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Change is one command that changes a device: the line to type, the answers to
@@ -15,12 +15,12 @@ type Change struct {
 	Line string // the line to type
 
 	answers []answer
-	done    *regexp.Regexp // a text that the output of a successful command has; nil: no refusal is enough
+	done    *lazyregexp.Regexp // a text that the output of a successful command has; nil: no refusal is enough
 }
 
 // answer is the text to type at one question.
 type answer struct {
-	question *regexp.Regexp
+	question *lazyregexp.Regexp
 	path     string // the path that the first group of question must match; empty: any
 	text     string
 }
@@ -62,18 +62,18 @@ func (c Change) Result(output string) error {
 
 var (
 	// % Command rejected: …, % Error in saving …, FAILED: install_add …
-	ownRefusal = regexp.MustCompile(`(?mi)^(?:% ?(?:command rejected|error\b|failed\b|cannot\b|unable\b|file not found)|FAILED: ).*`)
+	ownRefusal = lazyregexp.New(`(?mi)^(?:% ?(?:command rejected|error\b|failed\b|cannot\b|unable\b|file not found)|FAILED: ).*`)
 
-	deleteName    = regexp.MustCompile(`(?i)^delete filename \[[^\]]*\]\?$`)
-	deleteConfirm = regexp.MustCompile(`(?i)^delete (\S+?)\s*\?\s*\[confirm\]$`)
-	mkdirName     = regexp.MustCompile(`(?i)^create directory filename \[[^\]]*\]\?$`)
-	created       = regexp.MustCompile(`(?mi)^created dir `)
-	saved         = regexp.MustCompile(`\[OK\]`)
-	saveQuestion  = regexp.MustCompile(`(?i)^system configuration has been modified\. save\s*\?\s*\[yes/no\]:?$`)
-	reloadConfirm = regexp.MustCompile(`(?i)^proceed with reload\s*\?\s*\[confirm\]$`)
-	installSave   = regexp.MustCompile(`(?i)save the configuration|you may save configuration and re-?enter`)
-	installGo     = regexp.MustCompile(`(?i)^(?:this operation (?:may )?requires? a reload of the system\. )?do you want to proceed\s*\?.*\[y/n\]$|^please confirm you have changed boot config to \S+ \[y/n\]$`)
-	installed     = regexp.MustCompile(`(?m)^SUCCESS: install_add_activate_commit`)
+	deleteName    = lazyregexp.New(`(?i)^delete filename \[[^\]]*\]\?$`)
+	deleteConfirm = lazyregexp.New(`(?i)^delete (\S+?)\s*\?\s*\[confirm\]$`)
+	mkdirName     = lazyregexp.New(`(?i)^create directory filename \[[^\]]*\]\?$`)
+	created       = lazyregexp.New(`(?mi)^created dir `)
+	saved         = lazyregexp.New(`\[OK\]`)
+	saveQuestion  = lazyregexp.New(`(?i)^system configuration has been modified\. save\s*\?\s*\[yes/no\]:?$`)
+	reloadConfirm = lazyregexp.New(`(?i)^proceed with reload\s*\?\s*\[confirm\]$`)
+	installSave   = lazyregexp.New(`(?i)save the configuration|you may save configuration and re-?enter`)
+	installGo     = lazyregexp.New(`(?i)^(?:this operation (?:may )?requires? a reload of the system\. )?do you want to proceed\s*\?.*\[y/n\]$|^please confirm you have changed boot config to \S+ \[y/n\]$`)
+	installed     = lazyregexp.New(`(?m)^SUCCESS: install_add_activate_commit`)
 )
 
 // Delete removes one file. It confirms only the question that names this file

@@ -3,11 +3,11 @@ package ios
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Copy is one copy command between a device and a TFTP server: the line to
@@ -55,8 +55,8 @@ func (c Copy) Command() string {
 }
 
 var (
-	devicePath = regexp.MustCompile(`^(?:[A-Za-z][\w-]*:.*|running-config|startup-config)$`)
-	hexEscape  = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+	devicePath = lazyregexp.New(`^(?:[A-Za-z][\w-]*:.*|running-config|startup-config)$`)
+	hexEscape  = lazyregexp.New(`%[0-9A-Fa-f]{2}`)
 )
 
 // maxLine is the longest command line that IOS accepts, in characters.
@@ -113,17 +113,17 @@ func untypeable(what, text, why string) error {
 
 var (
 	// A quoted name is one word: "Don't erase? It's safe" quotes nothing.
-	quotedPart = regexp.MustCompile(`'[^'\s]*'|"[^"\s]*"`)
+	quotedPart = lazyregexp.New(`'[^'\s]*'|"[^"\s]*"`)
 	// Do you want to over write? · Erase flash: before copying? · WITH erase? ·
 	// Flash contains files. Are you sure? · Overwrite the previous NVRAM …
-	destroys = regexp.MustCompile(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:s|ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delet(?:e|es|ed|ing)|contains files|remove all)\b`)
+	destroys = lazyregexp.New(`(?i)\b(?:eras(?:e|es|ed|ing)|(?:re)?format(?:s|ted|ting)?|over-? ?writ(?:e|es|ing|ten)|squeeze|delet(?:e|es|ed|ing)|contains files|remove all)\b`)
 	// Proceed? [confirm]. A router that runs from its flash asks this; a yes
 	// ends its image, all sessions and its routing (Flash load helper).
-	proceeds     = regexp.MustCompile(`(?i)^proceed\s*\?\s*\[confirm\]$`)
-	withoutErase = regexp.MustCompile(`(?i)\bwithout erase\b`)
+	proceeds     = lazyregexp.New(`(?i)^proceed\s*\?\s*\[confirm\]$`)
+	withoutErase = lazyregexp.New(`(?i)\bwithout erase\b`)
 	// Erase flash: before copying? [confirm] · Erase flash device before writing? [confirm]
-	asksErase = regexp.MustCompile(`(?i)^erase \S+(?: device)? before (?:copying|writing)\s*\?\s*\[confirm\]$`)
-	yesNo     = regexp.MustCompile(`(?i)\[yes/no\]`)
+	asksErase = lazyregexp.New(`(?i)^erase \S+(?: device)? before (?:copying|writing)\s*\?\s*\[confirm\]$`)
+	yesNo     = lazyregexp.New(`(?i)\[yes/no\]`)
 
 	// The plain questions: a name, with or without a default in brackets.
 	asksHost        = plainQuestion(`address or name of remote host|ip address of remote host|remote host`)
@@ -135,16 +135,16 @@ var (
 	asksPartition   = plainQuestion(`which partition`)
 
 	// Copy 'x' from Flash to server as 'x'? [yes/no]
-	flashToServer = regexp.MustCompile(`(?i)^copy '[^']*' from \S+(?: device)? to (?:tftp )?server\s+as '[^']*'\s*\?\s*\[yes/no\]\??$`)
-	serverToFlash = regexp.MustCompile(`(?i)^copy '[^']*' from (?:tftp )?server\s+as '[^']*' into \S+(?: device)? without erase\s*\?\s*\[yes/no\]\??$`)
-	writeOnHost   = regexp.MustCompile(`(?i)^write file \S+ on host \S+?\s*\?\s*\[confirm\]$`)
-	nxosQuestion  = regexp.MustCompile(`(?i)^enter (?:destination filename|source filename|vrf|username|hostname for the)`)
+	flashToServer = lazyregexp.New(`(?i)^copy '[^']*' from \S+(?: device)? to (?:tftp )?server\s+as '[^']*'\s*\?\s*\[yes/no\]\??$`)
+	serverToFlash = lazyregexp.New(`(?i)^copy '[^']*' from (?:tftp )?server\s+as '[^']*' into \S+(?: device)? without erase\s*\?\s*\[yes/no\]\??$`)
+	writeOnHost   = lazyregexp.New(`(?i)^write file \S+ on host \S+?\s*\?\s*\[confirm\]$`)
+	nxosQuestion  = lazyregexp.New(`(?i)^enter (?:destination filename|source filename|vrf|username|hostname for the)`)
 )
 
 // plainQuestion matches a line that asks for one of these things and nothing
 // else.
-func plainQuestion(things string) *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^(?:` + things + `)\s*\??\s*(?:\[[^\]\n]*\]\s*\??)?$`)
+func plainQuestion(things string) *lazyregexp.Regexp {
+	return lazyregexp.New(`(?i)^(?:` + things + `)\s*\??\s*(?:\[[^\]\n]*\]\s*\??)?$`)
 }
 
 // Answer returns the text to type at a question of the copy dialogue. The text
@@ -200,7 +200,7 @@ func byHand(command string) api.Fix {
 }
 
 // glued matches a question at the end of a line.
-var glued = regexp.MustCompile(`(?i)(?:(?:address or name of remote host|ip address of remote host|remote host|source file ?name|destination file ?name|` +
+var glued = lazyregexp.New(`(?i)(?:(?:address or name of remote host|ip address of remote host|remote host|source file ?name|destination file ?name|` +
 	`which partition)\s*\??\s*(?:\[[^\]\n]*\]\s*\??)?|(?:eras|format|over|flash contains|do you|are you|proceed)[^%]*\[(?:confirm|yes/no)\])\s*$`)
 
 // unglue moves a question to a line of its own if the device printed it after a

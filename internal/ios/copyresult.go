@@ -1,11 +1,11 @@
 package ios
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // CopyResult is the outcome of one copy, read from its output.
@@ -19,20 +19,20 @@ type CopyResult struct {
 
 var (
 	// 18286080 bytes copied in 58.989 secs (309991 bytes/sec)
-	bytesCopied = regexp.MustCompile(`(?m)(\d{1,18}) bytes c ?opied(?: in (\d{1,9}(?:\.\d{1,9})?) secs?)?`)
+	bytesCopied = lazyregexp.New(`(?m)(\d{1,18}) bytes c ?opied(?: in (\d{1,9}(?:\.\d{1,9})?) secs?)?`)
 	// [OK - 1580 bytes]  [OK - 2646988/4096 bytes]  ![OK]
-	okBytes    = regexp.MustCompile(`\[OK - (\d{1,18})(?:/\d+)? bytes\]`)
-	okPlain    = regexp.MustCompile(`!\[OK\]`)
-	uploadDone = regexp.MustCompile(`(?m)^Upload to server done`)
+	okBytes    = lazyregexp.New(`\[OK - (\d{1,18})(?:/\d+)? bytes\]`)
+	okPlain    = lazyregexp.New(`!\[OK\]`)
+	uploadDone = lazyregexp.New(`(?m)^Upload to server done`)
 	// Flash copy took 0:00:01 [hh:mm:ss]
-	copyTook = regexp.MustCompile(`(?m)^Flash (?:device )?copy took (\d{1,4}):(\d{2}):(\d{2})`)
+	copyTook = lazyregexp.New(`(?m)^Flash (?:device )?copy took (\d{1,4}):(\d{2}):(\d{2})`)
 
 	// %Error opening tftp://10.1.1.1/x (Timed out) · %Error reading flash:x (Is a directory)
-	errorOnFile   = regexp.MustCompile(`(?i)^%error (?:opening|reading|writing|copying|deleting|closing) ?(\S+)(?: \(([^)]*)\)?)?`)
-	tftpURL       = regexp.MustCompile(`^tftp://(\[[^\]]*\]|[^/]*)/(.*)$`)
-	spaceReason   = regexp.MustCompile(`(?i)no space|not enough space|insufficient space|no memory`)
-	unresolved    = regexp.MustCompile(`(?i)cannot resolve|invalid ip address`)
-	timeoutReason = regexp.MustCompile(`(?i)timed out|transfer|socket error|i/o error`)
+	errorOnFile   = lazyregexp.New(`(?i)^%error (?:opening|reading|writing|copying|deleting|closing) ?(\S+)(?: \(([^)]*)\)?)?`)
+	tftpURL       = lazyregexp.New(`^tftp://(\[[^\]]*\]|[^/]*)/(.*)$`)
+	spaceReason   = lazyregexp.New(`(?i)no space|not enough space|insufficient space|no memory`)
+	unresolved    = lazyregexp.New(`(?i)cannot resolve|invalid ip address`)
+	timeoutReason = lazyregexp.New(`(?i)timed out|transfer|socket error|i/o error`)
 )
 
 // Result reads the output of the copy. It ignores system messages and errors
@@ -117,7 +117,7 @@ func (c Copy) deviceCause(reason string, otherwise cause.Cause) cause.Cause {
 }
 
 // last returns the last match of an expression, or nil.
-func last(re *regexp.Regexp, text string) []string {
+func last(re *lazyregexp.Regexp, text string) []string {
 	matches := re.FindAllStringSubmatch(text, -1)
 	if len(matches) == 0 {
 		return nil

@@ -2,27 +2,28 @@ package ios
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 var (
-	dirHeader = regexp.MustCompile(`^Directory of ([A-Za-z][\w-]*:)(.*)$`)
+	dirHeader = lazyregexp.New(`^Directory of ([A-Za-z][\w-]*:)(.*)$`)
 	// Bootflash:  -#- --length-- ---------date/time--------- path
-	columnHeader = regexp.MustCompile(`-#-|^File +Length +Name/status|^Attributes +Size +Name`)
+	columnHeader = lazyregexp.New(`-#-|^File +Length +Name/status|^Attributes +Size +Name`)
 	// 512065536 bytes total (27852800 bytes free)
-	totalFree = regexp.MustCompile(`^(-?\d{1,18}) bytes total \((-?\d{1,18}) bytes free(?:/\d+% free)?\)`)
+	totalFree = lazyregexp.New(`^(-?\d{1,18}) bytes total \((-?\d{1,18}) bytes free(?:/\d+% free)?\)`)
 	// 13755338752 bytes available (489017344 bytes used)
-	availableUsed = regexp.MustCompile(`^(-?\d{1,18}) bytes available \((-?\d{1,18}) bytes used\)`)
+	availableUsed = lazyregexp.New(`^(-?\d{1,18}) bytes available \((-?\d{1,18}) bytes used\)`)
 	// [9939304 bytes used, 6313624 available, 16252928 total]
-	usedAvailableTotal = regexp.MustCompile(`^\[(-?\d{1,18}) bytes used, (-?\d{1,18}) available, (-?\d{1,18}) total\]`)
+	usedAvailableTotal = lazyregexp.New(`^\[(-?\d{1,18}) bytes used, (-?\d{1,18}) available, (-?\d{1,18}) total\]`)
 	// 108449792 bytes used
-	usage    = regexp.MustCompile(`^(-?\d{1,18}) bytes (used|free|total)$`)
-	usageFor = regexp.MustCompile(`^Usage for ([A-Za-z][\w-]*:)//`)
+	usage    = lazyregexp.New(`^(-?\d{1,18}) bytes (used|free|total)$`)
+	usageFor = lazyregexp.New(`^Usage for ([A-Za-z][\w-]*:)//`)
 	// Lines without facts: separators, and additions of simulators and boot
 	// loaders.
-	noFacts   = regexp.MustCompile(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|[\d.e+]+K bytes of .*|Partition +Size .*|\d+ +\d+K +\d+K +.*|\d+ file\(s\) total size: .*)$`)
-	emptyList = regexp.MustCompile(`^(?:No files? (?:in|on) |No space information available)`)
+	noFacts   = lazyregexp.New(`^(?:[- ]+|\^|System .*directory.*:|PCMCIA .*directory:|.*[Ff]lash directory:|[\d.e+]+K bytes of .*|Partition +Size .*|\d+ +\d+K +\d+K +.*|\d+ file\(s\) total size: .*)$`)
+	emptyList = lazyregexp.New(`^(?:No files? (?:in|on) |No space information available)`)
 )
 
 // ParseDir reads the output of command: every form of dir (plain, /all,
@@ -200,8 +201,8 @@ func (p *dirParser) rejoin(last, line string) bool {
 }
 
 var (
-	askedFileSystem = regexp.MustCompile(`(?:^|\s)([A-Za-z][\w-]*:)(\S*)`)
-	askedFlash      = regexp.MustCompile(`^sho?w? +([a-z][\w-]*)`)
+	askedFileSystem = lazyregexp.New(`(?:^|\s)([A-Za-z][\w-]*:)(\S*)`)
+	askedFlash      = lazyregexp.New(`^sho?w? +([a-z][\w-]*)`)
 )
 
 // askedPath returns the path that the command lists, for output without a

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // Fetch is an image on a TFTP server. It gives a person the lines to type on a
@@ -36,9 +37,9 @@ const (
 )
 
 var (
-	xeSwitches = regexp.MustCompile(`^(?:cat3k|cat9k|cat9k_lite|cat3k_caa)`)
-	switches   = regexp.MustCompile(`^(?:c2900xl|c29[1-7]\d|c3500xl|c35[5-7]\d|c37[05]\d|c1000|cbs3|cgs|ie[s\d]|me3\d|c2020)`)
-	routers    = regexp.MustCompile(`^(?:c[18]\d\d|c1[0-9]\d\d|c2[5-8]\d\d|c29(?:00|51)$|c3[6-9]\d\d|c7[25]00|isr|asr|csr|c8000|ubr)`)
+	xeSwitches = lazyregexp.New(`^(?:cat3k|cat9k|cat9k_lite|cat3k_caa)`)
+	switches   = lazyregexp.New(`^(?:c2900xl|c29[1-7]\d|c3500xl|c35[5-7]\d|c37[05]\d|c1000|cbs3|cgs|ie[s\d]|me3\d|c2020)`)
+	routers    = lazyregexp.New(`^(?:c[18]\d\d|c1[0-9]\d\d|c2[5-8]\d\d|c29(?:00|51)$|c3[6-9]\d\d|c7[25]00|isr|asr|csr|c8000|ubr)`)
 )
 
 // PlatformOf returns the platform for an image name, or for the family that the

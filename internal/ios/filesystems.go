@@ -2,17 +2,18 @@ package ios
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // *  11353194496    9936510976      disk     rw   flash: bootflash: flash-1:
-var fileSystemRow = regexp.MustCompile(`^(\*)?\s*(-|\d{1,18})\s+(-|-?\d{1,18})\s+(\S+)\s+(rw|ro|wo)\s+(\S.*)$`)
+var fileSystemRow = lazyregexp.New(`^(\*)?\s*(-|\d{1,18})\s+(-|-?\d{1,18})\s+(\S+)\s+(rw|ro|wo)\s+(\S.*)$`)
 
 // fileSystemLike matches a row of the table, readable or not: it begins with
 // sizes.
-var fileSystemLike = regexp.MustCompile(`^\*?\s*(?:-|\d+)\s+(?:-|-?\d+)\s`)
+var fileSystemLike = lazyregexp.New(`^\*?\s*(?:-|\d+)\s+(?:-|-?\d+)\s`)
 
 // ParseFileSystems reads show file systems (Cisco IOS Configuration
 // Fundamentals Command Reference). A row that it cannot read is an error that
@@ -45,7 +46,7 @@ func ParseFileSystems(text string) ([]FileSystem, error) {
 
 // prefix matches one name in the last column. Older software marks it with #,
 // and Cisco's own examples print several names without blanks: flash:flash-1:.
-var prefix = regexp.MustCompile(`[^\s:#]+:?`)
+var prefix = lazyregexp.New(`[^\s:#]+:?`)
 
 // prefixes splits the last column.
 func prefixes(column string) []string { return prefix.FindAllString(column, -1) }

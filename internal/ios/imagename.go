@@ -2,8 +2,9 @@ package ios
 
 import (
 	"path"
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // ImageName is the content of an image's file name. Names are free text, so
@@ -16,14 +17,14 @@ type ImageName struct {
 }
 
 var (
-	imageSuffix = regexp.MustCompile(`(?i)\.(?:bin|tar|pkg)$`)
-	signedMark  = regexp.MustCompile(`\.(S[A-Z]A)\b`)
+	imageSuffix = lazyregexp.New(`(?i)\.(?:bin|tar|pkg)$`)
+	signedMark  = lazyregexp.New(`\.(S[A-Z]A)\b`)
 	// c3750-ipservicesk9-mz.150-2.SE8, c3750-i5-mz.121.14-EA1, c7200-js-mz
-	classicName = regexp.MustCompile(`^([a-z0-9_]+)-([A-Za-z0-9_]+)-(?:[fmrl][zxws]?|vz|tar)(?:\.(\d.*))?$`)
+	classicName = lazyregexp.New(`^([a-z0-9_]+)-([A-Za-z0-9_]+)-(?:[fmrl][zxws]?|vz|tar)(?:\.(\d.*))?$`)
 	// 150-2.SE8, 122-12e, 154-2.1.T, 121.14-EA1
-	classicVersion = regexp.MustCompile(`^(\d{2})(\d)[-.](\d+[a-z]?(?:\.\d+)*)(?:[.-]?([A-Z][A-Za-z0-9]*))?$`)
+	classicVersion = lazyregexp.New(`^(\d{2})(\d)[-.](\d+[a-z]?(?:\.\d+)*)(?:[.-]?([A-Z][A-Za-z0-9]*))?$`)
 	// isr4300-universalk9.16.09.04, asr1000rp2-advipservicesk9.03.13.09.S.154-3.S9-ext
-	xeName = regexp.MustCompile(`^([a-z0-9_]+?)(?:_iosxe|-([a-z0-9_-]+))?\.(\d{2}\.\d{2}\.\d{2}[a-z]?)(?:\.([A-Z]+)\.(\d{3}-[0-9.]+[A-Z][A-Za-z0-9]*))?(?:-[a-z]+)?$`)
+	xeName = lazyregexp.New(`^([a-z0-9_]+?)(?:_iosxe|-([a-z0-9_-]+))?\.(\d{2}\.\d{2}\.\d{2}[a-z]?)(?:\.([A-Z]+)\.(\d{3}-[0-9.]+[A-Z][A-Za-z0-9]*))?(?:-[a-z]+)?$`)
 )
 
 // ParseImageName reads the name of an image, with or without directories and

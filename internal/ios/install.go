@@ -1,8 +1,9 @@
 package ios
 
 import (
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // Install is the content of show install (summary, active, committed, …).
@@ -25,9 +26,9 @@ type InstallPackage struct {
 }
 
 var (
-	installLocation = regexp.MustCompile(`^\[ *(\S.*?) *\] .*Package\(s\) Information:`)
-	installRow      = regexp.MustCompile(`^([A-Z]{2,6}) +([A-Z]) +(\S.*)$`)
-	installTimer    = regexp.MustCompile(`^Auto abort timer: *(\S.*)$`)
+	installLocation = lazyregexp.New(`^\[ *(\S.*?) *\] .*Package\(s\) Information:`)
+	installRow      = lazyregexp.New(`^([A-Z]{2,6}) +([A-Z]) +(\S.*)$`)
+	installTimer    = lazyregexp.New(`^Auto abort timer: *(\S.*)$`)
 )
 
 // ParseInstall reads show install in all its forms.

@@ -1,8 +1,9 @@
 package ios
 
 import (
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // Interface is one row of show ip interface brief.
@@ -16,7 +17,7 @@ type Interface struct {
 }
 
 // GigabitEthernet0/0     10.76.119.164   YES NVRAM  administratively down down
-var interfaceRow = regexp.MustCompile(`^(\S+) +(unassigned|\d+\.\d+\.\d+\.\d+) +(YES|NO) +(\S+) +(\S.*?) +(up|down)$`)
+var interfaceRow = lazyregexp.New(`^(\S+) +(unassigned|\d+\.\d+\.\d+\.\d+) +(YES|NO) +(\S+) +(\S.*?) +(up|down)$`)
 
 // ParseInterfaceBrief reads show ip interface brief: the addresses from which a
 // device may send. Output without an interface is an error.

@@ -3,9 +3,10 @@ package ios
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // InterfaceConfigCommand is the command whose output ParseInterfaceConfig
@@ -22,10 +23,10 @@ type InterfaceConfig struct {
 }
 
 var (
-	configInterface = regexp.MustCompile(`^interface (\S.*)$`)
-	configAddress   = regexp.MustCompile(`^ ip address (\d+\.\d+\.\d+\.\d+) (\d+\.\d+\.\d+\.\d+)`)
-	configGroup     = regexp.MustCompile(`^ ip access-group (\S+) (in|out)$`)
-	configVRF       = regexp.MustCompile(`^ (?:ip )?vrf forwarding (\S+)$`)
+	configInterface = lazyregexp.New(`^interface (\S.*)$`)
+	configAddress   = lazyregexp.New(`^ ip address (\d+\.\d+\.\d+\.\d+) (\d+\.\d+\.\d+\.\d+)`)
+	configGroup     = lazyregexp.New(`^ ip access-group (\S+) (in|out)$`)
+	configVRF       = lazyregexp.New(`^ (?:ip )?vrf forwarding (\S+)$`)
 )
 
 // ParseInterfaceConfig reads the output of InterfaceConfigCommand. Output
@@ -78,10 +79,10 @@ type Policer struct {
 }
 
 var (
-	policyName   = regexp.MustCompile(`^\s*Service-policy (?:input|output)(?: \([^)]*\))?: *(\S+)`)
-	policyClass  = regexp.MustCompile(`^\s*Class-map: (\S+)`)
-	policyExceed = regexp.MustCompile(`^\s*(?:exceeded|violated) (\d{1,18}) (?:packets|bytes)`)
-	policyAction = regexp.MustCompile(`^\s*(?:.*actions:)?\s*drop\s*$`)
+	policyName   = lazyregexp.New(`^\s*Service-policy (?:input|output)(?: \([^)]*\))?: *(\S+)`)
+	policyClass  = lazyregexp.New(`^\s*Class-map: (\S+)`)
+	policyExceed = lazyregexp.New(`^\s*(?:exceeded|violated) (\d{1,18}) (?:packets|bytes)`)
+	policyAction = lazyregexp.New(`^\s*(?:.*actions:)?\s*drop\s*$`)
 )
 
 // ParsePolicers reads show policy-map control-plane. The result is empty for a
@@ -107,7 +108,7 @@ func ParsePolicers(text string) []Policer {
 	return all
 }
 
-var routeVia = regexp.MustCompile(`(?m)^\s*\* (?:directly connected, via (\S+)|(\d+\.\d+\.\d+\.\d+)(?:.*, via (\S+))?)`)
+var routeVia = lazyregexp.New(`(?m)^\s*\* (?:directly connected, via (\S+)|(\d+\.\d+\.\d+\.\d+)(?:.*, via (\S+))?)`)
 
 // ParseRoute reads show ip route ADDRESS. It returns the interface towards the
 // address, and the next hop if the device prints one.

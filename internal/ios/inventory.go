@@ -1,8 +1,9 @@
 package ios
 
 import (
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // InventoryItem is one part of a device, from show inventory. A field that the
@@ -18,8 +19,8 @@ type InventoryItem struct {
 var (
 	// NAME: "1", DESCR: "WS-C3750X-24S"; NX-OS omits the quotes for
 	// transceivers.
-	inventoryName = regexp.MustCompile(`(?i)^NAME: *(?:"(.*?)"|([^",]+?)) *, *DESCR: *(?:"(.*?)"?|([^"]*))$`)
-	inventoryPID  = regexp.MustCompile(`^PID: *(.*?) *, *VID: *(.*?) *, *SN: *(.*)$`)
+	inventoryName = lazyregexp.New(`(?i)^NAME: *(?:"(.*?)"|([^",]+?)) *, *DESCR: *(?:"(.*?)"?|([^"]*))$`)
+	inventoryPID  = lazyregexp.New(`^PID: *(.*?) *, *VID: *(.*?) *, *SN: *(.*)$`)
 )
 
 // ParseInventory reads show inventory. Output without an item is an error.

@@ -2,12 +2,12 @@ package ios
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // timestamp is the beginning of a message under "service timestamps": a date
@@ -23,17 +23,17 @@ const securityWarning = `SECURITY WARNING *[-:]? *Module: `
 var (
 	// *Apr  1 15:26:17.047: %LINEPROTO-5-UPDOWN: Line protocol on …
 	// SECURITY WARNING - Module: SSH, Command: …, Reason: …
-	syslogMessage = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z][A-Z0-9_]*)*-[0-7]-[A-Z0-9_]+(?: _WARNING)?: .*$|` + securityWarning + `.*$`)
+	syslogMessage = lazyregexp.New(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z][A-Z0-9_]*)*-[0-7]-[A-Z0-9_]+(?: _WARNING)?: .*$|` + securityWarning + `.*$`)
 	// Load for five secs: 1%/0%; one minute: 1%; five minutes: 1%
 	// No time source, *00:20:16.242 UTC Mon Mar 1 1993
-	execTimestamp = regexp.MustCompile(`^(?:Load for five secs: \d.*|(?:Time source is [^,]+|No time source), [*.]?\d{2}:\d{2}:\d{2}.*)$`)
+	execTimestamp = lazyregexp.New(`^(?:Load for five secs: \d.*|(?:Time source is [^,]+|No time source), [*.]?\d{2}:\d{2}:\d{2}.*)$`)
 	// Dec  7 20:42:33.704: UDP: sent src=10.12.254.1(51337), …
 	// Autoinstall trying DHCPv4 on Vlan1
-	debugLine = regexp.MustCompile(`^(?:` + timestamp + `|(?i:autoinstall(?: trying |: ))).*$`)
+	debugLine = lazyregexp.New(`^(?:` + timestamp + `|(?i:autoinstall(?: trying |: ))).*$`)
 	// AutoInstall sends to the broadcast address and prints its errors into
 	// any session.
-	autoInstall = regexp.MustCompile(`%Error opening tftp://255\.255\.255\.255/[^()]*\([^)]*\)`)
-	escapes     = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|[\a\x00]")
+	autoInstall = lazyregexp.New(`%Error opening tftp://255\.255\.255\.255/[^()]*\([^)]*\)`)
+	escapes     = lazyregexp.New("\x1b\\[[0-9;?]*[A-Za-z]|[\a\x00]")
 )
 
 // StripSyslog removes the messages that background processes print into any
@@ -101,8 +101,8 @@ func firstLine(text string) string {
 }
 
 var (
-	promptLine = regexp.MustCompile(`^[A-Za-z0-9][\w.\-/()]*[>#](?: ?\(enable\))?$`)
-	echoLine   = regexp.MustCompile(`^(?:[A-Za-z0-9][\w.\-/()]*[>#] ?(?:\(enable\) ?)?)?(?:dir|sh|sho|show|verify|more|copy)(?: .*)?$`)
+	promptLine = lazyregexp.New(`^[A-Za-z0-9][\w.\-/()]*[>#](?: ?\(enable\))?$`)
+	echoLine   = lazyregexp.New(`^(?:[A-Za-z0-9][\w.\-/()]*[>#] ?(?:\(enable\) ?)?)?(?:dir|sh|sho|show|verify|more|copy)(?: .*)?$`)
 )
 
 // isPromptOrEcho reports whether line is the prompt after the output, or the
@@ -114,7 +114,7 @@ func isPromptOrEcho(line string) bool {
 
 // refusal is one kind of answer by which a device rejects a command.
 type refusal struct {
-	line  *regexp.Regexp
+	line  *lazyregexp.Regexp
 	cause cause.Cause
 	fix   api.Fix // nil: the usual one of the cause
 }
@@ -130,17 +130,17 @@ var (
 
 // refusals are tried in order. The first match decides.
 var refusals = []refusal{
-	{regexp.MustCompile(`(?i)^%? ?(?:command )?authorization failed`), cause.NotPermittedOnDevice, fixPrivilege},
-	{regexp.MustCompile(`(?i)^% ?(?:permission denied|this command is not authorized|not authorized)`), cause.NotPermittedOnDevice, fixPrivilege},
-	{regexp.MustCompile(`(?i)^% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized (?:command|host)|bad ip address|invalid )`), cause.CommandRejected, fixSyntax},
-	{regexp.MustCompile(`(?i)^%error .*\((?:no such (?:file|device)|file not found|is a directory|unknown device)`), cause.SourceMissing, fixFile},
-	{regexp.MustCompile(`(?i)^%error .*\(permission denied`), cause.NotPermittedOnDevice, fixPrivilege},
-	{regexp.MustCompile(`(?i)^(?:%|error).*(?:not enough (?:\w+ )?space|no space left|insufficient space|out of space)`), cause.DeviceNoSpace, fixSpace},
-	{regexp.MustCompile(`(?i)^(?:not enough (?:\w+ )?space|no space left|insufficient space) (?:in|on) `), cause.DeviceNoSpace, fixSpace},
-	{regexp.MustCompile(`(?i)^(?:%|error|command rejected).*\binsecure\b`), cause.TransportRestricted, fixInsecure},
-	{regexp.MustCompile(`^(?:(?i:%error)[: ]|ERR: |ERROR: )`), cause.CommandRejected, nil},
-	{regexp.MustCompile(`(?i)^\?invalid host`), cause.CommandRejected, nil},
-	{regexp.MustCompile(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, fixFile},
+	{lazyregexp.New(`(?i)^%? ?(?:command )?authorization failed`), cause.NotPermittedOnDevice, fixPrivilege},
+	{lazyregexp.New(`(?i)^% ?(?:permission denied|this command is not authorized|not authorized)`), cause.NotPermittedOnDevice, fixPrivilege},
+	{lazyregexp.New(`(?i)^% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized (?:command|host)|bad ip address|invalid )`), cause.CommandRejected, fixSyntax},
+	{lazyregexp.New(`(?i)^%error .*\((?:no such (?:file|device)|file not found|is a directory|unknown device)`), cause.SourceMissing, fixFile},
+	{lazyregexp.New(`(?i)^%error .*\(permission denied`), cause.NotPermittedOnDevice, fixPrivilege},
+	{lazyregexp.New(`(?i)^(?:%|error).*(?:not enough (?:\w+ )?space|no space left|insufficient space|out of space)`), cause.DeviceNoSpace, fixSpace},
+	{lazyregexp.New(`(?i)^(?:not enough (?:\w+ )?space|no space left|insufficient space) (?:in|on) `), cause.DeviceNoSpace, fixSpace},
+	{lazyregexp.New(`(?i)^(?:%|error|command rejected).*\binsecure\b`), cause.TransportRestricted, fixInsecure},
+	{lazyregexp.New(`^(?:(?i:%error)[: ]|ERR: |ERROR: )`), cause.CommandRejected, nil},
+	{lazyregexp.New(`(?i)^\?invalid host`), cause.CommandRejected, nil},
+	{lazyregexp.New(`(?i)^\S+: no such file or directory$`), cause.SourceMissing, fixFile},
 }
 
 // refusalOf returns an error with the device's own words if line is a refusal,

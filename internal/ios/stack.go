@@ -2,9 +2,10 @@ package ios
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // Stack is the content of show switch on a stack.
@@ -25,13 +26,13 @@ type StackSwitch struct {
 }
 
 var (
-	stackMAC = regexp.MustCompile(`(?m)^\s*(?:Switch|Chassis)/Stack Mac Address *: *(\S+)`)
+	stackMAC = lazyregexp.New(`(?m)^\s*(?:Switch|Chassis)/Stack Mac Address *: *(\S+)`)
 	// *1       Active   689c.e2ff.b9d9     3      V04     Ready
-	stackRow = regexp.MustCompile(`^(\*)? *(\d{1,3}) +([A-Z][A-Za-z]+) +([0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}) +(\d{1,3})(?: +(\S+) )? +([A-Z].*)$`)
+	stackRow = lazyregexp.New(`^(\*)? *(\d{1,3}) +([A-Z][A-Za-z]+) +([0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}) +(\d{1,3})(?: +(\S+) )? +([A-Z].*)$`)
 )
 
 // stackLike matches a row of the table of members, readable or not.
-var stackLike = regexp.MustCompile(`^\*? *\d{1,3} +(?:Master|Active|Standby|Member|Slave)\b`)
+var stackLike = lazyregexp.New(`^\*? *\d{1,3} +(?:Master|Active|Standby|Member|Slave)\b`)
 
 // ParseSwitch reads show switch and show switch detail of a stack. Output
 // without a line "Stack Mac Address" is an error. A member row that it cannot

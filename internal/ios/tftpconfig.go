@@ -1,9 +1,10 @@
 package ios
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // TFTPConfig is the TFTP part of the running-config (show running-config
@@ -16,9 +17,9 @@ type TFTPConfig struct {
 }
 
 var (
-	tftpSource = regexp.MustCompile(`^ip tftp source-interface (\S.*)$`)
-	tftpBlock  = regexp.MustCompile(`^ip tftp blocksize (\d{1,5})$`)
-	tftpServed = regexp.MustCompile(`^tftp-server (\S.*)$`)
+	tftpSource = lazyregexp.New(`^ip tftp source-interface (\S.*)$`)
+	tftpBlock  = lazyregexp.New(`^ip tftp blocksize (\d{1,5})$`)
+	tftpServed = lazyregexp.New(`^tftp-server (\S.*)$`)
 )
 
 // ParseTFTPConfig reads show running-config

@@ -2,23 +2,23 @@ package ios
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 var (
 	// verify /md5 (flash:x) = 6b61…   Verified (flash:x) = 8307…
-	verifyResult = regexp.MustCompile(`(?mi)(?:verify|verified)(?: /(md5|sha512))? \(([^)\n]+)\) = ([0-9a-f]+(?:\n[0-9a-f]+$)*)[ \t]*$`)
-	ccoHash      = regexp.MustCompile(`(?mi)^[ \t]*CCO Hash[ \t]+MD5[ \t]*:[ \t]*([0-9a-f]{32})[ \t]*$`)
-	verifiedFile = regexp.MustCompile(`(?m)^[ \t]*(?:Digital signature successfully verified in file|Verifying file integrity of|Verified) (\S+?)\.*(?:Done!)?$`)
-	computed     = regexp.MustCompile(`(?mi)^[ \t]*Computed signature[ \t]*=[ \t]*([0-9a-f]{32})[ \t]*$`)
+	verifyResult = lazyregexp.New(`(?mi)(?:verify|verified)(?: /(md5|sha512))? \(([^)\n]+)\) = ([0-9a-f]+(?:\n[0-9a-f]+$)*)[ \t]*$`)
+	ccoHash      = lazyregexp.New(`(?mi)^[ \t]*CCO Hash[ \t]+MD5[ \t]*:[ \t]*([0-9a-f]{32})[ \t]*$`)
+	verifiedFile = lazyregexp.New(`(?m)^[ \t]*(?:Digital signature successfully verified in file|Verifying file integrity of|Verified) (\S+?)\.*(?:Done!)?$`)
+	computed     = lazyregexp.New(`(?mi)^[ \t]*Computed signature[ \t]*=[ \t]*([0-9a-f]{32})[ \t]*$`)
 	// Embedded Hash MD5 :CFA2…   Computed Hash   SHA2: 0060… over several lines
-	imageHash  = regexp.MustCompile(`(?mi)^[ \t]*(Embedded|Computed) Hash[ \t]+(\w+)[ \t]*:[ \t]*([0-9a-f]+(?:\n[ \t]+[0-9a-f]+$)*)`)
-	verifyBad  = regexp.MustCompile(`(?mi)^[ \t]*(%Error verifying \S+|%ERROR:.*\b(?:signature|hash|integrity)\b.*|.*\b(?:verification failed|verification unsuccessful)\b.*)$`)
-	mismatched = regexp.MustCompile(`(?m)^[ \t]*%Error verifying (\S+)`)
+	imageHash  = lazyregexp.New(`(?mi)^[ \t]*(Embedded|Computed) Hash[ \t]+(\w+)[ \t]*:[ \t]*([0-9a-f]+(?:\n[ \t]+[0-9a-f]+$)*)`)
+	verifyBad  = lazyregexp.New(`(?mi)^[ \t]*(%Error verifying \S+|%ERROR:.*\b(?:signature|hash|integrity)\b.*|.*\b(?:verification failed|verification unsuccessful)\b.*)$`)
+	mismatched = lazyregexp.New(`(?m)^[ \t]*%Error verifying (\S+)`)
 )
 
 // ParseVerify reads verify /md5, verify /sha512 and plain verify (Cisco IOS

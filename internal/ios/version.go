@@ -2,13 +2,13 @@ package ios
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Version is the content of show version. Every string is verbatim; a string
@@ -56,7 +56,7 @@ func (v Version) Serials() []string {
 	return serials
 }
 
-var uptimePart = regexp.MustCompile(`(\d{1,6}) (year|week|day|hour|minute)s?`)
+var uptimePart = lazyregexp.New(`(\d{1,6}) (year|week|day|hour|minute)s?`)
 
 // UptimeDuration converts Uptime, which counts whole minutes. A year counts 365
 // days. It is 0 if Uptime names no time.
@@ -73,13 +73,13 @@ func (v Version) UptimeDuration() time.Duration {
 // otherProducts are Cisco systems that have a show version and do not run IOS.
 var otherProducts = []struct {
 	name string
-	mark *regexp.Regexp
+	mark *lazyregexp.Regexp
 }{
-	{"Cisco NX-OS", regexp.MustCompile(`Nexus Operating System|\(NX-OS\)`)},
-	{"Cisco ASA", regexp.MustCompile(`Adaptive Security Appliance|Cisco PIX (?:Firewall|Security)`)},
-	{"Cisco IOS XR", regexp.MustCompile(`Cisco IOS XR Software`)},
-	{"Cisco CatOS", regexp.MustCompile(`NmpSW:|McpSW:|Catalyst Operating System`)},
-	{"Cisco AireOS", regexp.MustCompile(`(?m)^Product Name\.+ Cisco Controller`)},
+	{"Cisco NX-OS", lazyregexp.New(`Nexus Operating System|\(NX-OS\)`)},
+	{"Cisco ASA", lazyregexp.New(`Adaptive Security Appliance|Cisco PIX (?:Firewall|Security)`)},
+	{"Cisco IOS XR", lazyregexp.New(`Cisco IOS XR Software`)},
+	{"Cisco CatOS", lazyregexp.New(`NmpSW:|McpSW:|Catalyst Operating System`)},
+	{"Cisco AireOS", lazyregexp.New(`(?m)^Product Name\.+ Cisco Controller`)},
 }
 
 // unsupported returns an unsupported_device error that names the product of
@@ -95,23 +95,23 @@ func unsupported(text string) *cause.Error {
 }
 
 var (
-	versionLine = regexp.MustCompile(`(?m)^[ \t]*(?:Cisco )?IOS(?: \(tm\)| Software)[^\n]*?(?:\n[^\n]*?)?\bVersion\s+([^\s,]+)`)
-	xeLine      = regexp.MustCompile(`(?m)^[ \t]*Cisco IOS[ -]XE Software, Version[ \t]+(\S[^\n]*)`)
-	xeMark      = regexp.MustCompile(`IOS[ -]XE`)
-	uptimeLine  = regexp.MustCompile(`(?m)^[ \t]*(\S+) uptime is ([^\n]+)`)
-	reloadLine  = regexp.MustCompile(`(?m)^[ \t]*System returned to ROM by[ \t]+([^\n]+)`)
-	lastReload  = regexp.MustCompile(`(?m)^[ \t]*Last reload reason[ \t]*:[ \t]*([^\n]+)`)
-	imageLine   = regexp.MustCompile(`(?m)^[ \t]*System image file is "([^"\n]+)"`)
+	versionLine = lazyregexp.New(`(?m)^[ \t]*(?:Cisco )?IOS(?: \(tm\)| Software)[^\n]*?(?:\n[^\n]*?)?\bVersion\s+([^\s,]+)`)
+	xeLine      = lazyregexp.New(`(?m)^[ \t]*Cisco IOS[ -]XE Software, Version[ \t]+(\S[^\n]*)`)
+	xeMark      = lazyregexp.New(`IOS[ -]XE`)
+	uptimeLine  = lazyregexp.New(`(?m)^[ \t]*(\S+) uptime is ([^\n]+)`)
+	reloadLine  = lazyregexp.New(`(?m)^[ \t]*System returned to ROM by[ \t]+([^\n]+)`)
+	lastReload  = lazyregexp.New(`(?m)^[ \t]*Last reload reason[ \t]*:[ \t]*([^\n]+)`)
+	imageLine   = lazyregexp.New(`(?m)^[ \t]*System image file is "([^"\n]+)"`)
 	// cisco WS-C3750X-24S (PowerPC405) processor (revision A0) with 524288K bytes of memory.
 	// Cisco CISCO1941/K9 (revision 1.0) with 491520K/32768K bytes of memory.
-	modelLine    = regexp.MustCompile(`(?m)^[ \t]*(?i:cisco|allen-bradley)[ \t]+(\S+)[ \t]+\([^\n]*\bwith[ \t]`)
-	boardLine    = regexp.MustCompile(`(?m)^[ \t]*Processor board ID[ \t]+([^\s,]+)`)
-	modelNumber  = regexp.MustCompile(`(?mi)^[ \t]*Model number[ \t]*:[ \t]*(\S+)`)
-	systemSerial = regexp.MustCompile(`(?mi)^[ \t]*System serial number[ \t]*:[ \t]*(\S+)`)
-	registerLine = regexp.MustCompile(`(?mi)^[ \t]*Configuration register is (0x[0-9a-f]+)(?:[ \t]+\(will be (0x[0-9a-f]+))?`)
-	memberHeader = regexp.MustCompile(`^Switch +Ports +Model +SW Version +SW Image`)
-	memberLike   = regexp.MustCompile(`^\*? *\d{1,3} +\d`)
-	memberRow    = regexp.MustCompile(`^(\*)? *(\d{1,3}) +\d+ +(\S+) +(\S+) +(\S+)(?: +(\S+))?$`)
+	modelLine    = lazyregexp.New(`(?m)^[ \t]*(?i:cisco|allen-bradley)[ \t]+(\S+)[ \t]+\([^\n]*\bwith[ \t]`)
+	boardLine    = lazyregexp.New(`(?m)^[ \t]*Processor board ID[ \t]+([^\s,]+)`)
+	modelNumber  = lazyregexp.New(`(?mi)^[ \t]*Model number[ \t]*:[ \t]*(\S+)`)
+	systemSerial = lazyregexp.New(`(?mi)^[ \t]*System serial number[ \t]*:[ \t]*(\S+)`)
+	registerLine = lazyregexp.New(`(?mi)^[ \t]*Configuration register is (0x[0-9a-f]+)(?:[ \t]+\(will be (0x[0-9a-f]+))?`)
+	memberHeader = lazyregexp.New(`^Switch +Ports +Model +SW Version +SW Image`)
+	memberLike   = lazyregexp.New(`^\*? *\d{1,3} +\d`)
+	memberRow    = lazyregexp.New(`^(\*)? *(\d{1,3}) +\d+ +(\S+) +(\S+) +(\S+)(?: +(\S+))?$`)
 )
 
 // ParseVersion reads show version of IOS and IOS-XE. The error for another
@@ -205,7 +205,7 @@ func parseMembers(text string) ([]Member, error) {
 }
 
 // first returns the group of the first match.
-func first(re *regexp.Regexp, text string) string {
+func first(re *lazyregexp.Regexp, text string) string {
 	if m := re.FindStringSubmatch(text); m != nil {
 		return strings.TrimSpace(m[1])
 	}
@@ -213,7 +213,7 @@ func first(re *regexp.Regexp, text string) string {
 }
 
 // all returns the group of every match.
-func all(re *regexp.Regexp, text string) []string {
+func all(re *lazyregexp.Regexp, text string) []string {
 	var found []string
 	for _, m := range re.FindAllStringSubmatch(text, -1) {
 		found = append(found, m[1])

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Texts that devices print before the prompt. Banners may contain the same
@@ -17,18 +17,18 @@ import (
 // after we sent a password.
 var (
 	// Some devices add text in parentheses: Username(HAD):
-	askUser     = regexp.MustCompile(`(?i)(^|\s)(user ?name|user ?id|user|login)\s*(\([^()]{1,40}\))?\s*:$`)
-	userAlone   = regexp.MustCompile(`^(Username|login)\s*(\([^()]{1,40}\))?:$`)
-	askPassword = regexp.MustCompile(`(?i)(^|\s|'|\()pass(word|code)\s*(\([^()]{1,40}\))?\s*:$`)
-	askReturn   = regexp.MustCompile(`(?i)press return to get started[.!]*$`)
-	askSetup    = regexp.MustCompile(`(?i)(initial configuration dialog|basic management setup)\? \[yes/no\]\s*:$`)
-	askInstall  = regexp.MustCompile(`(?i)terminate autoinstall\? \[yes\]\s*:$`)
-	askSecret   = regexp.MustCompile(`(?i)(enter|confirm) enable secret\s*:$`)
-	rescue      = regexp.MustCompile(`(?i)^(rommon \d+ >|switch( \d+)?\s?:|grub>|grub rescue>|boot:)$`)
-	refusal     = regexp.MustCompile(`(?im)^[ \t]*(?:%[ \t]*)?(?:login invalid|authentication failed|bad passwords?|bad secrets|access denied|` +
+	askUser     = lazyregexp.New(`(?i)(^|\s)(user ?name|user ?id|user|login)\s*(\([^()]{1,40}\))?\s*:$`)
+	userAlone   = lazyregexp.New(`^(Username|login)\s*(\([^()]{1,40}\))?:$`)
+	askPassword = lazyregexp.New(`(?i)(^|\s|'|\()pass(word|code)\s*(\([^()]{1,40}\))?\s*:$`)
+	askReturn   = lazyregexp.New(`(?i)press return to get started[.!]*$`)
+	askSetup    = lazyregexp.New(`(?i)(initial configuration dialog|basic management setup)\? \[yes/no\]\s*:$`)
+	askInstall  = lazyregexp.New(`(?i)terminate autoinstall\? \[yes\]\s*:$`)
+	askSecret   = lazyregexp.New(`(?i)(enter|confirm) enable secret\s*:$`)
+	rescue      = lazyregexp.New(`(?i)^(rommon \d+ >|switch( \d+)?\s?:|grub>|grub rescue>|boot:)$`)
+	refusal     = lazyregexp.New(`(?im)^[ \t]*(?:%[ \t]*)?(?:login invalid|authentication failed|bad passwords?|bad secrets|access denied|` +
 		`error in authentication|authorization failed|login failed|login incorrect|no password set|permission denied)[.!]*[ \t]*$`)
-	noPassword = regexp.MustCompile(`(?im)^password required, but none set`)
-	loginLike  = regexp.MustCompile(`^[A-Za-z0-9_(\[][^#>]{0,98}[#>]$`)
+	noPassword = lazyregexp.New(`(?im)^password required, but none set`)
+	loginLike  = lazyregexp.New(`^[A-Za-z0-9_(\[][^#>]{0,98}[#>]$`)
 )
 
 const (

@@ -2,9 +2,10 @@ package vty
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"time"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // How long the device must be quiet before we believe the end of its output. A
@@ -36,24 +37,24 @@ const (
 )
 
 var (
-	promptLike = regexp.MustCompile(`^[A-Za-z0-9_][\w.:/@~+()\[\]-]{0,98}[#>]$`)
-	decoration = regexp.MustCompile(`^[\w.:/@~+()\[\]-]{0,60}$`)
-	moreLike   = regexp.MustCompile(`(?i)^\s*<?--\s?more\s?-->?\s*$`)
+	promptLike = lazyregexp.New(`^[A-Za-z0-9_][\w.:/@~+()\[\]-]{0,98}[#>]$`)
+	decoration = lazyregexp.New(`^[\w.:/@~+()\[\]-]{0,60}$`)
+	moreLike   = lazyregexp.New(`(?i)^\s*<?--\s?more\s?-->?\s*$`)
 	// sureQuestion matches the endings of IOS questions. Questions of IOS 12.0
 	// and before have no common ending, so it lists their words.
-	sureQuestion = regexp.MustCompile(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?|` +
+	sureQuestion = lazyregexp.New(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?|` +
 		`(file ?name|file to copy|partition)\s*\?(\s*\[[^\]]*\])?)$`)
 	// vagueQuestion ends questions and other lines; atWork matches some of
 	// those other lines.
-	vagueQuestion = regexp.MustCompile(`[?:\]]$`)
-	atWork        = regexp.MustCompile(`(?i)^(loading|accessing|reading|writing|verif|building|erasing|translating)|\[(ok|timed out)[^\]]*\]$`)
+	vagueQuestion = lazyregexp.New(`[?:\]]$`)
+	atWork        = lazyregexp.New(`(?i)^(loading|accessing|reading|writing|verif|building|erasing|translating)|\[(ok|timed out)[^\]]*\]$`)
 	// plainQuestion ends other questions, and other lines too.
-	plainQuestion = regexp.MustCompile(`\?$`)
+	plainQuestion = lazyregexp.New(`\?$`)
 	// message matches the beginning of a message from a background process: a
 	// system message, %FACILITY-SEVERITY-MNEMONIC: with its time before it; a
 	// security warning of IOS-XE 17.18 and later; a line of debug output, which
 	// has only the time; a message of AutoInstall.
-	message = regexp.MustCompile(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+(?: _WARNING)?:|^` + timestamp + `|` +
+	message = lazyregexp.New(`(?:` + timestamp + `)?%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+(?: _WARNING)?:|^` + timestamp + `|` +
 		`SECURITY WARNING *[-:]? *Module: |%Error opening tftp://255\.255\.255\.255/|^(?i:autoinstall(?: trying |: ))`)
 )
 

@@ -1,19 +1,20 @@
 package vty
 
 import (
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // clock matches the time of the day in a prompt, with its brackets and with a
 // date on either side: [12:34:56], *12:34:56.789 UTC Sun Nov 22 2026,
 // 2026-11-22 12:34.
-var clock = regexp.MustCompile(`[\[(]?(?:(?:(?:[A-Z][a-z]{2},? +)?[A-Z][a-z]{2} +\d{1,2}(?:,? +\d{4})?|\d{4}-\d{2}-\d{2}),?[ T]+)?` +
+var clock = lazyregexp.New(`[\[(]?(?:(?:(?:[A-Z][a-z]{2},? +)?[A-Z][a-z]{2} +\d{1,2}(?:,? +\d{4})?|\d{4}-\d{2}-\d{2}),?[ T]+)?` +
 	`[*.]?\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?` +
 	`(?: [A-Z]{3,4}\b)?(?: [A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2}(?: \d{4})?)?[\])]?`)
 
 // beforeMark matches what remains of a clock before the last character.
-var beforeMark = regexp.MustCompile(`[ _.-]+([#>])$`)
+var beforeMark = lazyregexp.New(`[ _.-]+([#>])$`)
 
 // maxColons is the number of colons in a clock. A MAC address as a host name has
 // more.

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Ask returns the answer to a question of the device. question is the
@@ -227,7 +227,7 @@ func (l *Line) look() ending {
 }
 
 // restOfQuestion matches the rest of a question that seemed complete before.
-var restOfQuestion = regexp.MustCompile(`^\s*(\[[^\]]*\])?\s*[:?]?$`)
+var restOfQuestion = lazyregexp.New(`^\s*(\[[^\]]*\])?\s*[:?]?$`)
 
 // isOurs reports whether a question is our own typing, or the question that we
 // answered last. A slow device may need time even for the echo of the answer,
@@ -322,7 +322,7 @@ func (l *Line) reply(ctx context.Context, question, answer string) error {
 
 // asksAbort matches a question that some devices ask before they stop a
 // command.
-var asksAbort = regexp.MustCompile(`(?i)^abort [^?]*\?\s*\[confirm\]$`)
+var asksAbort = lazyregexp.New(`(?i)^abort [^?]*\?\s*\[confirm\]$`)
 
 // breakOff stops the running command and waits for the prompt. If that fails it
 // closes the line, because the device could take the next command for an
