@@ -13,10 +13,11 @@
 //	s := &tftp.Server{Handler: h, Ports: tftp.PortRange{First: 1056, Last: 1059}}
 //	err = s.Serve(ctx, c)
 //
-// The listening socket receives requests only. Transfers use a few shared ports.
-// Any number of transfers run on each port at the same time; the address of the
-// peer distinguishes them (RFC 1350 section 4 requires only that the pair of
-// ports is unique). One goroutine reads all ports and runs the state machines of
+// The listening socket receives requests only. Transfers share ports: any number
+// of them run on each port at the same time, and the address of the peer
+// distinguishes them (RFC 1350 section 4 requires only that the pair of ports is
+// unique). A read that asks for a window or for large blocks gets a port of its
+// own, unless Server.Ports sets a range. One goroutine reads all ports and runs the state machines of
 // the transfers. A bounded number of other goroutines call the Handler; the
 // calls of one transfer are made in order. A peer that has not answered yet needs
 // no goroutine, timer or file descriptor, and is dropped first when there are too
@@ -36,6 +37,10 @@
 //     4.2.3.2, by the method of RFC 6298, with Karn's rule).
 //   - A peer that does not answer gets the first packet at most three times, plus
 //     once for each repetition of its request.
+//   - A read that was forged sends little to its victim, even if the attacker knows
+//     the ports and sends blind ACKs: on a shared port, each packet of the peer pays
+//     for a few blocks at most. A timeout repeats one block, never a window. On
+//     Linux, the ICMP message "port unreachable" ends the transfer.
 //   - An ERROR is never answered. On the listening port, only requests are
 //     answered.
 //   - Replies are sent from the address that received the request (on Linux).

@@ -17,14 +17,21 @@ import (
 // (epoll(7)). Waiting in the network poller of the Go runtime would make a
 // transfer in lockstep a fifth slower.
 type poller struct {
+	engine *engine
 	ep     int
-	wake   int // eventfd(2) that stops the goroutine
-	loops  []*loop
+	wake   int // eventfd(2) that stops the goroutine, or makes it close the removed loops
 	in     *inbox
-	events [16]unix.EpollEvent
+	events [64]unix.EpollEvent
 	wg     sync.WaitGroup
 	cold   int      // number of waits left that sleep at once, without polling first
 	parked *os.File // a duplicate of ep, while the Go runtime watches it
+
+	loops []*loop // by their index in epoll; only the goroutine touches it once it runs
+	free  []int32 // unused indexes of loops
+
+	mu      sync.Mutex
+	removed []*loop // to be closed by the goroutine, which may be reading them now
+	ended   bool
 }
 
 const (
@@ -44,11 +51,11 @@ func newPoller(loops []*loop) (*poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfd: %w", errors.Join(err, unix.Close(ep)))
 	}
-	p := &poller{ep: ep, wake: wake, loops: loops, in: newInbox()}
-	err = p.add(wake, wakeIndex)
-	for i, l := range loops {
+	p := &poller{engine: loops[0].engine, ep: ep, wake: wake, in: newInbox()}
+	err = p.watch(wake, wakeIndex)
+	for _, l := range loops {
 		if err == nil {
-			err = p.add(l.link.(*port).fd, int32(i))
+			err = p.add(l)
 		}
 	}
 	if err != nil {
@@ -58,17 +65,83 @@ func newPoller(loops []*loop) (*poller, error) {
 	return p, nil
 }
 
-func (p *poller) add(fd int, index int32) error {
+func (p *poller) watch(fd int, index int32) error {
 	return unix.EpollCtl(p.ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: index})
+}
+
+// add starts to read a loop. Once the goroutine runs, only it may call add.
+func (p *poller) add(l *loop) error {
+	index := int32(len(p.loops))
+	if n := len(p.free); n > 0 {
+		index = p.free[n-1]
+	}
+	if err := p.watch(l.link.(*port).fd, index); err != nil {
+		return err
+	}
+	if int(index) == len(p.loops) {
+		p.loops = append(p.loops, l)
+	} else {
+		p.free = p.free[:len(p.free)-1]
+		p.loops[index] = l
+	}
+	l.index = index
+	return nil
+}
+
+// remove stops to read a loop and closes its link, soon.
+func (p *poller) remove(l *loop) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		l.link.close()
+		return
+	}
+	p.removed = append(p.removed, l)
+	p.rouse()
+}
+
+// rouse ends the wait of the goroutine.
+func (p *poller) rouse() { unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
+// tidy closes the removed loops.
+func (p *poller) tidy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.removed {
+		p.loops[l.index] = nil
+		p.free = append(p.free, l.index)
+		l.link.close()
+	}
+	clear(p.removed)
+	p.removed = p.removed[:0]
 }
 
 func (p *poller) start() { p.wg.Go(p.run) }
 
 // stop ends run and waits until it returns.
 func (p *poller) stop() {
-	unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	p.mu.Lock()
+	p.ended = true
+	p.rouse()
+	p.mu.Unlock()
 	p.wg.Wait()
+	p.tidy()
 	p.close()
+}
+
+// woken empties the eventfd, closes the removed loops, and reports whether the
+// poller was asked to stop.
+func (p *poller) woken() bool {
+	var count [8]byte
+	unix.Read(p.wake, count[:])
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	if ended {
+		return true
+	}
+	p.tidy()
+	return false
 }
 
 func (p *poller) close() {
@@ -81,7 +154,7 @@ func (p *poller) run() {
 	for {
 		n, err := p.next()
 		if err != nil {
-			p.loops[0].engine.fail(fmt.Errorf("epoll: %w", err))
+			p.engine.fail(fmt.Errorf("epoll: %w", err))
 			return
 		}
 		alone, ended := p.serve(n)
@@ -130,7 +203,7 @@ func (p *poller) look() (int, error) {
 // its processor (GOMAXPROCS) for a while. If there is only one and the storage side
 // has work, wait sleeps in the network poller of the Go runtime instead.
 func (p *poller) wait() (n int, err error) {
-	if runtime.GOMAXPROCS(0) == 1 && p.loops[0].engine.storage.pending.Load() > 0 {
+	if runtime.GOMAXPROCS(0) == 1 && p.engine.storage.pending.Load() > 0 {
 		return p.park()
 	}
 	n, err = unix.EpollWait(p.ep, p.events[:], -1)
@@ -175,12 +248,17 @@ func (p *poller) unpark() {
 // datagram if that belongs to the only transfer, else nil. ended reports that
 // the poller was asked to stop.
 func (p *poller) serve(n int) (alone *loop, ended bool) {
-	total := 0
-	for _, e := range p.events[:n] {
+	total, roused := 0, false
+	for i := range p.events[:n] {
+		e := &p.events[i]
 		if e.Fd == wakeIndex {
-			return nil, true
+			roused = true
+			continue
 		}
 		alone = p.loops[e.Fd]
+		if e.Events&unix.EPOLLERR != 0 {
+			p.closedPeers(alone)
+		}
 		in, err := alone.link.(*port).read(p.in)
 		if err != nil {
 			continue // an ICMP message about one peer appears as an error of the socket
@@ -188,10 +266,24 @@ func (p *poller) serve(n int) (alone *loop, ended bool) {
 		total += len(in)
 		p.handle(alone, in)
 	}
+	if roused { // after all events: one may be about a removed loop
+		return nil, p.woken()
+	}
 	if total != 1 || !alone.onlyTransfer() {
 		return nil, false
 	}
 	return alone, false
+}
+
+// closedPeers ends the transfers whose peers closed their ports.
+func (p *poller) closedPeers(l *loop) {
+	for {
+		peer, ok := l.link.(*port).closedPeer()
+		if !ok {
+			return
+		}
+		l.unreachable(peer)
+	}
 }
 
 // handle steps the sessions of a loop.
@@ -229,6 +321,9 @@ func (p *poller) stay(l *loop) (ended bool) {
 		}
 		if _, ended := p.serve(n); ended {
 			return true
+		}
+		if p.loops[l.index] != l {
+			return false // it was removed
 		}
 	}
 }

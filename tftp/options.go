@@ -34,6 +34,7 @@ type terms struct {
 type offer struct {
 	maxBlockSize int      // bytes
 	windowBytes  int      // bytes in flight
+	window       int      // blocks; 0: no limit
 	socketBytes  int      // receive buffer of the port; a window must fit into half of it. 0: unknown
 	tsize        int64    // answer to tsize in a read request; -1: omit the option
 	refuse       []string // options that are never granted
@@ -97,6 +98,9 @@ func (t *terms) grant(op Op, name string, n int64, o offer) (int64, bool) {
 // all options were read, because the block size may come after the window.
 func (t *terms) limitWindow(granted []option, o offer) []option {
 	t.window = max(1, min(t.window, o.windowBytes/t.blockSize))
+	if o.window > 0 {
+		t.window = min(t.window, o.window)
+	}
 	for i, g := range granted {
 		if g.name == optWindowSize {
 			granted[i].value = strconv.Itoa(t.window)

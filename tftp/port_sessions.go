@@ -12,7 +12,9 @@ import (
 type loop struct {
 	engine *engine
 	link   link
+	index  int32         // the reader's number for it
 	wake   chan struct{} // the first timer has changed
+	closed chan struct{} // of a port with one transfer: closed when that is over; nil: shared port
 
 	mu        sync.Mutex
 	sessions  map[netip.AddrPort]*session
@@ -23,9 +25,9 @@ type loop struct {
 	strangers bucket
 }
 
-// maxLingering is the largest number of lingering sessions of a loop. Beyond it
-// the oldest are removed.
-const maxLingering = 4096
+// maxLingering is the largest number of lingering sessions of a server, divided
+// among its loops. Beyond it the oldest are removed.
+const maxLingering = 16384
 
 func newLoop(e *engine, k link) *loop {
 	return &loop{
@@ -122,8 +124,15 @@ func (l *loop) remove(s *session) {
 	l.timers.remove(s)
 	if l.sessions[s.peer] == s {
 		delete(l.sessions, s.peer)
+		if l.closed != nil {
+			close(l.closed)
+			l.engine.closeOwn(l)
+		}
 	}
 }
+
+// shared reports whether any number of peers use the port.
+func (l *loop) shared() bool { return l.closed == nil }
 
 // linger records that a session began to linger.
 func (l *loop) linger(s *session) {
@@ -132,7 +141,7 @@ func (l *loop) linger(s *session) {
 	}
 	s.noted = true
 	l.lingering = append(l.lingering, s)
-	for len(l.lingering) > maxLingering || l.lingering[0].state == gone {
+	for len(l.lingering) > max(1, maxLingering/len(l.engine.loops)) || l.lingering[0].state == gone {
 		l.lingering[0].state = gone
 		l.remove(l.lingering[0])
 		l.lingering[0] = nil
@@ -161,6 +170,8 @@ func (l *loop) watch() {
 		select {
 		case <-timer.C:
 		case <-l.wake:
+		case <-l.closed:
+			return
 		case <-l.engine.over:
 			return
 		}
@@ -222,6 +233,16 @@ func (l *loop) repeat(now time.Time, s *session) {
 	defer l.mu.Unlock()
 	s.repeat(now, &l.out)
 	l.flush(s)
+}
+
+// unreachable steps the session of a peer whose port is closed.
+func (l *loop) unreachable(peer netip.AddrPort) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.sessions[peer]; s != nil {
+		s.unreachable(&l.out)
+		l.flush(s)
+	}
 }
 
 // evict ends a session whose peer has not answered.

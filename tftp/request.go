@@ -86,8 +86,18 @@ func (e *engine) find(r *Request) *session {
 	return e.requests[keyOf(r)]
 }
 
-// begin starts a session on a port where the peer has no other session.
+// begin starts a session on a port of its own, or on a shared port where the peer
+// has no other session.
 func (e *engine) begin(now time.Time, d *datagram, s *session) {
+	if e.ownPort(s) {
+		if l := e.openOwn(); l != nil {
+			s.dest = l.link.destination(d)
+			if !l.begin(now, s) {
+				e.abandon(l, s)
+			}
+			return
+		}
+	}
 	start := e.pick()
 	for i := range e.loops {
 		l := e.loops[(start+i)%len(e.loops)]

@@ -26,7 +26,7 @@ func (e *engine) welcome(now time.Time, d *datagram) bool {
 	switch {
 	case d.to.group: // RFC 1123 section 4.2.3.5
 		why = "sent to a broadcast or multicast address"
-	case slices.Contains(servicePorts, d.from.Port()) || d.from.Port() == e.port:
+	case slices.Contains(servicePorts, d.from.Port()) || d.from.Port() == e.local.Port():
 		why = "source port of a service"
 	case len(e.Allow) > 0 && !slices.ContainsFunc(e.Allow, func(p netip.Prefix) bool { return p.Contains(d.from.Addr().WithZone("")) }):
 		why = "source is not allowed"

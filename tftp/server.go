@@ -21,7 +21,8 @@ type Server struct {
 	// Ports are the UDP ports of the transfers (transfer IDs, RFC 1350 section
 	// 4). All peers share them. From a range of more than 16 ports the Server
 	// uses 16, chosen at random. If the range is the listening port alone, all
-	// transfers run on that port. Zero: 4 ports chosen by the system.
+	// transfers run on that port. Zero: 64 ports chosen by the system, and a
+	// port for each read request that asks for a window or for large blocks.
 	Ports PortRange
 
 	// Listen opens the sockets of the transfers, on the address of the
@@ -67,7 +68,7 @@ const (
 	defaultRetries      = 8
 	defaultIdleTimeout  = 60 * time.Second
 	defaultStorage      = 32
-	ephemeralPorts      = 4
+	ephemeralPorts      = 64
 	maxPorts            = 16
 )
 
@@ -121,7 +122,7 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e := newEngine(ctx, s.withDefaults(), c)
-	if err := e.bind(c); err != nil {
+	if err := e.bind(); err != nil {
 		return err
 	}
 	e.start()
@@ -146,13 +147,12 @@ type engine struct {
 	listener *loop
 	loops    []*loop // of the transfers
 	reader   reader
+	local    netip.AddrPort // of the listening socket
 	watchers sync.WaitGroup // of the loops' timers
 	failed   chan error
 	over     chan struct{}
 	stopping atomic.Bool
 	active   atomic.Int64 // running transfers
-
-	port uint16 // the listening port
 
 	// Only the goroutine that reads the listening socket uses these.
 	lastPort int    // index of the last chosen loop
@@ -162,6 +162,8 @@ type engine struct {
 	mu       sync.Mutex
 	requests map[requestKey]*session // running transfers
 	sources  map[netip.Addr]int      // number of running transfers of each address
+	own      map[*loop]struct{}      // ports with one transfer
+	maxOwn   int
 	unproved unprovedQueue
 	prefixes prefixLimiter
 	clamped  map[netip.Addr]time.Time // peers that lose large blocks, with the end of the restriction
@@ -185,6 +187,8 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		over:     make(chan struct{}),
 		requests: map[requestKey]*session{},
 		sources:  map[netip.Addr]int{},
+		own:      map[*loop]struct{}{},
+		maxOwn:   min(mostOwnPorts, openFiles()/2),
 		prefixes: prefixLimiter{},
 		clamped:  map[netip.Addr]time.Time{},
 		dropLog:  bucket{rate: 1, burst: 5},
@@ -195,21 +199,20 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		chunks: &chunkPool{},
 	}
 	e.listener = newLoop(e, listenerLink(c, s.Listen != nil))
-	e.port = addrPortOf(c.LocalAddr()).Port()
+	e.local = addrPortOf(c.LocalAddr())
 	return e
 }
 
 // bind opens the sockets of the transfers.
-func (e *engine) bind(c net.PacketConn) (err error) {
+func (e *engine) bind() (err error) {
 	defer func() {
 		if err != nil {
 			e.close()
 		}
 	}()
-	local := addrPortOf(c.LocalAddr())
-	if e.Ports.First == local.Port() && e.Ports.Last == local.Port() {
+	if e.Ports.First == e.local.Port() && e.Ports.Last == e.local.Port() {
 		e.loops = []*loop{e.listener}
-	} else if err := e.bindRange(local.Addr()); err != nil {
+	} else if err := e.bindRange(); err != nil {
 		return err
 	}
 	e.measureBuffer()
@@ -226,9 +229,9 @@ func (e *engine) measureBuffer() {
 	}
 }
 
-func (e *engine) bindRange(local netip.Addr) error {
+func (e *engine) bindRange() error {
 	for _, port := range choosePorts(e.Ports) {
-		k, err := e.open(netip.AddrPortFrom(local, port))
+		k, err := e.open(netip.AddrPortFrom(e.local.Addr(), port))
 		if err != nil && !e.spare() {
 			return fmt.Errorf("bind transfer port %d: %w", port, err)
 		}
@@ -298,7 +301,7 @@ func (e *engine) fail(err error) {
 // transfers, files, sockets.
 func (e *engine) stop() {
 	e.stopping.Store(true)
-	for _, l := range e.loops {
+	for _, l := range append(e.ownLoops(), e.loops...) {
 		l.stop()
 	}
 	e.storage.close()

@@ -51,6 +51,8 @@ type session struct {
 	file      *file
 	busy      bool // a job is running
 	held      bool // an ACK waits for the storage side
+	credit    int  // repetitions that a read on a shared port may still cause
+	closed    bool // ICMP says that the peer's port is closed
 	rt        retransmit
 	heard     time.Time // last packet from the peer, or end of our last job
 	asking    time.Time // last request, repetitions included
@@ -174,12 +176,13 @@ func (s *session) confirm(out *outbox) {
 func (s *session) repeat(now time.Time, out *outbox) {
 	switch s.state {
 	case offered:
-		s.asking, s.heard = now, now
+		s.asking, s.heard, s.closed = now, now, false
 		s.event(EventRepeated, nil, out)
 		if s.rt.sentAt.IsZero() {
 			return // the first block is being loaded
 		}
 		s.rt.unclear = true
+		s.credit++ // the request pays for its answer
 		s.sendAgain(now, out)
 	case running:
 		s.event(EventRepeated, nil, out)
@@ -195,7 +198,7 @@ func (s *session) expire(now time.Time, out *outbox) {
 	switch {
 	case s.state == lingering:
 		s.leave()
-	case !s.confirmed && s.rt.tries >= unprovedRepeats:
+	case !s.confirmed && (s.closed || s.rt.tries >= unprovedRepeats):
 		s.expireUnproved(now, out)
 	case s.rt.slow >= s.limits.retries || now.Sub(s.heard) >= s.limits.idle:
 		s.giveUp(now, s.silence(), out)
@@ -203,6 +206,9 @@ func (s *session) expire(now time.Time, out *outbox) {
 		s.rt.repeated(now)
 		s.event(EventRetransmit, nil, out)
 		s.sendAgain(now, out)
+		if s.snd != nil && s.loop.shared() && s.credit <= slowCredit {
+			s.rt.interval = max(s.rt.interval, s.rt.base)
+		}
 		s.deadline = s.rt.due()
 	}
 }
@@ -218,7 +224,7 @@ func (s *session) expireUnproved(now time.Time, out *outbox) {
 // giveUp ends a transfer whose peer is silent.
 func (s *session) giveUp(now time.Time, err error, out *outbox) {
 	started := s.snd != nil && s.snd.acked > 0 || s.rcv != nil && s.rcv.last > 0
-	if !started && s.terms.blockSize > unfragmented(s.peer.Addr()) {
+	if !started && !s.closed && s.terms.blockSize > unfragmented(s.peer.Addr()) {
 		s.loop.engine.lostLargeBlocks(now, s.peer.Addr())
 	}
 	s.finish(err, out)
@@ -249,7 +255,22 @@ func (s *session) silence() error {
 	return fmt.Errorf("%w after block %d", ErrTimeout, s.rcv.last)
 }
 
-// sendAgain repeats the unanswered packets.
+// unreachable handles the ICMP message that the peer's port is closed. A peer that
+// never answered may have been forged: it gets nothing more, unless it repeats its
+// request. A complete file is stored in any case.
+func (s *session) unreachable(out *outbox) {
+	switch s.state {
+	case offered:
+		s.closed = true
+	case running:
+		s.finish(fmt.Errorf("%w: its port is closed", ErrTimeout), out)
+		s.leave()
+	case lingering:
+		s.leave()
+	}
+}
+
+// sendAgain repeats the unanswered packet, or one block of the unanswered window.
 func (s *session) sendAgain(now time.Time, out *outbox) {
 	if s.rcv != nil && s.rcv.last > 0 {
 		s.rcv.pending, s.rcv.gap = 0, false
@@ -259,8 +280,21 @@ func (s *session) sendAgain(now time.Time, out *outbox) {
 		out.send(s.reply)
 		return
 	}
-	s.snd.rewind()
-	s.snd.pump(now, out)
+	if s.spend() {
+		s.snd.probe(s.rt.tries, out)
+	}
+}
+
+// spend uses one unit of the credit and reports whether there was one.
+func (s *session) spend() bool {
+	if !s.loop.shared() {
+		return true
+	}
+	if s.credit == 0 {
+		return false
+	}
+	s.credit--
+	return true
 }
 
 // await sets the deadline for the answer to a packet that was just sent.
@@ -298,7 +332,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 		s.leave()
 		return
 	}
-	o := s.limits.offer
+	o := s.loop.offerTo(s.req.Op, s.limits.offer)
 	if o.tsize = -1; s.req.Op == Read && !s.req.Netascii {
 		o.tsize = s.file.size
 	}
@@ -307,7 +341,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	s.file.blockSize, s.file.block = s.terms.blockSize, 1
 	s.rt = newRetransmit(s.limits.timeout, s.terms.timeout)
 	s.limits.idle = max(s.limits.idle, 4*s.terms.timeout) // a long negotiated timeout needs more patience
-	s.state = offered
+	s.state, s.credit = offered, firstCredit
 	if s.req.Op == Read {
 		s.snd = newSender(s.terms)
 	} else {

@@ -60,6 +60,12 @@ func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress b
 	return true
 }
 
+// needs reports whether a repeated ACK may be about the unanswered block in
+// lockstep.
+func (s *sender) needs(block uint16) bool {
+	return s.window == 1 && block == uint16(s.acked) && s.sent > s.acked
+}
+
 // release returns fully acknowledged chunks to the pool.
 func (s *sender) release(pool *chunkPool) {
 	for len(s.chunks) > 0 && s.chunks[0].first+uint64(s.chunks[0].count) <= s.acked+1 {
@@ -103,6 +109,22 @@ func (c *chunk) blocks(from, to uint64, blockSize int) []byte {
 	size := uint64(blockSize + headerSize)
 	start := (from - c.first) * size
 	return c.buf[start:min((to-c.first+1)*size, uint64(len(c.buf)))]
+}
+
+// probe sends one block of the unacknowledged window again. A peer answers the last
+// block at once, whatever it has: all blocks, or a gap (RFC 7440 section 4). The
+// next time it is the first block, for a peer that reports a gap only once.
+func (s *sender) probe(tries int, out *outbox) {
+	block := s.sent
+	if tries%2 == 0 {
+		block = s.acked + 1
+	}
+	s.repaired = false
+	for _, c := range s.chunks {
+		if block >= c.first && block < c.first+uint64(c.count) {
+			out.send(c.blocks(block, block, s.blockSize))
+		}
+	}
 }
 
 // rewind makes the next pump send all unacknowledged blocks again.
@@ -152,10 +174,14 @@ func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
 	if s.snd.ack(now, p.block, s.rt.srtt) {
 		s.confirm(out)
 		s.heard = now
+		s.credit = min(s.credit+ackCredit, maxCredit)
 		s.rt.answered(now)
 		s.progress(now, out)
 		s.snd.release(s.limits.chunks)
 		s.deadline = time.Time{}
+	} else if s.snd.needs(p.block) && s.credit == 0 && s.loop.shared() {
+		s.credit = 1 // the peer's packet pays for one block
+		s.sendAgain(now, out)
 	}
 	s.proceed(now, out)
 }

@@ -125,7 +125,9 @@ func (s *socket) close() {
 // reader reads the links of all loops.
 type reader interface {
 	start()
-	stop() // stops reading and waits for the goroutines
+	stop()             // stops reading and waits for the goroutines
+	add(l *loop) error // reads one more loop; called by the goroutine that reads the listener
+	remove(l *loop)    // stops reading a loop that was added, and closes its link
 }
 
 // socketReader reads each socket in a goroutine.
@@ -134,9 +136,16 @@ type socketReader struct {
 	wg    sync.WaitGroup
 }
 
+func (r *socketReader) add(l *loop) error {
+	r.wg.Go(func() { r.read(l, l.link.(*socket)) })
+	return nil
+}
+
+func (r *socketReader) remove(l *loop) { l.link.close() }
+
 func (r *socketReader) start() {
 	for _, l := range r.loops {
-		r.wg.Go(func() { r.read(l, l.link.(*socket)) })
+		r.add(l)
 	}
 }
 

@@ -3,7 +3,18 @@ package tftp
 import (
 	"net"
 	"net/netip"
+
+	"golang.org/x/sys/unix"
 )
+
+// openFiles returns how many files this process may open.
+func openFiles() int {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
+		return 1024
+	}
+	return int(min(r.Cur, 1<<20))
+}
 
 // listenerLink returns the link of the listening socket: a port if c is a UDP
 // socket of the system. plain requests a socket in any case, because the other

@@ -10,6 +10,9 @@ import (
 // rawAddress is only used on Linux.
 type rawAddress struct{}
 
+// openFiles returns how many files this process may open, by a cautious guess.
+func openFiles() int { return 256 }
+
 func listenerLink(c net.PacketConn, _ bool) link { return newSocket(c, true) }
 
 func transferLink(_ link, local netip.AddrPort) (link, error) { return openSocket(local) }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -42,11 +43,11 @@ func networkOrder(port *uint16) uint16 {
 	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(port))[:])
 }
 
-// message is struct mmsghdr of recvmmsg(2) and sendmmsg(2).
+// message is struct mmsghdr of recvmmsg(2) and sendmmsg(2). The compiler pads its
+// end as C does, on 32 and on 64 bits.
 type message struct {
 	header unix.Msghdr
 	n      uint32
-	_      [4]byte
 }
 
 // port is a link on a UDP socket of the system. It bypasses the network poller of
@@ -58,14 +59,29 @@ type port struct {
 	arrivals bool // reports the destination address of each datagram
 
 	held   bool // packets are queued until flush
-	queue  [batchSize]message
-	iov    [batchSize]unix.Iovec
-	queued int
-	buf    []byte // memory of the queued packets
+	queue  *sendQueue
 	header unix.Msghdr
 	single unix.Iovec
 	cmsg   [64]byte
 }
+
+// sendQueue holds the packets of one sendmmsg call. Only a port that is sending a
+// batch has one: most ports of a server are idle.
+type sendQueue struct {
+	messages [batchSize]message
+	iov      [batchSize]unix.Iovec
+	n        int
+	buf      []byte // memory for copies of queued packets
+}
+
+var sendQueues = sync.Pool{New: func() any {
+	q := &sendQueue{buf: make([]byte, batchSize*queuedSize)}
+	for i := range q.messages {
+		q.messages[i].header.Iov = &q.iov[i]
+		q.messages[i].header.SetIovlen(1)
+	}
+	return q
+}}
 
 // openPort opens a UDP socket on local.
 func openPort(local netip.AddrPort, v6only bool) (*port, error) {
@@ -133,12 +149,8 @@ func newPort(fd int, local netip.Addr) *port {
 	enlarge(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
 	enlarge(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
 	family, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	p := &port{fd: fd, wildcard: local.IsUnspecified(), six: family == unix.AF_INET6, buf: make([]byte, batchSize*queuedSize)}
-	for i := range p.queue {
-		p.iov[i].Base = &p.buf[i*queuedSize]
-		p.queue[i].header.Iov = &p.iov[i]
-		p.queue[i].header.SetIovlen(1)
-	}
+	p := &port{fd: fd, wildcard: local.IsUnspecified(), six: family == unix.AF_INET6}
+	wantUnreachable(fd)
 	return p
 }
 
@@ -213,7 +225,7 @@ func (p *port) read(in *inbox) ([]datagram, error) {
 		n, errno = 0, 0
 	}
 	if errno != 0 {
-		return nil, errno
+		return nil, errno // also an ICMP message about one peer
 	}
 	for i := range int(n) {
 		h := &in.messages[i].header
@@ -270,24 +282,35 @@ func (p *port) send(r run, d *destination) {
 
 // sendPlain sends one packet without ancillary data.
 func (p *port) sendPlain(b []byte, d *destination) {
-	for {
+	for attempt := 1; ; attempt++ {
 		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT,
 			uintptr(unsafe.Pointer(&d.raw.sockaddr)), uintptr(d.raw.size))
-		if errno == 0 || !p.retry(errno) {
+		if errno == 0 || !p.retry(errno, attempt) {
 			return
 		}
 	}
 }
 
 func (p *port) enqueue(b []byte, d *destination) {
-	if p.queued == batchSize {
+	if p.queue == nil {
+		p.queue = sendQueues.Get().(*sendQueue)
+	}
+	q := p.queue
+	if q.n == batchSize {
 		p.drain()
 	}
-	i := p.queued
-	copy(p.buf[i*queuedSize:], b)
-	p.iov[i].SetLen(len(b))
-	p.address(&p.queue[i].header, d)
-	p.queued++
+	own := q.buf[q.n*queuedSize:]
+	copy(own, b)
+	p.point(own[:len(b)], d)
+}
+
+// point queues a packet whose bytes stay valid until drain.
+func (p *port) point(b []byte, d *destination) {
+	q := p.queue
+	q.iov[q.n].Base = &b[0]
+	q.iov[q.n].SetLen(len(b))
+	p.address(&q.messages[q.n].header, d)
+	q.n++
 }
 
 func (p *port) address(h *unix.Msghdr, d *destination) {
@@ -304,25 +327,34 @@ func (p *port) hold() { p.held = true }
 func (p *port) flush() {
 	p.drain()
 	p.held = false
+	if p.queue != nil {
+		sendQueues.Put(p.queue)
+		p.queue = nil
+	}
 }
 
 // drain sends the queued packets.
 func (p *port) drain() {
-	for first := 0; first < p.queued; {
-		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.queue[first])), uintptr(p.queued-first), unix.MSG_DONTWAIT, 0, 0)
-		switch {
+	q := p.queue
+	if q == nil {
+		return
+	}
+	for first, attempt := 0, 0; first < q.n; {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&q.messages[first])), uintptr(q.n-first), unix.MSG_DONTWAIT, 0, 0)
+		switch attempt++; {
 		case errno == 0:
-			first += int(n)
-		case !p.retry(errno):
-			first++
+			first, attempt = first+int(n), 0
+		case !p.retry(errno, attempt):
+			first, attempt = first+1, 0
 		}
 	}
-	p.queued = 0
+	q.n = 0
 }
 
 // retry reports whether a failed send should be tried again. If the send buffer is
-// full, it waits for space first.
-func (p *port) retry(errno syscall.Errno) bool {
+// full, it waits for space first. Other errors may be about an earlier packet to
+// another peer (IP_RECVERR, ip(7)), so the first attempt is repeated.
+func (p *port) retry(errno syscall.Errno, attempt int) bool {
 	switch errno {
 	case unix.EINTR:
 		return true
@@ -330,6 +362,8 @@ func (p *port) retry(errno syscall.Errno) bool {
 		fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLOUT}}
 		n, err := unix.Poll(fds, sendWait)
 		return err == nil && n > 0 && errno == unix.EAGAIN
+	case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EPROTO, unix.ENOPROTOOPT, unix.EACCES:
+		return attempt == 1
 	}
 	return false
 }
@@ -347,9 +381,9 @@ func (p *port) sendOne(b []byte, d *destination, segment int) syscall.Errno {
 		p.header.Control = &control[0]
 		p.header.SetControllen(len(control))
 	}
-	for {
+	for attempt := 1; ; attempt++ {
 		_, _, errno := syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.header)), unix.MSG_DONTWAIT)
-		if errno == 0 || !p.retry(errno) {
+		if errno == 0 || !p.retry(errno, attempt) {
 			return errno
 		}
 	}
@@ -387,16 +421,17 @@ func (p *port) sendRun(r run, d *destination) {
 
 // sendEach sends the packets of a run with one call.
 func (p *port) sendEach(r run, d *destination) {
-	own := p.iov // points to the memory of the queue; restored below
-	for len(r.b) > 0 {
-		for p.queued = 0; p.queued < batchSize && len(r.b) > 0; p.queued++ {
-			n := min(len(r.b), r.size)
-			p.iov[p.queued].Base = &r.b[0]
-			p.iov[p.queued].SetLen(n)
-			p.address(&p.queue[p.queued].header, d)
-			r.b = r.b[n:]
+	if p.queue == nil {
+		p.queue = sendQueues.Get().(*sendQueue)
+		if !p.held {
+			defer p.flush()
 		}
-		p.drain()
 	}
-	p.iov = own
+	for b := r.b; len(b) > 0; {
+		n := min(r.size, len(b))
+		p.point(b[:n], d)
+		if b = b[n:]; p.queue.n == batchSize || len(b) == 0 {
+			p.drain()
+		}
+	}
 }

@@ -1,0 +1,203 @@
+package tftp_test
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashwarden/tftp"
+	"flashwarden/tftp/tftptest"
+)
+
+// TestForged runs the cases about peers that may be forged: nobody may use the
+// server to flood a victim.
+func TestForged(t *testing.T) {
+	t.Run("132 blind ACKs to shared ports", testBlindACKs)
+	t.Run("133 many transfer ports", testManyPorts)
+	t.Run("133 a port of its own for each window", testOwnPorts)
+	t.Run("134 one block after a timeout", testOneBlockAfterTimeout)
+	t.Run("135 ICMP port unreachable ends a transfer", testPeerClosed)
+	t.Run("135 ICMP port unreachable before the first answer", testPeerNeverOpen)
+}
+
+// reportsUnreachable: only on Linux the Server sees ICMP messages.
+const reportsUnreachable = runtime.GOOS == "linux"
+
+// received counts the packets that arrive within a time, and their bytes.
+func (p *peer) received(within time.Duration) (packets, bytes int) {
+	p.t.Helper()
+	for end := time.Now().Add(within); ; {
+		got := p.recv(time.Until(end))
+		if got == nil {
+			return packets, bytes
+		}
+		packets, bytes = packets+1, bytes+len(got)
+	}
+}
+
+// testBlindACKs has an attacker who knows the port range of the server. He sends a
+// request and ACKs in the name of a victim, and sees no answer.
+func testBlindACKs(t *testing.T) {
+	for _, c := range []struct {
+		options []string
+		acks    int // the ACKs 0 to acks-1 are sent
+		blocks  int // the most that the victim may get, the first answer included
+	}{
+		{[]string{"windowsize", "64", "blksize", "8192"}, 1, 12},
+		{[]string{"windowsize", "64"}, 1, 12},
+		{[]string{"blksize", "65464"}, 1, 6},
+		{[]string{"blksize", "8192"}, 4, 24},
+		{nil, 2, 12},
+		{nil, 1, 4},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{}
+			m.set("f", content(1, 3_000_000))
+			w := inBubble(t, &tftp.Server{Handler: m, Ports: tftp.PortRange{First: 1056, Last: 1059}}, &tftptest.Network{})
+			victim := w.peer()
+			victim.request(rrq("f", "octet", c.options...))
+			synctest.Wait()
+			for n := range c.acks {
+				for port := uint16(1056); port <= 1059; port++ {
+					victim.sendTo(netip.AddrPortFrom(w.server.Addr(), port), ack(n))
+				}
+				synctest.Wait()
+			}
+			packets, bytes := 0, 0
+			for end := time.Now().Add(time.Hour); time.Now().Before(end); {
+				victim.to = victim.port // the three other ports answer with ERROR 5
+				got := victim.recv(time.Until(end))
+				if len(got) > 0 && got[1] == 5 {
+					continue
+				}
+				packets, bytes = packets+min(1, len(got)), bytes+len(got)
+			}
+			if packets > c.blocks || bytes > c.blocks*(8192+4) {
+				t.Errorf("%v, %d blind ACKs: the victim got %d packets with %d bytes, want at most %d packets", c.options, c.acks, packets, bytes, c.blocks)
+			}
+		})
+	}
+}
+
+func testManyPorts(t *testing.T) {
+	m := &memory{}
+	w := onLoopback(t, &tftp.Server{Handler: m})
+	used := map[uint16]bool{}
+	for range 500 {
+		p := w.peer()
+		p.request(wrq("f", "octet"))
+		p.expect(ack(0))
+		used[p.to.Port()] = true
+		p.c.Close()
+	}
+	if len(used) < 60 {
+		t.Errorf("500 transfers used %d ports, want 64", len(used))
+	}
+}
+
+// testOwnPorts checks that what may send much at once uses a port that no other
+// transfer has, and that the port is closed in the end.
+func testOwnPorts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", content(1, 3000))
+		w := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{})
+		tids := map[uint16]int{}
+		for i := range 400 {
+			options := [][]string{nil, {"windowsize", "2"}, {"blksize", "8192"}, {"blksize", "1428"}}[i%4]
+			p := w.peer()
+			p.request(rrq("f", "octet", options...))
+			p.recv(p.soon())
+			if port := p.to.Port(); i%4 == 1 || i%4 == 2 {
+				if tids[port]++; tids[port] > 1 {
+					t.Fatalf("port %d was used again for %v", port, options)
+				}
+			} else {
+				tids[port] += 1000
+			}
+		}
+		for port, n := range tids {
+			if n > 1000 && n%1000 != 0 {
+				t.Errorf("port %d has a transfer of its own and others", port)
+			}
+		}
+		time.Sleep(time.Minute)
+		free := 0
+		for port, n := range tids {
+			if n == 1 {
+				if _, err := w.listen(netip.AddrPortFrom(w.server.Addr(), port)); err == nil {
+					free++
+				}
+			}
+		}
+		if free != 200 {
+			t.Errorf("%d of 200 ports were closed", free)
+		}
+	})
+}
+
+func testOneBlockAfterTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, body := readingWindow(t, 8, 20)
+		p.expectBlocks(body, 1, 8)
+		if packets, _ := p.received(time.Hour); packets < 4 || packets > 14 {
+			t.Errorf("%d packets after a window that was never acknowledged", packets)
+		}
+	})
+}
+
+// testPeerClosed closes the socket of a peer in mid-transfer. Without the ICMP
+// message the server would keep trying for much longer than the test waits.
+func testPeerClosed(t *testing.T) {
+	for _, options := range [][]string{nil, {"windowsize", "4"}} {
+		m := &memory{}
+		m.set("f", content(1, 100_000))
+		w := onLoopback(t, &tftp.Server{Handler: m, Retries: 1000, IdleTimeout: time.Hour})
+		if !reportsUnreachable {
+			t.Skip("this system does not report ICMP messages")
+		}
+		p := w.peer()
+		p.request(rrq("f", "octet", options...))
+		if options != nil {
+			p.expect(oack(options...))
+			p.send(ack(0))
+		}
+		p.expect(data(1, content(1, 512)))
+		other := w.peer()
+		other.request(rrq("f", "octet"))
+		other.expect(data(1, content(1, 512)))
+		p.send(ack(1))
+		p.c.Close()
+		if e := w.events.done(t, 1); !errors.Is(e.Err, tftp.ErrTimeout) || e.Request.Remote.Port() != addrOf(p.c).Port() {
+			t.Errorf("%v: ended with %v", options, e.Err)
+		}
+		other.send(ack(1))
+		other.expect(data(2, content(1, 1024)[512:]))
+	}
+}
+
+func addrOf(c net.PacketConn) netip.AddrPort {
+	return c.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// testPeerNeverOpen sends a request and closes the socket: the address may be
+// forged. The same request from there is answered again.
+func testPeerNeverOpen(t *testing.T) {
+	m := &memory{}
+	m.set("f", content(1, 1000))
+	w := onLoopback(t, &tftp.Server{Handler: m})
+	if !reportsUnreachable {
+		t.Skip("this system does not report ICMP messages")
+	}
+	p := w.peer()
+	p.request(rrq("f", "octet"))
+	p.c.Close()
+	e := w.events.done(t, 1)
+	if n := w.events.count(tftp.EventRetransmit); n != 0 || !errors.Is(e.Err, tftp.ErrTimeout) {
+		t.Errorf("%d repetitions, ended with %v", n, e.Err)
+	}
+}
