@@ -20,6 +20,7 @@ func TestForged(t *testing.T) {
 	t.Run("133 many transfer ports", testManyPorts)
 	t.Run("133 a port of its own for each window", testOwnPorts)
 	t.Run("134 one block after a timeout", testOneBlockAfterTimeout)
+	t.Run("136 a silent peer with a long timeout", testSilentPeer)
 	t.Run("135 ICMP port unreachable ends a transfer", testPeerClosed)
 	t.Run("135 ICMP port unreachable before the first answer", testPeerNeverOpen)
 }
@@ -138,6 +139,36 @@ func testOwnPorts(t *testing.T) {
 			t.Errorf("%d of 200 ports were closed", free)
 		}
 	})
+}
+
+// testSilentPeer asks for the longest timeout and never answers, or answers once.
+// The session must not stay for many minutes, and must not serve a later request.
+func testSilentPeer(t *testing.T) {
+	for _, c := range []struct {
+		request, answer []byte
+		most            time.Duration
+	}{
+		{rrq("f", "octet", "timeout", "255"), nil, 10 * time.Second},
+		{wrq("g", "octet", "timeout", "255"), nil, 10 * time.Second},
+		{rrq("f", "octet", "timeout", "255"), ack(0), 6 * time.Minute},
+		{wrq("g", "octet", "timeout", "255"), data(1, make([]byte, 512)), 6 * time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{}
+			m.set("f", content(1, 5000))
+			w := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{})
+			p := w.peer()
+			p.request(c.request)
+			p.expect(oack("timeout", "255"))
+			if c.answer != nil {
+				p.send(c.answer)
+			}
+			time.Sleep(c.most)
+			if w.events.count(tftp.EventDone) != 1 {
+				t.Errorf("%s, then %s: the session is still there after %v", show(c.request), show(c.answer), c.most)
+			}
+		})
+	}
 }
 
 func testOneBlockAfterTimeout(t *testing.T) {

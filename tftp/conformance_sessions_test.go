@@ -38,6 +38,7 @@ func TestSessions(t *testing.T) {
 			t.Error("the content differs")
 		}
 	})
+	t.Run("116 late packets of a finished peer", testLatePackets)
 	t.Run("117 duplicate RRQ", testDuplicateRead)
 	t.Run("118 duplicate WRQ", testDuplicateWrite)
 	t.Run("119 a peer that starts over", testStartOver)
@@ -50,6 +51,44 @@ func TestSessions(t *testing.T) {
 	t.Run("125 IPv6", testIPv6)
 	t.Run("129 stop with transfers running", testStop)
 	t.Run("129 stop while a file is being stored", testStopWhileStoring)
+}
+
+// testLatePackets sends every ACK twice, and old ACKs after the end: a peer that has
+// finished, or has given up, gets no ERROR 5.
+func testLatePackets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &tftptest.Network{Delay: time.Millisecond, Filter: func(p tftptest.Packet) tftptest.Verdict {
+			switch p.Data[1] {
+			case 4:
+				return tftptest.Twice
+			case 5:
+				if p.From.Port() != 2000 {
+					t.Errorf("the server sent %s", show(p.Data))
+				}
+			}
+			return tftptest.Pass
+		}}
+		m := &memory{}
+		m.set("f", content(1, 2000))
+		w := inBubble(t, &tftp.Server{Handler: m}, n)
+		p := w.peerAt(netip.AddrPortFrom(w.server.Addr(), 2000))
+		p.request(rrq("f", "octet"))
+		p.fetch(512)
+		for _, late := range []int{3, 4, 1} {
+			p.send(ack(late))
+			p.silent(time.Second)
+		}
+		p.request(rrq("f", "octet", "windowsize", "4"))
+		p.expect(oack("windowsize", "4"))
+		p.send(ack(0))
+		p.expect(data(1, content(1, 512)))
+		p.send(failure(0, "stop"))
+		time.Sleep(10 * time.Millisecond)
+		p.send(ack(4)) // it was under way
+		time.Sleep(time.Second)
+		time.Sleep(time.Minute) // nothing stays for ever
+		w.stop()
+	})
 }
 
 func testDuplicateRead(t *testing.T) {

@@ -17,6 +17,8 @@ const (
 	unprovedRepeats = 2                // repetitions of an unanswered first packet
 	unprovedWait    = 8 * time.Second  // time for the first answer; IOS repeats a request after 4 to 5 s
 	lingerTime      = 20 * time.Second // time in which a lost last packet is repeated (RFC 1350 section 6)
+	absorbTime      = 5 * time.Second  // time in which late packets of a finished peer are dropped in silence
+	startedBlocks   = 8                // a peer that moved so many blocks gets the patience of its long timeout
 	restartAfter    = 5 * time.Second  // a peer that repeats its request after this silence has restarted
 )
 
@@ -28,7 +30,7 @@ const (
 	offered                // our first packet was sent (or is being loaded)
 	running                // the peer has answered
 	storing                // the final DATA has arrived, Commit runs
-	lingering              // finished; repeats its last packet if the peer lost it
+	lingering              // finished; repeats its last packet, if there is one, to a peer that lost it
 	gone                   // finished; the loop removes it
 )
 
@@ -120,7 +122,7 @@ func (s *session) receive(now time.Time, p packet, out *outbox) {
 	switch {
 	case s.state == opening || s.state == gone:
 	case p.op == opError:
-		s.peerError(p.err(), out)
+		s.peerError(now, p.err(), out)
 	case s.state == lingering:
 		s.repeatLast(now, p, out)
 	case s.snd != nil:
@@ -134,7 +136,7 @@ func (s *session) receive(now time.Time, p packet, out *outbox) {
 // ERROR is sent at most once a second, because the peer may have a whole window in
 // flight.
 func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
-	if p.op != opData && (p.op != opACK || s.snd == nil) {
+	if s.reply == nil || p.op != opData && (p.op != opACK || s.snd == nil) {
 		return
 	}
 	if s.cause != nil {
@@ -147,15 +149,16 @@ func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
 }
 
 // peerError ends the transfer at once; an ERROR is never answered.
-func (s *session) peerError(e *Error, out *outbox) {
-	if s.state == storing {
-		return // too late: the complete file is being stored
-	}
-	if s.state != lingering {
+func (s *session) peerError(now time.Time, e *Error, out *outbox) {
+	switch s.state {
+	case storing: // too late: the complete file is being stored
+	case lingering:
+		s.leave()
+	default:
 		s.confirm(out)
 		s.finish(fmt.Errorf("the peer aborted the transfer: %w", e), out)
+		s.absorb(now)
 	}
-	s.leave()
 }
 
 // confirm records that the peer answered a packet, and so proved its address.
@@ -198,9 +201,9 @@ func (s *session) expire(now time.Time, out *outbox) {
 	switch {
 	case s.state == lingering:
 		s.leave()
-	case !s.confirmed && (s.closed || s.rt.tries >= unprovedRepeats):
+	case !s.confirmed && (s.closed || s.rt.tries >= unprovedRepeats || now.Sub(s.asking) >= unprovedWait):
 		s.expireUnproved(now, out)
-	case s.rt.slow >= s.limits.retries || now.Sub(s.heard) >= s.limits.idle:
+	case s.rt.slow >= s.limits.retries || now.Sub(s.heard) >= s.patience():
 		s.giveUp(now, s.silence(), out)
 	default:
 		s.rt.repeated(now)
@@ -209,7 +212,28 @@ func (s *session) expire(now time.Time, out *outbox) {
 		if s.snd != nil && s.loop.shared() && s.credit <= slowCredit {
 			s.rt.interval = max(s.rt.interval, s.rt.base)
 		}
-		s.deadline = s.rt.due()
+		s.setDeadline()
+	}
+}
+
+// patience returns how long the peer may be silent. A long negotiated timeout
+// needs more. But a peer that moved few blocks may be forged: it gets one repetition.
+func (s *session) patience() time.Duration {
+	if s.snd != nil && s.snd.acked >= startedBlocks || s.rcv != nil && s.rcv.last >= startedBlocks {
+		return max(s.limits.idle, 4*s.terms.timeout)
+	}
+	return max(s.limits.idle, s.terms.timeout*5/4)
+}
+
+// setDeadline sets the time of the next repetition, or of the end if that is earlier.
+func (s *session) setDeadline() {
+	end := s.heard.Add(s.patience())
+	if !s.confirmed {
+		end = s.asking.Add(unprovedWait)
+	}
+	s.deadline = s.rt.due()
+	if end.Before(s.deadline) {
+		s.deadline = end
 	}
 }
 
@@ -300,7 +324,7 @@ func (s *session) spend() bool {
 // await sets the deadline for the answer to a packet that was just sent.
 func (s *session) await(now time.Time) {
 	s.rt.sent(now)
-	s.deadline = s.rt.due()
+	s.setDeadline()
 }
 
 // complete handles the result of the running job.
@@ -340,7 +364,6 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	s.terms, granted = negotiate(s.req.Op, s.asked, o)
 	s.file.blockSize, s.file.block = s.terms.blockSize, 1
 	s.rt = newRetransmit(s.limits.timeout, s.terms.timeout)
-	s.limits.idle = max(s.limits.idle, 4*s.terms.timeout) // a long negotiated timeout needs more patience
 	s.state, s.credit = offered, firstCredit
 	if s.req.Op == Read {
 		s.snd = newSender(s.terms)
@@ -372,6 +395,13 @@ func (s *session) fail(now time.Time, err error, out *outbox) {
 
 func (s *session) linger(now time.Time) {
 	s.state, s.deadline = lingering, now.Add(lingerTime)
+}
+
+// absorb keeps a finished session for a while. It drops the late packets of its
+// peer, which would otherwise get ERROR 5.
+func (s *session) absorb(now time.Time) {
+	s.reply = nil
+	s.state, s.deadline = lingering, now.Add(absorbTime)
 }
 
 // leave marks the session for removal.

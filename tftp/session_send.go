@@ -190,7 +190,7 @@ func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
 func (s *session) proceed(now time.Time, out *outbox) {
 	if s.snd.done() {
 		s.finish(nil, out)
-		s.leave()
+		s.absorb(now)
 		return
 	}
 	if s.snd.pump(now, out) {
