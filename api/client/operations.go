@@ -31,6 +31,11 @@ func (c *Client) Device(ctx context.Context, n api.Named) (api.DeviceDetail, err
 	return run[api.DeviceDetail](ctx, c, "device", n, nil)
 }
 
+// Status reports which devices are protected.
+func (c *Client) Status(ctx context.Context, s api.Select) (api.Status, error) {
+	return run[api.Status](ctx, c, "status", s, nil)
+}
+
 // UnknownHostKeys returns the host keys that a person has to confirm.
 func (c *Client) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
 	return run[[]api.HostKey](ctx, c, "unknown-host-keys", s, nil)

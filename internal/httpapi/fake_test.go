@@ -63,6 +63,10 @@ func (f *fake) Device(ctx context.Context, r api.Named) (api.DeviceDetail, error
 	return do[api.DeviceDetail](ctx, f, "Device", r, nil)
 }
 
+func (f *fake) Status(ctx context.Context, r api.Select) (api.Status, error) {
+	return do[api.Status](ctx, f, "Status", r, nil)
+}
+
 func (f *fake) UnknownHostKeys(ctx context.Context, r api.Select) ([]api.HostKey, error) {
 	return do[[]api.HostKey](ctx, f, "UnknownHostKeys", r, nil)
 }

@@ -44,6 +44,7 @@ func New(w warden.Warden, log *slog.Logger) http.Handler {
 	route(h, "remove-devices", plain(w.RemoveDevices))
 	route(h, "devices", plain(w.Devices))
 	route(h, "device", plain(w.Device))
+	route(h, "status", plain(w.Status))
 	route(h, "unknown-host-keys", plain(w.UnknownHostKeys))
 	route(h, "trust-host-keys", plain(w.TrustHostKeys))
 	route(h, "test-devices", w.TestDevices)

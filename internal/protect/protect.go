@@ -50,12 +50,12 @@ func (r Rules) age(s catalog.State, now time.Time) (api.Reason, bool) {
 	case s.Newest.ID == "" && s.Good.ID == "":
 		reason = api.Reason{Reason: api.RiskNever, Message: "No backup yet"}
 	case s.Good.ID == "":
-		reason = api.Reason{Reason: api.RiskIncomplete, Message: fmt.Sprintf("No complete backup; the newest one, made %s ago, lacks files", span(now.Sub(s.Newest.Started)))}
+		reason = api.Reason{Reason: api.RiskIncomplete, Message: fmt.Sprintf("No complete backup; the newest one, made %s, lacks files", ago(now.Sub(s.Newest.Started)))}
 	case age < -ahead:
 		return api.Reason{Reason: api.RiskFuture, Message: "The last complete backup is dated in the future: " + seen.UTC().Format("2006-01-02 15:04 UTC"),
 			Fix: api.Say("see that the clock of this host is right (").Type(api.OnHost, "timedatectl").Say("), then run ").Do("backup", s.Name)}, true
 	case age >= r.Within:
-		reason = api.Reason{Reason: api.RiskOld, Message: fmt.Sprintf("Last complete backup %s ago; the limit is %s", span(age), span(r.Within))}
+		reason = api.Reason{Reason: api.RiskOld, Message: fmt.Sprintf("Last complete backup %s; the limit is %s", ago(age), span(r.Within))}
 	default:
 		return api.Reason{}, false
 	}
@@ -82,7 +82,7 @@ func because(reason api.Reason, s catalog.State, now time.Time) api.Reason {
 		return reason
 	}
 	reason.Cause = s.Failed.Cause
-	reason.Message += fmt.Sprintf(". The last try, %s ago, failed: %s", span(now.Sub(s.Failed.Started)), s.Failed.Message)
+	reason.Message += fmt.Sprintf(". The last try failed %s: %s", ago(now.Sub(s.Failed.Started)), s.Failed.Message)
 	if s.Failed.Hint != "" {
 		reason.Fix = api.Say("%s", s.Failed.Hint)
 	}
@@ -111,9 +111,17 @@ func (r Rules) proof(s catalog.State, now time.Time) (api.Reason, bool) {
 	reason := api.Reason{Reason: api.RiskUnproved, Message: "The vault's copy of the last complete backup was never read again",
 		Fix: api.Do("check").With("read_data", "")}
 	if !s.Proved.IsZero() {
-		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s ago; the limit is %s", span(now.Sub(s.Proved)), span(r.ProvedWithin))
+		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(now.Sub(s.Proved)), span(r.ProvedWithin))
 	}
 	return reason, s.Good.ID != "" && !s.Damaged && now.Sub(s.Proved) >= r.ProvedWithin
+}
+
+// ago is how long ago something was: just now, 3 hours ago.
+func ago(d time.Duration) string {
+	if d < time.Minute {
+		return "just now"
+	}
+	return span(d) + " ago"
 }
 
 // span is a time in words, in at most two units, rounded down: 8 days 1 hour, 3
@@ -128,7 +136,7 @@ func span(d time.Duration) string {
 	case d >= time.Hour:
 		return units(d/time.Hour, "hour") + more(d%time.Hour/time.Minute, "minute")
 	}
-	return units(max(0, d/time.Minute), "minute")
+	return units(d/time.Minute, "minute")
 }
 
 // more is a second unit; nothing for zero.

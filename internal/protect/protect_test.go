@@ -44,7 +44,7 @@ func TestJudge(t *testing.T) {
 		"no backup, and the first one failed": {func(s *catalog.State) {
 			*s = catalog.State{Name: "sw1"}
 			failing(s, 3*time.Hour+5*time.Minute, api.StatusFailed)
-		}, []string{"never", "No backup yet. The last try, 3 hours 5 minutes ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		}, []string{"never", "No backup yet. The last try failed 3 hours 5 minutes ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"no backup, and the first one was cancelled": {func(s *catalog.State) {
 			*s = catalog.State{Name: "sw1"}
 			failing(s, time.Hour, api.StatusFailed)
@@ -53,7 +53,7 @@ func TestJudge(t *testing.T) {
 		"incomplete": {func(s *catalog.State) {
 			s.Good, s.Holds, s.Proved, s.Newest.Status = catalog.Saved{}, false, time.Time{}, api.StatusIncomplete
 			failing(s, day, api.StatusIncomplete)
-		}, []string{"incomplete", "No complete backup; the newest one, made 1 day ago, lacks files. The last try, 1 day ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		}, []string{"incomplete", "No complete backup; the newest one, made 1 day ago, lacks files. The last try failed 1 day ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"an incomplete backup after a complete one": {func(s *catalog.State) {
 			s.Newest = catalog.Saved{ID: "s2", Started: ago(time.Hour), Status: api.StatusIncomplete}
 			failing(s, time.Hour, api.StatusIncomplete)
@@ -64,17 +64,21 @@ func TestJudge(t *testing.T) {
 		"old, and it fails every night": {func(s *catalog.State) {
 			s.Good.Started = ago(12 * day)
 			failing(s, 5*time.Hour+30*time.Minute, api.StatusFailed)
-		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try, 5 hours 30 minutes ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try failed 5 hours 30 minutes ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"old, and one runs after a failed one": {func(s *catalog.State) {
 			s.Good.Started = ago(12 * day)
 			failing(s, 5*time.Hour, api.StatusFailed)
 			s.Last = catalog.Attempt{Status: api.StatusRunning, Started: ago(time.Minute)}
-		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try, 5 hours ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try failed 5 hours ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"old, and it was interrupted": {func(s *catalog.State) {
 			s.Good.Started = ago(12 * day)
 			s.Last = catalog.Attempt{Status: api.StatusInterrupted, Started: ago(time.Hour)}
 			s.Failed = &api.Run{Status: api.StatusInterrupted, Message: "the program ended first", Started: ago(time.Hour)}
-		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try, 1 hour ago, failed: the program ended first", "`flashwarden backup sw1`"}},
+		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try failed 1 hour ago: the program ended first", "`flashwarden backup sw1`"}},
+		"it failed just now": {func(s *catalog.State) {
+			*s = catalog.State{Name: "sw1"}
+			failing(s, 59*time.Second, api.StatusFailed)
+		}, []string{"never", "No backup yet. The last try failed just now: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"an older failure": {func(s *catalog.State) {
 			last := s.Last
 			failing(s, 20*day, api.StatusFailed)
@@ -91,7 +95,7 @@ func TestJudge(t *testing.T) {
 		"another image, and the backup fails": {func(s *catalog.State) {
 			s.Holds, s.Image, s.Version = false, "flash:/new.bin", "15.2(7)E4"
 			failing(s, time.Hour, api.StatusIncomplete)
-		}, []string{"image", "The last complete backup does not have the image that the device runs: flash:/new.bin, version 15.2(7)E4. The last try, 1 hour ago, failed: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		}, []string{"image", "The last complete backup does not have the image that the device runs: flash:/new.bin, version 15.2(7)E4. The last try failed 1 hour ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"an image that nobody knows": {func(s *catalog.State) { s.Holds, s.Image, s.Version = false, "", "" },
 			[]string{"image", "The last complete backup does not have the image that the device runs", "`flashwarden backup sw1`"}},
 		"read long ago": {func(s *catalog.State) { s.Proved = ago(35 * day) },

@@ -1,0 +1,115 @@
+package warden
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/node"
+	"flashwarden/internal/protect"
+)
+
+// Status reports which of the devices that s selects are protected, and why the
+// others are not.
+func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
+	n, err := l.begin(ctx, viewer, "read the status", s.Names...)
+	if err != nil {
+		return api.Status{}, err
+	}
+	states, err := states(ctx, n, s)
+	if err != nil {
+		return api.Status{}, err
+	}
+	if len(states) == 0 && (s.Group != "" || s.Site != "") {
+		return api.Status{}, unknown(api.Do("device list").Say(" shows the devices"), "no device matches")
+	}
+	return l.judge(states, time.Now()), nil
+}
+
+// judge puts those at risk first, then those whose last backup failed.
+func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
+	status := api.Status{Devices: make([]api.DeviceStatus, 0, len(states))}
+	for _, state := range states {
+		d := l.statusOf(state, now)
+		status.Devices = append(status.Devices, d)
+		for _, count := range []struct {
+			is bool
+			n  *int
+		}{{true, &status.Summary.Devices}, {d.Protected, &status.Summary.Protected}, {!d.Protected, &status.Summary.AtRisk},
+			{d.LastFails, &status.Summary.Failed}, {d.Running, &status.Summary.Running}} {
+			if count.is {
+				*count.n++
+			}
+		}
+	}
+	rank := func(d api.DeviceStatus) int {
+		switch {
+		case !d.Protected:
+			return 0
+		case d.LastFails:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(status.Devices, func(a, b api.DeviceStatus) int { return cmp.Compare(rank(a), rank(b)) })
+	return status
+}
+
+func (l *Local) statusOf(s catalog.State, now time.Time) api.DeviceStatus {
+	rules := protect.Rules{Within: l.opts.Config.Protect.Within, ProvedWithin: l.opts.Config.Protect.ProvedWithin}
+	reasons := rules.Judge(s, now)
+	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: append([]api.Reason{}, reasons...),
+		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Known: known(s)}
+}
+
+// states returns what is known of devices. A run that no process carries out any
+// more is interrupted.
+func states(ctx context.Context, n *node.Node, s api.Select) ([]catalog.State, error) {
+	served, err := n.Served()
+	if err != nil {
+		return nil, err
+	}
+	states, err := n.Catalog.States(ctx, s)
+	for i := range states {
+		settle(&states[i], served)
+	}
+	return states, err
+}
+
+func settle(s *catalog.State, served bool) {
+	if s.Last.Status == api.StatusRunning && !served {
+		s.Last.Status = api.StatusInterrupted
+		s.Failed = &api.Run{Device: s.Name, Kind: api.RunBackup, Status: api.StatusInterrupted, Started: s.Last.Started}
+	}
+	if s.Failed != nil {
+		*s.Failed = settled(*s.Failed, served)
+	}
+}
+
+// settled returns a run as it is to be shown.
+func settled(r api.Run, served bool) api.Run {
+	if r.Status == api.StatusRunning && !served {
+		r.Status = api.StatusInterrupted
+	}
+	if r.Status == api.StatusInterrupted {
+		r.Message, r.Hint = "flashwarden ended before this run did", api.Do(r.Kind, r.Device).String()
+	}
+	return r
+}
+
+// known returns a state in the form of the faces.
+func known(s catalog.State) api.Known {
+	return api.Known{Model: s.Model, Version: s.Version, Image: s.Image, LastSnapshot: s.Good.ID, LastBackup: pointer(s.Good.Started),
+		LastLook: pointer(s.Looked), Proved: pointer(s.Proved), LastFailure: s.Failed}
+}
+
+// pointer is nil for the zero time, which is null in JSON.
+func pointer(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

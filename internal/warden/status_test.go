@@ -1,0 +1,82 @@
+package warden
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+)
+
+// TestStatus has a protected device, one whose last backup failed, one without
+// any backup and one whose backup is too old.
+func TestStatus(t *testing.T) {
+	l, n, ctx := opened(t, "a-good", "b-failed", "c-never", "d-old")
+	now := time.Now()
+	for name, before := range map[string]time.Duration{"a-good": time.Hour, "b-failed": 24 * time.Hour, "d-old": 9 * 24 * time.Hour} {
+		keep(t, n, name, now.Add(-before), map[string]string{"flash:/x.bin": "image of " + name})
+	}
+	failed := api.Run{ID: "run-1", Device: "b-failed", Kind: api.RunBackup, Status: api.StatusFailed, Cause: "no_request", Message: "no request", Hint: "look",
+		Started: now.Add(-time.Hour), Ended: now}
+	if err := n.Catalog.EndRun(ctx, failed); err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Status(ctx, api.Select{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (api.StatusSummary{Devices: 4, Protected: 2, AtRisk: 2, Failed: 1}); got.Summary != want {
+		t.Errorf("summary %+v, want %+v", got.Summary, want)
+	}
+	for i, want := range []struct {
+		name   string
+		reason string
+		fails  bool
+	}{{"c-never", api.RiskNever, false}, {"d-old", api.RiskOld, false}, {"b-failed", "", true}, {"a-good", "", false}} {
+		d, reason := got.Devices[i], ""
+		if len(d.Reasons) > 0 {
+			reason = d.Reasons[0].Reason
+		}
+		if d.Device != want.name || reason != want.reason || d.Protected != (reason == "") || d.LastFails != want.fails || d.Reasons == nil ||
+			(d.LastBackup == nil) != (reason == api.RiskNever) || (d.LastFailure != nil) != want.fails || d.NextRun != nil {
+			t.Errorf("device %d: %+v; want %+v", i, d, want)
+		}
+	}
+}
+
+// TestStatusOfNothing: no devices are no mistake, and a name, group or site that
+// nothing has is one.
+func TestStatusOfNothing(t *testing.T) {
+	l, n, ctx := opened(t)
+	if got, err := l.Status(ctx, api.Select{}); err != nil || got.Devices == nil || len(got.Devices) > 0 {
+		t.Errorf("%+v, error %v; want no devices", got, err)
+	}
+	for _, s := range []api.Select{{Group: "nope"}, {Site: "nope"}, {Names: []string{"nope"}}} {
+		if _, err := l.Status(ctx, s); AsProblem(err) == nil || AsProblem(err).Exit != api.ExitUnknown {
+			t.Errorf("%+v: error %v; want that nothing matches", s, err)
+		}
+	}
+	if _, err := n.Catalog.States(ctx, api.Select{Names: []string{"nope"}}); !errors.Is(err, catalog.ErrNotFound) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestStatusOfARunThatNeverEnded: while a process works on the devices the run
+// goes on, afterwards it is interrupted.
+func TestStatusOfARunThatNeverEnded(t *testing.T) {
+	l, n, ctx := opened(t, "sw1")
+	if err := n.Catalog.BeginRun(ctx, api.Run{ID: "run-1", Device: "sw1", Kind: api.RunBackup, Started: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Status(ctx, api.Select{})
+	if err != nil || got.Summary.Running != 0 || got.Summary.Failed != 1 || got.Devices[0].LastFailure.Status != api.StatusInterrupted ||
+		got.Devices[0].Reasons[0].Hint != "`flashwarden backup sw1`" {
+		t.Errorf("%+v, error %v; want it interrupted", got, err)
+	}
+	s := catalog.State{Name: "sw1", Last: catalog.Attempt{Status: api.StatusRunning, Started: time.Now()}}
+	settle(&s, true)
+	if d := l.statusOf(s, time.Now()); !d.Running || d.LastFails || d.LastFailure != nil {
+		t.Errorf("%+v; want it running", d)
+	}
+}
