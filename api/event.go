@@ -7,6 +7,7 @@ type Step string
 
 // The steps.
 const (
+	StepQueued Step = "queued" // Device is selected, and has not begun
 	StepLogin  Step = "login"
 	StepLook   Step = "look"   // reading facts and listings
 	StepVerify Step = "verify" // the device computes a digest of File

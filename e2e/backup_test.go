@@ -122,7 +122,7 @@ func TestInterrupt(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
-			cmd := s.command("backup", "sw1", "--json")
+			cmd := s.command("backup", "sw1", "--json", "-v")
 			begun := newMarker("copying")
 			var out bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, begun
@@ -164,7 +164,7 @@ func TestOneProcessAtATime(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
-	first := s.command("backup", "sw1")
+	first := s.command("backup", "sw1", "-v")
 	begun := newMarker("copying")
 	first.Stderr = begun
 	if err := first.Start(); err != nil {

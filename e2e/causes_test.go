@@ -259,7 +259,7 @@ func imageNotFound(t *testing.T) string {
 func sourceMissing(t *testing.T) string {
 	s := newSite(t)
 	sw := s.add("sw1", "c2960", iossim.Options{Pace: 20_000})
-	cmd := s.command("backup", "sw1", "--json")
+	cmd := s.command("backup", "sw1", "--json", "-v")
 	copying := newMarker("copying")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, copying
@@ -416,7 +416,7 @@ func unsafePrompt(t *testing.T) string {
 func cancelled(t *testing.T) string {
 	s := newSite(t)
 	s.add("sw1", "c2960", iossim.Options{Pace: 8_000})
-	cmd := s.command("backup", "sw1", "--json")
+	cmd := s.command("backup", "sw1", "--json", "-v")
 	copying := newMarker("copying")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, copying

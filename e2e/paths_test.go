@@ -180,7 +180,7 @@ func TestPathsThatWork(t *testing.T) {
 		"link cut for 10 s": func(t *testing.T, l *lan) {
 			sw := l.add("c2960", iossim.Options{Pace: 8_000, Timeout: 38 * time.Second})
 			l.router.NFT(filter("forward", "accept", "udp dport 1056-1059 counter"))
-			run := l.start("copying", "backup", "sw1", "--files", "image", "--json")
+			run := l.start("copying", "backup", "sw1", "--files", "image", "--json", "-v")
 			run.untilSaid()
 			for l.passed() < 10 {
 				time.Sleep(20 * time.Millisecond)
@@ -236,7 +236,7 @@ func TestPathsThatWork(t *testing.T) {
 // gets nothing but ERROR, and the copy goes on.
 func strangerAsks(t *testing.T, l *lan) {
 	sw := l.add("c2960", iossim.Options{Pace: 8_000})
-	run := l.start("copying", "backup", "sw1", "--files", "image", "--json")
+	run := l.start("copying", "backup", "sw1", "--files", "image", "--json", "-v")
 	run.untilSaid()
 	ticket := ""
 	for _, typed := range sw.Commands() {

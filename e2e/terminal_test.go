@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/charmbracelet/x/vt"
 	"golang.org/x/sys/unix"
 
 	"flashwarden/internal/iossim"
@@ -41,9 +42,10 @@ func openTerminal(t *testing.T) (ours, theirs *os.File) {
 	return ours, theirs
 }
 
-// TestBars runs the demonstration on a terminal: it draws a bar for each
-// switch, and the table still goes to standard output alone.
-func TestBars(t *testing.T) {
+// TestProgress runs the demonstration on a terminal of 120 columns: a terminal
+// emulator sees a line for each switch that runs and a footer, and at the end
+// only one line for each switch. The results go to standard output alone.
+func TestProgress(t *testing.T) {
 	t.Parallel()
 	testlevel.NeedFull(t, "the demonstration once more")
 	ours, theirs := openTerminal(t)
@@ -56,19 +58,26 @@ func TestBars(t *testing.T) {
 	if err := theirs.Close(); err != nil {
 		t.Fatal(err)
 	}
-	screen := make(chan []byte)
+	drawn := make(chan []byte)
 	go func() {
 		all, _ := io.ReadAll(ours) // ends with EIO when the program has closed its end
-		screen <- all
+		drawn <- all
 	}()
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	drawn := <-screen
-	for _, want := range []string{"attic-sw1 ", "[=", "of 42.0 MB", "ok, 54.7 MB copied"} {
-		if !bytes.Contains(drawn, []byte(want)) {
+	text := <-drawn
+	for _, want := range []string{"attic-sw1  ", "[=", "of 42.0 MB", "0/3 done"} {
+		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the terminal never showed %q", want)
 		}
+	}
+	screen := vt.NewEmulator(120, 24)
+	if _, err := screen.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if got := screen.String(); screen.ScrollbackLen() > 0 || strings.Count(got, ": ok, ") != 3 || strings.Contains(got, "done") || strings.Contains(got, "[") {
+		t.Errorf("%d rows have scrolled away; the screen is\n%s", screen.ScrollbackLen(), got)
 	}
 	if !bytes.Contains(out.Bytes(), []byte("DEVICE")) || bytes.Contains(out.Bytes(), []byte("\x1b")) {
 		t.Errorf("standard output:\n%s", out.Bytes())

@@ -54,9 +54,9 @@ func runBackup(ctx context.Context, p *program, w warden.Warden, r api.Backup) e
 	if err := p.confirmHostKeys(ctx, w, r.Select); err != nil {
 		return err
 	}
-	show := newProgress(&p.output)
-	results, err := w.Backup(ctx, r, show.event)
-	show.close()
+	show := p.showFleet()
+	results, err := w.Backup(ctx, r, show.Event)
+	show.Close()
 	if err != nil {
 		return err
 	}

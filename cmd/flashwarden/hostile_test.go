@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vault/dir"
 )
@@ -163,17 +164,22 @@ func TestNothingRawFromABackup(t *testing.T) {
 		Facts: api.Facts{Image: evil}, Files: []api.File{{Path: evil, Kind: api.KindImage, Size: 1 << 62, Cause: "stalled", Message: "x" + evil}},
 		Plan: &api.BackupPlan{Commands: []string{"copy " + evil}, Bytes: 1 << 62}}
 	for _, asJSON := range []bool{false, true} {
-		var out, errs bytes.Buffer
-		p := &program{output: output{out: &out, err: &errs, json: asJSON}}
-		show := newProgress(&p.output)
+		var out, errs, frames bytes.Buffer
+		var fleet terminal.Fleet
+		p := &program{output: output{out: &out, err: &errs, json: asJSON, verbose: true}}
+		show := p.showFleet()
 		for _, step := range []api.Step{api.StepLogin, api.StepLook, api.StepVerify, api.StepWait, api.StepCopy, api.StepKept, api.StepDone} {
-			show.event(api.Event{Device: "sw1", Step: step, File: "flash:/" + evil, Size: -1, Status: result.Status, Cause: result.Cause})
+			e := api.Event{Device: "sw1" + evil, Step: step, File: "flash:/" + evil, Size: -1, Status: result.Status, Cause: result.Cause}
+			show.Event(e)
+			fleet.Add(e, time.Now())
+			frames.WriteString(strings.Join(fleet.Lines(terminal.Size{Columns: 500, Rows: 24}, time.Now(), terminal.Palette{}), "\n"))
 		}
-		show.close()
+		show.Close()
 		if err := reportBackups(&p.output, []api.BackupResult{result}); !errors.Is(err, errDevicesFailed) {
 			t.Errorf("error %v", err)
 		}
 		wantPrintable(t, "standard output", out.String())
 		wantPrintable(t, "the progress", errs.String())
+		wantPrintable(t, "the frames", frames.String())
 	}
 }

@@ -2,9 +2,16 @@
 // over TFTP, proves each copy and keeps it in a vault.
 package main
 
-import "os"
+import (
+	"os"
 
-func main() {
-	p := &program{name: os.Args[0], etc: defaultConfig, in: os.Stdin, output: output{out: os.Stdout, err: os.Stderr}, env: os.Environ()}
-	os.Exit(p.main(os.Args[1:]))
+	"flashwarden/internal/terminal"
+)
+
+func main() { os.Exit(newProgram().main(os.Args[1:])) }
+
+// newProgram returns the program with the streams of this process.
+func newProgram() *program {
+	return &program{name: os.Args[0], etc: defaultConfig, in: os.Stdin, env: os.Environ(),
+		output: output{out: os.Stdout, err: terminal.NewScreen(os.Stderr, nil)}}
 }

@@ -54,9 +54,9 @@ func runOffer(ctx context.Context, o *output, w warden.Warden, r api.Offer) erro
 		return err
 	}
 	printWays(o, permit)
-	show := newTransfers(o)
-	res, err := w.AwaitOffer(ctx, permit, show.event)
-	show.close()
+	show := o.showTransfers()
+	res, err := w.AwaitOffer(ctx, permit, show.Event)
+	show.Close()
 	if err != nil {
 		return err
 	}

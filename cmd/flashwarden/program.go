@@ -42,7 +42,6 @@ type program struct {
 	// Global flags, beside those of output.
 	configFile string
 	data       string
-	verbose    bool
 
 	service bool // it runs until SIGTERM, which then is no error
 }
@@ -52,6 +51,7 @@ type output struct {
 	out, err io.Writer
 	json     bool // one document on out, text for people on err
 	quiet    bool
+	verbose  bool
 	printed  bool // the document is printed
 	color    string
 	paint    terminal.Palette // for out
@@ -65,6 +65,24 @@ func (o *output) setPalettes(getenv func(name string) string) (err error) {
 	}
 	o.paintErr, err = terminal.NewPalette(o.color, terminal.IsTerminal(o.err), getenv)
 	return err
+}
+
+// show shows the progress of an operation on err, unless --quiet is given.
+func (o *output) show(d terminal.Display) *terminal.Progress {
+	if o.quiet {
+		return nil
+	}
+	return terminal.Show(o.err, d, o.paintErr)
+}
+
+// showFleet shows the progress of an operation on devices.
+func (o *output) showFleet() *terminal.Progress {
+	return o.show(&terminal.Fleet{Verbose: o.verbose})
+}
+
+// showTransfers shows the transfers of an offer or a reception.
+func (o *output) showTransfers() *terminal.Progress {
+	return o.show(&terminal.Transfers{Framed: terminal.SizeOf(o.err) != terminal.Size{}})
 }
 
 // main runs the command line and returns the exit code.

@@ -82,9 +82,9 @@ func runReceiveOne(ctx context.Context, o *output, w warden.Warden, r api.Receiv
 		return err
 	}
 	printCopy(o, permit, r)
-	show := newTransfers(o)
-	res, err := w.AwaitReception(ctx, permit, show.event)
-	show.close()
+	show := o.showTransfers()
+	res, err := w.AwaitReception(ctx, permit, show.Event)
+	show.Close()
 	if err != nil {
 		return err
 	}
@@ -121,18 +121,18 @@ func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 		return err
 	}
 	p.service = true
-	show := newTransfers(&p.output)
+	show := p.showTransfers()
 	results, err := w.AwaitRules(ctx, func(e api.Event) {
 		switch {
 		case e.Step == api.StepServing:
 			printRules(&p.output, rules)
 		case e.Received != nil:
-			tellArrival(&p.output, *e.Received)
+			show.Aside(func() { tellArrival(&p.output, *e.Received) })
 		default:
-			show.event(e)
+			show.Event(e)
 		}
 	})
-	show.close()
+	show.Close()
 	if p.json {
 		err = errors.Join(err, writeJSON(&p.output, map[string]any{"results": append([]api.BackupResult{}, results...)}))
 	}

@@ -96,9 +96,9 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	if err := p.confirmHostKeys(ctx, w, api.Select{Names: []string{r.Device}}); err != nil {
 		return err
 	}
-	show := newProgress(&p.output)
-	planned, err := w.PlanRestore(ctx, r, show.event)
-	show.close()
+	show := p.showFleet()
+	planned, err := w.PlanRestore(ctx, r, show.Event)
+	show.Close()
 	switch {
 	case err != nil:
 		return err
@@ -109,9 +109,9 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {
 		return reportRestore(&p.output, notAgreed(planned), false)
 	}
-	show = newProgress(&p.output)
-	result, err := w.ApplyPlan(ctx, *planned.Plan, show.event)
-	show.close()
+	show = p.showFleet()
+	result, err := w.ApplyPlan(ctx, *planned.Plan, show.Event)
+	show.Close()
 	if err != nil {
 		return err
 	}

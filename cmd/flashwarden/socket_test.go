@@ -19,7 +19,7 @@ const overSocket = "TEST_OVER_SOCKET"
 
 // mainOverSocket is main, with a daemon beside it where overSocket is set.
 func mainOverSocket() {
-	p := &program{name: os.Args[0], etc: defaultConfig, in: os.Stdin, output: output{out: os.Stdout, err: os.Stderr}, env: os.Environ()}
+	p := newProgram()
 	if os.Getenv(overSocket) == "" || !hasDaemon(os.Args[1:]) {
 		os.Exit(p.main(os.Args[1:]))
 	}

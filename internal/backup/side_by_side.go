@@ -13,6 +13,9 @@ import (
 func (r *Runner) All(ctx context.Context, devices []api.Device, o Options) []api.BackupResult {
 	results := make([]api.BackupResult, len(devices))
 	limits := r.newLimits(devices)
+	for _, d := range devices {
+		r.tell(api.Event{Device: d.Name, Step: api.StepQueued})
+	}
 	var wg sync.WaitGroup
 	for i, d := range devices {
 		wg.Go(func() {

@@ -2,7 +2,8 @@
 // and kind of a screen, colour by meaning, sizes, rates and ages, the natural
 // order of names, and the progress of running operations.
 //
-// All of it is pure except SizeOf, IsTerminal and Live: values in, texts out.
+// All of it is pure except SizeOf, IsTerminal, Screen and Progress: values in,
+// texts out.
 package terminal
 
 import (
@@ -15,8 +16,12 @@ import (
 // there is no screen.
 type Size struct{ Columns, Rows int }
 
-// IsTerminal reports whether v is a file that is connected to a terminal.
+// IsTerminal reports whether v is a file or a Screen that is connected to a
+// terminal.
 func IsTerminal(v any) bool {
+	if s, ok := v.(*Screen); ok {
+		return IsTerminal(s.out)
+	}
 	f, ok := v.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -24,6 +29,9 @@ func IsTerminal(v any) bool {
 // SizeOf returns the size of the terminal that v is connected to. It returns
 // the zero Size if v is no terminal, or if the terminal does not know its size.
 func SizeOf(v any) Size {
+	if s, ok := v.(*Screen); ok {
+		return s.Size()
+	}
 	f, ok := v.(*os.File)
 	if !ok {
 		return Size{}

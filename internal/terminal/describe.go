@@ -1,0 +1,75 @@
+package terminal
+
+import (
+	"fmt"
+
+	"flashwarden/api"
+)
+
+// Describe returns in words what a device does. It is empty for an event that
+// is of no interest to a person.
+func Describe(e api.Event) string {
+	switch e.Step {
+	case api.StepQueued:
+		return "waiting"
+	case api.StepLogin:
+		return "logging in"
+	case api.StepLook:
+		return "reading facts and listings"
+	case api.StepVerify:
+		return "verifying MD5 of " + e.File + dots(e.Marks)
+	case api.StepWait:
+		if e.File == "" {
+			return "waiting to try again"
+		}
+		return "waiting for another device that copies the same content as " + e.File
+	case api.StepCopy:
+		return fmt.Sprintf("copying %s (%s)", e.File, Bytes(e.Size))
+	case api.StepKept:
+		return "kept " + e.File
+	case api.StepChange:
+		return e.File
+	case api.StepProved:
+		return "verified " + e.File
+	case api.StepReload:
+		return "waiting for the restart"
+	case api.StepDone:
+		return ended(e)
+	}
+	return ""
+}
+
+// ended is the result of a device in one line.
+func ended(e api.Event) string {
+	switch {
+	case e.Status == "":
+		return ""
+	case e.Cause != "":
+		return fmt.Sprintf("%s (%s)", e.Status, e.Cause)
+	}
+	if e.Bytes == 0 {
+		return fmt.Sprintf("%s in %.1f s", e.Status, e.Seconds)
+	}
+	return fmt.Sprintf("%s, %s copied in %.1f s", e.Status, Bytes(e.Bytes), e.Seconds)
+}
+
+// dots counts the dots that a device prints while it computes a digest.
+func dots(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d dots)", n)
+}
+
+// ToneOf returns the meaning of a status.
+func ToneOf(status string) Tone {
+	switch status {
+	case api.StatusOK:
+		return Good
+	case api.StatusIncomplete:
+		return Warn
+	case api.StatusFailed:
+		return Bad
+	}
+	return Plain
+}
