@@ -34,16 +34,17 @@ const (
 
 // Event reports progress of an operation on one device.
 type Event struct {
-	Time    time.Time `json:"time,omitzero"`
-	Device  string    `json:"device,omitempty"`
-	Step    Step      `json:"step"`
-	File    string    `json:"file,omitempty"`
-	Bytes   int64     `json:"bytes,omitempty"`   // of File so far; with StepDone all bytes that were copied
-	Size    int64     `json:"size,omitempty"`    // of File; -1: not known
-	Marks   int       `json:"marks,omitempty"`   // of progress that the device printed, with StepVerify
-	Status  string    `json:"status,omitempty"`  // with StepDone
-	Cause   Cause     `json:"cause,omitempty"`   // with StepDone
-	Seconds float64   `json:"seconds,omitempty"` // with StepDone
+	Time     time.Time `json:"time,omitzero"`
+	Device   string    `json:"device,omitempty"`
+	Step     Step      `json:"step"`
+	File     string    `json:"file,omitempty"`
+	Bytes    int64     `json:"bytes,omitempty"`    // of File so far; with StepDone all bytes that were copied
+	Size     int64     `json:"size,omitempty"`     // of File; -1: not known
+	Marks    int       `json:"marks,omitempty"`    // of progress that the device printed, with StepVerify
+	Status   string    `json:"status,omitempty"`   // with StepDone
+	Cause    Cause     `json:"cause,omitempty"`    // with StepDone
+	Warnings int       `json:"warnings,omitempty"` // with StepDone
+	Seconds  float64   `json:"seconds,omitempty"`  // with StepDone
 
 	Remote   string        `json:"remote,omitempty"` // IP:PORT of the peer of a transfer
 	Sends    bool          `json:"sends,omitempty"`  // the peer sends; false: it fetches

@@ -61,7 +61,7 @@ func (i *Inspection) String() string {
 	case i.Verdict == ImageBad && i.Failed != nil:
 		return fmt.Sprintf("damaged, by its %s at byte %d: expected %s, seen %s", i.Failed.Check, i.Failed.At, i.Failed.Expected, i.Failed.Seen)
 	case i.Verdict == ImageGood:
-		return "whole, by its " + strings.Join(i.Checks, ", ")
+		return "image checksums OK (" + strings.Join(i.Checks, ", ") + ")"
 	}
 	return "not judged: " + i.Reason
 }

@@ -72,6 +72,7 @@ type File struct {
 	Cause    Cause       `json:"cause,omitempty"`
 	Message  string      `json:"message,omitempty"`
 	Hint     string      `json:"hint,omitempty"`
+	NotTried bool        `json:"not_tried,omitempty"` // something else ended the backup before its turn
 }
 
 // Listing is one directory of the device, kept whole.

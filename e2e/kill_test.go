@@ -19,7 +19,7 @@ func TestKill(t *testing.T) {
 	testlevel.NeedFull(t, "makes ten backups twice")
 	whole := newSite(t)
 	whole.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
-	lines := strings.Count(whole.ok("backup", "sw1").stderr, "\n")
+	lines := strings.Count(whole.ok("backup", "sw1", "-v").stderr, "\n")
 	const moments = 10
 	if lines < moments {
 		t.Fatalf("a backup prints %d lines; want at least %d", lines, moments)
@@ -30,7 +30,7 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
-			s.killAtLine(line, "backup", "sw1")
+			s.killAtLine(line, "backup", "sw1", "-v")
 			s.wantClean()
 			s.ok("backup", "sw1")
 			s.wantClean()

@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -19,7 +14,7 @@ func backupCommand(p *program) *cobra.Command {
 	var files string
 	cmd := &cobra.Command{
 		Use:   "backup [NAME...|--all]",
-		Short: "back up devices: the main command",
+		Short: "back up devices",
 		Long: `backup logs in to each device and lists its flash. The device then copies each
 file that is not in the vault yet to the TFTP server of flashwarden. backup
 compares the size and the digest of each copy with those of the device, and
@@ -61,100 +56,4 @@ func runBackup(ctx context.Context, p *program, w warden.Warden, r api.Backup) e
 		return err
 	}
 	return reportBackups(&p.output, results)
-}
-
-// reportBackups prints the results; its error chooses the exit code.
-func reportBackups(o *output, results []api.BackupResult) error {
-	var err error
-	if o.json {
-		err = writeJSON(o, map[string]any{"results": results})
-	} else {
-		err = printResults(o, results)
-	}
-	for _, r := range results {
-		if r.Status != api.StatusOK {
-			return errors.Join(err, errDevicesFailed)
-		}
-	}
-	return err
-}
-
-func printResults(o *output, results []api.BackupResult) error {
-	rows := make([][]string, 0, len(results))
-	for _, r := range results {
-		rows = append(rows, []string{r.Device, r.Status, dash(imageName(r)), imageSize(r), dash(evidence(r)),
-			size(r.BytesCopied), fmt.Sprintf("%.1f", r.Seconds)})
-	}
-	if err := table(o.out, "DEVICE STATUS IMAGE SIZE EVIDENCE COPIED SECONDS", rows); err != nil {
-		return err
-	}
-	for _, r := range results {
-		printDetails(o, r)
-	}
-	return nil
-}
-
-// printDetails prints below the table: failures, missing files, notes, the plan.
-func printDetails(o *output, r api.BackupResult) {
-	explainResult(o, r.Device, r.Message, r.Hint)
-	for _, f := range r.Files {
-		if f.Cause != "" && f.Message != r.Message {
-			fmt.Fprintf(o.out, "%s: %s is missing (%s): %s\n", r.Device, printable(f.Path), f.Cause, printable(f.Message))
-		}
-	}
-	for _, f := range r.Files {
-		if f.Evidence == api.EvidenceSize && f.Image != nil {
-			fmt.Fprintf(o.out, "%s: %s is proved only by its size, because the device computes no digest; the file itself is %s\n",
-				r.Device, printable(f.Path), printable(f.Image.String()))
-		}
-	}
-	for _, note := range r.Notes {
-		fmt.Fprintf(o.out, "%s: %s\n", r.Device, printable(note))
-	}
-	if r.Plan == nil {
-		return
-	}
-	fmt.Fprintf(o.out, "\n%s: commands that a backup would type\n", r.Device)
-	for _, c := range r.Plan.Commands {
-		fmt.Fprintf(o.out, "  %s\n", printable(c))
-	}
-	fmt.Fprintf(o.out, "  it would receive at most %s; the spool has %s free\n", terminal.ExactBytes(r.Plan.Bytes), size(r.Plan.Free))
-}
-
-// imageName is the name of the saved image, without its directory;
-// packages.conf in install mode. The device may run another image: after a
-// start over the network, its flash has no copy of the running one.
-func imageName(r api.BackupResult) string {
-	name := r.Facts.Image
-	if i := slices.IndexFunc(r.Files, func(f api.File) bool { return f.Kind == api.KindImage }); i >= 0 {
-		name = r.Files[i].Path
-	}
-	return name[strings.LastIndexAny(name, "/:")+1:]
-}
-
-// imageSize is the size of the image; in install mode, of all packages
-// together.
-func imageSize(r api.BackupResult) string {
-	var n int64
-	for _, f := range r.Files {
-		if f.Kind == api.KindImage || f.Kind == api.KindPackage {
-			n += max(f.Size, 0)
-		}
-	}
-	return size(n)
-}
-
-// evidence is the weakest evidence among the image and its packages: if one
-// package is proved only by its size, so is the whole set.
-func evidence(r api.BackupResult) string {
-	weakest := ""
-	for _, f := range r.Files {
-		if f.Kind != api.KindImage && f.Kind != api.KindPackage {
-			continue
-		}
-		if weakest == "" || f.Evidence == api.EvidenceSize {
-			weakest = f.Evidence
-		}
-	}
-	return weakest
 }

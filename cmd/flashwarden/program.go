@@ -166,7 +166,7 @@ func (p *program) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.configFile, "config", "", "configuration `FILE` (default "+defaultConfig+" if it exists)")
 	f.StringVar(&p.data, "data", "", "data `DIR` (default $FLASHWARDEN_DATA, else /var/lib/flashwarden for root, else $XDG_DATA_HOME/flashwarden)")
 	f.BoolVar(&p.json, "json", false, "print one JSON document on standard output")
-	f.BoolVar(&p.quiet, "quiet", false, "show no progress")
+	f.BoolVar(&p.quiet, "quiet", false, "print nothing on success, only failures")
 	f.StringVar(&p.color, "color", terminal.ColourAuto, "`WHEN` to use colours: auto, always or never")
 	f.BoolVarP(&p.verbose, "verbose", "v", false, "log to standard error")
 }

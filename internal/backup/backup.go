@@ -90,7 +90,7 @@ func (r *Runner) Backup(ctx context.Context, d api.Device, o Options) api.Backup
 	if len(a.kept) > 0 {
 		res = j.putSnapshot(ctx, res, a.report.sight.listings)
 	}
-	r.tell(api.Event{Device: d.Name, Step: api.StepDone, Status: res.Status, Cause: res.Cause, Bytes: res.BytesCopied, Seconds: res.Seconds})
+	r.tell(api.Event{Device: d.Name, Step: api.StepDone, Status: res.Status, Cause: res.Cause, Warnings: len(res.Warnings), Bytes: res.BytesCopied, Seconds: res.Seconds})
 	return res
 }
 

@@ -98,8 +98,8 @@ func imageOf(r imagefile.Report) *api.Inspection {
 	return i
 }
 
-// imageWarnings says what a person should know of an image that is kept.
-func imageWarnings(f api.File, s sight) []string {
+// keptImageWarnings says what a person should know of an image that is kept.
+func keptImageWarnings(f api.File, s sight) []string {
 	if f.Image == nil {
 		return nil
 	}

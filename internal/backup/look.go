@@ -20,6 +20,7 @@ type sight struct {
 	runs     bool           // the device runs image
 	selected []api.File
 	notes    []string // for people
+	warnings []string // what needs a person's attention
 }
 
 // look reads what the device is and has, and selects the files.
@@ -37,30 +38,27 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 	var how flash.How
 	s.image, how = flash.Running(s.facts, s.found)
 	s.runs = how == flash.Runs
-	s.notes = append(d.Skipped(), imageNotes(s.facts, s.image, how, s.found)...)
+	s.warnings = append(d.Skipped(), imageWarnings(s.facts, s.image, how, s.found)...)
 	var packages map[string][]string
 	if isBootPointer(s.image.Rel) {
+		s.notes = []string{"install mode: there is no single bootable .bin; packages.conf and its packages together are the image"}
 		packages, s.selected, err = readPackages(ctx, d, s.found.OnEveryUnit(s.image))
 	}
 	s.selected = append(s.selected, Select(s.facts, s.listings, packages, j.opts.Policy)...)
 	return s, err
 }
 
-// imageNotes names unusual things about the image and the units that should
+// imageWarnings names unusual things about the image and the units that should
 // run it too.
-func imageNotes(f ios.Facts, image flash.File, how flash.How, found flash.Contents) []string {
-	var notes []string
+func imageWarnings(f ios.Facts, image flash.File, how flash.How, found flash.Contents) []string {
+	var warnings []string
 	if how == flash.NotFound {
 		return nil
 	}
 	if how == flash.Boots {
-		notes = append(notes, fmt.Sprintf("the running image %q is in no flash of the device; the backup has the image that BOOT names, %s", f.Image, image))
+		warnings = append(warnings, fmt.Sprintf("the running image %q is in no flash of the device; the backup has the image that BOOT names, %s", f.Image, image))
 	}
-	notes = append(notes, unitNotes(f, image, found)...)
-	if isBootPointer(image.Rel) {
-		notes = append(notes, "install mode: there is no single bootable .bin; packages.conf and its packages together are the image")
-	}
-	return notes
+	return append(warnings, unitWarnings(f, image, found)...)
 }
 
 // readPackages reads which packages the boot pointer of each unit names, by its

@@ -24,8 +24,9 @@ func (j job) result(a attempts, began time.Time) api.BackupResult {
 		Device: j.device.Name, Attempts: a.count, Plan: v.plan,
 		Started: began.UTC().Truncate(time.Second), Seconds: math.Round(time.Since(began).Seconds()*10) / 10,
 		BytesCopied: bytesCopied(v.files), Facts: v.sight.record(), Files: append([]api.File{}, v.files...),
-		Notes: slices.Concat(v.sight.notes, a.cures(), unitDifferences(v.files, v.sight), a.warnings),
+		Warnings: slices.Concat(v.sight.warnings, a.cures(), unitDifferences(v.files, v.sight), a.warnings),
 	}
+	res.Notes = slices.Concat(res.Warnings, v.sight.notes)
 	res.Status, res.Cause, res.Message, res.Hint = verdict(v, len(a.kept) > 0)
 	return res
 }

@@ -11,9 +11,9 @@ import (
 	"flashwarden/internal/ios"
 )
 
-// unitNotes says in which way units differ from the one whose image runs: what
+// unitWarnings says in which way units differ from the one whose image runs: what
 // a stack or a pair of supervisors should not do.
-func unitNotes(f ios.Facts, image flash.File, found flash.Contents) []string {
+func unitWarnings(f ios.Facts, image flash.File, found flash.Contents) []string {
 	notes := append(stackNotes(f), versionNotes(f)...)
 	for _, u := range found.OtherUnits(f, image) {
 		if !u.Same.Found() {

@@ -92,7 +92,7 @@ func TestUnits(t *testing.T) {
 			if how != flash.Runs {
 				t.Fatalf("running image %+v, %d", image, how)
 			}
-			if d := cmp.Diff(c.notes, unitNotes(c.facts, image, found)); d != "" {
+			if d := cmp.Diff(c.notes, unitWarnings(c.facts, image, found)); d != "" {
 				t.Error(d)
 			}
 		})

@@ -75,7 +75,7 @@ func (v *visit) enter(i int, t taken, err error) {
 		note(&v.files[i], err)
 		return
 	}
-	v.warnings = append(v.warnings, imageWarnings(t.file, v.sight)...)
+	v.warnings = append(v.warnings, keptImageWarnings(t.file, v.sight)...)
 }
 
 // skip ends the attempt: the files from this number on were not tried because
@@ -88,7 +88,7 @@ func (v *visit) skip(from int, earlier kept, err error) {
 			*f = done
 		} else if f.Cause == "" {
 			note(f, err)
-			f.Message = "not tried: " + f.Message
+			f.Message, f.NotTried = "not tried: "+f.Message, true
 		}
 	}
 }

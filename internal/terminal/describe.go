@@ -41,16 +41,19 @@ func Describe(e api.Event) string {
 
 // ended is the result of a device in one line.
 func ended(e api.Event) string {
+	text := e.Status
+	if e.Warnings > 0 {
+		text += ", " + Count(e.Warnings, "warning")
+	}
 	switch {
 	case e.Status == "":
 		return ""
 	case e.Cause != "":
-		return fmt.Sprintf("%s (%s)", e.Status, e.Cause)
+		return fmt.Sprintf("%s (%s)", text, e.Cause)
+	case e.Bytes == 0:
+		return fmt.Sprintf("%s in %.1f s", text, e.Seconds)
 	}
-	if e.Bytes == 0 {
-		return fmt.Sprintf("%s in %.1f s", e.Status, e.Seconds)
-	}
-	return fmt.Sprintf("%s, %s copied in %.1f s", e.Status, Bytes(e.Bytes), e.Seconds)
+	return fmt.Sprintf("%s, %s copied in %.1f s", text, Bytes(e.Bytes), e.Seconds)
 }
 
 // dots counts the dots that a device prints while it computes a digest.
