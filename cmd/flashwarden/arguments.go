@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -87,6 +88,18 @@ func (p *program) selectFlags(cmd *cobra.Command, s *api.Select, all *bool) {
 	fs.StringVar(&s.Site, "site", "", "the devices at this `SITE`")
 	p.completeFlag(cmd, "group", api.NamesOfGroups)
 	p.completeFlag(cmd, "site", api.NamesOfSites)
+}
+
+// waitFlag adds the flag that makes a command wait for another process.
+func (p *program) waitFlag(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&p.wait, "wait", 0, "how long to wait if another flashwarden process uses the data directory, for example 10m (default: fail at once)")
+}
+
+// sayWaiting says for which process the command waits.
+func (p *program) sayWaiting(holder string) {
+	if !p.quiet {
+		fmt.Fprintf(p.err, "waiting up to %s for %s\n", p.wait, terminal.OneLine(holder))
+	}
 }
 
 // wrongFlag is the usage error for flags that cannot be parsed.

@@ -45,6 +45,8 @@ shown.`,
 	fs.StringVar(&r.Name, "name", "", "`NAME` that the device asks for (default: the name of the image)")
 	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long the offer stays open; running transfers may finish")
 	fs.IntVar(&r.Times, "times", 1, "number of complete transfers")
+	p.waitFlag(cmd)
+	noFiles(cmd, "to", "name")
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,6 +43,9 @@ type program struct {
 	// Global flags, beside those of output.
 	configFile string
 	data       string
+
+	doing string        // the command that runs, for other processes: "flashwarden backup"
+	wait  time.Duration // how long to wait for another process that serves the data directory
 
 	service bool // it runs until SIGTERM, which then is no error
 }
@@ -191,6 +195,7 @@ func addExamples(root *cobra.Command) {
 // with runs work through the daemon of the data directory, or in this process
 // if no daemon runs.
 func (p *program) with(cmd *cobra.Command, work func(context.Context, warden.Warden) error) error {
+	p.doing = cmd.CommandPath()
 	ctx := warden.As(cmd.Context(), warden.Admin(userName(), "terminal"))
 	w, err := p.warden(ctx)
 	if err != nil {
@@ -221,7 +226,7 @@ func (p *program) local() (local *warden.Local, dir string, err error) {
 	if dir, err = p.dataDir(); err != nil {
 		return nil, "", err
 	}
-	return warden.New(warden.Options{Data: dir, Config: cfg, Log: p.log()}), dir, nil
+	return warden.New(warden.Options{Data: dir, Config: cfg, Log: p.log(), Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
 }
 
 // userName is the name of the user who runs the program.

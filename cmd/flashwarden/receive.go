@@ -55,6 +55,7 @@ under receive in the configuration. Each file becomes a snapshot of its own.`,
 	fs.StringVar(&largest, "max-size", "2GB", "largest `SIZE` of the file")
 	fs.StringVar(&r.Device, "device", "", "`NAME` of the device for the snapshot (default: the device with this address)")
 	fs.StringVar(&r.MD5, "md5", "", "MD5 of the file in `HEX`, as the device prints it; a file with another MD5 is refused")
+	p.waitFlag(cmd)
 	p.completeFlag(cmd, "device", api.NamesOfDevices)
 	return cmd
 }

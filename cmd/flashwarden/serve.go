@@ -28,10 +28,11 @@ ends.`,
 		Example: "  flashwarden serve\n  flashwarden serve --data /srv/flashwarden --drain 2m",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p.service = true
+			p.service, p.doing = true, cmd.CommandPath()
 			return runServe(cmd.Context(), p, drain)
 		},
 	}
+	p.waitFlag(cmd)
 	cmd.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long to wait for running operations after SIGTERM")
 	return cmd
 }
@@ -52,6 +53,13 @@ func runServe(ctx context.Context, p *program, drain time.Duration) error {
 	}()
 	select {
 	case err := <-tftp:
+		return errors.Join(err, local.Close())
+	case <-ctx.Done(): // it waits for another process, or is ready at the same moment
+		endTFTP()
+		err := <-tftp
+		if errors.Is(err, context.Canceled) {
+			err = nil // the signal says why
+		}
 		return errors.Join(err, local.Close())
 	case <-ready:
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/user"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -60,37 +59,4 @@ func userName(uid int) string {
 		return u.Username
 	}
 	return "#" + strconv.Itoa(uid)
-}
-
-// takeLock makes this process the one that serves the data directory. The
-// lock ends with the process, however it ends.
-func takeLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the data directory: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		holder, readErr := os.ReadFile(path)
-		if !errors.Is(err, unix.EWOULDBLOCK) || readErr != nil {
-			return nil, fmt.Errorf("lock the data directory: %w", errors.Join(err, readErr, f.Close()))
-		}
-		held := cause.New(cause.Internal,
-			fmt.Sprintf("the data directory is in use by %s", strings.TrimSpace(string(holder))),
-			api.Say("wait until it has ended, or ").Then(elsewhere()))
-		return nil, errors.Join(held, f.Close())
-	}
-	if err := writeHolder(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock the data directory: %w", err), f.Close())
-	}
-	return f, nil
-}
-
-// writeHolder says in the lock file who holds it. Arguments are left out:
-// they belong to the user.
-func writeHolder(f *os.File) error {
-	if err := f.Truncate(0); err != nil {
-		return err
-	}
-	_, err := f.WriteAt(fmt.Appendf(nil, "flashwarden, process %d\n", os.Getpid()), 0)
-	return err
 }

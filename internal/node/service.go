@@ -25,9 +25,14 @@ type service struct {
 }
 
 // Start takes the data directory for this process, sweeps what a dead one
-// left, and serves TFTP until Close.
-func (n *Node) Start() error {
-	lock, err := takeLock(n.path("lock"))
+// left, and serves TFTP until Close. It is an error if another process serves
+// the directory.
+func (n *Node) Start() error { return n.StartInTurn(context.Background(), Turn{}) }
+
+// StartInTurn is Start for a process that may wait for another one. ctx ends the
+// waiting.
+func (n *Node) StartInTurn(ctx context.Context, turn Turn) error {
+	lock, err := takeLock(ctx, n.path("lock"), turn)
 	if err != nil {
 		return err
 	}

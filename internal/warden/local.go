@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
@@ -21,6 +22,14 @@ type Options struct {
 	Data   string // the data directory
 	Config config.Config
 	Log    *slog.Logger // nil: discard
+
+	// Holder says for other processes what this one does: "flashwarden backup".
+	Holder string
+	// Wait is how long an operation waits for another process that serves the
+	// data directory; 0: it fails at once. Waiting is called when that begins, with
+	// the other process in words; nil: discard.
+	Wait    time.Duration
+	Waiting func(holder string)
 }
 
 // Local runs the operations in this process. It opens the data directory with
@@ -118,7 +127,7 @@ func (l *Local) served(ctx context.Context) (*node.Node, error) {
 	if err != nil || l.serving {
 		return n, err
 	}
-	if err := n.Start(); err != nil {
+	if err := n.StartInTurn(ctx, node.Turn{Holder: l.opts.Holder, Wait: l.opts.Wait, Waiting: l.opts.Waiting}); err != nil {
 		return nil, err
 	}
 	l.serving = true
