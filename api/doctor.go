@@ -45,7 +45,8 @@ func (f Fix) first(device string) (line, where string) {
 // Report lists the findings of an examination, and the checks that passed.
 type Report struct {
 	Findings []Finding `json:"findings"`
-	Notes    []string  `json:"notes,omitempty"` // checks that passed
+	Notes    []string  `json:"notes,omitempty"`   // checks that passed
+	Skipped  []string  `json:"skipped,omitempty"` // checks that were not made, or that came to no result, with the reason
 }
 
 // Find adds a finding. It is about this host where it does not say where.
@@ -61,8 +62,14 @@ func (r *Report) Note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
+// Skip adds a sentence about a check that was not made or came to no result.
+func (r *Report) Skip(format string, args ...any) {
+	r.Skipped = append(r.Skipped, fmt.Sprintf(format, args...))
+}
+
 // Add adds all of another report.
 func (r *Report) Add(other Report) {
 	r.Findings = append(r.Findings, other.Findings...)
 	r.Notes = append(r.Notes, other.Notes...)
+	r.Skipped = append(r.Skipped, other.Skipped...)
 }

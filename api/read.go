@@ -35,7 +35,8 @@ const (
 
 // Doctor asks what would make a backup fail.
 type Doctor struct {
-	Device string `json:"device,omitempty"` // empty: this host alone
+	Device string `json:"device,omitempty"` // empty: this host alone, unless All
+	All    bool   `json:"all,omitempty"`    // the paths to all devices
 	Again  string `json:"again,omitempty"`  // the line that a person types to look again with more rights
 }
 

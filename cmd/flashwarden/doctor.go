@@ -14,42 +14,47 @@ import (
 )
 
 func doctorCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	cmd := &cobra.Command{
 		Use:   "doctor [NAME]",
 		Short: "find problems that would make a backup fail, on this host and on the path to a device",
 		Long: `doctor checks this host: the TFTP port and the port range, the packet filter, the
 data directory, the clock, host names, and the address that devices copy to.
 With the name of a device it also logs in to that device, reads the settings that
 could stop a transfer, and makes a test transfer in each direction. Nothing of
-the test transfers is kept.
+the test transfers is kept. With --all it does so for all devices.
 
 For each problem it prints what it found, the cause that a backup would fail
 with, and the exact lines to type. It changes nothing on this host or on the
 device. The exit code is 1 if there are problems.`,
 		Example: `  flashwarden doctor
   flashwarden doctor sw1
+  flashwarden doctor --all
   flashwarden doctor sw1 --json | jq -r '.findings[].fix'`,
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runDoctor(ctx, p, w, args) })
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runDoctor(ctx, p, w, args, all) })
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "the paths to all devices of the inventory")
+	p.waitFlag(cmd)
+	return cmd
 }
 
 // doctor runs the examination, and shows each login and each test transfer.
-func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string) error {
+func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string, all bool) error {
 	dir, err := p.dataDir()
 	if err != nil {
 		return err
 	}
-	r := api.Doctor{Device: strings.Join(names, ""), Again: lookAgain(p, dir, names)}
+	r := api.Doctor{Device: strings.Join(names, ""), All: all, Again: lookAgain(p, dir, names)}
 	report, err := w.Doctor(ctx, r, func(e api.Event) {
 		switch e.Step {
 		case api.StepLogin:
 			fmt.Fprintf(p.err, "%s: logging in\n", e.Device)
 		case api.StepTry:
-			fmt.Fprintf(p.err, "test transfer: %s\n", oneLine(e.File))
+			fmt.Fprintf(p.err, "%s: test transfer: %s\n", e.Device, oneLine(e.File))
 		}
 	})
 	if err != nil {
@@ -104,6 +109,9 @@ func printReport(o *output, r api.Report) error {
 func printFindings(o *output, r api.Report) {
 	for _, note := range r.Notes {
 		fmt.Fprintf(o.out, "ok  %s\n", oneLine(note))
+	}
+	for _, text := range r.Skipped {
+		fmt.Fprintf(o.out, "not checked  %s\n", oneLine(text))
 	}
 	for _, f := range r.Findings {
 		where := f.Where

@@ -18,7 +18,7 @@ var clientPorts = tftp.PortRange{First: 1024, Last: 65535}
 func CheckPath(p Path) api.Report {
 	var r api.Report
 	for _, command := range p.Unread {
-		r.Note("%s does not show, or not in a form that is understood: %s", p.Name, command)
+		r.Skip("%s does not show, or not in a form that is understood: %s", p.Name, command)
 	}
 	for _, part := range []api.Report{checkSource(p), checkLists(p), checkBlockSize(p)} {
 		r.Add(part)
@@ -33,7 +33,7 @@ func checkSource(p Path) api.Report {
 	name, address := p.Source()
 	switch known := p.holder(p.Device); {
 	case !address.IsValid():
-		r.Note("%s does not tell from which address it will send to %s", p.Name, p.Server)
+		r.Skip("%s does not show from which address it will send to %s", p.Name, p.Server)
 	case address == p.Device:
 		r.Note("%s will send from %s (%s), as it is known", p.Name, address, name)
 	case known == "":
@@ -114,7 +114,7 @@ func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) api.Report 
 	case "permit":
 		r.Note("%s, lets our answers through", what)
 	case "":
-		r.Note("%s: one cannot tell what it does with our answers, because of %q", what, v.Doubt)
+		r.Skip("%s: cannot tell what it does with our answers, because of %q", what, v.Doubt)
 	default:
 		rule := "the deny at its end"
 		if v.Entry != nil {

@@ -45,7 +45,7 @@ func TestCheckPath(t *testing.T) {
 		"a permit":        {func(p *Path) { p.Lists = extended("permit udp any any range 1024 65535") }, "", "", "lets our answers through"},
 		"a deny":          {func(p *Path) { p.Lists = extended("permit tcp any any", "deny udp any any") }, cause.TIDBlocked, "ip access-list extended FROM\n 15 permit udp host 198.51.100.9 range 1056 1059 host 192.0.2.1 gt 1023", ""},
 		"the end":         {func(p *Path) { p.Lists = extended("permit tcp any any") }, cause.TIDBlocked, "ip access-list extended FROM\n permit udp host", ""},
-		"not understood":  {func(p *Path) { p.Lists = extended("deny udp object-group NETS any", "permit ip any any") }, "", "", "one cannot tell"},
+		"not understood":  {func(p *Path) { p.Lists = extended("deny udp object-group NETS any", "permit ip any any") }, "", "", "skipped: access list FROM"},
 		"a list not made": {func(p *Path) {}, "", "", "one that does not exist permits everything"},
 		"a list of an unknown kind": {func(p *Path) {
 			p.Lists = extended("deny ip any any")
@@ -70,10 +70,10 @@ func TestCheckPath(t *testing.T) {
 		"only the next hop": {func(p *Path) {
 			p.Uplink, p.NextHop, p.Interfaces[1].In = "", netip.MustParseAddr("203.0.113.254"), ""
 		}, cause.WrongSource, "ip tftp source-interface Vlan1", ""},
-		"no way to tell":    {func(p *Path) { p.Uplink = "" }, "", "", "does not tell from which address"},
+		"no way to tell":    {func(p *Path) { p.Uplink = "" }, "", "", "skipped: sw1 does not show from which address"},
 		"translated":        {func(p *Path) { p.Device = netip.MustParseAddr("100.64.0.1") }, cause.WrongSource, "flashwarden device edit sw1 --address 192.0.2.1", ""},
 		"large blocks":      {func(p *Path) { p.TFTP.BlockSize = 8192 }, "", "", "blocks of 8192 bytes"},
-		"a refused command": {func(p *Path) { p.Unread = []string{"show access-lists"} }, "", "", "does not show, or not in a form that is understood: show access-lists"},
+		"a refused command": {func(p *Path) { p.Unread = []string{"show access-lists"} }, "", "", "skipped: sw1 does not show, or not in a form that is understood: show access-lists"},
 		"the list of another way": {func(p *Path) {
 			p.Interfaces[1].Out, p.Lists = "FROM", extended("deny udp any any eq tftp", "permit ip any any")
 		}, "", "", "would drop TFTP of devices behind it"},
@@ -83,8 +83,9 @@ func TestCheckPath(t *testing.T) {
 			c.change(&p)
 			r := CheckPath(p)
 			if c.cause == "" {
-				if len(r.Findings) > 0 || !strings.Contains(strings.Join(r.Notes, "\n"), c.note) {
-					t.Errorf("found %+v, noted %q, want the note %q", r.Findings, r.Notes, c.note)
+				said := strings.Join(r.Notes, "\n") + "\nskipped: " + strings.Join(r.Skipped, "\nskipped: ")
+				if len(r.Findings) > 0 || !strings.Contains(said, c.note) {
+					t.Errorf("found %+v, said %q, want %q", r.Findings, said, c.note)
 				}
 				return
 			}

@@ -16,11 +16,15 @@ import (
 	"flashwarden/internal/node"
 )
 
-// Doctor looks at this host and, where a device is named, at the path to it.
+// Doctor looks at this host and, where a device or all are named, at the path to
+// each.
 // It opens the data directory only where it is sound, and creates nothing.
 func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
 	if err := l.allow(ctx, operator, "doctor", r.Device); err != nil {
 		return api.Report{}, err
+	}
+	if r.All && r.Device != "" {
+		return api.Report{}, CheckSelect(api.Select{Names: []string{r.Device}}, r.All)
 	}
 	e := examination{Local: l, dir: doctor.ReadDirectory(l.opts.Data), again: r.Again}
 	switch {
@@ -38,12 +42,26 @@ func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)
 		return api.Report{}, err
 	}
 	report, err := e.host(ctx)
-	if err != nil || r.Device == "" {
+	if err != nil || r.Device == "" && !r.All {
 		return report, err
 	}
-	path, err := e.path(ctx, n, e.devices[0], tellDoctor(r.Device, events))
-	report.Add(path)
+	paths, err := e.paths(ctx, n, events)
+	report.Add(paths)
 	return report, err
+}
+
+// paths examines the paths to all devices, some side by side. The report has
+// them in the order of the devices.
+func (e *examination) paths(ctx context.Context, n *node.Node, events func(api.Event)) (api.Report, error) {
+	reports, errs := make([]api.Report, len(e.devices)), make([]error, len(e.devices))
+	e.sideBySide(len(e.devices), func(i int) {
+		reports[i], errs[i] = e.path(ctx, n, e.devices[i], tellDoctor(e.devices[i].Name, events))
+	})
+	var all api.Report
+	for _, r := range reports {
+		all.Add(r)
+	}
+	return all, errors.Join(errs...)
 }
 
 // tellDoctor returns what reports the steps of the examination of a path.
@@ -190,7 +208,7 @@ func (e *examination) way(n *node.Node, d api.Device, s doctor.Session) (doctor.
 func (e *examination) try(ctx context.Context, d api.Device, session doctor.Session, before []ios.Policer, tell func(api.Step, string)) (api.Report, error) {
 	n, err := e.served(ctx)
 	if err != nil {
-		return api.Report{Notes: []string{fmt.Sprintf("no test transfers: %v", err)}}, nil
+		return api.Report{Skipped: []string{fmt.Sprintf("no test transfers with %s: %v", d.Name, err)}}, nil
 	}
 	trial := n.Trial(d, session)
 	trial.Tell = func(what string) { tell(api.StepTry, what) }
