@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"regexp"
 	"strings"
 	"time"
 
@@ -158,41 +157,6 @@ func (d *Device) Show(ctx context.Context, command string) (string, error) {
 		return "", fmt.Errorf("%q is no show command", command)
 	}
 	return d.line.Run(ctx, command, nil)
-}
-
-var (
-	configStart = regexp.MustCompile(`(?m)^(?:!|version )`)
-	// messageLine matches lines of background processes, which are no part of
-	// a configuration: system messages with a date, the time since start or
-	// nothing before them, security warnings, and AutoInstall's error.
-	messageLine = regexp.MustCompile(`(?m)^(?:(?:\d+: )?[*.]?(?:[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?|\d+:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): )?` +
-		`(?:%[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+(?: _WARNING)?: |SECURITY WARNING *[-:]? *Module: |%Error opening tftp://255\.255\.255\.255/).*\n`)
-)
-
-// RunningConfig returns show running-config with LF line ends, from its first
-// comment or version line to its end line. The two header lines that count its
-// bytes are left out, so that a device accepts the text as a configuration.
-func (d *Device) RunningConfig(ctx context.Context) ([]byte, error) {
-	const command = "show running-config"
-	text, err := d.line.Run(ctx, command, nil)
-	if err != nil {
-		return nil, err
-	}
-	config := strings.TrimRight(messageLine.ReplaceAllString(text, ""), " \t\n")
-	start := configStart.FindStringIndex(config)
-	if start != nil && strings.HasSuffix(config, "\nend") {
-		return []byte(config[start[0]:] + "\n"), nil
-	}
-	if err := ios.Rejected(text); err != nil {
-		return nil, fmt.Errorf("%s: %w", command, err)
-	}
-	return nil, cause.New(cause.CommandRejected, fmt.Sprintf("%s ends with %q and not with end", command, lastLine(config)),
-		api.Say("check the rights of this account: ").Type(api.OnDevice, command))
-}
-
-func lastLine(text string) string {
-	line := text[strings.LastIndexByte(text, '\n')+1:]
-	return line[:min(len(line), 120)]
 }
 
 // Text returns the contents of a small text file, as more prints it.

@@ -198,16 +198,17 @@ func TestRunningConfig(t *testing.T) {
 	tests := []struct{ name, says, want string }{
 		{"classic", "Building configuration...\n\nCurrent configuration : 1580 bytes\n" + config + "\n", config},
 		{"no header", config, config},
-		{"XE", "Building configuration...\n\n\nCurrent configuration : 9 bytes\n!\n! Last configuration change at 14:15:03 UTC Sun Nov 22 2026 by admin\n!\nversion 17.9\nend\n\n\n",
-			"!\n! Last configuration change at 14:15:03 UTC Sun Nov 22 2026 by admin\n!\nversion 17.9\nend\n"},
-		{"without a comment", "Current configuration:\nversion 12.0\nend\n", "version 12.0\nend\n"},
-		{"messages", "Building configuration...\n" + message + "!\nversion 15.0\n" + message + "end\n" + message, "!\nversion 15.0\nend\n"},
-		{"messages of other kinds", "!\n%SYS-5-CONFIG_I: x\n00:20:16: %SYS-5-X: y\n000012: *Mar  1 00:20:16.1 UTC: %SYS-5-X: y\n3d02h: %LINK-3-UPDOWN: z\n" +
-			"%Error opening tftp://255.255.255.255/network-confg (Timed out)\nend\n", "!\nend\n"},
+		{"XE", "Building configuration...\n\n\nCurrent configuration : 9 bytes\n!\n! Last configuration change at 14:15:03 UTC Sun Nov 22 2026 by admin\n!\nversion 17.9\nhostname SW1\nend\n\n\n",
+			"!\n! Last configuration change at 14:15:03 UTC Sun Nov 22 2026 by admin\n!\nversion 17.9\nhostname SW1\nend\n"},
+		{"without a comment", "Current configuration:\nversion 12.0\nhostname SW1\nend\n", "version 12.0\nhostname SW1\nend\n"},
+		{"messages", "Building configuration...\n" + message + "!\nversion 15.0\nhostname SW1\n" + message + "end\n" + message, "!\nversion 15.0\nhostname SW1\nend\n"},
+		{"messages of other kinds", "!\nversion 15.0\nhostname SW1\n%SYS-5-CONFIG_I: x\n00:20:16: %SYS-5-X: y\n000012: *Mar  1 00:20:16.1 UTC: %SYS-5-X: y\n3d02h: %LINK-3-UPDOWN: z\n" +
+			"%Error opening tftp://255.255.255.255/network-confg (Timed out)\nend\n", "!\nversion 15.0\nhostname SW1\nend\n"},
 		{"security warnings", "!\nSECURITY WARNING - Module: SSH, Command: x, Reason: y, Remediation: z\nversion 17.18\nhostname SW1\n" +
 			"*Mar  1 00:20:16.1 UTC: %SYS-4-INSECURE_CONFIG: Module: AAA, Command: x, Reason: y\n%SYS-4-INSECURE _WARNING: Module: SSH\nend\n",
 			"!\nversion 17.18\nhostname SW1\nend\n"},
-		{"a message in the configuration", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n", "!\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n"},
+		{"a message in the configuration", "!\nversion 15.0\nhostname SW1\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n", "!\nversion 15.0\nhostname SW1\n event syslog pattern \"%SYS-5-RESTART: x\"\nend\n"},
+		{"after the load and the time", "Load for five secs: 1%/0%; one minute: 1%; five minutes: 1%\nNo time source, *00:20:16.242 UTC Mon Mar 1 1993\n\n" + config, config},
 	}
 	for _, test := range tests {
 		d, _ := on(map[string]string{"show running-config": test.says})
@@ -227,6 +228,14 @@ func TestRunningConfigFails(t *testing.T) {
 		{"Building configuration...\n\nCurrent configuration : 1580 bytes\n!\nversion 15.0\nhostname SW1\n", cause.CommandRejected},
 		{"", cause.CommandRejected},
 		{"end\n", cause.CommandRejected},
+		// An account under privilege level 15 sees only the lines that it may
+		// configure (Cisco, "Configure View of the Running Configuration with
+		// Lower Privilege Level User Accounts").
+		{"Building configuration...\n\nCurrent configuration : 57 bytes\n!\n!\nend\n", cause.NotPermittedOnDevice},
+		{"!\nboot-start-marker\nboot-end-marker\n!\ninterface Vlan1\n!\nend\n", cause.NotPermittedOnDevice},
+		{"!\nversion 15.0\n!\ninterface Vlan1\n!\nend\n", cause.NotPermittedOnDevice},
+		{"!\nhostname SW1\n!\ninterface Vlan1\n!\nend\n", cause.NotPermittedOnDevice},
+		{"!\nbanner motd ^C\n version 1\n hostname x\n^C\nend\n", cause.NotPermittedOnDevice},
 	}
 	for _, test := range tests {
 		d, _ := on(map[string]string{"show running-config": test.says})
@@ -234,7 +243,11 @@ func TestRunningConfigFails(t *testing.T) {
 			t.Errorf("%q: %q, %v", test.says, got, err)
 		}
 	}
-	d, f := on(nil)
+	d, f := on(map[string]string{"show running-config": "!\nversion 15.0\nhostname SW1\nend\n"})
+	if _, err := d.RunningConfig(t.Context()); err != nil || f.idle <= 5*time.Minute {
+		t.Errorf("%v; the device may be silent for %s, want more than 5m", err, f.idle)
+	}
+	d, f = on(nil)
 	f.fails["show running-config"] = errLost
 	if _, err := d.RunningConfig(t.Context()); err != errLost {
 		t.Errorf("error %v", err)
