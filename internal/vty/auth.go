@@ -45,12 +45,16 @@ func (h *handshake) sendPassword() (string, error) {
 // challenge answers keyboard-interactive (RFC 4256). The first question with a
 // hidden answer gets the password, questions with a visible answer get the user
 // name. A server may also ask nothing and only print a text. A second hidden
-// question ends the login without any answer.
+// question, and any question of a token server, ends the login without an
+// answer.
 func (h *handshake) challenge(_, _ string, questions []string, echos []bool) ([]string, error) {
 	answers := make([]string, len(questions))
 	hidden := -1
 	for i, echo := range echos {
 		switch {
+		case token(questions[i], h.password || hidden >= 0):
+			h.asked = strings.TrimSpace(questions[i])
+			return nil, errors.New("it asks for a token")
 		case echo:
 			answers[i] = h.cfg.Username
 		case hidden >= 0 || changes(questions[i]) || h.password && !strings.Contains(strings.ToLower(questions[i]), "password"):
@@ -66,6 +70,13 @@ func (h *handshake) challenge(_, _ string, questions []string, echos []bool) ([]
 	var err error
 	answers[hidden], err = h.sendPassword()
 	return answers, err
+}
+
+// token reports whether a question is for something else than a password. A
+// passcode may be the password, as long as that was not asked for.
+func token(question string, after bool) bool {
+	q := strings.TrimSpace(question)
+	return factor.MatchString(q) && (after || !askPassword.MatchString(q))
 }
 
 // changes reports whether a question asks for a new password.
@@ -123,7 +134,11 @@ func (h *handshake) refused(err error) error {
 	switch {
 	case h.asked != "":
 		question := tail(h.cfg.plain(errors.New(h.asked)).Error(), excerptLength)
-		return cause.New(cause.AuthFailed, fmt.Sprintf("%s asks user %q for more than one password: %s", h.cfg.Name, h.cfg.Username, question),
+		why := cause.PromptUnrecognised
+		if changes(h.asked) {
+			why = cause.AuthFailed
+		}
+		return cause.New(why, fmt.Sprintf("%s asks user %q for more than one password: %s", h.cfg.Name, h.cfg.Username, question),
 			api.Say("use an account that needs only a password or a key"))
 	case h.key && !h.password:
 		fix = h.cfg.onHost(h.permitKey(), api.Say("put the public key into ~/.ssh/authorized_keys of that user on the jump host"))

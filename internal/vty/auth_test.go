@@ -185,15 +185,18 @@ func TestChallenges(t *testing.T) {
 	for name, test := range map[string]struct {
 		rounds []round
 		asked  string // the question that ends the login; "" for a successful one
+		cause  cause.Cause
 	}{
-		"none":                {[]round{{}}, ""},
-		"a notice, then one":  {[]round{{}, {[]string{"Password: "}, []bool{false}, []string{"s3cret-pass"}}, {}}, ""},
-		"name and password":   {[]round{{[]string{"Username: ", "Password: "}, []bool{true, false}, []string{"admin", "s3cret-pass"}}}, ""},
-		"one after the other": {[]round{{[]string{"Username: "}, []bool{true}, []string{"admin"}}, {[]string{"Password: "}, []bool{false}, []string{"s3cret-pass"}}}, ""},
-		"two secrets at once": {[]round{{[]string{"Password: ", "PASSCODE: "}, []bool{false, false}, nil}}, "PASSCODE:"},
-		"a passcode after it": {[]round{{[]string{"Password: "}, []bool{false}, []string{"s3cret-pass"}}, {[]string{"PASSCODE: "}, []bool{false}, nil}}, "PASSCODE:"},
-		"an expired password": {[]round{{[]string{"Enter new password: "}, []bool{false}, nil}}, "Enter new password:"},
-		"many that are shown": {[]round{{[]string{"a", "b", "c"}, []bool{true, true, true}, []string{"admin", "admin", "admin"}}}, ""},
+		"none":                {[]round{{}}, "", ""},
+		"a notice, then one":  {[]round{{}, {[]string{"Password: "}, []bool{false}, []string{"s3cret-pass"}}, {}}, "", ""},
+		"name and password":   {[]round{{[]string{"Username: ", "Password: "}, []bool{true, false}, []string{"admin", "s3cret-pass"}}}, "", ""},
+		"one after the other": {[]round{{[]string{"Username: "}, []bool{true}, []string{"admin"}}, {[]string{"Password: "}, []bool{false}, []string{"s3cret-pass"}}}, "", ""},
+		"two secrets at once": {[]round{{[]string{"Password: ", "PASSCODE: "}, []bool{false, false}, nil}}, "PASSCODE:", cause.PromptUnrecognised},
+		"a passcode after it": {[]round{{[]string{"Password: "}, []bool{false}, []string{"s3cret-pass"}}, {[]string{"PASSCODE: "}, []bool{false}, nil}}, "PASSCODE:", cause.PromptUnrecognised},
+		"a response alone":    {[]round{{[]string{"Response: "}, []bool{false}, nil}}, "Response:", cause.PromptUnrecognised},
+		"a visible choice":    {[]round{{[]string{"Passcode or option (1-2): "}, []bool{true}, nil}}, "Passcode or option (1-2):", cause.PromptUnrecognised},
+		"an expired password": {[]round{{[]string{"Enter new password: "}, []bool{false}, nil}}, "Enter new password:", cause.AuthFailed},
+		"many that are shown": {[]round{{[]string{"a", "b", "c"}, []bool{true, true, true}, []string{"admin", "admin", "admin"}}}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &sshDevice{plays: showX}
@@ -212,7 +215,7 @@ func TestChallenges(t *testing.T) {
 			cfg := d.serve(t, ed25519Key(t))
 			err := open(t, cfg)
 			safe(t, err, cfg)
-			if test.asked == "" && err != nil || test.asked != "" && (cause.Of(err) != cause.AuthFailed || !strings.Contains(err.Error(), "more than one password: "+test.asked)) {
+			if test.asked == "" && err != nil || test.asked != "" && (cause.Of(err) != test.cause || !strings.Contains(err.Error(), "more than one password: "+test.asked)) {
 				t.Errorf("error %v", err)
 			}
 		})

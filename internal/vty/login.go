@@ -25,11 +25,15 @@ var (
 	askInstall  = lazyregexp.New(`(?i)terminate autoinstall\? \[yes\]\s*:$`)
 	askSecret   = lazyregexp.New(`(?i)(enter|confirm) enable secret\s*:$`)
 	rescue      = lazyregexp.New(`(?i)^(rommon \d+ >|switch( \d+)?\s?:|grub>|grub rescue>|boot:)$`)
-	refusal     = lazyregexp.New(`(?im)^[ \t]*(?:%[ \t]*)?(?:login invalid|authentication failed|bad passwords?|bad secrets|access denied|` +
-		`error in authentication|authorization failed|login failed|login incorrect|no password set|permission denied)[.!]*[ \t]*$`)
-	noPassword = lazyregexp.New(`(?im)^password required, but none set`)
-	loginLike  = lazyregexp.New(`^[A-Za-z0-9_(\[][^#>]{0,98}[#>]$`)
+	refusal     = lazyregexp.New(`(?im)^` + refusalLine + `$`)
+	lastRefusal = lazyregexp.New(`(?i)(?:^|\n)` + refusalLine + `\s*$`)
+	noPassword  = lazyregexp.New(`(?im)^password required, but none set`)
+	loginLike   = lazyregexp.New(`^[A-Za-z0-9_(\[][^#>]{0,98}[#>]$`)
 )
+
+// refusalLine is a whole line by which a device refuses a login.
+const refusalLine = `[ \t]*(?:%[ \t]*)?(?:login invalid|authentication failed|bad passwords?|bad secrets|access denied|` +
+	`error in authentication|authorization failed|login failed|login incorrect|no password set|permission denied)[.!]*[ \t]*`
 
 const (
 	promptQuiet = 200 * time.Millisecond // silence after which the last line counts as unfinished
@@ -193,7 +197,7 @@ func (d *dialogue) reply(line string, pushed *int) error {
 	case d.cfg.Transport == Telnet && askUser.MatchString(line):
 		return d.user()
 	case d.cfg.Transport == Telnet && askPassword.MatchString(line):
-		return d.password()
+		return d.password(line)
 	}
 	return d.unknown(line, pushed)
 }
@@ -214,7 +218,10 @@ func (d *dialogue) user() error {
 	return d.say(d.cfg.Username)
 }
 
-func (d *dialogue) password() error {
+func (d *dialogue) password(line string) error {
+	if d.sentPassword && factor.MatchString(line) {
+		return d.notAnswered(line)
+	}
 	if d.sentPassword {
 		return d.refused()
 	}
@@ -229,11 +236,16 @@ func (d *dialogue) password() error {
 	return d.say(d.cfg.Password)
 }
 
-// unknown handles a last line without a known meaning. If the device waits, an
-// empty line may bring the prompt.
+// unknown handles a last line without a known meaning. A question ends the
+// login without an answer. If the device waits after something else, an empty
+// line may bring the prompt.
 func (d *dialogue) unknown(line string, pushed *int) error {
-	if moved, err := d.still(oddQuiet); err != nil || moved {
+	patience := patienceWith(line)
+	if moved, err := d.still(max(patience, oddQuiet)); err != nil || moved {
 		return d.endedOrNil(err)
+	}
+	if patience > 0 && line != d.echo {
+		return d.notAnswered(line)
 	}
 	printed := strings.TrimSpace(string(d.screen.text) + line)
 	switch {
@@ -272,6 +284,8 @@ func (d *dialogue) ended(err error) error {
 			onDevice("line vty 0 4").Say(", then: ").Type(api.OnDevice, "login local").Say(" (or: ").Type(api.OnDevice, "password ...").Say(")"))
 	case err == io.EOF && d.sentPassword:
 		return d.refused()
+	case err == io.EOF && d.cfg.Transport == SSH && lastRefusal.Match(d.screen.text):
+		return d.noSession()
 	}
 	if err == io.EOF {
 		d.Close()
@@ -281,6 +295,16 @@ func (d *dialogue) ended(err error) error {
 		return silentError(d.cfg)
 	}
 	return d.lostError("the session to "+d.cfg.Name+" was lost during login", d.printed(), err)
+}
+
+// noSession is the error of a device that accepted the login of SSH and then
+// refused the session, as an AAA server does for an account without the right
+// to exec.
+func (d *dialogue) noSession() error {
+	return cause.New(cause.AuthFailed, fmt.Sprintf("%s accepted the login of user %q and refused the session: %s", d.cfg.Name, d.cfg.Username,
+		d.quote(strings.TrimSpace(string(lastRefusal.Find(d.screen.text))))),
+		api.Say("give the account the right to a session on the AAA server (").Type(api.OnDevice, "show running-config | include aaa authorization exec").
+			Say("), or use another account: ").Then(d.cfg.edit("username", "USER", "password_file", "FILE")))
 }
 
 func (d *dialogue) refused() error {
@@ -313,6 +337,8 @@ func (l *Line) enable(ctx context.Context) error {
 		case strings.HasSuffix(line, "#") && loginLike.MatchString(line):
 			l.prompt = line
 			return nil
+		case d.sentPassword && factor.MatchString(line):
+			return d.notAnswered(line)
 		case refusal.Match(l.screen.text), samePrompt(line, l.prompt), askSecret.MatchString(line), askPassword.MatchString(line) && d.sentPassword:
 			return d.enableRefused()
 		case askPassword.MatchString(line):
@@ -325,11 +351,28 @@ func (l *Line) enable(ctx context.Context) error {
 				return err
 			}
 		default:
-			if err := d.read(ctx, l.cfg.IdleTimeout, false); err != nil {
-				return d.enableEnded(err)
+			if err := d.awaitMore(line); err != nil {
+				return err
 			}
 		}
 	}
+}
+
+// awaitMore waits for output after a line that says nothing about enable. A
+// question that stays is one that we do not know.
+func (d *dialogue) awaitMore(line string) error {
+	limit := d.cfg.IdleTimeout
+	patience := patienceWith(line)
+	if patience > 0 {
+		limit = min(limit, patience)
+	}
+	switch err := d.read(d.ctx, limit, false); {
+	case err == errIdle && patience > 0:
+		return d.notAnswered(line)
+	case err != nil:
+		return d.enableEnded(err)
+	}
+	return nil
 }
 
 func (d *dialogue) enableEnded(err error) error {

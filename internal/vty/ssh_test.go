@@ -83,6 +83,27 @@ func TestSSHPasswordInShell(t *testing.T) {
 	}
 }
 
+// TestSSHAuthorizationFailed tests an AAA server that accepts the password and
+// permits no session.
+func TestSSHAuthorizationFailed(t *testing.T) {
+	bubble(t, 1, func(f *fake) {
+		f.print("\n% Authorization failed.\n")
+		f.conn.Close()
+	}, func(t *testing.T, f *fake, cfg Config) {
+		conn, err := cfg.Dialer(t.Context(), "tcp", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Transport = SSH
+		l := newLine(cfg.withDefaults(), conn, conn)
+		defer l.Close()
+		err = l.start(t.Context())
+		if cause.Of(err) != cause.AuthFailed || !strings.Contains(err.Error(), "% Authorization failed.") || !strings.Contains(cause.Hint(err), "aaa authorization exec") {
+			t.Errorf("error %v, hint %s", err, cause.Hint(err))
+		}
+	})
+}
+
 // TestSSHWrongPassword counts the tries of a wrong password.
 func TestSSHWrongPassword(t *testing.T) {
 	t.Parallel()
