@@ -175,7 +175,10 @@ func (s *session) showHistory(_ []string) {
 
 func (s *session) showPrivilege(_ []string) {
 	level := 1
-	if s.privileged {
+	switch {
+	case s.restricted():
+		level = s.sw.o.Privilege
+	case s.privileged:
 		level = 15
 	}
 	s.show(fmt.Sprintf("Current privilege level is %d\n", level))
@@ -192,7 +195,13 @@ func givenText(name string) func(*session, []string) {
 }
 
 func (s *session) showRunning(_ []string) {
+	if !s.build() {
+		return
+	}
 	text := s.sw.configured(s.sw.textFile("system:running-config"))
+	if s.restricted() {
+		text = visible(text)
+	}
 	s.show(fmt.Sprintf("Building configuration...\n\nCurrent configuration : %d bytes\n%s\n", len(text), text))
 }
 

@@ -101,6 +101,10 @@ type Faults struct {
 	// (LBJ-F6IDF-SW2#$z.152-7.E10/c1000-universalk9-mz.152-7.E10.bin
 	// usbflash0:).
 	KeepWidth Times
+	// NoSession, per session, prints "% Authorization failed." after the login
+	// and hangs up, like a device whose AAA server permits the account no exec
+	// (text as in Cisco's AAA tech notes).
+	NoSession Times
 	// SetupDialogue, per session, asks for the initial configuration dialog
 	// after the login, like a device without configuration on its console
 	// (prompts as in netmiko and Unicon).

@@ -33,6 +33,10 @@ type Options struct {
 	Username       string            // login name; empty: a Telnet line asks only for the password, SSH uses "admin"
 	Password       string            // login password; empty: a Telnet line refuses every login, SSH uses "cisco"
 	EnablePassword string            // password of enable; empty: every login is privileged
+	Privilege      int               // privilege level of the account, 2 to 14; 0: by EnablePassword; under 15 it may do all, and sees a part of the configuration
+	Menu           string            // shown after the login in place of a prompt; an answer ends the session; after the command menu of IOS, written by hand
+	Token          string            // question after the password, as of a token server; an answer ends the session; written by hand
+	ConfigDelay    time.Duration     // silence before show running-config, as on a large 6500
 	AuthorizedKey  string            // public key of Username over SSH, as a line of authorized_keys; empty: public keys are not offered
 	Listen         string            // TCP address of the terminal; default "127.0.0.1:0"
 	Inside         func(func())      // calls a function that opens a socket, on the host of the switch; nil: on this host

@@ -19,6 +19,7 @@ const loginAttempts = 3
 type session struct {
 	dialogue
 	privileged  bool
+	enabled     bool // by enable, whatever the level of the account
 	configuring bool // in global configuration mode
 	history     []string
 	over        bool             // exit was typed, or the line is gone
@@ -35,12 +36,12 @@ func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
 		t.noise = &noise{texts: securityTexts()}
 	}
 	t.slow = s.strikes(func(f *Faults) *Times { return &f.SlowPrint })
-	return &session{dialogue: dialogue{sw: s, term: t}, privileged: s.o.EnablePassword == "", hang: func() { s.forget(conn) }}
+	return &session{dialogue: dialogue{sw: s, term: t}, privileged: s.o.EnablePassword == "" || s.o.Privilege > 1, hang: func() { s.forget(conn) }}
 }
 
 // runTelnet serves a line with a login dialogue.
 func (s *Switch) runTelnet(t *terminal, conn net.Conn) {
-	if n := s.newSession(t, conn); n.login() && n.setup() {
+	if n := s.newSession(t, conn); n.login() && n.admit() && n.setup() {
 		n.interact()
 	}
 }
@@ -49,7 +50,7 @@ func (s *Switch) runTelnet(t *terminal, conn net.Conn) {
 func (s *Switch) runShell(t *terminal, conn net.Conn) {
 	n := s.newSession(t, conn)
 	t.print(s.o.Banner + "\n")
-	if n.setup() {
+	if n.admit() && n.setup() {
 		n.interact()
 	}
 }
@@ -332,8 +333,8 @@ func (s *session) username() (string, error) {
 // enable asks for the enable password.
 func (s *session) enable(_ []string) {
 	want := s.sw.o.EnablePassword
-	if s.privileged || want == "" {
-		s.privileged = true
+	if s.privileged && !s.restricted() || want == "" {
+		s.privileged, s.enabled = true, true
 		return
 	}
 	for range loginAttempts {
@@ -342,7 +343,7 @@ func (s *session) enable(_ []string) {
 			return
 		}
 		if got == want {
-			s.privileged = true
+			s.privileged, s.enabled = true, true
 			return
 		}
 	}
