@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
@@ -39,6 +41,46 @@ func inNamespace(t *testing.T, kind string) bool {
 		t.Fatalf("the test did not run:\n%s", out)
 	}
 	return false
+}
+
+// TestFragmentsAllowed checks that the packets of server and client may be fragmented
+// on their way: a router with a small MTU and filtered ICMP would drop them else.
+func TestFragmentsAllowed(t *testing.T) {
+	if !inNamespace(t, "--net") {
+		return
+	}
+	ip(t, "link set lo up")
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_UDP)
+	if err != nil {
+		testlevel.Missing(t, "no right to see raw packets: "+err.Error())
+	}
+	defer unix.Close(fd)
+	m := &memory{}
+	m.set("f", content(1, 5000))
+	for _, listen := range []string{"127.0.0.1:0", "[::]:0"} {
+		c, err := net.ListenPacket("udp", listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), serveOn(t, &tftp.Server{Handler: m}, c).Port())
+		client := tftp.Client{BlockSize: 1468}
+		if _, err := client.Get(t.Context(), server, "f", &bytes.Buffer{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	packets := 0
+	for buf := make([]byte, 2000); ; packets++ {
+		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
+		if err != nil {
+			break
+		}
+		if buf[6]&0x40 != 0 { // RFC 791 section 3.1: don't fragment
+			t.Errorf("a packet of %d bytes, TFTP opcode %d, must not be fragmented", n, buf[29])
+		}
+	}
+	if packets < 20 {
+		t.Errorf("%d packets were seen", packets)
+	}
 }
 
 // ip runs ip(8).

@@ -76,6 +76,7 @@ func newSocket(c net.PacketConn, kept bool) *socket {
 	if s.udp, _ = c.(*net.UDPConn); s.udp != nil {
 		s.udp.SetReadBuffer(socketBuffer) // best effort: the system may grant less
 		s.udp.SetWriteBuffer(socketBuffer)
+		allowFragmentsOf(s.udp)
 	}
 	return s
 }

@@ -10,6 +10,9 @@ import (
 // rawAddress is only used on Linux.
 type rawAddress struct{}
 
+// allowFragmentsOf does nothing: only Linux forbids fragments by default.
+func allowFragmentsOf(*net.UDPConn) {}
+
 // openFiles returns how many files this process may open, by a cautious guess.
 func openFiles() int { return 256 }
 

@@ -151,6 +151,7 @@ func newPort(fd int, local netip.Addr) *port {
 	family, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	p := &port{fd: fd, wildcard: local.IsUnspecified(), six: family == unix.AF_INET6}
 	wantUnreachable(fd)
+	allowFragments(fd)
 	return p
 }
 

@@ -1,6 +1,7 @@
 package tftp
 
 import (
+	"net"
 	"net/netip"
 	"syscall"
 	"unsafe"
@@ -13,6 +14,19 @@ import (
 func wantUnreachable(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
 	unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+}
+
+// allowFragments makes routers fragment large packets. By default, Linux forbids that
+// and waits for the ICMP message "fragmentation needed", which many firewalls drop.
+func allowFragments(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
+}
+
+// allowFragmentsOf is allowFragments for a socket of the Go runtime.
+func allowFragmentsOf(c *net.UDPConn) {
+	if raw, err := c.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { allowFragments(int(fd)) })
+	}
 }
 
 // The ICMP messages that say that nobody listens on a port (RFC 792, RFC 4443).
