@@ -152,11 +152,11 @@ func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 	var ack [headerSize]byte
 	again := func() { // no rt.sent: that would reset the count of repetitions
 		rcv.pending, rcv.gap = 0, false
-		x.sendOne(appendACK(ack[:0], uint16(rcv.last)))
+		x.sendOne(appendACK(ack[:0], rcv.number(rcv.last)))
 	}
 	send := func() {
 		rcv.pending = 0
-		x.sendOne(appendACK(ack[:0], uint16(rcv.last)))
+		x.sendOne(appendACK(ack[:0], rcv.number(rcv.last)))
 		x.rt.sent(time.Now())
 	}
 	rcv.fill = x.chunks.get(rcv.capacity(largeChunk))

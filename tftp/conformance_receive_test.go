@@ -110,7 +110,9 @@ func TestReceiving(t *testing.T) {
 	})
 	t.Run("107 client vanishes", testVanished)
 	t.Run("108 more than tsize", testMoreThanTSize)
+	t.Run("108 more than the limit", testBeyondLimit)
 	t.Run("109 roll-over twice", testRollOverOfWrite)
+	t.Run("110 roll-over to 1", testRollOverToOne)
 	t.Run("111 slow sender", testSlowSender)
 	t.Run("112 netascii", testNetasciiWrite)
 	t.Run("114 loss inside a window", testWindowLoss)
@@ -306,6 +308,65 @@ func testMoreThanTSize(t *testing.T) {
 	if _, ok := m.get("f"); ok || len(m.aborts()) != 1 {
 		t.Errorf("stored %v, aborted %v", ok, m.aborts())
 	}
+}
+
+// testBeyondLimit sends 20 000 bytes where 10 000 are permitted: the first block
+// beyond is refused.
+func testBeyondLimit(t *testing.T) {
+	for _, window := range []int{1, 4} {
+		for _, size := range []int{10_000, 20_000} {
+			synctest.Test(t, func(t *testing.T) {
+				tooMuch := &tftp.Error{Code: 3, Message: "too much"}
+				m := &memory{limit: 10_000, write: func(done int, b []byte) error {
+					if done+len(b) > 10_000 {
+						return tooMuch
+					}
+					return nil
+				}}
+				body := content(1, size)
+				p, w := writingInBubble(t, &tftp.Server{}, m, "windowsize", fmt.Sprint(window))
+				last := blocks(body, 512)
+				for n := 1; n <= last && (n-1)*512 <= 10_000; n++ {
+					p.send(data(n, block(body, 512, n)))
+					switch {
+					case n*512 > 10_000 && size > 10_000:
+						p.expectError(3)
+						if e := w.events.done(t, 1); !errors.Is(e.Err, tooMuch) {
+							t.Errorf("ended with %v", e.Err)
+						}
+					case n%window == 0 || n == last:
+						p.expect(ack(n))
+					}
+				}
+				w.stop()
+				if _, ok := m.get("f"); ok != (size <= 10_000) {
+					t.Errorf("window %d, %d bytes: stored %v", window, size, ok)
+				}
+			})
+		}
+	}
+}
+
+// testRollOverToOne sends blocks like a client that continues after 65535 with 1:
+// the server keeps to these numbers for the rest of the transfer.
+func testRollOverToOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		body := content(1, 8*(2*65535+500)+3)
+		p, _ := writingInBubble(t, &tftp.Server{}, m, "blksize", "8")
+		for n := 1; n <= blocks(body, 8); n++ {
+			number := (n-1)%65535 + 1
+			p.send(data(number, block(body, 8, n)))
+			p.expect(ack(number))
+			if number < 3 || number > 65533 {
+				p.send(data(number, block(body, 8, n))) // our ACK was lost
+				p.expect(ack(number))
+			}
+		}
+		if got, _ := m.get("f"); !bytes.Equal(got, body) {
+			t.Error("the content differs")
+		}
+	})
 }
 
 func testRollOverOfWrite(t *testing.T) {

@@ -82,6 +82,9 @@ func (w *dirWriter) openOld() (diskFile, error) {
 	return f, nil
 }
 
+// Limit implements Limiter: MaxUpload.
+func (w *dirWriter) Limit() int64 { return w.dir.MaxUpload }
+
 // Write appends b to the temporary file, and refuses more than MaxUpload.
 func (w *dirWriter) Write(b []byte) (int, error) {
 	if w.dir.MaxUpload > 0 && w.length+int64(len(b)) > w.dir.MaxUpload {

@@ -38,14 +38,88 @@ type result struct {
 	err   error
 }
 
-// storage runs jobs on goroutines. It starts them on demand, up to a limit. The
-// queue has at most one job of each session.
+// storage runs jobs on goroutines. Slow work must not delay quick work, so it has
+// three pools: for reads, for writes, and for Commit, which waits for the disk.
 type storage struct {
 	ctx     context.Context
 	handler Handler
-	limit   int
-	wg      sync.WaitGroup
+	pools   [3]pool
 	pending atomic.Int64 // queued and running jobs
+}
+
+// The pools of a storage.
+const (
+	readPool = iota
+	writePool
+	commitPool
+)
+
+func newStorage(ctx context.Context, h Handler, limit int) *storage {
+	st := &storage{ctx: ctx, handler: h}
+	for i := range st.pools {
+		st.pools[i].limit = limit
+		st.pools[i].wake.L = &st.pools[i].mu
+	}
+	return st
+}
+
+// poolOf returns the pool of a job.
+func (st *storage) poolOf(j job) *pool {
+	switch {
+	case j.kind == jobCommit:
+		return &st.pools[commitPool]
+	case j.s.req.Op == Write:
+		return &st.pools[writePool]
+	}
+	return &st.pools[readPool]
+}
+
+// submit queues a job. It never blocks.
+func (st *storage) submit(j job) {
+	st.pending.Add(1)
+	st.queue(j)
+}
+
+func (st *storage) queue(j job) {
+	p := st.poolOf(j)
+	if p.push(j) {
+		p.wg.Go(func() { st.work(p) })
+	}
+}
+
+func (st *storage) work(p *pool) {
+	var follow job // the next job of the same session
+	for {
+		j, ok := p.next(follow)
+		if !ok {
+			return
+		}
+		r := j.s.file.perform(st.ctx, st.handler, j)
+		follow = j.s.loop.complete(j.s, r)
+		switch {
+		case follow.kind == noJob:
+			st.pending.Add(-1)
+		case st.poolOf(follow) != p:
+			st.queue(follow)
+			follow = job{}
+		}
+	}
+}
+
+// close waits until every job is done. The pools close in their order, because the
+// job that follows another one runs in the same or in a later pool.
+func (st *storage) close() {
+	for i := range st.pools {
+		st.pools[i].close()
+		st.pools[i].wg.Wait()
+	}
+}
+
+// pool is a queue of jobs with a limited number of goroutines, which are started on
+// demand. The queue has at most one job of each session.
+type pool struct {
+	limit int
+	wg    sync.WaitGroup
 
 	mu      sync.Mutex
 	wake    sync.Cond
@@ -55,60 +129,45 @@ type storage struct {
 	closed  bool
 }
 
-func newStorage(ctx context.Context, h Handler, limit int) *storage {
-	st := &storage{ctx: ctx, handler: h, limit: limit}
-	st.wake.L = &st.mu
-	return st
-}
-
-// submit queues a job. It never blocks.
-func (st *storage) submit(j job) {
-	st.pending.Add(1)
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.queue.push(j)
+// push queues a job and reports whether another worker should be started.
+func (p *pool) push(j job) (start bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue.push(j)
 	switch {
-	case st.idle > 0:
-		st.idle--
-		st.wake.Signal()
-	case st.workers < st.limit:
-		st.workers++
-		st.wg.Add(1)
-		go st.work()
+	case p.idle > 0:
+		p.idle--
+		p.wake.Signal()
+	case p.workers < p.limit:
+		p.workers++
+		return true
 	}
-}
-
-func (st *storage) work() {
-	defer st.wg.Done()
-	var follow job // the next job of the same session
-	for {
-		j, ok := st.next(follow)
-		if !ok {
-			return
-		}
-		r := j.s.file.perform(st.ctx, st.handler, j)
-		if follow = j.s.loop.complete(j.s, r); follow.kind == noJob {
-			st.pending.Add(-1)
-		}
-	}
+	return false
 }
 
 // next queues the following job, if any, and waits for one to run. It returns
-// false when the storage is closed and the queue is empty.
-func (st *storage) next(follow job) (job, bool) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
+// false when the pool is closed and the queue is empty.
+func (p *pool) next(follow job) (job, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if follow.kind != noJob {
-		st.queue.push(follow)
+		p.queue.push(follow)
 	}
-	for st.queue.n == 0 {
-		if st.closed {
+	for p.queue.n == 0 {
+		if p.closed {
 			return job{}, false
 		}
-		st.idle++
-		st.wake.Wait()
+		p.idle++
+		p.wake.Wait()
 	}
-	return st.queue.pop(), true
+	return p.queue.pop(), true
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.wake.Broadcast()
 }
 
 // jobQueue is a ring of jobs, first in, first out.
@@ -136,21 +195,13 @@ func (q *jobQueue) pop() job {
 	return j
 }
 
-// close waits until every job is done.
-func (st *storage) close() {
-	st.mu.Lock()
-	st.closed = true
-	st.wake.Broadcast()
-	st.mu.Unlock()
-	st.wg.Wait()
-}
-
 // file is the storage side of a session. Only jobs touch it.
 type file struct {
 	req       *Request
 	reader    Reader
 	writer    Writer
 	size      int64 // of the reader in bytes
+	limit     int64 // of the writer in bytes; 0: unknown
 	offset    int64 // read up to here
 	blockSize int
 	block     uint64 // next block to load, from 1
@@ -179,6 +230,9 @@ func (f *file) perform(ctx context.Context, h Handler, j job) result {
 func (f *file) ask(ctx context.Context, h Handler) (err error) {
 	if f.req.Op == Write {
 		f.writer, err = h.OpenWrite(ctx, f.req)
+		if l, ok := f.writer.(Limiter); ok && err == nil {
+			f.limit = l.Limit()
+		}
 		return err
 	}
 	if f.reader, err = h.OpenRead(ctx, f.req); err != nil {

@@ -21,6 +21,7 @@ type memory struct {
 	opened  int
 	aborted []error
 
+	limit     int64                            // bytes of an upload; 0: no limit
 	openErr   error                            // of OpenRead and OpenWrite
 	write     func(done int, b []byte) error   // before each Write; nil: nothing
 	committed func(name string) error          // before each Commit is done; nil: nothing
@@ -97,6 +98,8 @@ func (w *writer) Write(b []byte) (int, error) {
 	}
 	return w.buf.Write(b)
 }
+
+func (w *writer) Limit() int64 { return w.m.limit }
 
 func (w *writer) Commit() error {
 	if w.m.committed != nil {

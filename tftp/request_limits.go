@@ -13,10 +13,10 @@ import (
 var servicePorts = []uint16{0, 7, 9, 13, 17, 19, 37, 53, 69, 111, 123, 137, 161, 389, 520}
 
 const (
-	prefixRate  = 100  // unanswered requests a second from one network
-	prefixBurst = 8192 // unanswered requests at once from one network
-	maxPrefixes = 4096 // networks that are counted
-	clampTime   = time.Hour
+	prefixRate  = 100             // unanswered requests a second from one network
+	prefixBurst = 8192            // unanswered requests at once from one network
+	maxPrefixes = 4096            // networks that are counted
+	clampTime   = 5 * time.Minute // a peer repeats a failed transfer sooner
 	maxClamped  = 1024
 )
 
@@ -220,8 +220,10 @@ func unfragmented(peer netip.Addr) int {
 	return 1500 - 40 - 8 - headerSize
 }
 
-// lostLargeBlocks records that no block arrived after a peer accepted our OACK:
-// the path drops fragments. The peer's next OACK has a smaller blksize.
+// lostLargeBlocks records that no block arrived after our OACK granted large ones:
+// probably the path drops fragments. The peer's next OACK has a smaller blksize. The
+// restriction is short, because a forged request may cause it, and a transfer that
+// needed it renews it.
 func (e *engine) lostLargeBlocks(now time.Time, peer netip.Addr) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

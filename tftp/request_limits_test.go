@@ -21,6 +21,8 @@ func TestLimits(t *testing.T) {
 	t.Run("126 limit of one source", testPerSource)
 	t.Run("126 proved transfers are not crowded out", testProvedStay)
 	t.Run("128 large blocks that never arrive", testLargeBlocksLost)
+	t.Run("128 a forged request for large blocks", testForgedLargeBlocks)
+	t.Run("126 slow Commits do not delay a read", testSlowCommits)
 	t.Run("131 ERROR 5 is rate-limited", testStrangersLimited)
 }
 
@@ -194,6 +196,60 @@ func testLargeBlocksLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// testForgedLargeBlocks forges requests in the name of a peer. The peer still gets
+// large blocks: at once after a forged read, soon after a forged write.
+func testForgedLargeBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", content(1, 20_000))
+		w := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{})
+		p := w.peer()
+		want := oack("blksize", "8192")
+		for _, c := range []struct {
+			request []byte
+			after   time.Duration
+		}{{rrq("f", "octet", "blksize", "8192"), 20 * time.Second}, {wrq("g", "octet", "blksize", "8192"), 6 * time.Minute}} {
+			p.request(c.request)
+			p.repetitions(want, c.after)
+			p.request(rrq("f", "octet", "blksize", "8192"))
+			p.expect(want)
+			p.send(failure(0, "enough"))
+		}
+	})
+}
+
+// testSlowCommits has a disk that needs 6 s for each Commit.
+func testSlowCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{committed: func(name string) error { time.Sleep(6 * time.Second); return nil }}
+		m.set("f", []byte("hello"))
+		w := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{})
+		var uploads []*peer
+		for i := range 40 {
+			p := w.peer()
+			p.request(wrq(fmt.Sprint(i), "octet"))
+			p.expect(ack(0))
+			p.send(data(1, []byte("x")))
+			uploads = append(uploads, p)
+		}
+		synctest.Wait()
+		start := time.Now()
+		p := w.peer()
+		p.request(rrq("f", "octet"))
+		p.expect(data(1, []byte("hello")))
+		p.request(wrq("small", "octet"))
+		p.expect(ack(0))
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("the read waited for %v", took)
+		}
+		for _, p := range uploads {
+			if got := p.recv(time.Minute); !bytes.Equal(got, ack(1)) {
+				t.Fatalf("got %s, want ACK 1", show(got))
+			}
+		}
+	})
 }
 
 func testStrangersLimited(t *testing.T) {

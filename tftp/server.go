@@ -46,7 +46,8 @@ type Server struct {
 	// they are left out of the answer (RFC 2347).
 	Refuse []string
 
-	// Storage is the largest number of concurrent calls into the Handler. 0: 32
+	// Storage is the largest number of concurrent calls into the Handler for
+	// reads, the same for writes, and the same for Commit. 0: 32
 	Storage int
 
 	// Ready is called once, after every socket is bound and before the first

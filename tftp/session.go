@@ -247,12 +247,24 @@ func (s *session) expireUnproved(now time.Time, out *outbox) {
 
 // giveUp ends a transfer whose peer is silent.
 func (s *session) giveUp(now time.Time, err error, out *outbox) {
-	started := s.snd != nil && s.snd.acked > 0 || s.rcv != nil && s.rcv.last > 0
-	if !started && !s.closed && s.terms.blockSize > unfragmented(s.peer.Addr()) {
+	if s.lostLargeBlocks() {
 		s.loop.engine.lostLargeBlocks(now, s.peer.Addr())
 	}
 	s.finish(err, out)
 	s.leave()
+}
+
+// lostLargeBlocks reports whether this transfer shows that the path drops fragments.
+// A peer that reads has confirmed our OACK, which is small, and a peer that writes
+// sends a large block after it.
+func (s *session) lostLargeBlocks() bool {
+	if s.closed || s.terms.blockSize <= unfragmented(s.peer.Addr()) {
+		return false
+	}
+	if s.snd != nil {
+		return s.confirmed && s.snd.acked == 0
+	}
+	return s.rcv.last == 0
 }
 
 // evict ends a session whose peer has not answered, to make room.
@@ -298,7 +310,7 @@ func (s *session) unreachable(out *outbox) {
 func (s *session) sendAgain(now time.Time, out *outbox) {
 	if s.rcv != nil && s.rcv.last > 0 {
 		s.rcv.pending, s.rcv.gap = 0, false
-		s.reply = appendACK(s.ack[:0], uint16(s.rcv.last))
+		s.reply = appendACK(s.ack[:0], s.rcv.number(s.rcv.last))
 	}
 	if s.reply != nil {
 		out.send(s.reply)
@@ -369,6 +381,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 		s.snd = newSender(s.terms)
 	} else {
 		s.rcv = newReceiver(s.terms)
+		s.rcv.limit = s.file.limit
 		s.reply = appendACK(s.ack[:0], 0)
 	}
 	s.event(EventRequest, nil, out)
@@ -411,6 +424,9 @@ func (s *session) leave() { s.state, s.deadline = gone, time.Time{} }
 func (s *session) finish(err error, out *outbox) {
 	s.cause = err
 	s.event(EventDone, err, out)
+	if s.confirmed && s.limits.offer.maxBlockSize < s.loop.engine.MaxBlockSize && s.terms.blockSize == s.limits.offer.maxBlockSize {
+		s.loop.engine.lostLargeBlocks(s.heard, s.peer.Addr()) // still so, as far as we know
+	}
 	s.loop.engine.forget(s)
 	s.deadline = time.Time{}
 	s.release(out)

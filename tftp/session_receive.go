@@ -15,8 +15,37 @@ type receiver struct {
 	pending   int    // blocks accepted since the last ACK
 	final     bool   // the last block was the end of the file
 	gap       bool   // a gap was answered, and no block was accepted since
+	toOne     bool   // the peer continues after block 65535 with 1, not with 0
 	fill      *chunk // payload to be written; nil when empty
 	bytes     int64  // payload accepted
+	limit     int64  // bytes that the Writer takes; 0: unknown
+}
+
+// number returns the number of a block on the wire: 16 bits. RFC 1350 does not say
+// what follows 65535. Nearly all implementations continue with 0, some with 1.
+func (r *receiver) number(block uint64) uint16 {
+	if r.toOne && block > 0 {
+		return uint16((block-1)%65535 + 1)
+	}
+	return uint16(block)
+}
+
+// ahead returns the distance of a block from the last one. The first block after
+// 65535 decides about the numbers of the rest. A window may have lost block 0, so
+// there block 1 proves nothing.
+func (r *receiver) ahead(block uint16) uint16 {
+	if r.last == 65535 && block == 1 && r.window == 1 {
+		r.toOne = true
+	}
+	switch {
+	case !r.toOne:
+		return block - uint16(r.last)
+	case block == r.number(r.last):
+		return 0
+	case block == r.number(r.last+1):
+		return 1
+	}
+	return 65535
 }
 
 func newReceiver(t terms) *receiver {
@@ -37,7 +66,7 @@ const (
 // data handles a DATA packet. It copies the payload of the next block to r.fill,
 // which must have room for it.
 func (r *receiver) data(block uint16, payload []byte) verdict {
-	switch ahead := block - uint16(r.last); {
+	switch ahead := r.ahead(block); {
 	case r.final && ahead != 0:
 		return ignored
 	case ahead == 0 && r.last > 0 && r.pending == 0:
@@ -97,7 +126,9 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 		s.rt.answered(now)
 		s.progress(now, out)
 		s.deadline = now.Add(s.rt.interval)
-		s.checkSize(now, out)
+		if s.checkSize(now, out) && s.rcv.beyondLimit() {
+			s.hold(out)
+		}
 	case repeated, missed:
 		s.acknowledge(now, out)
 		s.rt.unclear = true
@@ -156,6 +187,8 @@ func (s *session) advance(now time.Time, out *outbox) {
 	switch {
 	case s.rcv.final:
 		s.store(now, out)
+	case s.rcv.beyondLimit():
+		s.hold(out)
 	case s.rcv.roomy():
 		s.acknowledge(now, out)
 	case s.busy:
@@ -166,9 +199,20 @@ func (s *session) advance(now time.Time, out *outbox) {
 	}
 }
 
+// beyondLimit reports whether more arrived than the Writer announced to take.
+func (r *receiver) beyondLimit() bool { return r.limit > 0 && r.bytes > r.limit }
+
+// hold delays the ACK until the Writer has seen the block, and probably refused it.
+func (s *session) hold(out *outbox) {
+	s.held, s.deadline = true, time.Time{}
+	if !s.busy {
+		s.write(jobWrite, out)
+	}
+}
+
 func (s *session) acknowledge(now time.Time, out *outbox) {
 	s.rcv.pending = 0
-	s.reply = appendACK(s.ack[:0], uint16(s.rcv.last))
+	s.reply = appendACK(s.ack[:0], s.rcv.number(s.rcv.last))
 	out.send(s.reply)
 	s.await(now)
 }
@@ -198,6 +242,11 @@ func (s *session) written(now time.Time, r result, out *outbox) {
 		s.fail(now, r.err, out)
 	case s.state == storing:
 		s.write(jobCommit, out)
+	case s.held && s.rcv.beyondLimit() && s.rcv.fill != nil:
+		s.write(jobWrite, out)
+	case s.held && s.rcv.beyondLimit():
+		s.held = false
+		s.acknowledge(now, out)
 	case s.held:
 		s.held = false
 		s.write(jobWrite, out)

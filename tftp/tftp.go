@@ -93,6 +93,13 @@ type Writer interface {
 	Abort(err error)
 }
 
+// Limiter is an optional method of a Writer. A Server collects blocks before it
+// calls Write. With a Limiter, it passes the first block beyond the limit to Write
+// at once, and acknowledges it only if Write accepts it.
+type Limiter interface {
+	Limit() int64 // bytes that Write takes in all; 0: no limit
+}
+
 // EventKind is the kind of an Event.
 type EventKind int
 

@@ -54,6 +54,17 @@ func storageError(err error) error {
 	return fmt.Errorf("write to spool: %w", err)
 }
 
+// Limit implements tftp.Limiter: the expected or permitted size, in bytes.
+func (u *upload) Limit() int64 {
+	switch {
+	case u.size >= 0:
+		return u.size
+	case u.ticket.rule != nil:
+		return u.ticket.rule.MaxSize
+	}
+	return 0
+}
+
 // Write stores p. It ends the transfer if there are more bytes than expected or
 // permitted, or if the ticket was closed.
 func (u *upload) Write(p []byte) (int, error) {
