@@ -51,7 +51,8 @@ type Server struct {
 	Storage int
 
 	// Ready is called once, after every socket is bound and before the first
-	// request is answered. May be nil.
+	// request is answered. If it cancels the context of Serve, no request is
+	// answered. May be nil.
 	Ready func()
 
 	// Observe receives the events of all transfers. The events of one transfer
@@ -126,10 +127,11 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	if err := e.bind(); err != nil {
 		return err
 	}
-	e.start()
 	if s.Ready != nil {
 		s.Ready()
 	}
+	e.stopping.Store(ctx.Err() != nil)
+	e.start()
 	var err error
 	select {
 	case <-ctx.Done():
