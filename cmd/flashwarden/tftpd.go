@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
 
 	"flashwarden/internal/tftpd"
@@ -39,9 +37,6 @@ file only after all its bytes are safely on disk. All clients share the ports of
 			c.Log = f.Logger(p.err, p.verbose, p.quiet)
 			if err := f.Listen(&c); err != nil {
 				return err
-			}
-			if err := f.WritePID(); err != nil {
-				return errors.Join(err, c.Conn.Close())
 			}
 			p.service = true
 			return tftpd.Run(cmd.Context(), c)

@@ -30,7 +30,8 @@ type Flags struct {
 	address                         string
 	ipv4, ipv6                      bool
 	secure, create, permissive      bool
-	user, umask, ports, pidFile     string
+	user, umask, ports              string
+	pidFile, mapFile                string
 	blockSize, inetdTimeout, resend int
 	refuse                          []string
 	listen, foreground              bool
@@ -61,6 +62,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.IntVarP(&f.resend, "retransmit", "T", 1_000_000, "`MICROSECONDS` until the first retransmission, before a round trip is measured")
 	fs.StringArrayVarP(&f.refuse, "refuse", "r", nil, "TFTP `OPTION` to ignore; may be repeated")
 	fs.StringVarP(&f.pidFile, "pidfile", "P", "", "`FILE` for the process ID")
+	fs.StringVarP(&f.mapFile, "map-file", "m", "", "`FILE` with rules that rewrite file names, as for in.tftpd; SIGHUP reads it again")
 	fs.IntVar(&f.verbosity, "verbosity", 0, "log level `N` from 0 to 4; 3 and more log each dropped packet")
 	fs.BoolVarP(&f.ShowVersion, "version", "V", false, "print the version")
 	fs.BoolVar(&f.readOnly, "read-only", false, "no uploads")
@@ -107,6 +109,7 @@ func (f *Flags) Config(dir string) (Config, error) {
 		Dir: dir, Create: f.create, ReadOnly: f.readOnly, Public: !f.permissive, Secure: f.secure, Mode: &mode,
 		MaxUpload: f.maxUpload, Allow: allow, Refuse: f.refuse, Ports: ports, MaxBlockSize: f.blockSize,
 		WindowBytes: f.windowBytes, Timeout: time.Duration(f.resend) * time.Microsecond, User: user,
+		MapFile: f.mapFile, PIDFile: f.pidFile,
 	}, nil
 }
 
@@ -177,17 +180,6 @@ func (f *Flags) Listen(c *Config) error {
 	}
 	if c.Metrics, err = net.Listen("tcp", f.metrics); err != nil {
 		return errors.Join(fmt.Errorf("--metrics: %w", err), c.Conn.Close())
-	}
-	return nil
-}
-
-// WritePID writes the process ID into the file of --pidfile, if there is one.
-func (f *Flags) WritePID() error {
-	if f.pidFile == "" {
-		return nil
-	}
-	if err := os.WriteFile(f.pidFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
-		return fmt.Errorf("write --pidfile: %w", err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package tftpd_test
 import (
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -121,26 +120,6 @@ func TestListen(t *testing.T) {
 	defer c.Metrics.Close()
 	if a := c.Conn.LocalAddr().(*net.UDPAddr); !a.IP.IsLoopback() || a.Port == 0 || c.Metrics == nil {
 		t.Errorf("listens on %v and %v", a, c.Metrics)
-	}
-}
-
-func TestPIDFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pid")
-	f, err := flags(t, "--pidfile "+file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.WritePID(); err != nil {
-		t.Fatal(err)
-	}
-	if text, err := os.ReadFile(file); err != nil || strings.TrimSpace(string(text)) == "" {
-		t.Errorf("%q, %v", text, err)
-	}
-	if f, err = flags(t, "--pidfile "+file+"/x"); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.WritePID(); err == nil || !strings.Contains(err.Error(), "--pidfile") {
-		t.Errorf("error %v", err)
 	}
 }
 

@@ -13,7 +13,10 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
 	"flashwarden/tftp"
@@ -39,67 +42,205 @@ type Config struct {
 	WindowBytes  int            // bytes in flight in a window; 0: the default of tftp.Server
 	Timeout      time.Duration  // before the first repetition; 0: the default of tftp.Server
 
+	MapFile string // rules for file names, as of in.tftpd (tftpd(8) of tftp-hpa); empty: none
+	Staging string // directory for the staging directory, see tftp.Dir; empty: of systemd, or below /var/tmp
+	PIDFile string // has the process ID until the end; empty: none
+
 	User    string       // run as this user; empty: no change
 	Metrics net.Listener // serves the counters for Prometheus; nil: no counters; closed by Run
 	Log     *slog.Logger // one line for each transfer; nil: discard
 }
 
 // Run serves until ctx ends, then returns nil. It returns an error if the
-// directory cannot be opened, the user cannot be changed, or a socket fails.
-func Run(ctx context.Context, c Config) error {
+// directory or the map file cannot be opened, the user cannot be changed, or a
+// socket fails. It opens everything that needs the rights of root, then gives them
+// up, and then answers the first request. SIGHUP makes it read the map file again.
+func Run(ctx context.Context, c Config) (err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	defer c.Conn.Close()
-	root, err := os.OpenRoot(c.Dir)
-	if err != nil {
-		return fmt.Errorf("open directory: %w", err)
+	if c.Metrics != nil {
+		defer c.Metrics.Close()
 	}
-	defer root.Close()
-	absolute, err := filepath.Abs(c.Dir)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	s, err := c.open()
 	if err != nil {
-		return fmt.Errorf("open directory: %w", err)
-	}
-	if err := giveUpRights(c.User); err != nil {
 		return err
 	}
-	if err := confine(absolute, c.Log); err != nil {
-		return err
-	}
-	dir := &tftp.Dir{Root: root, ReadOnly: c.ReadOnly, Create: c.Create, Public: c.Public, MaxUpload: c.MaxUpload, Mode: c.Mode}
-	if !c.ReadOnly {
-		if err := dir.Sweep(); err != nil {
-			c.Log.Warn("interrupted uploads are left", "dir", c.Dir, "err", err)
-		}
-	}
-	return c.serve(ctx, dir, absolute)
+	defer func() { err = errors.Join(err, s.close()) }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.reload(ctx, hangup) })
+	err = s.serve(ctx, cancel)
+	cancel(nil)
+	wg.Wait()
+	return err
 }
 
-func (c Config) serve(ctx context.Context, dir tftp.Handler, path string) error {
-	if !c.Secure {
-		dir = &unrooted{dir: path, Handler: dir}
-	}
-	j := newJournal(c.Log)
-	server := &tftp.Server{
-		Handler: dir, Log: c.Log, Observe: j.observe, Ports: c.Ports, Allow: c.Allow, Refuse: c.Refuse,
-		MaxBlockSize: c.MaxBlockSize, WindowBytes: c.WindowBytes, Timeout: c.Timeout,
-		Ready: func() { c.Log.Info("serving", "dir", path, "address", c.Conn.LocalAddr().String()) },
-	}
-	if c.Metrics == nil {
-		return server.Serve(ctx, c.Conn)
-	}
-	web := &http.Server{Handler: j.metrics(), ReadHeaderTimeout: 5 * time.Second}
-	failed := make(chan error, 1)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		err := web.Serve(c.Metrics)
-		if errors.Is(err, http.ErrServerClosed) {
-			err = nil
+// service is one run of the server.
+type service struct {
+	Config
+	path    string // of the directory, absolute
+	root    *os.Root
+	staging *os.Root // nil: none
+	rules   *mapped  // nil: no map file
+	account *account
+	pid     *pidFile
+	journal *journal
+}
+
+// open opens what the user of the server may be unable to open.
+func (c Config) open() (s *service, err error) {
+	s = &service{Config: c, pid: &pidFile{}, journal: newJournal(c.Log)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
 		}
-		cancel(err)
-		failed <- err
 	}()
-	err := server.Serve(ctx, c.Conn)
-	return errors.Join(err, web.Close(), <-failed)
+	if s.path, err = filepath.Abs(c.Dir); err != nil {
+		return s, fmt.Errorf("open directory: %w", err)
+	}
+	if s.root, err = os.OpenRoot(s.path); err != nil {
+		return s, fmt.Errorf("open directory: %w", err)
+	}
+	if s.account, err = lookUp(c.User); err != nil {
+		return s, err
+	}
+	if c.MapFile != "" {
+		if s.MapFile, err = filepath.Abs(c.MapFile); err != nil {
+			return s, fmt.Errorf("read map file: %w", err)
+		}
+		list, err := readRules(s.MapFile)
+		if err != nil {
+			return s, fmt.Errorf("read map file: %w", err)
+		}
+		s.rules = &mapped{}
+		s.rules.rules.Store(&list)
+	}
+	if !c.ReadOnly {
+		s.openStaging()
+	}
+	s.pid, err = writePID(c.PIDFile)
+	return s, err
+}
+
+// openStaging opens the staging directory. The server can do without.
+func (s *service) openStaging() {
+	base := s.Staging
+	if base == "" {
+		base = stagingBase(s.account.uid)
+	}
+	var err error
+	if s.staging, err = openStaging(base, s.path, s.account); err != nil {
+		s.Log.Warn("no staging directory: uploads cannot replace files in directories that permit no new files", "err", err)
+	}
+}
+
+// close closes what open opened, and removes the file with the process ID.
+func (s *service) close() error {
+	var errs []error
+	for _, r := range []*os.Root{s.root, s.staging} {
+		if r != nil {
+			errs = append(errs, r.Close())
+		}
+	}
+	if s.pid != nil {
+		errs = append(errs, s.pid.remove())
+	}
+	return errors.Join(errs...)
+}
+
+// reload reads the map file after each signal until ctx ends. If it has a mistake,
+// the old rules stay.
+func (s *service) reload(ctx context.Context, hangup <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+		}
+		if s.rules == nil {
+			s.Log.Info("SIGHUP: there is no map file to read")
+			continue
+		}
+		list, err := readRules(s.MapFile)
+		if err != nil {
+			s.Log.Error("map file not read: the old rules stay", "err", err)
+			continue
+		}
+		s.rules.rules.Store(&list)
+		s.Log.Info("map file read", "file", s.MapFile, "rules", len(list))
+	}
+}
+
+// handler returns the directory as the requests see it.
+func (s *service) handler(dir *tftp.Dir) tftp.Handler {
+	var h tftp.Handler = dir
+	if !s.Secure {
+		h = &unrooted{dir: s.path, Handler: h}
+	}
+	if s.rules != nil {
+		s.rules.Handler = h
+		h = s.rules
+	}
+	return h
+}
+
+func (s *service) serve(ctx context.Context, cancel context.CancelCauseFunc) error {
+	dir := &tftp.Dir{Root: s.root, Staging: s.staging, ReadOnly: s.ReadOnly, Create: s.Create, Public: s.Public, MaxUpload: s.MaxUpload, Mode: s.Mode}
+	web := &http.Server{Handler: s.journal.metrics(), ReadHeaderTimeout: 5 * time.Second}
+	var wg sync.WaitGroup
+	var refused, failed error
+	server := &tftp.Server{
+		Handler: s.handler(dir), Log: s.Log, Observe: s.journal.observe, Ports: s.Ports, Allow: s.Allow, Refuse: s.Refuse,
+		MaxBlockSize: s.MaxBlockSize, WindowBytes: s.WindowBytes, Timeout: s.Timeout,
+		Ready: func() {
+			if refused = s.begin(dir); refused != nil {
+				cancel(refused) // nothing is answered
+				return
+			}
+			if s.Metrics != nil {
+				wg.Go(func() { failed = serveMetrics(web, s.Metrics, cancel) })
+			}
+		},
+	}
+	err := server.Serve(ctx, s.Conn)
+	closing := web.Close()
+	wg.Wait()
+	return errors.Join(err, refused, closing, failed)
+}
+
+// serveMetrics serves the counters until web is closed. If it fails, it ends the
+// server.
+func serveMetrics(web *http.Server, l net.Listener, cancel context.CancelCauseFunc) error {
+	err := web.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	cancel(err)
+	return err
+}
+
+// begin gives up all rights that serving does not need. All sockets are open.
+func (s *service) begin(dir *tftp.Dir) error {
+	r := reach{dirs: []string{s.path}, mapFile: s.MapFile, pidFile: s.PIDFile}
+	if s.staging != nil {
+		r.dirs = append(r.dirs, s.staging.Name())
+	}
+	if err := confine(r, s.Log); err != nil {
+		return err
+	}
+	if err := s.account.become(); err != nil {
+		return err
+	}
+	if !s.ReadOnly {
+		if err := dir.Sweep(); err != nil {
+			s.Log.Warn("interrupted uploads are left", "dir", s.Dir, "err", err)
+		}
+	}
+	s.Log.Info("serving", "dir", s.path, "address", s.Conn.LocalAddr().String())
+	return nil
 }
