@@ -1,6 +1,6 @@
 // Package terminal formats texts for people and draws on their screens: size
 // and kind of a screen, colour by meaning, sizes, rates and ages, the natural
-// order of names, and the progress of running operations.
+// order of names, tables that fit the screen, and the progress of running operations.
 //
 // All of it is pure except SizeOf, IsTerminal, Screen and Progress: values in,
 // texts out.

@@ -1,0 +1,229 @@
+package terminal
+
+import (
+	"slices"
+	"strings"
+)
+
+// Column is one column of a Table.
+type Column struct {
+	Head  string
+	Right bool // numbers: the cells stand at the right
+	Wide  bool // only if the screen has room for it, or if all is asked for
+	Keep  bool // never shortened: a text that a person types again
+}
+
+// Cell is one cell of a Table. An empty text is shown as "-".
+type Cell struct {
+	Text string
+	Tone Tone
+}
+
+// Table is rows under a head. All texts are values of others: Format makes them
+// printable.
+type Table struct {
+	Columns []Column
+	Rows    [][]Cell // each has a cell for each column
+}
+
+// Layout says how a Table or a list of Fields is printed.
+type Layout struct {
+	Columns int  // of the screen; 0: there is no screen, and nothing is shortened
+	All     bool // print every column, and shorten nothing
+	Palette Palette
+}
+
+const (
+	gap      = 2 // blanks between two columns
+	narrowed = 8 // cells below which no column is shortened
+)
+
+// Format returns the lines of the table. It leaves out columns that are empty in
+// every row. Wide columns are printed if they fit on the screen, from left to
+// right. If the others do not fit, the widest ones are shortened.
+func (t Table) Format(l Layout) string {
+	t = t.printable()
+	shown := t.shown(l)
+	widths := make([]int, len(shown))
+	for i, column := range shown {
+		widths[i] = t.width(column)
+	}
+	if l.Columns > 0 && !l.All {
+		t.shorten(shown, widths, l.Columns)
+	}
+	var b strings.Builder
+	head := make([]Cell, len(t.Columns))
+	for i, c := range t.Columns {
+		head[i] = Cell{Text: c.Head, Tone: Strong}
+	}
+	for _, row := range append([][]Cell{head}, t.Rows...) {
+		t.writeRow(&b, row, shown, widths, l.Palette)
+	}
+	return b.String()
+}
+
+// printable returns t with texts that a screen can show, in one line each.
+func (t Table) printable() Table {
+	rows := make([][]Cell, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = slices.Clone(row)
+		for j, c := range row {
+			if rows[i][j].Text = OneLine(c.Text); c.Text == "" {
+				rows[i][j] = Cell{Text: "-", Tone: Faint}
+			}
+		}
+	}
+	t.Rows = rows
+	return t
+}
+
+// empty reports whether a column says nothing in any row.
+func (t Table) empty(column int) bool {
+	return len(t.Rows) > 0 && !slices.ContainsFunc(t.Rows, func(row []Cell) bool { return row[column].Text != "-" })
+}
+
+// shown returns the columns that are printed, by their number.
+func (t Table) shown(l Layout) []int {
+	var shown []int
+	left := l.Columns + gap
+	for i, c := range t.Columns {
+		if !c.Wide && !t.empty(i) {
+			left -= t.width(i) + gap
+		}
+	}
+	for i, c := range t.Columns {
+		if t.empty(i) {
+			continue
+		}
+		if c.Wide && !l.All {
+			if left -= t.width(i) + gap; l.Columns == 0 || left < 0 {
+				left = -1 // those behind it are worth less
+				continue
+			}
+		}
+		shown = append(shown, i)
+	}
+	return shown
+}
+
+// width is the number of character cells of the widest text in a column.
+func (t Table) width(column int) int {
+	widest := Width(t.Columns[column].Head)
+	for _, row := range t.Rows {
+		widest = max(widest, Width(row[column].Text))
+	}
+	return widest
+}
+
+// shorten makes the widest columns narrower until all fit on the screen, or
+// until none may be narrower.
+func (t Table) shorten(shown, widths []int, screen int) {
+	total := -gap
+	for _, w := range widths {
+		total += w + gap
+	}
+	for ; total > screen; total-- {
+		widest := -1
+		for i, column := range shown {
+			least := max(narrowed, Width(t.Columns[column].Head))
+			if !t.Columns[column].Keep && widths[i] > least && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+// writeRow writes one line. The last column has no blanks behind it.
+func (t Table) writeRow(b *strings.Builder, row []Cell, shown, widths []int, palette Palette) {
+	var line strings.Builder
+	for i, column := range shown {
+		cell := row[column]
+		text := cutMiddle(cell.Text, widths[i])
+		pad := strings.Repeat(" ", max(0, widths[i]-Width(text)))
+		painted := palette.Paint(cell.Tone, text)
+		switch {
+		case t.Columns[column].Right:
+			line.WriteString(pad + painted)
+		case i == len(shown)-1:
+			line.WriteString(painted)
+		default:
+			line.WriteString(painted + pad)
+		}
+		if i < len(shown)-1 {
+			line.WriteString(strings.Repeat(" ", gap))
+		}
+	}
+	b.WriteString(line.String() + "\n")
+}
+
+// cutMiddle returns s if it fits into so many cells; otherwise its beginning and
+// its end with … between them. File names differ at their ends, and paths too.
+func cutMiddle(s string, width int) string {
+	if Width(s) <= width || width < 3 {
+		return Cut(s, width)
+	}
+	runes := []rune(s)
+	end := len(runes)
+	for end > 0 && Width(string(runes[end-1:])) <= (width-1)/2 {
+		end--
+	}
+	tail := string(runes[end:])
+	return strings.TrimSuffix(Cut(s, width-Width(tail)), "…") + "…" + tail
+}
+
+// Field is one line of a list of Fields.
+type Field struct {
+	Name  string
+	Value Cell
+}
+
+// FormatFields returns a line for each field, with the values in a column. A
+// value that is longer than the screen goes on in the next lines. An empty value
+// is shown as "-".
+func FormatFields(fields []Field, l Layout) string {
+	widest := 0
+	for _, f := range fields {
+		widest = max(widest, Width(f.Name))
+	}
+	var b strings.Builder
+	for _, f := range fields {
+		value := Cell{Text: OneLine(f.Value.Text), Tone: f.Value.Tone}
+		if value.Text == "" {
+			value = Cell{Text: "-", Tone: Faint}
+		}
+		lines := []string{value.Text}
+		if l.Columns > 0 && !l.All {
+			lines = wrap(value.Text, max(l.Columns-widest-gap, 20))
+		}
+		for i, line := range lines {
+			name := f.Name
+			if i > 0 {
+				name = ""
+			}
+			b.WriteString(Pad(name, widest+gap) + l.Palette.Paint(value.Tone, line) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// wrap breaks a text at blanks into lines of at most so many cells. A word that
+// is longer stays whole, so that it can be copied.
+func wrap(text string, width int) []string {
+	lines := []string{""}
+	for word := range strings.SplitSeq(text, " ") {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case Width(*last)+1+Width(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,108 @@
+package terminal_test
+
+import (
+	"strings"
+	"testing"
+
+	"flashwarden/internal/terminal"
+)
+
+// images is a table with everything that a table can have.
+func images() terminal.Table {
+	return terminal.Table{
+		Columns: []terminal.Column{{Head: "SHA256", Keep: true}, {Head: "NAME"}, {Head: "SIZE", Right: true}, {Head: "VIA"}, {Head: "STATUS"}, {Head: "FILE VERSION", Wide: true}, {Head: "NOTE", Wide: true}},
+		Rows: [][]terminal.Cell{
+			{{Text: "3f9a52c1d0e4"}, {Text: "c3750-ipservicesk9-mz.150-2.SE8.bin"}, {Text: "18.3 MB"}, {}, {Text: "ok", Tone: terminal.Good}, {Text: "15.0(2)SE8"}, {Text: "a"}},
+			{{Text: "77aa52c1d0e4"}, {Text: "x\x1b.bin"}, {Text: "1 B"}, {}, {Text: "damaged", Tone: terminal.Bad}, {}, {Text: "b"}},
+		},
+	}
+}
+
+func TestTable(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		layout terminal.Layout
+		want   string
+	}{
+		{"no screen", terminal.Layout{}, `
+SHA256        NAME                                    SIZE  STATUS
+3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok
+77aa52c1d0e4  x\x1b.bin                                1 B  damaged
+`},
+		{"just wide enough", terminal.Layout{Columns: 67}, `
+SHA256        NAME                                    SIZE  STATUS
+3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok
+77aa52c1d0e4  x\x1b.bin                                1 B  damaged
+`},
+		{"narrow", terminal.Layout{Columns: 50}, `
+SHA256        NAME                   SIZE  STATUS
+3f9a52c1d0e4  c3750-ips….SE8.bin  18.3 MB  ok
+77aa52c1d0e4  x\x1b.bin               1 B  damaged
+`},
+		{"narrower than it can be", terminal.Layout{Columns: 20}, `
+SHA256        NAME         SIZE  STATUS
+3f9a52c1d0e4  c375…bin  18.3 MB  ok
+77aa52c1d0e4  x\x1…bin      1 B  damaged
+`},
+		{"room for one more", terminal.Layout{Columns: 81}, `
+SHA256        NAME                                    SIZE  STATUS   FILE VERSION
+3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok       15.0(2)SE8
+77aa52c1d0e4  x\x1b.bin                                1 B  damaged  -
+`},
+		{"all", terminal.Layout{Columns: 20, All: true}, `
+SHA256        NAME                                    SIZE  STATUS   FILE VERSION  NOTE
+3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok       15.0(2)SE8    a
+77aa52c1d0e4  x\x1b.bin                                1 B  damaged  -             b
+`},
+	} {
+		if got := "\n" + images().Format(test.layout); got != test.want {
+			t.Errorf("%s: got%swant%s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestTableWithoutRows has its head, so that a script finds the columns.
+func TestTableWithoutRows(t *testing.T) {
+	table := images()
+	table.Rows = nil
+	if got, want := table.Format(terminal.Layout{}), "SHA256  NAME  SIZE  VIA  STATUS\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestTableFits looks at all widths of a screen: no line is longer, from the
+// width at which no column may be narrower.
+func TestTableFits(t *testing.T) {
+	for columns := 48; columns < 200; columns++ {
+		for line := range strings.Lines(images().Format(terminal.Layout{Columns: columns})) {
+			if w := terminal.Width(strings.TrimSuffix(line, "\n")); w > columns {
+				t.Errorf("%d columns: a line of %d: %s", columns, w, line)
+			}
+		}
+	}
+}
+
+// TestTableInColour paints the texts and not the blanks: the columns stay.
+func TestTableInColour(t *testing.T) {
+	palette, err := terminal.NewPalette(terminal.ColourAlways, false, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := terminal.Table{Columns: []terminal.Column{{Head: "A"}, {Head: "B"}}, Rows: [][]terminal.Cell{{{Text: "ok", Tone: terminal.Good}, {Text: "x"}}}}
+	want := "\x1b[1mA\x1b[0m   \x1b[1mB\x1b[0m\n\x1b[32mok\x1b[0m  x\n"
+	if got := table.Format(terminal.Layout{Palette: palette}); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestFields(t *testing.T) {
+	fields := []terminal.Field{{Name: "device", Value: terminal.Cell{Text: "sw1"}}, {Name: "image", Value: terminal.Cell{Text: "one two three four five"}}, {Name: "via"}}
+	want := "device  sw1\nimage   one two three four\n        five\nvia     -\n"
+	if got := terminal.FormatFields(fields, terminal.Layout{Columns: 24}); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	want = "device  sw1\nimage   one two three four five\nvia     -\n"
+	if got := terminal.FormatFields(fields, terminal.Layout{}); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
