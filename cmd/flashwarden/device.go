@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -111,7 +114,7 @@ func deviceListCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "list the devices",
-		Example: "  flashwarden device list --site hq",
+		Example: "  flashwarden device list\n  flashwarden device list --site hq -o wide",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
@@ -123,6 +126,7 @@ func deviceListCommand(p *program) *cobra.Command {
 			})
 		},
 	}
+	wideFlag(cmd, &p.output)
 	cmd.Flags().StringVar(&filter.Site, "site", "", "list only the devices at this `SITE`")
 	cmd.Flags().StringVar(&filter.Group, "group", "", "list only the devices of this `GROUP`")
 	p.completeFlag(cmd, "group", api.NamesOfGroups)
@@ -134,11 +138,17 @@ func printDevices(o *output, devices []api.Device) error {
 	if o.json {
 		return writeJSON(o, map[string]any{"devices": append([]api.Device{}, devices...)})
 	}
-	rows := make([][]string, 0, len(devices))
-	for _, d := range devices {
-		rows = append(rows, []string{d.Name, d.Address, d.Transport, dash(d.Username), dash(d.Site), dash(d.Group), dash(d.Via), dash(d.Fingerprint)})
+	if len(devices) == 0 {
+		fmt.Fprintln(o.err, "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
+		return nil
 	}
-	return table(o.out, "NAME ADDRESS TRANSPORT USERNAME SITE GROUP VIA KEY", rows)
+	slices.SortFunc(devices, func(a, b api.Device) int { return terminal.Compare(a.Name, b.Name) })
+	table := terminal.Table{Columns: []terminal.Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "TRANSPORT"}, {Head: "USERNAME"},
+		{Head: "SITE"}, {Head: "GROUP"}, {Head: "VIA"}, {Head: "KEY", Wide: true}}}
+	for _, d := range devices {
+		table.Rows = append(table.Rows, cells(d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.Via, d.Fingerprint))
+	}
+	return o.page(table.Format(o.layout()))
 }
 
 func deviceShowCommand(p *program) *cobra.Command {
@@ -165,13 +175,11 @@ func printDevice(o *output, d api.DeviceDetail) error {
 		return writeJSON(o, d.Device)
 	}
 	yes := map[bool]string{true: "yes", false: "no"}
-	return table(o.out, "FIELD VALUE", [][]string{
-		{"name", d.Name}, {"address", d.Address}, {"transport", d.Transport}, {"host key", dash(d.HostKeys)}, {"username", dash(d.Username)},
-		{"password", yes[d.Password]}, {"enable password", yes[d.EnablePassword]}, {"key", dash(d.Fingerprint)},
-		{"via", dash(d.Via)}, {"via password", yes[d.ViaPassword]}, {"via key", dash(d.ViaFingerprint)},
-		{"legacy crypto", yes[d.LegacyCrypto]}, {"site", dash(d.Site)}, {"group", dash(d.Group)},
-		{"tftp address", dash(d.TFTPAddress)}, {"vrf", dash(d.VRF)}, {"files", dash(d.Files)},
-	})
+	return o.page(terminal.FormatFields(fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username,
+		"password", yes[d.Password], "enable password", yes[d.EnablePassword], "key", d.Fingerprint,
+		"via", d.Via, "via password", yes[d.ViaPassword], "via key", d.ViaFingerprint,
+		"legacy crypto", yes[d.LegacyCrypto], "site", d.Site, "group", d.Group,
+		"tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files), o.layout()))
 }
 
 func deviceEditCommand(p *program) *cobra.Command {
@@ -300,17 +308,20 @@ func runTestDevices(ctx context.Context, p *program, w warden.Warden, s api.Sele
 
 func printTests(o *output, results []api.TestResult) error {
 	var failed error
-	rows := make([][]string, 0, len(results))
+	slices.SortStableFunc(results, func(a, b api.TestResult) int { return terminal.Compare(a.Device, b.Device) })
+	table := terminal.Table{Columns: []terminal.Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "MODEL"}, {Head: "VERSION"}, {Head: "IMAGE"}, {Head: "CAUSE", Keep: true}}}
 	for _, r := range results {
 		if r.Status != api.StatusOK {
 			failed = errDevicesFailed
 		}
-		rows = append(rows, []string{r.Device, r.Status, dash(r.Facts.Model), dash(r.Facts.Version), dash(r.Facts.Image), dash(string(r.Cause))})
+		row := cells(r.Device, r.Status, r.Facts.Model, r.Facts.Version, r.Facts.Image, string(r.Cause))
+		row[1].Tone = terminal.ToneOf(r.Status)
+		table.Rows = append(table.Rows, row)
 	}
 	if o.json {
 		return errors.Join(writeJSON(o, map[string]any{"results": results}), failed)
 	}
-	if err := table(o.out, "DEVICE STATUS MODEL VERSION IMAGE CAUSE", rows); err != nil {
+	if _, err := io.WriteString(o.out, table.Format(o.layout())); err != nil {
 		return err
 	}
 	for _, r := range results {

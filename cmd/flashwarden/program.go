@@ -57,7 +57,9 @@ type output struct {
 	quiet    bool
 	verbose  bool
 	printed  bool // the document is printed
+	wide     bool // tables with every column, and nothing shortened
 	color    string
+	pager    string           // the shell command for texts that are longer than the screen; empty: none
 	paint    terminal.Palette // for out
 	paintErr terminal.Palette // for err
 }
@@ -143,12 +145,15 @@ keeps it in a vault. You can read the vault without flashwarden.`,
   flashwarden device add sw1 --address 192.0.2.11 --username backup
   flashwarden backup sw1
   flashwarden snapshots sw1`,
-		Version:           versionLine(readVersion()),
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return p.setPalettes(p.getenv) },
-		Args:              usageArgs(cobra.NoArgs),
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       versionLine(readVersion()),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			p.pager = terminal.Pager(p.lookup)
+			return p.setPalettes(p.getenv)
+		},
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(p.in)
 	root.SetOut(p.out)
@@ -272,12 +277,18 @@ func (p *program) dataDir() (string, error) {
 }
 
 func (p *program) getenv(name string) string {
+	value, _ := p.lookup(name)
+	return value
+}
+
+// lookup returns a variable of the environment, and whether it is set.
+func (p *program) lookup(name string) (value string, set bool) {
 	for i := len(p.env) - 1; i >= 0; i-- {
 		if v, ok := strings.CutPrefix(p.env[i], name+"="); ok {
-			return v
+			return v, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 func (p *program) log() *slog.Logger {

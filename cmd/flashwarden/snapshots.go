@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,10 +17,10 @@ import (
 )
 
 func snapshotsCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:               "snapshots [NAME]",
 		Short:             "list the snapshots in the vault, oldest first",
-		Example:           "  flashwarden snapshots\n  flashwarden snapshots sw1 --json",
+		Example:           "  flashwarden snapshots\n  flashwarden snapshots sw1 -o wide\n  flashwarden snapshots sw1 --json",
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -29,25 +30,34 @@ func snapshotsCommand(p *program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printSnapshots(&p.output, rows)
+				return printSnapshots(&p.output, rows, time.Now())
 			})
 		},
 	}
+	wideFlag(cmd, &p.output)
+	return cmd
 }
 
-func printSnapshots(o *output, list []api.SnapshotRow) error {
+func printSnapshots(o *output, list []api.SnapshotRow, now time.Time) error {
 	if o.json {
 		return writeJSON(o, map[string]any{"snapshots": append([]api.SnapshotRow{}, list...)})
 	}
-	rows := make([][]string, 0, len(list))
-	for _, r := range list {
-		rows = append(rows, []string{r.ID, r.Device, r.Status, dash(r.Version), strconv.Itoa(r.Files), size(r.Bytes)})
+	if len(list) == 0 {
+		fmt.Fprintln(o.err, "No snapshots yet. Make some: `flashwarden backup --all`")
+		return nil
 	}
-	return table(o.out, "SNAPSHOT DEVICE STATUS VERSION FILES SIZE", rows)
+	table := terminal.Table{Columns: []terminal.Column{{Head: "SNAPSHOT", Keep: true}, {Head: "DEVICE"}, {Head: "STATUS"}, {Head: "VERSION"},
+		{Head: "SIZE", Right: true}, {Head: "AGE", Right: true}, {Head: "FILES", Right: true, Wide: true}, {Head: "TAKEN", Wide: true}}}
+	for _, r := range list {
+		row := cells(r.ID, r.Device, r.Status, r.Version, size(r.Bytes), terminal.Age(now.Sub(r.Started)), strconv.Itoa(r.Files), localTime(r.Started))
+		row[2].Tone = terminal.ToneOf(r.Status)
+		table.Rows = append(table.Rows, row)
+	}
+	return o.page(table.Format(o.layout()))
 }
 
 func showCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:               "show SNAPSHOT|NAME",
 		Short:             "show one snapshot, or the newest one of a device: its files, and how each was proved",
 		Example:           "  flashwarden show sw1\n  flashwarden show 20261122T141503Z-sw1-k3f9",
@@ -59,49 +69,45 @@ func showCommand(p *program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printSnapshot(&p.output, s)
+				return printSnapshot(&p.output, s, time.Now())
 			})
 		},
 	}
+	wideFlag(cmd, &p.output)
+	return cmd
 }
 
-func printSnapshot(o *output, s api.Snapshot) error {
+func printSnapshot(o *output, s api.Snapshot, now time.Time) error {
 	if o.json {
 		return writeJSON(o, s)
 	}
-	head := [][]string{
-		{"snapshot", s.ID}, {"device", s.Device}, {"status", s.Status}, {"started", s.Started.Format("2006-01-02 15:04:05 UTC")},
-		{"hostname", dash(s.Facts.Hostname)}, {"software", s.Facts.OS + " " + s.Facts.Version}, {"model", dash(s.Facts.Model)},
-		{"serial", dash(s.Facts.Serial)}, {"mode", dash(s.Facts.Mode)}, {"image", dash(s.Facts.Image)},
-	}
-	if err := table(o.out, "FIELD VALUE", head); err != nil {
-		return err
-	}
-	fmt.Fprintln(o.out)
-	rows := make([][]string, 0, len(s.Files))
+	head := fields("snapshot", s.ID, "device", s.Device, "status", s.Status, "taken", ago(s.Started, now),
+		"hostname", s.Facts.Hostname, "software", s.Facts.OS+" "+s.Facts.Version, "model", s.Facts.Model,
+		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
+	head[2].Value.Tone = terminal.ToneOf(s.Status)
+	table := terminal.Table{Columns: []terminal.Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
 	for _, f := range s.Files {
-		proof := f.Evidence
+		row := cells(f.Path, f.Kind, size(f.Size), f.Evidence, o.digest(f.SHA256))
 		if f.Cause != "" {
-			proof = "missing: " + string(f.Cause)
+			row[3] = terminal.Cell{Text: "missing: " + string(f.Cause), Tone: terminal.Bad}
 		}
-		rows = append(rows, []string{f.Path, f.Kind, size(f.Size), proof, dash(f.SHA256)})
+		table.Rows = append(table.Rows, row)
 	}
-	if err := table(o.out, "PATH KIND SIZE EVIDENCE SHA256", rows); err != nil {
-		return err
-	}
+	var b strings.Builder
+	b.WriteString(terminal.FormatFields(head, o.layout()) + "\n" + table.Format(o.layout()))
 	for _, note := range s.Notes {
-		fmt.Fprintf(o.out, "\nnote: %s\n", oneLine(note))
+		fmt.Fprintf(&b, "\nnote: %s\n", oneLine(note))
 	}
 	for _, f := range s.Files {
-		printProof(o, f)
+		printProof(&b, f)
 	}
-	return nil
+	return o.page(b.String())
 }
 
 // printProof prints below the table, for an image, how it was proved and the
 // name and version inside the file; for a missing file, why it is missing and
 // the next step.
-func printProof(o *output, f api.File) {
+func printProof(b *strings.Builder, f api.File) {
 	var lines []string
 	if f.Cause != "" {
 		lines = append(lines, "missing: "+f.Message)
@@ -118,71 +124,9 @@ func printProof(o *output, f api.File) {
 	if len(lines) == 0 {
 		return
 	}
-	fmt.Fprintf(o.out, "\n%s\n", oneLine(f.Path))
+	fmt.Fprintf(b, "\n%s\n", oneLine(f.Path))
 	for _, line := range lines {
-		fmt.Fprintf(o.out, "  %s\n", oneLine(line))
-	}
-}
-
-func imagesCommand(p *program) *cobra.Command {
-	return &cobra.Command{
-		Use:   "images",
-		Short: "list the images, the devices that run them, and running images that are not in the vault",
-		Long: `images lists each image in the vault once, and each image that a device runs but
-that the vault does not have.
-
-VERSION  the version that the devices report
-SAYS     the version inside the file; if it differs from VERSION, the file was
-         replaced after the device started
-WHOLE    good: the checksums inside the file are right; bad: one of them is wrong;
-         unknown: the file has no checksum that can be checked offline`,
-		Example: "  flashwarden images --json",
-		Args:    usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				images, err := w.Images(ctx)
-				if err != nil {
-					return err
-				}
-				return printImages(&p.output, images)
-			})
-		},
-	}
-}
-
-func printImages(o *output, images []api.Image) error {
-	if o.json {
-		return writeJSON(o, map[string]any{"images": append([]api.Image{}, images...)})
-	}
-	rows := make([][]string, 0, len(images))
-	for _, i := range images {
-		place := i.SHA256[:min(len(i.SHA256), 12)]
-		if !i.InVault {
-			place = "NOT IN THE VAULT"
-		}
-		says, whole := "-", "-"
-		if i.Image != nil {
-			says, whole = dash(i.Image.Version), i.Image.Verdict
-		}
-		rows = append(rows, []string{place, strings.Join(i.Names, " "), dash(i.Version), size(i.Size), dash(strings.Join(i.Devices, " ")), says, whole})
-	}
-	if err := table(o.out, "SHA256 NAMES VERSION SIZE DEVICES SAYS WHOLE", rows); err != nil {
-		return err
-	}
-	for _, i := range images {
-		warnOfImage(o, i)
-	}
-	return nil
-}
-
-// warnOfImage prints below the table the problems of an image.
-func warnOfImage(o *output, i api.Image) {
-	name := oneLine(strings.Join(i.Names, " "))
-	if i.Image != nil && i.Image.Verdict == api.ImageBad {
-		fmt.Fprintf(o.out, "%s is %s\n", name, oneLine(i.Image.String()))
-	}
-	for _, d := range i.Disagreements {
-		fmt.Fprintf(o.out, "%s: %s\n", name, oneLine(d))
+		fmt.Fprintf(b, "  %s\n", oneLine(line))
 	}
 }
 

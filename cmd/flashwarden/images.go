@@ -1,0 +1,169 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/api"
+	"flashwarden/internal/terminal"
+	"flashwarden/internal/warden"
+)
+
+func imagesCommand(p *program) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "images",
+		Short: "list the images, the devices that run them, and running images that are not in the vault",
+		Long: `images lists each image in the vault once, and each image that a device runs but
+that the vault does not have. The packages of one release are one line.
+
+VERSION       the version that the devices report, else the one inside the file
+FILE VERSION  the version inside the file; if it differs from VERSION, the file
+              was replaced after the device started
+INTEGRITY     ok: the checksums inside the file are right; damaged: one of them
+              is wrong; unknown: the file has no checksum that can be checked
+              offline`,
+		Example: "  flashwarden images\n  flashwarden images -o wide\n  flashwarden images --json",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				images, err := w.Images(ctx)
+				if err != nil {
+					return err
+				}
+				return printImages(&p.output, images)
+			})
+		},
+	}
+	wideFlag(cmd, &p.output)
+	return cmd
+}
+
+func printImages(o *output, images []api.Image) error {
+	if o.json {
+		return writeJSON(o, map[string]any{"images": append([]api.Image{}, images...)})
+	}
+	table := terminal.Table{Columns: []terminal.Column{{Head: "SHA256", Keep: true}, {Head: "NAME"}, {Head: "VERSION"}, {Head: "SIZE", Right: true},
+		{Head: "DEVICES"}, {Head: "FILE VERSION", Wide: true}, {Head: "INTEGRITY"}}}
+	for _, r := range releases(images) {
+		table.Rows = append(table.Rows, r.row(o))
+	}
+	var b strings.Builder
+	b.WriteString(table.Format(o.layout()))
+	for _, i := range images {
+		warnOfImage(&b, i)
+	}
+	return o.page(b.String())
+}
+
+// release is one image, or the packages of one release that the same devices
+// run.
+type release []api.Image
+
+// releases joins the packages of each release. It keeps the order of the images.
+func releases(images []api.Image) []release {
+	var all []release
+	index := make(map[string]int)
+	for _, i := range images {
+		if i.Kind != api.KindPackage || i.Version == "" {
+			all = append(all, release{i})
+			continue
+		}
+		key := fmt.Sprint(i.Version, i.InVault, i.Cause, i.Devices)
+		at, known := index[key]
+		if !known {
+			at = len(all)
+			index[key], all = at, append(all, nil)
+		}
+		all[at] = append(all[at], i)
+	}
+	return all
+}
+
+// row is the line of a release.
+func (r release) row(o *output) []terminal.Cell {
+	first := r[0]
+	place := terminal.Cell{Text: o.digest(first.SHA256)}
+	name := strings.Join(first.Names, " ")
+	if len(r) > 1 {
+		place, name = terminal.Cell{Text: terminal.Count(len(r), "package")}, r.pattern()
+	}
+	if !first.InVault {
+		place = terminal.Cell{Text: "NOT IN THE VAULT", Tone: terminal.Bad}
+	}
+	fileVersion := ""
+	if first.Image != nil {
+		fileVersion = first.Image.Version
+	}
+	row := cells("", name, cmp.Or(first.Version, fileVersion), size(r.bytes()), o.few(first.Devices), fileVersion, "")
+	row[0], row[len(row)-1] = place, r.integrity()
+	return row
+}
+
+// bytes is the size of all files; -1 if that of one is unknown.
+func (r release) bytes() int64 {
+	var sum int64
+	for _, i := range r {
+		if i.Size < 0 {
+			return -1
+		}
+		sum += i.Size
+	}
+	return sum
+}
+
+// pattern is the names of the packages as one, with * where they differ:
+// cat9k-*.17.09.04a.SPA.pkg.
+func (r release) pattern() string {
+	begin, end := r[0].Names[0], r[0].Names[0]
+	for _, i := range r[1:] {
+		name := i.Names[0]
+		for !strings.HasPrefix(name, begin) {
+			begin = begin[:len(begin)-1]
+		}
+		for !strings.HasSuffix(name, end) {
+			end = end[1:]
+		}
+	}
+	if len(begin)+len(end) > len(r[0].Names[0]) {
+		end = ""
+	}
+	return begin + "*" + end
+}
+
+// integrity is the worst verdict on the files.
+func (r release) integrity() terminal.Cell {
+	words := map[string]terminal.Cell{
+		api.ImageGood: {Text: "ok", Tone: terminal.Good}, api.ImageBad: {Text: "damaged", Tone: terminal.Bad}, api.ImageUnknown: {Text: "unknown"},
+	}
+	for _, verdict := range []string{api.ImageBad, api.ImageUnknown, api.ImageGood} {
+		for _, i := range r {
+			if i.Image != nil && i.Image.Verdict == verdict {
+				return words[verdict]
+			}
+		}
+	}
+	return terminal.Cell{}
+}
+
+// few lists up to three names, else their number. With -o wide it lists all.
+func (o *output) few(names []string) string {
+	if len(names) > 3 && !o.wide {
+		return terminal.Count(len(names), "device")
+	}
+	return strings.Join(names, " ")
+}
+
+// warnOfImage prints below the table the problems of an image.
+func warnOfImage(b *strings.Builder, i api.Image) {
+	name := oneLine(strings.Join(i.Names, " "))
+	if i.Image != nil && i.Image.Verdict == api.ImageBad {
+		fmt.Fprintf(b, "%s is %s\n", name, oneLine(i.Image.String()))
+	}
+	for _, d := range i.Disagreements {
+		fmt.Fprintf(b, "%s: %s\n", name, oneLine(d))
+	}
+}
