@@ -32,8 +32,10 @@ const (
 // Snapshot records one backup of one device. The vault keeps it as one JSON
 // document; docs/vault-format.md describes it.
 type Snapshot struct {
-	Format      int       `json:"format"` // 1
+	Format      int       `json:"format"` // 2
 	ID          string    `json:"snapshot"`
+	Document    string    `json:"document,omitempty"` // its name in the vault, ID.SHA256; not part of the document
+	Previous    string    `json:"previous,omitempty"` // the name of the device's snapshot before this one; empty: the first
 	Device      string    `json:"device"`
 	Address     string    `json:"address"`
 	Status      string    `json:"status"`
@@ -42,8 +44,15 @@ type Snapshot struct {
 	BytesCopied int64     `json:"bytes_copied"`
 	Facts       Facts     `json:"facts"`
 	Files       []File    `json:"files"`
-	Listings    []Listing `json:"listings"`
+	Listings    []Listing `json:"listings"` // not part of the document: they are the blob ListingBlob
+	ListingBlob *Blob     `json:"listing_blob,omitempty"`
 	Notes       []string  `json:"notes,omitempty"` // remarks for people; nothing failed because of them
+}
+
+// Blob names content of the vault.
+type Blob struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"` // bytes
 }
 
 // Facts identify a device at one time.

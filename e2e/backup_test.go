@@ -21,6 +21,7 @@ import (
 
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/testlevel"
+	"flashwarden/internal/vault"
 	"flashwarden/tftp"
 )
 
@@ -74,7 +75,7 @@ func (want profileFacts) compare(t *testing.T, s *site, sw *iossim.Switch, r res
 // wantFile checks that the blob is the device's file, byte by byte.
 func wantFile(t *testing.T, s *site, sw *iossim.Switch, path, sum string, size int64) {
 	t.Helper()
-	blob, err := os.ReadFile(filepath.Join(s.data, "vault", "blobs", sum[:2], sum))
+	blob, err := os.ReadFile(filepath.Join(s.data, "vault", vault.BlobKey(sum)))
 	if err != nil {
 		t.Error(err)
 		return

@@ -346,10 +346,13 @@ func spoolFull(t *testing.T) string {
 func vaultError(t *testing.T) string {
 	s := newSite(t)
 	s.ok("device", "list")
-	unmount := s.mount(filepath.Join(s.data, "vault"), "64k")
+	path := filepath.Join(s.data, "vault")
+	s.mount(path, "128k")
 	s.add("sw1", "c2960", iossim.Options{})
 	r := s.tells([]string{"--files", "image"}, "flashwarden check")
-	unmount()
+	if err := syscall.Mount("", path, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
 	s.mended()
 	return r.Cause
 }

@@ -7,6 +7,7 @@ import (
 	bigendian "encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -49,18 +50,22 @@ func (s *site) hold(name string, content []byte) string {
 		s.t.Fatal(err)
 	}
 	v := vault.New(store)
+	if _, err := v.Make(s.t.Context()); err != nil && !errors.Is(err, vault.ErrExists) {
+		s.t.Fatal(err)
+	}
 	sum, weak, err := v.Put(s.t.Context(), content)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	now := time.Now()
-	err = v.PutSnapshot(s.t.Context(), api.Snapshot{
+	_, err = v.PutSnapshot(s.t.Context(), api.Snapshot{
 		ID: vault.NewID("held", now), Device: "held", Address: "192.0.2.1", Status: api.StatusOK, Started: now,
 		Files: []api.File{{Path: "flash:/" + name, Kind: api.KindImage, Size: int64(len(content)), MD5: weak, SHA256: sum, Evidence: api.EvidenceMD5}},
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.ok("rebuild")
 	return sum
 }
 
@@ -228,7 +233,7 @@ func TestReceiveFromRealClients(t *testing.T) {
 				res.Files[0].Evidence != "device-md5" || res.Files[0].Kind != "image" {
 				t.Fatalf("%+v", res)
 			}
-			if blob := readAll(t, filepath.Join(s.data, "vault", "blobs", res.Files[0].SHA256[:2], res.Files[0].SHA256)); !bytes.Equal(blob, image) {
+			if blob := readAll(t, filepath.Join(s.data, "vault", vault.BlobKey(res.Files[0].SHA256))); !bytes.Equal(blob, image) {
 				t.Error("the blob differs from the file that was sent")
 			}
 			if !strings.Contains(o.stderr, "refused: 127.0.0.2 sends") || !strings.Contains(o.stderr, "refused: 127.0.0.1 sends other.bin") {
@@ -448,7 +453,7 @@ func TestFinalACKMeansKept(t *testing.T) {
 // latest is the ID of the newest snapshot.
 func (s *site) latest() string {
 	s.t.Helper()
-	ids, err := filepath.Glob(filepath.Join(s.data, "vault", "snapshots", "*", "*.json"))
+	ids, err := filepath.Glob(filepath.Join(s.data, "vault", "snapshots", "*", "*", "*.json"))
 	if err != nil || len(ids) == 0 {
 		s.t.Fatalf("no snapshot (%v)", err)
 	}

@@ -91,6 +91,11 @@ func (c *Client) Check(ctx context.Context, r api.Check, events func(api.Event))
 	return run[[]api.CheckProblem](ctx, c, "check", r, events)
 }
 
+// Rebuild makes the index of the vault again.
+func (c *Client) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error) {
+	return run[api.RebuildResult](ctx, c, "rebuild", r, events)
+}
+
 // Offer opens an offer.
 func (c *Client) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return run[api.Permit](ctx, c, "offer", r, nil)

@@ -40,8 +40,11 @@ func hostileVault(t *testing.T) (data, id string) {
 		t.Fatal(err)
 	}
 	v := vault.New(store)
+	if _, err := v.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
-	s := api.Snapshot{Format: 1, ID: vault.NewID("sw1", started), Device: "sw1", Status: api.StatusIncomplete, Started: started,
+	s := api.Snapshot{Format: vault.Format, ID: vault.NewID("sw1", started), Device: "sw1", Status: api.StatusIncomplete, Started: started,
 		Facts: api.Facts{Hostname: evil, Version: evil, Model: evil, Serial: evil, Image: "flash:/" + evil}, Notes: []string{evil, "a\nb"}}
 	for i, name := range hostileNames {
 		content := []byte{byte(i)}
@@ -52,9 +55,10 @@ func hostileVault(t *testing.T) (data, id string) {
 		s.Files = append(s.Files, api.File{Path: name, Kind: api.KindImage, Size: 1, MD5: md5, SHA256: sum, Evidence: api.EvidenceSize})
 	}
 	s.Files = append(s.Files, api.File{Path: "flash:/gone" + evil, Kind: api.KindOther, Cause: "source_missing", Message: evil, Hint: evil})
-	if err := v.PutSnapshot(t.Context(), s); err != nil {
+	if _, err := v.PutSnapshot(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
+	run(t, 0, "rebuild", "--data", data)
 	return data, s.ID
 }
 

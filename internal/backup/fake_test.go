@@ -179,7 +179,11 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 	c, err := sqlite.Open(filepath.Join(dir, "catalog.db"))
 	must(t, err)
 	b := &bench{t: t, dir: dir, prepare: prepare}
-	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: vault.New(store), Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059"}
+	v := vault.New(store)
+	if _, err := v.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059"}
 	return b
 }
 

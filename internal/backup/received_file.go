@@ -3,6 +3,7 @@ package backup
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -62,13 +63,13 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.
 		Status: api.StatusOK, Started: res.Started, Seconds: math.Round(time.Since(in.Began).Seconds()*10) / 10,
 		BytesCopied: bytesCopied([]api.File{kept}), Files: []api.File{kept}, Notes: res.Notes,
 	}
-	if err := fl.Vault.PutSnapshot(ctx, s); err != nil {
+	_, err := catalog.Keep(ctx, fl.Catalog, fl.Vault, s)
+	if err != nil && !errors.Is(err, catalog.ErrNotIndexed) {
 		return vaultError(err, "write snapshot")
 	}
 	res.Status, res.Snapshot, res.Files, res.BytesCopied = api.StatusOK, s.ID, s.Files, s.BytesCopied
-	if err := fl.Catalog.Index(ctx, s); err != nil {
-		// The snapshot is safe; the next start enters it.
-		res.Notes = append(res.Notes, "the index could not be written now: "+err.Error())
+	if err != nil {
+		res.Notes = append(res.Notes, notIndexed(err))
 	}
 	return nil
 }

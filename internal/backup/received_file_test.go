@@ -61,7 +61,7 @@ func TestReceivedDamage(t *testing.T) {
 		t.Errorf("a damaged image: %v", err)
 	}
 	wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
-	if ids, err := b.Vault.SnapshotIDs(t.Context()); err != nil || len(ids) != 0 {
+	if ids, err := b.Vault.Names(t.Context()); err != nil || len(ids) != 0 {
 		t.Errorf("snapshots %v, %v", ids, err)
 	}
 	r, err = received(t, b, "c2960.bin", damaged(t), "own")
@@ -83,7 +83,7 @@ func TestReceivedDigest(t *testing.T) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
-	if ids, err := b.Vault.SnapshotIDs(t.Context()); err != nil || len(ids) != 2 {
+	if ids, err := b.Vault.Names(t.Context()); err != nil || len(ids) != 2 {
 		t.Errorf("snapshots %v, %v", ids, err)
 	}
 }

@@ -2,11 +2,14 @@ package backup
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/vault"
@@ -83,14 +86,21 @@ func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []i
 	// A cancelled context must not lose the kept files, nor keep them out of the
 	// index.
 	ctx = context.WithoutCancel(ctx)
-	if err := j.Vault.PutSnapshot(ctx, s); err != nil {
+	_, err := catalog.Keep(ctx, j.Catalog, j.Vault, s)
+	if err != nil && !errors.Is(err, catalog.ErrNotIndexed) {
 		return failed(res, vaultError(err, "write snapshot"))
 	}
 	res.Snapshot = s.ID
-	if err := j.Catalog.Index(ctx, s); err != nil {
-		return failed(res, cause.Wrap(cause.VaultError, err, "index snapshot "+s.ID, api.Say("run the backup again; the vault itself is whole")))
+	if err != nil {
+		res.Notes = append(res.Notes, notIndexed(err))
 	}
 	return res
+}
+
+// notIndexed is the note of a result whose snapshot is safe, and not in the
+// index.
+func notIndexed(err error) string {
+	return fmt.Sprintf("the snapshot is in the vault, but %v; the next command enters it", err)
 }
 
 func failed(res api.BackupResult, err error) api.BackupResult {

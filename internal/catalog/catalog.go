@@ -18,6 +18,9 @@ import (
 var (
 	ErrNotFound = errors.New("not in the inventory")
 	ErrExists   = errors.New("already in the inventory")
+
+	// ErrNotIndexed: a snapshot is in the vault, but not in the index.
+	ErrNotIndexed = errors.New("the index could not be written")
 )
 
 // Catalog is an open catalog. Several goroutines and several processes may use
@@ -70,8 +73,25 @@ type Index interface {
 	// Unindex takes out a snapshot that the vault no longer has, with the content
 	// that no other snapshot names. One that is not indexed is no error.
 	Unindex(ctx context.Context, id string) error
-	// IndexedIDs returns the IDs of all indexed snapshots, in any order.
-	IndexedIDs(ctx context.Context) ([]string, error)
+	// Documents returns the names of the documents of all indexed snapshots,
+	// ID.SHA256, in any order.
+	Documents(ctx context.Context) ([]string, error)
+	// Latest returns the name of the document of the device's last snapshot: the
+	// one that no other names as the one before it. So a clock that was set back
+	// does not matter. It is empty for a device without snapshots.
+	Latest(ctx context.Context, device string) (document string, err error)
+	// Intend enters the ID of a snapshot that is going to be written. Index takes
+	// it out again.
+	Intend(ctx context.Context, id string) error
+	// Intended returns the IDs that Intend entered and nothing took out.
+	Intended(ctx context.Context) ([]string, error)
+	// Forget takes out the ID of a snapshot that was not written.
+	Forget(ctx context.Context, id string) error
+	// VaultIdentity returns the identity of the vault whose index this is; empty
+	// where there was none yet.
+	VaultIdentity(ctx context.Context) (string, error)
+	// SetVaultIdentity remembers the identity of the vault.
+	SetVaultIdentity(ctx context.Context, identity string) error
 	// Snapshots returns the snapshots of one device, or of all where device is
 	// empty, oldest first.
 	Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error)

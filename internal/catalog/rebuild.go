@@ -16,39 +16,46 @@ const rebuildBatch = 500
 
 // Vault is the part of a vault that Rebuild reads.
 type Vault interface {
-	SnapshotIDs(ctx context.Context) ([]string, error)
+	Names(ctx context.Context) ([]string, error)
 	Snapshot(ctx context.Context, id string) (api.Snapshot, error)
 }
 
-// Rebuild makes the index equal to the vault: it enters the snapshots that
-// the index lacks, which are all of them after the catalog was lost, and
-// takes out those that the vault no longer has. Where both are equal it only
-// compares names.
-//
-// Damaged snapshots are left out. The error then is vault.ErrDamaged and names
-// them, and everything else is done all the same.
-func Rebuild(ctx context.Context, index Index, v Vault) error {
+// Rebuilt says what Rebuild did.
+type Rebuilt struct {
+	Snapshots int     // in the index now
+	Added     int     // that the index lacked
+	Removed   int     // that the vault does not have
+	Damaged   []error // of snapshots that cannot be read, and are left out
+}
+
+// Rebuild makes the index equal to the vault: it enters the snapshots that the
+// index lacks, which are all of them after the catalog was lost, and takes out
+// those that the vault does not have. Where both are equal it only compares
+// names. Only a user asks for it: a vault whose disk is missing would empty the
+// index.
+func Rebuild(ctx context.Context, index Index, v Vault) (Rebuilt, error) {
 	missing, surplus, err := compare(ctx, index, v)
 	if err != nil {
-		return fmt.Errorf("rebuild index: %w", err)
+		return Rebuilt{}, fmt.Errorf("rebuild index: %w", err)
 	}
-	for id := range surplus {
+	r := Rebuilt{Removed: len(surplus)}
+	for name := range surplus {
+		id, _, _ := vault.SplitName(name)
 		if err := index.Unindex(ctx, id); err != nil {
-			return fmt.Errorf("rebuild index: %w", err)
+			return r, fmt.Errorf("rebuild index: %w", err)
 		}
 	}
-	var damaged []error
 	for batch := range slices.Chunk(missing, rebuildBatch) {
-		bad, err := indexBatch(ctx, index, v, batch)
+		added, damaged, err := indexBatch(ctx, index, v, batch)
+		r.Added += added
+		r.Damaged = append(r.Damaged, damaged...)
 		if err != nil {
-			return fmt.Errorf("rebuild index: %w", err)
+			return r, fmt.Errorf("rebuild index: %w", err)
 		}
-		damaged = append(damaged, bad...)
 	}
-	if len(damaged) > 0 {
-		return fmt.Errorf("rebuild index: %w", errors.Join(damaged...))
-	}
-	return nil
+	all, err := index.Documents(ctx)
+	r.Snapshots = len(all)
+	return r, err
 }
 
 // compare returns the snapshots that only the vault has, and those that only
@@ -56,42 +63,42 @@ func Rebuild(ctx context.Context, index Index, v Vault) error {
 func compare(ctx context.Context, index Index, v Vault) (missing []string, surplus map[string]bool, err error) {
 	// The index first: a snapshot that is put and indexed meanwhile is then
 	// indexed twice, not taken for one that the vault no longer has.
-	indexed, err := index.IndexedIDs(ctx)
+	indexed, err := index.Documents(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	surplus = make(map[string]bool, len(indexed))
-	for _, id := range indexed {
-		surplus[id] = true
+	for _, name := range indexed {
+		surplus[name] = true
 	}
-	inVault, err := v.SnapshotIDs(ctx)
+	inVault, err := v.Names(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, id := range inVault {
-		if !surplus[id] {
-			missing = append(missing, id)
+	for _, name := range inVault {
+		if !surplus[name] {
+			missing = append(missing, name)
 		}
-		delete(surplus, id)
+		delete(surplus, name)
 	}
 	return missing, surplus, nil
 }
 
 // indexBatch indexes some snapshots at once and returns the errors of those
-// that are damaged.
-func indexBatch(ctx context.Context, index Index, v Vault, ids []string) (damaged []error, err error) {
+// that cannot be read.
+func indexBatch(ctx context.Context, index Index, v Vault, names []string) (added int, damaged []error, err error) {
 	var snapshots []api.Snapshot
-	for _, id := range ids {
-		s, err := v.Snapshot(ctx, id)
+	for _, name := range names {
+		s, err := v.Snapshot(ctx, name)
 		switch {
 		case errors.Is(err, vault.ErrNotFound): // removed meanwhile
-		case errors.Is(err, vault.ErrDamaged):
+		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer):
 			damaged = append(damaged, err)
 		case err != nil:
-			return nil, err
+			return 0, nil, err
 		default:
 			snapshots = append(snapshots, s)
 		}
 	}
-	return damaged, index.Index(ctx, snapshots...)
+	return len(snapshots), damaged, index.Index(ctx, snapshots...)
 }

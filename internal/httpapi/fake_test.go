@@ -111,6 +111,10 @@ func (f *fake) Check(ctx context.Context, r api.Check, events func(api.Event)) (
 	return do[[]api.CheckProblem](ctx, f, "Check", r, events)
 }
 
+func (f *fake) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error) {
+	return do[api.RebuildResult](ctx, f, "Rebuild", r, events)
+}
+
 func (f *fake) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return do[api.Permit](ctx, f, "Offer", r, nil)
 }

@@ -56,6 +56,7 @@ func New(w warden.Warden, log *slog.Logger) http.Handler {
 	route(h, "images", plain(empty(w.Images)))
 	route(h, "find", plain(w.Find))
 	route(h, "check", w.Check)
+	route(h, "rebuild", w.Rebuild)
 	route(h, "offer", plain(w.Offer))
 	route(h, "await-offer", w.AwaitOffer)
 	route(h, "receive", plain(w.Receive))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
@@ -38,19 +39,21 @@ type Options struct {
 // read and to edit the inventory; only one at a time may Start it.
 type Node struct {
 	Catalog catalog.Catalog
-	Vault   *vault.Vault
 	// Watch gets the events of the TFTP server. It is set before Start, and must
 	// return at once. Nil: nobody is.
 	Watch func(tftp.Event)
 
 	opts     Options
+	store    *dir.Store // of vault
+	vault    *vault.Vault
+	known    *atomic.Bool // the vault is the one of the catalog
 	key      *credential.Key
 	hostKeys *vty.HostKeys
 	service  *service // nil before Start
 }
 
-// Open opens the data directory. An index that was lost is rebuilt from the
-// vault.
+// Open opens the data directory. It does not look at the vault, except for
+// snapshots that a process did not enter into the index before it died.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -58,38 +61,24 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := prepareDir(o.Data); err != nil {
 		return nil, err
 	}
-	n := &Node{opts: o}
+	n := &Node{opts: o, known: new(atomic.Bool)}
 	var err error
 	if n.key, err = credential.Open(n.path("key")); err != nil {
 		return nil, err
 	}
-	store, err := dir.Open(n.path("vault"))
-	if err != nil {
+	if n.store, err = dir.Open(n.path("vault")); err != nil {
 		return nil, err
 	}
-	n.Vault = vault.New(store)
+	n.vault = vault.New(n.store)
 	if n.Catalog, err = sqlite.Open(n.path("catalog.db")); err != nil {
 		return nil, err
 	}
 	n.hostKeys = &vty.HostKeys{Path: n.path("known_hosts"), Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
-	if err := n.rebuildIndex(ctx); err != nil {
-		return nil, errors.Join(err, n.Catalog.Close())
-	}
+	n.recover(ctx, false)
 	return n, nil
 }
 
 func (n *Node) path(name string) string { return filepath.Join(n.opts.Data, name) }
-
-// rebuildIndex makes the index equal to the vault, as after the catalog was
-// lost. A damaged snapshot is no reason to refuse work: check tells of it.
-func (n *Node) rebuildIndex(ctx context.Context) error {
-	err := catalog.Rebuild(ctx, n.Catalog, n.Vault)
-	if errors.Is(err, vault.ErrDamaged) {
-		n.opts.Log.Warn("the vault has damaged snapshots: a check names them", "err", err)
-		return nil
-	}
-	return err
-}
 
 // Close stops what Start started and closes the catalog.
 func (n *Node) Close() error {
@@ -141,7 +130,7 @@ func (n *Node) Runner() *backup.Runner {
 			dev, err := n.DialToTransfer(ctx, d)
 			return session{dev}, err
 		},
-		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
+		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
 		Policy: api.Policy(c.Backup.Files),

@@ -109,7 +109,7 @@ func TestEveryProfile(t *testing.T) {
 		}
 		t.Run(r.Device, func(t *testing.T) {
 			wantShape(t, r, want)
-			wantFilesOf(t, n.Vault, r, switches[r.Device])
+			wantFilesOf(t, vaultOf(t, n), r, switches[r.Device])
 		})
 	}
 	if len(results) != len(shapes) {
@@ -221,6 +221,16 @@ func wantNotes(t *testing.T, got, want []string) {
 }
 
 // wantFilesOf compares the kept files with those of the device.
+// vaultOf is the vault of a node.
+func vaultOf(t *testing.T, n *node.Node) *vault.Vault {
+	t.Helper()
+	v, err := n.Vault(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 func wantFilesOf(t *testing.T, v *vault.Vault, r api.BackupResult, s *iossim.Switch) {
 	t.Helper()
 	kept, err := v.Snapshot(t.Context(), r.Snapshot)
@@ -304,6 +314,6 @@ func TestOddDevices(t *testing.T) {
 			t.Errorf("%s: %s %q after %d attempts: %s\n%s", r.Device, r.Status, r.Cause, r.Attempts, r.Message, strings.Join(switches[r.Device].Commands(), "\n"))
 			continue
 		}
-		wantFilesOf(t, n.Vault, r, switches[r.Device])
+		wantFilesOf(t, vaultOf(t, n), r, switches[r.Device])
 	}
 }

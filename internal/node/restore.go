@@ -16,7 +16,7 @@ func (n *Node) Restorer() *restore.Runner {
 	c := n.opts.Config
 	return &restore.Runner{
 		Dial:  func(ctx context.Context, d api.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
-		Spool: n.service.spool, Vault: n.Vault, Catalog: n.Catalog,
+		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}

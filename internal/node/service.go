@@ -52,7 +52,7 @@ func (n *Node) start(s *service) error {
 	if err = n.Catalog.InterruptRuns(context.Background(), time.Now()); err != nil {
 		return err
 	}
-	if err = n.Vault.Sweep(context.Background()); err != nil {
+	if err = n.prepareVault(context.Background()); err != nil {
 		return err
 	}
 	if s.spool, err = spool.Open(n.path("spool")); err != nil {

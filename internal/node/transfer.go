@@ -21,7 +21,7 @@ import (
 // Offer lets a device fetch content of the vault, which is proved first. The
 // node must have been started.
 func (n *Node) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) {
-	f, err := n.Vault.OpenBlob(context.WithoutCancel(ctx), o.SHA256)
+	f, err := n.vault.OpenBlob(context.WithoutCancel(ctx), o.SHA256)
 	if err != nil {
 		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, api.Say("run ").Do("check"))
 	}
@@ -152,7 +152,7 @@ func (r *Receiver) keep(device string, req *tftp.Request, f *spool.File) error {
 	if err != nil {
 		return err
 	}
-	filer := backup.Filer{Vault: r.node.Vault, Catalog: r.node.Catalog}
+	filer := backup.Filer{Vault: r.node.vault, Catalog: r.node.Catalog}
 	res, err := filer.File(ctx, backup.Received{Device: device, Address: req.Remote.Addr(), Name: req.Filename, MD5: r.MD5, Began: f.Began}, f)
 	if note != "" {
 		res.Notes = append(res.Notes, note)

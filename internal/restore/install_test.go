@@ -22,10 +22,7 @@ func TestInstallAdd(t *testing.T) {
 	if all.Snapshot == "" {
 		t.Fatal(all.Message)
 	}
-	var err error
-	if b.snapshot, err = b.node.Vault.Snapshot(t.Context(), all.Snapshot); err != nil {
-		t.Fatal(err)
-	}
+	b.read(all.Snapshot)
 	b.remove(bin)
 	before := b.digests()
 	r := b.restore(api.Restore{SetBoot: true}, bin)

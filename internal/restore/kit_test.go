@@ -57,6 +57,18 @@ func newNode(t *testing.T, data string) *node.Node {
 	return n
 }
 
+// read takes a snapshot of the vault as the one to restore.
+func (b *bench) read(id string) {
+	b.t.Helper()
+	v, err := b.node.Vault(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if b.snapshot, err = v.Snapshot(b.t.Context(), id); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // newBench starts a switch and backs it up.
 func newBench(t *testing.T, profile string, policy api.Policy) *bench {
 	t.Helper()
@@ -73,10 +85,7 @@ func newBenchOf(t *testing.T, profile string, o iossim.Options, policy api.Polic
 	if results[0].Snapshot == "" {
 		t.Fatalf("back up %s: %s %s", profile, results[0].Cause, results[0].Message)
 	}
-	var err error
-	if b.snapshot, err = b.node.Vault.Snapshot(t.Context(), results[0].Snapshot); err != nil {
-		t.Fatal(err)
-	}
+	b.read(results[0].Snapshot)
 	return b
 }
 

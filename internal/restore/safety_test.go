@@ -17,6 +17,7 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/vault"
 )
 
 const (
@@ -247,7 +248,7 @@ func TestDamagedBlob(t *testing.T) {
 	damage := func(path string) {
 		i := slices.IndexFunc(all.Files, func(f api.File) bool { return f.Path == path })
 		sum := all.Files[i].SHA256
-		blob := filepath.Join(b.data, "vault", "blobs", sum[:2], sum)
+		blob := filepath.Join(b.data, "vault", vault.BlobKey(sum))
 		if err := errors.Join(os.Chmod(blob, 0o600), os.WriteFile(blob, []byte(strings.Repeat("x", int(all.Files[i].Size))), 0o600)); err != nil {
 			t.Fatal(err)
 		}

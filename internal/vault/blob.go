@@ -159,8 +159,8 @@ func (v *Vault) Prove(ctx context.Context, sha256 string, size int64) error {
 	if err := v.checkBlob(ctx, sha256, size); err != nil {
 		return err
 	}
-	got := v.hashBlob(ctx, sha256, make([]byte, readBuffer), &counter{})
-	if got.err == nil && got.sha256 != sha256 {
+	got := v.hashBlob(ctx, digestOf(sha256), make([]byte, readBuffer), &counter{})
+	if got.err == nil && got.sha256 != got.sum {
 		return fmt.Errorf("blob %s has the SHA-256 %s: %w", sha256, got.sha256, ErrDamaged)
 	}
 	return got.err

@@ -14,8 +14,12 @@ import (
 // CheckOptions says how thorough a Check is.
 type CheckOptions struct {
 	// ReadData reads every blob and compares its digests. Without it only
-	// names, sizes and permissions are compared.
+	// documents, names, sizes and permissions are compared.
 	ReadData bool
+
+	// Known are names of snapshot documents that must exist, beside those that
+	// other documents name: the index of a catalog knows them.
+	Known []string
 
 	// Progress, unless nil, gets the bytes of blobs that were read, and all bytes
 	// to read. It is called by one goroutine at a time.
@@ -28,11 +32,11 @@ type CheckOptions struct {
 }
 
 // Check reads the vault again and returns its problems, sorted by path; no
-// problem means that every snapshot is whole. Backups may go on at the same
-// time. The error is that of ctx, or says that the vault cannot be read at
-// all.
+// problem means that every snapshot is whole, and that none is missing. Backups
+// may go on at the same time. The error is that of ctx, or says that the vault
+// cannot be read at all.
 func (v *Vault) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem, error) {
-	c := &checker{vault: v, named: map[string][]claim{}, blobs: map[string]int64{}, proved: opt.Proved}
+	c := &checker{vault: v, chain: newChain(), claims: map[digest][]claim{}, blobs: map[digest]int64{}, suffering: map[digest]int{}, proved: opt.Proved}
 	if c.proved == nil {
 		c.proved = func(string, bool) {}
 	}
@@ -41,6 +45,8 @@ func (v *Vault) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem
 	if opt.ReadData {
 		steps = append(steps, func(ctx context.Context) error { return c.readBlobs(ctx, opt.Progress) })
 	}
+	// Prunes after snapshots: one that was removed meanwhile is then explained.
+	steps = append(steps, c.prunes, func(ctx context.Context) error { return c.gaps(ctx, opt.Known) }, c.sufferers)
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("check vault: %w", err)
@@ -52,23 +58,37 @@ func (v *Vault) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem
 	return c.problems, nil
 }
 
-// checker is the state of one Check.
+// checker is the state of one Check. Its memory is bounded by the number of
+// documents and blobs, not by what they say.
 type checker struct {
-	vault    *Vault
-	named    map[string][]claim // by SHA-256: what snapshots say of a blob
-	blobs    map[string]int64   // by SHA-256: the size of each blob that exists
-	problems []api.CheckProblem
-	proved   func(sha256 string, whole bool)
+	vault     *Vault
+	chain     chain
+	claims    map[digest][]claim // what snapshots say of a blob, each statement once
+	blobs     map[digest]int64   // the size of each blob that exists
+	problems  []api.CheckProblem
+	suffering map[digest]int // by blob: the problem whose devices are wanted
+	proved    func(sha256 string, whole bool)
 }
 
-// claim is what one snapshot says of a blob.
+// claim is what snapshots say of a blob.
 type claim struct {
-	snapshot string // its path within the vault
-	file     api.File
+	size     int64
+	md5      string
+	snapshot string // the key of the first one
+	path     string // of the file there
 }
 
 func (c *checker) report(kind, path, format string, args ...any) {
 	c.problems = append(c.problems, api.CheckProblem{Kind: kind, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// reportBlob reports a problem of a blob from which all snapshots suffer that
+// name it.
+func (c *checker) reportBlob(kind string, sum digest, format string, args ...any) {
+	if _, twice := c.suffering[sum]; !twice {
+		c.suffering[sum] = len(c.problems)
+	}
+	c.report(kind, BlobKey(sum.String()), format, args...)
 }
 
 // list yields all keys of one part. What cannot be listed is a problem.
@@ -97,33 +117,87 @@ func (c *checker) unlisted(err error) error {
 	return err
 }
 
-// snapshots reads every snapshot and collects what they say of blobs.
+// prunes reads which snapshots were removed.
+func (c *checker) prunes(ctx context.Context) error {
+	return c.list(ctx, PrunesPart+"/", func(i Info) {
+		name, ok := pruneOf(i.Key)
+		if !ok {
+			c.stray(i.Key)
+			return
+		}
+		p, err := c.vault.prune(ctx, name)
+		if err != nil {
+			c.unreadable(ctx, i.Key, err)
+			return
+		}
+		for _, r := range p.Removed {
+			c.chain.remove(r)
+		}
+	})
+}
+
+// snapshots reads every document and collects what it names.
 func (c *checker) snapshots(ctx context.Context) error {
 	return c.list(ctx, SnapshotsPart+"/", func(i Info) {
-		switch id, ok := snapshotOf(i.Key); {
+		switch name, ok := snapshotOf(i.Key); {
 		case ok:
-			c.snapshot(ctx, i.Key, id)
+			c.snapshot(ctx, i.Key, name)
 		case strings.HasSuffix(i.Key, ".json"):
-			c.report(api.CheckSnapshotDamaged, i.Key, "its name is not the ID of a snapshot of this year")
+			c.report(api.CheckSnapshotDamaged, i.Key, "its name is not ID.SHA256 of a snapshot of this month")
 		default:
 			c.stray(i.Key)
 		}
 	})
 }
 
-func (c *checker) snapshot(ctx context.Context, key, id string) {
-	s, err := c.vault.Snapshot(ctx, id)
+func (c *checker) snapshot(ctx context.Context, key, name string) {
+	s, err := c.vault.Document(ctx, name)
+	if errors.Is(err, ErrNotFound) { // a prune removed it meanwhile
+		return
+	}
+	c.chain.add(s, name)
+	if err != nil {
+		c.unreadable(ctx, key, err)
+		return
+	}
+	for _, f := range contentsOf(s) {
+		c.claim(key, f)
+	}
+}
+
+// unreadable reports a document that cannot be read.
+func (c *checker) unreadable(ctx context.Context, key string, err error) {
 	switch {
-	case ctx.Err() != nil || errors.Is(err, ErrNotFound): // retention removed it meanwhile
+	case ctx.Err() != nil:
+	case errors.Is(err, ErrNewer):
+		c.report(api.CheckNewer, key, "%v", err)
 	case errors.Is(err, ErrDamaged):
 		c.report(api.CheckSnapshotDamaged, key, "%v", err)
-	case err != nil:
+	default:
 		c.report(api.CheckUnreadable, key, "%v", err)
 	}
+}
+
+// contentsOf returns all contents that a snapshot names: its files and its
+// listings.
+func contentsOf(s api.Snapshot) []api.File {
+	var all []api.File
 	for _, f := range s.Files {
 		if f.SHA256 != "" {
-			c.named[f.SHA256] = append(c.named[f.SHA256], claim{key, f})
+			all = append(all, f)
 		}
+	}
+	if s.ListingBlob != nil {
+		all = append(all, api.File{Path: "the listings", SHA256: s.ListingBlob.SHA256, Size: s.ListingBlob.Size})
+	}
+	return all
+}
+
+func (c *checker) claim(key string, f api.File) {
+	sum := digestOf(f.SHA256)
+	same := func(o claim) bool { return o.size == f.Size && (o.md5 == f.MD5 || f.MD5 == "") }
+	if !slices.ContainsFunc(c.claims[sum], same) {
+		c.claims[sum] = append(c.claims[sum], claim{f.Size, f.MD5, key, f.Path})
 	}
 }
 
@@ -144,7 +218,7 @@ func (c *checker) listBlobs(ctx context.Context) error {
 		case err != nil:
 			c.report(api.CheckUnreadable, BlobKey(sum), "%v", err)
 		default:
-			c.blobs[sum] = i.Size
+			c.blobs[digestOf(sum)] = i.Size
 		}
 	})
 }
@@ -159,19 +233,66 @@ func (c *checker) audit(ctx context.Context) error {
 
 // compare holds what snapshots say against the blobs that exist.
 func (c *checker) compare(ctx context.Context) error {
-	for sum, claims := range c.named {
+	for sum, claims := range c.claims {
 		size, there := c.blobs[sum]
-		if !there || size != claims[0].file.Size {
-			c.proved(sum, false)
+		if !there || size != claims[0].size {
+			c.proved(sum.String(), false)
 		}
 		for _, claim := range claims {
 			switch {
 			case !there:
-				c.report(api.CheckBlobMissing, BlobKey(sum), "%s names it as %s (%d bytes)", claim.snapshot, claim.file.Path, claim.file.Size)
-			case size != claim.file.Size:
-				c.report(api.CheckBlobSize, BlobKey(sum), "it has %d bytes; %s says %d for %s", size, claim.snapshot, claim.file.Size, claim.file.Path)
+				c.reportBlob(api.CheckBlobMissing, sum, "%s names it as %s (%d bytes)", claim.snapshot, claim.path, claim.size)
+			case size != claim.size:
+				c.reportBlob(api.CheckBlobSize, sum, "it has %d bytes; %s says %d for %s", size, claim.snapshot, claim.size, claim.path)
 			}
 		}
+	}
+	return ctx.Err()
+}
+
+// gaps reports the snapshots that are missing. One that was written since its
+// part was listed is not.
+func (c *checker) gaps(ctx context.Context, known []string) error {
+	for _, g := range c.chain.gaps(known) {
+		_, err := c.vault.store.Stat(ctx, SnapshotKey(g.name))
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		if !errors.Is(err, ErrNotFound) {
+			c.report(api.CheckUnreadable, SnapshotKey(g.name), "%v", err)
+			continue
+		}
+		p := api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: SnapshotKey(g.name)}
+		p.Message = "the catalog knows it: a disk or a copy lost it"
+		if g.by != "" {
+			p.Message = fmt.Sprintf("%s names it as the snapshot before it: a disk or a copy lost it", SnapshotKey(g.by))
+		}
+		if g.device != "" {
+			p.Devices = []string{g.device}
+		}
+		c.problems = append(c.problems, p)
+	}
+	return ctx.Err()
+}
+
+// sufferers finds the devices whose snapshots name a blob with a problem. Only a
+// vault with problems is read again for it.
+func (c *checker) sufferers(ctx context.Context) error {
+	if len(c.suffering) == 0 {
+		return nil
+	}
+	for s, err := range c.vault.Snapshots(ctx) {
+		if err != nil {
+			continue // reported before
+		}
+		for _, f := range contentsOf(s) {
+			if n, ok := c.suffering[digestOf(f.SHA256)]; ok && !slices.Contains(c.problems[n].Devices, s.Device) {
+				c.problems[n].Devices = append(c.problems[n].Devices, s.Device)
+			}
+		}
+	}
+	for _, n := range c.suffering {
+		slices.Sort(c.problems[n].Devices)
 	}
 	return ctx.Err()
 }

@@ -13,8 +13,8 @@ import (
 	"flashwarden/api"
 )
 
-// Format is the version of the snapshot document that this package writes.
-const Format = 1
+// Format is the version of the vault that this package reads and writes.
+const Format = 2
 
 // normalise brings s into the form that is written.
 func normalise(s api.Snapshot) api.Snapshot {
@@ -25,51 +25,107 @@ func normalise(s api.Snapshot) api.Snapshot {
 	if s.Files == nil {
 		s.Files = []api.File{}
 	}
-	s.Listings = slices.Clone(s.Listings)
-	if s.Listings == nil {
-		s.Listings = []api.Listing{}
-	}
-	for i := range s.Listings {
-		if s.Listings[i].Entries == nil {
-			s.Listings[i].Entries = []api.Entry{}
-		}
-	}
+	s.Listings = normaliseListings(s.Listings)
 	return s
 }
 
+func normaliseListings(listings []api.Listing) []api.Listing {
+	if listings == nil {
+		return []api.Listing{}
+	}
+	listings = slices.Clone(listings)
+	for i := range listings {
+		if listings[i].Entries == nil {
+			listings[i].Entries = []api.Entry{}
+		}
+	}
+	return listings
+}
+
+// document is a snapshot as the vault keeps it: without its listings, which are
+// a blob, and without its own name.
+type document struct {
+	api.Snapshot
+	Listings *struct{} `json:"listings,omitempty"`
+	Document *struct{} `json:"document,omitempty"`
+}
+
+// encode returns the document of a snapshot. What decode would refuse is an
+// error: nothing is written that cannot be read.
 func encode(s api.Snapshot) ([]byte, error) {
+	data, err := encodeJSON(document{Snapshot: s})
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxDocument {
+		return nil, fmt.Errorf("its document has %d bytes, more than %d", len(data), maxDocument)
+	}
+	_, err = decode(data)
+	return data, err
+}
+
+// encodeJSON returns v as JSON for people: indented, and ending with a newline.
+func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err := e.Encode(s)
+	err := e.Encode(v)
 	return b.Bytes(), err
 }
 
-// decode reads one snapshot document. Fields that it does not know are left
-// to the version that wrote them.
-func decode(data []byte) (api.Snapshot, error) {
-	var s api.Snapshot
+// decodeJSON reads exactly one JSON value. Unknown fields are ignored: a later
+// version wrote them.
+func decodeJSON(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&s); err != nil {
-		return api.Snapshot{}, err
+	if err := d.Decode(v); err != nil {
+		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return api.Snapshot{}, errors.New("something follows the document")
+		return errors.New("something follows the document")
+	}
+	return nil
+}
+
+// decode reads one snapshot document. The error is ErrNewer for a format of a
+// later version.
+func decode(data []byte) (api.Snapshot, error) {
+	var format struct {
+		Format int `json:"format"`
+	}
+	if err := decodeJSON(data, &format); err != nil {
+		return api.Snapshot{}, err
+	}
+	if err := checkFormat(format.Format); err != nil {
+		return api.Snapshot{}, err
+	}
+	var s api.Snapshot
+	if err := decodeJSON(data, &s); err != nil {
+		return api.Snapshot{}, err
 	}
 	if err := validate(s); err != nil {
 		return api.Snapshot{}, err
 	}
-	return s, nil
+	s.Document = ""
+	return normalise(s), nil
+}
+
+// checkFormat refuses formats that this package does not read.
+func checkFormat(format int) error {
+	switch {
+	case format > Format:
+		return fmt.Errorf("its format is %d, %w; this one reads format %d", format, ErrNewer, Format)
+	case format != Format:
+		return fmt.Errorf("its format is %d, not %d", format, Format)
+	}
+	return nil
 }
 
 // validate returns why s cannot be a snapshot, whatever the blobs are.
 func validate(s api.Snapshot) error {
 	switch {
-	case s.Format > Format:
-		return fmt.Errorf("its format is %d, made by a newer flashwarden; this one reads up to %d", s.Format, Format)
-	case s.Format < 1:
-		return fmt.Errorf("its format is %d", s.Format)
+	case checkFormat(s.Format) != nil:
+		return checkFormat(s.Format)
 	case !validID.MatchString(s.ID):
 		return fmt.Errorf("%q is not a snapshot ID", s.ID)
 	case s.Device == "":
@@ -78,6 +134,10 @@ func validate(s api.Snapshot) error {
 		return errors.New("it has no time")
 	case s.Status != api.StatusOK && s.Status != api.StatusIncomplete:
 		return fmt.Errorf("its status is %q", s.Status)
+	case s.Previous != "" && !isName(s.Previous):
+		return fmt.Errorf("%q is not the name of a snapshot document", s.Previous)
+	case s.ListingBlob != nil && (!validSHA256(s.ListingBlob.SHA256) || s.ListingBlob.Size < 0):
+		return errors.New("its listing_blob names no blob")
 	}
 	for _, f := range s.Files {
 		if err := validateFile(f); err != nil {

@@ -11,37 +11,105 @@ import (
 const (
 	BlobsPart     = "blobs"
 	SnapshotsPart = "snapshots"
+	PrunesPart    = "prunes"
 )
 
-var (
-	validID     = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[A-Za-z0-9._-]{1,64}-[a-z0-9]{4}$`)
-	unsafeInID  = regexp.MustCompile(`[^A-Za-z0-9._-]`)
-	validYear   = regexp.MustCompile(`^[0-9]{4}$`)
-	validPrefix = regexp.MustCompile(`^[0-9a-f]{2}$`)
-	validName   = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
-)
+// Parts returns the first parts of keys, in their order.
+func Parts() []string { return []string{BlobsPart, PrunesPart, SnapshotsPart} }
 
-// BlobKey returns the key of the content with the given SHA-256, which must be
-// one: blobs/ab/abcdef….
-func BlobKey(sha256 string) string { return path.Join(BlobsPart, sha256[:2], sha256) }
+// IdentityKey is the key of the document that makes a store a vault.
+const IdentityKey = "vault.json"
 
-// SnapshotKey returns the key of the snapshot with the given ID, which must be
-// one: snapshots/2026/ID.json.
-func SnapshotKey(id string) string { return path.Join(SnapshotsPart, id[:4], id+".json") }
-
-// ValidKey reports whether a store may have this key: a part that ValidPart
-// accepts, a slash, and a name of letters, digits, dots, dashes and
-// underscores that does not begin with a dot.
-func ValidKey(key string) bool {
-	dir, name := path.Split(key)
-	return strings.HasSuffix(dir, "/") && ValidPart(dir[:len(dir)-1]) && validName.MatchString(name)
+// fanOut says which directories keys lie in, below each first part.
+var fanOut = map[string][]*regexp.Regexp{
+	BlobsPart:     {validPrefix, validPrefix}, // the first digits of the SHA-256
+	SnapshotsPart: {validYear, validMonth},    // of the time in UTC
+	PrunesPart:    {validYear},                // of the time in UTC
 }
 
-// ValidPart reports whether part is one that keys begin with: blobs/ab,
-// snapshots/2026.
+var (
+	validID     = regexp.MustCompile(`^[0-9]{4}(0[1-9]|1[0-2])[0-9]{2}T[0-9]{6}Z-[A-Za-z0-9._-]{1,64}-[a-z0-9]{4}$`)
+	unsafeInID  = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+	validYear   = regexp.MustCompile(`^[0-9]{4}$`)
+	validMonth  = regexp.MustCompile(`^(0[1-9]|1[0-2])$`)
+	validPrefix = regexp.MustCompile(`^[0-9a-f]{2}$`)
+	validName   = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,191}$`)
+)
+
+// isName reports whether name is that of a snapshot document.
+func isName(name string) bool {
+	_, _, ok := SplitName(name)
+	return ok
+}
+
+// BlobKey returns the key of the content with the given SHA-256, which must be
+// one: blobs/ab/cd/abcdef….
+func BlobKey(sha256 string) string { return path.Join(BlobsPart, sha256[:2], sha256[2:4], sha256) }
+
+// SnapshotKey returns the key of the snapshot document with the given name,
+// ID.SHA256, which must be one: snapshots/2026/11/ID.SHA256.json.
+func SnapshotKey(name string) string { return snapshotPart(name) + name + ".json" }
+
+// PruneKey returns the key of the prune document with the given name, ID.SHA256,
+// which must be one: prunes/2026/ID.SHA256.json.
+func PruneKey(name string) string { return path.Join(PrunesPart, name[:4], name+".json") }
+
+// snapshotPart returns the beginning of the keys of all snapshots of the same
+// month: snapshots/2026/11/.
+func snapshotPart(id string) string { return path.Join(SnapshotsPart, id[:4], id[4:6]) + "/" }
+
+// documentName returns the name of a snapshot document, ID.SHA256.
+func documentName(id, sha256 string) string { return id + "." + sha256 }
+
+// SplitName returns the ID of a snapshot and the SHA-256 of its document.
+func SplitName(name string) (id, sha256 string, ok bool) {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return "", "", false
+	}
+	id, sha256 = name[:i], name[i+1:]
+	return id, sha256, validID.MatchString(id) && validSHA256(sha256)
+}
+
+// ValidKey reports whether a store may have this key: IdentityKey, or a part
+// that ValidPart accepts, a slash, and a name of letters, digits, dots, dashes
+// and underscores that does not begin with a dot.
+func ValidKey(key string) bool {
+	dir, name := path.Split(key)
+	return key == IdentityKey || strings.HasSuffix(dir, "/") && ValidPart(dir[:len(dir)-1]) && validName.MatchString(name)
+}
+
+// ValidPart reports whether part is one that contents lie in: blobs/ab/cd,
+// snapshots/2026/11.
 func ValidPart(part string) bool {
-	top, sub, _ := strings.Cut(part, "/")
-	return top == BlobsPart && validPrefix.MatchString(sub) || top == SnapshotsPart && validYear.MatchString(sub)
+	ok, whole := matchPart(part)
+	return ok && whole
+}
+
+// LeadsToPart reports whether dir is a part or has parts below it: blobs,
+// blobs/ab, blobs/ab/cd.
+func LeadsToPart(dir string) bool {
+	ok, _ := matchPart(dir)
+	return ok
+}
+
+// matchPart compares a directory with fanOut: whole where contents lie in it.
+func matchPart(dir string) (ok, whole bool) {
+	top, rest, deeper := strings.Cut(dir, "/")
+	levels, ok := fanOut[top]
+	if !ok || !deeper {
+		return ok, false
+	}
+	below := strings.Split(rest, "/")
+	if len(below) > len(levels) {
+		return false, false
+	}
+	for i, name := range below {
+		if !levels[i].MatchString(name) {
+			return false, false
+		}
+	}
+	return true, len(below) == len(levels)
 }
 
 // IsBlob reports whether key is that of a blob.
@@ -56,10 +124,16 @@ func blobOf(key string) (sha256 string, ok bool) {
 	return sha256, validSHA256(sha256) && key == BlobKey(sha256)
 }
 
-// snapshotOf returns the ID in the key of a snapshot.
-func snapshotOf(key string) (id string, ok bool) {
-	id, ok = strings.CutSuffix(path.Base(key), ".json")
-	return id, ok && validID.MatchString(id) && key == SnapshotKey(id)
+// snapshotOf returns the name in the key of a snapshot.
+func snapshotOf(key string) (name string, ok bool) {
+	name, ok = strings.CutSuffix(path.Base(key), ".json")
+	return name, ok && isName(name) && key == SnapshotKey(name)
+}
+
+// pruneOf returns the name in the key of a prune document.
+func pruneOf(key string) (name string, ok bool) {
+	name, ok = strings.CutSuffix(path.Base(key), ".json")
+	return name, ok && isName(name) && key == PruneKey(name)
 }
 
 func validSHA256(s string) bool { return validHex(s, 2*sha256.Size) }

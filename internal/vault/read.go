@@ -1,12 +1,14 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -16,14 +18,10 @@ import (
 // readBuffer is the buffer, in bytes, for reading blobs.
 const readBuffer = 1 << 20
 
-// readWorkers is how many blobs are read at once: enough to hash on two
-// cores, few enough not to drive a spinning disk mad.
-const readWorkers = 2
-
 // digests are those of one blob as it was read.
 type digests struct {
-	sum    string // its name
-	sha256 string
+	sum    digest // its name
+	sha256 digest
 	md5    string
 	err    error
 }
@@ -32,12 +30,12 @@ type digests struct {
 // what snapshots say.
 func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64)) error {
 	var total int64
-	sums := make([]string, 0, len(c.blobs))
+	sums := make([]digest, 0, len(c.blobs))
 	for sum, size := range c.blobs {
 		sums = append(sums, sum)
 		total += size
 	}
-	slices.Sort(sums)
+	slices.SortFunc(sums, func(a, b digest) int { return bytes.Compare(a[:], b[:]) })
 	count := &counter{total: total, report: progress}
 
 	for r := range c.vault.hashBlobs(ctx, sums, count) {
@@ -46,12 +44,12 @@ func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64
 	return ctx.Err()
 }
 
-// hashBlobs reads the blobs with several workers. The channel is closed when
+// hashBlobs reads the blobs with a worker for each processor. The channel is closed when
 // all is read, or soon after ctx ended; it must be drained.
-func (v *Vault) hashBlobs(ctx context.Context, sums []string, count *counter) <-chan digests {
-	todo, results := make(chan string), make(chan digests)
+func (v *Vault) hashBlobs(ctx context.Context, sums []digest, count *counter) <-chan digests {
+	todo, results := make(chan digest), make(chan digests)
 	var workers sync.WaitGroup
-	for range readWorkers {
+	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			buffer := make([]byte, readBuffer)
 			for sum := range todo {
@@ -76,33 +74,32 @@ func (v *Vault) hashBlobs(ctx context.Context, sums []string, count *counter) <-
 
 // judge reports wrong digests of one blob.
 func (c *checker) judge(r digests) {
-	path := BlobKey(r.sum)
 	switch {
 	case errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
 	case errors.Is(r.err, ErrNotFound):
-		if claims := c.named[r.sum]; len(claims) > 0 {
-			c.report(api.CheckBlobMissing, path, "it vanished during the check; %s names it", claims[0].snapshot)
-			c.proved(r.sum, false)
+		if claims := c.claims[r.sum]; len(claims) > 0 {
+			c.reportBlob(api.CheckBlobMissing, r.sum, "it vanished during the check; %s names it", claims[0].snapshot)
+			c.proved(r.sum.String(), false)
 		}
 	case r.err != nil:
-		c.report(api.CheckUnreadable, path, "%v", r.err)
+		c.reportBlob(api.CheckUnreadable, r.sum, "%v", r.err)
 	case r.sha256 != r.sum:
-		c.proved(r.sum, false)
-		c.report(api.CheckBlobDamaged, path,
+		c.proved(r.sum.String(), false)
+		c.reportBlob(api.CheckBlobDamaged, r.sum,
 			"its content has the SHA-256 %s: back up a device that has the file, and have all files copied again; or move it out of the vault, and the next backup copies it again", r.sha256)
 	default:
-		c.proved(r.sum, true)
-		for _, claim := range c.named[r.sum] {
-			if claim.file.MD5 != "" && claim.file.MD5 != r.md5 {
-				c.report(api.CheckMD5, claim.snapshot, "it says MD5 %s for %s, but the content has %s", claim.file.MD5, claim.file.Path, r.md5)
+		c.proved(r.sum.String(), true)
+		for _, claim := range c.claims[r.sum] {
+			if claim.md5 != "" && claim.md5 != r.md5 {
+				c.report(api.CheckMD5, claim.snapshot, "it says MD5 %s for %s, but the content has %s", claim.md5, claim.path, r.md5)
 			}
 		}
 	}
 }
 
 // hashBlob reads one blob in one pass.
-func (v *Vault) hashBlob(ctx context.Context, sum string, buffer []byte, count *counter) digests {
-	f, err := v.store.Get(ctx, BlobKey(sum), 0)
+func (v *Vault) hashBlob(ctx context.Context, sum digest, buffer []byte, count *counter) digests {
+	f, err := v.store.Get(ctx, BlobKey(sum.String()), 0)
 	if err != nil {
 		return digests{sum: sum, err: err}
 	}
@@ -117,7 +114,7 @@ func (v *Vault) hashBlob(ctx context.Context, sum string, buffer []byte, count *
 		weak.Write(buffer[:n])
 		count.add(int64(n))
 		if err == io.EOF {
-			return digests{sum: sum, sha256: hex.EncodeToString(strong.Sum(nil)), md5: hex.EncodeToString(weak.Sum(nil))}
+			return digests{sum: sum, sha256: digest(strong.Sum(nil)), md5: hex.EncodeToString(weak.Sum(nil))}
 		}
 		if err != nil {
 			return digests{sum: sum, err: err}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +16,9 @@ import (
 	"flashwarden/api"
 )
 
-// maxSnapshot is the greatest size of a snapshot document in bytes. A device
-// with 10,000 files needs about 1 MB.
-const maxSnapshot = 64 << 20
+// maxDocument is the greatest size of a document, and of the listings of one
+// snapshot, in bytes. A device with 10,000 files needs about 1 MB.
+const maxDocument = 64 << 20
 
 const idTime = "20060102T150405Z"
 
@@ -46,68 +48,104 @@ func randomSuffix() string {
 	return string(suffix)
 }
 
-// PutSnapshot keeps s under its ID. It refuses a snapshot that names a blob
-// which the vault does not have, and one whose ID is taken (ErrExists).
-// Started is kept in whole seconds of UTC.
-func (v *Vault) PutSnapshot(ctx context.Context, s api.Snapshot) error {
-	if err := v.putSnapshot(ctx, s); err != nil {
-		return fmt.Errorf("put snapshot %s: %w", s.ID, err)
+// PutSnapshot keeps s, and returns it with the name of its document. It refuses
+// a snapshot that names a blob which the vault does not have. The error is
+// ErrExists where the vault has exactly this document. Started is kept in whole
+// seconds of UTC.
+func (v *Vault) PutSnapshot(ctx context.Context, s api.Snapshot) (api.Snapshot, error) {
+	kept, data, err := v.prepare(ctx, s)
+	if err == nil {
+		err = v.store.Put(ctx, SnapshotKey(kept.Document), bytes.NewReader(data), int64(len(data)))
 	}
-	return nil
+	if err != nil {
+		return api.Snapshot{}, fmt.Errorf("put snapshot %s: %w", s.ID, err)
+	}
+	return kept, nil
 }
 
-func (v *Vault) putSnapshot(ctx context.Context, s api.Snapshot) error {
+// prepare puts the listings of s, and returns s as it is kept, with its
+// document.
+func (v *Vault) prepare(ctx context.Context, s api.Snapshot) (api.Snapshot, []byte, error) {
 	s = normalise(s)
 	if err := validate(s); err != nil {
-		return err
+		return s, nil, err
 	}
 	for _, f := range s.Files {
 		if f.SHA256 == "" {
 			continue
 		}
 		if err := v.checkBlob(ctx, f.SHA256, f.Size); err != nil {
-			return fmt.Errorf("file %s: %w", f.Path, err)
+			return s, nil, fmt.Errorf("file %s: %w", f.Path, err)
 		}
+	}
+	var err error
+	if s.ListingBlob, err = v.putListings(ctx, s.Listings); err != nil {
+		return s, nil, fmt.Errorf("listings: %w", err)
 	}
 	data, err := encode(s)
 	if err != nil {
-		return err
+		return s, nil, err
 	}
-	return v.store.Put(ctx, SnapshotKey(s.ID), bytes.NewReader(data), int64(len(data)))
+	sum := sha256.Sum256(data)
+	s.Document = documentName(s.ID, hex.EncodeToString(sum[:]))
+	return s, data, nil
 }
 
-// SnapshotIDs returns the IDs of all snapshots, in the order of their times.
-// It reads no document.
-func (v *Vault) SnapshotIDs(ctx context.Context) ([]string, error) {
-	var ids []string
-	err := v.store.List(ctx, SnapshotsPart+"/", func(i Info) error {
-		if id, ok := snapshotOf(i.Key); ok {
-			ids = append(ids, id)
+// putListings keeps the listings of a snapshot as a blob: a device repeats them
+// until its flash changes. There is none for no listings.
+func (v *Vault) putListings(ctx context.Context, listings []api.Listing) (*api.Blob, error) {
+	if len(listings) == 0 {
+		return nil, nil
+	}
+	data, err := encodeJSON(listings)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxDocument {
+		return nil, fmt.Errorf("they have %d bytes, more than %d", len(data), maxDocument)
+	}
+	sum, _, err := v.Put(ctx, data)
+	return &api.Blob{SHA256: sum, Size: int64(len(data))}, err
+}
+
+// Names returns the names of all snapshot documents, ID.SHA256, in the order of
+// their times. It reads no document.
+func (v *Vault) Names(ctx context.Context) ([]string, error) {
+	return v.names(ctx, SnapshotsPart+"/")
+}
+
+func (v *Vault) names(ctx context.Context, prefix string) ([]string, error) {
+	var names []string
+	err := v.store.List(ctx, prefix, func(i Info) error {
+		if name, ok := snapshotOf(i.Key); ok {
+			names = append(names, name)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
-	slices.Sort(ids)
-	return ids, nil
+	slices.Sort(names)
+	return names, nil
 }
 
-// Snapshots yields all snapshots in the order of their times. One that cannot
-// be read is yielded as a Snapshot with its ID alone and an error, ErrDamaged
-// where the document is not what it was; the others still follow. A
-// Snapshot without ID and an error means that the list itself failed.
+// Snapshots yields all snapshots in the order of their times, without their
+// listings. One that cannot be read is yielded as a Snapshot with its ID and
+// name alone and an error, ErrDamaged where the document is not what it was;
+// the others still follow. A Snapshot without ID and an error means that the
+// list itself failed.
 func (v *Vault) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
 	return func(yield func(api.Snapshot, error) bool) {
-		ids, err := v.SnapshotIDs(ctx)
+		names, err := v.Names(ctx)
 		if err != nil {
 			yield(api.Snapshot{}, err)
 			return
 		}
-		for _, id := range ids {
-			s, err := v.Snapshot(ctx, id)
+		for _, name := range names {
+			s, err := v.Document(ctx, name)
 			if err != nil {
-				s = api.Snapshot{ID: id}
+				id, _, _ := SplitName(name)
+				s = api.Snapshot{ID: id, Document: name}
 			}
 			if !yield(s, err) {
 				return
@@ -116,38 +154,112 @@ func (v *Vault) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
 	}
 }
 
-// Snapshot returns the snapshot with the given ID. The error is ErrNotFound
-// where there is none, and ErrDamaged where its document cannot be
-// understood.
+// Snapshot returns the snapshot with the given ID, or of the given name, with
+// its listings. The error is ErrNotFound where there is none, ErrDamaged where
+// its document is not what it was, and ErrNewer. Listings that cannot be read
+// are left out, with a note: everything else of the snapshot is still of use.
 func (v *Vault) Snapshot(ctx context.Context, id string) (api.Snapshot, error) {
-	if !validID.MatchString(id) {
-		return api.Snapshot{}, fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+	name, err := v.nameOf(ctx, id)
+	if err != nil {
+		return api.Snapshot{}, err
 	}
-	data, err := v.document(ctx, SnapshotKey(id))
-	switch {
-	case errors.Is(err, ErrNotFound):
+	s, err := v.Document(ctx, name)
+	if err != nil || s.ListingBlob == nil {
+		return s, err
+	}
+	if s.Listings, err = v.listings(ctx, *s.ListingBlob); err != nil {
+		s.Listings = []api.Listing{}
+		s.Notes = append(s.Notes, fmt.Sprintf("the listings of the flash cannot be read: %v", err))
+	}
+	return s, ctx.Err()
+}
+
+// nameOf returns the name of the document of a snapshot. Of two documents with
+// one ID it is one that proves itself.
+func (v *Vault) nameOf(ctx context.Context, id string) (string, error) {
+	if isName(id) {
+		return id, nil
+	}
+	if !validID.MatchString(id) {
+		return "", fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
+	}
+	all, err := v.names(ctx, snapshotPart(id)+id+".")
+	if err != nil {
+		return "", err
+	}
+	all = slices.DeleteFunc(all, func(name string) bool { own, _, _ := SplitName(name); return own != id })
+	if len(all) == 0 {
+		return "", fmt.Errorf("snapshot %s: %w", id, ErrNotFound)
+	}
+	for _, name := range all {
+		if _, err := v.Document(ctx, name); err == nil {
+			return name, nil
+		}
+	}
+	return all[0], nil
+}
+
+// Document returns the snapshot whose document has the given name, without its
+// listings. Its errors are those of Snapshot.
+func (v *Vault) Document(ctx context.Context, name string) (api.Snapshot, error) {
+	id, want, ok := SplitName(name)
+	if !ok {
+		return api.Snapshot{}, fmt.Errorf("snapshot %q: %w", name, ErrNotFound)
+	}
+	data, err := v.read(ctx, SnapshotKey(name))
+	if errors.Is(err, ErrNotFound) {
 		return api.Snapshot{}, fmt.Errorf("snapshot %s: %w", id, ErrNotFound)
-	case err != nil:
+	}
+	if err != nil {
 		return api.Snapshot{}, fmt.Errorf("read snapshot %s: %w", id, err)
 	}
-	s, err := decode(data)
-	if err == nil && s.ID != id {
-		err = fmt.Errorf("its file is named %s.json but it calls itself %q", id, s.ID)
+	s, err := prove(data, id, want)
+	if errors.Is(err, ErrNewer) {
+		return api.Snapshot{}, fmt.Errorf("snapshot %s: %w", id, err)
 	}
 	if err != nil {
 		return api.Snapshot{}, fmt.Errorf("snapshot %s is %w: %w", id, ErrDamaged, err)
 	}
+	s.Document = name
 	return s, nil
 }
 
-// document reads a content of at most maxSnapshot bytes.
-func (v *Vault) document(ctx context.Context, key string) ([]byte, error) {
+// prove decodes a document that must have the given ID and SHA-256.
+func prove(data []byte, id, want string) (api.Snapshot, error) {
+	sum := sha256.Sum256(data)
+	if got := hex.EncodeToString(sum[:]); got != want {
+		return api.Snapshot{}, fmt.Errorf("its SHA-256 is %s, not that of its name", got)
+	}
+	s, err := decode(data)
+	if err == nil && s.ID != id {
+		err = fmt.Errorf("its file has the name of %s, but it calls itself %q", id, s.ID)
+	}
+	return s, err
+}
+
+// listings reads the listings of a snapshot.
+func (v *Vault) listings(ctx context.Context, b api.Blob) ([]api.Listing, error) {
+	data, err := v.read(ctx, BlobKey(b.SHA256))
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w", b.SHA256, err)
+	}
+	sum := sha256.Sum256(data)
+	if got := hex.EncodeToString(sum[:]); got != b.SHA256 {
+		return nil, fmt.Errorf("blob %s has the SHA-256 %s: %w", b.SHA256, got, ErrDamaged)
+	}
+	var listings []api.Listing
+	err = decodeJSON(data, &listings)
+	return normaliseListings(listings), err
+}
+
+// read returns a content of at most maxDocument bytes.
+func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
 	info, err := v.store.Stat(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size > maxSnapshot {
-		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", ErrDamaged, info.Size, maxSnapshot)
+	if info.Size > maxDocument {
+		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", ErrDamaged, info.Size, maxDocument)
 	}
 	r, err := v.store.Get(ctx, key, 0)
 	if err != nil {

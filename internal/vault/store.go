@@ -66,6 +66,18 @@ type Replacer interface {
 	Replace(ctx context.Context, key string, r io.Reader, size int64) error
 }
 
+// Maker is a Store that has to be made before its first use.
+type Maker interface {
+	// Make makes the store where it is missing.
+	Make(ctx context.Context) error
+}
+
+// Ager is a Store that may hold a vault of format 1, which is not made of keys.
+type Ager interface {
+	// IsOld reports whether it does.
+	IsOld(ctx context.Context) (bool, error)
+}
+
 // Sweeper is a Store that dead processes leave something in.
 type Sweeper interface {
 	// Sweep removes what dead processes left. No other process may use the store.

@@ -22,6 +22,10 @@ var (
 	ErrNotFound = errors.New("not in the vault")     // no such snapshot or blob
 	ErrExists   = errors.New("already in the vault") // the key, or a snapshot with this ID, is taken
 	ErrDamaged  = errors.New("damaged")              // content of the vault is not what it was when it was written
+
+	// ErrNewer is the error of a vault or a document that only a later version of
+	// flashwarden reads. It is not damaged.
+	ErrNewer = errors.New("made by a newer flashwarden")
 )
 
 // Vault is the blobs and snapshots in a store. Its methods may be used by

@@ -2,12 +2,14 @@ package warden
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/catalog/catalogtest"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
@@ -17,6 +19,7 @@ import (
 // index.
 func keep(t *testing.T, n *node.Node, device string, started time.Time, contents map[string]string) api.Snapshot {
 	t.Helper()
+	v := vaultOf(t, n)
 	s := catalogtest.Snapshot(device, 0, "flash:/x.bin")
 	s.Started = started.UTC().Truncate(time.Second)
 	s.ID = vault.NewID(device, s.Started)
@@ -24,17 +27,35 @@ func keep(t *testing.T, n *node.Node, device string, started time.Time, contents
 		f := catalogtest.File(path, api.KindImage, text)
 		f.Copied = true
 		s.Files = append(s.Files, f)
-		if _, _, err := n.Vault.Put(t.Context(), []byte(text)); err != nil {
+		if _, _, err := v.Put(t.Context(), []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := n.Vault.PutSnapshot(t.Context(), s); err != nil {
+	kept, err := catalog.Keep(t.Context(), n.Catalog, v, s)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Catalog.Index(t.Context(), s); err != nil {
+	return kept
+}
+
+// vaultOf returns the vault of a node, and makes it before the first use.
+func vaultOf(t *testing.T, n *node.Node) *vault.Vault {
+	t.Helper()
+	v, err := n.Vault(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	id, err := v.Make(t.Context())
+	if errors.Is(err, vault.ErrExists) {
+		return v
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Catalog.SetVaultIdentity(t.Context(), id.Vault); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // opened returns a Local on a new data directory that has this device.

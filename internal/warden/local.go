@@ -92,7 +92,11 @@ func (l *Local) begin(ctx context.Context, need role, operation string, on ...st
 	if err := l.allow(ctx, need, operation, on...); err != nil {
 		return nil, err
 	}
-	return l.open(ctx)
+	n, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return n, n.KnowsVault(ctx)
 }
 
 // open returns the open data directory.
@@ -127,11 +131,16 @@ func (l *Local) served(ctx context.Context) (*node.Node, error) {
 	if err != nil || l.serving {
 		return n, err
 	}
-	if err := n.StartInTurn(ctx, node.Turn{Holder: l.opts.Holder, Wait: l.opts.Wait, Waiting: l.opts.Waiting}); err != nil {
+	if err := n.StartInTurn(ctx, l.turn()); err != nil {
 		return nil, err
 	}
 	l.serving = true
 	return n, nil
+}
+
+// turn is how this process waits for the data directory.
+func (l *Local) turn() node.Turn {
+	return node.Turn{Holder: l.opts.Holder, Wait: l.opts.Wait, Waiting: l.opts.Waiting}
 }
 
 // stat returns nil where the data directory has a catalog, fs.ErrNotExist where

@@ -55,7 +55,11 @@ func (l *Local) noSnapshot(name string) error {
 // newest one of the device with this name. A removed device keeps its snapshots.
 // The error is a vault.ErrNotFound if name means nothing.
 func captured(ctx context.Context, n *node.Node, name string) (api.Snapshot, error) {
-	s, notFound := n.Vault.Snapshot(ctx, name)
+	v, err := n.Vault(ctx)
+	if err != nil {
+		return api.Snapshot{}, err
+	}
+	s, notFound := v.Snapshot(ctx, name)
 	if !errors.Is(notFound, vault.ErrNotFound) {
 		return s, notFound
 	}
@@ -88,7 +92,11 @@ func newest(ctx context.Context, n *node.Node, rows []api.SnapshotRow) (api.Snap
 
 // snapshot reads a snapshot from the vault.
 func snapshot(ctx context.Context, n *node.Node, id string) (api.Snapshot, error) {
-	s, err := n.Vault.Snapshot(ctx, id)
+	v, err := n.Vault(ctx)
+	if err != nil {
+		return api.Snapshot{}, err
+	}
+	s, err := v.Snapshot(ctx, id)
 	if errors.Is(err, vault.ErrNotFound) {
 		return s, unknown(api.Do("snapshots").Say(" lists them"), "no snapshot %q", id)
 	}
@@ -111,7 +119,11 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 	if err != nil {
 		return nil, err
 	}
-	blob, err := n.Vault.OpenBlob(ctx, c.SHA256)
+	v, err := n.Vault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	blob, err := v.OpenBlob(ctx, c.SHA256)
 	if err != nil {
 		return nil, err
 	}
@@ -126,14 +138,21 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 	if err != nil {
 		return nil, err
 	}
+	v, err := n.Vault(ctx)
+	if err != nil {
+		return nil, err
+	}
 	proofs := &proofs{catalog: n.Catalog}
 	o := vault.CheckOptions{ReadData: r.ReadData, Proved: func(sha256 string, whole bool) { proofs.add(ctx, sha256, whole) }}
+	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
+		return nil, err
+	}
 	if events != nil {
 		o.Progress = func(done, total int64) {
 			events(api.Event{Step: api.StepRead, Bytes: done, Size: total})
 		}
 	}
-	problems, err := n.Vault.Check(ctx, o)
+	problems, err := v.Check(ctx, o)
 	return problems, errors.Join(err, proofs.flush(ctx))
 }
 

@@ -46,9 +46,10 @@ func missing(path, kind string, size int64) api.File {
 // Snapshot returns a snapshot of a device that runs image in bundle mode, some
 // hours after the first of them.
 func Snapshot(device string, hours int, image string, files ...api.File) api.Snapshot {
-	s := api.Snapshot{Format: 1, Device: device, Status: api.StatusOK, Started: epoch.Add(time.Duration(hours) * time.Hour),
+	s := api.Snapshot{Format: vault.Format, Device: device, Status: api.StatusOK, Started: epoch.Add(time.Duration(hours) * time.Hour),
 		Facts: api.Facts{OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: image}, Files: files}
 	s.ID = vault.NewID(device, s.Started)
+	s.Document = nameOf(s.ID)
 	for _, f := range files {
 		if f.SHA256 == "" {
 			s.Status = api.StatusIncomplete
@@ -57,24 +58,40 @@ func Snapshot(device string, hours int, image string, files ...api.File) api.Sna
 	return s
 }
 
+// nameOf is the name of the document of a snapshot.
+func nameOf(id string) string { return id + "." + sha(id) }
+
 // vaultOf is a vault that holds the given snapshots.
 func vaultOf(snapshots ...api.Snapshot) fakeVault {
 	v := fakeVault{}
 	for _, s := range snapshots {
-		v[s.ID] = s
+		v[s.Document] = s
 	}
 	return v
 }
 
-// fakeVault holds snapshots by ID. One without an ID of its own is damaged.
+// fakeVault holds snapshots by the names of their documents. One without an ID
+// of its own is damaged.
 type fakeVault map[string]api.Snapshot
 
-func (v fakeVault) SnapshotIDs(context.Context) ([]string, error) {
+func (v fakeVault) Names(context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(v)), nil
+}
+
+func (v fakeVault) PutSnapshot(_ context.Context, s api.Snapshot) (api.Snapshot, error) {
+	if s.Device == "" {
+		return s, errors.New("it names no device")
+	}
+	s.Document = nameOf(s.ID)
+	v[s.Document] = s
+	return s, nil
 }
 
 func (v fakeVault) Snapshot(_ context.Context, id string) (api.Snapshot, error) {
 	s, ok := v[id]
+	if !ok {
+		s, ok = v[nameOf(id)]
+	}
 	switch {
 	case !ok:
 		return s, fmt.Errorf("snapshot %s: %w", id, vault.ErrNotFound)
@@ -209,9 +226,10 @@ func testRebuild(t *testing.T, create New) {
 		Snapshot("sw1", 2, "flash:/y.bin", File("flash:/y.bin", api.KindImage, "newer")),
 	}
 	before, c := indexAll(t, create, snapshots...), empty(t, create)
-	for range 2 { // the second time there is nothing to do
-		if err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...)); err != nil {
-			t.Fatal(err)
+	for _, added := range []int{3, 0} { // the second time there is nothing to do
+		done, err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...))
+		if err != nil || done.Snapshots != 3 || done.Added != added || done.Removed != 0 {
+			t.Fatalf("%+v, error %v", done, err)
 		}
 	}
 	if diff := cmp.Diff(contents(t, before), contents(t, c)); diff != "" {
@@ -271,8 +289,8 @@ func testRebuildFollows(t *testing.T, create New) {
 	if err := c.AddDevice(ctx, Device(), Sealed()); err != nil {
 		t.Fatal(err)
 	}
-	if err := catalog.Rebuild(ctx, c, v); err != nil {
-		t.Fatal(err)
+	if done, err := catalog.Rebuild(ctx, c, v); err != nil || done.Added != 1 || done.Removed != 1 {
+		t.Fatalf("%+v, error %v", done, err)
 	}
 	if got, want := listIDs(t, c, ""), kept.ID+" "+unindexed.ID; got != want {
 		t.Errorf("got %s; want %s", got, want)
@@ -291,12 +309,12 @@ func testRebuildDamaged(t *testing.T, create New) {
 		snapshots = append(snapshots, Snapshot("sw1", i, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")))
 	}
 	v := vaultOf(snapshots...)
-	v[snapshots[1].ID] = api.Snapshot{}
+	v[snapshots[1].Document] = api.Snapshot{}
 	c := empty(t, create)
 	for range 2 {
-		err := catalog.Rebuild(t.Context(), c, v)
-		if !errors.Is(err, vault.ErrDamaged) || !strings.Contains(err.Error(), snapshots[1].ID) {
-			t.Errorf("error %v; want vault.ErrDamaged with the ID", err)
+		done, err := catalog.Rebuild(t.Context(), c, v)
+		if err != nil || len(done.Damaged) != 1 || !errors.Is(done.Damaged[0], vault.ErrDamaged) || !strings.Contains(done.Damaged[0].Error(), snapshots[1].ID) {
+			t.Errorf("%+v, error %v; want one vault.ErrDamaged with the ID", done, err)
 		}
 	}
 	if got, want := listIDs(t, c, ""), snapshots[0].ID+" "+snapshots[2].ID; got != want {
@@ -315,7 +333,7 @@ func testRebuildByMany(t *testing.T, create New) {
 	for range 4 {
 		c := open(t)
 		all.Go(func() {
-			if err := catalog.Rebuild(t.Context(), c, v); err != nil {
+			if _, err := catalog.Rebuild(t.Context(), c, v); err != nil {
 				t.Error(err)
 			}
 		})

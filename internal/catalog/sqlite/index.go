@@ -24,6 +24,9 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 			if err := index(ctx, tx, s); err != nil {
 				return fmt.Errorf("snapshot %s: %w", s.ID, err)
 			}
+			if _, err := tx.ExecContext(ctx, `DELETE FROM intended WHERE id = ?`, s.ID); err != nil {
+				return err
+			}
 			devices = append(devices, s.Device)
 		}
 		slices.Sort(devices)
@@ -105,8 +108,8 @@ func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 	}
 	files, bytes := catalog.Kept(s)
 	result, err := tx.ExecContext(ctx,
-		`INSERT INTO snapshot (id, device, started, status, model, version, image, files, bytes, received, runs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID, s.Device, s.Started.Unix(), s.Status, s.Facts.Model, s.Facts.Version, s.Facts.Image, files, bytes, s.Received(), catalog.HoldsRunning(s))
+		`INSERT INTO snapshot (id, document, previous, device, started, status, model, version, image, files, bytes, received, runs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID, s.Document, s.Previous, s.Device, s.Started.Unix(), s.Status, s.Facts.Model, s.Facts.Version, s.Facts.Image, files, bytes, s.Received(), catalog.HoldsRunning(s))
 	if err != nil {
 		return err
 	}
@@ -186,24 +189,6 @@ func blobsOf(ctx context.Context, tx *sql.Tx, snapshot int64) ([]int64, error) {
 		blobs = append(blobs, n)
 	}
 	return blobs, rows.Err()
-}
-
-// IndexedIDs returns the IDs of all indexed snapshots.
-func (c *Catalog) IndexedIDs(ctx context.Context) ([]string, error) {
-	rows, err := c.db.QueryContext(ctx, `SELECT id FROM snapshot`)
-	if err != nil {
-		return nil, c.wrap("list indexed snapshots", err)
-	}
-	defer rows.Close()
-	var ids []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, c.wrap("list indexed snapshots", err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, c.wrap("list indexed snapshots", rows.Err())
 }
 
 // Snapshots returns the snapshots of one device, or of all where device is

@@ -163,7 +163,7 @@ func (c *Catalog) wrap(doing string, err error) error {
 func moveAway(path string) api.Fix {
 	aside := filepath.Join(filepath.Dir(path), "catalog.damaged")
 	return api.Say("put a copy of it back, or move it away: ").Type(api.OnHost, fmt.Sprintf("mkdir %s && mv %s* %s/", aside, path, aside)).
-		Say("; the next start rebuilds the index from the vault, and devices and their passwords must be added again")
+		Say("; then make the index again: ").Do("rebuild").Say(". Devices and their passwords must be added again")
 }
 
 // inTransaction runs do in one transaction, which is kept when do returns nil.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"flashwarden/api"
@@ -32,7 +33,9 @@ func (d *Store) Audit(ctx context.Context, report func(api.CheckProblem)) error 
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case name == "lost+found": // the vault is a file system of its own
-		case name == vault.BlobsPart || name == vault.SnapshotsPart || name == tmpDir:
+		case name == vault.IdentityKey:
+			a.file(name, e)
+		case slices.Contains(vault.Parts(), name) || name == tmpDir:
 			if !e.IsDir() {
 				report(vault.Stray(name))
 			}
@@ -40,8 +43,8 @@ func (d *Store) Audit(ctx context.Context, report func(api.CheckProblem)) error 
 			report(vault.Stray(name))
 		}
 	}
-	for _, top := range []string{vault.BlobsPart, vault.SnapshotsPart} {
-		if err := a.top(ctx, top); err != nil {
+	for _, top := range vault.Parts() {
+		if err := a.below(ctx, top); err != nil {
 			return err
 		}
 	}
@@ -54,18 +57,18 @@ type auditor struct {
 	report func(api.CheckProblem)
 }
 
-// top looks into blobs/ or snapshots/.
-func (a auditor) top(ctx context.Context, top string) error {
-	return a.each(ctx, top, func(e fs.DirEntry) error {
-		part := path.Join(top, e.Name())
-		if !e.IsDir() || !vault.ValidPart(part) {
-			a.report(vault.Stray(part))
-			return nil
+// below looks into a directory that is a part, or has parts below it.
+func (a auditor) below(ctx context.Context, dir string) error {
+	return a.each(ctx, dir, func(e fs.DirEntry) error {
+		switch name := path.Join(dir, e.Name()); {
+		case vault.ValidPart(dir):
+			a.file(name, e)
+		case e.IsDir() && vault.LeadsToPart(name):
+			return a.below(ctx, name)
+		default:
+			a.report(vault.Stray(name))
 		}
-		return a.each(ctx, part, func(e fs.DirEntry) error {
-			a.file(path.Join(part, e.Name()), e)
-			return nil
-		})
+		return nil
 	})
 }
 

@@ -31,10 +31,24 @@ func rewrite(t *testing.T, path, data string) {
 	}
 }
 
+// shortened is the path of a problem without digests and random characters.
+func shortened(path, document string) string {
+	path = strings.Replace(path, document+".json", "SNAPSHOT", 1)
+	if !strings.HasPrefix(path, "snapshots/") || strings.HasSuffix(path, "SNAPSHOT") {
+		return path
+	}
+	if strings.Contains(path, "-sw1-") {
+		return "OTHER"
+	}
+	_, sum, _ := vault.SplitName(document)
+	return strings.Replace(path, sum, "SUM", 1)
+}
+
 func TestCheckFinds(t *testing.T) {
 	const content = "an image"
 	sum := sumOf(content)
-	blobFile := filepath.Join("blobs", sum[:2], sum)
+	blobFile := vault.BlobKey(sum)
+	blobDir := filepath.Dir(blobFile)
 	type found struct{ Kind, Path string }
 	for _, test := range []struct {
 		name     string
@@ -66,10 +80,17 @@ func TestCheckFinds(t *testing.T) {
 				}
 				return os.Symlink(target, d.blobPath(sum))
 			}},
-		{name: "wrong MD5", thorough: []found{{api.CheckMD5, "SNAPSHOT"}}, message: "it says MD5 000",
+		{name: "changed snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}}, message: "not that of its name",
 			damage: func(t *testing.T, d *kit, snapshot string) error {
 				data, err := os.ReadFile(snapshot)
 				rewrite(t, snapshot, strings.Replace(string(data), md5Of(content), strings.Repeat("0", 32), 1))
+				return err
+			}},
+		{name: "wrong MD5", thorough: []found{{api.CheckMD5, "OTHER"}}, message: "it says MD5 000",
+			damage: func(t *testing.T, d *kit, _ string) error {
+				s := snapshotOf(content)
+				s.Files[0].MD5 = strings.Repeat("0", 32)
+				_, err := d.PutSnapshot(t.Context(), s)
 				return err
 			}},
 		{name: "truncated snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}},
@@ -80,34 +101,36 @@ func TestCheckFinds(t *testing.T) {
 			}},
 		{name: "empty snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}},
 			damage: func(t *testing.T, d *kit, snapshot string) error { rewrite(t, snapshot, ""); return nil }},
-		{name: "snapshot of another name", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2026/20261122T141503Z-sw9-aaaa.json"}}, message: "calls itself",
+		{name: "snapshot of another name", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2026/11/20261122T141503Z-sw9-aaaa.SUM.json"}}, message: "calls itself",
 			damage: func(t *testing.T, d *kit, snapshot string) error {
-				return os.Rename(snapshot, filepath.Join(filepath.Dir(snapshot), "20261122T141503Z-sw9-aaaa.json"))
+				name := filepath.Base(snapshot)
+				return os.Rename(snapshot, filepath.Join(filepath.Dir(snapshot), "20261122T141503Z-sw9-aaaa."+name[strings.LastIndexByte(name[:len(name)-5], '.')+1:]))
 			}},
-		{name: "snapshot of another year", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2027/SNAPSHOT"}},
+		{name: "snapshot of another month", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2026/12/SNAPSHOT"}},
 			damage: func(t *testing.T, d *kit, snapshot string) error {
-				year := filepath.Join(d.dir.path, "snapshots", "2027")
-				if err := os.Mkdir(year, 0o700); err != nil {
+				month := filepath.Join(d.dir.path, "snapshots", "2026", "12")
+				if err := os.Mkdir(month, 0o700); err != nil {
 					return err
 				}
-				return os.Rename(snapshot, filepath.Join(year, filepath.Base(snapshot)))
+				return os.Rename(snapshot, filepath.Join(month, filepath.Base(snapshot)))
 			}},
-		{name: "strays", quick: []found{{api.CheckStray, "README"}, {api.CheckStray, "blobs/abc"}, {api.CheckStray, "blobs/" + sum[:2] + "/note"},
-			{api.CheckStray, "snapshots/2026/x.txt"}, {api.CheckStray, "snapshots/old"}},
+		{name: "strays", quick: []found{{api.CheckStray, "README"}, {api.CheckStray, "blobs/abc"}, {api.CheckStray, blobDir + "/note"},
+			{api.CheckStray, "snapshots/2026/11/x.txt"}, {api.CheckStray, "snapshots/2026/old"}, {api.CheckStray, "snapshots/old"}},
 			damage: func(t *testing.T, d *kit, _ string) error {
 				return errors.Join(
 					os.WriteFile(filepath.Join(d.dir.path, "README"), nil, 0o400),
 					os.Mkdir(filepath.Join(d.dir.path, "blobs", "abc"), 0o700),
-					os.WriteFile(filepath.Join(d.dir.path, "blobs", sum[:2], "note"), nil, 0o400),
-					os.WriteFile(filepath.Join(d.dir.path, "snapshots", "2026", "x.txt"), nil, 0o400),
+					os.WriteFile(filepath.Join(d.dir.path, blobDir, "note"), nil, 0o400),
+					os.WriteFile(filepath.Join(d.dir.path, "snapshots", "2026", "11", "x.txt"), nil, 0o400),
+					os.Mkdir(filepath.Join(d.dir.path, "snapshots", "2026", "old"), 0o700),
 					os.Mkdir(filepath.Join(d.dir.path, "snapshots", "old"), 0o700))
 			}},
-		{name: "blob under a wrong prefix", quick: []found{{api.CheckStray, "blobs/00/" + sum}, {api.CheckBlobMissing, blobFile}},
+		{name: "blob under a wrong prefix", quick: []found{{api.CheckStray, "blobs/00/00/" + sum}, {api.CheckBlobMissing, blobFile}},
 			damage: func(t *testing.T, d *kit, _ string) error {
-				wrong := filepath.Join(d.dir.path, "blobs", "00")
-				return errors.Join(os.Mkdir(wrong, 0o700), os.Rename(d.blobPath(sum), filepath.Join(wrong, sum)))
+				wrong := filepath.Join(d.dir.path, "blobs", "00", "00")
+				return errors.Join(os.MkdirAll(wrong, 0o700), os.Rename(d.blobPath(sum), filepath.Join(wrong, sum)))
 			}},
-		{name: "open permissions", quick: []found{{api.CheckPermissions, "."}, {api.CheckPermissions, "blobs/" + sum[:2]}, {api.CheckPermissions, blobFile}, {api.CheckPermissions, "SNAPSHOT"}},
+		{name: "open permissions", quick: []found{{api.CheckPermissions, "."}, {api.CheckPermissions, blobDir}, {api.CheckPermissions, blobFile}, {api.CheckPermissions, "SNAPSHOT"}},
 			message: "chmod 0440",
 			damage: func(t *testing.T, d *kit, snapshot string) error {
 				return errors.Join(os.Chmod(d.dir.path, 0o755), os.Chmod(filepath.Dir(d.blobPath(sum)), 0o770),
@@ -120,10 +143,12 @@ func TestCheckFinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := snapshotOf(content)
-			if err := d.PutSnapshot(t.Context(), s); err != nil {
+			s.Listings = nil
+			s, err := d.PutSnapshot(t.Context(), s)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if err := test.damage(t, d, d.snapshotPath(s.ID)); err != nil {
+			if err := test.damage(t, d, d.snapshotPath(s.Document)); err != nil {
 				t.Fatal(err)
 			}
 			for _, readData := range []bool{false, true} {
@@ -137,12 +162,12 @@ func TestCheckFinds(t *testing.T) {
 				}
 				for i := range want {
 					if want[i].Path == "SNAPSHOT" {
-						want[i].Path = "snapshots/2026/SNAPSHOT"
+						want[i].Path = "snapshots/2026/11/SNAPSHOT"
 					}
 				}
 				slices.SortFunc(want, func(a, b found) int { return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Kind, b.Kind)) })
 				for _, p := range problems {
-					got = append(got, found{p.Kind, strings.Replace(p.Path, s.ID+".json", "SNAPSHOT", 1)})
+					got = append(got, found{p.Kind, shortened(p.Path, s.Document)})
 					messages += p.Message + "\n"
 				}
 				if diff := gocmp.Diff(want, got); diff != "" {
@@ -216,7 +241,7 @@ func BenchmarkCheck(b *testing.B) {
 		}
 		s := snapshotOf("")
 		s.Files[0].Size, s.Files[0].SHA256, s.Files[0].MD5 = size, sum, ""
-		if err := d.PutSnapshot(b.Context(), s); err != nil {
+		if _, err := d.PutSnapshot(b.Context(), s); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,11 +1,13 @@
 // Package dir is a vault.Store in a directory. It can be read without this
 // program; docs/vault-format.md describes it:
 //
-//	blobs/ab/abcdef…        content; the name is its SHA-256 in hexadecimal
-//	snapshots/2026/ID.json  what one backup captured of one device
-//	tmp/                    files that are still being written
+//	vault.json                        the identity of the vault
+//	blobs/ab/cd/abcdef…               content; the name is its SHA-256 in hexadecimal
+//	snapshots/2026/11/ID.SHA256.json  what one backup captured of one device
+//	prunes/2026/ID.SHA256.json        which snapshots a prune removed
+//	tmp/                              files that are still being written
 //
-// Whatever is in blobs/ or snapshots/ got there complete and on stable
+// Whatever has its name got there complete and on stable
 // storage: it is written in tmp/ or in the spool, synced, then linked to its
 // final name, which fails where the name is taken, and the directory is
 // synced. Only Replace, for damaged content, renames over a name.
@@ -41,27 +43,41 @@ type Store struct {
 	fault func(op, path string) error
 }
 
-// Open opens the store in the directory path and creates it, with its
-// parents, where it is missing. It touches nothing that is there already.
+// Open returns the store in the directory path, which it does not look at.
 func Open(path string) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open vault %s: %w", path, err)
 	}
-	d := &Store{path: abs}
-	for _, dir := range []string{"", vault.BlobsPart, vault.SnapshotsPart, tmpDir} {
-		if err := d.makeDir(filepath.Join(abs, dir)); err != nil {
-			return nil, fmt.Errorf("open vault %s: %w", abs, err)
+	return &Store{path: abs}, nil
+}
+
+// Make implements vault.Maker: it makes the directories, with their parents.
+func (d *Store) Make(ctx context.Context) error {
+	for _, dir := range append([]string{"", tmpDir}, vault.Parts()...) {
+		if err := errors.Join(ctx.Err(), d.makeDir(filepath.Join(d.path, dir))); err != nil {
+			return err
 		}
 	}
-	return d, nil
+	return nil
 }
 
 // Path returns the absolute path of the directory.
 func (d *Store) Path() string { return d.path }
 
 // Sweep implements vault.Sweeper: it removes what dead processes left in tmp/.
+// A store that this process cannot write is an error.
 func (d *Store) Sweep(ctx context.Context) error {
+	for _, dir := range append([]string{"", tmpDir}, vault.Parts()...) {
+		path := filepath.Join(d.path, dir)
+		info, err := os.Stat(path)
+		if err == nil {
+			err = checkOurs(path, info)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	tmp := filepath.Join(d.path, tmpDir)
 	entries, err := os.ReadDir(tmp)
 	if err != nil {

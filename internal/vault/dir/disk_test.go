@@ -73,8 +73,11 @@ func onSmallDisk(dir string) error {
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		return err
 	}
-	if _, err := Open(d.dir.Path()); err == nil || !strings.Contains(err.Error(), "read-only file system") {
-		return fmt.Errorf("open on a read-only disk: %w; want an error that says so", err)
+	if problems, err := d.Check(context.Background(), vault.CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
+		return fmt.Errorf("check on a read-only disk: %v, %w", problems, err)
+	}
+	if err := d.Sweep(context.Background()); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+		return fmt.Errorf("sweep on a read-only disk: %w; want an error that says so", err)
 	}
 	return nil
 }

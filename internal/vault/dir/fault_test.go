@@ -48,7 +48,13 @@ func TestMain(m *testing.M) {
 // backup does all that one backup does to the vault: an image from the spool,
 // a text, and the snapshot that names both.
 func backup(d *kit, spool, content string) (api.Snapshot, error) {
+	return backupAfter(d, spool, content, "")
+}
+
+// backupAfter is backup for a device that has a snapshot already.
+func backupAfter(d *kit, spool, content, previous string) (api.Snapshot, error) {
 	s := snapshotOf(content)
+	s.Previous = previous
 	path := filepath.Join(spool, "upload-"+s.ID)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		return s, err
@@ -62,7 +68,7 @@ func backup(d *kit, spool, content string) (api.Snapshot, error) {
 		return s, err
 	}
 	s.Files = append(s.Files, api.File{Path: "running-config", Kind: api.KindConfig, Size: int64(len(text)), SHA256: sum, MD5: weak, Evidence: api.EvidenceSize})
-	return s, d.PutSnapshot(context.Background(), s)
+	return d.PutSnapshot(context.Background(), s)
 }
 
 // TestOrderOfSteps is what the promise rests on: content is on stable storage
@@ -83,14 +89,10 @@ func TestOrderOfSteps(t *testing.T) {
 				return err
 			}
 			path = filepath.Dir(rel + "/x") // as it is
-			if parts := strings.Split(rel, "/"); parts[0] == "blobs" && len(parts) > 1 {
-				parts[1] = "ab"
-				path = strings.Join(parts[:2], "/")
-				if len(parts) > 2 {
-					path += "/SUM"
-				}
-			} else if parts[0] == "snapshots" && len(parts) > 2 {
-				path = "snapshots/2026/ID"
+			if parts := strings.Split(rel, "/"); parts[0] == "blobs" {
+				path = strings.Join([]string{"blobs", "ab", "cd", "SUM"}[:len(parts)], "/")
+			} else if parts[0] == "snapshots" && len(parts) > 3 {
+				path = "snapshots/2026/11/NAME"
 			}
 		}
 		steps = append(steps, op+" "+path)
@@ -99,12 +101,15 @@ func TestOrderOfSteps(t *testing.T) {
 	if _, err := backup(d, spool, "an image"); err != nil {
 		t.Fatal(err)
 	}
-	blob := []string{"mkdir blobs/ab", "syncdir blobs", "link blobs/ab/SUM", "syncdir blobs/ab"}
+	blob := []string{"mkdir blobs/ab", "syncdir blobs", "mkdir blobs/ab/cd", "syncdir blobs/ab", "link blobs/ab/cd/SUM", "syncdir blobs/ab/cd"}
 	write := []string{"create tmp", "write tmp", "chmod tmp", "sync tmp"}
 	want := []string{"chmod spool", "sync spool"}
 	want = append(append(want, blob...), "remove spool")
-	want = append(append(append(want, write...), blob...), "remove tmp")
-	want = append(append(want, write...), "mkdir snapshots/2026", "syncdir snapshots", "link snapshots/2026/ID", "syncdir snapshots/2026", "remove tmp")
+	for range 2 { // the running-config and the listings
+		want = append(append(append(want, write...), blob...), "remove tmp")
+	}
+	want = append(append(want, write...), "mkdir snapshots/2026", "syncdir snapshots", "mkdir snapshots/2026/11", "syncdir snapshots/2026",
+		"link snapshots/2026/11/NAME", "syncdir snapshots/2026/11", "remove tmp")
 	if diff := cmp.Diff(want, steps); diff != "" {
 		t.Errorf("want(-) got(+):\n%s", diff)
 	}
@@ -230,7 +235,7 @@ func wantKilled(t *testing.T, cmd *exec.Cmd) {
 // backups, all in one vault. At the level quick it is every fourth step.
 func TestKilledAtEveryStep(t *testing.T) {
 	d, spool := newVault(t), t.TempDir()
-	for n := 1; n <= 50; n += testlevel.Of(4, 1, 1) {
+	for n := 1; n <= 80; n += testlevel.Of(5, 1, 1) {
 		cmd, out := startVictim(t, d, spool, n)
 		var kept []string
 		for out.Scan() {

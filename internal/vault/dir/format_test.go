@@ -37,10 +37,11 @@ func TestReadableWithoutUs(t *testing.T) {
 	spool := t.TempDir()
 	var s api.Snapshot
 	for _, content := range []string{"an image", "another image"} {
-		var err error
-		if s, err = backup(d, spool, content); err != nil {
+		next, err := backupAfter(d, spool, content, s.Document)
+		if err != nil {
 			t.Fatal(err)
 		}
+		s = next
 	}
 	out, target := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	run := func(command string) (string, error) {
@@ -51,7 +52,7 @@ func TestReadableWithoutUs(t *testing.T) {
 		return string(text), err
 	}
 	commands := formatCommands(t)
-	wants := []string{s.ID, "flash:/x.bin\t13\tdevice-md5\t" + sumOf("another image"), "15.0(2)SE8", "", "", "", ""}
+	wants := []string{s.ID, "flash:/x.bin\t13\tdevice-md5\t" + sumOf("another image"), "flash:/<x> & y.bin\t13", "15.0(2)SE8", "", "", "", "", "", ""}
 	if len(commands) != len(wants) {
 		t.Fatalf("the page has %d blocks of commands; the test knows %d", len(commands), len(wants))
 	}
@@ -80,9 +81,16 @@ func TestReadableWithoutUs(t *testing.T) {
 	}
 	blob := d.blobPath(sumOf("an image"))
 	rewrite(t, blob, "an imagE")
-	wantError(commands[4], blob[len(d.dir.Path())+1:])
+	wantError(commands[5], blob[len(d.dir.Path())+1:])
 	if err := os.Remove(blob); err != nil {
 		t.Fatal(err)
 	}
-	wantError(commands[5], "is missing or has not 8 bytes")
+	wantError(commands[7], "is missing or has not 8 bytes")
+	rewrite(t, d.snapshotPath(s.Document), "{}")
+	wantError(commands[6], s.ID)
+	if err := os.Remove(d.snapshotPath(s.Previous)); err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, d.snapshotPath(s.Document), `{"previous": "`+s.Previous+`", "files": []}`)
+	wantError(commands[8], s.Previous+" is lost")
 }

@@ -121,10 +121,26 @@ func (d *Store) List(ctx context.Context, prefix string, yield func(vault.Info) 
 		}
 		return nil
 	})
+	if err == nil && strings.HasPrefix(vault.IdentityKey, prefix) {
+		err = d.listIdentity(ctx, yield)
+	}
 	if err != nil {
 		return err
 	}
 	return errors.Join(unlisted...)
+}
+
+// listIdentity yields the only key outside the parts, which is the last one in
+// order.
+func (d *Store) listIdentity(ctx context.Context, yield func(vault.Info) error) error {
+	info, err := d.Stat(ctx, vault.IdentityKey)
+	if errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrDamaged) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return yield(info)
 }
 
 // entryName is the name of an entry; empty for none.
@@ -139,22 +155,27 @@ func entryName(e fs.DirEntry) string {
 // part of keys and an entry in it, or with a directory that cannot be listed
 // and an error.
 func (d *Store) walk(ctx context.Context, prefix string, visit func(part string, e fs.DirEntry, err error) error) error {
-	for _, top := range []string{vault.BlobsPart, vault.SnapshotsPart} {
-		if !leadsTo(top, prefix) {
-			continue
-		}
-		err := d.readDir(ctx, top, visit, func(sub fs.DirEntry) error {
-			part := path.Join(top, sub.Name())
-			if !sub.IsDir() || !vault.ValidPart(part) || !leadsTo(part, prefix) {
-				return nil
-			}
-			return d.readDir(ctx, part, visit, func(e fs.DirEntry) error { return visit(part, e, nil) })
-		})
-		if err != nil {
+	for _, top := range vault.Parts() {
+		if err := d.walkBelow(ctx, top, prefix, visit); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (d *Store) walkBelow(ctx context.Context, dir, prefix string, visit func(part string, e fs.DirEntry, err error) error) error {
+	if !vault.LeadsToPart(dir) || !leadsTo(dir, prefix) {
+		return nil
+	}
+	return d.readDir(ctx, dir, visit, func(e fs.DirEntry) error {
+		switch {
+		case vault.ValidPart(dir):
+			return visit(dir, e, nil)
+		case e.IsDir():
+			return d.walkBelow(ctx, path.Join(dir, e.Name()), prefix, visit)
+		}
+		return nil
+	})
 }
 
 // leadsTo reports whether keys with this prefix may lie in part.
@@ -240,7 +261,7 @@ func openRegular(path string) (*os.File, error) {
 // process may have given it a moment ago.
 func (d *Store) place(from, to string) error {
 	dir := filepath.Dir(to)
-	if err := d.mkdir(dir); err != nil {
+	if err := d.makePart(dir); err != nil {
 		return err
 	}
 	err := d.link(from, to)
@@ -255,6 +276,18 @@ func (d *Store) place(from, to string) error {
 		return vault.ErrExists
 	}
 	return nil
+}
+
+// makePart makes the directories below a first part, which exists: where it
+// does not, its disk is missing.
+func (d *Store) makePart(dir string) error {
+	if filepath.Dir(dir) == d.path || dir == d.path {
+		return nil
+	}
+	if err := d.makePart(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	return d.mkdir(dir)
 }
 
 // seal makes f read-only and brings it to stable storage.

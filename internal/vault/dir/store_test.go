@@ -12,7 +12,16 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	vaulttest.Test(t, func(t *testing.T) vault.Store { return newVault(t).dir })
+	vaulttest.Test(t, func(t *testing.T) vault.Store {
+		d, err := Open(filepath.Join(t.TempDir(), "vault"))
+		if err == nil {
+			err = d.Make(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	})
 }
 
 // TestOrderOfRareSteps is TestOrderOfSteps for what a healthy backup does not
@@ -27,7 +36,7 @@ func TestOrderOfRareSteps(t *testing.T) {
 	path, _ := writeSpool(t, t.TempDir(), "an image")
 	put := func() error { return d.dir.Put(t.Context(), key, strings.NewReader("an image"), 8) }
 	write := []string{"create tmp", "write tmp", "chmod tmp", "sync tmp"}
-	taken := []string{"mkdir PART", "syncdir blobs", "link KEY", "syncdir PART"}
+	taken := []string{"mkdir UPPER", "syncdir blobs", "mkdir PART", "syncdir UPPER", "link KEY", "syncdir PART"}
 	for _, c := range []struct {
 		name string
 		do   func() error
@@ -52,6 +61,8 @@ func TestOrderOfRareSteps(t *testing.T) {
 				at = "KEY"
 			case at == filepath.Dir(d.blobPath(sumOf("an image"))):
 				at = "PART"
+			case at == filepath.Dir(filepath.Dir(d.blobPath(sumOf("an image")))):
+				at = "UPPER"
 			default:
 				at = filepath.Base(at)
 			}

@@ -1,6 +1,7 @@
 package dir
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,17 +27,25 @@ type kit struct {
 	dir *Store
 }
 
+// openKit opens the vault in a directory, and makes it where it is missing.
 func openKit(path string) (*kit, error) {
 	d, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return &kit{vault.New(d), d}, nil
+	k := &kit{vault.New(d), d}
+	if _, err := k.Make(context.Background()); err != nil && !errors.Is(err, vault.ErrExists) {
+		return nil, err
+	}
+	return k, nil
 }
 
 func (k *kit) blobPath(sum string) string { return filepath.Join(k.dir.path, vault.BlobKey(sum)) }
 
-func (k *kit) snapshotPath(id string) string { return filepath.Join(k.dir.path, vault.SnapshotKey(id)) }
+// snapshotPath is the path of the document with the given name.
+func (k *kit) snapshotPath(name string) string {
+	return filepath.Join(k.dir.path, vault.SnapshotKey(name))
+}
 
 // has is HasBlob, which must be able to say.
 func (k *kit) has(t *testing.T, sum string, size int64) bool {
@@ -122,9 +131,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func TestOpenMakesThePrivateLayout(t *testing.T) {
+func TestMakeMakesThePrivateLayout(t *testing.T) {
 	d := newVault(t)
-	for _, dir := range []string{"", "blobs", "snapshots", "tmp"} {
+	for _, dir := range []string{"", "blobs", "snapshots", "prunes", "tmp"} {
 		info, err := os.Stat(filepath.Join(d.dir.Path(), dir))
 		if err != nil || info.Mode() != fs.ModeDir|0o700 {
 			t.Errorf("%q: mode %v, error %v; want a directory with mode 0700", dir, info.Mode(), err)
@@ -139,7 +148,7 @@ func TestOpenMakesThePrivateLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !exists(inFlight) {
-		t.Error("Open took away what another process is writing")
+		t.Error("opening took away what another process is writing")
 	}
 	wantClean(t, again)
 	if err := again.Sweep(t.Context()); err != nil {
@@ -150,13 +159,13 @@ func TestOpenMakesThePrivateLayout(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhyItCannot(t *testing.T) {
+func TestMakeSaysWhyItCannot(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
+	if _, err := openKit(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
 		t.Errorf("error %v; want one that says that it is not a directory", err)
 	}
 	if os.Geteuid() != 0 {
@@ -169,7 +178,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 	if err := os.Chown(foreign, 54321, 54321); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(foreign)
+	_, err := openKit(foreign)
 	if err == nil || !strings.Contains(err.Error(), "uid 54321") || !strings.Contains(err.Error(), "chown -R") {
 		t.Errorf("error %v; want one that names the owner and the way out", err)
 	}
@@ -243,7 +252,7 @@ func TestDamagedBlobIsReplaced(t *testing.T) {
 		for _, damage := range []string{"an imagE", "short", "far too long"} {
 			t.Run(name+" over "+damage, func(t *testing.T) {
 				d := newVault(t)
-				if err := d.PutSnapshot(t.Context(), kept(t, d, content)); err != nil {
+				if _, err := d.PutSnapshot(t.Context(), kept(t, d, content)); err != nil {
 					t.Fatal(err)
 				}
 				rewrite(t, d.blobPath(sum), damage)
@@ -441,7 +450,7 @@ func TestManyAtOnce(t *testing.T) {
 			if err := d.Adopt(t.Context(), path, sum); err != nil {
 				t.Error(err)
 			}
-			if err := d.PutSnapshot(t.Context(), snapshotOf("an image")); err != nil && !errors.Is(err, vault.ErrNotFound) {
+			if _, err := d.PutSnapshot(t.Context(), snapshotOf("an image")); err != nil && !errors.Is(err, vault.ErrNotFound) {
 				t.Error(err)
 			}
 		})

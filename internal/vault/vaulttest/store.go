@@ -41,6 +41,9 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"SnapshotsAreRefused", testRefusedSnapshots},
 		{"SnapshotsInOrder", testSnapshotsInOrder},
 		{"Check", testCheck},
+		{"Loss", testLoss},
+		{"NewerFormat", testNewer},
+		{"Identity", testIdentity},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create(t)) })
 	}
@@ -51,6 +54,9 @@ func sum(content string) string {
 	digest := sha256.Sum256([]byte(content))
 	return hex.EncodeToString(digest[:])
 }
+
+// someName is the name of a snapshot document.
+var someName = "20261122T141503Z-sw1-abcd." + sum("")
 
 // key is the key of a text.
 func key(content string) string { return vault.BlobKey(sum(content)) }
@@ -85,8 +91,10 @@ func testPutAndGet(t *testing.T, s vault.Store) {
 		put(t, s, key(content), content)
 		wantContent(t, s, key(content), content)
 	}
-	put(t, s, vault.SnapshotKey("20261122T141503Z-sw1-abcd"), "{}")
-	wantContent(t, s, "snapshots/2026/20261122T141503Z-sw1-abcd.json", "{}")
+	put(t, s, vault.SnapshotKey(someName), "{}")
+	wantContent(t, s, "snapshots/2026/11/"+someName+".json", "{}")
+	put(t, s, vault.IdentityKey, "{}")
+	wantContent(t, s, "vault.json", "{}")
 }
 
 func testNeverReplaces(t *testing.T, s vault.Store) {
@@ -158,7 +166,8 @@ func wantAbsent(t *testing.T, s vault.Store, key string) {
 
 func testAbsent(t *testing.T, s vault.Store) {
 	wantAbsent(t, s, key("none"))
-	wantAbsent(t, s, "snapshots/2026/20261122T141503Z-sw1-abcd.json")
+	wantAbsent(t, s, vault.SnapshotKey(someName))
+	wantAbsent(t, s, vault.IdentityKey)
 }
 
 // wantRefused wants errors that are neither success nor "absent" nor "taken".
@@ -196,19 +205,21 @@ func testCannotSay(t *testing.T, s vault.Store) {
 }
 
 func testInvalidKeys(t *testing.T, s vault.Store) {
-	for _, k := range []string{"", "/", "blobs", "blobs/ab", "blobs/ab/", "blobs//x", "blobs/ab/..", "blobs/ab/.x", "blobs/ab/x/y", "blobs/abc/x",
-		"../x", "/etc/passwd", "blobs/../x", "snapshots/old/x", "tmp/ab/x", "blobs/ab/x\x00", "blobs/ab/a b"} {
+	for _, k := range []string{"", "/", "blobs", "blobs/ab", "blobs/ab/cd", "blobs/ab/cd/", "blobs/ab//x", "blobs/ab/cd/..", "blobs/ab/cd/.x", "blobs/ab/cd/x/y",
+		"blobs/ab/cde/x", "../x", "/etc/passwd", "blobs/ab/../x", "snapshots/2026/13/x", "snapshots/old/11/x", "tmp/ab/cd/x", "blobs/ab/cd/x\x00", "blobs/ab/cd/a b",
+		"vault.json/x", "vault.jsonx", "prunes/2026/11/x"} {
 		wantRefused(t, t.Context(), s, k)
 	}
 }
 
 func testList(t *testing.T, s vault.Store) {
-	all := []string{"blobs/00/x", "blobs/ab/note", key("an image"), "snapshots/2025/a.json", "snapshots/2026/a.json", "snapshots/2026/b.json"}
+	all := []string{"blobs/00/00/x", "blobs/ab/cd/note", key("an image"), "prunes/2026/a.json", "snapshots/2025/12/a.json", "snapshots/2026/01/a.json", "snapshots/2026/01/b.json",
+		"snapshots/2026/11/a.json", vault.IdentityKey}
 	slices.Sort(all)
 	for _, k := range all {
 		put(t, s, k, "content")
 	}
-	for _, prefix := range []string{"", "blobs/", "blobs/ab/", "blobs/ab", "snapshots/", "snapshots/2026/a", "snapshots/2027/", "x"} {
+	for _, prefix := range []string{"", "blobs/", "blobs/ab/", "blobs/ab", "blobs/ab/cd/n", "snapshots/", "snapshots/2026/01/a", "snapshots/2026/", "snapshots/2027/", "prunes/", "v", "x"} {
 		var want, got []string
 		for _, k := range all {
 			if strings.HasPrefix(k, prefix) {

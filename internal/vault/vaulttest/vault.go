@@ -191,18 +191,27 @@ func testSnapshots(t *testing.T, s vault.Store) {
 	want := snapshot("an image", 2026)
 	given := want
 	given.Started = want.Started.Add(300 * time.Millisecond).In(time.FixedZone("CET", 3600))
-	if err := v.PutSnapshot(ctx, given); err != nil {
+	kept, err := v.PutSnapshot(ctx, given)
+	if err != nil {
 		t.Fatal(err)
 	}
-	given.Device = "sw2"
-	if err := v.PutSnapshot(ctx, given); !errors.Is(err, vault.ErrExists) {
+	if _, err := v.PutSnapshot(ctx, given); !errors.Is(err, vault.ErrExists) {
 		t.Errorf("error %v; want ErrExists", err)
 	}
-	got, err := v.Snapshot(ctx, want.ID)
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
+	want.Document, want.ListingBlob = kept.Document, kept.ListingBlob
+	for _, by := range []string{want.ID, kept.Document} {
+		got, err := v.Snapshot(ctx, by)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("by %s: error %v, want(-) got(+):\n%s", by, err, diff)
+		}
 	}
-	for _, id := range []string{"20261122T141503Z-sw1-abcd", "", "..", "../../etc/passwd", "20261122T141503Z-../../x-abcd"} {
+	if err := s.Delete(ctx, vault.BlobKey(kept.ListingBlob.SHA256)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := v.Snapshot(ctx, want.ID); err != nil || len(got.Listings) > 0 || len(got.Notes) != 1 || len(got.Files) != 1 {
+		t.Errorf("without its listings: %+v, error %v", got, err)
+	}
+	for _, id := range []string{"20261122T141503Z-sw1-abcd", someName, "", "..", "../../etc/passwd", "20261122T141503Z-../../x-abcd"} {
 		if _, err := v.Snapshot(ctx, id); !errors.Is(err, vault.ErrNotFound) {
 			t.Errorf("%q: error %v; want ErrNotFound", id, err)
 		}
@@ -233,12 +242,12 @@ func testRefusedSnapshots(t *testing.T, s vault.Store) {
 	} {
 		s := snapshot("an image", 2026)
 		test.change(&s)
-		if err := v.PutSnapshot(t.Context(), s); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := v.PutSnapshot(t.Context(), s); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v; want one with %q", test.name, err, test.want)
 		}
 	}
-	if ids, err := v.SnapshotIDs(t.Context()); err != nil || len(ids) > 0 {
-		t.Errorf("snapshots %v, error %v", ids, err)
+	if names, err := v.Names(t.Context()); err != nil || len(names) > 0 {
+		t.Errorf("snapshots %v, error %v", names, err)
 	}
 }
 
@@ -248,17 +257,18 @@ func testSnapshotsInOrder(t *testing.T, s vault.Store) {
 	var want []string
 	for _, year := range []int{2027, 2025, 2026} {
 		s := snapshot("an image", year)
-		if err := v.PutSnapshot(t.Context(), s); err != nil {
+		kept, err := v.PutSnapshot(t.Context(), s)
+		if err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, s.ID)
+		want = append(want, kept.Document)
 	}
 	slices.Sort(want)
 	rot(t, s, vault.SnapshotKey(want[1]), `{"format": 1`)
 	var got []string
 	for s, err := range v.Snapshots(t.Context()) {
-		got = append(got, s.ID)
-		if isDamaged := s.ID == want[1]; errors.Is(err, vault.ErrDamaged) != isDamaged || (err != nil) != isDamaged {
+		got = append(got, s.Document)
+		if isDamaged := s.Document == want[1]; errors.Is(err, vault.ErrDamaged) != isDamaged || (err != nil) != isDamaged {
 			t.Errorf("%s: error %v", s.ID, err)
 		}
 	}
@@ -273,14 +283,14 @@ func testSnapshotsInOrder(t *testing.T, s vault.Store) {
 // testCheck damages a store by its own methods.
 func testCheck(t *testing.T, s vault.Store) {
 	v := vault.New(s)
-	var ids []string
+	var keys []string
 	for _, content := range []string{"whole", "missing", "rotten", "short"} {
 		put(t, s, key(content), content)
-		snap := snapshot(content, 2026)
-		if err := v.PutSnapshot(t.Context(), snap); err != nil {
+		kept, err := v.PutSnapshot(t.Context(), snapshot(content, 2026))
+		if err != nil {
 			t.Fatal(err)
 		}
-		ids = append(ids, vault.SnapshotKey(snap.ID))
+		keys = append(keys, vault.SnapshotKey(kept.Document))
 	}
 	wantProblems(t, v, true)
 	if err := s.Delete(t.Context(), key("missing")); err != nil {
@@ -288,14 +298,116 @@ func testCheck(t *testing.T, s vault.Store) {
 	}
 	rot(t, s, key("rotten"), "rOtten")
 	rot(t, s, key("short"), "shor")
-	rot(t, s, ids[0], "{")
-	put(t, s, "blobs/ab/note", "")
-	put(t, s, "snapshots/2026/note", "")
-	put(t, s, "snapshots/2026/note.json", "{}")
-	quick := []string{"blob_missing " + key("missing"), "blob_size " + key("short"), "snapshot_damaged " + ids[0],
-		"stray_file blobs/ab/note", "stray_file snapshots/2026/note", "snapshot_damaged snapshots/2026/note.json"}
+	rot(t, s, keys[0], "{")
+	put(t, s, "blobs/ab/cd/note", "")
+	put(t, s, "snapshots/2026/11/note", "")
+	put(t, s, "snapshots/2026/11/note.json", "{}")
+	put(t, s, "prunes/2026/note", "")
+	quick := []string{"blob_missing " + key("missing") + " sw1", "blob_size " + key("short") + " sw1", "snapshot_damaged " + keys[0],
+		"stray_file blobs/ab/cd/note", "stray_file snapshots/2026/11/note", "snapshot_damaged snapshots/2026/11/note.json", "stray_file prunes/2026/note"}
 	wantProblems(t, v, false, quick...)
-	wantProblems(t, v, true, append(quick, "blob_damaged "+key("rotten"), "blob_damaged "+key("short"))...)
+	// The devices stand with the first problem of a blob.
+	wantProblems(t, v, true, append(quick, "blob_damaged "+key("rotten")+" sw1", "blob_damaged "+key("short"))...)
+}
+
+// chainOf keeps n snapshots of one device, each after the other.
+func chainOf(t *testing.T, s vault.Store, n int) []api.Snapshot {
+	t.Helper()
+	var all []api.Snapshot
+	previous := ""
+	put(t, s, key("an image"), "an image")
+	for i := range n {
+		next := snapshot("an image", 2020+i)
+		next.Previous = previous
+		kept, err := vault.New(s).PutSnapshot(t.Context(), next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, previous = append(all, kept), kept.Document
+	}
+	return all
+}
+
+// testLoss takes snapshots away behind the vault's back.
+func testLoss(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	all := chainOf(t, s, 5)
+	lost := func(i int) string { return "snapshot_missing " + vault.SnapshotKey(all[i].Document) }
+	remove := func(i int) {
+		if err := s.Delete(t.Context(), vault.SnapshotKey(all[i].Document)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantProblems(t, v, false)
+	remove(2)
+	wantProblems(t, v, false, lost(2)+" sw1")
+	prune := vault.Prune{ID: vault.NewID("prune", time.Now()), Time: time.Now(),
+		Removed: []vault.Removed{{Document: all[2].Document, Device: "sw1", Previous: all[1].Document}}}
+	if _, err := v.PutPrune(t.Context(), prune); err != nil {
+		t.Fatal(err)
+	}
+	wantProblems(t, v, false)
+	remove(1) // named by the prune alone
+	wantProblems(t, v, false, lost(1)+" sw1")
+	remove(4) // the last one: only the caller knows it
+	problems, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{all[4].Document, all[3].Document}})
+	if err != nil || len(problems) != 2 || problems[1].Path != vault.SnapshotKey(all[4].Document) {
+		t.Errorf("problems %+v, error %v", problems, err)
+	}
+}
+
+// testNewer has documents of a later format, which are not damaged.
+func testNewer(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	document := `{"format": 3, "surprise": true}`
+	name := "20261122T141503Z-sw1-abcd." + sum(document)
+	put(t, s, vault.SnapshotKey(name), document)
+	if _, err := v.Snapshot(t.Context(), "20261122T141503Z-sw1-abcd"); !errors.Is(err, vault.ErrNewer) || errors.Is(err, vault.ErrDamaged) {
+		t.Errorf("error %v; want ErrNewer", err)
+	}
+	wantProblems(t, v, false, "newer_format "+vault.SnapshotKey(name))
+	put(t, s, vault.IdentityKey, `{"format": 3, "vault": "x"}`)
+	if err := v.Recognise(t.Context(), strings.Repeat("0", 32)); !errors.Is(err, vault.ErrNewer) {
+		t.Errorf("error %v; want ErrNewer", err)
+	}
+}
+
+// testIdentity makes a vault, and puts others in its place.
+func testIdentity(t *testing.T, s vault.Store) {
+	ctx, v := t.Context(), vault.New(s)
+	if err := v.Recognise(ctx, ""); err != nil {
+		t.Errorf("an empty store: %v", err)
+	}
+	if err := v.Recognise(ctx, strings.Repeat("0", 32)); !errors.Is(err, vault.ErrMissing) {
+		t.Errorf("error %v; want ErrMissing", err)
+	}
+	id, err := v.Make(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for known, want := range map[string]error{"": nil, id.Vault: nil, strings.Repeat("0", 32): vault.ErrOther} {
+		if err := v.Recognise(ctx, known); !errors.Is(err, want) || (err != nil) != (want != nil) {
+			t.Errorf("known %q: error %v; want %v", known, err, want)
+		}
+	}
+	if _, err := v.Make(ctx); !errors.Is(err, vault.ErrExists) {
+		t.Errorf("made twice: error %v; want ErrExists", err)
+	}
+	put(t, s, key("an image"), "an image")
+	if err := v.Recognise(ctx, ""); !errors.Is(err, vault.ErrUnknown) {
+		t.Errorf("error %v; want ErrUnknown", err)
+	}
+	if err := s.Delete(ctx, vault.IdentityKey); err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range []string{"", id.Vault} {
+		if err := v.Recognise(ctx, known); !errors.Is(err, vault.ErrMissing) {
+			t.Errorf("known %q: error %v; want ErrMissing", known, err)
+		}
+	}
+	if _, err := v.Make(ctx); !errors.Is(err, vault.ErrMissing) {
+		t.Errorf("made over content: error %v; want ErrMissing", err)
+	}
 }
 
 func wantProblems(t *testing.T, v *vault.Vault, readData bool, want ...string) {
@@ -306,7 +418,7 @@ func wantProblems(t *testing.T, v *vault.Vault, readData bool, want ...string) {
 	}
 	var got []string
 	for _, p := range problems {
-		got = append(got, p.Kind+" "+p.Path)
+		got = append(got, strings.TrimSpace(p.Kind+" "+p.Path+" "+strings.Join(p.Devices, " ")))
 	}
 	slices.Sort(got)
 	slices.Sort(want)

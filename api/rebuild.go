@@ -1,0 +1,17 @@
+package api
+
+// Rebuild asks for a new index of the vault, as after the catalog was lost.
+type Rebuild struct {
+	Convert  bool `json:"convert,omitempty"`   // convert a vault of format 1 first
+	NewVault bool `json:"new_vault,omitempty"` // take the vault that is there, in place of the one that the catalog knows
+}
+
+// RebuildResult reports what a rebuild found.
+type RebuildResult struct {
+	Vault     string         `json:"vault"`     // its identity
+	Converted int            `json:"converted"` // snapshots of format 1
+	Snapshots int            `json:"snapshots"` // in the index now
+	Added     int            `json:"added"`     // that the index lacked
+	Removed   int            `json:"removed"`   // that the vault does not have
+	Problems  []CheckProblem `json:"problems"`  // damaged snapshots and contents
+}

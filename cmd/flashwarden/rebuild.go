@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/api"
+	"flashwarden/internal/terminal"
+	"flashwarden/internal/warden"
+)
+
+func rebuildCommand(p *program) *cobra.Command {
+	var r api.Rebuild
+	cmd := &cobra.Command{
+		Use:   "rebuild",
+		Short: "make the index of the vault again, after the catalog was lost",
+		Long: `rebuild reads every snapshot of the vault and makes its index in the catalog again.
+Use it if catalog.db was lost, damaged or replaced by an old copy. Devices and
+their passwords are only in the catalog: add lost ones again.
+
+The catalog remembers which vault is its own. If another one is in its place,
+rebuild refuses it, because a disk may be missing; --new-vault accepts it.
+--convert first brings a vault of the old format 1 into the format of today.`,
+		Example: "  flashwarden rebuild\n  flashwarden rebuild --convert",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				var events func(api.Event)
+				if r.Convert && !p.quiet && terminal.IsTerminal(p.err) {
+					events = percent(p.err)
+				}
+				res, err := w.Rebuild(ctx, r, events)
+				if err != nil {
+					return err
+				}
+				return printRebuild(&p.output, res)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&r.Convert, "convert", false, "convert a vault of format 1 first; reads every file")
+	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "accept the vault that is there instead of the known one")
+	return cmd
+}
+
+func printRebuild(o *output, res api.RebuildResult) error {
+	var found error
+	if len(res.Problems) > 0 {
+		found = errProblems
+	}
+	if o.json {
+		return errors.Join(writeJSON(o, res), found)
+	}
+	for _, problem := range res.Problems {
+		fmt.Fprintf(o.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
+	}
+	if o.quiet {
+		return found
+	}
+	if res.Converted > 0 {
+		fmt.Fprintf(o.out, "converted %d snapshots\n", res.Converted)
+	}
+	fmt.Fprintf(o.out, "Index: %d snapshots, %d added, %d removed\n", res.Snapshots, res.Added, res.Removed)
+	return found
+}

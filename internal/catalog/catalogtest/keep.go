@@ -1,0 +1,99 @@
+package catalogtest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+)
+
+// testKeep keeps snapshots of two devices. Each names the one before it.
+func testKeep(t *testing.T, create New) {
+	ctx, c, v := t.Context(), empty(t, create), vaultOf()
+	latest := map[string]string{}
+	for i, device := range []string{"sw1", "sw2", "sw1", "sw1"} {
+		// The clock of the third was set back.
+		s := Snapshot(device, []int{5, 5, 1, 6}[i], "", File("running-config", api.KindConfig, "a"))
+		kept, err := catalog.Keep(ctx, c, v, s)
+		if err != nil || kept.Document == "" || kept.Previous != latest[device] {
+			t.Errorf("%d: %+v, error %v; want it after %q", i, kept, err, latest[device])
+		}
+		latest[device] = kept.Document
+		if got, err := c.Latest(ctx, device); got != kept.Document || err != nil {
+			t.Errorf("latest of %s: %q, error %v; want %q", device, got, err, kept.Document)
+		}
+	}
+	if got, err := c.Latest(ctx, "sw3"); got != "" || err != nil {
+		t.Errorf("latest of no snapshots: %q, error %v", got, err)
+	}
+	if got, err := c.Documents(ctx); len(got) != 4 || err != nil || !slices.Contains(got, latest["sw2"]) {
+		t.Errorf("documents %q, error %v", got, err)
+	}
+	if _, err := catalog.Keep(ctx, c, v, api.Snapshot{ID: "x"}); err == nil {
+		t.Error("the vault refused it, and Keep did not say so")
+	}
+	if ids, err := c.Intended(ctx); len(ids) > 0 || err != nil {
+		t.Errorf("still intended: %q, error %v", ids, err)
+	}
+}
+
+// testKeepWithoutIndex has a catalog that fails: the snapshot is kept all the
+// same.
+func testKeepWithoutIndex(t *testing.T, create New) {
+	v := vaultOf()
+	s := Snapshot("sw1", 0, "", File("running-config", api.KindConfig, "a"))
+	kept, err := catalog.Keep(t.Context(), failing{empty(t, create)}, v, s)
+	if !errors.Is(err, catalog.ErrNotIndexed) || kept.Document == "" || len(v) != 1 {
+		t.Errorf("%+v, error %v; want it kept, and ErrNotIndexed", kept, err)
+	}
+}
+
+// failing is an index that cannot be written.
+type failing struct{ catalog.Catalog }
+
+// Index fails.
+func (failing) Index(context.Context, ...api.Snapshot) error { return errors.New("disk full") }
+
+// testRecover has processes that died between the vault and the index, and
+// before the vault.
+func testRecover(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	written := Snapshot("sw1", 0, "", File("running-config", api.KindConfig, "a"))
+	v := vaultOf(written)
+	never := Snapshot("sw1", 1, "")
+	for _, id := range []string{written.ID, never.ID, never.ID} {
+		if err := c.Intend(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, alone := range []bool{false, true} {
+		if err := catalog.Recover(ctx, c, v, alone); err != nil {
+			t.Fatal(err)
+		}
+		if got := listIDs(t, c, ""); got != written.ID {
+			t.Errorf("indexed: %s; want %s", got, written.ID)
+		}
+		ids, err := c.Intended(ctx)
+		if err != nil || alone != (len(ids) == 0) || !alone && strings.Join(ids, " ") != never.ID {
+			t.Errorf("alone %v: intended %q, error %v", alone, ids, err)
+		}
+	}
+}
+
+func testVaultIdentity(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	for _, want := range []string{"", "one", "two"} {
+		if want != "" {
+			if err := c.SetVaultIdentity(ctx, want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := c.VaultIdentity(ctx); got != want || err != nil {
+			t.Errorf("identity %q, error %v; want %q", got, err, want)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// Documents returns the names of the documents of all indexed snapshots.
+func (c *Catalog) Documents(ctx context.Context) ([]string, error) {
+	list, err := c.texts(ctx, `SELECT document FROM snapshot`)
+	return list, c.wrap("list indexed snapshots", err)
+}
+
+// Latest returns the name of the document of the device's last snapshot.
+func (c *Catalog) Latest(ctx context.Context, device string) (document string, err error) {
+	list, err := c.texts(ctx, `SELECT document FROM snapshot AS s WHERE device = ?
+		AND NOT EXISTS (SELECT 1 FROM snapshot AS later WHERE later.previous = s.document)
+		ORDER BY id DESC LIMIT 1`, device)
+	if err != nil || len(list) == 0 {
+		return "", c.wrap("find the last snapshot of "+device, err)
+	}
+	return list[0], nil
+}
+
+// Intend enters the ID of a snapshot that is going to be written.
+func (c *Catalog) Intend(ctx context.Context, id string) error {
+	_, err := c.db.ExecContext(ctx, `INSERT INTO intended (id) VALUES (?) ON CONFLICT DO NOTHING`, id)
+	return c.wrap("intend snapshot "+id, err)
+}
+
+// Intended returns the IDs of snapshots that were going to be written.
+func (c *Catalog) Intended(ctx context.Context) ([]string, error) {
+	list, err := c.texts(ctx, `SELECT id FROM intended ORDER BY id`)
+	return list, c.wrap("list intended snapshots", err)
+}
+
+// Forget takes out the ID of a snapshot that was not written.
+func (c *Catalog) Forget(ctx context.Context, id string) error {
+	_, err := c.db.ExecContext(ctx, `DELETE FROM intended WHERE id = ?`, id)
+	return c.wrap("forget snapshot "+id, err)
+}
+
+// VaultIdentity returns the identity of the vault whose index this is.
+func (c *Catalog) VaultIdentity(ctx context.Context) (string, error) {
+	var identity string
+	err := c.db.QueryRowContext(ctx, `SELECT identity FROM vault`).Scan(&identity)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return identity, c.wrap("read the identity of the vault", err)
+}
+
+// SetVaultIdentity remembers the identity of the vault.
+func (c *Catalog) SetVaultIdentity(ctx context.Context, identity string) error {
+	_, err := c.db.ExecContext(ctx, `INSERT INTO vault (one, identity) VALUES (1, ?)
+		ON CONFLICT (one) DO UPDATE SET identity = excluded.identity`, identity)
+	return c.wrap("remember the identity of the vault", err)
+}
+
+// texts returns the first column of a query.
+func (c *Catalog) texts(ctx context.Context, query string, args ...any) ([]string, error) {
+	rows, err := c.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		list = append(list, text)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,68 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/vault"
+)
+
+// Rebuild makes the index of the vault again. It holds the lock of the data
+// directory, so that no backup runs in another process; turn says how long to
+// wait for one.
+func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events func(api.Event)) (api.RebuildResult, error) {
+	if n.service == nil {
+		lock, err := takeLock(ctx, n.path("lock"), turn)
+		if err != nil {
+			return api.RebuildResult{}, err
+		}
+		defer lock.Close()
+	}
+	res := api.RebuildResult{Problems: []api.CheckProblem{}}
+	if r.Convert {
+		var err error
+		if res.Converted, res.Problems, err = n.store.Convert(ctx, progress(events)); err != nil {
+			return res, err
+		}
+	}
+	if err := n.adopt(ctx, r.NewVault, &res); err != nil {
+		return res, err
+	}
+	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault)
+	res.Snapshots, res.Added, res.Removed = done.Snapshots, done.Added, done.Removed
+	for _, d := range done.Damaged {
+		res.Problems = append(res.Problems, api.CheckProblem{Kind: api.CheckSnapshotDamaged, Message: d.Error()})
+	}
+	return res, err
+}
+
+// progress is the events of reading the vault.
+func progress(events func(api.Event)) func(done, total int64) {
+	if events == nil {
+		return func(int64, int64) {}
+	}
+	return func(done, total int64) { events(api.Event{Step: api.StepRead, Bytes: done, Size: total}) }
+}
+
+// adopt makes the vault that is there the one of the catalog. Only with other
+// does it replace one that the catalog knows.
+func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) error {
+	known, err := n.Catalog.VaultIdentity(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := n.vault.Identity(ctx)
+	if errors.Is(err, vault.ErrNotFound) || err == nil && known != "" && known != id.Vault && !other {
+		err = n.vault.Recognise(ctx, known)
+	}
+	if err != nil {
+		return n.wrongVault(err)
+	}
+	if res.Vault = id.Vault; id.Vault == "" || id.Vault == known {
+		return nil // there is no vault yet, or it is ours
+	}
+	n.known.Store(true)
+	return n.Catalog.SetVaultIdentity(ctx, id.Vault)
+}

@@ -1,0 +1,104 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+)
+
+// Vault returns the vault of the catalog. Another one in its place, and a place
+// with no vault, are errors: a disk may be missing. Before the first backup
+// there is an empty one.
+func (n *Node) Vault(ctx context.Context) (*vault.Vault, error) {
+	if n.known.Load() {
+		return n.vault, nil
+	}
+	identity, err := n.Catalog.VaultIdentity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.vault.Recognise(ctx, identity); err != nil {
+		return nil, n.wrongVault(err)
+	}
+	n.known.Store(identity != "")
+	return n.vault, nil
+}
+
+// KnowsVault returns an error if there is a vault that the catalog does not
+// know: then the catalog was lost, and its lists are not those of the vault.
+func (n *Node) KnowsVault(ctx context.Context) error {
+	if n.known.Load() {
+		return nil
+	}
+	identity, err := n.Catalog.VaultIdentity(ctx)
+	if err != nil || identity != "" {
+		return err
+	}
+	_, err = n.Vault(ctx)
+	return err
+}
+
+// wrongVault adds the next step to an error of vault.Recognise.
+func (n *Node) wrongVault(err error) error {
+	path := n.path("vault")
+	fix := api.Say("look at ").Type(api.OnHost, "ls -la "+api.ShellWord(path))
+	switch {
+	case errors.Is(err, vault.ErrUnknown):
+		fix = api.Say("the catalog was lost or replaced. Make its index again: ").Do("rebuild")
+	case errors.Is(err, vault.ErrOldFormat):
+		fix = api.Say("convert it: ").Do("rebuild").With("convert", "")
+	case errors.Is(err, vault.ErrMissing), errors.Is(err, vault.ErrOther):
+		fix = api.Say("mount the disk of the vault at %s. If the old vault is lost for good, take the one that is there: ", path).
+			Do("rebuild").With("new_vault", "")
+	}
+	return cause.Wrap(cause.VaultError, err, "vault "+path, fix)
+}
+
+// prepareVault makes the vault before the first backup, and cleans up after dead
+// processes. The caller holds the lock of the data directory.
+func (n *Node) prepareVault(ctx context.Context) error {
+	v, err := n.Vault(ctx)
+	if err != nil {
+		return err
+	}
+	if !n.known.Load() {
+		if err := n.makeVault(ctx, v); err != nil {
+			return err
+		}
+	}
+	if err := v.Sweep(ctx); err != nil {
+		return err
+	}
+	n.recover(ctx, true)
+	return nil
+}
+
+// makeVault makes the vault of a new data directory. One that is there is empty:
+// a process died when it had made it.
+func (n *Node) makeVault(ctx context.Context, v *vault.Vault) error {
+	id, err := v.Identity(ctx)
+	if errors.Is(err, vault.ErrNotFound) {
+		id, err = v.Make(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := n.Catalog.SetVaultIdentity(ctx, id.Vault); err != nil {
+		return err
+	}
+	n.known.Store(true)
+	return nil
+}
+
+// recover enters the snapshots of dead processes into the index. With alone, no
+// other process writes snapshots. A failure is no reason to refuse work: they
+// are tried again next time.
+func (n *Node) recover(ctx context.Context, alone bool) {
+	if err := catalog.Recover(ctx, n.Catalog, n.vault, alone); err != nil {
+		n.opts.Log.Warn("the index lacks a snapshot", "err", err)
+	}
+}

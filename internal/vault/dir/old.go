@@ -1,0 +1,66 @@
+package dir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"flashwarden/internal/vault"
+)
+
+// The names of format 1: blobs/ab/abcdef…, snapshots/2026/ID.json.
+var oldNames = map[string]*regexp.Regexp{
+	vault.BlobsPart:     regexp.MustCompile(`^[0-9a-f]{64}$`),
+	vault.SnapshotsPart: regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-.*\.json$`),
+}
+
+// IsOld implements vault.Ager.
+func (d *Store) IsOld(ctx context.Context) (bool, error) {
+	for top, name := range oldNames {
+		found := errors.New("found")
+		err := d.eachOld(ctx, top, name, func(string) error { return found })
+		if errors.Is(err, found) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// eachOld calls do with the path of each file of format 1 below a first part,
+// relative to the store.
+func (d *Store) eachOld(ctx context.Context, top string, name *regexp.Regexp, do func(path string) error) error {
+	subs, err := os.ReadDir(filepath.Join(d.path, top))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, sub := range subs {
+		if !sub.IsDir() {
+			continue
+		}
+		entries, err := os.ReadDir(filepath.Join(d.path, top, sub.Name()))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !e.Type().IsRegular() || !name.MatchString(e.Name()) {
+				continue
+			}
+			if err := do(filepath.Join(top, sub.Name(), e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
