@@ -137,6 +137,22 @@ func TestLinkCut(t *testing.T) {
 	}
 }
 
+// TestSlowPath moves block after block, so slowly that the copy takes longer than
+// the stall timeout, and ends before the first piece is written to the disk.
+func TestSlowPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(t, 0)
+		w.network.Delay = 2 * time.Second
+		began := time.Now()
+		r := w.backup(Options{Policy: api.PolicyImage})
+		wantResult(t, r, api.StatusOK, "")
+		if took := time.Since(began); r.Attempts != 1 || took < 2*time.Minute {
+			t.Errorf("%d attempts in %s, want one that is longer than the stall timeout", r.Attempts, took)
+		}
+		w.wantClean()
+	})
+}
+
 // TestFragmentsCureThemselves loses every datagram that is too large for one
 // frame: the second attempt uses smaller blocks, and a note says so.
 func TestFragmentsCureThemselves(t *testing.T) {

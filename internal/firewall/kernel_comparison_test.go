@@ -151,7 +151,7 @@ func (k *kernel) send(from *net.UDPConn, to netip.AddrPort, fence *net.UDPConn, 
 		}
 	}
 	unpin()
-	if err := fence.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := fence.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 64)

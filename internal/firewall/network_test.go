@@ -79,7 +79,7 @@ func newNetwork(t *testing.T) *network {
 // that the other one is there, and loses the datagrams sent before.
 func (n *network) carrier(ns, dev string) {
 	n.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if strings.TrimSpace(n.command("ip", "netns", "exec", ns, "cat", "/sys/class/net/"+dev+"/operstate")) == "up" {
 			return
 		}

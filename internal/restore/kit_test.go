@@ -34,6 +34,7 @@ type bench struct {
 	device   api.Device
 	snapshot api.Snapshot
 	onEvent  func(api.Event)
+	stall    time.Duration // of its transfers; 0: a minute
 }
 
 func newNode(t *testing.T, data string) *node.Node {
@@ -159,7 +160,7 @@ func (b *bench) write(path, text string) {
 
 func (b *bench) runner() *restore.Runner {
 	r := b.node.Restorer()
-	r.Poll, r.Return, r.Stall = 100*time.Millisecond, 30*time.Second, 10*time.Second
+	r.Poll, r.Return, r.Stall = 100*time.Millisecond, 2*time.Minute, cmp.Or(b.stall, time.Minute)
 	return r
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
@@ -304,6 +305,9 @@ func TestBadCopies(t *testing.T) {
 	image := func(faults iossim.Faults, check func(t *testing.T, b *bench, r api.RestoreResult)) func(*testing.T) {
 		return func(t *testing.T) {
 			b := first.another(t, "c3750", faults)
+			if faults.Stall.Times > 0 {
+				b.stall = 3 * time.Second
+			}
 			b.wipe()
 			b.write("flash:/spare.bin", "an image to boot from")
 			r := b.restore(api.Restore{SetBoot: true, Reload: true}, c3750Image)
