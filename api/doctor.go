@@ -47,6 +47,7 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	Notes    []string  `json:"notes,omitempty"`   // checks that passed
 	Skipped  []string  `json:"skipped,omitempty"` // checks that were not made, or that came to no result, with the reason
+	Remarks  []string  `json:"remarks,omitempty"` // worth knowing, and no problem
 }
 
 // Find adds a finding. It is about this host where it does not say where.
@@ -62,6 +63,11 @@ func (r *Report) Note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
+// Remark adds a sentence that is worth knowing, and no problem.
+func (r *Report) Remark(format string, args ...any) {
+	r.Remarks = append(r.Remarks, fmt.Sprintf(format, args...))
+}
+
 // Skip adds a sentence about a check that was not made or came to no result.
 func (r *Report) Skip(format string, args ...any) {
 	r.Skipped = append(r.Skipped, fmt.Sprintf(format, args...))
@@ -71,5 +77,6 @@ func (r *Report) Skip(format string, args ...any) {
 func (r *Report) Add(other Report) {
 	r.Findings = append(r.Findings, other.Findings...)
 	r.Notes = append(r.Notes, other.Notes...)
+	r.Remarks = append(r.Remarks, other.Remarks...)
 	r.Skipped = append(r.Skipped, other.Skipped...)
 }

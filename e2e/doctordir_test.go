@@ -56,7 +56,7 @@ func TestDoctorOrdinaryUser(t *testing.T) {
 	s := nobodysSite(t)
 	h := newServer(t)
 	h.NFT(filter("input", "drop", "ip saddr 127.0.0.1 accept"))
-	f := wantOne(t, doctorOn(t, h, asNobody(s.command("doctor"))), "internal", "can only be read as root")
+	f := wantOne(t, doctorOn(t, h, asNobody(s.command("doctor"))), "internal", "Root is needed to read the firewall rules")
 	if found := doctorOn(t, h, typed(t, f.Fix)); len(found) > 0 {
 		t.Errorf("with %s: %+v", f.Fix, found)
 	}
@@ -100,7 +100,7 @@ func TestDoctorDirectoryOfAnother(t *testing.T) {
 	if out, err := fix.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", f.Fix, err, out)
 	}
-	wantOne(t, doctorOn(t, h, asNobody(s.command("doctor"))), "internal", "can only be read as root")
+	wantOne(t, doctorOn(t, h, asNobody(s.command("doctor"))), "internal", "Root is needed to read the firewall rules")
 }
 
 // TestDoctorFileSystem has a data directory on a file system that is small,

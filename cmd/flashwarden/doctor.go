@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -50,6 +51,9 @@ func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string,
 	}
 	r := api.Doctor{Device: strings.Join(names, ""), All: all, Again: lookAgain(p, dir, names)}
 	report, err := w.Doctor(ctx, r, func(e api.Event) {
+		if p.quiet {
+			return
+		}
 		switch e.Step {
 		case api.StepLogin:
 			fmt.Fprintf(p.err, "%s: logging in\n", e.Device)
@@ -87,7 +91,8 @@ func lookAgain(p *program, data string, names []string) string {
 	return strings.Join(words, " ")
 }
 
-// printReport prints the findings; its error chooses the exit code.
+// printReport prints the findings; its error chooses the exit code. With --quiet
+// it prints only problems.
 func printReport(o *output, r api.Report) error {
 	var err error
 	findings := []api.Finding{}
@@ -95,9 +100,10 @@ func printReport(o *output, r api.Report) error {
 		findings = append(findings, f.Rendered())
 	}
 	r.Findings = findings
-	if o.json {
+	switch {
+	case o.json:
 		err = writeJSON(o, map[string]any{"findings": r.Findings})
-	} else {
+	case !o.quiet || len(r.Findings) > 0:
 		printFindings(o, r)
 	}
 	if len(r.Findings) > 0 {
@@ -106,19 +112,24 @@ func printReport(o *output, r api.Report) error {
 	return err
 }
 
+// printFindings prints a summary, each check, and a block for each problem.
 func printFindings(o *output, r api.Report) {
-	for _, note := range r.Notes {
-		fmt.Fprintf(o.out, "ok  %s\n", oneLine(note))
+	found := "no problems found"
+	if n := len(r.Findings); n > 0 {
+		found = terminal.Count(n, "problem") + " found"
 	}
-	for _, text := range r.Skipped {
-		fmt.Fprintf(o.out, "not checked  %s\n", oneLine(text))
+	fmt.Fprintln(o.out, o.paint.Paint(terminal.Strong, found))
+	if !o.quiet {
+		printChecks(o, terminal.Good, "ok", r.Notes)
+		printChecks(o, terminal.Warn, "note", r.Remarks)
+		printChecks(o, terminal.Faint, "not checked", r.Skipped)
 	}
 	for _, f := range r.Findings {
 		where := f.Where
 		if where == api.OnHost {
 			where = "this host"
 		}
-		fmt.Fprintf(o.out, "\n%s: %s\n", f.Cause, oneLine(f.Seen))
+		fmt.Fprintf(o.out, "\n%s: %s\n", o.paint.Paint(terminal.Bad, string(f.Cause)), oneLine(f.Seen))
 		if f.Fix != "" {
 			fmt.Fprintf(o.out, "  type on %s:\n    %s\n", where, strings.ReplaceAll(printable(f.Fix), "\n", "\n    "))
 		}
@@ -126,7 +137,10 @@ func printFindings(o *output, r api.Report) {
 			fmt.Fprintf(o.out, "  it changes: %s\n", printable(f.Changes))
 		}
 	}
-	if len(r.Findings) == 0 {
-		fmt.Fprintln(o.out, "no problems found")
+}
+
+func printChecks(o *output, tone terminal.Tone, word string, checks []string) {
+	for _, check := range checks {
+		fmt.Fprintf(o.out, "%s  %s\n", o.paint.Paint(tone, word), oneLine(check))
 	}
 }

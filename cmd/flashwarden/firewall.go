@@ -23,8 +23,10 @@ all others. The rules change nothing else, and it does no harm to load them
 twice. firewall only prints them; you load them yourself.
 
 The rules contain the addresses of today. Print and load them again after you
-add, edit or remove a device, or when the address of a host name changes.`,
-		Example: `  flashwarden firewall nft > /etc/nftables.d/flashwarden.nft && nft -f /etc/nftables.d/flashwarden.nft
+add, edit or remove a device, or when the address of a host name changes. To load
+the rules of nft at each start, add include "/etc/flashwarden.nft" to
+/etc/nftables.conf.`,
+		Example: `  flashwarden firewall nft > /etc/flashwarden.nft && nft -f /etc/flashwarden.nft
   flashwarden firewall iptables | sh
   flashwarden firewall ufw | sh`,
 		Args:      usageArgs(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),

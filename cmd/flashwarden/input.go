@@ -62,13 +62,13 @@ func (p *program) askPassword(prompt string) (string, error) {
 	return string(secret), nil
 }
 
-// confirm asks a question and reports whether the answer is "yes". Without a
+// confirm asks a question and reports whether the answer is y or yes. Without a
 // terminal, or after ctx has ended, the answer is no.
 func (p *program) confirm(ctx context.Context, question string) bool {
 	if !terminal.IsTerminal(p.in) {
 		return false
 	}
-	fmt.Fprintf(p.err, "%s [yes/no] ", printable(question))
+	fmt.Fprintf(p.err, "%s [y/n] ", printable(question))
 	answer := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(p.in).ReadString('\n')
@@ -79,7 +79,8 @@ func (p *program) confirm(ctx context.Context, question string) bool {
 	}()
 	select {
 	case line := <-answer:
-		return strings.TrimSpace(line) == "yes"
+		line = strings.ToLower(strings.TrimSpace(line))
+		return line == "y" || line == "yes"
 	case <-ctx.Done(): // the reader ends with the program
 		fmt.Fprintln(p.err)
 		return false

@@ -71,7 +71,7 @@ func printWays(o *output, permit api.Permit) {
 		return
 	}
 	fmt.Fprintf(o.err, "%s may fetch %s (%s, %s) as %s until %s\n", permit.Peer, oneLine(permit.Image.Names[0]), size(permit.Image.Size),
-		permit.Image.SHA256[:12], permit.Name, permit.Until.Local().Format("15:04:05"))
+		permit.Image.SHA256[:12], permit.Name, clock(permit.Until))
 	for _, w := range permit.Ways {
 		fmt.Fprintf(o.err, "\n%s:\n", w.Where)
 		for _, line := range w.Lines {
@@ -82,6 +82,9 @@ func printWays(o *output, permit api.Permit) {
 	fmt.Fprintln(o.err)
 	warnPort(o, permit.Port)
 }
+
+// clock formats a time of today or tomorrow, in the local zone.
+func clock(t time.Time) string { return t.Local().Format("15:04:05 MST") }
 
 // warnPort warns if the server does not listen on port 69: IOS and boot loaders
 // send their requests to no other port.
@@ -106,6 +109,9 @@ func reportOffer(o *output, r api.OfferResult) error {
 	}
 	if r.Status != api.StatusOK {
 		explainResult(o, r.Address, r.Message, r.Hint)
+		return nil
+	}
+	if o.quiet {
 		return nil
 	}
 	_, err := fmt.Fprintf(o.out, "%s fetched %s (%s), %d of %d times; to check it on the device: verify /md5 flash:%s %s\n",

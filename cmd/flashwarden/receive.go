@@ -98,7 +98,7 @@ func printCopy(o *output, permit api.Permit, r api.Receive) {
 		return
 	}
 	name := permit.Name
-	fmt.Fprintf(o.err, "%s may send one file of at most %s until %s\n\n", permit.Peer, size(r.MaxSize), permit.Until.Local().Format("15:04:05"))
+	fmt.Fprintf(o.err, "%s may send one file of at most %s until %s\n\n", permit.Peer, size(r.MaxSize), clock(permit.Until))
 	if name == "" {
 		name = "FILE"
 	}
@@ -109,7 +109,7 @@ func printCopy(o *output, permit api.Permit, r api.Receive) {
 	fmt.Fprintf(o.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
 	fmt.Fprintf(o.err, "(FILE is the name of the image; if it is in a directory, type flash:/DIR/FILE. The device asks for host and name again: press Return.)\n\n")
 	if r.Device == "" && permit.Device == "" {
-		fmt.Fprintf(o.err, "the inventory has no device with the address %s, or more than one: the snapshot gets the address as its name; give --device NAME to choose the device\n", permit.Peer)
+		fmt.Fprintf(o.err, "No device has the address %s, or more than one: the snapshot is named after the address. Use --device NAME to choose the device\n", permit.Peer)
 	}
 	warnPort(o, permit.Port)
 }
@@ -181,6 +181,9 @@ func printReceived(o *output, r api.BackupResult) error {
 	}
 	if r.Status != api.StatusOK {
 		explainResult(o, name, r.Message, r.Hint)
+		return nil
+	}
+	if o.quiet {
 		return nil
 	}
 	f := r.Files[0]

@@ -11,6 +11,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -104,9 +105,11 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	case err != nil:
 		return err
 	case planned.Status != api.StatusOK, f.dryRun, len(planned.Plan.Commands) == 0:
-		return reportRestore(&p.output, planned, planned.Status == api.StatusOK)
+		return reportRestore(&p.output, planned, true)
 	}
-	printPlan(p.err, r.Device, planned.Plan)
+	if !f.yes || !p.quiet {
+		printPlan(p.err, r.Device, planned.Plan)
+	}
 	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {
 		return reportRestore(&p.output, notAgreed(planned), false)
 	}
@@ -122,43 +125,55 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 // notAgreed is the result if the user does not agree to the plan.
 func notAgreed(r api.RestoreResult) api.RestoreResult {
 	r.Status, r.Refused, r.Cause = api.StatusFailed, true, cause.Cancelled
-	r.Message = "nobody agreed to restore " + r.Device + ": nothing was changed on the device"
-	r.Hint = "look at the plan with --dry-run; then answer yes on a terminal, or give --yes"
+	r.Message = "Cancelled; nothing was changed on " + r.Device
+	r.Hint = "look at the plan with --dry-run; then answer y on a terminal, or give --yes"
 	return r
 }
 
 // printPlan prints the state of each file, the space and every command.
 func printPlan(w io.Writer, device string, plan *api.Plan) {
 	words := map[string]string{
-		api.Equal: "matches the snapshot", api.Absent: "is missing", api.Differs: "differs from the snapshot",
+		api.Equal: "unchanged", api.Absent: "missing", api.Differs: "differs from the snapshot",
 	}
 	fmt.Fprintf(w, "%s: plan\n", device)
 	for _, f := range plan.Files {
-		fmt.Fprintf(w, "  %s (%s) %s\n", oneLine(f.Path), size(f.Size), words[f.State])
+		fmt.Fprintf(w, "  %s (%s): %s\n", oneLine(f.Path), size(f.Size), words[f.State])
 	}
 	for _, s := range plan.Space {
-		fmt.Fprintf(w, "  %s %d bytes free now, %d after\n", oneLine(s.FileSystem), s.Before, s.After)
+		fmt.Fprintf(w, "  %s %s bytes free now, %s after\n", oneLine(s.FileSystem), terminal.Thousands(s.Before), terminal.Thousands(s.After))
 	}
 	for _, note := range plan.Notes {
 		fmt.Fprintf(w, "  note: %s\n", oneLine(note))
 	}
-	if len(plan.Commands) == 0 {
+	switch {
+	case len(plan.Refusals) > 0: // the result has them
+		return
+	case len(plan.Commands) == 0:
 		fmt.Fprintln(w, "  nothing to do")
 		return
 	}
-	fmt.Fprintf(w, "  to copy: %d bytes; commands:\n", plan.Bytes)
+	fmt.Fprintf(w, "  would copy %s; commands:\n", terminal.ExactBytes(plan.Bytes))
 	for _, c := range plan.Commands {
 		fmt.Fprintf(w, "    %s\n", oneLine(c))
 	}
 }
 
-// reportRestore prints the result; its error chooses the exit code.
+// reportRestore prints the result; its error chooses the exit code. With --quiet
+// it prints only a failure, on standard error, and the plan of a dry run.
 func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	var err error
-	if o.json {
+	switch {
+	case o.json:
 		err = writeJSON(o, map[string]any{"results": []api.RestoreResult{r}})
-	} else {
-		err = printRestore(o, r, showPlan)
+	case r.Plan != nil && showPlan: // else the user saw it before the question
+		printPlan(o.out, r.Device, r.Plan)
+		r.Notes = nil // the plan has them
+	}
+	switch {
+	case o.quiet && r.Status != api.StatusOK:
+		restoreFailure(o.err, o.paintErr, r)
+	case !o.quiet && !o.json:
+		err = printRestore(o, r)
 	}
 	switch {
 	case r.Refused:
@@ -169,13 +184,13 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	return err
 }
 
-func printRestore(o *output, r api.RestoreResult, showPlan bool) error {
-	if r.Plan != nil && showPlan { // else the user saw it before the question
-		printPlan(o.out, r.Device, r.Plan)
-	}
+// printRestore prints a summary, the files, and why the restore failed.
+func printRestore(o *output, r api.RestoreResult) error {
+	fmt.Fprintf(o.out, "%s: %s, %s copied in %.1f s, runs %s from %s\n", r.Device, o.paint.Paint(terminal.ToneOf(r.Status), r.Status),
+		size(r.BytesCopied), r.Seconds, dash(oneLine(r.Facts.Version)), dash(oneLine(r.Facts.Image)))
 	rows := make([][]string, 0, len(r.Files))
 	for _, f := range r.Files {
-		done := "equal"
+		done := "unchanged"
 		if f.Copied {
 			done = "restored"
 		}
@@ -192,11 +207,17 @@ func printRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	if len(r.Boot) > 0 {
 		fmt.Fprintf(o.out, "%s: boots next %s\n", r.Device, oneLine(strings.Join(r.Boot, ", then ")))
 	}
-	fmt.Fprintf(o.out, "%s: %s, %s copied in %.1f s, runs %s from %s\n", r.Device, r.Status, size(r.BytesCopied), r.Seconds,
-		dash(oneLine(r.Facts.Version)), dash(oneLine(r.Facts.Image)))
 	for _, note := range r.Notes {
 		fmt.Fprintf(o.out, "%s: %s\n", r.Device, printable(note))
 	}
-	explainResult(o, r.Device, r.Message, r.Hint)
+	if r.Status != api.StatusOK {
+		restoreFailure(o.out, o.paint, r)
+	}
 	return nil
+}
+
+// restoreFailure prints why a restore failed, and the next step.
+func restoreFailure(out io.Writer, paint terminal.Palette, r api.RestoreResult) {
+	b := blocks{out: out, paint: paint, hints: map[string]string{}}
+	b.block(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint})
 }

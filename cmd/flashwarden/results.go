@@ -24,7 +24,7 @@ func reportBackups(o *output, results []api.BackupResult) error {
 	case o.quiet && len(failed) > 0:
 		b := blocks{out: o.err, paint: o.paintErr}
 		fmt.Fprintln(o.err, summary(results))
-		err = errors.Join(err, b.print(failed))
+		b.print(failed)
 	case !o.quiet && !o.json:
 		err = printResults(o, results)
 	}
@@ -46,9 +46,7 @@ func printResults(o *output, results []api.BackupResult) error {
 		}
 	}
 	b := blocks{out: o.out, paint: o.paint}
-	if err := b.print(results); err != nil {
-		return err
-	}
+	b.print(results)
 	return printRemarks(o.out, results)
 }
 
@@ -105,22 +103,22 @@ type blocks struct {
 	hints map[string]string // the device whose block has the hint
 }
 
-func (b *blocks) print(results []api.BackupResult) error {
+func (b *blocks) print(results []api.BackupResult) {
 	b.hints = map[string]string{}
 	for _, r := range results {
-		if r.Status == api.StatusOK && len(r.Warnings) == 0 && r.Plan == nil {
-			continue
+		if r.Status != api.StatusOK || len(r.Warnings) > 0 || r.Plan != nil {
+			b.block(r)
 		}
-		if _, err := fmt.Fprintf(b.out, "\n%s\n", b.head(r)); err != nil {
-			return err
-		}
-		b.failure(r)
-		for _, w := range r.Warnings {
-			b.line("%s", w)
-		}
-		b.plan(r)
 	}
-	return nil
+}
+
+func (b *blocks) block(r api.BackupResult) {
+	fmt.Fprintf(b.out, "\n%s\n", b.head(r))
+	b.failure(r)
+	for _, w := range r.Warnings {
+		b.line("%s", w)
+	}
+	b.plan(r)
 }
 
 // head is the first line of a block.

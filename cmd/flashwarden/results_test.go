@@ -125,3 +125,60 @@ func TestManyResults(t *testing.T) {
 		t.Errorf("error %v\n%s", err, text)
 	}
 }
+
+// TestRefusedRestore prints the plan of a restore that is refused, and does not
+// say that there is nothing to do.
+func TestRefusedRestore(t *testing.T) {
+	r := api.RestoreResult{Device: "sw1", Status: api.StatusFailed, Refused: true, Cause: "cancelled", Message: "flash:/vlan.dat is there with other content",
+		Hint: "add --replace", Notes: []string{"note"}, Plan: &api.Plan{
+			Files:    []api.PlannedFile{{Path: "flash:/vlan.dat", Size: 1024, State: api.Differs}, {Path: "flash:/x.bin", Size: 10, State: api.Equal}},
+			Space:    []api.Space{{FileSystem: "flash:", Before: 16_123_456, After: 16_123_456}},
+			Notes:    []string{"note"},
+			Refusals: []api.Problem{{Detail: "flash:/vlan.dat is there with other content"}},
+		}}
+	const plan = `sw1: plan
+  flash:/vlan.dat (1.0 kB): differs from the snapshot
+  flash:/x.bin (10 B): unchanged
+  flash: 16,123,456 bytes free now, 16,123,456 after
+  note: note
+`
+	const failure = `
+sw1: failed (cancelled)
+  flash:/vlan.dat is there with other content
+  next: add --replace
+`
+	for quiet, want := range map[bool][2]string{
+		false: {plan + "sw1: failed, 0 B copied in 0.0 s, runs - from -\n" + failure, ""},
+		true:  {plan, failure},
+	} {
+		var out, errs bytes.Buffer
+		err := reportRestore(&output{out: &out, err: &errs, quiet: quiet}, r, true)
+		if !errors.Is(err, errRefused) || out.String() != want[0] || errs.String() != want[1] {
+			t.Errorf("quiet %t: error %v\n%s\n%s", quiet, err, out.String(), errs.String())
+		}
+	}
+}
+
+// TestQuietRestore prints nothing after a success.
+func TestQuietRestore(t *testing.T) {
+	var out, errs bytes.Buffer
+	r := api.RestoreResult{Device: "sw1", Status: api.StatusOK, Plan: &api.Plan{}, Files: []api.File{{Path: "flash:/x.bin", Copied: true}}}
+	if err := reportRestore(&output{out: &out, err: &errs, quiet: true}, r, false); err != nil || out.Len()+errs.Len() > 0 {
+		t.Errorf("error %v\n%s%s", err, out.String(), errs.String())
+	}
+}
+
+// TestChecksOfDoctor: a check that was not made is not called ok.
+func TestChecksOfDoctor(t *testing.T) {
+	var out bytes.Buffer
+	report := api.Report{Notes: []string{"a"}, Remarks: []string{"b"}, Skipped: []string{"c"}}
+	if err := printReport(&output{out: &out}, report); err != nil || out.String() != "no problems found\nok  a\nnote  b\nnot checked  c\n" {
+		t.Errorf("error %v\n%s", err, out.String())
+	}
+	out.Reset()
+	report.Findings = []api.Finding{{Cause: "no_request", Seen: "UDP 69 is dropped"}}
+	err := printReport(&output{out: &out, quiet: true}, report)
+	if !errors.Is(err, errProblems) || out.String() != "1 problem found\n\nno_request: UDP 69 is dropped\n" {
+		t.Errorf("error %v\n%s", err, out.String())
+	}
+}

@@ -74,7 +74,7 @@ func checkLists(p Path) api.Report {
 		applied++
 		list, ok := findList(p.Lists, i.In)
 		if !ok {
-			r.Note("%s", listNotShown(p.Lists, i))
+			r.Skip("%s", listNotShown(p.Lists, i))
 			continue
 		}
 		r.Add(p.judgeList(list, i.Name, answer))
@@ -100,7 +100,7 @@ func findList(lists []ios.AccessList, name string) (ios.AccessList, bool) {
 func listNotShown(lists []ios.AccessList, i ios.InterfaceConfig) string {
 	for _, l := range lists {
 		if l.Name == i.In {
-			return fmt.Sprintf("access list %s, applied on %s for what comes in: one cannot tell what it does with our answers, because it is a list of the kind %q",
+			return fmt.Sprintf("access list %s, applied on %s for what comes in: its effect on our answers is not known, because it is a list of the kind %q",
 				i.In, i.Name, l.Family)
 		}
 	}
@@ -178,7 +178,7 @@ func (p Path) listsElsewhere(uplink string, address netip.Addr) api.Report {
 			continue
 		}
 		if v := list.Decide(request); v.Action == "deny" {
-			r.Note("access list %s, applied on %s for what goes out, would drop TFTP of devices behind it", list.Name, i.Name)
+			r.Remark("access list %s, applied on %s for what goes out, would drop TFTP of devices behind it", list.Name, i.Name)
 		}
 	}
 	return r
@@ -190,7 +190,7 @@ const largestFrame = 1468
 func checkBlockSize(p Path) api.Report {
 	var r api.Report
 	if p.TFTP.BlockSize > largestFrame {
-		r.Note("%s asks for blocks of %d bytes (ip tftp blocksize), which travel in fragments where tftp.max-block-size allows them", p.Name, p.TFTP.BlockSize)
+		r.Remark("%s asks for blocks of %d bytes (ip tftp blocksize), which travel in fragments where tftp.max-block-size allows them", p.Name, p.TFTP.BlockSize)
 	}
 	return r
 }
@@ -209,7 +209,7 @@ func CheckPolicers(name string, before, after []ios.Policer) api.Report {
 				Fix:  policersCommand, Changes: "nothing: it shows the class whose rate is too low; blocks that are dropped are sent again, which takes time"})
 			continue
 		}
-		r.Note("control-plane policing of %s (policy %s, class %s) has dropped before: %d", name, a.Policy, a.Class, a.Dropped)
+		r.Remark("control-plane policing of %s (policy %s, class %s) has dropped before: %d", name, a.Policy, a.Class, a.Dropped)
 	}
 	return r
 }

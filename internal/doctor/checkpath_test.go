@@ -50,7 +50,7 @@ func TestCheckPath(t *testing.T) {
 		"a list of an unknown kind": {func(p *Path) {
 			p.Lists = extended("deny ip any any")
 			p.Lists[0].Family = "fqdn ip"
-		}, "", "", "one cannot tell what it does with our answers, because it is a list of the kind \"fqdn ip\""},
+		}, "", "", "its effect on our answers is not known, because it is a list of the kind \"fqdn ip\""},
 		"an IPv6 list of the same name": {func(p *Path) {
 			p.Lists = append(extended("deny ip any any"), extended("permit udp any any range 1024 65535")...)
 			p.Lists[0].Family = "ipv6"
@@ -83,9 +83,8 @@ func TestCheckPath(t *testing.T) {
 			c.change(&p)
 			r := CheckPath(p)
 			if c.cause == "" {
-				said := strings.Join(r.Notes, "\n") + "\nskipped: " + strings.Join(r.Skipped, "\nskipped: ")
-				if len(r.Findings) > 0 || !strings.Contains(said, c.note) {
-					t.Errorf("found %+v, said %q, want %q", r.Findings, said, c.note)
+				if len(r.Findings) > 0 || !strings.Contains(said(r), c.note) {
+					t.Errorf("found %+v, noted %q, want the note %q", r.Findings, said(r), c.note)
 				}
 				return
 			}
@@ -115,7 +114,7 @@ func TestCheckPolicers(t *testing.T) {
 		"another list": {nil, at(9), 0, 1},
 	} {
 		r := CheckPolicers("sw1", c.before, c.after)
-		if len(r.Findings) != c.findings || len(r.Notes) != c.notes {
+		if len(r.Findings) != c.findings || len(r.Remarks) != c.notes {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

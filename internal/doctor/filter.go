@@ -35,11 +35,11 @@ func CheckFilter(f Filter, routes []Route) api.Report {
 	var r api.Report
 	switch {
 	case errors.Is(f.Err, firewall.ErrNoRight):
-		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error() + ": one cannot tell whether they let TFTP pass", Fix: "sudo " + f.Command,
+		r.Find(api.Finding{Cause: cause.Internal, Seen: "Root is needed to read the firewall rules", Fix: "sudo " + f.Command,
 			Changes: "nothing: it looks again, with the right to read them"})
 		return r
 	case errors.Is(f.Err, firewall.ErrNoTool):
-		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error() + ": one cannot tell whether they let TFTP pass", Fix: "sudo apt-get install nftables",
+		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error(), Fix: "sudo apt-get install nftables",
 			Changes: "installs nft, which lists the rules; no rule is made"})
 		return r
 	case f.Err != nil:
@@ -57,7 +57,7 @@ func CheckFilter(f Filter, routes []Route) api.Report {
 		r.Find(g.all[key].finding(f))
 	}
 	for _, note := range g.notes {
-		r.Note("%s", note)
+		r.Remark("%s", note)
 	}
 	if len(r.Findings) == 0 {
 		r.Note("the packet filter of this host lets UDP %d and the ports %d to %d pass", firewall.TFTPPort, f.Ports.Transfers.First, f.Ports.Transfers.Last)
@@ -203,7 +203,7 @@ func (k *group) finding(f Filter) api.Finding {
 	if k.decision.Verdict == firewall.Drop {
 		out.Seen = fmt.Sprintf("the packet filter of this host drops %s %s: %s", k.what, who, k.decision.Rule)
 	} else {
-		out.Seen = fmt.Sprintf("one cannot tell whether the packet filter of this host lets %s %s pass: %s", k.what, who, strings.Join(k.decision.Doubts, "; "))
+		out.Seen = fmt.Sprintf("the packet filter of this host may drop %s %s: %s", k.what, who, strings.Join(k.decision.Doubts, "; "))
 	}
 	switch {
 	case k.decision.Place == (firewall.Place{}):

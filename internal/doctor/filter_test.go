@@ -22,7 +22,7 @@ func TestCheckFilterUnread(t *testing.T) {
 		err  error
 		want want
 	}{
-		"no right": {firewall.ErrNoRight, want{cause.Internal, "can only be read as root: one cannot tell", "sudo " + again, ""}},
+		"no right": {firewall.ErrNoRight, want{cause.Internal, "Root is needed to read the firewall rules", "sudo " + again, ""}},
 		"no tool":  {fmt.Errorf("%w (nft)", firewall.ErrNoTool), want{cause.Internal, "nft is not installed", "sudo apt-get install nftables", ""}},
 		"other":    {errors.New("list the rules with nft: killed"), want{cause.Internal, "killed", "sudo nft list ruleset", ""}},
 	} {
@@ -39,8 +39,8 @@ func TestCheckFilterWithoutRules(t *testing.T) {
 	f.Helper = true
 	r := CheckFilter(f, nil)
 	want{note: "lets UDP 69 and the ports 1056 to 1059 pass"}.check(t, r)
-	if strings.Contains(strings.Join(r.Notes, "\n"), "not loaded") {
-		t.Errorf("%q", r.Notes)
+	if strings.Contains(said(r), "not loaded") {
+		t.Error(said(r))
 	}
 	f.Ports.Listen = 1069
 	want{note: "nothing on this host leads that to 1069"}.check(t, CheckFilter(f, nil))
@@ -73,10 +73,10 @@ func TestCheckFilter(t *testing.T) {
 		"answers, and what follows": {nft("output", "accept", "udp sport 1056-1059 drop") + "; " + nft("input", "drop", "ct state established accept; udp dport 69 accept"), ways, 69, false,
 			want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output, handle 2", out, ""}},
 		"no helper":        {nft("output", "drop", "ct state established,related accept"), ways, 69, false, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output: policy drop (related datagrams pass, but the helper that would tell these to be, nf_conntrack_tftp, is not loaded)", out, ""}},
-		"helper":           {nft("output", "drop", "ct state established,related accept"), ways, 69, true, want{cause.TIDBlocked, "one cannot tell whether the packet filter of this host lets answers from the transfer ports to sw1 pass: table inet f, chain output: policy drop (related", out, ""}},
+		"helper":           {nft("output", "drop", "ct state established,related accept"), ways, 69, true, want{cause.TIDBlocked, "the packet filter of this host may drop answers from the transfer ports to sw1: table inet f, chain output: policy drop (related", out, ""}},
 		"helper in vain":   {nft("output", "drop", "ct state established accept"), ways, 69, true, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output: policy drop", out, ""}},
 		"state":            {nft("input", "drop", "ct state established accept; udp dport 69 accept"), ways, 69, false, want{note: "lets UDP 69"}},
-		"not evaluated":    {nft("input", "accept", "udp dport 69 limit rate 5/second drop"), ways, 69, false, want{cause.NoRequest, "one cannot tell whether the packet filter of this host lets UDP 69 from sw1 pass: table inet f, chain input, handle 2: udp dport 69 limit rate 5/second", in, ""}},
+		"not evaluated":    {nft("input", "accept", "udp dport 69 limit rate 5/second drop"), ways, 69, false, want{cause.NoRequest, "the packet filter of this host may drop UDP 69 from sw1: table inet f, chain input, handle 2: udp dport 69 limit rate 5/second", in, ""}},
 		"iptables, opaque": {"iptables-nft -A INPUT -p udp -m recent --set -m multiport --dports 1056:1059 -j DROP", ways, 69, false, want{cause.TIDBlocked, "-m recent", "iptables -t filter -I INPUT -s 192.0.2.11 -p udp -m multiport --dports 69,1056:1059 -j ACCEPT", ""}},
 		"iptables":         {"iptables-nft -A INPUT -p udp --dport 69 -j DROP", ways, 69, false, want{cause.NoRequest, "drops UDP 69 from sw1: table ip filter, chain INPUT, handle 2: udp dport 69", "nft 'insert rule ip filter INPUT ip saddr { 192.0.2.11 } udp dport { 69, 1056-1059 } accept'", ""}},
 		"nobody":           {nft("input", "accept", "udp dport 69 drop"), nil, 69, false, want{cause.NoRequest, "from a device: table inet f, chain input, handle 2", "flashwarden device add NAME --address HOST --username USER", ""}},

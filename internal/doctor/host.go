@@ -104,7 +104,7 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 	own := fmt.Sprintf("sudo install -d -m 700 -o %s %s", owner, path)
 	switch {
 	case errors.Is(d.Err, fs.ErrNotExist) && parentWritable(d.Path):
-		r.Note("the data directory %s is not there yet; the first command that needs it makes it", d.Path)
+		r.Remark("the data directory %s does not exist yet; the first command that needs it creates it", d.Path)
 		return r
 	case d.Err != nil:
 		broken(fmt.Sprintf("the data directory cannot be used: %v", d.Err), own, "makes the directory, for "+owner+" alone")
@@ -123,7 +123,7 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 		r.Note("the data directory %s belongs to %s and can be written", d.Path, owner)
 	}
 	if d.Mode.Perm()&0o077 != 0 {
-		r.Note("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
+		r.Remark("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
 	}
 	if d.Split {
 		broken("spool and vault are on different file systems, so that a received file cannot be moved at one stroke",
@@ -196,7 +196,7 @@ func CheckClock(c Clock) api.Report {
 	case wrong != "":
 		r.Find(api.Finding{Cause: cause.Internal, Seen: wrong, Fix: "sudo timedatectl set-ntp true", Changes: "the clock follows time servers"})
 	case !c.Synchronised:
-		r.Note("the clock says %s; nothing synchronises it (timedatectl set-ntp true)", c.Now.UTC().Format(time.RFC3339))
+		r.Remark("the clock says %s; nothing synchronises it (timedatectl set-ntp true)", c.Now.UTC().Format(time.RFC3339))
 	default:
 		r.Note("the clock is synchronised")
 	}
@@ -222,7 +222,7 @@ func CheckResolver(lookups []Lookup) api.Report {
 			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: l.Err.Error(), Next: api.Do("device edit", l.Device).With("address", "IP"),
 				Changes: "the device is known by an address that needs no name server; else repair /etc/resolv.conf or the name"})
 		case l.Took > slowLookup:
-			r.Note("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())
+			r.Remark("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())
 		}
 	}
 	if len(lookups) > 0 && len(r.Findings) == 0 {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,15 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/tftp"
 )
+
+// said is all that a report says beside its findings.
+func said(r api.Report) string {
+	said := slices.Concat(r.Notes, r.Remarks)
+	for _, reason := range r.Skipped {
+		said = append(said, "skipped: "+reason)
+	}
+	return strings.Join(said, "\n")
+}
 
 // want is what a check has to say: one finding with these, or none; and notes.
 type want struct {
@@ -45,8 +55,8 @@ func (w want) check(t *testing.T, r api.Report) {
 			t.Errorf("found %+v\nwant  %+v", f, w)
 		}
 	}
-	if w.note != "" && !strings.Contains(strings.Join(r.Notes, "\n"), w.note) {
-		t.Errorf("no note has %q: %q", w.note, r.Notes)
+	if w.note != "" && !strings.Contains(said(r), w.note) {
+		t.Errorf("nothing says %q: %q", w.note, said(r))
 	}
 }
 
@@ -74,17 +84,17 @@ func TestCheckSockets(t *testing.T) {
 		"somebody": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE)}, "",
 			want{cause.Internal, "by a process that this user cannot see", "sudo ss -lunp", ""}},
 		"systemd": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "systemd", PID: 1}}, "",
-			want{note: "bound by systemd, which hands it over"}},
+			want{note: "is open: systemd hands it over"}},
 		"flashwarden": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "flashwarden", PID: 7}}, "flashwarden backup (process 7)",
-			want{note: "UDP :69 is bound by flashwarden backup (process 7)"}},
+			want{note: "UDP :69 is in use by flashwarden backup (process 7), which is running"}},
 		"no right, in use": {Socket{Address: ":69", Err: bindError(unix.EACCES)}, "flashwarden backup (process 7)",
 			want{cause.Internal, "permission denied", "sudo setcap cap_net_bind_service=+ep $(command -v flashwarden)", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := CheckSockets([]Socket{c.socket, free}, c.inUse)
 			c.want.check(t, r)
-			if c.socket.Err != nil && strings.Contains(strings.Join(r.Notes, "\n"), "are free") {
-				t.Errorf("says that all are free: %q", r.Notes)
+			if c.socket.Err != nil && strings.Contains(said(r), "are free") {
+				t.Errorf("says that all are free: %q", said(r))
 			}
 		})
 	}
@@ -125,12 +135,12 @@ func TestCheckRange(t *testing.T) {
 	} {
 		r := CheckRange(kernel, tftp.PortRange{First: c.first, Last: c.last})
 		want{}.check(t, r)
-		if said := strings.Contains(strings.Join(r.Notes, "\n"), "sysctl -w net.ipv4.ip_local_reserved_ports="); said != c.note {
-			t.Errorf("%s: %q", name, r.Notes)
+		if has := strings.Contains(said(r), "sysctl -w net.ipv4.ip_local_reserved_ports="); has != c.note {
+			t.Errorf("%s: %q", name, said(r))
 		}
 	}
-	if r := CheckRange(tftp.PortRange{}, tftp.PortRange{First: 1056, Last: 1059}); len(r.Notes) > 0 {
-		t.Errorf("without a range of the kernel: %q", r.Notes)
+	if r := CheckRange(tftp.PortRange{}, tftp.PortRange{First: 1056, Last: 1059}); said(r) != "" {
+		t.Errorf("without a range of the kernel: %q", said(r))
 	}
 }
 
@@ -145,7 +155,7 @@ func TestCheckDirectory(t *testing.T) {
 		want    want
 	}{
 		"good":      {good, 0, want{note: "belongs to " + name + " and can be written"}},
-		"not there": {with(func(d *Directory) { d.Path = t.TempDir() + "/a/b"; d.Err = fs.ErrNotExist }), 0, want{note: "is not there yet"}},
+		"not there": {with(func(d *Directory) { d.Path = t.TempDir() + "/a/b"; d.Err = fs.ErrNotExist }), 0, want{note: "does not exist yet"}},
 		"not there, nor can it be": {with(func(d *Directory) { d.Path = "/proc/no/where"; d.Err = fs.ErrNotExist }), 0,
 			want{cause.VaultError, "cannot be used", "sudo install -d -m 700 -o " + name + " /proc/no/where", ""}},
 		"closed": {with(func(d *Directory) { d.Err = fs.ErrPermission }), 0,

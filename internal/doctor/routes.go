@@ -182,7 +182,7 @@ func checkReversePath(way Route) api.Report {
 	ours := way.OurAddress()
 	switch {
 	case way.ToldIs == "":
-		r.Note("%s copies to %s, which is no address of this host: right only where something on the way translates it", way.Name, ours)
+		r.Remark("%s copies to %s, which is no address of this host: right only where something on the way translates it", way.Name, ours)
 	case way.ToldIs != way.Interface && way.ToldIs != "lo" && way.Filter == strict && ours.Is4():
 		r.Find(api.Finding{Cause: cause.NoRequest,
 			Seen: fmt.Sprintf("%s copies to %s on %s, and the way back to it leaves by %s: the strict reverse path filter of %s drops what it sends",

@@ -116,9 +116,9 @@ func CheckSockets(sockets []Socket, inUse string) api.Report {
 		case s.Err == nil:
 			free++
 		case taken && inUse != "":
-			r.Note("UDP %s is bound by %s", s.Address, inUse)
+			r.Note("UDP %s is in use by %s, which is running", s.Address, inUse)
 		case taken && s.Holder.Name == "systemd":
-			r.Note("UDP %s is bound by systemd, which hands it over", s.Address)
+			r.Note("UDP %s is open: systemd hands it over", s.Address)
 		default:
 			r.Find(socketFinding(s, taken))
 		}
@@ -173,7 +173,7 @@ func ReadLocalPorts() tftp.PortRange {
 func CheckRange(kernel, ours tftp.PortRange) api.Report {
 	var r api.Report
 	if ours.First <= kernel.Last && kernel.First <= ours.Last {
-		r.Note("the range %s lies among the ports that the kernel gives to any program (%d to %d); reserve it with: sysctl -w net.ipv4.ip_local_reserved_ports=%d-%d",
+		r.Remark("the range %s lies among the ports that the kernel gives to any program (%d to %d); reserve it with: sysctl -w net.ipv4.ip_local_reserved_ports=%d-%d",
 			ours, kernel.First, kernel.Last, ours.First, ours.Last)
 	}
 	return r
