@@ -24,6 +24,11 @@ type Network struct {
 	Delay     time.Duration // of each packet
 	Jitter    time.Duration // random additional delay, below this
 
+	// Rate and Queue describe a slow link before each socket. Packets wait for it in
+	// a queue; those that do not fit are lost.
+	Rate  int // bytes of payload a second; 0: unlimited
+	Queue int // packets that wait at the same time
+
 	// Filter decides about each packet first. Packets that pass can still be lost
 	// by chance. It is called by one goroutine at a time. Nil passes all.
 	Filter func(Packet) Verdict
@@ -34,6 +39,7 @@ type Network struct {
 	nextPort  uint16
 	inTransit transitHeap
 	sequence  uint64
+	links     map[netip.AddrPort][]time.Time // when the waiting packets will have left
 }
 
 // Packet is one packet in transit. Do not change or keep Data.
@@ -111,8 +117,35 @@ func (n *Network) send(from, to netip.AddrPort, b []byte) {
 	}
 	data := append([]byte(nil), b...)
 	for range copies {
-		n.deliver(from, to, data, n.delay())
+		if wait, ok := n.enqueue(to, len(b)); ok {
+			n.deliver(from, to, data, wait+n.delay())
+		}
 	}
+}
+
+// enqueue puts a packet into the queue of the slow link and returns how long it
+// takes to leave. ok is false if the queue is full.
+func (n *Network) enqueue(to netip.AddrPort, size int) (wait time.Duration, ok bool) {
+	if n.Rate == 0 {
+		return 0, true
+	}
+	if n.links == nil {
+		n.links = map[netip.AddrPort][]time.Time{}
+	}
+	now, queue := time.Now(), n.links[to]
+	for len(queue) > 0 && !queue[0].After(now) {
+		queue = queue[1:]
+	}
+	free := now
+	if len(queue) > 0 {
+		free = queue[len(queue)-1]
+	}
+	if ok = len(queue) <= n.Queue; ok {
+		free = free.Add(time.Duration(size) * time.Second / time.Duration(n.Rate))
+		queue = append(queue, free)
+	}
+	n.links[to] = queue
+	return free.Sub(now), ok
 }
 
 func (n *Network) chance(share float64) bool { return share > 0 && n.random.Float64() < share }

@@ -72,6 +72,9 @@ func TestNetwork(t *testing.T) {
 	if got := exchange(t, &Network{Duplicate: 0.2}, 1000); len(got) < 1100 || len(got) > 1300 {
 		t.Errorf("of 1000 packets at 20%% duplication %d arrived", len(got))
 	}
+	if got := exchange(t, &Network{Rate: 1000, Queue: 3}, 100); len(got) < 55 || len(got) > 75 {
+		t.Errorf("190 bytes in 100 ms through a link of 1000 bytes a second with a queue of 3: %d packets arrived", len(got))
+	}
 	got := exchange(t, &Network{Reorder: 0.2}, 100)
 	if slices.Equal(got, numbers(100)) || len(got) != 100 {
 		t.Errorf("nothing was reordered, or lost: %v", got)
