@@ -3,7 +3,9 @@ package tftp_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +75,45 @@ func moveBothWays(t *testing.T, n *tftptest.Network, c tftp.Client) {
 	}
 }
 
+// TestQueueLimitedLink moves files through a link of 20 Mbit/s with a round trip of 60
+// ms, whose queue is smaller than the window.
+func TestQueueLimitedLink(t *testing.T) {
+	for _, window := range []int{32, 64, 128, 300} {
+		for name, c := range map[string]tftp.Client{"adaptive": {}, "2 s": {Timeout: 2 * time.Second}} {
+			t.Run(fmt.Sprintf("%s/window %d", name, window), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := &tftptest.Network{Rate: 2_500_000, Queue: 40, Delay: 30 * time.Millisecond}
+					m := &memory{}
+					w := inBubble(t, &tftp.Server{Handler: m}, n)
+					c.Listen, c.BlockSize, c.Window = n.Listen, 1468, window
+					body := content(1, 3_000_000)
+					start := time.Now()
+					if _, err := c.Put(t.Context(), w.server, "f", bytes.NewReader(body), -1); err != nil {
+						t.Fatalf("put: %v; %v", err, w.events.story())
+					}
+					put := time.Since(start)
+					if got, _ := m.get("f"); !bytes.Equal(got, body) {
+						t.Fatal("the stored content differs")
+					}
+					var back bytes.Buffer
+					start = time.Now()
+					if _, err := c.Get(t.Context(), w.server, "f", &back); err != nil {
+						t.Fatalf("get: %v; %v", err, w.events.story())
+					}
+					get := time.Since(start)
+					if !bytes.Equal(back.Bytes(), body) {
+						t.Fatal("the content differs")
+					}
+					t.Logf("put %v, get %v", put, get)
+					if put > 30*time.Second || get > 20*time.Second {
+						t.Errorf("put took %v, get %v", put, get)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestLossIsRepairedFast loses every tenth ACK of an upload whose client waits
 // 10 s: the server's own timer repairs that.
 func TestLossIsRepairedFast(t *testing.T) {
@@ -98,6 +139,59 @@ func TestLossIsRepairedFast(t *testing.T) {
 			t.Errorf("%d lost ACKs took %v", lost, took)
 		}
 	})
+}
+
+// TestPausingDevice has a device that stops for 300 ms every 64 KB, to erase flash.
+// The server learns that, and repeats few packets.
+func TestPausingDevice(t *testing.T) {
+	const total, every, pause = 2048, 128, 300 * time.Millisecond
+	for _, op := range []string{"put", "get"} {
+		t.Run(op, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				packets, again, last := 0, 0, -1
+				n := &tftptest.Network{Delay: 500 * time.Microsecond, Filter: func(p tftptest.Packet) tftptest.Verdict {
+					if p.To.Port() != 2000 || p.Data[1] > 4 {
+						return tftptest.Pass
+					}
+					number := int(binary.BigEndian.Uint16(p.Data[2:]))
+					if packets++; number == last {
+						again++
+					}
+					last = number
+					return tftptest.Pass
+				}}
+				m := &memory{}
+				m.set("f", content(1, total*512+5))
+				w := inBubble(t, &tftp.Server{Handler: m}, n)
+				p := w.peerAt(netip.AddrPortFrom(w.server.Addr(), 2000))
+				if op == "get" {
+					p.request(rrq("f", "octet"))
+				} else {
+					p.request(wrq("g", "octet"))
+				}
+				for next := 1; next <= total; {
+					got := p.recv(p.soon())
+					if next%every == 0 {
+						time.Sleep(pause)
+					}
+					switch number := int(binary.BigEndian.Uint16(got[2:])); {
+					case op == "get":
+						p.send(ack(number))
+						if number == next {
+							next++
+						}
+					case number == next-1:
+						p.send(data(next, make([]byte, 512)))
+						next++
+					}
+				}
+				if again*100 > packets*2 {
+					t.Errorf("%d of %d packets were sent twice", again, packets)
+				}
+				t.Logf("%d of %d packets were sent twice", again, packets)
+			})
+		})
+	}
 }
 
 // TestEvents checks the exact events of transfers.

@@ -190,9 +190,10 @@ func (x *exchange) take(rcv *receiver, p packet, dst *sink, ack func()) (done bo
 	switch rcv.data(p.block, p.body) {
 	case taken:
 		x.rt.answered(time.Now())
+		x.rt.moved()
 		x.rt.sentAt = time.Now()
 		x.rt.unclear = true
-	case repeated, missed:
+	case repeated, missed, rewound:
 		ack()
 		x.rt.unclear = true
 	case ackDue:

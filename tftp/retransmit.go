@@ -8,8 +8,8 @@ import (
 const (
 	// minRTO is the shortest timeout, however fast the peer is. RFC 6298 section
 	// 2.4 uses one second because TCP delays acknowledgements; TFTP does not. A
-	// peer that pauses, for example to erase flash, gets a few duplicates. They do
-	// no harm, because duplicates are never answered.
+	// peer that pauses, for example to erase flash, gets a few duplicates once; see
+	// learn.
 	minRTO = 25 * time.Millisecond
 	maxRTO = 60 * time.Second
 )
@@ -25,10 +25,14 @@ type retransmit struct {
 	constant bool          // no backoff
 	srtt     time.Duration
 	rttvar   time.Duration
-	sentAt   time.Time // of the unanswered packet; zero: none
-	tries    int       // repetitions of that packet
-	slow     int       // repetitions after base or longer; only these count towards giving up
-	unclear  bool      // the packet was repeated for a reason other than the timer
+	least    time.Duration // the shortest round trip; 0: none was measured
+	floor    time.Duration // the peer has paused for so long: the interval is never shorter
+	doubtful int           // answers in a row that gave no sample
+	first    time.Time     // when the unanswered packet was sent first
+	sentAt   time.Time     // when it was sent last; zero: there is none
+	tries    int           // repetitions of that packet
+	slow     int           // repetitions after base or longer; only these count towards giving up
+	unclear  bool          // the packet was repeated for a reason other than the timer
 }
 
 // newRetransmit starts with the interval base, or with the negotiated timeout,
@@ -42,18 +46,49 @@ func newRetransmit(base, negotiated time.Duration) retransmit {
 
 // sent records that a new packet was sent.
 func (r *retransmit) sent(now time.Time) {
-	r.sentAt, r.tries, r.slow, r.unclear = now, 0, 0, false
+	r.first, r.sentAt, r.tries, r.slow, r.unclear = now, now, 0, 0, false
 }
+
+// moved records progress that is no answer to a packet, such as the blocks in the
+// middle of a window: the peer is alive, so its patience begins again.
+func (r *retransmit) moved() { r.tries, r.slow = 0, 0 }
 
 // answered records that the packet was answered.
 func (r *retransmit) answered(now time.Time) {
 	switch {
 	case r.agreed > 0:
 		r.interval = r.agreed
-	case r.tries == 0 && !r.unclear && !r.sentAt.IsZero():
+	case r.sentAt.IsZero():
+	case r.tries == 0 && !r.unclear:
 		r.sample(now.Sub(r.sentAt))
+	case r.tries > 0 && r.srtt > 0:
+		r.learn(now)
 	}
 	r.sentAt = time.Time{}
+}
+
+// learn handles the answer to a repeated packet. If it comes sooner after the last
+// repetition than the round trip allows, or much later, then the repetition was
+// needless: the peer had paused. Later than most of a second it proves nothing,
+// because then the peer's own timer may have caused it. Other answers repair a
+// loss. By Karn's rule the longer interval stays for the next packet, which then
+// gives a sample. If that one is repeated too, the losses have another reason, such
+// as a queue that overflows, and the interval returns to the estimate.
+func (r *retransmit) learn(now time.Time) {
+	took, after := now.Sub(r.first), now.Sub(r.sentAt)
+	if after < r.least*3/4 || after > r.estimate() && took < r.base*3/4 {
+		r.floor = max(r.floor, min(took+took/4, r.base))
+		r.interval = max(r.interval, r.floor)
+	}
+	if r.doubtful++; r.doubtful > 1 {
+		r.doubtful = 0
+		r.interval = max(r.estimate(), r.floor)
+	}
+}
+
+// estimate returns the timeout that the samples give.
+func (r *retransmit) estimate() time.Duration {
+	return min(max(r.srtt+4*r.rttvar, minRTO), maxRTO)
 }
 
 // begin records the first answer of the peer. If there is no sample yet, the
@@ -72,7 +107,10 @@ func (r *retransmit) sample(rtt time.Duration) {
 		r.rttvar += (max(r.srtt-rtt, rtt-r.srtt) - r.rttvar) / 4
 		r.srtt += (rtt - r.srtt) / 8
 	}
-	r.interval = min(max(r.srtt+4*r.rttvar, minRTO), maxRTO)
+	if r.doubtful = 0; r.least == 0 || rtt < r.least {
+		r.least = rtt
+	}
+	r.interval = max(r.estimate(), r.floor)
 }
 
 // repeated records a repetition after the interval. The next interval is twice as

@@ -115,6 +115,60 @@ func TestQuickRepetitions(t *testing.T) {
 	}
 }
 
+// answer has a packet repeated at the given times after it was sent, and answered.
+func answer(r *retransmit, repeated []time.Duration, at time.Duration) {
+	start := time.Now()
+	r.sent(start)
+	for _, d := range repeated {
+		r.repeated(start.Add(d))
+	}
+	r.answered(start.Add(at))
+}
+
+// TestLearn repeats packets. Only an answer that shows that the repetition was
+// needless raises the shortest interval, and for good.
+func TestLearn(t *testing.T) {
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		repeated []time.Duration
+		at, want time.Duration
+	}{
+		"sooner than the round trip": {[]time.Duration{25 * ms, 75 * ms, 175 * ms}, 175*ms + 500*time.Microsecond, 219375 * time.Microsecond},
+		"much later":                 {[]time.Duration{25 * ms, 75 * ms, 175 * ms}, 300 * ms, 375 * ms},
+		"a loss":                     {[]time.Duration{25 * ms}, 27 * ms, 25 * ms},
+		"two losses":                 {[]time.Duration{25 * ms, 75 * ms}, 78 * ms, 25 * ms},
+		"the peer's own timer":       {[]time.Duration{25 * ms, 75 * ms, 175 * ms, 375 * ms, 775 * ms}, 1000 * ms, 25 * ms},
+	} {
+		r := newRetransmit(time.Second, 0)
+		for range 100 {
+			answer(&r, nil, 2*ms)
+		}
+		answer(&r, c.repeated, c.at)
+		for range 100 {
+			answer(&r, nil, 2*ms)
+		}
+		if r.interval != c.want {
+			t.Errorf("%s: the interval is %v, want %v", name, r.interval, c.want)
+		}
+	}
+}
+
+// TestLossesInARow has losses that the longer interval does not avoid: it returns to
+// the estimate, and does not grow without end.
+func TestLossesInARow(t *testing.T) {
+	r := newRetransmit(time.Second, 0)
+	for range 100 {
+		answer(&r, nil, 60*time.Millisecond)
+	}
+	for range 20 {
+		wait := r.interval
+		answer(&r, []time.Duration{wait}, wait+60*time.Millisecond)
+	}
+	if r.interval > 300*time.Millisecond {
+		t.Errorf("the interval is %v after 20 losses in a row", r.interval)
+	}
+}
+
 // TestMonotonic is case 130: every time that a transfer compares with another
 // carries the monotonic clock, so that a step of the wall clock changes nothing
 // (package time: String shows it as m=±VALUE).

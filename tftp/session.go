@@ -201,10 +201,16 @@ func (s *session) expire(now time.Time, out *outbox) {
 	switch {
 	case s.state == lingering:
 		s.leave()
+	case s.snd != nil && s.snd.resting:
+		s.setDeadline() // in case that the next blocks are still being loaded
+		s.proceed(now, out)
 	case !s.confirmed && (s.closed || s.rt.tries >= unprovedRepeats || now.Sub(s.asking) >= unprovedWait):
 		s.expireUnproved(now, out)
 	case s.rt.slow >= s.limits.retries || now.Sub(s.heard) >= s.patience():
 		s.giveUp(now, s.silence(), out)
+	case s.rcv != nil && s.rcv.pending > 0: // the end of a window was lost
+		s.event(EventRetransmit, nil, out)
+		s.acknowledge(now, out)
 	default:
 		s.rt.repeated(now)
 		s.event(EventRetransmit, nil, out)

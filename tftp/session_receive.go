@@ -15,6 +15,7 @@ type receiver struct {
 	pending   int    // blocks accepted since the last ACK
 	final     bool   // the last block was the end of the file
 	gap       bool   // a gap was answered, and no block was accepted since
+	rewound   bool   // a rewind was answered, and no block was accepted since
 	toOne     bool   // the peer continues after block 65535 with 1, not with 0
 	fill      *chunk // payload to be written; nil when empty
 	bytes     int64  // payload accepted
@@ -61,6 +62,7 @@ const (
 	ackDue                  // the next block, and an ACK is due
 	repeated                // the last block again: our ACK may be lost
 	missed                  // blocks before it are missing: acknowledge the last one, once
+	rewound                 // the peer sends a window again that we have: the same
 )
 
 // data handles a DATA packet. It copies the payload of the next block to r.fill,
@@ -76,14 +78,24 @@ func (r *receiver) data(block uint16, payload []byte) verdict {
 	case ahead > 1 && ahead <= uint16(r.window) && r.window > 1 && !r.gap:
 		r.gap = true
 		return missed
+	case r.window > 1 && !r.rewound && r.isRewind(-ahead):
+		r.rewound = true
+		return rewound
 	}
 	return ignored
+}
+
+// isRewind reports whether a block this far behind the last one shows that the peer
+// did not get our ACK, and sends the window again: the block is the first one after
+// our ACK, or older. Other old blocks are duplicates of the network.
+func (r *receiver) isRewind(behind uint16) bool {
+	return behind > 0 && uint64(behind) < r.last && int(behind) >= r.pending-1 && int(behind) < 2*r.window
 }
 
 func (r *receiver) take(payload []byte) verdict {
 	r.last++
 	r.pending++
-	r.gap = false
+	r.gap, r.rewound = false, false
 	r.bytes += int64(len(payload))
 	r.final = len(payload) < r.blockSize
 	r.fill.buf = append(r.fill.buf, payload...)
@@ -124,12 +136,13 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 		s.advance(now, out)
 	case taken:
 		s.rt.answered(now)
+		s.rt.moved()
 		s.progress(now, out)
 		s.deadline = now.Add(s.rt.interval)
 		if s.checkSize(now, out) && s.rcv.beyondLimit() {
 			s.hold(out)
 		}
-	case repeated, missed:
+	case repeated, missed, rewound:
 		s.acknowledge(now, out)
 		s.rt.unclear = true
 	}

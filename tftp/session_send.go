@@ -16,6 +16,9 @@ type sender struct {
 	chunks    []*chunk  // loaded and not acknowledged, in order
 	repaired  bool      // a repeated ACK has caused a repetition of this window
 	windowAt  time.Time // when the window was last sent
+	burst     int       // blocks that may be sent at once; 0: the whole window
+	resting   bool      // the rest of the window is sent after a pause
+	lossAt    uint64    // acked when the burst was last halved
 }
 
 func newSender(t terms) *sender {
@@ -47,6 +50,7 @@ func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress b
 	switch {
 	case n == 0:
 		if s.window > 1 && !s.repaired && s.sent > s.acked && now.Sub(s.windowAt) > rtt/2 {
+			s.lost()
 			s.repaired = true
 			s.sent = s.acked
 		}
@@ -54,10 +58,46 @@ func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress b
 	case n > s.sent-s.acked:
 		return false
 	}
-	s.acked += n
+	if s.acked += n; s.acked < s.sent {
+		s.lost()
+	} else {
+		s.calm()
+	}
 	s.sent = s.acked // the blocks after it were lost and are sent again (RFC 7440 section 4)
 	s.repaired = false
 	return true
+}
+
+// minBurst is the smallest burst in blocks.
+const minBurst = 4
+
+// lost halves the burst after a loss. A window goes out in one burst at first, which
+// may overflow a queue on the path. It cannot be shorter than negotiated: the peer
+// acknowledges only whole windows. But its blocks can leave one burst after the other.
+func (s *sender) lost() {
+	if s.window <= minBurst || s.burst > 0 && s.lossAt == s.acked {
+		return
+	}
+	if s.burst == 0 {
+		s.burst = s.window
+	}
+	s.burst, s.lossAt = max(minBurst, s.burst/2), s.acked
+}
+
+// calm raises the burst after a window that arrived.
+func (s *sender) calm() {
+	if s.burst == 0 {
+		return
+	}
+	if s.burst += max(1, s.window/16); s.burst >= s.window {
+		s.burst = 0
+	}
+}
+
+// pause returns the time between two bursts: the bursts of a window are spread over
+// a round trip.
+func (s *sender) pause(rtt time.Duration) time.Duration {
+	return max(time.Millisecond, rtt*time.Duration(s.burst)/time.Duration(s.window))
 }
 
 // needs reports whether a repeated ACK may be about the unanswered block in
@@ -89,6 +129,10 @@ func (s *sender) drop(pool *chunkPool) {
 func (s *sender) pump(now time.Time, out *outbox) bool {
 	limit := s.acked + uint64(s.window)
 	before := s.sent
+	short := s.burst > 0 && before+uint64(s.burst) < limit
+	if short {
+		limit = before + uint64(s.burst)
+	}
 	for _, c := range s.chunks {
 		end := min(limit, c.first+uint64(c.count)-1)
 		if s.sent+1 < c.first || s.sent >= end {
@@ -97,6 +141,7 @@ func (s *sender) pump(now time.Time, out *outbox) bool {
 		out.runs = append(out.runs, run{c.blocks(s.sent+1, end, s.blockSize), s.blockSize + headerSize})
 		s.sent = end
 	}
+	s.resting = short && s.sent == limit
 	if s.sent == before {
 		return false
 	}
@@ -195,6 +240,9 @@ func (s *session) proceed(now time.Time, out *outbox) {
 	}
 	if s.snd.pump(now, out) {
 		s.await(now)
+		if s.snd.resting {
+			s.deadline = now.Add(s.snd.pause(s.rt.srtt))
+		}
 	}
 	s.load(out)
 }
