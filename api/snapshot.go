@@ -64,7 +64,26 @@ type Facts struct {
 	Serial   string `json:"serial"`  // "System serial number", else "Processor board ID"
 	Mode     string `json:"mode"`    // bundle or install
 	Image    string `json:"image"`   // the system image file, with its file system
+
+	Install []Installed `json:"install,omitempty"` // show install summary of a device in install mode
 }
+
+// Installed is one row of show install summary.
+type Installed struct {
+	Where string `json:"where"` // "Switch 1 2 3", "R0", as printed
+	Type  string `json:"type"`  // IMG, SMU, APSP, …
+	State string `json:"state"` // one of the states below, or the letter of another one
+	Name  string `json:"name"`  // a file of the device, or the version of IMG
+}
+
+// The states of Installed. Activated and deactivated are not committed: the
+// device goes back to its committed software when it restarts.
+const (
+	StateCommitted   = "committed"
+	StateActivated   = "activated"
+	StateDeactivated = "deactivated"
+	StateInactive    = "inactive"
+)
 
 // File is one selected file. A file with a Cause is missing from the vault.
 type File struct {

@@ -67,7 +67,8 @@ func (d *Device) LocalAddr() netip.Addr { return d.line.LocalAddr() }
 // RemoteAddr is the device's address in the session.
 func (d *Device) RemoteAddr() netip.Addr { return d.line.RemoteAddr() }
 
-// Facts reads show version, and show boot if the device has it. The error for a
+// Facts reads show version, show boot if the device has it, and show install
+// summary in install mode. The error for a
 // device that runs neither IOS nor IOS-XE is unsupported_device.
 func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 	text, err := d.line.Run(ctx, "show version", nil)
@@ -88,11 +89,30 @@ func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 			return ios.Facts{}, err
 		}
 	}
+	if facts.Mode == "install" {
+		if facts.Install, err = d.installed(ctx); err != nil {
+			return ios.Facts{}, err
+		}
+	}
 	if facts.Hostname == "" {
 		facts.Hostname = d.line.Hostname()
 	}
 	d.image = facts.Image
 	return facts, nil
+}
+
+// installed reads show install summary. Old IOS-XE, and some accounts, do not
+// have it.
+func (d *Device) installed(ctx context.Context) ([]ios.InstallLocation, error) {
+	text, err := d.line.Run(ctx, "show install summary", nil)
+	if err != nil {
+		return nil, err
+	}
+	install, err := ios.ParseInstall(text)
+	if err != nil {
+		d.log.Debug("no install summary", "err", err)
+	}
+	return install.Locations, nil
 }
 
 // stack reads show switch. A stackable switch can be alone.

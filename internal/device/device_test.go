@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/vty"
@@ -189,6 +190,24 @@ func TestUntypablePaths(t *testing.T) {
 	}
 	if len(f.typed) > 0 {
 		t.Errorf("typed %q", f.typed)
+	}
+}
+
+// TestInstallSummary reads what is committed and what is only activated. Software
+// without the command has no rows.
+func TestInstallSummary(t *testing.T) {
+	version := strings.Replace(showVersion, "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin", "flash:x.SPA.conf", 1)
+	const summary = "[ Switch 1 2 ] Installed Package(s) Information:\nState (St): I - Inactive, U - Activated & Uncommitted,\n" +
+		"            C - Activated & Committed, D - Deactivated & Uncommitted\nType  St   Filename/Version\nIMG   C    17.9.4.0.6\nSMU   U    flash:a.smu.bin\n"
+	for says, want := range map[string][]api.Installed{
+		summary: {{Where: "Switch 1 2", Type: "IMG", State: "committed", Name: "17.9.4.0.6"}, {Where: "Switch 1 2", Type: "SMU", State: "activated", Name: "flash:a.smu.bin"}},
+		invalid: nil,
+	} {
+		d, _ := on(map[string]string{"show version": version, "show install summary": says})
+		f, err := d.Facts(t.Context())
+		if err != nil || f.Mode != "install" || !reflect.DeepEqual(f.API().Install, want) {
+			t.Errorf("%+v, %v", f.API(), err)
+		}
 	}
 }
 

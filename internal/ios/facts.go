@@ -8,7 +8,8 @@ import (
 
 // NewFacts combines show version and show boot. Version is the version of
 // IOS-XE if there is one, and of IOS otherwise. Mode is "install" if the image
-// is a packages.conf or show version prints INSTALL, and "bundle" otherwise.
+// is a provisioning file (packages.conf, or any other *.conf) or show version
+// prints INSTALL, and "bundle" otherwise.
 func NewFacts(v Version, b Boot) Facts {
 	f := Facts{
 		Hostname: v.Hostname, OS: v.OS, Version: v.Version, Image: v.ImageFile,
@@ -23,7 +24,7 @@ func NewFacts(v Version, b Boot) Facts {
 	if len(v.SystemSerials) > 0 {
 		f.Serial = v.SystemSerials[0]
 	}
-	if strings.HasSuffix(v.ImageFile, "packages.conf") || v.Mode == "INSTALL" {
+	if strings.HasSuffix(v.ImageFile, ".conf") || v.Mode == "INSTALL" {
 		f.Mode = "install"
 	}
 	if len(v.Members) > 1 {
@@ -40,5 +41,11 @@ func NewFacts(v Version, b Boot) Facts {
 
 // API returns the part of f that snapshots, results and plans keep.
 func (f Facts) API() api.Facts {
-	return api.Facts{Hostname: f.Hostname, OS: f.OS, Version: f.Version, Model: f.Model, Serial: f.Serial, Mode: f.Mode, Image: f.Image}
+	facts := api.Facts{Hostname: f.Hostname, OS: f.OS, Version: f.Version, Model: f.Model, Serial: f.Serial, Mode: f.Mode, Image: f.Image}
+	for _, location := range f.Install {
+		for _, p := range location.Packages {
+			facts.Install = append(facts.Install, api.Installed{Where: location.Location, Type: p.Type, State: p.StateWord(), Name: p.FilenameVersion})
+		}
+	}
+	return facts
 }

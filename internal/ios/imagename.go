@@ -27,6 +27,14 @@ var (
 	xeName = lazyregexp.New(`^([a-z0-9_]+?)(?:_iosxe|-([a-z0-9_-]+))?\.(\d{2}\.\d{2}\.\d{2}[a-z]?)(?:\.([A-Z]+)\.(\d{3}-[0-9.]+[A-Z][A-Za-z0-9]*))?(?:-[a-z]+)?$`)
 )
 
+// patchName matches the names of patches: *.smu.bin, *.apsp.bin, *.apdp.bin.
+var patchName = lazyregexp.New(`(?i)\.(?:smu|apsp|apdp)(?:\.|$)`)
+
+// IsPatch reports whether a file name is that of a patch of IOS-XE: a Software
+// Maintenance Update (SMU), or a service or device pack for access points (APSP,
+// APDP). No device boots from one, although most end in .bin.
+func IsPatch(name string) bool { return patchName.MatchString(path.Base(name)) }
+
 // ParseImageName reads the name of an image, with or without directories and
 // .bin. ok is false for a name in none of Cisco's forms.
 func ParseImageName(name string) (image ImageName, ok bool) {

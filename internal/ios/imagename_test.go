@@ -37,3 +37,14 @@ func TestParseImageName(t *testing.T) {
 		}
 	}
 }
+
+func TestIsPatch(t *testing.T) {
+	for name, want := range map[string]bool{
+		"flash:cat9k_iosxe.16.09.01.CSCvk69552.SPA.smu.bin": true, "C9800-universalk9_wlc.17.03.05a.CSCwb13784.SPA.apsp.bin": true,
+		"utah.bm.smu.may15.bin": true, "dir/x.apdp.bin": true, "cat9k_iosxe.17.09.04a.SPA.bin": false, "smu.bin": false, "x.smu/y.bin": false,
+	} {
+		if got := IsPatch(name); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package ios
 import (
 	"strings"
 
+	"flashwarden/api"
 	"flashwarden/internal/lazyregexp"
 )
 
@@ -24,6 +25,26 @@ type InstallPackage struct {
 	State           string // I inactive, U uncommitted, C committed, D deactivated
 	FilenameVersion string // "17.10.01.0.160408" or a file
 }
+
+// StateWord returns the state in words, or the letter for a state that we do not
+// know.
+func (p InstallPackage) StateWord() string {
+	switch p.State {
+	case "C":
+		return api.StateCommitted
+	case "U":
+		return api.StateActivated
+	case "D":
+		return api.StateDeactivated
+	case "I":
+		return api.StateInactive
+	}
+	return p.State
+}
+
+// InForce reports whether the device runs the package: it is committed, or
+// activated and not yet committed.
+func (p InstallPackage) InForce() bool { return p.State == "C" || p.State == "U" }
 
 var (
 	installLocation = lazyregexp.New(`^\[ *(\S.*?) *\] .*Package\(s\) Information:`)

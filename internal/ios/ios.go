@@ -16,6 +16,8 @@ type Facts struct {
 	BootPath   string // the path of the next start, from show boot; may be empty
 	ConfigFile string // classic switches: flash:/config.text; may be empty
 
+	Install []InstallLocation // show install summary of a device in install mode; empty if it does not show it
+
 	Members []Member      // rows of show version for a stack; empty for a single switch
 	Starts  []Start       // boot paths of the other units, if show boot prints them
 	Stack   []StackSwitch // rows of show switch; empty without a stack

@@ -160,6 +160,9 @@ func TestModeAndRegister(t *testing.T) {
 	if v.OS != "iosxe" || v.Mode != "INSTALL" || v.ConfigRegisterNext != "0x2102" {
 		t.Errorf("%+v", v)
 	}
+	if f := NewFacts(Version{ImageFile: "flash:cat3k_caa-universalk9.16.12.05.SPA.conf"}, Boot{}); f.Mode != "install" {
+		t.Errorf("a provisioning file of another name: %+v", f)
+	}
 	if f := NewFacts(v, Boot{}); f.Mode != "install" || f.Version != "03.06.07E" {
 		t.Errorf("%+v", f)
 	}
