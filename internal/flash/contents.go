@@ -121,7 +121,7 @@ func (c Contents) imageInside(dir File) (File, bool) {
 		if name := f.Base(); name == base+".bin" || name == base {
 			return f, true
 		}
-		if path.Ext(f.Rel) == ".bin" {
+		if path.Ext(f.Rel) == ".bin" && !ios.IsPatch(f.Rel) {
 			bins = append(bins, f)
 		}
 	}

@@ -142,7 +142,7 @@ func (v view) bootable() []flash.Path {
 		add(v.Image(flash.ParsePath(n)))
 	}
 	for _, f := range v.All() {
-		add(f, !f.IsDir() && flash.KeepsImages(f.FS) && (path.Ext(f.Rel) == ".bin" || f.Base() == "packages.conf"))
+		add(f, !f.IsDir() && flash.KeepsImages(f.FS) && (path.Ext(f.Rel) == ".bin" && !ios.IsPatch(f.Rel) || f.Base() == "packages.conf"))
 	}
 	return out
 }
