@@ -43,7 +43,7 @@ var families = []family{
 	{"Catalyst 3750, 3750-E, 3750-X", []string{"c3750", "c3750-stack"}, re(`\bc3750e?-|WS-C3750`), re(`Catalyst 3750`)},
 	{"Catalyst 1000", []string{"c1000-tftpboot"}, re(`\bc1000-|C1000-\d`), re(`C1000`)},
 	{"Catalyst 3650, 3850", []string{"c3850-tftpboot"}, re(`\bcat3k_caa-|WS-C3[68]50`), re(`Catalyst 3[68]50`)},
-	{"Catalyst 9200, 9300", []string{"c9300", "c9300-stack"}, re(`C9[23]00[LX]?-|CAT9K_LITE|cat9k_lite`), re(`Catalyst 9[23]00`)},
+	{"Catalyst 9200, 9300", []string{"c9300", "c9300-smu", "c9300-stack"}, re(`C9[23]00[LX]?-|CAT9K_LITE|cat9k_lite`), re(`Catalyst 9[23]00`)},
 	{"Catalyst 9400, 9500, 9600", []string{"c9400-redundant"}, re(`\bC9[456]\d\d[A-Z]?\b|C9[45]00-`), re(`Catalyst 9[456]00`)},
 	{"Catalyst 4500", []string{"c4500-redundant"}, re(`\bcat4500e?-|WS-C4[59]`), re(`Catalyst 4[59]`)},
 	{"Catalyst 6500, 7600", []string{"c6500-vss"}, re(`\bs72033-|WS-C65\d\d|c6sup`), re(`6504-E|6500|7600`)},

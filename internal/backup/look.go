@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"flashwarden/api"
-	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
@@ -39,12 +38,11 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 	s.image, how = flash.Running(s.facts, s.found)
 	s.runs = how == flash.Runs
 	s.warnings = append(d.Skipped(), imageWarnings(s.facts, s.image, how, s.found)...)
-	var packages map[string][]string
-	if isBootPointer(s.image.Rel) {
-		s.notes = []string{"install mode: there is no single bootable .bin; packages.conf and its packages together are the image"}
-		packages, s.selected, err = readPackages(ctx, d, s.found.OnEveryUnit(s.image))
+	packages, missing, err := readPackages(ctx, d, s.facts, s.image, s.found)
+	s.selected = append(missing, Select(s.facts, s.listings, packages, j.opts.Policy)...)
+	if _, ok := packages[s.image.String()]; ok {
+		s.notes = []string{installNote(s.image, s.selected)}
 	}
-	s.selected = append(s.selected, Select(s.facts, s.listings, packages, j.opts.Policy)...)
 	return s, err
 }
 
@@ -58,39 +56,5 @@ func imageWarnings(f ios.Facts, image flash.File, how flash.How, found flash.Con
 	if how == flash.Boots {
 		warnings = append(warnings, fmt.Sprintf("the running image %q is in no flash of the device; the backup has the image that BOOT names, %s", f.Image, image))
 	}
-	return append(warnings, unitWarnings(f, image, found)...)
-}
-
-// readPackages reads which packages the boot pointer of each unit names, by its
-// file system. A pointer that cannot be read gives a missing file, so that the
-// rest is still taken; an error is one of the session.
-func readPackages(ctx context.Context, d Device, pointers []flash.File) (packages map[string][]string, missing []api.File, err error) {
-	packages = make(map[string][]string)
-	for _, pointer := range pointers {
-		names, err := packagesOf(ctx, d, pointer)
-		switch {
-		case endsVisit(cause.Of(err)):
-			return nil, nil, err
-		case err != nil:
-			f := api.File{Path: pointer.Dir().Join("*.pkg").String(), Kind: api.KindPackage, Size: -1}
-			note(&f, err)
-			missing = append(missing, f)
-		}
-		packages[pointer.FS] = names
-	}
-	return packages, missing, nil
-}
-
-// packagesOf reads which packages one boot pointer names.
-func packagesOf(ctx context.Context, d Device, pointer flash.File) ([]string, error) {
-	text, err := d.Text(ctx, pointer.String())
-	if err != nil {
-		return nil, err
-	}
-	names, err := ios.ParsePackages(text)
-	if err != nil {
-		return nil, cause.Wrap(cause.ImageNotFound, err, "read "+pointer.String(),
-			api.Say("compare ").Type(api.OnDevice, "more "+pointer.String()).Say(" with ").Type(api.OnDevice, "show install summary").Say(" on the device"))
-	}
-	return names, nil
+	return append(append(warnings, unitWarnings(f, image, found)...), patchWarnings(f)...)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"flashwarden/api"
-	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
@@ -30,10 +29,10 @@ var kindOrder = []string{
 }
 
 // Select picks the files that policy takes from the listings: the image
-// first, the running-config last. packages are the names in packages.conf, by
-// the file system that it is in, for a device in install mode. An image that is
-// nowhere to be found is a file with the cause image_not_found, so that the
-// rest is still saved.
+// first, the running-config last. packages are the names in the provisioning
+// files of a device in install mode, by the path of each file. An image that is
+// nowhere to be found is a file with the cause image_not_found, so that the rest
+// is still saved.
 func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, policy api.Policy) []api.File {
 	s := selection{facts: f, found: flash.Read(f, listings)}
 	s.addSystem(packages)
@@ -76,30 +75,25 @@ func (s *selection) addSystem(packages map[string][]string) {
 		return
 	}
 	s.image = l
-	kind := kindOfSystem(l.Rel)
 	for _, m := range s.found.OnEveryUnit(l) {
-		s.add(m, kind)
-		for _, name := range packages[m.FS] {
-			s.addPackage(m, name)
-		}
+		s.addBoots(m, packages)
 	}
 	for _, u := range s.found.OtherUnits(s.facts, l) {
 		if u.Boots.Found() {
-			s.add(u.Boots, kindOfSystem(u.Boots.Rel))
+			s.addBoots(u.Boots, packages)
 		}
 	}
 }
 
-// addPackage adds a package that the boot pointer of a unit names.
-func (s *selection) addPackage(pointer flash.File, name string) {
-	at := pointer.Dir().Join(name)
-	if l, ok := s.found.File(at); ok {
-		s.add(l, api.KindPackage)
+// addBoots adds a file that a unit starts from, with all that it names.
+func (s *selection) addBoots(l flash.File, packages map[string][]string) {
+	names, ok := packages[l.String()]
+	if !ok && !isBootPointer(l.Rel) {
+		s.add(l, api.KindImage)
 		return
 	}
-	s.addMissing(at.String(), api.KindPackage, cause.New(cause.SourceMissing,
-		"packages.conf names "+at.String()+", which is in no listing of the device",
-		api.Say("see ").Type(api.OnDevice, "show install summary").Say(" on the device")))
+	s.add(l, api.KindBootPointer)
+	s.addInstalled(l, names)
 }
 
 // addMissing adds a file that should be there and is not, with the reason.
@@ -142,7 +136,7 @@ func kindOf(rel string) string {
 		return kind
 	case isBootPointer(rel):
 		return api.KindBootPointer
-	case strings.HasSuffix(base, ".pkg"):
+	case strings.HasSuffix(base, ".pkg"), ios.IsPatch(rel):
 		return api.KindPackage
 	case strings.HasSuffix(base, ".bin"):
 		return api.KindImage
@@ -150,12 +144,13 @@ func kindOf(rel string) string {
 	return api.KindOther
 }
 
-// kindOfSystem is the kind of what a unit boots.
-func kindOfSystem(rel string) string {
-	if isBootPointer(rel) {
-		return api.KindBootPointer
+// isBootPointer recognises a provisioning file by its name: packages.conf, or
+// that of an image with another ending.
+func isBootPointer(rel string) bool {
+	base, ok := strings.CutSuffix(path.Base(rel), ".conf")
+	if !ok {
+		return false
 	}
-	return api.KindImage
+	_, named := ios.ParseImageName(base)
+	return named || base == "packages"
 }
-
-func isBootPointer(rel string) bool { return path.Base(rel) == "packages.conf" }

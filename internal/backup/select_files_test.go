@@ -58,12 +58,12 @@ func TestSelect(t *testing.T) {
 		},
 		"printed under another name of the file system": {
 			ios.Facts{Image: "bootflash:packages.conf", Mode: "install"},
-			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg", "b.pkg", "unused.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, api.PolicyImage,
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg", "b.pkg", "unused.pkg")}, map[string][]string{"flash:/packages.conf": {"a.pkg", "b.pkg"}}, api.PolicyImage,
 			[]string{"package flash:/a.pkg", "package flash:/b.pkg", "boot-pointer flash:/packages.conf"},
 		},
 		"a package that is missing": {
 			ios.Facts{Image: "flash:packages.conf", Mode: "install"},
-			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg")}, map[string][]string{"flash:": {"a.pkg", "b.pkg"}}, api.PolicyImage,
+			[]ios.Listing{dir("flash:/", "packages.conf", "a.pkg")}, map[string][]string{"flash:/packages.conf": {"a.pkg", "b.pkg"}}, api.PolicyImage,
 			[]string{"package flash:/a.pkg", "package flash:/b.pkg source_missing", "boot-pointer flash:/packages.conf"},
 		},
 		"every stack member's copy, the running one first": {

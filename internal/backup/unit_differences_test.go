@@ -74,7 +74,7 @@ func TestUnits(t *testing.T) {
 		"install mode, each member with its own packages": {
 			facts:    ios.Facts{Image: "flash:packages.conf", Mode: "install"},
 			listings: []ios.Listing{dir("flash:/", "packages.conf", "a.pkg"), dir("flash-2:/", "packages.conf", "a.pkg", "b.pkg")},
-			packages: map[string][]string{"flash:": {"a.pkg"}, "flash-2:": {"b.pkg", "c.pkg"}},
+			packages: map[string][]string{"flash:/packages.conf": {"a.pkg"}, "flash-2:/packages.conf": {"b.pkg", "c.pkg"}},
 			want: []string{"package flash:/a.pkg", "package flash-2:/b.pkg", "package flash-2:/c.pkg source_missing",
 				"boot-pointer flash:/packages.conf", "boot-pointer flash-2:/packages.conf"},
 		},

@@ -48,6 +48,7 @@ func execCommands() []command {
 		{"show terminal", false, always, (*session).showTerminal},
 		{"show boot", true, showBoot, showText("show_boot")},
 		{"show bootvar", true, showBootvar, showText("show_bootvar")},
+		{"show install summary", true, showInstall, showText("show_install_summary")},
 		{"show file systems", true, always, func(s *session, _ []string) { s.show(s.sw.fileSystemsText()) }},
 		{"show running-config", true, always, (*session).showRunning},
 		{"show startup-config", true, always, (*session).showStartup},
@@ -98,7 +99,7 @@ func explain(word string) string {
 		"configure": "Enter configuration mode", "write": "Write running configuration to memory", "memory": "Write to NV memory",
 		"reload": "Halt and perform a cold restart", "system": "Set the system image", "all": "All members of the stack",
 		"end": "Exit from configure mode", "do": "Run an EXEC command", "hostname": "Set the name of the switch",
-		"mkdir": "Create a directory", "install": "Install software", "add": "Add a package", "activate": "Activate what was added",
+		"mkdir": "Create a directory", "install": "Install software", "summary": "Summary of the packages", "add": "Add a package", "activate": "Activate what was added",
 		"commit": "Keep it over the next start", "interface": "IP interface status", "brief": "Brief summary of IP status", "systems": "List filesystems",
 		"access-lists": "List access lists", "policy-map": "Show policy maps", "control-plane": "Policy of the control plane",
 	}

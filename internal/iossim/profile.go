@@ -41,6 +41,7 @@ const (
 	showBootvar   feature = "show-bootvar"   // show bootvar, on routers and chassis
 	showBootflash feature = "show-bootflash" // show bootflash:
 	installMode   feature = "install-mode"   // install add file … activate commit
+	showInstall   feature = "show-install"   // show install summary
 	tftpBlocksize feature = "tftp-blocksize" // ip tftp blocksize: since IOS-XE 3.3SE
 	oldCopy       feature = "old-copy"       // the copy dialogue of IOS up to 12.0
 )
@@ -140,6 +141,7 @@ func profileSummaries() []profileSummary {
 		{"c1000-tftpboot", "Catalyst 1000, IOS 15.2: booted over the network, no image in flash"},
 		{"c3850-tftpboot", "Catalyst 3850, IOS-XE 16.6: booted over the network, BOOT names an image in flash"},
 		{"c9300", "Catalyst 9300, IOS-XE 17.9: install mode"},
+		{"c9300-smu", "Catalyst 9300, IOS-XE 17.9: install mode with patches, and a provisioning file of another name"},
 		{"c9300-stack", "three Catalyst 9300, IOS-XE 17.9: install mode, flash-2: and flash-3:"},
 		{"c4500-redundant", "Catalyst 4500, IOS 12.2: two supervisors, slavebootflash:"},
 		{"c6500-vss", "two Catalyst 6500 as one (VSS), IOS 12.2: an image without .bin, const_nvram:"},
