@@ -154,7 +154,7 @@ func (p planning) mayNotDelete(name string, files []api.PlannedFile, bootsWithou
 	case used != "":
 		why = refusal(fmt.Sprintf("%s cannot be deleted: %s", name, used), api.Say("boot another image first"))
 	case slices.ContainsFunc(files, func(f api.PlannedFile) bool { return p.view.same(f.Path, name) }):
-		why = refusal(name+" is both to be deleted and to be restored", api.Say("leave it out of one of the two"))
+		why = refusal(name+" is both to be deleted and to be restored", api.Say("drop ").Option("delete", "").Say(" or ").Option("file", ""))
 	case !bootsWithout:
 		why = refusal(fmt.Sprintf("%s cannot be deleted: it is the last file that %s could boot", name, p.device.Name), api.Say("restore an image first"))
 	default:

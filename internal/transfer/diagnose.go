@@ -169,7 +169,7 @@ func wrongSource(w Witness) *cause.Error {
 
 func noRequest(w Witness) *cause.Error {
 	return cause.New(cause.NoRequest,
-		fmt.Sprintf("%s never asked our TFTP server %s for the ticket: %s", w.Device, w.Server, w.said()), fixRequest(w))
+		fmt.Sprintf("%s sent no TFTP request to %s: %s", w.Device, w.Server, w.said()), fixRequest(w))
 }
 
 // tidBlocked tells the two directions apart: a device that has our answer asks

@@ -140,7 +140,7 @@ func (h *handshake) disagreed(e *ssh.AlgorithmNegotiationError) []choice {
 // noCommon reports every kind without a common algorithm, and whether the
 // algorithms of old IOS would help.
 func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
-	var seen []string
+	var seen, offers []string
 	fix := ""
 	for _, c := range h.disagreed(e) {
 		theirs := tail(h.cfg.plain(errors.New(strings.Join(c.theirs, ","))).Error(), 4*excerptLength)
@@ -151,7 +151,11 @@ func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
 			}
 			only, fix = "only ", c.command
 		}
+		offers = append(offers, c.what+" "+theirs)
 		seen = append(seen, fmt.Sprintf("no common SSH %s with %s: it offers %s%s; we offer %s", c.what, h.cfg.Name, only, theirs, strings.Join(c.ours, ",")))
+	}
+	if fix == "" && !h.cfg.LegacyCrypto { // those of old IOS would do
+		seen = []string{fmt.Sprintf("%s speaks only old SSH algorithms: %s", h.cfg.Name, strings.Join(offers, "; "))}
 	}
 	return cause.New(cause.NoCommonAlgorithm, strings.Join(seen, "; "), h.agree(fix))
 }

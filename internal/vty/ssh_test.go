@@ -291,7 +291,7 @@ func TestSSHAlgorithms(t *testing.T) {
 				t.Errorf("%s, legacy %v: %v, hint %q", test.name, legacy, err, cause.Hint(err))
 			}
 			names := map[string][]string{"key exchange": test.config.KeyExchanges, "host key": {"ssh-rsa"}, "cipher": test.config.Ciphers}[test.plain]
-			names = append(names, "we offer ")
+			names = append(names, map[bool]string{true: "sw1 speaks only old SSH algorithms: ", false: "we offer "}[test.legacy])
 			for _, offered := range names {
 				if !strings.Contains(err.Error(), offered) {
 					t.Errorf("%s, legacy %v: %v does not name %s", test.name, legacy, err, offered)
