@@ -80,7 +80,7 @@ func TestWhichAttemptIsTold(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, c.prepare)
 				defer b.close()
-				r := b.backup(Options{})
+				r := b.backup(Options{Policy: api.PolicyImage}) // without the running-config, which needs no transfer
 				wantResult(t, r, api.StatusFailed, c.want)
 				if r.Attempts != c.attempts {
 					t.Errorf("%d attempts, want %d", r.Attempts, c.attempts)
@@ -340,6 +340,52 @@ func TestUnreadableBootPointer(t *testing.T) {
 				}
 			}
 			b.wantClean()
+		})
+	}
+}
+
+// TestConfigIsSavedWithoutTFTP has a transfer that fails after the login: the
+// running-config, which needs no transfer, is kept all the same, and the cause
+// is that of the image. A dangerous question ends everything.
+func TestConfigIsSavedWithoutTFTP(t *testing.T) {
+	silent := func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error) {
+		return ios.CopyResult{Bytes: -1, Error: "%Error opening tftp://192.0.2.100/x (Timed out)"}, nil
+	}
+	stalling := func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+		defer func() { d.gone = true }() // the end of ctx closes the line
+		return halfway(4096)(ctx, d, c)
+	}
+	for name, c := range map[string]struct {
+		copying  func(context.Context, *fakeDevice, ios.Copy) (ios.CopyResult, error)
+		policy   api.Policy
+		want     cause.Cause
+		status   string
+		sessions int
+	}{
+		"no request":         {silent, "", cause.NoRequest, api.StatusIncomplete, 1},
+		"only vlan.dat":      {except("vlan.dat", silent), "", cause.NoRequest, api.StatusIncomplete, 1},
+		"stalled":            {stalling, "", cause.Stalled, api.StatusIncomplete, 4}, // a new line for the running-config, once
+		"the image alone":    {silent, api.PolicyImage, cause.NoRequest, api.StatusFailed, 1},
+		"dangerous question": {asking, "", cause.UnsafePrompt, api.StatusFailed, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, func(_ int, d *fakeDevice) error { d.copying = c.copying; return nil })
+				defer b.close()
+				r := b.backup(Options{Policy: c.policy})
+				wantResult(t, r, c.status, c.want)
+				if len(b.devices) != c.sessions {
+					t.Errorf("%d sessions, want %d", len(b.devices), c.sessions)
+				}
+				if c.policy == api.PolicyImage {
+					return
+				}
+				config := file(t, r, api.RunningConfigPath)
+				if saved := config.SHA256 != "" && config.Cause == ""; saved != (c.status == api.StatusIncomplete) || (r.Snapshot != "") != saved {
+					t.Errorf("%+v in the snapshot %q", config, r.Snapshot)
+				}
+				b.wantClean()
+			})
 		})
 	}
 }

@@ -44,6 +44,7 @@ type fakeDevice struct {
 	noVerify bool
 	verify   func(p string) (ios.Verification, error) // in place of Digest; may be nil
 	closed   bool
+	gone     bool // the line is closed: it answers no more
 }
 
 func newFlash() map[string][]byte {
@@ -112,6 +113,9 @@ func md5Of(data []byte) []byte {
 }
 
 func (d *fakeDevice) RunningConfig(context.Context) ([]byte, error) {
+	if d.gone {
+		return nil, errLost
+	}
 	return []byte("hostname sw1\nend\n"), nil
 }
 

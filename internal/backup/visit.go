@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
@@ -58,6 +59,7 @@ func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 			v.enter(i, t, err)
 			if endsVisit(cause.Of(err)) {
 				v.skip(i+1, earlier, err)
+				v.rescue(ctx, l)
 				return v
 			}
 		}
@@ -91,6 +93,30 @@ func (v *visit) skip(from int, earlier kept, err error) {
 			f.Message, f.NotTried = "not tried: "+f.Message, true
 		}
 	}
+}
+
+// rescue keeps the running-config of a device whose transfers fail: it is read
+// from the terminal. How far the attempt came stays as it was.
+func (v *visit) rescue(ctx context.Context, l *line) {
+	i := slices.IndexFunc(v.files, func(f api.File) bool { return f.Path == api.RunningConfigPath && f.SHA256 == "" })
+	if i < 0 || !sparesTerminal(cause.Of(v.err)) {
+		return
+	}
+	reach := v.reach
+	t, err := l.take(ctx, api.File{Path: v.files[i].Path, Kind: v.files[i].Kind, Size: -1})
+	v.enter(i, t, err)
+	v.reach = reach
+}
+
+// sparesTerminal names the failures of a transfer after which commands may still
+// be typed on the device.
+func sparesTerminal(c cause.Cause) bool {
+	switch c {
+	case cause.NoRequest, cause.WrongSource, cause.TIDBlocked, cause.FragmentsDropped, cause.TransportRestricted,
+		cause.Stalled, cause.RefusedByServer, cause.SpoolFull, cause.DeviceNoSpace:
+		return true
+	}
+	return false
 }
 
 // note records why a file is missing.

@@ -105,7 +105,7 @@ func (d dialogue) lost() bool { return cause.Of(d.err) == cause.SessionLost }
 
 // judge decides whether the copy succeeded, and names the cause otherwise.
 func (t Transfer) judge(ctx context.Context, d dialogue) (Outcome, error) {
-	outcome := Outcome{SessionLost: d.lost()}
+	outcome := Outcome{SessionLost: d.lost() || d.stop != nil} // who stops a command closes the line
 	file, ticketErr := t.result()
 	switch {
 	case t.succeeded(d, file):

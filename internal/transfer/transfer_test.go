@@ -155,7 +155,7 @@ func TestRun(t *testing.T) {
 			d.begin()
 			<-ctx.Done()
 			return ios.CopyResult{}, context.Cause(ctx)
-		}, cause.Stalled, false, time.Minute},
+		}, cause.Stalled, true, time.Minute}, // who stops a command closes the line
 		"it says done and never asked": {[]bool{false}, func(context.Context, *device) (ios.CopyResult, error) {
 			return okay, nil
 		}, cause.NoRequest, false, 0},
