@@ -22,10 +22,14 @@ import (
 func noRequest(t *testing.T) string {
 	l := newLAN(t)
 	l.add("c2960", iossim.Options{})
-	l.server.NFT(filter("input", "drop", "iif lo accept", "ct state established,related accept", "udp dport 1056-1059 accept"))
-	line := "nft insert rule inet filter input ip saddr 10.2.0.2 udp dport 69 accept"
-	r := l.fails(line, "permit udp host 10.2.0.2 host 10.1.0.2 eq tftp", "show ip route 10.1.0.2")
-	l.server.Type(line)
+	// Both directions are closed: one hint opens them, so that the next run does
+	// not fail with another cause.
+	l.server.NFT(filter("input", "drop", "iif lo accept", "ct state established,related accept"))
+	l.server.NFT(filter("output", "drop", "oif lo accept", "tcp dport 22 accept", "ct state established accept"))
+	in := "nft 'insert rule inet filter input ip saddr 10.2.0.2 udp dport { 69, 1056-1059 } accept'"
+	out := "nft 'insert rule inet filter output ip daddr 10.2.0.2 udp sport 1056-1059 accept'"
+	r := l.fails(in, out, "permit udp host 10.2.0.2 host 10.1.0.2 eq tftp", "show ip route 10.1.0.2")
+	l.server.Type(in, out)
 	l.works()
 	return r.Cause
 }

@@ -24,7 +24,9 @@ func TestDiagnose(t *testing.T) {
 		want cause.Cause
 		hint string
 	}{
-		"no request":               {Witness{Said: timedOut}, cause.NoRequest, "UDP 69"},
+		"no request":               {Witness{Said: timedOut}, cause.NoRequest, "`nft 'insert rule inet filter input ip saddr 192.0.2.1 udp dport { 69, 1056-1059 } accept'`"},
+		"no request, our answers":  {Witness{Said: timedOut}, cause.NoRequest, "`nft 'insert rule inet filter output ip daddr 192.0.2.1 udp sport 1056-1059 accept'`"},
+		"no request, on the way":   {Witness{Said: timedOut}, cause.NoRequest, "`permit udp host 192.0.2.1 host 192.0.2.100 eq tftp`, `permit udp host 192.0.2.1 host 192.0.2.100 range 1056 1059`"},
 		"another source":           {Witness{Said: timedOut, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "flashwarden device edit sw1 --address 198.51.100.7"},
 		"its interface":            {Witness{Said: timedOut, Interface: "Loopback0", Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "`ip tftp source-interface Loopback0`"},
 		"an unknown interface":     {Witness{Said: timedOut, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "INTERFACE that has 192.0.2.1"},

@@ -12,11 +12,18 @@ import (
 // of Debian's /etc/nftables.conf: table inet filter with the chains input,
 // forward and output. Lines for an access list are those of Cisco IOS.
 
+// fixRequest opens all that a transfer needs, not the port of the request alone:
+// a filter that drops the request mostly drops the rest too, and the next run
+// would only find the next closed door.
 func fixRequest(w Witness) api.Fix {
-	return api.Say("permit UDP 69 from %s to %s: on this host ", w.Device, w.Server).
-		Type(api.OnHost, w.nft("inet filter input", w.Device, none, "udp dport 69 accept")).
-		Say(" (").Do("firewall nft").Say(" prints the rules for all devices); in an access list on the way ").
-		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s eq tftp", w.Device, w.Server)).
+	requests, answers := fmt.Sprintf("udp dport { 69, %s } accept", w.portRange("-")), "udp sport "+w.portRange("-")+" accept"
+	return api.Say("permit UDP 69 and %s from %s to %s: on this host ", w.portRange("-"), w.Device, w.Server).
+		Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, requests)).
+		Say(" and, if it also filters what it sends, ").
+		Type(api.OnHost, w.quotedNFT("inet filter output", none, w.Device, answers)).
+		Say(" (").Do("doctor", w.Name).Say(" reads the rules of this host and prints the exact lines); in an access list on the way ").
+		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s eq tftp", w.Device, w.Server)).Say(", ").
+		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" "))).
 		Say("; on the device see ").Type(api.OnDevice, "ping "+w.Server.String()).
 		Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
 		Say(" and ").Type(api.OnDevice, "show access-lists").
@@ -77,6 +84,11 @@ func (w Witness) nft(chain string, from, to netip.Addr, match string) string {
 		rule += " " + w.family() + " daddr " + to.String()
 	}
 	return rule + " " + match
+}
+
+// quotedNFT is nft for a rule with a set, whose braces belong to the shell.
+func (w Witness) quotedNFT(chain string, from, to netip.Addr, match string) string {
+	return "nft '" + strings.TrimPrefix(w.nft(chain, from, to, match), "nft ") + "'"
 }
 
 func (w Witness) family() string {
