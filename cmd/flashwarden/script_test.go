@@ -179,6 +179,9 @@ func setOption(o *iossim.Options, key, value string) error {
 		o.Listen = value
 	case key == "key":
 		o.HostKeySeed = value
+	case key == "timeout": // seconds after which its TFTP client gives up
+		o.Timeout = time.Duration(number) * time.Second
+		return err
 	case key == "pace":
 		o.Pace = int(number)
 		return err
