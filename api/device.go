@@ -37,6 +37,9 @@ type DeviceDetail struct {
 	Password       bool   `json:"password"`  // whether one is stored, and so below
 	EnablePassword bool   `json:"enable_password"`
 	ViaPassword    bool   `json:"via_password"`
+
+	Status DeviceStatus `json:"status"`
+	Runs   []Run        `json:"runs"` // the newest ones, newest first
 }
 
 // TestResult reports one login that read facts and changed nothing.

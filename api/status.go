@@ -34,6 +34,14 @@ type Known struct {
 	LastFailure  *Run       `json:"last_failure"`  // the newest backup that ended and did not succeed
 }
 
+// DeviceRow is one device of the inventory with what is known of it.
+type DeviceRow struct {
+	Device
+	Known
+	Protected bool `json:"protected"`
+	LastFails bool `json:"last_fails"` // its newest backup that ended did not succeed
+}
+
 // The reasons why a device is at risk.
 const (
 	RiskNever      = "never"      // there is no backup

@@ -22,8 +22,8 @@ func (c *Client) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device,
 }
 
 // Devices lists devices.
-func (c *Client) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
-	return run[[]api.Device](ctx, c, "devices", s, nil)
+func (c *Client) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error) {
+	return run[[]api.DeviceRow](ctx, c, "devices", s, nil)
 }
 
 // Device returns one device.

@@ -122,7 +122,7 @@ func deviceListCommand(p *program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printDevices(&p.output, devices)
+				return printDeviceRows(&p.output, devices)
 			})
 		},
 	}

@@ -55,8 +55,8 @@ func (f *fake) RemoveDevices(ctx context.Context, r api.Select) ([]api.Device, e
 	return do[[]api.Device](ctx, f, "RemoveDevices", r, nil)
 }
 
-func (f *fake) Devices(ctx context.Context, r api.Select) ([]api.Device, error) {
-	return do[[]api.Device](ctx, f, "Devices", r, nil)
+func (f *fake) Devices(ctx context.Context, r api.Select) ([]api.DeviceRow, error) {
+	return do[[]api.DeviceRow](ctx, f, "Devices", r, nil)
 }
 
 func (f *fake) Device(ctx context.Context, r api.Named) (api.DeviceDetail, error) {

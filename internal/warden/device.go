@@ -74,23 +74,55 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 	return devices, nil
 }
 
-// Devices lists the devices that s selects.
-func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
+// Devices lists the devices that s selects, with what is known of each.
+func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error) {
 	n, err := l.begin(ctx, viewer, "list devices")
 	if err != nil {
 		return nil, err
 	}
-	return n.Catalog.Devices(ctx, s)
+	devices, err := n.Catalog.Devices(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	states, err := states(ctx, n, api.Select{Group: s.Group, Site: s.Site})
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]*catalog.State, len(states))
+	for i := range states {
+		byName[states[i].Name] = &states[i]
+	}
+	rows := make([]api.DeviceRow, 0, len(devices))
+	for _, d := range devices {
+		if state := byName[d.Name]; state != nil { // else it was removed meanwhile
+			status := l.statusOf(*state, time.Now())
+			rows = append(rows, api.DeviceRow{Device: d, Known: status.Known, Protected: status.Protected, LastFails: status.LastFails})
+		}
+	}
+	return rows, nil
 }
 
-// Device returns one device, with its pinned host keys and which secrets are
-// stored for it.
+// runsShown is how many runs of a device are shown.
+const runsShown = 5
+
+// Device returns one device, with its pinned host keys, which secrets are stored
+// for it, whether it is protected, and its newest runs.
 func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, error) {
 	n, err := l.begin(ctx, viewer, "show a device", name.Name)
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	return n.Detail(ctx, name.Name)
+	d, err := n.Detail(ctx, name.Name)
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
+	states, err := states(ctx, n, api.Select{Names: []string{name.Name}})
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
+	d.Status = l.statusOf(states[0], time.Now())
+	d.Runs, err = runs(ctx, n, name.Name, runsShown)
+	return d, err
 }
 
 // TestDevices logs in to each device and reads its facts, nothing else. It has

@@ -89,6 +89,19 @@ func settle(s *catalog.State, served bool) {
 	}
 }
 
+// runs returns the newest runs of a device, newest first.
+func runs(ctx context.Context, n *node.Node, device string, most int) ([]api.Run, error) {
+	served, err := n.Served()
+	if err != nil {
+		return nil, err
+	}
+	list, err := n.Catalog.Runs(ctx, device, most)
+	for i := range list {
+		list[i] = settled(list[i], served)
+	}
+	return list, err
+}
+
 // settled returns a run as it is to be shown.
 func settled(r api.Run, served bool) api.Run {
 	if r.Status == api.StatusRunning && !served {

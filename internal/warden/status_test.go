@@ -80,3 +80,32 @@ func TestStatusOfARunThatNeverEnded(t *testing.T) {
 		t.Errorf("%+v; want it running", d)
 	}
 }
+
+// TestDevicesWithTheirState lists devices, and shows one, with what is known of
+// them.
+func TestDevicesWithTheirState(t *testing.T) {
+	l, n, ctx := opened(t, "sw1", "sw2")
+	s := keep(t, n, "sw1", time.Now().Add(-time.Hour), map[string]string{"flash:/x.bin": "image"})
+	failed := api.Run{ID: "run-1", Device: "sw1", Kind: api.RunBackup, Status: api.StatusFailed, Cause: "no_request", Started: time.Now(), Ended: time.Now()}
+	if err := n.Catalog.EndRun(ctx, failed); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := l.Devices(ctx, api.Select{})
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%+v, error %v", rows, err)
+	}
+	if r := rows[0]; r.Name != "sw1" || r.Version != s.Facts.Version || !r.Protected || !r.LastFails || r.LastSnapshot != s.ID ||
+		!r.LastBackup.Equal(s.Started) || r.LastFailure.Cause != "no_request" {
+		t.Errorf("%+v", r)
+	}
+	if r := rows[1]; r.Name != "sw2" || r.Protected || r.LastFails || r.LastBackup != nil || r.LastFailure != nil {
+		t.Errorf("%+v", r)
+	}
+	if one, err := l.Devices(ctx, api.Select{Names: []string{"sw2"}}); err != nil || len(one) != 1 || one[0].Name != "sw2" {
+		t.Errorf("%+v, error %v", one, err)
+	}
+	d, err := l.Device(ctx, api.Named{Name: "sw1"})
+	if err != nil || !d.Status.Protected || len(d.Runs) != 1 || d.Runs[0].ID != "run-1" {
+		t.Errorf("%+v, error %v", d, err)
+	}
+}

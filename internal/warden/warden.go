@@ -22,7 +22,7 @@ type Warden interface {
 	AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
 	EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
 	RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error)
-	Devices(ctx context.Context, s api.Select) ([]api.Device, error)
+	Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error)
 	Device(ctx context.Context, n api.Named) (api.DeviceDetail, error)
 	// Status reports which devices are protected, and why others are not.
 	Status(ctx context.Context, s api.Select) (api.Status, error)
