@@ -91,7 +91,7 @@ func fsyncs(t *testing.T, file string) []mutant {
 func syncs(call *ast.CallExpr) bool {
 	switch f := call.Fun.(type) {
 	case *ast.Ident:
-		return slices.Contains([]string{"syncDir", "syncFile"}, f.Name)
+		return slices.Contains([]string{"SyncDir", "syncDir", "syncFile"}, f.Name)
 	case *ast.SelectorExpr:
 		return slices.Contains([]string{"Sync", "SyncDir", "syncDir", "syncFile"}, f.Sel.Name)
 	}

@@ -25,18 +25,19 @@ var arrows = map[string][]string{
 	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
 	"internal/flash":               {"internal/ios"},
 	"internal/imagefile":           {},
-	"internal/vty":                 {"api", "internal/cause", "internal/lazyregexp"},
+	"internal/vty":                 {"api", "internal/cause", "internal/disk", "internal/lazyregexp"},
 	"internal/device":              {"api", "internal/vty", "internal/ios", "internal/cause"},
-	"internal/spool":               {"tftp"},
+	"internal/spool":               {"internal/disk", "tftp"},
 	"internal/vault":               {"api"},
-	"internal/vault/dir":           {"api", "internal/vault"},
+	"internal/vault/dir":           {"api", "internal/disk", "internal/vault"},
 	"internal/vault/vaulttest":     {"api", "internal/vault"}, // a test kit
-	"internal/disk/disktest":       {},                        // a test kit
+	"internal/disk":                {},
+	"internal/disk/disktest":       {"internal/disk"}, // a test kit
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
 	"internal/protect":             {"api", "internal/catalog", "internal/cause"},
-	"internal/credential":          {"api", "internal/cause"},
+	"internal/credential":          {"api", "internal/cause", "internal/disk"},
 	"internal/config":              {"tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},

@@ -22,7 +22,7 @@ type modelDisk struct{ *disktest.Disk }
 
 // OpenFile implements tftp.Disk.
 func (d modelDisk) OpenFile(name string, flag int, perm fs.FileMode) (tftp.DiskFile, error) {
-	f, err := d.Disk.OpenFile(name, flag, perm)
+	f, err := d.Disk.Open(name, flag, perm)
 	if err != nil {
 		return nil, err
 	}

@@ -16,10 +16,12 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"flashwarden/internal/disk"
 )
 
 // Disk records the changes below one directory. Names that are not absolute are
-// relative to this directory.
+// relative to this directory. It implements disk.FS.
 type Disk struct {
 	base string
 	log  *record
@@ -27,7 +29,7 @@ type Disk struct {
 
 // record is what a Disk and its views share.
 type record struct {
-	root  string
+	root  string // empty: nothing is recorded
 	fault func(op, path string) error
 
 	mu    sync.Mutex
@@ -51,6 +53,12 @@ func New(t testing.TB, dir string) *Disk {
 		t.Fatal(err)
 	}
 	return &Disk{base: dir, log: r}
+}
+
+// Faults returns a Disk that asks f before each change, see Fault, and records
+// nothing. It is the whole file system.
+func Faults(f func(op, path string) error) *Disk {
+	return &Disk{base: "/", log: &record{fault: f}}
 }
 
 // Fault sets a function that is asked before each change. If it returns an error,
@@ -119,7 +127,16 @@ func (d *Disk) Remove(name string) error {
 }
 
 // OpenFile is os.OpenFile.
-func (d *Disk) OpenFile(name string, flag int, perm fs.FileMode) (*File, error) {
+func (d *Disk) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	f, err := d.Open(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Open is OpenFile for a test with an interface of its own.
+func (d *Disk) Open(name string, flag int, perm fs.FileMode) (*File, error) {
 	path := d.abs(name)
 	var f *os.File
 	open := func() (err error) {
@@ -149,7 +166,7 @@ func (r *record) do(op, path string, act func() error, changes func() []change) 
 			return err
 		}
 	}
-	if err := act(); err != nil {
+	if err := act(); err != nil || r.root == "" {
 		return err
 	}
 	r.steps = append(r.steps, changes()...)

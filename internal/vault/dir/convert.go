@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
 )
 
@@ -99,7 +100,7 @@ func (c *converter) path(name string) string { return filepath.Join(c.store.path
 
 // blob proves one blob and gives it its new name.
 func (c *converter) blob(ctx context.Context, path string) error {
-	f, err := openRegular(c.path(path))
+	f, err := openRegular(c.store.disk, c.path(path))
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func (c *converter) blob(ctx context.Context, path string) error {
 	if err := c.store.Adopt(ctx, vault.BlobKey(want), c.path(path)); !errors.Is(err, vault.ErrExists) {
 		return err
 	}
-	return c.store.remove(c.path(path)) // an interrupted Convert had linked it
+	return c.store.disk.Remove(c.path(path)) // an interrupted Convert had linked it
 }
 
 // Write counts the bytes that were read.
@@ -132,10 +133,10 @@ func (c *converter) setAside(path, kind, why string) error {
 	if err := errors.Join(c.store.mkdir(c.path(asideDir)), c.store.makePart(c.path(filepath.Dir(to)))); err != nil {
 		return err
 	}
-	if err := c.store.rename(c.path(path), c.path(to)); err != nil {
+	if err := c.store.disk.Rename(c.path(path), c.path(to)); err != nil {
 		return err
 	}
-	return errors.Join(c.store.syncDir(filepath.Dir(c.path(to))), c.store.syncDir(filepath.Dir(c.path(path))))
+	return errors.Join(disk.SyncDir(c.store.disk, filepath.Dir(c.path(to))), disk.SyncDir(c.store.disk, filepath.Dir(c.path(path))))
 }
 
 func (c *converter) snapshots(ctx context.Context) error {
@@ -162,7 +163,7 @@ func (c *converter) snapshot(ctx context.Context, path string) error {
 		return c.setAside(path, api.CheckSnapshotDamaged, "it is not a snapshot of format 1")
 	}
 	if c.kept[s.ID] {
-		return c.store.remove(c.path(path))
+		return c.store.disk.Remove(c.path(path))
 	}
 	s.Format, s.Previous = vault.Format, c.latest[s.Device]
 	if err := c.withoutLost(ctx, &s); err != nil {
@@ -174,7 +175,7 @@ func (c *converter) snapshot(ctx context.Context, path string) error {
 	}
 	c.latest[s.Device] = kept.Document
 	c.converted++
-	return c.store.remove(c.path(path))
+	return c.store.disk.Remove(c.path(path))
 }
 
 // withoutLost makes the files of s missing whose content is damaged or gone.

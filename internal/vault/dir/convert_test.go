@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"flashwarden/api"
+	"flashwarden/internal/disk"
+	"flashwarden/internal/disk/disktest"
 	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
 )
@@ -100,14 +102,14 @@ func TestConvertIsInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 		steps := 0
-		d.fault = func(string, string) error {
+		d.disk = disktest.Faults(func(string, string) error {
 			if steps++; steps == n {
 				return errInjected
 			}
 			return nil
-		}
+		})
 		_, _, err = d.Convert(t.Context(), ignoreProgress)
-		d.fault = nil
+		d.disk = disk.OS{}
 		if steps < n {
 			if err != nil || n < 30 {
 				t.Errorf("%d steps, error %v", steps, err)

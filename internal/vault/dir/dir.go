@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
 )
 
@@ -38,9 +39,7 @@ const (
 type Store struct {
 	path string
 
-	// fault stands in for the file system's failures in tests: it is asked
-	// before each step that changes the disk. nil lets every step happen.
-	fault func(op, path string) error
+	disk disk.FS // makes every change
 }
 
 // Open returns the store in the directory path, which it does not look at.
@@ -49,7 +48,7 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open vault %s: %w", path, err)
 	}
-	return &Store{path: abs}, nil
+	return &Store{path: abs, disk: disk.OS{}}, nil
 }
 
 // Make implements vault.Maker: it makes the directories, with their parents.
@@ -125,13 +124,10 @@ func (d *Store) makeParent(path string) error {
 // mkdir makes one directory and syncs its parent. Another process may make it
 // at the same time: the sync is done in either case.
 func (d *Store) mkdir(path string) error {
-	if err := d.step("mkdir", path); err != nil {
+	if err := d.disk.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return d.syncDir(filepath.Dir(path))
+	return disk.SyncDir(d.disk, filepath.Dir(path))
 }
 
 // checkOurs refuses a directory in which this process could not write, or
@@ -160,67 +156,4 @@ func userName(uid int) string {
 		return fmt.Sprintf("user %s (uid %d)", u.Username, uid)
 	}
 	return fmt.Sprintf("uid %d", uid)
-}
-
-// The steps that change the disk. Everything that the store writes goes
-// through them.
-
-func (d *Store) step(op, path string) error {
-	if d.fault == nil {
-		return nil
-	}
-	return d.fault(op, path)
-}
-
-// syncFile brings the content and the mode of f to stable storage.
-func (d *Store) syncFile(f *os.File) error {
-	if err := d.step("sync", f.Name()); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-// syncDir brings the names in the directory path to stable storage.
-func (d *Store) syncDir(path string) error {
-	if err := d.step("syncdir", path); err != nil {
-		return err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
-}
-
-// link gives the file from its final name to, which must be free: the error
-// is fs.ErrExist where it is not. Unlike rename(2), link(2) never replaces.
-func (d *Store) link(from, to string) error {
-	if err := d.step("link", to); err != nil {
-		return err
-	}
-	return os.Link(from, to)
-}
-
-// rename puts from in the place of the file to, which goes away: only for a
-// blob that is damaged.
-func (d *Store) rename(from, to string) error {
-	if err := d.step("rename", to); err != nil {
-		return err
-	}
-	return os.Rename(from, to)
-}
-
-func (d *Store) chmod(f *os.File) error {
-	if err := d.step("chmod", f.Name()); err != nil {
-		return err
-	}
-	return f.Chmod(fileMode)
-}
-
-func (d *Store) remove(path string) error {
-	if err := d.step("remove", path); err != nil {
-		return err
-	}
-	return os.Remove(path)
 }

@@ -77,7 +77,7 @@ func TestOrderOfSteps(t *testing.T) {
 	d := newVault(t)
 	spool := t.TempDir()
 	var steps []string
-	d.dir.fault = func(op, path string) error {
+	d.faults(func(op, path string) error {
 		switch {
 		case path == "tmp" || filepath.Base(filepath.Dir(path)) == "tmp":
 			path = "tmp"
@@ -97,7 +97,7 @@ func TestOrderOfSteps(t *testing.T) {
 		}
 		steps = append(steps, op+" "+path)
 		return nil
-	}
+	})
 	if _, err := backup(d, spool, "an image"); err != nil {
 		t.Fatal(err)
 	}
@@ -139,15 +139,15 @@ func TestEveryStepMayFail(t *testing.T) {
 func failAt(t *testing.T, n int, spool string) (done bool) {
 	d := newVault(t)
 	steps, what := 0, ""
-	d.dir.fault = func(op, path string) error {
+	d.faults(func(op, path string) error {
 		if steps++; steps == n {
 			what = op + " " + path
 			return errInjected
 		}
 		return nil
-	}
+	})
 	s, err := backup(d, spool, "an image")
-	d.dir.fault = nil
+	d.faults(nil)
 	if steps < n {
 		if err != nil || n < 15 {
 			t.Errorf("%d steps, error %v", steps, err)
@@ -181,13 +181,13 @@ func victim() error {
 		return err
 	}
 	steps := 0
-	d.dir.fault = func(string, string) error {
+	d.faults(func(string, string) error {
 		if steps++; steps == dieAt {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
 		return nil
-	}
+	})
 	for i := range 100_000 {
 		s, err := backup(d, os.Getenv(victimSpool), strings.Repeat(strconv.Itoa(i%100), 50_000))
 		if err != nil {

@@ -2,6 +2,7 @@ package dir
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
 )
 
@@ -38,12 +40,12 @@ func (d *Store) Adopt(ctx context.Context, key, path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := openRegular(path)
+	f, err := openRegular(d.disk, path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := d.seal(f); err != nil {
+	if err := seal(f); err != nil {
 		return err
 	}
 	err = d.place(path, name)
@@ -53,7 +55,7 @@ func (d *Store) Adopt(ctx context.Context, key, path string) error {
 	if err != nil {
 		return err
 	}
-	return d.remove(path)
+	return d.disk.Remove(path)
 }
 
 // Replace implements vault.Replacer. Anything that is not a file stays, and is an
@@ -67,11 +69,11 @@ func (d *Store) Replace(ctx context.Context, key string, r io.Reader, size int64
 	if err != nil {
 		return err
 	}
-	if err := d.rename(tmp.Name(), name); err != nil {
+	if err := d.disk.Rename(tmp.Name(), name); err != nil {
 		d.discard(tmp)
 		return fmt.Errorf("replace damaged content: %w; move %s out of the vault, then try again", err, name)
 	}
-	return errors.Join(d.syncDir(filepath.Dir(name)), tmp.Close())
+	return errors.Join(disk.SyncDir(d.disk, filepath.Dir(name)), tmp.Close())
 }
 
 // Get implements vault.Store.
@@ -80,7 +82,7 @@ func (d *Store) Get(ctx context.Context, key string, offset int64) (io.ReadClose
 	if err != nil {
 		return nil, err
 	}
-	f, err := openRegular(name)
+	f, err := openRegular(d.disk, name)
 	if err != nil {
 		return nil, absent(err)
 	}
@@ -211,10 +213,10 @@ func (d *Store) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.remove(name); err != nil {
+	if err := d.disk.Remove(name); err != nil {
 		return absent(err)
 	}
-	return d.syncDir(filepath.Dir(name))
+	return disk.SyncDir(d.disk, filepath.Dir(name))
 }
 
 // name returns the path of the file for key.
@@ -238,8 +240,8 @@ func notRegular(path string) error {
 }
 
 // openRegular opens a regular file for reading.
-func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+func openRegular(fsys disk.FS, path string) (disk.File, error) {
+	f, err := fsys.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ELOOP) {
 		return nil, notRegular(path)
 	}
@@ -264,12 +266,12 @@ func (d *Store) place(from, to string) error {
 	if err := d.makePart(dir); err != nil {
 		return err
 	}
-	err := d.link(from, to)
+	err := d.disk.Link(from, to) // unlike a rename, it never replaces
 	taken := errors.Is(err, fs.ErrExist)
 	if err != nil && !taken {
 		return err
 	}
-	if err := d.syncDir(dir); err != nil {
+	if err := disk.SyncDir(d.disk, dir); err != nil {
 		return err
 	}
 	if taken {
@@ -291,26 +293,26 @@ func (d *Store) makePart(dir string) error {
 }
 
 // seal makes f read-only and brings it to stable storage.
-func (d *Store) seal(f *os.File) error {
-	if err := d.chmod(f); err != nil {
+func seal(f disk.File) error {
+	if err := f.Chmod(fileMode); err != nil {
 		return err
 	}
-	return d.syncFile(f)
+	return f.Sync()
 }
 
 // writeTemp writes size bytes of r into a sealed file in tmp/, which the
 // caller places and discards.
-func (d *Store) writeTemp(ctx context.Context, r io.Reader, size int64) (*os.File, error) {
+func (d *Store) writeTemp(ctx context.Context, r io.Reader, size int64) (disk.File, error) {
 	tmp, err := d.createTemp()
 	if err != nil {
 		return nil, err
 	}
-	n, err := io.CopyBuffer(&stepWriter{d, tmp}, contextReader{ctx, r}, make([]byte, max(1, min(copyBuffer, size+1))))
+	n, err := io.CopyBuffer(onlyWriter{tmp}, contextReader{ctx, r}, make([]byte, max(1, min(copyBuffer, size+1))))
 	if err == nil && n != size {
 		err = fmt.Errorf("the content has %d bytes, expected %d", n, size)
 	}
 	if err == nil {
-		err = d.seal(tmp)
+		err = seal(tmp)
 	}
 	if err != nil {
 		d.discard(tmp)
@@ -319,33 +321,19 @@ func (d *Store) writeTemp(ctx context.Context, r io.Reader, size int64) (*os.Fil
 	return tmp, nil
 }
 
-func (d *Store) createTemp() (*os.File, error) {
-	if err := d.step("create", tmpDir); err != nil {
-		return nil, err
-	}
-	return os.CreateTemp(filepath.Join(d.path, tmpDir), "put-*")
+func (d *Store) createTemp() (disk.File, error) {
+	return d.disk.OpenFile(filepath.Join(d.path, tmpDir, "put-"+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // discard closes and removes a file in tmp/. Its errors do no harm: what
 // stays there is removed by Sweep.
-func (d *Store) discard(tmp *os.File) {
+func (d *Store) discard(tmp disk.File) {
 	tmp.Close()
-	d.remove(tmp.Name())
+	d.disk.Remove(tmp.Name())
 }
 
-// stepWriter is a file whose writes are steps.
-type stepWriter struct {
-	store *Store
-	file  *os.File
-}
-
-// Write implements io.Writer.
-func (w *stepWriter) Write(p []byte) (int, error) {
-	if err := w.store.step("write", w.file.Name()); err != nil {
-		return 0, err
-	}
-	return w.file.Write(p)
-}
+// onlyWriter hides the other methods of a file, so that io.CopyBuffer uses its buffer.
+type onlyWriter struct{ io.Writer }
 
 // contextReader stops reading when ctx ends. It has no other methods than
 // Read, so that io.CopyBuffer uses its buffer.

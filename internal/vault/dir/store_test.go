@@ -51,7 +51,7 @@ func TestOrderOfRareSteps(t *testing.T) {
 		{"delete", func() error { return d.dir.Delete(t.Context(), key) }, []string{"remove KEY", "syncdir PART"}, nil},
 	} {
 		var steps []string
-		d.dir.fault = func(op, at string) error {
+		d.faults(func(op, at string) error {
 			switch {
 			case at == "tmp" || filepath.Base(filepath.Dir(at)) == "tmp":
 				at = "tmp"
@@ -68,11 +68,11 @@ func TestOrderOfRareSteps(t *testing.T) {
 			}
 			steps = append(steps, op+" "+at)
 			return nil
-		}
+		})
 		if err := c.do(); !errors.Is(err, c.err) {
 			t.Errorf("%s: error %v; want %v", c.name, err, c.err)
 		}
-		d.dir.fault = nil
+		d.faults(nil)
 		if !slices.Equal(steps, c.want) {
 			t.Errorf("%s: %q; want %q", c.name, steps, c.want)
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/disk/disktest"
 	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
 )
@@ -39,6 +40,9 @@ func openKit(path string) (*kit, error) {
 	}
 	return k, nil
 }
+
+// faults sets a function that is asked before each change; nil: none.
+func (k *kit) faults(f func(op, path string) error) { k.dir.disk = disktest.Faults(f) }
 
 func (k *kit) blobPath(sum string) string { return filepath.Join(k.dir.path, vault.BlobKey(sum)) }
 
@@ -278,14 +282,14 @@ func TestReplacingMayFail(t *testing.T) {
 		rewrite(t, d.blobPath(s.Files[0].SHA256), "an imagE")
 		path, sum := writeSpool(t, t.TempDir(), content)
 		steps := 0
-		d.dir.fault = func(string, string) error {
+		d.faults(func(string, string) error {
 			if steps++; steps == n {
 				return errInjected
 			}
 			return nil
-		}
+		})
 		err := d.Adopt(t.Context(), path, sum)
-		d.dir.fault = nil
+		d.faults(nil)
 		if steps < n {
 			if err != nil || n < 8 {
 				t.Errorf("%d steps, error %v", steps, err)
