@@ -17,13 +17,16 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/internal/disk"
 	"flashwarden/tftp"
 )
 
@@ -39,14 +42,13 @@ type Spool struct {
 	tickets map[key][]*Ticket
 	rules   []Rule
 
-	// fault simulates failures of the file system in tests. It is called before
-	// each step that brings a file to stable storage. Nil: no failures.
-	fault func(op string) error
+	disk disk.FS // makes every change of the directory
 }
 
 // Open makes dir the spool. It creates dir with mode 0700 if necessary, and
-// removes all files of an earlier process. The caller must hold the lock of the
-// data directory, so that no other process uses dir.
+// removes the transfers of an earlier process: regular files of this user with the
+// names that the spool gives. Everything else in dir stays. The caller must hold
+// the lock of the data directory, so that no other process uses dir.
 func Open(dir string) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create spool: %w", err)
@@ -55,12 +57,29 @@ func Open(dir string) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read spool: %w", err)
 	}
+	s := &Spool{dir: dir, tickets: make(map[key][]*Ticket), disk: disk.OS{}}
 	for _, e := range left {
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			return nil, fmt.Errorf("sweep spool: %w", err)
-		}
+		s.sweep(e)
 	}
-	return &Spool{dir: dir, tickets: make(map[key][]*Ticket)}, nil
+	return s, nil
+}
+
+// fileName matches the names of files in the spool, whole.
+var fileName = regexp.MustCompile(`^transfer-[a-z2-7]{20}(\.part)?$`)
+
+// sweep removes a file of an earlier process. A file that cannot be removed takes
+// space, but nobody reads it: each transfer has a new name.
+func (s *Spool) sweep(e fs.DirEntry) {
+	if !e.Type().IsRegular() || !fileName.MatchString(e.Name()) {
+		return
+	}
+	info, err := e.Info()
+	if err != nil {
+		return
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) == os.Geteuid() {
+		_ = s.disk.Remove(filepath.Join(s.dir, e.Name())) // see above
+	}
 }
 
 // Free returns the free space for transfers in bytes.
@@ -194,45 +213,9 @@ func refusal(why string) error {
 	return &tftp.Error{Code: tftp.CodeAccess, Message: why}
 }
 
-// The steps that bring a file to stable storage.
-
-func (s *Spool) step(op string) error {
-	if s.fault == nil {
-		return nil
-	}
-	return s.fault(op)
-}
-
-// syncFile syncs the content of f and closes it.
-func (s *Spool) syncFile(f *os.File) error {
-	if err := s.step("sync"); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-func (s *Spool) rename(from, to string) error {
-	if err := s.step("rename"); err != nil {
-		return err
-	}
-	return os.Rename(from, to)
-}
-
-// syncDir syncs the directory of the spool after a rename.
-func (s *Spool) syncDir() error {
-	if err := s.step("syncdir"); err != nil {
-		return err
-	}
-	d, err := os.Open(s.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // removeIfThere removes a file. A missing file is no error.
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (s *Spool) removeIfThere(path string) error {
+	if err := s.disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

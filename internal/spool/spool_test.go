@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/disk/disktest"
 	"flashwarden/tftp"
 )
 
@@ -252,24 +253,24 @@ func TestStoredBeforeTheFinalACK(t *testing.T) {
 	}
 	s := open(t)
 	var steps []string
-	s.fault = func(op string) error { steps = append(steps, op); return nil }
+	s.disk = disktest.Faults(func(op, _ string) error { steps = append(steps, op); return nil })
 	ticket, err := commit(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"sync", "rename", "syncdir"}; !slices.Equal(steps, want) {
+	if want := []string{"create", "write", "sync", "rename", "syncdir"}; !slices.Equal(steps, want) {
 		t.Errorf("steps %v, want %v", steps, want)
 	}
 	if err := ticket.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, failing := range steps {
-		s.fault = func(op string) error {
+	for _, failing := range []string{"sync", "rename", "syncdir"} {
+		s.disk = disktest.Faults(func(op, _ string) error {
 			if op == failing {
 				return syscall.ENOSPC
 			}
 			return nil
-		}
+		})
 		ticket, err := commit(s)
 		wantError(t, err, tftp.CodeDiskFull)
 		if f, err := ticket.Wait(context.Background()); !errors.Is(err, ErrFull) {
@@ -300,16 +301,52 @@ func TestWriteAfterClose(t *testing.T) {
 	wantEmpty(t, s)
 }
 
+// TestOpenSweeps removes what a dead process left, and nothing else.
 func TestOpenSweeps(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	ours := "transfer-abcdefghij234567abcd"
+	for _, name := range []string{ours, ours + ".part", "important", ours + ".bak", "abcdefghij234567abcd"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	likeOurs := "transfer-aaaaaaaaaaaaaaaaaaaa"
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, likeOurs, "below"), 0o700), os.Symlink("important", filepath.Join(dir, likeOurs+".part"))); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(elsewhere, "spool") // an administrator may have moved the spool
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(link); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{"abcdefghij234567abcd", "important", likeOurs, likeOurs + ".part", ours + ".bak"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("left %q, want %q, %v", left, want, err)
+	}
+}
+
+// TestOpenNeverFatal starts although a file cannot be removed.
+func TestOpenNeverFatal(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to have a file of another user")
+	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "left.part"), []byte("x"), 0o600); err != nil {
+	foreign := filepath.Join(dir, "transfer-abcdefghij234567abcd")
+	if err := errors.Join(os.WriteFile(foreign, nil, 0o600), os.Chown(foreign, 1, 1)); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
+	if _, err := Open(dir); err != nil {
+		t.Error(err)
 	}
-	wantEmpty(t, s)
+	if _, err := os.Stat(foreign); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestNames(t *testing.T) {

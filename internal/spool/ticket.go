@@ -136,10 +136,10 @@ func (t *Ticket) late() {
 // remove deletes the ticket's file. It deletes the partial name first. If the file
 // is renamed in between, the second deletion finds it.
 func (t *Ticket) remove() error {
-	return errors.Join(removeIfThere(t.partial()), removeIfThere(t.path()))
+	return errors.Join(t.spool.removeIfThere(t.partial()), t.spool.removeIfThere(t.path()))
 }
 
-func (t *Ticket) path() string    { return filepath.Join(t.spool.dir, t.stem) }
+func (t *Ticket) path() string    { return filepath.Join(t.spool.dir, "transfer-"+t.stem) }
 func (t *Ticket) partial() string { return t.path() + ".part" }
 
 // end settles the ticket once. The caller holds t.mu.

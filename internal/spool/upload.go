@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/internal/disk"
 	"flashwarden/tftp"
 )
 
@@ -21,7 +22,8 @@ type upload struct {
 	ticket  *Ticket
 	request *tftp.Request
 	size    int64 // bytes expected; -1: not known
-	file    *os.File
+	file    disk.File
+	back    tftp.WriteBack
 	md5     hash.Hash
 	sha256  hash.Hash
 	bytes   int64
@@ -33,14 +35,14 @@ type upload struct {
 // the error of a full disk before it sends data. The caller holds the ticket's
 // lock.
 func newUpload(t *Ticket, r *tftp.Request, size int64) (*upload, error) {
-	f, err := os.OpenFile(t.partial(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := t.spool.disk.OpenFile(t.partial(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, storageError(err)
 	}
 	if size > 0 {
 		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOSYS) {
-			return nil, storageError(errors.Join(err, f.Close(), os.Remove(t.partial())))
+			return nil, storageError(errors.Join(err, f.Close(), t.spool.disk.Remove(t.partial())))
 		}
 	}
 	return &upload{ticket: t, request: r, size: size, began: time.Now(), file: f, md5: md5.New(), sha256: sha256.New()}, nil
@@ -82,6 +84,9 @@ func (u *upload) Write(p []byte) (int, error) {
 	u.md5.Write(p[:n])
 	u.sha256.Write(p[:n])
 	u.bytes += int64(n)
+	if err == nil {
+		err = u.back.Written(u.file.Fd(), u.bytes)
+	}
 	if err != nil {
 		return n, u.refuse(storageError(err))
 	}
@@ -106,7 +111,7 @@ func (u *upload) refuse(err error) error {
 
 // discard removes the partial file.
 func (u *upload) discard() error {
-	return errors.Join(u.file.Close(), removeIfThere(u.ticket.partial()))
+	return errors.Join(u.file.Close(), u.ticket.spool.removeIfThere(u.ticket.partial()))
 }
 
 // Commit checks the size, syncs the file and its name, and passes the file to the
@@ -143,7 +148,7 @@ func (u *upload) keep(f *File) error {
 	if err := u.ticket.rule.Keep(u.request, f); err != nil {
 		return err
 	}
-	return removeIfThere(f.Path)
+	return u.ticket.spool.removeIfThere(f.Path)
 }
 
 // store completes the file: size check, fsync, rename, fsync of the directory.
@@ -153,13 +158,13 @@ func (u *upload) store() (*File, error) {
 		err := fmt.Errorf("%w: %d bytes arrived, the device said %d", ErrSize, u.bytes, u.size)
 		return nil, errors.Join(err, u.file.Close())
 	}
-	if err := t.spool.syncFile(u.file); err != nil {
+	if err := errors.Join(u.file.Sync(), u.file.Close()); err != nil {
 		return nil, storageError(err)
 	}
-	if err := t.spool.rename(t.partial(), t.path()); err != nil {
+	if err := t.spool.disk.Rename(t.partial(), t.path()); err != nil {
 		return nil, storageError(err)
 	}
-	if err := t.spool.syncDir(); err != nil {
+	if err := disk.SyncDir(t.spool.disk, t.spool.dir); err != nil {
 		return nil, storageError(err)
 	}
 	return &File{
