@@ -14,7 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -22,6 +21,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/disk"
 )
 
 // ErrWrongKey reports that a text was sealed with another key.
@@ -153,41 +153,18 @@ func parse(path string, data []byte) (*age.X25519Identity, error) {
 }
 
 // create creates a new key file. If another process creates it at the same time,
-// create returns the other key. It writes the file under a temporary name and links
-// it, so that the file is complete and never replaces another one.
+// create returns the other key.
 func create(path string) (*age.X25519Identity, error) {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600, O_EXCL
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
-	if _, err := tmp.WriteString(identity.String() + "\n"); err != nil {
-		return nil, err
-	}
-	if err := tmp.Sync(); err != nil {
-		return nil, err
-	}
-	err = os.Link(tmp.Name(), path)
+	err = disk.CreateFile(disk.OS{}, path, []byte(identity.String()+"\n"), 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return read(path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return identity, syncDir(filepath.Dir(path))
-}
-
-// syncDir syncs the directory path.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return identity, nil
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -17,6 +16,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/disk"
 )
 
 // The policies of HostKeys for a host without a pinned key.
@@ -200,15 +200,5 @@ func (k *HostKeys) append(line string) error {
 	if len(old) > 0 && !bytes.HasSuffix(old, []byte("\n")) {
 		old = append(old, '\n')
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(k.Path), ".known_hosts-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
-	_, err = tmp.Write(append(old, line+"\n"...))
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), k.Path)
+	return disk.WriteFile(disk.OS{}, k.Path, append(old, line+"\n"...), 0o600)
 }
