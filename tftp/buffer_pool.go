@@ -15,7 +15,7 @@ type chunk struct {
 
 // chunkClasses are the capacities in bytes. The more transfers run, the smaller
 // their chunks.
-var chunkClasses = [...]int{8 << 10, 16 << 10, largeChunk}
+var chunkClasses = [...]int{2 << 10, 4 << 10, 8 << 10, 16 << 10, largeChunk}
 
 const largeChunk = 64 << 10 // bytes; only upload windows need larger chunks
 
@@ -52,7 +52,7 @@ func chunkSize(n int) int {
 	case n <= 64:
 		return largeChunk
 	case n <= 1024:
-		return chunkClasses[1]
+		return 16 << 10
 	}
-	return chunkClasses[0]
+	return 8 << 10
 }

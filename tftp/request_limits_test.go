@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ func TestLimits(t *testing.T) {
 	t.Run("128 large blocks that never arrive", testLargeBlocksLost)
 	t.Run("128 a forged request for large blocks", testForgedLargeBlocks)
 	t.Run("126 slow Commits do not delay a read", testSlowCommits)
+	t.Run("126 memory of stalled reads", testStalledReads)
 	t.Run("131 ERROR 5 is rate-limited", testStrangersLimited)
 }
 
@@ -218,6 +220,52 @@ func testForgedLargeBlocks(t *testing.T) {
 			p.send(failure(0, "enough"))
 		}
 	})
+}
+
+// testStalledReads starts many reads with large windows and never acknowledges a
+// block, from one address and from many. The memory for them is limited, and a device
+// that comes later is still served.
+func testStalledReads(t *testing.T) {
+	for _, sources := range []int{1, 300} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &tftptest.Network{Filter: func(p tftptest.Packet) tftptest.Verdict {
+				if p.Data[1] == 3 && p.To.Port() != 2000 {
+					return tftptest.Drop // the queues of the sockets would need memory, too
+				}
+				return tftptest.Pass
+			}}
+			m := &memory{}
+			m.set("f", content(1, 3_000_000))
+			w := inBubble(t, &tftp.Server{Handler: m}, n)
+			before := heap()
+			for i := range 300 {
+				p := w.peerAt(netip.AddrPortFrom(forged(i%sources).Addr(), uint16(3000+i)))
+				p.request(rrq("f", "octet", "blksize", "8192", "windowsize", "64"))
+				p.buf = make([]byte, 100)
+				if got := p.recv(p.soon()); len(got) < 2 || got[1] != 6 {
+					t.Fatalf("got %s", show(got))
+				}
+				p.send(ack(0))
+				synctest.Wait()
+			}
+			if used := heap() - before; used > 80<<20 {
+				t.Errorf("%d sources: 300 stalled reads use %d MB", sources, used>>20)
+			}
+			late := w.peerAt(netip.MustParseAddrPort("127.0.9.9:2000"))
+			late.request(rrq("f", "octet", "blksize", "1468", "windowsize", "2"))
+			late.expect(oack("blksize", "1468", "windowsize", "2"))
+			late.send(ack(0))
+			late.expect(data(1, content(1, 1468)))
+		})
+	}
+}
+
+// heap returns the memory in use, in bytes.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // testSlowCommits has a disk that needs 6 s for each Commit.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -35,8 +34,13 @@ type Server struct {
 
 	MaxBlockSize int // bytes; a larger blksize is answered with this (RFC 2348). 0: 65464
 	MaxTransfers int // at the same time; further requests get ERROR 0. 0: 16384
-	PerSource    int // transfers of one address at the same time. 0: limited by MaxTransfers only
+	PerSource    int // transfers of one address at the same time. 0: half of MaxTransfers, but at least 1024
 	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer needs up to three times that in memory. 0: 512 KiB
+
+	// BufferBytes is the memory for the buffers of all transfers. When much of it is
+	// in use, new transfers get smaller windows and blocks. 0: 64 MiB
+	BufferBytes     int
+	BufferPerSource int // the same for windows and large blocks of one address. 0: half of BufferBytes
 
 	Timeout     time.Duration // before the first repetition, until the round trip is measured. 0: 1 s
 	Retries     int           // repetitions of one packet, at least Timeout apart, before a transfer fails. 0: 8
@@ -70,6 +74,7 @@ const (
 	defaultRetries      = 8
 	defaultIdleTimeout  = 60 * time.Second
 	defaultStorage      = 32
+	defaultBufferBytes  = 64 << 20
 	ephemeralPorts      = 64
 	maxPorts            = 16
 )
@@ -79,7 +84,9 @@ func (s *Server) withDefaults() *Server {
 	c := *s
 	c.MaxBlockSize = or(c.MaxBlockSize, maxBlockSize)
 	c.MaxTransfers = or(c.MaxTransfers, defaultMaxTransfers)
-	c.PerSource = or(c.PerSource, math.MaxInt)
+	c.PerSource = or(c.PerSource, max(1024, c.MaxTransfers/2))
+	c.BufferBytes = or(c.BufferBytes, defaultBufferBytes)
+	c.BufferPerSource = or(c.BufferPerSource, c.BufferBytes/2)
 	c.WindowBytes = or(c.WindowBytes, defaultWindowBytes)
 	c.Timeout = or(c.Timeout, defaultTimeout)
 	c.Retries = or(c.Retries, defaultRetries)
@@ -146,6 +153,7 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 type engine struct {
 	*Server
 	limits   limits
+	budget   *budget
 	storage  *storage
 	listener *loop
 	loops    []*loop // of the transfers
@@ -186,6 +194,7 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 	e := &engine{
 		Server:   s,
 		storage:  newStorage(ctx, s.Handler, s.Storage),
+		budget:   newBudget(s.BufferBytes, s.BufferPerSource),
 		failed:   make(chan error, 1),
 		over:     make(chan struct{}),
 		requests: map[requestKey]*session{},
@@ -327,4 +336,4 @@ func (e *engine) observe(ev Event) {
 }
 
 // chunkSize returns the size of a chunk at the present load, in bytes.
-func (e *engine) chunkSize() int { return chunkSize(int(e.active.Load())) }
+func (e *engine) chunkSize() int { return e.budget.chunkSize(int(e.active.Load())) }

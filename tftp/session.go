@@ -51,10 +51,11 @@ type session struct {
 	snd       *sender   // of a read request
 	rcv       *receiver // of a write request
 	file      *file
-	busy      bool // a job is running
-	held      bool // an ACK waits for the storage side
-	credit    int  // repetitions that a read on a shared port may still cause
-	closed    bool // ICMP says that the peer's port is closed
+	busy      bool  // a job is running
+	held      bool  // an ACK waits for the storage side
+	reserved  int64 // bytes of the engine's budget
+	credit    int   // repetitions that a read on a shared port may still cause
+	closed    bool  // ICMP says that the peer's port is closed
 	rt        retransmit
 	heard     time.Time // last packet from the peer, or end of our last job
 	asking    time.Time // last request, repetitions included
@@ -374,12 +375,14 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 		s.leave()
 		return
 	}
-	o := s.loop.offerTo(s.req.Op, s.limits.offer)
+	o := s.reserve(s.loop.offerTo(s.req.Op, s.limits.offer))
 	if o.tsize = -1; s.req.Op == Read && !s.req.Netascii {
 		o.tsize = s.file.size
 	}
 	var granted []option
 	s.terms, granted = negotiate(s.req.Op, s.asked, o)
+	s.reserved = s.terms.windowMemory()
+	s.loop.engine.budget.reserve(s.peer.Addr(), s.reserved)
 	s.file.blockSize, s.file.block = s.terms.blockSize, 1
 	s.rt = newRetransmit(s.limits.timeout, s.terms.timeout)
 	s.state, s.credit = offered, firstCredit
@@ -400,6 +403,16 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	}
 	out.send(s.reply)
 	s.await(now)
+}
+
+// reserve lowers an offer to the memory that this transfer may use.
+func (s *session) reserve(o offer) offer {
+	asked, _ := negotiate(s.req.Op, s.asked, o)
+	need := asked.windowMemory()
+	if share := s.loop.engine.budget.share(s.peer.Addr()); need > share {
+		return o.limit(share, s.peer.Addr())
+	}
+	return o
 }
 
 // fail ends the transfer with an ERROR to the peer. The ERROR is repeated for
@@ -451,6 +464,8 @@ func (s *session) release(out *outbox) {
 		s.limits.chunks.put(s.rcv.fill)
 		s.rcv.fill = nil
 	}
+	s.loop.engine.budget.reserve(s.peer.Addr(), -s.reserved)
+	s.reserved = 0
 	if s.file.open() {
 		s.submit(job{kind: jobEnd, err: s.cause}, out)
 	}

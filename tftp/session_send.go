@@ -251,7 +251,7 @@ func (s *session) load(out *outbox) {
 	block := s.terms.blockSize + headerSize
 	size := max(s.loop.engine.chunkSize(), block)
 	if s.terms.window > 1 {
-		size = max(size, largeChunk)
+		size = max(size, min(largeChunk, s.terms.window*block))
 	}
 	if s.busy || !s.snd.wants(size/block) {
 		return

@@ -39,7 +39,8 @@ type Flags struct {
 	readOnly, logJSON               bool
 	maxUpload                       int64
 	allow                           []string
-	windowBytes                     int
+	windowBytes, bufferBytes        int
+	maxTransfers, perSource         int
 	metrics                         string
 	userGiven                       func() bool
 }
@@ -69,7 +70,10 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.Int64Var(&f.maxUpload, "max-upload", 0, "largest upload in `BYTES`")
 	fs.StringArrayVar(&f.allow, "allow", nil, "`CIDR` of clients to answer; all others get no answer; may be repeated")
 	fs.BoolVar(&f.logJSON, "log-json", false, "write log lines as JSON")
-	fs.IntVar(&f.windowBytes, "window-bytes", 0, "largest window (RFC 7440) in `BYTES`; each transfer needs this much memory")
+	fs.IntVar(&f.windowBytes, "window-bytes", 0, "largest window (RFC 7440) in `BYTES`")
+	fs.IntVar(&f.bufferBytes, "buffer-bytes", 0, "memory for the buffers of all transfers in `BYTES` (default: 64 MiB)")
+	fs.IntVar(&f.maxTransfers, "max-transfers", 0, "`N` transfers at the same time at most (default: 16384)")
+	fs.IntVar(&f.perSource, "per-source", 0, "`N` transfers of one address at the same time at most (default: half of --max-transfers, but at least 1024)")
 	fs.StringVar(&f.metrics, "metrics", "", "`HOST:PORT` for Prometheus counters, under /metrics")
 	f.userGiven = func() bool { return fs.Changed("user") }
 }
@@ -95,6 +99,9 @@ func (f *Flags) Config(dir string) (Config, error) {
 	if f.resend < 1000 || f.maxUpload < 0 || f.windowBytes < 0 {
 		return Config{}, errors.New("--retransmit wants at least 1000 microseconds; --max-upload and --window-bytes are not negative")
 	}
+	if f.bufferBytes < 0 || f.maxTransfers < 0 || f.perSource < 0 {
+		return Config{}, errors.New("--buffer-bytes, --max-transfers and --per-source are not negative")
+	}
 	for i, name := range f.refuse {
 		f.refuse[i] = strings.ToLower(name)
 		if !slices.Contains([]string{"blksize", "blksize2", "tsize", "timeout", "utimeout", "windowsize", "rollover"}, f.refuse[i]) {
@@ -108,7 +115,7 @@ func (f *Flags) Config(dir string) (Config, error) {
 	return Config{
 		Dir: dir, Create: f.create, ReadOnly: f.readOnly, Public: !f.permissive, Secure: f.secure, Mode: &mode,
 		MaxUpload: f.maxUpload, Allow: allow, Refuse: f.refuse, Ports: ports, MaxBlockSize: f.blockSize,
-		WindowBytes: f.windowBytes, Timeout: time.Duration(f.resend) * time.Microsecond, User: user,
+		WindowBytes: f.windowBytes, BufferBytes: f.bufferBytes, MaxTransfers: f.maxTransfers, PerSource: f.perSource, Timeout: time.Duration(f.resend) * time.Microsecond, User: user,
 		MapFile: f.mapFile, PIDFile: f.pidFile,
 	}, nil
 }

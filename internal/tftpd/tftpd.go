@@ -40,6 +40,9 @@ type Config struct {
 	Ports        tftp.PortRange // transfer IDs; zero: chosen by the system
 	MaxBlockSize int            // bytes; 0: as requested
 	WindowBytes  int            // bytes in flight in a window; 0: the default of tftp.Server
+	BufferBytes  int            // memory for the buffers of all transfers; 0: the default of tftp.Server
+	MaxTransfers int            // at the same time; 0: the default of tftp.Server
+	PerSource    int            // transfers of one address at the same time; 0: the default of tftp.Server
 	Timeout      time.Duration  // before the first repetition; 0: the default of tftp.Server
 
 	MapFile string // rules for file names, as of in.tftpd (tftpd(8) of tftp-hpa); empty: none
@@ -197,6 +200,7 @@ func (s *service) serve(ctx context.Context, cancel context.CancelCauseFunc) err
 	server := &tftp.Server{
 		Handler: s.handler(dir), Log: s.Log, Observe: s.journal.observe, Ports: s.Ports, Allow: s.Allow, Refuse: s.Refuse,
 		MaxBlockSize: s.MaxBlockSize, WindowBytes: s.WindowBytes, Timeout: s.Timeout,
+		BufferBytes: s.BufferBytes, MaxTransfers: s.MaxTransfers, PerSource: s.PerSource,
 		Ready: func() {
 			if refused = s.begin(dir); refused != nil {
 				cancel(refused) // nothing is answered
