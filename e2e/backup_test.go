@@ -95,6 +95,7 @@ func wantFile(t *testing.T, s *site, sw *iossim.Switch, path, sum string, size i
 // TestOneImageCrossesOnce backs two devices with the same image up at once
 // into an empty vault.
 func TestOneImageCrossesOnce(t *testing.T) {
+	testlevel.NeedFull(t, "TestOneCopyPerContent of package backup proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	a := s.add("a", "c3750", iossim.Options{Listen: "127.0.0.21:0", LargestImage: imageSize})
@@ -151,6 +152,7 @@ func TestInterrupt(t *testing.T) {
 // TestTerminalGone ends the terminal while the copy goes on: the ticket
 // decides, and the backup is ok at once.
 func TestTerminalGone(t *testing.T) {
+	testlevel.NeedFull(t, "TestLineDiesWhileTheCopyGoesOn of package backup proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{LargestImage: imageSize, Faults: iossim.Faults{HangTerminal: 1}})
@@ -186,6 +188,7 @@ func TestOneProcessAtATime(t *testing.T) {
 
 // TestNoSecretShows greps everything that a backup leaves and prints.
 func TestNoSecretShows(t *testing.T) {
+	testlevel.NeedFull(t, "login.txtar searches the data directory, and package vty its errors and logs")
 	t.Parallel()
 	s := newSite(t)
 	key, public := newKey(t)

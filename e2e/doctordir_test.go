@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/netlab"
+	"flashwarden/internal/testlevel"
 )
 
 // newServer is a host of its own, whose packet filter is empty.
@@ -52,6 +53,7 @@ func unsudo(fix string) string { return strings.TrimPrefix(fix, "sudo ") }
 // TestDoctorOrdinaryUser may not read the rules: it says so, and with which
 // line it may.
 func TestDoctorOrdinaryUser(t *testing.T) {
+	testlevel.NeedFull(t, "TestCheckFilterUnread of package doctor proves it on values")
 	t.Parallel()
 	s := nobodysSite(t)
 	h := newServer(t)
@@ -81,6 +83,7 @@ func typed(t *testing.T, fix string) *exec.Cmd {
 // TestDoctorDirectoryOfAnother has root look at the directory of nobody, and
 // nobody at a directory that its owner made read-only.
 func TestDoctorDirectoryOfAnother(t *testing.T) {
+	testlevel.NeedFull(t, "TestCheckDirectory of package doctor proves it on values")
 	t.Parallel()
 	s := nobodysSite(t)
 	h := newServer(t)
@@ -106,6 +109,7 @@ func TestDoctorDirectoryOfAnother(t *testing.T) {
 // TestDoctorFileSystem has a data directory on a file system that is small,
 // then full, then read-only.
 func TestDoctorFileSystem(t *testing.T) {
+	testlevel.NeedFull(t, "TestCheckDirectory of package doctor proves it on values")
 	t.Parallel()
 	s := smallSite(t)
 	h := newServer(t)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -117,6 +118,7 @@ func smallSite(t *testing.T) *site {
 // TestFullDisk has a data directory on a file system that is smaller than the
 // image: the device gets ERROR 3, and nothing stays behind.
 func TestFullDisk(t *testing.T) {
+	testlevel.NeedFull(t, "TestFullDisk of package vault/dir proves it, and TestFullDiskIsToldBeforeTheFirstByte of package spool")
 	t.Parallel()
 	s := smallSite(t)
 	sw := s.add("sw1", "c3750", iossim.Options{})

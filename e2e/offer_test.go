@@ -342,6 +342,7 @@ func TestOfferToROMMON(t *testing.T) {
 
 // TestOfferTwice is an offer of two times, and of one that is not used up.
 func TestOfferTwice(t *testing.T) {
+	testlevel.NeedFull(t, "TestOfferOfSeveralTimes of package spool proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	image := noise(1000)
@@ -415,6 +416,7 @@ func (r *rommon) put(name string, content []byte, whole bool) (code uint16, text
 // TestReceiveKilled kills the process in the middle of a file: the vault is
 // whole, and the next start sweeps the spool.
 func TestReceiveKilled(t *testing.T) {
+	testlevel.NeedFull(t, "package vault/dir proves it at every step, and TestOpenSweeps of package spool")
 	t.Parallel()
 	s := newSite(t)
 	r := s.start("receive", "--from", "127.0.0.1")
@@ -434,6 +436,7 @@ func TestReceiveKilled(t *testing.T) {
 // TestFinalACKMeansKept kills the process as soon as the final ACK has come:
 // what the device believes to be saved is in the vault.
 func TestFinalACKMeansKept(t *testing.T) {
+	testlevel.NeedFull(t, "TestKeptBeforeTheFinalACK of package spool proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	for range 5 {
@@ -472,6 +475,7 @@ func (s *site) latest() string {
 
 // TestReceiveRefuses sends files that are not kept and may be sent again.
 func TestReceiveRefuses(t *testing.T) {
+	testlevel.NeedFull(t, "TestReceiveAgain of package spool proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	right := noise(1000)
@@ -493,6 +497,7 @@ func TestReceiveRefuses(t *testing.T) {
 
 // TestReceiveByRules lets devices push by the rules of the configuration.
 func TestReceiveByRules(t *testing.T) {
+	testlevel.NeedFull(t, "TestRules of package spool proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	rules := s.file("rules.yaml", "receive:\n  - from: 127.0.0.0/30\n    name: \"*-config-*\"\n    max-size: 10kB\n    device: sw1")
@@ -549,6 +554,7 @@ func TestRestoreFromABackup(t *testing.T) {
 // TestReceiveOnAFullDisk has a disk that is smaller than the file: ERROR 3,
 // nothing stays behind, and a smaller file is still taken.
 func TestReceiveOnAFullDisk(t *testing.T) {
+	testlevel.NeedFull(t, "TestFullDiskIsToldBeforeTheFirstByte of package spool proves it in memory")
 	t.Parallel()
 	s := smallSite(t)
 	r := s.start("receive", "--from", "127.0.0.1", "--json")
