@@ -14,8 +14,12 @@ import (
 const changeIdle = 10 * time.Minute
 
 // Boot reads show boot, or show bootvar. The result is empty on a device that
-// has neither.
-func (d *Device) Boot(ctx context.Context) (ios.Boot, error) { return d.boot(ctx) }
+// has neither. After Facts the block of the active member of a stack is the
+// first one.
+func (d *Device) Boot(ctx context.Context) (ios.Boot, error) {
+	boot, err := d.boot(ctx)
+	return boot.ActiveFirst(d.members), err
+}
 
 // List lists one file system with all its directories.
 func (d *Device) List(ctx context.Context, fileSystem string) ([]ios.Listing, error) {

@@ -40,6 +40,7 @@ type Device struct {
 	unknown map[string]bool // forms of verify that the software does not know
 	pace    float64         // bytes per second of the slowest digest so far; 0: none yet
 	skipped []Skipped
+	members []ios.Member // of the stack; set by Facts
 }
 
 // Dial logs in to the device that cfg describes; see vty.Dial.
@@ -83,6 +84,7 @@ func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 	if err != nil {
 		return ios.Facts{}, err
 	}
+	d.members = version.Members
 	facts := ios.NewFacts(version, boot)
 	if len(version.Members) > 0 {
 		if facts.Stack, err = d.stack(ctx); err != nil {

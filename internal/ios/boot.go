@@ -1,6 +1,8 @@
 package ios
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"flashwarden/internal/lazyregexp"
@@ -30,6 +32,22 @@ type BootUnit struct {
 	PathList           bool     // printed as "BOOT path-list": one setting that holds the whole list, as on a Catalyst with classic IOS
 
 	showsNext bool // the block has a part for the next reload, which may be empty
+}
+
+// ActiveFirst returns b with the block of the active member of a stack first.
+// show boot prints the blocks in the order of their numbers.
+func (b Boot) ActiveFirst(members []Member) Boot {
+	active := slices.IndexFunc(members, func(m Member) bool { return m.Active })
+	if active < 0 {
+		return b
+	}
+	name := "switch " + strconv.Itoa(members[active].Number)
+	i := slices.IndexFunc(b.Units, func(u BootUnit) bool { return u.Unit == name })
+	if i <= 0 {
+		return b
+	}
+	units := slices.Delete(slices.Clone(b.Units), i, i+1)
+	return Boot{Units: slices.Insert(units, 0, b.Units[i])}
 }
 
 // NextStartFiles returns the files of [BootUnit.NextStart], in the order in

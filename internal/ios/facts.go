@@ -9,7 +9,7 @@ import (
 // NewFacts combines show version and show boot. Version is the version of
 // IOS-XE if there is one, and of IOS otherwise. Mode is "install" if the image
 // is a provisioning file (packages.conf, or any other *.conf) or show version
-// prints INSTALL, and "bundle" otherwise.
+// prints INSTALL, and "bundle" otherwise. BootPath is BOOT of the active member.
 func NewFacts(v Version, b Boot) Facts {
 	f := Facts{
 		Hostname: v.Hostname, OS: v.OS, Version: v.Version, Image: v.ImageFile,
@@ -30,6 +30,7 @@ func NewFacts(v Version, b Boot) Facts {
 	if len(v.Members) > 1 {
 		f.Members = v.Members
 	}
+	b = b.ActiveFirst(v.Members)
 	if len(b.Units) > 0 {
 		f.BootPath, f.ConfigFile = b.Units[0].NextStart(), b.Units[0].ConfigFile
 		for _, u := range b.Units[1:] {

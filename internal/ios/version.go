@@ -19,7 +19,7 @@ type Version struct {
 	XEVersion          string   // of IOS-XE, if it has a line of its own: 17.09.04a
 	Hostname           string   // as in "X uptime is"
 	Uptime             string   // "1 week, 1 day, 29 minutes"
-	ImageFile          string   // "flash:packages.conf"; empty in a boot image
+	ImageFile          string   // "flash:packages.conf"; "tftp://192.0.2.9/x" of an image that IOS up to 11.2 "booted via tftp"; empty in a boot image
 	ReloadReason       string   // of "System returned to ROM by"
 	LastReloadReason   string   // of "Last reload reason"
 	Model              string   // of the line "cisco X (...) processor"
@@ -101,7 +101,8 @@ var (
 	uptimeLine  = lazyregexp.New(`(?m)^[ \t]*(\S+) uptime is ([^\n]+)`)
 	reloadLine  = lazyregexp.New(`(?m)^[ \t]*System returned to ROM by[ \t]+([^\n]+)`)
 	lastReload  = lazyregexp.New(`(?m)^[ \t]*Last reload reason[ \t]*:[ \t]*([^\n]+)`)
-	imageLine   = lazyregexp.New(`(?m)^[ \t]*System image file is "([^"\n]+)"`)
+	// System image file is "images/c2500-i-l.112-9", booted via tftp from 192.0.2.9
+	imageLine = lazyregexp.New(`(?m)^[ \t]*System image file is (?:"([^"\n]+)"|unknown)(?:, booted via ([a-z]+)(?: from ([0-9.]+[0-9]))?)?`)
 	// cisco WS-C3750X-24S (PowerPC405) processor (revision A0) with 524288K bytes of memory.
 	// Cisco CISCO1941/K9 (revision 1.0) with 491520K/32768K bytes of memory.
 	modelLine    = lazyregexp.New(`(?m)^[ \t]*(?i:cisco|allen-bradley)[ \t]+(\S+)[ \t]+\([^\n]*\bwith[ \t]`)
@@ -137,7 +138,7 @@ func ParseVersion(text string) (Version, error) {
 	}
 	v := Version{
 		OS: "ios", Version: version[1],
-		XEVersion: first(xeLine, text), ImageFile: first(imageLine, text),
+		XEVersion: first(xeLine, text), ImageFile: imageFile(text),
 		ReloadReason: first(reloadLine, text), LastReloadReason: first(lastReload, text),
 		Model: first(modelLine, text), ProcessorBoardID: first(boardLine, text),
 		ModelNumbers: all(modelNumber, text), SystemSerials: all(systemSerial, text),
@@ -158,6 +159,23 @@ func ParseVersion(text string) (Version, error) {
 		}
 	}
 	return v, nil
+}
+
+// imageFile returns the file of the line "System image file is". IOS up to 11.2
+// names the server behind the file.
+func imageFile(text string) string {
+	m := imageLine.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	file, protocol, server := m[1], m[2], m[3]
+	switch {
+	case protocol != "tftp" && protocol != "rcp" && protocol != "mop":
+		return file
+	case server == "":
+		return protocol + ":" + file
+	}
+	return protocol + "://" + server + "/" + file
 }
 
 // notVersion returns the reason why text is no show version.
