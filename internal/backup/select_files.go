@@ -1,11 +1,13 @@
 package backup
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
@@ -41,6 +43,9 @@ func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, p
 	}
 	if policy == api.PolicyAll {
 		s.addAll()
+	}
+	if policy != api.PolicyImage {
+		s.addUnread(listings)
 	}
 	slices.SortStableFunc(s.files, func(a, b api.File) int {
 		return slices.Index(kindOrder, a.Kind) - slices.Index(kindOrder, b.Kind)
@@ -101,6 +106,18 @@ func (s *selection) addMissing(path, kind string, why error) {
 	f := api.File{Path: path, Kind: kind, Size: -1}
 	note(&f, why)
 	s.files = append(s.files, f)
+}
+
+// addUnread adds a missing file for each directory whose listing has lines that
+// cannot be read: nobody knows which files they name.
+func (s *selection) addUnread(listings []ios.Listing) {
+	for _, l := range listings {
+		if len(l.Unread) > 0 {
+			s.addMissing(l.Path, api.KindOther, cause.New(cause.Internal,
+				fmt.Sprintf("the listing of %s has a line that cannot be read, and the file in it may be missing here: %s", l.Path, l.Unread[0]),
+				api.Say("compare the files of this backup with ").Type(api.OnDevice, "dir "+l.Path).Say(" on the device, and report the line")))
+		}
+	}
 }
 
 func (s *selection) addRebuild() {

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,6 +108,27 @@ func TestSelect(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// TestUnreadableRow has a listing with a line that cannot be read. It is a
+// missing file, because a backup must not look complete.
+func TestUnreadableRow(t *testing.T) {
+	l := dir("flash:/", "x.bin")
+	l.Unread = []string{`"3 -rw- odd config.text"`}
+	for policy, want := range map[api.Policy]int{api.PolicyRebuild: 1, api.PolicyAll: 1, api.PolicyImage: 0} {
+		n := 0
+		for _, f := range Select(ios.Facts{Image: "flash:x.bin"}, []ios.Listing{l}, nil, policy) {
+			if f.Cause != "" {
+				n++
+				if f.Path != "flash:/" || f.Cause != cause.Internal || f.Hint == "" || !strings.Contains(f.Message, "odd config.text") {
+					t.Errorf("%s: %+v", policy, f)
+				}
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d missing, want %d", policy, n, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -179,13 +180,17 @@ func holdsSoftware(row ios.FileSystem) bool {
 	return false
 }
 
-// list lists one file system with all its directories.
+// list lists one file system with all its directories. Where each command prints
+// lines that cannot be read, it returns the rest, and the listings name the
+// lines.
 func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
+	var partial []ios.Listing
 	if name != "nvram:" {
 		listings, err := d.dir(ctx, "dir /recursive "+name)
 		if err == nil || lost(ctx, err) {
 			return listings, err
 		}
+		partial = rest(listings, err)
 		d.log.Debug("no recursive list", "file", name, "err", err)
 	}
 	listings, err := d.dir(ctx, "dir "+name)
@@ -196,10 +201,21 @@ func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
 			return shown, nil
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil && !lost(ctx, err) && len(partial) > 0:
+		return partial, nil
+	case err != nil && len(rest(listings, err)) == 0:
 		return nil, err
 	}
 	return d.descend(ctx, listings)
+}
+
+// rest returns the listings beside an error about a line that cannot be read.
+func rest(listings []ios.Listing, err error) []ios.Listing {
+	if errors.Is(err, ios.ErrUnread) {
+		return listings
+	}
+	return nil
 }
 
 // dir runs one listing command. A listing that the device ends with an error is
@@ -244,5 +260,9 @@ func (d *Device) directory(ctx context.Context, path string) ([]ios.Listing, err
 	if err != nil {
 		return nil, err
 	}
-	return d.dir(ctx, command)
+	listings, err := d.dir(ctx, command)
+	if r := rest(listings, err); len(r) > 0 {
+		return r, nil
+	}
+	return listings, err
 }

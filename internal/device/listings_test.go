@@ -66,6 +66,25 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestFilesWithAnUnreadableRow keeps a listing with a line that cannot be read,
+// also of the file system with the running image.
+func TestFilesWithAnUnreadableRow(t *testing.T) {
+	const odd = "    ?  -rw-  <damaged>  odd.txt\n"
+	for name, recursive := range map[string]string{"recursive": list("flash:/", "vlan.dat") + odd, "one by one": invalid} {
+		d, _ := on(map[string]string{
+			"show version": showVersion, "show file systems": "*   32514048    11530240     flash     rw   flash: flash1:\n", "show boot": showBoot,
+			"dir /recursive flash:": recursive, "dir flash:": list("flash:/", "vlan.dat", "html/") + odd, "dir flash:/html": list("flash:/html", "x.htm"),
+		})
+		if _, err := d.Facts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Files(t.Context())
+		if err != nil || len(got) == 0 || len(got[0].Unread) != 1 || got[0].Entries[0].Name != "vlan.dat" || len(d.Skipped()) > 0 {
+			t.Errorf("%s: %+v, %v, skipped %v", name, got, err, d.Skipped())
+		}
+	}
+}
+
 // TestFilesCarryTheTable checks that every listing says which names are one
 // file system, including names that only the header of a listing shows.
 func TestFilesCarryTheTable(t *testing.T) {

@@ -1,6 +1,8 @@
 package ios
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -26,26 +28,36 @@ var (
 	emptyList = lazyregexp.New(`^(?:No files? (?:in|on) |No space information available)`)
 )
 
+// ErrUnread says that a listing has a line that cannot be read.
+var ErrUnread = errors.New("cannot read the line")
+
 // ParseDir reads the output of command: every form of dir (plain, /all,
 // /recursive, all-filesystems), every format of show flash:, and the lists of
 // the boot loaders (Cisco IOS Configuration Fundamentals Command Reference,
 // "dir" and "show flash"). If the output has no header, the command names the
-// file system. A line that is neither an entry nor a known line of a listing is
-// an error that quotes it. A refusal by the device is the error of [Rejected];
-// ParseDir returns it together with any listings that the device printed.
+// file system. A refusal by the device is the error of [Rejected]; ParseDir
+// returns it together with any listings that the device printed. For a line that
+// is neither an entry nor a known line of a listing the error wraps [ErrUnread]
+// and quotes the first one; ParseDir returns the rest of the listings together
+// with it, if there are any.
 func ParseDir(command, text string) ([]Listing, error) {
 	if err := cutOff(command, text); err != nil {
 		return nil, err
 	}
 	p := dirParser{command: command}
+	var unread error
 	for _, line := range linesOf(text) {
 		if err := p.line(line); err != nil {
-			return nil, fmt.Errorf("%s: %w", command, err)
+			unread = cmp.Or(unread, fmt.Errorf("%s: %w", command, err))
+			p.unreadable(line)
 		}
 	}
 	p.endHeader()
 	if p.refused != nil {
 		return p.listings, fmt.Errorf("%s: %w", command, p.refused)
+	}
+	if unread != nil {
+		return p.listings, unread
 	}
 	if len(p.listings) == 0 {
 		return nil, fmt.Errorf("%s: no directory in the output, which begins with %s", command, quote(firstLine(text)))
@@ -94,7 +106,17 @@ func (p *dirParser) line(line string) error {
 	if p.rejoin(entryBefore, line) {
 		return nil
 	}
-	return fmt.Errorf("cannot read the line %s", quote(line))
+	return fmt.Errorf("%w %s", ErrUnread, quote(line))
+}
+
+// unreadable notes a line that cannot be read in the listing that it stands in.
+// Before the first listing it belongs to none.
+func (p *dirParser) unreadable(line string) {
+	if p.header == "" && len(p.listings) == 0 {
+		return
+	}
+	l := p.current()
+	l.Unread = append(l.Unread, quote(line))
 }
 
 // entry keeps a line about a file. It reports whether the line is one.

@@ -38,6 +38,10 @@ type Listing struct {
 	Free       int64   // bytes free; -1 when not printed; can be negative on odd cards
 	Used       int64   // bytes used; -1 when not printed
 
+	// Unread has the lines of the listing that could not be read, quoted. A file
+	// in such a line is missing from Entries.
+	Unread []string
+
 	// Table is the device's show file systems. It says which names belong to
 	// one file system, and it is the same in every listing of one look. Nil
 	// means unknown.

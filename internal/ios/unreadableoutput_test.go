@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -87,6 +88,15 @@ func TestUnreadableRows(t *testing.T) {
 	systems, err := ParseFileSystems(row(parsers["show file systems"].output, "flash1:\n", "   1598976  600 flash  flash2:\n"))
 	if err == nil || !strings.Contains(err.Error(), "flash2:") || len(systems) != 1 {
 		t.Errorf("show file systems: %v, %v", systems, err)
+	}
+	const odd = "   3  -rw-  <odd>  Mar 1 1993 00:05:45 +00:00  config.text\n"
+	listings, err := ParseDir("dir flash:", row(parsers["dir"].output, "c3750.bin\n", odd+"    4  -rwx     4   Mar 1 1993 00:05:45 +00:00  vlan.dat\n"))
+	if !errors.Is(err, ErrUnread) || !strings.Contains(err.Error(), "config.text") || len(listings) != 1 ||
+		len(listings[0].Entries) != 2 || len(listings[0].Unread) != 1 || !strings.Contains(listings[0].Unread[0], "config.text") || listings[0].Free != 6000000 {
+		t.Errorf("dir: %+v, %v", listings, err)
+	}
+	if listings, err := ParseDir("dir flash:", odd); err == nil || len(listings) > 0 {
+		t.Errorf("dir without a listing: %+v, %v", listings, err)
 	}
 	stack, err := ParseSwitch(row(parsers["show switch"].output, "Ready\n", " 2       Member   who knows\n"))
 	if err == nil || !strings.Contains(err.Error(), "who knows") || len(stack.Switches) != 1 {

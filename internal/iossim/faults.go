@@ -92,6 +92,9 @@ type Faults struct {
 	// SlowPrint, per session, sends every character in a packet of its own,
 	// like a console server at 9600 baud.
 	SlowPrint Times
+	// OddRow, per listing, makes dir print a row in a form that no known IOS
+	// has. It is written by hand.
+	OddRow Times
 	// KeepPaging, per command, makes terminal length have no effect: --More--
 	// stays. It imitates an AAA server that accepts the command on a line with
 	// another setting. We know no real text.

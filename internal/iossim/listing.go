@@ -49,6 +49,9 @@ func (s *Switch) dirBody(entries []file) string {
 	for _, f := range entries {
 		b.WriteString(s.profile.dirLine(f) + "\n")
 	}
+	if len(entries) > 0 && s.strikes(func(f *Faults) *Times { return &f.OddRow }) {
+		b.WriteString("    ?  -rw-  <damaged>  odd.txt\n")
+	}
 	if len(entries) == 0 {
 		b.WriteString("No files in directory\n")
 	}

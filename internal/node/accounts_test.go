@@ -26,6 +26,7 @@ func TestAccounts(t *testing.T) {
 		missing string // the only file that is not saved
 	}{
 		"privilege-7": {"c2960", iossim.Options{Privilege: 7}, api.StatusIncomplete, cause.NotPermittedOnDevice, api.RunningConfigPath},
+		"odd-row":     {"c2960", iossim.Options{Faults: iossim.Faults{OddRow: iossim.Always}}, api.StatusIncomplete, cause.Internal, "flash:/"},
 		"no-session":  {"c2960", iossim.Options{Faults: iossim.Faults{NoSession: iossim.Always}}, api.StatusFailed, cause.AuthFailed, ""},
 		"menu":        {"c2960", iossim.Options{Menu: "\n 1  Reload\n 2  Exit\nSelection: "}, api.StatusFailed, cause.PromptUnrecognised, ""},
 		"telnet-menu": {"c3500xl", iossim.Options{Menu: "\n 1  Reload\n 2  Exit\nEnter your choice [1]: "}, api.StatusFailed, cause.PromptUnrecognised, ""},
@@ -44,6 +45,9 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%s: %s %q after %d attempts: %s", r.Device, r.Status, r.Cause, r.Attempts, r.Message)
 		}
 		for _, f := range r.Files {
+			if f.Cause != "" && f.Cause == want.cause && strings.HasSuffix(f.Path, "/") {
+				continue // a listing with an unreadable line
+			}
 			if (f.Cause != "") != (f.Path == want.missing) {
 				t.Errorf("%s: %s has the cause %q", r.Device, f.Path, f.Cause)
 			}
