@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -113,7 +114,7 @@ func deviceListCommand(p *program) *cobra.Command {
 	var filter api.Select
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "list the devices",
+		Short:   "list the devices, with their software, last backup and last failure",
 		Example: "  flashwarden device list\n  flashwarden device list --site hq -o wide",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -122,7 +123,7 @@ func deviceListCommand(p *program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printDeviceRows(&p.output, devices)
+				return printDevices(&p.output, devices, time.Now())
 			})
 		},
 	}
@@ -134,27 +135,10 @@ func deviceListCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-func printDevices(o *output, devices []api.Device) error {
-	if o.json {
-		return writeJSON(o, map[string]any{"devices": append([]api.Device{}, devices...)})
-	}
-	if len(devices) == 0 {
-		fmt.Fprintln(o.err, "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
-		return nil
-	}
-	slices.SortFunc(devices, func(a, b api.Device) int { return terminal.Compare(a.Name, b.Name) })
-	table := terminal.Table{Columns: []terminal.Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "TRANSPORT"}, {Head: "USERNAME"},
-		{Head: "SITE"}, {Head: "GROUP"}, {Head: "VIA"}, {Head: "KEY", Wide: true}}}
-	for _, d := range devices {
-		table.Rows = append(table.Rows, cells(d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.Via, d.Fingerprint))
-	}
-	return o.page(table.Format(o.layout()))
-}
-
 func deviceShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
-		Short:             "show the settings of one device",
+		Short:             "show the settings of one device, whether it is protected, and its last runs",
 		Example:           "  flashwarden device show sw1",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
@@ -164,22 +148,27 @@ func deviceShowCommand(p *program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printDevice(&p.output, d)
+				return printDevice(&p.output, d, time.Now())
 			})
 		},
 	}
 }
 
-func printDevice(o *output, d api.DeviceDetail) error {
+func printDevice(o *output, d api.DeviceDetail, now time.Time) error {
 	if o.json {
-		return writeJSON(o, d.Device)
+		return writeJSON(o, struct {
+			api.Device
+			Status api.DeviceStatus `json:"status"`
+			Runs   []api.Run        `json:"runs"`
+		}{d.Device, d.Status, append([]api.Run{}, d.Runs...)})
 	}
 	yes := map[bool]string{true: "yes", false: "no"}
-	return o.page(terminal.FormatFields(fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username,
+	list := fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username,
 		"password", yes[d.Password], "enable password", yes[d.EnablePassword], "key", d.Fingerprint,
 		"via", d.Via, "via password", yes[d.ViaPassword], "via key", d.ViaFingerprint,
 		"legacy crypto", yes[d.LegacyCrypto], "site", d.Site, "group", d.Group,
-		"tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files), o.layout()))
+		"tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files)
+	return o.page(terminal.FormatFields(append(list, knownFields(d, now)...), o.layout()))
 }
 
 func deviceEditCommand(p *program) *cobra.Command {
@@ -267,7 +256,7 @@ func deviceRemoveCommand(p *program) *cobra.Command {
 
 func printRemoved(o *output, devices []api.Device) error {
 	if o.json {
-		return printDevices(o, devices)
+		return writeJSON(o, map[string]any{"devices": append([]api.Device{}, devices...)})
 	}
 	for _, d := range devices {
 		fmt.Fprintf(o.out, "removed %s; its snapshots stay in the vault: `flashwarden snapshots %s`\n", d.Name, d.Name)
