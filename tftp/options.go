@@ -1,6 +1,7 @@
 package tftp
 
 import (
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,17 @@ const (
 	optTimeout    = "timeout"    // RFC 2349
 	optTSize      = "tsize"      // RFC 2349
 	optWindowSize = "windowsize" // RFC 7440
+
+	// Of tftp-hpa, as in its tftpd(8).
+	optBlockSize2 = "blksize2" // as blksize, but the answer is a power of two
+	optUTimeout   = "utimeout" // as timeout, in microseconds
+	optRollOver   = "rollover" // the block number after 65535
+)
+
+// The values of utimeout that tftp-hpa accepts, in microseconds.
+const (
+	minUTimeout = 10_000
+	maxUTimeout = 255_000_000
 )
 
 // packetOverhead is the approximate space in bytes that a packet needs in a
@@ -54,6 +66,9 @@ func negotiate(op Op, asked []option, o offer) (terms, []option) {
 			continue
 		}
 		seen[name] = true
+		if name == optBlockSize2 && seen[optBlockSize] || name == optBlockSize && seen[optBlockSize2] {
+			continue // the first one counts
+		}
 		if v, ok := t.grant(op, name, n, o); ok {
 			granted = append(granted, option{name, strconv.FormatInt(v, 10)})
 		}
@@ -73,6 +88,20 @@ func (t *terms) grant(op Op, name string, n int64, o offer) (int64, bool) {
 		}
 		t.blockSize = int(min(n, int64(o.maxBlockSize), maxBlockSize))
 		return int64(t.blockSize), true
+	case optBlockSize2:
+		if n < minBlockSize {
+			return 0, false
+		}
+		t.blockSize = 1 << (bits.Len64(uint64(min(n, int64(o.maxBlockSize), maxBlockSize))) - 1)
+		return int64(t.blockSize), true
+	case optUTimeout:
+		if n < minUTimeout || n > maxUTimeout {
+			return 0, false
+		}
+		t.timeout = time.Duration(n) * time.Microsecond
+		return n, true
+	case optRollOver: // an upload may go on with 0 or 1; we send 0
+		return n, n == 0 || n == 1 && op == Write
 	case optTimeout:
 		if n < 1 || n > 255 {
 			return 0, false

@@ -3,6 +3,7 @@ package tftp
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,7 +25,7 @@ func (e *engine) request(now time.Time, d *datagram) {
 		return
 	}
 	wire, err := parseRequest(d.b)
-	req := newRequest(wire, d)
+	req := newRequest(wire, d, e.Refuse)
 	if err == nil {
 		req.Netascii, err = parseMode(wire.mode)
 	}
@@ -57,9 +58,11 @@ func (e *engine) other(now time.Time, d *datagram) {
 	l.receive(now, d)
 }
 
-func newRequest(w wireRequest, d *datagram) *Request {
+// newRequest makes the Request for the Handler. The size counts only if the server
+// knows the option tsize.
+func newRequest(w wireRequest, d *datagram, refuse []string) *Request {
 	r := &Request{Op: w.op, Filename: w.filename, Remote: d.from, Local: d.to.local, Size: -1}
-	if r.Op == Write {
+	if r.Op == Write && !slices.Contains(refuse, optTSize) {
 		r.Size = announcedSize(w.options)
 	}
 	return r
