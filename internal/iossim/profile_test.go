@@ -27,7 +27,7 @@ func TestProfiles(t *testing.T) {
 	if !slices.Equal(found, listed) {
 		t.Errorf("profileSummaries has %q, the directories are %q", listed, found)
 	}
-	known := []feature{verifyMD5, verifySHA512, verifyImage, verifyFlash, dirRecursive, stackable, vrfCopy, showBoot, showBootvar, showBootflash,
+	known := []feature{verifyMD5, verifySHA512, verifyImage, verifyFlash, dirRecursive, stackable, vrfCopy, showBoot, showBootvar, showBootflash, showInstall,
 		installMode, tftpBlocksize, oldCopy}
 	for _, name := range found {
 		p, err := findProfile(name)

@@ -1,9 +1,12 @@
 package iossim
 
 import (
+	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -72,22 +75,33 @@ func TestBlockSize(t *testing.T) {
 	}
 }
 
-// TestExecTimeout types nothing, at the prompt and during a copy, which goes
-// on.
+// TestExecTimeout types twice and then nothing: the line is hung up ten minutes
+// after the last key. That a copy goes on without its line is proved by
+// TestHangTerminal, and over a network by package e2e.
 func TestExecTimeout(t *testing.T) {
 	t.Parallel()
-	st := serveTFTP(t, 0)
-	s := launch(t, "c2960", Options{TFTPPort: st.port, ExecTimeout: 3 * time.Second, Pace: 8_000})
-	atPrompt(t, s).expectEnd()
-	l := atPrompt(t, s)
-	sendFile(l, systemImage(s), "a")
-	if rest := l.expectEnd(); strings.Contains(rest, "bytes copied") {
-		t.Error("the terminal saw the end of the copy")
-	}
-	waitFor(t, func() bool { return len(s.Transfers()) == 1 })
-	if tr := s.Transfers()[0]; tr.Err != nil {
-		t.Errorf("the copy ended with %v", tr.Err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		s := &Switch{o: Options{ExecTimeout: 10 * time.Minute}, conns: map[net.Conn]bool{theirs: true}, sessions: 1}
+		term := newTerminal()
+		defer s.execTimeout(term, theirs)()
+		term.open(theirs)
+		defer term.close()
+		for range 2 {
+			time.Sleep(9 * time.Minute)
+			if _, err := ours.Write([]byte("x")); err != nil {
+				t.Fatalf("hung up before its time: %v", err)
+			}
+		}
+		last := time.Now()
+		if _, err := ours.Read(make([]byte, 1)); err != io.EOF || time.Since(last) != 10*time.Minute {
+			t.Errorf("%v after %s", err, time.Since(last))
+		}
+		synctest.Wait()
+		if s.sessions != 0 {
+			t.Errorf("%d sessions are left", s.sessions)
+		}
+	})
 }
 
 // TestDenied uses an account that may not copy.
