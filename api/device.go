@@ -51,6 +51,8 @@ type TestResult struct {
 	Hint    string  `json:"hint"`
 	Seconds float64 `json:"seconds"`
 	Facts   Facts   `json:"facts"`
+
+	Notes []string `json:"notes,omitempty"` // remarks for people; nothing failed because of them
 }
 
 // DeviceChange is a device to add, or the new settings of one, with secrets in

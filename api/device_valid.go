@@ -52,6 +52,14 @@ func (d Device) HostPort() (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
+// SharesAddress reports whether d and another device are logged in to at the
+// same address: then one of the two addresses is probably wrong.
+func (d Device) SharesAddress(other Device) bool {
+	a, errA := d.HostPort()
+	b, errB := other.HostPort()
+	return errA == nil && errB == nil && strings.EqualFold(a, b) && d.Via == other.Via && d.Name != other.Name
+}
+
 func (d Device) nameProblem() string {
 	if !validName.MatchString(d.Name) || strings.HasPrefix(d.Name, ".") {
 		return "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin with a dot or a dash"

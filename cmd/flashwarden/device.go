@@ -91,7 +91,7 @@ func completeDevice(p *program, cmd *cobra.Command) {
 
 func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlags, given *pflag.FlagSet) error {
 	ask := !given.Changed("password-file") && (f.identityFile == "" || f.Transport == api.Telnet)
-	change, err := change(p, f, given, api.DeviceDetail{}, ask)
+	change, err := change(ctx, p, f, given, api.DeviceDetail{}, ask)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,24 @@ func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlag
 	if err != nil {
 		return err
 	}
+	if err := warnOfAddress(ctx, p, w, d); err != nil {
+		return err
+	}
 	return printChange(&p.output, d, "added %s; try `flashwarden device test %s`\n")
+}
+
+// warnOfAddress warns of other devices with the address of d.
+func warnOfAddress(ctx context.Context, p *program, w warden.Warden, d api.Device) error {
+	all, err := w.Devices(ctx, api.Select{})
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if d.SharesAddress(other) {
+			fmt.Fprintf(p.err, "warning: %s has the same address as %s, %s\n", d.Name, other.Name, d.Address)
+		}
+	}
+	return nil
 }
 
 func printChange(o *output, d api.Device, format string) error {
@@ -204,12 +221,15 @@ func runEditDevice(ctx context.Context, p *program, w warden.Warden, name string
 	if err != nil {
 		return usageError{err}
 	}
-	change, err := change(p, f, given, detail, false)
+	change, err := change(ctx, p, f, given, detail, false)
 	if err != nil {
 		return err
 	}
 	d, err := w.EditDevice(ctx, change)
 	if err != nil {
+		return err
+	}
+	if err := warnOfAddress(ctx, p, w, d); err != nil {
 		return err
 	}
 	return printChange(&p.output, d, "changed %s; try `flashwarden device test %s`\n")
@@ -315,6 +335,9 @@ func printTests(o *output, results []api.TestResult) error {
 	}
 	for _, r := range results {
 		explainResult(o, r.Device, r.Message, r.Hint)
+		for _, note := range r.Notes {
+			fmt.Fprintf(o.out, "%s: %s\n", r.Device, oneLine(note))
+		}
 	}
 	return failed
 }

@@ -49,6 +49,7 @@ type Node struct {
 	known    *atomic.Bool // the vault is the one of the catalog
 	key      *credential.Key
 	hostKeys *vty.HostKeys
+	first    *firstLogins
 	service  *service // nil before Start
 }
 
@@ -73,6 +74,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if n.Catalog, err = sqlite.Open(n.path("catalog.db")); err != nil {
 		return nil, err
 	}
+	n.first = &firstLogins{keys: make(map[string][]string)}
 	n.hostKeys = &vty.HostKeys{Path: n.path("known_hosts"), Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
 	n.recover(ctx, false)
 	return n, nil
@@ -94,7 +96,7 @@ func (n *Node) Close() error {
 func (n *Node) Dial(ctx context.Context, d api.Device) (*device.Device, error) {
 	c := vty.Config{
 		Name: d.Name, Address: d.Address, Transport: d.Transport, Username: d.Username,
-		LegacyCrypto: d.LegacyCrypto, HostKeys: n.hostKeys, Log: n.opts.Log.With("device", d.Name),
+		LegacyCrypto: d.LegacyCrypto, HostKeys: n.noting(d.Name), Log: n.opts.Log.With("device", d.Name),
 	}
 	s, err := n.Catalog.Secrets(ctx, d.Name)
 	if err != nil {

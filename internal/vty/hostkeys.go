@@ -35,6 +35,9 @@ type HostKeys struct {
 	// Ask decides under AskUser; nil refuses. fingerprint has the form of
 	// ssh-keygen -l.
 	Ask func(host, fingerprint string) bool
+	// Pinned is called after a key was pinned, at the first login. fingerprint has
+	// the type of the key before it. Nil: discard.
+	Pinned func(host, fingerprint string)
 }
 
 // pinned returns the keys of address (host:port) in the file.
@@ -162,6 +165,9 @@ func (k *HostKeys) pin(address, name string, key ssh.PublicKey) error {
 	}
 	if err := k.append(knownhosts.Line([]string{address}, key)); err != nil {
 		return fmt.Errorf("pin the host key of %s: %w", name, err)
+	}
+	if k.Pinned != nil {
+		k.Pinned(knownhosts.Normalize(address), fingerprints([]ssh.PublicKey{key}))
 	}
 	return nil
 }

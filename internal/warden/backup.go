@@ -25,7 +25,11 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	}
 	ctx, done := untilFailure(ctx, n)
 	defer done()
-	return n.Backup(ctx, devices, r, events), nil
+	results := n.Backup(ctx, devices, r, events)
+	for i, r := range results {
+		results[i].Notes = append(n.FirstLogins(r.Device), r.Notes...)
+	}
+	return results, nil
 }
 
 // CheckBackup refuses a request that contradicts itself or selects no device. A

@@ -170,6 +170,7 @@ func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lo
 func (e *examination) path(ctx context.Context, n *node.Node, d api.Device, tell func(api.Step, string)) (report api.Report, err error) {
 	tell(api.StepLogin, "")
 	session, err := n.DialToTransfer(ctx, d)
+	report.Notes = n.FirstLogins(d.Name)
 	if err != nil {
 		return doctor.Failed(d.Name, err), ctx.Err()
 	}

@@ -1,0 +1,37 @@
+package node
+
+import (
+	"fmt"
+	"sync"
+
+	"flashwarden/internal/vty"
+)
+
+// firstLogins are the host keys that logins have pinned, until an operation
+// shows them.
+type firstLogins struct {
+	mu   sync.Mutex
+	keys map[string][]string // sentences, by device
+}
+
+// noting returns the host keys for a login to a device. A key that the login
+// pins is noted.
+func (n *Node) noting(device string) *vty.HostKeys {
+	k := *n.hostKeys
+	k.Pinned = func(host, fingerprint string) {
+		n.first.mu.Lock()
+		defer n.first.mu.Unlock()
+		n.first.keys[device] = append(n.first.keys[device], fmt.Sprintf("first login to %s: its host key %s is trusted from now on", host, fingerprint))
+	}
+	return &k
+}
+
+// FirstLogins returns a sentence for each host key that logins to the device
+// have pinned since it was asked for last.
+func (n *Node) FirstLogins(device string) []string {
+	n.first.mu.Lock()
+	defer n.first.mu.Unlock()
+	notes := n.first.keys[device]
+	delete(n.first.keys, device)
+	return notes
+}
