@@ -158,3 +158,97 @@ func (s *site) serve() {
 		}
 	})
 }
+
+// TestPasswordQuestions types the password and the enable password of a new
+// device on a terminal. Neither is shown.
+func TestPasswordQuestions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ typed, enable string }{{"s3cret-Login\ns3cret-Enable\n", "true"}, {"s3cret-Login\n\n", "false"}} {
+		s := newSite(t)
+		o := s.answer(test.typed, "device", "add", "sw1", "--address", "192.0.2.1", "--username", "backup")
+		if o.code != 0 || !strings.Contains(o.stderr, "Password of sw1: ") || !strings.Contains(o.stderr, "Enable password of sw1 (empty: none): ") ||
+			strings.Contains(o.stderr+o.stdout, "s3cret") {
+			t.Errorf("code %d\n%s%s", o.code, o.stdout, o.stderr)
+		}
+		shown := s.ok("device", "show", "sw1").stdout
+		for _, want := range []string{"password         yes", "enable password  " + map[string]string{"true": "yes", "false": "no"}[test.enable]} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("no %q in\n%s", want, shown)
+			}
+		}
+	}
+}
+
+// TestInterruptAtPassword ends the program while it waits for a password: at
+// once, with 130, and with a terminal that echoes again.
+func TestInterruptAtPassword(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ours, theirs := openTerminal(t)
+	defer theirs.Close()
+	cmd := s.command("device", "add", "sw1", "--address", "192.0.2.1", "--username", "backup")
+	cmd.Stdin = theirs
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	asked := bufio.NewReader(said)
+	if _, err := asked.ReadString(':'); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || strings.TrimSpace(string(rest)) != "" {
+		t.Errorf("code %d, %v; it printed %q", code, err, rest)
+	}
+	settings, err := unix.IoctlGetTermios(int(ours.Fd()), unix.TCGETS)
+	if err != nil || settings.Lflag&unix.ECHO == 0 {
+		t.Errorf("the terminal does not echo: %+v, %v", settings, err)
+	}
+}
+
+// TestPager has a list that is longer than the screen go through the pager, and
+// a short one not.
+func TestPager(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.env = append(s.env, "PAGER=sed 's/^/paged: /'")
+	password := s.file("pager-pw", "s3cret\n")
+	for _, test := range []struct {
+		devices int
+		paged   bool
+	}{{3, false}, {24, true}} {
+		for i := range test.devices {
+			s.run("device", "add", fmt.Sprintf("sw%d", i+1), "--address", fmt.Sprintf("192.0.2.%d", i+1), "--username", "backup", "--password-file", password)
+		}
+		ours, theirs := openTerminal(t)
+		cmd := s.command("device", "list")
+		cmd.Stdout = theirs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := theirs.Close(); err != nil {
+			t.Fatal(err)
+		}
+		shown := make(chan []byte)
+		go func() {
+			all, _ := io.ReadAll(ours) // ends with EIO when the program has closed its end
+			shown <- all
+		}()
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if text := string(<-shown); strings.Contains(text, "paged: sw1 ") != test.paged || !strings.Contains(text, "192.0.2.3") {
+			t.Errorf("%d devices:\n%s", test.devices, text)
+		}
+	}
+}

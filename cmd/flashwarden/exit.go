@@ -27,6 +27,7 @@ var (
 	errProblems      = errors.New("problems found")
 	errRefused       = errors.New("refused for safety")
 	errTimeOver      = errors.New("the time of an offer or a reception is over")
+	errInterrupted   = errors.New("interrupted at a question")
 )
 
 // exitCode is the code for err. caught is the signal that ended the command,
@@ -77,7 +78,7 @@ func (p *program) explain(err error) {
 
 // unprinted returns the part of err that is not printed yet.
 func unprinted(err error) error {
-	if err == errDevicesFailed || err == errProblems || err == errRefused || err == errTimeOver {
+	if err == errDevicesFailed || err == errProblems || err == errRefused || err == errTimeOver || err == errInterrupted {
 		return nil
 	}
 	joined, ok := err.(interface{ Unwrap() []error })

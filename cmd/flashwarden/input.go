@@ -17,49 +17,77 @@ import (
 // maxPassword is the length of the longest password that is read, in bytes.
 const maxPassword = 4096
 
-// password reads a secret: the first line of file, or of standard input if file
-// is "-". Without a file it asks for the secret on the terminal, after prompt.
-func (p *program) password(file, prompt string) (string, error) {
-	switch file {
-	case "":
-		return p.askPassword(prompt)
-	case "-":
-		return firstLine(p.in, "standard input")
+// password reads a secret: the first line of file, or the next line of standard
+// input if file is "-". Without a file it asks for the secret on the terminal,
+// after prompt, and also if standard input is a terminal: a secret is not echoed.
+func (p *program) password(ctx context.Context, file, prompt string) (string, error) {
+	switch {
+	case file == "" && !terminal.IsTerminal(p.in):
+		return "", usageError{errors.New("no password: give --password-file FILE, or --password-file - for standard input")}
+	case file == "" || file == "-" && terminal.IsTerminal(p.in):
+		secret, err := p.askPassword(ctx, prompt)
+		if err == nil && secret == "" {
+			err = usageError{errors.New("the password is empty")}
+		}
+		return secret, err
+	case file == "-":
+		if p.lines == nil {
+			p.lines = bufio.NewReaderSize(p.in, maxPassword)
+		}
+		return nextLine(p.lines, "standard input")
 	}
 	f, err := os.Open(file)
 	if err != nil {
 		return "", usageError{fmt.Errorf("read password: %w", err)}
 	}
-	secret, err := firstLine(f, file)
+	secret, err := nextLine(bufio.NewReaderSize(f, maxPassword), file)
 	return secret, errors.Join(err, f.Close())
 }
 
-func firstLine(r io.Reader, name string) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(r, maxPassword)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+// nextLine reads a secret from one line.
+func nextLine(r *bufio.Reader, name string) (string, error) {
+	text, err := r.ReadSlice('\n')
+	line := strings.TrimRight(string(text), "\r\n")
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return "", usageError{fmt.Errorf("read password: the line in %s is longer than %d bytes", name, maxPassword)}
+	case err != nil && !errors.Is(err, io.EOF):
 		return "", fmt.Errorf("read password from %s: %w", name, err)
-	}
-	line = strings.TrimRight(line, "\r\n")
-	if line == "" {
-		return "", usageError{fmt.Errorf("read password: the first line of %s is empty", name)}
+	case line == "":
+		return "", usageError{fmt.Errorf("read password: the line in %s is empty", name)}
 	}
 	return line, nil
 }
 
-func (p *program) askPassword(prompt string) (string, error) {
-	if !terminal.IsTerminal(p.in) {
-		return "", usageError{errors.New("no password: give --password-file FILE, or --password-file - for standard input")}
-	}
-	fmt.Fprint(p.err, prompt)
-	secret, err := term.ReadPassword(int(p.in.(*os.File).Fd()))
-	fmt.Fprintln(p.err)
+// askPassword asks for a secret on the terminal, without echo. It may be empty.
+// The end of ctx, as by Ctrl-C, ends the question, and the terminal echoes
+// again.
+func (p *program) askPassword(ctx context.Context, prompt string) (string, error) {
+	fd := int(p.in.(*os.File).Fd())
+	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read password: %w", err)
 	}
-	if len(secret) == 0 {
-		return "", usageError{errors.New("the password is empty")}
+	fmt.Fprint(p.err, printable(prompt))
+	defer fmt.Fprintln(p.err)
+	type answer struct {
+		secret []byte
+		err    error
 	}
-	return string(secret), nil
+	answers := make(chan answer, 1)
+	go func() {
+		secret, err := term.ReadPassword(fd)
+		answers <- answer{secret, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return "", fmt.Errorf("read password: %w", a.err)
+		}
+		return string(a.secret), nil
+	case <-ctx.Done(): // the reader ends with the program
+		return "", errors.Join(errInterrupted, term.Restore(fd, before))
+	}
 }
 
 // confirm asks a question and reports whether the answer is y or yes. Without a

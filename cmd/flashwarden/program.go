@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,11 @@ const defaultConfig = "/etc/flashwarden/flashwarden.yaml"
 // test can run it.
 type program struct {
 	output
-	name string // the name that the user typed; empty: unknown
-	in   io.Reader
-	env  []string
-	etc  string // the default configuration file; empty: none
+	name  string // the name that the user typed; empty: unknown
+	in    io.Reader
+	lines *bufio.Reader // of in, once a secret was read from it
+	env   []string
+	etc   string // the default configuration file; empty: none
 
 	// Global flags, beside those of output.
 	configFile string
