@@ -25,6 +25,10 @@ func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
 		return nil
 	}
 	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return terminal.Compare(a.Name, b.Name) })
+	return o.page(tableOfDevices(devices, now).Format(o.layout()))
+}
+
+func tableOfDevices(devices []api.DeviceRow, now time.Time) terminal.Table {
 	table := terminal.Table{Columns: deviceColumns}
 	for _, d := range devices {
 		row := cells(d.Name, d.Address, d.Model, d.Version, lastBackup(d.Known, now), lastFailure(d.Known, now), d.Site, d.Group, d.Via,
@@ -32,7 +36,7 @@ func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
 		row[4].Tone, row[5].Tone = backupTone(d.Protected), failureTone(d.LastFails)
 		table.Rows = append(table.Rows, row)
 	}
-	return o.page(table.Format(o.layout()))
+	return table
 }
 
 func backupTone(protected bool) terminal.Tone {

@@ -46,17 +46,21 @@ func printImages(o *output, images []api.Image) error {
 	if o.json {
 		return writeJSON(o, map[string]any{"images": append([]api.Image{}, images...)})
 	}
-	table := terminal.Table{Columns: []terminal.Column{{Head: "SHA256", Keep: true}, {Head: "NAME"}, {Head: "VERSION"}, {Head: "SIZE", Right: true},
-		{Head: "DEVICES"}, {Head: "FILE VERSION", Wide: true}, {Head: "INTEGRITY"}}}
-	for _, r := range releases(images) {
-		table.Rows = append(table.Rows, r.row(o))
-	}
 	var b strings.Builder
-	b.WriteString(table.Format(o.layout()))
+	b.WriteString(o.tableOfImages(images).Format(o.layout()))
 	for _, i := range images {
 		warnOfImage(&b, i)
 	}
 	return o.page(b.String())
+}
+
+func (o *output) tableOfImages(images []api.Image) terminal.Table {
+	table := terminal.Table{Columns: []terminal.Column{{Head: "SHA256", Keep: true}, {Head: "NAME"}, {Head: "VERSION", Keep: true}, {Head: "SIZE", Right: true, Keep: true},
+		{Head: "DEVICES"}, {Head: "FILE VERSION", Wide: true}, {Head: "INTEGRITY", Spare: true}}}
+	for _, r := range releases(images) {
+		table.Rows = append(table.Rows, r.row(o))
+	}
+	return table
 }
 
 // release is one image, or the packages of one release that the same devices

@@ -9,6 +9,7 @@ import (
 type Column struct {
 	Head  string
 	Right bool // numbers: the cells stand at the right
+	Spare bool // left out if the screen has no room for it
 	Wide  bool // only if the screen has room for it, or if all is asked for
 	Keep  bool // never shortened: a text that a person types again
 }
@@ -40,7 +41,8 @@ const (
 
 // Format returns the lines of the table. It leaves out columns that are empty in
 // every row. Wide columns are printed if they fit on the screen, from left to
-// right. If the others do not fit, the widest ones are shortened.
+// right. If the others do not fit, the spare ones are left out, the last one
+// first, and then the widest ones are shortened.
 func (t Table) Format(l Layout) string {
 	t = t.printable()
 	shown := t.shown(l)
@@ -85,24 +87,32 @@ func (t Table) empty(column int) bool {
 // shown returns the columns that are printed, by their number.
 func (t Table) shown(l Layout) []int {
 	var shown []int
-	left := l.Columns + gap
+	left := l.Columns + gap // cells behind the columns
 	for i, c := range t.Columns {
-		if !c.Wide && !t.empty(i) {
+		if !t.empty(i) && (l.All || !c.Wide) {
+			shown = append(shown, i)
 			left -= t.width(i) + gap
 		}
 	}
+	if l.Columns == 0 || l.All {
+		return shown
+	}
+	for i, c := range slices.Backward(t.Columns) {
+		if at := slices.Index(shown, i); left < 0 && c.Spare && at >= 0 {
+			shown = slices.Delete(shown, at, at+1)
+			left += t.width(i) + gap
+		}
+	}
 	for i, c := range t.Columns {
-		if t.empty(i) {
+		if !c.Wide || t.empty(i) {
 			continue
 		}
-		if c.Wide && !l.All {
-			if left -= t.width(i) + gap; l.Columns == 0 || left < 0 {
-				left = -1 // those behind it are worth less
-				continue
-			}
+		if left -= t.width(i) + gap; left < 0 {
+			break // those behind it are worth less
 		}
 		shown = append(shown, i)
 	}
+	slices.Sort(shown)
 	return shown
 }
 

@@ -10,10 +10,10 @@ import (
 // images is a table with everything that a table can have.
 func images() terminal.Table {
 	return terminal.Table{
-		Columns: []terminal.Column{{Head: "SHA256", Keep: true}, {Head: "NAME"}, {Head: "SIZE", Right: true}, {Head: "VIA"}, {Head: "STATUS"}, {Head: "FILE VERSION", Wide: true}, {Head: "NOTE", Wide: true}},
+		Columns: []terminal.Column{{Head: "SHA256", Keep: true}, {Head: "NAME"}, {Head: "SIZE", Right: true}, {Head: "VIA"}, {Head: "STATUS"}, {Head: "SITE", Spare: true}, {Head: "FILE VERSION", Wide: true}, {Head: "NOTE", Wide: true}},
 		Rows: [][]terminal.Cell{
-			{{Text: "3f9a52c1d0e4"}, {Text: "c3750-ipservicesk9-mz.150-2.SE8.bin"}, {Text: "18.3 MB"}, {}, {Text: "ok", Tone: terminal.Good}, {Text: "15.0(2)SE8"}, {Text: "a"}},
-			{{Text: "77aa52c1d0e4"}, {Text: "x\x1b.bin"}, {Text: "1 B"}, {}, {Text: "damaged", Tone: terminal.Bad}, {}, {Text: "b"}},
+			{{Text: "3f9a52c1d0e4"}, {Text: "c3750-ipservicesk9-mz.150-2.SE8.bin"}, {Text: "18.3 MB"}, {}, {Text: "ok", Tone: terminal.Good}, {Text: "hq"}, {Text: "15.0(2)SE8"}, {Text: "a"}},
+			{{Text: "77aa52c1d0e4"}, {Text: "x\x1b.bin"}, {Text: "1 B"}, {}, {Text: "damaged", Tone: terminal.Bad}, {Text: "hq"}, {}, {Text: "b"}},
 		},
 	}
 }
@@ -25,9 +25,9 @@ func TestTable(t *testing.T) {
 		want   string
 	}{
 		{"no screen", terminal.Layout{}, `
-SHA256        NAME                                    SIZE  STATUS
-3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok
-77aa52c1d0e4  x\x1b.bin                                1 B  damaged
+SHA256        NAME                                    SIZE  STATUS   SITE
+3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok       hq
+77aa52c1d0e4  x\x1b.bin                                1 B  damaged  hq
 `},
 		{"just wide enough", terminal.Layout{Columns: 67}, `
 SHA256        NAME                                    SIZE  STATUS
@@ -44,15 +44,15 @@ SHA256        NAME         SIZE  STATUS
 3f9a52c1d0e4  c375…bin  18.3 MB  ok
 77aa52c1d0e4  x\x1…bin      1 B  damaged
 `},
-		{"room for one more", terminal.Layout{Columns: 81}, `
-SHA256        NAME                                    SIZE  STATUS   FILE VERSION
-3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok       15.0(2)SE8
-77aa52c1d0e4  x\x1b.bin                                1 B  damaged  -
+		{"room for one more", terminal.Layout{Columns: 87}, `
+SHA256        NAME                                    SIZE  STATUS   SITE  FILE VERSION
+3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok       hq    15.0(2)SE8
+77aa52c1d0e4  x\x1b.bin                                1 B  damaged  hq    -
 `},
 		{"all", terminal.Layout{Columns: 20, All: true}, `
-SHA256        NAME                                    SIZE  STATUS   FILE VERSION  NOTE
-3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok       15.0(2)SE8    a
-77aa52c1d0e4  x\x1b.bin                                1 B  damaged  -             b
+SHA256        NAME                                    SIZE  STATUS   SITE  FILE VERSION  NOTE
+3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok       hq    15.0(2)SE8    a
+77aa52c1d0e4  x\x1b.bin                                1 B  damaged  hq    -             b
 `},
 	} {
 		if got := "\n" + images().Format(test.layout); got != test.want {
@@ -65,7 +65,7 @@ SHA256        NAME                                    SIZE  STATUS   FILE VERSIO
 func TestTableWithoutRows(t *testing.T) {
 	table := images()
 	table.Rows = nil
-	if got, want := table.Format(terminal.Layout{}), "SHA256  NAME  SIZE  VIA  STATUS\n"; got != want {
+	if got, want := table.Format(terminal.Layout{}), "SHA256  NAME  SIZE  VIA  STATUS  SITE\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
