@@ -112,7 +112,7 @@ func warnOfAddress(ctx context.Context, p *program, w warden.Warden, d api.Devic
 		return err
 	}
 	for _, other := range all {
-		if d.SharesAddress(other) {
+		if d.SharesAddress(other.Device) {
 			fmt.Fprintf(p.err, "warning: %s has the same address as %s, %s\n", d.Name, other.Name, d.Address)
 		}
 	}
