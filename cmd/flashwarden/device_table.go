@@ -12,7 +12,7 @@ import (
 
 // deviceColumns are the columns of device list.
 var deviceColumns = []terminal.Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "MODEL"}, {Head: "VERSION"},
-	{Head: "LAST BACKUP"}, {Head: "LAST FAILURE"}, {Head: "SITE"}, {Head: "GROUP"}, {Head: "VIA"},
+	{Head: "LAST BACKUP"}, {Head: "LAST FAILURE"}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
 	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "KEY", Wide: true}}
 
 // printDevices prints devices with what is known of each.

@@ -15,6 +15,7 @@ import (
 // whole.
 func TestTablesFit(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	backup := now.Add(-72 * time.Hour)
 	for _, n := range []int{0, 1, 3, 40} {
 		var devices []api.DeviceRow
 		var snapshots []api.SnapshotRow
@@ -23,8 +24,9 @@ func TestTablesFit(t *testing.T) {
 		for i := range n {
 			name := fmt.Sprintf("access-sw%d", i+1)
 			devices = append(devices, api.DeviceRow{Device: api.Device{Name: name, Address: fmt.Sprintf("192.0.2.%d:2222", i+1), Transport: api.SSH, Username: "backup", Site: "headquarters", Group: "access layer",
-				Via: "ops@jump.example.net", Fingerprint: "ssh-ed25519 SHA256:" + strings.Repeat("x", 43)}})
-			snapshots = append(snapshots, api.SnapshotRow{ID: "20261122T141503Z-" + name + "-k3f9", Device: name, Started: now.Add(-72 * time.Hour), Status: api.StatusIncomplete,
+				Via: "ops@jump.example.net", Fingerprint: "ssh-ed25519 SHA256:" + strings.Repeat("x", 43)},
+				Known: api.Known{Model: "WS-C3750E-24TD-E", Version: "15.2(4)E10", LastBackup: &backup, LastFailure: &api.Run{Cause: "no_request", Started: backup}}})
+			snapshots = append(snapshots, api.SnapshotRow{ID: "20261122T141503Z-" + name + "-k3f9", Device: name, Started: backup, Status: api.StatusIncomplete,
 				Version: "15.2(4)E10", Files: 12, Bytes: 22_345_678})
 			image.Devices = append(image.Devices, name)
 		}
