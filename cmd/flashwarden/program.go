@@ -25,6 +25,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/api/client"
 	"flashwarden/internal/config"
+	"flashwarden/internal/logqueue"
 	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
@@ -50,6 +51,8 @@ type program struct {
 	wait  time.Duration // how long to wait for another process that serves the data directory
 
 	service bool // it runs until SIGTERM, which then is no error
+
+	logTo io.Writer // where log lines go; nil: err
 }
 
 // output is where and how a command prints.
@@ -301,5 +304,21 @@ func (p *program) log() *slog.Logger {
 	case p.service: // a daemon records who asked for which operation
 		level = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(p.logWriter(), &slog.HandlerOptions{Level: level}))
+}
+
+func (p *program) logWriter() io.Writer {
+	if p.logTo != nil {
+		return p.logTo
+	}
+	return p.err
+}
+
+// queueLog lets the log lines of a service pass through a queue, so that a reader
+// that stops does not stop the service. end writes what is left. Lines that nobody
+// reads then are lost, and nobody would read a message about them either.
+func (p *program) queueLog() (end func()) {
+	q := logqueue.New(p.err)
+	p.logTo = q
+	return func() { _ = q.Close() }
 }

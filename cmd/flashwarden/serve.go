@@ -29,6 +29,7 @@ ends.`,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service, p.doing = true, cmd.CommandPath()
+			defer p.queueLog()()
 			return runServe(cmd.Context(), p, drain)
 		},
 	}

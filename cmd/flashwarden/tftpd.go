@@ -34,7 +34,8 @@ file only after all its bytes are safely on disk. All clients share the ports of
 			if err != nil {
 				return usageError{err}
 			}
-			c.Log = f.Logger(p.err, p.verbose, p.quiet)
+			defer p.queueLog()()
+			c.Log = f.Logger(p.logWriter(), p.verbose, p.quiet)
 			if err := f.Listen(&c); err != nil {
 				return err
 			}
