@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,21 @@ func argumentProblem(cmd *cobra.Command, args []string, err error) error {
 	case len(args) > len(names):
 		return fmt.Errorf("unexpected argument %q", args[len(names)])
 	}
+	for _, arg := range args {
+		if len(cmd.ValidArgs) > 0 && !slices.Contains(cmd.ValidArgs, arg) {
+			return fmt.Errorf("unknown value %q: use %s", arg, either(cmd.ValidArgs))
+		}
+	}
 	return err
+}
+
+// either lists the words of a choice: nft, iptables or ufw.
+func either(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // argumentNames returns the names of the arguments in the usage line of a
