@@ -96,6 +96,11 @@ func (c *Client) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Eve
 	return run[api.RebuildResult](ctx, c, "rebuild", r, events)
 }
 
+// Prune removes old snapshots.
+func (c *Client) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
+	return run[api.PruneResult](ctx, c, "prune", r, nil)
+}
+
 // Offer opens an offer.
 func (c *Client) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return run[api.Permit](ctx, c, "offer", r, nil)

@@ -80,6 +80,7 @@ type Options struct {
 // Backup backs one device up. It always returns a result; the reason for a
 // failure is in it.
 func (r *Runner) Backup(ctx context.Context, d api.Device, o Options) api.BackupResult {
+	defer r.Vault.Hold()() // it relies on content before its snapshot names it
 	o.Policy = cmp.Or(o.Policy, api.Policy(d.Files), r.Policy, api.PolicyRebuild)
 	j, began := job{r, d, o}, time.Now()
 	a := attempts{kept: make(kept)}

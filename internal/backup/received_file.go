@@ -55,6 +55,7 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.
 	if err := proveReceived(ctx, in, f, &kept, res); err != nil {
 		return err
 	}
+	defer fl.Vault.Hold()()
 	if err := fl.Vault.Adopt(ctx, f.Path, f.SHA256); err != nil {
 		return vaultError(err, "keep "+name)
 	}

@@ -24,7 +24,9 @@ type Config struct {
 	Backup  Backup
 	SSH     SSH
 	Protect Protect
-	Receive []ReceiveRule
+	// Retention says which snapshots a prune keeps.
+	Retention Retention
+	Receive   []ReceiveRule
 }
 
 // TFTP is the section tftp: the TFTP server for the devices.
@@ -54,6 +56,16 @@ type Protect struct {
 	ProvedWithin time.Duration // the content of that backup was read and proved within this time
 }
 
+// Retention is the section retention: which snapshots of each device stay.
+type Retention struct {
+	KeepLast    int           // the newest ones
+	KeepWithin  time.Duration // all younger ones; 0: none for this reason
+	KeepDaily   int           // the newest one of each of the last days that have any
+	KeepWeekly  int           // of the last weeks
+	KeepMonthly int           // of the last months
+	KeepYearly  int           // of the last years
+}
+
 // The values of ssh.unknown-hosts.
 const (
 	AcceptNew = "accept-new" // trust the key on first use and pin it
@@ -68,7 +80,8 @@ func Default() Config {
 		Backup: Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, StallTimeout: 60 * time.Second},
 		SSH:    SSH{UnknownHosts: AcceptNew},
 
-		Protect: Protect{Within: 8 * day, ProvedWithin: 35 * day},
+		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},
+		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10},
 	}
 }
 

@@ -75,7 +75,8 @@ func changed() Config {
 		Backup: Backup{Files: "all", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
 		SSH:    SSH{UnknownHosts: Refuse},
 
-		Protect: Protect{Within: 36 * time.Hour, ProvedWithin: 14 * day},
+		Protect:   Protect{Within: 36 * time.Hour, ProvedWithin: 14 * day},
+		Retention: Retention{KeepLast: 7, KeepWithin: 2 * day, KeepDaily: 1, KeepWeekly: 2, KeepMonthly: 3, KeepYearly: 4},
 	}
 }
 
@@ -96,7 +97,14 @@ ssh:
 protect:
   within: 36h
   proved-within: 2w
-`, `{"protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+retention:
+  keep-last: 7
+  keep-within: 2d
+  keep-daily: 1
+  keep-weekly: 2
+  keep-monthly: 3
+  keep-yearly: 4
+`, `{"retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -114,7 +122,9 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
 		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
 		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
-		"FLASHWARDEN_PROTECT_WITHIN=36h", "FLASHWARDEN_PROTECT_PROVED_WITHIN=2w")
+		"FLASHWARDEN_PROTECT_WITHIN=36h", "FLASHWARDEN_PROTECT_PROVED_WITHIN=2w",
+		"FLASHWARDEN_RETENTION_KEEP_LAST=7", "FLASHWARDEN_RETENTION_KEEP_WITHIN=2d", "FLASHWARDEN_RETENTION_KEEP_DAILY=1",
+		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +144,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, protect, receive
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, protect, retention, receive
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size

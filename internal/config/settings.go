@@ -42,11 +42,18 @@ func settings() []setting {
 		}},
 		{"protect", "within", func(c *Config, v string) (err error) { c.Protect.Within, err = age(v); return }},
 		{"protect", "proved-within", func(c *Config, v string) (err error) { c.Protect.ProvedWithin, err = age(v); return }},
+		{"retention", "keep-last", func(c *Config, v string) (err error) { c.Retention.KeepLast, err = number(v, 0, maxKeep); return }},
+		{"retention", "keep-within", func(c *Config, v string) (err error) { c.Retention.KeepWithin, err = ParseAge(v); return }},
+		{"retention", "keep-daily", func(c *Config, v string) (err error) { c.Retention.KeepDaily, err = number(v, 0, maxKeep); return }},
+		{"retention", "keep-weekly", func(c *Config, v string) (err error) { c.Retention.KeepWeekly, err = number(v, 0, maxKeep); return }},
+		{"retention", "keep-monthly", func(c *Config, v string) (err error) { c.Retention.KeepMonthly, err = number(v, 0, maxKeep); return }},
+		{"retention", "keep-yearly", func(c *Config, v string) (err error) { c.Retention.KeepYearly, err = number(v, 0, maxKeep); return }},
 	}
 }
 
 const (
 	maxParallel = 10_000
+	maxKeep     = 100_000
 
 	// The limits of RFC 2348, in bytes. 0 means no limit.
 	minBlockSize, maxBlockSize = 8, 65464
@@ -157,6 +164,15 @@ func stallTimeout(v string) (time.Duration, error) {
 		return 0, errors.New(v + " is not between 100ms and 24h")
 	}
 	return d, nil
+}
+
+// ParseAge reads a time of hours, days or weeks, or 0: 36h, 8d, 2w. Its limits
+// are 1h and 3650d.
+func ParseAge(v string) (time.Duration, error) {
+	if v == "0" {
+		return 0, nil
+	}
+	return age(v)
 }
 
 // age reads a time of hours, days or weeks: 36h, 8d, 2w.

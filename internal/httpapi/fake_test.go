@@ -115,6 +115,10 @@ func (f *fake) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event
 	return do[api.RebuildResult](ctx, f, "Rebuild", r, events)
 }
 
+func (f *fake) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
+	return do[api.PruneResult](ctx, f, "Prune", r, nil)
+}
+
 func (f *fake) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return do[api.Permit](ctx, f, "Offer", r, nil)
 }

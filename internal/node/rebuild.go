@@ -13,16 +13,13 @@ import (
 // directory, so that no backup runs in another process; turn says how long to
 // wait for one.
 func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events func(api.Event)) (api.RebuildResult, error) {
-	if n.service == nil {
-		lock, err := takeLock(ctx, n.path("lock"), turn)
-		if err != nil {
-			return api.RebuildResult{}, err
-		}
-		defer lock.Close()
+	release, err := n.alone(ctx, turn)
+	if err != nil {
+		return api.RebuildResult{}, err
 	}
+	defer release()
 	res := api.RebuildResult{Problems: []api.CheckProblem{}}
 	if r.Convert {
-		var err error
 		if res.Converted, res.Problems, err = n.store.Convert(ctx, progress(events)); err != nil {
 			return res, err
 		}
@@ -36,6 +33,18 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 		res.Problems = append(res.Problems, api.CheckProblem{Kind: api.CheckSnapshotDamaged, Message: d.Error()})
 	}
 	return res, err
+}
+
+// alone makes this process the only one that writes the vault, until release.
+func (n *Node) alone(ctx context.Context, turn Turn) (release func(), err error) {
+	if n.service != nil {
+		return func() {}, nil // it has the lock already
+	}
+	lock, err := takeLock(ctx, n.path("lock"), turn)
+	if err != nil {
+		return nil, err
+	}
+	return func() { lock.Close() }, nil
 }
 
 // progress is the events of reading the vault.

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"io"
+	"time"
 
 	"flashwarden/api"
 )
@@ -34,8 +35,9 @@ type Store interface {
 
 // Info is what a Store knows of one content without reading it.
 type Info struct {
-	Key  string
-	Size int64 // bytes; -1 from List: ask Stat
+	Key      string
+	Size     int64     // bytes; -1 from List: ask Stat
+	Modified time.Time // when the content was written; zero from List: ask Stat
 }
 
 // UnlistedError says that the keys in a part of a store could not be listed.

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Errors that callers branch on; test with errors.Is.
@@ -30,7 +31,10 @@ var (
 
 // Vault is the blobs and snapshots in a store. Its methods may be used by
 // several goroutines, and several processes may use one store, at once.
-type Vault struct{ store Store }
+type Vault struct {
+	store   Store
+	content sync.RWMutex // held for reading by those who rely on content that no snapshot names
+}
 
 // New returns the vault in a store.
 func New(s Store) *Vault { return &Vault{store: s} }

@@ -108,7 +108,7 @@ func (d *Store) Stat(ctx context.Context, key string) (vault.Info, error) {
 	case !info.Mode().IsRegular():
 		return vault.Info{}, notRegular(name)
 	}
-	return vault.Info{Key: key, Size: info.Size()}, nil
+	return vault.Info{Key: key, Size: info.Size(), Modified: info.ModTime()}, nil
 }
 
 // List implements vault.Store. It reads directories only: all sizes are -1.

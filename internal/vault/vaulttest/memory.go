@@ -9,15 +9,22 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"flashwarden/internal/vault"
 )
+
+// content is the content of one key.
+type content struct {
+	data    []byte
+	written time.Time
+}
 
 // Memory is a vault.Store in memory, with no more than a Store must have. The
 // zero value is ready.
 type Memory struct {
 	mu       sync.Mutex
-	contents map[string][]byte
+	contents map[string]content
 }
 
 // Put implements vault.Store.
@@ -38,25 +45,26 @@ func (m *Memory) Put(ctx context.Context, key string, r io.Reader, size int64) e
 		return vault.ErrExists
 	}
 	if m.contents == nil {
-		m.contents = make(map[string][]byte)
+		m.contents = make(map[string]content)
 	}
-	m.contents[key] = data
+	m.contents[key] = content{data, time.Now()}
 	return nil
 }
 
 // Get implements vault.Store. The reader can do nothing but read.
 func (m *Memory) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
-	data, err := m.content(ctx, key)
+	c, err := m.content(ctx, key)
 	if err != nil {
 		return nil, err
 	}
+	data := c.data
 	return io.NopCloser(io.MultiReader(bytes.NewReader(data[min(offset, int64(len(data))):]))), nil
 }
 
 // Stat implements vault.Store.
 func (m *Memory) Stat(ctx context.Context, key string) (vault.Info, error) {
-	data, err := m.content(ctx, key)
-	return vault.Info{Key: key, Size: int64(len(data))}, err
+	c, err := m.content(ctx, key)
+	return vault.Info{Key: key, Size: int64(len(c.data)), Modified: c.written}, err
 }
 
 // List implements vault.Store.
@@ -71,7 +79,7 @@ func (m *Memory) List(ctx context.Context, prefix string, yield func(vault.Info)
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
-		if err := yield(vault.Info{Key: key, Size: int64(len(all[key]))}); err != nil {
+		if err := yield(vault.Info{Key: key, Size: int64(len(all[key].data))}); err != nil {
 			return err
 		}
 	}
@@ -89,17 +97,17 @@ func (m *Memory) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-func (m *Memory) content(ctx context.Context, key string) ([]byte, error) {
+func (m *Memory) content(ctx context.Context, key string) (content, error) {
 	if err := usable(ctx, key); err != nil {
-		return nil, err
+		return content{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	data, ok := m.contents[key]
+	c, ok := m.contents[key]
 	if !ok {
-		return nil, vault.ErrNotFound
+		return content{}, vault.ErrNotFound
 	}
-	return data, nil
+	return c, nil
 }
 
 func usable(ctx context.Context, key string) error {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"flashwarden/internal/vault"
 )
@@ -44,6 +45,11 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"Loss", testLoss},
 		{"NewerFormat", testNewer},
 		{"Identity", testIdentity},
+		{"Prune", testPrune},
+		{"PruneYoung", testPruneYoung},
+		{"PruneUnreadable", testPruneUnreadable},
+		{"PruneIsInterrupted", testPruneIsInterrupted},
+		{"PruneWaits", testPruneWaits},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create(t)) })
 	}
@@ -71,6 +77,10 @@ func put(t *testing.T, s vault.Store, key, content string) {
 func wantContent(t *testing.T, s vault.Store, key, want string) {
 	t.Helper()
 	info, err := s.Stat(t.Context(), key)
+	if age := time.Since(info.Modified); age < -time.Minute || age > time.Hour {
+		t.Errorf("%s was written at %s", key, info.Modified)
+	}
+	info.Modified = time.Time{}
 	if err != nil || info != (vault.Info{Key: key, Size: int64(len(want))}) {
 		t.Errorf("%s: %+v, error %v; want %d bytes", key, info, err, len(want))
 	}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/api"
+	"flashwarden/internal/config"
+	"flashwarden/internal/terminal"
+	"flashwarden/internal/warden"
+)
+
+func pruneCommand(p *program) *cobra.Command {
+	var r api.Prune
+	var within string
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "remove old snapshots, and files that no snapshot needs",
+		Long: `prune removes the snapshots that no --keep option keeps, and then the files that no
+snapshot needs. Without any --keep option, the section retention of the
+configuration counts: by default 30 daily, 12 weekly, 24 monthly and 10 yearly
+snapshots of each device.
+
+prune always keeps the newest snapshot of each device, its newest complete one,
+and the last copy of every image that a device runs. It keeps snapshots that are
+dated in the future. Devices that were removed from the inventory keep their
+snapshots like others, until --forget-devices.
+
+Every prune leaves a record in the vault, so that a check can tell a removed
+snapshot from a lost one.`,
+		Example: "  flashwarden prune --dry-run\n  flashwarden prune --keep-daily 14 --keep-monthly 12",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if r.Within, err = config.ParseAge(within); err != nil {
+				return usageError{fmt.Errorf("--keep-within: %w", err)}
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				res, err := w.Prune(ctx, r)
+				if err != nil {
+					return err
+				}
+				return printPrune(&p.output, res, r.DryRun)
+			})
+		},
+	}
+	fs := cmd.Flags()
+	fs.IntVar(&r.Last, "keep-last", 0, "keep the newest `N` snapshots of each device")
+	fs.StringVar(&within, "keep-within", "0", "keep all snapshots younger than this `AGE`, for example 36h, 8d or 2w")
+	fs.IntVar(&r.Daily, "keep-daily", 0, "keep the newest snapshot of each of the last `N` days that have any")
+	fs.IntVar(&r.Weekly, "keep-weekly", 0, "the same for weeks")
+	fs.IntVar(&r.Monthly, "keep-monthly", 0, "the same for months")
+	fs.IntVar(&r.Yearly, "keep-yearly", 0, "the same for years")
+	fs.BoolVar(&r.ForgetDevices, "forget-devices", false, "remove all snapshots of devices that are not in the inventory")
+	fs.BoolVar(&r.DryRun, "dry-run", false, "only list what would be removed")
+	p.waitFlag(cmd)
+	return cmd
+}
+
+func printPrune(o *output, res api.PruneResult, dryRun bool) error {
+	var found error
+	if len(res.Problems) > 0 {
+		found = errProblems
+	}
+	if o.json {
+		return errors.Join(writeJSON(o, res), found)
+	}
+	for _, problem := range res.Problems {
+		fmt.Fprintf(o.err, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
+	}
+	if found != nil {
+		fmt.Fprintln(o.err, "Because of these documents, no files are removed")
+	}
+	if o.quiet {
+		return found
+	}
+	if dryRun && len(res.Removed) > 0 {
+		table := terminal.Table{Columns: []terminal.Column{{Head: "SNAPSHOT", Keep: true}, {Head: "DEVICE"}, {Head: "TAKEN"}}}
+		for _, s := range res.Removed {
+			table.Rows = append(table.Rows, cells(s.Snapshot, s.Device, localTime(s.Started)))
+		}
+		if err := o.page(table.Format(o.layout())); err != nil {
+			return err
+		}
+	}
+	verb := "Removed"
+	if dryRun {
+		verb = "Would remove"
+	}
+	fmt.Fprintf(o.out, "%s %d snapshots and %d files (%s); %d snapshots stay\n", verb, len(res.Removed), res.Blobs, size(res.Bytes), res.Kept)
+	return found
+}

@@ -1,0 +1,47 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+)
+
+// Prune removes old snapshots, and content that no snapshot names. It holds the
+// lock of the data directory, as Rebuild does.
+func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResult, error) {
+	release, err := n.alone(ctx, turn)
+	if err != nil {
+		return api.PruneResult{}, err
+	}
+	defer release()
+	v, err := n.Vault(ctx)
+	if err != nil {
+		return api.PruneResult{}, err
+	}
+	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun, Removing: n.Catalog.Unindex}
+	if r.ForgetDevices {
+		if o.Gone, err = n.removed(ctx); err != nil {
+			return api.PruneResult{}, err
+		}
+	}
+	return v.Prune(ctx, o)
+}
+
+// removed returns whether a device is not in the inventory.
+func (n *Node) removed(ctx context.Context) (func(device string) bool, error) {
+	devices, err := n.Catalog.Devices(ctx, api.Select{})
+	if err != nil {
+		return nil, err
+	}
+	if len(devices) == 0 {
+		return nil, cause.New(cause.Internal, "the inventory is empty: all devices would be forgotten", api.Say("add the devices again first: ").Do("device add", "NAME"))
+	}
+	known := make(map[string]bool, len(devices))
+	for _, d := range devices {
+		known[d.Name] = true
+	}
+	return func(device string) bool { return !known[device] }, nil
+}

@@ -1,0 +1,158 @@
+package vaulttest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/vault"
+)
+
+// later is a time at which all content of a test is old.
+func later() time.Time { return time.Now().AddDate(0, 1, 0) }
+
+// history keeps snapshots of sw1 with these contents, a year after each other,
+// and returns them.
+func history(t *testing.T, s vault.Store, contents ...string) []api.Snapshot {
+	t.Helper()
+	var all []api.Snapshot
+	previous := ""
+	for i, content := range contents {
+		if _, _, err := vault.New(s).Put(t.Context(), []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		next := snapshot(content, 2015+i)
+		next.Previous = previous
+		kept, err := vault.New(s).PutSnapshot(t.Context(), next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, previous = append(all, kept), kept.Document
+	}
+	return all
+}
+
+func has(t *testing.T, v *vault.Vault, content string) bool {
+	t.Helper()
+	ok, err := v.HasBlob(t.Context(), sum(content), int64(len(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
+func testPrune(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	all := history(t, s, "a", "shared", "b", "shared", "c")
+	put(t, s, key("orphan"), "orphan")
+	o := vault.PruneOptions{Retention: api.Retention{Last: 2}, Now: later(), DryRun: true}
+	var removing []string
+	o.Removing = func(_ context.Context, id string) error { removing = append(removing, id); return nil }
+	for _, dry := range []bool{true, false} {
+		o.DryRun = dry
+		res, err := v.Prune(t.Context(), o)
+		// "a", "b" and "orphan": "shared" is still named.
+		if err != nil || res.Kept != 2 || len(res.Removed) != 3 || res.Blobs != 3 || res.Bytes != 8 || (res.Document == "") != dry {
+			t.Fatalf("dry run %v: %+v, error %v", dry, res, err)
+		}
+		if has(t, v, "a") != dry || has(t, v, "orphan") != dry || !has(t, v, "shared") || !has(t, v, "c") {
+			t.Errorf("dry run %v: the wrong content went", dry)
+		}
+		if _, err := v.Document(t.Context(), all[0].Document); (err == nil) != dry {
+			t.Errorf("dry run %v: the first snapshot: error %v", dry, err)
+		}
+	}
+	if len(removing) != 3 || removing[0] != all[0].ID {
+		t.Errorf("announced: %q", removing)
+	}
+	wantProblems(t, v, true)
+	if res, err := v.Prune(t.Context(), o); err != nil || len(res.Removed) > 0 || res.Blobs > 0 || res.Document != "" {
+		t.Errorf("again: %+v, error %v", res, err)
+	}
+	// A gap that the record does not explain is still a loss.
+	if err := s.Delete(t.Context(), vault.SnapshotKey(all[3].Document)); err != nil {
+		t.Fatal(err)
+	}
+	wantProblems(t, v, false, "snapshot_missing "+vault.SnapshotKey(all[3].Document)+" sw1")
+}
+
+// testPruneYoung has content that a backup may be about to name.
+func testPruneYoung(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	history(t, s, "a", "b")
+	put(t, s, key("orphan"), "orphan")
+	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: time.Now()})
+	if err != nil || res.Blobs != 0 || !has(t, v, "orphan") || !has(t, v, "a") {
+		t.Errorf("%+v, error %v; want all content kept", res, err)
+	}
+}
+
+// testPruneUnreadable has documents that cannot be read: nobody knows what they
+// name.
+func testPruneUnreadable(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	all := history(t, s, "a", "b", "c")
+	newer := `{"format": 3}`
+	put(t, s, vault.SnapshotKey("20261122T141503Z-sw9-abcd."+sum(newer)), newer)
+	put(t, s, key("orphan"), "orphan")
+	rot(t, s, vault.SnapshotKey(all[1].Document), "{")
+	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: later()})
+	if err != nil || len(res.Problems) != 2 || res.Blobs != 0 || len(res.Removed) != 1 {
+		t.Errorf("%+v, error %v", res, err)
+	}
+	if !has(t, v, "orphan") || !has(t, v, "a") || !has(t, v, "b") {
+		t.Error("content went")
+	}
+}
+
+// testPruneIsInterrupted stops before each removal in turn. What is left is
+// clean, and the next prune finishes.
+func testPruneIsInterrupted(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	history(t, s, "a", "b", "c", "d")
+	stop := errors.New("stop")
+	for stopAt := 1; stopAt <= 2; stopAt++ {
+		n := 0
+		_, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Removing: func(context.Context, string) error {
+			if n++; n == stopAt {
+				return stop
+			}
+			return nil
+		}})
+		if !errors.Is(err, stop) {
+			t.Errorf("error %v", err)
+		}
+		wantProblems(t, v, true)
+	}
+	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: later()})
+	if err != nil || res.Kept != 1 || res.Blobs != 3 {
+		t.Errorf("%+v, error %v", res, err)
+	}
+	wantProblems(t, v, true)
+}
+
+// testPruneWaits has a backup that relies on content which no snapshot names
+// yet.
+func testPruneWaits(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	history(t, s, "a")
+	put(t, s, key("new"), "new")
+	release := v.Hold()
+	pruned := make(chan error)
+	go func() {
+		_, err := v.Prune(context.Background(), vault.PruneOptions{Now: later()})
+		pruned <- err
+	}()
+	next := snapshot("new", 2026)
+	_, err := v.PutSnapshot(t.Context(), next)
+	release()
+	if err := errors.Join(err, <-pruned); err != nil {
+		t.Fatal(err)
+	}
+	if !has(t, v, "new") {
+		t.Error("content went although a snapshot names it")
+	}
+	wantProblems(t, v, true)
+}

@@ -1,0 +1,32 @@
+package warden
+
+import (
+	"context"
+
+	"flashwarden/api"
+)
+
+// Prune removes old snapshots, and content that no snapshot names. Without a
+// retention in the request, that of the configuration counts.
+func (l *Local) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
+	n, err := l.begin(ctx, admin, "prune")
+	if err != nil {
+		return api.PruneResult{}, err
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"keep_last", r.Last}, {"keep_daily", r.Daily}, {"keep_weekly", r.Weekly}, {"keep_monthly", r.Monthly}, {"keep_yearly", r.Yearly}} {
+		if f.value < 0 {
+			return api.PruneResult{}, wrongField(f.name, "%d: want 0 or more", f.value)
+		}
+	}
+	if r.Within < 0 {
+		return api.PruneResult{}, wrongField("keep_within", "%s: want 0 or more", r.Within)
+	}
+	if r.Retention == (api.Retention{}) {
+		c := l.opts.Config.Retention
+		r.Retention = api.Retention{Last: c.KeepLast, Within: c.KeepWithin, Daily: c.KeepDaily, Weekly: c.KeepWeekly, Monthly: c.KeepMonthly, Yearly: c.KeepYearly}
+	}
+	return n.Prune(ctx, r, l.turn())
+}
