@@ -68,7 +68,7 @@ func learnName(table []ios.FileSystem, asked string, listings []ios.Listing) []i
 		return slices.IndexFunc(table, func(r ios.FileSystem) bool { return slices.Contains(r.Prefixes, fs) })
 	}
 	for _, l := range listings {
-		if i := row(asked); i >= 0 && row(l.FileSystem) < 0 {
+		if i := row(asked); i >= 0 && row(l.FileSystem) < 0 && ios.Partition(l.FileSystem) == "" {
 			table[i].Prefixes = append(table[i].Prefixes, l.FileSystem)
 		}
 	}

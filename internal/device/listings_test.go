@@ -85,6 +85,26 @@ func TestFilesWithAnUnreadableRow(t *testing.T) {
 	}
 }
 
+// TestFilesOfPartitions lists a partitioned flash. Its partitions are no names of
+// flash:, but file systems of their own.
+func TestFilesOfPartitions(t *testing.T) {
+	d, _ := on(map[string]string{
+		"show version": showVersion, "show file systems": "*    8388608    1000000     flash     rw   flash:\n", "show boot": showBoot,
+		"show flash": "System flash directory, partition 1:\nFile  Length   Name/status\n  1   10  a\n[74 bytes used, 926 available, 1000 total]\n" +
+			"System flash directory, partition 2:\nFile  Length   Name/status\n  1   10  b\n[74 bytes used, 926 available, 1000 total]\n",
+	})
+	if _, err := d.Facts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Files(t.Context())
+	if err != nil || !slices.Equal(paths(got), []string{"flash:1:", "flash:2:"}) {
+		t.Fatalf("%q, %v", paths(got), err)
+	}
+	if names := got[0].Table[0].Prefixes; !slices.Equal(names, []string{"flash:"}) {
+		t.Errorf("names %q", names)
+	}
+}
+
 // TestFilesCarryTheTable checks that every listing says which names are one
 // file system, including names that only the header of a listing shows.
 func TestFilesCarryTheTable(t *testing.T) {

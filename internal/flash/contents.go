@@ -1,6 +1,7 @@
 package flash
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -73,9 +74,31 @@ func (c Contents) Files(fs string) []File {
 func (c Contents) Entry(p Path) (File, bool) {
 	i := slices.IndexFunc(c.files, func(f File) bool { return c.Same(f.Path, p) })
 	if i < 0 {
-		return File{}, false
+		return c.inPartition(p)
 	}
 	return c.files[i], true
+}
+
+// inPartition finds a file whose path names no partition. A name that is in two
+// partitions is none of them.
+func (c Contents) inPartition(p Path) (File, bool) {
+	var found []File
+	for _, f := range c.files {
+		if f.Rel == p.Rel && f.Rel != "" && partitionOf(f.FS, p.FS) {
+			found = append(found, f)
+		}
+	}
+	if len(found) != 1 {
+		return File{}, false
+	}
+	return found[0], true
+}
+
+// partitionOf reports whether fs is a partition of the file system whole. No
+// name means flash:.
+func partitionOf(fs, whole string) bool {
+	n := ios.Partition(fs)
+	return n != "" && fs == cmp.Or(whole, "flash:")+n+":"
 }
 
 // File finds a file that is no directory.

@@ -27,6 +27,10 @@ func ParsePath(p string) Path {
 	if !strings.Contains(p, ":") {
 		p = ios.Mounted(p)
 	}
+	if n := ios.Partition(p); n != "" {
+		fs, rel, _ := strings.Cut(p, ":"+n+":")
+		return Path{FS: fs + ":" + n + ":", Rel: clean(rel)}
+	}
 	fs, rel, ok := strings.Cut(p, ":")
 	switch {
 	case !ok:
@@ -43,7 +47,7 @@ func clean(rel string) string { return strings.TrimPrefix(path.Clean("/"+rel), "
 // String is the path as IOS takes it: flash:/dir/x.bin, and
 // nvram:startup-config, where there are no directories.
 func (p Path) String() string {
-	if p.FS == "" || IsNetwork(p.FS) || isFlat(p.FS) {
+	if p.FS == "" || IsNetwork(p.FS) || isFlat(p.FS) || ios.Partition(p.FS) != "" {
 		return p.FS + p.Rel
 	}
 	return p.FS + "/" + p.Rel

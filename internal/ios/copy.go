@@ -182,7 +182,7 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 	case asksVerify.MatchString(asked):
 		return nameOnDevice(c.file()), nil
 	case asksPartition.MatchString(asked):
-		return "", nil
+		return Partition(c.file()), nil
 	case !c.ToDevice && flashToServer.MatchString(asked), c.ToDevice && serverToFlash.MatchString(asked):
 		return "yes", nil
 	case !c.ToDevice && writeOnHost.MatchString(asked):
@@ -298,11 +298,12 @@ func (c Copy) destinationName() string {
 	return c.Name
 }
 
-// nameOnDevice returns a path without its file system. The file name prompts
+// nameOnDevice returns a path without its file system and partition. The file name prompts
 // expect this form, because the command has named the file system.
 func nameOnDevice(path string) string {
-	if _, name, ok := strings.Cut(path, ":"); ok {
-		return strings.TrimLeft(name, "/")
+	_, name := splitPath(path)
+	if name == path {
+		return path
 	}
-	return path
+	return strings.TrimLeft(name, "/")
 }

@@ -10,7 +10,9 @@ import (
 )
 
 var (
-	dirHeader = lazyregexp.New(`^Directory of ([A-Za-z][\w-]*:)(.*)$`)
+	// System flash directory, partition 2:
+	partitionHeader = lazyregexp.New(`^System [Ff]lash directory, partition (\d{1,2}):$`)
+	dirHeader       = lazyregexp.New(`^Directory of ([A-Za-z][\w-]*:)(.*)$`)
 	// Bootflash:  -#- --length-- ---------date/time--------- path
 	columnHeader = lazyregexp.New(`-#-|^File +Length +Name/status|^Attributes +Size +Name`)
 	// 512065536 bytes total (27852800 bytes free)
@@ -85,6 +87,11 @@ func (p *dirParser) line(line string) error {
 	if strings.HasPrefix(trimmed, "File ") {
 		p.classA = p.classA || columnHeader.MatchString(trimmed)
 	}
+	if m := partitionHeader.FindStringSubmatch(trimmed); m != nil {
+		fileSystem, _ := splitPath(askedPath(p.command))
+		p.begin(wholeSystem(fileSystem) + m[1] + ":")
+		return nil
+	}
 	if m := dirHeader.FindStringSubmatch(trimmed); m != nil {
 		p.header = m[1] + strings.TrimSpace(m[2])
 		return nil
@@ -141,9 +148,9 @@ func (p *dirParser) current() *Listing {
 }
 
 func (p *dirParser) begin(path string) {
-	fileSystem, _, _ := strings.Cut(path, ":")
+	fileSystem, _ := splitPath(path)
 	p.listings = append(p.listings, Listing{
-		FileSystem: fileSystem + ":", Path: path, Total: -1, Free: -1, Used: -1,
+		FileSystem: fileSystem, Path: path, Total: -1, Free: -1, Used: -1,
 	})
 	p.header = ""
 }
@@ -271,8 +278,8 @@ func Mounted(path string) string {
 // equal: flash:x.bin and flash://x.bin are flash:/x.bin. It returns a path
 // without a file system unchanged.
 func CleanPath(path string) string {
-	fileSystem, rest, ok := strings.Cut(path, ":")
-	if !ok {
+	fileSystem, rest := splitPath(path)
+	if fileSystem == "" {
 		return path
 	}
 	var parts []string
@@ -281,5 +288,42 @@ func CleanPath(path string) string {
 			parts = append(parts, part)
 		}
 	}
-	return fileSystem + ":/" + strings.Join(parts, "/")
+	if fileSystem != wholeSystem(fileSystem) { // a partition has no directories
+		return fileSystem + strings.Join(parts, "/")
+	}
+	return fileSystem + "/" + strings.Join(parts, "/")
+}
+
+// partition matches the file system of a path with a partition. IOS up to 12.0
+// divides the flash of small routers (Cisco IOS Configuration Fundamentals
+// Command Reference, "partition flash"): flash:2:x.
+var partition = lazyregexp.New(`^([A-Za-z][\w-]*:)(\d{1,2}):`)
+
+// splitPath parts a path into its file system, with colon and partition, and the
+// rest. The file system of a path that names none is empty.
+func splitPath(path string) (fileSystem, rest string) {
+	if m := partition.FindString(path); m != "" {
+		return m, path[len(m):]
+	}
+	at := strings.IndexByte(path, ':')
+	if at < 0 {
+		return "", path
+	}
+	return path[:at+1], path[at+1:]
+}
+
+// wholeSystem returns a file system without its partition.
+func wholeSystem(fileSystem string) string {
+	if m := partition.FindStringSubmatch(fileSystem); m != nil {
+		return m[1]
+	}
+	return fileSystem
+}
+
+// Partition returns the number of the partition in a path, or "".
+func Partition(path string) string {
+	if m := partition.FindStringSubmatch(path); m != nil {
+		return m[2]
+	}
+	return ""
 }
