@@ -67,6 +67,42 @@ func (s *site) killAtLine(line int, args ...string) {
 	}
 }
 
+// TestKilledRunIsInterrupted kills a backup in the middle of its first copy: the
+// status shows an interrupted run, and the next backup protects the device.
+func TestKilledRunIsInterrupted(t *testing.T) {
+	t.Parallel()
+	testlevel.NeedFull(t, "a copy that lasts")
+	s := newSite(t)
+	sw := s.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize, Pace: imageSize / 600}) // ten minutes
+	cmd := s.command("backup", "sw1", "-v")
+	printed, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for in := bufio.NewScanner(printed); in.Scan(); {
+		if strings.Contains(in.Text(), "copying ") {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // it was killed
+	o := s.run("status", "--json")
+	if o.code != 1 || !strings.Contains(o.stdout, `"status": "interrupted"`) || !strings.Contains(o.stdout, `"hint": "`+"`flashwarden backup sw1`") {
+		t.Errorf("ended with %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	if err := sw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	quick := s.switchOn("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
+	s.ok("device", "edit", "sw1", "--address", quick.Addr().String())
+	s.ok("backup", "sw1")
+	s.ok("status")
+}
+
 // TestDeviceGone cuts terminal and transfer in the middle of the first copy;
 // the next attempt succeeds.
 func TestDeviceGone(t *testing.T) {
