@@ -223,7 +223,7 @@ func (s *site) wantEmptySpool() {
 // wantClean checks that the vault is whole to the last byte.
 func (s *site) wantClean() {
 	s.t.Helper()
-	if o := s.run("check", "--read-data"); o.code != 0 || !strings.Contains(o.stdout, "no problems found") {
+	if o := s.run("check", "--read-data"); o.code != 0 || !strings.Contains(o.stdout, "Vault OK") {
 		s.t.Errorf("check ended with %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 }

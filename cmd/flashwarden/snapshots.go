@@ -145,17 +145,7 @@ nothing. The exit code is 1 if there are problems.`,
 		Example: "  flashwarden check --read-data",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				var events func(api.Event)
-				if !p.quiet && terminal.IsTerminal(p.err) {
-					events = percent(p.err)
-				}
-				problems, err := w.Check(ctx, r, events)
-				if err != nil {
-					return err
-				}
-				return printProblems(&p.output, problems)
-			})
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runCheck(ctx, &p.output, w, r) })
 		},
 	}
 	cmd.Flags().BoolVar(&r.ReadData, "read-data", false, "read every file and compare its digests")
@@ -173,6 +163,37 @@ func percent(w io.Writer) func(api.Event) {
 	}
 }
 
+// runCheck checks the vault and prints the result.
+func runCheck(ctx context.Context, o *output, w warden.Warden, r api.Check) error {
+	show := func(api.Event) {}
+	if !o.quiet && terminal.IsTerminal(o.err) {
+		show = percent(o.err)
+	}
+	var read int64 // bytes of all files, if they are read
+	problems, err := w.Check(ctx, r, func(e api.Event) {
+		read = e.Size
+		show(e)
+	})
+	if err != nil {
+		return err
+	}
+	if len(problems) > 0 || o.json || o.quiet {
+		return printProblems(o, problems)
+	}
+	snapshots, err := w.Snapshots(ctx, api.Named{})
+	if err != nil {
+		return err
+	}
+	text := "every snapshot is complete; --read-data also reads the files"
+	if r.ReadData {
+		text = size(read) + ", all read and unchanged"
+	}
+	_, err = fmt.Fprintf(o.out, "%s: %s, %s\n", o.paint.Paint(terminal.Good, "Vault OK"), terminal.Count(len(snapshots), "snapshot"), text)
+	return err
+}
+
+// printProblems prints the problems of the vault. Its error chooses the exit
+// code.
 func printProblems(o *output, problems []api.CheckProblem) error {
 	var found error
 	if len(problems) > 0 {
@@ -183,9 +204,6 @@ func printProblems(o *output, problems []api.CheckProblem) error {
 	}
 	for _, problem := range problems {
 		fmt.Fprintf(o.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
-	}
-	if found == nil {
-		fmt.Fprintln(o.out, "no problems found")
 	}
 	return found
 }
