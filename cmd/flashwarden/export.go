@@ -98,7 +98,11 @@ func exportOne(ctx context.Context, w warden.Warden, root *os.Root, item api.Con
 	}
 	// A random name: the device itself may have a file called x.part.
 	partial := path.Join(path.Dir(item.Name), ".flashwarden-"+rand.Text())
-	if err := writeProved(root, partial, blob, item.SHA256); err != nil {
+	f, err := root.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := writeProved(f, blob, item.SHA256); err != nil {
 		return errors.Join(err, root.Remove(partial))
 	}
 	return root.Rename(partial, item.Name)
@@ -125,12 +129,15 @@ func holds(root *os.Root, item api.Content) (bool, error) {
 	return true, nil
 }
 
-// writeProved copies a blob and compares its SHA-256 with want.
-func writeProved(root *os.Root, name string, blob io.Reader, want string) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
+// syncer is a file that can be brought to stable storage.
+type syncer interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// writeProved copies a blob into f, brings it to stable storage, closes f, and
+// compares the SHA-256 with want.
+func writeProved(f syncer, blob io.Reader, want string) error {
 	h := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(f, h), blob); err != nil {
 		return errors.Join(err, f.Close())
