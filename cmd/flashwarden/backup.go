@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -57,4 +61,24 @@ func runBackup(ctx context.Context, p *program, w warden.Warden, r api.Backup) e
 		return err
 	}
 	return reportBackups(&p.output, results)
+}
+
+// reportBackups prints the results; its error chooses the exit code. With --quiet
+// it prints only failures, on standard error, so that cron sends no mail after a
+// night without any.
+func reportBackups(o *output, results []api.BackupResult) error {
+	var err error
+	if o.json {
+		err = writeJSON(o, map[string]any{"results": results})
+	}
+	switch {
+	case o.quiet:
+		fmt.Fprint(o.err, terminal.Results(results).Failures(o.paintErr))
+	case !o.json:
+		_, err = fmt.Fprint(o.out, terminal.Results(results).Format(o.layout()))
+	}
+	if slices.ContainsFunc(results, func(r api.BackupResult) bool { return r.Status != api.StatusOK }) {
+		return errors.Join(err, errDevicesFailed)
+	}
+	return err
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flashwarden/api"
 	"flashwarden/internal/config"
 )
 
@@ -41,27 +40,6 @@ func TestUntold(t *testing.T) {
 		got := unprinted(c.err)
 		if (got == nil) != (c.want == nil) || got != nil && got.Error() != c.want.Error() {
 			t.Errorf("of %v is left %v, want %v", c.err, got, c.want)
-		}
-	}
-}
-
-// TestTableTellsTheWeakestEvidence has one package of many that is proved by
-// its size alone.
-func TestTableTellsTheWeakestEvidence(t *testing.T) {
-	strong := api.File{Kind: api.KindPackage, Evidence: api.EvidenceMD5}
-	weak := api.File{Kind: api.KindPackage, Evidence: api.EvidenceSize}
-	config := api.File{Kind: api.KindConfig, Evidence: api.EvidenceSize}
-	for _, c := range []struct {
-		files []api.File
-		want  string
-	}{
-		{[]api.File{strong, weak, strong}, api.EvidenceSize},
-		{[]api.File{weak, strong}, api.EvidenceSize},
-		{[]api.File{strong, strong, config}, api.EvidenceMD5},
-		{[]api.File{config}, ""},
-	} {
-		if got := evidence(api.BackupResult{Files: c.files}); got != c.want {
-			t.Errorf("%+v: evidence %q, want %q", c.files, got, c.want)
 		}
 	}
 }

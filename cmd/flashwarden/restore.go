@@ -171,7 +171,7 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	}
 	switch {
 	case o.quiet && r.Status != api.StatusOK:
-		restoreFailure(o.err, o.paintErr, r)
+		fmt.Fprint(o.err, restoreFailure(o.paintErr, r))
 	case !o.quiet && !o.json:
 		err = printRestore(o, r)
 	}
@@ -188,18 +188,16 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 func printRestore(o *output, r api.RestoreResult) error {
 	fmt.Fprintf(o.out, "%s: %s, %s copied in %.1f s, runs %s from %s\n", r.Device, o.paint.Paint(terminal.ToneOf(r.Status), r.Status),
 		size(r.BytesCopied), r.Seconds, dash(oneLine(r.Facts.Version)), dash(oneLine(r.Facts.Image)))
-	rows := make([][]string, 0, len(r.Files))
+	t := terminal.Table{Columns: []terminal.Column{{Head: "PATH", Keep: true}, {Head: "DONE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}}}
 	for _, f := range r.Files {
 		done := "unchanged"
 		if f.Copied {
 			done = "restored"
 		}
-		rows = append(rows, []string{f.Path, done, size(f.Size), f.Evidence})
+		t.Rows = append(t.Rows, cells(f.Path, done, size(f.Size), f.Evidence))
 	}
-	if len(rows) > 0 {
-		if err := table(o.out, "PATH DONE SIZE EVIDENCE", rows); err != nil {
-			return err
-		}
+	if len(t.Rows) > 0 {
+		fmt.Fprint(o.out, t.Format(o.layout()))
 	}
 	for _, d := range r.Deleted {
 		fmt.Fprintf(o.out, "%s: deleted %s\n", r.Device, oneLine(d))
@@ -211,13 +209,12 @@ func printRestore(o *output, r api.RestoreResult) error {
 		fmt.Fprintf(o.out, "%s: %s\n", r.Device, printable(note))
 	}
 	if r.Status != api.StatusOK {
-		restoreFailure(o.out, o.paint, r)
+		fmt.Fprint(o.out, restoreFailure(o.paint, r))
 	}
 	return nil
 }
 
-// restoreFailure prints why a restore failed, and the next step.
-func restoreFailure(out io.Writer, paint terminal.Palette, r api.RestoreResult) {
-	b := blocks{out: out, paint: paint, hints: map[string]string{}}
-	b.block(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint})
+// restoreFailure says why a restore failed, and the next step.
+func restoreFailure(paint terminal.Palette, r api.RestoreResult) string {
+	return terminal.Failure(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, paint)
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -44,19 +42,6 @@ func writeJSON(o *output, v any) error {
 	}
 	_, err := o.out.Write(out)
 	return err
-}
-
-// table prints rows under a head, in columns.
-func table(w io.Writer, head string, rows [][]string) error {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, strings.Join(strings.Fields(head), "\t"))
-	for _, row := range rows {
-		for i := range row {
-			row[i] = oneLine(row[i])
-		}
-		fmt.Fprintln(tw, strings.Join(row, "\t"))
-	}
-	return tw.Flush()
 }
 
 // size is terminal.Bytes.

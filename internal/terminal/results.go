@@ -1,83 +1,99 @@
-package main
+package terminal
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"flashwarden/api"
-	"flashwarden/internal/terminal"
 )
 
-// reportBackups prints the results of a backup; its error chooses the exit code.
-// With --quiet it prints only failures, on standard error, so that cron sends no
-// mail after a night without any.
-func reportBackups(o *output, results []api.BackupResult) error {
-	failed := slices.DeleteFunc(slices.Clone(results), func(r api.BackupResult) bool { return r.Status == api.StatusOK })
-	var err error
-	if o.json {
-		err = writeJSON(o, map[string]any{"results": results})
-	}
-	switch {
-	case o.quiet && len(failed) > 0:
-		b := blocks{out: o.err, paint: o.paintErr}
-		fmt.Fprintln(o.err, summary(results))
-		b.print(failed)
-	case !o.quiet && !o.json:
-		err = printResults(o, results)
-	}
-	if len(failed) > 0 {
-		return errors.Join(err, errDevicesFailed)
-	}
-	return err
-}
+// Results are the results of backups, for people.
+type Results []api.BackupResult
 
-// printResults prints a summary, a table, and a block for each device that needs
-// one.
-func printResults(o *output, results []api.BackupResult) error {
-	results = slices.Clone(results)
-	slices.SortStableFunc(results, func(a, b api.BackupResult) int { return terminal.Compare(a.Device, b.Device) })
-	fmt.Fprintln(o.out, o.paint.Paint(terminal.Strong, summary(results)))
-	if !isDryRun(results) {
-		if err := tableOfResults(o, results); err != nil {
-			return err
+// Format returns a summary, a table in natural order, a block for each device
+// that needs attention or has a plan, and remarks.
+func (r Results) Format(l Layout) string {
+	r = r.sorted()
+	text := l.Palette.Paint(Strong, r.Summary()) + "\n"
+	if !r.dryRun() {
+		text += r.table().Format(l)
+	}
+	b := blocks{paint: l.Palette}
+	for _, one := range r {
+		if one.Status != api.StatusOK || len(one.Warnings) > 0 || one.Plan != nil {
+			b.add(one)
 		}
 	}
-	b := blocks{out: o.out, paint: o.paint}
-	b.print(results)
-	return printRemarks(o.out, results)
+	return text + b.text.String() + r.remarks()
 }
 
-func tableOfResults(o *output, results []api.BackupResult) error {
-	rows := make([][]string, 0, len(results))
-	for _, r := range results {
-		rows = append(rows, []string{r.Device, status(r), dash(imageName(r)), imageSize(r), dash(evidence(r)),
-			size(r.BytesCopied), fmt.Sprintf("%.1f", r.Seconds)})
+// Failures returns a summary and a block for each device that is not ok. It is
+// empty if all are.
+func (r Results) Failures(paint Palette) string {
+	b := blocks{paint: paint}
+	for _, one := range r.sorted() {
+		if one.Status != api.StatusOK {
+			b.add(one)
+		}
 	}
-	return table(o.out, "DEVICE STATUS IMAGE SIZE EVIDENCE COPIED SECONDS", rows)
+	if b.text.Len() == 0 {
+		return ""
+	}
+	return r.Summary() + "\n" + b.text.String()
+}
+
+// Failure returns the block of one device: why it failed, and the next step.
+func Failure(r api.BackupResult, paint Palette) string {
+	b := blocks{paint: paint}
+	b.add(r)
+	return b.text.String()
+}
+
+// sorted returns the results in the natural order of the devices.
+func (r Results) sorted() Results {
+	r = slices.Clone(r)
+	slices.SortStableFunc(r, func(a, b api.BackupResult) int { return Compare(a.Device, b.Device) })
+	return r
+}
+
+func (r Results) table() Table {
+	t := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "IMAGE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"},
+		{Head: "COPIED", Right: true}, {Head: "SECONDS", Right: true}}}
+	for _, one := range r {
+		t.Rows = append(t.Rows, []Cell{{Text: one.Device}, {Text: status(one), Tone: tone(one)}, {Text: imageName(one)}, {Text: imageSize(one)},
+			{Text: evidence(one)}, {Text: Bytes(one.BytesCopied)}, {Text: fmt.Sprintf("%.1f", one.Seconds)}})
+	}
+	return t
+}
+
+// tone is the meaning of a result.
+func tone(r api.BackupResult) Tone {
+	if len(r.Warnings) > 0 && r.Status == api.StatusOK {
+		return Warn
+	}
+	return ToneOf(r.Status)
 }
 
 // status is the status of a result, with the number of its warnings.
 func status(r api.BackupResult) string {
 	if n := len(r.Warnings); n > 0 {
-		return r.Status + ", " + terminal.Count(n, "warning")
+		return r.Status + ", " + Count(n, "warning")
 	}
 	return r.Status
 }
 
-// summary counts the results: 38 ok, 1 incomplete, 1 failed; 2.1 GB copied.
-func summary(results []api.BackupResult) string {
+// Summary counts the results: 38 ok, 1 incomplete, 1 failed; 2.1 GB copied.
+func (r Results) Summary() string {
 	counts := map[string]int{}
 	var bytes int64
-	for _, r := range results {
-		word := r.Status
-		if len(r.Warnings) > 0 && word == api.StatusOK {
+	for _, one := range r {
+		word := one.Status
+		if len(one.Warnings) > 0 && word == api.StatusOK {
 			word = "ok with warnings"
 		}
 		counts[word]++
-		bytes += r.BytesCopied
+		bytes += one.BytesCopied
 	}
 	var parts []string
 	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusIncomplete, api.StatusFailed} {
@@ -85,35 +101,27 @@ func summary(results []api.BackupResult) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 	}
-	if isDryRun(results) {
+	if r.dryRun() {
 		return "dry run: " + strings.Join(parts, ", ")
 	}
-	return strings.Join(parts, ", ") + "; " + size(bytes) + " copied"
+	return strings.Join(parts, ", ") + "; " + Bytes(bytes) + " copied"
 }
 
-func isDryRun(results []api.BackupResult) bool {
-	return slices.ContainsFunc(results, func(r api.BackupResult) bool { return r.Plan != nil })
+// dryRun reports whether the results are plans.
+func (r Results) dryRun() bool {
+	return slices.ContainsFunc(r, func(r api.BackupResult) bool { return r.Plan != nil })
 }
 
-// blocks prints one block for each device that failed, that lacks a file or that
-// has warnings, and for each plan.
+// blocks collects one block for each device that failed, that lacks a file or
+// that has warnings, and for each plan.
 type blocks struct {
-	out   io.Writer
-	paint terminal.Palette
+	paint Palette
+	text  strings.Builder
 	hints map[string]string // the device whose block has the hint
 }
 
-func (b *blocks) print(results []api.BackupResult) {
-	b.hints = map[string]string{}
-	for _, r := range results {
-		if r.Status != api.StatusOK || len(r.Warnings) > 0 || r.Plan != nil {
-			b.block(r)
-		}
-	}
-}
-
-func (b *blocks) block(r api.BackupResult) {
-	fmt.Fprintf(b.out, "\n%s\n", b.head(r))
+func (b *blocks) add(r api.BackupResult) {
+	fmt.Fprintf(&b.text, "\n%s\n", b.head(r))
 	b.failure(r)
 	for _, w := range r.Warnings {
 		b.line("%s", w)
@@ -123,7 +131,7 @@ func (b *blocks) block(r api.BackupResult) {
 
 // head is the first line of a block.
 func (b *blocks) head(r api.BackupResult) string {
-	text := r.Device + ": " + b.paint.Paint(terminal.ToneOf(r.Status), status(r))
+	text := r.Device + ": " + b.paint.Paint(tone(r), status(r))
 	if r.Cause != "" {
 		text += " (" + string(r.Cause) + ")"
 	}
@@ -131,7 +139,7 @@ func (b *blocks) head(r api.BackupResult) string {
 }
 
 func (b *blocks) line(format string, args ...any) {
-	fmt.Fprintf(b.out, "  %s\n", strings.ReplaceAll(printable(fmt.Sprintf(format, args...)), "\n", "\n  "))
+	fmt.Fprintf(&b.text, "  %s\n", strings.ReplaceAll(Printable(fmt.Sprintf(format, args...)), "\n", "\n  "))
 }
 
 // failure prints why a device failed, the next step, and the files that are
@@ -159,7 +167,7 @@ func (b *blocks) failure(r api.BackupResult) {
 		b.next(r.Device, group[0].Hint)
 	}
 	if notTried > 0 {
-		b.line("%s not tried", terminal.Count(notTried, "file"))
+		b.line("%s not tried", Count(notTried, "file"))
 	}
 }
 
@@ -172,6 +180,9 @@ func (b *blocks) next(device, hint string) {
 			b.line("next: as for %s", first)
 		}
 		return
+	}
+	if b.hints == nil {
+		b.hints = map[string]string{}
 	}
 	b.hints[hint] = device
 	b.line("next: %s", hint)
@@ -202,34 +213,33 @@ func (b *blocks) plan(r api.BackupResult) {
 	if r.Plan == nil {
 		return
 	}
-	b.line("would copy %s, except files that the vault already has; %s free here", terminal.ExactBytes(r.Plan.Bytes), size(r.Plan.Free))
+	b.line("would copy %s, except files that the vault already has; %s free here", ExactBytes(r.Plan.Bytes), Bytes(r.Plan.Free))
 	for _, c := range r.Plan.Commands {
 		b.line("  %s", c)
 	}
 }
 
-// printRemarks prints what is worth knowing of devices without any failure, once
-// for all devices that share it.
-func printRemarks(out io.Writer, results []api.BackupResult) error {
+// remarks returns what is worth knowing of devices without any failure, once for
+// all devices that share it.
+func (r Results) remarks() string {
 	devices := map[string][]string{}
 	var remarks []string
-	for _, r := range results {
-		for _, remark := range remarksOf(r) {
+	for _, one := range r {
+		for _, remark := range remarksOf(one) {
 			if devices[remark] == nil {
 				remarks = append(remarks, remark)
 			}
-			devices[remark] = append(devices[remark], r.Device)
+			devices[remark] = append(devices[remark], one.Device)
 		}
 	}
-	if len(remarks) > 0 {
-		fmt.Fprintln(out)
-	}
-	for _, remark := range remarks {
-		if _, err := fmt.Fprintf(out, "%s: %s\n", few(devices[remark]), printable(remark)); err != nil {
-			return err
+	var b strings.Builder
+	for i, remark := range remarks {
+		if i == 0 {
+			b.WriteString("\n")
 		}
+		fmt.Fprintf(&b, "%s: %s\n", few(devices[remark]), Printable(remark))
 	}
-	return nil
+	return b.String()
 }
 
 // remarksOf are the notes of a result that are no warnings, and how an image was
@@ -266,11 +276,11 @@ func imageName(r api.BackupResult) string {
 	if i := slices.IndexFunc(r.Files, func(f api.File) bool { return f.Kind == api.KindImage }); i >= 0 {
 		name = r.Files[i].Path
 	}
-	return name[strings.LastIndexAny(name, "/:")+1:]
+	return lastName(name)
 }
 
 // imageSize is the size of the image; in install mode, of all packages
-// together.
+// together. It is empty without an image.
 func imageSize(r api.BackupResult) string {
 	var n int64
 	for _, f := range r.Files {
@@ -278,7 +288,10 @@ func imageSize(r api.BackupResult) string {
 			n += max(f.Size, 0)
 		}
 	}
-	return size(n)
+	if n == 0 {
+		return ""
+	}
+	return Bytes(n)
 }
 
 // evidence is the weakest evidence among the image and its packages: if one

@@ -1,0 +1,156 @@
+package terminal_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/terminal"
+)
+
+// night is the results of a night: devices of each kind, in no order.
+func night() []api.BackupResult {
+	image := func(evidence string, inspected *api.Inspection) []api.File {
+		return []api.File{{Path: "flash:/c3750.bin", Kind: api.KindImage, Size: 18_286_080, Evidence: evidence, Copied: true, Image: inspected}}
+	}
+	good := &api.Inspection{Verdict: api.ImageGood, Checks: []string{"structure", "sizes"}}
+	ok := func(name, evidence string, notes ...string) api.BackupResult {
+		return api.BackupResult{Device: name, Status: api.StatusOK, BytesCopied: 18_286_080, Seconds: 71.2, Notes: notes, Files: image(evidence, good)}
+	}
+	stack := ok("sw3", api.EvidenceMD5, "switch 2 runs 15.0(2)EX5, the active switch 1 runs 15.2(2)E6", "install mode")
+	stack.Warnings = stack.Notes[:1]
+	lost := api.BackupResult{Device: "sw17", Status: api.StatusIncomplete, Cause: "stalled", Message: "no byte for 60 s", Hint: "look at the link",
+		Files: append(image(api.EvidenceMD5, good),
+			api.File{Path: "flash:/a", Cause: "stalled", Message: "no byte for 60 s", Hint: "look at the link"},
+			api.File{Path: "flash:/b", Cause: "source_missing", Message: "it is gone", Hint: "run it again"},
+			api.File{Path: "flash:/c", Cause: "source_missing", Message: "it is gone", Hint: "run it again"},
+			api.File{Path: "flash:/d", Cause: "stalled", Message: "not tried: no byte for 60 s", NotTried: true},
+			api.File{Path: "flash:/e", Cause: "stalled", Message: "not tried: no byte for 60 s", NotTried: true})}
+	down := api.BackupResult{Device: "sw4", Status: api.StatusFailed, Cause: "no_request", Message: "The switch sent no TFTP request", Hint: "open UDP 69"}
+	alsoDown := down
+	alsoDown.Device = "sw5"
+	return []api.BackupResult{lost, down, ok("sw10", api.EvidenceSize), ok("sw2", api.EvidenceSize, "install mode"), alsoDown, stack}
+}
+
+func TestResults(t *testing.T) {
+	const want = `2 ok, 1 ok with warnings, 1 incomplete, 2 failed; 54.9 MB copied
+DEVICE  STATUS         IMAGE         SIZE  EVIDENCE     COPIED  SECONDS
+sw2     ok             c3750.bin  18.3 MB  size-only   18.3 MB     71.2
+sw3     ok, 1 warning  c3750.bin  18.3 MB  device-md5  18.3 MB     71.2
+sw4     failed         -                -  -               0 B      0.0
+sw5     failed         -                -  -               0 B      0.0
+sw10    ok             c3750.bin  18.3 MB  size-only   18.3 MB     71.2
+sw17    incomplete     c3750.bin  18.3 MB  device-md5      0 B      0.0
+
+sw3: ok, 1 warning
+  switch 2 runs 15.0(2)EX5, the active switch 1 runs 15.2(2)E6
+
+sw4: failed (no_request)
+  The switch sent no TFTP request
+  next: open UDP 69
+
+sw5: failed (no_request)
+  The switch sent no TFTP request
+  next: as for sw4
+
+sw17: incomplete (stalled)
+  no byte for 60 s
+  next: look at the link
+  flash:/b, flash:/c are missing (source_missing): it is gone
+  next: run it again
+  2 files not tried
+
+sw2, sw3: install mode
+sw2, sw10: size checked only: this device cannot compute MD5; image checksums OK (structure, sizes)
+`
+	if got := terminal.Results(night()).Format(terminal.Layout{}); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestResultsOnAScreen fits a table of long names into 80 columns, and colours
+// what a person should see.
+func TestResultsOnAScreen(t *testing.T) {
+	results := night()
+	for i := range results {
+		if len(results[i].Files) > 0 {
+			results[i].Files[0].Path = "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"
+		}
+	}
+	text := terminal.Results(results).Format(terminal.Layout{Columns: 80})
+	for line := range strings.Lines(text[:strings.Index(text, "\n\n")]) {
+		if terminal.Width(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("%q is wider than 80 columns", line)
+		}
+	}
+	paint, err := terminal.NewPalette("always", false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = terminal.Results(results).Format(terminal.Layout{Palette: paint})
+	for _, want := range []string{"\x1b[31mfailed\x1b[0m", "\x1b[33mok, 1 warning\x1b[0m", "\x1b[32mok\x1b[0m"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestFailures is empty when all is well.
+func TestFailures(t *testing.T) {
+	if got := terminal.Results(night()[2:4]).Failures(terminal.Palette{}); got != "" {
+		t.Errorf("%q", got)
+	}
+	got := terminal.Results(night()).Failures(terminal.Palette{})
+	if !strings.HasPrefix(got, "2 ok, 1 ok with warnings, 1 incomplete, 2 failed; 54.9 MB copied\n\nsw4: failed (no_request)\n") || strings.Contains(got, "sw3") {
+		t.Error(got)
+	}
+}
+
+// TestWeakestEvidence has one package of many that is proved by its size alone.
+func TestWeakestEvidence(t *testing.T) {
+	strong := api.File{Kind: api.KindPackage, Evidence: api.EvidenceMD5}
+	weak := api.File{Kind: api.KindPackage, Evidence: api.EvidenceSize}
+	config := api.File{Kind: api.KindConfig, Evidence: api.EvidenceSize}
+	for _, c := range []struct {
+		files []api.File
+		want  string
+	}{
+		{[]api.File{strong, weak, strong}, api.EvidenceSize},
+		{[]api.File{weak, strong}, api.EvidenceSize},
+		{[]api.File{strong, strong, config}, api.EvidenceMD5},
+		{[]api.File{config}, ""},
+	} {
+		text := terminal.Results{{Device: "sw1", Status: api.StatusOK, Files: c.files}}.Format(terminal.Layout{})
+		for _, evidence := range []string{api.EvidenceMD5, api.EvidenceSize} {
+			if strings.Contains(text, evidence) != (evidence == c.want) {
+				t.Errorf("%+v: want only %q in\n%s", c.files, c.want, text)
+			}
+		}
+	}
+}
+
+// TestDryRunResults has the bytes to copy, exactly.
+func TestDryRunResults(t *testing.T) {
+	r := api.BackupResult{Device: "sw1", Status: api.StatusOK, Plan: &api.BackupPlan{Commands: []string{"show running-config"}, Bytes: 18_286_080, Free: 75e9}}
+	const want = `dry run: 1 ok
+
+sw1: ok
+  would copy 18.3 MB (18,286,080 bytes), except files that the vault already has; 75.0 GB free here
+    show running-config
+`
+	if got := (terminal.Results{r}).Format(terminal.Layout{}); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestManyResults: a remark on many devices is one line.
+func TestManyResults(t *testing.T) {
+	var results terminal.Results
+	for n := range 40 {
+		results = append(results, api.BackupResult{Device: fmt.Sprintf("sw%d", 40-n), Status: api.StatusOK, Notes: []string{"install mode"}})
+	}
+	if text := results.Format(terminal.Layout{}); !strings.HasPrefix(text, "40 ok; 0 B copied\n") || !strings.HasSuffix(text, "\n\nsw1, sw2, sw3 and 37 more: install mode\n") {
+		t.Error(text)
+	}
+}
