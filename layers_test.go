@@ -56,10 +56,11 @@ var arrows = map[string][]string{
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
+	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
-		"api", "api/client", "internal/cause", "internal/config", "internal/firewall", "internal/httpapi", "internal/iossim",
-		"internal/logqueue", "internal/terminal", "internal/tftpd", "internal/warden", "tftp"},
+		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/httpapi", "internal/iossim",
+		"internal/logqueue", "internal/terminal", "internal/tftpd", "internal/warden"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -4,67 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
-	"flashwarden/internal/config"
+	"flashwarden/internal/demo"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/warden"
-	"flashwarden/tftp"
 )
-
-// The accounts of the demonstration. The switches are simulated and listen
-// only on loopback.
-const (
-	demoUser     = "backup"
-	demoPassword = "demo-login"
-	demoEnable   = "demo-enable"
-)
-
-// demoSwitch is one device of the demonstration.
-type demoSwitch struct{ name, profile, listen, site string }
-
-// demoSwitches are the devices of the demonstration by default. Each has a
-// loopback address of its own, as a real device has an address of its own.
-var demoSwitches = []demoSwitch{
-	{"attic-sw1", "c3500xl", "127.0.0.11:0", "old-house"},
-	{"hq-sw1", "c3750", "127.0.0.12:0", "hq"},
-	{"hq-core1", "c9300", "127.0.0.13:0", "hq"},
-}
-
-// switchesOf returns one device for each profile that the user chose.
-func switchesOf(profiles []string) ([]demoSwitch, error) {
-	if len(profiles) == 0 {
-		return demoSwitches, nil
-	}
-	var all []demoSwitch
-	for i, profile := range profiles {
-		if !slices.Contains(iossim.Profiles(), profile) {
-			return nil, fmt.Errorf("no simulated device is called %q; the names are %s", profile, strings.Join(iossim.Profiles(), ", "))
-		}
-		name := profile
-		if n := count(profiles[:i], profile); n > 0 {
-			name += fmt.Sprintf("-no%d", n+1)
-		}
-		all = append(all, demoSwitch{name, profile, fmt.Sprintf("127.0.0.%d:0", 11+i%200), "demo"})
-	}
-	return all, nil
-}
-
-func count(names []string, name string) (n int) {
-	for _, other := range names {
-		if other == name {
-			n++
-		}
-	}
-	return n
-}
 
 func demoCommand(p *program) *cobra.Command {
 	var dir string
@@ -82,7 +32,7 @@ With --profile, choose the simulated devices yourself:
 		Example: "  flashwarden demo\n  flashwarden demo --dir ./demo\n  flashwarden demo --profile c2960x-stack --profile isr2900",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			fleet, err := switchesOf(profiles)
+			fleet, err := demo.Choose(profiles)
 			if err != nil {
 				return usageError{err}
 			}
@@ -125,74 +75,29 @@ func profileList() string {
 	return b.String()
 }
 
-func runDemo(ctx context.Context, p *program, dir string, fleet []demoSwitch) error {
+// runDemo starts the fleet, backs it up and stops it.
+func runDemo(ctx context.Context, p *program, dir string, fleet []demo.Switch) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
-	cfg := config.Default()
-	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = tftp.PortRange{} // any free ports
-	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
 	ctx = warden.As(ctx, warden.Admin(userName(), "terminal"))
-	w := warden.New(warden.Options{Data: dir, Config: cfg, Log: p.log()})
-	switches, err := startSwitches(ctx, w, fleet)
+	d, err := demo.Start(ctx, dir, fleet, p.log())
 	if err == nil {
-		err = demoBackup(p, ctx, w, fleet, switches, dir)
+		err = demoBackup(ctx, p, d, dir)
 	}
-	for _, s := range switches {
-		err = errors.Join(err, s.Close())
-	}
-	return errors.Join(err, w.Close())
+	return errors.Join(err, d.Close())
 }
 
-// startSwitches starts the simulated switches. They send their requests to the
-// TFTP port of the demonstration in place of UDP 69.
-func startSwitches(ctx context.Context, w *warden.Local, fleet []demoSwitch) ([]*iossim.Switch, error) {
-	port, err := w.TFTPPort(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var started []*iossim.Switch
-	for _, d := range fleet {
-		s, err := iossim.New(d.profile, iossim.Options{
-			Hostname: d.name, Username: demoUser, Password: demoPassword, EnablePassword: demoEnable,
-			Listen: d.listen, TFTPPort: uint16(port),
-		})
-		if err != nil {
-			return started, err
-		}
-		started = append(started, s)
-		if err := s.Start(); err != nil {
-			return started, err
+func demoBackup(ctx context.Context, p *program, d *demo.Demo, dir string) error {
+	var r api.Backup
+	for _, device := range d.Devices {
+		r.Names = append(r.Names, device.Name)
+		if !p.quiet {
+			fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", device.Name, device.Transport, device.Address)
 		}
 	}
-	return started, nil
-}
-
-// demoDevice is a simulated switch as a user would add it.
-func demoDevice(d demoSwitch, s *iossim.Switch) api.DeviceChange {
-	password, enable := demoPassword, demoEnable
-	return api.DeviceChange{Password: &password, EnablePassword: &enable, Device: api.Device{
-		Name: d.name, Address: s.Addr().String(), Transport: s.Transport(), Site: d.site, Username: demoUser, LegacyCrypto: s.LegacyCrypto(),
-	}}
-}
-
-func demoBackup(p *program, ctx context.Context, w warden.Warden, fleet []demoSwitch, switches []*iossim.Switch, dir string) error {
-	r := api.Backup{}
-	for i, s := range switches {
-		d := demoDevice(fleet[i], s)
-		save := w.AddDevice
-		if _, err := w.Device(ctx, api.Named{Name: d.Device.Name}); err == nil {
-			save = w.EditDevice // the directory of an earlier demonstration already has the device
-		}
-		if _, err := save(ctx, d); err != nil {
-			return err
-		}
-		r.Names = append(r.Names, d.Device.Name)
-		fmt.Fprintf(p.err, "simulated switch %s: %s on %s\n", d.Device.Name, d.Device.Transport, d.Device.Address)
-	}
-	err := runBackup(ctx, p, w, r)
+	err := runBackup(ctx, p, d.Warden, r)
 	if err == nil || errors.Is(err, errDevicesFailed) && ctx.Err() == nil {
 		printAround(p, dir)
 	}
@@ -200,9 +105,12 @@ func demoBackup(p *program, ctx context.Context, w warden.Warden, fleet []demoSw
 }
 
 // printAround prints where the backups are, and commands to look at them. With
-// --json it prints on standard error, beside the document.
+// --json it prints on standard error, beside the document; with --quiet nothing.
 func printAround(p *program, dir string) {
 	out := p.out
+	if p.quiet {
+		return
+	}
 	if p.json {
 		out = p.err
 	}

@@ -1,0 +1,123 @@
+// Package demo is a fleet of simulated switches on loopback addresses, and the
+// operations of a data directory that knows them. It needs no rights, no network
+// and no other software.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/config"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/warden"
+	"flashwarden/tftp"
+)
+
+// The accounts of the switches, which listen only on loopback.
+const (
+	user     = "backup"
+	password = "demo-login"
+	enable   = "demo-enable"
+)
+
+// Switch is one simulated device of a fleet.
+type Switch struct{ name, profile, listen, site string }
+
+// standard is the fleet that a user sees first. Each device has a loopback
+// address of its own, as a real device has an address of its own.
+var standard = []Switch{
+	{"attic-sw1", "c3500xl", "127.0.0.11:0", "old-house"},
+	{"hq-sw1", "c3750", "127.0.0.12:0", "hq"},
+	{"hq-core1", "c9300", "127.0.0.13:0", "hq"},
+}
+
+// Choose returns one device for each profile, and the three standard ones for
+// none. An unknown profile is an error that lists the known ones.
+func Choose(profiles []string) ([]Switch, error) {
+	if len(profiles) == 0 {
+		return standard, nil
+	}
+	var fleet []Switch
+	seen := map[string]int{}
+	for i, profile := range profiles {
+		if !slices.Contains(iossim.Profiles(), profile) {
+			return nil, fmt.Errorf("no simulated device is called %q; the names are %s", profile, strings.Join(iossim.Profiles(), ", "))
+		}
+		name := profile
+		if seen[profile]++; seen[profile] > 1 {
+			name += fmt.Sprintf("-no%d", seen[profile])
+		}
+		fleet = append(fleet, Switch{name, profile, fmt.Sprintf("127.0.0.%d:0", 11+i%200), "demo"})
+	}
+	return fleet, nil
+}
+
+// Demo is a fleet that runs.
+type Demo struct {
+	Warden  *warden.Local // the operations on the directory of the demonstration
+	Devices []api.Device  // as a user would add them
+
+	switches []*iossim.Switch
+}
+
+// Start starts the switches, and adds them to the inventory in dir, or changes
+// those that an earlier demonstration has left there. The caller closes the Demo,
+// also after an error. ctx names the user, as for every operation.
+func Start(ctx context.Context, dir string, fleet []Switch, log *slog.Logger) (*Demo, error) {
+	cfg := config.Default()
+	cfg.TFTP.Listen = "127.0.0.1:0"
+	cfg.TFTP.PortRange = tftp.PortRange{} // any free ports
+	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
+	d := &Demo{Warden: warden.New(warden.Options{Data: dir, Config: cfg, Log: log})}
+	port, err := d.Warden.TFTPPort(ctx)
+	if err != nil {
+		return d, err
+	}
+	for _, s := range fleet {
+		if err := d.add(ctx, s, uint16(port)); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// add starts one switch. It sends its requests to the TFTP port of the
+// demonstration in place of UDP 69.
+func (d *Demo) add(ctx context.Context, s Switch, tftpPort uint16) error {
+	sw, err := iossim.New(s.profile, iossim.Options{
+		Hostname: s.name, Username: user, Password: password, EnablePassword: enable, Listen: s.listen, TFTPPort: tftpPort,
+	})
+	if err != nil {
+		return err
+	}
+	d.switches = append(d.switches, sw)
+	if err := sw.Start(); err != nil {
+		return err
+	}
+	secret, enabled := password, enable
+	change := api.DeviceChange{Password: &secret, EnablePassword: &enabled, Device: api.Device{
+		Name: s.name, Address: sw.Addr().String(), Transport: sw.Transport(), Site: s.site, Username: user, LegacyCrypto: sw.LegacyCrypto(),
+	}}
+	save := d.Warden.AddDevice
+	if _, err := d.Warden.Device(ctx, api.Named{Name: s.name}); err == nil {
+		save = d.Warden.EditDevice
+	}
+	added, err := save(ctx, change)
+	d.Devices = append(d.Devices, added)
+	return err
+}
+
+// Close stops the switches and closes the directory.
+func (d *Demo) Close() error {
+	var err error
+	for _, sw := range d.switches {
+		err = errors.Join(err, sw.Close())
+	}
+	return errors.Join(err, d.Warden.Close())
+}
