@@ -23,7 +23,9 @@
 // no goroutine, timer or file descriptor, and is dropped first when there are too
 // many transfers.
 //
-// Dir is a Handler for the files of a directory.
+// Dir is a Handler for the files of a directory; it needs Linux. Everything else
+// works on every system. Only on Linux, packets are read and sent in batches, replies
+// come from the address that received the request, and ICMP messages end transfers.
 //
 // A Server guarantees:
 //
@@ -59,7 +61,9 @@
 //
 // An [Error] is an ERROR packet as a value, in both directions: a Handler returns
 // one to choose the code and the text, a Client returns the one that the server
-// sent. Test for it with errors.As. Other errors are wrapped unchanged: those of
+// sent. Test for it with errors.As, or with errors.Is for fs.ErrNotExist,
+// fs.ErrPermission and fs.ErrExist. If a Handler, Reader or Writer panics, only its
+// transfer ends, with ERROR 0. Other errors are wrapped unchanged: those of
 // the Handler, the reader or writer, the context and the network.
 //
 // # Client

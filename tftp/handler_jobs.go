@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -209,8 +210,15 @@ type file struct {
 	decoder   netasciiDecoder
 }
 
-func (f *file) perform(ctx context.Context, h Handler, j job) result {
-	r := result{kind: j.kind, chunk: j.chunk, tail: -1}
+// perform does a job. A panic of the Handler, Reader or Writer is an error of this
+// transfer.
+func (f *file) perform(ctx context.Context, h Handler, j job) (r result) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	r = result{kind: j.kind, chunk: j.chunk, tail: -1}
 	switch j.kind {
 	case jobOpen:
 		r.err = f.ask(ctx, h)

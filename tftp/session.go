@@ -10,8 +10,20 @@ import (
 	"time"
 )
 
-// ErrTimeout ends a transfer whose peer stopped answering.
-var ErrTimeout = errors.New("the peer stopped answering")
+// ErrTimeout ends a transfer whose peer stopped answering. It is a net.Error whose
+// Timeout method returns true.
+var ErrTimeout error = timeoutError{}
+
+type timeoutError struct{}
+
+// Error implements error.
+func (timeoutError) Error() string { return "the peer stopped answering" }
+
+// Timeout implements net.Error.
+func (timeoutError) Timeout() bool { return true }
+
+// Temporary implements net.Error.
+func (timeoutError) Temporary() bool { return true }
 
 const (
 	unprovedRepeats = 2                // repetitions of an unanswered first packet

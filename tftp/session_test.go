@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io/fs"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -212,6 +215,43 @@ func TestFinalACKAfterCommit(t *testing.T) {
 	m.finishJob()
 	if len(m.sent) != 1 || !bytes.Equal(m.sent[0], []byte{0, 4, 0, 1}) || m.h.commits != 1 {
 		t.Fatalf("sent %q after %d commits", m.sent, m.h.commits)
+	}
+}
+
+// TestPanic has a Handler that panics: only its transfer ends.
+func TestPanic(t *testing.T) {
+	for _, op := range []Op{Read, Write} {
+		m := newMachine(t, &fakeHandler{}, op)
+		r := m.s.file.perform(context.Background(), panicking{}, *m.job)
+		m.job = nil
+		m.s.complete(m.now, r, &m.out)
+		m.settle()
+		if len(m.sent) != 1 || m.sent[0][1] != byte(opError) || m.s.state != gone {
+			t.Errorf("%s: sent %q, state %d", op, m.sent, m.s.state)
+		}
+	}
+}
+
+// panicking is a Handler that panics.
+type panicking struct{}
+
+func (panicking) OpenRead(context.Context, *Request) (Reader, error) { panic("broken") }
+
+func (panicking) OpenWrite(context.Context, *Request) (Writer, error) { panic("broken") }
+
+// TestErrorsOfOthers checks that errors can be tested without this package's types.
+func TestErrorsOfOthers(t *testing.T) {
+	for code, want := range map[Code]error{CodeNotFound: fs.ErrNotExist, CodeAccess: fs.ErrPermission, CodeExists: fs.ErrExist} {
+		if err := fmt.Errorf("get: %w", &remoteError{&Error{Code: code}}); !errors.Is(err, want) {
+			t.Errorf("code %d is not %v", code, want)
+		}
+	}
+	if errors.Is(&Error{Code: CodeUndefined}, fs.ErrNotExist) {
+		t.Error("code 0 is fs.ErrNotExist")
+	}
+	var n net.Error
+	if err := fmt.Errorf("get: %w", ErrTimeout); !errors.As(err, &n) || !n.Timeout() {
+		t.Error("ErrTimeout is no net.Error")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 )
 
@@ -51,6 +52,20 @@ const (
 type Error struct {
 	Code    Code
 	Message string
+}
+
+// Is reports whether the code means the same as an error of io/fs: 1 is
+// fs.ErrNotExist, 2 is fs.ErrPermission, 6 is fs.ErrExist.
+func (e *Error) Is(target error) bool {
+	switch e.Code {
+	case CodeNotFound:
+		return target == fs.ErrNotExist
+	case CodeAccess:
+		return target == fs.ErrPermission
+	case CodeExists:
+		return target == fs.ErrExist
+	}
+	return false
 }
 
 // Error returns the code and the text.
