@@ -400,6 +400,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	s.state, s.credit = offered, firstCredit
 	if s.req.Op == Read {
 		s.snd = newSender(s.terms)
+		s.snd.paced = true
 	} else {
 		s.rcv = newReceiver(s.terms)
 		s.rcv.limit = s.file.limit

@@ -16,6 +16,7 @@ type sender struct {
 	chunks    []*chunk  // loaded and not acknowledged, in order
 	repaired  bool      // a repeated ACK has caused a repetition of this window
 	windowAt  time.Time // when the window was last sent
+	paced     bool      // bursts are permitted: the caller has a timer for the rest of a window
 	burst     int       // blocks that may be sent at once; 0: the whole window
 	resting   bool      // the rest of the window is sent after a pause
 	lossAt    uint64    // acked when the burst was last halved
@@ -75,7 +76,7 @@ const minBurst = 4
 // may overflow a queue on the path. It cannot be shorter than negotiated: the peer
 // acknowledges only whole windows. But its blocks can leave one burst after the other.
 func (s *sender) lost() {
-	if s.window <= minBurst || s.burst > 0 && s.lossAt == s.acked {
+	if !s.paced || s.window <= minBurst || s.burst > 0 && s.lossAt == s.acked {
 		return
 	}
 	if s.burst == 0 {
