@@ -131,7 +131,7 @@ func TestNegotiation(t *testing.T) {
 		{"065 windowsize 0", "windowsize=0", "", "", tftp.Server{}},
 		{"065 windowsize 65536", "windowsize=65536", "", "", tftp.Server{}},
 		{"065 windowsize x", "windowsize=x", "", "", tftp.Server{}},
-		{"082 rollover", "rollover=1", "", "", tftp.Server{}},
+		{"082 rollover", "rollover=1", "", "rollover=1", tftp.Server{}},
 		{"an option twice", "blksize=100 blksize=200", "blksize=100", "blksize=100", tftp.Server{}},
 		{"070 refused by the operator", "blksize=1024 tsize=7", "tsize=3000", "tsize=7", tftp.Server{Refuse: []string{"blksize"}}},
 		{"order as asked", "tsize=9 windowsize=2 timeout=3 blksize=100", "tsize=3000 windowsize=2 timeout=3 blksize=100",
