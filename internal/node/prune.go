@@ -21,6 +21,9 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 	if err != nil {
 		return api.PruneResult{}, err
 	}
+	if none, err := n.NoVault(ctx); none || err != nil {
+		return api.PruneResult{Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}, err
+	}
 	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun, Removing: n.Catalog.Unindex}
 	if r.ForgetDevices {
 		if o.Gone, err = n.removed(ctx); err != nil {

@@ -27,6 +27,9 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	if err := n.adopt(ctx, r.NewVault, &res); err != nil {
 		return res, err
 	}
+	if none, err := n.NoVault(ctx); none || err != nil {
+		return res, err
+	}
 	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault)
 	res.Snapshots, res.Added, res.Removed = done.Snapshots, done.Added, done.Removed
 	for _, d := range done.Damaged {

@@ -42,6 +42,13 @@ func (n *Node) KnowsVault(ctx context.Context) error {
 	return err
 }
 
+// NoVault reports that nothing was ever backed up into this data directory: there
+// is no vault yet.
+func (n *Node) NoVault(ctx context.Context) (bool, error) {
+	identity, err := n.Catalog.VaultIdentity(ctx)
+	return identity == "", err
+}
+
 // wrongVault adds the next step to an error of vault.Recognise.
 func (n *Node) wrongVault(err error) error {
 	path := n.path("vault")

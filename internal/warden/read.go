@@ -142,6 +142,9 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 	if err != nil {
 		return nil, err
 	}
+	if none, err := n.NoVault(ctx); none || err != nil {
+		return nil, err
+	}
 	proofs := &proofs{catalog: n.Catalog}
 	o := vault.CheckOptions{ReadData: r.ReadData, Proved: func(sha256 string, whole bool) { proofs.add(ctx, sha256, whole) }}
 	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
