@@ -23,6 +23,7 @@ func TestForged(t *testing.T) {
 	t.Run("136 a silent peer with a long timeout", testSilentPeer)
 	t.Run("135 ICMP port unreachable ends a transfer", testPeerClosed)
 	t.Run("135 ICMP port unreachable before the first answer", testPeerNeverOpen)
+	t.Run("135 a peer that loses large blocks closes its port", testPeerGivesUp)
 }
 
 // reportsUnreachable: only on Linux the Server sees ICMP messages.
@@ -217,6 +218,22 @@ func addrOf(c net.PacketConn) netip.AddrPort {
 
 // testPeerNeverOpen sends a request and closes the socket: the address may be
 // forged. The same request from there is answered again.
+// testPeerGivesUp has a peer whose large blocks never arrive. It takes our OACK and
+// its repetition, then closes its port. Its next request gets smaller blocks.
+func testPeerGivesUp(t *testing.T) {
+	w := onLoopback(t, &tftp.Server{Handler: &memory{}})
+	request := wrq("f", "octet", "blksize", "8192")
+	p := w.peer()
+	p.request(request)
+	p.expect(oack("blksize", "8192"))
+	p.expect(oack("blksize", "8192"))
+	p.c.Close()
+	w.events.done(t, 1)
+	p = w.peer()
+	p.request(request)
+	p.expect(oack("blksize", "1468"))
+}
+
 func testPeerNeverOpen(t *testing.T) {
 	m := &memory{}
 	m.set("f", content(1, 1000))

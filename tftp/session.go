@@ -275,9 +275,10 @@ func (s *session) giveUp(now time.Time, err error, out *outbox) {
 
 // lostLargeBlocks reports whether this transfer shows that the path drops fragments.
 // A peer that reads has confirmed our OACK, which is small, and a peer that writes
-// sends a large block after it.
+// sends a large block after it. A port that was closed from the beginning belongs to
+// the victim of a forged request; a port that closes later, to a peer that gave up.
 func (s *session) lostLargeBlocks() bool {
-	if s.closed || s.terms.blockSize <= unfragmented(s.peer.Addr()) {
+	if s.closed && s.rt.tries == 0 || s.terms.blockSize <= unfragmented(s.peer.Addr()) {
 		return false
 	}
 	if s.snd != nil {
