@@ -347,7 +347,7 @@ func vaultError(t *testing.T) string {
 	s := newSite(t)
 	s.ok("device", "list")
 	path := filepath.Join(s.data, "vault")
-	s.mount(path, "128k")
+	s.mount(path, "64k")
 	s.add("sw1", "c2960", iossim.Options{})
 	r := s.tells([]string{"--files", "image"}, "flashwarden check")
 	if err := syscall.Mount("", path, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
