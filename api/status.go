@@ -21,7 +21,7 @@ type DeviceStatus struct {
 	Known
 }
 
-// Known is what is known of a device from its backups. Times are UTC; null: there
+// Known holds the facts about a device from its backups. Times are UTC; null: there
 // is none.
 type Known struct {
 	Model        string     `json:"model"`
@@ -34,7 +34,7 @@ type Known struct {
 	LastFailure  *Run       `json:"last_failure"`  // the newest backup that ended and did not succeed
 }
 
-// DeviceRow is one device of the inventory with what is known of it.
+// DeviceRow is one device of the inventory with the facts from its backups.
 type DeviceRow struct {
 	Device
 	Known

@@ -204,7 +204,7 @@ func (w *dirWriter) Commit() error {
 	if err == nil {
 		err = w.finish()
 	}
-	w.Abort(err) // what is left of the temporary file
+	w.Abort(err) // removes the rest of the temporary file
 	return err
 }
 

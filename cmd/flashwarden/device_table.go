@@ -15,7 +15,7 @@ var deviceColumns = []terminal.Column{{Head: "NAME", Keep: true}, {Head: "ADDRES
 	{Head: "LAST BACKUP"}, {Head: "LAST FAILURE"}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
 	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "KEY", Wide: true}}
 
-// printDevices prints devices with what is known of each.
+// printDevices prints devices with the facts from its backups.
 func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
 	if o.json {
 		return writeJSON(o, map[string]any{"devices": append([]api.DeviceRow{}, devices...)})

@@ -315,7 +315,7 @@ func (p *program) logWriter() io.Writer {
 }
 
 // queueLog lets the log lines of a service pass through a queue, so that a reader
-// that stops does not stop the service. end writes what is left. Lines that nobody
+// that stops does not stop the service. end writes the rest. Lines that nobody
 // reads then are lost, and nobody would read a message about them either.
 func (p *program) queueLog() (end func()) {
 	q := logqueue.New(p.err)

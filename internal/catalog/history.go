@@ -17,7 +17,7 @@ const (
 	MostRuns = 500
 )
 
-// History keeps what was done with the devices, and what is known of each now.
+// History keeps what was done with the devices, and the present state of each.
 // The runs are in the catalog alone: they are lost with it. All else follows
 // from the snapshots of the vault.
 type History interface {
@@ -35,7 +35,7 @@ type History interface {
 	// RecordProofs enters what content of the vault was found to be. One that is
 	// older than the recorded one changes nothing.
 	RecordProofs(ctx context.Context, proofs ...Proof) error
-	// States returns what is known of the devices that s selects, sorted by
+	// States returns the states of the devices that s selects, sorted by
 	// name. Names in s that are not in the inventory are an ErrNotFound that
 	// lists them all.
 	States(ctx context.Context, s api.Select) ([]State, error)
@@ -48,7 +48,7 @@ type Proof struct {
 	Whole  bool      // it is there and has the digest of its name
 }
 
-// State is what is known now of one device of the inventory. Times are UTC, in
+// State is the present state of one device of the inventory. Times are UTC, in
 // whole seconds; a zero time means never. Received files are not counted: they
 // are no backups.
 type State struct {

@@ -95,7 +95,7 @@ func (q *Writer) next() (line []byte, ok bool) {
 	return line, true
 }
 
-// Close writes what is left. If the reader does not take it within a second, the
+// Close writes the rest. If the reader does not take it within a second, the
 // rest is lost.
 func (q *Writer) Close() error {
 	q.mu.Lock()

@@ -219,7 +219,7 @@ func (b *blocks) plan(r api.BackupResult) {
 	}
 }
 
-// remarks returns what is worth knowing of devices without any failure, once for
+// remarks returns the remarks about devices without any failure, once for
 // all devices that share it.
 func (r Results) remarks() string {
 	devices := map[string][]string{}

@@ -74,7 +74,7 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 	return devices, nil
 }
 
-// Devices lists the devices that s selects, with what is known of each.
+// Devices lists the devices that s selects, with the facts from its backups.
 func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error) {
 	n, err := l.begin(ctx, viewer, "list devices")
 	if err != nil {

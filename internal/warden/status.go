@@ -65,7 +65,7 @@ func (l *Local) statusOf(s catalog.State, now time.Time) api.DeviceStatus {
 		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Known: known(s)}
 }
 
-// states returns what is known of devices. A run that no process carries out any
+// states returns the states of devices. A run that no process carries out any
 // more is interrupted.
 func states(ctx context.Context, n *node.Node, s api.Select) ([]catalog.State, error) {
 	served, err := n.Served()

@@ -81,7 +81,7 @@ func TestStatusOfARunThatNeverEnded(t *testing.T) {
 	}
 }
 
-// TestDevicesWithTheirState lists devices, and shows one, with what is known of
+// TestDevicesWithTheirState lists devices, and shows one, with the facts of
 // them.
 func TestDevicesWithTheirState(t *testing.T) {
 	l, n, ctx := opened(t, "sw1", "sw2")

@@ -9,7 +9,7 @@ import (
 	"flashwarden/internal/catalog"
 )
 
-// refresh computes what is known of devices again, after a table changed that
+// refresh computes the states of devices again, after a table changed that
 // it follows from.
 func refresh(ctx context.Context, tx *sql.Tx, devices ...string) error {
 	for _, device := range devices {
@@ -94,7 +94,7 @@ const stateQuery = `SELECT device.name, device.site, device.device_group,
 	FROM device LEFT JOIN device_state AS state ON state.device = device.name LEFT JOIN run AS failed ON failed.n = state.last_failed
 	WHERE (?1 = '' OR device.site = ?1) AND (?2 = '' OR device.device_group = ?2) ORDER BY device.name`
 
-// States returns what is known of the devices that s selects, sorted by name.
+// States returns the states of the devices that s selects, sorted by name.
 func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, error) {
 	if len(s.Names) > 0 {
 		if _, err := c.Devices(ctx, s); err != nil {
