@@ -83,8 +83,8 @@ var nextPorts atomic.Int32
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	// Below the ports that the system gives away by itself.
-	first := 10000 + os.Getpid()%20*1000 + 8*int(nextPorts.Add(1))
+	// Below the ports of the scripts of cmd/flashwarden, which run at the same time.
+	first := 10000 + os.Getpid()%10*1000 + 8*int(nextPorts.Add(1))
 	s := &site{t: t, data: filepath.Join(t.TempDir(), "data"), port: first + 4}
 	s.env = append(os.Environ(),
 		"FLASHWARDEN_DATA="+s.data,

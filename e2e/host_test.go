@@ -123,7 +123,7 @@ func TestFullDisk(t *testing.T) {
 	s := smallSite(t)
 	sw := s.add("sw1", "c3750", iossim.Options{})
 	o := s.run("backup", "sw1", "--json")
-	r := parse(t, o).Results[0]
+	r := single(t, o)
 	if o.code != 3 || r.Cause != "spool_full" || r.Hint == "" {
 		t.Errorf("ended with %d, cause %q: %s", o.code, r.Cause, r.Message)
 	}

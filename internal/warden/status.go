@@ -19,6 +19,10 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
+	// No device is protected by a vault whose disk is missing.
+	if _, err := n.Vault(ctx); err != nil {
+		return api.Status{}, err
+	}
 	states, err := states(ctx, n, s)
 	if err != nil {
 		return api.Status{}, err
