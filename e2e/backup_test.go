@@ -114,13 +114,16 @@ func TestOneImageCrossesOnce(t *testing.T) {
 }
 
 // TestInterrupt stops a backup in the middle of a transfer with the signals
-// that a user and a service manager send.
+// that a user and a service manager send, and with SIGTERM again and again:
+// timeout(1) sends it twice.
 func TestInterrupt(t *testing.T) {
 	for _, c := range []struct {
+		name   string
 		signal syscall.Signal
+		again  bool
 		code   int
-	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
-		t.Run(c.signal.String(), func(t *testing.T) {
+	}{{"SIGINT", syscall.SIGINT, false, 130}, {"SIGTERM", syscall.SIGTERM, false, 143}, {"SIGTERM again", syscall.SIGTERM, true, 143}} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
@@ -135,13 +138,21 @@ func TestInterrupt(t *testing.T) {
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
-			_ = cmd.Wait() // the exit code is judged
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_ = cmd.Wait() // the exit code is judged
+			}()
+			for c.again && cmd.Process.Signal(c.signal) == nil {
+				time.Sleep(time.Millisecond) // not to be right: any number of signals will do
+			}
+			<-ended
 			if code := cmd.ProcessState.ExitCode(); code != c.code {
 				t.Errorf("ended with %d, want %d\n%s", code, c.code, begun.all())
 			}
 			s.wantEmptySpool()
 			s.wantClean()
-			r := parse(t, outcome{stdout: out.String()}).Results[0]
+			r := single(t, outcome{stdout: out.String()})
 			if r.Cause != "cancelled" || r.Status != "failed" {
 				t.Errorf("result %s %s", r.Status, r.Cause)
 			}

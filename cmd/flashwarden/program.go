@@ -115,8 +115,9 @@ func (p *program) main(args []string) int {
 }
 
 // untilSignal returns a context that ends with the first SIGINT or SIGTERM, so
-// that everything is cleaned up; the second signal kills the process. caught
-// returns the signal, or nil.
+// that everything is cleaned up. Then a second SIGINT kills the process, because a
+// person asks twice for a reason, and SIGTERM is ignored: timeout(1) sends it to
+// the process and again to its group. caught returns the first signal, or nil.
 func untilSignal() (ctx context.Context, caught func() os.Signal, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -128,6 +129,7 @@ func untilSignal() (ctx context.Context, caught func() os.Signal, stop func()) {
 		select {
 		case s := <-signals:
 			first.Store(s)
+			signal.Ignore(syscall.SIGTERM)
 			signal.Stop(signals)
 			cancel()
 		case <-ctx.Done():
