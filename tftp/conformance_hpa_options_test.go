@@ -31,6 +31,9 @@ func TestOptionsOfHPA(t *testing.T) {
 		{"put", "rollover 0", "rollover 0"},
 		{"put", "rollover 1", "rollover 1"},
 		{"put", "rollover 2", ""},
+		{"put", "rollover 1 windowsize 4", "windowsize 4"}, // ambiguous in a window
+		{"put", "windowsize 1 rollover 1", "windowsize 1 rollover 1"},
+		{"put", "rollover 0 windowsize 4", "rollover 0 windowsize 4"},
 		{"put", "blksize2 1468 tsize 5", "blksize2 1024 tsize 5"},
 	} {
 		m := &memory{}

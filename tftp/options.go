@@ -76,7 +76,11 @@ func negotiate(op Op, asked []option, o offer) (terms, []option) {
 	if op == Write && o.socketBytes > 0 {
 		o.windowBytes = min(o.windowBytes, o.socketBytes/2/(t.blockSize+packetOverhead)*t.blockSize)
 	}
-	return t, t.limitWindow(granted, o)
+	granted = t.limitWindow(granted, o)
+	if t.window > 1 { // in a window, block 1 after 65535 may also mean that block 0 was lost
+		granted = slices.DeleteFunc(granted, func(g option) bool { return g.name == optRollOver && g.value == "1" })
+	}
+	return t, granted
 }
 
 // grant applies one option to the terms and returns the value for the answer.
