@@ -61,16 +61,10 @@ snapshot from a lost one.`,
 }
 
 func printPrune(o *output, res api.PruneResult, dryRun bool) error {
-	var found error
-	if len(res.Problems) > 0 {
-		found = errProblems
-	}
 	if o.json {
-		return errors.Join(writeJSON(o, res), found)
+		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
 	}
-	for _, problem := range res.Problems {
-		fmt.Fprintf(o.err, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
-	}
+	found := listProblems(o.err, res.Problems)
 	if found != nil {
 		fmt.Fprintln(o.err, "Because of these documents, no files are removed")
 	}

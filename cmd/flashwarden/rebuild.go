@@ -22,7 +22,8 @@ Use it if catalog.db was lost, damaged or replaced by an old copy. Devices and
 their passwords are only in the catalog: add lost ones again.
 
 The catalog remembers which vault is its own. If another one is in its place,
-rebuild refuses it, because a disk may be missing; --new-vault accepts it.
+rebuild refuses it, because a disk may be missing. --new-vault uses the vault that
+is there, or begins a new one.
 --convert first brings a vault of the old format 1 into the format of today.`,
 		Example: "  flashwarden rebuild\n  flashwarden rebuild --convert",
 		Args:    usageArgs(cobra.NoArgs),
@@ -41,21 +42,15 @@ rebuild refuses it, because a disk may be missing; --new-vault accepts it.
 		},
 	}
 	cmd.Flags().BoolVar(&r.Convert, "convert", false, "convert a vault of format 1 first; reads every file")
-	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "accept the vault that is there instead of the known one")
+	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "use the vault that is there, or begin a new one, instead of the known one")
 	return cmd
 }
 
 func printRebuild(o *output, res api.RebuildResult) error {
-	var found error
-	if len(res.Problems) > 0 {
-		found = errProblems
-	}
 	if o.json {
-		return errors.Join(writeJSON(o, res), found)
+		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
 	}
-	for _, problem := range res.Problems {
-		fmt.Fprintf(o.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
-	}
+	found := listProblems(o.out, res.Problems)
 	if o.quiet {
 		return found
 	}

@@ -195,15 +195,24 @@ func runCheck(ctx context.Context, o *output, w warden.Warden, r api.Check) erro
 // printProblems prints the problems of the vault. Its error chooses the exit
 // code.
 func printProblems(o *output, problems []api.CheckProblem) error {
-	var found error
-	if len(problems) > 0 {
-		found = errProblems
-	}
 	if o.json {
-		return errors.Join(writeJSON(o, map[string]any{"ok": found == nil, "problems": append([]api.CheckProblem{}, problems...)}), found)
+		return errors.Join(writeJSON(o, map[string]any{"ok": len(problems) == 0, "problems": append([]api.CheckProblem{}, problems...)}), anyProblem(problems))
 	}
+	return listProblems(o.out, problems)
+}
+
+// listProblems prints problems of the vault, a line each, and returns anyProblem.
+func listProblems(w io.Writer, problems []api.CheckProblem) error {
 	for _, problem := range problems {
-		fmt.Fprintf(o.out, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
+		fmt.Fprintf(w, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
 	}
-	return found
+	return anyProblem(problems)
+}
+
+// anyProblem is errProblems if there is one.
+func anyProblem(problems []api.CheckProblem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return errProblems
 }

@@ -22,10 +22,16 @@ type Vault interface {
 
 // Rebuilt says what Rebuild did.
 type Rebuilt struct {
-	Snapshots int     // in the index now
-	Added     int     // that the index lacked
-	Removed   int     // that the vault does not have
-	Damaged   []error // of snapshots that cannot be read, and are left out
+	Snapshots int          // in the index now
+	Added     int          // that the index lacked
+	Removed   int          // that the vault does not have
+	Damaged   []Unreadable // left out
+}
+
+// Unreadable is a snapshot that cannot be read.
+type Unreadable struct {
+	Name string // of its document
+	Err  error  // vault.ErrDamaged or vault.ErrNewer
 }
 
 // Rebuild makes the index equal to the vault: it enters the snapshots that the
@@ -84,16 +90,16 @@ func compare(ctx context.Context, index Index, v Vault) (missing []string, surpl
 	return missing, surplus, nil
 }
 
-// indexBatch indexes some snapshots at once and returns the errors of those
-// that cannot be read.
-func indexBatch(ctx context.Context, index Index, v Vault, names []string) (added int, damaged []error, err error) {
+// indexBatch indexes some snapshots at once and returns those that cannot be
+// read.
+func indexBatch(ctx context.Context, index Index, v Vault, names []string) (added int, damaged []Unreadable, err error) {
 	var snapshots []api.Snapshot
 	for _, name := range names {
 		s, err := v.Snapshot(ctx, name)
 		switch {
 		case errors.Is(err, vault.ErrNotFound): // removed meanwhile
 		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer):
-			damaged = append(damaged, err)
+			damaged = append(damaged, Unreadable{name, err})
 		case err != nil:
 			return 0, nil, err
 		default:

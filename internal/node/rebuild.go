@@ -33,7 +33,11 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault)
 	res.Snapshots, res.Added, res.Removed = done.Snapshots, done.Added, done.Removed
 	for _, d := range done.Damaged {
-		res.Problems = append(res.Problems, api.CheckProblem{Kind: api.CheckSnapshotDamaged, Message: d.Error()})
+		kind := api.CheckSnapshotDamaged
+		if errors.Is(d.Err, vault.ErrNewer) {
+			kind = api.CheckNewer
+		}
+		res.Problems = append(res.Problems, api.CheckProblem{Kind: kind, Path: vault.SnapshotKey(d.Name), Message: d.Err.Error()})
 	}
 	return res, err
 }
@@ -66,7 +70,10 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) er
 		return err
 	}
 	id, err := n.vault.Identity(ctx)
-	if errors.Is(err, vault.ErrNotFound) || err == nil && known != "" && known != id.Vault && !other {
+	switch {
+	case errors.Is(err, vault.ErrNotFound) && known != "" && other:
+		id, err = n.replaceVault(ctx)
+	case errors.Is(err, vault.ErrNotFound), err == nil && known != "" && known != id.Vault && !other:
 		err = n.vault.Recognise(ctx, known)
 	}
 	if err != nil {
@@ -75,6 +82,19 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) er
 	if res.Vault = id.Vault; id.Vault == "" || id.Vault == known {
 		return nil // there is no vault yet, or it is ours
 	}
+	if err := n.Catalog.SetVaultIdentity(ctx, id.Vault); err != nil {
+		return err
+	}
 	n.known.Store(true)
-	return n.Catalog.SetVaultIdentity(ctx, id.Vault)
+	return nil
+}
+
+// replaceVault gives a vault.json to a place that has none: the old vault is lost
+// for good, or only its vault.json is.
+func (n *Node) replaceVault(ctx context.Context) (vault.Identity, error) {
+	id, err := n.vault.Make(ctx)
+	if errors.Is(err, vault.ErrMissing) {
+		id, err = n.vault.Identify(ctx)
+	}
+	return id, err
 }

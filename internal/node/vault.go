@@ -59,7 +59,7 @@ func (n *Node) wrongVault(err error) error {
 	case errors.Is(err, vault.ErrOldFormat):
 		fix = api.Say("convert it: ").Do("rebuild").With("convert", "")
 	case errors.Is(err, vault.ErrMissing), errors.Is(err, vault.ErrOther):
-		fix = api.Say("mount the disk of the vault at %s. If the old vault is lost for good, take the one that is there: ", path).
+		fix = api.Say("mount the disk of the vault at %s. If the old vault is lost for good, use the vault at this place, or begin a new one there: ", path).
 			Do("rebuild").With("new_vault", "")
 	}
 	return cause.Wrap(cause.VaultError, err, "vault "+path, fix)
