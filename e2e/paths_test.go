@@ -240,7 +240,8 @@ func TestPathsThatWork(t *testing.T) {
 // gets nothing but ERROR, and the copy goes on.
 func strangerAsks(t *testing.T, l *lan) {
 	sw := l.add("c2960", iossim.Options{Pace: 8_000})
-	run := l.start("copying", "backup", "sw1", "--files", "image", "--json", "-v")
+	// The device asks this when it has read the copy command.
+	run := l.start("Destination filename", "backup", "sw1", "--files", "image", "--json", "-v")
 	run.untilSaid()
 	ticket := ""
 	for _, typed := range sw.Commands() {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // debianDefaults is /etc/default/tftpd-hpa as Debian's package writes it, with
@@ -90,16 +89,7 @@ func startUnit(t *testing.T, dir, options string) *tftpd {
 	// A shell reads the defaults and the variables of this line as systemd does.
 	d.cmd = exec.Command("sh", "-c", ". "+defaults+"; exec "+binary+" "+line)
 	d.cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+t.TempDir())
-	d.cmd.Stderr = d.log
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.cmd.Process.Kill() }) // it may have ended
-	select {
-	case <-d.log.seen:
-	case <-time.After(time.Minute):
-		t.Fatalf("it does not answer:\n%s", d.log.all())
-	}
+	d.start()
 	return d
 }
 

@@ -42,17 +42,23 @@ func startTftpd(t *testing.T, flags ...string) *tftpd {
 	d := &tftpd{t: t, dir: dir, port: newSite(t).port, log: newMarker("serving")}
 	args := append([]string{"tftpd", "--address", fmt.Sprintf("127.0.0.1:%d", d.port)}, flags...)
 	d.cmd = exec.Command(binary, append(args, dir)...)
+	d.start()
+	return d
+}
+
+// start starts the command and waits until it answers.
+func (d *tftpd) start() {
+	d.t.Helper()
 	d.cmd.Stderr = d.log
 	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.cmd.Process.Kill() }) // it may have ended
+	d.t.Cleanup(func() { _ = d.cmd.Process.Kill() }) // it may have ended
 	select {
 	case <-d.log.seen:
 	case <-time.After(time.Minute):
-		t.Fatalf("it does not answer:\n%s", d.log.all())
+		d.t.Fatalf("it does not answer:\n%s", d.log.all())
 	}
-	return d
 }
 
 // stop ends it as systemd does and returns its exit code.

@@ -8,9 +8,9 @@ import (
 
 // budget divides the memory for the buffers of transfers. Small blocks need little:
 // their chunks become smaller the more transfers run. Windows and large blocks
-// reserve what they need before they are granted. A reservation gets at most a part
-// of what is free, so something is left for the next one, and a few greedy or
-// stalled peers never keep others from being served.
+// reserve their memory before they are granted. A reservation gets at most a part of
+// the free memory, so the next one gets some too, and a few greedy or stalled peers
+// never keep others from being served.
 type budget struct {
 	total     int64 // bytes
 	perSource int64 // bytes
@@ -40,9 +40,9 @@ func (t terms) windowMemory() int64 {
 	return 0
 }
 
-// share returns how much a transfer of this source may reserve now: an eighth of
-// what is free for windows, which is three quarters of all, and a quarter of what
-// is free for the source.
+// share returns how much a transfer of this source may reserve now. Windows may use
+// three quarters of the memory: a transfer gets an eighth of the free part of that,
+// and at most a quarter of the memory that its source may still use.
 func (b *budget) share(source netip.Addr) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -193,8 +193,8 @@ func TestUntypablePaths(t *testing.T) {
 	}
 }
 
-// TestInstallSummary reads what is committed and what is only activated. Software
-// without the command has no rows.
+// TestInstallSummary tells committed packages from activated ones. Software without
+// the command has no rows.
 func TestInstallSummary(t *testing.T) {
 	version := strings.Replace(showVersion, "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin", "flash:x.SPA.conf", 1)
 	const summary = "[ Switch 1 2 ] Installed Package(s) Information:\nState (St): I - Inactive, U - Activated & Uncommitted,\n" +

@@ -132,7 +132,7 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 
 // Check proves that every snapshot is whole and names only content that the
 // vault holds, and where asked that the content is unchanged. It changes nothing
-// in the vault; the catalog gets what was found.
+// in the vault, and records in the catalog which contents are whole.
 func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error) {
 	n, err := l.begin(ctx, operator, "check")
 	if err != nil {
@@ -177,8 +177,8 @@ func (p *proofs) add(ctx context.Context, sha256 string, whole bool) {
 	}
 }
 
-// flush records what is not recorded yet, also after a check was cancelled. Its
-// error is the first of all.
+// flush records the remaining proofs, also after a check was cancelled. It returns
+// the first error of all.
 func (p *proofs) flush(ctx context.Context) error {
 	err := p.catalog.RecordProofs(context.WithoutCancel(ctx), p.some...)
 	p.some = nil

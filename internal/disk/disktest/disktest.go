@@ -39,7 +39,7 @@ type record struct {
 	steps []change
 }
 
-// New returns a Disk for the directory dir. What is in dir counts as stored.
+// New returns a Disk for the directory dir. The files in dir count as stored.
 func New(t testing.TB, dir string) *Disk {
 	t.Helper()
 	r := &record{root: dir, names: map[string]int{}}
@@ -243,8 +243,8 @@ func (f *File) Chmod(mode fs.FileMode) error {
 	})
 }
 
-// Sync is os.File.Sync. What was written to the file, or the names of the
-// directory, are on stable storage afterwards.
+// Sync is os.File.Sync: it brings the content of the file, or the names of the
+// directory, to stable storage.
 func (f *File) Sync() error {
 	op := "sync"
 	if info, err := f.file.Stat(); err == nil && info.IsDir() {

@@ -64,8 +64,8 @@ func Losses(n int) []Loss {
 	return all
 }
 
-// Cut returns a new directory with what is left of the disk if the power fails
-// after the given number of steps.
+// Cut returns a new directory with the state of the disk if the power fails after
+// the given number of steps.
 func (d *Disk) Cut(t testing.TB, steps int, loss Loss) string {
 	t.Helper()
 	d.log.mu.Lock()

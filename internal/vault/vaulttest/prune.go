@@ -107,8 +107,8 @@ func testPruneUnreadable(t *testing.T, s vault.Store) {
 	}
 }
 
-// testPruneIsInterrupted stops before each removal in turn. What is left is
-// clean, and the next prune finishes.
+// testPruneIsInterrupted stops before each removal in turn. The rest is clean, and
+// the next prune finishes.
 func testPruneIsInterrupted(t *testing.T, s vault.Store) {
 	v := vault.New(s)
 	history(t, s, "a", "b", "c", "d")
