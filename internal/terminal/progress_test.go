@@ -149,13 +149,14 @@ func TestProgressOnATerminal(t *testing.T) {
 		e.want("with a frame", "sw1  logging in", "sw2  logging in", "0/2 done, 0 B")
 		fmt.Fprintln(s, "level=WARN")
 		p.Event(api.Event{Device: "sw2", Step: api.StepDone, Status: api.StatusFailed, Cause: "stalled"})
+		synctest.Wait() // the line of the event is out
 		p.Aside(func() { io.WriteString(crlf{e.Emulator}, "sw9: kept\n") })
 		time.Sleep(time.Second)
 		synctest.Wait()
-		e.want("with lines above", "level=WARN", "sw9: kept", "sw2: failed (stalled)", "sw1  logging in", "1/2 done, 1 failed, 0 B")
+		e.want("with lines above", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw1  logging in", "1/2 done, 1 failed, 0 B")
 		p.Event(api.Event{Device: "sw1", Step: api.StepDone, Status: api.StatusFailed, Cause: "cancelled"})
 		p.Close()
-		e.want("at the end", "level=WARN", "sw9: kept", "sw2: failed (stalled)", "sw1: failed (cancelled)")
+		e.want("at the end", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw1: failed (cancelled)")
 	})
 }
 
