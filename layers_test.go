@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"internal/spool":               {"internal/disk", "tftp"},
 	"internal/vault":               {"api"},
 	"internal/vault/dir":           {"api", "internal/disk", "internal/vault"},
+	"internal/vault/sftp":          {"internal/disk", "internal/vault/dir"},
 	"internal/vault/vaulttest":     {"api", "internal/vault"}, // a test kit
 	"internal/disk":                {},
 	"internal/disk/disktest":       {"internal/disk"}, // a test kit

@@ -57,6 +57,15 @@ func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 // Remove is os.Remove.
 func (OS) Remove(name string) error { return os.Remove(name) }
 
+// Stat is os.Stat.
+func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
+// Lstat is os.Lstat.
+func (OS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
+
+// ReadDir is os.ReadDir.
+func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+
 // SyncDir brings the names in a directory to stable storage.
 func SyncDir(d FS, dir string) error {
 	f, err := d.OpenFile(dir, os.O_RDONLY, 0)

@@ -126,6 +126,15 @@ func (d *Disk) Remove(name string) error {
 	})
 }
 
+// Stat is os.Stat.
+func (d *Disk) Stat(name string) (fs.FileInfo, error) { return os.Stat(d.abs(name)) }
+
+// Lstat is os.Lstat.
+func (d *Disk) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(d.abs(name)) }
+
+// ReadDir is os.ReadDir.
+func (d *Disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.abs(name)) }
+
 // OpenFile is os.OpenFile.
 func (d *Disk) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
 	f, err := d.Open(name, flag, perm)

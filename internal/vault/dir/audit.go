@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,7 @@ const (
 // reports.
 func (d *Store) Audit(ctx context.Context, report func(api.CheckProblem)) error {
 	a := auditor{d, report}
-	entries, err := os.ReadDir(d.path)
+	entries, err := d.disk.ReadDir(d.path)
 	if err != nil {
 		return err
 	}
@@ -91,7 +90,7 @@ func (a auditor) file(key string, e fs.DirEntry) {
 // permissions reports a file that has any of the forbidden bits of its mode.
 func (a auditor) permissions(path string, forbidden fs.FileMode) {
 	full := filepath.Join(a.store.path, path)
-	info, err := os.Lstat(full)
+	info, err := a.store.disk.Lstat(full)
 	if err != nil {
 		return // whoever reads it reports it
 	}

@@ -37,9 +37,17 @@ const (
 
 // Store is a vault.Store in a directory.
 type Store struct {
-	path string
+	path   string
+	disk   FS
+	remote bool // disk belongs to another host
+}
 
-	disk disk.FS // makes every change
+// FS is the file system of a Store: of this host, or of a server.
+type FS interface {
+	disk.FS
+	Stat(name string) (fs.FileInfo, error)
+	Lstat(name string) (fs.FileInfo, error)
+	ReadDir(name string) ([]fs.DirEntry, error) // sorted by name
 }
 
 // Open returns the store in the directory path, which it does not look at.
@@ -50,6 +58,11 @@ func Open(path string) (*Store, error) {
 	}
 	return &Store{path: abs, disk: disk.OS{}}, nil
 }
+
+// On returns the store in the directory path, which is absolute, of another
+// host. The file system decides who may write there, and no local file can be
+// adopted.
+func On(remote FS, path string) *Store { return &Store{path: path, disk: remote, remote: true} }
 
 // Make implements vault.Maker: it makes the directories, with their parents.
 func (d *Store) Make(ctx context.Context) error {
@@ -69,23 +82,23 @@ func (d *Store) Path() string { return d.path }
 func (d *Store) Sweep(ctx context.Context) error {
 	for _, dir := range append([]string{"", tmpDir}, vault.Parts()...) {
 		path := filepath.Join(d.path, dir)
-		info, err := os.Stat(path)
+		info, err := d.disk.Stat(path)
 		if err == nil {
-			err = checkOurs(path, info)
+			err = d.checkOurs(path, info)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	tmp := filepath.Join(d.path, tmpDir)
-	entries, err := os.ReadDir(tmp)
+	entries, err := d.disk.ReadDir(tmp)
 	if err != nil {
 		return err
 	}
 	errs := []error{ctx.Err()}
 	for _, e := range entries {
 		if ctx.Err() == nil {
-			errs = append(errs, os.RemoveAll(filepath.Join(tmp, e.Name())))
+			errs = append(errs, d.disk.Remove(filepath.Join(tmp, e.Name())))
 		}
 	}
 	return errors.Join(errs...)
@@ -94,9 +107,9 @@ func (d *Store) Sweep(ctx context.Context) error {
 // makeDir makes sure that the directory path exists, is ours and can be
 // written, and that its name is on stable storage.
 func (d *Store) makeDir(path string) error {
-	info, err := os.Stat(path)
+	info, err := d.disk.Stat(path)
 	if err == nil {
-		return checkOurs(path, info)
+		return d.checkOurs(path, info)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -112,7 +125,7 @@ func (d *Store) makeDir(path string) error {
 // makeParent is makeDir for a directory above the vault, which may belong to
 // anybody.
 func (d *Store) makeParent(path string) error {
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.disk.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := d.makeParent(filepath.Dir(path)); err != nil {
@@ -132,9 +145,12 @@ func (d *Store) mkdir(path string) error {
 
 // checkOurs refuses a directory in which this process could not write, or
 // could write only what the directory's owner cannot read afterwards.
-func checkOurs(path string, info fs.FileInfo) error {
-	if !info.IsDir() {
+func (d *Store) checkOurs(path string, info fs.FileInfo) error {
+	switch {
+	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", path)
+	case d.remote:
+		return nil
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to %s, but this process runs as %s: run flashwarden as the owner, or type: chown -R %d %s",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 
@@ -35,7 +34,7 @@ func (d *Store) IsOld(ctx context.Context) (bool, error) {
 // eachOld calls do with the path of each file of format 1 below a first part,
 // relative to the store.
 func (d *Store) eachOld(ctx context.Context, top string, name *regexp.Regexp, do func(path string) error) error {
-	subs, err := os.ReadDir(filepath.Join(d.path, top))
+	subs, err := d.disk.ReadDir(filepath.Join(d.path, top))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -46,7 +45,7 @@ func (d *Store) eachOld(ctx context.Context, top string, name *regexp.Regexp, do
 		if !sub.IsDir() {
 			continue
 		}
-		entries, err := os.ReadDir(filepath.Join(d.path, top, sub.Name()))
+		entries, err := d.disk.ReadDir(filepath.Join(d.path, top, sub.Name()))
 		if err != nil {
 			return err
 		}

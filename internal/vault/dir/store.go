@@ -40,6 +40,9 @@ func (d *Store) Adopt(ctx context.Context, key, path string) error {
 	if err != nil {
 		return err
 	}
+	if d.remote {
+		return errors.ErrUnsupported
+	}
 	f, err := openRegular(d.disk, path)
 	if err != nil {
 		return err
@@ -101,7 +104,7 @@ func (d *Store) Stat(ctx context.Context, key string) (vault.Info, error) {
 	if err != nil {
 		return vault.Info{}, err
 	}
-	info, err := os.Lstat(name)
+	info, err := d.disk.Lstat(name)
 	switch {
 	case err != nil:
 		return vault.Info{}, absent(err)
@@ -111,7 +114,8 @@ func (d *Store) Stat(ctx context.Context, key string) (vault.Info, error) {
 	return vault.Info{Key: key, Size: info.Size(), Modified: info.ModTime()}, nil
 }
 
-// List implements vault.Store. It reads directories only: all sizes are -1.
+// List implements vault.Store. It reads directories only: sizes are -1 unless a
+// server sent them with the names.
 func (d *Store) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
 	var unlisted []error
 	err := d.walk(ctx, prefix, func(part string, e fs.DirEntry, err error) error {
@@ -119,7 +123,7 @@ func (d *Store) List(ctx context.Context, prefix string, yield func(vault.Info) 
 		case err != nil:
 			unlisted = append(unlisted, &vault.UnlistedError{Part: part, Err: err})
 		case e.Type().IsRegular() && vault.ValidKey(key) && strings.HasPrefix(key, prefix):
-			return yield(vault.Info{Key: key, Size: -1})
+			return yield(d.listed(key, e))
 		}
 		return nil
 	})
@@ -130,6 +134,17 @@ func (d *Store) List(ctx context.Context, prefix string, yield func(vault.Info) 
 		return err
 	}
 	return errors.Join(unlisted...)
+}
+
+// listed is what a listing says of one file. On this host only its name is
+// free.
+func (d *Store) listed(key string, e fs.DirEntry) vault.Info {
+	if d.remote {
+		if info, err := e.Info(); err == nil {
+			return vault.Info{Key: key, Size: info.Size(), Modified: info.ModTime()}
+		}
+	}
+	return vault.Info{Key: key, Size: -1}
 }
 
 // listIdentity yields the only key outside the parts, which is the last one in
@@ -189,7 +204,7 @@ func leadsTo(part, prefix string) bool {
 // readDir calls do for each entry of a directory, and visit where it is
 // missing or closed to us.
 func (d *Store) readDir(ctx context.Context, part string, visit func(string, fs.DirEntry, error) error, do func(fs.DirEntry) error) error {
-	entries, err := os.ReadDir(filepath.Join(d.path, part))
+	entries, err := d.disk.ReadDir(filepath.Join(d.path, part))
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 		return visit(part, nil, err)
 	}

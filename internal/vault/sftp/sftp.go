@@ -1,0 +1,177 @@
+// Package sftp is a vault.Store in a directory of an SFTP server, laid out as
+// package dir lays out a local one.
+//
+// The ssh program of this host makes the connection: its configuration, keys,
+// agent and known_hosts apply. With OpenSSH's server a content that was put is on
+// stable storage: files and directories are synced with fsync@openssh.com. A
+// server without this extension decides itself when it writes to its disk, see
+// Store.Synced. Names are given with hardlink@openssh.com, else with a rename,
+// which must not replace (draft-ietf-secsh-filexfer-02, section 6.5).
+package sftp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os/exec"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/pkg/sftp"
+
+	"flashwarden/internal/vault/dir"
+)
+
+// Scheme is the scheme of the URLs of this package.
+const Scheme = "sftp"
+
+// Store is a vault.Store on an SFTP server.
+type Store struct {
+	*dir.Store
+	remote *remote
+	close  func() error
+}
+
+// Synced reports whether the server brings what was put to stable storage.
+// Without it, contents that were put shortly before a power cut there may be
+// lost or damaged.
+func (s *Store) Synced() bool { return s.remote.syncs }
+
+// Close ends the connection.
+func (s *Store) Close() error { return s.close() }
+
+// target is a directory of an SFTP server.
+type target struct {
+	user, host, port string
+	path             string // relative: to the user's home
+}
+
+// parse reads sftp://[USER@]HOST[:PORT]/PATH. A path that begins with /~/ is
+// relative to the user's home.
+func parse(u *url.URL) (target, error) {
+	t := target{user: u.User.Username(), host: u.Hostname(), port: u.Port(), path: path.Clean("/" + u.Path)}
+	_, password := u.User.Password()
+	switch {
+	case u.Scheme != Scheme:
+		return t, fmt.Errorf("%q is no URL of an SFTP server", u.Redacted())
+	case password:
+		return t, errors.New("the URL has a password: use a key of SSH")
+	case t.host == "", strings.HasPrefix(t.host, "-"), strings.HasPrefix(t.user, "-"): // a dash would begin an option of ssh
+		return t, errors.New("the URL has no host: write sftp://USER@HOST/DIRECTORY")
+	case u.RawQuery != "" || u.Fragment != "":
+		return t, errors.New("an SFTP URL ends with its path: write ? and # as %3F and %23")
+	case t.path == "/" || t.path == "/~":
+		return t, errors.New("the URL has no directory: write sftp://USER@HOST/DIRECTORY")
+	}
+	if home, ok := strings.CutPrefix(t.path, "/~/"); ok {
+		t.path = home
+	}
+	return t, nil
+}
+
+// command is the ssh program that speaks SFTP with the server on its standard
+// streams. It never asks anything.
+func (t target) command(ctx context.Context) *exec.Cmd {
+	args := []string{"-oBatchMode=yes", "-oConnectTimeout=30", "-oServerAliveInterval=15", "-oServerAliveCountMax=4", "-oClearAllForwardings=yes"}
+	if t.user != "" {
+		args = append(args, "-l", t.user)
+	}
+	if t.port != "" {
+		args = append(args, "-p", t.port)
+	}
+	return exec.CommandContext(ctx, "ssh", append(args, "-s", t.host, "sftp")...)
+}
+
+// Login is the line that a person types on this host to see whether the login
+// works, and to accept the host's key.
+func Login(u *url.URL) string {
+	line := "sftp "
+	if u.Port() != "" {
+		line += "-P " + u.Port() + " "
+	}
+	if user := u.User.Username(); user != "" {
+		line += user + "@"
+	}
+	return line + u.Hostname()
+}
+
+// Open connects to the server of the URL. The connection ends with ctx.
+func Open(ctx context.Context, u *url.URL) (*Store, error) {
+	t, err := parse(u)
+	if err != nil {
+		return nil, err
+	}
+	s, err := connect(t.command(ctx), t.path)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", u.Host, err)
+	}
+	return s, nil
+}
+
+// connect starts a program that speaks SFTP on its standard streams.
+func connect(cmd *exec.Cmd, path string) (*Store, error) {
+	said := &tail{}
+	cmd.Stderr = said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us: we still tidy up on the server
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	client, err := sftp.NewClientPipe(out, in, sftp.UseConcurrentWrites(true))
+	if err != nil {
+		in.Close()
+		cmd.Wait() // its error says less than what it printed
+		return nil, said.explain(err)
+	}
+	return over(client, path, func() error { return said.ended(cmd.Wait()) }), nil
+}
+
+// over returns the store over a connection. wait ends it.
+func over(c *sftp.Client, path string, wait func() error) *Store {
+	r := newRemote(c)
+	return &Store{Store: dir.On(r, path), remote: r, close: func() error {
+		c.Close() // its error is that of the connection, which ends
+		return wait()
+	}}
+}
+
+// maxTail is how much of what ssh prints is kept, in bytes.
+const maxTail = 1000
+
+// tail keeps the end of what a program prints.
+type tail struct{ text []byte }
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	t.text = append(t.text, p...)
+	t.text = t.text[max(0, len(t.text)-maxTail):]
+	return len(p), nil
+}
+
+// explain returns what the program printed, else err.
+func (t *tail) explain(err error) error {
+	if text := bytes.TrimSpace(t.text); len(text) > 0 {
+		return fmt.Errorf("ssh: %q", string(text))
+	}
+	return err
+}
+
+// ended is the error of a program that ended after its input was closed. Its
+// exit code says nothing then.
+func (t *tail) ended(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
