@@ -114,15 +114,17 @@ func TestOneImageCrossesOnce(t *testing.T) {
 }
 
 // TestInterrupt stops a backup in the middle of a transfer with the signals
-// that a user and a service manager send, and with SIGTERM again and again:
-// timeout(1) sends it twice.
+// that a user, a service manager and the end of an SSH session send, and with
+// SIGTERM and SIGHUP again and again: timeout(1) sends SIGTERM twice, and a shell
+// sends SIGHUP beside the terminal.
 func TestInterrupt(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		signal syscall.Signal
 		again  bool
 		code   int
-	}{{"SIGINT", syscall.SIGINT, false, 130}, {"SIGTERM", syscall.SIGTERM, false, 143}, {"SIGTERM again", syscall.SIGTERM, true, 143}} {
+	}{{"SIGINT", syscall.SIGINT, false, 130}, {"SIGTERM", syscall.SIGTERM, false, 143}, {"SIGTERM again", syscall.SIGTERM, true, 143},
+		{"SIGHUP", syscall.SIGHUP, false, 129}, {"SIGHUP again", syscall.SIGHUP, true, 129}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
@@ -157,6 +159,32 @@ func TestInterrupt(t *testing.T) {
 				t.Errorf("result %s %s", r.Status, r.Cause)
 			}
 		})
+	}
+}
+
+// TestNohup: a backup that was started with SIGHUP ignored, as nohup(1) does, goes on
+// after SIGHUP, until SIGINT.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
+	cmd := s.command("backup", "sw1", "-v")
+	cmd.Args = append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, cmd.Args...)
+	cmd.Path = "/bin/sh"
+	begun := newMarker("copying")
+	cmd.Stderr = begun
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-begun.seen
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT} { // with both pending, the kernel delivers SIGHUP first
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = cmd.Wait() // the exit code is judged
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("ended with %d, want 130\n%s", code, begun.all())
 	}
 }
 

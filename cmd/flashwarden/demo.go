@@ -77,6 +77,7 @@ func profileList() string {
 
 // runDemo starts the fleet, backs it up and stops it.
 func runDemo(ctx context.Context, p *program, dir string, fleet []demo.Switch) error {
+	p.signals.alsoHangup()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err

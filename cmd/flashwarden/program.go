@@ -9,13 +9,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -50,7 +48,8 @@ type program struct {
 	doing string        // the command that runs, for other processes: "flashwarden backup"
 	wait  time.Duration // how long to wait for another process that serves the data directory
 
-	service bool // it runs until SIGTERM, which then is no error
+	service bool     // it runs until SIGTERM, which then is no error
+	signals *signals // nil: none end the work
 
 	logTo io.Writer // where log lines go; nil: err
 }
@@ -98,8 +97,9 @@ func (o *output) showTransfers() *terminal.Progress {
 
 // main runs the command line and returns the exit code.
 func (p *program) main(args []string) int {
-	ctx, caught, stop := untilSignal()
-	defer stop()
+	ctx, signals := untilSignal()
+	defer signals.stop()
+	p.signals = signals
 	cmd := p.command()
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
@@ -108,36 +108,10 @@ func (p *program) main(args []string) int {
 		p.json = p.json || slices.Contains(args, "--json")
 		p.explain(err)
 	}
-	if err == nil && p.service && caught() == syscall.SIGTERM {
+	if err == nil && p.service && signals.signal() == syscall.SIGTERM {
 		return int(api.ExitOK)
 	}
-	return exitCode(err, caught())
-}
-
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM, so
-// that everything is cleaned up. Then a second SIGINT kills the process, because a
-// person asks twice for a reason, and SIGTERM is ignored: timeout(1) sends it to
-// the process and again to its group. caught returns the first signal, or nil.
-func untilSignal() (ctx context.Context, caught func() os.Signal, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	var first atomic.Value
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		select {
-		case s := <-signals:
-			first.Store(s)
-			signal.Ignore(syscall.SIGTERM)
-			signal.Stop(signals)
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	caught = func() os.Signal { s, _ := first.Load().(os.Signal); return s }
-	stop = func() { signal.Stop(signals); cancel(); <-done }
-	return ctx, caught, stop
+	return exitCode(err, signals.signal())
 }
 
 // command builds the command tree.
@@ -207,6 +181,7 @@ func addExamples(root *cobra.Command) {
 // with runs work through the daemon of the data directory, or in this process
 // if no daemon runs.
 func (p *program) with(cmd *cobra.Command, work func(context.Context, warden.Warden) error) error {
+	p.signals.alsoHangup()
 	p.doing = cmd.CommandPath()
 	ctx := warden.As(cmd.Context(), warden.Admin(userName(), "terminal"))
 	w, err := p.warden(ctx)
