@@ -30,6 +30,9 @@ ends.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service, p.doing = true, cmd.CommandPath()
 			defer p.queueLog()()
+			defer onHangup(func() {
+				p.log().Warn("SIGHUP: serve reads the configuration only when it starts; restart it to change settings")
+			})()
 			return runServe(cmd.Context(), p, drain)
 		},
 	}

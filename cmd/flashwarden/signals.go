@@ -61,3 +61,17 @@ func (s *signals) stop() {
 	s.cancel()
 	<-s.done
 }
+
+// onHangup calls do after each SIGHUP, until stop.
+func onHangup(do func()) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangups {
+			do()
+		}
+	}()
+	return func() { signal.Stop(hangups); close(hangups); <-done }
+}
