@@ -334,7 +334,7 @@ func (s *site) mount(path, size string) (unmount func()) {
 
 func spoolFull(t *testing.T) string {
 	s := newSite(t)
-	s.ok("device", "list") // makes the data directory
+	s.makeData()
 	unmount := s.mount(filepath.Join(s.data, "spool"), "32k")
 	s.add("sw1", "c2960", iossim.Options{})
 	r := s.tells([]string{"--files", "image"}, "df -h")
@@ -345,7 +345,7 @@ func spoolFull(t *testing.T) string {
 
 func vaultError(t *testing.T) string {
 	s := newSite(t)
-	s.ok("device", "list")
+	s.makeData()
 	path := filepath.Join(s.data, "vault")
 	s.mount(path, "64k")
 	s.add("sw1", "c2960", iossim.Options{})

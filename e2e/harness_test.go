@@ -165,6 +165,13 @@ func (s *site) add(name, profile string, o iossim.Options) *iossim.Switch {
 	return sw
 }
 
+// makeData makes the data directory, with an empty inventory.
+func (s *site) makeData() {
+	s.t.Helper()
+	s.ok("device", "add", "first", "--address", "192.0.2.1", "--username", user, "--password-file", s.file("login", password))
+	s.ok("device", "remove", "first")
+}
+
 // file writes a file beside the data directory and returns its path.
 func (s *site) file(name, content string) string {
 	p := filepath.Join(filepath.Dir(s.data), name)

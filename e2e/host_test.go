@@ -75,7 +75,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 		t.Errorf("root in nobody's directory: %d %s", o.code, o.stderr)
 	}
 	mine := newSite(t)
-	mine.ok("device", "list")
+	mine.makeData()
 	s.env = append(s.env, "FLASHWARDEN_DATA="+mine.data)
 	o = finish(t, asNobody(s.command("device", "list")))
 	if o.code != 1 || !strings.Contains(o.stderr, "--data DIR") {

@@ -33,8 +33,8 @@ func mainOverSocket() {
 }
 
 // hasDaemon reports whether a command would find a daemon on its data
-// directory: one that needs no data directory has none, and doctor and
-// completion also meet directories that are not there yet.
+// directory: one that needs no data directory has none, and a daemon would make a
+// directory that is not there yet.
 func hasDaemon(args []string) bool {
 	q, dir := theirs(args)
 	if dir == "" || slices.ContainsFunc(args, func(a string) bool {
@@ -42,9 +42,8 @@ func hasDaemon(args []string) bool {
 	}) {
 		return false
 	}
-	if slices.Contains(args, "doctor") || slices.Contains(args, "__complete") {
-		_, err := os.Stat(dir + "/catalog.db")
-		return err == nil
+	if _, err := os.Stat(dir + "/catalog.db"); err != nil {
+		return false
 	}
 	if _, running, _ := client.Dial(context.Background(), dir); running {
 		return false // that of another command of the script

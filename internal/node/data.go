@@ -1,49 +1,75 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
 )
+
+// ErrNoData is the error of a data directory in which flashwarden has kept nothing
+// yet.
+var ErrNoData = errors.New("no flashwarden data")
+
+// Exists returns nil if the data directory has a catalog, or if that cannot be
+// told; then Open says why. A directory with neither catalog nor vault is an
+// ErrNoData. Exists creates nothing.
+func Exists(ctx context.Context, data string) error {
+	n := &Node{opts: Options{Data: data}, known: new(atomic.Bool)}
+	if _, err := os.Stat(n.path("catalog.db")); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	store, err := dir.Open(n.path("vault"))
+	if err != nil {
+		return err
+	}
+	if err := vault.New(store).Recognise(ctx, ""); err != nil {
+		return n.wrongVault(err) // the catalog was lost
+	}
+	return fmt.Errorf("%w in %s", ErrNoData, data)
+}
 
 // prepareDir makes sure that the data directory is there, belongs to us and
 // can be written.
-func prepareDir(dir string) error {
-	err := os.MkdirAll(dir, 0o700)
+func prepareDir(data string) error {
+	err := os.MkdirAll(data, 0o700)
 	if err != nil {
-		return unusable(dir, err)
+		return unusable(data, err)
 	}
-	info, err := os.Stat(dir)
+	info, err := os.Stat(data)
 	if err != nil {
-		return unusable(dir, err)
+		return unusable(data, err)
 	}
 	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
 		return cause.New(cause.Internal,
-			fmt.Sprintf("the data directory %s belongs to user %s, and this is user %s", dir, userName(int(owner)), userName(os.Geteuid())),
+			fmt.Sprintf("the data directory %s belongs to user %s, and this is user %s", data, userName(int(owner)), userName(os.Geteuid())),
 			api.Say("run it as that user (").Type(api.OnHost, "sudo -u "+userName(int(owner))).Say("), or ").Then(elsewhere()))
 	}
-	if err := unix.Access(dir, unix.W_OK); err != nil {
-		return unusable(dir, err)
+	if err := unix.Access(data, unix.W_OK); err != nil {
+		return unusable(data, err)
 	}
 	return nil
 }
 
-func unusable(dir string, err error) error {
+func unusable(data string, err error) error {
 	fix := elsewhere()
 	switch {
 	case errors.Is(err, unix.EROFS):
 		fix = api.Say("its file system is mounted read-only: mount it writable, or ").Then(fix)
 	case errors.Is(err, fs.ErrPermission):
-		line := fmt.Sprintf("sudo install -d -m 700 -o %s %s", userName(os.Geteuid()), api.ShellWord(dir))
+		line := fmt.Sprintf("sudo install -d -m 700 -o %s %s", userName(os.Geteuid()), api.ShellWord(data))
 		fix = api.Say("make it yours (").Type(api.OnHost, line).Say("), or ").Then(fix)
 	}
 	return cause.Wrap(cause.Internal, err, "the data directory cannot be used", fix)

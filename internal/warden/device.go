@@ -15,7 +15,7 @@ import (
 
 // AddDevice adds a device to the inventory.
 func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
-	n, err := l.begin(ctx, admin, "add a device", c.Device.Name)
+	n, err := l.beginNew(ctx, admin, "add a device", c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
 	}
@@ -57,6 +57,9 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 	}
 	if len(s.Names) == 0 {
 		return nil, Invalid("which devices? Give names")
+	}
+	if err := l.exists(ctx, s.Names...); err != nil {
+		return nil, err
 	}
 	n, err := l.open(ctx)
 	if err != nil {

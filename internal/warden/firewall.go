@@ -30,6 +30,9 @@ func (l *Local) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules
 	if err != nil {
 		return api.FirewallRules{}, err
 	}
+	if err := l.exists(ctx); err != nil {
+		return api.FirewallRules{}, err
+	}
 	n, err := l.open(ctx)
 	if err != nil {
 		return api.FirewallRules{}, err

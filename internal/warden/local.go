@@ -87,16 +87,50 @@ func (l *Local) Serve(ctx context.Context, ready func()) error {
 }
 
 // begin authorises and records an operation, and returns the open data
-// directory.
+// directory. It makes none where there is none.
 func (l *Local) begin(ctx context.Context, need role, operation string, on ...string) (*node.Node, error) {
+	err := l.allow(ctx, need, operation, on...)
+	if err == nil {
+		err = l.exists(ctx, on...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.ready(ctx)
+}
+
+// beginNew is begin for an operation that may be the first one: it makes the data
+// directory where there is none.
+func (l *Local) beginNew(ctx context.Context, need role, operation string, on ...string) (*node.Node, error) {
 	if err := l.allow(ctx, need, operation, on...); err != nil {
 		return nil, err
 	}
+	return l.ready(ctx)
+}
+
+// ready returns the open data directory, whose vault is that of the catalog.
+func (l *Local) ready(ctx context.Context) (*node.Node, error) {
 	n, err := l.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return n, n.KnowsVault(ctx)
+}
+
+// exists returns a problem if there is no data directory, and creates none.
+// Names that are asked for then match nothing.
+func (l *Local) exists(ctx context.Context, names ...string) error {
+	err := node.Exists(ctx, l.opts.Data)
+	if !errors.Is(err, node.ErrNoData) {
+		return err
+	}
+	p := &api.Problem{Detail: err.Error(), Exit: api.ExitError, Err: err}
+	if len(names) > 0 && names[0] != "" {
+		p.Exit = api.ExitUnknown
+	}
+	p.Fix = api.Say("choose another directory with ").Option("data", "DIR").Say(" (root and other users have different ones), or begin here: ").
+		Do("device add", "NAME").With("address", "HOST").With("username", "USER")
+	return p
 }
 
 // open returns the open data directory.

@@ -106,7 +106,8 @@ func TestNoSecretInTheLog(t *testing.T) {
 func TestClosed(t *testing.T) {
 	l, _, _ := newLocal(t)
 	ctx := As(t.Context(), Admin("ann", "terminal"))
-	if _, err := l.Devices(ctx, api.Select{}); err != nil {
+	device := api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup"}
+	if _, err := l.AddDevice(ctx, api.DeviceChange{Device: device, Password: &device.Name}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {

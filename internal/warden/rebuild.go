@@ -2,14 +2,19 @@ package warden
 
 import (
 	"context"
+	"errors"
 
 	"flashwarden/api"
+	"flashwarden/internal/node"
 )
 
 // Rebuild makes the index of the vault again, as after the catalog was lost.
 // Devices and their passwords are not in the vault: they stay as they are.
 func (l *Local) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error) {
 	if err := l.allow(ctx, admin, "rebuild"); err != nil {
+		return api.RebuildResult{}, err
+	}
+	if err := l.exists(ctx); errors.Is(err, node.ErrNoData) {
 		return api.RebuildResult{}, err
 	}
 	n, err := l.open(ctx) // not begin, which refuses a vault that the catalog does not know

@@ -30,7 +30,7 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 	if err != nil {
 		return api.Permit{}, err
 	}
-	n, err := l.begin(ctx, operator, "receive", r.From, r.Name)
+	n, err := l.beginNew(ctx, operator, "receive", r.From, r.Name)
 	if err != nil {
 		return api.Permit{}, err
 	}
