@@ -1,5 +1,35 @@
 package api
 
+import "time"
+
+// Check asks for a check of the vault.
+type Check struct {
+	ReadData bool `json:"read_data,omitempty"` // read the blobs and compute their digests
+	// Share is the part of the bytes to read, as 1/30: the blobs whose last proof is
+	// the oldest. Empty: all. It implies ReadData.
+	Share string `json:"share,omitempty"`
+	// OutdatedAfter leaves out blobs that were proved within this time, in
+	// nanoseconds. 0: none. It implies ReadData.
+	OutdatedAfter time.Duration `json:"outdated_after,omitempty"`
+	// RepairFrom is a copy of the vault. What is damaged or missing is fetched from
+	// there, proved and replaced. Empty: nothing is repaired.
+	RepairFrom string `json:"repair_from,omitempty"`
+}
+
+// CheckResult reports a check of the vault. Problems are those that are left
+// after a repair.
+type CheckResult struct {
+	OK        bool           `json:"ok"` // there are no problems
+	Problems  []CheckProblem `json:"problems"`
+	Snapshots int            `json:"snapshots"`  // that were read
+	Blobs     int            `json:"blobs"`      // that exist
+	Bytes     int64          `json:"bytes"`      // of these blobs
+	BlobsRead int            `json:"blobs_read"` // whose digests were compared
+	BytesRead int64          `json:"bytes_read"` // of these blobs
+	Repaired  []string       `json:"repaired"`   // the paths that were repaired, sorted
+	Notes     []string       `json:"notes"`      // what could not be compared, and why
+}
+
 // The kinds of problems that a check of the vault finds.
 const (
 	CheckSnapshotMissing = "snapshot_missing" // a snapshot that something names does not exist, and no prune removed it

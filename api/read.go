@@ -12,11 +12,6 @@ type Content struct {
 	Size   int64  `json:"size"` // bytes
 }
 
-// Check asks for a check of the vault.
-type Check struct {
-	ReadData bool `json:"read_data,omitempty"` // read every byte and compute its digests
-}
-
 // Names asks for names of one kind, for completion.
 type Names struct {
 	Kind string `json:"kind"`

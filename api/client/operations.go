@@ -87,8 +87,8 @@ func (c *Client) Find(ctx context.Context, n api.Named) ([]api.Content, error) {
 }
 
 // Check checks the vault.
-func (c *Client) Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error) {
-	return run[[]api.CheckProblem](ctx, c, "check", r, events)
+func (c *Client) Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error) {
+	return run[api.CheckResult](ctx, c, "check", r, events)
 }
 
 // Rebuild makes the index of the vault again.

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -132,87 +130,4 @@ func printProof(b *strings.Builder, f api.File) {
 	for _, line := range lines {
 		fmt.Fprintf(b, "  %s\n", oneLine(line))
 	}
-}
-
-func checkCommand(p *program) *cobra.Command {
-	var r api.Check
-	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "check that the vault is complete and undamaged",
-		Long: `check checks that every snapshot is complete and that the vault has every file in
-it. With --read-data it also reads every file and compares its SHA-256. It changes
-nothing. The exit code is 1 if there are problems.`,
-		Example: "  flashwarden check --read-data",
-		Args:    usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runCheck(ctx, &p.output, w, r) })
-		},
-	}
-	cmd.Flags().BoolVar(&r.ReadData, "read-data", false, "read every file and compare its digests")
-	return cmd
-}
-
-// percent shows on one line how many bytes are read.
-func percent(w io.Writer) func(api.Event) {
-	return func(e api.Event) {
-		end := "\r"
-		if e.Bytes >= e.Size {
-			end = "\n"
-		}
-		fmt.Fprintf(w, "read %s of %s%s", size(e.Bytes), size(e.Size), end)
-	}
-}
-
-// runCheck checks the vault and prints the result.
-func runCheck(ctx context.Context, o *output, w warden.Warden, r api.Check) error {
-	show := func(api.Event) {}
-	if !o.quiet && terminal.IsTerminal(o.err) {
-		show = percent(o.err)
-	}
-	var read int64 // bytes of all files, if they are read
-	problems, err := w.Check(ctx, r, func(e api.Event) {
-		read = e.Size
-		show(e)
-	})
-	if err != nil {
-		return err
-	}
-	if len(problems) > 0 || o.json || o.quiet {
-		return printProblems(o, problems)
-	}
-	snapshots, err := w.Snapshots(ctx, api.Named{})
-	if err != nil {
-		return err
-	}
-	text := "every snapshot is complete; --read-data also reads the files"
-	if r.ReadData {
-		text = size(read) + ", all read and unchanged"
-	}
-	_, err = fmt.Fprintf(o.out, "%s: %s, %s\n", o.paint.Paint(terminal.Good, "Vault OK"), terminal.Count(len(snapshots), "snapshot"), text)
-	return err
-}
-
-// printProblems prints the problems of the vault. Its error chooses the exit
-// code.
-func printProblems(o *output, problems []api.CheckProblem) error {
-	if o.json {
-		return errors.Join(writeJSON(o, map[string]any{"ok": len(problems) == 0, "problems": append([]api.CheckProblem{}, problems...)}), anyProblem(problems))
-	}
-	return listProblems(o.out, problems)
-}
-
-// listProblems prints problems of the vault, a line each, and returns anyProblem.
-func listProblems(w io.Writer, problems []api.CheckProblem) error {
-	for _, problem := range problems {
-		fmt.Fprintf(w, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
-	}
-	return anyProblem(problems)
-}
-
-// anyProblem is errProblems if there is one.
-func anyProblem(problems []api.CheckProblem) error {
-	if len(problems) == 0 {
-		return nil
-	}
-	return errProblems
 }

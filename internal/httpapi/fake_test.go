@@ -107,8 +107,8 @@ func (f *fake) Find(ctx context.Context, r api.Named) ([]api.Content, error) {
 	return do[[]api.Content](ctx, f, "Find", r, nil)
 }
 
-func (f *fake) Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error) {
-	return do[[]api.CheckProblem](ctx, f, "Check", r, events)
+func (f *fake) Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error) {
+	return do[api.CheckResult](ctx, f, "Check", r, events)
 }
 
 func (f *fake) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error) {

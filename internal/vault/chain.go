@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 
 	"flashwarden/api"
@@ -32,6 +33,7 @@ type chain struct {
 type gap struct {
 	name   string
 	by     string // the document that names it; empty: none
+	knower string // who else knows it, in words: "the catalog"
 	device string // empty: not known
 }
 
@@ -66,19 +68,19 @@ func (c chain) follow(g gap) {
 	}
 }
 
-// gaps returns the snapshots that are missing, with those of known, by name.
-func (c chain) gaps(known []string) []gap {
-	for _, name := range known {
-		if _, sum, ok := SplitName(name); ok && !c.there[digestOf(sum)] {
-			if _, named := c.named[digestOf(sum)]; !named {
-				c.named[digestOf(sum)] = gap{name: name}
-			}
+// expect enters the names of documents that somebody else knows.
+func (c chain) expect(names []string, knower string) {
+	for _, name := range names {
+		_, sum, ok := SplitName(name)
+		if _, named := c.named[digestOf(sum)]; ok && !named {
+			c.follow(gap{name: name, knower: knower})
 		}
 	}
-	var all []gap
-	for _, g := range c.named {
-		all = append(all, g)
-	}
+}
+
+// gaps returns the snapshots that are missing, by name.
+func (c chain) gaps() []gap {
+	all := slices.Collect(maps.Values(c.named))
 	slices.SortFunc(all, func(a, b gap) int { return cmp.Compare(a.name, b.name) })
 	return all
 }

@@ -5,17 +5,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"flashwarden/api"
 )
 
 // CheckOptions says how thorough a Check is.
 type CheckOptions struct {
-	// ReadData reads every blob and compares its digests. Without it only
-	// documents, names, sizes and permissions are compared.
+	// ReadData reads blobs and compares their digests. Without it only documents,
+	// names, sizes and permissions are compared.
 	ReadData bool
+
+	// Share is the part of the bytes of all blobs to read: those whose last proof is
+	// the oldest. The zero Share is all.
+	Share Share
+	// OutdatedAfter leaves out blobs that were proved within this time before Now.
+	// 0: none.
+	OutdatedAfter time.Duration
+	Now           time.Time // of the check
+	// Proofs yields when each blob was last proved, by its SHA-256. Nil: nobody
+	// knows; then Share takes another part each day.
+	Proofs func(ctx context.Context, yield func(sha256 string, at time.Time)) error
 
 	// Known are names of snapshot documents that must exist, beside those that
 	// other documents name: the index of a catalog knows them.
@@ -28,54 +41,57 @@ type CheckOptions struct {
 	// Proved, unless nil, gets the result for each blob by its SHA-256: whole after
 	// it was read and has the digest of its name, not whole where it is missing or
 	// damaged. It is called by one goroutine at a time.
-	Proved func(sha256 string, whole bool)
+	Proved func(sha256 string, size int64, whole bool)
+
+	copied []string // names of snapshot documents of a copy of the vault
 }
 
-// Check reads the vault again and returns its problems, sorted by path; no
+// Check reads the vault again and reports its problems, sorted by path; no
 // problem means that every snapshot is whole, and that none is missing. Backups
 // may go on at the same time. The error is that of ctx, or says that the vault
 // cannot be read at all.
-func (v *Vault) Check(ctx context.Context, opt CheckOptions) ([]api.CheckProblem, error) {
-	c := &checker{vault: v, chain: newChain(), claims: map[digest][]claim{}, blobs: map[digest]int64{}, suffering: map[digest]int{}, proved: opt.Proved}
-	if c.proved == nil {
-		c.proved = func(string, bool) {}
+func (v *Vault) Check(ctx context.Context, opt CheckOptions) (api.CheckResult, error) {
+	if opt.Proved == nil {
+		opt.Proved = func(string, int64, bool) {}
 	}
+	c := &checker{vault: v, opt: opt, chain: newChain(), contents: map[digest]content{}, others: map[digest][]claim{}, suffering: map[digest]int{}}
 	// Snapshots before blobs: a snapshot that is there has its blobs already.
 	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.audit, c.compare}
 	if opt.ReadData {
-		steps = append(steps, func(ctx context.Context) error { return c.readBlobs(ctx, opt.Progress) })
+		steps = append(steps, c.readBlobs)
 	}
 	// Prunes after snapshots: one that was removed meanwhile is then explained.
-	steps = append(steps, c.prunes, func(ctx context.Context) error { return c.gaps(ctx, opt.Known) }, c.sufferers)
-	for _, step := range steps {
+	for _, step := range append(steps, c.prunes, c.gaps, c.sufferers) {
 		if err := step(ctx); err != nil {
-			return nil, fmt.Errorf("check vault: %w", err)
+			return c.result(), fmt.Errorf("check vault: %w", err)
 		}
 	}
-	slices.SortFunc(c.problems, func(a, b api.CheckProblem) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Message, b.Message))
-	})
-	return c.problems, nil
+	return c.result(), nil
 }
 
 // checker is the state of one Check. Its memory is bounded by the number of
 // documents and blobs, not by what they say.
 type checker struct {
 	vault     *Vault
+	opt       CheckOptions
 	chain     chain
-	claims    map[digest][]claim // what snapshots say of a blob, each statement once
-	blobs     map[digest]int64   // the size of each blob that exists
+	documents []string           // the names of all that claim something
+	contents  map[digest]content // blobs that exist, or that snapshots name
+	others    map[digest][]claim // what snapshots say of a blob that contradicts the first one
+	suffering map[digest]int     // by blob: the problem whose devices are wanted
 	problems  []api.CheckProblem
-	suffering map[digest]int // by blob: the problem whose devices are wanted
-	proved    func(sha256 string, whole bool)
+	counts    api.CheckResult // the numbers of the result
 }
 
-// claim is what snapshots say of a blob.
-type claim struct {
-	size     int64
-	md5      string
-	snapshot string // the key of the first one
-	path     string // of the file there
+// result is what was found so far.
+func (c *checker) result() api.CheckResult {
+	slices.SortFunc(c.problems, func(a, b api.CheckProblem) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Message, b.Message))
+	})
+	res := c.counts
+	res.OK, res.Problems = len(c.problems) == 0, append([]api.CheckProblem{}, c.problems...)
+	res.Repaired, res.Notes = []string{}, []string{}
+	return res
 }
 
 func (c *checker) report(kind, path, format string, args ...any) {
@@ -138,30 +154,39 @@ func (c *checker) prunes(ctx context.Context) error {
 
 // snapshots reads every document and collects what it names.
 func (c *checker) snapshots(ctx context.Context) error {
-	return c.list(ctx, SnapshotsPart+"/", func(i Info) {
+	var names []string
+	err := c.list(ctx, SnapshotsPart+"/", func(i Info) {
 		switch name, ok := snapshotOf(i.Key); {
 		case ok:
-			c.snapshot(ctx, i.Key, name)
+			names = append(names, name)
 		case strings.HasSuffix(i.Key, ".json"):
 			c.report(api.CheckSnapshotDamaged, i.Key, "its name is not ID.SHA256 of a snapshot of this month")
 		default:
 			c.stray(i.Key)
 		}
 	})
+	if err != nil {
+		return err
+	}
+	for d := range c.vault.readAll(ctx, names) {
+		c.snapshot(ctx, d)
+	}
+	return ctx.Err()
 }
 
-func (c *checker) snapshot(ctx context.Context, key, name string) {
-	s, err := c.vault.Document(ctx, name)
-	if errors.Is(err, ErrNotFound) { // a prune removed it meanwhile
+func (c *checker) snapshot(ctx context.Context, d loaded) {
+	if errors.Is(d.err, ErrNotFound) { // a prune removed it meanwhile
 		return
 	}
-	c.chain.add(s, name)
-	if err != nil {
-		c.unreadable(ctx, key, err)
+	c.chain.add(d.snapshot, d.name)
+	if d.err != nil {
+		c.unreadable(ctx, SnapshotKey(d.name), d.err)
 		return
 	}
-	for _, f := range contentsOf(s) {
-		c.claim(key, f)
+	c.counts.Snapshots++
+	c.documents = append(c.documents, d.name)
+	for _, f := range contentsOf(d.snapshot) {
+		c.claim(f)
 	}
 }
 
@@ -178,51 +203,6 @@ func (c *checker) unreadable(ctx context.Context, key string, err error) {
 	}
 }
 
-// contentsOf returns all contents that a snapshot names: its files and its
-// listings.
-func contentsOf(s api.Snapshot) []api.File {
-	var all []api.File
-	for _, f := range s.Files {
-		if f.SHA256 != "" {
-			all = append(all, f)
-		}
-	}
-	if s.ListingBlob != nil {
-		all = append(all, api.File{Path: "the listings", SHA256: s.ListingBlob.SHA256, Size: s.ListingBlob.Size})
-	}
-	return all
-}
-
-func (c *checker) claim(key string, f api.File) {
-	sum := digestOf(f.SHA256)
-	same := func(o claim) bool { return o.size == f.Size && (o.md5 == f.MD5 || f.MD5 == "") }
-	if !slices.ContainsFunc(c.claims[sum], same) {
-		c.claims[sum] = append(c.claims[sum], claim{f.Size, f.MD5, key, f.Path})
-	}
-}
-
-// listBlobs collects the blobs that exist.
-func (c *checker) listBlobs(ctx context.Context) error {
-	return c.list(ctx, BlobsPart+"/", func(i Info) {
-		sum, ok := blobOf(i.Key)
-		if !ok {
-			c.stray(i.Key)
-			return
-		}
-		var err error
-		if i.Size < 0 {
-			i, err = c.vault.store.Stat(ctx, i.Key)
-		}
-		switch {
-		case ctx.Err() != nil || errors.Is(err, ErrNotFound): // removed meanwhile
-		case err != nil:
-			c.report(api.CheckUnreadable, BlobKey(sum), "%v", err)
-		default:
-			c.blobs[digestOf(sum)] = i.Size
-		}
-	})
-}
-
 // audit has the store look at itself.
 func (c *checker) audit(ctx context.Context) error {
 	if a, ok := c.vault.store.(Auditor); ok {
@@ -231,29 +211,12 @@ func (c *checker) audit(ctx context.Context) error {
 	return nil
 }
 
-// compare holds what snapshots say against the blobs that exist.
-func (c *checker) compare(ctx context.Context) error {
-	for sum, claims := range c.claims {
-		size, there := c.blobs[sum]
-		if !there || size != claims[0].size {
-			c.proved(sum.String(), false)
-		}
-		for _, claim := range claims {
-			switch {
-			case !there:
-				c.reportBlob(api.CheckBlobMissing, sum, "%s names it as %s (%d bytes)", claim.snapshot, claim.path, claim.size)
-			case size != claim.size:
-				c.reportBlob(api.CheckBlobSize, sum, "it has %d bytes; %s says %d for %s", size, claim.snapshot, claim.size, claim.path)
-			}
-		}
-	}
-	return ctx.Err()
-}
-
 // gaps reports the snapshots that are missing. One that was written since its
 // part was listed is not.
-func (c *checker) gaps(ctx context.Context, known []string) error {
-	for _, g := range c.chain.gaps(known) {
+func (c *checker) gaps(ctx context.Context) error {
+	c.chain.expect(c.opt.Known, "the catalog")
+	c.chain.expect(c.opt.copied, "the copy")
+	for _, g := range c.chain.gaps() {
 		_, err := c.vault.store.Stat(ctx, SnapshotKey(g.name))
 		if err == nil || ctx.Err() != nil {
 			continue
@@ -263,7 +226,7 @@ func (c *checker) gaps(ctx context.Context, known []string) error {
 			continue
 		}
 		p := api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: SnapshotKey(g.name)}
-		p.Message = "the catalog knows it: a disk or a copy lost it"
+		p.Message = g.knower + " knows it: a disk or a copy lost it"
 		if g.by != "" {
 			p.Message = fmt.Sprintf("%s names it as the snapshot before it: a disk or a copy lost it", SnapshotKey(g.by))
 		}
@@ -281,18 +244,19 @@ func (c *checker) sufferers(ctx context.Context) error {
 	if len(c.suffering) == 0 {
 		return nil
 	}
-	for s, err := range c.vault.Snapshots(ctx) {
-		if err != nil {
-			continue // reported before
-		}
-		for _, f := range contentsOf(s) {
-			if n, ok := c.suffering[digestOf(f.SHA256)]; ok && !slices.Contains(c.problems[n].Devices, s.Device) {
-				c.problems[n].Devices = append(c.problems[n].Devices, s.Device)
+	devices := make(map[int]map[string]bool, len(c.suffering))
+	for d := range c.vault.readAll(ctx, c.documents) {
+		for _, f := range contentsOf(d.snapshot) {
+			if n, ok := c.suffering[digestOf(f.SHA256)]; ok {
+				if devices[n] == nil {
+					devices[n] = make(map[string]bool)
+				}
+				devices[n][d.snapshot.Device] = true
 			}
 		}
 	}
-	for _, n := range c.suffering {
-		slices.Sort(c.problems[n].Devices)
+	for n, names := range devices {
+		c.problems[n].Devices = slices.Sorted(maps.Keys(names))
 	}
 	return ctx.Err()
 }

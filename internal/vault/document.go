@@ -2,11 +2,11 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -76,38 +76,31 @@ func encodeJSON(v any) ([]byte, error) {
 
 // decodeJSON reads exactly one JSON value. Unknown fields are ignored: a later
 // version wrote them.
-func decodeJSON(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("something follows the document")
-	}
-	return nil
-}
+func decodeJSON(data []byte, v any) error { return json.Unmarshal(data, v) }
 
 // decode reads one snapshot document. The error is ErrNewer for a format of a
-// later version.
+// later version, whatever else it holds.
 func decode(data []byte) (api.Snapshot, error) {
-	var format struct {
-		Format int `json:"format"`
-	}
-	if err := decodeJSON(data, &format); err != nil {
-		return api.Snapshot{}, err
-	}
-	if err := checkFormat(format.Format); err != nil {
-		return api.Snapshot{}, err
-	}
 	var s api.Snapshot
 	if err := decodeJSON(data, &s); err != nil {
-		return api.Snapshot{}, err
+		return api.Snapshot{}, cmp.Or(newer(data), err)
 	}
 	if err := validate(s); err != nil {
 		return api.Snapshot{}, err
 	}
 	s.Document = ""
 	return normalise(s), nil
+}
+
+// newer returns the ErrNewer of a document of a later format, else nil.
+func newer(data []byte) error {
+	var d struct {
+		Format int `json:"format"`
+	}
+	if err := decodeJSON(data, &d); err != nil || d.Format <= Format {
+		return nil
+	}
+	return checkFormat(d.Format)
 }
 
 // checkFormat refuses formats that this package does not read.
@@ -124,7 +117,7 @@ func checkFormat(format int) error {
 // validate returns why s cannot be a snapshot, whatever the blobs are.
 func validate(s api.Snapshot) error {
 	switch {
-	case checkFormat(s.Format) != nil:
+	case s.Format != Format:
 		return checkFormat(s.Format)
 	case !validID.MatchString(s.ID):
 		return fmt.Errorf("%q is not a snapshot ID", s.ID)

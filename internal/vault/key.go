@@ -124,6 +124,9 @@ func blobOf(key string) (sha256 string, ok bool) {
 	return sha256, validSHA256(sha256) && key == BlobKey(sha256)
 }
 
+// SnapshotOf returns the name in the key of a snapshot: ID.SHA256.
+func SnapshotOf(key string) (name string, ok bool) { return snapshotOf(key) }
+
 // snapshotOf returns the name in the key of a snapshot.
 func snapshotOf(key string) (name string, ok bool) {
 	name, ok = strings.CutSuffix(path.Base(key), ".json")

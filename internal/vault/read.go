@@ -1,15 +1,12 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"runtime"
-	"slices"
 	"sync"
 
 	"flashwarden/api"
@@ -22,24 +19,24 @@ const readBuffer = 1 << 20
 type digests struct {
 	sum    digest // its name
 	sha256 digest
-	md5    string
+	md5    [md5.Size]byte
+	size   int64
 	err    error
 }
 
-// readBlobs reads every blob and compares its digests with its name and with
+// readBlobs reads blobs and compares their digests with their names and with
 // what snapshots say.
-func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64)) error {
-	var total int64
-	sums := make([]digest, 0, len(c.blobs))
-	for sum, size := range c.blobs {
-		sums = append(sums, sum)
-		total += size
+func (c *checker) readBlobs(ctx context.Context) error {
+	sums, err := c.toRead(ctx)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(sums, func(a, b digest) int { return bytes.Compare(a[:], b[:]) })
-	count := &counter{total: total, report: progress}
-
+	count := &counter{report: c.opt.Progress}
+	for _, sum := range sums {
+		count.total += c.contents[sum].size
+	}
 	for r := range c.vault.hashBlobs(ctx, sums, count) {
-		c.judge(r)
+		c.judge(ctx, r)
 	}
 	return ctx.Err()
 }
@@ -47,13 +44,23 @@ func (c *checker) readBlobs(ctx context.Context, progress func(done, total int64
 // hashBlobs reads the blobs with a worker for each processor. The channel is closed when
 // all is read, or soon after ctx ended; it must be drained.
 func (v *Vault) hashBlobs(ctx context.Context, sums []digest, count *counter) <-chan digests {
-	todo, results := make(chan digest), make(chan digests)
+	return sideBySide(ctx, sums, func() func(digest) digests {
+		buffer := make([]byte, readBuffer)
+		return func(sum digest) digests { return v.hashBlob(ctx, sum, buffer, count) }
+	})
+}
+
+// sideBySide does work for each of all, with a worker for each processor. Each
+// worker calls begin once. The results come in any order. The channel is closed
+// when all is done, or soon after ctx ended; it must be drained.
+func sideBySide[T, R any](ctx context.Context, all []T, begin func() func(T) R) <-chan R {
+	todo, results := make(chan T), make(chan R, 64)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			buffer := make([]byte, readBuffer)
-			for sum := range todo {
-				results <- v.hashBlob(ctx, sum, buffer, count)
+			work := begin()
+			for one := range todo {
+				results <- work(one)
 			}
 		})
 	}
@@ -61,9 +68,9 @@ func (v *Vault) hashBlobs(ctx context.Context, sums []digest, count *counter) <-
 		defer close(results)
 		defer workers.Wait()
 		defer close(todo)
-		for _, sum := range sums {
+		for _, one := range all {
 			select {
-			case todo <- sum:
+			case todo <- one:
 			case <-ctx.Done():
 				return
 			}
@@ -73,26 +80,35 @@ func (v *Vault) hashBlobs(ctx context.Context, sums []digest, count *counter) <-
 }
 
 // judge reports wrong digests of one blob.
-func (c *checker) judge(r digests) {
+func (c *checker) judge(ctx context.Context, r digests) {
 	switch {
 	case errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
 	case errors.Is(r.err, ErrNotFound):
-		if claims := c.claims[r.sum]; len(claims) > 0 {
-			c.reportBlob(api.CheckBlobMissing, r.sum, "it vanished during the check; %s names it", claims[0].snapshot)
-			c.proved(r.sum.String(), false)
+		if claims := c.claims(r.sum); len(claims) > 0 {
+			c.reportBlob(api.CheckBlobMissing, r.sum, "it vanished during the check; %s names it", SnapshotKey(c.documents[claims[0].by]))
+			c.opt.Proved(r.sum.String(), claims[0].named, false)
 		}
 	case r.err != nil:
 		c.reportBlob(api.CheckUnreadable, r.sum, "%v", r.err)
-	case r.sha256 != r.sum:
-		c.proved(r.sum.String(), false)
+	default:
+		c.counts.BlobsRead++
+		c.counts.BytesRead += r.size
+		c.judgeContent(ctx, r)
+	}
+}
+
+// judgeContent reports wrong digests of a blob that was read.
+func (c *checker) judgeContent(ctx context.Context, r digests) {
+	c.opt.Proved(r.sum.String(), r.size, r.sha256 == r.sum)
+	if r.sha256 != r.sum {
 		c.reportBlob(api.CheckBlobDamaged, r.sum,
 			"its content has the SHA-256 %s: back up a device that has the file, and have all files copied again; or move it out of the vault, and the next backup copies it again", r.sha256)
-	default:
-		c.proved(r.sum.String(), true)
-		for _, claim := range c.claims[r.sum] {
-			if claim.md5 != "" && claim.md5 != r.md5 {
-				c.report(api.CheckMD5, claim.snapshot, "it says MD5 %s for %s, but the content has %s", claim.md5, claim.path, r.md5)
-			}
+		return
+	}
+	for _, said := range c.claims(r.sum) {
+		if said.hasMD5 && said.md5 != r.md5 {
+			key, path := c.where(ctx, r.sum, said)
+			c.report(api.CheckMD5, key, "it says MD5 %x for %s, but the content has %x", said.md5, path, r.md5)
 		}
 	}
 }
@@ -105,6 +121,7 @@ func (v *Vault) hashBlob(ctx context.Context, sum digest, buffer []byte, count *
 	}
 	defer f.Close()
 	strong, weak := sha256.New(), md5.New()
+	var size int64
 	for {
 		if err := ctx.Err(); err != nil {
 			return digests{sum: sum, err: err}
@@ -112,9 +129,10 @@ func (v *Vault) hashBlob(ctx context.Context, sum digest, buffer []byte, count *
 		n, err := f.Read(buffer)
 		strong.Write(buffer[:n])
 		weak.Write(buffer[:n])
+		size += int64(n)
 		count.add(int64(n))
 		if err == io.EOF {
-			return digests{sum: sum, sha256: digest(strong.Sum(nil)), md5: hex.EncodeToString(weak.Sum(nil))}
+			return digests{sum: sum, sha256: digest(strong.Sum(nil)), md5: [md5.Size]byte(weak.Sum(nil)), size: size}
 		}
 		if err != nil {
 			return digests{sum: sum, err: err}

@@ -154,6 +154,24 @@ func (v *Vault) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
 	}
 }
 
+// loaded is one document that was read.
+type loaded struct {
+	name     string
+	snapshot api.Snapshot
+	err      error // as of Document
+}
+
+// readAll reads the documents of these names with all processors, in any order.
+// The channel must be drained; it is closed soon after ctx ended.
+func (v *Vault) readAll(ctx context.Context, names []string) <-chan loaded {
+	return sideBySide(ctx, names, func() func(string) loaded {
+		return func(name string) loaded {
+			s, err := v.Document(ctx, name)
+			return loaded{name, s, err}
+		}
+	})
+}
+
 // Snapshot returns the snapshot with the given ID, or of the given name, with
 // its listings. The error is ErrNotFound where there is none, ErrDamaged where
 // its document is not what it was, and ErrNewer. Listings that cannot be read

@@ -148,13 +148,17 @@ func (l *Local) opened(ctx context.Context) (*node.Node, error) {
 	if l.closed {
 		return nil, cause.New(cause.Cancelled, "the operations have been closed", api.Say("run it again once the daemon has started"))
 	}
-	n, err := node.Open(ctx, node.Options{Data: l.opts.Data, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust})
+	n, err := node.Open(ctx, l.nodeOptions())
 	if err != nil {
 		return nil, err
 	}
 	n.Watch = l.watch.tell
 	l.node = n
 	return n, nil
+}
+
+func (l *Local) nodeOptions() node.Options {
+	return node.Options{Data: l.opts.Data, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust}
 }
 
 // served returns the open data directory with its TFTP server running.

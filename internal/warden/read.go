@@ -1,13 +1,11 @@
 package warden
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -128,61 +126,6 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 		return nil, err
 	}
 	return blob, nil
-}
-
-// Check proves that every snapshot is whole and names only content that the
-// vault holds, and where asked that the content is unchanged. It changes nothing
-// in the vault, and records in the catalog which contents are whole.
-func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error) {
-	n, err := l.begin(ctx, operator, "check")
-	if err != nil {
-		return nil, err
-	}
-	v, err := n.Vault(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if none, err := n.NoVault(ctx); none || err != nil {
-		return nil, err
-	}
-	proofs := &proofs{catalog: n.Catalog}
-	o := vault.CheckOptions{ReadData: r.ReadData, Proved: func(sha256 string, whole bool) { proofs.add(ctx, sha256, whole) }}
-	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
-		return nil, err
-	}
-	if events != nil {
-		o.Progress = func(done, total int64) {
-			events(api.Event{Step: api.StepRead, Bytes: done, Size: total})
-		}
-	}
-	problems, err := v.Check(ctx, o)
-	return problems, errors.Join(err, proofs.flush(ctx))
-}
-
-// proofsAtOnce is how many proofs are recorded together: a check of a large
-// vault takes hours, and one that is cancelled was not in vain.
-const proofsAtOnce = 200
-
-// proofs records what content of the vault a check found whole.
-type proofs struct {
-	catalog catalog.Catalog
-	some    []catalog.Proof // not recorded yet
-	err     error           // the first one
-}
-
-func (p *proofs) add(ctx context.Context, sha256 string, whole bool) {
-	p.some = append(p.some, catalog.Proof{SHA256: sha256, Read: time.Now(), Whole: whole})
-	if len(p.some) >= proofsAtOnce {
-		p.err = cmp.Or(p.err, p.flush(ctx))
-	}
-}
-
-// flush records the remaining proofs, also after a check was cancelled. It returns
-// the first error of all.
-func (p *proofs) flush(ctx context.Context) error {
-	err := p.catalog.RecordProofs(context.WithoutCancel(ctx), p.some...)
-	p.some = nil
-	return cmp.Or(p.err, err)
 }
 
 // Names lists names for completion in a shell. It creates nothing, and lists

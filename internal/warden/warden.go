@@ -46,7 +46,7 @@ type Warden interface {
 	// Open returns the bytes of one content. The caller closes it, and compares
 	// the bytes with the SHA-256.
 	Open(ctx context.Context, c api.Content) (io.ReadCloser, error)
-	Check(ctx context.Context, r api.Check, events func(api.Event)) ([]api.CheckProblem, error)
+	Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error)
 	Prune(ctx context.Context, r api.Prune) (api.PruneResult, error)
 	Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error)
 

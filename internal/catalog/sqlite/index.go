@@ -124,7 +124,7 @@ func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 			return err
 		}
 		if catalog.ReadOnArrival(f) {
-			if err := prove(ctx, tx, catalog.Proof{SHA256: f.SHA256, Read: s.Started, Whole: true}); err != nil {
+			if err := prove(ctx, tx, catalog.Proof{SHA256: f.SHA256, Size: f.Size, Read: s.Started, Whole: true}); err != nil {
 				return err
 			}
 		}

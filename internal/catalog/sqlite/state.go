@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -73,14 +74,34 @@ func (c *Catalog) RecordProofs(ctx context.Context, proofs ...catalog.Proof) err
 }
 
 // prove enters what one content was found to be, unless it was read later, for
-// all devices whose newest complete backup has it.
+// all devices whose newest complete backup has it. Listings are no files: the
+// first proof enters them.
 func prove(ctx context.Context, tx *sql.Tx, p catalog.Proof) error {
-	_, err := tx.ExecContext(ctx, `UPDATE blob SET checked = ?1, damaged = ?2 WHERE sha256 = ?3 AND (checked IS NULL OR checked <= ?1)`,
-		p.Read.Unix(), !p.Whole, p.SHA256)
+	_, err := tx.ExecContext(ctx, `INSERT INTO blob (sha256, md5, size, checked, damaged) VALUES (?1, '', ?2, ?3, ?4)
+		ON CONFLICT (sha256) DO UPDATE SET checked = excluded.checked, damaged = excluded.damaged
+		WHERE blob.checked IS NULL OR blob.checked <= excluded.checked`, p.SHA256, p.Size, p.Read.Unix(), !p.Whole)
 	if err == nil {
 		_, err = tx.ExecContext(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
 	}
 	return err
+}
+
+// Proofs yields all content that was found whole.
+func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.Time)) error {
+	rows, err := c.db.QueryContext(ctx, `SELECT sha256, checked FROM blob WHERE checked IS NOT NULL AND NOT damaged`)
+	if err != nil {
+		return c.wrap("list proofs", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var sum string
+		var checked int64
+		if err := rows.Scan(&sum, &checked); err != nil {
+			return c.wrap("list proofs", err)
+		}
+		yield(sum, time.Unix(checked, 0).UTC())
+	}
+	return c.wrap("list proofs", rows.Err())
 }
 
 // stateQuery is the one query of States. Every column costs time with many

@@ -152,7 +152,7 @@ func TestCheckFinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, readData := range []bool{false, true} {
-				problems, err := d.Check(t.Context(), vault.CheckOptions{ReadData: readData})
+				res, err := d.Check(t.Context(), vault.CheckOptions{ReadData: readData})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -166,7 +166,7 @@ func TestCheckFinds(t *testing.T) {
 					}
 				}
 				slices.SortFunc(want, func(a, b found) int { return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Kind, b.Kind)) })
-				for _, p := range problems {
+				for _, p := range res.Problems {
 					got = append(got, found{p.Kind, shortened(p.Path, s.Document)})
 					messages += p.Message + "\n"
 				}
@@ -216,9 +216,9 @@ func TestCheckStops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var read int64
-	problems, err := d.Check(ctx, vault.CheckOptions{ReadData: true, Progress: func(done, _ int64) { read = done; cancel() }})
-	if !errors.Is(err, context.Canceled) || len(problems) > 0 {
-		t.Errorf("error %v, problems %v; want context.Canceled and none", err, problems)
+	res, err := d.Check(ctx, vault.CheckOptions{ReadData: true, Progress: func(done, _ int64) { read = done; cancel() }})
+	if !errors.Is(err, context.Canceled) || len(res.Problems) > 0 {
+		t.Errorf("error %v, problems %v; want context.Canceled and none", err, res.Problems)
 	}
 	if read > 9_000_000 {
 		t.Errorf("read %d bytes after it was to stop", read)
@@ -247,8 +247,8 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	b.SetBytes(blobs * size)
 	for b.Loop() {
-		if problems, err := d.Check(b.Context(), vault.CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
-			b.Fatal(problems, err)
+		if res, err := d.Check(b.Context(), vault.CheckOptions{ReadData: true}); err != nil || len(res.Problems) > 0 {
+			b.Fatal(res.Problems, err)
 		}
 	}
 }

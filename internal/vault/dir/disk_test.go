@@ -67,14 +67,14 @@ func onSmallDisk(dir string) error {
 	if left, err := os.ReadDir(filepath.Join(d.dir.Path(), tmpDir)); err != nil || len(left) > 0 {
 		return fmt.Errorf("tmp/ holds %v, error %w", left, err)
 	}
-	if problems, err := d.Check(context.Background(), vault.CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
-		return fmt.Errorf("check: %v, %w", problems, err)
+	if res, err := d.Check(context.Background(), vault.CheckOptions{ReadData: true}); err != nil || len(res.Problems) > 0 {
+		return fmt.Errorf("check: %v, %w", res.Problems, err)
 	}
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		return err
 	}
-	if problems, err := d.Check(context.Background(), vault.CheckOptions{ReadData: true}); err != nil || len(problems) > 0 {
-		return fmt.Errorf("check on a read-only disk: %v, %w", problems, err)
+	if res, err := d.Check(context.Background(), vault.CheckOptions{ReadData: true}); err != nil || len(res.Problems) > 0 {
+		return fmt.Errorf("check on a read-only disk: %v, %w", res.Problems, err)
 	}
 	if err := d.Sweep(context.Background()); err == nil || !strings.Contains(err.Error(), "read-only file system") {
 		return fmt.Errorf("sweep on a read-only disk: %w; want an error that says so", err)

@@ -121,11 +121,11 @@ func readBlob(t *testing.T, d *kit, sum string) string {
 // wantClean fails unless a full check of the vault finds nothing.
 func wantClean(t *testing.T, d *kit) {
 	t.Helper()
-	problems, err := d.Check(t.Context(), vault.CheckOptions{ReadData: true})
+	res, err := d.Check(t.Context(), vault.CheckOptions{ReadData: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range problems {
+	for _, p := range res.Problems {
 		t.Errorf("check found %s: %s: %s", p.Kind, p.Path, p.Message)
 	}
 }

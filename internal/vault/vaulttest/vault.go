@@ -350,9 +350,9 @@ func testLoss(t *testing.T, s vault.Store) {
 	remove(1) // named by the prune alone
 	wantProblems(t, v, false, lost(1)+" sw1")
 	remove(4) // the last one: only the caller knows it
-	problems, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{all[4].Document, all[3].Document}})
-	if err != nil || len(problems) != 2 || problems[1].Path != vault.SnapshotKey(all[4].Document) {
-		t.Errorf("problems %+v, error %v", problems, err)
+	res, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{all[4].Document, all[3].Document}})
+	if err != nil || len(res.Problems) != 2 || res.Problems[1].Path != vault.SnapshotKey(all[4].Document) {
+		t.Errorf("problems %+v, error %v", res.Problems, err)
 	}
 }
 
@@ -412,12 +412,12 @@ func testIdentity(t *testing.T, s vault.Store) {
 
 func wantProblems(t *testing.T, v *vault.Vault, readData bool, want ...string) {
 	t.Helper()
-	problems, err := v.Check(t.Context(), vault.CheckOptions{ReadData: readData})
+	res, err := v.Check(t.Context(), vault.CheckOptions{ReadData: readData})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, p := range problems {
+	for _, p := range res.Problems {
 		got = append(got, strings.TrimSpace(p.Kind+" "+p.Path+" "+strings.Join(p.Devices, " ")))
 	}
 	slices.Sort(got)

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/api"
+	"flashwarden/internal/config"
+	"flashwarden/internal/terminal"
+	"flashwarden/internal/warden"
+)
+
+func checkCommand(p *program) *cobra.Command {
+	var r api.Check
+	var outdated string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "check that the vault is complete and undamaged",
+		Long: `check checks that every snapshot is complete and that the vault has every file in
+it. With --read-data it also reads every file and compares its SHA-256. It changes
+nothing. The exit code is 1 if there are problems.
+
+--share 1/30 reads the thirtieth part of the bytes: the files whose last proof is
+the oldest. Run it every day, and each file is read once a month. --outdated-after
+30d reads the files that were not read for 30 days. Both imply --read-data.
+
+--repair-from DIR takes a copy of the vault in DIR. check fetches from there what is
+damaged or missing, compares its SHA-256, and replaces it in the vault.
+
+check also works if the vault is mounted read-only, or if the catalog is lost or
+damaged. It then says what it could not compare.`,
+		Example: `  flashwarden check --read-data
+  flashwarden check --share 1/30
+  flashwarden check --read-data --repair-from /mnt/mirror`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if r.OutdatedAfter, err = config.ParseAge(outdated); err != nil {
+				return usageError{fmt.Errorf("--outdated-after: %w", err)}
+			}
+			if r.RepairFrom != "" { // a daemon works in another directory
+				if r.RepairFrom, err = filepath.Abs(r.RepairFrom); err != nil {
+					return err
+				}
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runCheck(ctx, &p.output, w, r) })
+		},
+	}
+	fs := cmd.Flags()
+	fs.BoolVar(&r.ReadData, "read-data", false, "read every file and compare its digests")
+	fs.StringVar(&r.Share, "share", "", "read only this `PART` of the bytes, for example 1/30, with the oldest proofs")
+	fs.StringVar(&outdated, "outdated-after", "0", "read only files that were not read for this `AGE`, for example 36h, 8d or 2w")
+	fs.StringVar(&r.RepairFrom, "repair-from", "", "replace damaged and missing files by those of the copy of the vault in `DIR`")
+	p.waitFlag(cmd)
+	return cmd
+}
+
+// percent shows on one line how many bytes are read.
+func percent(w io.Writer) func(api.Event) {
+	return func(e api.Event) {
+		end := "\r"
+		if e.Bytes >= e.Size {
+			end = "\n"
+		}
+		fmt.Fprintf(w, "read %s of %s%s", size(e.Bytes), size(e.Size), end)
+	}
+}
+
+// runCheck checks the vault and prints the result.
+func runCheck(ctx context.Context, o *output, w warden.Warden, r api.Check) error {
+	var show func(api.Event)
+	if !o.quiet && terminal.IsTerminal(o.err) {
+		show = percent(o.err)
+	}
+	res, err := w.Check(ctx, r, show)
+	if err != nil {
+		return err
+	}
+	for _, note := range res.Notes {
+		fmt.Fprintf(o.err, "note: %s\n", oneLine(note))
+	}
+	if o.json {
+		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
+	}
+	if !o.quiet {
+		for _, path := range res.Repaired {
+			fmt.Fprintf(o.out, "repaired: %s\n", oneLine(path))
+		}
+	}
+	found := listProblems(o.out, res.Problems)
+	if found != nil || o.quiet {
+		return found
+	}
+	_, err = fmt.Fprintf(o.out, "%s: %s, %s\n", o.paint.Paint(terminal.Good, "Vault OK"), terminal.Count(res.Snapshots, "snapshot"), extent(res))
+	return err
+}
+
+// extent says how much of a vault without problems was read.
+func extent(res api.CheckResult) string {
+	switch {
+	case res.BlobsRead == 0:
+		return "every snapshot is complete; --read-data also reads the files"
+	case res.BlobsRead == res.Blobs:
+		return size(res.Bytes) + ", all read and unchanged"
+	}
+	return fmt.Sprintf("every snapshot is complete; %s of %s read and unchanged", size(res.BytesRead), size(res.Bytes))
+}
+
+// listProblems prints problems of the vault, a line each, and returns anyProblem.
+func listProblems(w io.Writer, problems []api.CheckProblem) error {
+	for _, problem := range problems {
+		fmt.Fprintf(w, "%s: %s: %s\n", problem.Kind, oneLine(problem.Path), oneLine(problem.Message))
+	}
+	return anyProblem(problems)
+}
+
+// anyProblem is errProblems if there is one.
+func anyProblem(problems []api.CheckProblem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return errProblems
+}

@@ -1,0 +1,153 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
+)
+
+// Check checks the vault, and records in the catalog which contents are whole.
+// It changes nothing in the vault, except to repair it; then it holds the lock of
+// the data directory, as Rebuild does.
+func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn Turn, events func(api.Event)) (api.CheckResult, error) {
+	v, err := n.Vault(ctx)
+	if errors.Is(err, vault.ErrUnknown) {
+		return CheckAlone(ctx, n.opts, r, share, err, events)
+	}
+	if err != nil {
+		return api.CheckResult{}, err
+	}
+	if none, err := n.NoVault(ctx); none || err != nil {
+		return noVault(), err
+	}
+	proofs := &proofs{catalog: n.Catalog}
+	o := checkOptions(r, share, events)
+	o.Proofs, o.Proved = n.Catalog.Proofs, func(sha256 string, size int64, whole bool) { proofs.add(ctx, sha256, size, whole) }
+	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
+		return api.CheckResult{}, err
+	}
+	var res api.CheckResult
+	if r.RepairFrom == "" {
+		res, err = v.Check(ctx, o)
+	} else {
+		res, err = n.repair(ctx, v, r.RepairFrom, o, turn)
+	}
+	return res, errors.Join(err, proofs.flush(ctx))
+}
+
+// CheckAlone checks the vault of a data directory whose catalog cannot be used,
+// as why says. It changes nothing anywhere. Proofs are not remembered, and the
+// last snapshot of a device may be missing without notice: the result says so.
+func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, why error, events func(api.Event)) (api.CheckResult, error) {
+	if r.RepairFrom != "" {
+		return api.CheckResult{}, why
+	}
+	n := &Node{opts: o}
+	store, err := dir.Open(n.path("vault"))
+	if err != nil {
+		return api.CheckResult{}, err
+	}
+	n.vault = vault.New(store)
+	switch err := n.vault.Recognise(ctx, ""); {
+	case err == nil:
+		return noVault(), nil
+	case !errors.Is(err, vault.ErrUnknown):
+		return api.CheckResult{}, n.wrongVault(err)
+	}
+	res, err := n.vault.Check(ctx, checkOptions(r, share, events))
+	res.Notes = append(res.Notes, fmt.Sprintf("the catalog was not used, so the newest snapshot of a device may be missing without notice: %v", why))
+	return res, err
+}
+
+// noVault is the result of a check before the first backup.
+func noVault() api.CheckResult {
+	return api.CheckResult{OK: true, Problems: []api.CheckProblem{}, Repaired: []string{}, Notes: []string{}}
+}
+
+// checkOptions are the options of a check without a catalog.
+func checkOptions(r api.Check, share vault.Share, events func(api.Event)) vault.CheckOptions {
+	return vault.CheckOptions{ReadData: r.ReadData || r.Share != "" || r.OutdatedAfter > 0,
+		Share: share, OutdatedAfter: r.OutdatedAfter, Now: time.Now(), Progress: progress(events)}
+}
+
+// repair checks the vault and repairs it from a copy.
+func (n *Node) repair(ctx context.Context, v *vault.Vault, from string, o vault.CheckOptions, turn Turn) (api.CheckResult, error) {
+	release, err := n.alone(ctx, turn)
+	if err != nil {
+		return api.CheckResult{}, err
+	}
+	defer release()
+	mirror, err := openCopy(ctx, from)
+	if err != nil {
+		return api.CheckResult{}, err
+	}
+	res, err := v.CheckAndRepair(ctx, mirror, o)
+	for _, key := range res.Repaired {
+		if name, ok := vault.SnapshotOf(key); ok {
+			err = errors.Join(err, n.reindex(ctx, v, name))
+		}
+	}
+	return res, err
+}
+
+// reindex enters a snapshot that was repaired into the index, which may never
+// have had it.
+func (n *Node) reindex(ctx context.Context, v *vault.Vault, name string) error {
+	s, err := v.Snapshot(ctx, name)
+	if err != nil {
+		return err
+	}
+	return n.Catalog.Index(ctx, s)
+}
+
+// openCopy opens a copy of a vault in a directory. Any vault will do: each content
+// proves itself by its name.
+func openCopy(ctx context.Context, target string) (*vault.Vault, error) {
+	if _, err := os.Stat(target); err != nil {
+		return nil, cause.Wrap(cause.VaultError, err, "the copy of the vault", api.Say("mount its disk, or name another directory"))
+	}
+	store, err := dir.Open(target)
+	if err != nil {
+		return nil, err
+	}
+	v := vault.New(store)
+	if _, err := v.Identity(ctx); err != nil {
+		return nil, cause.Wrap(cause.VaultError, err, target+" is no copy of a vault", api.Say("name the directory that has vault.json"))
+	}
+	return v, nil
+}
+
+// proofsAtOnce is how many proofs are recorded together: a check of a large
+// vault takes hours, and one that is cancelled was not in vain.
+const proofsAtOnce = 200
+
+// proofs records what content of the vault a check found whole.
+type proofs struct {
+	catalog catalog.Catalog
+	some    []catalog.Proof // not recorded yet
+	err     error           // the first one
+}
+
+func (p *proofs) add(ctx context.Context, sha256 string, size int64, whole bool) {
+	p.some = append(p.some, catalog.Proof{SHA256: sha256, Size: size, Read: time.Now(), Whole: whole})
+	if len(p.some) >= proofsAtOnce {
+		p.err = cmp.Or(p.err, p.flush(ctx))
+	}
+}
+
+// flush records the remaining proofs, also after a check was cancelled. It returns
+// the first error of all.
+func (p *proofs) flush(ctx context.Context) error {
+	err := p.catalog.RecordProofs(context.WithoutCancel(ctx), p.some...)
+	p.some = nil
+	return cmp.Or(p.err, err)
+}

@@ -1,0 +1,148 @@
+package vault
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"flashwarden/api"
+)
+
+// absent is the size of a blob that does not exist, or that no snapshot names.
+const absent = -1
+
+// content is what is known of one blob.
+type content struct {
+	claim
+	size   int64 // of the blob; absent where it does not exist
+	proved int64 // when it was last proved, in seconds since 1970; 0: not known
+}
+
+// claim is what a snapshot says of a blob.
+type claim struct {
+	named  int64          // its size; absent where no snapshot names it
+	md5    [md5.Size]byte // if hasMD5
+	by     int32          // the index of its document
+	hasMD5 bool
+}
+
+// same reports whether two snapshots say the same. One that says no MD5 agrees
+// with all.
+func (a claim) same(b claim) bool {
+	return a.named == b.named && (!b.hasMD5 || a.hasMD5 && a.md5 == b.md5)
+}
+
+// contentsOf returns all contents that a snapshot names: its files and its
+// listings.
+func contentsOf(s api.Snapshot) []api.File {
+	all := make([]api.File, 0, len(s.Files)+1)
+	for _, f := range s.Files {
+		if f.SHA256 != "" {
+			all = append(all, f)
+		}
+	}
+	if s.ListingBlob != nil {
+		all = append(all, api.File{Path: listingsPath, SHA256: s.ListingBlob.SHA256, Size: s.ListingBlob.Size})
+	}
+	return all
+}
+
+// listingsPath stands for the path of the listings, which are no file.
+const listingsPath = "the listings"
+
+// claim enters what the last document says of a blob.
+func (c *checker) claim(f api.File) {
+	sum, said := digestOf(f.SHA256), claim{named: f.Size, by: int32(len(c.documents) - 1), hasMD5: f.MD5 != ""}
+	hex.Decode(said.md5[:], []byte(f.MD5)) // checked when the document was decoded
+	known, ok := c.contents[sum]
+	switch {
+	case !ok:
+		c.contents[sum] = content{claim: said, size: absent}
+	case !known.same(said) && !slices.ContainsFunc(c.others[sum], func(o claim) bool { return o.same(said) }):
+		c.others[sum] = append(c.others[sum], said)
+	}
+}
+
+// claims returns all that snapshots say of a blob.
+func (c *checker) claims(sum digest) []claim {
+	known := c.contents[sum]
+	if known.named == absent {
+		return nil
+	}
+	return append([]claim{known.claim}, c.others[sum]...)
+}
+
+// where returns the key of the document of a claim, and the path of the file
+// there.
+func (c *checker) where(ctx context.Context, sum digest, said claim) (key, path string) {
+	name := c.documents[said.by]
+	s, err := c.vault.Document(ctx, name)
+	if err != nil {
+		return SnapshotKey(name), "a file" // removed meanwhile
+	}
+	for _, f := range contentsOf(s) {
+		if digestOf(f.SHA256) == sum {
+			return SnapshotKey(name), f.Path
+		}
+	}
+	return SnapshotKey(name), "a file"
+}
+
+// listBlobs collects the blobs that exist.
+func (c *checker) listBlobs(ctx context.Context) error {
+	return c.list(ctx, BlobsPart+"/", func(i Info) {
+		sum, ok := blobOf(i.Key)
+		if !ok {
+			c.stray(i.Key)
+			return
+		}
+		var err error
+		if i.Size < 0 {
+			i, err = c.vault.store.Stat(ctx, i.Key)
+		}
+		switch {
+		case ctx.Err() != nil || errors.Is(err, ErrNotFound): // removed meanwhile
+		case err != nil:
+			c.report(api.CheckUnreadable, BlobKey(sum), "%v", err)
+		default:
+			c.found(digestOf(sum), i.Size)
+		}
+	})
+}
+
+// found enters a blob that exists.
+func (c *checker) found(sum digest, size int64) {
+	known, ok := c.contents[sum]
+	if !ok {
+		known.named = absent
+	}
+	known.size = size
+	c.contents[sum] = known
+	c.counts.Blobs++
+	c.counts.Bytes += size
+}
+
+// compare holds what snapshots say against the blobs that exist.
+func (c *checker) compare(ctx context.Context) error {
+	for sum, known := range c.contents {
+		if known.named == absent || known.size == known.named && len(c.others[sum]) == 0 {
+			continue
+		}
+		if known.size != known.named {
+			c.opt.Proved(sum.String(), known.named, false)
+		}
+		for _, said := range c.claims(sum) {
+			switch {
+			case known.size == absent:
+				key, path := c.where(ctx, sum, said)
+				c.reportBlob(api.CheckBlobMissing, sum, "%s names it as %s (%d bytes)", key, path, said.named)
+			case known.size != said.named:
+				key, path := c.where(ctx, sum, said)
+				c.reportBlob(api.CheckBlobSize, sum, "it has %d bytes; %s says %d for %s", known.size, key, said.named, path)
+			}
+		}
+	}
+	return ctx.Err()
+}

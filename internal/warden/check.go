@@ -1,0 +1,42 @@
+package warden
+
+import (
+	"context"
+
+	"flashwarden/api"
+	"flashwarden/internal/node"
+	"flashwarden/internal/vault"
+)
+
+// Check proves that every snapshot is whole and names only content that the
+// vault holds, and where asked that the content is unchanged. Without a repair it
+// changes nothing in the vault. A catalog that is lost, damaged or closed to this
+// process is no reason not to check the vault.
+func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error) {
+	var share vault.Share
+	if r.Share != "" {
+		var err error
+		if share, err = vault.ParseShare(r.Share); err != nil {
+			return api.CheckResult{}, wrongField("share", "%w", err)
+		}
+	}
+	if r.OutdatedAfter < 0 {
+		return api.CheckResult{}, wrongField("outdated_after", "%s: want 0 or more", r.OutdatedAfter)
+	}
+	if err := l.allow(ctx, operator, "check"); err != nil {
+		return api.CheckResult{}, err
+	}
+	n, err := l.existing(ctx)
+	if err != nil {
+		return node.CheckAlone(ctx, l.nodeOptions(), r, share, err, events)
+	}
+	return n.Check(ctx, r, share, l.turn(), events)
+}
+
+// existing is open for a data directory that has a catalog. It creates none.
+func (l *Local) existing(ctx context.Context) (*node.Node, error) {
+	if err := l.stat(); err != nil {
+		return nil, err
+	}
+	return l.open(ctx)
+}
