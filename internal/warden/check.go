@@ -2,6 +2,7 @@ package warden
 
 import (
 	"context"
+	"errors"
 
 	"flashwarden/api"
 	"flashwarden/internal/node"
@@ -27,6 +28,9 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 		return api.CheckResult{}, err
 	}
 	n, err := l.existing(ctx)
+	if errors.Is(err, node.ErrNoData) {
+		return api.CheckResult{}, err
+	}
 	if err != nil {
 		return node.CheckAlone(ctx, l.nodeOptions(), r, share, err, events)
 	}
@@ -35,7 +39,7 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 
 // existing is open for a data directory that has a catalog. It creates none.
 func (l *Local) existing(ctx context.Context) (*node.Node, error) {
-	if err := l.stat(); err != nil {
+	if err := l.exists(ctx); err != nil {
 		return nil, err
 	}
 	return l.open(ctx)
