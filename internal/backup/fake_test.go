@@ -220,9 +220,9 @@ func (b *bench) backup(o Options) api.BackupResult {
 // closed.
 func (b *bench) wantClean() {
 	b.t.Helper()
-	problems, err := b.Vault.Check(b.t.Context(), vault.CheckOptions{ReadData: true})
+	res, err := b.Vault.Check(b.t.Context(), vault.CheckOptions{ReadData: true})
 	must(b.t, err)
-	for _, p := range problems {
+	for _, p := range res.Problems {
 		b.t.Errorf("vault: %+v", p)
 	}
 	left, err := filepath.Glob(filepath.Join(b.dir, "spool", "*"))
