@@ -325,6 +325,7 @@ func (r *rommon) fetch(name string, blocks int) []byte {
 // TestOfferToROMMON is a loader that asks three times, each time from another
 // port, gives up twice, and spells the name in upper case.
 func TestOfferToROMMON(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program many times")
 	t.Parallel()
 	s := newSite(t)
 	image := noise(100 * 512) // its last block is empty
@@ -534,6 +535,7 @@ func TestReceiveByRules(t *testing.T) {
 // TestRestoreFromABackup has a device that has sent a file since its last
 // backup: the backup is restored.
 func TestRestoreFromABackup(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program many times")
 	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{LargestImage: imageSize})

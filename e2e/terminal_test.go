@@ -88,6 +88,7 @@ func TestProgress(t *testing.T) {
 // nothing secret and pins nothing, "yes" pins the key, and the next run asks
 // no more. A daemon changes nothing of that.
 func TestHostKeyQuestion(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program many times")
 	t.Parallel()
 	for _, daemon := range []bool{false, true} {
 		t.Run(fmt.Sprintf("daemon %t", daemon), func(t *testing.T) {
@@ -219,6 +220,7 @@ func TestInterruptAtPassword(t *testing.T) {
 // TestPager has a list that is longer than the screen go through the pager, and
 // a short one not.
 func TestPager(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program many times")
 	t.Parallel()
 	s := newSite(t)
 	s.env = append(s.env, "PAGER=sed 's/^/paged: /'")

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"flashwarden/internal/testlevel"
 )
 
 // debianDefaults is /etc/default/tftpd-hpa as Debian's package writes it, with
@@ -24,6 +26,7 @@ TFTP_OPTIONS="%s"
 // defaults, on a directory as Debian's package makes it: only root may create files
 // in it. Then it does what administrators do: touch, chmod 666, upload, download.
 func TestUnitWithDebianDefaults(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program many times")
 	t.Parallel()
 	needRoot(t)
 	parent := t.TempDir() // closed to the user of the server

@@ -194,6 +194,23 @@ func TestMetrics(t *testing.T) {
 	if out := d.tftpHPA("get", "nowhere"); !strings.Contains(out, "Error code 1") {
 		t.Errorf("a missing file: %q", out)
 	}
+	refused := regexp.MustCompile(`(?m)^tftp_transfers_total\{kind="RRQ",outcome="refused"\} [1-9]`)
+	// The client has its answer before the counter has its number.
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		body := scrape(t, address)
+		if refused.Match(body) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the counters lack the refused request:\n%s", body)
+		}
+	}
+	d.stop()
+}
+
+// scrape reads the counters.
+func scrape(t *testing.T, address string) []byte {
+	t.Helper()
 	r, err := http.Get("http://" + address + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -203,10 +220,7 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`(?m)^tftp_transfers_total\{kind="RRQ",outcome="refused"\} [1-9]`).Match(body) {
-		t.Errorf("the counters lack the refused request:\n%s", body)
-	}
-	d.stop()
+	return body
 }
 
 // TestTftpdUsage has wrong flags: each error names the mistake.

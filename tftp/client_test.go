@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -28,7 +29,7 @@ func TestPutAndGet(t *testing.T) {
 		{Netascii: true, BlockSize: 9, Window: 4},
 	}
 	for _, c := range clients {
-		for _, n := range []int{0, 1, 511, 512, 513, 1468, 65536, 300_000} {
+		for _, n := range []int{0, 1, 511, 512, 513, 1468, testlevel.Of(20_000, 65536, 65536), testlevel.Of(70_000, 300_000, 300_000)} {
 			t.Run(fmt.Sprintf("blksize=%d window=%d netascii=%v/%d", c.BlockSize, c.Window, c.Netascii, n), func(t *testing.T) {
 				m := &memory{}
 				addr := serve(t, &tftp.Server{Handler: m})

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -221,6 +222,7 @@ func addrOf(c net.PacketConn) netip.AddrPort {
 // testPeerGivesUp has a peer whose large blocks never arrive. It takes our OACK and
 // its repetition, then closes its port. Its next request gets smaller blocks.
 func testPeerGivesUp(t *testing.T) {
+	testlevel.NeedFull(t, "takes seconds")
 	w := onLoopback(t, &tftp.Server{Handler: &memory{}})
 	request := wrq("f", "octet", "blksize", "8192")
 	p := w.peer()
@@ -235,6 +237,7 @@ func testPeerGivesUp(t *testing.T) {
 }
 
 func testPeerNeverOpen(t *testing.T) {
+	testlevel.NeedFull(t, "takes seconds")
 	m := &memory{}
 	m.set("f", content(1, 1000))
 	w := onLoopback(t, &tftp.Server{Handler: m})

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -350,6 +351,7 @@ func testBeyondLimit(t *testing.T) {
 // testRollOverToOne sends blocks like a client that continues after 65535 with 1:
 // the server keeps to these numbers for the rest of the transfer.
 func testRollOverToOne(t *testing.T) {
+	testlevel.NeedFull(t, "takes seconds")
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		body := content(1, 8*(2*65535+500)+3)
@@ -370,7 +372,7 @@ func testRollOverToOne(t *testing.T) {
 }
 
 func testRollOverOfWrite(t *testing.T) {
-	for _, window := range []int{1, 64} {
+	for _, window := range testlevel.Of([]int{64}, []int{1, 64}, []int{1, 64}) {
 		synctest.Test(t, func(t *testing.T) {
 			m := &memory{}
 			body := content(1, 8*(2*65536+500)+3)

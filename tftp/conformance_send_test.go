@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -205,7 +206,7 @@ func testUnproved(t *testing.T) {
 }
 
 func testRollOverOfRead(t *testing.T) {
-	for _, window := range []int{1, 64} {
+	for _, window := range testlevel.Of([]int{64}, []int{1, 64}, []int{1, 64}) {
 		synctest.Test(t, func(t *testing.T) {
 			body := content(1, 8*(2*65536+500)+3)
 			m := &memory{}

@@ -94,6 +94,9 @@ func TestRealClients(t *testing.T) {
 			t.Parallel()
 			for _, n := range []int{0, 1, 511, 512, 513, 1468, 1 << 20, 40 << 20} {
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
+					if n > 513 && n < 1<<20 {
+						testlevel.NeedFull(t, "one more size")
+					}
 					if n > 1<<20 {
 						testlevel.NeedFull(t, "moves 40 MB")
 						if !c.large {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 	"flashwarden/tftp/tftptest"
 )
@@ -78,6 +79,7 @@ func testFlood(t *testing.T) {
 }
 
 func testFloodOfOneNetwork(t *testing.T) {
+	testlevel.NeedFull(t, "takes seconds")
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		m.set("f", []byte("x"))

@@ -169,6 +169,7 @@ func (n *network) ufw(commands string) {
 // TestPermit drops the devices in every way. The printed line must permit them, and
 // no other host.
 func TestPermit(t *testing.T) {
+	testlevel.NeedFull(t, "waits for packets that are dropped")
 	need(t, "iptables-nft-save")
 	for name, drop := range map[string]string{
 		"policy of nft":   `nft 'add table inet f; add chain inet f in { type filter hook input priority 0; policy drop; }; add rule inet f in icmpv6 type != 0 accept'`,

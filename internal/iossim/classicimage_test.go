@@ -10,11 +10,14 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"flashwarden/internal/testlevel"
 )
 
 // The standard library unpacks the images. The test computes sums and digests
 // again, from the file alone.
 func TestClassicImagesProveThemselves(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	for _, profile := range []string{"c3500xl", "c3750"} {
 		t.Run(profile, func(t *testing.T) {

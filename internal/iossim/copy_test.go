@@ -126,6 +126,7 @@ func TestCopyOutInLongForm(t *testing.T) {
 
 // The error lines of IOS.
 func TestCopyOutErrors(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	for name, code := range map[string]tftp.Code{
@@ -309,6 +310,7 @@ func TestDelete(t *testing.T) {
 // "copy"): first a check, then a question of two lines that needs a whole word,
 // and no byte count at the end.
 func TestOldCopy(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2500", Options{TFTPPort: st.port, Faults: Faults{AskPartition: 1}})

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flashwarden/internal/testlevel"
 )
 
 // sendFile types a copy together with the answers to its questions.
@@ -117,6 +119,7 @@ func TestAskUnknown(t *testing.T) {
 }
 
 func TestSentBytesDiffer(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	for name, c := range map[string]struct {
 		faults Faults
@@ -158,6 +161,7 @@ func differences(a, b []byte) int {
 }
 
 func TestHangup(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: patience, Faults: Faults{Hangup: After{100_000, 1}}})
@@ -178,6 +182,7 @@ func TestHangup(t *testing.T) {
 
 // The dead transfer stays just below the configured number of bytes.
 func TestStall(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, Timeout: 3 * time.Second, Faults: Faults{Stall: After{100_000, 1}}})
@@ -194,6 +199,7 @@ func TestStall(t *testing.T) {
 }
 
 func TestHangTerminal(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{HangTerminal: 1}})
@@ -252,6 +258,7 @@ func TestLostPackets(t *testing.T) {
 
 // A path that loses fragments lets small blocks pass.
 func TestLoseLargePassesSmallBlocks(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 1468)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Timeout: patience, Faults: Faults{LoseLarge: Always}})
@@ -327,6 +334,7 @@ func TestRejectMD5(t *testing.T) {
 // The copy in flash differs from the original by one bit, and verify detects
 // it.
 func TestDamagedImages(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	whole := launch(t, "c3750", Options{})
 	s := launch(t, "c3750", Options{Faults: Faults{DamagedImages: true}})
@@ -349,6 +357,7 @@ func TestDamagedImages(t *testing.T) {
 
 // A digest takes time, prints dots meanwhile, and can be broken off.
 func TestDigestPace(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	s := launch(t, "c3750", Options{DigestPace: 1 << 20})
 	l := atPrompt(t, s)

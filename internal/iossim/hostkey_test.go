@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+
+	"flashwarden/internal/testlevel"
 )
 
 // The standard library judges the signatures.
@@ -45,6 +47,7 @@ func TestHostKeySigns(t *testing.T) {
 
 // TestPrimes looks at each number that host keys are made of.
 func TestPrimes(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	for _, bits := range []int{256, 384, 512, 1024} {
 		all := primesOf(bits)

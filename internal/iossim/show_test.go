@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"flashwarden/internal/testlevel"
 )
 
 // Each listing in the format of its IOS, in full.
@@ -75,6 +77,7 @@ func outputOf(s *Switch, l *line, command string) string {
 
 // The listing and the bytes agree, in every file system of every profile.
 func TestSizesInListings(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	line := regexp.MustCompile(`^ *\d+  [-rwx]{4} +(\d+) .* (\S+)$`)
 	for _, profile := range Profiles() {

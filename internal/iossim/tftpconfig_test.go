@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"flashwarden/internal/testlevel"
 )
 
 // configure types lines in global configuration mode.
@@ -25,6 +27,7 @@ func configure(l *line, s *Switch, lines ...string) {
 // TestSourceInterface checks the source address: the uplink's, until the
 // configuration names the interface of the terminal.
 func TestSourceInterface(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c2960", Options{TFTPPort: st.port, Listen: "127.0.0.31:0", Source: netip.MustParseAddr("127.0.0.32")})
@@ -49,6 +52,7 @@ func TestSourceInterface(t *testing.T) {
 
 // TestBlockSize changes the requested block size, if the software can.
 func TestBlockSize(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "isr4300", Options{TFTPPort: st.port})

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flashwarden/internal/testlevel"
 )
 
 // A banner may contain text that looks like a prompt or a question. After it
@@ -54,6 +56,7 @@ func TestTerminalThatKeepsItsSize(t *testing.T) {
 
 // A copy may change the name in the prompt, and may need a VRF.
 func TestRenamedAndBehindAVRF(t *testing.T) {
+	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "isr4300", Options{TFTPPort: st.port, VRF: "Mgmt-intf", Timeout: 3 * time.Second, Faults: Faults{Rename: "rt-new"}})

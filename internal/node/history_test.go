@@ -11,6 +11,7 @@ import (
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
+	"flashwarden/tftp"
 )
 
 // TestRunsAreRecorded backs up devices of which one works, one refuses the
@@ -56,11 +57,9 @@ func TestRunsAreRecorded(t *testing.T) {
 // can tell it from a run that goes on.
 func TestRunsOfADeadProcess(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load("", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
+	cfg.TFTP.PortRange = tftp.PortRange{}
 	data := filepath.Join(t.TempDir(), "data")
 	open := func() *node.Node {
 		n, err := node.Open(t.Context(), node.Options{Data: data, Config: cfg})

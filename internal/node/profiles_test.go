@@ -276,6 +276,7 @@ Cisco CISCO2901/K9 (revision 1.0) with 483328K/40960K bytes of memory.
 
 // TestOddDevices backs devices up that print and ask what they should not.
 func TestOddDevices(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	banner := "\n*** # authorised > users only # ***\nPassword: is never given away\n"
 	odd := map[string]struct {

@@ -12,11 +12,13 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 // TestEveryKindOfPlanIsWhatIsTyped applies plans that replace, delete, read
 // back, and write nvram:.
 func TestEveryKindOfPlanIsWhatIsTyped(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	prepared := func(profile string, o api.Restore, prepare func(t *testing.T, b *bench), files ...string) func(*testing.T) {
 		return func(t *testing.T) {
 			b := newBench(t, profile, api.PolicyAll)
@@ -116,6 +118,7 @@ func TestChangedDevice(t *testing.T) {
 
 // TestGrowingLog changes a file that the plan does not depend on.
 func TestGrowingLog(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c2950", api.PolicyRebuild)
 	b.remove("flash:/vlan.dat")
@@ -128,6 +131,7 @@ func TestGrowingLog(t *testing.T) {
 // TestDeletedFileChanged has a file other content, of the same size, when it is
 // about to be deleted: its time or its digest gives it away.
 func TestDeletedFileChanged(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.write("flash:/spare.txt", "spare")
@@ -158,6 +162,7 @@ func TestPlanAsJSON(t *testing.T) {
 
 // TestForgedPlan alters plans, with and without a new digest.
 func TestForgedPlan(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyRebuild)
 	running := b.snapshot.Facts.Image
@@ -264,6 +269,7 @@ func TestCancelledPlan(t *testing.T) {
 // TestChangedWhileApplied has a file change after the plan is confirmed: it is
 // not deleted.
 func TestChangedWhileApplied(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.write("flash:/spare.txt", "spare")

@@ -9,6 +9,7 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/restore"
+	"flashwarden/internal/testlevel"
 )
 
 // forged returns a plan with other content, whose commands and digest are as if
@@ -128,6 +129,7 @@ func TestForgedPlans(t *testing.T) {
 
 // TestAppliedTwice has one plan applied once.
 func TestAppliedTwice(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyRebuild)
 	b.remove("flash:/vlan.dat")

@@ -9,11 +9,13 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 // TestInstallAdd restores a .bin onto a device in install mode: it is
 // expanded, not booted itself, and only with --reload.
 func TestInstallAdd(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	const bin = "flash:/cat9k_iosxe.17.09.04a.SPA.bin"
 	b := newBench(t, "c9300", api.PolicyImage)
@@ -45,6 +47,7 @@ func TestInstallAdd(t *testing.T) {
 // TestRunningPackagesStay wants neither packages.conf nor a package of what
 // runs replaced or deleted.
 func TestRunningPackagesStay(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c9300", api.PolicyImage)
 	pkg := "flash:/cat9k-wlc.17.09.04a.SPA.pkg"
@@ -69,6 +72,7 @@ func TestRunningPackagesStay(t *testing.T) {
 // TestEveryMember restores one image, and has it on every member of a stack;
 // --to takes it to one alone.
 func TestEveryMember(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750-stack", api.PolicyImage)
 	for i, f := range b.snapshot.Files {

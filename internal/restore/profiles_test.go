@@ -26,7 +26,7 @@ var cannotBoot = map[string]string{
 func TestEveryProfile(t *testing.T) {
 	t.Parallel()
 	all := iossim.Profiles()
-	profiles := testlevel.Of([]string{"c2960", "c3750", "c9300-stack"}, all, all)
+	profiles := testlevel.Of([]string{"c2960", "c3750"}, all, all)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, profile := range profiles { // they wait more than they work

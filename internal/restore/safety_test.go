@@ -18,6 +18,7 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
 )
 
@@ -164,6 +165,7 @@ func wantOrder(t *testing.T, commands []string, words ...string) {
 // TestBootIsProved has a switch that forgets its boot lines: it is not started
 // again.
 func TestBootIsProved(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c2950", api.PolicyImage)
 	b.snapshot.Files[0].Path = "flash:/new.bin"
@@ -177,6 +179,7 @@ func TestBootIsProved(t *testing.T) {
 
 // TestBackWithAnother has a switch that comes back with what ran before.
 func TestBackWithAnother(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c2950", api.PolicyImage)
 	b.snapshot.Files[0].Path = "flash:/new.bin"
@@ -190,6 +193,7 @@ func TestBackWithAnother(t *testing.T) {
 
 // TestDeletesOnlyWhatWasNamed makes room by two files, one by one.
 func TestDeletesOnlyWhatWasNamed(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyAll)
 	b.write("flash:/a.bin", "spare a")
@@ -239,6 +243,7 @@ func TestDeleteAlone(t *testing.T) {
 // TestDamagedBlob wants nothing deleted for, and nothing served from, a blob
 // that is not what its name says.
 func TestDamagedBlob(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c2950", api.PolicyRebuild)
 	b.write("flash:/spare.bin", "spare")
@@ -269,6 +274,7 @@ func TestDamagedBlob(t *testing.T) {
 
 // TestShortOfSpace lists what could go, and nothing that is in use.
 func TestShortOfSpace(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBenchOf(t, "c3750", iossim.Options{FlashSize: 2 * imageSize}, api.PolicyRebuild)
 	b.remove("flash:/vlan.dat")
@@ -301,6 +307,7 @@ func TestShortOfSpace(t *testing.T) {
 // TestBadCopies breaks the copy in several ways: the rest on the device is
 // told, nothing that is not proved is booted.
 func TestBadCopies(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	first := newBench(t, "c3750", api.PolicyImage)
 	image := func(faults iossim.Faults, check func(t *testing.T, b *bench, r api.RestoreResult)) func(*testing.T) {
 		return func(t *testing.T) {
@@ -363,6 +370,7 @@ func TestEraseQuestionIsDeclined(t *testing.T) {
 // TestTerminalDies loses the line in the middle of a copy that completes: the
 // file is proved over a new line, and the restore goes on.
 func TestTerminalDies(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyImage)
 	b.start("c3750", iossim.Options{Faults: iossim.Faults{HangTerminal: 1}})
@@ -378,6 +386,7 @@ func TestTerminalDies(t *testing.T) {
 // TestCancelledCopy is Ctrl-C in the middle of a copy: the part of the file that arrived
 // is deleted, and the restore says so.
 func TestCancelledCopy(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyImage)
 	b.start("c3750", iossim.Options{Pace: imageSize / 4, Faults: iossim.Faults{LeavePartial: 1}})
@@ -403,6 +412,7 @@ func TestCancelledCopy(t *testing.T) {
 
 // TestOldImageIsSecond keeps what ran as the second to boot.
 func TestOldImageIsSecond(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	second := func(profile, image string, want []string) func(*testing.T) {
 		return func(t *testing.T) {
 			b := newBench(t, profile, api.PolicyImage)
@@ -432,6 +442,7 @@ func TestOldImageIsSecond(t *testing.T) {
 // that was there and not named is there, and no question about erasing,
 // formatting or overwriting had a yes.
 func TestNothingUnnamedIsLost(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	questions := []string{
 		"Erase flash: before copying?", "Erasing the flash filesystem will remove all files! Continue?", "Format operation may take a while. Continue?",
 		"Do you want to over write?", "Flash contains files. Are you sure you want to erase?", "Proceed?", "Squeeze operation may take a while. Continue?",

@@ -93,6 +93,7 @@ func TestHostKeysRace(t *testing.T) {
 
 // TestHostKeysOpenSSH makes OpenSSH read the file and follows the hint.
 func TestHostKeysOpenSSH(t *testing.T) {
+	testlevel.NeedFull(t, "starts programs")
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
 		testlevel.Missing(t, err.Error())
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"flashwarden/internal/cause"
+	"flashwarden/internal/testlevel"
 )
 
 // jumpServer is an SSH server that forwards, or refuses to forward.
@@ -99,6 +100,7 @@ func (j *jumpServer) forward(conn net.Conn) {
 
 // TestVia reaches a device through a jump host, over SSH and over Telnet.
 func TestVia(t *testing.T) {
+	testlevel.NeedFull(t, "starts programs")
 	t.Parallel()
 	j := &jumpServer{}
 	via := j.serveJump(t, "jump-s3cret")

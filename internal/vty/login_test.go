@@ -285,8 +285,8 @@ func TestLoginFails(t *testing.T) {
 			}
 		}, cause.PromptUnrecognised, "after 40 answers", 0},
 		{"dripping", func(f *fake) {
-			for range 100000 {
-				f.print("x")
+			for range 10000 {
+				f.print("sixteen letters.")
 				time.Sleep(100 * time.Millisecond)
 			}
 		}, cause.PromptUnrecognised, "in 65536 bytes", 0},

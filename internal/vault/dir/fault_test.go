@@ -125,7 +125,7 @@ func TestEveryStepMayFail(t *testing.T) {
 			if name == "two file systems" {
 				spool = otherFileSystem(t, newVault(t))
 			}
-			for n := 1; ; n++ {
+			for n := 1; ; n += testlevel.Of(3, 1, 1) {
 				if failAt(t, n, spool) {
 					return
 				}

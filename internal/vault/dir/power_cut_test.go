@@ -98,7 +98,7 @@ func cutVault(t *testing.T, steps []powerStep, keys []string) {
 		ended = append(ended, disk.Steps())
 	}
 	for at := range disk.Steps() + 1 {
-		for _, loss := range disktest.Losses(testlevel.Of(5, 30, 300)) {
+		for _, loss := range disktest.Losses(testlevel.Of(1, 30, 300)) {
 			left := disk.Cut(t, at, loss)
 			for _, key := range keys {
 				got, err := os.ReadFile(filepath.Join(left, "data/vault", key))
@@ -136,6 +136,7 @@ func permitted(steps []powerStep, ended []int, at int, key string) []string {
 // TestPowerCutDuringConvert cuts the power during a conversion. The next one finishes
 // the work, and nothing is lost.
 func TestPowerCutDuringConvert(t *testing.T) {
+	testlevel.NeedFull(t, "takes seconds")
 	t.Parallel()
 	path := oldVault(t)
 	disk := disktest.New(t, filepath.Dir(path))
