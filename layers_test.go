@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"internal/vault":               {"api"},
 	"internal/vault/dir":           {"api", "internal/disk", "internal/vault"},
 	"internal/vault/sftp":          {"internal/disk", "internal/vault/dir"},
-	"internal/vault/vaulttest":     {"api", "internal/vault"}, // a test kit
+	"internal/vault/vaulttest":     {"api", "internal/testlevel", "internal/vault"}, // a test kit
 	"internal/disk":                {},
 	"internal/disk/disktest":       {"internal/disk"}, // a test kit
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},

@@ -42,7 +42,7 @@ func (v *Vault) adopt(ctx context.Context, path, sum string) error {
 	defer f.Close()
 	content := func() (io.Reader, error) {
 		_, err := f.Seek(0, io.SeekStart)
-		return &provedReader{r: f, hash: sha256.New(), want: sum, size: size}, err
+		return newProvedReader(f, sum, size), err
 	}
 	if err = v.takeOver(ctx, BlobKey(sum), path); errors.Is(err, errors.ErrUnsupported) {
 		err = v.put(ctx, sum, size, content)
@@ -171,6 +171,10 @@ type provedReader struct {
 	n    int64
 	want string
 	size int64
+}
+
+func newProvedReader(r io.Reader, sha256Hex string, size int64) *provedReader {
+	return &provedReader{r: r, hash: sha256.New(), want: sha256Hex, size: size}
 }
 
 // Read implements io.Reader. A reader of exactly size bytes may never ask for the

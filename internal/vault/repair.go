@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -115,7 +114,7 @@ func (r *repair) one(ctx context.Context, key string) error {
 		if err != nil {
 			return fmt.Errorf("the copy: %w", err)
 		}
-		return errors.Join(do(&provedReader{r: stream, hash: sha256.New(), want: sum, size: info.Size}), stream.Close())
+		return errors.Join(do(newProvedReader(stream, sum, info.Size)), stream.Close())
 	}
 	err = content(func(in io.Reader) error { return r.vault.store.Put(ctx, key, in, info.Size) })
 	if errors.Is(err, ErrExists) {

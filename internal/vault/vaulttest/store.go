@@ -53,6 +53,9 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"PruneUnreadable", testPruneUnreadable},
 		{"PruneIsInterrupted", testPruneIsInterrupted},
 		{"PruneWaits", testPruneWaits},
+		{"Mirror", testMirror},
+		{"MirrorDamage", testMirrorDamage},
+		{"MirrorFaults", testMirrorFaults},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create(t)) })
 	}

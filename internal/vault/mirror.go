@@ -1,0 +1,404 @@
+package vault
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"flashwarden/api"
+)
+
+// Mirror is a copy of a vault in another place.
+type Mirror interface {
+	// Begin makes the mirror of the vault with this identity where fresh allows it
+	// and the place is empty, and reports whether it did. A place without a mirror
+	// is an ErrMissing, the mirror of another vault an ErrOther.
+	Begin(ctx context.Context, id Identity, fresh bool) (made bool, err error)
+	// Documents returns the keys of all documents of the vault that the mirror has.
+	Documents(ctx context.Context) (map[string]bool, error)
+	// Content makes sure that the mirror has this content, and proves it there. It
+	// returns what it did.
+	Content(ctx context.Context, c Original) (Copied, error)
+	// Document keeps a document, and proves it there. The mirror has all contents
+	// that s names; s is zero for the record of a prune.
+	Document(ctx context.Context, key string, data []byte, s api.Snapshot) error
+}
+
+// Original is one content of the vault.
+type Original struct {
+	SHA256 string
+	Size   int64
+	// Trusted: a document of the mirror names it, so it was proved there before.
+	Trusted bool
+	// Open returns the bytes from the beginning. In place of the end there is an
+	// error if they are not those of SHA256.
+	Open func() (io.ReadCloser, error)
+}
+
+// Copied is what a Mirror did with one content.
+type Copied int
+
+// The values of Copied.
+const (
+	WasThere Copied = iota // nothing
+	WasCopied
+	WasReplaced // it was damaged there
+)
+
+// MirrorOptions say how a vault is mirrored.
+type MirrorOptions struct {
+	Fresh    bool         // the mirror may be made
+	Limit    *RateLimiter // of what is read and sent; nil: none
+	Parallel int          // contents at once; 0: 8
+	// Progress, unless nil, gets the bytes of contents that the mirror has, and of
+	// all contents of new snapshots. It is called by one goroutine at a time.
+	Progress func(done, total int64)
+}
+
+// mirrorBatch is how many snapshots are mirrored together: their contents first.
+const mirrorBatch = 200
+
+// MirrorTo brings the vault's snapshots to a mirror, oldest first, each after
+// its contents: the mirror is whole at every moment. It may be interrupted and
+// goes on next time. A snapshot that cannot be read, or whose content is damaged,
+// is a problem of the result, and the others still follow. The error is that of
+// ctx, of the mirror, or says that the vault cannot be read at all.
+func (v *Vault) MirrorTo(ctx context.Context, to Mirror, o MirrorOptions) (api.MirrorResult, error) {
+	r := mirrorRun{vault: v, to: to, limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}}
+	r.result = api.MirrorResult{Problems: []api.CheckProblem{}, Notes: []string{}}
+	if err := r.run(ctx, o.Fresh); err != nil {
+		return r.result, fmt.Errorf("mirror: %w", err)
+	}
+	return r.result, nil
+}
+
+// mirrorRun is one MirrorTo.
+type mirrorRun struct {
+	vault    *Vault
+	to       Mirror
+	limit    *RateLimiter
+	parallel int
+	count    *counter
+	have     map[string]bool  // documents of the mirror, by key
+	sizes    map[digest]int64 // contents of new snapshots
+
+	mu     sync.Mutex
+	ended  map[digest]error // contents that are dealt with; an error: the vault's is damaged
+	result api.MirrorResult
+}
+
+func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
+	id, err := r.vault.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	r.result.Vault = id.Vault
+	if r.result.Made, err = r.to.Begin(ctx, id, fresh); err != nil {
+		return err
+	}
+	if r.have, err = r.to.Documents(ctx); err != nil {
+		return err
+	}
+	if err := r.prunes(ctx); err != nil { // before the snapshots whose gaps they explain
+		return err
+	}
+	missing, err := r.plan(ctx)
+	if err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(missing, mirrorBatch) {
+		if err := r.batch(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prunes copies the records of prunes.
+func (r *mirrorRun) prunes(ctx context.Context) error {
+	var missing []string
+	err := r.vault.store.List(ctx, PrunesPart+"/", func(i Info) error {
+		if name, ok := pruneOf(i.Key); ok && !r.have[i.Key] {
+			missing = append(missing, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return unlessAbsent(err)
+	}
+	for _, name := range missing {
+		key := PruneKey(name)
+		if _, err := r.vault.prune(ctx, name); err != nil {
+			if err := r.skip(ctx, key, err); err != nil {
+				return err
+			}
+			continue
+		}
+		data, err := r.vault.read(ctx, key)
+		if err != nil {
+			return err
+		}
+		if err := r.to.Document(ctx, key, data, api.Snapshot{}); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// plan returns the names of the snapshots that the mirror lacks, oldest first,
+// and adds up their contents.
+func (r *mirrorRun) plan(ctx context.Context) (missing []string, err error) {
+	names, err := r.vault.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if r.have[SnapshotKey(name)] {
+			r.result.Held++
+			continue
+		}
+		s, err := r.vault.Document(ctx, name)
+		if err != nil {
+			if err := r.skip(ctx, SnapshotKey(name), err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		missing = append(missing, name)
+		for _, f := range contentsOf(s) {
+			if _, twice := r.sizes[digestOf(f.SHA256)]; !twice {
+				r.sizes[digestOf(f.SHA256)] = f.Size
+				r.count.total += f.Size
+			}
+		}
+	}
+	return missing, nil
+}
+
+// skip reports a document of the vault that cannot be copied. Only one that a
+// prune removed meanwhile is no problem.
+func (r *mirrorRun) skip(ctx context.Context, key string, err error) error {
+	kind := api.CheckUnreadable
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case errors.Is(err, ErrNewer):
+		kind = api.CheckNewer
+	case errors.Is(err, ErrDamaged):
+		kind = api.CheckSnapshotDamaged
+	}
+	r.problem(api.CheckProblem{Kind: kind, Path: key, Message: err.Error()})
+	return nil
+}
+
+func (r *mirrorRun) problem(p api.CheckProblem) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Problems = append(r.result.Problems, p)
+}
+
+// batch copies some snapshots: all their contents, then the documents, those of
+// each device in their order.
+func (r *mirrorRun) batch(ctx context.Context, names []string) error {
+	contents, byDevice := map[digest]bool{}, map[string][]api.Snapshot{}
+	for _, name := range names {
+		s, err := r.vault.Document(ctx, name)
+		if err != nil {
+			if err := r.skip(ctx, SnapshotKey(name), err); err != nil {
+				return err
+			}
+			continue
+		}
+		byDevice[s.Device] = append(byDevice[s.Device], s)
+		trusted := r.trusted(ctx, s.Previous)
+		for _, f := range contentsOf(s) {
+			contents[digestOf(f.SHA256)] = contents[digestOf(f.SHA256)] || trusted[f.SHA256]
+		}
+	}
+	var todo []func(context.Context) error
+	for sum, trusted := range contents {
+		todo = append(todo, func(ctx context.Context) error { return r.content(ctx, sum, trusted) })
+	}
+	if err := atOnce(ctx, r.parallel, todo); err != nil {
+		return err
+	}
+	todo = nil
+	for _, all := range byDevice {
+		todo = append(todo, func(ctx context.Context) error { return r.documents(ctx, all) })
+	}
+	return atOnce(ctx, r.parallel, todo)
+}
+
+// trusted returns the contents that a snapshot names which the mirror has.
+func (r *mirrorRun) trusted(ctx context.Context, name string) map[string]bool {
+	trusted := map[string]bool{}
+	if name == "" || !r.have[SnapshotKey(name)] {
+		return trusted
+	}
+	s, err := r.vault.Document(ctx, name)
+	if err != nil {
+		return trusted // then its contents are proved again
+	}
+	for _, f := range contentsOf(s) {
+		trusted[f.SHA256] = true
+	}
+	return trusted
+}
+
+// atOnce does all of todo, n at once, and returns the first error.
+func atOnce(ctx context.Context, n int, todo []func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan func(context.Context) error)
+	var workers sync.WaitGroup
+	for range min(n, len(todo)) {
+		workers.Go(func() {
+			for do := range next {
+				if err := do(ctx); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, do := range todo {
+		select {
+		case next <- do:
+		case <-ctx.Done():
+		}
+	}
+	close(next)
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// content brings one content to the mirror, unless this run has done so.
+func (r *mirrorRun) content(ctx context.Context, sum digest, trusted bool) error {
+	r.mu.Lock()
+	_, done := r.ended[sum]
+	r.mu.Unlock()
+	if done {
+		return nil
+	}
+	size := r.sizes[sum]
+	var damage error
+	did, err := r.to.Content(ctx, Original{SHA256: sum.String(), Size: size, Trusted: trusted, Open: func() (io.ReadCloser, error) {
+		f, err := r.original(ctx, sum.String(), size, &damage)
+		if err != nil {
+			damage = err
+		}
+		return f, err
+	}})
+	if err != nil && (damage == nil || ctx.Err() != nil) {
+		return fmt.Errorf("blob %s: %w", sum, err)
+	}
+	if did == WasThere {
+		r.count.add(size)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended[sum] = damage
+	switch {
+	case damage != nil:
+	case did == WasReplaced:
+		r.result.Replaced++
+		fallthrough
+	case did == WasCopied:
+		r.result.Blobs++
+		r.result.Bytes += size
+	}
+	return nil
+}
+
+// original opens one content of the vault. damage gets the reason why it cannot
+// be read to its end.
+func (r *mirrorRun) original(ctx context.Context, sum string, size int64, damage *error) (io.ReadCloser, error) {
+	if err := r.vault.checkBlob(ctx, sum, size); err != nil {
+		return nil, err
+	}
+	f, err := r.vault.store.Get(ctx, BlobKey(sum), 0)
+	if err != nil {
+		return nil, err
+	}
+	return &originalReader{Reader: newProvedReader(f, sum, size), Closer: f, ctx: ctx, run: r, damage: damage}, nil
+}
+
+// originalReader reads one content of the vault, at most as fast as the limit.
+type originalReader struct {
+	io.Reader
+	io.Closer
+	ctx    context.Context
+	run    *mirrorRun
+	damage *error
+}
+
+// Read implements io.Reader.
+func (o *originalReader) Read(p []byte) (int, error) {
+	n, err := o.Reader.Read(o.run.limit.Part(p))
+	if err != nil && err != io.EOF {
+		*o.damage = err
+		return n, err
+	}
+	o.run.count.add(int64(n))
+	if limited := o.run.limit.Wait(o.ctx, n); limited != nil {
+		return n, limited
+	}
+	return n, err
+}
+
+// documents copies snapshots of one device whose contents were dealt with.
+func (r *mirrorRun) documents(ctx context.Context, all []api.Snapshot) error {
+	for _, s := range all {
+		key := SnapshotKey(s.Document)
+		data, err := r.vault.read(ctx, key)
+		if err == nil {
+			id, sum, _ := SplitName(s.Document)
+			_, err = prove(data, id, sum)
+		}
+		if err != nil {
+			if err := r.skip(ctx, key, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if r.lacks(ctx, s) {
+			continue
+		}
+		if err := r.to.Document(ctx, key, data, s); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		r.mu.Lock()
+		r.result.Snapshots++
+		r.result.Held++
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+// lacks reports whether a content of a snapshot could not be copied, which is a
+// problem unless a prune removed the snapshot meanwhile.
+func (r *mirrorRun) lacks(ctx context.Context, s api.Snapshot) bool {
+	for _, f := range contentsOf(s) {
+		r.mu.Lock()
+		damage := r.ended[digestOf(f.SHA256)]
+		r.mu.Unlock()
+		if damage == nil {
+			continue
+		}
+		kind := api.CheckBlobDamaged
+		if errors.Is(damage, ErrNotFound) {
+			kind = api.CheckBlobMissing
+		}
+		if _, err := r.vault.store.Stat(ctx, SnapshotKey(s.Document)); !errors.Is(err, ErrNotFound) {
+			r.problem(api.CheckProblem{Kind: kind, Path: BlobKey(f.SHA256), Devices: []string{s.Device},
+				Message: fmt.Sprintf("so snapshot %s is not in the mirror: %v", s.ID, damage)})
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,175 @@
+package vaulttest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/testlevel"
+	"flashwarden/internal/vault"
+)
+
+// madeVault returns a new vault in memory.
+func madeVault(t *testing.T) (*vault.Vault, *Memory) {
+	t.Helper()
+	s := &Memory{}
+	v := vault.New(s)
+	if _, err := v.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return v, s
+}
+
+// mirror mirrors v to a store, which must go well.
+func mirror(t *testing.T, v *vault.Vault, to vault.Store, fresh bool) api.MirrorResult {
+	t.Helper()
+	res, err := v.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{Fresh: fresh})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// wantTwin wants the same contents in both stores.
+func wantTwin(t *testing.T, original, twin vault.Store) {
+	t.Helper()
+	keys := func(s vault.Store) (all []string) {
+		if err := s.List(t.Context(), "", func(i vault.Info) error { all = append(all, i.Key); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if got, want := keys(twin), keys(original); !slices.Equal(got, want) {
+		t.Errorf("the mirror has %q; want %q", got, want)
+	}
+	wantProblems(t, vault.New(twin), true)
+}
+
+// testMirror mirrors to an empty store, then what is new.
+func testMirror(t *testing.T, to vault.Store) {
+	v, from := madeVault(t)
+	all := history(t, from, "a", "shared", "b", "shared")
+	if _, err := v.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{}); !errors.Is(err, vault.ErrMissing) {
+		t.Errorf("a place without a mirror: error %v; want ErrMissing", err)
+	}
+	res := mirror(t, v, to, true)
+	if !res.Made || res.Snapshots != 4 || res.Held != 4 || res.Blobs != 4 || len(res.Problems) > 0 { // three contents and one listing
+		t.Errorf("first: %+v", res)
+	}
+	wantTwin(t, from, to)
+	if res := mirror(t, v, to, true); res.Made || res.Snapshots != 0 || res.Held != 4 || res.Blobs != 0 {
+		t.Errorf("again: %+v", res)
+	}
+	next := snapshot("c", 2026)
+	next.Previous = all[3].Document
+	put(t, from, key("c"), "c")
+	if _, err := v.PutSnapshot(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	if res := mirror(t, v, to, false); res.Snapshots != 1 || res.Blobs != 1 || res.Bytes != 1 {
+		t.Errorf("one more: %+v", res)
+	}
+	wantTwin(t, from, to)
+	if _, err := v.Prune(t.Context(), vault.PruneOptions{Retention: api.Retention{Last: 1}, Now: later()}); err != nil {
+		t.Fatal(err)
+	}
+	if res := mirror(t, v, to, false); res.Held != 1 || res.Snapshots != 0 {
+		t.Errorf("after a prune: %+v", res)
+	}
+	if names, err := vault.New(to).Names(t.Context()); err != nil || len(names) != 5 {
+		t.Errorf("after a prune the mirror has %q, error %v; want all 5 snapshots", names, err)
+	}
+	wantProblems(t, vault.New(to), true)
+	other, _ := madeVault(t)
+	if _, err := other.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{Fresh: true}); !errors.Is(err, vault.ErrOther) {
+		t.Errorf("the mirror of another vault: error %v; want ErrOther", err)
+	}
+}
+
+// testMirrorDamage has damaged content in the vault, and in the mirror.
+func testMirrorDamage(t *testing.T, to vault.Store) {
+	v, from := madeVault(t)
+	all := history(t, from, "good", "lost", "rotten", "short")
+	put(t, to, key("good"), "gOOd")
+	if err := from.Delete(t.Context(), key("lost")); err != nil {
+		t.Fatal(err)
+	}
+	rot(t, from, key("rotten"), "rOtten")
+	rot(t, from, key("short"), "shor")
+	put(t, to, vault.IdentityKey, string(from.contents[vault.IdentityKey].data))
+	res := mirror(t, v, to, true)
+	var got []string
+	for _, p := range res.Problems {
+		got = append(got, p.Kind+" "+p.Path)
+	}
+	slices.Sort(got)
+	if want := []string{"blob_damaged " + key("rotten"), "blob_damaged " + key("short"), "blob_missing " + key("lost")}; !slices.Equal(got, want) {
+		t.Errorf("problems %q; want %q", got, want)
+	}
+	if res.Snapshots != 1 || res.Replaced != 1 || res.Held != 1 {
+		t.Errorf("%+v; want the good snapshot alone, its content replaced", res)
+	}
+	wantProblems(t, vault.New(to), true)
+	if _, err := vault.New(to).Document(t.Context(), all[0].Document); err != nil {
+		t.Error(err)
+	}
+}
+
+// testMirrorFaults lets each call of a mirror fail in each way. A snapshot that
+// the mirror has is whole, and the next run completes it.
+func testMirrorFaults(t *testing.T, to vault.Store) {
+	v, from := madeVault(t)
+	history(t, from, "a", "b", strings.Repeat("long", 1000), "b")
+	if _, err := v.Prune(t.Context(), vault.PruneOptions{Retention: api.Retention{Last: 3}, Now: later()}); err != nil {
+		t.Fatal(err)
+	}
+	clean := &Faulty{Store: to}
+	mirror(t, v, clean, true)
+	for _, with := range []Fault{Undone, Done, Half, CrashedAt} {
+		for at := 1; at <= clean.Calls(); at += testlevel.Of(7, 1, 1) {
+			empty(t, to)
+			f := &Faulty{Store: to, At: at, With: with}
+			_, err := v.MirrorTo(t.Context(), vault.NewTwin(f, nil), vault.MirrorOptions{Fresh: true, Parallel: 1})
+			switch {
+			case errors.Is(err, ErrFault):
+				wantWhole(t, to)
+			case err == nil: // the answer that was lost was an error, as that nothing is there
+				wantTwin(t, from, to)
+			default:
+				t.Fatalf("fault %d at call %d: error %v", with, at, err)
+			}
+			mirror(t, v, to, true)
+			wantTwin(t, from, to)
+		}
+	}
+}
+
+// wantWhole wants all contents of all snapshots that a store has.
+func wantWhole(t *testing.T, s vault.Store) {
+	t.Helper()
+	res, err := vault.New(s).Check(t.Context(), vault.CheckOptions{ReadData: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range res.Problems {
+		if p.Kind != api.CheckSnapshotMissing { // the mirror is not complete
+			t.Errorf("%s %s: %s", p.Kind, p.Path, p.Message)
+		}
+	}
+}
+
+// empty removes all contents.
+func empty(t *testing.T, s vault.Store) {
+	t.Helper()
+	var all []string
+	if err := s.List(t.Context(), "", func(i vault.Info) error { all = append(all, i.Key); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range all {
+		if err := s.Delete(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
