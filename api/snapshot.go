@@ -46,7 +46,8 @@ type Snapshot struct {
 	Files       []File    `json:"files"`
 	Listings    []Listing `json:"listings"` // not part of the document: they are the blob ListingBlob
 	ListingBlob *Blob     `json:"listing_blob,omitempty"`
-	Notes       []string  `json:"notes,omitempty"` // remarks for people; nothing failed because of them
+	Notes       []string  `json:"notes,omitempty"`    // remarks for people; nothing failed because of them
+	Warnings    []string  `json:"warnings,omitempty"` // those of Notes that need attention
 }
 
 // Blob names content of the vault.
@@ -100,6 +101,7 @@ type File struct {
 	Cause    Cause       `json:"cause,omitempty"`
 	Message  string      `json:"message,omitempty"`
 	Hint     string      `json:"hint,omitempty"`
+	Unit     string      `json:"unit,omitempty"`      // of an image: the unit beside the active one that starts from it, not from the running image
 	NotTried bool        `json:"not_tried,omitempty"` // something else ended the backup before its turn
 }
 

@@ -18,6 +18,7 @@ type DeviceStatus struct {
 	NextRun   *time.Time `json:"next_run"`   // UTC; null: nothing is scheduled
 	Running   bool       `json:"running"`    // a backup of it runs now
 	LastFails bool       `json:"last_fails"` // its newest backup that ended did not succeed
+	Warnings  []string   `json:"warnings"`   // of its newest backup in the vault: what needs attention, and is no risk for the backup
 	Known
 }
 
@@ -44,13 +45,14 @@ type DeviceRow struct {
 
 // The reasons why a device is at risk.
 const (
-	RiskNever      = "never"      // there is no backup
-	RiskIncomplete = "incomplete" // there is no complete backup
-	RiskOld        = "old"        // the newest complete backup is too old
-	RiskFuture     = "future"     // the newest complete backup is dated in the future
-	RiskImage      = "image"      // the newest complete backup does not have the image that the device runs
-	RiskDamaged    = "damaged"    // content of that backup is damaged or missing
-	RiskUnproved   = "not_proved" // content of that backup was not read for too long
+	RiskNever      = "never"         // there is no backup
+	RiskIncomplete = "incomplete"    // there is no complete backup
+	RiskOld        = "old"           // the newest complete backup is too old
+	RiskFuture     = "future"        // the newest complete backup is dated in the future
+	RiskImage      = "image"         // the newest complete backup does not have the image that the device runs
+	RiskImageBad   = "image_damaged" // the running image in the newest complete backup fails its own checksums
+	RiskDamaged    = "damaged"       // content of that backup is damaged or missing
+	RiskUnproved   = "not_proved"    // content of that backup was not read for too long
 )
 
 // Reason is one reason why a device is at risk.

@@ -81,7 +81,7 @@ func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []i
 	s := api.Snapshot{
 		Format: vault.Format, ID: vault.NewID(j.device.Name, res.Started), Device: j.device.Name, Address: j.device.Address,
 		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
-		Facts: res.Facts, Files: res.Files, Listings: listingsOf(listings), Notes: res.Notes,
+		Facts: res.Facts, Files: res.Files, Listings: listingsOf(listings), Notes: res.Notes, Warnings: res.Warnings,
 	}
 	// A cancelled context must not lose the kept files, nor keep them out of the
 	// index.

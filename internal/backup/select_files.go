@@ -85,7 +85,11 @@ func (s *selection) addSystem(packages map[string][]string) {
 	}
 	for _, u := range s.found.OtherUnits(s.facts, l) {
 		if u.Boots.Found() {
+			before := len(s.files)
 			s.addBoots(u.Boots, packages)
+			if i := before; i < len(s.files) && s.files[i].Kind == api.KindImage {
+				s.files[i].Unit = u.Name
+			}
 		}
 	}
 }

@@ -45,7 +45,7 @@ func TestUnits(t *testing.T) {
 			facts: ios.Facts{Image: "flash:/a.bin", Members: stack("15.0", "12.2"), Starts: []ios.Start{{Unit: "switch 2", Path: "flash:/old.bin"}},
 				Stack: []ios.StackSwitch{{Number: 2, State: "V-Mismatch"}}},
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash2:/", "a.bin", "old.bin")},
-			want:     []string{"image flash:/a.bin", "image flash2:/a.bin", "image flash2:/old.bin"},
+			want:     []string{"image flash:/a.bin", "image flash2:/a.bin", "image flash2:/old.bin of switch 2"},
 			notes: []string{`switch 2 is in the state "V-Mismatch"`, "switch 2 runs 12.2 C3750-M, the active switch 1 runs 15.0 C3750-M",
 				`switch 2 starts from "flash:/old.bin" next, which is not the image that runs here`},
 		},
@@ -82,7 +82,11 @@ func TestUnits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			for _, f := range Select(c.facts, c.listings, c.packages, api.PolicyImage) {
-				got = append(got, strings.TrimSpace(f.Kind+" "+f.Path+" "+string(f.Cause)))
+				text := strings.TrimSpace(f.Kind + " " + f.Path + " " + string(f.Cause))
+				if f.Unit != "" {
+					text += " of " + f.Unit
+				}
+				got = append(got, text)
 			}
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)

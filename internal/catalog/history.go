@@ -72,6 +72,9 @@ type State struct {
 	Proved  time.Time
 	Damaged bool // some content of Good was found damaged or missing
 
+	ImageBad bool     // a file of the running image in Good fails its own checksums
+	Warnings []string // of Newest
+
 	Last   Attempt  // the newest backup run
 	Failed *api.Run // the newest backup run that ended and did not succeed, without facts; nil: none
 }

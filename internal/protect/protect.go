@@ -3,8 +3,8 @@
 // out. Every face shows these reasons.
 //
 // A device is protected when its newest complete backup, or a look that
-// confirmed it, is young enough, has the image that the device runs, and was
-// read and compared lately.
+// confirmed it, is young enough, has the image that the device runs, undamaged,
+// and was read and compared lately.
 package protect
 
 import (
@@ -30,7 +30,7 @@ const ahead = 24 * time.Hour
 // important first; none means that it is protected.
 func (r Rules) Judge(s catalog.State, now time.Time) []api.Reason {
 	var reasons []api.Reason
-	for _, rule := range []func(catalog.State, time.Time) (api.Reason, bool){r.age, image, damage, r.proof} {
+	for _, rule := range []func(catalog.State, time.Time) (api.Reason, bool){r.age, image, imageBad, damage, r.proof} {
 		if reason, found := rule(s, now); found {
 			reason.Hint = reason.Fix.String()
 			reasons = append(reasons, reason)
@@ -72,6 +72,12 @@ func image(s catalog.State, now time.Time) (api.Reason, bool) {
 		message += fmt.Sprintf(": %s, version %s", s.Image, s.Version)
 	}
 	return because(api.Reason{Reason: api.RiskImage, Message: message}, s, now), true
+}
+
+// imageBad judges whether the device can start from the backup.
+func imageBad(s catalog.State, _ time.Time) (api.Reason, bool) {
+	return api.Reason{Reason: api.RiskImageBad, Message: "The image in the last complete backup is damaged, as it is on the device: its own checksums are wrong",
+		Fix: api.Say("put a good image on the device before it restarts, then run ").Do("backup", s.Name)}, s.Good.ID != "" && s.ImageBad
 }
 
 // because adds to a reason the failure of the newest backup, if there is one, and

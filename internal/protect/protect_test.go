@@ -104,6 +104,10 @@ func TestJudge(t *testing.T) {
 			[]string{"not_proved", "The vault's copy of the last complete backup was never read again", "`flashwarden check --read-data`"}},
 		"damaged": {func(s *catalog.State) { s.Damaged, s.Proved = true, time.Time{} },
 			[]string{"damaged", "The vault's copy of the last complete backup is damaged or incomplete", "copy every file again: `flashwarden backup sw1 --recopy`"}},
+		"an image that is damaged on the device": {func(s *catalog.State) { s.ImageBad = true },
+			[]string{"image_damaged", "The image in the last complete backup is damaged, as it is on the device: its own checksums are wrong",
+				"put a good image on the device before it restarts, then run `flashwarden backup sw1`"}},
+		"warnings": {func(s *catalog.State) { s.Warnings = []string{"switch 2 runs another image"} }, nil},
 		"several": {func(s *catalog.State) {
 			s.Good.Started, s.Holds, s.Image, s.Proved = ago(40*day), false, "", ago(40*day)
 		}, []string{

@@ -66,7 +66,7 @@ func (l *Local) statusOf(s catalog.State, now time.Time) api.DeviceStatus {
 	rules := protect.Rules{Within: l.opts.Config.Protect.Within, ProvedWithin: l.opts.Config.Protect.ProvedWithin}
 	reasons := rules.Judge(s, now)
 	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: append([]api.Reason{}, reasons...),
-		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Known: known(s)}
+		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Warnings: append([]string{}, s.Warnings...), Known: known(s)}
 }
 
 // states returns the states of devices. A run that no process carries out any

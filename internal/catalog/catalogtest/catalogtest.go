@@ -48,6 +48,7 @@ func Test(t *testing.T, create New) {
 		{"NoImages", testNoImages},
 		{"InspectedImages", testInspectedImages},
 		{"RememberedImage", testRememberedImage},
+		{"ImageOfAnotherUnit", testImageOfUnit},
 	}, historyTests...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}

@@ -27,6 +27,8 @@ var historyTests = []suiteTest{
 	{"FactsOfAFailedRun", testStateFacts},
 	{"ProofsOfContent", testProofs},
 	{"ProofsOfSharedContent", testSharedProofs},
+	{"Warnings", testWarnings},
+	{"DamagedImage", testDamagedImage},
 	{"HistoryWithAClosedContext", testHistoryClosed},
 }
 
@@ -319,6 +321,51 @@ func testSharedProofs(t *testing.T, create New) {
 		if s := stateOf(t, c, name); !s.Proved.Equal(again.Started) || s.Damaged {
 			t.Errorf("%s: proved %s, damaged %t; want it whole again", name, s.Proved, s.Damaged)
 		}
+	}
+}
+
+// testWarnings: the warnings are those of the newest backup, complete or not.
+func testWarnings(t *testing.T, create New) {
+	warned := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"))
+	warned.Notes, warned.Warnings = []string{"a note", "a warning"}, []string{"a warning"}
+	c := indexAll(t, create, warned)
+	addDevices(t, c, "sw1", "sw2")
+	if s := stateOf(t, c, "sw1"); !cmp.Equal(s.Warnings, warned.Warnings) {
+		t.Errorf("warnings %q; want %q", s.Warnings, warned.Warnings)
+	}
+	if s := stateOf(t, c, "sw2"); len(s.Warnings) != 0 {
+		t.Errorf("no backup, and the warnings %q", s.Warnings)
+	}
+	if err := c.Index(t.Context(), Snapshot("sw1", 5, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 9))); err != nil {
+		t.Fatal(err)
+	}
+	if s := stateOf(t, c, "sw1"); len(s.Warnings) != 0 {
+		t.Errorf("the newest backup has none, and the state %q", s.Warnings)
+	}
+}
+
+// testDamagedImage: only a file that the device runs, or a unit of it starts
+// from, makes the image bad.
+func testDamagedImage(t *testing.T, create New) {
+	bad := File("flash:/x.bin", api.KindImage, "bad")
+	bad.Image = &api.Inspection{Format: "elf-zip", Verdict: api.ImageBad, Failed: &api.InspectionFailure{Check: "zip-crc"}}
+	old, good := bad, File("flash:/y.bin", api.KindImage, "good")
+	old.Path = "flash:/old.bin"
+	unit := bad
+	unit.Path, unit.Unit = "flash2:/old.bin", "switch 2"
+	c := indexAll(t, create, Snapshot("runs", 0, "flash:/x.bin", bad), Snapshot("holds", 0, "flash:/y.bin", good, old),
+		Snapshot("stack", 0, "flash:/y.bin", good, unit))
+	addDevices(t, c, "runs", "holds", "stack")
+	for device, want := range map[string]bool{"runs": true, "holds": false, "stack": true} {
+		if s := stateOf(t, c, device); s.ImageBad != want {
+			t.Errorf("%s: the image is bad: %t; want %t", device, s.ImageBad, want)
+		}
+	}
+	if err := c.Index(t.Context(), Snapshot("runs", 5, "flash:/y.bin", good)); err != nil {
+		t.Fatal(err)
+	}
+	if s := stateOf(t, c, "runs"); s.ImageBad {
+		t.Error("a good image was saved since, and the state has the bad one")
 	}
 }
 

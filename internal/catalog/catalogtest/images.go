@@ -50,6 +50,24 @@ func testInspectedImages(t *testing.T, create New) {
 	}
 }
 
+// testImageOfUnit: an image that only another unit of a device starts from belongs
+// to the device. The version of the device is not that of the unit.
+func testImageOfUnit(t *testing.T, create New) {
+	other, lost := File("flash2:/old.bin", api.KindImage, "old"), missing("flash3:/gone.bin", api.KindImage, 9)
+	other.Unit, lost.Unit = "switch 2", "switch 3"
+	other.Image = &api.Inspection{Format: "elf-zip", Version: "12.2(55)SE", Verdict: api.ImageGood}
+	c := indexAll(t, create, Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"), other, lost))
+	images, err := c.Images(t.Context())
+	if err != nil || len(images) != 3 {
+		t.Fatalf("%+v, %v", images, err)
+	}
+	for _, i := range images {
+		if !cmp.Equal(i.Devices, []string{"sw1"}) || len(i.Disagreements) > 0 || i.Names[0] != "x.bin" && i.Version != "" {
+			t.Errorf("%s: devices %q, version %q, %q", i.Names, i.Devices, i.Version, i.Disagreements)
+		}
+	}
+}
+
 // testRememberedImage: an inspection is known before the snapshot is written.
 func testRememberedImage(t *testing.T, create New) {
 	c := empty(t, create)

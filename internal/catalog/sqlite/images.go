@@ -66,10 +66,11 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	return catalog.SortImages(bySHA), nil
 }
 
-// addDevices enters the devices that run the images by their latest snapshot.
+// addDevices enters the devices that run the images by their latest snapshot. Of
+// another unit the version is not known.
 func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) error {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT DISTINCT blob.sha256, snapshot.device, snapshot.version
+		SELECT DISTINCT blob.sha256, snapshot.device, file.runs
 		FROM snapshot JOIN file ON file.snapshot = snapshot.n JOIN blob ON blob.n = file.blob
 		WHERE file.runs IS NOT NULL AND snapshot.id IN (`+latest+`)`)
 	if err != nil {
@@ -97,7 +98,7 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) e
 // captured, and that were not saved from them.
 func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT snapshot.device, snapshot.version, snapshot.image, file.path, file.kind, file.size, file.cause
+		SELECT snapshot.device, coalesce(file.runs, snapshot.version), snapshot.image, file.path, file.kind, file.size, file.cause
 		FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.runs IS NOT NULL
 		WHERE snapshot.id IN (`+latest+`) AND file.blob IS NULL`)
 	if err != nil {

@@ -88,6 +88,15 @@ func decodeImage(text string) (*api.Inspection, error) {
 	return &i, nil
 }
 
+// encodeTexts is a list of texts in the form of the table; empty for none.
+func encodeTexts(list []string) (string, error) {
+	if len(list) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(list)
+	return string(text), err
+}
+
 // Inspected returns the result of inspecting the image with the given SHA-256.
 func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection, error) {
 	var text string
@@ -107,9 +116,14 @@ func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 		return err
 	}
 	files, bytes := catalog.Kept(s)
+	warnings, err := encodeTexts(s.Warnings)
+	if err != nil {
+		return err
+	}
 	result, err := tx.ExecContext(ctx,
-		`INSERT INTO snapshot (id, document, previous, device, started, status, model, version, image, files, bytes, received, runs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID, s.Document, s.Previous, s.Device, s.Started.Unix(), s.Status, s.Facts.Model, s.Facts.Version, s.Facts.Image, files, bytes, s.Received(), catalog.HoldsRunning(s))
+		`INSERT INTO snapshot (id, document, previous, device, started, status, model, version, image, files, bytes, received, runs, warnings)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID, s.Document, s.Previous, s.Device, s.Started.Unix(), s.Status, s.Facts.Model, s.Facts.Version, s.Facts.Image, files, bytes, s.Received(), catalog.HoldsRunning(s), warnings)
 	if err != nil {
 		return err
 	}
@@ -119,7 +133,10 @@ func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 	}
 	running := catalog.Running(s)
 	for i, f := range s.Files {
-		runs := sql.NullString{String: s.Facts.Version, Valid: running[i]}
+		runs := sql.NullString{Valid: running[i] || f.Unit != ""}
+		if running[i] {
+			runs.String = s.Facts.Version
+		}
 		if err := indexFile(ctx, tx, n, f, runs); err != nil {
 			return err
 		}

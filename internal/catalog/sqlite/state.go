@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // it follows from.
 func refresh(ctx context.Context, tx *sql.Tx, devices ...string) error {
 	for _, device := range devices {
-		for _, statement := range []string{refreshState, refreshFacts, refreshProofs + ` WHERE device = ?1`} {
+		for _, statement := range []string{refreshState, refreshFacts, refreshImage, refreshProofs + ` WHERE device = ?1`} {
 			if _, err := tx.ExecContext(ctx, statement, device); err != nil {
 				return err
 			}
@@ -25,7 +26,7 @@ func refresh(ctx context.Context, tx *sql.Tx, devices ...string) error {
 
 // refreshState finds the snapshots and runs that a state consists of.
 const refreshState = `INSERT INTO device_state (` + stateColumns + `) SELECT ?1,
-		coalesce(newest.id, ''), newest.started, coalesce(newest.status, ''), good.n, coalesce(good.id, ''), good.started,
+		coalesce(newest.id, ''), newest.started, coalesce(newest.status, ''), coalesce(newest.warnings, ''), good.n, coalesce(good.id, ''), good.started,
 		(SELECT ended FROM run WHERE device = ?1 AND kind = 'backup' AND status = 'unchanged' ORDER BY started DESC, n DESC LIMIT 1),
 		last.n, last.started, last.ended, coalesce(last.status, ''),
 		(SELECT n FROM run WHERE device = ?1 AND kind = 'backup' AND ended IS NOT NULL AND status NOT IN ` + succeeded + ` ORDER BY started DESC, n DESC LIMIT 1)
@@ -34,11 +35,11 @@ const refreshState = `INSERT INTO device_state (` + stateColumns + `) SELECT ?1,
 		LEFT JOIN snapshot AS good ON good.n = (SELECT n FROM snapshot WHERE device = ?1 AND NOT received AND status = 'ok' ORDER BY id DESC LIMIT 1)
 		LEFT JOIN run AS last ON last.n = (SELECT n FROM run WHERE device = ?1 AND kind = 'backup' ORDER BY started DESC, n DESC LIMIT 1)
 	WHERE TRUE
-	ON CONFLICT (device) DO UPDATE SET (` + stateColumns + `) = (excluded.device, excluded.newest_id, excluded.newest_started, excluded.newest_status,
+	ON CONFLICT (device) DO UPDATE SET (` + stateColumns + `) = (excluded.device, excluded.newest_id, excluded.newest_started, excluded.newest_status, excluded.warnings,
 		excluded.good, excluded.good_id, excluded.good_started, excluded.looked,
 		excluded.last_run, excluded.last_started, excluded.last_ended, excluded.last_status, excluded.last_failed)`
 
-const stateColumns = `device, newest_id, newest_started, newest_status, good, good_id, good_started, looked,
+const stateColumns = `device, newest_id, newest_started, newest_status, warnings, good, good_id, good_started, looked,
 	last_run, last_started, last_ended, last_status, last_failed`
 
 // refreshFacts takes the facts of the newest snapshot or run that has some, and
@@ -50,6 +51,12 @@ const refreshFacts = `UPDATE device_state SET (seen, model, version, image, hold
 			SELECT started, model, version, image FROM snapshot WHERE id = (SELECT newest_id FROM device_state WHERE device = ?1)
 			UNION ALL SELECT * FROM (SELECT started, model, version, image FROM run WHERE device = ?1 AND version <> '' ORDER BY started DESC, n DESC LIMIT 1) AS run
 		) AS facts) WHERE device = ?1`
+
+// refreshImage finds whether the running image in the newest complete backup
+// fails its own checksums. The verdict is that of api.Inspection in JSON.
+const refreshImage = `UPDATE device_state SET image_bad = EXISTS (
+		SELECT 1 FROM file JOIN blob ON blob.n = file.blob
+		WHERE file.snapshot = device_state.good AND file.runs IS NOT NULL AND blob.image LIKE '%"verdict":"bad"%') WHERE device = ?1`
 
 // refreshProofs judges the content of the newest complete backup. A condition
 // may follow.
@@ -109,7 +116,7 @@ func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.
 const stateQuery = `SELECT device.name, device.site, device.device_group,
 		state.model, state.version, state.image, state.seen,
 		state.newest_id, state.newest_started, state.newest_status, state.good_id, state.good_started, state.holds,
-		state.looked, state.proved, state.damaged,
+		state.looked, state.proved, state.damaged, state.image_bad, state.warnings,
 		state.last_started, state.last_ended, state.last_status,
 		failed.id, failed.started, failed.ended, failed.status, failed.cause, failed.message, failed.hint, failed.attempts, failed.snapshot
 	FROM device LEFT JOIN device_state AS state ON state.device = device.name LEFT JOIN run AS failed ON failed.n = state.last_failed
@@ -134,7 +141,11 @@ func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, er
 			return nil, c.wrap("read the state of the devices", err)
 		}
 		if len(s.Names) == 0 || slices.Contains(s.Names, row.name) {
-			list = append(list, row.state())
+			s, err := row.state()
+			if err != nil {
+				return nil, c.wrap("read the state of "+row.name, err)
+			}
+			list = append(list, s)
 		}
 	}
 	return list, c.wrap("read the state of the devices", rows.Err())
@@ -148,24 +159,25 @@ type stateRow struct {
 	lastStatus                                        sql.NullString
 	seen, newestStarted, goodStarted, looked, proved  sql.NullInt64
 	lastStarted, lastEnded                            sql.NullInt64
-	holds, damaged                                    sql.NullBool
+	holds, damaged, imageBad                          sql.NullBool
+	warnings                                          sql.NullString // JSON
 	id, status, cause, message, hint, snapshot        sql.NullString // of the failed run
 	started, ended, attempts                          sql.NullInt64
 }
 
 func (r *stateRow) fields() []any {
 	return []any{&r.name, &r.site, &r.group, &r.model, &r.version, &r.image, &r.seen,
-		&r.newest, &r.newestStarted, &r.newestStatus, &r.good, &r.goodStarted, &r.holds, &r.looked, &r.proved, &r.damaged,
+		&r.newest, &r.newestStarted, &r.newestStatus, &r.good, &r.goodStarted, &r.holds, &r.looked, &r.proved, &r.damaged, &r.imageBad, &r.warnings,
 		&r.lastStarted, &r.lastEnded, &r.lastStatus,
 		&r.id, &r.started, &r.ended, &r.status, &r.cause, &r.message, &r.hint, &r.attempts, &r.snapshot}
 }
 
-func (r *stateRow) state() catalog.State {
+func (r *stateRow) state() (catalog.State, error) {
 	s := catalog.State{Name: r.name, Site: r.site, Group: r.group,
 		Model: r.model.String, Version: r.version.String, Image: r.image.String, Seen: moment(r.seen),
 		Newest: catalog.Saved{ID: r.newest.String, Started: moment(r.newestStarted), Status: r.newestStatus.String},
 		Good:   catalog.Saved{ID: r.good.String, Started: moment(r.goodStarted)},
-		Holds:  r.holds.Bool, Looked: moment(r.looked), Proved: moment(r.proved), Damaged: r.damaged.Bool,
+		Holds:  r.holds.Bool, Looked: moment(r.looked), Proved: moment(r.proved), Damaged: r.damaged.Bool, ImageBad: r.imageBad.Bool,
 		Last: catalog.Attempt{Status: r.lastStatus.String, Started: moment(r.lastStarted), Ended: moment(r.lastEnded)}}
 	if s.Good.ID != "" {
 		s.Good.Status = api.StatusOK
@@ -175,5 +187,8 @@ func (r *stateRow) state() catalog.State {
 			Message: r.message.String, Hint: r.hint.String, Attempts: int(r.attempts.Int64), Snapshot: r.snapshot.String,
 			Started: moment(r.started), Ended: moment(r.ended)}
 	}
-	return s
+	if r.warnings.String == "" {
+		return s, nil
+	}
+	return s, json.Unmarshal([]byte(r.warnings.String), &s.Warnings)
 }
