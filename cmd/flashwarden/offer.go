@@ -15,7 +15,7 @@ import (
 func offerCommand(p *program) *cobra.Command {
 	var r api.Offer
 	cmd := &cobra.Command{
-		Use:   "offer IMAGE --to IP",
+		Use:   "offer IMAGE --to NAME|IP",
 		Short: "let a device or its boot loader fetch one image over TFTP",
 		Long: `offer lets one address fetch one image of the vault. First it reads the image and
 checks its digest. Then it prints the lines to type on a running device, in
@@ -28,25 +28,26 @@ offer ends with exit code 0 after --times complete transfers, and with 1 when th
 time is over. A transfer that breaks off does not count, because boot loaders try
 several times. Requests from other addresses and for other names are refused and
 shown.`,
-		Example: `  flashwarden offer c3750-ipservicesk9-mz.150-2.SE8.bin --to 192.0.2.11
+		Example: `  flashwarden offer c3750-ipservicesk9-mz.150-2.SE8.bin --to sw1
   flashwarden offer 3f9a52c1 --to 192.0.2.11 --name c2900.bin --for 1h --times 2`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.To == "" {
-				return usageError{errors.New("which device may fetch it? Give --to IP, its address")}
+				return usageError{errors.New("which device may fetch it? Give --to NAME or --to IP")}
 			}
 			r.Image = args[0]
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runOffer(ctx, &p.output, w, r) })
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&r.To, "to", "", "`IP` address that may fetch the image")
+	fs.StringVar(&r.To, "to", "", "`NAME|IP`: the device of the inventory, or the address, that may fetch the image")
 	fs.StringVar(&r.Name, "name", "", "`NAME` that the device asks for (default: the name of the image)")
 	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long the offer stays open; running transfers may finish")
 	fs.IntVar(&r.Times, "times", 1, "number of complete transfers")
 	p.waitFlag(cmd)
-	noFiles(cmd, "to", "name")
+	p.completeFlag(cmd, "to", api.NamesOfDevices)
+	noFiles(cmd, "name")
 	return cmd
 }
 
@@ -56,6 +57,7 @@ func runOffer(ctx context.Context, o *output, w warden.Warden, r api.Offer) erro
 		return err
 	}
 	printWays(o, permit)
+	warnDamaged(o, permit.Image)
 	show := o.showTransfers()
 	res, err := w.AwaitOffer(ctx, permit, show.Event)
 	show.Close()
@@ -81,6 +83,13 @@ func printWays(o *output, permit api.Permit) {
 	}
 	fmt.Fprintln(o.err)
 	warnPort(o, permit.Port)
+}
+
+// warnDamaged warns of an image that its own checksums say is damaged.
+func warnDamaged(o *output, image *api.Image) {
+	if image.Image != nil && image.Image.Verdict == api.ImageBad {
+		fmt.Fprintf(o.err, "warning: this image is %s. A device may not start from it\n", oneLine(image.Image.String()))
+	}
 }
 
 // clock formats a time of today or tomorrow, in the local zone.

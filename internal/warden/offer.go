@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -21,11 +20,14 @@ func rand32() string { return strings.ToLower(rand.Text()) }
 
 // Offer lets one address fetch one image of the vault, which is proved first.
 func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
-	peer, err := checkOffer(r)
-	if err != nil {
+	if err := checkOffer(r); err != nil {
 		return api.Permit{}, err
 	}
 	n, err := l.begin(ctx, operator, "offer", r.Image, r.To)
+	if err != nil {
+		return api.Permit{}, err
+	}
+	peer, err := peerAddress(ctx, n, "to", r.To)
 	if err != nil {
 		return api.Permit{}, err
 	}
@@ -55,17 +57,14 @@ func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return p.Permit, nil
 }
 
-func checkOffer(r api.Offer) (peer netip.Addr, err error) {
-	if r.To == "" {
-		return peer, Invalid("which device may fetch it? Give its IP address")
+func checkOffer(r api.Offer) error {
+	switch {
+	case r.To == "":
+		return Invalid("which device may fetch it? Give its name or IP address")
+	case r.Times < 1:
+		return wrongField("times", "%d: want 1 or more", r.Times)
 	}
-	if peer, err = peerAddress("to", r.To); err != nil {
-		return peer, err
-	}
-	if r.Times < 1 {
-		return peer, wrongField("times", "%d: want 1 or more", r.Times)
-	}
-	return peer, checkPermit(r.Name, r.For)
+	return checkPermit(r.Name, r.For)
 }
 
 // offerName is the name under which an image is offered: the one asked for,

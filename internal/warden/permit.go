@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/node"
@@ -103,13 +104,38 @@ func (p *permit) end() error {
 	return err
 }
 
-// peerAddress reads the address of one device.
-func peerAddress(field, text string) (netip.Addr, error) {
+// peerAddress returns the address of one device: an IP address, or that of the
+// device of the inventory with this name.
+func peerAddress(ctx context.Context, n *node.Node, field, text string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(text)
-	if err != nil || a.IsUnspecified() || a.IsMulticast() {
-		return netip.Addr{}, wrongField(field, "%q is not the IP address of a device", text)
+	switch {
+	case err != nil:
+		return addressOf(ctx, n, field, text)
+	case a.IsUnspecified() || a.IsMulticast():
+		return a, wrongField(field, "%q is not the IP address of a device", text)
 	}
 	return a.Unmap(), nil
+}
+
+// addressOf returns the one address of a device of the inventory.
+func addressOf(ctx context.Context, n *node.Node, field, name string) (netip.Addr, error) {
+	d, err := n.Catalog.Device(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		p := unknown(cause.Carried(err), "%q is no IP address, and there is %w", name, err)
+		p.Field = field
+		return netip.Addr{}, p
+	}
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	hosts, err := resolveDevice(ctx, d)
+	switch {
+	case err != nil:
+		return netip.Addr{}, err
+	case len(hosts) != 1:
+		return netip.Addr{}, wrongField(field, "%s has %d addresses; give the IP address that it copies from", name, len(hosts))
+	}
+	return hosts[0].Address.Unmap(), nil
 }
 
 // checkName refuses a name on the TFTP server that cannot be typed on a device.

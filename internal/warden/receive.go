@@ -23,14 +23,14 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 	if r.MD5 != "" && !validMD5.MatchString(r.MD5) {
 		return api.Permit{}, wrongField("md5", "%q: want the 32 hexadecimal digits that verify /md5 prints", r.MD5)
 	}
-	peer, err := peerAddress("from", r.From)
-	if err == nil {
-		err = checkPermit(r.Name, r.For)
-	}
-	if err != nil {
+	if err := checkPermit(r.Name, r.For); err != nil {
 		return api.Permit{}, err
 	}
 	n, err := l.beginNew(ctx, operator, "receive", r.From, r.Name)
+	if err != nil {
+		return api.Permit{}, err
+	}
+	peer, err := peerAddress(ctx, n, "from", r.From)
 	if err != nil {
 		return api.Permit{}, err
 	}
