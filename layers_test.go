@@ -19,17 +19,17 @@ import (
 var arrows = map[string][]string{
 	"tftp":                         {},
 	"tftp/tftptest":                {},
-	"api":                          {}, // types only
+	"api":                          {"internal/lazyregexp"}, // types only
 	"internal/cause":               {"api"},
 	"internal/lazyregexp":          {},
 	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
 	"internal/flash":               {"internal/ios"},
 	"internal/imagefile":           {},
 	"internal/vty":                 {"api", "internal/cause", "internal/disk", "internal/lazyregexp"},
-	"internal/device":              {"api", "internal/vty", "internal/ios", "internal/cause"},
+	"internal/device":              {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/vty"},
 	"internal/spool":               {"internal/disk", "tftp"},
-	"internal/vault":               {"api"},
-	"internal/vault/dir":           {"api", "internal/disk", "internal/vault"},
+	"internal/vault":               {"api", "internal/lazyregexp"},
+	"internal/vault/dir":           {"api", "internal/disk", "internal/lazyregexp", "internal/vault"},
 	"internal/vault/sftp":          {"internal/disk", "internal/vault/dir"},
 	"internal/vault/vaulttest":     {"api", "internal/testlevel", "internal/vault"}, // a test kit
 	"internal/disk":                {},
@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
 	"internal/protect":             {"api", "internal/catalog", "internal/cause"},
 	"internal/credential":          {"api", "internal/cause", "internal/disk"},
-	"internal/config":              {"tftp"},
+	"internal/config":              {"internal/lazyregexp", "tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
@@ -56,7 +56,7 @@ var arrows = map[string][]string{
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
-		"internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
+		"internal/lazyregexp", "internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices

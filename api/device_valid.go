@@ -4,19 +4,20 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 var (
-	validName = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`)
-	validHost = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?)*\.?$`)
-	validVRF  = regexp.MustCompile(`^[!-~]{1,64}$`)
-	validZone = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-	numeric   = regexp.MustCompile(`^[0-9.]+$`)
+	validName = lazyregexp.New(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`)
+	validHost = lazyregexp.New(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?)*\.?$`)
+	validVRF  = lazyregexp.New(`^[!-~]{1,64}$`)
+	validZone = lazyregexp.New(`^[A-Za-z0-9._-]+$`)
+	numeric   = lazyregexp.New(`^[0-9.]+$`)
 )
 
 // maxText is the greatest length, in characters, of a free text.

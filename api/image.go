@@ -2,8 +2,9 @@ package api
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // Image is one distinct system image, or one package of install mode: in the
@@ -77,7 +78,7 @@ func (i *Inspection) Contradicts(version string) bool {
 	return plainVersion(i.Version) != plainVersion(version)
 }
 
-var leadingZeros = regexp.MustCompile(`\b0+(\d)`)
+var leadingZeros = lazyregexp.New(`\b0+(\d)`)
 
 // plainVersion makes versions comparable: 15.0(02)se8, becomes 15.0(2)SE8.
 func plainVersion(v string) string {

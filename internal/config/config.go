@@ -9,11 +9,11 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"flashwarden/internal/lazyregexp"
 	"flashwarden/tftp"
 )
 
@@ -199,8 +199,8 @@ func ofSection(name string) bool {
 // service in front (Kubernetes documentation, "Service", "Environment
 // variables").
 var (
-	kubernetesName = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$`)
-	kubernetesURL  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+	kubernetesName = lazyregexp.New(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$`)
+	kubernetesURL  = lazyregexp.New(`^(tcp|udp|sctp)://`)
 )
 
 // isKubernetes reports whether Kubernetes made the variable for a service such

@@ -5,18 +5,18 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
+	"flashwarden/internal/lazyregexp"
 	"flashwarden/internal/vty"
 )
 
 // noCommand matches the answer of software that does not know a command. A
 // failure of the command does not match.
-var noCommand = regexp.MustCompile(`(?mi)^\s*% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized command)`)
+var noCommand = lazyregexp.New(`(?mi)^\s*% ?(?:invalid input|incomplete command|ambiguous command|unknown command|unrecognized command)`)
 
 // The forms of verify, in the order in which Digest tries them: /md5 since
 // 12.2(4)T; plain verify, which prints the MD5 of the whole file as "CCO Hash

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Bounds for listing directories one by one.
@@ -163,7 +163,7 @@ func runningPrefix(table []ios.FileSystem, image string) string {
 	return standard
 }
 
-var aside = regexp.MustCompile(`^(?:stby-|slave)?(?:crashinfo|webui|obfl|usb|sup-(?:image|microcode)|logging|drec)`)
+var aside = lazyregexp.New(`^(?:stby-|slave)?(?:crashinfo|webui|obfl|usb|sup-(?:image|microcode)|logging|drec)`)
 
 // holdsSoftware reports whether a file system can hold files for rebuilding the
 // device. Removable ones and those for logs and crash dumps do not count.

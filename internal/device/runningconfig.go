@@ -3,23 +3,23 @@ package device
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
+	"flashwarden/internal/lazyregexp"
 )
 
 var (
-	configStart   = regexp.MustCompile(`(?m)^(?:!|version )`)
-	configVersion = regexp.MustCompile(`(?m)^version \d`)
-	configName    = regexp.MustCompile(`(?m)^hostname \S`)
+	configStart   = lazyregexp.New(`(?m)^(?:!|version )`)
+	configVersion = lazyregexp.New(`(?m)^version \d`)
+	configName    = lazyregexp.New(`(?m)^hostname \S`)
 	// messageLine matches lines of background processes, which are no part of
 	// a configuration: system messages with a date, the time since start or
 	// nothing before them, security warnings, and AutoInstall's error.
-	messageLine = regexp.MustCompile(`(?m)^(?:(?:\d+: )?[*.]?(?:[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?|\d+:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): )?` +
+	messageLine = lazyregexp.New(`(?m)^(?:(?:\d+: )?[*.]?(?:[A-Z][a-z]{2} +\d+ (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Za-z]+)?|\d+:\d{2}:\d{2}|\d+[ywd]\d+[wdh]): )?` +
 		`(?:%[A-Z][A-Z0-9_-]*-[0-7]-[A-Z0-9_]+(?: _WARNING)?: |SECURITY WARNING *[-:]? *Module: |%Error opening tftp://255\.255\.255\.255/).*\n`)
 )
 

@@ -3,8 +3,9 @@ package vault
 import (
 	"crypto/sha256"
 	"path"
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // The first parts of keys.
@@ -21,19 +22,19 @@ func Parts() []string { return []string{BlobsPart, PrunesPart, SnapshotsPart} }
 const IdentityKey = "vault.json"
 
 // fanOut says which directories keys lie in, below each first part.
-var fanOut = map[string][]*regexp.Regexp{
+var fanOut = map[string][]*lazyregexp.Regexp{
 	BlobsPart:     {validPrefix, validPrefix}, // the first digits of the SHA-256
 	SnapshotsPart: {validYear, validMonth},    // of the time in UTC
 	PrunesPart:    {validYear},                // of the time in UTC
 }
 
 var (
-	validID     = regexp.MustCompile(`^[0-9]{4}(0[1-9]|1[0-2])[0-9]{2}T[0-9]{6}Z-[A-Za-z0-9._-]{1,64}-[a-z0-9]{4}$`)
-	unsafeInID  = regexp.MustCompile(`[^A-Za-z0-9._-]`)
-	validYear   = regexp.MustCompile(`^[0-9]{4}$`)
-	validMonth  = regexp.MustCompile(`^(0[1-9]|1[0-2])$`)
-	validPrefix = regexp.MustCompile(`^[0-9a-f]{2}$`)
-	validName   = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,191}$`)
+	validID     = lazyregexp.New(`^[0-9]{4}(0[1-9]|1[0-2])[0-9]{2}T[0-9]{6}Z-[A-Za-z0-9._-]{1,64}-[a-z0-9]{4}$`)
+	unsafeInID  = lazyregexp.New(`[^A-Za-z0-9._-]`)
+	validYear   = lazyregexp.New(`^[0-9]{4}$`)
+	validMonth  = lazyregexp.New(`^(0[1-9]|1[0-2])$`)
+	validPrefix = lazyregexp.New(`^[0-9a-f]{2}$`)
+	validName   = lazyregexp.New(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,191}$`)
 )
 
 // isName reports whether name is that of a snapshot document.

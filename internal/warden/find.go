@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,6 +14,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/flash"
+	"flashwarden/internal/lazyregexp"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
 )
@@ -114,7 +114,7 @@ func namedFiles(s api.Snapshot, name string) ([]api.Content, error) {
 	return []api.Content{{Name: baseName(found[0].Path), SHA256: found[0].SHA256, Size: found[0].Size}}, nil
 }
 
-var hexPrefix = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+var hexPrefix = lazyregexp.New(`^[0-9a-f]{8,64}$`)
 
 // findImage finds the one image in the vault that a digest, its prefix or a
 // name means.

@@ -3,19 +3,19 @@ package warden
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 	"flashwarden/internal/node"
 	"flashwarden/internal/spool"
 	"flashwarden/internal/transfer"
 )
 
-var validMD5 = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var validMD5 = lazyregexp.New(`^[0-9a-f]{32}$`)
 
 // Receive lets one address send one file, which becomes a snapshot of its own.
 func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) {

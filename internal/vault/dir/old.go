@@ -5,15 +5,15 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 
+	"flashwarden/internal/lazyregexp"
 	"flashwarden/internal/vault"
 )
 
 // The names of format 1: blobs/ab/abcdef…, snapshots/2026/ID.json.
-var oldNames = map[string]*regexp.Regexp{
-	vault.BlobsPart:     regexp.MustCompile(`^[0-9a-f]{64}$`),
-	vault.SnapshotsPart: regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-.*\.json$`),
+var oldNames = map[string]*lazyregexp.Regexp{
+	vault.BlobsPart:     lazyregexp.New(`^[0-9a-f]{64}$`),
+	vault.SnapshotsPart: lazyregexp.New(`^[0-9]{8}T[0-9]{6}Z-.*\.json$`),
 }
 
 // IsOld implements vault.Ager.
@@ -33,7 +33,7 @@ func (d *Store) IsOld(ctx context.Context) (bool, error) {
 
 // eachOld calls do with the path of each file of format 1 below a first part,
 // relative to the store.
-func (d *Store) eachOld(ctx context.Context, top string, name *regexp.Regexp, do func(path string) error) error {
+func (d *Store) eachOld(ctx context.Context, top string, name *lazyregexp.Regexp, do func(path string) error) error {
 	subs, err := d.disk.ReadDir(filepath.Join(d.path, top))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
