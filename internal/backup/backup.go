@@ -58,6 +58,7 @@ type Runner struct {
 	Waits        []time.Duration // before the second, third, … attempt; nil: 20 s and 60 s
 	Parallel     int             // devices at once; 0: 8
 	ParallelSite int             // devices at once of one site; 0: 4
+	ProvedWithin time.Duration   // content of the vault that was read within this time is not read again before it is reused; 0: it is always read
 	Policy       api.Policy      // where neither the user nor the device says; empty: Rebuild
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
 	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded

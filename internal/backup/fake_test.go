@@ -165,6 +165,7 @@ type bench struct {
 	*Runner
 	t       *testing.T
 	dir     string // the data directory
+	store   vault.Store
 	mu      sync.Mutex
 	dialled []string
 	devices []*fakeDevice // every session, in the order dialled
@@ -182,7 +183,7 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 	must(t, err)
 	c, err := sqlite.Open(filepath.Join(dir, "catalog.db"))
 	must(t, err)
-	b := &bench{t: t, dir: dir, prepare: prepare}
+	b := &bench{t: t, dir: dir, store: store, prepare: prepare}
 	v := vault.New(store)
 	if _, err := v.Make(t.Context()); err != nil {
 		t.Fatal(err)

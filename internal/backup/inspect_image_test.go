@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/iossim"
@@ -146,6 +148,7 @@ func TestReplacedSinceStart(t *testing.T) {
 func TestInspectedOnce(t *testing.T) {
 	b := withImage(t, classic(t, "15.0(2)SE8"), false)
 	defer b.close()
+	b.ProvedWithin = time.Hour // else it is read to prove it
 	f := file(t, b.backup(Options{Policy: api.PolicyImage}), imagePath)
 	blob := b.blobPath(f.SHA256)
 	// A damaged blob of the same size: whoever reads it again finds that.
@@ -168,6 +171,7 @@ func TestInspectedOnce(t *testing.T) {
 	}
 	s.Files[0].Image = nil
 	must(t, b.Catalog.Index(t.Context(), s))
+	must(t, b.Catalog.RecordProofs(t.Context(), catalog.Proof{SHA256: f.SHA256, Read: time.Now(), Whole: true}))
 	if now := file(t, b.backup(Options{Policy: api.PolicyImage}), imagePath); now.Copied || now.Image == nil || now.Image.Verdict != api.ImageBad {
 		t.Errorf("not read: %+v", now)
 	}

@@ -45,9 +45,12 @@ func (j job) take(ctx context.Context, d Device, f api.File) (t taken, err error
 			return t, err
 		}
 		defer unlock()
-		known := false
-		if t.file, known, err = j.reuse(ctx, t.file, v.Digest); known || err != nil {
+		var damage error
+		if t.file, damage, err = j.reuse(ctx, t.file, v.Digest); t.file.SHA256 != "" || err != nil {
 			return t, err
+		}
+		if damage != nil {
+			defer func() { t, err = j.mended(ctx, t, damage, err) }()
 		}
 	}
 	ticket := j.Spool.Expect(d.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
@@ -71,27 +74,6 @@ func (j job) verify(ctx context.Context, d Device, f api.File) (ios.Verification
 		e.Marks = marks
 		j.tell(e)
 	})
-}
-
-// reuse reports whether the vault holds content of this digest and size, and
-// if so returns f with it.
-func (j job) reuse(ctx context.Context, f api.File, d ios.Digest) (api.File, bool, error) {
-	sha, ok, err := j.Catalog.Known(ctx, d.MD5, f.Size)
-	if err != nil {
-		return f, false, indexError(err, "look up "+f.Path)
-	}
-	if !ok {
-		return f, false, nil
-	}
-	if has, err := j.Vault.HasBlob(ctx, sha, f.Size); err != nil {
-		return f, false, vaultError(err, "look up "+f.Path)
-	} else if !has {
-		return f, false, nil
-	}
-	f.MD5, f.SHA256, f.Evidence = d.MD5, sha, api.EvidenceMD5
-	f.Proof = append(f.Proof, "the vault holds this content")
-	f, err = j.inspectKnown(ctx, f)
-	return f, true, err
 }
 
 // transfer is the copy of f from the device to a ticket.

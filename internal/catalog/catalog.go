@@ -9,6 +9,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"time"
 
 	"flashwarden/api"
 )
@@ -120,4 +121,21 @@ type Contents interface {
 	// Inspected returns the result of inspecting the image with the given
 	// SHA-256; nil where it was not inspected.
 	Inspected(ctx context.Context, sha256 string) (*api.Inspection, error)
+	// Proved returns when the content with the given SHA-256 was last read and found
+	// whole; the zero time for never, and where it was found damaged since.
+	Proved(ctx context.Context, sha256 string) (time.Time, error)
+	// RecordProofs enters what content of the vault was found to be. One that is
+	// older than the recorded one changes nothing.
+	RecordProofs(ctx context.Context, proofs ...Proof) error
+	// Proofs yields all content of the vault that was read and found whole, with the
+	// time of the last such proof.
+	Proofs(ctx context.Context, yield func(sha256 string, at time.Time)) error
+}
+
+// Proof is the result of reading one content of the vault.
+type Proof struct {
+	SHA256 string    // its name, in lower-case hexadecimal
+	Size   int64     // bytes
+	Read   time.Time // when
+	Whole  bool      // it is there and has the digest of its name
 }

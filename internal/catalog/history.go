@@ -32,24 +32,10 @@ type History interface {
 	InterruptRuns(ctx context.Context, at time.Time) error
 	// Runs returns at most so many runs of one device, newest first.
 	Runs(ctx context.Context, device string, most int) ([]api.Run, error)
-	// RecordProofs enters what content of the vault was found to be. One that is
-	// older than the recorded one changes nothing.
-	RecordProofs(ctx context.Context, proofs ...Proof) error
-	// Proofs yields all content of the vault that was read and found whole, with the
-	// time of the last such proof.
-	Proofs(ctx context.Context, yield func(sha256 string, at time.Time)) error
 	// States returns the states of the devices that s selects, sorted by
 	// name. Names in s that are not in the inventory are an ErrNotFound that
 	// lists them all.
 	States(ctx context.Context, s api.Select) ([]State, error)
-}
-
-// Proof is the result of reading one content of the vault.
-type Proof struct {
-	SHA256 string    // its name, in lower-case hexadecimal
-	Size   int64     // bytes
-	Read   time.Time // when
-	Whole  bool      // it is there and has the digest of its name
 }
 
 // State is the present state of one device of the inventory. Times are UTC, in

@@ -135,7 +135,7 @@ func (n *Node) Runner() *backup.Runner {
 		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
-		Policy: api.Policy(c.Backup.Files),
+		ProvedWithin: c.Protect.ProvedWithin, Policy: api.Policy(c.Backup.Files),
 		Ports:  c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -91,6 +92,16 @@ func prove(ctx context.Context, tx *sql.Tx, p catalog.Proof) error {
 		_, err = tx.ExecContext(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
 	}
 	return err
+}
+
+// Proved returns when a content was last read and found whole.
+func (c *Catalog) Proved(ctx context.Context, sha256 string) (time.Time, error) {
+	var checked sql.NullInt64
+	err := c.db.QueryRowContext(ctx, `SELECT checked FROM blob WHERE sha256 = ? AND NOT damaged`, sha256).Scan(&checked)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return moment(checked), c.wrap("look up the last proof of "+sha256, err)
 }
 
 // Proofs yields all content that was found whole.
