@@ -71,9 +71,9 @@ type Index interface {
 	// Index enters snapshots of the vault, all or none. One with the same ID is
 	// replaced.
 	Index(ctx context.Context, snapshots ...api.Snapshot) error
-	// Unindex takes out a snapshot that the vault no longer has, with the content
+	// Unindex takes out snapshots that the vault no longer has, with the content
 	// that no other snapshot names. One that is not indexed is no error.
-	Unindex(ctx context.Context, id string) error
+	Unindex(ctx context.Context, ids ...string) error
 	// Documents returns the names of the documents of all indexed snapshots,
 	// ID.SHA256, in any order.
 	Documents(ctx context.Context) ([]string, error)
@@ -121,6 +121,9 @@ type Contents interface {
 	// Inspected returns the result of inspecting the image with the given
 	// SHA-256; nil where it was not inspected.
 	Inspected(ctx context.Context, sha256 string) (*api.Inspection, error)
+	// ForgetContents takes out contents that are gone from the vault, by SHA-256. What
+	// a snapshot names stays.
+	ForgetContents(ctx context.Context, sums ...string) error
 	// Proved returns when the content with the given SHA-256 was last read and found
 	// whole; the zero time for never, and where it was found damaged since.
 	Proved(ctx context.Context, sha256 string) (time.Time, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"flashwarden/api"
@@ -45,9 +46,8 @@ func Rebuild(ctx context.Context, index Index, v Vault) (Rebuilt, error) {
 		return Rebuilt{}, fmt.Errorf("rebuild index: %w", err)
 	}
 	r := Rebuilt{Removed: len(surplus)}
-	for name := range surplus {
-		id, _, _ := vault.SplitName(name)
-		if err := index.Unindex(ctx, id); err != nil {
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(surplus)), rebuildBatch) {
+		if err := index.Unindex(ctx, idsOf(batch)...); err != nil {
 			return r, fmt.Errorf("rebuild index: %w", err)
 		}
 	}
@@ -62,6 +62,15 @@ func Rebuild(ctx context.Context, index Index, v Vault) (Rebuilt, error) {
 	all, err := index.Documents(ctx)
 	r.Snapshots = len(all)
 	return r, err
+}
+
+// idsOf returns the IDs in the names of documents.
+func idsOf(names []string) []string {
+	ids := make([]string, len(names))
+	for i, name := range names {
+		ids[i], _, _ = vault.SplitName(name)
+	}
+	return ids
 }
 
 // compare returns the snapshots that only the vault has, and those that only

@@ -136,7 +136,7 @@ func (n *Node) Runner() *backup.Runner {
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
 		ProvedWithin: c.Protect.ProvedWithin, Policy: api.Policy(c.Backup.Files),
-		Ports:  c.TFTP.PortRange.String(), Log: n.opts.Log,
+		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }
 

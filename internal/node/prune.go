@@ -24,7 +24,9 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 	if none, err := n.NoVault(ctx); none || err != nil {
 		return api.PruneResult{Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}, err
 	}
-	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun, Removing: n.Catalog.Unindex}
+	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun,
+		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },
+		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
 	if r.ForgetDevices {
 		if o.Gone, err = n.removed(ctx); err != nil {
 			return api.PruneResult{}, err

@@ -35,6 +35,7 @@ func (v *Vault) adopt(ctx context.Context, path, sum string) error {
 	if !validSHA256(sum) {
 		return notSHA256(sum)
 	}
+	v.claims.claim(digestOf(sum))
 	f, size, err := openFinished(path)
 	if err != nil {
 		return err
@@ -100,6 +101,7 @@ func (v *Vault) Put(ctx context.Context, data []byte) (sha256Hex, md5Hex string,
 }
 
 func (v *Vault) put(ctx context.Context, sum string, size int64, content func() (io.Reader, error)) error {
+	v.claims.claim(digestOf(sum))
 	r, err := content()
 	if err != nil {
 		return err
@@ -136,6 +138,7 @@ func (v *Vault) checkBlob(ctx context.Context, sum string, size int64) error {
 	if !validSHA256(sum) {
 		return notSHA256(sum)
 	}
+	v.claims.claim(digestOf(sum))
 	info, err := v.store.Stat(ctx, BlobKey(sum))
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,18 +18,18 @@ const youngOrphan = 48 * time.Hour
 // PruneOptions say what a prune keeps.
 type PruneOptions struct {
 	Retention api.Retention
-	Now       time.Time                                  // its location says when days, weeks, months and years begin
-	Gone      func(device string) bool                   // reports whether all snapshots of a device go; nil: none do
-	DryRun    bool                                       // remove nothing
-	Removing  func(ctx context.Context, id string) error // is called before a snapshot is removed; nil: discard
+	Now       time.Time                // its location says when days, weeks, months and years begin
+	Gone      func(device string) bool // reports whether all snapshots of a device go; nil: none do
+	DryRun    bool                     // remove nothing
+	// Removing is called before snapshots are removed, with their IDs, and Removed
+	// after contents are gone, with their SHA-256. Both get some at a time. Nil:
+	// discard.
+	Removing func(ctx context.Context, ids []string) error
+	Removed  func(ctx context.Context, sums []string) error
 }
 
-// Hold keeps a prune of this process from removing content until release is
-// called. Whoever relies on content that no snapshot names yet holds the vault.
-func (v *Vault) Hold() (release func()) {
-	v.content.RLock()
-	return v.content.RUnlock
-}
+// pruneBatch is how many snapshots or contents are removed together.
+const pruneBatch = 500
 
 // Prune removes snapshots, and content that no snapshot names any more. Its
 // record is in the vault before the first snapshot goes. It may be interrupted
@@ -46,6 +47,7 @@ func (v *Vault) Prune(ctx context.Context, o PruneOptions) (api.PruneResult, err
 }
 
 func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, error) {
+	defer v.Hold()() // what a backup uses from now on, stays
 	res := api.PruneResult{Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}
 	all, err := v.outlines(ctx, &res)
 	if err != nil {
@@ -74,22 +76,24 @@ func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, 
 
 // outlines reads all snapshots, oldest first.
 func (v *Vault) outlines(ctx context.Context, res *api.PruneResult) ([]outline, error) {
-	var all []outline
-	for s, err := range v.Snapshots(ctx) {
+	names, err := v.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]outline, 0, len(names))
+	for d := range v.readAll(ctx, names) {
 		switch {
-		case err == nil:
-			all = append(all, outlineOf(s))
-		case s.ID == "" || ctx.Err() != nil:
-			return nil, errors.Join(err, ctx.Err())
+		case d.err == nil:
+			all = append(all, outlineOf(d.snapshot))
+		case errors.Is(d.err, ErrNewer):
+			res.Problems = append(res.Problems, api.CheckProblem{Kind: api.CheckNewer, Path: SnapshotKey(d.name), Message: d.err.Error()})
 		default:
-			kind := api.CheckSnapshotDamaged
-			if errors.Is(err, ErrNewer) {
-				kind = api.CheckNewer
-			}
-			res.Problems = append(res.Problems, api.CheckProblem{Kind: kind, Path: SnapshotKey(s.Document), Message: err.Error()})
+			res.Problems = append(res.Problems, api.CheckProblem{Kind: api.CheckSnapshotDamaged, Path: SnapshotKey(d.name), Message: d.err.Error()})
 		}
 	}
-	return all, nil
+	slices.SortFunc(all, func(a, b outline) int { return cmp.Compare(a.document, b.document) })
+	slices.SortFunc(res.Problems, func(a, b api.CheckProblem) int { return cmp.Compare(a.Path, b.Path) })
+	return all, ctx.Err()
 }
 
 // removeSnapshots removes documents, after the record of it is kept.
@@ -105,15 +109,37 @@ func (v *Vault) removeSnapshots(ctx context.Context, o PruneOptions, snapshots [
 	if res.Document, err = v.PutPrune(ctx, record); err != nil {
 		return err
 	}
+	for batch := range slices.Chunk(snapshots, pruneBatch) {
+		if err := v.removeBatch(ctx, o, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeBatch removes some documents.
+func (v *Vault) removeBatch(ctx context.Context, o PruneOptions, snapshots []outline) error {
+	var ids, keys []string
 	for _, s := range snapshots {
 		id, _, _ := SplitName(s.document)
-		if o.Removing != nil {
-			if err := o.Removing(ctx, id); err != nil {
-				return err
-			}
+		ids, keys = append(ids, id), append(keys, SnapshotKey(s.document))
+	}
+	if o.Removing != nil {
+		if err := o.Removing(ctx, ids); err != nil {
+			return err
 		}
-		if err := v.store.Delete(ctx, SnapshotKey(s.document)); err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("snapshot %s: %w", id, err)
+	}
+	return v.deleteAll(ctx, keys)
+}
+
+// deleteAll removes keys; one that does not exist is no error.
+func (v *Vault) deleteAll(ctx context.Context, keys []string) error {
+	if d, ok := v.store.(BatchDeleter); ok {
+		return d.DeleteAll(ctx, keys)
+	}
+	for _, key := range keys {
+		if err := v.store.Delete(ctx, key); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	return nil
@@ -122,25 +148,35 @@ func (v *Vault) removeSnapshots(ctx context.Context, o PruneOptions, snapshots [
 // removeOrphans removes the contents that no snapshot names, except for young
 // ones. Snapshots that go count as gone, also in a dry run.
 func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, leaving []outline, res *api.PruneResult) error {
-	v.content.Lock()
-	defer v.content.Unlock()
 	named, err := v.namedContents(ctx, leaving)
 	if err != nil {
 		return err
 	}
-	var orphans []Info
+	var orphans []string
 	err = v.store.List(ctx, BlobsPart+"/", func(i Info) error {
 		if sum, ok := blobOf(i.Key); ok && !named[digestOf(sum)] {
-			orphans = append(orphans, i)
+			orphans = append(orphans, sum)
 		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
-	for _, i := range orphans {
-		if err := v.removeOrphan(ctx, o, i.Key, res); err != nil {
-			return err
+	for batch := range slices.Chunk(orphans, pruneBatch) {
+		var gone []string
+		for _, sum := range batch {
+			removed, err := v.removeOrphan(ctx, o, sum, res)
+			if err != nil {
+				return err
+			}
+			if removed {
+				gone = append(gone, sum)
+			}
+		}
+		if o.Removed != nil && len(gone) > 0 && !o.DryRun {
+			if err := o.Removed(ctx, gone); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -152,34 +188,44 @@ func (v *Vault) namedContents(ctx context.Context, leaving []outline) (map[diges
 	for _, s := range leaving {
 		gone[s.document] = true
 	}
+	names, err := v.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return gone[name] })
 	named := make(map[digest]bool)
-	for s, err := range v.Snapshots(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		if gone[s.Document] {
-			continue
-		}
-		for _, f := range contentsOf(s) {
+	var failed error
+	for d := range v.readAll(ctx, names) {
+		failed = cmp.Or(failed, d.err)
+		for _, f := range contentsOf(d.snapshot) {
 			named[digestOf(f.SHA256)] = true
 		}
 	}
-	return named, nil
+	return named, cmp.Or(failed, ctx.Err())
 }
 
-// removeOrphan removes one content that no snapshot names.
-func (v *Vault) removeOrphan(ctx context.Context, o PruneOptions, key string, res *api.PruneResult) error {
-	info, err := v.store.Stat(ctx, key)
+// removeOrphan removes one content that no snapshot names, and reports whether it
+// did.
+func (v *Vault) removeOrphan(ctx context.Context, o PruneOptions, sum string, res *api.PruneResult) (removed bool, err error) {
+	info, err := v.store.Stat(ctx, BlobKey(sum))
 	if errors.Is(err, ErrNotFound) || err == nil && o.Now.Sub(info.Modified) < youngOrphan {
-		return nil
+		return false, nil
 	}
-	if err == nil && !o.DryRun {
-		err = v.store.Delete(ctx, key)
+	if err == nil {
+		err = v.claims.unlessClaimed(digestOf(sum), func() error {
+			removed = true
+			if o.DryRun {
+				return nil
+			}
+			return v.store.Delete(ctx, BlobKey(sum))
+		})
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+		return false, fmt.Errorf("%s: %w", BlobKey(sum), err)
 	}
-	res.Blobs++
-	res.Bytes += info.Size
-	return nil
+	if removed {
+		res.Blobs++
+		res.Bytes += info.Size
+	}
+	return removed, nil
 }

@@ -68,6 +68,12 @@ type Replacer interface {
 	Replace(ctx context.Context, key string, r io.Reader, size int64) error
 }
 
+// BatchDeleter is a Store that removes many keys faster than one after the other.
+type BatchDeleter interface {
+	// DeleteAll is Delete for many keys. A key that does not exist is no error.
+	DeleteAll(ctx context.Context, keys []string) error
+}
+
 // Maker is a Store that has to be made before its first use.
 type Maker interface {
 	// Make makes the store where it is missing.

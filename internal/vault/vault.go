@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 )
 
 // Errors that callers branch on; test with errors.Is.
@@ -32,8 +31,8 @@ var (
 // Vault is the blobs and snapshots in a store. Its methods may be used by
 // several goroutines, and several processes may use one store, at once.
 type Vault struct {
-	store   Store
-	content sync.RWMutex // held for reading by those who rely on content that no snapshot names
+	store  Store
+	claims claims
 }
 
 // New returns the vault in a store.

@@ -35,19 +35,38 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 	return c.wrap("index", err)
 }
 
-// Unindex takes a snapshot that the vault no longer has out of the index.
-func (c *Catalog) Unindex(ctx context.Context, id string) error {
+// Unindex takes snapshots that the vault no longer has out of the index.
+func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
 	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
-		devices, err := texts(ctx, tx, `SELECT device FROM snapshot WHERE id = ?`, id)
-		if err == nil {
-			err = unindex(ctx, tx, id)
+		var all []string
+		for _, id := range ids {
+			devices, err := texts(ctx, tx, `SELECT device FROM snapshot WHERE id = ?`, id)
+			if err == nil {
+				err = unindex(ctx, tx, id)
+			}
+			if err != nil {
+				return fmt.Errorf("snapshot %s: %w", id, err)
+			}
+			all = append(all, devices...)
 		}
-		if err != nil {
-			return err
-		}
-		return refresh(ctx, tx, devices...)
+		slices.Sort(all)
+		return refresh(ctx, tx, slices.Compact(all)...)
 	})
-	return c.wrap("take snapshot "+id+" out of the index", err)
+	return c.wrap("take snapshots out of the index", err)
+}
+
+// ForgetContents takes out contents that no snapshot names.
+func (c *Catalog) ForgetContents(ctx context.Context, sums ...string) error {
+	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+		for _, sum := range sums {
+			_, err := tx.ExecContext(ctx, `DELETE FROM blob WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, sum)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return c.wrap("forget content", err)
 }
 
 // Remember enters the content of one file that the vault has just taken in.

@@ -22,6 +22,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"flashwarden/internal/disk"
@@ -40,6 +41,10 @@ type Store struct {
 	path   string
 	disk   FS
 	remote bool // disk belongs to another host
+
+	// durable are the directories below the first parts whose names are on stable
+	// storage: one fsync for each is enough.
+	durable sync.Map
 }
 
 // FS is the file system of a Store: of this host, or of a server.

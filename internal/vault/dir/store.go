@@ -234,6 +234,27 @@ func (d *Store) Delete(ctx context.Context, key string) error {
 	return disk.SyncDir(d.disk, filepath.Dir(name))
 }
 
+// DeleteAll implements vault.BatchDeleter: each directory is synced once.
+func (d *Store) DeleteAll(ctx context.Context, keys []string) error {
+	dirs := make(map[string]bool)
+	for _, key := range keys {
+		name, err := d.name(ctx, key)
+		if err != nil {
+			return err
+		}
+		if err := d.disk.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		dirs[filepath.Dir(name)] = true
+	}
+	for dir := range dirs {
+		if err := disk.SyncDir(d.disk, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // name returns the path of the file for key.
 func (d *Store) name(ctx context.Context, key string) (string, error) {
 	if !vault.ValidKey(key) {
@@ -282,6 +303,9 @@ func (d *Store) place(from, to string) error {
 		return err
 	}
 	err := d.disk.Link(from, to) // unlike a rename, it never replaces
+	if errors.Is(err, fs.ErrNotExist) && d.forgotDirs(dir) {
+		return d.place(from, to)
+	}
 	taken := errors.Is(err, fs.ErrExist)
 	if err != nil && !taken {
 		return err
@@ -301,10 +325,25 @@ func (d *Store) makePart(dir string) error {
 	if filepath.Dir(dir) == d.path || dir == d.path {
 		return nil
 	}
+	if _, done := d.durable.Load(dir); done {
+		return nil
+	}
 	if err := d.makePart(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	return d.mkdir(dir)
+	if err := d.mkdir(dir); err != nil {
+		return err
+	}
+	d.durable.Store(dir, true)
+	return nil
+}
+
+// forgotDirs reports whether a directory that makePart believed in is gone, and
+// forgets it with those above.
+func (d *Store) forgotDirs(dir string) bool {
+	_, believed := d.durable.LoadAndDelete(dir)
+	d.durable.Delete(filepath.Dir(dir))
+	return believed
 }
 
 // seal makes f read-only and brings it to stable storage.

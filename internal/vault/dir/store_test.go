@@ -2,6 +2,7 @@ package dir
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,13 +37,16 @@ func TestOrderOfRareSteps(t *testing.T) {
 	path, _ := writeSpool(t, t.TempDir(), "an image")
 	put := func() error { return d.dir.Put(t.Context(), key, strings.NewReader("an image"), 8) }
 	write := []string{"create tmp", "write tmp", "chmod tmp", "sync tmp"}
-	taken := []string{"mkdir UPPER", "syncdir blobs", "mkdir PART", "syncdir UPPER", "link KEY", "syncdir PART"}
+	taken := []string{"link KEY", "syncdir PART"}
+	first := []string{"mkdir UPPER", "syncdir blobs", "mkdir PART", "syncdir UPPER"} // another process may have made them
 	for _, c := range []struct {
 		name string
 		do   func() error
 		want []string
 		err  error
 	}{
+		{"put what exists, as the first step of a process", func() error { d.dir.durable.Clear(); return put() },
+			slices.Concat(write, first, taken, []string{"remove tmp"}), vault.ErrExists},
 		{"put what exists", put, slices.Concat(write, taken, []string{"remove tmp"}), vault.ErrExists},
 		{"adopt what exists", func() error { return d.dir.Adopt(t.Context(), key, path) },
 			slices.Concat([]string{"chmod spool", "sync spool"}, taken), vault.ErrExists},
@@ -75,6 +79,20 @@ func TestOrderOfRareSteps(t *testing.T) {
 		d.faults(nil)
 		if !slices.Equal(steps, c.want) {
 			t.Errorf("%s: %q; want %q", c.name, steps, c.want)
+		}
+	}
+}
+
+// TestDirectoryThatIsGone takes away a directory that the store has made.
+func TestDirectoryThatIsGone(t *testing.T) {
+	d := newVault(t)
+	key := vault.BlobKey(sumOf("an image"))
+	for range 2 {
+		if err := d.dir.Put(t.Context(), key, strings.NewReader("an image"), 8); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Dir(filepath.Dir(d.blobPath(sumOf("an image"))))); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

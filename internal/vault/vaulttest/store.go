@@ -52,10 +52,10 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"PruneYoung", testPruneYoung},
 		{"PruneUnreadable", testPruneUnreadable},
 		{"PruneIsInterrupted", testPruneIsInterrupted},
-		{"PruneWaits", testPruneWaits},
 		{"Mirror", testMirror},
 		{"MirrorDamage", testMirrorDamage},
 		{"MirrorFaults", testMirrorFaults},
+		{"PruneLeavesClaims", testPruneLeavesClaims},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create(t)) })
 	}

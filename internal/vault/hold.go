@@ -1,0 +1,52 @@
+package vault
+
+import "sync"
+
+// claims are the contents that somebody relies on although perhaps no snapshot
+// names them. A prune leaves them. The zero value is ready.
+type claims struct {
+	mu      sync.Mutex
+	held    int             // how many hold the vault
+	claimed map[digest]bool // what was looked up, proved or put since held was 0
+}
+
+// Hold keeps a prune of this process from removing any content that is looked up,
+// proved or put until release is called. Whoever relies on content that no
+// snapshot names yet holds the vault. Nobody waits.
+func (v *Vault) Hold() (release func()) {
+	c := &v.claims
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held++
+	return sync.OnceFunc(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.held--; c.held == 0 {
+			c.claimed = nil
+		}
+	})
+}
+
+// claim enters a content before somebody relies on it.
+func (c *claims) claim(sum digest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held == 0 {
+		return
+	}
+	if c.claimed == nil {
+		c.claimed = make(map[digest]bool)
+	}
+	c.claimed[sum] = true
+}
+
+// unlessClaimed calls remove unless somebody relies on the content. Until it
+// returns, nobody begins to.
+func (c *claims) unlessClaimed(sum digest, remove func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.claimed[sum] {
+		return nil
+	}
+	return remove()
+}
