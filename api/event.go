@@ -19,6 +19,7 @@ const (
 	StepReload Step = "reload" // waiting for the device to answer again
 	StepTry    Step = "try"    // a test transfer; File describes it
 	StepRead   Step = "read"   // of the vault: Bytes of Size
+	StepMirror Step = "mirror" // bringing the vault's content to a mirror: Bytes of Size
 	StepDone   Step = "done"
 )
 

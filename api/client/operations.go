@@ -96,6 +96,11 @@ func (c *Client) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Eve
 	return run[api.RebuildResult](ctx, c, "rebuild", r, events)
 }
 
+// Mirror brings a copy of the vault to another place.
+func (c *Client) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
+	return run[api.MirrorResult](ctx, c, "mirror", r, events)
+}
+
 // Prune removes old snapshots.
 func (c *Client) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
 	return run[api.PruneResult](ctx, c, "prune", r, nil)

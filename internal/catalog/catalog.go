@@ -30,6 +30,7 @@ type Catalog interface {
 	Inventory
 	Index
 	History
+	Mirrors
 	Close() error
 }
 

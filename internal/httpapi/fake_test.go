@@ -115,6 +115,10 @@ func (f *fake) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event
 	return do[api.RebuildResult](ctx, f, "Rebuild", r, events)
 }
 
+func (f *fake) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
+	return do[api.MirrorResult](ctx, f, "Mirror", r, events)
+}
+
 func (f *fake) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
 	return do[api.PruneResult](ctx, f, "Prune", r, nil)
 }

@@ -57,6 +57,7 @@ func New(w warden.Warden, log *slog.Logger) http.Handler {
 	route(h, "find", plain(w.Find))
 	route(h, "check", w.Check)
 	route(h, "rebuild", w.Rebuild)
+	route(h, "mirror", w.Mirror)
 	route(h, "prune", plain(w.Prune))
 	route(h, "offer", plain(w.Offer))
 	route(h, "await-offer", w.AwaitOffer)

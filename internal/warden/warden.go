@@ -47,6 +47,7 @@ type Warden interface {
 	// the bytes with the SHA-256.
 	Open(ctx context.Context, c api.Content) (io.ReadCloser, error)
 	Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error)
+	Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error)
 	Prune(ctx context.Context, r api.Prune) (api.PruneResult, error)
 	Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error)
 

@@ -43,6 +43,7 @@ func Test(t *testing.T, create New) {
 		{"KeepWithoutIndex", testKeepWithoutIndex},
 		{"Recover", testRecover},
 		{"VaultIdentity", testVaultIdentity},
+		{"Mirrors", testMirrors},
 		{"RebuildByManyAtOnce", testRebuildByMany},
 		{"Images", testImages},
 		{"NoImages", testNoImages},

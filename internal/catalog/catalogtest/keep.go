@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -95,5 +96,20 @@ func testVaultIdentity(t *testing.T, create New) {
 		if got, err := c.VaultIdentity(ctx); got != want || err != nil {
 			t.Errorf("identity %q, error %v; want %q", got, err, want)
 		}
+	}
+}
+
+// testMirrors enters copies of the vault and replaces one.
+func testMirrors(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	made := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
+	a, b := catalog.Mirror{Target: "/a", Made: made}, catalog.Mirror{Target: "sftp://nas/b", Made: made, Succeeded: made.Add(time.Hour)}
+	for _, m := range []catalog.Mirror{b, {Target: "/a", Made: made.Add(-time.Hour), Succeeded: made}, a} {
+		if err := c.PutMirror(ctx, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := c.Mirrors(ctx); err != nil || !slices.Equal(got, []catalog.Mirror{a, b}) {
+		t.Errorf("%+v, error %v; want %+v", got, err, []catalog.Mirror{a, b})
 	}
 }

@@ -49,6 +49,10 @@ type target struct {
 	path             string // relative: to the user's home
 }
 
+// ErrURL is the error of a URL that names no directory of an SFTP server; test
+// with errors.Is.
+var ErrURL = errors.New("SFTP URL")
+
 // parse reads sftp://[USER@]HOST[:PORT]/PATH. A path that begins with /~/ is
 // relative to the user's home.
 func parse(u *url.URL) (target, error) {
@@ -58,13 +62,13 @@ func parse(u *url.URL) (target, error) {
 	case u.Scheme != Scheme:
 		return t, fmt.Errorf("%q is no URL of an SFTP server", u.Redacted())
 	case password:
-		return t, errors.New("the URL has a password: use a key of SSH")
+		return t, errors.New("it has a password: use a key of SSH")
 	case t.host == "", strings.HasPrefix(t.host, "-"), strings.HasPrefix(t.user, "-"): // a dash would begin an option of ssh
-		return t, errors.New("the URL has no host: write sftp://USER@HOST/DIRECTORY")
+		return t, errors.New("it has no host: write sftp://USER@HOST/DIRECTORY")
 	case u.RawQuery != "" || u.Fragment != "":
-		return t, errors.New("an SFTP URL ends with its path: write ? and # as %3F and %23")
+		return t, errors.New("it ends with its path: write ? and # as %3F and %23")
 	case t.path == "/" || t.path == "/~":
-		return t, errors.New("the URL has no directory: write sftp://USER@HOST/DIRECTORY")
+		return t, errors.New("it has no directory: write sftp://USER@HOST/DIRECTORY")
 	}
 	if home, ok := strings.CutPrefix(t.path, "/~/"); ok {
 		t.path = home
@@ -102,7 +106,7 @@ func Login(u *url.URL) string {
 func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	t, err := parse(u)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
 	s, err := connect(t.command(ctx), t.path)
 	if err != nil {

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/api"
+	"flashwarden/internal/config"
+	"flashwarden/internal/terminal"
+	"flashwarden/internal/warden"
+)
+
+func mirrorCommand(p *program) *cobra.Command {
+	var r api.Mirror
+	var limit string
+	cmd := &cobra.Command{
+		Use:   "mirror TARGET",
+		Short: "bring a copy of the vault to another place",
+		Long: `mirror copies what the mirror at TARGET lacks, and proves each copy: it reads it
+back, or compares the checksum that the store computed. It removes nothing there,
+also not what prune removed from the vault. It can be stopped at any time; the next
+run goes on.
+
+TARGET is
+  a directory         with the same files as the vault
+  sftp://USER@HOST/DIR  the same on an SFTP server; /~/DIR is relative to the home
+                      of USER. The ssh program of this host logs in, with the keys
+                      of the user who runs flashwarden.
+
+The first run makes the mirror in an empty place. Later, a TARGET without the mirror
+is an error, because its disk may not be mounted. --new begins again in an empty
+place.`,
+		Example: "  flashwarden mirror /mnt/usb/vault\n  flashwarden mirror sftp://backup@nas.example.net/srv/vault --limit 2MB",
+		Args:    usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if r.Target, err = absoluteTarget(args[0]); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("limit") {
+				if r.Rate, err = config.ParseSize(limit); err != nil {
+					return usageError{fmt.Errorf("--limit: %w", err)}
+				}
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				var events func(api.Event)
+				if !p.quiet && terminal.IsTerminal(p.err) {
+					events = mirrored(p.err)
+				}
+				res, err := w.Mirror(ctx, r, events)
+				if err != nil {
+					return err
+				}
+				return printMirror(&p.output, res)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&limit, "limit", "", "send and read back at most this `SIZE` per second, for example 2MB (default no limit)")
+	cmd.Flags().BoolVar(&r.New, "new", false, "make a new mirror although there was one at TARGET before")
+	return cmd
+}
+
+// absoluteTarget makes a directory absolute: the daemon works in another one.
+func absoluteTarget(target string) (string, error) {
+	if target == "" || strings.Contains(target, "://") {
+		return target, nil
+	}
+	return filepath.Abs(target)
+}
+
+// mirrored shows on one line how much of a mirror is done.
+func mirrored(w io.Writer) func(api.Event) {
+	return func(e api.Event) {
+		end := "\r"
+		if e.Bytes >= e.Size {
+			end = "\n"
+		}
+		fmt.Fprintf(w, "mirrored %s of %s%s", size(e.Bytes), size(e.Size), end)
+	}
+}
+
+func printMirror(o *output, res api.MirrorResult) error {
+	if o.json {
+		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
+	}
+	found := listProblems(o.err, res.Problems)
+	for _, note := range res.Notes {
+		fmt.Fprintf(o.err, "note: %s\n", oneLine(note))
+	}
+	if o.quiet {
+		return found
+	}
+	if res.Made {
+		fmt.Fprintf(o.out, "Made a mirror at %s\n", res.Target)
+	}
+	fmt.Fprintf(o.out, "Copied %s and %d files (%s); the mirror has %s\n",
+		terminal.Count(res.Snapshots, "snapshot"), res.Blobs, size(res.Bytes), terminal.Count(res.Held, "snapshot"))
+	if res.Replaced > 0 {
+		fmt.Fprintf(o.out, "%d files of the mirror were damaged and were replaced\n", res.Replaced)
+	}
+	return found
+}

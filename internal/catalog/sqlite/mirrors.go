@@ -1,0 +1,48 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"flashwarden/internal/catalog"
+)
+
+// Mirrors returns all copies of the vault.
+func (c *Catalog) Mirrors(ctx context.Context) ([]catalog.Mirror, error) {
+	rows, err := c.db.QueryContext(ctx, `SELECT target, made, succeeded FROM mirror ORDER BY target`)
+	if err != nil {
+		return nil, c.wrap("list mirrors", err)
+	}
+	defer rows.Close()
+	var all []catalog.Mirror
+	for rows.Next() {
+		var m catalog.Mirror
+		var made, succeeded string
+		if err := rows.Scan(&m.Target, &made, &succeeded); err != nil {
+			return nil, c.wrap("list mirrors", err)
+		}
+		var wrong, never error
+		m.Made, wrong = time.Parse(time.RFC3339, made)
+		if succeeded != "" {
+			m.Succeeded, never = time.Parse(time.RFC3339, succeeded)
+		}
+		if err := errors.Join(wrong, never); err != nil {
+			return nil, c.wrap("list mirrors", err)
+		}
+		all = append(all, m)
+	}
+	return all, c.wrap("list mirrors", rows.Err())
+}
+
+// PutMirror enters a copy of the vault.
+func (c *Catalog) PutMirror(ctx context.Context, m catalog.Mirror) error {
+	succeeded := ""
+	if !m.Succeeded.IsZero() {
+		succeeded = m.Succeeded.UTC().Format(time.RFC3339)
+	}
+	_, err := c.db.ExecContext(ctx, `INSERT INTO mirror (target, made, succeeded) VALUES (?, ?, ?)
+		ON CONFLICT (target) DO UPDATE SET made = excluded.made, succeeded = excluded.succeeded`,
+		m.Target, m.Made.UTC().Format(time.RFC3339), succeeded)
+	return c.wrap("remember the mirror "+m.Target, err)
+}

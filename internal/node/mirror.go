@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+)
+
+// Mirror brings a copy of the vault to another place. Backups may go on at the
+// same time.
+func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
+	begun := time.Now()
+	v, err := n.Vault(ctx)
+	if err != nil {
+		return api.MirrorResult{}, err
+	}
+	if none, err := n.NoVault(ctx); err != nil {
+		return api.MirrorResult{}, err
+	} else if none {
+		return api.MirrorResult{}, cause.New(cause.VaultError, "there is no vault yet", api.Do("backup").With("all", "").Say(" makes it"))
+	}
+	if sameDir(r.Target, n.path("vault")) {
+		return api.MirrorResult{}, wrongTarget("%s is the vault itself", r.Target)
+	}
+	known, err := n.mirror(ctx, r.Target)
+	if err != nil {
+		return api.MirrorResult{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	to, err := openTarget(ctx, r.Target)
+	if err != nil {
+		return api.MirrorResult{}, err
+	}
+	res, err := mirrorTo(ctx, v, to, r, r.New || known.Made.IsZero(), events)
+	err = errors.Join(err, to.close())
+	res.Target, res.Started = r.Target, begun.UTC().Truncate(time.Second)
+	res.Seconds = math.Round(time.Since(begun).Seconds()*10) / 10
+	if err != nil {
+		return res, wrongMirror(r.Target, err)
+	}
+	return res, n.remember(ctx, known, res)
+}
+
+// mirrorTo copies the vault to an open store.
+func mirrorTo(ctx context.Context, v *vault.Vault, to target, r api.Mirror, fresh bool, events func(api.Event)) (api.MirrorResult, error) {
+	o := vault.MirrorOptions{Fresh: fresh}
+	if r.Rate > 0 {
+		o.Limit = vault.NewRateLimiter(r.Rate)
+	}
+	if events != nil {
+		o.Progress = func(done, total int64) { events(api.Event{Step: api.StepMirror, Bytes: done, Size: total}) }
+	}
+	res, err := v.MirrorTo(ctx, vault.NewTwin(to.store, o.Limit), o)
+	res.Notes = append(res.Notes, to.notes...)
+	return res, err
+}
+
+// mirror returns what the catalog knows of a mirror; the zero one for nothing.
+func (n *Node) mirror(ctx context.Context, target string) (catalog.Mirror, error) {
+	all, err := n.Catalog.Mirrors(ctx)
+	i := slices.IndexFunc(all, func(m catalog.Mirror) bool { return m.Target == target })
+	if err != nil || i < 0 {
+		return catalog.Mirror{Target: target}, err
+	}
+	return all[i], nil
+}
+
+// remember enters the run of a mirror into the catalog.
+func (n *Node) remember(ctx context.Context, m catalog.Mirror, res api.MirrorResult) error {
+	if m.Made.IsZero() || res.Made {
+		m.Made = res.Started
+	}
+	if len(res.Problems) == 0 {
+		m.Succeeded = res.Started
+	}
+	return n.Catalog.PutMirror(context.WithoutCancel(ctx), m)
+}
+
+// wrongMirror adds the next step to an error of vault.MirrorTo.
+func wrongMirror(target string, err error) error {
+	var fix api.Fix
+	switch {
+	case errors.Is(err, vault.ErrMissing):
+		fix = api.Say("mount the disk of the mirror. If that mirror is lost for good, begin a new one in an empty place: ").Do("mirror", target).With("new", "")
+	case errors.Is(err, vault.ErrOther):
+		fix = api.Say("choose an empty place for the mirror of this vault")
+	default:
+		fix = api.Say("try again: what was copied stays, and the next run goes on from there")
+	}
+	return cause.Wrap(cause.VaultError, err, target, fix)
+}

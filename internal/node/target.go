@@ -1,0 +1,78 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
+	"flashwarden/internal/vault/sftp"
+)
+
+// target is a place for a vault: an open store.
+type target struct {
+	store vault.Store
+	close func() error
+	notes []string // what the store cannot promise
+}
+
+// openTarget opens the store that text names: an absolute path of a directory, or
+// a URL. The connection to a server ends with ctx.
+func openTarget(ctx context.Context, text string) (target, error) {
+	if !strings.Contains(text, "://") {
+		return openDir(text)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return target{}, wrongTarget("%q is no URL: %w", text, errors.Unwrap(err))
+	}
+	switch u.Scheme {
+	case sftp.Scheme:
+		return openSFTP(ctx, u)
+	}
+	return target{}, wrongTarget("%q: want a directory, or sftp://USER@HOST/DIRECTORY", u.Redacted())
+}
+
+func wrongTarget(format string, args ...any) error {
+	return &api.Problem{Field: "target", Detail: fmt.Errorf(format, args...).Error(), Exit: api.ExitUsage}
+}
+
+func openDir(path string) (target, error) {
+	if !filepath.IsAbs(path) {
+		return target{}, wrongTarget("%q is no absolute path", path)
+	}
+	store, err := dir.Open(path)
+	return target{store: store, close: func() error { return nil }}, err
+}
+
+func openSFTP(ctx context.Context, u *url.URL) (target, error) {
+	store, err := sftp.Open(ctx, u)
+	if errors.Is(err, sftp.ErrURL) {
+		return target{}, wrongTarget("%w", err)
+	}
+	if err != nil {
+		return target{}, cause.Wrap(cause.VaultError, err, "the SFTP server", api.Say("log in once by hand, without a password: ").Type(api.OnHost, sftp.Login(u)))
+	}
+	t := target{store: store, close: store.Close}
+	if !store.Synced() {
+		t.notes = append(t.notes, "this SFTP server cannot sync: after a power cut there, check the mirror")
+	}
+	return t, nil
+}
+
+// sameDir reports whether two paths are one directory.
+func sameDir(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
