@@ -73,9 +73,9 @@ func reportBackups(o *output, results []api.BackupResult) error {
 	}
 	switch {
 	case o.quiet:
-		fmt.Fprint(o.err, terminal.Results(results).Failures(o.paintErr))
+		fmt.Fprint(o.err, terminal.Results(results).Failures(o.layoutErr()))
 	case !o.json:
-		_, err = fmt.Fprint(o.out, terminal.Results(results).Format(o.layout()))
+		err = o.page(terminal.Results(results).Format(o.layout()))
 	}
 	if slices.ContainsFunc(results, func(r api.BackupResult) bool { return r.Status != api.StatusOK }) {
 		return errors.Join(err, errDevicesFailed)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -315,31 +314,24 @@ func runTestDevices(ctx context.Context, p *program, w warden.Warden, s api.Sele
 	return printTests(&p.output, results)
 }
 
+// printTests prints the results; its error chooses the exit code. With --quiet it
+// prints only failures, on standard error.
 func printTests(o *output, results []api.TestResult) error {
-	var failed error
-	slices.SortStableFunc(results, func(a, b api.TestResult) int { return terminal.Compare(a.Device, b.Device) })
-	table := terminal.Table{Columns: []terminal.Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "MODEL"}, {Head: "VERSION"}, {Head: "IMAGE"}, {Head: "CAUSE", Keep: true}}}
-	for _, r := range results {
-		if r.Status != api.StatusOK {
-			failed = errDevicesFailed
-		}
-		row := cells(r.Device, r.Status, r.Facts.Model, r.Facts.Version, r.Facts.Image, string(r.Cause))
-		row[1].Tone = terminal.ToneOf(r.Status)
-		table.Rows = append(table.Rows, row)
+	var err, failed error
+	if slices.ContainsFunc(results, func(r api.TestResult) bool { return r.Status != api.StatusOK }) {
+		failed = errDevicesFailed
 	}
 	if o.json {
-		return errors.Join(writeJSON(o, map[string]any{"results": results}), failed)
+		slices.SortStableFunc(results, func(a, b api.TestResult) int { return terminal.Compare(a.Device, b.Device) })
+		err = writeJSON(o, map[string]any{"results": results})
 	}
-	if _, err := io.WriteString(o.out, table.Format(o.layout())); err != nil {
-		return err
+	switch {
+	case o.quiet:
+		fmt.Fprint(o.err, terminal.Tests(results).Failures(o.layoutErr()))
+	case !o.json:
+		err = o.page(terminal.Tests(results).Format(o.layout()))
 	}
-	for _, r := range results {
-		explainResult(o, r.Device, r.Message, r.Hint)
-		for _, note := range r.Notes {
-			fmt.Fprintf(o.out, "%s: %s\n", r.Device, oneLine(note))
-		}
-	}
-	return failed
+	return errors.Join(err, failed)
 }
 
 // explainResult prints below a table why a device failed, and the next step.
@@ -347,8 +339,9 @@ func explainResult(o *output, device, message, hint string) {
 	if message == "" {
 		return
 	}
-	fmt.Fprintf(o.out, "\n%s: %s\n", device, printable(message))
+	l := o.layout()
+	fmt.Fprint(o.out, "\n"+l.Prose("", printable(device+": "+message)))
 	if hint != "" {
-		fmt.Fprintf(o.out, "  next: %s\n", printable(hint))
+		fmt.Fprint(o.out, l.Prose("  ", printable("next: "+hint)))
 	}
 }

@@ -171,7 +171,7 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	}
 	switch {
 	case o.quiet && r.Status != api.StatusOK:
-		fmt.Fprint(o.err, restoreFailure(o.paintErr, r))
+		fmt.Fprint(o.err, restoreFailure(o.layoutErr(), r))
 	case !o.quiet && !o.json:
 		err = printRestore(o, r)
 	}
@@ -209,12 +209,12 @@ func printRestore(o *output, r api.RestoreResult) error {
 		fmt.Fprintf(o.out, "%s: %s\n", r.Device, printable(note))
 	}
 	if r.Status != api.StatusOK {
-		fmt.Fprint(o.out, restoreFailure(o.paint, r))
+		fmt.Fprint(o.out, restoreFailure(o.layout(), r))
 	}
 	return nil
 }
 
 // restoreFailure says why a restore failed, and the next step.
-func restoreFailure(paint terminal.Palette, r api.RestoreResult) string {
-	return terminal.Failure(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, paint)
+func restoreFailure(l terminal.Layout, r api.RestoreResult) string {
+	return terminal.Failure(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, l)
 }

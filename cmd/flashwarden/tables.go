@@ -15,6 +15,11 @@ func (o *output) layout() terminal.Layout {
 	return terminal.Layout{Columns: terminal.SizeOf(o.out).Columns, All: o.wide, Palette: o.paint}
 }
 
+// layoutErr is how text is printed on err.
+func (o *output) layoutErr() terminal.Layout {
+	return terminal.Layout{Columns: terminal.SizeOf(o.err).Columns, All: o.wide, Palette: o.paintErr}
+}
+
 // page prints a text, through the pager if it is longer than the screen.
 func (o *output) page(text string) error { return terminal.Page(o.out, text, o.pager) }
 

@@ -3,8 +3,10 @@ package backup
 import (
 	"context"
 	"sync"
+	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 )
 
 // All backs several devices up side by side: Parallel at once in all,
@@ -20,12 +22,23 @@ func (r *Runner) All(ctx context.Context, devices []api.Device, o Options) []api
 	for i, d := range devices {
 		wg.Go(func() {
 			defer limits.take(d.Site)()
+			if ctx.Err() != nil {
+				results[i] = notTried(ctx, d)
+				return
+			}
 			end := r.begin(ctx, d)
 			results[i] = end(r.Backup(ctx, d, o))
 		})
 	}
 	wg.Wait()
 	return results
+}
+
+// notTried is the result of a device that All did not begin with before ctx ended.
+func notTried(ctx context.Context, d api.Device) api.BackupResult {
+	res := failed(api.BackupResult{Device: d.Name, Started: time.Now().UTC().Truncate(time.Second), Files: []api.File{}, NotTried: true}, cause.Ended(ctx))
+	res.Message = "not tried: " + res.Message
+	return res
 }
 
 func (r *Runner) begin(ctx context.Context, d api.Device) (end func(api.BackupResult) api.BackupResult) {

@@ -11,44 +11,30 @@ import (
 // Results are the results of backups, for people.
 type Results []api.BackupResult
 
-// Format returns a summary, a table in natural order, a block for each device
-// that needs attention or has a plan, and remarks.
+// Format returns a summary, a table in natural order, a block for each reason
+// for attention with the devices that have it, the plans, and remarks.
 func (r Results) Format(l Layout) string {
 	r = r.sorted()
 	text := l.Palette.Paint(Strong, r.Summary()) + "\n"
-	if !r.dryRun() {
+	if r.dryRun() {
+		text += r.plans(l)
+	} else {
 		text += r.table().Format(l)
 	}
-	b := blocks{paint: l.Palette}
-	for _, one := range r {
-		if one.Status != api.StatusOK || len(one.Warnings) > 0 || one.Plan != nil {
-			b.add(one)
-		}
-	}
-	return text + b.text.String() + r.remarks()
+	return text + r.problems(l, true) + r.remarks(l)
 }
 
-// Failures returns a summary and a block for each device that is not ok. It is
+// Failures returns a summary and the blocks of the devices that are not ok. It is
 // empty if all are.
-func (r Results) Failures(paint Palette) string {
-	b := blocks{paint: paint}
-	for _, one := range r.sorted() {
-		if one.Status != api.StatusOK {
-			b.add(one)
-		}
+func (r Results) Failures(l Layout) string {
+	if text := r.sorted().problems(l, false); text != "" {
+		return r.Summary() + "\n" + text
 	}
-	if b.text.Len() == 0 {
-		return ""
-	}
-	return r.Summary() + "\n" + b.text.String()
+	return ""
 }
 
 // Failure returns the block of one device: why it failed, and the next step.
-func Failure(r api.BackupResult, paint Palette) string {
-	b := blocks{paint: paint}
-	b.add(r)
-	return b.text.String()
-}
+func Failure(r api.BackupResult, l Layout) string { return Results{r}.problems(l, false) }
 
 // sorted returns the results in the natural order of the devices.
 func (r Results) sorted() Results {
@@ -61,6 +47,9 @@ func (r Results) table() Table {
 	t := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "IMAGE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"},
 		{Head: "COPIED", Right: true}, {Head: "SECONDS", Right: true}}}
 	for _, one := range r {
+		if one.NotTried {
+			continue
+		}
 		t.Rows = append(t.Rows, []Cell{{Text: one.Device}, {Text: status(one), Tone: tone(one)}, {Text: imageName(one)}, {Text: imageSize(one)},
 			{Text: evidence(one)}, {Text: Bytes(one.BytesCopied)}, {Text: fmt.Sprintf("%.1f", one.Seconds)}})
 	}
@@ -92,11 +81,14 @@ func (r Results) Summary() string {
 		if len(one.Warnings) > 0 && word == api.StatusOK {
 			word = "ok with warnings"
 		}
+		if one.NotTried {
+			word = "not tried"
+		}
 		counts[word]++
 		bytes += one.BytesCopied
 	}
 	var parts []string
-	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusIncomplete, api.StatusFailed} {
+	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusIncomplete, api.StatusFailed, "not tried"} {
 		if n := counts[word]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
@@ -112,116 +104,25 @@ func (r Results) dryRun() bool {
 	return slices.ContainsFunc(r, func(r api.BackupResult) bool { return r.Plan != nil })
 }
 
-// blocks collects one block for each device that failed, that lacks a file or
-// that has warnings, and for each plan.
-type blocks struct {
-	paint Palette
-	text  strings.Builder
-	hints map[string]string // the device whose block has the hint
-}
-
-func (b *blocks) add(r api.BackupResult) {
-	fmt.Fprintf(&b.text, "\n%s\n", b.head(r))
-	b.failure(r)
-	for _, w := range r.Warnings {
-		b.line("%s", w)
-	}
-	b.plan(r)
-}
-
-// head is the first line of a block.
-func (b *blocks) head(r api.BackupResult) string {
-	text := r.Device + ": " + b.paint.Paint(tone(r), status(r))
-	if r.Cause != "" {
-		text += " (" + string(r.Cause) + ")"
-	}
-	return text
-}
-
-func (b *blocks) line(format string, args ...any) {
-	fmt.Fprintf(&b.text, "  %s\n", strings.ReplaceAll(Printable(fmt.Sprintf(format, args...)), "\n", "\n  "))
-}
-
-// failure prints why a device failed, the next step, and the files that are
-// missing for other reasons. A hint that an earlier block has is not repeated.
-func (b *blocks) failure(r api.BackupResult) {
-	if r.Message != "" {
-		b.line("%s", r.Message)
-		b.next(r.Device, r.Hint)
-	}
-	notTried := 0
-	for _, group := range missing(r) {
-		if group[0].NotTried {
-			notTried += len(group)
+// plans returns the plan of each device.
+func (r Results) plans(l Layout) string {
+	var b strings.Builder
+	for _, one := range r {
+		if one.Plan == nil {
 			continue
 		}
-		verb := "is"
-		var paths []string
-		for _, f := range group {
-			paths = append(paths, f.Path)
+		fmt.Fprintf(&b, "\n%s\n", headOf(one, l.Palette))
+		b.WriteString(l.Prose("  ", fmt.Sprintf("would copy %s, except files that the vault already has; %s free here", ExactBytes(one.Plan.Bytes), Bytes(one.Plan.Free))))
+		for _, c := range one.Plan.Commands {
+			b.WriteString("    " + OneLine(c) + "\n")
 		}
-		if len(paths) > 1 {
-			verb = "are"
-		}
-		b.line("%s %s missing (%s): %s", strings.Join(paths, ", "), verb, group[0].Cause, group[0].Message)
-		b.next(r.Device, group[0].Hint)
 	}
-	if notTried > 0 {
-		b.line("%s not tried", Count(notTried, "file"))
-	}
-}
-
-func (b *blocks) next(device, hint string) {
-	if hint == "" {
-		return
-	}
-	if first, ok := b.hints[hint]; ok {
-		if first != device {
-			b.line("next: as for %s", first)
-		}
-		return
-	}
-	if b.hints == nil {
-		b.hints = map[string]string{}
-	}
-	b.hints[hint] = device
-	b.line("next: %s", hint)
-}
-
-// missing groups the missing files of a result by the reason. The reason of the
-// result itself is not among them.
-func missing(r api.BackupResult) [][]api.File {
-	var groups [][]api.File
-	for _, f := range r.Files {
-		if f.Cause == "" || f.Message == r.Message {
-			continue
-		}
-		i := slices.IndexFunc(groups, func(g []api.File) bool {
-			return g[0].NotTried == f.NotTried && g[0].Cause == f.Cause && g[0].Message == f.Message
-		})
-		if i < 0 {
-			groups = append(groups, nil)
-			i = len(groups) - 1
-		}
-		groups[i] = append(groups[i], f)
-	}
-	return groups
-}
-
-// plan prints what a backup would do.
-func (b *blocks) plan(r api.BackupResult) {
-	if r.Plan == nil {
-		return
-	}
-	b.line("would copy %s, except files that the vault already has; %s free here", ExactBytes(r.Plan.Bytes), Bytes(r.Plan.Free))
-	for _, c := range r.Plan.Commands {
-		b.line("  %s", c)
-	}
+	return b.String()
 }
 
 // remarks returns the remarks about devices without any failure, once for
 // all devices that share it.
-func (r Results) remarks() string {
+func (r Results) remarks(l Layout) string {
 	devices := map[string][]string{}
 	var remarks []string
 	for _, one := range r {
@@ -237,7 +138,7 @@ func (r Results) remarks() string {
 		if i == 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "%s: %s\n", few(devices[remark]), Printable(remark))
+		b.WriteString(l.Prose("", few(devices[remark])+": "+OneLine(remark)))
 	}
 	return b.String()
 }

@@ -46,13 +46,9 @@ sw17    incomplete     c3750.bin  18.3 MB  device-md5      0 B      0.0
 sw3: ok, 1 warning
   switch 2 runs 15.0(2)EX5, the active switch 1 runs 15.2(2)E6
 
-sw4: failed (no_request)
+2 devices failed (no_request): sw4, sw5
   The switch sent no TFTP request
   next: open UDP 69
-
-sw5: failed (no_request)
-  The switch sent no TFTP request
-  next: as for sw4
 
 sw17: incomplete (stalled)
   no byte for 60 s
@@ -98,11 +94,11 @@ func TestResultsOnAScreen(t *testing.T) {
 
 // TestFailures is empty when all is well.
 func TestFailures(t *testing.T) {
-	if got := terminal.Results(night()[2:4]).Failures(terminal.Palette{}); got != "" {
+	if got := terminal.Results(night()[2:4]).Failures(terminal.Layout{}); got != "" {
 		t.Errorf("%q", got)
 	}
-	got := terminal.Results(night()).Failures(terminal.Palette{})
-	if !strings.HasPrefix(got, "2 ok, 1 ok with warnings, 1 incomplete, 2 failed; 54.9 MB copied\n\nsw4: failed (no_request)\n") || strings.Contains(got, "sw3") {
+	got := terminal.Results(night()).Failures(terminal.Layout{})
+	if !strings.HasPrefix(got, "2 ok, 1 ok with warnings, 1 incomplete, 2 failed; 54.9 MB copied\n\n2 devices failed (no_request): sw4, sw5\n") || strings.Contains(got, "sw3") {
 		t.Error(got)
 	}
 }
@@ -152,5 +148,72 @@ func TestManyResults(t *testing.T) {
 	}
 	if text := results.Format(terminal.Layout{}); !strings.HasPrefix(text, "40 ok; 0 B copied\n") || !strings.HasSuffix(text, "\n\nsw1, sw2, sw3 and 37 more: install mode\n") {
 		t.Error(text)
+	}
+}
+
+// TestBadNight: 40 failures with three causes fit one screen, and no line is wider
+// than it. Each device is named.
+func TestBadNight(t *testing.T) {
+	var results terminal.Results
+	for n := range 40 {
+		name, address := fmt.Sprintf("access-%d", n+1), fmt.Sprintf("192.0.2.%d", n+1)
+		r := api.BackupResult{Device: name, Status: api.StatusFailed, Cause: "no_request", Message: name + " at " + address + " sent no TFTP request to 192.0.2.250",
+			Hint: "permit UDP 69 from " + address + " in every firewall on the way, for example with `nft insert rule inet filter input ip saddr " + address + " udp dport 69 accept`"}
+		switch {
+		case n%10 == 3:
+			r.Cause, r.Message, r.Hint = "connect_timeout", address+":22 did not answer within 30 s", "`flashwarden doctor "+name+"`"
+		case n == 20:
+			r.Cause, r.Message, r.Hint = "auth_failed", name+" refused user backup", "`flashwarden device edit "+name+" --username NAME --password-file FILE`"
+		}
+		results = append(results, r)
+	}
+	text := results.Failures(terminal.Layout{Columns: 80})
+	if lines := strings.Count(text, "\n"); lines > 23 {
+		t.Errorf("%d lines:\n%s", lines, text)
+	}
+	for line := range strings.Lines(text) {
+		if terminal.Width(strings.TrimSuffix(line, "\n")) > 80 && !strings.HasPrefix(strings.TrimSpace(line), "`") {
+			t.Errorf("wider than the screen, and no command: %q", line)
+		}
+	}
+	for _, want := range []string{"40 failed; 0 B copied\n\n35 devices failed (no_request): access-1, access-2, access-3, ", "\n4 devices failed (connect_timeout): ",
+		"\naccess-21: failed (auth_failed)\n", "\n  for example access-1: access-1 at 192.0.2.1 sent no TFTP request ", "access-40\n", "\n    `nft insert rule inet filter input ip saddr 192.0.2.1 udp dport 69 accept`\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestCancelled: the devices that were not tried are one line.
+func TestCancelled(t *testing.T) {
+	results := terminal.Results{{Device: "sw1", Status: api.StatusFailed, Cause: "cancelled", Attempts: 1, Message: "cancelled", Hint: "run it again"}}
+	for n := range 39 {
+		results = append(results, api.BackupResult{Device: fmt.Sprintf("sw%d", n+2), Status: api.StatusFailed, Cause: "cancelled", Message: "not tried: cancelled", Hint: "run it again", NotTried: true})
+	}
+	text := results.Format(terminal.Layout{})
+	if !strings.HasPrefix(text, "1 failed, 39 not tried; 0 B copied\n") || !strings.Contains(text, "\n39 devices not tried: sw2, sw3, ") || strings.Count(text, "\n") > 9 {
+		t.Error(text)
+	}
+}
+
+// TestMissingFiles: the next step stands once for all files that are missing for
+// one cause.
+func TestMissingFiles(t *testing.T) {
+	r := api.BackupResult{Device: "sw1", Status: api.StatusIncomplete, Cause: "digest_mismatch", Message: "flash:/a: digest mismatch: device 1f, received 2e (10 bytes)", Hint: "copy flash:/a again"}
+	for n, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		path := "flash:/" + name
+		r.Files = append(r.Files, api.File{Path: path, Cause: "digest_mismatch", Hint: "copy " + path + " again",
+			Message: fmt.Sprintf("%s: digest mismatch: device 1f, received 2e (%d bytes)", path, n+10)})
+	}
+	const want = `sw1: incomplete (digest_mismatch)
+  flash:/a: digest mismatch: device 1f, received 2e (10 bytes)
+  flash:/b is missing (digest_mismatch): flash:/b: digest mismatch: device 1f, received 2e (11 bytes)
+  flash:/c is missing (digest_mismatch): flash:/c: digest mismatch: device 1f, received 2e (12 bytes)
+  flash:/d is missing (digest_mismatch): flash:/d: digest mismatch: device 1f, received 2e (13 bytes)
+  and 2 more files (digest_mismatch)
+  next: copy flash:/a again
+`
+	if got := terminal.Failure(r, terminal.Layout{}); got != "\n"+want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }

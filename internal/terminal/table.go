@@ -219,21 +219,3 @@ func FormatFields(fields []Field, l Layout) string {
 	}
 	return b.String()
 }
-
-// wrap breaks a text at blanks into lines of at most so many cells. A word that
-// is longer stays whole, so that it can be copied.
-func wrap(text string, width int) []string {
-	lines := []string{""}
-	for word := range strings.SplitSeq(text, " ") {
-		last := &lines[len(lines)-1]
-		switch {
-		case *last == "":
-			*last = word
-		case Width(*last)+1+Width(word) <= width:
-			*last += " " + word
-		default:
-			lines = append(lines, word)
-		}
-	}
-	return lines
-}

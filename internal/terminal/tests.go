@@ -1,0 +1,35 @@
+package terminal
+
+import (
+	"slices"
+
+	"flashwarden/api"
+)
+
+// Tests are the results of test logins, for people.
+type Tests []api.TestResult
+
+// Format returns a table in natural order, a block for each reason of a failure,
+// and notes.
+func (t Tests) Format(l Layout) string {
+	t = slices.Clone(t)
+	slices.SortStableFunc(t, func(a, b api.TestResult) int { return Compare(a.Device, b.Device) })
+	table := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "MODEL"}, {Head: "VERSION"}, {Head: "IMAGE"}, {Head: "CAUSE", Keep: true}}}
+	for _, r := range t {
+		table.Rows = append(table.Rows, []Cell{{Text: r.Device}, {Text: r.Status, Tone: ToneOf(r.Status)}, {Text: r.Facts.Model}, {Text: r.Facts.Version},
+			{Text: r.Facts.Image}, {Text: string(r.Cause)}})
+	}
+	results := t.results()
+	return table.Format(l) + results.problems(l, false) + results.remarks(l)
+}
+
+// Failures returns the blocks of the devices that failed. It is empty if none did.
+func (t Tests) Failures(l Layout) string { return t.results().sorted().problems(l, false) }
+
+func (t Tests) results() Results {
+	var list Results
+	for _, r := range t {
+		list = append(list, api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint, Notes: r.Notes})
+	}
+	return list
+}
