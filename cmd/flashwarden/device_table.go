@@ -17,6 +17,7 @@ var deviceColumns = []terminal.Column{{Head: "NAME", Keep: true}, {Head: "ADDRES
 
 // printDevices prints devices with the facts from its backups.
 func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
+	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return terminal.Compare(a.Name, b.Name) })
 	if o.json {
 		return writeJSON(o, map[string]any{"devices": append([]api.DeviceRow{}, devices...)})
 	}
@@ -24,7 +25,6 @@ func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
 		fmt.Fprintln(o.err, "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
 		return nil
 	}
-	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return terminal.Compare(a.Name, b.Name) })
 	return o.page(tableOfDevices(devices, now).Format(o.layout()))
 }
 
@@ -58,7 +58,7 @@ func lastBackup(k api.Known, now time.Time) string {
 	if k.LastBackup == nil {
 		return "never"
 	}
-	return since(*k.LastBackup, now)
+	return terminal.Ago(*k.LastBackup, now)
 }
 
 // lastFailure names the cause of the last failed backup, and says how long ago
@@ -67,7 +67,7 @@ func lastFailure(k api.Known, now time.Time) string {
 	if k.LastFailure == nil {
 		return ""
 	}
-	return cmp.Or(string(k.LastFailure.Cause), k.LastFailure.Status) + " " + since(k.LastFailure.Started, now)
+	return cmp.Or(string(k.LastFailure.Cause), k.LastFailure.Status) + " " + terminal.Ago(k.LastFailure.Started, now)
 }
 
 // knownFields are the fields of device show about the backups of a device.

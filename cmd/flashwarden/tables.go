@@ -66,11 +66,7 @@ func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:0
 
 // ago formats a time for a list of fields: 2026-11-22 15:15:03 CET (3 days ago).
 func ago(t, now time.Time) string {
-	age := terminal.Age(now.Sub(t))
-	if age != "now" {
-		age += " ago"
-	}
-	return fmt.Sprintf("%s (%s)", localTime(t), age)
+	return fmt.Sprintf("%s (%s)", localTime(t), terminal.Ago(t, now))
 }
 
 // cells makes plain cells of texts.

@@ -96,6 +96,14 @@ func Age(d time.Duration) string {
 	return Count(int(d/(24*time.Hour)), "day")
 }
 
+// Ago is how long ago something was: 3 hours ago, just now.
+func Ago(t, now time.Time) string {
+	if age := Age(now.Sub(t)); age != "now" {
+		return age + " ago"
+	}
+	return "just now"
+}
+
 // Count formats a number of things, with an s for all numbers but one: 1 day,
 // 3 days.
 func Count(n int, thing string) string {

@@ -10,100 +10,101 @@ import (
 )
 
 // problems returns a block for each reason for attention, with the devices that
-// have it; with warnings also those of devices that are ok. Devices that fail for
-// one cause and have one next step share a block, which has the text of the first
-// of them. The devices that were not tried are one line.
+// have it; with warnings also those of devices that are ok. The devices that were
+// not tried are one line.
 func (r Results) problems(l Layout, warnings bool) string {
-	var groups []group
+	var groups groups
 	var left []string
 	for _, one := range r {
 		switch {
 		case one.NotTried:
 			left = append(left, one.Device)
 		case one.Status != api.StatusOK || warnings && len(one.Warnings) > 0:
-			groups = enter(groups, one)
+			groups.add(one.Device, statusAndCause(one, l.Palette), reasonsOf(one))
 		}
 	}
 	var b strings.Builder
 	for _, g := range groups {
-		b.WriteString("\n" + g.format(l))
+		head := OneLine(g.devices[0]) + ": " + g.kind
+		if len(g.devices) > 1 {
+			head = Count(len(g.devices), "device") + " " + g.kind + ": " + g.names()
+		}
+		b.WriteString("\n" + l.Prose("", head) + g.body(l))
 	}
 	if len(left) > 0 {
-		b.WriteString("\n" + l.Prose("", fmt.Sprintf("%s not tried: %s", Count(len(left), "device"), strings.Join(left, ", "))))
+		b.WriteString("\n" + l.Prose("", fmt.Sprintf("%s not tried: %s", Count(len(left), "device"), OneLine(strings.Join(left, ", ")))))
 	}
 	return b.String()
 }
 
-// group is devices with the same problem.
-type group struct {
-	results []api.BackupResult
-	reasons []reason // of the first result
-	key     string
-}
-
-// reason is one problem of a device in words, with the next step. The steps with
-// one key are the same, for other files.
-type reason struct{ text, hint, key string }
-
-// enter adds a result to the group with its problem, or to a new one.
-func enter(groups []group, r api.BackupResult) []group {
-	reasons := reasonsOf(r)
-	key := r.Status + " " + string(r.Cause)
-	for _, one := range reasons {
-		key += "\n" + pattern(one.hint, r.Device)
-		if one.hint == "" {
-			key += pattern(one.text, r.Device)
-		}
-	}
-	if i := slices.IndexFunc(groups, func(g group) bool { return g.key == key }); i >= 0 {
-		groups[i].results = append(groups[i].results, r)
-		return groups
-	}
-	return append(groups, group{[]api.BackupResult{r}, reasons, key})
-}
-
-// format returns the block of the group.
-func (g group) format(l Layout) string {
-	first := g.results[0]
-	var b strings.Builder
-	if len(g.results) == 1 {
-		b.WriteString(headOf(first, l.Palette) + "\n")
-	} else {
-		var names []string
-		for _, r := range g.results {
-			names = append(names, r.Device)
-		}
-		b.WriteString(l.Prose("", fmt.Sprintf("%s: %s", Count(len(names), "device")+" "+statusAndCause(first, l.Palette), OneLine(strings.Join(names, ", ")))))
-	}
-	for i, one := range g.reasons {
-		text := one.text
-		if i == 0 && len(g.results) > 1 && !g.alike() {
-			text = "for example " + first.Device + ": " + text
-		}
-		b.WriteString(l.Prose("  ", Printable(text)))
-		if one.hint != "" {
-			b.WriteString(l.Prose("  ", "next: "+Printable(one.hint)))
-		}
-	}
-	return b.String()
-}
-
-// alike reports whether all devices of the group have the same text.
-func (g group) alike() bool {
-	return !slices.ContainsFunc(g.results, func(r api.BackupResult) bool { return !slices.Equal(reasonsOf(r), g.reasons) })
-}
-
-// headOf is the first line of the block of one device.
-func headOf(r api.BackupResult, paint Palette) string {
-	return OneLine(r.Device) + ": " + statusAndCause(r, paint)
-}
-
+// statusAndCause is how a backup ended: failed (no_request).
 func statusAndCause(r api.BackupResult, paint Palette) string {
 	text := paint.Paint(tone(r), status(r))
 	if r.Cause != "" {
 		text += " (" + string(r.Cause) + ")"
 	}
 	return text
+}
+
+// reason is one problem of a device in words, with the next step. The steps with
+// one key are the same, for other files.
+type reason struct{ text, hint, key string }
+
+// groups are devices by their problems. Devices of one kind that have the same
+// next steps share a group, which has the texts of the first of them.
+type groups []*group
+
+// group is devices with the same problem.
+type group struct {
+	devices []string
+	kind    string
+	reasons []reason // of the first device
+	key     string
+
+	texts, hints bool // those of another device differ from these
+}
+
+// add enters a device with its problem.
+func (g *groups) add(device, kind string, reasons []reason) {
+	key := kind
+	for _, one := range reasons {
+		text := one.hint
+		if text == "" {
+			text = one.text
+		}
+		key += "\n" + pattern(text, device)
+	}
+	i := slices.IndexFunc(*g, func(known *group) bool { return known.key == key })
+	if i < 0 {
+		*g = append(*g, &group{devices: []string{device}, kind: kind, reasons: reasons, key: key})
+		return
+	}
+	known := (*g)[i]
+	known.devices = append(known.devices, device)
+	known.texts = known.texts || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.text == b.text })
+	known.hints = known.hints || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.hint == b.hint })
+}
+
+// names lists all devices of the group.
+func (g *group) names() string { return OneLine(strings.Join(g.devices, ", ")) }
+
+// body returns the reasons and the next steps, below the head of a block.
+func (g *group) body(l Layout) string {
+	var b strings.Builder
+	for i, one := range g.reasons {
+		text, next := one.text, "next: "
+		if i == 0 && g.texts {
+			text = "for example " + g.devices[0] + ": " + text
+		}
+		if g.hints {
+			next = "next, for " + g.devices[0] + ": "
+		}
+		b.WriteString(l.Prose("  ", Printable(text)))
+		if one.hint != "" {
+			b.WriteString(l.Prose("  ", Printable(next+one.hint)))
+		}
+	}
+	return b.String()
 }
 
 // reasonsOf returns why a device failed, the files that are missing for other

@@ -111,7 +111,7 @@ func (r Results) plans(l Layout) string {
 		if one.Plan == nil {
 			continue
 		}
-		fmt.Fprintf(&b, "\n%s\n", headOf(one, l.Palette))
+		fmt.Fprintf(&b, "\n%s: %s\n", OneLine(one.Device), statusAndCause(one, l.Palette))
 		b.WriteString(l.Prose("  ", fmt.Sprintf("would copy %s, except files that the vault already has; %s free here", ExactBytes(one.Plan.Bytes), Bytes(one.Plan.Free))))
 		for _, c := range one.Plan.Commands {
 			b.WriteString("    " + OneLine(c) + "\n")

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"slices"
+	"strings"
 
 	"flashwarden/api"
 )
@@ -24,7 +25,9 @@ func (t Tests) Format(l Layout) string {
 }
 
 // Failures returns the blocks of the devices that failed. It is empty if none did.
-func (t Tests) Failures(l Layout) string { return t.results().sorted().problems(l, false) }
+func (t Tests) Failures(l Layout) string {
+	return strings.TrimPrefix(t.results().sorted().problems(l, false), "\n")
+}
 
 func (t Tests) results() Results {
 	var list Results

@@ -1,0 +1,151 @@
+package terminal
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"flashwarden/api"
+)
+
+// Status is the fleet at a glance, for people.
+type Status struct {
+	api.Status
+	Whole bool // it has every device of the inventory
+	Named bool // the devices were asked for by name: those without any problem are shown too
+}
+
+// Sort puts the devices at risk first, then those whose last backup failed, then
+// those with warnings, each in natural order.
+func (s Status) Sort() {
+	slices.SortStableFunc(s.Devices, func(a, b api.DeviceStatus) int {
+		return cmp.Or(cmp.Compare(statusRank(a), statusRank(b)), Compare(a.Device, b.Device))
+	})
+}
+
+func statusRank(d api.DeviceStatus) int {
+	switch {
+	case !d.Protected:
+		return 0
+	case d.LastFails:
+		return 1
+	case len(d.Warnings) > 0:
+		return 2
+	}
+	return 3
+}
+
+// Format returns a block for each reason for attention with the devices that have
+// it, and the summary.
+func (s Status) Format(l Layout, now time.Time) string {
+	s.Sort()
+	var groups groups
+	for _, d := range s.Devices {
+		if kind := s.kind(d, l.Palette); kind != "" {
+			groups.add(d.Device, kind, statusReasons(d, now))
+		}
+	}
+	var b strings.Builder
+	for _, g := range groups {
+		g.joinBackups(s.Whole && len(g.devices) == len(s.Devices))
+		head := OneLine(g.devices[0]) + " is " + g.kind
+		if len(g.devices) > 1 {
+			head = Count(len(g.devices), "device") + " are " + g.kind + ": " + g.names()
+		}
+		b.WriteString(l.Prose("", head) + g.body(l) + "\n")
+	}
+	if len(s.Devices) == 1 && s.Named {
+		return strings.TrimSuffix(b.String(), "\n")
+	}
+	return b.String() + l.Prose("", s.summary(l.Palette))
+}
+
+// kind says in which state a device is; empty if there is nothing to say.
+func (s Status) kind(d api.DeviceStatus, paint Palette) string {
+	switch warnings := len(d.Warnings); {
+	case !d.Protected:
+		return paint.Paint(Bad, "at risk")
+	case d.LastFails && d.LastFailure != nil:
+		return "protected, but the " + paint.Paint(Warn, "last backup failed")
+	case warnings > 0:
+		return "protected, with " + paint.Paint(Warn, Count(warnings, "warning"))
+	case s.Named:
+		return paint.Paint(Good, "protected")
+	}
+	return ""
+}
+
+// statusReasons returns why a device needs attention, or what protects it.
+func statusReasons(d api.DeviceStatus, now time.Time) []reason {
+	var list []reason
+	for _, r := range d.Reasons {
+		list = append(list, reason{text: r.Message, hint: r.Hint})
+	}
+	switch f := d.LastFailure; {
+	case !d.Protected:
+	case d.LastFails && f != nil:
+		list = append(list, reason{text: Ago(f.Started, now) + ": " + cmp.Or(f.Message, f.Status), hint: f.Hint})
+	case len(d.Warnings) == 0:
+		list = append(list, reason{text: protectedBy(d, now)})
+	}
+	for _, w := range d.Warnings {
+		list = append(list, reason{text: w})
+	}
+	return list
+}
+
+// protectedBy names the backup that protects a device.
+func protectedBy(d api.DeviceStatus, now time.Time) string {
+	text := "Last complete backup never"
+	if d.LastBackup != nil {
+		text = "Last complete backup " + Ago(*d.LastBackup, now)
+	}
+	if d.LastLook != nil && d.LastBackup != nil && d.LastLook.After(*d.LastBackup) {
+		text += ", confirmed " + Ago(*d.LastLook, now)
+	}
+	if d.Version != "" {
+		text += fmt.Sprintf("; version %s, image %s", d.Version, d.Image)
+	}
+	return text
+}
+
+// mostTogether is how many devices one command backs up, where it names them.
+const mostTogether = 10
+
+// joinBackups makes one command of the next steps of a group, if each is to back
+// the device up; all: the group is the whole inventory.
+func (g *group) joinBackups(all bool) {
+	last := len(g.reasons) - 1
+	if len(g.devices) == 1 || last < 0 || g.reasons[last].hint != "`flashwarden backup "+g.devices[0]+"`" {
+		return
+	}
+	switch {
+	case all:
+		g.reasons[last].hint = "`flashwarden backup --all`"
+	case len(g.devices) <= mostTogether:
+		g.reasons[last].hint = "`flashwarden backup " + strings.Join(g.devices, " ") + "`"
+	default:
+		return
+	}
+	g.hints = slices.ContainsFunc(g.reasons[:last], func(r reason) bool { return r.hint != "" })
+}
+
+// summary is the last line: 40 devices: 38 protected, 2 at risk; last backup
+// failed on 1.
+func (s Status) summary(paint Palette) string {
+	sum := s.Summary
+	risk := fmt.Sprintf("%d at risk", sum.AtRisk)
+	if sum.AtRisk > 0 {
+		risk = paint.Paint(Bad, risk)
+	}
+	parts := []string{fmt.Sprintf("%s: %d protected, %s", Count(sum.Devices, "device"), sum.Protected, risk)}
+	if sum.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("last backup failed on %d", sum.Failed))
+	}
+	if sum.Running > 0 {
+		parts = append(parts, fmt.Sprintf("%d being backed up now", sum.Running))
+	}
+	return strings.Join(parts, "; ")
+}

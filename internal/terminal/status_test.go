@@ -1,0 +1,107 @@
+package terminal_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/terminal"
+)
+
+var statusNow = time.Date(2026, 11, 28, 7, 30, 0, 0, time.UTC)
+
+// never is a device without a backup.
+func never(name string) api.DeviceStatus {
+	return api.DeviceStatus{Device: name, Reasons: []api.Reason{{Reason: api.RiskNever, Message: "No backup yet", Hint: "`flashwarden backup " + name + "`"}}}
+}
+
+// fleetOf is a status of these devices.
+func fleetOf(devices ...api.DeviceStatus) terminal.Status {
+	s := terminal.Status{Status: api.Status{Devices: devices, Summary: api.StatusSummary{Devices: len(devices)}}}
+	for _, d := range devices {
+		if d.Protected {
+			s.Summary.Protected++
+		} else {
+			s.Summary.AtRisk++
+		}
+	}
+	return s
+}
+
+func TestStatus(t *testing.T) {
+	saved := statusNow.Add(-26 * time.Hour)
+	known := api.Known{Version: "15.0(2)SE8", Image: "flash:/x.bin", LastBackup: &saved}
+	good := api.DeviceStatus{Device: "sw2", Protected: true, Known: known}
+	stack := api.DeviceStatus{Device: "sw3", Protected: true, Known: known, Warnings: []string{"switch 2 runs another image"}}
+	failing := api.DeviceStatus{Device: "sw10", Protected: true, LastFails: true, Known: known}
+	failing.LastFailure = &api.Run{Status: api.StatusFailed, Started: statusNow.Add(-3 * time.Hour), Message: "sw10 refused the connection", Hint: "`flashwarden doctor sw10`"}
+	again := failing
+	again.Device, again.LastFailure = "sw4", &api.Run{Status: api.StatusFailed, Started: statusNow.Add(-2 * time.Hour), Message: "sw4 refused the connection", Hint: "`flashwarden doctor sw4`"}
+
+	s := fleetOf(good, failing, never("sw21"), stack, again, never("sw1"))
+	const want = `2 devices are at risk: sw1, sw21
+  No backup yet
+  next: ` + "`flashwarden backup sw1 sw21`" + `
+
+2 devices are protected, but the last backup failed: sw4, sw10
+  for example sw4: 2 hours ago: sw4 refused the connection
+  next, for sw4: ` + "`flashwarden doctor sw4`" + `
+
+sw3 is protected, with 1 warning
+  switch 2 runs another image
+
+6 devices: 4 protected, 2 at risk
+`
+	if got := s.Format(terminal.Layout{}, statusNow); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	one := fleetOf(good)
+	one.Named = true
+	if got := one.Format(terminal.Layout{}, statusNow); got != "sw2 is protected\n  Last complete backup 1 day ago; version 15.0(2)SE8, image flash:/x.bin\n" {
+		t.Error(got)
+	}
+}
+
+// TestStatusBeforeTheFirstBackup is short, however many devices there are.
+func TestStatusBeforeTheFirstBackup(t *testing.T) {
+	for _, n := range []int{3, 40} {
+		var devices []api.DeviceStatus
+		for i := range n {
+			devices = append(devices, never(fmt.Sprintf("hq-access-%d", i+1)))
+		}
+		for _, whole := range []bool{true, false} {
+			s := fleetOf(devices...)
+			s.Whole = whole
+			text := s.Format(terminal.Layout{Columns: 80}, statusNow)
+			want := "\n  next: `flashwarden backup --all`\n"
+			switch {
+			case !whole && n == 3:
+				want = "\n  next: `flashwarden backup hq-access-1 hq-access-2 hq-access-3`\n"
+			case !whole:
+				want = "\n  next, for hq-access-1: `flashwarden backup hq-access-1`\n"
+			}
+			if !strings.Contains(text, want) || strings.Count(text, "\n") > 16 {
+				t.Errorf("%d devices, whole %t:\n%s", n, whole, text)
+			}
+		}
+	}
+}
+
+// TestProse breaks words and commands never, and only for a screen.
+func TestProse(t *testing.T) {
+	const text = "permit UDP 69 from 192.0.2.1 with `nft insert rule inet filter input accept` and run it again"
+	for columns, want := range map[int]string{
+		0:  "  " + text + "\n",
+		40: "  permit UDP 69 from 192.0.2.1 with\n    `nft insert rule inet filter input accept`\n    and run it again\n",
+		60: "  permit UDP 69 from 192.0.2.1 with\n    `nft insert rule inet filter input accept` and run it\n    again\n",
+	} {
+		if got := (terminal.Layout{Columns: columns}).Prose("  ", text); got != want {
+			t.Errorf("%d columns:\n%swant\n%s", columns, got, want)
+		}
+	}
+	if got := (terminal.Layout{Columns: 30}).Prose("", "first line\nan unbalanced ` of a device is no command"); got != "first line\nan unbalanced ` of a device\n  is no command\n" {
+		t.Error(got)
+	}
+}
