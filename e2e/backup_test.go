@@ -217,7 +217,7 @@ func TestOneProcessAtATime(t *testing.T) {
 	}
 	<-begun.seen
 	second := s.run("backup", "sw1")
-	if second.code != 1 || !strings.Contains(second.stderr, fmt.Sprintf("process %d", first.Process.Pid)) {
+	if second.code != 1 || !strings.Contains(second.stderr, fmt.Sprintf("in use by flashwarden backup sw1, process %d", first.Process.Pid)) {
 		t.Errorf("the second ended with %d: %s", second.code, second.stderr)
 	}
 	s.ok("device", "list")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,6 +68,9 @@ func either(words []string) string {
 // command, and the number of those that must be there.
 func argumentNames(cmd *cobra.Command) (names []string, required int) {
 	for _, word := range strings.Fields(cmd.Use)[1:] {
+		if word == "[flags]" {
+			continue
+		}
 		if strings.HasPrefix(word, "-") {
 			break // flags that must be there
 		}
@@ -107,8 +111,32 @@ func (p *program) selectFlags(cmd *cobra.Command, s *api.Select, all *bool) {
 
 // waitFlag adds the flag that makes a command wait for another process.
 func (p *program) waitFlag(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&p.wait, "wait", 0, "how long to wait if another flashwarden process uses the data directory, for example 10m (default: fail at once)")
+	cmd.Flags().Var((*span)(&p.wait), "wait", "how long to wait if another flashwarden process uses the data directory, for example 10m (default: fail at once)")
 }
+
+// span is a flag with a time span that is not negative.
+type span time.Duration
+
+// String returns the time span, empty for none.
+func (s *span) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
+}
+
+// Set takes the time span from the command line.
+func (s *span) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return errors.New("want a time with its unit, such as 5s, 10m or 1h")
+	}
+	*s = span(d)
+	return nil
+}
+
+// Type names the type of the flag in help texts.
+func (s *span) Type() string { return "duration" }
 
 // sayWaiting says for which process the command waits.
 func (p *program) sayWaiting(holder string) {

@@ -68,6 +68,9 @@ func deviceAddCommand(p *program) *cobra.Command {
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Name = args[0]
+			if f.Address == "" {
+				return seeHelp(cmd, errors.New("missing --address HOST[:PORT]"))
+			}
 			if err := f.Device.Validate(); err != nil {
 				return usageError{err}
 			}
@@ -119,8 +122,11 @@ func warnOfAddress(ctx context.Context, p *program, w warden.Warden, d api.Devic
 }
 
 func printChange(o *output, d api.Device, format string) error {
-	if o.json {
+	switch {
+	case o.json:
 		return writeJSON(o, d)
+	case o.quiet:
+		return nil
 	}
 	_, err := fmt.Fprintf(o.out, format, d.Name, d.Name)
 	return err
@@ -276,6 +282,9 @@ func deviceRemoveCommand(p *program) *cobra.Command {
 func printRemoved(o *output, devices []api.Device) error {
 	if o.json {
 		return writeJSON(o, map[string]any{"devices": append([]api.Device{}, devices...)})
+	}
+	if o.quiet {
+		return nil
 	}
 	for _, d := range devices {
 		fmt.Fprintf(o.out, "removed %s; its snapshots stay in the vault: `flashwarden snapshots %s`\n", d.Name, d.Name)

@@ -43,7 +43,8 @@ shown.`,
 	fs := cmd.Flags()
 	fs.StringVar(&r.To, "to", "", "`NAME|IP`: the device of the inventory, or the address, that may fetch the image")
 	fs.StringVar(&r.Name, "name", "", "`NAME` that the device asks for (default: the name of the image)")
-	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long the offer stays open; running transfers may finish")
+	r.For = 15 * time.Minute
+	fs.Var((*span)(&r.For), "for", "how long the offer stays open; running transfers may finish")
 	fs.IntVar(&r.Times, "times", 1, "number of complete transfers")
 	p.waitFlag(cmd)
 	p.completeFlag(cmd, "to", api.NamesOfDevices)

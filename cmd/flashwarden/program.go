@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,8 +46,10 @@ type program struct {
 	configFile string
 	data       string
 
-	doing string        // the command that runs, for other processes: "flashwarden backup"
+	doing string        // the command that runs, for other processes: "flashwarden backup sw1"
 	wait  time.Duration // how long to wait for another process that serves the data directory
+
+	mistake error // in a command line that asks for help
 
 	service bool     // it runs until SIGTERM, which then is no error
 	signals *signals // nil: none end the work
@@ -102,7 +105,7 @@ func (p *program) main(args []string) int {
 	p.signals = signals
 	cmd := p.command()
 	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	err := cmp.Or(cmd.ExecuteContext(ctx), p.mistake)
 	if err != nil {
 		// After a wrong flag, the flags behind it are not read.
 		p.json = p.json || slices.Contains(args, "--json")
@@ -141,6 +144,14 @@ keeps it in a vault. You can read the vault without flashwarden.`,
 	root.SetErr(p.err)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(helpCommand())
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			p.mistake = seeHelp(cmd, unknownCommand(cmd, words[0]))
+			return
+		}
+		help(cmd, args)
+	})
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version")
 	p.globalFlags(root.PersistentFlags())
@@ -182,13 +193,28 @@ func addExamples(root *cobra.Command) {
 // if no daemon runs.
 func (p *program) with(cmd *cobra.Command, work func(context.Context, warden.Warden) error) error {
 	p.signals.alsoHangup()
-	p.doing = cmd.CommandPath()
+	p.doing = doing(cmd)
 	ctx := warden.As(cmd.Context(), warden.Admin(userName(), "terminal"))
 	w, err := p.warden(ctx)
 	if err != nil {
 		return err
 	}
 	return errors.Join(work(ctx, w), w.Close())
+}
+
+// doing says for other processes what a command does, and with which devices:
+// flashwarden backup sw1 sw2.
+func doing(cmd *cobra.Command) string {
+	words := append([]string{cmd.CommandPath()}, cmd.Flags().Args()...)
+	if more := len(words) - 4; more > 0 {
+		words = append(words[:4], fmt.Sprintf("and %d more", more))
+	}
+	for _, name := range []string{"all", "group", "site"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
+			words = append(words, strings.TrimSuffix("--"+name+" "+f.Value.String(), " true"))
+		}
+	}
+	return terminal.OneLine(strings.Join(words, " "))
 }
 
 func (p *program) warden(ctx context.Context) (warden.Warden, error) {

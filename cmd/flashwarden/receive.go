@@ -51,7 +51,8 @@ under receive in the configuration. Each file becomes a snapshot of its own.`,
 	fs := cmd.Flags()
 	fs.StringVar(&r.From, "from", "", "`NAME|IP`: the device of the inventory, or the address, that may send (default: the receive rules in the configuration)")
 	fs.StringVar(&r.Name, "name", "", "`NAME` that the file must have (default: any)")
-	fs.DurationVar(&r.For, "for", 15*time.Minute, "how long receive waits for the file; a running transfer may finish")
+	r.For = 15 * time.Minute
+	fs.Var((*span)(&r.For), "for", "how long receive waits for the file; a running transfer may finish")
 	fs.StringVar(&largest, "max-size", "2GB", "largest `SIZE` of the file")
 	fs.StringVar(&r.Device, "device", "", "`NAME` of the device for the snapshot (default: the device with this address)")
 	fs.StringVar(&r.MD5, "md5", "", "MD5 of the file in `HEX`, as the device prints it; a file with another MD5 is refused")

@@ -37,7 +37,8 @@ ends.`,
 		},
 	}
 	p.waitFlag(cmd)
-	cmd.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long to wait for running operations after SIGTERM")
+	drain = 30 * time.Second
+	cmd.Flags().Var((*span)(&drain), "drain", "how long to wait for running operations after SIGTERM")
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,7 @@ func Rules(format string, devices []Host, ports Ports) (string, error) {
 	if len(devices) == 0 {
 		return "", ErrNobody
 	}
+	devices = slices.SortedStableFunc(slices.Values(devices), func(a, b Host) int { return a.Address.Unmap().Compare(b.Address.Unmap()) })
 	addresses := make([]netip.Addr, len(devices))
 	for i, d := range devices {
 		addresses[i] = d.Address

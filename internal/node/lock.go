@@ -78,11 +78,10 @@ func inUse(holder string, waited time.Duration) error {
 	if waited > 0 {
 		seen += fmt.Sprintf("; waited %s for it", waited)
 	}
-	return cause.New(cause.Internal, seen, api.Say("wait until it has ended, for example with ").Option("wait", "10m").Say(", or ").Then(elsewhere()))
+	return cause.New(cause.Internal, seen, api.Say("wait until it has ended, for example with ").Option("wait", "10m"))
 }
 
-// writeHolder says in the lock file who holds it, and since when. Arguments are
-// left out: they belong to the user.
+// writeHolder says in the lock file who holds it, and since when.
 func writeHolder(f *os.File, holder string) error {
 	if err := f.Truncate(0); err != nil {
 		return err

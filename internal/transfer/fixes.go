@@ -17,7 +17,7 @@ import (
 // would only find the next closed door.
 func fixRequest(w Witness) api.Fix {
 	requests, answers := fmt.Sprintf("udp dport { 69, %s } accept", w.portRange("-")), "udp sport "+w.portRange("-")+" accept"
-	return api.Say("permit UDP 69 and %s from %s to %s: on this host ", w.portRange("-"), w.Device, w.Server).
+	return api.Say("permit UDP 69 and %s from %s to %s: ", w.portRange("-"), w.Device, w.Server).Then(onHost()).
 		Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, requests)).
 		Say(" and, if it also filters what it sends, ").
 		Type(api.OnHost, w.quotedNFT("inet filter output", none, w.Device, answers)).
@@ -46,7 +46,7 @@ func fixSource(w Witness) api.Fix {
 // fixAnswers is for answers of ours that do not arrive.
 func fixAnswers(w Witness) api.Fix {
 	ports := "udp sport " + w.portRange("-") + " accept"
-	return api.Say("permit UDP %s from %s to %s: on this host ", w.Ports, w.Server, w.Device).
+	return api.Say("permit UDP %s from %s to %s: ", w.Ports, w.Server, w.Device).Then(onHost()).
 		Type(api.OnHost, w.nft("inet filter output", none, w.Device, ports)).
 		Say("; on a firewall between them ").Type(api.OnPath, w.nft("inet filter forward", w.Server, w.Device, ports)).
 		Say(", or its helper for TFTP; in an access list ").
@@ -58,11 +58,17 @@ func fixAnswers(w Witness) api.Fix {
 // fixTransfer is for packets of the device that do not arrive.
 func fixTransfer(w Witness) api.Fix {
 	ports := "udp dport " + w.portRange("-") + " accept"
-	return api.Say("permit UDP %s from %s to %s: on this host ", w.Ports, w.Device, w.Server).
+	return api.Say("permit UDP %s from %s to %s: ", w.Ports, w.Device, w.Server).Then(onHost()).
 		Type(api.OnHost, w.nft("inet filter input", w.Device, none, ports)).
 		Say("; on a firewall between them ").Type(api.OnPath, w.nft("inet filter forward", w.Device, w.Server, ports)).
 		Say("; in an access list ").
 		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" ")))
+}
+
+// onHost says when the lines for this host can be typed: another host has other
+// tables, or no rules at all.
+func onHost() api.Fix {
+	return api.Say("on this host, if ").Type(api.OnHost, "nft list tables").Say(" shows inet filter, ")
 }
 
 func fixFragments(w Witness) api.Fix {

@@ -2,8 +2,11 @@ package warden
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 )
 
@@ -66,7 +69,44 @@ func CheckSelect(s api.Select, all bool) error {
 func chosen(ctx context.Context, n *node.Node, s api.Select) ([]api.Device, error) {
 	devices, err := n.Catalog.Devices(ctx, s)
 	if err == nil && len(devices) == 0 {
-		err = unknown(api.Do("device list").Say(" shows them, ").Do("device add").Say(" adds one"), "no device matches")
+		err = noneMatches(ctx, n, s)
 	}
 	return devices, err
+}
+
+// noneMatches returns the problem of a selection without any device. It names the
+// groups or sites that there are.
+func noneMatches(ctx context.Context, n *node.Node, s api.Select) error {
+	devices, err := n.Catalog.Devices(ctx, api.Select{})
+	if err != nil {
+		return err
+	}
+	groups := each(devices, func(d api.Device) string { return d.Group })
+	sites := each(devices, func(d api.Device) string { return d.Site })
+	switch {
+	case len(devices) == 0:
+		return unknown(api.Do("device add", "NAME").With("address", "HOST").With("username", "USER"), "the inventory has no devices yet")
+	case s.Group != "" && !slices.Contains(groups, s.Group):
+		return unknown(namesOf("groups", groups), "no device has the group %q%s", s.Group, meant(groups, s.Group))
+	case s.Site != "" && !slices.Contains(sites, s.Site):
+		return unknown(namesOf("sites", sites), "no device has the site %q%s", s.Site, meant(sites, s.Site))
+	}
+	return unknown(api.Do("device list").Say(" shows the devices"), "no device matches")
+}
+
+// meant asks about the names that are similar to a wrong one.
+func meant(names []string, wrong string) string {
+	similar := catalog.Similar(names, wrong)
+	if len(similar) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(similar, ", ") + "?"
+}
+
+// namesOf lists the groups or the sites that there are.
+func namesOf(kind string, names []string) api.Fix {
+	if len(names) == 0 {
+		return api.Say("the devices have no %s yet; ", kind).Do("device list").Say(" shows them")
+	}
+	return api.Say("the %s are %s", kind, strings.Join(names, ", "))
 }

@@ -87,6 +87,9 @@ func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, err
 	if err != nil {
 		return nil, err
 	}
+	if len(devices) == 0 && s.Group+s.Site != "" {
+		return nil, noneMatches(ctx, n, s)
+	}
 	states, err := states(ctx, n, api.Select{Group: s.Group, Site: s.Site})
 	if err != nil {
 		return nil, err

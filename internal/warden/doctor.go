@@ -31,6 +31,8 @@ func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)
 	case e.dir.Sound() && l.stat() == nil:
 	case r.Device != "" && errors.Is(l.stat(), fs.ErrNotExist):
 		return api.Report{}, catalog.NotFound(l.opts.Data, nil, r.Device)
+	case r.All && errors.Is(l.stat(), fs.ErrNotExist):
+		return api.Report{}, l.exists(ctx)
 	default: // the directory's own fault is found, before any device is asked
 		return e.host(ctx)
 	}
@@ -40,6 +42,9 @@ func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)
 	}
 	if err := e.read(ctx, n, r.Device); err != nil {
 		return api.Report{}, err
+	}
+	if r.All && len(e.devices) == 0 {
+		return api.Report{}, noneMatches(ctx, n, api.Select{})
 	}
 	report, err := e.host(ctx)
 	if err != nil || r.Device == "" && !r.All {

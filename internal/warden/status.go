@@ -28,7 +28,7 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 		return api.Status{}, err
 	}
 	if len(states) == 0 && (s.Group != "" || s.Site != "") {
-		return api.Status{}, unknown(api.Do("device list").Say(" shows the devices"), "no device matches")
+		return api.Status{}, noneMatches(ctx, n, s)
 	}
 	return l.judge(states, time.Now()), nil
 }
