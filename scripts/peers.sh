@@ -19,6 +19,14 @@ need ip iproute2
 need nft nftables
 need iptables-nft-save iptables
 need ufw ufw
+if ! command -v versitygw >/dev/null 2>&1; then # an S3 server; Debian has none
+    if [ "$(id -u)" = 0 ]; then
+        echo "installing: versitygw"
+        GOBIN=/usr/local/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+    else
+        echo "missing, so some tests are skipped: versitygw (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)"
+    fi
+fi
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing:$missing"

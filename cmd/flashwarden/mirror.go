@@ -29,14 +29,18 @@ run goes on.
 
 TARGET is
   a directory         with the same files as the vault
-  sftp://USER@HOST/DIR  the same on an SFTP server; /~/DIR is relative to the home
+  sftp://USER@HOST/DIR
+                      the same on an SFTP server; /~/DIR is relative to the home
                       of USER. The ssh program of this host logs in, with the keys
                       of the user who runs flashwarden.
+  s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION
+                      a bucket that exists. The keys come from AWS_ACCESS_KEY_ID
+                      and AWS_SECRET_ACCESS_KEY, or from ~/.aws/credentials.
 
 The first run makes the mirror in an empty place. Later, a TARGET without the mirror
 is an error, because its disk may not be mounted. --new begins again in an empty
 place.`,
-		Example: "  flashwarden mirror /mnt/usb/vault\n  flashwarden mirror sftp://backup@nas.example.net/srv/vault --limit 2MB",
+		Example: "  flashwarden mirror /mnt/usb/vault\n  flashwarden mirror sftp://backup@nas.example.net/srv/vault --limit 2MB\n  flashwarden mirror 's3://backups/vault?endpoint=https://s3.example.net'",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error

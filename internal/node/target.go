@@ -13,6 +13,7 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vault/dir"
+	"flashwarden/internal/vault/s3"
 	"flashwarden/internal/vault/sftp"
 )
 
@@ -36,8 +37,10 @@ func openTarget(ctx context.Context, text string) (target, error) {
 	switch u.Scheme {
 	case sftp.Scheme:
 		return openSFTP(ctx, u)
+	case s3.Scheme:
+		return openS3(ctx, u)
 	}
-	return target{}, wrongTarget("%q: want a directory, or sftp://USER@HOST/DIRECTORY", u.Redacted())
+	return target{}, wrongTarget("%q: want a directory, sftp://USER@HOST/DIRECTORY or s3://BUCKET/PREFIX?endpoint=https://HOST", u.Redacted())
 }
 
 func wrongTarget(format string, args ...any) error {
@@ -65,6 +68,17 @@ func openSFTP(ctx context.Context, u *url.URL) (target, error) {
 		t.notes = append(t.notes, "this SFTP server cannot sync: after a power cut there, check the mirror")
 	}
 	return t, nil
+}
+
+func openS3(ctx context.Context, u *url.URL) (target, error) {
+	store, err := s3.Open(ctx, u)
+	if errors.Is(err, s3.ErrURL) {
+		return target{}, wrongTarget("%w", err)
+	}
+	if err != nil {
+		return target{}, cause.Wrap(cause.VaultError, err, "the S3 server", api.Say("give the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials, to the service too, and see that the bucket exists"))
+	}
+	return target{store: store, close: func() error { return nil }}, nil
 }
 
 // sameDir reports whether two paths are one directory.

@@ -1,0 +1,311 @@
+// Package s3 is a vault.Store in a bucket of a server that speaks S3. A content
+// is one object; its name is the key, below a prefix.
+//
+// An object appears when it is complete, and put-if-absent (If-None-Match: *)
+// keeps it from being replaced. The server compares what arrives with the
+// SHA-256 that we send behind it, and keeps that checksum.
+package s3
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"flashwarden/internal/vault"
+)
+
+// Scheme is the scheme of the URLs of this package.
+const Scheme = "s3"
+
+// aws is the server of a URL without an endpoint.
+const aws = "https://s3.amazonaws.com"
+
+// ErrURL is the error of a URL that names no bucket; test with errors.Is.
+var ErrURL = errors.New("S3 URL")
+
+// maxSinglePut is the greatest size of an object in bytes that S3 takes in one
+// request. Of a larger one it computes no SHA-256.
+const maxSinglePut = 5 << 30
+
+// tries is how often a request is made before its error counts.
+const tries = 4
+
+// Store is a vault.Store in a bucket.
+type Store struct {
+	client *minio.Client
+	bucket string
+	prefix string // of all object names; empty, or ends with a slash
+}
+
+// target is what a URL says.
+type target struct {
+	bucket, prefix   string
+	endpoint, region string
+	secure           bool
+}
+
+// parse reads s3://BUCKET/PREFIX?endpoint=https://HOST[:PORT]&region=REGION.
+func parse(u *url.URL) (target, error) {
+	t := target{bucket: u.Host, prefix: strings.Trim(path.Clean("/"+u.Path), "/")}
+	if t.prefix != "" {
+		t.prefix += "/"
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return t, err
+	}
+	for name := range q {
+		if name != "endpoint" && name != "region" {
+			return t, fmt.Errorf("it has %q: only endpoint and region are known", name)
+		}
+	}
+	if u.User != nil {
+		return t, errors.New("it has a user: keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from ~/.aws/credentials")
+	}
+	if u.Scheme != Scheme || t.bucket == "" || u.Fragment != "" {
+		return t, errors.New("it names no bucket: write s3://BUCKET/PREFIX?endpoint=https://HOST")
+	}
+	t.region = q.Get("region")
+	if q.Get("endpoint") == "" {
+		q.Set("endpoint", aws)
+	}
+	return t, t.setEndpoint(q.Get("endpoint"))
+}
+
+// setEndpoint reads the address of the server. Only on this host it needs no
+// encryption.
+func (t *target) setEndpoint(text string) error {
+	e, err := url.Parse(text)
+	switch {
+	case err != nil || e.Host == "" || e.Scheme != "https" && e.Scheme != "http" || strings.Trim(e.Path, "/") != "":
+		return fmt.Errorf("its endpoint %q is not https://HOST[:PORT]", text)
+	case e.Scheme == "http" && e.Hostname() != "localhost" && !net.ParseIP(e.Hostname()).IsLoopback():
+		return fmt.Errorf("its endpoint %q would send the vault unencrypted: use https", text)
+	}
+	t.endpoint, t.secure = e.Host, e.Scheme == "https"
+	return nil
+}
+
+// Open returns the store of the URL, whose bucket must exist.
+func Open(ctx context.Context, u *url.URL) (*Store, error) {
+	t, err := parse(u)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
+	}
+	keys := []credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}}
+	if "https://"+t.endpoint == aws {
+		keys = append(keys, &credentials.IAM{}) // asks AWS's own network
+	}
+	client, err := minio.New(t.endpoint, &minio.Options{Creds: credentials.NewChainCredentials(keys), Secure: t.secure, Region: t.region,
+		TrailingHeaders: true, MaxRetries: tries})
+	if err != nil {
+		return nil, err
+	}
+	exists, err := client.BucketExists(ctx, t.bucket)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", t.bucket, err)
+	}
+	if !exists {
+		return nil, fmt.Errorf("there is no bucket %s", t.bucket)
+	}
+	return &Store{client: client, bucket: t.bucket, prefix: t.prefix}, nil
+}
+
+// name returns the name of the object for key.
+func (s *Store) name(ctx context.Context, key string) (string, error) {
+	if !vault.ValidKey(key) {
+		return "", fmt.Errorf("%q is no key of a vault", key)
+	}
+	return s.prefix + key, ctx.Err()
+}
+
+// Put implements vault.Store.
+func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) error {
+	o := s.putOptions(size)
+	o.SetMatchETagExcept("*")
+	err := s.put(ctx, key, r, size, o)
+	var answer minio.ErrorResponse
+	if errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed || answer.StatusCode == http.StatusConflict) {
+		// Conflict: another process puts it at this moment. Only what is there counts.
+		if _, absent := s.Stat(ctx, key); absent == nil {
+			return vault.ErrExists
+		}
+	}
+	return err
+}
+
+// Replace implements vault.Replacer.
+func (s *Store) Replace(ctx context.Context, key string, r io.Reader, size int64) error {
+	return s.put(ctx, key, r, size, s.putOptions(size))
+}
+
+func (s *Store) putOptions(size int64) minio.PutObjectOptions {
+	return minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: size <= maxSinglePut,
+		Checksum: minio.ChecksumSHA256, DisableContentSha256: true} // TLS and the checksum protect the bytes; no signature for each chunk
+}
+
+func (s *Store) put(ctx context.Context, key string, r io.Reader, size int64, o minio.PutObjectOptions) error {
+	name, err := s.name(ctx, key)
+	if err != nil {
+		return err
+	}
+	exact := &exactReader{r: r, left: size}
+	if size == 0 { // then the library reads nothing
+		if _, err := exact.Read(nil); err != io.EOF {
+			return err
+		}
+	}
+	if _, err := s.client.PutObject(ctx, s.bucket, name, exact, size, o); err != nil {
+		return errors.Join(exact.failed, err)
+	}
+	return nil
+}
+
+// exactReader returns an error in place of the last bytes where there are not
+// exactly as many as there should be: so no other number is sent.
+type exactReader struct {
+	r      io.Reader
+	left   int64
+	failed error // but io.EOF
+}
+
+// Read implements io.Reader.
+func (e *exactReader) Read(p []byte) (int, error) {
+	if e.failed != nil {
+		return 0, e.failed
+	}
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	switch {
+	case err == io.EOF && e.left > 0:
+		e.failed = fmt.Errorf("the content ends %d bytes before its size", e.left)
+	case err != nil && err != io.EOF:
+		e.failed = err
+	case e.left == 0 && err == nil:
+		e.failed = wantEnd(e.r)
+	}
+	if e.failed != nil {
+		return 0, e.failed
+	}
+	if n == 0 && e.left == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// wantEnd wants no more bytes.
+func wantEnd(r io.Reader) error {
+	n, err := io.ReadFull(r, make([]byte, 1))
+	switch {
+	case n > 0:
+		return errors.New("the content has more bytes than its size")
+	case err == io.EOF:
+		return nil
+	}
+	return err
+}
+
+// Get implements vault.Store.
+func (s *Store) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	name, err := s.name(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	var o minio.GetObjectOptions
+	if offset > 0 {
+		if err := o.SetRange(offset, 0); err != nil {
+			return nil, err
+		}
+	}
+	r, _, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, name, o)
+	if offset > 0 && minio.ToErrorResponse(err).StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		return io.NopCloser(strings.NewReader("")), nil // nothing follows the end
+	}
+	if err != nil {
+		return nil, absent(err)
+	}
+	return r, nil
+}
+
+// Stat implements vault.Store.
+func (s *Store) Stat(ctx context.Context, key string) (vault.Info, error) {
+	info, err := s.stat(ctx, key)
+	return vault.Info{Key: key, Size: info.Size, Modified: info.LastModified}, err
+}
+
+// Checksum implements vault.Checksummer.
+func (s *Store) Checksum(ctx context.Context, key string) (string, error) {
+	info, err := s.stat(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	return checksumOf(info.ChecksumSHA256), nil
+}
+
+func (s *Store) stat(ctx context.Context, key string) (minio.ObjectInfo, error) {
+	name, err := s.name(ctx, key)
+	if err != nil {
+		return minio.ObjectInfo{}, err
+	}
+	info, err := s.client.StatObject(ctx, s.bucket, name, minio.StatObjectOptions{Checksum: true})
+	return info, absent(err)
+}
+
+// List implements vault.Store.
+func (s *Store) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the listing
+	for o := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: s.prefix + prefix, Recursive: true}) {
+		if err := errors.Join(o.Err, ctx.Err()); err != nil {
+			return err
+		}
+		key := strings.TrimPrefix(o.Key, s.prefix)
+		if !vault.ValidKey(key) {
+			continue
+		}
+		if err := yield(vault.Info{Key: key, Size: o.Size, Modified: o.LastModified}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Delete implements vault.Store. S3 does not say whether there was anything to
+// delete.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if _, err := s.stat(ctx, key); err != nil {
+		return err
+	}
+	return s.client.RemoveObject(ctx, s.bucket, s.prefix+key, minio.RemoveObjectOptions{})
+}
+
+// absent makes the error of a missing object an ErrNotFound. A missing bucket is
+// no answer.
+func absent(err error) error {
+	if err != nil && minio.ToErrorResponse(err).Code == minio.NoSuchKey {
+		return vault.ErrNotFound
+	}
+	return err
+}
+
+// checksumOf returns a checksum of S3 in hexadecimal; empty for one of several
+// parts, which is none of the whole content.
+func checksumOf(text string) string {
+	sum, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(sum) != sha256.Size {
+		return ""
+	}
+	return hex.EncodeToString(sum)
+}
