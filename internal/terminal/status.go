@@ -118,14 +118,14 @@ const mostTogether = 10
 // the device up; all: the group is the whole inventory.
 func (g *group) joinBackups(all bool) {
 	last := len(g.reasons) - 1
-	if len(g.devices) == 1 || last < 0 || g.reasons[last].hint != "`flashwarden backup "+g.devices[0]+"`" {
+	if len(g.devices) == 1 || last < 0 || g.reasons[last].hint != api.Do("backup", g.devices[0]).String() {
 		return
 	}
 	switch {
 	case all:
-		g.reasons[last].hint = "`flashwarden backup --all`"
+		g.reasons[last].hint = api.Do("backup").With("all", "").String()
 	case len(g.devices) <= mostTogether:
-		g.reasons[last].hint = "`flashwarden backup " + strings.Join(g.devices, " ") + "`"
+		g.reasons[last].hint = api.Do("backup", g.devices...).String()
 	default:
 		return
 	}
