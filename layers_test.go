@@ -38,6 +38,8 @@ var arrows = map[string][]string{
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
+	"internal/compare":             {"api", "internal/ios"},
+	"internal/hashlist":            {"api"},
 	"internal/protect":             {"api", "internal/catalog", "internal/cause"},
 	"internal/credential":          {"api", "internal/cause", "internal/disk"},
 	"internal/config":              {"internal/lazyregexp", "tftp"},
@@ -56,12 +58,12 @@ var arrows = map[string][]string{
 	"internal/listen":    {"api", "internal/cause"},
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
-	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
+	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/lazyregexp", "internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
-		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/httpapi", "internal/iossim",
+		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/httpapi", "internal/iossim",
 		"internal/logqueue", "internal/terminal", "internal/tftpd", "internal/warden"},
 }
 

@@ -18,7 +18,10 @@ type Image struct {
 	Size    int64    `json:"size"`    // bytes; -1: unknown
 	Devices []string `json:"devices"` // that ran it at their newest snapshot, sorted
 	InVault bool     `json:"in_vault"`
-	Cause   Cause    `json:"cause,omitempty"` // why it is not in the vault, where a backup tried
+	// Published is what the last list of published digests said of it; empty: it was
+	// compared with none.
+	Published string `json:"published,omitempty"`
+	Cause     Cause  `json:"cause,omitempty"` // why it is not in the vault, where a backup tried
 	// Image holds the result of the inspection; nil for files that were saved
 	// before inspection existed, or that the vault does not hold.
 	Image *Inspection `json:"image,omitempty"`

@@ -106,6 +106,21 @@ func (c *Client) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error
 	return run[api.PruneResult](ctx, c, "prune", r, nil)
 }
 
+// Diff reports what changed between two snapshots.
+func (c *Client) Diff(ctx context.Context, r api.Diff) (api.DiffResult, error) {
+	return run[api.DiffResult](ctx, c, "diff", r, nil)
+}
+
+// Import takes the files of a directory into the vault.
+func (c *Client) Import(ctx context.Context, r api.Import, events func(api.Event)) ([]api.ImportedFile, error) {
+	return run[[]api.ImportedFile](ctx, c, "import", r, events)
+}
+
+// CompareImages compares the images in the vault with published digests.
+func (c *Client) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error) {
+	return run[[]api.Image](ctx, c, "compare-images", r, nil)
+}
+
 // Offer opens an offer.
 func (c *Client) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return run[api.Permit](ctx, c, "offer", r, nil)

@@ -4,16 +4,21 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
+	"flashwarden/internal/hashlist"
 	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
 func imagesCommand(p *program) *cobra.Command {
+	var missing bool
+	var against string
 	cmd := &cobra.Command{
 		Use:   "images",
 		Short: "list the images, the devices that run them, and running images that are not in the vault",
@@ -25,21 +30,67 @@ FILE VERSION  the version inside the file; if it differs from VERSION, the file
               was replaced after the device started
 INTEGRITY     ok: the checksums inside the file are right; damaged: one of them
               is wrong; unknown: the file has no checksum that can be checked
-              offline`,
-		Example: "  flashwarden images\n  flashwarden images -o wide\n  flashwarden images --json",
+              offline
+PUBLISHED     the result of the last --against: published; unknown: the list has
+              neither the digest nor the name; differs: the list has the name with
+              another digest
+
+--missing lists only images that devices run and that the vault does not have.
+--against FILE compares the images with a list of published digests: Cisco's Bulk
+Hash File (CSV), or the output of md5sum, sha256sum or sha512sum. The result is
+remembered. The exit code is then 1 if an image differs.`,
+		Example: "  flashwarden images\n  flashwarden images -o wide\n  flashwarden images --missing\n  flashwarden images --against BulkHash.csv",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				images, err := w.Images(ctx)
+				if err == nil && against != "" {
+					images, err = compareImages(ctx, w, images, against)
+				}
 				if err != nil {
 					return err
 				}
-				return printImages(&p.output, images)
+				differ := slices.ContainsFunc(images, func(i api.Image) bool { return i.Published == api.PublishedDiffers })
+				if missing {
+					images = slices.DeleteFunc(images, func(i api.Image) bool { return i.InVault })
+				}
+				if err := printImages(&p.output, images); err != nil || against == "" || !differ {
+					return err
+				}
+				return errProblems
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&missing, "missing", false, "only images that devices run and that the vault does not have")
+	cmd.Flags().StringVar(&against, "against", "", "compare with the published digests in `FILE`")
 	wideFlag(cmd, &p.output)
 	return cmd
+}
+
+// compareImages compares the images with a list in a file. Only lines that may
+// concern them are sent.
+func compareImages(ctx context.Context, w warden.Warden, images []api.Image, file string) ([]api.Image, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--against: %w", err)}
+	}
+	defer f.Close()
+	known := make(map[string]bool)
+	for _, i := range images {
+		for _, text := range append([]string{i.MD5, i.SHA256}, i.Names...) {
+			known[text] = text != ""
+		}
+	}
+	var r api.Hashes
+	err = hashlist.Read(f, func(h api.Hash) {
+		if known[h.Name] || known[h.MD5] || known[h.SHA256] {
+			r.Hashes = append(r.Hashes, h)
+		}
+	})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--against %s: %w", file, err)}
+	}
+	return w.CompareImages(ctx, r)
 }
 
 func printImages(o *output, images []api.Image) error {
@@ -56,7 +107,7 @@ func printImages(o *output, images []api.Image) error {
 
 func (o *output) tableOfImages(images []api.Image) terminal.Table {
 	table := terminal.Table{Columns: []terminal.Column{{Head: "SHA256", Keep: true}, {Head: "NAME"}, {Head: "VERSION", Keep: true}, {Head: "SIZE", Right: true, Keep: true},
-		{Head: "DEVICES"}, {Head: "FILE VERSION", Wide: true}, {Head: "INTEGRITY", Spare: true}}}
+		{Head: "DEVICES"}, {Head: "FILE VERSION", Wide: true}, {Head: "INTEGRITY", Spare: true}, {Head: "PUBLISHED", Spare: true}}}
 	for _, r := range releases(images) {
 		table.Rows = append(table.Rows, r.row(o))
 	}
@@ -102,8 +153,8 @@ func (r release) row(o *output) []terminal.Cell {
 	if first.Image != nil {
 		fileVersion = first.Image.Version
 	}
-	row := cells("", name, cmp.Or(first.Version, fileVersion), size(r.bytes()), o.few(first.Devices), fileVersion, "")
-	row[0], row[len(row)-1] = place, r.integrity()
+	row := cells("", name, cmp.Or(first.Version, fileVersion), size(r.bytes()), o.few(first.Devices), fileVersion, "", "")
+	row[0], row[len(row)-2], row[len(row)-1] = place, r.integrity(), r.published()
 	return row
 }
 
@@ -153,6 +204,17 @@ func (r release) integrity() terminal.Cell {
 	return terminal.Cell{}
 }
 
+// published is the worst verdict of the last list of published digests.
+func (r release) published() terminal.Cell {
+	tones := map[string]terminal.Tone{api.PublishedDiffers: terminal.Bad, api.PublishedYes: terminal.Good}
+	for _, verdict := range []string{api.PublishedDiffers, api.PublishedUnknown, api.PublishedYes} {
+		if slices.ContainsFunc(r, func(i api.Image) bool { return i.Published == verdict }) {
+			return terminal.Cell{Text: verdict, Tone: tones[verdict]}
+		}
+	}
+	return terminal.Cell{}
+}
+
 // few lists up to three names, else their number. With -o wide it lists all.
 func (o *output) few(names []string) string {
 	if len(names) > 3 && !o.wide {
@@ -166,6 +228,9 @@ func warnOfImage(b *strings.Builder, i api.Image) {
 	name := oneLine(strings.Join(i.Names, " "))
 	if i.Image != nil && i.Image.Verdict == api.ImageBad {
 		fmt.Fprintf(b, "%s is %s\n", name, oneLine(i.Image.String()))
+	}
+	if i.Published == api.PublishedDiffers {
+		fmt.Fprintf(b, "%s differs from the published image of this name: back it up again, compare it with a device that you trust, and do not restore it\n", name)
 	}
 	for _, d := range i.Disagreements {
 		fmt.Fprintf(b, "%s: %s\n", name, oneLine(d))

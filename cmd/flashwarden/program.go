@@ -157,7 +157,7 @@ keeps it in a vault. You can read the vault without flashwarden.`,
 	p.globalFlags(root.PersistentFlags())
 	completeWords(root, "color", terminal.ColourAuto, terminal.ColourAlways, terminal.ColourNever)
 	root.AddCommand(demoCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
-		imagesCommand(p), exportCommand(p), checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p), statusCommand(p), offerCommand(p), receiveCommand(p),
+		diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p), checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p), statusCommand(p), offerCommand(p), receiveCommand(p),
 		doctorCommand(p), firewallCommand(p), serveCommand(p), tftpdCommand(p), versionCommand(&p.output))
 	addExamples(root)
 	return root

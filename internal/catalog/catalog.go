@@ -122,6 +122,9 @@ type Contents interface {
 	// Inspected returns the result of inspecting the image with the given
 	// SHA-256; nil where it was not inspected.
 	Inspected(ctx context.Context, sha256 string) (*api.Inspection, error)
+	// SetPublished remembers what a list of published digests says of images, by
+	// SHA-256.
+	SetPublished(ctx context.Context, verdicts map[string]string) error
 	// ForgetContents takes out contents that are gone from the vault, by SHA-256. What
 	// a snapshot names stays.
 	ForgetContents(ctx context.Context, sums ...string) error

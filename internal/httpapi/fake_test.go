@@ -123,6 +123,18 @@ func (f *fake) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) 
 	return do[api.PruneResult](ctx, f, "Prune", r, nil)
 }
 
+func (f *fake) Diff(ctx context.Context, r api.Diff) (api.DiffResult, error) {
+	return do[api.DiffResult](ctx, f, "Diff", r, nil)
+}
+
+func (f *fake) Import(ctx context.Context, r api.Import, events func(api.Event)) ([]api.ImportedFile, error) {
+	return do[[]api.ImportedFile](ctx, f, "Import", r, events)
+}
+
+func (f *fake) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error) {
+	return do[[]api.Image](ctx, f, "CompareImages", r, nil)
+}
+
 func (f *fake) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return do[api.Permit](ctx, f, "Offer", r, nil)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"flashwarden/api"
@@ -86,11 +85,14 @@ func (n *Node) repair(ctx context.Context, v *vault.Vault, from string, o vault.
 		return api.CheckResult{}, err
 	}
 	defer release()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	mirror, err := openCopy(ctx, from)
 	if err != nil {
 		return api.CheckResult{}, err
 	}
-	res, err := v.CheckAndRepair(ctx, mirror, o)
+	res, err := v.CheckAndRepair(ctx, vault.New(mirror.store), o)
+	err = errors.Join(err, mirror.close())
 	for _, key := range res.Repaired {
 		if name, ok := vault.SnapshotOf(key); ok {
 			err = errors.Join(err, n.reindex(ctx, v, name))
@@ -109,21 +111,18 @@ func (n *Node) reindex(ctx context.Context, v *vault.Vault, name string) error {
 	return n.Catalog.Index(ctx, s)
 }
 
-// openCopy opens a copy of a vault in a directory. Any vault will do: each content
-// proves itself by its name.
-func openCopy(ctx context.Context, target string) (*vault.Vault, error) {
-	if _, err := os.Stat(target); err != nil {
-		return nil, cause.Wrap(cause.VaultError, err, "the copy of the vault", api.Say("mount its disk, or name another directory"))
-	}
-	store, err := dir.Open(target)
+// openCopy opens a copy of a vault. Any vault will do: each content proves itself
+// by its name.
+func openCopy(ctx context.Context, place string) (target, error) {
+	t, err := openTarget(ctx, place)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
-	v := vault.New(store)
-	if _, err := v.Identity(ctx); err != nil {
-		return nil, cause.Wrap(cause.VaultError, err, target+" is no copy of a vault", api.Say("name the directory that has vault.json"))
+	if _, err := vault.New(t.store).Identity(ctx); err != nil {
+		err = cause.Wrap(cause.VaultError, err, place+" is no copy of a vault", api.Say("mount its disk, or name the place that has vault.json"))
+		return t, errors.Join(err, t.close())
 	}
-	return v, nil
+	return t, nil
 }
 
 // proofsAtOnce is how many proofs are recorded together: a check of a large

@@ -16,36 +16,51 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// Export writes files of the vault below dir, under the names of items, and
-// calls wrote after each. It never replaces a file: the same content is left
-// untouched, and other content under the same name is an error. A name that
-// leads out of dir is an error too. Only the user of this process may read the
+// ExportOptions say how files are written.
+type ExportOptions struct {
+	Force bool              // replace files with other content
+	Wrote func(api.Content) // is called after each file; nil: discard
+}
+
+// Export writes files of the vault below dir, under the names of items. The same
+// content is left untouched; other content under the same name is an error, unless
+// Force replaces it. A name that leads out of dir is an error too. Only the user of this process may read the
 // files (mode 0600), because configurations hold secrets.
-func Export(ctx context.Context, w Warden, dir string, items []api.Content, wrote func(api.Content)) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	root, err := os.OpenRoot(dir)
+func Export(ctx context.Context, w Warden, dir string, items []api.Content, o ExportOptions) error {
+	root, err := openExport(dir)
 	if err != nil {
-		return fmt.Errorf("export: %w", err)
+		return err
 	}
 	defer root.Close()
 	for _, item := range items {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := exportOne(ctx, w, root, item); err != nil {
+		if err := exportOne(ctx, w, root, item, o.Force); err != nil {
 			return fmt.Errorf("export %s: %w", item.Name, err)
 		}
-		wrote(item)
+		if o.Wrote != nil {
+			o.Wrote(item)
+		}
 	}
 	return nil
 }
 
+func openExport(dir string) (*os.Root, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	return root, nil
+}
+
 // exportOne writes one file. Its name appears only when the file is complete.
-func exportOne(ctx context.Context, w Warden, root *os.Root, item api.Content) error {
+func exportOne(ctx context.Context, w Warden, root *os.Root, item api.Content, force bool) error {
 	same, err := holds(root, item)
-	if same || err != nil {
+	if same || err != nil && !(force && errors.Is(err, errOther)) {
 		return err
 	}
 	blob, err := w.Open(ctx, item)
@@ -68,6 +83,9 @@ func exportOne(ctx context.Context, w Warden, root *os.Root, item api.Content) e
 	return root.Rename(partial, item.Name)
 }
 
+// errOther is the error of a file that exists with other content.
+var errOther = errors.New("a file with other content already exists")
+
 // holds reports whether the file exists with the right content. Other content
 // under its name is an error: it may be the only copy that the user has.
 func holds(root *os.Root, item api.Content) (bool, error) {
@@ -84,7 +102,7 @@ func holds(root *os.Root, item api.Content) (bool, error) {
 		return false, err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != item.SHA256 {
-		return false, errors.New("a file with other content already exists; move it away or choose another directory")
+		return false, cause.WithFix(errOther, api.Say("move it away, choose another directory, or replace it with ").Option("force", ""))
 	}
 	return true, nil
 }
@@ -106,7 +124,11 @@ func writeProved(f syncer, blob io.Reader, want string) error {
 		return err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != want {
-		return cause.New(cause.VaultError, "the content in the vault is damaged", api.Say("run ").Do("check").With("read_data", ""))
+		return damagedContent()
 	}
 	return nil
+}
+
+func damagedContent() error {
+	return cause.New(cause.VaultError, "the content in the vault is damaged", api.Say("run ").Do("check").With("read_data", ""))
 }

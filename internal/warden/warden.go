@@ -49,6 +49,12 @@ type Warden interface {
 	Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error)
 	Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error)
 	Prune(ctx context.Context, r api.Prune) (api.PruneResult, error)
+	// Diff reports what changed between two snapshots.
+	Diff(ctx context.Context, r api.Diff) (api.DiffResult, error)
+	// Import takes the files of a directory into the vault.
+	Import(ctx context.Context, r api.Import, events func(api.Event)) ([]api.ImportedFile, error)
+	// CompareImages compares the images in the vault with published digests.
+	CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error)
 	Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error)
 
 	// Offer and Receive open a permit. The Await methods return when it has

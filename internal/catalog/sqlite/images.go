@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"flashwarden/api"
@@ -30,7 +31,7 @@ const latest = `SELECT max(id) FROM snapshot WHERE image <> '' GROUP BY device`
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT blob.sha256, blob.md5, blob.size, blob.image, found.kind, found.path, found.version
+		SELECT blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
 		FROM (SELECT blob, kind, path, coalesce(max(runs), '') AS version FROM file
 		      WHERE kind IN ('image', 'package') AND blob IS NOT NULL GROUP BY blob, kind, path) AS found
 		JOIN blob ON blob.n = found.blob`)
@@ -42,7 +43,7 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	for rows.Next() {
 		var i api.Image
 		var filePath, image string
-		if err := rows.Scan(&i.SHA256, &i.MD5, &i.Size, &image, &i.Kind, &filePath, &i.Version); err != nil {
+		if err := rows.Scan(&i.SHA256, &i.MD5, &i.Size, &image, &i.Published, &i.Kind, &filePath, &i.Version); err != nil {
 			return nil, err
 		}
 		known, ok := bySHA[i.SHA256]
@@ -139,4 +140,17 @@ func scanLacking(rows interface{ Scan(...any) error }) (api.Image, error) {
 	}
 	i.Names, i.Kind, i.Size, i.Cause = []string{flash.ParsePath(*filePath).Base()}, *kind, *size, *cause
 	return i, nil
+}
+
+// SetPublished remembers what a list of published digests says of images.
+func (c *Catalog) SetPublished(ctx context.Context, verdicts map[string]string) error {
+	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+		for sum, verdict := range verdicts {
+			if _, err := tx.ExecContext(ctx, `UPDATE blob SET published = ? WHERE sha256 = ?`, verdict, sum); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return c.wrap("remember what images are published", err)
 }

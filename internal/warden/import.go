@@ -1,0 +1,20 @@
+package warden
+
+import (
+	"context"
+	"path/filepath"
+
+	"flashwarden/api"
+)
+
+// Import takes the files of a directory into the vault.
+func (l *Local) Import(ctx context.Context, r api.Import, events func(api.Event)) ([]api.ImportedFile, error) {
+	n, err := l.begin(ctx, operator, "import", r.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if !filepath.IsAbs(r.Dir) {
+		return nil, wrongField("dir", "%q is no absolute path", r.Dir)
+	}
+	return n.Import(ctx, r, l.turn(), events)
+}
