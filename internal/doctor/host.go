@@ -47,7 +47,7 @@ func ReadDirectory(path string) Directory {
 	d.Writable = unix.Access(path, unix.W_OK)
 	var st unix.Statfs_t
 	if d.Err = unix.Statfs(path, &st); d.Err == nil {
-		d.Free = int64(st.Bavail) * st.Bsize
+		d.Free = int64(st.Bavail) * int64(st.Bsize)
 		if st.Files > 0 {
 			d.Inodes = int64(st.Ffree)
 		}
