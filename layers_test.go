@@ -65,6 +65,9 @@ var arrows = map[string][]string{
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/httpapi", "internal/iossim",
 		"internal/logqueue", "internal/terminal", "internal/tftpd", "internal/warden"},
+
+	"tftp/conformance":                      {}, // the standard library only
+	"tftp/conformance/cmd/tftp-conformance": {"tftp/conformance"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -1,0 +1,109 @@
+//go:build linux
+
+package conformance_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"flashwarden/internal/testlevel"
+	"flashwarden/tftp"
+	"flashwarden/tftp/conformance"
+)
+
+func udp(a netip.AddrPort) (net.PacketConn, error) {
+	return net.ListenUDP("udp4", net.UDPAddrFromAddrPort(a))
+}
+
+// serve runs a Server for a new directory until the test ends.
+func serve(t *testing.T, s tftp.Server, d *tftp.Dir) conformance.Target {
+	t.Helper()
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	d.Root, s.Handler = root, d
+	return serveHandler(t, s, dir)
+}
+
+// serveHandler runs a Server on all addresses until the test ends.
+func serveHandler(t *testing.T, s tftp.Server, dir string) conformance.Target {
+	t.Helper()
+	c, err := udp(netip.MustParseAddrPort("0.0.0.0:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, done := make(chan struct{}), make(chan error, 1)
+	s.Ready = func() { close(ready) }
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { done <- s.Serve(ctx, c) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		c.Close()
+	})
+	<-ready
+	return conformance.Target{
+		Addr:      netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), c.LocalAddr().(*net.UDPAddr).AddrPort().Port()),
+		Dir:       dir,
+		Patience:  time.Minute,
+		Quick:     testlevel.Current() == testlevel.Quick,
+		Also:      []netip.Addr{netip.MustParseAddr("127.0.0.2")},
+		Broadcast: netip.MustParseAddr("127.255.255.255"),
+	}
+}
+
+// TestServer judges a Server with a Dir.
+func TestServer(t *testing.T) {
+	t.Parallel()
+	conformance.Run(t, serve(t, tftp.Server{}, &tftp.Dir{Create: true, Public: true}))
+}
+
+// TestSharedPorts judges a Server whose transfers share four ports.
+func TestSharedPorts(t *testing.T) {
+	testlevel.NeedFull(t, "the cases once more")
+	t.Parallel()
+	ports := tftp.PortRange{First: 31056, Last: 31059}
+	conformance.Run(t, serve(t, tftp.Server{Ports: ports}, &tftp.Dir{Create: true, Public: true}))
+}
+
+// TestReadOnly judges a Server that takes no uploads.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	target := serve(t, tftp.Server{}, &tftp.Dir{ReadOnly: true, Public: true})
+	target.Quick = true
+	conformance.Run(t, target)
+}
+
+// TestNoServer checks the error for an address where nobody answers.
+func TestNoServer(t *testing.T) {
+	t.Parallel()
+	c, err := udp(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	target := conformance.Target{Addr: c.LocalAddr().(*net.UDPAddr).AddrPort(), Dir: t.TempDir(), Patience: 10 * time.Millisecond}
+	if _, err := conformance.Judge(t.Context(), target, conformance.Cases(), nil); err == nil {
+		t.Error("a server that does not answer was judged")
+	}
+}
+
+// TestNumbersAreUnique: a case is known by its number.
+func TestNumbersAreUnique(t *testing.T) {
+	seen := map[int]string{}
+	for _, c := range conformance.Cases() {
+		if seen[c.Number] != "" || c.Name == "" || c.Source == "" || c.Level == "" {
+			t.Errorf("%v and %s", c, seen[c.Number])
+		}
+		seen[c.Number] = c.Name
+	}
+}
