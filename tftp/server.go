@@ -38,7 +38,7 @@ type Server struct {
 	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer needs up to three times that in memory. 0: 512 KiB
 
 	// BufferBytes is the memory for the buffers of all transfers. When much of it is
-	// in use, new transfers get smaller windows and blocks. 0: 56 MiB
+	// in use, new transfers get smaller windows and blocks. 0: 48 MiB
 	BufferBytes     int
 	BufferPerSource int // the same for windows and large blocks of one address. 0: half of BufferBytes
 
@@ -74,7 +74,7 @@ const (
 	defaultRetries      = 8
 	defaultIdleTimeout  = 60 * time.Second
 	defaultStorage      = 32
-	defaultBufferBytes  = 56 << 20
+	defaultBufferBytes  = 48 << 20
 	ephemeralPorts      = 64
 	maxPorts            = 16
 )

@@ -71,7 +71,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.allow, "allow", nil, "`CIDR` of clients to answer; all others get no answer; may be repeated")
 	fs.BoolVar(&f.logJSON, "log-json", false, "write log lines as JSON")
 	fs.IntVar(&f.windowBytes, "window-bytes", 0, "largest window (RFC 7440) in `BYTES`")
-	fs.IntVar(&f.bufferBytes, "buffer-bytes", 0, "memory for the buffers of all transfers in `BYTES` (default: 56 MiB)")
+	fs.IntVar(&f.bufferBytes, "buffer-bytes", 0, "memory for the buffers of all transfers in `BYTES` (default: 48 MiB)")
 	fs.IntVar(&f.maxTransfers, "max-transfers", 0, "`N` transfers at the same time at most (default: 16384)")
 	fs.IntVar(&f.perSource, "per-source", 0, "`N` transfers of one address at the same time at most (default: half of --max-transfers, but at least 1024)")
 	fs.StringVar(&f.metrics, "metrics", "", "`HOST:PORT` for Prometheus counters, under /metrics")
