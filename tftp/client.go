@@ -35,7 +35,7 @@ type Client struct {
 
 // Put sends the content of r to the server, which stores it under name. If TSize
 // is set, Put announces size, in bytes; -1 means unknown. It returns the number
-// of bytes that the server acknowledged. The error wraps an *Error if the server
+// of bytes that the server acknowledged. The error wraps a *PeerError if the server
 // sent an ERROR, ErrTimeout if it stopped answering, and the error of r if r
 // failed.
 func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r io.Reader, size int64) (int64, error) {
@@ -57,7 +57,7 @@ func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r 
 }
 
 // Get fetches name and writes it to w. It returns the number of bytes received.
-// The error wraps an *Error if the server sent an ERROR, ErrTimeout if it
+// The error wraps a *PeerError if the server sent an ERROR, ErrTimeout if it
 // stopped answering, and the error of w if w failed.
 func (c *Client) Get(ctx context.Context, server netip.AddrPort, name string, w io.Writer) (int64, error) {
 	x, err := c.dial(ctx, server)
@@ -144,21 +144,12 @@ func (x *exchange) ended(what, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var remote *remoteError
+	var remote *PeerError
 	if !errors.As(err, &remote) && !errors.Is(err, ErrTimeout) && !x.Silent && x.fixed {
 		x.sendOne(appendError(nil, clientError(err)))
 	}
 	return fmt.Errorf("%s %s: %w", what, name, err)
 }
-
-// remoteError is an ERROR that the server sent.
-type remoteError struct{ sent *Error }
-
-// Unwrap returns the *Error that the server sent.
-func (e *remoteError) Unwrap() error { return e.sent }
-
-// Error returns the text of the *Error that the server sent.
-func (e *remoteError) Error() string { return e.sent.Error() }
 
 func clientError(err error) *Error {
 	var e *Error
@@ -188,26 +179,26 @@ func (x *exchange) request(op Op, name string, size int64) (packet, error) {
 }
 
 // ask returns the options to send.
-func (x *exchange) ask(op Op, size int64) []option {
-	var list []option
+func (x *exchange) ask(op Op, size int64) []Option {
+	var list []Option
 	if x.BlockSize != 0 && x.BlockSize != defaultBlockSize {
-		list = append(list, option{optBlockSize, fmt.Sprint(x.BlockSize)})
+		list = append(list, Option{optBlockSize, fmt.Sprint(x.BlockSize)})
 	}
 	switch {
 	case x.TSize && op == Read:
-		list = append(list, option{optTSize, "0"})
+		list = append(list, Option{optTSize, "0"})
 	case x.TSize && size >= 0:
-		list = append(list, option{optTSize, fmt.Sprint(size)})
+		list = append(list, Option{optTSize, fmt.Sprint(size)})
 	}
 	if x.Window > 1 {
-		list = append(list, option{optWindowSize, fmt.Sprint(x.Window)})
+		list = append(list, Option{optWindowSize, fmt.Sprint(x.Window)})
 	}
 	return list
 }
 
 // agree adopts the terms of an OACK. It accepts only options that we sent
 // (RFC 2347), with values that are not larger than ours.
-func (x *exchange) agree(p packet, asked []option) error {
+func (x *exchange) agree(p packet, asked []Option) error {
 	x.terms = terms{blockSize: defaultBlockSize, window: 1}
 	if p.op != opOACK {
 		return nil
@@ -219,10 +210,10 @@ func (x *exchange) agree(p packet, asked []option) error {
 	t, left := negotiate(Write, granted, offer{maxBlockSize: maxBlockSize, windowBytes: maxWindow * maxBlockSize})
 	for _, g := range left {
 		if !allowed(g, asked) {
-			return &Error{CodeOptionDenied, fmt.Sprintf("%s=%s was not requested", g.name, g.value)}
+			return &Error{CodeOptionDenied, fmt.Sprintf("%s=%s was not requested", g.Name, g.Value)}
 		}
-		if g.name == optTSize {
-			x.tsize, _ = parseNumber(g.value)
+		if g.Name == optTSize {
+			x.tsize, _ = parseNumber(g.Value)
 		}
 	}
 	if len(left) != len(granted) {
@@ -232,14 +223,14 @@ func (x *exchange) agree(p packet, asked []option) error {
 	return nil
 }
 
-func allowed(g option, asked []option) bool {
+func allowed(g Option, asked []Option) bool {
 	for _, a := range asked {
-		if a.name != g.name {
+		if a.Name != g.Name {
 			continue
 		}
-		most, _ := parseNumber(a.value)
-		got, _ := parseNumber(g.value)
-		return a.name == optTSize || got <= most
+		most, _ := parseNumber(a.Value)
+		got, _ := parseNumber(g.Value)
+		return a.Name == optTSize || got <= most
 	}
 	return false
 }
@@ -252,7 +243,7 @@ func (x *exchange) await(again func()) (packet, error) {
 		p, err := x.read(x.rt.due())
 		switch {
 		case err == nil && p.op == opError:
-			return packet{}, &remoteError{p.err()}
+			return packet{}, &PeerError{p.err()}
 		case err == nil:
 			return p, nil
 		case !errors.Is(err, errDue):

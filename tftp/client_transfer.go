@@ -1,7 +1,6 @@
 package tftp
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -81,7 +80,7 @@ func (x *exchange) load(snd *sender, src *source) error {
 	return nil
 }
 
-// source reads a put's content.
+// source reads the content of a file that is sent, in order.
 type source struct {
 	r        io.Reader
 	netascii bool
@@ -113,7 +112,7 @@ func (s *source) load(c *chunk, blockSize int) (tail int, err error) {
 // read fills b. It returns less only at the end.
 func (s *source) read(b []byte) (int, error) {
 	if !s.netascii {
-		return atEOF(io.ReadFull(s.r, b))
+		return readFull(s.r, b)
 	}
 	done := 0
 	for done < len(b) {
@@ -135,14 +134,21 @@ func (s *source) fill() error {
 	if s.raw == nil {
 		s.raw = make([]byte, 32<<10)
 	}
-	n, err := atEOF(io.ReadFull(s.r, s.raw))
+	n, err := readFull(s.r, s.raw)
 	s.rest, s.eof = s.raw[:n], n < len(s.raw)
 	return err
 }
 
-func atEOF(n int, err error) (int, error) {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return n, nil
+// readFull fills b. It returns less only at io.EOF. Unlike with io.ReadFull, an
+// io.ErrUnexpectedEOF of r stays an error: a damaged archive is not a short file.
+func readFull(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = r.Read(b[n:])
+		n += more
+	}
+	if err == io.EOF {
+		err = nil
 	}
 	return n, err
 }

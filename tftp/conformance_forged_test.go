@@ -217,12 +217,10 @@ func addrOf(c net.PacketConn) netip.AddrPort {
 	return c.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
-// testPeerNeverOpen sends a request and closes the socket: the address may be
-// forged. The same request from there is answered again.
 // testPeerGivesUp has a peer whose large blocks never arrive. It takes our OACK and
 // its repetition, then closes its port. Its next request gets smaller blocks.
 func testPeerGivesUp(t *testing.T) {
-	testlevel.NeedFull(t, "takes seconds")
+	testlevel.NeedFull(t, "waits 8 s for the end of a transfer")
 	w := onLoopback(t, &tftp.Server{Handler: &memory{}})
 	request := wrq("f", "octet", "blksize", "8192")
 	p := w.peer()
@@ -236,8 +234,10 @@ func testPeerGivesUp(t *testing.T) {
 	p.expect(oack("blksize", "1468"))
 }
 
+// testPeerNeverOpen sends a request and closes the socket: the address may be
+// forged. The same request from there is answered again.
 func testPeerNeverOpen(t *testing.T) {
-	testlevel.NeedFull(t, "takes seconds")
+	testlevel.NeedFull(t, "waits 8 s for the end of a transfer")
 	m := &memory{}
 	m.set("f", content(1, 1000))
 	w := onLoopback(t, &tftp.Server{Handler: m})

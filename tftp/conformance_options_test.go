@@ -99,43 +99,43 @@ func TestNegotiation(t *testing.T) {
 		asked  string // of both requests
 		read   string // OACK; empty: none
 		write  string
-		limits tftp.Server
+		limits *tftp.Server
 	}{
-		{"040 only unknown", "foo=bar", "", "", tftp.Server{}},
-		{"041 042 unknown and known", "foo=bar blksize=1024", "blksize=1024", "blksize=1024", tftp.Server{}},
-		{"043 names in any case", "BLKSIZE=1024 TSize=0", "blksize=1024 tsize=3000", "blksize=1024 tsize=0", tftp.Server{}},
-		{"049 blksize 8", "blksize=8", "blksize=8", "blksize=8", tftp.Server{}},
-		{"050 blksize 7", "blksize=7", "", "", tftp.Server{}},
-		{"050 blksize 0", "blksize=0", "", "", tftp.Server{}},
-		{"051 blksize 65464", "blksize=65464", "blksize=65464", "blksize=65464", tftp.Server{}},
-		{"051 blksize capped", "blksize=65464", "blksize=1468", "blksize=1468", tftp.Server{MaxBlockSize: 1468}},
-		{"052 blksize 65465", "blksize=65465", "blksize=65464", "blksize=65464", tftp.Server{}},
-		{"053 blksize -1", "blksize=-1", "", "", tftp.Server{}},
-		{"053 blksize abc", "blksize=abc", "", "", tftp.Server{}},
-		{"053 blksize 1024x", "blksize=1024x", "", "", tftp.Server{}},
-		{"053 blksize too long", "blksize=" + huge, "", "", tftp.Server{}},
-		{"053 blksize +12", "blksize=+12", "", "", tftp.Server{}},
-		{"053 blksize empty", "blksize=", "", "", tftp.Server{}},
-		{"054 never larger", "blksize=600", "blksize=600", "blksize=600", tftp.Server{MaxBlockSize: 1468}},
-		{"056 timeout 0", "timeout=0", "", "", tftp.Server{}},
-		{"056 timeout 256", "timeout=256", "", "", tftp.Server{}},
-		{"056 timeout x", "timeout=x blksize=100", "blksize=100", "blksize=100", tftp.Server{}},
-		{"055 timeout 255", "timeout=255", "timeout=255", "timeout=255", tftp.Server{}},
-		{"057 059 tsize", "tsize=0", "tsize=3000", "tsize=0", tftp.Server{}},
-		{"059 tsize of a write", "tsize=77", "tsize=3000", "tsize=77", tftp.Server{}},
-		{"059 tsize garbage", "tsize=-5", "", "", tftp.Server{}},
-		{"063 windowsize 1", "windowsize=1", "windowsize=1", "windowsize=1", tftp.Server{}},
-		{"064 windowsize 16", "windowsize=16", "windowsize=16", "windowsize=16", tftp.Server{}},
-		{"064 windowsize bounded by memory", "windowsize=65535 blksize=1000", "windowsize=10 blksize=1000", "windowsize=10 blksize=1000", tftp.Server{WindowBytes: 10_500}},
-		{"064 never less than one block", "windowsize=4 blksize=8192", "windowsize=1 blksize=8192", "windowsize=1 blksize=8192", tftp.Server{WindowBytes: 4096}},
-		{"065 windowsize 0", "windowsize=0", "", "", tftp.Server{}},
-		{"065 windowsize 65536", "windowsize=65536", "", "", tftp.Server{}},
-		{"065 windowsize x", "windowsize=x", "", "", tftp.Server{}},
-		{"082 rollover", "rollover=1", "", "rollover=1", tftp.Server{}},
-		{"an option twice", "blksize=100 blksize=200", "blksize=100", "blksize=100", tftp.Server{}},
-		{"070 refused by the operator", "blksize=1024 tsize=7", "tsize=3000", "tsize=7", tftp.Server{Refuse: []string{"blksize"}}},
+		{"040 only unknown", "foo=bar", "", "", &tftp.Server{}},
+		{"041 042 unknown and known", "foo=bar blksize=1024", "blksize=1024", "blksize=1024", &tftp.Server{}},
+		{"043 names in any case", "BLKSIZE=1024 TSize=0", "blksize=1024 tsize=3000", "blksize=1024 tsize=0", &tftp.Server{}},
+		{"049 blksize 8", "blksize=8", "blksize=8", "blksize=8", &tftp.Server{}},
+		{"050 blksize 7", "blksize=7", "", "", &tftp.Server{}},
+		{"050 blksize 0", "blksize=0", "", "", &tftp.Server{}},
+		{"051 blksize 65464", "blksize=65464", "blksize=65464", "blksize=65464", &tftp.Server{}},
+		{"051 blksize capped", "blksize=65464", "blksize=1468", "blksize=1468", &tftp.Server{MaxBlockSize: 1468}},
+		{"052 blksize 65465", "blksize=65465", "blksize=65464", "blksize=65464", &tftp.Server{}},
+		{"053 blksize -1", "blksize=-1", "", "", &tftp.Server{}},
+		{"053 blksize abc", "blksize=abc", "", "", &tftp.Server{}},
+		{"053 blksize 1024x", "blksize=1024x", "", "", &tftp.Server{}},
+		{"053 blksize too long", "blksize=" + huge, "", "", &tftp.Server{}},
+		{"053 blksize +12", "blksize=+12", "", "", &tftp.Server{}},
+		{"053 blksize empty", "blksize=", "", "", &tftp.Server{}},
+		{"054 never larger", "blksize=600", "blksize=600", "blksize=600", &tftp.Server{MaxBlockSize: 1468}},
+		{"056 timeout 0", "timeout=0", "", "", &tftp.Server{}},
+		{"056 timeout 256", "timeout=256", "", "", &tftp.Server{}},
+		{"056 timeout x", "timeout=x blksize=100", "blksize=100", "blksize=100", &tftp.Server{}},
+		{"055 timeout 255", "timeout=255", "timeout=255", "timeout=255", &tftp.Server{}},
+		{"057 059 tsize", "tsize=0", "tsize=3000", "tsize=0", &tftp.Server{}},
+		{"059 tsize of a write", "tsize=77", "tsize=3000", "tsize=77", &tftp.Server{}},
+		{"059 tsize garbage", "tsize=-5", "", "", &tftp.Server{}},
+		{"063 windowsize 1", "windowsize=1", "windowsize=1", "windowsize=1", &tftp.Server{}},
+		{"064 windowsize 16", "windowsize=16", "windowsize=16", "windowsize=16", &tftp.Server{}},
+		{"064 windowsize bounded by memory", "windowsize=65535 blksize=1000", "windowsize=10 blksize=1000", "windowsize=10 blksize=1000", &tftp.Server{WindowBytes: 10_500}},
+		{"064 never less than one block", "windowsize=4 blksize=8192", "windowsize=1 blksize=8192", "windowsize=1 blksize=8192", &tftp.Server{WindowBytes: 4096}},
+		{"065 windowsize 0", "windowsize=0", "", "", &tftp.Server{}},
+		{"065 windowsize 65536", "windowsize=65536", "", "", &tftp.Server{}},
+		{"065 windowsize x", "windowsize=x", "", "", &tftp.Server{}},
+		{"082 rollover", "rollover=1", "", "rollover=1", &tftp.Server{}},
+		{"an option twice", "blksize=100 blksize=200", "blksize=100", "blksize=100", &tftp.Server{}},
+		{"070 refused by the operator", "blksize=1024 tsize=7", "tsize=3000", "tsize=7", &tftp.Server{Refuse: []string{"blksize"}}},
 		{"order as asked", "tsize=9 windowsize=2 timeout=3 blksize=100", "tsize=3000 windowsize=2 timeout=3 blksize=100",
-			"tsize=9 windowsize=2 timeout=3 blksize=100", tftp.Server{}},
+			"tsize=9 windowsize=2 timeout=3 blksize=100", &tftp.Server{}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestNegotiation(t *testing.T) {
 			m.set("f", content(1, 3000))
 			s := c.limits
 			s.Handler = m
-			w := onLoopback(t, &s)
+			w := onLoopback(t, s)
 			p := w.peer()
 			p.request(rrq("f", "octet", pairs(c.asked)...))
 			if c.read == "" {

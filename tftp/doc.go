@@ -13,6 +13,9 @@
 //	s := &tftp.Server{Handler: h, Ports: tftp.PortRange{First: 1056, Last: 1059}}
 //	err = s.Serve(ctx, c)
 //
+// ListenAndServe does both. Serve ends with its context, and then breaks off running
+// transfers. Shutdown lets them end.
+//
 // The listening socket receives requests only. Transfers share ports: any number
 // of them run on each port at the same time, and the address of the peer
 // distinguishes them (RFC 1350 section 4 requires only that the pair of ports is
@@ -59,12 +62,12 @@
 //
 // # Errors
 //
-// An [Error] is an ERROR packet as a value, in both directions: a Handler returns
-// one to choose the code and the text, a Client returns the one that the server
-// sent. Test for it with errors.As, or with errors.Is for fs.ErrNotExist,
-// fs.ErrPermission and fs.ErrExist. If a Handler, Reader or Writer panics, only its
-// transfer ends, with ERROR 0. Other errors are wrapped unchanged: those of
-// the Handler, the reader or writer, the context and the network.
+// An [Error] is an ERROR packet as a value: a Handler returns one to choose the code
+// and the text. A [PeerError] is an ERROR that the other side sent, and wraps the
+// Error. Test for them with errors.As, or with errors.Is for fs.ErrNotExist,
+// fs.ErrPermission and fs.ErrExist. [ErrTimeout] is a net.Error. If a Handler, Reader
+// or Writer panics, only its transfer ends, with ERROR 0. Other errors are wrapped
+// unchanged: those of the Handler, the reader or writer, the context and the network.
 //
 // # Client
 //

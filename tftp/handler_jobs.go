@@ -95,7 +95,7 @@ func (st *storage) work(p *pool) {
 		if !ok {
 			return
 		}
-		r := j.s.file.perform(st.ctx, st.handler, j)
+		r := j.s.file.perform(st.handler, j)
 		follow = j.s.loop.complete(j.s, r)
 		switch {
 		case follow.kind == noJob:
@@ -199,20 +199,21 @@ func (q *jobQueue) pop() job {
 // file is the storage side of a session. Only jobs touch it.
 type file struct {
 	req       *Request
+	ctx       context.Context // ends with the transfer
+	cancel    context.CancelFunc
 	reader    Reader
+	source    *source // of the reader
 	writer    Writer
-	size      int64 // of the reader in bytes
+	size      int64 // of the reader in bytes; -1: unknown
 	limit     int64 // of the writer in bytes; 0: unknown
-	offset    int64 // read up to here
 	blockSize int
 	block     uint64 // next block to load, from 1
-	encoder   netasciiEncoder
 	decoder   netasciiDecoder
 }
 
 // perform does a job. A panic of the Handler, Reader or Writer is an error of this
 // transfer.
-func (f *file) perform(ctx context.Context, h Handler, j job) (r result) {
+func (f *file) perform(h Handler, j job) (r result) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
@@ -221,7 +222,7 @@ func (f *file) perform(ctx context.Context, h Handler, j job) (r result) {
 	r = result{kind: j.kind, chunk: j.chunk, tail: -1}
 	switch j.kind {
 	case jobOpen:
-		r.err = f.ask(ctx, h)
+		r.err = f.ask(h)
 	case jobRead:
 		r.tail, r.err = f.load(j.chunk)
 	case jobWrite:
@@ -235,82 +236,57 @@ func (f *file) perform(ctx context.Context, h Handler, j job) (r result) {
 }
 
 // ask lets the Handler decide.
-func (f *file) ask(ctx context.Context, h Handler) (err error) {
+func (f *file) ask(h Handler) (err error) {
 	if f.req.Op == Write {
-		f.writer, err = h.OpenWrite(ctx, f.req)
+		f.writer, err = h.OpenWrite(f.ctx, f.req)
 		if l, ok := f.writer.(Limiter); ok && err == nil {
 			f.limit = l.Limit()
 		}
 		return err
 	}
-	if f.reader, err = h.OpenRead(ctx, f.req); err != nil {
+	if f.reader, err = h.OpenRead(f.ctx, f.req); err != nil {
 		return err
 	}
 	f.size = f.reader.Size()
+	f.source = &source{r: &inOrder{r: f.reader, size: f.size}, netascii: f.req.Netascii}
 	return nil
 }
 
 // load fills a chunk with the packets of the next blocks. tail is the payload of
 // the final block in bytes if the chunk contains it, else -1.
 func (f *file) load(c *chunk) (tail int, err error) {
-	blocks := cap(c.buf) / (f.blockSize + headerSize)
-	from := blocks * headerSize
-	want := blocks * f.blockSize
-	c.buf = c.buf[:from+want]
-	n, err := f.read(c.buf[from:])
-	if err != nil {
-		return -1, err
-	}
-	c.first, c.count, tail = f.block, blocks, -1
-	if n < want {
-		c.count, tail = n/f.blockSize+1, n%f.blockSize
-	}
-	c.buf = c.buf[:from+n]
-	c.spread(from, f.blockSize)
+	c.first = f.block
+	tail, err = f.source.load(c, f.blockSize)
 	f.block += uint64(c.count)
-	return tail, nil
+	return tail, err
 }
 
-// read fills b. It returns less only at the end of the file.
-func (f *file) read(b []byte) (int, error) {
-	if f.req.Netascii {
-		return f.readNetascii(b)
+// inOrder reads a Reader from its beginning to its end.
+type inOrder struct {
+	r      Reader
+	size   int64 // bytes; -1: unknown
+	offset int64
+}
+
+// Read implements io.Reader. It returns io.EOF only where the file should end.
+func (o *inOrder) Read(b []byte) (int, error) {
+	if o.size >= 0 {
+		b = b[:min(int64(len(b)), o.size-o.offset)]
 	}
-	b = b[:min(int64(len(b)), f.size-f.offset)]
-	n, err := f.reader.ReadAt(b, f.offset)
-	f.offset += int64(n)
-	return n, shortRead(n, len(b), err)
-}
-
-func (f *file) readNetascii(b []byte) (int, error) {
-	var raw [4096]byte
-	done := 0
-	for done < len(b) {
-		piece := raw[:min(int64(len(raw)), f.size-f.offset)]
-		n, err := f.reader.ReadAt(piece, f.offset)
-		if err := shortRead(n, len(piece), err); err != nil {
-			return 0, err
-		}
-		out, used := f.encoder.encode(b[done:], piece)
-		done += out
-		f.offset += int64(used)
-		if out == 0 {
-			break
-		}
+	if len(b) == 0 {
+		return 0, io.EOF
 	}
-	return done, nil
-}
-
-// shortRead interprets the result of an io.ReaderAt that returned n bytes. The
-// file's size promised want bytes, so fewer are an error.
-func shortRead(n, want int, err error) error {
+	n, err := o.r.ReadAt(b, o.offset)
+	o.offset += int64(n)
 	switch {
-	case n == want:
-		return nil
+	case n == len(b):
+		return n, nil
+	case o.size < 0 && errors.Is(err, io.EOF):
+		return n, io.EOF
 	case err == nil || errors.Is(err, io.EOF):
-		return fmt.Errorf("the file became shorter while it was read: %w", io.ErrUnexpectedEOF)
+		return n, fmt.Errorf("the file became shorter while it was read: %w", io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("read: %w", err)
+	return n, fmt.Errorf("read: %w", err)
 }
 
 // write passes payload to the Writer. final marks the last chunk of the file.

@@ -55,13 +55,13 @@ type offer struct {
 // negotiate answers the options of a request (RFC 2347). It grants only
 // requested options, with values that are not larger than requested. Unknown and
 // invalid options are left out of the answer.
-func negotiate(op Op, asked []option, o offer) (terms, []option) {
+func negotiate(op Op, asked []Option, o offer) (terms, []Option) {
 	t := terms{blockSize: defaultBlockSize, window: 1}
-	var granted []option
+	var granted []Option
 	seen := map[string]bool{}
 	for _, a := range asked {
-		name := strings.ToLower(a.name)
-		n, ok := parseNumber(a.value)
+		name := strings.ToLower(a.Name)
+		n, ok := parseNumber(a.Value)
 		if !ok || seen[name] || slices.Contains(o.refuse, name) {
 			continue
 		}
@@ -70,7 +70,7 @@ func negotiate(op Op, asked []option, o offer) (terms, []option) {
 			continue // the first one counts
 		}
 		if v, ok := t.grant(op, name, n, o); ok {
-			granted = append(granted, option{name, strconv.FormatInt(v, 10)})
+			granted = append(granted, Option{name, strconv.FormatInt(v, 10)})
 		}
 	}
 	if op == Write && o.socketBytes > 0 {
@@ -78,7 +78,7 @@ func negotiate(op Op, asked []option, o offer) (terms, []option) {
 	}
 	granted = t.limitWindow(granted, o)
 	if t.window > 1 { // in a window, block 1 after 65535 may also mean that block 0 was lost
-		granted = slices.DeleteFunc(granted, func(g option) bool { return g.name == optRollOver && g.value == "1" })
+		granted = slices.DeleteFunc(granted, func(g Option) bool { return g.Name == optRollOver && g.Value == "1" })
 	}
 	return t, granted
 }
@@ -129,14 +129,14 @@ func (t *terms) grant(op Op, name string, n int64, o offer) (int64, bool) {
 
 // limitWindow lowers the window to the permitted bytes in flight. It runs after
 // all options were read, because the block size may come after the window.
-func (t *terms) limitWindow(granted []option, o offer) []option {
+func (t *terms) limitWindow(granted []Option, o offer) []Option {
 	t.window = max(1, min(t.window, o.windowBytes/t.blockSize))
 	if o.window > 0 {
 		t.window = min(t.window, o.window)
 	}
 	for i, g := range granted {
-		if g.name == optWindowSize {
-			granted[i].value = strconv.Itoa(t.window)
+		if g.Name == optWindowSize {
+			granted[i].Value = strconv.Itoa(t.window)
 		}
 	}
 	return granted
@@ -144,12 +144,12 @@ func (t *terms) limitWindow(granted []option, o offer) []option {
 
 // announcedSize returns the tsize of a write request in bytes, -1 if there is
 // none. curl sends 0 when it does not know the size, so 0 counts as none.
-func announcedSize(asked []option) int64 {
+func announcedSize(asked []Option) int64 {
 	for _, a := range asked {
-		if !strings.EqualFold(a.name, optTSize) {
+		if !strings.EqualFold(a.Name, optTSize) {
 			continue
 		}
-		if n, ok := parseNumber(a.value); ok && n > 0 {
+		if n, ok := parseNumber(a.Value); ok && n > 0 {
 			return n
 		}
 		return -1

@@ -40,7 +40,7 @@ func (e *engine) ownPort(s *session) bool {
 	if s.req.Op != Read || e.Ports != (PortRange{}) {
 		return false
 	}
-	t, _ := negotiate(Read, s.asked, s.limits.offer)
+	t, _ := negotiate(Read, s.req.Options, s.limits.offer)
 	return t.window > 1 || t.blockSize > unfragmented(s.peer.Addr())
 }
 

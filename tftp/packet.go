@@ -27,8 +27,8 @@ const (
 
 var errShort = errors.New("packet is too short")
 
-// option is one name and value of a request or an OACK (RFC 2347).
-type option struct{ name, value string }
+// Option is one name and value of a request or an OACK (RFC 2347).
+type Option struct{ Name, Value string }
 
 // packet is a DATA, ACK, ERROR or OACK. Its slices point into the datagram.
 type packet struct {
@@ -67,7 +67,7 @@ func (p packet) err() *Error {
 }
 
 // options parses the options of an OACK.
-func (p packet) options() ([]option, error) {
+func (p packet) options() ([]Option, error) {
 	return parseOptions(p.body)
 }
 
@@ -76,7 +76,7 @@ type wireRequest struct {
 	op       Op
 	filename string
 	mode     string
-	options  []option
+	options  []Option
 }
 
 // parseRequest reads a RRQ or WRQ. Every field must end inside the datagram
@@ -106,8 +106,8 @@ func parseRequest(b []byte) (wireRequest, error) {
 
 // parseOptions reads pairs of name and value. An empty name ends the list,
 // because some clients pad their requests with zeros.
-func parseOptions(b []byte) ([]option, error) {
-	var list []option
+func parseOptions(b []byte) ([]Option, error) {
+	var list []Option
 	for len(b) > 0 && b[0] != 0 {
 		name, rest, ok := bytes.Cut(b, []byte{0})
 		if !ok {
@@ -120,7 +120,7 @@ func parseOptions(b []byte) ([]option, error) {
 		if len(list) == maxOptions {
 			return nil, errors.New("too many options")
 		}
-		list = append(list, option{string(name), string(value)})
+		list = append(list, Option{string(name), string(value)})
 		b = rest
 	}
 	return list, nil
@@ -137,14 +137,14 @@ func appendRequest(b []byte, r wireRequest) []byte {
 }
 
 // appendOACK appends an OACK (RFC 2347).
-func appendOACK(b []byte, options []option) []byte {
+func appendOACK(b []byte, options []Option) []byte {
 	return appendOptions(binary.BigEndian.AppendUint16(b, opOACK), options)
 }
 
-func appendOptions(b []byte, options []option) []byte {
+func appendOptions(b []byte, options []Option) []byte {
 	for _, o := range options {
-		b = appendString(b, o.name)
-		b = appendString(b, o.value)
+		b = appendString(b, o.Name)
+		b = appendString(b, o.Value)
 	}
 	return b
 }

@@ -19,12 +19,12 @@ func TestGoldenPackets(t *testing.T) {
 		got, want string
 	}{
 		{"RRQ", string(appendRequest(nil, wireRequest{Read, "c3750.bin", "octet", nil})), "\x00\x01c3750.bin\x00octet\x00"},
-		{"WRQ with options", string(appendRequest(nil, wireRequest{Write, "f", "netascii", []option{{"blksize", "1468"}, {"tsize", "9"}}})),
+		{"WRQ with options", string(appendRequest(nil, wireRequest{Write, "f", "netascii", []Option{{"blksize", "1468"}, {"tsize", "9"}}})),
 			"\x00\x02f\x00netascii\x00blksize\x001468\x00tsize\x009\x00"},
 		{"DATA", string(data), "\x00\x03\x01\x02abc"},
 		{"ACK", string(appendACK(nil, 65535)), "\x00\x04\xff\xff"},
 		{"ERROR", string(appendError(nil, &Error{CodeDiskFull, "disk full"})), "\x00\x05\x00\x03disk full\x00"},
-		{"OACK", string(appendOACK(nil, []option{{"blksize", "1468"}})), "\x00\x06blksize\x001468\x00"},
+		{"OACK", string(appendOACK(nil, []Option{{"blksize", "1468"}})), "\x00\x06blksize\x001468\x00"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)
@@ -105,7 +105,7 @@ func FuzzParsePacket(f *testing.F) {
 		}
 		printed := appendRequest(nil, r)
 		again, err := parseRequest(printed)
-		if err != nil || !cmp.Equal(r, again, cmp.AllowUnexported(wireRequest{}, option{})) {
+		if err != nil || !cmp.Equal(r, again, cmp.AllowUnexported(wireRequest{})) {
 			t.Errorf("%+v printed as %q is %+v, %v", r, printed, again, err)
 		}
 		if !bytes.HasPrefix(b, printed) {

@@ -37,7 +37,10 @@ func (e *engine) request(now time.Time, d *datagram) {
 		s.loop.repeat(now, s)
 		return
 	}
-	s := &session{peer: d.from, req: req, asked: wire.options, limits: e.limits}
+	if e.draining.Load() {
+		return
+	}
+	s := &session{peer: d.from, req: req, limits: e.limits}
 	s.limits.offer.maxBlockSize = e.blockLimit(now, d.from.Addr())
 	if err := e.admit(s); err != nil {
 		e.refuse(d, req, err)
@@ -61,7 +64,7 @@ func (e *engine) other(now time.Time, d *datagram) {
 // newRequest makes the Request for the Handler. The size counts only if the server
 // knows the option tsize.
 func newRequest(w wireRequest, d *datagram, refuse []string) *Request {
-	r := &Request{Op: w.op, Filename: w.filename, Remote: d.from, Local: d.to.local, Size: -1}
+	r := &Request{Op: w.op, Filename: w.filename, Remote: d.from, Local: d.to.local, Size: -1, Options: w.options}
 	if r.Op == Write && !slices.Contains(refuse, optTSize) {
 		r.Size = announcedSize(w.options)
 	}

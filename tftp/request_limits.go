@@ -58,7 +58,7 @@ func (e *engine) admit(s *session) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.requests) >= e.MaxTransfers || e.sources[source] >= e.PerSource {
+	if e.draining.Load() || len(e.requests) >= e.MaxTransfers || e.sources[source] >= e.PerSource {
 		return busy
 	}
 	e.requests[keyOf(s.req)] = s
@@ -101,6 +101,9 @@ func (e *engine) forget(s *session) {
 		return
 	}
 	delete(e.requests, key)
+	if e.draining.Load() && len(e.requests) == 0 {
+		close(e.drained)
+	}
 	e.unproved.drop(s)
 	e.active.Add(-1)
 	source := s.req.Remote.Addr()

@@ -2,13 +2,17 @@ package tftp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -64,6 +68,10 @@ type Server struct {
 	// Observe is called from the network loops and must return quickly. If nil,
 	// events are discarded.
 	Observe func(Event)
+
+	mu      sync.Mutex
+	engines map[*engine]struct{} // the running calls of Serve
+	ending  bool                 // Shutdown was called
 }
 
 // The defaults of a Server.
@@ -79,9 +87,15 @@ const (
 	maxPorts            = 16
 )
 
-// withDefaults returns a copy whose zero fields are set.
+// withDefaults returns a copy of the exported fields whose zero values are set.
 func (s *Server) withDefaults() *Server {
-	c := *s
+	c := &Server{
+		Handler: s.Handler, Log: s.Log, Ports: s.Ports, Listen: s.Listen, Allow: s.Allow,
+		MaxBlockSize: s.MaxBlockSize, MaxTransfers: s.MaxTransfers, PerSource: s.PerSource, WindowBytes: s.WindowBytes,
+		BufferBytes: s.BufferBytes, BufferPerSource: s.BufferPerSource,
+		Timeout: s.Timeout, Retries: s.Retries, IdleTimeout: s.IdleTimeout,
+		Refuse: s.Refuse, Storage: s.Storage, Ready: s.Ready, Observe: s.Observe,
+	}
 	c.MaxBlockSize = or(c.MaxBlockSize, maxBlockSize)
 	c.MaxTransfers = or(c.MaxTransfers, defaultMaxTransfers)
 	c.PerSource = or(c.PerSource, max(1024, c.MaxTransfers/2))
@@ -95,7 +109,7 @@ func (s *Server) withDefaults() *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &c
+	return c
 }
 
 func or[T int | time.Duration](v, fallback T) T {
@@ -120,10 +134,23 @@ func (s *Server) check() error {
 	return nil
 }
 
+// ListenAndServe opens the UDP address, such as ":69", and calls Serve.
+func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
+	c, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return s.Serve(ctx, c)
+}
+
 // Serve answers requests on c until ctx ends. Then it sends ERROR 0 to running
-// transfers, aborts their Writers, waits for running Commits, and returns nil.
+// transfers, aborts their Writers, waits for running Commits, and returns nil. After
+// Shutdown it lets running transfers end first.
+//
 // It returns an error at once if a field is invalid or a transfer port cannot be
-// bound (the text has the port), and later if c fails. It never closes c.
+// bound (the text has the port), and later if c fails. If c is closed, the error
+// wraps net.ErrClosed. Serve never closes c.
 func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	if err := s.check(); err != nil {
 		return err
@@ -134,6 +161,9 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	if err := e.bind(); err != nil {
 		return err
 	}
+	e.abort = cancel
+	s.register(e)
+	defer s.leave(e)
 	if s.Ready != nil {
 		s.Ready()
 	}
@@ -142,11 +172,56 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	var err error
 	select {
 	case <-ctx.Done():
+	case <-e.drained:
 	case err = <-e.failed:
 	}
 	cancel()
 	e.stop()
 	return err
+}
+
+// Shutdown makes Serve ignore new requests, and return nil when the running
+// transfers have ended. It returns when Serve has returned. If ctx ends first, the
+// transfers are ended as by the context of Serve, and Shutdown returns the error of
+// ctx. Later calls of Serve return at once.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.ending = true
+	engines := slices.Collect(maps.Keys(s.engines))
+	s.mu.Unlock()
+	for _, e := range engines {
+		e.drain()
+	}
+	for _, e := range engines {
+		select {
+		case <-e.returned:
+		case <-ctx.Done():
+			e.abort()
+			<-e.returned
+		}
+	}
+	return ctx.Err()
+}
+
+// register records that Serve runs. After Shutdown it ends at once.
+func (s *Server) register(e *engine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engines == nil {
+		s.engines = map[*engine]struct{}{}
+	}
+	s.engines[e] = struct{}{}
+	if s.ending {
+		e.drain()
+	}
+}
+
+// leave records that Serve returns.
+func (s *Server) leave(e *engine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.engines, e)
+	close(e.returned)
 }
 
 // engine is one run of Serve.
@@ -155,6 +230,7 @@ type engine struct {
 	limits   limits
 	budget   *budget
 	storage  *storage
+	conn     net.PacketConn // the listening socket
 	listener *loop
 	loops    []*loop // of the transfers
 	reader   reader
@@ -163,7 +239,11 @@ type engine struct {
 	failed   chan error
 	over     chan struct{}
 	stopping atomic.Bool
-	active   atomic.Int64 // running transfers
+	draining atomic.Bool   // new requests are ignored
+	drained  chan struct{} // closed when draining and no transfer runs
+	returned chan struct{} // closed when Serve returns
+	abort    func()        // ends all transfers
+	active   atomic.Int64  // running transfers
 
 	// Only the goroutine that reads the listening socket uses these.
 	lastPort int    // index of the last chosen loop
@@ -193,10 +273,13 @@ func keyOf(r *Request) requestKey { return requestKey{r.Remote, r.Op, r.Filename
 func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 	e := &engine{
 		Server:   s,
+		conn:     c,
 		storage:  newStorage(ctx, s.Handler, s.Storage),
 		budget:   newBudget(s.BufferBytes, s.BufferPerSource),
 		failed:   make(chan error, 1),
 		over:     make(chan struct{}),
+		drained:  make(chan struct{}),
+		returned: make(chan struct{}),
 		requests: map[requestKey]*session{},
 		sources:  map[netip.Addr]int{},
 		own:      map[*loop]struct{}{},
@@ -297,9 +380,33 @@ func (e *engine) start() {
 		e.watchers.Go(l.watch)
 	}
 	e.reader.start()
+	if _, shared := e.listener.link.(*socket); !shared {
+		e.watchers.Go(e.watchListener)
+	}
+}
+
+// watchListener ends Serve when the caller closes the listening socket, of which
+// the reader has a duplicate.
+func (e *engine) watchListener() {
+	raw, err := e.conn.(syscall.Conn).SyscallConn()
+	if err == nil {
+		err = raw.Read(func(uintptr) bool { return e.stopping.Load() })
+	}
+	if errors.Is(err, net.ErrClosed) {
+		e.fail(fmt.Errorf("the listening socket: %w", err))
+	}
 }
 
 func (e *engine) singlePort() bool { return len(e.loops) == 1 && e.loops[0] == e.listener }
+
+// drain ends Serve when no transfer runs.
+func (e *engine) drain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.draining.Swap(true) && len(e.requests) == 0 {
+		close(e.drained)
+	}
+}
 
 // fail ends Serve with an error.
 func (e *engine) fail(err error) {
@@ -319,7 +426,9 @@ func (e *engine) stop() {
 	e.storage.close()
 	close(e.over)
 	e.reader.stop()
+	e.conn.SetReadDeadline(time.Unix(1, 0)) // ends watchListener
 	e.watchers.Wait()
+	e.conn.SetReadDeadline(time.Time{})
 	e.close()
 }
 

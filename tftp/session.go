@@ -53,7 +53,6 @@ type session struct {
 	peer   netip.AddrPort
 	dest   destination
 	req    *Request
-	asked  []option
 	limits limits
 
 	state     state
@@ -127,6 +126,7 @@ func (s *session) submit(j job, out *outbox) {
 func (s *session) open(now time.Time, out *outbox) {
 	s.heard, s.asking = now, now
 	s.file = &file{req: s.req}
+	s.file.ctx, s.file.cancel = context.WithCancel(s.loop.engine.storage.ctx)
 	s.submit(job{kind: jobOpen}, out)
 }
 
@@ -169,7 +169,7 @@ func (s *session) peerError(now time.Time, e *Error, out *outbox) {
 		s.leave()
 	default:
 		s.confirm(out)
-		s.finish(fmt.Errorf("the peer aborted the transfer: %w", e), out)
+		s.finish(fmt.Errorf("the peer aborted the transfer: %w", &PeerError{e}), out)
 		s.absorb(now)
 	}
 }
@@ -291,6 +291,7 @@ func (s *session) lostLargeBlocks() bool {
 func (s *session) evict(out *outbox) {
 	switch s.state {
 	case opening:
+		s.file.cancel()
 		s.loop.engine.forget(s)
 		s.cause = busy
 		s.leave()
@@ -384,6 +385,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	if err != nil {
 		s.event(EventRefused, err, out)
 		out.send(appendError(nil, errorFor(err)))
+		s.file.cancel()
 		s.loop.engine.forget(s)
 		s.leave()
 		return
@@ -392,8 +394,8 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 	if o.tsize = -1; s.req.Op == Read && !s.req.Netascii {
 		o.tsize = s.file.size
 	}
-	var granted []option
-	s.terms, granted = negotiate(s.req.Op, s.asked, o)
+	var granted []Option
+	s.terms, granted = negotiate(s.req.Op, s.req.Options, o)
 	s.reserved = s.terms.windowMemory()
 	s.loop.engine.budget.reserve(s.peer.Addr(), s.reserved)
 	s.file.blockSize, s.file.block = s.terms.blockSize, 1
@@ -421,7 +423,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 
 // reserve lowers an offer to the memory that this transfer may use.
 func (s *session) reserve(o offer) offer {
-	asked, _ := negotiate(s.req.Op, s.asked, o)
+	asked, _ := negotiate(s.req.Op, s.req.Options, o)
 	need := asked.windowMemory()
 	if share := s.loop.engine.budget.share(s.peer.Addr()); need > share {
 		return o.limit(share, s.peer.Addr())
@@ -456,6 +458,7 @@ func (s *session) leave() { s.state, s.deadline = gone, time.Time{} }
 // finish reports the end of the transfer and releases its resources.
 func (s *session) finish(err error, out *outbox) {
 	s.cause = err
+	s.file.cancel()
 	s.event(EventDone, err, out)
 	if s.confirmed && s.limits.offer.maxBlockSize < s.loop.engine.MaxBlockSize && s.terms.blockSize == s.limits.offer.maxBlockSize {
 		s.loop.engine.lostLargeBlocks(s.heard, s.peer.Addr()) // still so, as far as we know

@@ -87,7 +87,7 @@ func (h *fakeHandler) Commit() error {
 
 func (h *fakeHandler) Abort(error) { h.aborts++ }
 
-func newMachine(t *testing.T, h *fakeHandler, op Op, asked ...option) *machine {
+func newMachine(t *testing.T, h *fakeHandler, op Op, asked ...Option) *machine {
 	conn, err := new(tftptest.Network).Listen(netip.AddrPort{})
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func newMachine(t *testing.T, h *fakeHandler, op Op, asked ...option) *machine {
 	m.e = newEngine(context.Background(), server.withDefaults(), conn)
 	l := newLoop(m.e, newSocket(conn, true))
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
-	m.s = &session{peer: peer, req: &Request{Op: op, Filename: "f", Remote: peer, Size: -1}, asked: asked, limits: m.e.limits, loop: l}
+	m.s = &session{peer: peer, req: &Request{Op: op, Filename: "f", Remote: peer, Size: -1, Options: asked}, limits: m.e.limits, loop: l}
 	if err := m.e.admit(m.s); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func (m *machine) finishJob() {
 	}
 	j := *m.job
 	m.job = nil
-	m.s.complete(m.now, m.s.file.perform(context.Background(), m.h, j), &m.out)
+	m.s.complete(m.now, m.s.file.perform(m.h, j), &m.out)
 	m.settle()
 }
 
@@ -222,7 +222,7 @@ func TestFinalACKAfterCommit(t *testing.T) {
 func TestPanic(t *testing.T) {
 	for _, op := range []Op{Read, Write} {
 		m := newMachine(t, &fakeHandler{}, op)
-		r := m.s.file.perform(context.Background(), panicking{}, *m.job)
+		r := m.s.file.perform(panicking{}, *m.job)
 		m.job = nil
 		m.s.complete(m.now, r, &m.out)
 		m.settle()
@@ -242,7 +242,7 @@ func (panicking) OpenWrite(context.Context, *Request) (Writer, error) { panic("b
 // TestErrorsOfOthers checks that errors can be tested without this package's types.
 func TestErrorsOfOthers(t *testing.T) {
 	for code, want := range map[Code]error{CodeNotFound: fs.ErrNotExist, CodeAccess: fs.ErrPermission, CodeExists: fs.ErrExist} {
-		if err := fmt.Errorf("get: %w", &remoteError{&Error{Code: code}}); !errors.Is(err, want) {
+		if err := fmt.Errorf("get: %w", &PeerError{&Error{Code: code}}); !errors.Is(err, want) {
 			t.Errorf("code %d is not %v", code, want)
 		}
 	}
@@ -261,7 +261,7 @@ func TestMoreThanFourGiB(t *testing.T) {
 	testlevel.NeedFull(t, "moves 4 GiB")
 	const size, block = 1<<32 + 70_000, 8000
 	h := &fakeHandler{size: size}
-	m := newMachine(t, h, Read, option{optBlockSize, "8000"})
+	m := newMachine(t, h, Read, Option{optBlockSize, "8000"})
 	m.e.limits.offer.windowBytes = 1
 	m.finishJob()
 	m.packet([]byte{0, 4, 0, 0})
@@ -298,12 +298,12 @@ func FuzzSession(f *testing.F) {
 		if write {
 			op = Write
 		}
-		var asked []option
+		var asked []Option
 		if choice&1 != 0 {
-			asked = append(asked, option{optBlockSize, "100"})
+			asked = append(asked, Option{optBlockSize, "100"})
 		}
 		if choice&2 != 0 {
-			asked = append(asked, option{optWindowSize, "5"})
+			asked = append(asked, Option{optWindowSize, "5"})
 		}
 		m := newMachine(t, h, op, asked...)
 		for len(script) >= 2 {
@@ -401,7 +401,7 @@ func (m *machine) end() {
 // buffer of the socket.
 func TestWindowFitsTheSocket(t *testing.T) {
 	o := offer{maxBlockSize: maxBlockSize, windowBytes: 1 << 20, socketBytes: 400_000}
-	asked := []option{{optWindowSize, "64"}, {optBlockSize, "8192"}}
+	asked := []Option{{optWindowSize, "64"}, {optBlockSize, "8192"}}
 	if terms, _ := negotiate(Write, asked, o); terms.window != 21 {
 		t.Errorf("upload: window %d", terms.window)
 	}

@@ -158,7 +158,12 @@ func (r *socketReader) read(l *loop, s *socket) {
 		case err == nil:
 			failures = 0
 			l.handle(in)
-		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		case errors.Is(err, net.ErrClosed):
+			if l.shared() { // a port with one transfer is closed when that is over
+				l.engine.fail(fmt.Errorf("the socket: %w", err))
+			}
 			return
 		default: // an ICMP message about one peer appears as an error of the socket
 			if failures++; failures > 100 {

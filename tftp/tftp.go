@@ -79,22 +79,53 @@ type Request struct {
 	Remote   netip.AddrPort // of the peer; IPv4 addresses are never mapped into IPv6
 	Local    netip.Addr     // the address that received the request; invalid: unknown
 	Size     int64          // tsize of a write request in bytes; -1: not announced
+	Options  []Option       // as sent by the peer, in their order; the Server answers those that it knows
 }
 
+// PeerError is an ERROR that the peer sent. All other errors come from this side.
+// Unwrap gives the *Error.
+type PeerError struct{ Sent *Error }
+
+// Error returns the code and the text that the peer sent.
+func (e *PeerError) Error() string { return e.Sent.Error() }
+
+// Unwrap returns the ERROR that the peer sent.
+func (e *PeerError) Unwrap() error { return e.Sent }
+
 // Handler decides about requests. Its methods are called outside the network
-// loop and may block. The context ends when the server stops. An error refuses
-// the request; see Error for the packet that the peer gets.
+// loop and may block. The context ends with the transfer, or when the server stops.
+// An error refuses the request; see Error for the packet that the peer gets.
 type Handler interface {
 	OpenRead(ctx context.Context, r *Request) (Reader, error)  // for a RRQ
 	OpenWrite(ctx context.Context, r *Request) (Writer, error) // for a WRQ
 }
 
 // Reader is a file that is being sent. Its methods are called one after the
-// other; Close is called last, exactly once.
+// other; Close is called last, exactly once. ReadAt is called for each part of the
+// file once, in order.
 type Reader interface {
 	io.ReaderAt
 	io.Closer
-	Size() int64 // bytes
+	Size() int64 // bytes; -1: unknown, the file ends where ReadAt returns io.EOF
+}
+
+// Stream returns a Reader for a file whose size is unknown, such as the output of a
+// program. It is sent without tsize. A read of r that waits for long should end with
+// the context of OpenRead.
+func Stream(r io.ReadCloser) Reader { return stream{r} }
+
+type stream struct{ io.ReadCloser }
+
+// Size implements Reader.
+func (stream) Size() int64 { return -1 }
+
+// ReadAt implements Reader. The Server reads in order, so the offset is not needed.
+func (s stream) ReadAt(b []byte, _ int64) (int, error) {
+	n, err := readFull(s.ReadCloser, b)
+	if err == nil && n < len(b) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // Writer is a file that is being received. Its methods are called one after the

@@ -20,7 +20,7 @@ func udp(a netip.AddrPort) (net.PacketConn, error) {
 }
 
 // serve runs a Server for a new directory until the test ends.
-func serve(t *testing.T, s tftp.Server, d *tftp.Dir) conformance.Target {
+func serve(t *testing.T, s *tftp.Server, d *tftp.Dir) conformance.Target {
 	t.Helper()
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)
@@ -33,7 +33,7 @@ func serve(t *testing.T, s tftp.Server, d *tftp.Dir) conformance.Target {
 }
 
 // serveHandler runs a Server on all addresses until the test ends.
-func serveHandler(t *testing.T, s tftp.Server, dir string) conformance.Target {
+func serveHandler(t *testing.T, s *tftp.Server, dir string) conformance.Target {
 	t.Helper()
 	c, err := udp(netip.MustParseAddrPort("0.0.0.0:0"))
 	if err != nil {
@@ -64,7 +64,7 @@ func serveHandler(t *testing.T, s tftp.Server, dir string) conformance.Target {
 // TestServer judges a Server with a Dir.
 func TestServer(t *testing.T) {
 	t.Parallel()
-	conformance.Run(t, serve(t, tftp.Server{}, &tftp.Dir{Create: true, Public: true}))
+	conformance.Run(t, serve(t, &tftp.Server{}, &tftp.Dir{Create: true, Public: true}))
 }
 
 // TestSharedPorts judges a Server whose transfers share four ports.
@@ -72,13 +72,13 @@ func TestSharedPorts(t *testing.T) {
 	testlevel.NeedFull(t, "the cases once more")
 	t.Parallel()
 	ports := tftp.PortRange{First: 31056, Last: 31059}
-	conformance.Run(t, serve(t, tftp.Server{Ports: ports}, &tftp.Dir{Create: true, Public: true}))
+	conformance.Run(t, serve(t, &tftp.Server{Ports: ports}, &tftp.Dir{Create: true, Public: true}))
 }
 
 // TestReadOnly judges a Server that takes no uploads.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
-	target := serve(t, tftp.Server{}, &tftp.Dir{ReadOnly: true, Public: true})
+	target := serve(t, &tftp.Server{}, &tftp.Dir{ReadOnly: true, Public: true})
 	target.Quick = true
 	conformance.Run(t, target)
 }

@@ -145,7 +145,7 @@ func TestFaultsAreFound(t *testing.T) {
 				testlevel.NeedFull(t, "waits for timers")
 			}
 			t.Parallel()
-			target := serve(t, tftp.Server{}, &tftp.Dir{Create: true, Public: true})
+			target := serve(t, &tftp.Server{}, &tftp.Dir{Create: true, Public: true})
 			var opened atomic.Int32
 			target.Listen = func(a netip.AddrPort) (net.PacketConn, error) {
 				c, err := udp(a)
@@ -217,6 +217,6 @@ func (w written) Abort(error)   { w.Close() }
 func TestCarelessHandlerIsFound(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	target := serveHandler(t, tftp.Server{Handler: careless{dir}}, dir)
+	target := serveHandler(t, &tftp.Server{Handler: careless{dir}}, dir)
 	mustFail(t, target, []int{13, 17, 19, 30, 31, 33, 34, 35, 38, 60, 104})
 }
