@@ -135,6 +135,18 @@ func (p *peer) wantACK(n int) {
 	}
 }
 
+// wantACKAgain wants an ACK that may have arrived before. It passes over repetitions of
+// older ones, which the timer of the server sent.
+func (p *peer) wantACKAgain(n int) {
+	got := p.again()
+	for got.op() == opACK && got.number() < n {
+		got = p.again()
+	}
+	if got.op() != opACK || got.number() != n {
+		p.j.failf("got %v, want ACK %d", got, n)
+	}
+}
+
 // wantError wants an ERROR with one of these codes, or with any if none is given.
 // It returns the text.
 func (p *peer) wantError(codes ...int) string {

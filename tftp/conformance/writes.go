@@ -45,9 +45,7 @@ func repeatedData(j *judge) {
 	for n := 1; n <= 3; n++ {
 		for range 3 {
 			p.send(data(n, block(body, 512, n)))
-			if got := p.again(); got.op() != opACK || got.number() != n {
-				j.failf("got %v, want ACK %d", got, n)
-			}
+			p.wantACKAgain(n)
 		}
 	}
 	j.wantStored(name, body)
@@ -84,9 +82,7 @@ func lostACKOfWrite(j *judge) {
 	p.send(data(1, body[:512]))
 	p.drain(50 * time.Millisecond)
 	p.send(data(1, body[:512]))
-	if got := p.again(); got.op() != opACK || got.number() != 1 {
-		j.failf("got %v, want ACK 1", got)
-	}
+	p.wantACKAgain(1)
 	p.lockstep(body, 512, 2, 3)
 	j.wantStored(name, body)
 }
@@ -234,9 +230,7 @@ func rewindOfWrite(j *judge) {
 		for n := 1; n <= 4; n++ {
 			p.send(data(n, block(body, 512, n)))
 		}
-		if got := p.again(); got.op() != opACK || got.number() != 4 {
-			j.failf("got %v, want ACK 4", got)
-		}
+		p.wantACKAgain(4)
 		p.silent(50 * time.Millisecond)
 	}
 	if refused := p.storeFrom(4, body, 512, 4, plain); refused != nil {
