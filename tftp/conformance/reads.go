@@ -130,9 +130,22 @@ func (j *judge) readingWindow(window, n int) (*peer, []byte) {
 	return p, body
 }
 
+// wantBlocks wants all these blocks, and none after them. It passes over older ones,
+// which the timer of the server repeated.
 func (p *peer) wantBlocks(body []byte, from, to int) {
-	for n := from; n <= to; n++ {
-		p.wantData(n, block(body, 512, n))
+	for seen := map[int]bool{}; len(seen) <= to-from; {
+		got := p.receive(p.j.Patience)
+		switch n := got.number(); {
+		case got == nil || got.op() == opERROR:
+			p.j.failf("of the blocks %d to %d, %d arrived, then %v", from, to, len(seen), got)
+		case got.op() != opDATA || n < from:
+		case n > to:
+			p.j.failf("got %v, the window ends with block %d", got, to)
+		case !bytes.Equal(got.body(), block(body, 512, n)):
+			p.j.failf("DATA %d: %s", n, difference(got.body(), block(body, 512, n)))
+		default:
+			seen[n] = true
+		}
 	}
 }
 
