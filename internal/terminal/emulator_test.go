@@ -111,6 +111,25 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+// TestScreenOfMultiplexer draws at the top of a cleared screen, where tmux would take
+// the erasing of the display for a new page and keep the frame in its history.
+func TestScreenOfMultiplexer(t *testing.T) {
+	for _, rows := range []int{3, 5} {
+		e, _ := newEmulator(t, 20, rows)
+		var sent strings.Builder
+		s := terminal.NewScreen(io.MultiWriter(&sent, crlf{e.Emulator}), func() terminal.Size { return e.size })
+		for _, frame := range [][]string{{"a", "b", "c"}, {"d", "e"}, {"f"}, {"1", "2", "3"}} {
+			s.Draw(frame)
+			e.want("with a frame", frame...)
+		}
+		s.Draw(nil)
+		e.want("at the end")
+		if e.ScrollbackLen() > 0 || strings.Contains(sent.String(), "J") {
+			t.Errorf("%d rows are in the history; sent %q", e.ScrollbackLen(), sent.String())
+		}
+	}
+}
+
 // TestScreenResized draws over a frame after the terminal has changed.
 func TestScreenResized(t *testing.T) {
 	e, s := newEmulator(t, 20, 8)

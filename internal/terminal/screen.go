@@ -89,7 +89,8 @@ func (s *Screen) hold(n int) {
 
 // erase returns the text that removes the frame and leaves the cursor at its
 // beginning. If the terminal has become narrower, each line of the frame may
-// take several rows by now.
+// take several rows by now. It erases row by row: a terminal multiplexer takes the
+// erasing of a whole display for a new page, and keeps the old one in its history.
 func (s *Screen) erase() string {
 	if len(s.frame) == 0 {
 		return ""
@@ -98,8 +99,9 @@ func (s *Screen) erase() string {
 	for _, line := range s.frame {
 		rows += max(1, (Width(unpainted(line))+columns-1)/columns)
 	}
-	// Carriage return, cursor up, erase to the end of the screen (ECMA-48).
-	return "\r" + strings.Repeat("\x1b[A", rows-1) + "\x1b[J"
+	// Carriage return, cursor up and down, erase to the end of the line (ECMA-48).
+	up := strings.Repeat("\x1b[A", rows-1)
+	return "\r" + up + strings.Repeat("\x1b[K\x1b[B", rows-1) + "\x1b[K" + up
 }
 
 // joined returns the lines of a frame. The cursor stays behind the last one, so
