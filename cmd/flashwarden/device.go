@@ -18,7 +18,7 @@ import (
 func deviceCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
-		Short: "manage the inventory: add, list, show, edit, remove and test devices",
+		Short: "add, list, show, edit, remove and test devices",
 		Example: `  flashwarden device add sw1 --address 192.0.2.11 --username backup
   flashwarden device test sw1
   flashwarden device list`,
@@ -136,7 +136,7 @@ func deviceListCommand(p *program) *cobra.Command {
 	var filter api.Select
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "list the devices, with their software, last backup and last failure",
+		Short:   "list the devices: software, last backup, last failure",
 		Example: "  flashwarden device list\n  flashwarden device list --site hq -o wide",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -157,10 +157,23 @@ func deviceListCommand(p *program) *cobra.Command {
 	return cmd
 }
 
+// printDevices prints devices with the facts from its backups.
+func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
+	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return terminal.Compare(a.Name, b.Name) })
+	if o.json {
+		return writeJSON(o, map[string]any{"devices": append([]api.DeviceRow{}, devices...)})
+	}
+	if len(devices) == 0 {
+		fmt.Fprintln(o.err, "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
+		return nil
+	}
+	return o.page(terminal.Devices(devices, now).Format(o.layout()))
+}
+
 func deviceShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
-		Short:             "show the settings of one device, whether it is protected, and its last runs",
+		Short:             "show one device: settings, protection, last runs",
 		Example:           "  flashwarden device show sw1",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
@@ -190,7 +203,7 @@ func printDevice(o *output, d api.DeviceDetail, now time.Time) error {
 		"via", d.Via, "via password", yes[d.ViaPassword], "via key", d.ViaFingerprint,
 		"legacy crypto", yes[d.LegacyCrypto], "site", d.Site, "group", d.Group,
 		"tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files)
-	return o.page(terminal.FormatFields(append(list, knownFields(d, now)...), o.layout()))
+	return o.page(terminal.FormatFields(append(list, terminal.DeviceFields(d, now)...), o.layout()))
 }
 
 func deviceEditCommand(p *program) *cobra.Command {
@@ -198,7 +211,7 @@ func deviceEditCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "edit NAME",
 		Short: "change one device",
-		Long:  "edit changes the settings that you give and keeps all others. An empty value (--via '') removes a setting.",
+		Long:  "edit changes the settings that you give and keeps all others.\nAn empty value (--via '') removes a setting.",
 		Example: `  flashwarden device edit sw1 --address 192.0.2.21
   flashwarden device edit sw1 --password-file new
   flashwarden device edit old1 --legacy-crypto
@@ -263,7 +276,7 @@ func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
 func deviceRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "remove NAME...",
-		Short:             "remove devices from the inventory; their snapshots stay in the vault",
+		Short:             "remove devices; their snapshots stay in the vault",
 		Example:           "  flashwarden device remove sw1",
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),

@@ -18,7 +18,7 @@ func doctorCommand(p *program) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "doctor [NAME]",
-		Short: "find problems that would make a backup fail, on this host and on the path to a device",
+		Short: "find problems of this host and on the path to a device",
 		Long: `doctor checks this host: the TFTP port and the port range, the packet filter, the
 data directory, the clock, host names, and the address that devices copy to.
 With the name of a device it also logs in to that device, reads the settings that
@@ -103,44 +103,13 @@ func printReport(o *output, r api.Report) error {
 	switch {
 	case o.json:
 		err = writeJSON(o, map[string]any{"findings": r.Findings})
-	case !o.quiet || len(r.Findings) > 0:
-		printFindings(o, r)
+	case o.quiet:
+		_, err = fmt.Fprint(o.out, terminal.Report(r).Problems(o.layout()))
+	default:
+		err = o.page(terminal.Report(r).Format(o.layout()))
 	}
 	if len(r.Findings) > 0 {
 		return errors.Join(err, errProblems)
 	}
 	return err
-}
-
-// printFindings prints a summary, each check, and a block for each problem.
-func printFindings(o *output, r api.Report) {
-	found := "no problems found"
-	if n := len(r.Findings); n > 0 {
-		found = terminal.Count(n, "problem") + " found"
-	}
-	fmt.Fprintln(o.out, o.paint.Paint(terminal.Strong, found))
-	if !o.quiet {
-		printChecks(o, terminal.Good, "ok", r.Notes)
-		printChecks(o, terminal.Warn, "note", r.Remarks)
-		printChecks(o, terminal.Faint, "not checked", r.Skipped)
-	}
-	for _, f := range r.Findings {
-		where := f.Where
-		if where == api.OnHost {
-			where = "this host"
-		}
-		fmt.Fprintf(o.out, "\n%s: %s\n", o.paint.Paint(terminal.Bad, string(f.Cause)), oneLine(f.Seen))
-		if f.Fix != "" {
-			fmt.Fprintf(o.out, "  type on %s:\n    %s\n", where, strings.ReplaceAll(printable(f.Fix), "\n", "\n    "))
-		}
-		if f.Changes != "" {
-			fmt.Fprintf(o.out, "  it changes: %s\n", printable(f.Changes))
-		}
-	}
-}
-
-func printChecks(o *output, tone terminal.Tone, word string, checks []string) {
-	for _, check := range checks {
-		fmt.Fprintf(o.out, "%s  %s\n", o.paint.Paint(tone, word), oneLine(check))
-	}
 }

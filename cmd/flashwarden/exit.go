@@ -64,9 +64,9 @@ func (p *program) explain(err error) {
 		problem = &api.Problem{Fix: cause.Carried(err)} // no defect of the program: no cause
 	}
 	hint := problem.Fix.String()
-	fmt.Fprintf(p.err, "flashwarden: %s\n", printable(text))
+	p.tell("", "flashwarden: "+text)
 	if hint != "" {
-		fmt.Fprintf(p.err, "  next: %s\n", printable(hint))
+		p.tell("  ", "next: "+hint)
 	}
 	if p.json && !p.printed {
 		failure := map[string]string{"cause": string(problem.Cause), "message": text, "hint": hint}

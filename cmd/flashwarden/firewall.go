@@ -16,7 +16,7 @@ import (
 func firewallCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "firewall nft|iptables|ufw",
-		Short: "print firewall rules that let only the devices of the inventory reach the TFTP server",
+		Short: "print firewall rules for the devices of the inventory",
 		Long: `firewall prints rules for the packet filter of this host. They open the TFTP port
 and the port range for the addresses of the inventory, and close these ports for
 all others. The rules change nothing else, and it does no harm to load them

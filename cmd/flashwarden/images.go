@@ -21,7 +21,7 @@ func imagesCommand(p *program) *cobra.Command {
 	var against string
 	cmd := &cobra.Command{
 		Use:   "images",
-		Short: "list the images, the devices that run them, and running images that are not in the vault",
+		Short: "list the images, in the vault and missing, and who runs them",
 		Long: `images lists each image in the vault once, and each image that a device runs but
 that the vault does not have. The packages of one release are one line.
 

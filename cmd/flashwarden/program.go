@@ -144,12 +144,14 @@ keeps it in a vault. You can read the vault without flashwarden.`,
 	root.SetErr(p.err)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(helpCommand())
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", terminal.SizeOf(p.out).Columns)))
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 			p.mistake = seeHelp(cmd, unknownCommand(cmd, words[0]))
 			return
 		}
+		cmd.Long = p.layout().Paragraphs(cmd.Long)
 		help(cmd, args)
 	})
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -179,7 +181,7 @@ func addExamples(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "completion":
-			cmd.Args, cmd.RunE = usageArgs(cobra.NoArgs), whichSubcommand
+			cmd.Short, cmd.Args, cmd.RunE = "print the completion script of a shell", usageArgs(cobra.NoArgs), whichSubcommand
 			cmd.Example = "  flashwarden completion bash > /etc/bash_completion.d/flashwarden"
 			for _, shell := range cmd.Commands() {
 				shell.Args = usageArgs(cobra.NoArgs)

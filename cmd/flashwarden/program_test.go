@@ -13,12 +13,15 @@ import (
 )
 
 // TestEveryCommandHasAnExample goes through all commands, those that cobra
-// makes too.
+// makes too. The list of them fits a screen of 80 columns.
 func TestEveryCommandHasAnExample(t *testing.T) {
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		if !strings.Contains(cmd.Example, "flashwarden ") || cmd.Short == "" {
 			t.Errorf("the help of %q has no example, or nothing that says what it does", cmd.CommandPath())
+		}
+		if n := len("  completion  " + cmd.Short); n > 80 {
+			t.Errorf("%q takes %d columns in the list of commands", cmd.Short, n)
 		}
 		for _, sub := range cmd.Commands() {
 			visit(sub)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -108,7 +107,7 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 		return reportRestore(&p.output, planned, true)
 	}
 	if !f.yes || !p.quiet {
-		printPlan(p.err, r.Device, planned.Plan)
+		fmt.Fprint(p.err, terminal.FormatPlan(r.Device, planned.Plan, p.layoutErr()))
 	}
 	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {
 		return reportRestore(&p.output, notAgreed(planned), false)
@@ -130,34 +129,6 @@ func notAgreed(r api.RestoreResult) api.RestoreResult {
 	return r
 }
 
-// printPlan prints the state of each file, the space and every command.
-func printPlan(w io.Writer, device string, plan *api.Plan) {
-	words := map[string]string{
-		api.Equal: "unchanged", api.Absent: "missing", api.Differs: "differs from the snapshot",
-	}
-	fmt.Fprintf(w, "%s: plan\n", device)
-	for _, f := range plan.Files {
-		fmt.Fprintf(w, "  %s (%s): %s\n", oneLine(f.Path), size(f.Size), words[f.State])
-	}
-	for _, s := range plan.Space {
-		fmt.Fprintf(w, "  %s %s bytes free now, %s after\n", oneLine(s.FileSystem), terminal.Thousands(s.Before), terminal.Thousands(s.After))
-	}
-	for _, note := range plan.Notes {
-		fmt.Fprintf(w, "  note: %s\n", oneLine(note))
-	}
-	switch {
-	case len(plan.Refusals) > 0: // the result has them
-		return
-	case len(plan.Commands) == 0:
-		fmt.Fprintln(w, "  nothing to do")
-		return
-	}
-	fmt.Fprintf(w, "  would copy %s; commands:\n", terminal.ExactBytes(plan.Bytes))
-	for _, c := range plan.Commands {
-		fmt.Fprintf(w, "    %s\n", oneLine(c))
-	}
-}
-
 // reportRestore prints the result; its error chooses the exit code. With --quiet
 // it prints only a failure, on standard error, and the plan of a dry run.
 func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
@@ -166,14 +137,14 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	case o.json:
 		err = writeJSON(o, map[string]any{"results": []api.RestoreResult{r}})
 	case r.Plan != nil && showPlan: // else the user saw it before the question
-		printPlan(o.out, r.Device, r.Plan)
+		fmt.Fprint(o.out, terminal.FormatPlan(r.Device, r.Plan, o.layout()))
 		r.Notes = nil // the plan has them
 	}
 	switch {
 	case o.quiet && r.Status != api.StatusOK:
-		fmt.Fprint(o.err, restoreFailure(o.layoutErr(), r))
+		fmt.Fprint(o.err, terminal.FormatRestoreFailure(r, o.layoutErr()))
 	case !o.quiet && !o.json:
-		err = printRestore(o, r)
+		_, err = fmt.Fprint(o.out, terminal.FormatRestore(r, o.layout()))
 	}
 	switch {
 	case r.Refused:
@@ -182,39 +153,4 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 		return errors.Join(err, errDevicesFailed)
 	}
 	return err
-}
-
-// printRestore prints a summary, the files, and why the restore failed.
-func printRestore(o *output, r api.RestoreResult) error {
-	fmt.Fprintf(o.out, "%s: %s, %s copied in %.1f s, runs %s from %s\n", r.Device, o.paint.Paint(terminal.ToneOf(r.Status), r.Status),
-		size(r.BytesCopied), r.Seconds, dash(oneLine(r.Facts.Version)), dash(oneLine(r.Facts.Image)))
-	t := terminal.Table{Columns: []terminal.Column{{Head: "PATH", Keep: true}, {Head: "DONE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}}}
-	for _, f := range r.Files {
-		done := "unchanged"
-		if f.Copied {
-			done = "restored"
-		}
-		t.Rows = append(t.Rows, cells(f.Path, done, size(f.Size), f.Evidence))
-	}
-	if len(t.Rows) > 0 {
-		fmt.Fprint(o.out, t.Format(o.layout()))
-	}
-	for _, d := range r.Deleted {
-		fmt.Fprintf(o.out, "%s: deleted %s\n", r.Device, oneLine(d))
-	}
-	if len(r.Boot) > 0 {
-		fmt.Fprintf(o.out, "%s: boots next %s\n", r.Device, oneLine(strings.Join(r.Boot, ", then ")))
-	}
-	for _, note := range r.Notes {
-		fmt.Fprintf(o.out, "%s: %s\n", r.Device, printable(note))
-	}
-	if r.Status != api.StatusOK {
-		fmt.Fprint(o.out, restoreFailure(o.layout(), r))
-	}
-	return nil
-}
-
-// restoreFailure says why a restore failed, and the next step.
-func restoreFailure(l terminal.Layout, r api.RestoreResult) string {
-	return terminal.Failure(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, l)
 }

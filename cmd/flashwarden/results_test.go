@@ -59,7 +59,7 @@ func TestRefusedRestore(t *testing.T) {
 	const plan = `sw1: plan
   flash:/vlan.dat (1.0 kB): differs from the snapshot
   flash:/x.bin (10 B): unchanged
-  flash: 16,123,456 bytes free now, 16,123,456 after
+  flash: 16.1 MB free now, 16.1 MB after
   note: note
 `
 	const failure = `
@@ -68,7 +68,7 @@ sw1: failed (cancelled)
   next: add --replace
 `
 	for quiet, want := range map[bool][2]string{
-		false: {plan + "sw1: failed, 0 B copied in 0.0 s, runs - from -\n" + failure, ""},
+		false: {plan + "sw1: failed, 0 B copied in 0.0 s\n" + failure, ""},
 		true:  {plan, failure},
 	} {
 		var out, errs bytes.Buffer

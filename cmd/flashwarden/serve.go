@@ -16,7 +16,7 @@ func serveCommand(p *program) *cobra.Command {
 	var drain time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "run as a service: a TFTP server, and a socket for the other commands",
+		Short: "run as a service: TFTP server, and socket for the commands",
 		Long: `serve runs the TFTP server and waits for the other commands on the socket
 flashwarden.sock in the data directory. While serve runs, every command with the
 same data directory is done by it, with the same output and the same exit codes.

@@ -61,7 +61,7 @@ func tableOfSnapshots(list []api.SnapshotRow, now time.Time) terminal.Table {
 func showCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show SNAPSHOT|NAME",
-		Short:             "show one snapshot, or the newest one of a device: its files, and how each was proved",
+		Short:             "show a snapshot: its files, and how each was proved",
 		Example:           "  flashwarden show sw1\n  flashwarden show 20261122T141503Z-sw1-k3f9",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
@@ -83,7 +83,7 @@ func printSnapshot(o *output, s api.Snapshot, now time.Time) error {
 	if o.json {
 		return writeJSON(o, s)
 	}
-	head := fields("snapshot", s.ID, "device", s.Device, "status", s.Status, "taken", ago(s.Started, now),
+	head := fields("snapshot", s.ID, "device", s.Device, "status", s.Status, "taken", terminal.TimeAndAge(s.Started, now),
 		"hostname", s.Facts.Hostname, "software", s.Facts.OS+" "+s.Facts.Version, "model", s.Facts.Model,
 		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
 	head[2].Value.Tone = terminal.ToneOf(s.Status)

@@ -20,6 +20,11 @@ func (o *output) layoutErr() terminal.Layout {
 	return terminal.Layout{Columns: terminal.SizeOf(o.err).Columns, All: o.wide, Palette: o.paintErr}
 }
 
+// tell prints text of any origin on err, broken at blanks where it is a terminal.
+func (o *output) tell(indent, text string) {
+	fmt.Fprint(o.err, o.layoutErr().Prose(indent, printable(text)))
+}
+
 // page prints a text, through the pager if it is longer than the screen.
 func (o *output) page(text string) error { return terminal.Page(o.out, text, o.pager) }
 
@@ -61,28 +66,11 @@ func (o *output) digest(sum string) string {
 	return sum[:min(len(sum), 12)]
 }
 
-// localTime formats a time in the local zone, with the name of the zone.
-func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+// localTime is terminal.LocalTime.
+func localTime(t time.Time) string { return terminal.LocalTime(t) }
 
-// ago formats a time for a list of fields: 2026-11-22 15:15:03 CET (3 days ago).
-func ago(t, now time.Time) string {
-	return fmt.Sprintf("%s (%s)", localTime(t), terminal.Ago(t, now))
-}
+// cells is terminal.Texts.
+func cells(texts ...string) []terminal.Cell { return terminal.Texts(texts...) }
 
-// cells makes plain cells of texts.
-func cells(texts ...string) []terminal.Cell {
-	row := make([]terminal.Cell, len(texts))
-	for i, text := range texts {
-		row[i].Text = text
-	}
-	return row
-}
-
-// fields makes a list of fields from names and values in turn.
-func fields(namesAndValues ...string) []terminal.Field {
-	var list []terminal.Field
-	for i := 0; i+1 < len(namesAndValues); i += 2 {
-		list = append(list, terminal.Field{Name: namesAndValues[i], Value: terminal.Cell{Text: namesAndValues[i+1]}})
-	}
-	return list
-}
+// fields is terminal.Fields.
+func fields(namesAndValues ...string) []terminal.Field { return terminal.Fields(namesAndValues...) }

@@ -104,6 +104,13 @@ func Ago(t, now time.Time) string {
 	return "just now"
 }
 
+// LocalTime formats a time in the local zone, with the name of the zone.
+func LocalTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+
+// TimeAndAge formats a time and how long ago it was: 2026-11-22 15:15:03 CET (3
+// days ago).
+func TimeAndAge(t, now time.Time) string { return fmt.Sprintf("%s (%s)", LocalTime(t), Ago(t, now)) }
+
 // Count formats a number of things, with an s for all numbers but one: 1 day,
 // 3 days.
 func Count(n int, thing string) string {

@@ -14,25 +14,46 @@ const (
 func (l Layout) Prose(indent, text string) string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(text, "\n") {
+		words := strings.TrimLeft(line, " ")
+		before := indent + line[:len(line)-len(words)]
 		width := 0
 		if l.Columns > 0 && !l.All {
-			width = max(l.Columns-len(indent)-len(hanging), narrowest)
+			width = max(l.Columns-len(before)-len(hanging), narrowest)
 		}
-		for i, part := range wrap(line, width) {
+		for i, part := range wrap(words, width) {
 			if i > 0 {
 				b.WriteString(hanging)
 			}
-			b.WriteString(indent + part + "\n")
+			b.WriteString(before + part + "\n")
 		}
 	}
 	return b.String()
+}
+
+// Paragraphs breaks a text that has lines already, such as a help text, for a
+// narrower screen. Between empty lines, a text of sentences is broken anew; a table
+// or a list keeps its lines.
+func (l Layout) Paragraphs(text string) string {
+	if l.Columns == 0 {
+		return text
+	}
+	var parts []string
+	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		if !strings.HasPrefix(part, " ") && !strings.Contains(part, "\n ") && !strings.Contains(part, "\n\t") && !strings.Contains(part, "  ") {
+			part = strings.Join(wrap(strings.ReplaceAll(part, "\n", " "), l.Columns), "\n")
+		} else {
+			part = strings.TrimSuffix(l.Prose("", part), "\n")
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "\n\n")
 }
 
 // wrap breaks a text at blanks into lines of at most so many cells. A word or a
 // command in back quotes that is longer stays whole. A width of 0 or less is no
 // limit.
 func wrap(text string, width int) []string {
-	if width <= 0 || Width(text) <= width {
+	if width <= 0 || seen(text) <= width {
 		return []string{text}
 	}
 	lines := []string{""}
@@ -41,7 +62,7 @@ func wrap(text string, width int) []string {
 		switch {
 		case *last == "":
 			*last = word
-		case Width(*last)+1+Width(word) <= width:
+		case seen(*last)+1+seen(word) <= width:
 			*last += " " + word
 		default:
 			lines = append(lines, word)
@@ -73,3 +94,6 @@ func words(text string) func(yield func(string) bool) {
 		}
 	}
 }
+
+// seen is the number of cells of a text that a Palette may have painted.
+func seen(text string) int { return Width(unpainted(text)) }

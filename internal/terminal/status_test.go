@@ -105,3 +105,15 @@ func TestProse(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestParagraphs breaks sentences anew, and keeps lists.
+func TestParagraphs(t *testing.T) {
+	const text = "one two three\nfour five six.\n\n  - a list with a long line\n  - b"
+	if got := (terminal.Layout{}).Paragraphs(text); got != text {
+		t.Error(got)
+	}
+	const want = "one two three four\nfive six.\n\n  - a list with a long\n    line\n  - b"
+	if got := (terminal.Layout{Columns: 22}).Paragraphs(text); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}

@@ -20,6 +20,15 @@ type Cell struct {
 	Tone Tone
 }
 
+// Texts makes plain cells of texts.
+func Texts(texts ...string) []Cell {
+	row := make([]Cell, len(texts))
+	for i, text := range texts {
+		row[i].Text = text
+	}
+	return row
+}
+
 // Table is rows under a head. All texts are values of others: Format makes them
 // printable.
 type Table struct {
@@ -53,13 +62,17 @@ func (t Table) Format(l Layout) string {
 	if l.Columns > 0 && !l.All {
 		t.shorten(shown, widths, l.Columns)
 	}
+	tails := make([]int, len(shown))
+	for i, column := range shown {
+		tails[i] = t.tail(column, widths[i])
+	}
 	var b strings.Builder
 	head := make([]Cell, len(t.Columns))
 	for i, c := range t.Columns {
 		head[i] = Cell{Text: c.Head, Tone: Strong}
 	}
 	for _, row := range append([][]Cell{head}, t.Rows...) {
-		t.writeRow(&b, row, shown, widths, l.Palette)
+		t.writeRow(&b, row, shown, widths, tails, l.Palette)
 	}
 	return b.String()
 }
@@ -147,12 +160,29 @@ func (t Table) shorten(shown, widths []int, screen int) {
 	}
 }
 
+// tail chooses how many cells of its end a text keeps that is too long for a column
+// of so many cells: as many that most of the texts still differ. The names of the
+// packages of a release differ in the middle.
+func (t Table) tail(column, width int) int {
+	best, most := (width-1)/2, 0
+	for _, tail := range []int{(width - 1) / 2, (width - 1) / 3, min(8, width/4), (width - 1) * 2 / 3} {
+		distinct := map[string]bool{}
+		for _, row := range t.Rows {
+			distinct[cutMiddle(row[column].Text, width, tail)] = true
+		}
+		if len(distinct) > most {
+			best, most = tail, len(distinct)
+		}
+	}
+	return best
+}
+
 // writeRow writes one line. The last column has no blanks behind it.
-func (t Table) writeRow(b *strings.Builder, row []Cell, shown, widths []int, palette Palette) {
+func (t Table) writeRow(b *strings.Builder, row []Cell, shown, widths, tails []int, palette Palette) {
 	var line strings.Builder
 	for i, column := range shown {
 		cell := row[column]
-		text := cutMiddle(cell.Text, widths[i])
+		text := cutMiddle(cell.Text, widths[i], tails[i])
 		pad := strings.Repeat(" ", max(0, widths[i]-Width(text)))
 		painted := palette.Paint(cell.Tone, text)
 		switch {
@@ -171,24 +201,34 @@ func (t Table) writeRow(b *strings.Builder, row []Cell, shown, widths []int, pal
 }
 
 // cutMiddle returns s if it fits into so many cells; otherwise its beginning and
-// its end with … between them. File names differ at their ends, and paths too.
-func cutMiddle(s string, width int) string {
+// its end, of so many cells, with … between them. File names differ at their ends,
+// and paths too.
+func cutMiddle(s string, width, tail int) string {
 	if Width(s) <= width || width < 3 {
 		return Cut(s, width)
 	}
 	runes := []rune(s)
 	end := len(runes)
-	for end > 0 && Width(string(runes[end-1:])) <= (width-1)/2 {
+	for end > 0 && Width(string(runes[end-1:])) <= tail {
 		end--
 	}
-	tail := string(runes[end:])
-	return strings.TrimSuffix(Cut(s, width-Width(tail)), "…") + "…" + tail
+	last := string(runes[end:])
+	return strings.TrimSuffix(Cut(s, width-Width(last)), "…") + "…" + last
 }
 
 // Field is one line of a list of Fields.
 type Field struct {
 	Name  string
 	Value Cell
+}
+
+// Fields makes a list of fields from names and values in turn.
+func Fields(namesAndValues ...string) []Field {
+	var list []Field
+	for i := 0; i+1 < len(namesAndValues); i += 2 {
+		list = append(list, Field{Name: namesAndValues[i], Value: Cell{Text: namesAndValues[i+1]}})
+	}
+	return list
 }
 
 // FormatFields returns a line for each field, with the values in a column. A

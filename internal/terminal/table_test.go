@@ -106,3 +106,23 @@ func TestFields(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestPackagesStayDistinct: the names of packages differ in the middle, and a
+// shortened name still says which package it is.
+func TestPackagesStayDistinct(t *testing.T) {
+	table := terminal.Table{Columns: []terminal.Column{{Head: "PATH"}, {Head: "SHA256", Keep: true}}}
+	for _, name := range []string{"cc_srdriver", "espbase", "guestshell", "rpbase", "rpboot", "sipbase", "sipspa", "srdriver", "webui", "wlc"} {
+		table.Rows = append(table.Rows, terminal.Texts("flash:/cat9k-"+name+".17.09.04a.SPA.pkg", "0a8f5e1c9b7d"))
+	}
+	lines := strings.Split(strings.TrimSpace(table.Format(terminal.Layout{Columns: 40})), "\n")
+	seen := map[string]bool{}
+	for _, line := range lines[1:] {
+		seen[line] = true
+		if terminal.Width(line) > 40 {
+			t.Errorf("%q is wider than the screen", line)
+		}
+	}
+	if len(seen) != len(table.Rows) {
+		t.Errorf("%d distinct lines of %d:\n%s", len(seen), len(table.Rows), strings.Join(lines, "\n"))
+	}
+}

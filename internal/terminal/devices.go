@@ -1,0 +1,93 @@
+package terminal
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"flashwarden/api"
+)
+
+// deviceColumns are the columns of device list.
+var deviceColumns = []Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "MODEL"}, {Head: "VERSION"},
+	{Head: "LAST BACKUP"}, {Head: "LAST FAILURE"}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
+	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "KEY", Wide: true}}
+
+// Devices returns the table of device list.
+func Devices(devices []api.DeviceRow, now time.Time) Table {
+	table := Table{Columns: deviceColumns}
+	for _, d := range devices {
+		row := Texts(d.Name, d.Address, d.Model, d.Version, lastBackup(d.Known, now), lastFailure(d.Known, now), d.Site, d.Group, d.Via,
+			d.Transport, d.Username, d.Fingerprint)
+		row[4].Tone, row[5].Tone = backupTone(d.Protected), failureTone(d.LastFails)
+		table.Rows = append(table.Rows, row)
+	}
+	return table
+}
+
+func backupTone(protected bool) Tone {
+	if protected {
+		return Plain
+	}
+	return Bad
+}
+
+func failureTone(lastFails bool) Tone {
+	if lastFails {
+		return Warn
+	}
+	return Faint
+}
+
+// lastBackup says how long ago the last complete backup was.
+func lastBackup(k api.Known, now time.Time) string {
+	if k.LastBackup == nil {
+		return "never"
+	}
+	return Ago(*k.LastBackup, now)
+}
+
+// lastFailure names the cause of the last failed backup, and says how long ago
+// it was: no_request 3 hours ago. It is empty if none has failed.
+func lastFailure(k api.Known, now time.Time) string {
+	if k.LastFailure == nil {
+		return ""
+	}
+	return cmp.Or(string(k.LastFailure.Cause), k.LastFailure.Status) + " " + Ago(k.LastFailure.Started, now)
+}
+
+// DeviceFields are the fields of device show about the backups of a device.
+func DeviceFields(d api.DeviceDetail, now time.Time) []Field {
+	protected := Cell{Text: "yes", Tone: Good}
+	if !d.Status.Protected {
+		protected = Cell{Text: "no", Tone: Bad}
+	}
+	list := []Field{{Name: "protected", Value: protected}}
+	for _, r := range d.Status.Reasons {
+		list = append(list, Field{Name: "at risk", Value: Cell{Text: r.Message}}, Field{Name: "next", Value: Cell{Text: r.Hint}})
+	}
+	backup := "never"
+	if d.Status.LastBackup != nil {
+		backup = fmt.Sprintf("%s, %s", TimeAndAge(*d.Status.LastBackup, now), d.Status.LastSnapshot)
+	}
+	list = append(list, Fields("model", d.Status.Model, "version", d.Status.Version, "image", d.Status.Image, "last backup", backup)...)
+	if f := d.Status.LastFailure; f != nil {
+		list = append(list, Fields("last failure", TimeAndAge(f.Started, now)+": "+runText(*f))...)
+	}
+	for _, r := range d.Runs {
+		list = append(list, Fields(r.Kind, TimeAndAge(r.Started, now)+": "+runText(r))...)
+	}
+	return list
+}
+
+// runText is how a run ended: ok; failed (no_request): the message.
+func runText(r api.Run) string {
+	text := r.Status
+	if r.Cause != "" {
+		text += fmt.Sprintf(" (%s)", r.Cause)
+	}
+	if r.Message != "" {
+		text += ": " + r.Message
+	}
+	return text
+}

@@ -1,0 +1,80 @@
+package terminal
+
+import (
+	"fmt"
+	"strings"
+
+	"flashwarden/api"
+)
+
+// FormatPlan returns the plan of a restore: the state of each file, the space and
+// every command.
+func FormatPlan(device string, plan *api.Plan, l Layout) string {
+	words := map[string]string{
+		api.Equal: "unchanged", api.Absent: "missing", api.Differs: "differs from the snapshot",
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: plan\n", OneLine(device))
+	for _, f := range plan.Files {
+		b.WriteString(l.Prose("  ", fmt.Sprintf("%s (%s): %s", OneLine(f.Path), Bytes(f.Size), words[f.State])))
+	}
+	for _, s := range plan.Space {
+		b.WriteString(l.Prose("  ", fmt.Sprintf("%s %s free now, %s after", OneLine(s.FileSystem), Bytes(s.Before), Bytes(s.After))))
+	}
+	for _, note := range plan.Notes {
+		b.WriteString(l.Prose("  ", "note: "+OneLine(note)))
+	}
+	switch {
+	case len(plan.Refusals) > 0: // the result has them
+		return b.String()
+	case len(plan.Commands) == 0:
+		return b.String() + "  nothing to do\n"
+	}
+	fmt.Fprintf(&b, "  would copy %s; commands:\n", ExactBytes(plan.Bytes))
+	for _, c := range plan.Commands {
+		fmt.Fprintf(&b, "    %s\n", OneLine(c))
+	}
+	return b.String()
+}
+
+// FormatRestore returns a summary, the files, and why the restore failed.
+func FormatRestore(r api.RestoreResult, l Layout) string {
+	var b strings.Builder
+	say := func(format string, args ...any) {
+		b.WriteString(l.Prose("", OneLine(r.Device)+": "+fmt.Sprintf(format, args...)))
+	}
+	runs := ""
+	if r.Facts.Version != "" {
+		runs = OneLine(", runs " + r.Facts.Version + " from " + r.Facts.Image)
+	}
+	say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), r.Status), Bytes(r.BytesCopied), r.Seconds, runs)
+	t := Table{Columns: []Column{{Head: "PATH", Keep: true}, {Head: "DONE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}}}
+	for _, f := range r.Files {
+		done := "unchanged"
+		if f.Copied {
+			done = "restored"
+		}
+		t.Rows = append(t.Rows, []Cell{{Text: f.Path}, {Text: done}, {Text: Bytes(f.Size)}, {Text: f.Evidence}})
+	}
+	if len(t.Rows) > 0 {
+		b.WriteString(t.Format(l))
+	}
+	for _, d := range r.Deleted {
+		say("deleted %s", OneLine(d))
+	}
+	if len(r.Boot) > 0 {
+		say("boots next %s", OneLine(strings.Join(r.Boot, ", then ")))
+	}
+	for _, note := range r.Notes {
+		say("%s", Printable(note))
+	}
+	if r.Status != api.StatusOK {
+		b.WriteString(FormatRestoreFailure(r, l))
+	}
+	return b.String()
+}
+
+// FormatRestoreFailure says why a restore failed, and the next step.
+func FormatRestoreFailure(r api.RestoreResult, l Layout) string {
+	return Failure(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, l)
+}
