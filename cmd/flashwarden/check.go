@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +28,7 @@ nothing. The exit code is 1 if there are problems.
 the oldest. Run it every day, and each file is read once a month. --outdated-after
 30d reads the files that were not read for 30 days. Both imply --read-data.
 
---repair-from TARGET takes a copy of the vault: a directory, or sftp://USER@HOST/DIR.
+--repair-from TARGET takes a copy of the vault: any TARGET of mirror.
 check fetches from there what is damaged or missing, compares its SHA-256, and
 replaces it in the vault.
 
@@ -45,8 +43,8 @@ damaged. It then says what it could not compare.`,
 			if r.OutdatedAfter, err = config.ParseAge(outdated); err != nil {
 				return usageError{fmt.Errorf("--outdated-after: %w", err)}
 			}
-			if r.RepairFrom != "" && !strings.Contains(r.RepairFrom, "://") { // a daemon works in another directory
-				if r.RepairFrom, err = filepath.Abs(r.RepairFrom); err != nil {
+			if r.RepairFrom != "" { // a daemon works in another directory
+				if r.RepairFrom, err = absoluteTarget(r.RepairFrom); err != nil {
 					return err
 				}
 			}
@@ -58,6 +56,7 @@ damaged. It then says what it could not compare.`,
 	fs.StringVar(&r.Share, "share", "", "read only this `PART` of the bytes, for example 1/30, with the oldest proofs")
 	fs.StringVar(&outdated, "outdated-after", "0", "read only files that were not read for this `AGE`, for example 36h, 8d or 2w")
 	fs.StringVar(&r.RepairFrom, "repair-from", "", "replace damaged and missing files by those of the copy of the vault at `TARGET`")
+	p.vaultFlag(cmd)
 	p.waitFlag(cmd)
 	return cmd
 }

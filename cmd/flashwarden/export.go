@@ -54,6 +54,7 @@ DIR/NAME.tar instead.`,
 			})
 		},
 	}
+	p.vaultFlag(cmd)
 	cmd.Flags().StringVarP(&dir, "output", "o", "", "`DIR` to write into; created if it does not exist")
 	cmd.Flags().BoolVar(&inTar, "tar", false, "write one tar archive into DIR")
 	cmd.Flags().BoolVar(&e.Force, "force", false, "replace files with other content")

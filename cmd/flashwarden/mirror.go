@@ -70,6 +70,11 @@ place.`,
 	return cmd
 }
 
+// vaultFlag adds the flag that reads a mirror in place of the vault.
+func (p *program) vaultFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.mirror, "vault", "", "read the mirror at this `TARGET` in place of the vault")
+}
+
 // absoluteTarget makes a directory absolute: the daemon works in another one.
 func absoluteTarget(target string) (string, error) {
 	if target == "" || strings.Contains(target, "://") {

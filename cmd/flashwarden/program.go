@@ -45,6 +45,7 @@ type program struct {
 	// Global flags, beside those of output.
 	configFile string
 	data       string
+	mirror     string // in place of the vault; empty: the vault
 
 	doing string        // the command that runs, for other processes: "flashwarden backup sw1"
 	wait  time.Duration // how long to wait for another process that serves the data directory
@@ -224,6 +225,9 @@ func (p *program) warden(ctx context.Context) (warden.Warden, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.mirror != "" { // the daemon has its own vault
+		return local, nil
+	}
 	c, running, err := client.Dial(ctx, dir)
 	if running || err != nil {
 		return c, err
@@ -241,7 +245,11 @@ func (p *program) local() (local *warden.Local, dir string, err error) {
 	if dir, err = p.dataDir(); err != nil {
 		return nil, "", err
 	}
-	return warden.New(warden.Options{Data: dir, Config: cfg, Log: p.log(), Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
+	mirror, err := absoluteTarget(p.mirror)
+	if err != nil {
+		return nil, "", err
+	}
+	return warden.New(warden.Options{Data: dir, Mirror: mirror, Config: cfg, Log: p.log(), Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
 }
 
 // userName is the name of the user who runs the program.

@@ -24,6 +24,8 @@ their passwords are only in the catalog: add lost ones again.
 The catalog remembers which vault is its own. If another one is in its place,
 rebuild refuses it, because a disk may be missing. --new-vault uses the vault that
 is there, or begins a new one.
+--vault TARGET makes the index of a mirror, also in a new data directory: after the
+vault was lost, restore --vault TARGET takes its files from there.
 --convert first brings a vault of the old format 1 into the format of today.`,
 		Example: "  flashwarden rebuild\n  flashwarden rebuild --convert",
 		Args:    usageArgs(cobra.NoArgs),
@@ -41,6 +43,7 @@ is there, or begins a new one.
 			})
 		},
 	}
+	p.vaultFlag(cmd)
 	cmd.Flags().BoolVar(&r.Convert, "convert", false, "convert a vault of format 1 first; reads every file")
 	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "use the vault that is there, or begin a new one, instead of the known one")
 	return cmd

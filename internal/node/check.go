@@ -11,7 +11,6 @@ import (
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/vault"
-	"flashwarden/internal/vault/dir"
 )
 
 // Check checks the vault, and records in the catalog which contents are whole.
@@ -28,8 +27,11 @@ func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn T
 	if none, err := n.NoVault(ctx); none || err != nil {
 		return noVault(), err
 	}
-	proofs := &proofs{catalog: n.Catalog}
 	o := checkOptions(r, share, events)
+	if n.opts.Mirror != "" { // what is proved there is not proved in the vault, and it may lack the newest snapshots
+		return n.checkMirror(ctx, v, r, o)
+	}
+	proofs := &proofs{catalog: n.Catalog}
 	o.Proofs, o.Proved = n.Catalog.Proofs, func(sha256 string, size int64, whole bool) { proofs.add(ctx, sha256, size, whole) }
 	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
 		return api.CheckResult{}, err
@@ -43,6 +45,17 @@ func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn T
 	return res, errors.Join(err, proofs.flush(ctx))
 }
 
+// checkMirror checks a mirror in place of the vault.
+func (n *Node) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o vault.CheckOptions) (api.CheckResult, error) {
+	if r.RepairFrom != "" {
+		return api.CheckResult{}, &api.Problem{Field: "repair_from", Detail: "cannot repair a mirror", Exit: api.ExitUsage,
+			Fix: api.Do("mirror", n.opts.Mirror).Say(" copies what it lacks")}
+	}
+	res, err := v.Check(ctx, o)
+	res.Notes = append(res.Notes, "the mirror may lack the newest snapshots: a check of it cannot know")
+	return res, err
+}
+
 // CheckAlone checks the vault of a data directory whose catalog cannot be used,
 // as why says. It changes nothing anywhere. Proofs are not remembered, and the
 // last snapshot of a device may be missing without notice: the result says so.
@@ -51,11 +64,10 @@ func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, 
 		return api.CheckResult{}, why
 	}
 	n := &Node{opts: o}
-	store, err := dir.Open(n.path("vault"))
-	if err != nil {
+	if err := n.openVault(ctx); err != nil {
 		return api.CheckResult{}, err
 	}
-	n.vault = vault.New(store)
+	defer n.store.close()
 	switch err := n.vault.Recognise(ctx, ""); {
 	case err == nil:
 		return noVault(), nil

@@ -21,7 +21,6 @@ import (
 	"flashwarden/internal/doctor"
 	"flashwarden/internal/transfer"
 	"flashwarden/internal/vault"
-	"flashwarden/internal/vault/dir"
 	"flashwarden/internal/vty"
 	"flashwarden/tftp"
 )
@@ -29,6 +28,7 @@ import (
 // Options say what a node is made of.
 type Options struct {
 	Data   string // the data directory; created if it is not there
+	Mirror string // a mirror that is read in place of the vault, as openTarget takes it; empty: the vault
 	Config config.Config
 	Log    *slog.Logger // nil: discard
 	// Ask asks the user whether an unknown SSH host key may be trusted; nil: no.
@@ -44,7 +44,7 @@ type Node struct {
 	Watch func(tftp.Event)
 
 	opts     Options
-	store    *dir.Store // of vault
+	store    target // of vault
 	vault    *vault.Vault
 	known    *atomic.Bool // the vault is the one of the catalog
 	key      *credential.Key
@@ -67,12 +67,11 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if n.key, err = credential.Open(n.path("key")); err != nil {
 		return nil, err
 	}
-	if n.store, err = dir.Open(n.path("vault")); err != nil {
+	if err = n.openVault(ctx); err != nil {
 		return nil, err
 	}
-	n.vault = vault.New(n.store)
 	if n.Catalog, err = sqlite.Open(n.path("catalog.db")); err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.store.close())
 	}
 	n.first = &firstLogins{keys: make(map[string][]string)}
 	n.hostKeys = &vty.HostKeys{Path: n.path("known_hosts"), Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
@@ -88,7 +87,7 @@ func (n *Node) Close() error {
 	if n.service != nil {
 		err = n.service.stop()
 	}
-	return errors.Join(err, n.Catalog.Close())
+	return errors.Join(err, n.Catalog.Close(), n.store.close())
 }
 
 // Dial logs in to a device of the inventory, with the secrets that are stored

@@ -6,7 +6,9 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
 )
 
 // Rebuild makes the index of the vault again. It holds the lock of the data
@@ -20,7 +22,11 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	defer release()
 	res := api.RebuildResult{Problems: []api.CheckProblem{}}
 	if r.Convert {
-		if res.Converted, res.Problems, err = n.store.Convert(ctx, progress(events)); err != nil {
+		old, ok := n.store.store.(*dir.Store)
+		if !ok {
+			return res, cause.New(cause.VaultError, "only a vault in a directory can be converted", nil)
+		}
+		if res.Converted, res.Problems, err = old.Convert(ctx, progress(events)); err != nil {
 			return res, err
 		}
 	}

@@ -42,6 +42,22 @@ func (n *Node) KnowsVault(ctx context.Context) error {
 	return err
 }
 
+// openVault opens the place of the vault, or of the mirror that is read in its
+// place. It does not look for a vault there.
+func (n *Node) openVault(ctx context.Context) (err error) {
+	n.store, err = openTarget(context.WithoutCancel(ctx), n.place())
+	n.vault = vault.New(n.store.store)
+	return err
+}
+
+// place is where the vault is.
+func (n *Node) place() string {
+	if n.opts.Mirror != "" {
+		return n.opts.Mirror
+	}
+	return n.path("vault")
+}
+
 // NoVault reports that nothing was ever backed up into this data directory: there
 // is no vault yet.
 func (n *Node) NoVault(ctx context.Context) (bool, error) {
@@ -51,9 +67,13 @@ func (n *Node) NoVault(ctx context.Context) (bool, error) {
 
 // wrongVault adds the next step to an error of vault.Recognise.
 func (n *Node) wrongVault(err error) error {
-	path := n.path("vault")
+	path := n.place()
 	fix := api.Say("look at ").Type(api.OnHost, "ls -la "+api.ShellWord(path))
 	switch {
+	case n.opts.Mirror != "" && errors.Is(err, vault.ErrUnknown):
+		fix = api.Say("make an index of this mirror first: ").Do("rebuild").With("vault", path)
+	case n.opts.Mirror != "":
+		fix = api.Say("name a mirror of this vault, and see that its disk is mounted")
 	case errors.Is(err, vault.ErrUnknown):
 		fix = api.Say("the catalog was lost or replaced. Make its index again: ").Do("rebuild")
 	case errors.Is(err, vault.ErrOldFormat):
@@ -71,6 +91,9 @@ func (n *Node) prepareVault(ctx context.Context) error {
 	v, err := n.Vault(ctx)
 	if err != nil {
 		return err
+	}
+	if n.opts.Mirror != "" { // nothing is written there
+		return nil
 	}
 	if !n.known.Load() {
 		if err := n.makeVault(ctx, v); err != nil {
@@ -105,6 +128,9 @@ func (n *Node) makeVault(ctx context.Context, v *vault.Vault) error {
 // other process writes snapshots. A failure is no reason to refuse work: they
 // are tried again next time.
 func (n *Node) recover(ctx context.Context, alone bool) {
+	if n.opts.Mirror != "" {
+		return
+	}
 	if err := catalog.Recover(ctx, n.Catalog, n.vault, alone); err != nil {
 		n.opts.Log.Warn("the index lacks a snapshot", "err", err)
 	}

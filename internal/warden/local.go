@@ -20,6 +20,7 @@ import (
 // Options say which data directory a Local works on, and how.
 type Options struct {
 	Data   string // the data directory
+	Mirror string // a mirror to read in place of the vault: an absolute directory or a URL; empty: the vault
 	Config config.Config
 	Log    *slog.Logger // nil: discard
 
@@ -158,7 +159,7 @@ func (l *Local) opened(ctx context.Context) (*node.Node, error) {
 }
 
 func (l *Local) nodeOptions() node.Options {
-	return node.Options{Data: l.opts.Data, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust}
+	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust}
 }
 
 // served returns the open data directory with its TFTP server running.

@@ -14,7 +14,8 @@ func (l *Local) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Even
 	if err := l.allow(ctx, admin, "rebuild"); err != nil {
 		return api.RebuildResult{}, err
 	}
-	if err := l.exists(ctx); errors.Is(err, node.ErrNoData) {
+	// Where all is lost but a mirror, a new data directory begins with it.
+	if err := l.exists(ctx); errors.Is(err, node.ErrNoData) && l.opts.Mirror == "" {
 		return api.RebuildResult{}, err
 	}
 	n, err := l.open(ctx) // not begin, which refuses a vault that the catalog does not know
