@@ -39,7 +39,10 @@ TARGET is
 
 The first run makes the mirror in an empty place. Later, a TARGET without the mirror
 is an error, because its disk may not be mounted. --new begins again in an empty
-place.`,
+place.
+
+With --vault, mirror copies from one mirror to another place. So a lost vault comes
+back: mirror DATA/vault --vault TARGET.`,
 		Example: "  flashwarden mirror /mnt/usb/vault\n  flashwarden mirror sftp://backup@nas.example.net/srv/vault --limit 2MB\n  flashwarden mirror 's3://backups/vault?endpoint=https://s3.example.net'",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,6 +68,7 @@ place.`,
 			})
 		},
 	}
+	p.vaultFlag(cmd)
 	cmd.Flags().StringVar(&limit, "limit", "", "send and read back at most this `SIZE` per second, for example 2MB (default no limit)")
 	cmd.Flags().BoolVar(&r.New, "new", false, "make a new mirror although there was one at TARGET before")
 	return cmd

@@ -26,7 +26,7 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 	} else if none {
 		return api.MirrorResult{}, cause.New(cause.VaultError, "there is no vault yet", api.Do("backup").With("all", "").Say(" makes it"))
 	}
-	if sameDir(r.Target, n.path("vault")) {
+	if sameDir(r.Target, n.place()) {
 		return api.MirrorResult{}, wrongTarget("%s is the vault itself", r.Target)
 	}
 	known, err := n.mirror(ctx, r.Target)
@@ -45,6 +45,9 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 	res.Seconds = math.Round(time.Since(begun).Seconds()*10) / 10
 	if err != nil {
 		return res, wrongMirror(r.Target, err)
+	}
+	if sameDir(r.Target, n.path("vault")) { // the vault was brought back from a mirror
+		return res, nil
 	}
 	return res, n.remember(ctx, known, res)
 }
