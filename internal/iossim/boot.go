@@ -1,21 +1,67 @@
 package iossim
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// boot is the running image and the boot settings.
+// boot is the running image and everything that the next start depends on.
 type boot struct {
 	running string   // the system image file
-	next    []string // BOOT, in order
+	lines   []string // boot system lines of the running-config, without "boot system"
+	units   []unit   // the first one is the one that answers
 	unsaved bool     // the running-config differs from the startup-config
 	again   bool     // it was started again since it was made
-	all     bool     // BOOT was set for all members of a stack
 	loader  bool     // no image to boot: the switch stays in its boot loader
+	lost    []int    // other units that stayed in their boot loader at the last start
+}
+
+// unit is one boot loader: of the switch itself, of another member of a stack,
+// or of the second supervisor.
+type unit struct {
+	boots    []string // BOOT, as the loader reads it
+	manual   bool     // MANUAL_BOOT
+	register uint16   // the config-register at the last start
+	next     uint16   // the config-register for the next start
+}
+
+// newBoot returns the boot settings of a new switch.
+func newBoot(p *profile, o Options) boot {
+	boots := p.Boots
+	if o.Boots != nil {
+		boots = o.Boots
+	}
+	if boots == nil {
+		boots = []string{p.Image}
+	}
+	b := boot{running: p.Image, lines: slices.Clone(boots)}
+	if !p.BootList && len(boots) > 0 {
+		b.lines = []string{strings.Join(boots, ";")}
+	}
+	for i, line := range b.lines {
+		b.lines[i] = strings.TrimSpace(p.BootWord + " " + line)
+	}
+	for i := range 1 + len(p.Members) {
+		u := unit{boots: boots, manual: o.ManualBoot == i+1, register: p.Register, next: p.Register}
+		if i > 0 && p.Members[i-1].Boots != nil {
+			u.boots = p.Members[i-1].Boots
+		}
+		setDefault(&o.Register, p.Register)
+		if o.RegisterUnit == 0 || o.RegisterUnit == i+1 {
+			u.register, u.next = o.Register, o.Register
+			if o.RegisterNext != 0 {
+				u.next = o.RegisterNext
+			}
+		}
+		b.units = append(b.units, u)
+	}
+	return b
 }
 
 // upSince returns the uptime before this process started.
@@ -29,20 +75,24 @@ func (b boot) upSince() string {
 // configCommands lists the commands of global configuration mode that a restore
 // needs.
 func configCommands() []command {
-	setBoot := func(s *session, a []string) { s.setBoot(a[0]) }
-	clear := func(s *session, _ []string) { s.clearBoot("") }
+	line := func(s *session, a []string) { s.addBoot(a[0]) }
+	word := func(before string) func(*session, []string) {
+		return func(s *session, a []string) { s.addBoot(before + a[0]) }
+	}
+	clear := func(s *session, _ []string) { s.removeBoot("") }
+	without := func(before string) func(*session, []string) {
+		return func(s *session, a []string) { s.removeBoot(before + a[0]) }
+	}
 	return []command{
-		{"boot system Path", true, always, setBoot},
-		{"boot system switch all Path", true, stackable, func(s *session, a []string) {
-			s.setBoot(a[0])
-			s.sw.mu.Lock()
-			s.sw.boot.all = true
-			s.sw.mu.Unlock()
-		}},
+		{"boot system Path", true, always, line},
+		{"boot system flash Path", true, always, word("flash ")},
+		{"boot system switch all Path", true, stackable, word("switch all ")},
+		{"boot system switch <1-9> Path", true, stackable, func(s *session, a []string) { s.setMember(a[0], a[1]) }},
 		{"no boot system", true, always, clear},
-		{"no boot system Path", true, always, func(s *session, a []string) { s.clearBoot(a[0]) }},
+		{"no boot system Path", true, always, without("")},
+		{"no boot system flash Path", true, always, without("flash ")},
 		{"no boot system switch all", true, stackable, clear},
-		{"no boot system switch all Path", true, stackable, func(s *session, a []string) { s.clearBoot(a[0]) }},
+		{"no boot system switch all Path", true, stackable, without("switch all ")},
 		{"exit", true, always, (*session).endConfiguration},
 		{"end", true, always, (*session).endConfiguration},
 	}
@@ -55,57 +105,151 @@ func (s *session) configure(_ []string) {
 
 func (s *session) endConfiguration(_ []string) { s.configuring = false }
 
-// setBoot adds an image to the boot settings. A Catalyst with classic IOS
-// replaces its one setting; IOS-XE appends to its list.
-func (s *session) setBoot(path string) {
-	s.changeBoot(func(next []string) []string {
+// addBoot adds a boot system line. A Catalyst with classic IOS replaces its one
+// setting, at once, in the environment of its loader (Catalyst 3750 software
+// configuration guide, "Assigning the Switch IP Address and Default Gateway",
+// table of environment variables).
+func (s *session) addBoot(line string) {
+	if s.sw.profile.BootWord == "flash" && !strings.Contains(line, " ") {
+		line = "flash " + line // as the configuration of these devices has it
+	}
+	s.changeBoot(func(b *boot) {
 		if s.sw.profile.BootList {
-			return append(next, path)
+			if !slices.Contains(b.lines, line) {
+				b.lines = append(b.lines, line)
+			}
+			return
 		}
-		return strings.Split(path, ";")
+		b.lines = []string{line}
+		b.setList(strings.Split(bootFile(line), ";"), strings.HasPrefix(line, "switch all "))
 	})
 }
 
-// clearBoot removes one image from BOOT, or all with "".
-func (s *session) clearBoot(path string) {
-	s.changeBoot(func(next []string) []string {
-		return slices.DeleteFunc(next, func(p string) bool { return path == "" || p == path })
+// setMember sets BOOT of one member of a stack.
+func (s *session) setMember(number, list string) {
+	s.changeBoot(func(b *boot) {
+		if n, err := strconv.Atoi(number); err == nil && n <= len(b.units) {
+			b.units[n-1].boots = strings.Split(list, ";")
+		}
 	})
 }
 
-func (s *session) changeBoot(change func([]string) []string) {
+// removeBoot removes the boot system line of exactly this text, or all with "".
+func (s *session) removeBoot(line string) {
+	s.changeBoot(func(b *boot) {
+		b.lines = slices.DeleteFunc(slices.Clone(b.lines), func(l string) bool { return line == "" || l == line })
+		if !s.sw.profile.BootList {
+			b.setList(nil, true)
+		}
+	})
+}
+
+// setList sets BOOT in the loader of the unit that answers, or of all.
+func (b *boot) setList(boots []string, all bool) {
+	b.units[0].boots = boots
+	for i := range b.units {
+		if all {
+			b.units[i].boots = boots
+		}
+	}
+}
+
+// bootFile returns the file of a boot system line.
+func bootFile(line string) string { return line[strings.LastIndexByte(line, ' ')+1:] }
+
+func (s *session) changeBoot(change func(*boot)) {
 	if s.sw.strikes(func(f *Faults) *Times { return &f.IgnoreBoot }) {
 		return
 	}
 	s.sw.mu.Lock()
-	s.sw.boot.next = change(s.sw.boot.next)
+	change(&s.sw.boot)
 	s.sw.boot.unsaved = true
+	lines := s.sw.boot.lines
 	s.sw.mu.Unlock()
-	text, err := s.sw.profile.text("running-config", s.sw.fill())
-	if err == nil {
-		err = s.sw.flash.replace("system:running-config", text)
-	}
-	if err != nil {
+	text := withBootLines(s.sw.textFile("system:running-config"), lines)
+	if err := s.sw.flash.replace("system:running-config", text); err != nil {
 		s.say(fmt.Sprintf("%% %v\n", err))
 	}
 }
 
-// writeMemory saves the running-config for the next start: in nvram:, and in
-// config.text on a Catalyst that has this file.
+// withBootLines returns a configuration with these boot system lines in place
+// of its own: where they were, else at the place that IOS has for them.
+func withBootLines(config string, lines []string) string {
+	var out []string
+	at := -1
+	for line := range strings.Lines(config) {
+		switch {
+		case strings.HasPrefix(line, "boot system "):
+			if at < 0 {
+				at = len(out)
+			}
+			continue
+		case at < 0 && (strings.HasPrefix(line, "boot-end-marker") || strings.HasPrefix(line, "interface ")):
+			at = len(out)
+		}
+		out = append(out, line)
+	}
+	if at < 0 {
+		return config
+	}
+	var own []string
+	for _, line := range lines {
+		own = append(own, "boot system "+line+"\n")
+	}
+	return strings.Join(slices.Insert(out, at, own...), "")
+}
+
+// bootLinesOf returns the boot system lines of a configuration.
+func bootLinesOf(config string) []string {
+	var lines []string
+	for line := range strings.Lines(config) {
+		if rest, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "boot system "); ok {
+			lines = append(lines, rest)
+		}
+	}
+	return lines
+}
+
+// writeMemory saves the running-config for the next start. On devices with
+// boot system lines, BOOT of every loader has those of the saved configuration
+// (Configuration Fundamentals Command Reference, "boot system": the lines count
+// after copy running-config startup-config).
 func (s *session) writeMemory(_ []string) {
 	s.say("Building configuration...\n")
+	if s.sw.strikes(func(f *Faults) *Times { return &f.BusyNVRAM }) {
+		s.say("startup-config file open failed (Device or resource busy)\n")
+		return
+	}
 	text := s.sw.textFile("system:running-config")
-	for _, path := range []string{"nvram:startup-config", "config.text"} {
-		if err := s.sw.flash.replace(path, text); err != nil && err != errNoSuchFile {
-			s.say(fmt.Sprintf("%%Error writing %s (%v)\n", path, err))
-			return
-		}
+	if err := s.sw.flash.write("nvram:startup-config", []byte(text)); err != nil {
+		s.say(fmt.Sprintf("%%Error writing nvram:startup-config (%v)\n", err))
+		return
 	}
 	s.sw.mu.Lock()
 	s.sw.boot.unsaved = false
 	s.sw.mu.Unlock()
+	s.sw.readBoot()
 	s.say("[OK]\n")
 }
+
+// readBoot sets BOOT of every loader to the boot system lines of the
+// startup-config.
+func (s *Switch) readBoot() {
+	if !s.profile.BootList {
+		return
+	}
+	var boots []string
+	for _, line := range bootLinesOf(s.textFile("nvram:startup-config")) {
+		boots = append(boots, bootFile(line))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.boot.setList(boots, true)
+}
+
+// waits reports whether this is a Catalyst with IOS-XE, whose loader does not
+// search for an image.
+func (s *Switch) waits() bool { return s.profile.can(showBoot) && s.profile.BootList }
 
 // reload asks the questions of IOS and then restarts the switch.
 func (s *session) reload(_ []string) {
@@ -126,67 +270,204 @@ func (s *session) reload(_ []string) {
 	}
 }
 
-// restart hangs up every line and starts the first image of BOOT that exists,
-// or the first image in flash, as boot loaders do. Without any image the switch
-// stays in its loader and answers nobody.
+// bits of the config-register (Cisco, "Use of the Configuration Register on All
+// Cisco Routers").
+const (
+	bootField   = 0x000F
+	ignoreNVRAM = 0x0040
+)
+
+// The reasons why a loader does not start an image by itself.
+var (
+	errManual   = errors.New("Manual Boot is on: it waits in its boot loader")
+	errROMMON   = errors.New("boot field 0 of the config-register: it stays in ROMMON")
+	errNoImage  = errors.New("BOOT names no image that is there")
+	errNoSearch = errors.New("BOOT is empty, and this loader does not search for an image")
+)
+
+// Boots returns the image that the loader of a unit would start now by itself.
+// The first unit is 1.
+//
+// The rules are those of the boot loaders. MANUAL_BOOT ends the start (Catalyst
+// 3750 software configuration guide, environment variables). Boot field 0 stays
+// in ROMMON, 1 starts the first image in flash, 2 to F the files of BOOT in
+// their order ("Use of the Configuration Register on All Cisco Routers"). An
+// empty BOOT starts the first image in flash, on a Catalyst after a depth-first
+// search; a Catalyst with IOS-XE has no such rule in its guide. Where BOOT names
+// only files that are not there, some loaders search and others wait: this one
+// waits.
+func (s *Switch) Boots(unit int) (string, error) {
+	s.mu.Lock()
+	u := s.boot.units[unit-1]
+	s.mu.Unlock()
+	field := u.next & bootField
+	switch {
+	case u.manual:
+		return "", errManual
+	case field == 0 && s.profile.BootList:
+		return "", errROMMON
+	case field == 1 && s.profile.BootList, len(u.boots) == 0 && !s.waits():
+		return s.firstImage(unit)
+	case len(u.boots) == 0:
+		return "", errNoSearch
+	}
+	for _, image := range u.boots {
+		if here := s.pathOn(unit, image); s.starts(here) {
+			return here, nil
+		}
+	}
+	return "", errNoImage
+}
+
+// pathOn returns the path of a file that a unit calls path.
+func (s *Switch) pathOn(unit int, name string) string {
+	fs, rest, _ := strings.Cut(name, ":")
+	if unit > 1 {
+		if here, ok := s.profile.Members[unit-2].Flash[fs+":"]; ok {
+			return here + rest
+		}
+	}
+	return name
+}
+
+// firstImage returns the first image in the default flash of a unit.
+func (s *Switch) firstImage(unit int) (string, error) {
+	home := s.flash.home
+	fs, _, err := s.flash.split(s.pathOn(unit, home))
+	if err != nil {
+		return "", err
+	}
+	for _, f := range s.flash.files(fs) {
+		if s.starts(fs.prefix+"/"+f.path) && !strings.HasSuffix(f.path, ".conf") {
+			return fs.prefix + "/" + f.path, nil
+		}
+	}
+	return "", errNoImage
+}
+
+// starts reports whether a loader can start a file: an image that is there, or
+// a provisioning file whose packages are all beside it.
+func (s *Switch) starts(name string) bool {
+	f, err := s.flash.lookup(name)
+	if err != nil || f.dir || f.deleted || f.size == 0 || strings.Contains(f.path, ".smu.") {
+		return false
+	}
+	data, err := f.body.all()
+	if err != nil {
+		return false
+	}
+	if strings.HasSuffix(f.path, ".conf") {
+		packages := packagesIn(string(data))
+		missing := func(pkg string) bool {
+			p, err := s.flash.lookup(name[:strings.IndexByte(name, ':')+1] + path.Join(path.Dir(f.path), pkg))
+			return err != nil || p.deleted || p.size == 0
+		}
+		return len(packages) > 0 && !slices.ContainsFunc(packages, missing)
+	}
+	return isImage(f.path) || strings.HasPrefix(string(data), "\x7fELF")
+}
+
+// packagesIn returns the packages that a provisioning file names.
+func packagesIn(text string) []string {
+	var names []string
+	for line := range strings.Lines(text) {
+		for _, word := range strings.Fields(line) {
+			if strings.HasSuffix(word, ".pkg") && !strings.HasPrefix(line, "#") {
+				names = append(names, word)
+			}
+		}
+	}
+	return names
+}
+
+// restart hangs up every line and does what the loaders of all units do at a
+// start. A switch whose own loader finds no image answers nobody.
 func (s *Switch) restart() {
+	image, err := s.Boots(1)
+	if s.strikes(func(f *Faults) *Times { return &f.BootOld }) {
+		image, err = s.fill().Image, nil
+	}
+	var lost []int
+	for i := range s.profile.Members {
+		if _, err := s.Boots(i + 2); err != nil {
+			lost = append(lost, i+2)
+		}
+	}
 	s.mu.Lock()
 	conns := slices.Collect(maps.Keys(s.conns))
-	next := slices.Clone(s.boot.next)
-	s.mu.Unlock()
-	image := s.firstThere(append(next, s.imagesInFlash()...))
-	if s.strikes(func(f *Faults) *Times { return &f.BootOld }) {
-		image = s.fill().Image
-	}
-	s.mu.Lock()
-	s.boot.again, s.boot.loader, s.started = true, image == "", time.Now()
-	if image != "" {
+	s.boot.again, s.boot.loader, s.boot.lost, s.started, s.boot.unsaved = true, err != nil, lost, time.Now(), false
+	if err == nil {
 		s.boot.running = image
 	}
+	for i := range s.boot.units {
+		s.boot.units[i].register = s.boot.units[i].next
+	}
+	ignored := s.boot.units[0].register&ignoreNVRAM != 0
 	s.mu.Unlock()
+	s.readStartup(ignored)
 	for _, c := range conns {
 		c.Close()
 	}
 }
 
-// firstThere returns the first path that is a file, or "".
-func (s *Switch) firstThere(paths []string) string {
-	for _, path := range paths {
-		if f, err := s.flash.lookup(path); err == nil && !f.dir {
-			return path
-		}
+// readStartup makes the startup-config the running one, or an empty one where
+// the config-register has it ignored.
+func (s *Switch) readStartup(ignored bool) {
+	text := s.textFile("nvram:startup-config")
+	if ignored || text == "" {
+		text = "!\nversion 15.0\n!\nhostname Switch\n!\nboot-start-marker\nboot-end-marker\n!\nend\n"
 	}
-	return ""
-}
-
-// imagesInFlash returns the images that a boot loader finds without BOOT.
-func (s *Switch) imagesInFlash() []string {
-	var found []string
-	for _, path := range s.Files() {
-		if strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, "/packages.conf") {
-			found = append(found, path)
-		}
-	}
-	return found
-}
-
-// Bootable reports whether a restart would find an image to boot.
-func (s *Switch) Bootable() bool {
 	s.mu.Lock()
-	next := slices.Clone(s.boot.next)
+	s.boot.lines = bootLinesOf(text)
 	s.mu.Unlock()
-	return s.firstThere(append(next, s.imagesInFlash()...)) != ""
+	switch {
+	case len(bootLinesOf(text)) == 0:
+	case s.profile.BootList:
+		s.readBoot()
+	default: // IOS sets its one setting again when it reads the line
+		line := bootLinesOf(text)[0]
+		s.mu.Lock()
+		s.boot.setList(strings.Split(bootFile(line), ";"), strings.HasPrefix(line, "switch all "))
+		s.mu.Unlock()
+	}
+	if err := s.flash.replace("system:running-config", text); err != nil {
+		s.log.Debug("start", "device", s.o.Hostname, "err", err)
+	}
 }
 
-// BootNext returns the images of BOOT, in order.
+// PowerCycle restarts the switch without any question, like a power cut.
+func (s *Switch) PowerCycle() { s.restart() }
+
+// Units returns the number of units with a boot loader.
+func (s *Switch) Units() int { return 1 + len(s.profile.Members) }
+
+// InLoader reports whether the switch, or another unit of it, stayed in its boot
+// loader at the last start.
+func (s *Switch) InLoader() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.boot.loader || len(s.boot.lost) > 0
+}
+
+// Bootable reports whether every unit would start an image by itself.
+func (s *Switch) Bootable() bool {
+	for unit := range s.Units() {
+		if _, err := s.Boots(unit + 1); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// BootNext returns BOOT of the unit that answers, in order.
 func (s *Switch) BootNext() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.boot.next)
+	return slices.Clone(s.boot.units[0].boots)
 }
 
-// Wipe empties every flash file system and BOOT, like somebody who erases the
-// flash of a running switch. The running image stays in memory and goes on.
+// Wipe empties every flash file system, BOOT and the startup-config, like
+// somebody who erases everything on a running switch. The running image stays in memory and goes on.
 func (s *Switch) Wipe() error {
 	for _, fs := range s.flash.systems {
 		if fs.flags == "rw" && fs.total > 0 && fs.kind != "nvram" {
@@ -195,9 +476,16 @@ func (s *Switch) Wipe() error {
 			}
 		}
 	}
+	if err := s.flash.replace("system:running-config", withBootLines(s.textFile("system:running-config"), nil)); err != nil {
+		return err
+	}
+	if err := s.flash.remove("nvram:startup-config"); err != nil && err != errNoSuchFile {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.boot.next = nil
+	s.boot.lines = nil
+	s.boot.setList(nil, true)
 	return nil
 }
 
@@ -222,11 +510,14 @@ func (s *session) install(path string) {
 	fs, rest, _ := s.sw.flash.split(path) // open took it
 	name := strings.TrimSuffix(rest, ".bin") + ".pkg"
 	data, err := f.body.all()
-	if err == nil {
-		err = s.sw.flash.write(fs.prefix+"/"+name, data)
-	}
-	if err == nil {
-		err = s.sw.flash.write(fs.prefix+"/packages.conf", []byte("boot  rp 0 0   rp_boot  "+name+"\n"))
+	for unit := range s.sw.Units() {
+		own := fs.prefix
+		if err == nil {
+			err = s.sw.flash.write(s.sw.pathOn(unit+1, own+"/"+name), data)
+		}
+		if err == nil {
+			err = s.sw.flash.write(s.sw.pathOn(unit+1, own+"/packages.conf"), []byte("boot  rp 0 0   rp_boot  "+name+"\n"))
+		}
 	}
 	if err != nil {
 		s.say(fmt.Sprintf("FAILED: install_add_activate_commit (%v)\n", err))

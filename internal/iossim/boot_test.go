@@ -23,12 +23,14 @@ func TestBootSettings(t *testing.T) {
 				t.Errorf("show in configuration mode: %s", out)
 			}
 			l.run("end", s.Hostname()+"#")
+			l.run("write memory", s.Hostname()+"#")
 			if out := l.run("show boot", s.Hostname()+"#"); !strings.Contains(out, want.first) {
 				t.Errorf("after the first:\n%s", out)
 			}
 			l.run("conf t", "(config)#")
 			l.send("boot system flash:b.bin\r\x1a")
 			l.expect(s.Hostname() + "#")
+			l.run("write memory", s.Hostname()+"#")
 			if out := l.run("show boot", s.Hostname()+"#"); !strings.Contains(out, want.second) {
 				t.Errorf("after the second:\n%s", out)
 			}
@@ -59,7 +61,7 @@ func TestWriteMemoryAndReload(t *testing.T) {
 	l.send("n")
 	l.expect("sw-office#")
 	for _, path := range []string{"nvram:startup-config", "flash:config.text"} {
-		if text, _ := s.File(path); !strings.Contains(string(text), "boot system switch all flash:/new.bin") {
+		if text, _ := s.File(path); !strings.Contains(string(text), "boot system flash:/new.bin") {
 			t.Errorf("%s was not written", path)
 		}
 	}

@@ -171,7 +171,7 @@ func FuzzParse(f *testing.F) {
 		}
 		help(commands, line)
 		completion(commands, line)
-		s.dirText(line)
+		s.dirText(line, false)
 		parseTFTP(line)
 		if place(line) == "" && line != "" {
 			t.Errorf("%q stands for nothing", line)

@@ -2,6 +2,7 @@ package iossim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,10 +53,10 @@ func execCommands() []command {
 		{"show file systems", true, always, func(s *session, _ []string) { s.show(s.sw.fileSystemsText()) }},
 		{"show running-config", true, always, (*session).showRunning},
 		{"show startup-config", true, always, (*session).showStartup},
-		{"dir", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("")) }},
-		{"dir Path", true, always, func(s *session, a []string) { s.show(s.sw.dirText(a[0])) }},
-		{"dir /all", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("")) }},
-		{"dir /all Path", true, always, func(s *session, a []string) { s.show(s.sw.dirText(a[0])) }},
+		{"dir", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("", false)) }},
+		{"dir Path", true, always, func(s *session, a []string) { s.show(s.sw.dirText(a[0], false)) }},
+		{"dir /all", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("", true)) }},
+		{"dir /all Path", true, always, func(s *session, a []string) { s.show(s.sw.dirText(a[0], true)) }},
 		{"dir all-filesystems", true, always, func(s *session, _ []string) { s.show(s.sw.dirAllFileSystems(false)) }},
 		{"dir /recursive", true, dirRecursive, func(s *session, _ []string) { s.show(s.sw.dirRecursive("")) }},
 		{"dir /recursive Path", true, dirRecursive, func(s *session, a []string) { s.show(s.sw.dirRecursive(a[0])) }},
@@ -74,6 +75,7 @@ func execCommands() []command {
 		{"reload", true, always, (*session).reload},
 		{"delete File", true, always, func(s *session, a []string) { s.delete(a[0], false) }},
 		{"delete /force File", true, always, func(s *session, a []string) { s.delete(a[0], true) }},
+		{"squeeze File", true, always, func(s *session, a []string) { s.squeeze(a[0]) }},
 		{"mkdir Path", true, always, func(s *session, a []string) { s.mkdir(a[0]) }},
 		{"install add file Path activate commit", true, installMode, func(s *session, a []string) { s.install(a[0]) }},
 	}
@@ -99,7 +101,7 @@ func explain(word string) string {
 		"configure": "Enter configuration mode", "write": "Write running configuration to memory", "memory": "Write to NV memory",
 		"reload": "Halt and perform a cold restart", "system": "Set the system image", "all": "All members of the stack",
 		"end": "Exit from configure mode", "do": "Run an EXEC command", "hostname": "Set the name of the switch",
-		"mkdir": "Create a directory", "install": "Install software", "summary": "Summary of the packages", "add": "Add a package", "activate": "Activate what was added",
+		"squeeze": "Squeeze a filesystem", "mkdir": "Create a directory", "install": "Install software", "summary": "Summary of the packages", "add": "Add a package", "activate": "Activate what was added",
 		"commit": "Keep it over the next start", "interface": "IP interface status", "brief": "Brief summary of IP status", "systems": "List filesystems",
 		"access-lists": "List access lists", "policy-map": "Show policy maps", "control-plane": "Policy of the control plane",
 	}
@@ -146,15 +148,15 @@ func (s *Switch) fill() fill {
 	defer s.mu.Unlock()
 	up := s.uptime().Truncate(time.Minute)
 	return fill{
-		Hostname: s.o.Hostname,
-		Address:  s.address().String(),
-		Uptime:   s.boot.upSince() + fmt.Sprintf("%d hours, %d minutes", int(up.Hours()), int(up.Minutes())%60),
-		Image:    s.boot.running,
-		Boot:     strings.Join(s.boot.next, ";"),
-		AllBoot:  s.boot.all,
-		Uplink:   s.profile.Uplink,
-		Loopback: s.loopbackAddress(),
-		Restart:  s.started.Add(-23 * 24 * time.Hour).UTC().Format("15:04:05 MST Mon Jan 2 2006"),
+		Hostname:  s.o.Hostname,
+		Address:   s.address().String(),
+		Uptime:    s.boot.upSince() + fmt.Sprintf("%d hours, %d minutes", int(up.Hours()), int(up.Minutes())%60),
+		Image:     s.boot.running,
+		BootLines: s.boot.lines,
+		units:     slices.Clone(s.boot.units),
+		Uplink:    s.profile.Uplink,
+		Loopback:  s.loopbackAddress(),
+		Restart:   s.started.Add(-23 * 24 * time.Hour).UTC().Format("15:04:05 MST Mon Jan 2 2006"),
 	}
 }
 
@@ -167,7 +169,7 @@ func (s *session) showFlash(_ []string) {
 		s.show(s.sw.flashByNumber())
 		return
 	}
-	s.show("\n" + s.sw.dirText(""))
+	s.show("\n" + s.sw.dirText("", false))
 }
 
 func (s *session) showHistory(_ []string) {
@@ -275,12 +277,26 @@ func (s *session) delete(typed string, force bool) {
 			return
 		}
 		typed = fs.prefix + "/" + strings.TrimPrefix(name, "/")
-		if !s.agreed("Delete " + typed + "?") {
+		if !s.quiet() && !s.agreed("Delete "+typed+"?") {
 			return
 		}
 	}
 	if err := s.sw.flash.remove(typed); err != nil {
 		s.say(fmt.Sprintf("%%Error deleting %s (%v)\n", typed, err))
+	}
+}
+
+// squeeze frees the space of deleted files (Configuration Fundamentals Command
+// Reference, "squeeze").
+func (s *session) squeeze(typed string) {
+	fs, _, err := s.sw.flash.split(typed)
+	if err != nil || !fs.squeeze {
+		s.say(fmt.Sprintf("%%Error squeezing %s (%v)\n", typed, errInvalid))
+		return
+	}
+	if s.agreed("All deleted files will be removed. Continue?") && s.agreed("Squeeze operation may take a while. Continue?") {
+		s.sw.flash.reclaim(fs)
+		s.say("Squeeze of " + fs.prefix + " complete\n")
 	}
 }
 

@@ -197,6 +197,9 @@ func (c *copying) askErase(local string) bool {
 	if err != nil || fs.total == 0 {
 		return true
 	}
+	if c.quiet() {
+		return true // class B flash with room copies without erasing; written by hand
+	}
 	for _, question := range []string{
 		"Erase " + fs.prefix + " before copying?",
 		"Erasing the " + strings.TrimSuffix(fs.prefix, ":") + " filesystem will remove all files! Continue?",
@@ -213,6 +216,9 @@ func (c *copying) askErase(local string) bool {
 }
 
 func (c *copying) askOverwrite() bool {
+	if c.quiet() {
+		return true
+	}
 	c.say("%Warning:There is a file already existing with this name \n")
 	return c.agreed("Do you want to over write?")
 }

@@ -69,6 +69,14 @@ type Faults struct {
 	// IgnoreBoot accepts boot system lines without a message and forgets them,
 	// as some devices do for a file that they cannot boot.
 	IgnoreBoot Times
+	// BusyNVRAM makes write memory fail: "startup-config file open failed
+	// (Device or resource busy)", as in Cisco's tech notes about it.
+	BusyNVRAM Times
+	// Break ends the terminal at a command: before it runs, or, if after is true,
+	// as soon as it has run.
+	Break func(command string) (broken, after bool)
+	// RefuseLine makes the switch reject a line of configuration mode.
+	RefuseLine func(line string) bool
 	// BootOld starts the previous image again and ignores BOOT, like a loader
 	// that finds an image damaged.
 	BootOld Times
@@ -126,6 +134,14 @@ type Faults struct {
 	// damaged bytes. The output of plain verify is composed of its lines for
 	// other failures, because no session with a damaged image is public.
 	DamagedImages bool
+}
+
+// Arm sets everything that goes wrong from now on. Call it while nobody is logged
+// in.
+func (s *Switch) Arm(f Faults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults, s.o.Faults = f, f
 }
 
 // strikes reports whether a fault happens now, and counts it. pick selects the

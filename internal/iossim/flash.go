@@ -37,6 +37,7 @@ type fileSystem struct {
 	flags   string   // rw, ro, wo
 	total   int64    // bytes; 0: no space information, and nothing in it
 	unit    int64    // each file occupies a multiple of this number of bytes
+	squeeze bool     // delete only marks a file; squeeze frees the space (file systems of class A and B)
 }
 
 func (fs *fileSystem) named(prefix string) bool {
@@ -54,6 +55,8 @@ type file struct {
 	size  int64  // of a directory: the size that the listing prints
 	dir   bool
 	body  *content // nil for a directory
+
+	deleted bool // marked, and not squeezed yet
 }
 
 // flash has all file systems of a switch. Several lines and transfers may use
@@ -62,6 +65,10 @@ type flash struct {
 	systems []*fileSystem
 	home    string // the file system of a path without one
 	layout  string // of new dates, for time.Format
+
+	// config has the places of the startup-config. On a Catalyst with classic IOS
+	// nvram:startup-config is config.text in flash, and every member has it.
+	config []string
 
 	mu      sync.Mutex
 	content map[*fileSystem][]*file // in the order of the listings
@@ -86,6 +93,7 @@ func newFlash(p *profile, f fill) (*flash, error) {
 		e.dir = e.body == nil
 		fl.content[fs] = append(fl.content[fs], &e)
 	}
+	fl.config = p.configPlaces(entries)
 	return fl, nil
 }
 
@@ -152,15 +160,20 @@ func (fl *flash) find(fs *fileSystem, rest string) (*file, error) {
 		return &file{dir: true}, nil
 	}
 	for _, f := range fl.content[fs] {
-		if f.path == rest {
+		if f.path == rest && !f.deleted {
 			return f, nil
 		}
 	}
 	return nil, errNoSuchFile
 }
 
-// files returns a copy of all entries of a file system.
+// files returns a copy of all entries of a file system that are not deleted.
 func (fl *flash) files(fs *fileSystem) []file {
+	return slices.DeleteFunc(fl.all(fs), func(f file) bool { return f.deleted })
+}
+
+// all is files with the deleted ones.
+func (fl *flash) all(fs *fileSystem) []file {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	var all []file
@@ -171,8 +184,8 @@ func (fl *flash) files(fs *fileSystem) []file {
 }
 
 // children returns the entries of one directory.
-func (fl *flash) children(fs *fileSystem, dir string) []file {
-	return slices.DeleteFunc(fl.files(fs), func(f file) bool { return parent(f.path) != dir })
+func (fl *flash) children(fs *fileSystem, dir string, deleted bool) []file {
+	return slices.DeleteFunc(fl.all(fs), func(f file) bool { return parent(f.path) != dir || f.deleted && !deleted })
 }
 
 // parent returns the directory of a path; "" is the root.
@@ -210,8 +223,30 @@ func (fl *flash) splitNew(typed string) (*fileSystem, string, error) {
 	return fs, rest, nil
 }
 
+// places returns the paths under which a file is kept: those of the
+// startup-config, or its own.
+func (fl *flash) places(typed string) []string {
+	for _, place := range fl.config {
+		a, rest, err := fl.split(typed)
+		b, of, errOf := fl.split(place)
+		if err == nil && errOf == nil && a == b && rest == of {
+			return fl.config
+		}
+	}
+	return []string{typed}
+}
+
 // write stores a file. It replaces a file of the same path.
 func (fl *flash) write(typed string, data []byte) error {
+	for _, place := range fl.places(typed) {
+		if err := fl.writeOne(place, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (fl *flash) writeOne(typed string, data []byte) error {
 	fs, rest, err := fl.splitNew(typed)
 	if err != nil {
 		return err
@@ -297,6 +332,15 @@ func lastPerm(files []*file) string {
 
 // remove deletes one file.
 func (fl *flash) remove(typed string) error {
+	for i, place := range fl.places(typed) {
+		if err := fl.removeOne(place); err != nil && i == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+func (fl *flash) removeOne(typed string) error {
 	fs, rest, err := fl.split(typed)
 	if err != nil {
 		return err
@@ -311,9 +355,19 @@ func (fl *flash) remove(typed string) error {
 		return errIsDirectory
 	case fs.flags != "rw":
 		return errReadOnly
+	case fs.squeeze:
+		f.deleted = true
+		return nil
 	}
 	fl.content[fs] = slices.DeleteFunc(fl.content[fs], func(o *file) bool { return o == f })
 	return nil
+}
+
+// reclaim frees the space of deleted files.
+func (fl *flash) reclaim(fs *fileSystem) {
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	fl.content[fs] = slices.DeleteFunc(fl.content[fs], func(f *file) bool { return f.deleted })
 }
 
 // erase removes everything from a file system, like a careless answer.
@@ -325,5 +379,10 @@ func (fl *flash) erase(typed string) error {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	fl.content[fs] = nil
+	for _, place := range fl.config {
+		if in, rest, err := fl.split(place); err == nil && slices.ContainsFunc(fl.config, func(p string) bool { other, _, _ := fl.split(p); return other == fs }) {
+			fl.content[in] = slices.DeleteFunc(fl.content[in], func(f *file) bool { return f.path == rest })
+		}
+	}
 	return nil
 }

@@ -57,6 +57,12 @@ type Options struct {
 	AccessGroup    string            // "NAME in" or "NAME out" on the uplink, in the running-config only; it drops nothing
 	FlashSize      int64             // size of flash: in bytes; 0: the size in the profile
 	LargestImage   int64             // larger images and packages get this size in bytes, at least 32 KiB; 0: the sizes in the profile
+	Register       uint16            // the config-register at the last start; 0: the profile's
+	RegisterNext   uint16            // the config-register for the next start; 0: Register
+	RegisterUnit   int               // the unit with these registers, 1 the one that answers; 0: every unit
+	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none
+	Boots          []string          // BOOT, in order; nil: the profile's
+	FilePrompt     string            // "quiet" or "noisy": a line "file prompt" of the running-config; quiet asks nothing at all
 	Texts          map[string]string // replace texts of the profile: "show_version"
 	Faults         Faults            // everything that goes wrong; default: nothing
 	Log            *slog.Logger      // nil: discard
@@ -125,10 +131,7 @@ func New(profile string, o Options) (*Switch, error) {
 	setDefaults(&o, p)
 	p.limitImages(o.LargestImage)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
-	s.boot = boot{running: p.Image, next: p.Boots}
-	if p.Boots == nil {
-		s.boot.next = []string{p.Image}
-	}
+	s.boot = newBoot(p, o)
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
 	}

@@ -8,7 +8,11 @@ import (
 
 // dirLine prints one entry as dir does: index, permissions, size, date, name.
 func (p *profile) dirLine(f file) string {
-	return fmt.Sprintf(p.DirFormat, f.index, f.perm, f.size, p.dated(f), path.Base(f.path))
+	name := path.Base(f.path)
+	if f.deleted { // Configuration Fundamentals Command Reference, "dir": "Deleted files are in brackets"
+		name = "[" + name + "]"
+	}
+	return fmt.Sprintf(p.DirFormat, f.index, f.perm, f.size, p.dated(f), name)
 }
 
 // dated returns the date of a file, with the time zone if there is one.
@@ -20,7 +24,7 @@ func (p *profile) dated(f file) string {
 }
 
 // dirText returns the output of dir for a path as typed.
-func (s *Switch) dirText(typed string) string {
+func (s *Switch) dirText(typed string, deleted bool) string {
 	fs, rest, err := s.flash.split(typed)
 	if err != nil {
 		return fmt.Sprintf("%%Error opening %s (%v)\n", typed, err)
@@ -31,7 +35,7 @@ func (s *Switch) dirText(typed string) string {
 	}
 	entries := []file{f}
 	if f.dir {
-		entries = s.flash.children(fs, rest)
+		entries = s.flash.children(fs, rest, deleted)
 	}
 	return fmt.Sprintf("Directory of %s/%s\n\n", fs.prefix, withSlash(rest, f.dir)) + s.dirBody(entries) + "\n" + s.spaceLine(fs)
 }
@@ -76,13 +80,13 @@ func (s *Switch) dirRecursive(typed string) string {
 	}
 	f, err := s.flash.lookup(typed)
 	if err != nil || !f.dir {
-		return s.dirText(typed)
+		return s.dirText(typed, false)
 	}
 	return s.dirTree(fs, rest) + s.spaceLine(fs)
 }
 
 func (s *Switch) dirTree(fs *fileSystem, dir string) string {
-	entries := s.flash.children(fs, dir)
+	entries := s.flash.children(fs, dir, false)
 	out := fmt.Sprintf("Directory of %s/%s\n\n%s\n", fs.prefix, dir, s.dirBody(entries))
 	for _, f := range entries {
 		if f.dir {
@@ -102,7 +106,7 @@ func (s *Switch) dirAllFileSystems(recursive bool) string {
 		case recursive:
 			b.WriteString(s.dirRecursive(fs.prefix))
 		default:
-			b.WriteString(s.dirText(fs.prefix))
+			b.WriteString(s.dirText(fs.prefix, false))
 		}
 		b.WriteString("\n")
 	}

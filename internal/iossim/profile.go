@@ -82,7 +82,10 @@ type profile struct {
 	// How it boots.
 	Image    string   `yaml:"image"`     // the running image, as show version prints it
 	Boots    []string `yaml:"boots"`     // the list of BOOT; nil: the image
-	BootList bool     `yaml:"boot-list"` // BOOT is a list that grows with each boot system command
+	BootList bool     `yaml:"boot-list"` // each boot system command adds a line; else one setting holds the whole list
+	BootWord string   `yaml:"boot-word"` // between "boot system" and the file in the configuration: "switch all", "flash"
+	Register uint16   `yaml:"register"`  // the config-register
+	Members  []member `yaml:"members"`   // the other switches of a stack, or the second supervisor
 
 	Home        string       `yaml:"home"` // the file system of a path without one; default flash:
 	Systems     []systemSpec `yaml:"systems"`
@@ -91,6 +94,12 @@ type profile struct {
 	Units       []string     `yaml:"units"`        // the flash file systems that hold each file without a file system
 	Files       []fileSpec   `yaml:"files"`
 	MoreFiles   []fileSpec   `yaml:"more-files"`
+}
+
+// member is a unit with a boot loader of its own, beside the one that answers.
+type member struct {
+	Flash map[string]string `yaml:"flash"` // the unit's own name of each file system ("flash:") and its name here ("flash-2:")
+	Boots []string          `yaml:"boots"` // its own BOOT; nil: that of the unit that answers
 }
 
 // systemSpec is one row of show file systems. See fileSystem.
@@ -102,6 +111,7 @@ type systemSpec struct {
 	Flags   string   `yaml:"flags"`
 	Total   int64    `yaml:"total"`
 	Unit    int64    `yaml:"unit"`
+	Squeeze bool     `yaml:"squeeze"`
 }
 
 // fileSpec is one file or directory. Its content is a Text, an Image, a
@@ -192,7 +202,7 @@ func (p *profile) systems() []*fileSystem {
 	var all []*fileSystem
 	for _, s := range slices.Concat(p.Systems, p.MoreSystems) {
 		all = append(all, &fileSystem{
-			prefix: s.Prefix, aliases: s.Aliases, mark: s.Mark, kind: s.Kind, flags: s.Flags, total: s.Total, unit: s.Unit,
+			prefix: s.Prefix, aliases: s.Aliases, mark: s.Mark, kind: s.Kind, flags: s.Flags, total: s.Total, unit: s.Unit, squeeze: s.Squeeze,
 		})
 	}
 	return all
@@ -215,6 +225,24 @@ func (p *profile) files(f fill) ([]file, error) {
 		}
 	}
 	return all, nil
+}
+
+// configPlaces returns the paths under which the startup-config is kept, if it
+// is more than one: the startup-config first.
+func (p *profile) configPlaces(files []file) []string {
+	if p.BootList {
+		return nil
+	}
+	places := []string{"nvram:startup-config"}
+	for _, f := range files {
+		if strings.HasSuffix(f.path, ":config.text") {
+			places = append(places, f.path)
+		}
+	}
+	if len(places) == 1 {
+		return nil
+	}
+	return places
 }
 
 // limitImages makes images and packages not larger than so many bytes; 0
@@ -259,18 +287,36 @@ type fill struct {
 	Uptime   string
 	Restart  string // when it was started
 	Image    string // the running image
-	Boot     string // the value of BOOT
-	AllBoot  bool   // it was set for all members of a stack
 	Uplink   string // the interface with the address
 	Loopback string // address of the terminal, if it differs from Address; otherwise empty
+
+	BootLines []string // of the running-config, without "boot system"
+	units     []unit
 }
 
-// Boots returns the files of Boot.
-func (f fill) Boots() []string {
-	if f.Boot == "" {
-		return nil
+// Boot returns BOOT of a unit; the first one is 1.
+func (f fill) Boot(unit int) []string { return f.units[unit-1].boots }
+
+// BootPath returns BOOT of a unit as one text.
+func (f fill) BootPath(unit int) string { return strings.Join(f.Boot(unit), ";") }
+
+// Manual returns "yes" for a unit that waits in its boot loader.
+func (f fill) Manual(unit int) string {
+	if f.units[unit-1].manual {
+		return "yes"
 	}
-	return strings.Split(f.Boot, ";")
+	return "no"
+}
+
+// Register returns the config-register of a unit, with the value for the next
+// start where it differs.
+func (f fill) Register(unit int) string {
+	u := f.units[unit-1]
+	text := fmt.Sprintf("0x%X", u.register)
+	if u.next != u.register {
+		text += fmt.Sprintf(" (will be 0x%X at next reload)", u.next)
+	}
+	return text
 }
 
 // Ports returns the port numbers 1 to n.

@@ -30,6 +30,10 @@ func (d *dialogue) ask(question, def string) (answer string, ok bool) {
 	return answer, true
 }
 
+// quiet reports whether the switch asks for no confirmation of file operations
+// (Configuration Fundamentals Command Reference, "file prompt quiet").
+func (d *dialogue) quiet() bool { return d.sw.o.FilePrompt == "quiet" }
+
 // confirm asks a question for one key: Enter or y means yes. ok is false if the
 // person broke off.
 func (d *dialogue) confirm(question string) (yes, ok bool) {

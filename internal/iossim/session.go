@@ -179,10 +179,21 @@ func (s *session) execute(line string) {
 		s.term.print("Command authorization failed.\n\n")
 		return
 	}
+	if after, broken := s.breaks(line); broken && !after {
+		s.hang()
+		s.over = true
+		return
+	} else if broken {
+		defer func() { s.hang(); s.over = true }()
+	}
 	typed, filter, piped := strings.Cut(line, "|")
 	m, bad := parse(s.commands(), typed)
 	if bad != nil {
 		s.reject(bad)
+		return
+	}
+	if s.configuring && s.sw.o.Faults.RefuseLine != nil && s.sw.o.Faults.RefuseLine(line) {
+		s.reject(&parseError{"% Invalid input detected at '^' marker.", 0})
 		return
 	}
 	s.stamp()
@@ -203,6 +214,16 @@ func (s *session) execute(line string) {
 		return
 	}
 	s.term.page(text)
+}
+
+// breaks says whether the fault Break ends the terminal at a command, and
+// whether the command still runs.
+func (s *session) breaks(line string) (after, broken bool) {
+	if s.sw.o.Faults.Break == nil {
+		return false, false
+	}
+	broken, after = s.sw.o.Faults.Break(line)
+	return after, broken
 }
 
 // intrude asks the question of the fault Ask before a command. It reports false

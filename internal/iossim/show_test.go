@@ -177,7 +177,7 @@ func TestTextsFill(t *testing.T) {
 			}
 		}
 		for _, name := range names {
-			text, err := p.text(name, fill{Hostname: "sw", Address: "192.0.2.1", Image: "flash:i", Boot: "flash:b", Uplink: "Vlan1"})
+			text, err := p.text(name, fill{Hostname: "sw", Address: "192.0.2.1", Image: "flash:i", BootLines: []string{"flash:b"}, units: make([]unit, 3), Uplink: "Vlan1"})
 			if err != nil || text == "" || strings.Contains(text, "<no value>") {
 				t.Errorf("%s/%s: %v\n%s", p.name, name, err, text)
 			}

@@ -92,6 +92,9 @@ func (s *Switch) configured(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lines := ""
+	if s.o.FilePrompt != "" {
+		lines += "file prompt " + s.o.FilePrompt + "\n"
+	}
 	if s.tftp.source != "" {
 		lines += "ip tftp source-interface " + s.tftp.source + "\n"
 	}
