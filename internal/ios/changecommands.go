@@ -117,23 +117,3 @@ func InstallAdd(path string) Change {
 		{question: installSave, text: "n"}, {question: installGo, text: "y"},
 	}}
 }
-
-// BootLines returns the lines of global configuration mode that make the device
-// boot the images, in their order ("boot system"). On a Catalyst with classic
-// IOS (pathList) one line holds the whole list. Elsewhere each image has a line
-// of its own and the first matching line wins, so the old lines are removed
-// first. all is true for a stack with more than one member.
-func BootLines(pathList, all bool, images []string) []string {
-	command := "boot system "
-	if all {
-		command += "switch all "
-	}
-	if pathList {
-		return []string{command + strings.Join(images, ";")}
-	}
-	lines := []string{"no " + strings.TrimSpace(command)}
-	for _, image := range images {
-		lines = append(lines, command+image)
-	}
-	return lines
-}

@@ -83,23 +83,6 @@ func TestChangeResults(t *testing.T) {
 	}
 }
 
-func TestBootLines(t *testing.T) {
-	two := []string{"flash:/new/new.bin", "flash:/old.bin"}
-	for _, c := range []struct {
-		pathList, all bool
-		want          []string
-	}{
-		{true, false, []string{"boot system flash:/new/new.bin;flash:/old.bin"}},
-		{true, true, []string{"boot system switch all flash:/new/new.bin;flash:/old.bin"}},
-		{false, false, []string{"no boot system", "boot system flash:/new/new.bin", "boot system flash:/old.bin"}},
-		{false, true, []string{"no boot system switch all", "boot system switch all flash:/new/new.bin", "boot system switch all flash:/old.bin"}},
-	} {
-		if got := BootLines(c.pathList, c.all, two); !slices.Equal(got, c.want) {
-			t.Errorf("%v %v: %q", c.pathList, c.all, got)
-		}
-	}
-}
-
 func TestUptimeDuration(t *testing.T) {
 	const day = 24 * time.Hour
 	for text, want := range map[string]time.Duration{

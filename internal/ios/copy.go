@@ -22,6 +22,7 @@ type Copy struct {
 	VRF         string // VRF that leads to the server (IOS-XE); empty for none
 	ToDevice    bool   // from the server to the device
 	Destination string // the device's file to write when ToDevice: "flash:/x.bin"
+	Overwrite   bool   // the user asked for it: yes to the question about overwriting Destination
 	Empty       bool   // the source has 0 bytes, so "0 bytes copied" is right
 }
 
@@ -123,7 +124,10 @@ var (
 	withoutErase = lazyregexp.New(`(?i)\bwithout erase\b`)
 	// Erase flash: before copying? [confirm] · Erase flash device before writing? [confirm]
 	asksErase = lazyregexp.New(`(?i)^erase \S+(?: device)? before (?:copying|writing)\s*\?\s*\[confirm\]$`)
-	yesNo     = lazyregexp.New(`(?i)\[yes/no\]`)
+	// Do you want to over write? [confirm], after "%Warning:There is a file
+	// already existing with this name". It means the destination of the copy.
+	asksOverwrite = lazyregexp.New(`(?i)^do you want to over-? ?write\s*\?\s*\[confirm\]$`)
+	yesNo         = lazyregexp.New(`(?i)\[yes/no\]`)
 
 	// The plain questions: a name, with or without a default in brackets.
 	asksHost        = plainQuestion(`address or name of remote host|ip address of remote host|remote host`)
@@ -153,10 +157,11 @@ func plainQuestion(things string) *lazyregexp.Regexp {
 //
 // A question about erasing, formatting or overwriting gets "no" or "n", and
 // stop is an unsafe_prompt error: type the answer, then break off. The answer
-// is empty where the device asks for a name; then break off at once. There is
-// one exception. A copy to the device goes on after its no to "Erase flash:
+// is empty where the device asks for a name; then break off at once. There are
+// two exceptions. A copy to the device goes on after its no to "Erase flash:
 // before copying?", because flash of class B asks this before every copy and
-// copies without erasing.
+// copies without erasing. A copy with Overwrite agrees to overwrite its own
+// destination.
 //
 // For an unknown question the answer is empty and stop is prompt_unrecognised
 // (unsupported_device for the dialogue of NX-OS): type Ctrl-C.
@@ -169,6 +174,8 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 	switch {
 	case c.ToDevice && asksErase.MatchString(asked):
 		return "n", nil
+	case c.ToDevice && c.Overwrite && asksOverwrite.MatchString(asked):
+		return "y", nil
 	case c.isUnsafe(question), proceeds.MatchString(asked):
 		return c.decline(question)
 	}

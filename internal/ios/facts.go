@@ -12,6 +12,7 @@ import (
 // prints INSTALL, and "bundle" otherwise. BootPath is BOOT of the active member.
 func NewFacts(v Version, b Boot) Facts {
 	f := Facts{
+		Register: v.ConfigRegister, NextRegister: v.ConfigRegisterNext,
 		Hostname: v.Hostname, OS: v.OS, Version: v.Version, Image: v.ImageFile,
 		Model: v.Model, Serial: v.ProcessorBoardID, Mode: "bundle",
 	}
