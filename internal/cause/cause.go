@@ -44,6 +44,7 @@ const (
 	VaultError           Cause = "vault_error"             // the vault could not keep the received file
 	DeviceNoSpace        Cause = "device_no_space"         // the device's flash is full
 	UnsafePrompt         Cause = "unsafe_prompt"           // the device asked to erase, format or overwrite
+	UnsafeBoot           Cause = "unsafe_boot"             // the device would not return from a reload
 	Cancelled            Cause = "cancelled"               // the user, or a signal, stopped it
 	Internal             Cause = "internal"                // a defect of flashwarden
 )
@@ -55,7 +56,7 @@ func All() []Cause {
 		AuthFailed, EnableFailed, PromptUnrecognised, SessionLost, CommandRejected, UnsupportedDevice,
 		ImageNotFound, SourceMissing, NotPermittedOnDevice, NoRequest, WrongSource, TIDBlocked,
 		FragmentsDropped, TransportRestricted, Stalled, RefusedByServer, SizeMismatch, DigestMismatch, SpoolFull, VaultError,
-		DeviceNoSpace, UnsafePrompt, Cancelled, Internal,
+		DeviceNoSpace, UnsafePrompt, UnsafeBoot, Cancelled, Internal,
 	}
 }
 

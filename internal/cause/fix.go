@@ -69,6 +69,7 @@ var usual = map[Cause]api.Fix{
 	VaultError:           api.Say("run ").Do("check"),
 	DeviceNoSpace:        api.Say("look at the free space on the device: ").Type(api.OnDevice, "dir").Say("; delete files by hand that you no longer need"),
 	UnsafePrompt:         api.Say("nothing was changed; look on the device at what the command would have done there"),
+	UnsafeBoot:           api.Say("look on the device at what it would start from: ").Type(api.OnDevice, "show boot").Say(", ").Type(api.OnDevice, "show version | include register"),
 	Cancelled:            api.Say("run it again; what the vault has is not copied twice"),
 	Internal:             api.Say("run it again with ").Option("verbose", "").Say(" and look at the log"),
 }
