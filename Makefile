@@ -17,8 +17,7 @@ full:
 	FLASHWARDEN_TEST=full $(TEST) ./...
 
 # The race detector sees what runs at the same time. These packages run nothing at the same time, or, as e2e, test a program that is built without it.
-# catalog/sqlite: SQLite in Go takes minutes with it, and node and warden use the catalog from many goroutines.
-NO_RACE = /(api|e2e|internal/(catalog/sqlite|cause|config|credential|doctor|firewall|flash|imagefile|ios|lazyregexp|netlab|testlevel)|cmd/flashwarden)$$
+NO_RACE = /(api|e2e|internal/(cause|config|credential|doctor|firewall|flash|imagefile|ios|lazyregexp|netlab|testlevel)|cmd/flashwarden)$$
 # Of the command line, it sees the commands that work side by side, most of them with a daemon: a program with the race detector starts slowly.
 RACE_COMMANDS = TestScriptsOverSocket/^(backup|doctorpath|offer|restore)$$|TestScripts$$/^(demo|failures|serve)$$|^Test[^S]
 race:

@@ -99,6 +99,7 @@ const (
 	PlanDelete  = "delete"  // a file goes, once the vault is proved to hold its content
 	PlanMkdir   = "mkdir"   // a directory is made
 	PlanCopy    = "copy"    // a file is copied and proved
+	PlanHeld    = "held"    // the vault is proved to hold a file that a later step overwrites
 	PlanProve   = "prove"   // a file that is there is read back and compared
 	PlanBoot    = "boot"    // the boot lines are set, saved and proved
 	PlanStartup = "startup" // as copy, after the boot lines are saved: a file that the next start reads
@@ -108,20 +109,21 @@ const (
 
 // PlanStep is one step of a plan.
 type PlanStep struct {
-	Kind     string   `json:"kind"`
-	Commands []string `json:"commands"`            // exactly as typed; TICKET stands for a one-time name
-	Path     string   `json:"path,omitempty"`      // on the device
-	Size     int64    `json:"size,omitempty"`      // bytes of the file; -1: not known
-	FileKind string   `json:"file_kind,omitempty"` // KindImage, …
-	MD5      string   `json:"md5,omitempty"`       // of the content: to copy, or to delete
-	SHA256   string   `json:"sha256,omitempty"`
-	SHA512   string   `json:"sha512,omitempty"`
-	ReadBack bool     `json:"read_back,omitempty"` // the device computes no digest: the file is read back and compared
-	Unless   bool     `json:"unless,omitempty"`    // the copy is left out if the file is equal by then: another step may have written it
-	Lines    []string `json:"lines,omitempty"`     // of configuration mode
-	Boot     []string `json:"boot,omitempty"`      // the files that the device then boots, in order
-	Image    string   `json:"image,omitempty"`     // that the device has to return with; empty: any
-	Version  string   `json:"version,omitempty"`   // that the device has to return with; empty: any
+	Kind      string   `json:"kind"`
+	Commands  []string `json:"commands"`            // exactly as typed; TICKET stands for a one-time name
+	Path      string   `json:"path,omitempty"`      // on the device
+	Size      int64    `json:"size,omitempty"`      // bytes of the file; -1: not known
+	FileKind  string   `json:"file_kind,omitempty"` // KindImage, …
+	MD5       string   `json:"md5,omitempty"`       // of the content: to copy, or to delete
+	SHA256    string   `json:"sha256,omitempty"`
+	SHA512    string   `json:"sha512,omitempty"`
+	ReadBack  bool     `json:"read_back,omitempty"` // the device computes no digest: the file is read back and compared
+	Unless    bool     `json:"unless,omitempty"`    // the copy is left out if the file is equal by then: another step may have written it
+	Overwrite bool     `json:"overwrite,omitempty"` // the copy overwrites what is there
+	Lines     []string `json:"lines,omitempty"`     // of configuration mode
+	Boot      []string `json:"boot,omitempty"`      // the files that the device then boots, in order
+	Image     string   `json:"image,omitempty"`     // that the device has to return with; empty: any
+	Version   string   `json:"version,omitempty"`   // that the device has to return with; empty: any
 }
 
 // Space is the room in one file system, in bytes.

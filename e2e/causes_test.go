@@ -18,6 +18,7 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/testlevel"
+	"flashwarden/tftp"
 )
 
 // failures are, for each cause, the tests that make it happen for real: with
@@ -53,6 +54,7 @@ var failures = map[cause.Cause]map[string]func(*testing.T) string{
 	cause.VaultError:          {"full file system": vaultError},
 	cause.DeviceNoSpace:       {"flash full": deviceNoSpace},
 	cause.UnsafePrompt:        {"asks to erase": unsafePrompt},
+	cause.UnsafeBoot:          {"manual boot": unsafeBoot},
 	cause.Cancelled:           {"SIGINT": cancelled},
 	cause.Internal:            {"port taken": internalError},
 }
@@ -369,6 +371,24 @@ func transportRestricted(t *testing.T) string {
 }
 
 // deviceNoSpace restores an image to a switch whose flash others have filled.
+// unsafeBoot restores a file to a switch that would wait in its boot loader.
+func unsafeBoot(t *testing.T) string {
+	s := newSite(t)
+	sw := s.add("sw1", "c2960", iossim.Options{ManualBoot: 1})
+	s.ok("backup", "sw1")
+	if err := sw.Remove("flash:/vlan.dat"); err != nil {
+		t.Fatal(err)
+	}
+	o := s.run("restore", "sw1", "--file", "vlan.dat", "--reload", "--yes", "--json")
+	r := single(t, o)
+	t.Logf("%s: %s\nnext: %s", r.Cause, r.Message, r.Hint)
+	if o.code != 4 || len(sw.Transfers()) != 0 && sw.Transfers()[len(sw.Transfers())-1].Op == tftp.Read || !strings.Contains(r.Hint, "no boot manual") {
+		t.Errorf("exit code %d, hint %q", o.code, r.Hint)
+	}
+	s.ok("restore", "sw1", "--file", "vlan.dat", "--yes")
+	return r.Cause
+}
+
 func deviceNoSpace(t *testing.T) string {
 	s := newSite(t)
 	sw := s.add("sw1", "c2960", iossim.Options{})

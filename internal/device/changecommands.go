@@ -21,6 +21,24 @@ func (d *Device) Boot(ctx context.Context) (ios.Boot, error) {
 	return boot.ActiveFirst(d.members), err
 }
 
+// BootConfig reads the part of the running-config on which a restore depends.
+// Software without output filters prints the whole.
+func (d *Device) BootConfig(ctx context.Context) (ios.BootConfig, error) {
+	text, err := d.line.RunLong(ctx, ios.ShowBootConfig, configSilence, nil)
+	if err != nil {
+		return ios.BootConfig{}, err
+	}
+	config, err := ios.ParseBootConfig(text)
+	if cause.Of(err) != cause.CommandRejected {
+		return config, err
+	}
+	whole, err := d.RunningConfig(ctx)
+	if err != nil {
+		return ios.BootConfig{}, err
+	}
+	return ios.ParseBootConfig(string(whole))
+}
+
 // List lists one file system with all its directories.
 func (d *Device) List(ctx context.Context, fileSystem string) ([]ios.Listing, error) {
 	return d.list(ctx, fileSystem)

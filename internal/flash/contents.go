@@ -60,6 +60,16 @@ func Read(f ios.Facts, listings []ios.Listing) Contents {
 	return c
 }
 
+// After is the contents once files were removed and others were added.
+func (c Contents) After(removed []Path, added []File) Contents {
+	c.files = slices.DeleteFunc(c.All(), func(f File) bool {
+		gone := func(p Path) bool { return c.Same(p, f.Path) }
+		return slices.ContainsFunc(removed, gone) || slices.ContainsFunc(added, func(a File) bool { return c.Same(a.Path, f.Path) })
+	})
+	c.files = append(c.files, added...)
+	return c
+}
+
 // All is every file and directory, in the order listed.
 func (c Contents) All() []File { return slices.Clone(c.files) }
 

@@ -22,8 +22,10 @@ type outcome struct {
 	boot    []string
 	notes   []string
 	facts   api.Facts
-	bytes   int64 // copied
-	changed bool  // something was typed that changes the device
+	bytes   int64            // copied
+	changed bool             // something was typed that changes the device
+	free    map[string]int64 // bytes free after the last deletion, by file system
+	setting string           // what became of boot lines that are not proved
 }
 
 // proved adds a file that is on the device and proved.
@@ -124,7 +126,7 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 	}
 	defer l.hangUp()
 	report(api.StepLook, "", 0, -1)
-	v, err := look(ctx, l, p.Request.To)
+	v, err := look(ctx, l, d.Name, p.Request.To)
 	if err != nil {
 		return done, err
 	}
@@ -209,6 +211,8 @@ func (a application) do(ctx context.Context, i int, done outcome) (outcome, erro
 	switch s := a.plan.Steps[i]; s.Kind {
 	case api.PlanDelete:
 		return a.remove(ctx, s, done)
+	case api.PlanHeld:
+		return done, a.heldNow(ctx, s, done)
 	case api.PlanMkdir:
 		return a.mkdir(ctx, s, done)
 	case api.PlanCopy, api.PlanStartup:
@@ -242,14 +246,14 @@ func settle(p api.Plan, done outcome, err error) api.RestoreResult {
 	}
 	r.Refused = errors.Is(err, ErrRefused) && !done.changed
 	r.Cause, r.Message, r.Hint = cause.Of(err), err.Error(), cause.Hint(err)
-	if said := done.soFar(p); said != "" {
+	if said := done.soFar(); said != "" {
 		r.Message += "; " + said
 	}
 	return r
 }
 
 // soFar says what a restore that broke off has done.
-func (o outcome) soFar(p api.Plan) string {
+func (o outcome) soFar() string {
 	var done []string
 	for _, f := range o.files {
 		if f.Copied {
@@ -260,10 +264,10 @@ func (o outcome) soFar(p api.Plan) string {
 		done = append(done, file+" is deleted")
 	}
 	switch {
+	case o.setting != "":
+		done = append(done, o.setting)
 	case len(o.boot) > 0:
 		done = append(done, "the boot lines are set")
-	case o.changed && slices.ContainsFunc(p.Steps, func(s api.PlanStep) bool { return s.Kind == api.PlanBoot }):
-		done = append(done, "the boot lines are not proved")
 	}
 	return strings.Join(done, ", ")
 }

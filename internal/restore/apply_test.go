@@ -41,7 +41,7 @@ func TestEveryKindOfPlanIsWhatIsTyped(t *testing.T) {
 		"replace and delete":          prepared("c3750", api.Restore{Replace: true, Delete: []string{"flash:/spare.bin"}}, replaced, "vlan.dat"),
 		"replace, delete, read back":  prepared("c3500xl", api.Restore{Replace: true, Delete: []string{"flash:/spare.bin"}}, replaced, "vlan.dat"),
 		"read back before boot lines": prepared("c3500xl", api.Restore{SetBoot: true}, otherBoot, "c3500xl-c3h2s-mz.120-5.WC10.bin"),
-		"nvram":                       prepared("isr4300", api.Restore{}, func(_ *testing.T, b *bench) { b.wipe() }, "startup-config"),
+		"nvram":                       prepared("isr4300", api.Restore{}, func(_ *testing.T, b *bench) { b.remove("nvram:startup-config") }, "startup-config"),
 	})
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+	"maps"
 	"strings"
 
 	"flashwarden/api"
@@ -23,7 +23,7 @@ type bootChange struct {
 	install bool     // the image is expanded by install add, not booted itself
 	place   flash.Path
 	files   []string // to boot next, in order; none: it is so already, or was not asked for
-	lines   []string // of configuration mode
+	stages  []ios.BootStage
 	notes   []string
 	refused []api.Problem
 }
@@ -37,7 +37,7 @@ func (b bootChange) refuse(seen string, fix api.Fix) bootChange {
 // that ran before. Nothing changes where the device boots the restored one
 // first already. It refuses what would leave a device in install mode with an
 // image that it does not boot from.
-func (p planning) boot(files []api.PlannedFile, startup map[string]string) bootChange {
+func (p planning) boot(files []api.PlannedFile, startup map[string][]string) bootChange {
 	image, err := p.selection.Bootable()
 	if !p.request.SetBoot && !p.request.Reload || err != nil {
 		return bootChange{}
@@ -51,6 +51,10 @@ func (p planning) boot(files []api.PlannedFile, startup map[string]string) bootC
 		return b.refuse(fmt.Sprintf("%s is in install mode, where %s is not booted itself but expanded by `install add file … activate commit`, which starts the device again", p.device.Name, image.Path),
 			api.Say("add ").Option("reload", "").Say(", or leave out ").Option("set_boot", ""))
 	}
+	if why := p.view.mayNotSave(); why != nil {
+		b.refused = append(b.refused, *why)
+		return b
+	}
 	if p.view.Unit(b.place.FS) != "" {
 		return b.refuse(fmt.Sprintf("the files go to %s alone, and all members boot the same file, each from its own flash", b.place.FS),
 			api.Say("leave out ").Option("to", "").Say(", or ").Option("set_boot", ""))
@@ -59,14 +63,14 @@ func (p planning) boot(files []api.PlannedFile, startup map[string]string) bootC
 }
 
 // bootLines makes the lines of configuration mode.
-func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[string]string) bootChange {
+func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[string][]string) bootChange {
 	first := p.spelling(b.place)
 	if b.install {
 		first = b.place.FS + "packages.conf"
 	}
 	for _, f := range files {
-		if line, reads := startup[f.Path]; reads && !p.view.within(flash.ParsePath(first), flash.ParsePath(line)) {
-			return b.refuse(fmt.Sprintf("%s of the snapshot boots %s first, and not %s", f.Path, line, first),
+		if lines := startup[f.Path]; len(lines) > 0 && !p.view.within(flash.ParsePath(first), flash.ParsePath(lines[0])) {
+			return b.refuse(fmt.Sprintf("%s of the snapshot boots %s first, and not %s", f.Path, lines[0], first),
 				api.Say("leave one of the two out: name the files with ").Option("file", ""))
 		}
 	}
@@ -77,20 +81,29 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 		return b.refuse("the device shows no boot settings, so that new ones could not be proved",
 			api.Say("set them by hand: ").Type(api.OnDevice, "boot system").Say("; leave out ").Option("set_boot", ""))
 	}
+	for _, l := range p.view.config.Lines {
+		if file := l.File(); !p.view.boot.Units[0].PathList && (file == "" || strings.Contains(file, ";")) {
+			return b.refuse(fmt.Sprintf("the running-config has the line %q, whose place among new boot lines is not certain", l),
+				api.Say("remove it in configuration mode (").Type(api.OnDevice, "no "+string(l)).Say("), or leave out ").Option("set_boot", ""))
+		}
+	}
 	b.files = []string{first}
 	if second := p.secondBoot(first); second != "" {
 		b.files = append(b.files, second)
 	}
-	b.lines = bootLinesFor(p.view, b.files)
+	b.stages = p.view.bootStages(b.files)
 	b.notes = append([]string{"`write memory` saves the whole running-config, with whatever else was changed in it and not saved"}, manualBoot(p.view.boot)...)
 	return b
 }
 
-// bootLinesFor makes the lines by which a device with boot settings boots files
+// bootStages makes the changes by which a device with boot settings boots files
 // in this order.
-func bootLinesFor(v view, files []string) []string {
+func (v view) bootStages(files []string) []ios.BootStage {
 	all := v.Stacked() && flash.ParsePath(files[0]).FS == "flash:"
-	return ios.BootLines(v.boot.Units[0].PathList, all, files)
+	if v.boot.Units[0].PathList {
+		return []ios.BootStage{ios.SetBootList(all, files)}
+	}
+	return ios.AddBootLines(v.config.Lines, all, files, v.sameOnUnits)
 }
 
 // manualBoot notes the units that will not start by themselves.
@@ -151,7 +164,7 @@ func (p planning) secondBoot(first string) string {
 		candidates = append(candidates, p.spelling(running.Path))
 	}
 	for _, file := range append(candidates, p.view.next()...) {
-		if _, there := p.view.Image(flash.ParsePath(file)); there && !p.view.sameOnUnits(file, first) {
+		if _, starts := p.view.image(p.view.loaders()[0], file); starts && !p.view.sameOnUnits(file, first) {
 			return file
 		}
 	}
@@ -161,7 +174,7 @@ func (p planning) secondBoot(first string) string {
 // bootSteps writes boot lines. They only name proved files: a file of which
 // only the size was compared is read back before.
 func bootSteps(b bootChange, files []api.PlannedFile) []api.PlanStep {
-	if len(b.lines) == 0 {
+	if len(b.stages) == 0 {
 		return nil
 	}
 	var steps []api.PlanStep
@@ -170,7 +183,10 @@ func bootSteps(b bootChange, files []api.PlannedFile) []api.PlanStep {
 			steps = append(steps, api.PlanStep{Kind: api.PlanProve, Path: f.Path, Size: f.Size, FileKind: f.Kind, SHA256: f.SHA256, ReadBack: true})
 		}
 	}
-	return append(steps, api.PlanStep{Kind: api.PlanBoot, Lines: b.lines, Boot: b.files})
+	for _, stage := range b.stages {
+		steps = append(steps, api.PlanStep{Kind: api.PlanBoot, Lines: stage.Lines, Boot: stage.Boot})
+	}
+	return steps
 }
 
 // needsProof reports whether a file that boots is there, and only its size was
@@ -187,13 +203,13 @@ func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes 
 	}
 	s := api.PlanStep{Kind: api.PlanReload}
 	s.Image, s.Version = p.wanted(b)
-	if !more && (s.Image == "" || p.view.same(s.Image, p.view.facts.Image)) && (s.Version == "" || s.Version == p.view.facts.Version) {
+	if !more && (s.Image == "" || p.view.same(s.Image, p.view.facts.Image)) && (s.Version == "" || ios.SameRelease(s.Version, p.view.facts.Version)) {
 		return nil, []string{"the device is not started again: it already runs the requested image"}
 	}
 	if b.install {
 		s.Kind, s.Path = api.PlanInstall, b.place.FS+b.place.Rel
 	}
-	return []api.PlanStep{s}, append([]string{s.Kind + ": unsaved changes of the running-config are lost"}, manualBoot(p.view.boot)...)
+	return []api.PlanStep{s}, []string{s.Kind + ": unsaved changes of the running-config are lost"}
 }
 
 // wanted is the image and the version that the device has to return with; each
@@ -222,14 +238,89 @@ func (p planning) wanted(b bootChange) (image, version string) {
 	return image, version
 }
 
-var bootLine = regexp.MustCompile(`(?m)^boot system (?:switch \S+ )?(?:flash )?([^;\s]+)`)
+// unsafeReload refuses a plan that starts a device again which would not return
+// from it.
+func (p planning) unsafeReload(b bootChange, a answers, steps []api.PlanStep) []api.Problem {
+	if len(steps) == 0 {
+		return nil
+	}
+	last := steps[len(steps)-1].Kind
+	if last != api.PlanReload && last != api.PlanInstall {
+		return nil
+	}
+	after := p.after(a, steps)
+	loaders := after.loaders()
+	for i := range loaders {
+		if len(b.files) > 0 {
+			loaders[i].next = b.files
+		}
+		if why := after.unsafeSettings(loaders[i]); why != nil && last == api.PlanInstall {
+			return []api.Problem{*why}
+		}
+	}
+	if why := after.unsafe(loaders); why != nil && last == api.PlanReload {
+		return []api.Problem{*why}
+	}
+	return nil
+}
 
-// startupBoots reads the first boot line of each startup-config among the files
-// that will be written: at the next start it would take the place of those that
-// are asked for. The result is by path; a configuration without one is left
+// unsafeStartup refuses a startup-config whose boot lines name no image that
+// would be there: the device would not return from its next start, whenever
+// that is.
+func (p planning) unsafeStartup(a answers, steps []api.PlanStep) []api.Problem {
+	after := p.after(a, steps)
+	for _, f := range a.files {
+		lines := a.startup[f.Path]
+		if len(lines) == 0 {
+			continue
+		}
+		for _, l := range after.loaders() {
+			l.next = lines
+			if after.unsafeFiles(l) == nil {
+				continue
+			}
+			return []api.Problem{*unsafeBoot(fmt.Sprintf("%s of the snapshot boots %s, and none of these is an image in the flash of %s", f.Path, strings.Join(lines, ", "), l.unit),
+				api.Say("restore the image of the snapshot too, or leave this file out: name the files with ").Option("file", ""))}
+		}
+	}
+	return nil
+}
+
+// after is the view of the device once the steps are done, as far as its files
+// go.
+func (p planning) after(a answers, steps []api.PlanStep) view {
+	v := p.view
+	var removed []flash.Path
+	var added []flash.File
+	for _, s := range steps {
+		at := flash.ParsePath(s.Path)
+		at.FS = v.Canonical(at.FS)
+		switch s.Kind {
+		case api.PlanDelete:
+			removed = append(removed, at)
+		case api.PlanMkdir:
+			added = append(added, flash.File{Path: at, Entry: ios.Entry{Name: at.Base(), Type: ios.TypeDirectory}})
+		case api.PlanCopy, api.PlanStartup:
+			added = append(added, flash.File{Path: at, Entry: ios.Entry{Name: at.Base(), Size: s.Size, Type: ios.TypeFile}})
+		}
+	}
+	v.Contents = v.After(removed, added)
+	v.provisioned = maps.Clone(v.provisioned)
+	if v.provisioned == nil {
+		v.provisioned = make(map[flash.Path][]string)
+	}
+	for path, packages := range a.provisioned {
+		v.provisioned[path] = packages
+	}
+	return v
+}
+
+// startupBoots reads the files that each startup-config boots, of those that
+// will be written: at the next start they take the place of the files that are
+// asked for. The result is by path; a configuration without boot lines is left
 // out.
-func (r *Runner) startupBoots(ctx context.Context, files []api.PlannedFile) (map[string]string, error) {
-	lines := make(map[string]string)
+func (r *Runner) startupBoots(ctx context.Context, files []api.PlannedFile) (map[string][]string, error) {
+	lines := make(map[string][]string)
 	for _, f := range files {
 		name := flash.ParsePath(f.Path).Base()
 		if f.State == api.Equal || name != "startup-config" && name != "config.text" {
@@ -239,11 +330,33 @@ func (r *Runner) startupBoots(ctx context.Context, files []api.PlannedFile) (map
 		if err != nil {
 			return nil, cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run ").Do("check"))
 		}
-		if m := bootLine.FindStringSubmatch(text); m != nil {
-			lines[f.Path] = m[1]
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); strings.HasPrefix(line, "boot system ") {
+				lines[f.Path] = append(lines[f.Path], strings.Split(ios.BootLine(line).File(), ";")...)
+			}
 		}
 	}
 	return lines, nil
+}
+
+// newProvisioning reads the packages that each provisioning file among the files
+// names.
+func (r *Runner) newProvisioning(ctx context.Context, v view, files []api.PlannedFile) (map[flash.Path][]string, error) {
+	named := make(map[flash.Path][]string)
+	for _, f := range files {
+		if f.Kind != api.KindBootPointer || f.State == api.Equal && v.provisioned[flash.ParsePath(f.Path)] != nil {
+			continue
+		}
+		text, err := r.blobText(ctx, f.SHA256)
+		if err != nil {
+			return nil, cause.Wrap(cause.VaultError, err, "read a provisioning file", api.Say("run ").Do("check"))
+		}
+		packages, err := ios.ParsePackages(text)
+		if err == nil { // else nothing starts from it
+			named[flash.ParsePath(f.Path)] = packages
+		}
+	}
+	return named, nil
 }
 
 // maxConfig is the most of a configuration that is read, in bytes.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -31,20 +32,39 @@ func (a application) put(ctx context.Context, s api.PlanStep, done outcome) (out
 			return a.finish(s, evidenceOf(d), false, done), nil
 		}
 	}
+	if err := a.fits(s, done); err != nil {
+		return done, err
+	}
 	ticket, err := a.offer(ctx, s)
 	if err != nil {
 		return done, err
 	}
 	defer ticket.Close() // nothing of a download is left in the spool
 	done.changed = true
-	_, err = a.transfer(ctx, s.Path, true, ticket)
+	_, err = a.transfer(ctx, s, true, ticket)
 	if err == nil || cause.Of(err) == cause.SessionLost {
 		done, err = a.prove(ctx, s, done, err)
 	}
 	if err != nil {
-		err = a.cleanUp(ctx, s, ticket, err)
+		return done, a.cleanUp(ctx, s, ticket, err)
 	}
-	return done, err
+	if fs := a.view.Canonical(flash.ParsePath(s.Path).FS); done.free[fs] > 0 {
+		done.free = maps.Clone(done.free)
+		done.free[fs] -= s.Size
+	}
+	return done, nil
+}
+
+// fits refuses a copy for which there is no room, as the device said after the
+// last deletion.
+func (a application) fits(s api.PlanStep, done outcome) error {
+	fs := a.view.Canonical(flash.ParsePath(s.Path).FS)
+	free, listed := done.free[fs]
+	if !listed || free < 0 || free >= s.Size || s.Overwrite {
+		return nil
+	}
+	return cause.Wrap(cause.DeviceNoSpace, ErrNoSpace, fmt.Sprintf("%s has %d bytes free after the deletion, and %s needs %d", fs, free, s.Path, s.Size),
+		squeeze(api.Say(""), fs))
 }
 
 // fileOf is the file of a step.
@@ -77,10 +97,11 @@ func (a application) offer(ctx context.Context, s api.PlanStep) (*spool.Ticket, 
 
 // transfer makes one copy, and takes a new line if the copy completed after the
 // old one was lost.
-func (a application) transfer(ctx context.Context, p string, toDevice bool, ticket *spool.Ticket) (*spool.File, error) {
+func (a application) transfer(ctx context.Context, s api.PlanStep, toDevice bool, ticket *spool.Ticket) (*spool.File, error) {
 	out, err := transfer.Transfer{
-		Session: a.line, Via: via(a.plan, a.Ports), Path: p, ToDevice: toDevice, Ticket: ticket, Name: a.plan.Request.Device, Stall: a.Stall,
-		Moved: func(bytes int64) { a.line.report(api.StepCopy, p, bytes, ticket.Size) },
+		Session: a.line, Via: via(a.plan, a.Ports), Path: s.Path, ToDevice: toDevice, Overwrite: s.Overwrite, Ticket: ticket,
+		Name: a.plan.Request.Device, Stall: a.Stall,
+		Moved: func(bytes int64) { a.line.report(api.StepCopy, s.Path, bytes, ticket.Size) },
 		Log:   a.log(),
 	}.Run(ctx)
 	if err == nil && out.SessionLost {
@@ -136,7 +157,7 @@ func (a application) proveByReading(ctx context.Context, s api.PlanStep, done ou
 func (a application) readBack(ctx context.Context, s api.PlanStep) (sha256 string, err error) {
 	ticket := a.Spool.Expect(a.line.RemoteAddr(), s.Size, time.Now().Add(requestWithin))
 	defer func() { err = errors.Join(err, ticket.Close()) }()
-	f, err := a.transfer(ctx, s.Path, false, ticket)
+	f, err := a.transfer(ctx, s, false, ticket)
 	if err != nil {
 		return "", err
 	}

@@ -21,6 +21,9 @@ func (p planning) decide(a answers, refused []api.Problem) api.Plan {
 	steps := p.steps(a, boot)
 	restart, note := p.restart(boot, len(steps) > 0)
 	steps = append(steps, restart...)
+	if len(boot.refused) == 0 && len(refused) == 0 {
+		refused = slices.Concat(p.unsafeReload(boot, a, steps), p.unsafeStartup(a, steps))
+	}
 	after, short := room(p.view, steps)
 	if short != nil {
 		refused = append(refused, p.noSpace(*short, -after[flash.ParsePath(short.Path).FS], a.files))
@@ -74,7 +77,11 @@ func (p planning) otherDevice() []string {
 func (p planning) steps(a answers, boot bootChange) []api.PlanStep {
 	var steps []api.PlanStep
 	for _, s := range a.removals {
-		if slices.Contains(p.request.Delete, s.Path) {
+		switch {
+		case slices.Contains(p.request.Delete, s.Path):
+			steps = append(steps, s)
+		case inNVRAM(s.Path): // `write memory` may replace it, so that it is proved first
+			s.Kind = api.PlanHeld
 			steps = append(steps, s)
 		}
 	}
@@ -87,7 +94,11 @@ func (p planning) steps(a answers, boot bootChange) []api.PlanStep {
 	steps = append(steps, bootSteps(boot, a.files)...)
 	for _, f := range a.files {
 		if rank(f) >= afterBoot {
-			steps = append(steps, fileSteps(api.PlanStartup, f, a)...)
+			written := len(boot.stages) > 0 && isStartup(f.Path)
+			for _, s := range fileSteps(api.PlanStartup, f, a) {
+				s.Overwrite = s.Overwrite || written && s.Kind == api.PlanStartup
+				steps = append(steps, s)
+			}
 		}
 	}
 	return steps
@@ -126,6 +137,7 @@ func fileSteps(kind string, f api.PlannedFile, a answers) []api.PlanStep {
 		ReadBack: a.noDigest, Unless: inNVRAM(f.Path) && !a.noDigest}
 	i := slices.IndexFunc(a.removals, func(r api.PlanStep) bool { return r.Path == f.Path })
 	if i < 0 || inNVRAM(f.Path) {
+		s.Overwrite = i >= 0
 		return []api.PlanStep{s}
 	}
 	return []api.PlanStep{a.removals[i], s}
@@ -144,6 +156,8 @@ func commands(p api.Plan, s api.PlanStep) []string {
 	switch s.Kind {
 	case api.PlanDelete:
 		return []string{proof, ios.Delete(s.Path).Line}
+	case api.PlanHeld:
+		return []string{proof}
 	case api.PlanMkdir:
 		return []string{ios.MakeDirectory(s.Path).Line}
 	case api.PlanCopy, api.PlanStartup:
@@ -184,6 +198,9 @@ func room(v view, steps []api.PlanStep) (after map[string]int64, short *api.Plan
 		switch s.Kind {
 		case api.PlanDelete:
 			deleted[s.Path] = true
+			if !v.freesAtOnce(flash.ParsePath(s.Path).FS) {
+				gain = 0
+			}
 		case api.PlanCopy, api.PlanStartup:
 			e, there := v.entry(s.Path)
 			if gain = -s.Size; there && !deleted[s.Path] {
@@ -220,17 +237,21 @@ func (p planning) space(after map[string]int64) []api.Space {
 // noSpace says what could be deleted for a step: files that nothing starts
 // from, the largest first.
 func (p planning) noSpace(short api.PlanStep, missing int64, files []api.PlannedFile) api.Problem {
-	fs, bootable := flash.ParsePath(short.Path).FS, p.view.bootable()
+	fs := flash.ParsePath(short.Path).FS
 	candidates := slices.DeleteFunc(p.view.Files(fs), func(f flash.File) bool {
 		wanted := slices.ContainsFunc(files, func(t api.PlannedFile) bool { return p.view.same(t.Path, f.String()) })
-		last := len(bootable) > 0 && len(without(p.view, bootable, f.String())) == 0
+		last := p.view.strands(append(slices.Clone(p.request.Delete), f.String())) != ""
 		return last || f.Entry.Size <= 0 || p.view.inUse(f.String()) != "" || wanted || slices.Contains(p.request.Delete, f.String()) || fs == "nvram:"
 	})
 	slices.SortFunc(candidates, func(a, b flash.File) int {
 		return cmp.Or(cmp.Compare(b.Entry.Size, a.Entry.Size), strings.Compare(a.Rel, b.Rel))
 	})
+	fix := p.makeRoom(candidates)
+	if !p.view.freesAtOnce(fs) {
+		fix = squeeze(fix.Say(". "), fs)
+	}
 	return failure(cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
-		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, p.view.Free(fs), short.Path, missing), p.makeRoom(candidates)))
+		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, p.view.Free(fs), short.Path, missing), fix))
 }
 
 // makeRoom is the fix of a file system without room: what to delete. A request
@@ -259,4 +280,27 @@ func (p planning) makeRoom(candidates []flash.File) api.Fix {
 		fix = fix.Say(" (%d bytes)", f.Entry.Size)
 	}
 	return fix
+}
+
+// freesAtOnce reports whether a deletion frees space at once. On flash of class A
+// and B it only marks the file, and squeeze or erase frees the space. Disks are
+// class C, and so is the flash of Catalysts with one boot setting; of other
+// flash the class is not known (Configuration Fundamentals Configuration Guide,
+// "Class A, B and C Flash File Systems").
+func (v view) freesAtOnce(fs string) bool {
+	if v.facts.OS == "iosxe" || len(v.boot.Units) > 0 && v.boot.Units[0].PathList {
+		return true
+	}
+	for _, row := range v.table {
+		if slices.ContainsFunc(row.Prefixes, func(name string) bool { return v.SameSystem(name, fs) }) {
+			return row.Type != "flash"
+		}
+	}
+	return false
+}
+
+// squeeze adds to a fix that a deletion alone may free nothing.
+func squeeze(fix api.Fix, fs string) api.Fix {
+	return fix.Say("On this flash a deletion may free nothing until you type ").Type(api.OnDevice, "squeeze "+fs).
+		Say(" (old routers have only ").Type(api.OnDevice, "erase "+fs).Say(", which removes everything); look at ").Type(api.OnDevice, "dir "+fs).Say(" before you restore again")
 }

@@ -94,9 +94,15 @@ func newBenchOf(t *testing.T, profile string, o iossim.Options, policy api.Polic
 // snapshot: equal switches hold equal files.
 func (b *bench) another(t *testing.T, profile string, faults iossim.Faults) *bench {
 	t.Helper()
+	return b.anotherOf(t, profile, iossim.Options{Faults: faults})
+}
+
+// anotherOf is another with a switch that has options.
+func (b *bench) anotherOf(t *testing.T, profile string, o iossim.Options) *bench {
+	t.Helper()
 	other := &bench{t: t, node: b.node, snapshot: b.snapshot}
 	other.snapshot.Files = slices.Clone(b.snapshot.Files)
-	other.start(profile, iossim.Options{Faults: faults})
+	other.start(profile, o)
 	return other
 }
 

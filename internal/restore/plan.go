@@ -44,7 +44,7 @@ func (r *Runner) Plan(ctx context.Context, d api.Device, s api.Snapshot, req api
 	}
 	defer l.hangUp()
 	l.report(api.StepLook, "", 0, -1)
-	v, err := look(ctx, l, req.To)
+	v, err := look(ctx, l, d.Name, req.To)
 	if err != nil {
 		return api.Plan{}, cancelledOr(ctx, err)
 	}
@@ -63,12 +63,13 @@ func (r *Runner) via(d api.Device, l *line) transfer.TFTP {
 
 // answers is what the device and the vault say about single files.
 type answers struct {
-	files    []api.PlannedFile // with their states
-	digests  map[string]ios.Digest
-	removals []api.PlanStep
-	startup  map[string]string // the first boot line of each startup-config that is written, by its path
-	noDigest bool              // the device computes none: files are proved by reading them back
-	notes    []string
+	files       []api.PlannedFile // with their states
+	digests     map[string]ios.Digest
+	removals    []api.PlanStep
+	startup     map[string][]string     // the files that each startup-config boots which is written, by its path
+	provisioned map[flash.Path][]string // the packages that each provisioning file of the plan names
+	noDigest    bool                    // the device computes none: files are proved by reading them back
+	notes       []string
 }
 
 // plan asks the device and the vault about single files, then decides.
@@ -82,6 +83,7 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 		return api.Plan{}, err
 	}
 	removals, stay := p.removals(a.files)
+	refused = slices.Concat(p.quiet(), refused)
 	var lacking []api.Problem
 	if a.removals, lacking, err = r.held(ctx, l, p.device.Name, removals, a); err != nil {
 		return api.Plan{}, err
@@ -89,7 +91,21 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 	if a.startup, err = r.startupBoots(ctx, a.files); err != nil {
 		return api.Plan{}, err
 	}
+	if a.provisioned, err = r.newProvisioning(ctx, p.view, a.files); err != nil {
+		return api.Plan{}, err
+	}
 	return p.decide(a, slices.Concat(refused, stay, lacking)), nil
+}
+
+// quiet refuses a device that asks no questions: those that protect it would
+// not come (Configuration Fundamentals Command Reference, "file prompt").
+func (p planning) quiet() []api.Problem {
+	if p.view.config.FilePrompt != "quiet" {
+		return nil
+	}
+	return []api.Problem{{Cause: cause.UnsafePrompt, Exit: api.ExitRefused,
+		Detail: p.device.Name + " has `file prompt quiet` in its running-config: it may erase or overwrite without a question",
+		Fix:    api.Say("type in configuration mode: ").Type(api.OnDevice, "file prompt alert").Say("; it is the default of IOS")}}
 }
 
 // check refuses a request that contradicts itself.

@@ -13,7 +13,7 @@ import (
 // restart starts the device again, and waits until it is back with the image
 // and version of the step.
 func (a application) restart(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
-	if err := a.canStart(ctx); err != nil {
+	if err := a.canStart(ctx, s, done); err != nil {
 		return done, err
 	}
 	before, err := a.line.Uptime(ctx)
@@ -77,7 +77,7 @@ func (a application) facts(ctx context.Context, began time.Time, before time.Dur
 // wanted compares a device that has returned with the image and version of the
 // step.
 func (a application) wanted(s api.PlanStep, f ios.Facts) error {
-	if (s.Image == "" || a.view.sameOnUnits(f.Image, s.Image)) && (s.Version == "" || f.Version == s.Version) {
+	if (s.Image == "" || a.view.sameOnUnits(f.Image, s.Image)) && (s.Version == "" || ios.SameRelease(f.Version, s.Version)) {
 		return nil
 	}
 	return cause.New(cause.ImageNotFound, fmt.Sprintf("%s is back with %s from %s, wanted was %s from %s", a.plan.Request.Device, f.Version, f.Image, s.Version, s.Image),

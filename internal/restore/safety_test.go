@@ -120,11 +120,11 @@ func TestPlanIsWhatIsTyped(t *testing.T) {
 	before := b.digests()
 	plan := b.plan(api.Restore{SetBoot: true, Reload: true})
 	b.wantUnchanged(before)
-	if plan.Bytes < imageSize || len(plan.Space) != 1 || plan.Space[0].After > plan.Space[0].Before-plan.Bytes {
+	if plan.Bytes < imageSize || len(plan.Space) != 2 || plan.Space[0].After > plan.Space[0].Before-imageSize {
 		t.Errorf("plan %+v", plan)
 	}
 	wantOrder(t, plan.Commands, "mkdir "+c3750Dir, c3750Image, "boot system", "write memory", "show boot", "/TICKET flash:/private-config.text",
-		"/TICKET flash:/config.text", "/TICKET flash:/vlan.dat", "reload")
+		"/TICKET nvram:startup-config", "/TICKET flash:/vlan.dat", "reload")
 	wantTyped(t, b, plan)
 }
 

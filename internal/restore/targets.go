@@ -42,6 +42,8 @@ func (p planning) aim() (files []api.PlannedFile, refused []api.Problem) {
 func (p planning) places(f api.File) []string {
 	fs := flash.ParsePath(f.Path).FS
 	switch {
+	case p.request.To != "" && boots(f.Kind) && p.request.SetBoot && p.view.Unit(p.request.To) == "":
+		return append([]string{p.request.To}, p.view.Siblings(p.request.To)...)
 	case p.request.To != "":
 		return []string{p.request.To}
 	case boots(f.Kind) && (p.selection.Named || p.request.SetBoot) && p.view.Unit(fs) == "":
@@ -54,6 +56,9 @@ func (p planning) places(f api.File) []string {
 // unit's own file, that one is taken.
 func (p planning) place(files []api.PlannedFile, f api.File, fs string) []api.PlannedFile {
 	at := flash.ParsePath(f.Path).On(fs)
+	if p.request.To == "" && p.view.isConfigFile(at) {
+		at = flash.ParsePath(startupConfig)
+	}
 	t := api.PlannedFile{Path: at.String(), Size: f.Size, There: -1, From: f.Path, Kind: f.Kind, MD5: f.MD5, SHA256: f.SHA256, SHA512: f.SHA512}
 	i := slices.IndexFunc(files, func(have api.PlannedFile) bool { return have.Path == t.Path })
 	switch {
@@ -86,17 +91,16 @@ func (p planning) found(f api.PlannedFile) (api.PlannedFile, []api.Problem) {
 // removals is the files that would be deleted, as steps: those that differ and
 // are replaced, and those that the user names. It refuses files that must stay.
 func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refused []api.Problem) {
-	left := p.view.bootable()
+	var gone []string
 	for _, f := range files {
 		if f.State != api.Differs {
 			continue
 		}
-		rest := without(p.view, left, f.Path)
-		if why := p.mustStay(f, len(left) > 0 && len(rest) == 0); why != nil {
+		if why := p.mustStay(f, p.view.strands(append(gone, f.Path))); why != nil {
 			refused = append(refused, *why)
 			continue
 		}
-		left = rest
+		gone = append(gone, f.Path)
 		steps = append(steps, api.PlanStep{Kind: api.PlanDelete, Path: f.Path, Size: f.There})
 	}
 	replaced := len(steps)
@@ -104,12 +108,11 @@ func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refus
 		if slices.ContainsFunc(steps[replaced:], func(s api.PlanStep) bool { return p.view.same(s.Path, name) }) {
 			continue // named twice
 		}
-		rest := without(p.view, left, name)
-		if why := p.mayNotDelete(name, files, len(left) == 0 || len(rest) > 0); why != nil {
+		if why := p.mayNotDelete(name, files, p.view.strands(append(gone, name))); why != nil {
 			refused = append(refused, *why)
 			continue
 		}
-		left = rest
+		gone = append(gone, name)
 		e, _ := p.view.entry(name)
 		steps = append(steps, api.PlanStep{Kind: api.PlanDelete, Path: name, Size: e.Entry.Size})
 	}
@@ -119,7 +122,7 @@ func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refus
 // mustStay refuses to touch a file with other content, unless the user said so
 // and the device does not need it: it is not in use, and not the last one that
 // boots.
-func (p planning) mustStay(f api.PlannedFile, last bool) *api.Problem {
+func (p planning) mustStay(f api.PlannedFile, strands string) *api.Problem {
 	var why api.Problem
 	switch used := p.view.inUse(f.Path); {
 	case used != "":
@@ -128,8 +131,8 @@ func (p planning) mustStay(f api.PlannedFile, last bool) *api.Problem {
 	case !p.request.Replace:
 		why = refusal(fmt.Sprintf("%s is on %s with other content (%d bytes there, %d bytes in the snapshot)", f.Path, p.device.Name, f.There, f.Size),
 			api.Say("restore other files with ").Option("file", "").Say(", or add ").Option("replace", "").Say(", which deletes it once the vault is proved to hold it"))
-	case last:
-		why = refusal(fmt.Sprintf("%s cannot be replaced: it is the last file that %s could boot", f.Path, p.device.Name),
+	case strands != "":
+		why = refusal(fmt.Sprintf("%s cannot be replaced: it is the last file that %s could boot", f.Path, p.whose(strands)),
 			api.Say("restore an image under another name first, or to another place with ").Option("to", ""))
 	default:
 		return nil
@@ -139,7 +142,7 @@ func (p planning) mustStay(f api.PlannedFile, last bool) *api.Problem {
 
 // mayNotDelete refuses to delete a file that is in use, is not there, or is the
 // last one that boots.
-func (p planning) mayNotDelete(name string, files []api.PlannedFile, bootsWithout bool) *api.Problem {
+func (p planning) mayNotDelete(name string, files []api.PlannedFile, strands string) *api.Problem {
 	if err := ios.Typeable("file", name); err != nil {
 		why := failure(err)
 		return &why
@@ -155,17 +158,37 @@ func (p planning) mayNotDelete(name string, files []api.PlannedFile, bootsWithou
 		why = refusal(fmt.Sprintf("%s cannot be deleted: %s", name, used), api.Say("boot another image first"))
 	case slices.ContainsFunc(files, func(f api.PlannedFile) bool { return p.view.same(f.Path, name) }):
 		why = refusal(name+" is both to be deleted and to be restored", api.Say("drop ").Option("delete", "").Say(" or ").Option("file", ""))
-	case !bootsWithout:
-		why = refusal(fmt.Sprintf("%s cannot be deleted: it is the last file that %s could boot", name, p.device.Name), api.Say("restore an image first"))
+	case strands != "":
+		why = refusal(fmt.Sprintf("%s cannot be deleted: it is the last file that %s could boot", name, p.whose(strands)), api.Say("restore an image first"))
 	default:
 		return nil
 	}
 	return &why
 }
 
-// without returns the files that are left when one is deleted. A file that is
-// not proved to be another one counts as that one.
-func without(v view, left []flash.Path, name string) []flash.Path {
-	gone := flash.ParsePath(name)
-	return slices.DeleteFunc(slices.Clone(left), func(have flash.Path) bool { return have.Rel == gone.Rel && !v.Apart(have.FS, gone.FS) })
+// whose is the name of a unit in a sentence: that of the device where it has no
+// other unit.
+func (p planning) whose(unit string) string {
+	if len(p.view.loaders()) == 1 {
+		return p.device.Name
+	}
+	return unit + " of " + p.device.Name
+}
+
+// startupConfig is the name under which every device takes a startup-config.
+const startupConfig = "nvram:startup-config"
+
+// isStartup reports whether a path is the startup-config.
+func isStartup(p string) bool { return flash.ParsePath(p) == flash.ParsePath(startupConfig) }
+
+// isConfigFile reports whether a file in flash is the startup-config under its
+// other name: config.text of a Catalyst with classic IOS, on any member. It is
+// restored as nvram:startup-config. IOS receives that whole before it writes it,
+// so that the old one stays if the copy fails, and nothing has to be deleted
+// first.
+func (v view) isConfigFile(at flash.Path) bool {
+	if len(v.boot.Units) == 0 || !v.boot.Units[0].PathList || v.facts.ConfigFile == "" || !v.Listed("nvram:") {
+		return false
+	}
+	return v.SameOnUnits(at, flash.ParsePath(v.facts.ConfigFile))
 }

@@ -14,21 +14,26 @@ import (
 type view struct {
 	flash.Contents
 
-	facts    ios.Facts
-	boot     ios.Boot
-	table    []ios.FileSystem // show file systems; none where the device has no such command
-	packages []string         // that the running provisioning file names; none where the device runs no such file
+	name        string // of the device
+	facts       ios.Facts
+	boot        ios.Boot
+	config      ios.BootConfig
+	table       []ios.FileSystem        // show file systems; none where the device has no such command
+	provisioned map[flash.Path][]string // the packages that each provisioning file names from which a unit runs or starts
 }
 
-// look reads a view. also is a file system that may not be among those that a
+// look reads a view of the device of a name. also is a file system that may not be among those that a
 // backup lists; empty: none.
-func look(ctx context.Context, dev Device, also string) (view, error) {
-	var v view
+func look(ctx context.Context, dev Device, name, also string) (view, error) {
+	v := view{name: name}
 	var err error
 	if v.facts, err = dev.Facts(ctx); err != nil {
 		return v, err
 	}
 	if v.boot, err = dev.Boot(ctx); err != nil {
+		return v, err
+	}
+	if v.config, err = dev.BootConfig(ctx); err != nil {
 		return v, err
 	}
 	listings, err := dev.Files(ctx)
@@ -46,21 +51,8 @@ func look(ctx context.Context, dev Device, also string) (view, error) {
 		}
 		v.Contents = flash.Read(v.facts, append(listings, more...))
 	}
-	v.packages, err = packages(ctx, dev, v)
+	v.provisioned, err = provisioning(ctx, dev, v)
 	return v, err
-}
-
-// packages reads the names of the packages that the device runs.
-func packages(ctx context.Context, dev Device, v view) ([]string, error) {
-	running, ok := v.running()
-	if !ok || running.Base() != "packages.conf" {
-		return nil, nil
-	}
-	text, err := dev.Text(ctx, running.String())
-	if err != nil {
-		return nil, err
-	}
-	return ios.ParsePackages(text)
 }
 
 // entry finds a file or directory.
@@ -102,47 +94,96 @@ func (v view) inUse(file string) string {
 	switch {
 	case v.mayBe(p, running.Path):
 		return "the device runs it"
-	case ok && slices.ContainsFunc(v.packages, func(name string) bool { return v.mayBe(p, running.Dir().Join(name)) }):
+	case ok && v.isPackageOf(p, running.Path):
 		return "the device runs it, as a package of " + running.String()
 	}
-	for _, u := range v.boot.Units {
-		if slices.ContainsFunc(v.upToFirst(u.NextStartFiles()), func(next flash.Path) bool { return v.mayBe(p, next) }) {
-			return "the device boots it next"
+	for _, l := range v.loaders() {
+		if why := v.inUseOn(l, p); why != "" {
+			return why
 		}
 	}
 	return ""
 }
 
-// upToFirst is the places of the files that are booted next, up to the first
-// one that is there.
-func (v view) upToFirst(next []string) []flash.Path {
-	var out []flash.Path
-	for _, n := range next {
-		p := flash.ParsePath(n)
-		if image, there := v.Image(p); there {
-			return append(out, image.Path)
+// inUseOn says why a unit needs a file, for its next start or because it may
+// run it.
+func (v view) inUseOn(l loader, p flash.Path) string {
+	who := l.unit
+	if l.own {
+		who = "the device"
+	}
+	for _, next := range v.upToFirst(l, l.next) {
+		switch {
+		case v.mayBe(p, next):
+			return who + " boots it next"
+		case v.isPackageOf(p, next):
+			return who + " boots it next, as a package of " + next.String()
 		}
-		out = append(out, p)
+	}
+	if l.own {
+		return ""
+	}
+	at, ok := v.at(l, flash.ParsePath(v.facts.Image))
+	if _, there := v.File(at); ok && there {
+		return "" // it runs the same image, which mayBe protects
+	}
+	for _, started := range v.upToFirst(l, l.started) {
+		if v.mayBe(p, started) || v.isPackageOf(p, started) {
+			return who + " runs it"
+		}
+	}
+	if slices.Contains(v.images(l), p) && len(v.upToFirst(l, l.started)) == 0 {
+		return who + " may run it: the device does not show which image that unit runs"
+	}
+	return ""
+}
+
+// isPackageOf reports whether p may be a package that a provisioning file names.
+func (v view) isPackageOf(p, pointer flash.Path) bool {
+	pointer.FS = v.Canonical(pointer.FS)
+	return slices.ContainsFunc(v.provisioned[pointer], func(name string) bool { return v.mayBe(p, pointer.Dir().Join(name)) })
+}
+
+// upToFirst is the places of the files that a unit tries, up to the first one
+// that it can start.
+func (v view) upToFirst(l loader, tries []string) []flash.Path {
+	var out []flash.Path
+	for _, file := range tries {
+		at, ok := v.at(l, flash.ParsePath(file))
+		if !ok {
+			continue
+		}
+		image, there := v.Image(at)
+		if !there {
+			out = append(out, at)
+			continue
+		}
+		out = append(out, image.Path)
+		if v.canStart(image) {
+			break
+		}
 	}
 	return out
 }
 
-// bootable is the files that the device could start from: the running image,
-// the images that BOOT names, as far as they are there, and files that look
-// like an image.
+// bootable is the images of all units, and files that look like one elsewhere:
+// a plan depends on their content.
 func (v view) bootable() []flash.Path {
 	var out []flash.Path
-	add := func(f flash.File, there bool) {
-		if there && !slices.Contains(out, f.Path) {
-			out = append(out, f.Path)
+	add := func(p flash.Path) {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
 		}
 	}
-	add(v.running())
-	for _, n := range v.next() {
-		add(v.Image(flash.ParsePath(n)))
+	for _, l := range v.loaders() {
+		for _, p := range v.images(l) {
+			add(p)
+		}
 	}
 	for _, f := range v.All() {
-		add(f, !f.IsDir() && flash.KeepsImages(f.FS) && (path.Ext(f.Rel) == ".bin" && !ios.IsPatch(f.Rel) || f.Base() == "packages.conf"))
+		if flash.KeepsImages(f.FS) && (looksLikeImage(f) && !ios.IsPatch(f.Rel) || path.Ext(f.Rel) == ".conf") && !f.IsDir() {
+			add(f.Path)
+		}
 	}
 	return out
 }

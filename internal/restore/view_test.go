@@ -47,8 +47,8 @@ func TestInUse(t *testing.T) {
 		"on another member":              {seen("flash:x", nil, stack, "flash:/x", "flash-2:/x"), "flash-2:/x", true},
 		"on a stick":                     {seen("flash:x", nil, stack, "flash:/x", "usbflash0:/x"), "usbflash0:/x", false},
 		"two names without a table":      {seen("flash:x", nil, nil, "flash:/x", "bootflash:/x"), "bootflash:/x", true},
-		"what boots next":                {seen("flash:x", []string{"bootflash:y", "flash:z"}, stack, "flash:/x", "flash:/y", "flash:/z"), "flash:/y", true},
-		"what boots only if that fails":  {seen("flash:x", []string{"bootflash:y", "flash:z"}, stack, "flash:/x", "flash:/y", "flash:/z"), "flash:/z", false},
+		"what boots next":                {seen("flash:x", []string{"bootflash:y.bin", "flash:z"}, stack, "flash:/x", "flash:/y.bin", "flash:/z"), "flash:/y.bin", true},
+		"what boots only if that fails":  {seen("flash:x", []string{"bootflash:y.bin", "flash:z"}, stack, "flash:/x", "flash:/y.bin", "flash:/z"), "flash:/z", false},
 		"what boots, as the first is no": {seen("flash:x", []string{"bootflash:y", "flash:z"}, stack, "flash:/x", "flash:/z"), "flash:/z", true},
 		"what boots, on another disk":    {seen("disk0:x", []string{"disk0:y"}, disks, "disk0:/x", "disk0:/y", "disk1:/y"), "disk1:/y", false},
 	} {
@@ -57,7 +57,7 @@ func TestInUse(t *testing.T) {
 		}
 	}
 	v := seen("bootflash:packages.conf", nil, stack, "flash:/packages.conf", "flash:/a.pkg", "flash-2:/a.pkg", "usbflash0:/a.pkg")
-	v.packages = []string{"a.pkg"}
+	v.provisioned = map[flash.Path][]string{flash.ParsePath("flash:/packages.conf"): {"a.pkg"}}
 	for p, inUse := range map[string]bool{"flash:/a.pkg": true, "flash-2:/a.pkg": true, "usbflash0:/a.pkg": false, "flash:/b.pkg": false} {
 		if why := v.inUse(p); (why != "") != inUse {
 			t.Errorf("package %s: %q", p, why)
@@ -123,14 +123,49 @@ func TestWantedAfterRestart(t *testing.T) {
 	}
 }
 
-// TestManualBootBeforeRestart wants the plan of any restart to say that a unit
-// will not boot by itself, also where no boot line changes.
-func TestManualBootBeforeRestart(t *testing.T) {
-	manual := true
-	p := planning{view: seen("flash:x", []string{"flash:x"}, nil, "flash:/x"), request: api.Restore{Reload: true}}
-	p.view.boot.Units[0].Unit, p.view.boot.Units[0].ManualBoot = "switch 2", &manual
-	if _, notes := p.restart(bootChange{}, true); !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "switch 2 has Manual Boot on") }) {
-		t.Errorf("notes %q", notes)
+// TestUnsafeReload has each setting with which a unit would not return from a
+// reload.
+func TestUnsafeReload(t *testing.T) {
+	stack := [][]string{{"flash:"}, {"flash2:"}}
+	both := func() view {
+		v := seen("flash:/x.bin", []string{"flash:/x.bin"}, stack, "flash:/x.bin", "flash2:/x.bin")
+		v.facts.Register = "0xF"
+		v.boot.Units = append(v.boot.Units, ios.BootUnit{Unit: "switch 2", Files: []string{"flash:/x.bin"}})
+		v.boot.Units[0].Unit = "active"
+		return v
+	}
+	yes := true
+	for name, c := range map[string]struct {
+		change func(v *view)
+		words  string // of the refusal; empty: it is safe
+	}{
+		"all is well":                  {func(*view) {}, ""},
+		"it ignores the configuration": {func(v *view) { v.facts.Register = "0x2142" }, "ignores its startup-config"},
+		"it will ignore it":            {func(v *view) { v.facts.NextRegister = "0x2142" }, "ignores its startup-config"},
+		"ROMMON":                       {func(v *view) { v.facts.Register = "0x2100" }, "boot field is 0"},
+		"the first image":              {func(v *view) { v.facts.Register = "0x2101" }, "boot field is 1"},
+		"it was ROMMON":                {func(v *view) { v.facts.Register, v.facts.NextRegister = "0x2100", "0x2102" }, ""},
+		"no register":                  {func(v *view) { v.facts.Register = "" }, "prints no config-register"},
+		"the standby's register":       {func(v *view) { v.boot.Units[1].ConfigRegister = "0x2100" }, "switch 2 is 0x2100"},
+		"manual boot":                  {func(v *view) { v.boot.Units[0].ManualBoot = &yes }, "active has Manual Boot on"},
+		"manual boot of a member":      {func(v *view) { v.boot.Units[1].ManualBoot = &yes }, "switch 2 has Manual Boot on"},
+		"nothing there":                {func(v *view) { v.boot.Units[0].Files = []string{"flash:/y.bin"} }, "active is not started again"},
+		"no image":                     {func(v *view) { v.boot.Units[0].Files = []string{"flash:/config.text"} }, "active is not started again"},
+		"nothing there on a member":    {func(v *view) { v.boot.Units[1].Files = []string{"flash:/y.bin"} }, "switch 2 is not started again"},
+		"BOOT is empty, with an image": {func(v *view) { v.boot.Units[0].Files = nil }, ""},
+		"a member that is not listed":  {func(v *view) { v.boot.Units[1].Unit = "switch 3" }, "switch 3 is not started again"},
+		"over the network":             {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
+		"no boot settings":             {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
+	} {
+		v := both()
+		c.change(&v)
+		why := v.unsafe(v.loaders())
+		switch {
+		case c.words == "" && why != nil:
+			t.Errorf("%s: %s", name, why.Detail)
+		case c.words != "" && (why == nil || !strings.Contains(why.Detail, c.words) || why.Fix.String() == ""):
+			t.Errorf("%s: %+v", name, why)
+		}
 	}
 }
 
@@ -156,13 +191,30 @@ func TestMayBoot(t *testing.T) {
 	} {
 		a := application{view: v, plan: api.Plan{Steps: []api.PlanStep{{Kind: api.PlanBoot, Boot: c.boot}}}}
 		if len(c.boot) > 0 {
-			a.plan.Steps[0].Lines = bootLinesFor(v, c.boot)
+			stages := v.bootStages(c.boot)
+			a.plan.Steps[0].Lines = stages[len(stages)-1].Lines
 		}
 		if c.install {
 			a.plan.Steps = append(a.plan.Steps, api.PlanStep{Kind: api.PlanInstall})
 		}
 		if err := a.mayBoot(0, c.done); (err == nil) != c.may {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestFits wants a copy to begin only if the device has room for it after the
+// last deletion.
+func TestFits(t *testing.T) {
+	a := application{view: seen("flash:x", nil, [][]string{{"flash:", "bootflash:"}, {"disk1:"}}, "flash:/x", "disk1:/x")}
+	done := outcome{free: map[string]int64{"flash:": 100}}
+	for _, c := range []struct {
+		path string
+		size int64
+		fits bool
+	}{{"bootflash:/y", 100, true}, {"bootflash:/y", 101, false}, {"disk1:/y", 101, true}} {
+		if err := a.fits(api.PlanStep{Path: c.path, Size: c.size}, done); (err == nil) != c.fits {
+			t.Errorf("%s, %d bytes: %v", c.path, c.size, err)
 		}
 	}
 }

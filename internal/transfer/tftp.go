@@ -20,7 +20,7 @@ type TFTP struct {
 func (v TFTP) Copy(f File, ticket string) ios.Copy {
 	c := ios.Copy{Server: v.Server.String(), Name: ticket, VRF: v.VRF, Empty: f.Size == 0}
 	if f.ToDevice {
-		c.ToDevice, c.Destination = true, f.Path
+		c.ToDevice, c.Destination, c.Overwrite = true, f.Path, f.Overwrite
 	} else {
 		c.Source = f.Path
 	}

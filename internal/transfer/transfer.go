@@ -40,22 +40,24 @@ type Transport interface {
 
 // File is the device's side of a copy.
 type File struct {
-	Path     string // flash:/dir/x.bin
-	Size     int64  // bytes; -1: not known
-	ToDevice bool   // the device fetches the file; otherwise it sends it
+	Path      string // flash:/dir/x.bin
+	Size      int64  // bytes; -1: not known
+	ToDevice  bool   // the device fetches the file; otherwise it sends it
+	Overwrite bool   // the file on the device is overwritten, as the user asked
 }
 
 // Transfer is one copy. Its fields are set before Run.
 type Transfer struct {
-	Session  Session
-	Via      Transport
-	Path     string // of the file on the device
-	ToDevice bool   // the device fetches the file; otherwise it sends it
-	Ticket   *spool.Ticket
-	Name     string            // of the device in the inventory, for fixes
-	Stall    time.Duration     // a transfer that moves no byte for so long has stalled; 0: 60 s
-	Moved    func(bytes int64) // called when more bytes have moved; may be nil
-	Log      *slog.Logger      // nil: discard
+	Session   Session
+	Via       Transport
+	Path      string // of the file on the device
+	ToDevice  bool   // the device fetches the file; otherwise it sends it
+	Overwrite bool   // the file on the device is overwritten, as the user asked
+	Ticket    *spool.Ticket
+	Name      string            // of the device in the inventory, for fixes
+	Stall     time.Duration     // a transfer that moves no byte for so long has stalled; 0: 60 s
+	Moved     func(bytes int64) // called when more bytes have moved; may be nil
+	Log       *slog.Logger      // nil: discard
 }
 
 // Outcome is how a copy ended.
@@ -84,7 +86,7 @@ func (t Transfer) Run(ctx context.Context) (Outcome, error) {
 		t.watch(watched, stop)
 	}()
 	d := dialogue{}
-	d.said, d.err = t.Session.Copy(watched, t.Via.Copy(File{t.Path, t.Ticket.Size, t.ToDevice}, t.Ticket.Name))
+	d.said, d.err = t.Session.Copy(watched, t.Via.Copy(File{Path: t.Path, Size: t.Ticket.Size, ToDevice: t.ToDevice, Overwrite: t.Overwrite}, t.Ticket.Name))
 	if d.lost() || d.err == nil && d.said.OK && !t.ToDevice {
 		t.settle(watched)
 	}

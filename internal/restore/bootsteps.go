@@ -1,0 +1,203 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
+	"flashwarden/internal/ios"
+)
+
+// mayBoot refuses boot lines unless each file of the restore that boots was
+// proved in an earlier step, they are those of the plan's files, the first of
+// these was proved, and the others are there.
+func (a application) mayBoot(step int, done outcome) error {
+	for _, f := range a.plan.Files {
+		ok := !boots(f.Kind) || slices.ContainsFunc(done.files, func(d api.File) bool { return d.Path == f.Path })
+		if needsProof(f) {
+			ok = slices.ContainsFunc(a.plan.Steps[:step], func(s api.PlanStep) bool { return s.Kind == api.PlanProve && s.Path == f.Path })
+		}
+		if !ok {
+			return notBooted(f.Path + " was not proved on the device")
+		}
+	}
+	target := a.bootTarget()
+	if len(target) == 0 || len(a.view.boot.Units) == 0 || !a.isStage(a.plan.Steps[step], target) {
+		return notBooted("the boot lines of the plan are not those of its files")
+	}
+	installs := slices.ContainsFunc(a.plan.Steps[step:], func(s api.PlanStep) bool { return s.Kind == api.PlanInstall })
+	for i, file := range target {
+		_, there := a.view.Image(flash.ParsePath(file))
+		restored := slices.ContainsFunc(done.files, func(d api.File) bool { return boots(d.Kind) && a.view.sameOnUnits(d.Path, file) })
+		installed := installs && flash.ParsePath(file).Base() == "packages.conf"
+		if !restored && (!there || i == 0) && !installed {
+			return notBooted(file + " was not proved on the device")
+		}
+	}
+	return nil
+}
+
+// bootTarget is the files that the device boots after all boot steps.
+func (a application) bootTarget() []string {
+	var target []string
+	for _, s := range a.plan.Steps {
+		if s.Kind == api.PlanBoot {
+			target = s.Boot
+		}
+	}
+	return target
+}
+
+// isStage reports whether a step has the lines of one of the stages towards the
+// target.
+func (a application) isStage(s api.PlanStep, target []string) bool {
+	return slices.ContainsFunc(a.view.bootStages(target), func(stage ios.BootStage) bool {
+		return slices.Equal(stage.Lines, s.Lines) && slices.Equal(stage.Boot, s.Boot)
+	})
+}
+
+func notBooted(seen string) error {
+	return cause.New(cause.Internal, seen+": no boot line is written", nil)
+}
+
+// setBoot writes the boot lines, saves them, and checks that they hold. If any
+// of that fails, it puts the former boot settings back.
+func (a application) setBoot(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
+	a.line.report(api.StepChange, s.Lines[len(s.Lines)-1], 0, -1)
+	done.changed = true
+	err := a.line.Configure(ctx, s.Lines)
+	if err == nil {
+		err = a.change(ctx, ios.SaveConfig())
+	}
+	if err == nil {
+		err = a.checkBoot(ctx, s.Boot)
+	}
+	if err == nil {
+		done.boot = s.Boot
+		return done, nil
+	}
+	done.boot = nil
+	if undone := a.undoBoot(ctx); undone != nil {
+		a.log().Info("put the boot lines back", "device", a.plan.Request.Device, "err", undone)
+		done.setting = fmt.Sprintf("the boot lines are not proved, and the former ones (%s) could not be put back: look at `show boot` and at "+
+			"`show running-config | include ^boot system` before the device is started again", strings.Join(a.view.next(), ";"))
+		return done, err
+	}
+	done.setting = "the boot lines are as they were"
+	return done, err
+}
+
+// undoBoot puts the boot settings back that the plan saw, also when the user
+// broke off, over a new line: the old one may be in the middle of anything.
+func (a application) undoBoot(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer cancel()
+	if err := a.line.renew(ctx); err != nil {
+		return err
+	}
+	now, err := a.line.BootConfig(ctx)
+	if err != nil {
+		return err
+	}
+	lines := ios.RestoreBootLines(now.Lines, a.view.config.Lines)
+	if a.view.boot.Units[0].PathList {
+		lines = a.formerLists()
+	}
+	if len(lines) > 0 {
+		err = a.line.Configure(ctx, lines)
+	}
+	if err == nil {
+		err = a.change(ctx, ios.SaveConfig())
+	}
+	if err != nil {
+		return err
+	}
+	return a.sameBoot(ctx)
+}
+
+// undoWithin is how long it may take to put boot lines back.
+const undoWithin = 5 * time.Minute
+
+// formerLists is the lines that set BOOT of a Catalyst with one setting, and of
+// each member of a stack, as the plan saw it.
+func (a application) formerLists() []string {
+	units := a.view.boot.Units
+	first := units[0].NextStartFiles()
+	if len(first) == 0 {
+		return []string{"no boot system"}
+	}
+	if !a.view.Stacked() {
+		return ios.SetBootList(false, first).Lines
+	}
+	lines := ios.SetBootList(true, first).Lines
+	for _, u := range units[1:] {
+		if next := u.NextStartFiles(); !slices.Equal(next, first) && len(next) > 0 {
+			lines = append(lines, "boot system "+u.Unit+" "+strings.Join(next, ";"))
+		}
+	}
+	return lines
+}
+
+// sameBoot wants every unit to boot next what it did when the plan was made.
+func (a application) sameBoot(ctx context.Context) error {
+	b, err := a.line.Boot(ctx)
+	if err != nil {
+		return err
+	}
+	same := func(x, y ios.BootUnit) bool { return slices.Equal(x.NextStartFiles(), y.NextStartFiles()) }
+	if !slices.EqualFunc(b.Units, a.view.boot.Units, same) {
+		return errors.New("show boot differs from what the plan saw")
+	}
+	return nil
+}
+
+// checkBoot compares what every unit boots next with the boot lines.
+func (a application) checkBoot(ctx context.Context, files []string) error {
+	b, err := a.line.Boot(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range b.Units {
+		if !slices.EqualFunc(u.NextStartFiles(), files, a.view.sameOnUnits) {
+			return cause.New(cause.CommandRejected, fmt.Sprintf("%s: show boot says %q, and not %q", u.Unit, u.NextStart(), strings.Join(files, ";")),
+				api.Say("look at ").Type(api.OnDevice, "show boot").Say(" and ").Type(api.OnDevice, "show running-config | include boot").
+					Say(" on the device, and set it by hand before it is started again"))
+		}
+	}
+	if len(b.Units) == 0 {
+		return cause.New(cause.CommandRejected, "show boot says nothing after the boot lines were saved",
+			api.Say("look at it by hand before the device is started again"))
+	}
+	return nil
+}
+
+// canStart looks at the device again, and refuses to start it if a unit would
+// not return.
+func (a application) canStart(ctx context.Context, s api.PlanStep, done outcome) error {
+	v, err := look(ctx, a.line, a.plan.Request.Device, "")
+	if err != nil {
+		return err
+	}
+	why := v.unsafe(v.loaders())
+	if s.Kind == api.PlanInstall { // the files come with the step
+		why = nil
+		for _, l := range v.loaders() {
+			if why == nil {
+				why = v.unsafeSettings(l)
+			}
+		}
+	}
+	switch {
+	case why == nil:
+		return nil
+	case done.changed:
+		return cause.New(cause.UnsafeBoot, why.Detail, why.Fix)
+	}
+	return cause.Wrap(cause.UnsafeBoot, ErrRefused, why.Detail, why.Fix)
+}

@@ -1,0 +1,290 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
+	"flashwarden/internal/ios"
+)
+
+// loader is what the boot loader of one unit reads: of the device itself, of
+// another member of a stack, or of the second supervisor.
+type loader struct {
+	unit     string   // as show boot calls it: "active", "switch 2", "standby"
+	own      bool     // it is the unit that answers
+	started  []string // BOOT of the last start
+	next     []string // BOOT of the next start
+	manual   bool     // MANUAL_BOOT: it waits for somebody to type boot
+	register ios.Register
+	after    ios.Register // the config-register for the next start
+	unknown  string       // why its settings are not known; empty: they are
+}
+
+// loaders is the boot loaders of all units, that of the unit that answers first.
+// A unit without a block in show boot starts as the one that answers: the boot
+// lines of the configuration count for all.
+func (v view) loaders() []loader {
+	if len(v.boot.Units) == 0 {
+		return []loader{v.loader(ios.BootUnit{Unit: "the device"}, true, "it shows no boot settings")}
+	}
+	all := []loader{v.loader(v.boot.Units[0], true, "")}
+	var blocks [][]string
+	for _, u := range v.boot.Units[1:] {
+		all = append(all, v.loader(u, false, ""))
+		blocks = append(blocks, []string{u.Unit})
+	}
+	for _, fs := range v.others() {
+		names := v.UnitNames(fs)
+		shown := func(block []string) bool { return slices.Contains(names, block[0]) }
+		if slices.ContainsFunc(blocks, shown) || len(names) == 0 {
+			continue
+		}
+		blocks = append(blocks, names[:1])
+		l := v.loader(v.boot.Units[0], false, "")
+		l.unit = names[0]
+		all = append(all, l)
+	}
+	return all
+}
+
+// others is the file systems of other units that correspond to one with an
+// image of this unit.
+func (v view) others() []string {
+	families := []string{"", flash.ParsePath(v.facts.Image).FS}
+	for _, n := range v.next() {
+		families = append(families, flash.ParsePath(n).FS)
+	}
+	var found []string
+	for _, fs := range families {
+		for _, other := range v.Siblings(v.Canonical(fs)) {
+			if !slices.Contains(found, other) {
+				found = append(found, other)
+			}
+		}
+	}
+	return found
+}
+
+// loader puts the settings of one unit together. What show boot does not print
+// of another unit is as on the one that answers.
+func (v view) loader(u ios.BootUnit, own bool, unknown string) loader {
+	l := loader{unit: u.Unit, own: own, started: u.Files, next: u.NextStartFiles(), manual: u.ManualBoot != nil && *u.ManualBoot, unknown: unknown}
+	now, after := u.ConfigRegister, u.ConfigRegisterNext
+	if now == "" {
+		now, after = v.facts.Register, v.facts.NextRegister
+	}
+	if after == "" {
+		after = now
+	}
+	var known, nextKnown bool
+	l.register, known = ios.ParseRegister(now)
+	l.after, nextKnown = ios.ParseRegister(after)
+	if (!known || !nextKnown) && unknown == "" {
+		l.unknown = "show version prints no config-register"
+	}
+	return l
+}
+
+// at is the place that a unit calls p. ok is false where it is on no listed flash
+// of that unit.
+func (v view) at(l loader, p flash.Path) (flash.Path, bool) {
+	if l.own {
+		return p, v.Unit(p.FS) == ""
+	}
+	fs, ok := v.OnUnit(l.unit, v.Canonical(p.FS))
+	return p.On(fs), ok
+}
+
+// image finds the file that a unit starts if its BOOT names file. A directory is
+// none: no loader looks inside.
+func (v view) image(l loader, file string) (flash.File, bool) {
+	at, ok := v.at(l, flash.ParsePath(file))
+	if !ok {
+		return flash.File{}, false
+	}
+	f, there := v.File(at)
+	return f, there && v.canStart(f)
+}
+
+// canStart reports whether a loader may start a file: an image that is not
+// empty, or a provisioning file whose packages are all there.
+func (v view) canStart(f flash.File) bool {
+	if f.Entry.Size == 0 || f.IsDir() || !flash.KeepsImages(f.FS) || ios.IsPatch(f.Rel) {
+		return false
+	}
+	if path.Ext(f.Rel) == ".conf" {
+		packages, read := v.provisioned[f.Path]
+		missing := func(name string) bool {
+			pkg, there := v.File(f.Dir().Join(name))
+			return !there || pkg.Entry.Size == 0
+		}
+		return read && !slices.ContainsFunc(packages, missing)
+	}
+	return looksLikeImage(f) || v.Same(f.Path, flash.ParsePath(v.facts.Image))
+}
+
+// looksLikeImage reports whether the name of a file is that of an image.
+func looksLikeImage(f flash.File) bool {
+	if ext := path.Ext(f.Rel); ext == ".bin" || ext == ".tar" || ext == ".pkg" {
+		return ext == ".bin"
+	}
+	_, named := ios.ParseImageName(f.Rel)
+	return named
+}
+
+// images is the images that a unit may start from: those that its BOOT names,
+// the running one, and all others of its default flash.
+func (v view) images(l loader) []flash.Path {
+	var found []flash.Path
+	add := func(f flash.File, ok bool) {
+		if ok && !slices.Contains(found, f.Path) {
+			found = append(found, f.Path)
+		}
+	}
+	for _, file := range append(slices.Clone(l.next), v.facts.Image) {
+		add(v.image(l, file))
+	}
+	home, ok := v.at(l, flash.Path{FS: v.Canonical("")})
+	for _, f := range v.All() {
+		add(f, ok && v.SameSystem(f.FS, home.FS) && v.canStart(f))
+	}
+	return found
+}
+
+// strands names the first unit that would have no image left once these files
+// are gone; empty where there is none. A file that is not proved to be another
+// one counts as gone.
+func (v view) strands(gone []string) string {
+	for _, l := range v.loaders() {
+		all := v.images(l)
+		left := slices.DeleteFunc(slices.Clone(all), func(have flash.Path) bool {
+			return slices.ContainsFunc(gone, func(name string) bool {
+				p := flash.ParsePath(name)
+				return have.Rel == p.Rel && !v.Apart(have.FS, p.FS)
+			})
+		})
+		if len(all) > 0 && len(left) == 0 {
+			return l.unit
+		}
+	}
+	return ""
+}
+
+// unsafe says why a unit would not return from a reload; nil where all would.
+// Its rules are those of the boot loaders; see [ios.Register] and the sections
+// on the environment variables of the Catalyst configuration guides. What is not
+// certain is refused.
+func (v view) unsafe(loaders []loader) *api.Problem {
+	for _, l := range loaders {
+		if why := v.unsafeSettings(l); why != nil {
+			return why
+		}
+		if why := v.unsafeFiles(l); why != nil {
+			return why
+		}
+	}
+	return nil
+}
+
+// unsafeSettings looks at the settings of a unit, not at its files.
+func (v view) unsafeSettings(l loader) *api.Problem {
+	register := func(value ios.Register) string { return fmt.Sprintf("config-register 0x%X", value) }
+	after := fmt.Sprintf("0x%X", uint16(l.after))
+	switch {
+	case l.unknown != "":
+		return unsafeBoot(l.unit+" is not started again: "+l.unknown,
+			api.Say("look at ").Type(api.OnDevice, "show version").Say(" and ").Type(api.OnDevice, "show boot").Say(", and start it again by hand: ").Type(api.OnDevice, "reload"))
+	case l.manual:
+		return unsafeBoot(l.unit+" has Manual Boot on: after a reload it waits in its boot loader",
+			api.Say("type in configuration mode: ").Type(api.OnDevice, "no boot manual").Say(", then ").Type(api.OnDevice, "write memory"))
+	case l.after.IgnoresStartup():
+		return unsafeBoot(fmt.Sprintf("the config-register of %s is %s: after a reload it ignores its startup-config, and cannot be reached", l.unit, after),
+			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after&^0x0040)))
+	case l.after.BootField() < 2:
+		return unsafeBoot(fmt.Sprintf("the config-register of %s is %s: its boot field is %d, so that BOOT does not count after a reload", l.unit, after, l.after.BootField()),
+			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after&^0x004F|2)))
+	}
+	return nil
+}
+
+// unsafeFiles looks at the files that a unit starts from.
+func (v view) unsafeFiles(l loader) *api.Problem {
+	fix := api.Say("set the boot lines: ").Do("restore", v.name).With("set_boot", "").Say(", or type them in configuration mode: ").Type(api.OnDevice, "boot system")
+	for _, file := range l.next {
+		if _, ok := v.image(l, file); ok {
+			return nil
+		}
+	}
+	switch {
+	case len(l.next) > 0:
+		return unsafeBoot(fmt.Sprintf("%s is not started again: of the files that it boots next (%s) none is an image in its flash", l.unit, strings.Join(l.next, ";")), fix)
+	case v.facts.OS == "iosxe" && v.catalyst():
+		return unsafeBoot(l.unit+" is not started again: its BOOT is empty", fix)
+	case len(v.images(l)) == 0:
+		return unsafeBoot(l.unit+" is not started again: there is no image in its flash", fix)
+	}
+	return nil
+}
+
+// catalyst reports whether the device has Manual Boot, as Catalysts have.
+func (v view) catalyst() bool {
+	return slices.ContainsFunc(v.boot.Units, func(u ios.BootUnit) bool { return u.ManualBoot != nil })
+}
+
+// unsafeBoot is the refusal of a step after which the device would not return.
+func unsafeBoot(seen string, fix api.Fix) *api.Problem {
+	return &api.Problem{Cause: cause.UnsafeBoot, Detail: seen, Fix: fix, Exit: api.ExitRefused}
+}
+
+// mayNotSave refuses to save the running-config of a device that ignored its
+// startup-config: it would save a nearly empty configuration over the good one.
+func (v view) mayNotSave() *api.Problem {
+	for _, l := range v.loaders() {
+		if !l.register.IgnoresStartup() && !l.after.IgnoresStartup() {
+			continue
+		}
+		value := l.register
+		if !value.IgnoresStartup() {
+			value = l.after
+		}
+		return unsafeBoot(fmt.Sprintf("the config-register of %s is 0x%X, so that the device may run without its startup-config; `write memory` would replace that by the running one",
+			l.unit, uint16(value)),
+			api.Say("compare ").Type(api.OnDevice, "show startup-config").Say(" with ").Type(api.OnDevice, "show running-config").Say(", load it if it is not in force (").
+				Type(api.OnDevice, "copy startup-config running-config").Say("), type in configuration mode ").
+				Type(api.OnDevice, fmt.Sprintf("config-register 0x%X", uint16(value&^0x0040))).Say(", then ").Type(api.OnDevice, "write memory").
+				Say(" and ").Type(api.OnDevice, "reload").Say("; or leave out ").Option("set_boot", ""))
+	}
+	return nil
+}
+
+// provisioning reads the packages that each provisioning file names from which
+// a unit runs or starts. One that cannot be read is left out: nothing starts
+// from it.
+func provisioning(ctx context.Context, dev Device, v view) (map[flash.Path][]string, error) {
+	named := make(map[flash.Path][]string)
+	for _, l := range v.loaders() {
+		for _, file := range slices.Concat([]string{v.facts.Image}, l.started, l.next) {
+			at, ok := v.at(l, flash.ParsePath(file))
+			f, there := v.File(at)
+			if _, read := named[f.Path]; !ok || !there || read || path.Ext(f.Rel) != ".conf" {
+				continue
+			}
+			text, err := dev.Text(ctx, f.String())
+			if ctx.Err() != nil || cause.Of(err) == cause.SessionLost {
+				return nil, err
+			}
+			packages, parseErr := ios.ParsePackages(text)
+			if errors.Join(err, parseErr) == nil {
+				named[f.Path] = packages
+			}
+		}
+	}
+	return named, nil
+}

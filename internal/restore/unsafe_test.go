@@ -1,0 +1,212 @@
+package restore_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/backup"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
+)
+
+// TestUnsafeStates has devices that would not return from a reload, or whose
+// configuration must not be saved, or that would not ask. Nothing is typed that
+// changes them.
+func TestUnsafeStates(t *testing.T) {
+	testlevel.NeedFull(t, "TestUnsafeReload")
+	both, reload, boot := api.Restore{SetBoot: true, Reload: true}, api.Restore{Reload: true}, api.Restore{SetBoot: true}
+	refused := func(profile string, o iossim.Options, req api.Restore, c cause.Cause, words ...string) func(t *testing.T) {
+		return func(t *testing.T) {
+			b := newBenchOf(t, profile, o, api.PolicyRebuild)
+			var vlans string
+			for i, f := range b.snapshot.Files {
+				if f.Kind == api.KindImage {
+					b.snapshot.Files[i].Path = flashOf(f.Path) + "/new.bin"
+				}
+				if f.Kind == api.KindVLAN && vlans == "" {
+					vlans = f.Path
+				}
+			}
+			files := []string{"new.bin"}
+			if !req.SetBoot {
+				b.lose(vlans)
+				files = []string{vlans}
+			}
+			before := b.digests()
+			r := b.restore(req, files...)
+			wantResult(t, r, api.StatusFailed, c)
+			for _, w := range words {
+				if !r.Refused || !strings.Contains(r.Message+r.Hint, w) {
+					t.Errorf("refused: %t, message %q, hint %q; want %q", r.Refused, r.Message, r.Hint, w)
+				}
+			}
+			b.wantUnchanged(before)
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"its startup-config was ignored":    refused("isr4300", iossim.Options{Register: 0x2142}, boot, cause.UnsafeBoot, "0x2142", "config-register 0x2102", "copy startup-config running-config"),
+		"it would ignore it":                refused("isr2900", iossim.Options{RegisterNext: 0x2142}, reload, cause.UnsafeBoot, "ignores its startup-config", "config-register 0x2102"),
+		"ROMMON":                            refused("c4500-redundant", iossim.Options{Register: 0x2100}, reload, cause.UnsafeBoot, "boot field is 0", "config-register 0x2102"),
+		"ROMMON of the other supervisor":    refused("c4500-redundant", iossim.Options{Register: 0x2100, RegisterUnit: 2}, reload, cause.UnsafeBoot, "standby"),
+		"the first image":                   refused("c6500-vss", iossim.Options{Register: 0x2101}, both, cause.UnsafeBoot, "boot field is 1"),
+		"manual boot":                       refused("c2950", iossim.Options{ManualBoot: 1}, both, cause.UnsafeBoot, "Manual Boot", "no boot manual"),
+		"manual boot of a member":           refused("c3750-stack", iossim.Options{ManualBoot: 2}, reload, cause.UnsafeBoot, "switch 2 has Manual Boot on"),
+		"manual boot of the other one, XE":  refused("c9400-redundant", iossim.Options{ManualBoot: 2}, reload, cause.UnsafeBoot, "standby has Manual Boot on"),
+		"BOOT names nothing that is there":  refused("c9300-stack", iossim.Options{Boots: []string{"flash:gone.conf"}}, reload, cause.UnsafeBoot, "flash:gone.conf", "--set-boot"),
+		"BOOT names no image":               refused("c2950", iossim.Options{Boots: []string{"flash:/config.text"}}, reload, cause.UnsafeBoot, "flash:/config.text"),
+		"BOOT of an XE switch is empty":     refused("c9300-stack", iossim.Options{Boots: []string{}}, reload, cause.UnsafeBoot, "BOOT is empty"),
+		"it would not ask":                  refused("c2950", iossim.Options{FilePrompt: "quiet"}, boot, cause.UnsafePrompt, "file prompt quiet", "file prompt alert"),
+		"only another disk holds the image": refused("c6500-vss", iossim.Options{Boots: []string{"disk0:/gone"}}, reload, cause.UnsafeBoot, "disk0:/gone"),
+	})
+}
+
+// TestBootLinesWithoutGap looks at the boot lines before every command: the
+// running and the saved configuration always have one, and each loader starts
+// an image.
+func TestBootLinesWithoutGap(t *testing.T) {
+	first := newBench(t, "isr4300", api.PolicyImage)
+	const image, added = "bootflash:/isr4300-universalk9.03.16.04b.S.155-3.S4b-ext.SPA.bin", "bootflash:/new.bin"
+	run := func(faults iossim.Faults, check func(t *testing.T, b *bench, r api.RestoreResult)) func(*testing.T) {
+		return func(t *testing.T) {
+			var b *bench
+			faults.Ask = func(command string) string {
+				for _, file := range []string{"system:running-config", "nvram:startup-config"} {
+					if b != nil && !strings.Contains(b.text(file), "\nboot system ") {
+						t.Errorf("at %q %s has no boot line", command, file)
+					}
+				}
+				if b != nil && !b.sw.Bootable() {
+					t.Errorf("at %q it would not boot", command)
+				}
+				return ""
+			}
+			b = first.another(t, "isr4300", faults)
+			b.snapshot.Files[0].Path = added
+			check(t, b, b.restore(api.Restore{SetBoot: true}, "new.bin"))
+		}
+	}
+	old := func(words string) func(t *testing.T, b *bench, r api.RestoreResult) {
+		return func(t *testing.T, b *bench, r api.RestoreResult) {
+			if r.Status == api.StatusOK || !strings.Contains(r.Message, words) || !slices.Equal(b.sw.BootNext(), []string{image}) {
+				t.Errorf("%s: %s; it boots %q next", r.Status, r.Message, b.sw.BootNext())
+			}
+			if lines := strings.Count(b.text("system:running-config"), "boot system "); lines != 1 {
+				t.Errorf("%d boot lines are left", lines)
+			}
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"it works": run(iossim.Faults{}, func(t *testing.T, b *bench, r api.RestoreResult) {
+			wantResult(t, r, api.StatusOK, "")
+			wantOrder(t, b.sw.Commands(), "boot system "+added, "write memory", "no boot system "+image, "boot system "+image, "write memory")
+		}),
+		"the first line is refused": run(iossim.Faults{RefuseLine: func(l string) bool { return l == "boot system "+added }}, old("the boot lines are as they were")),
+		"a removal is refused":      run(iossim.Faults{RefuseLine: func(l string) bool { return l == "no boot system "+image }}, old("the boot lines are as they were")),
+		"nvram: is busy":            run(iossim.Faults{BusyNVRAM: 1}, old("the boot lines are as they were")),
+		"nvram: stays busy":         run(iossim.Faults{BusyNVRAM: iossim.Always}, old("could not be put back")),
+	})
+}
+
+// TestStartupReplaced restores an older startup-config over a newer one: the one
+// question about overwriting is about the file that was named, and the vault has
+// the old content.
+func TestStartupReplaced(t *testing.T) {
+	testlevel.NeedFull(t, "TestPlanIsWhatIsTyped")
+	replaced := func(profile, name string) func(*testing.T) {
+		return func(t *testing.T) {
+			b := newBench(t, profile, api.PolicyRebuild)
+			wanted := b.text("nvram:startup-config")
+			b.write("nvram:startup-config", "! newer\n"+wanted)
+			r := b.restore(api.Restore{Replace: true}, name)
+			if r.Status == api.StatusOK || !strings.Contains(r.Message, "the vault does not hold the content of nvram:startup-config") || len(b.changes()) > 0 {
+				t.Errorf("what the vault lacks was overwritten: %s", r.Message)
+			}
+			if k := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll}); k.Snapshot == "" {
+				t.Fatal(k.Message)
+			}
+			if r = b.restore(api.Restore{}, name); !r.Refused || !strings.Contains(r.Message, "with other content") {
+				t.Errorf("without consent: %s", r.Message)
+			}
+			wantResult(t, b.restore(api.Restore{Replace: true}, name), api.StatusOK, "")
+			if b.text("nvram:startup-config") != wanted {
+				t.Error("it is not restored")
+			}
+			asked := slices.DeleteFunc(b.sw.Commands(), func(c string) bool { return !strings.HasPrefix(c, "Do you want to over write?") })
+			if fmt.Sprint(asked) != "[Do you want to over write? [confirm]y]" {
+				t.Errorf("asked %q", asked)
+			}
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"c9300": replaced("c9300-stack", "startup-config"), "c3750": replaced("c3750", "startup-config"), "config.text": replaced("c3750-stack", "config.text"),
+	})
+}
+
+// TestOtherDisk makes the image on another disk the next to boot, on both
+// chassis.
+func TestOtherDisk(t *testing.T) {
+	testlevel.NeedFull(t, "TestWantedAfterRestart")
+	t.Parallel()
+	b := newBench(t, "c6500-vss", api.PolicyImage)
+	r := b.restore(api.Restore{To: "disk0:", SetBoot: true, Reload: true}, "s72033-ipservicesk9_wan-mz.122-33.SXJ10")
+	wantResult(t, r, api.StatusOK, "")
+	if next := b.sw.BootNext(); len(next) != 2 || next[0] != "disk0:/s72033-ipservicesk9_wan-mz.122-33.SXJ10" || !b.sw.Bootable() || b.sw.InLoader() {
+		t.Errorf("it boots %q next", next)
+	}
+	if second, err := b.sw.Boots(2); err != nil || !strings.HasPrefix(second, "slavedisk0:") {
+		t.Errorf("the other chassis boots %s, %v", second, err)
+	}
+}
+
+// TestSqueeze has flash on which a deletion frees nothing: the plan says so, and
+// nothing is squeezed.
+func TestSqueeze(t *testing.T) {
+	testlevel.NeedFull(t, "TestFits")
+	t.Parallel()
+	data := newBenchOf(t, "c4500-redundant", iossim.Options{FlashSize: 140_000}, api.PolicyAll)
+	data.write("bootflash:/spare.bin", "\x7fELF"+strings.Repeat("x", 50_000))
+	if r := data.node.Runner().Backup(t.Context(), data.device, backup.Options{Policy: api.PolicyAll}); r.Snapshot == "" {
+		t.Fatal(r.Message)
+	}
+	data.snapshot.Files[0].Path = "bootflash:/new.bin"
+	r := data.restore(api.Restore{Delete: []string{"bootflash:/spare.bin"}}, "bootflash:/new.bin")
+	wantResult(t, r, api.StatusFailed, cause.DeviceNoSpace)
+	if !strings.Contains(r.Hint, "`squeeze bootflash:`") || len(data.changes()) > 0 {
+		t.Errorf("hint %q, typed %q", r.Hint, data.changes())
+	}
+	wantResult(t, data.restore(api.Restore{Delete: []string{"bootflash:/spare.bin"}}), api.StatusOK, "")
+	wantResult(t, data.restore(api.Restore{}, "bootflash:/new.bin"), api.StatusFailed, cause.DeviceNoSpace)
+	if slices.ContainsFunc(data.sw.Commands(), func(c string) bool { return strings.Contains(strings.ToLower(c), "squeeze") }) {
+		t.Error("squeeze was typed")
+	}
+}
+
+// TestNoRoomAfterDeletion has the device fill its flash while a file is deleted:
+// the copy for which there is no room is not begun.
+func TestNoRoomAfterDeletion(t *testing.T) {
+	testlevel.NeedFull(t, "TestFits")
+	t.Parallel()
+	b := newBenchOf(t, "c3750", iossim.Options{FlashSize: 700_000}, api.PolicyAll)
+	b.write("flash:/spare.bin", strings.Repeat("spare", 50_000))
+	if r := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll}); r.Snapshot == "" {
+		t.Fatal(r.Message)
+	}
+	b.snapshot.Files[slices.IndexFunc(b.snapshot.Files, func(f api.File) bool { return f.Path == c3750Image })].Path = "flash:/new.bin"
+	p := b.plan(api.Restore{Delete: []string{"flash:/spare.bin"}}, "flash:/new.bin")
+	var once sync.Once
+	b.onEvent = func(e api.Event) {
+		if e.Step == api.StepChange && strings.HasPrefix(e.File, "delete") {
+			once.Do(func() { b.write("flash:/crashinfo", strings.Repeat("crash", 20_000)) })
+		}
+	}
+	r := b.apply(p)
+	wantResult(t, r, api.StatusFailed, cause.DeviceNoSpace)
+	if !strings.Contains(r.Message, "after the deletion") || slices.ContainsFunc(b.sw.Commands(), func(c string) bool { return strings.HasPrefix(c, "copy tftp") }) {
+		t.Errorf("message %q, typed %q", r.Message, b.changes())
+	}
+}
