@@ -75,7 +75,7 @@ func TestAskErase(t *testing.T) {
 			t.Errorf("the journal lacks %q", want)
 		}
 	}
-	sendFile(l, "nvram:/startup-config", "c") // a fourth copy is not disturbed
+	sendFile(l, "nvram:/private-config", "c") // a fourth copy is not disturbed
 	l.expect("bytes copied")
 }
 
