@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
-	"internal/node": {"api", "internal/backup", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
+	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sftp", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"tftp"},

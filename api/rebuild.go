@@ -3,6 +3,7 @@ package api
 // Rebuild asks for a new index of the vault, as after the catalog was lost.
 type Rebuild struct {
 	Convert  bool `json:"convert,omitempty"`   // convert a vault of format 1 first
+	NewKey   bool `json:"new_key,omitempty"`   // make a new key file in place of a lost one
 	NewVault bool `json:"new_vault,omitempty"` // take the vault that is there, in place of the one that the catalog knows
 }
 

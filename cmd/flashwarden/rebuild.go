@@ -45,6 +45,7 @@ vault was lost, restore --vault TARGET takes its files from there.
 	}
 	p.vaultFlag(cmd)
 	cmd.Flags().BoolVar(&r.Convert, "convert", false, "convert a vault of format 1 first; reads every file")
+	cmd.Flags().BoolVar(&r.NewKey, "new-key", false, "make a new key file in place of a lost one; all passwords must then be entered again")
 	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "use the vault that is there, or begin a new one, instead of the known one")
 	return cmd
 }

@@ -60,7 +60,8 @@ func (i *Importer) copy(ctx context.Context, root *os.Root, name string) (*spool
 		return nil, cause.Wrap(cause.Internal, err, "read", api.Say("make it readable for the user that runs flashwarden"))
 	}
 	defer from.Close()
-	to, err := os.OpenFile(filepath.Join(i.Spool, "import-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// A name that the spool sweeps, if this process dies.
+	to, err := os.OpenFile(filepath.Join(i.Spool, "transfer-"+strings.ToLower(rand.Text())[:20]+".part"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,8 @@ type Inventory interface {
 	// Secrets returns the secrets of the device with the given name. The error
 	// is ErrNotFound where there is none.
 	Secrets(ctx context.Context, name string) (Secrets, error)
+	// Sealed returns the number of devices that have a secret.
+	Sealed(ctx context.Context) (int, error)
 }
 
 // Secrets are the texts to log in to a device with, each sealed; an empty one

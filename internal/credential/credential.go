@@ -24,11 +24,17 @@ import (
 	"flashwarden/internal/disk"
 )
 
-// ErrWrongKey reports that a text was sealed with another key.
-var ErrWrongKey = errors.New("sealed with another key")
+// Errors of Unseal; test with errors.Is.
+var (
+	ErrWrongKey = errors.New("sealed with another key")
+	// ErrElsewhere: the text was sealed for another device, address or use. Somebody
+	// who can write the database has perhaps moved it, to have it sent to another host.
+	ErrElsewhere = errors.New("sealed for another device, address or use")
+)
 
 const (
-	prefix = "age:"
+	prefix   = "age:"
+	endOfUse = "\x00" // stands between the use and the secret
 
 	maxKeyFile = 64 << 10 // bytes; age-keygen writes under 200
 	maxSecret  = 64 << 10 // bytes of an unsealed text
@@ -55,15 +61,29 @@ func Open(path string) (*Key, error) {
 	return &Key{path: path, identity: identity}, nil
 }
 
+// Load is Open for a key file that exists. The error is a fs.ErrNotExist if it does
+// not.
+func Load(path string) (*Key, error) {
+	identity, err := read(path)
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	return &Key{path: path, identity: identity}, nil
+}
+
 // String returns the path of the key file.
 func (k *Key) String() string { return "key " + k.path }
 
 // GoString returns String, so that %#v does not reveal the key either.
 func (k *Key) GoString() string { return k.String() }
 
-// Seal encrypts a secret of at most 64 KiB. The result is one line of printable
-// ASCII, and differs each time. Only the same key can unseal it.
-func (k *Key) Seal(secret string) (string, error) {
+// Seal encrypts a secret of at most 64 KiB for one use: what it is for, and the
+// device and the address that it may be sent to. The result is one line of printable
+// ASCII, and differs each time. Only the same key can unseal it, for the same use.
+func (k *Key) Seal(secret, use string) (string, error) {
+	if strings.Contains(use, endOfUse) {
+		return "", fmt.Errorf("seal: the use %q has a NUL", use)
+	}
 	if len(secret) > maxSecret {
 		return "", fmt.Errorf("seal: a secret of more than %d bytes", maxSecret)
 	}
@@ -72,7 +92,7 @@ func (k *Key) Seal(secret string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
-	if _, err := io.WriteString(w, secret); err != nil {
+	if _, err := io.WriteString(w, use+endOfUse+secret); err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
 	if err := w.Close(); err != nil {
@@ -82,8 +102,8 @@ func (k *Key) Seal(secret string) (string, error) {
 }
 
 // Unseal returns the secret in a text from Seal. The error is ErrWrongKey if another
-// key sealed it; a damaged text is also an error. Errors do not quote the text.
-func (k *Key) Unseal(sealed string) (string, error) {
+// key sealed it, and ErrElsewhere if it was sealed for another use; a damaged text is also an error. Errors do not quote the text.
+func (k *Key) Unseal(sealed, use string) (string, error) {
 	text, ok := strings.CutPrefix(sealed, prefix)
 	if !ok {
 		return "", enterAgain(errors.New("unseal: this is not a sealed password"))
@@ -101,11 +121,16 @@ func (k *Key) Unseal(sealed string) (string, error) {
 	if err != nil {
 		return "", enterAgain(errors.New("unseal: the sealed password is damaged"))
 	}
-	secret, err := io.ReadAll(io.LimitReader(r, maxSecret+1))
-	if err != nil || len(secret) > maxSecret {
+	limit := maxSecret + int64(len(use)+len(endOfUse))
+	opened, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
 		return "", enterAgain(errors.New("unseal: the sealed password is damaged"))
 	}
-	return string(secret), nil
+	secret, ok := strings.CutPrefix(string(opened), use+endOfUse)
+	if !ok || len(secret) > maxSecret {
+		return "", enterAgain(fmt.Errorf("unseal: this password was %w: somebody has perhaps changed the database", ErrElsewhere))
+	}
+	return secret, nil
 }
 
 // enterPassword is the fix for a secret that nobody can read any more.

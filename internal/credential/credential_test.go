@@ -24,18 +24,21 @@ func openKey(t *testing.T, path string) *Key {
 	return k
 }
 
+// use is what the secrets of these tests are for.
+const use = "password\nsw1\n192.0.2.1"
+
 func TestSealAndUnseal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	k := openKey(t, path)
 	for _, secret := range []string{"", "x", "Zürich käse \x00\xff", "s3cret-s3cret-s3cret", strings.Repeat("p", 1000)} {
-		sealed, err := k.Seal(secret)
+		sealed, err := k.Seal(secret, use)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if strings.ContainsFunc(sealed, func(r rune) bool { return r < '!' || r > '~' }) {
 			t.Errorf("%q is not one line of printable ASCII", sealed)
 		}
-		got, err := openKey(t, path).Unseal(sealed) // the key as a later process reads it
+		got, err := openKey(t, path).Unseal(sealed, use) // the key as a later process reads it
 		if err != nil || got != secret {
 			t.Errorf("unsealed %q, error %v; want %q", got, err, secret)
 		}
@@ -45,11 +48,11 @@ func TestSealAndUnseal(t *testing.T) {
 func TestSecretIsNotInTheSealedText(t *testing.T) {
 	const secret = "correct horse battery staple"
 	k := openKey(t, filepath.Join(t.TempDir(), "key"))
-	first, err := k.Seal(secret)
+	first, err := k.Seal(secret, use)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := k.Seal(secret)
+	second, err := k.Seal(secret, use)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,11 +73,11 @@ func TestSecretIsNotInTheSealedText(t *testing.T) {
 }
 
 func TestWrongKeySaysWhatToDo(t *testing.T) {
-	sealed, err := openKey(t, filepath.Join(t.TempDir(), "key")).Seal("secret")
+	sealed, err := openKey(t, filepath.Join(t.TempDir(), "key")).Seal("secret", use)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = openKey(t, filepath.Join(t.TempDir(), "other")).Unseal(sealed)
+	_, err = openKey(t, filepath.Join(t.TempDir(), "other")).Unseal(sealed, use)
 	if !errors.Is(err, ErrWrongKey) || !strings.Contains(cause.Hint(err), "flashwarden device edit NAME --password-file F") {
 		t.Errorf("error %v; want ErrWrongKey with the next step", err)
 	}
@@ -82,7 +85,7 @@ func TestWrongKeySaysWhatToDo(t *testing.T) {
 
 func TestDamagedTextIsRefused(t *testing.T) {
 	k := openKey(t, filepath.Join(t.TempDir(), "key"))
-	sealed, err := k.Seal("the secret")
+	sealed, err := k.Seal("the secret", use)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +98,7 @@ func TestDamagedTextIsRefused(t *testing.T) {
 		damaged = append(damaged, sealed[:i]+string(other)+sealed[i+1:])
 	}
 	for _, text := range damaged {
-		got, err := k.Unseal(text)
+		got, err := k.Unseal(text, use)
 		if err == nil || got != "" || !strings.Contains(cause.Hint(err), "device edit NAME --password-file F") {
 			t.Errorf("%q: unsealed %q, error %v; want an error with the next step", text, got, err)
 		}
@@ -160,11 +163,11 @@ func TestKeyFileOfAgeKeygen(t *testing.T) {
 	if err := os.WriteFile(path, append([]byte(text), line...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := k.Seal("secret")
+	sealed, err := k.Seal("secret", use)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := openKey(t, path).Unseal(sealed); err != nil || got != "secret" {
+	if got, err := openKey(t, path).Unseal(sealed, use); err != nil || got != "secret" {
 		t.Errorf("unsealed %q, error %v", got, err)
 	}
 }
@@ -185,12 +188,12 @@ func TestManyOpenTheFirstKeyAtOnce(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	sealed, err := keys[0].Seal("secret")
+	sealed, err := keys[0].Seal("secret", use)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range append(keys, openKey(t, path)) {
-		if got, err := k.Unseal(sealed); err != nil || got != "secret" {
+		if got, err := k.Unseal(sealed, use); err != nil || got != "secret" {
 			t.Errorf("unsealed %q, error %v: not all have the same key", got, err)
 		}
 	}
@@ -224,15 +227,32 @@ func FuzzUnseal(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	sealed, err := k.Seal("secret")
+	sealed, err := k.Seal("secret", use)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(sealed)
 	f.Add(prefix)
 	f.Fuzz(func(t *testing.T, text string) {
-		if got, err := k.Unseal(text); err == nil && (got != "secret" || text != sealed) {
+		if got, err := k.Unseal(text, use); err == nil && (got != "secret" || text != sealed) {
 			t.Errorf("%q was unsealed as %q", text, got)
 		}
 	})
+}
+
+// TestOtherUse moves a sealed text to another device.
+func TestOtherUse(t *testing.T) {
+	k := openKey(t, filepath.Join(t.TempDir(), "key"))
+	sealed, err := k.Seal("secret", use)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{"", "password", use + "0", "password\nsw1\n192.0.2.66", strings.Repeat("x", 100_000)} {
+		if got, err := k.Unseal(sealed, other); !errors.Is(err, ErrElsewhere) || got != "" || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.40q: %q, error %v", other, got, err)
+		}
+	}
+	if _, err := k.Seal("secret", "a\x00b"); err == nil {
+		t.Error("a use with a NUL is ambiguous")
+	}
 }

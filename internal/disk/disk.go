@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // FS makes the changes of a file system. The names are paths as in package os.
@@ -118,4 +119,23 @@ func writeTemp(d FS, path string, content []byte, perm fs.FileMode) (string, err
 		return "", errors.Join(err, d.Remove(temp))
 	}
 	return temp, nil
+}
+
+// MkdirAll makes a directory with its parents where they are missing, and brings
+// each new name to stable storage.
+func MkdirAll(d FS, path string, perm fs.FileMode) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := MkdirAll(d, filepath.Dir(path), perm); err != nil {
+		return err
+	}
+	if err := d.Mkdir(path, perm); err != nil && !errors.Is(err, fs.ErrExist) { // another process may have made it
+		return err
+	}
+	return SyncDir(d, filepath.Dir(path))
 }

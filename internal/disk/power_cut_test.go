@@ -89,3 +89,29 @@ func TestEveryStepMayFail(t *testing.T) {
 		}
 	}
 }
+
+// TestPowerCutAfterMakingDirectories: once MkdirAll has returned, no power cut takes
+// a directory away.
+func TestPowerCutAfterMakingDirectories(t *testing.T) {
+	top := t.TempDir()
+	d := disktest.New(t, top)
+	for range 2 { // the second time all are there
+		if err := disk.MkdirAll(d, filepath.Join(top, "a", "b", "c"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, loss := range disktest.Losses(20) {
+		if _, err := os.Stat(filepath.Join(d.Cut(t, d.Steps(), loss), "a", "b", "c")); err != nil {
+			t.Errorf("%+v: %v", loss, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "below")} {
+		if err := disk.MkdirAll(disk.OS{}, path, 0o700); !errors.Is(err, syscall.ENOTDIR) {
+			t.Errorf("%s: error %v", path, err)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vault/dir"
 )
@@ -44,7 +45,7 @@ func Exists(ctx context.Context, data string) error {
 // prepareDir makes sure that the data directory is there, belongs to us and
 // can be written.
 func prepareDir(data string) error {
-	err := os.MkdirAll(data, 0o700)
+	err := disk.MkdirAll(disk.OS{}, data, 0o700)
 	if err != nil {
 		return unusable(data, err)
 	}

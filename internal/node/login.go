@@ -11,25 +11,10 @@ import (
 	"flashwarden/internal/vty"
 )
 
-// SealIdentity returns a private key, as ssh-keygen writes it, in the form
-// that the catalog keeps, and its fingerprint. A key that cannot be used
-// unattended is an error that says why and quotes nothing of it.
-func (n *Node) SealIdentity(key []byte) (sealed, fingerprint string, err error) {
-	id, err := vty.ParseIdentity(key)
-	if err != nil {
-		return "", "", err
-	}
-	sealed, err = n.key.Seal(string(key))
-	return sealed, id.Fingerprint(), err
-}
-
 // identity is the private key in a sealed text; nil for "".
-func (n *Node) identity(sealed string) (*vty.Identity, error) {
-	if sealed == "" {
-		return nil, nil
-	}
-	text, err := n.key.Unseal(sealed)
-	if err != nil {
+func (n *Node) identity(sealed, use string, d api.Device) (*vty.Identity, error) {
+	text, err := n.unseal(sealed, use, d)
+	if err != nil || text == "" {
 		return nil, err
 	}
 	return vty.ParseIdentity([]byte(text))
@@ -43,10 +28,10 @@ func (n *Node) jump(d api.Device, s catalog.Secrets) (*vty.Jump, error) {
 	j := &vty.Jump{}
 	j.Username, j.Address = d.Jump()
 	var err error
-	if j.Password, err = n.unseal(s.ViaPassword); err != nil {
+	if j.Password, err = n.unseal(s.ViaPassword, useViaPassword, d); err != nil {
 		return nil, fmt.Errorf("password: %w", err)
 	}
-	if j.Identity, err = n.identity(s.ViaIdentity); err != nil {
+	if j.Identity, err = n.identity(s.ViaIdentity, useViaIdentity, d); err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
 	return j, nil

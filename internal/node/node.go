@@ -46,8 +46,9 @@ type Node struct {
 	opts     Options
 	store    target // of vault
 	vault    *vault.Vault
-	known    *atomic.Bool // the vault is the one of the catalog
-	key      *credential.Key
+	known    *atomic.Bool    // the vault is the one of the catalog
+	key      *credential.Key // nil: its file is lost
+	sealed   int             // if key is nil: the devices with secrets
 	hostKeys *vty.HostKeys
 	first    *firstLogins
 	service  *service // nil before Start
@@ -64,14 +65,14 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	}
 	n := &Node{opts: o, known: new(atomic.Bool)}
 	var err error
-	if n.key, err = credential.Open(n.path("key")); err != nil {
-		return nil, err
-	}
 	if err = n.openVault(ctx); err != nil {
 		return nil, err
 	}
 	if n.Catalog, err = sqlite.Open(n.path("catalog.db")); err != nil {
 		return nil, errors.Join(err, n.store.close())
+	}
+	if err := n.openKey(ctx); err != nil {
+		return nil, errors.Join(err, n.Catalog.Close(), n.store.close())
 	}
 	n.first = &firstLogins{keys: make(map[string][]string)}
 	n.hostKeys = &vty.HostKeys{Path: n.path("known_hosts"), Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
@@ -101,26 +102,19 @@ func (n *Node) Dial(ctx context.Context, d api.Device) (*device.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Password, err = n.unseal(s.Password); err != nil {
+	if c.Password, err = n.unseal(s.Password, usePassword, d); err != nil {
 		return nil, fmt.Errorf("password of %s: %w", d.Name, err)
 	}
-	if c.EnablePassword, err = n.unseal(s.EnablePassword); err != nil {
+	if c.EnablePassword, err = n.unseal(s.EnablePassword, useEnable, d); err != nil {
 		return nil, fmt.Errorf("enable password of %s: %w", d.Name, err)
 	}
-	if c.Identity, err = n.identity(s.Identity); err != nil {
+	if c.Identity, err = n.identity(s.Identity, useIdentity, d); err != nil {
 		return nil, fmt.Errorf("private key of %s: %w", d.Name, err)
 	}
 	if c.Via, err = n.jump(d, s); err != nil {
 		return nil, fmt.Errorf("jump host of %s: %w", d.Name, err)
 	}
 	return device.Dial(ctx, c)
-}
-
-func (n *Node) unseal(sealed string) (string, error) {
-	if sealed == "" {
-		return "", nil
-	}
-	return n.key.Unseal(sealed)
 }
 
 // Runner returns the runner of backups. The node must have been started.

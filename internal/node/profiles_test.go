@@ -171,7 +171,7 @@ func deviceOf(t *testing.T, n *node.Node, name string, s *iossim.Switch) api.Dev
 	t.Helper()
 	d := api.Device{Name: name, Address: s.Addr().String(), Transport: s.Transport(), Username: "backup", LegacyCrypto: s.LegacyCrypto()}
 	password, enable := "login-word", "enable-word"
-	d, secrets, err := n.SealDevice(api.DeviceChange{Device: d, Password: &password, EnablePassword: &enable}, catalog.Secrets{})
+	d, secrets, err := n.SealDevice(api.DeviceChange{Device: d, Password: &password, EnablePassword: &enable}, api.Device{}, catalog.Secrets{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,11 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	}
 	defer release()
 	res := api.RebuildResult{Problems: []api.CheckProblem{}}
+	if r.NewKey {
+		if err := n.replaceKey(); err != nil {
+			return res, err
+		}
+	}
 	if r.Convert {
 		old, ok := n.store.store.(*dir.Store)
 		if !ok {

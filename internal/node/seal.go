@@ -1,35 +1,123 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/credential"
+	"flashwarden/internal/vty"
 )
 
+// sealer returns the key that seals secrets. Without its file, and with secrets
+// that were sealed with it, it is an error that says how to go on: a new key could
+// read none of them.
+func (n *Node) sealer() (*credential.Key, error) {
+	if n.key != nil {
+		return n.key, nil
+	}
+	return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is missing: the stored passwords of %d devices cannot be read", n.path("key"), n.sealed),
+		api.Say("put a copy of it back. If it is lost for good, begin with a new key: ").Do("rebuild").With("new_key", "").
+			Say("; then enter the passwords again: ").Do("device edit", "NAME").With("password_file", "FILE"))
+}
+
+// openKey opens the key file. It makes a new one only if nothing was sealed with a
+// lost one.
+func (n *Node) openKey(ctx context.Context) error {
+	var err error
+	n.key, err = credential.Load(n.path("key"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	n.key = nil
+	if n.sealed, err = n.Catalog.Sealed(ctx); err != nil || n.sealed > 0 {
+		return err
+	}
+	n.key, err = credential.Open(n.path("key"))
+	return err
+}
+
+// replaceKey makes a new key in place of one that is lost.
+func (n *Node) replaceKey() error {
+	if n.key != nil {
+		return cause.New(cause.Internal, fmt.Sprintf("the key file %s is not lost", n.path("key")), nil)
+	}
+	var err error
+	n.key, err = credential.Open(n.path("key"))
+	return err
+}
+
+// The uses of secrets.
+const (
+	usePassword    = "password"
+	useEnable      = "enable password"
+	useIdentity    = "private key"
+	useViaPassword = "password of the jump host"
+	useViaIdentity = "private key for the jump host"
+)
+
+// useOf binds a secret to what it is for: whoever can write the catalog must not
+// have it sent to another host.
+func useOf(use string, d api.Device) string {
+	return strings.Join([]string{use, d.Name, d.Transport, d.Address, d.Via}, "\n")
+}
+
+func (n *Node) seal(secret, use string, d api.Device) (string, error) {
+	if secret == "" {
+		return "", nil
+	}
+	key, err := n.sealer()
+	if err != nil {
+		return "", err
+	}
+	return key.Seal(secret, useOf(use, d))
+}
+
+func (n *Node) unseal(sealed, use string, d api.Device) (string, error) {
+	if sealed == "" {
+		return "", nil
+	}
+	key, err := n.sealer()
+	if err != nil {
+		return "", err
+	}
+	return key.Unseal(sealed, useOf(use, d))
+}
+
 // SealDevice returns the device of a change as the catalog keeps it, with its sealed
-// secrets. Secrets that the change does not name are taken from had. An error
-// quotes nothing of a secret.
-func (n *Node) SealDevice(c api.DeviceChange, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
+// secrets. Secrets that the change does not name are those that the device had, as it
+// was before. An error quotes nothing of a secret.
+func (n *Node) SealDevice(c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
 	d, s := c.Device, had
 	if err := d.Validate(); err != nil {
 		return d, s, err
 	}
+	if d.Via == "" {
+		s.ViaPassword, s.ViaIdentity, d.ViaFingerprint = "", "", ""
+	}
 	for _, p := range []struct {
-		secret *string
-		sealed *string
+		use         string
+		secret      *string // nil: it stays
+		sealed      *string
+		fingerprint *string // of a private key; nil: it is a password
 	}{
-		{c.Password, &s.Password}, {c.EnablePassword, &s.EnablePassword}, {c.ViaPassword, &s.ViaPassword},
+		{usePassword, c.Password, &s.Password, nil}, {useEnable, c.EnablePassword, &s.EnablePassword, nil}, {useViaPassword, c.ViaPassword, &s.ViaPassword, nil},
+		{useIdentity, c.Identity, &s.Identity, &d.Fingerprint}, {useViaIdentity, c.ViaIdentity, &s.ViaIdentity, &d.ViaFingerprint},
 	} {
-		if err := n.sealInto(p.sealed, p.secret); err != nil {
+		var err error
+		if p.secret == nil {
+			err = n.rebind(p.sealed, p.use, was, d)
+		} else {
+			err = n.sealInto(p.sealed, p.fingerprint, *p.secret, p.use, d)
+		}
+		if err != nil {
 			return d, s, err
 		}
-	}
-	if err := n.sealIdentity(c.Identity, &s.Identity, &d.Fingerprint); err != nil {
-		return d, s, err
-	}
-	if err := n.sealIdentity(c.ViaIdentity, &s.ViaIdentity, &d.ViaFingerprint); err != nil {
-		return d, s, err
 	}
 	if d.Via == "" {
 		s.ViaPassword, s.ViaIdentity, d.ViaFingerprint = "", "", ""
@@ -37,36 +125,33 @@ func (n *Node) SealDevice(c api.DeviceChange, had catalog.Secrets) (api.Device, 
 	return d, s, enoughToLogIn(d, s)
 }
 
-// sealInto replaces a sealed secret by a new one; nil keeps it, an empty one
-// removes it.
-func (n *Node) sealInto(sealed, secret *string) error {
-	if secret == nil {
+// rebind seals a secret again if the device has another address now.
+func (n *Node) rebind(sealed *string, use string, was, is api.Device) error {
+	if *sealed == "" || useOf(use, was) == useOf(use, is) {
 		return nil
 	}
-	*sealed = ""
-	if *secret == "" {
-		return nil
+	secret, err := n.unseal(*sealed, use, was)
+	if err == nil {
+		*sealed, err = n.seal(secret, use, is)
 	}
-	var err error
-	*sealed, err = n.key.Seal(*secret)
 	return err
 }
 
-// sealIdentity replaces a sealed private key and its fingerprint. A key that
+// sealInto replaces a sealed secret; an empty one removes it. A private key that
 // cannot be used unattended is an invalid request.
-func (n *Node) sealIdentity(key, sealed, fingerprint *string) error {
-	if key == nil {
-		return nil
+func (n *Node) sealInto(sealed, fingerprint *string, secret, use string, d api.Device) (err error) {
+	if fingerprint != nil {
+		*fingerprint = ""
+		if secret != "" {
+			id, err := vty.ParseIdentity([]byte(secret))
+			if err != nil {
+				return invalid(nil, "private key: %w", err)
+			}
+			*fingerprint = id.Fingerprint()
+		}
 	}
-	*sealed, *fingerprint = "", ""
-	if *key == "" {
-		return nil
-	}
-	var err error
-	if *sealed, *fingerprint, err = n.SealIdentity([]byte(*key)); err != nil {
-		return invalid(nil, "private key: %w", err)
-	}
-	return nil
+	*sealed, err = n.seal(secret, use, d)
+	return err
 }
 
 // enoughToLogIn refuses a device that nothing is stored to log in to.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -213,6 +214,26 @@ func TestFullDiskIsToldBeforeTheFirstByte(t *testing.T) {
 	if _, err := ticket.Wait(context.Background()); !errors.Is(err, ErrFull) {
 		t.Errorf("ticket ended with %v, want ErrFull", err)
 	}
+	wantEmpty(t, s)
+}
+
+// TestForgedRequestReservesNothing: anybody can send a request for a name that is
+// not secret. The space is reserved when the peer has answered.
+func TestForgedRequestReservesNothing(t *testing.T) {
+	s := open(t)
+	free, err := s.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive(t, s, Receive{Keep: (&keeper{}).keep, MaxSize: free + 2<<30})
+	request := write("x", sw1)
+	request.Size = free + 1<<30
+	w, err := s.OpenWrite(context.Background(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write([]byte("the first block"))
+	wantError(t, err, tftp.CodeDiskFull)
 	wantEmpty(t, s)
 }
 

@@ -31,21 +31,33 @@ type upload struct {
 	refused bool // Write has ended the transfer
 }
 
-// newUpload creates the ticket's file and reserves its space. So the device gets
-// the error of a full disk before it sends data. The caller holds the ticket's
-// lock.
+// newUpload creates the ticket's file. A request for a name that nobody can guess
+// also reserves the space: so the device gets the error of a full disk before it
+// sends data. Any other request may be forged, and reserves nothing. The caller
+// holds the ticket's lock.
 func newUpload(t *Ticket, r *tftp.Request, size int64) (*upload, error) {
 	f, err := t.spool.disk.OpenFile(t.partial(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, storageError(err)
 	}
-	if size > 0 {
-		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
-		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOSYS) {
+	if t.rule == nil {
+		if err := reserve(f, size); err != nil {
 			return nil, storageError(errors.Join(err, f.Close(), t.spool.disk.Remove(t.partial())))
 		}
 	}
 	return &upload{ticket: t, request: r, size: size, began: time.Now(), file: f, md5: md5.New(), sha256: sha256.New()}, nil
+}
+
+// reserve reserves the space of a file where the file system can.
+func reserve(f disk.File, size int64) error {
+	if size <= 0 {
+		return nil
+	}
+	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		return nil
+	}
+	return err
 }
 
 // storageError wraps err, as ErrFull if the file system or a quota is full.
@@ -79,6 +91,11 @@ func (u *upload) Write(p []byte) (int, error) {
 	}
 	if rule := u.ticket.rule; rule != nil && total > rule.MaxSize {
 		return 0, u.refuse(fmt.Errorf("%w: more than %d bytes arrived", ErrTooLarge, rule.MaxSize))
+	}
+	if u.bytes == 0 && u.ticket.rule != nil { // the peer has proved its address: it answered ours
+		if err := reserve(u.file, u.size); err != nil {
+			return 0, u.refuse(storageError(err))
+		}
 	}
 	n, err := u.file.Write(p)
 	u.md5.Write(p[:n])

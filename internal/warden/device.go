@@ -24,7 +24,7 @@ func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, 
 		p.Fix = api.Say("change it with ").Do("device edit", c.Device.Name)
 		return api.Device{}, p
 	}
-	d, secrets, err := n.SealDevice(c, catalog.Secrets{})
+	d, secrets, err := n.SealDevice(c, api.Device{}, catalog.Secrets{})
 	if err == nil {
 		err = n.Catalog.AddDevice(ctx, d, secrets)
 	}
@@ -38,11 +38,15 @@ func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device,
 	if err != nil {
 		return api.Device{}, err
 	}
+	was, err := n.Catalog.Device(ctx, c.Device.Name)
+	if err != nil {
+		return api.Device{}, err
+	}
 	secrets, err := n.Catalog.Secrets(ctx, c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
 	}
-	d, secrets, err := n.SealDevice(c, secrets)
+	d, secrets, err := n.SealDevice(c, was, secrets)
 	if err == nil {
 		err = n.Catalog.UpdateDevice(ctx, d, secrets)
 	}

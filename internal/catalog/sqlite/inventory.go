@@ -140,3 +140,10 @@ func (c *Catalog) Secrets(ctx context.Context, name string) (catalog.Secrets, er
 	}
 	return s, c.wrap("read how to log in to "+name, err)
 }
+
+// Sealed returns the number of devices that have a secret.
+func (c *Catalog) Sealed(ctx context.Context) (int, error) {
+	var n int
+	err := c.db.QueryRowContext(ctx, `SELECT count(*) FROM device WHERE password || enable_password || identity || via_password || via_identity <> ''`).Scan(&n)
+	return n, c.wrap("count sealed passwords", err)
+}

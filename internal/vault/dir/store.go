@@ -306,7 +306,10 @@ func (d *Store) place(from, to string) error {
 	if errors.Is(err, fs.ErrNotExist) && d.forgotDirs(dir) {
 		return d.place(from, to)
 	}
-	taken := errors.Is(err, fs.ErrExist)
+	taken := errors.Is(err, fs.ErrExist) && !d.isOne(from, to)
+	if errors.Is(err, fs.ErrExist) && !taken {
+		err = nil
+	}
 	if err != nil && !taken {
 		return err
 	}
@@ -317,6 +320,17 @@ func (d *Store) place(from, to string) error {
 		return vault.ErrExists
 	}
 	return nil
+}
+
+// isOne reports whether two names are those of one file: NFS repeats a LINK whose
+// answer was lost, and the second one finds the name that the first one made.
+func (d *Store) isOne(a, b string) bool {
+	one, err := d.disk.Lstat(a)
+	if err != nil {
+		return false
+	}
+	other, err := d.disk.Lstat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // makePart makes the directories below a first part, which exists: where it

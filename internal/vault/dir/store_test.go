@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"flashwarden/internal/vault"
@@ -94,5 +95,30 @@ func TestDirectoryThatIsGone(t *testing.T) {
 		if err := os.RemoveAll(filepath.Dir(filepath.Dir(d.blobPath(sumOf("an image"))))); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// repeated is a file system over NFS: the answer to a LINK was lost, and the
+// repeated one finds the new name.
+type repeated struct{ FS }
+
+func (r repeated) Link(from, to string) error {
+	return errors.Join(r.FS.Link(from, to), &os.LinkError{Op: "link", Old: from, New: to, Err: syscall.EEXIST})
+}
+
+func TestRepeatedLink(t *testing.T) {
+	d := newVault(t)
+	d.dir.disk = repeated{d.dir.disk}
+	key := vault.BlobKey(sumOf("an image"))
+	put := func() error { return d.dir.Put(t.Context(), key, strings.NewReader("an image"), 8) }
+	if err := put(); err != nil {
+		t.Errorf("what this process made: %v", err)
+	}
+	if err := put(); !errors.Is(err, vault.ErrExists) {
+		t.Errorf("what was there before: %v", err)
+	}
+	path, _ := writeSpool(t, t.TempDir(), "another")
+	if err := d.dir.Adopt(t.Context(), vault.BlobKey(sumOf("another")), path); err != nil {
+		t.Errorf("adopt: %v", err)
 	}
 }
