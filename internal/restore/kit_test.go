@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ import (
 
 // bench is a node and one simulated switch with a snapshot of it.
 type bench struct {
+	name     string // of the device; empty: sw1
 	t        *testing.T
 	data     string // the data directory
 	node     *node.Node
@@ -90,6 +93,9 @@ func newBenchOf(t *testing.T, profile string, o iossim.Options, policy api.Polic
 	return b
 }
 
+// others numbers the devices of one inventory, which tests use side by side.
+var others atomic.Int32
+
 // another is a bench with a switch of its own on the same node, and the same
 // snapshot: equal switches hold equal files.
 func (b *bench) another(t *testing.T, profile string, faults iossim.Faults) *bench {
@@ -100,7 +106,7 @@ func (b *bench) another(t *testing.T, profile string, faults iossim.Faults) *ben
 // anotherOf is another with a switch that has options.
 func (b *bench) anotherOf(t *testing.T, profile string, o iossim.Options) *bench {
 	t.Helper()
-	other := &bench{t: t, node: b.node, snapshot: b.snapshot}
+	other := &bench{t: t, node: b.node, snapshot: b.snapshot, name: fmt.Sprintf("sw1-%d", others.Add(1))}
 	other.snapshot.Files = slices.Clone(b.snapshot.Files)
 	other.start(profile, o)
 	return other
@@ -128,7 +134,7 @@ func (b *bench) start(profile string, o iossim.Options) {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { b.sw.Close() })
-	b.device = api.Device{Name: "sw1", Address: b.sw.Addr().String(), Transport: b.sw.Transport(), Username: "backup", LegacyCrypto: b.sw.LegacyCrypto()}
+	b.device = api.Device{Name: cmp.Or(b.name, "sw1"), Address: b.sw.Addr().String(), Transport: b.sw.Transport(), Username: "backup", LegacyCrypto: b.sw.LegacyCrypto()}
 	password, enable := "login-word", "enable-word"
 	_, secrets, err := b.node.SealDevice(api.DeviceChange{Device: b.device, Password: &password, EnablePassword: &enable}, api.Device{}, catalog.Secrets{})
 	if err != nil {

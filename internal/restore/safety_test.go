@@ -73,7 +73,7 @@ func TestRefusals(t *testing.T) {
 		"delete a directory":      refuses("no such file", []string{"vlan.dat"}, api.Restore{Delete: []string{c3750Dir}}, lost),
 		"delete what the vault lacks": refuses("the vault does not hold", []string{"vlan.dat"}, api.Restore{Delete: []string{old}},
 			func(b *bench) { lost(b); b.write(old, "nowhere else") }),
-		"delete the last image": refuses("the last file that sw1 could boot", []string{"vlan.dat"}, api.Restore{Delete: []string{"flash:/spare.bin"}},
+		"delete the last image": refuses("the last file that sw1-", []string{"vlan.dat"}, api.Restore{Delete: []string{"flash:/spare.bin"}},
 			func(b *bench) {
 				image, _ := b.sw.File(c3750Image)
 				b.wipe()
@@ -81,10 +81,10 @@ func TestRefusals(t *testing.T) {
 			}),
 		"delete and replace one file": refuses("both to be deleted and to be restored", []string{"vlan.dat"}, api.Restore{Replace: true, Delete: []string{"flash:/vlan.dat"}},
 			func(b *bench) { b.write("flash:/vlan.dat", string(fileOn(b, "flash:/config.text"))) }),
-		"replace the last image": refuses("the last file that sw1 could boot", []string{"spare.bin"}, api.Restore{Replace: true}, func(b *bench) {
+		"replace the last image": refuses("the last file that sw1-", []string{"spare.bin"}, api.Restore{Replace: true}, func(b *bench) {
 			spareOnly(b, "flash:/spare.bin")
 		}),
-		"delete one image and replace the other": refuses("the last file that sw1 could boot", []string{"spare.bin"},
+		"delete one image and replace the other": refuses("the last file that sw1-", []string{"spare.bin"},
 			api.Restore{Replace: true, Delete: []string{"flash:/other.bin"}}, func(b *bench) { spareOnly(b, "flash:/spare.bin", "flash:/other.bin") }),
 		"a directory is in the way": refuses("is a directory", []string{c3750Dir}, api.Restore{}, func(b *bench) { b.snapshot.Files[1].Path = c3750Dir }),
 	})
