@@ -73,14 +73,14 @@ func printWays(o *output, permit api.Permit) {
 	if o.quiet {
 		return
 	}
-	fmt.Fprintf(o.err, "%s may fetch %s (%s, %s) as %s until %s\n", permit.Peer, oneLine(permit.Image.Names[0]), size(permit.Image.Size),
-		permit.Image.SHA256[:12], permit.Name, clock(permit.Until))
+	o.tell("", fmt.Sprintf("%s may fetch %s (%s, %s) as %s until %s", permit.Peer, permit.Image.Names[0], size(permit.Image.Size),
+		permit.Image.SHA256[:12], permit.Name, clock(permit.Until)))
 	for _, w := range permit.Ways {
 		fmt.Fprintf(o.err, "\n%s:\n", w.Where)
 		for _, line := range w.Lines {
 			fmt.Fprintf(o.err, "  %s\n", oneLine(line))
 		}
-		fmt.Fprintf(o.err, "(%s)\n", w.Note)
+		o.tell("", "("+w.Note+")")
 	}
 	fmt.Fprintln(o.err)
 	warnPort(o, permit.Port)
@@ -89,7 +89,7 @@ func printWays(o *output, permit api.Permit) {
 // warnDamaged warns of an image that its own checksums say is damaged.
 func warnDamaged(o *output, image *api.Image) {
 	if image.Image != nil && image.Image.Verdict == api.ImageBad {
-		fmt.Fprintf(o.err, "warning: this image is %s. A device may not start from it\n", oneLine(image.Image.String()))
+		o.tell("", "warning: this image is "+image.Image.String()+". A device may not start from it")
 	}
 }
 
@@ -100,7 +100,7 @@ func clock(t time.Time) string { return t.Local().Format("15:04:05 MST") }
 // send their requests to no other port.
 func warnPort(o *output, port int) {
 	if port != 69 {
-		fmt.Fprintf(o.err, "the TFTP server listens on port %d, but devices send to port 69: redirect UDP 69 to it, or set tftp.listen: \":69\"\n", port)
+		o.tell("", fmt.Sprintf("the TFTP server listens on port %d, but devices send to port 69: redirect UDP 69 to it, or set tftp.listen: \":69\"", port))
 	}
 }
 
@@ -124,7 +124,7 @@ func reportOffer(o *output, r api.OfferResult) error {
 	if o.quiet {
 		return nil
 	}
-	_, err := fmt.Fprintf(o.out, "%s fetched %s (%s), %d of %d times; to check it on the device: verify /md5 flash:%s %s\n",
+	_, err := fmt.Fprintf(o.out, "%s fetched %s (%s), %d of %d times\nTo check the copy, type on the device:\n  verify /md5 flash:%s %s\n",
 		r.Address, oneLine(r.Name), size(r.Size), r.Fetched, r.Times, oneLine(lastName(r.Name)), r.MD5)
 	return err
 }

@@ -109,9 +109,9 @@ func printCopy(o *output, permit api.Permit, r api.Receive) {
 		host = "[" + host + "]"
 	}
 	fmt.Fprintf(o.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
-	fmt.Fprintf(o.err, "(FILE is the name of the image; if it is in a directory, type flash:/DIR/FILE. The device asks for host and name again: press Return.)\n\n")
+	o.tell("", "(FILE is the name of the image; if it is in a directory, type flash:/DIR/FILE. The device asks for host and name again: press Return.)\n")
 	if r.Device == "" && permit.Device == "" {
-		fmt.Fprintf(o.err, "No device has the address %s, or more than one: the snapshot is named after the address. Use --device NAME to choose the device\n", permit.Peer)
+		o.tell("", "No device has the address "+permit.Peer+", or more than one: the snapshot is named after the address. Use --device NAME to choose the device")
 	}
 	warnPort(o, permit.Port)
 }
@@ -189,9 +189,10 @@ func printReceived(o *output, r api.BackupResult) error {
 		return nil
 	}
 	f := r.Files[0]
-	_, err := fmt.Fprintf(o.out, "%s: kept %s (%s, %s, evidence %s) as snapshot %s\n", oneLine(name), oneLine(f.Path), size(f.Size), f.Kind, f.Evidence, r.Snapshot)
+	l := o.layout()
+	_, err := fmt.Fprint(o.out, l.Prose("", oneLine(fmt.Sprintf("%s: received %s (%s, %s, evidence %s); it is in the vault as snapshot %s", name, f.Path, size(f.Size), f.Kind, f.Evidence, r.Snapshot))))
 	for _, note := range r.Notes {
-		fmt.Fprintf(o.out, "  %s\n", oneLine(note))
+		fmt.Fprint(o.out, l.Prose("  ", oneLine(note)))
 	}
 	return err
 }

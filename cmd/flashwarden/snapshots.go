@@ -83,51 +83,5 @@ func printSnapshot(o *output, s api.Snapshot, now time.Time) error {
 	if o.json {
 		return writeJSON(o, s)
 	}
-	head := fields("snapshot", s.ID, "device", s.Device, "status", s.Status, "taken", terminal.TimeAndAge(s.Started, now),
-		"hostname", s.Facts.Hostname, "software", s.Facts.OS+" "+s.Facts.Version, "model", s.Facts.Model,
-		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
-	head[2].Value.Tone = terminal.ToneOf(s.Status)
-	table := terminal.Table{Columns: []terminal.Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
-	for _, f := range s.Files {
-		row := cells(f.Path, f.Kind, size(f.Size), f.Evidence, o.digest(f.SHA256))
-		if f.Cause != "" {
-			row[3] = terminal.Cell{Text: "missing: " + string(f.Cause), Tone: terminal.Bad}
-		}
-		table.Rows = append(table.Rows, row)
-	}
-	var b strings.Builder
-	b.WriteString(terminal.FormatFields(head, o.layout()) + "\n" + table.Format(o.layout()))
-	for _, note := range s.Notes {
-		fmt.Fprintf(&b, "\nnote: %s\n", oneLine(note))
-	}
-	for _, f := range s.Files {
-		printProof(&b, f)
-	}
-	return o.page(b.String())
-}
-
-// printProof prints below the table, for an image, how it was proved and the
-// name and version inside the file; for a missing file, why it is missing and
-// the next step.
-func printProof(b *strings.Builder, f api.File) {
-	var lines []string
-	if f.Cause != "" {
-		lines = append(lines, "missing: "+f.Message)
-		if f.Hint != "" {
-			lines = append(lines, "next step: "+f.Hint)
-		}
-	}
-	if f.Kind == api.KindImage || f.Kind == api.KindPackage {
-		if f.Image != nil && f.Image.Version+f.Image.Name != "" {
-			lines = append(lines, fmt.Sprintf("name inside the file: %s, version %s", dash(f.Image.Name), dash(f.Image.Version)))
-		}
-		lines = append(lines, f.Proof...)
-	}
-	if len(lines) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "\n%s\n", oneLine(f.Path))
-	for _, line := range lines {
-		fmt.Fprintf(b, "  %s\n", oneLine(line))
-	}
+	return o.page(terminal.FormatSnapshot(s, now, o.digest, o.layout()))
 }

@@ -1,0 +1,67 @@
+package terminal
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"flashwarden/api"
+)
+
+// FormatSnapshot returns the facts and the files of a snapshot, and below them its
+// notes, how each image was proved, and why files are missing. digest shortens a
+// SHA-256.
+func FormatSnapshot(s api.Snapshot, now time.Time, digest func(string) string, l Layout) string {
+	head := Fields("snapshot", s.ID, "device", s.Device, "status", s.Status, "taken", TimeAndAge(s.Started, now),
+		"hostname", s.Facts.Hostname, "software", s.Facts.OS+" "+s.Facts.Version, "model", s.Facts.Model,
+		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
+	head[2].Value.Tone = ToneOf(s.Status)
+	table := Table{Columns: []Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
+	for _, f := range s.Files {
+		row := Texts(f.Path, f.Kind, Bytes(f.Size), f.Evidence, digest(f.SHA256))
+		if f.Cause != "" {
+			row[3] = Cell{Text: "missing: " + string(f.Cause), Tone: Bad}
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	var b strings.Builder
+	b.WriteString(FormatFields(head, l) + "\n" + table.Format(l))
+	for _, note := range s.Notes {
+		b.WriteString("\n" + l.Prose("", "note: "+OneLine(note)))
+	}
+	for _, f := range s.Files {
+		b.WriteString(proof(f, l))
+	}
+	for i, r := range missing(s.Files) {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(l.Prose("", Printable(r.text)))
+		if r.hint != "" {
+			b.WriteString(l.Prose("  ", "next: "+Printable(r.hint)))
+		}
+	}
+	return b.String()
+}
+
+// proof says of an image which name and version are inside the file, and how it
+// was proved.
+func proof(f api.File, l Layout) string {
+	if f.Kind != api.KindImage && f.Kind != api.KindPackage {
+		return ""
+	}
+	var lines []string
+	if f.Image != nil && f.Image.Version+f.Image.Name != "" {
+		lines = append(lines, fmt.Sprintf("name inside the file: %s, version %s", cmp.Or(f.Image.Name, "-"), cmp.Or(f.Image.Version, "-")))
+	}
+	lines = append(lines, f.Proof...)
+	if len(lines) == 0 {
+		return ""
+	}
+	text := "\n" + OneLine(f.Path) + "\n"
+	for _, line := range lines {
+		text += l.Prose("  ", OneLine(line))
+	}
+	return text
+}
