@@ -158,7 +158,7 @@ func (s *site) add(name, profile string, o iossim.Options) *iossim.Switch {
 	sw := s.switchOn(name, profile, o)
 	args := []string{"device", "add", name, "--address", sw.Addr().String(), "--transport", sw.Transport(), "--username", user,
 		"--password-file", s.file("login", password), "--enable-password-file", s.file("enable", enable)}
-	if profile == "c3750" || profile == "c2960" || profile == "c1000-tftpboot" {
+	if profile == "c3750" || profile == "c2960" || profile == "c1000-tftpboot" || profile == "c2960x-stack" {
 		args = append(args, "--legacy-crypto")
 	}
 	s.ok(args...)

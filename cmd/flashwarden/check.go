@@ -97,8 +97,7 @@ func runCheck(ctx context.Context, o *output, w warden.Warden, r api.Check) erro
 	if found != nil || o.quiet {
 		return found
 	}
-	_, err = fmt.Fprintf(o.out, "%s: %s, %s\n", o.paint.Paint(terminal.Good, "Vault OK"), terminal.Count(res.Snapshots, "snapshot"), extent(res))
-	return err
+	return o.say(fmt.Sprintf("%s: %s, %s", o.paint.Paint(terminal.Good, "Vault OK"), terminal.Count(res.Snapshots, "snapshot"), extent(res)))
 }
 
 // extent says how much of a vault without problems was read.

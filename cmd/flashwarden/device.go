@@ -164,7 +164,7 @@ func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
 		return writeJSON(o, map[string]any{"devices": append([]api.DeviceRow{}, devices...)})
 	}
 	if len(devices) == 0 {
-		fmt.Fprintln(o.err, "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
+		o.tell("", "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
 		return nil
 	}
 	return o.page(terminal.Devices(devices, now).Format(o.layout()))

@@ -17,7 +17,7 @@ func diffCommand(p *program) *cobra.Command {
 	var r api.Diff
 	cmd := &cobra.Command{
 		Use:   "diff NAME|SNAPSHOT [SNAPSHOT|NAME]",
-		Short: "show what changed between two snapshots, or since the last backup of a device",
+		Short: "show what changed between two snapshots of a device",
 		Long: `diff compares two snapshots: version, image and other facts, files, and the rest of
 the flash. Configurations and other texts are shown line by line. With the name of
 one device it compares its two newest backups. Of two names, each means the newest

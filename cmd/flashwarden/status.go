@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,8 +61,7 @@ func printStatus(o *output, s terminal.Status, now time.Time) error {
 		s.Sort()
 		return errors.Join(writeJSON(o, s.Status), found)
 	case len(s.Devices) == 0:
-		_, err := fmt.Fprintln(o.out, "No devices yet. Add one: `flashwarden device add NAME --address HOST --username USER`")
-		return err
+		return o.say("No devices yet. Add one: `flashwarden device add NAME --address HOST --username USER`")
 	case o.quiet && found == nil:
 		return nil
 	}

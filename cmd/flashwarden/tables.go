@@ -25,6 +25,12 @@ func (o *output) tell(indent, text string) {
 	fmt.Fprint(o.err, o.layoutErr().Prose(indent, printable(text)))
 }
 
+// say prints a text of our own on out, broken at blanks where it is a terminal.
+func (o *output) say(text string) error {
+	_, err := fmt.Fprint(o.out, o.layout().Prose("", text))
+	return err
+}
+
 // page prints a text, through the pager if it is longer than the screen.
 func (o *output) page(text string) error { return terminal.Page(o.out, text, o.pager) }
 
