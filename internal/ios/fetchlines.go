@@ -32,6 +32,7 @@ type Platform int
 const (
 	UnknownPlatform Platform = iota
 	Router                   // ROMMON with tftpdnld
+	XERouter                 // ISR 4000, ASR 1000, Catalyst 8000: ROMMON with boot tftp:
 	Switch                   // a Catalyst with the loader prompt switch:
 	XESwitch                 // a Catalyst with IOS-XE, in bundle or install mode
 )
@@ -39,6 +40,7 @@ const (
 var (
 	xeSwitches = lazyregexp.New(`^(?:cat3k|cat9k|cat9k_lite|cat3k_caa)`)
 	switches   = lazyregexp.New(`^(?:c2900xl|c29[1-7]\d|c3500xl|c35[5-7]\d|c37[05]\d|c1000|cbs3|cgs|ie[s\d]|me3\d|c2020)`)
+	xeRouters  = lazyregexp.New(`^(?:isr[14]\d{3}|asr1\d{3}|csr1000|c8\d{3}|c1100$)`)
 	routers    = lazyregexp.New(`^(?:c[18]\d\d|c1[0-9]\d\d|c2[5-8]\d\d|c29(?:00|51)$|c3[6-9]\d\d|c7[25]00|isr|asr|csr|c8000|ubr)`)
 )
 
@@ -55,6 +57,8 @@ func PlatformOf(name string) Platform {
 		return XESwitch
 	case switches.MatchString(platform):
 		return Switch
+	case xeRouters.MatchString(platform):
+		return XERouter
 	case routers.MatchString(platform):
 		return Router
 	}
@@ -69,8 +73,14 @@ func (f Fetch) Ways(p Platform) []Way {
 	if p == Router || p == UnknownPlatform {
 		ways = append(ways, f.rommon())
 	}
+	if p == XERouter || p == UnknownPlatform {
+		ways = append(ways, f.xeROMMON())
+	}
 	if p == Switch || p == UnknownPlatform {
 		ways = append(ways, f.switchLoader())
+	}
+	if p == XESwitch || p == UnknownPlatform {
+		ways = append(ways, f.xeLoader(), f.emergencyInstall())
 	}
 	return ways
 }
@@ -90,19 +100,60 @@ func (f Fetch) running(p Platform) Way {
 	return Way{Where: "a running device (name#)", Lines: lines, Note: note}
 }
 
+// variables returns the lines that set the variables of ROMMON.
+func (f Fetch) variables() []string {
+	return []string{
+		"IP_ADDRESS=" + f.Device.Addr().String(),
+		"IP_SUBNET_MASK=" + f.mask("MASK"),
+		"DEFAULT_GATEWAY=" + f.gateway(),
+		"TFTP_SERVER=" + f.Server.String(),
+		"TFTP_FILE=" + f.Name,
+	}
+}
+
+// xeROMMON returns the lines for a router with IOS-XE and without a system
+// image (Cisco, "ISR 4000 Software Configuration Guide", ROM Monitor).
+func (f Fetch) xeROMMON() Way {
+	return Way{
+		Where: "ROMMON of an ISR 4000, ASR 1000 or Catalyst 8000 (rommon 1 >)",
+		Lines: append(f.variables(), "boot tftp:"),
+		Note: "connect the management port (GigabitEthernet0); type the variables in upper case; the image is started from the network, and flash stays as it is: " +
+			"copy the image to flash afterwards, as on a running device; `set` shows the variables that this ROMMON knows" + f.fillIn(),
+	}
+}
+
+// loaderAddress returns the lines that give the loader of a Catalyst an address.
+func (f Fetch) loaderAddress() []string {
+	return []string{"set IP_ADDR " + f.Device.Addr().String() + "/" + f.mask("MASK"), "set DEFAULT_ROUTER " + f.gateway(), "ping " + f.Server.String()}
+}
+
+// xeLoader returns the lines for a Catalyst 3650, 3850 or 9000 without a system
+// image (Cisco, "Boot a Catalyst 9000 Switch from ROMMON").
+func (f Fetch) xeLoader() Way {
+	return Way{
+		Where: "loader of a Catalyst 3650, 3850 or 9000 (switch:)",
+		Lines: append(f.loaderAddress(), "boot "+f.url()),
+		Note: "connect the management port; the image is started from the network, and flash stays as it is: copy the image to flash afterwards, as on a running " +
+			"device" + f.fillIn(),
+	}
+}
+
+// emergencyInstall returns the lines for a Catalyst whose flash is damaged.
+func (f Fetch) emergencyInstall() Way {
+	return Way{
+		Where: "loader of a Catalyst 3650, 3850 or 9000 (switch:), last resort: ERASES flash",
+		Lines: append(f.loaderAddress(), "emergency-install "+f.url()),
+		Note: "emergency-install ERASES the whole flash, with configuration files and licences, before it installs the image; try boot first; type it only if flash " +
+			"is damaged" + f.fillIn(),
+	}
+}
+
 // rommon returns the lines for a router without a system image.
 func (f Fetch) rommon() Way {
 	return Way{
 		Where: "ROMMON of a router (rommon 1 >)",
-		Lines: []string{
-			"IP_ADDRESS=" + f.Device.Addr().String(),
-			"IP_SUBNET_MASK=" + f.mask("MASK"),
-			"DEFAULT_GATEWAY=" + f.gateway(),
-			"TFTP_SERVER=" + f.Server.String(),
-			"TFTP_FILE=" + f.Name,
-			"tftpdnld -r",
-		},
-		Note: "connect the first LAN port; type the variables in upper case; with -r the image loads into RAM and flash stays as it is, without -r tftpdnld ERASES flash before it writes" + f.fillIn(),
+		Lines: append(f.variables(), "tftpdnld -r"),
+		Note:  "connect the first LAN port; type the variables in upper case; with -r the image loads into RAM and flash stays as it is, without -r tftpdnld ERASES flash before it writes" + f.fillIn(),
 	}
 }
 

@@ -9,17 +9,20 @@ import (
 
 func TestPlatformOf(t *testing.T) {
 	for name, want := range map[string]Platform{
-		"c2900-universalk9-mz.SPA.157-3.M8.bin":     Router,
-		"isr4300-universalk9.16.09.04.SPA.bin":      Router,
-		"c7200-js-mz":                               Router,
-		"c2950-i6q4l2-mz.121-22.EA4a.bin":           Switch,
-		"c2900xl-c3h2s-mz.120-5.WC17.bin":           Switch,
-		"c3500xl-c3h2s-mz.120-5.WC10.bin":           Switch,
-		"c3750-ipservicesk9-mz.150-2.SE8.bin":       Switch,
-		"cat9k_iosxe.17.09.04a.SPA.bin":             XESwitch,
-		"cat3k_caa-universalk9.16.06.09.SPA.bin":    XESwitch,
-		"C3750":                                     Switch,
-		"s72033-adventerprisek9_wan-mz.122-18.SXF7": UnknownPlatform,
+		"c2900-universalk9-mz.SPA.157-3.M8.bin":                  Router,
+		"isr4300-universalk9.16.09.04.SPA.bin":                   XERouter,
+		"asr1000rp2-advipservicesk9.03.13.09.S.154-3.S9-ext.bin": XERouter,
+		"c8000v-universalk9.17.09.04a.SPA.bin":                   XERouter,
+		"c800-universalk9-mz.SPA.155-3.M10.bin":                  Router,
+		"c7200-js-mz":                                            Router,
+		"c2950-i6q4l2-mz.121-22.EA4a.bin":                        Switch,
+		"c2900xl-c3h2s-mz.120-5.WC17.bin":                        Switch,
+		"c3500xl-c3h2s-mz.120-5.WC10.bin":                        Switch,
+		"c3750-ipservicesk9-mz.150-2.SE8.bin":                    Switch,
+		"cat9k_iosxe.17.09.04a.SPA.bin":                          XESwitch,
+		"cat3k_caa-universalk9.16.06.09.SPA.bin":                 XESwitch,
+		"C3750":                                                  Switch,
+		"s72033-adventerprisek9_wan-mz.122-18.SXF7":              UnknownPlatform,
 		"tc8.bin": UnknownPlatform,
 		"flash:/dir/c3750-ipbasek9-mz.122-55.SE.bin": Switch,
 	} {
@@ -50,11 +53,17 @@ func TestWays(t *testing.T) {
 		!slices.Contains(loader.Lines, "copy tftp://192.0.2.100/x.bin flash:x.bin") {
 		t.Errorf("got %q", loader)
 	}
-	if n := len(far.Ways(UnknownPlatform)); n != 3 {
-		t.Errorf("%d ways for an unknown platform, want all 3", n)
+	if n := len(far.Ways(UnknownPlatform)); n != 6 {
+		t.Errorf("%d ways for an unknown platform, want all 6", n)
 	}
-	if xe := far.Ways(XESwitch); len(xe) != 1 || !slices.Contains(xe[0].Lines, "install add file flash:x.bin") {
+	xe := far.Ways(XESwitch)
+	if len(xe) != 3 || !slices.Contains(xe[0].Lines, "install add file flash:x.bin") || !slices.Contains(xe[1].Lines, "boot tftp://192.0.2.100/x.bin") ||
+		!slices.Contains(xe[2].Lines, "emergency-install tftp://192.0.2.100/x.bin") {
 		t.Errorf("got %q", xe)
+	}
+	router := f.Ways(XERouter)
+	if len(router) != 2 || !slices.Contains(router[1].Lines, "boot tftp:") || !slices.Contains(router[1].Lines, "TFTP_FILE=img/x.bin") {
+		t.Errorf("got %q", router)
 	}
 }
 
@@ -62,10 +71,11 @@ func TestWays(t *testing.T) {
 // erases anything without saying so.
 func TestNoWayErases(t *testing.T) {
 	f := Fetch{Server: netip.MustParseAddr("192.0.2.100"), Name: "x.bin", Device: netip.MustParsePrefix("192.0.2.1/24")}
-	for _, p := range []Platform{UnknownPlatform, Router, Switch, XESwitch} {
+	for _, p := range []Platform{UnknownPlatform, Router, XERouter, Switch, XESwitch} {
 		for _, w := range f.Ways(p) {
 			for _, line := range w.Lines {
-				if line == "tftpdnld" || destroys.MatchString(line) {
+				said := strings.Contains(w.Where, "ERASES flash") && strings.Contains(w.Note, "ERASES the whole flash")
+				if line == "tftpdnld" || destroys.MatchString(line) || strings.HasPrefix(line, "emergency-install") && !said {
 					t.Errorf("%s: %q", w.Where, line)
 				}
 			}
