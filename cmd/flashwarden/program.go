@@ -159,7 +159,7 @@ keeps it in a vault. You can read the vault without flashwarden.`,
 	root.Flags().Bool("version", false, "print the version")
 	p.globalFlags(root.PersistentFlags())
 	completeWords(root, "color", terminal.ColourAuto, terminal.ColourAlways, terminal.ColourNever)
-	root.AddCommand(demoCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
+	root.AddCommand(demoCommand(p), simulateCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
 		diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p), checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p), statusCommand(p), offerCommand(p), receiveCommand(p),
 		doctorCommand(p), firewallCommand(p), serveCommand(p), tftpdCommand(p), versionCommand(&p.output))
 	addExamples(root)

@@ -38,7 +38,7 @@ func mainOverSocket() {
 func hasDaemon(args []string) bool {
 	q, dir := theirs(args)
 	if dir == "" || slices.ContainsFunc(args, func(a string) bool {
-		return a == "serve" || a == "demo" || a == "tftpd" || a == "version" || a == "help" || a == "--help" || a == "completion"
+		return a == "serve" || a == "demo" || a == "simulate" || a == "tftpd" || a == "version" || a == "help" || a == "--help" || a == "completion"
 	}) {
 		return false
 	}

@@ -87,17 +87,63 @@ func Start(ctx context.Context, dir string, fleet []Switch, log *slog.Logger) (*
 	return d, nil
 }
 
-// add starts one switch. It sends its requests to the TFTP port of the
-// demonstration in place of UDP 69.
-func (d *Demo) add(ctx context.Context, s Switch, tftpPort uint16) error {
+// A Simulation is a fleet that runs alone, for a person or another program to
+// log in to.
+type Simulation struct {
+	Devices []api.Device // as a user would add them
+	Login   Login
+
+	switches []*iossim.Switch
+}
+
+// Login is the account of every simulated switch.
+type Login struct{ User, Password, Enable string }
+
+// Simulate starts the switches. Their TFTP clients send to tftpPort of this host
+// in place of UDP 69. The caller closes the Simulation, also after an error.
+func Simulate(fleet []Switch, tftpPort uint16) (*Simulation, error) {
+	s := &Simulation{Login: Login{user, password, enable}}
+	for _, f := range fleet {
+		sw, err := f.start(tftpPort)
+		if sw != nil {
+			s.switches = append(s.switches, sw)
+		}
+		if err != nil {
+			return s, err
+		}
+		s.Devices = append(s.Devices, api.Device{Name: f.name, Address: sw.Addr().String(), Transport: sw.Transport(), Username: user, LegacyCrypto: sw.LegacyCrypto()})
+	}
+	return s, nil
+}
+
+// Close stops the switches.
+func (s *Simulation) Close() error {
+	var err error
+	for _, sw := range s.switches {
+		err = errors.Join(err, sw.Close())
+	}
+	return err
+}
+
+// start starts one switch. The result is nil only if there is no such profile.
+func (s Switch) start(tftpPort uint16) (*iossim.Switch, error) {
 	sw, err := iossim.New(s.profile, iossim.Options{
 		Hostname: s.name, Username: user, Password: password, EnablePassword: enable, Listen: s.listen, TFTPPort: tftpPort,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d.switches = append(d.switches, sw)
-	if err := sw.Start(); err != nil {
+	return sw, sw.Start()
+}
+
+// add starts one switch. It sends its requests to the TFTP port of the
+// demonstration in place of UDP 69.
+func (d *Demo) add(ctx context.Context, s Switch, tftpPort uint16) error {
+	sw, err := s.start(tftpPort)
+	if sw != nil {
+		d.switches = append(d.switches, sw)
+	}
+	if err != nil {
 		return err
 	}
 	secret, enabled := password, enable
