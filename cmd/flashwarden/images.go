@@ -215,8 +215,10 @@ func (r release) published() terminal.Cell {
 	return terminal.Cell{}
 }
 
-// few lists up to three names, else their number. With -o wide it lists all.
+// few lists up to three names, in natural order, else their number. With -o wide it
+// lists all.
 func (o *output) few(names []string) string {
+	names = slices.SortedFunc(slices.Values(names), terminal.Compare)
 	if len(names) > 3 && !o.wide {
 		return terminal.Count(len(names), "device")
 	}

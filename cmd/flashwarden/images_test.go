@@ -31,10 +31,10 @@ func TestReleases(t *testing.T) {
 		got = append(got, strings.Join(row, "|"))
 	}
 	want := []string{
-		"2 packages|cat9k-*.17.09.04a.SPA.pkg|17.09.04a|20 B|sw1||damaged",
-		"bbbbbbbbbbbb|x.bin|15.0(2)EX5|5 B|4 devices|15.0(2)EX5|ok",
-		"aaaaaaaaaaaa|cat9k-espbase.17.09.04a.SPA.pkg|17.09.04a|10 B|sw2||ok",
-		"aaaaaaaaaaaa|other.pkg||10 B|sw1||ok",
+		"2 packages|cat9k-*.17.09.04a.SPA.pkg|17.09.04a|20 B|sw1||damaged|",
+		"bbbbbbbbbbbb|x.bin|15.0(2)EX5|5 B|4 devices|15.0(2)EX5|ok|",
+		"aaaaaaaaaaaa|cat9k-espbase.17.09.04a.SPA.pkg|17.09.04a|10 B|sw2||ok|",
+		"aaaaaaaaaaaa|other.pkg||10 B|sw1||ok|",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
