@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"internal/vault":               {"api", "internal/lazyregexp"},
 	"internal/vault/dir":           {"api", "internal/disk", "internal/lazyregexp", "internal/vault"},
 	"internal/vault/s3":            {"internal/vault"},
+	"internal/vault/sealed":        {"api", "internal/vault"},
 	"internal/vault/sftp":          {"internal/disk", "internal/vault/dir"},
 	"internal/vault/vaulttest":     {"api", "internal/testlevel", "internal/vault"}, // a test kit
 	"internal/disk":                {},
@@ -47,7 +48,7 @@ var arrows = map[string][]string{
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
-		"internal/device", "internal/doctor", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sftp", "internal/vty", "tftp"},
+		"internal/device", "internal/doctor", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"tftp"},
 	"internal/iossim":    {"tftp"},

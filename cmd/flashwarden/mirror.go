@@ -41,6 +41,12 @@ The first run makes the mirror in an empty place. Later, a TARGET without the mi
 is an error, because its disk may not be mounted. --new begins again in an empty
 place.
 
+--encrypt-to encrypts everything to a recipient of age, and hides the names of
+devices and files. age-keygen makes the recipient and its identity. Keep the
+identity in two places, neither of them this host or the mirror: without it nobody
+can read the mirror. check --vault TARGET needs no identity; export, restore and
+rebuild take it with --identity FILE.
+
 With --vault, mirror copies from one mirror to another place. So a lost vault comes
 back: mirror DATA/vault --vault TARGET.`,
 		Example: "  flashwarden mirror /mnt/usb/vault\n  flashwarden mirror sftp://backup@nas.example.net/srv/vault --limit 2MB\n  flashwarden mirror 's3://backups/vault?endpoint=https://s3.example.net'",
@@ -70,6 +76,7 @@ back: mirror DATA/vault --vault TARGET.`,
 	}
 	p.vaultFlag(cmd)
 	cmd.Flags().StringVar(&limit, "limit", "", "send and read back at most this `SIZE` per second, for example 2MB (default no limit)")
+	cmd.Flags().StringVar(&r.EncryptTo, "encrypt-to", "", "encrypt the mirror to this `RECIPIENT`, age1…")
 	cmd.Flags().BoolVar(&r.New, "new", false, "make a new mirror although there was one at TARGET before")
 	return cmd
 }
@@ -77,6 +84,7 @@ back: mirror DATA/vault --vault TARGET.`,
 // vaultFlag adds the flag that reads a mirror in place of the vault.
 func (p *program) vaultFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.mirror, "vault", "", "read the mirror at this `TARGET` in place of the vault")
+	cmd.Flags().StringVar(&p.identity, "identity", "", "`FILE` with the identity of an encrypted mirror, with --vault")
 }
 
 // absoluteTarget makes a directory absolute: the daemon works in another one.

@@ -46,6 +46,7 @@ type program struct {
 	configFile string
 	data       string
 	mirror     string // in place of the vault; empty: the vault
+	identity   string // the file that reads an encrypted mirror
 
 	doing string        // the command that runs, for other processes: "flashwarden backup sw1"
 	wait  time.Duration // how long to wait for another process that serves the data directory
@@ -245,11 +246,14 @@ func (p *program) local() (local *warden.Local, dir string, err error) {
 	if dir, err = p.dataDir(); err != nil {
 		return nil, "", err
 	}
+	if p.identity != "" && p.mirror == "" {
+		return nil, "", usageError{errors.New("--identity is for an encrypted mirror: give --vault TARGET too")}
+	}
 	mirror, err := absoluteTarget(p.mirror)
 	if err != nil {
 		return nil, "", err
 	}
-	return warden.New(warden.Options{Data: dir, Mirror: mirror, Config: cfg, Log: p.log(), Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
+	return warden.New(warden.Options{Data: dir, Mirror: mirror, Identity: p.identity, Config: cfg, Log: p.log(), Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
 }
 
 // userName is the name of the user who runs the program.

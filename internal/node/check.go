@@ -18,6 +18,9 @@ import (
 // the data directory, as Rebuild does.
 func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn Turn, events func(api.Event)) (api.CheckResult, error) {
 	v, err := n.Vault(ctx)
+	if errors.Is(err, vault.ErrSealed) && n.opts.Mirror != "" { // it is checked without the identity
+		return n.checkMirror(ctx, n.vault, r, checkOptions(r, share, events))
+	}
 	if errors.Is(err, vault.ErrUnknown) {
 		return CheckAlone(ctx, n.opts, r, share, err, events)
 	}

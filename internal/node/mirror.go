@@ -11,6 +11,7 @@ import (
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/sealed"
 )
 
 // Mirror brings a copy of the vault to another place. Backups may go on at the
@@ -39,7 +40,7 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 	if err != nil {
 		return api.MirrorResult{}, err
 	}
-	res, err := mirrorTo(ctx, v, to, r, r.New || known.Made.IsZero(), events)
+	res, err := n.mirrorTo(ctx, v, to, r, r.New || known.Made.IsZero(), events)
 	err = errors.Join(err, to.close())
 	res.Target, res.Started = r.Target, begun.UTC().Truncate(time.Second)
 	res.Seconds = math.Round(time.Since(begun).Seconds()*10) / 10
@@ -53,16 +54,36 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 }
 
 // mirrorTo copies the vault to an open store.
-func mirrorTo(ctx context.Context, v *vault.Vault, to target, r api.Mirror, fresh bool, events func(api.Event)) (api.MirrorResult, error) {
+func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, to target, r api.Mirror, fresh bool, events func(api.Event)) (api.MirrorResult, error) {
 	o := vault.MirrorOptions{Fresh: fresh}
+	var limit *vault.RateLimiter
 	if r.Rate > 0 {
-		o.Limit = vault.NewRateLimiter(r.Rate)
+		limit = vault.NewRateLimiter(r.Rate)
 	}
 	if events != nil {
 		o.Progress = func(done, total int64) { events(api.Event{Step: api.StepMirror, Bytes: done, Size: total}) }
 	}
-	res, err := v.MirrorTo(ctx, vault.NewTwin(to.store, o.Limit), o)
+	if r.EncryptTo != "" {
+		return n.mirrorSealed(ctx, v, to, r.EncryptTo, limit, o)
+	}
+	o.Limit = limit
+	res, err := v.MirrorTo(ctx, vault.NewTwin(to.store, limit), o)
 	res.Notes = append(res.Notes, to.notes...)
+	return res, err
+}
+
+// mirrorSealed is mirrorTo for an encrypted mirror. The limit counts what is sent
+// and read back there, not what is read here.
+func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, recipient string, limit *vault.RateLimiter, o vault.MirrorOptions) (api.MirrorResult, error) {
+	m, err := sealed.New(to.store, sealed.Options{Recipient: recipient, Secret: n.key.Derive("labels of encrypted mirrors"), Temp: n.opts.Data, Limit: limit})
+	if err != nil {
+		return api.MirrorResult{}, &api.Problem{Field: "encrypt_to", Detail: err.Error(), Exit: api.ExitUsage, Err: err}
+	}
+	res, err := v.MirrorTo(ctx, m, o)
+	res.Notes = append(res.Notes, to.notes...)
+	if res.Made {
+		res.Notes = append(res.Notes, "keep the identity (AGE-SECRET-KEY-1…) of "+recipient+" in two places, neither of them this host or the mirror: without it nobody can read the mirror")
+	}
 	return res, err
 }
 
@@ -93,6 +114,8 @@ func wrongMirror(target string, err error) error {
 	switch {
 	case errors.Is(err, vault.ErrMissing):
 		fix = api.Say("mount the disk of the mirror. If that mirror is lost for good, begin a new one in an empty place: ").Do("mirror", target).With("new", "")
+	case errors.Is(err, vault.ErrSealed):
+		fix = api.Say("name the recipient of that mirror: ").Option("encrypt-to", "RECIPIENT")
 	case errors.Is(err, vault.ErrOther):
 		fix = api.Say("choose an empty place for the mirror of this vault")
 	default:

@@ -29,8 +29,10 @@ import (
 type Options struct {
 	Data   string // the data directory; created if it is not there
 	Mirror string // a mirror that is read in place of the vault, as openTarget takes it; empty: the vault
-	Config config.Config
-	Log    *slog.Logger // nil: discard
+	// Identity is the path of a file with the identity that reads an encrypted Mirror.
+	Identity string
+	Config   config.Config
+	Log      *slog.Logger // nil: discard
 	// Ask asks the user whether an unknown SSH host key may be trusted; nil: no.
 	Ask func(host, fingerprint string) bool
 }

@@ -3,11 +3,14 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/sealed"
 )
 
 // Vault returns the vault of the catalog. Another one in its place, and a place
@@ -45,9 +48,31 @@ func (n *Node) KnowsVault(ctx context.Context) error {
 // openVault opens the place of the vault, or of the mirror that is read in its
 // place. It does not look for a vault there.
 func (n *Node) openVault(ctx context.Context) (err error) {
-	n.store, err = openTarget(context.WithoutCancel(ctx), n.place())
+	if n.store, err = openTarget(context.WithoutCancel(ctx), n.place()); err != nil {
+		return err
+	}
+	if n.opts.Identity != "" {
+		if n.store.store, err = decrypted(ctx, n.store.store, n.opts.Identity); err != nil {
+			return errors.Join(err, n.store.close())
+		}
+	}
 	n.vault = vault.New(n.store.store)
-	return err
+	return nil
+}
+
+// decrypted returns the vault that an encrypted mirror has. path is that of a file
+// with its identity.
+func decrypted(ctx context.Context, s vault.Store, path string) (vault.Store, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("identity of the mirror: %w", err)
+	}
+	defer f.Close()
+	r, err := sealed.Open(ctx, s, f)
+	if err != nil {
+		return nil, cause.Wrap(cause.VaultError, err, "the encrypted mirror cannot be read", api.Say("give the file with the identity (AGE-SECRET-KEY-1…) of this mirror"))
+	}
+	return r, nil
 }
 
 // place is where the vault is.
@@ -70,6 +95,8 @@ func (n *Node) wrongVault(err error) error {
 	path := n.place()
 	fix := api.Say("look at ").Type(api.OnHost, "ls -la "+api.ShellWord(path))
 	switch {
+	case errors.Is(err, vault.ErrSealed):
+		fix = api.Say("give the file with its identity: ").Option("identity", "FILE")
 	case n.opts.Mirror != "" && errors.Is(err, vault.ErrUnknown):
 		fix = api.Say("make an index of this mirror first: ").Do("rebuild").With("vault", path)
 	case n.opts.Mirror != "":

@@ -185,7 +185,7 @@ func (c *checker) snapshot(ctx context.Context, d loaded) {
 	}
 	c.counts.Snapshots++
 	c.documents = append(c.documents, d.name)
-	for _, f := range contentsOf(d.snapshot) {
+	for _, f := range ContentsOf(d.snapshot) {
 		c.claim(f)
 	}
 }
@@ -246,7 +246,7 @@ func (c *checker) sufferers(ctx context.Context) error {
 	}
 	devices := make(map[int]map[string]bool, len(c.suffering))
 	for d := range c.vault.readAll(ctx, c.documents) {
-		for _, f := range contentsOf(d.snapshot) {
+		for _, f := range ContentsOf(d.snapshot) {
 			if n, ok := c.suffering[digestOf(f.SHA256)]; ok {
 				if devices[n] == nil {
 					devices[n] = make(map[string]bool)

@@ -34,9 +34,9 @@ func (a claim) same(b claim) bool {
 	return a.named == b.named && (!b.hasMD5 || a.hasMD5 && a.md5 == b.md5)
 }
 
-// contentsOf returns all contents that a snapshot names: its files and its
+// ContentsOf returns all contents that a snapshot names: its files and its
 // listings.
-func contentsOf(s api.Snapshot) []api.File {
+func ContentsOf(s api.Snapshot) []api.File {
 	all := make([]api.File, 0, len(s.Files)+1)
 	for _, f := range s.Files {
 		if f.SHA256 != "" {
@@ -82,7 +82,7 @@ func (c *checker) where(ctx context.Context, sum digest, said claim) (key, path 
 	if err != nil {
 		return SnapshotKey(name), "a file" // removed meanwhile
 	}
-	for _, f := range contentsOf(s) {
+	for _, f := range ContentsOf(s) {
 		if digestOf(f.SHA256) == sum {
 			return SnapshotKey(name), f.Path
 		}

@@ -17,6 +17,9 @@ type Identity struct {
 	Format int       `json:"format"` // Format
 	Vault  string    `json:"vault"`  // 32 random hexadecimal digits
 	Made   time.Time `json:"made"`   // UTC, whole seconds
+	// SealedTo is the recipient (age1…) of an encrypted mirror; empty for a vault,
+	// and for a mirror that is like it.
+	SealedTo string `json:"sealed_to,omitempty"`
 }
 
 // Errors of a store that is not the vault that the caller knows; test with
@@ -29,6 +32,8 @@ var (
 	ErrOther = errors.New("another vault is in its place")
 	// ErrUnknown: there is a vault, but the caller knows of none.
 	ErrUnknown = errors.New("the catalog does not know this vault")
+	// ErrSealed: the store holds an encrypted mirror of the vault.
+	ErrSealed = errors.New("the mirror is encrypted")
 	// ErrOldFormat: the store holds a vault of format 1, which had no identity.
 	ErrOldFormat = errors.New("the vault has the old format 1")
 )
@@ -168,6 +173,8 @@ func (v *Vault) Recognise(ctx context.Context, known string) error {
 		return v.unknown(ctx, id)
 	case id.Vault != known:
 		return fmt.Errorf("%w: it has the identity %s, not %s", ErrOther, id.Vault, known)
+	case id.SealedTo != "":
+		return fmt.Errorf("%w to %s", ErrSealed, id.SealedTo)
 	}
 	return nil
 }

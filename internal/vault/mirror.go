@@ -18,8 +18,9 @@ type Mirror interface {
 	// and the place is empty, and reports whether it did. A place without a mirror
 	// is an ErrMissing, the mirror of another vault an ErrOther.
 	Begin(ctx context.Context, id Identity, fresh bool) (made bool, err error)
-	// Documents returns the keys of all documents of the vault that the mirror has.
-	Documents(ctx context.Context) (map[string]bool, error)
+	// Documents reports of each document of the vault, by its key, whether the mirror
+	// had it when it was called.
+	Documents(ctx context.Context) (have func(key string) bool, err error)
 	// Content makes sure that the mirror has this content, and proves it there. It
 	// returns what it did.
 	Content(ctx context.Context, c Original) (Copied, error)
@@ -83,8 +84,8 @@ type mirrorRun struct {
 	limit    *RateLimiter
 	parallel int
 	count    *counter
-	have     map[string]bool  // documents of the mirror, by key
-	sizes    map[digest]int64 // contents of new snapshots
+	have     func(key string) bool // the mirror has this document
+	sizes    map[digest]int64      // contents of new snapshots
 
 	mu     sync.Mutex
 	ended  map[digest]error // contents that are dealt with; an error: the vault's is damaged
@@ -122,7 +123,7 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 func (r *mirrorRun) prunes(ctx context.Context) error {
 	var missing []string
 	err := r.vault.store.List(ctx, PrunesPart+"/", func(i Info) error {
-		if name, ok := pruneOf(i.Key); ok && !r.have[i.Key] {
+		if name, ok := pruneOf(i.Key); ok && !r.have(i.Key) {
 			missing = append(missing, name)
 		}
 		return nil
@@ -157,7 +158,7 @@ func (r *mirrorRun) plan(ctx context.Context) (missing []string, err error) {
 		return nil, err
 	}
 	for _, name := range names {
-		if r.have[SnapshotKey(name)] {
+		if r.have(SnapshotKey(name)) {
 			r.result.Held++
 			continue
 		}
@@ -169,7 +170,7 @@ func (r *mirrorRun) plan(ctx context.Context) (missing []string, err error) {
 			continue
 		}
 		missing = append(missing, name)
-		for _, f := range contentsOf(s) {
+		for _, f := range ContentsOf(s) {
 			if _, twice := r.sizes[digestOf(f.SHA256)]; !twice {
 				r.sizes[digestOf(f.SHA256)] = f.Size
 				r.count.total += f.Size
@@ -217,7 +218,7 @@ func (r *mirrorRun) batch(ctx context.Context, names []string) error {
 		}
 		byDevice[s.Device] = append(byDevice[s.Device], s)
 		trusted := r.trusted(ctx, s.Previous)
-		for _, f := range contentsOf(s) {
+		for _, f := range ContentsOf(s) {
 			contents[digestOf(f.SHA256)] = contents[digestOf(f.SHA256)] || trusted[f.SHA256]
 		}
 	}
@@ -238,14 +239,14 @@ func (r *mirrorRun) batch(ctx context.Context, names []string) error {
 // trusted returns the contents that a snapshot names which the mirror has.
 func (r *mirrorRun) trusted(ctx context.Context, name string) map[string]bool {
 	trusted := map[string]bool{}
-	if name == "" || !r.have[SnapshotKey(name)] {
+	if name == "" || !r.have(SnapshotKey(name)) {
 		return trusted
 	}
 	s, err := r.vault.Document(ctx, name)
 	if err != nil {
 		return trusted // then its contents are proved again
 	}
-	for _, f := range contentsOf(s) {
+	for _, f := range ContentsOf(s) {
 		trusted[f.SHA256] = true
 	}
 	return trusted
@@ -383,7 +384,7 @@ func (r *mirrorRun) documents(ctx context.Context, all []api.Snapshot) error {
 // lacks reports whether a content of a snapshot could not be copied, which is a
 // problem unless a prune removed the snapshot meanwhile.
 func (r *mirrorRun) lacks(ctx context.Context, s api.Snapshot) bool {
-	for _, f := range contentsOf(s) {
+	for _, f := range ContentsOf(s) {
 		r.mu.Lock()
 		damage := r.ended[digestOf(f.SHA256)]
 		r.mu.Unlock()

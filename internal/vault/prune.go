@@ -197,7 +197,7 @@ func (v *Vault) namedContents(ctx context.Context, leaving []outline) (map[diges
 	var failed error
 	for d := range v.readAll(ctx, names) {
 		failed = cmp.Or(failed, d.err)
-		for _, f := range contentsOf(d.snapshot) {
+		for _, f := range ContentsOf(d.snapshot) {
 			named[digestOf(f.SHA256)] = true
 		}
 	}

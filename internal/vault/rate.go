@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"io"
 
 	"golang.org/x/time/rate"
 )
@@ -23,6 +24,29 @@ func (l *RateLimiter) Part(p []byte) []byte {
 		return p
 	}
 	return p[:min(len(p), l.limiter.Burst())]
+}
+
+// Reader returns r, read at most as fast as the limit.
+func (l *RateLimiter) Reader(ctx context.Context, r io.Reader) io.Reader {
+	if l == nil {
+		return r
+	}
+	return limitedReader{ctx, l, r}
+}
+
+type limitedReader struct {
+	ctx   context.Context
+	limit *RateLimiter
+	r     io.Reader
+}
+
+// Read implements io.Reader.
+func (l limitedReader) Read(p []byte) (int, error) {
+	n, err := l.r.Read(l.limit.Part(p))
+	if limited := l.limit.Wait(l.ctx, n); limited != nil {
+		return n, limited
+	}
+	return n, err
 }
 
 // Wait waits until n bytes may pass, at most those of Part. Its error is that of

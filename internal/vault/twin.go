@@ -37,9 +37,27 @@ func (t *Twin) Begin(ctx context.Context, id Identity, fresh bool) (made bool, e
 		made, err = t.make(ctx, id)
 	}
 	if err == nil && !made {
-		err = t.vault.Recognise(ctx, id.Vault)
+		err = t.recognise(ctx, id)
 	}
 	return made, err
+}
+
+// recognise wants the mirror of this vault, encrypted as it should be.
+func (t *Twin) recognise(ctx context.Context, want Identity) error {
+	err := t.vault.Recognise(ctx, want.Vault)
+	if err != nil && !errors.Is(err, ErrSealed) {
+		return err
+	}
+	got, err := t.vault.Identity(ctx)
+	switch {
+	case err != nil:
+		return err
+	case want.SealedTo == "" && got.SealedTo != "":
+		return fmt.Errorf("%w to %s", ErrSealed, got.SealedTo)
+	case got.SealedTo != want.SealedTo:
+		return fmt.Errorf("%w: it is encrypted to %q, not to %q", ErrOther, got.SealedTo, want.SealedTo)
+	}
+	return nil
 }
 
 // make gives an empty place the identity of the vault. One that has an identity
@@ -68,7 +86,7 @@ func (t *Twin) make(ctx context.Context, id Identity) (made bool, err error) {
 }
 
 // Documents implements Mirror.
-func (t *Twin) Documents(ctx context.Context) (map[string]bool, error) {
+func (t *Twin) Documents(ctx context.Context) (func(key string) bool, error) {
 	have := map[string]bool{}
 	for _, part := range []string{SnapshotsPart, PrunesPart} {
 		err := t.vault.store.List(ctx, part+"/", func(i Info) error { have[i.Key] = true; return ctx.Err() })
@@ -76,7 +94,7 @@ func (t *Twin) Documents(ctx context.Context) (map[string]bool, error) {
 			return nil, err
 		}
 	}
-	return have, nil
+	return func(key string) bool { return have[key] }, nil
 }
 
 // Content implements Mirror.

@@ -19,10 +19,12 @@ import (
 
 // Options say which data directory a Local works on, and how.
 type Options struct {
-	Data   string // the data directory
-	Mirror string // a mirror to read in place of the vault: an absolute directory or a URL; empty: the vault
-	Config config.Config
-	Log    *slog.Logger // nil: discard
+	Data string // the data directory
+	// Identity is the path of a file with the identity that reads an encrypted Mirror.
+	Identity string
+	Mirror   string // a mirror to read in place of the vault: an absolute directory or a URL; empty: the vault
+	Config   config.Config
+	Log      *slog.Logger // nil: discard
 
 	// Holder says for other processes what this one does: "flashwarden backup".
 	Holder string
@@ -159,7 +161,7 @@ func (l *Local) opened(ctx context.Context) (*node.Node, error) {
 }
 
 func (l *Local) nodeOptions() node.Options {
-	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust}
+	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust}
 }
 
 // served returns the open data directory with its TFTP server running.

@@ -1,0 +1,203 @@
+package sealed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+
+	"flashwarden/api"
+	"flashwarden/internal/vault"
+)
+
+// Options say how a mirror is encrypted.
+type Options struct {
+	Recipient string // age1…
+	// Secret makes the labels of devices and contents. With another one, all is
+	// copied again.
+	Secret []byte
+	Temp   string // a directory for one ciphertext of each content that is copied
+	Limit  *vault.RateLimiter
+}
+
+// Mirror is a vault.Mirror that encrypts.
+type Mirror struct {
+	opts   Options
+	to     age.Recipient
+	labels labels
+	vault  *vault.Vault
+	twin   *vault.Twin
+
+	mu      sync.Mutex
+	names   map[string]string // documents of the mirror by ID
+	objects map[string]object // by the label of their content
+}
+
+// New returns the mirror in a store.
+func New(s vault.Store, o Options) (*Mirror, error) {
+	to, err := age.ParseX25519Recipient(o.Recipient)
+	if err != nil {
+		return nil, err
+	}
+	return &Mirror{opts: o, to: to, labels: labels{o.Secret}, vault: vault.New(s), twin: vault.NewTwin(s, o.Limit),
+		names: map[string]string{}, objects: map[string]object{}}, nil
+}
+
+// Begin implements vault.Mirror.
+func (m *Mirror) Begin(ctx context.Context, id vault.Identity, fresh bool) (made bool, err error) {
+	id.SealedTo = m.opts.Recipient
+	return m.twin.Begin(ctx, id, fresh)
+}
+
+// Documents implements vault.Mirror. It learns which contents the mirror has from
+// the newest document of each device: a content that only older ones name is
+// copied again when it is needed again.
+func (m *Mirror) Documents(ctx context.Context) (func(key string) bool, error) {
+	names, err := m.vault.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	newest := map[string]string{}
+	for _, name := range names { // in the order of their times
+		id, _, _ := vault.SplitName(name)
+		m.names[id] = name
+		newest[id[len("20261122T141503Z-"):len(id)-len("-k3f9")]] = name
+	}
+	if err := m.learn(ctx, newest); err != nil {
+		return nil, err
+	}
+	return func(key string) bool {
+		id, _ := m.labels.id(key)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.names[id] != ""
+	}, nil
+}
+
+// learn reads which contents some documents of the mirror name.
+func (m *Mirror) learn(ctx context.Context, names map[string]string) error {
+	for _, name := range names {
+		s, err := m.vault.Document(ctx, name)
+		if errors.Is(err, vault.ErrDamaged) {
+			continue // a check reports it
+		}
+		if err != nil {
+			return err
+		}
+		for _, f := range s.Files {
+			if label, ok := strings.CutPrefix(f.Path, contentPath); ok {
+				m.objects[label] = object{Blob: f.SHA256, Sealed: f.Size}
+			}
+		}
+	}
+	return nil
+}
+
+// Content implements vault.Mirror. The ciphertext must be whole before its name is
+// known: it lies in a file until then.
+func (m *Mirror) Content(ctx context.Context, c vault.Original) (vault.Copied, error) {
+	label := m.labels.of("content", c.SHA256)
+	m.mu.Lock()
+	o, known := m.objects[label]
+	m.mu.Unlock()
+	if known {
+		there, err := m.vault.HasBlob(ctx, o.Blob, o.Sealed)
+		if there || err != nil {
+			return vault.WasThere, err
+		}
+	}
+	r, err := c.Open()
+	if err != nil {
+		return vault.WasThere, err
+	}
+	defer r.Close()
+	o, err = m.seal(ctx, r)
+	if err != nil {
+		return vault.WasThere, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.objects[label] = o
+	return vault.WasCopied, nil
+}
+
+// seal encrypts a content, and brings the ciphertext to the mirror.
+func (m *Mirror) seal(ctx context.Context, r io.Reader) (object, error) {
+	f, err := os.CreateTemp(m.opts.Temp, "sealed-")
+	if err != nil {
+		return object{}, err
+	}
+	defer f.Close()
+	if err := os.Remove(f.Name()); err != nil { // it needs no name, and nothing is left of it
+		return object{}, err
+	}
+	sum, size, err := encrypt(f, r, m.to)
+	if err != nil {
+		return object{}, err
+	}
+	_, err = m.twin.Content(ctx, vault.Original{SHA256: sum, Size: size, Open: func() (io.ReadCloser, error) {
+		_, err := f.Seek(0, io.SeekStart)
+		return io.NopCloser(m.opts.Limit.Reader(ctx, f)), err
+	}})
+	return object{Blob: sum, Sealed: size}, err
+}
+
+// Document implements vault.Mirror.
+func (m *Mirror) Document(ctx context.Context, key string, data []byte, s api.Snapshot) error {
+	id, device := m.labels.id(key)
+	started, err := time.Parse("20060102T150405Z", id[:len("20261122T141503Z")])
+	if err != nil {
+		return fmt.Errorf("document %s: %w", key, err)
+	}
+	outer := api.Snapshot{ID: id, Device: device, Status: api.StatusOK, Started: started}
+	if s.Status != "" {
+		outer.Status = s.Status
+	}
+	sheet := manifest{Key: key, Document: string(data), Contents: []object{}}
+	for _, c := range vault.ContentsOf(s) {
+		label := m.labels.of("content", c.SHA256)
+		m.mu.Lock()
+		o := m.objects[label]
+		m.mu.Unlock()
+		o.SHA256, o.Size = c.SHA256, c.Size
+		if slices.ContainsFunc(sheet.Contents, func(other object) bool { return other.SHA256 == o.SHA256 }) {
+			continue
+		}
+		sheet.Contents = append(sheet.Contents, o)
+		outer.Files = append(outer.Files, file(contentPath+label, o))
+	}
+	text, err := sheet.text()
+	if err != nil {
+		return err
+	}
+	o, err := m.seal(ctx, text)
+	if err != nil {
+		return err
+	}
+	outer.Files = append(outer.Files, file(manifestPath, o))
+	if s.Previous != "" {
+		before, _ := m.labels.id(vault.SnapshotKey(s.Previous))
+		m.mu.Lock()
+		outer.Previous = m.names[before] // empty if a prune removed it before it came here
+		m.mu.Unlock()
+	}
+	kept, err := m.vault.PutSnapshot(ctx, outer)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.names[id] = kept.Document
+	return nil
+}
+
+func file(path string, o object) api.File {
+	return api.File{Path: path, Kind: api.KindOther, Size: o.Sealed, SHA256: o.Blob, Evidence: api.EvidenceSize}
+}

@@ -1,0 +1,192 @@
+package sealed
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+
+	"flashwarden/internal/vault"
+)
+
+// errReadOnly is the error of a change of an encrypted mirror.
+var errReadOnly = errors.New("an encrypted mirror is only read")
+
+// Reader is the vault that an encrypted mirror has, as a vault.Store that is only
+// read.
+type Reader struct {
+	store      vault.Store
+	identities []age.Identity
+	documents  map[string]entry  // by key
+	contents   map[string]object // by SHA-256
+	identity   []byte
+}
+
+// entry is where one document is.
+type entry struct {
+	manifest string // the SHA-256 of its blob
+	size     int64  // of the document, in bytes
+}
+
+// Open reads and decrypts all manifests of a mirror. Identities are those of a
+// file of age-keygen.
+func Open(ctx context.Context, s vault.Store, identityFile io.Reader) (*Reader, error) {
+	identities, err := age.ParseIdentities(identityFile)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{store: s, identities: identities, documents: map[string]entry{}, contents: map[string]object{}}
+	v := vault.New(s)
+	id, err := v.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id.SealedTo = ""
+	if r.identity, err = json.Marshal(id); err != nil {
+		return nil, err
+	}
+	names, err := v.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := r.read(ctx, v, name); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// read reads the manifest of one document of the mirror. A damaged one is as one
+// that is missing: a check reports the gap.
+func (r *Reader) read(ctx context.Context, v *vault.Vault, name string) error {
+	s, err := v.Document(ctx, name)
+	if err != nil {
+		return unlessDamaged(err)
+	}
+	for _, f := range s.Files {
+		if f.Path != manifestPath {
+			continue
+		}
+		m, err := readManifest(ctx, r.store, f.SHA256, r.identities)
+		if err != nil {
+			return unlessDamaged(err)
+		}
+		r.documents[m.Key] = entry{f.SHA256, int64(len(m.Document))}
+		for _, o := range m.Contents {
+			r.contents[o.SHA256] = o
+		}
+	}
+	return nil
+}
+
+func unlessDamaged(err error) error {
+	if errors.Is(err, vault.ErrDamaged) || errors.Is(err, vault.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Get implements vault.Store.
+func (r *Reader) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	if err := valid(ctx, key); err != nil {
+		return nil, err
+	}
+	if key == vault.IdentityKey {
+		return text(r.identity, offset), nil
+	}
+	if d, ok := r.documents[key]; ok {
+		m, err := readManifest(ctx, r.store, d.manifest, r.identities)
+		return text([]byte(m.Document), offset), err
+	}
+	o, ok := r.contents[key[strings.LastIndexByte(key, '/')+1:]]
+	if !ok || key != vault.BlobKey(o.SHA256) {
+		return nil, vault.ErrNotFound
+	}
+	return r.open(ctx, o, offset)
+}
+
+// open decrypts one content from an offset on.
+func (r *Reader) open(ctx context.Context, o object, offset int64) (io.ReadCloser, error) {
+	f, err := r.store.Get(ctx, vault.BlobKey(o.Blob), 0)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := age.Decrypt(f, r.identities...)
+	if err == nil {
+		_, err = io.CopyN(io.Discard, plain, min(offset, o.Size))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("blob %s: %w", o.Blob, err), f.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{plain, f}, nil
+}
+
+func text(data []byte, offset int64) io.ReadCloser {
+	return io.NopCloser(bytes.NewReader(data[min(offset, int64(len(data))):]))
+}
+
+// Stat implements vault.Store.
+func (r *Reader) Stat(ctx context.Context, key string) (vault.Info, error) {
+	if err := valid(ctx, key); err != nil {
+		return vault.Info{}, err
+	}
+	if key == vault.IdentityKey {
+		return vault.Info{Key: key, Size: int64(len(r.identity))}, nil
+	}
+	blob, size := r.documents[key].manifest, r.documents[key].size
+	if o, ok := r.contents[key[strings.LastIndexByte(key, '/')+1:]]; ok && key == vault.BlobKey(o.SHA256) {
+		blob, size = o.Blob, o.Size
+	}
+	if blob == "" {
+		return vault.Info{}, vault.ErrNotFound
+	}
+	info, err := r.store.Stat(ctx, vault.BlobKey(blob))
+	return vault.Info{Key: key, Size: size, Modified: info.Modified}, err
+}
+
+// List implements vault.Store.
+func (r *Reader) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
+	all := map[string]int64{vault.IdentityKey: int64(len(r.identity))}
+	for key, d := range r.documents {
+		all[key] = d.size
+	}
+	for sum, o := range r.contents {
+		all[vault.BlobKey(sum)] = o.Size
+	}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := yield(vault.Info{Key: key, Size: all[key]}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Put implements vault.Store: it refuses.
+func (r *Reader) Put(context.Context, string, io.Reader, int64) error { return errReadOnly }
+
+// Delete implements vault.Store: it refuses.
+func (r *Reader) Delete(context.Context, string) error { return errReadOnly }
+
+func valid(ctx context.Context, key string) error {
+	if !vault.ValidKey(key) {
+		return fmt.Errorf("%q is no key of a vault", key)
+	}
+	return ctx.Err()
+}
