@@ -276,8 +276,8 @@ func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size > maxDocument {
-		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", ErrDamaged, info.Size, maxDocument)
+	if info.Size < 0 || info.Size > maxDocument { // a server may report any size
+		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", ErrDamaged, uint64(info.Size), maxDocument)
 	}
 	r, err := v.store.Get(ctx, key, 0)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,7 +58,7 @@ type auditor struct {
 // below looks into a directory that is a part, or has parts below it.
 func (a auditor) below(ctx context.Context, dir string) error {
 	return a.each(ctx, dir, func(e fs.DirEntry) error {
-		switch name := path.Join(dir, e.Name()); {
+		switch name := dir + "/" + e.Name(); {
 		case vault.ValidPart(dir):
 			a.file(name, e)
 		case e.IsDir() && vault.LeadsToPart(name):

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -140,7 +139,7 @@ func (d *Store) List(ctx context.Context, prefix string, yield func(vault.Info) 
 // free.
 func (d *Store) listed(key string, e fs.DirEntry) vault.Info {
 	if d.remote {
-		if info, err := e.Info(); err == nil {
+		if info, err := e.Info(); err == nil && info.Size() >= 0 {
 			return vault.Info{Key: key, Size: info.Size(), Modified: info.ModTime()}
 		}
 	}
@@ -189,7 +188,7 @@ func (d *Store) walkBelow(ctx context.Context, dir, prefix string, visit func(pa
 		case vault.ValidPart(dir):
 			return visit(dir, e, nil)
 		case e.IsDir():
-			return d.walkBelow(ctx, path.Join(dir, e.Name()), prefix, visit)
+			return d.walkBelow(ctx, dir+"/"+e.Name(), prefix, visit) // not path.Join: a server may send ".."
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/pkg/sftp"
@@ -117,25 +118,38 @@ func (r *remote) Remove(name string) error { return wrap("remove", name, r.clien
 
 // Stat is like os.Stat.
 func (r *remote) Stat(name string) (fs.FileInfo, error) {
-	info, err := r.client.Stat(name)
-	return info, wrap("stat", name, err)
+	return possible("stat", name, r.client.Stat)
 }
 
 // Lstat is like os.Lstat.
 func (r *remote) Lstat(name string) (fs.FileInfo, error) {
-	info, err := r.client.Lstat(name)
-	return info, wrap("stat", name, err)
+	return possible("stat", name, r.client.Lstat)
 }
 
-// ReadDir is like os.ReadDir. The entries know their FileInfo.
+// possible asks the server for attributes, and refuses a size that no file has.
+func possible(op, name string, ask func(string) (fs.FileInfo, error)) (fs.FileInfo, error) {
+	info, err := ask(name)
+	if err != nil {
+		return nil, wrap(op, name, err)
+	}
+	if info.Size() < 0 {
+		return nil, wrap(op, name, fmt.Errorf("the server reports %d bytes", uint64(info.Size())))
+	}
+	return info, nil
+}
+
+// ReadDir is like os.ReadDir. The entries know their FileInfo. Names that lead to
+// other directories are left out: the client reduces "x/.." to "..".
 func (r *remote) ReadDir(name string) ([]fs.DirEntry, error) {
 	infos, err := r.client.ReadDir(name)
 	if err != nil {
 		return nil, wrap("list", name, err)
 	}
-	entries := make([]fs.DirEntry, len(infos))
-	for i, info := range infos {
-		entries[i] = fs.FileInfoToDirEntry(info)
+	entries := make([]fs.DirEntry, 0, len(infos))
+	for _, info := range infos {
+		if name := info.Name(); name != "." && name != ".." && !strings.Contains(name, "/") {
+			entries = append(entries, fs.FileInfoToDirEntry(info))
+		}
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
 	return entries, nil
