@@ -24,7 +24,7 @@ const accessKey, secretKey = "testkey", "testsecret123"
 
 // gateway starts versitygw, a server that keeps objects in a directory, with an
 // empty bucket called vault. It returns the address.
-func gateway(t *testing.T) (address string) {
+func gateway(t testing.TB) (address string) {
 	t.Helper()
 	program, err := exec.LookPath("versitygw")
 	if err != nil {
@@ -53,7 +53,7 @@ func gateway(t *testing.T) (address string) {
 	return address
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,7 +64,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // awaitListener waits until a server answers, at most a minute.
-func awaitListener(t *testing.T, address string, ended <-chan error) {
+func awaitListener(t testing.TB, address string, ended <-chan error) {
 	t.Helper()
 	limit := time.After(time.Minute)
 	for {
@@ -84,7 +84,7 @@ func awaitListener(t *testing.T, address string, ended <-chan error) {
 }
 
 // open returns the store below a prefix.
-func open(t *testing.T, address, prefix string) *Store {
+func open(t testing.TB, address, prefix string) *Store {
 	t.Helper()
 	u, err := url.Parse("s3://vault/" + prefix + "?region=us-east-1&endpoint=http://" + address)
 	if err != nil {
