@@ -87,7 +87,7 @@ func TestDoctorDirectoryOfAnother(t *testing.T) {
 	t.Parallel()
 	s := nobodysSite(t)
 	h := newServer(t)
-	f := wantOne(t, doctorOn(t, h, s.command("doctor")), "vault_error", "belongs to nobody, and this is root")
+	f := wantOne(t, doctorOn(t, h, s.command("doctor")), "vault_error", "belongs to nobody, but you are root")
 	if f.Fix != "sudo -u nobody flashwarden doctor --data "+s.data {
 		t.Error(f.Fix)
 	}
@@ -114,16 +114,16 @@ func TestDoctorFileSystem(t *testing.T) {
 	s := smallSite(t)
 	h := newServer(t)
 	s.ok("device", "add", "sw1", "--address", "127.0.0.1", "--username", user, "--password-file", s.file("login", password))
-	wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "MB are free where "+s.data+" lies")
+	wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "MB are free on the file system of "+s.data)
 	filler := filepath.Join(s.data, "filler")
 	if err := os.WriteFile(filler, make([]byte, 16<<20), 0o600); err == nil {
 		t.Fatal("the file system is not full")
 	}
-	f := wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "0 MB are free where")
+	f := wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "0 MB are free on")
 	if f.Fix != "df -h "+s.data {
 		t.Error(f.Fix)
 	}
-	wantOne(t, doctorOn(t, h, s.command("doctor", "sw1")), "spool_full", "0 MB are free where")
+	wantOne(t, doctorOn(t, h, s.command("doctor", "sw1")), "spool_full", "0 MB are free on")
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func compare(f api.File, got *spool.File, d ios.Digest) (api.File, error) {
 	switch {
 	case d.MD5 == "" && d.SHA512 == "":
 		f.Evidence = api.EvidenceSize
-		f.Proof = append(f.Proof, fmt.Sprintf("no digest by the device: %d bytes came, as its listing says", got.Size))
+		f.Proof = append(f.Proof, fmt.Sprintf("the device computes no digest; received %d bytes, as in its listing", got.Size))
 		return f, nil
 	case d.MD5 == "":
 		sum, err := sha512Of(got.Path)
@@ -34,7 +34,7 @@ func compare(f api.File, got *spool.File, d ios.Digest) (api.File, error) {
 	if have != want {
 		return f, cause.New(cause.DigestMismatch,
 			fmt.Sprintf("%s: %s mismatch: device %s, received %s (%d bytes)", f.Path, algorithm, want, have, got.Size),
-			api.Say("the copy was thrown away; back the device up again, and if the digests still differ compare with ").
+			api.Say("the copy was deleted; back up the device again. If the digests still differ, compare with ").
 				Type(api.OnDevice, "verify "+f.Path).Say(" on the device"))
 	}
 	return f, nil

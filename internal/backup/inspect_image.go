@@ -35,7 +35,7 @@ func inspectReceivedCopy(ctx context.Context, f api.File, path string) (api.File
 	if f.Evidence == api.EvidenceSize && f.Image.Verdict == api.ImageBad {
 		return f, cause.New(cause.DigestMismatch,
 			fmt.Sprintf("%s: the device computes no digest, and the received image is %s", f.Path, f.Image),
-			api.Say("the copy was thrown away; back the device up again, and if it fails again the file on the device is damaged: put a good image there before it restarts"))
+			api.Say("the copy was deleted; back up the device again. If this fails again, the file on the device is damaged: put a good image there before it restarts"))
 	}
 	return f, nil
 }
@@ -108,7 +108,7 @@ func keptImageWarnings(f api.File, s sight) []string {
 		out = append(out, fmt.Sprintf("%s is kept as the device has it, but the image is %s. The device may not start from it: put a good image there", f.Path, f.Image))
 	}
 	if s.runs && f.Path == s.image.String() && f.Image.Contradicts(s.facts.Version) {
-		out = append(out, fmt.Sprintf("%s says that it is %s, and the device says that it runs %s: the file was replaced since the device started, and runs from the next start on",
+		out = append(out, fmt.Sprintf("%s is version %s, but the device runs %s: the file was replaced after the device started, and is used from its next start on",
 			f.Path, f.Image.Version, s.facts.Version))
 	}
 	return out

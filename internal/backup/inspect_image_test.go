@@ -61,7 +61,7 @@ func TestSizeOnlyImage(t *testing.T) {
 		t.Errorf("%+v %+v, notes %q", f, f.Image, r.Notes)
 	}
 	proof := strings.Join(f.Proof, "\n")
-	for _, want := range []string{"verify /md5: not known", "65536 bytes came", "the file itself: image checksums OK (structure, sizes, zip"} {
+	for _, want := range []string{"verify /md5: not known", "received 65536 bytes", "the file itself: image checksums OK (structure, sizes, zip"} {
 		if !strings.Contains(proof, want) {
 			t.Errorf("no %q in the proof:\n%s", want, proof)
 		}
@@ -137,7 +137,7 @@ func TestReplacedSinceStart(t *testing.T) {
 	for range 2 {
 		r := b.backup(Options{Policy: api.PolicyImage})
 		wantResult(t, r, api.StatusOK, "")
-		if !noted(r, "says that it is 15.0(2)SE11, and the device says that it runs 15.0(2)SE8") {
+		if !noted(r, "is version 15.0(2)SE11, but the device runs 15.0(2)SE8") {
 			t.Errorf("notes %q", r.Notes)
 		}
 	}

@@ -153,7 +153,7 @@ func (s *selection) addPackage(at flash.Path, who string) {
 func installNote(pointer flash.File, files []api.File) string {
 	for _, f := range files {
 		if p := flash.ParsePath(f.Path); f.Kind == api.KindImage && f.Cause == "" && p.Dir() == pointer.Dir() {
-			return fmt.Sprintf("install mode: %s and its packages together are the image; %s, from which they were installed, is beside them", pointer.Base(), p.Base())
+			return fmt.Sprintf("install mode: %s and its packages together are the image; they were installed from %s", pointer.Base(), p.Base())
 		}
 	}
 	return fmt.Sprintf("install mode: there is no single bootable .bin; %s and its packages together are the image", pointer.Base())

@@ -23,7 +23,7 @@ func whyNoImage(f ios.Facts, found flash.Contents) error {
 	if f.BootPath == "" {
 		message += "; BOOT names nothing"
 	} else {
-		message += fmt.Sprintf("; nor is what BOOT names, %q", f.BootPath)
+		message += fmt.Sprintf("; nor is the image that BOOT names, %q", f.BootPath)
 	}
 	if others := otherImages(found); len(others) > 0 {
 		message += "; there are " + strings.Join(others, ", ")

@@ -82,7 +82,7 @@ func proveReceived(ctx context.Context, in Received, f *spool.File, kept *api.Fi
 	if in.MD5 != "" && in.MD5 != f.MD5 {
 		return cause.New(cause.DigestMismatch,
 			fmt.Sprintf("%s: MD5 mismatch: device %s, received %s (%d bytes)", in.Name, in.MD5, f.MD5, f.Size),
-			api.Say("the copy was thrown away; compare the digest with ").Type(api.OnDevice, "verify /md5").Say(" on the device, then copy again"))
+			api.Say("the copy was deleted; compare the digest with ").Type(api.OnDevice, "verify /md5").Say(" on the device, then copy again"))
 	}
 	if in.MD5 != "" {
 		kept.Evidence = api.EvidenceMD5
@@ -119,7 +119,7 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 		res.Notes = append(res.Notes, fmt.Sprintf("the image says %s; %s", says, kept.Image))
 	case kept.Evidence == api.EvidenceSize:
 		return cause.New(cause.DigestMismatch, "the received image is "+kept.Image.String(),
-			api.Say("it was thrown away; copy it again, and if it fails again the file on the device is damaged: put a good image there before it restarts"))
+			api.Say("it was deleted; copy it again. If this fails again, the file on the device is damaged: put a good image there before it restarts"))
 	default:
 		res.Notes = append(res.Notes, "the image is kept as the device has it, but it is "+kept.Image.String()+"; put a good one there before it restarts")
 	}

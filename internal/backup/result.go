@@ -100,7 +100,7 @@ func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []i
 // notIndexed is the note of a result whose snapshot is safe, and not in the
 // index.
 func notIndexed(err error) string {
-	return fmt.Sprintf("the snapshot is in the vault, but %v; the next command enters it", err)
+	return fmt.Sprintf("the snapshot is in the vault, but %v; the next command will index it", err)
 }
 
 func failed(res api.BackupResult, err error) api.BackupResult {

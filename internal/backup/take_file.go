@@ -149,7 +149,7 @@ func (j job) takeRunningConfig(ctx context.Context, d Device, f api.File) (api.F
 }
 
 func vaultError(err error, doing string) error {
-	fix := api.Say("run ").Do("check").Say(", and see that the data directory is writable and has space")
+	fix := api.Say("run ").Do("check").Say(", and check that the data directory is writable and has space")
 	if errors.Is(err, os.ErrPermission) {
 		fix = api.Say("the data directory must belong to the user that runs flashwarden")
 	}

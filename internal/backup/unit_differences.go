@@ -17,10 +17,10 @@ func unitWarnings(f ios.Facts, image flash.File, found flash.Contents) []string 
 	notes := append(stackNotes(f), versionNotes(f)...)
 	for _, u := range found.OtherUnits(f, image) {
 		if !u.Same.Found() {
-			notes = append(notes, fmt.Sprintf("%s does not hold %s, which runs here: it is not in %s", u.Name, image.Base(), u.FS))
+			notes = append(notes, fmt.Sprintf("%s does not have the running image %s: it is not in %s", u.Name, image.Base(), u.FS))
 		}
 		if u.Start != "" && !found.SameOnUnits(u.Boots.Path, image.Path) {
-			notes = append(notes, fmt.Sprintf("%s starts from %q next, which is not the image that runs here", u.Name, u.Start))
+			notes = append(notes, fmt.Sprintf("%s starts from %q next, which is not the running image", u.Name, u.Start))
 		}
 	}
 	return notes

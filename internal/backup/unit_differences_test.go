@@ -39,7 +39,7 @@ func TestUnits(t *testing.T) {
 			facts:    ios.Facts{Image: "flash:/a.bin"},
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash-2:/", "config.text")},
 			want:     []string{"image flash:/a.bin"},
-			notes:    []string{"switch 2 does not hold a.bin, which runs here: it is not in flash-2:"},
+			notes:    []string{"switch 2 does not have the running image a.bin: it is not in flash-2:"},
 		},
 		"a member that runs and boots another image": {
 			facts: ios.Facts{Image: "flash:/a.bin", Members: stack("15.0", "12.2"), Starts: []ios.Start{{Unit: "switch 2", Path: "flash:/old.bin"}},
@@ -47,19 +47,19 @@ func TestUnits(t *testing.T) {
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash2:/", "a.bin", "old.bin")},
 			want:     []string{"image flash:/a.bin", "image flash2:/a.bin", "image flash2:/old.bin of switch 2"},
 			notes: []string{`switch 2 is in the state "V-Mismatch"`, "switch 2 runs 12.2 C3750-M, the active switch 1 runs 15.0 C3750-M",
-				`switch 2 starts from "flash:/old.bin" next, which is not the image that runs here`},
+				`switch 2 starts from "flash:/old.bin" next, which is not the running image`},
 		},
 		"a member whose BOOT names a missing file": {
 			facts:    ios.Facts{Image: "flash:/a.bin", Starts: []ios.Start{{Unit: "switch 2", Path: "flash:/gone.bin"}}},
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash2:/", "a.bin")},
 			want:     []string{"image flash:/a.bin", "image flash2:/a.bin"},
-			notes:    []string{`switch 2 starts from "flash:/gone.bin" next, which is not the image that runs here`},
+			notes:    []string{`switch 2 starts from "flash:/gone.bin" next, which is not the running image`},
 		},
 		"the second member is the active one": {
 			facts:    ios.Facts{Image: "flash2:/a.bin"},
 			listings: []ios.Listing{dir("flash:/", "b.bin"), dir("flash2:/", "a.bin")},
 			want:     []string{"image flash2:/a.bin"},
-			notes:    []string{"flash: does not hold a.bin, which runs here: it is not in flash:"},
+			notes:    []string{"flash: does not have the running image a.bin: it is not in flash:"},
 		},
 		"two supervisors": {
 			facts:    ios.Facts{Image: "sup-bootdisk:x", Starts: []ios.Start{{Unit: "standby", Path: "sup-bootdisk:x,12;"}}},
@@ -145,7 +145,7 @@ func TestImagesInOddPlaces(t *testing.T) {
 		"absolute in show version":     {ios.Facts{Image: "/bootflash/isr.bin"}, absolute, "bootflash:/isr.bin", true, nil},
 		"absolute directory":           {ios.Facts{Image: "bootflash:core"}, absolute, "", false, []string{`"bootflash:core" is in no listing`, "BOOT names nothing", "there are bootflash:/isr.bin", "dir all-filesystems"}},
 		"booted over the network":      {ios.Facts{Image: "tftp://192.0.2.9/a.bin", BootPath: "flash:gone,12;flash:/b.bin,12;"}, dir("flash:/", "b.bin"), "flash:/b.bin", false, nil},
-		"booted over the network only": {ios.Facts{Image: "tftp://192.0.2.9/a.bin", BootPath: "flash:gone"}, dir("flash:/", "config.text"), "", false, []string{"started over the network", `nor is what BOOT names, "flash:gone"`, "copy tftp: flash:"}},
+		"booted over the network only": {ios.Facts{Image: "tftp://192.0.2.9/a.bin", BootPath: "flash:gone"}, dir("flash:/", "config.text"), "", false, []string{"started over the network", `nor is the image that BOOT names, "flash:gone"`, "copy tftp: flash:"}},
 		"removed since the start":      {ios.Facts{Image: "flash:a.bin"}, dir("flash:/", "c2600-i-mz.122-12e", "html/"), "", false, []string{`"flash:a.bin" is in no listing`, "there are flash:/c2600-i-mz.122-12e", "may not start again"}},
 		"doubled slashes":              {ios.Facts{Image: "flash://a.bin"}, dir("flash:/", "a.bin"), "flash:/a.bin", true, nil},
 	} {

@@ -18,7 +18,7 @@ var clientPorts = tftp.PortRange{First: 1024, Last: 65535}
 func CheckPath(p Path) api.Report {
 	var r api.Report
 	for _, command := range p.Unread {
-		r.Skip("%s does not show, or not in a form that is understood: %s", p.Name, command)
+		r.Skip("%s shows no output, or none that can be read, for: %s", p.Name, command)
 	}
 	for _, part := range []api.Report{checkSource(p), checkLists(p), checkBlockSize(p)} {
 		r.Add(part)
@@ -33,24 +33,24 @@ func checkSource(p Path) api.Report {
 	name, address := p.Source()
 	switch known := p.holder(p.Device); {
 	case !address.IsValid():
-		r.Skip("%s does not show from which address it will send to %s", p.Name, p.Server)
+		r.Skip("%s does not show which address it uses to send to %s", p.Name, p.Server)
 	case address == p.Device:
-		r.Note("%s will send from %s (%s), as it is known", p.Name, address, name)
+		r.Note("%s will send from %s (%s), its address in the inventory", p.Name, address, name)
 	case known == "":
 		r.Find(api.Finding{Cause: cause.WrongSource, Where: api.OnHost,
-			Seen:    fmt.Sprintf("%s will send from %s (%s), and is known by %s, which is none of its addresses: an address that is translated on the way", p.Name, address, name, p.Device),
+			Seen:    fmt.Sprintf("%s will send from %s (%s). The inventory has %s, which is none of its addresses: NAT on the path translates it", p.Name, address, name, p.Device),
 			Next:    api.Do("device edit", p.Name).With("address", address.String()),
-			Changes: "flashwarden logs in to, and takes files from, that address"})
+			Changes: "flashwarden then uses this address for logins and transfers"})
 	default:
 		r.Find(api.Finding{Cause: cause.WrongSource, Where: p.Name,
-			Seen:    fmt.Sprintf("%s will send from %s (%s), and is known by %s (%s): its requests would be refused", p.Name, address, name, p.Device, known),
+			Seen:    fmt.Sprintf("%s will send from %s (%s), but the inventory has %s (%s): the server would refuse its requests", p.Name, address, name, p.Device, known),
 			Fix:     configure("ip tftp source-interface " + known),
-			Changes: fmt.Sprintf("all TFTP of %s is sent from %s", p.Name, p.Device)})
+			Changes: fmt.Sprintf("%s sends all TFTP from %s", p.Name, p.Device)})
 	}
 	if p.TFTP.SourceInterface != "" && !address.IsValid() {
 		r.Find(api.Finding{Cause: cause.NoRequest, Where: p.Name,
 			Seen: fmt.Sprintf("%s is configured to send TFTP from %s, which has no address", p.Name, p.TFTP.SourceInterface),
-			Fix:  configure("no ip tftp source-interface"), Changes: "TFTP is sent from the interface nearest to the server"})
+			Fix:  configure("no ip tftp source-interface"), Changes: "the device sends TFTP from the interface nearest to the server"})
 	}
 	return r
 }
@@ -80,7 +80,7 @@ func checkLists(p Path) api.Report {
 		r.Add(p.judgeList(list, i.Name, answer))
 	}
 	if applied == 0 && len(p.Interfaces) > 0 {
-		r.Note("no access list of %s is applied to what comes in on its way to %s", p.Name, p.Server)
+		r.Note("%s has no incoming access list on the interfaces towards %s", p.Name, p.Server)
 	}
 	r.Add(p.listsElsewhere(uplink, address))
 	return r
@@ -100,21 +100,21 @@ func findList(lists []ios.AccessList, name string) (ios.AccessList, bool) {
 func listNotShown(lists []ios.AccessList, i ios.InterfaceConfig) string {
 	for _, l := range lists {
 		if l.Name == i.In {
-			return fmt.Sprintf("access list %s, applied on %s for what comes in: its effect on our answers is not known, because it is a list of the kind %q",
+			return fmt.Sprintf("access list %s, incoming on %s: its effect on our answers is unknown, because it is a list of the kind %q",
 				i.In, i.Name, l.Family)
 		}
 	}
-	return fmt.Sprintf("access list %s is applied on %s and not shown: one that does not exist permits everything", i.In, i.Name)
+	return fmt.Sprintf("access list %s is applied on %s but not shown; a list that does not exist permits everything", i.In, i.Name)
 }
 
 func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) api.Report {
 	var r api.Report
-	what := fmt.Sprintf("access list %s, applied on %s for what comes in", l.Name, on)
+	what := fmt.Sprintf("access list %s, incoming on %s", l.Name, on)
 	switch v := l.Decide(d); v.Action {
 	case "permit":
 		r.Note("%s, lets our answers through", what)
 	case "":
-		r.Skip("%s: cannot tell what it does with our answers, because of %q", what, v.Doubt)
+		r.Skip("%s: its effect on our answers is unknown, because of %q", what, v.Doubt)
 	default:
 		rule := "the deny at its end"
 		if v.Entry != nil {
@@ -178,7 +178,7 @@ func (p Path) listsElsewhere(uplink string, address netip.Addr) api.Report {
 			continue
 		}
 		if v := list.Decide(request); v.Action == "deny" {
-			r.Remark("access list %s, applied on %s for what goes out, would drop TFTP of devices behind it", list.Name, i.Name)
+			r.Remark("access list %s, outgoing on %s, would drop TFTP of devices behind this one", list.Name, i.Name)
 		}
 	}
 	return r
@@ -190,7 +190,7 @@ const largestFrame = 1468
 func checkBlockSize(p Path) api.Report {
 	var r api.Report
 	if p.TFTP.BlockSize > largestFrame {
-		r.Remark("%s asks for blocks of %d bytes (ip tftp blocksize), which travel in fragments where tftp.max-block-size allows them", p.Name, p.TFTP.BlockSize)
+		r.Remark("%s asks for blocks of %d bytes (ip tftp blocksize), which travel in fragments if tftp.max-block-size allows them", p.Name, p.TFTP.BlockSize)
 	}
 	return r
 }
@@ -205,11 +205,11 @@ func CheckPolicers(name string, before, after []ios.Policer) api.Report {
 		}
 		if i < len(before) && before[i].Class == a.Class && before[i].Dropped < a.Dropped {
 			r.Find(api.Finding{Cause: cause.Stalled, Where: name,
-				Seen: fmt.Sprintf("control-plane policing of %s (policy %s, class %s) dropped while the test transfers ran: %d before, %d after", name, a.Policy, a.Class, before[i].Dropped, a.Dropped),
-				Fix:  policersCommand, Changes: "nothing: it shows the class whose rate is too low; blocks that are dropped are sent again, which takes time"})
+				Seen: fmt.Sprintf("control-plane policing of %s (policy %s, class %s) dropped packets during the test transfers: %d before, %d after", name, a.Policy, a.Class, before[i].Dropped, a.Dropped),
+				Fix:  policersCommand, Changes: "nothing: it shows the class whose rate is too low; dropped blocks are sent again, which takes time"})
 			continue
 		}
-		r.Remark("control-plane policing of %s (policy %s, class %s) has dropped before: %d", name, a.Policy, a.Class, a.Dropped)
+		r.Remark("control-plane policing of %s (policy %s, class %s) has dropped packets before: %d", name, a.Policy, a.Class, a.Dropped)
 	}
 	return r
 }

@@ -41,16 +41,16 @@ func TestCheckPath(t *testing.T) {
 		fix    string
 		note   string
 	}{
-		"nothing wrong":   {func(p *Path) { p.Interfaces[0].In = "" }, "", "", "no access list of sw1 is applied"},
+		"nothing wrong":   {func(p *Path) { p.Interfaces[0].In = "" }, "", "", "sw1 has no incoming access list"},
 		"a permit":        {func(p *Path) { p.Lists = extended("permit udp any any range 1024 65535") }, "", "", "lets our answers through"},
 		"a deny":          {func(p *Path) { p.Lists = extended("permit tcp any any", "deny udp any any") }, cause.TIDBlocked, "ip access-list extended FROM\n 15 permit udp host 198.51.100.9 range 1056 1059 host 192.0.2.1 gt 1023", ""},
 		"the end":         {func(p *Path) { p.Lists = extended("permit tcp any any") }, cause.TIDBlocked, "ip access-list extended FROM\n permit udp host", ""},
 		"not understood":  {func(p *Path) { p.Lists = extended("deny udp object-group NETS any", "permit ip any any") }, "", "", "skipped: access list FROM"},
-		"a list not made": {func(p *Path) {}, "", "", "one that does not exist permits everything"},
+		"a list not made": {func(p *Path) {}, "", "", "a list that does not exist permits everything"},
 		"a list of an unknown kind": {func(p *Path) {
 			p.Lists = extended("deny ip any any")
 			p.Lists[0].Family = "fqdn ip"
-		}, "", "", "its effect on our answers is not known, because it is a list of the kind \"fqdn ip\""},
+		}, "", "", "its effect on our answers is unknown, because it is a list of the kind \"fqdn ip\""},
 		"an IPv6 list of the same name": {func(p *Path) {
 			p.Lists = append(extended("deny ip any any"), extended("permit udp any any range 1024 65535")...)
 			p.Lists[0].Family = "ipv6"
@@ -58,7 +58,7 @@ func TestCheckPath(t *testing.T) {
 		"a list on another interface": {func(p *Path) {
 			p.Interfaces[0].In, p.Lists = "", extended("deny ip any any")
 			p.Lists[0].Name = "OTHER"
-		}, "", "", "no access list of sw1 is applied"},
+		}, "", "", "sw1 has no incoming access list"},
 		"a standard list": {func(p *Path) {
 			p.Lists = extended("deny any")
 			p.Lists[0].Type = "standard"
@@ -66,17 +66,17 @@ func TestCheckPath(t *testing.T) {
 		"the way out leads elsewhere": {func(p *Path) { p.Uplink, p.Interfaces[0].In = "Vlan5", "" }, cause.WrongSource, "ip tftp source-interface Vlan1", ""},
 		"another source interface":    {func(p *Path) { p.TFTP.SourceInterface = "vlan 5" }, cause.WrongSource, "ip tftp source-interface Vlan1", ""},
 		"a source without an address": {func(p *Path) { p.TFTP.SourceInterface = "Loopback9" }, cause.NoRequest, "no ip tftp source-interface", ""},
-		"no route, but a network":     {func(p *Path) { p.Uplink, p.Server = "", netip.MustParseAddr("192.0.2.9") }, "", "", "will send from 192.0.2.1 (Vlan1), as it is known"},
+		"no route, but a network":     {func(p *Path) { p.Uplink, p.Server = "", netip.MustParseAddr("192.0.2.9") }, "", "", "will send from 192.0.2.1 (Vlan1), its address in the inventory"},
 		"only the next hop": {func(p *Path) {
 			p.Uplink, p.NextHop, p.Interfaces[1].In = "", netip.MustParseAddr("203.0.113.254"), ""
 		}, cause.WrongSource, "ip tftp source-interface Vlan1", ""},
-		"no way to tell":    {func(p *Path) { p.Uplink = "" }, "", "", "skipped: sw1 does not show from which address"},
+		"no way to tell":    {func(p *Path) { p.Uplink = "" }, "", "", "skipped: sw1 does not show which address"},
 		"translated":        {func(p *Path) { p.Device = netip.MustParseAddr("100.64.0.1") }, cause.WrongSource, "flashwarden device edit sw1 --address 192.0.2.1", ""},
 		"large blocks":      {func(p *Path) { p.TFTP.BlockSize = 8192 }, "", "", "blocks of 8192 bytes"},
-		"a refused command": {func(p *Path) { p.Unread = []string{"show access-lists"} }, "", "", "skipped: sw1 does not show, or not in a form that is understood: show access-lists"},
+		"a refused command": {func(p *Path) { p.Unread = []string{"show access-lists"} }, "", "", "skipped: sw1 shows no output, or none that can be read, for: show access-lists"},
 		"the list of another way": {func(p *Path) {
 			p.Interfaces[1].Out, p.Lists = "FROM", extended("deny udp any any eq tftp", "permit ip any any")
-		}, "", "", "would drop TFTP of devices behind it"},
+		}, "", "", "would drop TFTP of devices behind this one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := testPath()

@@ -36,7 +36,7 @@ func CheckFilter(f Filter, routes []Route) api.Report {
 	switch {
 	case errors.Is(f.Err, firewall.ErrNoRight):
 		r.Find(api.Finding{Cause: cause.Internal, Seen: "Root is needed to read the firewall rules", Fix: "sudo " + f.Command,
-			Changes: "nothing: it looks again, with the right to read them"})
+			Changes: "nothing: the command checks again, with the right to read them"})
 		return r
 	case errors.Is(f.Err, firewall.ErrNoTool):
 		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error(), Fix: "sudo apt-get install nftables",
@@ -98,14 +98,14 @@ func (g *groups) judge(way Route) {
 	j := g.filter.Rules.Judge(p)
 	listen := g.filter.Ports.Listen
 	if listen != firewall.TFTPPort && j.HostPort == firewall.TFTPPort {
-		g.noteOnce(fmt.Sprintf("devices ask UDP %d, and nothing on this host leads that to %d, where the TFTP server listens: right only where something before this host does", firewall.TFTPPort, listen))
+		g.noteOnce(fmt.Sprintf("devices send to UDP %d, the TFTP server listens on %d, and no rule on this host redirects one to the other: this works only if a device before this host does", firewall.TFTPPort, listen))
 		p.HostPort = listen
 		j = g.filter.Rules.Judge(p)
 	}
 	g.against(cause.NoRequest, fmt.Sprintf("UDP %d from", firewall.TFTPPort), way, j)
 	if j.Verdict == firewall.Accept && j.HostPort != listen {
 		g.add(cause.NoRequest, fmt.Sprintf("UDP %d from", firewall.TFTPPort), way,
-			firewall.Decision{Verdict: firewall.Unknown, Doubts: []string{fmt.Sprintf("a rule leads it to port %d, and the TFTP server listens on %d", j.HostPort, listen)}})
+			firewall.Decision{Verdict: firewall.Unknown, Doubts: []string{fmt.Sprintf("a rule redirects it to port %d, but the TFTP server listens on %d", j.HostPort, listen)}})
 	}
 	for _, port := range sample(g.filter.Ports.Transfers) {
 		g.transfer(way, p, port)
@@ -146,10 +146,10 @@ func (g *groups) asRelated(dropped []firewall.Decision) []firewall.Decision {
 		}
 		if g.filter.Helper {
 			all[i].Verdict = firewall.Unknown
-			all[i].Doubts = []string{d.Rule + " (related datagrams pass: these are, where a rule gives the request to the helper nf_conntrack_tftp)"}
+			all[i].Doubts = []string{d.Rule + " (related datagrams pass; these are related only if a rule gives the request to the helper nf_conntrack_tftp)"}
 			continue
 		}
-		all[i].Rule += " (related datagrams pass, but the helper that would tell these to be, nf_conntrack_tftp, is not loaded)"
+		all[i].Rule += " (related datagrams pass, but nf_conntrack_tftp, the helper that marks these as related, is not loaded)"
 	}
 	return all
 }
@@ -209,12 +209,12 @@ func (k *group) finding(f Filter) api.Finding {
 	case k.decision.Place == (firewall.Place{}):
 		out.Fix, out.Changes = "sudo nft list ruleset", "nothing: it shows the rules"
 	case len(k.devices) == 0:
-		out.Next, out.Changes = api.Do("device add", "NAME").With("address", "HOST").With("username", "USER"), "adds a device; then the rule for it can be named"
+		out.Next, out.Changes = api.Do("device add", "NAME").With("address", "HOST").With("username", "USER"), "adds a device; then doctor prints its rule"
 	default:
 		out.Fix = k.decision.Place.Permit(k.devices, f.Ports)
-		out.Changes = "this rule lets TFTP with these devices pass before the other rules of " + k.decision.Place.String() + "; until the rules are loaded anew: put it into the file that they are loaded from, too"
+		out.Changes = "this rule lets TFTP with these devices pass before the other rules of " + k.decision.Place.String() + "; it is lost when the rules are loaded again, so add it to their file too"
 		if k.decision.Place.Tool == "ufw" {
-			out.Changes = "ufw lets TFTP from these devices pass before its other rules, and keeps that"
+			out.Changes = "ufw lets TFTP from these devices pass before its other rules, also after a restart"
 		}
 	}
 	return out

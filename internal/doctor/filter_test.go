@@ -43,7 +43,7 @@ func TestCheckFilterWithoutRules(t *testing.T) {
 		t.Error(said(r))
 	}
 	f.Ports.Listen = 1069
-	want{note: "nothing on this host leads that to 1069"}.check(t, CheckFilter(f, nil))
+	want{note: "the TFTP server listens on 1069, and no rule on this host redirects"}.check(t, CheckFilter(f, nil))
 }
 
 // TestCheckFilter judges rules that the kernel has taken.
@@ -72,7 +72,7 @@ func TestCheckFilter(t *testing.T) {
 		"answers":      {nft("output", "accept", "udp sport 1059 reject"), ways, 69, false, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output, handle 2", out, ""}},
 		"answers, and what follows": {nft("output", "accept", "udp sport 1056-1059 drop") + "; " + nft("input", "drop", "ct state established accept; udp dport 69 accept"), ways, 69, false,
 			want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output, handle 2", out, ""}},
-		"no helper":        {nft("output", "drop", "ct state established,related accept"), ways, 69, false, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output: policy drop (related datagrams pass, but the helper that would tell these to be, nf_conntrack_tftp, is not loaded)", out, ""}},
+		"no helper":        {nft("output", "drop", "ct state established,related accept"), ways, 69, false, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output: policy drop (related datagrams pass, but nf_conntrack_tftp, the helper that marks these as related, is not loaded)", out, ""}},
 		"helper":           {nft("output", "drop", "ct state established,related accept"), ways, 69, true, want{cause.TIDBlocked, "the packet filter of this host may drop answers from the transfer ports to sw1: table inet f, chain output: policy drop (related", out, ""}},
 		"helper in vain":   {nft("output", "drop", "ct state established accept"), ways, 69, true, want{cause.TIDBlocked, "drops answers from the transfer ports to sw1: table inet f, chain output: policy drop", out, ""}},
 		"state":            {nft("input", "drop", "ct state established accept; udp dport 69 accept"), ways, 69, false, want{note: "lets UDP 69"}},
@@ -81,7 +81,7 @@ func TestCheckFilter(t *testing.T) {
 		"iptables":         {"iptables-nft -A INPUT -p udp --dport 69 -j DROP", ways, 69, false, want{cause.NoRequest, "drops UDP 69 from sw1: table ip filter, chain INPUT, handle 2: udp dport 69", "nft 'insert rule ip filter INPUT ip saddr { 192.0.2.11 } udp dport { 69, 1056-1059 } accept'", ""}},
 		"nobody":           {nft("input", "accept", "udp dport 69 drop"), nil, 69, false, want{cause.NoRequest, "from a device: table inet f, chain input, handle 2", "flashwarden device add NAME --address HOST --username USER", ""}},
 		"redirected":       {fmt.Sprintf(redirect, 1069), ways, 1069, false, want{note: "lets UDP 69"}},
-		"wrong way":        {fmt.Sprintf(redirect, 1070), ways, 1069, false, want{cause.NoRequest, "leads it to port 1070, and the TFTP server listens on 1069", "sudo nft list ruleset", ""}},
+		"wrong way":        {fmt.Sprintf(redirect, 1070), ways, 1069, false, want{cause.NoRequest, "redirects it to port 1070, but the TFTP server listens on 1069", "sudo nft list ruleset", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host.Type("nft flush ruleset", c.rules)

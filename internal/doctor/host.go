@@ -113,12 +113,12 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 		broken(d.Path+" is no directory", "ls -l "+path, "nothing: move that file away, or choose another data directory")
 		return r
 	case d.Owner != d.User:
-		r.Find(api.Finding{Cause: cause.VaultError, Seen: fmt.Sprintf("the data directory %s belongs to %s, and this is %s", d.Path, userName(d.Owner), owner),
-			Next: api.Do("doctor").As(userName(d.Owner)).With("data", d.Path), Changes: "nothing: it looks again, as the owner"})
+		r.Find(api.Finding{Cause: cause.VaultError, Seen: fmt.Sprintf("the data directory %s belongs to %s, but you are %s", d.Path, userName(d.Owner), owner),
+			Next: api.Do("doctor").As(userName(d.Owner)).With("data", d.Path), Changes: "nothing: the command checks again, as the owner"})
 	case errors.Is(d.Writable, unix.EROFS):
 		broken(fmt.Sprintf("the file system of %s is mounted read-only", d.Path), "sudo mount -o remount,rw $(findmnt -n -o TARGET --target "+path+")", "makes the file system writable")
 	case d.Writable != nil:
-		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+path, "lets its owner write it")
+		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+path, "lets its owner write to it")
 	default:
 		r.Note("the data directory %s belongs to %s and can be written", d.Path, owner)
 	}
@@ -126,8 +126,8 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 		r.Remark("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
 	}
 	if d.Split {
-		broken("spool and vault are on different file systems, so that a received file cannot be moved at one stroke",
-			"findmnt --target "+path+"/spool; findmnt --target "+path+"/vault", "nothing: it shows the two; put both on one")
+		broken("spool and vault are on different file systems, so a received file cannot be moved in one step",
+			"findmnt --target "+path+"/spool; findmnt --target "+path+"/vault", "nothing: it shows the file systems; put both directories on one")
 	}
 	r.Add(checkSpace(d, largest))
 	return r
@@ -138,11 +138,11 @@ func checkSpace(d Directory, largest int64) api.Report {
 	need := max(largest, leastSpace)
 	switch {
 	case d.Free < need:
-		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free where %s lies; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
-			Fix: "df -h " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system on which room is to be made"})
+		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free on the file system of %s; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
+			Fix: "df -h " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system; make room there"})
 	case d.Inodes == 0:
 		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: "the file system of " + d.Path + " has no inode left for another file",
-			Fix: "df -i " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system on which files are to be removed"})
+			Fix: "df -i " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system; remove files there"})
 	default:
 		r.Note("%d MB are free for transfers and the vault", d.Free/1e6)
 	}
@@ -190,7 +190,7 @@ func CheckClock(c Clock) api.Report {
 	case c.Now.Before(earliest):
 		wrong = fmt.Sprintf("the clock of this host says %s", c.Now.UTC().Format(time.RFC3339))
 	case c.Newest.After(c.Now.Add(5 * time.Minute)):
-		wrong = fmt.Sprintf("the clock of this host says %s, and the vault has a snapshot of %s", c.Now.UTC().Format(time.RFC3339), c.Newest.UTC().Format(time.RFC3339))
+		wrong = fmt.Sprintf("the clock of this host says %s, but the vault has a snapshot from %s", c.Now.UTC().Format(time.RFC3339), c.Newest.UTC().Format(time.RFC3339))
 	}
 	switch {
 	case wrong != "":
@@ -220,7 +220,7 @@ func CheckResolver(lookups []Lookup) api.Report {
 		switch {
 		case l.Err != nil:
 			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: l.Err.Error(), Next: api.Do("device edit", l.Device).With("address", "IP"),
-				Changes: "the device is known by an address that needs no name server; else repair /etc/resolv.conf or the name"})
+				Changes: "the inventory then has an address, which needs no name server; or repair /etc/resolv.conf or the name"})
 		case l.Took > slowLookup:
 			r.Remark("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())
 		}

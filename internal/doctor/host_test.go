@@ -162,7 +162,7 @@ func TestCheckDirectory(t *testing.T) {
 			want{cause.VaultError, "permission denied", "", ""}},
 		"a file": {with(func(d *Directory) { d.Mode = 0o600 }), 0, want{cause.VaultError, "is no directory", "ls -l /srv/fw", ""}},
 		"of another": {with(func(d *Directory) { d.Owner = 1<<31 - 9 }), 0,
-			want{cause.VaultError, "belongs to #2147483639, and this is " + name, "sudo -u '#2147483639' flashwarden doctor --data /srv/fw", ""}},
+			want{cause.VaultError, "belongs to #2147483639, but you are " + name, "sudo -u '#2147483639' flashwarden doctor --data /srv/fw", ""}},
 		"read-only file system": {with(func(d *Directory) { d.Writable = unix.EROFS }), 0,
 			want{cause.VaultError, "mounted read-only", "sudo mount -o remount,rw $(findmnt -n -o TARGET --target /srv/fw)", ""}},
 		"read-only": {with(func(d *Directory) { d.Writable = unix.EACCES }), 0, want{cause.VaultError, "cannot be written: permission denied", "chmod u+rwx /srv/fw", ""}},
@@ -173,7 +173,7 @@ func TestCheckDirectory(t *testing.T) {
 		"full":            {with(func(d *Directory) { d.Free = leastSpace - 1 }), 0, want{cause.SpoolFull, "104 MB are free", "df -h /srv/fw", ""}},
 		"just enough":     {with(func(d *Directory) { d.Free = leastSpace }), 0, want{note: "are free for transfers"}},
 		"full for the largest": {with(func(d *Directory) { d.Free = 1e9 }), 1.3e9,
-			want{cause.SpoolFull, "1000 MB are free where /srv/fw lies; one image needs up to 1300 MB", "df -h /srv/fw", ""}},
+			want{cause.SpoolFull, "1000 MB are free on the file system of /srv/fw; one image needs up to 1300 MB", "df -h /srv/fw", ""}},
 		"no inode":      {with(func(d *Directory) { d.Inodes = 0 }), 0, want{cause.SpoolFull, "no inode left", "df -i /srv/fw", ""}},
 		"inodes to use": {with(func(d *Directory) { d.Inodes = 1 }), 0, want{note: "are free for transfers"}},
 	} {
@@ -256,7 +256,7 @@ func TestCheckClock(t *testing.T) {
 		"first snapshot":    {Clock{now, true, time.Time{}}, want{note: "is synchronised"}},
 		"nobody sets it":    {Clock{now, false, time.Time{}}, want{note: "nothing synchronises it"}},
 		"no battery":        {Clock{time.Unix(86400, 0), false, time.Time{}}, want{cause.Internal, "says 1970-01-02T00:00:00Z", fix, ""}},
-		"before a snapshot": {Clock{now, true, now.Add(time.Hour)}, want{cause.Internal, "has a snapshot of 2026-11-22T15:00:00Z", fix, ""}},
+		"before a snapshot": {Clock{now, true, now.Add(time.Hour)}, want{cause.Internal, "has a snapshot from 2026-11-22T15:00:00Z", fix, ""}},
 		"a little before":   {Clock{now, true, now.Add(time.Minute)}, want{note: "is synchronised"}},
 	} {
 		t.Run(name, func(t *testing.T) { c.want.check(t, CheckClock(c.clock)) })
@@ -287,10 +287,10 @@ func TestCheckRoutes(t *testing.T) {
 		"listens there":  {good, "192.0.2.1:69", want{note: "sw1 copies to"}},
 		"listens to all": {good, "[::]:69", want{note: "sw1 copies to"}},
 		"listens elsewhere": {good, "198.51.100.1:69",
-			want{cause.NoRequest, "sw1 copies to 192.0.2.1, and the TFTP server listens on 198.51.100.1:69 alone", "flashwarden device edit sw1 --tftp-address 198.51.100.1", ""}},
+			want{cause.NoRequest, "sw1 copies to 192.0.2.1, but the TFTP server listens only on 198.51.100.1:69", "flashwarden device edit sw1 --tftp-address 198.51.100.1", ""}},
 		"translated": {with(func(r *Route) { r.Told, r.ToldIs = other, "" }), ":69", want{note: "is no address of this host"}},
 		"asymmetric, strict": {elsewhere, ":69",
-			want{cause.NoRequest, "198.51.100.1 on eth1, and the way back to it leaves by eth0: the strict reverse path filter of eth1", "flashwarden device edit sw1 --tftp-address 192.0.2.1", ""}},
+			want{cause.NoRequest, "198.51.100.1 on eth1, but the route back to it leaves through eth0: the strict reverse path filter of eth1", "flashwarden device edit sw1 --tftp-address 192.0.2.1", ""}},
 		"asymmetric, loose": {func() Route { r := elsewhere; r.Filter = 2; return r }(), ":69", want{note: "sw1 copies to"}},
 		"asymmetric, off":   {func() Route { r := elsewhere; r.Filter = 0; return r }(), ":69", want{note: "sw1 copies to"}},
 	} {

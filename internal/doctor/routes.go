@@ -159,13 +159,13 @@ func CheckRoutes(routes []Route, listen string) api.Report {
 		ours := way.OurAddress()
 		if way.Interface == "" {
 			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: fmt.Sprintf("this host has no route to %s (%s)", way.Name, way.Target.Address),
-				Fix: "ip route get " + way.Target.Address.String(), Changes: "nothing: it shows what the kernel says; add a route, or a default gateway"})
+				Fix: "ip route get " + way.Target.Address.String(), Changes: "nothing: it shows the kernel's answer; add a route, or a default gateway"})
 			continue
 		}
 		told[ours] = append(told[ours], way.Name)
 		if !listensOn(listen, ours) {
 			at, _, _ := net.SplitHostPort(listen)
-			r.Find(api.Finding{Cause: cause.NoRequest, Seen: fmt.Sprintf("%s copies to %s, and the TFTP server listens on %s alone", way.Name, ours, listen),
+			r.Find(api.Finding{Cause: cause.NoRequest, Seen: fmt.Sprintf("%s copies to %s, but the TFTP server listens only on %s", way.Name, ours, listen),
 				Next: api.Do("device edit", way.Name).With("tftp_address", at), Changes: "that device then copies to the address where the server listens"})
 		}
 		r.Add(checkReversePath(way))
@@ -182,13 +182,13 @@ func checkReversePath(way Route) api.Report {
 	ours := way.OurAddress()
 	switch {
 	case way.ToldIs == "":
-		r.Remark("%s copies to %s, which is no address of this host: right only where something on the way translates it", way.Name, ours)
+		r.Remark("%s copies to %s, which is no address of this host: this works only if NAT on the path translates it", way.Name, ours)
 	case way.ToldIs != way.Interface && way.ToldIs != "lo" && way.Filter == strict && ours.Is4():
 		r.Find(api.Finding{Cause: cause.NoRequest,
-			Seen: fmt.Sprintf("%s copies to %s on %s, and the way back to it leaves by %s: the strict reverse path filter of %s drops what it sends",
+			Seen: fmt.Sprintf("%s copies to %s on %s, but the route back to it leaves through %s: the strict reverse path filter of %s drops its packets",
 				way.Name, ours, way.ToldIs, way.Interface, way.ToldIs),
 			Next:    api.Do("device edit", way.Name).With("tftp_address", way.Source.String()),
-			Changes: fmt.Sprintf("it then copies to the address of %s; or loosen the filter on this host with: sysctl -w net.ipv4.conf.%s.rp_filter=2", way.Interface, way.ToldIs)})
+			Changes: fmt.Sprintf("the device then copies to the address of %s; or loosen the filter on this host with: sysctl -w net.ipv4.conf.%s.rp_filter=2", way.Interface, way.ToldIs)})
 	}
 	return r
 }

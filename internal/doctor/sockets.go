@@ -141,16 +141,16 @@ func socketFinding(s Socket, taken bool) api.Finding {
 		f.Changes = "flashwarden may bind ports below 1024 as any user; the other ways are a systemd socket unit with ListenDatagram=69, and tftp.listen on another port with a redirect"
 	case errors.Is(s.Err, unix.EADDRNOTAVAIL):
 		f.Fix = "ip -brief address"
-		f.Changes = "nothing: it shows the addresses of this host, of which tftp.listen must have one or none"
+		f.Changes = "nothing: it shows the addresses of this host; tftp.listen must have one of them, or none"
 	case taken && s.Holder.PID == 0:
 		f.Seen += ", by a process that this user cannot see"
 		f.Fix = "sudo ss -lunp"
-		f.Changes = "nothing: it shows who has the port"
+		f.Changes = "nothing: it shows the program that has the port"
 	case taken:
 		f.Seen += fmt.Sprintf(", by %s (process %d)", s.Holder.Name, s.Holder.PID)
 		f.Fix, f.Changes = fmt.Sprintf("kill %d", s.Holder.PID), "ends that program"
 		if s.Holder.Unit != "" {
-			f.Fix, f.Changes = "systemctl disable --now "+s.Holder.Unit, "ends that service, now and at the next start of this host"
+			f.Fix, f.Changes = "systemctl disable --now "+s.Holder.Unit, "stops that service, and keeps it off after a restart of this host"
 		}
 	}
 	return f

@@ -135,7 +135,7 @@ func (t Trial) exchange(ctx context.Context, x transfer.Transfer, what string, r
 	err = errors.Join(err, x.Ticket.Close())
 	switch {
 	case err == nil && out.SessionLost:
-		return false, cause.New(cause.SessionLost, "the terminal session ended during the test transfer of "+what, api.Say("see that the device is up, then try again"))
+		return false, cause.New(cause.SessionLost, "the terminal session ended during the test transfer of "+what, api.Say("check that the device is up, then try again"))
 	case ctx.Err() != nil, cause.Of(err) == cause.SessionLost:
 		return false, err
 	case err == nil:

@@ -92,7 +92,7 @@ func (f Fetch) running(p Platform) Way {
 	if f.MD5 != "" {
 		lines[1] += " " + f.MD5
 	}
-	note := "answer no to any question about erasing or overwriting; without verify /md5 compare the size with `dir`"
+	note := "answer no to any question about erasing or overwriting; if verify /md5 is unknown, compare the size with `dir`"
 	if p == XESwitch {
 		lines = append(lines, "install add file "+file)
 		note += "; the last line is for install mode only; after it, `install activate` restarts the device and `install commit` keeps the new software"

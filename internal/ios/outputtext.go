@@ -123,7 +123,7 @@ var (
 	fixSyntax    = api.Say("this software does not know the command as typed; type it by hand, with ? after each word")
 	fixPrivilege = api.Say("give the account privilege level 15, or allow the command on the AAA server")
 	fixFile      = api.Say("look for the file with: ").Type(api.OnDevice, "dir /all")
-	fixInsecure  = api.Say("the device's software refuses insecure protocols; ask whoever is responsible for its security whether it may accept them, in configuration mode: ").
+	fixInsecure  = api.Say("the device's software refuses insecure protocols. If the person responsible for its security agrees, permit them in configuration mode: ").
 			Type(api.OnDevice, "system mode insecure")
 	fixSpace = api.Say("check the free space with: ").Type(api.OnDevice, "dir").Say("; then delete files that you no longer need")
 )

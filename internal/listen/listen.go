@@ -29,10 +29,10 @@ func TFTP(network, address string) (net.PacketConn, error) {
 	c, err := net.ListenPacket(network, address)
 	switch {
 	case errors.Is(err, syscall.EACCES):
-		return nil, cause.Wrap(cause.Internal, err, "the TFTP port cannot be bound by this user", waysToBind())
+		return nil, cause.Wrap(cause.Internal, err, "this user may not open the TFTP port", waysToBind())
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, cause.Wrap(cause.Internal, err, "the TFTP port is taken by another program",
-			api.Say("see which with ").Type(api.OnHost, "ss -lunp").Say(", and stop it (tftpd-hpa: ").
+			api.Say("find it with ").Type(api.OnHost, "ss -lunp").Say(", and stop it (tftpd-hpa: ").
 				Type(api.OnHost, "systemctl disable --now tftpd-hpa").Say("); or ").Then(waysToBind()))
 	case err != nil:
 		return nil, fmt.Errorf("listen for TFTP: %w", err)
@@ -42,7 +42,7 @@ func TFTP(network, address string) (net.PacketConn, error) {
 
 // waysToBind are the ways to port 69 without being root.
 func waysToBind() api.Fix {
-	return api.Say("one of three ways out: (1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; (2) ").
+	return api.Say("use one of three ways: (1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; (2) ").
 		Type(api.OnHost, "setcap cap_net_bind_service=+ep $(command -v flashwarden)").
 		Say("; (3) another port: ").Set("tftp.listen", `":1069"`).Say(", with a rule of the firewall that redirects UDP 69 to it")
 }

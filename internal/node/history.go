@@ -28,7 +28,7 @@ func (n *Node) beginRun(ctx context.Context, kind, device string) *run {
 	now := time.Now().UTC().Truncate(time.Second)
 	r := &run{node: n, Run: api.Run{ID: catalog.NewRunID(now), Device: device, Kind: kind, Started: now}}
 	if err := n.Catalog.BeginRun(context.WithoutCancel(ctx), r.Run); err != nil {
-		n.opts.Log.Warn("the begin of a run was not recorded", "device", device, "err", err)
+		n.opts.Log.Warn("the start of a run was not recorded", "device", device, "err", err)
 	}
 	return r
 }

@@ -42,7 +42,7 @@ func (n *Node) jump(d api.Device, s catalog.Secrets) (*vty.Jump, error) {
 // one on the way to the jump host.
 func (n *Node) DialToTransfer(ctx context.Context, d api.Device) (*device.Device, error) {
 	if d.Via != "" && d.TFTPAddress == "" && !n.opts.Config.TFTP.Advertise.IsValid() {
-		return nil, cause.New(cause.Internal, fmt.Sprintf("%s is reached through the jump host %s: the session does not tell which address of this host it can send TFTP to", d.Name, d.Via),
+		return nil, cause.New(cause.Internal, fmt.Sprintf("%s is reached through the jump host %s: the session does not show the address of this host to which the device can send TFTP", d.Name, d.Via),
 			api.Do("device edit", d.Name).With("tftp_address", "IP").Say("; or for all devices ").Set("tftp.advertise", "IP"))
 	}
 	return n.Dial(ctx, d)

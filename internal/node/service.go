@@ -87,7 +87,7 @@ func (n *Node) serve(s *service) error {
 	}
 	s.cancel()
 	return cause.Wrap(cause.Internal, s.err, "serve TFTP",
-		api.Say("if another program has a port of the range %s, see which with ", c.PortRange).Type(api.OnHost, "ss -lunp").
+		api.Say("if another program uses a port of the range %s, find it with ", c.PortRange).Type(api.OnHost, "ss -lunp").
 			Say(", or choose another range with ").Set("tftp.port-range", ""))
 }
 

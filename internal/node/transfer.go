@@ -46,7 +46,7 @@ func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix,
 		// Connecting a UDP socket sends nothing: it asks for the route.
 		c, err := net.Dial("udp", netip.AddrPortFrom(peer, 69).String())
 		if err != nil {
-			return server, network, cause.Wrap(cause.ConnectTimeout, err, "no way to "+peer.String(), api.Say("see ").Type(api.OnHost, "ip route get "+peer.String()))
+			return server, network, cause.Wrap(cause.ConnectTimeout, err, "no route to "+peer.String(), api.Say("see ").Type(api.OnHost, "ip route get "+peer.String()))
 		}
 		server = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 		if err := c.Close(); err != nil {
@@ -179,7 +179,7 @@ func (n *Node) nameFor(ctx context.Context, given string, from netip.Addr) (name
 	if from.Is6() {
 		name = strings.ReplaceAll(from.WithZone("").StringExpanded(), ":", "-")
 	}
-	fix := api.Say("say whose it is with ").Option("device", "NAME").Say(", or add the device: ").
+	fix := api.Say("name its device with ").Option("device", "NAME").Say(", or add the device: ").
 		Do("device add", "NAME").With("address", from.String()).With("username", "USER")
 	return name, fmt.Sprintf("no device of the inventory has the address %s, or more than one: the snapshot is kept under the name %s; %s", from, name, fix), nil
 }

@@ -102,7 +102,7 @@ func (n *Node) wrongVault(err error) error {
 	case n.opts.Mirror != "":
 		fix = api.Say("name a mirror of this vault, and see that its disk is mounted")
 	case errors.Is(err, vault.ErrUnknown):
-		fix = api.Say("the catalog was lost or replaced. Make its index again: ").Do("rebuild")
+		fix = api.Say("the catalog was lost or replaced. Rebuild its index: ").Do("rebuild")
 	case errors.Is(err, vault.ErrOldFormat):
 		fix = api.Say("convert it: ").Do("rebuild").With("convert", "")
 	case errors.Is(err, vault.ErrMissing), errors.Is(err, vault.ErrOther):

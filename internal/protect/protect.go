@@ -53,7 +53,7 @@ func (r Rules) age(s catalog.State, now time.Time) (api.Reason, bool) {
 		reason = api.Reason{Reason: api.RiskIncomplete, Message: fmt.Sprintf("No complete backup; the newest one, made %s, lacks files", ago(now.Sub(s.Newest.Started)))}
 	case age < -ahead:
 		return api.Reason{Reason: api.RiskFuture, Message: "The last complete backup is dated in the future: " + seen.UTC().Format("2006-01-02 15:04 UTC"),
-			Fix: api.Say("see that the clock of this host is right (").Type(api.OnHost, "timedatectl").Say("), then run ").Do("backup", s.Name)}, true
+			Fix: api.Say("check the clock of this host (").Type(api.OnHost, "timedatectl").Say("), then run ").Do("backup", s.Name)}, true
 	case age >= r.Within:
 		reason = api.Reason{Reason: api.RiskOld, Message: fmt.Sprintf("Last complete backup %s; the limit is %s", ago(age), span(r.Within))}
 	default:

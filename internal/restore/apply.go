@@ -100,11 +100,11 @@ func typesItsSteps(p api.Plan) error {
 		all = append(all, typed...)
 		foreign := func(line string) bool { return !strings.HasPrefix(strings.TrimPrefix(line, "no "), "boot system") }
 		if len(typed) == 0 || !slices.Equal(typed, s.Commands) || slices.ContainsFunc(s.Lines, foreign) {
-			return fmt.Errorf("the plan shows other commands than its step %q stands for", s.Kind)
+			return fmt.Errorf("the plan shows commands that are not those of its step %q", s.Kind)
 		}
 	}
 	if !slices.Equal(all, p.Commands) {
-		return errors.New("the plan shows other commands than those of its steps")
+		return errors.New("the plan shows commands that are not those of its steps")
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 func unchanged(p api.Plan, now view, way transfer.TFTP) error {
 	differences := changed(p, now)
 	if way.Server.String() != p.Server || way.VRF != p.VRF {
-		differences = append(differences, fmt.Sprintf("it reaches us at %s %s, and the plan says %s %s", way.Server, way.VRF, p.Server, p.VRF))
+		differences = append(differences, fmt.Sprintf("it reaches this host at %s %s; the plan has %s %s", way.Server, way.VRF, p.Server, p.VRF))
 	}
 	if _, short := room(now, p.Steps); short != nil {
 		differences = append(differences, "there is no longer enough space for "+short.Path)

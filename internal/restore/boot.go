@@ -48,7 +48,7 @@ func (p planning) boot(files []api.PlannedFile, startup map[string][]string) boo
 	}
 	b.install = image.Kind == api.KindImage && p.view.facts.Mode == "install" && p.view.facts.OS == "iosxe"
 	if b.install && !p.request.Reload {
-		return b.refuse(fmt.Sprintf("%s is in install mode, where %s is not booted itself but expanded by `install add file … activate commit`, which starts the device again", p.device.Name, image.Path),
+		return b.refuse(fmt.Sprintf("%s is in install mode, which does not boot %s itself: `install add file … activate commit` expands it and restarts the device", p.device.Name, image.Path),
 			api.Say("add ").Option("reload", "").Say(", or leave out ").Option("set_boot", ""))
 	}
 	if why := p.view.mayNotSave(); why != nil {
@@ -56,7 +56,7 @@ func (p planning) boot(files []api.PlannedFile, startup map[string][]string) boo
 		return b
 	}
 	if p.view.Unit(b.place.FS) != "" {
-		return b.refuse(fmt.Sprintf("the files go to %s alone, and all members boot the same file, each from its own flash", b.place.FS),
+		return b.refuse(fmt.Sprintf("the files go only to %s, but all members boot the same file, each from its own flash", b.place.FS),
 			api.Say("leave out ").Option("to", "").Say(", or ").Option("set_boot", ""))
 	}
 	return p.bootLines(b, files, startup)
@@ -78,7 +78,7 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 		return b
 	}
 	if len(p.view.boot.Units) == 0 {
-		return b.refuse("the device shows no boot settings, so that new ones could not be proved",
+		return b.refuse("the device shows no boot settings, so new ones could not be proved",
 			api.Say("set them by hand: ").Type(api.OnDevice, "boot system").Say("; leave out ").Option("set_boot", ""))
 	}
 	for _, l := range p.view.config.Lines {
@@ -92,7 +92,7 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 		b.files = append(b.files, second)
 	}
 	b.stages = p.view.bootStages(b.files)
-	b.notes = append([]string{"`write memory` saves the whole running-config, with whatever else was changed in it and not saved"}, manualBoot(p.view.boot)...)
+	b.notes = append([]string{"`write memory` saves the whole running-config, with all its other unsaved changes"}, manualBoot(p.view.boot)...)
 	return b
 }
 
@@ -111,7 +111,7 @@ func manualBoot(b ios.Boot) []string {
 	var notes []string
 	for _, u := range b.Units {
 		if u.ManualBoot != nil && *u.ManualBoot {
-			notes = append(notes, fmt.Sprintf("%s has Manual Boot on: it waits in its boot loader after a reload, whatever the boot lines say", u.Unit))
+			notes = append(notes, fmt.Sprintf("%s has Manual Boot on: after a reload it waits in its boot loader; the boot lines have no effect", u.Unit))
 		}
 	}
 	return notes

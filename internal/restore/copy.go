@@ -135,7 +135,7 @@ func (a application) prove(ctx context.Context, s api.PlanStep, done outcome, co
 }
 
 func mismatch(format string, args ...any) error {
-	return cause.New(cause.DigestMismatch, fmt.Sprintf(format, args...), api.Say("try again; if it stays so, the flash of the device is not to be trusted"))
+	return cause.New(cause.DigestMismatch, fmt.Sprintf(format, args...), api.Say("try again; if this fails again, the flash of the device is probably damaged"))
 }
 
 // proveByReading reads a file back from a device that computes no digest.
@@ -177,7 +177,7 @@ func (a application) cleanUp(ctx context.Context, s api.PlanStep, ticket *spool.
 	what, err := a.removePartial(ctx, s)
 	if err != nil {
 		a.log().Info("look after a failed copy", "device", a.plan.Request.Device, "file", s.Path, "err", err)
-		what = s.Path + " may be on the device with wrong content, and could not be looked at: see `dir " + s.Path + "`, and delete it by hand"
+		what = s.Path + " may be on the device with wrong content, which could not be checked: see `dir " + s.Path + "`, and delete it by hand"
 		if inNVRAM(s.Path) {
 			what = s.Path + " may be incomplete: `write memory` on the device writes the running-config there"
 		}

@@ -251,7 +251,7 @@ func (p planning) noSpace(short api.PlanStep, missing int64, files []api.Planned
 		fix = squeeze(fix.Say(". "), fs)
 	}
 	return failure(cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
-		fmt.Sprintf("%s has %d bytes free; %s and what goes before it need %d more", fs, p.view.Free(fs), short.Path, missing), fix))
+		fmt.Sprintf("%s has %d bytes free; %s and the files before it need %d more", fs, p.view.Free(fs), short.Path, missing), fix))
 }
 
 // makeRoom is the fix of a file system without room: what to delete. A request
@@ -264,7 +264,7 @@ func (p planning) makeRoom(candidates []flash.File) api.Fix {
 	added := p.request
 	added.Delete = []string{candidates[0].String()}
 	alone := added.DeletesOnly()
-	fix := api.Say("add one or more of these, and each file is deleted after confirming that the vault has a copy: ")
+	fix := api.Say("add one or more of these options; each file is deleted only after confirming that the vault has a copy: ")
 	if alone {
 		fix = api.Say("delete one or more of these files, then restore again: ")
 	}

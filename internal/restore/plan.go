@@ -287,7 +287,7 @@ func (r *Runner) held(ctx context.Context, l *line, device string, removals []ap
 }
 
 // errNotKept says that the vault does not hold the content of a file.
-var errNotKept = errors.New("nothing is deleted that cannot be restored")
+var errNotKept = errors.New("a file that cannot be restored is never deleted")
 
 // kept returns the SHA-256 under which the vault holds the content of a
 // device's file, found by its MD5 and size; errNotKept where it does not.

@@ -48,7 +48,7 @@ func (a application) awaitReturn(ctx context.Context, s api.PlanStep, done outco
 		}
 		a.line.hangUp()
 		if time.Since(began) > limit {
-			return done, cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not come back within %s of its reload", device, limit), api.Say("look at its console"))
+			return done, cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not return within %s of its reload", device, limit), api.Say("look at its console"))
 		}
 		select {
 		case <-poll.C:
@@ -80,7 +80,7 @@ func (a application) wanted(s api.PlanStep, f ios.Facts) error {
 	if (s.Image == "" || a.view.sameOnUnits(f.Image, s.Image)) && (s.Version == "" || ios.SameRelease(f.Version, s.Version)) {
 		return nil
 	}
-	return cause.New(cause.ImageNotFound, fmt.Sprintf("%s is back with %s from %s, wanted was %s from %s", a.plan.Request.Device, f.Version, f.Image, s.Version, s.Image),
+	return cause.New(cause.ImageNotFound, fmt.Sprintf("%s restarted with %s from %s, but should run %s from %s", a.plan.Request.Device, f.Version, f.Image, s.Version, s.Image),
 		api.Say("look at ").Type(api.OnDevice, "show boot").Say(" on the device"))
 }
 

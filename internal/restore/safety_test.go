@@ -79,7 +79,7 @@ func TestRefusals(t *testing.T) {
 				b.wipe()
 				b.write("flash:/spare.bin", string(image))
 			}),
-		"delete and replace one file": refuses("both to be deleted and to be restored", []string{"vlan.dat"}, api.Restore{Replace: true, Delete: []string{"flash:/vlan.dat"}},
+		"delete and replace one file": refuses("cannot be both deleted and restored", []string{"vlan.dat"}, api.Restore{Replace: true, Delete: []string{"flash:/vlan.dat"}},
 			func(b *bench) { b.write("flash:/vlan.dat", string(fileOn(b, "flash:/config.text"))) }),
 		"replace the last image": refuses("the last file that sw1-", []string{"spare.bin"}, api.Restore{Replace: true}, func(b *bench) {
 			spareOnly(b, "flash:/spare.bin")
@@ -186,7 +186,7 @@ func TestBackWithAnother(t *testing.T) {
 	b.start("c2950", iossim.Options{Faults: iossim.Faults{BootOld: 1}})
 	r := b.restore(api.Restore{SetBoot: true, Reload: true}, "new.bin")
 	wantResult(t, r, api.StatusIncomplete, cause.ImageNotFound)
-	if !strings.Contains(r.Message, "wanted was") || !strings.Contains(r.Message, "flash:/new.bin is restored") {
+	if !strings.Contains(r.Message, "but should run") || !strings.Contains(r.Message, "flash:/new.bin is restored") {
 		t.Errorf("message %q", r.Message)
 	}
 }

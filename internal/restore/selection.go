@@ -16,7 +16,7 @@ var (
 	// ErrNoFile says that a snapshot has no file of a name.
 	ErrNoFile = errors.New("no such file in the snapshot")
 	// ErrMerges says that the running-config cannot be put back.
-	ErrMerges = errors.New("a copy into running-config merges with what is there and replaces nothing, so it is not restored")
+	ErrMerges = errors.New("a copy into running-config merges with the existing lines and replaces nothing, so it is not restored")
 )
 
 // Selection is the part of a snapshot that a restore takes.
@@ -67,7 +67,7 @@ func (s *Selection) everything() []api.File {
 	var files []api.File
 	for _, f := range s.Snapshot.Files {
 		if f.Path == api.RunningConfigPath {
-			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with what is there; the startup-config is replaced, and is in force after a reload")
+			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with the existing lines. The startup-config is replaced, and takes effect after a reload")
 			continue
 		}
 		files = append(files, f)
@@ -83,7 +83,7 @@ func named(s api.Snapshot, names []string) ([]api.File, error) {
 		switch {
 		case len(some) == 0:
 			err := fmt.Errorf("%w: %s holds no %q", ErrNoFile, s.ID, name)
-			return nil, &api.Problem{Detail: err.Error(), Fix: api.Do("show", s.ID).Say(" lists what it holds"), Exit: api.ExitUnknown, Err: err}
+			return nil, &api.Problem{Detail: err.Error(), Fix: api.Do("show", s.ID).Say(" lists its files"), Exit: api.ExitUnknown, Err: err}
 		case slices.ContainsFunc(some, func(f api.File) bool { return f.Path == api.RunningConfigPath }):
 			return nil, &api.Problem{Detail: ErrMerges.Error(), Exit: api.ExitUsage, Err: ErrMerges,
 				Fix: api.Say("restore the startup-config (nvram:startup-config or config.text) and start the device again with ").Option("reload", "")}

@@ -130,7 +130,7 @@ func (p planning) mustStay(f api.PlannedFile, strands string) *api.Problem {
 			api.Say("a file that is in use is never replaced; restore to another place with ").Option("to", "").Say(", or boot another image first"))
 	case !p.request.Replace:
 		why = refusal(fmt.Sprintf("%s is on %s with other content (%d bytes there, %d bytes in the snapshot)", f.Path, p.device.Name, f.There, f.Size),
-			api.Say("restore other files with ").Option("file", "").Say(", or add ").Option("replace", "").Say(", which deletes it once the vault is proved to hold it"))
+			api.Say("restore other files with ").Option("file", "").Say(", or add ").Option("replace", "").Say(", which deletes it after confirming that the vault has a copy"))
 	case strands != "":
 		why = refusal(fmt.Sprintf("%s cannot be replaced: it is the last file that %s could boot", f.Path, p.whose(strands)),
 			api.Say("restore an image under another name first, or to another place with ").Option("to", ""))
@@ -157,7 +157,7 @@ func (p planning) mayNotDelete(name string, files []api.PlannedFile, strands str
 	case used != "":
 		why = refusal(fmt.Sprintf("%s cannot be deleted: %s", name, used), api.Say("boot another image first"))
 	case slices.ContainsFunc(files, func(f api.PlannedFile) bool { return p.view.same(f.Path, name) }):
-		why = refusal(name+" is both to be deleted and to be restored", api.Say("drop ").Option("delete", "").Say(" or ").Option("file", ""))
+		why = refusal(name+" cannot be both deleted and restored", api.Say("drop ").Option("delete", "").Say(" or ").Option("file", ""))
 	case strands != "":
 		why = refusal(fmt.Sprintf("%s cannot be deleted: it is the last file that %s could boot", name, p.whose(strands)), api.Say("restore an image first"))
 	default:

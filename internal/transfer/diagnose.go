@@ -61,7 +61,7 @@ func ofTicket(w Witness) *cause.Error {
 			api.Say("make room on the file system of the data directory (").Type(api.OnHost, "df -h").Say("), then back up again"))
 	case errors.Is(w.TicketErr, spool.ErrSize), errors.Is(w.Seen.Err, spool.ErrSize):
 		return cause.New(cause.SizeMismatch, cmp.Or(w.TicketErr, w.Seen.Err).Error(),
-			api.Say("the copy was thrown away; back the device up again, and if the sizes still differ compare with ").Type(api.OnDevice, "dir").Say(" on the device"))
+			api.Say("the copy was deleted; back up the device again. If the sizes still differ, compare with ").Type(api.OnDevice, "dir").Say(" on the device"))
 	case !w.Seen.Requested && len(w.Seen.WrongSource) > 0:
 		return wrongSource(w)
 	case !w.Seen.Requested && len(w.Seen.Strays) > 0 && w.Err == nil && w.Said.Error == "":
@@ -98,10 +98,10 @@ func ofWords(w Witness) *cause.Error {
 	case cause.DeviceNoSpace:
 		fix = api.Say("make room on the device (").Type(api.OnDevice, "dir").Say(", ").Type(api.OnDevice, "delete").Say("), then try again")
 	case cause.TransportRestricted:
-		fix = api.Say("the software of the device refuses TFTP as insecure; ask whoever is responsible for its security whether it may accept insecure protocols, in configuration mode: ").
+		fix = api.Say("the device's software refuses TFTP as insecure. If the person responsible for its security agrees, permit insecure protocols in configuration mode: ").
 			Type(api.OnDevice, "system mode insecure")
 	case cause.SourceMissing:
-		fix = api.Say("the file has disappeared since it was listed: back the device up again")
+		fix = api.Say("the file was deleted or renamed since it was listed: back up the device again")
 	case cause.NotPermittedOnDevice:
 		fix = api.Say("give the account the right to ").Type(api.OnDevice, "copy").Say(", or use an account with privilege level 15")
 	}
@@ -112,12 +112,12 @@ func ofWords(w Witness) *cause.Error {
 func refused(w Witness) *cause.Error {
 	seen := w.said()
 	if len(w.Seen.Strays) > 0 {
-		seen += fmt.Sprintf("; it asked for %q, and not for the file in the copy command", w.Seen.Strays)
+		seen += fmt.Sprintf("; it requested %q instead of the file in the copy command", w.Seen.Strays)
 	}
 	if w.Seen.Refused != nil {
-		seen += fmt.Sprintf("; our server had said %q", w.Seen.Refused.Message)
+		seen += fmt.Sprintf("; our server had answered %q", w.Seen.Refused.Message)
 	}
-	return cause.New(cause.RefusedByServer, seen, api.Say("our server accepts one file under one name from %s, once; try again, and if it fails again see all requests and answers with ", w.Device).
+	return cause.New(cause.RefusedByServer, seen, api.Say("our server accepts one file under one name from %s, once; try again. If it fails again, look at all requests and answers with ", w.Device).
 		Then(w.again(true)))
 }
 
@@ -164,7 +164,7 @@ func unfragmented(device netip.Addr) int {
 
 func wrongSource(w Witness) *cause.Error {
 	return cause.New(cause.WrongSource,
-		fmt.Sprintf("the request came from %s, the device is known as %s", w.Seen.WrongSource[0], w.Device), fixSource(w))
+		fmt.Sprintf("the request came from %s, but the inventory has %s for the device", w.Seen.WrongSource[0], w.Device), fixSource(w))
 }
 
 func noRequest(w Witness) *cause.Error {
@@ -177,27 +177,27 @@ func noRequest(w Witness) *cause.Error {
 func tidBlocked(w Witness) *cause.Error {
 	if asksOn(w) {
 		return cause.New(cause.TIDBlocked,
-			fmt.Sprintf("%s asked, and asked %d times again: our answers do not reach it", w.Device, w.Seen.Repeats), fixAnswers(w))
+			fmt.Sprintf("%s sent its request and repeated it %d times: our answers do not reach it", w.Device, w.Seen.Repeats), fixAnswers(w))
 	}
 	return cause.New(cause.TIDBlocked,
-		fmt.Sprintf("%s asked and stopped asking, so that it has our answer, and nothing that it sent to the ports %s arrived", w.Device, w.Ports), fixTransfer(w))
+		fmt.Sprintf("%s sent a request and received our answer, but its packets never reached the ports %s", w.Device, w.Ports), fixTransfer(w))
 }
 
 func fragmentsDropped(w Witness) *cause.Error {
 	return cause.New(cause.FragmentsDropped,
-		fmt.Sprintf("%s asked and took our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), fixFragments(w))
+		fmt.Sprintf("%s sent a request and received our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), fixFragments(w))
 }
 
 func sessionLost(w Witness) *cause.Error {
 	return cause.Wrap(cause.SessionLost, w.Err,
 		fmt.Sprintf("the terminal session ended after %d of %d bytes", w.Seen.Bytes, w.Size),
-		api.Say("see that the device is up, then try again: ").Then(w.again(false)))
+		api.Say("check that the device is up, then try again: ").Then(w.again(false)))
 }
 
 func stalled(w Witness) *cause.Error {
 	return cause.New(cause.Stalled,
 		fmt.Sprintf("the transfer stopped after %d of %d bytes (%d packets sent again): %s", w.Seen.Bytes, w.Size, w.Seen.Retransmits, w.said()),
-		api.Say("look for loss on the path and for control-plane policing: on the device ").
+		api.Say("look for packet loss and control-plane policing: on the device ").
 			Type(api.OnDevice, strings.TrimSpace("show interfaces "+w.Interface)).Say(", ").Type(api.OnDevice, "show policy-map control-plane"))
 }
 
@@ -221,12 +221,12 @@ func (w Witness) said() string {
 	case w.Said.Error != "":
 		return strings.TrimSpace(w.Said.Error)
 	case w.Stalled:
-		return fmt.Sprintf("no byte moved for %s", w.Stall)
+		return fmt.Sprintf("no data for %s", w.Stall)
 	case w.Err != nil:
 		return w.Err.Error()
 	}
 	if w.Said.OK {
-		return "the device says that the copy was done"
+		return "the device reports success"
 	}
-	return "the device says neither that the copy was done nor why not"
+	return "the device reports neither success nor a reason"
 }

@@ -27,7 +27,7 @@ func fixRequest(w Witness) api.Fix {
 		Say("; on the device see ").Type(api.OnDevice, "ping "+w.Server.String()).
 		Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
 		Say(" and ").Type(api.OnDevice, "show access-lists").
-		Say("; where TFTP must leave through a VRF ").Type(api.OnDevice, "ip tftp source-interface").Say(" names its interface")
+		Say("; if TFTP must leave through a VRF, ").Type(api.OnDevice, "ip tftp source-interface").Say(" names its interface")
 }
 
 func fixSource(w Witness) api.Fix {
@@ -73,7 +73,7 @@ func onHost() api.Fix {
 
 func fixFragments(w Witness) api.Fix {
 	size := unfragmented(w.Device)
-	return api.Say("the next attempt uses blocks of %d bytes by itself; for good ", size).Set("tftp.max-block-size", fmt.Sprint(size)).
+	return api.Say("the next attempt uses blocks of %d bytes; to keep this, set ", size).Set("tftp.max-block-size", fmt.Sprint(size)).
 		Say("; or on the device, in configuration mode, ").Type(api.OnDevice, fmt.Sprintf("ip tftp blocksize %d", size))
 }
 

@@ -30,7 +30,7 @@ func ParseIdentity(text []byte) (*Identity, error) {
 	switch {
 	case errors.As(err, &locked):
 		return nil, errors.New("it has a passphrase, which an unattended backup cannot type; " +
-			"make a separate key for flashwarden, which seals it: ssh-keygen -t rsa -b 2048 -N '' -f NEW")
+			"make a separate key for flashwarden, which encrypts it: ssh-keygen -t rsa -b 2048 -N '' -f NEW")
 	case err != nil:
 		return nil, errors.New("it is not a private key in OpenSSH's format (rsa, ecdsa or ed25519)")
 	}

@@ -41,5 +41,5 @@ func patienceWith(line string) time.Duration {
 // even with Return: at a menu or a [confirm], Return is an answer too.
 func (d *dialogue) notAnswered(line string) error {
 	return cause.New(cause.PromptUnrecognised, fmt.Sprintf("%s asks %s during login, and got no answer", d.cfg.Name, d.quote(line)),
-		api.Say("log in by hand and read the question; use an account that comes to a prompt with a password or a key alone, without a menu or a token"))
+		api.Say("log in by hand and read the question; use an account that needs only a password or a key, without a menu or a token"))
 }

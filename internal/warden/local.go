@@ -131,7 +131,7 @@ func (l *Local) exists(ctx context.Context, names ...string) error {
 	if len(names) > 0 && names[0] != "" {
 		p.Exit = api.ExitUnknown
 	}
-	p.Fix = api.Say("choose another directory with ").Option("data", "DIR").Say(" (root and other users have different ones), or begin here: ").
+	p.Fix = api.Say("choose another directory with ").Option("data", "DIR").Say(" (root and other users have different ones), or create one here: ").
 		Do("device add", "NAME").With("address", "HOST").With("username", "USER")
 	return p
 }

@@ -19,7 +19,7 @@ const succeeded = `('` + api.StatusOK + `', '` + api.StatusUnchanged + `')`
 // BeginRun enters a run that begins now.
 func (c *Catalog) BeginRun(ctx context.Context, r api.Run) error {
 	r.Status, r.Ended = api.StatusRunning, time.Time{}
-	return c.wrap("record the begin of a run on "+r.Device, c.recordRun(ctx, r))
+	return c.wrap("record the start of a run on "+r.Device, c.recordRun(ctx, r))
 }
 
 // EndRun enters the end of a run, and removes runs of this device that are too

@@ -162,8 +162,8 @@ func (c *Catalog) wrap(doing string, err error) error {
 // moveAway is the next step after the file path was found damaged.
 func moveAway(path string) api.Fix {
 	aside := filepath.Join(filepath.Dir(path), "catalog.damaged")
-	return api.Say("put a copy of it back, or move it away: ").Type(api.OnHost, fmt.Sprintf("mkdir %s && mv %s* %s/", aside, path, aside)).
-		Say("; then make the index again: ").Do("rebuild").Say(". Devices and their passwords must be added again")
+	return api.Say("restore a copy of it, or move it away: ").Type(api.OnHost, fmt.Sprintf("mkdir %s && mv %s* %s/", aside, path, aside)).
+		Say("; then rebuild the index: ").Do("rebuild").Say(". Then add the devices and their passwords again")
 }
 
 // inTransaction runs do in one transaction, which is kept when do returns nil.
