@@ -19,9 +19,9 @@ func backupCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup [NAME...|--all]",
 		Short: "back up devices",
-		Long: `backup logs in to each device and lists its flash. The device then copies each
-file that is not in the vault yet to the TFTP server of flashwarden. backup
-compares the size and the digest of each copy with those of the device, and
+		Long: `backup logs in to each device and lists its flash. The device then copies its
+files to the TFTP server of flashwarden, except those that the vault already has.
+backup compares the size and the digest of each copy with those of the device, and
 saves the result as a snapshot.
 
 It changes nothing on a device. If a device asks to erase, format or overwrite

@@ -24,16 +24,15 @@ func checkCommand(p *program) *cobra.Command {
 it. With --read-data it also reads every file and compares its SHA-256. It changes
 nothing. The exit code is 1 if there are problems.
 
---share 1/30 reads the thirtieth part of the bytes: the files whose last proof is
-the oldest. Run it every day, and each file is read once a month. --outdated-after
+--share 1/30 reads a thirtieth of the bytes: the files that were not read for the
+longest time. Run it every day to read each file once a month. --outdated-after
 30d reads the files that were not read for 30 days. Both imply --read-data.
 
---repair-from TARGET takes a copy of the vault: any TARGET of mirror.
-check fetches from there what is damaged or missing, compares its SHA-256, and
-replaces it in the vault.
+--repair-from TARGET names a copy of the vault: any TARGET of mirror. check replaces
+damaged and missing files from this copy, if their SHA-256 is right.
 
-check also works if the vault is mounted read-only, or if the catalog is lost or
-damaged. It then says what it could not compare.`,
+check also works on a vault that is mounted read-only. It works without a usable
+catalog too, and then says what it could not compare.`,
 		Example: `  flashwarden check --read-data
   flashwarden check --share 1/30
   flashwarden check --read-data --repair-from /mnt/mirror`,
@@ -55,7 +54,7 @@ damaged. It then says what it could not compare.`,
 	fs.BoolVar(&r.ReadData, "read-data", false, "read every file and compare its digests")
 	fs.StringVar(&r.Share, "share", "", "read only this `PART` of the bytes, for example 1/30, with the oldest proofs")
 	fs.StringVar(&outdated, "outdated-after", "0", "read only files that were not read for this `AGE`, for example 36h, 8d or 2w")
-	fs.StringVar(&r.RepairFrom, "repair-from", "", "replace damaged and missing files by those of the copy of the vault at `TARGET`")
+	fs.StringVar(&r.RepairFrom, "repair-from", "", "replace damaged and missing files from the copy of the vault at `TARGET`")
 	p.vaultFlag(cmd)
 	p.waitFlag(cmd)
 	return cmd

@@ -23,9 +23,9 @@ func demoCommand(p *program) *cobra.Command {
 		Use:   "demo",
 		Short: "back up three simulated switches, all on this machine",
 		Long: `demo starts three simulated switches on loopback addresses and backs them up over
-real SSH, Telnet and TFTP. Then it prints the results, and commands to look at
-them. It needs no root, no network and no other software. The backups stay in a
-temporary directory until you remove it.
+real SSH, Telnet and TFTP. Then it prints the results, and commands that show the
+backups. It needs no root rights, no network and no other software. The backups
+stay in a temporary directory until you remove it.
 
 With --profile, choose the simulated devices yourself:
 ` + profileList(),

@@ -25,9 +25,9 @@ With the name of a device it also logs in to that device, reads the settings tha
 could stop a transfer, and makes a test transfer in each direction. Nothing of
 the test transfers is kept. With --all it does so for all devices.
 
-For each problem it prints what it found, the cause that a backup would fail
-with, and the exact lines to type. It changes nothing on this host or on the
-device. The exit code is 1 if there are problems.`,
+For each problem it prints the facts, the cause that a backup would report, and the
+exact lines to type. It changes nothing on this host or on the device.
+The exit code is 1 if there are problems.`,
 		Example: `  flashwarden doctor
   flashwarden doctor sw1
   flashwarden doctor --all

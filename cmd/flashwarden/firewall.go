@@ -22,7 +22,7 @@ and the port range for the addresses of the inventory, and close these ports for
 all others. The rules change nothing else, and it does no harm to load them
 twice. firewall only prints them; you load them yourself.
 
-The rules contain the addresses of today. Print and load them again after you
+The rules contain the current addresses. Print and load them again after you
 add, edit or remove a device, or when the address of a host name changes. To load
 the rules of nft at each start, add include "/etc/flashwarden.nft" to
 /etc/nftables.conf.`,

@@ -23,7 +23,7 @@ func imagesCommand(p *program) *cobra.Command {
 		Use:   "images",
 		Short: "list the images, in the vault and missing, and who runs them",
 		Long: `images lists each image in the vault once, and each image that a device runs but
-that the vault does not have. The packages of one release are one line.
+that the vault does not have. The packages of one release share one line.
 
 VERSION       the version that the devices report, else the one inside the file
 FILE VERSION  the version inside the file; if it differs from VERSION, the file
@@ -37,8 +37,8 @@ PUBLISHED     the result of the last --against: published; unknown: the list has
 
 --missing lists only images that devices run and that the vault does not have.
 --against FILE compares the images with a list of published digests: Cisco's Bulk
-Hash File (CSV), or the output of md5sum, sha256sum or sha512sum. The result is
-remembered. The exit code is then 1 if an image differs.`,
+Hash File (CSV), or the output of md5sum, sha256sum or sha512sum. The catalog
+keeps the result. The exit code is then 1 if an image differs.`,
 		Example: "  flashwarden images\n  flashwarden images -o wide\n  flashwarden images --missing\n  flashwarden images --against BulkHash.csv",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

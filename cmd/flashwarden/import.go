@@ -18,12 +18,12 @@ func importCommand(p *program) *cobra.Command {
 		Use:   "import DIR",
 		Short: "take the files of an existing TFTP directory into the vault",
 		Long: `import copies all files below DIR into the vault; DIR stays as it is. Each file is
-kept by its SHA-256, and its name is a label. An image is also checked against the
-checksums inside it, and a damaged one is refused. A file that an earlier import has
-is not copied again.
+kept by its SHA-256, and its name is a label. import also checks an image against the
+checksums inside it, and refuses a damaged one. It does not copy a file again that
+an earlier import copied.
 
 Each file becomes a snapshot of its own, under the name imported/FILE. Links and
-empty files are left out. With a daemon, the daemon reads DIR.`,
+empty files are left out. If serve runs, it reads DIR.`,
 		Example: "  flashwarden import /srv/tftp",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -21,11 +21,11 @@ func mirrorCommand(p *program) *cobra.Command {
 	var limit string
 	cmd := &cobra.Command{
 		Use:   "mirror TARGET",
-		Short: "bring a copy of the vault to another place",
-		Long: `mirror copies what the mirror at TARGET lacks, and proves each copy: it reads it
-back, or compares the checksum that the store computed. It removes nothing there,
-also not what prune removed from the vault. It can be stopped at any time; the next
-run goes on.
+		Short: "copy the vault to another place",
+		Long: `mirror copies to TARGET all files that TARGET lacks, and proves each copy: it reads
+the copy back, or compares the checksum that the store computed. It removes nothing
+from TARGET, not even files that prune removed from the vault. You can stop it at
+any time; the next run continues.
 
 TARGET is
   a directory         with the same files as the vault
@@ -77,7 +77,7 @@ back: mirror DATA/vault --vault TARGET.`,
 	p.vaultFlag(cmd)
 	cmd.Flags().StringVar(&limit, "limit", "", "send and read back at most this `SIZE` per second, for example 2MB (default no limit)")
 	cmd.Flags().StringVar(&r.EncryptTo, "encrypt-to", "", "encrypt the mirror to this `RECIPIENT`, age1…")
-	cmd.Flags().BoolVar(&r.New, "new", false, "make a new mirror although there was one at TARGET before")
+	cmd.Flags().BoolVar(&r.New, "new", false, "make a new mirror, even if TARGET had one before")
 	return cmd
 }
 

@@ -21,13 +21,13 @@ func pruneCommand(p *program) *cobra.Command {
 		Short: "remove old snapshots, and files that no snapshot needs",
 		Long: `prune removes the snapshots that no --keep option keeps, and then the files that no
 snapshot needs. Without any --keep option, the section retention of the
-configuration counts: by default 30 daily, 12 weekly, 24 monthly and 10 yearly
+configuration applies: by default 30 daily, 12 weekly, 24 monthly and 10 yearly
 snapshots of each device.
 
 prune always keeps the newest snapshot of each device, its newest complete one,
 and the last copy of every image that a device runs. It keeps snapshots that are
-dated in the future. Devices that were removed from the inventory keep their
-snapshots like others, until --forget-devices.
+dated in the future. It treats devices that were removed from the inventory like
+all others; with --forget-devices it removes all their snapshots.
 
 Every prune leaves a record in the vault, so that a check can tell a removed
 snapshot from a lost one.`,
@@ -51,11 +51,11 @@ snapshot from a lost one.`,
 	fs.IntVar(&r.Last, "keep-last", 0, "keep the newest `N` snapshots of each device")
 	fs.StringVar(&within, "keep-within", "0", "keep all snapshots younger than this `AGE`, for example 36h, 8d or 2w")
 	fs.IntVar(&r.Daily, "keep-daily", 0, "keep the newest snapshot of each of the last `N` days that have any")
-	fs.IntVar(&r.Weekly, "keep-weekly", 0, "the same for weeks")
-	fs.IntVar(&r.Monthly, "keep-monthly", 0, "the same for months")
-	fs.IntVar(&r.Yearly, "keep-yearly", 0, "the same for years")
+	fs.IntVar(&r.Weekly, "keep-weekly", 0, "the same for `N` weeks")
+	fs.IntVar(&r.Monthly, "keep-monthly", 0, "the same for `N` months")
+	fs.IntVar(&r.Yearly, "keep-yearly", 0, "the same for `N` years")
 	fs.BoolVar(&r.ForgetDevices, "forget-devices", false, "remove all snapshots of devices that are not in the inventory")
-	fs.BoolVar(&r.DryRun, "dry-run", false, "only list what would be removed")
+	fs.BoolVar(&r.DryRun, "dry-run", false, "only list the snapshots that prune would remove")
 	p.waitFlag(cmd)
 	return cmd
 }

@@ -16,17 +16,17 @@ func rebuildCommand(p *program) *cobra.Command {
 	var r api.Rebuild
 	cmd := &cobra.Command{
 		Use:   "rebuild",
-		Short: "make the index of the vault again, after the catalog was lost",
-		Long: `rebuild reads every snapshot of the vault and makes its index in the catalog again.
+		Short: "make a new index of the vault after the catalog was lost",
+		Long: `rebuild reads every snapshot of the vault and makes a new index in the catalog.
 Use it if catalog.db was lost, damaged or replaced by an old copy. Devices and
 their passwords are only in the catalog: add lost ones again.
 
 The catalog remembers which vault is its own. If another one is in its place,
-rebuild refuses it, because a disk may be missing. --new-vault uses the vault that
-is there, or begins a new one.
---vault TARGET makes the index of a mirror, also in a new data directory: after the
-vault was lost, restore --vault TARGET takes its files from there.
---convert first brings a vault of the old format 1 into the format of today.`,
+rebuild refuses it, because the right disk may not be mounted. With --new-vault,
+rebuild accepts the vault in this place, or begins a new one.
+--vault TARGET indexes a mirror, also in a new data directory. If the vault is lost,
+restore --vault TARGET can then take the files from the mirror.
+--convert first converts a vault of the old format 1.`,
 		Example: "  flashwarden rebuild\n  flashwarden rebuild --convert",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +46,7 @@ vault was lost, restore --vault TARGET takes its files from there.
 	p.vaultFlag(cmd)
 	cmd.Flags().BoolVar(&r.Convert, "convert", false, "convert a vault of format 1 first; reads every file")
 	cmd.Flags().BoolVar(&r.NewKey, "new-key", false, "make a new key file in place of a lost one; all passwords must then be entered again")
-	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "use the vault that is there, or begin a new one, instead of the known one")
+	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "accept the vault in the place of the known one, or begin a new one")
 	return cmd
 }
 

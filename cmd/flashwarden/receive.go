@@ -27,8 +27,8 @@ acknowledgement. receive ends with exit code 0 when the file is in the vault, an
 with 1 when the time is over.
 
 Without --name, the file may have any name. Other addresses, other names and a
-second file are refused and shown. Give the digest that ` + "`verify /md5`" + ` prints on the
-device with --md5 to prove the copy; without it the evidence is size-only.
+second file are refused and shown. To prove the copy, give --md5 the digest that
+` + "`verify /md5`" + ` prints on the device; without it, the evidence is size-only.
 
 Without --from, receive runs until you stop it, and accepts files by the rules
 under receive in the configuration. Each file becomes a snapshot of its own.`,

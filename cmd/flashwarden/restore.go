@@ -30,13 +30,12 @@ the digest that the device computes; if the device computes none, it reads the
 file back. A copy that does not match is deleted.
 
 Without --file, restore takes all files of the newest snapshot except the
-running-config, because IOS merges a copy into the running-config with the lines
-that are already there. It replaces the startup-config, which takes effect after
-a reload.
+running-config, because IOS merges a copy into the running-config with the
+existing lines. It replaces the startup-config, which takes effect after a reload.
 
 restore never erases or formats flash. Matching files are left untouched. If a
 file differs, restore refuses. With --replace it deletes such a file and copies
-the one of the snapshot. --replace and --delete delete a file only after
+the one from the snapshot. --replace and --delete delete a file only after
 confirming that the vault has a copy. The files that the device runs or boots
 next are never deleted or replaced.
 
@@ -64,7 +63,7 @@ the second choice. It saves the configuration and checks it with show boot.
 	fs := cmd.Flags()
 	fs.StringVar(&r.Snapshot, "snapshot", "", "`SNAPSHOT` to restore from (default: the newest one of the device)")
 	fs.StringArrayVar(&r.Files, "file", nil, "`PATH` in the snapshot, or only the file name; may be repeated")
-	fs.StringVar(&r.To, "to", "", "file system to write to, for example `flash2:` (default: where each file was)")
+	fs.StringVar(&r.To, "to", "", "`FS`, a file system to write to, for example flash2: (default: where each file was)")
 	fs.BoolVar(&r.SetBoot, "set-boot", false, "make the device boot the restored image next, and save the configuration")
 	fs.BoolVar(&r.Reload, "reload", false, "restart the device, and wait until it is up")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "log in, then only print the exact commands, the bytes to copy and the free space")

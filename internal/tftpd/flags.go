@@ -47,8 +47,8 @@ type Flags struct {
 
 // Register defines the flags in fs.
 func (f *Flags) Register(fs *pflag.FlagSet) {
-	fs.BoolVarP(&f.listen, "listen", "l", false, "accepted for in.tftpd's sake: tftpd always listens itself")
-	fs.BoolVarP(&f.foreground, "foreground", "L", false, "accepted for in.tftpd's sake: tftpd always stays in the foreground")
+	fs.BoolVarP(&f.listen, "listen", "l", false, "accepted for compatibility; tftpd always listens itself")
+	fs.BoolVarP(&f.foreground, "foreground", "L", false, "accepted for compatibility; tftpd always stays in the foreground")
 	fs.StringVarP(&f.address, "address", "a", ":69", "`HOST:PORT` to listen on")
 	fs.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 only")
 	fs.BoolVarP(&f.ipv6, "ipv6", "6", false, "IPv6 only")
@@ -59,7 +59,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.umask, "umask", "U", "", "octal `UMASK` of new files (default: 0; with --permissive, the umask of this process)")
 	fs.StringVarP(&f.ports, "port-range", "R", "", "`A:B`: first and last port for transfers, shared by all clients")
 	fs.IntVarP(&f.blockSize, "blocksize", "B", 0, "largest block size in `BYTES`")
-	fs.IntVarP(&f.inetdTimeout, "timeout", "t", 0, "accepted for in.tftpd's sake: how long to wait under inetd")
+	fs.IntVarP(&f.inetdTimeout, "timeout", "t", 0, "accepted for compatibility; has no effect")
 	fs.IntVarP(&f.resend, "retransmit", "T", 1_000_000, "`MICROSECONDS` until the first retransmission, before a round trip is measured")
 	fs.StringArrayVarP(&f.refuse, "refuse", "r", nil, "TFTP `OPTION` to ignore; may be repeated")
 	fs.StringVarP(&f.pidFile, "pidfile", "P", "", "`FILE` for the process ID")
