@@ -1,6 +1,50 @@
 #!/usr/bin/env python3
-"""Writes docs/performance.md from the JSON lines of bench/run.sh: table.py DIR > docs/performance.md"""
-import glob, json, os, platform, statistics, sys, time
+"""Prints docs/performance.md of the JSON lines of bench/run.sh: table.py DIR ROUNDS"""
+import glob, json, os, platform, re, statistics, sys, time
+
+DIR, ROUNDS = sys.argv[1], sys.argv[2]
+
+# What we want: text, case, measure, limit. speed and cpu are ours divided by the best
+# of the others (for loss: speed by that of the other). link is the part of block size x
+# window / round trip. A limit "<= N" is a largest value, ">= N" a smallest one.
+BARS = [
+    ("put, one client, lockstep, one CPU", "a-put32m-1cpu", "speed", ">= 1.06"),
+    ("put, one client, lockstep, one CPU", "a-put32m-1cpu", "cpu", "<= 0.90"),
+    ("put, one client, lockstep, one CPU, 256 MB", "a-put256m-1cpu", "speed", ">= 1.04"),
+    ("put, one client, lockstep, not pinned", "a-put32m", "speed", ">= 1.68"),
+    ("get, one client, lockstep, one CPU", "a-get32m-1cpu", "speed", ">= 1.1"),
+] + [(f"put, {n} clients", f"c-put1m-c{n}", "speed", f">= {bar}") for n, bar in ((10, 2.2), (100, 2.6), (1000, 2.6))] + [
+    (f"put, {n} clients: CPU", f"c-put1m-c{n}", "cpu", "<= 0.4") for n in (10, 100, 1000)] + [
+    (f"get, {n} clients", f"c-get1m-c{n}", "speed", f">= {bar}") for n, bar in ((10, 2.0), (100, 2.2), (1000, 2.2))] + [
+    (f"get, {n} clients: CPU", f"c-get1m-c{n}", "cpu", "<= 0.5") for n in (10, 100, 1000)] + [
+    (f"get, {n} clients: failed", f"c-get1m-c{n}", "failed", "<= 0") for n in (10, 100, 1000)] + [
+    ("put, 5000 clients over four ports: failed", "c-put256k-c5000", "failed", "<= 0"),
+    ("get, windows of 16", "b-get256m-1468-w16-1cpu", "speed", ">= 4.3"),
+    ("get, windows of 64", "b-get256m-1468-w64-1cpu", "speed", ">= 5.7"),
+    ("get, windows of 16 large blocks", "b-get256m-8192-w16-1cpu", "speed", ">= 2.18"),
+    ("put, windows of 16", "b-put256m-1468-w16-1cpu", "speed", ">= 0.98"),
+    ("put, windows of 64", "b-put256m-1468-w64-1cpu", "speed", ">= 1.04"),
+    ("put, large blocks", "b-put256m-8192-w1-1cpu", "speed", ">= 1.02"),
+    ("put, large blocks: CPU", "b-put256m-8192-w1-1cpu", "cpu", "<= 0.8"),
+    ("get, 1 % lost", "d-get1m-loss0.01-rto10s", "speed", ">= 20"),
+    ("put, 1 % of the ACKs lost", "d-put1m-acklost0.01-rto10s", "speed", ">= 20"),
+] + [(f"{mode}, {ms} ms round trip, blocks of {block}, window {w}: part of the possible", f"f-{mode}-{block}-w{w}-{ms}ms", "link", ">= 0.97")
+     for mode in ("put", "get") for block, w in ((512, 1), (1468, 16), (1468, 64)) for ms in (20, 100)] + [
+    (f"free on all cores against one: {what}", case + "-pinned", "speed", ">= 1.0") for what, case in
+    (("put, 10 clients", "c-put1m-c10"), ("put, 100 clients", "c-put1m-c100"), ("get, 100 clients", "c-get1m-c100"))] + [
+    ("memory, 10 uploads at once: MB", "c-put1m-c10", "memory", "<= 20"),
+    ("memory, 1000 gets at once: MB", "c-get1m-c1000", "memory", "<= 32"),
+    ("10,000 requests from distinct addresses: MB more than idle", "e-requests", "growth", "<= 64"),
+    ("1000 stalled gets of 8192 x 64: MB more than idle", "e-stalled", "growth", "<= 64"),
+    ("idle: MB", "startup", "idle", "<= 20"),
+]
+
+
+def lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [json.loads(line) for line in f]
 
 
 def median(values):
@@ -9,64 +53,110 @@ def median(values):
 
 
 def text(v, form="{:.1f}"):
-    return "-" if v is None else form.format(v)
+    return "" if v is None else form.format(v)
 
 
-def rows(case):
-    by_peer = {}
-    for line in open(case):
-        r = json.loads(line)
-        by_peer.setdefault(r["peer"], []).append(r)
-    ours = next((p for p in by_peer if p.startswith("ours")), None)
-    peers = [p for p in by_peer if p not in (ours, "pingpong", "nosync")]
-    speed = {p: median([r.get("MBps") for r in rs]) for p, rs in by_peer.items()}
-    cpu = {p: median([r.get("srv_cpu_s_per_GB") for r in rs]) for p, rs in by_peer.items()}
-    wall = {p: median([(r.get("xfer_s") or {}).get("p50") for r in rs]) for p, rs in by_peer.items()}
-    best = max((speed[p] for p in peers if speed[p]), default=None)
-    best_cpu = min((cpu[p] for p in peers if cpu[p]), default=None)
-    for p, rs in by_peer.items():
+def spread(values, form="{:.1f}"):
+    values = [v for v in values if v is not None]
+    if not values:
+        return ""
+    middle = form.format(statistics.median(values))
+    return middle if len(values) == 1 else f"{middle} [{form.format(min(values))}..{form.format(max(values))}]"
+
+
+def by_peer(rs):
+    peers = {}
+    for r in rs:
+        peers.setdefault(r["peer"], []).append(r)
+    return peers
+
+
+def ratio(case, field, best):
+    """Ours divided by the best of the others; None without others."""
+    peers = by_peer(lines(f"{DIR}/{case}.jsonl"))
+    if "ours" not in peers:
+        return None
+    mine = median([r.get(field) for r in peers["ours"]])
+    others = [median([r.get(field) for r in rs]) for p, rs in peers.items() if p not in ("ours", "pingpong", "nosync", "floor")]
+    others = [v for v in others if v]
+    return mine / best(others) if mine and others else None
+
+
+def measure(case, what):
+    """The value of a bar; None if it was not measured."""
+    rs = lines(f"{DIR}/{case}.jsonl")
+    mine = [r for r in rs if r["peer"].startswith("ours") and r["peer"] != "ours1"]
+    if what == "speed":
+        return ratio(case, "MBps", max)
+    if what == "cpu":
+        return ratio(case, "srv_cpu_s_per_GB", min)
+    if what == "failed":
+        return sum(r.get("failed") or 0 for r in mine) if mine else None
+    if what == "memory":
+        v = median([r.get("pss_max_kb") for r in mine])
+        return v / 1024 if v else None
+    if what == "growth":
+        v = median([r["growth_kb"] for r in lines(f"{DIR}/memory.jsonl") if r["case"] == case])
+        return v / 1024 if v is not None else None
+    if what == "idle":
+        v = median([r["idle"]["rss"] for r in mine])
+        return v / 1024 if v else None
+    block, window, ms = map(int, re.match(r"f-\w+-(\d+)-w(\d+)-(\d+)ms", case).groups())
+    parts = [r["bytes_all"] / r["n"] / r["xfer_s"]["p50"] / (block * window * 1000 / ms) for r in mine if r.get("bytes_all") and not r.get("failed")]
+    return median(parts)
+
+
+def table(head, rows):
+    print("\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def bar_rows():
+    for label, case, what, limit in BARS:
+        v = measure(case, what)
+        if v is None:
+            continue
+        op, n = limit.split()
+        met = v <= float(n) if op == "<=" else v >= float(n)
+        yield [label, {"<=": "at most", ">=": "at least"}[op] + " " + n, text(v, "{:.2f}" if v < 100 else "{:.0f}"), "" if met else "**missed**"]
+
+
+def case_rows(path):
+    case, peers = os.path.basename(path)[:-6], by_peer(lines(path))
+    for p, rs in peers.items():
+        cpu = spread([r.get("srv_cpu_s_per_GB") for r in rs])
         if p == "pingpong":
-            yield [os.path.basename(case)[:-6], "(floor)", text(speed[p]), "", text(cpu[p]), "", "", "", ""]
+            yield [case, "(floor)", spread([r.get("MBps") for r in rs]), cpu, "", "", ""]
             continue
         failed = sum(r.get("failed") or 0 for r in rs)
         same = sum((r.get("check") or {}).get("same", 0) for r in rs)
-        mine = p == ours
-        yield [os.path.basename(case)[:-6], p, text(speed[p]), text(speed[p] / best, "{:.2f}") if mine and best and speed[p] else "",
-               text(cpu[p]), text(cpu[p] / best_cpu, "{:.2f}") if mine and best_cpu and cpu[p] else "",
-               text(wall[p], "{:.2f}"), f"{failed}/{sum(r.get('n', 1) for r in rs)}" + (f", {same} same" if same else ""),
-               text(median([r.get("pss_max_kb") for r in rs]), "{:.0f}")]
-
-
-def idle(path):
-    """One line for each server: its start time, and its memory and CPU time when idle."""
-    if not os.path.exists(path):
-        return
-    by_peer = {}
-    for line in open(path):
-        r = json.loads(line)
-        by_peer.setdefault(r["peer"], []).append(r)
-    head = ["idle", "RSS kB", "PSS kB", "RSS after 20 uploads", "CPU ms/s", "first answer ms"]
-    print("\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for p, rs in by_peer.items():
-        after = median([r["after_load"]["rss"] for r in rs if r["after_load"]])
-        print("| " + " | ".join([p] + [text(v, "{:.0f}") for v in (median([r["idle"]["rss"] for r in rs]), median([r["idle"]["pss"] for r in rs]), after)]
-                               + [text(median([r["idle_cpu_ms_per_s"] for r in rs])), text(median([r["first_answer_ms"] for r in rs]))]) + " |")
+        yield [case, p, spread([r.get("MBps") for r in rs]), cpu, spread([(r.get("xfer_s") or {}).get("p50") for r in rs], "{:.2f}"),
+               f"{failed}/{sum(r.get('n', 1) for r in rs)}" + (f", {same} same" if same else ""), text(median([r.get("pss_max_kb") for r in rs]), "{:.0f}")]
 
 
 def main():
     print("# Performance\n")
-    print(f"Made by `bench/run.sh` on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} cores, loopback, tmpfs.")
-    print("All servers take turns in one run. Figures are medians, and every stored file was compared. Read the ratios, not the absolute figures:")
-    print("*of best* is our figure divided by the best of the others (speed: more is better; CPU: less is better). Our server runs with fsync.\n")
-    head = ["case", "server", "MB/s", "of best", "CPU s/GB", "of best", "transfer s", "failed", "memory kB"]
-    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for case in sorted(glob.glob(f"{sys.argv[1]}/*.jsonl")):
-        for row in [] if case.endswith("/startup.jsonl") else rows(case):
-            print("| " + " | ".join(row) + " |")
-    idle(f"{sys.argv[1]}/startup.jsonl")
-    notes = os.path.join(os.path.dirname(__file__), "notes.md")
-    if os.path.exists(notes):
-        print("\n" + open(notes).read().rstrip())
+    print(f"Made by `bench/run.sh` on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} cores, loopback, tmpfs, {ROUNDS} rounds.")
+    print("All servers take turns in one run. Every stored file was compared. Our server runs with fsync.")
+    print("\n## Targets and results\n\nRead the ratios: ours divided by the best of tftpd-hpa and atftpd (speed: more is better; CPU: less is better).")
+    table(["what", "target", "measured", ""], bar_rows())
+    print("\n## All figures\n\nMedians, with the smallest and the largest value.")
+    table(["case", "server", "MB/s", "CPU s/GB", "transfer s", "failed", "memory kB"],
+          [row for path in sorted(glob.glob(f"{DIR}/[a-d]-*.jsonl") + glob.glob(f"{DIR}/f-*.jsonl")) for row in case_rows(path)])
+    memory = by_peer(lines(f"{DIR}/memory.jsonl"))
+    if memory:
+        table(["memory", "server", "idle kB", "more than idle, kB"],
+              [[case, p, spread([r["idle_kb"] for r in rs if r["case"] == case], "{:.0f}"), spread([r["growth_kb"] for r in rs if r["case"] == case], "{:.0f}")]
+               for p, rs in memory.items() for case in ("e-requests", "e-stalled")])
+    idle = by_peer(lines(f"{DIR}/startup.jsonl"))
+    if idle:
+        table(["idle", "RSS kB", "PSS kB", "RSS after 20 uploads", "CPU ms/s", "first answer ms"],
+              [[p] + [text(median(v), "{:.0f}") for v in ([r["idle"]["rss"] for r in rs], [r["idle"]["pss"] for r in rs],
+                                                          [r["after_load"]["rss"] for r in rs if r["after_load"]])]
+               + [text(median([r["idle_cpu_ms_per_s"] for r in rs])), text(median([r["first_answer_ms"] for r in rs]))] for p, rs in idle.items()])
+    with open(os.path.join(os.path.dirname(__file__), "notes.md")) as f:
+        print("\n" + f.read().rstrip())
 
 
 main()
