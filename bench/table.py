@@ -64,6 +64,11 @@ def spread(values, form="{:.1f}"):
     return middle if len(values) == 1 else f"{middle} [{form.format(min(values))}..{form.format(max(values))}]"
 
 
+def failures(rs):
+    """The number of failed transfers; a run that did not happen counts as one."""
+    return sum((r.get("failed") or 0) if "n" in r else 1 for r in rs)
+
+
 def by_peer(rs):
     peers = {}
     for r in rs:
@@ -91,7 +96,7 @@ def measure(case, what):
     if what == "cpu":
         return ratio(case, "srv_cpu_s_per_GB", min)
     if what == "failed":
-        return sum(r.get("failed") or 0 for r in mine) if mine else None
+        return failures(mine) if mine else None
     if what == "memory":
         v = median([r.get("pss_max_kb") for r in mine])
         return v / 1024 if v else None
@@ -129,7 +134,7 @@ def case_rows(path):
         if p == "pingpong":
             yield [case, "(floor)", spread([r.get("MBps") for r in rs]), cpu, "", "", ""]
             continue
-        failed = sum(r.get("failed") or 0 for r in rs)
+        failed = failures(rs)
         same = sum((r.get("check") or {}).get("same", 0) for r in rs)
         yield [case, p, spread([r.get("MBps") for r in rs]), cpu, spread([(r.get("xfer_s") or {}).get("p50") for r in rs], "{:.2f}"),
                f"{failed}/{sum(r.get('n', 1) for r in rs)}" + (f", {same} same" if same else ""), text(median([r.get("pss_max_kb") for r in rs]), "{:.0f}")]

@@ -120,23 +120,59 @@ func readBlocks(j *judge, size, length int) {
 	}
 }
 
+// neverGranted requests an option with values that are not valid. The server may leave
+// the option out, or send ERROR 8. RFC 2349 has no error for timeout.
 func neverGranted(j *judge, option string, values ...string) {
 	name := j.file(content(2000))
 	for _, value := range values {
-		if got, ok := j.answer(rrq(name, "octet", option, value))[option]; ok {
-			j.failf("%s %q was requested, %q is granted", option, value, got)
+		p := j.peer()
+		p.request(rrq(name, "octet", option, value))
+		got := p.next()
+		switch granted, err := got.options(); {
+		case got.op() == opERROR && (got.number() != 8 || option == "timeout"):
+			j.failf("%s %q was requested: got %v", option, value, got)
+		case got.op() != opOACK:
+		case err != nil:
+			j.failf("%v", err)
+		default:
+			if v, ok := granted[option]; ok {
+				j.failf("%s %q was requested, %q is granted", option, value, v)
+			}
+		}
+		if got.op() != opERROR {
+			p.send(failure(0, "enough"))
 		}
 	}
 }
 
+// atMost requests values of an option. The server may lower them to the limit. It may
+// refuse a value beyond the limit.
 func atMost(j *judge, option string, limit int, values ...string) {
 	name := j.file(content(2000))
 	seen := false
 	for _, value := range values {
-		got, ok := j.answer(rrq(name, "octet", option, value))[option]
+		p := j.peer()
+		p.request(rrq(name, "octet", option, value))
+		got := p.next()
+		if got.op() == opERROR && got.number() == 8 && number(value) > limit {
+			seen = true
+			continue
+		}
+		if got.op() == opERROR {
+			j.failf("%s %s was requested: got %v", option, value, got)
+		}
+		p.send(failure(0, "enough"))
+		if got.op() != opOACK {
+			continue
+		}
+		granted, err := got.options()
+		if err != nil {
+			j.failf("%v", err)
+		}
+		v, ok := granted[option]
 		seen = seen || ok
-		if n := number(got); ok && (n < 1 || n > min(limit, number(value))) {
-			j.failf("%s %s was requested, %s is granted", option, value, got)
+		if n := number(v); ok && (n < 1 || n > min(limit, number(value))) {
+			j.failf("%s %s was requested, %s is granted", option, value, v)
 		}
 	}
 	if !seen {

@@ -42,9 +42,9 @@ func (p packet) text() string { return string(bytes.TrimRight(p.body(), "\x00"))
 
 // options returns the options of an OACK, with names in lower case.
 func (p packet) options() (map[string]string, error) {
-	fields := strings.Split(string(p[2:]), "\x00")
+	fields := strings.Split(string(p[min(2, len(p)):]), "\x00")
 	if n := len(fields); n%2 == 0 || fields[n-1] != "" {
-		return nil, fmt.Errorf("the OACK %q is not a list of names and values", p[2:])
+		return nil, fmt.Errorf("the OACK %q is not a list of names and values", []byte(p))
 	}
 	list := map[string]string{}
 	for i := 0; i+1 < len(fields); i += 2 {
