@@ -11,7 +11,7 @@ type Check struct {
 	// OutdatedAfter leaves out blobs that were proved within this time, in
 	// nanoseconds. 0: none. It implies ReadData.
 	OutdatedAfter time.Duration `json:"outdated_after,omitempty"`
-	// RepairFrom is a copy of the vault. What is damaged or missing is fetched from
+	// RepairFrom is a copy of the vault. Damaged and missing content is fetched from
 	// there, proved and replaced. Empty: nothing is repaired.
 	RepairFrom string `json:"repair_from,omitempty"`
 }

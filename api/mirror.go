@@ -13,7 +13,7 @@ type Mirror struct {
 	// EncryptTo is a recipient of age, age1…: the mirror is encrypted, and only the
 	// identity of that recipient reads it. Empty: it has the same files as the vault.
 	EncryptTo string `json:"encrypt_to,omitempty"`
-	// Rate bounds what is sent and read back, in bytes per second; 0: no bound.
+	// Rate bounds the bytes sent and read back, in bytes per second; 0: no bound.
 	Rate int64 `json:"rate,omitempty"`
 }
 

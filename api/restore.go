@@ -119,7 +119,7 @@ type PlanStep struct {
 	SHA512    string   `json:"sha512,omitempty"`
 	ReadBack  bool     `json:"read_back,omitempty"` // the device computes no digest: the file is read back and compared
 	Unless    bool     `json:"unless,omitempty"`    // the copy is left out if the file is equal by then: another step may have written it
-	Overwrite bool     `json:"overwrite,omitempty"` // the copy overwrites what is there
+	Overwrite bool     `json:"overwrite,omitempty"` // the copy overwrites an existing file
 	Lines     []string `json:"lines,omitempty"`     // of configuration mode
 	Boot      []string `json:"boot,omitempty"`      // the files that the device then boots, in order
 	Image     string   `json:"image,omitempty"`     // that the device has to return with; empty: any

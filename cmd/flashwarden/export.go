@@ -74,7 +74,7 @@ func runExport(ctx context.Context, o *output, w warden.Warden, dir string, item
 	return writeJSON(o, map[string]any{"directory": dir, "files": append([]api.Content{}, items...)})
 }
 
-// runExportTar writes the files into an archive with the name of what was asked for.
+// runExportTar writes the files into an archive with the name of the request.
 func runExportTar(ctx context.Context, o *output, w warden.Warden, dir, what string, items []api.Content, e warden.ExportOptions) error {
 	name := strings.Map(func(r rune) rune {
 		if r == '/' || r == ':' || r < ' ' {

@@ -33,8 +33,8 @@ type Importer struct {
 	Spool   string // a directory in the file system of the vault, for copies that are not proved yet
 }
 
-// Import takes one file of a directory. What is known of it is its content: its
-// name is a label, and an image says what it is. An image that is damaged by its
+// Import takes one file of a directory. Only its content is certain: its
+// name is a label, and an image names itself. An image that is damaged by its
 // own checks is refused.
 func (i *Importer) Import(ctx context.Context, root *os.Root, name string) api.ImportedFile {
 	res := api.ImportedFile{File: name, Kind: kindOf(name), Status: api.StatusFailed}

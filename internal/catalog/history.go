@@ -17,7 +17,7 @@ const (
 	MostRuns = 500
 )
 
-// History keeps what was done with the devices, and the present state of each.
+// History keeps the runs on the devices, and the present state of each device.
 // The runs are in the catalog alone: they are lost with it. All else follows
 // from the snapshots of the vault.
 type History interface {

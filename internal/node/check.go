@@ -31,7 +31,7 @@ func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn T
 		return noVault(), err
 	}
 	o := checkOptions(r, share, events)
-	if n.opts.Mirror != "" { // what is proved there is not proved in the vault, and it may lack the newest snapshots
+	if n.opts.Mirror != "" { // a proof there is none for the vault, and the mirror may lack the newest snapshots
 		return n.checkMirror(ctx, v, r, o)
 	}
 	proofs := &proofs{catalog: n.Catalog}

@@ -72,8 +72,8 @@ func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, to target, r api.Mi
 	return res, err
 }
 
-// mirrorSealed is mirrorTo for an encrypted mirror. The limit counts what is sent
-// and read back there, not what is read here.
+// mirrorSealed is mirrorTo for an encrypted mirror. The limit counts the bytes
+// sent and read back there, not those read here.
 func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, recipient string, limit *vault.RateLimiter, o vault.MirrorOptions) (api.MirrorResult, error) {
 	m, err := sealed.New(to.store, sealed.Options{Recipient: recipient, Secret: n.key.Derive("labels of encrypted mirrors"), Temp: n.opts.Data, Limit: limit})
 	if err != nil {
@@ -119,7 +119,7 @@ func wrongMirror(target string, err error) error {
 	case errors.Is(err, vault.ErrOther):
 		fix = api.Say("choose an empty place for the mirror of this vault")
 	default:
-		fix = api.Say("try again: what was copied stays, and the next run goes on from there")
+		fix = api.Say("try again: the copies made so far stay, and the next run continues")
 	}
 	return cause.Wrap(cause.VaultError, err, target, fix)
 }

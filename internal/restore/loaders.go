@@ -179,8 +179,8 @@ func (v view) strands(gone []string) string {
 
 // unsafe says why a unit would not return from a reload; nil where all would.
 // Its rules are those of the boot loaders; see [ios.Register] and the sections
-// on the environment variables of the Catalyst configuration guides. What is not
-// certain is refused.
+// on the environment variables of the Catalyst configuration guides. It refuses
+// every uncertain case.
 func (v view) unsafe(loaders []loader) *api.Problem {
 	for _, l := range loaders {
 		if why := v.unsafeSettings(l); why != nil {

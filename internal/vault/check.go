@@ -83,7 +83,7 @@ type checker struct {
 	counts    api.CheckResult // the numbers of the result
 }
 
-// result is what was found so far.
+// result holds the findings so far.
 func (c *checker) result() api.CheckResult {
 	slices.SortFunc(c.problems, func(a, b api.CheckProblem) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Message, b.Message))

@@ -13,7 +13,7 @@ import (
 // absent is the size of a blob that does not exist, or that no snapshot names.
 const absent = -1
 
-// content is what is known of one blob.
+// content holds the known facts of one blob.
 type content struct {
 	claim
 	size   int64 // of the blob; absent where it does not exist

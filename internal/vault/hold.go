@@ -7,7 +7,7 @@ import "sync"
 type claims struct {
 	mu      sync.Mutex
 	held    int             // how many hold the vault
-	claimed map[digest]bool // what was looked up, proved or put since held was 0
+	claimed map[digest]bool // content looked up, proved or put since held was 0
 }
 
 // Hold keeps a prune of this process from removing any content that is looked up,

@@ -53,7 +53,7 @@ const (
 // MirrorOptions say how a vault is mirrored.
 type MirrorOptions struct {
 	Fresh    bool         // the mirror may be made
-	Limit    *RateLimiter // of what is read and sent; nil: none
+	Limit    *RateLimiter // of bytes read and sent; nil: none
 	Parallel int          // contents at once; 0: 8
 	// Progress, unless nil, gets the bytes of contents that the mirror has, and of
 	// all contents of new snapshots. It is called by one goroutine at a time.

@@ -27,7 +27,7 @@ type Twin struct {
 	limit *RateLimiter
 }
 
-// NewTwin returns the mirror in a store. limit bounds what is read back; nil: it
+// NewTwin returns the mirror in a store. limit bounds the reads; nil: it
 // does not.
 func NewTwin(s Store, limit *RateLimiter) *Twin { return &Twin{New(s), limit} }
 

@@ -100,7 +100,7 @@ func namesIn(t *testing.T, dir string) string {
 	return strings.Join(names, " ")
 }
 
-// TestCheckRemembersProofs reads only what was not proved for a while.
+// TestCheckRemembersProofs reads only content without a recent proof.
 func TestCheckRemembersProofs(t *testing.T) {
 	dir, blob := checked(t)
 	for i, want := range []int{1, 0} { // the image was proved when it came

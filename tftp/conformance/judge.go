@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// suite is a target that answers, and what is known about it.
+// suite is a target that answers, and the known facts about it.
 type suite struct {
 	Target
 	upload uploads

@@ -177,7 +177,7 @@ func (p *peer) closed(d time.Duration) {
 	}
 }
 
-// drain reads what is under way.
+// drain reads the packets under way.
 func (p *peer) drain(d time.Duration) {
 	for p.receive(d) != nil {
 	}

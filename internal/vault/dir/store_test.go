@@ -115,7 +115,7 @@ func TestRepeatedLink(t *testing.T) {
 		t.Errorf("what this process made: %v", err)
 	}
 	if err := put(); !errors.Is(err, vault.ErrExists) {
-		t.Errorf("what was there before: %v", err)
+		t.Errorf("the earlier content: %v", err)
 	}
 	path, _ := writeSpool(t, t.TempDir(), "another")
 	if err := d.dir.Adopt(t.Context(), vault.BlobKey(sumOf("another")), path); err != nil {

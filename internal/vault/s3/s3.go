@@ -138,7 +138,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) er
 	err := s.put(ctx, key, r, size, o)
 	var answer minio.ErrorResponse
 	if errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed || answer.StatusCode == http.StatusConflict) {
-		// Conflict: another process puts it at this moment. Only what is there counts.
+		// Conflict: another process puts it at this moment. Only the stored content counts.
 		if _, absent := s.Stat(ctx, key); absent == nil {
 			return vault.ErrExists
 		}

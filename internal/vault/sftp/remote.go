@@ -155,7 +155,7 @@ func (r *remote) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// wrap adds to an error what was done with which file; nil stays nil.
+// wrap adds the action and the file to an error; nil stays nil.
 func wrap(op, name string, err error) error {
 	if err == nil {
 		return nil

@@ -55,7 +55,7 @@ func (r *recorder) note(packet []byte) {
 	}
 }
 
-// recorded returns what was noted since the last call.
+// recorded returns the notes since the last call.
 func (r *recorder) recorded() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,7 +183,7 @@ func TestServerWithoutLinks(t *testing.T) {
 	}
 }
 
-// TestModes: nobody else on the server may read what is in the store, not even
+// TestModes: nobody else on the server may read the files of the store, not even
 // while it is written.
 func TestModes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vault")

@@ -35,7 +35,7 @@ type Store struct {
 	close  func() error
 }
 
-// Synced reports whether the server brings what was put to stable storage.
+// Synced reports whether the server brings content to stable storage.
 // Without it, contents that were put shortly before a power cut there may be
 // lost or damaged.
 func (s *Store) Synced() bool { return s.remote.syncs }

@@ -47,7 +47,7 @@ func wantTwin(t *testing.T, original, twin vault.Store) {
 	wantProblems(t, vault.New(twin), true)
 }
 
-// testMirror mirrors to an empty store, then what is new.
+// testMirror mirrors to an empty store, then mirrors new content.
 func testMirror(t *testing.T, to vault.Store) {
 	v, from := madeVault(t)
 	all := history(t, from, "a", "shared", "b", "shared")

@@ -68,7 +68,7 @@ func mark(r report, number int) string {
 	return ""
 }
 
-// failures lists what was seen in each failed case.
+// failures lists the observations in each failed case.
 func failures(out io.Writer, name string, r report) {
 	if r.Failed == 0 {
 		return
