@@ -109,10 +109,11 @@ func (v *Vault) put(ctx context.Context, sum string, size int64, content func() 
 	return v.store.Put(ctx, BlobKey(sum), r, size)
 }
 
-// mend proves a blob that exists, and replaces a damaged one with content.
+// mend proves a blob that exists, and replaces one that is damaged or cannot be
+// read with content.
 func (v *Vault) mend(ctx context.Context, sum string, size int64, content func() (io.Reader, error)) error {
 	damage := v.Prove(ctx, sum, size)
-	if !errors.Is(damage, ErrDamaged) {
+	if !replaceable(damage) {
 		return damage
 	}
 	r, err := content()
@@ -121,6 +122,10 @@ func (v *Vault) mend(ctx context.Context, sum string, size int64, content func()
 	}
 	return v.replace(ctx, BlobKey(sum), r, size)
 }
+
+// replaceable reports whether a content with this error is worth nothing: another
+// copy may replace it.
+func replaceable(err error) bool { return errors.Is(err, ErrDamaged) || Unreadable(err) }
 
 // HasBlob reports whether the vault has the content with the given SHA-256,
 // with size bytes. An error means that it cannot say.

@@ -118,17 +118,9 @@ func (c *checker) list(ctx context.Context, prefix string, yield func(Info)) err
 // unlisted reports the parts of the store that could not be listed, and
 // returns all other errors.
 func (c *checker) unlisted(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var others []error
-		for _, e := range joined.Unwrap() {
-			others = append(others, c.unlisted(e))
-		}
-		return errors.Join(others...)
-	}
-	var part *UnlistedError
-	if errors.As(err, &part) {
+	parts, err := unlistedParts(err)
+	for _, part := range parts {
 		c.report(api.CheckUnreadable, part.Part, "%v", part.Err)
-		return nil
 	}
 	return err
 }

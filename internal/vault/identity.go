@@ -127,16 +127,11 @@ func (v *Vault) wantNew(ctx context.Context) error {
 
 // unlessAbsent returns err without the parts of a store that do not exist.
 func unlessAbsent(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var others []error
-		for _, e := range joined.Unwrap() {
-			others = append(others, unlessAbsent(e))
+	parts, err := unlistedParts(err)
+	for _, part := range parts {
+		if !errors.Is(part.Err, fs.ErrNotExist) {
+			err = errors.Join(err, part)
 		}
-		return errors.Join(others...)
-	}
-	var part *UnlistedError
-	if errors.As(err, &part) && errors.Is(part.Err, fs.ErrNotExist) {
-		return nil
 	}
 	return err
 }

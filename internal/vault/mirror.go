@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"flashwarden/api"
@@ -19,10 +20,12 @@ type Mirror interface {
 	// is an ErrMissing, the mirror of another vault an ErrOther.
 	Begin(ctx context.Context, id Identity, fresh bool) (made bool, err error)
 	// Documents reports of each document of the vault, by its key, whether the mirror
-	// had it when it was called.
+	// had it when it was called. Where parts of the mirror cannot be listed, it does so
+	// for all others, and the error joins an *UnlistedError for each part.
 	Documents(ctx context.Context) (have func(key string) bool, err error)
 	// Content makes sure that the mirror has this content, and proves it there. It
-	// returns what it did.
+	// returns what it did. WasReplaced with an error that is Unreadable says that only
+	// this content cannot be kept.
 	Content(ctx context.Context, c Original) (Copied, error)
 	// Document keeps a document, and proves it there. The mirror has all contents
 	// that s names; s is zero for the record of a prune.
@@ -85,10 +88,11 @@ type mirrorRun struct {
 	parallel int
 	count    *counter
 	have     func(key string) bool // the mirror has this document
+	closed   []string              // the parts of the mirror that cannot be listed
 	sizes    map[digest]int64      // contents of new snapshots
 
 	mu     sync.Mutex
-	ended  map[digest]error // contents that are dealt with; an error: the vault's is damaged
+	ended  map[digest]error // contents that are dealt with; an error: why the mirror lacks it
 	result api.MirrorResult
 }
 
@@ -101,7 +105,7 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 	if r.result.Made, err = r.to.Begin(ctx, id, fresh); err != nil {
 		return err
 	}
-	if r.have, err = r.to.Documents(ctx); err != nil {
+	if err := r.documentsOfMirror(ctx); err != nil {
 		return err
 	}
 	if err := r.prunes(ctx); err != nil { // before the snapshots whose gaps they explain
@@ -119,17 +123,33 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 	return nil
 }
 
+// documentsOfMirror finds out which documents the mirror has.
+func (r *mirrorRun) documentsOfMirror(ctx context.Context) (err error) {
+	r.have, err = r.to.Documents(ctx)
+	parts, err := unlistedParts(err)
+	for _, part := range parts {
+		r.closed = append(r.closed, part.Part+"/")
+		r.problem(api.CheckProblem{Kind: api.CheckUnreadable, Path: part.Part, Message: fmt.Sprintf("the mirror cannot be listed there, so nothing was copied: %v", part.Err)})
+	}
+	return err
+}
+
+// wants reports whether the mirror lacks a document and can take it.
+func (r *mirrorRun) wants(key string) bool {
+	return !r.have(key) && !slices.ContainsFunc(r.closed, func(part string) bool { return strings.HasPrefix(key, part) })
+}
+
 // prunes copies the records of prunes.
 func (r *mirrorRun) prunes(ctx context.Context) error {
 	var missing []string
 	err := r.vault.store.List(ctx, PrunesPart+"/", func(i Info) error {
-		if name, ok := pruneOf(i.Key); ok && !r.have(i.Key) {
+		if name, ok := pruneOf(i.Key); ok && r.wants(i.Key) {
 			missing = append(missing, name)
 		}
 		return nil
 	})
-	if err != nil {
-		return unlessAbsent(err)
+	if err := r.unlisted(unlessAbsent(err)); err != nil {
+		return err
 	}
 	for _, name := range missing {
 		key := PruneKey(name)
@@ -162,6 +182,9 @@ func (r *mirrorRun) plan(ctx context.Context) (missing []string, err error) {
 			r.result.Held++
 			continue
 		}
+		if !r.wants(SnapshotKey(name)) {
+			continue
+		}
 		s, err := r.vault.Document(ctx, name)
 		if err != nil {
 			if err := r.skip(ctx, SnapshotKey(name), err); err != nil {
@@ -178,6 +201,16 @@ func (r *mirrorRun) plan(ctx context.Context) (missing []string, err error) {
 		}
 	}
 	return missing, nil
+}
+
+// unlisted reports the parts of the vault that cannot be listed, and returns all
+// other errors.
+func (r *mirrorRun) unlisted(err error) error {
+	parts, err := unlistedParts(err)
+	for _, part := range parts {
+		r.problem(api.CheckProblem{Kind: api.CheckUnreadable, Path: part.Part, Message: fmt.Sprintf("so nothing below it was copied: %v", part.Err)})
+	}
+	return err
 }
 
 // skip reports a document of the vault that cannot be copied. Only one that a
@@ -295,6 +328,9 @@ func (r *mirrorRun) content(ctx context.Context, sum digest, trusted bool) error
 		}
 		return f, err
 	}})
+	if did == WasReplaced && damage == nil && Unreadable(err) {
+		damage = fmt.Errorf("the mirror can neither read nor replace it: %w", err)
+	}
 	if err != nil && (damage == nil || ctx.Err() != nil) {
 		return fmt.Errorf("blob %s: %w", sum, err)
 	}
@@ -392,8 +428,11 @@ func (r *mirrorRun) lacks(ctx context.Context, s api.Snapshot) bool {
 			continue
 		}
 		kind := api.CheckBlobDamaged
-		if errors.Is(damage, ErrNotFound) {
+		switch {
+		case errors.Is(damage, ErrNotFound):
 			kind = api.CheckBlobMissing
+		case Unreadable(damage):
+			kind = api.CheckUnreadable
 		}
 		if _, err := r.vault.store.Stat(ctx, SnapshotKey(s.Document)); !errors.Is(err, ErrNotFound) {
 			r.problem(api.CheckProblem{Kind: kind, Path: BlobKey(f.SHA256), Devices: []string{s.Device},

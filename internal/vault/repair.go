@@ -15,7 +15,8 @@ import (
 // that only the copy has count as missing. No other process may remove anything
 // from the vault at the same time. Problems of the result are those that stay.
 func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOptions) (api.CheckResult, error) {
-	names, err := from.Names(ctx)
+	names, err := from.listedNames(ctx, SnapshotsPart+"/")
+	unlisted, err := unlistedParts(err)
 	if err != nil {
 		return api.CheckResult{}, fmt.Errorf("copy of the vault: %w", err)
 	}
@@ -33,6 +34,9 @@ func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOption
 			res.Problems = stillThere(res.Problems, again.Problems)
 			res.Snapshots, res.Blobs, res.Bytes = again.Snapshots, again.Blobs, again.Bytes
 		}
+	}
+	for _, part := range unlisted {
+		res.Notes = append(res.Notes, fmt.Sprintf("the copy cannot be listed below %s: %v", part.Part, part.Err))
 	}
 	slices.Sort(res.Repaired)
 	res.OK = len(res.Problems) == 0

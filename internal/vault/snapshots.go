@@ -115,18 +115,23 @@ func (v *Vault) Names(ctx context.Context) ([]string, error) {
 }
 
 func (v *Vault) names(ctx context.Context, prefix string) ([]string, error) {
-	var names []string
-	err := v.store.List(ctx, prefix, func(i Info) error {
+	names, err := v.listedNames(ctx, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	return names, nil
+}
+
+// listedNames returns the names that can be listed, and the error of Store.List.
+func (v *Vault) listedNames(ctx context.Context, prefix string) (names []string, err error) {
+	err = v.store.List(ctx, prefix, func(i Info) error {
 		if name, ok := snapshotOf(i.Key); ok {
 			names = append(names, name)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list snapshots: %w", err)
-	}
 	slices.Sort(names)
-	return names, nil
+	return names, err
 }
 
 // Snapshots yields all snapshots in the order of their times, without their

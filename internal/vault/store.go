@@ -2,7 +2,9 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"io"
+	"syscall"
 	"time"
 
 	"flashwarden/api"
@@ -51,6 +53,28 @@ func (e *UnlistedError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error behind it.
 func (e *UnlistedError) Unwrap() error { return e.Err }
+
+// unlistedParts splits an error of Store.List into the parts that could not be
+// listed and all other errors.
+func unlistedParts(err error) (parts []*UnlistedError, others error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			some, other := unlistedParts(e)
+			parts, others = append(parts, some...), errors.Join(others, other)
+		}
+		return parts, others
+	}
+	if part, ok := err.(*UnlistedError); ok { // not errors.As: a wrapped join has several
+		return []*UnlistedError{part}, nil
+	}
+	return nil, err
+}
+
+// Unreadable reports whether err says that a disk cannot return what it holds, as
+// of a bad sector. Trying again does not help.
+func Unreadable(err error) bool {
+	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EUCLEAN) || errors.Is(err, syscall.EBADMSG)
+}
 
 // Adopter is a Store that can take over a finished file without another pass
 // over its bytes.

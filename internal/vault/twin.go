@@ -88,13 +88,11 @@ func (t *Twin) make(ctx context.Context, id Identity) (made bool, err error) {
 // Documents implements Mirror.
 func (t *Twin) Documents(ctx context.Context) (func(key string) bool, error) {
 	have := map[string]bool{}
+	var errs []error
 	for _, part := range []string{SnapshotsPart, PrunesPart} {
-		err := t.vault.store.List(ctx, part+"/", func(i Info) error { have[i.Key] = true; return ctx.Err() })
-		if err != nil {
-			return nil, err
-		}
+		errs = append(errs, t.vault.store.List(ctx, part+"/", func(i Info) error { have[i.Key] = true; return ctx.Err() }))
 	}
-	return func(key string) bool { return have[key] }, nil
+	return func(key string) bool { return have[key] }, errors.Join(errs...)
 }
 
 // Content implements Mirror.
@@ -108,7 +106,7 @@ func (t *Twin) Content(ctx context.Context, c Original) (Copied, error) {
 	case errors.Is(err, ErrNotFound):
 		return WasCopied, t.put(ctx, c)
 	}
-	if errors.Is(err, ErrDamaged) {
+	if replaceable(err) {
 		return WasReplaced, t.replace(ctx, c)
 	}
 	return WasThere, err
@@ -179,10 +177,17 @@ func (t *Twin) readBack(ctx context.Context, key string) (string, error) {
 
 // Document implements Mirror.
 func (t *Twin) Document(ctx context.Context, key string, data []byte, _ api.Snapshot) error {
-	sum := sha256.Sum256(data)
+	raw := sha256.Sum256(data)
+	sum := hex.EncodeToString(raw[:])
 	err := t.vault.store.Put(ctx, key, bytes.NewReader(data), int64(len(data)))
 	if err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
-	return t.prove(ctx, key, hex.EncodeToString(sum[:]))
+	if err = t.prove(ctx, key, sum); !replaceable(err) {
+		return err
+	}
+	if err := t.vault.replace(ctx, key, bytes.NewReader(data), int64(len(data))); err != nil {
+		return err
+	}
+	return t.prove(ctx, key, sum)
 }

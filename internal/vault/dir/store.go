@@ -200,15 +200,15 @@ func leadsTo(part, prefix string) bool {
 	return strings.HasPrefix(part, prefix) || strings.HasPrefix(prefix, part)
 }
 
-// readDir calls do for each entry of a directory, and visit where it is
-// missing or closed to us.
+// readDir calls do for each entry of a directory, and visit with an error where it
+// cannot be listed.
 func (d *Store) readDir(ctx context.Context, part string, visit func(string, fs.DirEntry, error) error, do func(fs.DirEntry) error) error {
 	entries, err := d.disk.ReadDir(filepath.Join(d.path, part))
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err != nil && d.remote && !ofDirectory(err):
+		return err // the connection
+	case err != nil:
 		return visit(part, nil, err)
-	}
-	if err != nil {
-		return err
 	}
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
@@ -219,6 +219,11 @@ func (d *Store) readDir(ctx context.Context, part string, visit func(string, fs.
 		}
 	}
 	return nil
+}
+
+// ofDirectory reports whether an error of a server concerns one directory alone.
+func ofDirectory(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || vault.Unreadable(err)
 }
 
 // Delete implements vault.Store.

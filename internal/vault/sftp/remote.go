@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -143,7 +144,7 @@ func possible(op, name string, ask func(string) (fs.FileInfo, error)) (fs.FileIn
 func (r *remote) ReadDir(name string) ([]fs.DirEntry, error) {
 	infos, err := r.client.ReadDir(name)
 	if err != nil {
-		return nil, wrap("list", name, err)
+		return nil, wrap("list", name, unreadable(err))
 	}
 	entries := make([]fs.DirEntry, 0, len(infos))
 	for _, info := range infos {
@@ -193,10 +194,28 @@ func (r *remote) full(name string, err error) error {
 	return fmt.Errorf("%w on the server (%w)", syscall.ENOSPC, err)
 }
 
+// unreadable makes the failure to read what is open an EIO: of the errors of
+// read(2), a server has no other code for it.
+func unreadable(err error) error {
+	if !failed(err) {
+		return err
+	}
+	return fmt.Errorf("%w on the server (%w)", syscall.EIO, err)
+}
+
 // file is an open file or directory of a server.
 type file struct {
 	*sftp.File
 	remote *remote
+}
+
+// Read implements io.Reader.
+func (f *file) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	if err == io.EOF {
+		return n, err
+	}
+	return n, wrap("read", f.Name(), unreadable(err))
 }
 
 // Write implements io.Writer.
