@@ -52,6 +52,7 @@ type BackupResult struct {
 // BackupPlan is the outcome of a dry run.
 type BackupPlan struct {
 	Commands []string `json:"commands"`   // exactly as typed; TICKET stands for the one-time name
-	Bytes    int64    `json:"bytes"`      // at most, if the vault holds none of the content yet
+	Bytes    int64    `json:"bytes"`      // to copy; fewer if the vault holds content from another device
+	Known    int64    `json:"known"`      // bytes of the files that did not change since the newest snapshot, and are not copied again
 	Free     int64    `json:"free_bytes"` // in the spool's file system
 }

@@ -48,7 +48,7 @@ func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 	case v.err != nil:
 		return v
 	case j.opts.DryRun:
-		v.plan, v.err = j.plan(l, v.files)
+		v.plan, v.err = j.plan(ctx, l, v.sight)
 		return v
 	}
 	for i, f := range v.files {

@@ -112,7 +112,14 @@ func (r Results) plans(l Layout) string {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s: %s\n", OneLine(one.Device), statusAndCause(one, l.Palette))
-		b.WriteString(l.Prose("  ", fmt.Sprintf("would copy %s, except files that the vault already has; %s free here", ExactBytes(one.Plan.Bytes), Bytes(one.Plan.Free))))
+		text := "would copy " + ExactBytes(one.Plan.Bytes)
+		if one.Plan.Bytes > 0 {
+			text += ", less if the vault has the content from another device"
+		}
+		if one.Plan.Known > 0 {
+			text += "; " + Bytes(one.Plan.Known) + " unchanged since the last backup"
+		}
+		b.WriteString(l.Prose("  ", text+"; "+Bytes(one.Plan.Free)+" free here"))
 		for _, c := range one.Plan.Commands {
 			b.WriteString("    " + OneLine(c) + "\n")
 		}

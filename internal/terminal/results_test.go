@@ -132,7 +132,7 @@ func TestDryRunResults(t *testing.T) {
 	const want = `dry run: 1 ok
 
 sw1: ok
-  would copy 18.3 MB (18,286,080 bytes), except files that the vault already has; 75.0 GB free here
+  would copy 18.3 MB (18,286,080 bytes), less if the vault has the content from another device; 75.0 GB free here
     show running-config
 `
 	if got := (terminal.Results{r}).Format(terminal.Layout{}); got != want {
