@@ -53,7 +53,7 @@ func newBoot(p *profile, o Options) boot {
 			u.boots = p.Members[i-1].Boots
 		}
 		setDefault(&o.Register, p.Register)
-		if o.RegisterUnit == 0 || o.RegisterUnit == i+1 {
+		if o.RegisterUnit == 0 || o.RegisterUnit == i+1 || !p.can(showBootvar) {
 			u.register, u.next = o.Register, o.Register
 			if o.RegisterNext != 0 {
 				u.next = o.RegisterNext

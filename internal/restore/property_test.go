@@ -60,7 +60,9 @@ func TestAlwaysBoots(t *testing.T) {
 				if !w.chance(5) {
 					w.b.node.Runner().Backup(t.Context(), w.b.device, backup.Options{Policy: api.PolicyAll})
 				}
-				w.b.sw.Arm(w.faults())
+				if w.lost == "" || w.chance(3) {
+					w.b.sw.Arm(w.faults())
+				}
 				w.run(t)
 			})
 		})
@@ -74,6 +76,7 @@ type world struct {
 	b       *bench
 	request api.Restore
 	files   []string
+	lost    string // a file that is not there, and nothing else is asked for than this file and a reload
 
 	mu     sync.Mutex
 	typed  int
@@ -161,6 +164,15 @@ func (w *world) faults() iossim.Faults {
 
 // ask makes the request.
 func (w *world) ask(first *bench, image, old string) {
+	if w.chance(4) {
+		for _, f := range first.snapshot.Files {
+			if f.Kind == api.KindVLAN || f.Kind == api.KindOther && w.lost == "" {
+				w.lost = f.Path
+			}
+		}
+		w.request, w.files = api.Restore{Reload: true}, []string{w.lost}
+		return
+	}
 	w.request = api.Restore{SetBoot: !w.chance(4), Reload: w.chance(2), Replace: !w.chance(4)}
 	switch w.random.IntN(4) {
 	case 0:
@@ -183,6 +195,9 @@ func (w *world) ask(first *bench, image, old string) {
 func (w *world) prepare() {
 	b := w.b
 	image := b.snapshot.Facts.Image
+	if w.lost != "" {
+		b.lose(w.lost)
+	}
 	if data, there := b.sw.File(image); there && w.chance(2) || slices.Contains(w.options.Boots, flashOf(image)+"/old.bin") {
 		b.write(flashOf(image)+"/old.bin", "\x7fELF"+string(data[:min(len(data), 2000)]))
 	}
@@ -247,7 +262,9 @@ func (w *world) run(t *testing.T) {
 	case len(p.Refusals) > 0:
 		status = "refused: " + p.Refusals[0].Detail
 	default:
-		r := b.runner().Apply(ctx, b.device, b.snapshot, p, b.onEvent)
+		runner := b.runner()
+		runner.Return = 30 * time.Second
+		r := runner.Apply(ctx, b.device, b.snapshot, p, b.onEvent)
 		status = r.Status + ": " + r.Message
 	}
 	t.Log(status)
