@@ -136,7 +136,7 @@ def case_rows(path):
             continue
         failed = failures(rs)
         same = sum((r.get("check") or {}).get("same", 0) for r in rs)
-        yield [case, p, spread([r.get("MBps") for r in rs]), cpu, spread([(r.get("xfer_s") or {}).get("p50") for r in rs], "{:.2f}"),
+        yield [case, p, spread([r.get("MBps") for r in rs], "{:.2f}"), cpu, spread([(r.get("xfer_s") or {}).get("p50") for r in rs], "{:.2f}"),
                f"{failed}/{sum(r.get('n', 1) for r in rs)}" + (f", {same} same" if same else ""), text(median([r.get("pss_max_kb") for r in rs]), "{:.0f}")]
 
 

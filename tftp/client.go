@@ -25,6 +25,19 @@ type Client struct {
 	Timeout time.Duration
 	Retries int // repetitions of one packet before the transfer fails. 0: 8
 
+	// ServerTimeout asks the server to repeat its packets after this time (RFC
+	// 2349): whole seconds, 1 s to 255 s. 0: the option is not sent.
+	ServerTimeout time.Duration
+
+	// Dally is how long Get waits after its last ACK, to send it again if the
+	// server has not received it (RFC 1350 section 6). 0: Get returns at once.
+	Dally time.Duration
+
+	// Progress is called when further bytes were acknowledged or received. size is
+	// that of the file in bytes; -1: unknown. For a Get it is known if TSize is set
+	// and the server supports it. It must return quickly. May be nil.
+	Progress func(done, size int64)
+
 	// Silent sends no ERROR when a transfer is cancelled or fails, like a
 	// device that lost power. Default: the server gets an ERROR.
 	Silent bool
@@ -44,6 +57,7 @@ func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r 
 		return 0, fmt.Errorf("put %s: %w", name, err)
 	}
 	defer x.close()
+	x.tsize = size
 	snd, err := x.startPut(name, size)
 	if err == nil {
 		err = x.send(snd, &source{r: r, netascii: c.Netascii})
@@ -86,7 +100,7 @@ type exchange struct {
 	dest   destination
 	rt     retransmit
 	terms  terms
-	tsize  int64     // announced by the server; -1: not announced
+	tsize  int64     // of the file in bytes; -1: unknown
 	armed  time.Time // read deadline of the socket
 	disarm func() bool
 	chunks chunkPool
@@ -193,6 +207,9 @@ func (x *exchange) ask(op Op, size int64) []Option {
 	if x.Window > 1 {
 		list = append(list, Option{optWindowSize, fmt.Sprint(x.Window)})
 	}
+	if x.ServerTimeout > 0 {
+		list = append(list, Option{optTimeout, fmt.Sprint(int(x.ServerTimeout / time.Second))})
+	}
 	return list
 }
 
@@ -230,7 +247,7 @@ func allowed(g Option, asked []Option) bool {
 		}
 		most, _ := parseNumber(a.Value)
 		got, _ := parseNumber(g.Value)
-		return a.Name == optTSize || got <= most
+		return a.Name == optTSize || got <= most && (a.Name != optTimeout || got == most)
 	}
 	return false
 }

@@ -52,6 +52,7 @@ func (x *exchange) send(snd *sender, src *source) error {
 		if p.op == opACK && snd.ack(now, p.block, x.rt.srtt) {
 			x.rt.answered(now)
 			snd.release(&x.chunks)
+			x.progress(snd.bytes())
 		}
 	}
 	return nil
@@ -179,11 +180,38 @@ func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 		if len(p.body) > x.terms.blockSize {
 			return illegal("the DATA is longer than the block size")
 		}
-		if done, err := x.take(rcv, p, dst, send); done || err != nil {
+		done, err := x.take(rcv, p, dst, send)
+		if err != nil {
 			return err
+		}
+		x.progress(rcv.bytes)
+		if done {
+			x.dally(rcv.number(rcv.last))
+			return nil
 		}
 	}
 	return err
+}
+
+func (x *exchange) progress(done int64) {
+	if x.Progress != nil {
+		x.Progress(done, x.tsize)
+	}
+}
+
+// dally repeats the last ACK as long as the server repeats the last DATA (RFC 1350
+// section 6). The file is complete, so errors do not matter any more.
+func (x *exchange) dally(last uint16) {
+	end := time.Now().Add(x.Dally)
+	for x.Dally > 0 {
+		p, err := x.read(end)
+		if err != nil {
+			return
+		}
+		if p.op == opData && p.block == last {
+			x.sendOne(appendACK(nil, last))
+		}
+	}
 }
 
 // take handles one DATA of a get. It writes the content before it acknowledges it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"net"
@@ -91,4 +92,48 @@ func ExampleClient_Get() {
 	// Output:
 	// true true
 	// true
+}
+
+// lines is a Handler that sends the output of a program, whose size nobody knows.
+type lines struct{ uploads }
+
+func (lines) OpenRead(context.Context, *tftp.Request) (tftp.Reader, error) {
+	return tftp.Stream(io.NopCloser(strings.NewReader("made when it was asked for\n"))), nil
+}
+
+func ExampleStream() {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	server := &tftp.Server{Handler: lines{}}
+	go server.Serve(context.Background(), conn)
+
+	var got bytes.Buffer
+	_, err = (&tftp.Client{}).Get(context.Background(), conn.LocalAddr().(*net.UDPAddr).AddrPort(), "report", &got)
+	fmt.Print(got.String(), err)
+	// Output:
+	// made when it was asked for
+	// <nil>
+}
+
+// Shutdown waits for running transfers, at most as long as its context.
+func ExampleServer_Shutdown() {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	server := &tftp.Server{Handler: uploads{}}
+	ended := make(chan error)
+	go func() { ended <- server.Serve(context.Background(), conn) }()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	fmt.Println(server.Shutdown(ctx))
+	fmt.Println(<-ended)
+	// Output:
+	// <nil>
+	// <nil>
 }
