@@ -21,6 +21,7 @@ func TestLimits(t *testing.T) {
 	t.Run("126 flood from forged addresses", testFlood)
 	t.Run("126 flood from one network", testFloodOfOneNetwork)
 	t.Run("126 limit of one source", testPerSource)
+	t.Run("126 a greedy source starves nobody", testGreedySource)
 	t.Run("126 proved transfers are not crowded out", testProvedStay)
 	t.Run("128 large blocks that never arrive", testLargeBlocksLost)
 	t.Run("128 a forged request for large blocks", testForgedLargeBlocks)
@@ -129,6 +130,39 @@ func testPerSource(t *testing.T) {
 	p = w.peerAt(netip.MustParseAddrPort("127.0.0.3:0"))
 	p.request(wrq("other", "octet"))
 	p.expect(ack(0))
+}
+
+// testGreedySource has a stranger who takes all transfers and windows that his address
+// may have, and stalls. A device at another address still gets a window.
+func testGreedySource(t *testing.T) {
+	m := &memory{}
+	w := onLoopback(t, &tftp.Server{Handler: m, MaxTransfers: 40, PerSource: 20, BufferBytes: 2 << 20})
+	refused := false
+	for i := range 30 {
+		p := w.peerAt(netip.MustParseAddrPort("127.0.0.2:0"))
+		p.request(wrq(fmt.Sprint("stalled", i), "octet", "blksize", "512", "windowsize", "64"))
+		if got := p.next(); got[1] == 5 {
+			refused = true
+			continue
+		}
+		p.send(data(1, make([]byte, 512)))
+	}
+	if !refused {
+		t.Error("one address got 30 of 40 transfers")
+	}
+	p := w.peerAt(netip.MustParseAddrPort("127.0.0.3:0"))
+	p.request(wrq("mine", "octet", "windowsize", "16"))
+	p.expect(oack("windowsize", "16"))
+	body := content(1, 16*512+5)
+	for n := 1; n <= 16; n++ {
+		p.send(data(n, block(body, 512, n)))
+	}
+	p.expect(ack(16))
+	p.send(data(17, block(body, 512, 17)))
+	p.expect(ack(17))
+	if got, _ := m.get("mine"); !bytes.Equal(got, body) {
+		t.Errorf("%d bytes are stored", len(got))
+	}
 }
 
 func testProvedStay(t *testing.T) {
