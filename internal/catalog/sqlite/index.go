@@ -160,12 +160,26 @@ func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 			return err
 		}
 		if catalog.ReadOnArrival(f) {
-			if err := prove(ctx, tx, catalog.Proof{SHA256: f.SHA256, Size: f.Size, Read: s.Started, Whole: true}); err != nil {
+			if err := proveOnArrival(ctx, tx, catalog.Proof{SHA256: f.SHA256, Size: f.Size, Read: s.Started, Whole: true}); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// proveOnArrival is prove for content that a backup copied. Where the content was
+// whole before, other devices that have it keep their older proof: their states are
+// not computed again for each device that copies it too.
+func proveOnArrival(ctx context.Context, tx *sql.Tx, p catalog.Proof) error {
+	done, err := tx.ExecContext(ctx, `UPDATE blob SET checked = max(checked, ?) WHERE sha256 = ? AND checked IS NOT NULL AND NOT damaged`, p.Read.Unix(), p.SHA256)
+	if err != nil {
+		return err
+	}
+	if n, err := done.RowsAffected(); n > 0 || err != nil {
+		return err
+	}
+	return prove(ctx, tx, p)
 }
 
 func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f api.File, runs sql.NullString) error {
