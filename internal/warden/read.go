@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -182,8 +181,10 @@ func imageNames(ctx context.Context, n *node.Node) ([]string, error) {
 // each returns the distinct names of all, without empty ones.
 func each[T any](all []T, name func(T) string) []string {
 	var names []string
+	seen := make(map[string]bool, len(all))
 	for _, one := range all {
-		if text := name(one); text != "" && !slices.Contains(names, text) {
+		if text := name(one); text != "" && !seen[text] {
+			seen[text] = true
 			names = append(names, text)
 		}
 	}
