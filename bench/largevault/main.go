@@ -55,7 +55,7 @@ type unsynced struct {
 	made map[string]bool
 }
 
-// Put implements vault.Store.
+// Put implements vault.Store, except that it replaces: what is there is the same.
 func (u *unsynced) Put(_ context.Context, key string, r io.Reader, _ int64) error {
 	name := filepath.Join(u.root, filepath.FromSlash(key))
 	if part := filepath.Dir(name); !u.made[part] {
@@ -66,7 +66,7 @@ func (u *unsynced) Put(_ context.Context, key string, r io.Reader, _ int64) erro
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
 	if errors.Is(err, fs.ErrExist) {
-		return vault.ErrExists
+		return nil
 	}
 	if err != nil {
 		return err

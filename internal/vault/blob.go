@@ -160,7 +160,7 @@ func (v *Vault) Prove(ctx context.Context, sha256 string, size int64) error {
 	if err := v.checkBlob(ctx, sha256, size); err != nil {
 		return err
 	}
-	got := v.hashBlob(ctx, digestOf(sha256), make([]byte, readBuffer), &counter{})
+	got := v.hashBlob(ctx, digestOf(sha256), make([]byte, min(readBuffer, size+1)), &counter{})
 	if got.err == nil && got.sha256 != got.sum {
 		return fmt.Errorf("blob %s has the SHA-256 %s: %w", sha256, got.sha256, ErrDamaged)
 	}
