@@ -8,6 +8,7 @@
 # Needs about 12 GB of disk, with 20 GB of blobs 32, in $BENCH_DIR (default: a new
 # directory in /tmp, which it removes).
 set -euo pipefail
+umask 077 # as in a vault
 cd "$(dirname "$0")/.."
 devices=${1:-10000} each=${2:-500} snapshots=${3:-200000} gigabytes=${4:-20}
 work=${BENCH_DIR:-$(mktemp -d /tmp/flashwarden-vault-XXXXXX)}
