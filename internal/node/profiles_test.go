@@ -61,7 +61,7 @@ var shapes = map[string]shape{
 	"c9300-smu": {image: "flash:/cat9k_iosxe.17.09.04a.SPA.conf",
 		files: []string{"flash:/cat9k_iosxe.17.09.04a.SPA.conf", "flash:/cat9k_iosxe.17.09.04a.SPA.bin", "flash:/cat9k-rpbase.17.09.04a.SPA.pkg",
 			"flash:/cat9k-rpboot.17.09.04a.SPA.pkg", "flash:/cat9k_iosxe.17.09.04a.CSCsim00001.SPA.smu.bin", "flash:/cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin"},
-		notes: []string{"install mode: cat9k_iosxe.17.09.04a.SPA.conf and its packages together are the image; cat9k_iosxe.17.09.04a.SPA.bin, from which they were installed",
+		notes: []string{"install mode: cat9k_iosxe.17.09.04a.SPA.conf and its packages together are the image; they were installed from cat9k_iosxe.17.09.04a.SPA.bin",
 			"SMU flash:cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin is activated and not committed"}},
 	"c9300-stack": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
 		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...), installed("flash-3:", "17.09.04a", stackPackages...))},
