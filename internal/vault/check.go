@@ -42,8 +42,6 @@ type CheckOptions struct {
 	// it was read and has the digest of its name, not whole where it is missing or
 	// damaged. It is called by one goroutine at a time.
 	Proved func(sha256 string, size int64, whole bool)
-
-	copied []string // names of snapshot documents of a copy of the vault
 }
 
 // Check reads the vault again and reports its problems, sorted by path; no
@@ -144,10 +142,9 @@ func (c *checker) prunes(ctx context.Context) error {
 	})
 }
 
-// snapshots reads every document and collects what it names.
-func (c *checker) snapshots(ctx context.Context) error {
-	var names []string
-	err := c.list(ctx, SnapshotsPart+"/", func(i Info) {
+// names lists the snapshot documents. What else lies among them is a problem.
+func (c *checker) names(ctx context.Context) (names []string, err error) {
+	err = c.list(ctx, SnapshotsPart+"/", func(i Info) {
 		switch name, ok := snapshotOf(i.Key); {
 		case ok:
 			names = append(names, name)
@@ -157,6 +154,12 @@ func (c *checker) snapshots(ctx context.Context) error {
 			c.stray(i.Key)
 		}
 	})
+	return names, err
+}
+
+// snapshots reads every document and collects what it names.
+func (c *checker) snapshots(ctx context.Context) error {
+	names, err := c.names(ctx)
 	if err != nil {
 		return err
 	}
@@ -207,7 +210,6 @@ func (c *checker) audit(ctx context.Context) error {
 // part was listed is not.
 func (c *checker) gaps(ctx context.Context) error {
 	c.chain.expect(c.opt.Known, "the catalog")
-	c.chain.expect(c.opt.copied, "the copy")
 	for _, g := range c.chain.gaps() {
 		_, err := c.vault.store.Stat(ctx, SnapshotKey(g.name))
 		if err == nil || ctx.Err() != nil {

@@ -11,16 +11,12 @@ import (
 )
 
 // CheckAndRepair is Check. What it finds damaged or missing is fetched from a
-// copy of the vault, proved by the SHA-256 of its name, and replaced; snapshots
-// that only the copy has count as missing. No other process may remove anything
-// from the vault at the same time. Problems of the result are those that stay.
+// copy of the vault, proved by the SHA-256 of its name, and replaced. Only what
+// this vault or its catalog names is fetched: whoever can write the copy brings
+// in no snapshot of his own. No other process may remove anything from the vault
+// at the same time. Problems of the result are those that stay.
 func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOptions) (api.CheckResult, error) {
-	names, err := from.listedNames(ctx, SnapshotsPart+"/")
-	unlisted, err := unlistedParts(err)
-	if err != nil {
-		return api.CheckResult{}, fmt.Errorf("copy of the vault: %w", err)
-	}
-	opt.copied = names
+	defer v.Hold()()
 	if opt.Proved == nil {
 		opt.Proved = func(string, int64, bool) {}
 	}
@@ -35,12 +31,37 @@ func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOption
 			res.Snapshots, res.Blobs, res.Bytes = again.Snapshots, again.Blobs, again.Bytes
 		}
 	}
-	for _, part := range unlisted {
-		res.Notes = append(res.Notes, fmt.Sprintf("the copy cannot be listed below %s: %v", part.Part, part.Err))
+	if err == nil {
+		err = v.noteUnknown(ctx, from, opt.Known, &res)
 	}
 	slices.Sort(res.Repaired)
 	res.OK = len(res.Problems) == 0
 	return res, errors.Join(err, ctx.Err())
+}
+
+// noteUnknown says how many snapshots only the copy has.
+func (v *Vault) noteUnknown(ctx context.Context, from *Vault, known []string, res *api.CheckResult) error {
+	theirs, err := from.listedNames(ctx, SnapshotsPart+"/")
+	unlisted, err := unlistedParts(err)
+	if err != nil {
+		return fmt.Errorf("copy of the vault: %w", err)
+	}
+	for _, part := range unlisted {
+		res.Notes = append(res.Notes, fmt.Sprintf("the copy cannot be listed below %s: %v", part.Part, part.Err))
+	}
+	ours, err := v.listedNames(ctx, SnapshotsPart+"/")
+	if _, err = unlistedParts(err); err != nil { // the check reports the parts
+		return err
+	}
+	have := make(map[string]bool, len(ours)+len(known))
+	for _, name := range append(ours, known...) {
+		have[name] = true
+	}
+	theirs = slices.DeleteFunc(theirs, func(name string) bool { return have[name] })
+	if len(theirs) > 0 {
+		res.Notes = append(res.Notes, fmt.Sprintf("snapshots of the copy that neither this vault nor its catalog knows, and that were not fetched: %d", len(theirs)))
+	}
+	return nil
 }
 
 // stillThere returns the problems that a check of the structure found after a
@@ -112,6 +133,9 @@ func (r *repair) one(ctx context.Context, key string) error {
 	info, err := r.from.store.Stat(ctx, key)
 	if err != nil {
 		return fmt.Errorf("the copy: %w", err)
+	}
+	if IsBlob(key) {
+		r.vault.claims.claim(digestOf(sum)) // its document may come later
 	}
 	content := func(do func(io.Reader) error) error {
 		stream, err := r.from.store.Get(ctx, key, 0)

@@ -31,7 +31,9 @@ func testRepair(t *testing.T, s vault.Store) {
 	}
 	rot(t, s, documents[1], "{")
 	remove(documents[2])
-	remove(documents[3]) // the last one: only the copy knows it
+	remove(documents[3]) // the last one: only the catalog knows it
+	foreign := `{"format": 2}`
+	put(t, mirror, vault.SnapshotKey("20300101T000000Z-sw1-evil."+sum(foreign)), foreign)
 	rot(t, s, key("an image"), "an imagE")
 	listing := vault.BlobKey(all[0].ListingBlob.SHA256)
 	remove(listing)
@@ -39,7 +41,7 @@ func testRepair(t *testing.T, s vault.Store) {
 	rot(t, mirror, key("of the copy"), "rotten in both")
 
 	proved := map[string]bool{}
-	res, err := v.CheckAndRepair(ctx, vault.New(mirror), vault.CheckOptions{ReadData: true,
+	res, err := v.CheckAndRepair(ctx, vault.New(mirror), vault.CheckOptions{ReadData: true, Known: []string{all[3].Document},
 		Proved: func(sum string, _ int64, whole bool) { proved[sum] = whole }})
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +53,9 @@ func testRepair(t *testing.T, s vault.Store) {
 	}
 	if len(res.Problems) != 1 || res.OK || !strings.Contains(res.Problems[0].Message, "could not be repaired: its SHA-256 is") {
 		t.Errorf("problems that stay: %+v", res.Problems)
+	}
+	if len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "not fetched: 1") {
+		t.Errorf("notes %q", res.Notes)
 	}
 	if !proved[sum("an image")] || proved[sum("of the copy")] {
 		t.Errorf("proved: %v", proved)
