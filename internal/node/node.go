@@ -53,7 +53,8 @@ type Node struct {
 	sealed   int             // if key is nil: the devices with secrets
 	hostKeys *vty.HostKeys
 	first    *firstLogins
-	service  *service // nil before Start
+	service  *service      // nil before Start
+	care     chan struct{} // holds a value while the vault is pruned, repaired, rebuilt or imported to
 }
 
 // Open opens the data directory. It does not look at the vault, except for
@@ -65,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := prepareDir(o.Data); err != nil {
 		return nil, err
 	}
-	n := &Node{opts: o, known: new(atomic.Bool)}
+	n := &Node{opts: o, known: new(atomic.Bool), care: make(chan struct{}, 1)}
 	var err error
 	if err = n.openVault(ctx); err != nil {
 		return nil, err

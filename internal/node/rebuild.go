@@ -53,16 +53,24 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	return res, err
 }
 
-// alone makes this process the only one that writes the vault, until release.
+// alone makes this process the only one that writes the vault, and the caller
+// the only one in it that removes or repairs something there, until release.
 func (n *Node) alone(ctx context.Context, turn Turn) (release func(), err error) {
+	select {
+	case n.care <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	free := func() { <-n.care }
 	if n.service != nil {
-		return func() {}, nil // it has the lock already
+		return free, nil // it has the lock already
 	}
 	lock, err := takeLock(ctx, n.path("lock"), turn)
 	if err != nil {
+		free()
 		return nil, err
 	}
-	return func() { lock.Close() }, nil
+	return func() { lock.Close(); free() }, nil
 }
 
 // progress is the events of reading the vault.
