@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"flashwarden/api"
 	"flashwarden/internal/config"
@@ -25,9 +27,10 @@ configuration applies: by default 30 daily, 12 weekly, 24 monthly and 10 yearly
 snapshots of each device.
 
 prune always keeps the newest snapshot of each device, its newest complete one,
-and the last copy of every image that a device runs. It keeps snapshots that are
-dated in the future. It treats devices that were removed from the inventory like
-all others; with --forget-devices it removes all their snapshots.
+and the last copy of every image that a device runs. Of a day, week, month or year
+it keeps the newest complete snapshot. It keeps snapshots that are dated in the
+future. It treats devices that were removed from the inventory like all others;
+with --forget-devices it removes all their snapshots.
 
 Every prune leaves a record in the vault, so that a check can tell a removed
 snapshot from a lost one.`,
@@ -37,6 +40,9 @@ snapshot from a lost one.`,
 			var err error
 			if r.Within, err = config.ParseAge(within); err != nil {
 				return usageError{fmt.Errorf("--keep-within: %w", err)}
+			}
+			if r.Retention == (api.Retention{}) && anyGiven(cmd.Flags(), "keep-") {
+				return usageError{errors.New("every --keep option is 0; to keep only the newest snapshot of each device, use --keep-last 1")}
 			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				res, err := w.Prune(ctx, r)
@@ -58,6 +64,13 @@ snapshot from a lost one.`,
 	fs.BoolVar(&r.DryRun, "dry-run", false, "only list the snapshots that prune would remove")
 	p.waitFlag(cmd)
 	return cmd
+}
+
+// anyGiven reports whether a flag whose name begins with prefix was given.
+func anyGiven(fs *pflag.FlagSet, prefix string) bool {
+	given := false
+	fs.Visit(func(f *pflag.Flag) { given = given || strings.HasPrefix(f.Name, prefix) })
+	return given
 }
 
 func printPrune(o *output, res api.PruneResult, dryRun bool) error {

@@ -27,6 +27,9 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun,
 		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },
 		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
+	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
+		return api.PruneResult{}, err
+	}
 	if r.ForgetDevices {
 		if o.Gone, err = n.removed(ctx); err != nil {
 			return api.PruneResult{}, err

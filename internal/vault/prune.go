@@ -21,6 +21,7 @@ type PruneOptions struct {
 	Now       time.Time                // its location says when days, weeks, months and years begin
 	Gone      func(device string) bool // reports whether all snapshots of a device go; nil: none do
 	DryRun    bool                     // remove nothing
+	Known     []string                 // names of snapshot documents that must exist: the index of a catalog knows them
 	// Removing is called before snapshots are removed, with their IDs, and Removed
 	// after contents are gone, with their SHA-256. Both get some at a time. Nil:
 	// discard.
@@ -36,8 +37,8 @@ const pruneBatch = 500
 // at any moment: the next one goes on. No other process may write the store at
 // the same time.
 //
-// With a document that cannot be read, nobody knows what it names: then no
-// content is removed, and the problems of the result say why.
+// With a document that cannot be read or is lost, nobody knows what it names:
+// then no content is removed, and the problems of the result say why.
 func (v *Vault) Prune(ctx context.Context, o PruneOptions) (api.PruneResult, error) {
 	res, err := v.pruneAll(ctx, o)
 	if err != nil {
@@ -49,7 +50,7 @@ func (v *Vault) Prune(ctx context.Context, o PruneOptions) (api.PruneResult, err
 func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, error) {
 	defer v.Hold()() // what a backup uses from now on, stays
 	res := api.PruneResult{Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}
-	all, err := v.outlines(ctx, &res)
+	all, err := v.outlines(ctx, o.Known, &res)
 	if err != nil {
 		return res, err
 	}
@@ -74,26 +75,32 @@ func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, 
 	return res, v.removeOrphans(ctx, o, leaving, &res)
 }
 
-// outlines reads all snapshots, oldest first.
-func (v *Vault) outlines(ctx context.Context, res *api.PruneResult) ([]outline, error) {
-	names, err := v.Names(ctx)
+// outlines reads all snapshots, oldest first. Documents that cannot be read or
+// are lost, and what else lies where documents lie, are problems.
+func (v *Vault) outlines(ctx context.Context, known []string, res *api.PruneResult) ([]outline, error) {
+	c := &checker{vault: v, chain: newChain(), opt: CheckOptions{Known: known}}
+	names, err := c.names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]outline, 0, len(names))
+	all, o := make([]outline, 0, len(names)), newOutliner()
 	for d := range v.readAll(ctx, names) {
-		switch {
-		case d.err == nil:
-			all = append(all, outlineOf(d.snapshot))
-		case errors.Is(d.err, ErrNewer):
-			res.Problems = append(res.Problems, api.CheckProblem{Kind: api.CheckNewer, Path: SnapshotKey(d.name), Message: d.err.Error()})
-		default:
-			res.Problems = append(res.Problems, api.CheckProblem{Kind: api.CheckSnapshotDamaged, Path: SnapshotKey(d.name), Message: d.err.Error()})
+		if errors.Is(d.err, ErrNotFound) {
+			continue // the chain knows whether it is lost
 		}
+		c.chain.add(d.snapshot, d.name)
+		if d.err != nil {
+			c.unreadable(ctx, SnapshotKey(d.name), d.err)
+			continue
+		}
+		all = append(all, o.outline(d.snapshot))
+	}
+	if err := errors.Join(c.prunes(ctx), c.gaps(ctx)); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(all, func(a, b outline) int { return cmp.Compare(a.document, b.document) })
-	slices.SortFunc(res.Problems, func(a, b api.CheckProblem) int { return cmp.Compare(a.Path, b.Path) })
-	return all, ctx.Err()
+	res.Problems = append(res.Problems, c.result().Problems...)
+	return all, nil
 }
 
 // removeSnapshots removes documents, after the record of it is kept.

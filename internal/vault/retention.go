@@ -11,34 +11,80 @@ import (
 	"flashwarden/api"
 )
 
-// outline is what a prune knows of one snapshot.
+// outline holds the facts of one snapshot that a prune needs.
 type outline struct {
 	document string
 	previous string
 	device   string
 	started  time.Time
-	whole    bool     // its status is ok
-	received bool     // a file that the device sent by itself: no backup
-	runs     []string // file names of what the device ran
-	images   []string // file names of the images and packages that the vault has
+	whole    bool // its status is ok
+	received bool // a file that the device sent by itself: no backup
+	*software
 }
 
-func outlineOf(s api.Snapshot) outline {
-	o := outline{document: s.Document, previous: s.Previous, device: s.Device, started: s.Started,
-		whole: s.Status == api.StatusOK, received: s.Received()}
+// software is that of a device at the time of a snapshot. Most snapshots of a
+// device share one value.
+type software struct {
+	runs   []string // file names of the images and packages that the device ran
+	images []image  // those that the vault has
+}
+
+// image is an image or a package in the vault.
+type image struct {
+	name string // of its file on the device
+	sum  digest
+}
+
+// outliner makes outlines. It keeps texts that many snapshots repeat once.
+type outliner struct {
+	devices  map[string]string
+	software map[string]*software
+}
+
+func newOutliner() outliner { return outliner{map[string]string{}, map[string]*software{}} }
+
+func (o outliner) outline(s api.Snapshot) outline {
+	device, ok := o.devices[s.Device]
+	if !ok {
+		device = strings.Clone(s.Device)
+		o.devices[device] = device
+	}
+	w := softwareOf(s)
+	if known, ok := o.software[w.key()]; ok {
+		w = known
+	} else {
+		o.software[w.key()] = w
+	}
+	return outline{document: s.Document, previous: s.Previous, device: device, started: s.Started, whole: s.Status == api.StatusOK, received: s.Received(), software: w}
+}
+
+// key is equal for equal software.
+func (w *software) key() string {
+	var key strings.Builder
+	for _, name := range w.runs {
+		key.WriteString(name + "\x00")
+	}
+	for _, i := range w.images {
+		key.WriteString("\x00" + i.name + "\x00" + string(i.sum[:]))
+	}
+	return key.String()
+}
+
+func softwareOf(s api.Snapshot) *software {
+	w := &software{}
 	for _, f := range s.Files {
-		name := fileName(f.Path)
+		name := strings.Clone(fileName(f.Path))
 		if f.SHA256 != "" && (f.Kind == api.KindImage || f.Kind == api.KindPackage) {
-			o.images = append(o.images, name)
+			w.images = append(w.images, image{name, digestOf(f.SHA256)})
 		}
 		if s.Facts.Mode == "install" && f.Kind == api.KindPackage {
-			o.runs = append(o.runs, name)
+			w.runs = append(w.runs, name)
 		}
 	}
 	if s.Facts.Mode != "install" && s.Facts.Image != "" {
-		o.runs = []string{fileName(s.Facts.Image)}
+		w.runs = []string{strings.Clone(fileName(s.Facts.Image))}
 	}
-	return o
+	return w
 }
 
 // fileName is the last part of a path on a device: x.bin of flash:/dir/x.bin.
@@ -55,17 +101,13 @@ func keep(r api.Retention, all []outline, now time.Time, gone func(device string
 			groups[key] = append(groups[key], o)
 		}
 	}
-	running := make(map[string]bool)
+	running := running{make(map[digest]bool), make(map[string]bool)}
 	for _, group := range groups {
 		group = newestFirst(group, now, kept)
 		keepOfDevice(r, group, now, kept)
-		if len(group) > 0 {
-			for _, name := range group[0].runs {
-				running[name] = true
-			}
-		}
+		running.add(group)
 	}
-	keepRunning(all, running, kept)
+	running.keep(all, kept)
 	return kept
 }
 
@@ -109,41 +151,78 @@ func keepOfDevice(r api.Retention, newest []outline, now time.Time, kept map[str
 	}
 }
 
-// keepPeriods marks the newest snapshot of each of the last count periods that
-// have any.
+// keepPeriods marks one snapshot of each of the last count periods that have
+// any: the newest complete one, else the newest.
 func keepPeriods(newest []outline, count int, of func(time.Time) string, zone *time.Location, kept map[string]bool) {
-	last := ""
+	chosen := make(map[string]outline)
 	for _, o := range newest {
 		period := of(o.started.In(zone))
-		if period == last {
-			continue
+		best, begun := chosen[period]
+		switch {
+		case !begun && len(chosen) == count:
+			continue // of an older period, or of one that the clock came back to
+		case !begun || o.whole && !best.whole:
+			chosen[period] = o
 		}
-		if count--; count < 0 {
-			return
-		}
-		last = period
+	}
+	for _, o := range chosen {
 		kept[o.document] = true
 	}
 }
 
-// keepRunning marks the newest snapshot with each running image that no kept
-// snapshot has.
-func keepRunning(all []outline, running map[string]bool, kept map[string]bool) {
+// running is the software that devices run.
+type running struct {
+	sums  map[digest]bool // of images that the vault has
+	names map[string]bool // of files that no snapshot of the device has
+}
+
+// add enters the images that a device runs: for each the newest content that a
+// snapshot of this device has under its name.
+func (r running) add(newest []outline) {
+	if len(newest) == 0 {
+		return
+	}
+	for _, name := range newest[0].runs {
+		if sum, ok := contentNamed(newest, name); ok {
+			r.sums[sum] = true
+		} else {
+			r.names[name] = true
+		}
+	}
+}
+
+// contentNamed returns the first content with the name.
+func contentNamed(snapshots []outline, name string) (digest, bool) {
+	for _, o := range snapshots {
+		for _, i := range o.images {
+			if i.name == name {
+				return i.sum, true
+			}
+		}
+	}
+	return digest{}, false
+}
+
+// keep marks the newest snapshot with each running image that no kept snapshot
+// has.
+func (r running) keep(all []outline, kept map[string]bool) {
+	done := func(o outline) {
+		for _, i := range o.images {
+			delete(r.sums, i.sum)
+			delete(r.names, i.name)
+		}
+	}
 	for _, o := range all {
 		if kept[o.document] {
-			for _, name := range o.images {
-				delete(running, name)
-			}
+			done(o)
 		}
 	}
 	byTime := slices.Clone(all)
 	slices.SortFunc(byTime, func(a, b outline) int { return b.started.Compare(a.started) })
 	for _, o := range byTime {
-		for _, name := range o.images {
-			if running[name] {
-				kept[o.document] = true
-				delete(running, name)
-			}
+		if slices.ContainsFunc(o.images, func(i image) bool { return r.sums[i.sum] || r.names[i.name] }) {
+			kept[o.document] = true
+			done(o)
 		}
 	}
 }

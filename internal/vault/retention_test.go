@@ -1,6 +1,8 @@
 package vault
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,8 +17,12 @@ var pruneNow = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
 // at is a complete snapshot of sw1 with its image, this long before pruneNow.
 func at(name string, before time.Duration) outline {
-	return outline{document: name, device: "sw1", started: pruneNow.Add(-before), whole: true, runs: []string{"x.bin"}, images: []string{"x.bin"}}
+	return outline{document: name, device: "sw1", started: pruneNow.Add(-before), whole: true,
+		software: &software{runs: []string{"x.bin"}, images: []image{imageOf("x.bin", "x")}}}
 }
+
+// imageOf is an image with this name, and bytes that are named for it.
+func imageOf(name, bytes string) image { return image{name, sha256.Sum256([]byte(bytes))} }
 
 func keptOf(r api.Retention, all []outline) string {
 	kept := keep(r, all, pruneNow, func(device string) bool { return device == "gone" })
@@ -59,10 +65,16 @@ func TestKeep(t *testing.T) {
 		{"the last copy of a running image", api.Retention{Last: 1}, []outline{
 			with(at("now", 0), func(o *outline) { o.whole, o.images, o.runs = false, nil, []string{"new.bin"} }),
 			at("good", day),
-			with(at("other1", 9*day), func(o *outline) { o.device, o.images = "sw2", []string{"new.bin"} }),
-			with(at("other2", 8*day), func(o *outline) { o.device, o.images = "sw2", []string{"new.bin"} }),
+			with(at("other1", 9*day), func(o *outline) { o.device, o.images = "sw2", []image{imageOf("new.bin", "new")} }),
+			with(at("other2", 8*day), func(o *outline) { o.device, o.images = "sw2", []image{imageOf("new.bin", "new")} }),
 			with(at("other3", 7*day), func(o *outline) { o.device = "sw2" }),
 		}, "good now other2 other3"},
+		{"the file of that name of another device is another image", api.Retention{Last: 1}, []outline{
+			with(at("now", 0), incomplete), with(at("had", day), func(o *outline) { o.whole = false }), with(at("older", 2*day), func(o *outline) { o.whole = false }),
+			with(at("other", 0), func(o *outline) { o.device, o.images = "sw2", []image{imageOf("x.bin", "another x")} }),
+		}, "had now other"},
+		{"of a period the newest complete one stays", api.Retention{Daily: 2}, []outline{
+			with(at("late0", 0), incomplete), at("d0", time.Hour), with(at("late1", day), incomplete), at("d1", day+time.Hour), at("d1b", day+2*time.Hour), at("d2", 2*day)}, "d0 d1 late0"},
 	} {
 		if got := keptOf(c.r, c.all); got != c.want {
 			t.Errorf("%s: kept %q; want %q", c.name, got, c.want)
@@ -95,9 +107,10 @@ func TestKeepIsSafe(t *testing.T) {
 			o := at(fmt.Sprint("s", i), time.Duration(random.IntN(10_000))*time.Hour)
 			o.device = fmt.Sprint("sw", random.IntN(4))
 			o.whole = random.IntN(3) > 0
-			o.runs = []string{fmt.Sprint("image", random.IntN(5))}
-			if o.whole {
-				o.images = o.runs
+			name := fmt.Sprint("image", random.IntN(5))
+			o.runs, o.images = []string{name}, nil
+			if o.whole || random.IntN(2) == 0 { // another file may be missing
+				o.images = []image{imageOf(name, fmt.Sprint(name, random.IntN(2)))}
 			}
 			all = append(all, o)
 		}
@@ -109,34 +122,37 @@ func TestKeepIsSafe(t *testing.T) {
 
 func wantSafe(t *testing.T, all []outline, kept map[string]bool) {
 	t.Helper()
-	newest, good := map[string]outline{}, map[string]outline{}
-	had, has := map[string]bool{}, map[string]bool{}
+	newest := slices.Clone(all)
+	slices.SortFunc(newest, func(a, b outline) int {
+		return cmp.Or(b.started.Compare(a.started), cmp.Compare(b.document, a.document))
+	})
+	has := map[digest]bool{}
 	for _, o := range all {
-		if n, ok := newest[o.device]; !ok || o.started.After(n.started) {
-			newest[o.device] = o
-		}
-		if g, ok := good[o.device]; o.whole && (!ok || o.started.After(g.started)) {
-			good[o.device] = o
-		}
-		for _, image := range o.images {
-			had[image] = true
-			has[image] = has[image] || kept[o.document]
+		for _, i := range o.images {
+			has[i.sum] = has[i.sum] || kept[o.document]
 		}
 	}
-	for device, o := range newest {
-		_, anyGood := good[device]
-		if same := slices.IndexFunc(all, func(s outline) bool {
-			return s.device == device && s.started.Equal(o.started) && kept[s.document]
-		}); same < 0 {
+	first := func(device string, ok func(outline) bool) (outline, bool) {
+		i := slices.IndexFunc(newest, func(o outline) bool { return o.device == device && ok(o) })
+		if i < 0 {
+			return outline{}, false
+		}
+		return newest[i], true
+	}
+	for _, device := range []string{"sw0", "sw1", "sw2", "sw3"} {
+		now, any := first(device, func(outline) bool { return true })
+		if any && !kept[now.document] {
 			t.Fatalf("the newest of %s went", device)
 		}
-		if same := slices.IndexFunc(all, func(s outline) bool {
-			return s.device == device && s.whole && s.started.Equal(good[device].started) && kept[s.document]
-		}); anyGood && same < 0 {
+		if good, ok := first(device, func(o outline) bool { return o.whole }); ok && !kept[good.document] {
 			t.Fatalf("the newest complete one of %s went", device)
 		}
-		if image := o.runs[0]; had[image] && !has[image] {
-			t.Fatalf("%s runs %s, and its last copy went", device, image)
+		if !any {
+			continue
+		}
+		with, ok := first(device, func(o outline) bool { return len(o.images) > 0 && o.images[0].name == now.runs[0] })
+		if ok && !has[with.images[0].sum] {
+			t.Fatalf("%s runs %s, and its last copy went", device, now.runs[0])
 		}
 	}
 }

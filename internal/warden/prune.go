@@ -6,6 +6,10 @@ import (
 	"flashwarden/api"
 )
 
+// errKeepsNothing refuses a retention that is more likely a mistake than a wish.
+var errKeepsNothing = &api.Problem{Detail: "the retention keeps nothing but the newest snapshot of each device", Exit: api.ExitUsage,
+	Fix: api.Say("if you want that, say so: ").Do("prune").With("keep-last", "1")}
+
 // Prune removes old snapshots, and content that no snapshot names. Without a
 // retention in the request, that of the configuration counts.
 func (l *Local) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
@@ -27,6 +31,9 @@ func (l *Local) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error)
 	if r.Retention == (api.Retention{}) {
 		c := l.opts.Config.Retention
 		r.Retention = api.Retention{Last: c.KeepLast, Within: c.KeepWithin, Daily: c.KeepDaily, Weekly: c.KeepWeekly, Monthly: c.KeepMonthly, Yearly: c.KeepYearly}
+	}
+	if r.Retention == (api.Retention{}) {
+		return api.PruneResult{}, errKeepsNothing
 	}
 	return n.Prune(ctx, r, l.turn())
 }

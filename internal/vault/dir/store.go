@@ -189,10 +189,15 @@ func (d *Store) walkBelow(ctx context.Context, dir, prefix string, visit func(pa
 			return visit(dir, e, nil)
 		case e.IsDir():
 			return d.walkBelow(ctx, dir+"/"+e.Name(), prefix, visit) // not path.Join: a server may send ".."
+		case vault.LeadsToPart(dir+"/"+e.Name()) && leadsTo(dir+"/"+e.Name(), prefix):
+			return visit(dir+"/"+e.Name(), nil, errNoDirectory) // nobody knows what a symbolic link hides
 		}
 		return nil
 	})
 }
+
+// errNoDirectory says that keys cannot lie in something.
+var errNoDirectory = errors.New("it is not a directory")
 
 // leadsTo reports whether keys with this prefix may lie in part.
 func leadsTo(part, prefix string) bool {

@@ -108,6 +108,23 @@ func testPruneUnreadable(t *testing.T, s vault.Store) {
 	}
 }
 
+// testPruneAfterLoss has documents that are lost: one that the next snapshot names,
+// and the newest one, which only a catalog knows. Their content stays.
+func testPruneAfterLoss(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	all := history(t, s, "a", "b", "c", "d", "e")
+	o := vault.PruneOptions{Retention: api.Retention{Last: 9}, Now: later(), Known: []string{all[4].Document}}
+	for _, lost := range []int{1, 4} {
+		if err := s.Delete(t.Context(), vault.SnapshotKey(all[lost].Document)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := v.Prune(t.Context(), o)
+	if err != nil || len(res.Problems) != 2 || res.Blobs != 0 || !has(t, v, "b") || !has(t, v, "e") {
+		t.Errorf("%+v, error %v; want two losses, and their content kept", res, err)
+	}
+}
+
 // testPruneIsInterrupted stops before the removal. The rest is clean, and the next
 // prune finishes.
 func testPruneIsInterrupted(t *testing.T, s vault.Store) {

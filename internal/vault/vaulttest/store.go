@@ -51,6 +51,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"Prune", testPrune},
 		{"PruneYoung", testPruneYoung},
 		{"PruneUnreadable", testPruneUnreadable},
+		{"PruneAfterLoss", testPruneAfterLoss},
 		{"PruneIsInterrupted", testPruneIsInterrupted},
 		{"Mirror", testMirror},
 		{"MirrorDamage", testMirrorDamage},
