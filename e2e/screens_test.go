@@ -126,7 +126,7 @@ func (s *site) onTerminal(size terminal.Size, args []string) []byte {
 	}
 	closeFile(s.t, theirs)
 	wait.Go(func() { text, _ = io.ReadAll(ours) }) // ends with EIO when the program has closed its end
-	_ = cmd.Wait()                                // the exit code is judged elsewhere
+	_ = cmd.Wait()                                 // the exit code is judged elsewhere
 	wait.Wait()
 	closeFile(s.t, ours)
 	return text
