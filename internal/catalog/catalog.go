@@ -134,7 +134,8 @@ type Contents interface {
 	// whole; the zero time for never, and where it was found damaged since.
 	Proved(ctx context.Context, sha256 string) (time.Time, error)
 	// RecordProofs enters what content of the vault was found to be. One that is
-	// older than the recorded one changes nothing.
+	// older than the recorded one changes nothing, unless that one is dated in the
+	// future: then the clock was wrong.
 	RecordProofs(ctx context.Context, proofs ...Proof) error
 	// Proofs yields all content of the vault that was read and found whole, with the
 	// time of the last such proof.

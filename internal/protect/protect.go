@@ -22,8 +22,8 @@ type Rules struct {
 	ProvedWithin time.Duration // the last time that its content was read and compared
 }
 
-// ahead is how far in the future a backup may be dated: clocks differ. One
-// further ahead would hide for long that no newer one is made.
+// ahead is how far in the future a backup or a proof may be dated: clocks differ.
+// One further ahead would hide for long that no newer one is made.
 const ahead = 24 * time.Hour
 
 // Judge returns the reasons why a device is at risk at this time, the most
@@ -53,13 +53,18 @@ func (r Rules) age(s catalog.State, now time.Time) (api.Reason, bool) {
 		reason = api.Reason{Reason: api.RiskIncomplete, Message: fmt.Sprintf("No complete backup; the newest one, made %s, lacks files", ago(now.Sub(s.Newest.Started)))}
 	case age < -ahead:
 		return api.Reason{Reason: api.RiskFuture, Message: "The last complete backup is dated in the future: " + seen.UTC().Format("2006-01-02 15:04 UTC"),
-			Fix: api.Say("check the clock of this host (").Type(api.OnHost, "timedatectl").Say("), then run ").Do("backup", s.Name)}, true
+			Fix: checkClock().Do("backup", s.Name)}, true
 	case age >= r.Within:
 		reason = api.Reason{Reason: api.RiskOld, Message: fmt.Sprintf("Last complete backup %s; the limit is %s", ago(age), span(r.Within))}
 	default:
 		return api.Reason{}, false
 	}
 	return because(reason, s, now), true
+}
+
+// checkClock begins the next step after a date in the future.
+func checkClock() api.Fix {
+	return api.Say("check the clock of this host (").Type(api.OnHost, "timedatectl").Say("), then run ")
 }
 
 // image judges whether the backup has what the device runs.
@@ -114,12 +119,17 @@ func damage(s catalog.State, _ time.Time) (api.Reason, bool) {
 
 // proof judges when the vault's copy was last read.
 func (r Rules) proof(s catalog.State, now time.Time) (api.Reason, bool) {
+	age := now.Sub(s.Proved)
 	reason := api.Reason{Reason: api.RiskUnproved, Message: "The vault's copy of the last complete backup was never read again",
 		Fix: api.Do("check").With("read_data", "")}
-	if !s.Proved.IsZero() {
-		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(now.Sub(s.Proved)), span(r.ProvedWithin))
+	switch {
+	case age < -ahead:
+		reason.Message = "The last read of the vault's copy of the last complete backup is dated in the future: " + s.Proved.UTC().Format("2006-01-02 15:04 UTC")
+		reason.Fix = checkClock().Do("check").With("read_data", "")
+	case !s.Proved.IsZero():
+		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(age), span(r.ProvedWithin))
 	}
-	return reason, s.Good.ID != "" && !s.Damaged && now.Sub(s.Proved) >= r.ProvedWithin
+	return reason, s.Good.ID != "" && !s.Damaged && (age < -ahead || age >= r.ProvedWithin)
 }
 
 // ago is how long ago something was: just now, 3 hours ago.

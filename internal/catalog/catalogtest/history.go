@@ -26,6 +26,7 @@ var historyTests = []suiteTest{
 	{"StateAfterRebuild", testStateRebuilt},
 	{"FactsOfAFailedRun", testStateFacts},
 	{"ProofsOfContent", testProofs},
+	{"ProofsFromTheFuture", testFutureProofs},
 	{"ProofsOfSharedContent", testSharedProofs},
 	{"Warnings", testWarnings},
 	{"DamagedImage", testDamagedImage},
@@ -296,6 +297,30 @@ func testProofs(t *testing.T, create New) {
 		}
 		if s := stateOf(t, c, "sw1"); !s.Proved.Equal(step.proved) || s.Damaged != step.damaged {
 			t.Errorf("step %d: proved %s, damaged %t; want %s, %t", i, s.Proved, s.Damaged, step.proved, step.damaged)
+		}
+	}
+}
+
+// testFutureProofs records one proof while the clock is years ahead. The next
+// result must replace it: else nobody learns of later damage.
+func testFutureProofs(t *testing.T, create New) {
+	image := File("flash:/x.bin", api.KindImage, "image")
+	c := indexAll(t, create, Snapshot("sw1", 0, "flash:/x.bin", image))
+	addDevices(t, c, "sw1")
+	for _, step := range []struct {
+		read    time.Time
+		damaged bool
+	}{
+		{time.Now().AddDate(10, 0, 0), false},
+		{time.Now().Add(-time.Second), true},
+		{time.Now().AddDate(10, 0, 0), false},
+		{time.Now().Add(-time.Second), false},
+	} {
+		if err := c.RecordProofs(t.Context(), catalog.Proof{SHA256: image.SHA256, Read: step.read, Whole: !step.damaged}); err != nil {
+			t.Fatal(err)
+		}
+		if s := stateOf(t, c, "sw1"); s.Proved.Unix() != step.read.Unix() || s.Damaged != step.damaged {
+			t.Errorf("read at %s: proved %s, damaged %t; want damaged %t", step.read, s.Proved, s.Damaged, step.damaged)
 		}
 	}
 }

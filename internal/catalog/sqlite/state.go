@@ -82,12 +82,13 @@ func (c *Catalog) RecordProofs(ctx context.Context, proofs ...catalog.Proof) err
 }
 
 // prove enters what one content was found to be, unless it was read later, for
-// all devices whose newest complete backup has it. Listings are no files: the
-// first proof enters them.
+// all devices whose newest complete backup has it. A read in the future was
+// recorded while the clock was wrong, so any other replaces it. Listings are no
+// files: the first proof enters them.
 func prove(ctx context.Context, tx *sql.Tx, p catalog.Proof) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO blob (sha256, md5, size, checked, damaged) VALUES (?1, '', ?2, ?3, ?4)
 		ON CONFLICT (sha256) DO UPDATE SET checked = excluded.checked, damaged = excluded.damaged
-		WHERE blob.checked IS NULL OR blob.checked <= excluded.checked`, p.SHA256, p.Size, p.Read.Unix(), !p.Whole)
+		WHERE blob.checked IS NULL OR blob.checked <= excluded.checked OR blob.checked > ?5`, p.SHA256, p.Size, p.Read.Unix(), !p.Whole, time.Now().Unix())
 	if err == nil {
 		_, err = tx.ExecContext(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
 	}
