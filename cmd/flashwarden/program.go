@@ -68,6 +68,7 @@ type output struct {
 	printed  bool // the document is printed
 	wide     bool // tables with every column, and nothing shortened
 	color    string
+	later    *strings.Builder // pages that wait until the data directory is free; nil: print at once
 	pager    string           // the shell command for texts that are longer than the screen; empty: none
 	paint    terminal.Palette // for out
 	paintErr terminal.Palette // for err
@@ -203,7 +204,9 @@ func (p *program) with(cmd *cobra.Command, work func(context.Context, warden.War
 	if err != nil {
 		return err
 	}
-	return errors.Join(work(ctx, w), w.Close())
+	p.later = new(strings.Builder)
+	err = errors.Join(work(ctx, w), w.Close())
+	return errors.Join(p.turnPages(), err)
 }
 
 // doing says for other processes what a command does, and with which devices:

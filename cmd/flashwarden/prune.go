@@ -84,19 +84,17 @@ func printPrune(o *output, res api.PruneResult, dryRun bool) error {
 	if o.quiet {
 		return found
 	}
+	list, verb := "", "Removed"
 	if dryRun && len(res.Removed) > 0 {
 		table := terminal.Table{Columns: []terminal.Column{{Head: "SNAPSHOT", Keep: true}, {Head: "DEVICE"}, {Head: "TAKEN"}}}
 		for _, s := range res.Removed {
 			table.Rows = append(table.Rows, cells(s.Snapshot, s.Device, localTime(s.Started)))
 		}
-		if err := o.page(table.Format(o.layout())); err != nil {
-			return err
-		}
+		list = table.Format(o.layout())
 	}
-	verb := "Removed"
 	if dryRun {
 		verb = "Would remove"
 	}
-	fmt.Fprintf(o.out, "%s %d snapshots and %d files (%s); %d snapshots stay\n", verb, len(res.Removed), res.Blobs, size(res.Bytes), res.Kept)
-	return found
+	summary := fmt.Sprintf("%s %d snapshots and %d files (%s); %d snapshots stay\n", verb, len(res.Removed), res.Blobs, size(res.Bytes), res.Kept)
+	return errors.Join(o.page(list+summary), found)
 }

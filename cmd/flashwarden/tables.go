@@ -31,8 +31,23 @@ func (o *output) say(text string) error {
 	return err
 }
 
-// page prints a text, through the pager if it is longer than the screen.
-func (o *output) page(text string) error { return terminal.Page(o.out, text, o.pager) }
+// page prints a text, through the pager if it is longer than the screen. Within
+// with it does so at the end: nobody waits for the data directory while somebody
+// reads.
+func (o *output) page(text string) error {
+	if o.later != nil && terminal.IsTerminal(o.out) {
+		o.later.WriteString(text)
+		return nil
+	}
+	return terminal.Page(o.out, text, o.pager)
+}
+
+// turnPages prints the pages of a command.
+func (o *output) turnPages() error {
+	text := o.later.String()
+	o.later = nil
+	return terminal.Page(o.out, text, o.pager)
+}
 
 // wideFlag adds the flag that prints tables whole.
 func wideFlag(cmd *cobra.Command, o *output) {

@@ -263,6 +263,11 @@ func testStateRebuilt(t *testing.T, create New) {
 func testStateFacts(t *testing.T, create New) {
 	c := indexAll(t, create, Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")))
 	addDevices(t, c, "sw1")
+	same := Run("sw1", 1, api.StatusFailed)
+	same.Image = "flash:x.bin" // as show version prints it
+	if endAll(t, c, same); !stateOf(t, c, "sw1").Holds {
+		t.Error("flash:x.bin is another image than flash:/x.bin")
+	}
 	changed, unreached := Run("sw1", 1, api.StatusFailed), Run("sw1", 2, api.StatusFailed)
 	changed.Version, changed.Image = "15.2(7)E4", "flash:/new.bin"
 	unreached.Version, unreached.Image, unreached.Model = "", "", ""

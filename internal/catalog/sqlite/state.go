@@ -44,10 +44,11 @@ const stateColumns = `device, newest_id, newest_started, newest_status, warnings
 	last_run, last_started, last_ended, last_status, last_failed`
 
 // refreshFacts takes the facts of the newest snapshot or run that has some, and
-// compares them with the newest complete backup.
+// compares them with the newest complete backup. show version prints flash:x.bin
+// for the file that a listing calls flash:/x.bin.
 const refreshFacts = `UPDATE device_state SET (seen, model, version, image, holds) = (
 		SELECT max(started), coalesce(model, ''), coalesce(version, ''), coalesce(image, ''), EXISTS (
-			SELECT 1 FROM snapshot AS good WHERE good.n = device_state.good AND good.runs AND good.version = facts.version AND good.image = facts.image)
+			SELECT 1 FROM snapshot AS good WHERE good.n = device_state.good AND good.runs AND good.version = facts.version AND replace(good.image, ':/', ':') = replace(facts.image, ':/', ':'))
 		FROM (
 			SELECT started, model, version, image FROM snapshot WHERE id = (SELECT newest_id FROM device_state WHERE device = ?1)
 			UNION ALL SELECT * FROM (SELECT started, model, version, image FROM run WHERE device = ?1 AND version <> '' ORDER BY started DESC, n DESC LIMIT 1) AS run
