@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -27,8 +28,8 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 	} else if none {
 		return api.MirrorResult{}, cause.New(cause.VaultError, "there is no vault yet", api.Do("backup").With("all", "").Say(" makes it"))
 	}
-	if sameDir(r.Target, n.place()) {
-		return api.MirrorResult{}, wrongTarget("%s is the vault itself", r.Target)
+	if err := n.wantOutside(r.Target); err != nil {
+		return api.MirrorResult{}, err
 	}
 	known, err := n.mirror(ctx, r.Target)
 	if err != nil {
@@ -51,6 +52,23 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 		return res, nil
 	}
 	return res, n.remember(ctx, known, res)
+}
+
+// wantOutside refuses a target in the vault that is copied, and in the data
+// directory: a mirror must outlive both. The place of the vault is a target only to
+// bring back a lost one.
+func (n *Node) wantOutside(target string) error {
+	back := n.opts.Mirror != "" && filepath.Base(target) == "vault" && sameDir(filepath.Dir(target), n.opts.Data)
+	switch {
+	case !filepath.IsAbs(target): // a URL
+	case sameDir(target, n.place()):
+		return wrongTarget("%s is the vault itself", target)
+	case inside(target, n.place()):
+		return wrongTarget("%s lies in the vault: choose a place on another disk", target)
+	case inside(target, n.opts.Data) && !back:
+		return wrongTarget("%s lies in the data directory: choose a place on another disk", target)
+	}
+	return nil
 }
 
 // mirrorTo copies the vault to an open store.

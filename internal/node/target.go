@@ -90,3 +90,18 @@ func sameDir(a, b string) bool {
 	other, err := os.Stat(b)
 	return err == nil && os.SameFile(one, other)
 }
+
+// inside reports whether path is the directory dir or lies below it, whatever
+// symbolic links lead there. path need not exist.
+func inside(path, dir string) bool {
+	real, err := filepath.EvalSymlinks(path)
+	for ; err != nil && path != filepath.Dir(path); real, err = filepath.EvalSymlinks(path) {
+		path = filepath.Dir(path)
+	}
+	for ; !sameDir(real, dir); real = filepath.Dir(real) {
+		if real == filepath.Dir(real) {
+			return false
+		}
+	}
+	return true
+}

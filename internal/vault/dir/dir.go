@@ -71,12 +71,29 @@ func On(remote FS, path string) *Store { return &Store{path: path, disk: remote,
 
 // Make implements vault.Maker: it makes the directories, with their parents.
 func (d *Store) Make(ctx context.Context) error {
-	for _, dir := range append([]string{"", tmpDir}, vault.Parts()...) {
-		if err := errors.Join(ctx.Err(), d.makeDir(filepath.Join(d.path, dir))); err != nil {
+	if err := d.makeDir(d.path); err != nil {
+		return err
+	}
+	for _, dir := range append([]string{tmpDir}, vault.Parts()...) {
+		path := filepath.Join(d.path, dir)
+		if err := errors.Join(ctx.Err(), d.makeDir(path)); err != nil {
+			return err
+		}
+		if err := d.wantDir(path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wantDir refuses anything but a directory below the store. A symbolic link would
+// bring contents to a place that neither List nor a check looks at.
+func (d *Store) wantDir(path string) error {
+	info, err := d.disk.Lstat(path)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a directory (a symbolic link counts as none): move it away", path)
+	}
+	return err
 }
 
 // Path returns the absolute path of the directory.
@@ -142,7 +159,11 @@ func (d *Store) makeParent(path string) error {
 // mkdir makes one directory and syncs its parent. Another process may make it
 // at the same time: the sync is done in either case.
 func (d *Store) mkdir(path string) error {
-	if err := d.disk.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := d.disk.Mkdir(path, dirMode)
+	if errors.Is(err, fs.ErrExist) {
+		err = d.wantDir(path)
+	}
+	if err != nil {
 		return err
 	}
 	return disk.SyncDir(d.disk, filepath.Dir(path))

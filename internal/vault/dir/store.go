@@ -345,11 +345,14 @@ func (d *Store) isOne(a, b string) bool {
 // makePart makes the directories below a first part, which exists: where it
 // does not, its disk is missing.
 func (d *Store) makePart(dir string) error {
-	if filepath.Dir(dir) == d.path || dir == d.path {
+	if dir == d.path {
 		return nil
 	}
 	if _, done := d.durable.Load(dir); done {
 		return nil
+	}
+	if filepath.Dir(dir) == d.path {
+		return d.wantDir(dir)
 	}
 	if err := d.makePart(filepath.Dir(dir)); err != nil {
 		return err
