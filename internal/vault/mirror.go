@@ -111,8 +111,11 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 	if err := r.prunes(ctx); err != nil { // before the snapshots whose gaps they explain
 		return err
 	}
-	missing, err := r.plan(ctx)
+	missing, held, err := r.plan(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.lost(ctx, held); err != nil {
 		return err
 	}
 	for batch := range slices.Chunk(missing, mirrorBatch) {
@@ -134,16 +137,16 @@ func (r *mirrorRun) documentsOfMirror(ctx context.Context) (err error) {
 	return err
 }
 
-// wants reports whether the mirror lacks a document and can take it.
-func (r *mirrorRun) wants(key string) bool {
-	return !r.have(key) && !slices.ContainsFunc(r.closed, func(part string) bool { return strings.HasPrefix(key, part) })
+// below reports whether a document lies in a part that the mirror cannot list.
+func (r *mirrorRun) below(key string) bool {
+	return slices.ContainsFunc(r.closed, func(part string) bool { return strings.HasPrefix(key, part) })
 }
 
 // prunes copies the records of prunes.
 func (r *mirrorRun) prunes(ctx context.Context) error {
 	var missing []string
 	err := r.vault.store.List(ctx, PrunesPart+"/", func(i Info) error {
-		if name, ok := pruneOf(i.Key); ok && r.wants(i.Key) {
+		if name, ok := pruneOf(i.Key); ok && !r.have(i.Key) && !r.below(i.Key) {
 			missing = append(missing, name)
 		}
 		return nil
@@ -170,25 +173,29 @@ func (r *mirrorRun) prunes(ctx context.Context) error {
 	return nil
 }
 
-// plan returns the names of the snapshots that the mirror lacks, oldest first,
-// and adds up their contents.
-func (r *mirrorRun) plan(ctx context.Context) (missing []string, err error) {
-	names, err := r.vault.Names(ctx)
-	if err != nil {
-		return nil, err
+// plan returns the names of the snapshots that the mirror lacks and has, oldest
+// first, and adds up the contents of those that it lacks.
+func (r *mirrorRun) plan(ctx context.Context) (missing, held []string, err error) {
+	names, err := r.vault.listedNames(ctx, SnapshotsPart+"/")
+	if err := r.unlisted(err); err != nil {
+		return nil, nil, err
 	}
 	for _, name := range names {
-		if r.have(SnapshotKey(name)) {
+		key := SnapshotKey(name)
+		switch whole, err := r.whole(ctx, key); {
+		case err != nil:
+			return nil, nil, err
+		case whole:
 			r.result.Held++
+			held = append(held, name)
 			continue
-		}
-		if !r.wants(SnapshotKey(name)) {
+		case r.below(key):
 			continue
 		}
 		s, err := r.vault.Document(ctx, name)
 		if err != nil {
-			if err := r.skip(ctx, SnapshotKey(name), err); err != nil {
-				return nil, err
+			if err := r.skip(ctx, key, err); err != nil {
+				return nil, nil, err
 			}
 			continue
 		}
@@ -200,7 +207,7 @@ func (r *mirrorRun) plan(ctx context.Context) (missing []string, err error) {
 			}
 		}
 	}
-	return missing, nil
+	return missing, held, nil
 }
 
 // unlisted reports the parts of the vault that cannot be listed, and returns all

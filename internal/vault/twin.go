@@ -25,11 +25,12 @@ type Checksummer interface {
 type Twin struct {
 	vault *Vault
 	limit *RateLimiter
+	sizes map[string]int64 // of the documents, by key, as Store.List has them
 }
 
 // NewTwin returns the mirror in a store. limit bounds the reads; nil: it
 // does not.
-func NewTwin(s Store, limit *RateLimiter) *Twin { return &Twin{New(s), limit} }
+func NewTwin(s Store, limit *RateLimiter) *Twin { return &Twin{vault: New(s), limit: limit} }
 
 // Begin implements Mirror.
 func (t *Twin) Begin(ctx context.Context, id Identity, fresh bool) (made bool, err error) {
@@ -87,12 +88,12 @@ func (t *Twin) make(ctx context.Context, id Identity) (made bool, err error) {
 
 // Documents implements Mirror.
 func (t *Twin) Documents(ctx context.Context) (func(key string) bool, error) {
-	have := map[string]bool{}
+	t.sizes = map[string]int64{}
 	var errs []error
 	for _, part := range []string{SnapshotsPart, PrunesPart} {
-		errs = append(errs, t.vault.store.List(ctx, part+"/", func(i Info) error { have[i.Key] = true; return ctx.Err() }))
+		errs = append(errs, t.vault.store.List(ctx, part+"/", func(i Info) error { t.sizes[i.Key] = i.Size; return ctx.Err() }))
 	}
-	return func(key string) bool { return have[key] }, errors.Join(errs...)
+	return func(key string) bool { _, have := t.sizes[key]; return have }, errors.Join(errs...)
 }
 
 // Content implements Mirror.

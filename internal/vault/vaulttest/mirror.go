@@ -117,6 +117,40 @@ func testMirrorDamage(t *testing.T, to vault.Store) {
 	}
 }
 
+// testMirrorLosses has a mirror that lost what it had: it gets it again.
+func testMirrorLosses(t *testing.T, to vault.Store) {
+	v, from := madeVault(t)
+	all := history(t, from, "a", "b", "c")
+	mirror(t, v, to, true)
+	empty := vault.SnapshotKey(all[0].Document)
+	for _, k := range []string{empty, key("b")} {
+		if err := to.Delete(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, to, empty, "")
+	res := mirror(t, v, to, false)
+	if res.Held != 3 || res.Snapshots != 1 || res.Blobs != 1 || len(res.Problems) > 0 || len(res.Notes) != 1 {
+		t.Errorf("%+v; want the empty document and the lost content copied again", res)
+	}
+	wantTwin(t, from, to)
+	if res := mirror(t, v, to, false); res.Snapshots != 0 || res.Blobs != 0 || len(res.Notes) > 0 {
+		t.Errorf("again: %+v", res)
+	}
+	for _, s := range []vault.Store{from, to} {
+		if err := s.Delete(t.Context(), key("c")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rot(t, from, key("b"), "B")
+	if err := to.Delete(t.Context(), key("b")); err != nil {
+		t.Fatal(err)
+	}
+	if res := mirror(t, v, to, false); len(res.Problems) != 1 || res.Problems[0].Path != key("b") {
+		t.Errorf("%+v; want the content that is damaged in the vault as a problem", res)
+	}
+}
+
 // testMirrorFaults lets each call of a mirror fail in each way. A snapshot that
 // the mirror has is whole, and the next run completes it.
 func testMirrorFaults(t *testing.T, to vault.Store) {

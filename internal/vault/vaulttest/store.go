@@ -55,6 +55,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"PruneIsInterrupted", testPruneIsInterrupted},
 		{"Mirror", testMirror},
 		{"MirrorDamage", testMirrorDamage},
+		{"MirrorLosses", testMirrorLosses},
 		{"MirrorFaults", testMirrorFaults},
 		{"PruneLeavesClaims", testPruneLeavesClaims},
 	} {
