@@ -114,6 +114,9 @@ type Ager interface {
 type Sweeper interface {
 	// Sweep removes what dead processes left. No other process may use the store.
 	Sweep(ctx context.Context) error
+	// SweepOld removes what dead processes left that was last written longer ago than
+	// age. Other processes may use the store.
+	SweepOld(ctx context.Context, age time.Duration) error
 }
 
 // Auditor is a Store that can be damaged in ways that its keys do not show.

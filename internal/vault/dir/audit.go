@@ -46,7 +46,12 @@ func (d *Store) Audit(ctx context.Context, report func(api.CheckProblem)) error 
 			return err
 		}
 	}
-	return nil
+	return a.each(ctx, tmpDir, func(e fs.DirEntry) error {
+		if !e.Type().IsRegular() { // files are still being written
+			report(vault.Stray(tmpDir + "/" + e.Name()))
+		}
+		return nil
+	})
 }
 
 // auditor is one Audit.

@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
@@ -112,6 +113,12 @@ func (d *Store) Sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	return d.SweepOld(ctx, 0)
+}
+
+// SweepOld implements vault.Sweeper. Only files are removed: the store makes
+// nothing else in tmp/.
+func (d *Store) SweepOld(ctx context.Context, age time.Duration) error {
 	tmp := filepath.Join(d.path, tmpDir)
 	entries, err := d.disk.ReadDir(tmp)
 	if err != nil {
@@ -119,11 +126,25 @@ func (d *Store) Sweep(ctx context.Context) error {
 	}
 	errs := []error{ctx.Err()}
 	for _, e := range entries {
-		if ctx.Err() == nil {
-			errs = append(errs, d.disk.Remove(filepath.Join(tmp, e.Name())))
+		if ctx.Err() != nil || !e.Type().IsRegular() {
+			continue
 		}
+		if info, err := e.Info(); err != nil || age > 0 && time.Since(info.ModTime()) < age {
+			errs = append(errs, unlessGone(err))
+			continue
+		}
+		errs = append(errs, unlessGone(d.disk.Remove(filepath.Join(tmp, e.Name()))))
 	}
 	return errors.Join(errs...)
+}
+
+// unlessGone returns err unless it says that a file does not exist: another
+// process removed it.
+func unlessGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // makeDir makes sure that the directory path exists, is ours and can be

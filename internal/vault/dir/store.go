@@ -320,7 +320,7 @@ func (d *Store) place(from, to string) error {
 		err = nil
 	}
 	if err != nil && !taken {
-		return err
+		return d.unfit(err)
 	}
 	if err := disk.SyncDir(d.disk, dir); err != nil {
 		return err
@@ -340,6 +340,16 @@ func (d *Store) isOne(a, b string) bool {
 	}
 	other, err := d.disk.Lstat(b)
 	return err == nil && os.SameFile(one, other)
+}
+
+// unfit explains the refusal to link a file of ours, or to make it read-only: the
+// file system cannot do so.
+func (d *Store) unfit(err error) error {
+	if d.remote || !errors.Is(err, syscall.EPERM) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return fmt.Errorf("%w: the file system of %s has no hard links or no file modes, like FAT, exFAT and some SMB shares; "+
+		"use ext4, XFS, Btrfs, ZFS or NFS, or an SFTP server", err, d.path)
 }
 
 // makePart makes the directories below a first part, which exists: where it
@@ -392,7 +402,7 @@ func (d *Store) writeTemp(ctx context.Context, r io.Reader, size int64) (disk.Fi
 		err = fmt.Errorf("the content has %d bytes, expected %d", n, size)
 	}
 	if err == nil {
-		err = seal(tmp)
+		err = d.unfit(seal(tmp))
 	}
 	if err != nil {
 		d.discard(tmp)
