@@ -99,15 +99,16 @@ func runCheck(ctx context.Context, o *output, w warden.Warden, r api.Check) erro
 	return o.say(fmt.Sprintf("%s: %s, %s", o.paint.Paint(terminal.Good, "Vault OK"), terminal.Count(res.Snapshots, "snapshot"), extent(res)))
 }
 
-// extent says how much of a vault without problems was read.
+// extent says what a vault without problems holds, and how much of it was read.
 func extent(res api.CheckResult) string {
+	read := ", all read"
 	switch {
 	case res.BlobsRead == 0:
-		return "every snapshot is complete; --read-data also reads the files"
-	case res.BlobsRead == res.Blobs:
-		return size(res.Bytes) + ", all read and unchanged"
+		read = "; --read-data also reads the files"
+	case res.BlobsRead < res.Blobs:
+		read = ", " + size(res.BytesRead) + " read"
 	}
-	return fmt.Sprintf("every snapshot is complete; %s of %s read and unchanged", size(res.BytesRead), size(res.Bytes))
+	return fmt.Sprintf("%s, %s%s", terminal.Count(res.Blobs, "file"), size(res.Bytes), read)
 }
 
 // listProblems prints problems of the vault, a line each, and returns anyProblem.
