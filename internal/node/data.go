@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/user"
 	"strconv"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +27,7 @@ var ErrNoData = errors.New("no flashwarden data")
 // told; then Open says why. A directory with neither catalog nor vault is an
 // ErrNoData. Exists creates nothing.
 func Exists(ctx context.Context, data string) error {
-	n := &Node{opts: Options{Data: data}, known: new(atomic.Bool)}
+	n := &Node{opts: Options{Data: data}}
 	if _, err := os.Stat(n.path("catalog.db")); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

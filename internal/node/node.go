@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"sync/atomic"
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
@@ -48,7 +47,6 @@ type Node struct {
 	opts     Options
 	store    target // of vault
 	vault    *vault.Vault
-	known    *atomic.Bool    // the vault is the one of the catalog
 	key      *credential.Key // nil: its file is lost
 	sealed   int             // if key is nil: the devices with secrets
 	hostKeys *vty.HostKeys
@@ -66,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := prepareDir(o.Data); err != nil {
 		return nil, err
 	}
-	n := &Node{opts: o, known: new(atomic.Bool), care: make(chan struct{}, 1)}
+	n := &Node{opts: o, care: make(chan struct{}, 1)}
 	var err error
 	if err = n.openVault(ctx); err != nil {
 		return nil, err

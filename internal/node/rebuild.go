@@ -101,11 +101,7 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) er
 	if res.Vault = id.Vault; id.Vault == "" || id.Vault == known {
 		return nil // there is no vault yet, or it is ours
 	}
-	if err := n.Catalog.SetVaultIdentity(ctx, id.Vault); err != nil {
-		return err
-	}
-	n.known.Store(true)
-	return nil
+	return n.Catalog.SetVaultIdentity(ctx, id.Vault)
 }
 
 // replaceVault gives a vault.json to a place that has none: the old vault is lost

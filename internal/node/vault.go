@@ -15,11 +15,9 @@ import (
 
 // Vault returns the vault of the catalog. Another one in its place, and a place
 // with no vault, are errors: a disk may be missing. Before the first backup
-// there is an empty one.
+// there is an empty one. Each operation calls it, because a disk can go away or
+// be replaced while the service runs.
 func (n *Node) Vault(ctx context.Context) (*vault.Vault, error) {
-	if n.known.Load() {
-		return n.vault, nil
-	}
 	identity, err := n.Catalog.VaultIdentity(ctx)
 	if err != nil {
 		return nil, err
@@ -27,16 +25,12 @@ func (n *Node) Vault(ctx context.Context) (*vault.Vault, error) {
 	if err := n.vault.Recognise(ctx, identity); err != nil {
 		return nil, n.wrongVault(err)
 	}
-	n.known.Store(identity != "")
 	return n.vault, nil
 }
 
 // KnowsVault returns an error if there is a vault that the catalog does not
 // know: then the catalog was lost, and its lists are not those of the vault.
 func (n *Node) KnowsVault(ctx context.Context) error {
-	if n.known.Load() {
-		return nil
-	}
 	identity, err := n.Catalog.VaultIdentity(ctx)
 	if err != nil || identity != "" {
 		return err
@@ -122,10 +116,12 @@ func (n *Node) prepareVault(ctx context.Context) error {
 	if n.opts.Mirror != "" { // nothing is written there
 		return nil
 	}
-	if !n.known.Load() {
-		if err := n.makeVault(ctx, v); err != nil {
-			return err
-		}
+	none, err := n.NoVault(ctx)
+	if err == nil && none {
+		err = n.makeVault(ctx, v)
+	}
+	if err != nil {
+		return err
 	}
 	if err := v.Sweep(ctx); err != nil {
 		return err
@@ -144,11 +140,7 @@ func (n *Node) makeVault(ctx context.Context, v *vault.Vault) error {
 	if err != nil {
 		return err
 	}
-	if err := n.Catalog.SetVaultIdentity(ctx, id.Vault); err != nil {
-		return err
-	}
-	n.known.Store(true)
-	return nil
+	return n.Catalog.SetVaultIdentity(ctx, id.Vault)
 }
 
 // recover enters the snapshots of dead processes into the index. With alone, no

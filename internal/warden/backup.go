@@ -23,7 +23,7 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if err != nil {
 		return nil, err
 	}
-	if n, err = l.served(ctx); err != nil {
+	if n, err = l.servedVault(ctx); err != nil {
 		return nil, err
 	}
 	ctx, done := untilFailure(ctx, n)

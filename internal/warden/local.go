@@ -179,6 +179,17 @@ func (l *Local) served(ctx context.Context) (*node.Node, error) {
 	return n, nil
 }
 
+// servedVault is served for an operation that reads or writes the vault: its disk
+// may have gone away since the start.
+func (l *Local) servedVault(ctx context.Context) (*node.Node, error) {
+	n, err := l.served(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = n.Vault(ctx)
+	return n, err
+}
+
 // turn is how this process waits for the data directory.
 func (l *Local) turn() node.Turn {
 	return node.Turn{Holder: l.opts.Holder, Wait: l.opts.Wait, Waiting: l.opts.Waiting}

@@ -43,7 +43,7 @@ func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	if err != nil {
 		return api.Permit{}, err
 	}
-	if n, err = l.served(ctx); err != nil {
+	if n, err = l.servedVault(ctx); err != nil {
 		return api.Permit{}, err
 	}
 	p := &permit{meeting: m, began: time.Now(), times: r.Times}

@@ -38,7 +38,7 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 	if err != nil {
 		return api.Permit{}, err
 	}
-	if n, err = l.served(ctx); err != nil {
+	if n, err = l.servedVault(ctx); err != nil {
 		return api.Permit{}, err
 	}
 	p := &permit{meeting: m, began: time.Now(), arrived: &arrivals{}}

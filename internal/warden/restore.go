@@ -19,7 +19,7 @@ func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
-	if n, err = l.served(ctx); err != nil {
+	if n, err = l.servedVault(ctx); err != nil {
 		return api.RestoreResult{}, err
 	}
 	ctx, done := untilFailure(ctx, n)
@@ -38,7 +38,7 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
-	if n, err = l.served(ctx); err != nil {
+	if n, err = l.servedVault(ctx); err != nil {
 		return api.RestoreResult{}, err
 	}
 	ctx, done := untilFailure(ctx, n)
