@@ -76,6 +76,14 @@ func Unreadable(err error) bool {
 	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EUCLEAN) || errors.Is(err, syscall.EBADMSG)
 }
 
+// Forgetter is a Store whose contents this host may have in its memory, so that
+// reading them proves nothing about the disk.
+type Forgetter interface {
+	// Forget drops the content of key from memory: the next Get reads the disk. Its
+	// errors are those of Get.
+	Forget(ctx context.Context, key string) error
+}
+
 // Adopter is a Store that can take over a finished file without another pass
 // over its bytes.
 type Adopter interface {

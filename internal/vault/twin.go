@@ -175,7 +175,7 @@ func (t *Twin) prove(ctx context.Context, key, want string) error {
 
 // readBack returns the SHA-256 of a content of the mirror.
 func (t *Twin) readBack(ctx context.Context, key string) (string, error) {
-	f, err := t.vault.store.Get(ctx, key, 0)
+	f, err := t.vault.getFromDisk(ctx, key)
 	if err != nil {
 		return "", err
 	}

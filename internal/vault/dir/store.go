@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
 )
@@ -95,6 +97,25 @@ func (d *Store) Get(ctx context.Context, key string, offset int64) (io.ReadClose
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// Forget implements vault.Forgetter. A content was synced before it got its name, so
+// all its pages can be dropped.
+func (d *Store) Forget(ctx context.Context, key string) error {
+	name, err := d.name(ctx, key)
+	if err != nil || d.remote {
+		return err
+	}
+	f, err := openRegular(d.disk, name)
+	if err != nil {
+		return absent(err)
+	}
+	defer f.Close()
+	const whole = 0 // posix_fadvise(2): to the end of the file
+	if err := unix.Fadvise(int(f.Fd()), 0, whole, unix.FADV_DONTNEED); err != nil {
+		return fmt.Errorf("drop %s from memory: %w", name, err)
+	}
+	return nil
 }
 
 // Stat implements vault.Store.
