@@ -52,7 +52,7 @@ catalog too, and then says what it could not compare.`,
 	}
 	fs := cmd.Flags()
 	fs.BoolVar(&r.ReadData, "read-data", false, "read every file and compare its digests")
-	fs.StringVar(&r.Share, "share", "", "read only this `PART` of the bytes, for example 1/30, with the oldest proofs")
+	fs.StringVar(&r.Share, "share", "", "read only this `PART` of the bytes, for example 1/30: the blobs that were read the longest time ago")
 	fs.StringVar(&outdated, "outdated-after", "0", "read only files that were not read for this `AGE`, for example 36h, 8d or 2w")
 	fs.StringVar(&r.RepairFrom, "repair-from", "", "replace damaged and missing files from the copy of the vault at `TARGET`")
 	p.vaultFlag(cmd)

@@ -137,9 +137,9 @@ type Contents interface {
 	// older than the recorded one changes nothing, unless that one is dated in the
 	// future: then the clock was wrong.
 	RecordProofs(ctx context.Context, proofs ...Proof) error
-	// Proofs yields all content of the vault that was read and found whole, with the
-	// time of the last such proof.
-	Proofs(ctx context.Context, yield func(sha256 string, at time.Time)) error
+	// Proofs yields the last result for all content of the vault that was read or
+	// looked for: when, and whether it was found whole.
+	Proofs(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error
 }
 
 // Proof is the result of reading one content of the vault.

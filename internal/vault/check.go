@@ -19,16 +19,16 @@ type CheckOptions struct {
 	// names, sizes and permissions are compared.
 	ReadData bool
 
-	// Share is the part of the bytes of all blobs to read: those whose last proof is
-	// the oldest. The zero Share is all.
+	// Share is the part of the bytes of all blobs to read: those that were read the
+	// longest time ago, whole or damaged. The zero Share is all.
 	Share Share
 	// OutdatedAfter leaves out blobs that were proved within this time before Now.
 	// 0: none.
 	OutdatedAfter time.Duration
 	Now           time.Time // of the check
-	// Proofs yields when each blob was last proved, by its SHA-256. Nil: nobody
-	// knows; then Share takes another part each day.
-	Proofs func(ctx context.Context, yield func(sha256 string, at time.Time)) error
+	// Proofs yields when each blob was last read, by its SHA-256, and whether it was
+	// whole. If nil, Share takes another part each day.
+	Proofs func(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error
 
 	// Known are names of snapshot documents that must exist, beside those that
 	// other documents name: the index of a catalog knows them.

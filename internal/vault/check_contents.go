@@ -16,8 +16,9 @@ const absent = -1
 // content holds the known facts of one blob.
 type content struct {
 	claim
-	size   int64 // of the blob; absent where it does not exist
-	proved int64 // when it was last proved, in seconds since 1970; 0: not known
+	size    int64 // of the blob; absent where it does not exist
+	read    int64 // when it was last read, in seconds since 1970; 0: not known
+	damaged bool  // found when it was last read
 }
 
 // claim is what a snapshot says of a blob.

@@ -14,3 +14,17 @@ func TestParseShare(t *testing.T) {
 		}
 	}
 }
+
+func TestShareOfBytes(t *testing.T) {
+	for _, c := range []struct {
+		share   Share
+		n, want int64
+	}{
+		{Share{1, 3}, 0, 0}, {Share{1, 3}, 9, 3}, {Share{1, 3}, 10, 4}, {Share{2, 3}, 10, 7}, {Share{1, 30}, 1, 1}, {Share{7, 7}, 10, 10},
+		{Share{1000000000, 1000000000}, 12e9, 12e9}, {Share{999999999, 1000000000}, 20e12, 20e12 - 20000},
+	} {
+		if got := c.share.of(c.n); got != c.want {
+			t.Errorf("%v of %d bytes: %d; want %d", c.share, c.n, got, c.want)
+		}
+	}
+}

@@ -327,6 +327,15 @@ func testFutureProofs(t *testing.T, create New) {
 		if s := stateOf(t, c, "sw1"); s.Proved.Unix() != step.read.Unix() || s.Damaged != step.damaged {
 			t.Errorf("read at %s: proved %s, damaged %t; want damaged %t", step.read, s.Proved, s.Damaged, step.damaged)
 		}
+		found := 0
+		err := c.Proofs(t.Context(), func(sum string, at time.Time, whole bool) {
+			if found++; sum != image.SHA256 || at.Unix() != step.read.Unix() || whole == step.damaged {
+				t.Errorf("Proofs: %s at %s, whole %t; want damaged %t at %s", sum, at, whole, step.damaged, step.read)
+			}
+		})
+		if err != nil || found != 1 {
+			t.Errorf("%d proofs, error %v", found, err)
+		}
 	}
 }
 

@@ -106,9 +106,9 @@ func (c *Catalog) Proved(ctx context.Context, sha256 string) (time.Time, error) 
 	return moment(checked), c.wrap("look up the last proof of "+sha256, err)
 }
 
-// Proofs yields all content that was found whole.
-func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.Time)) error {
-	rows, err := c.db.QueryContext(ctx, `SELECT sha256, checked FROM blob WHERE checked IS NOT NULL AND NOT damaged`)
+// Proofs yields the last result for all content.
+func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error {
+	rows, err := c.db.QueryContext(ctx, `SELECT sha256, checked, NOT damaged FROM blob WHERE checked IS NOT NULL`)
 	if err != nil {
 		return c.wrap("list proofs", err)
 	}
@@ -116,10 +116,11 @@ func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.
 	for rows.Next() {
 		var sum string
 		var checked int64
-		if err := rows.Scan(&sum, &checked); err != nil {
+		var whole bool
+		if err := rows.Scan(&sum, &checked, &whole); err != nil {
 			return c.wrap("list proofs", err)
 		}
-		yield(sum, time.Unix(checked, 0).UTC())
+		yield(sum, time.Unix(checked, 0).UTC(), whole)
 	}
 	return c.wrap("list proofs", rows.Err())
 }

@@ -90,9 +90,9 @@ func testShares(t *testing.T, s vault.Store) {
 	now := time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC)
 	proofs := map[string]time.Time{}
 	o := vault.CheckOptions{ReadData: true, Share: vault.Share{Part: 1, Of: 5}, Now: now,
-		Proofs: func(_ context.Context, yield func(string, time.Time)) error {
+		Proofs: func(_ context.Context, yield func(string, time.Time, bool)) error {
 			for sum, at := range proofs {
-				yield(sum, at)
+				yield(sum, at, true)
 			}
 			return nil
 		},
@@ -134,6 +134,35 @@ func testShares(t *testing.T, s vault.Store) {
 	o.Share = vault.Share{}
 	if res := check(); res.BlobsRead != blobs {
 		t.Errorf("proved in the future: %d blobs were read, want all", res.BlobsRead)
+	}
+}
+
+// testSharesOfDamaged has a damaged blob of the size of a share. It must not take
+// the place of all others each day.
+func testSharesOfDamaged(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	const blobs = 5
+	for i := range blobs {
+		put(t, s, key(fmt.Sprint("content ", i)), fmt.Sprint("damaged ", i))
+	}
+	now := time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC)
+	read := map[string]time.Time{}
+	for range blobs {
+		now = now.Add(24 * time.Hour)
+		res, err := v.Check(t.Context(), vault.CheckOptions{ReadData: true, Share: vault.Share{Part: 1, Of: blobs}, Now: now,
+			Proofs: func(_ context.Context, yield func(string, time.Time, bool)) error {
+				for sum, at := range read {
+					yield(sum, at, false)
+				}
+				return nil
+			},
+			Proved: func(sum string, _ int64, _ bool) { read[sum] = now }})
+		if err != nil || res.BlobsRead != 1 || len(res.Problems) != 1 {
+			t.Fatalf("%+v, error %v; want one damaged blob", res, err)
+		}
+	}
+	if len(read) != blobs {
+		t.Errorf("after all shares, %d of %d blobs were read", len(read), blobs)
 	}
 }
 

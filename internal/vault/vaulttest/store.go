@@ -45,6 +45,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"Loss", testLoss},
 		{"Repair", testRepair},
 		{"Shares", testShares},
+		{"SharesOfDamaged", testSharesOfDamaged},
 		{"SharesByDay", testSharesByDay},
 		{"NewerFormat", testNewer},
 		{"Identity", testIdentity},
