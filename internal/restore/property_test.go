@@ -48,7 +48,7 @@ func TestAlwaysBoots(t *testing.T) {
 	limit := make(chan bool, 24) // they wait more than they work
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for seed := range testlevel.Of(0, 100, 5_000) {
+	for seed := range testlevel.Of(0, 30, 5_000) {
 		wg.Go(func() {
 			limit <- true
 			defer func() { <-limit }()
