@@ -188,15 +188,15 @@ func TestForgedPlan(t *testing.T) {
 	}
 	b.wantRefused(forged(func(p *api.Plan) { p.Notes = append(p.Notes, "harmless") }), "digest")
 	b.wantRefused(forged(func(p *api.Plan) { p.Steps[0].Path = "flash:/config.text" }), "digest")
-	b.wantRefused(signed(func(p *api.Plan) { p.Steps[0].Path = "flash:/config.text" }), "other commands")
-	b.wantRefused(signed(func(p *api.Plan) { p.Commands[0] = "erase flash:" }), "other commands")
-	b.wantRefused(signed(func(p *api.Plan) { p.Server = "192.0.2.9; reload" }), "other commands")
+	b.wantRefused(signed(func(p *api.Plan) { p.Steps[0].Path = "flash:/config.text" }), "commands that are not those of its step")
+	b.wantRefused(signed(func(p *api.Plan) { p.Commands[0] = "erase flash:" }), "commands that are not those of its step")
+	b.wantRefused(signed(func(p *api.Plan) { p.Server = "192.0.2.9; reload" }), "commands that are not those of its step")
 	b.wantRefused(signed(func(p *api.Plan) { p.Request.Device = "sw2" }), "not for sw1")
-	b.wantRefused(signed(func(p *api.Plan) { add(p, api.PlanStep{Kind: "erase", Commands: []string{"erase flash:"}}) }), "other commands")
+	b.wantRefused(signed(func(p *api.Plan) { add(p, api.PlanStep{Kind: "erase", Commands: []string{"erase flash:"}}) }), "commands that are not those of its step")
 	b.wantRefused(signed(func(p *api.Plan) {
 		lines := []string{"no ip routing"}
 		add(p, api.PlanStep{Kind: api.PlanBoot, Lines: lines, Commands: []string{"configure terminal", lines[0], "end", "write memory", "show boot"}})
-	}), "other commands")
+	}), "commands that are not those of its step")
 	b.wantRefused(signed(func(p *api.Plan) {
 		p.Steps, p.Commands = nil, nil
 		add(p, api.PlanStep{Kind: api.PlanDelete, Path: "flash:/config.text", MD5: "another", Commands: []string{"verify /md5 flash:/config.text", "delete flash:/config.text"}})
