@@ -57,9 +57,20 @@ func ReadSockets(listen string, transfers tftp.PortRange) ([]Socket, error) {
 	return all, nil
 }
 
-// holderOf finds the process that has a UDP port: its socket stands in
-// /proc/net/udp, and among the open files of a process.
+// holderOf finds the process that has a UDP port. Where many sockets open and
+// close meanwhile, one reading of /proc may miss some.
 func holderOf(port string) Holder {
+	for range 3 {
+		if h := findHolder(port); h.PID != 0 {
+			return h
+		}
+	}
+	return Holder{}
+}
+
+// findHolder reads /proc once: the socket stands in /proc/net/udp, and among the
+// open files of a process.
+func findHolder(port string) Holder {
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
 		return Holder{}
