@@ -21,7 +21,7 @@ import (
 // TestKernelAgrees loads random rulesets with nft, sends real datagrams through
 // them in both directions, and compares the result with Judge.
 func TestKernelAgrees(t *testing.T) {
-	rulesets := testlevel.Of(15, 200, 2_000) // how many the kernel judges
+	rulesets := testlevel.Of(15, 60, 2_000) // how many the kernel judges
 	n := newNetwork(t)
 	k := newKernel(n)
 	first := uint64(1) // others with FLASHWARDEN_SEED=N
