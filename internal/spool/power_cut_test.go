@@ -34,7 +34,7 @@ func TestPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at := range d.Steps() + 1 {
-		for _, loss := range disktest.Losses(testlevel.Of(20, 100, 1000)) {
+		for _, loss := range disktest.Losses(testlevel.Of(20, 40, 1000)) {
 			left := d.Cut(t, at, loss)
 			got, err := os.ReadFile(filepath.Join(left, filepath.Base(f.Path)))
 			if err == nil && string(got) != "abcdef" || err != nil && at == d.Steps() {

@@ -94,10 +94,10 @@ func TestConvert(t *testing.T) {
 }
 
 // TestConvertIsInterrupted lets each step of a conversion fail in turn. The next
-// one finishes the work. At the level quick it is every ninth step.
+// one finishes the work. Only at the level soak it is every step.
 func TestConvertIsInterrupted(t *testing.T) {
 	testlevel.NeedFull(t, "takes seconds")
-	for n := 1; ; n += testlevel.Of(9, 1, 1) {
+	for n := 1; ; n += testlevel.Of(9, 2, 1) {
 		d, err := Open(oldVault(t))
 		if err != nil {
 			t.Fatal(err)

@@ -98,7 +98,7 @@ func cutVault(t *testing.T, steps []powerStep, keys []string) {
 		ended = append(ended, disk.Steps())
 	}
 	for at := range disk.Steps() + 1 {
-		for _, loss := range disktest.Losses(testlevel.Of(1, 30, 300)) {
+		for _, loss := range disktest.Losses(testlevel.Of(1, 8, 300)) {
 			left := disk.Cut(t, at, loss)
 			for _, key := range keys {
 				got, err := os.ReadFile(filepath.Join(left, "data/vault", key))
@@ -144,8 +144,8 @@ func TestPowerCutDuringConvert(t *testing.T) {
 	if _, _, err := d.Convert(t.Context(), ignoreProgress); err != nil {
 		t.Fatal(err)
 	}
-	for at := 0; at <= disk.Steps(); at += testlevel.Of(11, 2, 1) {
-		for _, loss := range disktest.Losses(testlevel.Of(1, 4, 40)) {
+	for at := 0; at <= disk.Steps(); at += testlevel.Of(11, 3, 1) {
+		for _, loss := range disktest.Losses(testlevel.Of(1, 2, 40)) {
 			left := disk.Cut(t, at, loss)
 			again, err := Open(filepath.Join(left, "vault"))
 			if err != nil {

@@ -251,7 +251,7 @@ func TestFaults(t *testing.T) {
 	clean := &vaulttest.Faulty{Store: &vaulttest.Memory{}}
 	mustMirror(t, v, clean, o)
 	for _, with := range []vaulttest.Fault{vaulttest.Undone, vaulttest.Done, vaulttest.Half, vaulttest.CrashedAt} {
-		for at := 1; at <= clean.Calls(); at += testlevel.Of(20, 1, 1) {
+		for at := 1; at <= clean.Calls(); at += testlevel.Of(20, 3, 1) {
 			to := &vaulttest.Memory{}
 			_, err := mirror(t, v, &vaulttest.Faulty{Store: to, At: at, With: with}, o)
 			if err != nil && !errors.Is(err, vaulttest.ErrFault) {

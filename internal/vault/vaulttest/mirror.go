@@ -162,7 +162,7 @@ func testMirrorFaults(t *testing.T, to vault.Store) {
 	clean := &Faulty{Store: to}
 	mirror(t, v, clean, true)
 	for _, with := range []Fault{Undone, Done, Half, CrashedAt} {
-		for at := 1; at <= clean.Calls(); at += testlevel.Of(7, 1, 1) {
+		for at := 1; at <= clean.Calls(); at += testlevel.Of(7, 3, 1) {
 			empty(t, to)
 			f := &Faulty{Store: to, At: at, With: with}
 			_, err := v.MirrorTo(t.Context(), vault.NewTwin(f, nil), vault.MirrorOptions{Fresh: true, Parallel: 1})
