@@ -1,7 +1,7 @@
 # The README's two commands are `go run ./cmd/flashwarden demo` and `make test`.
 # The tests have three levels: `go test ./...`, `make test`, `make soak`.
 
-.PHONY: build test full race soak peers lint systems
+.PHONY: build test full race soak peers lint systems race-commands
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/flashwarden ./cmd/flashwarden
@@ -19,15 +19,18 @@ full:
 # The race detector sees what runs at the same time. These packages run nothing at the same time, or, as e2e, test a program that is built without it.
 # catalog/sqlite and the stores of the vault: their libraries and their thousands of power cuts take minutes with it, and node and warden use them from many goroutines.
 NO_RACE = /(api|e2e|tftp/conformance|tftp/conformance/cmd/.*|bench/.*|internal/(catalog/sqlite|vault/(dir|s3|sftp|sealed)|iossim|cause|config|credential|doctor|firewall|flash|imagefile|ios|lazyregexp|netlab|testlevel)|cmd/flashwarden)$$
-# Of the command line, it sees the commands that work side by side, most of them with a daemon: a program with the race detector starts slowly.
-RACE_COMMANDS = TestScriptsOverSocket/^(backup|offer)$$|TestScripts$$/^serve$$|^Test[^S]
 race:
 	$(TEST) -race $$(go list ./... | grep -vxF "$$(go list -m)" | grep -vE '$(NO_RACE)')
+
+# Of the command line, it sees the commands that work side by side, most of them with a daemon. Not part of test: a program with the race detector is
+# linked and starts slowly.
+RACE_COMMANDS = TestScriptsOverSocket/^(backup|doctorpath|offer|restore)$$|TestScripts$$/^(demo|failures|serve)$$|^Test[^S]
+race-commands:
 	FLASHWARDEN_TEST=full $(TEST) -race -run '$(RACE_COMMANDS)' ./cmd/flashwarden
 
 # An hour, by hand: the tests with large numbers, and each fuzz target for FUZZTIME.
 FUZZTIME ?= 1m
-soak: peers systems
+soak: peers systems race-commands
 	FLASHWARDEN_TEST=soak go test -timeout 2h ./...
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
