@@ -30,8 +30,9 @@ race-commands:
 
 # An hour, by hand: the tests with large numbers, and each fuzz target for FUZZTIME.
 FUZZTIME ?= 1m
+soak: export FLASHWARDEN_TEST = soak
 soak: peers systems race-commands
-	FLASHWARDEN_TEST=soak go test -timeout 2h ./...
+	go test -timeout 2h ./...
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
 peers:
