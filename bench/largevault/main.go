@@ -55,7 +55,7 @@ type unsynced struct {
 	made map[string]bool
 }
 
-// Put implements vault.Store, except that it replaces: what is there is the same.
+// Put implements vault.Store, except that it replaces an entry, which has the same content.
 func (u *unsynced) Put(_ context.Context, key string, r io.Reader, _ int64) error {
 	name := filepath.Join(u.root, filepath.FromSlash(key))
 	if part := filepath.Dir(name); !u.made[part] {

@@ -97,6 +97,6 @@ func (r *mirrorRun) absent(ctx context.Context, t *Twin) (map[digest]bool, error
 	for sum := range r.sizes {
 		delete(absent, sum)
 	}
-	_, err = unlistedParts(err) // what is below such a part is looked for by its key
+	_, err = unlistedParts(err) // contents below such a part are looked up by their keys
 	return absent, err
 }

@@ -194,8 +194,8 @@ func (r *remote) full(name string, err error) error {
 	return fmt.Errorf("%w on the server (%w)", syscall.ENOSPC, err)
 }
 
-// unreadable makes the failure to read what is open an EIO: of the errors of
-// read(2), a server has no other code for it.
+// unreadable returns EIO where an open file cannot be read: the server has no
+// other code for the errors of read(2).
 func unreadable(err error) error {
 	if !failed(err) {
 		return err
