@@ -24,8 +24,9 @@ type ExportOptions struct {
 
 // Export writes files of the vault below dir, under the names of items. The same
 // content is left untouched; other content under the same name is an error, unless
-// Force replaces it. A name that leads out of dir is an error too. Only the user of this process may read the
-// files (mode 0600), because configurations hold secrets.
+// Force replaces it. A name that leads out of dir is an error too. Only the user
+// of this process may read the files (mode 0600), because configurations hold
+// secrets.
 func Export(ctx context.Context, w Warden, dir string, items []api.Content, o ExportOptions) error {
 	root, err := openExport(dir)
 	if err != nil {
