@@ -151,7 +151,7 @@ func TestBadCopies(t *testing.T) {
 				t.Errorf("image: %+v, want cause %s", f, c.cause)
 			}
 			if r.Cause != c.cause || r.Hint == "" {
-				t.Errorf("result: cause %q, hint %q", r.Cause, r.Hint)
+				t.Errorf("result: cause %q (%s), hint %q", r.Cause, r.Message, r.Hint)
 			}
 			b.wantClean()
 		})
