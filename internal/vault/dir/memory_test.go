@@ -54,6 +54,28 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// TestForgetWithoutAdvice: a signal and a file system without posix_fadvise do not
+// make a proof fail.
+func TestForgetWithoutAdvice(t *testing.T) {
+	for _, test := range []struct {
+		answers []error
+		want    error
+	}{
+		{[]error{nil}, nil},
+		{[]error{syscall.EINTR, syscall.EINTR, nil}, nil},
+		{[]error{syscall.EINTR, syscall.EIO}, syscall.EIO},
+		{[]error{syscall.ENOSYS}, nil},
+		{[]error{syscall.EOPNOTSUPP}, nil},
+		{[]error{syscall.EINVAL}, nil},
+	} {
+		calls := 0
+		err := dropPages(func() error { calls++; return test.answers[calls-1] })
+		if !errors.Is(err, test.want) || calls != len(test.answers) {
+			t.Errorf("%v: error %v after %d calls; want %v", test.answers, err, calls, test.want)
+		}
+	}
+}
+
 // forgetting counts the calls of Forget.
 type forgetting struct {
 	*Store

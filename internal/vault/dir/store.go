@@ -100,7 +100,7 @@ func (d *Store) Get(ctx context.Context, key string, offset int64) (io.ReadClose
 }
 
 // Forget implements vault.Forgetter. A content was synced before it got its name, so
-// all its pages can be dropped.
+// the kernel can drop all its pages.
 func (d *Store) Forget(ctx context.Context, key string) error {
 	name, err := d.name(ctx, key)
 	if err != nil || d.remote {
@@ -112,10 +112,26 @@ func (d *Store) Forget(ctx context.Context, key string) error {
 	}
 	defer f.Close()
 	const whole = 0 // posix_fadvise(2): to the end of the file
-	if err := unix.Fadvise(int(f.Fd()), 0, whole, unix.FADV_DONTNEED); err != nil {
+	err = dropPages(func() error { return unix.Fadvise(int(f.Fd()), 0, whole, unix.FADV_DONTNEED) })
+	if err != nil {
 		return fmt.Errorf("drop %s from memory: %w", name, err)
 	}
 	return nil
+}
+
+// dropPages gives the kernel an advice, again if a signal interrupts it. A file
+// system that takes no advice is no error: a proof then reads what the kernel has.
+func dropPages(advise func() error) error {
+	for {
+		err := advise()
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EINVAL): // ENOSYS, EOPNOTSUPP
+			return nil
+		}
+		return err
+	}
 }
 
 // Stat implements vault.Store.
