@@ -23,12 +23,12 @@ type Prune struct {
 
 // PruneResult reports what a prune removed; of a dry run, what it would remove.
 type PruneResult struct {
-	Document string           `json:"document"` // the name of its record in the vault; empty if it removed no snapshot
-	Kept     int              `json:"kept"`     // snapshots
-	Removed  []PrunedSnapshot `json:"removed"`  // oldest first
-	Blobs    int              `json:"blobs"`    // contents that no snapshot names any more
-	Bytes    int64            `json:"bytes"`    // of these contents
-	Problems []CheckProblem   `json:"problems"` // documents that cannot be read: then no content is removed
+	Documents []string         `json:"documents"` // the names of its records in the vault
+	Kept      int              `json:"kept"`      // snapshots
+	Removed   []PrunedSnapshot `json:"removed"`   // oldest first
+	Blobs     int              `json:"blobs"`     // contents that no snapshot names any more
+	Bytes     int64            `json:"bytes"`     // of these contents
+	Problems  []CheckProblem   `json:"problems"`  // documents that cannot be read: then no content is removed
 }
 
 // PrunedSnapshot is one snapshot that a prune removed.

@@ -54,6 +54,7 @@ func (n *Node) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o v
 		return api.CheckResult{}, &api.Problem{Field: "repair_from", Detail: "cannot repair a mirror", Exit: api.ExitUsage,
 			Fix: api.Do("mirror", n.opts.Mirror).Say(" copies what it lacks")}
 	}
+	o.Mirror = true
 	res, err := v.Check(ctx, o)
 	res.Notes = append(res.Notes, "the mirror may lack the newest snapshots: a check of it cannot know")
 	return res, err
@@ -77,7 +78,9 @@ func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, 
 	case !errors.Is(err, vault.ErrUnknown):
 		return api.CheckResult{}, n.wrongVault(err)
 	}
-	res, err := n.vault.Check(ctx, checkOptions(r, share, events))
+	opt := checkOptions(r, share, events)
+	opt.Mirror = o.Mirror != ""
+	res, err := n.vault.Check(ctx, opt)
 	res.Notes = append(res.Notes, fmt.Sprintf("the catalog was not used, so the newest snapshot of a device may be missing without notice: %v", why))
 	return res, err
 }

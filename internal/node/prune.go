@@ -22,7 +22,7 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 		return api.PruneResult{}, err
 	}
 	if none, err := n.NoVault(ctx); none || err != nil {
-		return api.PruneResult{Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}, err
+		return api.PruneResult{Documents: []string{}, Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}, err
 	}
 	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun,
 		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },

@@ -22,12 +22,21 @@ func digestOf(text string) (d digest) {
 // String returns d in lower-case hexadecimal.
 func (d digest) String() string { return hex.EncodeToString(d[:]) }
 
-// chain follows the snapshots of each device through their field previous. What
-// a snapshot names, and is neither there nor removed by a prune, is lost.
+// chain follows the snapshots of each device through their field previous. A
+// document that a snapshot names is lost if it does not exist and the record of no
+// prune names it.
 type chain struct {
-	there map[digest]bool // documents that exist, damaged ones too, and those that a prune removed
-	named map[digest]gap  // documents that others name, and that were not there so far
+	known map[digest]presence // documents that exist, damaged ones too, and those in the records of prunes
+	named map[digest]gap      // documents that others name, and that are not known so far
 }
+
+// presence says why a document is known.
+type presence byte
+
+const (
+	exists presence = 1 << iota
+	pruned          // the record of a prune names it
+)
 
 // gap is a snapshot that is missing.
 type gap struct {
@@ -37,24 +46,31 @@ type gap struct {
 	device string // empty: not known
 }
 
-func newChain() chain { return chain{there: map[digest]bool{}, named: map[digest]gap{}} }
+func newChain() chain { return chain{known: map[digest]presence{}, named: map[digest]gap{}} }
 
 // add enters the document with the given name. s is zero where it cannot be
 // read.
 func (c chain) add(s api.Snapshot, name string) {
-	c.found(name)
+	c.found(name, exists)
 	c.follow(gap{name: s.Previous, by: name, device: s.Device})
 }
 
-// remove enters a snapshot that a prune removed.
+// remove enters a snapshot that the record of a prune names.
 func (c chain) remove(r Removed) {
-	c.found(r.Document)
+	c.found(r.Document, pruned)
 	c.follow(gap{name: r.Previous, device: r.Device, by: r.Document})
 }
 
-func (c chain) found(name string) {
+// condemned reports whether a document exists and the record of a prune names it:
+// that prune was interrupted.
+func (c chain) condemned(name string) bool {
 	_, sum, _ := SplitName(name)
-	c.there[digestOf(sum)] = true
+	return c.known[digestOf(sum)] == exists|pruned
+}
+
+func (c chain) found(name string, p presence) {
+	_, sum, _ := SplitName(name)
+	c.known[digestOf(sum)] |= p
 	delete(c.named, digestOf(sum))
 }
 
@@ -63,7 +79,7 @@ func (c chain) follow(g gap) {
 		return
 	}
 	_, sum, _ := SplitName(g.name)
-	if !c.there[digestOf(sum)] {
+	if c.known[digestOf(sum)] == 0 {
 		c.named[digestOf(sum)] = g
 	}
 }

@@ -34,6 +34,10 @@ type CheckOptions struct {
 	// other documents name: the index of a catalog knows them.
 	Known []string
 
+	// Mirror says that the store is a mirror: snapshots that a prune removed from the
+	// vault stay there.
+	Mirror bool
+
 	// Progress, unless nil, gets the bytes of blobs that were read, and all bytes
 	// to read. It is called by one goroutine at a time.
 	Progress func(done, total int64)
@@ -77,6 +81,7 @@ type checker struct {
 	contents  map[digest]content // blobs that exist, or that snapshots name
 	others    map[digest][]claim // what snapshots say of a blob that contradicts the first one
 	suffering map[digest]int     // by blob: the problem whose devices are wanted
+	remaining int                // snapshots that a prune has not removed yet
 	problems  []api.CheckProblem
 	counts    api.CheckResult // the numbers of the result
 }
@@ -89,6 +94,9 @@ func (c *checker) result() api.CheckResult {
 	res := c.counts
 	res.OK, res.Problems = len(c.problems) == 0, append([]api.CheckProblem{}, c.problems...)
 	res.Repaired, res.Notes = []string{}, []string{}
+	if c.remaining > 0 {
+		res.Notes = append(res.Notes, fmt.Sprintf("a prune is running or did not finish; the next one removes what remains. Snapshots in its record that still exist: %d", c.remaining))
+	}
 	return res
 }
 
@@ -138,8 +146,20 @@ func (c *checker) prunes(ctx context.Context) error {
 		}
 		for _, r := range p.Removed {
 			c.chain.remove(r)
+			c.remains(ctx, r.Document)
 		}
 	})
+}
+
+// remains counts a snapshot that the record of a prune names and that still exists:
+// the prune was interrupted.
+func (c *checker) remains(ctx context.Context, name string) {
+	if c.opt.Mirror || !c.chain.condemned(name) {
+		return
+	}
+	if _, err := c.vault.store.Stat(ctx, SnapshotKey(name)); err == nil { // it was not removed meanwhile
+		c.remaining++
+	}
 }
 
 // names lists the snapshot documents. What else lies among them is a problem.

@@ -29,13 +29,15 @@ type PruneOptions struct {
 	Removed  func(ctx context.Context, sums []string) error
 }
 
-// pruneBatch is how many snapshots or contents are removed together.
+// pruneBatch is how many snapshots or contents are removed together. The record of
+// so many snapshots has about 200 KB.
 const pruneBatch = 500
 
-// Prune removes snapshots, and content that no snapshot names any more. Its
-// record is in the vault before the first snapshot goes. It may be interrupted
-// at any moment: the next one goes on. No other process may write the store at
-// the same time.
+// Prune removes snapshots, and content that no snapshot names any more. It removes
+// the snapshots in batches, each after its record is in the vault. It may be
+// interrupted at any moment: the next prune removes the rest of the last batch,
+// whatever it keeps itself, except for snapshots that every prune keeps. No other
+// process may write the store at the same time.
 //
 // With a document that cannot be read or is lost, nobody knows what it names:
 // then no content is removed, and the problems of the result say why.
@@ -49,7 +51,7 @@ func (v *Vault) Prune(ctx context.Context, o PruneOptions) (api.PruneResult, err
 
 func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, error) {
 	defer v.Hold()() // what a backup uses from now on, stays
-	res := api.PruneResult{Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}
+	res := api.PruneResult{Documents: []string{}, Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}
 	all, err := v.outlines(ctx, o.Known, &res)
 	if err != nil {
 		return res, err
@@ -98,29 +100,44 @@ func (v *Vault) outlines(ctx context.Context, known []string, res *api.PruneResu
 	if err := errors.Join(c.prunes(ctx), c.gaps(ctx)); err != nil {
 		return nil, err
 	}
+	for i := range all {
+		all[i].condemned = c.chain.condemned(all[i].document)
+	}
 	slices.SortFunc(all, func(a, b outline) int { return cmp.Compare(a.document, b.document) })
 	res.Problems = append(res.Problems, c.result().Problems...)
 	return all, nil
 }
 
-// removeSnapshots removes documents, after the record of it is kept.
+// removeSnapshots removes documents, each batch after its record is kept. So only
+// the record of the last batch can name snapshots that still exist.
 func (v *Vault) removeSnapshots(ctx context.Context, o PruneOptions, snapshots []outline, res *api.PruneResult) error {
-	if len(snapshots) == 0 {
-		return nil
-	}
-	record := Prune{ID: NewID("prune", o.Now), Time: o.Now}
-	for _, s := range snapshots {
-		record.Removed = append(record.Removed, Removed{Document: s.document, Device: s.device, Previous: s.previous})
-	}
-	var err error
-	if res.Document, err = v.PutPrune(ctx, record); err != nil {
-		return err
-	}
 	for batch := range slices.Chunk(snapshots, pruneBatch) {
+		if err := v.record(ctx, o.Now, batch, res); err != nil {
+			return err
+		}
 		if err := v.removeBatch(ctx, o, batch); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// record keeps the record of a batch. It leaves out the snapshots that have one.
+func (v *Vault) record(ctx context.Context, now time.Time, batch []outline, res *api.PruneResult) error {
+	p := Prune{ID: NewID("prune", now), Time: now}
+	for _, s := range batch {
+		if !s.condemned {
+			p.Removed = append(p.Removed, Removed{Document: s.document, Device: s.device, Previous: s.previous})
+		}
+	}
+	if len(p.Removed) == 0 {
+		return nil
+	}
+	name, err := v.PutPrune(ctx, p)
+	if err != nil {
+		return err
+	}
+	res.Documents = append(res.Documents, name)
 	return nil
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Prune records which snapshots one prune removed. So a snapshot that is gone
-// without one is a loss.
+// Prune records a batch of snapshots that a prune removes. A snapshot that is gone
+// and in no record is lost.
 type Prune struct {
 	Format  int       `json:"format"` // Format
 	ID      string    `json:"prune"`  // as NewID makes it, for the device "prune"
@@ -19,15 +19,15 @@ type Prune struct {
 	Removed []Removed `json:"removed"`
 }
 
-// Removed is one snapshot that was removed.
+// Removed is one snapshot of such a batch.
 type Removed struct {
 	Document string `json:"document"`           // its name, ID.SHA256
 	Device   string `json:"device"`             // its device
 	Previous string `json:"previous,omitempty"` // as its document had it
 }
 
-// PutPrune keeps the record of a prune and returns its name. It must be kept
-// before the first of the snapshots is removed.
+// PutPrune keeps a record and returns its name. It must be kept before the first of
+// its snapshots is removed.
 func (v *Vault) PutPrune(ctx context.Context, p Prune) (name string, err error) {
 	p.Format, p.Time = Format, p.Time.UTC().Truncate(time.Second)
 	data, err := encodeJSON(p)

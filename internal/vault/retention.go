@@ -13,12 +13,13 @@ import (
 
 // outline holds the facts of one snapshot that a prune needs.
 type outline struct {
-	document string
-	previous string
-	device   string
-	started  time.Time
-	whole    bool // its status is ok
-	received bool // a file that the device sent by itself: no backup
+	document  string
+	previous  string
+	device    string
+	started   time.Time
+	whole     bool // its status is ok
+	received  bool // a file that the device sent by itself: no backup
+	condemned bool // the record of an interrupted prune names it
 	*software
 }
 
@@ -128,15 +129,20 @@ func newestFirst(group []outline, now time.Time, kept map[string]bool) []outline
 	return past
 }
 
-// keepOfDevice marks the snapshots of one device that are kept.
+// keepOfDevice marks the snapshots of one device that are kept. Retention does not
+// keep a condemned one.
 func keepOfDevice(r api.Retention, newest []outline, now time.Time, kept map[string]bool) {
-	for i, o := range newest {
-		if i == 0 || i < r.Last || now.Sub(o.started) < r.Within {
-			kept[o.document] = true
-		}
+	if len(newest) > 0 {
+		kept[newest[0].document] = true
 	}
 	if i := slices.IndexFunc(newest, func(o outline) bool { return o.whole }); i >= 0 {
 		kept[newest[i].document] = true
+	}
+	newest = slices.DeleteFunc(slices.Clone(newest), func(o outline) bool { return o.condemned })
+	for i, o := range newest {
+		if i < r.Last || now.Sub(o.started) < r.Within {
+			kept[o.document] = true
+		}
 	}
 	for _, period := range []struct {
 		count int

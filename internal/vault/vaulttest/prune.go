@@ -3,6 +3,7 @@ package vaulttest
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func testPrune(t *testing.T, s vault.Store) {
 		o.DryRun = dry
 		res, err := v.Prune(t.Context(), o)
 		// "a", "b" and "orphan": "shared" is still named.
-		if err != nil || res.Kept != 2 || len(res.Removed) != 3 || res.Blobs != 3 || res.Bytes != 8 || (res.Document == "") != dry {
+		if err != nil || res.Kept != 2 || len(res.Removed) != 3 || res.Blobs != 3 || res.Bytes != 8 || (len(res.Documents) == 0) != dry {
 			t.Fatalf("dry run %v: %+v, error %v", dry, res, err)
 		}
 		if has(t, v, "a") != dry || has(t, v, "orphan") != dry || !has(t, v, "shared") || !has(t, v, "c") {
@@ -69,7 +70,7 @@ func testPrune(t *testing.T, s vault.Store) {
 		t.Errorf("announced: %q, %q", removing, removed)
 	}
 	wantProblems(t, v, true)
-	if res, err := v.Prune(t.Context(), o); err != nil || len(res.Removed) > 0 || res.Blobs > 0 || res.Document != "" {
+	if res, err := v.Prune(t.Context(), o); err != nil || len(res.Removed) > 0 || res.Blobs > 0 || len(res.Documents) > 0 {
 		t.Errorf("again: %+v, error %v", res, err)
 	}
 	// A gap that the record does not explain is still a loss.
@@ -125,22 +126,55 @@ func testPruneAfterLoss(t *testing.T, s vault.Store) {
 	}
 }
 
-// testPruneIsInterrupted stops before the removal. The rest is clean, and the next
-// prune finishes.
+// interrupted prunes, and stops after the record and before the removal.
+func interrupted(t *testing.T, v *vault.Vault, o vault.PruneOptions) {
+	t.Helper()
+	stop := errors.New("stop")
+	o.Now, o.Removing = later(), func(context.Context, []string) error { return stop }
+	if _, err := v.Prune(t.Context(), o); !errors.Is(err, stop) {
+		t.Fatalf("error %v", err)
+	}
+}
+
+// testPruneIsInterrupted stops before the removal. A check says so, and the next
+// prune finishes, although it would keep more: otherwise the record would explain a
+// later loss.
 func testPruneIsInterrupted(t *testing.T, s vault.Store) {
 	v := vault.New(s)
 	history(t, s, "a", "b", "c", "d")
-	stop := errors.New("stop")
-	_, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Removing: func(context.Context, []string) error { return stop }})
-	if !errors.Is(err, stop) {
-		t.Errorf("error %v", err)
+	interrupted(t, v, vault.PruneOptions{})
+	for _, mirror := range []bool{false, true} {
+		res, err := v.Check(t.Context(), vault.CheckOptions{Mirror: mirror})
+		if noted := strings.Contains(strings.Join(res.Notes, ""), "that still exist: 3"); err != nil || !res.OK || noted == mirror {
+			t.Errorf("mirror %v: %+v, error %v", mirror, res, err)
+		}
 	}
-	wantProblems(t, v, true)
-	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: later()})
-	if err != nil || res.Kept != 1 || res.Blobs != 3 {
+	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Retention: api.Retention{Last: 3}})
+	if err != nil || res.Kept != 1 || res.Blobs != 3 || len(res.Removed) != 3 || len(res.Documents) > 0 {
 		t.Errorf("%+v, error %v", res, err)
 	}
 	wantProblems(t, v, true)
+	if res, err := v.Check(t.Context(), vault.CheckOptions{}); err != nil || len(res.Notes) > 0 {
+		t.Errorf("%+v, error %v; want no note", res, err)
+	}
+}
+
+// testPruneAndLoss loses the newest snapshot after an interrupted prune. The next
+// prune keeps what is the newest now, although the record names it.
+func testPruneAndLoss(t *testing.T, s vault.Store) {
+	v := vault.New(s)
+	all := history(t, s, "a", "b", "c")
+	interrupted(t, v, vault.PruneOptions{})
+	if err := s.Delete(t.Context(), vault.SnapshotKey(all[2].Document)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Known: []string{all[2].Document}})
+	if err != nil || res.Kept != 1 || len(res.Removed) != 1 || len(res.Problems) != 1 {
+		t.Errorf("%+v, error %v", res, err)
+	}
+	if _, err := v.Document(t.Context(), all[1].Document); err != nil {
+		t.Errorf("the newest snapshot: error %v", err)
+	}
 }
 
 // testPruneLeavesClaims has backups that rely on content which no snapshot names:

@@ -54,6 +54,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"PruneUnreadable", testPruneUnreadable},
 		{"PruneAfterLoss", testPruneAfterLoss},
 		{"PruneIsInterrupted", testPruneIsInterrupted},
+		{"PruneAndLoss", testPruneAndLoss},
 		{"Mirror", testMirror},
 		{"MirrorDamage", testMirrorDamage},
 		{"MirrorLosses", testMirrorLosses},
