@@ -252,7 +252,8 @@ func TestDigestDies(t *testing.T) {
 	})
 }
 
-// TestDigestCancelled checks that Ctrl-C reaches the device at once.
+// TestDigestCancelled checks that Ctrl-C reaches the device, and that a device
+// that does not answer it holds us for seconds only.
 func TestDigestCancelled(t *testing.T) {
 	digestOverLine(t, func(conn net.Conn) {
 		io.WriteString(conn, "......")
@@ -265,7 +266,7 @@ func TestDigestCancelled(t *testing.T) {
 		if _, err := d.Digest(ctx, "flash:/x.bin", 1_200_000_000, nil); !errors.Is(err, stop) {
 			t.Errorf("error %v", err)
 		}
-		if took := time.Since(began); took != time.Minute {
+		if took := time.Since(began); took < time.Minute || took > time.Minute+5*time.Second {
 			t.Errorf("took %s", took)
 		}
 		synctest.Wait()

@@ -115,6 +115,9 @@ func TestEveryProfile(t *testing.T) {
 		t.Run(r.Device, func(t *testing.T) {
 			wantShape(t, r, want)
 			wantFilesOf(t, vaultOf(t, n), r, switches[r.Device])
+			if typed := switches[r.Device].Commands(); !slices.Equal(typed[len(typed)-1:], []string{"exit"}) {
+				t.Errorf("the last command was %q, want exit", typed[len(typed)-1])
+			}
 		})
 	}
 	if len(results) != len(shapes) {

@@ -150,7 +150,7 @@ func (f *fake) shell(prompt string, answers map[string]func()) {
 		switch play, known := answers[command]; {
 		case known:
 			play()
-		case command == io.EOF.Error():
+		case command == io.EOF.Error(), command == "exit":
 			return
 		case command == "", command == "^C", strings.HasPrefix(command, "terminal "):
 		default:

@@ -81,7 +81,7 @@ func (l *Line) login(ctx context.Context) error {
 		line := d.shown()
 		if loginLike.MatchString(line) && !rescue.MatchString(line) {
 			if samePrompt(line, candidate) {
-				l.prompt = line
+				l.prompt, l.atPrompt = line, true
 				return nil
 			}
 			candidate = line
@@ -168,6 +168,7 @@ func (d *dialogue) say(text string) error {
 	}
 	d.before = d.printed()
 	d.screen.clear()
+	d.atPrompt = false
 	if text != "" {
 		d.progress()
 	}
@@ -335,11 +336,12 @@ func (l *Line) enable(ctx context.Context) error {
 		line := d.shown()
 		switch {
 		case strings.HasSuffix(line, "#") && loginLike.MatchString(line):
-			l.prompt = line
+			l.prompt, l.atPrompt = line, true
 			return nil
 		case d.sentPassword && factor.MatchString(line):
 			return d.notAnswered(line)
 		case refusal.Match(l.screen.text), samePrompt(line, l.prompt), askSecret.MatchString(line), askPassword.MatchString(line) && d.sentPassword:
+			l.atPrompt = samePrompt(line, l.prompt)
 			return d.enableRefused()
 		case askPassword.MatchString(line):
 			if l.cfg.EnablePassword == "" {

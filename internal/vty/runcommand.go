@@ -57,10 +57,12 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 	if err := typable(command); err != nil {
 		return "", err
 	}
+	l.running.Lock()
+	defer l.running.Unlock()
 	l.cfg.Log.Debug("command", "command", command)
 	l.drain()
 	l.screen.clear()
-	l.question = ""
+	l.question, l.atPrompt = "", false
 	if err := l.enter(ctx, command); err != nil {
 		return "", l.failed(ctx, command, err)
 	}
@@ -71,7 +73,7 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 		}
 		switch e.kind {
 		case endPrompt:
-			l.mute = !l.echoed && l.question == ""
+			l.mute, l.atPrompt = !l.echoed && l.question == "", true
 			return l.output(command, e), nil
 		case endMore:
 			l.screen.eraseLine()
@@ -342,6 +344,7 @@ func (l *Line) breakOff(ctx context.Context) {
 			return
 		}
 		if e.kind == endPrompt {
+			l.atPrompt = true
 			return
 		}
 		if asksAbort.MatchString(e.text) && l.write(ctx, "y") != nil {
@@ -352,14 +355,16 @@ func (l *Line) breakOff(ctx context.Context) {
 	}
 }
 
-// failed turns an error of wait into an error for the caller.
+// failed turns an error of wait into an error for the caller. At the end of ctx
+// it stops the command and logs out.
 func (l *Line) failed(ctx context.Context, command string, err error) error {
 	if ctx.Err() == nil {
 		return l.lost(command, err)
 	}
-	t := time.AfterFunc(time.Second, func() { l.conn.Close() })
-	defer t.Stop()
-	io.WriteString(l.stream, keyBreak)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+	defer cancel()
+	l.breakOff(limited)
+	l.leave(limited)
 	l.Close()
 	return fmt.Errorf("%q on %s: %w", command, l.cfg.Name, context.Cause(ctx))
 }

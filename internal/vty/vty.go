@@ -81,11 +81,13 @@ type Line struct {
 	closed  chan struct{} // closed by Close
 	once    sync.Once
 	pumped  chan struct{} // closed at the end of the reading goroutine
+	running sync.Mutex    // held while a command runs
 
 	screen   screen
 	arrived  []byte // the last piece of output, raw
 	most     int    // limit on the output of one command, in bytes
 	prompt   string // the prompt as printed, without trailing blanks
+	atPrompt bool   // the device waits there for a command
 	typed    string // our last typing
 	echoed   bool   // its echo has arrived
 	progress func() // called when a login makes progress; otherwise nil
@@ -177,18 +179,6 @@ func (l *Line) pump() {
 			return
 		}
 	}
-}
-
-// Close ends the session and waits for the line's goroutines. It may be called
-// more than once.
-func (l *Line) Close() error {
-	var err error
-	l.once.Do(func() {
-		close(l.closed)
-		err = l.stream.Close()
-	})
-	<-l.pumped
-	return err
 }
 
 // LocalAddr returns our address of the session. It is invalid if the session is
