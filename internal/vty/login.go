@@ -283,10 +283,12 @@ func (d *dialogue) ended(err error) error {
 	case noPassword.Match(d.screen.text):
 		return cause.New(cause.AuthFailed, d.cfg.Name+" refuses every login: its lines ask for a password and none is set",
 			onDevice("line vty 0 4").Say(", then: ").Type(api.OnDevice, "login local").Say(" (or: ").Type(api.OnDevice, "password ...").Say(")"))
-	case err == io.EOF && d.sentPassword:
-		return d.refused()
 	case err == io.EOF && d.cfg.Transport == SSH && lastRefusal.Match(d.screen.text):
 		return d.noSession()
+	case err == io.EOF && (d.sentPassword || d.cfg.Transport == SSH) && d.ranCommand():
+		return d.noPromptAfterCommand()
+	case err == io.EOF && d.sentPassword:
+		return d.refused()
 	}
 	if err == io.EOF {
 		d.Close()

@@ -237,6 +237,12 @@ func TestLoginFails(t *testing.T) {
 			f.print("% Bad passwords\n")
 		}, cause.AuthFailed, "refused", 1},
 		{"closes after the password", func(f *fake) { f.login(); f.conn.Close() }, cause.AuthFailed, "refused", 1},
+		{"a command in place of a prompt", func(f *fake) {
+			f.login()
+			f.print("\nInterface  IP-Address  OK? Method Status  Protocol\nVlan1      192.0.2.1   YES NVRAM  up      up\n")
+			f.conn.Close()
+		}, cause.PromptUnrecognised, "hung up after the login without a prompt", 1},
+		{"closes after a message", func(f *fake) { f.login(); f.print("\n*Mar  1 00:01:39.123: %SYS-5-X: y\n"); f.conn.Close() }, cause.AuthFailed, "refused", 1},
 		{"echoes the password", func(f *fake) {
 			f.print("Username: ")
 			f.line()

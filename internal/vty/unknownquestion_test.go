@@ -23,7 +23,7 @@ func TestUnknownQuestions(t *testing.T) {
 		{"a menu", func(f *fake) {
 			f.login()
 			f.print("\n  Server sw1\n\n  1   Show the version\n  2   Exit\n\nSelection: ")
-		}, loggedIn, "Selection:"},
+		}, loggedIn, "a menu in place of a prompt; it asks \"Selection:\""},
 		{"a menu with a default", func(f *fake) { f.login(); f.print("\n1. Reload\n2. Exit\nEnter your selection [1]: ") }, loggedIn, "selection [1]"},
 		{"a pending reload", func(f *fake) { f.print("\nProceed with reload? [confirm]") }, "", "Proceed with reload? [confirm]"},
 		{"a pending overwrite", func(f *fake) { f.print("\nDo you want to over write? [confirm]\n*Mar  1 00:01:39.123: %SYS-5-X: y\n") }, "", "over write? [confirm]"},
@@ -33,7 +33,7 @@ func TestUnknownQuestions(t *testing.T) {
 		{"a challenge", func(f *fake) { f.login(); f.print("Challenge: 81467\nResponse: ") }, loggedIn, "Response:"},
 		{"a next token", func(f *fake) { f.login(); f.print("Enter Next Tokencode: ") }, loggedIn, "Tokencode:"},
 		{"a passcode after the password", func(f *fake) { f.login(); f.print("Enter PASSCODE: ") }, loggedIn, "PASSCODE:"},
-		{"a second factor", func(f *fake) { f.login(); f.print("1. Push\n2. Phone\nPasscode or option (1-2): ") }, loggedIn, "option (1-2):"},
+		{"a second factor", func(f *fake) { f.login(); f.print("1. Push\n2. Phone\nPasscode or option (1-2): ") }, loggedIn, "asks \"Passcode or option (1-2):\" during login"},
 		{"a question", func(f *fake) { f.login(); f.print("\nDo you accept the terms? ") }, loggedIn, "accept the terms?"},
 		{"a terminal server", func(f *fake) { f.login(); f.print("\nHost name: ") }, loggedIn, "Host name:"},
 	}
