@@ -21,9 +21,14 @@ func rebuildCommand(p *program) *cobra.Command {
 Use it if catalog.db was lost, damaged or replaced by an old copy. Devices and
 their passwords are only in the catalog: add lost ones again.
 
+A snapshot in the index that the vault lost is a problem: rebuild reports it, keeps
+it in the index, and exits with 1. Restore it from a mirror with check
+--repair-from. If it is lost for good, --forget-lost removes it from the index.
+
 The catalog remembers which vault is its own. If another one is in its place,
 rebuild refuses it, because the right disk may not be mounted. With --new-vault,
-rebuild accepts the vault in this place, or begins a new one.
+rebuild accepts the vault in this place, or begins a new one, and forgets the
+snapshots of the old one.
 --vault TARGET indexes a mirror, also in a new data directory. If the vault is lost,
 restore --vault TARGET can then take the files from the mirror.
 --convert first converts a vault of the old format 1.`,
@@ -46,6 +51,7 @@ restore --vault TARGET can then take the files from the mirror.
 	p.vaultFlag(cmd)
 	cmd.Flags().BoolVar(&r.Convert, "convert", false, "convert a vault of format 1 first; reads every file")
 	cmd.Flags().BoolVar(&r.NewKey, "new-key", false, "make a new key file in place of a lost one; all passwords must then be entered again")
+	cmd.Flags().BoolVar(&r.ForgetLost, "forget-lost", false, "remove the snapshots from the index that the vault lost")
 	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "accept the vault in the place of the known one, or begin a new one")
 	return cmd
 }
@@ -55,6 +61,10 @@ func printRebuild(o *output, res api.RebuildResult) error {
 		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
 	}
 	found := listProblems(o.out, res.Problems)
+	if res.Lost > 0 {
+		fmt.Fprintf(o.err, "%s lost. Restore them from a mirror: flashwarden check --repair-from TARGET. If they are lost for good: flashwarden rebuild --forget-lost\n",
+			terminal.Count(res.Lost, "snapshot"))
+	}
 	if o.quiet {
 		return found
 	}

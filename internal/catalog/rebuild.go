@@ -19,13 +19,16 @@ const rebuildBatch = 500
 type Vault interface {
 	Names(ctx context.Context) ([]string, error)
 	Snapshot(ctx context.Context, id string) (api.Snapshot, error)
+	// NotPruned returns those of these documents that no prune removed.
+	NotPruned(ctx context.Context, names []string) ([]string, error)
 }
 
 // Rebuilt says what Rebuild did.
 type Rebuilt struct {
 	Snapshots int          // in the index now
 	Added     int          // that the index lacked
-	Removed   int          // that the vault does not have
+	Removed   int          // that a prune removed, or that were lost and forgotten
+	Lost      []string     // names of documents that are in the index and not in the vault, sorted
 	Damaged   []Unreadable // left out
 }
 
@@ -37,19 +40,29 @@ type Unreadable struct {
 
 // Rebuild makes the index equal to the vault: it enters the snapshots that the
 // index lacks, which are all of them after the catalog was lost, and takes out
-// those that the vault does not have. Where both are equal it only compares
-// names. Only a user asks for it: a vault whose disk is missing would empty the
-// index.
-func Rebuild(ctx context.Context, index Index, v Vault) (Rebuilt, error) {
+// those that a prune removed. Snapshots that the vault lost stay in the index
+// unless forgetLost is set: nothing else may know the newest one of a device. Where
+// both are equal it only compares names. Only a user asks for it: a vault whose
+// disk is missing would empty the index.
+func Rebuild(ctx context.Context, index Index, v Vault, forgetLost bool) (Rebuilt, error) {
 	missing, surplus, err := compare(ctx, index, v)
 	if err != nil {
 		return Rebuilt{}, fmt.Errorf("rebuild index: %w", err)
 	}
-	r := Rebuilt{Removed: len(surplus)}
+	var r Rebuilt
+	if !forgetLost {
+		if r.Lost, err = v.NotPruned(ctx, slices.Sorted(maps.Keys(surplus))); err != nil {
+			return r, fmt.Errorf("rebuild index: %w", err)
+		}
+	}
+	for _, name := range r.Lost {
+		delete(surplus, name)
+	}
 	for batch := range slices.Chunk(slices.Sorted(maps.Keys(surplus)), rebuildBatch) {
 		if err := index.Unindex(ctx, idsOf(batch)...); err != nil {
 			return r, fmt.Errorf("rebuild index: %w", err)
 		}
+		r.Removed += len(batch)
 	}
 	for batch := range slices.Chunk(missing, rebuildBatch) {
 		added, damaged, err := indexBatch(ctx, index, v, batch)

@@ -35,22 +35,34 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 			return res, err
 		}
 	}
-	if err := n.adopt(ctx, r.NewVault, &res); err != nil {
+	replaced, err := n.adopt(ctx, r.NewVault, &res)
+	if err != nil {
 		return res, err
 	}
 	if none, err := n.NoVault(ctx); none || err != nil {
 		return res, err
 	}
-	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault)
-	res.Snapshots, res.Added, res.Removed = done.Snapshots, done.Added, done.Removed
+	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault, r.ForgetLost || replaced)
+	res.Snapshots, res.Added, res.Removed, res.Lost = done.Snapshots, done.Added, done.Removed, len(done.Lost)
+	res.Problems = append(res.Problems, problemsOf(done)...)
+	return res, err
+}
+
+// problemsOf returns the snapshots that a rebuild found lost or damaged.
+func problemsOf(done catalog.Rebuilt) []api.CheckProblem {
+	var all []api.CheckProblem
+	for _, name := range done.Lost {
+		all = append(all, api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: vault.SnapshotKey(name),
+			Message: "the index knows it: a disk or a copy lost it"})
+	}
 	for _, d := range done.Damaged {
 		kind := api.CheckSnapshotDamaged
 		if errors.Is(d.Err, vault.ErrNewer) {
 			kind = api.CheckNewer
 		}
-		res.Problems = append(res.Problems, api.CheckProblem{Kind: kind, Path: vault.SnapshotKey(d.Name), Message: d.Err.Error()})
+		all = append(all, api.CheckProblem{Kind: kind, Path: vault.SnapshotKey(d.Name), Message: d.Err.Error()})
 	}
-	return res, err
+	return all
 }
 
 // alone makes this process the only one that writes the vault, and the caller
@@ -82,11 +94,11 @@ func progress(events func(api.Event)) func(done, total int64) {
 }
 
 // adopt makes the vault that is there the one of the catalog. Only with other
-// does it replace one that the catalog knows.
-func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) error {
+// does it replace one that the catalog knows, and reports that it did.
+func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) (replaced bool, err error) {
 	known, err := n.Catalog.VaultIdentity(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	id, err := n.vault.Identity(ctx)
 	switch {
@@ -96,12 +108,12 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) er
 		err = n.vault.Recognise(ctx, known)
 	}
 	if err != nil {
-		return n.wrongVault(err)
+		return false, n.wrongVault(err)
 	}
 	if res.Vault = id.Vault; id.Vault == "" || id.Vault == known {
-		return nil // there is no vault yet, or it is ours
+		return false, nil // there is no vault yet, or it is ours
 	}
-	return n.Catalog.SetVaultIdentity(ctx, id.Vault)
+	return known != "", n.Catalog.SetVaultIdentity(ctx, id.Vault)
 }
 
 // replaceVault gives a vault.json to a place that has none: the old vault is lost

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -62,6 +64,31 @@ func (v *Vault) prune(ctx context.Context, name string) (Prune, error) {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return p, err
+}
+
+// NotPruned returns those of these snapshot documents that are in no record of a
+// prune, sorted. A record that cannot be read explains nothing.
+func (v *Vault) NotPruned(ctx context.Context, names []string) ([]string, error) {
+	left := make(map[string]bool, len(names))
+	for _, name := range names {
+		left[name] = true
+	}
+	if len(left) == 0 {
+		return nil, nil
+	}
+	err := v.store.List(ctx, PrunesPart+"/", func(i Info) error {
+		if name, ok := pruneOf(i.Key); ok {
+			p, _ := v.prune(ctx, name) // a check reports its error
+			for _, r := range p.Removed {
+				delete(left, r.Document)
+			}
+		}
+		return ctx.Err()
+	})
+	if _, err = unlistedParts(err); err != nil {
+		return nil, fmt.Errorf("list prunes: %w", err)
+	}
+	return slices.Sorted(maps.Keys(left)), nil
 }
 
 func decodePrune(data []byte, id string) (Prune, error) {

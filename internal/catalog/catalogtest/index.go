@@ -101,6 +101,19 @@ func (v fakeVault) Snapshot(_ context.Context, id string) (api.Snapshot, error) 
 	return s, nil
 }
 
+// NotPruned returns all names: this vault was never pruned.
+func (v fakeVault) NotPruned(_ context.Context, names []string) ([]string, error) { return names, nil }
+
+// prunedVault is a vault that lacks one document because a prune removed it.
+type prunedVault struct {
+	fakeVault
+	removed string
+}
+
+func (v prunedVault) NotPruned(_ context.Context, names []string) ([]string, error) {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == v.removed }), nil
+}
+
 // indexAll indexes the snapshots in a new catalog.
 func indexAll(t *testing.T, create New, snapshots ...api.Snapshot) catalog.Catalog {
 	t.Helper()
@@ -227,7 +240,7 @@ func testRebuild(t *testing.T, create New) {
 	}
 	before, c := indexAll(t, create, snapshots...), empty(t, create)
 	for _, added := range []int{3, 0} { // the second time there is nothing to do
-		done, err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...))
+		done, err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...), false)
 		if err != nil || done.Snapshots != 3 || done.Added != added || done.Removed != 0 {
 			t.Fatalf("%+v, error %v", done, err)
 		}
@@ -284,13 +297,21 @@ func testRebuildFollows(t *testing.T, create New) {
 	kept := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"))
 	unindexed := Snapshot("sw1", 1, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"))
 	removed := Snapshot("sw1", 2, "flash:/y.bin", File("flash:/y.bin", api.KindImage, "gone"))
-	v := vaultOf(kept, unindexed)
-	c := indexAll(t, create, kept, removed)
+	lost := Snapshot("sw1", 3, "flash:/z.bin", File("flash:/z.bin", api.KindImage, "lost"))
+	v := prunedVault{vaultOf(kept, unindexed), removed.Document}
+	c := indexAll(t, create, kept, removed, lost)
 	if err := c.AddDevice(ctx, Device(), Sealed()); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := catalog.Rebuild(ctx, c, v); err != nil || done.Added != 1 || done.Removed != 1 {
-		t.Fatalf("%+v, error %v", done, err)
+	done, err := catalog.Rebuild(ctx, c, v, false)
+	if err != nil || done.Added != 1 || done.Removed != 1 || done.Snapshots != 3 || !slices.Equal(done.Lost, []string{lost.Document}) {
+		t.Fatalf("%+v, error %v; want one lost", done, err)
+	}
+	if got, err := c.Latest(ctx, "sw1"); got != lost.Document || err != nil {
+		t.Errorf("the newest snapshot is %s, error %v; want the lost one", got, err)
+	}
+	if done, err = catalog.Rebuild(ctx, c, v, true); err != nil || done.Added != 0 || done.Removed != 1 || len(done.Lost) > 0 {
+		t.Fatalf("%+v, error %v; want the lost one forgotten", done, err)
 	}
 	if got, want := listIDs(t, c, ""), kept.ID+" "+unindexed.ID; got != want {
 		t.Errorf("got %s; want %s", got, want)
@@ -312,7 +333,7 @@ func testRebuildDamaged(t *testing.T, create New) {
 	v[snapshots[1].Document] = api.Snapshot{}
 	c := empty(t, create)
 	for range 2 {
-		done, err := catalog.Rebuild(t.Context(), c, v)
+		done, err := catalog.Rebuild(t.Context(), c, v, false)
 		if err != nil || len(done.Damaged) != 1 || !errors.Is(done.Damaged[0].Err, vault.ErrDamaged) || done.Damaged[0].Name != snapshots[1].Document {
 			t.Errorf("%+v, error %v; want one vault.ErrDamaged with the name", done, err)
 		}
@@ -333,7 +354,7 @@ func testRebuildByMany(t *testing.T, create New) {
 	for range 4 {
 		c := open(t)
 		all.Go(func() {
-			if _, err := catalog.Rebuild(t.Context(), c, v); err != nil {
+			if _, err := catalog.Rebuild(t.Context(), c, v, false); err != nil {
 				t.Error(err)
 			}
 		})

@@ -70,6 +70,9 @@ func testPrune(t *testing.T, s vault.Store) {
 		t.Errorf("announced: %q, %q", removing, removed)
 	}
 	wantProblems(t, v, true)
+	if left, err := v.NotPruned(t.Context(), []string{all[4].Document, all[0].Document, all[1].Document}); err != nil || len(left) != 1 || left[0] != all[4].Document {
+		t.Errorf("not pruned: %q, error %v; want the last one", left, err)
+	}
 	if res, err := v.Prune(t.Context(), o); err != nil || len(res.Removed) > 0 || res.Blobs > 0 || len(res.Documents) > 0 {
 		t.Errorf("again: %+v, error %v", res, err)
 	}
