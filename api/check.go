@@ -33,6 +33,7 @@ type CheckResult struct {
 // The kinds of problems that a check of the vault finds.
 const (
 	CheckSnapshotMissing = "snapshot_missing" // a snapshot that something names does not exist, and no prune removed it
+	CheckNotIndexed      = "not_indexed"      // the catalog does not know a snapshot
 	CheckSnapshotDamaged = "snapshot_damaged" // the SHA-256 of a document is not the one in its name, or it cannot be understood
 	CheckNewer           = "newer_format"     // only a later version of flashwarden reads it
 	CheckBlobMissing     = "blob_missing"     // a snapshot names a blob that does not exist

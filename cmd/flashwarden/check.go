@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -93,6 +94,9 @@ func runCheck(ctx context.Context, o *output, w warden.Warden, r api.Check) erro
 		}
 	}
 	found := listProblems(o.out, res.Problems)
+	if slices.ContainsFunc(res.Problems, func(p api.CheckProblem) bool { return p.Kind == api.CheckNotIndexed }) {
+		fmt.Fprintln(o.err, "Enter the snapshots that are not indexed into the index: flashwarden rebuild")
+	}
 	if found != nil || o.quiet {
 		return found
 	}

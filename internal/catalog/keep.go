@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"flashwarden/api"
 	"flashwarden/internal/vault"
@@ -16,14 +17,19 @@ type Keeper interface {
 
 // Keep puts a snapshot into the vault as the next one of its device, and enters
 // it into the index. The error is ErrNotIndexed where only the index failed:
-// then the snapshot is in the vault, and Recover enters it later.
+// then the snapshot is in the vault, and Recover enters it later. After another
+// error the snapshot may be in the vault too: a server that did not answer, or a
+// directory that could not be synced. Recover finds out.
 func Keep(ctx context.Context, index Index, v Keeper, s api.Snapshot) (api.Snapshot, error) {
 	previous, failed := index.Latest(ctx, s.Device)
 	s.Previous = previous
 	failed = errors.Join(failed, index.Intend(ctx, s.ID))
 	kept, err := v.PutSnapshot(ctx, s)
-	if err != nil {
+	if errors.Is(err, vault.ErrRefused) {
 		return s, errors.Join(err, index.Forget(ctx, s.ID))
+	}
+	if err != nil {
+		return s, err
 	}
 	if failed = errors.Join(failed, index.Index(ctx, kept)); failed != nil {
 		return kept, fmt.Errorf("%w: %w", ErrNotIndexed, failed)
@@ -39,12 +45,13 @@ func Recover(ctx context.Context, index Index, v Vault, alone bool) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, id := range ids {
 		if err := recoverOne(ctx, index, v, id, alone); err != nil {
-			return fmt.Errorf("recover snapshot %s: %w", id, err)
+			failed = append(failed, fmt.Errorf("recover snapshot %s: %w", id, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func recoverOne(ctx context.Context, index Index, v Vault, id string, alone bool) error {
@@ -54,8 +61,32 @@ func recoverOne(ctx context.Context, index Index, v Vault, id string, alone bool
 		return index.Forget(ctx, id)
 	case errors.Is(err, vault.ErrNotFound): // another process may be about to write it
 		return nil
+	case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer): // a check reports it
+		return index.Forget(ctx, id)
 	case err != nil:
 		return err
 	}
 	return index.Index(ctx, s)
+}
+
+// NotIndexed returns those of these documents of the vault that the index lacks. One
+// that a process is about to enter is not among them.
+func NotIndexed(ctx context.Context, index Index, documents []string) ([]string, error) {
+	// The intents first: what leaves them afterwards is in the index.
+	intended, err := index.Intended(ctx)
+	if err != nil {
+		return nil, err
+	}
+	indexed, err := index.Documents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	have := make(map[string]bool, len(indexed)+len(intended))
+	for _, name := range append(indexed, intended...) {
+		have[name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(documents), func(name string) bool {
+		id, _, _ := vault.SplitName(name)
+		return have[name] || have[id]
+	}), nil
 }

@@ -34,10 +34,14 @@ func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn T
 	if n.opts.Mirror != "" { // a proof there is none for the vault, and the mirror may lack the newest snapshots
 		return n.checkMirror(ctx, v, r, o)
 	}
+	n.recover(ctx, false)
 	proofs := &proofs{catalog: n.Catalog}
 	o.Proofs, o.Proved = n.Catalog.Proofs, func(sha256 string, size int64, whole bool) { proofs.add(ctx, sha256, size, whole) }
 	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
 		return api.CheckResult{}, err
+	}
+	o.NotIndexed = func(ctx context.Context, names []string) ([]string, error) {
+		return catalog.NotIndexed(ctx, n.Catalog, names)
 	}
 	var res api.CheckResult
 	if r.RepairFrom == "" {
@@ -96,7 +100,8 @@ func checkOptions(r api.Check, share vault.Share, events func(api.Event)) vault.
 		Share: share, OutdatedAfter: r.OutdatedAfter, Now: time.Now(), Progress: progress(events)}
 }
 
-// repair checks the vault and repairs it from a copy.
+// repair checks the vault and repairs it from a copy. If this process dies, the next
+// one enters the documents that were fetched into the index.
 func (n *Node) repair(ctx context.Context, v *vault.Vault, from string, o vault.CheckOptions, turn Turn) (api.CheckResult, error) {
 	release, err := n.alone(ctx, turn)
 	if err != nil {
@@ -109,6 +114,7 @@ func (n *Node) repair(ctx context.Context, v *vault.Vault, from string, o vault.
 	if err != nil {
 		return api.CheckResult{}, err
 	}
+	o.Placing = n.Catalog.Intend
 	res, err := v.CheckAndRepair(ctx, vault.New(mirror.store), o)
 	err = errors.Join(err, mirror.close())
 	for _, key := range res.Repaired {

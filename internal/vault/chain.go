@@ -34,15 +34,15 @@ type chain struct {
 type presence byte
 
 const (
-	exists presence = 1 << iota
-	pruned          // the record of a prune names it
+	exists  presence = 1 << iota
+	pruned           // the record of a prune names it
+	indexed          // the index of the catalog has it
 )
 
 // gap is a snapshot that is missing.
 type gap struct {
 	name   string
-	by     string // the document that names it; empty: none
-	knower string // who else knows it, in words: "the catalog"
+	by     string // the document that names it; empty: only the index of the catalog knows it
 	device string // empty: not known
 }
 
@@ -65,7 +65,7 @@ func (c chain) remove(r Removed) {
 // that prune was interrupted.
 func (c chain) condemned(name string) bool {
 	_, sum, _ := SplitName(name)
-	return c.known[digestOf(sum)] == exists|pruned
+	return c.known[digestOf(sum)]&(exists|pruned) == exists|pruned
 }
 
 func (c chain) found(name string, p presence) {
@@ -84,14 +84,30 @@ func (c chain) follow(g gap) {
 	}
 }
 
-// expect enters the names of documents that somebody else knows.
-func (c chain) expect(names []string, knower string) {
+// expect enters the names of documents that the index has.
+func (c chain) expect(names []string) {
 	for _, name := range names {
 		_, sum, ok := SplitName(name)
-		if _, named := c.named[digestOf(sum)]; ok && !named {
-			c.follow(gap{name: name, knower: knower})
+		switch _, named := c.named[digestOf(sum)]; {
+		case !ok || named:
+		case c.known[digestOf(sum)] != 0:
+			c.known[digestOf(sum)] |= indexed
+		default:
+			c.follow(gap{name: name})
 		}
 	}
+}
+
+// unindexed returns those of these documents that exist and are not in the index.
+// Those that a prune is to remove left it already.
+func (c chain) unindexed(names []string) (missing []string) {
+	for _, name := range names {
+		_, sum, _ := SplitName(name)
+		if c.known[digestOf(sum)] == exists {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // gaps returns the snapshots that are missing, by name.

@@ -33,10 +33,17 @@ type CheckOptions struct {
 	// Known are names of snapshot documents that must exist, beside those that
 	// other documents name: the index of a catalog knows them.
 	Known []string
+	// NotIndexed, unless nil, returns those of these documents that the index lacks
+	// now. It gets those that are not in Known.
+	NotIndexed func(ctx context.Context, names []string) ([]string, error)
 
 	// Mirror says that the store is a mirror: snapshots that a prune removed from the
 	// vault stay there.
 	Mirror bool
+
+	// Placing, unless nil, is called by a repair before it fetches the document of a
+	// snapshot, with its ID.
+	Placing func(ctx context.Context, id string) error
 
 	// Progress, unless nil, gets the bytes of blobs that were read, and all bytes
 	// to read. It is called by one goroutine at a time.
@@ -63,7 +70,7 @@ func (v *Vault) Check(ctx context.Context, opt CheckOptions) (api.CheckResult, e
 		steps = append(steps, c.readBlobs)
 	}
 	// Prunes after snapshots: one that was removed meanwhile is then explained.
-	for _, step := range append(steps, c.prunes, c.gaps, c.sufferers) {
+	for _, step := range append(steps, c.prunes, c.gaps, c.unindexed, c.sufferers) {
 		if err := step(ctx); err != nil {
 			return c.result(), fmt.Errorf("check vault: %w", err)
 		}
@@ -229,7 +236,7 @@ func (c *checker) audit(ctx context.Context) error {
 // gaps reports the snapshots that are missing. One that was written since its
 // part was listed is not.
 func (c *checker) gaps(ctx context.Context) error {
-	c.chain.expect(c.opt.Known, "the catalog")
+	c.chain.expect(c.opt.Known)
 	for _, g := range c.chain.gaps() {
 		_, err := c.vault.store.Stat(ctx, SnapshotKey(g.name))
 		if err == nil || ctx.Err() != nil {
@@ -240,7 +247,7 @@ func (c *checker) gaps(ctx context.Context) error {
 			continue
 		}
 		p := api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: SnapshotKey(g.name)}
-		p.Message = g.knower + " knows it: a disk or a copy lost it"
+		p.Message = "the catalog knows it: a disk or a copy lost it"
 		if g.by != "" {
 			p.Message = fmt.Sprintf("%s names it as the snapshot before it: a disk or a copy lost it", SnapshotKey(g.by))
 		}
@@ -250,6 +257,22 @@ func (c *checker) gaps(ctx context.Context) error {
 		c.problems = append(c.problems, p)
 	}
 	return ctx.Err()
+}
+
+// unindexed reports documents that the index lacks: lists and restores do not find
+// them.
+func (c *checker) unindexed(ctx context.Context) error {
+	missing := c.chain.unindexed(c.documents)
+	if c.opt.NotIndexed == nil || len(missing) == 0 {
+		return nil
+	}
+	missing, err := c.opt.NotIndexed(ctx, missing)
+	for _, name := range missing {
+		if _, err := c.vault.store.Stat(ctx, SnapshotKey(name)); err == nil { // it was not removed meanwhile
+			c.report(api.CheckNotIndexed, SnapshotKey(name), "the catalog does not know it: have its index made again")
+		}
+	}
+	return cmp.Or(err, ctx.Err())
 }
 
 // sufferers finds the devices whose snapshots name a blob with a problem. Only a

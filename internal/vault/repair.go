@@ -137,6 +137,12 @@ func (r *repair) one(ctx context.Context, key string) error {
 	if IsBlob(key) {
 		r.vault.claims.claim(digestOf(sum)) // its document may come later
 	}
+	if name, ok := snapshotOf(key); ok && r.opt.Placing != nil {
+		id, _, _ := SplitName(name)
+		if err := r.opt.Placing(ctx, id); err != nil {
+			return err
+		}
+	}
 	content := func(do func(io.Reader) error) error {
 		stream, err := r.from.store.Get(ctx, key, 0)
 		if err != nil {

@@ -48,20 +48,30 @@ func randomSuffix() string {
 	return string(suffix)
 }
 
-// PutSnapshot keeps s, and returns it with the name of its document. It refuses
-// a snapshot that names a blob which the vault does not have. The error is
-// ErrExists where the vault has exactly this document. Started is kept in whole
-// seconds of UTC.
+// PutSnapshot keeps s, and returns it with the name of its document. Started is
+// kept in whole seconds of UTC. The error is ErrRefused if no document was written,
+// as for a snapshot that names a blob which the vault does not have. It is ErrExists
+// if the vault has exactly this document. After any other error the vault may have
+// the document.
 func (v *Vault) PutSnapshot(ctx context.Context, s api.Snapshot) (api.Snapshot, error) {
 	kept, data, err := v.prepare(ctx, s)
-	if err == nil {
-		err = v.store.Put(ctx, SnapshotKey(kept.Document), bytes.NewReader(data), int64(len(data)))
-	}
 	if err != nil {
+		return api.Snapshot{}, fmt.Errorf("put snapshot %s: %w", s.ID, refusedError{err})
+	}
+	if err := v.store.Put(ctx, SnapshotKey(kept.Document), bytes.NewReader(data), int64(len(data))); err != nil {
 		return api.Snapshot{}, fmt.Errorf("put snapshot %s: %w", s.ID, err)
 	}
 	return kept, nil
 }
+
+// refusedError is an ErrRefused with the words of its reason.
+type refusedError struct{ error }
+
+// Is reports whether target is ErrRefused.
+func (refusedError) Is(target error) bool { return target == ErrRefused }
+
+// Unwrap returns the reason.
+func (e refusedError) Unwrap() error { return e.error }
 
 // prepare puts the listings of s, and returns s as it is kept, with its
 // document.

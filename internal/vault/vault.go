@@ -23,6 +23,10 @@ var (
 	ErrExists   = errors.New("already in the vault") // the key, or a snapshot with this ID, is taken
 	ErrDamaged  = errors.New("damaged")              // content of the vault is not what it was when it was written
 
+	// ErrRefused is the error of a snapshot that cannot be kept. Its document was not
+	// written.
+	ErrRefused = errors.New("refused")
+
 	// ErrNewer is the error of a vault or a document that only a later version of
 	// flashwarden reads. It is not damaged.
 	ErrNewer = errors.New("made by a newer flashwarden")

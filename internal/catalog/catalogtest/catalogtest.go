@@ -40,6 +40,7 @@ func Test(t *testing.T, create New) {
 		{"RebuildFollowsTheVault", testRebuildFollows},
 		{"RebuildReportsDamagedSnapshots", testRebuildDamaged},
 		{"Keep", testKeep},
+		{"KeepUncertain", testKeepUncertain},
 		{"KeepWithoutIndex", testKeepWithoutIndex},
 		{"Recover", testRecover},
 		{"VaultIdentity", testVaultIdentity},

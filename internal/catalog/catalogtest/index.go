@@ -80,7 +80,7 @@ func (v fakeVault) Names(context.Context) ([]string, error) {
 
 func (v fakeVault) PutSnapshot(_ context.Context, s api.Snapshot) (api.Snapshot, error) {
 	if s.Device == "" {
-		return s, errors.New("it names no device")
+		return s, vault.ErrRefused
 	}
 	s.Document = nameOf(s.ID)
 	v[s.Document] = s

@@ -42,6 +42,37 @@ func testKeep(t *testing.T, create New) {
 	}
 }
 
+// testKeepUncertain has a vault that writes a snapshot, and a failure after it. The
+// snapshot is found again.
+func testKeepUncertain(t *testing.T, create New) {
+	ctx, c, v := t.Context(), empty(t, create), vaultOf()
+	s := Snapshot("sw1", 0, "", File("running-config", api.KindConfig, "a"))
+	if _, err := catalog.Keep(ctx, c, mute{v}, s); err == nil || errors.Is(err, catalog.ErrNotIndexed) {
+		t.Errorf("error %v; want that of the vault", err)
+	}
+	if got, err := catalog.NotIndexed(ctx, c, []string{s.Document}); len(got) > 0 || err != nil {
+		t.Errorf("not indexed: %q, error %v; want none, because it is intended", got, err)
+	}
+	if err := catalog.Recover(ctx, c, v, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := listIDs(t, c, ""); got != s.ID {
+		t.Errorf("indexed: %s; want %s", got, s.ID)
+	}
+	other := nameOf("20261122T141503Z-sw1-abcd")
+	if got, err := catalog.NotIndexed(ctx, c, []string{s.Document, other}); !slices.Equal(got, []string{other}) || err != nil {
+		t.Errorf("not indexed: %q, error %v; want the other one", got, err)
+	}
+}
+
+// mute is a vault that writes, and whose answer is lost.
+type mute struct{ fakeVault }
+
+func (v mute) PutSnapshot(ctx context.Context, s api.Snapshot) (api.Snapshot, error) {
+	s, err := v.fakeVault.PutSnapshot(ctx, s)
+	return s, errors.Join(err, errors.New("timeout"))
+}
+
 // testKeepWithoutIndex has a catalog that fails: the snapshot is kept all the
 // same.
 func testKeepWithoutIndex(t *testing.T, create New) {
@@ -65,8 +96,10 @@ func testRecover(t *testing.T, create New) {
 	ctx, c := t.Context(), empty(t, create)
 	written := Snapshot("sw1", 0, "", File("running-config", api.KindConfig, "a"))
 	v := vaultOf(written)
-	never := Snapshot("sw1", 1, "")
-	for _, id := range []string{written.ID, never.ID, never.ID} {
+	never, damaged := Snapshot("sw1", 1, ""), Snapshot("aa1", 2, "")
+	damaged.ID = "00010101T000000Z-aa1-abcd" // the first one: it does not keep Recover from the others
+	v[nameOf(damaged.ID)] = api.Snapshot{}
+	for _, id := range []string{damaged.ID, written.ID, never.ID, never.ID} {
 		if err := c.Intend(ctx, id); err != nil {
 			t.Fatal(err)
 		}

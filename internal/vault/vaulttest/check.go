@@ -41,8 +41,10 @@ func testRepair(t *testing.T, s vault.Store) {
 	rot(t, mirror, key("of the copy"), "rotten in both")
 
 	proved := map[string]bool{}
+	var placing []string
 	res, err := v.CheckAndRepair(ctx, vault.New(mirror), vault.CheckOptions{ReadData: true, Known: []string{all[3].Document},
-		Proved: func(sum string, _ int64, whole bool) { proved[sum] = whole }})
+		Placing: func(_ context.Context, id string) error { placing = append(placing, id); return nil },
+		Proved:  func(sum string, _ int64, whole bool) { proved[sum] = whole }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +52,10 @@ func testRepair(t *testing.T, s vault.Store) {
 	slices.Sort(want)
 	if !slices.Equal(res.Repaired, want) {
 		t.Errorf("repaired %q; want %q", res.Repaired, want)
+	}
+	slices.Sort(placing)
+	if !slices.Equal(placing, []string{all[1].ID, all[2].ID, all[3].ID}) {
+		t.Errorf("placing %q; want the three documents", placing)
 	}
 	if len(res.Problems) != 1 || res.OK || !strings.Contains(res.Problems[0].Message, "could not be repaired: its SHA-256 is") {
 		t.Errorf("problems that stay: %+v", res.Problems)

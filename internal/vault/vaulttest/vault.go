@@ -1,6 +1,7 @@
 package vaulttest
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
@@ -352,6 +353,26 @@ func testLoss(t *testing.T, s vault.Store) {
 	remove(4) // the last one: only the caller knows it
 	res, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{all[4].Document, all[3].Document}})
 	if err != nil || len(res.Problems) != 2 || res.Problems[1].Path != vault.SnapshotKey(all[4].Document) {
+		t.Errorf("problems %+v, error %v", res.Problems, err)
+	}
+}
+
+// testNotIndexed has a document that the index lacks, and one that it got during the
+// check.
+func testNotIndexed(t *testing.T, s vault.Store) {
+	v, all := vault.New(s), chainOf(t, s, 4)
+	interrupted(t, v, vault.PruneOptions{Retention: api.Retention{Last: 3}}) // the first one left the index already
+	var asked []string
+	res, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{all[1].Document},
+		NotIndexed: func(_ context.Context, names []string) ([]string, error) {
+			asked = names
+			return []string{all[3].Document}, nil
+		}})
+	slices.Sort(asked)
+	if want := []string{all[2].Document, all[3].Document}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q; want %q", asked, want)
+	}
+	if err != nil || len(res.Problems) != 1 || res.Problems[0].Kind != api.CheckNotIndexed || res.Problems[0].Path != vault.SnapshotKey(all[3].Document) {
 		t.Errorf("problems %+v, error %v", res.Problems, err)
 	}
 }
