@@ -163,7 +163,7 @@ func (p *player) session() {
 		shown = false
 		command, ok := p.line(8 * time.Second)
 		switch {
-		case !ok:
+		case !ok, command == "exit":
 			return
 		case command == breakKey:
 			p.typed = append(p.typed, command)

@@ -62,7 +62,7 @@ func (l *Line) leave(ctx context.Context) {
 func (l *Line) promptAgain(ctx context.Context) bool {
 	for {
 		limit := leaveTime
-		if l.look().kind == endPrompt {
+		if l.look().kind == endPrompt && l.echoed {
 			limit = promptQuiet
 		}
 		if err := l.read(ctx, limit, false); err != nil {
