@@ -33,7 +33,7 @@ func NewFacts(v Version, b Boot) Facts {
 	}
 	b = b.ActiveFirst(v.Members)
 	if len(b.Units) > 0 {
-		f.BootPath, f.ConfigFile = b.Units[0].NextStart(), b.Units[0].ConfigFile
+		f.BootPath, f.ConfigFile, f.PrivateFile = b.Units[0].NextStart(), b.Units[0].ConfigFile, b.Units[0].PrivateConfigFile
 		for _, u := range b.Units[1:] {
 			f.Starts = append(f.Starts, Start{Unit: u.Unit, Path: u.NextStart()})
 		}

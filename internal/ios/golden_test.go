@@ -34,7 +34,7 @@ func TestFacts(t *testing.T) {
 			Mode:       "bundle",
 			Image:      "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 			BootPath:   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
-			ConfigFile: "flash:/config.text", Register: "0xF",
+			ConfigFile: "flash:/config.text", PrivateFile: "flash:/private-config.text", Register: "0xF",
 			Members: []Member{
 				{Number: 1, Model: "WS-C3750G-24TS-1U", Version: "15.0(2)SE8", Image: "C3750-IPSERVICESK9-M", Active: true},
 				{Number: 2, Model: "WS-C3750G-24TS-1U", Version: "15.0(2)SE8", Image: "C3750-IPSERVICESK9-M"},

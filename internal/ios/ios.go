@@ -17,6 +17,7 @@ type Facts struct {
 	Register     string // the config-register, "0x2102"; empty if show version does not print it
 	NextRegister string // the config-register for the next start, where it differs: "0x2142"
 	ConfigFile   string // classic switches: flash:/config.text; may be empty
+	PrivateFile  string // classic switches: flash:/private-config.text; may be empty
 
 	Install []InstallLocation // show install summary of a device in install mode; empty if it does not show it
 
