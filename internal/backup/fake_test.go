@@ -40,6 +40,7 @@ type fakeDevice struct {
 	listing func() error                   // asked before Files answers; may be nil
 	reading func(p string) (string, error) // in place of Text; may be nil
 	facts   ios.Facts                      // zero: a 2960 in bundle mode
+	config  func() (string, error)         // in place of a short running-config; may be nil
 
 	noVerify bool
 	verify   func(p string) (ios.Verification, error) // in place of Digest; may be nil
@@ -115,6 +116,10 @@ func md5Of(data []byte) []byte {
 func (d *fakeDevice) RunningConfig(context.Context) ([]byte, error) {
 	if d.gone {
 		return nil, errLost
+	}
+	if d.config != nil {
+		config, err := d.config()
+		return []byte(config), err
 	}
 	return []byte("hostname sw1\nend\n"), nil
 }

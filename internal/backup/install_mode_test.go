@@ -70,7 +70,7 @@ func TestInstallMode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, f := range Select(c.facts, c.listings, c.packages, api.PolicyImage) {
+			for _, f := range Select(seen{facts: c.facts, listings: c.listings, packages: c.packages}, api.PolicyImage) {
 				got = append(got, strings.TrimSpace(f.Kind+" "+f.Path+" "+string(f.Cause)))
 			}
 			if d := cmp.Diff(c.want, got); d != "" {

@@ -39,11 +39,31 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 	s.runs = how == flash.Runs
 	s.warnings = append(d.Skipped(), imageWarnings(s.facts, s.image, how, s.found)...)
 	packages, missing, err := readPackages(ctx, d, s.facts, s.image, s.found)
-	s.selected = append(missing, Select(s.facts, s.listings, packages, j.opts.Policy)...)
+	if err != nil {
+		return s, err
+	}
+	config := j.readConfig(ctx, d)
+	s.selected = append(missing, Select(seen{s.facts, s.listings, packages, config}, j.opts.Policy)...)
 	if _, ok := packages[s.image.String()]; ok {
 		s.notes = []string{installNote(s.image, s.selected)}
 	}
-	return s, err
+	s.notes = append(s.notes, placeNotes(s.image, s.runs, s.found)...)
+	s.notes = append(s.notes, configNotes(config, s.selected, s.found)...)
+	return s, nil
+}
+
+// readConfig returns the running-config, for the files that it names. An error
+// is not lost: the running-config is one of the files of the backup, and is
+// tried again as such.
+func (j job) readConfig(ctx context.Context, d Device) string {
+	if j.opts.Policy == api.PolicyImage {
+		return ""
+	}
+	config, err := d.RunningConfig(ctx)
+	if err != nil {
+		j.log().Debug("no running-config", "device", j.device.Name, "err", err)
+	}
+	return string(config)
 }
 
 // imageWarnings names unusual things about the image and the units that should
@@ -57,4 +77,14 @@ func imageWarnings(f ios.Facts, image flash.File, how flash.How, found flash.Con
 		warnings = append(warnings, fmt.Sprintf("the running image %q is in no flash of the device; the backup has the image that BOOT names, %s", f.Image, image))
 	}
 	return append(append(warnings, unitWarnings(f, image, found)...), patchWarnings(f)...)
+}
+
+// placeNotes names the file system of a running image that is not on the default
+// one, from which the device would look for an image without a boot line.
+func placeNotes(image flash.File, runs bool, found flash.Contents) []string {
+	standard := found.Canonical("")
+	if !runs || !found.Listed(standard) || found.SameSystem(image.FS, standard) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the running image is on %s, not on %s, the default file system", image.FS, standard)}
 }

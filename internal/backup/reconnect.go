@@ -13,8 +13,9 @@ import (
 type line struct {
 	Device
 	job    job
-	useful bool // a file was kept since the session began
-	lost   bool // the session is gone
+	useful bool   // a file was kept since the session began
+	lost   bool   // the session is gone
+	config []byte // the running-config, once it was read
 }
 
 // logIn opens the line.
@@ -49,7 +50,7 @@ func (l *line) take(ctx context.Context, f api.File) (t taken, err error) {
 				return taken{file: f}, err
 			}
 		}
-		t, err = l.job.take(ctx, l.Device, f)
+		t, err = l.job.take(ctx, l, f)
 		failed := cause.Of(err) == cause.SessionLost
 		l.lost = failed || t.sessionLost
 		if err == nil {
@@ -60,4 +61,19 @@ func (l *line) take(ctx context.Context, f api.File) (t taken, err error) {
 			return t, err
 		}
 	}
+}
+
+// RunningConfig reads the running-config once in an attempt: it says which files
+// to save, and is one of them.
+func (l *line) RunningConfig(ctx context.Context) ([]byte, error) {
+	if l.config != nil {
+		return l.config, nil
+	}
+	config, err := l.Device.RunningConfig(ctx)
+	if err != nil {
+		l.lost = l.lost || cause.Of(err) == cause.SessionLost
+		return nil, err
+	}
+	l.config = config
+	return config, nil
 }

@@ -30,22 +30,29 @@ var kindOrder = []string{
 	api.KindConfig, api.KindVLAN, api.KindOther,
 }
 
-// Select picks the files that policy takes from the listings: the image
-// first, the running-config last. packages are the names in the provisioning
-// files of a device in install mode, by the path of each file. An image that is
-// nowhere to be found is a file with the cause image_not_found, so that the rest
-// is still saved.
-func Select(f ios.Facts, listings []ios.Listing, packages map[string][]string, policy api.Policy) []api.File {
-	s := selection{facts: f, found: flash.Read(f, listings)}
-	s.addSystem(packages)
+// seen is what a device showed, as far as it decides which files are saved.
+type seen struct {
+	facts    ios.Facts
+	listings []ios.Listing
+	packages map[string][]string // names in the provisioning files of a device in install mode, by the path of each file
+	config   string              // the running-config; empty if it could not be read, or was not needed
+}
+
+// Select picks the files that policy takes: the image first, the running-config
+// last. An image that is nowhere to be found is a file with the cause
+// image_not_found, so that the rest is still saved.
+func Select(d seen, policy api.Policy) []api.File {
+	s := selection{facts: d.facts, found: flash.Read(d.facts, d.listings)}
+	s.addSystem(d.packages)
 	if policy == api.PolicyRebuild || policy == api.PolicyAll {
 		s.addRebuild()
+		s.addConfigured(ios.ParseConfigFiles(d.config))
 	}
 	if policy == api.PolicyAll {
 		s.addAll()
 	}
 	if policy != api.PolicyImage {
-		s.addUnread(listings)
+		s.addUnread(d.listings)
 	}
 	slices.SortStableFunc(s.files, func(a, b api.File) int {
 		return slices.Index(kindOrder, a.Kind) - slices.Index(kindOrder, b.Kind)
@@ -134,9 +141,18 @@ func (s *selection) addRebuild() {
 		case l.FS == "nvram:":
 			if l.Rel == "startup-config" {
 				s.add(l, api.KindConfig)
+			} else if path.Ext(l.Rel) == ".cer" {
+				s.add(l, api.KindOther)
 			}
 		case ok && (dir == "." || dir == imageDir):
 			s.add(l, kind)
+		case path.Ext(l.Rel) == ".lic": // licences
+			s.add(l, api.KindOther)
+		}
+	}
+	for _, p := range []string{s.facts.ConfigFile, s.facts.PrivateFile} {
+		if l, ok := s.found.File(flash.ParsePath(p)); ok && p != "" {
+			s.add(l, api.KindConfig)
 		}
 	}
 }

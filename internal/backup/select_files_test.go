@@ -97,7 +97,7 @@ func TestSelect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, f := range Select(c.facts, c.listings, c.packages, c.policy) {
+			for _, f := range Select(seen{facts: c.facts, listings: c.listings, packages: c.packages}, c.policy) {
 				line := f.Kind + " " + f.Path
 				if f.Cause != "" {
 					line += " " + string(f.Cause)
@@ -118,7 +118,7 @@ func TestUnreadableRow(t *testing.T) {
 	l.Unread = []string{`"3 -rw- odd config.text"`}
 	for policy, want := range map[api.Policy]int{api.PolicyRebuild: 1, api.PolicyAll: 1, api.PolicyImage: 0} {
 		n := 0
-		for _, f := range Select(ios.Facts{Image: "flash:x.bin"}, []ios.Listing{l}, nil, policy) {
+		for _, f := range Select(seen{facts: ios.Facts{Image: "flash:x.bin"}, listings: []ios.Listing{l}}, policy) {
 			if f.Cause != "" {
 				n++
 				if f.Path != "flash:/" || f.Cause != cause.Internal || f.Hint == "" || !strings.Contains(f.Message, "odd config.text") {
@@ -135,7 +135,7 @@ func TestUnreadableRow(t *testing.T) {
 func TestDeletedEntriesAreNotSelected(t *testing.T) {
 	l := dir("slot0:/", "x.bin")
 	l.Entries[0].Deleted = true
-	files := Select(ios.Facts{Image: "slot0:x.bin"}, []ios.Listing{l}, nil, api.PolicyImage)
+	files := Select(seen{facts: ios.Facts{Image: "slot0:x.bin"}, listings: []ios.Listing{l}}, api.PolicyImage)
 	if len(files) != 1 || files[0].Cause != cause.ImageNotFound || files[0].Kind != api.KindImage {
 		t.Errorf("got %+v", files)
 	}

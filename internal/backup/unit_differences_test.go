@@ -81,7 +81,7 @@ func TestUnits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, f := range Select(c.facts, c.listings, c.packages, api.PolicyImage) {
+			for _, f := range Select(seen{facts: c.facts, listings: c.listings, packages: c.packages}, api.PolicyImage) {
 				text := strings.TrimSpace(f.Kind + " " + f.Path + " " + string(f.Cause))
 				if f.Unit != "" {
 					text += " of " + f.Unit

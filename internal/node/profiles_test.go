@@ -68,7 +68,8 @@ var shapes = map[string]shape{
 	"c4500-redundant": {image: "bootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin",
 		files: []string{"bootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin", "slavebootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin", "cat4000_flash:/vlan.dat"}},
 	"c6500-vss": {image: "sup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10", files: []string{"sup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10",
-		"slavesup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10", "const_nvram:vlan.dat"}},
+		"slavesup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10", "const_nvram:vlan.dat"},
+		notes: []string{"the running image is on sup-bootdisk:, not on disk0:, the default file system"}},
 	"c9400-redundant": {image: "bootflash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
 		installed("bootflash:", "17.09.05", chassisPackages...), installed("stby-bootflash:", "17.09.05", chassisPackages...))},
 	"c800m":   {image: "sdflash:/c800m-universalk9-mz.SPA.155-3.M10.bin", files: []string{"sdflash:/c800m-universalk9-mz.SPA.155-3.M10.bin", "sdflash:/vlan.dat"}},
