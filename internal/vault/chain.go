@@ -41,9 +41,10 @@ const (
 
 // gap is a snapshot that is missing.
 type gap struct {
-	name   string
-	by     string // the document that names it; empty: only the index of the catalog knows it
-	device string // empty: not known
+	name    string
+	by      string // the document that names it; empty: none
+	indexed bool   // the index of the catalog has it
+	device  string // empty: not known
 }
 
 func newChain() chain { return chain{known: map[digest]presence{}, named: map[digest]gap{}} }
@@ -88,12 +89,15 @@ func (c chain) follow(g gap) {
 func (c chain) expect(names []string) {
 	for _, name := range names {
 		_, sum, ok := SplitName(name)
-		switch _, named := c.named[digestOf(sum)]; {
-		case !ok || named:
+		switch g, named := c.named[digestOf(sum)]; {
+		case !ok:
+		case named:
+			g.indexed = true
+			c.named[digestOf(sum)] = g
 		case c.known[digestOf(sum)] != 0:
 			c.known[digestOf(sum)] |= indexed
 		default:
-			c.follow(gap{name: name})
+			c.follow(gap{name: name, indexed: true})
 		}
 	}
 }

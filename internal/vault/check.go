@@ -63,7 +63,7 @@ func (v *Vault) Check(ctx context.Context, opt CheckOptions) (api.CheckResult, e
 	if opt.Proved == nil {
 		opt.Proved = func(string, int64, bool) {}
 	}
-	c := &checker{vault: v, opt: opt, chain: newChain(), contents: map[digest]content{}, others: map[digest][]claim{}, suffering: map[digest]int{}}
+	c := &checker{vault: v, opt: opt, chain: newChain(), contents: map[digest]content{}, others: map[digest][]claim{}, suffering: map[digest]int{}, lacking: map[digest]int64{}}
 	// Snapshots before blobs: a snapshot that is there has its blobs already.
 	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.audit, c.compare}
 	if opt.ReadData {
@@ -88,6 +88,10 @@ type checker struct {
 	contents  map[digest]content // blobs that exist, or that snapshots name
 	others    map[digest][]claim // what snapshots say of a blob that contradicts the first one
 	suffering map[digest]int     // by blob: the problem whose devices are wanted
+	lacking   map[digest]int64   // blobs that are missing or have a wrong size, and the size that a snapshot says
+	closed    []string           // the parts that could not be listed, with a slash at the end
+	blind     bool               // not every record of a prune could be read
+	unclear   int                // snapshots that are missing, and may be in such a record
 	remaining int                // snapshots that a prune has not removed yet
 	problems  []api.CheckProblem
 	counts    api.CheckResult // the numbers of the result
@@ -101,6 +105,9 @@ func (c *checker) result() api.CheckResult {
 	res := c.counts
 	res.OK, res.Problems = len(c.problems) == 0, append([]api.CheckProblem{}, c.problems...)
 	res.Repaired, res.Notes = []string{}, []string{}
+	if c.unclear > 0 {
+		res.Notes = append(res.Notes, fmt.Sprintf("not every record of a prune could be read. Snapshots that are missing, or that such a prune removed: %d", c.unclear))
+	}
 	if c.remaining > 0 {
 		res.Notes = append(res.Notes, fmt.Sprintf("a prune is running or did not finish; the next one removes what remains. Snapshots in its record that still exist: %d", c.remaining))
 	}
@@ -134,13 +141,15 @@ func (c *checker) unlisted(err error) error {
 	parts, err := unlistedParts(err)
 	for _, part := range parts {
 		c.report(api.CheckUnreadable, part.Part, "%v", part.Err)
+		c.closed = append(c.closed, part.Part+"/")
 	}
 	return err
 }
 
 // prunes reads which snapshots were removed.
 func (c *checker) prunes(ctx context.Context) error {
-	return c.list(ctx, PrunesPart+"/", func(i Info) {
+	before := len(c.closed)
+	err := c.list(ctx, PrunesPart+"/", func(i Info) {
 		name, ok := pruneOf(i.Key)
 		if !ok {
 			c.stray(i.Key)
@@ -148,6 +157,7 @@ func (c *checker) prunes(ctx context.Context) error {
 		}
 		p, err := c.vault.prune(ctx, name)
 		if err != nil {
+			c.blind = true
 			c.unreadable(ctx, i.Key, err)
 			return
 		}
@@ -156,6 +166,8 @@ func (c *checker) prunes(ctx context.Context) error {
 			c.remains(ctx, r.Document)
 		}
 	})
+	c.blind = c.blind || len(c.closed) > before
+	return err
 }
 
 // remains counts a snapshot that the record of a prune names and that still exists:
@@ -212,10 +224,12 @@ func (c *checker) snapshot(ctx context.Context, d loaded) {
 	}
 }
 
-// unreadable reports a document that cannot be read.
+// unreadable reports something that cannot be read, unless its part is reported
+// already.
 func (c *checker) unreadable(ctx context.Context, key string, err error) {
 	switch {
 	case ctx.Err() != nil:
+	case slices.ContainsFunc(c.closed, func(part string) bool { return strings.HasPrefix(key, part) }):
 	case errors.Is(err, ErrNewer):
 		c.report(api.CheckNewer, key, "%v", err)
 	case errors.Is(err, ErrDamaged):
@@ -243,7 +257,11 @@ func (c *checker) gaps(ctx context.Context) error {
 			continue
 		}
 		if !errors.Is(err, ErrNotFound) {
-			c.report(api.CheckUnreadable, SnapshotKey(g.name), "%v", err)
+			c.unreadable(ctx, SnapshotKey(g.name), err)
+			continue
+		}
+		if c.blind && !g.indexed { // a prune takes snapshots out of the index first
+			c.unclear++
 			continue
 		}
 		p := api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: SnapshotKey(g.name)}
@@ -281,8 +299,9 @@ func (c *checker) sufferers(ctx context.Context) error {
 	if len(c.suffering) == 0 {
 		return nil
 	}
-	devices := make(map[int]map[string]bool, len(c.suffering))
+	devices, sure := make(map[int]map[string]bool, len(c.suffering)), true
 	for d := range c.vault.readAll(ctx, c.documents) {
+		sure = sure && (d.err == nil || errors.Is(d.err, ErrNotFound))
 		for _, f := range ContentsOf(d.snapshot) {
 			if n, ok := c.suffering[digestOf(f.SHA256)]; ok {
 				if devices[n] == nil {
@@ -295,7 +314,27 @@ func (c *checker) sufferers(ctx context.Context) error {
 	for n, names := range devices {
 		c.problems[n].Devices = slices.Sorted(maps.Keys(names))
 	}
+	if ctx.Err() == nil {
+		c.settle(sure, func(sum digest) bool { return len(devices[c.suffering[sum]]) > 0 })
+	}
 	return ctx.Err()
+}
+
+// settle records the blobs that are lacking. One that no snapshot names any more is
+// no problem: a prune removed both during the check. sure: all documents that still
+// exist could be read.
+func (c *checker) settle(sure bool, named func(digest) bool) {
+	gone := map[string]bool{}
+	for sum, size := range c.lacking {
+		if sure && !named(sum) {
+			gone[BlobKey(sum.String())] = true
+			continue
+		}
+		c.opt.Proved(sum.String(), size, false)
+	}
+	c.problems = slices.DeleteFunc(c.problems, func(p api.CheckProblem) bool {
+		return gone[p.Path] && (p.Kind == api.CheckBlobMissing || p.Kind == api.CheckBlobSize)
+	})
 }
 
 func (c *checker) stray(key string) { c.problems = append(c.problems, Stray(key)) }

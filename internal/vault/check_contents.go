@@ -131,19 +131,52 @@ func (c *checker) compare(ctx context.Context) error {
 		if known.named == absent || known.size == known.named && len(c.others[sum]) == 0 {
 			continue
 		}
-		if known.size != known.named {
-			c.opt.Proved(sum.String(), known.named, false)
+		size, ok := known.size, true
+		if size != known.named {
+			size, ok = c.lookAgain(ctx, sum)
+		}
+		if !ok {
+			continue
 		}
 		for _, said := range c.claims(sum) {
-			switch {
-			case known.size == absent:
-				key, path := c.where(ctx, sum, said)
-				c.reportBlob(api.CheckBlobMissing, sum, "%s names it as %s (%d bytes)", key, path, said.named)
-			case known.size != said.named:
-				key, path := c.where(ctx, sum, said)
-				c.reportBlob(api.CheckBlobSize, sum, "it has %d bytes; %s says %d for %s", known.size, key, said.named, path)
+			if size != said.named {
+				c.lacks(ctx, sum, said, size)
 			}
 		}
 	}
 	return ctx.Err()
+}
+
+// lookAgain returns the size of a blob that was not listed, or had a wrong size then:
+// another process may have put or replaced it, or its part could not be listed. ok is
+// false if the store cannot say.
+func (c *checker) lookAgain(ctx context.Context, sum digest) (size int64, ok bool) {
+	key, known := BlobKey(sum.String()), c.contents[sum]
+	info, err := c.vault.store.Stat(ctx, key)
+	switch {
+	case err == nil && known.size == absent:
+		c.found(sum, info.Size)
+		return info.Size, true
+	case err == nil:
+		c.counts.Bytes += info.Size - known.size
+		known.size = info.Size
+		c.contents[sum] = known
+		return info.Size, true
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDamaged):
+		return absent, true
+	}
+	c.unreadable(ctx, key, err)
+	return 0, false
+}
+
+// lacks reports that the vault has not the blob that a snapshot names. sufferers
+// takes it back if no snapshot names the blob any more.
+func (c *checker) lacks(ctx context.Context, sum digest, said claim, size int64) {
+	c.lacking[sum] = said.named
+	key, path := c.where(ctx, sum, said)
+	if size == absent {
+		c.reportBlob(api.CheckBlobMissing, sum, "%s names it as %s (%d bytes)", key, path, said.named)
+		return
+	}
+	c.reportBlob(api.CheckBlobSize, sum, "it has %d bytes; %s says %d for %s", size, key, said.named, path)
 }

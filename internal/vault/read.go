@@ -85,8 +85,7 @@ func (c *checker) judge(ctx context.Context, r digests) {
 	case errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
 	case errors.Is(r.err, ErrNotFound):
 		if claims := c.claims(r.sum); len(claims) > 0 {
-			c.reportBlob(api.CheckBlobMissing, r.sum, "it vanished during the check; %s names it", SnapshotKey(c.documents[claims[0].by]))
-			c.opt.Proved(r.sum.String(), claims[0].named, false)
+			c.lacks(ctx, r.sum, claims[0], absent)
 		}
 	case r.err != nil:
 		c.reportBlob(api.CheckUnreadable, r.sum, "%v", r.err)

@@ -28,6 +28,7 @@ func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOption
 		var again api.CheckResult
 		if again, err = v.Check(ctx, r.opt); err == nil {
 			res.Problems = stillThere(res.Problems, again.Problems)
+			res.Notes = again.Notes
 			res.Snapshots, res.Blobs, res.Bytes = again.Snapshots, again.Blobs, again.Bytes
 		}
 	}

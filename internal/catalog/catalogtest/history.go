@@ -27,6 +27,7 @@ var historyTests = []suiteTest{
 	{"FactsOfAFailedRun", testStateFacts},
 	{"ProofsOfContent", testProofs},
 	{"ProofsFromTheFuture", testFutureProofs},
+	{"FindingStays", testFindingStays},
 	{"ProofsOfSharedContent", testSharedProofs},
 	{"Warnings", testWarnings},
 	{"DamagedImage", testDamagedImage},
@@ -336,6 +337,23 @@ func testFutureProofs(t *testing.T, create New) {
 		if err != nil || found != 1 {
 			t.Errorf("%d proofs, error %v", found, err)
 		}
+	}
+}
+
+// testFindingStays indexes a snapshot again, as a repair does. What a check found in
+// its content stays known.
+func testFindingStays(t *testing.T, create New) {
+	image := File("flash:/x.bin", api.KindImage, "image")
+	image.Copied = true
+	s := Snapshot("sw1", 0, "flash:/x.bin", image)
+	c := indexAll(t, create, s)
+	addDevices(t, c, "sw1")
+	found := catalog.Proof{SHA256: image.SHA256, Size: image.Size, Read: epoch.Add(time.Hour)}
+	if err := errors.Join(c.RecordProofs(t.Context(), found), c.Index(t.Context(), s)); err != nil {
+		t.Fatal(err)
+	}
+	if state := stateOf(t, c, "sw1"); !state.Damaged {
+		t.Errorf("%+v; want it damaged", state)
 	}
 }
 

@@ -130,10 +130,19 @@ func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection
 	return i, c.wrap("look up image "+sha256, err)
 }
 
+// index enters a snapshot. If it replaces one, what is known of its contents stays.
 func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
-	if err := unindex(ctx, tx, s.ID); err != nil {
+	blobs, err := remove(ctx, tx, s.ID)
+	if err != nil {
 		return err
 	}
+	if err := insert(ctx, tx, s); err != nil {
+		return err
+	}
+	return removeUnnamed(ctx, tx, blobs)
+}
+
+func insert(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
 	files, bytes := catalog.Kept(s)
 	warnings, err := encodeTexts(s.Warnings)
 	if err != nil {
@@ -200,21 +209,31 @@ func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f api.File, runs
 
 // unindex removes a snapshot, and the blobs that nothing else names.
 func unindex(ctx context.Context, tx *sql.Tx, id string) error {
+	blobs, err := remove(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return removeUnnamed(ctx, tx, blobs)
+}
+
+// remove removes a snapshot, and returns the blobs that it named.
+func remove(ctx context.Context, tx *sql.Tx, id string) (blobs []int64, err error) {
 	var n int64
-	err := tx.QueryRowContext(ctx, `SELECT n FROM snapshot WHERE id = ?`, id).Scan(&n)
+	err = tx.QueryRowContext(ctx, `SELECT n FROM snapshot WHERE id = ?`, id).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		blobs, err = blobsOf(ctx, tx, n)
 	}
-	blobs, err := blobsOf(ctx, tx, n)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `DELETE FROM snapshot WHERE n = ?`, n)
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM snapshot WHERE n = ?`, n); err != nil {
-		return err
-	}
+	return blobs, err
+}
+
+// removeUnnamed removes those of these blobs that no snapshot names.
+func removeUnnamed(ctx context.Context, tx *sql.Tx, blobs []int64) error {
 	for _, blob := range blobs {
 		_, err := tx.ExecContext(ctx, `DELETE FROM blob WHERE n = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, blob)
 		if err != nil {

@@ -63,3 +63,130 @@ func TestPruneOfMany(t *testing.T) {
 		t.Errorf("%d removed, %d kept, %d records, error %v", len(res.Removed), res.Kept, len(res.Documents), err)
 	}
 }
+
+// listing is a store that does something before it lists one part, or cannot list it.
+type listing struct {
+	*vaulttest.Memory
+	part string
+	do   func()
+	err  error
+}
+
+// List implements vault.Store.
+func (l *listing) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
+	if prefix != l.part+"/" {
+		return l.Memory.List(ctx, prefix, yield)
+	}
+	if l.do != nil {
+		l.do()
+		l.do = nil
+	}
+	if l.err != nil {
+		return &vault.UnlistedError{Part: l.part, Err: l.err}
+	}
+	return l.Memory.List(ctx, prefix, yield)
+}
+
+// years keeps a snapshot of sw1 with a content of its own for each of n years, and
+// returns the names of their documents.
+func years(t *testing.T, v *vault.Vault, n int) (all []string) {
+	t.Helper()
+	previous := ""
+	for year := range n {
+		content := fmt.Sprint("content of year ", year)
+		sum, weak, err := v.Put(t.Context(), []byte(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		started := time.Date(2010+year, 1, 1, 0, 0, 0, 0, time.UTC)
+		s, err := v.PutSnapshot(t.Context(), api.Snapshot{ID: vault.NewID("sw1", started), Device: "sw1", Started: started, Status: api.StatusOK, Previous: previous,
+			Files: []api.File{{Path: "running-config", Kind: api.KindConfig, Size: int64(len(content)), SHA256: sum, MD5: weak, Evidence: api.EvidenceSize}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		previous, all = s.Document, append(all, s.Document)
+	}
+	return all
+}
+
+// quietly checks a vault, and wants no blob to be recorded as damaged.
+func quietly(t *testing.T, v *vault.Vault, o vault.CheckOptions) api.CheckResult {
+	t.Helper()
+	o.Proved = func(sum string, _ int64, whole bool) {
+		if !whole {
+			t.Errorf("%s was recorded as damaged", sum)
+		}
+	}
+	res, err := v.Check(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// TestCheckDuringPrune prunes after a check has read the snapshots, and before it
+// lists the blobs or the records.
+func TestCheckDuringPrune(t *testing.T) {
+	for _, part := range []string{vault.BlobsPart, vault.PrunesPart} {
+		for _, readData := range []bool{false, true} {
+			memory := &vaulttest.Memory{}
+			years(t, vault.New(memory), 4)
+			store := &listing{Memory: memory, part: part, do: func() {
+				res, err := vault.New(memory).Prune(t.Context(), vault.PruneOptions{Now: time.Now().AddDate(0, 1, 0)})
+				if err != nil || res.Blobs != 3 {
+					t.Errorf("prune: %+v, error %v", res, err)
+				}
+			}}
+			if res := quietly(t, vault.New(store), vault.CheckOptions{ReadData: readData}); !res.OK || len(res.Notes) > 0 {
+				t.Errorf("prune before the list of %s: %+v", part, res)
+			}
+		}
+	}
+}
+
+// TestCheckDuringPut has a mirror that puts a missing blob back after a check has
+// listed the blobs.
+func TestCheckDuringPut(t *testing.T) {
+	memory := &vaulttest.Memory{}
+	v := vault.New(memory)
+	years(t, v, 1)
+	sum, _, err := v.Put(t.Context(), []byte("content of year 0"))
+	if err = errors.Join(err, memory.Delete(t.Context(), vault.BlobKey(sum))); err != nil {
+		t.Fatal(err)
+	}
+	store := &auditing{memory, func() { _, _, err = v.Put(t.Context(), []byte("content of year 0")) }}
+	if res := quietly(t, vault.New(store), vault.CheckOptions{ReadData: true}); !res.OK || res.Blobs != 1 || res.BlobsRead != 1 || err != nil {
+		t.Errorf("%+v, error %v", res, err)
+	}
+}
+
+// auditing is a store that does something when it is audited, which is after its
+// lists and before the comparison.
+type auditing struct {
+	*vaulttest.Memory
+	do func()
+}
+
+// Audit implements vault.Auditor.
+func (a *auditing) Audit(context.Context, func(api.CheckProblem)) error { a.do(); return nil }
+
+// TestCheckUnlisted has parts that cannot be listed. Each is one problem, and nothing
+// below it is taken for missing.
+func TestCheckUnlisted(t *testing.T) {
+	memory := &vaulttest.Memory{}
+	v := vault.New(memory)
+	all := years(t, v, 4)
+	if _, err := v.Prune(t.Context(), vault.PruneOptions{Now: time.Now(), Retention: api.Retention{Last: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range vault.Parts() {
+		store := &listing{Memory: memory, part: part, err: errors.New("input/output error")}
+		res := quietly(t, vault.New(store), vault.CheckOptions{Known: all[2:]})
+		if len(res.Problems) != 1 || res.Problems[0].Path != part || res.Problems[0].Kind != api.CheckUnreadable {
+			t.Errorf("%s: %+v; want it unreadable", part, res.Problems)
+		}
+		if noted := len(res.Notes) == 1; noted != (part == vault.PrunesPart) {
+			t.Errorf("%s: notes %q", part, res.Notes)
+		}
+	}
+}
