@@ -12,6 +12,19 @@ type Content struct {
 	Size   int64  `json:"size"` // bytes
 }
 
+// Found is the content that a name means.
+type Found struct {
+	Files []Content `json:"files"`
+	// Of a snapshot that is not complete: the files that were asked for, and that
+	// the vault does not have. Each has its cause.
+	Missing  []File `json:"missing,omitempty"`
+	Snapshot string `json:"snapshot,omitempty"` // of Missing
+	Device   string `json:"device,omitempty"`   // of Missing
+	// Complete is the newest complete snapshot of Device that has such files; nil:
+	// there is none.
+	Complete *SnapshotRow `json:"complete,omitempty"`
+}
+
 // Names asks for names of one kind, for completion.
 type Names struct {
 	Kind string `json:"kind"`

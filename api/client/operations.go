@@ -82,8 +82,8 @@ func (c *Client) Images(ctx context.Context) ([]api.Image, error) {
 }
 
 // Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means.
-func (c *Client) Find(ctx context.Context, n api.Named) ([]api.Content, error) {
-	return run[[]api.Content](ctx, c, "find", n, nil)
+func (c *Client) Find(ctx context.Context, n api.Named) (api.Found, error) {
+	return run[api.Found](ctx, c, "find", n, nil)
 }
 
 // Check checks the vault.

@@ -26,6 +26,9 @@ or only the file name; if several files have this name, export copies all of the
 to DIR/DEVICE/PATH. IMAGE is a SHA-256, the first 8 or more digits of one, or a
 file name. It must match only one image.
 
+If the snapshot is not complete, export copies the files that it has, names the
+others and the newest complete snapshot, and ends with exit code 3.
+
 export compares each file with its SHA-256 while it writes. Only you can read the
 files. A file with the same content is left untouched; a file with other content
 under the same name is an error, unless --force replaces it. --tar writes one archive
@@ -43,14 +46,15 @@ DIR/NAME.tar instead.`,
 				return usageError{errors.New("which directory? Give -o DIR")}
 			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				items, err := w.Find(ctx, api.Named{Name: args[0]})
+				found, err := w.Find(ctx, api.Named{Name: args[0]})
 				if err != nil {
 					return err
 				}
+				x := export{output: &p.output, w: w, options: e, dir: dir, what: args[0], found: found}
 				if inTar {
-					return runExportTar(ctx, &p.output, w, dir, args[0], items, e)
+					return x.archive(ctx)
 				}
-				return runExport(ctx, &p.output, w, dir, items, e)
+				return x.files(ctx)
 			})
 		},
 	}
@@ -61,35 +65,66 @@ DIR/NAME.tar instead.`,
 	return cmd
 }
 
-func runExport(ctx context.Context, o *output, w warden.Warden, dir string, items []api.Content, e warden.ExportOptions) error {
-	e.Wrote = func(item api.Content) {
-		if !o.json && !o.quiet {
-			fmt.Fprintf(o.out, "%s/%s (%s)\n", strings.TrimSuffix(dir, "/"), oneLine(item.Name), size(item.Size))
-		}
-	}
-	err := warden.Export(ctx, w, dir, items, e)
-	if err != nil || !o.json {
-		return err
-	}
-	return writeJSON(o, map[string]any{"directory": dir, "files": append([]api.Content{}, items...)})
+// export is one run of the command.
+type export struct {
+	*output
+	w         warden.Warden
+	options   warden.ExportOptions
+	dir, what string
+	found     api.Found // by what
 }
 
-// runExportTar writes the files into an archive with the name of the request.
-func runExportTar(ctx context.Context, o *output, w warden.Warden, dir, what string, items []api.Content, e warden.ExportOptions) error {
+// files writes each file below the directory.
+func (x export) files(ctx context.Context) error {
+	x.options.Wrote = func(item api.Content) {
+		if !x.json && !x.quiet {
+			fmt.Fprintf(x.out, "%s/%s (%s)\n", strings.TrimSuffix(x.dir, "/"), oneLine(item.Name), size(item.Size))
+		}
+	}
+	if err := warden.Export(ctx, x.w, x.dir, x.found.Files, x.options); err != nil {
+		return err
+	}
+	return x.report("")
+}
+
+// archive writes the files into an archive with the name of the request.
+func (x export) archive(ctx context.Context) error {
 	name := strings.Map(func(r rune) rune {
 		if r == '/' || r == ':' || r < ' ' {
 			return '_'
 		}
 		return r
-	}, what) + ".tar"
-	if err := warden.ExportTar(ctx, w, dir, name, items, e); err != nil {
+	}, x.what) + ".tar"
+	if err := warden.ExportTar(ctx, x.w, x.dir, name, x.found.Files, x.options); err != nil {
 		return err
 	}
-	if o.json {
-		return writeJSON(o, map[string]any{"directory": dir, "archive": name, "files": append([]api.Content{}, items...)})
+	if !x.json && !x.quiet {
+		fmt.Fprintf(x.out, "%s/%s (%s)\n", strings.TrimSuffix(x.dir, "/"), oneLine(name), terminal.Count(len(x.found.Files), "file"))
 	}
-	if !o.quiet {
-		fmt.Fprintf(o.out, "%s/%s (%s)\n", strings.TrimSuffix(dir, "/"), oneLine(name), terminal.Count(len(items), "file"))
+	return x.report(name)
+}
+
+// report prints the document, and the files that are missing. Its error chooses the
+// exit code.
+func (x export) report(archive string) error {
+	_, path, _ := strings.Cut(x.what, ":")
+	missing := terminal.Missing{Found: x.found, File: path, Dir: x.dir, Tar: archive != ""}
+	if len(x.found.Missing) > 0 {
+		x.tell("", missing.Format())
 	}
-	return nil
+	var err error
+	if x.json {
+		document := map[string]any{"directory": x.dir, "files": x.found.Files}
+		if archive != "" {
+			document["archive"] = archive
+		}
+		if len(x.found.Missing) > 0 {
+			document["missing"], document["hint"] = x.found.Missing, missing.Next().String()
+		}
+		err = writeJSON(x.output, document)
+	}
+	if len(x.found.Missing) > 0 {
+		return errors.Join(err, errDevicesFailed)
+	}
+	return err
 }

@@ -46,7 +46,7 @@ func (l *Local) sides(ctx context.Context, n *node.Node, r api.Diff) (a, b api.S
 	}{{r.A, &a}, {r.B, &b}} {
 		*side.s, err = captured(ctx, n, side.name)
 		if errors.Is(err, vault.ErrNotFound) {
-			err = l.noSnapshot(side.name)
+			err = l.noSnapshot(ctx, n, side.name)
 		}
 		if err != nil {
 			return a, b, err
@@ -63,7 +63,7 @@ func (l *Local) lastTwo(ctx context.Context, n *node.Node, device string) (a, b 
 	}
 	if len(rows) == 0 {
 		if b, err = captured(ctx, n, device); errors.Is(err, vault.ErrNotFound) {
-			err = l.noSnapshot(device)
+			err = l.noSnapshot(ctx, n, device)
 		}
 		if err == nil {
 			err = Invalid("%s is a snapshot: give a second one, or the name of a device", device)

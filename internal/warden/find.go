@@ -21,47 +21,105 @@ import (
 
 // Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means, each
 // with a name below one directory that leads nowhere else. The name of a device
-// means its newest snapshot, and PATH may be only the last part of a path.
-func (l *Local) Find(ctx context.Context, what api.Named) ([]api.Content, error) {
+// means its newest snapshot, and PATH may be only the last part of a path. Files
+// that the snapshot does not have are named beside the others; if it has none of
+// them, that is a problem with their cause.
+func (l *Local) Find(ctx context.Context, what api.Named) (api.Found, error) {
 	n, err := l.begin(ctx, viewer, "export", what.Name)
 	if err != nil {
-		return nil, err
+		return api.Found{}, err
 	}
 	name, file, one := strings.Cut(what.Name, ":")
+	if one && file == "" {
+		return api.Found{}, Invalid("%q: no file behind the colon", what.Name)
+	}
 	s, err := captured(ctx, n, name)
 	switch {
-	case err == nil && one:
-		return namedFiles(s, file)
 	case err == nil:
-		return allFiles(s), nil
+		return findFiles(ctx, n, s, file)
 	case !errors.Is(err, vault.ErrNotFound):
-		return nil, err
+		return api.Found{}, err
 	case one:
-		return nil, l.noSnapshot(name)
+		return api.Found{}, l.noSnapshot(ctx, n, name)
 	}
 	i, err := findImage(ctx, n, what.Name)
 	var p *api.Problem
 	if errors.As(err, &p) && p.Exit == api.ExitUnknown {
-		return nil, unknown(p.Fix, "no snapshot, device or image %q in %s", what.Name, l.opts.Data)
+		return api.Found{}, l.noName(ctx, n, "snapshot, device or image", what.Name, p.Fix)
 	}
+	if err != nil {
+		return api.Found{}, err
+	}
+	return api.Found{Files: []api.Content{{Name: safeName(i.Names[0]), SHA256: i.SHA256, Size: i.Size}}}, nil
+}
+
+// findFiles returns the files of a snapshot that name means; all for an empty name.
+func findFiles(ctx context.Context, n *node.Node, s api.Snapshot, name string) (api.Found, error) {
+	selected, err := named(s, name)
+	if err != nil {
+		return api.Found{}, err
+	}
+	missing := slices.DeleteFunc(slices.Clone(selected), func(f api.File) bool { return f.SHA256 != "" })
+	found := api.Found{Files: contents(s.Device, selected, name != "")}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	found.Missing, found.Snapshot, found.Device = missing, s.ID, s.Device
+	if found.Complete, err = newestComplete(ctx, n, s.Device, name); err != nil || len(found.Files) > 0 {
+		return found, err
+	}
+	fix := api.Do("backup", s.Device)
+	if found.Complete != nil {
+		fix = api.Say("the newest complete snapshot has it: ").Do("export", joinName(found.Complete.ID, name)).With("output", "DIR")
+	}
+	p := &api.Problem{Cause: missing[0].Cause, Exit: api.ExitFailed, Fix: fix}
+	p.Err = fmt.Errorf("snapshot %s does not have %s: %s", s.ID, missing[0].Path, missing[0].Message)
+	p.Detail = p.Err.Error()
+	return found, p
+}
+
+// newestComplete returns the newest complete snapshot of a device that has the files
+// that name means; nil if there is none.
+func newestComplete(ctx context.Context, n *node.Node, device, name string) (*api.SnapshotRow, error) {
+	rows, err := n.Catalog.Snapshots(ctx, device)
 	if err != nil {
 		return nil, err
 	}
-	return []api.Content{{Name: safeName(i.Names[0]), SHA256: i.SHA256, Size: i.Size}}, nil
+	rows = slices.DeleteFunc(rows, func(r api.SnapshotRow) bool { return r.Status != api.StatusOK })
+	s, found, err := newestBackup(ctx, n, rows)
+	if !found || err != nil {
+		return nil, err
+	}
+	if _, unknown := named(s, name); unknown != nil {
+		return nil, nil
+	}
+	i := slices.IndexFunc(rows, func(r api.SnapshotRow) bool { return r.ID == s.ID })
+	return &rows[i], nil
 }
 
-func allFiles(s api.Snapshot) []api.Content {
-	var items []api.Content
+// joinName is SNAPSHOT, or SNAPSHOT:PATH.
+func joinName(snapshot, file string) string {
+	if file == "" {
+		return snapshot
+	}
+	return snapshot + ":" + file
+}
+
+// contents names the files that the vault has. One content that was asked for by
+// its name gets that name alone; all others are laid out as on the device.
+func contents(device string, files []api.File, byName bool) []api.Content {
+	files = slices.DeleteFunc(slices.Clone(files), func(f api.File) bool { return f.SHA256 == "" })
+	if byName && len(files) > 0 && !slices.ContainsFunc(files, func(f api.File) bool { return f.SHA256 != files[0].SHA256 }) {
+		return []api.Content{{Name: baseName(files[0].Path), SHA256: files[0].SHA256, Size: files[0].Size}}
+	}
+	items := []api.Content{}
 	taken := make(layout)
-	for i, f := range s.Files {
-		if f.SHA256 == "" {
-			continue
-		}
-		name := path.Join(safeName(s.Device), safePath(f.Path))
+	for i, f := range files {
+		name := path.Join(safeName(device), safePath(f.Path))
 		if !taken.take(name) {
 			// Two names that differ only in characters that cannot be written, which
 			// no honest device has: the second file gets a directory of its own.
-			name = path.Join(safeName(s.Device), fmt.Sprintf("file-%d", i+1), baseName(f.Path))
+			name = path.Join(safeName(device), fmt.Sprintf("file-%d", i+1), baseName(f.Path))
 			taken.take(name)
 		}
 		items = append(items, api.Content{Name: name, SHA256: f.SHA256, Size: f.Size})
@@ -91,10 +149,12 @@ func (l layout) take(name string) bool {
 	return true
 }
 
-// namedFiles returns the files of a snapshot that name means, as a restore
-// would find them. One content gets its own name; several files are laid out as
-// those of a whole snapshot.
-func namedFiles(s api.Snapshot, name string) ([]api.Content, error) {
+// named returns the files of a snapshot that name means, as a restore would find
+// them; all for an empty name.
+func named(s api.Snapshot, name string) ([]api.File, error) {
+	if name == "" {
+		return s.Files, nil
+	}
 	found := slices.DeleteFunc(slices.Clone(s.Files), func(f api.File) bool { return f.Path != name })
 	if len(found) == 0 {
 		found = slices.DeleteFunc(slices.Clone(s.Files), func(f api.File) bool { return !flash.ParsePath(f.Path).Named(name) })
@@ -102,16 +162,7 @@ func namedFiles(s api.Snapshot, name string) ([]api.Content, error) {
 	if len(found) == 0 {
 		return nil, unknown(api.Do("show", s.ID).Say(" lists its files"), "snapshot %s has no file %q", s.ID, name)
 	}
-	for _, f := range found {
-		if f.SHA256 == "" {
-			return nil, fmt.Errorf("snapshot %s does not hold %s: %s", s.ID, f.Path, f.Message)
-		}
-	}
-	if slices.ContainsFunc(found, func(f api.File) bool { return f.SHA256 != found[0].SHA256 }) {
-		s.Files = found
-		return allFiles(s), nil
-	}
-	return []api.Content{{Name: baseName(found[0].Path), SHA256: found[0].SHA256, Size: found[0].Size}}, nil
+	return found, nil
 }
 
 var hexPrefix = lazyregexp.New(`^[0-9a-f]{8,64}$`)

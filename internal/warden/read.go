@@ -38,14 +38,24 @@ func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error
 	}
 	s, err := captured(ctx, n, id.Name)
 	if errors.Is(err, vault.ErrNotFound) {
-		return s, l.noSnapshot(id.Name)
+		return s, l.noSnapshot(ctx, n, id.Name)
 	}
 	return s, err
 }
 
 // noSnapshot is the problem of a name that is neither a snapshot nor a device.
-func (l *Local) noSnapshot(name string) error {
-	return unknown(api.Do("snapshots").Say(" lists the snapshots"), "no snapshot or device %q in %s", name, l.opts.Data)
+func (l *Local) noSnapshot(ctx context.Context, n *node.Node, name string) error {
+	return l.noName(ctx, n, "snapshot or device", name, api.Do("snapshots").Say(" lists the snapshots"))
+}
+
+// noName is the problem of a name that means nothing in this data directory. It
+// asks about the devices that are perhaps meant.
+func (l *Local) noName(ctx context.Context, n *node.Node, kinds, name string, fix api.Fix) error {
+	devices, err := deviceNames(ctx, n, func(d api.Device) string { return d.Name })
+	if err != nil {
+		return err
+	}
+	return unknown(fix, "no %s %q in %s%s", kinds, name, l.opts.Data, meant(devices, name))
 }
 
 // captured returns the snapshot that name means: the one with this ID, else the

@@ -42,7 +42,7 @@ type Warden interface {
 	Images(ctx context.Context) ([]api.Image, error)
 	// Find returns the files that SNAPSHOT, SNAPSHOT:PATH or IMAGE means; the
 	// name of a device means its newest snapshot.
-	Find(ctx context.Context, what api.Named) ([]api.Content, error)
+	Find(ctx context.Context, what api.Named) (api.Found, error)
 	// Open returns the bytes of one content. The caller closes it, and compares
 	// the bytes with the SHA-256.
 	Open(ctx context.Context, c api.Content) (io.ReadCloser, error)

@@ -51,6 +51,7 @@ func Test(t *testing.T, create New) {
 		{"InspectedImages", testInspectedImages},
 		{"RememberedImage", testRememberedImage},
 		{"ImageOfAnotherUnit", testImageOfUnit},
+		{"ImageOfAnOlderBackup", testImageOfOlderBackup},
 	}, historyTests...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}

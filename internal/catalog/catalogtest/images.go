@@ -1,6 +1,7 @@
 package catalogtest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,6 +66,30 @@ func testImageOfUnit(t *testing.T, create New) {
 		if !cmp.Equal(i.Devices, []string{"sw1"}) || len(i.Disagreements) > 0 || i.Names[0] != "x.bin" && i.Version != "" {
 			t.Errorf("%s: devices %q, version %q, %q", i.Names, i.Devices, i.Version, i.Disagreements)
 		}
+	}
+}
+
+// testImageOfOlderBackup: an image is not missing if an older backup of the same
+// software has it. One with another size, or of another version, is missing.
+func testImageOfOlderBackup(t *testing.T, create New) {
+	kept := File("flash:/x.bin", api.KindImage, "image")
+	lost := missing("flash:/x.bin", api.KindImage, kept.Size)
+	same := Snapshot("sw1", 1, "flash:x.bin", lost)
+	same.Status = api.StatusIncomplete
+	grown := Snapshot("sw2", 3, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, kept.Size+1))
+	updated := Snapshot("sw3", 5, "flash:/x.bin", lost)
+	updated.Facts.Version = "15.2(4)E10"
+	images, err := indexAll(t, create, Snapshot("sw1", 0, "flash:/x.bin", kept), same,
+		Snapshot("sw2", 2, "flash:/x.bin", kept), grown, Snapshot("sw3", 4, "flash:/x.bin", kept), updated).Images(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, i := range images {
+		got = append(got, fmt.Sprintf("%t %s", i.InVault, i.Devices))
+	}
+	if want := []string{"true [sw1]", "false [sw2]", "false [sw3]"}; !cmp.Equal(got, want) {
+		t.Errorf("%q; want %q", got, want)
 	}
 }
 

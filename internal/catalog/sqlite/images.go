@@ -28,6 +28,19 @@ func (c *Catalog) Images(ctx context.Context) ([]api.Image, error) {
 // was received does not say what the device runs.
 const latest = `SELECT max(id) FROM snapshot WHERE image <> '' GROUP BY device`
 
+// running selects the files that each device ran at its newest backup, with the
+// blob that the vault has of them: of this backup, else of an older one that found
+// the same software and the same file. A backup without any such file is one row
+// without a path.
+const running = `SELECT snapshot.device, coalesce(file.runs, snapshot.version) AS runs, snapshot.image, file.path, file.kind, file.size, file.cause,
+		coalesce(file.blob, (
+			SELECT kept.blob FROM snapshot AS older JOIN file AS kept ON kept.snapshot = older.n
+			WHERE older.device = snapshot.device AND older.version = snapshot.version AND replace(older.image, ':/', ':') = replace(snapshot.image, ':/', ':')
+				AND kept.runs IS NOT NULL AND kept.blob IS NOT NULL AND (file.path IS NULL OR kept.path = file.path AND kept.size = file.size)
+			ORDER BY older.id DESC LIMIT 1)) AS blob
+	FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.runs IS NOT NULL
+	WHERE snapshot.id IN (` + latest + `)`
+
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
@@ -67,13 +80,11 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	return catalog.SortImages(bySHA), nil
 }
 
-// addDevices enters the devices that run the images by their latest snapshot. Of
-// another unit the version is not known.
+// addDevices enters the devices that run the images. Of another unit the version is
+// not known.
 func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) error {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT DISTINCT blob.sha256, snapshot.device, file.runs
-		FROM snapshot JOIN file ON file.snapshot = snapshot.n JOIN blob ON blob.n = file.blob
-		WHERE file.runs IS NOT NULL AND snapshot.id IN (`+latest+`)`)
+		SELECT DISTINCT blob.sha256, running.device, running.runs FROM (`+running+`) AS running JOIN blob ON blob.n = running.blob`)
 	if err != nil {
 		return err
 	}
@@ -96,12 +107,10 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) e
 }
 
 // lackingImages returns the images that devices ran when they were last
-// captured, and that were not saved from them.
+// backed up, and that were not saved from them, then or before.
 func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.db.QueryContext(ctx, `
-		SELECT snapshot.device, coalesce(file.runs, snapshot.version), snapshot.image, file.path, file.kind, file.size, file.cause
-		FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.runs IS NOT NULL
-		WHERE snapshot.id IN (`+latest+`) AND file.blob IS NULL`)
+		SELECT device, runs, image, path, kind, size, cause FROM (`+running+`) AS running WHERE blob IS NULL`)
 	if err != nil {
 		return nil, err
 	}
