@@ -7,3 +7,7 @@ package api
 // Cause is the one machine-readable word for why something failed; empty when
 // nothing did. docs/causes.md explains each.
 type Cause string
+
+// Cancelled is the cause of work that a person or a signal stopped, and of a restore
+// that was refused for safety.
+const Cancelled Cause = "cancelled"

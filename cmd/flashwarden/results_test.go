@@ -63,7 +63,7 @@ func TestRefusedRestore(t *testing.T) {
   note: note
 `
 	const failure = `
-sw1: failed (cancelled)
+sw1: cancelled
   flash:/vlan.dat is there with other content
   next: add --replace
 `

@@ -12,7 +12,12 @@ import (
 
 // layout is how tables and lists are printed on out.
 func (o *output) layout() terminal.Layout {
-	return terminal.Layout{Columns: terminal.SizeOf(o.out).Columns, All: o.wide, Palette: o.paint}
+	size := terminal.SizeOf(o.out)
+	l := terminal.Layout{Columns: size.Columns, Rows: size.Rows, All: o.wide, Palette: o.paint}
+	if o.verbose {
+		l.Rows = 0
+	}
+	return l
 }
 
 // layoutErr is how text is printed on err.

@@ -82,13 +82,14 @@ type Options struct {
 // failure is in it.
 func (r *Runner) Backup(ctx context.Context, d api.Device, o Options) api.BackupResult {
 	defer r.Vault.Hold()() // it relies on content before its snapshot names it
+	asked := o
 	o.Policy = cmp.Or(o.Policy, api.Policy(d.Files), r.Policy, api.PolicyRebuild)
 	j, began := job{r, d, o}, time.Now()
 	a := attempts{kept: make(kept)}
 	for a.again(ctx, j) {
 		a.add(j.visit(ctx, a.kept))
 	}
-	res := j.result(a, began)
+	res := continued(j.result(a, began), asked)
 	if len(a.kept) > 0 {
 		res = j.putSnapshot(ctx, res, a.report.sight.listings)
 	}

@@ -34,6 +34,37 @@ func (j job) result(a attempts, began time.Time) api.BackupResult {
 	return res
 }
 
+// continued gives a result that was cancelled the next step: the command that copies
+// the rest, in place of the usual one. o is as the user gave it.
+func continued(res api.BackupResult, o Options) api.BackupResult {
+	usual := cause.Hint(cause.New(cause.Cancelled, "", nil))
+	step := o.again(res.Device).String()
+	if res.Cause == cause.Cancelled && res.Hint == usual {
+		res.Hint = step
+	}
+	for i, f := range res.Files {
+		if f.Cause == cause.Cancelled && f.Hint == usual {
+			res.Files[i].Hint = step
+		}
+	}
+	return res
+}
+
+// again is the operation that does the same for one device.
+func (o Options) again(device string) api.Fix {
+	fix := api.Do("backup", device)
+	if o.Policy != "" {
+		fix = fix.With("files", string(o.Policy))
+	}
+	switch {
+	case o.DryRun:
+		return fix.With("dry_run", "")
+	case o.Recopy:
+		return fix.With("recopy", "").Say(" copies every file again")
+	}
+	return fix.Say(" copies the rest; files in the vault are not copied again")
+}
+
 // record is what the device showed of itself, in the form of a snapshot.
 func (s sight) record() api.Facts {
 	f := s.facts.API()

@@ -23,7 +23,7 @@ func (r *Runner) All(ctx context.Context, devices []api.Device, o Options) []api
 		wg.Go(func() {
 			defer limits.take(d.Site)()
 			if ctx.Err() != nil {
-				results[i] = notTried(ctx, d)
+				results[i] = notTried(ctx, d, o)
 				return
 			}
 			end := r.begin(ctx, d)
@@ -35,10 +35,10 @@ func (r *Runner) All(ctx context.Context, devices []api.Device, o Options) []api
 }
 
 // notTried is the result of a device that All did not begin with before ctx ended.
-func notTried(ctx context.Context, d api.Device) api.BackupResult {
+func notTried(ctx context.Context, d api.Device, o Options) api.BackupResult {
 	res := failed(api.BackupResult{Device: d.Name, Started: time.Now().UTC().Truncate(time.Second), Files: []api.File{}, NotTried: true}, cause.Ended(ctx))
 	res.Message = "not tried: " + res.Message
-	return res
+	return continued(res, o)
 }
 
 func (r *Runner) begin(ctx context.Context, d api.Device) (end func(api.BackupResult) api.BackupResult) {

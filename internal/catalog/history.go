@@ -61,6 +61,7 @@ type State struct {
 	ImageBad bool     // a file of the running image in Good fails its own checksums
 	Warnings []string // of Newest
 
+	// Backup runs that were cancelled are not counted: they say nothing about the device.
 	Last   Attempt  // the newest backup run
 	Failed *api.Run // the newest backup run that ended and did not succeed, without facts; nil: none
 }

@@ -45,7 +45,7 @@ const (
 	DeviceNoSpace        Cause = "device_no_space"         // the device's flash is full
 	UnsafePrompt         Cause = "unsafe_prompt"           // the device asked to erase, format or overwrite
 	UnsafeBoot           Cause = "unsafe_boot"             // the device would not return from a reload
-	Cancelled            Cause = "cancelled"               // the user, or a signal, stopped it
+	Cancelled                  = api.Cancelled             // the user, or a signal, stopped it
 	Internal             Cause = "internal"                // a defect of flashwarden
 )
 

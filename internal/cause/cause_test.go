@@ -67,7 +67,7 @@ func TestOf(t *testing.T) {
 		{cause.WithFix(refused, api.Say("another")), cause.AuthFailed, "another"},
 		{cause.WithFix(refused, nil), cause.AuthFailed, "change it"},
 		{fmt.Errorf("open: %w", gone), cause.Internal, "look"},
-		{fmt.Errorf("read: %w", context.Canceled), cause.Cancelled, "run it again; files in the vault are not copied again"},
+		{fmt.Errorf("read: %w", context.Canceled), cause.Cancelled, "run the same command again"},
 		{errors.New("anything else"), cause.Internal, "run it again with --verbose and look at the log"},
 	} {
 		if got := cause.Of(c.err); got != c.want {

@@ -70,6 +70,6 @@ var usual = map[Cause]api.Fix{
 	DeviceNoSpace:        api.Say("check the free space on the device: ").Type(api.OnDevice, "dir").Say("; delete files that you no longer need"),
 	UnsafePrompt:         api.Say("nothing was changed; find out what the command would do on the device"),
 	UnsafeBoot:           api.Say("look on the device at what it would start from: ").Type(api.OnDevice, "show boot").Say(", ").Type(api.OnDevice, "show version | include register"),
-	Cancelled:            api.Say("run it again; files in the vault are not copied again"),
+	Cancelled:            api.Say("run the same command again"),
 	Internal:             api.Say("run it again with ").Option("verbose", "").Say(" and look at the log"),
 }

@@ -13,7 +13,6 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
-	"flashwarden/internal/cause"
 )
 
 // Rules say how old things may be.
@@ -89,7 +88,7 @@ func imageBad(s catalog.State, _ time.Time) (api.Reason, bool) {
 // the next step: that of the failure, else another backup.
 func because(reason api.Reason, s catalog.State, now time.Time) api.Reason {
 	reason.Fix = api.Do("backup", s.Name)
-	if !LastFails(s) || s.Failed.Cause == cause.Cancelled {
+	if !LastFails(s) {
 		return reason
 	}
 	reason.Cause = s.Failed.Cause

@@ -45,11 +45,6 @@ func TestJudge(t *testing.T) {
 			*s = catalog.State{Name: "sw1"}
 			failing(s, 3*time.Hour+5*time.Minute, api.StatusFailed)
 		}, []string{"never", "No backup yet. The last try failed 3 hours 5 minutes ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
-		"no backup, and the first one was cancelled": {func(s *catalog.State) {
-			*s = catalog.State{Name: "sw1"}
-			failing(s, time.Hour, api.StatusFailed)
-			s.Failed.Cause = "cancelled"
-		}, []string{"never", "No backup yet", "`flashwarden backup sw1`"}},
 		"incomplete": {func(s *catalog.State) {
 			s.Good, s.Holds, s.Proved, s.Newest.Status = catalog.Saved{}, false, time.Time{}, api.StatusIncomplete
 			failing(s, day, api.StatusIncomplete)

@@ -41,13 +41,12 @@ func Describe(e api.Event) string {
 
 // ended is the result of a device in one line.
 func ended(e api.Event) string {
-	text := e.Status
-	if e.Warnings > 0 {
-		text += ", " + Count(e.Warnings, "warning")
-	}
+	text := StatusText(endWord(e.Status, e.Cause), e.Warnings)
 	switch {
 	case e.Status == "":
 		return ""
+	case e.Cause == api.Cancelled:
+		return text
 	case e.Cause != "":
 		return fmt.Sprintf("%s (%s)", text, e.Cause)
 	case e.Bytes == 0:

@@ -82,8 +82,8 @@ func DeviceFields(d api.DeviceDetail, now time.Time) []Field {
 
 // runText is how a run ended: ok; failed (no_request): the message.
 func runText(r api.Run) string {
-	text := r.Status
-	if r.Cause != "" {
+	text := endWord(r.Status, r.Cause)
+	if r.Cause != "" && r.Cause != api.Cancelled {
 		text += fmt.Sprintf(" (%s)", r.Cause)
 	}
 	if r.Message != "" {

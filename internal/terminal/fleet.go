@@ -107,7 +107,7 @@ func (f *Fleet) finish(d *deviceState) {
 	f.active = slices.Delete(f.active, i, i+1)
 	f.finished += d.earlier
 	f.done++
-	f.statuses[d.last.Status]++
+	f.statuses[endWord(d.last.Status, d.last.Cause)]++
 }
 
 // bytes is how many bytes have moved in all.

@@ -48,7 +48,7 @@ func (f *Fleet) footer(now time.Time, hidden int) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	add("%d/%d done", f.done, len(f.devices))
-	for _, status := range []string{api.StatusIncomplete, api.StatusFailed} {
+	for _, status := range []string{api.StatusIncomplete, api.StatusFailed, string(api.Cancelled)} {
 		if n := f.statuses[status]; n > 0 {
 			add("%d %s", n, status)
 		}

@@ -11,17 +11,19 @@ import (
 
 // problems returns a block for each reason for attention, with the devices that
 // have it; with warnings also those of devices that are ok. The devices that were
-// not tried are one line.
+// not tried are one line. One command goes on with all that were stopped.
 func (r Results) problems(l Layout, warnings bool) string {
 	var groups groups
-	var left []string
+	stopped, left := r.stopped()
 	for _, one := range r {
-		switch {
-		case one.NotTried:
-			left = append(left, one.Device)
-		case one.Status != api.StatusOK || warnings && len(one.Warnings) > 0:
-			groups.add(one.Device, statusAndCause(one, l.Palette), reasonsOf(one))
+		if one.NotTried || one.Status == api.StatusOK && !(warnings && len(one.Warnings) > 0) {
+			continue
 		}
+		reasons := reasonsOf(one)
+		if one.Cause == api.Cancelled && len(stopped) > 1 {
+			reasons = withoutHint(reasons, one.Hint)
+		}
+		groups.add(one.Device, statusAndCause(one, l.Palette), reasons)
 	}
 	var b strings.Builder
 	for _, g := range groups {
@@ -34,13 +36,47 @@ func (r Results) problems(l Layout, warnings bool) string {
 	if len(left) > 0 {
 		b.WriteString("\n" + l.Prose("", fmt.Sprintf("%s not tried: %s", Count(len(left), "device"), OneLine(strings.Join(left, ", ")))))
 	}
+	if len(stopped) > 1 {
+		b.WriteString("\n" + l.Prose("", Printable("next: "+hintForAll(r, stopped))))
+	}
 	return b.String()
+}
+
+// stopped returns the devices whose backup was cancelled or not begun, and among
+// them those whose backup was not begun.
+func (r Results) stopped() (stopped, left []string) {
+	for _, one := range r {
+		if one.NotTried {
+			left = append(left, one.Device)
+		}
+		if one.NotTried || one.Cause == api.Cancelled {
+			stopped = append(stopped, one.Device)
+		}
+	}
+	return stopped, left
+}
+
+// hintForAll is the next step of the first of these devices, for all of them.
+func hintForAll(r Results, devices []string) string {
+	first := r[slices.IndexFunc(r, func(one api.BackupResult) bool { return one.Device == devices[0] })]
+	one, all := api.Call{Operation: "backup", Args: devices[:1]}, api.Call{Operation: "backup", Args: devices}
+	return strings.Replace(first.Hint, one.CommandLine(), all.CommandLine(), 1)
+}
+
+// withoutHint returns the reasons without the next step that another line has.
+func withoutHint(reasons []reason, hint string) []reason {
+	for i := range reasons {
+		if reasons[i].hint == hint {
+			reasons[i].hint = ""
+		}
+	}
+	return reasons
 }
 
 // statusAndCause is how a backup ended: failed (no_request).
 func statusAndCause(r api.BackupResult, paint Palette) string {
 	text := paint.Paint(tone(r), status(r))
-	if r.Cause != "" {
+	if r.Cause != "" && r.Cause != api.Cancelled {
 		text += " (" + string(r.Cause) + ")"
 	}
 	return text
@@ -92,6 +128,9 @@ func (g *group) names() string { return OneLine(strings.Join(g.devices, ", ")) }
 func (g *group) body(l Layout) string {
 	var b strings.Builder
 	for i, one := range g.reasons {
+		if one.text == unpainted(g.kind) && one.hint == "" {
+			continue // cancelled: cancelled
+		}
 		text, next := one.text, "next: "
 		if i == 0 && g.texts {
 			text = "for example " + g.devices[0] + ": " + text

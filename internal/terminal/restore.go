@@ -47,7 +47,7 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 	if r.Facts.Version != "" {
 		runs = OneLine(", runs " + r.Facts.Version + " from " + r.Facts.Image)
 	}
-	say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), r.Status), Bytes(r.BytesCopied), r.Seconds, runs)
+	say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)), Bytes(r.BytesCopied), r.Seconds, runs)
 	t := Table{Columns: []Column{{Head: "PATH", Keep: true}, {Head: "DONE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}}}
 	for _, f := range r.Files {
 		done := "unchanged"

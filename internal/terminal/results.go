@@ -11,17 +11,24 @@ import (
 // Results are the results of backups, for people.
 type Results []api.BackupResult
 
-// Format returns a summary, a table in natural order, a block for each reason
-// for attention with the devices that have it, the plans, and remarks.
+// Format returns a summary, a block for each reason for attention with the devices
+// that have it, the plans or a table in natural order, and remarks. A screen shows
+// the table only if it has room for all: the reasons must not scroll away.
 func (r Results) Format(l Layout) string {
 	r = r.sorted()
-	text := l.Palette.Paint(Strong, r.Summary()) + "\n"
+	text := l.Palette.Paint(Strong, r.Summary()) + "\n" + r.problems(l, true)
 	if r.dryRun() {
-		text += r.plans(l)
-	} else {
-		text += r.table().Format(l)
+		return text + r.plans(l) + r.remarks(l)
 	}
-	return text + r.problems(l, true) + r.remarks(l)
+	table := r.table().Format(l)
+	if strings.Contains(text, "\n\n") {
+		table = "\n" + table
+	}
+	whole := text + table + r.remarks(l)
+	if l.Rows > 0 && screenLines(whole, l.Columns) >= l.Rows {
+		return text + r.remarks(l)
+	}
+	return whole
 }
 
 // Failures returns a summary and the blocks of the devices that are not ok. It is
@@ -58,7 +65,7 @@ func (r Results) table() Table {
 
 // tone is the meaning of a result.
 func tone(r api.BackupResult) Tone {
-	if len(r.Warnings) > 0 && r.Status == api.StatusOK {
+	if len(r.Warnings) > 0 && r.Status == api.StatusOK || r.Cause == api.Cancelled {
 		return Warn
 	}
 	return ToneOf(r.Status)
@@ -66,10 +73,24 @@ func tone(r api.BackupResult) Tone {
 
 // status is the status of a result, with the number of its warnings.
 func status(r api.BackupResult) string {
-	if n := len(r.Warnings); n > 0 {
-		return r.Status + ", " + Count(n, "warning")
+	return StatusText(endWord(r.Status, r.Cause), len(r.Warnings))
+}
+
+// StatusText is a status with the number of its warnings: ok, 1 warning.
+func StatusText(status string, warnings int) string {
+	if warnings > 0 {
+		return status + ", " + Count(warnings, "warning")
 	}
-	return r.Status
+	return status
+}
+
+// endWord is how a run ended, in one word: its status, or cancelled. Work that
+// somebody stopped has not failed.
+func endWord(status string, c api.Cause) string {
+	if c == api.Cancelled && status != api.StatusOK {
+		return string(c)
+	}
+	return status
 }
 
 // Summary counts the results: 38 ok, 1 incomplete, 1 failed; 2.1 GB copied.
@@ -77,7 +98,7 @@ func (r Results) Summary() string {
 	counts := map[string]int{}
 	var bytes int64
 	for _, one := range r {
-		word := one.Status
+		word := endWord(one.Status, one.Cause)
 		if len(one.Warnings) > 0 && word == api.StatusOK {
 			word = "ok with warnings"
 		}
@@ -88,7 +109,7 @@ func (r Results) Summary() string {
 		bytes += one.BytesCopied
 	}
 	var parts []string
-	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusIncomplete, api.StatusFailed, "not tried"} {
+	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusIncomplete, api.StatusFailed, string(api.Cancelled), "not tried"} {
 		if n := counts[word]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}

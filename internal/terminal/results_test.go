@@ -35,13 +35,6 @@ func night() []api.BackupResult {
 
 func TestResults(t *testing.T) {
 	const want = `2 ok, 1 ok with warnings, 1 incomplete, 2 failed; 54.9 MB copied
-DEVICE  STATUS         IMAGE         SIZE  EVIDENCE     COPIED  SECONDS
-sw2     ok             c3750.bin  18.3 MB  size-only   18.3 MB     71.2
-sw3     ok, 1 warning  c3750.bin  18.3 MB  device-md5  18.3 MB     71.2
-sw4     failed         -                -  -               0 B      0.0
-sw5     failed         -                -  -               0 B      0.0
-sw10    ok             c3750.bin  18.3 MB  size-only   18.3 MB     71.2
-sw17    incomplete     c3750.bin  18.3 MB  device-md5      0 B      0.0
 
 sw3: ok, 1 warning
   switch 2 runs 15.0(2)EX5, the active switch 1 runs 15.2(2)E6
@@ -56,6 +49,14 @@ sw17: incomplete (stalled)
   flash:/b, flash:/c are missing (source_missing): it is gone
   next: run it again
   2 files not tried
+
+DEVICE  STATUS         IMAGE         SIZE  EVIDENCE     COPIED  SECONDS
+sw2     ok             c3750.bin  18.3 MB  size-only   18.3 MB     71.2
+sw3     ok, 1 warning  c3750.bin  18.3 MB  device-md5  18.3 MB     71.2
+sw4     failed         -                -  -               0 B      0.0
+sw5     failed         -                -  -               0 B      0.0
+sw10    ok             c3750.bin  18.3 MB  size-only   18.3 MB     71.2
+sw17    incomplete     c3750.bin  18.3 MB  device-md5      0 B      0.0
 
 sw2, sw3: install mode
 sw2, sw10: size checked only: this device cannot compute MD5; image checksums OK (structure, sizes)
@@ -75,7 +76,7 @@ func TestResultsOnAScreen(t *testing.T) {
 		}
 	}
 	text := terminal.Results(results).Format(terminal.Layout{Columns: 80})
-	for line := range strings.Lines(text[:strings.Index(text, "\n\n")]) {
+	for line := range strings.Lines(text) {
 		if terminal.Width(strings.TrimSuffix(line, "\n")) > 80 {
 			t.Errorf("%q is wider than 80 columns", line)
 		}
@@ -83,6 +84,12 @@ func TestResultsOnAScreen(t *testing.T) {
 	paint, err := terminal.NewPalette("always", false, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if short := terminal.Results(results).Format(terminal.Layout{Columns: 80, Rows: 24}); strings.Contains(short, "DEVICE") || !strings.HasPrefix(text, short[:400]) || !strings.Contains(short, "install mode") {
+		t.Errorf("24 rows have room for the reasons alone:\n%s", short)
+	}
+	if whole := terminal.Results(results).Format(terminal.Layout{Columns: 80, Rows: 50}); whole != text {
+		t.Errorf("50 rows have room for all:\n%s", whole)
 	}
 	text = terminal.Results(results).Format(terminal.Layout{Palette: paint})
 	for _, want := range []string{"\x1b[31mfailed\x1b[0m", "\x1b[33mok, 1 warning\x1b[0m", "\x1b[32mok\x1b[0m"} {
@@ -184,15 +191,36 @@ func TestBadNight(t *testing.T) {
 	}
 }
 
-// TestCancelled: the devices that were not tried are one line.
+// TestCancelled: a device that was stopped has not failed, the devices that were not
+// tried are one line, and one command goes on with all of them.
 func TestCancelled(t *testing.T) {
-	results := terminal.Results{{Device: "sw1", Status: api.StatusFailed, Cause: "cancelled", Attempts: 1, Message: "cancelled", Hint: "run it again"}}
-	for n := range 39 {
-		results = append(results, api.BackupResult{Device: fmt.Sprintf("sw%d", n+2), Status: api.StatusFailed, Cause: "cancelled", Message: "not tried: cancelled", Hint: "run it again", NotTried: true})
+	result := func(n int, message string) api.BackupResult {
+		name := fmt.Sprintf("sw%d", n)
+		return api.BackupResult{Device: name, Status: api.StatusFailed, Cause: api.Cancelled, Message: message, Hint: "`flashwarden backup " + name + " --recopy` copies every file again"}
 	}
-	text := results.Format(terminal.Layout{})
-	if !strings.HasPrefix(text, "1 failed, 39 not tried; 0 B copied\n") || !strings.Contains(text, "\n39 devices not tried: sw2, sw3, ") || strings.Count(text, "\n") > 9 {
-		t.Error(text)
+	results := terminal.Results{{Device: "sw1", Status: api.StatusFailed, Cause: "stalled", Message: "no byte for 60 s", Hint: "look"}, result(2, "cancelled"), result(3, "cancelled")}
+	for n := range 4 {
+		r := result(n+4, "not tried: cancelled")
+		r.NotTried = true
+		results = append(results, r)
+	}
+	const want = `1 failed, 2 cancelled, 4 not tried; 0 B copied
+
+sw1: failed (stalled)
+  no byte for 60 s
+  next: look
+
+2 devices cancelled: sw2, sw3
+
+4 devices not tried: sw4, sw5, sw6, sw7
+
+next: ` + "`flashwarden backup sw2 sw3 sw4 sw5 sw6 sw7 --recopy`" + ` copies every file again
+`
+	if got := results.Failures(terminal.Layout{}); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if got, want := terminal.Failure(results[1], terminal.Layout{}), "\nsw2: cancelled\n  cancelled\n  next: `flashwarden backup sw2 --recopy` copies every file again\n"; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
 

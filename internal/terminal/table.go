@@ -39,6 +39,7 @@ type Table struct {
 // Layout says how a Table or a list of Fields is printed.
 type Layout struct {
 	Columns int  // of the screen; 0: there is no screen, and nothing is shortened
+	Rows    int  // of the screen; 0: there is none, or nothing may be left out
 	All     bool // print every column, and shorten nothing
 	Palette Palette
 }

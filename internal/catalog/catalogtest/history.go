@@ -18,6 +18,7 @@ import (
 var historyTests = []suiteTest{
 	{"Runs", testRuns},
 	{"RunsThatNeverEnded", testInterrupted},
+	{"CancelledRuns", testCancelled},
 	{"OldRunsAreRemoved", testThinned},
 	{"TooManyRunsAreRemoved", testTooMany},
 	{"StateOfADevice", testState},
@@ -106,6 +107,29 @@ func testInterrupted(t *testing.T, create New) {
 	wantRuns(t, c, "sw2", killed)
 	if s := stateOf(t, c, "sw2"); s.Last.Status != api.StatusInterrupted || s.Failed == nil || s.Failed.ID != killed.ID {
 		t.Errorf("after it was killed: %+v", s)
+	}
+}
+
+// testCancelled: a run that somebody stopped is in the list, but is no failure, and
+// hides none.
+func testCancelled(t *testing.T, create New) {
+	c := empty(t, create)
+	addDevices(t, c, "sw1", "sw2")
+	failed, good := Run("sw1", 0, api.StatusFailed), Run("sw2", 0, api.StatusOK)
+	stopped := func(device string) api.Run {
+		r := Run(device, 1, api.StatusIncomplete)
+		r.Cause = api.Cancelled
+		return r
+	}
+	endAll(t, c, failed, good, stopped("sw1"), stopped("sw2"))
+	if s := stateOf(t, c, "sw1"); s.Failed == nil || s.Failed.ID != failed.ID || s.Last.Status != api.StatusFailed {
+		t.Errorf("after a failure: last %+v, failed %+v", s.Last, s.Failed)
+	}
+	if s := stateOf(t, c, "sw2"); s.Failed != nil || s.Last.Status != api.StatusOK {
+		t.Errorf("after a good run: last %+v, failed %+v", s.Last, s.Failed)
+	}
+	if runs, err := c.Runs(t.Context(), "sw2", 10); err != nil || len(runs) != 2 {
+		t.Errorf("%d runs, error %v; want both", len(runs), err)
 	}
 }
 

@@ -16,6 +16,10 @@ const runColumns = `id, device, kind, started, ended, status, cause, message, hi
 // of statements.
 const succeeded = `('` + api.StatusOK + `', '` + api.StatusUnchanged + `')`
 
+// counts is the condition of the backup runs that tell something about a device. One that a
+// person or a signal stopped tells nothing. It is part of statements.
+const counts = `kind = 'backup' AND cause <> '` + string(api.Cancelled) + `'`
+
 // BeginRun enters a run that begins now.
 func (c *Catalog) BeginRun(ctx context.Context, r api.Run) error {
 	r.Status, r.Ended = api.StatusRunning, time.Time{}
@@ -58,7 +62,8 @@ func thinRuns(ctx context.Context, tx *sql.Tx, device string, before time.Time) 
 		AND (started < ?2 OR n NOT IN (SELECT n FROM run WHERE device = ?1 ORDER BY started DESC, n DESC LIMIT ?3))
 		AND n NOT IN (SELECT n FROM (SELECT n FROM run WHERE device = ?1 ORDER BY started DESC, n DESC LIMIT 1) AS newest
 			UNION SELECT n FROM (SELECT n FROM run WHERE device = ?1 AND kind = 'backup' AND status IN `+succeeded+` ORDER BY started DESC, n DESC LIMIT 1) AS good
-			UNION SELECT n FROM (SELECT n FROM run WHERE device = ?1 AND kind = 'backup' AND ended IS NOT NULL AND status NOT IN `+succeeded+` ORDER BY started DESC, n DESC LIMIT 1) AS failed)`,
+			UNION SELECT n FROM (SELECT n FROM run WHERE device = ?1 AND `+counts+` ORDER BY started DESC, n DESC LIMIT 1) AS last
+			UNION SELECT n FROM (SELECT n FROM run WHERE device = ?1 AND `+counts+` AND ended IS NOT NULL AND status NOT IN `+succeeded+` ORDER BY started DESC, n DESC LIMIT 1) AS failed)`,
 		device, before.Unix(), catalog.MostRuns)
 	return err
 }

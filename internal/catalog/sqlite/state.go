@@ -30,11 +30,11 @@ const refreshState = `INSERT INTO device_state (` + stateColumns + `) SELECT ?1,
 		coalesce(newest.id, ''), newest.started, coalesce(newest.status, ''), coalesce(newest.warnings, ''), good.n, coalesce(good.id, ''), good.started,
 		(SELECT ended FROM run WHERE device = ?1 AND kind = 'backup' AND status = 'unchanged' ORDER BY started DESC, n DESC LIMIT 1),
 		last.n, last.started, last.ended, coalesce(last.status, ''),
-		(SELECT n FROM run WHERE device = ?1 AND kind = 'backup' AND ended IS NOT NULL AND status NOT IN ` + succeeded + ` ORDER BY started DESC, n DESC LIMIT 1)
+		(SELECT n FROM run WHERE device = ?1 AND ` + counts + ` AND ended IS NOT NULL AND status NOT IN ` + succeeded + ` ORDER BY started DESC, n DESC LIMIT 1)
 	FROM (SELECT 1) AS one
 		LEFT JOIN snapshot AS newest ON newest.n = (SELECT n FROM snapshot WHERE device = ?1 AND NOT received ORDER BY id DESC LIMIT 1)
 		LEFT JOIN snapshot AS good ON good.n = (SELECT n FROM snapshot WHERE device = ?1 AND NOT received AND status = 'ok' ORDER BY id DESC LIMIT 1)
-		LEFT JOIN run AS last ON last.n = (SELECT n FROM run WHERE device = ?1 AND kind = 'backup' ORDER BY started DESC, n DESC LIMIT 1)
+		LEFT JOIN run AS last ON last.n = (SELECT n FROM run WHERE device = ?1 AND ` + counts + ` ORDER BY started DESC, n DESC LIMIT 1)
 	WHERE TRUE
 	ON CONFLICT (device) DO UPDATE SET (` + stateColumns + `) = (excluded.device, excluded.newest_id, excluded.newest_started, excluded.newest_status, excluded.warnings,
 		excluded.good, excluded.good_id, excluded.good_started, excluded.looked,
