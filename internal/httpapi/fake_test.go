@@ -103,8 +103,8 @@ func (f *fake) Images(ctx context.Context) ([]api.Image, error) {
 	return do[[]api.Image](ctx, f, "Images", nil, nil)
 }
 
-func (f *fake) Find(ctx context.Context, r api.Named) ([]api.Content, error) {
-	return do[[]api.Content](ctx, f, "Find", r, nil)
+func (f *fake) Find(ctx context.Context, r api.Named) (api.Found, error) {
+	return do[api.Found](ctx, f, "Find", r, nil)
 }
 
 func (f *fake) Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error) {
