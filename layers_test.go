@@ -20,7 +20,7 @@ var arrows = map[string][]string{
 	"tftp":                         {},
 	"tftp/tftptest":                {},
 	"api":                          {"internal/lazyregexp"}, // types only
-	"internal/cause":               {"api"},
+	"internal/cause":               {"api", "internal/lazyregexp"},
 	"internal/lazyregexp":          {},
 	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
 	"internal/flash":               {"internal/ios"},
@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
 	"internal/compare":             {"api", "internal/ios"},
 	"internal/hashlist":            {"api"},
-	"internal/protect":             {"api", "internal/catalog", "internal/cause"},
+	"internal/protect":             {"api", "internal/catalog"},
 	"internal/credential":          {"api", "internal/cause", "internal/disk"},
 	"internal/config":              {"internal/lazyregexp", "tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},

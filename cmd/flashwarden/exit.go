@@ -56,7 +56,7 @@ func (p *program) explain(err error) {
 		return
 	}
 	problem := warden.AsProblem(err)
-	text := err.Error()
+	text := cause.Text(err)
 	if problem.Field != "" {
 		text = "--" + strings.ReplaceAll(problem.Field, "_", "-") + " " + problem.Detail
 	}

@@ -103,9 +103,9 @@ func TestSilentDevice(t *testing.T) {
 		attempts int
 		want     string // the message
 	}{
-		"always":                       {[]error{silent, silent, silent}, 2, silent.Error()},
-		"after one that was not":       {[]error{errTimeout, silent, silent}, 3, silent.Error()},
-		"before one that was not":      {[]error{silent, errTimeout, errTimeout}, 3, silent.Error()},
+		"always":                       {[]error{silent, silent, silent}, 2, cause.Text(silent)},
+		"after one that was not":       {[]error{errTimeout, silent, silent}, 3, cause.Text(silent)},
+		"before one that was not":      {[]error{silent, errTimeout, errTimeout}, 3, cause.Text(silent)},
 		"and then a line that is lost": {[]error{silent, errLost, silent}, 3, errLost.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {

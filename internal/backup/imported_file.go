@@ -48,7 +48,7 @@ func (i *Importer) Import(ctx context.Context, root *os.Root, name string) api.I
 		}
 	}
 	if err != nil {
-		res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(err), err.Error(), cause.Hint(err)
+		res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(err), cause.Text(err), cause.Hint(err)
 	}
 	return res
 }

@@ -43,7 +43,7 @@ func (fl *Filer) File(ctx context.Context, in Received, f *spool.File) (api.Back
 	err := fl.file(ctx, in, f, &res)
 	res.Seconds = math.Round(time.Since(in.Began).Seconds()*10) / 10
 	if err != nil {
-		res.Cause, res.Message, res.Hint = cause.Of(err), err.Error(), cause.Hint(err)
+		res.Cause, res.Message, res.Hint = cause.Of(err), cause.Text(err), cause.Hint(err)
 	}
 	return res, err
 }

@@ -103,7 +103,7 @@ func verdict(v visit, anyKept bool) (status string, c api.Cause, message, hint s
 		f := v.files[missing]
 		return status, f.Cause, f.Message, f.Hint
 	}
-	return status, cause.Of(v.err), v.err.Error(), cause.Hint(v.err)
+	return status, cause.Of(v.err), cause.Text(v.err), cause.Hint(v.err)
 }
 
 // putSnapshot writes the snapshot of the proved files, and returns the result
@@ -135,7 +135,7 @@ func notIndexed(err error) string {
 }
 
 func failed(res api.BackupResult, err error) api.BackupResult {
-	res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(err), err.Error(), cause.Hint(err)
+	res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(err), cause.Text(err), cause.Hint(err)
 	return res
 }
 

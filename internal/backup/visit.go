@@ -121,7 +121,7 @@ func sparesTerminal(c cause.Cause) bool {
 
 // note records why a file is missing.
 func note(f *api.File, err error) {
-	f.Cause, f.Message, f.Hint = cause.Of(err), err.Error(), cause.Hint(err)
+	f.Cause, f.Message, f.Hint = cause.Of(err), cause.Text(err), cause.Hint(err)
 	f.MD5, f.SHA256, f.SHA512, f.Evidence, f.Copied, f.Image = "", "", "", "", false, nil
 }
 

@@ -8,5 +8,5 @@ import (
 // Failed reports an error that ended the examination of the device name.
 func Failed(name string, err error) api.Report {
 	return api.Report{Findings: []api.Finding{{
-		Cause: cause.Of(err), Seen: name + ": " + err.Error(), Next: cause.FixOf(err), Where: name}}}
+		Cause: cause.Of(err), Seen: name + ": " + cause.Text(err), Next: cause.FixOf(err), Where: name}}}
 }

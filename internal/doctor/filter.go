@@ -39,11 +39,11 @@ func CheckFilter(f Filter, routes []Route) api.Report {
 			Changes: "nothing: the command checks again, with the right to read them"})
 		return r
 	case errors.Is(f.Err, firewall.ErrNoTool):
-		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error(), Fix: "sudo apt-get install nftables",
+		r.Find(api.Finding{Cause: cause.Internal, Seen: cause.Text(f.Err), Fix: "sudo apt-get install nftables",
 			Changes: "installs nft, which lists the rules; no rule is made"})
 		return r
 	case f.Err != nil:
-		r.Find(api.Finding{Cause: cause.Internal, Seen: f.Err.Error(), Fix: "sudo nft list ruleset", Changes: "nothing: it shows the rules"})
+		r.Find(api.Finding{Cause: cause.Internal, Seen: cause.Text(f.Err), Fix: "sudo nft list ruleset", Changes: "nothing: it shows the rules"})
 		return r
 	}
 	if len(routes) == 0 {

@@ -219,7 +219,7 @@ func CheckResolver(lookups []Lookup) api.Report {
 	for _, l := range lookups {
 		switch {
 		case l.Err != nil:
-			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: l.Err.Error(), Next: api.Do("device edit", l.Device).With("address", "IP"),
+			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: cause.Text(l.Err), Next: api.Do("device edit", l.Device).With("address", "IP"),
 				Changes: "the inventory then has an address, which needs no name server; or repair /etc/resolv.conf or the name"})
 		case l.Took > slowLookup:
 			r.Remark("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())

@@ -268,7 +268,7 @@ func TestCheckResolver(t *testing.T) {
 	want{}.check(t, CheckResolver(nil))
 	want{note: "the 1 host names of the inventory resolve"}.check(t, CheckResolver([]Lookup{{Device: "sw1"}}))
 	want{note: "sw1 took 4.0 s"}.check(t, CheckResolver([]Lookup{{Device: "sw1", Took: 4 * time.Second}}))
-	want{cause.ConnectTimeout, "no such host", "flashwarden device edit sw1 --address IP", ""}.check(t, CheckResolver([]Lookup{{Device: "sw0"}, {Device: "sw1", Err: gone}}))
+	want{cause.ConnectTimeout, "no address for the name sw1.example", "flashwarden device edit sw1 --address IP", ""}.check(t, CheckResolver([]Lookup{{Device: "sw0"}, {Device: "sw1", Err: gone}}))
 }
 
 func TestCheckRoutes(t *testing.T) {

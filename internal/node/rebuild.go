@@ -60,7 +60,7 @@ func problemsOf(done catalog.Rebuilt) []api.CheckProblem {
 		if errors.Is(d.Err, vault.ErrNewer) {
 			kind = api.CheckNewer
 		}
-		all = append(all, api.CheckProblem{Kind: kind, Path: vault.SnapshotKey(d.Name), Message: d.Err.Error()})
+		all = append(all, api.CheckProblem{Kind: kind, Path: vault.SnapshotKey(d.Name), Message: cause.Text(d.Err)})
 	}
 	return all
 }

@@ -35,7 +35,7 @@ func (n *Node) PlanRestore(ctx context.Context, d api.Device, s api.Snapshot, r 
 	result := plan.Result()
 	if err != nil {
 		result = api.RestoreResult{Device: d.Name, Snapshot: s.ID, Status: api.StatusFailed, Attempts: 1, Files: []api.File{},
-			Cause: cause.Of(err), Message: err.Error(), Hint: cause.Hint(err)}
+			Cause: cause.Of(err), Message: cause.Text(err), Hint: cause.Hint(err)}
 	}
 	result.Started, result.Seconds = began.UTC().Truncate(time.Second), math.Round(time.Since(began).Seconds()*10)/10
 	return result, nil

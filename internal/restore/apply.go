@@ -245,7 +245,7 @@ func settle(p api.Plan, done outcome, err error) api.RestoreResult {
 		r.Status = api.StatusIncomplete
 	}
 	r.Refused = errors.Is(err, ErrRefused) && !done.changed
-	r.Cause, r.Message, r.Hint = cause.Of(err), err.Error(), cause.Hint(err)
+	r.Cause, r.Message, r.Hint = cause.Of(err), cause.Text(err), cause.Hint(err)
 	if said := done.soFar(); said != "" {
 		r.Message += "; " + said
 	}

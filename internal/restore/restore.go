@@ -147,7 +147,7 @@ func refusal(seen string, fix api.Fix) api.Problem {
 
 // failure is an error that keeps a plan from being carried out, as data.
 func failure(err error) api.Problem {
-	return api.Problem{Cause: cause.Of(err), Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitFailed}
+	return api.Problem{Cause: cause.Of(err), Detail: cause.Text(err), Fix: cause.FixOf(err), Exit: api.ExitFailed}
 }
 
 // cancelledOr returns err, or the reason that ended the context.

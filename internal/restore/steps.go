@@ -113,7 +113,7 @@ func (o outcome) stop(seen string, fix api.Fix) error {
 // nothing was changed.
 func (o outcome) refuseUnlessChanged(err error) error {
 	if errors.Is(err, errNotKept) {
-		return o.stop(err.Error(), cause.FixOf(err))
+		return o.stop(cause.Text(err), cause.FixOf(err))
 	}
 	return err
 }

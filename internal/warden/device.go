@@ -172,7 +172,7 @@ func testDevice(ctx context.Context, n *node.Node, d api.Device) api.TestResult 
 	facts, err := readFacts(ctx, n, d)
 	r.Facts, r.Seconds, r.Notes = facts, tenths(time.Since(began)), n.FirstLogins(d.Name)
 	if err != nil {
-		r.Status, r.Cause, r.Message, r.Hint = api.StatusFailed, cause.Of(err), err.Error(), cause.Hint(err)
+		r.Status, r.Cause, r.Message, r.Hint = api.StatusFailed, cause.Of(err), cause.Text(err), cause.Hint(err)
 	}
 	return r
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/firewall"
 )
@@ -47,7 +48,7 @@ func (l *Local) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules
 	hosts, failed := resolveDevices(ctx, devices)
 	out := api.FirewallRules{Format: r.Format}
 	for _, err := range failed {
-		out.LeftOut = append(out.LeftOut, err.Error())
+		out.LeftOut = append(out.LeftOut, cause.Text(err))
 	}
 	if out.Rules, err = firewall.Rules(r.Format, hosts, ports); err != nil {
 		return api.FirewallRules{}, errors.Join(append([]error{err}, failed...)...)

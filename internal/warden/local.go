@@ -127,7 +127,7 @@ func (l *Local) exists(ctx context.Context, names ...string) error {
 	if !errors.Is(err, node.ErrNoData) {
 		return err
 	}
-	p := &api.Problem{Detail: err.Error(), Exit: api.ExitError, Err: err}
+	p := &api.Problem{Detail: cause.Text(err), Exit: api.ExitError, Err: err}
 	if len(names) > 0 && names[0] != "" {
 		p.Exit = api.ExitUnknown
 	}

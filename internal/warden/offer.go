@@ -126,7 +126,7 @@ func (l *Local) AwaitOffer(ctx context.Context, open api.Permit, events func(api
 	res.BytesCopied = int64(res.Fetched) * res.Size
 	if err != nil {
 		failed := p.diagnose(err, n, transfer.Witness{Size: res.Size, Stall: p.Until.Sub(p.began), Download: true})
-		res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(failed), failed.Error(), cause.Hint(failed)
+		res.Status, res.Cause, res.Message, res.Hint = api.StatusFailed, cause.Of(failed), cause.Text(failed), cause.Hint(failed)
 	}
 	return res, nil
 }

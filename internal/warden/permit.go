@@ -278,5 +278,5 @@ func wireText(err error) string {
 	if errors.As(err, &e) {
 		return e.Message
 	}
-	return err.Error()
+	return cause.Text(err)
 }

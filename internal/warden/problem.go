@@ -14,7 +14,7 @@ import (
 // something impossible.
 func Invalid(format string, args ...any) *api.Problem {
 	err := fmt.Errorf(format, args...)
-	return &api.Problem{Detail: err.Error(), Exit: api.ExitUsage, Err: err}
+	return &api.Problem{Detail: cause.Text(err), Exit: api.ExitUsage, Err: err}
 }
 
 // wrongField returns the problem of one field of a request, by its JSON name.
@@ -27,7 +27,7 @@ func wrongField(field, format string, args ...any) *api.Problem {
 // unknown returns the problem of a name that matches nothing.
 func unknown(fix api.Fix, format string, args ...any) *api.Problem {
 	err := fmt.Errorf(format, args...)
-	return &api.Problem{Detail: err.Error(), Exit: api.ExitUnknown, Fix: fix, Err: err}
+	return &api.Problem{Detail: cause.Text(err), Exit: api.ExitUnknown, Fix: fix, Err: err}
 }
 
 // AsProblem returns err as a Problem; nil for nil. It is the one place where
@@ -41,20 +41,20 @@ func AsProblem(err error) *api.Problem {
 	case errors.As(err, &p):
 		return whole(p, err)
 	case errors.As(err, &wrong), errors.Is(err, api.ErrInvalidDevice), errors.Is(err, catalog.ErrExists):
-		return &api.Problem{Detail: err.Error(), Fix: cause.Carried(err), Exit: api.ExitUsage, Err: err}
+		return &api.Problem{Detail: cause.Text(err), Fix: cause.Carried(err), Exit: api.ExitUsage, Err: err}
 	case errors.Is(err, catalog.ErrNotFound):
-		return &api.Problem{Detail: err.Error(), Fix: cause.Carried(err), Exit: api.ExitUnknown, Err: err}
+		return &api.Problem{Detail: cause.Text(err), Fix: cause.Carried(err), Exit: api.ExitUnknown, Err: err}
 	}
-	return &api.Problem{Cause: cause.Of(err), Detail: err.Error(), Fix: cause.FixOf(err), Exit: api.ExitError, Err: err}
+	return &api.Problem{Cause: cause.Of(err), Detail: cause.Text(err), Fix: cause.FixOf(err), Exit: api.ExitError, Err: err}
 }
 
 // whole returns p with all that err, which wraps it, says: over the socket the
 // problem is all that is left of err.
 func whole(p *api.Problem, err error) *api.Problem {
-	if err.Error() == p.Error() {
+	if cause.Text(err) == p.Error() {
 		return p
 	}
 	all := *p
-	all.Field, all.Detail, all.Err = "", err.Error(), err
+	all.Field, all.Detail, all.Err = "", cause.Text(err), err
 	return &all
 }

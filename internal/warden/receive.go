@@ -224,6 +224,6 @@ func (a *arrivals) last(failed error) api.BackupResult {
 	if all := a.all(); len(all) > 0 {
 		return all[len(all)-1]
 	}
-	return api.BackupResult{Status: api.StatusFailed, Cause: cause.Of(failed), Message: failed.Error(),
+	return api.BackupResult{Status: api.StatusFailed, Cause: cause.Of(failed), Message: cause.Text(failed),
 		Hint: cause.Hint(failed), Attempts: 1, Files: []api.File{}}
 }
