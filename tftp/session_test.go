@@ -26,7 +26,7 @@ type machine struct {
 	out  outbox
 	job  *job // under way
 	h    *fakeHandler
-	sent [][]byte // by the last step
+	sent [][]byte // by the last step; the next one uses the memory again
 	ends int      // EventDone seen
 }
 
@@ -60,9 +60,16 @@ func (h *fakeHandler) Size() int64 { return h.size }
 
 func (h *fakeHandler) Close() error { h.closed++; return nil }
 
+// everyByte is the repeated content of a file of fakeHandler.
+var everyByte = func() (all [256]byte) {
+	for i := range all {
+		all[i] = byte(i)
+	}
+	return all
+}()
+
 func (h *fakeHandler) ReadAt(b []byte, off int64) (int, error) {
-	for i := range b {
-		b[i] = byte(off + int64(i))
+	for n := 0; n < len(b); n += copy(b[n:], everyByte[byte(off+int64(n)):]) {
 	}
 	return len(b), nil
 }
@@ -118,7 +125,11 @@ func (m *machine) settle() {
 			m.t.Fatal("an empty packet")
 		}
 		for b := r.b; len(b) > 0; b = b[min(r.size, len(b)):] {
-			m.sent = append(m.sent, bytes.Clone(b[:min(r.size, len(b))]))
+			var packet []byte
+			if n := len(m.sent); n < cap(m.sent) {
+				packet = m.sent[:n+1][n][:0]
+			}
+			m.sent = append(m.sent, append(packet, b[:min(r.size, len(b))]...))
 		}
 	}
 	if m.out.job.kind != noJob {

@@ -29,9 +29,11 @@ func TestAcrossCable(t *testing.T) {
 	lab := netlab.New(t)
 	server, peers := lab.Host("server"), lab.Host("peers")
 	lab.Cable(server, cableServer+"/24", peers, cablePeer+"/24")
+	var addresses []string
 	for n := 3; n <= cablePeers; n++ {
-		peers.Type(fmt.Sprintf("ip address add 10.99.0.%d/24 dev server", n))
+		addresses = append(addresses, fmt.Sprintf("address add 10.99.0.%d/24 dev server", n))
 	}
+	peers.IP(addresses...)
 	elsewhere = func(t *testing.T, s *tftp.Server) *world {
 		t.Helper()
 		for i, p := range s.Allow {
