@@ -50,11 +50,11 @@ func newLAN(t *testing.T) *lan {
 		addr, route string
 	}{{l.server, serverAddress, "10.1.0.1"}, {l.device, deviceAddress, "10.2.0.1"}, {l.stranger, strangerAddress, "10.3.0.1"}} {
 		lab.Cable(h.host, h.addr+"/24", l.router, h.route+"/24")
-		h.host.Type("ip route add default via " + h.route)
+		h.host.IP("route add default via " + h.route)
 	}
-	l.server.Type("ip addr add " + secondServerAddress + "/24 dev router")
-	l.device.Type("ip addr add "+loopbackAddress+"/32 dev lo", "ip route add 10.1.0.0/24 via 10.2.0.1 src "+deviceAddress)
-	l.router.Type("ip route add " + loopbackAddress + " via " + deviceAddress)
+	l.server.IP("addr add " + secondServerAddress + "/24 dev router")
+	l.device.IP("addr add "+loopbackAddress+"/32 dev lo", "route add 10.1.0.0/24 via 10.2.0.1 src "+deviceAddress)
+	l.router.IP("route add " + loopbackAddress + " via " + deviceAddress)
 	return l
 }
 

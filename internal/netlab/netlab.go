@@ -77,7 +77,7 @@ func (l *Lab) Host(name string) *Host {
 	}
 	l.t.Cleanup(func() { ns.Close() })
 	h := &Host{Name: name, t: l.t, ns: ns}
-	h.Type("ip link set lo up")
+	h.IP("link set lo up")
 	return h
 }
 
@@ -148,6 +148,14 @@ func (h *Host) Type(lines ...string) string {
 	return out
 }
 
+// IP runs lines of ip(8), all in one process. A line that fails ends the test.
+func (h *Host) IP(lines ...string) {
+	h.t.Helper()
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	h.run("ip: "+strings.Join(lines, "; "), cmd)
+}
+
 // NFT loads rules in the syntax of nft -f.
 func (h *Host) NFT(rules string) {
 	h.t.Helper()
@@ -181,9 +189,9 @@ func (h *Host) Forward() {
 // most 15 characters.
 func (l *Lab) Cable(a *Host, addrA string, b *Host, addrB string) {
 	l.t.Helper()
-	a.Type(fmt.Sprintf("ip link add name %s mtu 1500 type veth peer name %s mtu 1500 netns /proc/%d/fd/%d", b.Name, a.Name, os.Getpid(), b.ns.Fd()))
-	a.Type("ip addr add "+addrA+" dev "+b.Name, "ip link set dev "+b.Name+" up")
-	b.Type("ip addr add "+addrB+" dev "+a.Name, "ip link set dev "+a.Name+" up")
+	a.IP(fmt.Sprintf("link add name %s mtu 1500 type veth peer name %s mtu 1500 netns /proc/%d/fd/%d", b.Name, a.Name, os.Getpid(), b.ns.Fd()),
+		"addr add "+addrA+" dev "+b.Name, "link set dev "+b.Name+" up")
+	b.IP("addr add "+addrB+" dev "+a.Name, "link set dev "+a.Name+" up")
 	a.awaitCarrier(b.Name)
 	b.awaitCarrier(a.Name)
 }
@@ -192,11 +200,54 @@ func (l *Lab) Cable(a *Host, addrA string, b *Host, addrB string) {
 // second to notice that the other end is up.
 func (h *Host) awaitCarrier(dev string) {
 	h.t.Helper()
-	for range 500 {
-		if strings.Contains(h.Type("ip -o link show dev "+dev), " state UP ") {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		up, err := h.isUp(dev)
+		if err != nil {
+			h.t.Fatalf("on %s: %s: %v", h.Name, dev, err)
+		}
+		if up {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	h.t.Fatalf("on %s: %s never came up", h.Name, dev)
 }
+
+// isUp reports whether an interface is operational (RFC 2863, ifOperStatus), as
+// "state UP" in ip link: it reads the list of interfaces from the kernel (rtnetlink(7)).
+func (h *Host) isUp(dev string) (up bool, err error) {
+	h.t.Helper()
+	var table []byte
+	h.Do(func() { table, err = syscall.NetlinkRIB(syscall.RTM_GETLINK, syscall.AF_UNSPEC) })
+	if err != nil {
+		return false, err
+	}
+	messages, err := syscall.ParseNetlinkMessage(table)
+	if err != nil {
+		return false, err
+	}
+	for i := range messages {
+		if messages[i].Header.Type != syscall.RTM_NEWLINK {
+			continue
+		}
+		attributes, err := syscall.ParseNetlinkRouteAttr(&messages[i])
+		if err != nil {
+			return false, err
+		}
+		name, state := "", byte(0)
+		for _, a := range attributes {
+			switch a.Attr.Type {
+			case unix.IFLA_IFNAME:
+				name = unix.ByteSliceToString(a.Value)
+			case unix.IFLA_OPERSTATE:
+				state = a.Value[0]
+			}
+		}
+		if name == dev {
+			return state == operUp, nil
+		}
+	}
+	return false, errors.New("no such interface")
+}
+
+// operUp is IF_OPER_UP of linux/if.h.
+const operUp = 6
