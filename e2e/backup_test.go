@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -39,7 +38,7 @@ func TestBackupJSON(t *testing.T) {
 			}
 			t.Parallel()
 			s := newSite(t)
-			sw := s.add(name, want.profile, iossim.Options{LargestImage: testlevel.Of[int64](imageSize, 0, 0)})
+			sw := s.add(name, want.profile, iossim.Options{LargestImage: testlevel.Of[int64](imageSize, imageSize, 0)})
 			want.compare(t, s, sw, parse(t, s.ok("backup", name, "--json")).Results[0])
 			again := parse(t, s.ok("backup", name, "--json")).Results[0]
 			if want.evidence == "device-md5" && again.BytesCopied != 0 {
@@ -316,30 +315,5 @@ func wantNoSecret(t *testing.T, secrets []string, where string, data []byte) {
 		if bytes.Contains(data, []byte(secret)) {
 			t.Errorf("a password or a line of a key stands in %s", where)
 		}
-	}
-}
-
-// TestDemo runs the README's first command.
-func TestDemo(t *testing.T) {
-	t.Parallel()
-	testlevel.NeedFull(t, "images of real size")
-	dir := filepath.Join(t.TempDir(), "demo")
-	began := time.Now()
-	o := finish(t, exec.Command(binary, "demo", "--dir", dir))
-	if o.code != 0 {
-		t.Fatalf("ended with %d\n%s%s", o.code, o.stdout, o.stderr)
-	}
-	t.Logf("took %.1f s", time.Since(began).Seconds())
-	for _, want := range []string{"c3500xl-c3h2s-mz.120-5.WC10.bin", "size-only", "c3750-ipservicesk9-mz.150-2.SE8.bin", "device-md5", "packages.conf"} {
-		if !strings.Contains(o.stdout, want) {
-			t.Errorf("the table lacks %q\n%s", want, o.stdout)
-		}
-	}
-	if line := "\n  " + binary + " --data " + dir + " check --read-data\n"; !strings.Contains(o.stdout, line) {
-		t.Errorf("does not say how to look around in a way that can be typed:\n%s", o.stdout)
-	}
-	check := finish(t, exec.Command(binary, "--data", dir, "check", "--read-data"))
-	if check.code != 0 {
-		t.Errorf("check: %s", check.stdout)
 	}
 }

@@ -135,7 +135,7 @@ func hostKeyUnknown(t *testing.T) string {
 	if _, err := exec.LookPath("ssh-keyscan"); err != nil {
 		testlevel.Missing(t, err.Error())
 	}
-	s.add("sw1", "isr4300", iossim.Options{})
+	s.add("sw1", "isr4300", iossim.Options{LargestImage: imageSize})
 	s.env = append(s.env, "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse")
 	r := s.tells(nil, "ssh-keyscan")
 	_, line, _ := strings.Cut(r.Hint, ": ") // the line to type follows the condition
@@ -361,7 +361,7 @@ func vaultError(t *testing.T) string {
 
 func transportRestricted(t *testing.T) string {
 	s := newSite(t)
-	sw := s.add("sw1", "c9300", iossim.Options{Faults: iossim.Faults{RestrictTFTP: 1}})
+	sw := s.add("sw1", "c9300", iossim.Options{LargestImage: imageSize, Faults: iossim.Faults{RestrictTFTP: 1}})
 	r := s.tells(nil, "system mode insecure")
 	if n := len(sw.Transfers()); n > 0 {
 		t.Errorf("%d transfers", n)

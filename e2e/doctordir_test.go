@@ -111,7 +111,7 @@ func TestDoctorDirectoryOfAnother(t *testing.T) {
 func TestDoctorFileSystem(t *testing.T) {
 	testlevel.NeedFull(t, "TestCheckDirectory of package doctor proves it on values")
 	t.Parallel()
-	s := smallSite(t)
+	s := smallSite(t, 8<<20)
 	h := newServer(t)
 	s.ok("device", "add", "sw1", "--address", "127.0.0.1", "--username", user, "--password-file", s.file("login", password))
 	wantOne(t, doctorOn(t, h, s.command("doctor")), "spool_full", "MB are free on the file system of "+s.data)

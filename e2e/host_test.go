@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,24 +23,42 @@ func asNobody(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
+// ordinaryUser returns a home directory of a user without rights, and lets commands run
+// as that user: nobody, or the present user if that is not root.
+func ordinaryUser(t *testing.T) (home string, as func(*exec.Cmd) *exec.Cmd) {
+	t.Helper()
+	home, err := os.MkdirTemp("", "flashwarden-ordinary-") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(home) })
+	root := os.Geteuid() == 0
+	if root {
+		if err := os.Chown(home, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home, func(cmd *exec.Cmd) *exec.Cmd {
+		cmd.Env = append(os.Environ(), "HOME="+home)
+		if root {
+			return asNobody(cmd)
+		}
+		return cmd
+	}
+}
+
 // nobodysSite is a site whose directories belong to nobody, with a device in
 // its inventory that does not exist.
 func nobodysSite(t *testing.T) *site {
 	t.Helper()
 	needRoot(t)
-	dir, err := os.MkdirTemp("", "flashwarden-nobody-") // t.TempDir is closed to others
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir, _ := ordinaryUser(t)
 	s := newSite(t)
 	s.data = filepath.Join(dir, "data")
 	s.env = append(s.env, "FLASHWARDEN_DATA="+s.data, "HOME="+dir)
 	pw := s.file("login", password)
-	for _, p := range []string{dir, pw} {
-		if err := os.Chown(p, nobody, nobody); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Chown(pw, nobody, nobody); err != nil {
+		t.Fatal(err)
 	}
 	o := finish(t, asNobody(s.command("device", "add", "sw1", "--address", "127.0.0.1:9", "--username", user, "--password-file", pw)))
 	if o.code != 0 {
@@ -96,15 +115,15 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// smallSite has a data directory of 8 MB.
-func smallSite(t *testing.T) *site {
+// smallSite has a data directory of so many bytes.
+func smallSite(t *testing.T, size int) *site {
 	t.Helper()
 	needRoot(t)
 	s := newSite(t)
 	if err := os.Mkdir(s.data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", s.data, "tmpfs", 0, "size=8m"); err != nil {
+	if err := syscall.Mount("tmpfs", s.data, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -120,7 +139,7 @@ func smallSite(t *testing.T) *site {
 func TestFullDisk(t *testing.T) {
 	testlevel.NeedFull(t, "TestFullDisk of package vault/dir proves it, and TestFullDiskIsToldBeforeTheFirstByte of package spool")
 	t.Parallel()
-	s := smallSite(t)
+	s := smallSite(t, 8<<20)
 	sw := s.add("sw1", "c3750", iossim.Options{})
 	o := s.run("backup", "sw1", "--json")
 	r := single(t, o)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,14 +12,14 @@ import (
 	"flashwarden/internal/testlevel"
 )
 
-// TestKill ends a backup with kill -9 at ten moments of its life: each time at
-// another line that it prints, and a little later.
+// TestKill ends a backup with kill -9 at five moments of its life, at the level soak at
+// ten: each time at another line that it prints, and a little later.
 func TestKill(t *testing.T) {
-	testlevel.NeedFull(t, "makes ten backups twice")
+	testlevel.NeedFull(t, "makes five backups twice")
 	whole := newSite(t)
 	whole.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
 	lines := strings.Count(whole.ok("backup", "sw1", "-v").stderr, "\n")
-	const moments = 10
+	moments := testlevel.Of(0, 5, 10)
 	if lines < moments {
 		t.Fatalf("a backup prints %d lines; want at least %d", lines, moments)
 	}
@@ -116,18 +115,4 @@ func TestDeviceGone(t *testing.T) {
 	}
 	s.wantClean()
 	s.wantEmptySpool()
-}
-
-// TestDemoAsOrdinaryUser runs the README's first command without rights.
-func TestDemoAsOrdinaryUser(t *testing.T) {
-	t.Parallel()
-	testlevel.NeedFull(t, "images of real size")
-	s := nobodysSite(t)
-	o := finish(t, asNobody(s.command("demo", "--dir", filepath.Join(filepath.Dir(s.data), "demo"), "--json")))
-	if o.code != 0 {
-		t.Fatalf("ended with %d\n%s", o.code, o.stderr)
-	}
-	if n := len(parse(t, o).Results); n != 3 {
-		t.Errorf("%d results", n)
-	}
 }

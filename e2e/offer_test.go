@@ -558,9 +558,9 @@ func TestRestoreFromABackup(t *testing.T) {
 func TestReceiveOnAFullDisk(t *testing.T) {
 	testlevel.NeedFull(t, "TestFullDiskIsToldBeforeTheFirstByte of package spool proves it in memory")
 	t.Parallel()
-	s := smallSite(t)
+	s := smallSite(t, 3<<20)
 	r := s.start("receive", "--from", "127.0.0.1", "--json")
-	if code, text, ok := s.rommon().put("x.bin", noise(9<<20), true); ok || code != 3 {
+	if code, text, ok := s.rommon().put("x.bin", noise(4<<20), true); ok || code != 3 {
 		t.Errorf("ERROR %d %s", code, text)
 	}
 	s.wantEmptySpool()

@@ -87,7 +87,7 @@ func otherServerAddress(t *testing.T) string {
 func fragmentsDropped(t *testing.T) string {
 	l := newLAN(t)
 	l.env = append(l.env, "FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0")
-	sw := l.add("isr4300", iossim.Options{Timeout: 3 * time.Second})
+	sw := l.add("isr4300", iossim.Options{LargestImage: imageSize, Timeout: 3 * time.Second})
 	l.works() // large blocks pass
 	l.router.NFT(filter("forward", "accept", "ip frag-off & 0x3fff != 0 drop"))
 	r, o := l.backup("--recopy", "-v")
@@ -175,7 +175,7 @@ func TestPathsThatWork(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(t *testing.T, l *lan){
 		"loss of 20 percent": func(t *testing.T, l *lan) {
-			l.add("c9300-stack", iossim.Options{Timeout: 3 * time.Second})
+			l.add("c9300-stack", iossim.Options{LargestImage: imageSize, Timeout: 3 * time.Second})
 			l.router.NFT(filter("forward", "accept", "meta l4proto udp numgen random mod 100 < 20 drop"))
 			if r, o := l.backup(); r.Status != "ok" {
 				t.Errorf("%s after %d attempts: %s\n%s", r.Status, r.Attempts, r.Message, o.stderr)

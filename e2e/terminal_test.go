@@ -42,14 +42,16 @@ func openTerminal(t *testing.T) (ours, theirs *os.File) {
 	return ours, theirs
 }
 
-// TestProgress runs the demonstration on a terminal of 120 columns: a terminal
-// emulator sees a line for each switch that runs and a footer, and at the end
-// only one line for each switch. The results go to standard output alone.
-func TestProgress(t *testing.T) {
+// TestDemo runs the README's first command without rights, on a terminal of 120
+// columns: a terminal emulator sees a line for each switch that runs and a footer, and
+// at the end only one line for each switch. The results go to standard output alone.
+func TestDemo(t *testing.T) {
 	t.Parallel()
-	testlevel.NeedFull(t, "the demonstration once more")
+	testlevel.NeedFull(t, "images of real size")
 	ours, theirs := openTerminal(t)
-	cmd := exec.Command(binary, "demo", "--dir", filepath.Join(t.TempDir(), "demo"))
+	home, ordinary := ordinaryUser(t)
+	dir := filepath.Join(home, "demo")
+	cmd := ordinary(exec.Command(binary, "demo", "--dir", dir))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, theirs
 	if err := cmd.Start(); err != nil {
@@ -63,10 +65,29 @@ func TestProgress(t *testing.T) {
 		all, _ := io.ReadAll(ours) // ends with EIO when the program has closed its end
 		drawn <- all
 	}()
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	err := cmd.Wait()
 	text := <-drawn
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out.Bytes(), text)
+	}
+	wantProgress(t, text)
+	for _, want := range []string{"DEVICE", "c3500xl-c3h2s-mz.120-5.WC10.bin", "size-only", "c3750-ipservicesk9-mz.150-2.SE8.bin", "device-md5", "packages.conf",
+		"\n  " + binary + " --data " + dir + " check --read-data\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("standard output lacks %q\n%s", want, out.Bytes())
+		}
+	}
+	if bytes.Contains(out.Bytes(), []byte("\x1b")) {
+		t.Errorf("standard output:\n%s", out.Bytes())
+	}
+	if check := finish(t, ordinary(exec.Command(binary, "--data", dir, "check", "--read-data"))); check.code != 0 {
+		t.Errorf("check: %s", check.stdout)
+	}
+}
+
+// wantProgress judges what the demonstration drew on a terminal.
+func wantProgress(t *testing.T, text []byte) {
+	t.Helper()
 	for _, want := range []string{"attic-sw1  ", "[=", "of 42.0 MB", "0/3 done"} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the terminal never showed %q", want)
@@ -78,9 +99,6 @@ func TestProgress(t *testing.T) {
 	}
 	if got := screen.String(); screen.ScrollbackLen() > 0 || strings.Count(got, ": ok, ") != 3 || strings.Contains(got, "done") || strings.Contains(got, "[") {
 		t.Errorf("%d rows have scrolled away; the screen is\n%s", screen.ScrollbackLen(), got)
-	}
-	if !bytes.Contains(out.Bytes(), []byte("DEVICE")) || bytes.Contains(out.Bytes(), []byte("\x1b")) {
-		t.Errorf("standard output:\n%s", out.Bytes())
 	}
 }
 
@@ -225,12 +243,14 @@ func TestPager(t *testing.T) {
 	s := newSite(t)
 	s.env = append(s.env, "PAGER=sed 's/^/paged: /'")
 	password := s.file("pager-pw", "s3cret\n")
+	added := 0
 	for _, test := range []struct {
 		devices int
 		paged   bool
 	}{{3, false}, {24, true}} {
-		for i := range test.devices {
-			s.run("device", "add", fmt.Sprintf("sw%d", i+1), "--address", fmt.Sprintf("192.0.2.%d", i+1), "--username", "backup", "--password-file", password)
+		for ; added < test.devices; added++ {
+			i := added
+			s.ok("device", "add", fmt.Sprintf("sw%d", i+1), "--address", fmt.Sprintf("192.0.2.%d", i+1), "--username", "backup", "--password-file", password)
 		}
 		ours, theirs := openTerminal(t)
 		cmd := s.command("device", "list")
