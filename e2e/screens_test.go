@@ -20,21 +20,21 @@ import (
 // screens are the sizes of the terminals on which every command must be readable.
 var screens = []terminal.Size{{Columns: 80, Rows: 24}, {Columns: 100, Rows: 30}, {Columns: 160, Rows: 50}}
 
-// TestScreens runs the commands that people read, for 0, 1, 40 and (soak) 3 devices, on
-// terminals of three sizes, with colours and without, and without a terminal. A
-// terminal emulator judges: no line is wider than the terminal, except for a
-// command to type, nothing but colours is sent, and the devices are in the order
-// of a person.
+// TestScreens runs the commands that people read, for no device, for one, and for more
+// than a small terminal has rows: on terminals of three sizes, with colours and without,
+// and without a terminal. A terminal emulator judges: no line is wider than the
+// terminal, except for a command to type, nothing but colours is sent, and the devices
+// are in the order of a person.
 func TestScreens(t *testing.T) {
 	testlevel.NeedFull(t, "some hundred commands, and simulated switches for them")
-	for _, devices := range testlevel.Of(nil, []int{0, 1, 40}, []int{0, 1, 3, 40}) {
+	for _, devices := range testlevel.Of(nil, []int{0, 1, 26}, []int{0, 1, 3, 40}) {
 		t.Run(fmt.Sprintf("%d devices", devices), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.env = append(s.env, "PAGER=cat", "NO_COLOR=")
 			s.fleet(devices)
 			sizes := screens
-			if devices != 40 {
+			if devices < 24 {
 				sizes = testlevel.Of(nil, screens[:1], screens)
 			}
 			for _, args := range readable(devices) {
