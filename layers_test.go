@@ -70,6 +70,8 @@ var arrows = map[string][]string{
 
 	"tftp/conformance":                      {}, // the standard library only
 	"tftp/conformance/cmd/tftp-conformance": {"tftp/conformance"},
+
+	"internal/catalog/sqlite/sqlitetest": {"internal/catalog/sqlite"}, // a test kit
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -16,6 +16,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/catalog/sqlite"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
@@ -186,6 +187,7 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 	must(t, err)
 	store, err := vaultdir.Open(filepath.Join(dir, "vault"))
 	must(t, err)
+	sqlitetest.Create(t, filepath.Join(dir, "catalog.db"))
 	c, err := sqlite.Open(filepath.Join(dir, "catalog.db"))
 	must(t, err)
 	b := &bench{t: t, dir: dir, store: store, prepare: prepare}

@@ -15,6 +15,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
@@ -133,7 +134,9 @@ func openNode(t *testing.T) *node.Node {
 	cfg.TFTP.PortRange = tftp.PortRange{}
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
 	cfg.Backup.Parallel = 32
-	n, err := node.Open(t.Context(), node.Options{Data: filepath.Join(t.TempDir(), "data"), Config: cfg})
+	data := filepath.Join(t.TempDir(), "data")
+	sqlitetest.Create(t, filepath.Join(data, "catalog.db"))
+	n, err := node.Open(t.Context(), node.Options{Data: data, Config: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}
