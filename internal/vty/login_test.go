@@ -92,6 +92,12 @@ func TestLogin(t *testing.T) {
 			f.print("Password(HAD): ")
 			f.secret()
 		}, "admin\rs3cret-pass\r\r"},
+		{"a passcode in place of the password", nil, func(f *fake) {
+			f.print("\nUsername: ")
+			f.line()
+			f.print("Enter PASSCODE: ")
+			f.secret()
+		}, "admin\rs3cret-pass\r\r"},
 		{"management setup", nil, func(f *fake) {
 			f.print("\nWould you like to enter basic management setup? [yes/no]: ")
 			f.line()

@@ -33,6 +33,14 @@ func TestUnknownQuestions(t *testing.T) {
 		{"a challenge", func(f *fake) { f.login(); f.print("Challenge: 81467\nResponse: ") }, loggedIn, "Response:"},
 		{"a next token", func(f *fake) { f.login(); f.print("Enter Next Tokencode: ") }, loggedIn, "Tokencode:"},
 		{"a passcode after the password", func(f *fake) { f.login(); f.print("Enter PASSCODE: ") }, loggedIn, "PASSCODE:"},
+		{"a passcode twice", func(f *fake) {
+			f.print("\nUsername: ")
+			f.line()
+			f.print("PASSCODE: ")
+			f.secret()
+			f.print("\nWait for the next tokencode\nPASSCODE: ")
+		}, loggedIn, "PASSCODE:"},
+		{"a challenge in place of the password", func(f *fake) { f.print("\nUsername: "); f.line(); f.print("Challenge 81467: ") }, "admin\r", "Challenge 81467:"},
 		{"a second factor", func(f *fake) { f.login(); f.print("1. Push\n2. Phone\nPasscode or option (1-2): ") }, loggedIn, "asks \"Passcode or option (1-2):\" during login"},
 		{"a question", func(f *fake) { f.login(); f.print("\nDo you accept the terms? ") }, loggedIn, "accept the terms?"},
 		{"a terminal server", func(f *fake) { f.login(); f.print("\nHost name: ") }, loggedIn, "Host name:"},
