@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -181,6 +182,37 @@ func TestIncompleteKeepsWhatWasProved(t *testing.T) {
 		t.Errorf("the snapshot says %q", s.Status)
 	}
 	b.wantClean()
+}
+
+// TestTFTPIsRestricted has a device whose software refuses TFTP, at once or after
+// some files. What was proved is kept, and so is the running-config, which needs
+// no transfer.
+func TestTFTPIsRestricted(t *testing.T) {
+	for copies, kept := range []int{1, 2, 3} {
+		b := newBench(t, func(_ int, d *fakeDevice) error {
+			n := 0
+			d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+				if n++; n > copies {
+					return ios.CopyResult{Bytes: -1, Error: "% Command rejected: tftp is insecure", Cause: cause.TransportRestricted}, nil
+				}
+				return d.send(ctx, c, d.content(c.Source))
+			}
+			return nil
+		})
+		r := b.backup(Options{Policy: api.PolicyRebuild})
+		wantResult(t, r, api.StatusIncomplete, cause.TransportRestricted)
+		got := 0
+		for _, f := range r.Files {
+			if f.SHA256 != "" {
+				got++
+			}
+		}
+		if got != kept || file(t, r, api.RunningConfigPath).SHA256 == "" || r.Attempts != 1 || !strings.Contains(r.Hint, "system mode insecure") {
+			t.Errorf("%d files after %d copies and %d attempts; %s", got, copies, r.Attempts, r.Hint)
+		}
+		b.wantClean()
+		b.close()
+	}
 }
 
 func TestUnsafePromptEndsTheBackup(t *testing.T) {
