@@ -44,28 +44,36 @@ func TestInstallAdd(t *testing.T) {
 	}
 }
 
-// TestRunningPackagesStay wants neither packages.conf nor a package of what
-// runs replaced or deleted.
+// TestRunningPackagesStay wants neither the provisioning file nor a package of
+// what runs replaced or deleted, whatever the name of that file.
 func TestRunningPackagesStay(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
-	b := newBench(t, "c9300", api.PolicyImage)
-	pkg := "flash:/cat9k-wlc.17.09.04a.SPA.pkg"
-	for _, o := range []api.Restore{{Delete: []string{pkg}}, {Delete: []string{"flash:/packages.conf"}}} {
-		r := b.restore(o, pkg)
-		wantResult(t, r, api.StatusFailed, cause.Cancelled)
-		if !strings.Contains(r.Message, "the device runs it") {
-			t.Errorf("message %q", r.Message)
-		}
-	}
-	b.write(pkg, "damaged")
-	r := b.restore(api.Restore{Replace: true}, pkg)
-	wantResult(t, r, api.StatusFailed, cause.Cancelled)
-	if !strings.Contains(r.Message, "as a package of flash:/packages.conf") {
-		t.Errorf("message %q", r.Message)
-	}
-	if typed := b.changes(); len(typed) > 0 {
-		t.Errorf("typed %q", typed)
+	for profile, names := range map[string][2]string{
+		"c9300":     {"flash:/packages.conf", "flash:/cat9k-wlc.17.09.04a.SPA.pkg"},
+		"c9300-smu": {"flash:/cat9k_iosxe.17.09.04a.SPA.conf", "flash:/cat9k-rpbase.17.09.04a.SPA.pkg"},
+	} {
+		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
+			pointer, pkg := names[0], names[1]
+			b := newBench(t, profile, api.PolicyImage)
+			for _, o := range []api.Restore{{Delete: []string{pkg}}, {Delete: []string{pointer}}} {
+				r := b.restore(o, pkg)
+				wantResult(t, r, api.StatusFailed, cause.Cancelled)
+				if !strings.Contains(r.Message, "the device runs it") {
+					t.Errorf("message %q", r.Message)
+				}
+			}
+			b.write(pkg, "damaged")
+			r := b.restore(api.Restore{Replace: true}, pkg)
+			wantResult(t, r, api.StatusFailed, cause.Cancelled)
+			if !strings.Contains(r.Message, "as a package of "+pointer) {
+				t.Errorf("message %q", r.Message)
+			}
+			if typed := b.changes(); len(typed) > 0 {
+				t.Errorf("typed %q", typed)
+			}
+		})
 	}
 }
 
