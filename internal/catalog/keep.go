@@ -13,6 +13,8 @@ import (
 // Keeper is the part of a vault that Keep writes.
 type Keeper interface {
 	PutSnapshot(ctx context.Context, s api.Snapshot) (api.Snapshot, error)
+	// LockChain makes the caller the only one that adds a snapshot of a device.
+	LockChain(device string) (release func())
 }
 
 // Keep puts a snapshot into the vault as the next one of its device, and enters
@@ -21,6 +23,7 @@ type Keeper interface {
 // error the snapshot may be in the vault too: a server that did not answer, or a
 // directory that could not be synced. Recover finds out.
 func Keep(ctx context.Context, index Index, v Keeper, s api.Snapshot) (api.Snapshot, error) {
+	defer v.LockChain(s.Device)()
 	previous, failed := index.Latest(ctx, s.Device)
 	s.Previous = previous
 	failed = errors.Join(failed, index.Intend(ctx, s.ID))

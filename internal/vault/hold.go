@@ -2,6 +2,19 @@ package vault
 
 import "sync"
 
+// chainLocks has a lock for each device whose chain was extended. The zero value is
+// ready.
+type chainLocks struct{ locks sync.Map } // of *sync.Mutex, by the name of the device
+
+// LockChain makes the caller the only one of this process that adds a snapshot of a
+// device, until release is called. Otherwise two could follow the same snapshot.
+// Other processes are kept out by the lock of the data directory.
+func (v *Vault) LockChain(device string) (release func()) {
+	lock, _ := v.chains.locks.LoadOrStore(device, new(sync.Mutex))
+	lock.(*sync.Mutex).Lock()
+	return lock.(*sync.Mutex).Unlock
+}
+
 // claims are the contents that somebody relies on although perhaps no snapshot
 // names them. A prune leaves them. The zero value is ready.
 type claims struct {

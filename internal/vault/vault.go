@@ -37,6 +37,7 @@ var (
 type Vault struct {
 	store  Store
 	claims claims
+	chains chainLocks
 }
 
 // New returns the vault in a store.

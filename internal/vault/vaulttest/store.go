@@ -43,6 +43,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"SnapshotsInOrder", testSnapshotsInOrder},
 		{"Check", testCheck},
 		{"Loss", testLoss},
+		{"Fork", testFork},
 		{"NotIndexed", testNotIndexed},
 		{"Repair", testRepair},
 		{"Shares", testShares},

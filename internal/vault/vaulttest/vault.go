@@ -357,6 +357,30 @@ func testLoss(t *testing.T, s vault.Store) {
 	}
 }
 
+// testFork has two snapshots that name the same one before them. Nothing is lost; a
+// loss of one of them is found as usual.
+func testFork(t *testing.T, s vault.Store) {
+	v, all := vault.New(s), chainOf(t, s, 2)
+	var fork []api.Snapshot
+	for year := range 2 {
+		next := snapshot("an image", 2024+year)
+		next.Previous = all[1].Document
+		kept, err := v.PutSnapshot(t.Context(), next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fork = append(fork, kept)
+	}
+	wantProblems(t, v, false)
+	if err := s.Delete(t.Context(), vault.SnapshotKey(fork[0].Document)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{fork[0].Document, fork[1].Document}})
+	if err != nil || len(res.Problems) != 1 || res.Problems[0].Path != vault.SnapshotKey(fork[0].Document) {
+		t.Errorf("problems %+v, error %v; want the lost one", res.Problems, err)
+	}
+}
+
 // testNotIndexed has a document that the index lacks, and one that it got during the
 // check.
 func testNotIndexed(t *testing.T, s vault.Store) {
