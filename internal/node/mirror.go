@@ -73,7 +73,7 @@ func (n *Node) wantOutside(target string) error {
 
 // mirrorTo copies the vault to an open store.
 func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, to target, r api.Mirror, fresh bool, events func(api.Event)) (api.MirrorResult, error) {
-	o := vault.MirrorOptions{Fresh: fresh}
+	o := vault.MirrorOptions{Fresh: fresh, Back: n.opts.Mirror != ""}
 	var limit *vault.RateLimiter
 	if r.Rate > 0 {
 		limit = vault.NewRateLimiter(r.Rate)

@@ -56,6 +56,7 @@ const (
 // MirrorOptions say how a vault is mirrored.
 type MirrorOptions struct {
 	Fresh    bool         // the mirror may be made
+	Back     bool         // the vault is a mirror itself: what a prune removed stays there, and is not copied
 	Limit    *RateLimiter // of bytes read and sent; nil: none
 	Parallel int          // contents at once; 0: 8
 	// Progress, unless nil, gets the bytes of contents that the mirror has, and of
@@ -72,7 +73,7 @@ const mirrorBatch = 200
 // is a problem of the result, and the others still follow. The error is that of
 // ctx, of the mirror, or says that the vault cannot be read at all.
 func (v *Vault) MirrorTo(ctx context.Context, to Mirror, o MirrorOptions) (api.MirrorResult, error) {
-	r := mirrorRun{vault: v, to: to, limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}}
+	r := mirrorRun{vault: v, to: to, back: o.Back, limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}}
 	r.result = api.MirrorResult{Problems: []api.CheckProblem{}, Notes: []string{}}
 	if err := r.run(ctx, o.Fresh); err != nil {
 		return r.result, fmt.Errorf("mirror: %w", err)
@@ -84,6 +85,7 @@ func (v *Vault) MirrorTo(ctx context.Context, to Mirror, o MirrorOptions) (api.M
 type mirrorRun struct {
 	vault    *Vault
 	to       Mirror
+	back     bool
 	limit    *RateLimiter
 	parallel int
 	count    *counter
@@ -179,6 +181,11 @@ func (r *mirrorRun) plan(ctx context.Context) (missing, held []string, err error
 	names, err := r.vault.listedNames(ctx, SnapshotsPart+"/")
 	if err := r.unlisted(err); err != nil {
 		return nil, nil, err
+	}
+	if r.back {
+		if names, err = r.vault.NotPruned(ctx, names); err != nil {
+			return nil, nil, err
+		}
 	}
 	for _, name := range names {
 		key := SnapshotKey(name)

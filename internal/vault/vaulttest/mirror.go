@@ -88,6 +88,35 @@ func testMirror(t *testing.T, to vault.Store) {
 	}
 }
 
+// testMirrorBack brings a vault back from a mirror, which has what a prune removed from
+// the vault. That stays away.
+func testMirrorBack(t *testing.T, s vault.Store) {
+	v, mirror, back := vault.New(s), &Memory{}, &Memory{}
+	if _, err := v.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	history(t, s, "a", "b", "c", "d")
+	bring := func(from *vault.Vault, to vault.Store, fresh, back bool) api.MirrorResult {
+		res, err := from.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{Fresh: fresh, Back: back})
+		if err != nil || len(res.Problems) > 0 {
+			t.Fatalf("%+v, error %v", res, err)
+		}
+		return res
+	}
+	bring(v, mirror, true, false)
+	if _, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Retention: api.Retention{Last: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	bring(v, mirror, false, false)
+	if res := bring(vault.New(mirror), back, true, true); res.Snapshots != 2 {
+		t.Errorf("%+v; want the two snapshots that the vault had", res)
+	}
+	wantProblems(t, vault.New(back), true)
+	if has(t, vault.New(back), "a") || !has(t, vault.New(back), "c") || !has(t, vault.New(mirror), "a") {
+		t.Error("the wrong content came back")
+	}
+}
+
 // testMirrorDamage has damaged content in the vault, and in the mirror.
 func testMirrorDamage(t *testing.T, to vault.Store) {
 	v, from := madeVault(t)

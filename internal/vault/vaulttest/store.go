@@ -58,6 +58,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"PruneIsInterrupted", testPruneIsInterrupted},
 		{"PruneAndLoss", testPruneAndLoss},
 		{"Mirror", testMirror},
+		{"MirrorBack", testMirrorBack},
 		{"MirrorDamage", testMirrorDamage},
 		{"MirrorLosses", testMirrorLosses},
 		{"MirrorFaults", testMirrorFaults},
