@@ -159,7 +159,7 @@ func TestPowerCut(t *testing.T) {
 				for oldest+1 < len(ended) && ended[oldest+1] <= steps {
 					oldest++
 				}
-				for _, loss := range disktest.Losses(testlevel.Of(3, 15, 500)) {
+				for _, loss := range disktest.Losses(testlevel.Of(3, 8, 500)) {
 					p.restart(t, steps, loss, c.file, contents[oldest:])
 				}
 			}

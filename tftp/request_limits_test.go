@@ -36,8 +36,8 @@ func forged(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4(a), 2000)
 }
 
-// testFlood sends 10 000 requests of as many networks while a known device
-// moves its file.
+// testFlood sends 10 000 requests of as many networks, at the level quick 3 000, within
+// half a second, while a known device moves its file.
 func testFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
@@ -53,7 +53,8 @@ func testFlood(t *testing.T) {
 			_, err := c.Put(context.Background(), w.server, "g", bytes.NewReader(body), -1)
 			done <- err
 		}()
-		for i := range 10_000 {
+		requests := testlevel.Of(3_000, 10_000, 10_000)
+		for i := range requests {
 			c, err := n.Listen(forged(i))
 			if err != nil {
 				t.Fatal(err)
@@ -61,7 +62,7 @@ func testFlood(t *testing.T) {
 			p := &peer{t: t, c: c, to: w.server, port: w.server}
 			p.request([][]byte{rrq("f", "octet"), wrq("h", "octet")}[i%2])
 			c.Close()
-			if i%20 == 0 {
+			if i%(requests/500) == 0 {
 				time.Sleep(time.Millisecond)
 			}
 		}
