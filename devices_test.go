@@ -30,12 +30,12 @@ func re(text string) *regexp.Regexp { return regexp.MustCompile(text) }
 var families = []family{
 	{"2500", []string{"c2500"}, re(`\bc2500-|(?i:cisco 25\d\d )`), re(`2500`)},
 	{"1700, 2600, 3600", []string{"c2600"}, re(`\bc(?:1700|2600|3620|3640|3660)-|(?i:cisco (?:17|26|36)\d\d )`), re(`Cisco (?:1700|26\d\d|36\d\d)`)},
-	{"1800, 2800, 3800", nil, re(`\bc(?:1841|1800|2800nm|2800|3825|3845)-|(?i:cisco (?:18|28|38)\d\d )`), re(`Cisco (?:18\d\d|28\d\d|38\d\d)`)},
+	{"1800, 2800, 3800", []string{"isr2800"}, re(`\bc(?:1841|1800|2800nm|2800|3825|3845)-|(?i:cisco (?:18|28|38)\d\d )`), re(`Cisco (?:18\d\d|28\d\d|38\d\d)`)},
 	{"7200", nil, re(`\bc7200[a-z]*-|(?i:cisco 72\d\d)`), re(`7200`)},
 	{"800, 800M", []string{"c800m"}, re(`\bc(?:800m|800|880data|890)-|C841M|C891`), re(`800|C8[4-9]\d|Cisco 8[0-9]\d `)},
 	{"1900, 2900, 3900", []string{"isr2900"}, re(`\bc(?:1900|2900|2951|3900)-|CISCO(?:19|29|39)\d\d`), re(`Cisco (?:19\d\d|29\d\d|39\d\d)`)},
 	{"ISR 4000, CSR1000v", []string{"isr4300"}, re(`\b(?:isr4[34]00|csr1000v)-|ISR4\d\d\d|CSR1000V`), re(`ISR4|CSR1000v`)},
-	{"ASR 1000", nil, re(`\basr100\d|ASR100\d`), re(`ASR100\d`)},
+	{"ASR 1000", []string{"asr1000"}, re(`\basr100\d|ASR100\d`), re(`ASR100\d`)},
 	{"Catalyst 2900XL, 3500XL", []string{"c3500xl"}, re(`\bc(?:2900|3500)xl-|WS-C(?:29|35)\d\d[A-Z]*-XL`), re(`XL`)},
 	{"Catalyst 2950", []string{"c2950"}, re(`\bc2950-|WS-C2950`), re(`Catalyst 2950`)},
 	{"Catalyst 2960, 3560", []string{"c2960"}, re(`\bc(?:2960|3560)-|WS-C(?:2960|3560)-`), re(`Catalyst (?:2960|3560)(?:-C)?$`)},
@@ -43,11 +43,12 @@ var families = []family{
 	{"Catalyst 3750, 3750-E, 3750-X", []string{"c3750", "c3750-stack"}, re(`\bc3750e?-|WS-C3750`), re(`Catalyst 3750`)},
 	{"Catalyst 1000", []string{"c1000-tftpboot"}, re(`\bc1000-|C1000-\d`), re(`C1000`)},
 	{"Catalyst 3650, 3850", []string{"c3850-tftpboot"}, re(`\bcat3k_caa-|WS-C3[68]50`), re(`Catalyst 3[68]50`)},
-	{"Catalyst 9200, 9300", []string{"c9300", "c9300-smu", "c9300-stack"}, re(`C9[23]00[LX]?-|CAT9K_LITE|cat9k_lite`), re(`Catalyst 9[23]00`)},
-	{"Catalyst 9400, 9500, 9600", []string{"c9400-redundant"}, re(`\bC9[456]\d\d[A-Z]?\b|C9[45]00-`), re(`Catalyst 9[456]00`)},
+	{"Catalyst 9200, 9300", []string{"c9300", "c9300-smu", "c9300-stack", "c9300-active2"}, re(`C9[23]00[LX]?-|CAT9K_LITE|cat9k_lite`), re(`Catalyst 9[23]00`)},
+	{"Catalyst 9400, 9500, 9600", []string{"c9400-redundant", "c9500-svl"}, re(`\bC9[456]\d\d[A-Z]?\b|C9[45]00-`), re(`Catalyst 9[456]00`)},
+	{"Catalyst 9800", []string{"c9800-ha"}, re(`C9800-|C9800_IOSXE`), re(`C9800`)},
 	{"Catalyst 4500", []string{"c4500-redundant"}, re(`\bcat4500e?-|WS-C4[59]`), re(`Catalyst 4[59]`)},
 	{"Catalyst 6500, 7600", []string{"c6500-vss"}, re(`\bs72033-|WS-C65\d\d|c6sup`), re(`6504-E|6500|7600`)},
-	{"Industrial Ethernet", nil, re(`\bie[34]\w*-universalk9|\bie9k_iosxe|IE-4000`), re(`IE[39]`)},
+	{"Industrial Ethernet", []string{"ie3400"}, re(`\bie[34]\w*-universalk9|\bie9k_iosxe|IE-4000`), re(`IE[39]`)},
 }
 
 // aspects are the columns: what flashwarden reads of a device and does with

@@ -153,12 +153,18 @@ func profileSummaries() []profileSummary {
 		{"c9300", "Catalyst 9300, IOS-XE 17.9: install mode"},
 		{"c9300-smu", "Catalyst 9300, IOS-XE 17.9: install mode with patches, and a provisioning file of another name"},
 		{"c9300-stack", "three Catalyst 9300, IOS-XE 17.9: install mode, flash-2: and flash-3:"},
+		{"c9300-active2", "two Catalyst 9300, IOS-XE 17.9: the active member is 2, flash-1: is the other"},
+		{"c9500-svl", "two Catalyst 9500 as one (StackWise Virtual), IOS-XE 17.9: install mode"},
+		{"ie3400", "Industrial Ethernet 3400, IOS-XE 17.9: starts from its SD card, sdflash: beside flash:"},
 		{"c4500-redundant", "Catalyst 4500, IOS 12.2: two supervisors, slavebootflash:"},
 		{"c6500-vss", "two Catalyst 6500 as one (VSS), IOS 12.2: an image without .bin, const_nvram:"},
 		{"c9400-redundant", "Catalyst 9400, IOS-XE 17.9: two supervisors, stby-bootflash:"},
 		{"c800m", "800M router, IOS 15.5: sdflash: instead of flash:"},
+		{"isr2800", "2800 router, IOS 15.1: its configuration names files; deleted files keep their space"},
 		{"isr2900", "2900 router, IOS 15.2: flash: is typed, flash0: printed"},
 		{"isr4300", "4300 router, IOS-XE 3.16: bootflash:, bundle mode"},
+		{"asr1000", "ASR 1002-X router, IOS-XE 3.16: the image is on harddisk:"},
+		{"c9800-ha", "two wireless controllers 9800-40 (SSO), IOS-XE 17.9: install mode, an APSP"},
 	}
 }
 

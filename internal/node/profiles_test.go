@@ -66,6 +66,18 @@ var shapes = map[string]shape{
 			"SMU flash:cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin is activated and not committed"}},
 	"c9300-stack": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
 		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...), installed("flash-3:", "17.09.04a", stackPackages...))},
+	"c9300-active2": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
+		installed("flash:", "17.09.04a", stackPackages...), installed("flash-1:", "17.09.04a", stackPackages...))},
+	"c9500-svl": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
+		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...))},
+	"c9800-ha": {image: "bootflash:/packages.conf", notes: []string{installNote}, files: slices.Concat(wlcFiles("bootflash:"), wlcFiles("stby-bootflash:"))},
+	"ie3400": {image: "sdflash:/ie3x00-universalk9.17.09.05.SPA.bin", files: []string{"sdflash:/ie3x00-universalk9.17.09.05.SPA.bin", "flash:/vlan.dat"},
+		notes: []string{"the running image is on sdflash:, not on flash:, the default file system"}},
+	"asr1000": {image: "harddisk:/asr1002x-universalk9.03.16.05.S.155-3.S5-ext.SPA.bin", files: []string{"harddisk:/asr1002x-universalk9.03.16.05.S.155-3.S5-ext.SPA.bin"},
+		notes: []string{"the running image is on harddisk:, not on bootflash:, the default file system"}},
+	"isr2800": {image: "flash:/c2800nm-advipservicesk9-mz.151-4.M12a.bin", files: []string{"flash:/c2800nm-advipservicesk9-mz.151-4.M12a.bin",
+		"flash:/watch.tcl", "flash:/phone.sbn", "flash:/login.htm", "flash:/vlan.dat", "nvram:IOS-Self-Sig#1.cer"},
+		notes: []string{"flash:leases.db (changes all the time)", "the private keys of the certificates cannot be copied"}},
 	"c4500-redundant": {image: "bootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin",
 		files: []string{"bootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin", "slavebootflash:/cat4500e-entservicesk9-mz.122-54.SG1.bin", "cat4000_flash:/vlan.dat"}},
 	"c6500-vss": {image: "sup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10", files: []string{"sup-bootdisk:/s72033-ipservicesk9_wan-mz.122-33.SXJ10",
@@ -85,6 +97,16 @@ var (
 	stackPackages   = []string{"espbase", "guestshell", "rpbase", "rpboot", "webui"}
 	chassisPackages = []string{"rpbase", "rpboot", "sipbase", "webui"}
 )
+
+// wlcFiles is the system of a wireless controller in one file system.
+func wlcFiles(fs string) []string {
+	var paths []string
+	for _, name := range []string{"packages.conf", "C9800-rpbase.17.09.05.SPA.pkg", "C9800-rpboot.17.09.05.SPA.pkg", "C9800-wlc.17.09.05.SPA.pkg",
+		"C9800-universalk9_wlc.17.09.05.CSCsim00004.SPA.apsp.bin"} {
+		paths = append(paths, fs+"/"+name)
+	}
+	return paths
+}
 
 // installed is the files of a system in install mode.
 func installed(fs, version string, packages ...string) []string {
