@@ -11,6 +11,7 @@ type Finding struct {
 	Next    Fix    `json:"next,omitempty"` // the next step where it is an operation of ours, or that of an error
 	Where   string `json:"where"`          // where to type Fix: OnHost, or the device's name
 	Changes string `json:"changes"`        // what the fix changes
+	Hint    string `json:"hint,omitempty"` // all of Next in words, where that is more than Fix
 }
 
 // Rendered returns f as a command line shows it: Next has become the line to
@@ -19,8 +20,8 @@ func (f Finding) Rendered() Finding {
 	if f.Fix == "" {
 		f.Fix, f.Where = f.Next.first(f.Where)
 	}
-	if f.Changes == "" && len(f.Next) > 0 {
-		f.Changes = "the next step: " + f.Next.String()
+	if f.Changes == "" {
+		f.Hint = f.Next.String()
 	}
 	f.Next = nil
 	return f

@@ -9,21 +9,22 @@ import (
 func TestFindingRendered(t *testing.T) {
 	words := api.Say("look: ")
 	for _, c := range []struct {
-		name         string
-		in           api.Finding
-		line, where  string
-		changesToSay string
+		name        string
+		in          api.Finding
+		line, where string
+		changes     string
+		hint        string
 	}{
-		{"lines", api.Finding{Fix: "df -h", Where: api.OnHost, Changes: "nothing"}, "df -h", "host", "nothing"},
-		{"an operation", api.Finding{Next: api.Do("device edit", "sw1"), Where: "sw1", Changes: "it"}, "flashwarden device edit sw1", "host", "it"},
-		{"a line on the device", api.Finding{Next: words.Type(api.OnDevice, "dir"), Where: "sw1"}, "dir", "sw1", "the next step: look: `dir`"},
-		{"a line on this host", api.Finding{Next: words.Type(api.OnHost, "dmesg"), Where: "sw1"}, "dmesg", "host", "the next step: look: `dmesg`"},
-		{"a line elsewhere", api.Finding{Next: words.Type(api.OnJump, "nc"), Where: "sw1"}, "", "sw1", "the next step: look: `nc`"},
-		{"words alone", api.Finding{Next: words, Where: "sw1"}, "", "sw1", "the next step: look: "},
-		{"nothing", api.Finding{Where: "sw1"}, "", "sw1", ""},
+		{"lines", api.Finding{Fix: "df -h", Where: api.OnHost, Changes: "nothing"}, "df -h", "host", "nothing", ""},
+		{"an operation", api.Finding{Next: api.Do("device edit", "sw1"), Where: "sw1", Changes: "it"}, "flashwarden device edit sw1", "host", "it", ""},
+		{"a line on the device", api.Finding{Next: words.Type(api.OnDevice, "dir"), Where: "sw1"}, "dir", "sw1", "", "look: `dir`"},
+		{"a line on this host", api.Finding{Next: words.Type(api.OnHost, "dmesg"), Where: "sw1"}, "dmesg", "host", "", "look: `dmesg`"},
+		{"a line elsewhere", api.Finding{Next: words.Type(api.OnJump, "nc"), Where: "sw1"}, "", "sw1", "", "look: `nc`"},
+		{"words alone", api.Finding{Next: words, Where: "sw1"}, "", "sw1", "", "look: "},
+		{"nothing", api.Finding{Where: "sw1"}, "", "sw1", "", ""},
 	} {
 		got := c.in.Rendered()
-		if got.Fix != c.line || got.Where != c.where || got.Changes != c.changesToSay || got.Next != nil {
+		if got.Fix != c.line || got.Where != c.where || got.Changes != c.changes || got.Hint != c.hint || got.Next != nil {
 			t.Errorf("%s: got %+v", c.name, got)
 		}
 	}

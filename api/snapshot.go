@@ -148,4 +148,6 @@ type SnapshotRow struct {
 	Image   string    `json:"image"`
 	Files   int       `json:"files"` // kept in the vault
 	Bytes   int64     `json:"bytes"` // of those files
+
+	Warnings int `json:"warnings"` // number of its warnings
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,18 +43,7 @@ func printSnapshots(o *output, list []api.SnapshotRow, now time.Time) error {
 		fmt.Fprintln(o.err, "No snapshots yet. Make some: `flashwarden backup --all`")
 		return nil
 	}
-	return o.page(tableOfSnapshots(list, now).Format(o.layout()))
-}
-
-func tableOfSnapshots(list []api.SnapshotRow, now time.Time) terminal.Table {
-	table := terminal.Table{Columns: []terminal.Column{{Head: "SNAPSHOT", Keep: true}, {Head: "DEVICE", Spare: true}, {Head: "STATUS", Keep: true}, {Head: "VERSION"},
-		{Head: "SIZE", Right: true}, {Head: "AGE", Right: true}, {Head: "FILES", Right: true, Wide: true}, {Head: "TAKEN", Wide: true}}}
-	for _, r := range list {
-		row := cells(r.ID, r.Device, r.Status, r.Version, size(r.Bytes), terminal.Age(now.Sub(r.Started)), strconv.Itoa(r.Files), localTime(r.Started))
-		row[2].Tone = terminal.ToneOf(r.Status)
-		table.Rows = append(table.Rows, row)
-	}
-	return table
+	return o.page(terminal.Snapshots(list, now).Format(o.layout()))
 }
 
 func showCommand(p *program) *cobra.Command {

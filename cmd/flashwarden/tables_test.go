@@ -32,7 +32,7 @@ func TestTablesFit(t *testing.T) {
 		}
 		for _, columns := range []int{80, 100, 160} {
 			o := &output{}
-			all := terminal.Devices(devices, now).Format(terminal.Layout{Columns: columns}) + tableOfSnapshots(snapshots, now).Format(terminal.Layout{Columns: columns}) +
+			all := terminal.Devices(devices, now).Format(terminal.Layout{Columns: columns}) + terminal.Snapshots(snapshots, now).Format(terminal.Layout{Columns: columns}) +
 				o.tableOfImages([]api.Image{image}).Format(terminal.Layout{Columns: columns})
 			for line := range strings.Lines(all) {
 				if w := terminal.Width(strings.TrimSuffix(line, "\n")); w > columns {

@@ -58,13 +58,19 @@ func lastFailure(k api.Known, now time.Time) string {
 
 // DeviceFields are the fields of device show about the backups of a device.
 func DeviceFields(d api.DeviceDetail, now time.Time) []Field {
-	protected := Cell{Text: "yes", Tone: Good}
+	protected := Cell{Text: StatusText("yes", len(d.Status.Warnings)), Tone: Good}
+	if len(d.Status.Warnings) > 0 {
+		protected.Tone = Warn
+	}
 	if !d.Status.Protected {
 		protected = Cell{Text: "no", Tone: Bad}
 	}
 	list := []Field{{Name: "protected", Value: protected}}
 	for _, r := range d.Status.Reasons {
 		list = append(list, Field{Name: "at risk", Value: Cell{Text: r.Message}}, Field{Name: "next", Value: Cell{Text: r.Hint}})
+	}
+	for _, w := range d.Status.Warnings {
+		list = append(list, Field{Name: "warning", Value: Cell{Text: w}})
 	}
 	backup := "never"
 	if d.Status.LastBackup != nil {

@@ -51,7 +51,10 @@ func (r Report) blocks(l Layout) string {
 			where = "this host"
 		}
 		b.WriteString("\n" + l.Prose("", l.Palette.Paint(Bad, string(f.Cause))+": "+OneLine(f.Seen)))
-		if f.Fix != "" {
+		switch {
+		case f.Hint != "":
+			b.WriteString(l.Prose("  ", "next: "+Printable(f.Hint)))
+		case f.Fix != "":
 			b.WriteString("  type on " + where + ":\n    " + strings.ReplaceAll(Printable(f.Fix), "\n", "\n    ") + "\n")
 		}
 		if f.Changes != "" {

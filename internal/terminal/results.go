@@ -65,10 +65,18 @@ func (r Results) table() Table {
 
 // tone is the meaning of a result.
 func tone(r api.BackupResult) Tone {
-	if len(r.Warnings) > 0 && r.Status == api.StatusOK || r.Cause == api.Cancelled {
+	if r.Cause == api.Cancelled {
 		return Warn
 	}
-	return ToneOf(r.Status)
+	return toneWith(r.Status, len(r.Warnings))
+}
+
+// toneWith is the meaning of a status with a number of warnings.
+func toneWith(status string, warnings int) Tone {
+	if warnings > 0 && status == api.StatusOK {
+		return Warn
+	}
+	return ToneOf(status)
 }
 
 // status is the status of a result, with the number of its warnings.

@@ -3,20 +3,34 @@ package terminal
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"flashwarden/api"
 )
 
+// Snapshots returns the table of snapshots.
+func Snapshots(list []api.SnapshotRow, now time.Time) Table {
+	table := Table{Columns: []Column{{Head: "SNAPSHOT", Keep: true}, {Head: "DEVICE", Spare: true}, {Head: "STATUS", Keep: true}, {Head: "VERSION"},
+		{Head: "SIZE", Right: true}, {Head: "AGE", Right: true}, {Head: "FILES", Right: true, Wide: true}, {Head: "TAKEN", Wide: true}}}
+	for _, r := range list {
+		row := Texts(r.ID, r.Device, StatusText(r.Status, r.Warnings), r.Version, Bytes(r.Bytes), Age(now.Sub(r.Started)), strconv.Itoa(r.Files), LocalTime(r.Started))
+		row[2].Tone = toneWith(r.Status, r.Warnings)
+		table.Rows = append(table.Rows, row)
+	}
+	return table
+}
+
 // FormatSnapshot returns the facts and the files of a snapshot, and below them its
 // notes, how each image was proved, and why files are missing. digest shortens a
 // SHA-256.
 func FormatSnapshot(s api.Snapshot, now time.Time, digest func(string) string, l Layout) string {
-	head := Fields("snapshot", s.ID, "device", s.Device, "status", s.Status, "taken", TimeAndAge(s.Started, now),
+	head := Fields("snapshot", s.ID, "device", s.Device, "status", StatusText(s.Status, len(s.Warnings)), "taken", TimeAndAge(s.Started, now),
 		"hostname", s.Facts.Hostname, "software", s.Facts.OS+" "+s.Facts.Version, "model", s.Facts.Model,
 		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
-	head[2].Value.Tone = ToneOf(s.Status)
+	head[2].Value.Tone = toneWith(s.Status, len(s.Warnings))
 	table := Table{Columns: []Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
 	for _, f := range s.Files {
 		row := Texts(f.Path, f.Kind, Bytes(f.Size), f.Evidence, digest(f.SHA256))
@@ -28,7 +42,11 @@ func FormatSnapshot(s api.Snapshot, now time.Time, digest func(string) string, l
 	var b strings.Builder
 	b.WriteString(FormatFields(head, l) + "\n" + table.Format(l))
 	for _, note := range s.Notes {
-		b.WriteString("\n" + l.Prose("", "note: "+OneLine(note)))
+		word := "note: "
+		if slices.Contains(s.Warnings, note) {
+			word = "warning: "
+		}
+		b.WriteString("\n" + l.Prose("", word+OneLine(note)))
 	}
 	for _, f := range s.Files {
 		b.WriteString(proof(f, l))

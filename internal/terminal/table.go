@@ -233,7 +233,7 @@ func Fields(namesAndValues ...string) []Field {
 }
 
 // FormatFields returns a line for each field, with the values in a column. A
-// value that is longer than the screen goes on in the next lines. An empty value
+// value with several lines, or longer than the screen, goes on in the next lines. An empty value
 // is shown as "-".
 func FormatFields(fields []Field, l Layout) string {
 	widest := 0
@@ -242,13 +242,17 @@ func FormatFields(fields []Field, l Layout) string {
 	}
 	var b strings.Builder
 	for _, f := range fields {
-		value := Cell{Text: OneLine(f.Value.Text), Tone: f.Value.Tone}
+		value := Cell{Text: Printable(f.Value.Text), Tone: f.Value.Tone}
 		if value.Text == "" {
 			value = Cell{Text: "-", Tone: Faint}
 		}
-		lines := []string{value.Text}
+		width := 0
 		if l.Columns > 0 && !l.All {
-			lines = wrap(value.Text, max(l.Columns-widest-gap, 20))
+			width = max(l.Columns-widest-gap, 20)
+		}
+		var lines []string
+		for line := range strings.SplitSeq(value.Text, "\n") {
+			lines = append(lines, wrap(line, width)...)
 		}
 		for i, line := range lines {
 			name := f.Name

@@ -17,17 +17,15 @@ import (
 // would only find the next closed door.
 func fixRequest(w Witness) api.Fix {
 	requests, answers := fmt.Sprintf("udp dport { 69, %s } accept", w.portRange("-")), "udp sport "+w.portRange("-")+" accept"
-	return api.Say("permit UDP 69 and %s from %s to %s: ", w.portRange("-"), w.Device, w.Server).Then(onHost()).
-		Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, requests)).
-		Say(" and, if it also filters what it sends, ").
+	return api.Say("permit UDP 69 and %s from %s to %s. Look in this order:", w.portRange("-"), w.Device, w.Server).
+		Say("\n1. this host, if ").Type(api.OnHost, "nft list tables").Say(" shows inet filter: ").
+		Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, requests)).Say(", and if it filters what it sends ").
 		Type(api.OnHost, w.quotedNFT("inet filter output", none, w.Device, answers)).
-		Say(" (").Do("doctor", w.Name).Say(" reads the rules of this host and prints the exact lines); in an access list on the way ").
-		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s eq tftp", w.Device, w.Server)).Say(", ").
-		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" "))).
-		Say("; on the device see ").Type(api.OnDevice, "ping "+w.Server.String()).
-		Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
-		Say(" and ").Type(api.OnDevice, "show access-lists").
-		Say("; if TFTP must leave through a VRF, ").Type(api.OnDevice, "ip tftp source-interface").Say(" names its interface")
+		Say(" (").Do("doctor", w.Name).Say(" prints the exact lines)").
+		Say("\n2. the device: ").Type(api.OnDevice, "ping "+w.Server.String()).Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
+		Say(", ").Type(api.OnDevice, "show access-lists").Say("; if TFTP must leave through a VRF, ").Type(api.OnDevice, "ip tftp source-interface").Say(" names its interface").
+		Say("\n3. the path, in each access list: ").Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s eq tftp", w.Device, w.Server)).Say(", ").
+		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" ")))
 }
 
 func fixSource(w Witness) api.Fix {

@@ -222,11 +222,37 @@ func (p *permit) diagnose(err error, n *node.Node, w transfer.Witness) error {
 	w.TicketErr, w.Stalled = err, true
 	w.Name, w.Device, w.Server, w.Ports = cmp.Or(p.meeting.device.Name, "NAME"), p.meeting.peer, p.meeting.server, n.Ports()
 	e := transfer.Diagnose(w)
+	if e.Cause == cause.NoRequest && len(w.Seen.Strays) == 0 {
+		return p.notTyped(e)
+	}
 	if len(w.Seen.Strays) == 0 || w.Seen.Requested {
 		return e
 	}
 	return cause.New(cause.RefusedByServer, fmt.Sprintf("%s asked for %q, and not for %s", p.Peer, w.Seen.Strays, p.ticket.Name),
 		api.Say("type the name as it is printed, or choose it with ").Option("name", ""))
+}
+
+// notTyped is the error of a permit for which no request came: most likely nobody
+// has typed the command yet.
+func (p *permit) notTyped(e *cause.Error) error {
+	lines := []string{fmt.Sprintf("copy flash:FILE tftp://%s/%s", hostInURL(p.meeting.server), cmp.Or(p.Name, "FILE"))}
+	if len(p.Ways) > 0 {
+		lines = p.Ways[0].Lines
+	}
+	fix := api.Say("type on the device, if nobody has yet:")
+	for _, line := range lines {
+		fix = fix.Say(" ").Type(api.OnDevice, line)
+	}
+	return cause.New(cause.NoRequest, fmt.Sprintf("no request came from %s in %s", p.Peer, p.Until.Sub(p.began).Round(time.Second)),
+		fix.Say(".\nIf the command timed out there, ").Then(e.Fix))
+}
+
+// hostInURL is an address as a TFTP URL has it.
+func hostInURL(a netip.Addr) string {
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
 }
 
 // only returns watch without the transfers of other operations, which run in

@@ -263,7 +263,7 @@ func blobsOf(ctx context.Context, tx *sql.Tx, snapshot int64) ([]int64, error) {
 // Snapshots returns the snapshots of one device, or of all where device is
 // empty, oldest first.
 func (c *Catalog) Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error) {
-	const columns = `SELECT id, device, started, status, version, image, files, bytes FROM snapshot `
+	const columns = `SELECT id, device, started, status, version, image, files, bytes, CASE WHEN warnings = '' THEN 0 ELSE json_array_length(warnings) END FROM snapshot `
 	query, args := columns+`ORDER BY id`, []any{}
 	if device != "" {
 		query, args = columns+`WHERE device = ? ORDER BY id`, []any{device}
@@ -277,7 +277,7 @@ func (c *Catalog) Snapshots(ctx context.Context, device string) ([]api.SnapshotR
 	for rows.Next() {
 		var r api.SnapshotRow
 		var started int64
-		if err := rows.Scan(&r.ID, &r.Device, &started, &r.Status, &r.Version, &r.Image, &r.Files, &r.Bytes); err != nil {
+		if err := rows.Scan(&r.ID, &r.Device, &started, &r.Status, &r.Version, &r.Image, &r.Files, &r.Bytes, &r.Warnings); err != nil {
 			return nil, c.wrap("list snapshots", err)
 		}
 		r.Started = time.Unix(started, 0).UTC()
