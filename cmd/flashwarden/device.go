@@ -197,13 +197,7 @@ func printDevice(o *output, d api.DeviceDetail, now time.Time) error {
 			Runs   []api.Run        `json:"runs"`
 		}{d.Device, d.Status, append([]api.Run{}, d.Runs...)})
 	}
-	yes := map[bool]string{true: "yes", false: "no"}
-	list := fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username,
-		"password", yes[d.Password], "enable password", yes[d.EnablePassword], "key", d.Fingerprint,
-		"via", d.Via, "via password", yes[d.ViaPassword], "via key", d.ViaFingerprint,
-		"legacy crypto", yes[d.LegacyCrypto], "site", d.Site, "group", d.Group,
-		"tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files)
-	return o.page(terminal.FormatFields(append(list, terminal.DeviceFields(d, now)...), o.layout()))
+	return o.page(terminal.FormatFields(terminal.DeviceFields(d, now), o.layout()))
 }
 
 func deviceEditCommand(p *program) *cobra.Command {

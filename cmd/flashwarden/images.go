@@ -54,6 +54,10 @@ keeps the result. The exit code is then 1 if an image differs.`,
 				if missing {
 					images = slices.DeleteFunc(images, func(i api.Image) bool { return i.InVault })
 				}
+				if len(images) == 0 && !p.json && !p.quiet {
+					p.tell("", noImages(missing))
+					return nil
+				}
 				if err := printImages(&p.output, images); err != nil || against == "" || !differ {
 					return err
 				}
@@ -91,6 +95,14 @@ func compareImages(ctx context.Context, w warden.Warden, images []api.Image, fil
 		return nil, usageError{fmt.Errorf("--against %s: %w", file, err)}
 	}
 	return w.CompareImages(ctx, r)
+}
+
+// noImages says why there are none to list.
+func noImages(missing bool) string {
+	if missing {
+		return "No image is missing: the vault has the image of each device that was backed up"
+	}
+	return "No images yet. Back up some devices: " + api.Do("backup").With("all", "").String()
 }
 
 func printImages(o *output, images []api.Image) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ func snapshotsCommand(p *program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printSnapshots(&p.output, rows, time.Now())
+				return printSnapshots(&p.output, device, rows, time.Now())
 			})
 		},
 	}
@@ -35,12 +34,16 @@ func snapshotsCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-func printSnapshots(o *output, list []api.SnapshotRow, now time.Time) error {
+func printSnapshots(o *output, device string, list []api.SnapshotRow, now time.Time) error {
 	if o.json {
 		return writeJSON(o, map[string]any{"snapshots": append([]api.SnapshotRow{}, list...)})
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(o.err, "No snapshots yet. Make some: `flashwarden backup --all`")
+		next := api.Do("backup").With("all", "")
+		if device != "" {
+			next = api.Do("backup", device)
+		}
+		o.tell("", "No snapshots yet. Make some: "+next.String())
 		return nil
 	}
 	return o.page(terminal.Snapshots(list, now).Format(o.layout()))

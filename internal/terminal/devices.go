@@ -3,6 +3,7 @@ package terminal
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashwarden/api"
@@ -56,8 +57,32 @@ func lastFailure(k api.Known, now time.Time) string {
 	return cmp.Or(string(k.LastFailure.Cause), k.LastFailure.Status) + " " + Ago(k.LastFailure.Started, now)
 }
 
-// DeviceFields are the fields of device show about the backups of a device.
+// DeviceFields are the fields of device show: the settings of a device that are not
+// empty, and its backups.
 func DeviceFields(d api.DeviceDetail, now time.Time) []Field {
+	yes := map[bool]string{true: "yes", false: "no"}
+	list := Fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username,
+		"password", yes[d.Password], "enable password", yes[d.EnablePassword], "key", d.Fingerprint,
+		"via", d.Via, "via password", viaPassword(d), "via key", d.ViaFingerprint, "legacy crypto", yes[d.LegacyCrypto],
+		"site", d.Site, "group", d.Group, "tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files)
+	list = append(list, backupFields(d, now)...)
+	return slices.DeleteFunc(list, func(f Field) bool { return f.Value.Text == "" })
+}
+
+// viaPassword says whether the password of the jump host is stored; empty without
+// a jump host.
+func viaPassword(d api.DeviceDetail) string {
+	switch {
+	case d.Via == "":
+		return ""
+	case d.ViaPassword:
+		return "yes"
+	}
+	return "no"
+}
+
+// backupFields are the fields about the backups of a device.
+func backupFields(d api.DeviceDetail, now time.Time) []Field {
 	protected := Cell{Text: StatusText("yes", len(d.Status.Warnings)), Tone: Good}
 	if len(d.Status.Warnings) > 0 {
 		protected.Tone = Warn
