@@ -68,7 +68,7 @@ sw1: cancelled
   next: add --replace
 `
 	for quiet, want := range map[bool][2]string{
-		false: {plan + "sw1: failed, 0 B copied in 0.0 s\n" + failure, ""},
+		false: {plan + "sw1: cancelled, 0 B copied in 0.0 s\n" + failure, ""},
 		true:  {plan, failure},
 	} {
 		var out, errs bytes.Buffer
