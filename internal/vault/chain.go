@@ -2,6 +2,7 @@ package vault
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -22,101 +23,117 @@ func digestOf(text string) (d digest) {
 // String returns d in lower-case hexadecimal.
 func (d digest) String() string { return hex.EncodeToString(d[:]) }
 
-// chain follows the snapshots of each device through their field previous. A
-// document that a snapshot names is lost if it does not exist and the record of no
-// prune names it.
-type chain struct {
-	known map[digest]presence // documents that exist, damaged ones too, and those in the records of prunes
-	named map[digest]gap      // documents that others name, and that are not known so far
-}
+// chain follows the snapshots of each device through their field previous. It has the
+// digests of documents alone: a vault may have millions, and its records of prunes
+// name more.
+type chain map[digest]presence
 
-// presence says why a document is known.
+// presence says what is known of a document.
 type presence byte
 
 const (
-	exists  presence = 1 << iota
-	pruned           // the record of a prune names it
-	indexed          // the index of the catalog has it
+	exists  presence = 1 << iota // damaged ones too
+	pruned                       // the record of a prune names it
+	named                        // a document or a record names it as the one before another
+	indexed                      // the index of the catalog has it
 )
 
-// gap is a snapshot that is missing.
-type gap struct {
-	name    string
-	by      string // the document that names it; empty: none
-	indexed bool   // the index of the catalog has it
-	device  string // empty: not known
-}
-
-func newChain() chain { return chain{known: map[digest]presence{}, named: map[digest]gap{}} }
+// has reports whether these are known, and no others of some.
+func (p presence) has(these, some presence) bool { return p&some == these }
 
 // add enters the document with the given name. s is zero where it cannot be
 // read.
 func (c chain) add(s api.Snapshot, name string) {
-	c.found(name, exists)
-	c.follow(gap{name: s.Previous, by: name, device: s.Device})
+	c.enter(name, exists)
+	c.enter(s.Previous, named)
 }
 
 // remove enters a snapshot that the record of a prune names.
 func (c chain) remove(r Removed) {
-	c.found(r.Document, pruned)
-	c.follow(gap{name: r.Previous, device: r.Device, by: r.Document})
-}
-
-// condemned reports whether a document exists and the record of a prune names it:
-// that prune was interrupted.
-func (c chain) condemned(name string) bool {
-	_, sum, _ := SplitName(name)
-	return c.known[digestOf(sum)]&(exists|pruned) == exists|pruned
-}
-
-func (c chain) found(name string, p presence) {
-	_, sum, _ := SplitName(name)
-	c.known[digestOf(sum)] |= p
-	delete(c.named, digestOf(sum))
-}
-
-func (c chain) follow(g gap) {
-	if g.name == "" {
-		return
-	}
-	_, sum, _ := SplitName(g.name)
-	if c.known[digestOf(sum)] == 0 {
-		c.named[digestOf(sum)] = g
-	}
+	c.enter(r.Document, pruned)
+	c.enter(r.Previous, named)
 }
 
 // expect enters the names of documents that the index has.
 func (c chain) expect(names []string) {
 	for _, name := range names {
-		_, sum, ok := SplitName(name)
-		switch g, named := c.named[digestOf(sum)]; {
-		case !ok:
-		case named:
-			g.indexed = true
-			c.named[digestOf(sum)] = g
-		case c.known[digestOf(sum)] != 0:
-			c.known[digestOf(sum)] |= indexed
-		default:
-			c.follow(gap{name: name, indexed: true})
-		}
+		c.enter(name, indexed)
 	}
+}
+
+// enter enters what is known of a document. The name may be empty.
+func (c chain) enter(name string, p presence) {
+	if sum, ok := sumOfName(name); ok {
+		c[sum] |= p
+	}
+}
+
+// of returns what is known of a document.
+func (c chain) of(name string) presence {
+	sum, _ := sumOfName(name)
+	return c[sum]
+}
+
+// sumOfName returns the digest in the name of a document.
+func sumOfName(name string) (digest, bool) {
+	_, sum, ok := SplitName(name)
+	if !ok {
+		return digest{}, false
+	}
+	return digestOf(sum), true
+}
+
+// condemned reports whether a document exists and the record of a prune names it:
+// that prune was interrupted.
+func (c chain) condemned(name string) bool {
+	return c.of(name).has(exists|pruned, exists|pruned)
 }
 
 // unindexed returns those of these documents that exist and are not in the index.
 // Those that a prune is to remove left it already.
-func (c chain) unindexed(names []string) (missing []string) {
-	for _, name := range names {
-		_, sum, _ := SplitName(name)
-		if c.known[digestOf(sum)] == exists {
-			missing = append(missing, name)
-		}
-	}
-	return missing
+func (c chain) unindexed(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !c.of(name).has(exists, exists|pruned|indexed)
+	})
 }
 
-// gaps returns the snapshots that are missing, by name.
-func (c chain) gaps() []gap {
-	all := slices.Collect(maps.Values(c.named))
+// lost returns the documents that something names, that do not exist, and that no
+// prune removed.
+func (c chain) lost() map[digest]bool {
+	lost := map[digest]bool{}
+	for sum, p := range c {
+		if p.has(0, exists|pruned) {
+			lost[sum] = true
+		}
+	}
+	return lost
+}
+
+// gap is a snapshot that is missing.
+type gap struct {
+	name   string
+	by     string // the document that names it; empty: only the index of the catalog has it
+	device string // empty: not known
+}
+
+// gapsOf returns the snapshots of these digests, by name. The documents, the records
+// of prunes or the index name them, which are read again for it.
+func (c *checker) gapsOf(ctx context.Context, lost map[digest]bool) ([]gap, error) {
+	found := map[digest]gap{}
+	enter := func(g gap) {
+		sum, ok := sumOfName(g.name)
+		if _, twice := found[sum]; ok && lost[sum] && !twice {
+			found[sum] = g
+		}
+	}
+	for d := range c.vault.readAll(ctx, c.documents) {
+		enter(gap{name: d.snapshot.Previous, by: d.name, device: d.snapshot.Device})
+	}
+	err := c.vault.eachPruned(ctx, func(r Removed) { enter(gap{name: r.Previous, by: r.Document, device: r.Device}) })
+	for _, name := range c.opt.Known {
+		enter(gap{name: name})
+	}
+	all := slices.Collect(maps.Values(found))
 	slices.SortFunc(all, func(a, b gap) int { return cmp.Compare(a.name, b.name) })
-	return all
+	return all, cmp.Or(err, ctx.Err())
 }

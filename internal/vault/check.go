@@ -63,7 +63,7 @@ func (v *Vault) Check(ctx context.Context, opt CheckOptions) (api.CheckResult, e
 	if opt.Proved == nil {
 		opt.Proved = func(string, int64, bool) {}
 	}
-	c := &checker{vault: v, opt: opt, chain: newChain(), contents: map[digest]content{}, others: map[digest][]claim{}, suffering: map[digest]int{}, lacking: map[digest]int64{}}
+	c := &checker{vault: v, opt: opt, chain: chain{}, contents: map[digest]content{}, others: map[digest][]claim{}, suffering: map[digest]int{}, lacking: map[digest]int64{}}
 	// Snapshots before blobs: a snapshot that is there has its blobs already.
 	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.audit, c.compare}
 	if opt.ReadData {
@@ -251,7 +251,15 @@ func (c *checker) audit(ctx context.Context) error {
 // part was listed is not.
 func (c *checker) gaps(ctx context.Context) error {
 	c.chain.expect(c.opt.Known)
-	for _, g := range c.chain.gaps() {
+	lost := c.chain.lost()
+	if len(lost) == 0 {
+		return nil
+	}
+	gaps, err := c.gapsOf(ctx, lost)
+	if err != nil {
+		return err
+	}
+	for _, g := range gaps {
 		_, err := c.vault.store.Stat(ctx, SnapshotKey(g.name))
 		if err == nil || ctx.Err() != nil {
 			continue
@@ -260,7 +268,7 @@ func (c *checker) gaps(ctx context.Context) error {
 			c.unreadable(ctx, SnapshotKey(g.name), err)
 			continue
 		}
-		if c.blind && !g.indexed { // a prune takes snapshots out of the index first
+		if c.blind && c.chain.of(g.name).has(0, indexed) { // a prune takes snapshots out of the index first
 			c.unclear++
 			continue
 		}

@@ -80,7 +80,7 @@ func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, 
 // outlines reads all snapshots, oldest first. Documents that cannot be read or
 // are lost, and what else lies where documents lie, are problems.
 func (v *Vault) outlines(ctx context.Context, known []string, res *api.PruneResult) ([]outline, error) {
-	c := &checker{vault: v, chain: newChain(), opt: CheckOptions{Known: known}}
+	c := &checker{vault: v, chain: chain{}, opt: CheckOptions{Known: known}}
 	names, err := c.names(ctx)
 	if err != nil {
 		return nil, err
@@ -95,6 +95,7 @@ func (v *Vault) outlines(ctx context.Context, known []string, res *api.PruneResu
 			c.unreadable(ctx, SnapshotKey(d.name), d.err)
 			continue
 		}
+		c.documents = append(c.documents, d.name)
 		all = append(all, o.outline(d.snapshot))
 	}
 	if err := errors.Join(c.prunes(ctx), c.gaps(ctx)); err != nil {

@@ -76,19 +76,26 @@ func (v *Vault) NotPruned(ctx context.Context, names []string) ([]string, error)
 	if len(left) == 0 {
 		return nil, nil
 	}
+	err := v.eachPruned(ctx, func(r Removed) { delete(left, r.Document) })
+	return slices.Sorted(maps.Keys(left)), err
+}
+
+// eachPruned yields the snapshots in all records of prunes. It leaves out what cannot
+// be read: a check reports it.
+func (v *Vault) eachPruned(ctx context.Context, yield func(Removed)) error {
 	err := v.store.List(ctx, PrunesPart+"/", func(i Info) error {
 		if name, ok := pruneOf(i.Key); ok {
-			p, _ := v.prune(ctx, name) // a check reports its error
+			p, _ := v.prune(ctx, name)
 			for _, r := range p.Removed {
-				delete(left, r.Document)
+				yield(r)
 			}
 		}
 		return ctx.Err()
 	})
 	if _, err = unlistedParts(err); err != nil {
-		return nil, fmt.Errorf("list prunes: %w", err)
+		return fmt.Errorf("list prunes: %w", err)
 	}
-	return slices.Sorted(maps.Keys(left)), nil
+	return nil
 }
 
 func decodePrune(data []byte, id string) (Prune, error) {
