@@ -97,6 +97,3 @@ func localTime(t time.Time) string { return terminal.LocalTime(t) }
 
 // cells is terminal.Texts.
 func cells(texts ...string) []terminal.Cell { return terminal.Texts(texts...) }
-
-// fields is terminal.Fields.
-func fields(namesAndValues ...string) []terminal.Field { return terminal.Fields(namesAndValues...) }
