@@ -56,14 +56,14 @@ func awaitLock(ctx context.Context, f *os.File, turn Turn) error {
 			return fmt.Errorf("lock the data directory: %w", errors.Join(err, readErr))
 		}
 		held := strings.TrimSpace(string(holder))
+		if !waiting && turn.Wait > 0 && turn.Waiting != nil {
+			turn.Waiting(held)
+		}
+		waiting = true
 		left := turn.Wait - time.Since(begun)
 		if left <= 0 {
 			return inUse(held, turn.Wait)
 		}
-		if !waiting && turn.Waiting != nil {
-			turn.Waiting(held)
-		}
-		waiting = true
 		select {
 		case <-time.After(min(retryLock, left)):
 		case <-ctx.Done():
