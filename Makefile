@@ -19,8 +19,10 @@ full:
 # The race detector sees what runs at the same time. These packages run nothing at the same time, or, as e2e, test a program that is built without it.
 # catalog/sqlite and the stores of the vault: their libraries and their thousands of power cuts take minutes with it, and node and warden use them from many goroutines. restore works on one device in straight lines.
 NO_RACE = /(api|e2e|tftp/conformance|tftp/conformance/cmd/.*|bench/.*|internal/(catalog/sqlite|catalog/sqlite/sqlitetest|vault/(dir|s3|sftp|sealed)|iossim|restore|cause|config|credential|doctor|firewall|flash|imagefile|ios|lazyregexp|netlab|testlevel)|cmd/flashwarden)$$
+# Tests with much computing and one transfer or one device after the other, which the level full runs without it.
+RACE_SKIP = ^(TestBadNetworks|TestQueueLimitedLink|TestEveryProfile|TestCopyToEveryProfile)$$
 race:
-	$(TEST) -race $$(go list ./... | grep -vxF "$$(go list -m)" | grep -vE '$(NO_RACE)')
+	$(TEST) -race -skip '$(RACE_SKIP)' $$(go list ./... | grep -vxF "$$(go list -m)" | grep -vE '$(NO_RACE)')
 
 # Of the command line, it sees the commands that work side by side, most of them with a daemon. Not part of test: a program with the race detector is
 # linked and starts slowly.
@@ -28,6 +30,7 @@ RACE_COMMANDS = TestScriptsOverSocket/^(backup|doctorpath|offer|restore)$$|TestS
 race-commands:
 	FLASHWARDEN_TEST=full $(TEST) -race -run '$(RACE_COMMANDS)' ./cmd/flashwarden
 	$(TEST) -race ./internal/restore
+	$(TEST) -race -run '$(RACE_SKIP)' ./tftp ./internal/node
 
 # An hour, by hand: the tests with large numbers, and each fuzz target for FUZZTIME.
 FUZZTIME ?= 1m
