@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,11 @@ func serve(t *testing.T, s *tftp.Server, d *tftp.Dir) conformance.Target {
 	return serveHandler(t, s, dir)
 }
 
+// clients counts the servers. The clients of each have an address of their own: the
+// port of a client that has ended may be given to a client of another server, while
+// the first server still sends to it.
+var clients atomic.Int32
+
 // serveHandler runs a Server on all addresses until the test ends.
 func serveHandler(t *testing.T, s *tftp.Server, dir string) conformance.Target {
 	t.Helper()
@@ -52,6 +58,7 @@ func serveHandler(t *testing.T, s *tftp.Server, dir string) conformance.Target {
 		c.Close()
 	})
 	<-ready
+	client := netip.AddrFrom4([4]byte{127, 77, 0, byte(clients.Add(1))})
 	return conformance.Target{
 		Addr:      netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), c.LocalAddr().(*net.UDPAddr).AddrPort().Port()),
 		Dir:       dir,
@@ -59,6 +66,12 @@ func serveHandler(t *testing.T, s *tftp.Server, dir string) conformance.Target {
 		Quick:     testlevel.Current() == testlevel.Quick,
 		Also:      []netip.Addr{netip.MustParseAddr("127.0.0.2")},
 		Broadcast: netip.MustParseAddr("127.255.255.255"),
+		Listen: func(a netip.AddrPort) (net.PacketConn, error) {
+			if a.Addr().IsUnspecified() {
+				a = netip.AddrPortFrom(client, a.Port())
+			}
+			return udp(a)
+		},
 	}
 }
 
