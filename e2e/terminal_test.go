@@ -241,7 +241,7 @@ func TestPager(t *testing.T) {
 	testlevel.NeedFull(t, "starts the program many times")
 	t.Parallel()
 	s := newSite(t)
-	s.env = append(s.env, "PAGER=sed 's/^/paged: /'")
+	s.env = append(s.env, "LC_ALL=C", `PAGER=sed "s/^/paged, $LESSCHARSET: /"`)
 	password := s.file("pager-pw", "s3cret\n")
 	added := 0
 	for _, test := range []struct {
@@ -269,7 +269,7 @@ func TestPager(t *testing.T) {
 		if err := cmd.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		if text := string(<-shown); strings.Contains(text, "paged: sw1 ") != test.paged || !strings.Contains(text, "192.0.2.3") {
+		if text := string(<-shown); strings.Contains(text, "paged, utf-8: sw1 ") != test.paged || !strings.Contains(text, "192.0.2.3") {
 			t.Errorf("%d devices:\n%s", test.devices, text)
 		}
 	}

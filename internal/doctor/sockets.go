@@ -129,7 +129,7 @@ func CheckSockets(sockets []Socket, inUse string) api.Report {
 		case taken && inUse != "":
 			r.Note("UDP %s is in use by %s, which is running", s.Address, inUse)
 		case taken && s.Holder.Name == "systemd":
-			r.Note("UDP %s is open: systemd hands it over", s.Address)
+			r.Note("UDP %s is held by systemd for a socket unit, which must be that of flashwarden (systemctl list-sockets names it)", s.Address)
 		default:
 			r.Find(socketFinding(s, taken))
 		}
@@ -159,7 +159,7 @@ func socketFinding(s Socket, taken bool) api.Finding {
 		f.Changes = "nothing: it shows the program that has the port"
 	case taken:
 		f.Seen += fmt.Sprintf(", by %s (process %d)", s.Holder.Name, s.Holder.PID)
-		f.Fix, f.Changes = fmt.Sprintf("kill %d", s.Holder.PID), "ends that program"
+		f.Fix, f.Changes = fmt.Sprintf("ps -fp %d", s.Holder.PID), "nothing: it shows that program; stop it, or choose other ports in tftp.listen and tftp.port-range"
 		if s.Holder.Unit != "" {
 			f.Fix, f.Changes = "systemctl disable --now "+s.Holder.Unit, "stops that service, and keeps it off after a restart of this host"
 		}

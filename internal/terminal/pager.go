@@ -36,8 +36,13 @@ func Page(out io.Writer, text, pager string) error {
 	cmd := exec.Command("sh", "-c", pager)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), out, os.Stderr
 	cmd.Env = os.Environ()
-	if _, set := os.LookupEnv("LESS"); !set {
-		cmd.Env = append(cmd.Env, "LESS=FRX") // leave short texts, show colours, keep the text on the screen
+	for name, value := range map[string]string{
+		"LESS":        "FRX",   // leave short texts, show colours, keep the text on the screen
+		"LESSCHARSET": "utf-8", // as the text is, also with LC_ALL=C; else less shows <E2><80><A6>
+	} {
+		if _, set := os.LookupEnv(name); !set {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
 	}
 	err := cmd.Run()
 	var exit *exec.ExitError
