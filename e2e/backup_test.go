@@ -100,8 +100,8 @@ func TestOneImageCrossesOnce(t *testing.T) {
 	testlevel.NeedFull(t, "TestOneCopyPerContent of package backup proves it in memory")
 	t.Parallel()
 	s := newSite(t)
-	a := s.add("a", "c3750", iossim.Options{Listen: "127.0.0.21:0", LargestImage: imageSize})
-	b := s.add("b", "c3750", iossim.Options{Listen: "127.0.0.22:0", LargestImage: imageSize})
+	a := s.add("a", "c3750", iossim.Options{Listen: "127.0.0.21:2022", LargestImage: imageSize})
+	b := s.add("b", "c3750", iossim.Options{Listen: "127.0.0.22:2022", LargestImage: imageSize})
 	s.ok("backup", "--all")
 	crossed := 0
 	for _, m := range append(a.Transfers(), b.Transfers()...) {

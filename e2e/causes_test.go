@@ -149,7 +149,7 @@ func hostKeyUnknown(t *testing.T) string {
 
 func hostKeyChanged(t *testing.T) string {
 	s := newSite(t)
-	sw := s.add("sw1", "c2960", iossim.Options{Listen: "127.0.0.31:0"}) // nothing else takes its port when it is down
+	sw := s.add("sw1", "c2960", iossim.Options{Listen: "127.0.0.31:2022"}) // no program is given this port while the switch is down
 	s.ok("device", "test", "sw1")
 	at := sw.Addr().String()
 	if err := sw.Close(); err != nil {
@@ -169,7 +169,7 @@ func hostKeyChanged(t *testing.T) string {
 
 func hostKeyWeak(t *testing.T) string {
 	s := newSite(t)
-	sw := s.add("sw1", "c2960", iossim.Options{Listen: "127.0.0.32:0", HostKeyBits: 768})
+	sw := s.add("sw1", "c2960", iossim.Options{Listen: "127.0.0.32:2022", HostKeyBits: 768})
 	r := s.tells(nil, "crypto key generate rsa modulus 2048")
 	at := sw.Addr().String()
 	if err := sw.Close(); err != nil {
@@ -391,7 +391,7 @@ func unsafeBoot(t *testing.T) string {
 
 func deviceNoSpace(t *testing.T) string {
 	s := newSite(t)
-	sw := s.add("sw1", "c2960", iossim.Options{Listen: "127.0.0.33:0"})
+	sw := s.add("sw1", "c2960", iossim.Options{Listen: "127.0.0.33:2022"})
 	s.ok("backup", "sw1")
 	at, used := sw.Addr().String(), int64(0)
 	for _, p := range sw.Files() {
