@@ -14,6 +14,10 @@ const (
 	StatusInterrupted = "interrupted" // the program ended before the run did
 )
 
+// StatusRefused is the end of a restore that was refused for safety before anything
+// was changed.
+const StatusRefused = "refused"
+
 // StatusUnchanged is the result of a look: the device is as its newest snapshot
 // has it.
 const StatusUnchanged = "unchanged"
@@ -24,7 +28,7 @@ type Run struct {
 	ID       string    `json:"run"`
 	Device   string    `json:"device"`
 	Kind     string    `json:"kind"`   // RunBackup, RunRestore
-	Status   string    `json:"status"` // of its result; StatusRunning, StatusInterrupted
+	Status   string    `json:"status"` // of its result; StatusRunning, StatusInterrupted, StatusRefused
 	Cause    Cause     `json:"cause"`
 	Message  string    `json:"message"`
 	Hint     string    `json:"hint"`
@@ -32,6 +36,8 @@ type Run struct {
 	Snapshot string    `json:"snapshot"` // that it made, confirmed or restored from; empty: none
 	Started  time.Time `json:"started"`  // UTC, whole seconds
 	Ended    time.Time `json:"ended,omitzero"`
+
+	BytesCopied int64 `json:"bytes_copied"`
 
 	// As the device reported them; empty where the run did not come so far.
 	Model   string `json:"model"`

@@ -53,7 +53,7 @@ func (n *Node) recordBackup(ctx context.Context, d api.Device) (end func(api.Bac
 	run := n.beginRun(ctx, api.RunBackup, d.Name)
 	return func(r api.BackupResult) api.BackupResult {
 		r.Notes = append(r.Notes, run.end(ctx, api.Run{Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint,
-			Attempts: r.Attempts, Snapshot: r.Snapshot}, r.Facts)...)
+			Attempts: r.Attempts, Snapshot: r.Snapshot, BytesCopied: r.BytesCopied}, r.Facts)...)
 		return r
 	}
 }
@@ -62,8 +62,12 @@ func (n *Node) recordBackup(ctx context.Context, d api.Device) (end func(api.Bac
 func (n *Node) recordRestore(ctx context.Context, d api.Device) (end func(api.RestoreResult) api.RestoreResult) {
 	run := n.beginRun(ctx, api.RunRestore, d.Name)
 	return func(r api.RestoreResult) api.RestoreResult {
-		r.Notes = append(r.Notes, run.end(ctx, api.Run{Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint,
-			Attempts: r.Attempts, Snapshot: r.Snapshot}, r.Facts)...)
+		status := r.Status
+		if r.Refused {
+			status = api.StatusRefused
+		}
+		r.Notes = append(r.Notes, run.end(ctx, api.Run{Status: status, Cause: r.Cause, Message: r.Message, Hint: r.Hint,
+			Attempts: r.Attempts, Snapshot: r.Snapshot, BytesCopied: r.BytesCopied}, r.Facts)...)
 		return r
 	}
 }

@@ -43,12 +43,19 @@ func TestRunsAreRecorded(t *testing.T) {
 		}
 		run := runs[0]
 		if run.Kind != api.RunBackup || run.Status != r.Status || run.Cause != r.Cause || run.Message != r.Message || run.Hint != r.Hint ||
-			run.Attempts != r.Attempts || run.Snapshot != r.Snapshot || run.Version != r.Facts.Version || run.Ended.Before(run.Started) {
+			run.Attempts != r.Attempts || run.BytesCopied != r.BytesCopied || run.Snapshot != r.Snapshot || run.Version != r.Facts.Version || run.Ended.Before(run.Started) {
 			t.Errorf("%s: recorded %+v; the result is %+v", r.Device, run, r)
 		}
-		if r.Device == "good" && run.Status != api.StatusOK || r.Device == "locked" && (run.Status != api.StatusFailed || run.Hint == "") {
+		if r.Device == "good" && (run.Status != api.StatusOK || run.BytesCopied == 0) || r.Device == "locked" && (run.Status != api.StatusFailed || run.Hint == "") {
 			t.Errorf("%s: %+v", r.Device, run)
 		}
+	}
+	altered := api.Plan{Digest: "not that of the plan"}
+	if r, err := n.ApplyPlan(t.Context(), good, api.Snapshot{}, altered, nil); err != nil || !r.Refused {
+		t.Errorf("restore by an altered plan: %+v, error %v; want it refused", r, err)
+	}
+	if runs, err := n.Catalog.Runs(t.Context(), "good", 1); err != nil || len(runs) != 1 || runs[0].Kind != api.RunRestore || runs[0].Status != api.StatusRefused {
+		t.Errorf("%+v, error %v; want a refused restore", runs, err)
 	}
 }
 

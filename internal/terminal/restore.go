@@ -47,7 +47,11 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 	if r.Facts.Version != "" {
 		runs = OneLine(", runs " + r.Facts.Version + " from " + r.Facts.Image)
 	}
-	say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)), Bytes(r.BytesCopied), r.Seconds, runs)
+	if r.Refused {
+		say("%s", l.Palette.Paint(ToneOf(r.Status), refusedWord(r)))
+	} else {
+		say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)), Bytes(r.BytesCopied), r.Seconds, runs)
+	}
 	t := Table{Columns: []Column{{Head: "PATH", Keep: true}, {Head: "DONE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}}}
 	for _, f := range r.Files {
 		done := "unchanged"
@@ -77,4 +81,12 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 // FormatRestoreFailure says why a restore failed, and the next step.
 func FormatRestoreFailure(r api.RestoreResult, l Layout) string {
 	return Failure(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, l)
+}
+
+// refusedWord tells a refusal from the answer no: that plan had none.
+func refusedWord(r api.RestoreResult) string {
+	if r.Plan != nil && len(r.Plan.Refusals) == 0 {
+		return string(api.Cancelled)
+	}
+	return api.StatusRefused
 }

@@ -95,7 +95,7 @@ func StatusText(status string, warnings int) string {
 // endWord is how a run ended, in one word: its status, or cancelled. Work that
 // somebody stopped has not failed.
 func endWord(status string, c api.Cause) string {
-	if c == api.Cancelled && status != api.StatusOK {
+	if c == api.Cancelled && status != api.StatusOK && status != api.StatusRefused {
 		return string(c)
 	}
 	return status

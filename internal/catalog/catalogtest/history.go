@@ -41,7 +41,7 @@ func Run(device string, hours int, status string) api.Run {
 	started := epoch.Add(time.Duration(hours) * time.Hour)
 	return api.Run{ID: catalog.NewRunID(started), Device: device, Kind: api.RunBackup, Status: status, Cause: "stalled", Message: "it stopped", Hint: "look",
 		Attempts: 3, Snapshot: "of " + device, Started: started, Ended: started.Add(time.Minute),
-		Model: "WS-C3750G", Version: "15.0(2)SE8", Image: "flash:/x.bin"}
+		Model: "WS-C3750G", Version: "15.0(2)SE8", Image: "flash:/x.bin", BytesCopied: 18_286_080}
 }
 
 func endAll(t *testing.T, c catalog.Catalog, runs ...api.Run) {

@@ -6,12 +6,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -224,6 +227,64 @@ func TestNewerCatalogIsRefused(t *testing.T) {
 	}
 	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "newer flashwarden") {
 		t.Errorf("error %v; want one that says that it is newer", err)
+	}
+}
+
+// TestCancelledRunsOfOldCatalogs opens a catalog of a version that took a cancelled
+// backup for a failed one.
+func TestCancelledRunsOfOldCatalogs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := goose.NewProvider(goose.DialectSQLite3, db, sources, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.UpTo(t.Context(), 8); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`INSERT INTO device (name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password)
+			SELECT column1, '', '', '', '', '', '', '', '', FALSE, '', '' FROM (VALUES ('sw1'), ('sw2'), ('sw3'))`,
+		`INSERT INTO run (n, id, device, kind, started, ended, status, cause, message, hint, attempts, snapshot, model, version, image) VALUES
+			(1, 'run-1', 'sw1', 'backup', 100, 200, 'ok', '', '', '', 1, '', '', '', ''),
+			(2, 'run-2', 'sw1', 'backup', 300, 400, 'failed', 'cancelled', '', '', 1, '', '', '', ''),
+			(3, 'run-3', 'sw2', 'backup', 100, 200, 'failed', 'no_request', '', '', 1, '', '', '', ''),
+			(4, 'run-4', 'sw2', 'backup', 300, 400, 'incomplete', 'cancelled', '', '', 1, '', '', '', ''),
+			(5, 'run-5', 'sw3', 'backup', 300, 400, 'failed', 'cancelled', '', '', 1, '', '', '', '')`,
+		`INSERT INTO device_state (device, last_run, last_started, last_ended, last_status, last_failed) VALUES
+			('sw1', 2, 300, 400, 'failed', 2), ('sw2', 4, 300, 400, 'incomplete', 4), ('sw3', 5, 300, 400, 'failed', 5)`,
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	states, err := c.States(t.Context(), api.Select{})
+	if err != nil || len(states) != 3 {
+		t.Fatalf("%+v, error %v", states, err)
+	}
+	if s := states[0]; s.Failed != nil || s.Last.Status != api.StatusOK {
+		t.Errorf("cancelled after a good run: %+v", s)
+	}
+	if s := states[1]; s.Failed == nil || s.Failed.ID != "run-3" || s.Last.Status != api.StatusFailed {
+		t.Errorf("cancelled after a failed run: %+v", s)
+	}
+	if s := states[2]; s.Failed != nil || s.Last != (catalog.Attempt{}) {
+		t.Errorf("only cancelled: %+v", s)
 	}
 }
 

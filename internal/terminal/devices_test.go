@@ -1,0 +1,43 @@
+package terminal
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/api"
+)
+
+// TestRunsOfADevice reads the runs and the last failure in device show.
+func TestRunsOfADevice(t *testing.T) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	run := func(kind, status string, c api.Cause, hours int) api.Run {
+		started := now.Add(-time.Duration(hours) * time.Hour)
+		return api.Run{Kind: kind, Status: status, Cause: c, Message: "message of " + status, Hint: "hint of " + status, BytesCopied: 18_286_080,
+			Started: started, Ended: started.Add(71 * time.Second)}
+	}
+	failed := run(api.RunBackup, api.StatusFailed, "no_request", 2)
+	d := api.DeviceDetail{Runs: []api.Run{
+		run(api.RunRestore, api.StatusRefused, api.Cancelled, 1), failed, run(api.RunBackup, api.StatusIncomplete, api.Cancelled, 3),
+		run(api.RunBackup, api.StatusOK, "", 4), run(api.RunBackup, api.StatusInterrupted, "", 5), {Kind: api.RunBackup, Status: api.StatusRunning, Started: now},
+	}}
+	d.Status.Protected, d.Status.LastFails, d.Status.LastFailure = true, true, &failed
+	shown := FormatFields(DeviceFields(d, now), Layout{})
+	for _, want := range []string{
+		"(1 hour ago): refused after 1 min\n", "message of refused\n",
+		"(2 hours ago): failed after 1 min: no_request\n", "(3 hours ago): cancelled after 1 min\n",
+		"(4 hours ago): ok, 18.3 MB copied in 1 min\n", "(5 hours ago): interrupted\n", "(just now): running\n",
+		"hint of failed\n",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %q in\n%s", want, shown)
+		}
+	}
+	if n := strings.Count(shown, "message of failed"); n != 1 {
+		t.Errorf("the message of the failure stands %d times in\n%s", n, shown)
+	}
+	d.Status.LastFails = false
+	if later := FormatFields(DeviceFields(d, now), Layout{}); strings.Contains(later, "message of failed") || !strings.Contains(later, "last failure") {
+		t.Errorf("after a later success:\n%s", later)
+	}
+}
