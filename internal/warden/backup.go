@@ -94,9 +94,16 @@ func noneMatches(ctx context.Context, n *node.Node, s api.Select) error {
 	return unknown(api.Do("device list").Say(" shows the devices"), "no device matches")
 }
 
-// meant asks about the names that are similar to a wrong one.
+// shortened is the length from which a wrong name may be the begin of the right one.
+const shortened = 8
+
+// meant asks about the names that are similar to a wrong one, or begin with it.
 func meant(names []string, wrong string) string {
 	similar := catalog.Similar(names, wrong)
+	if len(similar) == 0 && len(wrong) >= shortened {
+		similar = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasPrefix(name, wrong) })
+		similar = similar[:min(len(similar), 3)]
+	}
 	if len(similar) == 0 {
 		return ""
 	}

@@ -45,7 +45,7 @@ func (l *Local) Find(ctx context.Context, what api.Named) (api.Found, error) {
 	i, err := findImage(ctx, n, what.Name)
 	var p *api.Problem
 	if errors.As(err, &p) && p.Exit == api.ExitUnknown {
-		return api.Found{}, l.noName(ctx, n, "snapshot, device or image", what.Name, p.Fix)
+		return api.Found{}, l.noName(ctx, n, what.Name, p.Fix, api.NamesOfSnapshots, api.NamesOfDevices, api.NamesOfImages)
 	}
 	if err != nil {
 		return api.Found{}, err
@@ -160,7 +160,8 @@ func named(s api.Snapshot, name string) ([]api.File, error) {
 		found = slices.DeleteFunc(slices.Clone(s.Files), func(f api.File) bool { return !flash.ParsePath(f.Path).Named(name) })
 	}
 	if len(found) == 0 {
-		return nil, unknown(api.Do("show", s.ID).Say(" lists its files"), "snapshot %s has no file %q", s.ID, name)
+		all := each(s.Files, func(f api.File) string { return baseName(f.Path) })
+		return nil, unknown(api.Do("show", s.ID).Say(" lists its files"), "snapshot %s has no file %q%s", s.ID, name, meant(all, name))
 	}
 	return found, nil
 }
@@ -183,7 +184,11 @@ func findImage(ctx context.Context, n *node.Node, what string) (api.Image, error
 	}
 	switch len(found) {
 	case 0:
-		return api.Image{}, unknown(api.Say("see ").Do("images").Say(" and ").Do("snapshots"), "no image %q in the vault", what)
+		near, err := nearest(ctx, n, what, api.NamesOfImages)
+		if err != nil {
+			return api.Image{}, err
+		}
+		return api.Image{}, unknown(api.Say("see ").Do("images").Say(" and ").Do("snapshots"), "no image %q in the vault%s", what, near)
 	case 1:
 		return found[0], nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -45,17 +46,42 @@ func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error
 
 // noSnapshot is the problem of a name that is neither a snapshot nor a device.
 func (l *Local) noSnapshot(ctx context.Context, n *node.Node, name string) error {
-	return l.noName(ctx, n, "snapshot or device", name, api.Do("snapshots").Say(" lists the snapshots"))
+	return l.noName(ctx, n, name, api.Do("snapshots").Say(" lists the snapshots"), api.NamesOfSnapshots, api.NamesOfDevices)
 }
 
-// noName is the problem of a name that means nothing in this data directory. It
-// asks about the devices that are perhaps meant.
-func (l *Local) noName(ctx context.Context, n *node.Node, kinds, name string, fix api.Fix) error {
-	devices, err := deviceNames(ctx, n, func(d api.Device) string { return d.Name })
+// noName is the problem of a name that means nothing of these kinds in this data
+// directory. It asks about the names that are perhaps meant.
+func (l *Local) noName(ctx context.Context, n *node.Node, name string, fix api.Fix, kinds ...string) error {
+	near, err := nearest(ctx, n, name, kinds...)
 	if err != nil {
 		return err
 	}
-	return unknown(fix, "no %s %q in %s%s", kinds, name, l.opts.Data, meant(devices, name))
+	what := ""
+	for i, kind := range kinds {
+		switch i {
+		case 0:
+		case len(kinds) - 1:
+			what += " or "
+		default:
+			what += ", "
+		}
+		what += strings.TrimSuffix(kind, "s")
+	}
+	return unknown(fix, "no %s %q in %s%s", what, name, l.opts.Data, near)
+}
+
+// nearest asks about the names of these kinds that are perhaps meant by a wrong
+// one.
+func nearest(ctx context.Context, n *node.Node, wrong string, kinds ...string) (string, error) {
+	var all []string
+	for _, kind := range kinds {
+		some, err := namesOfKind(ctx, n, api.Names{Kind: kind})
+		if err != nil {
+			return "", err
+		}
+		all = append(all, some...)
+	}
+	return meant(all, wrong), nil
 }
 
 // captured returns the snapshot that name means: the one with this ID, else the
@@ -105,7 +131,11 @@ func snapshot(ctx context.Context, n *node.Node, id string) (api.Snapshot, error
 	}
 	s, err := v.Snapshot(ctx, id)
 	if errors.Is(err, vault.ErrNotFound) {
-		return s, unknown(api.Do("snapshots").Say(" lists them"), "no snapshot %q", id)
+		near, err := nearest(ctx, n, id, api.NamesOfSnapshots)
+		if err != nil {
+			return s, err
+		}
+		return s, unknown(api.Do("snapshots").Say(" lists them"), "no snapshot %q%s", id, near)
 	}
 	return s, err
 }
@@ -150,6 +180,10 @@ func (l *Local) Names(ctx context.Context, r api.Names) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return namesOfKind(ctx, n, r)
+}
+
+func namesOfKind(ctx context.Context, n *node.Node, r api.Names) ([]string, error) {
 	switch r.Kind {
 	case api.NamesOfDevices:
 		return deviceNames(ctx, n, func(d api.Device) string { return d.Name })
