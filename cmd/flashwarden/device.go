@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -200,77 +201,15 @@ func printDevice(o *output, d api.DeviceDetail, now time.Time) error {
 	return o.page(terminal.FormatFields(terminal.DeviceFields(d, now), o.layout()))
 }
 
-func deviceEditCommand(p *program) *cobra.Command {
-	var f deviceFlags
-	cmd := &cobra.Command{
-		Use:   "edit NAME",
-		Short: "change one device",
-		Long:  "edit changes the settings that you give and keeps all others.\nAn empty value (--via '') removes a setting.",
-		Example: `  flashwarden device edit sw1 --address 192.0.2.21
-  flashwarden device edit sw1 --password-file new
-  flashwarden device edit old1 --legacy-crypto
-  flashwarden device edit sw3 --identity-file id_rsa --password-file ''
-  flashwarden device edit sw4 --via '' --tftp-address ''`,
-		Args:              usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				return runEditDevice(ctx, p, w, args[0], cmd.Flags())
-			})
-		},
-	}
-	f.register(cmd.Flags())
-	completeDevice(p, cmd)
-	return cmd
-}
-
-func runEditDevice(ctx context.Context, p *program, w warden.Warden, name string, given *pflag.FlagSet) error {
-	detail, err := w.Device(ctx, api.Named{Name: name})
-	if err != nil {
-		return err
-	}
-	f, err := flagsOver(detail.Device, given)
-	if err != nil {
-		return usageError{err}
-	}
-	change, err := change(ctx, p, f, given, detail, false)
-	if err != nil {
-		return err
-	}
-	d, err := w.EditDevice(ctx, change)
-	if err != nil {
-		return err
-	}
-	if err := warnOfAddress(ctx, p, w, d); err != nil {
-		return err
-	}
-	return printChange(&p.output, d, "changed %s; try `flashwarden device test %s`\n")
-}
-
-// flagsOver returns d with the flags that were given set over its own values.
-func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
-	f := deviceFlags{}
-	again := pflag.NewFlagSet("edit", pflag.ContinueOnError)
-	f.register(again)
-	f.Device = d // after register, which sets defaults
-	var err error
-	changed := false
-	set.Visit(func(flag *pflag.Flag) {
-		if again.Lookup(flag.Name) != nil {
-			changed = true
-			err = errors.Join(err, again.Set(flag.Name, flag.Value.String()))
-		}
-	})
-	if err == nil && !changed {
-		err = errors.New("nothing to change; see `flashwarden device edit --help`")
-	}
-	return f, errors.Join(err, f.Device.Validate())
-}
-
 func deviceRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:               "remove NAME...",
-		Short:             "remove devices; their snapshots stay in the vault",
+		Use:   "remove NAME...",
+		Short: "remove devices; their snapshots stay in the vault",
+		Long: `remove forgets the address, the passwords and the keys of devices. Their snapshots
+stay in the vault: snapshots, show and export find them under the same name, and
+prune treats them as those of other devices (--forget-devices removes them all). To
+restore them, add the device again under its name, or give restore --snapshot for
+another device.`,
 		Example:           "  flashwarden device remove sw1",
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
@@ -293,10 +232,14 @@ func printRemoved(o *output, devices []api.Device) error {
 	if o.quiet {
 		return nil
 	}
+	var b strings.Builder
 	for _, d := range devices {
-		fmt.Fprintf(o.out, "removed %s; its snapshots stay in the vault: `flashwarden snapshots %s`\n", d.Name, d.Name)
+		fmt.Fprintf(&b, "removed %s\n", d.Name)
 	}
-	return nil
+	name := devices[0].Name
+	fmt.Fprintf(&b, "Snapshots stay in the vault: `flashwarden snapshots %s` lists them, `flashwarden export %s -o DIR` copies the files out. "+
+		"To restore them, add the device again under its name, then run `flashwarden restore %s`", name, name, name)
+	return o.say(b.String())
 }
 
 func deviceTestCommand(p *program) *cobra.Command {

@@ -216,7 +216,7 @@ func doing(cmd *cobra.Command) string {
 	if more := len(words) - 4; more > 0 {
 		words = append(words[:4], fmt.Sprintf("and %d more", more))
 	}
-	for _, name := range []string{"all", "group", "site"} {
+	for _, name := range []string{"all", "group", "site", "in-group", "in-site"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			words = append(words, strings.TrimSuffix("--"+name+" "+f.Value.String(), " true"))
 		}

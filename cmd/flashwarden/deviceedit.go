@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flashwarden/api"
+	"flashwarden/internal/warden"
+)
+
+func deviceEditCommand(p *program) *cobra.Command {
+	var f deviceFlags
+	var selected api.Select
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "edit [NAME...]",
+		Short: "change devices",
+		Long: `edit changes the settings that you give and keeps all others.
+An empty value (--via '') removes a setting.
+
+Several names, --all, --in-group and --in-site change several devices in the same
+way. --group and --site are settings: they move a device to that group or site.`,
+		Example: `  flashwarden device edit sw1 --address 192.0.2.21
+  flashwarden device edit sw1 --password-file new
+  flashwarden device edit old1 old2 --legacy-crypto
+  flashwarden device edit --in-group access --password-file new
+  flashwarden device edit --all --tftp-address 192.0.2.5
+  flashwarden device edit sw3 --identity-file id_rsa --password-file ''
+  flashwarden device edit sw4 --via '' --tftp-address ''`,
+		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			selected.Names = args
+			if err := checkEdit(cmd, selected, all); err != nil {
+				return err
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				return runEditDevices(ctx, p, w, selected, cmd.Flags())
+			})
+		},
+	}
+	f.register(cmd.Flags())
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) { // the default is the present value
+		if flag.Value.Type() == "string" {
+			flag.DefValue = ""
+		}
+		flag.Usage, _, _ = strings.Cut(flag.Usage, " (default: ")
+	})
+	cmd.Flags().BoolVar(&all, "all", false, "change all devices of the inventory")
+	cmd.Flags().StringVar(&selected.Group, "in-group", "", "change the devices of this `GROUP`")
+	cmd.Flags().StringVar(&selected.Site, "in-site", "", "change the devices at this `SITE`")
+	completeDevice(p, cmd)
+	p.completeFlag(cmd, "in-group", api.NamesOfGroups)
+	p.completeFlag(cmd, "in-site", api.NamesOfSites)
+	return cmd
+}
+
+// checkEdit refuses a selection that makes no sense.
+func checkEdit(cmd *cobra.Command, s api.Select, all bool) error {
+	some := len(s.Names) > 0 || s.Group != "" || s.Site != ""
+	switch {
+	case !some && !all:
+		return seeHelp(cmd, errors.New("missing NAME, or --all, --in-group or --in-site"))
+	case some && all:
+		return usageError{errors.New("--all already means every device: leave out the names, --in-group and --in-site")}
+	case len(s.Names) != 1 && cmd.Flags().Changed("address"):
+		return usageError{errors.New("--address is for one device: each has an address of its own")}
+	}
+	return nil
+}
+
+// runEditDevices changes devices. It changes none if one of the changes is wrong.
+func runEditDevices(ctx context.Context, p *program, w warden.Warden, s api.Select, given *pflag.FlagSet) error {
+	rows, err := w.Devices(ctx, s)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return usageError{errors.New("the inventory has no devices yet: add one with `flashwarden device add NAME --address HOST`")}
+	}
+	changes, err := editsOf(ctx, p, w, rows, given)
+	if err != nil {
+		return err
+	}
+	var edited []api.Device
+	for _, c := range changes {
+		d, err := w.EditDevice(ctx, c)
+		if err != nil {
+			return err
+		}
+		if err := warnOfAddress(ctx, p, w, d); err != nil {
+			return err
+		}
+		edited = append(edited, d)
+	}
+	return printEdited(&p.output, s, edited)
+}
+
+// editsOf returns the changes of devices. Secrets are read once, for all of them.
+func editsOf(ctx context.Context, p *program, w warden.Warden, rows []api.DeviceRow, given *pflag.FlagSet) ([]api.DeviceChange, error) {
+	var changes []api.DeviceChange
+	for i, row := range rows {
+		f, err := flagsOver(row.Device, given)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		c := api.DeviceChange{}
+		if i == 0 {
+			detail, err := w.Device(ctx, api.Named{Name: row.Name})
+			if err != nil {
+				return nil, err
+			}
+			if c, err = change(ctx, p, f, given, detail, false); err != nil {
+				return nil, err
+			}
+		} else {
+			c = changes[0]
+		}
+		c.Device = f.Device
+		changes = append(changes, c)
+	}
+	return changes, nil
+}
+
+// flagsOver returns d with the flags that were given set over its own values.
+func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
+	f := deviceFlags{}
+	again := pflag.NewFlagSet("edit", pflag.ContinueOnError)
+	f.register(again)
+	f.Device = d // after register, which sets defaults
+	var err error
+	changed := false
+	set.Visit(func(flag *pflag.Flag) {
+		if again.Lookup(flag.Name) != nil {
+			changed = true
+			err = errors.Join(err, again.Set(flag.Name, flag.Value.String()))
+		}
+	})
+	if err == nil && !changed {
+		err = errors.New("nothing to change; see `flashwarden device edit --help`")
+	}
+	return f, errors.Join(err, f.Device.Validate())
+}
+
+func printEdited(o *output, s api.Select, devices []api.Device) error {
+	switch {
+	case len(s.Names) == 1:
+		return printChange(o, devices[0], "changed %s; try `flashwarden device test %s`\n")
+	case o.json:
+		return writeJSON(o, map[string]any{"devices": devices})
+	case o.quiet:
+		return nil
+	}
+	test := api.Do("device test", s.Names...)
+	switch {
+	case s.Group != "" || s.Site != "":
+		for _, option := range []api.CallOption{{Name: "group", Value: s.Group}, {Name: "site", Value: s.Site}} {
+			if option.Value != "" {
+				test = test.With(option.Name, option.Value)
+			}
+		}
+	case len(s.Names) == 0:
+		test = test.With("all", "")
+	}
+	return o.say(fmt.Sprintf("changed %d devices; try %s", len(devices), test))
+}
