@@ -19,6 +19,8 @@ func (nowhere) hold() {}
 
 func (nowhere) flush() {}
 
+func (nowhere) arrival(*datagram) arrival { return arrival{} }
+
 func (nowhere) destination(*datagram) destination { return destination{} }
 
 func (nowhere) receiveBuffer() int { return 0 }

@@ -355,6 +355,10 @@ func testReplySource(t *testing.T) {
 			if p.to.Addr() != asked {
 				t.Errorf("%s: asked %s, answered from %s", listen, asked, p.to.Addr())
 			}
+			stranger := w.peerAt(netip.AddrPortFrom(local.Addr(), 0))
+			stranger.to = p.to
+			stranger.send(ack(1))
+			stranger.expectError(5) // from the same address and port
 			p.send(ack(1))
 			p.expect(data(2, content(1, 700)[512:]))
 			if got := requestOf(t, events, p); got.Local != asked {

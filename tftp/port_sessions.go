@@ -84,6 +84,7 @@ func (l *loop) stranger(now time.Time, d *datagram, p packet) {
 		return
 	}
 	b := appendError(nil, &Error{CodeUnknownTID, "unknown transfer ID"})
+	d.to = l.link.arrival(d)
 	to := l.link.destination(d)
 	l.link.send(run{b, len(b)}, &to)
 }

@@ -21,6 +21,7 @@ func (e *engine) request(now time.Time, d *datagram) {
 		e.other(now, d)
 		return
 	}
+	d.to = e.listener.link.arrival(d)
 	if !e.welcome(now, d) {
 		return
 	}

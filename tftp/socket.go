@@ -15,7 +15,8 @@ type datagram struct {
 	b    []byte
 	from netip.AddrPort // IPv4 addresses are never mapped into IPv6
 	raw  rawAddress     // from, in the form of the system; only set by a port
-	to   arrival
+	info []byte         // ancillary data; only set by a port
+	to   arrival        // what link.arrival returned, for a request and for a packet of a stranger
 }
 
 // arrival has the local side of a received datagram.
@@ -40,7 +41,9 @@ type link interface {
 	// hold delays the following packets until flush sends them in one call.
 	hold()
 	flush()
-	// destination returns the target for answers to a datagram.
+	// arrival returns the local side of a datagram that this link received.
+	arrival(d *datagram) arrival
+	// destination returns the target for answers to a datagram whose arrival is set.
 	destination(d *datagram) destination
 	receiveBuffer() int // bytes; 0: unknown
 	close()
@@ -112,6 +115,8 @@ func (s *socket) send(r run, d *destination) {
 func (s *socket) hold() {}
 
 func (s *socket) flush() {}
+
+func (s *socket) arrival(*datagram) arrival { return arrival{} }
 
 func (s *socket) destination(d *datagram) destination { return destination{to: d.from} }
 

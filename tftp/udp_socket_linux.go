@@ -54,9 +54,9 @@ type message struct {
 // the Go runtime, which would take a fifth of the time of a block in lockstep.
 type port struct {
 	fd       int
-	wildcard bool // bound to no address: replies must set their source address
+	wildcard bool // bound to no address: answers must set their source address
 	six      bool // an IPv6 socket, which may carry IPv4 as well
-	arrivals bool // reports the destination address of each datagram
+	arrivals bool // the kernel reports the destination address of each datagram
 
 	held   bool // packets are queued until flush
 	queue  *sendQueue
@@ -140,8 +140,7 @@ func sharePort(c *net.UDPConn) (*port, error) {
 		return nil, err
 	}
 	p := newPort(fd, addrPortOf(c.LocalAddr()).Addr())
-	p.arrivals = true
-	enableArrivals(fd)
+	p.wantArrivals() // of a bound socket, too: who sends to a broadcast address gets no answer
 	return p, nil
 }
 
@@ -152,7 +151,15 @@ func newPort(fd int, local netip.Addr) *port {
 	p := &port{fd: fd, wildcard: local.IsUnspecified(), six: family == unix.AF_INET6}
 	wantUnreachable(fd)
 	allowFragments(fd)
+	if p.wildcard {
+		p.wantArrivals()
+	}
 	return p
+}
+
+func (p *port) wantArrivals() {
+	p.arrivals = true
+	enableArrivals(p.fd)
 }
 
 // enlarge requests a large socket buffer. The system may grant less.
@@ -168,6 +175,8 @@ func (p *port) receiveBuffer() int {
 }
 
 func (p *port) close() { unix.Close(p.fd) }
+
+func (p *port) arrival(d *datagram) arrival { return parseArrival(d.info) }
 
 func (p *port) destination(d *datagram) destination {
 	to := destination{to: d.from, raw: d.raw}
@@ -201,27 +210,29 @@ func newInbox() *inbox {
 	return in
 }
 
-// wantControl makes room for ancillary data.
-func (in *inbox) wantControl() {
-	for i := range in.messages {
+// wantControl makes room for ancillary data of the first n datagrams.
+func (in *inbox) wantControl(n int) {
+	for i := range n {
 		in.messages[i].header.Control = &in.control[i][0]
 		in.messages[i].header.SetControllen(len(in.control[i]))
 	}
 }
 
-func (in *inbox) forgetControl() {
-	for i := range in.messages {
+func (in *inbox) forgetControl(n int) {
+	for i := range n {
 		in.messages[i].header.Control = nil
 		in.messages[i].header.SetControllen(0)
 	}
 }
 
 // read returns the waiting datagrams, possibly none. It does not block.
-func (p *port) read(in *inbox) ([]datagram, error) {
+func (p *port) read(in *inbox) ([]datagram, error) { return p.readUpTo(batchSize, in) }
+
+func (p *port) readUpTo(most int, in *inbox) ([]datagram, error) {
 	if p.arrivals {
-		in.wantControl()
+		in.wantControl(most)
 	}
-	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&in.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&in.messages[0])), uintptr(most), unix.MSG_DONTWAIT, 0, 0)
 	if errno == unix.EAGAIN || errno == unix.EINTR {
 		n, errno = 0, 0
 	}
@@ -231,20 +242,22 @@ func (p *port) read(in *inbox) ([]datagram, error) {
 	for i := range int(n) {
 		h := &in.messages[i].header
 		d := in.take(i, int(in.messages[i].n), h.Namelen)
-		if p.arrivals {
-			d.to = parseArrival(in.control[i][:h.Controllen])
-		}
+		d.info = in.control[i][:h.Controllen]
 		h.Namelen = unix.SizeofSockaddrInet6
 	}
 	if p.arrivals {
-		in.forgetControl()
+		in.forgetControl(most)
 	}
 	return in.datagrams[:n], nil
 }
 
 // readOne returns one datagram if there is one. It is cheaper than read if not
-// more than one is expected. It does not report the destination address.
+// more than one is expected.
 func (p *port) readOne(in *inbox) []datagram {
+	if p.arrivals {
+		one, _ := p.readUpTo(1, in)
+		return one
+	}
 	size := uint32(unix.SizeofSockaddrInet6)
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&in.buf[0])), maxDatagram+1, unix.MSG_DONTWAIT,
 		uintptr(unsafe.Pointer(&in.from[0].sockaddr)), uintptr(unsafe.Pointer(&size)))
@@ -262,7 +275,7 @@ func (in *inbox) take(i, length int, addressSize uint32) *datagram {
 	d.b = in.buf[start : start+length]
 	d.raw = in.from[i]
 	d.from = d.raw.addrPort()
-	d.to = arrival{}
+	d.info, d.to = nil, arrival{}
 	return d
 }
 
