@@ -19,6 +19,20 @@ need ip iproute2
 need nft nftables
 need iptables-nft-save iptables
 need ufw ufw
+# The whole package would start a server on port 69.
+if ! command -v in.tftpd >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "installing: in.tftpd into /usr/local/sbin"
+        unpacked=$(mktemp -d)
+        [ -e /usr/share/doc/libwrap0 ] || missing="$missing libwrap0"
+        apt-get update -q >/dev/null
+        (cd "$unpacked" && apt-get download -q tftpd-hpa >/dev/null 2>&1 && dpkg -x tftpd-hpa_*.deb .)
+        install -m 755 "$unpacked/usr/sbin/in.tftpd" /usr/local/sbin/
+        rm -rf "$unpacked"
+    else
+        echo "missing, so some tests are skipped: in.tftpd (Debian: tftpd-hpa)"
+    fi
+fi
 # An S3 server for make soak. Debian has none, and to build it takes minutes.
 if [ "${FLASHWARDEN_TEST:-}" = soak ] && ! command -v versitygw >/dev/null 2>&1; then
     if [ "$(id -u)" = 0 ]; then
