@@ -84,14 +84,8 @@ func argumentNames(cmd *cobra.Command) (names []string, required int) {
 
 // unknownCommand is the error for a word that is no subcommand of cmd.
 func unknownCommand(cmd *cobra.Command, word string) error {
-	var names []string
-	for _, sub := range cmd.Commands() {
-		if sub.IsAvailableCommand() {
-			names = append(names, sub.Name())
-		}
-	}
 	text := fmt.Sprintf("unknown command %q", strings.TrimPrefix(cmd.CommandPath()+" "+word, cmd.Root().Name()+" "))
-	return errors.New(text + meant(names, word, ""))
+	return errors.New(text + meant(subcommands(cmd), word, ""))
 }
 
 // whichSubcommand runs a command that only has subcommands.
@@ -167,39 +161,4 @@ func meant(names []string, word, prefix string) string {
 		similar[i] = prefix + name
 	}
 	return "; did you mean " + strings.Join(similar, ", ") + "?"
-}
-
-// helpCommand is the help of cobra, with an error for a command that does not
-// exist.
-func helpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "help [COMMAND...]",
-		Short:   "show the help of a command",
-		Example: "  flashwarden help backup\n  flashwarden help device add",
-		Args:    cobra.ArbitraryArgs,
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			about, _, err := cmd.Root().Find(args)
-			if err != nil {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			var names []string
-			for _, sub := range about.Commands() {
-				if sub.IsAvailableCommand() {
-					names = append(names, sub.Name())
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err != nil {
-				return usageError{err}
-			}
-			if len(rest) > 0 {
-				return seeHelp(about, unknownCommand(about, rest[0]))
-			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
-		},
-	}
 }

@@ -17,19 +17,8 @@ func backupCommand(p *program) *cobra.Command {
 	var r api.Backup
 	var files string
 	cmd := &cobra.Command{
-		Use:   "backup [NAME...|--all]",
-		Short: "back up devices",
-		Long: `backup logs in to each device and lists its flash. The device then copies its
-files to the TFTP server of flashwarden, except those that the vault already has.
-backup compares the size and the digest of each copy with those of the device, and
-saves the result as a snapshot.
-
-It changes nothing on a device. If a device asks to erase, format or overwrite
-something, flashwarden answers no and ends the backup of that device.`,
-		Example: `  flashwarden backup sw1
-  flashwarden backup --all --json
-  flashwarden backup --site hq --files image
-  flashwarden backup sw1 --dry-run`,
+		Use:               "backup [NAME...|--all]",
+		Short:             "back up devices",
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Names, r.Files = args, api.Policy(files)

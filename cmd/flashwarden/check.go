@@ -21,23 +21,7 @@ func checkCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "check that the vault is complete and undamaged",
-		Long: `check checks that every snapshot is complete and that the vault has every file in
-it. With --read-data it also reads every file and compares its SHA-256. It changes
-nothing. The exit code is 1 if there are problems.
-
---share 1/30 reads a thirtieth of the bytes: the files that were not read for the
-longest time. Run it every day to read each file once a month. --outdated-after
-30d reads the files that were not read for 30 days. Both imply --read-data.
-
---repair-from TARGET names a copy of the vault: any TARGET of mirror. check replaces
-damaged and missing files from this copy, if their SHA-256 is right.
-
-check also works on a vault that is mounted read-only. It works without a usable
-catalog too, and then says what it could not compare.`,
-		Example: `  flashwarden check --read-data
-  flashwarden check --share 1/30
-  flashwarden check --read-data --repair-from /mnt/mirror`,
-		Args: usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if r.OutdatedAfter, err = config.ParseAge(outdated); err != nil {

@@ -22,15 +22,8 @@ func demoCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "back up three simulated switches, all on this machine",
-		Long: `demo starts three simulated switches on loopback addresses and backs them up over
-real SSH, Telnet and TFTP. Then it prints the results, and commands that show the
-backups. It needs no root rights, no network and no other software. The backups
-stay in a temporary directory until you remove it.
-
-With --profile, choose the simulated devices yourself:
-` + profileList(),
-		Example: "  flashwarden demo\n  flashwarden demo --dir ./demo\n  flashwarden demo --profile c2960x-stack --profile isr2900",
-		Args:    usageArgs(cobra.NoArgs),
+		Long:  profileList(), // below the text of its help
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fleet, err := demo.Choose(profiles)
 			if err != nil {
@@ -66,9 +59,10 @@ func completeProfiles(*cobra.Command, []string, string) ([]string, cobra.ShellCo
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// profileList is one line for each simulated device.
+// profileList is an empty line, then one line for each simulated device.
 func profileList() string {
 	var b strings.Builder
+	b.WriteString("\n")
 	for _, name := range iossim.Profiles() {
 		fmt.Fprintf(&b, "\n  %-16s %s", name, iossim.Summary(name))
 	}

@@ -20,11 +20,8 @@ func deviceCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
 		Short: "add, list, show, edit, remove and test devices",
-		Example: `  flashwarden device add sw1 --address 192.0.2.11 --username backup
-  flashwarden device test sw1
-  flashwarden device list`,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: whichSubcommand,
+		Args:  usageArgs(cobra.NoArgs),
+		RunE:  whichSubcommand,
 	}
 	cmd.AddCommand(deviceAddCommand(p), deviceListCommand(p), deviceShowCommand(p),
 		deviceEditCommand(p), deviceRemoveCommand(p), deviceTestCommand(p))
@@ -61,12 +58,7 @@ func deviceAddCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME --address HOST[:PORT]",
 		Short: "add a device",
-		Example: `  flashwarden device add sw1 --address 192.0.2.11 --username backup
-  pass show sw1 | flashwarden device add sw1 --address 192.0.2.11 --username backup --password-file -
-  flashwarden device add old1 --address 192.0.2.12 --transport telnet --username ops --password-file pw --enable-password-file en
-  flashwarden device add sw3 --address 192.0.2.13 --username backup --identity-file id_rsa --legacy-crypto
-  flashwarden device add sw4 --address 10.1.0.4 --username backup --via ops@jump.example.net --via-identity-file id_jump --tftp-address 192.0.2.5`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args:  usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Name = args[0]
 			if f.Address == "" {
@@ -136,10 +128,9 @@ func printChange(o *output, d api.Device, format string) error {
 func deviceListCommand(p *program) *cobra.Command {
 	var filter api.Select
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "list the devices: software, last backup, last failure",
-		Example: "  flashwarden device list\n  flashwarden device list --site hq -o wide",
-		Args:    usageArgs(cobra.NoArgs),
+		Use:   "list",
+		Short: "list the devices: software, last backup, last failure",
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				devices, err := w.Devices(ctx, filter)
@@ -175,7 +166,6 @@ func deviceShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
 		Short:             "show one device: settings, protection, last runs",
-		Example:           "  flashwarden device show sw1",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -203,14 +193,8 @@ func printDevice(o *output, d api.DeviceDetail, now time.Time) error {
 
 func deviceRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove NAME...",
-		Short: "remove devices; their snapshots stay in the vault",
-		Long: `remove forgets the address, the passwords and the keys of devices. Their snapshots
-stay in the vault: snapshots, show and export find them under the same name, and
-prune treats them as those of other devices (--forget-devices removes them all). To
-restore them, add the device again under its name, or give restore --snapshot for
-another device.`,
-		Example:           "  flashwarden device remove sw1",
+		Use:               "remove NAME...",
+		Short:             "remove devices; their snapshots stay in the vault",
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -248,7 +232,6 @@ func deviceTestCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "test [NAME...]",
 		Short:             "log in, read model and version, and change nothing",
-		Example:           "  flashwarden device test sw1 sw2\n  flashwarden device test --site hq\n  flashwarden device test --all",
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args

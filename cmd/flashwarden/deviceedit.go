@@ -18,20 +18,8 @@ func deviceEditCommand(p *program) *cobra.Command {
 	var selected api.Select
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "edit [NAME...]",
-		Short: "change devices",
-		Long: `edit changes the settings that you give and keeps all others.
-An empty value (--via '') removes a setting.
-
-Several names, --all, --in-group and --in-site change several devices in the same
-way. --group and --site are settings: they move a device to that group or site.`,
-		Example: `  flashwarden device edit sw1 --address 192.0.2.21
-  flashwarden device edit sw1 --password-file new
-  flashwarden device edit old1 old2 --legacy-crypto
-  flashwarden device edit --in-group access --password-file new
-  flashwarden device edit --all --tftp-address 192.0.2.5
-  flashwarden device edit sw3 --identity-file id_rsa --password-file ''
-  flashwarden device edit sw4 --via '' --tftp-address ''`,
+		Use:               "edit [NAME...]",
+		Short:             "change devices",
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args

@@ -16,21 +16,8 @@ import (
 func diffCommand(p *program) *cobra.Command {
 	var r api.Diff
 	cmd := &cobra.Command{
-		Use:   "diff NAME|SNAPSHOT [SNAPSHOT|NAME]",
-		Short: "show what changed between two snapshots of a device",
-		Long: `diff compares two snapshots: version, image and other facts, files, and the rest of
-the flash. Configurations and other texts are shown line by line. With the name of
-one device it compares its two newest backups. Of two names, each means the newest
-snapshot of the device.
-
-Passwords, keys, communities and certificates are shown as <secret 1>, <secret 2>:
-the same secret has the same number. --show-secrets shows them. Lines that change
-by themselves, such as the time of the last change, are left out.
-
-The exit code is 1 if something changed.`,
-		Example: `  flashwarden diff sw1
-  flashwarden diff 20261122T141503Z-sw1-k3f9 sw1
-  flashwarden diff sw1 sw2 --json`,
+		Use:               "diff NAME|SNAPSHOT [SNAPSHOT|NAME]",
+		Short:             "show what changed between two snapshots of a device",
 		Args:              usageArgs(cobra.RangeArgs(1, 2)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -17,21 +17,8 @@ import (
 func doctorCommand(p *program) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "doctor [NAME]",
-		Short: "find problems of this host and on the path to a device",
-		Long: `doctor checks this host: the TFTP port and the port range, the packet filter, the
-data directory, the clock, host names, and the address that devices copy to.
-With the name of a device it also logs in to that device, reads the settings that
-could stop a transfer, and makes a test transfer in each direction. Nothing of
-the test transfers is kept. With --all it does so for all devices.
-
-For each problem it prints the facts, the cause that a backup would report, and the
-exact lines to type. It changes nothing on this host or on the device.
-The exit code is 1 if there are problems.`,
-		Example: `  flashwarden doctor
-  flashwarden doctor sw1
-  flashwarden doctor --all
-  flashwarden doctor sw1 --json | jq -r '.findings[].fix'`,
+		Use:               "doctor [NAME]",
+		Short:             "find problems of this host and on the path to a device",
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {

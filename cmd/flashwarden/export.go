@@ -18,27 +18,8 @@ func exportCommand(p *program) *cobra.Command {
 	var inTar bool
 	var e warden.ExportOptions
 	cmd := &cobra.Command{
-		Use:   "export SNAPSHOT[:PATH]|NAME[:PATH]|IMAGE -o DIR",
-		Short: "copy files from the vault into a directory",
-		Long: `export copies all files of a snapshot to DIR/DEVICE/PATH, or one file to DIR/FILE.
-NAME is a device, and means its newest snapshot. PATH is a path in the snapshot,
-or only the file name; if several files have this name, export copies all of them
-to DIR/DEVICE/PATH. IMAGE is a SHA-256, the first 8 or more digits of one, or a
-file name. It must match only one image.
-
-If the snapshot is not complete, export copies the files that it has, names the
-others and the newest complete snapshot, and ends with exit code 3.
-
-export compares each file with its SHA-256 while it writes. Only you can read the
-files. A file with the same content is left untouched; a file with other content
-under the same name is an error, unless --force replaces it. --tar writes one archive
-DIR/NAME.tar instead.`,
-		Example: `  flashwarden export sw1 -o out
-  flashwarden export sw1:vlan.dat -o out
-  flashwarden export sw1 -o out --tar
-  flashwarden export 20261122T141503Z-sw1-k3f9 -o out
-  flashwarden export 20261122T141503Z-sw1-k3f9:flash:/config.text -o out
-  flashwarden export c3750-ipservicesk9-mz.150-2.SE8.bin -o out`,
+		Use:               "export SNAPSHOT[:PATH]|NAME[:PATH]|IMAGE -o DIR",
+		Short:             "copy files from the vault into a directory",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots, api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {

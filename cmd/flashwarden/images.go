@@ -22,25 +22,7 @@ func imagesCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "images",
 		Short: "list the images, in the vault and missing, and who runs them",
-		Long: `images lists each image in the vault once, and each image that a device runs but
-that the vault does not have. The packages of one release share one line.
-
-VERSION       the version that the devices report, else the one inside the file
-FILE VERSION  the version inside the file; if it differs from VERSION, the file
-              was replaced after the device started
-INTEGRITY     ok: the checksums inside the file are right; damaged: one of them
-              is wrong; unknown: the file has no checksum that can be checked
-              offline
-PUBLISHED     the result of the last --against: published; unknown: the list has
-              neither the digest nor the name; differs: the list has the name with
-              another digest
-
---missing lists only images that devices run and that the vault does not have.
---against FILE compares the images with a list of published digests: Cisco's Bulk
-Hash File (CSV), or the output of md5sum, sha256sum or sha512sum. The catalog
-keeps the result. The exit code is then 1 if an image differs.`,
-		Example: "  flashwarden images\n  flashwarden images -o wide\n  flashwarden images --missing\n  flashwarden images --against BulkHash.csv",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				images, err := w.Images(ctx)

@@ -17,15 +17,7 @@ func importCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import DIR",
 		Short: "take the files of an existing TFTP directory into the vault",
-		Long: `import copies all files below DIR into the vault; DIR stays as it is. Each file is
-kept by its SHA-256, and its name is a label. import also checks an image against the
-checksums inside it, and refuses a damaged one. It does not copy a file again that
-an earlier import copied.
-
-Each file becomes a snapshot of its own, under the name imported/FILE. Links and
-empty files are left out. If serve runs, it reads DIR.`,
-		Example: "  flashwarden import /srv/tftp",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:  usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {

@@ -22,35 +22,7 @@ func mirrorCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mirror TARGET",
 		Short: "copy the vault to another place",
-		Long: `mirror copies to TARGET all files that TARGET lacks, and proves each copy: it reads
-the copy back, or compares the checksum that the store computed. It removes nothing
-from TARGET, not even files that prune removed from the vault. You can stop it at
-any time; the next run continues.
-
-TARGET is
-  a directory         with the same files as the vault
-  sftp://USER@HOST/DIR
-                      the same on an SFTP server; /~/DIR is relative to the home
-                      of USER. The ssh program of this host logs in, with the keys
-                      of the user who runs flashwarden.
-  s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION
-                      a bucket that exists. The keys come from AWS_ACCESS_KEY_ID
-                      and AWS_SECRET_ACCESS_KEY, or from ~/.aws/credentials.
-
-The first run makes the mirror in an empty place. Later, a TARGET without the mirror
-is an error, because its disk may not be mounted. --new begins again in an empty
-place.
-
---encrypt-to encrypts everything to a recipient of age, and hides the names of
-devices and files. age-keygen makes the recipient and its identity. Keep the
-identity in two places, neither of them this host or the mirror: without it nobody
-can read the mirror. check --vault TARGET needs no identity; export, restore and
-rebuild take it with --identity FILE.
-
-With --vault, mirror copies from one mirror to another place. So a lost vault comes
-back: mirror DATA/vault --vault TARGET.`,
-		Example: "  flashwarden mirror /mnt/usb/vault\n  flashwarden mirror sftp://backup@nas.example.net/srv/vault --limit 2MB\n  flashwarden mirror 's3://backups/vault?endpoint=https://s3.example.net'",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:  usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if r.Target, err = absoluteTarget(args[0]); err != nil {

@@ -15,21 +15,8 @@ import (
 func offerCommand(p *program) *cobra.Command {
 	var r api.Offer
 	cmd := &cobra.Command{
-		Use:   "offer IMAGE --to NAME|IP",
-		Short: "let a device or its boot loader fetch one image over TFTP",
-		Long: `offer lets one address fetch one image of the vault. First it reads the image and
-checks its digest. Then it prints the lines to type on a running device, in
-ROMMON, and at the switch: prompt of a Catalyst.
-
-IMAGE is a SHA-256, the first 8 or more digits of one, or a file name. It must
-match only one image; ` + "`flashwarden images`" + ` lists them.
-
-offer ends with exit code 0 after --times complete transfers, and with 1 when the
-time is over. A transfer that breaks off does not count, because boot loaders try
-several times. Requests from other addresses and for other names are refused and
-shown.`,
-		Example: `  flashwarden offer c3750-ipservicesk9-mz.150-2.SE8.bin --to sw1
-  flashwarden offer 3f9a52c1 --to 192.0.2.11 --name c2900.bin --for 1h --times 2`,
+		Use:               "offer IMAGE --to NAME|IP",
+		Short:             "let a device or its boot loader fetch one image over TFTP",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -123,15 +123,8 @@ func (p *program) main(args []string) int {
 // command builds the command tree.
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "flashwarden",
-		Short: "back up the software of Cisco IOS switches and routers",
-		Long: `flashwarden backs up the software of Cisco IOS and IOS-XE switches and routers
-over TFTP. It compares each copy with the digest that the device computes, and
-keeps it in a vault. You can read the vault without flashwarden.`,
-		Example: `  flashwarden demo
-  flashwarden device add sw1 --address 192.0.2.11 --username backup
-  flashwarden backup sw1
-  flashwarden snapshots sw1`,
+		Use:           "flashwarden",
+		Short:         "back up the software of Cisco IOS switches and routers",
 		Version:       versionLine(readVersion()),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -164,7 +157,9 @@ keeps it in a vault. You can read the vault without flashwarden.`,
 	root.AddCommand(demoCommand(p), simulateCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
 		diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p), checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p), statusCommand(p), offerCommand(p), receiveCommand(p),
 		doctorCommand(p), firewallCommand(p), serveCommand(p), tftpdCommand(p), versionCommand(&p.output))
-	addExamples(root)
+	root.InitDefaultHelpCmd()
+	completionHelp(root)
+	addHelp(root)
 	return root
 }
 
@@ -175,23 +170,6 @@ func (p *program) globalFlags(f *pflag.FlagSet) {
 	f.BoolVar(&p.quiet, "quiet", false, "print nothing on success, only failures")
 	f.StringVar(&p.color, "color", terminal.ColourAuto, "`WHEN` to use colours: auto, always or never")
 	f.BoolVarP(&p.verbose, "verbose", "v", false, "log to standard error")
-}
-
-// addExamples adds examples to the commands that cobra makes.
-func addExamples(root *cobra.Command) {
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	for _, cmd := range root.Commands() {
-		switch cmd.Name() {
-		case "completion":
-			cmd.Short, cmd.Args, cmd.RunE = "print the completion script of a shell", usageArgs(cobra.NoArgs), whichSubcommand
-			cmd.Example = "  flashwarden completion bash > /etc/bash_completion.d/flashwarden"
-			for _, shell := range cmd.Commands() {
-				shell.Args = usageArgs(cobra.NoArgs)
-				shell.Example = "  " + shell.CommandPath() + " > flashwarden-completion." + shell.Name()
-			}
-		}
-	}
 }
 
 // with runs work through the daemon of the data directory, or in this process

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +15,13 @@ import (
 )
 
 // TestEveryCommandHasAnExample goes through all commands, those that cobra
-// makes too. The list of them fits a screen of 80 columns.
+// makes too. The list of them fits a screen of 80 columns. Each file of help
+// belongs to one of them.
 func TestEveryCommandHasAnExample(t *testing.T) {
+	files, err := fs.Glob(helpTexts, "help/*")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		if !strings.Contains(cmd.Example, "flashwarden ") || cmd.Short == "" {
@@ -23,11 +30,15 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		if n := len("  completion  " + cmd.Short); n > 80 {
 			t.Errorf("%q takes %d columns in the list of commands", cmd.Short, n)
 		}
+		files = slices.DeleteFunc(files, func(file string) bool { return file == "help/"+helpFile(cmd) })
 		for _, sub := range cmd.Commands() {
 			visit(sub)
 		}
 	}
 	visit((&program{}).command())
+	if len(files) > 0 {
+		t.Errorf("no command has the help in %v", files)
+	}
 }
 
 // TestUntold: an error that was printed hides no other error.

@@ -21,21 +21,7 @@ func pruneCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "remove old snapshots, and files that no snapshot needs",
-		Long: `prune removes the snapshots that no --keep option keeps, and then the files that no
-snapshot needs. Without any --keep option, the section retention of the
-configuration applies: by default 30 daily, 12 weekly, 24 monthly and 10 yearly
-snapshots of each device.
-
-prune always keeps the newest snapshot of each device, its newest complete one,
-and the last copy of every image that a device runs. Of a day, week, month or year
-it keeps the newest complete snapshot. It keeps snapshots that are dated in the
-future. It treats devices that were removed from the inventory like all others;
-with --forget-devices it removes all their snapshots.
-
-Every prune leaves a record in the vault, so that a check can tell a removed
-snapshot from a lost one.`,
-		Example: "  flashwarden prune --dry-run\n  flashwarden prune --keep-daily 14 --keep-monthly 12",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if r.Within, err = config.ParseAge(within); err != nil {

@@ -17,23 +17,7 @@ func rebuildCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rebuild",
 		Short: "make a new index of the vault after the catalog was lost",
-		Long: `rebuild reads every snapshot of the vault and makes a new index in the catalog.
-Use it if catalog.db was lost, damaged or replaced by an old copy. Devices and
-their passwords are only in the catalog: add lost ones again.
-
-A snapshot in the index that the vault lost is a problem: rebuild reports it, keeps
-it in the index, and exits with 1. Restore it from a mirror with check
---repair-from. If it is lost for good, --forget-lost removes it from the index.
-
-The catalog remembers which vault is its own. If another one is in its place,
-rebuild refuses it, because the right disk may not be mounted. With --new-vault,
-rebuild accepts the vault in this place, or begins a new one, and forgets the
-snapshots of the old one.
---vault TARGET indexes a mirror, also in a new data directory. If the vault is lost,
-restore --vault TARGET can then take the files from the mirror.
---convert first converts a vault of the old format 1.`,
-		Example: "  flashwarden rebuild\n  flashwarden rebuild --convert",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				var events func(api.Event)

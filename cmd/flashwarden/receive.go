@@ -20,22 +20,7 @@ func receiveCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "receive [--from NAME|IP]",
 		Short: "receive a file uploaded by a device or an operator",
-		Long: `receive lets one address send one file over TFTP, for example when an operator
-types ` + "`copy flash: tftp:`" + ` on the switch. The file becomes a snapshot of the device
-with this address. It is in the vault before the device gets the last
-acknowledgement. receive ends with exit code 0 when the file is in the vault, and
-with 1 when the time is over.
-
-Without --name, the file may have any name. Other addresses, other names and a
-second file are refused and shown. To prove the copy, give --md5 the digest that
-` + "`verify /md5`" + ` prints on the device; without it, the evidence is size-only.
-
-Without --from, receive runs until you stop it, and accepts files by the rules
-under receive in the configuration. Each file becomes a snapshot of its own.`,
-		Example: `  flashwarden receive --from 192.0.2.11
-  flashwarden receive --from 192.0.2.11 --name c3750.bin --device sw1 --md5 0a8f5e1c9b7d42f3a6c1d0e8b5f94732
-  flashwarden receive`,
-		Args: usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkReceive(&r, largest, cmd.Flags().Changed); err != nil {
 				return usageError{err}

@@ -21,35 +21,8 @@ func restoreCommand(p *program) *cobra.Command {
 	var r api.Restore
 	var f restoreFlags
 	cmd := &cobra.Command{
-		Use:   "restore NAME",
-		Short: "copy files of a snapshot back to a device",
-		Long: `restore logs in to the device and compares its files with the snapshot. It prints
-a plan with every command that it will type, and asks before it changes anything.
-The device then copies each file from flashwarden. restore checks each copy with
-the digest that the device computes; if the device computes none, it reads the
-file back. A copy that does not match is deleted.
-
-Without --file, restore takes all files of the newest snapshot except the
-running-config, because IOS merges a copy into the running-config with the
-existing lines. It replaces the startup-config, which takes effect after a reload.
-
-restore never erases or formats flash. Matching files are left untouched. If a
-file differs, restore refuses. With --replace it deletes such a file and copies
-the one from the snapshot. --replace and --delete delete a file only after
-confirming that the vault has a copy. The files that the device runs or boots
-next are never deleted or replaced.
-
-With --delete and nothing to restore (no --file, --snapshot, --to, --set-boot or
---replace), restore only deletes.
-
---set-boot makes the device boot the restored image next, with the old image as
-the second choice. It saves the configuration and checks it with show boot.
---reload restarts the device without saving anything, and waits until it is up.`,
-		Example: `  flashwarden restore sw1 --dry-run
-  flashwarden restore sw1 --file c3750-ipservicesk9-mz.150-2.SE8.bin --set-boot
-  flashwarden restore sw1 --file flash:/vlan.dat --replace --yes
-  flashwarden restore sw1 --delete flash:/old.bin
-  flashwarden restore sw1 --snapshot 20261122T141503Z-sw1-k3f9 --delete flash:/old.bin --set-boot --reload`,
+		Use:               "restore NAME",
+		Short:             "copy files of a snapshot back to a device",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {

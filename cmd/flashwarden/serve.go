@@ -17,15 +17,7 @@ func serveCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run as a service: TFTP server, and socket for the commands",
-		Long: `serve runs the TFTP server and waits for the other commands on the socket
-flashwarden.sock in the data directory. While serve runs, it does the work of every
-command with the same data directory; output and exit codes stay the same.
-
-Root and the user who runs serve may use the socket. So may the group of that
-user, if the data directory is open to the group (chmod g+x). On SIGTERM, serve
-starts no new operation, waits at most --drain for the running ones, and ends.`,
-		Example: "  flashwarden serve\n  flashwarden serve --data /srv/flashwarden --drain 2m",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service, p.doing = true, cmd.CommandPath()
 			defer p.queueLog()()

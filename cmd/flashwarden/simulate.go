@@ -17,17 +17,8 @@ func simulateCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "run simulated switches on this machine, until Ctrl-C",
-		Long: `simulate starts simulated switches on loopback addresses and keeps them running until
-Ctrl-C. Log in to them with ssh or telnet, or add them and back them up. It prints
-the commands. A simulated switch forgets everything when it ends.
-
-The switches send their TFTP requests to port 69 of this machine, as real ones do.
-With --tftp-port they use the port on which your flashwarden listens.
-
-With --profile, choose the devices yourself:
-` + profileList(),
-		Example: "  flashwarden simulate\n  flashwarden simulate --profile c9300-stack --profile isr4300 --tftp-port 6969",
-		Args:    usageArgs(cobra.NoArgs),
+		Long:  profileList(), // below the text of its help
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fleet, err := demo.Choose(profiles)
 			if err != nil {

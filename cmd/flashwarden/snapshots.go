@@ -16,7 +16,6 @@ func snapshotsCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "snapshots [NAME]",
 		Short:             "list the snapshots in the vault, oldest first",
-		Example:           "  flashwarden snapshots\n  flashwarden snapshots sw1 -o wide\n  flashwarden snapshots sw1 --json",
 		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,7 +52,6 @@ func showCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show SNAPSHOT|NAME",
 		Short:             "show a snapshot: its files, and how each was proved",
-		Example:           "  flashwarden show sw1\n  flashwarden show 20261122T141503Z-sw1-k3f9",
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -15,19 +15,8 @@ import (
 func statusCommand(p *program) *cobra.Command {
 	var selected api.Select
 	cmd := &cobra.Command{
-		Use:   "status [NAME...]",
-		Short: "show which devices are at risk, and why",
-		Long: `status shows the devices that are at risk, with the reasons and the next step, then
-the devices whose last backup failed or has warnings, then a summary. Devices with
-one reason are shown together.
-
-A device is protected if its newest complete backup
-  - is younger than protect.within in the configuration (8 days),
-  - has the image that the device runs, undamaged, and
-  - was read and compared within protect.proved-within (35 days), by the backup
-    itself or by ` + "`flashwarden check --read-data`" + `.
-All other devices are at risk. The exit code is 1 if there are any.`,
-		Example:           "  flashwarden status\n  flashwarden status sw1 sw2\n  flashwarden status --site hq --json",
+		Use:               "status [NAME...]",
+		Short:             "show which devices are at risk, and why",
 		Args:              usageArgs(cobra.ArbitraryArgs),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -10,10 +10,9 @@ import (
 
 func versionCommand(o *output) *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "print the version",
-		Example: "  flashwarden version --json",
-		Args:    usageArgs(cobra.NoArgs),
+		Use:   "version",
+		Short: "print the version",
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			v := readVersion()
 			if o.json {

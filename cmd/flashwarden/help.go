@@ -1,0 +1,95 @@
+package main
+
+import (
+	"embed"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// helpTexts holds a file for each command, such as help/device-add.txt: what the
+// command does, and behind the line "Examples:" how to call it. What fits one
+// line, and the texts of the flags, stand in the code of the command.
+//
+//go:embed help
+var helpTexts embed.FS
+
+const examples = "Examples:\n"
+
+// addHelp adds the texts in helpTexts to a command and its subcommands. A list that
+// the command has already stays below its text.
+func addHelp(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		addHelp(sub)
+	}
+	text, err := helpTexts.ReadFile("help/" + helpFile(cmd))
+	if err != nil {
+		return // a test finds a command without examples
+	}
+	long, example, _ := strings.Cut(string(text), examples)
+	cmd.Long = strings.TrimSpace(long) + cmd.Long
+	cmd.Example = strings.TrimRight(example, "\n")
+}
+
+// helpFile is the name of the file with the help of a command.
+func helpFile(cmd *cobra.Command) string {
+	path := cmd.CommandPath()
+	if cmd.HasParent() {
+		_, path, _ = strings.Cut(path, " ")
+	}
+	return strings.ReplaceAll(path, " ", "-") + ".txt"
+}
+
+// helpCommand is the help of cobra, with an error for a command that does not
+// exist.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND...]",
+		Short: "show the help of a command",
+		Args:  cobra.ArbitraryArgs,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			about, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return subcommands(about), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(rest) > 0 {
+				return seeHelp(about, unknownCommand(about, rest[0]))
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
+
+// subcommands are the names of the subcommands of cmd.
+func subcommands(cmd *cobra.Command) []string {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return names
+}
+
+// completionHelp puts the commands that cobra makes for completion into our words.
+func completionHelp(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Short, cmd.Args, cmd.RunE = "print the completion script of a shell", usageArgs(cobra.NoArgs), whichSubcommand
+		for _, shell := range cmd.Commands() {
+			shell.Args = usageArgs(cobra.NoArgs)
+			shell.Example = "  " + shell.CommandPath() + " > flashwarden-completion." + shell.Name()
+		}
+	}
+}
