@@ -10,9 +10,13 @@ type Finding struct {
 	Fix     string `json:"fix"`            // the lines to type; empty: nothing can be typed, or Next has it
 	Next    Fix    `json:"next,omitempty"` // the next step where it is an operation of ours, or that of an error
 	Where   string `json:"where"`          // where to type Fix: OnHost, or the device's name
-	Changes string `json:"changes"`        // what the fix changes
+	Changes string `json:"changes"`        // what the fix changes; begins with NothingChanges if it only shows something
+	Then    string `json:"then,omitempty"` // the step after the fix, in words
 	Hint    string `json:"hint,omitempty"` // all of Next in words, where that is more than Fix
 }
+
+// NothingChanges begins the Changes of a fix that only shows something.
+const NothingChanges = "nothing: "
 
 // Rendered returns f as a command line shows it: Next has become the line to
 // type. That is the first line or operation in it.

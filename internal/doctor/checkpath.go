@@ -123,7 +123,7 @@ func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) api.Report 
 		r.Find(api.Finding{Cause: cause.TIDBlocked, Where: p.Name,
 			Seen:    fmt.Sprintf("%s, drops our answers from %s, UDP ports %d to %d: %s", what, p.Server, d.SrcPort.First, d.SrcPort.Last, rule),
 			Fix:     permitLine(l, v.Entry, d),
-			Changes: fmt.Sprintf("access list %s lets the answers of this TFTP server through, until the device restarts (`write memory` keeps it)", l.Name)})
+			Changes: fmt.Sprintf("access list %s lets the answers of this TFTP server through, until the device restarts", l.Name), Then: "keep it after a restart: `write memory`"})
 	}
 	return r
 }
@@ -206,7 +206,7 @@ func CheckPolicers(name string, before, after []ios.Policer) api.Report {
 		if i < len(before) && before[i].Class == a.Class && before[i].Dropped < a.Dropped {
 			r.Find(api.Finding{Cause: cause.Stalled, Where: name,
 				Seen: fmt.Sprintf("control-plane policing of %s (policy %s, class %s) dropped packets during the test transfers: %d before, %d after", name, a.Policy, a.Class, before[i].Dropped, a.Dropped),
-				Fix:  policersCommand, Changes: "nothing: it shows the class whose rate is too low; dropped blocks are sent again, which takes time"})
+				Fix:  policersCommand, Changes: "nothing: it shows the class whose rate is too low", Then: "raise its rate, or wait longer: dropped blocks are sent again"})
 			continue
 		}
 		r.Remark("control-plane policing of %s (policy %s, class %s) has dropped packets before: %d", name, a.Policy, a.Class, a.Dropped)

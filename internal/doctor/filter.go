@@ -209,12 +209,14 @@ func (k *group) finding(f Filter) api.Finding {
 	case k.decision.Place == (firewall.Place{}):
 		out.Fix, out.Changes = "sudo nft list ruleset", "nothing: it shows the rules"
 	case len(k.devices) == 0:
-		out.Next, out.Changes = api.Do("device add", "NAME").With("address", "HOST").With("username", "USER"), "adds a device; then doctor prints its rule"
+		out.Next, out.Changes = api.Do("device add", "NAME").With("address", "HOST").With("username", "USER"), "adds a device"
+		out.Then = "run doctor again: it prints the rule for this device"
 	default:
 		out.Fix = k.decision.Place.Permit(k.devices, f.Ports)
-		out.Changes = "this rule lets TFTP with these devices pass before the other rules of " + k.decision.Place.String() + "; it is lost when the rules are loaded again, so add it to their file too"
+		out.Changes = "this rule lets TFTP with these devices pass before the other rules of " + k.decision.Place.String()
+		out.Then = "add the rule to the file of the rules too: it is lost when they are loaded again"
 		if k.decision.Place.Tool == "ufw" {
-			out.Changes = "ufw lets TFTP from these devices pass before its other rules, also after a restart"
+			out.Changes, out.Then = "ufw lets TFTP from these devices pass before its other rules, also after a restart", ""
 		}
 	}
 	return out

@@ -97,8 +97,8 @@ const leastSpace = 100 << 20
 // file that the vault holds.
 func CheckDirectory(d Directory, largest int64) api.Report {
 	var r api.Report
-	broken := func(seen, fix, changes string) {
-		r.Find(api.Finding{Cause: cause.VaultError, Seen: seen, Fix: fix, Changes: changes})
+	broken := func(seen, fix, changes, then string) {
+		r.Find(api.Finding{Cause: cause.VaultError, Seen: seen, Fix: fix, Changes: changes, Then: then})
 	}
 	owner, path := userName(d.User), api.ShellWord(d.Path)
 	own := fmt.Sprintf("sudo install -d -m 700 -o %s %s", owner, path)
@@ -107,18 +107,18 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 		r.Remark("the data directory %s does not exist yet; the first command that needs it creates it", d.Path)
 		return r
 	case d.Err != nil:
-		broken(fmt.Sprintf("the data directory cannot be used: %v", d.Err), own, "makes the directory, for "+owner+" alone")
+		broken(fmt.Sprintf("the data directory cannot be used: %v", d.Err), own, "makes the directory, for "+owner+" alone", "")
 		return r
 	case !d.Mode.IsDir():
-		broken(d.Path+" is no directory", "ls -l "+path, "nothing: move that file away, or choose another data directory")
+		broken(d.Path+" is no directory", "ls -l "+path, "nothing: it shows that file", "move it away, or choose another data directory")
 		return r
 	case d.Owner != d.User:
 		r.Find(api.Finding{Cause: cause.VaultError, Seen: fmt.Sprintf("the data directory %s belongs to %s, but you are %s", d.Path, userName(d.Owner), owner),
 			Next: api.Do("doctor").As(userName(d.Owner)).With("data", d.Path), Changes: "nothing: the command checks again, as the owner"})
 	case errors.Is(d.Writable, unix.EROFS):
-		broken(fmt.Sprintf("the file system of %s is mounted read-only", d.Path), "sudo mount -o remount,rw $(findmnt -n -o TARGET --target "+path+")", "makes the file system writable")
+		broken(fmt.Sprintf("the file system of %s is mounted read-only", d.Path), "sudo mount -o remount,rw $(findmnt -n -o TARGET --target "+path+")", "makes the file system writable", "")
 	case d.Writable != nil:
-		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+path, "lets its owner write to it")
+		broken(fmt.Sprintf("the data directory %s cannot be written: %v", d.Path, d.Writable), "chmod u+rwx "+path, "lets its owner write to it", "")
 	default:
 		r.Note("the data directory %s belongs to %s and can be written", d.Path, owner)
 	}
@@ -127,7 +127,7 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 	}
 	if d.Split {
 		broken("spool and vault are on different file systems, so a received file cannot be moved in one step",
-			"findmnt --target "+path+"/spool; findmnt --target "+path+"/vault", "nothing: it shows the file systems; put both directories on one")
+			"findmnt --target "+path+"/spool; findmnt --target "+path+"/vault", "nothing: it shows the file systems", "put both directories on one")
 	}
 	r.Add(checkSpace(d, largest))
 	return r
@@ -139,10 +139,10 @@ func checkSpace(d Directory, largest int64) api.Report {
 	switch {
 	case d.Free < need:
 		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free on the file system of %s; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
-			Fix: "df -h " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system; make room there"})
+			Fix: "df -h " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system", Then: "make room there"})
 	case d.Inodes == 0:
 		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: "the file system of " + d.Path + " has no inode left for another file",
-			Fix: "df -i " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system; remove files there"})
+			Fix: "df -i " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system", Then: "remove files there"})
 	default:
 		r.Note("%d MB are free for transfers and the vault", d.Free/1e6)
 	}
@@ -220,7 +220,7 @@ func CheckResolver(lookups []Lookup) api.Report {
 		switch {
 		case l.Err != nil:
 			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: cause.Text(l.Err), Next: api.Do("device edit", l.Device).With("address", "IP"),
-				Changes: "the inventory then has an address, which needs no name server; or repair /etc/resolv.conf or the name"})
+				Changes: "the inventory then has an address, which needs no name server", Then: "or, in place of this: repair the name, or /etc/resolv.conf"})
 		case l.Took > slowLookup:
 			r.Remark("the name of %s took %.1f s to resolve: look at the name servers in /etc/resolv.conf", l.Device, l.Took.Seconds())
 		}

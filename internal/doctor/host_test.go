@@ -67,6 +67,7 @@ func bindError(errno unix.Errno) error {
 
 func TestCheckSockets(t *testing.T) {
 	free := Socket{Address: ":1056"}
+	const sockets = "/run/dbus/system_bus_socket dbus.socket     dbus.service\n[::]:69 tftpd-hpa.socket tftpd-hpa.service\n0.0.0.0:1069 flashwarden.socket flashwarden.service\n"
 	for name, c := range map[string]struct {
 		socket Socket
 		inUse  string
@@ -80,11 +81,17 @@ func TestCheckSockets(t *testing.T) {
 		"a program": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "in.tftpd", PID: 812}}, "",
 			want{cause.Internal, "address already in use, by in.tftpd (process 812)", "ps -fp 812", ""}},
 		"a service": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "in.tftpd", PID: 812, Unit: "tftpd-hpa.service"}}, "",
-			want{cause.Internal, "by in.tftpd (process 812)", "systemctl disable --now tftpd-hpa.service", ""}},
+			want{cause.Internal, "by in.tftpd (process 812)", "sudo systemctl disable --now tftpd-hpa.service", ""}},
 		"somebody": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE)}, "",
 			want{cause.Internal, "by a process that this user cannot see", "sudo ss -lunp", ""}},
 		"systemd": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "systemd", PID: 1}}, "",
-			want{note: "is held by systemd for a socket unit"}},
+			want{cause.Internal, "by systemd for a socket unit", "systemctl list-sockets", ""}},
+		"a socket unit": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "systemd", PID: 1, Unit: socketUnit(sockets, "69")}}, "",
+			want{cause.Internal, "by systemd for tftpd-hpa.socket", "sudo systemctl disable --now tftpd-hpa.socket", ""}},
+		"a socket unit that this user cannot see": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Unit: socketUnit(sockets, "69")}}, "",
+			want{cause.Internal, "by systemd for tftpd-hpa.socket", "sudo systemctl disable --now tftpd-hpa.socket", ""}},
+		"our socket unit": {Socket{Address: ":1069", Err: bindError(unix.EADDRINUSE), Holder: Holder{Unit: socketUnit(sockets, "1069")}}, "",
+			want{note: "UDP :1069 is held by systemd for flashwarden.socket"}},
 		"flashwarden": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "flashwarden", PID: 7}}, "flashwarden backup (process 7)",
 			want{note: "UDP :69 is in use by flashwarden backup (process 7), which is running"}},
 		"no right, in use": {Socket{Address: ":69", Err: bindError(unix.EACCES)}, "flashwarden backup (process 7)",

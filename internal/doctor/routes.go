@@ -159,7 +159,7 @@ func CheckRoutes(routes []Route, listen string) api.Report {
 		ours := way.OurAddress()
 		if way.Interface == "" {
 			r.Find(api.Finding{Cause: cause.ConnectTimeout, Seen: fmt.Sprintf("this host has no route to %s (%s)", way.Name, way.Target.Address),
-				Fix: "ip route get " + way.Target.Address.String(), Changes: "nothing: it shows the kernel's answer; add a route, or a default gateway"})
+				Fix: "ip route get " + way.Target.Address.String(), Changes: "nothing: it shows the kernel's answer", Then: "add a route, or a default gateway"})
 			continue
 		}
 		told[ours] = append(told[ours], way.Name)
@@ -188,7 +188,8 @@ func checkReversePath(way Route) api.Report {
 			Seen: fmt.Sprintf("%s copies to %s on %s, but the route back to it leaves through %s: the strict reverse path filter of %s drops its packets",
 				way.Name, ours, way.ToldIs, way.Interface, way.ToldIs),
 			Next:    api.Do("device edit", way.Name).With("tftp_address", way.Source.String()),
-			Changes: fmt.Sprintf("the device then copies to the address of %s; or loosen the filter on this host with: sysctl -w net.ipv4.conf.%s.rp_filter=2", way.Interface, way.ToldIs)})
+			Changes: "the device then copies to the address of " + way.Interface,
+			Then:    fmt.Sprintf("or, in place of this, loosen the filter on this host: `sudo sysctl -w net.ipv4.conf.%s.rp_filter=2`", way.ToldIs)})
 	}
 	return r
 }

@@ -2,14 +2,17 @@ package doctor
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,7 +33,7 @@ type Socket struct {
 type Holder struct {
 	Name string
 	PID  int
-	Unit string // of systemd, if it has one
+	Unit string // of systemd, if it has one: a service, or a socket that systemd holds
 }
 
 // ReadSockets tries to bind the listen address and each port of the range, and
@@ -52,6 +55,9 @@ func ReadSockets(listen string, transfers tftp.PortRange) ([]Socket, error) {
 		if all[i].Err = err; errors.Is(err, unix.EADDRINUSE) {
 			_, port, _ := net.SplitHostPort(all[i].Address)
 			all[i].Holder = holderOf(port)
+			if all[i].Holder.PID <= 1 { // systemd, or a process that this user cannot see
+				all[i].Holder.Unit = socketUnit(listSockets(), port)
+			}
 		}
 	}
 	return all, nil
@@ -101,6 +107,33 @@ func findHolder(port string) Holder {
 	return Holder{}
 }
 
+// listSockets returns the table of systemd's sockets; empty where there is none.
+func listSockets() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, "systemctl", "list-sockets", "--no-legend", "--plain", "--full").Output()
+	if err != nil {
+		return "" // a host without systemd
+	}
+	return string(text)
+}
+
+// socketUnit finds the socket unit of a port in the table of systemd's sockets:
+// "[::]:69 tftpd-hpa.socket tftpd-hpa.service".
+func socketUnit(table, port string) string {
+	for line := range strings.Lines(table) {
+		fields := strings.Fields(line)
+		if len(fields) > 0 && strings.HasSuffix(fields[0], ":"+port) {
+			for _, field := range fields[1:] {
+				if strings.HasSuffix(field, ".socket") {
+					return field
+				}
+			}
+		}
+	}
+	return ""
+}
+
 func holder(pid string) Holder {
 	h := Holder{}
 	h.PID, _ = strconv.Atoi(pid) // it matched digits
@@ -128,8 +161,8 @@ func CheckSockets(sockets []Socket, inUse string) api.Report {
 			free++
 		case taken && inUse != "":
 			r.Note("UDP %s is in use by %s, which is running", s.Address, inUse)
-		case taken && s.Holder.Name == "systemd":
-			r.Note("UDP %s is held by systemd for a socket unit, which must be that of flashwarden (systemctl list-sockets names it)", s.Address)
+		case taken && strings.HasPrefix(s.Holder.Unit, "flashwarden") && strings.HasSuffix(s.Holder.Unit, ".socket"):
+			r.Note("UDP %s is held by systemd for %s", s.Address, s.Holder.Unit)
 		default:
 			r.Find(socketFinding(s, taken))
 		}
@@ -140,6 +173,9 @@ func CheckSockets(sockets []Socket, inUse string) api.Report {
 	return r
 }
 
+// stopIt is the step after the program that has a port was found.
+const stopIt = "stop it, or choose other ports in tftp.listen and tftp.port-range"
+
 func socketFinding(s Socket, taken bool) api.Finding {
 	f := api.Finding{Cause: cause.Internal, Seen: fmt.Sprintf("UDP %s cannot be bound: %v", s.Address, s.Err)}
 	var op *net.OpError
@@ -149,19 +185,30 @@ func socketFinding(s Socket, taken bool) api.Finding {
 	switch {
 	case errors.Is(s.Err, unix.EACCES):
 		f.Fix = "sudo setcap cap_net_bind_service=+ep $(command -v flashwarden)"
-		f.Changes = "flashwarden may bind ports below 1024 as any user; the other ways are a systemd socket unit with ListenDatagram=69, and tftp.listen on another port with a redirect"
+		f.Changes = "flashwarden may bind ports below 1024 as any user"
+		f.Then = "or, in place of this: a systemd socket unit with ListenDatagram=69, or tftp.listen on another port with a redirect"
 	case errors.Is(s.Err, unix.EADDRNOTAVAIL):
 		f.Fix = "ip -brief address"
-		f.Changes = "nothing: it shows the addresses of this host; tftp.listen must have one of them, or none"
+		f.Changes = "nothing: it shows the addresses of this host"
+		f.Then = "set tftp.listen to one of them, or to a port alone"
+	case taken && strings.HasSuffix(s.Holder.Unit, ".socket"):
+		f.Seen += ", by systemd for " + s.Holder.Unit
+		f.Fix, f.Changes = "sudo systemctl disable --now "+s.Holder.Unit, "stops that unit, and keeps it off after a restart of this host"
+	case taken && s.Holder.Name == "systemd":
+		f.Seen += ", by systemd for a socket unit"
+		f.Fix, f.Changes = "systemctl list-sockets", "nothing: it shows the socket units"
+		f.Then = "if the unit of this port is not that of flashwarden: sudo systemctl disable --now UNIT"
 	case taken && s.Holder.PID == 0:
 		f.Seen += ", by a process that this user cannot see"
 		f.Fix = "sudo ss -lunp"
 		f.Changes = "nothing: it shows the program that has the port"
+		f.Then = stopIt
 	case taken:
 		f.Seen += fmt.Sprintf(", by %s (process %d)", s.Holder.Name, s.Holder.PID)
-		f.Fix, f.Changes = fmt.Sprintf("ps -fp %d", s.Holder.PID), "nothing: it shows that program; stop it, or choose other ports in tftp.listen and tftp.port-range"
+		f.Fix, f.Changes = fmt.Sprintf("ps -fp %d", s.Holder.PID), "nothing: it shows that program"
+		f.Then = stopIt
 		if s.Holder.Unit != "" {
-			f.Fix, f.Changes = "systemctl disable --now "+s.Holder.Unit, "stops that service, and keeps it off after a restart of this host"
+			f.Fix, f.Changes, f.Then = "sudo systemctl disable --now "+s.Holder.Unit, "stops that unit, and keeps it off after a restart of this host", ""
 		}
 	}
 	return f

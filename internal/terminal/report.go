@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"fmt"
 	"strings"
 
 	"flashwarden/api"
@@ -42,24 +43,41 @@ func (r Report) summary(l Layout) string {
 	return l.Palette.Paint(Strong, found) + "\n"
 }
 
-// blocks returns a block for each problem. The lines to type are never broken.
+// blocks returns a block for each problem: what was seen, and numbered steps. The
+// lines to type are never broken.
 func (r Report) blocks(l Layout) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
+		b.WriteString("\n" + l.Prose("", l.Palette.Paint(Bad, string(f.Cause))+": "+OneLine(f.Seen)))
+		if f.Hint != "" {
+			b.WriteString(l.Prose("  ", "next: "+Printable(f.Hint)))
+			continue
+		}
+		for i, step := range stepsOf(f, l) {
+			b.WriteString(fmt.Sprintf("  %d. ", i+1) + step)
+		}
+	}
+	return b.String()
+}
+
+// stepsOf returns the steps of a finding, each behind its number: the lines to type,
+// with what they change, and the step after them.
+func stepsOf(f api.Finding, l Layout) []string {
+	const indent = "     " // as wide as a number
+	var steps []string
+	if f.Fix != "" {
 		where := f.Where
 		if where == api.OnHost {
 			where = "this host"
 		}
-		b.WriteString("\n" + l.Prose("", l.Palette.Paint(Bad, string(f.Cause))+": "+OneLine(f.Seen)))
-		switch {
-		case f.Hint != "":
-			b.WriteString(l.Prose("  ", "next: "+Printable(f.Hint)))
-		case f.Fix != "":
-			b.WriteString("  type on " + where + ":\n    " + strings.ReplaceAll(Printable(f.Fix), "\n", "\n    ") + "\n")
+		step := "on " + OneLine(where) + ":\n" + indent + "  " + strings.ReplaceAll(Printable(f.Fix), "\n", "\n"+indent+"  ") + "\n"
+		if changes := strings.TrimPrefix(f.Changes, api.NothingChanges); changes != "" {
+			step += l.Prose(indent, "("+OneLine(changes)+")")
 		}
-		if f.Changes != "" {
-			b.WriteString(l.Prose("  ", "it changes: "+Printable(f.Changes)))
-		}
+		steps = append(steps, step)
 	}
-	return b.String()
+	if f.Then != "" {
+		steps = append(steps, strings.TrimPrefix(l.Prose(indent, OneLine(f.Then)), indent))
+	}
+	return steps
 }
