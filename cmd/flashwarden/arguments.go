@@ -162,3 +162,32 @@ func meant(names []string, word, prefix string) string {
 	}
 	return "; did you mean " + strings.Join(similar, ", ") + "?"
 }
+
+// wideFlag adds the flag that prints tables whole.
+func wideFlag(cmd *cobra.Command, o *output) {
+	cmd.Flags().VarP(&wideValue{&o.wide}, "output", "o", "`FORMAT`: wide prints every column, and shortens nothing")
+	completeWords(cmd, "output", "wide")
+}
+
+// wideValue is the value of the flag --output.
+type wideValue struct{ wide *bool }
+
+// String returns the value as it was given.
+func (v *wideValue) String() string {
+	if v.wide != nil && *v.wide {
+		return "wide"
+	}
+	return ""
+}
+
+// Set takes the value from the command line.
+func (v *wideValue) Set(text string) error {
+	if text != "wide" {
+		return errors.New("want wide")
+	}
+	*v.wide = true
+	return nil
+}
+
+// Type names the type of the value.
+func (v *wideValue) Type() string { return "string" }

@@ -97,7 +97,7 @@ func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlag
 	if err := warnOfAddress(ctx, p, w, d); err != nil {
 		return err
 	}
-	return printChange(&p.output, d, "added %s; try `flashwarden device test %s`\n")
+	return printChange(&p.output, d, "added")
 }
 
 // warnOfAddress warns of other devices with the address of d.
@@ -114,15 +114,11 @@ func warnOfAddress(ctx context.Context, p *program, w warden.Warden, d api.Devic
 	return nil
 }
 
-func printChange(o *output, d api.Device, format string) error {
-	switch {
-	case o.json:
-		return writeJSON(o, d)
-	case o.quiet:
-		return nil
-	}
-	_, err := fmt.Fprintf(o.out, format, d.Name, d.Name)
-	return err
+// printChange prints that a device was added or changed.
+func printChange(o *output, d api.Device, done string) error {
+	return o.done(d, func(terminal.Layout) string {
+		return fmt.Sprintf("%s %s; try `flashwarden device test %s`\n", done, d.Name, d.Name)
+	}, nil)
 }
 
 func deviceListCommand(p *program) *cobra.Command {
@@ -132,13 +128,7 @@ func deviceListCommand(p *program) *cobra.Command {
 		Short: "list the devices: software, last backup, last failure",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				devices, err := w.Devices(ctx, filter)
-				if err != nil {
-					return err
-				}
-				return printDevices(&p.output, devices, time.Now())
-			})
+			return do(p, cmd, warden.Warden.Devices, filter, printDevices)
 		},
 	}
 	wideFlag(cmd, &p.output)
@@ -150,16 +140,13 @@ func deviceListCommand(p *program) *cobra.Command {
 }
 
 // printDevices prints devices with the facts from its backups.
-func printDevices(o *output, devices []api.DeviceRow, now time.Time) error {
-	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return terminal.Compare(a.Name, b.Name) })
-	if o.json {
-		return writeJSON(o, map[string]any{"devices": append([]api.DeviceRow{}, devices...)})
-	}
-	if len(devices) == 0 {
+func printDevices(o *output, devices []api.DeviceRow) error {
+	if len(devices) == 0 && !o.json {
 		o.tell("", "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
 		return nil
 	}
-	return o.page(terminal.Devices(devices, now).Format(o.layout()))
+	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return terminal.Compare(a.Name, b.Name) })
+	return o.answer(listOf("devices", devices), terminal.Devices(devices, time.Now()).Format, nil)
 }
 
 func deviceShowCommand(p *program) *cobra.Command {
@@ -169,26 +156,18 @@ func deviceShowCommand(p *program) *cobra.Command {
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				d, err := w.Device(ctx, api.Named{Name: args[0]})
-				if err != nil {
-					return err
-				}
-				return printDevice(&p.output, d, time.Now())
-			})
+			return do(p, cmd, warden.Warden.Device, api.Named{Name: args[0]}, printDevice)
 		},
 	}
 }
 
-func printDevice(o *output, d api.DeviceDetail, now time.Time) error {
-	if o.json {
-		return writeJSON(o, struct {
-			api.Device
-			Status api.DeviceStatus `json:"status"`
-			Runs   []api.Run        `json:"runs"`
-		}{d.Device, d.Status, append([]api.Run{}, d.Runs...)})
-	}
-	return o.page(terminal.FormatFields(terminal.DeviceFields(d, now), o.layout()))
+func printDevice(o *output, d api.DeviceDetail) error {
+	document := struct {
+		api.Device
+		Status api.DeviceStatus `json:"status"`
+		Runs   []api.Run        `json:"runs"`
+	}{d.Device, d.Status, append([]api.Run{}, d.Runs...)}
+	return o.answer(document, func(l terminal.Layout) string { return terminal.FormatFields(terminal.DeviceFields(d, time.Now()), l) }, nil)
 }
 
 func deviceRemoveCommand(p *program) *cobra.Command {
@@ -198,32 +177,22 @@ func deviceRemoveCommand(p *program) *cobra.Command {
 		Args:              usageArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				removed, err := w.RemoveDevices(ctx, api.Select{Names: args})
-				if err != nil {
-					return err
-				}
-				return printRemoved(&p.output, removed)
-			})
+			return do(p, cmd, warden.Warden.RemoveDevices, api.Select{Names: args}, printRemoved)
 		},
 	}
 }
 
 func printRemoved(o *output, devices []api.Device) error {
-	if o.json {
-		return writeJSON(o, map[string]any{"devices": append([]api.Device{}, devices...)})
-	}
-	if o.quiet {
-		return nil
-	}
-	var b strings.Builder
-	for _, d := range devices {
-		fmt.Fprintf(&b, "removed %s\n", d.Name)
-	}
-	name := devices[0].Name
-	fmt.Fprintf(&b, "Snapshots stay in the vault: `flashwarden snapshots %s` lists them, `flashwarden export %s -o DIR` copies the files out. "+
-		"To restore them, add the device again under its name, then run `flashwarden restore %s`", name, name, name)
-	return o.say(b.String())
+	return o.done(listOf("devices", devices), func(l terminal.Layout) string {
+		var b strings.Builder
+		for _, d := range devices {
+			fmt.Fprintf(&b, "removed %s\n", d.Name)
+		}
+		name := devices[0].Name
+		fmt.Fprintf(&b, "Snapshots stay in the vault: `flashwarden snapshots %s` lists them, `flashwarden export %s -o DIR` copies the files out. "+
+			"To restore them, add the device again under its name, then run `flashwarden restore %s`", name, name, name)
+		return l.Prose("", b.String())
+	}, nil)
 }
 
 func deviceTestCommand(p *program) *cobra.Command {
@@ -274,16 +243,4 @@ func printTests(o *output, results []api.TestResult) error {
 		err = o.page(terminal.Tests(results).Format(o.layout()))
 	}
 	return errors.Join(err, failed)
-}
-
-// explainResult prints below a table why a device failed, and the next step.
-func explainResult(o *output, device, message, hint string) {
-	if message == "" {
-		return
-	}
-	l := o.layout()
-	fmt.Fprint(o.out, "\n"+l.Prose("", printable(device+": "+message)))
-	if hint != "" {
-		fmt.Fprint(o.out, l.Prose("  ", printable("next: "+hint)))
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -135,13 +136,8 @@ func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
 }
 
 func printEdited(o *output, s api.Select, devices []api.Device) error {
-	switch {
-	case len(s.Names) == 1:
-		return printChange(o, devices[0], "changed %s; try `flashwarden device test %s`\n")
-	case o.json:
-		return writeJSON(o, map[string]any{"devices": devices})
-	case o.quiet:
-		return nil
+	if len(s.Names) == 1 {
+		return printChange(o, devices[0], "changed")
 	}
 	test := api.Do("device test", s.Names...)
 	switch {
@@ -154,5 +150,6 @@ func printEdited(o *output, s api.Select, devices []api.Device) error {
 	case len(s.Names) == 0:
 		test = test.With("all", "")
 	}
-	return o.say(fmt.Sprintf("changed %d devices; try %s", len(devices), test))
+	text := fmt.Sprintf("changed %d devices; try %s", len(devices), test)
+	return o.done(listOf("devices", devices), func(l terminal.Layout) string { return l.Prose("", text) }, nil)
 }

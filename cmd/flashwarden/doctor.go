@@ -45,7 +45,7 @@ func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string,
 		case api.StepLogin:
 			fmt.Fprintf(p.err, "%s: logging in\n", e.Device)
 		case api.StepTry:
-			fmt.Fprintf(p.err, "%s: test transfer: %s\n", e.Device, oneLine(e.File))
+			fmt.Fprintf(p.err, "%s: test transfer: %s\n", e.Device, terminal.OneLine(e.File))
 		}
 	})
 	if err != nil {

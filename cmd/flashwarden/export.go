@@ -59,7 +59,7 @@ type export struct {
 func (x export) files(ctx context.Context) error {
 	x.options.Wrote = func(item api.Content) {
 		if !x.json && !x.quiet {
-			fmt.Fprintf(x.out, "%s/%s (%s)\n", strings.TrimSuffix(x.dir, "/"), oneLine(item.Name), size(item.Size))
+			fmt.Fprintf(x.out, "%s/%s (%s)\n", strings.TrimSuffix(x.dir, "/"), terminal.OneLine(item.Name), terminal.Bytes(item.Size))
 		}
 	}
 	if err := warden.Export(ctx, x.w, x.dir, x.found.Files, x.options); err != nil {
@@ -80,7 +80,7 @@ func (x export) archive(ctx context.Context) error {
 		return err
 	}
 	if !x.json && !x.quiet {
-		fmt.Fprintf(x.out, "%s/%s (%s)\n", strings.TrimSuffix(x.dir, "/"), oneLine(name), terminal.Count(len(x.found.Files), "file"))
+		fmt.Fprintf(x.out, "%s/%s (%s)\n", strings.TrimSuffix(x.dir, "/"), terminal.OneLine(name), terminal.Count(len(x.found.Files), "file"))
 	}
 	return x.report(name)
 }

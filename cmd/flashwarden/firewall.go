@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,23 +19,20 @@ func firewallCommand(p *program) *cobra.Command {
 		Args:      usageArgs(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: firewall.Formats(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runFirewall(ctx, &p.output, w, args[0]) })
+			return do(p, cmd, warden.Warden.Firewall, api.Firewall{Format: args[0]}, printFirewall)
 		},
 	}
 }
 
-func runFirewall(ctx context.Context, o *output, w warden.Warden, format string) error {
-	rules, err := w.Firewall(ctx, api.Firewall{Format: format})
-	if err != nil {
-		return err
+// printFirewall prints the rules. Devices that they leave out are an error.
+func printFirewall(o *output, rules api.FirewallRules) error {
+	var leftOut error
+	if len(rules.LeftOut) > 0 {
+		leftOut = fmt.Errorf("the rules leave out some devices: %s", strings.Join(rules.LeftOut, "\n"))
 	}
 	if o.json {
-		err = writeJSON(o, map[string]string{"format": rules.Format, "rules": rules.Rules})
-	} else {
-		_, err = fmt.Fprint(o.out, rules.Rules)
+		return errors.Join(writeJSON(o, map[string]string{"format": rules.Format, "rules": rules.Rules}), leftOut)
 	}
-	if len(rules.LeftOut) > 0 {
-		err = errors.Join(err, fmt.Errorf("the rules leave out some devices: %s", strings.Join(rules.LeftOut, "\n")))
-	}
-	return err
+	_, err := fmt.Fprint(o.out, rules.Rules) // never through the pager
+	return errors.Join(err, leftOut)
 }

@@ -24,7 +24,7 @@ func (p *program) confirmHostKeys(ctx context.Context, w warden.Warden, s api.Se
 	}
 	var trusted []api.HostKey
 	for _, k := range keys {
-		fmt.Fprintf(p.err, "%s shows the unknown host key %s\n", printable(k.Host), printable(k.Fingerprint))
+		fmt.Fprintf(p.err, "%s shows the unknown host key %s\n", terminal.Printable(k.Host), terminal.Printable(k.Fingerprint))
 		if p.confirm(ctx, "Trust it from now on?") {
 			trusted = append(trusted, k)
 		}

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,44 +22,21 @@ func importCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				results, err := w.Import(ctx, api.Import{Dir: dir}, nil)
-				if err != nil {
-					return err
-				}
-				return printImport(&p.output, results)
-			})
+			return do(p, cmd, watched(warden.Warden.Import, nil), api.Import{Dir: dir}, printImport)
 		},
 	}
 	p.waitFlag(cmd)
 	return cmd
 }
 
+// printImport prints the result of each file. Its error chooses the exit code.
 func printImport(o *output, results []api.ImportedFile) error {
 	var failed error
-	counts := make(map[string]int)
-	for _, r := range results {
-		counts[r.Status]++
-		if r.Status == api.StatusFailed {
-			failed = errDevicesFailed
-		}
+	if slices.ContainsFunc(results, func(r api.ImportedFile) bool { return r.Status == api.StatusFailed }) {
+		failed = errDevicesFailed
 	}
-	if o.json {
-		return errors.Join(writeJSON(o, map[string]any{"results": append([]api.ImportedFile{}, results...)}), failed)
+	if !o.json {
+		fmt.Fprint(o.err, terminal.Imports(results).Failures())
 	}
-	for _, r := range results {
-		switch {
-		case r.Status == api.StatusFailed:
-			fmt.Fprintf(o.err, "%s: %s\n  next: %s\n", oneLine(r.File), oneLine(r.Message), oneLine(r.Hint))
-		case !o.quiet:
-			fmt.Fprintf(o.out, "%s: %s %s (%s)\n", oneLine(r.File), r.Status, o.digest(r.SHA256), size(r.Size))
-			for _, note := range r.Notes {
-				fmt.Fprintf(o.out, "  %s\n", oneLine(note))
-			}
-		}
-	}
-	if !o.quiet {
-		fmt.Fprintf(o.out, "%s imported, %d known, %d failed\n", terminal.Count(counts[api.ImportedNew], "file"), counts[api.ImportedKnown], counts[api.StatusFailed])
-	}
-	return failed
+	return o.done(listOf("results", results), terminal.Imports(results).Format, failed)
 }

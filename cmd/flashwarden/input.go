@@ -68,7 +68,7 @@ func (p *program) askPassword(ctx context.Context, prompt string) (string, error
 	if err != nil {
 		return "", fmt.Errorf("read password: %w", err)
 	}
-	fmt.Fprint(p.err, printable(prompt))
+	fmt.Fprint(p.err, terminal.Printable(prompt))
 	defer fmt.Fprintln(p.err)
 	type answer struct {
 		secret []byte
@@ -96,7 +96,7 @@ func (p *program) confirm(ctx context.Context, question string) bool {
 	if !terminal.IsTerminal(p.in) {
 		return false
 	}
-	fmt.Fprintf(p.err, "%s [y/n] ", printable(question))
+	fmt.Fprintf(p.err, "%s [y/n] ", terminal.Printable(question))
 	answer := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(p.in).ReadString('\n')

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -33,17 +30,7 @@ func mirrorCommand(p *program) *cobra.Command {
 					return usageError{fmt.Errorf("--limit: %w", err)}
 				}
 			}
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				var events func(api.Event)
-				if !p.quiet && terminal.IsTerminal(p.err) {
-					events = mirrored(p.err)
-				}
-				res, err := w.Mirror(ctx, r, events)
-				if err != nil {
-					return err
-				}
-				return printMirror(&p.output, res)
-			})
+			return do(p, cmd, watched(warden.Warden.Mirror, p.percent("mirrored")), r, printMirror)
 		},
 	}
 	p.vaultFlag(cmd)
@@ -67,35 +54,10 @@ func absoluteTarget(target string) (string, error) {
 	return filepath.Abs(target)
 }
 
-// mirrored shows on one line how much of a mirror is done.
-func mirrored(w io.Writer) func(api.Event) {
-	return func(e api.Event) {
-		end := "\r"
-		if e.Bytes >= e.Size {
-			end = "\n"
-		}
-		fmt.Fprintf(w, "mirrored %s of %s%s", size(e.Bytes), size(e.Size), end)
-	}
-}
-
+// printMirror prints what a mirror copied. Its error chooses the exit code.
 func printMirror(o *output, res api.MirrorResult) error {
-	if o.json {
-		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
+	if !o.json {
+		fmt.Fprint(o.err, terminal.FormatCheckProblems(res.Problems)+terminal.FormatNotes(res.Notes))
 	}
-	found := listProblems(o.err, res.Problems)
-	for _, note := range res.Notes {
-		fmt.Fprintf(o.err, "note: %s\n", oneLine(note))
-	}
-	if o.quiet {
-		return found
-	}
-	if res.Made {
-		fmt.Fprintf(o.out, "Made a mirror at %s\n", res.Target)
-	}
-	fmt.Fprintf(o.out, "Copied %s and %d files (%s); the mirror has %s\n",
-		terminal.Count(res.Snapshots, "snapshot"), res.Blobs, size(res.Bytes), terminal.Count(res.Held, "snapshot"))
-	if res.Replaced > 0 {
-		fmt.Fprintf(o.out, "%d files of the mirror were damaged and were replaced\n", res.Replaced)
-	}
-	return found
+	return o.done(res, func(terminal.Layout) string { return terminal.FormatMirror(res) }, anyProblem(res.Problems))
 }

@@ -59,48 +59,6 @@ type program struct {
 	logTo io.Writer // where log lines go; nil: err
 }
 
-// output is where and how a command prints.
-type output struct {
-	out, err io.Writer
-	json     bool // one document on out, text for people on err
-	quiet    bool
-	verbose  bool
-	printed  bool // the document is printed
-	wide     bool // tables with every column, and nothing shortened
-	color    string
-	later    *strings.Builder // pages that wait until the data directory is free; nil: print at once
-	pager    string           // the shell command for texts that are longer than the screen; empty: none
-	paint    terminal.Palette // for out
-	paintErr terminal.Palette // for err
-}
-
-// setPalettes decides about colours when the flags are known.
-func (o *output) setPalettes(getenv func(name string) string) (err error) {
-	if o.paint, err = terminal.NewPalette(o.color, terminal.IsTerminal(o.out), getenv); err != nil {
-		return usageError{fmt.Errorf("--color %w", err)}
-	}
-	o.paintErr, err = terminal.NewPalette(o.color, terminal.IsTerminal(o.err), getenv)
-	return err
-}
-
-// show shows the progress of an operation on err, unless --quiet is given.
-func (o *output) show(d terminal.Display) *terminal.Progress {
-	if o.quiet {
-		return nil
-	}
-	return terminal.Show(o.err, d, o.paintErr)
-}
-
-// showFleet shows the progress of an operation on devices.
-func (o *output) showFleet() *terminal.Progress {
-	return o.show(&terminal.Fleet{Verbose: o.verbose})
-}
-
-// showTransfers shows the transfers of an offer or a reception.
-func (o *output) showTransfers() *terminal.Progress {
-	return o.show(&terminal.Transfers{Framed: terminal.SizeOf(o.err) != terminal.Size{}})
-}
-
 // main runs the command line and returns the exit code.
 func (p *program) main(args []string) int {
 	ctx, signals := untilSignal()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,13 +29,7 @@ func pruneCommand(p *program) *cobra.Command {
 			if r.Retention == (api.Retention{}) && anyGiven(cmd.Flags(), "keep-") {
 				return usageError{errors.New("every --keep option is 0; to keep only the newest snapshot of each device, use --keep-last 1")}
 			}
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				res, err := w.Prune(ctx, r)
-				if err != nil {
-					return err
-				}
-				return printPrune(&p.output, res, r.DryRun)
-			})
+			return do(p, cmd, warden.Warden.Prune, r, func(o *output, res api.PruneResult) error { return printPrune(o, res, r.DryRun) })
 		},
 	}
 	fs := cmd.Flags()
@@ -59,28 +52,10 @@ func anyGiven(fs *pflag.FlagSet, prefix string) bool {
 	return given
 }
 
+// printPrune prints what was removed. Its error chooses the exit code.
 func printPrune(o *output, res api.PruneResult, dryRun bool) error {
-	if o.json {
-		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
+	if !o.json && len(res.Problems) > 0 {
+		fmt.Fprint(o.err, terminal.FormatCheckProblems(res.Problems)+"Because of these documents, no files are removed\n")
 	}
-	found := listProblems(o.err, res.Problems)
-	if found != nil {
-		fmt.Fprintln(o.err, "Because of these documents, no files are removed")
-	}
-	if o.quiet {
-		return found
-	}
-	list, verb := "", "Removed"
-	if dryRun && len(res.Removed) > 0 {
-		table := terminal.Table{Columns: []terminal.Column{{Head: "SNAPSHOT", Keep: true}, {Head: "DEVICE"}, {Head: "TAKEN"}}}
-		for _, s := range res.Removed {
-			table.Rows = append(table.Rows, cells(s.Snapshot, s.Device, localTime(s.Started)))
-		}
-		list = table.Format(o.layout())
-	}
-	if dryRun {
-		verb = "Would remove"
-	}
-	summary := fmt.Sprintf("%s %d snapshots and %d files (%s); %d snapshots stay\n", verb, len(res.Removed), res.Blobs, size(res.Bytes), res.Kept)
-	return errors.Join(o.page(list+summary), found)
+	return o.done(res, func(l terminal.Layout) string { return terminal.FormatPrune(res, dryRun, l) }, anyProblem(res.Problems))
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -19,17 +17,11 @@ func rebuildCommand(p *program) *cobra.Command {
 		Short: "make a new index of the vault after the catalog was lost",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				var events func(api.Event)
-				if r.Convert && !p.quiet && terminal.IsTerminal(p.err) {
-					events = percent(p.err)
-				}
-				res, err := w.Rebuild(ctx, r, events)
-				if err != nil {
-					return err
-				}
-				return printRebuild(&p.output, res)
-			})
+			rebuild := watched(warden.Warden.Rebuild, nil)
+			if r.Convert {
+				rebuild = watched(warden.Warden.Rebuild, p.percent("read"))
+			}
+			return do(p, cmd, rebuild, r, printRebuild)
 		},
 	}
 	p.vaultFlag(cmd)
@@ -40,21 +32,14 @@ func rebuildCommand(p *program) *cobra.Command {
 	return cmd
 }
 
+// printRebuild prints what the new index has. Its error chooses the exit code.
 func printRebuild(o *output, res api.RebuildResult) error {
-	if o.json {
-		return errors.Join(writeJSON(o, res), anyProblem(res.Problems))
+	if !o.json {
+		fmt.Fprint(o.out, terminal.FormatCheckProblems(res.Problems))
 	}
-	found := listProblems(o.out, res.Problems)
-	if res.Lost > 0 {
+	if !o.json && res.Lost > 0 {
 		fmt.Fprintf(o.err, "%s lost. Restore them from a mirror: flashwarden check --repair-from TARGET. If they are lost for good: flashwarden rebuild --forget-lost\n",
 			terminal.Count(res.Lost, "snapshot"))
 	}
-	if o.quiet {
-		return found
-	}
-	if res.Converted > 0 {
-		fmt.Fprintf(o.out, "converted %d snapshots\n", res.Converted)
-	}
-	fmt.Fprintf(o.out, "Index: %d snapshots, %d added, %d removed\n", res.Snapshots, res.Added, res.Removed)
-	return found
+	return o.done(res, func(terminal.Layout) string { return terminal.FormatRebuild(res) }, anyProblem(res.Problems))
 }

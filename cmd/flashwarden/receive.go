@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
 	"flashwarden/internal/config"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -69,36 +69,16 @@ func runReceiveOne(ctx context.Context, o *output, w warden.Warden, r api.Receiv
 	if err != nil {
 		return err
 	}
-	printCopy(o, permit, r)
+	if !o.quiet {
+		fmt.Fprint(o.err, terminal.FormatReceive(permit, r, o.layoutErr()))
+	}
 	show := o.showTransfers()
 	res, err := w.AwaitReception(ctx, permit, show.Event)
 	show.Close()
 	if err != nil {
 		return err
 	}
-	return errors.Join(reportReceived(o, []api.BackupResult{res}), over(res.Status))
-}
-
-// printCopy prints the lines to type on the device.
-func printCopy(o *output, permit api.Permit, r api.Receive) {
-	if o.quiet {
-		return
-	}
-	name := permit.Name
-	fmt.Fprintf(o.err, "%s may send one file of at most %s until %s\n\n", permit.Peer, size(r.MaxSize), clock(permit.Until))
-	if name == "" {
-		name = "FILE"
-	}
-	host := permit.Server
-	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
-		host = "[" + host + "]"
-	}
-	fmt.Fprintf(o.err, "on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name)
-	o.tell("", "(FILE is the name of the image; if it is in a directory, type flash:/DIR/FILE. The device asks for host and name again: press Return.)\n")
-	if r.Device == "" && permit.Device == "" {
-		o.tell("", "No device has the address "+permit.Peer+", or more than one: the snapshot is named after the address. Use --device NAME to choose the device")
-	}
-	warnPort(o, permit.Port)
+	return errors.Join(printReceived(o, res), over(res.Status))
 }
 
 // receiveByRules receives the files that the rules in the configuration permit,
@@ -113,7 +93,9 @@ func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 	results, err := w.AwaitRules(ctx, func(e api.Event) {
 		switch {
 		case e.Step == api.StepServing:
-			printRules(&p.output, rules)
+			if !p.quiet {
+				fmt.Fprint(p.err, terminal.FormatRules(rules, p.layoutErr()))
+			}
 		case e.Received != nil:
 			show.Aside(func() { tellArrival(&p.output, *e.Received) })
 		default:
@@ -122,23 +104,12 @@ func runReceiveByRules(ctx context.Context, p *program, w warden.Warden) error {
 	})
 	show.Close()
 	if p.json {
-		err = errors.Join(err, writeJSON(&p.output, map[string]any{"results": append([]api.BackupResult{}, results...)}))
+		err = errors.Join(err, writeJSON(&p.output, listOf("results", results)))
 	}
 	return err
 }
 
-// printRules prints the rules that hold from now on.
-func printRules(o *output, rules api.Rules) {
-	if o.quiet {
-		return
-	}
-	for _, r := range rules.Rules {
-		fmt.Fprintf(o.err, "accepting %s of at most %s from %s\n", oneLine(r.Name), size(r.MaxSize), r.From)
-	}
-	warnPort(o, rules.Port)
-}
-
-// printArrival prints the result of one file, while more files may arrive.
+// tellArrival prints the result of one file, while more files may arrive.
 func tellArrival(o *output, r api.BackupResult) {
 	if o.json {
 		return
@@ -148,36 +119,14 @@ func tellArrival(o *output, r api.BackupResult) {
 	}
 }
 
-// reportReceived prints the results. The caller chooses the exit code.
-func reportReceived(o *output, results []api.BackupResult) error {
-	if o.json {
-		return writeJSON(o, map[string]any{"results": results})
-	}
-	for _, r := range results {
-		if err := printReceived(o, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// printReceived prints the result of one file. The caller chooses the exit code.
 func printReceived(o *output, r api.BackupResult) error {
-	name := r.Device
-	if name == "" {
-		name = "received"
-	}
-	if r.Status != api.StatusOK {
-		explainResult(o, name, r.Message, r.Hint)
+	switch {
+	case o.json:
+		return writeJSON(o, listOf("results", []api.BackupResult{r}))
+	case o.quiet && r.Status == api.StatusOK:
 		return nil
 	}
-	if o.quiet {
-		return nil
-	}
-	f := r.Files[0]
-	l := o.layout()
-	_, err := fmt.Fprint(o.out, l.Prose("", oneLine(fmt.Sprintf("%s: received %s (%s, %s, evidence %s); it is in the vault as snapshot %s", name, f.Path, size(f.Size), f.Kind, f.Evidence, r.Snapshot))))
-	for _, note := range r.Notes {
-		fmt.Fprint(o.out, l.Prose("  ", oneLine(note)))
-	}
+	_, err := fmt.Fprint(o.out, terminal.FormatReceived(r, o.layout())) // at once: more may arrive
 	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -20,24 +19,15 @@ func snapshotsCommand(p *program) *cobra.Command {
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			device := strings.Join(args, "")
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				rows, err := w.Snapshots(ctx, api.Named{Name: device})
-				if err != nil {
-					return err
-				}
-				return printSnapshots(&p.output, device, rows, time.Now())
-			})
+			return do(p, cmd, warden.Warden.Snapshots, api.Named{Name: device}, func(o *output, rows []api.SnapshotRow) error { return printSnapshots(o, device, rows) })
 		},
 	}
 	wideFlag(cmd, &p.output)
 	return cmd
 }
 
-func printSnapshots(o *output, device string, list []api.SnapshotRow, now time.Time) error {
-	if o.json {
-		return writeJSON(o, map[string]any{"snapshots": append([]api.SnapshotRow{}, list...)})
-	}
-	if len(list) == 0 {
+func printSnapshots(o *output, device string, list []api.SnapshotRow) error {
+	if len(list) == 0 && !o.json {
 		next := api.Do("backup").With("all", "")
 		if device != "" {
 			next = api.Do("backup", device)
@@ -45,7 +35,7 @@ func printSnapshots(o *output, device string, list []api.SnapshotRow, now time.T
 		o.tell("", "No snapshots yet. Make some: "+next.String())
 		return nil
 	}
-	return o.page(terminal.Snapshots(list, now).Format(o.layout()))
+	return o.answer(listOf("snapshots", list), terminal.Snapshots(list, time.Now()).Format, nil)
 }
 
 func showCommand(p *program) *cobra.Command {
@@ -55,22 +45,13 @@ func showCommand(p *program) *cobra.Command {
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				s, err := w.Snapshot(ctx, api.Named{Name: args[0]})
-				if err != nil {
-					return err
-				}
-				return printSnapshot(&p.output, s, time.Now())
-			})
+			return do(p, cmd, warden.Warden.Snapshot, api.Named{Name: args[0]}, printSnapshot)
 		},
 	}
 	wideFlag(cmd, &p.output)
 	return cmd
 }
 
-func printSnapshot(o *output, s api.Snapshot, now time.Time) error {
-	if o.json {
-		return writeJSON(o, s)
-	}
-	return o.page(terminal.FormatSnapshot(s, now, o.digest, o.layout()))
+func printSnapshot(o *output, s api.Snapshot) error {
+	return o.answer(s, func(l terminal.Layout) string { return terminal.FormatSnapshot(s, time.Now(), l) }, nil)
 }

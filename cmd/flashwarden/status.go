@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -21,13 +20,8 @@ func statusCommand(p *program) *cobra.Command {
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				s, err := w.Status(ctx, selected)
-				if err != nil {
-					return err
-				}
-				shown := terminal.Status{Status: s, Whole: len(args) == 0 && selected.Group+selected.Site == "", Named: len(args) > 0}
-				return printStatus(&p.output, shown, time.Now())
+			return do(p, cmd, warden.Warden.Status, selected, func(o *output, s api.Status) error {
+				return printStatus(o, terminal.Status{Status: s, Whole: len(args) == 0 && selected.Group+selected.Site == "", Named: len(args) > 0}, time.Now())
 			})
 		},
 	}

@@ -52,6 +52,23 @@ func Read(r io.Reader, yield func(api.Hash)) error {
 	return err
 }
 
+// About returns the lines of a list that may concern one of the images.
+func About(images []api.Image, r io.Reader) ([]api.Hash, error) {
+	known := make(map[string]bool)
+	for _, i := range images {
+		for _, text := range append([]string{i.MD5, i.SHA256}, i.Names...) {
+			known[text] = text != ""
+		}
+	}
+	var hashes []api.Hash
+	err := Read(r, func(h api.Hash) {
+		if known[h.Name] || known[h.MD5] || known[h.SHA256] {
+			hashes = append(hashes, h)
+		}
+	})
+	return hashes, err
+}
+
 // firstLine looks at the first line that is neither empty nor a comment. It skips
 // those before it.
 func firstLine(b *bufio.Reader) (string, error) {

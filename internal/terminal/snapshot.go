@@ -24,16 +24,15 @@ func Snapshots(list []api.SnapshotRow, now time.Time) Table {
 }
 
 // FormatSnapshot returns the facts and the files of a snapshot, and below them its
-// notes, how each image was proved, and why files are missing. digest shortens a
-// SHA-256.
-func FormatSnapshot(s api.Snapshot, now time.Time, digest func(string) string, l Layout) string {
+// notes, how each image was proved, and why files are missing.
+func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 	head := Fields("snapshot", s.ID, "device", s.Device, "status", StatusText(s.Status, len(s.Warnings)), "taken", TimeAndAge(s.Started, now),
 		"hostname", s.Facts.Hostname, "software", s.Facts.OS+" "+s.Facts.Version, "model", s.Facts.Model,
 		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
 	head[2].Value.Tone = toneWith(s.Status, len(s.Warnings))
 	table := Table{Columns: []Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
 	for _, f := range s.Files {
-		row := Texts(f.Path, f.Kind, Bytes(f.Size), f.Evidence, digest(f.SHA256))
+		row := Texts(f.Path, f.Kind, Bytes(f.Size), f.Evidence, l.Digest(f.SHA256))
 		if f.Cause != "" {
 			row[3] = Cell{Text: "missing: " + string(f.Cause), Tone: Bad}
 		}

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"strings"
@@ -25,7 +25,7 @@ func TestReleases(t *testing.T) {
 	var got []string
 	for _, r := range all {
 		var row []string
-		for _, c := range r.row(&output{}) {
+		for _, c := range r.row(Layout{}) {
 			row = append(row, c.Text)
 		}
 		got = append(got, strings.Join(row, "|"))

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/terminal"
 )
 
 // TestTablesFit prints the tables of 0, 1, 3 and 40 devices on three screens. No
@@ -31,11 +30,10 @@ func TestTablesFit(t *testing.T) {
 			image.Devices = append(image.Devices, name)
 		}
 		for _, columns := range []int{80, 100, 160} {
-			o := &output{}
-			all := terminal.Devices(devices, now).Format(terminal.Layout{Columns: columns}) + terminal.Snapshots(snapshots, now).Format(terminal.Layout{Columns: columns}) +
-				o.tableOfImages([]api.Image{image}).Format(terminal.Layout{Columns: columns})
+			l := Layout{Columns: columns}
+			all := Devices(devices, now).Format(l) + Snapshots(snapshots, now).Format(l) + FormatImages([]api.Image{image}, l)
 			for line := range strings.Lines(all) {
-				if w := terminal.Width(strings.TrimSuffix(line, "\n")); w > columns {
+				if w := Width(strings.TrimSuffix(line, "\n")); w > columns {
 					t.Errorf("%d devices, %d columns: a line of %d:\n%s", n, columns, w, line)
 				}
 			}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/api"
+	"flashwarden/internal/warden"
+)
+
+// operation is one method of warden.Warden: warden.Warden.Prune.
+type operation[Request, Result any] func(w warden.Warden, ctx context.Context, r Request) (Result, error)
+
+// do runs one operation for a command, and prints its result.
+func do[Request, Result any](p *program, cmd *cobra.Command, op operation[Request, Result], r Request, print func(*output, Result) error) error {
+	return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+		result, err := op(w, ctx, r)
+		if err != nil {
+			return err
+		}
+		return print(&p.output, result)
+	})
+}
+
+// watched is an operation whose progress show receives; nil: nothing does.
+func watched[Request, Result any](op func(warden.Warden, context.Context, Request, func(api.Event)) (Result, error), show func(api.Event)) operation[Request, Result] {
+	return func(w warden.Warden, ctx context.Context, r Request) (Result, error) { return op(w, ctx, r, show) }
+}
