@@ -63,12 +63,12 @@ func TestRefusedRestore(t *testing.T) {
   note: note
 `
 	const failure = `
-sw1: cancelled
+sw1: refused
   flash:/vlan.dat is there with other content
   next: add --replace
 `
 	for quiet, want := range map[bool][2]string{
-		false: {plan + "sw1: cancelled, 0 B copied in 0.0 s\n" + failure, ""},
+		false: {plan + failure, ""},
 		true:  {plan, failure},
 	} {
 		var out, errs bytes.Buffer

@@ -47,9 +47,7 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 	if r.Facts.Version != "" {
 		runs = OneLine(", runs " + r.Facts.Version + " from " + r.Facts.Image)
 	}
-	if r.Refused {
-		say("%s", l.Palette.Paint(ToneOf(r.Status), refusedWord(r)))
-	} else {
+	if !r.Refused { // else the block below says it
 		say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)), Bytes(r.BytesCopied), r.Seconds, runs)
 	}
 	t := Table{Columns: []Column{{Head: "PATH", Keep: true}, {Head: "DONE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}}}
@@ -80,7 +78,11 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 
 // FormatRestoreFailure says why a restore failed, and the next step.
 func FormatRestoreFailure(r api.RestoreResult, l Layout) string {
-	return Failure(api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, l)
+	status := r.Status
+	if r.Refused {
+		status = refusedWord(r)
+	}
+	return Failure(api.BackupResult{Device: r.Device, Status: status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, l)
 }
 
 // refusedWord tells a refusal from the answer no: that plan had none.
