@@ -43,6 +43,7 @@ func restoreCommand(p *program) *cobra.Command {
 	fs.BoolVar(&f.yes, "yes", false, "do not ask before changing the device")
 	fs.BoolVar(&r.Replace, "replace", false, "replace files that differ, after confirming that the vault has a copy of them")
 	fs.StringArrayVar(&r.Delete, "delete", nil, "`FILE` on the device to delete to make room, after confirming that the vault has a copy; may be repeated")
+	wideFlag(cmd, &p.output)
 	p.vaultFlag(cmd)
 	p.waitFlag(cmd)
 	p.completeFlagOf(cmd, "snapshot", api.NamesOfSnapshots)

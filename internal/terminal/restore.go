@@ -50,16 +50,8 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 	if !r.Refused { // else the block below says it
 		say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)), Bytes(r.BytesCopied), r.Seconds, runs)
 	}
-	t := Table{Columns: []Column{{Head: "PATH", Keep: true}, {Head: "DONE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}}}
-	for _, f := range r.Files {
-		done := "unchanged"
-		if f.Copied {
-			done = "restored"
-		}
-		t.Rows = append(t.Rows, []Cell{{Text: f.Path}, {Text: done}, {Text: Bytes(f.Size)}, {Text: f.Evidence}})
-	}
-	if len(t.Rows) > 0 {
-		b.WriteString(t.Format(l))
+	if len(r.Files) > 0 {
+		b.WriteString(tableOfRestored(r.Files).Format(l))
 	}
 	for _, d := range r.Deleted {
 		say("deleted %s", OneLine(d))
@@ -74,6 +66,19 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 		b.WriteString(FormatRestoreFailure(r, l))
 	}
 	return b.String()
+}
+
+// tableOfRestored lists the files of a restore.
+func tableOfRestored(files []api.File) Table {
+	t := Table{Columns: []Column{{Head: "PATH"}, {Head: "DONE", Keep: true}, {Head: "SIZE", Right: true, Keep: true}, {Head: "EVIDENCE", Keep: true}}}
+	for _, f := range files {
+		done := "unchanged"
+		if f.Copied {
+			done = "restored"
+		}
+		t.Rows = append(t.Rows, Texts(f.Path, done, Bytes(f.Size), f.Evidence))
+	}
+	return t
 }
 
 // FormatRestoreFailure says why a restore failed, and the next step.

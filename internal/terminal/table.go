@@ -11,7 +11,7 @@ type Column struct {
 	Right bool // numbers: the cells stand at the right
 	Spare bool // left out if the screen has no room for it
 	Wide  bool // only if the screen has room for it, or if all is asked for
-	Keep  bool // never shortened: a text that a person types again
+	Keep  bool // shortened only if there is no other way: a text that a person types again
 }
 
 // Cell is one cell of a Table. An empty text is shown as "-".
@@ -62,7 +62,8 @@ const (
 // Format returns the lines of the table. It leaves out columns that are empty in
 // every row. Wide columns are printed if they fit on the screen, from left to
 // right. If the others do not fit, the spare ones are left out, the last one
-// first, and then the widest ones are shortened.
+// first, and then the widest ones are shortened. No line is longer than a screen of
+// 80 columns.
 func (t Table) Format(l Layout) string {
 	t = t.printable()
 	shown := t.shown(l)
@@ -149,26 +150,40 @@ func (t Table) width(column int) int {
 	return widest
 }
 
-// shorten makes the widest columns narrower until all fit on the screen, or
-// until none may be narrower.
+// shorten makes the widest columns narrower until all fit on the screen: first
+// those that need not be kept, then the others, and the first column last, because
+// it names the row.
 func (t Table) shorten(shown, widths []int, screen int) {
 	total := -gap
 	for _, w := range widths {
 		total += w + gap
 	}
-	for ; total > screen; total-- {
-		widest := -1
-		for i, column := range shown {
-			least := max(narrowed, Width(t.Columns[column].Head))
-			if !t.Columns[column].Keep && widths[i] > least && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
+	for _, may := range []func(i int) bool{
+		func(i int) bool { return !t.Columns[shown[i]].Keep },
+		func(i int) bool { return i > 0 },
+		func(int) bool { return true },
+	} {
+		for ; total > screen; total-- {
+			widest := t.widest(shown, widths, may)
+			if widest < 0 {
+				break
 			}
+			widths[widest]--
 		}
-		if widest < 0 {
-			return
-		}
-		widths[widest]--
 	}
+}
+
+// widest returns the widest of the columns that may be narrower; -1 if there is
+// none.
+func (t Table) widest(shown, widths []int, may func(i int) bool) int {
+	widest := -1
+	for i, column := range shown {
+		least := max(narrowed, Width(t.Columns[column].Head))
+		if may(i) && widths[i] > least && (widest < 0 || widths[i] > widths[widest]) {
+			widest = i
+		}
+	}
+	return widest
 }
 
 // tail chooses how many cells of its end a text keeps that is too long for a column

@@ -40,9 +40,9 @@ SHA256        NAME                   SIZE  STATUS
 77aa52c1d0e4  x\x1b.bin               1 B  damaged
 `},
 		{"narrower than it can be", terminal.Layout{Columns: 20}, `
-SHA256        NAME         SIZE  STATUS
-3f9a52c1d0e4  c375…bin  18.3 MB  ok
-77aa52c1d0e4  x\x1…bin      1 B  damaged
+SHA256    NAME         SIZE  STATUS
+3f9a…0e4  c375…bin  18.3 MB  ok
+77aa…0e4  x\x1…bin      1 B  damaged
 `},
 		{"room for one more", terminal.Layout{Columns: 87}, `
 SHA256        NAME                                    SIZE  STATUS   SITE  FILE VERSION
