@@ -61,17 +61,19 @@ var arrows = map[string][]string{
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
-		"internal/lazyregexp", "internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
+		"internal/inventory", "internal/lazyregexp", "internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
-		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/httpapi", "internal/iossim",
+		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/httpapi", "internal/inventory", "internal/iossim",
 		"internal/logqueue", "internal/terminal", "internal/tftpd", "internal/warden"},
 
 	"tftp/conformance":                      {}, // the standard library only
 	"tftp/conformance/cmd/tftp-conformance": {"tftp/conformance"},
 
 	"internal/catalog/sqlite/sqlitetest": {"internal/catalog/sqlite"}, // a test kit
+
+	"internal/inventory": {"api"},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -116,6 +116,11 @@ func (c *Client) Import(ctx context.Context, r api.Import, events func(api.Event
 	return run[[]api.ImportedFile](ctx, c, "import", r, events)
 }
 
+// ImportDevices brings the devices of a list into the inventory.
+func (c *Client) ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error) {
+	return run[api.InventoryDiff](ctx, c, "import-devices", r, nil)
+}
+
 // CompareImages compares the images in the vault with published digests.
 func (c *Client) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error) {
 	return run[[]api.Image](ctx, c, "compare-images", r, nil)

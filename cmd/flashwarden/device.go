@@ -19,12 +19,12 @@ import (
 func deviceCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
-		Short: "add, list, show, edit, remove and test devices",
+		Short: "add, import, list, show, edit, remove and test devices",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE:  whichSubcommand,
 	}
 	cmd.AddCommand(deviceAddCommand(p), deviceListCommand(p), deviceShowCommand(p),
-		deviceEditCommand(p), deviceRemoveCommand(p), deviceTestCommand(p))
+		deviceEditCommand(p), deviceImportCommand(p), deviceRemoveCommand(p), deviceTestCommand(p))
 	return cmd
 }
 

@@ -131,6 +131,10 @@ func (f *fake) Import(ctx context.Context, r api.Import, events func(api.Event))
 	return do[[]api.ImportedFile](ctx, f, "Import", r, events)
 }
 
+func (f *fake) ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error) {
+	return do[api.InventoryDiff](ctx, f, "ImportDevices", r, nil)
+}
+
 func (f *fake) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error) {
 	return do[[]api.Image](ctx, f, "CompareImages", r, nil)
 }

@@ -42,6 +42,7 @@ func New(w warden.Warden, log *slog.Logger) http.Handler {
 	route(h, "add-device", plain(w.AddDevice))
 	route(h, "edit-device", plain(w.EditDevice))
 	route(h, "remove-devices", plain(w.RemoveDevices))
+	route(h, "import-devices", plain(w.ImportDevices))
 	route(h, "devices", plain(w.Devices))
 	route(h, "device", plain(w.Device))
 	route(h, "status", plain(w.Status))

@@ -167,8 +167,39 @@ func enoughToLogIn(d api.Device, s catalog.Secrets) error {
 	return nil
 }
 
+// EnoughToLogIn refuses a new device that has nothing to log in with.
+func EnoughToLogIn(c api.DeviceChange) error {
+	var s catalog.Secrets
+	for _, p := range []struct{ secret, in *string }{{c.Password, &s.Password}, {c.Identity, &s.Identity}, {c.ViaPassword, &s.ViaPassword}, {c.ViaIdentity, &s.ViaIdentity}} {
+		if p.secret != nil {
+			*p.in = *p.secret
+		}
+	}
+	return enoughToLogIn(c.Device, s)
+}
+
 // invalid is the problem of a device that cannot be kept as it is.
 func invalid(fix api.Fix, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &api.Problem{Detail: err.Error(), Fix: fix, Exit: api.ExitUsage, Err: err}
+}
+
+// NewPasswords returns the names of the passwords in c that the device does not have
+// yet. It takes the others out of c.
+func (n *Node) NewPasswords(c *api.DeviceChange, d api.Device, had catalog.Secrets) (names []string) {
+	for _, p := range []struct {
+		name, use, sealed string
+		secret            **string
+	}{{"password", usePassword, had.Password, &c.Password}, {"enable_password", useEnable, had.EnablePassword, &c.EnablePassword}} {
+		if *p.secret == nil {
+			continue
+		}
+		// One that does not open is replaced.
+		if stored, err := n.unseal(p.sealed, p.use, d); err == nil && stored == **p.secret {
+			*p.secret = nil
+			continue
+		}
+		names = append(names, p.name)
+	}
+	return names
 }

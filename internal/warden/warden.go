@@ -22,6 +22,8 @@ type Warden interface {
 	AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
 	EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
 	RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error)
+	// ImportDevices brings the devices of a list into the inventory.
+	ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error)
 	Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error)
 	Device(ctx context.Context, n api.Named) (api.DeviceDetail, error)
 	// Status reports which devices are protected, and why others are not.

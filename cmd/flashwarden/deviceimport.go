@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flashwarden/api"
+	"flashwarden/internal/inventory"
+	"flashwarden/internal/terminal"
+	"flashwarden/internal/warden"
+)
+
+// maxInventory is the largest size of a list of devices, in bytes.
+const maxInventory = 16 << 20
+
+// inventoryTimeout is how long a server may take to send a list.
+const inventoryTimeout = time.Minute
+
+func deviceImportCommand(p *program) *cobra.Command {
+	var f deviceFlags
+	var format, columns string
+	var prune, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "import FILE|URL",
+		Short: "add and change devices from a list: CSV, or router.db of RANCID or Oxidized",
+		Long: `import reads a list of devices, prints what changes, and changes the inventory. It
+adds devices that are new, and sets the settings that the list has. It keeps all
+other settings, and devices that are not in the list, unless --prune removes them.
+If one line is wrong, it changes nothing. FILE may be - for standard input.
+
+The first line of a CSV file names its columns:
+  ` + strings.Join(inventory.Columns, ", ") + `
+Only name is needed; import ignores other columns, and empty cells. router.db has
+NAME;TYPE;STATE in each line; import takes the types cisco, ios and iosxe that are
+up. --map names columns that are called otherwise, or the numbers of the columns in
+a router.db.
+
+The flags that describe a device give new devices what the list does not have. The
+passwords in a list are kept encrypted; delete the list afterwards.`,
+		Example: `  flashwarden device import switches.csv --username backup --password-file pw --enable-password-file en
+  flashwarden device import switches.csv --map 'name=Hostname,address=Mgmt IP' --dry-run
+  flashwarden device import /var/lib/rancid/core/router.db --username backup --password-file pw --prune
+  flashwarden device import router.db --map name=1,type=2,username=3,password=4`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("address") {
+				return usageError{errors.New("--address is for one device: the list has the addresses")}
+			}
+			list, err := readInventory(cmd.Context(), p, args[0], format, columns)
+			if err != nil {
+				return usageError{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				return runImportDevices(ctx, p, w, list, f, cmd.Flags(), api.Inventory{Prune: prune, DryRun: dryRun})
+			})
+		},
+	}
+	f.register(cmd.Flags())
+	cmd.Flags().Lookup("address").Hidden = true // each device has its own
+	cmd.Flags().Lookup("password-file").Usage = "`FILE` with the password in its first line, or - for standard input"
+	cmd.Flags().StringVar(&format, "format", "", "csv or router.db (default: by the name of the file)")
+	cmd.Flags().StringVar(&columns, "map", "", "`SETTING=COLUMN,...`: columns of a CSV file by their names, of router.db by their numbers from 1")
+	cmd.Flags().BoolVar(&prune, "prune", false, "remove devices that are not in the list; their snapshots stay in the vault")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would change")
+	completeDevice(p, cmd)
+	completeWords(cmd, "format", inventory.CSV, inventory.RouterDB)
+	noFiles(cmd, "map")
+	return cmd
+}
+
+// readInventory reads a list from a file, a server or standard input.
+func readInventory(ctx context.Context, p *program, source, format, columns string) (inventory.List, error) {
+	if format == "" {
+		switch path.Ext(source) {
+		case ".csv":
+			format = inventory.CSV
+		case ".db":
+			format = inventory.RouterDB
+		default:
+			return inventory.List{}, errors.New("which format? Give --format csv or --format router.db")
+		}
+	}
+	m, err := inventory.ParseMap(columns)
+	if err != nil {
+		return inventory.List{}, fmt.Errorf("--map: %w", err)
+	}
+	r, err := openInventory(ctx, p, source)
+	if err != nil {
+		return inventory.List{}, err
+	}
+	defer r.Close() // it was only read
+	limited := &io.LimitedReader{R: r, N: maxInventory + 1}
+	var list inventory.List
+	switch format {
+	case inventory.CSV:
+		list, err = inventory.ReadCSV(limited, m)
+	case inventory.RouterDB:
+		list, err = inventory.ReadRouterDB(limited, m)
+	default:
+		return list, fmt.Errorf("--format %q: use csv or router.db", format)
+	}
+	if limited.N == 0 {
+		err = fmt.Errorf("it has more than %d bytes", maxInventory)
+	}
+	return list, err
+}
+
+// openInventory opens a file, an address of a web server, or standard input.
+func openInventory(ctx context.Context, p *program, source string) (io.ReadCloser, error) {
+	switch {
+	case source == "-":
+		return io.NopCloser(p.in), nil
+	case !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://"):
+		return os.Open(source)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{Timeout: inventoryTimeout}
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
+		return nil, fmt.Errorf("the server answers %s", answer.Status)
+	}
+	return answer.Body, nil
+}
+
+// runImportDevices imports a list. With --quiet it prints nothing.
+func runImportDevices(ctx context.Context, p *program, w warden.Warden, list inventory.List, f deviceFlags, given *pflag.FlagSet, r api.Inventory) error {
+	for _, s := range list.Skipped {
+		r.Others = append(r.Others, s.Name)
+	}
+	var err error
+	if r.New, err = change(ctx, p, f, given, api.DeviceDetail{}, false); err != nil {
+		return err
+	}
+	r.Entries = list.Entries
+	diff, err := w.ImportDevices(ctx, r)
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return writeJSON(&p.output, struct {
+			api.InventoryDiff
+			Skipped []inventory.Skipped `json:"skipped"`
+			Ignored []string            `json:"ignored_columns"`
+		}{diff, append([]inventory.Skipped{}, list.Skipped...), append([]string{}, list.Ignored...)})
+	}
+	if p.quiet {
+		return nil
+	}
+	for _, s := range list.Skipped {
+		p.tell("", fmt.Sprintf("line %d: %s skipped: %s", s.Line, s.Name, s.Reason))
+	}
+	if len(list.Ignored) > 0 {
+		p.tell("", "ignored columns: "+strings.Join(list.Ignored, ", "))
+	}
+	return p.page(terminal.Inventory(diff).Format(p.layout()))
+}

@@ -1,0 +1,169 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/inventory"
+	"flashwarden/internal/node"
+)
+
+// ImportDevices brings the devices of a list into the inventory, and reports what
+// changes. If one entry is wrong, it changes nothing. Devices that the list does not
+// have stay, unless Prune removes them; snapshots stay in any case. After an error
+// of the disk some devices may be changed; the same import then does the rest.
+func (l *Local) ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error) {
+	if err := l.allow(ctx, admin, "import devices"); err != nil {
+		return api.InventoryDiff{}, err
+	}
+	if len(r.Entries) == 0 {
+		return api.InventoryDiff{}, Invalid("the list has no device to import")
+	}
+	var n *node.Node // nil: a dry run, which makes no data directory
+	if err := node.Exists(ctx, l.opts.Data); !r.DryRun || !errors.Is(err, node.ErrNoData) {
+		if n, err = l.ready(ctx); err != nil {
+			return api.InventoryDiff{}, err
+		}
+	}
+	i := devicesImport{Inventory: r, node: n, diff: api.InventoryDiff{Changes: []api.InventoryChange{}, DryRun: r.DryRun}}
+	if err := i.plan(ctx); err != nil {
+		return api.InventoryDiff{}, err
+	}
+	if !r.DryRun {
+		for _, write := range i.writes {
+			if err := write(ctx); err != nil {
+				return api.InventoryDiff{}, err
+			}
+		}
+	}
+	return i.diff, nil
+}
+
+// devicesImport is one import of devices.
+type devicesImport struct {
+	api.Inventory
+	node   *node.Node
+	diff   api.InventoryDiff
+	writes []func(ctx context.Context) error // of the changes
+}
+
+// plan compares the list with the inventory.
+func (i *devicesImport) plan(ctx context.Context) error {
+	have := map[string]api.Device{}
+	if i.node != nil {
+		devices, err := i.node.Catalog.Devices(ctx, api.Select{})
+		if err != nil {
+			return err
+		}
+		for _, d := range devices {
+			have[d.Name] = d
+		}
+	}
+	listed := map[string]bool{}
+	for _, name := range i.Others {
+		listed[name] = true
+	}
+	var wrong []string
+	for _, e := range i.Entries {
+		listed[e.Name] = true
+		was, known := have[e.Name]
+		if err := i.entry(ctx, e, was, known); err != nil {
+			wrong = append(wrong, fmt.Sprintf("line %d: %s", e.Line, AsProblem(err).Detail))
+		}
+	}
+	if len(wrong) > 0 {
+		return i.refusal(wrong)
+	}
+	for name := range have {
+		if !listed[name] {
+			i.extra(name)
+		}
+	}
+	slices.SortFunc(i.diff.Changes, func(a, b api.InventoryChange) int { return strings.Compare(a.Device, b.Device) })
+	return nil
+}
+
+// refusal is the problem of a list with wrong entries.
+func (i *devicesImport) refusal(wrong []string) error {
+	const shown = 10
+	if more := len(wrong) - shown; more > 0 {
+		wrong = append(wrong[:shown], fmt.Sprintf("and %d more", more))
+	}
+	p := Invalid("%s", strings.Join(wrong, "\n"))
+	p.Fix = api.Say("nothing was changed; repair these lines. Options such as ").Option("username", "").Say(" and ").Option("password_file", "").
+		Say(" give new devices the settings that the list does not have")
+	return p
+}
+
+// entry plans the change of one device.
+func (i *devicesImport) entry(ctx context.Context, e api.InventoryEntry, was api.Device, known bool) error {
+	c := api.DeviceChange{Password: e.Password, EnablePassword: e.EnablePassword}
+	var had catalog.Secrets
+	base := was
+	if !known {
+		base = i.New.Device
+		c.Identity, c.ViaPassword, c.ViaIdentity = i.New.Identity, i.New.ViaPassword, i.New.ViaIdentity
+		if c.Password == nil {
+			c.Password = i.New.Password
+		}
+		if c.EnablePassword == nil {
+			c.EnablePassword = i.New.EnablePassword
+		}
+	}
+	var err error
+	if c.Device, err = inventory.Merge(base, e); err != nil {
+		return err
+	}
+	if i.node == nil {
+		i.change(e.Name, known, inventory.Changes(was, c.Device))
+		return node.EnoughToLogIn(c)
+	}
+	changes := inventory.Changes(was, c.Device)
+	if known {
+		if had, err = i.node.Catalog.Secrets(ctx, e.Name); err != nil {
+			return err
+		}
+		for _, name := range i.node.NewPasswords(&c, was, had) {
+			changes = append(changes, api.SettingChange{Name: name})
+		}
+		if len(changes) == 0 {
+			i.diff.Unchanged++
+			return nil
+		}
+	}
+	d, secrets, err := i.node.SealDevice(c, was, had)
+	if err != nil {
+		return err
+	}
+	i.change(e.Name, known, changes)
+	i.writes = append(i.writes, func(ctx context.Context) error {
+		if known {
+			return i.node.Catalog.UpdateDevice(ctx, d, secrets)
+		}
+		return i.node.Catalog.AddDevice(ctx, d, secrets)
+	})
+	return nil
+}
+
+func (i *devicesImport) change(device string, known bool, settings []api.SettingChange) {
+	kind := api.InventoryAdded
+	if known {
+		kind = api.InventoryChanged
+	}
+	i.diff.Changes = append(i.diff.Changes, api.InventoryChange{Device: device, Change: kind, Settings: settings})
+}
+
+// extra plans for a device that the list does not have.
+func (i *devicesImport) extra(name string) {
+	kind := api.InventoryExtra
+	if i.Prune {
+		kind = api.InventoryRemoved
+		i.writes = append(i.writes, func(ctx context.Context) error { return i.node.Catalog.RemoveDevice(ctx, name) })
+	}
+	i.diff.Changes = append(i.diff.Changes, api.InventoryChange{Device: name, Change: kind})
+}
