@@ -39,6 +39,13 @@ func (d *Device) BootConfig(ctx context.Context) (ios.BootConfig, error) {
 	return ios.ParseBootConfig(string(whole))
 }
 
+// ROMVariables reads show romvar. Many devices do not have it; then there are
+// none.
+func (d *Device) ROMVariables(ctx context.Context) (ios.ROMVariables, error) {
+	text, err := d.line.Run(ctx, "show romvar", nil)
+	return ios.ParseROMVariables(text), err
+}
+
 // List lists one file system with all its directories.
 func (d *Device) List(ctx context.Context, fileSystem string) ([]ios.Listing, error) {
 	return d.list(ctx, fileSystem)

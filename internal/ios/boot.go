@@ -24,7 +24,8 @@ type BootUnit struct {
 	NextFiles          []string // the files of NextPath
 	ConfigFile         string   // flash:/config.text
 	PrivateConfigFile  string   // flash:/private-config.text
-	ManualBoot         *bool    // nil when not printed
+	ManualBoot         *bool    // nil when not printed, or not set
+	HasManualBoot      bool     // Manual Boot is printed, set or not, as on a Catalyst
 	EnableBreak        *bool    // nil when not printed
 	BootMode           string   // "DEVICE"
 	ConfigRegister     string   // "0x2102"
@@ -169,7 +170,8 @@ func (p *bootParser) set(unit, name, value string) {
 	case "Private Config file":
 		p.of(unit).PrivateConfigFile = value
 	case "Manual Boot", "MANUAL_BOOT variable":
-		p.of(unit).ManualBoot = yesOrNo(value)
+		u := p.of(unit)
+		u.ManualBoot, u.HasManualBoot = yesOrNo(value), true
 	case "Enable Break", "ENABLE_BREAK variable":
 		p.of(unit).EnableBreak = yesOrNo(value)
 	case "Boot Mode", "BOOTMODE variable":

@@ -12,6 +12,12 @@ import (
 type BootConfig struct {
 	Lines      []BootLine // the boot system lines, in their order
 	FilePrompt string     // of "file prompt": "quiet", "noisy"; empty: alert, the default
+
+	// IgnoresStartup is "system ignore startupconfig" of a Catalyst with IOS-XE: it
+	// does not read its startup-config when it starts. Such a switch has no
+	// config-register (Cisco, "Configuration Register Equivalent CLIs in Catalyst
+	// 9000 Switches").
+	IgnoresStartup bool
 }
 
 // BootLine is one boot system line of a configuration, verbatim: "boot system
@@ -20,7 +26,7 @@ type BootLine string
 
 // ShowBootConfig is the command whose output ParseBootConfig reads. The host
 // name and end prove that the output is whole.
-const ShowBootConfig = "show running-config | include ^boot system|^file prompt|^hostname|^end"
+const ShowBootConfig = "show running-config | include ^boot system|^file prompt|^system ignore|^hostname|^end"
 
 // ParseBootConfig reads the output of ShowBootConfig, or a whole configuration.
 // One without a host name and end is an error: an account under privilege level
@@ -37,6 +43,8 @@ func ParseBootConfig(text string) (BootConfig, error) {
 			c.Lines = append(c.Lines, BootLine(line))
 		case strings.HasPrefix(line, "file prompt "):
 			c.FilePrompt = strings.TrimPrefix(line, "file prompt ")
+		case strings.HasPrefix(line, "system ignore startupconfig"):
+			c.IgnoresStartup = true
 		case strings.HasPrefix(line, "hostname "):
 			named = true
 		case line == "end":

@@ -14,11 +14,41 @@ func TestParseBootConfig(t *testing.T) {
 	if err != nil || !slices.Equal(c.Lines, []BootLine{"boot system switch all flash:packages.conf", "boot system flash bootflash:x.bin"}) || c.FilePrompt != "quiet" {
 		t.Errorf("%+v, %v", c, err)
 	}
+	for line, want := range map[string]bool{"system ignore startupconfig switch all": true, "no system ignore startupconfig switch all": false} {
+		if c, err := ParseBootConfig("hostname sw1\n" + line + "\nend\n"); err != nil || c.IgnoresStartup != want {
+			t.Errorf("%s: %+v, %v", line, c, err)
+		}
+	}
 	if _, err := ParseBootConfig("end\n"); cause.Of(err) != cause.NotPermittedOnDevice {
 		t.Errorf("a part of a configuration: %v", err)
 	}
 	if _, err := ParseBootConfig("                         ^\n% Invalid input detected at '^' marker.\n"); cause.Of(err) != cause.CommandRejected {
 		t.Errorf("no filter: %v", err)
+	}
+}
+
+// TestROMVariables reads show romvar in the forms of a Catalyst 9300 and of an
+// Industrial Ethernet switch; both are written by hand.
+func TestROMVariables(t *testing.T) {
+	for text, want := range map[string]bool{
+		"ROMMON variables:\n PS1=\"switch: \"\n SWITCH_IGNORE_STARTUP_CFG=\"1\"\n": true, "SWITCH_IGNORE_STARTUP_CFG=1": true,
+		" SWITCH_IGNORE_STARTUP_CFG=\"0\"\n MANUAL_BOOT=\"no\"": false, "MANUAL_BOOT = yes\nConfigReg = 0x142\nBSI = 0": true,
+		"MANUAL_BOOT = yes\nConfigReg = 0x102": false, "% Invalid input detected at '^' marker.": false,
+	} {
+		if got := ParseROMVariables(text).IgnoresStartup(); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
+
+// TestManualBootThatIsNotSet tells a Catalyst whose Manual Boot was never set
+// from a router, which has none.
+func TestManualBootThatIsNotSet(t *testing.T) {
+	for text, want := range map[string]bool{"BOOT variable = bootflash:packages.conf;\nMANUAL_BOOT variable does not exist\n": true, "BOOT variable = bootflash:x,1;\n": false} {
+		b, err := ParseBoot(text)
+		if err != nil || b.Units[0].HasManualBoot != want || b.Units[0].ManualBoot != nil {
+			t.Errorf("%q: %+v, %v", text, b, err)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ type boot struct {
 	again   bool     // it was started again since it was made
 	loader  bool     // no image to boot: the switch stays in its boot loader
 	lost    []int    // other units that stayed in their boot loader at the last start
+	ignores bool     // SWITCH_IGNORE_STARTUP_CFG: it does not read its startup-config at a start
 }
 
 // unit is one boot loader: of the switch itself, of another member of a stack,
@@ -40,7 +41,7 @@ func newBoot(p *profile, o Options) boot {
 	if boots == nil {
 		boots = []string{p.Image}
 	}
-	b := boot{running: p.Image, lines: slices.Clone(boots)}
+	b := boot{running: p.Image, lines: slices.Clone(boots), ignores: o.IgnoreStartup && p.can(romVariables)}
 	if !p.BootList && len(boots) > 0 {
 		b.lines = []string{strings.Join(boots, ";")}
 	}
@@ -51,6 +52,11 @@ func newBoot(p *profile, o Options) boot {
 		u := unit{boots: boots, manual: o.ManualBoot == i+1, register: p.Register, next: p.Register}
 		if i > 0 && p.Members[i-1].Boots != nil {
 			u.boots = p.Members[i-1].Boots
+		}
+		if p.can(romVariables) {
+			u.register, u.next = p.Register, p.Register
+			b.units = append(b.units, u)
+			continue
 		}
 		setDefault(&o.Register, p.Register)
 		if o.RegisterUnit == 0 || o.RegisterUnit == i+1 || !p.can(showBootvar) {
@@ -251,6 +257,18 @@ func (s *Switch) readBoot() {
 // search for an image.
 func (s *Switch) waits() bool { return s.profile.can(showBoot) && s.profile.BootList }
 
+// showROMVariables prints variables of the loader. The form is written by hand.
+func (s *session) showROMVariables(_ []string) {
+	s.sw.mu.Lock()
+	ignores := s.sw.boot.ignores
+	s.sw.mu.Unlock()
+	text := "ROMMON variables:\n PS1=\"switch: \"\n"
+	if ignores {
+		text += " SWITCH_IGNORE_STARTUP_CFG=\"1\"\n"
+	}
+	s.show(text)
+}
+
 // reload asks the questions of IOS and then restarts the switch.
 func (s *session) reload(_ []string) {
 	s.sw.mu.Lock()
@@ -402,7 +420,7 @@ func (s *Switch) restart() {
 	for i := range s.boot.units {
 		s.boot.units[i].register = s.boot.units[i].next
 	}
-	ignored := s.boot.units[0].register&ignoreNVRAM != 0
+	ignored := s.boot.units[0].register&ignoreNVRAM != 0 || s.boot.ignores
 	s.mu.Unlock()
 	s.readStartup(ignored)
 	for _, c := range conns {
@@ -494,35 +512,3 @@ func (s *Switch) Remove(path string) error { return s.flash.remove(path) }
 
 // Write stores a file. It replaces a file of the same path.
 func (s *Switch) Write(path string, data []byte) error { return s.flash.write(path, data) }
-
-// install expands an image into packages, writes a packages.conf that names
-// them, and restarts the switch. The texts are those of IOS-XE 17.
-func (s *session) install(path string) {
-	f, shown, err := s.sw.open(path)
-	if err != nil {
-		s.say("install_add_activate_commit: START\n" + readError(shown, err) + "FAILED: install_add_activate_commit\n")
-		return
-	}
-	s.say("install_add_activate_commit: START\ninstall_add_activate_commit: Adding PACKAGE\n")
-	if yes, ok := s.yesOrNo("This operation requires a reload of the system. Do you want to proceed? [y/n]"); !yes || !ok {
-		return
-	}
-	fs, rest, _ := s.sw.flash.split(path) // open took it
-	name := strings.TrimSuffix(rest, ".bin") + ".pkg"
-	data, err := f.body.all()
-	for unit := range s.sw.Units() {
-		own := fs.prefix
-		if err == nil {
-			err = s.sw.flash.write(s.sw.pathOn(unit+1, own+"/"+name), data)
-		}
-		if err == nil {
-			err = s.sw.flash.write(s.sw.pathOn(unit+1, own+"/packages.conf"), []byte("boot  rp 0 0   rp_boot  "+name+"\n"))
-		}
-	}
-	if err != nil {
-		s.say(fmt.Sprintf("FAILED: install_add_activate_commit (%v)\n", err))
-		return
-	}
-	s.say("SUCCESS: install_add_activate_commit\n")
-	s.sw.restart()
-}

@@ -49,6 +49,7 @@ func execCommands() []command {
 		{"show terminal", false, always, (*session).showTerminal},
 		{"show boot", true, showBoot, showText("show_boot")},
 		{"show bootvar", true, showBootvar, showText("show_bootvar")},
+		{"show romvar", true, romVariables, (*session).showROMVariables},
 		{"show install summary", true, showInstall, showText("show_install_summary")},
 		{"show file systems", true, always, func(s *session, _ []string) { s.show(s.sw.fileSystemsText()) }},
 		{"show running-config", true, always, (*session).showRunning},

@@ -60,6 +60,7 @@ type Options struct {
 	Register       uint16            // the config-register at the last start; 0: the profile's
 	RegisterNext   uint16            // the config-register for the next start; 0: Register
 	RegisterUnit   int               // the unit with these registers, 1 the one that answers; 0: every unit. A switch whose show boot has no register of its other units has one for all
+	IgnoreStartup  bool              // "system ignore startupconfig", on a switch whose loader has variables in place of the config-register
 	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none
 	Boots          []string          // BOOT, in order; nil: the profile's
 	FilePrompt     string            // "quiet" or "noisy": a line "file prompt" of the running-config; quiet asks nothing at all

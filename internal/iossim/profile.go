@@ -44,6 +44,7 @@ const (
 	showInstall   feature = "show-install"   // show install summary
 	tftpBlocksize feature = "tftp-blocksize" // ip tftp blocksize: since IOS-XE 3.3SE
 	oldCopy       feature = "old-copy"       // the copy dialogue of IOS up to 12.0
+	romVariables  feature = "rom-variables"  // show romvar, and no config-register: Catalyst 9000 since 16.12.4 and 17.3.1
 )
 
 // profile is one model with its software, as profile.yaml describes it. Nothing

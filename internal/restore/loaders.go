@@ -24,6 +24,7 @@ type loader struct {
 	manual   bool     // MANUAL_BOOT: it waits for somebody to type boot
 	register ios.Register
 	after    ios.Register // the config-register for the next start
+	ignores  bool         // it ignores the startup-config by a variable of its loader, not by the config-register
 	unknown  string       // why its settings are not known; empty: they are
 }
 
@@ -51,6 +52,10 @@ func (v view) loaders() []loader {
 		l.unit = names[0]
 		all = append(all, l)
 	}
+	if members := len(v.facts.Members); len(all) < members {
+		all = append(all, v.loader(ios.BootUnit{Unit: "a member of the stack"}, false,
+			fmt.Sprintf("show version lists %d members, and the device shows boot settings or flash of only %d", members, len(all))))
+	}
 	return all
 }
 
@@ -75,13 +80,17 @@ func (v view) others() []string {
 // loader puts the settings of one unit together. What show boot does not print
 // of another unit is as on the one that answers.
 func (v view) loader(u ios.BootUnit, own bool, unknown string) loader {
-	l := loader{unit: u.Unit, own: own, started: u.Files, next: u.NextStartFiles(), manual: u.ManualBoot != nil && *u.ManualBoot, unknown: unknown}
+	l := loader{unit: u.Unit, own: own, started: u.Files, next: u.NextStartFiles(), manual: u.ManualBoot != nil && *u.ManualBoot,
+		ignores: v.config.IgnoresStartup || v.romVariables.IgnoresStartup(), unknown: unknown}
 	now, after := u.ConfigRegister, u.ConfigRegisterNext
 	if now == "" {
 		now, after = v.facts.Register, v.facts.NextRegister
 	}
 	if after == "" {
 		after = now
+	}
+	if now == "" && v.facts.OS == "iosxe" && v.catalyst() { // see BootConfig.IgnoresStartup
+		now, after = bootsNormally, bootsNormally
 	}
 	var known, nextKnown bool
 	l.register, known = ios.ParseRegister(now)
@@ -91,6 +100,10 @@ func (v view) loader(u ios.BootUnit, own bool, unknown string) loader {
 	}
 	return l
 }
+
+// bootsNormally is the config-register with which the other settings of a loader
+// count.
+const bootsNormally = "0x2102"
 
 // at is the place that a unit calls p. ok is false where it is on no listed flash
 // of that unit.
@@ -204,6 +217,9 @@ func (v view) unsafeSettings(l loader) *api.Problem {
 	case l.manual:
 		return unsafeBoot(l.unit+" has Manual Boot on: after a reload it waits in its boot loader",
 			api.Say("type in configuration mode: ").Type(api.OnDevice, "no boot manual").Say(", then ").Type(api.OnDevice, "write memory"))
+	case l.ignores:
+		return unsafeBoot(l.unit+" ignores its startup-config after a reload (`system ignore startupconfig`), and cannot be reached",
+			api.Say("type in configuration mode: ").Type(api.OnDevice, noIgnore).Say(", then ").Type(api.OnDevice, "write memory"))
 	case l.after.IgnoresStartup():
 		return unsafeBoot(fmt.Sprintf("the config-register of %s is %s: after a reload it ignores its startup-config, and cannot be reached", l.unit, after),
 			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after&^0x0040)))
@@ -235,8 +251,12 @@ func (v view) unsafeFiles(l loader) *api.Problem {
 
 // catalyst reports whether the device has Manual Boot, as Catalysts have.
 func (v view) catalyst() bool {
-	return slices.ContainsFunc(v.boot.Units, func(u ios.BootUnit) bool { return u.ManualBoot != nil })
+	return slices.ContainsFunc(v.boot.Units, func(u ios.BootUnit) bool { return u.HasManualBoot })
 }
+
+// noIgnore is the line of configuration mode with which a Catalyst with IOS-XE
+// reads its startup-config again.
+const noIgnore = "no system ignore startupconfig switch all"
 
 // unsafeBoot is the refusal of a step after which the device would not return.
 func unsafeBoot(seen string, fix api.Fix) *api.Problem {
@@ -247,21 +267,28 @@ func unsafeBoot(seen string, fix api.Fix) *api.Problem {
 // startup-config: it would save a nearly empty configuration over the good one.
 func (v view) mayNotSave() *api.Problem {
 	for _, l := range v.loaders() {
-		if !l.register.IgnoresStartup() && !l.after.IgnoresStartup() {
-			continue
-		}
 		value := l.register
 		if !value.IgnoresStartup() {
 			value = l.after
 		}
-		return unsafeBoot(fmt.Sprintf("the config-register of %s is 0x%X, so that the device may run without its startup-config; `write memory` would replace that by the running one",
-			l.unit, uint16(value)),
-			api.Say("compare ").Type(api.OnDevice, "show startup-config").Say(" with ").Type(api.OnDevice, "show running-config").Say(", load it if it is not in force (").
-				Type(api.OnDevice, "copy startup-config running-config").Say("), type in configuration mode ").
-				Type(api.OnDevice, fmt.Sprintf("config-register 0x%X", uint16(value&^0x0040))).Say(", then ").Type(api.OnDevice, "write memory").
-				Say(" and ").Type(api.OnDevice, "reload").Say("; or leave out ").Option("set_boot", ""))
+		switch {
+		case value.IgnoresStartup():
+			return runsWithout(fmt.Sprintf("the config-register of %s is 0x%X", l.unit, uint16(value)), fmt.Sprintf("config-register 0x%X", uint16(value&^0x0040)))
+		case l.ignores:
+			return runsWithout(l.unit+" has `system ignore startupconfig`", noIgnore)
+		}
 	}
 	return nil
+}
+
+// runsWithout refuses to save for a setting with which a device may run without
+// its startup-config. line ends that setting.
+func runsWithout(setting, line string) *api.Problem {
+	return unsafeBoot(setting+", so that the device may run without its startup-config; `write memory` would replace that by the running one",
+		api.Say("compare ").Type(api.OnDevice, "show startup-config").Say(" with ").Type(api.OnDevice, "show running-config").Say(", load it if it is not in force (").
+			Type(api.OnDevice, "copy startup-config running-config").Say("), type in configuration mode ").
+			Type(api.OnDevice, line).Say(", then ").Type(api.OnDevice, "write memory").
+			Say(" and ").Type(api.OnDevice, "reload").Say("; or leave out ").Option("set_boot", ""))
 }
 
 // provisioning reads the packages that each provisioning file names from which

@@ -97,6 +97,10 @@ func newWorld(random *rand.Rand, first *bench, profile string) *world {
 	if w.chance(9) {
 		o.RegisterNext = []uint16{0x2142, 0x2100, 0x2102}[random.IntN(3)]
 	}
+	if strings.HasPrefix(profile, "c9") { // without a config-register
+		o.IgnoreStartup = o.Register&0x0040 != 0
+		o.Register, o.RegisterNext = 0, 0
+	}
 	if w.chance(12) {
 		o.ManualBoot = 1 + random.IntN(2)
 	}
@@ -332,7 +336,7 @@ func (w *world) mayBe(text, old, running string) bool {
 			return true
 		}
 	}
-	ignored := cmp.Or(w.options.Register, w.options.RegisterNext)&0x0040 != 0 || w.options.RegisterNext&0x0040 != 0
+	ignored := w.options.IgnoreStartup || cmp.Or(w.options.Register, w.options.RegisterNext)&0x0040 != 0 || w.options.RegisterNext&0x0040 != 0
 	return w.request.SetBoot && !ignored && withoutBoot(text) == withoutBoot(running)
 }
 

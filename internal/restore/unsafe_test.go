@@ -50,6 +50,8 @@ func TestUnsafeStates(t *testing.T) {
 	}
 	cases(t, map[string]func(*testing.T){
 		"its startup-config was ignored":    refused("isr4300", iossim.Options{Register: 0x2142}, boot, cause.UnsafeBoot, "0x2142", "config-register 0x2102", "copy startup-config running-config"),
+		"a variable has it ignored, XE":     refused("c9300-stack", iossim.Options{IgnoreStartup: true}, reload, cause.UnsafeBoot, "system ignore startupconfig", "no system ignore startupconfig switch all"),
+		"and boot lines are asked for":      refused("c9300-smu", iossim.Options{IgnoreStartup: true}, both, cause.UnsafeBoot, "write memory", "no system ignore startupconfig switch all"),
 		"it would ignore it":                refused("isr2900", iossim.Options{RegisterNext: 0x2142}, reload, cause.UnsafeBoot, "ignores its startup-config", "config-register 0x2102"),
 		"ROMMON":                            refused("c4500-redundant", iossim.Options{Register: 0x2100}, reload, cause.UnsafeBoot, "boot field is 0", "config-register 0x2102"),
 		"ROMMON of the other supervisor":    refused("c4500-redundant", iossim.Options{Register: 0x2100, RegisterUnit: 2}, reload, cause.UnsafeBoot, "standby"),

@@ -14,12 +14,13 @@ import (
 type view struct {
 	flash.Contents
 
-	name        string // of the device
-	facts       ios.Facts
-	boot        ios.Boot
-	config      ios.BootConfig
-	table       []ios.FileSystem        // show file systems; none where the device has no such command
-	provisioned map[flash.Path][]string // the packages that each provisioning file names from which a unit runs or starts
+	name         string // of the device
+	facts        ios.Facts
+	boot         ios.Boot
+	config       ios.BootConfig
+	romVariables ios.ROMVariables        // of a Catalyst with IOS-XE that shows them
+	table        []ios.FileSystem        // show file systems; none where the device has no such command
+	provisioned  map[flash.Path][]string // the packages that each provisioning file names from which a unit runs or starts
 }
 
 // look reads a view of the device of a name. also is a file system that may not be among those that a
@@ -35,6 +36,11 @@ func look(ctx context.Context, dev Device, name, also string) (view, error) {
 	}
 	if v.config, err = dev.BootConfig(ctx); err != nil {
 		return v, err
+	}
+	if v.facts.OS == "iosxe" && v.catalyst() {
+		if v.romVariables, err = dev.ROMVariables(ctx); err != nil {
+			return v, err
+		}
 	}
 	listings, err := dev.Files(ctx)
 	if err != nil {

@@ -123,6 +123,12 @@ func TestWantedAfterRestart(t *testing.T) {
 	}
 }
 
+// catalystXE makes a view that of a Catalyst 9000, which shows no config-register.
+func catalystXE(v *view) {
+	v.facts.OS, v.facts.Register = "iosxe", ""
+	v.boot.Units[0].HasManualBoot = true
+}
+
 // TestUnsafeReload has each setting with which a unit would not return from a
 // reload.
 func TestUnsafeReload(t *testing.T) {
@@ -146,6 +152,9 @@ func TestUnsafeReload(t *testing.T) {
 		"the first image":              {func(v *view) { v.facts.Register = "0x2101" }, "boot field is 1"},
 		"it was ROMMON":                {func(v *view) { v.facts.Register, v.facts.NextRegister = "0x2100", "0x2102" }, ""},
 		"no register":                  {func(v *view) { v.facts.Register = "" }, "prints no config-register"},
+		"no register, a Catalyst XE":   {func(v *view) { catalystXE(v) }, ""},
+		"and it ignores its startup":   {func(v *view) { catalystXE(v); v.config.IgnoresStartup = true }, "system ignore startupconfig"},
+		"a variable of its loader":     {func(v *view) { catalystXE(v); v.romVariables = ios.ROMVariables{"SWITCH_IGNORE_STARTUP_CFG": "1"} }, "system ignore startupconfig"},
 		"the standby's register":       {func(v *view) { v.boot.Units[1].ConfigRegister = "0x2100" }, "switch 2 is 0x2100"},
 		"manual boot":                  {func(v *view) { v.boot.Units[0].ManualBoot = &yes }, "active has Manual Boot on"},
 		"manual boot of a member":      {func(v *view) { v.boot.Units[1].ManualBoot = &yes }, "switch 2 has Manual Boot on"},
@@ -154,6 +163,7 @@ func TestUnsafeReload(t *testing.T) {
 		"nothing there on a member":    {func(v *view) { v.boot.Units[1].Files = []string{"flash:/y.bin"} }, "switch 2 is not started again"},
 		"BOOT is empty, with an image": {func(v *view) { v.boot.Units[0].Files = nil }, ""},
 		"a member that is not listed":  {func(v *view) { v.boot.Units[1].Unit = "switch 3" }, "switch 3 is not started again"},
+		"a member that shows nothing":  {func(v *view) { v.facts.Members = make([]ios.Member, 3) }, "lists 3 members"},
 		"over the network":             {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
 		"no boot settings":             {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
 	} {
