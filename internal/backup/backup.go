@@ -27,6 +27,8 @@ import (
 type Device interface {
 	Facts(ctx context.Context) (ios.Facts, error)
 	Files(ctx context.Context) ([]ios.Listing, error)
+	// List lists one file system with all its directories.
+	List(ctx context.Context, fileSystem string) ([]ios.Listing, error)
 	// Skipped says in words what the last Files could not list.
 	Skipped() []string
 	// Digest asks the device for a digest of its file of so many bytes (-1: not

@@ -10,7 +10,8 @@ import (
 	"flashwarden/internal/ios"
 )
 
-// addConfigured adds the files that the configuration names. Others that it names
+// addConfigured adds the files that the configuration names, and those in
+// directories that it names. Others that it names
 // stay out, and configNotes reports them: images beside those that boot, because
 // they are large and nothing runs them, and files that the device writes all the
 // time, because they change while they are copied.
@@ -23,8 +24,12 @@ func (s *selection) addConfigured(named []ios.ConfigFile) {
 		if c.Use == ios.VLANs {
 			kind = api.KindVLAN
 		}
-		if l, ok := s.found.File(flash.ParsePath(c.Path)); ok {
-			s.add(l, kind)
+		if l, ok := s.found.Entry(flash.ParsePath(c.Path)); ok {
+			for _, f := range s.found.Below(l) {
+				if l.Path == f.Path || kindOf(f.Rel) == api.KindOther { // a directory may hold images, too
+					s.add(f, kind)
+				}
+			}
 		}
 	}
 }
@@ -69,7 +74,7 @@ func whyLeft(c ios.ConfigFile, selected []api.File, found flash.Contents) string
 	case !ok:
 		return "not on the device"
 	case l.IsDir():
-		return "a directory"
+		return ""
 	case c.Use == ios.Boots:
 		return "another image"
 	case c.Use == ios.Writes:

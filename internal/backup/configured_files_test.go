@@ -18,7 +18,7 @@ import (
 func TestConfiguredFiles(t *testing.T) {
 	listings := []ios.Listing{
 		dir("flash:/", "a.bin", "old.bin", "login.htm", "site.text", "site.dat", "vlan.dat", "leases.db", "html/", "policies/", "dir.bin/", "key.lic", "phone.sbn"),
-		dir("flash:/policies", "watch.tcl"), dir("flash:/dir.bin", "dir.bin"),
+		dir("flash:/policies", "watch.tcl"), dir("flash:/html", "home.htm", "c2960.bin", "js/"), dir("flash:/html/js", "bar.js"), dir("flash:/dir.bin", "dir.bin"),
 		dir("nvram:/", "startup-config", "private-config", "IOS-Self-Sig#1.cer"),
 	}
 	tests := map[string]struct {
@@ -35,7 +35,8 @@ func TestConfiguredFiles(t *testing.T) {
 		"one twice":          {"tftp-server flash:phone.sbn\ntftp-server flash:/phone.sbn 10", []string{"other flash:/phone.sbn"}, ""},
 		"image":              {"boot system flash:/a.bin\nboot system flash:/old.bin", nil, "flash:/old.bin (another image)"},
 		"image in directory": {"boot system flash:/dir.bin", nil, "flash:/dir.bin (another image)"},
-		"directory":          {"ip http path flash:/html", nil, "flash:/html (a directory)"},
+		"directory":          {"ip http path flash:/html", []string{"other flash:/html/home.htm", "other flash:/html/js/bar.js"}, ""},
+		"library":            {"event manager directory user library flash:/policies/", []string{"other flash:/policies/watch.tcl"}, ""},
 		"file system":        {"ip http path flash:", nil, ""},
 		"gone":               {"tftp-server flash:gone", nil, "flash:gone (not on the device)"},
 		"bindings":           {"ip dhcp database flash:/leases.db", nil, "flash:/leases.db (changes all the time)"},
@@ -135,5 +136,30 @@ func TestPlaceOfTheImage(t *testing.T) {
 		if got := strings.Join(placeNotes(f, true, found), ""); got != want {
 			t.Errorf("%s: %q", image, got)
 		}
+	}
+}
+
+// TestNamedSystems finds the file systems that are not listed, and on which the
+// configuration or BOOT names a file; the others are noted if they have files.
+func TestNamedSystems(t *testing.T) {
+	table := []ios.FileSystem{
+		{Default: true, Type: "disk", Prefixes: []string{"flash:"}, Size: 100, Free: 10}, {Type: "disk", Prefixes: []string{"crashinfo:"}, Size: 100, Free: 10},
+		{Type: "usbflash", Prefixes: []string{"usbflash0:"}, Size: 100, Free: 10}, {Type: "disk", Prefixes: []string{"usbflash1:"}, Size: 100, Free: 100},
+		{Type: "usbflash", Prefixes: []string{"usb1:"}, Size: -1, Free: -1}, {Type: "network", Prefixes: []string{"tftp:"}}, {Type: "opaque", Prefixes: []string{"system:"}},
+	}
+	listings := []ios.Listing{dir("flash:/", "a.bin")}
+	listings[0].Table = table
+	const config = "tftp-server usbflash0:phone.sbn\nboot system tftp://192.0.2.9/x\nip http path usb1:\nlogging file system:x\n"
+	f := ios.Facts{Image: "flash:a.bin", BootPath: "flash:a.bin;usbflash1:b.bin", Starts: []ios.Start{{Unit: "standby", Path: "crashinfo:c.bin"}}}
+	found := flash.Read(f, listings)
+	if got, want := namedSystems(f, config, table, found.Systems), []string{"usbflash1:", "crashinfo:", "usbflash0:"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := unlistedNotes(table, found); len(got) != 1 || !strings.Contains(got[0], "usbflash0: (90 bytes in use)") || strings.Contains(got[0], "crashinfo") || strings.Contains(got[0], "usb1") {
+		t.Errorf("%q", got)
+	}
+	listings = append(listings, dir("usbflash0:/", "phone.sbn"))
+	if got := unlistedNotes(table, flash.Read(f, listings)); len(got) != 0 {
+		t.Errorf("after it was listed: %q", got)
 	}
 }

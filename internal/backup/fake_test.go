@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -86,6 +87,11 @@ func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
 		all[i].Entries = append(all[i].Entries, ios.Entry{Name: p.Rel, Size: int64(len(data)), Type: ios.TypeFile})
 	}
 	return all, nil
+}
+
+func (d *fakeDevice) List(ctx context.Context, fileSystem string) ([]ios.Listing, error) {
+	all, err := d.Files(ctx)
+	return slices.DeleteFunc(all, func(l ios.Listing) bool { return l.FileSystem != fileSystem }), err
 }
 
 // content is the bytes of a file by its whole path.

@@ -33,22 +33,29 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 		return s, err
 	}
 	s.steps++
+	config := j.readConfig(ctx, d)
+	var unlisted []string
+	if s.listings, unlisted, err = listNamed(ctx, d, s.facts, config, s.listings); err != nil {
+		return s, err
+	}
 	s.found = flash.Read(s.facts, s.listings)
 	var how flash.How
 	s.image, how = flash.Running(s.facts, s.found)
 	s.runs = how == flash.Runs
-	s.warnings = append(d.Skipped(), imageWarnings(s.facts, s.image, how, s.found)...)
+	s.warnings = append(append(d.Skipped(), unlisted...), imageWarnings(s.facts, s.image, how, s.found)...)
 	packages, missing, err := readPackages(ctx, d, s.facts, s.image, s.found)
 	if err != nil {
 		return s, err
 	}
-	config := j.readConfig(ctx, d)
 	s.selected = append(missing, Select(seen{s.facts, s.listings, packages, config}, j.opts.Policy)...)
 	if _, ok := packages[s.image.String()]; ok {
 		s.notes = []string{installNote(s.image, s.selected)}
 	}
 	s.notes = append(s.notes, placeNotes(s.image, s.runs, s.found)...)
 	s.notes = append(s.notes, configNotes(config, s.selected, s.found)...)
+	if j.opts.Policy != api.PolicyImage && len(s.listings) > 0 {
+		s.notes = append(s.notes, unlistedNotes(s.listings[0].Table, s.found)...)
+	}
 	return s, nil
 }
 

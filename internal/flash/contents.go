@@ -80,6 +80,14 @@ func (c Contents) Files(fs string) []File {
 	return slices.DeleteFunc(c.All(), func(f File) bool { return f.FS != fs || f.IsDir() })
 }
 
+// Below is a file itself, or all files in a directory and in those below it.
+func (c Contents) Below(f File) []File {
+	if !f.IsDir() {
+		return []File{f}
+	}
+	return slices.DeleteFunc(c.Files(f.FS), func(in File) bool { return !strings.HasPrefix(in.Rel, f.Rel+"/") })
+}
+
 // Entry finds a file or directory.
 func (c Contents) Entry(p Path) (File, bool) {
 	i := slices.IndexFunc(c.files, func(f File) bool { return c.Same(f.Path, p) })

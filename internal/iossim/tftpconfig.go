@@ -92,11 +92,8 @@ func (s *Switch) configured(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lines := ""
-	switch {
-	case s.boot.ignores:
+	if s.boot.ignores {
 		lines += "system ignore startupconfig switch all\n"
-	case s.profile.can(romVariables):
-		lines += "no system ignore startupconfig switch all\n"
 	}
 	if s.o.FilePrompt != "" {
 		lines += "file prompt " + s.o.FilePrompt + "\n"

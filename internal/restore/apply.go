@@ -126,7 +126,7 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 	}
 	defer l.hangUp()
 	report(api.StepLook, "", 0, -1)
-	v, err := look(ctx, l, d.Name, p.Request.To)
+	v, err := look(ctx, l, d.Name, systems(p.Request, sel))
 	if err != nil {
 		return done, err
 	}

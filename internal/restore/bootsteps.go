@@ -180,7 +180,7 @@ func (a application) checkBoot(ctx context.Context, files []string) error {
 // canStart looks at the device again, and refuses to start it if a unit would
 // not return.
 func (a application) canStart(ctx context.Context, s api.PlanStep, done outcome) error {
-	v, err := look(ctx, a.line, a.plan.Request.Device, "")
+	v, err := look(ctx, a.line, a.plan.Request.Device, nil)
 	if err != nil {
 		return err
 	}

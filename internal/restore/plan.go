@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ func (r *Runner) Plan(ctx context.Context, d api.Device, s api.Snapshot, req api
 	}
 	defer l.hangUp()
 	l.report(api.StepLook, "", 0, -1)
-	v, err := look(ctx, l, d.Name, req.To)
+	v, err := look(ctx, l, d.Name, systems(req, sel))
 	if err != nil {
 		return api.Plan{}, cancelledOr(ctx, err)
 	}
@@ -128,6 +129,30 @@ func check(req api.Restore, sel Selection) error {
 		return nil
 	}
 	return &api.Problem{Detail: err.Error(), Fix: fix, Exit: api.ExitUsage, Err: err}
+}
+
+// systemName matches what is typed as the name of a file system.
+var systemName = regexp.MustCompile(`^[A-Za-z0-9_-]+:$`)
+
+// systems are the file systems that a request names, and those of the files that it
+// restores.
+func systems(req api.Restore, sel Selection) []string {
+	var names []string
+	add := func(fs string) {
+		if systemName.MatchString(fs) && !slices.Contains(names, fs) {
+			names = append(names, fs)
+		}
+	}
+	add(req.To)
+	for _, p := range req.Delete {
+		add(flash.ParsePath(p).FS)
+	}
+	for _, f := range sel.Files {
+		if req.To == "" {
+			add(flash.ParsePath(f.Path).FS)
+		}
+	}
+	return names
 }
 
 // cleaned returns a request whose names are written in one way.

@@ -81,5 +81,26 @@ func TestEveryProfile(t *testing.T) {
 	}
 }
 
+// TestNamedFilesComeBack restores files that the configuration names, by their
+// names: a certificate in nvram:, and a file on a stick that a backup does not
+// list otherwise.
+func TestNamedFilesComeBack(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	back := func(profile string, files ...string) func(t *testing.T) {
+		return func(t *testing.T) {
+			b := newBench(t, profile, api.PolicyRebuild)
+			for _, f := range files {
+				b.remove(f)
+			}
+			wantResult(t, b.restore(api.Restore{}, files...), api.StatusOK, "")
+			b.wantFiles(func(f api.File) bool { return slices.Contains(files, f.Path) })
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"isr2800": back("isr2800", "nvram:IOS-Self-Sig#1.cer", "usbflash0:/fw/phone2.sbn", "flash:/watch.tcl"),
+		"asr1000": back("asr1000", "nvram:IOS-Self-Sig#2.cer"),
+	})
+}
+
 // base is the name of a file, without directories and file system.
 func base(p string) string { return p[strings.LastIndexAny(p, "/:")+1:] }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
@@ -23,9 +24,9 @@ type view struct {
 	provisioned  map[flash.Path][]string // the packages that each provisioning file names from which a unit runs or starts
 }
 
-// look reads a view of the device of a name. also is a file system that may not be among those that a
-// backup lists; empty: none.
-func look(ctx context.Context, dev Device, name, also string) (view, error) {
+// look reads a view of the device of a name. also names file systems that may not
+// be among those that a backup lists. One that is not there stays unlisted.
+func look(ctx context.Context, dev Device, name string, also []string) (view, error) {
 	v := view{name: name}
 	var err error
 	if v.facts, err = dev.Facts(ctx); err != nil {
@@ -50,12 +51,16 @@ func look(ctx context.Context, dev Device, name, also string) (view, error) {
 		v.table = listings[0].Table
 	}
 	v.Contents = flash.Read(v.facts, listings)
-	if also != "" && !v.Listed(also) {
-		more, err := dev.List(ctx, also)
-		if err != nil {
+	for _, fs := range also {
+		if v.Listed(fs) {
+			continue
+		}
+		more, err := dev.List(ctx, fs)
+		if ctx.Err() != nil || cause.Of(err) == cause.SessionLost {
 			return v, err
 		}
-		v.Contents = flash.Read(v.facts, append(listings, more...))
+		listings = append(listings, more...)
+		v.Contents = flash.Read(v.facts, listings)
 	}
 	v.provisioned, err = provisioning(ctx, dev, v)
 	return v, err
