@@ -65,6 +65,23 @@ func TestInUse(t *testing.T) {
 	}
 }
 
+// TestInUseOnAnotherMember protects what another member started from, also if it
+// will start from another file.
+func TestInUseOnAnotherMember(t *testing.T) {
+	v := seen("flash:/x.bin", nil, [][]string{{"flash:", "flash-1:"}, {"flash-2:"}}, "flash:/x.bin", "flash-2:/y.bin", "flash-2:/z.bin", "flash-2:/w.bin")
+	var err error
+	v.boot, err = ios.ParseBoot("Switch 1\nCurrent Boot Variables:\nBOOT variable = flash:x.bin;\nBoot Variables on next reload:\nBOOT variable = flash:x.bin;\n" +
+		"Switch 2\nCurrent Boot Variables:\nBOOT variable = flash:y.bin;\nBoot Variables on next reload:\nBOOT variable = flash:z.bin;\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]string{"flash-2:/y.bin": "switch 2 runs it", "flash-2:/z.bin": "switch 2 boots it next", "flash-2:/w.bin": ""} {
+		if why := v.inUse(p); why != want {
+			t.Errorf("%s: %q, want %q", p, why, want)
+		}
+	}
+}
+
 // TestBootableCountsOnce has one file under two names be one file: deleting it
 // leaves nothing to boot.
 func TestBootableCountsOnce(t *testing.T) {
