@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"internal/cause":               {"api", "internal/lazyregexp"},
 	"internal/lazyregexp":          {},
 	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
-	"internal/flash":               {"internal/ios"},
+	"internal/flash":               {"internal/ios", "internal/lazyregexp"},
 	"internal/imagefile":           {},
 	"internal/vty":                 {"api", "internal/cause", "internal/disk", "internal/lazyregexp"},
 	"internal/device":              {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/vty"},
@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
 	"internal/compare":             {"api", "internal/ios"},
-	"internal/hashlist":            {"api"},
+	"internal/hashlist":            {"api", "internal/lazyregexp"},
 	"internal/protect":             {"api", "internal/catalog"},
 	"internal/credential":          {"api", "internal/cause", "internal/disk"},
 	"internal/config":              {"internal/lazyregexp", "tftp"},
@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
-	"internal/firewall":  {"tftp"},
+	"internal/firewall":  {"internal/lazyregexp", "tftp"},
 	"internal/iossim":    {"tftp"},
 	"internal/netlab":    {"internal/testlevel"}, // a test kit
 	"internal/testlevel": {},                     // another

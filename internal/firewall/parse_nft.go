@@ -4,8 +4,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // object is one element in the output of nft -j (libnftables-json(5)).
@@ -316,8 +317,8 @@ func (s *state) redirect(to uint16, sure bool) {
 }
 
 var (
-	tableLine  = regexp.MustCompile(`^table (\S+ \S+) \{`)
-	handleMark = regexp.MustCompile(`^(.*) # handle (\d+)$`)
+	tableLine  = lazyregexp.New(`^table (\S+ \S+) \{`)
+	handleMark = lazyregexp.New(`^(.*) # handle (\d+)$`)
 )
 
 // parseListing reads nft -a list ruleset. Each rule ends with its handle. Rules

@@ -9,10 +9,10 @@ package flash
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"flashwarden/internal/ios"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Path is the place of a file or directory on a device.
@@ -87,7 +87,7 @@ func (p Path) Join(name string) Path { return Path{FS: p.FS, Rel: clean(p.Rel + 
 // On is the same path in another file system.
 func (p Path) On(fs string) Path { return Path{FS: fs, Rel: p.Rel} }
 
-var network = regexp.MustCompile(`^(?i:tftp|ftp|rcp|scp|sftp|https?|mop):$`)
+var network = lazyregexp.New(`^(?i:tftp|ftp|rcp|scp|sftp|https?|mop):$`)
 
 // IsNetwork reports whether a file system is a server on the network.
 func IsNetwork(fs string) bool { return network.MatchString(fs) }

@@ -2,11 +2,11 @@ package flash
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
 	"flashwarden/internal/ios"
+	"flashwarden/internal/lazyregexp"
 )
 
 // How says why an image counts as that of a device.
@@ -31,7 +31,7 @@ func Running(f ios.Facts, c Contents) (File, How) {
 	return File{}, NotFound
 }
 
-var bootOption = regexp.MustCompile(`,\d*$`)
+var bootOption = lazyregexp.New(`,\d*$`)
 
 // BootPaths parts a BOOT list, "flash:a,12;flash:b,12;", into its paths in the
 // order tried.

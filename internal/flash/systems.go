@@ -1,12 +1,12 @@
 package flash
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"flashwarden/internal/ios"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Systems is the file systems of one device with all their names. The zero
@@ -195,8 +195,8 @@ func (s Systems) Apart(a, b string) bool {
 }
 
 var (
-	otherUnit   = regexp.MustCompile(`^(?:stby-|slave)`)
-	flashMember = regexp.MustCompile(`^flash-?([1-9]\d?):$`)
+	otherUnit   = lazyregexp.New(`^(?:stby-|slave)`)
+	flashMember = lazyregexp.New(`^flash-?([1-9]\d?):$`)
 )
 
 // split parts a name into the name that the unit itself uses, and the unit, as

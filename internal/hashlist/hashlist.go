@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/lazyregexp"
 )
 
 // Digits of the digests in hexadecimal.
@@ -26,8 +26,8 @@ const (
 // Forms of a line: "DIGEST  NAME" of coreutils, where * says that the file was
 // read as binary, and "MD5 (NAME) = DIGEST" of BSD and of coreutils with --tag.
 var (
-	sumLine = regexp.MustCompile(`^\\?([0-9A-Fa-f]{32}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128}) [ *](.+)$`)
-	tagLine = regexp.MustCompile(`^(?:MD5|SHA256|SHA512) \((.+)\) = ([0-9A-Fa-f]+)$`)
+	sumLine = lazyregexp.New(`^\\?([0-9A-Fa-f]{32}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128}) [ *](.+)$`)
+	tagLine = lazyregexp.New(`^(?:MD5|SHA256|SHA512) \((.+)\) = ([0-9A-Fa-f]+)$`)
 )
 
 // Read yields each line of a list. A list without any digest is an error.
