@@ -15,16 +15,28 @@ import (
 	"flashwarden/internal/warden"
 )
 
-// usageArgs makes a wrong number of arguments a usage error. It names the
-// argument that is missing or too many.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return seeHelp(cmd, argumentProblem(cmd, args, err))
-		}
-		return nil
+// checkArguments refuses arguments that the usage line of the command does not
+// have. The error names the argument that is missing or too many.
+func checkArguments(cmd *cobra.Command, args []string) error {
+	names, required := argumentNames(cmd)
+	switch {
+	case cmd.HasSubCommands() && len(args) > 0:
+		return seeHelp(cmd, unknownCommand(cmd, args[0]))
+	case len(args) < required:
+		return seeHelp(cmd, fmt.Errorf("missing %s", names[len(args)]))
+	case !takesMany(cmd) && len(args) > len(names):
+		return seeHelp(cmd, fmt.Errorf("unexpected argument %q", args[len(names)]))
 	}
+	for _, arg := range args {
+		if len(cmd.ValidArgs) > 0 && !slices.Contains(cmd.ValidArgs, arg) {
+			return seeHelp(cmd, fmt.Errorf("unknown value %q: use %s", arg, either(cmd.ValidArgs)))
+		}
+	}
+	return nil
 }
+
+// takesMany reports whether a command takes any number of arguments.
+func takesMany(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, "...") }
 
 // seeHelp is the usage error for a mistake in the command line of cmd.
 func seeHelp(cmd *cobra.Command, mistake error) error {
@@ -33,26 +45,6 @@ func seeHelp(cmd *cobra.Command, mistake error) error {
 		see = " See"
 	}
 	return usageError{fmt.Errorf("%w%s `%s --help`", mistake, see, cmd.CommandPath())}
-}
-
-// argumentProblem puts into words why the arguments of a command are wrong.
-// err is the reason of cobra.
-func argumentProblem(cmd *cobra.Command, args []string, err error) error {
-	names, required := argumentNames(cmd)
-	switch {
-	case cmd.HasSubCommands() && len(args) > 0:
-		return unknownCommand(cmd, args[0])
-	case len(args) < required:
-		return fmt.Errorf("missing %s", names[len(args)])
-	case len(args) > len(names):
-		return fmt.Errorf("unexpected argument %q", args[len(names)])
-	}
-	for _, arg := range args {
-		if len(cmd.ValidArgs) > 0 && !slices.Contains(cmd.ValidArgs, arg) {
-			return fmt.Errorf("unknown value %q: use %s", arg, either(cmd.ValidArgs))
-		}
-	}
-	return err
 }
 
 // either lists the words of a choice: nft, iptables or ufw.
@@ -71,8 +63,8 @@ func argumentNames(cmd *cobra.Command) (names []string, required int) {
 		if word == "[flags]" {
 			continue
 		}
-		if strings.HasPrefix(word, "-") {
-			break // flags that must be there
+		if strings.HasPrefix(strings.TrimPrefix(word, "["), "-") {
+			break // flags
 		}
 		if !strings.HasPrefix(word, "[") {
 			required++
@@ -95,10 +87,14 @@ func whichSubcommand(cmd *cobra.Command, _ []string) error {
 
 // selectFlags adds the flags that select several devices.
 func (p *program) selectFlags(cmd *cobra.Command, s *api.Select, all *bool) {
-	fs := cmd.Flags()
-	fs.BoolVar(all, "all", false, "all devices of the inventory")
-	fs.StringVar(&s.Group, "group", "", "the devices of this `GROUP`")
-	fs.StringVar(&s.Site, "site", "", "the devices at this `SITE`")
+	cmd.Flags().BoolVar(all, "all", false, "all devices of the inventory")
+	p.whereFlags(cmd, s)
+}
+
+// whereFlags adds the flags that select the devices of a group or a site.
+func (p *program) whereFlags(cmd *cobra.Command, s *api.Select) {
+	cmd.Flags().StringVar(&s.Group, "group", "", "only the devices of this `GROUP`")
+	cmd.Flags().StringVar(&s.Site, "site", "", "only the devices at this `SITE`")
 	p.completeFlag(cmd, "group", api.NamesOfGroups)
 	p.completeFlag(cmd, "site", api.NamesOfSites)
 }

@@ -19,7 +19,6 @@ func checkCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "check that the vault is complete and undamaged",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if r.OutdatedAfter, err = config.ParseAge(outdated); err != nil {

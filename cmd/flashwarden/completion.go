@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +29,7 @@ func (p *program) completeNames(kinds ...string) cobra.CompletionFunc {
 // takesMore reports whether a command takes one more argument than args.
 func takesMore(cmd *cobra.Command, args []string) bool {
 	names, _ := argumentNames(cmd)
-	return len(args) < len(names) || strings.Contains(cmd.Use, "...")
+	return len(args) < len(names) || takesMany(cmd)
 }
 
 // names returns the names that are asked for.

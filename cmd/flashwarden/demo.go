@@ -23,7 +23,6 @@ func demoCommand(p *program) *cobra.Command {
 		Use:   "demo",
 		Short: "back up three simulated switches, all on this machine",
 		Long:  profileList(), // below the text of its help
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fleet, err := demo.Choose(profiles)
 			if err != nil {
@@ -45,9 +44,7 @@ func demoCommand(p *program) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "`DIR` for the backups (default: a new temporary directory)")
 	cmd.Flags().StringArrayVar(&profiles, "profile", nil, "`NAME` of a simulated device to back up; may be repeated")
-	if err := cmd.RegisterFlagCompletionFunc("profile", completeProfiles); err != nil {
-		panic(err) // the flag stands one line above
-	}
+	completeWith(cmd, "profile", completeProfiles)
 	return cmd
 }
 

@@ -20,7 +20,6 @@ func deviceCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
 		Short: "add, import, list, show, edit, remove and test devices",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE:  whichSubcommand,
 	}
 	cmd.AddCommand(deviceAddCommand(p), deviceListCommand(p), deviceShowCommand(p),
@@ -58,7 +57,6 @@ func deviceAddCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME --address HOST[:PORT]",
 		Short: "add a device",
-		Args:  usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Name = args[0]
 			if f.Address == "" {
@@ -126,16 +124,12 @@ func deviceListCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "list the devices: software, last backup, last failure",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return do(p, cmd, warden.Warden.Devices, filter, printDevices)
 		},
 	}
 	wideFlag(cmd, &p.output)
-	cmd.Flags().StringVar(&filter.Site, "site", "", "list only the devices at this `SITE`")
-	cmd.Flags().StringVar(&filter.Group, "group", "", "list only the devices of this `GROUP`")
-	p.completeFlag(cmd, "group", api.NamesOfGroups)
-	p.completeFlag(cmd, "site", api.NamesOfSites)
+	p.whereFlags(cmd, &filter)
 	return cmd
 }
 
@@ -153,7 +147,6 @@ func deviceShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
 		Short:             "show one device: settings, protection, last runs",
-		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.Device, api.Named{Name: args[0]}, printDevice)
@@ -174,7 +167,6 @@ func deviceRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "remove NAME...",
 		Short:             "remove devices; their snapshots stay in the vault",
-		Args:              usageArgs(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.RemoveDevices, api.Select{Names: args}, printRemoved)

@@ -32,7 +32,7 @@ func deviceImportCommand(p *program) *cobra.Command {
 	var prune, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "import FILE|URL",
-		Short: "add and change devices from a list: CSV, or router.db of RANCID or Oxidized",
+		Short: "add and change devices from a list: CSV or router.db",
 		Long: `import reads a list of devices, prints what changes, and changes the inventory. It
 adds devices that are new, and sets the settings that the list has. It keeps all
 other settings, and devices that are not in the list, unless --prune removes them.
@@ -51,7 +51,6 @@ passwords in a list are kept encrypted; delete the list afterwards.`,
   flashwarden device import switches.csv --map 'name=Hostname,address=Mgmt IP' --dry-run
   flashwarden device import /var/lib/rancid/core/router.db --username backup --password-file pw --prune
   flashwarden device import router.db --map name=1,type=2,username=3,password=4`,
-		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("address") {
 				return usageError{errors.New("--address is for one device: the list has the addresses")}

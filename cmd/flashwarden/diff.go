@@ -15,7 +15,6 @@ func diffCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "diff NAME|SNAPSHOT [SNAPSHOT|NAME]",
 		Short:             "show what changed between two snapshots of a device",
-		Args:              usageArgs(cobra.RangeArgs(1, 2)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.A, r.B = args[0], strings.Join(args[1:], "")

@@ -19,7 +19,6 @@ func doctorCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "doctor [NAME]",
 		Short:             "find problems of this host and on the path to a device",
-		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runDoctor(ctx, p, w, args, all) })

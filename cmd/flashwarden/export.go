@@ -20,7 +20,6 @@ func exportCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "export SNAPSHOT[:PATH]|NAME[:PATH]|IMAGE -o DIR",
 		Short:             "copy files from the vault into a directory",
-		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots, api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dir == "" {

@@ -16,7 +16,6 @@ func firewallCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:       "firewall nft|iptables|ufw",
 		Short:     "print firewall rules for the devices of the inventory",
-		Args:      usageArgs(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: firewall.Formats(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.Firewall, api.Firewall{Format: args[0]}, printFirewall)

@@ -16,11 +16,14 @@ var helpTexts embed.FS
 
 const examples = "Examples:\n"
 
-// addHelp adds the texts in helpTexts to a command and its subcommands. A list that
-// the command has already stays below its text.
-func addHelp(cmd *cobra.Command) {
+// complete gives a command and its subcommands the check of their arguments, and
+// the texts in helpTexts. A list that a command has already stays below its text.
+func complete(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
-		addHelp(sub)
+		complete(sub)
+	}
+	if cmd.Args == nil {
+		cmd.Args = checkArguments
 	}
 	text, err := helpTexts.ReadFile("help/" + helpFile(cmd))
 	if err != nil {
@@ -46,7 +49,6 @@ func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND...]",
 		Short: "show the help of a command",
-		Args:  cobra.ArbitraryArgs,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			about, _, err := cmd.Root().Find(args)
 			if err != nil {
@@ -86,9 +88,9 @@ func completionHelp(root *cobra.Command) {
 		if cmd.Name() != "completion" {
 			continue
 		}
-		cmd.Short, cmd.Args, cmd.RunE = "print the completion script of a shell", usageArgs(cobra.NoArgs), whichSubcommand
+		cmd.Short, cmd.Args, cmd.RunE = "print the completion script of a shell", checkArguments, whichSubcommand
 		for _, shell := range cmd.Commands() {
-			shell.Args = usageArgs(cobra.NoArgs)
+			shell.Args = checkArguments
 			shell.Example = "  " + shell.CommandPath() + " > flashwarden-completion." + shell.Name()
 		}
 	}

@@ -20,7 +20,6 @@ func imagesCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "images",
 		Short: "list the images, in the vault and missing, and who runs them",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 				images, err := w.Images(ctx)

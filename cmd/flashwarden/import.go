@@ -16,7 +16,6 @@ func importCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import DIR",
 		Short: "take the files of an existing TFTP directory into the vault",
-		Args:  usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {

@@ -19,7 +19,6 @@ func mirrorCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mirror TARGET",
 		Short: "copy the vault to another place",
-		Args:  usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if r.Target, err = absoluteTarget(args[0]); err != nil {

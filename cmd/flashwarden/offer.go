@@ -18,7 +18,6 @@ func offerCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "offer IMAGE --to NAME|IP",
 		Short:             "let a device or its boot loader fetch one image over TFTP",
-		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.To == "" {

@@ -90,7 +90,6 @@ func (p *program) command() *cobra.Command {
 			p.pager = terminal.Pager(p.lookup)
 			return p.setPalettes(p.getenv)
 		},
-		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(p.in)
@@ -117,7 +116,7 @@ func (p *program) command() *cobra.Command {
 		doctorCommand(p), firewallCommand(p), serveCommand(p), tftpdCommand(p), versionCommand(&p.output))
 	root.InitDefaultHelpCmd()
 	completionHelp(root)
-	addHelp(root)
+	complete(root)
 	return root
 }
 

@@ -20,7 +20,6 @@ func pruneCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "remove old snapshots, and files that no snapshot needs",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if r.Within, err = config.ParseAge(within); err != nil {

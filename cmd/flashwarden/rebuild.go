@@ -15,7 +15,6 @@ func rebuildCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rebuild",
 		Short: "make a new index of the vault after the catalog was lost",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			rebuild := watched(warden.Warden.Rebuild, nil)
 			if r.Convert {

@@ -20,7 +20,6 @@ func receiveCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "receive [--from NAME|IP]",
 		Short: "receive a file uploaded by a device or an operator",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkReceive(&r, largest, cmd.Flags().Changed); err != nil {
 				return usageError{err}

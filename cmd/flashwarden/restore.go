@@ -23,7 +23,6 @@ func restoreCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "restore NAME",
 		Short:             "copy files of a snapshot back to a device",
-		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Device = args[0]

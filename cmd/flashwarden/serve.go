@@ -17,7 +17,6 @@ func serveCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run as a service: TFTP server, and socket for the commands",
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service, p.doing = true, cmd.CommandPath()
 			defer p.queueLog()()

@@ -18,7 +18,6 @@ func simulateCommand(p *program) *cobra.Command {
 		Use:   "simulate",
 		Short: "run simulated switches on this machine, until Ctrl-C",
 		Long:  profileList(), // below the text of its help
-		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fleet, err := demo.Choose(profiles)
 			if err != nil {
@@ -29,9 +28,7 @@ func simulateCommand(p *program) *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&profiles, "profile", nil, "`NAME` of a simulated device; may be repeated")
 	cmd.Flags().Uint16Var(&port, "tftp-port", 69, "UDP `PORT` of this machine to which the switches send TFTP requests")
-	if err := cmd.RegisterFlagCompletionFunc("profile", completeProfiles); err != nil {
-		panic(err) // the flag stands two lines above
-	}
+	completeWith(cmd, "profile", completeProfiles)
 	return cmd
 }
 

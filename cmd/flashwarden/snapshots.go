@@ -15,7 +15,6 @@ func snapshotsCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "snapshots [NAME]",
 		Short:             "list the snapshots in the vault, oldest first",
-		Args:              usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			device := strings.Join(args, "")
@@ -42,7 +41,6 @@ func showCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show SNAPSHOT|NAME",
 		Short:             "show a snapshot: its files, and how each was proved",
-		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.Snapshot, api.Named{Name: args[0]}, printSnapshot)

@@ -16,7 +16,6 @@ func statusCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "status [NAME...]",
 		Short:             "show which devices are at risk, and why",
-		Args:              usageArgs(cobra.ArbitraryArgs),
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
@@ -25,10 +24,7 @@ func statusCommand(p *program) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&selected.Group, "group", "", "show only the devices of this `GROUP`")
-	cmd.Flags().StringVar(&selected.Site, "site", "", "show only the devices at this `SITE`")
-	p.completeFlag(cmd, "group", api.NamesOfGroups)
-	p.completeFlag(cmd, "site", api.NamesOfSites)
+	p.whereFlags(cmd, &selected)
 	return cmd
 }
 

@@ -15,7 +15,7 @@ func tftpdCommand(p *program) *cobra.Command {
 			if f.ShowVersion {
 				return nil
 			}
-			return usageArgs(cobra.ExactArgs(1))(cmd, args)
+			return checkArguments(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.ShowVersion {
