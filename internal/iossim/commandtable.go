@@ -16,12 +16,17 @@ func (s *session) commands() []command {
 		table = append(configCommands(), tftpCommands()...)
 	}
 	for _, c := range table {
+		if c.words == showFileSystems && s.sw.profile.can(noFileSystems) {
+			continue
+		}
 		if (s.privileged || !c.privileged) && s.sw.profile.can(c.needs) {
 			all = append(all, c)
 		}
 	}
 	return all
 }
+
+const showFileSystems = "show file systems"
 
 // execCommands lists every EXEC command of every profile.
 func execCommands() []command {
@@ -51,7 +56,7 @@ func execCommands() []command {
 		{"show bootvar", true, showBootvar, showText("show_bootvar")},
 		{"show romvar", true, romVariables, (*session).showROMVariables},
 		{"show install summary", true, showInstall, showText("show_install_summary")},
-		{"show file systems", true, always, func(s *session, _ []string) { s.show(s.sw.fileSystemsText()) }},
+		{showFileSystems, true, always, func(s *session, _ []string) { s.show(s.sw.fileSystemsText()) }},
 		{"show running-config", true, always, (*session).showRunning},
 		{"show startup-config", true, always, (*session).showStartup},
 		{"dir", true, always, func(s *session, _ []string) { s.show(s.sw.dirText("", false)) }},

@@ -55,7 +55,7 @@ func (c *copying) run(from, to string) {
 	defer c.sw.rename()
 	from, to = place(from), place(to)
 	switch {
-	case (isTFTP(from) || isTFTP(to)) && c.sw.strikes(func(f *Faults) *Times { return &f.RestrictTFTP }):
+	case (isTFTP(from) || isTFTP(to)) && (c.sw.restrictsTFTP() || c.sw.strikes(func(f *Faults) *Times { return &f.RestrictTFTP })):
 		c.say("SECURITY WARNING - Module: TFTP, Command: copy *, Reason: Insecure protocol, Remediation: Use a secure protocol such as SCP\n" +
 			"% Command rejected: tftp is insecure, insecure mode is not configured\n")
 	case isTFTP(from) && isTFTP(to):

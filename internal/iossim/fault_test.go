@@ -37,6 +37,45 @@ func TestRestrictTFTP(t *testing.T) {
 	l.expect("bytes copied")
 }
 
+// TestSecureMode refuses TFTP until the insecure mode is configured.
+func TestSecureMode(t *testing.T) {
+	st := serveTFTP(t, 0)
+	s := launch(t, "c9300-secure", Options{TFTPPort: st.port})
+	l := atPrompt(t, s)
+	l.send("copy flash:/vlan.dat tftp://127.0.0.1/a\r")
+	l.expect("% Command rejected: tftp is insecure")
+	l.send("configure terminal\rsystem mode insecure\rend\r")
+	l.expect("(config)#end")
+	sendFile(l, "flash:/vlan.dat", "a")
+	l.expect("bytes copied")
+	l.send("show running-config\r")
+	l.expect("system mode insecure")
+}
+
+// TestOldSoftware has neither filters nor a table of file systems.
+func TestOldSoftware(t *testing.T) {
+	l := atPrompt(t, launch(t, "c2900xl", Options{}))
+	for _, command := range []string{"show version | include IOS", "show file systems"} {
+		l.send(command + "\r")
+		l.expect("% Invalid input detected")
+	}
+}
+
+// TestIgnoredStartup starts without its startup-config, and names the variable.
+func TestIgnoredStartup(t *testing.T) {
+	s := launch(t, "c9300", Options{IgnoreStartup: true, Hostname: "sw-core"})
+	l := atPrompt(t, s)
+	l.send("show romvar\r")
+	l.expect("SWITCH_IGNORE_STARTUP_CFG=\"1\"")
+	s.PowerCycle()
+	if text := s.textFile("system:running-config"); !strings.Contains(text, "hostname Switch\n") {
+		t.Errorf("it runs\n%s", text)
+	}
+	if text := s.textFile("nvram:startup-config"); !strings.Contains(text, "hostname sw-core\n") {
+		t.Errorf("its startup-config is\n%s", text)
+	}
+}
+
 func TestAskErase(t *testing.T) {
 	t.Parallel()
 	st := serveTFTP(t, 0)

@@ -60,6 +60,7 @@ type Options struct {
 	Register       uint16            // the config-register at the last start; 0: the profile's
 	RegisterNext   uint16            // the config-register for the next start; 0: Register
 	RegisterUnit   int               // the unit with these registers, 1 the one that answers; 0: every unit. A switch whose show boot has no register of its other units has one for all
+	InsecureMode   bool              // "system mode insecure", on a switch that refuses TFTP without it
 	IgnoreStartup  bool              // "system ignore startupconfig", on a switch whose loader has variables in place of the config-register
 	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none
 	Boots          []string          // BOOT, in order; nil: the profile's
@@ -133,6 +134,7 @@ func New(profile string, o Options) (*Switch, error) {
 	p.limitImages(o.LargestImage)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
 	s.boot = newBoot(p, o)
+	s.tftp.insecure = o.InsecureMode && p.can(secureMode)
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
 	}

@@ -30,21 +30,24 @@ type feature string
 
 const (
 	always        feature = ""
-	verifyMD5     feature = "verify-md5"     // since 12.2(4)T
-	verifySHA512  feature = "verify-sha512"  // since IOS-XE 16.5
-	verifyImage   feature = "verify-image"   // verify without a word prints embedded and computed digests
-	verifyFlash   feature = "verify-flash"   // verify without a word prints "Verified flash:x"
-	dirRecursive  feature = "dir-recursive"  // dir /recursive
-	stackable     feature = "stackable"      // show switch
-	vrfCopy       feature = "vrf-copy"       // copy … vrf NAME
-	showBoot      feature = "show-boot"      // show boot, on switches
-	showBootvar   feature = "show-bootvar"   // show bootvar, on routers and chassis
-	showBootflash feature = "show-bootflash" // show bootflash:
-	installMode   feature = "install-mode"   // install add file … activate commit
-	showInstall   feature = "show-install"   // show install summary
-	tftpBlocksize feature = "tftp-blocksize" // ip tftp blocksize: since IOS-XE 3.3SE
-	oldCopy       feature = "old-copy"       // the copy dialogue of IOS up to 12.0
-	romVariables  feature = "rom-variables"  // show romvar, and no config-register: Catalyst 9000 since 16.12.4 and 17.3.1
+	verifyMD5     feature = "verify-md5"      // since 12.2(4)T
+	verifySHA512  feature = "verify-sha512"   // since IOS-XE 16.5
+	verifyImage   feature = "verify-image"    // verify without a word prints embedded and computed digests
+	verifyFlash   feature = "verify-flash"    // verify without a word prints "Verified flash:x"
+	dirRecursive  feature = "dir-recursive"   // dir /recursive
+	stackable     feature = "stackable"       // show switch
+	vrfCopy       feature = "vrf-copy"        // copy … vrf NAME
+	showBoot      feature = "show-boot"       // show boot, on switches
+	showBootvar   feature = "show-bootvar"    // show bootvar, on routers and chassis
+	showBootflash feature = "show-bootflash"  // show bootflash:
+	installMode   feature = "install-mode"    // install add file … activate commit
+	showInstall   feature = "show-install"    // show install summary
+	tftpBlocksize feature = "tftp-blocksize"  // ip tftp blocksize: since IOS-XE 3.3SE
+	oldCopy       feature = "old-copy"        // the copy dialogue of IOS up to 12.0
+	secureMode    feature = "secure-mode"     // warns of insecure protocols, and refuses TFTP without "system mode insecure": IOS-XE 26.1
+	noFilters     feature = "no-filters"      // no output filters: before IOS 12.0
+	noFileSystems feature = "no-file-systems" // no show file systems
+	romVariables  feature = "rom-variables"   // show romvar, and no config-register: Catalyst 9000 since 16.12.4 and 17.3.1
 )
 
 // profile is one model with its software, as profile.yaml describes it. Nothing
@@ -147,12 +150,14 @@ func profileSummaries() []profileSummary {
 		{"c2960", "Catalyst 2960, IOS 12.2: the image in a directory that ends in .bin"},
 		{"c2960x-stack", "two Catalyst 2960-X, IOS 15.2: the second member has another image"},
 		{"c3500xl", "Catalyst 3500XL, IOS 12.0: Telnet, no digests"},
+		{"c2900xl", "Catalyst 2900XL, IOS 11.2: Telnet, no digests, no filters"},
 		{"c3750", "Catalyst 3750, IOS 15.0: SSH with old algorithms, the image in a directory"},
 		{"c3750-stack", "two Catalyst 3750, IOS 15.0: flash1: and flash2:"},
 		{"c1000-tftpboot", "Catalyst 1000, IOS 15.2: booted over the network, no image in flash"},
 		{"c3850-tftpboot", "Catalyst 3850, IOS-XE 16.6: booted over the network, BOOT names an image in flash"},
 		{"c9300", "Catalyst 9300, IOS-XE 17.9: install mode"},
 		{"c9300-smu", "Catalyst 9300, IOS-XE 17.9: install mode with patches, and a provisioning file of another name"},
+		{"c9300-secure", "Catalyst 9300, IOS-XE 26.1: refuses TFTP until system mode insecure is configured"},
 		{"c9300-stack", "three Catalyst 9300, IOS-XE 17.9: install mode, flash-2: and flash-3:"},
 		{"c9300-active2", "two Catalyst 9300, IOS-XE 17.9: the active member is 2, flash-1: is the other"},
 		{"c9500-svl", "two Catalyst 9500 as one (StackWise Virtual), IOS-XE 17.9: install mode"},
@@ -165,6 +170,7 @@ func profileSummaries() []profileSummary {
 		{"isr2900", "2900 router, IOS 15.2: flash: is typed, flash0: printed"},
 		{"isr4300", "4300 router, IOS-XE 3.16: bootflash:, bundle mode"},
 		{"asr1000", "ASR 1002-X router, IOS-XE 3.16: the image is on harddisk:"},
+		{"c8200", "Catalyst 8200 router, IOS-XE 17.9: bundle mode"},
 		{"c9800-ha", "two wireless controllers 9800-40 (SSO), IOS-XE 17.9: install mode, an APSP"},
 	}
 }

@@ -32,7 +32,7 @@ func (s *Switch) newSession(t *terminal, conn net.Conn) *session {
 	if s.strikes(func(f *Faults) *Times { return &f.SyslogNoise }) {
 		t.noise = &noise{texts: backgroundTexts()}
 	}
-	if s.strikes(func(f *Faults) *Times { return &f.SecurityWarnings }) {
+	if s.strikes(func(f *Faults) *Times { return &f.SecurityWarnings }) || s.profile.can(secureMode) {
 		t.noise = &noise{texts: securityTexts()}
 	}
 	t.slow = s.strikes(func(f *Faults) *Times { return &f.SlowPrint })
@@ -187,6 +187,10 @@ func (s *session) execute(line string) {
 		defer func() { s.hang(); s.over = true }()
 	}
 	typed, filter, piped := strings.Cut(line, "|")
+	if piped && s.sw.profile.can(noFilters) {
+		s.reject(&parseError{"% Invalid input detected at '^' marker.", strings.IndexByte(line, '|')})
+		return
+	}
 	m, bad := parse(s.commands(), typed)
 	if bad != nil {
 		s.reject(bad)

@@ -15,6 +15,7 @@ const loopback = "Loopback0"
 type tftpConfig struct {
 	source    string // interface to send from; empty: the interface nearest to the server
 	blockSize int    // bytes; 0: the value of the profile
+	insecure  bool   // "system mode insecure", where TFTP needs it
 }
 
 // tftpCommands lists the TFTP commands of global configuration mode.
@@ -29,12 +30,24 @@ func tftpCommands() []command {
 	}
 	source := change(func(c *tftpConfig, name string) { c.source = name })
 	size := change(func(c *tftpConfig, bytes string) { c.blockSize, _ = strconv.Atoi(bytes) }) // the parser took it as a number
+	mode := func(insecure bool) func(*session, []string) {
+		return change(func(c *tftpConfig, _ string) { c.insecure = insecure })
+	}
 	return []command{
+		{"system mode insecure", true, secureMode, mode(true)},
+		{"no system mode insecure", true, secureMode, mode(false)},
 		{"ip tftp source-interface Interface", true, always, source},
 		{"no ip tftp source-interface", true, always, source},
 		{"ip tftp blocksize <512-8192>", true, tftpBlocksize, size},
 		{"no ip tftp blocksize", true, tftpBlocksize, size},
 	}
+}
+
+// restrictsTFTP reports whether the software refuses a copy over TFTP.
+func (s *Switch) restrictsTFTP() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.profile.can(secureMode) && !s.tftp.insecure
 }
 
 // address returns the address of the uplink, which is the TFTP client's
@@ -97,6 +110,9 @@ func (s *Switch) configured(text string) string {
 	}
 	if s.o.FilePrompt != "" {
 		lines += "file prompt " + s.o.FilePrompt + "\n"
+	}
+	if s.tftp.insecure {
+		lines += "system mode insecure\n"
 	}
 	if s.tftp.source != "" {
 		lines += "ip tftp source-interface " + s.tftp.source + "\n"

@@ -50,6 +50,7 @@ var shapes = map[string]shape{
 		notes: []string{`switch 2 is in the state "Version Mismatch"`, "switch 2 runs 15.0(2)EX5 C2960X-UNIVERSALK9-M, the active switch 1 runs 15.2(2)E6",
 			"switch 2 does not have the running image c2960x-universalk9-mz.152-2.E6.bin: it is not in flash-2:", `switch 2 starts from "flash:/c2960x-universalk9-mz.150-2.EX5.bin" next`}},
 	"c3500xl":     {image: "flash:/c3500xl-c3h2s-mz.120-5.WC10.bin", files: []string{"flash:/c3500xl-c3h2s-mz.120-5.WC10.bin"}, proof: api.EvidenceSize},
+	"c2900xl":     {image: "flash:/c2900xl-hs-mz-112.8.11-SA6.bin", files: []string{"flash:/c2900xl-hs-mz-112.8.11-SA6.bin"}, proof: api.EvidenceSize},
 	"c3750":       {image: c3750Image, files: []string{c3750Image}},
 	"c3750-stack": {image: c3750Image, files: []string{c3750Image, strings.Replace(c3750Image, "flash:", "flash2:", 1)}},
 	"c1000-tftpboot": {status: api.StatusIncomplete, cause: cause.ImageNotFound, image: "tftp://192.0.2.9/c1000-universalk9-mz.152-7.E4.bin",
@@ -64,12 +65,15 @@ var shapes = map[string]shape{
 			"flash:/cat9k-rpboot.17.09.04a.SPA.pkg", "flash:/cat9k_iosxe.17.09.04a.CSCsim00001.SPA.smu.bin", "flash:/cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin"},
 		notes: []string{"install mode: cat9k_iosxe.17.09.04a.SPA.conf and its packages together are the image; they were installed from cat9k_iosxe.17.09.04a.SPA.bin",
 			"SMU flash:cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin is activated and not committed"}},
+	"c9300-secure": {status: api.StatusIncomplete, cause: cause.TransportRestricted, image: "flash:/cat9k_iosxe.26.01.01.SPA.bin",
+		files: []string{"flash:/cat9k_iosxe.26.01.01.SPA.bin"}},
 	"c9300-stack": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
 		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...), installed("flash-3:", "17.09.04a", stackPackages...))},
 	"c9300-active2": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
 		installed("flash:", "17.09.04a", stackPackages...), installed("flash-1:", "17.09.04a", stackPackages...))},
 	"c9500-svl": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
 		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...))},
+	"c8200":    {image: "bootflash:/c8000be-universalk9.17.09.04a.SPA.bin", files: []string{"bootflash:/c8000be-universalk9.17.09.04a.SPA.bin"}},
 	"c9800-ha": {image: "bootflash:/packages.conf", notes: []string{installNote}, files: slices.Concat(wlcFiles("bootflash:"), wlcFiles("stby-bootflash:"))},
 	"ie3400": {image: "sdflash:/ie3x00-universalk9.17.09.05.SPA.bin", files: []string{"sdflash:/ie3x00-universalk9.17.09.05.SPA.bin", "flash:/vlan.dat"},
 		notes: []string{"the running image is on sdflash:, not on flash:, the default file system"}},

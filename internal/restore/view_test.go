@@ -140,6 +140,13 @@ func TestWantedAfterRestart(t *testing.T) {
 	}
 }
 
+// with is the view with one more file.
+func (v view) with(file string) view {
+	at := flash.ParsePath(file)
+	v.Contents = v.After(nil, []flash.File{{Path: at, Entry: ios.Entry{Name: at.Rel, Size: 1, Type: ios.TypeFile}}})
+	return v
+}
+
 // catalystXE makes a view that of a Catalyst 9000, which shows no config-register.
 func catalystXE(v *view) {
 	v.facts.OS, v.facts.Register = "iosxe", ""
@@ -177,6 +184,7 @@ func TestUnsafeReload(t *testing.T) {
 		"manual boot of a member":      {func(v *view) { v.boot.Units[1].ManualBoot = &yes }, "switch 2 has Manual Boot on"},
 		"nothing there":                {func(v *view) { v.boot.Units[0].Files = []string{"flash:/y.bin"} }, "active is not started again"},
 		"no image":                     {func(v *view) { v.boot.Units[0].Files = []string{"flash:/config.text"} }, "active is not started again"},
+		"a patch":                      {func(v *view) { v.boot.Units[0].Files = []string{"flash:/x.smu.bin"}; *v = v.with("flash:/x.smu.bin") }, "active is not started again"},
 		"nothing there on a member":    {func(v *view) { v.boot.Units[1].Files = []string{"flash:/y.bin"} }, "switch 2 is not started again"},
 		"BOOT is empty, with an image": {func(v *view) { v.boot.Units[0].Files = nil }, ""},
 		"a member that is not listed":  {func(v *view) { v.boot.Units[1].Unit = "switch 3" }, "switch 3 is not started again"},
