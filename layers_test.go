@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"internal/vty":                 {"api", "internal/cause", "internal/disk", "internal/lazyregexp"},
 	"internal/device":              {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/vty"},
 	"internal/spool":               {"internal/disk", "tftp"},
-	"internal/vault":               {"api", "internal/lazyregexp"},
+	"internal/vault":               {"api"},
 	"internal/vault/dir":           {"api", "internal/disk", "internal/lazyregexp", "internal/vault"},
 	"internal/vault/s3":            {"internal/vault"},
 	"internal/vault/sealed":        {"api", "internal/vault"},

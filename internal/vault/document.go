@@ -119,7 +119,7 @@ func validate(s api.Snapshot) error {
 	switch {
 	case s.Format != Format:
 		return checkFormat(s.Format)
-	case !validID.MatchString(s.ID):
+	case !isID(s.ID):
 		return fmt.Errorf("%q is not a snapshot ID", s.ID)
 	case s.Device == "":
 		return errors.New("it names no device")

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"path"
 	"strings"
-
-	"flashwarden/internal/lazyregexp"
 )
 
 // The first parts of keys.
@@ -21,21 +19,59 @@ func Parts() []string { return []string{BlobsPart, PrunesPart, SnapshotsPart} }
 // IdentityKey is the key of the document that makes a store a vault.
 const IdentityKey = "vault.json"
 
-// fanOut says which directories keys lie in, below each first part.
-var fanOut = map[string][]*lazyregexp.Regexp{
-	BlobsPart:     {validPrefix, validPrefix}, // the first digits of the SHA-256
-	SnapshotsPart: {validYear, validMonth},    // of the time in UTC
-	PrunesPart:    {validYear},                // of the time in UTC
+// fanOut says which directories keys lie in, below each first part. A vault has
+// hundreds of thousands of keys, so these are functions: a regular expression takes
+// several times as long.
+var fanOut = map[string][]func(name string) bool{
+	BlobsPart:     {isPrefix, isPrefix}, // the first digits of the SHA-256
+	SnapshotsPart: {isYear, isMonth},    // of the time in UTC
+	PrunesPart:    {isYear},             // of the time in UTC
 }
 
-var (
-	validID     = lazyregexp.New(`^[0-9]{4}(0[1-9]|1[0-2])[0-9]{2}T[0-9]{6}Z-[A-Za-z0-9._-]{1,64}-[a-z0-9]{4}$`)
-	unsafeInID  = lazyregexp.New(`[^A-Za-z0-9._-]`)
-	validYear   = lazyregexp.New(`^[0-9]{4}$`)
-	validMonth  = lazyregexp.New(`^(0[1-9]|1[0-2])$`)
-	validPrefix = lazyregexp.New(`^[0-9a-f]{2}$`)
-	validName   = lazyregexp.New(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,191}$`)
-)
+func isPrefix(s string) bool { return validHex(s, 2) }
+
+func isYear(s string) bool { return len(s) == 4 && only(s, isDigit) }
+
+// isMonth accepts 01 to 12.
+func isMonth(s string) bool {
+	return len(s) == 2 && only(s, isDigit) && (s[0] == '0' && s[1] != '0' || s[0] == '1' && s[1] <= '2')
+}
+
+// isFileName accepts what may be the last part of a key.
+func isFileName(s string) bool {
+	return s != "" && len(s) <= 192 && s[0] != '.' && only(s, inNames)
+}
+
+// isID accepts what NewID returns: 20061122T141503Z-NAME-k3f9.
+func isID(s string) bool {
+	const stamp, suffix = len("20061122T141503Z-"), len("-k3f9")
+	if len(s) <= stamp+suffix || len(s) > stamp+64+suffix {
+		return false
+	}
+	time, name, end := s[:stamp], s[stamp:len(s)-suffix], s[len(s)-suffix:]
+	return isYear(time[:4]) && isMonth(time[4:6]) && only(time[6:8], isDigit) && time[8] == 'T' && only(time[9:15], isDigit) && time[15:] == "Z-" &&
+		only(name, inNames) && end[0] == '-' && only(end[1:], inSuffix)
+}
+
+// only reports whether every byte of s is one that ok accepts.
+func only(s string, ok func(byte) bool) bool {
+	for i := range len(s) {
+		if !ok(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// inSuffix accepts the bytes at the end of an ID.
+func inSuffix(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'z' }
+
+// inNames accepts the bytes of the name of a device in an ID, and of the names of files.
+func inNames(c byte) bool {
+	return inSuffix(c) || 'A' <= c && c <= 'Z' || c == '.' || c == '_' || c == '-'
+}
 
 // isName reports whether name is that of a snapshot document.
 func isName(name string) bool {
@@ -45,7 +81,9 @@ func isName(name string) bool {
 
 // BlobKey returns the key of the content with the given SHA-256, which must be
 // one: blobs/ab/cd/abcdef….
-func BlobKey(sha256 string) string { return path.Join(BlobsPart, sha256[:2], sha256[2:4], sha256) }
+func BlobKey(sha256 string) string {
+	return BlobsPart + "/" + sha256[:2] + "/" + sha256[2:4] + "/" + sha256
+}
 
 // SnapshotKey returns the key of the snapshot document with the given name,
 // ID.SHA256, which must be one: snapshots/2026/11/ID.SHA256.json.
@@ -53,11 +91,11 @@ func SnapshotKey(name string) string { return snapshotPart(name) + name + ".json
 
 // PruneKey returns the key of the prune document with the given name, ID.SHA256,
 // which must be one: prunes/2026/ID.SHA256.json.
-func PruneKey(name string) string { return path.Join(PrunesPart, name[:4], name+".json") }
+func PruneKey(name string) string { return PrunesPart + "/" + name[:4] + "/" + name + ".json" }
 
 // snapshotPart returns the beginning of the keys of all snapshots of the same
 // month: snapshots/2026/11/.
-func snapshotPart(id string) string { return path.Join(SnapshotsPart, id[:4], id[4:6]) + "/" }
+func snapshotPart(id string) string { return SnapshotsPart + "/" + id[:4] + "/" + id[4:6] + "/" }
 
 // documentName returns the name of a snapshot document, ID.SHA256.
 func documentName(id, sha256 string) string { return id + "." + sha256 }
@@ -69,7 +107,7 @@ func SplitName(name string) (id, sha256 string, ok bool) {
 		return "", "", false
 	}
 	id, sha256 = name[:i], name[i+1:]
-	return id, sha256, validID.MatchString(id) && validSHA256(sha256)
+	return id, sha256, isID(id) && validSHA256(sha256)
 }
 
 // ValidKey reports whether a store may have this key: IdentityKey, or a part
@@ -77,7 +115,7 @@ func SplitName(name string) (id, sha256 string, ok bool) {
 // and underscores that does not begin with a dot.
 func ValidKey(key string) bool {
 	dir, name := path.Split(key)
-	return key == IdentityKey || strings.HasSuffix(dir, "/") && ValidPart(dir[:len(dir)-1]) && validName.MatchString(name)
+	return key == IdentityKey || strings.HasSuffix(dir, "/") && ValidPart(dir[:len(dir)-1]) && isFileName(name)
 }
 
 // ValidPart reports whether part is one that contents lie in: blobs/ab/cd,
@@ -101,16 +139,14 @@ func matchPart(dir string) (ok, whole bool) {
 	if !ok || !deeper {
 		return ok, false
 	}
-	below := strings.Split(rest, "/")
-	if len(below) > len(levels) {
-		return false, false
-	}
-	for i, name := range below {
-		if !levels[i].MatchString(name) {
+	depth := 0
+	for name := range strings.SplitSeq(rest, "/") {
+		if depth == len(levels) || !levels[depth](name) {
 			return false, false
 		}
+		depth++
 	}
-	return true, len(below) == len(levels)
+	return true, depth == len(levels)
 }
 
 // IsBlob reports whether key is that of a blob.

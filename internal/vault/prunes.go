@@ -109,7 +109,7 @@ func decodePrune(data []byte, id string) (Prune, error) {
 	if err := checkFormat(p.Format); err != nil {
 		return Prune{}, err
 	}
-	if p.ID != id || !validID.MatchString(id) {
+	if p.ID != id || !isID(id) {
 		return Prune{}, fmt.Errorf("it calls itself %q", p.ID)
 	}
 	for _, r := range p.Removed {

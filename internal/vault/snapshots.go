@@ -11,7 +11,9 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"flashwarden/api"
 )
@@ -26,7 +28,12 @@ const idTime = "20060102T150405Z"
 // every character that is not fit for a file name replaced by "-", and four
 // random characters.
 func NewID(device string, t time.Time) string {
-	name := unsafeInID.ReplaceAllString(device, "-")
+	name := strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && inNames(byte(r)) {
+			return r
+		}
+		return '-'
+	}, device)
 	if name == "" {
 		name = "device"
 	}
@@ -169,6 +176,41 @@ func (v *Vault) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
 	}
 }
 
+// Each yields the snapshots of the documents with these names, in any order. Several are
+// read at once. One has its listings only if complete reports true for it. Errors
+// are those of Snapshots.
+func (v *Vault) Each(ctx context.Context, names []string, complete func(api.Snapshot) bool) iter.Seq2[api.Snapshot, error] {
+	return func(yield func(api.Snapshot, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		all := sideBySide(ctx, names, func() func(string) loaded {
+			return func(name string) loaded {
+				s, err := v.Document(ctx, name)
+				if err == nil && complete(s) {
+					s, err = v.Snapshot(ctx, name)
+				}
+				return loaded{name, s, err}
+			}
+		})
+		defer func() {
+			cancel()
+			for range all { // the workers end
+			}
+		}()
+		for d := range all {
+			if d.err != nil {
+				id, _, _ := SplitName(d.name)
+				d.snapshot = api.Snapshot{ID: id, Document: d.name}
+			}
+			if !yield(d.snapshot, d.err) {
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			yield(api.Snapshot{}, ctx.Err())
+		}
+	}
+}
+
 // loaded is one document that was read.
 type loaded struct {
 	name     string
@@ -213,7 +255,7 @@ func (v *Vault) nameOf(ctx context.Context, id string) (string, error) {
 	if isName(id) {
 		return id, nil
 	}
-	if !validID.MatchString(id) {
+	if !isID(id) {
 		return "", fmt.Errorf("snapshot %q: %w", id, ErrNotFound)
 	}
 	all, err := v.names(ctx, snapshotPart(id)+id+".")
@@ -287,21 +329,18 @@ func (v *Vault) listings(ctx context.Context, b api.Blob) ([]api.Listing, error)
 
 // read returns a content of at most maxDocument bytes.
 func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
-	info, err := v.store.Stat(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size < 0 || info.Size > maxDocument { // a server may report any size
-		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", ErrDamaged, uint64(info.Size), maxDocument)
-	}
 	r, err := v.store.Get(ctx, key, 0)
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, info.Size)
-	_, err = io.ReadFull(r, data)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("%w: it ends before its %d bytes", ErrDamaged, info.Size)
+	const usual = 16 << 10 // bytes; most documents have less
+	data := bytes.NewBuffer(make([]byte, 0, usual))
+	n, err := data.ReadFrom(io.LimitReader(r, maxDocument+1))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF): // of a server
+		err = fmt.Errorf("%w: it ends after %d bytes", ErrDamaged, n)
+	case err == nil && n > maxDocument:
+		err = fmt.Errorf("%w: it has more than %d bytes", ErrDamaged, maxDocument)
 	}
-	return data, errors.Join(err, r.Close())
+	return data.Bytes(), errors.Join(err, r.Close())
 }

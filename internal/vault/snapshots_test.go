@@ -49,7 +49,7 @@ func TestNewID(t *testing.T) {
 		{strings.Repeat("x", 100), "20261122T141503Z-" + strings.Repeat("x", 64) + "-"},
 	} {
 		id := NewID(test.device, at)
-		if !strings.HasPrefix(id, test.want) || len(id) != len(test.want)+4 || !validID.MatchString(id) {
+		if !strings.HasPrefix(id, test.want) || len(id) != len(test.want)+4 || !isID(id) {
 			t.Errorf("NewID(%q) = %q; want %q and four characters", test.device, id, test.want)
 		}
 	}
