@@ -77,9 +77,9 @@ type Index interface {
 	// Unindex takes out snapshots that the vault no longer has, with the content
 	// that no other snapshot names. One that is not indexed is no error.
 	Unindex(ctx context.Context, ids ...string) error
-	// Documents returns the names of the documents of all indexed snapshots,
+	// Documents yields the names of the documents of all indexed snapshots,
 	// ID.SHA256, in any order.
-	Documents(ctx context.Context) ([]string, error)
+	Documents(ctx context.Context, yield func(document string)) error
 	// Latest returns the name of the document of the device's last snapshot: the
 	// one that no other names as the one before it. So a clock that was set back
 	// does not matter. It is empty for a device without snapshots.

@@ -80,13 +80,20 @@ func NotIndexed(ctx context.Context, index Index, documents []string) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	indexed, err := index.Documents(ctx)
+	have := make(map[string]bool, len(documents))
+	for _, name := range documents {
+		have[name] = false
+	}
+	err = index.Documents(ctx, func(name string) {
+		if _, asked := have[name]; asked {
+			have[name] = true
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	have := make(map[string]bool, len(indexed)+len(intended))
-	for _, name := range append(indexed, intended...) {
-		have[name] = true
+	for _, id := range intended {
+		have[id] = true
 	}
 	return slices.DeleteFunc(slices.Clone(documents), func(name string) bool {
 		id, _, _ := vault.SplitName(name)

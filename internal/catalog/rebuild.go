@@ -1,13 +1,16 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
 	"flashwarden/api"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/vault"
 )
 
@@ -19,6 +22,9 @@ const rebuildBatch = 500
 type Vault interface {
 	Names(ctx context.Context) ([]string, error)
 	Snapshot(ctx context.Context, id string) (api.Snapshot, error)
+	// Each yields the snapshots of these documents in any order, with their listings
+	// where complete reports true; one that cannot be read has only its ID and name.
+	Each(ctx context.Context, names []string, complete func(api.Snapshot) bool) iter.Seq2[api.Snapshot, error]
 	// NotPruned returns those of these documents that no prune removed.
 	NotPruned(ctx context.Context, names []string) ([]string, error)
 }
@@ -64,16 +70,10 @@ func Rebuild(ctx context.Context, index Index, v Vault, forgetLost bool) (Rebuil
 		}
 		r.Removed += len(batch)
 	}
-	for batch := range slices.Chunk(missing, rebuildBatch) {
-		added, damaged, err := indexBatch(ctx, index, v, batch)
-		r.Added += added
-		r.Damaged = append(r.Damaged, damaged...)
-		if err != nil {
-			return r, fmt.Errorf("rebuild index: %w", err)
-		}
+	if err := indexAll(ctx, index, v, missing, &r); err != nil {
+		return r, fmt.Errorf("rebuild index: %w", err)
 	}
-	all, err := index.Documents(ctx)
-	r.Snapshots = len(all)
+	err = index.Documents(ctx, func(string) { r.Snapshots++ })
 	return r, err
 }
 
@@ -91,13 +91,9 @@ func idsOf(names []string) []string {
 func compare(ctx context.Context, index Index, v Vault) (missing []string, surplus map[string]bool, err error) {
 	// The index first: a snapshot that is put and indexed meanwhile is then
 	// indexed twice, not taken for one that the vault no longer has.
-	indexed, err := index.Documents(ctx)
-	if err != nil {
+	surplus = make(map[string]bool)
+	if err := index.Documents(ctx, func(name string) { surplus[name] = true }); err != nil {
 		return nil, nil, err
-	}
-	surplus = make(map[string]bool, len(indexed))
-	for _, name := range indexed {
-		surplus[name] = true
 	}
 	inVault, err := v.Names(ctx)
 	if err != nil {
@@ -112,21 +108,78 @@ func compare(ctx context.Context, index Index, v Vault) (missing []string, surpl
 	return missing, surplus, nil
 }
 
-// indexBatch indexes some snapshots at once and returns those that cannot be
-// read.
-func indexBatch(ctx context.Context, index Index, v Vault, names []string) (added int, damaged []Unreadable, err error) {
-	var snapshots []api.Snapshot
-	for _, name := range names {
-		s, err := v.Snapshot(ctx, name)
+// indexAll enters these documents, and reads the next ones at the same time. The
+// snapshots of one device come together, because each batch computes the states
+// of its devices again.
+func indexAll(ctx context.Context, index Index, v Vault, names []string, r *Rebuilt) error {
+	ctx, cancel := context.WithCancel(ctx)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(deviceIn(a), deviceIn(b)), cmp.Compare(a, b)) })
+	batches := make(chan batch)
+	defer func() {
+		cancel()
+		for range batches { // the reader ends
+		}
+	}()
+	go func() {
+		defer close(batches)
+		for names := range slices.Chunk(names, rebuildBatch) {
+			select {
+			case batches <- readBatch(ctx, v, names):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for b := range batches {
+		err := b.err
+		if err == nil {
+			err = index.Index(ctx, b.snapshots...)
+		}
+		if err != nil {
+			return err
+		}
+		r.Added += len(b.snapshots)
+		r.Damaged = append(r.Damaged, b.damaged...)
+	}
+	return ctx.Err()
+}
+
+// deviceIn returns the part of a document's name that has the name of the device.
+func deviceIn(name string) string {
+	const stamp = len("20061122T150405Z-")
+	return name[min(len(name), stamp):]
+}
+
+// batch is some snapshots that were read.
+type batch struct {
+	snapshots []api.Snapshot // by ID
+	damaged   []Unreadable   // by name
+	err       error          // why nothing more could be read
+}
+
+// readBatch reads some snapshots.
+func readBatch(ctx context.Context, v Vault, names []string) (b batch) {
+	for s, err := range v.Each(ctx, names, needsListings) {
 		switch {
 		case errors.Is(err, vault.ErrNotFound): // removed meanwhile
 		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer):
-			damaged = append(damaged, Unreadable{name, err})
+			b.damaged = append(b.damaged, Unreadable{s.Document, err})
 		case err != nil:
-			return 0, nil, err
+			b.err = cmp.Or(b.err, err)
 		default:
-			snapshots = append(snapshots, s)
+			b.snapshots = append(b.snapshots, s)
 		}
 	}
-	return len(snapshots), damaged, index.Index(ctx, snapshots...)
+	slices.SortFunc(b.snapshots, func(a, b api.Snapshot) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(b.damaged, func(a, b Unreadable) int { return cmp.Compare(a.Name, b.Name) })
+	return b
+}
+
+// needsListings reports whether the index of s depends on its listings: they have the names
+// of file systems, and Running compares those of images.
+func needsListings(s api.Snapshot) bool {
+	running := flash.ParsePath(s.Facts.Image).FS
+	return slices.ContainsFunc(s.Files, func(f api.File) bool {
+		return f.Kind == api.KindImage && flash.ParsePath(f.Path).FS != running
+	})
 }

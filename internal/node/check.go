@@ -37,9 +37,7 @@ func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn T
 	n.recover(ctx, false)
 	proofs := &proofs{catalog: n.Catalog}
 	o.Proofs, o.Proved = n.Catalog.Proofs, func(sha256 string, size int64, whole bool) { proofs.add(ctx, sha256, size, whole) }
-	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
-		return api.CheckResult{}, err
-	}
+	o.Known = n.Catalog.Documents
 	o.NotIndexed = func(ctx context.Context, names []string) ([]string, error) {
 		return catalog.NotIndexed(ctx, n.Catalog, names)
 	}

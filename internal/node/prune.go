@@ -24,12 +24,9 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 	if none, err := n.NoVault(ctx); none || err != nil {
 		return api.PruneResult{Documents: []string{}, Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}, err
 	}
-	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun,
+	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun, Known: n.Catalog.Documents,
 		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },
 		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
-	if o.Known, err = n.Catalog.Documents(ctx); err != nil {
-		return api.PruneResult{}, err
-	}
 	if r.ForgetDevices {
 		if o.Gone, err = n.removed(ctx); err != nil {
 			return api.PruneResult{}, err

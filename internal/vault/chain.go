@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"slices"
 
@@ -52,13 +53,6 @@ func (c chain) add(s api.Snapshot, name string) {
 func (c chain) remove(r Removed) {
 	c.enter(r.Document, pruned)
 	c.enter(r.Previous, named)
-}
-
-// expect enters the names of documents that the index has.
-func (c chain) expect(names []string) {
-	for _, name := range names {
-		c.enter(name, indexed)
-	}
 }
 
 // enter enters what is known of a document. The name may be empty.
@@ -130,9 +124,7 @@ func (c *checker) gapsOf(ctx context.Context, lost map[digest]bool) ([]gap, erro
 		enter(gap{name: d.snapshot.Previous, by: d.name, device: d.snapshot.Device})
 	}
 	err := c.vault.eachPruned(ctx, func(r Removed) { enter(gap{name: r.Previous, by: r.Document, device: r.Device}) })
-	for _, name := range c.opt.Known {
-		enter(gap{name: name})
-	}
+	err = errors.Join(err, c.known(ctx, func(name string) { enter(gap{name: name}) }))
 	all := slices.Collect(maps.Values(found))
 	slices.SortFunc(all, func(a, b gap) int { return cmp.Compare(a.name, b.name) })
 	return all, cmp.Or(err, ctx.Err())

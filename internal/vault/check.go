@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"flashwarden/api"
@@ -30,9 +31,9 @@ type CheckOptions struct {
 	// whole. If nil, Share takes another part each day.
 	Proofs func(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error
 
-	// Known are names of snapshot documents that must exist, beside those that
-	// other documents name: the index of a catalog knows them.
-	Known []string
+	// Known yields names of snapshot documents that must exist, beside those that
+	// other documents name: the index of a catalog knows them. Nil: none.
+	Known func(ctx context.Context, yield func(document string)) error
 	// NotIndexed, unless nil, returns those of these documents that the index lacks
 	// now. It gets those that are not in Known.
 	NotIndexed func(ctx context.Context, names []string) ([]string, error)
@@ -64,8 +65,9 @@ func (v *Vault) Check(ctx context.Context, opt CheckOptions) (api.CheckResult, e
 		opt.Proved = func(string, int64, bool) {}
 	}
 	c := &checker{vault: v, opt: opt, chain: chain{}, contents: map[digest]content{}, others: map[digest][]claim{}, suffering: map[digest]int{}, lacking: map[digest]int64{}}
-	// Snapshots before blobs: a snapshot that is there has its blobs already.
-	steps := []func(context.Context) error{c.snapshots, c.listBlobs, c.audit, c.compare}
+	// The index before the vault: what it has must be there. Snapshots before blobs: a
+	// snapshot that is there has its blobs already.
+	steps := []func(context.Context) error{c.expect, c.snapshots, c.blobs, c.compare}
 	if opt.ReadData {
 		steps = append(steps, c.readBlobs)
 	}
@@ -144,6 +146,19 @@ func (c *checker) unlisted(err error) error {
 		c.closed = append(c.closed, part.Part+"/")
 	}
 	return err
+}
+
+// expect enters the documents that must exist.
+func (c *checker) expect(ctx context.Context) error {
+	return c.known(ctx, func(name string) { c.chain.enter(name, indexed) })
+}
+
+// known yields the names of the documents that must exist.
+func (c *checker) known(ctx context.Context, yield func(name string)) error {
+	if c.opt.Known == nil {
+		return nil
+	}
+	return c.opt.Known(ctx, yield)
 }
 
 // prunes reads which snapshots were removed.
@@ -239,18 +254,24 @@ func (c *checker) unreadable(ctx context.Context, key string, err error) {
 	}
 }
 
-// audit has the store look at itself.
-func (c *checker) audit(ctx context.Context) error {
+// blobs lists the blobs. Side by side, the store looks at itself: both read all
+// directories.
+func (c *checker) blobs(ctx context.Context) error {
+	var found []api.CheckProblem
+	var failed error
+	var audit sync.WaitGroup
 	if a, ok := c.vault.store.(Auditor); ok {
-		return a.Audit(ctx, func(p api.CheckProblem) { c.problems = append(c.problems, p) })
+		audit.Go(func() { failed = a.Audit(ctx, func(p api.CheckProblem) { found = append(found, p) }) })
 	}
-	return nil
+	err := c.listBlobs(ctx)
+	audit.Wait()
+	c.problems = append(c.problems, found...)
+	return errors.Join(err, failed)
 }
 
 // gaps reports the snapshots that are missing. One that was written since its
 // part was listed is not.
 func (c *checker) gaps(ctx context.Context) error {
-	c.chain.expect(c.opt.Known)
 	lost := c.chain.lost()
 	if len(lost) == 0 {
 		return nil

@@ -21,7 +21,9 @@ type PruneOptions struct {
 	Now       time.Time                // its location says when days, weeks, months and years begin
 	Gone      func(device string) bool // reports whether all snapshots of a device go; nil: none do
 	DryRun    bool                     // remove nothing
-	Known     []string                 // names of snapshot documents that must exist: the index of a catalog knows them
+	// Known yields names of snapshot documents that must exist: the index of a catalog
+	// knows them. Nil: none.
+	Known func(ctx context.Context, yield func(document string)) error
 	// Removing is called before snapshots are removed, with their IDs, and Removed
 	// after contents are gone, with their SHA-256. Both get some at a time. Nil:
 	// discard.
@@ -52,7 +54,7 @@ func (v *Vault) Prune(ctx context.Context, o PruneOptions) (api.PruneResult, err
 func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, error) {
 	defer v.Hold()() // what a backup uses from now on, stays
 	res := api.PruneResult{Documents: []string{}, Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}
-	all, err := v.outlines(ctx, o.Known, &res)
+	all, err := v.outlines(ctx, o, &res)
 	if err != nil {
 		return res, err
 	}
@@ -79,13 +81,16 @@ func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, 
 
 // outlines reads all snapshots, oldest first. Documents that cannot be read or
 // are lost, and what else lies where documents lie, are problems.
-func (v *Vault) outlines(ctx context.Context, known []string, res *api.PruneResult) ([]outline, error) {
-	c := &checker{vault: v, chain: chain{}, opt: CheckOptions{Known: known}}
+func (v *Vault) outlines(ctx context.Context, o PruneOptions, res *api.PruneResult) ([]outline, error) {
+	c := &checker{vault: v, chain: chain{}, opt: CheckOptions{Known: o.Known}}
+	if err := c.expect(ctx); err != nil {
+		return nil, err
+	}
 	names, err := c.names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, o := make([]outline, 0, len(names)), newOutliner()
+	all, outliner := make([]outline, 0, len(names)), newOutliner()
 	for d := range v.readAll(ctx, names) {
 		if errors.Is(d.err, ErrNotFound) {
 			continue // the chain knows whether it is lost
@@ -96,7 +101,7 @@ func (v *Vault) outlines(ctx context.Context, known []string, res *api.PruneResu
 			continue
 		}
 		c.documents = append(c.documents, d.name)
-		all = append(all, o.outline(d.snapshot))
+		all = append(all, outliner.outline(d.snapshot))
 	}
 	if err := errors.Join(c.prunes(ctx), c.gaps(ctx)); err != nil {
 		return nil, err

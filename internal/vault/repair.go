@@ -33,7 +33,7 @@ func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOption
 		}
 	}
 	if err == nil {
-		err = v.noteUnknown(ctx, from, opt.Known, &res)
+		err = v.noteUnknown(ctx, from, opt, &res)
 	}
 	slices.Sort(res.Repaired)
 	res.OK = len(res.Problems) == 0
@@ -41,7 +41,7 @@ func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOption
 }
 
 // noteUnknown says how many snapshots only the copy has.
-func (v *Vault) noteUnknown(ctx context.Context, from *Vault, known []string, res *api.CheckResult) error {
+func (v *Vault) noteUnknown(ctx context.Context, from *Vault, opt CheckOptions, res *api.CheckResult) error {
 	theirs, err := from.listedNames(ctx, SnapshotsPart+"/")
 	unlisted, err := unlistedParts(err)
 	if err != nil {
@@ -54,15 +54,18 @@ func (v *Vault) noteUnknown(ctx context.Context, from *Vault, known []string, re
 	if _, err = unlistedParts(err); err != nil { // the check reports the parts
 		return err
 	}
-	have := make(map[string]bool, len(ours)+len(known))
-	for _, name := range append(ours, known...) {
+	have := make(map[string]bool, len(ours))
+	for _, name := range ours {
 		have[name] = true
+	}
+	if opt.Known != nil {
+		err = opt.Known(ctx, func(name string) { have[name] = true })
 	}
 	theirs = slices.DeleteFunc(theirs, func(name string) bool { return have[name] })
 	if len(theirs) > 0 {
 		res.Notes = append(res.Notes, fmt.Sprintf("snapshots of the copy that neither this vault nor its catalog knows, and that were not fetched: %d", len(theirs)))
 	}
-	return nil
+	return err
 }
 
 // stillThere returns the problems that a check of the structure found after a

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -103,6 +104,23 @@ func (v fakeVault) Snapshot(_ context.Context, id string) (api.Snapshot, error) 
 		return s, fmt.Errorf("snapshot %s is %w", id, vault.ErrDamaged)
 	}
 	return s, nil
+}
+
+// Each leaves out the listings of a snapshot that needs not be complete.
+func (v fakeVault) Each(ctx context.Context, names []string, complete func(api.Snapshot) bool) iter.Seq2[api.Snapshot, error] {
+	return func(yield func(api.Snapshot, error) bool) {
+		for _, name := range names {
+			s, err := v.Snapshot(ctx, name)
+			if err != nil {
+				s = api.Snapshot{Document: name}
+			} else if !complete(s) {
+				s.Listings = nil
+			}
+			if !yield(s, err) {
+				return
+			}
+		}
+	}
 }
 
 // NotPruned returns all names: this vault was never pruned.
@@ -242,10 +260,14 @@ func testRebuild(t *testing.T, create New) {
 		Snapshot("sw2", 1, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, 5), File("flash:/vlan.dat", api.KindVLAN, "vlan")),
 		Snapshot("sw1", 2, "flash:/y.bin", File("flash:/y.bin", api.KindImage, "newer")),
 	}
+	// Beside flash0:, flash1: is a slot of a router, and no member of a stack.
+	router := Snapshot("router", 3, "flash:/x.bin", File("flash1:/x.bin", api.KindImage, "image"))
+	router.Listings = []api.Listing{{Path: "flash0:/"}}
+	snapshots = append(snapshots, router)
 	before, c := indexAll(t, create, snapshots...), empty(t, create)
-	for _, added := range []int{3, 0} { // the second time there is nothing to do
+	for _, added := range []int{4, 0} { // the second time there is nothing to do
 		done, err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...), false)
-		if err != nil || done.Snapshots != 3 || done.Added != added || done.Removed != 0 {
+		if err != nil || done.Snapshots != 4 || done.Added != added || done.Removed != 0 {
 			t.Fatalf("%+v, error %v", done, err)
 		}
 	}

@@ -6,10 +6,9 @@ import (
 	"errors"
 )
 
-// Documents returns the names of the documents of all indexed snapshots.
-func (c *Catalog) Documents(ctx context.Context) ([]string, error) {
-	list, err := c.texts(ctx, `SELECT document FROM snapshot`)
-	return list, c.wrap("list indexed snapshots", err)
+// Documents yields the names of the documents of all indexed snapshots.
+func (c *Catalog) Documents(ctx context.Context, yield func(document string)) error {
+	return c.wrap("list indexed snapshots", c.eachText(ctx, yield, `SELECT document FROM snapshot`))
 }
 
 // Latest returns the name of the document of the device's last snapshot.
@@ -59,19 +58,24 @@ func (c *Catalog) SetVaultIdentity(ctx context.Context, identity string) error {
 }
 
 // texts returns the first column of a query.
-func (c *Catalog) texts(ctx context.Context, query string, args ...any) ([]string, error) {
+func (c *Catalog) texts(ctx context.Context, query string, args ...any) (list []string, err error) {
+	err = c.eachText(ctx, func(text string) { list = append(list, text) }, query, args...)
+	return list, err
+}
+
+// eachText yields the first column of a query.
+func (c *Catalog) eachText(ctx context.Context, yield func(string), query string, args ...any) error {
 	rows, err := c.db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var list []string
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			return nil, err
+			return err
 		}
-		list = append(list, text)
+		yield(text)
 	}
-	return list, rows.Err()
+	return rows.Err()
 }

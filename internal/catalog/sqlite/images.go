@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"flashwarden/api"
@@ -153,9 +152,9 @@ func scanLacking(rows interface{ Scan(...any) error }) (api.Image, error) {
 
 // SetPublished remembers what a list of published digests says of images.
 func (c *Catalog) SetPublished(ctx context.Context, verdicts map[string]string) error {
-	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for sum, verdict := range verdicts {
-			if _, err := tx.ExecContext(ctx, `UPDATE blob SET published = ? WHERE sha256 = ?`, verdict, sum); err != nil {
+			if _, err := on.exec(ctx, `UPDATE blob SET published = ? WHERE sha256 = ?`, verdict, sum); err != nil {
 				return err
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"flashwarden/api"
-	"flashwarden/internal/catalog"
 )
 
 // Index enters snapshots of the vault in one transaction.
@@ -18,31 +17,32 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 	if len(snapshots) == 0 {
 		return nil
 	}
-	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+	return c.wrap("index", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		w := writer{on: on, blobs: map[string]blobRow{}}
 		var devices []string
 		for _, s := range snapshots {
-			if err := index(ctx, tx, s); err != nil {
+			if err := w.index(ctx, s); err != nil {
 				return fmt.Errorf("snapshot %s: %w", s.ID, err)
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM intended WHERE id = ?`, s.ID); err != nil {
+			if _, err := on.exec(ctx, `DELETE FROM intended WHERE id = ?`, s.ID); err != nil {
 				return err
 			}
 			devices = append(devices, s.Device)
 		}
 		slices.Sort(devices)
-		return refresh(ctx, tx, slices.Compact(devices)...)
-	})
-	return c.wrap("index", err)
+		return refresh(ctx, on, slices.Compact(devices)...)
+	}))
 }
 
 // Unindex takes snapshots that the vault no longer has out of the index.
 func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
-	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+	return c.wrap("take snapshots out of the index", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		var all []string
 		for _, id := range ids {
-			devices, err := texts(ctx, tx, `SELECT device FROM snapshot WHERE id = ?`, id)
+			// The state of a device follows from its newest snapshots alone.
+			devices, err := on.texts(ctx, `SELECT device FROM device_state WHERE device = (SELECT device FROM snapshot WHERE id = ?1) AND ?1 IN (newest_id, good_id)`, id)
 			if err == nil {
-				err = unindex(ctx, tx, id)
+				err = unindex(ctx, on, id)
 			}
 			if err != nil {
 				return fmt.Errorf("snapshot %s: %w", id, err)
@@ -50,16 +50,15 @@ func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
 			all = append(all, devices...)
 		}
 		slices.Sort(all)
-		return refresh(ctx, tx, slices.Compact(all)...)
-	})
-	return c.wrap("take snapshots out of the index", err)
+		return refresh(ctx, on, slices.Compact(all)...)
+	}))
 }
 
 // ForgetContents takes out contents that no snapshot names.
 func (c *Catalog) ForgetContents(ctx context.Context, sums ...string) error {
-	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for _, sum := range sums {
-			_, err := tx.ExecContext(ctx, `DELETE FROM blob WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, sum)
+			_, err := on.exec(ctx, `DELETE FROM blob WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, sum)
 			if err != nil {
 				return err
 			}
@@ -128,136 +127,6 @@ func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection
 	}
 	i, err := decodeImage(text)
 	return i, c.wrap("look up image "+sha256, err)
-}
-
-// index enters a snapshot. If it replaces one, what is known of its contents stays.
-func index(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
-	blobs, err := remove(ctx, tx, s.ID)
-	if err != nil {
-		return err
-	}
-	if err := insert(ctx, tx, s); err != nil {
-		return err
-	}
-	return removeUnnamed(ctx, tx, blobs)
-}
-
-func insert(ctx context.Context, tx *sql.Tx, s api.Snapshot) error {
-	files, bytes := catalog.Kept(s)
-	warnings, err := encodeTexts(s.Warnings)
-	if err != nil {
-		return err
-	}
-	result, err := tx.ExecContext(ctx,
-		`INSERT INTO snapshot (id, document, previous, device, started, status, model, version, image, files, bytes, received, runs, warnings)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID, s.Document, s.Previous, s.Device, s.Started.Unix(), s.Status, s.Facts.Model, s.Facts.Version, s.Facts.Image, files, bytes, s.Received(), catalog.HoldsRunning(s), warnings)
-	if err != nil {
-		return err
-	}
-	n, err := result.LastInsertId()
-	if err != nil {
-		return err
-	}
-	running := catalog.Running(s)
-	for i, f := range s.Files {
-		runs := sql.NullString{Valid: running[i] || f.Unit != ""}
-		if running[i] {
-			runs.String = s.Facts.Version
-		}
-		if err := indexFile(ctx, tx, n, f, runs); err != nil {
-			return err
-		}
-		if catalog.ReadOnArrival(f) {
-			if err := proveOnArrival(ctx, tx, catalog.Proof{SHA256: f.SHA256, Size: f.Size, Read: s.Started, Whole: true}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// proveOnArrival is prove for content that a backup copied. Where the content was
-// whole before, other devices that have it keep their older proof: their states are
-// not computed again for each device that copies it too.
-func proveOnArrival(ctx context.Context, tx *sql.Tx, p catalog.Proof) error {
-	done, err := tx.ExecContext(ctx, `UPDATE blob SET checked = max(checked, ?) WHERE sha256 = ? AND checked IS NOT NULL AND NOT damaged`, p.Read.Unix(), p.SHA256)
-	if err != nil {
-		return err
-	}
-	if n, err := done.RowsAffected(); n > 0 || err != nil {
-		return err
-	}
-	return prove(ctx, tx, p)
-}
-
-func indexFile(ctx context.Context, tx *sql.Tx, snapshot int64, f api.File, runs sql.NullString) error {
-	if f.SHA256 != "" {
-		image, err := encodeImage(f.Image)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image); err != nil {
-			return err
-		}
-	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO file (snapshot, blob, path, kind, size, cause, runs)
-		VALUES (?, (SELECT n FROM blob WHERE sha256 = ?), ?, ?, ?, ?, ?)`,
-		snapshot, f.SHA256, f.Path, f.Kind, f.Size, f.Cause, runs)
-	return err
-}
-
-// unindex removes a snapshot, and the blobs that nothing else names.
-func unindex(ctx context.Context, tx *sql.Tx, id string) error {
-	blobs, err := remove(ctx, tx, id)
-	if err != nil {
-		return err
-	}
-	return removeUnnamed(ctx, tx, blobs)
-}
-
-// remove removes a snapshot, and returns the blobs that it named.
-func remove(ctx context.Context, tx *sql.Tx, id string) (blobs []int64, err error) {
-	var n int64
-	err = tx.QueryRowContext(ctx, `SELECT n FROM snapshot WHERE id = ?`, id).Scan(&n)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err == nil {
-		blobs, err = blobsOf(ctx, tx, n)
-	}
-	if err == nil {
-		_, err = tx.ExecContext(ctx, `DELETE FROM snapshot WHERE n = ?`, n)
-	}
-	return blobs, err
-}
-
-// removeUnnamed removes those of these blobs that no snapshot names.
-func removeUnnamed(ctx context.Context, tx *sql.Tx, blobs []int64) error {
-	for _, blob := range blobs {
-		_, err := tx.ExecContext(ctx, `DELETE FROM blob WHERE n = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, blob)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func blobsOf(ctx context.Context, tx *sql.Tx, snapshot int64) ([]int64, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT blob FROM file WHERE snapshot = ? AND blob IS NOT NULL`, snapshot)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var blobs []int64
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		blobs = append(blobs, n)
-	}
-	return blobs, rows.Err()
 }
 
 // Snapshots returns the snapshots of one device, or of all where device is

@@ -33,20 +33,20 @@ func (c *Catalog) EndRun(ctx context.Context, r api.Run) error {
 }
 
 func (c *Catalog) recordRun(ctx context.Context, r api.Run) error {
-	return c.inTransaction(ctx, func(tx *sql.Tx) error {
-		err := putRun(ctx, tx, r)
+	return c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		err := putRun(ctx, on, r)
 		if err == nil && !r.Ended.IsZero() {
-			err = thinRuns(ctx, tx, r.Device, r.Ended.Add(-catalog.KeepRuns))
+			err = thinRuns(ctx, on, r.Device, r.Ended.Add(-catalog.KeepRuns))
 		}
 		if err != nil {
 			return err
 		}
-		return refresh(ctx, tx, r.Device)
+		return refresh(ctx, on, r.Device)
 	})
 }
 
-func putRun(ctx context.Context, tx *sql.Tx, r api.Run) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO run (`+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+func putRun(ctx context.Context, on *statements, r api.Run) error {
+	_, err := on.exec(ctx, `INSERT INTO run (`+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET (`+runColumns+`) = (excluded.id, excluded.device, excluded.kind, excluded.started, excluded.ended,
 			excluded.status, excluded.cause, excluded.message, excluded.hint, excluded.attempts, excluded.snapshot,
 			excluded.model, excluded.version, excluded.image, excluded.bytes)`,
@@ -57,8 +57,8 @@ func putRun(ctx context.Context, tx *sql.Tx, r api.Run) error {
 
 // thinRuns removes the runs of a device that began before this time or are too
 // many. The newest one, the newest good one and the newest failed one stay.
-func thinRuns(ctx context.Context, tx *sql.Tx, device string, before time.Time) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM run WHERE device = ?1 AND ended IS NOT NULL
+func thinRuns(ctx context.Context, on *statements, device string, before time.Time) error {
+	_, err := on.exec(ctx, `DELETE FROM run WHERE device = ?1 AND ended IS NOT NULL
 		AND (started < ?2 OR n NOT IN (SELECT n FROM run WHERE device = ?1 ORDER BY started DESC, n DESC LIMIT ?3))
 		AND n NOT IN (SELECT n FROM (SELECT n FROM run WHERE device = ?1 ORDER BY started DESC, n DESC LIMIT 1) AS newest
 			UNION SELECT n FROM (SELECT n FROM run WHERE device = ?1 AND kind = 'backup' AND status IN `+succeeded+` ORDER BY started DESC, n DESC LIMIT 1) AS good
@@ -70,15 +70,15 @@ func thinRuns(ctx context.Context, tx *sql.Tx, device string, before time.Time) 
 
 // InterruptRuns ends every run that has not ended as interrupted.
 func (c *Catalog) InterruptRuns(ctx context.Context, at time.Time) error {
-	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
-		devices, err := texts(ctx, tx, `SELECT DISTINCT device FROM run WHERE ended IS NULL`)
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		devices, err := on.texts(ctx, `SELECT DISTINCT device FROM run WHERE ended IS NULL`)
 		if err != nil || len(devices) == 0 {
 			return err
 		}
-		if _, err = tx.ExecContext(ctx, `UPDATE run SET status = ?, ended = ? WHERE ended IS NULL`, api.StatusInterrupted, at.Unix()); err != nil {
+		if _, err = on.exec(ctx, `UPDATE run SET status = ?, ended = ? WHERE ended IS NULL`, api.StatusInterrupted, at.Unix()); err != nil {
 			return err
 		}
-		return refresh(ctx, tx, devices...)
+		return refresh(ctx, on, devices...)
 	})
 	return c.wrap("end interrupted runs", err)
 }
@@ -114,22 +114,4 @@ func moment(s sql.NullInt64) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(s.Int64, 0).UTC()
-}
-
-// texts returns the rows of a query with one column.
-func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		all = append(all, text)
-	}
-	return all, rows.Err()
 }

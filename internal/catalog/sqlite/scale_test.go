@@ -1,7 +1,7 @@
 package sqlite
 
 import (
-	"database/sql"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,12 +19,13 @@ func newLarge(b *testing.B, snapshots int) *Catalog {
 	c := newCatalog(b)
 	fill(b, c, 10_000)
 	for round := range snapshots {
-		err := c.inTransaction(b.Context(), func(tx *sql.Tx) error {
+		err := c.inTransaction(b.Context(), func(ctx context.Context, on *statements) error {
+			w := writer{on: on, blobs: map[string]blobRow{}}
 			for n := range 10_000 {
 				name := fmt.Sprintf("sw%05d", n)
 				s := catalogtest.Snapshot(name, round, "flash:/x.bin", catalogtest.File("flash:/x.bin", api.KindImage, fmt.Sprint("image", n%200)),
 					catalogtest.File("flash:/vlan.dat", api.KindVLAN, "vlan of "+name), catalogtest.File("running-config", api.KindConfig, fmt.Sprint(name, round)))
-				if err := index(b.Context(), tx, s); err != nil {
+				if err := w.index(ctx, s); err != nil {
 					return err
 				}
 			}
@@ -41,17 +42,17 @@ func newLarge(b *testing.B, snapshots int) *Catalog {
 // fillRuns gives each device a good run and then a failed one, in one
 // transaction.
 func fillRuns(b *testing.B, c *Catalog) {
-	err := c.inTransaction(b.Context(), func(tx *sql.Tx) error {
+	err := c.inTransaction(b.Context(), func(ctx context.Context, on *statements) error {
 		for n := range 10_000 {
 			name := fmt.Sprintf("sw%05d", n)
 			for i, status := range []string{api.StatusOK, api.StatusFailed} {
 				r := catalogtest.Run(name, 10+i, status)
 				r.Message, r.Hint = strings.Repeat("message ", 20), strings.Repeat("hint ", 40)
-				if err := putRun(b.Context(), tx, r); err != nil {
+				if err := putRun(ctx, on, r); err != nil {
 					return err
 				}
 			}
-			if err := refresh(b.Context(), tx, name); err != nil {
+			if err := refresh(ctx, on, name); err != nil {
 				return err
 			}
 		}

@@ -28,6 +28,10 @@ var migrations embed.FS
 // busyTimeout is how long, in milliseconds, a writer waits for another one.
 const busyTimeout = 20_000
 
+// pageCache is how many KiB of the file each connection keeps in memory, at most. A
+// rebuild of a large index would read its pages again and again with less.
+const pageCache = 16_384
+
 // connections is how many readers one process has at once.
 const connections = 4
 
@@ -75,7 +79,7 @@ func (c *Catalog) Close() error {
 // process wrote.
 func dsn(path string) string {
 	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", fmt.Sprintf("cache_size(-%d)", pageCache),
 	}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
 }
@@ -164,17 +168,4 @@ func moveAway(path string) api.Fix {
 	aside := filepath.Join(filepath.Dir(path), "catalog.damaged")
 	return api.Say("restore a copy of it, or move it away: ").Type(api.OnHost, fmt.Sprintf("mkdir %s && mv %s* %s/", aside, path, aside)).
 		Say("; then rebuild the index: ").Do("rebuild").Say(". Then add the devices and their passwords again")
-}
-
-// inTransaction runs do in one transaction, which is kept when do returns nil.
-func (c *Catalog) inTransaction(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := c.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"bufio"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -197,11 +196,11 @@ func TestDamagedFile(t *testing.T) {
 // fill adds n devices at once.
 func fill(t testing.TB, c *Catalog, n int) {
 	t.Helper()
-	err := c.inTransaction(t.Context(), func(tx *sql.Tx) error {
+	err := c.inTransaction(t.Context(), func(ctx context.Context, on *statements) error {
 		for i := range n {
 			d := catalogtest.Device()
 			d.Name = fmt.Sprintf("sw%05d", i)
-			_, err := tx.Exec(`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, catalogtest.Sealed())...)
+			_, err := on.exec(ctx, `INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, catalogtest.Sealed())...)
 			if err != nil {
 				return err
 			}
@@ -386,7 +385,7 @@ func TestWritersWaitForEachOther(t *testing.T) {
 	held, release := make(chan struct{}), make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		err := c.inTransaction(t.Context(), func(tx *sql.Tx) error {
+		err := c.inTransaction(t.Context(), func(ctx context.Context, on *statements) error {
 			close(held)
 			<-release
 			return nil

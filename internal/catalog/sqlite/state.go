@@ -14,10 +14,10 @@ import (
 
 // refresh computes the states of devices again, after a table changed that
 // it follows from.
-func refresh(ctx context.Context, tx *sql.Tx, devices ...string) error {
+func refresh(ctx context.Context, on *statements, devices ...string) error {
 	for _, device := range devices {
 		for _, statement := range []string{refreshState, refreshFacts, refreshImage, refreshProofs + ` WHERE device = ?1`} {
-			if _, err := tx.ExecContext(ctx, statement, device); err != nil {
+			if _, err := on.exec(ctx, statement, device); err != nil {
 				return err
 			}
 		}
@@ -71,9 +71,9 @@ func (c *Catalog) RecordProofs(ctx context.Context, proofs ...catalog.Proof) err
 	if len(proofs) == 0 {
 		return nil
 	}
-	err := c.inTransaction(ctx, func(tx *sql.Tx) error {
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for _, p := range proofs {
-			if err := prove(ctx, tx, p); err != nil {
+			if err := prove(ctx, on, p); err != nil {
 				return err
 			}
 		}
@@ -86,12 +86,12 @@ func (c *Catalog) RecordProofs(ctx context.Context, proofs ...catalog.Proof) err
 // all devices whose newest complete backup has it. A read in the future was
 // recorded while the clock was wrong, so any other replaces it. Listings are no
 // files: the first proof enters them.
-func prove(ctx context.Context, tx *sql.Tx, p catalog.Proof) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO blob (sha256, md5, size, checked, damaged) VALUES (?1, '', ?2, ?3, ?4)
+func prove(ctx context.Context, on *statements, p catalog.Proof) error {
+	_, err := on.exec(ctx, `INSERT INTO blob (sha256, md5, size, checked, damaged) VALUES (?1, '', ?2, ?3, ?4)
 		ON CONFLICT (sha256) DO UPDATE SET checked = excluded.checked, damaged = excluded.damaged
 		WHERE blob.checked IS NULL OR blob.checked <= excluded.checked OR blob.checked > ?5`, p.SHA256, p.Size, p.Read.Unix(), !p.Whole, time.Now().Unix())
 	if err == nil {
-		_, err = tx.ExecContext(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
+		_, err = on.exec(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
 	}
 	return err
 }

@@ -181,7 +181,12 @@ func TestCheckUnlisted(t *testing.T) {
 	}
 	for _, part := range vault.Parts() {
 		store := &listing{Memory: memory, part: part, err: errors.New("input/output error")}
-		res := quietly(t, vault.New(store), vault.CheckOptions{Known: all[2:]})
+		res := quietly(t, vault.New(store), vault.CheckOptions{Known: func(_ context.Context, yield func(string)) error {
+			for _, name := range all[2:] {
+				yield(name)
+			}
+			return nil
+		}})
 		if len(res.Problems) != 1 || res.Problems[0].Path != part || res.Problems[0].Kind != api.CheckUnreadable {
 			t.Errorf("%s: %+v; want it unreadable", part, res.Problems)
 		}

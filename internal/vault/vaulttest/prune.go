@@ -117,7 +117,7 @@ func testPruneUnreadable(t *testing.T, s vault.Store) {
 func testPruneAfterLoss(t *testing.T, s vault.Store) {
 	v := vault.New(s)
 	all := history(t, s, "a", "b", "c", "d", "e")
-	o := vault.PruneOptions{Retention: api.Retention{Last: 9}, Now: later(), Known: []string{all[4].Document}}
+	o := vault.PruneOptions{Retention: api.Retention{Last: 9}, Now: later(), Known: knowing(all[4].Document)}
 	for _, lost := range []int{1, 4} {
 		if err := s.Delete(t.Context(), vault.SnapshotKey(all[lost].Document)); err != nil {
 			t.Fatal(err)
@@ -171,7 +171,7 @@ func testPruneAndLoss(t *testing.T, s vault.Store) {
 	if err := s.Delete(t.Context(), vault.SnapshotKey(all[2].Document)); err != nil {
 		t.Fatal(err)
 	}
-	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Known: []string{all[2].Document}})
+	res, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Known: knowing(all[2].Document)})
 	if err != nil || res.Kept != 1 || len(res.Removed) != 1 || len(res.Problems) != 1 {
 		t.Errorf("%+v, error %v", res, err)
 	}

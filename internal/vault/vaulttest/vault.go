@@ -351,7 +351,7 @@ func testLoss(t *testing.T, s vault.Store) {
 	remove(1) // named by the prune alone
 	wantProblems(t, v, false, lost(1)+" sw1")
 	remove(4) // the last one: only the caller knows it
-	res, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{all[4].Document, all[3].Document}})
+	res, err := v.Check(t.Context(), vault.CheckOptions{Known: knowing(all[4].Document, all[3].Document)})
 	if err != nil || len(res.Problems) != 2 || res.Problems[1].Path != vault.SnapshotKey(all[4].Document) {
 		t.Errorf("problems %+v, error %v", res.Problems, err)
 	}
@@ -375,7 +375,7 @@ func testFork(t *testing.T, s vault.Store) {
 	if err := s.Delete(t.Context(), vault.SnapshotKey(fork[0].Document)); err != nil {
 		t.Fatal(err)
 	}
-	res, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{fork[0].Document, fork[1].Document}})
+	res, err := v.Check(t.Context(), vault.CheckOptions{Known: knowing(fork[0].Document, fork[1].Document)})
 	if err != nil || len(res.Problems) != 1 || res.Problems[0].Path != vault.SnapshotKey(fork[0].Document) {
 		t.Errorf("problems %+v, error %v; want the lost one", res.Problems, err)
 	}
@@ -387,7 +387,7 @@ func testNotIndexed(t *testing.T, s vault.Store) {
 	v, all := vault.New(s), chainOf(t, s, 4)
 	interrupted(t, v, vault.PruneOptions{Retention: api.Retention{Last: 3}}) // the first one left the index already
 	var asked []string
-	res, err := v.Check(t.Context(), vault.CheckOptions{Known: []string{all[1].Document},
+	res, err := v.Check(t.Context(), vault.CheckOptions{Known: knowing(all[1].Document),
 		NotIndexed: func(_ context.Context, names []string) ([]string, error) {
 			asked = names
 			return []string{all[3].Document}, nil

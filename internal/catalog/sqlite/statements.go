@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+)
+
+// statements runs the statements of one transaction. Each text is parsed once, however
+// often it runs.
+type statements struct {
+	tx    *sql.Tx
+	ready map[string]*sql.Stmt // by text; the end of the transaction closes them
+}
+
+// inTransaction runs do in one transaction, which is kept when do returns nil. The context
+// that do gets cannot be cancelled, because the driver starts a goroutine for each statement
+// to watch one that can.
+func (c *Catalog) inTransaction(ctx context.Context, do func(context.Context, *statements) error) error {
+	tx, err := c.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := do(context.WithoutCancel(ctx), &statements{tx: tx, ready: make(map[string]*sql.Stmt)}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// prepared returns the statement with this text.
+func (s *statements) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if ready, ok := s.ready[text]; ok {
+		return ready, nil
+	}
+	ready, err := s.tx.PrepareContext(ctx, text)
+	if err == nil {
+		s.ready[text] = ready
+	}
+	return ready, err
+}
+
+// exec runs a statement that returns no rows.
+func (s *statements) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	ready, err := s.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return ready.ExecContext(ctx, args...)
+}
+
+// scan runs a query that returns one value. The error is sql.ErrNoRows if there is
+// none.
+func (s *statements) scan(ctx context.Context, to any, text string, args ...any) error {
+	ready, err := s.prepared(ctx, text)
+	if err != nil {
+		return err
+	}
+	return ready.QueryRowContext(ctx, args...).Scan(to)
+}
+
+// texts returns the rows of a query with one column of texts.
+func (s *statements) texts(ctx context.Context, text string, args ...any) ([]string, error) {
+	return column[string](ctx, s, text, args...)
+}
+
+// column returns the rows of a query with one column.
+func column[T any](ctx context.Context, s *statements, text string, args ...any) ([]T, error) {
+	ready, err := s.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := ready.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		var one T
+		if err := rows.Scan(&one); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
