@@ -44,19 +44,32 @@ type Unreadable struct {
 	Err  error  // vault.ErrDamaged or vault.ErrNewer
 }
 
+// RebuildOptions say what a Rebuild does with snapshots that not both have.
+type RebuildOptions struct {
+	ForgetLost bool // those that the vault lost leave the index
+	// Mirror says that the vault is a mirror, which keeps what prunes removed from the
+	// vault: that does not enter the index.
+	Mirror bool
+}
+
 // Rebuild makes the index equal to the vault: it enters the snapshots that the
 // index lacks, which are all of them after the catalog was lost, and takes out
 // those that a prune removed. Snapshots that the vault lost stay in the index
-// unless forgetLost is set: nothing else may know the newest one of a device. Where
+// unless ForgetLost is set: nothing else may know the newest one of a device. Where
 // both are equal it only compares names. Only a user asks for it: a vault whose
 // disk is missing would empty the index.
-func Rebuild(ctx context.Context, index Index, v Vault, forgetLost bool) (Rebuilt, error) {
+func Rebuild(ctx context.Context, index Index, v Vault, o RebuildOptions) (Rebuilt, error) {
 	missing, surplus, err := compare(ctx, index, v)
 	if err != nil {
 		return Rebuilt{}, fmt.Errorf("rebuild index: %w", err)
 	}
 	var r Rebuilt
-	if !forgetLost {
+	if o.Mirror {
+		if missing, err = v.NotPruned(ctx, missing); err != nil {
+			return r, fmt.Errorf("rebuild index: %w", err)
+		}
+	}
+	if !o.ForgetLost {
 		if r.Lost, err = v.NotPruned(ctx, slices.Sorted(maps.Keys(surplus))); err != nil {
 			return r, fmt.Errorf("rebuild index: %w", err)
 		}

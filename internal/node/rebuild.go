@@ -42,7 +42,7 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	if none, err := n.NoVault(ctx); none || err != nil {
 		return res, err
 	}
-	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault, r.ForgetLost || replaced)
+	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault, catalog.RebuildOptions{ForgetLost: r.ForgetLost || replaced, Mirror: n.opts.Mirror != ""})
 	res.Snapshots, res.Added, res.Removed, res.Lost = done.Snapshots, done.Added, done.Removed, len(done.Lost)
 	res.Problems = append(res.Problems, problemsOf(done)...)
 	return res, err
@@ -103,7 +103,7 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) (r
 	id, err := n.vault.Identity(ctx)
 	switch {
 	case errors.Is(err, vault.ErrNotFound) && known != "" && other:
-		id, err = n.replaceVault(ctx)
+		id, err = n.replaceVault(ctx, known)
 	case errors.Is(err, vault.ErrNotFound), err == nil && known != "" && known != id.Vault && !other:
 		err = n.vault.Recognise(ctx, known)
 	}
@@ -117,11 +117,33 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) (r
 }
 
 // replaceVault gives a vault.json to a place that has none: the old vault is lost
-// for good, or only its vault.json is.
-func (n *Node) replaceVault(ctx context.Context) (vault.Identity, error) {
+// for good, or only its vault.json is. In the second case the vault keeps its
+// identity, which its mirrors have, too.
+func (n *Node) replaceVault(ctx context.Context, known string) (vault.Identity, error) {
 	id, err := n.vault.Make(ctx)
-	if errors.Is(err, vault.ErrMissing) {
-		id, err = n.vault.Identify(ctx)
+	if !errors.Is(err, vault.ErrMissing) {
+		return id, err
 	}
-	return id, err
+	ours, err := n.hasIndexed(ctx)
+	if err != nil {
+		return id, err
+	}
+	if !ours {
+		known = ""
+	}
+	return n.vault.Identify(ctx, known)
+}
+
+// hasIndexed reports whether the vault has a snapshot that is in the index.
+func (n *Node) hasIndexed(ctx context.Context) (found bool, err error) {
+	names, err := n.vault.Names(ctx)
+	if err != nil {
+		return false, err
+	}
+	have := make(map[string]bool, len(names))
+	for _, name := range names {
+		have[name] = true
+	}
+	err = n.Catalog.Documents(ctx, func(name string) { found = found || have[name] })
+	return found, err
 }

@@ -79,15 +79,18 @@ func (v *Vault) Make(ctx context.Context) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("make vault: %w", err)
 	}
-	return v.Identify(ctx)
+	return v.Identify(ctx, "")
 }
 
-// Identify gives the store a new identity, whatever it holds. The error is
-// ErrExists where it has one.
-func (v *Vault) Identify(ctx context.Context) (Identity, error) {
-	raw := make([]byte, identityBytes)
-	rand.Read(raw) // never fails: crypto/rand.Read ends the program instead
-	id := Identity{Format: Format, Vault: hex.EncodeToString(raw), Made: time.Now().UTC().Truncate(time.Second)}
+// Identify gives the store an identity, whatever it holds; a new one if identity is
+// empty. The error is ErrExists where it has one.
+func (v *Vault) Identify(ctx context.Context, identity string) (Identity, error) {
+	if identity == "" {
+		raw := make([]byte, identityBytes)
+		rand.Read(raw) // never fails: crypto/rand.Read ends the program instead
+		identity = hex.EncodeToString(raw)
+	}
+	id := Identity{Format: Format, Vault: identity, Made: time.Now().UTC().Truncate(time.Second)}
 	data, err := encodeJSON(id)
 	if err == nil {
 		err = v.store.Put(ctx, IdentityKey, bytes.NewReader(data), int64(len(data)))

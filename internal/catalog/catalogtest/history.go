@@ -268,7 +268,7 @@ func testStateRebuilt(t *testing.T, create New) {
 		Snapshot("sw1", 9, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"), config)}
 	before, rebuilt := indexAll(t, create, snapshots...), empty(t, create)
 	endAll(t, before, Run("sw1", 9, api.StatusOK))
-	if _, err := catalog.Rebuild(t.Context(), rebuilt, vaultOf(snapshots...), false); err != nil {
+	if _, err := catalog.Rebuild(t.Context(), rebuilt, vaultOf(snapshots...), catalog.RebuildOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	addDevices(t, before, "sw1")

@@ -26,7 +26,7 @@ func testInspectedImages(t *testing.T, create New) {
 		Snapshot("sw1", 3, "flash:/x.bin", inspected), Snapshot("sw4", 4, "flash:/z.bin", File("flash:/z.bin", api.KindImage, "old")),
 	}
 	rebuilt := empty(t, create)
-	if _, err := catalog.Rebuild(t.Context(), rebuilt, vaultOf(snapshots...), false); err != nil {
+	if _, err := catalog.Rebuild(t.Context(), rebuilt, vaultOf(snapshots...), catalog.RebuildOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]catalog.Catalog{"indexed": indexAll(t, create, snapshots...), "rebuilt": rebuilt} {

@@ -266,7 +266,7 @@ func testRebuild(t *testing.T, create New) {
 	snapshots = append(snapshots, router)
 	before, c := indexAll(t, create, snapshots...), empty(t, create)
 	for _, added := range []int{4, 0} { // the second time there is nothing to do
-		done, err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...), false)
+		done, err := catalog.Rebuild(t.Context(), c, vaultOf(snapshots...), catalog.RebuildOptions{})
 		if err != nil || done.Snapshots != 4 || done.Added != added || done.Removed != 0 {
 			t.Fatalf("%+v, error %v", done, err)
 		}
@@ -329,14 +329,19 @@ func testRebuildFollows(t *testing.T, create New) {
 	if err := c.AddDevice(ctx, Device(), Sealed()); err != nil {
 		t.Fatal(err)
 	}
-	done, err := catalog.Rebuild(ctx, c, v, false)
+	done, err := catalog.Rebuild(ctx, c, v, catalog.RebuildOptions{})
 	if err != nil || done.Added != 1 || done.Removed != 1 || done.Snapshots != 3 || !slices.Equal(done.Lost, []string{lost.Document}) {
 		t.Fatalf("%+v, error %v; want one lost", done, err)
+	}
+	mirror := vaultOf(kept, unindexed, removed) // it keeps what the prune removed
+	fresh := empty(t, create)
+	if done, err := catalog.Rebuild(ctx, fresh, prunedVault{mirror, removed.Document}, catalog.RebuildOptions{Mirror: true}); err != nil || done.Added != 2 {
+		t.Errorf("from a mirror: %+v, error %v; want all but the pruned one", done, err)
 	}
 	if got, err := c.Latest(ctx, "sw1"); got != lost.Document || err != nil {
 		t.Errorf("the newest snapshot is %s, error %v; want the lost one", got, err)
 	}
-	if done, err = catalog.Rebuild(ctx, c, v, true); err != nil || done.Added != 0 || done.Removed != 1 || len(done.Lost) > 0 {
+	if done, err = catalog.Rebuild(ctx, c, v, catalog.RebuildOptions{ForgetLost: true}); err != nil || done.Added != 0 || done.Removed != 1 || len(done.Lost) > 0 {
 		t.Fatalf("%+v, error %v; want the lost one forgotten", done, err)
 	}
 	if got, want := listIDs(t, c, ""), kept.ID+" "+unindexed.ID; got != want {
@@ -359,7 +364,7 @@ func testRebuildDamaged(t *testing.T, create New) {
 	v[snapshots[1].Document] = api.Snapshot{}
 	c := empty(t, create)
 	for range 2 {
-		done, err := catalog.Rebuild(t.Context(), c, v, false)
+		done, err := catalog.Rebuild(t.Context(), c, v, catalog.RebuildOptions{})
 		if err != nil || len(done.Damaged) != 1 || !errors.Is(done.Damaged[0].Err, vault.ErrDamaged) || done.Damaged[0].Name != snapshots[1].Document {
 			t.Errorf("%+v, error %v; want one vault.ErrDamaged with the name", done, err)
 		}
@@ -380,7 +385,7 @@ func testRebuildByMany(t *testing.T, create New) {
 	for range 4 {
 		c := open(t)
 		all.Go(func() {
-			if _, err := catalog.Rebuild(t.Context(), c, v, false); err != nil {
+			if _, err := catalog.Rebuild(t.Context(), c, v, catalog.RebuildOptions{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -53,7 +53,7 @@ func (c *converter) begin(ctx context.Context) error {
 	if err := c.store.Make(ctx); err != nil {
 		return err
 	}
-	if _, err := c.vault.Identify(ctx); err != nil && !errors.Is(err, vault.ErrExists) {
+	if _, err := c.vault.Identify(ctx, ""); err != nil && !errors.Is(err, vault.ErrExists) {
 		return err
 	}
 	for s, err := range c.vault.Snapshots(ctx) { // an interrupted Convert made them
