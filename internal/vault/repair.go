@@ -62,10 +62,11 @@ func (v *Vault) noteUnknown(ctx context.Context, from *Vault, opt CheckOptions, 
 		err = opt.Known(ctx, func(name string) { have[name] = true })
 	}
 	theirs = slices.DeleteFunc(theirs, func(name string) bool { return have[name] })
+	theirs, failed := v.NotPruned(ctx, theirs) // a mirror keeps what a prune removed
 	if len(theirs) > 0 {
 		res.Notes = append(res.Notes, fmt.Sprintf("snapshots of the copy that neither this vault nor its catalog knows, and that were not fetched: %d", len(theirs)))
 	}
-	return err
+	return errors.Join(err, failed)
 }
 
 // stillThere returns the problems that a check of the structure found after a

@@ -183,3 +183,63 @@ func wantFound(t *testing.T, k *kit, disk error, want ...string) {
 		}
 	}
 }
+
+// TestUnreadableContentIsDamaged: what the disk cannot read is recorded as damaged, so
+// that its devices are at risk. An error that says nothing of the content is not.
+func TestUnreadableContentIsDamaged(t *testing.T) {
+	k := newVault(t)
+	putSnapshot(t, k, "sw1", "an image")
+	sum := sumOf("an image")
+	bad := &badSectors{Store: k.dir, keys: map[string]bool{vault.BlobKey(sum): true}}
+	recorded := map[string]bool{}
+	proved := func(sum string, _ int64, whole bool) { recorded[sum] = whole }
+	res, err := vault.New(bad).Check(t.Context(), vault.CheckOptions{ReadData: true, Proved: proved})
+	if whole, ok := recorded[sum]; err != nil || len(res.Problems) != 1 || !ok || whole {
+		t.Errorf("%+v, error %v, recorded %v; want one problem, recorded as damaged", res, err, recorded)
+	}
+	clear(recorded)
+	closed := &closedFile{k.dir, vault.BlobKey(sum)}
+	res, err = vault.New(closed).Check(t.Context(), vault.CheckOptions{ReadData: true, Proved: proved})
+	if err != nil || len(res.Problems) != 1 || len(recorded) > 0 {
+		t.Errorf("%+v, error %v, recorded %v; want one problem, and nothing recorded", res, err, recorded)
+	}
+}
+
+// closedFile is a Store with a content that this process may not read.
+type closedFile struct {
+	*Store
+	key string
+}
+
+// Get implements vault.Store.
+func (c *closedFile) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	if key == c.key {
+		return nil, &fs.PathError{Op: "open", Path: key, Err: syscall.EACCES}
+	}
+	return c.Store.Get(ctx, key, offset)
+}
+
+// TestRepairLeavesPrunedAlone: a mirror keeps what a prune removed from the vault. A
+// repair neither fetches nor counts it.
+func TestRepairLeavesPrunedAlone(t *testing.T) {
+	k := newVault(t)
+	putSnapshot(t, k, "sw1", "old")
+	newer := snapshotOf("newer")
+	newer.Device, newer.Listings, newer.Started = "sw1", nil, newer.Started.AddDate(0, 0, 1)
+	newer.ID = vault.NewID("sw1", newer.Started)
+	if _, _, err := k.Put(t.Context(), []byte("newer")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.PutSnapshot(t.Context(), newer); err != nil {
+		t.Fatal(err)
+	}
+	to := mirrorOf(t, k)
+	pruned, err := k.Prune(t.Context(), vault.PruneOptions{Retention: api.Retention{Last: 1}, Now: newer.Started.AddDate(0, 1, 0)})
+	if err != nil || len(pruned.Removed) != 1 {
+		t.Fatalf("%+v, error %v; want one snapshot removed", pruned, err)
+	}
+	res, err := k.CheckAndRepair(t.Context(), vault.New(to), vault.CheckOptions{})
+	if err != nil || !res.OK || len(res.Repaired) > 0 || len(res.Notes) > 0 {
+		t.Errorf("%+v, error %v; want nothing repaired and no note", res, err)
+	}
+}
