@@ -201,7 +201,7 @@ func (c *checker) names(ctx context.Context) (names []string, err error) {
 	err = c.list(ctx, SnapshotsPart+"/", func(i Info) {
 		switch name, ok := snapshotOf(i.Key); {
 		case ok:
-			names = append(names, name)
+			names = append(names, strings.Clone(name)) // not the whole key: a vault may have millions
 		case strings.HasSuffix(i.Key, ".json"):
 			c.report(api.CheckSnapshotDamaged, i.Key, "its name is not ID.SHA256 of a snapshot of this month")
 		default:

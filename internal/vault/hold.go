@@ -1,6 +1,10 @@
 package vault
 
-import "sync"
+import (
+	"bytes"
+	"slices"
+	"sync"
+)
 
 // chainLocks has a lock for each device whose chain was extended. The zero value is
 // ready.
@@ -53,13 +57,17 @@ func (c *claims) claim(sum digest) {
 	c.claimed[sum] = true
 }
 
-// unlessClaimed calls remove unless somebody relies on the content. Until it
-// returns, nobody begins to.
-func (c *claims) unlessClaimed(sum digest, remove func() error) error {
+// removeUnclaimed calls remove with those contents that nobody relies on, in their
+// order. Until it returns, nobody begins to.
+func (c *claims) removeUnclaimed(sizes map[digest]int64, remove func([]digest) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.claimed[sum] {
-		return nil
+	var free []digest
+	for sum := range sizes {
+		if !c.claimed[sum] {
+			free = append(free, sum)
+		}
 	}
-	return remove()
+	slices.SortFunc(free, func(a, b digest) int { return bytes.Compare(a[:], b[:]) })
+	return remove(free)
 }

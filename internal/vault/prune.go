@@ -193,15 +193,9 @@ func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, leaving []out
 		return err
 	}
 	for batch := range slices.Chunk(orphans, pruneBatch) {
-		var gone []string
-		for _, sum := range batch {
-			removed, err := v.removeOrphan(ctx, o, sum, res)
-			if err != nil {
-				return err
-			}
-			if removed {
-				gone = append(gone, sum)
-			}
+		gone, err := v.removeBlobs(ctx, o, batch, res)
+		if err != nil {
+			return err
 		}
 		if o.Removed != nil && len(gone) > 0 && !o.DryRun {
 			if err := o.Removed(ctx, gone); err != nil {
@@ -234,28 +228,35 @@ func (v *Vault) namedContents(ctx context.Context, leaving []outline) (map[diges
 	return named, cmp.Or(failed, ctx.Err())
 }
 
-// removeOrphan removes one content that no snapshot names, and reports whether it
-// did.
-func (v *Vault) removeOrphan(ctx context.Context, o PruneOptions, sum string, res *api.PruneResult) (removed bool, err error) {
-	info, err := v.store.Stat(ctx, BlobKey(sum))
-	if errors.Is(err, ErrNotFound) || err == nil && o.Now.Sub(info.Modified) < youngOrphan {
-		return false, nil
+// removeBlobs removes those of these contents that are not young, and returns them.
+func (v *Vault) removeBlobs(ctx context.Context, o PruneOptions, sums []string, res *api.PruneResult) (gone []string, err error) {
+	sizes := make(map[digest]int64, len(sums))
+	for _, sum := range sums {
+		info, err := v.store.Stat(ctx, BlobKey(sum))
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", BlobKey(sum), err)
+		case o.Now.Sub(info.Modified) >= youngOrphan:
+			sizes[digestOf(sum)] = info.Size
+		}
 	}
-	if err == nil {
-		err = v.claims.unlessClaimed(digestOf(sum), func() error {
-			removed = true
-			if o.DryRun {
-				return nil
-			}
-			return v.store.Delete(ctx, BlobKey(sum))
-		})
-	}
+	err = v.claims.removeUnclaimed(sizes, func(old []digest) error {
+		keys := make([]string, len(old))
+		for i, sum := range old {
+			gone, keys[i] = append(gone, sum.String()), BlobKey(sum.String())
+		}
+		if o.DryRun {
+			return nil
+		}
+		return v.deleteAll(ctx, keys)
+	})
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", BlobKey(sum), err)
+		return nil, err
 	}
-	if removed {
+	for _, sum := range gone {
 		res.Blobs++
-		res.Bytes += info.Size
+		res.Bytes += sizes[digestOf(sum)]
 	}
-	return removed, nil
+	return gone, nil
 }
