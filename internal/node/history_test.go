@@ -11,6 +11,7 @@ import (
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
+	"flashwarden/internal/vault"
 	"flashwarden/tftp"
 )
 
@@ -106,5 +107,28 @@ func TestRunsOfADeadProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestLandedSnapshotIsIndexed: a snapshot that the vault has in spite of an error enters the
+// index with the next backup, while the process runs.
+func TestLandedSnapshotIsIndexed(t *testing.T) {
+	t.Parallel()
+	n := openNode(t)
+	v, err := n.Vault(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
+	s := api.Snapshot{ID: vault.NewID("sw1", started), Device: "sw1", Started: started, Status: api.StatusOK}
+	if err := n.Catalog.Intend(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.PutSnapshot(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	n.Backup(t.Context(), nil, api.Backup{}, nil)
+	if rows, err := n.Catalog.Snapshots(t.Context(), "sw1"); err != nil || len(rows) != 1 {
+		t.Errorf("%+v, error %v; want the snapshot in the index", rows, err)
 	}
 }

@@ -15,6 +15,7 @@ func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, e
 	runner := n.Runner()
 	runner.Watch = events
 	if !r.DryRun {
+		n.recover(ctx, false) // the next snapshot of a device follows one that landed despite an error
 		runner.Begin = n.recordBackup
 	}
 	return runner.All(ctx, devices, backup.Options{Policy: r.Files, Recopy: r.Recopy, DryRun: r.DryRun})
