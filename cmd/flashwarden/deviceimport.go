@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path"
 	"strings"
 	"time"
 
@@ -20,9 +19,6 @@ import (
 	"flashwarden/internal/warden"
 )
 
-// maxInventory is the largest size of a list of devices, in bytes.
-const maxInventory = 16 << 20
-
 // inventoryTimeout is how long a server may take to send a list.
 const inventoryTimeout = time.Minute
 
@@ -33,24 +29,7 @@ func deviceImportCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE|URL",
 		Short: "add and change devices from a list: CSV or router.db",
-		Long: `import reads a list of devices, prints what changes, and changes the inventory. It
-adds devices that are new, and sets the settings that the list has. It keeps all
-other settings, and devices that are not in the list, unless --prune removes them.
-If one line is wrong, it changes nothing. FILE may be - for standard input.
-
-The first line of a CSV file names its columns:
-  ` + strings.Join(inventory.Columns, ", ") + `
-Only name is needed; import ignores other columns, and empty cells. router.db has
-NAME;TYPE;STATE in each line; import takes the types cisco, ios and iosxe that are
-up. --map names columns that are called otherwise, or the numbers of the columns in
-a router.db.
-
-The flags that describe a device give new devices what the list does not have. The
-passwords in a list are kept encrypted; delete the list afterwards.`,
-		Example: `  flashwarden device import switches.csv --username backup --password-file pw --enable-password-file en
-  flashwarden device import switches.csv --map 'name=Hostname,address=Mgmt IP' --dry-run
-  flashwarden device import /var/lib/rancid/core/router.db --username backup --password-file pw --prune
-  flashwarden device import router.db --map name=1,type=2,username=3,password=4`,
+		Long:  "\n  " + strings.Join(inventory.Columns, ", "), // below the text of its help
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("address") {
 				return usageError{errors.New("--address is for one device: the list has the addresses")}
@@ -80,14 +59,10 @@ passwords in a list are kept encrypted; delete the list afterwards.`,
 // readInventory reads a list from a file, a server or standard input.
 func readInventory(ctx context.Context, p *program, source, format, columns string) (inventory.List, error) {
 	if format == "" {
-		switch path.Ext(source) {
-		case ".csv":
-			format = inventory.CSV
-		case ".db":
-			format = inventory.RouterDB
-		default:
-			return inventory.List{}, errors.New("which format? Give --format csv or --format router.db")
-		}
+		format = inventory.FormatOf(source)
+	}
+	if format == "" {
+		return inventory.List{}, errors.New("which format? Give --format csv or --format router.db")
 	}
 	m, err := inventory.ParseMap(columns)
 	if err != nil {
@@ -98,20 +73,7 @@ func readInventory(ctx context.Context, p *program, source, format, columns stri
 		return inventory.List{}, err
 	}
 	defer r.Close() // it was only read
-	limited := &io.LimitedReader{R: r, N: maxInventory + 1}
-	var list inventory.List
-	switch format {
-	case inventory.CSV:
-		list, err = inventory.ReadCSV(limited, m)
-	case inventory.RouterDB:
-		list, err = inventory.ReadRouterDB(limited, m)
-	default:
-		return list, fmt.Errorf("--format %q: use csv or router.db", format)
-	}
-	if limited.N == 0 {
-		err = fmt.Errorf("it has more than %d bytes", maxInventory)
-	}
-	return list, err
+	return inventory.Read(r, format, m)
 }
 
 // openInventory opens a file, an address of a web server, or standard input.

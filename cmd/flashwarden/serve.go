@@ -32,45 +32,13 @@ func serveCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-// runServe runs the TFTP server and then the socket, each until ctx ends or one
-// of them fails.
+// runServe serves the data directory until ctx ends.
 func runServe(ctx context.Context, p *program, drain time.Duration) error {
 	local, dir, err := p.local()
 	if err != nil {
 		return err
 	}
-	tftpEnds, endTFTP := context.WithCancel(context.Background())
-	defer endTFTP()
-	ready := make(chan struct{})
-	tftp := make(chan error, 1)
-	go func() {
-		tftp <- local.Serve(warden.As(tftpEnds, warden.Admin(userName(), "daemon")), func() { close(ready) })
-	}()
-	select {
-	case err := <-tftp:
-		return errors.Join(err, local.Close())
-	case <-ctx.Done(): // it waits for another process, or is ready at the same moment
-		endTFTP()
-		err := <-tftp
-		if errors.Is(err, context.Canceled) {
-			err = nil // the signal says why
-		}
-		return errors.Join(err, local.Close())
-	case <-ready:
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		cancel(<-tftp)
-	}()
-	socket := httpapi.Socket{Warden: local, Data: dir, Drain: drain, Log: p.log()}
-	err = socket.Run(ctx, func() { fmt.Fprintf(p.err, "serving %s\n", dir) })
-	if failed := context.Cause(ctx); failed != nil && !errors.Is(failed, context.Canceled) {
-		err = errors.Join(failed, err)
-	}
-	endTFTP()
-	<-ended
+	daemon := httpapi.Daemon{Local: local, Socket: httpapi.Socket{Warden: local, Data: dir, Drain: drain, Log: p.log()}}
+	err = daemon.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() { fmt.Fprintf(p.err, "serving %s\n", dir) })
 	return errors.Join(err, local.Close())
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +75,38 @@ func ParseMap(text string) (Map, error) {
 // columnOf is the name of ours for the head of a column.
 func columnOf(head string) string {
 	return strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(strings.TrimSpace(head)))
+}
+
+// largest is the largest size of a list, in bytes.
+const largest = 16 << 20
+
+// FormatOf returns the format of a list by the name of its file; "" if the name says
+// none.
+func FormatOf(name string) string {
+	switch path.Ext(name) {
+	case ".csv":
+		return CSV
+	case ".db":
+		return RouterDB
+	}
+	return ""
+}
+
+// Read reads a list of at most 16 MiB.
+func Read(r io.Reader, format string, m Map) (list List, err error) {
+	limited := &io.LimitedReader{R: r, N: largest + 1}
+	switch format {
+	case CSV:
+		list, err = ReadCSV(limited, m)
+	case RouterDB:
+		list, err = ReadRouterDB(limited, m)
+	default:
+		return list, fmt.Errorf("the format is %q: want csv or router.db", format)
+	}
+	if limited.N == 0 {
+		err = fmt.Errorf("it has more than %d bytes", largest)
+	}
+	return list, err
 }
 
 // ReadCSV reads a CSV file. Its first line has the names of the columns. Columns are
