@@ -210,7 +210,9 @@ func runTestDevices(ctx context.Context, p *program, w warden.Warden, s api.Sele
 	if err := p.confirmHostKeys(ctx, w, s); err != nil {
 		return err
 	}
-	results, err := w.TestDevices(ctx, s, nil)
+	show := p.showFleet()
+	results, err := w.TestDevices(ctx, s, show.Event)
+	show.Close()
 	if err != nil {
 		return err
 	}

@@ -106,8 +106,12 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 	if err != nil {
 		return cause.Wrap(cause.Internal, err, "inspect the received file", fixDisk())
 	}
-	if kept.Kind == api.KindOther && bootable(report.Format) {
+	switch {
+	case kept.Kind == api.KindOther && bootable(report.Format):
 		kept.Kind = api.KindImage
+	case kept.Kind == api.KindImage && report.Format == imagefile.FormatUnknown:
+		kept.Kind = api.KindOther
+		res.Notes = append(res.Notes, "its name is that of an image, but its content is no image that flashwarden knows")
 	}
 	if !isImage(*kept) {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,17 @@ func TestReceivedImageIsKnownByContent(t *testing.T) {
 	images, err := b.Catalog.Images(t.Context())
 	if err != nil || len(images) != 1 || len(images[0].Devices) != 0 || images[0].Names[0] != "golden" {
 		t.Errorf("images %+v, %v", images, err)
+	}
+}
+
+// TestReceivedNoise has a file that only its name calls an image.
+func TestReceivedNoise(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.close()
+	r, err := received(t, b, "c2960.bin", []byte(strings.Repeat("noise ", 10_000)), "")
+	must(t, err)
+	if f := file(t, r, "tftp:/c2960.bin"); f.Kind != api.KindOther || !noted(r, "its content is no image that flashwarden knows") {
+		t.Errorf("%+v, notes %q", f, r.Notes)
 	}
 }
 

@@ -138,15 +138,23 @@ func checkSpace(d Directory, largest int64) api.Report {
 	need := max(largest, leastSpace)
 	switch {
 	case d.Free < need:
-		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%d MB are free on the file system of %s; one image needs up to %d MB", d.Free/1e6, d.Path, need/1e6),
+		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: fmt.Sprintf("%s are free on the file system of %s; one image needs up to %s", room(d.Free), d.Path, room(need)),
 			Fix: "df -h " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system", Then: "make room there"})
 	case d.Inodes == 0:
 		r.Find(api.Finding{Cause: cause.SpoolFull, Seen: "the file system of " + d.Path + " has no inode left for another file",
 			Fix: "df -i " + api.ShellWord(d.Path), Changes: "nothing: it shows the file system", Then: "remove files there"})
 	default:
-		r.Note("%d MB are free for transfers and the vault", d.Free/1e6)
+		r.Note("%s are free for transfers and the vault", room(d.Free))
 	}
 	return r
+}
+
+// room is a number of bytes for people: 104 MB, 22.2 GB.
+func room(bytes int64) string {
+	if bytes < 1e9 {
+		return fmt.Sprintf("%d MB", bytes/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
 }
 
 func parentWritable(path string) bool {
@@ -163,6 +171,9 @@ func userName(uid int) string {
 	}
 	return "#" + strconv.Itoa(uid)
 }
+
+// localTime is a time in the zone of this host, with its name.
+func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 // Clock is the time of this host.
 type Clock struct {
@@ -188,15 +199,15 @@ func CheckClock(c Clock) api.Report {
 	wrong := ""
 	switch {
 	case c.Now.Before(earliest):
-		wrong = fmt.Sprintf("the clock of this host says %s", c.Now.UTC().Format(time.RFC3339))
+		wrong = fmt.Sprintf("the clock of this host says %s", localTime(c.Now))
 	case c.Newest.After(c.Now.Add(5 * time.Minute)):
-		wrong = fmt.Sprintf("the clock of this host says %s, but the vault has a snapshot from %s", c.Now.UTC().Format(time.RFC3339), c.Newest.UTC().Format(time.RFC3339))
+		wrong = fmt.Sprintf("the clock of this host says %s, but the vault has a snapshot from %s", localTime(c.Now), localTime(c.Newest))
 	}
 	switch {
 	case wrong != "":
 		r.Find(api.Finding{Cause: cause.Internal, Seen: wrong, Fix: "sudo timedatectl set-ntp true", Changes: "the clock follows time servers"})
 	case !c.Synchronised:
-		r.Remark("the clock says %s; nothing synchronises it (timedatectl set-ntp true)", c.Now.UTC().Format(time.RFC3339))
+		r.Remark("the clock says %s; nothing synchronises it (timedatectl set-ntp true)", localTime(c.Now))
 	default:
 		r.Note("the clock is synchronised")
 	}

@@ -180,7 +180,7 @@ func TestCheckDirectory(t *testing.T) {
 		"full":            {with(func(d *Directory) { d.Free = leastSpace - 1 }), 0, want{cause.SpoolFull, "104 MB are free", "df -h /srv/fw", ""}},
 		"just enough":     {with(func(d *Directory) { d.Free = leastSpace }), 0, want{note: "are free for transfers"}},
 		"full for the largest": {with(func(d *Directory) { d.Free = 1e9 }), 1.3e9,
-			want{cause.SpoolFull, "1000 MB are free on the file system of /srv/fw; one image needs up to 1300 MB", "df -h /srv/fw", ""}},
+			want{cause.SpoolFull, "1.0 GB are free on the file system of /srv/fw; one image needs up to 1.3 GB", "df -h /srv/fw", ""}},
 		"no inode":      {with(func(d *Directory) { d.Inodes = 0 }), 0, want{cause.SpoolFull, "no inode left", "df -i /srv/fw", ""}},
 		"inodes to use": {with(func(d *Directory) { d.Inodes = 1 }), 0, want{note: "are free for transfers"}},
 	} {
@@ -262,8 +262,8 @@ func TestCheckClock(t *testing.T) {
 		"good":              {Clock{now, true, now.Add(-time.Hour)}, want{note: "is synchronised"}},
 		"first snapshot":    {Clock{now, true, time.Time{}}, want{note: "is synchronised"}},
 		"nobody sets it":    {Clock{now, false, time.Time{}}, want{note: "nothing synchronises it"}},
-		"no battery":        {Clock{time.Unix(86400, 0), false, time.Time{}}, want{cause.Internal, "says 1970-01-02T00:00:00Z", fix, ""}},
-		"before a snapshot": {Clock{now, true, now.Add(time.Hour)}, want{cause.Internal, "has a snapshot from 2026-11-22T15:00:00Z", fix, ""}},
+		"no battery":        {Clock{time.Unix(86400, 0), false, time.Time{}}, want{cause.Internal, "says " + localTime(time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)), fix, ""}},
+		"before a snapshot": {Clock{now, true, now.Add(time.Hour)}, want{cause.Internal, "has a snapshot from " + localTime(time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)), fix, ""}},
 		"a little before":   {Clock{now, true, now.Add(time.Minute)}, want{note: "is synchronised"}},
 	} {
 		t.Run(name, func(t *testing.T) { c.want.check(t, CheckClock(c.clock)) })

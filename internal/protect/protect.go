@@ -38,6 +38,9 @@ func (r Rules) Judge(s catalog.State, now time.Time) []api.Reason {
 	return reasons
 }
 
+// localTime is a time in the zone of this host, with its name.
+func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
+
 // age judges when the device was last backed up completely.
 func (r Rules) age(s catalog.State, now time.Time) (api.Reason, bool) {
 	seen := s.Good.Started
@@ -51,7 +54,7 @@ func (r Rules) age(s catalog.State, now time.Time) (api.Reason, bool) {
 	case s.Good.ID == "":
 		reason = api.Reason{Reason: api.RiskIncomplete, Message: fmt.Sprintf("No complete backup; the newest one, made %s, lacks files", ago(now.Sub(s.Newest.Started)))}
 	case age < -ahead:
-		return api.Reason{Reason: api.RiskFuture, Message: "The last complete backup is dated in the future: " + seen.UTC().Format("2006-01-02 15:04 UTC"),
+		return api.Reason{Reason: api.RiskFuture, Message: "The last complete backup is dated in the future: " + localTime(seen),
 			Fix: checkClock().Do("backup", s.Name)}, true
 	case age >= r.Within:
 		reason = api.Reason{Reason: api.RiskOld, Message: fmt.Sprintf("Last complete backup %s; the limit is %s", ago(age), span(r.Within))}
@@ -123,7 +126,7 @@ func (r Rules) proof(s catalog.State, now time.Time) (api.Reason, bool) {
 		Fix: api.Do("check").With("read_data", "")}
 	switch {
 	case age < -ahead:
-		reason.Message = "The last read of the vault's copy of the last complete backup is dated in the future: " + s.Proved.UTC().Format("2006-01-02 15:04 UTC")
+		reason.Message = "The last read of the vault's copy of the last complete backup is dated in the future: " + localTime(s.Proved)
 		reason.Fix = checkClock().Do("check").With("read_data", "")
 	case !s.Proved.IsZero():
 		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(age), span(r.ProvedWithin))

@@ -84,7 +84,7 @@ func TestJudge(t *testing.T) {
 			[]string{"old", "Last complete backup 9 days ago; the limit is 8 days", "`flashwarden backup sw1`"}},
 		"a clock that is a little ahead": {func(s *catalog.State) { s.Good.Started = now.Add(time.Hour) }, nil},
 		"a backup from the future": {func(s *catalog.State) { s.Good.Started = now.Add(400 * day) },
-			[]string{"future", "The last complete backup is dated in the future: 2028-01-02 07:30 UTC", "check the clock of this host (`timedatectl`), then run `flashwarden backup sw1`"}},
+			[]string{"future", "The last complete backup is dated in the future: " + time.Date(2028, 1, 2, 7, 30, 0, 0, time.UTC).Local().Format("2006-01-02 15:04 MST"), "check the clock of this host (`timedatectl`), then run `flashwarden backup sw1`"}},
 		"another image": {func(s *catalog.State) { s.Holds, s.Image, s.Version = false, "flash:/new.bin", "15.2(7)E4" },
 			[]string{"image", "The last complete backup does not have the image that the device runs: flash:/new.bin, version 15.2(7)E4", "`flashwarden backup sw1`"}},
 		"another image, and the backup fails": {func(s *catalog.State) {
@@ -99,7 +99,7 @@ func TestJudge(t *testing.T) {
 			[]string{"not_proved", "The vault's copy of the last complete backup was never read again", "`flashwarden check --read-data`"}},
 		"read by a clock that is a little ahead": {func(s *catalog.State) { s.Proved = now.Add(time.Hour) }, nil},
 		"read in the future": {func(s *catalog.State) { s.Proved = now.Add(400 * day) },
-			[]string{"not_proved", "The last read of the vault's copy of the last complete backup is dated in the future: 2028-01-02 07:30 UTC",
+			[]string{"not_proved", "The last read of the vault's copy of the last complete backup is dated in the future: " + time.Date(2028, 1, 2, 7, 30, 0, 0, time.UTC).Local().Format("2006-01-02 15:04 MST"),
 				"check the clock of this host (`timedatectl`), then run `flashwarden check --read-data`"}},
 		"damaged": {func(s *catalog.State) { s.Damaged, s.Proved = true, time.Time{} },
 			[]string{"damaged", "The vault's copy of the last complete backup is damaged or incomplete", "copy every file again: `flashwarden backup sw1 --recopy`"}},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 )
@@ -14,7 +15,7 @@ import (
 // Errors of Select.
 var (
 	// ErrNoFile says that a snapshot has no file of a name.
-	ErrNoFile = errors.New("no such file in the snapshot")
+	ErrNoFile = errors.New("no file")
 	// ErrMerges says that the running-config cannot be put back.
 	ErrMerges = errors.New("a copy into running-config merges with the existing lines and replaces nothing, so it is not restored")
 )
@@ -82,7 +83,7 @@ func named(s api.Snapshot, names []string) ([]api.File, error) {
 		some := meant(s, name)
 		switch {
 		case len(some) == 0:
-			err := fmt.Errorf("%w: %s holds no %q", ErrNoFile, s.ID, name)
+			err := fmt.Errorf("snapshot %s has %w %q%s", s.ID, ErrNoFile, name, perhaps(s, name))
 			return nil, &api.Problem{Detail: err.Error(), Fix: api.Do("show", s.ID).Say(" lists its files"), Exit: api.ExitUnknown, Err: err}
 		case slices.ContainsFunc(some, func(f api.File) bool { return f.Path == api.RunningConfigPath }):
 			return nil, &api.Problem{Detail: ErrMerges.Error(), Exit: api.ExitUsage, Err: ErrMerges,
@@ -95,6 +96,21 @@ func named(s api.Snapshot, names []string) ([]api.File, error) {
 		}
 	}
 	return found, nil
+}
+
+// perhaps asks about the files whose names are similar to a wrong one.
+func perhaps(s api.Snapshot, wrong string) string {
+	var names []string
+	for _, f := range s.Files {
+		name := f.Path[strings.LastIndexAny(f.Path, "/:")+1:]
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if similar := catalog.Similar(names, wrong); len(similar) > 0 {
+		return "; did you mean " + strings.Join(similar, ", ") + "?"
+	}
+	return ""
 }
 
 // meant is the files that one name means: a provisioning file comes with its

@@ -22,7 +22,7 @@ func Describe(e api.Event) string {
 		if e.File == "" {
 			return "waiting to try again"
 		}
-		return "waiting for another device that copies the same content as " + e.File
+		return "waiting for another device that copies the same " + e.File
 	case api.StepCopy:
 		return fmt.Sprintf("copying %s (%s)", e.File, Bytes(e.Size))
 	case api.StepKept:

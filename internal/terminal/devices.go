@@ -11,16 +11,16 @@ import (
 
 // deviceColumns are the columns of device list.
 var deviceColumns = []Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "MODEL"}, {Head: "VERSION"},
-	{Head: "LAST BACKUP"}, {Head: "LAST FAILURE"}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
+	{Head: "LAST BACKUP", Keep: true}, {Head: "LAST FAILURE"}, {Head: "FAILED", Spare: true}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
 	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "KEY", Wide: true}}
 
 // Devices returns the table of device list.
 func Devices(devices []api.DeviceRow, now time.Time) Table {
 	table := Table{Columns: deviceColumns}
 	for _, d := range devices {
-		row := Texts(d.Name, d.Address, d.Model, d.Version, lastBackup(d.Known, now), lastFailure(d.Known, now), d.Site, d.Group, d.Via,
+		row := Texts(d.Name, d.Address, d.Model, d.Version, lastBackup(d.Known, now), lastFailure(d), failed(d.Known, now), d.Site, d.Group, d.Via,
 			d.Transport, d.Username, d.Fingerprint)
-		row[4].Tone, row[5].Tone = backupTone(d.Protected), failureTone(d.LastFails)
+		row[4].Tone, row[5].Tone, row[6].Tone = backupTone(d.Protected), Warn, failureTone(d.LastFails)
 		table.Rows = append(table.Rows, row)
 	}
 	return table
@@ -48,13 +48,20 @@ func lastBackup(k api.Known, now time.Time) string {
 	return Ago(*k.LastBackup, now)
 }
 
-// lastFailure names the cause of the last failed backup, and says how long ago
-// it was: no_request 3 hours ago. It is empty if none has failed.
-func lastFailure(k api.Known, now time.Time) string {
+// lastFailure is the cause of the last backup, if it failed.
+func lastFailure(d api.DeviceRow) string {
+	if !d.LastFails || d.LastFailure == nil {
+		return ""
+	}
+	return cmp.Or(string(d.LastFailure.Cause), d.LastFailure.Status)
+}
+
+// failed says how long ago the last failed backup was. It is empty if none has failed.
+func failed(k api.Known, now time.Time) string {
 	if k.LastFailure == nil {
 		return ""
 	}
-	return cmp.Or(string(k.LastFailure.Cause), k.LastFailure.Status) + " " + Ago(k.LastFailure.Started, now)
+	return Ago(k.LastFailure.Started, now)
 }
 
 // DeviceFields are the fields of device show: the settings of a device that are not

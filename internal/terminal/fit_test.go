@@ -24,7 +24,7 @@ func TestTablesFit(t *testing.T) {
 			name := fmt.Sprintf("access-sw%d", i+1)
 			devices = append(devices, api.DeviceRow{Device: api.Device{Name: name, Address: fmt.Sprintf("192.0.2.%d:2222", i+1), Transport: api.SSH, Username: "backup", Site: "headquarters", Group: "access layer",
 				Via: "ops@jump.example.net", Fingerprint: "ssh-ed25519 SHA256:" + strings.Repeat("x", 43)},
-				Known: api.Known{Model: "WS-C3750E-24TD-E", Version: "15.2(4)E10", LastBackup: &backup, LastFailure: &api.Run{Cause: "no_request", Started: backup}}})
+				Known: api.Known{Model: "WS-C3750E-24TD-E", Version: "15.2(4)E10", LastBackup: &backup, LastFailure: &api.Run{Cause: "no_request", Started: backup}}, LastFails: true})
 			snapshots = append(snapshots, api.SnapshotRow{ID: "20261122T141503Z-" + name + "-k3f9", Device: name, Started: backup, Status: api.StatusIncomplete,
 				Version: "15.2(4)E10", Files: 12, Bytes: 22_345_678})
 			image.Devices = append(image.Devices, name)
@@ -63,13 +63,13 @@ func TestLongNamesFit(t *testing.T) {
 	images := []api.Image{pkg("cat9k_iosxe_npe-srdriver.17.09.04a.SPA.pkg"), {SHA256: strings.Repeat("a", 64), Kind: api.KindImage, Names: []string{strings.Repeat("c3750e-", 9) + ".bin", "old.bin"},
 		Version: "15.2(4)E10", Size: 22_345_678, Devices: []string{name, name + "x"}}}
 	device := api.DeviceRow{Device: api.Device{Name: name, Address: address, Transport: api.SSH, Username: "backup", Site: "headquarters", Group: "access layer", Via: "ops@jump.example.net"},
-		Known: api.Known{Model: "WS-C3750E-24TD-E", Version: "17.09.04a.0.6.1682636578", LastBackup: &backup, LastFailure: &api.Run{Cause: "transport_restricted", Started: backup}}}
+		Known: api.Known{Model: "WS-C3750E-24TD-E", Version: "17.09.04a.0.6.1682636578", LastBackup: &backup, LastFailure: &api.Run{Cause: "transport_restricted", Started: backup}}, LastFails: true}
 	files := []api.File{{Path: path, Size: 1_234_567_890, Copied: true, Evidence: api.EvidenceSHA512}, {Path: "flash:/vlan.dat", Size: 1024, Evidence: api.EvidenceMD5}}
 	for kind, c := range map[string]struct {
 		table Table
 		whole []string
 	}{
-		"devices":  {Devices([]api.DeviceRow{device}, now), []string{name, address, "transport_restricted 3 days ago"}},
+		"devices":  {Devices([]api.DeviceRow{device}, now), []string{name, address, "transport_restricted  3 days ago"}},
 		"images":   {tableOfImages(images, Layout{All: true}), []string{images[0].SHA256, images[1].Names[0], images[0].Devices[2]}},
 		"restored": {tableOfRestored(files), []string{path, "restored", "unchanged", "device-sha512"}},
 		"snapshots": {Snapshots([]api.SnapshotRow{{ID: "20261122T141503Z-" + name + "-k3f9", Device: name, Started: backup, Status: api.StatusIncomplete, Warnings: 2, Version: "17.09.04a"}}, now),

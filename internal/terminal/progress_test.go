@@ -40,7 +40,7 @@ func TestOneLineForEachDevice(t *testing.T) {
 	for verbose, want := range map[bool]string{
 		false: "sw1: ok, 1.0 kB copied in 1.5 s",
 		true: "sw1: logging in\nsw1: reading facts and listings\nsw1: copying flash:/a (1.0 kB)\nsw1: kept flash:/a\n" +
-			"sw1: waiting for another device that copies the same content as flash:/b\nsw1: ok, 1.0 kB copied in 1.5 s",
+			"sw1: waiting for another device that copies the same flash:/b\nsw1: ok, 1.0 kB copied in 1.5 s",
 	} {
 		f := terminal.Fleet{Verbose: verbose}
 		var lines []string

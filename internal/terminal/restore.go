@@ -47,7 +47,7 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 	if r.Facts.Version != "" {
 		runs = OneLine(", runs " + r.Facts.Version + " from " + r.Facts.Image)
 	}
-	if !r.Refused { // else the block below says it
+	if !r.Refused && (r.Status == api.StatusOK || r.Facts.Version != "") { // else the block below says it
 		say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)), Bytes(r.BytesCopied), r.Seconds, runs)
 	}
 	if len(r.Files) > 0 {

@@ -103,8 +103,19 @@ func endWord(status string, c api.Cause) string {
 
 // Summary counts the results: 38 ok, 1 incomplete, 1 failed; 2.1 GB copied.
 func (r Results) Summary() string {
-	counts := map[string]int{}
+	if r.dryRun() {
+		return "dry run: " + r.counts()
+	}
 	var bytes int64
+	for _, one := range r {
+		bytes += one.BytesCopied
+	}
+	return r.counts() + "; " + Bytes(bytes) + " copied"
+}
+
+// counts says how many results there are of each kind: 38 ok, 1 incomplete, 1 failed.
+func (r Results) counts() string {
+	counts := map[string]int{}
 	for _, one := range r {
 		word := endWord(one.Status, one.Cause)
 		if len(one.Warnings) > 0 && word == api.StatusOK {
@@ -114,7 +125,6 @@ func (r Results) Summary() string {
 			word = "not tried"
 		}
 		counts[word]++
-		bytes += one.BytesCopied
 	}
 	var parts []string
 	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusIncomplete, api.StatusFailed, string(api.Cancelled), "not tried"} {
@@ -122,10 +132,7 @@ func (r Results) Summary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 	}
-	if r.dryRun() {
-		return "dry run: " + strings.Join(parts, ", ")
-	}
-	return strings.Join(parts, ", ") + "; " + Bytes(bytes) + " copied"
+	return strings.Join(parts, ", ")
 }
 
 // dryRun reports whether the results are plans.

@@ -10,8 +10,8 @@ import (
 // Tests are the results of test logins, for people.
 type Tests []api.TestResult
 
-// Format returns a table in natural order, a block for each reason of a failure,
-// and notes.
+// Format returns a summary of several devices, a table in natural order, a block
+// for each reason of a failure, and notes.
 func (t Tests) Format(l Layout) string {
 	t = slices.Clone(t)
 	slices.SortStableFunc(t, func(a, b api.TestResult) int { return Compare(a.Device, b.Device) })
@@ -21,7 +21,11 @@ func (t Tests) Format(l Layout) string {
 			{Text: r.Facts.Image}, {Text: string(r.Cause)}})
 	}
 	results := t.results()
-	return table.Format(l) + results.problems(l, false) + results.remarks(l)
+	summary := ""
+	if len(t) > 1 {
+		summary = l.Palette.Paint(Strong, results.counts()) + "\n"
+	}
+	return summary + table.Format(l) + results.problems(l, false) + results.remarks(l)
 }
 
 // Failures returns the blocks of the devices that failed. It is empty if none did.

@@ -136,7 +136,8 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 }
 
 // TestDevices logs in to each device and reads its facts, nothing else. It has
-// as many sessions at once as a backup.
+// as many sessions at once as a backup. Its events have no status: the results
+// follow at once.
 func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
 	n, err := l.begin(ctx, operator, "test devices", s.Names...)
 	if err != nil {
@@ -146,8 +147,20 @@ func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.E
 	if err != nil {
 		return nil, err
 	}
+	tell := func(d api.Device, step api.Step) {
+		if events != nil {
+			events(api.Event{Time: time.Now().UTC(), Device: d.Name, Step: step})
+		}
+	}
+	for _, d := range devices {
+		tell(d, api.StepQueued)
+	}
 	results := make([]api.TestResult, len(devices))
-	l.sideBySide(len(devices), func(i int) { results[i] = testDevice(ctx, n, devices[i]) })
+	l.sideBySide(len(devices), func(i int) {
+		tell(devices[i], api.StepLogin)
+		results[i] = testDevice(ctx, n, devices[i])
+		tell(devices[i], api.StepDone)
+	})
 	return results, nil
 }
 

@@ -81,8 +81,8 @@ func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
 		return api.Rules{}, err
 	}
 	if len(l.opts.Config.Receive) == 0 {
-		p := Invalid("which device may send? Give its IP address, or write rules under receive in the configuration")
-		p.Fix = api.Say("add ").Option("from", "IP").Say(", or rules under ").Set("receive", "").Say(" in the configuration")
+		p := Invalid("which device may send? Give its name or IP address, or write rules under receive in the configuration")
+		p.Fix = api.Say("add ").Option("from", "NAME").Say(", or rules under ").Set("receive", "").Say(" in the configuration")
 		return api.Rules{}, p
 	}
 	n, err := l.served(ctx)
