@@ -117,7 +117,7 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	case o.quiet && r.Status != api.StatusOK:
 		fmt.Fprint(o.err, terminal.FormatRestoreFailure(r, o.layoutErr()))
 	case o.quiet || o.json || showPlan && r.Status == api.StatusOK && len(r.Plan.Commands) > 0: // the plan says it all
-	case showPlan && r.Plan != nil:
+	case showPlan && r.Plan != nil && r.Status != api.StatusOK:
 		_, err = fmt.Fprint(o.out, terminal.FormatRestoreFailure(r, o.layout()))
 	default:
 		_, err = fmt.Fprint(o.out, terminal.FormatRestore(r, o.layout()))
