@@ -178,7 +178,7 @@ func rsaKey(t *testing.T, bits int) ssh.Signer {
 	return signer(t, key)
 }
 
-func signer(t *testing.T, key any) ssh.Signer {
+func signer(t testing.TB, key any) ssh.Signer {
 	t.Helper()
 	s, err := ssh.NewSignerFromKey(key)
 	if err != nil {
@@ -187,7 +187,7 @@ func signer(t *testing.T, key any) ssh.Signer {
 	return s
 }
 
-func ed25519Key(t *testing.T) ssh.Signer {
+func ed25519Key(t testing.TB) ssh.Signer {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

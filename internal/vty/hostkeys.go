@@ -3,9 +3,7 @@ package vty
 import (
 	"bytes"
 	"crypto/rsa"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -40,45 +38,12 @@ type HostKeys struct {
 	Pinned func(host, fingerprint string)
 }
 
-// pinned returns the keys of address (host:port) in the file.
-func (k *HostKeys) pinned(address string) ([]ssh.PublicKey, error) {
-	callback, err := knownhosts.New(k.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read the pinned host keys: %w", err)
-	}
-	var known *knownhosts.KeyError
-	if err := callback(address, &net.TCPAddr{}, probeKey{}); !errors.As(err, &known) {
-		return nil, fmt.Errorf("look up the host key of %s in %s: %w", address, k.Path, err)
-	}
-	var keys []ssh.PublicKey
-	for _, want := range known.Want {
-		keys = append(keys, want.Key)
-	}
-	return keys, nil
-}
-
 // Fingerprints returns the keys of address (HOST:PORT) in the file, each with
 // its type, in the form of ssh-keygen -l. It returns "" if none is pinned.
 func (k *HostKeys) Fingerprints(address string) (string, error) {
 	known, err := k.pinned(address)
 	return fingerprints(known), err
 }
-
-// probeKey differs from every real key. Asked about it, package knownhosts
-// returns the pinned keys in its error.
-type probeKey struct{}
-
-// Type returns a type that no real key has.
-func (probeKey) Type() string { return "none" }
-
-// Marshal returns bytes that no real key has.
-func (probeKey) Marshal() []byte { return []byte("none") }
-
-// Verify accepts no signature.
-func (probeKey) Verify([]byte, *ssh.Signature) error { return errors.New("no key") }
 
 // check accepts key for address and pins it if the policy allows that.
 // Otherwise it returns an error with one of the host_key causes.

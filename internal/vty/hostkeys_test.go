@@ -120,3 +120,62 @@ func TestHostKeysOpenSSH(t *testing.T) {
 		t.Errorf("after %s: %v", command, err)
 	}
 }
+
+// TestHostKeysOfAFleet looks up keys among 10,000, and decodes no other one. In a file
+// with a pattern, a hashed name or a marker, package knownhosts does.
+func TestHostKeysOfAFleet(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "known_hosts")
+	key, other := ed25519Key(t).PublicKey(), rsaKey(t, 2048).PublicKey()
+	var text strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintln(&text, knownhosts.Line([]string{fmt.Sprintf("192.0.2.%d:%d", i%256, 1000+i)}, key))
+	}
+	fmt.Fprintln(&text, knownhosts.Line([]string{"sw1:22", "[sw2]:22"}, key))
+	fmt.Fprintln(&text, knownhosts.Line([]string{"sw1:22"}, other))
+	fmt.Fprintln(&text, knownhosts.Line([]string{"sw1:22"}, ed25519Key(t).PublicKey()))
+	fmt.Fprintln(&text, knownhosts.Line([]string{"[2001:db8::1]:2222"}, other))
+	plain := text.String()
+	for form, more := range map[string]string{
+		"plain":   "",
+		"comment": "# a comment\n\n",
+		"pattern": "*.example.net ssh-ed25519 " + strings.Fields(knownhosts.Line([]string{"x"}, key))[2] + "\n",
+		"hashed":  knownhosts.HashHostname("hashed") + " " + strings.Join(strings.Fields(knownhosts.Line([]string{"x"}, key))[1:], " ") + "\n",
+	} {
+		if err := os.WriteFile(path, []byte(plain+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k := &HostKeys{Path: path}
+		for address, want := range map[string]int{"sw1:22": 3, "sw2:22": 1, "w1:22": 0, "sw1:2222": 0, "192.0.2.7:1007": 1, "192.0.2.7:22": 0,
+			"[2001:db8::1]:2222": 1, "[2001:db8::1]:22": 0, "hashed:22": map[bool]int{true: 1}[form == "hashed"]} {
+			fast, err := k.pinned(address)
+			slow, failed := k.matching(address)
+			if err != nil || failed != nil || len(fast) != want || len(slow) != want {
+				t.Errorf("%s, %s: %d keys, error %v; %d keys, error %v; want %d", form, address, len(fast), err, len(slow), failed, want)
+			}
+		}
+		if form != "plain" {
+			continue
+		}
+		if n := testing.AllocsPerRun(3, func() { k.pinned("sw1:22") }); n > 500 {
+			t.Errorf("%g allocations for one look-up; want none for the keys of other hosts", n)
+		}
+	}
+}
+
+// BenchmarkPinned is one look-up among 10,000 pinned host keys. Its bar is 1 ms.
+func BenchmarkPinned(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "known_hosts")
+	var text strings.Builder
+	line := strings.Fields(knownhosts.Line([]string{"x"}, ed25519Key(b).PublicKey()))
+	for i := range 10_000 {
+		fmt.Fprintf(&text, "10.%d.%d.1 %s %s\n", i/256, i%256, line[1], line[2])
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if keys, err := (&HostKeys{Path: path}).pinned("10.19.1.1:22"); err != nil || len(keys) != 1 {
+			b.Fatal(keys, err)
+		}
+	}
+}
