@@ -29,7 +29,13 @@ type Found struct {
 type Names struct {
 	Kind string `json:"kind"`
 	Of   string `json:"of,omitempty"` // only the snapshots of this device, or the files of this snapshot or device
+	// Prefix leaves out snapshots whose IDs do not begin with it. Of the others, at most
+	// the newest MostSnapshots are listed.
+	Prefix string `json:"prefix,omitempty"`
 }
+
+// MostSnapshots is how many snapshots Names lists. A fleet has millions.
+const MostSnapshots = 1000
 
 // The kinds of names for completion.
 const (

@@ -13,13 +13,13 @@ import (
 // completeNames completes the arguments of a command with names of these kinds.
 // It leaves out names that stand there already, and creates no data directory.
 func (p *program) completeNames(kinds ...string) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if !takesMore(cmd, args) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var asked []api.Names
 		for _, kind := range kinds {
-			asked = append(asked, api.Names{Kind: kind})
+			asked = append(asked, api.Names{Kind: kind, Prefix: typed})
 		}
 		names, directive := p.names(cmd, asked...)
 		return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), directive
@@ -61,12 +61,12 @@ func (p *program) completeFlag(cmd *cobra.Command, flag, kind string) {
 // completeFlagOf completes the values of a flag with names that belong to the
 // device in the first argument of the command.
 func (p *program) completeFlagOf(cmd *cobra.Command, flag, kind string) {
-	completeWith(cmd, flag, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	completeWith(cmd, flag, func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		of := ""
 		if len(args) > 0 {
 			of = args[0]
 		}
-		return p.names(cmd, api.Names{Kind: kind, Of: of})
+		return p.names(cmd, api.Names{Kind: kind, Of: of, Prefix: typed})
 	})
 }
 

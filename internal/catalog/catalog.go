@@ -99,6 +99,9 @@ type Index interface {
 	// Snapshots returns the snapshots of one device, or of all where device is
 	// empty, oldest first.
 	Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error)
+	// SnapshotIDs returns the IDs of the newest snapshots, at most so many, newest first: of
+	// one device, or of all where device is empty, and only those that begin with prefix.
+	SnapshotIDs(ctx context.Context, device, prefix string, most int) ([]string, error)
 	// Images returns the distinct images: those in the vault first, then those
 	// that devices run and the vault does not have; by name within both.
 	Images(ctx context.Context) ([]api.Image, error)

@@ -192,8 +192,7 @@ func namesOfKind(ctx context.Context, n *node.Node, r api.Names) ([]string, erro
 	case api.NamesOfSites:
 		return deviceNames(ctx, n, func(d api.Device) string { return d.Site })
 	case api.NamesOfSnapshots:
-		rows, err := n.Catalog.Snapshots(ctx, r.Of)
-		return each(rows, func(r api.SnapshotRow) string { return r.ID }), err
+		return n.Catalog.SnapshotIDs(ctx, r.Of, r.Prefix, api.MostSnapshots)
 	case api.NamesOfFiles:
 		s, err := captured(ctx, n, r.Of)
 		if errors.Is(err, vault.ErrNotFound) {

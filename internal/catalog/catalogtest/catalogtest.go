@@ -36,6 +36,7 @@ func Test(t *testing.T, create New) {
 		{"Known", testKnown},
 		{"Remember", testRemember},
 		{"Unindex", testUnindex},
+		{"SnapshotIDs", testSnapshotIDs},
 		{"Rebuild", testRebuild},
 		{"RebuildFollowsTheVault", testRebuildFollows},
 		{"RebuildReportsDamagedSnapshots", testRebuildDamaged},

@@ -276,6 +276,37 @@ func testRebuild(t *testing.T, create New) {
 	}
 }
 
+// testSnapshotIDs asks for the names of snapshots as a shell completes them.
+func testSnapshotIDs(t *testing.T, create New) {
+	var all []api.Snapshot
+	for day := range 3 {
+		all = append(all, Snapshot("sw1", 24*day, ""), Snapshot("sw2", 24*day+1, ""))
+	}
+	c := indexAll(t, create, all...)
+	for _, test := range []struct {
+		device, prefix string
+		most           int
+		want           []int
+	}{
+		{"", "", 9, []int{5, 4, 3, 2, 1, 0}},
+		{"", "", 2, []int{5, 4}},
+		{"sw1", "", 2, []int{4, 2}},
+		{"", "20261123T", 9, []int{3, 2}},
+		{"sw2", "20261124", 9, []int{5}},
+		{"", all[1].ID, 9, []int{1}},
+		{"", "sw", 9, nil},
+		{"sw9", "", 9, nil},
+	} {
+		var want []string
+		for _, i := range test.want {
+			want = append(want, all[i].ID)
+		}
+		if got, err := c.SnapshotIDs(t.Context(), test.device, test.prefix, test.most); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%+v: %v, error %v; want %v", test, got, err, want)
+		}
+	}
+}
+
 // testIndexMany indexes several snapshots at once, and none once the context
 // has ended.
 func testIndexMany(t *testing.T, create New) {

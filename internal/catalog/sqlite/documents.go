@@ -11,6 +11,17 @@ func (c *Catalog) Documents(ctx context.Context, yield func(document string)) er
 	return c.wrap("list indexed snapshots", c.eachText(ctx, yield, `SELECT document FROM snapshot`))
 }
 
+// SnapshotIDs returns the IDs of the newest snapshots.
+func (c *Catalog) SnapshotIDs(ctx context.Context, device, prefix string, most int) ([]string, error) {
+	const last = "~" // sorts behind every character of an ID
+	query, args := `SELECT id FROM snapshot WHERE id >= ? AND id < ?`, []any{prefix, prefix + last}
+	if device != "" {
+		query, args = query+` AND device = ?`, append(args, device)
+	}
+	list, err := c.texts(ctx, query+` ORDER BY id DESC LIMIT ?`, append(args, most)...)
+	return list, c.wrap("list snapshots", err)
+}
+
 // Latest returns the name of the document of the device's last snapshot.
 func (c *Catalog) Latest(ctx context.Context, device string) (document string, err error) {
 	list, err := c.texts(ctx, `SELECT document FROM snapshot AS s WHERE device = ?
