@@ -43,9 +43,7 @@ func runBackup(ctx context.Context, p *program, w warden.Warden, r api.Backup) e
 	if err := p.confirmHostKeys(ctx, w, r.Select); err != nil {
 		return err
 	}
-	show := p.showFleet()
-	results, err := w.Backup(ctx, r, show.Event)
-	show.Close()
+	results, err := shown(ctx, p.showFleet(), w.Backup, r)
 	if err != nil {
 		return err
 	}

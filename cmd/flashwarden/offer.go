@@ -48,9 +48,7 @@ func runOffer(ctx context.Context, o *output, w warden.Warden, r api.Offer) erro
 		fmt.Fprint(o.err, terminal.FormatOffer(permit, o.layoutErr()))
 	}
 	fmt.Fprint(o.err, terminal.FormatDamaged(permit.Image, o.layoutErr()))
-	show := o.showTransfers()
-	res, err := w.AwaitOffer(ctx, permit, show.Event)
-	show.Close()
+	res, err := shown(ctx, o.showTransfers(), w.AwaitOffer, permit)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashwarden/api"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -26,4 +27,10 @@ func do[Request, Result any](p *program, cmd *cobra.Command, op operation[Reques
 // watched is an operation whose progress show receives; nil: nothing does.
 func watched[Request, Result any](op func(warden.Warden, context.Context, Request, func(api.Event)) (Result, error), show func(api.Event)) operation[Request, Result] {
 	return func(w warden.Warden, ctx context.Context, r Request) (Result, error) { return op(w, ctx, r, show) }
+}
+
+// shown runs an operation whose progress show shows until the operation ends.
+func shown[Request, Result any](ctx context.Context, show *terminal.Progress, op func(context.Context, Request, func(api.Event)) (Result, error), r Request) (Result, error) {
+	defer show.Close()
+	return op(ctx, r, show.Event)
 }

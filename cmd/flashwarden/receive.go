@@ -71,9 +71,7 @@ func runReceiveOne(ctx context.Context, o *output, w warden.Warden, r api.Receiv
 	if !o.quiet {
 		fmt.Fprint(o.err, terminal.FormatReceive(permit, r, o.layoutErr()))
 	}
-	show := o.showTransfers()
-	res, err := w.AwaitReception(ctx, permit, show.Event)
-	show.Close()
+	res, err := shown(ctx, o.showTransfers(), w.AwaitReception, permit)
 	if err != nil {
 		return err
 	}

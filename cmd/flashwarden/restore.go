@@ -70,9 +70,7 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	if err := p.confirmHostKeys(ctx, w, api.Select{Names: []string{r.Device}}); err != nil {
 		return err
 	}
-	show := p.showFleet()
-	planned, err := w.PlanRestore(ctx, r, show.Event)
-	show.Close()
+	planned, err := shown(ctx, p.showFleet(), w.PlanRestore, r)
 	switch {
 	case err != nil:
 		return err
@@ -85,9 +83,7 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {
 		return reportRestore(&p.output, notAgreed(planned), false)
 	}
-	show = p.showFleet()
-	result, err := w.ApplyPlan(ctx, *planned.Plan, show.Event)
-	show.Close()
+	result, err := shown(ctx, p.showFleet(), w.ApplyPlan, *planned.Plan)
 	if err != nil {
 		return err
 	}
