@@ -286,3 +286,11 @@ func (b *bucket) take(now time.Time) bool {
 	b.tokens--
 	return true
 }
+
+// refund returns one token.
+func (b *bucket) refund() { b.tokens = min(b.burst, b.tokens+1) }
+
+// full reports whether nothing was taken for so long that the bucket is full.
+func (b *bucket) full(now time.Time) bool {
+	return b.tokens+b.rate*now.Sub(b.filled).Seconds() >= b.burst
+}

@@ -1,6 +1,7 @@
 package tftp
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,6 +17,9 @@ const (
 	prefixRate  = 100             // unanswered requests a second from one network
 	prefixBurst = 8192            // unanswered requests at once from one network
 	maxPrefixes = 4096            // networks that are counted
+	fairRate    = 1               // requests a second that each address of such a network still has
+	fairBurst   = 4               // the same at once
+	maxFair     = 256             // addresses of one network that are counted: those of an IPv4 /24
 	clampTime   = 5 * time.Minute // a peer repeats a failed transfer sooner
 	maxClamped  = 1024
 )
@@ -155,7 +159,15 @@ func (q *unprovedQueue) oldest(source netip.Addr) *session {
 
 // prefixLimiter limits the requests of each network (an IPv4 /24, an IPv6 /64)
 // whose peers never answer. Such requests may be forged to flood a third party.
-type prefixLimiter map[netip.Prefix]*bucket
+type prefixLimiter map[netip.Prefix]*networkLimit
+
+// networkLimit counts the requests of one network. When the bucket of the network is
+// empty, an address that asks seldom is still answered: one host that floods the
+// server must not starve its neighbours.
+type networkLimit struct {
+	bucket
+	fair map[netip.Addr]*bucket // nil until the bucket of the network was empty
+}
 
 func networkOf(a netip.Addr) netip.Prefix {
 	bits := 64
@@ -169,31 +181,51 @@ func networkOf(a netip.Addr) netip.Prefix {
 // take counts one request and reports whether it may be answered.
 func (l prefixLimiter) take(now time.Time, a netip.Addr) bool {
 	key := networkOf(a)
-	b := l[key]
-	if b == nil {
+	n := l[key]
+	if n == nil {
 		if len(l) >= maxPrefixes {
 			l.shrink(now)
 		}
-		b = &bucket{rate: prefixRate, burst: prefixBurst}
-		l[key] = b
+		n = &networkLimit{bucket: bucket{rate: prefixRate, burst: prefixBurst}}
+		l[key] = n
+	}
+	return n.take(now) || n.takeFair(now, a)
+}
+
+// takeFair counts one request of an address whose network has used up its requests.
+func (n *networkLimit) takeFair(now time.Time, a netip.Addr) bool {
+	b := n.fair[a]
+	if b == nil {
+		if len(n.fair) >= maxFair {
+			maps.DeleteFunc(n.fair, func(_ netip.Addr, b *bucket) bool { return b.full(now) })
+		}
+		if len(n.fair) >= maxFair {
+			return false
+		}
+		if n.fair == nil {
+			n.fair = map[netip.Addr]*bucket{}
+		}
+		b = &bucket{rate: fairRate, burst: fairBurst}
+		n.fair[a] = b
 	}
 	return b.take(now)
 }
 
 // refund returns the token of a request whose peer has answered.
 func (l prefixLimiter) refund(a netip.Addr) {
-	if b := l[networkOf(a)]; b != nil {
-		b.tokens = min(b.burst, b.tokens+1)
+	n := l[networkOf(a)]
+	if n == nil {
+		return
+	}
+	n.refund()
+	if b := n.fair[a]; b != nil {
+		b.refund()
 	}
 }
 
 // shrink removes networks with a full bucket. If too many remain, it removes any.
 func (l prefixLimiter) shrink(now time.Time) {
-	for key, b := range l {
-		if b.tokens+b.rate*now.Sub(b.filled).Seconds() >= b.burst {
-			delete(l, key)
-		}
-	}
+	maps.DeleteFunc(l, func(_ netip.Prefix, n *networkLimit) bool { return n.full(now) })
 	for key := range l {
 		if len(l) < maxPrefixes {
 			return

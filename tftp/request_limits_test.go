@@ -111,6 +111,22 @@ func testFloodOfOneNetwork(t *testing.T) {
 		other := w.peerAt(netip.MustParseAddrPort("127.0.9.9:0"))
 		other.request(rrq("f", "octet"))
 		other.expect(data(1, []byte("x")))
+		for range 10 { // a neighbour that answers needs no patience
+			neighbour := w.peerAt(netip.MustParseAddrPort("127.0.0.77:0"))
+			neighbour.request(rrq("f", "octet"))
+			neighbour.expect(data(1, []byte("x")))
+			neighbour.send(ack(1))
+			synctest.Wait()
+		}
+		silent := w.peerAt(netip.MustParseAddrPort("127.0.0.78:0"))
+		before := w.events.count(tftp.EventRefused)
+		for i := range 100 {
+			silent.sendTo(w.server, rrq(fmt.Sprint("silent", i), "octet"))
+		}
+		synctest.Wait()
+		if more := w.events.count(tftp.EventRefused) - before; more > 10 {
+			t.Errorf("%d requests of a silent neighbour were answered", more)
+		}
 	})
 }
 
