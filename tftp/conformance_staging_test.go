@@ -137,6 +137,61 @@ func TestStaging(t *testing.T) {
 	t.Run("uploads of one file take turns", testTurns)
 	t.Run("not read while it is written", testNotReadMeanwhile)
 	t.Run("a failed upload is completed or replaced", testFailedInPlace)
+	t.Run("other file systems", testOtherFileSystems)
+}
+
+// testOtherFileSystems has the limits of network file systems: no locks, no fsync of
+// directories. A file with several links needs a lock.
+func testOtherFileSystems(t *testing.T) {
+	for _, lock := range []error{syscall.ENOLCK, syscall.EOPNOTSUPP, syscall.EIO} {
+		p := newPowerDir(t, "", "")
+		p.lock = lock
+		for _, name := range []string{"new", "replaced", "in-place"} {
+			err := store(p.Dir, name, "the content")
+			if works := lock != syscall.EIO && name != "in-place"; works != (err == nil) {
+				t.Errorf("lock: %v: %s: %v", lock, name, err)
+			}
+		}
+		if left := leftovers(t, filepath.Dir(p.Root.Name())); left != "" {
+			t.Errorf("lock: %v: left:%s", lock, left)
+		}
+	}
+	for _, sync := range []error{syscall.EINVAL, syscall.EOPNOTSUPP, syscall.EIO} {
+		p := newPowerDir(t, "", "")
+		p.disk.Fault(func(op, _ string) error {
+			if op == "syncdir" {
+				return sync
+			}
+			return nil
+		})
+		for _, name := range []string{"new", "replaced", "in-place"} {
+			if err := store(p.Dir, name, "the content"); (err == nil) != (sync != syscall.EIO) {
+				t.Errorf("fsync of a directory: %v: %s: %v", sync, name, err)
+			}
+		}
+	}
+}
+
+// TestUnknownSize uploads to a file system that does not know its size.
+func TestUnknownSize(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mount needs root")
+	}
+	top := stagingDir(t)
+	root := filepath.Join(top, "root")
+	if err := unix.Mount("none", root, "ramfs", 0, ""); err != nil {
+		t.Skipf("no ramfs here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(root, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	w, err := dirIn(t, top).OpenWrite(t.Context(), &tftp.Request{Op: tftp.Write, Filename: "new", Size: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Abort(nil)
 }
 
 // stagingDir returns a directory for dirIn.

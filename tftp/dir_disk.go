@@ -3,10 +3,12 @@
 package tftp
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"syscall"
 )
 
 // disk is the part of *os.Root that changes a directory. A test replaces it with a
@@ -26,6 +28,7 @@ type diskFile interface {
 	Chmod(fs.FileMode) error
 	Chown(uid, gid int) error
 	Fd() uintptr
+	Lock() error // flock(2), exclusive; waits
 	Stat() (fs.FileInfo, error)
 	Sync() error
 	Truncate(size int64) error
@@ -40,15 +43,26 @@ func (r rootDisk) OpenFile(name string, flag int, perm fs.FileMode) (diskFile, e
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return rootFile{f}, nil
 }
 
-// syncDir brings the names in the directory of a file to stable storage.
+// rootFile is a file below an *os.Root.
+type rootFile struct{ *os.File }
+
+// Lock implements diskFile.
+func (f rootFile) Lock() error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX) }
+
+// syncDir brings the names in the directory of a file to stable storage. Some file
+// systems, such as CIFS, cannot do that for a directory (fsync(2), EINVAL): there the
+// server of the file system decides when it stores a name.
 func syncDir(d disk, file string) error {
 	f, err := d.OpenFile(path.Dir(file), os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return f.Sync()
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return err
+	}
+	return nil
 }

@@ -41,10 +41,13 @@ func (d *Dir) beingReplaced(info fs.FileInfo) bool {
 	return err == nil
 }
 
+// needsLock spares no error: two uploads for one target must take turns.
+func needsLock(error) bool { return false }
+
 // beginStaged creates the temporary file in Staging.
 func (w *dirWriter) beginStaged() error {
 	w.disk = w.dir.disk(w.dir.Staging)
-	if err := w.createTemp("."); err != nil {
+	if err := w.createTemp(".", needsLock); err != nil {
 		return fmt.Errorf("stage upload: %w", err)
 	}
 	header := w.name + "\n"

@@ -123,7 +123,7 @@ func (w *dirWriter) begin() error {
 // the owner, the ACL and the mode of the final one. The error is a
 // fs.ErrPermission if the directory does not permit that.
 func (w *dirWriter) beginBeside() error {
-	if err := w.createTemp(path.Dir(w.name)); err != nil {
+	if err := w.createTemp(path.Dir(w.name), hasNoLocks); err != nil {
 		return openError(err)
 	}
 	if err := w.dress(); err != nil {
@@ -133,8 +133,15 @@ func (w *dirWriter) beginBeside() error {
 	return nil
 }
 
-// createTemp creates the temporary file in dir and locks it against Sweep.
-func (w *dirWriter) createTemp(dir string) error {
+// hasNoLocks reports whether an error of flock(2) means that the file system has no
+// locks, like NFS whose server has no lock service. There, Sweep removes no file.
+func hasNoLocks(err error) bool {
+	return errors.Is(err, syscall.ENOLCK) || errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS)
+}
+
+// createTemp creates the temporary file in dir and locks it against Sweep. If it
+// cannot be locked, spared decides whether to go on.
+func (w *dirWriter) createTemp(dir string, spared func(error) bool) error {
 	for {
 		temp := newTemp(dir)
 		f, err := w.disk.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -142,10 +149,10 @@ func (w *dirWriter) createTemp(dir string) error {
 			return err
 		}
 		kept, err := lock(f)
-		if err != nil {
-			return errors.Join(err, f.Close())
+		if err != nil && !spared(err) {
+			return errors.Join(err, w.disk.Remove(temp), f.Close())
 		}
-		if kept {
+		if kept || err != nil {
 			w.temp, w.file = temp, f
 			return nil
 		}
@@ -155,7 +162,7 @@ func (w *dirWriter) createTemp(dir string) error {
 
 // lock locks a new file against Sweep. kept is false if Sweep removed it first.
 func lock(f diskFile) (kept bool, err error) {
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+	if err := f.Lock(); err != nil {
 		return false, err
 	}
 	var s syscall.Stat_t

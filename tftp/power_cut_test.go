@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"flashwarden/internal/disk/disktest"
@@ -18,7 +19,10 @@ import (
 )
 
 // modelDisk is a disktest.Disk as Dir uses it.
-type modelDisk struct{ *disktest.Disk }
+type modelDisk struct {
+	*disktest.Disk
+	lock error // of every lock; nil: the lock is taken
+}
 
 // OpenFile implements tftp.Disk.
 func (d modelDisk) OpenFile(name string, flag int, perm fs.FileMode) (tftp.DiskFile, error) {
@@ -26,13 +30,28 @@ func (d modelDisk) OpenFile(name string, flag int, perm fs.FileMode) (tftp.DiskF
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return modelFile{f, d.lock}, nil
+}
+
+// modelFile is a disktest.File that can be locked.
+type modelFile struct {
+	*disktest.File
+	lock error
+}
+
+// Lock implements tftp.DiskFile.
+func (f modelFile) Lock() error {
+	if f.lock != nil {
+		return f.lock
+	}
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
 }
 
 // powerDir is a Dir on a disk that can lose its power.
 type powerDir struct {
 	*tftp.Dir
 	disk *disktest.Disk
+	lock error // of every lock; nil: the lock is taken
 }
 
 // newPowerDir serves top/root with the staging directory top/staging. The file
@@ -61,8 +80,8 @@ func newPowerDir(t *testing.T, file, crashed string) *powerDir {
 		}
 	}
 	d := dirIn(t, top)
-	p := &powerDir{d, disktest.New(t, top)}
-	d.SetDisk(func(r *os.Root) tftp.Disk { return modelDisk{p.disk.At(r.Name())} })
+	p := &powerDir{Dir: d, disk: disktest.New(t, top)}
+	d.SetDisk(func(r *os.Root) tftp.Disk { return modelDisk{p.disk.At(r.Name()), p.lock} })
 	return p
 }
 
