@@ -230,6 +230,26 @@ func TestForeignStaging(t *testing.T) {
 	p := launch(t, []string{"STATE_DIRECTORY=" + filepath.Join(state, "nowhere", "below")}, "--secure", "--create", dir)
 	p.await("msg=serving", 1)
 	p.await("no staging directory", 1)
+	open := filepath.Join(t.TempDir(), "open") // others may replace what is in it
+	if err := errors.Join(os.Mkdir(open, 0o755), os.Chmod(open, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	bases := []string{open}
+	if os.Geteuid() == 0 {
+		foreign, link := filepath.Join(t.TempDir(), "foreign"), filepath.Join(t.TempDir(), "link")
+		if err := errors.Join(os.Mkdir(foreign, 0o755), os.Chown(foreign, 1, 1), os.Symlink(t.TempDir(), link), os.Lchown(link, 1, 1)); err != nil {
+			t.Fatal(err)
+		}
+		bases = append(bases, foreign, link)
+	}
+	for _, base := range bases {
+		p := launch(t, []string{"STATE_DIRECTORY=" + base}, "--secure", "--create", dir)
+		p.await("msg=serving", 1)
+		p.await("no staging directory", 1)
+		if names, err := os.ReadDir(base); err != nil || len(names) > 0 {
+			t.Errorf("%s has %v, %v", base, names, err)
+		}
+	}
 }
 
 // TestMapFile rewrites names, and reads the rules again after SIGHUP, also if an

@@ -27,48 +27,89 @@ func stagingBase(uid int) string {
 // dir finds what a crash left of an upload.
 func openStaging(base, dir string, a *account) (*os.Root, error) {
 	sum := sha256.Sum256([]byte(dir))
-	name := filepath.Join(base, hex.EncodeToString(sum[:8]))
-	if err := makeOwn(base, a); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	if err := makeOwn(name, a); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	root, err := os.OpenRoot(name)
+	name := hex.EncodeToString(sum[:8])
+	parent, err := openBase(base, a)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOwn(name, root, a); err != nil {
+	defer parent.Close()
+	if err := makeOwn(parent, name, a); err != nil {
+		return nil, err
+	}
+	root, err := parent.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOwn(parent, name, root, a); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return root, nil
 }
 
-// makeOwn creates a directory that only the account can reach.
-func makeOwn(dir string, a *account) error {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
+// openBase opens the directory of the staging directories, and creates it if it is
+// missing. Everybody may create names in /var/tmp: so root neither follows a link of
+// another user there, nor creates anything in a directory that others may write.
+func openBase(base string, a *account) (*os.Root, error) {
+	err := os.Mkdir(base, 0o700)
+	if err == nil && a.uid != os.Geteuid() {
+		err = os.Lchown(base, a.uid, a.gid)
 	}
-	if a.uid == os.Geteuid() {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	named, err := os.Lstat(base)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(base)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := root.Stat(".")
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	link := named.Mode().Type() == fs.ModeSymlink // of systemd, with DynamicUser=
+	if !a.trusts(named) || !a.trusts(opened) || !link && !os.SameFile(named, opened) || opened.Mode().Perm()&0o022 != 0 {
+		return nil, errors.Join(fmt.Errorf("other users may write in %s", base), root.Close())
+	}
+	return root, nil
+}
+
+// trusts reports whether a file belongs to root, to this process or to the account.
+func (a *account) trusts(f fs.FileInfo) bool {
+	owner := int(f.Sys().(*syscall.Stat_t).Uid)
+	return owner == 0 || owner == os.Geteuid() || owner == a.uid
+}
+
+// makeOwn creates a directory that only the account can reach, if the name is free.
+func makeOwn(parent *os.Root, name string, a *account) error {
+	err := parent.Mkdir(name, 0o700)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	case a.uid == os.Geteuid():
 		return nil
 	}
-	return os.Lchown(dir, a.uid, a.gid)
+	return parent.Lchown(name, a.uid, a.gid)
 }
 
 // checkOwn refuses a staging directory that somebody else made: everybody may
 // create names in /var/tmp.
-func checkOwn(name string, root *os.Root, a *account) error {
+func checkOwn(parent *os.Root, name string, root *os.Root, a *account) error {
 	opened, err := root.Stat(".")
 	if err != nil {
 		return err
 	}
-	named, err := os.Lstat(name)
+	named, err := parent.Lstat(name)
 	if err != nil {
 		return err
 	}
 	owner := opened.Sys().(*syscall.Stat_t).Uid
 	if !os.SameFile(opened, named) || int(owner) != a.uid || opened.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s is no directory that only user ID %d can reach", name, a.uid)
+		return fmt.Errorf("%s is no directory that only user ID %d can reach", root.Name(), a.uid)
 	}
 	return nil
 }
