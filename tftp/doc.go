@@ -45,7 +45,8 @@
 //   - A read that was forged sends little to its victim, even if the attacker knows
 //     the ports and sends blind ACKs: on a shared port, each packet of the peer pays
 //     for a few blocks at most. A timeout repeats one block, never a window. On
-//     Linux, the ICMP message "port unreachable" ends the transfer.
+//     Linux, the ICMP message "port unreachable" ends the read at once. It ends an
+//     upload only if the peer sends nothing more, because the message may be forged.
 //   - An ERROR is never answered. On the listening port, only requests are
 //     answered.
 //   - Replies are sent from the address that received the request (on Linux).

@@ -25,10 +25,13 @@ func (timeoutError) Timeout() bool { return true }
 // Temporary implements net.Error.
 func (timeoutError) Temporary() bool { return true }
 
+var errClosed = fmt.Errorf("%w: its port is closed", ErrTimeout)
+
 const (
 	unprovedRepeats = 2                // repetitions of an unanswered first packet
 	unprovedWait    = 8 * time.Second  // time for the first answer; IOS repeats a request after 4 to 5 s
 	lingerTime      = 20 * time.Second // time in which a lost last packet is repeated (RFC 1350 section 6)
+	shutdownWait    = 8 * time.Second  // the part of lingerTime that Shutdown waits; IOS repeats a DATA sooner
 	absorbTime      = 5 * time.Second  // time in which late packets of a finished peer are dropped in silence
 	startedBlocks   = 8                // a peer that moved so many blocks gets the patience of its long timeout
 	restartAfter    = 5 * time.Second  // a peer that repeats its request after this silence has restarted
@@ -217,6 +220,9 @@ func (s *session) expire(now time.Time, out *outbox) {
 	case s.snd != nil && s.snd.resting:
 		s.setDeadline() // in case that the next blocks are still being loaded
 		s.proceed(now, out)
+	case s.confirmed && s.closed:
+		s.finish(errClosed, out)
+		s.leave()
 	case !s.confirmed && (s.closed || s.rt.tries >= unprovedRepeats || now.Sub(s.asking) >= unprovedWait):
 		s.expireUnproved(now, out)
 	case s.rt.slow >= s.limits.retries || now.Sub(s.heard) >= s.patience():
@@ -314,15 +320,17 @@ func (s *session) silence() error {
 
 // unreachable handles the ICMP message that the peer's port is closed. A peer that
 // never answered may have been forged: it gets nothing more, unless it repeats its
-// request. A complete file is stored in any case.
+// request. The ACKs of a read may be forged, too, so it ends at once. But an upload
+// sends little, and the message itself may be forged: the upload goes on if the peer
+// does. A complete file is stored in any case.
 func (s *session) unreachable(out *outbox) {
-	switch s.state {
-	case offered:
+	switch {
+	case s.state == offered || s.state == running && s.rcv != nil:
 		s.closed = true
-	case running:
-		s.finish(fmt.Errorf("%w: its port is closed", ErrTimeout), out)
+	case s.state == running:
+		s.finish(errClosed, out)
 		s.leave()
-	case lingering:
+	case s.state == lingering:
 		s.leave()
 	}
 }

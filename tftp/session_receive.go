@@ -121,7 +121,7 @@ func (s *session) receiveData(now time.Time, p packet, out *outbox) {
 		return
 	}
 	s.confirm(out)
-	s.heard = now
+	s.heard, s.closed = now, false
 	if len(p.body) > s.terms.blockSize {
 		s.fail(now, illegal("the DATA is longer than the block size"), out)
 		return
