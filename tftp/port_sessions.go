@@ -150,6 +150,18 @@ func (l *loop) linger(s *session) {
 	}
 }
 
+// lastUpload returns when the last upload ended well; zero: none that still lingers.
+func (l *loop) lastUpload() (last time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.lingering {
+		if s.state == lingering && s.rcv != nil && s.cause == nil {
+			last = s.deadline.Add(-lingerTime) // the sessions are in the order of their ends
+		}
+	}
+	return last
+}
+
 // rouse makes watch check the timers again.
 func (l *loop) rouse() {
 	select {

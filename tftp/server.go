@@ -173,6 +173,7 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	select {
 	case <-ctx.Done():
 	case <-e.drained:
+		e.dally(ctx)
 	case err = <-e.failed:
 	}
 	cancel()
@@ -181,9 +182,11 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 }
 
 // Shutdown makes Serve ignore new requests, and return nil when the running
-// transfers have ended. It returns when Serve has returned. If ctx ends first, the
-// transfers are ended as by the context of Serve, and Shutdown returns the error of
-// ctx. Later calls of Serve return at once.
+// transfers have ended. After an upload Serve stays for 8 s, to repeat the final ACK
+// to a peer that has not received it. Shutdown returns when Serve has returned. If ctx
+// ends first, running transfers are ended as by the context of Serve, and Shutdown
+// returns the error of ctx; if none runs, it returns nil. Later calls of Serve return
+// at once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.ending = true
@@ -192,15 +195,22 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, e := range engines {
 		e.drain()
 	}
+	var err error
 	for _, e := range engines {
 		select {
 		case <-e.returned:
+			continue
 		case <-ctx.Done():
-			e.abort()
-			<-e.returned
 		}
+		select {
+		case <-e.drained:
+		default:
+			err = ctx.Err()
+		}
+		e.abort()
+		<-e.returned
 	}
-	return ctx.Err()
+	return err
 }
 
 // register records that Serve runs. After Shutdown it ends at once.
@@ -405,6 +415,23 @@ func (e *engine) drain() {
 	defer e.mu.Unlock()
 	if !e.draining.Swap(true) && len(e.requests) == 0 {
 		close(e.drained)
+	}
+}
+
+// dally waits, after the last transfer, as long as the peer of an upload may still
+// repeat its last DATA because the final ACK was lost (RFC 1350 section 6).
+func (e *engine) dally(ctx context.Context) {
+	end := time.Now()
+	for _, l := range e.loops {
+		if last := l.lastUpload().Add(shutdownWait); last.After(end) {
+			end = last
+		}
+	}
+	timer := time.NewTimer(time.Until(end))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

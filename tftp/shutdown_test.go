@@ -63,6 +63,39 @@ func TestShutdownDrains(t *testing.T) {
 	})
 }
 
+// TestShutdownRepeatsLastACK loses the final ACK of an upload. The client repeats its
+// last DATA after some seconds, and gets the ACK although Shutdown was called. A
+// context that ends earlier is no error, because the file is stored.
+func TestShutdownRepeatsLastACK(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{time.Minute: 8 * time.Second, 3 * time.Second: 3 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			n, m := &tftptest.Network{}, &memory{}
+			s := &tftp.Server{Handler: m, Listen: n.Listen}
+			c, err := n.Listen(netip.MustParseAddrPort("127.0.0.1:69"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			done := serving(t, s, c)
+			w := &world{t: t, listen: n.Listen, server: netip.MustParseAddrPort("127.0.0.1:69")}
+			p := w.peer()
+			p.request(wrq("f", "octet"))
+			p.expect(ack(0))
+			p.send(data(1, []byte("x")))
+			p.expect(ack(1)) // the client never sees it
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			start, stopped := time.Now(), make(chan error, 1)
+			go func() { stopped <- s.Shutdown(ctx) }()
+			time.Sleep(want - time.Second)
+			p.send(data(1, []byte("x")))
+			p.expect(ack(1))
+			if err := errors.Join(<-stopped, <-done); err != nil || time.Since(start) != want {
+				t.Errorf("%v after %v, want %v", err, time.Since(start), want)
+			}
+		})
+	}
+}
+
 // TestShutdownInTime has a client that stops: Shutdown ends its transfer when its
 // own context ends.
 func TestShutdownInTime(t *testing.T) {
