@@ -38,7 +38,7 @@ func lockstep(b *testing.B, op Op) (*loop, *session, []datagram) {
 	e.loops = []*loop{l}
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
 	s := &session{peer: peer, req: &Request{Op: op, Filename: "f", Remote: peer, Size: -1}, limits: e.limits, loop: l}
-	if err := e.admit(s); err != nil {
+	if err := e.admit(time.Now(), s); err != nil {
 		b.Fatal(err)
 	}
 	l.begin(time.Now(), s)

@@ -258,11 +258,11 @@ func (l *loop) unreachable(peer netip.AddrPort) {
 	}
 }
 
-// evict ends a session whose peer has not answered.
-func (l *loop) evict(s *session) {
+// evict ends a session whose peer has not answered, or that stands still.
+func (l *loop) evict(now time.Time, s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.evict(&l.out)
+	s.evict(now, &l.out)
 	l.flush(s)
 }
 

@@ -43,7 +43,7 @@ func (e *engine) request(now time.Time, d *datagram) {
 	}
 	s := &session{peer: d.from, req: req, limits: e.limits}
 	s.limits.offer.maxBlockSize = e.blockLimit(now, d.from.Addr())
-	if err := e.admit(s); err != nil {
+	if err := e.admit(now, s); err != nil {
 		e.refuse(d, req, err)
 		return
 	}

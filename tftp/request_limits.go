@@ -53,12 +53,12 @@ func (e *engine) takePrefix(now time.Time, a netip.Addr) bool {
 }
 
 // admit counts a new transfer, or returns the error that refuses it. Under
-// pressure it removes the oldest transfer whose peer has not proved its address.
-// Proved transfers are never removed.
-func (e *engine) admit(s *session) error {
+// pressure it removes the oldest transfer whose peer has not proved its address. A
+// proved transfer is removed only if it stands still and its address is greedy.
+func (e *engine) admit(now time.Time, s *session) error {
 	source := s.peer.Addr()
-	if old := e.crowded(source); old != nil {
-		old.loop.evict(old)
+	if old := e.crowded(now, source); old != nil {
+		old.loop.evict(now, old)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -76,14 +76,34 @@ var busy = &Error{CodeUndefined, "too many transfers, try again later"}
 
 // crowded returns the session to remove before a new one of this source can
 // start; nil if there is room, or no session may be removed.
-func (e *engine) crowded(source netip.Addr) *session {
+func (e *engine) crowded(now time.Time, source netip.Addr) *session {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.sources[source] >= e.PerSource:
 		return e.unproved.oldest(source)
+	case len(e.requests) >= e.MaxTransfers && e.unproved.count == 0:
+		return e.greedy(now, source)
 	case len(e.requests) >= e.MaxTransfers, e.unproved.count >= max(1, e.MaxTransfers/2):
 		return e.unproved.oldest(netip.Addr{})
+	}
+	return nil
+}
+
+// greedyShare is the part of all transfers that makes an address greedy: an eighth.
+const greedyShare = 8
+
+// greedy returns a transfer of an address that has a large part of all transfers, nil
+// if there is none. Otherwise a few hosts that stall their transfers would keep all
+// others from being served. The search is limited, because it takes time.
+func (e *engine) greedy(now time.Time, source netip.Addr) *session {
+	if !e.searches.take(now) {
+		return nil
+	}
+	for key, s := range e.requests {
+		if a := key.peer.Addr(); e.sources[source] < e.sources[a] && e.sources[a] > max(1, e.MaxTransfers/greedyShare) {
+			return s
+		}
 	}
 	return nil
 }

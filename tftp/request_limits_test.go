@@ -22,6 +22,7 @@ func TestLimits(t *testing.T) {
 	t.Run("126 flood from one network", testFloodOfOneNetwork)
 	t.Run("126 limit of one source", testPerSource)
 	t.Run("126 a greedy source starves nobody", testGreedySource)
+	t.Run("126 stalled transfers make room", testStalledMakeRoom)
 	t.Run("126 proved transfers are not crowded out", testProvedStay)
 	t.Run("128 large blocks that never arrive", testLargeBlocksLost)
 	t.Run("128 a forged request for large blocks", testForgedLargeBlocks)
@@ -180,6 +181,56 @@ func testGreedySource(t *testing.T) {
 	if got, _ := m.get("mine"); !bytes.Equal(got, body) {
 		t.Errorf("%d bytes are stored", len(got))
 	}
+}
+
+// testStalledMakeRoom has two hosts that take all transfers. One transfer moves, the
+// others stall. A device at a third address gets one of them.
+func testStalledMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", content(1, 50_000))
+		w := inBubble(t, &tftp.Server{Handler: m, MaxTransfers: 40, PerSource: 20}, &tftptest.Network{})
+		var moving *peer
+		for i := range 40 {
+			p := w.peerAt(netip.MustParseAddrPort(fmt.Sprintf("127.0.0.%d:%d", 2+i%2, 3000+i)))
+			p.request(rrq("f", "octet"))
+			p.expect(data(1, content(1, 512)))
+			p.send(ack(1))
+			p.expect(data(2, block(content(1, 50_000), 512, 2)))
+			moving = p
+		}
+		asks := func(a string) *peer {
+			p := w.peerAt(netip.MustParseAddrPort(a))
+			p.request(rrq("f", "octet"))
+			return p
+		}
+		asks("127.0.0.9:3000").expectError(0) // none has stalled for long
+		for n := 2; n < 15; n++ {
+			time.Sleep(time.Second)
+			moving.send(ack(n))
+			synctest.Wait()
+		}
+		asks("127.0.0.2:5000").expectError(0)
+		for i := range 20 { // the moving one may be found first
+			p := asks(fmt.Sprintf("127.0.0.9:%d", 4000+i))
+			if got := p.next(); got[1] == 3 {
+				p.send(ack(1))
+				break
+			} else if i == 19 {
+				t.Errorf("got %s", show(got))
+			}
+		}
+		moving.send(ack(15))
+		for {
+			got := moving.next()
+			if bytes.Equal(got, data(16, block(content(1, 50_000), 512, 16))) {
+				return
+			}
+			if got[1] != 3 {
+				t.Fatalf("the moving one got %s", show(got))
+			}
+		}
+	})
 }
 
 func testProvedStay(t *testing.T) {

@@ -182,7 +182,7 @@ func TestMonotonic(t *testing.T) {
 	e.loops = []*loop{l}
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
 	s := &session{peer: peer, req: &Request{Op: Read, Filename: "f", Remote: peer, Size: -1}, limits: e.limits, loop: l}
-	if err := e.admit(s); err != nil {
+	if err := e.admit(time.Now(), s); err != nil {
 		t.Fatal(err)
 	}
 	l.begin(time.Now(), s)

@@ -267,6 +267,7 @@ type engine struct {
 	maxOwn   int
 	unproved unprovedQueue
 	prefixes prefixLimiter
+	searches bucket                   // limits the searches for greedy addresses
 	clamped  map[netip.Addr]time.Time // peers that lose large blocks, with the end of the restriction
 }
 
@@ -295,6 +296,7 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		own:      map[*loop]struct{}{},
 		maxOwn:   min(mostOwnPorts, openFiles()/2),
 		prefixes: prefixLimiter{},
+		searches: bucket{rate: 100, burst: 100},
 		clamped:  map[netip.Addr]time.Time{},
 		dropLog:  bucket{rate: 1, burst: 5},
 	}

@@ -33,6 +33,7 @@ const (
 	lingerTime      = 20 * time.Second // time in which a lost last packet is repeated (RFC 1350 section 6)
 	shutdownWait    = 8 * time.Second  // the part of lingerTime that Shutdown waits; IOS repeats a DATA sooner
 	absorbTime      = 5 * time.Second  // time in which late packets of a finished peer are dropped in silence
+	stalledFor      = 10 * time.Second // without progress; a full server may drop the transfer
 	startedBlocks   = 8                // a peer that moved so many blocks gets the patience of its long timeout
 	restartAfter    = 5 * time.Second  // a peer that repeats its request after this silence has restarted
 )
@@ -293,8 +294,9 @@ func (s *session) lostLargeBlocks() bool {
 	return s.rcv.last == 0
 }
 
-// evict ends a session whose peer has not answered, to make room.
-func (s *session) evict(out *outbox) {
+// evict ends a session whose peer has not answered, or that stands still, to make
+// room.
+func (s *session) evict(now time.Time, out *outbox) {
 	switch s.state {
 	case opening:
 		s.file.cancel()
@@ -304,6 +306,10 @@ func (s *session) evict(out *outbox) {
 	case offered:
 		s.finish(fmt.Errorf("%w: dropped for newer requests before it answered", ErrTimeout), out)
 		s.leave()
+	case running:
+		if !s.busy && now.Sub(s.heard) >= stalledFor {
+			s.fail(now, fmt.Errorf("%w: dropped for a peer of another address", busy), out)
+		}
 	}
 }
 

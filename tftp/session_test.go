@@ -109,7 +109,7 @@ func newMachine(t *testing.T, h *fakeHandler, op Op, asked ...Option) *machine {
 	l := newLoop(m.e, newSocket(conn, true))
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
 	m.s = &session{peer: peer, req: &Request{Op: op, Filename: "f", Remote: peer, Size: -1, Options: asked}, limits: m.e.limits, loop: l}
-	if err := m.e.admit(m.s); err != nil {
+	if err := m.e.admit(m.now, m.s); err != nil {
 		t.Fatal(err)
 	}
 	m.s.open(m.now, &m.out)
@@ -364,7 +364,7 @@ func (m *machine) play(what, how byte) {
 			m.s.stop(&m.out)
 			m.settle()
 		case 3:
-			m.s.evict(&m.out)
+			m.s.evict(m.now, &m.out)
 			m.settle()
 		}
 	}
