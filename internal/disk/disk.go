@@ -67,6 +67,30 @@ func (OS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
 // ReadDir is os.ReadDir.
 func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 
+// EachEntry calls do for each entry of a directory, in any order, until do returns an
+// error. Unlike ReadDir it keeps only some of them in memory.
+func (OS) EachEntry(name string, do func(fs.DirEntry) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		entries, err := f.ReadDir(1024)
+		for _, e := range entries {
+			if err := do(e); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // SyncDir brings the names in a directory to stable storage.
 func SyncDir(d FS, dir string) error {
 	f, err := d.OpenFile(dir, os.O_RDONLY, 0)

@@ -77,9 +77,23 @@ func (a auditor) below(ctx context.Context, dir string) error {
 
 // each calls do for each entry of a directory that can be listed.
 func (a auditor) each(ctx context.Context, part string, do func(fs.DirEntry) error) error {
-	unlisted := func(string, fs.DirEntry, error) error { return nil }
 	a.permissions(part, notOfDirs)
-	return a.store.readDir(ctx, part, unlisted, do)
+	streamed, ok := a.store.disk.(interface {
+		EachEntry(name string, do func(fs.DirEntry) error) error
+	})
+	if !ok {
+		unlisted := func(string, fs.DirEntry, error) error { return nil }
+		return a.store.readDir(ctx, part, unlisted, do)
+	}
+	var failed error
+	streamed.EachEntry(filepath.Join(a.store.path, part), func(e fs.DirEntry) error {
+		failed = ctx.Err()
+		if failed == nil {
+			failed = do(e)
+		}
+		return failed
+	}) // its own error is that of a directory that cannot be listed
+	return failed
 }
 
 func (a auditor) file(key string, e fs.DirEntry) {
