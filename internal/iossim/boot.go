@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,8 +135,10 @@ func (s *session) addBoot(line string) {
 // setMember sets BOOT of one member of a stack.
 func (s *session) setMember(number, list string) {
 	s.changeBoot(func(b *boot) {
-		if n, err := strconv.Atoi(number); err == nil && n <= len(b.units) {
-			b.units[n-1].boots = strings.Split(list, ";")
+		line := "switch " + number + " "
+		b.setUnit(line + list)
+		if !s.sw.profile.BootList {
+			b.lines = append(slices.DeleteFunc(slices.Clone(b.lines), func(l string) bool { return strings.HasPrefix(l, line) }), line+list)
 		}
 	})
 }
@@ -158,6 +161,20 @@ func (b *boot) setList(boots []string, all bool) {
 			b.units[i].boots = boots
 		}
 	}
+}
+
+var unitLine = regexp.MustCompile(`^switch ([1-9]) (\S+)$`)
+
+// setUnit sets BOOT by a line for one unit. It reports false for any other line.
+func (b *boot) setUnit(line string) bool {
+	m := unitLine.FindStringSubmatch(line)
+	if m == nil {
+		return false
+	}
+	if n, err := strconv.Atoi(m[1]); err == nil && n <= len(b.units) {
+		b.units[n-1].boots = strings.Split(m[2], ";")
+	}
+	return true
 }
 
 // bootFile returns the file of a boot system line.
@@ -442,10 +459,13 @@ func (s *Switch) readStartup(ignored bool) {
 	case len(bootLinesOf(text)) == 0:
 	case s.profile.BootList:
 		s.readBoot()
-	default: // IOS sets its one setting again when it reads the line
-		line := bootLinesOf(text)[0]
+	default: // IOS sets its one setting again when it reads the lines
 		s.mu.Lock()
-		s.boot.setList(strings.Split(bootFile(line), ";"), strings.HasPrefix(line, "switch all "))
+		for _, line := range bootLinesOf(text) {
+			if !s.boot.setUnit(line) {
+				s.boot.setList(strings.Split(bootFile(line), ";"), strings.HasPrefix(line, "switch all "))
+			}
+		}
 		s.mu.Unlock()
 	}
 	if err := s.flash.replace("system:running-config", text); err != nil {

@@ -35,6 +35,23 @@ func (a application) put(ctx context.Context, s api.PlanStep, done outcome) (out
 	if err := a.fits(s, done); err != nil {
 		return done, err
 	}
+	done, err := a.send(ctx, s, done)
+	if cause.Of(err) == cause.DigestMismatch && inNVRAM(s.Path) { // the damaged file has replaced the old one
+		s.Overwrite = true
+		done, err = a.send(ctx, s, done)
+	}
+	if err != nil {
+		return done, err
+	}
+	if fs := a.view.Canonical(flash.ParsePath(s.Path).FS); done.free[fs] > 0 {
+		done.free = maps.Clone(done.free)
+		done.free[fs] -= s.Size
+	}
+	return done, nil
+}
+
+// send has the device copy a file once, and proves it.
+func (a application) send(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
 	ticket, err := a.offer(ctx, s)
 	if err != nil {
 		return done, err
@@ -47,10 +64,6 @@ func (a application) put(ctx context.Context, s api.PlanStep, done outcome) (out
 	}
 	if err != nil {
 		return done, a.cleanUp(ctx, s, ticket, err)
-	}
-	if fs := a.view.Canonical(flash.ParsePath(s.Path).FS); done.free[fs] > 0 {
-		done.free = maps.Clone(done.free)
-		done.free[fs] -= s.Size
 	}
 	return done, nil
 }

@@ -152,8 +152,9 @@ func looksLikeImage(f flash.File) bool {
 	return named
 }
 
-// images is the images that a unit may start from: those that its BOOT names,
-// the running one, and all others of its default flash.
+// images is the images that a unit may start from: those that its BOOT names, and
+// all of its default flash. No loader searches another file system, not even that
+// of the running image.
 func (v view) images(l loader) []flash.Path {
 	var found []flash.Path
 	add := func(f flash.File, ok bool) {
@@ -161,7 +162,7 @@ func (v view) images(l loader) []flash.Path {
 			found = append(found, f.Path)
 		}
 	}
-	for _, file := range append(slices.Clone(l.next), v.facts.Image) {
+	for _, file := range l.next {
 		add(v.image(l, file))
 	}
 	home, ok := v.at(l, flash.Path{FS: v.Canonical("")})

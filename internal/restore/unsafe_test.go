@@ -149,6 +149,37 @@ func TestStartupReplaced(t *testing.T) {
 	})
 }
 
+// TestDamagedStartup has the startup-config arrive damaged: a copy has replaced the
+// old one, so that it is sent once more.
+func TestDamagedStartup(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	first := newBench(t, "isr2900", api.PolicyRebuild)
+	damaged := func(times int, check func(t *testing.T, r api.RestoreResult, whole bool)) func(*testing.T) {
+		return func(t *testing.T) {
+			b := first.another(t, "isr2900", iossim.Faults{})
+			wanted := b.text("nvram:startup-config")
+			b.lose("nvram:startup-config")
+			b.sw.Arm(iossim.Faults{FlipBit: iossim.Times(times)})
+			r := b.restore(api.Restore{}, "startup-config")
+			check(t, r, b.text("nvram:startup-config") == wanted)
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"once": damaged(1, func(t *testing.T, r api.RestoreResult, whole bool) {
+			wantResult(t, r, api.StatusOK, "")
+			if !whole {
+				t.Error("it is damaged")
+			}
+		}),
+		"twice": damaged(2, func(t *testing.T, r api.RestoreResult, _ bool) {
+			wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
+			if !strings.Contains(r.Message, "may be incomplete") {
+				t.Error(r.Message)
+			}
+		}),
+	})
+}
+
 // TestOtherDisk makes the image on another disk the next to boot, on both
 // chassis.
 func TestOtherDisk(t *testing.T) {

@@ -187,10 +187,14 @@ func TestUnsafeReload(t *testing.T) {
 		"a patch":                      {func(v *view) { v.boot.Units[0].Files = []string{"flash:/x.smu.bin"}; *v = v.with("flash:/x.smu.bin") }, "active is not started again"},
 		"nothing there on a member":    {func(v *view) { v.boot.Units[1].Files = []string{"flash:/y.bin"} }, "switch 2 is not started again"},
 		"BOOT is empty, with an image": {func(v *view) { v.boot.Units[0].Files = nil }, ""},
-		"a member that is not listed":  {func(v *view) { v.boot.Units[1].Unit = "switch 3" }, "switch 3 is not started again"},
-		"a member that shows nothing":  {func(v *view) { v.facts.Members = make([]ios.Member, 3) }, "lists 3 members"},
-		"over the network":             {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
-		"no boot settings":             {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
+		"BOOT is empty, it runs from another disk": {func(v *view) {
+			*v = seen("disk1:/x.bin", nil, [][]string{{"disk0:"}, {"disk1:"}}, "disk1:/x.bin", "disk0:/config")
+			v.facts.Register, v.boot.Units[0].Unit = "0x2102", "active"
+		}, "there is no image in its flash"},
+		"a member that is not listed": {func(v *view) { v.boot.Units[1].Unit = "switch 3" }, "switch 3 is not started again"},
+		"a member that shows nothing": {func(v *view) { v.facts.Members = make([]ios.Member, 3) }, "lists 3 members"},
+		"over the network":            {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
+		"no boot settings":            {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
 	} {
 		v := both()
 		c.change(&v)
