@@ -473,8 +473,14 @@ func TestNothingUnnamedIsLost(t *testing.T) {
 					t.Errorf("%s was lost or changed", p)
 				}
 			}
+			copied := ""
 			for _, c := range b.sw.Commands() {
-				if consents.MatchString(c) {
+				if strings.HasPrefix(c, "copy ") {
+					copied = c
+				}
+				// A startup-config that arrived damaged is sent once more.
+				again := strings.HasSuffix(copied, " nvram:startup-config") && strings.HasPrefix(c, "Do you want to over write?")
+				if consents.MatchString(c) && !again {
 					t.Errorf("answered %q", c)
 				}
 			}
