@@ -23,9 +23,23 @@ func (c *Catalog) Images(ctx context.Context) ([]api.Image, error) {
 	return append(images, lacking...), nil
 }
 
-// latest selects the newest backup of each device. A snapshot of a file that
-// was received does not say what the device runs.
-const latest = `SELECT max(id) FROM snapshot WHERE image <> '' GROUP BY device`
+// latest selects the newest backup of each device, however many there are. A snapshot of
+// a file that was received does not say what the device runs.
+const latest = `SELECT (SELECT id FROM snapshot AS one WHERE one.device = device_state.device AND one.image <> '' ORDER BY one.id DESC LIMIT 1) FROM device_state`
+
+// ofImages is the condition of the index file_image.
+const ofImages = `kind IN ('image', 'package')`
+
+// kept selects each content, kind and path of images and packages once, with the newest
+// version that ran from it. It steps through the index file_image from one to the
+// next: thousands of snapshots have the same ones.
+const kept = `WITH RECURSIVE step (n, blob, kind, path) AS (
+		SELECT * FROM (SELECT rowid, blob, kind, path FROM file WHERE ` + ofImages + ` AND blob IS NOT NULL ORDER BY blob, kind, path LIMIT 1) AS first
+		UNION ALL
+		SELECT next.rowid, next.blob, next.kind, next.path FROM step JOIN file AS next ON next.rowid = (
+			SELECT rowid FROM file WHERE ` + ofImages + ` AND (blob, kind, path) > (step.blob, step.kind, step.path) ORDER BY blob, kind, path LIMIT 1))
+	SELECT blob, kind, path, coalesce((
+		SELECT max(runs) FROM file WHERE ` + ofImages + ` AND file.blob = step.blob AND file.kind = step.kind AND file.path = step.path), '') AS version FROM step`
 
 // running selects the files that each device ran at its newest backup, with the
 // blob that the vault has of them: of this backup, else of an older one that found
@@ -42,11 +56,8 @@ const running = `SELECT snapshot.device, coalesce(file.runs, snapshot.version) A
 
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
-	rows, err := c.db.QueryContext(ctx, `
-		SELECT blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
-		FROM (SELECT blob, kind, path, coalesce(max(runs), '') AS version FROM file
-		      WHERE kind IN ('image', 'package') AND blob IS NOT NULL GROUP BY blob, kind, path) AS found
-		JOIN blob ON blob.n = found.blob`)
+	rows, err := c.db.QueryContext(ctx, `SELECT blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
+		FROM (`+kept+`) AS found JOIN blob ON blob.n = found.blob`)
 	if err != nil {
 		return nil, err
 	}
