@@ -52,7 +52,7 @@ func nextLine(r *bufio.Reader, name string) (string, error) {
 	case errors.Is(err, bufio.ErrBufferFull):
 		return "", usageError{fmt.Errorf("read password: the line in %s is longer than %d bytes", name, maxPassword)}
 	case err != nil && !errors.Is(err, io.EOF):
-		return "", fmt.Errorf("read password from %s: %w", name, err)
+		return "", usageError{fmt.Errorf("read password: %w", err)}
 	case line == "":
 		return "", usageError{fmt.Errorf("read password: the line in %s is empty", name)}
 	}

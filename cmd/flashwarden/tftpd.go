@@ -1,8 +1,14 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+
 	"github.com/spf13/cobra"
 
+	"flashwarden/api"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/tftpd"
 )
 
@@ -31,7 +37,11 @@ func tftpdCommand(p *program) *cobra.Command {
 				return err
 			}
 			p.service = true
-			return tftpd.Run(cmd.Context(), c)
+			err = tftpd.Run(cmd.Context(), c)
+			if _, missing := os.Stat(args[0]); errors.Is(err, fs.ErrNotExist) && errors.Is(missing, fs.ErrNotExist) {
+				err = cause.WithFix(err, api.Say("make the directory: ").Type(api.OnHost, "sudo install -d "+api.ShellWord(args[0])))
+			}
+			return err
 		},
 	}
 	f.Register(cmd.Flags())

@@ -3,10 +3,13 @@ package node
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -136,6 +139,8 @@ func wrongMirror(target string, err error) error {
 		fix = api.Say("name the recipient of that mirror: ").Option("encrypt-to", "RECIPIENT")
 	case errors.Is(err, vault.ErrOther):
 		fix = api.Say("choose an empty place for the mirror of this vault")
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR):
+		fix = api.Say("mount the disk of the mirror, or choose a directory that the user of flashwarden may write to")
 	default:
 		fix = api.Say("try again: the copies made so far stay, and the next run continues")
 	}

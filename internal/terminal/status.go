@@ -49,7 +49,7 @@ func (s Status) Format(l Layout, now time.Time) string {
 	}
 	var b strings.Builder
 	for _, g := range groups {
-		g.joinBackups(s.Whole && len(g.devices) == len(s.Devices))
+		g.joinBackups(s.Whole && (len(g.devices) == len(s.Devices) || len(g.devices) > mostTogether))
 		head := OneLine(g.devices[0]) + " is " + g.kind
 		if len(g.devices) > 1 {
 			head = Count(len(g.devices), "device") + " are " + g.kind + ": " + g.names()
@@ -115,7 +115,8 @@ func protectedBy(d api.DeviceStatus, now time.Time) string {
 const mostTogether = 10
 
 // joinBackups makes one command of the next steps of a group, if each is to back
-// the device up; all: the group is the whole inventory.
+// the device up; all: it backs up all devices of the inventory, because the group has
+// them all, or too many to name.
 func (g *group) joinBackups(all bool) {
 	last := len(g.reasons) - 1
 	if len(g.devices) == 1 || last < 0 || g.reasons[last].hint != api.Do("backup", g.devices[0]).String() {

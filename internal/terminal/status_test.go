@@ -89,6 +89,19 @@ func TestStatusBeforeTheFirstBackup(t *testing.T) {
 	}
 }
 
+// TestStatusAfterAPartOfTheFleet names one command for too many devices to name.
+func TestStatusAfterAPartOfTheFleet(t *testing.T) {
+	devices := []api.DeviceStatus{{Device: "sw1", Protected: true}}
+	for i := range 40 {
+		devices = append(devices, never(fmt.Sprintf("hq-access-%d", i+1)))
+	}
+	s := fleetOf(devices...)
+	s.Whole = true
+	if text := s.Format(terminal.Layout{Columns: 80}, statusNow); !strings.Contains(text, "\n  next: `flashwarden backup --all`\n") {
+		t.Error(text)
+	}
+}
+
 // TestProse breaks words and commands never, and only for a screen.
 func TestProse(t *testing.T) {
 	const text = "permit UDP 69 from 192.0.2.1 with `nft insert rule inet filter input accept` and run it again"

@@ -48,14 +48,14 @@ func Export(ctx context.Context, w Warden, dir string, items []api.Content, o Ex
 }
 
 func openExport(dir string) (*os.Root, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		var root *os.Root
+		if root, err = os.OpenRoot(dir); err == nil {
+			return root, nil
+		}
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
-	}
-	return root, nil
+	return nil, cause.WithFix(fmt.Errorf("export: %w", err), api.Say("choose a directory that you may write to"))
 }
 
 // exportOne writes one file. Its name appears only when the file is complete.
