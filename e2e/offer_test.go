@@ -230,7 +230,7 @@ func TestReceiveFromRealClients(t *testing.T) {
 			res := parse(t, o).Results[0]
 			sum := sha256.Sum256(image)
 			if res.Status != "ok" || res.Device != "127.0.0.1" || len(res.Files) != 1 || res.Files[0].SHA256 != hex.EncodeToString(sum[:]) ||
-				res.Files[0].Evidence != "device-md5" || res.Files[0].Kind != "image" {
+				res.Files[0].Evidence != "device-md5" || res.Files[0].Kind != "other" {
 				t.Fatalf("%+v", res)
 			}
 			if blob := readAll(t, filepath.Join(s.data, "vault", vault.BlobKey(res.Files[0].SHA256))); !bytes.Equal(blob, image) {

@@ -75,7 +75,7 @@ func (p Path) Named(name string) bool {
 // Dir is the directory that holds p. The Rel of the outermost one is empty.
 func (p Path) Dir() Path {
 	dir := path.Dir(p.Rel)
-	if dir == "." {
+	if dir == "." || dir == "/" { // the path of tftp:/x begins with a slash
 		dir = ""
 	}
 	return Path{FS: p.FS, Rel: dir}

@@ -128,3 +128,16 @@ func TestNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestDirsEnd walks up from a file to the outermost directory.
+func TestDirsEnd(t *testing.T) {
+	for _, file := range []string{"flash:/a/b/x.bin", "nvram:startup-config", "tftp:/x.bin", "tftp://192.0.2.1/a/x.bin", "x.bin", ""} {
+		dir := ParsePath(file)
+		for range 9 {
+			dir = dir.Dir()
+		}
+		if dir.Rel != "" {
+			t.Errorf("%s: the outermost directory is %q", file, dir.Rel)
+		}
+	}
+}

@@ -135,11 +135,11 @@ func check(req api.Restore, sel Selection) error {
 var systemName = regexp.MustCompile(`^[A-Za-z0-9_-]+:$`)
 
 // systems are the file systems that a request names, and those of the files that it
-// restores.
+// restores. A network is none: the place of a received file on the device is not known.
 func systems(req api.Restore, sel Selection) []string {
 	var names []string
 	add := func(fs string) {
-		if systemName.MatchString(fs) && !slices.Contains(names, fs) {
+		if systemName.MatchString(fs) && !flash.IsNetwork(fs) && !slices.Contains(names, fs) {
 			names = append(names, fs)
 		}
 	}

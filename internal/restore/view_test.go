@@ -257,3 +257,11 @@ func TestFits(t *testing.T) {
 		}
 	}
 }
+
+// TestSystemsOfARequest looks for no files on a network.
+func TestSystemsOfARequest(t *testing.T) {
+	sel := Selection{Files: []api.File{{Path: "tftp:/x.bin"}, {Path: "usbflash0:/y.bin"}}}
+	if got := systems(api.Restore{Delete: []string{"flash:/z.bin"}}, sel); !slices.Equal(got, []string{"flash:", "usbflash0:"}) {
+		t.Errorf("%q", got)
+	}
+}

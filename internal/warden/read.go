@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"flashwarden/api"
@@ -80,9 +81,24 @@ func nearest(ctx context.Context, n *node.Node, wrong string, kinds ...string) (
 			return "", err
 		}
 		all = append(all, some...)
+		if kind != api.NamesOfSnapshots || len(wrong) < dateOfID {
+			continue
+		}
+		// There may be too many snapshots to compare: also those of the same day.
+		if some, err = namesOfKind(ctx, n, api.Names{Kind: kind, Prefix: wrong[:dateOfID]}); err != nil {
+			return "", err
+		}
+		for _, name := range some {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
 	}
 	return meant(all, wrong), nil
 }
+
+// dateOfID is the length of the date in the ID of a snapshot: 20261122.
+const dateOfID = 8
 
 // captured returns the snapshot that name means: the one with this ID, else the
 // newest one of the device with this name. A removed device keeps its snapshots.
