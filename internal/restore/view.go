@@ -52,7 +52,8 @@ func look(ctx context.Context, dev Device, name string, also []string) (view, er
 	}
 	v.Contents = flash.Read(v.facts, listings)
 	for _, fs := range also {
-		if v.Listed(fs) {
+		known := func(r ios.FileSystem) bool { return slices.Contains(r.Prefixes, fs) }
+		if v.Listed(fs) || !slices.ContainsFunc(v.table, known) { // a received file has a file system of ours
 			continue
 		}
 		more, err := dev.List(ctx, fs)
