@@ -33,7 +33,7 @@ func TestEveryProfile(t *testing.T) {
 		wg.Go(func() {
 			t.Run(profile, func(t *testing.T) {
 				o := iossim.Options{InsecureMode: true} // else c9300-secure would send no file
-				if profile == "c3750" { // one image has the size of a real one
+				if profile == "c3750" {                 // one image has the size of a real one
 					o.LargestImage = testlevel.Of[int64](imageSize, 20_000_000, 20_000_000)
 				}
 				b := newBenchOf(t, profile, o, api.PolicyRebuild)
