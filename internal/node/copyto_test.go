@@ -59,7 +59,7 @@ func TestCopyToEveryProfile(t *testing.T) {
 	port := serve(t, want)
 	var wg sync.WaitGroup
 	for i, profile := range iossim.Profiles() {
-		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.3.%d:0", i+1), TFTPPort: port}, false)
+		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.3.%d:0", i+1), TFTPPort: port, InsecureMode: true}, false)
 		d := deviceOf(t, n, profile, s)
 		wg.Go(func() {
 			path := flashOf(profile) + "/put-back.txt"
