@@ -128,6 +128,9 @@ func TestInterrupt(t *testing.T) {
 	}{{"SIGINT", syscall.SIGINT, false, 130}, {"SIGTERM", syscall.SIGTERM, false, 143}, {"SIGTERM again", syscall.SIGTERM, true, 143},
 		{"SIGHUP", syscall.SIGHUP, false, 129}, {"SIGHUP again", syscall.SIGHUP, true, 129}} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.signal != syscall.SIGTERM {
+				testlevel.NeedFull(t, "the signals differ little")
+			}
 			t.Parallel()
 			s := newSite(t)
 			s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
@@ -167,6 +170,7 @@ func TestInterrupt(t *testing.T) {
 // TestNohup: a backup that was started with SIGHUP ignored, as nohup(1) does, goes on
 // after SIGHUP, until SIGINT.
 func TestNohup(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{Pace: 100_000})

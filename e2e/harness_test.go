@@ -12,9 +12,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,7 +39,10 @@ const imageSize = 300_000
 var binary string
 
 func TestMain(m *testing.M) {
-	testlevel.SideBySide() // most tests wait, for pages of a terminal or for a timer to run out
+	testlevel.SideBySide()              // most tests wait, for pages of a terminal or for a timer to run out
+	if signal.Ignored(syscall.SIGHUP) { // as under nohup(1): the programs under test must not inherit that
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "flashwarden-e2e-")
 		if err != nil {

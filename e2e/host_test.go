@@ -70,6 +70,7 @@ func nobodysSite(t *testing.T) *site {
 // TestPortOfRoot has an ordinary user bind port 69: it names the three ways
 // out.
 func TestPortOfRoot(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	s := nobodysSite(t)
 	s.env = append(s.env, "FLASHWARDEN_TFTP_LISTEN=127.0.0.1:69")
@@ -87,6 +88,7 @@ func TestPortOfRoot(t *testing.T) {
 // TestDirectoryOfAnother uses the data directory of somebody else, in both
 // directions.
 func TestDirectoryOfAnother(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	s := nobodysSite(t)
 	o := s.run("device", "list")
@@ -104,6 +106,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 
 // TestReadOnlyDirectory uses a data directory that cannot be written.
 func TestReadOnlyDirectory(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	s := nobodysSite(t)
 	if err := os.Chmod(s.data, 0o500); err != nil {

@@ -181,6 +181,7 @@ func (s *site) serve() {
 // TestPasswordQuestions types the password and the enable password of a new
 // device on a terminal. Neither is shown.
 func TestPasswordQuestions(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	for _, test := range []struct{ typed, enable string }{{"s3cret-Login\ns3cret-Enable\n", "true"}, {"s3cret-Login\n\n", "false"}} {
 		s := newSite(t)

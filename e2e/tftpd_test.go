@@ -158,6 +158,7 @@ func wantTransferLine(t *testing.T, log string, size int) {
 // TestWithoutCreate refuses new names, lets existing ones be replaced, and
 // leaves the old content whole when an upload breaks off.
 func TestWithoutCreate(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	need(t, "tftp")
 	d := startTftpd(t, "--secure")
@@ -187,6 +188,7 @@ func TestWithoutCreate(t *testing.T) {
 
 // TestMetrics reads the counters as Prometheus does.
 func TestMetrics(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	need(t, "tftp")
 	address := fmt.Sprintf("127.0.0.1:%d", 9000+os.Getpid()%900) // below the ports that the system gives away
@@ -225,6 +227,7 @@ func scrape(t *testing.T, address string) []byte {
 
 // TestTftpdUsage has wrong flags: each error names the mistake.
 func TestTftpdUsage(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	for flag, want := range map[string]string{
 		"--port-range=1059:1056": "FIRST:LAST", "--umask=9": "octal", "--allow=nonsense": "network",

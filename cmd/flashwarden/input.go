@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"flashwarden/internal/terminal"
 )
 
@@ -63,30 +61,33 @@ func nextLine(r *bufio.Reader, name string) (string, error) {
 // The end of ctx, as by Ctrl-C, ends the question, and the terminal echoes
 // again.
 func (p *program) askPassword(ctx context.Context, prompt string) (string, error) {
-	fd := int(p.in.(*os.File).Fd())
-	before, err := term.GetState(fd)
+	// Before the prompt, and not by the reader: it may run after the end of ctx.
+	echo, err := terminal.NoEcho(p.in.(*os.File))
 	if err != nil {
 		return "", fmt.Errorf("read password: %w", err)
 	}
 	fmt.Fprint(p.err, terminal.Printable(prompt))
 	defer fmt.Fprintln(p.err)
 	type answer struct {
-		secret []byte
-		err    error
+		line string
+		err  error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		secret, err := term.ReadPassword(fd)
-		answers <- answer{secret, err}
+		line, err := bufio.NewReaderSize(p.in, maxPassword).ReadString('\n')
+		if errors.Is(err, io.EOF) && line != "" { // ended with Ctrl-D
+			err = nil
+		}
+		answers <- answer{line, err}
 	}()
 	select {
 	case a := <-answers:
-		if a.err != nil {
-			return "", fmt.Errorf("read password: %w", a.err)
+		if err := errors.Join(a.err, echo()); err != nil {
+			return "", fmt.Errorf("read password: %w", err)
 		}
-		return string(a.secret), nil
+		return strings.TrimRight(a.line, "\r\n"), nil
 	case <-ctx.Done(): // the reader ends with the program
-		return "", errors.Join(errInterrupted, term.Restore(fd, before))
+		return "", errors.Join(errInterrupted, echo())
 	}
 }
 

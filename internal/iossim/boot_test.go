@@ -4,9 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"flashwarden/internal/testlevel"
 )
 
 func TestBootSettings(t *testing.T) {
+	testlevel.NeedFull(t, "the tests of restore use it")
 	t.Parallel()
 	for profile, want := range map[string]struct{ first, second string }{
 		"c3500xl": {"BOOT path-list:       flash:a.bin\r\n", "BOOT path-list:       flash:b.bin\r\n"},
@@ -85,6 +88,7 @@ func TestWriteMemoryAndReload(t *testing.T) {
 // TestWipedSwitch restores an image by hand: a directory, the copy, the
 // restart. A switch without an image answers nobody.
 func TestWipedSwitch(t *testing.T) {
+	testlevel.NeedFull(t, "the tests of restore use it")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c3750", Options{TFTPPort: st.port, LargestImage: 300_000})

@@ -3,6 +3,8 @@ package iossim
 import (
 	"strings"
 	"testing"
+
+	"flashwarden/internal/testlevel"
 )
 
 // A switch shows its configured access lists, and where they apply.
@@ -20,6 +22,7 @@ func TestShowsAccessLists(t *testing.T) {
 
 // A copy to null: is transferred and then discarded.
 func TestCopyNowhere(t *testing.T) {
+	testlevel.NeedFull(t, "the tests of restore use it")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	st.put("big", make([]byte, 1<<20)) // more than its flash holds

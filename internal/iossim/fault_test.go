@@ -307,6 +307,7 @@ func TestLoseLargePassesSmallBlocks(t *testing.T) {
 }
 
 func TestSyslogNoise(t *testing.T) {
+	testlevel.NeedFull(t, "the tests of restore use it")
 	t.Parallel()
 	st := serveTFTP(t, 0)
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{SyslogNoise: Always}})

@@ -124,6 +124,7 @@ func installed(fs, version string, packages ...string) []string {
 // TestEveryProfile backs every simulated device up, and compares each file in
 // the vault with the device's.
 func TestEveryProfile(t *testing.T) {
+	testlevel.NeedFull(t, "a backup of each profile")
 	t.Parallel()
 	n := openNode(t)
 	var devices []api.Device

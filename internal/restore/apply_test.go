@@ -85,6 +85,7 @@ func (b *bench) wantRefused(p api.Plan, words string) {
 
 // TestChangedDevice changes the switch between the plan and its application.
 func TestChangedDevice(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	first := newBench(t, "c2950", api.PolicyRebuild)
 	changed := func(words string, change func(t *testing.T, b *bench)) func(*testing.T) {
 		return func(t *testing.T) {
@@ -146,6 +147,7 @@ func TestDeletedFileChanged(t *testing.T) {
 
 // TestPlanAsJSON applies a plan that was JSON in between.
 func TestPlanAsJSON(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c2950", api.PolicyRebuild)
 	b.wipe()
@@ -209,6 +211,7 @@ func TestForgedPlan(t *testing.T) {
 
 // TestForgedBootLines wants no boot line that names a file that was not proved.
 func TestForgedBootLines(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c2950", api.PolicyRebuild)
 	b.write("flash:/bad.bin", "no image")

@@ -219,6 +219,7 @@ func TestDeletesOnlyWhatWasNamed(t *testing.T) {
 // TestDeleteAlone deletes a file, and restores nothing of the snapshot, although
 // other files are missing.
 func TestDeleteAlone(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
 	b := newBench(t, "c3750", api.PolicyAll)
 	b.write("flash:/old.bin", "spare")

@@ -71,6 +71,7 @@ func TestUnsafeStates(t *testing.T) {
 // running and the saved configuration always have one, and each loader starts
 // an image.
 func TestBootLinesWithoutGap(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
 	first := newBench(t, "isr4300", api.PolicyImage)
 	const image, added = "bootflash:/isr4300-universalk9.03.16.04b.S.155-3.S4b-ext.SPA.bin", "bootflash:/new.bin"
 	run := func(faults iossim.Faults, check func(t *testing.T, b *bench, r api.RestoreResult)) func(*testing.T) {

@@ -2,13 +2,14 @@
 // and kind of a screen, colour by meaning, sizes, rates and ages, the natural
 // order of names, tables that fit the screen, and the progress of running operations.
 //
-// All of it is pure except SizeOf, IsTerminal, Screen and Progress: values in,
+// All of it is pure except SizeOf, IsTerminal, NoEcho, Screen and Progress: values in,
 // texts out.
 package terminal
 
 import (
 	"os"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -41,4 +42,21 @@ func SizeOf(v any) Size {
 		return Size{}
 	}
 	return Size{Columns: columns, Rows: rows}
+}
+
+// NoEcho makes a terminal not show the line that is typed next, such as a password.
+// echo makes it as it was before.
+func NoEcho(f *os.File) (echo func() error, err error) {
+	fd := int(f.Fd())
+	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return nil, err
+	}
+	silent := *before
+	silent.Lflag = silent.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG
+	silent.Iflag |= unix.ICRNL
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &silent); err != nil {
+		return nil, err
+	}
+	return func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, before) }, nil
 }
