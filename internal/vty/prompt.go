@@ -38,6 +38,7 @@ const (
 
 var (
 	promptLike = lazyregexp.New(`^[A-Za-z0-9_][\w.:/@~+()\[\]-]{0,98}[#>]$`)
+	configMode = lazyregexp.New(`^\(config[\w-]*\)#$`)
 	decoration = lazyregexp.New(`^[\w.:/@~+()\[\]-]{0,60}$`)
 	moreLike   = lazyregexp.New(`(?i)^\s*<?--\s?more\s?-->?\s*$`)
 	// sureQuestion matches the endings of IOS questions. Questions of IOS 12.0
@@ -76,15 +77,31 @@ func hostname(prompt string) string {
 // another mode or with another decoration. IOS shortens long names in some
 // modes, so it compares 16 characters. It ignores the time of the day.
 func looksOwn(line, prompt string) bool {
-	name := hostname(prompt)
-	if len(name) > 16 {
-		name = name[:16]
-	}
-	rest, ok := strings.CutPrefix(withoutClock(line), name)
-	if name == "" || !ok || rest == "" || !strings.ContainsAny(rest[len(rest)-1:], "#>") {
+	rest, ok := afterName(line, prompt)
+	if !ok || rest == "" || !strings.ContainsAny(rest[len(rest)-1:], "#>") {
 		return false
 	}
 	return decoration.MatchString(rest[:len(rest)-1])
+}
+
+// configures reports whether line is the prompt of a configuration mode of the same
+// host as prompt.
+func configures(line, prompt string) bool {
+	rest, ok := afterName(line, prompt)
+	if open := strings.IndexByte(rest, '('); ok && open >= 0 {
+		rest = rest[open:] // a long name has more than 16 characters there
+	}
+	return ok && configMode.MatchString(rest)
+}
+
+// afterName returns the rest of line after the host name of prompt, of which it compares
+// 16 characters.
+func afterName(line, prompt string) (rest string, ok bool) {
+	name := hostname(prompt)
+	if name == "" {
+		return "", false
+	}
+	return strings.CutPrefix(withoutClock(line), name[:min(len(name), 16)])
 }
 
 // look decides on the meaning of text and the unfinished line, our device's
@@ -105,7 +122,7 @@ func lookLast(line, prompt string) ending {
 	e := ending{text: strings.TrimSpace(line), cut: -1}
 	switch {
 	case e.text == "":
-	case samePrompt(line, prompt):
+	case samePrompt(line, prompt), configures(line, prompt):
 		e.kind, e.quiet = endPrompt, sureQuiet
 	case moreLike.MatchString(line):
 		e.kind, e.quiet = endMore, sureQuiet

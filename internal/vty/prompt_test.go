@@ -21,7 +21,9 @@ func TestLook(t *testing.T) {
 		{"one\n", "!!!!!", endNone, 0},
 		{"one\n", "SW1#", endPrompt, sureQuiet},
 		{"one\n", "SW1#show", endNone, 0},
-		{"one\n", "SW1(config-if)#", endPrompt, unsureQuiet},
+		{"one\n", "SW1(config-if)#", endPrompt, sureQuiet},
+		{"one\n", "SW1(config)#no", endNone, 0},
+		{"one\n", "SW2(config)#", endPrompt, oddQuiet},
 		{"one\n", "Other#", endPrompt, oddQuiet},
 		{"one\n", "#", endNone, 0},
 		{"one\n", "!!!#", endNone, 0},
@@ -108,5 +110,21 @@ func TestHostname(t *testing.T) {
 		if got := hostname(prompt); got != want {
 			t.Errorf("%s: %q", prompt, got)
 		}
+	}
+}
+
+// TestConfigures: IOS shortens a long name to 20 characters in the configuration mode.
+func TestConfigures(t *testing.T) {
+	const long = "a-very-long-name-of-a-switch#"
+	for line, want := range map[string]bool{
+		"a-very-long-name-of-(config)#": true, "a-very-long-name-of-(config-line)#": true, "a-very-long-name-of-a-switch#": false,
+		"another-long-name-of(config)#": false, "a-very-long-name-of-(config": false, "a-very-long-name-of-(boot)#": false, "": false,
+	} {
+		if got := configures(line, long); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+	if configures("(config)#", "") {
+		t.Error("a prompt without a name")
 	}
 }
