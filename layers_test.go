@@ -74,6 +74,7 @@ var arrows = map[string][]string{
 	"internal/catalog/sqlite/sqlitetest": {"internal/catalog/sqlite"}, // a test kit
 
 	"internal/inventory": {"api"},
+	"internal/schedule": {},
 }
 
 // TestLayers checks every import of every file that is not a test.
