@@ -19,6 +19,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog/tables"
 	"flashwarden/internal/cause"
 )
 
@@ -37,8 +38,8 @@ const connections = 4
 
 // Catalog is an open catalog; it implements catalog.Catalog.
 type Catalog struct {
-	path string
-	db   *sql.DB
+	*tables.Catalog
+	db *sql.DB // closed by Catalog
 }
 
 // Open opens the catalog in the file path, creates it with mode 0600 where it
@@ -61,17 +62,12 @@ func Open(path string) (*Catalog, error) {
 		return nil, fmt.Errorf("open catalog %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(connections)
-	c := &Catalog{path: path, db: db}
-	if err := c.migrate(context.Background()); err != nil {
+	e := engine{path}
+	if err := migrate(context.Background(), db); err != nil {
 		db.Close()
-		return nil, c.wrap("open catalog", err)
+		return nil, e.Wrap("open catalog", err)
 	}
-	return c, nil
-}
-
-// Close closes the catalog.
-func (c *Catalog) Close() error {
-	return c.wrap("close catalog", c.db.Close())
+	return &Catalog{tables.New(db, e), db}, nil
 }
 
 // dsn returns the data source name for the file path. Every transaction takes
@@ -128,12 +124,12 @@ func createPrivate(path string) error {
 }
 
 // migrate brings the tables up to date.
-func (c *Catalog) migrate(ctx context.Context) error {
+func migrate(ctx context.Context, db *sql.DB) error {
 	sources, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, c.db, sources, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, sources, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -148,16 +144,30 @@ func (c *Catalog) migrate(ctx context.Context) error {
 	return err
 }
 
-// wrap adds the action that failed, and the next step for a damaged file.
-func (c *Catalog) wrap(doing string, err error) error {
+// engine is tables.Engine for SQLite.
+type engine struct{ path string }
+
+func (e engine) Place() string { return filepath.Dir(e.path) }
+
+func (engine) Rebind(statement string) string { return statement }
+
+// Exclude needs no statement: every transaction takes the lock of the writers.
+func (engine) Exclude() string { return "" }
+
+func (engine) IsDuplicate(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+}
+
+func (e engine) Wrap(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		switch e.Code() & 0xff {
+	var failed *sqlite.Error
+	if errors.As(err, &failed) {
+		switch failed.Code() & 0xff {
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return cause.Wrap(cause.Internal, err, doing+": "+c.path+" is damaged", moveAway(c.path))
+			return cause.Wrap(cause.Internal, err, doing+": "+e.path+" is damaged", moveAway(e.path))
 		}
 	}
 	return fmt.Errorf("%s: %w", doing, err)

@@ -197,17 +197,9 @@ func TestDamagedFile(t *testing.T) {
 // fill adds n devices at once.
 func fill(t testing.TB, c *Catalog, n int) {
 	t.Helper()
-	err := c.inTransaction(t.Context(), func(ctx context.Context, on *statements) error {
-		for i := range n {
-			d := catalogtest.Device()
-			d.Name = fmt.Sprintf("sw%05d", i)
-			_, err := on.exec(ctx, `INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, catalogtest.Sealed())...)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	_, err := c.db.Exec(`INSERT INTO device (name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password)
+		WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
+		SELECT printf('sw%05d', n), '192.0.2.1', 'ssh', 'backup', 'hq', 'access', '', '', '', FALSE, 'age:AAAA', 'age:BBBB' FROM number`, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,11 +378,12 @@ func TestWritersWaitForEachOther(t *testing.T) {
 	held, release := make(chan struct{}), make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		err := c.inTransaction(t.Context(), func(ctx context.Context, on *statements) error {
-			close(held)
-			<-release
-			return nil
-		})
+		tx, err := c.db.BeginTx(t.Context(), nil)
+		close(held)
+		<-release
+		if err == nil {
+			err = tx.Commit()
+		}
 		if err != nil {
 			t.Error(err)
 		}

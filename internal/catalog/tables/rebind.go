@@ -1,5 +1,3 @@
-// Package tables is a catalog in the tables of an SQL database. The statements are
-// the same for each database; an Engine says what differs.
 package tables
 
 import (

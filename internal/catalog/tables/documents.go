@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -35,7 +35,7 @@ func (c *Catalog) Latest(ctx context.Context, device string) (document string, e
 
 // Intend enters the ID of a snapshot that is going to be written.
 func (c *Catalog) Intend(ctx context.Context, id string) error {
-	_, err := c.db.ExecContext(ctx, `INSERT INTO intended (id) VALUES (?) ON CONFLICT DO NOTHING`, id)
+	_, err := c.exec(ctx, `INSERT INTO intended (id) VALUES (?) ON CONFLICT DO NOTHING`, id)
 	return c.wrap("intend snapshot "+id, err)
 }
 
@@ -47,14 +47,14 @@ func (c *Catalog) Intended(ctx context.Context) ([]string, error) {
 
 // Forget takes out the ID of a snapshot that was not written.
 func (c *Catalog) Forget(ctx context.Context, id string) error {
-	_, err := c.db.ExecContext(ctx, `DELETE FROM intended WHERE id = ?`, id)
+	_, err := c.exec(ctx, `DELETE FROM intended WHERE id = ?`, id)
 	return c.wrap("forget snapshot "+id, err)
 }
 
 // VaultIdentity returns the identity of the vault whose index this is.
 func (c *Catalog) VaultIdentity(ctx context.Context) (string, error) {
 	var identity string
-	err := c.db.QueryRowContext(ctx, `SELECT identity FROM vault`).Scan(&identity)
+	err := c.queryRow(ctx, `SELECT identity FROM vault`).Scan(&identity)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -63,7 +63,7 @@ func (c *Catalog) VaultIdentity(ctx context.Context) (string, error) {
 
 // SetVaultIdentity remembers the identity of the vault.
 func (c *Catalog) SetVaultIdentity(ctx context.Context, identity string) error {
-	_, err := c.db.ExecContext(ctx, `INSERT INTO vault (one, identity) VALUES (1, ?)
+	_, err := c.exec(ctx, `INSERT INTO vault (one, identity) VALUES (1, ?)
 		ON CONFLICT (one) DO UPDATE SET identity = excluded.identity`, identity)
 	return c.wrap("remember the identity of the vault", err)
 }
@@ -76,7 +76,7 @@ func (c *Catalog) texts(ctx context.Context, query string, args ...any) (list []
 
 // eachText yields the first column of a query.
 func (c *Catalog) eachText(ctx context.Context, yield func(string), query string, args ...any) error {
-	rows, err := c.db.QueryContext(ctx, query, args...)
+	rows, err := c.query(ctx, query, args...)
 	if err != nil {
 		return err
 	}

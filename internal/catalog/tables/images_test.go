@@ -1,16 +1,27 @@
-package sqlite
+package tables_test
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"flashwarden/internal/catalog/sqlite"
+	"flashwarden/internal/catalog/tables"
 )
 
 // TestImagesAndHistory: however many snapshots a device has, the list of images reads
 // those that it needs by an index, and no table from its beginning to its end.
 func TestImagesAndHistory(t *testing.T) {
-	c := newCatalog(t)
-	for name, query := range map[string]string{"latest": latest, "kept": kept, "running": running} {
-		rows, err := c.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query)
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	openCatalog(t, path)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for name, query := range tables.ImageQueries {
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,4 +42,18 @@ func TestImagesAndHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func openCatalog(t testing.TB, path string) *sqlite.Catalog {
+	t.Helper()
+	c, err := sqlite.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }

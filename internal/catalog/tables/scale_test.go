@@ -1,8 +1,8 @@
-package sqlite
+package tables_test
 
 import (
-	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,57 +11,47 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog/catalogtest"
+	"flashwarden/internal/catalog/sqlite"
+	"flashwarden/internal/catalog/tables"
 )
 
 // newLarge returns a catalog of 10,000 devices, each with so many snapshots of
 // three files and two runs; 200 images are among them.
-func newLarge(b *testing.B, snapshots int) *Catalog {
-	c := newCatalog(b)
-	fill(b, c, 10_000)
+func newLarge(b *testing.B, snapshots int) *sqlite.Catalog {
+	c := openCatalog(b, filepath.Join(b.TempDir(), "catalog.db"))
 	for round := range snapshots {
-		err := c.inTransaction(b.Context(), func(ctx context.Context, on *statements) error {
-			w := writer{on: on, blobs: map[string]blobRow{}}
-			for n := range 10_000 {
-				name := fmt.Sprintf("sw%05d", n)
-				s := catalogtest.Snapshot(name, round, "flash:/x.bin", catalogtest.File("flash:/x.bin", api.KindImage, fmt.Sprint("image", n%200)),
-					catalogtest.File("flash:/vlan.dat", api.KindVLAN, "vlan of "+name), catalogtest.File("running-config", api.KindConfig, fmt.Sprint(name, round)))
-				if err := w.index(ctx, s); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		list := make([]api.Snapshot, devices)
+		for n := range list {
+			name := nameOf(n)
+			list[n] = catalogtest.Snapshot(name, round, "flash:/x.bin", catalogtest.File("flash:/x.bin", api.KindImage, fmt.Sprint("image", n%200)),
+				catalogtest.File("flash:/vlan.dat", api.KindVLAN, "vlan of "+name), catalogtest.File("running-config", api.KindConfig, fmt.Sprint(name, round)))
+		}
+		if err := c.Index(b.Context(), list...); err != nil {
 			b.Fatal(err)
 		}
 	}
-	fillRuns(b, c)
+	var runs []api.Run
+	for n := range devices {
+		d := catalogtest.Device()
+		d.Name = nameOf(n)
+		if err := c.AddDevice(b.Context(), d, catalogtest.Sealed()); err != nil {
+			b.Fatal(err)
+		}
+		for i, status := range []string{api.StatusOK, api.StatusFailed} {
+			r := catalogtest.Run(d.Name, 10+i, status)
+			r.Message, r.Hint = strings.Repeat("message ", 20), strings.Repeat("hint ", 40)
+			runs = append(runs, r)
+		}
+	}
+	if err := tables.PutRuns(b.Context(), c.Catalog, runs...); err != nil {
+		b.Fatal(err)
+	}
 	return c
 }
 
-// fillRuns gives each device a good run and then a failed one, in one
-// transaction.
-func fillRuns(b *testing.B, c *Catalog) {
-	err := c.inTransaction(b.Context(), func(ctx context.Context, on *statements) error {
-		for n := range 10_000 {
-			name := fmt.Sprintf("sw%05d", n)
-			for i, status := range []string{api.StatusOK, api.StatusFailed} {
-				r := catalogtest.Run(name, 10+i, status)
-				r.Message, r.Hint = strings.Repeat("message ", 20), strings.Repeat("hint ", 40)
-				if err := putRun(ctx, on, r); err != nil {
-					return err
-				}
-			}
-			if err := refresh(ctx, on, name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-}
+const devices = 10_000
+
+func nameOf(n int) string { return fmt.Sprintf("sw%05d", n) }
 
 // BenchmarkLarge is what the commands ask of a large catalog.
 func BenchmarkLarge(b *testing.B) {

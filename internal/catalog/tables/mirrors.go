@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 // Mirrors returns all copies of the vault.
 func (c *Catalog) Mirrors(ctx context.Context) ([]catalog.Mirror, error) {
-	rows, err := c.db.QueryContext(ctx, `SELECT target, made, succeeded FROM mirror ORDER BY target`)
+	rows, err := c.query(ctx, `SELECT target, made, succeeded FROM mirror ORDER BY target`)
 	if err != nil {
 		return nil, c.wrap("list mirrors", err)
 	}
@@ -41,7 +41,7 @@ func (c *Catalog) PutMirror(ctx context.Context, m catalog.Mirror) error {
 	if !m.Succeeded.IsZero() {
 		succeeded = m.Succeeded.UTC().Format(time.RFC3339)
 	}
-	_, err := c.db.ExecContext(ctx, `INSERT INTO mirror (target, made, succeeded) VALUES (?, ?, ?)
+	_, err := c.exec(ctx, `INSERT INTO mirror (target, made, succeeded) VALUES (?, ?, ?)
 		ON CONFLICT (target) DO UPDATE SET made = excluded.made, succeeded = excluded.succeeded`,
 		m.Target, m.Made.UTC().Format(time.RFC3339), succeeded)
 	return c.wrap("remember the mirror "+m.Target, err)

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -42,14 +42,11 @@ func (w writer) insert(ctx context.Context, s api.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	result, err := w.on.exec(ctx,
+	var n int64
+	err = w.on.scan(ctx, &n,
 		`INSERT INTO snapshot (id, document, previous, device, started, status, model, version, image, files, bytes, received, runs, warnings)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING n`,
 		s.ID, s.Document, s.Previous, s.Device, s.Started.Unix(), s.Status, s.Facts.Model, s.Facts.Version, s.Facts.Image, files, bytes, s.Received(), catalog.HoldsRunning(s), warnings)
-	if err != nil {
-		return err
-	}
-	n, err := result.LastInsertId()
 	if err != nil {
 		return err
 	}
@@ -109,7 +106,7 @@ func (w writer) blob(ctx context.Context, f api.File) (n sql.NullInt64, err erro
 // whole before, other devices that have it keep their older proof: their states are
 // not computed again for each device that copies it too.
 func proveOnArrival(ctx context.Context, on *statements, p catalog.Proof) error {
-	done, err := on.exec(ctx, `UPDATE blob SET checked = max(checked, ?) WHERE sha256 = ? AND checked IS NOT NULL AND NOT damaged`, p.Read.Unix(), p.SHA256)
+	done, err := on.exec(ctx, `UPDATE blob SET checked = CASE WHEN checked < ?1 THEN ?1 ELSE checked END WHERE sha256 = ?2 AND checked IS NOT NULL AND NOT damaged`, p.Read.Unix(), p.SHA256)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -47,12 +47,14 @@ const stateColumns = `device, newest_id, newest_started, newest_status, warnings
 // compares them with the newest complete backup. show version prints flash:x.bin
 // for the file that a listing calls flash:/x.bin.
 const refreshFacts = `UPDATE device_state SET (seen, model, version, image, holds) = (
-		SELECT max(started), coalesce(model, ''), coalesce(version, ''), coalesce(image, ''), EXISTS (
+		SELECT facts.started, coalesce(facts.model, ''), coalesce(facts.version, ''), coalesce(facts.image, ''), EXISTS (
 			SELECT 1 FROM snapshot AS good WHERE good.n = device_state.good AND good.runs AND good.version = facts.version AND replace(good.image, ':/', ':') = replace(facts.image, ':/', ':'))
-		FROM (
-			SELECT started, model, version, image FROM snapshot WHERE id = (SELECT newest_id FROM device_state WHERE device = ?1)
-			UNION ALL SELECT * FROM (SELECT started, model, version, image FROM run WHERE device = ?1 AND version <> '' ORDER BY started DESC, n DESC LIMIT 1) AS run
-		) AS facts) WHERE device = ?1`
+		FROM (SELECT 1) AS one LEFT JOIN (
+			SELECT started, model, version, image FROM (
+				SELECT started, model, version, image FROM snapshot WHERE id = (SELECT newest_id FROM device_state WHERE device = ?1)
+				UNION ALL SELECT * FROM (SELECT started, model, version, image FROM run WHERE device = ?1 AND version <> '' ORDER BY started DESC, n DESC LIMIT 1) AS run
+			) AS both_of ORDER BY started DESC LIMIT 1
+		) AS facts ON TRUE) WHERE device = ?1`
 
 // refreshImage finds whether the running image in the newest complete backup
 // fails its own checksums. The verdict is that of api.Inspection in JSON.
@@ -63,7 +65,7 @@ const refreshImage = `UPDATE device_state SET image_bad = EXISTS (
 // refreshProofs judges the content of the newest complete backup. A condition
 // may follow.
 const refreshProofs = `UPDATE device_state SET (proved, damaged) = (
-		SELECT CASE WHEN count(*) = count(blob.checked) THEN min(blob.checked) END, coalesce(max(blob.damaged), FALSE)
+		SELECT CASE WHEN count(*) = count(blob.checked) THEN min(blob.checked) END, count(CASE WHEN blob.damaged THEN 1 END) > 0
 		FROM file JOIN blob ON blob.n = file.blob WHERE file.snapshot = device_state.good)`
 
 // RecordProofs enters what content of the vault was found to be.
@@ -99,7 +101,7 @@ func prove(ctx context.Context, on *statements, p catalog.Proof) error {
 // Proved returns when a content was last read and found whole.
 func (c *Catalog) Proved(ctx context.Context, sha256 string) (time.Time, error) {
 	var checked sql.NullInt64
-	err := c.db.QueryRowContext(ctx, `SELECT checked FROM blob WHERE sha256 = ? AND NOT damaged`, sha256).Scan(&checked)
+	err := c.queryRow(ctx, `SELECT checked FROM blob WHERE sha256 = ? AND NOT damaged`, sha256).Scan(&checked)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
@@ -108,7 +110,7 @@ func (c *Catalog) Proved(ctx context.Context, sha256 string) (time.Time, error) 
 
 // Proofs yields the last result for all content.
 func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error {
-	rows, err := c.db.QueryContext(ctx, `SELECT sha256, checked, NOT damaged FROM blob WHERE checked IS NOT NULL`)
+	rows, err := c.query(ctx, `SELECT sha256, checked, NOT damaged FROM blob WHERE checked IS NOT NULL`)
 	if err != nil {
 		return c.wrap("list proofs", err)
 	}
@@ -143,7 +145,7 @@ func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, er
 			return nil, err
 		}
 	}
-	rows, err := c.db.QueryContext(ctx, stateQuery, s.Site, s.Group)
+	rows, err := c.query(ctx, stateQuery, s.Site, s.Group)
 	if err != nil {
 		return nil, c.wrap("read the state of the devices", err)
 	}

@@ -1,14 +1,10 @@
-package sqlite
+package tables
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -48,10 +44,9 @@ func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s catalog.Secrets
 	if err := d.Validate(); err != nil {
 		return err
 	}
-	_, err := c.db.ExecContext(ctx,
+	_, err := c.exec(ctx,
 		`INSERT INTO device (`+deviceColumns+`, `+secretColumns+`) VALUES (`+rowMarks+`)`, rowValues(d, s)...)
-	var e *sqlite.Error
-	if errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+	if err != nil && c.engine.IsDuplicate(err) {
 		return cause.WithFix(fmt.Errorf("device %q is %w", d.Name, catalog.ErrExists), api.Say("to change it: ").Do("device edit", d.Name))
 	}
 	return c.wrap("add device "+d.Name, err)
@@ -60,7 +55,7 @@ func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s catalog.Secrets
 // Device returns the device with the given name.
 func (c *Catalog) Device(ctx context.Context, name string) (api.Device, error) {
 	var d api.Device
-	err := c.db.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM device WHERE name = ?`, name).Scan(deviceFields(&d)...)
+	err := c.queryRow(ctx, `SELECT `+deviceColumns+` FROM device WHERE name = ?`, name).Scan(deviceFields(&d)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return api.Device{}, c.notFound(ctx, name)
 	}
@@ -73,11 +68,11 @@ func (c *Catalog) Devices(ctx context.Context, s api.Select) ([]api.Device, erro
 	if err != nil {
 		return nil, c.wrap("list devices", err)
 	}
-	return catalog.Select(filepath.Dir(c.path), all, s)
+	return catalog.Select(c.engine.Place(), all, s)
 }
 
 func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
-	rows, err := c.db.QueryContext(ctx, `SELECT `+deviceColumns+` FROM device ORDER BY name`)
+	rows, err := c.query(ctx, `SELECT `+deviceColumns+` FROM device ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +104,7 @@ func (c *Catalog) RemoveDevice(ctx context.Context, name string) error {
 
 // changeOne runs a statement that must find the device.
 func (c *Catalog) changeOne(ctx context.Context, name, query string, args ...any) error {
-	result, err := c.db.ExecContext(ctx, query, args...)
+	result, err := c.exec(ctx, query, args...)
 	if err != nil {
 		return c.wrap("change device "+name, err)
 	}
@@ -128,13 +123,13 @@ func (c *Catalog) notFound(ctx context.Context, name string) error {
 	if err != nil {
 		return c.wrap("list devices", err)
 	}
-	return catalog.NotFound(filepath.Dir(c.path), all, name)
+	return catalog.NotFound(c.engine.Place(), all, name)
 }
 
 // Secrets returns the secrets of the device with the given name.
 func (c *Catalog) Secrets(ctx context.Context, name string) (catalog.Secrets, error) {
 	var s catalog.Secrets
-	err := c.db.QueryRowContext(ctx, `SELECT `+secretColumns+` FROM device WHERE name = ?`, name).Scan(secretFields(&s)...)
+	err := c.queryRow(ctx, `SELECT `+secretColumns+` FROM device WHERE name = ?`, name).Scan(secretFields(&s)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return catalog.Secrets{}, c.notFound(ctx, name)
 	}
@@ -144,6 +139,6 @@ func (c *Catalog) Secrets(ctx context.Context, name string) (catalog.Secrets, er
 // Sealed returns the number of devices that have a secret.
 func (c *Catalog) Sealed(ctx context.Context) (int, error) {
 	var n int
-	err := c.db.QueryRowContext(ctx, `SELECT count(*) FROM device WHERE password || enable_password || identity || via_password || via_identity <> ''`).Scan(&n)
+	err := c.queryRow(ctx, `SELECT count(*) FROM device WHERE password || enable_password || identity || via_password || via_identity <> ''`).Scan(&n)
 	return n, c.wrap("count sealed passwords", err)
 }

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -8,8 +8,9 @@ import (
 // statements runs the statements of one transaction. Each text is parsed once, however
 // often it runs.
 type statements struct {
-	tx    *sql.Tx
-	ready map[string]*sql.Stmt // by text; the end of the transaction closes them
+	tx     *sql.Tx
+	engine Engine
+	ready  map[string]*sql.Stmt // by text; the end of the transaction closes them
 }
 
 // inTransaction runs do in one transaction, which is kept when do returns nil. The context
@@ -21,7 +22,12 @@ func (c *Catalog) inTransaction(ctx context.Context, do func(context.Context, *s
 		return err
 	}
 	defer tx.Rollback()
-	if err := do(context.WithoutCancel(ctx), &statements{tx: tx, ready: make(map[string]*sql.Stmt)}); err != nil {
+	if first := c.engine.Exclude(); first != "" {
+		if _, err := tx.ExecContext(ctx, first); err != nil {
+			return err
+		}
+	}
+	if err := do(context.WithoutCancel(ctx), &statements{tx: tx, engine: c.engine, ready: make(map[string]*sql.Stmt)}); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -32,7 +38,7 @@ func (s *statements) prepared(ctx context.Context, text string) (*sql.Stmt, erro
 	if ready, ok := s.ready[text]; ok {
 		return ready, nil
 	}
-	ready, err := s.tx.PrepareContext(ctx, text)
+	ready, err := s.tx.PrepareContext(ctx, s.engine.Rebind(text))
 	if err == nil {
 		s.ready[text] = ready
 	}

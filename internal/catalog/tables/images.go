@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -56,7 +56,7 @@ const running = `SELECT snapshot.device, coalesce(file.runs, snapshot.version) A
 
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
-	rows, err := c.db.QueryContext(ctx, `SELECT blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
+	rows, err := c.query(ctx, `SELECT blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
 		FROM (`+kept+`) AS found JOIN blob ON blob.n = found.blob`)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 // addDevices enters the devices that run the images. Of another unit the version is
 // not known.
 func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) error {
-	rows, err := c.db.QueryContext(ctx, `
+	rows, err := c.query(ctx, `
 		SELECT DISTINCT blob.sha256, running.device, running.runs FROM (`+running+`) AS running JOIN blob ON blob.n = running.blob`)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) e
 // lackingImages returns the images that devices ran when they were last
 // backed up, and that were not saved from them, then or before.
 func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
-	rows, err := c.db.QueryContext(ctx, `
+	rows, err := c.query(ctx, `
 		SELECT device, runs, image, path, kind, size, cause FROM (`+running+`) AS running WHERE blob IS NULL`)
 	if err != nil {
 		return nil, err

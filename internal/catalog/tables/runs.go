@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func (c *Catalog) InterruptRuns(ctx context.Context, at time.Time) error {
 
 // Runs returns at most so many runs of one device, newest first.
 func (c *Catalog) Runs(ctx context.Context, device string, most int) ([]api.Run, error) {
-	rows, err := c.db.QueryContext(ctx, `SELECT `+runColumns+` FROM run WHERE device = ? ORDER BY started DESC, n DESC LIMIT ?`, device, most)
+	rows, err := c.query(ctx, `SELECT `+runColumns+` FROM run WHERE device = ? ORDER BY started DESC, n DESC LIMIT ?`, device, most)
 	if err != nil {
 		return nil, c.wrap("list runs", err)
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"context"
@@ -72,7 +72,7 @@ func (c *Catalog) ForgetContents(ctx context.Context, sums ...string) error {
 func (c *Catalog) Remember(ctx context.Context, f api.File) error {
 	image, err := encodeImage(f.Image)
 	if err == nil {
-		_, err = c.db.ExecContext(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image)
+		_, err = c.exec(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image)
 	}
 	return c.wrap("remember "+f.SHA256, err)
 }
@@ -115,10 +115,20 @@ func encodeTexts(list []string) (string, error) {
 	return string(text), err
 }
 
+// countTexts returns the length of a list that encodeTexts wrote.
+func countTexts(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	var list []string
+	err := json.Unmarshal([]byte(text), &list)
+	return len(list), err
+}
+
 // Inspected returns the result of inspecting the image with the given SHA-256.
 func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection, error) {
 	var text string
-	err := c.db.QueryRowContext(ctx, `SELECT image FROM blob WHERE sha256 = ?`, sha256).Scan(&text)
+	err := c.queryRow(ctx, `SELECT image FROM blob WHERE sha256 = ?`, sha256).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -132,12 +142,12 @@ func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection
 // Snapshots returns the snapshots of one device, or of all where device is
 // empty, oldest first.
 func (c *Catalog) Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error) {
-	const columns = `SELECT id, device, started, status, version, image, files, bytes, CASE WHEN warnings = '' THEN 0 ELSE json_array_length(warnings) END FROM snapshot `
+	const columns = `SELECT id, device, started, status, version, image, files, bytes, warnings FROM snapshot `
 	query, args := columns+`ORDER BY id`, []any{}
 	if device != "" {
 		query, args = columns+`WHERE device = ? ORDER BY id`, []any{device}
 	}
-	rows, err := c.db.QueryContext(ctx, query, args...)
+	rows, err := c.query(ctx, query, args...)
 	if err != nil {
 		return nil, c.wrap("list snapshots", err)
 	}
@@ -146,7 +156,12 @@ func (c *Catalog) Snapshots(ctx context.Context, device string) ([]api.SnapshotR
 	for rows.Next() {
 		var r api.SnapshotRow
 		var started int64
-		if err := rows.Scan(&r.ID, &r.Device, &started, &r.Status, &r.Version, &r.Image, &r.Files, &r.Bytes, &r.Warnings); err != nil {
+		var warnings string
+		err := rows.Scan(&r.ID, &r.Device, &started, &r.Status, &r.Version, &r.Image, &r.Files, &r.Bytes, &warnings)
+		if err == nil {
+			r.Warnings, err = countTexts(warnings)
+		}
+		if err != nil {
 			return nil, c.wrap("list snapshots", err)
 		}
 		r.Started = time.Unix(started, 0).UTC()
@@ -160,7 +175,7 @@ func (c *Catalog) Known(ctx context.Context, md5 string, size int64) (sha256 str
 	if md5 == "" {
 		return "", false, nil
 	}
-	rows, err := c.db.QueryContext(ctx, `SELECT sha256 FROM blob WHERE md5 = ? AND size = ? LIMIT 2`, md5, size)
+	rows, err := c.query(ctx, `SELECT sha256 FROM blob WHERE md5 = ? AND size = ? LIMIT 2`, md5, size)
 	if err != nil {
 		return "", false, c.wrap("look up content", err)
 	}

@@ -1,0 +1,120 @@
+// Package postgres is a catalog in a PostgreSQL database, which many machines may use
+// at once.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"flashwarden/internal/catalog/tables"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// connections is how many connections one process has at once.
+const connections = 8
+
+// Catalog is an open catalog; it implements catalog.Catalog.
+type Catalog struct{ *tables.Catalog }
+
+// Open opens the catalog in the database at this URL (postgres://user@host/db), and
+// brings its tables up to date. place says for errors where the catalog is. Close it
+// after use.
+func Open(ctx context.Context, url, place string) (*Catalog, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	if _, ok := config.RuntimeParams["application_name"]; !ok {
+		config.RuntimeParams["application_name"] = "flashwarden"
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(connections)
+	e := &engine{place: place}
+	if err := migrate(ctx, db); err != nil {
+		db.Close()
+		return nil, e.Wrap("open catalog", err)
+	}
+	return &Catalog{tables.New(db, e)}, nil
+}
+
+// migrate brings the tables up to date. Only one process does so at a time.
+func migrate(ctx context.Context, db *sql.DB) error {
+	sources, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	alone, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, sources, goose.WithDisableGlobalRegistry(true), goose.WithSessionLocker(alone))
+	if err != nil {
+		return err
+	}
+	current, newest, err := provider.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case current > newest:
+		return fmt.Errorf("it has version %d, made by a newer flashwarden; this one knows up to %d: install the newer one again", current, newest)
+	case current == newest:
+		return nil
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// engine is tables.Engine for PostgreSQL.
+type engine struct {
+	place string
+	bound sync.Map // statements after Rebind, by their text
+}
+
+func (e *engine) Place() string { return e.place }
+
+func (e *engine) Rebind(statement string) string {
+	if bound, ok := e.bound.Load(statement); ok {
+		return bound.(string)
+	}
+	bound := tables.Rebind(statement)
+	e.bound.Store(statement, bound)
+	return bound
+}
+
+// writers is the number of the advisory lock of the writers: "flashwar" in ASCII.
+const writers = 0x666c617368776172
+
+// Exclude makes writers wait for each other, as SQLite does: the state of a device
+// follows from several tables.
+func (e *engine) Exclude() string {
+	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(writers))
+}
+
+// uniqueViolation is unique_violation (PostgreSQL, appendix A).
+const uniqueViolation = "23505"
+
+func (e *engine) IsDuplicate(err error) bool {
+	var failed *pgconn.PgError
+	return errors.As(err, &failed) && failed.Code == uniqueViolation
+}
+
+func (e *engine) Wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

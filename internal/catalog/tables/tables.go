@@ -1,0 +1,52 @@
+// Package tables is a catalog in the tables of an SQL database. The statements are
+// the same for each database; an Engine says what differs. Subpackages of catalog open
+// a database and make its tables.
+package tables
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Catalog is an open catalog; it implements catalog.Catalog.
+type Catalog struct {
+	db     *sql.DB
+	engine Engine
+}
+
+// Engine is what differs between databases.
+type Engine interface {
+	// Place says for errors where the catalog is.
+	Place() string
+	// Rebind writes the parameters of a statement, which are `?` or `?1`, as the
+	// database wants them.
+	Rebind(statement string) string
+	// Exclude is the statement with which each transaction begins, so that writers wait
+	// for each other; empty: the database does so by itself.
+	Exclude() string
+	// IsDuplicate reports whether an INSERT failed because there is such a row.
+	IsDuplicate(err error) bool
+	// Wrap adds the action that failed, and the next step if it knows one. It returns nil
+	// for nil.
+	Wrap(doing string, err error) error
+}
+
+// New returns the catalog in a database whose tables are up to date. Close closes db.
+func New(db *sql.DB, e Engine) *Catalog { return &Catalog{db, e} }
+
+// Close closes the catalog.
+func (c *Catalog) Close() error { return c.wrap("close catalog", c.db.Close()) }
+
+func (c *Catalog) wrap(doing string, err error) error { return c.engine.Wrap(doing, err) }
+
+func (c *Catalog) exec(ctx context.Context, statement string, args ...any) (sql.Result, error) {
+	return c.db.ExecContext(ctx, c.engine.Rebind(statement), args...)
+}
+
+func (c *Catalog) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
+	return c.db.QueryContext(ctx, c.engine.Rebind(statement), args...)
+}
+
+func (c *Catalog) queryRow(ctx context.Context, statement string, args ...any) *sql.Row {
+	return c.db.QueryRowContext(ctx, c.engine.Rebind(statement), args...)
+}
