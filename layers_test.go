@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/disk/disktest":       {"internal/disk"},                                                          // a test kit
 	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"}, // generates data for measurements
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
-	"internal/catalog/sqlite":      {"api", "internal/catalog", "internal/cause", "internal/flash"},
+	"internal/catalog/sqlite":      {"api", "internal/catalog/tables", "internal/cause"},
 	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
 	"internal/compare":             {"api", "internal/ios"},
 	"internal/hashlist":            {"api", "internal/lazyregexp"},
@@ -75,6 +75,10 @@ var arrows = map[string][]string{
 
 	"internal/inventory": {"api"},
 	"internal/schedule": {},
+
+	"internal/catalog/tables":   {"api", "internal/catalog", "internal/cause", "internal/flash"},
+	"internal/catalog/postgres": {"internal/catalog/tables"},
+	"internal/job":              {"api", "internal/cause"},
 }
 
 // TestLayers checks every import of every file that is not a test.

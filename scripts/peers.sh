@@ -13,6 +13,7 @@ need curl curl
 need jq jq
 need busybox busybox
 need ssh openssh-client
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
 [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 need telnet telnet
 need ip iproute2
