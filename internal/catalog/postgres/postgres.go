@@ -56,7 +56,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	alone, err := lock.NewPostgresSessionLocker()
+	alone, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks each second, 300 times
 	if err != nil {
 		return err
 	}

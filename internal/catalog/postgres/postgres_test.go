@@ -86,7 +86,7 @@ func startServer() error {
 	if err := command("initdb", "--pgdata", data, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"); err != nil {
 		return err
 	}
-	options := fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off", server.dir)
+	options := fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_wal_size=4GB", server.dir)
 	return command("pg_ctl", "--pgdata", data, "--options", options, "--log", filepath.Join(server.dir, "log"), "--wait", "start")
 }
 
@@ -117,7 +117,7 @@ func newDatabase(t testing.TB) string {
 		t.Fatal(server.err)
 	}
 	name := fmt.Sprint("test", server.next.Add(1))
-	statement(t, address("postgres"), "CREATE DATABASE "+name)
+	statement(t, address("postgres"), "CREATE DATABASE "+name+" STRATEGY file_copy")
 	return address(name)
 }
 
