@@ -74,7 +74,7 @@ var arrows = map[string][]string{
 	"internal/catalog/sqlite/sqlitetest": {"internal/catalog/sqlite"}, // a test kit
 
 	"internal/inventory": {"api"},
-	"internal/schedule": {},
+	"internal/schedule":  {},
 
 	"internal/catalog/tables":   {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/postgres": {"internal/catalog/tables"},
