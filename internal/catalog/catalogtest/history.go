@@ -234,6 +234,13 @@ func testStateEmpty(t *testing.T, create New) {
 	if diff := cmp.Diff(want, all); err != nil || diff != "" {
 		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
 	}
+	named, err := c.States(t.Context(), api.Select{Names: []string{"sw2", "sw1", "sw2"}})
+	if diff := cmp.Diff(want, named); err != nil || diff != "" {
+		t.Errorf("by name: error %v, want(-) got(+):\n%s", err, diff)
+	}
+	if other, err := c.States(t.Context(), api.Select{Names: []string{"sw1"}, Site: "elsewhere"}); err != nil || len(other) > 0 {
+		t.Errorf("of another site: %v, error %v", other, err)
+	}
 }
 
 // testStateFollows takes the newest snapshot out of the index again.

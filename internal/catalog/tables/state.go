@@ -127,25 +127,41 @@ func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.
 	return c.wrap("list proofs", rows.Err())
 }
 
-// stateQuery is the one query of States. Every column costs time with many
-// devices.
-const stateQuery = `SELECT device.name, device.site, device.device_group,
+// selectStates is the one query of States; a condition follows. Every column costs time
+// with many devices.
+const selectStates = `SELECT device.name, device.site, device.device_group,
 		state.model, state.version, state.image, state.seen,
 		state.newest_id, state.newest_started, state.newest_status, state.good_id, state.good_started, state.holds,
 		state.looked, state.proved, state.damaged, state.image_bad, state.warnings,
 		state.last_started, state.last_ended, state.last_status,
 		failed.id, failed.started, failed.ended, failed.status, failed.cause, failed.message, failed.hint, failed.attempts, failed.snapshot, failed.bytes
 	FROM device LEFT JOIN device_state AS state ON state.device = device.name LEFT JOIN run AS failed ON failed.n = state.last_failed
-	WHERE (?1 = '' OR device.site = ?1) AND (?2 = '' OR device.device_group = ?2) ORDER BY device.name`
+	WHERE (?1 = '' OR device.site = ?1) AND (?2 = '' OR device.device_group = ?2)`
 
 // States returns the states of the devices that s selects, sorted by name.
 func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, error) {
-	if len(s.Names) > 0 {
+	if len(s.Names) == 0 {
+		return c.states(ctx, selectStates+` ORDER BY device.name`, s.Site, s.Group)
+	}
+	list := []catalog.State{}
+	names := slices.Compact(slices.Sorted(slices.Values(s.Names)))
+	for _, name := range names {
+		one, err := c.states(ctx, selectStates+` AND device.name = ?3`, s.Site, s.Group, name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one...)
+	}
+	if len(list) < len(names) { // some are of another site or group, or unknown
 		if _, err := c.Devices(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	rows, err := c.query(ctx, stateQuery, s.Site, s.Group)
+	return list, nil
+}
+
+func (c *Catalog) states(ctx context.Context, query string, args ...any) ([]catalog.State, error) {
+	rows, err := c.query(ctx, query, args...)
 	if err != nil {
 		return nil, c.wrap("read the state of the devices", err)
 	}
@@ -156,18 +172,16 @@ func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, er
 		if err := rows.Scan(to...); err != nil {
 			return nil, c.wrap("read the state of the devices", err)
 		}
-		if len(s.Names) == 0 || slices.Contains(s.Names, row.name) {
-			s, err := row.state()
-			if err != nil {
-				return nil, c.wrap("read the state of "+row.name, err)
-			}
-			list = append(list, s)
+		state, err := row.state()
+		if err != nil {
+			return nil, c.wrap("read the state of "+row.name, err)
 		}
+		list = append(list, state)
 	}
 	return list, c.wrap("read the state of the devices", rows.Err())
 }
 
-// stateRow is a row of stateQuery. Only a device without any history has no
+// stateRow is a row of selectStates. Only a device without any history has no
 // row in device_state.
 type stateRow struct {
 	name, site, group                                 string
