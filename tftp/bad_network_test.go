@@ -79,7 +79,7 @@ func moveBothWays(t *testing.T, n *tftptest.Network, c tftp.Client) {
 // TestQueueLimitedLink moves files through a link of 20 Mbit/s with a round trip of 60
 // ms, whose queue is smaller than the window.
 func TestQueueLimitedLink(t *testing.T) {
-	testlevel.NeedFull(t, "TestSending and TestReceiving have the same transfers in memory")
+	testlevel.NeedFull(t, "moves much data over slow or real networks")
 	for _, window := range []int{32, 64, 128, 300} {
 		for name, c := range map[string]tftp.Client{"adaptive": {}, "2 s": {Timeout: 2 * time.Second}} {
 			t.Run(fmt.Sprintf("%s/window %d", name, window), func(t *testing.T) {

@@ -132,7 +132,7 @@ func listenBroadcast(a netip.AddrPort) (net.PacketConn, error) {
 // large blocks are fragmented and cannot leave as one GSO run, and between
 // link-local addresses.
 func TestOtherPaths(t *testing.T) {
-	testlevel.NeedFull(t, "TestSending and TestReceiving have the same transfers in memory")
+	testlevel.NeedFull(t, "moves much data over slow or real networks")
 	if !inNamespace(t, "--net") {
 		return
 	}

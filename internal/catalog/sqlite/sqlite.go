@@ -37,10 +37,7 @@ const pageCache = 16_384
 const connections = 4
 
 // Catalog is an open catalog; it implements catalog.Catalog.
-type Catalog struct {
-	*tables.Catalog
-	db *sql.DB // closed by Catalog
-}
+type Catalog struct{ *tables.Catalog }
 
 // Open opens the catalog in the file path, creates it with mode 0600 where it
 // is missing, and brings its tables up to date. Close it after use.
@@ -67,7 +64,7 @@ func Open(path string) (*Catalog, error) {
 		db.Close()
 		return nil, e.Wrap("open catalog", err)
 	}
-	return &Catalog{tables.New(db, e), db}, nil
+	return &Catalog{tables.New(db, e)}, nil
 }
 
 // dsn returns the data source name for the file path. Every transaction takes

@@ -22,11 +22,6 @@ import (
 	"flashwarden/internal/cause"
 )
 
-func newCatalog(t testing.TB) *Catalog {
-	t.Helper()
-	return openCatalog(t, filepath.Join(t.TempDir(), "catalog.db"))
-}
-
 func openCatalog(t testing.TB, path string) *Catalog {
 	t.Helper()
 	c, err := Open(path)
@@ -39,6 +34,17 @@ func openCatalog(t testing.TB, path string) *Catalog {
 		}
 	})
 	return c
+}
+
+// database opens the file of a catalog without the catalog.
+func database(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
 func TestCatalog(t *testing.T) {
@@ -172,7 +178,7 @@ func TestDamagedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fill(t, c, 2000)
+	fill(t, path, 2000)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -195,12 +201,13 @@ func TestDamagedFile(t *testing.T) {
 }
 
 // fill adds n devices at once.
-func fill(t testing.TB, c *Catalog, n int) {
+func fill(t testing.TB, path string, n int) {
 	t.Helper()
-	_, err := c.db.Exec(`INSERT INTO device (name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password)
+	db := database(t, path)
+	_, err := db.Exec(`INSERT INTO device (name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password)
 		WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
 		SELECT printf('sw%05d', n), '192.0.2.1', 'ssh', 'backup', 'hq', 'access', '', '', '', FALSE, 'age:AAAA', 'age:BBBB' FROM number`, n)
-	if err != nil {
+	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -211,7 +218,7 @@ func TestNewerCatalogIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+	if _, err := database(t, path).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Close(); err != nil {
@@ -281,10 +288,11 @@ func TestCancelledRunsOfOldCatalogs(t *testing.T) {
 }
 
 func TestPragmas(t *testing.T) {
-	c := newCatalog(t)
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	openCatalog(t, path)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "foreign_keys": "1", "synchronous": "2", "busy_timeout": "20000"} {
 		var got string
-		if err := c.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+		if err := database(t, path).QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, error %v; want %s", pragma, got, err, want)
 		}
 	}
@@ -374,11 +382,12 @@ func TestKilledWriter(t *testing.T) {
 }
 
 func TestWritersWaitForEachOther(t *testing.T) {
-	c := newCatalog(t)
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	c := openCatalog(t, path)
 	held, release := make(chan struct{}), make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		tx, err := c.db.BeginTx(t.Context(), nil)
+		tx, err := database(t, path).BeginTx(t.Context(), nil)
 		close(held)
 		<-release
 		if err == nil {

@@ -53,7 +53,7 @@ const refreshFacts = `UPDATE device_state SET (seen, model, version, image, hold
 			SELECT started, model, version, image FROM (
 				SELECT started, model, version, image FROM snapshot WHERE id = (SELECT newest_id FROM device_state WHERE device = ?1)
 				UNION ALL SELECT * FROM (SELECT started, model, version, image FROM run WHERE device = ?1 AND version <> '' ORDER BY started DESC, n DESC LIMIT 1) AS run
-			) AS both_of ORDER BY started DESC LIMIT 1
+			) AS newest ORDER BY started DESC LIMIT 1
 		) AS facts ON TRUE) WHERE device = ?1`
 
 // refreshImage finds whether the running image in the newest complete backup
