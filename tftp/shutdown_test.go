@@ -28,18 +28,25 @@ func serving(t *testing.T, s *tftp.Server, c net.PacketConn) <-chan error {
 	return done
 }
 
+// inMemory runs a Server on a network in memory, with its listening socket. done gets
+// the result of Serve.
+func inMemory(t *testing.T) (s *tftp.Server, m *memory, w *world, c net.PacketConn, done <-chan error) {
+	t.Helper()
+	n, m := &tftptest.Network{}, &memory{}
+	s = &tftp.Server{Handler: m, Listen: n.Listen}
+	c, err := n.Listen(netip.MustParseAddrPort("127.0.0.1:69"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = &world{t: t, listen: n.Listen, server: netip.MustParseAddrPort("127.0.0.1:69")}
+	return s, m, w, c, serving(t, s, c)
+}
+
 // TestShutdownDrains stops a Server during an upload: the upload ends well, a new
 // request gets no answer.
 func TestShutdownDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, m := &tftptest.Network{}, &memory{}
-		s := &tftp.Server{Handler: m, Listen: n.Listen}
-		c, err := n.Listen(netip.MustParseAddrPort("127.0.0.1:69"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := serving(t, s, c)
-		w := &world{t: t, listen: n.Listen, server: netip.MustParseAddrPort("127.0.0.1:69")}
+		s, m, w, c, done := inMemory(t)
 		p, late := w.peer(), w.peer()
 		p.request(wrq("f", "octet"))
 		p.expect(ack(0))
@@ -69,14 +76,7 @@ func TestShutdownDrains(t *testing.T) {
 func TestShutdownRepeatsLastACK(t *testing.T) {
 	for limit, want := range map[time.Duration]time.Duration{time.Minute: 8 * time.Second, 3 * time.Second: 3 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			n, m := &tftptest.Network{}, &memory{}
-			s := &tftp.Server{Handler: m, Listen: n.Listen}
-			c, err := n.Listen(netip.MustParseAddrPort("127.0.0.1:69"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			done := serving(t, s, c)
-			w := &world{t: t, listen: n.Listen, server: netip.MustParseAddrPort("127.0.0.1:69")}
+			s, _, w, _, done := inMemory(t)
 			p := w.peer()
 			p.request(wrq("f", "octet"))
 			p.expect(ack(0))
@@ -100,14 +100,7 @@ func TestShutdownRepeatsLastACK(t *testing.T) {
 // own context ends.
 func TestShutdownInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, m := &tftptest.Network{}, &memory{}
-		s := &tftp.Server{Handler: m, Listen: n.Listen}
-		c, err := n.Listen(netip.MustParseAddrPort("127.0.0.1:69"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := serving(t, s, c)
-		w := &world{t: t, listen: n.Listen, server: netip.MustParseAddrPort("127.0.0.1:69")}
+		s, m, w, _, done := inMemory(t)
 		p := w.peer()
 		p.request(wrq("f", "octet"))
 		p.expect(ack(0))
