@@ -84,27 +84,51 @@ func (st *storage) submit(j job) {
 func (st *storage) queue(j job) {
 	p := st.poolOf(j)
 	if p.push(j) {
-		p.wg.Go(func() { st.work(p) })
+		p.wg.Go(func() { st.work(p, job{}) })
 	}
 }
 
-func (st *storage) work(p *pool) {
-	var follow job // the next job of the same session
+// work is the goroutine of a worker. follow is its first job, if it has a kind.
+func (st *storage) work(p *pool, follow job) {
 	for {
 		j, ok := p.next(follow)
 		if !ok {
 			return
 		}
-		r := j.s.file.perform(st.handler, j)
-		follow = j.s.loop.complete(j.s, r)
-		switch {
-		case follow.kind == noJob:
-			st.pending.Add(-1)
-		case st.poolOf(follow) != p:
-			st.queue(follow)
-			follow = job{}
-		}
+		follow = st.do(p, j)
 	}
+}
+
+// do does a job and returns the next one of the same session for this worker. If the
+// Handler ends the goroutine with runtime.Goexit, do never returns: the transfer
+// fails, and another worker takes the place of this one.
+func (st *storage) do(p *pool, j job) (follow job) {
+	exited := true
+	defer func() {
+		if exited {
+			follow = st.done(p, j, result{kind: j.kind, chunk: j.chunk, tail: -1, err: errExited})
+			p.wg.Go(func() { st.work(p, follow) })
+		}
+	}()
+	r := j.s.file.perform(st.handler, j)
+	exited = false
+	return st.done(p, j, r)
+}
+
+var errExited = errors.New("the handler called runtime.Goexit")
+
+// done passes the result of a job to its session. It returns the next job of the
+// session, or queues it if it belongs to another pool.
+func (st *storage) done(p *pool, j job, r result) (follow job) {
+	follow = j.s.loop.complete(j.s, r)
+	switch {
+	case follow.kind == noJob:
+		st.pending.Add(-1)
+	case st.poolOf(follow) != p:
+		st.queue(follow)
+		return job{}
+	}
+	return follow
 }
 
 // close waits until every job is done. The pools close in their order, because the
