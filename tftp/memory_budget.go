@@ -40,17 +40,20 @@ func (t terms) windowMemory() int64 {
 	return 0
 }
 
-// share returns how much a transfer of this source may reserve now. Windows may use
+// share returns how much a transfer of this peer may reserve now. Windows may use
 // three quarters of the memory: a transfer gets an eighth of the free part of that,
 // and at most a quarter of the memory that its source may still use.
-func (b *budget) share(source netip.Addr) int64 {
+func (b *budget) share(peer netip.Addr) int64 {
+	source := sourceOf(peer)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return max(0, min((b.total*3/4-b.reserved.Load())/8, (b.perSource-b.sources[source])/4))
 }
 
-// reserve adds n bytes to the reservations of a source. A negative n returns them.
-func (b *budget) reserve(source netip.Addr, n int64) {
+// reserve adds n bytes to the reservations of a peer's source. A negative n returns
+// them.
+func (b *budget) reserve(peer netip.Addr, n int64) {
+	source := sourceOf(peer)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reserved.Add(n)

@@ -56,7 +56,7 @@ func (e *engine) takePrefix(now time.Time, a netip.Addr) bool {
 // pressure it removes the oldest transfer whose peer has not proved its address. A
 // proved transfer is removed only if it stands still and its address is greedy.
 func (e *engine) admit(now time.Time, s *session) error {
-	source := s.peer.Addr()
+	source := sourceOf(s.peer.Addr())
 	if old := e.crowded(now, source); old != nil {
 		old.loop.evict(now, old)
 	}
@@ -101,7 +101,7 @@ func (e *engine) greedy(now time.Time, source netip.Addr) *session {
 		return nil
 	}
 	for key, s := range e.requests {
-		if a := key.peer.Addr(); e.sources[source] < e.sources[a] && e.sources[a] > max(1, e.MaxTransfers/greedyShare) {
+		if a := sourceOf(key.peer.Addr()); e.sources[source] < e.sources[a] && e.sources[a] > max(1, e.MaxTransfers/greedyShare) {
 			return s
 		}
 	}
@@ -130,7 +130,7 @@ func (e *engine) forget(s *session) {
 	}
 	e.unproved.drop(s)
 	e.active.Add(-1)
-	source := s.req.Remote.Addr()
+	source := sourceOf(s.req.Remote.Addr())
 	if e.sources[source]--; e.sources[source] <= 0 {
 		delete(e.sources, source)
 	}
@@ -170,11 +170,21 @@ func (q *unprovedQueue) trim() {
 // An invalid source stands for all sources.
 func (q *unprovedQueue) oldest(source netip.Addr) *session {
 	for _, s := range q.queue {
-		if s.unproved && (!source.IsValid() || s.peer.Addr() == source) {
+		if s.unproved && (!source.IsValid() || sourceOf(s.peer.Addr()) == source) {
 			return s
 		}
 	}
 	return nil
+}
+
+// sourceOf returns what counts as one source: an IPv4 address, or the first address of
+// an IPv6 /64, because one host may use every address of its /64 (RFC 8981). The zone
+// of a link-local address stays.
+func sourceOf(peer netip.Addr) netip.Addr {
+	if peer.Is4() {
+		return peer
+	}
+	return networkOf(peer).Addr().WithZone(peer.Zone())
 }
 
 // prefixLimiter limits the requests of each network (an IPv4 /24, an IPv6 /64)

@@ -21,6 +21,7 @@ func TestLimits(t *testing.T) {
 	t.Run("126 flood from forged addresses", testFlood)
 	t.Run("126 flood from one network", testFloodOfOneNetwork)
 	t.Run("126 limit of one source", testPerSource)
+	t.Run("126 a source is one IPv4 address or one IPv6 network", testSourceIsNetwork)
 	t.Run("126 a greedy source starves nobody", testGreedySource)
 	t.Run("126 stalled transfers make room", testStalledMakeRoom)
 	t.Run("126 proved transfers are not crowded out", testProvedStay)
@@ -150,6 +151,35 @@ func testPerSource(t *testing.T) {
 	p.expect(ack(0))
 }
 
+// testSourceIsNetwork has a host that uses many addresses of its IPv6 network: they
+// count as one source. By default that gets half of all transfers, however few.
+func testSourceIsNetwork(t *testing.T) {
+	for _, c := range []struct {
+		pattern string // of the addresses
+		want    int    // transfers that are accepted, of 8
+	}{
+		{"[2001:db8::%d]:2000", 3},
+		{"[2001:db8::%d:0:0:0:1]:2000", 6},
+		{"127.0.0.%d:2000", 6},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := inBubble(t, &tftp.Server{Handler: &memory{}, MaxTransfers: 6}, &tftptest.Network{})
+			answered := 0
+			for i := range 8 {
+				p := w.peerAt(netip.MustParseAddrPort(fmt.Sprintf(c.pattern, 2+i)))
+				p.request(wrq(fmt.Sprint(i), "octet"))
+				if got := p.next(); got[1] == 4 {
+					answered++
+					p.store(content(1, 700), 512, 1, 2)
+				}
+			}
+			if answered != c.want {
+				t.Errorf("%d of 8 requests from %s were accepted, want %d", answered, c.pattern, c.want)
+			}
+		})
+	}
+}
+
 // testGreedySource has a stranger who takes all transfers and windows that his address
 // may have, and stalls. A device at another address still gets a window.
 func testGreedySource(t *testing.T) {
@@ -235,7 +265,7 @@ func testStalledMakeRoom(t *testing.T) {
 
 func testProvedStay(t *testing.T) {
 	m := &memory{}
-	w := onLoopback(t, &tftp.Server{Handler: m, MaxTransfers: 4})
+	w := onLoopback(t, &tftp.Server{Handler: m, MaxTransfers: 4, PerSource: 4})
 	var proved []*peer
 	for i := range 3 {
 		p := w.peer()

@@ -38,13 +38,13 @@ type Server struct {
 
 	MaxBlockSize int // bytes; a larger blksize is answered with this (RFC 2348). 0: 65464
 	MaxTransfers int // at the same time; further requests get ERROR 0. 0: 16384
-	PerSource    int // transfers of one address at the same time. 0: half of MaxTransfers, but at least 1024
+	PerSource    int // transfers of one IPv4 address, or one IPv6 /64, at the same time. 0: half of MaxTransfers
 	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer needs up to three times that in memory. 0: 512 KiB
 
 	// BufferBytes is the memory for the buffers of all transfers. When much of it is
 	// in use, new transfers get smaller windows and blocks. 0: 48 MiB
 	BufferBytes     int
-	BufferPerSource int // the same for windows and large blocks of one address. 0: half of BufferBytes
+	BufferPerSource int // the same for windows and large blocks of one IPv4 address, or one IPv6 /64. 0: half of BufferBytes
 
 	Timeout     time.Duration // before the first repetition, until the round trip is measured. 0: 1 s
 	Retries     int           // repetitions of one packet, at least Timeout apart, before a transfer fails. 0: 8
@@ -98,7 +98,7 @@ func (s *Server) withDefaults() *Server {
 	}
 	c.MaxBlockSize = or(c.MaxBlockSize, maxBlockSize)
 	c.MaxTransfers = or(c.MaxTransfers, defaultMaxTransfers)
-	c.PerSource = or(c.PerSource, max(1024, c.MaxTransfers/2))
+	c.PerSource = or(c.PerSource, max(1, c.MaxTransfers/2))
 	c.BufferBytes = or(c.BufferBytes, defaultBufferBytes)
 	c.BufferPerSource = or(c.BufferPerSource, c.BufferBytes/2)
 	c.WindowBytes = or(c.WindowBytes, defaultWindowBytes)
@@ -262,7 +262,7 @@ type engine struct {
 
 	mu       sync.Mutex
 	requests map[requestKey]*session // running transfers
-	sources  map[netip.Addr]int      // number of running transfers of each address
+	sources  map[netip.Addr]int      // number of running transfers of each source, see sourceOf
 	own      map[*loop]struct{}      // ports with one transfer
 	maxOwn   int
 	unproved unprovedQueue

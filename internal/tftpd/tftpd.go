@@ -42,7 +42,7 @@ type Config struct {
 	WindowBytes  int            // bytes in flight in a window; 0: the default of tftp.Server
 	BufferBytes  int            // memory for the buffers of all transfers; 0: the default of tftp.Server
 	MaxTransfers int            // at the same time; 0: the default of tftp.Server
-	PerSource    int            // transfers of one address at the same time; 0: the default of tftp.Server
+	PerSource    int            // transfers of one IPv4 address, or one IPv6 /64, at the same time; 0: the default of tftp.Server
 	Timeout      time.Duration  // before the first repetition; 0: the default of tftp.Server
 
 	MapFile string // rules for file names, as of in.tftpd (tftpd(8) of tftp-hpa); empty: none
