@@ -203,6 +203,7 @@ func TestWrongSize(t *testing.T) {
 
 func TestFullDiskIsToldBeforeTheFirstByte(t *testing.T) {
 	s := open(t)
+	limitFiles(t)
 	free, err := s.Free()
 	if err != nil {
 		t.Fatal(err)
@@ -216,10 +217,26 @@ func TestFullDiskIsToldBeforeTheFirstByte(t *testing.T) {
 	wantEmpty(t, s)
 }
 
+// limitFiles limits the size of the files that this process makes, for a test that
+// wants more than the free space. Without it, a spool in memory that reserves space
+// blindly would take all memory of this machine.
+func limitFiles(t *testing.T) {
+	t.Helper()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 20, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before) })
+}
+
 // TestForgedRequestReservesNothing: anybody can send a request for a name that is
 // not secret. The space is reserved when the peer has answered.
 func TestForgedRequestReservesNothing(t *testing.T) {
 	s := open(t)
+	limitFiles(t)
 	free, err := s.Free()
 	if err != nil {
 		t.Fatal(err)

@@ -48,10 +48,17 @@ func newUpload(t *Ticket, r *tftp.Request, size int64) (*upload, error) {
 	return &upload{ticket: t, request: r, size: size, began: time.Now(), file: f, md5: md5.New(), sha256: sha256.New()}, nil
 }
 
-// reserve reserves the space of a file where the file system can.
+// reserve reserves the space of a file where the file system can. It first looks at
+// the free space: a file system in memory takes all memory before it says that it is
+// full.
 func reserve(f disk.File, size int64) error {
 	if size <= 0 {
 		return nil
+	}
+	var st unix.Statfs_t
+	known := unix.Fstatfs(int(f.Fd()), &st) == nil && st.Blocks > 0
+	if known && size/int64(st.Bsize) > int64(st.Bavail) {
+		return fmt.Errorf("reserve %d bytes: %w", size, unix.ENOSPC)
 	}
 	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
