@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
 	"internal/flash":               {"internal/ios", "internal/lazyregexp"},
 	"internal/imagefile":           {},
-	"internal/vty":                 {"api", "internal/cause", "internal/disk", "internal/lazyregexp"},
+	"internal/vty":                 {"api", "internal/cause", "internal/lazyregexp"},
 	"internal/device":              {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/vty"},
 	"internal/spool":               {"internal/disk", "tftp"},
 	"internal/vault":               {"api"},

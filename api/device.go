@@ -64,4 +64,9 @@ type DeviceChange struct {
 	Identity       *string `json:"identity,omitempty"` // private key, as ssh-keygen writes it
 	ViaPassword    *string `json:"via_password,omitempty"`
 	ViaIdentity    *string `json:"via_identity,omitempty"`
+
+	// The SSH host keys that are trusted, as ssh-keyscan prints them. Nil: those that are
+	// pinned stay; empty: they are removed.
+	HostKeys    *string `json:"host_keys,omitempty"`
+	ViaHostKeys *string `json:"via_host_keys,omitempty"` // of the jump host
 }

@@ -138,11 +138,18 @@ func hostKeyUnknown(t *testing.T) string {
 	s.add("sw1", "isr4300", iossim.Options{LargestImage: imageSize})
 	s.env = append(s.env, "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse")
 	r := s.tells(nil, "ssh-keyscan")
-	_, line, _ := strings.Cut(r.Hint, ": ") // the line to type follows the condition
-	line = strings.Trim(line, "`")
-	if o := finish(t, exec.Command("sh", "-c", line)); o.code != 0 {
-		t.Fatalf("%s ended with %d\n%s", line, o.code, o.stderr)
+	typed := strings.Split(r.Hint, "`") // the lines to type are between back quotes
+	if len(typed) != 5 {
+		t.Fatalf("hint %q", r.Hint)
 	}
+	scan := exec.Command("sh", "-c", typed[1])
+	scan.Dir = t.TempDir()
+	if o := finish(t, scan); o.code != 0 {
+		t.Fatalf("%s ended with %d\n%s", typed[1], o.code, o.stderr)
+	}
+	edit := strings.Fields(strings.TrimPrefix(typed[3], "flashwarden "))
+	edit[len(edit)-1] = filepath.Join(scan.Dir, edit[len(edit)-1])
+	s.ok(edit...)
 	s.mended()
 	return r.Cause
 }
@@ -156,13 +163,11 @@ func hostKeyChanged(t *testing.T) string {
 		t.Fatal(err)
 	}
 	other := s.switchOn("sw1", "c2960", iossim.Options{Listen: at, HostKeySeed: "another"})
-	r := s.tells(nil, "ssh-keygen")
+	r := s.tells(nil, "flashwarden device edit sw1 --forget-host-key")
 	if typed := other.Commands(); len(typed) != 0 {
 		t.Errorf("it got %q", typed)
 	}
-	if err := os.Remove(filepath.Join(s.data, "known_hosts")); err != nil {
-		t.Fatal(err)
-	}
+	s.ok("device", "edit", "sw1", "--forget-host-key")
 	s.mended()
 	return r.Cause
 }

@@ -32,6 +32,7 @@ type deviceFlags struct {
 	api.Device
 	passwordFile, enableFile, identityFile string
 	viaPasswordFile, viaIdentityFile       string
+	hostKeyFile, viaHostKeyFile            string
 }
 
 func (f *deviceFlags) register(fs *pflag.FlagSet) {
@@ -44,6 +45,8 @@ func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Via, "via", "", "`USER@HOST[:PORT]` of a jump host: an SSH server on the way to the device")
 	fs.StringVar(&f.viaPasswordFile, "via-password-file", "", "`FILE` with the password for the jump host in its first line")
 	fs.StringVar(&f.viaIdentityFile, "via-identity-file", "", "`FILE` with a private SSH key for the jump host")
+	fs.StringVar(&f.hostKeyFile, "host-key-file", "", "`FILE` with the SSH host keys to trust, as ssh-keyscan prints them, or - for standard input; they replace the pinned ones")
+	fs.StringVar(&f.viaHostKeyFile, "via-host-key-file", "", "`FILE` with the SSH host keys of the jump host")
 	fs.BoolVar(&f.LegacyCrypto, "legacy-crypto", false, "for this device only, also accept the insecure SSH algorithms of old IOS (group 1, CBC, SHA-1 signatures)")
 	fs.StringVar(&f.Site, "site", "", "`SITE` of the device")
 	fs.StringVar(&f.Group, "group", "", "`GROUP` of the device")

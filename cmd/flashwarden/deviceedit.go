@@ -32,7 +32,7 @@ func deviceEditCommand(p *program) *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd.Flags())
+	f.registerEdit(cmd.Flags())
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) { // the default is the present value
 		if flag.Value.Type() == "string" {
 			flag.DefValue = ""
@@ -48,6 +48,13 @@ func deviceEditCommand(p *program) *cobra.Command {
 	return cmd
 }
 
+// registerEdit registers the flags that change a device.
+func (f *deviceFlags) registerEdit(fs *pflag.FlagSet) {
+	f.register(fs)
+	fs.Bool("forget-host-key", false, "remove the pinned SSH host keys; the next login pins a new one, as ssh.unknown-hosts says")
+	fs.Bool("forget-via-host-key", false, "remove the pinned SSH host keys of the jump host")
+}
+
 // checkEdit refuses a selection that makes no sense.
 func checkEdit(cmd *cobra.Command, s api.Select, all bool) error {
 	some := len(s.Names) > 0 || s.Group != "" || s.Site != ""
@@ -58,6 +65,8 @@ func checkEdit(cmd *cobra.Command, s api.Select, all bool) error {
 		return usageError{errors.New("--all already means every device: leave out the names, --in-group and --in-site")}
 	case len(s.Names) != 1 && cmd.Flags().Changed("address"):
 		return usageError{errors.New("--address is for one device: each has an address of its own")}
+	case len(s.Names) != 1 && cmd.Flags().Changed("host-key-file"):
+		return usageError{errors.New("--host-key-file is for one device: each has a key of its own")}
 	}
 	return nil
 }
@@ -119,7 +128,7 @@ func editsOf(ctx context.Context, p *program, w warden.Warden, rows []api.Device
 func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
 	f := deviceFlags{}
 	again := pflag.NewFlagSet("edit", pflag.ContinueOnError)
-	f.register(again)
+	f.registerEdit(again)
 	f.Device = d // after register, which sets defaults
 	var err error
 	changed := false

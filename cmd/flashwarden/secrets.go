@@ -49,6 +49,9 @@ func change(ctx context.Context, p *program, f deviceFlags, given *pflag.FlagSet
 			return c, err
 		}
 	}
+	if err := p.hostKeys(&c, f, given); err != nil {
+		return c, err
+	}
 	return c, settleVia(ctx, p, &c, f, given, had)
 }
 

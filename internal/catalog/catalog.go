@@ -31,6 +31,7 @@ type Catalog interface {
 	Index
 	History
 	Mirrors
+	HostKeys
 	Close() error
 }
 

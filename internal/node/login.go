@@ -59,11 +59,15 @@ func (n *Node) Detail(ctx context.Context, name string) (api.DeviceDetail, error
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	at, err := d.HostPort()
+	host, via, err := pinnedAt(d)
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	keys, err := n.hostKeys.Fingerprints(at)
+	pinned, err := n.hostKeys.Store.HostKeys(ctx, host, via)
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
+	keys, err := vty.Fingerprints(pinned)
 	return api.DeviceDetail{Device: d, HostKeys: keys, Password: s.Password != "",
 		EnablePassword: s.EnablePassword != "", ViaPassword: s.ViaPassword != ""}, err
 }
@@ -74,7 +78,7 @@ func (n *Node) Detail(ctx context.Context, name string) (api.DeviceDetail, error
 func (n *Node) UnknownHostKeys(ctx context.Context, d api.Device) []api.HostKey {
 	var keys []api.HostKey
 	probe := *n
-	probe.hostKeys = &vty.HostKeys{Path: n.hostKeys.Path, Policy: vty.AskUser, Ask: func(host, fingerprint string) bool {
+	probe.hostKeys = &vty.HostKeys{Store: n.hostKeys.Store, Policy: vty.AskUser, Ask: func(host, fingerprint string) bool {
 		keys = append(keys, api.HostKey{Device: d.Name, Host: host, Fingerprint: fingerprint})
 		return false
 	}}

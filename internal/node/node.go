@@ -76,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 		return nil, errors.Join(err, n.Catalog.Close(), n.store.close())
 	}
 	n.first = &firstLogins{keys: make(map[string][]string)}
-	n.hostKeys = &vty.HostKeys{Path: n.path("known_hosts"), Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
+	n.hostKeys = &vty.HostKeys{Store: keyStore{n}, Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
 	n.recover(ctx, false)
 	return n, nil
 }

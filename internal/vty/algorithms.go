@@ -147,7 +147,7 @@ func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
 		only := ""
 		if common(c.legacy, c.theirs) == "" {
 			if c.what == "host key" && len(h.known) > 0 {
-				return changedType(h.cfg.HostKeys, h.cfg.hostPort(), h.cfg.Name, h.known, theirs)
+				return h.cfg.changedType(h.known, theirs)
 			}
 			only, fix = "only ", c.command
 		}

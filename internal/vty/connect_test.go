@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +55,7 @@ func TestDialSilent(t *testing.T) {
 	for _, transport := range []string{SSH, Telnet} {
 		t.Run(transport, func(t *testing.T) {
 			bubble(t, 1, func(f *fake) { <-time.After(time.Hour) }, func(t *testing.T, f *fake, cfg Config) {
-				cfg.Transport, cfg.HostKeys = transport, &HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")}
+				cfg.Transport, cfg.HostKeys = transport, &HostKeys{Store: &memoryKeys{}}
 				start := time.Now()
 				_, err := Dial(t.Context(), cfg)
 				if took := time.Since(start); took > 30*time.Second {

@@ -11,7 +11,6 @@ import (
 	"io"
 	"math/big"
 	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -63,7 +62,7 @@ func (d *sshDevice) serve(t *testing.T, keys ...ssh.Signer) Config {
 	t.Cleanup(func() { d.listen.Close(); <-done })
 	return Config{
 		Name: "sw1", Address: d.listen.Addr().String(), Username: "admin", Password: "s3cret-pass", EnablePassword: "en4ble-pass",
-		HostKeys: &HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")},
+		HostKeys: &HostKeys{Store: &memoryKeys{}},
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -125,10 +124,13 @@ func TestVia(t *testing.T) {
 	if got := j.passwords(); !slices.Equal(got, []string{"jump-s3cret", "jump-s3cret"}) {
 		t.Errorf("the jump host got %q", got)
 	}
-	for _, address := range []string{cfg.Address, via.Address} {
-		if known, err := cfg.HostKeys.pinned(address); err != nil || len(known) != 1 {
-			t.Errorf("%s: pinned %v, %v", address, known, err)
+	for _, place := range [][2]string{{HostName(cfg.Address), HostName(via.Address)}, {HostName(via.Address), ""}} {
+		if known, err := cfg.HostKeys.Store.HostKeys(t.Context(), place[0], place[1]); err != nil || len(known) != 1 {
+			t.Errorf("%q: pinned %v, %v", place, known, err)
 		}
+	}
+	if known, err := cfg.HostKeys.Store.HostKeys(t.Context(), HostName(cfg.Address), ""); err != nil || len(known) > 0 {
+		t.Errorf("pinned without the route: %v, %v", known, err)
 	}
 
 	key := identity(t, newKeys(t)["ed25519"])
@@ -162,7 +164,7 @@ func TestViaTelnet(t *testing.T) {
 		showX(f)
 	}()
 	l := dial(t, Config{Name: "sw1", Address: device.Addr().String(), Transport: Telnet, Username: "admin", Password: "s3cret-pass",
-		HostKeys: &HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")}, Via: (&jumpServer{}).serveJump(t, "jump-s3cret")})
+		HostKeys: &HostKeys{Store: &memoryKeys{}}, Via: (&jumpServer{}).serveJump(t, "jump-s3cret")})
 	if got := run(t, l, "show x", nil); got != "one\n\n" {
 		t.Errorf("output %q", got)
 	}
@@ -191,7 +193,7 @@ func TestViaFails(t *testing.T) {
 		"wrong password": {change: func(c *Config) { c.Via.Password = "mistaken-s3cret" },
 			cause: cause.AuthFailed, seen: `refused user "ops"`, hint: "flashwarden device edit sw1 --via USER@HOST --via-password-file FILE"},
 		"unknown host key": {change: func(c *Config) { c.HostKeys.Policy = Refuse },
-			cause: cause.HostKeyUnknown, seen: "the host key of jump host", hint: "ssh-keyscan"},
+			cause: cause.HostKeyUnknown, seen: "the host key of jump host", hint: "flashwarden device edit sw1 --via-host-key-file sw1.keys"},
 		"forwarding off": {refuse: &ssh.OpenChannelError{Reason: ssh.Prohibited, Message: "open failed"},
 			cause: cause.ConnectRefused, seen: "refuses to connect to sw1", hint: "AllowTcpForwarding yes"},
 		"device refuses": {change: func(c *Config) { c.Address = closed.Addr().String() },
@@ -231,11 +233,12 @@ func TestViaChangedKey(t *testing.T) {
 	cfg := (&sshDevice{plays: showX}).serve(t, ed25519Key(t))
 	j := &jumpServer{}
 	cfg.Via = j.serveJump(t, "jump-s3cret")
-	if err := cfg.HostKeys.check(cfg.Via.Address, "x", ed25519Key(t).PublicKey()); err != nil {
+	if err := cfg.jump().checkKey(t.Context(), ed25519Key(t).PublicKey()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.HostKeyChanged || !strings.Contains(err.Error(), "the host key of jump host") {
-		t.Errorf("error %v", err)
+	_, err := Dial(t.Context(), cfg)
+	if cause.Of(err) != cause.HostKeyChanged || !strings.Contains(err.Error(), "the host key of jump host") || !strings.Contains(cause.Hint(err), "flashwarden device edit sw1 --forget-via-host-key") {
+		t.Errorf("error %v, hint %q", err, cause.Hint(err))
 	}
 	if got := j.passwords(); len(got) > 0 {
 		t.Errorf("it was sent %q", got)

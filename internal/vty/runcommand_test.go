@@ -412,7 +412,7 @@ func TestRunEndless(t *testing.T) {
 
 func ExampleLine_Run() {
 	ctx := context.Background()
-	line, err := Dial(ctx, Config{Address: "192.0.2.1", Username: "backup", Password: "…", HostKeys: &HostKeys{Path: "known_hosts"}})
+	line, err := Dial(ctx, Config{Address: "192.0.2.1", Username: "backup", Password: "…", HostKeys: &HostKeys{Store: &memoryKeys{}}})
 	if err != nil {
 		fmt.Println(err, cause.Hint(err))
 		return

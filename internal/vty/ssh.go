@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"flashwarden/api"
 	"flashwarden/internal/cause"
 )
 
@@ -56,7 +55,7 @@ func authenticate(ctx context.Context, cfg Config, conn net.Conn) (*ssh.Client, 
 	if cfg.HostKeys == nil {
 		return nil, nil, fmt.Errorf("connect to %s: no host keys configured", cfg.Name)
 	}
-	known, err := cfg.HostKeys.pinned(cfg.hostPort())
+	known, err := cfg.pinned(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +64,7 @@ func authenticate(ctx context.Context, cfg Config, conn net.Conn) (*ssh.Client, 
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	h := &handshake{cfg: cfg, conn: watched, known: known}
-	client, err := h.run()
+	client, err := h.run(ctx)
 	if err != nil {
 		watched.release()
 		if ctx.Err() != nil {
@@ -112,20 +111,20 @@ type handshake struct {
 	asked    string // the second hidden question, beside the one for the password
 }
 
-func (h *handshake) run() (*ssh.Client, error) {
+func (h *handshake) run(ctx context.Context) (*ssh.Client, error) {
 	common, hostKeys := algorithms(h.cfg.LegacyCrypto)
 	if len(h.known) > 0 {
 		hostKeys = keepTypes(hostKeys, h.known)
 	}
 	if len(hostKeys) == 0 {
 		return nil, cause.New(cause.NoCommonAlgorithm, fmt.Sprintf("the pinned host key of %s is of a type that is not supported: %s",
-			h.cfg.Name, fingerprints(h.known)), h.cfg.HostKeys.forget(h.cfg.hostPort()))
+			h.cfg.Name, fingerprints(h.known)), h.cfg.forget())
 	}
 	c, channels, requests, err := ssh.NewClientConn(h.conn, h.cfg.hostPort(), &ssh.ClientConfig{
 		Config:            common,
 		User:              h.cfg.Username,
 		Auth:              h.methods(),
-		HostKeyCallback:   h.checkKey,
+		HostKeyCallback:   func(_ string, _ net.Addr, key ssh.PublicKey) error { return h.checkKey(ctx, key) },
 		HostKeyAlgorithms: hostKeys,
 	})
 	if err != nil {
@@ -134,14 +133,9 @@ func (h *handshake) run() (*ssh.Client, error) {
 	return ssh.NewClient(c, channels, requests), nil
 }
 
-func (h *handshake) checkKey(address string, _ net.Addr, key ssh.PublicKey) error {
+func (h *handshake) checkKey(ctx context.Context, key ssh.PublicKey) error {
 	h.conn.release() // a person may have to answer
 	defer h.conn.watch()
-	h.keyErr = h.cfg.HostKeys.check(address, h.cfg.Name, key)
-	var unknown *cause.Error
-	if h.cfg.Via != nil && errors.As(h.keyErr, &unknown) && unknown.Cause == cause.HostKeyUnknown {
-		unknown.Fix = api.Say("ssh-keyscan cannot reach it from here; if this is its key, set ").Set("ssh.unknown-hosts", AcceptNew).
-			Say(" for one run of ").Do("device test", h.cfg.Name)
-	}
+	h.keyErr = h.cfg.checkKey(ctx, key)
 	return h.keyErr
 }

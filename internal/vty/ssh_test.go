@@ -7,7 +7,6 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -172,13 +171,13 @@ func TestSSHHostKeyPolicies(t *testing.T) {
 			asked = nil
 			d := &sshDevice{plays: showX}
 			cfg := d.serve(t, key)
-			test.keys.Path = cfg.HostKeys.Path
+			test.keys.Store = cfg.HostKeys.Store
 			cfg.HostKeys = &test.keys
 			err := open(t, cfg)
 			if cause.Of(err) != test.cause {
 				t.Fatalf("error %v", err)
 			}
-			if known, err := test.keys.pinned(cfg.Address); err != nil || len(known) > 0 != test.pinned {
+			if known, err := cfg.pinned(t.Context()); err != nil || len(known) > 0 != test.pinned {
 				t.Errorf("pinned %v, %v", known, err)
 			}
 			fingerprint := ssh.FingerprintSHA256(key.PublicKey())
@@ -191,7 +190,7 @@ func TestSSHHostKeyPolicies(t *testing.T) {
 			if got := d.passwords(); len(got) > 0 {
 				t.Errorf("passwords sent: %q", got)
 			}
-			if !strings.Contains(err.Error(), fingerprint) || !strings.Contains(cause.Hint(err), ">> "+cfg.HostKeys.Path) {
+			if !strings.Contains(err.Error(), fingerprint) || !strings.Contains(cause.Hint(err), "ssh-keyscan -p ") || !strings.Contains(cause.Hint(err), "`flashwarden device edit sw1 --host-key-file sw1.keys`") {
 				t.Errorf("error %v, hint %q", err, cause.Hint(err))
 			}
 		})
@@ -224,7 +223,7 @@ func TestSSHHostKeyChanged(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			d := &sshDevice{plays: showX}
 			cfg := d.serve(t, test.now...)
-			if err := cfg.HostKeys.check(cfg.Address, "sw1", test.pinned.PublicKey()); err != nil {
+			if err := cfg.checkKey(t.Context(), test.pinned.PublicKey()); err != nil {
 				t.Fatal(err)
 			}
 			err := open(t, cfg)
@@ -240,8 +239,7 @@ func TestSSHHostKeyChanged(t *testing.T) {
 			if test.sameType && !strings.Contains(err.Error(), ssh.FingerprintSHA256(test.now[0].PublicKey())) {
 				t.Errorf("error %v", err)
 			}
-			host, port, _ := net.SplitHostPort(cfg.Address)
-			if want := "ssh-keygen -R '[" + host + "]:" + port + "' -f " + cfg.HostKeys.Path + "`"; !strings.HasSuffix(cause.Hint(err), want) {
+			if cause.Hint(err) != "if it was replaced: `flashwarden device edit sw1 --forget-host-key`" {
 				t.Errorf("hint %q", cause.Hint(err))
 			}
 			if got := d.passwords(); len(got) > 0 {
@@ -395,7 +393,7 @@ func speak(t *testing.T, says string) Config {
 		conn.Read(make([]byte, 100))
 	}()
 	t.Cleanup(func() { listen.Close(); <-done })
-	return Config{Name: "sw1", Address: listen.Addr().String(), HostKeys: &HostKeys{Path: filepath.Join(t.TempDir(), "known_hosts")}, Password: "s3cret-pass"}
+	return Config{Name: "sw1", Address: listen.Addr().String(), HostKeys: &HostKeys{Store: &memoryKeys{}}, Password: "s3cret-pass"}
 }
 
 func TestSSHNotSSH(t *testing.T) {
@@ -428,7 +426,7 @@ func TestSSHHandshakeEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listen.Close()
-	cfg := Config{Name: "sw1", Address: listen.Addr().String(), HostKeys: &HostKeys{Path: "x"}, IdleTimeout: 50 * time.Millisecond}
+	cfg := Config{Name: "sw1", Address: listen.Addr().String(), HostKeys: &HostKeys{Store: &memoryKeys{}}, IdleTimeout: 50 * time.Millisecond}
 	if _, err := Dial(t.Context(), cfg); cause.Of(err) != cause.ConnectTimeout || !errors.Is(err, ErrSilent) {
 		t.Errorf("idle: %v", err)
 	}

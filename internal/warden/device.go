@@ -25,8 +25,15 @@ func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, 
 		return api.Device{}, p
 	}
 	d, secrets, err := n.SealDevice(c, api.Device{}, catalog.Secrets{})
+	if err != nil {
+		return d, err
+	}
+	keys, err := node.HostKeysOf(c)
 	if err == nil {
 		err = n.Catalog.AddDevice(ctx, d, secrets)
+	}
+	if err == nil {
+		err = n.Catalog.SetHostKeys(ctx, keys...)
 	}
 	return d, err
 }
@@ -47,8 +54,15 @@ func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device,
 		return api.Device{}, err
 	}
 	d, secrets, err := n.SealDevice(c, was, secrets)
+	if err != nil {
+		return d, err
+	}
+	keys, err := node.HostKeysOf(c)
 	if err == nil {
 		err = n.Catalog.UpdateDevice(ctx, d, secrets)
+	}
+	if err == nil {
+		err = n.Catalog.SetHostKeys(ctx, keys...)
 	}
 	return d, err
 }

@@ -46,6 +46,8 @@ func Test(t *testing.T, create New) {
 		{"Recover", testRecover},
 		{"VaultIdentity", testVaultIdentity},
 		{"Mirrors", testMirrors},
+		{"HostKeys", testHostKeys},
+		{"FirstHostKey", testFirstHostKey},
 		{"RebuildByManyAtOnce", testRebuildByMany},
 		{"Images", testImages},
 		{"NoImages", testNoImages},

@@ -174,5 +174,5 @@ func (e engine) Wrap(doing string, err error) error {
 func moveAway(path string) api.Fix {
 	aside := filepath.Join(filepath.Dir(path), "catalog.damaged")
 	return api.Say("restore a copy of it, or move it away: ").Type(api.OnHost, fmt.Sprintf("mkdir %s && mv %s* %s/", aside, path, aside)).
-		Say("; then rebuild the index: ").Do("rebuild").Say(". Then add the devices and their passwords again")
+		Say("; then rebuild the index: ").Do("rebuild").Say(". Then add the devices, their passwords and their host keys again")
 }

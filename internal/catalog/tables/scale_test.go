@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/catalog/catalogtest"
 	"flashwarden/internal/catalog/sqlite"
 	"flashwarden/internal/catalog/tables"
@@ -31,17 +32,22 @@ func newLarge(b *testing.B, snapshots int) *sqlite.Catalog {
 		}
 	}
 	var runs []api.Run
+	var keys []catalog.KeysOfHost
 	for n := range devices {
 		d := catalogtest.Device()
 		d.Name = nameOf(n)
 		if err := c.AddDevice(b.Context(), d, catalogtest.Sealed()); err != nil {
 			b.Fatal(err)
 		}
+		keys = append(keys, catalog.KeysOfHost{Host: d.Name, Keys: []string{"ssh-ed25519 " + strings.Repeat("A", 68)}})
 		for i, status := range []string{api.StatusOK, api.StatusFailed} {
 			r := catalogtest.Run(d.Name, 10+i, status)
 			r.Message, r.Hint = strings.Repeat("message ", 20), strings.Repeat("hint ", 40)
 			runs = append(runs, r)
 		}
+	}
+	if err := c.ImportHostKeys(b.Context(), keys...); err != nil {
+		b.Fatal(err)
 	}
 	if err := tables.PutRuns(b.Context(), c.Catalog, runs...); err != nil {
 		b.Fatal(err)
@@ -73,6 +79,7 @@ func BenchmarkLarge(b *testing.B) {
 			}
 			return 1, err
 		}, 1},
+		{"host key", func() (int, error) { l, err := c.HostKeys(b.Context(), "sw07777", ""); return len(l), err }, 1},
 		{"images", func() (int, error) { l, err := c.Images(b.Context()); return len(l), err }, 200},
 	} {
 		b.Run(question.name, func(b *testing.B) {
