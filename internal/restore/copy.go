@@ -35,10 +35,9 @@ func (a application) put(ctx context.Context, s api.PlanStep, done outcome) (out
 	if err := a.fits(s, done); err != nil {
 		return done, err
 	}
-	done, err := a.send(ctx, s, done)
-	if cause.Of(err) == cause.DigestMismatch && inNVRAM(s.Path) { // the damaged file has replaced the old one
-		s.Overwrite = true
-		done, err = a.send(ctx, s, done)
+	done, begun, err := a.send(ctx, s, done)
+	if err != nil && begun {
+		done, err = a.afterFailure(ctx, s, done, err)
 	}
 	if err != nil {
 		return done, err
@@ -50,22 +49,72 @@ func (a application) put(ctx context.Context, s api.PlanStep, done outcome) (out
 	return done, nil
 }
 
-// send has the device copy a file once, and proves it.
-func (a application) send(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
+// send has the device copy a file once, and proves it. begun reports whether the
+// device has asked for the file: otherwise it changed nothing.
+func (a application) send(ctx context.Context, s api.PlanStep, done outcome) (_ outcome, begun bool, err error) {
 	ticket, err := a.offer(ctx, s)
 	if err != nil {
-		return done, err
+		return done, false, err
 	}
-	defer ticket.Close() // nothing of a download is left in the spool
 	done.changed = true
 	_, err = a.transfer(ctx, s, true, ticket)
 	if err == nil || cause.Of(err) == cause.SessionLost {
 		done, err = a.prove(ctx, s, done, err)
 	}
+	begun = ticket.Evidence().Requested
+	closed := ticket.Close() // the device gets no more of it
 	if err != nil {
-		return done, a.cleanUp(ctx, s, ticket, err)
+		return done, begun, errors.Join(err, closed)
 	}
-	return done, nil
+	return done, begun, nil
+}
+
+// afterFailure looks after a copy that the device has begun and that failed, also
+// when the user broke off. In nvram: the copy may have replaced the old file, so
+// that it is brought to its end. Elsewhere what was copied goes.
+func (a application) afterFailure(ctx context.Context, s api.PlanStep, done outcome, failure error) (outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
+	defer cancel()
+	if inNVRAM(s.Path) {
+		return a.finishNVRAM(ctx, s, done, failure)
+	}
+	what, err := a.removePartial(ctx, s)
+	if err != nil {
+		a.log().Info("look after a failed copy", "device", a.plan.Request.Device, "file", s.Path, "err", err)
+		what = s.Path + " may be on the device with wrong content, which could not be checked: see `dir " + s.Path + "`, and delete it by hand"
+	}
+	return done, also(failure, what)
+}
+
+// finishNVRAM proves a file in nvram: whose copy failed, or else sends it once
+// more. It types no further copy where the device asked something dangerous.
+func (a application) finishNVRAM(ctx context.Context, s api.PlanStep, done outcome, failure error) (outcome, error) {
+	err := a.line.renew(ctx)
+	if err == nil {
+		var proved outcome
+		if proved, err = a.prove(ctx, s, done, nil); err == nil {
+			return proved, nil
+		}
+	}
+	if asked := cause.Of(failure); asked == cause.UnsafePrompt || asked == cause.PromptUnrecognised {
+		return done, also(failure, s.Path+" was not sent again")
+	}
+	switch cause.Of(err) {
+	case cause.SourceMissing:
+		return done, also(failure, "nothing of "+s.Path+" is left on the device")
+	case cause.DigestMismatch, cause.SizeMismatch:
+		s.Overwrite = true // the vault has what the plan replaces
+		if done, _, err = a.send(ctx, s, done); err == nil {
+			return done, nil
+		}
+	}
+	a.log().Info("look after a failed copy", "device", a.plan.Request.Device, "file", s.Path, "err", err)
+	return done, also(failure, s.Path+" may be incomplete: `write memory` on the device writes the running-config there")
+}
+
+// also adds to an error what is on the device now.
+func also(failure error, what string) error {
+	return &cause.Error{Cause: cause.Of(failure), Seen: failure.Error() + "; " + what, Fix: cause.FixOf(failure)}
 }
 
 // fits refuses a copy for which there is no room, as the device said after the
@@ -177,35 +226,11 @@ func (a application) readBack(ctx context.Context, s api.PlanStep) (sha256 strin
 	return f.SHA256, nil
 }
 
-// cleanUp removes what a failed copy left under a name where nothing was
-// before, or says that it is there. It does so also when the user broke off.
-// A file that the device never asked us for is not ours.
-func (a application) cleanUp(ctx context.Context, s api.PlanStep, ticket *spool.Ticket, failure error) error {
-	if !ticket.Evidence().Requested {
-		return failure
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
-	defer cancel()
-	failure = errors.Join(failure, ticket.Close()) // the device gets no more of it
-	what, err := a.removePartial(ctx, s)
-	if err != nil {
-		a.log().Info("look after a failed copy", "device", a.plan.Request.Device, "file", s.Path, "err", err)
-		what = s.Path + " may be on the device with wrong content, which could not be checked: see `dir " + s.Path + "`, and delete it by hand"
-		if inNVRAM(s.Path) {
-			what = s.Path + " may be incomplete: `write memory` on the device writes the running-config there"
-		}
-	}
-	return &cause.Error{Cause: cause.Of(failure), Seen: failure.Error() + "; " + what, Fix: cause.FixOf(failure)}
-}
-
 // removePartial deletes the file that a failed copy left, over a new line: the
 // old one may be in the middle of anything.
 func (a application) removePartial(ctx context.Context, s api.PlanStep) (what string, err error) {
 	if err := a.line.renew(ctx); err != nil {
 		return "", err
-	}
-	if inNVRAM(s.Path) {
-		return "", errors.New("in nvram: nothing is deleted")
 	}
 	p := flash.ParsePath(s.Path)
 	listings, err := a.line.List(ctx, p.FS)

@@ -203,7 +203,10 @@ func (w *world) prepare() {
 		b.lose(w.lost)
 	}
 	if data, there := b.sw.File(image); there && w.chance(2) || slices.Contains(w.options.Boots, flashOf(image)+"/old.bin") {
-		b.write(flashOf(image)+"/old.bin", "\x7fELF"+string(data[:min(len(data), 2000)]))
+		err := b.sw.Write(flashOf(image)+"/old.bin", append([]byte("\x7fELF"), data[:min(len(data), 2000)]...))
+		if err != nil && w.options.FlashSize == 0 { // else the flash is full
+			b.t.Fatal(err)
+		}
 	}
 	if w.chance(3) {
 		b.lose(image)

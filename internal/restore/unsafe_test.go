@@ -1,6 +1,7 @@
 package restore_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -151,33 +152,43 @@ func TestStartupReplaced(t *testing.T) {
 }
 
 // TestDamagedStartup has the startup-config arrive damaged: a copy has replaced the
-// old one, so that it is sent once more.
+// old one, so that it is sent once more, also when the user breaks off.
 func TestDamagedStartup(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
 	first := newBench(t, "isr2900", api.PolicyRebuild)
-	damaged := func(times int, check func(t *testing.T, r api.RestoreResult, whole bool)) func(*testing.T) {
+	damaged := func(times int, check func(t *testing.T, r api.RestoreResult, whole bool), broken bool) func(*testing.T) {
 		return func(t *testing.T) {
 			b := first.another(t, "isr2900", iossim.Faults{})
 			wanted := b.text("nvram:startup-config")
 			b.lose("nvram:startup-config")
+			p := b.plan(api.Restore{}, "startup-config")
 			b.sw.Arm(iossim.Faults{FlipBit: iossim.Times(times)})
-			r := b.restore(api.Restore{}, "startup-config")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			typed := func(c string) bool { return strings.HasPrefix(c, "copy tftp") }
+			r := b.runner().Apply(ctx, b.device, b.snapshot, p, func(e api.Event) {
+				if broken && e.Step == api.StepVerify && slices.ContainsFunc(b.sw.Commands(), typed) {
+					cancel()
+				}
+			})
 			check(t, r, b.text("nvram:startup-config") == wanted)
 		}
 	}
+	repaired := func(t *testing.T, r api.RestoreResult, whole bool) {
+		wantResult(t, r, api.StatusOK, "")
+		if !whole {
+			t.Error("it is damaged")
+		}
+	}
 	cases(t, map[string]func(*testing.T){
-		"once": damaged(1, func(t *testing.T, r api.RestoreResult, whole bool) {
-			wantResult(t, r, api.StatusOK, "")
-			if !whole {
-				t.Error("it is damaged")
-			}
-		}),
+		"once":                damaged(1, repaired, false),
+		"the user breaks off": damaged(1, repaired, true),
 		"twice": damaged(2, func(t *testing.T, r api.RestoreResult, _ bool) {
 			wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
 			if !strings.Contains(r.Message, "may be incomplete") {
 				t.Error(r.Message)
 			}
-		}),
+		}, false),
 	})
 }
 
