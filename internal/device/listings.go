@@ -126,6 +126,7 @@ func (d *Device) fileSystems(ctx context.Context) (chosen []fileSystem, table []
 	case err != nil: // report the row that cannot be read, and list the others
 		d.skip("show file systems", err)
 	}
+	table = ios.JoinStandby(table)
 	return choose(table, d.image), table, nil
 }
 

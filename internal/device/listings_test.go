@@ -66,6 +66,24 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestFilesOfAPair lists the flash of the other switch of a StackWise Virtual pair
+// once, although the table has it twice. The rows are those of a real pair.
+func TestFilesOfAPair(t *testing.T) {
+	d, f := on(map[string]string{
+		"show file systems": "*  11250098176    3785482240      disk     rw   bootflash: flash:\n   11250171904    2152726528      disk     rw   bootflash-1:\n" +
+			"    1651507200     159383552      disk     rw   crashinfo-1:\n   11250098176    2152091648      disk     rw   stby-bootflash:\n",
+		"dir /recursive bootflash:":   list("bootflash:/", "packages.conf"),
+		"dir /recursive bootflash-1:": list("bootflash-1:/", "packages.conf"),
+	})
+	got, err := d.Files(t.Context())
+	if err != nil || !slices.Equal(paths(got), []string{"bootflash:/", "bootflash-1:/"}) || !slices.Equal(got[0].Table[1].Prefixes, []string{"bootflash-1:", "stby-bootflash:"}) {
+		t.Errorf("listings %q, %v; table %+v", paths(got), err, got)
+	}
+	if want := []string{"show file systems", "dir /recursive bootflash:", "dir /recursive bootflash-1:"}; !slices.Equal(f.typed, want) {
+		t.Errorf("typed %q", f.typed)
+	}
+}
+
 // TestFilesWithAnUnreadableRow keeps a listing with a line that cannot be read,
 // also of the file system with the running image.
 func TestFilesWithAnUnreadableRow(t *testing.T) {

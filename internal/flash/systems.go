@@ -196,12 +196,14 @@ func (s Systems) Apart(a, b string) bool {
 
 var (
 	otherUnit   = lazyregexp.New(`^(?:stby-|slave)`)
-	flashMember = lazyregexp.New(`^flash-?([1-9]\d?):$`)
+	flashMember = lazyregexp.New(`^flash([1-9]\d?):$`)
+	numbered    = lazyregexp.New(`^([a-z]+\d?)-([1-9]\d?)(?:-(\d))?:$`)
 )
 
 // split parts a name into the name that the unit itself uses, and the unit, as
-// show boot calls it: flash2: and flash-2: are flash: of "switch 2",
-// stby-bootflash: and slavebootflash: are bootflash: of "standby". The unit is
+// show boot calls it: flash2: and flash-2: are flash: of "switch 2", bootflash-2:
+// is bootflash: of "switch 2", stby-bootflash: and slavebootflash: are bootflash:
+// of "standby". bootflash-1-1: is that of supervisor R1 in chassis 1. The unit is
 // empty where the name has none. Beside flash0:, flash1: is a slot of a router.
 func (s Systems) split(fs string) (own, unit string) {
 	if rest := otherUnit.ReplaceAllString(fs, ""); rest != fs && rest != ":" {
@@ -210,6 +212,13 @@ func (s Systems) split(fs string) (own, unit string) {
 	}
 	if m := flashMember.FindStringSubmatch(fs); m != nil && s.exact("flash0:") < 0 {
 		return "flash:", "switch " + m[1]
+	}
+	if m := numbered.FindStringSubmatch(fs); m != nil {
+		unit = "switch " + m[2]
+		if m[3] != "" {
+			unit += " R" + m[3]
+		}
+		return m[1] + ":", unit
 	}
 	return fs, ""
 }

@@ -26,7 +26,7 @@ func table(t testing.TB, rows ...string) []ios.FileSystem {
 	if err != nil || len(systems) != len(rows) {
 		t.Fatalf("%d file systems, %v:\n%s", len(systems), err, text)
 	}
-	return systems
+	return ios.JoinStandby(systems)
 }
 
 // device is the file systems of one device: the rows of its table and the
@@ -65,6 +65,9 @@ var (
 	c9300Stack   = device{rows: []string{"flash: bootflash: flash-1:", "flash-2: stby-flash:", "flash-3:"}, listed: []string{"flash:", "flash-2:", "flash-3:"}}
 	c9300Old     = device{rows: []string{"flash:", "crashinfo:", "usbflash0:"}, listed: []string{"flash:"}}
 	c9400        = device{rows: []string{"bootflash: flash:", "stby-bootflash:", "stby-crashinfo:"}, listed: []string{"bootflash:", "stby-bootflash:"}}
+	c9407R       = device{rows: []string{"bootflash: flash:", "bootflash-1-1:", "stby-bootflash:", "stby-crashinfo:"}, listed: []string{"bootflash:", "bootflash-1-1:"}}
+	c9500SVL     = device{rows: []string{"bootflash: flash:", "bootflash-1:", "disk0:", "disk0-1:", "stby-bootflash:", "stby-disk0:"}, listed: []string{"bootflash:", "bootflash-1:", "disk0:", "disk0-1:"}}
+	c9606RQuad   = device{rows: []string{"bootflash: flash:", "bootflash-1-1:", "bootflash-2-0:", "stby-bootflash:"}, listed: []string{"bootflash:", "bootflash-1-1:", "bootflash-2-0:", "stby-bootflash:"}}
 	isr4300      = device{rows: []string{"bootflash: flash:", "usb0:"}, listed: []string{"bootflash:"}}
 	isr2900      = device{rows: []string{"flash0: flash:#", "flash1:", "usbflash0:"}, listed: []string{"flash0:", "flash1:"}}
 	csr1000v     = device{rows: []string{"bootflash:"}, listed: []string{"bootflash:"}}
@@ -105,6 +108,12 @@ func TestNamesOfFileSystems(t *testing.T) {
 		{"the other supervisor's", c9400, "bootflash:", "stby-bootflash:", false},
 		{"the other supervisor's", c4500, "bootflash:", "slavebootflash:", false},
 		{"the other supervisor's", c6500, "disk0:", "slavedisk0:", false},
+		{"the other switch's, in two rows", c9500SVL, "bootflash-1:", "stby-bootflash:", true},
+		{"the other switch's, in two rows", c9500SVL, "disk0-1:", "stby-disk0:", true},
+		{"the other supervisor's, in two rows", c9407R, "bootflash-1-1:", "stby-bootflash:", true},
+		{"the other switch's", c9500SVL, "bootflash:", "bootflash-1:", false},
+		{"the other switch's", c9500SVL, "disk0-1:", "bootflash-1:", false},
+		{"one of several other supervisors'", c9606RQuad, "bootflash-1-1:", "stby-bootflash:", false},
 		{"another member's", c3750Stack, "flash:", "flash2:", false},
 		{"another member's", c9300Stack, "bootflash:", "flash-2:", false},
 		{"two other members'", c9300Stack, "flash-2:", "flash-3:", false},
@@ -224,6 +233,11 @@ func TestUnitsOfFileSystems(t *testing.T) {
 		{c9300Stack, "stby-bootflash:", "switch 2, standby", "flash:", "flash:, flash-3:"},
 		{c9400, "flash:", "", "bootflash:", "stby-bootflash:"},
 		{c9400, "stby-bootflash:", "standby", "bootflash:", "bootflash:"},
+		{c9500SVL, "bootflash-1:", "switch 1, standby", "bootflash:", "bootflash:"},
+		{c9500SVL, "stby-disk0:", "switch 1, standby", "disk0:", "disk0:"},
+		{c9500SVL, "flash:", "", "bootflash:", "bootflash-1:"},
+		{c9407R, "stby-bootflash:", "switch 1 R1, standby", "bootflash:", "bootflash:"},
+		{c9606RQuad, "bootflash-2-0:", "switch 2 R0", "bootflash:", "bootflash:, bootflash-1-1:, stby-bootflash:"},
 		{c4500, "slavebootflash:", "standby", "bootflash:", "bootflash:"},
 		{c6500, "disk0:", "", "disk0:", "slavedisk0:"},
 		{c6500, "disk1:", "", "disk1:", ""},
@@ -274,6 +288,8 @@ func TestOnUnit(t *testing.T) {
 		{c9300Stack, "standby", "bootflash:", "flash-2:"},
 		{c9300Stack, "switch 3", "bootflash:", "flash-3:"},
 		{c9300Stack, "switch 2", "flash-3:", "flash-3:"}, // its own name says which
+		{c9500SVL, "standby", "flash:", "bootflash-1:"},
+		{c9500SVL, "standby", "disk0:", "disk0-1:"},
 		{c6500, "standby", "disk0:", "slavedisk0:"},
 		{c6500, "standby", "sup-bootdisk:", "slavesup-bootdisk:"},
 		{c6500, "standby", "disk1:", ""},

@@ -2,6 +2,7 @@ package ios
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,34 @@ var prefix = lazyregexp.New(`[^\s:#]+:?`)
 
 // prefixes splits the last column.
 func prefixes(column string) []string { return prefix.FindAllString(column, -1) }
+
+// bootflash-1: and bootflash-1-1:, by the switch or by the chassis and supervisor.
+var numbered = lazyregexp.New(`^(.+?)(?:-\d+){1,2}:$`)
+
+// JoinStandby returns the table with the flash of another unit in one row. Some
+// Catalyst 9000s print it in two: a pair of 9500s (StackWise Virtual) as
+// bootflash-1: and stby-bootflash:, a chassis with two supervisors as
+// bootflash-1-1: and stby-bootflash:. With several other units it is not certain
+// which one is the standby, and the rows stay.
+func JoinStandby(table []FileSystem) []FileSystem {
+	joined := slices.Clone(table)
+	for _, row := range table {
+		own, standby := strings.CutPrefix(row.Prefixes[0], "stby-")
+		if !standby || len(row.Prefixes) > 1 {
+			continue
+		}
+		other := func(r FileSystem) bool {
+			return !slices.Contains(r.Prefixes, own) && slices.ContainsFunc(r.Prefixes, func(name string) bool { return first(numbered, name)+":" == own })
+		}
+		i := slices.IndexFunc(joined, other)
+		if i < 0 || slices.ContainsFunc(joined[i+1:], other) {
+			continue
+		}
+		joined[i].Prefixes = append(slices.Clone(joined[i].Prefixes), row.Prefixes[0])
+		joined = slices.DeleteFunc(joined, func(r FileSystem) bool { return r.Prefixes[0] == row.Prefixes[0] })
+	}
+	return joined
+}
 
 // numberOr returns text as a number, or missing if it is none.
 func numberOr(text string, missing int64) int64 {

@@ -50,7 +50,7 @@ func newBoot(p *profile, o Options) boot {
 		b.lines[i] = strings.TrimSpace(p.BootWord + " " + line)
 	}
 	for i := range 1 + len(p.Members) {
-		u := unit{boots: boots, manual: o.ManualBoot == i+1, register: p.Register, next: p.Register}
+		u := unit{boots: boots, manual: o.ManualBoot == i+1 && p.can(showBoot), register: p.Register, next: p.Register}
 		if i > 0 && p.Members[i-1].Boots != nil {
 			u.boots = p.Members[i-1].Boots
 		}

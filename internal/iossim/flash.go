@@ -32,6 +32,7 @@ const (
 type fileSystem struct {
 	prefix  string   // flash:
 	aliases []string // bootflash: flash-1:
+	ownRows []string // further names, each in a row of its own
 	mark    string   // "#" behind the last prefix, as older software marks a boot device
 	kind    string   // flash, disk, nvram, network, opaque
 	flags   string   // rw, ro, wo
@@ -41,7 +42,7 @@ type fileSystem struct {
 }
 
 func (fs *fileSystem) named(prefix string) bool {
-	return strings.EqualFold(fs.prefix, prefix) || slices.ContainsFunc(fs.aliases, func(a string) bool {
+	return strings.EqualFold(fs.prefix, prefix) || slices.ContainsFunc(slices.Concat(fs.aliases, fs.ownRows), func(a string) bool {
 		return strings.EqualFold(a, prefix)
 	})
 }

@@ -62,7 +62,7 @@ type Options struct {
 	RegisterUnit   int               // the unit with these registers, 1 the one that answers; 0: every unit. A switch whose show boot has no register of its other units has one for all
 	InsecureMode   bool              // "system mode insecure", on a switch that refuses TFTP without it
 	IgnoreStartup  bool              // "system ignore startupconfig", on a switch whose loader has variables in place of the config-register
-	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none
+	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none. A device with show bootvar has no such setting
 	Boots          []string          // BOOT, in order; nil: the profile's
 	FilePrompt     string            // "quiet" or "noisy": a line "file prompt" of the running-config; quiet asks nothing at all
 	Texts          map[string]string // replace texts of the profile: "show_version"

@@ -146,18 +146,23 @@ func fullDate(date string) string {
 
 // fileSystemsText returns the output of show file systems.
 func (s *Switch) fileSystemsText() string {
-	var b strings.Builder
-	b.WriteString("File Systems:\n\n" + s.profile.FSHeading + "\n")
+	out, more := "File Systems:\n\n"+s.profile.FSHeading+"\n", ""
 	for _, fs := range s.flash.systems {
-		star, total, free := " ", "-", "-"
-		if fs.total > 0 {
-			total, free = fmt.Sprint(fs.total), fmt.Sprint(s.flash.free(fs))
+		out += s.fileSystemRow(fs, strings.Join(append([]string{fs.prefix}, fs.aliases...), " ")+fs.mark)
+		for _, name := range fs.ownRows {
+			more += s.fileSystemRow(fs, name)
 		}
-		if fs.named(s.flash.home) {
-			star = "*"
-		}
-		prefixes := strings.Join(append([]string{fs.prefix}, fs.aliases...), " ")
-		fmt.Fprintf(&b, s.profile.FSFormat, star, total, free, fs.kind, fs.flags, prefixes+fs.mark)
 	}
-	return b.String()
+	return out + more
+}
+
+func (s *Switch) fileSystemRow(fs *fileSystem, names string) string {
+	star, total, free := " ", "-", "-"
+	if fs.total > 0 {
+		total, free = fmt.Sprint(fs.total), fmt.Sprint(s.flash.free(fs))
+	}
+	if fs.named(s.flash.home) {
+		star = "*"
+	}
+	return fmt.Sprintf(s.profile.FSFormat, star, total, free, fs.kind, fs.flags, names)
 }

@@ -110,6 +110,7 @@ type member struct {
 type systemSpec struct {
 	Prefix  string   `yaml:"prefix"`
 	Aliases []string `yaml:"aliases"`
+	OwnRows []string `yaml:"own-rows"`
 	Mark    string   `yaml:"mark"`
 	Kind    string   `yaml:"kind"`
 	Flags   string   `yaml:"flags"`
@@ -215,7 +216,7 @@ func (p *profile) systems() []*fileSystem {
 	var all []*fileSystem
 	for _, s := range slices.Concat(p.Systems, p.MoreSystems) {
 		all = append(all, &fileSystem{
-			prefix: s.Prefix, aliases: s.Aliases, mark: s.Mark, kind: s.Kind, flags: s.Flags, total: s.Total, unit: s.Unit, squeeze: s.Squeeze,
+			prefix: s.Prefix, aliases: s.Aliases, ownRows: s.OwnRows, mark: s.Mark, kind: s.Kind, flags: s.Flags, total: s.Total, unit: s.Unit, squeeze: s.Squeeze,
 		})
 	}
 	return all

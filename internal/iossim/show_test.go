@@ -23,6 +23,7 @@ func TestListings(t *testing.T) {
 3612672 bytes total (1784320 bytes free)
 `},
 		{"c3750-stack", "show file systems | include flash", "*     32514048      14211072     flash     rw   flash: flash1:\n      32514048      14211072     flash     rw   flash2:\n"},
+		{"c9500-svl", "show file systems | include bootflash", "*  11250098176   11250028544      disk     rw   bootflash: flash:\n   11250171904   11250106368      disk     rw   bootflash-2:\n   11250171904   11250106368      disk     rw   stby-bootflash:\n"},
 		{"c3750-stack", "dir flash2:config.text", `Directory of flash2:/config.text
 
     4  -rwx        3508   Nov 3 2023 09:11:47 +00:00  config.text

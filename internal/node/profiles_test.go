@@ -71,8 +71,8 @@ var shapes = map[string]shape{
 		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...), installed("flash-3:", "17.09.04a", stackPackages...))},
 	"c9300-active2": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
 		installed("flash:", "17.09.04a", stackPackages...), installed("flash-1:", "17.09.04a", stackPackages...))},
-	"c9500-svl": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
-		installed("flash:", "17.09.04a", stackPackages...), installed("flash-2:", "17.09.04a", stackPackages...))},
+	"c9500-svl": {image: "bootflash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
+		installed("bootflash:", "17.09.04a", stackPackages...), installed("bootflash-2:", "17.09.04a", stackPackages...))},
 	"c8200":    {image: "bootflash:/c8000be-universalk9.17.09.04a.SPA.bin", files: []string{"bootflash:/c8000be-universalk9.17.09.04a.SPA.bin"}},
 	"c9800-ha": {image: "bootflash:/packages.conf", notes: []string{installNote}, files: slices.Concat(wlcFiles("bootflash:"), wlcFiles("stby-bootflash:"))},
 	"ie3400": {image: "sdflash:/ie3x00-universalk9.17.09.05.SPA.bin", files: []string{"sdflash:/ie3x00-universalk9.17.09.05.SPA.bin", "flash:/vlan.dat"},

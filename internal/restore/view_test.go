@@ -34,6 +34,7 @@ func seen(image string, next []string, rows [][]string, paths ...string) view {
 func TestInUse(t *testing.T) {
 	disks := [][]string{{"disk0:"}, {"disk1:"}}
 	stack := [][]string{{"flash:", "bootflash:", "flash-1:"}, {"flash-2:", "stby-flash:"}, {"usbflash0:"}}
+	pair := [][]string{{"bootflash:", "flash:"}, {"bootflash-2:", "stby-bootflash:"}, {"disk0-2:", "stby-disk0:"}}
 	for name, c := range map[string]struct {
 		view  view
 		path  string
@@ -45,6 +46,8 @@ func TestInUse(t *testing.T) {
 		"what runs lies nobody knows":    {seen("harddisk:x", nil, disks, "disk0:/x"), "disk0:/x", true},
 		"by another name":                {seen("flash:x", nil, stack, "flash:/x"), "bootflash:/x", true},
 		"on another member":              {seen("flash:x", nil, stack, "flash:/x", "flash-2:/x"), "flash-2:/x", true},
+		"on the other switch of a pair":  {seen("bootflash:x", nil, pair, "bootflash:/x", "bootflash-2:/x"), "bootflash-2:/x", true},
+		"on the other one's disk":        {seen("bootflash:x", nil, pair, "bootflash:/x", "disk0-2:/x"), "disk0-2:/x", false},
 		"on a stick":                     {seen("flash:x", nil, stack, "flash:/x", "usbflash0:/x"), "usbflash0:/x", false},
 		"two names without a table":      {seen("flash:x", nil, nil, "flash:/x", "bootflash:/x"), "bootflash:/x", true},
 		"what boots next":                {seen("flash:x", []string{"bootflash:y.bin", "flash:z"}, stack, "flash:/x", "flash:/y.bin", "flash:/z"), "flash:/y.bin", true},
