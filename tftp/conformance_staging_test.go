@@ -137,6 +137,8 @@ func TestStaging(t *testing.T) {
 	t.Run("uploads of one file take turns", testTurns)
 	t.Run("not read while it is written", testNotReadMeanwhile)
 	t.Run("a failed upload is completed or replaced", testFailedInPlace)
+	t.Run("a file that was changed after a crash stays", testChangedAfterCrash)
+	t.Run("files with the same number on two file systems", testTwoFileSystems)
 	t.Run("other file systems", testOtherFileSystems)
 }
 
@@ -152,8 +154,8 @@ func testOtherFileSystems(t *testing.T) {
 				t.Errorf("lock: %v: %s: %v", lock, name, err)
 			}
 		}
-		if left := leftovers(t, filepath.Dir(p.Root.Name())); left != "" {
-			t.Errorf("lock: %v: left:%s", lock, left)
+		if left := leftovers(t, filepath.Dir(p.Root.Name()), ".flashwarden-"); left != nil {
+			t.Errorf("lock: %v: left: %q", lock, left)
 		}
 	}
 	for _, sync := range []error{syscall.EINVAL, syscall.EOPNOTSUPP, syscall.EIO} {
@@ -220,8 +222,8 @@ func wantInPlace(t *testing.T, top, file string) {
 	if err != nil || !os.SameFile(before, after) || after.Size() != 3 {
 		t.Errorf("before %v, after %v, %v", before, after, err)
 	}
-	if left := leftovers(t, top); left != "" {
-		t.Errorf("left:%s", left)
+	if left := leftovers(t, top, ".flashwarden-"); left != nil {
+		t.Errorf("left: %q", left)
 	}
 }
 
@@ -263,8 +265,8 @@ func testTurns(t *testing.T) {
 	if err != nil || len(got) == 0 || len(got) != 100_000+1000*int(got[0]-'a') || strings.Trim(string(got), string(got[:1])) != "" {
 		t.Errorf("%d bytes that are no single upload, %v", len(got), err)
 	}
-	if left := leftovers(t, top); left != "" {
-		t.Errorf("left:%s", left)
+	if left := leftovers(t, top, ".flashwarden-"); left != nil {
+		t.Errorf("left: %q", left)
 	}
 }
 
@@ -289,10 +291,13 @@ func testFailedInPlace(t *testing.T) {
 			if err := store(p.Dir, "in-place", "the failed upload"); !errors.Is(err, syscall.EIO) {
 				t.Fatalf("%s: error %v", op, err)
 			}
-			if err := read(p.Dir, "in-place"); err == nil {
-				t.Errorf("%s: a half-written file is served", op)
-			}
 			want := "the failed upload"
+			if op == "truncate" { // the first change: nothing was written
+				want = "the old content"
+			}
+			if err := read(p.Dir, "in-place"); (err == nil) != (op == "truncate") {
+				t.Errorf("%s: read while half written: %v", op, err)
+			}
 			if next != "" {
 				if want = next; store(p.Dir, "in-place", next) != nil {
 					t.Errorf("%s: the next upload failed", op)
@@ -305,10 +310,101 @@ func testFailedInPlace(t *testing.T) {
 			if err != nil || string(got) != want || read(p.Dir, "in-place") != nil {
 				t.Errorf("%s: the file has %q, want %q; %v", op, got, want, err)
 			}
-			if left := leftovers(t, filepath.Dir(p.Root.Name())); left != "" {
-				t.Errorf("%s: left:%s", op, left)
+			if left := leftovers(t, filepath.Dir(p.Root.Name()), ".flashwarden-"); left != nil {
+				t.Errorf("%s: left: %q", op, left)
 			}
 		}
+	}
+}
+
+// testChangedAfterCrash has a complete upload that a crash has interrupted while it was
+// written into the file. Only a file that holds a part of it and nothing else is
+// completed. Every other one was changed by somebody: it stays, and so does the upload.
+func testChangedAfterCrash(t *testing.T) {
+	const upload = "the interrupted upload\n"
+	for _, c := range []struct {
+		now       string
+		completed bool
+	}{
+		{upload[:9], true},
+		{"", true},
+		{upload, true},
+		{"the \x00\x00\x00\x00\x00rupted\x00\x00\x00", true},
+		{"another content", false},
+		{upload + "and a line by hand\n", false},
+		{upload[:9] + "?", false},
+		{"absent", false},
+	} {
+		top := stagingDir(t)
+		f := filepath.Join(top, "root/f")
+		err := os.WriteFile(filepath.Join(top, "staging/.flashwarden-complete-1-2"), []byte("f\n"+upload), 0o600)
+		if c.now != "absent" {
+			err = errors.Join(err, os.WriteFile(f, []byte(c.now), 0o666))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := dirIn(t, top)
+		err = d.Sweep()
+		got, readErr := os.ReadFile(f)
+		kept := leftovers(t, top, ".flashwarden-")
+		switch {
+		case c.completed:
+			if err != nil || kept != nil || string(got) != upload {
+				t.Errorf("%q became %q, left %q, %v", c.now, got, kept, err)
+			}
+			continue
+		case c.now != "absent" && string(got) != c.now, c.now == "absent" && !errors.Is(readErr, fs.ErrNotExist):
+			t.Errorf("%q became %q", c.now, got)
+		case len(kept) != 1 || err == nil || !strings.Contains(err.Error(), "kept as "+kept[0]):
+			t.Errorf("%q: left %q, %v", c.now, kept, err)
+			continue
+		}
+		if aside, err := os.ReadFile(kept[0]); string(aside) != "f\n"+upload {
+			t.Errorf("%q: kept %q, %v", c.now, aside, err)
+		}
+		if err := d.Sweep(); err != nil { // reported once
+			t.Errorf("%q: %v", c.now, err)
+		}
+	}
+}
+
+// testTwoFileSystems writes into a file and reads one with the same inode number on
+// another file system.
+func testTwoFileSystems(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mount needs root")
+	}
+	p := newPowerDir(t, "", "")
+	var inodes []uint64
+	for _, name := range []string{"a", "b"} {
+		dir := filepath.Join(p.Root.Name(), name)
+		if err := errors.Join(os.Mkdir(dir, 0o755), unix.Mount("none", dir, "tmpfs", 0, "")); err != nil {
+			t.Skipf("no tmpfs here: %v", err)
+		}
+		t.Cleanup(func() {
+			if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+				t.Error(err)
+			}
+		})
+		f := filepath.Join(dir, "f")
+		var s unix.Stat_t
+		if err := errors.Join(os.WriteFile(f, []byte("old"), 0o644), os.Link(f, f+"2"), unix.Stat(f, &s)); err != nil {
+			t.Fatal(err)
+		}
+		inodes = append(inodes, s.Ino)
+	}
+	if inodes[0] != inodes[1] {
+		t.Skipf("this kernel numbers the inodes %d and %d", inodes[0], inodes[1])
+	}
+	p.disk.Fault(func(op, path string) error {
+		if op == "write" && strings.HasSuffix(path, "/a/f") {
+			return read(p.Dir, "b/f")
+		}
+		return nil
+	})
+	if err := store(p.Dir, "a/f", "new"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -39,7 +39,8 @@ type Dir struct {
 	// Staging is a directory for the uploads that Dir must write into the existing
 	// file. It belongs to this Dir alone and only its user may write in it. An
 	// upload is stored there first. If a crash interrupts the writing, the next
-	// Sweep completes it; until then OpenRead refuses the file. If Staging is nil,
+	// Sweep completes it, unless somebody has changed the file meanwhile; until then
+	// OpenRead refuses the file. If Staging is nil,
 	// Dir replaces files as well as it can and refuses those whose directory
 	// permits no new files.
 	Staging *os.Root

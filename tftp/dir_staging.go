@@ -4,11 +4,13 @@ package tftp
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"regexp"
 	"syscall"
 
@@ -16,19 +18,28 @@ import (
 )
 
 // An upload in Staging is one file: the name of its target, a newline, then the
-// content. When it is complete and synced, it gets a second name, with the inode
-// number of the target. From then on it replaces the target, after a crash too.
-// It loses this name when the target is synced.
+// content. When it is complete and synced, it gets a second name, with the device
+// and inode numbers of the target. From then on it replaces the target: it empties
+// the target and writes the content. It loses this name when the target is synced.
+//
+// A crash in between leaves a target that holds a part of the upload and nothing
+// else, because the emptying is synced before the first write. Sweep completes such a
+// target. If the target is anything else, somebody has changed it, or the crash came
+// before the emptying: Sweep touches nothing and keeps the upload aside.
 //
 // Two uploads for one target take turns: the one with the second name holds a
 // lock on its file.
 
 // completeName matches the names of complete uploads in Staging.
-var completeName = regexp.MustCompile(`^\.flashwarden-complete-[0-9]+$`)
+var completeName = regexp.MustCompile(`^\.flashwarden-complete-[0-9]+(-[0-9]+)?$`)
+
+// keptPrefix begins the names of complete uploads that Sweep keeps aside.
+const keptPrefix = ".flashwarden-kept-"
 
 // completeFor returns the name of the complete upload for a target.
 func completeFor(target fs.FileInfo) string {
-	return fmt.Sprintf(".flashwarden-complete-%d", target.Sys().(*syscall.Stat_t).Ino)
+	s := target.Sys().(*syscall.Stat_t)
+	return fmt.Sprintf(".flashwarden-complete-%d-%d", s.Dev, s.Ino)
 }
 
 // beingReplaced reports whether a complete upload is still being written into the
@@ -75,6 +86,9 @@ func (w *dirWriter) writeInPlace() error {
 	if err := syncDir(w.disk, complete); err != nil {
 		return errors.Join(err, w.disk.Remove(complete))
 	}
+	if err := target.Truncate(0); err != nil { // nothing has changed
+		return errors.Join(inPlace(err), w.disk.Remove(complete))
+	}
 	return replaceContent(w.disk, complete, w.file, w.header, target)
 }
 
@@ -116,29 +130,39 @@ func claim(d disk, temp, complete string) error {
 	}
 }
 
-// replaceContent replaces the content of target with that of the upload after its
-// header, and then removes the upload's name. That must be on stable storage
-// before the peer gets its last ACK: otherwise a crash could bring this content
-// back after a later upload.
+// replaceContent fills an emptied target with the content of the upload after its
+// header, and then removes the upload's name. That must be on stable storage before
+// the peer gets its last ACK: otherwise a crash could bring this content back after
+// a later upload.
 func replaceContent(d disk, name string, upload diskFile, header int64, target diskFile) error {
-	info, err := upload.Stat()
+	if err := target.Sync(); err != nil { // no old byte may survive among the new ones
+		return inPlace(err)
+	}
+	content, err := section(upload, header)
 	if err != nil {
 		return err
 	}
-	size := info.Size() - header
-	if _, err := io.Copy(target, io.NewSectionReader(upload, header, size)); err != nil {
-		return fmt.Errorf("write into the existing file: %w", err)
-	}
-	if err := target.Truncate(size); err != nil {
-		return fmt.Errorf("write into the existing file: %w", err)
+	if _, err := io.Copy(target, content); err != nil {
+		return inPlace(err)
 	}
 	if err := target.Sync(); err != nil {
-		return fmt.Errorf("write into the existing file: %w", err)
+		return inPlace(err)
 	}
 	if err := d.Remove(name); err != nil {
 		return err
 	}
 	return syncDir(d, name)
+}
+
+func inPlace(err error) error { return fmt.Errorf("write into the existing file: %w", err) }
+
+// section returns the content of a file from an offset on.
+func section(f diskFile, from int64) (*io.SectionReader, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(f, from, info.Size()-from), nil
 }
 
 // recover completes the uploads in Staging that a crash interrupted while they
@@ -184,16 +208,66 @@ func (d *Dir) recoverOne(staging disk, name string) error {
 }
 
 func (d *Dir) recoverInto(staging disk, name string, upload diskFile, target string) error {
-	f, err := d.disk(d.Root).OpenFile(target, os.O_WRONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) { // no file to complete
-		return errors.Join(staging.Remove(name), syncDir(staging, name))
+	f, err := d.disk(d.Root).OpenFile(target, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.keepAside(staging, name)
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, errors.New("not a file"))
+	header := int64(len(target) + 1)
+	part, err := isPart(f, upload, header)
+	if err != nil {
+		return err
 	}
-	return replaceContent(staging, name, upload, int64(len(target)+1), f)
+	if !part {
+		return d.keepAside(staging, name)
+	}
+	if err := f.Truncate(0); err != nil {
+		return inPlace(err)
+	}
+	return replaceContent(staging, name, upload, header, f)
+}
+
+// isPart reports whether a file holds nothing but a part of the upload after its
+// header: it is not longer, and each byte is that of the upload, or zero as in blocks
+// that were not written yet.
+func isPart(file, upload diskFile, header int64) (bool, error) {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return false, err
+	}
+	want, err := section(upload, header)
+	if err != nil || info.Size() > want.Size() {
+		return false, err
+	}
+	has := io.NewSectionReader(file, 0, info.Size())
+	a, b := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err := readFull(has, a)
+		if n == 0 || err != nil {
+			return err == nil, err
+		}
+		if _, err := io.ReadFull(want, b[:n]); err != nil {
+			return false, err
+		}
+		for i, have := range a[:n] {
+			if have != b[i] && have != 0 {
+				return false, nil
+			}
+		}
+	}
+}
+
+// keepAside renames a complete upload that must not be written into its target, so
+// that the target is served again. It always returns an error, which has the new name. The
+// directory is not synced: if a crash brings the old name back, the next Sweep decides
+// again.
+func (d *Dir) keepAside(staging disk, name string) error {
+	kept := keptPrefix + rand.Text()
+	if err := staging.Rename(name, kept); err != nil {
+		return err
+	}
+	return fmt.Errorf("the file stays as it is, because it was changed, or the writing had not begun; the upload is kept as %s, after a line with its name", path.Join(d.Staging.Name(), kept))
 }

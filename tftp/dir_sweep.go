@@ -23,9 +23,10 @@ var tempName = regexp.MustCompile(`^\.flashwarden-upload-[A-Z2-7]{26}$`)
 // newTemp returns a name for an incomplete upload in directory dir.
 func newTemp(dir string) string { return path.Join(dir, tempPrefix+rand.Text()) }
 
-// Sweep completes and removes what a crash left of uploads. It writes to their
-// place the uploads in Staging that were complete, and removes the temporary files
-// of all others. It touches only regular files of this process's user that have
+// Sweep completes and removes what a crash left of uploads. It completes existing
+// files that hold nothing but a part of a complete upload in Staging. If the file is
+// anything else, it keeps the upload aside in Staging and returns an error with its
+// name. It removes the temporary files of all other uploads. It touches only regular files of this process's user that have
 // the names of temporary files, and no file of a running process. It goes on
 // after an error and returns all errors; the Dir can serve in any case.
 func (d *Dir) Sweep() error {

@@ -5,7 +5,6 @@ package tftp_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,7 +55,8 @@ type powerDir struct {
 
 // newPowerDir serves top/root with the staging directory top/staging. The file
 // in-place has two links, so that Dir writes into it. If crashed is not empty, it
-// is the content of an upload of the file that a crash has interrupted.
+// is the content of an upload that a crash has interrupted when half of it was written
+// into the file.
 func newPowerDir(t *testing.T, file, crashed string) *powerDir {
 	t.Helper()
 	top := t.TempDir()
@@ -74,8 +74,12 @@ func newPowerDir(t *testing.T, file, crashed string) *powerDir {
 		t.Fatal(err)
 	}
 	if crashed != "" {
-		complete := filepath.Join(top, "staging/.flashwarden-complete-1")
-		if err := os.WriteFile(complete, []byte(file+"\n"+crashed), 0o600); err != nil {
+		complete := filepath.Join(top, "staging/.flashwarden-complete-1-1")
+		err := os.WriteFile(complete, []byte(file+"\n"+crashed), 0o600)
+		if file == "in-place" {
+			err = errors.Join(err, os.WriteFile(filepath.Join(top, "root", file), []byte(crashed[:len(crashed)/2]), 0o644))
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,6 +153,15 @@ func swept(content string) step {
 	}}
 }
 
+// keptAside begins like swept, but the file of the upload has gone.
+func keptAside(content string) step {
+	return step{content, func(t *testing.T, p *powerDir, name, content string) {
+		if err := p.Sweep(); err == nil || !strings.Contains(err.Error(), "the upload is kept as") {
+			t.Fatal(err)
+		}
+	}}
+}
+
 // TestPowerCut cuts the power at every step of changes of one file, and in many
 // ways. After the restart the file has one whole content: at least as new as that
 // of the last upload whose last ACK was sent.
@@ -160,10 +173,10 @@ func TestPowerCut(t *testing.T) {
 	}{
 		"new file":              {"new", "absent", "", []step{uploaded("short"), uploaded("the longest content of all three")}},
 		"existing file":         {"replaced", "the old content", "", []step{uploaded("short"), uploaded("the longest content of all three")}},
-		"in place":              {"in-place", "the old content", "", []step{uploaded("short"), uploaded("the longest content of all three")}},
+		"in place":              {"in-place", "the old content", "", []step{uploaded("short"), uploaded("the longest content of all"), uploaded("the longest")}},
 		"in place and replaced": {"in-place", "the old content", "", []step{uploaded("first"), unlinked("first"), uploaded("second")}},
 		"in place, recovered":   {"in-place", "recovered", "recovered", []step{swept("recovered"), uploaded("later")}},
-		"in place, then gone":   {"new", "absent", "stale", []step{swept("absent"), uploaded("later")}},
+		"in place, then gone":   {"new", "absent", "stale", []step{keptAside("absent"), uploaded("later")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +207,8 @@ func (p *powerDir) restart(t *testing.T, steps int, loss disktest.Loss, name str
 	d := dirIn(t, top)
 	defer d.Root.Close()
 	defer d.Staging.Close()
-	if err := d.Sweep(); err != nil {
+	err := d.Sweep()
+	if kept := leftovers(t, top, keptPrefix); err != nil && (len(kept) == 0 || !strings.Contains(err.Error(), "the upload is kept as "+kept[0])) {
 		t.Fatalf("power cut after %d steps, %+v: %v", steps, loss, err)
 	}
 	b, err := os.ReadFile(filepath.Join(top, "root", name))
@@ -205,18 +219,20 @@ func (p *powerDir) restart(t *testing.T, steps int, loss disktest.Loss, name str
 	if !strings.Contains("|"+strings.Join(want, "|")+"|", "|"+got+"|") {
 		t.Fatalf("power cut after %d steps, %+v: the file has %q, want one of %q", steps, loss, got, want)
 	}
-	if left := leftovers(t, top); left != "" {
-		t.Fatalf("power cut after %d steps, %+v: left:%s", steps, loss, left)
+	if all, kept := leftovers(t, top, ".flashwarden-"), leftovers(t, top, keptPrefix); len(all) > len(kept) {
+		t.Fatalf("power cut after %d steps, %+v: left: %q", steps, loss, all)
 	}
 }
 
-// leftovers lists the temporary files in a directory.
-func leftovers(t *testing.T, dir string) string {
+// keptPrefix begins the names of uploads that Sweep keeps aside.
+const keptPrefix = ".flashwarden-kept-"
+
+// leftovers lists the files in a directory whose names begin with a prefix.
+func leftovers(t *testing.T, dir, prefix string) (left []string) {
 	t.Helper()
-	var left string
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && strings.HasPrefix(e.Name(), ".flashwarden-") {
-			left += fmt.Sprintf(" %s", path)
+		if err == nil && strings.HasPrefix(e.Name(), prefix) {
+			left = append(left, path)
 		}
 		return err
 	})
