@@ -174,7 +174,7 @@ func TestPowerCut(t *testing.T) {
 		"new file":              {"new", "absent", "", []step{uploaded("short"), uploaded("the longest content of all three")}},
 		"existing file":         {"replaced", "the old content", "", []step{uploaded("short"), uploaded("the longest content of all three")}},
 		"in place":              {"in-place", "the old content", "", []step{uploaded("short"), uploaded("the longest content of all"), uploaded("the longest")}},
-		"in place and replaced": {"in-place", "the old content", "", []step{uploaded("first"), unlinked("first"), uploaded("second")}},
+		"in place and replaced": {"in-place", "the old content", "", []step{uploaded("first and more"), unlinked("first and more"), uploaded("first")}},
 		"in place, recovered":   {"in-place", "recovered", "recovered", []step{swept("recovered"), uploaded("later")}},
 		"in place, then gone":   {"new", "absent", "stale", []step{keptAside("absent"), uploaded("later")}},
 	} {
