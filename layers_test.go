@@ -50,12 +50,12 @@ var arrows = map[string][]string{
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
-	"internal/doctor":    {"api", "internal/cause", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
+	"internal/doctor":    {"api", "internal/cause", "internal/disk", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"internal/lazyregexp", "tftp"},
 	"internal/iossim":    {"tftp"},
 	"internal/netlab":    {"internal/testlevel"}, // a test kit
 	"internal/testlevel": {},                     // another
-	"internal/tftpd":     {"internal/listen", "tftp"},
+	"internal/tftpd":     {"internal/disk", "internal/listen", "tftp"},
 	"internal/logqueue":  {},
 	"internal/listen":    {"api", "internal/cause"},
 	"internal/terminal":  {"api"},

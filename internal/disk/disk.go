@@ -91,13 +91,33 @@ func (OS) EachEntry(name string, do func(fs.DirEntry) error) error {
 	}
 }
 
-// SyncDir brings the names in a directory to stable storage.
+// SyncDir brings the names in a directory to stable storage. Some file systems, such
+// as CIFS and some of FUSE, cannot do that for a directory. There the server of the
+// file system decides when it stores a name, and SyncDir returns nil. See Unsynced.
 func SyncDir(d FS, dir string) error {
+	err := fsyncDir(d, dir)
+	if cannotSync(err) {
+		return nil
+	}
+	return err
+}
+
+// Unsynced reports whether the file system of a directory cannot sync names: after a
+// power cut, a file that was just stored there may be missing.
+func Unsynced(dir string) bool { return cannotSync(fsyncDir(OS{}, dir)) }
+
+func fsyncDir(d FS, dir string) error {
 	f, err := d.OpenFile(dir, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// cannotSync reports whether an error of fsync(2) means that there is no fsync for
+// this file.
+func cannotSync(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EOPNOTSUPP)
 }
 
 // WriteFile writes a file so that after a crash it has the old content or the new

@@ -115,3 +115,23 @@ func TestPowerCutAfterMakingDirectories(t *testing.T) {
 		}
 	}
 }
+
+// TestWithoutFsyncOfDirectories has file systems that cannot sync a directory, and one
+// whose disk is broken.
+func TestWithoutFsyncOfDirectories(t *testing.T) {
+	for want, works := range map[error]bool{syscall.EINVAL: true, syscall.EOPNOTSUPP: true, syscall.EIO: false} {
+		d := disktest.Faults(func(op, _ string) error {
+			if op == "syncdir" {
+				return want
+			}
+			return nil
+		})
+		path := filepath.Join(t.TempDir(), "file")
+		if err := disk.WriteFile(d, path, []byte("content"), 0o600); works && err != nil || !works && !errors.Is(err, want) {
+			t.Errorf("%v: error %v", want, err)
+		}
+	}
+	if disk.Unsynced(t.TempDir()) || !disk.Unsynced("/proc") { // proc(5) has no fsync
+		t.Error("Unsynced does not know which file systems cannot sync")
+	}
+}

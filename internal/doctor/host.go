@@ -16,6 +16,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/disk"
 )
 
 // Directory is the state of the data directory.
@@ -28,6 +29,7 @@ type Directory struct {
 	Mode     fs.FileMode
 	Free     int64  // bytes
 	Inodes   int64  // free; -1: the file system does not count them
+	Unsynced bool   // the file system cannot sync the names in a directory
 	Split    bool   // spool and vault are on different file systems
 	InUse    string // who runs backups on it at the moment; empty: nobody
 }
@@ -52,6 +54,7 @@ func ReadDirectory(path string) Directory {
 			d.Inodes = int64(st.Ffree)
 		}
 	}
+	d.Unsynced = disk.Unsynced(path)
 	d.Split = differ(filepath.Join(path, "spool"), filepath.Join(path, "vault"))
 	d.InUse = lockHolder(filepath.Join(path, "lock"))
 	return d
@@ -124,6 +127,9 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 	}
 	if d.Mode.Perm()&0o077 != 0 {
 		r.Remark("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
+	}
+	if d.Unsynced {
+		r.Remark("the file system of %s cannot sync directories (fsync); after a power cut there, the newest files may be missing", d.Path)
 	}
 	if d.Split {
 		broken("spool and vault are on different file systems, so a received file cannot be moved in one step",

@@ -175,10 +175,11 @@ func TestCheckDirectory(t *testing.T) {
 		"read-only": {with(func(d *Directory) { d.Writable = unix.EACCES }), 0, want{cause.VaultError, "cannot be written: permission denied", "chmod u+rwx /srv/fw", ""}},
 		"two file systems": {with(func(d *Directory) { d.Split = true }), 0,
 			want{cause.VaultError, "different file systems", "findmnt --target /srv/fw/spool; findmnt --target /srv/fw/vault", ""}},
-		"open to others":  {with(func(d *Directory) { d.Mode = fs.ModeDir | 0o755 }), 0, want{note: "chmod 700 /srv/fw"}},
-		"open to a group": {with(func(d *Directory) { d.Mode = fs.ModeDir | 0o750 }), 0, want{note: "mode 750"}},
-		"full":            {with(func(d *Directory) { d.Free = leastSpace - 1 }), 0, want{cause.SpoolFull, "104 MB are free", "df -h /srv/fw", ""}},
-		"just enough":     {with(func(d *Directory) { d.Free = leastSpace }), 0, want{note: "are free for transfers"}},
+		"no fsync of directories": {with(func(d *Directory) { d.Unsynced = true }), 0, want{note: "cannot sync directories"}},
+		"open to others":          {with(func(d *Directory) { d.Mode = fs.ModeDir | 0o755 }), 0, want{note: "chmod 700 /srv/fw"}},
+		"open to a group":         {with(func(d *Directory) { d.Mode = fs.ModeDir | 0o750 }), 0, want{note: "mode 750"}},
+		"full":                    {with(func(d *Directory) { d.Free = leastSpace - 1 }), 0, want{cause.SpoolFull, "104 MB are free", "df -h /srv/fw", ""}},
+		"just enough":             {with(func(d *Directory) { d.Free = leastSpace }), 0, want{note: "are free for transfers"}},
 		"full for the largest": {with(func(d *Directory) { d.Free = 1e9 }), 1.3e9,
 			want{cause.SpoolFull, "1.0 GB are free on the file system of /srv/fw; one image needs up to 1.3 GB", "df -h /srv/fw", ""}},
 		"no inode":      {with(func(d *Directory) { d.Inodes = 0 }), 0, want{cause.SpoolFull, "no inode left", "df -i /srv/fw", ""}},
@@ -226,7 +227,10 @@ func TestReadDirectory(t *testing.T) {
 		t.Errorf("none: %+v", d)
 	}
 	d := ReadDirectory(dir)
-	if !d.Sound() || d.Free == 0 || d.InUse != "" || d.Split {
+	if !d.Sound() || d.Free == 0 || d.InUse != "" || d.Split || d.Unsynced {
+		t.Errorf("%+v", d)
+	}
+	if d := ReadDirectory("/proc"); d.Err == nil && !d.Unsynced { // proc(5) has no fsync
 		t.Errorf("%+v", d)
 	}
 	lock, err := os.Create(dir + "/lock")

@@ -429,3 +429,14 @@ func sameNumbers(got []int, want string) bool {
 	}
 	return len(have) == 0
 }
+
+// TestUnsyncedDirectory serves a file system that cannot sync directories, as CIFS.
+func TestUnsyncedDirectory(t *testing.T) {
+	const text = "cannot sync directories"
+	if p := start(t, "/proc/fs"); strings.Count(p.logged(), text) != 1 {
+		t.Errorf("/proc/fs: logged\n%s", p.logged())
+	}
+	if p := start(t, t.TempDir()); strings.Contains(p.logged(), text) {
+		t.Errorf("logged\n%s", p.logged())
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"flashwarden/internal/disk"
 	"flashwarden/tftp"
 )
 
@@ -241,6 +242,9 @@ func (s *service) begin(dir *tftp.Dir) error {
 		return err
 	}
 	if !s.ReadOnly {
+		if disk.Unsynced(s.path) {
+			s.Log.Warn("this file system cannot sync directories: after a power cut, the newest uploads may be missing", "dir", s.path)
+		}
 		if err := dir.Sweep(); err != nil {
 			s.Log.Warn("interrupted uploads are left", "dir", s.Dir, "err", err)
 		}
