@@ -32,6 +32,7 @@ type Catalog interface {
 	History
 	Mirrors
 	HostKeys
+	Jobs
 	Close() error
 }
 

@@ -21,12 +21,16 @@ type Keeper interface {
 // it into the index. The error is ErrNotIndexed where only the index failed:
 // then the snapshot is in the vault, and Recover enters it later. After another
 // error the snapshot may be in the vault too: a server that did not answer, or a
-// directory that could not be synced. Recover finds out.
+// directory that could not be synced. Recover finds out. Nothing is written if the
+// lease of ctx was lost: another worker has the device.
 func Keep(ctx context.Context, index Index, v Keeper, s api.Snapshot) (api.Snapshot, error) {
 	defer v.LockChain(s.Device)()
 	previous, failed := index.Latest(ctx, s.Device)
 	s.Previous = previous
 	failed = errors.Join(failed, index.Intend(ctx, s.ID))
+	if errors.Is(failed, ErrLeaseLost) {
+		return s, failed
+	}
 	kept, err := v.PutSnapshot(ctx, s)
 	if errors.Is(err, vault.ErrRefused) {
 		return s, errors.Join(err, index.Forget(ctx, s.ID))

@@ -5,6 +5,7 @@ package catalogtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,7 +56,7 @@ func Test(t *testing.T, create New) {
 		{"RememberedImage", testRememberedImage},
 		{"ImageOfAnotherUnit", testImageOfUnit},
 		{"ImageOfAnOlderBackup", testImageOfOlderBackup},
-	}, historyTests...) {
+	}, slices.Concat(historyTests, jobTests)...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}
 }

@@ -104,6 +104,10 @@ func (e *engine) Exclude() string {
 	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(writers))
 }
 
+func (e *engine) Clock() string {
+	return `CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`
+}
+
 // uniqueViolation is unique_violation (PostgreSQL, appendix A).
 const uniqueViolation = "23505"
 

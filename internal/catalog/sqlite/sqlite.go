@@ -151,6 +151,8 @@ func (engine) Rebind(statement string) string { return statement }
 // Exclude needs no statement: every transaction takes the lock of the writers.
 func (engine) Exclude() string { return "" }
 
+func (engine) Clock() string { return `CAST(unixepoch('subsec') * 1000 AS INTEGER)` }
+
 func (engine) IsDuplicate(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY

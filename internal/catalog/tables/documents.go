@@ -35,7 +35,13 @@ func (c *Catalog) Latest(ctx context.Context, device string) (document string, e
 
 // Intend enters the ID of a snapshot that is going to be written.
 func (c *Catalog) Intend(ctx context.Context, id string) error {
-	_, err := c.exec(ctx, `INSERT INTO intended (id) VALUES (?) ON CONFLICT DO NOTHING`, id)
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		if err := underLease(ctx, on); err != nil {
+			return err
+		}
+		_, err := on.exec(ctx, `INSERT INTO intended (id) VALUES (?) ON CONFLICT DO NOTHING`, id)
+		return err
+	})
 	return c.wrap("intend snapshot "+id, err)
 }
 

@@ -18,6 +18,9 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 		return nil
 	}
 	return c.wrap("index", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		if err := underLease(ctx, on); err != nil {
+			return err
+		}
 		w := writer{on: on, blobs: map[string]blobRow{}}
 		var devices []string
 		for _, s := range snapshots {

@@ -54,6 +54,16 @@ func (s *statements) exec(ctx context.Context, text string, args ...any) (sql.Re
 	return ready.ExecContext(ctx, args...)
 }
 
+// changes runs a statement and reports whether it changed a row.
+func (s *statements) changes(ctx context.Context, text string, args ...any) (bool, error) {
+	result, err := s.exec(ctx, text, args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
 // scan runs a query that returns one value. The error is sql.ErrNoRows if there is
 // none.
 func (s *statements) scan(ctx context.Context, to any, text string, args ...any) error {

@@ -24,6 +24,8 @@ type Engine interface {
 	// Exclude is the statement with which each transaction begins, so that writers wait
 	// for each other; empty: the database does so by itself.
 	Exclude() string
+	// Clock is an expression for the present time, in milliseconds since 1970, UTC.
+	Clock() string
 	// IsDuplicate reports whether an INSERT failed because there is such a row.
 	IsDuplicate(err error) bool
 	// Wrap adds the action that failed, and the next step if it knows one. It returns nil

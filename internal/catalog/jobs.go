@@ -1,0 +1,124 @@
+package catalog
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"flashwarden/api"
+)
+
+// Errors of Jobs; test with errors.Is.
+var (
+	ErrNoJob     = errors.New("no such job")
+	ErrJobState  = errors.New("the state of the job does not allow this")
+	ErrLeaseLost = errors.New("the lease was lost") // another worker may have the device
+)
+
+// Job is a job with everything that its worker needs.
+type Job struct {
+	api.Job
+	Request json.RawMessage // of the operation
+	Person  bool            // a person waits for it; else the schedule made it
+	Login   string          // whose logins are counted together: site and credential; empty: it logs in nowhere
+	Slot    time.Time       // of the schedule; zero: it is not from the schedule
+}
+
+// Board shows the jobs that may concern a decision about the next ones.
+type Board struct {
+	Now     time.Time // by the clock of the catalog
+	Waiting []Job     // of each Login the first ones; none whose device has a running job
+	Running []Job
+	Logins  map[string]time.Time // the newest login of each Login of Waiting
+}
+
+// Lease is the right to work on something alone for a while. Its token grows each
+// time: the holder of an older token has lost the right.
+type Lease struct {
+	Name  string // of a device; or of other work, with a leading slash
+	Token int64
+	Job   string // empty: it belongs to no job
+}
+
+// Started is a job that has started, and its lease.
+type Started struct {
+	Job   Job
+	Lease Lease
+}
+
+// JobEnd is the end of one attempt of a job.
+type JobEnd struct {
+	State   string        // of api.Job; JobQueued puts it back as if it had not started
+	Wait    time.Duration // with JobRetrying and JobQueued: how long until it is due
+	Cause   api.Cause
+	Message string
+	Hint    string
+	Result  json.RawMessage
+}
+
+// Worker works on jobs.
+type Worker struct {
+	ID string // stays the same for a data directory
+}
+
+// Jobs keeps the jobs and the leases. All times of a decision are those of the
+// catalog's own clock, because the clocks of workers differ.
+type Jobs interface {
+	// AddJobs enters jobs, all or none, and returns those that it entered. A job of the
+	// schedule whose slot has a job already is left out.
+	AddJobs(ctx context.Context, jobs ...Job) ([]Job, error)
+	// Jobs returns a page of jobs, the newest first, without their results.
+	Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error)
+	// Job returns one job with its result, or ErrNoJob.
+	Job(ctx context.Context, id string) (Job, error)
+	// StartJobs first frees what dead workers left: their jobs wait again, or are
+	// interrupted if their kind is not repeated by itself. Then decide says which
+	// jobs of the board start, by their IDs. Each gets a lease that w holds for a while.
+	StartJobs(ctx context.Context, w Worker, lasts time.Duration, decide func(Board) []string) ([]Started, error)
+	// RenewLeases prolongs leases of w. It returns those that are lost, and those whose job
+	// was cancelled by somebody.
+	RenewLeases(ctx context.Context, w Worker, lasts time.Duration, leases ...Lease) (lost, cancelled []Lease, err error)
+	// EndJob enters the end of an attempt and frees the lease. The error is ErrLeaseLost
+	// if another one has it.
+	EndJob(ctx context.Context, l Lease, end JobEnd) error
+	// TakeLease takes a lease for w without a job. ok is false if another worker has it.
+	TakeLease(ctx context.Context, w Worker, name string, lasts time.Duration) (l Lease, ok bool, err error)
+	// FreeLeases frees leases. One that is lost is no error.
+	FreeLeases(ctx context.Context, leases ...Lease) error
+	// FreeWorker puts back the jobs of a worker that ended without ending them.
+	FreeWorker(ctx context.Context, w Worker) error
+	// CancelJob ends a job that waits, and marks one that runs. It returns the job;
+	// the error is ErrNoJob, or ErrJobState if it has ended.
+	CancelJob(ctx context.Context, id string) (Job, error)
+	// RetryJob puts a job back that failed, was cancelled or interrupted, or is tried
+	// again later: a person asks for it now. The errors are those of CancelJob.
+	RetryJob(ctx context.Context, id, by string) (Job, error)
+	// ForgetJobs removes jobs that ended before a time, and returns how many.
+	ForgetJobs(ctx context.Context, before time.Time) (int64, error)
+	// Slots returns the newest slot of the schedule for each device that had one,
+	// of one kind of jobs.
+	Slots(ctx context.Context, kind string) (map[string]time.Time, error)
+}
+
+// NewJobID returns an ID for a job that is added at this time. IDs are in the order of
+// time.
+func NewJobID(added time.Time) string {
+	return "job-" + added.UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:8])
+}
+
+type leaseKey struct{}
+
+// UnderLease returns a context whose work needs the lease: Intend and Index refuse to
+// write if it was lost.
+func UnderLease(ctx context.Context, l Lease) context.Context {
+	return context.WithValue(ctx, leaseKey{}, l)
+}
+
+// LeaseOf returns the lease of UnderLease.
+func LeaseOf(ctx context.Context) (l Lease, ok bool) {
+	l, ok = ctx.Value(leaseKey{}).(Lease)
+	return l, ok
+}

@@ -1,0 +1,241 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+)
+
+// jobColumns are the columns of a job in the order of scanJob, without its result.
+const jobColumns = `id, kind, device, site, login, person, actor, request, slot, state, created, due, started, ended, tries, cause, message, hint`
+
+// waiting is the condition of a job that waits. The indexes of the table have it too.
+const waiting = `state IN ('queued', 'retrying')`
+
+// jobRow scans a row of jobColumns, and what follows.
+func scanJob(rows interface{ Scan(...any) error }, more ...any) (j catalog.Job, err error) {
+	var request string
+	var created, due, slot, started, ended sql.NullInt64
+	err = rows.Scan(append([]any{&j.ID, &j.Kind, &j.Device, &j.Site, &j.Login, &j.Person, &j.By, &request, &slot, &j.State, &created, &due, &started, &ended,
+		&j.Attempts, &j.Cause, &j.Message, &j.Hint}, more...)...)
+	j.Request = json.RawMessage(request)
+	j.Slot, j.Created, j.Due, j.Started, j.Ended = instant(slot), instant(created), instant(due), instant(started), instant(ended)
+	return j, err
+}
+
+// millis is t in the form of the tables of jobs; NULL for the zero time.
+func millis(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
+}
+
+// instant is the opposite of millis.
+func instant(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms.Int64).UTC()
+}
+
+// now is the time by the clock of the catalog.
+func (c *Catalog) now(ctx context.Context, on *statements) (time.Time, error) {
+	var ms int64
+	err := on.scan(ctx, &ms, `SELECT `+c.engine.Clock())
+	return time.UnixMilli(ms).UTC(), err
+}
+
+// AddJobs enters jobs.
+func (c *Catalog) AddJobs(ctx context.Context, jobs ...catalog.Job) (added []catalog.Job, err error) {
+	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		now, err := c.now(ctx, on)
+		if err != nil {
+			return err
+		}
+		for _, j := range jobs {
+			ok, err := j.Slot.IsZero(), error(nil)
+			if !ok {
+				ok, err = takeSlot(ctx, on, j)
+			}
+			if err == nil && ok {
+				j, err = addJob(ctx, on, j, now)
+				added = append(added, j)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, c.wrap("add jobs", err)
+	}
+	return added, nil
+}
+
+func addJob(ctx context.Context, on *statements, j catalog.Job, now time.Time) (catalog.Job, error) {
+	j.State, j.Created = api.JobQueued, now
+	if j.ID == "" {
+		j.ID = catalog.NewJobID(now)
+	}
+	if j.Due.IsZero() {
+		j.Due = now
+	}
+	_, err := on.exec(ctx, `INSERT INTO job (id, kind, device, site, login, person, actor, request, slot, state, created, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		j.ID, j.Kind, j.Device, j.Site, j.Login, j.Person, j.By, string(j.Request), millis(j.Slot), j.State, millis(j.Created), millis(j.Due))
+	return j, err
+}
+
+// takeSlot enters the slot of a job. It reports whether the job is needed: not if the
+// slot, or a later one, is taken, or if the device's job of an earlier slot still waits.
+func takeSlot(ctx context.Context, on *statements, j catalog.Job) (needed bool, err error) {
+	var at int64
+	err = on.scan(ctx, &at, `INSERT INTO slot (kind, device, at) VALUES (?, ?, ?)
+		ON CONFLICT (kind, device) DO UPDATE SET at = excluded.at WHERE slot.at < excluded.at RETURNING at`, j.Kind, j.Device, millis(j.Slot))
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var waits int
+	err = on.scan(ctx, &waits, `SELECT count(*) FROM job WHERE device = ? AND kind = ? AND slot IS NOT NULL AND `+waiting, j.Device, j.Kind)
+	return waits == 0, err
+}
+
+// Slots returns the newest slot of each device.
+func (c *Catalog) Slots(ctx context.Context, kind string) (map[string]time.Time, error) {
+	rows, err := c.query(ctx, `SELECT device, at FROM slot WHERE kind = ?`, kind)
+	if err != nil {
+		return nil, c.wrap("read the slots of the schedule", err)
+	}
+	defer rows.Close()
+	slots := make(map[string]time.Time)
+	for rows.Next() {
+		var device string
+		var at sql.NullInt64
+		if err := rows.Scan(&device, &at); err != nil {
+			return nil, c.wrap("read the slots of the schedule", err)
+		}
+		slots[device] = instant(at)
+	}
+	return slots, c.wrap("read the slots of the schedule", rows.Err())
+}
+
+// Job returns one job.
+func (c *Catalog) Job(ctx context.Context, id string) (catalog.Job, error) {
+	var result string
+	j, err := scanJob(c.queryRow(ctx, `SELECT `+jobColumns+`, result FROM job WHERE id = ?`, id), &result)
+	if errors.Is(err, sql.ErrNoRows) {
+		return catalog.Job{}, fmt.Errorf("%w: %s", catalog.ErrNoJob, id)
+	}
+	if result != "" {
+		j.Result = json.RawMessage(result)
+	}
+	return j, c.wrap("read job "+id, err)
+}
+
+// jobsOfPage is how many jobs a page has if nobody says so.
+const jobsOfPage = 100
+
+// Jobs returns a page of jobs.
+func (c *Catalog) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
+	page := api.Jobs{Jobs: []api.Job{}}
+	if s.Limit <= 0 {
+		s.Limit = jobsOfPage
+	}
+	conditions, args := jobConditions(s)
+	rows, err := c.query(ctx, `SELECT `+jobColumns+` FROM job WHERE `+conditions+` ORDER BY id DESC LIMIT ?`, append(args, s.Limit+1)...)
+	if err != nil {
+		return page, c.wrap("list jobs", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		j, err := scanJob(rows)
+		if err != nil {
+			return page, c.wrap("list jobs", err)
+		}
+		if len(page.Jobs) == s.Limit {
+			page.Next = page.Jobs[s.Limit-1].ID
+			break
+		}
+		page.Jobs = append(page.Jobs, j.Job)
+	}
+	return page, c.wrap("list jobs", rows.Err())
+}
+
+func jobConditions(s api.JobSelect) (text string, args []any) {
+	all := []string{"TRUE"}
+	add := func(condition string, values ...any) {
+		all, args = append(all, condition), append(args, values...)
+	}
+	if s.State != "" {
+		add("state = ?", s.State)
+	}
+	if s.Device != "" {
+		add("device = ?", s.Device)
+	}
+	if s.Cursor != "" {
+		add("id < ?", s.Cursor)
+	}
+	if len(s.IDs) > 0 {
+		var ids []any
+		for _, id := range s.IDs {
+			ids = append(ids, id)
+		}
+		add("id IN (?"+strings.Repeat(", ?", len(ids)-1)+")", ids...)
+	}
+	return strings.Join(all, " AND "), args
+}
+
+// CancelJob ends a job that waits, and marks one that runs.
+func (c *Catalog) CancelJob(ctx context.Context, id string) (catalog.Job, error) {
+	return c.changeJob(ctx, "cancel", id, func(ctx context.Context, on *statements, now time.Time) (bool, error) {
+		return on.changes(ctx, `UPDATE job SET cancelled = TRUE,
+			ended = CASE state WHEN 'running' THEN NULL ELSE CAST(? AS BIGINT) END,
+			state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END
+			WHERE id = ? AND (state = 'running' OR `+waiting+`)`, millis(now), id)
+	})
+}
+
+// RetryJob puts a job back that did not succeed.
+func (c *Catalog) RetryJob(ctx context.Context, id, by string) (catalog.Job, error) {
+	return c.changeJob(ctx, "retry", id, func(ctx context.Context, on *statements, now time.Time) (bool, error) {
+		return on.changes(ctx, `UPDATE job SET state = 'queued', person = TRUE, actor = ?, slot = NULL, cancelled = FALSE, due = ?, started = NULL, ended = NULL, result = ''
+			WHERE id = ? AND state IN ('failed', 'cancelled', 'interrupted', 'retrying')`, by, millis(now), id)
+	})
+}
+
+// changeJob changes a job and returns it. change reports whether its state allowed that.
+func (c *Catalog) changeJob(ctx context.Context, verb, id string, change func(context.Context, *statements, time.Time) (bool, error)) (catalog.Job, error) {
+	var changed bool
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		now, err := c.now(ctx, on)
+		if err == nil {
+			changed, err = change(ctx, on, now)
+		}
+		return err
+	})
+	if err != nil {
+		return catalog.Job{}, c.wrap(verb+" job "+id, err)
+	}
+	j, err := c.Job(ctx, id)
+	if err == nil && !changed {
+		err = fmt.Errorf("%w: %s is %s", catalog.ErrJobState, id, j.State)
+	}
+	return j, err
+}
+
+// ForgetJobs removes jobs that ended before a time.
+func (c *Catalog) ForgetJobs(ctx context.Context, before time.Time) (n int64, err error) {
+	result, err := c.exec(ctx, `DELETE FROM job WHERE ended < ?`, millis(before))
+	if err == nil {
+		n, err = result.RowsAffected()
+	}
+	return n, c.wrap("forget old jobs", err)
+}

@@ -1,0 +1,292 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+)
+
+// firstOf is how many waiting jobs of each Login a board shows. Two logins of one site
+// and credential do not begin at the same moment, so more are not needed.
+const firstOf = 4
+
+// StartJobs starts the jobs that decide chooses.
+func (c *Catalog) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Duration, decide func(catalog.Board) []string) (started []catalog.Started, err error) {
+	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		now, err := c.now(ctx, on)
+		if err == nil {
+			err = rescue(ctx, on, now, `until <= ? AND holder <> ?`, millis(now), w.ID)
+		}
+		if err != nil {
+			return err
+		}
+		board, err := readBoard(ctx, on, now)
+		if err != nil {
+			return err
+		}
+		jobs := make(map[string]catalog.Job)
+		for _, j := range board.Waiting {
+			jobs[j.ID] = j
+		}
+		for _, id := range decide(board) {
+			l, ok, err := startJob(ctx, on, w, jobs[id], now, lasts)
+			if err != nil {
+				return err
+			}
+			if ok {
+				started = append(started, catalog.Started{Job: jobs[id], Lease: l})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, c.wrap("start jobs", err)
+	}
+	return started, nil
+}
+
+// rescue puts back the jobs whose leases meet a condition, and frees the leases. A
+// restore is not repeated: the device may have changed half-way.
+func rescue(ctx context.Context, on *statements, now time.Time, condition string, args ...any) error {
+	ids, err := on.texts(ctx, `SELECT job FROM lease WHERE job <> '' AND `+condition, args...)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := on.exec(ctx, `UPDATE job SET started = NULL,
+			ended = CASE WHEN cancelled OR kind = 'restore' THEN CAST(?1 AS BIGINT) END,
+			state = CASE WHEN kind = 'restore' THEN 'interrupted' WHEN cancelled THEN 'cancelled' ELSE 'queued' END
+			WHERE id = ?2 AND state = 'running'`, millis(now), id)
+		if err == nil {
+			_, err = on.exec(ctx, `UPDATE lease SET job = '', holder = '', until = 0 WHERE job = ?`, id)
+		}
+		if err != nil {
+			return fmt.Errorf("free job %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// FreeWorker puts back the jobs of a worker, and frees its leases.
+func (c *Catalog) FreeWorker(ctx context.Context, w catalog.Worker) error {
+	return c.wrap("free the jobs of an earlier process", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		now, err := c.now(ctx, on)
+		if err == nil {
+			err = rescue(ctx, on, now, `holder = ?`, w.ID)
+		}
+		if err == nil {
+			_, err = on.exec(ctx, `UPDATE lease SET holder = '', until = 0 WHERE holder = ?`, w.ID)
+		}
+		return err
+	}))
+}
+
+// readBoard returns the jobs that may concern the next decision.
+func readBoard(ctx context.Context, on *statements, now time.Time) (b catalog.Board, err error) {
+	b = catalog.Board{Now: now, Logins: make(map[string]time.Time)}
+	if b.Running, err = jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE state = 'running'`); err != nil {
+		return b, err
+	}
+	logins, err := on.texts(ctx, `WITH RECURSIVE next(login) AS (
+		SELECT min(login) FROM job WHERE `+waiting+`
+		UNION ALL SELECT (SELECT min(login) FROM job WHERE `+waiting+` AND job.login > next.login) FROM next WHERE next.login IS NOT NULL)
+		SELECT login FROM next WHERE login IS NOT NULL`)
+	if err != nil {
+		return b, err
+	}
+	for _, login := range logins {
+		jobs, err := jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE login = ? AND `+waiting+`
+			AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.state = 'running' AND other.device = job.device AND job.device <> '')
+			ORDER BY person DESC, due, id LIMIT ?`, login, firstOf)
+		if err != nil {
+			return b, err
+		}
+		b.Waiting = append(b.Waiting, jobs...)
+		if login == "" || len(jobs) == 0 {
+			continue
+		}
+		var at sql.NullInt64
+		if err := on.scan(ctx, &at, `SELECT at FROM login WHERE login = ?`, login); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return b, err
+		}
+		b.Logins[login] = instant(at)
+	}
+	return b, nil
+}
+
+func jobsWhere(ctx context.Context, on *statements, text string, args ...any) ([]catalog.Job, error) {
+	ready, err := on.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := ready.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []catalog.Job
+	for rows.Next() {
+		j, err := scanJob(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, j)
+	}
+	return all, rows.Err()
+}
+
+// startJob gives a job its lease. ok is false if another worker has it.
+func startJob(ctx context.Context, on *statements, w catalog.Worker, j catalog.Job, now time.Time, lasts time.Duration) (l catalog.Lease, ok bool, err error) {
+	l, ok, err = takeLease(ctx, on, w, catalog.Lease{Name: leaseName(j.Job), Job: j.ID}, now, lasts)
+	if err != nil || !ok {
+		return l, false, err
+	}
+	if _, err := on.exec(ctx, `UPDATE job SET state = 'running', started = ?, tries = tries + 1 WHERE id = ?`, millis(now), j.ID); err != nil {
+		return l, false, err
+	}
+	if j.Login != "" {
+		_, err = on.exec(ctx, `INSERT INTO login (login, at) VALUES (?, ?) ON CONFLICT (login) DO UPDATE SET at = excluded.at`, j.Login, millis(now))
+	}
+	return l, true, err
+}
+
+// leaseName is the name of the lease that a job needs.
+func leaseName(j api.Job) string {
+	if j.Device == "" {
+		return "/" + j.Kind
+	}
+	return j.Device
+}
+
+func takeLease(ctx context.Context, on *statements, w catalog.Worker, l catalog.Lease, now time.Time, lasts time.Duration) (catalog.Lease, bool, error) {
+	err := on.scan(ctx, &l.Token, `INSERT INTO lease (name, token, job, holder, until) VALUES (?1, 1, ?2, ?3, ?4)
+		ON CONFLICT (name) DO UPDATE SET token = lease.token + 1, job = excluded.job, holder = excluded.holder, until = excluded.until
+		WHERE lease.until <= ?5 RETURNING token`, l.Name, l.Job, w.ID, millis(now.Add(lasts)), millis(now))
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, false, nil
+	}
+	return l, err == nil, err
+}
+
+// TakeLease takes a lease without a job.
+func (c *Catalog) TakeLease(ctx context.Context, w catalog.Worker, name string, lasts time.Duration) (l catalog.Lease, ok bool, err error) {
+	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		now, err := c.now(ctx, on)
+		if err == nil {
+			err = rescue(ctx, on, now, `until <= ? AND name = ? AND holder <> ?`, millis(now), name, w.ID)
+		}
+		if err == nil {
+			l, ok, err = takeLease(ctx, on, w, catalog.Lease{Name: name}, now, lasts)
+		}
+		return err
+	})
+	return l, ok && err == nil, c.wrap("take the lease of "+name, err)
+}
+
+// FreeLeases frees leases.
+func (c *Catalog) FreeLeases(ctx context.Context, leases ...catalog.Lease) error {
+	return c.wrap("free leases", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		for _, l := range leases {
+			if err := freeLease(ctx, on, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func freeLease(ctx context.Context, on *statements, l catalog.Lease) error {
+	_, err := on.exec(ctx, `UPDATE lease SET job = '', holder = '', until = 0 WHERE name = ? AND token = ?`, l.Name, l.Token)
+	return err
+}
+
+// RenewLeases prolongs leases.
+func (c *Catalog) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Duration, leases ...catalog.Lease) (lost, cancelled []catalog.Lease, err error) {
+	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		now, err := c.now(ctx, on)
+		if err != nil {
+			return err
+		}
+		for _, l := range leases {
+			ours, err := on.changes(ctx, `UPDATE lease SET until = ? WHERE name = ? AND token = ? AND holder = ?`, millis(now.Add(lasts)), l.Name, l.Token, w.ID)
+			if err != nil {
+				return err
+			}
+			if !ours {
+				lost = append(lost, l)
+				continue
+			}
+			var marked int
+			if err := on.scan(ctx, &marked, `SELECT count(*) FROM job WHERE id = ? AND cancelled`, l.Job); err != nil {
+				return err
+			}
+			if marked > 0 {
+				cancelled = append(cancelled, l)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, c.wrap("renew leases", err)
+	}
+	return lost, cancelled, nil
+}
+
+// EndJob enters the end of an attempt.
+func (c *Catalog) EndJob(ctx context.Context, l catalog.Lease, end catalog.JobEnd) error {
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		now, err := c.now(ctx, on)
+		if err == nil {
+			err = wantLease(ctx, on, l)
+		}
+		if err != nil {
+			return err
+		}
+		if err := endJob(ctx, on, l.Job, end, now); err != nil {
+			return err
+		}
+		return freeLease(ctx, on, l)
+	})
+	return c.wrap("end job "+l.Job, err)
+}
+
+func endJob(ctx context.Context, on *statements, id string, end catalog.JobEnd, now time.Time) error {
+	switch {
+	case end.State == api.JobQueued: // as if it had not started
+		_, err := on.exec(ctx, `UPDATE job SET started = NULL, due = ?1, tries = tries - 1,
+			ended = CASE WHEN cancelled THEN CAST(?2 AS BIGINT) END, state = CASE WHEN cancelled THEN 'cancelled' ELSE 'queued' END WHERE id = ?3`,
+			millis(now.Add(end.Wait)), millis(now), id)
+		return err
+	case end.State == api.JobRetrying:
+		_, err := on.exec(ctx, `UPDATE job SET due = ?1, cause = ?2, message = ?3, hint = ?4,
+			ended = CASE WHEN cancelled THEN CAST(?5 AS BIGINT) END, state = CASE WHEN cancelled THEN 'cancelled' ELSE 'retrying' END WHERE id = ?6`,
+			millis(now.Add(end.Wait)), end.Cause, end.Message, end.Hint, millis(now), id)
+		return err
+	}
+	_, err := on.exec(ctx, `UPDATE job SET state = ?, ended = ?, cause = ?, message = ?, hint = ?, result = ? WHERE id = ?`,
+		end.State, millis(now), end.Cause, end.Message, end.Hint, string(end.Result), id)
+	return err
+}
+
+// wantLease returns ErrLeaseLost if somebody else took the lease since.
+func wantLease(ctx context.Context, on *statements, l catalog.Lease) error {
+	var ours int
+	err := on.scan(ctx, &ours, `SELECT count(*) FROM lease WHERE name = ? AND token = ? AND until > 0`, l.Name, l.Token)
+	if err == nil && ours == 0 {
+		err = fmt.Errorf("%w: %s", catalog.ErrLeaseLost, l.Name)
+	}
+	return err
+}
+
+// underLease returns ErrLeaseLost if the work of ctx needs a lease that was lost.
+func underLease(ctx context.Context, on *statements) error {
+	if l, ok := catalog.LeaseOf(ctx); ok {
+		return wantLease(ctx, on, l)
+	}
+	return nil
+}
