@@ -78,7 +78,9 @@ var arrows = map[string][]string{
 
 	"internal/catalog/tables":   {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/postgres": {"internal/catalog/tables"},
-	"internal/job":              {"api", "internal/cause"},
+	"internal/job":              {"api", "internal/catalog", "internal/cause"},
+
+	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -61,7 +61,8 @@ type JobEnd struct {
 
 // Worker works on jobs.
 type Worker struct {
-	ID string // stays the same for a data directory
+	ID      string   // stays the same for a data directory
+	Running []string // the IDs of the jobs that it works on
 }
 
 // Jobs keeps the jobs and the leases. All times of a decision are those of the
@@ -74,9 +75,10 @@ type Jobs interface {
 	Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error)
 	// Job returns one job with its result, or ErrNoJob.
 	Job(ctx context.Context, id string) (Job, error)
-	// StartJobs first frees what dead workers left: their jobs wait again, or are
-	// interrupted if their kind is not repeated by itself. Then decide says which
-	// jobs of the board start, by their IDs. Each gets a lease that w holds for a while.
+	// StartJobs first frees what dead workers left: if the lease of a job has ended and w
+	// does not work on it, it waits again, or is interrupted if its kind is not repeated by
+	// itself. Then decide says which jobs of the board start, by their IDs. Each gets a
+	// lease that w holds for a while.
 	StartJobs(ctx context.Context, w Worker, lasts time.Duration, decide func(Board) []string) ([]Started, error)
 	// RenewLeases prolongs leases of w. It returns those that are lost, and those whose job
 	// was cancelled by somebody.

@@ -50,7 +50,8 @@ func testDeadWorker(t *testing.T, create New) {
 func testOwnLease(t *testing.T, create New) {
 	c := empty(t, create)
 	s := startOne(t, c, job("sw1"), 0)
-	if again := start(t, c, worker, lasts); len(again) != 0 {
+	busy := catalog.Worker{ID: worker.ID, Running: []string{s.Job.ID}}
+	if again := start(t, c, busy, lasts); len(again) != 0 {
 		t.Errorf("started %+v", again)
 	}
 	if lost, _, err := c.RenewLeases(t.Context(), worker, lasts, s.Lease); err != nil || len(lost) != 0 {

@@ -16,6 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 
 	"flashwarden/internal/catalog/tables"
 )
@@ -27,7 +29,10 @@ var migrations embed.FS
 const connections = 8
 
 // Catalog is an open catalog; it implements catalog.Catalog.
-type Catalog struct{ *tables.Catalog }
+type Catalog struct {
+	*tables.Catalog
+	db *sql.DB
+}
 
 // Open opens the catalog in the database at this URL (postgres://user@host/db), and
 // brings its tables up to date. place says for errors where the catalog is. Close it
@@ -47,8 +52,31 @@ func Open(ctx context.Context, url, place string) (*Catalog, error) {
 		db.Close()
 		return nil, e.Wrap("open catalog", err)
 	}
-	return &Catalog{tables.New(db, e)}, nil
+	return &Catalog{tables.New(db, e), db}, nil
 }
+
+// River returns the driver of River for this database, with its tables made. It uses
+// the connections of the catalog.
+func (c *Catalog) River(ctx context.Context) (d riverdriver.Driver[*sql.Tx], closeRiver func() error, err error) {
+	d = riverdatabasesql.New(c.db)
+	conn, err := c.db.Conn(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the queue: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(riverTables)); err != nil {
+		return nil, nil, fmt.Errorf("open the queue: %w", err)
+	}
+	err = tables.MakeRiver(ctx, d)
+	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(riverTables))
+	if err := errors.Join(err, unlock); err != nil {
+		return nil, nil, fmt.Errorf("open the queue: %w", err)
+	}
+	return d, func() error { return nil }, nil
+}
+
+// riverTables is the number of the advisory lock of those who make River's tables.
+const riverTables = writers + 1
 
 // migrate brings the tables up to date. Only one process does so at a time.
 func migrate(ctx context.Context, db *sql.DB) error {

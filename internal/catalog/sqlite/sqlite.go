@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -37,7 +39,10 @@ const pageCache = 16_384
 const connections = 4
 
 // Catalog is an open catalog; it implements catalog.Catalog.
-type Catalog struct{ *tables.Catalog }
+type Catalog struct {
+	*tables.Catalog
+	path string
+}
 
 // Open opens the catalog in the file path, creates it with mode 0600 where it
 // is missing, and brings its tables up to date. Close it after use.
@@ -64,7 +69,28 @@ func Open(path string) (*Catalog, error) {
 		db.Close()
 		return nil, e.Wrap("open catalog", err)
 	}
-	return &Catalog{tables.New(db, e)}, nil
+	return &Catalog{tables.New(db, e), path}, nil
+}
+
+// River returns the driver of River for this file, with its tables made. It has one
+// connection of its own, as its documentation asks for.
+func (c *Catalog) River(ctx context.Context) (d riverdriver.Driver[*sql.Tx], closeRiver func() error, err error) {
+	unlock, err := lock(c.path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the queue: %w", err)
+	}
+	defer unlock()
+	db, err := sql.Open("sqlite", dsn(c.path))
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the queue in %s: %w", c.path, err)
+	}
+	db.SetMaxOpenConns(1)
+	d = riversqlite.New(db)
+	if err := tables.MakeRiver(ctx, d); err != nil {
+		db.Close()
+		return nil, nil, engine{c.path}.Wrap("open the queue", err)
+	}
+	return d, db.Close, nil
 }
 
 // dsn returns the data source name for the file path. Every transaction takes

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashwarden/api"
@@ -20,7 +21,7 @@ func (c *Catalog) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Du
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
-			err = rescue(ctx, on, now, `until <= ? AND holder <> ?`, millis(now), w.ID)
+			err = rescue(ctx, on, w, now, `until <= ?`, millis(now))
 		}
 		if err != nil {
 			return err
@@ -50,14 +51,17 @@ func (c *Catalog) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Du
 	return started, nil
 }
 
-// rescue puts back the jobs whose leases meet a condition, and frees the leases. A
-// restore is not repeated: the device may have changed half-way.
-func rescue(ctx context.Context, on *statements, now time.Time, condition string, args ...any) error {
+// rescue puts back the jobs whose leases meet a condition, and frees the leases. Those
+// on which w works stay. A restore is not repeated: the device may have changed half-way.
+func rescue(ctx context.Context, on *statements, w catalog.Worker, now time.Time, condition string, args ...any) error {
 	ids, err := on.texts(ctx, `SELECT job FROM lease WHERE job <> '' AND `+condition, args...)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
+		if slices.Contains(w.Running, id) {
+			continue
+		}
 		_, err := on.exec(ctx, `UPDATE job SET started = NULL,
 			ended = CASE WHEN cancelled OR kind = 'restore' THEN CAST(?1 AS BIGINT) END,
 			state = CASE WHEN kind = 'restore' THEN 'interrupted' WHEN cancelled THEN 'cancelled' ELSE 'queued' END
@@ -77,7 +81,7 @@ func (c *Catalog) FreeWorker(ctx context.Context, w catalog.Worker) error {
 	return c.wrap("free the jobs of an earlier process", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
-			err = rescue(ctx, on, now, `holder = ?`, w.ID)
+			err = rescue(ctx, on, w, now, `holder = ?`, w.ID)
 		}
 		if err == nil {
 			_, err = on.exec(ctx, `UPDATE lease SET holder = '', until = 0 WHERE holder = ?`, w.ID)
@@ -178,7 +182,7 @@ func (c *Catalog) TakeLease(ctx context.Context, w catalog.Worker, name string, 
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
-			err = rescue(ctx, on, now, `until <= ? AND name = ? AND holder <> ?`, millis(now), name, w.ID)
+			err = rescue(ctx, on, w, now, `until <= ? AND name = ?`, millis(now), name)
 		}
 		if err == nil {
 			l, ok, err = takeLease(ctx, on, w, catalog.Lease{Name: name}, now, lasts)

@@ -1,0 +1,299 @@
+package job
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+)
+
+// Store keeps the jobs.
+type Store interface {
+	catalog.Jobs
+	// River returns the driver of River for the same database, with its tables made.
+	River(ctx context.Context) (d riverdriver.Driver[*sql.Tx], close func() error, err error)
+}
+
+// Options say how a Queue works.
+type Options struct {
+	Store  Store
+	Worker catalog.Worker
+	Limits func() Limits // asked before each decision, because a user may change them
+	// Work does one job. It ends soon after its context does, and reports then too.
+	Work  func(ctx context.Context, j catalog.Job, events func(api.Event)) Outcome
+	Drain time.Duration // how long running jobs may go on after the end of Run's context
+	Log   *slog.Logger
+
+	// Defaults of zero: a minute, and a second.
+	Lease time.Duration // how long a job is safe after the last sign of its worker
+	Poll  time.Duration // how often jobs are looked for that another process added
+}
+
+// Queue starts the jobs that the rules allow, and works on them. The catalog has the
+// truth; River carries the jobs that have started to a worker.
+type Queue struct {
+	Options
+	wake chan struct{}
+	feed feed
+
+	mu      sync.Mutex
+	running map[catalog.Lease]context.CancelCauseFunc
+	fault   string // the last one that was logged; empty: all is well
+}
+
+// New returns a queue. Run makes it work.
+func New(o Options) *Queue {
+	if o.Lease == 0 {
+		o.Lease = time.Minute
+	}
+	if o.Poll == 0 {
+		o.Poll = time.Second
+	}
+	return &Queue{Options: o, wake: make(chan struct{}, 1), running: make(map[catalog.Lease]context.CancelCauseFunc)}
+}
+
+// errCancelled is why the context of a job ends that somebody cancelled.
+var errCancelled = errors.New("the job was cancelled")
+
+// Run works until ctx ends. Then no job starts any more, and running ones get Drain;
+// those that are cut off wait again. It calls ready when jobs can start.
+func (q *Queue) Run(ctx context.Context, ready func()) error {
+	if err := q.Store.FreeWorker(ctx, q.Worker); err != nil {
+		return err
+	}
+	driver, closeRiver, err := q.Store.River(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := newRiver(driver, q.work, q.Drain, q.Log)
+	if err != nil {
+		return errors.Join(err, closeRiver())
+	}
+	background := context.WithoutCancel(ctx)
+	if err := r.Start(background); err != nil {
+		return errors.Join(fmt.Errorf("start the queue: %w", err), closeRiver())
+	}
+	renewing, stopRenewing := context.WithCancel(background)
+	var renewer sync.WaitGroup
+	renewer.Go(func() { q.renewUntil(renewing) })
+	ready()
+	q.dispatchUntil(ctx, r)
+	err = r.Stop(background)
+	stopRenewing()
+	renewer.Wait()
+	return errors.Join(err, closeRiver())
+}
+
+// Wake lets the queue look for jobs now.
+func (q *Queue) Wake() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // it will look
+	}
+}
+
+// dispatchUntil starts jobs until ctx ends.
+func (q *Queue) dispatchUntil(ctx context.Context, r *river.Client[*sql.Tx]) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.wake:
+		case <-timer.C:
+		}
+		timer.Reset(q.dispatch(ctx, r))
+	}
+}
+
+// dispatch starts the jobs that may start now, and returns when to look again.
+func (q *Queue) dispatch(ctx context.Context, r *river.Client[*sql.Tx]) time.Duration {
+	next := q.Poll
+	me := q.Worker
+	for _, l := range q.leases() {
+		me.Running = append(me.Running, l.Job)
+	}
+	started, err := q.Store.StartJobs(ctx, me, q.Lease, func(b catalog.Board) (ids []string) {
+		start, again := Startable(waiting(b), running(b), b.Logins, q.Limits(), b.Now)
+		for _, w := range start {
+			ids = append(ids, w.ID)
+		}
+		if wait := again.Sub(b.Now); !again.IsZero() && wait < next {
+			next = wait
+		}
+		return ids
+	})
+	if err == nil {
+		err = hand(ctx, r, started)
+	}
+	q.report(ctx, err)
+	return next
+}
+
+// report logs a fault of the store once, and its end.
+func (q *Queue) report(ctx context.Context, err error) {
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	q.mu.Lock()
+	was := q.fault
+	q.fault = text
+	q.mu.Unlock()
+	switch {
+	case text != "" && was == "":
+		q.Log.Error("no job can start", "err", text)
+	case text == "" && was != "":
+		q.Log.Info("jobs can start again")
+	}
+}
+
+func waiting(b catalog.Board) []Waiting {
+	var list []Waiting
+	for _, j := range b.Waiting {
+		list = append(list, Waiting{ID: j.ID, Device: j.Device, Site: j.Site, Login: j.Login, Person: j.Person, Due: j.Due})
+	}
+	return list
+}
+
+func running(b catalog.Board) []Running {
+	var list []Running
+	for _, j := range b.Running {
+		list = append(list, Running{Device: j.Device, Site: j.Site, Person: j.Person})
+	}
+	return list
+}
+
+// renewUntil renews the leases of the running jobs until ctx ends.
+func (q *Queue) renewUntil(ctx context.Context) {
+	every := time.NewTicker(q.Lease / 12)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		if err := q.renew(ctx, q.leases()...); err != nil && ctx.Err() == nil {
+			q.Log.Error("the leases of running jobs could not be renewed", "err", err)
+		}
+	}
+}
+
+// renew renews leases, and ends the jobs that lost theirs or were cancelled.
+func (q *Queue) renew(ctx context.Context, leases ...catalog.Lease) error {
+	if len(leases) == 0 {
+		return nil
+	}
+	lost, cancelled, err := q.Store.RenewLeases(ctx, q.Worker, q.Lease, leases...)
+	for _, l := range lost {
+		q.stop(l, catalog.ErrLeaseLost)
+	}
+	for _, l := range cancelled {
+		q.stop(l, errCancelled)
+	}
+	return err
+}
+
+func (q *Queue) leases() (list []catalog.Lease) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for l := range q.running {
+		list = append(list, l)
+	}
+	return list
+}
+
+// stop ends the job of a lease if it runs here.
+func (q *Queue) stop(l catalog.Lease, why error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if cancel, ok := q.running[l]; ok {
+		cancel(why)
+	}
+}
+
+// Add adds jobs, and starts them as soon as the rules allow.
+func (q *Queue) Add(ctx context.Context, jobs ...catalog.Job) ([]catalog.Job, error) {
+	added, err := q.Store.AddJobs(ctx, jobs...)
+	q.Wake()
+	return added, err
+}
+
+// Cancel cancels a job that has not ended.
+func (q *Queue) Cancel(ctx context.Context, id string) (catalog.Job, error) {
+	j, err := q.Store.CancelJob(ctx, id)
+	if err != nil {
+		return j, err
+	}
+	for _, l := range q.leases() {
+		if l.Job == id {
+			q.stop(l, errCancelled)
+		}
+	}
+	q.feed.changed()
+	return j, nil
+}
+
+// Retry puts a job back that did not succeed.
+func (q *Queue) Retry(ctx context.Context, id, by string) (catalog.Job, error) {
+	j, err := q.Store.RetryJob(ctx, id, by)
+	q.Wake()
+	return j, err
+}
+
+// Await reports the events of jobs that run in this process until all have ended, and
+// returns them with their results, in the order of ids.
+func (q *Queue) Await(ctx context.Context, ids []string, events func(api.Event)) ([]catalog.Job, error) {
+	changes, unsubscribe := q.feed.subscribe(ids, events)
+	defer unsubscribe()
+	for {
+		page, err := q.Store.Jobs(ctx, api.JobSelect{IDs: ids, Limit: len(ids)})
+		if err != nil {
+			return nil, err
+		}
+		if allEnded(page.Jobs) {
+			return q.jobs(ctx, ids)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-changes:
+		case <-time.After(q.Poll): // another process may end them
+		}
+	}
+}
+
+func allEnded(jobs []api.Job) bool {
+	for _, j := range jobs {
+		if !api.Ended(j.State) {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *Queue) jobs(ctx context.Context, ids []string) ([]catalog.Job, error) {
+	var list []catalog.Job
+	for _, id := range ids {
+		j, err := q.Store.Job(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, j)
+	}
+	return list, nil
+}

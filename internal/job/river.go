@@ -1,0 +1,93 @@
+package job
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+
+	"flashwarden/internal/catalog"
+)
+
+// River carries the jobs that have started to a worker. It retries nothing and limits
+// nothing: the lease says who may work, and the rules say when.
+
+// carried is the job of River.
+type carried struct {
+	Name  string `json:"name"` // of the lease
+	Token int64  `json:"token"`
+	Job   string `json:"job"`
+}
+
+// Kind is the name of these jobs in River's table.
+func (carried) Kind() string { return "flashwarden" }
+
+// worker works on the jobs of River.
+type worker struct {
+	river.WorkerDefaults[carried]
+	work func(context.Context, catalog.Lease)
+}
+
+// Work never fails: the catalog has the outcome.
+func (w worker) Work(ctx context.Context, j *river.Job[carried]) error {
+	w.work(ctx, catalog.Lease{Name: j.Args.Name, Token: j.Args.Token, Job: j.Args.Job})
+	return nil
+}
+
+// Timeout is none: a backup watches its own progress.
+func (worker) Timeout(*river.Job[carried]) time.Duration { return -1 }
+
+// anyNumber of jobs may run, as far as River is concerned.
+const anyNumber = 10_000
+
+// between is how often River looks for jobs that another process gave it. Its own
+// jobs start at once.
+const between = 500 * time.Millisecond
+
+// polling is a driver without the listener, which would ask SQLite every 50 ms. A client
+// without one starts the jobs that it inserts at once.
+type polling struct{ riverdriver.Driver[*sql.Tx] }
+
+func (polling) SupportsListener() bool { return false }
+
+func newRiver(d riverdriver.Driver[*sql.Tx], work func(context.Context, catalog.Lease), drain time.Duration, log *slog.Logger) (*river.Client[*sql.Tx], error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, worker{work: work})
+	client, err := river.NewClient(polling{d}, &river.Config{
+		Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: anyNumber}},
+		PollOnly: true, FetchPollInterval: between, JobTimeout: -1, SoftStopTimeout: max(drain, time.Millisecond),
+		CompletedJobRetentionPeriod: time.Hour, DiscardedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour,
+		Logger: slog.New(quiet{log.Handler()}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the queue: %w", err)
+	}
+	return client, nil
+}
+
+// hand gives jobs that have started to River. If that fails, their leases end and they
+// wait again.
+func hand(ctx context.Context, r *river.Client[*sql.Tx], started []catalog.Started) error {
+	if len(started) == 0 {
+		return nil
+	}
+	var list []river.InsertManyParams
+	for _, s := range started {
+		list = append(list, river.InsertManyParams{Args: carried{Name: s.Lease.Name, Token: s.Lease.Token, Job: s.Lease.Job}, InsertOpts: &river.InsertOpts{MaxAttempts: 1}})
+	}
+	if _, err := r.InsertMany(ctx, list); err != nil {
+		return fmt.Errorf("hand jobs over: %w", err)
+	}
+	return nil
+}
+
+// quiet is the log of River: it says much that concerns nobody.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
