@@ -88,7 +88,7 @@ func startServer() error {
 		return err
 	}
 	options := fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_wal_size=4GB", server.dir)
-	return command("pg_ctl", "--pgdata", data, "--options", options, "--log", filepath.Join(server.dir, "log"), "--wait", "start")
+	return command("pg_ctl", "--pgdata", data, "--options", options, "--log", filepath.Join(server.dir, "log"), "-w", "start")
 }
 
 func stopServer() error {
@@ -97,7 +97,7 @@ func stopServer() error {
 	}
 	var err error
 	if server.err == nil {
-		err = command("pg_ctl", "--pgdata", filepath.Join(server.dir, "data"), "--mode", "immediate", "--wait", "stop")
+		err = command("pg_ctl", "--pgdata", filepath.Join(server.dir, "data"), "--mode", "immediate", "-w", "stop")
 	}
 	return errors.Join(err, os.RemoveAll(server.dir))
 }
