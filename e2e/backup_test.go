@@ -33,12 +33,10 @@ func TestBackupJSON(t *testing.T) {
 		"new": {"c9300", "iosxe", "17.09.04a", "install", "device-md5", "package"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "mid" {
-				testlevel.NeedFull(t, "the oldest and the newest one will do")
-			}
+			testlevel.NeedFull(t, "backup.txtar of the command line reads the same document")
 			t.Parallel()
 			s := newSite(t)
-			sw := s.add(name, want.profile, iossim.Options{LargestImage: testlevel.Of[int64](imageSize, imageSize, 0)})
+			sw := s.add(name, want.profile, iossim.Options{LargestImage: testlevel.Of[int64](0, imageSize, 0)})
 			want.compare(t, s, sw, parse(t, s.ok("backup", name, "--json")).Results[0])
 			again := parse(t, s.ok("backup", name, "--json")).Results[0]
 			if want.evidence == "device-md5" && again.BytesCopied != 0 {
@@ -128,9 +126,7 @@ func TestInterrupt(t *testing.T) {
 	}{{"SIGINT", syscall.SIGINT, false, 130}, {"SIGTERM", syscall.SIGTERM, false, 143}, {"SIGTERM again", syscall.SIGTERM, true, 143},
 		{"SIGHUP", syscall.SIGHUP, false, 129}, {"SIGHUP again", syscall.SIGHUP, true, 129}} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.signal != syscall.SIGTERM {
-				testlevel.NeedFull(t, "the signals differ little")
-			}
+			testlevel.NeedFull(t, "TestCancel of package backup proves it in memory")
 			t.Parallel()
 			s := newSite(t)
 			s.add("sw1", "c3750", iossim.Options{Pace: 100_000})
@@ -209,6 +205,7 @@ func TestTerminalGone(t *testing.T) {
 
 // TestOneProcessAtATime starts a second backup on a data directory in use.
 func TestOneProcessAtATime(t *testing.T) {
+	testlevel.NeedFull(t, "TestLockNamesItsHolder of package node proves it in memory")
 	t.Parallel()
 	s := newSite(t)
 	s.add("sw1", "c3750", iossim.Options{Pace: 100_000})

@@ -1,6 +1,7 @@
 // Package e2e has the tests of the built binary: against simulated switches
 // over real SSH, Telnet and TFTP, killed at random moments, on full disks, as
-// another user.
+// another user. All of them need the level full, because to link the binary takes
+// longer than the quick tests of a large package.
 package e2e
 
 import (
@@ -42,6 +43,9 @@ func TestMain(m *testing.M) {
 	testlevel.SideBySide()              // most tests wait, for pages of a terminal or for a timer to run out
 	if signal.Ignored(syscall.SIGHUP) { // as under nohup(1): the programs under test must not inherit that
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+	if testlevel.Current() < testlevel.Full {
+		os.Exit(m.Run())
 	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "flashwarden-e2e-")

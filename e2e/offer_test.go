@@ -371,6 +371,7 @@ func TestInterruptedPermits(t *testing.T) {
 		code   int
 	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		t.Run(c.signal.String(), func(t *testing.T) {
+			testlevel.NeedFull(t, "starts the program, and stops it with signals")
 			t.Parallel()
 			s := newSite(t)
 			s.hold(offered, noise(100_000))

@@ -200,6 +200,7 @@ func TestPasswordQuestions(t *testing.T) {
 // TestInterruptAtPassword ends the program while it waits for a password: at
 // once, with 130, and with a terminal that echoes again.
 func TestInterruptAtPassword(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program, and stops it with a signal")
 	t.Parallel()
 	s := newSite(t)
 	ours, theirs := openTerminal(t)

@@ -14,12 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
 // TestNobodyReadsTheLog gives the server a small pipe as its log, and reads only the
 // first line. Then each further line would block it, if it wrote them itself.
 func TestNobodyReadsTheLog(t *testing.T) {
+	testlevel.NeedFull(t, "TestNobodyReads of package logqueue proves it in memory")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("hello"), 0o644); err != nil {
 		t.Fatal(err)

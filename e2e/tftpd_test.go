@@ -86,6 +86,7 @@ func (d *tftpd) tftpHPA(args ...string) string {
 // TestOptionsLine starts it with the flags that Debian's unit and the how-tos
 // put on in.tftpd's command line, and moves a file in and out.
 func TestOptionsLine(t *testing.T) {
+	testlevel.NeedFull(t, "package tftpd proves it in the process of the test")
 	t.Parallel()
 	needRoot(t)
 	need(t, "tftp")
