@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,7 +75,7 @@ func (n *network) wantOnly(permitted ...netip.Addr) {
 			n.t.Errorf("transfer from %s: %v, want %v", a, got, want)
 		}
 		for _, port := range []uint16{69, 1056, 1059} {
-			j := rules.Judge(Packet{V6: a.Is6(), Device: a, Host: hostOf(a), HostPort: port, Interface: "fh0", Reachable: true, State: New})
+			j := rules.Judge(Packet{V6: a.Is6(), Device: a, Host: hostOf(a), HostPort: port, Interface: uplink, Reachable: true, State: New})
 			if (j.Verdict == Accept) != want || j.Verdict == Unknown {
 				n.t.Errorf("from %s to port %d: judged %v %+v", a, port, j.Verdict, j.Against)
 			}
@@ -105,29 +104,31 @@ func written(t *testing.T, format string) (path string) {
 
 // TestRulesNFT loads the rules of nft, twice.
 func TestRulesNFT(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
 	n.serve()
 	file := written(t, "nft")
-	n.inHost("nft -f " + file)
-	once := n.inHost("nft list ruleset")
+	n.host.Type("nft -f " + file)
+	once := n.host.Type("nft list ruleset")
 	n.wantOnlyDevices()
-	n.inHost("nft -f " + file)
-	if twice := n.inHost("nft list ruleset"); twice != once {
+	n.host.Type("nft -f " + file)
+	if twice := n.host.Type("nft list ruleset"); twice != once {
 		t.Errorf("loaded twice:\n%s\nonce:\n%s", twice, once)
 	}
 }
 
 // TestRulesIPTables runs the commands of iptables, twice.
 func TestRulesIPTables(t *testing.T) {
+	t.Parallel()
 	need(t, "iptables-nft-save")
 	n := newNetwork(t)
 	n.serve()
 	file := written(t, "iptables")
-	n.inHost("sh -e " + file)
-	once := n.inHost("iptables -S; ip6tables -S")
+	n.host.Type("sh -e " + file)
+	once := n.host.Type("iptables -S; ip6tables -S")
 	n.wantOnlyDevices()
-	n.inHost("sh -e " + file)
-	if twice := n.inHost("iptables -S; ip6tables -S"); twice != once {
+	n.host.Type("sh -e " + file)
+	if twice := n.host.Type("iptables -S; ip6tables -S"); twice != once {
 		t.Errorf("loaded twice:\n%s\nonce:\n%s", twice, once)
 	}
 }
@@ -136,40 +137,37 @@ func TestRulesIPTables(t *testing.T) {
 // stay out also where ufw lets everything in by default.
 func TestRulesUFW(t *testing.T) {
 	testlevel.NeedFull(t, "ufw loads its rules one by one")
+	t.Parallel()
 	need(t, "ufw", "iptables-nft-save")
 	n := newNetwork(t)
 	n.serve()
 	file := written(t, "ufw")
 	n.ufw("ufw --force enable; ufw default allow incoming; sh -e " + file)
-	once := n.inHost("iptables-save | grep '^-A ufw-user'; ip6tables-save | grep '^-A ufw6-user'")
+	once := n.host.Type("iptables-save | grep '^-A ufw-user'; ip6tables-save | grep '^-A ufw6-user'")
 	n.wantOnlyDevices()
 	n.ufw("ufw --dry-run deny 99/udp && sh -e " + file)
-	if twice := n.inHost("iptables-save | grep '^-A ufw-user'; ip6tables-save | grep '^-A ufw6-user'"); twice != once {
+	if twice := n.host.Type("iptables-save | grep '^-A ufw-user'; ip6tables-save | grep '^-A ufw6-user'"); twice != once {
 		t.Errorf("loaded twice:\n%s\nonce:\n%s", twice, once)
 	}
 }
 
-// ufw runs commands in the host's namespace where /etc/ufw is a copy, which
-// stays for the next ones.
+// ufw runs commands on the host where /etc/ufw is a copy, which stays for the next
+// ones.
 func (n *network) ufw(commands string) {
 	n.t.Helper()
-	etc := filepath.Join(os.TempDir(), n.host+"-ufw")
-	if _, err := os.Stat(etc); err != nil {
-		n.command("cp", "-a", "/etc/ufw", etc)
-		n.command("cp", "/etc/default/ufw", filepath.Join(etc, "default"))
-		n.t.Cleanup(func() { os.RemoveAll(etc) })
+	if n.ufwFiles == "" {
+		n.ufwFiles = n.t.TempDir()
+		n.host.Type("cp -a /etc/ufw/. "+n.ufwFiles, "cp /etc/default/ufw "+n.ufwFiles+"/default")
 	}
-	script := "mount --bind " + etc + " /etc/ufw && mount --bind " + etc + "/default /etc/default/ufw && { " + commands + "; }"
-	out, err := exec.Command("ip", "netns", "exec", n.host, "unshare", "-m", "sh", "-c", script).CombinedOutput()
-	if err != nil {
-		n.t.Fatalf("ufw: %v\n%s", err, out)
-	}
+	n.host.Type("unshare -m sh -c '" + strings.ReplaceAll(
+		"mount --bind "+n.ufwFiles+" /etc/ufw && mount --bind "+n.ufwFiles+"/default /etc/default/ufw && { "+commands+"; }", "'", `'\''`) + "'")
 }
 
 // TestPermit drops the devices in every way. The printed line must permit them, and
 // no other host.
 func TestPermit(t *testing.T) {
 	testlevel.NeedFull(t, "waits for packets that are dropped")
+	t.Parallel()
 	need(t, "iptables-nft-save")
 	for name, drop := range map[string]string{
 		"policy of nft":   `nft 'add table inet f; add chain inet f in { type filter hook input priority 0; policy drop; }; add rule inet f in icmpv6 type != 0 accept'`,
@@ -179,21 +177,22 @@ func TestPermit(t *testing.T) {
 		"iptables answer": `iptables -A OUTPUT -p udp -m conntrack --ctstate NEW -m multiport --sports 1000:1059 -j REJECT`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := newNetwork(t)
 			n.serve()
-			n.inHost(drop)
+			n.host.Type(drop)
 			if n.fetches(deviceV4, false) {
 				t.Fatal("nothing is dropped")
 			}
 			fixed := 0
 			for _, outgoing := range []bool{false, true} {
 				port := map[bool]uint16{false: 69, true: 1056}[outgoing]
-				p := Packet{Outgoing: outgoing, Device: deviceV4, Host: hostV4, HostPort: port, Interface: "fh0", Reachable: true, State: New}
+				p := Packet{Outgoing: outgoing, Device: deviceV4, Host: hostV4, HostPort: port, Interface: uplink, Reachable: true, State: New}
 				for _, d := range n.read().Judge(p).Against {
 					if d.Verdict != Drop || d.Rule == "" {
 						t.Fatalf("%+v", d)
 					}
-					n.inHost(d.Place.Permit([]netip.Addr{deviceV4}, testPorts))
+					n.host.Type(d.Place.Permit([]netip.Addr{deviceV4}, testPorts))
 					fixed++
 				}
 				if j := n.read().Judge(p); j.Verdict != Accept {
@@ -201,7 +200,7 @@ func TestPermit(t *testing.T) {
 				}
 			}
 			if fixed == 0 || !n.fetches(deviceV4, true) {
-				t.Errorf("%d lines, and the device does not pass\n%s", fixed, n.inHost("nft list ruleset"))
+				t.Errorf("%d lines, and the device does not pass\n%s", fixed, n.host.Type("nft list ruleset"))
 			}
 			if name != "answers of nft" && name != "iptables answer" && n.fetches(strangerV4, false) {
 				t.Error("a stranger passes too")
@@ -212,19 +211,20 @@ func TestPermit(t *testing.T) {
 
 // TestCannotTell has rules that cannot be evaluated; the answer must name them.
 func TestCannotTell(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
-	n.load(`table inet f {
+	n.host.NFT("flush ruleset\n" + `table inet f {
 	chain in {
 		type filter hook input priority 0; policy drop;
 		udp dport 69 limit rate 5/second accept
 	}
 }`)
-	j := n.read().Judge(Packet{Device: deviceV4, Host: hostV4, HostPort: 69, Interface: "fh0", State: New})
+	j := n.read().Judge(Packet{Device: deviceV4, Host: hostV4, HostPort: 69, Interface: uplink, State: New})
 	if j.Verdict != Unknown || len(j.Against) != 1 || !strings.Contains(strings.Join(j.Against[0].Doubts, "\n"), "limit rate 5/second accept (not evaluated: limit)") {
 		t.Errorf("%+v", j)
 	}
 	// Without a device: what holds for everybody is known, the rest is not.
-	n.load(`table ip f {
+	n.host.NFT("flush ruleset\n" + `table ip f {
 	chain in {
 		type filter hook input priority 0; policy drop;
 		udp dport 69 accept
@@ -237,7 +237,7 @@ func TestCannotTell(t *testing.T) {
 		}
 	}
 	// A dormant table drops nothing.
-	n.load(`table ip f {
+	n.host.NFT("flush ruleset\n" + `table ip f {
 	flags dormant
 	chain in {
 		type filter hook input priority 0; policy drop;
@@ -252,6 +252,7 @@ func TestCannotTell(t *testing.T) {
 // be dropped.
 func TestRulesOneFamily(t *testing.T) {
 	testlevel.NeedFull(t, "two more families of devices in each format")
+	t.Parallel()
 	need(t, "iptables-nft-save")
 	n := newNetwork(t)
 	n.serve()
@@ -265,7 +266,7 @@ func TestRulesOneFamily(t *testing.T) {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			n.inHost("nft flush ruleset; " + load + file)
+			n.host.Type("nft flush ruleset; " + load + file)
 			n.wantOnly(device)
 		}
 	}
