@@ -23,7 +23,7 @@ import (
 // them in both directions, and compares the result with Judge.
 func TestKernelAgrees(t *testing.T) {
 	t.Parallel()
-	rulesets := testlevel.Of(8, 60, 2_000) // how many the kernel judges
+	rulesets := testlevel.Of(8, 40, 2_000) // how many the kernel judges
 	n := newNetwork(t)
 	k := newKernel(n)
 	first := uint64(1) // others with FLASHWARDEN_SEED=N
