@@ -53,6 +53,8 @@ type Inventory interface {
 	// Devices returns the devices that s selects, sorted by name. Names in s that
 	// are not in the inventory are an ErrNotFound that lists them all.
 	Devices(ctx context.Context, s api.Select) ([]api.Device, error)
+	// DeviceNames returns the names of the devices that begin with prefix, sorted.
+	DeviceNames(ctx context.Context, prefix string) ([]string, error)
 	// Secrets returns the secrets of the device with the given name. The error
 	// is ErrNotFound where there is none.
 	Secrets(ctx context.Context, name string) (Secrets, error)

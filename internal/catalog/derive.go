@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"flashwarden/api"
@@ -55,14 +56,15 @@ func systemsOf(s api.Snapshot) flash.Systems {
 
 // SortImages returns the images, and the texts in them, in the order of Images,
 // each text once.
-func SortImages(images map[string]*api.Image) []api.Image {
+func SortImages(images iter.Seq[*api.Image]) []api.Image {
 	list := []api.Image{}
-	for _, i := range images {
+	for i := range images {
 		slices.Sort(i.Names)
 		i.Names = slices.Compact(i.Names)
 		slices.Sort(i.Devices)
 		i.Devices = slices.Compact(i.Devices)
 		slices.Sort(i.Disagreements)
+		i.Disagreements = slices.Compact(i.Disagreements)
 		list = append(list, *i)
 	}
 	slices.SortFunc(list, func(a, b api.Image) int {

@@ -202,7 +202,7 @@ func (l *Local) Names(ctx context.Context, r api.Names) ([]string, error) {
 func namesOfKind(ctx context.Context, n *node.Node, r api.Names) ([]string, error) {
 	switch r.Kind {
 	case api.NamesOfDevices:
-		return deviceNames(ctx, n, func(d api.Device) string { return d.Name })
+		return n.Catalog.DeviceNames(ctx, r.Prefix)
 	case api.NamesOfGroups:
 		return deviceNames(ctx, n, func(d api.Device) string { return d.Group })
 	case api.NamesOfSites:

@@ -89,6 +89,11 @@ func testDevices(t *testing.T, create New) {
 		t.Errorf("error %v; want ErrExists with the name", err)
 	}
 	wantStored(t, open(t), want, Sealed())
+	for prefix, want := range map[string]int{"": 1, "s": 1, "sw1": 1, "sw10": 0, "S": 0} {
+		if names, err := c.DeviceNames(ctx, prefix); err != nil || len(names) != want {
+			t.Errorf("names with %q: %q, error %v", prefix, names, err)
+		}
+	}
 	changed := api.Device{Name: "sw1", Address: "[2001:db8::1]:2222", Transport: api.Telnet}
 	if err := c.UpdateDevice(ctx, changed, catalog.Secrets{Password: "age:CCCC"}); err != nil {
 		t.Fatal(err)

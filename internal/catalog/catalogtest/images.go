@@ -79,18 +79,29 @@ func testImageOfOlderBackup(t *testing.T, create New) {
 	grown := Snapshot("sw2", 3, "flash:/x.bin", missing("flash:/x.bin", api.KindImage, kept.Size+1))
 	updated := Snapshot("sw3", 5, "flash:/x.bin", lost)
 	updated.Facts.Version = "15.2(4)E10"
-	images, err := indexAll(t, create, Snapshot("sw1", 0, "flash:/x.bin", kept), same,
-		Snapshot("sw2", 2, "flash:/x.bin", kept), grown, Snapshot("sw3", 4, "flash:/x.bin", kept), updated).Images(t.Context())
-	if err != nil {
+	older := Snapshot("sw1", 0, "flash:/x.bin", kept)
+	c := indexAll(t, create, older, same,
+		Snapshot("sw2", 2, "flash:/x.bin", kept), grown, Snapshot("sw3", 4, "flash:/x.bin", kept), updated)
+	want := func(want ...string) {
+		t.Helper()
+		images, err := c.Images(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, i := range images {
+			got = append(got, fmt.Sprintf("%t %s", i.InVault, i.Devices))
+		}
+		if !cmp.Equal(got, want) {
+			t.Errorf("%q; want %q", got, want)
+		}
+	}
+	want("true [sw1]", "false [sw2]", "false [sw3]")
+	// Without this older backup, sw1 has it no more.
+	if err := c.Unindex(t.Context(), older.ID); err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for _, i := range images {
-		got = append(got, fmt.Sprintf("%t %s", i.InVault, i.Devices))
-	}
-	if want := []string{"true [sw1]", "false [sw2]", "false [sw3]"}; !cmp.Equal(got, want) {
-		t.Errorf("%q; want %q", got, want)
-	}
+	want("true []", "false [sw1 sw2]", "false [sw3]")
 }
 
 // testRememberedImage: an inspection is known before the snapshot is written.

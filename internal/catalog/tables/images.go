@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -23,60 +24,65 @@ func (c *Catalog) Images(ctx context.Context) ([]api.Image, error) {
 	return append(images, lacking...), nil
 }
 
-// latest selects the newest backup of each device, however many there are. A snapshot of
-// a file that was received does not say what the device runs.
-const latest = `SELECT (SELECT id FROM snapshot AS one WHERE one.device = device_state.device AND one.image <> '' ORDER BY one.id DESC LIMIT 1) FROM device_state`
-
 // ofImages is the condition of the index file_image.
 const ofImages = `kind IN ('image', 'package')`
 
-// kept selects each content, kind and path of images and packages once, with the newest
-// version that ran from it. It steps through the index file_image from one to the
-// next: thousands of snapshots have the same ones.
+// kept selects each content and path of images and packages once, with the newest version
+// that ran from it. It steps through the index file_image from one to the next: thousands
+// of snapshots have the same ones. The steps are two, because SQLite searches an index only
+// by the first column of a comparison of rows.
 const kept = `WITH RECURSIVE step (n, blob, kind, path) AS (
-		SELECT * FROM (SELECT rowid, blob, kind, path FROM file WHERE ` + ofImages + ` AND blob IS NOT NULL ORDER BY blob, kind, path LIMIT 1) AS first
+		SELECT * FROM (SELECT rowid, blob, kind, path FROM file WHERE ` + ofImages + ` AND blob IS NOT NULL ORDER BY blob, path LIMIT 1) AS first
 		UNION ALL
-		SELECT next.rowid, next.blob, next.kind, next.path FROM step JOIN file AS next ON next.rowid = (
-			SELECT rowid FROM file WHERE ` + ofImages + ` AND (blob, kind, path) > (step.blob, step.kind, step.path) ORDER BY blob, kind, path LIMIT 1))
+		SELECT next.rowid, next.blob, next.kind, next.path FROM step JOIN file AS next ON next.rowid = coalesce(
+			(SELECT rowid FROM file WHERE ` + ofImages + ` AND blob = step.blob AND path > step.path ORDER BY path LIMIT 1),
+			(SELECT rowid FROM file WHERE ` + ofImages + ` AND blob > step.blob ORDER BY blob, path LIMIT 1)))
 	SELECT blob, kind, path, coalesce((
-		SELECT max(runs) FROM file WHERE ` + ofImages + ` AND file.blob = step.blob AND file.kind = step.kind AND file.path = step.path), '') AS version FROM step`
+		SELECT max(runs) FROM file WHERE ` + ofImages + ` AND file.blob = step.blob AND file.path = step.path), '') AS version FROM step`
 
-// running selects the files that each device ran at its newest backup, with the
-// blob that the vault has of them: of this backup, else of an older one that found
-// the same software and the same file. A backup without any such file is one row
-// without a path.
-const running = `SELECT snapshot.device, coalesce(file.runs, snapshot.version) AS runs, snapshot.image, file.path, file.kind, file.size, file.cause,
-		coalesce(file.blob, (
-			SELECT kept.blob FROM snapshot AS older JOIN file AS kept ON kept.snapshot = older.n
-			WHERE older.device = snapshot.device AND older.version = snapshot.version AND replace(older.image, ':/', ':') = replace(snapshot.image, ':/', ':')
-				AND kept.runs IS NOT NULL AND kept.blob IS NOT NULL AND (file.path IS NULL OR kept.path = file.path AND kept.size = file.size)
-			ORDER BY older.id DESC LIMIT 1)) AS blob
+// forgetRunning and refreshRunning enter the files that a device ran at its newest
+// backup, with the blob that the vault has of them: of this backup, else of an older one
+// that found the same software and the same file. A backup without any such file is one
+// row without a path. A snapshot of a file that was received does not say what the device
+// runs.
+const (
+	forgetRunning  = `DELETE FROM running_file WHERE device = ?1`
+	refreshRunning = `INSERT INTO running_file (device, version, image, path, kind, size, cause, snapshot, source, blob)
+	SELECT snapshot.device, coalesce(file.runs, snapshot.version), snapshot.image, file.path, file.kind, file.size, file.cause,
+		snapshot.n, kept.snapshot, kept.blob
 	FROM snapshot LEFT JOIN file ON file.snapshot = snapshot.n AND file.runs IS NOT NULL
-	WHERE snapshot.id IN (` + latest + `)`
+		LEFT JOIN file AS kept ON kept.rowid = CASE WHEN file.blob IS NOT NULL THEN file.rowid ELSE (
+			SELECT same.rowid FROM snapshot AS older JOIN file AS same ON same.snapshot = older.n
+			WHERE older.device = snapshot.device AND older.version = snapshot.version AND replace(older.image, ':/', ':') = replace(snapshot.image, ':/', ':')
+				AND same.runs IS NOT NULL AND same.blob IS NOT NULL AND (file.path IS NULL OR same.path = file.path AND same.size = file.size)
+			ORDER BY older.id DESC LIMIT 1) END
+	WHERE snapshot.n = (SELECT n FROM snapshot WHERE device = ?1 AND image <> '' ORDER BY id DESC LIMIT 1)`
+)
 
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
-	rows, err := c.query(ctx, `SELECT blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
+	rows, err := c.query(ctx, `SELECT blob.n, blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
 		FROM (`+kept+`) AS found JOIN blob ON blob.n = found.blob`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	bySHA := map[string]*api.Image{}
+	kept := map[int64]*api.Image{} // by blob.n
 	for rows.Next() {
 		var i api.Image
+		var n int64
 		var filePath, image string
-		if err := rows.Scan(&i.SHA256, &i.MD5, &i.Size, &image, &i.Published, &i.Kind, &filePath, &i.Version); err != nil {
+		if err := rows.Scan(&n, &i.SHA256, &i.MD5, &i.Size, &image, &i.Published, &i.Kind, &filePath, &i.Version); err != nil {
 			return nil, err
 		}
-		known, ok := bySHA[i.SHA256]
+		known, ok := kept[n]
 		if !ok {
 			if i.Image, err = decodeImage(image); err != nil {
 				return nil, err
 			}
 			i.InVault, i.Devices = true, []string{}
 			known = &i
-			bySHA[i.SHA256] = known
+			kept[n] = known
 		}
 		known.Version = max(known.Version, i.Version)
 		known.Names = append(known.Names, flash.ParsePath(filePath).Base())
@@ -84,27 +90,27 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	if err := c.addDevices(ctx, bySHA); err != nil {
+	if err := c.addDevices(ctx, kept); err != nil {
 		return nil, err
 	}
-	return catalog.SortImages(bySHA), nil
+	return catalog.SortImages(maps.Values(kept)), nil
 }
 
 // addDevices enters the devices that run the images. Of another unit the version is
 // not known.
-func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) error {
-	rows, err := c.query(ctx, `
-		SELECT DISTINCT blob.sha256, running.device, running.runs FROM (`+running+`) AS running JOIN blob ON blob.n = running.blob`)
+func (c *Catalog) addDevices(ctx context.Context, kept map[int64]*api.Image) error {
+	rows, err := c.query(ctx, `SELECT blob, device, version FROM running_file WHERE blob IS NOT NULL`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var sum, device, version string
-		if err := rows.Scan(&sum, &device, &version); err != nil {
+		var n int64
+		var device, version string
+		if err := rows.Scan(&n, &device, &version); err != nil {
 			return err
 		}
-		i, ok := bySHA[sum]
+		i, ok := kept[n]
 		if !ok {
 			continue
 		}
@@ -120,7 +126,7 @@ func (c *Catalog) addDevices(ctx context.Context, bySHA map[string]*api.Image) e
 // backed up, and that were not saved from them, then or before.
 func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.query(ctx, `
-		SELECT device, runs, image, path, kind, size, cause FROM (`+running+`) AS running WHERE blob IS NULL`)
+		SELECT device, version, image, path, kind, size, cause FROM running_file WHERE blob IS NULL ORDER BY device, path`)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +145,7 @@ func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
 		}
 		byName[key] = &i
 	}
-	return catalog.SortImages(byName), rows.Err()
+	return catalog.SortImages(maps.Values(byName)), rows.Err()
 }
 
 // scanLacking reads one row of lackingImages. Where the snapshot has no file

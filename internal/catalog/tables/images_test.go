@@ -3,6 +3,7 @@ package tables_test
 import (
 	"database/sql"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,8 +21,9 @@ func TestImagesAndHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	var searched []string
 	for name, query := range tables.ImageQueries {
-		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query)
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+strings.ReplaceAll(query, "?1", "'sw1'"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,10 +39,17 @@ func TestImagesAndHistory(t *testing.T) {
 					t.Errorf("%s: %s", name, step)
 				}
 			}
+			if strings.HasPrefix(step, "SEARCH file USING COVERING INDEX") {
+				searched = append(searched, step[strings.LastIndexByte(step, '('):])
+			}
 		}
 		if err := rows.Err(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// From one path to the next, whatever number of snapshots have it.
+	if want := "(blob=? AND path>?)"; !slices.Contains(searched, want) {
+		t.Errorf("searched by %q, want %s too", searched, want)
 	}
 }
 

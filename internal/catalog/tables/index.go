@@ -33,7 +33,7 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 			devices = append(devices, s.Device)
 		}
 		slices.Sort(devices)
-		return refresh(ctx, on, slices.Compact(devices)...)
+		return refreshSnapshots(ctx, on, slices.Compact(devices)...)
 	}))
 }
 
@@ -42,8 +42,11 @@ func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
 	return c.wrap("take snapshots out of the index", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		var all []string
 		for _, id := range ids {
-			// The state of a device follows from its newest snapshots alone.
-			devices, err := on.texts(ctx, `SELECT device FROM device_state WHERE device = (SELECT device FROM snapshot WHERE id = ?1) AND ?1 IN (newest_id, good_id)`, id)
+			// The state of a device follows from its newest snapshots, and from the one
+			// that has the image that it runs.
+			devices, err := on.texts(ctx, `SELECT s.device FROM snapshot AS s WHERE s.id = ?1 AND (
+				EXISTS (SELECT 1 FROM device_state WHERE device_state.device = s.device AND s.id IN (newest_id, good_id))
+				OR EXISTS (SELECT 1 FROM running_file WHERE running_file.device = s.device AND s.n IN (snapshot, source)))`, id)
 			if err == nil {
 				err = unindex(ctx, on, id)
 			}
@@ -53,7 +56,7 @@ func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
 			all = append(all, devices...)
 		}
 		slices.Sort(all)
-		return refresh(ctx, on, slices.Compact(all)...)
+		return refreshSnapshots(ctx, on, slices.Compact(all)...)
 	}))
 }
 

@@ -71,6 +71,13 @@ func (c *Catalog) Devices(ctx context.Context, s api.Select) ([]api.Device, erro
 	return catalog.Select(c.engine.Place(), all, s)
 }
 
+// DeviceNames returns the names of the devices that begin with prefix, sorted.
+func (c *Catalog) DeviceNames(ctx context.Context, prefix string) ([]string, error) {
+	const last = "\U0010ffff" // sorts behind every other character
+	names, err := c.texts(ctx, `SELECT name FROM device WHERE name >= ? AND name < ? ORDER BY name`, prefix, prefix+last)
+	return names, c.wrap("list devices", err)
+}
+
 func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
 	rows, err := c.query(ctx, `SELECT `+deviceColumns+` FROM device ORDER BY name`)
 	if err != nil {

@@ -25,6 +25,18 @@ func refresh(ctx context.Context, on *statements, devices ...string) error {
 	return nil
 }
 
+// refreshSnapshots computes the states of devices again, after snapshots changed.
+func refreshSnapshots(ctx context.Context, on *statements, devices ...string) error {
+	for _, device := range devices {
+		for _, statement := range []string{forgetRunning, refreshRunning} {
+			if _, err := on.exec(ctx, statement, device); err != nil {
+				return err
+			}
+		}
+	}
+	return refresh(ctx, on, devices...)
+}
+
 // refreshState finds the snapshots and runs that a state consists of.
 const refreshState = `INSERT INTO device_state (` + stateColumns + `) SELECT ?1,
 		coalesce(newest.id, ''), newest.started, coalesce(newest.status, ''), coalesce(newest.warnings, ''), good.n, coalesce(good.id, ''), good.started,
