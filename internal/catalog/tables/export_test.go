@@ -7,7 +7,7 @@ import (
 )
 
 // ImageQueries are the statements of Images.
-var ImageQueries = map[string]string{"kept": kept, "running": refreshRunning}
+var ImageQueries = map[string]string{"kept": selectKept, "running": refreshRunning}
 
 // PutRuns enters runs in one transaction.
 func PutRuns(ctx context.Context, c *Catalog, runs ...api.Run) error {

@@ -40,6 +40,11 @@ const kept = `WITH RECURSIVE step (n, blob, kind, path) AS (
 	SELECT blob, kind, path, coalesce((
 		SELECT max(runs) FROM file WHERE ` + ofImages + ` AND file.blob = step.blob AND file.path = step.path), '') AS version FROM step`
 
+// selectKept adds the blobs to kept. It is a left join, so that SQLite does not begin with
+// all blobs.
+const selectKept = `SELECT blob.n, blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
+	FROM (` + kept + `) AS found LEFT JOIN blob ON blob.n = found.blob`
+
 // forgetRunning and refreshRunning enter the files that a device ran at its newest
 // backup, with the blob that the vault has of them: of this backup, else of an older one
 // that found the same software and the same file. A backup without any such file is one
@@ -61,8 +66,7 @@ const (
 
 // keptImages returns the images in the vault.
 func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
-	rows, err := c.query(ctx, `SELECT blob.n, blob.sha256, blob.md5, blob.size, blob.image, blob.published, found.kind, found.path, found.version
-		FROM (`+kept+`) AS found JOIN blob ON blob.n = found.blob`)
+	rows, err := c.query(ctx, selectKept)
 	if err != nil {
 		return nil, err
 	}
