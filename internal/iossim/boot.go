@@ -286,22 +286,52 @@ func (s *session) showROMVariables(_ []string) {
 	s.show(text)
 }
 
-// reload asks the questions of IOS and then restarts the switch.
+// reload asks the questions of IOS and then restarts the switch. On a Catalyst
+// 4500 with two supervisors only the active one restarts, and the other takes over,
+// with the image that it runs (Catalyst 4500 software configuration guide,
+// "Configuring Supervisor Engine Redundancy").
 func (s *session) reload(_ []string) {
+	switch {
+	case !s.savedOrNot() || !s.agreed("Proceed with reload?"):
+	case s.sw.profile.can(reloadShelf):
+		s.sw.switchOver()
+	default:
+		s.sw.restart()
+	}
+}
+
+// reloadShelf restarts both supervisors (the questions: Unicon's patterns of
+// systems with two supervisors).
+func (s *session) reloadShelf(_ []string) {
+	if s.savedOrNot() && s.agreed("Reload the entire shelf") {
+		s.sw.restart()
+	}
+}
+
+// savedOrNot asks whether to save a configuration that was changed. It reports
+// false if the user broke off.
+func (s *session) savedOrNot() bool {
 	s.sw.mu.Lock()
 	unsaved := s.sw.boot.unsaved
 	s.sw.mu.Unlock()
-	if unsaved {
-		save, ok := s.yesNo("\nSystem configuration has been modified. Save? [yes/no]: ")
-		if !ok {
-			return
-		}
-		if save {
-			s.writeMemory(nil)
-		}
+	if !unsaved {
+		return true
 	}
-	if s.agreed("Proceed with reload?") {
-		s.sw.restart()
+	save, ok := s.yesNo("\nSystem configuration has been modified. Save? [yes/no]: ")
+	if ok && save {
+		s.writeMemory(nil)
+	}
+	return ok
+}
+
+// switchOver hangs up every line: the other supervisor, which runs the same image,
+// answers from now on. The uptime goes on.
+func (s *Switch) switchOver() {
+	s.mu.Lock()
+	conns := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.Close()
 	}
 }
 

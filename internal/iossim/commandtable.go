@@ -79,6 +79,7 @@ func execCommands() []command {
 		{"write", true, always, (*session).writeMemory},
 		{"write memory", true, always, (*session).writeMemory},
 		{"reload", true, always, (*session).reload},
+		{"redundancy reload shelf", true, reloadShelf, (*session).reloadShelf},
 		{"delete File", true, always, func(s *session, a []string) { s.delete(a[0], false) }},
 		{"delete /force File", true, always, func(s *session, a []string) { s.delete(a[0], true) }},
 		{"squeeze File", true, always, func(s *session, a []string) { s.squeeze(a[0]) }},
@@ -105,7 +106,7 @@ func explain(word string) string {
 		"inventory": "Show the physical inventory", "history": "Display the session command history",
 		"privilege": "Show current privilege level", "monitor": "Copy log messages to this terminal", "no": "Negate a command",
 		"configure": "Enter configuration mode", "write": "Write running configuration to memory", "memory": "Write to NV memory",
-		"reload": "Halt and perform a cold restart", "system": "Set the system image", "all": "All members of the stack",
+		"reload": "Halt and perform a cold restart", "redundancy": "Redundant supervisors", "shelf": "Both supervisors", "system": "Set the system image", "all": "All members of the stack",
 		"end": "Exit from configure mode", "do": "Run an EXEC command", "hostname": "Set the name of the switch",
 		"squeeze": "Squeeze a filesystem", "mkdir": "Create a directory", "install": "Install software", "summary": "Summary of the packages", "add": "Add a package", "activate": "Activate what was added",
 		"commit": "Keep it over the next start", "interface": "IP interface status", "brief": "Brief summary of IP status", "systems": "List filesystems",
@@ -171,7 +172,12 @@ func (s *session) showClock(_ []string) {
 }
 
 func (s *session) showFlash(_ []string) {
-	if s.sw.profile.Numbered {
+	whole, _, err := s.sw.flash.split("")
+	switch {
+	case err == nil && len(s.sw.flash.partitions(whole)) > 0:
+		s.show(s.sw.flashByPartition(whole))
+		return
+	case s.sw.profile.Numbered:
 		s.show(s.sw.flashByNumber())
 		return
 	}

@@ -75,7 +75,7 @@ func (c *copying) run(from, to string) {
 
 // copyOut sends a file to a TFTP server.
 func (c *copying) copyOut(from string, to tftpURL) {
-	if !c.askPartition() {
+	if !c.askPartition(from) {
 		return
 	}
 	if c.sw.profile.can(oldCopy) && to.host != "" && to.name != "" {

@@ -38,12 +38,21 @@ func (f file) isConfig() bool {
 	return slices.Contains([]string{"startup-config", "private-config", "running-config"}, f.path)
 }
 
-// askPartition asks for the partition if the fault AskPartition strikes. Any
-// answer but q continues. It reports false if the person broke off.
-func (c *copying) askPartition() bool {
+// askPartition asks for the partition of a path that names none, if its flash has
+// several or the fault AskPartition strikes. Any answer but q continues. It reports
+// false if the person broke off.
+func (c *copying) askPartition(path string) bool {
+	fs, _, err := c.sw.flash.split(path)
+	if err == nil && len(c.sw.flash.partitions(fs)) > 0 {
+		return c.whichPartition()
+	}
 	if !c.sw.strikes(func(f *Faults) *Times { return &f.AskPartition }) {
 		return true
 	}
+	return c.whichPartition()
+}
+
+func (c *copying) whichPartition() bool {
 	c.say(`
 System flash
 Partition   Size    Used      Free      Bank-Size  State          Copy Mode

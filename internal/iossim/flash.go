@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ type fileSystem struct {
 	flags   string   // rw, ro, wo
 	total   int64    // bytes; 0: no space information, and nothing in it
 	unit    int64    // each file occupies a multiple of this number of bytes
+	within  string   // the file system that it is a partition of; it has no row of its own
 	squeeze bool     // delete only marks a file; squeeze frees the space (file systems of class A and B)
 }
 
@@ -128,7 +130,9 @@ func (fl *flash) resize(total int64) {
 // the default file system.
 func (fl *flash) split(typed string) (*fileSystem, string, error) {
 	prefix, rest := fl.home, typed
-	if i := strings.IndexByte(typed, ':'); i >= 0 {
+	if m := partition.FindStringSubmatch(typed); m != nil {
+		prefix, rest = m[1], m[2]
+	} else if i := strings.IndexByte(typed, ':'); i >= 0 {
 		prefix, rest = typed[:i+1], typed[i+1:]
 	}
 	for _, fs := range fl.systems {
@@ -139,8 +143,18 @@ func (fl *flash) split(typed string) (*fileSystem, string, error) {
 	return nil, "", errInvalid
 }
 
+// partition matches a path in a partition: flash:2:x.
+var partition = regexp.MustCompile(`^([a-z]\w*:\d:)(.*)$`)
+
+// partitions returns the partitions of a file system; none where it is not
+// divided.
+func (fl *flash) partitions(fs *fileSystem) []*fileSystem {
+	return slices.DeleteFunc(slices.Clone(fl.systems), func(p *fileSystem) bool { return p.within != fs.prefix })
+}
+
 // lookup finds the file or directory of a path as typed. The root is a
-// directory with an empty name.
+// directory with an empty name. A path without a partition means the first
+// partition that has the file.
 func (fl *flash) lookup(typed string) (file, error) {
 	fs, rest, err := fl.split(typed)
 	if err != nil {
@@ -148,11 +162,12 @@ func (fl *flash) lookup(typed string) (file, error) {
 	}
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
-	f, err := fl.find(fs, rest)
-	if err != nil {
-		return file{}, err
+	for _, in := range append(fl.partitions(fs), fs) {
+		if f, err := fl.find(in, rest); err == nil {
+			return *f, nil
+		}
 	}
-	return *f, nil
+	return file{}, errNoSuchFile
 }
 
 // find is lookup with the lock held. Its result is valid only under that lock.

@@ -30,6 +30,9 @@ func (s *Switch) dirText(typed string, deleted bool) string {
 		return fmt.Sprintf("%%Error opening %s (%v)\n", typed, err)
 	}
 	f, err := s.flash.lookup(typed)
+	if err == nil && f.dir && len(s.flash.partitions(fs)) > 0 {
+		err = errInvalid // it takes the name of one partition; the refusal is written by hand
+	}
 	if err != nil {
 		return fmt.Sprintf("%%Error opening %s/%s (%v)\n", fs.prefix, rest, err)
 	}
@@ -113,6 +116,25 @@ func (s *Switch) dirAllFileSystems(recursive bool) string {
 	return b.String()
 }
 
+// flashByPartition returns show flash: of a divided flash (Configuration
+// Fundamentals Command Reference, "show flash").
+func (s *Switch) flashByPartition(whole *fileSystem) string {
+	var b strings.Builder
+	for i, fs := range s.flash.partitions(whole) {
+		fmt.Fprintf(&b, "\nSystem flash directory, partition %d:\nFile  Length   Name/status\n", i+1)
+		for _, f := range s.flash.all(fs) {
+			status := ""
+			if f.deleted {
+				status = " [deleted]"
+			}
+			fmt.Fprintf(&b, "%3d  %8d  %s%s\n", f.index, f.size, f.path, status)
+		}
+		free := s.flash.free(fs)
+		fmt.Fprintf(&b, "[%d bytes used, %d available, %d total]\n%dK bytes of processor board System flash (Read/Write)\n", fs.total-free, free, fs.total, fs.total/1024)
+	}
+	return b.String()
+}
+
 // flashByNumber returns show flash: of IOS-XE: every file and directory with
 // its whole path, numbered from 1. Its last line has available and used bytes,
 // where dir has total and free ones.
@@ -148,6 +170,9 @@ func fullDate(date string) string {
 func (s *Switch) fileSystemsText() string {
 	out, more := "File Systems:\n\n"+s.profile.FSHeading+"\n", ""
 	for _, fs := range s.flash.systems {
+		if fs.within != "" {
+			continue
+		}
 		out += s.fileSystemRow(fs, strings.Join(append([]string{fs.prefix}, fs.aliases...), " ")+fs.mark)
 		for _, name := range fs.ownRows {
 			more += s.fileSystemRow(fs, name)

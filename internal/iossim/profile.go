@@ -47,6 +47,7 @@ const (
 	secureMode    feature = "secure-mode"     // warns of insecure protocols, and refuses TFTP without "system mode insecure": IOS-XE 26.1
 	noFilters     feature = "no-filters"      // no output filters: before IOS 12.0
 	noFileSystems feature = "no-file-systems" // no show file systems
+	reloadShelf   feature = "reload-shelf"    // reload restarts one supervisor, redundancy reload shelf both: Catalyst 4500
 	romVariables  feature = "rom-variables"   // show romvar, and no config-register: Catalyst 9000 since 16.12.4 and 17.3.1
 )
 
@@ -117,6 +118,7 @@ type systemSpec struct {
 	Total   int64    `yaml:"total"`
 	Unit    int64    `yaml:"unit"`
 	Squeeze bool     `yaml:"squeeze"`
+	Within  string   `yaml:"within"`
 }
 
 // fileSpec is one file or directory. Its content is a Text, an Image, a
@@ -146,6 +148,7 @@ type profileSummary struct{ name, summary string }
 func profileSummaries() []profileSummary {
 	return []profileSummary{
 		{"c2500", "2500 router, IOS 12.0: the old copy dialogue, no digests"},
+		{"c3640-partitions", "3640 router, IOS 12.0: a flash of two partitions, the old copy dialogue"},
 		{"c2600", "2600 router, IOS 12.3: the running image was removed from flash"},
 		{"c2950", "Catalyst 2950, IOS 12.1: Telnet, no verify /md5"},
 		{"c2960", "Catalyst 2960, IOS 12.2: the image in a directory that ends in .bin"},
@@ -216,7 +219,7 @@ func (p *profile) systems() []*fileSystem {
 	var all []*fileSystem
 	for _, s := range slices.Concat(p.Systems, p.MoreSystems) {
 		all = append(all, &fileSystem{
-			prefix: s.Prefix, aliases: s.Aliases, ownRows: s.OwnRows, mark: s.Mark, kind: s.Kind, flags: s.Flags, total: s.Total, unit: s.Unit, squeeze: s.Squeeze,
+			prefix: s.Prefix, aliases: s.Aliases, ownRows: s.OwnRows, mark: s.Mark, kind: s.Kind, flags: s.Flags, total: s.Total, unit: s.Unit, squeeze: s.Squeeze, within: s.Within,
 		})
 	}
 	return all

@@ -39,7 +39,8 @@ const installNote = "install mode: there is no single bootable .bin"
 
 // shapes is every profile of the simulator: a new one needs its line here.
 var shapes = map[string]shape{
-	"c2500": {image: "flash:/c2500-i-l.120-9.bin", files: []string{"flash:/c2500-i-l.120-9.bin"}, proof: api.EvidenceSize},
+	"c2500":            {image: "flash:/c2500-i-l.120-9.bin", files: []string{"flash:/c2500-i-l.120-9.bin"}, proof: api.EvidenceSize},
+	"c3640-partitions": {image: "flash:2:c3640-i-mz.120-7.T.bin", files: []string{"flash:2:c3640-i-mz.120-7.T.bin"}, proof: api.EvidenceSize},
 	"c2600": {status: api.StatusIncomplete, cause: cause.ImageNotFound, image: "flash:c2600-j1s3-mz.123-22.bin",
 		files: []string{"flash:c2600-j1s3-mz.123-22.bin"}},
 	"c2950": {image: "flash:/c2950-i6q4l2-mz.121-22.EA4a.bin", files: []string{"flash:/c2950-i6q4l2-mz.121-22.EA4a.bin"}, proof: api.EvidenceSize},
