@@ -71,9 +71,11 @@ var (
 	saved         = lazyregexp.New(`\[OK\]`)
 	saveQuestion  = lazyregexp.New(`(?i)^system configuration has been modified\. save\s*\?\s*\[yes/no\]:?$`)
 	reloadConfirm = lazyregexp.New(`(?i)^proceed with reload\s*\?\s*\[confirm\]$`)
-	installSave   = lazyregexp.New(`(?i)save the configuration|you may save configuration and re-?enter`)
-	installGo     = lazyregexp.New(`(?i)^(?:this operation (?:may )?requires? a reload of the system\. )?do you want to proceed\s*\?.*\[y/n\]$|^please confirm you have changed boot config to \S+ \[y/n\]$`)
-	installed     = lazyregexp.New(`(?m)^SUCCESS: install_add_activate_commit`)
+	// Reload this shelf [confirm] is another question: it is about one chassis of two.
+	shelfConfirm = lazyregexp.New(`(?i)^reload the entire shelf\s*\??\s*\[confirm\]$`)
+	installSave  = lazyregexp.New(`(?i)save the configuration|you may save configuration and re-?enter`)
+	installGo    = lazyregexp.New(`(?i)^(?:this operation (?:may )?requires? a reload of the system\. )?do you want to proceed\s*\?.*\[y/n\]$|^please confirm you have changed boot config to \S+ \[y/n\]$`)
+	installed    = lazyregexp.New(`(?m)^SUCCESS: install_add_activate_commit`)
 )
 
 // Delete removes one file. It confirms only the question that names this file
@@ -102,11 +104,19 @@ func Reload() Change {
 	return Change{Line: "reload", answers: []answer{{question: saveQuestion, text: "no"}, {question: reloadConfirm, text: "y"}}}
 }
 
+// ReloadShelf restarts both supervisors of a chassis ("redundancy reload"). On a
+// Catalyst 4500 reload restarts only the active one, and the other takes over with
+// the image that it runs (Catalyst 4500 software configuration guide, "Configuring
+// Supervisor Engine Redundancy").
+func ReloadShelf() Change {
+	return Change{Line: "redundancy reload shelf", answers: []answer{{question: saveQuestion, text: "no"}, {question: shelfConfirm, text: "y"}}}
+}
+
 // ConfirmsReload reports whether the device restarts after a yes to this
 // question.
 func ConfirmsReload(question string) bool {
 	asked := lastQuestion(strings.TrimSpace(StripSyslog(question)))
-	return reloadConfirm.MatchString(asked) || installGo.MatchString(asked)
+	return reloadConfirm.MatchString(asked) || shelfConfirm.MatchString(asked) || installGo.MatchString(asked)
 }
 
 // InstallAdd expands an image into the packages of install mode, makes the

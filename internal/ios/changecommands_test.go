@@ -33,6 +33,10 @@ func TestChangeAnswers(t *testing.T) {
 		{reload, "System configuration has been modified. Save? [yes/no]:", "no", ""},
 		{reload, "Proceed with reload? [confirm]", "y", ""},
 		{reload, "Erase all and proceed with reload? [confirm]", "n", cause.UnsafePrompt},
+		{ReloadShelf(), "System configuration has been modified. Save? [yes/no]:", "no", ""},
+		{ReloadShelf(), "Reload the entire shelf [confirm]", "y", ""},
+		{ReloadShelf(), "Reload this shelf [confirm]", "", cause.PromptUnrecognised},
+		{reload, "Reload the entire shelf [confirm]", "", cause.PromptUnrecognised},
 		{ConfigLine("boot system flash:x"), "Proceed with reload? [confirm]", "", cause.PromptUnrecognised},
 		{install, "Press Quit(q) to exit, you may save configuration and re-enter the command. [y/n/q]", "n", ""},
 		{install, "This operation may require a reload of the system. Do you want to proceed? [y/n]", "y", ""},
@@ -46,6 +50,7 @@ func TestChangeAnswers(t *testing.T) {
 		}
 	}
 	for q, want := range map[string]bool{
+		"Reload the entire shelf [confirm]": true, "Reload this shelf [confirm]": false,
 		"Proceed with reload? [confirm]":                                                true,
 		"System configuration has been modified. Save? [yes/no]:":                       false,
 		"This operation requires a reload of the system. Do you want to proceed? [y/n]": true,

@@ -170,10 +170,8 @@ func commands(p api.Plan, s api.PlanStep) []string {
 		return []string{proof}
 	case api.PlanBoot:
 		return slices.Concat([]string{"configure terminal"}, s.Lines, []string{"end", ios.SaveConfig().Line, "show boot"})
-	case api.PlanReload:
-		return []string{ios.Reload().Line}
-	case api.PlanInstall:
-		return []string{ios.InstallAdd(s.Path).Line}
+	case api.PlanReload, api.PlanInstall:
+		return []string{startAgain(p, s).Line}
 	}
 	return nil
 }

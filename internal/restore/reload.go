@@ -3,11 +3,13 @@ package restore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
+	"flashwarden/internal/lazyregexp"
 )
 
 // restart starts the device again, and waits until it is back with the image
@@ -20,10 +22,7 @@ func (a application) restart(ctx context.Context, s api.PlanStep, done outcome) 
 	if err != nil {
 		return done, err
 	}
-	change := ios.Reload()
-	if s.Kind == api.PlanInstall {
-		change = ios.InstallAdd(s.Path)
-	}
+	change := startAgain(a.plan, s)
 	a.line.report(api.StepChange, change.Line, 0, -1)
 	done.changed = true
 	began := time.Now()
@@ -32,6 +31,25 @@ func (a application) restart(ctx context.Context, s api.PlanStep, done outcome) 
 	}
 	a.line.hangUp()
 	return a.awaitReturn(ctx, s, done, began, before)
+}
+
+// catalyst4500 matches the models of which reload restarts one supervisor of two.
+var catalyst4500 = lazyregexp.New(`^(?:WS-)?C45\d\d`)
+
+// startAgain is the command that starts the whole device again.
+func startAgain(p api.Plan, s api.PlanStep) ios.Change {
+	switch {
+	case s.Kind == api.PlanInstall:
+		return ios.InstallAdd(s.Path)
+	case catalyst4500.MatchString(p.Seen.Facts.Model) && hasStandby(p):
+		return ios.ReloadShelf()
+	}
+	return ios.Reload()
+}
+
+// hasStandby reports whether the device of a plan has a second supervisor.
+func hasStandby(p api.Plan) bool {
+	return slices.ContainsFunc(p.Seen.Boot, func(u api.BootUnit) bool { return u.Unit == "standby" })
 }
 
 // awaitReturn tries to log in again and again until the device is back.
@@ -48,7 +66,11 @@ func (a application) awaitReturn(ctx context.Context, s api.PlanStep, done outco
 		}
 		a.line.hangUp()
 		if time.Since(began) > limit {
-			return done, cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not return within %s of its reload", device, limit), api.Say("look at its console"))
+			fix := api.Say("look at its console")
+			if hasStandby(a.plan) {
+				fix = fix.Say("; its other supervisor may have taken over with the image that it runs: ").Type(api.OnDevice, "show redundancy")
+			}
+			return done, cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not return within %s of its reload", device, limit), fix)
 		}
 		select {
 		case <-poll.C:
