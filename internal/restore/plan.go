@@ -113,7 +113,7 @@ func (p planning) quiet() []api.Problem {
 func check(req api.Restore, sel Selection) error {
 	var err error
 	var fix api.Fix
-	if fs := strings.TrimSuffix(req.To, ":"); req.To != "" && (fs == "" || fs+":" != req.To || strings.Contains(fs, ":")) {
+	if to := flash.ParsePath(req.To); req.To != "" && (to.FS != req.To || to.FS == ":") { // flash:2: is a partition
 		err = fmt.Errorf("%q is no file system to restore to: want its name with a colon, for example \"usbflash0:\"", req.To)
 	}
 	for _, p := range req.Delete {
@@ -131,8 +131,9 @@ func check(req api.Restore, sel Selection) error {
 	return &api.Problem{Detail: err.Error(), Fix: fix, Exit: api.ExitUsage, Err: err}
 }
 
-// systemName matches what is typed as the name of a file system.
-var systemName = regexp.MustCompile(`^[A-Za-z0-9_-]+:$`)
+// systemName matches what is typed as the name of a file system, or of a
+// partition.
+var systemName = regexp.MustCompile(`^[A-Za-z0-9_-]+:(?:\d{1,2}:)?$`)
 
 // systems are the file systems that a request names, and those of the files that it
 // restores. A network is none: the place of a received file on the device is not known.

@@ -81,14 +81,14 @@ func TestEveryProfile(t *testing.T) {
 	}
 }
 
-// TestNamedFilesComeBack restores files that the configuration names, by their
-// names: a certificate in nvram:, and a file on a stick that a backup does not
-// list otherwise.
+// TestNamedFilesComeBack restores files by their names: those that the
+// configuration names (a certificate in nvram:, a file on a stick that a backup does
+// not list otherwise), and files of one name in two partitions.
 func TestNamedFilesComeBack(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
 	back := func(profile string, files ...string) func(t *testing.T) {
 		return func(t *testing.T) {
-			b := newBench(t, profile, api.PolicyRebuild)
+			b := newBench(t, profile, api.PolicyAll)
 			for _, f := range files {
 				b.remove(f)
 			}
@@ -98,6 +98,7 @@ func TestNamedFilesComeBack(t *testing.T) {
 	}
 	cases(t, map[string]func(*testing.T){
 		"isr2800": back("isr2800", "nvram:IOS-Self-Sig#1.cer", "usbflash0:/fw/phone2.sbn", "flash:/watch.tcl"),
+		"c3640":   back("c3640-partitions", "flash:1:site-notes", "flash:2:site-notes"),
 		"asr1000": back("asr1000", "nvram:IOS-Self-Sig#2.cer"),
 	})
 }

@@ -268,3 +268,13 @@ func TestSystemsOfARequest(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestTo takes file systems and partitions, and nothing else, as the place of a
+// restore. Nothing asks the device.
+func TestTo(t *testing.T) {
+	for to, wrong := range map[string]bool{"": false, "usbflash0:": false, "flash:2:": false, "flash-2:": false, "flash": true, ":": true, "flash:/": true, "flash:/dir": true, "flash:2:x": true} {
+		if err := check(api.Restore{To: to}, Selection{}); (err != nil) != wrong {
+			t.Errorf("%q: %v", to, err)
+		}
+	}
+}
