@@ -291,8 +291,12 @@ func (s *session) showROMVariables(_ []string) {
 // with the image that it runs (Catalyst 4500 software configuration guide,
 // "Configuring Supervisor Engine Redundancy").
 func (s *session) reload(_ []string) {
+	saved := s.savedOrNot()
+	if saved && s.sw.waits() { // seen on a Catalyst 9300 with 16.12, alone and in a stack
+		s.say("Reload command is being issued on Active unit, this will reload the whole stack\n")
+	}
 	switch {
-	case !s.savedOrNot() || !s.agreed("Proceed with reload?"):
+	case !saved || !s.agreed("Proceed with reload?"):
 	case s.sw.profile.can(reloadShelf):
 		s.sw.switchOver()
 	default:

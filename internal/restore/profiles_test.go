@@ -51,7 +51,12 @@ func TestEveryProfile(t *testing.T) {
 				}
 				r := b.restore(api.Restore{SetBoot: true, Reload: true})
 				wantResult(t, r, api.StatusOK, "")
-				b.wantFiles(func(f api.File) bool { return !strings.HasPrefix(f.Path, "nvram:") })
+				b.wantFiles(func(f api.File) bool { return !strings.HasPrefix(f.Path, "nvram:") && base(f.Path) != "env_vars" })
+				for _, file := range b.sw.Files() {
+					if base(file) == "env_vars" {
+						t.Errorf("%s was restored, and nobody named it", file)
+					}
+				}
 				sel, err := restore.Select(b.snapshot, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -98,6 +103,7 @@ func TestNamedFilesComeBack(t *testing.T) {
 	}
 	cases(t, map[string]func(*testing.T){
 		"isr2800": back("isr2800", "nvram:IOS-Self-Sig#1.cer", "usbflash0:/fw/phone2.sbn", "flash:/watch.tcl"),
+		"c2950":   back("c2950", "flash:/env_vars"),
 		"c3640":   back("c3640-partitions", "flash:1:site-notes", "flash:2:site-notes"),
 		"asr1000": back("asr1000", "nvram:IOS-Self-Sig#2.cer"),
 	})

@@ -63,15 +63,19 @@ func Select(s api.Snapshot, names []string) (Selection, error) {
 	return sel, nil
 }
 
-// everything is all files of a snapshot except the running-config.
+// everything is all files of a snapshot except the running-config and the settings
+// of the boot loader.
 func (s *Selection) everything() []api.File {
 	var files []api.File
 	for _, f := range s.Snapshot.Files {
-		if f.Path == api.RunningConfigPath {
+		switch {
+		case f.Path == api.RunningConfigPath:
 			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with the existing lines. The startup-config is replaced, and takes effect after a reload")
-			continue
+		case flash.ParsePath(f.Path).Base() == "env_vars":
+			s.Notes = append(s.Notes, f.Path+" is not restored: the boot loader keeps its own settings there (MAC address, BOOT, Manual Boot). If they are lost, restore it by its name")
+		default:
+			files = append(files, f)
 		}
-		files = append(files, f)
 	}
 	return files
 }
