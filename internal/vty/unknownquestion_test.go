@@ -26,6 +26,11 @@ func TestUnknownQuestions(t *testing.T) {
 		}, loggedIn, "a menu in place of a prompt; it asks \"Selection:\""},
 		{"a menu with a default", func(f *fake) { f.login(); f.print("\n1. Reload\n2. Exit\nEnter your selection [1]: ") }, loggedIn, "selection [1]"},
 		{"a pending reload", func(f *fake) { f.print("\nProceed with reload? [confirm]") }, "", "Proceed with reload? [confirm]"},
+		{"a pending reload on a console with messages", func(f *fake) {
+			f.print("\nProceed with reload? [confirm]")
+			time.Sleep(5 * time.Second)
+			f.print("\n*Mar  1 00:01:39.123: %SYS-5-X: y\n")
+		}, "", "Proceed with reload? [confirm]"},
 		{"a pending overwrite", func(f *fake) { f.print("\nDo you want to over write? [confirm]\n*Mar  1 00:01:39.123: %SYS-5-X: y\n") }, "", "over write? [confirm]"},
 		{"a pending yes or no", func(f *fake) {
 			f.print("\nSystem configuration has been modified. Save? [yes/no]: ")
