@@ -29,7 +29,7 @@ func re(text string) *regexp.Regexp { return regexp.MustCompile(text) }
 
 var families = []family{
 	{"2500", []string{"c2500"}, re(`\bc2500-|(?i:cisco 25\d\d )`), re(`2500`)},
-	{"1700, 2600, 3600", []string{"c2600"}, re(`\bc(?:1700|2600|3620|3640|3660)-|(?i:cisco (?:17|26|36)\d\d )`), re(`Cisco (?:1700|26\d\d|36\d\d)`)},
+	{"1700, 2600, 3600", []string{"c2600", "c3640-partitions"}, re(`\bc(?:1700|2600|3620|3640|3660)-|(?i:cisco (?:17|26|36)\d\d )`), re(`Cisco (?:1700|26\d\d|36\d\d)`)},
 	{"1800, 2800, 3800", []string{"isr2800"}, re(`\bc(?:1841|1800|2800nm|2800|3825|3845)-|(?i:cisco (?:18|28|38)\d\d )`), re(`Cisco (?:18\d\d|28\d\d|38\d\d)`)},
 	{"7200", nil, re(`\bc7200[a-z]*-|(?i:cisco 72\d\d)`), re(`7200`)},
 	{"800, 800M", []string{"c800m"}, re(`\bc(?:800m|800|880data|890)-|C841M|C891`), re(`800|C8[4-9]\d|Cisco 8[0-9]\d `)},

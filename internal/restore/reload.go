@@ -3,13 +3,13 @@ package restore
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/lazyregexp"
 )
 
 // restart starts the device again, and waits until it is back with the image
@@ -34,7 +34,7 @@ func (a application) restart(ctx context.Context, s api.PlanStep, done outcome) 
 }
 
 // catalyst4500 matches the models of which reload restarts one supervisor of two.
-var catalyst4500 = lazyregexp.New(`^(?:WS-)?C45\d\d`)
+var catalyst4500 = regexp.MustCompile(`^(?:WS-)?C45\d\d`)
 
 // startAgain is the command that starts the whole device again.
 func startAgain(p api.Plan, s api.PlanStep) ios.Change {
