@@ -3,4 +3,4 @@
 # about power cuts fails. Takes a few minutes and changes no file.
 set -eu
 cd "$(dirname "$0")/.."
-FLASHWARDEN_TEST=soak exec go test -count=1 -v -run 'TestEveryFsyncCounts' .
+FLASHWARDEN_TEST=soak exec go test -count=1 -timeout=0 -v -run 'TestEveryFsyncCounts' .

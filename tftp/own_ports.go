@@ -1,48 +1,105 @@
 package tftp
 
-import "net/netip"
+import (
+	"math/rand/v2"
+	"net/netip"
+)
 
 // A read on a shared port can be forged: whoever knows the few ports of a server
-// can send blind ACKs in the name of a victim. A port of its own, chosen by the
-// system among many thousands, is something that only the true peer learns
+// can send blind ACKs in the name of a victim, because block numbers can be guessed. A
+// port of its own, chosen among many, is something that only the true peer learns
 // (RFC 1350 section 4). So a read that may send much at once gets one.
+//
+// Where the ports are few, two limits protect the victim. A blind ACK to each of them
+// ends the transfer: a true peer sends none to a port where it has no transfer. The
+// victim has got its first answer and a window then, no more. An attacker who tries
+// one port of n is right in one of n attempts, and may then go on to the end of the
+// file. So what one ACK can cause grows with n.
+//
+// The worst case, in bytes to the victim for each byte of blind ACKs, headers
+// included, is reached by an ACK so late that the blocks are repeated before it:
+//
+//	ports   window             repetitions     gain
+//	1       1 block of 512     1/2 for an ACK  (548 × 1.5) / (32 × 1)       26
+//	4       1 block of 1468    1/2             (1500 × 1.5) / (32 × 4)      18
+//	16      4 blocks of 1468   2               (1500 × 6) / (32 × 16)       18
+//	64      8 blocks of 1468   4               (1500 × 12) / (32 × 64)      9
 
 // mostOwnPorts is the largest number of ports with one transfer, if the system
 // permits twice as many open files. Further reads use the shared ports.
 const mostOwnPorts = 4096
 
-// The limits of a read on a shared port. Repetitions use up a credit, which every
-// new ACK raises. When it is used up, a block is repeated only after a packet of
-// the peer. So each packet that was forged sends a few blocks to the victim.
-const (
-	sharedBlock       = 8192 // bytes
-	sharedWindow      = 8    // blocks
-	sharedWindowBytes = 12 << 10
+// leastOwnRange is the smallest PortRange with ports of which each has one transfer.
+const leastOwnRange = 64
 
-	firstCredit = 2  // repetitions before the first ACK of a block
-	ackCredit   = 4  // more for each new ACK of a block
-	maxCredit   = 16 // no limit in practice: a transfer fails before
-	slowCredit  = 2  // the last ones are at least Server.Timeout apart
+// The limits of a read on ports that can be guessed. Repetitions use up a credit,
+// which every new ACK raises. When it is used up, a block is repeated only after a
+// packet of the peer. So each packet that was forged sends a few blocks to the victim.
+const (
+	blindGain    = 12       // bytes of a window for each byte that the attacker sends, before repetitions
+	blindACK     = 32       // bytes of an ACK with its headers (IPv4)
+	sharedBytes  = 12 << 10 // of a window on a shared port, however many there are
+	sharedWindow = 8        // blocks, of the smallest size too
+	doubtfulFor  = 16       // blocks; a peer that acknowledged them with no stray ACK knew the port
+
+	repetition  = 2               // the price of one, so an ACK can pay for half of one
+	firstCredit = 2 * repetition  // before the first ACK of a block
+	startCredit = 4 * repetition  // more for the first one
+	maxCredit   = 16 * repetition // no limit in practice: a transfer fails before
+	slowCredit  = 2 * repetition  // the last ones are at least Server.Timeout apart
 )
 
-// offerTo returns what a read on this port may get.
-func (l *loop) offerTo(op Op, o offer) offer {
-	if op == Read && l.shared() {
-		o.maxBlockSize = min(o.maxBlockSize, sharedBlock)
-		o.windowBytes = min(o.windowBytes, sharedWindowBytes)
-		o.window = sharedWindow
+// ackCredit is what a new ACK adds to the credit of a read on one of n shared ports.
+func ackCredit(n int) int { return max(1, min(n/4, 4*repetition)) }
+
+// offerTo returns what a read of this peer on this port may get.
+func (l *loop) offerTo(op Op, peer netip.Addr, o offer) offer {
+	if op != Read || l.engine.Expected || !l.shared() && l.engine.Ports == (PortRange{}) {
+		return o
 	}
+	bytes := blindGain*blindACK*l.engine.guesses(l) - blindACK
+	if l.shared() {
+		bytes = min(bytes, sharedBytes)
+	}
+	bytes = max(bytes, defaultBlockSize)
+	o.window = max(sharedWindow, bytes/defaultBlockSize)
+	o.windowBytes = min(o.windowBytes, bytes)
+	if frame := unfragmented(peer); l.shared() {
+		bytes = min(bytes, frame)
+	}
+	o.maxBlockSize = min(o.maxBlockSize, bytes)
 	return o
+}
+
+// guesses returns among how many ports an attacker must guess the one of a transfer.
+func (e *engine) guesses(l *loop) int {
+	if l.shared() {
+		return len(e.loops)
+	}
+	return e.Ports.size() - len(e.loops)
 }
 
 // ownPort reports whether a request gets a port of its own.
 func (e *engine) ownPort(s *session) bool {
-	if s.req.Op != Read || e.Ports != (PortRange{}) {
+	if s.req.Op != Read || e.Ports != (PortRange{}) && (e.Ports.size() < leastOwnRange || e.Expected) {
 		return false
 	}
 	t, _ := negotiate(Read, s.req.Options, s.limits.offer)
 	return t.window > 1 || t.blockSize > unfragmented(s.peer.Addr())
 }
+
+// ownAddress returns the address of a port for one transfer; port 0: the system
+// chooses.
+func (e *engine) ownAddress() netip.AddrPort {
+	port := uint16(0)
+	if e.Ports != (PortRange{}) {
+		port = e.Ports.First + uint16(rand.IntN(e.Ports.size()))
+	}
+	return netip.AddrPortFrom(e.local.Addr(), port)
+}
+
+// ownTries is how many ports of a range are tried, because some are in use.
+const ownTries = 64
 
 // openOwn opens a port for one transfer. It returns nil if there are too many, or
 // the system has none left.
@@ -50,7 +107,10 @@ func (e *engine) openOwn() *loop {
 	if e.countOwn() >= e.maxOwn {
 		return nil
 	}
-	k, err := e.open(netip.AddrPortFrom(e.local.Addr(), 0))
+	k, err := e.open(e.ownAddress())
+	for try := 1; err != nil && try < ownTries && e.Ports != (PortRange{}); try++ {
+		k, err = e.open(e.ownAddress())
+	}
 	if err != nil {
 		e.Log.Debug("no port for one transfer", "err", err)
 		return nil

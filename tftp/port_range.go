@@ -22,5 +22,8 @@ func ParsePortRange(s string) (PortRange, error) {
 	return PortRange{First: uint16(a), Last: uint16(b)}, nil
 }
 
+// size returns the number of ports.
+func (r PortRange) size() int { return int(r.Last) - int(r.First) + 1 }
+
 // String returns the range as ParsePortRange reads it: "1056:1059".
 func (r PortRange) String() string { return fmt.Sprintf("%d:%d", r.First, r.Last) }

@@ -80,6 +80,9 @@ func (l *loop) receive(now time.Time, d *datagram) {
 // section 4). It never answers an ERROR, never answers from the listening port,
 // and limits the rate.
 func (l *loop) stranger(now time.Time, d *datagram, p packet) {
+	if p.op == opACK && l.shared() {
+		l.engine.stray(d.from)
+	}
 	if p.op == opError || l == l.engine.listener || l.engine.stopping.Load() || !l.strangers.take(now) {
 		return
 	}

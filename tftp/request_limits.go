@@ -66,6 +66,9 @@ func (e *engine) admit(now time.Time, s *session) error {
 		return busy
 	}
 	e.requests[keyOf(s.req)] = s
+	if s.req.Op == Read {
+		e.reads[s.peer] = append(e.reads[s.peer], s)
+	}
 	e.sources[source]++
 	e.unproved.push(s)
 	e.active.Add(1)
@@ -113,6 +116,12 @@ func (e *engine) proved(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.unproved.drop(s)
+}
+
+// refund returns the token of a request whose peer has proved its address.
+func (e *engine) refund(s *session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.prefixes.refund(s.peer.Addr())
 }
 
@@ -125,6 +134,7 @@ func (e *engine) forget(s *session) {
 		return
 	}
 	delete(e.requests, key)
+	e.forgetRead(s)
 	if e.draining.Load() && len(e.requests) == 0 {
 		close(e.drained)
 	}

@@ -24,9 +24,15 @@ type Server struct {
 	// Ports are the UDP ports of the transfers (transfer IDs, RFC 1350 section
 	// 4). All peers share them. From a range of more than 16 ports the Server
 	// uses 16, chosen at random. If the range is the listening port alone, all
-	// transfers run on that port. Zero: 64 ports chosen by the system, and a
-	// port for each read request that asks for a window or for large blocks.
+	// transfers run on that port. Zero: 64 ports chosen by the system. A read
+	// request that asks for a window or for large blocks gets a port of its own,
+	// unless the range has fewer than 64 ports.
 	Ports PortRange
+
+	// Expected promises that the Handler accepts a read only from a peer that it
+	// expects, so that nobody can forge one. Reads on shared ports are then not
+	// limited to small windows and blocks.
+	Expected bool
 
 	// Listen opens the sockets of the transfers, on the address of the
 	// listening socket. Nil: UDP sockets of the system.
@@ -90,7 +96,7 @@ const (
 // withDefaults returns a copy of the exported fields whose zero values are set.
 func (s *Server) withDefaults() *Server {
 	c := &Server{
-		Handler: s.Handler, Log: s.Log, Ports: s.Ports, Listen: s.Listen, Allow: s.Allow,
+		Handler: s.Handler, Log: s.Log, Ports: s.Ports, Expected: s.Expected, Listen: s.Listen, Allow: s.Allow,
 		MaxBlockSize: s.MaxBlockSize, MaxTransfers: s.MaxTransfers, PerSource: s.PerSource, WindowBytes: s.WindowBytes,
 		BufferBytes: s.BufferBytes, BufferPerSource: s.BufferPerSource,
 		Timeout: s.Timeout, Retries: s.Retries, IdleTimeout: s.IdleTimeout,
@@ -261,9 +267,10 @@ type engine struct {
 	dropLog  bucket // limits the log lines about them
 
 	mu       sync.Mutex
-	requests map[requestKey]*session // running transfers
-	sources  map[netip.Addr]int      // number of running transfers of each source, see sourceOf
-	own      map[*loop]struct{}      // ports with one transfer
+	requests map[requestKey]*session       // running transfers
+	reads    map[netip.AddrPort][]*session // those of them that are reads, of each peer
+	sources  map[netip.Addr]int            // number of running transfers of each source, see sourceOf
+	own      map[*loop]struct{}            // ports with one transfer
 	maxOwn   int
 	unproved unprovedQueue
 	prefixes prefixLimiter
@@ -292,6 +299,7 @@ func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
 		drained:  make(chan struct{}),
 		returned: make(chan struct{}),
 		requests: map[requestKey]*session{},
+		reads:    map[netip.AddrPort][]*session{},
 		sources:  map[netip.Addr]int{},
 		own:      map[*loop]struct{}{},
 		maxOwn:   min(mostOwnPorts, openFiles()/2),
@@ -372,14 +380,14 @@ func (e *engine) all() []*loop {
 }
 
 // spare reports whether the range has so many ports that a busy one may be skipped.
-func (e *engine) spare() bool { return int(e.Ports.Last)-int(e.Ports.First) >= maxPorts }
+func (e *engine) spare() bool { return e.Ports.size() > maxPorts }
 
 // choosePorts returns the ports to bind.
 func choosePorts(r PortRange) []uint16 {
 	if r == (PortRange{}) {
 		return make([]uint16, ephemeralPorts)
 	}
-	n := int(r.Last) - int(r.First) + 1
+	n := r.size()
 	var ports []uint16
 	for _, i := range rand.Perm(n)[:min(n, maxPorts)] {
 		ports = append(ports, r.First+uint16(i))

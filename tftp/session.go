@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -63,11 +64,12 @@ type session struct {
 	snd       *sender   // of a read request
 	rcv       *receiver // of a write request
 	file      *file
-	busy      bool  // a job is running
-	held      bool  // an ACK waits for the storage side
-	reserved  int64 // bytes of the engine's budget
-	credit    int   // repetitions that a read on a shared port may still cause
-	closed    bool  // ICMP says that the peer's port is closed
+	busy      bool        // a job is running
+	held      bool        // an ACK waits for the storage side
+	reserved  int64       // bytes of the engine's budget
+	credit    int         // for repetitions of a read on a shared port, see repetition
+	forged    atomic.Bool // ACKs of the peer came to other shared ports
+	closed    bool        // ICMP says that the peer's port is closed
 	rt        retransmit
 	heard     time.Time // last packet from the peer, or end of our last job
 	asking    time.Time // last request, repetitions included
@@ -168,6 +170,9 @@ func (s *session) confirm(out *outbox) {
 	s.state = running
 	s.rt.begin()
 	s.loop.engine.proved(s)
+	if !s.blind() {
+		s.loop.engine.refund(s)
+	}
 	s.event(EventConfirmed, nil, out)
 }
 
@@ -183,7 +188,7 @@ func (s *session) repeat(now time.Time, out *outbox) {
 			return // the first block is being loaded
 		}
 		s.rt.unclear = true
-		s.credit++ // the request pays for its answer
+		s.credit += repetition // the request pays for its answer
 		s.sendAgain(now, out)
 	case running:
 		s.event(EventRepeated, nil, out)
@@ -199,6 +204,8 @@ func (s *session) expire(now time.Time, out *outbox) {
 	switch {
 	case s.state == lingering:
 		s.leave()
+	case s.isForged():
+		s.dropForged(now, out)
 	case s.snd != nil && s.snd.resting:
 		s.setDeadline() // in case that the next blocks are still being loaded
 		s.proceed(now, out)
@@ -264,10 +271,10 @@ func (s *session) spend() bool {
 	if !s.loop.shared() {
 		return true
 	}
-	if s.credit == 0 {
+	if s.credit < repetition {
 		return false
 	}
-	s.credit--
+	s.credit -= repetition
 	return true
 }
 
@@ -307,7 +314,7 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 		s.leave()
 		return
 	}
-	o := s.reserve(s.loop.offerTo(s.req.Op, s.limits.offer))
+	o := s.reserve(s.loop.offerTo(s.req.Op, s.peer.Addr(), s.limits.offer))
 	if o.tsize = -1; s.req.Op == Read && !s.req.Netascii {
 		o.tsize = s.file.size
 	}

@@ -126,6 +126,9 @@ func (s *session) finish(err error, out *outbox) {
 		s.loop.engine.lostLargeBlocks(s.heard, s.peer.Addr()) // still so, as far as we know
 	}
 	s.loop.engine.forget(s)
+	if s.confirmed && s.blind() && !s.forged.Load() {
+		s.loop.engine.refund(s)
+	}
 	s.deadline = time.Time{}
 	s.release(out)
 }

@@ -206,6 +206,10 @@ func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
 	if p.op != opACK {
 		return
 	}
+	if s.isForged() {
+		s.dropForged(now, out)
+		return
+	}
 	if s.reply != nil { // our OACK waits for its ACK 0 (RFC 2347)
 		if p.block != 0 {
 			return
@@ -217,16 +221,17 @@ func (s *session) receiveACK(now time.Time, p packet, out *outbox) {
 		s.load(out)
 		return
 	}
+	first := s.snd.acked == 0
 	if s.snd.ack(now, p.block, s.rt.srtt) {
 		s.confirm(out)
 		s.heard = now
-		s.credit = min(s.credit+ackCredit, maxCredit)
+		s.earnCredit(first)
 		s.rt.answered(now)
 		s.progress(now, out)
 		s.snd.release(s.limits.chunks)
 		s.deadline = time.Time{}
-	} else if s.snd.needs(p.block) && s.credit == 0 && s.loop.shared() {
-		s.credit = 1 // the peer's packet pays for one block
+	} else if s.snd.needs(p.block) && s.credit < repetition && s.loop.shared() {
+		s.credit = repetition // the peer's packet pays for one block
 		s.sendAgain(now, out)
 	}
 	s.proceed(now, out)

@@ -266,13 +266,13 @@ func TestErrorsOfOthers(t *testing.T) {
 	}
 }
 
-// TestMoreThanFourGiB moves blocks past 32 bits of offset. Their size is one that a
-// shared port grants.
+// TestMoreThanFourGiB moves blocks past 32 bits of offset.
 func TestMoreThanFourGiB(t *testing.T) {
 	testlevel.NeedFull(t, "moves 4 GiB")
 	const size, block = 1<<32 + 70_000, 8000
 	h := &fakeHandler{size: size}
 	m := newMachine(t, h, Read, Option{optBlockSize, "8000"})
+	m.e.Expected = true // large blocks on a shared port
 	m.e.limits.offer.windowBytes = 1
 	m.finishJob()
 	m.packet([]byte{0, 4, 0, 0})

@@ -178,6 +178,8 @@ func TestEveryFieldCounts(t *testing.T) {
 				f.Set(reflect.ValueOf(&memory{}))
 			case reflect.Pointer:
 				f.Set(reflect.New(f.Type().Elem()))
+			case reflect.Bool:
+				f.SetBool(true)
 			case reflect.Struct:
 				f.Field(0).SetUint(1)
 			default:

@@ -71,7 +71,8 @@ func (n *Node) serve(s *service) error {
 	ready := make(chan struct{})
 	server := &tftp.Server{
 		Handler: s.spool, Observe: func(e tftp.Event) { n.observe(s.spool, e) }, Log: n.opts.Log, Ready: func() { close(ready) },
-		Ports: c.PortRange, MaxBlockSize: c.MaxBlockSize,
+		Expected: true, // the spool offers a file to one device only
+		Ports:    c.PortRange, MaxBlockSize: c.MaxBlockSize,
 		IdleTimeout: n.opts.Config.Backup.StallTimeout,
 	}
 	var ctx context.Context
