@@ -57,6 +57,9 @@ func TestPowerCut(t *testing.T) {
 		"delete": {{put(image, "an image"), map[string]string{image: "an image"}}, {func(t *testing.T, d *Store, _ string) error {
 			return d.Delete(t.Context(), image)
 		}, map[string]string{image: ""}}},
+		"delete several": {{put(image, "an image"), nil}, {put(text, "a text"), nil}, {func(t *testing.T, d *Store, _ string) error {
+			return d.DeleteAll(t.Context(), []string{image, text})
+		}, map[string]string{image: "", text: ""}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

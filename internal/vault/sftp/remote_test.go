@@ -90,10 +90,10 @@ func openRecorded(t *testing.T, path string) (*Store, *recorder) {
 	return s, r
 }
 
-// TestEverythingIsSynced: the server is asked to sync a file before it gets its
+// TestSyncedBeforePowerCut: the server is asked to sync a file before it gets its
 // name, and then the directory of the name. Package dir proves that this order
 // survives power cuts.
-func TestEverythingIsSynced(t *testing.T) {
+func TestSyncedBeforePowerCut(t *testing.T) {
 	s, r := openRecorded(t, filepath.Join(t.TempDir(), "vault"))
 	if err := s.Make(t.Context()); err != nil {
 		t.Fatal(err)

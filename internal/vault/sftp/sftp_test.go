@@ -35,7 +35,7 @@ func open(t *testing.T, path string) *Store {
 }
 
 func TestStore(t *testing.T) {
-	testlevel.NeedFull(t, "TestEverythingIsSynced")
+	testlevel.NeedFull(t, "TestSyncedBeforePowerCut")
 	vaulttest.Test(t, func(t *testing.T) vault.Store {
 		s := open(t, filepath.Join(t.TempDir(), "backups", "vault"))
 		if err := s.Make(t.Context()); err != nil {
