@@ -57,7 +57,7 @@ var arrows = map[string][]string{
 	"internal/testlevel": {},                     // another
 	"internal/tftpd":     {"internal/disk", "internal/listen", "tftp"},
 	"internal/logqueue":  {},
-	"internal/listen":    {"api", "internal/cause"},
+	"internal/listen":    {"api", "internal/cause", "internal/systemd"},
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
@@ -81,6 +81,9 @@ var arrows = map[string][]string{
 	"internal/job":              {"api", "internal/catalog", "internal/cause"},
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
+
+	"internal/task":    {},
+	"internal/systemd": {},
 }
 
 // TestLayers checks every import of every file that is not a test.

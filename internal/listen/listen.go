@@ -7,24 +7,21 @@ import (
 	"net"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/systemd"
 )
 
 // TFTP returns the socket for TFTP requests: the one that systemd hands
 // over, else a new one. network is udp, udp4 or udp6. An address that cannot be
 // bound is a cause.Error whose hint names the ways out.
 func TFTP(network, address string) (net.PacketConn, error) {
-	conns, err := activation.PacketConns()
+	passed, err := systemd.TakeSockets()
 	if err != nil {
-		return nil, fmt.Errorf("take the socket from systemd: %w", err)
+		return nil, err
 	}
-	for _, c := range conns {
-		if c != nil {
-			return c, nil
-		}
+	if passed.TFTP != nil {
+		return passed.TFTP, nil
 	}
 	c, err := net.ListenPacket(network, address)
 	switch {
