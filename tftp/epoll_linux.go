@@ -19,7 +19,7 @@ import (
 type poller struct {
 	engine *engine
 	ep     int
-	wake   int // eventfd(2) that stops the goroutine, or makes it close the removed loops
+	wake   int // eventfd(2) that stops the goroutine, or makes it close the removed loops or the rounds
 	in     *inbox
 	events [64]unix.EpollEvent
 	wg     sync.WaitGroup
@@ -30,7 +30,8 @@ type poller struct {
 	free  []int32 // unused indexes of loops
 
 	mu      sync.Mutex
-	removed []*loop // to be closed by the goroutine, which may be reading them now
+	removed []*loop         // to be closed by the goroutine, which may be reading them now
+	rounds  []chan struct{} // to be closed in the next round
 	ended   bool
 }
 
@@ -100,6 +101,19 @@ func (p *poller) remove(l *loop) {
 	p.rouse()
 }
 
+func (p *poller) round() chan struct{} {
+	c := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		close(c)
+		return c
+	}
+	p.rounds = append(p.rounds, c)
+	p.rouse()
+	return c
+}
+
 // rouse ends the wait of the goroutine.
 func (p *poller) rouse() { unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
@@ -136,6 +150,10 @@ func (p *poller) woken() bool {
 	unix.Read(p.wake, count[:])
 	p.mu.Lock()
 	ended := p.ended
+	for _, c := range p.rounds {
+		close(c)
+	}
+	p.rounds = nil
 	p.mu.Unlock()
 	if ended {
 		return true

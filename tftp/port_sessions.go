@@ -39,6 +39,12 @@ func newLoop(e *engine, k link) *loop {
 	}
 }
 
+// visit waits until nobody holds the lock of the loop.
+func (l *loop) visit() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+}
+
 // handle steps the sessions that the datagrams belong to. It reports whether it
 // submitted a job to the storage side.
 func (l *loop) handle(in []datagram) (stored bool) {

@@ -219,6 +219,39 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
+// Alive returns nil when Serve still works: the goroutine that reads the sockets has
+// begun another round, and no transfer and no call of Observe has been stuck since. If
+// ctx ends first, it returns the error of ctx. If Serve does not run, it returns nil. A
+// call costs one wake-up of the goroutine; systemd's watchdog is a use of it.
+func (s *Server) Alive(ctx context.Context) error {
+	s.mu.Lock()
+	engines := slices.Collect(maps.Keys(s.engines))
+	s.mu.Unlock()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		for _, e := range engines {
+			e.visit()
+		}
+	}()
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// visit returns when the reader has begun another round, and every lock was free once.
+func (e *engine) visit() {
+	if round := e.reader.round(); round != nil {
+		<-round
+	}
+	for _, l := range append(e.ownLoops(), e.loops...) {
+		l.visit()
+	}
+}
+
 // register records that Serve runs. After Shutdown it ends at once.
 func (s *Server) register(e *engine) {
 	s.mu.Lock()
