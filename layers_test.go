@@ -65,8 +65,8 @@ var arrows = map[string][]string{
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
-		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/httpapi", "internal/inventory", "internal/iossim",
-		"internal/logqueue", "internal/terminal", "internal/tftpd", "internal/warden"},
+		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/inventory", "internal/iossim",
+		"internal/logqueue", "internal/service", "internal/systemd", "internal/terminal", "internal/tftpd", "internal/warden"},
 
 	"tftp/conformance":                      {}, // the standard library only
 	"tftp/conformance/cmd/tftp-conformance": {"tftp/conformance"},
@@ -82,6 +82,7 @@ var arrows = map[string][]string{
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
 
+	"internal/service": {"internal/config", "internal/httpapi", "internal/systemd", "internal/task", "internal/warden"},
 	"internal/task":    {},
 	"internal/systemd": {},
 }

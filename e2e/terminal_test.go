@@ -157,7 +157,7 @@ func (s *site) serve() {
 		s.t.Fatal(err)
 	}
 	lines := bufio.NewScanner(said)
-	for lines.Scan() && !strings.HasPrefix(lines.Text(), "serving ") {
+	for lines.Scan() && !strings.Contains(lines.Text(), `"msg":"serving"`) {
 	}
 	drained := make(chan struct{})
 	go func() {

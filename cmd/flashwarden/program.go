@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -24,7 +24,6 @@ import (
 	"flashwarden/api"
 	"flashwarden/api/client"
 	"flashwarden/internal/config"
-	"flashwarden/internal/logqueue"
 	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
@@ -53,8 +52,9 @@ type program struct {
 
 	mistake error // in a command line that asks for help
 
-	service bool     // it runs until SIGTERM, which then is no error
-	signals *signals // nil: none end the work
+	service bool           // it runs until SIGTERM, which then is no error
+	signals *signals       // nil: none end the work
+	conn    net.PacketConn // for TFTP requests, from systemd; nil: by the configuration
 
 	logTo io.Writer // where log lines go; nil: err
 }
@@ -191,7 +191,7 @@ func (p *program) local() (local *warden.Local, dir string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return warden.New(warden.Options{Data: dir, Mirror: mirror, Identity: p.identity, Config: cfg, Log: p.log(), Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
+	return warden.New(warden.Options{Data: dir, Mirror: mirror, Identity: p.identity, Config: cfg, Conn: p.conn, Log: p.log(), LogResults: p.service, Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
 }
 
 // userName is the name of the user who runs the program.
@@ -249,31 +249,4 @@ func (p *program) lookup(name string) (value string, set bool) {
 		}
 	}
 	return "", false
-}
-
-func (p *program) log() *slog.Logger {
-	level := slog.LevelWarn
-	switch {
-	case p.verbose:
-		level = slog.LevelDebug
-	case p.service: // a daemon records who asked for which operation
-		level = slog.LevelInfo
-	}
-	return slog.New(slog.NewTextHandler(p.logWriter(), &slog.HandlerOptions{Level: level}))
-}
-
-func (p *program) logWriter() io.Writer {
-	if p.logTo != nil {
-		return p.logTo
-	}
-	return p.err
-}
-
-// queueLog lets the log lines of a service pass through a queue, so that a reader
-// that stops does not stop the service. end writes the rest. Lines that nobody
-// reads then are lost, and nobody would read a message about them either.
-func (p *program) queueLog() (end func()) {
-	q := logqueue.New(p.err)
-	p.logTo = q
-	return func() { _ = q.Close() }
 }

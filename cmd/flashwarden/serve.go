@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"flashwarden/internal/httpapi"
+	"flashwarden/internal/service"
+	"flashwarden/internal/systemd"
 	"flashwarden/internal/warden"
 )
 
@@ -20,25 +20,33 @@ func serveCommand(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service, p.doing = true, cmd.CommandPath()
 			defer p.queueLog()()
-			defer onHangup(func() {
-				p.log().Warn("SIGHUP: serve reads the configuration only when it starts; restart it to change settings")
-			})()
 			return runServe(cmd.Context(), p, drain)
 		},
 	}
 	p.waitFlag(cmd)
 	drain = 30 * time.Second
-	cmd.Flags().Var((*span)(&drain), "drain", "how long to wait for running operations after SIGTERM")
+	cmd.Flags().Var((*span)(&drain), "drain", "how long to wait for running operations and transfers after SIGTERM")
 	return cmd
 }
 
 // runServe serves the data directory until ctx ends.
-func runServe(ctx context.Context, p *program, drain time.Duration) error {
+func runServe(ctx context.Context, p *program, drain time.Duration) (err error) {
+	manager, err := systemd.Find(p.getenv)
+	if err != nil {
+		return err
+	}
+	passed, err := systemd.TakeSockets()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, passed.Close()) }()
+	p.conn = passed.TFTP
 	local, dir, err := p.local()
 	if err != nil {
 		return err
 	}
-	daemon := httpapi.Daemon{Local: local, Socket: httpapi.Socket{Warden: local, Data: dir, Drain: drain, Log: p.log()}}
-	err = daemon.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() { fmt.Fprintf(p.err, "serving %s\n", dir) })
+	s := &service.Service{Local: local, Data: dir, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Log: p.log()}
+	defer onHangup(func() { s.Reload(p.config) })()
+	err = s.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() {})
 	return errors.Join(err, local.Close())
 }

@@ -78,7 +78,7 @@ func theirs(args []string) (*program, string) {
 // nothing: the command has to report that by itself.
 func startDaemon(args []string) (stop func() error) {
 	q, dir := theirs(args)
-	serve := []string{"serve", "--data", dir}
+	serve := []string{"serve", "--data", dir, "--drain", "0s"} // its command has ended
 	if q.configFile != "" {
 		serve = append(serve, "--config", q.configFile)
 	}
@@ -102,7 +102,7 @@ func startDaemon(args []string) (stop func() error) {
 	}
 	lines := bufio.NewScanner(said)
 	for lines.Scan() {
-		if strings.HasPrefix(lines.Text(), "serving ") {
+		if strings.Contains(lines.Text(), `"msg":"serving"`) {
 			go io.Copy(io.Discard, said) // nobody waits for its log
 			return stop
 		}

@@ -5,6 +5,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -118,6 +119,17 @@ func (e *Error) Error() string {
 		b.WriteString("\n" + e.Excerpt)
 	}
 	return b.String()
+}
+
+// InOneLine returns err without the line of the file, for a log.
+func InOneLine(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	short := *e
+	short.Excerpt = ""
+	return &short
 }
 
 // maxFile is the greatest size of a configuration file in bytes.

@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,12 +34,20 @@ type handler struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	running map[string]context.CancelFunc // by the operation's ID
+	running map[string]running // by the operation's ID
+}
+
+// running is an operation that runs.
+type running struct {
+	name   string
+	cancel context.CancelFunc
 }
 
 // New returns the routes of w's operations.
-func New(w warden.Warden, log *slog.Logger) http.Handler {
-	h := &handler{mux: http.NewServeMux(), log: log, running: make(map[string]context.CancelFunc)}
+func New(w warden.Warden, log *slog.Logger) http.Handler { return newHandler(w, log).mux }
+
+func newHandler(w warden.Warden, log *slog.Logger) *handler {
+	h := &handler{mux: http.NewServeMux(), log: log, running: make(map[string]running)}
 	route(h, "add-device", plain(w.AddDevice))
 	route(h, "edit-device", plain(w.EditDevice))
 	route(h, "remove-devices", plain(w.RemoveDevices))
@@ -76,7 +85,7 @@ func New(w warden.Warden, log *slog.Logger) http.Handler {
 	route(h, "names", plain(w.Names))
 	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.cancel)
 	h.mux.HandleFunc("GET /api/v1/images/{sha256}/content", h.content(w))
-	return h.mux
+	return h
 }
 
 // operation is one operation of the warden.
@@ -100,7 +109,7 @@ func route[Req, Res any](h *handler, name string, op operation[Req, Res]) {
 			h.problem(w, warden.Invalid("the request is no JSON of %s: %w", name, err))
 			return
 		}
-		ctx, id, done := h.begin(r.Context())
+		ctx, id, done := h.begin(r.Context(), name)
 		defer done()
 		s := newStream(w, h.log, started{ID: id})
 		defer s.close() // also where the operation panics
@@ -138,12 +147,12 @@ type started struct {
 }
 
 // begin registers an operation, so that cancel finds it.
-func (h *handler) begin(ctx context.Context) (_ context.Context, id string, done func()) {
+func (h *handler) begin(ctx context.Context, name string) (_ context.Context, id string, done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	id = rand.Text()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.running[id] = cancel
+	h.running[id] = running{name, cancel}
 	return ctx, id, func() {
 		cancel()
 		h.mu.Lock()
@@ -152,16 +161,28 @@ func (h *handler) begin(ctx context.Context) (_ context.Context, id string, done
 	}
 }
 
+// operations lists the names of the operations that run.
+func (h *handler) operations() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var names []string
+	for _, op := range h.running {
+		names = append(names, op.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // cancel cancels an operation. Its stream still gets the result.
 func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
-	cancel, ok := h.running[r.PathValue("id")]
+	op, ok := h.running[r.PathValue("id")]
 	h.mu.Unlock()
 	if !ok {
 		h.problem(w, &api.Problem{Detail: "no such operation runs", Exit: api.ExitUnknown})
 		return
 	}
-	cancel()
+	op.cancel()
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -185,10 +206,13 @@ func (h *handler) content(wd warden.Warden) http.HandlerFunc {
 }
 
 // problem answers with a problem (RFC 9457).
-func (h *handler) problem(w http.ResponseWriter, p *api.Problem) {
+func (h *handler) problem(w http.ResponseWriter, p *api.Problem) { h.answer(w, status(p.Exit), p) }
+
+// answer answers with a problem and an HTTP status.
+func (h *handler) answer(w http.ResponseWriter, status int, p *api.Problem) {
 	hurry(w, h.log) // a client that does not read it must not keep the daemon
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status(p.Exit))
+	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		h.log.Info("answer broke off", "err", err)
 	}

@@ -38,8 +38,10 @@ func serve(t *testing.T, w warden.Warden, dir string, drain time.Duration) (stop
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	s := httpapi.Socket{Warden: w, Data: dir, Drain: drain, Log: slog.New(slog.DiscardHandler)}
-	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
+	limit, cut := context.WithCancel(context.Background())
+	context.AfterFunc(ctx, func() { time.AfterFunc(drain, cut) })
+	s := httpapi.Socket{Warden: w, Data: dir, Log: slog.New(slog.DiscardHandler)}
+	go func() { ended <- s.Run(ctx, limit, func() { close(ready) }) }()
 	select {
 	case <-ready:
 	case err := <-ended:

@@ -24,15 +24,16 @@ import (
 // under the name of the Unix user.
 type Socket struct {
 	Warden warden.Warden
-	Data   string        // the data directory
-	Drain  time.Duration // for operations that run when ctx ends; then they are cancelled
+	Data   string                      // the data directory
+	Ready  func(context.Context) error // why operations would fail, for /readyz; nil: they succeed
 	Log    *slog.Logger
 }
 
-// Run serves until ctx ends. It calls ready once clients can connect. The
+// Run serves until ctx ends. Then running operations may end until limit does; those
+// that still run are cancelled. Run calls ready once clients can connect. The
 // caller holds the lock of the data directory: a socket that is there is one
 // that a dead process left.
-func (s Socket) Run(ctx context.Context, ready func()) error {
+func (s Socket) Run(ctx, limit context.Context, ready func()) error {
 	path, done, err := client.SocketPath(s.Data)
 	if err != nil {
 		return err
@@ -47,8 +48,10 @@ func (s Socket) Run(ctx context.Context, ready func()) error {
 	}
 	operations, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	h := newHandler(s.Warden, s.Log)
+	h.health(s.Ready)
 	server := &http.Server{
-		Handler: New(s.Warden, s.Log), ReadHeaderTimeout: 10 * time.Second,
+		Handler: h.mux, ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return operations },
 		ConnContext: s.actor,
 	}
@@ -60,7 +63,7 @@ func (s Socket) Run(ctx context.Context, ready func()) error {
 		return err
 	case <-ctx.Done():
 	}
-	return s.drain(server, cancel)
+	return s.drain(limit, server, h, cancel)
 }
 
 // socketMode lets the user and the group of the service in.
@@ -89,15 +92,15 @@ func bind(path string) (net.Listener, error) {
 	return l.Listen(context.Background(), "unix", path)
 }
 
-// drain lets running operations end, and cancels them when the time is over.
-func (s Socket) drain(server *http.Server, cancel context.CancelFunc) error {
-	wait, stop := context.WithTimeout(context.Background(), s.Drain)
-	defer stop()
-	err := server.Shutdown(wait)
-	if !errors.Is(err, context.DeadlineExceeded) {
+// drain lets running operations end, and cancels them when limit ends.
+func (s Socket) drain(limit context.Context, server *http.Server, h *handler, cancel context.CancelFunc) error {
+	err := server.Shutdown(limit)
+	if limit.Err() == nil {
 		return err
 	}
-	s.Log.Warn("operations still run: they are cancelled", "after", s.Drain)
+	if names := h.operations(); len(names) > 0 {
+		s.Log.Warn("running operations are cancelled", "operations", names, "err", context.Cause(limit))
+	}
 	cancel()
 	// Cancelled operations end by themselves, and slow clients are cut off: this
 	// wait has no limit of its own.

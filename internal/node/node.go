@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 
 	"flashwarden/api"
@@ -32,6 +33,9 @@ type Options struct {
 	Identity string
 	Config   config.Config
 	Log      *slog.Logger // nil: discard
+	// Conn is the socket for TFTP requests; the caller closes it after the Node. Nil:
+	// Start opens one.
+	Conn net.PacketConn
 	// Ask asks the user whether an unknown SSH host key may be trusted; nil: no.
 	Ask func(host, fingerprint string) bool
 }
@@ -79,6 +83,17 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	n.hostKeys = &vty.HostKeys{Store: keyStore{n}, Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
 	n.recover(ctx, false)
 	return n, nil
+}
+
+// WithConfig returns the same node with another configuration. Operations that began
+// with n keep the configuration that n has. The caller closes only one of the two.
+func (n *Node) WithConfig(c config.Config) *Node {
+	next := *n
+	next.opts.Config = c
+	keys := *n.hostKeys
+	keys.Policy = c.SSH.UnknownHosts
+	next.hostKeys = &keys
+	return &next
 }
 
 func (n *Node) path(name string) string { return filepath.Join(n.opts.Data, name) }

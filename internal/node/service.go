@@ -19,6 +19,7 @@ type service struct {
 	lock   *os.File
 	spool  *spool.Spool
 	conn   net.PacketConn
+	server *tftp.Server
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // of Serve; read after done
@@ -58,6 +59,9 @@ func (n *Node) start(s *service) error {
 	if s.spool, err = spool.Open(n.path("spool")); err != nil {
 		return err
 	}
+	if s.conn = n.opts.Conn; s.conn != nil {
+		return n.serve(s)
+	}
 	if s.conn, err = listen.TFTP("udp", n.opts.Config.TFTP.Listen); err != nil {
 		return err
 	}
@@ -69,7 +73,7 @@ func (n *Node) start(s *service) error {
 func (n *Node) serve(s *service) error {
 	c := n.opts.Config.TFTP
 	ready := make(chan struct{})
-	server := &tftp.Server{
+	s.server = &tftp.Server{
 		Handler: s.spool, Observe: func(e tftp.Event) { n.observe(s.spool, e) }, Log: n.opts.Log, Ready: func() { close(ready) },
 		Expected: true, // the spool offers a file to one device only
 		Ports:    c.PortRange, MaxBlockSize: c.MaxBlockSize,
@@ -79,7 +83,10 @@ func (n *Node) serve(s *service) error {
 	ctx, s.cancel = context.WithCancel(context.Background())
 	go func() {
 		defer close(s.done)
-		s.err = errors.Join(server.Serve(ctx, s.conn), s.conn.Close())
+		s.err = s.server.Serve(ctx, s.conn)
+		if n.opts.Conn == nil {
+			s.err = errors.Join(s.err, s.conn.Close())
+		}
 	}()
 	select {
 	case <-ready:
@@ -91,6 +98,15 @@ func (n *Node) serve(s *service) error {
 		api.Say("if another program uses a port of the range %s, find it with ", c.PortRange).Type(api.OnHost, "ss -lunp").
 			Say(", or choose another range with ").Set("tftp.port-range", ""))
 }
+
+// Shutdown ends the TFTP server of a started node. New requests get no answer. Running
+// transfers may end until ctx does; then their devices get an ERROR, and Shutdown
+// returns the error of ctx.
+func (n *Node) Shutdown(ctx context.Context) error { return n.service.server.Shutdown(ctx) }
+
+// Alive returns nil if the TFTP server of a started node still works, and the error of
+// ctx if that ends first.
+func (n *Node) Alive(ctx context.Context) error { return n.service.server.Alive(ctx) }
 
 // TFTPAddr is where the TFTP server of a started node listens.
 func (n *Node) TFTPAddr() net.Addr { return n.service.conn.LocalAddr() }

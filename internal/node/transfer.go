@@ -101,7 +101,6 @@ type Receiver struct {
 	MD5  string                 // that the device computed; empty: nobody said
 	Kept func(api.BackupResult) // told of each file, kept or not; one after the other
 
-	node   *Node
 	mu     sync.Mutex
 	closed bool
 }
@@ -110,18 +109,16 @@ type Receiver struct {
 // of this name; empty: of the one that has the address. The node must have
 // been started.
 func (n *Node) Receive(p spool.Receive, device string, r *Receiver) *spool.Ticket {
-	r.node = n
-	p.Keep = r.keepFor(device)
+	p.Keep = n.keepFor(r, device)
 	return n.service.spool.Receive(p)
 }
 
 // Allow lets devices put files by the rules of the configuration, for as long
-// as the node is started.
+// as the node is started. The rules of an earlier call are void.
 func (n *Node) Allow(r *Receiver) {
-	r.node = n
 	var rules []spool.Rule
 	for _, c := range n.opts.Config.Receive {
-		rules = append(rules, spool.Rule{From: c.From, Name: c.Name, MaxSize: c.MaxSize, Keep: r.keepFor(c.Device)})
+		rules = append(rules, spool.Rule{From: c.From, Name: c.Name, MaxSize: c.MaxSize, Keep: n.keepFor(r, c.Device)})
 	}
 	n.service.spool.Allow(rules)
 }
@@ -135,24 +132,24 @@ func (r *Receiver) Close() {
 
 // keepFor returns what files a received file for a device. It is called before
 // the final ACK: its error is what the device gets in place of it.
-func (r *Receiver) keepFor(device string) func(*tftp.Request, *spool.File) error {
+func (n *Node) keepFor(r *Receiver, device string) func(*tftp.Request, *spool.File) error {
 	return func(req *tftp.Request, f *spool.File) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.closed {
 			return spool.ErrClosed
 		}
-		return r.keep(device, req, f)
+		return n.keep(r, device, req, f)
 	}
 }
 
-func (r *Receiver) keep(device string, req *tftp.Request, f *spool.File) error {
+func (n *Node) keep(r *Receiver, device string, req *tftp.Request, f *spool.File) error {
 	ctx := context.Background() // a reception that began is finished
-	device, note, err := r.node.nameFor(ctx, device, req.Remote.Addr())
+	device, note, err := n.nameFor(ctx, device, req.Remote.Addr())
 	if err != nil {
 		return err
 	}
-	filer := backup.Filer{Vault: r.node.vault, Catalog: r.node.Catalog}
+	filer := backup.Filer{Vault: n.vault, Catalog: n.Catalog}
 	res, err := filer.File(ctx, backup.Received{Device: device, Address: req.Remote.Addr(), Name: req.Filename, MD5: r.MD5, Began: f.Began}, f)
 	if note != "" {
 		res.Notes = append(res.Notes, note)

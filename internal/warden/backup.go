@@ -29,8 +29,11 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	ctx, done := untilFailure(ctx, n)
 	defer done()
 	results := n.Backup(ctx, devices, r, events)
-	for i, r := range results {
-		results[i].Notes = append(n.FirstLogins(r.Device), r.Notes...)
+	for i := range results {
+		results[i].Notes = append(n.FirstLogins(results[i].Device), results[i].Notes...)
+		if !r.DryRun {
+			l.logResult("backup", ofBackup(results[i]))
+		}
 	}
 	return results, nil
 }

@@ -181,7 +181,7 @@ func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.E
 // sideBySide calls work for 0 to n-1 and waits for all. As many calls run at
 // once as backups may.
 func (l *Local) sideBySide(n int, work func(i int)) {
-	running := make(chan struct{}, max(l.opts.Config.Backup.Parallel, 1))
+	running := make(chan struct{}, max(l.config().Backup.Parallel, 1))
 	var wg sync.WaitGroup
 	for i := range n {
 		running <- struct{}{}

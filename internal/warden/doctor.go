@@ -115,11 +115,11 @@ func (e *examination) read(ctx context.Context, n *node.Node, name string) error
 
 // host reads and judges this host.
 func (e *examination) host(ctx context.Context) (api.Report, error) {
-	ports, err := firewallPorts(e.opts.Config)
+	ports, err := firewallPorts(e.config())
 	if err != nil {
 		return api.Report{}, err
 	}
-	listen := e.opts.Config.TFTP.Listen
+	listen := e.config().TFTP.Listen
 	sockets, err := doctor.ReadSockets(listen, ports.Transfers)
 	if err != nil {
 		return api.Report{}, err
@@ -145,7 +145,7 @@ func (e *examination) host(ctx context.Context) (api.Report, error) {
 // use for the right reason.
 func (e *examination) sockets(sockets []doctor.Socket) api.Report {
 	if e.isServing() {
-		return api.Report{Notes: []string{"this process serves TFTP on " + e.opts.Config.TFTP.Listen}}
+		return api.Report{Notes: []string{"this process serves TFTP on " + e.config().TFTP.Listen}}
 	}
 	return doctor.CheckSockets(sockets, e.dir.InUse)
 }
@@ -161,7 +161,7 @@ func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lo
 			lookups = append(lookups, doctor.Lookup{Device: d.Name, Err: err, Took: time.Since(began)})
 		}
 		for _, h := range hosts {
-			told := e.opts.Config.TFTP.Advertise
+			told := e.config().TFTP.Advertise
 			if a, err := netip.ParseAddr(d.TFTPAddress); err == nil {
 				told = a
 			}
@@ -202,7 +202,7 @@ func (e *examination) path(ctx context.Context, n *node.Node, d api.Device, tell
 
 // way is the path to a device before anything was read.
 func (e *examination) way(n *node.Node, d api.Device, s doctor.Session) (doctor.Path, error) {
-	ports, err := firewallPorts(e.opts.Config)
+	ports, err := firewallPorts(e.config())
 	return doctor.Path{
 		Name: d.Name, Device: s.RemoteAddr(), Server: n.Told(d, s.LocalAddr()),
 		Listen: ports.Listen, Ports: ports.Transfers,

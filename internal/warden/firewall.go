@@ -27,7 +27,7 @@ func (l *Local) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules
 	if err := l.allow(ctx, viewer, "print firewall rules", r.Format); err != nil {
 		return api.FirewallRules{}, err
 	}
-	ports, err := firewallPorts(l.opts.Config)
+	ports, err := firewallPorts(l.config())
 	if err != nil {
 		return api.FirewallRules{}, err
 	}

@@ -24,7 +24,12 @@ type Options struct {
 	Identity string
 	Mirror   string // a mirror to read in place of the vault: an absolute directory or a URL; empty: the vault
 	Config   config.Config
-	Log      *slog.Logger // nil: discard
+	Conn     net.PacketConn // the socket for TFTP requests, which the caller closes; nil: by the configuration
+	Log      *slog.Logger   // nil: discard
+
+	// LogResults has the log get a line for each device that an operation worked on. A
+	// service sets it; a command prints the results.
+	LogResults bool
 
 	// Holder says for other processes what this one does: "flashwarden backup".
 	Holder string
@@ -42,17 +47,19 @@ type Local struct {
 	opts    Options
 	permits permits
 	watch   watchers
+	ending  chan struct{} // closed by Drain
 
 	mu      sync.Mutex
 	node    *node.Node // nil: not open
 	serving bool
 	closed  bool
+	drained bool
 	rules   *ruled            // nil: the rules are not served
 	trusted map[string]string // fingerprints of host keys that a person confirmed, by host
 }
 
 // New returns a Local. It opens nothing.
-func New(o Options) *Local { return &Local{opts: o} }
+func New(o Options) *Local { return &Local{opts: o, ending: make(chan struct{})} }
 
 // Close ends what runs and closes the data directory.
 func (l *Local) Close() error {
@@ -66,27 +73,6 @@ func (l *Local) Close() error {
 	err := errors.Join(l.permits.close(), l.node.Close())
 	l.node = nil
 	return err
-}
-
-// Serve opens the data directory and serves TFTP until ctx ends, or until the
-// TFTP server fails. It calls ready once devices are answered.
-func (l *Local) Serve(ctx context.Context, ready func()) error {
-	n, err := l.served(ctx)
-	if err != nil {
-		return err
-	}
-	if len(n.Rules()) > 0 {
-		if _, err := l.serveRules(ctx, nil); err != nil {
-			return err
-		}
-	}
-	ready()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-n.Failed():
-		return n.Failure()
-	}
 }
 
 // begin authorises and records an operation, and returns the open data
@@ -161,7 +147,7 @@ func (l *Local) opened(ctx context.Context) (*node.Node, error) {
 }
 
 func (l *Local) nodeOptions() node.Options {
-	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: l.opts.Config, Log: l.opts.Log, Ask: l.mayTrust}
+	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: l.opts.Config, Conn: l.opts.Conn, Log: l.opts.Log, Ask: l.mayTrust}
 }
 
 // served returns the open data directory with its TFTP server running.

@@ -119,7 +119,7 @@ func (l *Local) AwaitOffer(ctx context.Context, open api.Permit, events func(api
 		return api.OfferResult{}, err
 	}
 	defer l.watch.add(p.only(transferEvents(events, p.Image.Size)))()
-	err = errors.Join(p.wait(ctx, n), p.end())
+	err = errors.Join(p.wait(ctx, n, l.ending), p.end())
 	res := api.OfferResult{Device: p.Device, Address: p.Peer, Status: api.StatusOK, Name: p.Name,
 		Size: p.Image.Size, MD5: p.Image.MD5, SHA256: p.Image.SHA256, Times: p.times, Fetched: p.ticket.Evidence().Complete,
 		Started: p.began.UTC().Truncate(time.Second), Seconds: tenths(time.Since(p.began))}

@@ -196,17 +196,35 @@ func (m meeting) permit(n *node.Node, t *spool.Ticket, name string, until time.T
 	return api.Permit{ID: rand32(), Peer: m.peer.String(), Device: m.device.Name, Server: m.server.String(), Name: name, Until: until.UTC(), Port: port(n)}
 }
 
-// wait waits until the ticket ends, for whatever reason.
-func (p *permit) wait(ctx context.Context, n *node.Node) error {
-	select {
-	case <-p.ticket.Ended():
-		_, err := p.ticket.Wait(context.Background())
-		return err
-	case <-n.Failed():
-		return n.Failure()
-	case <-ctx.Done():
-		return cause.New(cause.Cancelled, "cancelled", api.Say("open it again when it is needed"))
+// wait waits until the ticket ends, for whatever reason. After the end of ending it
+// waits only while a transfer runs.
+func (p *permit) wait(ctx context.Context, n *node.Node, ending <-chan struct{}) error {
+	for {
+		select {
+		case <-p.ticket.Ended():
+			_, err := p.ticket.Wait(context.Background())
+			return err
+		case <-n.Failed():
+			return n.Failure()
+		case <-ctx.Done():
+			return cause.New(cause.Cancelled, "cancelled", api.Say("open it again when it is needed"))
+		case <-ending:
+			if p.ticket.Evidence().Running == 0 {
+				return errEnding()
+			}
+			ending = after(lookAgain) // a transfer that breaks off does not end the ticket
+		}
 	}
+}
+
+// lookAgain is how often wait looks whether a transfer still runs.
+const lookAgain = 100 * time.Millisecond
+
+// after returns a channel that is closed after d.
+func after(d time.Duration) <-chan struct{} {
+	c := make(chan struct{})
+	time.AfterFunc(d, func() { close(c) })
+	return c
 }
 
 // diagnose returns why a ticket was not used up, and the next step.

@@ -29,7 +29,7 @@ func (l *Local) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error)
 		return api.PruneResult{}, wrongField("keep_within", "%s: want 0 or more", r.Within)
 	}
 	if r.Retention == (api.Retention{}) {
-		c := l.opts.Config.Retention
+		c := l.config().Retention
 		r.Retention = api.Retention{Last: c.KeepLast, Within: c.KeepWithin, Daily: c.KeepDaily, Weekly: c.KeepWeekly, Monthly: c.KeepMonthly, Yearly: c.KeepYearly}
 	}
 	if r.Retention == (api.Retention{}) {

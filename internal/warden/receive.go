@@ -65,7 +65,7 @@ func (l *Local) AwaitReception(ctx context.Context, open api.Permit, events func
 		return api.BackupResult{}, err
 	}
 	defer l.watch.add(p.only(transferEvents(events, -1)))()
-	err = errors.Join(p.wait(ctx, n), p.end())
+	err = errors.Join(p.wait(ctx, n, l.ending), p.end())
 	if res, ok := p.arrived.kept(); ok {
 		return res, nil // also where the time, or the user, was faster
 	}
@@ -80,7 +80,7 @@ func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
 	if err := l.allow(ctx, viewer, "list rules"); err != nil {
 		return api.Rules{}, err
 	}
-	if len(l.opts.Config.Receive) == 0 {
+	if len(l.config().Receive) == 0 {
 		p := Invalid("which device may send? Give its name or IP address, or write rules under receive in the configuration")
 		p.Fix = api.Say("add ").Option("from", "NAME").Say(", or rules under ").Set("receive", "").Say(" in the configuration")
 		return api.Rules{}, p
@@ -125,6 +125,8 @@ func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.B
 		return mine.all(), nil
 	case <-n.Failed():
 		return mine.all(), n.Failure()
+	case <-l.ending:
+		return mine.all(), errEnding()
 	}
 }
 
@@ -132,8 +134,7 @@ func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.B
 // and reports each file to a until remove is called. If a is nil, nobody hears
 // of the files.
 func (l *Local) serveRules(ctx context.Context, a *arrivals) (remove func(), err error) {
-	n, err := l.served(ctx)
-	if err != nil {
+	if _, err := l.served(ctx); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
@@ -142,9 +143,12 @@ func (l *Local) serveRules(ctx context.Context, a *arrivals) (remove func(), err
 		return l.rules.add(a), nil
 	}
 	l.rules = &ruled{all: make(map[*arrivals]bool)}
-	l.rules.receiver = &node.Receiver{Kept: l.rules.tell}
+	l.rules.receiver = &node.Receiver{Kept: func(r api.BackupResult) {
+		l.logResult("reception", ofBackup(r))
+		l.rules.tell(r)
+	}}
 	remove = l.rules.add(a) // before the first file can arrive
-	n.Allow(l.rules.receiver)
+	l.node.Allow(l.rules.receiver)
 	return remove, nil
 }
 

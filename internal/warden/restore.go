@@ -43,7 +43,11 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	}
 	ctx, done := untilFailure(ctx, n)
 	defer done()
-	return n.ApplyPlan(ctx, d, s, p, events)
+	res, err := n.ApplyPlan(ctx, d, s, p, events)
+	if err == nil {
+		l.logResult("restore", ofRestore(res))
+	}
+	return res, err
 }
 
 // restoreFrom returns a device and the snapshot to restore from: the named one,

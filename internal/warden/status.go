@@ -63,7 +63,8 @@ func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
 }
 
 func (l *Local) statusOf(s catalog.State, now time.Time) api.DeviceStatus {
-	rules := protect.Rules{Within: l.opts.Config.Protect.Within, ProvedWithin: l.opts.Config.Protect.ProvedWithin}
+	c := l.config().Protect
+	rules := protect.Rules{Within: c.Within, ProvedWithin: c.ProvedWithin}
 	reasons := rules.Judge(s, now)
 	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: append([]api.Reason{}, reasons...),
 		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Warnings: append([]string{}, s.Warnings...), Known: known(s)}

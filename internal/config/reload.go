@@ -1,0 +1,20 @@
+package config
+
+// Reload returns the configuration of a running service after its file has changed to
+// next. The service keeps some keys until it is restarted, because they belong to open
+// sockets; restart lists those of them that differ.
+func (c Config) Reload(next Config) (now Config, restart []string) {
+	keep(&restart, "tftp.listen", c.TFTP.Listen, &next.TFTP.Listen)
+	keep(&restart, "tftp.port-range", c.TFTP.PortRange, &next.TFTP.PortRange)
+	keep(&restart, "tftp.max-block-size", c.TFTP.MaxBlockSize, &next.TFTP.MaxBlockSize)
+	keep(&restart, "backup.stall-timeout", c.Backup.StallTimeout, &next.Backup.StallTimeout)
+	return next, restart
+}
+
+// keep keeps the present value of a key, and notes the key if the next one differs.
+func keep[T comparable](restart *[]string, key string, now T, next *T) {
+	if *next != now {
+		*restart = append(*restart, key)
+	}
+	*next = now
+}

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// TestReload changes every key: those of open sockets stay and are named, and all
+// others take effect.
+func TestReload(t *testing.T) {
+	now, next := Default(), Default()
+	values := map[string]string{"tftp.listen": ":6969", "tftp.port-range": "2000:2003", "tftp.advertise": "192.0.2.1", "tftp.max-block-size": "512",
+		"backup.files": "all", "backup.stall-timeout": "90s", "ssh.unknown-hosts": "refuse"}
+	for _, s := range settings() {
+		value, ok := values[s.name()]
+		if !ok {
+			value = "3"
+			if s.set(&Config{}, value) != nil {
+				value = "3d"
+			}
+		}
+		if err := s.set(&next, value); err != nil {
+			t.Fatalf("%s: %v", s.name(), err)
+		}
+	}
+	next.Receive = []ReceiveRule{{Name: "*"}}
+	got, restart := now.Reload(next)
+	if want := []string{"tftp.listen", "tftp.port-range", "tftp.max-block-size", "backup.stall-timeout"}; !slices.Equal(restart, want) {
+		t.Errorf("need a restart: %v, want %v", restart, want)
+	}
+	want := next
+	want.TFTP, want.Backup.StallTimeout = now.TFTP, now.Backup.StallTimeout
+	want.TFTP.Advertise = next.TFTP.Advertise
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if _, again := got.Reload(got); len(again) > 0 {
+		t.Errorf("nothing has changed, but %v need a restart", again)
+	}
+}
