@@ -131,7 +131,7 @@ func New(profile string, o Options) (*Switch, error) {
 		return nil, err
 	}
 	setDefaults(&o, p)
-	p.limitImages(o.LargestImage)
+	p = p.limited(o.LargestImage)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
 	s.boot = newBoot(p, o)
 	s.tftp.insecure = o.InsecureMode && p.can(secureMode)

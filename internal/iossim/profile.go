@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/goccy/go-yaml"
@@ -179,8 +180,15 @@ func profileSummaries() []profileSummary {
 	}
 }
 
-// findProfile reads a profile by its name.
+// profilesRead has the profiles that this process has read, by their names: to read
+// YAML takes longer than everything else that a new switch needs.
+var profilesRead sync.Map
+
+// findProfile returns a profile by its name. All switches share it.
 func findProfile(name string) (*profile, error) {
+	if p, ok := profilesRead.Load(name); ok {
+		return p.(*profile), nil
+	}
 	if !slices.Contains(Profiles(), name) {
 		return nil, fmt.Errorf("no simulated switch is called %q; there are %s", name, strings.Join(Profiles(), ", "))
 	}
@@ -188,6 +196,7 @@ func findProfile(name string) (*profile, error) {
 	if err := p.read(name); err != nil {
 		return nil, fmt.Errorf("read the profile %s: %w", name, err)
 	}
+	profilesRead.Store(name, p)
 	return p, nil
 }
 
@@ -262,18 +271,21 @@ func (p *profile) configPlaces(files []file) []string {
 	return places
 }
 
-// limitImages makes images and packages not larger than so many bytes; 0
-// leaves them.
-func (p *profile) limitImages(largest int64) {
+// limited returns the profile with images and packages not larger than so many
+// bytes; 0: of their real size.
+func (p *profile) limited(largest int64) *profile {
 	if largest == 0 {
-		return
+		return p
 	}
 	largest = max(largest, smallestImage)
-	for _, specs := range [][]fileSpec{p.Files, p.MoreFiles} {
+	small := *p
+	small.Files, small.MoreFiles = slices.Clone(p.Files), slices.Clone(p.MoreFiles)
+	for _, specs := range [][]fileSpec{small.Files, small.MoreFiles} {
 		for i := range specs {
 			specs[i].Image, specs[i].Package = min(specs[i].Image, largest), min(specs[i].Package, largest)
 		}
 	}
+	return &small
 }
 
 // content returns the content of a file; nil for a directory.

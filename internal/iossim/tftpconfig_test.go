@@ -158,6 +158,35 @@ func TestLargestImage(t *testing.T) {
 	}
 }
 
+// TestSwitchesOfOneProfile makes a second switch after one with small images and
+// another BOOT: it has those of the profile.
+func TestSwitchesOfOneProfile(t *testing.T) {
+	t.Parallel()
+	size, boots := func(s *Switch) int64 {
+		image, err := s.flash.lookup(s.profile.Image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return image.size
+	}, func(s *Switch) string { return strings.Join(s.boot.units[0].boots, ";") }
+	launched := func(o Options) *Switch {
+		s, err := New("c3750", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := launched(Options{})
+	small := launched(Options{LargestImage: 100_000, Boots: []string{"flash:/other.bin"}})
+	after := launched(Options{})
+	if size(small) != 100_000 || boots(small) != "flash:/other.bin" {
+		t.Errorf("the small one has %d bytes and boots %s", size(small), boots(small))
+	}
+	if size(after) != size(before) || size(after) <= 100_000 || boots(after) != boots(before) {
+		t.Errorf("the next one has %d bytes and boots %s; want %d and %s", size(after), boots(after), size(before), boots(before))
+	}
+}
+
 // TestFlashSize uses a flash that is too small for a file.
 func TestFlashSize(t *testing.T) {
 	t.Parallel()
