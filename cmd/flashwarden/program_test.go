@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -15,7 +16,7 @@ import (
 )
 
 // TestEveryCommandHasAnExample goes through all commands, those that cobra
-// makes too. The list of them fits a screen of 80 columns. Each file of help
+// makes too, and prints the help of each. The list of them fits a screen of 80 columns. Each file of help
 // belongs to one of them.
 func TestEveryCommandHasAnExample(t *testing.T) {
 	files, err := fs.Glob(helpTexts, "help/*")
@@ -29,6 +30,11 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		}
 		if n := len("  completion  " + cmd.Short); n > 80 {
 			t.Errorf("%q takes %d columns in the list of commands", cmd.Short, n)
+		}
+		var out bytes.Buffer
+		p := &program{output: output{out: &out, err: &out}}
+		if code := p.main(append(strings.Fields(cmd.CommandPath())[1:], "--help")); code != 0 || !strings.Contains(out.String(), "\nExamples:\n") {
+			t.Errorf("%s --help ended with %d, and printed\n%s", cmd.CommandPath(), code, &out)
 		}
 		files = slices.DeleteFunc(files, func(file string) bool { return file == "help/"+helpFile(cmd) })
 		for _, sub := range cmd.Commands() {
