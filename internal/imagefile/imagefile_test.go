@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 const someTags = "CW_BEGIN$C2960-LANBASEK9-M$CW_FAMILY$C2960$CW_FEATURE$LANBASEK9|MIN_DRAM=64$" +
@@ -180,7 +181,7 @@ func TestDamageIsFound(t *testing.T) {
 		return false
 	}
 	for at := range image {
-		if at%5 != 0 && at < len(image)-200 {
+		if at%testlevel.Of(15, 5, 1) != 0 && at < len(image)-200 {
 			continue
 		}
 		damaged := bytes.Clone(image)
@@ -193,7 +194,7 @@ func TestDamageIsFound(t *testing.T) {
 			}
 		}
 	}
-	for n := range image {
+	for n := 0; n < len(image); n += testlevel.Of(7, 1, 1) {
 		if r := inspect(t, image[:n]); r.Verdict == Good || n >= elfHeader && r.Verdict != Bad {
 			t.Fatalf("cut to %d of %d bytes: %+v", n, len(image), r)
 		}
@@ -209,7 +210,7 @@ func TestBadImages(t *testing.T) {
 		image[spans[section].at+off] ^= value
 		return image
 	}
-	bomb := zipped(t, make([]byte, 50<<20), false)
+	bomb := zipped(t, make([]byte, 8<<20), false)
 	for name, test := range map[string]struct {
 		data  []byte
 		check string
@@ -426,7 +427,7 @@ func TestReadErrors(t *testing.T) {
 
 // TestMemory has an image far larger than what may be allocated for it.
 func TestMemory(t *testing.T) {
-	image, _ := build(t, made{inner: make([]byte, 64<<20), tags: someTags, behind: make([]byte, 8<<20)})
+	image, _ := build(t, made{inner: make([]byte, testlevel.Of(16, 64, 64)<<20), tags: someTags, behind: make([]byte, 8<<20)})
 	whole := tarred(t, map[string][]byte{"x/x.bin": image})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

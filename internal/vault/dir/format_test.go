@@ -33,6 +33,7 @@ func formatCommands(t *testing.T) []string {
 
 // TestReadableWithoutUs runs the commands of the documentation on a vault.
 func TestReadableWithoutUs(t *testing.T) {
+	testlevel.NeedFull(t, "starts a hundred small programs")
 	d := newVault(t)
 	spool := t.TempDir()
 	var s api.Snapshot
