@@ -29,7 +29,7 @@ type session struct {
 // progress and after prompts and questions. There must be no wrong answer, no
 // wrong result and no hang.
 func TestDisturbedCopies(t *testing.T) {
-	for seed := range testlevel.Of[uint64](200, 5_000, 200_000) {
+	for seed := range testlevel.Of[uint64](50, 5_000, 200_000) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		s := newSession(rnd)
 		d := disturb{messages: rnd.IntN(60), glued: rnd.IntN(4) == 0, slow: rnd.IntN(2) == 0}
@@ -42,7 +42,7 @@ func TestDisturbedCopies(t *testing.T) {
 // TestDisturbedReplay disturbs real sessions in the same way.
 func TestDisturbedReplay(t *testing.T) {
 	for _, tr := range ios.ReadTranscripts(t, "copy ") {
-		for seed := range uint64(5) {
+		for seed := range testlevel.Of[uint64](1, 5, 5) {
 			if problem := replay(t, tr, seed, disturb{messages: 30, slow: seed%2 == 0}); problem != "" {
 				t.Errorf("%s, seed %d: %s", tr.Name, seed, problem)
 			}
