@@ -62,8 +62,10 @@ func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, 
 		o.Gone = func(string) bool { return false }
 	}
 	kept := keep(o.Retention, all, o.Now, o.Gone)
-	leaving := slices.DeleteFunc(slices.Clone(all), func(s outline) bool { return kept[s.document] })
-	res.Kept = len(all) - len(leaving)
+	res.Kept = len(all)
+	leaving := slices.DeleteFunc(all, func(s outline) bool { return kept[s.document] })
+	res.Kept -= len(leaving)
+	res.Removed = slices.Grow(res.Removed, len(leaving))
 	for _, s := range leaving {
 		id, _, _ := SplitName(s.document)
 		res.Removed = append(res.Removed, api.PrunedSnapshot{Snapshot: id, Device: s.device, Started: s.started})
