@@ -12,11 +12,12 @@ type Rebuild struct {
 
 // RebuildResult reports what a rebuild found.
 type RebuildResult struct {
-	Vault     string         `json:"vault"`     // its identity
-	Converted int            `json:"converted"` // snapshots of format 1
-	Snapshots int            `json:"snapshots"` // in the index now
-	Added     int            `json:"added"`     // that the index lacked
-	Removed   int            `json:"removed"`   // that a prune removed, or that were lost and forgotten
-	Lost      int            `json:"lost"`      // in the index and not in the vault; they are problems too
-	Problems  []CheckProblem `json:"problems"`  // lost and damaged snapshots, damaged contents
+	Vault     string         `json:"vault"`                // its identity
+	Converted int            `json:"converted"`            // snapshots of format 1
+	Snapshots int            `json:"snapshots"`            // in the index now
+	Added     int            `json:"added"`                // that the index lacked
+	Removed   int            `json:"removed"`              // that a prune removed, or that were lost and forgotten
+	Lost      int            `json:"lost"`                 // in the index and not in the vault; they are problems too
+	Problems  []CheckProblem `json:"problems"`             // lost and damaged snapshots, damaged contents
+	NoDevices bool           `json:"no_devices,omitempty"` // the inventory is empty: nothing in the vault brings it back
 }

@@ -45,6 +45,11 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	done, err := catalog.Rebuild(ctx, n.Catalog, n.vault, catalog.RebuildOptions{ForgetLost: r.ForgetLost || replaced, Mirror: n.opts.Mirror != ""})
 	res.Snapshots, res.Added, res.Removed, res.Lost = done.Snapshots, done.Added, done.Removed, len(done.Lost)
 	res.Problems = append(res.Problems, problemsOf(done)...)
+	if err != nil {
+		return res, err
+	}
+	devices, err := n.Catalog.DeviceNames(ctx, "")
+	res.NoDevices = len(devices) == 0
 	return res, err
 }
 
