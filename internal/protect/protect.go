@@ -26,9 +26,9 @@ type Rules struct {
 const ahead = 24 * time.Hour
 
 // Judge returns the reasons why a device is at risk at this time, the most
-// important first; none means that it is protected.
+// important first; none (an empty list, not nil) means that it is protected.
 func (r Rules) Judge(s catalog.State, now time.Time) []api.Reason {
-	var reasons []api.Reason
+	reasons := []api.Reason{}
 	for _, rule := range []func(catalog.State, time.Time) (api.Reason, bool){r.age, image, imageBad, damage, r.proof} {
 		if reason, found := rule(s, now); found {
 			reason.Hint = reason.Fix.String()
@@ -83,8 +83,11 @@ func image(s catalog.State, now time.Time) (api.Reason, bool) {
 
 // imageBad judges whether the device can start from the backup.
 func imageBad(s catalog.State, _ time.Time) (api.Reason, bool) {
+	if s.Good.ID == "" || !s.ImageBad {
+		return api.Reason{}, false
+	}
 	return api.Reason{Reason: api.RiskImageBad, Message: "The image in the last complete backup is damaged, as it is on the device: its own checksums are wrong",
-		Fix: api.Say("put a good image on the device before it restarts, then run ").Do("backup", s.Name)}, s.Good.ID != "" && s.ImageBad
+		Fix: api.Say("put a good image on the device before it restarts, then run ").Do("backup", s.Name)}, true
 }
 
 // because adds to a reason the failure of the newest backup, if there is one, and
@@ -115,13 +118,19 @@ func LastFails(s catalog.State) bool {
 
 // damage judges whether the vault still has the backup.
 func damage(s catalog.State, _ time.Time) (api.Reason, bool) {
+	if s.Good.ID == "" || !s.Damaged {
+		return api.Reason{}, false
+	}
 	return api.Reason{Reason: api.RiskDamaged, Message: "The vault's copy of the last complete backup is damaged or incomplete",
-		Fix: api.Say("copy every file again: ").Do("backup", s.Name).With("recopy", "")}, s.Good.ID != "" && s.Damaged
+		Fix: api.Say("copy every file again: ").Do("backup", s.Name).With("recopy", "")}, true
 }
 
 // proof judges when the vault's copy was last read.
 func (r Rules) proof(s catalog.State, now time.Time) (api.Reason, bool) {
 	age := now.Sub(s.Proved)
+	if s.Good.ID == "" || s.Damaged || (age >= -ahead && age < r.ProvedWithin) {
+		return api.Reason{}, false
+	}
 	reason := api.Reason{Reason: api.RiskUnproved, Message: "The vault's copy of the last complete backup was never read again",
 		Fix: api.Do("check").With("read_data", "")}
 	switch {
@@ -131,7 +140,7 @@ func (r Rules) proof(s catalog.State, now time.Time) (api.Reason, bool) {
 	case !s.Proved.IsZero():
 		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(age), span(r.ProvedWithin))
 	}
-	return reason, s.Good.ID != "" && !s.Damaged && (age < -ahead || age >= r.ProvedWithin)
+	return reason, true
 }
 
 // ago is how long ago something was: just now, 3 hours ago.

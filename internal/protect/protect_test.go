@@ -155,3 +155,11 @@ func TestLastFails(t *testing.T) {
 		}
 	}
 }
+
+// A protected device costs nothing: most of a fleet of 10,000 is protected.
+func TestJudgeAllocatesNothing(t *testing.T) {
+	s := sound()
+	if n := testing.AllocsPerRun(100, func() { rules.Judge(s, now) }); n > 0 {
+		t.Errorf("%g allocations for a protected device", n)
+	}
+}

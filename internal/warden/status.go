@@ -66,7 +66,7 @@ func (l *Local) statusOf(s catalog.State, now time.Time) api.DeviceStatus {
 	c := l.config().Protect
 	rules := protect.Rules{Within: c.Within, ProvedWithin: c.ProvedWithin}
 	reasons := rules.Judge(s, now)
-	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: append([]api.Reason{}, reasons...),
+	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: reasons,
 		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Warnings: append([]string{}, s.Warnings...), Known: known(s)}
 }
 

@@ -153,16 +153,19 @@ const selectStates = `SELECT device.name, device.site, device.device_group,
 // States returns the states of the devices that s selects, sorted by name.
 func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, error) {
 	if len(s.Names) == 0 {
-		return c.states(ctx, selectStates+` ORDER BY device.name`, s.Site, s.Group)
+		var devices int // room for all of them: growing would copy a large fleet several times
+		if err := c.queryRow(ctx, `SELECT count(*) FROM device`).Scan(&devices); err != nil {
+			return nil, c.wrap("count the devices", err)
+		}
+		return c.states(ctx, make([]catalog.State, 0, devices), selectStates+` ORDER BY device.name`, s.Site, s.Group)
 	}
 	list := []catalog.State{}
 	names := slices.Compact(slices.Sorted(slices.Values(s.Names)))
 	for _, name := range names {
-		one, err := c.states(ctx, selectStates+` AND device.name = ?3`, s.Site, s.Group, name)
-		if err != nil {
+		var err error
+		if list, err = c.states(ctx, list, selectStates+` AND device.name = ?3`, s.Site, s.Group, name); err != nil {
 			return nil, err
 		}
-		list = append(list, one...)
 	}
 	if len(list) < len(names) { // some are of another site or group, or unknown
 		if _, err := c.Devices(ctx, s); err != nil {
@@ -172,13 +175,13 @@ func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, er
 	return list, nil
 }
 
-func (c *Catalog) states(ctx context.Context, query string, args ...any) ([]catalog.State, error) {
+// states appends to list the answer of a query that begins with selectStates.
+func (c *Catalog) states(ctx context.Context, list []catalog.State, query string, args ...any) ([]catalog.State, error) {
 	rows, err := c.query(ctx, query, args...)
 	if err != nil {
 		return nil, c.wrap("read the state of the devices", err)
 	}
 	defer rows.Close()
-	list := []catalog.State{}
 	var row stateRow
 	for to := row.fields(); rows.Next(); {
 		if err := rows.Scan(to...); err != nil {
@@ -232,5 +235,8 @@ func (r *stateRow) state() (catalog.State, error) {
 	if r.warnings.String == "" {
 		return s, nil
 	}
-	return s, json.Unmarshal([]byte(r.warnings.String), &s.Warnings)
+	var warnings []string // not &s.Warnings: s stays off the heap
+	err := json.Unmarshal([]byte(r.warnings.String), &warnings)
+	s.Warnings = warnings
+	return s, err
 }
