@@ -13,6 +13,7 @@ type Finding struct {
 	Changes string `json:"changes"`        // what the fix changes; begins with NothingChanges if it only shows something
 	Then    string `json:"then,omitempty"` // the step after the fix, in words
 	Hint    string `json:"hint,omitempty"` // all of Next in words, where that is more than Fix
+	Device  string `json:"device"`         // to which the path was examined; empty: the finding is about this host
 }
 
 // NothingChanges begins the Changes of a fix that only shows something.

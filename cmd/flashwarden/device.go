@@ -142,7 +142,7 @@ func printDevices(o *output, devices []api.DeviceRow) error {
 		o.tell("", "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
 		return nil
 	}
-	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return terminal.Compare(a.Name, b.Name) })
+	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return api.CompareNames(a.Name, b.Name) })
 	return o.answer(listOf("devices", devices), terminal.Devices(devices, time.Now()).Format, nil)
 }
 
@@ -230,7 +230,7 @@ func printTests(o *output, results []api.TestResult) error {
 		failed = errDevicesFailed
 	}
 	if o.json {
-		slices.SortStableFunc(results, func(a, b api.TestResult) int { return terminal.Compare(a.Device, b.Device) })
+		slices.SortStableFunc(results, func(a, b api.TestResult) int { return api.CompareNames(a.Device, b.Device) })
 		err = writeJSON(o, map[string]any{"results": results})
 	}
 	switch {

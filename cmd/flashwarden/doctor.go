@@ -36,21 +36,33 @@ func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string,
 		return err
 	}
 	r := api.Doctor{Device: strings.Join(names, ""), All: all, Again: lookAgain(p, dir, names)}
+	screen := terminal.NewScreen(p.err, nil)
 	report, err := w.Doctor(ctx, r, func(e api.Event) {
-		if p.quiet {
-			return
-		}
-		switch e.Step {
-		case api.StepLogin:
-			fmt.Fprintf(p.err, "%s: logging in\n", e.Device)
-		case api.StepTry:
-			fmt.Fprintf(p.err, "%s: test transfer: %s\n", e.Device, terminal.OneLine(e.File))
+		text := doctorStep(e)
+		switch {
+		case p.quiet || text == "":
+		case all: // a line in place: each step of each device would fill the screen
+			screen.Draw([]string{terminal.Cut(text, screen.Size().Columns-1)})
+		default:
+			fmt.Fprintln(p.err, text)
 		}
 	})
+	screen.Draw(nil)
 	if err != nil {
 		return err
 	}
 	return printReport(&p.output, report)
+}
+
+// doctorStep says what doctor does now; empty: nothing that takes time.
+func doctorStep(e api.Event) string {
+	switch e.Step {
+	case api.StepLogin:
+		return e.Device + ": logging in"
+	case api.StepTry:
+		return e.Device + ": test transfer: " + terminal.OneLine(e.File)
+	}
+	return ""
 }
 
 // lookAgain is the line for sudo that runs doctor as the same user, but with the

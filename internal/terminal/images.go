@@ -135,7 +135,7 @@ func (r release) published() Cell {
 // fewDevices lists up to three names of devices, in natural order, if there is room for
 // them; else it counts them. If all is asked for, it lists all.
 func fewDevices(names []string, l Layout) string {
-	names = slices.SortedFunc(slices.Values(names), Compare)
+	names = slices.SortedFunc(slices.Values(names), api.CompareNames)
 	list := strings.Join(names, " ")
 	if l.All || len(names) < 2 || len(names) <= 3 && (l.Columns == 0 || Width(list) <= fewCells) {
 		return list

@@ -14,7 +14,7 @@ type Inventory api.InventoryDiff
 // Format returns a line for each device that changes, and a summary.
 func (d Inventory) Format(l Layout) string {
 	changes := slices.Clone(d.Changes)
-	slices.SortStableFunc(changes, func(a, b api.InventoryChange) int { return Compare(a.Device, b.Device) })
+	slices.SortStableFunc(changes, func(a, b api.InventoryChange) int { return api.CompareNames(a.Device, b.Device) })
 	counts := map[string]int{}
 	var b strings.Builder
 	for _, c := range changes {

@@ -29,7 +29,7 @@ func (r Results) problems(l Layout, warnings bool) string {
 	for _, g := range groups {
 		head := OneLine(g.devices[0]) + ": " + g.kind
 		if len(g.devices) > 1 {
-			head = Count(len(g.devices), "device") + " " + g.kind + ": " + g.names()
+			head = Count(len(g.devices), "device") + " " + g.kind + ": " + g.names(api.Do("status").With("json", ""))
 		}
 		b.WriteString("\n" + l.Prose("", head) + g.body(l))
 	}
@@ -121,8 +121,17 @@ func (g *groups) add(device, kind string, reasons []reason) {
 	known.hints = known.hints || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.hint == b.hint })
 }
 
-// names lists all devices of the group.
-func (g *group) names() string { return OneLine(strings.Join(g.devices, ", ")) }
+// mostNamed is how many devices with the same problem are named.
+const mostNamed = 50
+
+// names lists the devices of the group. If they are very many, it lists the first of
+// them, and all is the command that lists them.
+func (g *group) names(all api.Fix) string {
+	if len(g.devices) <= mostNamed {
+		return OneLine(strings.Join(g.devices, ", "))
+	}
+	return OneLine(fmt.Sprintf("%s and %d more (%s lists all)", strings.Join(g.devices[:mostNamed], ", "), len(g.devices)-mostNamed, all))
+}
 
 // body returns the reasons and the next steps, below the head of a block.
 func (g *group) body(l Layout) string {

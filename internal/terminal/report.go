@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"flashwarden/api"
@@ -44,13 +45,21 @@ func (r Report) summary(l Layout) string {
 }
 
 // blocks returns a block for each problem: what was seen, and numbered steps. The
-// lines to type are never broken.
+// lines to type are never broken. Devices with the same problem share a block.
 func (r Report) blocks(l Layout) string {
 	var b strings.Builder
-	for _, f := range r.Findings {
-		b.WriteString("\n" + l.Prose("", l.Palette.Paint(Bad, string(f.Cause))+": "+OneLine(f.Seen)))
+	for _, same := range r.grouped() {
+		f, next := same.first, "next: "
+		problem := l.Palette.Paint(Bad, string(f.Cause))
+		if len(same.devices) == 1 {
+			b.WriteString("\n" + l.Prose("", problem+": "+OneLine(f.Seen)))
+		} else {
+			b.WriteString("\n" + l.Prose("", problem+" on "+Count(len(same.devices), "device")+": "+same.names(api.Do("doctor").With("all", "").With("json", ""))))
+			b.WriteString(l.Prose("  ", "for example "+OneLine(f.Seen)))
+			next = "next, for " + f.Device + ": "
+		}
 		if f.Hint != "" {
-			b.WriteString(l.Prose("  ", "next: "+Printable(f.Hint)))
+			b.WriteString(l.Prose("  ", Printable(next+f.Hint)))
 			continue
 		}
 		for i, step := range stepsOf(f, l) {
@@ -58,6 +67,27 @@ func (r Report) blocks(l Layout) string {
 		}
 	}
 	return b.String()
+}
+
+// sameFindings are findings with one cause and one next step, each of another device.
+type sameFindings struct {
+	group
+	first api.Finding
+}
+
+// grouped returns the findings by problem, in the order of the first of each.
+func (r Report) grouped() []*sameFindings {
+	var list []*sameFindings
+	for _, f := range r.Findings {
+		key := strings.Join([]string{string(f.Cause), pattern(f.Fix+" "+f.Hint+" "+f.Then, f.Device)}, "\n")
+		i := slices.IndexFunc(list, func(s *sameFindings) bool { return s.key == key && f.Device != "" && !slices.Contains(s.devices, f.Device) })
+		if i < 0 {
+			list = append(list, &sameFindings{group: group{key: key}, first: f})
+			i = len(list) - 1
+		}
+		list[i].devices = append(list[i].devices, f.Device)
+	}
+	return list
 }
 
 // stepsOf returns the steps of a finding, each behind its number: the lines to type,

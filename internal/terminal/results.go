@@ -46,7 +46,7 @@ func Failure(r api.BackupResult, l Layout) string { return Results{r}.problems(l
 // sorted returns the results in the natural order of the devices.
 func (r Results) sorted() Results {
 	r = slices.Clone(r)
-	slices.SortStableFunc(r, func(a, b api.BackupResult) int { return Compare(a.Device, b.Device) })
+	slices.SortStableFunc(r, func(a, b api.BackupResult) int { return api.CompareNames(a.Device, b.Device) })
 	return r
 }
 

@@ -21,7 +21,7 @@ type Status struct {
 // those with warnings, each in natural order.
 func (s Status) Sort() {
 	slices.SortStableFunc(s.Devices, func(a, b api.DeviceStatus) int {
-		return cmp.Or(cmp.Compare(statusRank(a), statusRank(b)), Compare(a.Device, b.Device))
+		return cmp.Or(cmp.Compare(statusRank(a), statusRank(b)), api.CompareNames(a.Device, b.Device))
 	})
 }
 
@@ -52,7 +52,7 @@ func (s Status) Format(l Layout, now time.Time) string {
 		g.joinBackups(s.Whole && (len(g.devices) == len(s.Devices) || len(g.devices) > mostTogether))
 		head := OneLine(g.devices[0]) + " is " + g.kind
 		if len(g.devices) > 1 {
-			head = Count(len(g.devices), "device") + " are " + g.kind + ": " + g.names()
+			head = Count(len(g.devices), "device") + " are " + g.kind + ": " + g.names(api.Do("status").With("json", ""))
 		}
 		b.WriteString(l.Prose("", head) + g.body(l) + "\n")
 	}

@@ -102,6 +102,23 @@ func TestStatusAfterAPartOfTheFleet(t *testing.T) {
 	}
 }
 
+// TestStatusOfAVeryLargeFleet names some of the devices, and says how to see all.
+func TestStatusOfAVeryLargeFleet(t *testing.T) {
+	var devices []api.DeviceStatus
+	for i := range 10_000 {
+		devices = append(devices, never(fmt.Sprintf("sw%d", i)))
+	}
+	s := fleetOf(devices...)
+	s.Whole = true
+	text := s.Format(terminal.Layout{Columns: 80}, statusNow)
+	if words := strings.Join(strings.Fields(text), " "); !strings.Contains(words, "sw48, sw49 and 9950 more (`flashwarden status --json` lists all)") {
+		t.Error(text)
+	}
+	if lines := strings.Count(text, "\n"); lines > 12 || !strings.HasPrefix(text, "10000 devices are at risk: sw0, sw1, ") {
+		t.Errorf("%d lines:\n%s", lines, text)
+	}
+}
+
 // TestProse breaks words and commands never, and only for a screen.
 func TestProse(t *testing.T) {
 	const text = "permit UDP 69 from 192.0.2.1 with `nft insert rule inet filter input accept` and run it again"

@@ -3,12 +3,10 @@ package terminal_test
 import (
 	"math"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
 
 	"flashwarden/internal/terminal"
 )
@@ -52,30 +50,6 @@ func TestAmounts(t *testing.T) {
 			t.Errorf("%q, want %q", test.got, test.want)
 		}
 	}
-}
-
-func TestNaturalOrder(t *testing.T) {
-	want := []string{"", "1", "2", "10", "core1", "sw", "sw1", "sw01", "sw1-a", "sw1-b", "sw2", "sw2.10", "sw17", "sw100000000000000000000", "swa", "ä"}
-	got := slices.Clone(want)
-	slices.Reverse(got)
-	slices.SortFunc(got, terminal.Compare)
-	if !slices.Equal(got, want) {
-		t.Errorf("%q,\nwant %q", got, want)
-	}
-}
-
-// TestNaturalOrderIsAnOrder compares any three names in all directions.
-func TestNaturalOrderIsAnOrder(t *testing.T) {
-	name := rapid.StringMatching(`[a0-9]{0,6}`)
-	rapid.Check(t, func(t *rapid.T) {
-		a, b, c := name.Draw(t, "a"), name.Draw(t, "b"), name.Draw(t, "c")
-		if terminal.Compare(a, b) != -terminal.Compare(b, a) || (terminal.Compare(a, b) == 0) != (a == b) {
-			t.Errorf("%q and %q: %d and %d", a, b, terminal.Compare(a, b), terminal.Compare(b, a))
-		}
-		if terminal.Compare(a, b) <= 0 && terminal.Compare(b, c) <= 0 && terminal.Compare(a, c) > 0 {
-			t.Errorf("%q <= %q <= %q, and %q > %q", a, b, c, a, c)
-		}
-	})
 }
 
 func TestText(t *testing.T) {

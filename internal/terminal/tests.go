@@ -14,7 +14,7 @@ type Tests []api.TestResult
 // for each reason of a failure, and notes.
 func (t Tests) Format(l Layout) string {
 	t = slices.Clone(t)
-	slices.SortStableFunc(t, func(a, b api.TestResult) int { return Compare(a.Device, b.Device) })
+	slices.SortStableFunc(t, func(a, b api.TestResult) int { return api.CompareNames(a.Device, b.Device) })
 	table := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "MODEL"}, {Head: "VERSION"}, {Head: "IMAGE"}, {Head: "CAUSE", Keep: true}}}
 	for _, r := range t {
 		table.Rows = append(table.Rows, []Cell{{Text: r.Device}, {Text: r.Status, Tone: ToneOf(r.Status)}, {Text: r.Facts.Model}, {Text: r.Facts.Version},

@@ -76,14 +76,18 @@ func restartJump(cfg Config) api.Fix {
 // connectError adds the cause to the error of a failed connection.
 func connectError(cfg Config, err error) error {
 	at := cfg.hostPort()
-	host, port, _ := net.SplitHostPort(at)
+	host, _, _ := net.SplitHostPort(at)
 	var dns *net.DNSError
+	var op *net.OpError
+	if errors.As(err, &op) && op.Addr != nil {
+		at = op.Addr.String() // of a host name
+	}
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("the name %s of %s does not resolve", host, cfg.Name),
 			cfg.onHost(cfg.edit("address", "IP"), cfg.edit("via", "USER@IP")))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection to port %s", cfg.Name, port),
+		return cause.Wrap(cause.ConnectRefused, syscall.ECONNREFUSED, fmt.Sprintf("%s refused the connection to %s", cfg.Name, at),
 			cfg.onHost(cfg.service().Say("; or another port: ").Then(cfg.edit("address", host+":PORT")), restartJump(cfg)))
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), api.Type(api.OnHost, "ping "+host))

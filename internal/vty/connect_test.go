@@ -24,7 +24,7 @@ func TestDialUnreachable(t *testing.T) {
 		says string
 		hint string
 	}{
-		{"refused", Config{Address: refusing.Addr().String()}, cause.ConnectRefused, "refused the connection to port", "--address 127.0.0.1:PORT"},
+		{"refused", Config{Address: refusing.Addr().String()}, cause.ConnectRefused, "sw1 refused the connection to " + refusing.Addr().String() + ": connection refused", "--address 127.0.0.1:PORT"},
 		{"no such name", Config{Address: "sw1.invalid"}, cause.ConnectTimeout, "sw1.invalid of sw1 does not resolve", "flashwarden device edit sw1 --address IP"},
 		{"silence", Config{Address: "192.0.2.1", ConnectTimeout: 10 * time.Millisecond, Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"net/netip"
 	"time"
 
@@ -63,7 +64,10 @@ func (e *examination) paths(ctx context.Context, n *node.Node, events func(api.E
 		reports[i], errs[i] = e.path(ctx, n, e.devices[i], tellDoctor(e.devices[i].Name, events))
 	})
 	var all api.Report
-	for _, r := range reports {
+	for i, r := range reports {
+		for j := range r.Findings {
+			r.Findings[j].Device = e.devices[i].Name
+		}
 		all.Add(r)
 	}
 	return all, errors.Join(errs...)
@@ -99,6 +103,7 @@ func (e *examination) read(ctx context.Context, n *node.Node, name string) error
 	if e.devices, err = n.Catalog.Devices(ctx, s); err != nil {
 		return err
 	}
+	slices.SortFunc(e.devices, func(a, b api.Device) int { return api.CompareNames(a.Name, b.Name) })
 	snapshots, err := n.Catalog.Snapshots(ctx, "")
 	if err != nil {
 		return err

@@ -1,14 +1,14 @@
-package terminal
+package api
 
 import (
 	"cmp"
 	"strings"
 )
 
-// Compare orders names as a person would: runs of digits by their number, so
-// that sw2 stands before sw17; all else by its bytes. It is a total order: it
+// CompareNames orders names as a person would: runs of digits by their number,
+// so that sw2 stands before sw17; all else by its bytes. It is a total order: it
 // returns 0 only for equal names. Use it with slices.SortFunc.
-func Compare(a, b string) int {
+func CompareNames(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
 		p, q := piece(x), piece(y)
