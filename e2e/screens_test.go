@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/x/vt"
 	"golang.org/x/sys/unix"
 
+	"flashwarden/api"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/terminal"
 	"flashwarden/internal/testlevel"
@@ -27,7 +28,7 @@ var screens = []terminal.Size{{Columns: 80, Rows: 24}, {Columns: 100, Rows: 30},
 // are in the order of a person.
 func TestScreens(t *testing.T) {
 	testlevel.NeedFull(t, "some hundred commands, and simulated switches for them")
-	for _, devices := range testlevel.Of(nil, []int{0, 1, 26}, []int{0, 1, 3, 40}) {
+	for _, devices := range testlevel.Of(nil, []int{0, 1, 3, 40}, []int{0, 1, 3, 40}) {
 		t.Run(fmt.Sprintf("%d devices", devices), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
@@ -64,15 +65,16 @@ func readable(devices int) [][]string {
 func (s *site) fleet(devices int) {
 	s.t.Helper()
 	s.makeData()
-	for i := range devices {
-		name := fmt.Sprintf("sw%d", i+1)
-		if i == 0 {
-			s.add(name, "c2960x-stack", iossim.Options{LargestImage: imageSize})
-			s.ok("backup", name)
-			continue
-		}
-		s.ok("device", "add", name, "--address", fmt.Sprintf("127.0.0.%d:9", i+1), "--username", user, "--password-file", s.file("login", password), "--site", "hq")
+	if devices == 0 {
+		return
 	}
+	s.add("sw1", "c2960x-stack", iossim.Options{LargestImage: imageSize})
+	s.ok("backup", "sw1")
+	list := "name,address\n"
+	for i := range devices - 1 {
+		list += fmt.Sprintf("sw%d,127.0.0.%d:9\n", i+2, i+2)
+	}
+	s.ok("device", "import", s.file("list.csv", list), "--username", user, "--password-file", s.file("login", password), "--site", "hq")
 }
 
 // readable judges the output of a command on a terminal.
@@ -176,7 +178,7 @@ func (s *site) wantNaturalOrder(what string, rows []string) {
 			before = ""
 			continue
 		}
-		if before != "" && terminal.Compare(before, name) > 0 {
+		if before != "" && api.CompareNames(before, name) > 0 {
 			s.t.Errorf("%s: %s comes before %s", what, before, name)
 		}
 		before = name

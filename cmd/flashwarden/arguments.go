@@ -126,7 +126,7 @@ func (s *span) Set(text string) error {
 }
 
 // Type names the type of the flag in help texts.
-func (s *span) Type() string { return "duration" }
+func (s *span) Type() string { return "TIME" }
 
 // sayWaiting says for which process the command waits.
 func (p *program) sayWaiting(holder string) {

@@ -31,7 +31,7 @@ func backupCommand(p *program) *cobra.Command {
 	fs := cmd.Flags()
 	p.selectFlags(cmd, &r.Select, &r.All)
 	p.waitFlag(cmd)
-	fs.StringVar(&files, "files", "", "which files: image, rebuild or all (default: the setting of the device, else of the configuration, else rebuild)")
+	fs.StringVar(&files, "files", "", "`WHICH` files: image, rebuild or all (default: the setting of the device, else of the configuration, else rebuild)")
 	fs.BoolVar(&r.DryRun, "dry-run", false, "log in, then only print the exact commands, the bytes to copy and the free space")
 	fs.BoolVar(&r.Recopy, "recopy", false, "copy every file, even if the vault already has its content")
 	completeWords(cmd, "files", policies...)

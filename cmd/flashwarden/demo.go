@@ -108,6 +108,7 @@ func printAround(p *program, dir string) {
 	}
 	fmt.Fprintf(out, `
 The backups are in %[1]s. To look at them:
+  %[2]s --data %[1]s status
   %[2]s --data %[1]s snapshots
   %[2]s --data %[1]s images
   %[2]s --data %[1]s check --read-data

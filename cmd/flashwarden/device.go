@@ -37,7 +37,7 @@ type deviceFlags struct {
 
 func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Address, "address", "", "`HOST[:PORT]` for SSH or Telnet")
-	fs.StringVar(&f.Transport, "transport", "ssh", "how to log in: ssh or telnet")
+	fs.StringVar(&f.Transport, "transport", "ssh", "`HOW` to log in: ssh or telnet")
 	fs.StringVar(&f.Username, "username", "", "user `NAME` to log in with")
 	fs.StringVar(&f.passwordFile, "password-file", "", "`FILE` with the password in its first line, or - for standard input (default: ask on the terminal)")
 	fs.StringVar(&f.enableFile, "enable-password-file", "", "`FILE` with the enable password in its first line")
@@ -52,7 +52,7 @@ func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Group, "group", "", "`GROUP` of the device")
 	fs.StringVar(&f.TFTPAddress, "tftp-address", "", "`IP` address of this host for the device to copy to (default: the local address of the session)")
 	fs.StringVar(&f.VRF, "vrf", "", "`VRF` that the device uses to reach this host")
-	fs.StringVar(&f.Files, "files", "", "files to back up: image, rebuild or all (default: the setting of the configuration)")
+	fs.StringVar(&f.Files, "files", "", "`WHICH` files to back up: image, rebuild or all (default: the setting of the configuration)")
 }
 
 func deviceAddCommand(p *program) *cobra.Command {

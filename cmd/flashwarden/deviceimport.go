@@ -46,7 +46,7 @@ func deviceImportCommand(p *program) *cobra.Command {
 	f.register(cmd.Flags())
 	cmd.Flags().Lookup("address").Hidden = true // each device has its own
 	cmd.Flags().Lookup("password-file").Usage = "`FILE` with the password in its first line, or - for standard input"
-	cmd.Flags().StringVar(&format, "format", "", "csv or router.db (default: by the name of the file)")
+	cmd.Flags().StringVar(&format, "format", "", "`FORMAT` of the list: csv or router.db (default: by the name of the file)")
 	cmd.Flags().StringVar(&columns, "map", "", "`SETTING=COLUMN,...`: columns of a CSV file by their names, of router.db by their numbers from 1")
 	cmd.Flags().BoolVar(&prune, "prune", false, "remove devices that are not in the list; their snapshots stay in the vault")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would change")

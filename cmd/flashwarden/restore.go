@@ -93,7 +93,7 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 // notAgreed is the result if the user does not agree to the plan.
 func notAgreed(r api.RestoreResult) api.RestoreResult {
 	r.Status, r.Refused, r.Cause = api.StatusFailed, true, cause.Cancelled
-	r.Message = "Cancelled; nothing was changed on " + r.Device
+	r.Message = "Nothing was changed on " + r.Device
 	r.Hint = "look at the plan with --dry-run; then answer y on a terminal, or give --yes"
 	return r
 }

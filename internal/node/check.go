@@ -141,7 +141,10 @@ func openCopy(ctx context.Context, place string) (target, error) {
 		return t, err
 	}
 	if _, err := vault.New(t.store).Identity(ctx); err != nil {
-		err = cause.Wrap(cause.VaultError, err, place+" is no copy of a vault", api.Say("mount its disk, or name the place that has vault.json"))
+		if errors.Is(err, vault.ErrNotFound) {
+			err = errors.New("it has no vault.json")
+		}
+		err = cause.Wrap(cause.VaultError, err, "there is no copy of a vault at "+place, api.Say("mount its disk, or name the directory with its vault.json"))
 		return t, errors.Join(err, t.close())
 	}
 	return t, nil

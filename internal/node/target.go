@@ -75,8 +75,11 @@ func openS3(ctx context.Context, u *url.URL) (target, error) {
 	if errors.Is(err, s3.ErrURL) {
 		return target{}, wrongTarget("%w", err)
 	}
+	if errors.Is(err, s3.ErrNoBucket) {
+		return target{}, cause.Wrap(cause.VaultError, err, u.Redacted(), api.Say("make the bucket on the server, or name a bucket that exists"))
+	}
 	if err != nil {
-		return target{}, cause.Wrap(cause.VaultError, err, "the S3 server", api.Say("give the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials, to the service too, and see that the bucket exists"))
+		return target{}, cause.Wrap(cause.VaultError, err, "the S3 server", api.Say("give the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials, to the service too, and look at the endpoint in the target"))
 	}
 	return target{store: store, close: func() error { return nil }}, nil
 }

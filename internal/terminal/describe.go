@@ -60,7 +60,7 @@ func dots(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d dots)", n)
+	return " (" + Count(n, "dot") + ")"
 }
 
 // ToneOf returns the meaning of a status.

@@ -10,15 +10,15 @@ import (
 )
 
 // deviceColumns are the columns of device list.
-var deviceColumns = []Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "MODEL"}, {Head: "VERSION"},
-	{Head: "LAST BACKUP", Keep: true}, {Head: "LAST FAILURE"}, {Head: "FAILED", Spare: true}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
+var deviceColumns = []Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "MODEL", Spare: true}, {Head: "VERSION"},
+	{Head: "LAST BACKUP", Keep: true}, {Head: "LAST FAILURE", Keep: true}, {Head: "FAILED", Spare: true}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
 	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "KEY", Wide: true}}
 
 // Devices returns the table of device list.
 func Devices(devices []api.DeviceRow, now time.Time) Table {
 	table := Table{Columns: deviceColumns}
 	for _, d := range devices {
-		row := Texts(d.Name, d.Address, d.Model, d.Version, lastBackup(d.Known, now), lastFailure(d), failed(d.Known, now), d.Site, d.Group, d.Via,
+		row := Texts(d.Name, d.Address, d.Model, d.Version, lastBackup(d.Known, now), lastFailure(d), failed(d, now), d.Site, d.Group, d.Via,
 			d.Transport, d.Username, d.Fingerprint)
 		row[4].Tone, row[5].Tone, row[6].Tone = backupTone(d.Protected), Warn, failureTone(d.LastFails)
 		table.Rows = append(table.Rows, row)
@@ -56,12 +56,12 @@ func lastFailure(d api.DeviceRow) string {
 	return cmp.Or(string(d.LastFailure.Cause), d.LastFailure.Status)
 }
 
-// failed says how long ago the last failed backup was. It is empty if none has failed.
-func failed(k api.Known, now time.Time) string {
-	if k.LastFailure == nil {
+// failed says how long ago the last backup was, if it failed.
+func failed(d api.DeviceRow, now time.Time) string {
+	if lastFailure(d) == "" {
 		return ""
 	}
-	return Ago(k.LastFailure.Started, now)
+	return Ago(d.LastFailure.Started, now)
 }
 
 // DeviceFields are the fields of device show: the settings of a device that are not

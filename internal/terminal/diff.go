@@ -19,13 +19,28 @@ func FormatDiff(d api.DiffResult, l Layout) string {
 	for _, f := range d.Facts {
 		fmt.Fprintf(&b, "%s: %s is now %s\n", f.Fact, OneLine(cmp.Or(f.Old, "-")), OneLine(cmp.Or(f.New, "-")))
 	}
+	shown := map[string]string{} // the path of the file whose lines were shown, by the lines
 	for _, f := range d.Files {
+		lines := changedLines(f.Diff)
+		if first := shown[lines]; lines != "" && first != "" {
+			f.Note, f.Diff = "the same lines changed as in "+first, ""
+		} else {
+			shown[lines] = f.Path
+		}
 		b.WriteString(fileChange(f, l.Palette))
 	}
 	for _, e := range d.Listing {
 		fmt.Fprintf(&b, "%s in the flash: %s%s\n", e.Change, OneLine(e.Path), sizeChange(e.OldSize, e.NewSize))
 	}
 	return b.String()
+}
+
+// changedLines are the lines of a diff, without the head that names the file.
+func changedLines(diff string) string {
+	if at := strings.Index(diff, "\n@@ "); at >= 0 {
+		return diff[at:]
+	}
+	return diff
 }
 
 // fileChange is one file that changed, with the lines that changed in it.

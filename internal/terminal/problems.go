@@ -147,12 +147,29 @@ func (g *group) body(l Layout) string {
 		if g.hints {
 			next = "next, for " + g.devices[0] + ": "
 		}
+		hint := one.hint
+		if all := g.legacyForAll(hint); all != "" {
+			hint, next = all, "next: "
+		}
 		b.WriteString(l.Prose("  ", Printable(text)))
-		if one.hint != "" {
-			b.WriteString(l.Prose("  ", Printable(next+one.hint)))
+		if hint != "" {
+			b.WriteString(l.Prose("  ", Printable(next+hint)))
 		}
 	}
 	return b.String()
+}
+
+// legacyForAll is the next step of the first device for all devices of the group, if
+// that is to accept old SSH algorithms; else it is empty. A fleet often has many old
+// switches. Other steps name an address or a port of one device.
+func (g *group) legacyForAll(hint string) string {
+	edit := func(devices ...string) string {
+		return api.Do("device edit", devices...).With("legacy_crypto", "").String()
+	}
+	if n := len(g.devices); n < 2 || n > mostNamed || hint != edit(g.devices[0]) {
+		return ""
+	}
+	return edit(g.devices...)
 }
 
 // reasonsOf returns why a device failed, the files that are missing for other

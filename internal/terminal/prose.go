@@ -17,7 +17,7 @@ func (l Layout) Prose(indent, text string) string {
 		words := strings.TrimLeft(line, " ")
 		before := indent + line[:len(line)-len(words)]
 		width := 0
-		if l.Columns > 0 && !l.All {
+		if l.Columns > 0 && !l.All && seen(before+words) > l.Columns {
 			width = max(l.Columns-len(before)-len(hanging), narrowest)
 		}
 		for i, part := range wrap(words, width) {

@@ -80,7 +80,9 @@ func (r Report) grouped() []*sameFindings {
 	var list []*sameFindings
 	for _, f := range r.Findings {
 		key := strings.Join([]string{string(f.Cause), pattern(f.Fix+" "+f.Hint+" "+f.Then, f.Device)}, "\n")
-		i := slices.IndexFunc(list, func(s *sameFindings) bool { return s.key == key && f.Device != "" && !slices.Contains(s.devices, f.Device) })
+		i := slices.IndexFunc(list, func(s *sameFindings) bool {
+			return s.key == key && f.Device != "" && !slices.Contains(s.devices, f.Device)
+		})
 		if i < 0 {
 			list = append(list, &sameFindings{group: group{key: key}, first: f})
 			i = len(list) - 1

@@ -48,7 +48,11 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 		runs = OneLine(", runs " + r.Facts.Version + " from " + r.Facts.Image)
 	}
 	if !r.Refused && (r.Status == api.StatusOK || r.Facts.Version != "") { // else the block below says it
-		say("%s, %s copied in %.1f s%s", l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)), Bytes(r.BytesCopied), r.Seconds, runs)
+		end := l.Palette.Paint(ToneOf(r.Status), endWord(r.Status, r.Cause)) + ", "
+		if r.Cause == api.Cancelled {
+			end = "" // the block has the word
+		}
+		say("%s%s copied in %.1f s%s", end, Bytes(r.BytesCopied), r.Seconds, runs)
 	}
 	if len(r.Files) > 0 {
 		b.WriteString(tableOfRestored(r.Files).Format(l))

@@ -20,6 +20,9 @@ func (r Results) Format(l Layout) string {
 	if r.dryRun() {
 		return text + r.plans(l) + r.remarks(l)
 	}
+	if !slices.ContainsFunc(r, func(one api.BackupResult) bool { return one.Status != api.StatusFailed }) {
+		return text + r.remarks(l) // a table of failures says nothing that the blocks do not say
+	}
 	table := r.table().Format(l)
 	if strings.Contains(text, "\n\n") {
 		table = "\n" + table

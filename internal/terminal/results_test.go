@@ -245,3 +245,36 @@ func TestMissingFiles(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
+
+// TestTestsOfOldSwitches has one command for all switches that speak only old SSH
+// algorithms.
+func TestTestsOfOldSwitches(t *testing.T) {
+	var tests terminal.Tests
+	for _, name := range []string{"old10", "old2"} {
+		tests = append(tests, api.TestResult{Device: name, Status: api.StatusFailed, Cause: "no_common_algorithm", Message: name + " speaks only old SSH algorithms",
+			Hint: "`flashwarden device edit " + name + " --legacy-crypto`"})
+	}
+	if text := tests.Format(terminal.Layout{}); !strings.Contains(text, "\n  next: `flashwarden device edit old2 old10 --legacy-crypto`\n") {
+		t.Error(text)
+	}
+}
+
+// TestResultsWithoutAnyBackup has no table: the blocks say all.
+func TestResultsWithoutAnyBackup(t *testing.T) {
+	r := terminal.Results{{Device: "sw1", Status: api.StatusFailed, Cause: "no_request", Message: "The switch sent no TFTP request", Hint: "open UDP 69"}}
+	if text := r.Format(terminal.Layout{}); strings.Contains(text, "SECONDS") || !strings.Contains(text, "no_request") {
+		t.Error(text)
+	}
+}
+
+// TestDiffOfTheSameLines shows them once: three files have the configuration.
+func TestDiffOfTheSameLines(t *testing.T) {
+	change := func(path, lines string) api.FileChange {
+		return api.FileChange{Path: path, Change: "changed", OldSize: 9, NewSize: 9, Diff: "--- " + path + "\n+++ " + path + "\n@@ -1 +1 @@\n" + lines}
+	}
+	text := terminal.FormatDiff(api.DiffResult{Changed: true, Files: []api.FileChange{change("flash:/config.text", "-a\n+b\n"),
+		change("nvram:startup-config", "-a\n+b\n"), change("system:running-config", "-a\n+c\n")}}, terminal.Layout{})
+	if strings.Count(text, "+b\n") != 1 || !strings.Contains(text, "the same lines changed as in flash:/config.text\n") || !strings.Contains(text, "+c\n") {
+		t.Error(text)
+	}
+}

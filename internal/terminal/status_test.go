@@ -131,6 +131,9 @@ func TestProse(t *testing.T) {
 			t.Errorf("%d columns:\n%swant\n%s", columns, got, want)
 		}
 	}
+	if got := (terminal.Layout{Columns: 20}).Prose("  ", "as wide as screens"); got != "  as wide as screens\n" {
+		t.Errorf("%q", got) // the columns of a table in a help text stay
+	}
 	if got := (terminal.Layout{Columns: 30}).Prose("", "first line\nan unbalanced ` of a device is no command"); got != "first line\nan unbalanced ` of a device\n  is no command\n" {
 		t.Error(got)
 	}

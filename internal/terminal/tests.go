@@ -15,7 +15,7 @@ type Tests []api.TestResult
 func (t Tests) Format(l Layout) string {
 	t = slices.Clone(t)
 	slices.SortStableFunc(t, func(a, b api.TestResult) int { return api.CompareNames(a.Device, b.Device) })
-	table := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "MODEL"}, {Head: "VERSION"}, {Head: "IMAGE"}, {Head: "CAUSE", Keep: true}}}
+	table := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "MODEL"}, {Head: "VERSION"}, {Head: "IMAGE"}, {Head: "CAUSE", Spare: true}}} // the blocks have the causes too
 	for _, r := range t {
 		table.Rows = append(table.Rows, []Cell{{Text: r.Device}, {Text: r.Status, Tone: ToneOf(r.Status)}, {Text: r.Facts.Model}, {Text: r.Facts.Version},
 			{Text: r.Facts.Image}, {Text: string(r.Cause)}})

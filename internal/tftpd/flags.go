@@ -59,7 +59,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.umask, "umask", "U", "", "octal `UMASK` of new files (default: 0; with --permissive, the umask of this process)")
 	fs.StringVarP(&f.ports, "port-range", "R", "", "`A:B`: first and last port for transfers, shared by all clients")
 	fs.IntVarP(&f.blockSize, "blocksize", "B", 0, "largest block size in `BYTES`")
-	fs.IntVarP(&f.inetdTimeout, "timeout", "t", 0, "accepted for compatibility; has no effect")
+	fs.IntVarP(&f.inetdTimeout, "timeout", "t", 0, "`SECONDS`: accepted for compatibility; has no effect")
 	fs.IntVarP(&f.resend, "retransmit", "T", 1_000_000, "`MICROSECONDS` until the first retransmission, before a round trip is measured")
 	fs.StringArrayVarP(&f.refuse, "refuse", "r", nil, "TFTP `OPTION` to ignore; may be repeated")
 	fs.StringVarP(&f.pidFile, "pidfile", "P", "", "`FILE` for the process ID")

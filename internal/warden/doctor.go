@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"net/netip"
+	"slices"
 	"time"
 
 	"flashwarden/api"

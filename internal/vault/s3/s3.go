@@ -22,6 +22,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"flashwarden/internal/vault"
 )
@@ -77,6 +78,9 @@ func parse(u *url.URL) (target, error) {
 	if u.Scheme != Scheme || t.bucket == "" || u.Fragment != "" {
 		return t, errors.New("it names no bucket: write s3://BUCKET/PREFIX?endpoint=https://HOST")
 	}
+	if err := s3utils.CheckValidBucketName(t.bucket); err != nil {
+		return t, fmt.Errorf("no bucket can have the name %q: %w", t.bucket, err)
+	}
 	t.region = q.Get("region")
 	if q.Get("endpoint") == "" {
 		q.Set("endpoint", aws)
@@ -98,6 +102,9 @@ func (t *target) setEndpoint(text string) error {
 	return nil
 }
 
+// ErrNoBucket reports that the server does not have the bucket.
+var ErrNoBucket = errors.New("the server has no bucket")
+
 // Open returns the store of the URL, whose bucket must exist.
 func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	t, err := parse(u)
@@ -118,7 +125,7 @@ func Open(ctx context.Context, u *url.URL) (*Store, error) {
 		return nil, fmt.Errorf("bucket %s: %w", t.bucket, err)
 	}
 	if !exists {
-		return nil, fmt.Errorf("there is no bucket %s", t.bucket)
+		return nil, fmt.Errorf("%w %s", ErrNoBucket, t.bucket)
 	}
 	return &Store{client: client, bucket: t.bucket, prefix: t.prefix}, nil
 }

@@ -152,6 +152,7 @@ func TestParse(t *testing.T) {
 		"s3://bucket/x?endpoint=192.0.2.1":                                       `its endpoint "192.0.2.1" is not https://HOST[:PORT]`,
 		"s3://bucket/x?endpiont=https://h":                                       `it has "endpiont": only endpoint and region are known`,
 		"s3://key:secret@bucket/x":                                               "it has a user: keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from ~/.aws/credentials",
+		"s3://x/y":                                                               `no bucket can have the name "x": Bucket name cannot be shorter than 3 characters`,
 		"s3:///x":                                                                "it names no bucket: write s3://BUCKET/PREFIX?endpoint=https://HOST",
 	} {
 		u, err := url.Parse(text)
