@@ -31,17 +31,15 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		if n := len("  completion  " + cmd.Short); n > 80 {
 			t.Errorf("%q takes %d columns in the list of commands", cmd.Short, n)
 		}
-<<<<<<< HEAD
 		var out bytes.Buffer
 		p := &program{output: output{out: &out, err: &out}}
 		if code := p.main(append(strings.Fields(cmd.CommandPath())[1:], "--help")); code != 0 || !strings.Contains(out.String(), "\nExamples:\n") {
 			t.Errorf("%s --help ended with %d, and printed\n%s", cmd.CommandPath(), code, &out)
-=======
+		}
 		for line := range strings.SplitSeq(cmd.Example, "\n") {
 			if len(line) > 80 {
 				t.Errorf("%s: an example is wider than a terminal: %s", cmd.CommandPath(), line)
 			}
->>>>>>> e62f274 (cmd: what a tour of all commands found: one next step for all old switches, no table of failures, whole causes, examples within 80 columns)
 		}
 		files = slices.DeleteFunc(files, func(file string) bool { return file == "help/"+helpFile(cmd) })
 		for _, sub := range cmd.Commands() {

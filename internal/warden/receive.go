@@ -80,15 +80,9 @@ func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
 	if err := l.allow(ctx, viewer, "list rules"); err != nil {
 		return api.Rules{}, err
 	}
-<<<<<<< HEAD
 	if len(l.config().Receive) == 0 {
-		p := Invalid("which device may send? Give its name or IP address, or write rules under receive in the configuration")
-		p.Fix = api.Say("add ").Option("from", "NAME").Say(", or rules under ").Set("receive", "").Say(" in the configuration")
-=======
-	if len(l.opts.Config.Receive) == 0 {
 		p := Invalid("which device may send?")
 		p.Fix = api.Say("add ").Option("from", "NAME").Say(" (or its IP address), or rules under ").Set("receive", "").Say(" in the configuration")
->>>>>>> e62f274 (cmd: what a tour of all commands found: one next step for all old switches, no table of failures, whole causes, examples within 80 columns)
 		return api.Rules{}, p
 	}
 	n, err := l.served(ctx)
