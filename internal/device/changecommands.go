@@ -17,7 +17,7 @@ const changeIdle = 10 * time.Minute
 // has neither. After Facts the block of the active member of a stack is the
 // first one.
 func (d *Device) Boot(ctx context.Context) (ios.Boot, error) {
-	boot, err := d.boot(ctx)
+	boot, err := d.boot(ctx, bootThenBootvar(ios.Version{}))
 	return boot.ActiveFirst(d.members), err
 }
 

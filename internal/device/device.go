@@ -72,21 +72,11 @@ func (d *Device) RemoteAddr() netip.Addr { return d.line.RemoteAddr() }
 // summary in install mode. The error for a
 // device that runs neither IOS nor IOS-XE is unsupported_device.
 func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
-	text, err := d.line.Run(ctx, "show version", nil)
+	facts, err := d.facts(ctx, bootThenBootvar)
 	if err != nil {
 		return ios.Facts{}, err
 	}
-	version, err := ios.ParseVersion(text)
-	if err != nil {
-		return ios.Facts{}, err
-	}
-	boot, err := d.boot(ctx)
-	if err != nil {
-		return ios.Facts{}, err
-	}
-	d.members = version.Members
-	facts := ios.NewFacts(version, boot)
-	if len(version.Members) > 0 {
+	if len(d.members) > 0 {
 		if facts.Stack, err = d.stack(ctx); err != nil {
 			return ios.Facts{}, err
 		}
@@ -96,11 +86,45 @@ func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 			return ios.Facts{}, err
 		}
 	}
+	return facts, nil
+}
+
+// Brief reads the facts of a look, in two commands on most devices: show version and show
+// boot or show bootvar. It leaves out Stack and Install.
+func (d *Device) Brief(ctx context.Context) (ios.Facts, error) { return d.facts(ctx, likelyBoot) }
+
+// facts reads show version, and the boot settings with the first of the commands that boots
+// returns which the software knows.
+func (d *Device) facts(ctx context.Context, boots func(ios.Version) []string) (ios.Facts, error) {
+	text, err := d.line.Run(ctx, "show version", nil)
+	if err != nil {
+		return ios.Facts{}, err
+	}
+	version, err := ios.ParseVersion(text)
+	if err != nil {
+		return ios.Facts{}, err
+	}
+	boot, err := d.boot(ctx, boots(version))
+	if err != nil {
+		return ios.Facts{}, err
+	}
+	facts := ios.NewFacts(version, boot)
 	if facts.Hostname == "" {
 		facts.Hostname = d.line.Hostname()
 	}
-	d.image = facts.Image
+	d.members, d.image = version.Members, facts.Image
 	return facts, nil
+}
+
+func bootThenBootvar(ios.Version) []string { return []string{"show boot", "show bootvar"} }
+
+// likelyBoot puts the command first that this device probably knows: switches, which print a
+// model number, have show boot; routers and chassis have show bootvar.
+func likelyBoot(v ios.Version) []string {
+	if len(v.ModelNumbers) > 0 {
+		return bootThenBootvar(v)
+	}
+	return []string{"show bootvar", "show boot"}
 }
 
 // installed reads show install summary. Old IOS-XE, and some accounts, do not
@@ -130,10 +154,10 @@ func (d *Device) stack(ctx context.Context) ([]ios.StackSwitch, error) {
 	return stack.Switches, nil
 }
 
-// boot reads show boot, or show bootvar. Many devices have neither. That is no
-// error: their boot path stays unknown.
-func (d *Device) boot(ctx context.Context) (ios.Boot, error) {
-	for _, command := range []string{"show boot", "show bootvar"} {
+// boot reads the boot settings with the first of these commands that the software
+// knows. Many devices have none. That is no error: their boot path stays unknown.
+func (d *Device) boot(ctx context.Context, commands []string) (ios.Boot, error) {
+	for _, command := range commands {
 		text, err := d.line.Run(ctx, command, nil)
 		if err != nil {
 			return ios.Boot{}, err

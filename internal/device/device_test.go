@@ -134,6 +134,7 @@ func TestFacts(t *testing.T) {
 		Image:      "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 		BootPath:   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 		ConfigFile: "flash:/config.text", PrivateFile: "flash:/private-config.text", Register: "0xF",
+		Serials: []string{"FOC1234X1AB"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("facts %+v, %v", got, err)
@@ -143,6 +144,33 @@ func TestFacts(t *testing.T) {
 	}
 	if d.LocalAddr() != f.LocalAddr() || d.RemoteAddr() != f.RemoteAddr() {
 		t.Errorf("addresses %s, %s", d.LocalAddr(), d.RemoteAddr())
+	}
+}
+
+// TestBrief asks a switch for show boot first and a router for show bootvar, and nothing
+// else.
+func TestBrief(t *testing.T) {
+	const members = "\nSwitch Ports Model SW Version SW Image Mode\n------ ----- ----- ---------- ---------- ----\n" +
+		"*    1 28    WS-C3750G-24TS-1U  15.0(2)SE8  C3750-IPSERVICESK9-M INSTALL\n"
+	router := strings.ReplaceAll(showVersion, "Model number", "Motherboard number")
+	const bootvar = "BOOT variable = flash:/x.bin,12;\nConfiguration register is 0x2102\n"
+	for name, c := range map[string]struct {
+		says  map[string]string
+		typed []string
+	}{
+		"switch":  {map[string]string{"show version": showVersion + members, "show boot": showBoot}, []string{"show version", "show boot"}},
+		"router":  {map[string]string{"show version": router, "show bootvar": bootvar}, []string{"show version", "show bootvar"}},
+		"chassis": {map[string]string{"show version": router, "show boot": bootvar}, []string{"show version", "show bootvar", "show boot"}},
+	} {
+		d, f := on(c.says)
+		got, err := d.Brief(t.Context())
+		if err != nil || got.BootPath == "" || got.Serial == "" || !slices.Equal(f.typed, c.typed) {
+			t.Errorf("%s: typed %q, %+v, %v", name, f.typed, got, err)
+		}
+		whole, err := d.Facts(t.Context())
+		if whole.Stack, whole.Install = nil, nil; err != nil || !reflect.DeepEqual(got, whole) {
+			t.Errorf("%s: %+v, but Facts returns %+v, %v", name, got, whole, err)
+		}
 	}
 }
 

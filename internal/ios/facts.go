@@ -14,7 +14,7 @@ func NewFacts(v Version, b Boot) Facts {
 	f := Facts{
 		Register: v.ConfigRegister, NextRegister: v.ConfigRegisterNext,
 		Hostname: v.Hostname, OS: v.OS, Version: v.Version, Image: v.ImageFile,
-		Model: v.Model, Serial: v.ProcessorBoardID, Mode: "bundle",
+		Model: v.Model, Serial: v.ProcessorBoardID, Serials: v.Serials(), Mode: "bundle",
 	}
 	if v.XEVersion != "" {
 		f.Version = v.XEVersion

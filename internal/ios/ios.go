@@ -7,17 +7,18 @@ package ios
 // show boot. Strings are verbatim.
 type Facts struct {
 	Hostname     string
-	OS           string // "ios" or "iosxe"
-	Version      string // 15.0(2)SE8, 17.09.04a
-	Model        string // "Model number", else the "cisco X" line
-	Serial       string // "System serial number", else "Processor board ID"
-	Mode         string // "bundle" or "install"
-	Image        string // the system image file, with its file system: flash:/x.bin
-	BootPath     string // the path of the next start, from show boot; may be empty
-	Register     string // the config-register, "0x2102"; empty if show version does not print it
-	NextRegister string // the config-register for the next start, where it differs: "0x2142"
-	ConfigFile   string // classic switches: flash:/config.text; may be empty
-	PrivateFile  string // classic switches: flash:/private-config.text; may be empty
+	OS           string   // "ios" or "iosxe"
+	Version      string   // 15.0(2)SE8, 17.09.04a
+	Model        string   // "Model number", else the "cisco X" line
+	Serial       string   // "System serial number", else "Processor board ID"
+	Serials      []string // all serial numbers that show version prints: those of a stack's members too
+	Mode         string   // "bundle" or "install"
+	Image        string   // the system image file, with its file system: flash:/x.bin
+	BootPath     string   // the path of the next start, from show boot; may be empty
+	Register     string   // the config-register, "0x2102"; empty if show version does not print it
+	NextRegister string   // the config-register for the next start, where it differs: "0x2142"
+	ConfigFile   string   // classic switches: flash:/config.text; may be empty
+	PrivateFile  string   // classic switches: flash:/private-config.text; may be empty
 
 	Install []InstallLocation // show install summary of a device in install mode; empty if it does not show it
 

@@ -103,7 +103,7 @@ func replacePart(form *lazyregexp.Regexp, line string, hide func(string) string)
 var volatile = lazyregexp.New(`^(?:! (?:Last configuration change at|NVRAM config last updated at|No configuration change since last restart)|ntp clock-period |Current configuration : |Building configuration|Using \d+ out of \d+ bytes)`)
 
 // WithoutVolatile returns a configuration without the lines that change by
-// themselves: the time of the last change, and the like.
+// themselves: the time of the last change, and the like. diff and a look both use it.
 func WithoutVolatile(config string) string {
 	var kept []string
 	for line := range strings.SplitSeq(config, "\n") {

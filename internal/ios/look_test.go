@@ -1,0 +1,50 @@
+package ios
+
+import "testing"
+
+func TestSameMoment(t *testing.T) {
+	for _, same := range [][2]string{
+		{"Mar 1 1993 00:05:16 +00:00", "Mar  1 1993 00:05:16 +00:00"},
+		{"Mar 29 2026 01:30:00 +01:00", "Mar 29 2026 02:30:00 +02:00"},
+		{"Jul 02 2015 22:03:42.0000000000 +00:00", "Jul 2 2015 22:03:42 +00:00"},
+		{"Mar  1 1993 00:05:16", "Mar 1 1993 00:05:16"},
+	} {
+		if a, b := SameMoment(same[0]), SameMoment(same[1]); a != b {
+			t.Errorf("%q is %q, %q is %q", same[0], a, same[1], b)
+		}
+	}
+	for _, other := range [][2]string{
+		{"Mar 1 1993 00:05:16 +00:00", "Mar 1 1993 00:05:16 +01:00"},
+		{"Mar 1 1993 00:05:16 +00:00", "Mar 1 1993 00:05:16"},
+		{"Jul 02 2015 22:03:42.5 +00:00", "Jul 2 2015 22:03:42 +00:00"},
+		{"", "Mar 1 1993 00:05:16 +00:00"},
+	} {
+		if a, b := SameMoment(other[0]), SameMoment(other[1]); a == b {
+			t.Errorf("%q and %q are both %q", other[0], other[1], a)
+		}
+	}
+}
+
+func TestWrittenByItself(t *testing.T) {
+	own := WrittenByItself("hostname r1\nip dhcp database flash:leases.db\nlogging persistent protected url flash0:/syslog size 100000\nevent manager policy watch.tcl\nend\n")
+	for path, want := range map[string]bool{
+		"flash0:/leases.db": true, "flash0:/syslog/log_1": true, "bootflash:/tracelogs/IOSRP_R0-0.bin.gz": true, "crashinfo:/tracelogs/x": true,
+		"flash:/.prst_sync/x": true, "bootflash:/license_evlog/x": true, "flash:/bootloader_evt_handle.log": true,
+		"flash:/tracelogs": false, "flash:/x.bin": false, "flash:/syslog.bin": false, "flash:/config.text": false, "flash:/watch.tcl": false, "flash:/log": false, "flash:/syslogs/x.htm": false,
+		"flash:/my-tracelogs/x": false, "nvram:startup-config": false,
+	} {
+		if own(path) != want {
+			t.Errorf("%s: %t", path, !want)
+		}
+	}
+}
+
+func TestStartupWritten(t *testing.T) {
+	const config = "!\n! Last configuration change at 10:00\n! NVRAM config last updated at 10:01:00 UTC Mon Jan 5 2026 by admin\r\n!\nhostname r1\nend\n"
+	if got := StartupWritten(config); got != "! NVRAM config last updated at 10:01:00 UTC Mon Jan 5 2026 by admin" {
+		t.Errorf("%q", got)
+	}
+	if got := StartupWritten("hostname r1\nend\n"); got != "" {
+		t.Errorf("%q", got)
+	}
+}
