@@ -27,12 +27,13 @@ type Backup struct {
 	Files  Policy `json:"files,omitempty"`   // empty: the device's own policy, else the configured one
 	Recopy bool   `json:"recopy,omitempty"`  // copy also content that the vault holds
 	DryRun bool   `json:"dry_run,omitempty"` // look only, and return the plan
+	Look   bool   `json:"look,omitempty"`    // a device that is as its newest snapshot has it gets no new one; the schedule asks for it
 }
 
 // BackupResult reports the backup of one device.
 type BackupResult struct {
 	Device      string      `json:"device"`
-	Status      string      `json:"status"` // StatusOK, StatusIncomplete, StatusFailed
+	Status      string      `json:"status"` // StatusOK, StatusIncomplete, StatusFailed, StatusUnchanged
 	Cause       Cause       `json:"cause"`
 	Message     string      `json:"message"`
 	Hint        string      `json:"hint"`
@@ -48,6 +49,9 @@ type BackupResult struct {
 	NotTried    bool        `json:"not_tried,omitempty"` // the command ended before it came to this device
 	Plan        *BackupPlan `json:"plan,omitempty"`      // of a dry run
 }
+
+// Succeeded reports whether the backup did all that it was asked for.
+func (r BackupResult) Succeeded() bool { return r.Status == StatusOK || r.Status == StatusUnchanged }
 
 // BackupPlan is the outcome of a dry run.
 type BackupPlan struct {

@@ -17,6 +17,10 @@ const (
 	EvidenceMD5    = "device-md5"    // size and the MD5 that the device computed
 	EvidenceSHA512 = "device-sha512" // size and the SHA-512 that the device computed
 	EvidenceSize   = "size-only"     // the size alone: the device cannot compute a digest
+
+	// EvidenceCarried is never in a Snapshot: a look found the same path, size and time as in
+	// the snapshot that proved the file.
+	EvidenceCarried = "carried"
 )
 
 // The kinds of files.
@@ -46,6 +50,7 @@ type Snapshot struct {
 	Files       []File    `json:"files"`
 	Listings    []Listing `json:"listings"` // not part of the document: they are the blob ListingBlob
 	ListingBlob *Blob     `json:"listing_blob,omitempty"`
+	Compared    []string  `json:"compared,omitempty"` // what a later look compares beside the files and listings, one line each
 	Notes       []string  `json:"notes,omitempty"`    // remarks for people; nothing failed because of them
 	Warnings    []string  `json:"warnings,omitempty"` // those of Notes that need attention
 }
@@ -96,8 +101,9 @@ type File struct {
 	Copied   bool        `json:"copied"`           // false: it did not cross the wire
 	SHA512   string      `json:"sha512,omitempty"` // where the device computed this in place of the MD5
 	Evidence string      `json:"evidence,omitempty"`
-	Proof    []string    `json:"proof,omitempty"` // step by step, in words: our questions and the device's answers
-	Image    *Inspection `json:"image,omitempty"` // of an image or a package
+	ProvedAt time.Time   `json:"proved_at,omitzero"` // of EvidenceCarried: when that snapshot was made
+	Proof    []string    `json:"proof,omitempty"`    // step by step, in words: our questions and the device's answers
+	Image    *Inspection `json:"image,omitempty"`    // of an image or a package
 	Cause    Cause       `json:"cause,omitempty"`
 	Message  string      `json:"message,omitempty"`
 	Hint     string      `json:"hint,omitempty"`

@@ -26,6 +26,8 @@ import (
 // in. Its errors carry causes.
 type Device interface {
 	Facts(ctx context.Context) (ios.Facts, error)
+	// Brief reads the facts that show version and show boot print, for a look.
+	Brief(ctx context.Context) (ios.Facts, error)
 	Files(ctx context.Context) ([]ios.Listing, error)
 	// List lists one file system with all its directories.
 	List(ctx context.Context, fileSystem string) ([]ios.Listing, error)
@@ -61,6 +63,7 @@ type Runner struct {
 	Parallel     int             // devices at once; 0: 8
 	ParallelSite int             // devices at once of one site; 0: 4
 	ProvedWithin time.Duration   // content of the vault that was read within this time is not read again before it is reused; 0: it is always read
+	Looks        LookRules       // of backups that may be looks
 	Policy       api.Policy      // where neither the user nor the device says; empty: Rebuild
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
 	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded
@@ -78,6 +81,7 @@ type Options struct {
 	Policy api.Policy // empty: the device's own, else Rebuild
 	Recopy bool       // copy even what the vault holds
 	DryRun bool       // look only, and return the plan
+	Look   bool       // make no snapshot of a device that is as its newest one has it
 }
 
 // Backup backs one device up. It always returns a result; the reason for a
@@ -93,7 +97,7 @@ func (r *Runner) Backup(ctx context.Context, d api.Device, o Options) api.Backup
 	}
 	res := continued(j.result(a, began), asked)
 	if len(a.kept) > 0 {
-		res = j.putSnapshot(ctx, res, a.report.sight.listings)
+		res = j.putSnapshot(ctx, res, a.report.sight)
 	}
 	r.tell(api.Event{Device: d.Name, Step: api.StepDone, Status: res.Status, Cause: res.Cause, Warnings: len(res.Warnings), Bytes: res.BytesCopied, Seconds: res.Seconds})
 	return res

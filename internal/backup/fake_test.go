@@ -44,6 +44,9 @@ type fakeDevice struct {
 	facts   ios.Facts                      // zero: a 2960 in bundle mode
 	config  func() (string, error)         // in place of a short running-config; may be nil
 
+	modified string   // the date of every file in the listings
+	asked    []string // the commands of a look
+
 	noVerify bool
 	verify   func(p string) (ios.Verification, error) // in place of Digest; may be nil
 	closed   bool
@@ -66,6 +69,13 @@ func (d *fakeDevice) Facts(context.Context) (ios.Facts, error) {
 	return ios.Facts{Hostname: "sw1", OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:c2960.bin"}, nil
 }
 
+func (d *fakeDevice) Brief(ctx context.Context) (ios.Facts, error) {
+	d.asked = append(d.asked, "facts")
+	f, err := d.Facts(ctx)
+	f.Stack, f.Install = nil, nil
+	return f, err
+}
+
 func (d *fakeDevice) Interfaces(context.Context) ([]ios.Interface, error) {
 	return []ios.Interface{{Name: "Vlan1", Address: "198.51.100.7"}, {Name: "Loopback0", Address: there.String()}}, nil
 }
@@ -84,12 +94,13 @@ func (d *fakeDevice) Files(context.Context) ([]ios.Listing, error) {
 			all = append(all, ios.Listing{FileSystem: p.FS, Path: p.FS + "/", Total: 1 << 20, Free: 1 << 10})
 			i = len(all) - 1
 		}
-		all[i].Entries = append(all[i].Entries, ios.Entry{Name: p.Rel, Size: int64(len(data)), Type: ios.TypeFile})
+		all[i].Entries = append(all[i].Entries, ios.Entry{Name: p.Rel, Size: int64(len(data)), Type: ios.TypeFile, Modified: d.modified})
 	}
 	return all, nil
 }
 
 func (d *fakeDevice) List(ctx context.Context, fileSystem string) ([]ios.Listing, error) {
+	d.asked = append(d.asked, fileSystem)
 	all, err := d.Files(ctx)
 	return slices.DeleteFunc(all, func(l ios.Listing) bool { return l.FileSystem != fileSystem }), err
 }

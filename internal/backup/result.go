@@ -18,6 +18,9 @@ import (
 // result puts the attempts of a backup that began at this time together.
 func (j job) result(a attempts, began time.Time) api.BackupResult {
 	v := a.report
+	if v.look.snapshot.ID != "" {
+		return j.unchanged(v.look, a.count, began)
+	}
 	for i, f := range v.files {
 		if done, ok := a.kept.find(f); ok {
 			v.files[i] = done
@@ -108,11 +111,12 @@ func verdict(v visit, anyKept bool) (status string, c api.Cause, message, hint s
 
 // putSnapshot writes the snapshot of the proved files, and returns the result
 // with its name. A backup that cannot write it has failed, whatever it copied.
-func (j job) putSnapshot(ctx context.Context, res api.BackupResult, listings []ios.Listing) api.BackupResult {
+func (j job) putSnapshot(ctx context.Context, res api.BackupResult, seen sight) api.BackupResult {
 	s := api.Snapshot{
 		Format: vault.Format, ID: vault.NewID(j.device.Name, res.Started), Device: j.device.Name, Address: j.device.Address,
 		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
-		Facts: res.Facts, Files: res.Files, Listings: listingsOf(listings), Notes: res.Notes, Warnings: res.Warnings,
+		Facts: res.Facts, Files: res.Files, Listings: listingsOf(seen.listings), Compared: comparedLines(seen.facts, j.opts.Policy),
+		Notes: res.Notes, Warnings: res.Warnings,
 	}
 	// A cancelled context must not lose the kept files, nor keep them out of the
 	// index.

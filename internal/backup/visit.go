@@ -23,6 +23,7 @@ func (j job) event(step api.Step, f api.File) api.Event {
 
 // visit is the outcome of one attempt.
 type visit struct {
+	look     confirmation // of a backup that may be a look
 	sight    sight
 	files    []api.File // selected; those with a SHA-256 are in the vault
 	plan     *api.BackupPlan
@@ -31,7 +32,7 @@ type visit struct {
 	err      error // why the attempt ended early; nil when every file was tried
 }
 
-// visit makes one attempt: log in, look, and take the selected files one after
+// visit makes one attempt: log in, confirm the newest snapshot if that is enough, else look, and take the selected files one after
 // the other. Files that an earlier attempt kept are not looked at again.
 func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 	l, err := j.logIn(ctx)
@@ -41,7 +42,17 @@ func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 		return v
 	}
 	defer l.hangUp()
+	if j.opts.Look && len(earlier) == 0 {
+		v.look, v.err = j.confirm(ctx, l)
+		defer v.look.end()
+		if v.err != nil || v.look.snapshot.ID != "" {
+			return v
+		}
+	}
 	v.sight, v.err = j.look(ctx, l)
+	if len(v.look.why) > 0 {
+		v.sight.notes = append(v.sight.notes, fullBackupNote(v.look.why))
+	}
 	v.reach.steps += v.sight.steps
 	v.files = v.sight.selected
 	switch {
