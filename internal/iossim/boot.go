@@ -564,5 +564,19 @@ func (s *Switch) Wipe() error {
 // Remove deletes one file, like somebody at the console.
 func (s *Switch) Remove(path string) error { return s.flash.remove(path) }
 
+// Touch sets the date of a file to now, like a copy of the same bytes over it.
+func (s *Switch) Touch(path string) error { return s.flash.touch(path) }
+
+// EditRunningConfig replaces a text in the running-config, like somebody who configures the
+// switch and does not save.
+func (s *Switch) EditRunningConfig(old, new string) error {
+	const path = "system:running-config"
+	text := s.textFile(path)
+	if !strings.Contains(text, old) {
+		return fmt.Errorf("the running-config has no %q", old)
+	}
+	return s.flash.replace(path, strings.Replace(text, old, new, 1))
+}
+
 // Write stores a file. It replaces a file of the same path.
 func (s *Switch) Write(path string, data []byte) error { return s.flash.write(path, data) }

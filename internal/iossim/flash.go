@@ -336,6 +336,21 @@ func (fl *flash) replace(typed, text string) error {
 	return nil
 }
 
+// touch sets the date of a file to now.
+func (fl *flash) touch(typed string) error {
+	fs, rest, err := fl.split(typed)
+	if err != nil {
+		return err
+	}
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	f, err := fl.find(fs, rest)
+	if err == nil {
+		f.date = time.Now().UTC().Format(fl.layout)
+	}
+	return err
+}
+
 // lastPerm returns "x" if the file system marks every file executable.
 func lastPerm(files []*file) string {
 	for _, f := range files {

@@ -32,10 +32,15 @@ type Options struct {
 	// Identity is the path of a file with the identity that reads an encrypted Mirror.
 	Identity string
 	Config   config.Config
+<<<<<<< HEAD
 	Log      *slog.Logger // nil: discard
 	// Conn is the socket for TFTP requests; the caller closes it after the Node. Nil:
 	// Start opens one.
 	Conn net.PacketConn
+=======
+	Looks    backup.LookRules // of backups that may be looks; its turns are for all of this process
+	Log      *slog.Logger     // nil: discard
+>>>>>>> 6d04062 (node: looks, judged on every simulated device)
 	// Ask asks the user whether an unknown SSH host key may be trusted; nil: no.
 	Ask func(host, fingerprint string) bool
 }
@@ -144,7 +149,7 @@ func (n *Node) Runner() *backup.Runner {
 		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
-		ProvedWithin: c.Protect.ProvedWithin, Policy: api.Policy(c.Backup.Files),
+		ProvedWithin: c.Protect.ProvedWithin, Looks: n.opts.Looks, Policy: api.Policy(c.Backup.Files),
 		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }

@@ -18,7 +18,7 @@ func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, e
 		n.recover(ctx, false) // the next snapshot of a device follows one that landed despite an error
 		runner.Begin = n.recordBackup
 	}
-	return runner.All(ctx, devices, backup.Options{Policy: r.Files, Recopy: r.Recopy, DryRun: r.DryRun})
+	return runner.All(ctx, devices, backup.Options{Policy: r.Files, Recopy: r.Recopy, DryRun: r.DryRun, Look: r.Look})
 }
 
 // Told is our address that a device copies to. local is our address

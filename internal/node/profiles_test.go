@@ -33,14 +33,17 @@ type shape struct {
 	files  []string    // the system: images, packages, boot pointers; not the configurations
 	proof  string      // evidence of the image; empty: device-md5
 	notes  []string    // parts of the notes, each of which must be told; no others may be
+	anew   string      // why a look does not confirm the backup; empty: it does
 }
 
 const installNote = "install mode: there is no single bootable .bin"
 
 // shapes is every profile of the simulator: a new one needs its line here.
 var shapes = map[string]shape{
-	"c2500":            {image: "flash:/c2500-i-l.120-9.bin", files: []string{"flash:/c2500-i-l.120-9.bin"}, proof: api.EvidenceSize},
-	"c3640-partitions": {image: "flash:2:c3640-i-mz.120-7.T.bin", files: []string{"flash:2:c3640-i-mz.120-7.T.bin"}, proof: api.EvidenceSize},
+	"c2500": {image: "flash:/c2500-i-l.120-9.bin", files: []string{"flash:/c2500-i-l.120-9.bin"}, proof: api.EvidenceSize,
+		anew: "flash:/c2500-i-l.120-9.bin has no date in the listings"},
+	"c3640-partitions": {image: "flash:2:c3640-i-mz.120-7.T.bin", files: []string{"flash:2:c3640-i-mz.120-7.T.bin"}, proof: api.EvidenceSize,
+		anew: "flash:2:c3640-i-mz.120-7.T.bin has no date in the listings"},
 	"c2600": {status: api.StatusIncomplete, cause: cause.ImageNotFound, image: "flash:c2600-j1s3-mz.123-22.bin",
 		files: []string{"flash:c2600-j1s3-mz.123-22.bin"}},
 	"c2950": {image: "flash:/c2950-i6q4l2-mz.121-22.EA4a.bin", files: []string{"flash:/c2950-i6q4l2-mz.121-22.EA4a.bin"}, proof: api.EvidenceSize},
@@ -65,7 +68,8 @@ var shapes = map[string]shape{
 		files: []string{"flash:/cat9k_iosxe.17.09.04a.SPA.conf", "flash:/cat9k_iosxe.17.09.04a.SPA.bin", "flash:/cat9k-rpbase.17.09.04a.SPA.pkg",
 			"flash:/cat9k-rpboot.17.09.04a.SPA.pkg", "flash:/cat9k_iosxe.17.09.04a.CSCsim00001.SPA.smu.bin", "flash:/cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin"},
 		notes: []string{"install mode: cat9k_iosxe.17.09.04a.SPA.conf and its packages together are the image; they were installed from cat9k_iosxe.17.09.04a.SPA.bin",
-			"SMU flash:cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin is activated and not committed"}},
+			"SMU flash:cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin is activated and not committed"},
+		anew: "the device had software that is not committed"},
 	"c9300-secure": {status: api.StatusIncomplete, cause: cause.TransportRestricted, image: "flash:/cat9k_iosxe.26.01.01.SPA.bin",
 		files: []string{"flash:/cat9k_iosxe.26.01.01.SPA.bin"}},
 	"c9300-stack": {image: "flash:/packages.conf", notes: []string{installNote}, files: slices.Concat(
@@ -150,12 +154,63 @@ func TestEveryProfile(t *testing.T) {
 			}
 		})
 	}
+	before := map[string]int{}
+	for name, s := range switches {
+		before[name] = len(s.Commands())
+	}
+	for i, r := range n.Backup(t.Context(), devices, api.Backup{Look: true}, nil) {
+		wantLookOf(t, n, r, results[i], shapes[r.Device], switches[r.Device].Commands()[before[r.Device]:])
+	}
 	if len(results) != len(shapes) {
 		t.Errorf("%d profiles were backed up, %d are in shapes", len(results), len(shapes))
 	}
 }
 
-func openNode(t *testing.T) *node.Node {
+// wantLookOf expects that a device that did not change confirms its backup, in few commands.
+func wantLookOf(t *testing.T, n *node.Node, r, backup api.BackupResult, want shape, typed []string) {
+	t.Helper()
+	if want.status != "" {
+		want.anew = "the last backup is not complete"
+	}
+	if want.anew != "" {
+		if r.Status == api.StatusUnchanged || !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, want.anew) }) {
+			t.Errorf("%s: %s with the notes %q; want a new snapshot because %s", r.Device, r.Status, r.Notes, want.anew)
+		}
+		return
+	}
+	if r.Status != api.StatusUnchanged || r.Snapshot != backup.Snapshot || r.BytesCopied != 0 {
+		t.Errorf("%s: %s of snapshot %s, notes %q; want a look that confirms %s", r.Device, r.Status, r.Snapshot, r.Notes, backup.Snapshot)
+	}
+	kept, err := vaultOf(t, n).Snapshot(t.Context(), backup.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFewCommands(t, r.Device, typed, len(kept.Listings))
+}
+
+// wantFewCommands expects two commands of the login, show version, show boot and show
+// running-config, and one for each file system; software without dir /recursive needs one for each directory.
+func wantFewCommands(t *testing.T, device string, typed []string, directories int) {
+	t.Helper()
+	known := []string{"terminal length 0", "terminal width 511", "show version", "show boot", "show bootvar", "show running-config"}
+	var commands, dirs int
+	for _, line := range typed {
+		switch {
+		case line == "enable" || line == "exit" || strings.Contains(line, "<hidden>") || strings.HasPrefix(line, "Username"):
+		case strings.HasPrefix(line, "dir "):
+			dirs++
+		case slices.Contains(known, line):
+			commands++
+		default:
+			t.Errorf("%s: a look typed %q", device, line)
+		}
+	}
+	if usual := device == "c3750" || device == "c9300"; commands > 6 || dirs > directories+1 || usual && commands+dirs > 6 {
+		t.Errorf("%s: %d commands: %q", device, commands+dirs, typed)
+	}
+}
+
+func openNode(t testing.TB) *node.Node {
 	t.Helper()
 	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
@@ -181,7 +236,7 @@ func openNode(t *testing.T) *node.Node {
 
 // startSwitch starts a switch whose line asks for a user name, or for the
 // password alone.
-func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options, lineAlone bool) *iossim.Switch {
+func startSwitch(t testing.TB, n *node.Node, profile string, o iossim.Options, lineAlone bool) *iossim.Switch {
 	t.Helper()
 	o.Password, o.EnablePassword = "login-word", "enable-word"
 	if o.Username = "backup"; lineAlone {
@@ -202,7 +257,7 @@ func startSwitch(t *testing.T, n *node.Node, profile string, o iossim.Options, l
 }
 
 // deviceOf is a switch as it stands in the inventory.
-func deviceOf(t *testing.T, n *node.Node, name string, s *iossim.Switch) api.Device {
+func deviceOf(t testing.TB, n *node.Node, name string, s *iossim.Switch) api.Device {
 	t.Helper()
 	d := api.Device{Name: name, Address: s.Addr().String(), Transport: s.Transport(), Username: "backup", LegacyCrypto: s.LegacyCrypto()}
 	password, enable := "login-word", "enable-word"

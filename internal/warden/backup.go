@@ -44,6 +44,9 @@ func CheckBackup(r api.Backup) error {
 	if err := CheckSelect(r.Select, r.All); err != nil {
 		return err
 	}
+	if r.Look && (r.Recopy || r.DryRun) {
+		return wrongField("look", "a look neither copies files again nor makes a plan")
+	}
 	switch r.Files {
 	case "", api.PolicyImage, api.PolicyRebuild, api.PolicyAll:
 		return nil

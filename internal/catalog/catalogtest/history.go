@@ -204,6 +204,7 @@ func testState(t *testing.T, create New) {
 	c := indexAll(t, create, Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")), good, newest, received)
 	addDevices(t, c, "sw1", "sw10")
 	look, failed, last := Run("sw1", 4, api.StatusUnchanged), Run("sw1", 5, api.StatusFailed), Run("sw1", 6, api.StatusOK)
+	look.Snapshot = good.ID
 	restore := Run("sw1", 7, api.StatusFailed)
 	restore.Kind, restore.Version = api.RunRestore, ""
 	endAll(t, c, look, failed, last, restore)
@@ -248,14 +249,18 @@ func testStateFollows(t *testing.T, create New) {
 	older, newer := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "a")), Snapshot("sw1", 1, "flash:/y.bin", File("flash:/y.bin", api.KindImage, "b"))
 	c := indexAll(t, create, newer, older)
 	addDevices(t, c, "sw1")
-	if s := stateOf(t, c, "sw1"); s.Good.ID != newer.ID || s.Image != "flash:/y.bin" {
-		t.Errorf("%+v; want the newer one", s)
+	look := Run("sw1", 2, api.StatusUnchanged)
+	look.Snapshot, look.Image = newer.ID, ""
+	look.Version = ""
+	endAll(t, c, look)
+	if s := stateOf(t, c, "sw1"); s.Good.ID != newer.ID || s.Image != "flash:/y.bin" || !s.Looked.Equal(look.Ended) {
+		t.Errorf("%+v; want the newer one, and the look that confirmed it", s)
 	}
 	if err := c.Unindex(t.Context(), newer.ID); err != nil {
 		t.Fatal(err)
 	}
-	if s := stateOf(t, c, "sw1"); s.Good.ID != older.ID || s.Newest.ID != older.ID || s.Image != "flash:/x.bin" {
-		t.Errorf("%+v; want the older one", s)
+	if s := stateOf(t, c, "sw1"); s.Good.ID != older.ID || s.Newest.ID != older.ID || s.Image != "flash:/x.bin" || !s.Looked.IsZero() {
+		t.Errorf("%+v; want the older one, which no look confirmed", s)
 	}
 	if err := c.Unindex(t.Context(), older.ID); err != nil {
 		t.Fatal(err)
