@@ -32,15 +32,11 @@ type Options struct {
 	// Identity is the path of a file with the identity that reads an encrypted Mirror.
 	Identity string
 	Config   config.Config
-<<<<<<< HEAD
 	Log      *slog.Logger // nil: discard
 	// Conn is the socket for TFTP requests; the caller closes it after the Node. Nil:
 	// Start opens one.
-	Conn net.PacketConn
-=======
-	Looks    backup.LookRules // of backups that may be looks; its turns are for all of this process
-	Log      *slog.Logger     // nil: discard
->>>>>>> 6d04062 (node: looks, judged on every simulated device)
+	Conn  net.PacketConn
+	Looks backup.LookRules // of backups that may be looks; its turns are for all of this process
 	// Ask asks the user whether an unknown SSH host key may be trusted; nil: no.
 	Ask func(host, fingerprint string) bool
 }
