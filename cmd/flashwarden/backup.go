@@ -64,7 +64,7 @@ func reportBackups(o *output, results []api.BackupResult) error {
 	case !o.json:
 		err = o.page(terminal.Results(results).Format(o.layout()))
 	}
-	if slices.ContainsFunc(results, func(r api.BackupResult) bool { return r.Status != api.StatusOK }) {
+	if slices.ContainsFunc(results, func(r api.BackupResult) bool { return !r.Succeeded() }) {
 		return errors.Join(err, errDevicesFailed)
 	}
 	return err

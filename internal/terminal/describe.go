@@ -66,7 +66,7 @@ func dots(n int) string {
 // ToneOf returns the meaning of a status.
 func ToneOf(status string) Tone {
 	switch status {
-	case api.StatusOK:
+	case api.StatusOK, api.StatusUnchanged:
 		return Good
 	case api.StatusIncomplete:
 		return Warn

@@ -109,6 +109,9 @@ func backupFields(d api.DeviceDetail, now time.Time) []Field {
 		backup = fmt.Sprintf("%s, %s", TimeAndAge(*d.Status.LastBackup, now), d.Status.LastSnapshot)
 	}
 	list = append(list, Fields("model", d.Status.Model, "version", d.Status.Version, "image", d.Status.Image, "last backup", backup)...)
+	if d.Status.LastLook != nil {
+		list = append(list, Fields("last look", TimeAndAge(*d.Status.LastLook, now)+": unchanged since the last backup")...)
+	}
 	if f := d.Status.LastFailure; f != nil {
 		list = append(list, Fields("last failure", runLine(*f, now))...)
 		if d.Status.Protected && d.Status.LastFails { // else a reason has both, or a later backup succeeded
@@ -125,8 +128,8 @@ func backupFields(d api.DeviceDetail, now time.Time) []Field {
 	return list
 }
 
-// runLine says when a run was and how it ended: ok, 18.3 MB copied in 2 min; failed
-// after 40 s: no_request.
+// runLine says when a run was and how it ended: ok, 18.3 MB copied in 2 min; unchanged,
+// looked for 9 s; failed after 40 s: no_request.
 func runLine(r api.Run, now time.Time) string {
 	text := TimeAndAge(r.Started, now) + ": " + endWord(r.Status, r.Cause)
 	if r.Ended.IsZero() || r.Status == api.StatusInterrupted {
@@ -134,6 +137,8 @@ func runLine(r api.Run, now time.Time) string {
 	}
 	took := Duration(r.Ended.Sub(r.Started))
 	switch {
+	case r.Status == api.StatusUnchanged:
+		return fmt.Sprintf("%s, looked for %s", text, took)
 	case r.Succeeded():
 		return fmt.Sprintf("%s, %s copied in %s", text, Bytes(r.BytesCopied), took)
 	case r.Cause == "" || r.Cause == api.Cancelled:

@@ -20,13 +20,16 @@ func TestRunsOfADevice(t *testing.T) {
 	d := api.DeviceDetail{Runs: []api.Run{
 		run(api.RunRestore, api.StatusRefused, api.Cancelled, 1), failed, run(api.RunBackup, api.StatusIncomplete, api.Cancelled, 3),
 		run(api.RunBackup, api.StatusOK, "", 4), run(api.RunBackup, api.StatusInterrupted, "", 5), {Kind: api.RunBackup, Status: api.StatusRunning, Started: now},
+		run(api.RunBackup, api.StatusUnchanged, "", 6),
 	}}
+	look := now.Add(-6 * time.Hour)
+	d.Status.LastLook = &look
 	d.Status.Protected, d.Status.LastFails, d.Status.LastFailure = true, true, &failed
 	shown := FormatFields(DeviceFields(d, now), Layout{})
 	for _, want := range []string{
 		"(1 hour ago): refused after 1 min\n", "message of refused\n",
 		"(2 hours ago): failed after 1 min: no_request\n", "(3 hours ago): cancelled after 1 min\n",
-		"(4 hours ago): ok, 18.3 MB copied in 1 min\n", "(5 hours ago): interrupted\n", "(just now): running\n",
+		"(4 hours ago): ok, 18.3 MB copied in 1 min\n", "(5 hours ago): interrupted\n", "(6 hours ago): unchanged, looked for 1 min\n", "(6 hours ago): unchanged since the last backup\n", "(just now): running\n",
 		"hint of failed\n",
 	} {
 		if !strings.Contains(shown, want) {

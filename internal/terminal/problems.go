@@ -16,7 +16,7 @@ func (r Results) problems(l Layout, warnings bool) string {
 	var groups groups
 	stopped, left := r.stopped()
 	for _, one := range r {
-		if one.NotTried || one.Status == api.StatusOK && !(warnings && len(one.Warnings) > 0) {
+		if one.NotTried || one.Succeeded() && !(warnings && len(one.Warnings) > 0) {
 			continue
 		}
 		reasons := reasonsOf(one)

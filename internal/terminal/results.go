@@ -130,7 +130,7 @@ func (r Results) counts() string {
 		counts[word]++
 	}
 	var parts []string
-	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusIncomplete, api.StatusFailed, string(api.Cancelled), "not tried"} {
+	for _, word := range []string{api.StatusOK, "ok with warnings", api.StatusUnchanged, api.StatusIncomplete, api.StatusFailed, string(api.Cancelled), "not tried"} {
 		if n := counts[word]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}

@@ -103,7 +103,7 @@ func protectedBy(d api.DeviceStatus, now time.Time) string {
 		text = "Last complete backup " + Ago(*d.LastBackup, now)
 	}
 	if d.LastLook != nil && d.LastBackup != nil && d.LastLook.After(*d.LastBackup) {
-		text += ", confirmed " + Ago(*d.LastLook, now)
+		text += ", unchanged since, looked " + Ago(*d.LastLook, now)
 	}
 	if d.Version != "" {
 		text += fmt.Sprintf("; version %s, image %s", d.Version, d.Image)

@@ -64,6 +64,17 @@ sw3 is protected, with 1 warning
 	}
 }
 
+// TestStatusAfterALook says that the backup is still that of the device.
+func TestStatusAfterALook(t *testing.T) {
+	backup, look := statusNow.Add(-24*time.Hour), statusNow.Add(-3*time.Hour)
+	d := api.DeviceStatus{Device: "sw1", Protected: true, Known: api.Known{LastBackup: &backup, LastLook: &look}}
+	s := fleetOf(d)
+	s.Named = true
+	if got := s.Format(terminal.Layout{}, statusNow); !strings.Contains(got, "Last complete backup 1 day ago, unchanged since, looked 3 hours ago\n") {
+		t.Error(got)
+	}
+}
+
 // TestStatusBeforeTheFirstBackup is short, however many devices there are.
 func TestStatusBeforeTheFirstBackup(t *testing.T) {
 	for _, n := range []int{3, 40} {
