@@ -278,3 +278,19 @@ func TestTo(t *testing.T) {
 		}
 	}
 }
+
+// TestMissingPackage has a provisioning file of which a package is gone:
+// no loader starts from it.
+func TestMissingPackage(t *testing.T) {
+	rows := [][]string{{"flash:", "bootflash:"}}
+	for name, c := range map[string]struct {
+		packages []string
+		starts   bool
+	}{"all there": {[]string{"a.pkg", "b.pkg"}, true}, "one is gone": {[]string{"a.pkg", "c.pkg"}, false}} {
+		v := seen("flash:packages.conf", []string{"flash:packages.conf"}, rows, "flash:/packages.conf", "flash:/a.pkg", "flash:/b.pkg")
+		v.provisioned = map[flash.Path][]string{flash.ParsePath("flash:/packages.conf"): c.packages}
+		if why := v.unsafeFiles(v.loaders()[0]); (why == nil) != c.starts {
+			t.Errorf("%s: %+v", name, why)
+		}
+	}
+}
