@@ -70,6 +70,9 @@ func (s *site) fleet(devices int) {
 	}
 	s.add("sw1", "c2960x-stack", iossim.Options{LargestImage: imageSize})
 	s.ok("backup", "sw1")
+	if devices == 1 {
+		return
+	}
 	list := "name,address\n"
 	for i := range devices - 1 {
 		list += fmt.Sprintf("sw%d,127.0.0.%d:9\n", i+2, i+2)
