@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 	"internal/hashlist":            {"api", "internal/lazyregexp"},
 	"internal/protect":             {"api", "internal/catalog"},
 	"internal/credential":          {"api", "internal/cause", "internal/disk"},
-	"internal/config":              {"internal/lazyregexp", "tftp"},
+	"internal/config":              {"internal/lazyregexp", "internal/schedule", "tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"flashwarden/internal/lazyregexp"
+	"flashwarden/internal/schedule"
 	"flashwarden/tftp"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	// Retention says which snapshots a prune keeps.
 	Retention Retention
 	Receive   []ReceiveRule
+	Schedule  Schedule
+	Jobs      Jobs
 }
 
 // TFTP is the section tftp: the TFTP server for the devices.
@@ -67,12 +70,60 @@ type Retention struct {
 	KeepYearly  int           // of the last years
 }
 
+// Schedule is the section schedule: when the service backs devices up by itself.
+type Schedule struct {
+	Backup           schedule.Schedule
+	Devices          map[string]schedule.Schedule // in place of Backup, by name
+	Groups           map[string]schedule.Schedule // by group; that of the device has precedence
+	Sites            map[string]schedule.Schedule // by site; that of the group has precedence
+	Zone             *time.Location
+	Spread           time.Duration // a device is up to so much later than the schedule, always the same
+	Window           schedule.Window
+	Reverify         time.Duration // the digest of an unchanged image is asked for at least so often
+	ReverifyParallel int           // by so many devices at once
+	Missed           string        // Once or Skip
+}
+
+// The values of schedule.missed: what becomes of backups that were due while the
+// service did not run.
+const (
+	Once = "once"
+	Skip = "skip"
+)
+
+// Of returns the schedule of a device.
+func (s Schedule) Of(device, group, site string) schedule.Schedule {
+	for _, own := range []struct {
+		name string
+		of   map[string]schedule.Schedule
+	}{{device, s.Devices}, {group, s.Groups}, {site, s.Sites}} {
+		if found, ok := own.of[own.name]; ok && own.name != "" {
+			return found
+		}
+	}
+	return s.Backup
+}
+
+// Jobs is the section jobs: the queue of the service.
+type Jobs struct {
+	Keep time.Duration // ended jobs are kept for this time
+}
+
 // The values of ssh.unknown-hosts.
 const (
 	AcceptNew = "accept-new" // trust the key on first use and pin it
 	Ask       = "ask"        // ask the user
 	Refuse    = "refuse"     // refuse the connection
 )
+
+// nightly is the default of schedule.backup.
+func nightly() schedule.Schedule {
+	s, err := schedule.Parse("daily 02:00")
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
 
 // Default returns the configuration without any file.
 func Default() Config {
@@ -83,6 +134,9 @@ func Default() Config {
 
 		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},
 		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10},
+		Schedule: Schedule{Backup: nightly(), Zone: time.Local, Spread: 2 * time.Hour,
+			Reverify: 30 * day, ReverifyParallel: 2, Missed: Once},
+		Jobs: Jobs{Keep: 90 * day},
 	}
 }
 

@@ -14,10 +14,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"flashwarden/internal/schedule"
 	"flashwarden/tftp"
 )
 
-var addresses = cmpopts.EquateComparable(netip.Addr{})
+// addresses lets cmp compare the values that have their own idea of equality.
+var addresses = cmp.Options{
+	cmpopts.EquateComparable(netip.Addr{}),
+	cmp.Comparer(func(a, b schedule.Schedule) bool { return a.String() == b.String() }),
+	cmp.Comparer(func(a, b schedule.Window) bool { return a.String() == b.String() }),
+	cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+}
+
+func every(text string) schedule.Schedule {
+	s, err := schedule.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func window(text string) schedule.Window {
+	w, err := schedule.ParseWindow(text)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}
 
 func loadText(t *testing.T, text string, env ...string) (Config, string, error) {
 	t.Helper()
@@ -77,6 +100,9 @@ func changed() Config {
 
 		Protect:   Protect{Within: 36 * time.Hour, ProvedWithin: 14 * day},
 		Retention: Retention{KeepLast: 7, KeepWithin: 2 * day, KeepDaily: 1, KeepWeekly: 2, KeepMonthly: 3, KeepYearly: 4},
+		Schedule: Schedule{Backup: every("weekly Sun 03:00"), Zone: time.UTC, Spread: 30 * time.Minute, Window: window("22:00-06:00"),
+			Reverify: 7 * day, ReverifyParallel: 5, Missed: Skip},
+		Jobs: Jobs{Keep: 14 * day},
 	}
 }
 
@@ -104,7 +130,17 @@ retention:
   keep-weekly: 2
   keep-monthly: 3
   keep-yearly: 4
-`, `{"retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+schedule:
+  backup: weekly Sun 03:00
+  time-zone: UTC
+  spread: 30m
+  window: 22:00-06:00
+  reverify: 7d
+  reverify-parallel: 5
+  missed: skip
+jobs:
+  keep: 2w
+`, `{"jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -124,7 +160,9 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
 		"FLASHWARDEN_PROTECT_WITHIN=36h", "FLASHWARDEN_PROTECT_PROVED_WITHIN=2w",
 		"FLASHWARDEN_RETENTION_KEEP_LAST=7", "FLASHWARDEN_RETENTION_KEEP_WITHIN=2d", "FLASHWARDEN_RETENTION_KEEP_DAILY=1",
-		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4")
+		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4",
+		"FLASHWARDEN_SCHEDULE_BACKUP=weekly Sun 03:00", "FLASHWARDEN_SCHEDULE_TIME_ZONE=UTC", "FLASHWARDEN_SCHEDULE_SPREAD=30m", "FLASHWARDEN_SCHEDULE_WINDOW=22:00-06:00",
+		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,11 +178,35 @@ func TestEmptyVariableIsNotSet(t *testing.T) {
 	}
 }
 
+func TestOwnSchedules(t *testing.T) {
+	c, _, err := loadText(t, `
+schedule:
+  devices: {core1: every 6h, core2: never}
+  groups:
+    access: weekly Sun 03:00
+  sites: {ams: "0 4 * * *"}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ device, group, site, want string }{
+		{"core1", "access", "ams", "every 6h"},
+		{"core2", "", "", "never"},
+		{"sw1", "access", "ams", "weekly Sun 03:00"},
+		{"sw1", "", "ams", "0 4 * * *"},
+		{"sw1", "other", "", "daily 02:00"},
+	} {
+		if got := c.Schedule.Of(test.device, test.group, test.site).String(); got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}
+
 func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, protect, retention, receive
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, protect, retention, schedule, jobs, receive
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
@@ -174,6 +236,12 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 		{"second document", "ssh:\n  unknown-hosts: ask\n---\nssh:\n  unknown-hosts: refuse\n", `FILE:4:4: a second document; the configuration must be a single one
     4 | ssh:
            ^`},
+		{"own schedule", "schedule:\n  groups:\n    core: often\n", `FILE:3:11: schedule.groups.core: schedule "often": unknown form; want "daily 02:00", "weekly Sun 02:00", "every 6h", "never", or five fields as of cron, such as "0 2 * * 1-5"
+    3 |     core: often
+                  ^`},
+		{"time zone", "schedule:\n  time-zone: Amsterdam\n", `FILE:2:14: schedule.time-zone: "Amsterdam" is not a time zone, such as Europe/Amsterdam
+    2 |   time-zone: Amsterdam
+                     ^`},
 		{"anchor", "tftp: &x\n  listen: :69\n", `FILE:1:7: tftp: expected a mapping here, with KEY: VALUE in each line
     1 | tftp: &x
               ^`},

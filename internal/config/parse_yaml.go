@@ -65,6 +65,9 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 		return nil
 	}
 	return s.each(body, section, func(name string, key, value ast.Node) error {
+		if own := ownSchedules(c, section, name); own != nil {
+			return s.schedules(own, section+"."+name, value)
+		}
 		i := slices.IndexFunc(settings(), func(s setting) bool { return s.section == section && s.key == name })
 		if i < 0 {
 			return s.at(key.GetToken(), section+"."+name, "unknown key"+instead(keys(section)))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"flashwarden/internal/schedule"
 	"flashwarden/tftp"
 )
 
@@ -48,6 +49,17 @@ func settings() []setting {
 		{"retention", "keep-weekly", func(c *Config, v string) (err error) { c.Retention.KeepWeekly, err = number(v, 0, maxKeep); return }},
 		{"retention", "keep-monthly", func(c *Config, v string) (err error) { c.Retention.KeepMonthly, err = number(v, 0, maxKeep); return }},
 		{"retention", "keep-yearly", func(c *Config, v string) (err error) { c.Retention.KeepYearly, err = number(v, 0, maxKeep); return }},
+		{"schedule", "backup", func(c *Config, v string) (err error) { c.Schedule.Backup, err = schedule.Parse(v); return }},
+		{"schedule", "time-zone", func(c *Config, v string) (err error) { c.Schedule.Zone, err = zone(v); return }},
+		{"schedule", "spread", func(c *Config, v string) (err error) { c.Schedule.Spread, err = spread(v); return }},
+		{"schedule", "window", func(c *Config, v string) (err error) { c.Schedule.Window, err = schedule.ParseWindow(v); return }},
+		{"schedule", "reverify", func(c *Config, v string) (err error) { c.Schedule.Reverify, err = age(v); return }},
+		{"schedule", "reverify-parallel", func(c *Config, v string) (err error) {
+			c.Schedule.ReverifyParallel, err = number(v, 1, maxParallel)
+			return
+		}},
+		{"schedule", "missed", func(c *Config, v string) (err error) { c.Schedule.Missed, err = oneOf(v, Once, Skip); return }},
+		{"jobs", "keep", func(c *Config, v string) (err error) { c.Jobs.Keep, err = age(v); return }},
 	}
 }
 
@@ -63,6 +75,35 @@ const (
 	day            = 24 * time.Hour
 	minAge, maxAge = time.Hour, 3650 * day
 )
+
+// maxSpread is less than the shortest schedule that people give a spread: a day.
+const maxSpread = 23 * time.Hour
+
+func spread(v string) (time.Duration, error) {
+	if v == "0" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(v)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a duration with a unit, such as 30m or 2h", v)
+	case d < 0 || d > maxSpread:
+		return 0, fmt.Errorf("%s is not between 0 and %v", v, maxSpread)
+	}
+	return d, nil
+}
+
+// zone returns a time zone of the IANA database; empty: that of the host.
+func zone(v string) (*time.Location, error) {
+	if v == "" {
+		return time.Local, nil
+	}
+	l, err := time.LoadLocation(v)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a time zone, such as Europe/Amsterdam", v)
+	}
+	return l, nil
+}
 
 func (s setting) name() string { return s.section + "." + s.key }
 
