@@ -78,7 +78,7 @@ var arrows = map[string][]string{
 
 	"internal/catalog/tables":   {"api", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/postgres": {"internal/catalog/tables"},
-	"internal/job":              {"api", "internal/catalog", "internal/cause"},
+	"internal/job":              {"api", "internal/catalog", "internal/cause", "internal/schedule"},
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
 

@@ -65,6 +65,16 @@ type Worker struct {
 	Running []string // the IDs of the jobs that it works on
 }
 
+// Turn is what decides about the next turn of a device in the schedule.
+type Turn struct {
+	Device, Group, Site, Username string
+
+	Slot time.Time // the newest one that had its turn; zero: none
+	// If the newest run failed: when it began, and since when the device fails, which is
+	// when it last succeeded. Else both are zero.
+	Tried, Failing time.Time
+}
+
 // Jobs keeps the jobs and the leases. All times of a decision are those of the
 // catalog's own clock, because the clocks of workers differ.
 type Jobs interface {
@@ -100,9 +110,9 @@ type Jobs interface {
 	RetryJob(ctx context.Context, id, by string) (Job, error)
 	// ForgetJobs removes jobs that ended before a time, and returns how many.
 	ForgetJobs(ctx context.Context, before time.Time) (int64, error)
-	// Slots returns the newest slot of the schedule for each device that had one,
-	// of one kind of jobs.
-	Slots(ctx context.Context, kind string) (map[string]time.Time, error)
+	// Turns returns when each device of the inventory had its turn in a kind of jobs
+	// that the schedule makes.
+	Turns(ctx context.Context, kind string) ([]Turn, error)
 }
 
 // NewJobID returns an ID for a job that is added at this time. IDs are in the order of

@@ -30,6 +30,7 @@ var jobTests = []suiteTest{
 	{"WorkerThatReturns", testFreeWorker},
 	{"Leases", testLeases},
 	{"Slots", testSlots},
+	{"TurnsOfAFailingDevice", testFailingTurns},
 	{"EachJobStartsOnce", testEachJobOnce},
 }
 
@@ -296,9 +297,21 @@ func testRetryJob(t *testing.T, create New) {
 	}
 }
 
+// end starts all jobs and ends them.
+func end(t testing.TB, c catalog.Catalog) {
+	t.Helper()
+	for _, s := range start(t, c, worker, lasts) {
+		if err := c.EndJob(t.Context(), s.Lease, catalog.JobEnd{State: api.JobDone}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func testSlots(t *testing.T, create New) {
 	ctx, c := t.Context(), empty(t, create)
-	monday := time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
+	monday := time.Date(2025, 11, 24, 2, 0, 0, 0, time.UTC)
+	addJobs(t, c, scheduled("sw2", time.Now().AddDate(10, 0, 0))) // the clock was wrong
+	end(t, c)
 	for _, test := range []struct {
 		device string
 		slot   time.Time
@@ -314,18 +327,62 @@ func testSlots(t *testing.T, create New) {
 			t.Errorf("%s at %v: %d jobs; want %d", test.device, test.slot, len(added), test.want)
 		}
 	}
-	slots, err := c.Slots(ctx, api.JobBackup)
-	want := map[string]time.Time{"sw1": monday.Add(24 * time.Hour), "sw2": monday}
-	if diff := cmp.Diff(want, slots); diff != "" || err != nil {
-		t.Errorf("error %v, slots %s", err, diff)
-	}
-	for _, s := range start(t, c, worker, lasts) {
-		if err := c.EndJob(ctx, s.Lease, catalog.JobEnd{State: api.JobDone}); err != nil {
+	for _, name := range []string{"sw1", "sw2", "sw3"} {
+		d := Device()
+		d.Name = name
+		if err := c.AddDevice(ctx, d, Sealed()); err != nil {
 			t.Fatal(err)
 		}
 	}
+	turn := func(device string, slot time.Time) catalog.Turn {
+		return catalog.Turn{Device: device, Group: Device().Group, Site: Device().Site, Username: Device().Username, Slot: slot}
+	}
+	turns, err := c.Turns(ctx, api.JobBackup)
+	want := []catalog.Turn{turn("sw1", monday.Add(24*time.Hour)), turn("sw2", monday), turn("sw3", time.Time{})}
+	if diff := cmp.Diff(want, turns); diff != "" || err != nil {
+		t.Errorf("error %v, turns %s", err, diff)
+	}
+	end(t, c)
 	if added := addJobs(t, c, scheduled("sw1", monday.Add(48*time.Hour))); len(added) != 1 {
 		t.Error("no job for the next slot")
+	}
+}
+
+// testFailingTurns wants to know since when a device fails.
+func testFailingTurns(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	if err := c.AddDevice(ctx, Device(), Sealed()); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
+	for i, test := range []struct {
+		status         string
+		tried, failing time.Duration // since begin; below 0: zero
+	}{
+		{api.StatusFailed, 0, 0},                 // it never succeeded
+		{api.StatusFailed, time.Hour, 0},         // and fails since its first run
+		{api.StatusUnchanged, -1, -1},            // it succeeds
+		{api.StatusIncomplete, 3 * time.Hour, 0}, // nothing complete was kept
+		{api.StatusFailed, 4 * time.Hour, 0},
+	} {
+		at := begin.Add(time.Duration(i) * time.Hour)
+		run := api.Run{ID: catalog.NewRunID(at), Device: "sw1", Kind: api.RunBackup, Started: at, Ended: at.Add(time.Minute), Status: test.status}
+		if err := c.EndRun(ctx, run); err != nil {
+			t.Fatal(err)
+		}
+		turns, err := c.Turns(ctx, api.JobBackup)
+		if err != nil || len(turns) != 1 {
+			t.Fatalf("%d turns, error %v", len(turns), err)
+		}
+		for _, value := range []struct {
+			name string
+			got  time.Time
+			want time.Duration
+		}{{"tried", turns[0].Tried, test.tried}, {"failing", turns[0].Failing, test.failing}} {
+			if want := begin.Add(value.want); value.want < 0 && !value.got.IsZero() || value.want >= 0 && value.got != want {
+				t.Errorf("run %d: %s %v; want %v", i, value.name, value.got, want)
+			}
+		}
 	}
 }
 

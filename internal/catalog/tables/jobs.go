@@ -60,7 +60,7 @@ func (c *Catalog) AddJobs(ctx context.Context, jobs ...catalog.Job) (added []cat
 		for _, j := range jobs {
 			ok, err := j.Slot.IsZero(), error(nil)
 			if !ok {
-				ok, err = takeSlot(ctx, on, j)
+				ok, err = takeSlot(ctx, on, j, now)
 			}
 			if err == nil && ok {
 				j, err = addJob(ctx, on, j, now)
@@ -92,11 +92,12 @@ func addJob(ctx context.Context, on *statements, j catalog.Job, now time.Time) (
 }
 
 // takeSlot enters the slot of a job. It reports whether the job is needed: not if the
-// slot, or a later one, is taken, or if the device's job of an earlier slot still waits.
-func takeSlot(ctx context.Context, on *statements, j catalog.Job) (needed bool, err error) {
+// slot, or a later one, is taken, or if the device's job of an earlier slot still waits. A
+// slot in the future does not count: then the clock was wrong.
+func takeSlot(ctx context.Context, on *statements, j catalog.Job, now time.Time) (needed bool, err error) {
 	var at int64
 	err = on.scan(ctx, &at, `INSERT INTO slot (kind, device, at) VALUES (?, ?, ?)
-		ON CONFLICT (kind, device) DO UPDATE SET at = excluded.at WHERE slot.at < excluded.at RETURNING at`, j.Kind, j.Device, millis(j.Slot))
+		ON CONFLICT (kind, device) DO UPDATE SET at = excluded.at WHERE slot.at < excluded.at OR slot.at > ? RETURNING at`, j.Kind, j.Device, millis(j.Slot), millis(now))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -108,23 +109,29 @@ func takeSlot(ctx context.Context, on *statements, j catalog.Job) (needed bool, 
 	return waits == 0, err
 }
 
-// Slots returns the newest slot of each device.
-func (c *Catalog) Slots(ctx context.Context, kind string) (map[string]time.Time, error) {
-	rows, err := c.query(ctx, `SELECT device, at FROM slot WHERE kind = ?`, kind)
+// Turns returns when each device had its turn.
+func (c *Catalog) Turns(ctx context.Context, kind string) ([]catalog.Turn, error) {
+	rows, err := c.query(ctx, `SELECT d.name, d.device_group, d.site, d.username, slot.at,
+			CASE WHEN s.last_failed = s.last_run THEN s.last_started END,
+			CASE WHEN s.last_failed = s.last_run THEN coalesce(CASE WHEN s.looked > s.good_started THEN s.looked ELSE s.good_started END,
+				(SELECT min(run.started) FROM run WHERE run.device = d.name AND run.kind = 'backup')) END
+		FROM device AS d LEFT JOIN device_state AS s ON s.device = d.name LEFT JOIN slot ON slot.device = d.name AND slot.kind = ?
+		ORDER BY d.name`, kind)
 	if err != nil {
-		return nil, c.wrap("read the slots of the schedule", err)
+		return nil, c.wrap("read the turns of the schedule", err)
 	}
 	defer rows.Close()
-	slots := make(map[string]time.Time)
+	var turns []catalog.Turn
 	for rows.Next() {
-		var device string
-		var at sql.NullInt64
-		if err := rows.Scan(&device, &at); err != nil {
-			return nil, c.wrap("read the slots of the schedule", err)
+		var t catalog.Turn
+		var slot, tried, failing sql.NullInt64
+		if err := rows.Scan(&t.Device, &t.Group, &t.Site, &t.Username, &slot, &tried, &failing); err != nil {
+			return nil, c.wrap("read the turns of the schedule", err)
 		}
-		slots[device] = instant(at)
+		t.Slot, t.Tried, t.Failing = instant(slot), moment(tried), moment(failing)
+		turns = append(turns, t)
 	}
-	return slots, c.wrap("read the slots of the schedule", rows.Err())
+	return turns, c.wrap("read the turns of the schedule", rows.Err())
 }
 
 // Job returns one job.

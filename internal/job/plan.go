@@ -1,0 +1,194 @@
+package job
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/schedule"
+)
+
+// Cadence says when the schedule gives a device its turn.
+type Cadence struct {
+	Schedule schedule.Schedule
+	Zone     *time.Location
+	Spread   time.Duration // at most; but less than the time between two slots
+	Window   schedule.Window
+	Skip     bool // turns that were missed are not made up for
+}
+
+// Planned is the next turn of a device.
+type Planned struct {
+	Slot time.Time // of the schedule
+	Due  time.Time // when its job may start
+	Rest bool      // it is later than the schedule because the device has failed for long
+}
+
+// Next returns the next turn of a device. since is when the service started. ok is false
+// if the device never gets one. If several slots have passed, their last one counts. A
+// slot in the future does not: then the clock was wrong.
+func (c Cadence) Next(t catalog.Turn, since, now time.Time) (p Planned, ok bool) {
+	after := t.Slot
+	if after.IsZero() || c.Skip && after.Before(since) {
+		after = since
+	}
+	if after.After(now) {
+		after = now
+	}
+	slot := c.Schedule.Next(after, c.Zone)
+	if slot.IsZero() {
+		return Planned{}, false
+	}
+	late := c.spread(t.Device, slot)
+	if newest := c.newest(now.Add(-late)); newest.After(slot) {
+		slot = newest
+	}
+	p = Planned{Slot: slot, Due: c.Window.Next(slot.Add(late), c.Zone)}
+	if rested := t.Tried.Add(Rest(t.Failing, t.Tried)); !t.Tried.IsZero() && rested.After(p.Due) {
+		p.Due, p.Rest = rested, true
+	}
+	return p, true
+}
+
+// spread is how much later than its slot a device is due.
+func (c Cadence) spread(device string, slot time.Time) time.Duration {
+	limit := c.Spread
+	if next := c.Schedule.Next(slot, c.Zone); !next.IsZero() {
+		limit = min(limit, next.Sub(slot))
+	}
+	return schedule.Spread(device, limit)
+}
+
+// newest returns the last slot up to a time; zero: there is none in the last year.
+func (c Cadence) newest(now time.Time) (slot time.Time) {
+	for _, back := range []time.Duration{time.Minute, time.Hour, daily, 8 * daily, 32 * daily, 370 * daily} {
+		for next := c.Schedule.Next(now.Add(-back), c.Zone); !next.IsZero() && !next.After(now); next = c.Schedule.Next(next, c.Zone) {
+			slot = next
+		}
+		if !slot.IsZero() {
+			break
+		}
+	}
+	return slot
+}
+
+// Planner gives devices their turns.
+type Planner struct {
+	Queue   *Queue
+	Kind    string // of the jobs
+	Cadence func(catalog.Turn) Cadence
+	Job     func(catalog.Turn) catalog.Job // what to do; its Slot and Due are set here
+	Log     *slog.Logger
+
+	changed chan struct{}
+}
+
+// horizon is how far ahead the planner plans. Then it reads the inventory and the results
+// again.
+const horizon = time.Minute
+
+// NewPlanner returns a planner. Run makes it work.
+func NewPlanner(p Planner) *Planner {
+	p.changed = make(chan struct{}, 1)
+	return &p
+}
+
+// Changed lets the planner read the inventory and the schedule again now.
+func (p *Planner) Changed() {
+	select {
+	case p.changed <- struct{}{}:
+	default: // it will
+	}
+}
+
+// Run adds jobs to the queue until ctx ends.
+func (p *Planner) Run(ctx context.Context, ready func()) error {
+	since, failed := time.Now(), false
+	ready()
+	for ctx.Err() == nil {
+		turns, err := p.Queue.Store.Turns(ctx, p.Kind)
+		if err == nil {
+			err = p.follow(ctx, turns, since)
+		} else {
+			p.wait(ctx, horizon/12)
+		}
+		if err != nil && !failed && ctx.Err() == nil {
+			p.Log.Error("the schedule cannot be followed", "err", err)
+		}
+		if err == nil && failed {
+			p.Log.Info("the schedule is followed again")
+		}
+		failed = err != nil
+	}
+	return nil
+}
+
+// turn is the next turn of a device.
+type turn struct {
+	of   catalog.Turn
+	next Planned
+}
+
+// follow adds the jobs that become due until the horizon.
+func (p *Planner) follow(ctx context.Context, turns []catalog.Turn, since time.Time) error {
+	now := time.Now()
+	end := now.Add(horizon)
+	var next []turn
+	for _, t := range turns {
+		if planned, ok := p.Cadence(t).Next(t, since, now); ok && planned.Due.Before(end) {
+			next = append(next, turn{t, planned})
+		}
+	}
+	for {
+		slices.SortFunc(next, func(a, b turn) int { return a.next.Due.Compare(b.next.Due) })
+		until := end
+		if len(next) > 0 {
+			until = next[0].next.Due
+		}
+		if p.wait(ctx, time.Until(until)) || !time.Now().Before(end) {
+			return nil
+		}
+		var err error
+		if next, err = p.add(ctx, next, since, end); err != nil {
+			return err
+		}
+	}
+}
+
+// add adds the jobs that are due, and returns the turns that remain until end.
+func (p *Planner) add(ctx context.Context, next []turn, since, end time.Time) ([]turn, error) {
+	now := time.Now()
+	var jobs []catalog.Job
+	var later []turn
+	for _, t := range next {
+		if t.next.Due.After(now) {
+			later = append(later, t)
+			continue
+		}
+		j := p.Job(t.of)
+		j.Kind, j.Slot, j.Due = p.Kind, t.next.Slot, t.next.Due
+		jobs = append(jobs, j)
+		t.of.Slot = t.next.Slot
+		if planned, ok := p.Cadence(t.of).Next(t.of, since, now); ok && planned.Due.Before(end) {
+			later = append(later, turn{t.of, planned})
+		}
+	}
+	_, err := p.Queue.Add(ctx, jobs...)
+	return later, err
+}
+
+// wait waits for a time. It reports whether something ended it before.
+func (p *Planner) wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return true
+	case <-p.changed:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

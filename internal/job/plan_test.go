@@ -1,0 +1,231 @@
+package job_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/job"
+	"flashwarden/internal/schedule"
+)
+
+func cadence(t interface{ Fatal(...any) }, text, window string, spread time.Duration) job.Cadence {
+	s, err := schedule.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := schedule.ParseWindow(window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job.Cadence{Schedule: s, Zone: time.UTC, Spread: spread, Window: w}
+}
+
+func TestNext(t *testing.T) {
+	at := func(text string) time.Time {
+		if text == "" {
+			return time.Time{}
+		}
+		parsed, err := time.Parse("2006-01-02 15:04", "2026-"+text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	for name, test := range map[string]struct {
+		schedule, window     string
+		skip                 bool
+		slot, tried, failing string
+		since, now           string
+		wantSlot, wantDue    string
+		rest                 bool
+	}{
+		"a new device":             {schedule: "daily 02:00", since: "11-20 12:00", now: "11-20 12:00", wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
+		"the next night":           {schedule: "daily 02:00", slot: "11-20 02:00", since: "11-01 12:00", now: "11-20 12:00", wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
+		"due now":                  {schedule: "daily 02:00", slot: "11-20 02:00", since: "11-01 12:00", now: "11-21 02:00", wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
+		"missed, made up for once": {schedule: "daily 02:00", slot: "11-10 02:00", since: "11-20 12:00", now: "11-20 12:00", wantSlot: "11-20 02:00", wantDue: "11-20 02:00"},
+		"missed and skipped":       {schedule: "daily 02:00", skip: true, slot: "11-10 02:00", since: "11-20 12:00", now: "11-20 12:00", wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
+		"a slot in the future":     {schedule: "daily 02:00", slot: "12-30 02:00", since: "11-01 12:00", now: "11-20 12:00", wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
+		"outside the window":       {schedule: "daily 12:00", window: "22:00-06:00", slot: "11-19 12:00", since: "11-01 12:00", now: "11-20 12:00", wantSlot: "11-20 12:00", wantDue: "11-20 22:00"},
+		"never":                    {schedule: "never", since: "11-20 12:00", now: "11-20 12:00"},
+		"fails for three hours": {schedule: "every 10m", slot: "11-20 12:00", failing: "11-20 09:00", tried: "11-20 12:00", since: "11-01 00:00", now: "11-20 12:01",
+			wantSlot: "11-20 12:10", wantDue: "11-20 15:00", rest: true},
+		"fails for a week": {schedule: "every 10m", slot: "11-20 12:00", failing: "11-13 09:00", tried: "11-20 12:00", since: "11-01 00:00", now: "11-20 12:01",
+			wantSlot: "11-20 12:10", wantDue: "11-21 12:00", rest: true},
+		"fails, but is due later": {schedule: "daily 02:00", slot: "11-20 02:00", failing: "11-20 01:00", tried: "11-20 02:00", since: "11-01 00:00", now: "11-20 12:01",
+			wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := cadence(t, test.schedule, test.window, 0)
+			c.Skip = test.skip
+			p, ok := c.Next(catalog.Turn{Device: "sw1", Slot: at(test.slot), Tried: at(test.tried), Failing: at(test.failing)}, at(test.since), at(test.now))
+			if ok != (test.wantSlot != "") || !p.Slot.Equal(at(test.wantSlot)) || !p.Due.Equal(at(test.wantDue)) || p.Rest != test.rest {
+				t.Errorf("%+v, %v", p, ok)
+			}
+		})
+	}
+}
+
+// TestEveryTurnOnce follows a schedule for some days, with a service that is down at times.
+func TestEveryTurnOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom([]string{"daily 02:30", "every 6h", "every 7m", "weekly Sun 02:30", "30 1-3 * * *", "0 0 1 * *"}).Draw(t, "schedule")
+		c := cadence(t, text, "", time.Duration(rapid.IntRange(0, 7200).Draw(t, "spread"))*time.Second)
+		zone, err := time.LoadLocation(rapid.SampledFrom([]string{"UTC", "Europe/Amsterdam", "Australia/Lord_Howe"}).Draw(t, "zone"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Zone = zone
+		now := time.Date(2026, 10, rapid.IntRange(1, 31).Draw(t, "day"), 0, 0, 0, 0, time.UTC)
+		since := now
+		device := catalog.Turn{Device: fmt.Sprint("sw", rapid.IntRange(0, 50).Draw(t, "device"))}
+		for range 30 {
+			if rapid.Bool().Draw(t, "down") {
+				now = now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "minutes")) * time.Minute)
+				since = now
+			}
+			p, ok := c.Next(device, since, now)
+			switch {
+			case !ok:
+				t.Fatal("no next turn")
+			case !p.Slot.After(device.Slot):
+				t.Fatalf("slot %v after slot %v", p.Slot, device.Slot)
+			case p.Due.Before(p.Slot) || p.Due.Sub(p.Slot) > c.Spread:
+				t.Fatalf("due %v for slot %v", p.Due, p.Slot)
+			case p.Due.After(now) && !p.Slot.After(now.Add(-c.Spread)) && c.Spread == 0:
+				t.Fatalf("slot %v is due at %v, and it is %v", p.Slot, p.Due, now)
+			}
+			// Nothing between the last turn and this one that was due later than the start.
+			if next := c.Schedule.Next(p.Slot, zone); !next.IsZero() && next.Add(c.Spread).Before(now) && next.After(since) {
+				t.Fatalf("slot %v is left out", next)
+			}
+			device.Slot = p.Slot
+			if p.Due.After(now) {
+				now = p.Due
+			}
+		}
+	})
+}
+
+// turns is a store of which the planner needs two methods.
+type turns struct {
+	job.Store
+	mu     sync.Mutex
+	slots  map[string]time.Time
+	added  []catalog.Job
+	broken error
+}
+
+func (s *turns) Turns(context.Context, string) (list []catalog.Turn, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for device, slot := range s.slots {
+		list = append(list, catalog.Turn{Device: device, Slot: slot})
+	}
+	return list, s.broken
+}
+
+func (s *turns) AddJobs(_ context.Context, jobs ...catalog.Job) ([]catalog.Job, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range jobs {
+		s.slots[j.Device] = j.Slot
+		j.Created = time.Now()
+		s.added = append(s.added, j)
+	}
+	return jobs, nil
+}
+
+// TestPlanner runs a planner for a day and an hour, in a time of its own.
+func TestPlanner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &turns{slots: map[string]time.Time{"sw1": {}, "sw2": {}}}
+		log := &lines{}
+		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Kind: "backup", Log: slog.New(slog.NewTextHandler(log, nil)),
+			Cadence: func(c catalog.Turn) job.Cadence {
+				if c.Device == "sw2" {
+					return cadence(t, "every 10s", "", time.Hour)
+				}
+				return cadence(t, "every 6h", "", time.Hour)
+			},
+			Job: func(c catalog.Turn) (j catalog.Job) {
+				j.Device = c.Device
+				return j
+			}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx, func() {}) }()
+		time.Sleep(25*time.Hour + time.Second) // the last one is up to an hour late
+		count, late := map[string]int{}, time.Duration(0)
+		s.mu.Lock()
+		for _, j := range s.added {
+			count[j.Device]++
+			late = max(late, j.Created.Sub(j.Due))
+		}
+		s.added, s.broken = nil, errors.New("the database is gone")
+		s.mu.Unlock()
+		if count["sw1"] != 4 || count["sw2"] < 8999 || count["sw2"] > 9001 || late > 0 {
+			t.Errorf("%v jobs, at most %v late", count, late)
+		}
+		time.Sleep(time.Hour)
+		s.mu.Lock()
+		s.broken = nil
+		s.mu.Unlock()
+		time.Sleep(time.Minute)
+		s.mu.Lock()
+		if len(s.added) < 5 {
+			t.Errorf("%d jobs after the fault", len(s.added))
+		}
+		s.mu.Unlock()
+		if gone := log.with("the database is gone"); len(gone) != 1 {
+			t.Errorf("log:\n%s", strings.Join(gone, ""))
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPlannerChanged shortens a schedule: the planner need not wait for its horizon.
+func TestPlannerChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &turns{slots: map[string]time.Time{"sw1": {}}}
+		text := make(chan string, 1)
+		text <- "daily 02:00"
+		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Log: slog.New(slog.DiscardHandler),
+			Cadence: func(catalog.Turn) job.Cadence {
+				now := <-text
+				text <- now
+				return cadence(t, now, "", 0)
+			},
+			Job: func(c catalog.Turn) catalog.Job { return catalog.Job{} }})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx, func() {}) }()
+		synctest.Wait()
+		<-text
+		text <- "every 10s"
+		p.Changed()
+		time.Sleep(10*time.Second + time.Millisecond)
+		synctest.Wait()
+		s.mu.Lock()
+		if len(s.added) == 0 {
+			t.Error("no job")
+		}
+		s.mu.Unlock()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
