@@ -5,7 +5,7 @@
 // Success is decided by the ticket of the transfer and the digests, never by
 // the words of the device. One attempt is a visit, and each of its stages takes
 // values and returns values. Around it are three wrappers: attempts (try
-// again), line (reconnect) and contentLocks (one copy per content).
+// again), line (reconnect) and Contents (one copy per content).
 package backup
 
 import (
@@ -73,7 +73,11 @@ type Runner struct {
 	Begin func(ctx context.Context, d api.Device) (end func(api.BackupResult) api.BackupResult)
 	Log   *slog.Logger // nil: discard
 
-	contents contentLocks // one copy at a time per content
+	// Contents is shared by the Runners of one vault, so that a content is copied once
+	// although several operations need it. Nil: this Runner has its own.
+	Contents *Contents
+
+	own Contents // if Contents is nil
 }
 
 // Options are the user's wishes for one backup.

@@ -368,7 +368,7 @@ func TestCancelKeepsWhatWasProved(t *testing.T) {
 	b.wantClean()
 }
 
-// TestOneCopyPerContent backs ten devices with the same image up at once.
+// TestOneCopyPerContent backs ten devices with the same image up at once, by two operations.
 func TestOneCopyPerContent(t *testing.T) {
 	var imageCopies atomic.Int32
 	b := newBench(t, func(_ int, d *fakeDevice) error {
@@ -381,10 +381,18 @@ func TestOneCopyPerContent(t *testing.T) {
 		return nil
 	})
 	defer b.close()
-	results := b.All(t.Context(), fleet(10, ""), Options{})
-	for _, r := range results {
-		wantResult(t, r, api.StatusOK, "")
+	b.Contents = new(Contents)
+	another := &Runner{Dial: b.Dial, Spool: b.Spool, Vault: b.Vault, Catalog: b.Catalog, Contents: b.Contents}
+	devices := fleet(10, "")
+	var both sync.WaitGroup
+	for i, runner := range []*Runner{b.Runner, another} {
+		both.Go(func() {
+			for _, r := range runner.All(t.Context(), devices[5*i:5*i+5], Options{}) {
+				wantResult(t, r, api.StatusOK, "")
+			}
+		})
 	}
+	both.Wait()
 	if n := imageCopies.Load(); n != 1 {
 		t.Errorf("the image was copied %d times", n)
 	}

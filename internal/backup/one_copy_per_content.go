@@ -8,17 +8,17 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// contentLocks lets one backup at a time take the content of one digest, so
-// that of several devices with the same content one copies it, and the others
-// find it in the vault. The zero value is ready.
-type contentLocks struct {
+// Contents lets one backup at a time take the content of one digest. So of several
+// devices with the same content one copies it, and the others find it in the vault.
+// The zero value is ready.
+type Contents struct {
 	mu   sync.Mutex
 	held map[string]chan struct{} // closed when the lock is released
 }
 
 // lock waits for the lock of a content; waiting is called once if another
 // backup has it. The error is that of a context that ended.
-func (l *contentLocks) lock(ctx context.Context, md5 string, size int64, waiting func()) (unlock func(), err error) {
+func (l *Contents) lock(ctx context.Context, md5 string, size int64, waiting func()) (unlock func(), err error) {
 	key := fmt.Sprintf("%s:%d", md5, size)
 	unlock, busy := l.try(key)
 	if busy != nil {
@@ -37,7 +37,7 @@ func (l *contentLocks) lock(ctx context.Context, md5 string, size int64, waiting
 
 // try takes the lock of a content. If another backup has it, busy is closed when
 // that one has released it.
-func (l *contentLocks) try(key string) (unlock func(), busy <-chan struct{}) {
+func (l *Contents) try(key string) (unlock func(), busy <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if held, ok := l.held[key]; ok {
@@ -54,4 +54,12 @@ func (l *contentLocks) try(key string) (unlock func(), busy <-chan struct{}) {
 		l.mu.Unlock()
 		close(released)
 	}, nil
+}
+
+// contents are those of all Runners that share them.
+func (r *Runner) contents() *Contents {
+	if r.Contents != nil {
+		return r.Contents
+	}
+	return &r.own
 }

@@ -40,7 +40,7 @@ func (j job) take(ctx context.Context, d Device, f api.File) (t taken, err error
 		return t, err
 	}
 	if v.MD5 != "" && f.Size >= 0 && !j.opts.Recopy {
-		unlock, err := j.contents.lock(ctx, v.MD5, f.Size, func() { j.tell(j.event(api.StepWait, f)) })
+		unlock, err := j.contents().lock(ctx, v.MD5, f.Size, func() { j.tell(j.event(api.StepWait, f)) })
 		if err != nil {
 			return t, err
 		}

@@ -56,6 +56,7 @@ type Node struct {
 	sealed   int             // if key is nil: the devices with secrets
 	hostKeys *vty.HostKeys
 	first    *firstLogins
+	contents *backup.Contents // what backups of several operations take at the moment
 	service  *service      // nil before Start
 	care     chan struct{} // holds a value while the vault is pruned, repaired, rebuilt or imported to
 }
@@ -69,7 +70,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := prepareDir(o.Data); err != nil {
 		return nil, err
 	}
-	n := &Node{opts: o, care: make(chan struct{}, 1)}
+	n := &Node{opts: o, care: make(chan struct{}, 1), contents: new(backup.Contents)}
 	var err error
 	if err = n.openVault(ctx); err != nil {
 		return nil, err
@@ -142,7 +143,7 @@ func (n *Node) Runner() *backup.Runner {
 			dev, err := n.DialToTransfer(ctx, d)
 			return session{dev}, err
 		},
-		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
+		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog, Contents: n.contents,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
 		ProvedWithin: c.Protect.ProvedWithin, Looks: n.opts.Looks, Policy: api.Policy(c.Backup.Files),
