@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
-		"internal/device", "internal/doctor", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
+		"internal/device", "internal/doctor", "internal/job", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/disk", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"internal/lazyregexp", "tftp"},
 	"internal/iossim":    {"tftp"},
@@ -61,7 +61,7 @@ var arrows = map[string][]string{
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
-		"internal/inventory", "internal/lazyregexp", "internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
+		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices

@@ -15,7 +15,8 @@ type DeviceStatus struct {
 	Group     string     `json:"group"`
 	Protected bool       `json:"protected"`
 	Reasons   []Reason   `json:"reasons"`    // why it is at risk, the most important first; empty: it is protected
-	NextRun   *time.Time `json:"next_run"`   // UTC; null: nothing is scheduled
+	NextRun   *time.Time `json:"next_run"`   // UTC; null: nothing is scheduled, or no service runs
+	NextWhy   string     `json:"next_why"`   // the schedule, or why the next backup is earlier or later
 	Running   bool       `json:"running"`    // a backup of it runs now
 	LastFails bool       `json:"last_fails"` // its newest backup that ended did not succeed
 	Warnings  []string   `json:"warnings"`   // of its newest backup in the vault: what needs attention, and is no risk for the backup

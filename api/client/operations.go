@@ -66,6 +66,26 @@ func (c *Client) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Even
 	return run[api.RestoreResult](ctx, c, "apply-plan", p, events)
 }
 
+// Jobs lists jobs of the queue.
+func (c *Client) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
+	return run[api.Jobs](ctx, c, "jobs", s, nil)
+}
+
+// Job returns one job.
+func (c *Client) Job(ctx context.Context, id api.Named) (api.Job, error) {
+	return run[api.Job](ctx, c, "job", id, nil)
+}
+
+// CancelJob ends a job that waits or runs.
+func (c *Client) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
+	return run[api.Job](ctx, c, "cancel-job", id, nil)
+}
+
+// RetryJob lets a job that did not succeed wait for another attempt.
+func (c *Client) RetryJob(ctx context.Context, id api.Named) (api.Job, error) {
+	return run[api.Job](ctx, c, "retry-job", id, nil)
+}
+
 // Snapshots lists snapshots.
 func (c *Client) Snapshots(ctx context.Context, n api.Named) ([]api.SnapshotRow, error) {
 	return run[[]api.SnapshotRow](ctx, c, "snapshots", n, nil)

@@ -83,7 +83,8 @@ func startDaemon(args []string) (stop func() error) {
 		serve = append(serve, "--config", q.configFile)
 	}
 	said, out := io.Pipe()
-	daemon := &program{name: q.name, etc: q.etc, in: strings.NewReader(""), output: output{out: out, err: out}, env: q.env}
+	daemon := &program{name: q.name, etc: q.etc, in: strings.NewReader(""), output: output{out: out, err: out},
+		env: append(q.env, "FLASHWARDEN_SCHEDULE_BACKUP=never")} // a schedule is only a service's
 	cmd := daemon.command()
 	cmd.SetArgs(serve)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -91,6 +91,22 @@ func (f *fake) ApplyPlan(ctx context.Context, r api.Plan, events func(api.Event)
 	return do[api.RestoreResult](ctx, f, "ApplyPlan", r, events)
 }
 
+func (f *fake) Jobs(ctx context.Context, r api.JobSelect) (api.Jobs, error) {
+	return do[api.Jobs](ctx, f, "Jobs", r, nil)
+}
+
+func (f *fake) Job(ctx context.Context, r api.Named) (api.Job, error) {
+	return do[api.Job](ctx, f, "Job", r, nil)
+}
+
+func (f *fake) CancelJob(ctx context.Context, r api.Named) (api.Job, error) {
+	return do[api.Job](ctx, f, "CancelJob", r, nil)
+}
+
+func (f *fake) RetryJob(ctx context.Context, r api.Named) (api.Job, error) {
+	return do[api.Job](ctx, f, "RetryJob", r, nil)
+}
+
 func (f *fake) Snapshots(ctx context.Context, r api.Named) ([]api.SnapshotRow, error) {
 	return do[[]api.SnapshotRow](ctx, f, "Snapshots", r, nil)
 }

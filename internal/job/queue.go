@@ -29,9 +29,9 @@ type Options struct {
 	Worker catalog.Worker
 	Limits func() Limits // asked before each decision, because a user may change them
 	// Work does one job. It ends soon after its context does, and reports then too.
-	Work  func(ctx context.Context, j catalog.Job, events func(api.Event)) Outcome
-	Drain time.Duration // how long running jobs may go on after the end of Run's context
-	Log   *slog.Logger
+	Work func(ctx context.Context, j catalog.Job, events func(api.Event)) Outcome
+	Log  *slog.Logger
+	Keep func() time.Duration // how long jobs are kept after their end; nil: for ever
 
 	// Defaults of zero: a minute, and a second.
 	Lease time.Duration // how long a job is safe after the last sign of its worker
@@ -42,8 +42,9 @@ type Options struct {
 // truth; River carries the jobs that have started to a worker.
 type Queue struct {
 	Options
-	wake chan struct{}
-	feed feed
+	wake  chan struct{}
+	ended chan struct{} // closed at the end of Run
+	feed  feed
 
 	mu      sync.Mutex
 	running map[catalog.Lease]context.CancelCauseFunc
@@ -58,15 +59,19 @@ func New(o Options) *Queue {
 	if o.Poll == 0 {
 		o.Poll = time.Second
 	}
-	return &Queue{Options: o, wake: make(chan struct{}, 1), running: make(map[catalog.Lease]context.CancelCauseFunc)}
+	return &Queue{Options: o, wake: make(chan struct{}, 1), ended: make(chan struct{}), running: make(map[catalog.Lease]context.CancelCauseFunc)}
 }
+
+// ErrStopped is the error of Await when the queue has ended before the jobs.
+var ErrStopped = errors.New("the service has ended")
 
 // errCancelled is why the context of a job ends that somebody cancelled.
 var errCancelled = errors.New("the job was cancelled")
 
-// Run works until ctx ends. Then no job starts any more, and running ones get Drain;
-// those that are cut off wait again. It calls ready when jobs can start.
-func (q *Queue) Run(ctx context.Context, ready func()) error {
+// Run works, once, until ctx ends. Then no job starts any more, and running ones may go on
+// until limit ends; those that are cut off wait again. It calls ready when jobs can start.
+func (q *Queue) Run(ctx, limit context.Context, ready func()) error {
+	defer close(q.ended)
 	if err := q.Store.FreeWorker(ctx, q.Worker); err != nil {
 		return err
 	}
@@ -74,7 +79,7 @@ func (q *Queue) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRiver(driver, q.work, q.Drain, q.Log)
+	r, err := newRiver(driver, q.work, q.Log)
 	if err != nil {
 		return errors.Join(err, closeRiver())
 	}
@@ -85,9 +90,12 @@ func (q *Queue) Run(ctx context.Context, ready func()) error {
 	renewing, stopRenewing := context.WithCancel(background)
 	var renewer sync.WaitGroup
 	renewer.Go(func() { q.renewUntil(renewing) })
+	renewer.Go(func() { q.forgetUntil(renewing) })
 	ready()
 	q.dispatchUntil(ctx, r)
-	err = r.Stop(background)
+	if err = r.Stop(limit); limit.Err() != nil {
+		err = r.StopAndCancel(background)
+	}
 	stopRenewing()
 	renewer.Wait()
 	return errors.Join(err, closeRiver())
@@ -193,6 +201,22 @@ func (q *Queue) renewUntil(ctx context.Context) {
 	}
 }
 
+// forgetUntil removes jobs that ended long ago, now and every hour, until ctx ends.
+func (q *Queue) forgetUntil(ctx context.Context) {
+	every := time.NewTicker(time.Hour)
+	defer every.Stop()
+	for q.Keep != nil {
+		if _, err := q.Store.ForgetJobs(ctx, time.Now().Add(-q.Keep())); err != nil && ctx.Err() == nil {
+			q.Log.Error("old jobs could not be removed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
 // renew renews leases, and ends the jobs that lost theirs or were cancelled.
 func (q *Queue) renew(ctx context.Context, leases ...catalog.Lease) error {
 	if len(leases) == 0 {
@@ -256,7 +280,8 @@ func (q *Queue) Retry(ctx context.Context, id, by string) (catalog.Job, error) {
 }
 
 // Await reports the events of jobs that run in this process until all have ended, and
-// returns them with their results, in the order of ids.
+// returns them with their results, in the order of ids. The error is ErrStopped if the queue
+// ends first.
 func (q *Queue) Await(ctx context.Context, ids []string, events func(api.Event)) ([]catalog.Job, error) {
 	changes, unsubscribe := q.feed.subscribe(ids, events)
 	defer unsubscribe()
@@ -271,6 +296,8 @@ func (q *Queue) Await(ctx context.Context, ids []string, events func(api.Event))
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-q.ended:
+			return nil, ErrStopped
 		case <-changes:
 		case <-time.After(q.Poll): // another process may end them
 		}

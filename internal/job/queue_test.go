@@ -81,12 +81,19 @@ func queue(s job.Store, id string, w work) *job.Queue {
 		Work: w, Log: slog.New(slog.DiscardHandler), Poll: 20 * time.Millisecond})
 }
 
-// run runs a queue until the returned function is called.
+// run runs a queue until the returned function is called. Then its jobs are cut off.
 func run(t testing.TB, q *job.Queue) (end func()) {
+	cut, cancel := context.WithCancel(context.Background())
+	cancel()
+	return runUntil(t, q, cut)
+}
+
+// runUntil is run with a limit for the jobs that run at the end.
+func runUntil(t testing.TB, q *job.Queue, limit context.Context) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- q.Run(ctx, func() { close(ready) }) }()
+	go func() { ended <- q.Run(ctx, limit, func() { close(ready) }) }()
 	select {
 	case <-ready:
 	case err := <-ended:
@@ -286,7 +293,15 @@ func testStop(t *testing.T, open func(testing.TB) job.Store) {
 	end := run(t, first)
 	id := add(t, first, backup("sw1"))[0]
 	<-started
+	awaited := make(chan error, 1)
+	go func() {
+		_, err := first.Await(t.Context(), []string{id}, nil)
+		awaited <- err
+	}()
 	end()
+	if err := <-awaited; !errors.Is(err, job.ErrStopped) {
+		t.Errorf("who waited for the job got the error %v", err)
+	}
 	if j, err := s.Job(t.Context(), id); err != nil || j.State != api.JobQueued || j.Attempts != 0 {
 		t.Fatalf("job %+v, error %v", j, err)
 	}
@@ -303,14 +318,12 @@ func TestDrain(t *testing.T) { eachEngine(t, testDrain) }
 func testDrain(t *testing.T, open func(testing.TB) job.Store) {
 	s := open(t)
 	started, finish := make(chan catalog.Job, 1), make(chan struct{})
-	o := queue(s, "a", func(_ context.Context, j catalog.Job, _ func(api.Event)) job.Outcome {
+	q := queue(s, "a", func(_ context.Context, j catalog.Job, _ func(api.Event)) job.Outcome {
 		started <- j
 		<-finish
 		return job.Outcome{}
-	}).Options
-	o.Drain = time.Minute
-	q := job.New(o)
-	end := run(t, q)
+	})
+	end := runUntil(t, q, t.Context())
 	add(t, q, backup("sw1"), backup("sw1"))
 	runs := <-started
 	time.AfterFunc(50*time.Millisecond, func() { close(finish) })
@@ -383,6 +396,25 @@ func testPanic(t *testing.T, open func(testing.TB) job.Store) {
 	}
 	if jobs[1].State != api.JobDone {
 		t.Errorf("job %+v", jobs[1])
+	}
+}
+
+// TestOldJobsAreForgotten starts a queue that keeps no job that has ended.
+func TestOldJobsAreForgotten(t *testing.T) {
+	s := onSQLite(t)(t)
+	q := queue(s, "a", func(context.Context, catalog.Job, func(api.Event)) job.Outcome { return job.Outcome{} })
+	end := run(t, q)
+	id := add(t, q, backup("sw1"))[0]
+	await(t, q, id)
+	end()
+	o := q.Options
+	o.Keep = func() time.Duration { return -time.Minute }
+	run(t, job.New(o))
+	for {
+		if _, err := s.Job(t.Context(), id); errors.Is(err, catalog.ErrNoJob) {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

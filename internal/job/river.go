@@ -54,12 +54,12 @@ type polling struct{ riverdriver.Driver[*sql.Tx] }
 
 func (polling) SupportsListener() bool { return false }
 
-func newRiver(d riverdriver.Driver[*sql.Tx], work func(context.Context, catalog.Lease), drain time.Duration, log *slog.Logger) (*river.Client[*sql.Tx], error) {
+func newRiver(d riverdriver.Driver[*sql.Tx], work func(context.Context, catalog.Lease), log *slog.Logger) (*river.Client[*sql.Tx], error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, worker{work: work})
 	client, err := river.NewClient(polling{d}, &river.Config{
 		Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: anyNumber}},
-		PollOnly: true, FetchPollInterval: between, JobTimeout: -1, SoftStopTimeout: max(drain, time.Millisecond),
+		PollOnly: true, FetchPollInterval: between, JobTimeout: -1,
 		CompletedJobRetentionPeriod: time.Hour, DiscardedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour,
 		Logger: slog.New(quiet{log.Handler()}),
 	})

@@ -48,7 +48,10 @@ func (q *Queue) work(ctx context.Context, l catalog.Lease) {
 		return
 	}
 	q.end(ctx, l, end)
-	log.Info("job ended", "state", end.State, "cause", end.Cause, "dur", time.Since(j.Started).Round(time.Millisecond))
+	if end.Cause != "" {
+		log = log.With("cause", end.Cause)
+	}
+	log.Info("job ended", "state", end.State, "dur", time.Since(j.Started).Round(time.Millisecond).String())
 }
 
 func (q *Queue) begin(l catalog.Lease, cancel context.CancelCauseFunc) {

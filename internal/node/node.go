@@ -19,6 +19,7 @@ import (
 	"flashwarden/internal/credential"
 	"flashwarden/internal/device"
 	"flashwarden/internal/doctor"
+	"flashwarden/internal/job"
 	"flashwarden/internal/transfer"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vty"
@@ -35,8 +36,7 @@ type Options struct {
 	Log      *slog.Logger // nil: discard
 	// Conn is the socket for TFTP requests; the caller closes it after the Node. Nil:
 	// Start opens one.
-	Conn  net.PacketConn
-	Looks backup.LookRules // of backups that may be looks; its turns are for all of this process
+	Conn net.PacketConn
 	// Ask asks the user whether an unknown SSH host key may be trusted; nil: no.
 	Ask func(host, fingerprint string) bool
 }
@@ -50,15 +50,17 @@ type Node struct {
 	Watch func(tftp.Event)
 
 	opts     Options
-	store    target // of vault
+	jobs     job.Store // of Catalog
+	store    target    // of vault
 	vault    *vault.Vault
 	key      *credential.Key // nil: its file is lost
 	sealed   int             // if key is nil: the devices with secrets
 	hostKeys *vty.HostKeys
 	first    *firstLogins
 	contents *backup.Contents // what backups of several operations take at the moment
-	service  *service      // nil before Start
-	care     chan struct{} // holds a value while the vault is pruned, repaired, rebuilt or imported to
+	reverify backup.Turns     // of devices that compute digests of unchanged files
+	service  *service         // nil before Start
+	care     chan struct{}    // holds a value while the vault is pruned, repaired, rebuilt or imported to
 }
 
 // Open opens the data directory. It does not look at the vault, except for
@@ -70,14 +72,16 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := prepareDir(o.Data); err != nil {
 		return nil, err
 	}
-	n := &Node{opts: o, care: make(chan struct{}, 1), contents: new(backup.Contents)}
+	n := &Node{opts: o, care: make(chan struct{}, 1), contents: new(backup.Contents), reverify: backup.NewTurns(o.Config.Schedule.ReverifyParallel)}
 	var err error
 	if err = n.openVault(ctx); err != nil {
 		return nil, err
 	}
-	if n.Catalog, err = sqlite.Open(n.path("catalog.db")); err != nil {
+	c, err := sqlite.Open(n.path("catalog.db"))
+	if err != nil {
 		return nil, errors.Join(err, n.store.close())
 	}
+	n.Catalog, n.jobs = c, c
 	if err := n.openKey(ctx); err != nil {
 		return nil, errors.Join(err, n.Catalog.Close(), n.store.close())
 	}
@@ -92,11 +96,21 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 func (n *Node) WithConfig(c config.Config) *Node {
 	next := *n
 	next.opts.Config = c
+	if c.Schedule.ReverifyParallel != n.opts.Config.Schedule.ReverifyParallel {
+		next.reverify = backup.NewTurns(c.Schedule.ReverifyParallel)
+	}
 	keys := *n.hostKeys
 	keys.Policy = c.SSH.UnknownHosts
 	next.hostKeys = &keys
 	return &next
 }
+
+// Jobs are the jobs of the catalog, for a queue.
+func (n *Node) Jobs() job.Store { return n.jobs }
+
+// WorkerID is the name under which this data directory works on jobs. Only one process
+// at a time does.
+func (n *Node) WorkerID() string { return "local" }
 
 func (n *Node) path(name string) string { return filepath.Join(n.opts.Data, name) }
 
@@ -146,7 +160,7 @@ func (n *Node) Runner() *backup.Runner {
 		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog, Contents: n.contents,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
-		ProvedWithin: c.Protect.ProvedWithin, Looks: n.opts.Looks, Policy: api.Policy(c.Backup.Files),
+		ProvedWithin: c.Protect.ProvedWithin, Looks: backup.LookRules{Reverify: c.Schedule.Reverify, Turns: n.reverify}, Policy: api.Policy(c.Backup.Files),
 		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }

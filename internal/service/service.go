@@ -45,6 +45,9 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 		}
 		return err
 	}
+	if err := s.Local.UseQueue(ctx); err != nil {
+		return err
+	}
 	limit, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	var waits sync.WaitGroup
@@ -67,13 +70,16 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	return err
 }
 
-// tasks are the parts of the service: the first one starts first and ends last.
+// tasks are the parts of the service: the first one starts first and ends last. The queue
+// ends before the socket, so that clients who wait for jobs hear of it.
 func (s *Service) tasks(limit context.Context) []task.Task {
 	socket := httpapi.Socket{Warden: s.Local, Data: s.Data, Ready: s.Local.Ready, Log: s.Log}
 	return []task.Task{
 		{Name: "TFTP server", Answers: s.Local.Alive, Run: func(ctx context.Context, ready func()) error { return s.Local.Serve(ctx, limit, ready) }},
 		{Name: "socket", Answers: socket.Answers, Run: func(ctx context.Context, ready func()) error { return socket.Run(ctx, limit, ready) }},
 		{Name: "status", Run: s.report},
+		{Name: "queue", Run: func(ctx context.Context, ready func()) error { return s.Local.RunQueue(ctx, limit, ready) }},
+		{Name: "schedule", Run: s.Local.RunSchedule},
 	}
 }
 

@@ -57,9 +57,13 @@ func (s Status) Format(l Layout, now time.Time) string {
 		b.WriteString(l.Prose("", head) + g.body(l) + "\n")
 	}
 	if len(s.Devices) == 1 && s.Named {
-		return strings.TrimSuffix(b.String(), "\n")
+		text := strings.TrimSuffix(b.String(), "\n")
+		if next := s.next(now); next != "" {
+			text += l.Prose("  ", "Next backup "+next)
+		}
+		return text
 	}
-	return b.String() + l.Prose("", s.summary(l.Palette))
+	return b.String() + l.Prose("", s.summary(l.Palette, now))
 }
 
 // kind says in which state a device is; empty if there is nothing to say.
@@ -135,7 +139,29 @@ func (g *group) joinBackups(all bool) {
 
 // summary is the last line: 40 devices: 38 protected, 2 at risk; last backup
 // failed on 1.
-func (s Status) summary(paint Palette) string {
+// next says when the next backup begins, and of which device or why then; empty if none is
+// planned.
+func (s Status) next(now time.Time) string {
+	var first *api.DeviceStatus
+	for i, d := range s.Devices {
+		if d.NextRun != nil && (first == nil || d.NextRun.Before(*first.NextRun)) {
+			first = &s.Devices[i]
+		}
+	}
+	if first == nil {
+		return ""
+	}
+	when := "within a minute"
+	if wait := first.NextRun.Sub(now); wait >= time.Minute {
+		when = "in " + Age(wait)
+	}
+	if len(s.Devices) > 1 {
+		return when + ": " + OneLine(first.Device)
+	}
+	return when + ": " + OneLine(first.NextWhy)
+}
+
+func (s Status) summary(paint Palette, now time.Time) string {
 	sum := s.Summary
 	risk := fmt.Sprintf("%d at risk", sum.AtRisk)
 	if sum.AtRisk > 0 {
@@ -147,6 +173,9 @@ func (s Status) summary(paint Palette) string {
 	}
 	if sum.Running > 0 {
 		parts = append(parts, fmt.Sprintf("%d being backed up now", sum.Running))
+	}
+	if next := s.next(now); next != "" {
+		parts = append(parts, "next backup "+next)
 	}
 	return strings.Join(parts, "; ")
 }

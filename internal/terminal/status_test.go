@@ -75,6 +75,20 @@ func TestStatusAfterALook(t *testing.T) {
 	}
 }
 
+// TestStatusNamesTheNextBackup says when it begins, and for one device why then.
+func TestStatusNamesTheNextBackup(t *testing.T) {
+	soon, later := statusNow.Add(3*time.Hour), statusNow.Add(20*time.Hour)
+	devices := []api.DeviceStatus{{Device: "sw1", Protected: true, NextRun: &later, NextWhy: "daily 02:00"}, {Device: "sw2", Protected: true, NextRun: &soon, NextWhy: "every 6h"}}
+	if got := fleetOf(devices...).Format(terminal.Layout{}, statusNow); got != "2 devices: 2 protected, 0 at risk; next backup in 3 hours: sw2\n" {
+		t.Error(got)
+	}
+	one := fleetOf(devices[:1]...)
+	one.Named = true
+	if got := one.Format(terminal.Layout{}, statusNow); !strings.HasSuffix(got, "\n  Next backup in 20 hours: daily 02:00\n") {
+		t.Error(got)
+	}
+}
+
 // TestStatusBeforeTheFirstBackup is short, however many devices there are.
 func TestStatusBeforeTheFirstBackup(t *testing.T) {
 	for _, n := range []int{3, 40} {

@@ -26,16 +26,10 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if n, err = l.servedVault(ctx); err != nil {
 		return nil, err
 	}
-	ctx, done := untilFailure(ctx, n)
-	defer done()
-	results := n.Backup(ctx, devices, r, events)
-	for i := range results {
-		results[i].Notes = append(n.FirstLogins(results[i].Device), results[i].Notes...)
-		if !r.DryRun {
-			l.logResult("backup", ofBackup(results[i]))
-		}
+	if u := l.jobs(); u != nil && !r.DryRun {
+		return l.backupByQueue(ctx, u, devices, r, events)
 	}
-	return results, nil
+	return l.backup(ctx, n, devices, r, events), nil
 }
 
 // CheckBackup refuses a request that contradicts itself or selects no device. A

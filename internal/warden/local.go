@@ -49,13 +49,14 @@ type Local struct {
 	watch   watchers
 	ending  chan struct{} // closed by Drain
 
-	mu      sync.Mutex
-	node    *node.Node // nil: not open
-	serving bool
-	closed  bool
-	drained bool
-	rules   *ruled            // nil: the rules are not served
-	trusted map[string]string // fingerprints of host keys that a person confirmed, by host
+	mu         sync.Mutex
+	node       *node.Node // nil: not open
+	serving    bool
+	closed     bool
+	drained    bool
+	rules      *ruled            // nil: the rules are not served
+	unattended *unattended       // nil: this process has no queue
+	trusted    map[string]string // fingerprints of host keys that a person confirmed, by host
 }
 
 // New returns a Local. It opens nothing.

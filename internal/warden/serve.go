@@ -75,6 +75,9 @@ func (l *Local) Reconfigure(c config.Config) (restart []string) {
 	if l.rules != nil {
 		l.node.Allow(l.rules.receiver)
 	}
+	if l.unattended != nil {
+		l.unattended.planner.Changed()
+	}
 	return restart
 }
 

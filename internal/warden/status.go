@@ -30,7 +30,16 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 	if len(states) == 0 && (s.Group != "" || s.Site != "") {
 		return api.Status{}, noneMatches(ctx, n, s)
 	}
-	return l.judge(states, time.Now()), nil
+	now := time.Now()
+	status := l.judge(states, now)
+	next, err := l.nextRuns(ctx, n, now)
+	for i := range status.Devices {
+		if run, ok := next[status.Devices[i].Device]; ok {
+			at := run.at.UTC()
+			status.Devices[i].NextRun, status.Devices[i].NextWhy = &at, run.why
+		}
+	}
+	return status, err
 }
 
 // judge puts those at risk first, then those whose last backup failed.

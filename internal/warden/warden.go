@@ -38,6 +38,12 @@ type Warden interface {
 	PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error)
 	ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error)
 
+	// Jobs are those of the queue: see them, end them, and let them be tried again.
+	Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error)
+	Job(ctx context.Context, id api.Named) (api.Job, error)
+	CancelJob(ctx context.Context, id api.Named) (api.Job, error)
+	RetryJob(ctx context.Context, id api.Named) (api.Job, error)
+
 	Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error)
 	// Snapshot returns a snapshot by its ID, or the newest one of a device.
 	Snapshot(ctx context.Context, name api.Named) (api.Snapshot, error)

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flashwarden/api"
+	"flashwarden/internal/terminal"
+	"flashwarden/internal/warden"
+)
+
+func jobsCommand(p *program) *cobra.Command {
+	list := jobsListCommand(p)
+	cmd := &cobra.Command{
+		Use:   "jobs",
+		Short: "list, show, cancel and retry the jobs of the service",
+		Args:  cobra.NoArgs,
+		RunE:  list.RunE,
+	}
+	cmd.Flags().AddFlagSet(list.Flags())
+	cmd.AddCommand(list, jobsShowCommand(p), jobsCancelCommand(p), jobsRetryCommand(p))
+	return cmd
+}
+
+func jobsListCommand(p *program) *cobra.Command {
+	var s api.JobSelect
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "list jobs, the newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return do(p, cmd, warden.Warden.Jobs, s, printJobs)
+		},
+	}
+	cmd.Flags().StringVar(&s.State, "state", "", "only jobs in this `STATE`: queued, running, retrying, done, failed, cancelled, interrupted")
+	cmd.Flags().StringVar(&s.Device, "device", "", "only jobs of the device `NAME`")
+	cmd.Flags().IntVar(&s.Limit, "limit", 100, "at most so many `JOBS`")
+	wideFlag(cmd, &p.output)
+	return cmd
+}
+
+func printJobs(o *output, page api.Jobs) error {
+	if len(page.Jobs) == 0 && !o.json {
+		o.tell("", "No jobs. Jobs are what the service does: run it with "+api.Do("serve").String())
+		return nil
+	}
+	if page.Next != "" {
+		o.tell("", "Older jobs are not shown; see more with "+api.Do("jobs").With("limit", "N").String())
+	}
+	return o.answer(page, terminal.Jobs(page.Jobs, time.Now()).Format, nil)
+}
+
+func jobsShowCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "show a job: its times, and why it failed",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return do(p, cmd, warden.Warden.Job, api.Named{Name: args[0]}, printJob)
+		},
+	}
+}
+
+func printJob(o *output, j api.Job) error {
+	return o.answer(j, func(l terminal.Layout) string { return terminal.FormatJob(j, time.Now(), l) }, nil)
+}
+
+func jobsCancelCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel ID",
+		Short: "end a job that waits or runs",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return do(p, cmd, warden.Warden.CancelJob, api.Named{Name: args[0]}, printChangedJob)
+		},
+	}
+}
+
+func jobsRetryCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "retry ID",
+		Short: "let a job that did not succeed be tried again now",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return do(p, cmd, warden.Warden.RetryJob, api.Named{Name: args[0]}, printChangedJob)
+		},
+	}
+}
+
+func printChangedJob(o *output, j api.Job) error {
+	text := "The job is " + j.State
+	if j.State == api.JobRunning {
+		text = "The job is being ended"
+	}
+	return o.done(j, func(l terminal.Layout) string {
+		return l.Prose("", text+"; see it with "+api.Do("jobs show", j.ID).String())
+	}, nil)
+}

@@ -1,0 +1,269 @@
+package warden
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
+	"flashwarden/internal/job"
+	"flashwarden/internal/node"
+)
+
+// BySchedule is who asks for the jobs of the schedule.
+const BySchedule = "schedule"
+
+// keptForPersons is how many of the jobs that may run at once the schedule leaves free.
+const keptForPersons = 2
+
+// betweenLogins is the time between two logins of one site and credential: a server for
+// passwords locks who comes too often.
+const betweenLogins = time.Second
+
+// unattended is the queue and the schedule of a service.
+type unattended struct {
+	queue   *job.Queue
+	planner *job.Planner
+	since   time.Time
+}
+
+// UseQueue lets backups from now on go through a queue, which RunQueue works on. It is
+// called once, before operations begin.
+func (l *Local) UseQueue(ctx context.Context) error {
+	n, err := l.served(ctx)
+	if err != nil {
+		return err
+	}
+	u := &unattended{since: time.Now()}
+	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: catalog.Worker{ID: n.WorkerID()}, Log: l.log(), Work: l.work,
+		Limits: func() job.Limits { return limits(l.config()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
+	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Kind: api.JobBackup, Log: l.log(), Job: scheduledJob,
+		Cadence: func(t catalog.Turn) job.Cadence { return cadence(l.config(), t) }})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unattended = u
+	return nil
+}
+
+// RunQueue works on the jobs of the queue until ctx ends. Then running jobs may go on until
+// limit ends.
+func (l *Local) RunQueue(ctx, limit context.Context, ready func()) error {
+	return l.jobs().queue.Run(ctx, limit, ready)
+}
+
+// RunSchedule gives devices their turns until ctx ends.
+func (l *Local) RunSchedule(ctx context.Context, ready func()) error {
+	return l.jobs().planner.Run(ctx, ready)
+}
+
+// jobs returns the queue and the schedule; nil: this process has none.
+func (l *Local) jobs() *unattended {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unattended
+}
+
+func limits(c config.Config) job.Limits {
+	return job.Limits{Jobs: c.Backup.Parallel, Kept: min(keptForPersons, c.Backup.Parallel/4), PerSite: c.Backup.ParallelPerSite, Login: betweenLogins}
+}
+
+func cadence(c config.Config, t catalog.Turn) job.Cadence {
+	s := c.Schedule
+	return job.Cadence{Schedule: s.Of(t.Device, t.Group, t.Site), Zone: s.Zone, Spread: s.Spread, Window: s.Window, Skip: s.Missed == config.Skip}
+}
+
+// scheduledJob is the work of a turn: a device that has not changed gets no new snapshot.
+func scheduledJob(t catalog.Turn) catalog.Job {
+	return backupJob(api.Device{Name: t.Device, Site: t.Site, Username: t.Username}, api.Backup{Look: true}, BySchedule, false)
+}
+
+// backupJob is the backup of one device.
+func backupJob(d api.Device, r api.Backup, by string, person bool) catalog.Job {
+	r.Select, r.All = api.Select{Names: []string{d.Name}}, false
+	request, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // it has only texts and numbers
+	}
+	return catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: d.Name, Site: d.Site, By: by}, Request: request, Person: person, Login: d.Site + " " + d.Username}
+}
+
+// backupByQueue backs devices up by jobs of a person, one for each, and waits for them. If
+// ctx ends, the jobs are cancelled.
+func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.Device, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
+	a, _ := ctx.Value(actorKey{}).(Actor)
+	var jobs []catalog.Job
+	for _, d := range devices {
+		jobs = append(jobs, backupJob(d, r, a.Name, true))
+		if events != nil {
+			events(api.Event{Time: time.Now(), Device: d.Name, Step: api.StepQueued})
+		}
+	}
+	added, err := u.queue.Add(ctx, jobs...)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, j := range added {
+		ids = append(ids, j.ID)
+	}
+	stopCancelling := context.AfterFunc(ctx, func() { l.cancelJobs(context.WithoutCancel(ctx), u, ids) })
+	defer stopCancelling()
+	ended, err := u.queue.Await(context.WithoutCancel(ctx), ids, events)
+	if errors.Is(err, job.ErrStopped) {
+		return nil, cause.New(cause.Cancelled, "the service ends: the backups go on when it has started again", api.Say("see their results with ").Do("jobs"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var results []api.BackupResult
+	for _, j := range ended {
+		results = append(results, resultOf(ctx, j))
+	}
+	return results, nil
+}
+
+func (l *Local) cancelJobs(ctx context.Context, u *unattended, ids []string) {
+	for _, id := range ids {
+		if _, err := u.queue.Cancel(ctx, id); err != nil && !errors.Is(err, catalog.ErrJobState) {
+			l.log().Error("a job could not be cancelled", "job", id, "err", err)
+		}
+	}
+}
+
+// backupResults is the result of a job, as `backup --json` prints it.
+type backupResults struct {
+	Results []api.BackupResult `json:"results"`
+}
+
+// resultOf returns the result of a backup's job that has ended.
+func resultOf(ctx context.Context, j catalog.Job) api.BackupResult {
+	var all backupResults
+	if err := json.Unmarshal(j.Result, &all); err == nil && len(all.Results) == 1 {
+		return all.Results[0]
+	}
+	res := api.BackupResult{Device: j.Device, Status: api.StatusFailed, Cause: j.Cause, Message: j.Message, Hint: j.Hint, Started: j.Created.Truncate(time.Second), Files: []api.File{}}
+	if res.Cause == "" { // it was cancelled before it began
+		err := cause.Ended(ctx)
+		res.NotTried, res.Cause, res.Message, res.Hint = true, err.Cause, "not tried: "+cause.Text(err), cause.Hint(err)
+	}
+	return res
+}
+
+// work does one job of the queue.
+func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
+	ctx = As(ctx, Admin(j.By, "queue"))
+	var err error
+	switch j.Kind {
+	case api.JobBackup:
+		var res api.BackupResult
+		if res, err = l.backupOne(ctx, j, events); err == nil {
+			return backupOutcome(res)
+		}
+	default:
+		err = fmt.Errorf("this version knows no jobs of the kind %q", j.Kind)
+	}
+	p := AsProblem(err)
+	return job.Outcome{Failed: true, Cause: p.Cause, Message: p.Detail, Hint: p.Fix.String()}
+}
+
+// backupOne backs up the device of a job.
+func (l *Local) backupOne(ctx context.Context, j catalog.Job, events func(api.Event)) (api.BackupResult, error) {
+	var r api.Backup
+	if err := json.Unmarshal(j.Request, &r); err != nil {
+		return api.BackupResult{}, fmt.Errorf("read the request of a job: %w", err)
+	}
+	n, err := l.servedVault(ctx)
+	if err != nil {
+		return api.BackupResult{}, err
+	}
+	devices, err := chosen(ctx, n, r.Select)
+	if err != nil {
+		return api.BackupResult{}, err
+	}
+	return l.backup(ctx, n, devices, r, events)[0], nil
+}
+
+func backupOutcome(r api.BackupResult) job.Outcome {
+	out := job.Outcome{Failed: !r.Succeeded(), Cause: r.Cause, Message: r.Message, Hint: r.Hint}
+	result, err := json.Marshal(backupResults{[]api.BackupResult{r}})
+	if err != nil {
+		return job.Outcome{Failed: true, Cause: cause.Internal, Message: err.Error()}
+	}
+	out.Result = result
+	return out
+}
+
+// backup backs devices up in this process.
+func (l *Local) backup(ctx context.Context, n *node.Node, devices []api.Device, r api.Backup, events func(api.Event)) []api.BackupResult {
+	ctx, done := untilFailure(ctx, n)
+	defer done()
+	results := n.Backup(ctx, devices, r, events)
+	for i := range results {
+		results[i].Notes = append(n.FirstLogins(results[i].Device), results[i].Notes...)
+		if !r.DryRun {
+			l.logResult("backup", ofBackup(results[i]))
+		}
+	}
+	return results
+}
+
+// nextRun is the next backup of a device, and why it is then.
+type nextRun struct {
+	at  time.Time
+	why string
+}
+
+// nextRuns returns the next backup of each device; nil: this process has no schedule.
+func (l *Local) nextRuns(ctx context.Context, n *node.Node, now time.Time) (map[string]nextRun, error) {
+	u := l.jobs()
+	if u == nil {
+		return nil, nil
+	}
+	turns, err := n.Catalog.Turns(ctx, api.JobBackup)
+	if err != nil {
+		return nil, err
+	}
+	next := make(map[string]nextRun, len(turns))
+	for _, t := range turns {
+		c := cadence(l.config(), t)
+		if p, ok := c.Next(t, u.since, now); ok {
+			next[t.Device] = nextRun{p.Due, why(c, p)}
+		}
+	}
+	return next, l.addWaiting(ctx, n, next)
+}
+
+// why says why the next turn is when it is.
+func why(c job.Cadence, p job.Planned) string {
+	switch {
+	case p.Rest:
+		return c.Schedule.String() + ", less often because it has failed for long"
+	case c.Window.String() != "":
+		return c.Schedule.String() + ", within " + c.Window.String()
+	}
+	return c.Schedule.String()
+}
+
+// addWaiting puts the backups that wait in the place of later turns.
+func (l *Local) addWaiting(ctx context.Context, n *node.Node, next map[string]nextRun) error {
+	for state, why := range map[string]string{api.JobQueued: "it waits for its turn", api.JobRetrying: "it failed and is tried again"} {
+		page, err := n.Catalog.Jobs(ctx, api.JobSelect{State: state, Limit: manyJobs})
+		if err != nil {
+			return err
+		}
+		for _, j := range page.Jobs {
+			if was, ok := next[j.Device]; j.Kind == api.JobBackup && (!ok || j.Due.Before(was.at)) {
+				next[j.Device] = nextRun{j.Due, why}
+			}
+		}
+	}
+	return nil
+}
+
+// manyJobs is more than a fleet has.
+const manyJobs = 100_000
