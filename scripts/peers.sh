@@ -20,6 +20,7 @@ need ip iproute2
 need nft nftables
 need iptables-nft-save iptables
 need ufw ufw
+need systemd-analyze systemd
 # The whole package would start a server on port 69.
 if ! command -v in.tftpd >/dev/null 2>&1; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

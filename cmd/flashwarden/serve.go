@@ -16,7 +16,7 @@ func serveCommand(p *program) *cobra.Command {
 	var drain time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "run as a service: backups by schedule, TFTP server, socket for the commands",
+		Short: "run as a service: backups by schedule, and the other commands",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service, p.doing = true, cmd.CommandPath()
 			defer p.queueLog()()

@@ -62,7 +62,7 @@ func newWire(t *testing.T, block int) *wire {
 	must(t, err)
 	ready := make(chan struct{})
 	server := tftp.Server{Handler: w.Spool, Observe: w.Spool.Observe, Listen: w.network.Listen, IdleTimeout: time.Minute,
-		Ports: tftp.PortRange{First: 1056, Last: 1059}, Ready: func() { close(ready) }}
+		Expected: true, Ports: tftp.PortRange{First: 1056, Last: 1059}, Ready: func() { close(ready) }}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ctx, conn) }()

@@ -11,7 +11,8 @@ import (
 func TestReload(t *testing.T) {
 	now, next := Default(), Default()
 	values := map[string]string{"tftp.listen": ":6969", "tftp.port-range": "2000:2003", "tftp.advertise": "192.0.2.1", "tftp.max-block-size": "512",
-		"backup.files": "all", "backup.stall-timeout": "90s", "ssh.unknown-hosts": "refuse"}
+		"backup.files": "all", "backup.stall-timeout": "90s", "ssh.unknown-hosts": "refuse",
+		"schedule.backup": "every 3h", "schedule.time-zone": "UTC", "schedule.spread": "3h", "schedule.window": "22:00-06:00", "schedule.missed": "skip"}
 	for _, s := range settings() {
 		value, ok := values[s.name()]
 		if !ok {

@@ -42,8 +42,8 @@ func (c Cadence) Next(t catalog.Turn, since, now time.Time) (p Planned, ok bool)
 		return Planned{}, false
 	}
 	late := c.spread(t.Device, slot)
-	if newest := c.newest(now.Add(-late)); newest.After(slot) {
-		slot = newest
+	if past := now.Add(-late); slot.Before(past) { // others may have passed since
+		slot = c.newest(slot, past)
 	}
 	p = Planned{Slot: slot, Due: c.Window.Next(slot.Add(late), c.Zone)}
 	if rested := t.Tried.Add(Rest(t.Failing, t.Tried)); !t.Tried.IsZero() && rested.After(p.Due) {
@@ -61,17 +61,17 @@ func (c Cadence) spread(device string, slot time.Time) time.Duration {
 	return schedule.Spread(device, limit)
 }
 
-// newest returns the last slot up to a time; zero: there is none in the last year.
-func (c Cadence) newest(now time.Time) (slot time.Time) {
+// newest returns the last slot up to a time; first is one before that.
+func (c Cadence) newest(first, until time.Time) (slot time.Time) {
 	for _, back := range []time.Duration{time.Minute, time.Hour, daily, 8 * daily, 32 * daily, 370 * daily} {
-		for next := c.Schedule.Next(now.Add(-back), c.Zone); !next.IsZero() && !next.After(now); next = c.Schedule.Next(next, c.Zone) {
+		for next := c.Schedule.Next(until.Add(-back), c.Zone); !next.IsZero() && !next.After(until); next = c.Schedule.Next(next, c.Zone) {
 			slot = next
 		}
 		if !slot.IsZero() {
-			break
+			return slot
 		}
 	}
-	return slot
+	return first
 }
 
 // Planner gives devices their turns.

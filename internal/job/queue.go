@@ -109,6 +109,9 @@ func (q *Queue) Wake() {
 	}
 }
 
+// pause is the least time between two decisions.
+const pause = 200 * time.Millisecond
+
 // dispatchUntil starts jobs until ctx ends.
 func (q *Queue) dispatchUntil(ctx context.Context, r *river.Client[*sql.Tx]) {
 	timer := time.NewTimer(0)
@@ -120,7 +123,14 @@ func (q *Queue) dispatchUntil(ctx context.Context, r *river.Client[*sql.Tx]) {
 		case <-q.wake:
 		case <-timer.C:
 		}
-		timer.Reset(q.dispatch(ctx, r))
+		next := q.dispatch(ctx, r)
+		rest := time.After(min(pause, q.Poll)) // many jobs end at once in a large fleet
+		select {
+		case <-ctx.Done():
+			return
+		case <-rest:
+		}
+		timer.Reset(next)
 	}
 }
 

@@ -14,7 +14,10 @@ import (
 
 // firstOf is how many waiting jobs of each Login a board shows. Two logins of one site
 // and credential do not begin at the same moment, so more are not needed.
-const firstOf = 4
+const firstOf = 2
+
+// allOf is how many waiting jobs without a login a board shows.
+const allOf = 100
 
 // StartJobs starts the jobs that decide chooses.
 func (c *Catalog) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Duration, decide func(catalog.Board) []string) (started []catalog.Started, err error) {
@@ -96,31 +99,51 @@ func readBoard(ctx context.Context, on *statements, now time.Time) (b catalog.Bo
 	if b.Running, err = jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE state = 'running'`); err != nil {
 		return b, err
 	}
-	logins, err := on.texts(ctx, `WITH RECURSIVE next(login) AS (
-		SELECT min(login) FROM job WHERE `+waiting+`
-		UNION ALL SELECT (SELECT min(login) FROM job WHERE `+waiting+` AND job.login > next.login) FROM next WHERE next.login IS NOT NULL)
-		SELECT login FROM next WHERE login IS NOT NULL`)
+	logins, err := waitingLogins(ctx, on)
 	if err != nil {
 		return b, err
 	}
-	for _, login := range logins {
+	for login, at := range logins {
+		most := firstOf
+		if login == "" {
+			most = allOf
+		}
 		jobs, err := jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE login = ? AND `+waiting+`
 			AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.state = 'running' AND other.device = job.device AND job.device <> '')
-			ORDER BY person DESC, due, id LIMIT ?`, login, firstOf)
+			ORDER BY person DESC, due, id LIMIT ?`, login, most)
 		if err != nil {
 			return b, err
 		}
-		b.Waiting = append(b.Waiting, jobs...)
-		if login == "" || len(jobs) == 0 {
-			continue
-		}
-		var at sql.NullInt64
-		if err := on.scan(ctx, &at, `SELECT at FROM login WHERE login = ?`, login); err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return b, err
-		}
-		b.Logins[login] = instant(at)
+		b.Waiting, b.Logins[login] = append(b.Waiting, jobs...), at
 	}
 	return b, nil
+}
+
+// waitingLogins returns each login for which jobs wait, with the time of its newest start; the
+// zero time: it never had one. It steps through the index, from one login to the next.
+func waitingLogins(ctx context.Context, on *statements) (map[string]time.Time, error) {
+	ready, err := on.prepared(ctx, `WITH RECURSIVE next(login) AS (
+		SELECT min(login) FROM job WHERE `+waiting+`
+		UNION ALL SELECT (SELECT min(login) FROM job WHERE `+waiting+` AND job.login > next.login) FROM next WHERE next.login IS NOT NULL)
+		SELECT next.login, login.at FROM next LEFT JOIN login ON login.login = next.login WHERE next.login IS NOT NULL`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := ready.QueryContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	logins := make(map[string]time.Time)
+	for rows.Next() {
+		var login string
+		var at sql.NullInt64
+		if err := rows.Scan(&login, &at); err != nil {
+			return nil, err
+		}
+		logins[login] = instant(at)
+	}
+	return logins, rows.Err()
 }
 
 func jobsWhere(ctx context.Context, on *statements, text string, args ...any) ([]catalog.Job, error) {
