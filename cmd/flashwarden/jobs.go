@@ -30,7 +30,7 @@ func jobsListCommand(p *program) *cobra.Command {
 		Short: "list jobs, the newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return do(p, cmd, warden.Warden.Jobs, s, printJobs)
+			return do(p, cmd, warden.Warden.Jobs, s, func(o *output, page api.Jobs) error { return printJobs(o, s, page) })
 		},
 	}
 	cmd.Flags().StringVar(&s.State, "state", "", "only jobs in this `STATE`: queued, running, retrying, done, failed, cancelled, interrupted")
@@ -40,8 +40,13 @@ func jobsListCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-func printJobs(o *output, page api.Jobs) error {
-	if len(page.Jobs) == 0 && !o.json {
+func printJobs(o *output, s api.JobSelect, page api.Jobs) error {
+	switch {
+	case o.json || len(page.Jobs) > 0:
+	case s.State != "" || s.Device != "":
+		o.tell("", "No job matches; see all with "+api.Do("jobs").String())
+		return nil
+	default:
 		o.tell("", "No jobs. Jobs are what the service does: run it with "+api.Do("serve").String())
 		return nil
 	}

@@ -30,7 +30,7 @@ type Job struct {
 // Board shows the jobs that may concern a decision about the next ones.
 type Board struct {
 	Now     time.Time // by the clock of the catalog
-	Waiting []Job     // of each Login the first ones; none whose device has a running job
+	Waiting []Job     // of each Login the first ones; none whose lease somebody has
 	Running []Job
 	Logins  map[string]time.Time // the newest login of each Login of Waiting
 }

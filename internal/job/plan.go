@@ -30,25 +30,29 @@ type Planned struct {
 // if the device never gets one. If several slots have passed, their last one counts. A
 // slot in the future does not: then the clock was wrong.
 func (c Cadence) Next(t catalog.Turn, since, now time.Time) (p Planned, ok bool) {
-	after := t.Slot
-	if after.IsZero() || c.Skip && after.Before(since) {
-		after = since
+	after, missed := t.Slot, c.Skip
+	if after.IsZero() {
+		after, missed = since.Add(-c.Spread-1), true
 	}
 	if after.After(now) {
-		after = now
+		after = now.Add(-c.Spread - 1)
 	}
 	slot := c.Schedule.Next(after, c.Zone)
 	if slot.IsZero() {
 		return Planned{}, false
 	}
 	late := c.spread(t.Device, slot)
+	if start := since.Add(-late); missed && slot.Before(start) {
+		slot = c.Schedule.Next(start.Add(-1), c.Zone)
+	}
 	if past := now.Add(-late); slot.Before(past) { // others may have passed since
 		slot = c.newest(slot, past)
 	}
-	p = Planned{Slot: slot, Due: c.Window.Next(slot.Add(late), c.Zone)}
-	if rested := t.Tried.Add(Rest(t.Failing, t.Tried)); !t.Tried.IsZero() && rested.After(p.Due) {
+	p = Planned{Slot: slot, Due: slot.Add(late)}
+	if rested := t.Tried.Add(Rest(t.Failing, t.Tried)); !t.Tried.After(now) && rested.After(p.Due) {
 		p.Due, p.Rest = rested, true
 	}
+	p.Due = c.Window.Next(p.Due, c.Zone)
 	return p, true
 }
 
@@ -63,7 +67,7 @@ func (c Cadence) spread(device string, slot time.Time) time.Duration {
 
 // newest returns the last slot up to a time; first is one before that.
 func (c Cadence) newest(first, until time.Time) (slot time.Time) {
-	for _, back := range []time.Duration{time.Minute, time.Hour, daily, 8 * daily, 32 * daily, 370 * daily} {
+	for _, back := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, daily, 8 * daily, 32 * daily, 370 * daily} {
 		for next := c.Schedule.Next(until.Add(-back), c.Zone); !next.IsZero() && !next.After(until); next = c.Schedule.Next(next, c.Zone) {
 			slot = next
 		}
@@ -111,7 +115,8 @@ func (p *Planner) Run(ctx context.Context, ready func()) error {
 		turns, err := p.Queue.Store.Turns(ctx, p.Kind)
 		if err == nil {
 			err = p.follow(ctx, turns, since)
-		} else {
+		}
+		if err != nil {
 			p.wait(ctx, horizon/12)
 		}
 		if err != nil && !failed && ctx.Err() == nil {
@@ -142,6 +147,10 @@ func (p *Planner) follow(ctx context.Context, turns []catalog.Turn, since time.T
 		}
 	}
 	for {
+		var err error
+		if next, err = p.add(ctx, next, since, end); err != nil {
+			return err
+		}
 		slices.SortFunc(next, func(a, b turn) int { return a.next.Due.Compare(b.next.Due) })
 		until := end
 		if len(next) > 0 {
@@ -149,10 +158,6 @@ func (p *Planner) follow(ctx context.Context, turns []catalog.Turn, since time.T
 		}
 		if p.wait(ctx, time.Until(until)) || !time.Now().Before(end) {
 			return nil
-		}
-		var err error
-		if next, err = p.add(ctx, next, since, end); err != nil {
-			return err
 		}
 	}
 }
@@ -174,6 +179,9 @@ func (p *Planner) add(ctx context.Context, next []turn, since, end time.Time) ([
 		if planned, ok := p.Cadence(t.of).Next(t.of, since, now); ok && planned.Due.Before(end) {
 			later = append(later, turn{t.of, planned})
 		}
+	}
+	if len(jobs) == 0 {
+		return later, nil
 	}
 	_, err := p.Queue.Add(ctx, jobs...)
 	return later, err

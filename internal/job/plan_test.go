@@ -60,7 +60,11 @@ func TestNext(t *testing.T) {
 		"fails for three hours": {schedule: "every 10m", slot: "11-20 12:00", failing: "11-20 09:00", tried: "11-20 12:00", since: "11-01 00:00", now: "11-20 12:01",
 			wantSlot: "11-20 12:10", wantDue: "11-20 15:00", rest: true},
 		"fails for a week": {schedule: "every 10m", slot: "11-20 12:00", failing: "11-13 09:00", tried: "11-20 12:00", since: "11-01 00:00", now: "11-20 12:01",
-			wantSlot: "11-20 12:10", wantDue: "11-21 12:00", rest: true},
+			wantSlot: "11-20 12:10", wantDue: "11-21 00:00", rest: true},
+		"tried in the future": {schedule: "daily 02:00", slot: "11-20 02:00", failing: "11-20 01:00", tried: "12-30 12:00", since: "11-01 00:00", now: "11-20 12:01",
+			wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
+		"rests into the day": {schedule: "daily 02:00", window: "22:00-06:00", slot: "11-20 02:00", failing: "11-19 02:00", tried: "11-20 20:00", since: "11-01 00:00", now: "11-20 21:00",
+			wantSlot: "11-21 02:00", wantDue: "11-21 22:00", rest: true},
 		"fails, but is due later": {schedule: "daily 02:00", slot: "11-20 02:00", failing: "11-20 01:00", tried: "11-20 02:00", since: "11-01 00:00", now: "11-20 12:01",
 			wantSlot: "11-21 02:00", wantDue: "11-21 02:00"},
 	} {
@@ -72,6 +76,63 @@ func TestNext(t *testing.T) {
 				t.Errorf("%+v, %v", p, ok)
 			}
 		})
+	}
+}
+
+// TestTurnsAfterAWrongClock finds a slot of years ahead, with the spread of the default.
+func TestTurnsAfterAWrongClock(t *testing.T) {
+	for i := range 5 {
+		c := cadence(t, "daily 02:00", "", 2*time.Hour)
+		device := catalog.Turn{Device: fmt.Sprint("sw", i), Slot: now.AddDate(10, 0, 0)}
+		turns, since := 0, now
+		for at := now; at.Before(now.AddDate(0, 0, 10)); at = at.Add(time.Minute) {
+			if p, ok := c.Next(device, since, at); ok && !p.Due.After(at) {
+				device.Slot = p.Slot
+				turns++
+			}
+		}
+		if turns < 10 || turns > 11 {
+			t.Errorf("%d turns in ten days", turns)
+		}
+	}
+}
+
+// TestSkipAfterARestartEachNight restarts the service between the slot and its moments.
+func TestSkipAfterARestartEachNight(t *testing.T) {
+	for i := range 5 {
+		c := cadence(t, "daily 02:00", "", 2*time.Hour)
+		c.Skip = true
+		device := catalog.Turn{Device: fmt.Sprint("sw", i)}
+		turns, since := 0, now
+		for at := now; at.Before(now.AddDate(0, 0, 10)); at = at.Add(time.Minute) {
+			if p, ok := c.Next(device, since, at); ok && !p.Due.After(at) {
+				device.Slot = p.Slot
+				turns++
+			}
+			if at.Hour() == 2 && at.Minute() == 10 {
+				since = at
+			}
+		}
+		if turns < 10 || turns > 11 {
+			t.Errorf("%s: %d turns in ten days", device.Device, turns)
+		}
+	}
+}
+
+// TestDenseSchedules plans a fleet with schedules of many slots, within moments.
+func TestDenseSchedules(t *testing.T) {
+	for _, text := range []string{"* * * * *", "*/5 0-6 * * *", "* 0-6 * * *", "* * 1 * *"} {
+		c := cadence(t, text, "", 0)
+		at := now.Add(10 * time.Hour)
+		begun := time.Now()
+		for i := range 100 {
+			if _, ok := c.Next(catalog.Turn{Device: fmt.Sprint("sw", i), Slot: now.AddDate(0, 0, -40)}, now, at); !ok {
+				t.Errorf("%s: no turn", text)
+			}
+		}
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("%s: 100 devices took %v", text, took)
+		}
 	}
 }
 
@@ -123,11 +184,14 @@ type turns struct {
 	slots  map[string]time.Time
 	added  []catalog.Job
 	broken error
+	full   error // of AddJobs
+	rounds int
 }
 
 func (s *turns) Turns(context.Context, string) (list []catalog.Turn, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.rounds++
 	for device, slot := range s.slots {
 		list = append(list, catalog.Turn{Device: device, Slot: slot})
 	}
@@ -137,6 +201,9 @@ func (s *turns) Turns(context.Context, string) (list []catalog.Turn, err error) 
 func (s *turns) AddJobs(_ context.Context, jobs ...catalog.Job) ([]catalog.Job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.full != nil {
+		return nil, s.full
+	}
 	for _, j := range jobs {
 		s.slots[j.Device] = j.Slot
 		j.Created = time.Now()
@@ -173,7 +240,7 @@ func TestPlanner(t *testing.T) {
 		}
 		s.added, s.broken = nil, errors.New("the database is gone")
 		s.mu.Unlock()
-		if count["sw1"] != 4 || count["sw2"] < 8999 || count["sw2"] > 9001 || late > 0 {
+		if count["sw1"] != 5 || count["sw2"] < 8999 || count["sw2"] > 9001 || late > 0 {
 			t.Errorf("%v jobs, at most %v late", count, late)
 		}
 		time.Sleep(time.Hour)
@@ -189,6 +256,29 @@ func TestPlanner(t *testing.T) {
 		if gone := log.with("the database is gone"); len(gone) != 1 {
 			t.Errorf("log:\n%s", strings.Join(gone, ""))
 		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPlannerCannotAdd fills the disk: the planner does not turn in circles.
+func TestPlannerCannotAdd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &turns{slots: map[string]time.Time{"sw1": {}}, full: errors.New("disk full")}
+		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Log: slog.New(slog.DiscardHandler),
+			Cadence: func(catalog.Turn) job.Cadence { return cadence(t, "every 10s", "", 0) },
+			Job:     func(catalog.Turn) (j catalog.Job) { return j }})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx, func() {}) }()
+		time.Sleep(10 * time.Minute)
+		s.mu.Lock()
+		if s.rounds > 200 {
+			t.Errorf("%d rounds in ten minutes", s.rounds)
+		}
+		s.mu.Unlock()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -65,6 +65,16 @@ func New(o Options) *Queue {
 // ErrStopped is the error of Await when the queue has ended before the jobs.
 var ErrStopped = errors.New("the service has ended")
 
+// Ended reports whether Run has ended.
+func (q *Queue) Ended() bool {
+	select {
+	case <-q.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // errCancelled is why the context of a job ends that somebody cancelled.
 var errCancelled = errors.New("the job was cancelled")
 
@@ -98,7 +108,8 @@ func (q *Queue) Run(ctx, limit context.Context, ready func()) error {
 	}
 	stopRenewing()
 	renewer.Wait()
-	return errors.Join(err, closeRiver())
+	// Jobs that River was given and never began wait again.
+	return errors.Join(err, q.Store.FreeWorker(background, q.Worker), closeRiver())
 }
 
 // Wake lets the queue look for jobs now.
@@ -152,10 +163,37 @@ func (q *Queue) dispatch(ctx context.Context, r *river.Client[*sql.Tx]) time.Dur
 		return ids
 	})
 	if err == nil {
-		err = hand(ctx, r, started)
+		if err = hand(ctx, r, started); err != nil {
+			q.putBack(ctx, started)
+		}
 	}
 	q.report(ctx, err)
 	return next
+}
+
+// putBack lets jobs wait again that River did not take.
+func (q *Queue) putBack(ctx context.Context, started []catalog.Started) {
+	for _, s := range started {
+		if err := q.Store.EndJob(context.WithoutCancel(ctx), s.Lease, catalog.JobEnd{State: api.JobQueued}); err != nil {
+			q.Log.Error("a job waits until its lease ends", "job", s.Job.ID, "err", err)
+		}
+	}
+}
+
+// Hold takes a device for work that is no job, such as a restore, until release is called. The
+// context of that work needs the lease. ok is false if a job or other work has the device.
+func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, release func(), ok bool, err error) {
+	l, ok, err := q.Store.TakeLease(ctx, q.Worker, device, q.Lease)
+	if err != nil || !ok {
+		return ctx, func() {}, false, err
+	}
+	q.begin(l, func(error) {}) // it is renewed, and never ended half-way
+	return catalog.UnderLease(ctx, l), func() {
+		if err := q.Store.FreeLeases(context.WithoutCancel(ctx), l); err != nil {
+			q.Log.Error("a device stays taken until its lease ends", "device", device, "err", err)
+		}
+		q.finished(l)
+	}, true, nil
 }
 
 // report logs a fault of the store once, and its end.
@@ -182,7 +220,7 @@ func (q *Queue) report(ctx context.Context, err error) {
 func waiting(b catalog.Board) []Waiting {
 	var list []Waiting
 	for _, j := range b.Waiting {
-		list = append(list, Waiting{ID: j.ID, Device: j.Device, Site: j.Site, Login: j.Login, Person: j.Person, Due: j.Due})
+		list = append(list, Waiting{ID: j.ID, Device: j.Device, Site: j.Site, Login: j.Login, Person: j.Person, Added: j.Created, Due: j.Due})
 	}
 	return list
 }

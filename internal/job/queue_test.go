@@ -283,6 +283,64 @@ func testCancelByAnotherProcess(t *testing.T, open func(testing.TB) job.Store) {
 	}
 }
 
+// cancelled cancels each job when its worker first renews the lease: just after it was
+// handed over.
+type cancelledStore struct{ job.Store }
+
+func (s cancelledStore) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Duration, leases ...catalog.Lease) (lost, cancelled []catalog.Lease, err error) {
+	for _, l := range leases {
+		if _, err := s.CancelJob(ctx, l.Job); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s.Store.RenewLeases(ctx, w, lasts, leases...)
+}
+
+// TestCancelBeforeItBegins leaves neither the job nor its device taken.
+func TestCancelBeforeItBegins(t *testing.T) {
+	s := onSQLite(t)(t)
+	q := queue(cancelledStore{s}, "a", func(context.Context, catalog.Job, func(api.Event)) job.Outcome {
+		t.Error("it was worked on")
+		return job.Outcome{}
+	})
+	run(t, q)
+	if j := await(t, q, add(t, q, backup("sw1"))...)[0]; j.State != api.JobCancelled {
+		t.Errorf("job %+v", j)
+	}
+	if _, ok, err := s.TakeLease(t.Context(), catalog.Worker{ID: "b"}, "sw1", time.Minute); !ok || err != nil {
+		t.Errorf("its device is still taken: %v", err)
+	}
+}
+
+// TestHold takes a device for other work: no job runs on it, and others on the same site do.
+func TestHold(t *testing.T) {
+	s := onSQLite(t)(t)
+	q := queue(s, "a", func(context.Context, catalog.Job, func(api.Event)) job.Outcome { return job.Outcome{} })
+	run(t, q)
+	ctx, release, ok, err := q.Hold(t.Context(), "sw1")
+	if l, under := catalog.LeaseOf(ctx); !ok || err != nil || !under || l.Name != "sw1" {
+		t.Fatalf("ok %v, error %v, lease %+v", ok, err, l)
+	}
+	if _, _, again, err := q.Hold(t.Context(), "sw1"); again || err != nil {
+		t.Errorf("taken twice: error %v", err)
+	}
+	var jobs []catalog.Job
+	for _, device := range []string{"sw1", "sw2", "sw3"} {
+		j := backup(device)
+		j.Login = "hq backup"
+		jobs = append(jobs, j)
+	}
+	ids := add(t, q, jobs...)
+	await(t, q, ids[1:]...)
+	if j, err := s.Job(t.Context(), ids[0]); err != nil || j.State != api.JobQueued {
+		t.Errorf("job %+v, error %v", j, err)
+	}
+	release()
+	if j := await(t, q, ids[0])[0]; j.State != api.JobDone {
+		t.Errorf("job %+v", j)
+	}
+}
+
 // TestStop ends the service during a job: it waits again, and the next service does it.
 func TestStop(t *testing.T) { eachEngine(t, testStop) }
 

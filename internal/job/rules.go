@@ -20,6 +20,7 @@ type Waiting struct {
 	Link   string    // the thin line that its transfers cross; empty: none
 	Login  string    // whose logins are counted together: site and credential
 	Person bool      // a person waits for it
+	Added  time.Time // if that is in the future, the clock was wrong, and Due does not count
 	Due    time.Time // not before this time
 }
 
@@ -33,9 +34,11 @@ type Running struct {
 type Limits struct {
 	Jobs    int           // in all
 	Kept    int           // of Jobs, for jobs of persons only
-	PerSite int           // a site
+	PerSite int           // a site; the schedule leaves one free
 	PerLink int           // a link
 	Login   time.Duration // between two logins of one site and credential
+
+	Schedule time.Time // jobs of the schedule do not start before this time; zero: they may
 }
 
 // Startable returns the jobs that may start now, in their order: those of persons
@@ -83,6 +86,12 @@ func inTurn(waiting []Waiting) []Waiting {
 // dated in the future does not count: then the clock was wrong.
 func earliest(w Waiting, login time.Time, l Limits, now time.Time) time.Time {
 	at := w.Due
+	if w.Added.After(now) {
+		at = now
+	}
+	if !w.Person && l.Schedule.After(at) {
+		at = l.Schedule
+	}
 	if w.Login == "" || login.IsZero() || login.After(now) {
 		return at
 	}
@@ -97,10 +106,11 @@ type load struct {
 	all, schedule int
 	devices       map[string]bool
 	sites, links  map[string]int
+	scheduled     map[string]int // of sites, for the schedule
 }
 
 func count(running []Running) *load {
-	l := &load{devices: make(map[string]bool), sites: make(map[string]int), links: make(map[string]int)}
+	l := &load{devices: make(map[string]bool), sites: make(map[string]int), links: make(map[string]int), scheduled: make(map[string]int)}
 	for _, r := range running {
 		l.add(r)
 	}
@@ -111,6 +121,7 @@ func (l *load) add(r Running) {
 	l.all++
 	if !r.Person {
 		l.schedule++
+		l.scheduled[r.Site]++
 	}
 	if r.Device != "" {
 		l.devices[r.Device] = true
@@ -129,6 +140,8 @@ func (l *load) permits(w Waiting, limits Limits) bool {
 	case limits.Jobs > 0 && !w.Person && l.schedule >= max(1, limits.Jobs-limits.Kept):
 		return false
 	case w.Site != "" && limits.PerSite > 0 && l.sites[w.Site] >= limits.PerSite:
+		return false
+	case w.Site != "" && limits.PerSite > 0 && !w.Person && l.scheduled[w.Site] >= max(1, limits.PerSite-1):
 		return false
 	case w.Link != "" && limits.PerLink > 0 && l.links[w.Link] >= limits.PerLink:
 		return false
@@ -156,7 +169,7 @@ const (
 // three each time, and by up to a quarter more, which depends on the device: a site
 // that was cut off does not return all at once.
 func Retry(c api.Cause, tries int, device string) (wait time.Duration, again bool) {
-	if slices.Contains(lasting, c) || tries >= maxTries {
+	if c == "" || slices.Contains(lasting, c) || tries >= maxTries {
 		return 0, false
 	}
 	wait = first
@@ -177,11 +190,11 @@ func share(name string) float64 {
 }
 
 // Rest returns how long the schedule leaves a device alone after its last try, if it
-// has failed since a time: as long as it has failed so far, at most a day. So a
-// device that is gone costs little, and is tried at least daily.
+// has failed since a time: as long as it has failed so far, at most half a day. So a
+// device that is gone costs little, and a daily schedule stays a daily one.
 func Rest(failing, tried time.Time) time.Duration {
 	if failing.IsZero() || !tried.After(failing) {
 		return 0
 	}
-	return min(tried.Sub(failing), daily)
+	return min(tried.Sub(failing), daily/2)
 }

@@ -39,6 +39,11 @@ func TestStartable(t *testing.T) {
 			running: []job.Running{{Device: "y"}}, want: []string{"b"}},
 		"jobs without a device": {waiting: []job.Waiting{{ID: "check", Due: due}, {ID: "mirror", Due: due}}, want: []string{"check", "mirror"}},
 		"not yet due":           {waiting: []job.Waiting{{ID: "a", Device: "a", Due: now.Add(time.Minute)}, {ID: "b", Device: "b", Due: now.Add(time.Hour)}}, want: []string{}, again: time.Minute},
+		"a slot of the site is kept for persons": {waiting: []job.Waiting{{ID: "a", Device: "a", Site: "s", Due: due}, {ID: "b", Device: "b", Site: "s", Due: now, Person: true}},
+			running: []job.Running{{Device: "x", Site: "s"}, {Device: "y", Site: "s"}}, limits: job.Limits{PerSite: 3}, want: []string{"b"}},
+		"the schedule outside its window": {waiting: []job.Waiting{{ID: "a", Device: "a", Due: due}, {ID: "b", Device: "b", Due: due, Person: true}},
+			limits: job.Limits{Schedule: now.Add(time.Hour)}, want: []string{"b"}, again: time.Hour},
+		"added by a clock that was ahead": {waiting: []job.Waiting{{ID: "a", Device: "a", Added: now.Add(time.Hour), Due: now.Add(time.Hour)}}, want: []string{"a"}},
 		"a slot is kept for persons": {waiting: []job.Waiting{{ID: "a", Device: "a", Due: due}, {ID: "b", Device: "b", Due: due}, {ID: "c", Device: "c", Due: due}},
 			running: []job.Running{{Device: "p", Person: true}}, limits: job.Limits{Jobs: 4, Kept: 2}, want: []string{"a", "b"}},
 		"and a person gets it": {waiting: []job.Waiting{{ID: "p", Device: "p", Due: due, Person: true}}, running: []job.Running{{Device: "a"}, {Device: "b"}},
@@ -83,6 +88,7 @@ func TestStartableProperties(t *testing.T) {
 		}
 		start, again := job.Startable(waiting, nil, logins, limits, now)
 		devices, sites, links, login, scheduled := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, 0
+		bySchedule := map[string]int{} // of sites
 		for _, w := range start {
 			devices[w.Device]++
 			sites[w.Site]++
@@ -90,6 +96,7 @@ func TestStartableProperties(t *testing.T) {
 			login[w.Login]++
 			if !w.Person {
 				scheduled++
+				bySchedule[w.Site]++
 			}
 			if w.Due.After(now) || limits.Login > 0 && now.Sub(logins[w.Login]) < limits.Login {
 				r.Fatalf("%s starts too soon", w.ID)
@@ -107,6 +114,7 @@ func TestStartableProperties(t *testing.T) {
 			}
 			blocked := full(devices, w.Device, 1)
 			blocked = full(sites, w.Site, limits.PerSite) || blocked
+			blocked = limits.PerSite > 0 && !w.Person && full(bySchedule, w.Site, max(1, limits.PerSite-1)) || blocked
 			blocked = full(links, w.Link, limits.PerLink) || blocked
 			blocked = limits.Jobs > 0 && (len(start) >= limits.Jobs || !w.Person && scheduled >= max(1, limits.Jobs-limits.Kept)) || blocked
 			early := w.Due.After(now) || limits.Login > 0 && (login[w.Login] > 0 || now.Sub(logins[w.Login]) < limits.Login)
@@ -161,8 +169,8 @@ func TestRest(t *testing.T) {
 		{time.Time{}, hours(0), 0},
 		{hours(0), hours(0), 0},
 		{hours(0), hours(2), 2 * time.Hour},
-		{hours(0), hours(20), 20 * time.Hour},
-		{hours(0), hours(500), 24 * time.Hour},
+		{hours(0), hours(20), 12 * time.Hour},
+		{hours(0), hours(500), 12 * time.Hour},
 	} {
 		if got := job.Rest(c.failing, c.tried); got != c.want {
 			t.Errorf("failing since %v, tried at %v: rest %v, want %v", c.failing, c.tried, got, c.want)

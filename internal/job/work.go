@@ -34,14 +34,18 @@ func (q *Queue) work(ctx context.Context, l catalog.Lease) {
 		log.Warn("the job was left to another worker", "err", err)
 		return
 	}
-	j, err := q.Store.Job(ctx, l.Job)
+	j, err := q.Store.Job(context.WithoutCancel(ctx), l.Job)
 	if err != nil {
 		log.Error("the job could not be read", "err", err)
+		q.end(ctx, l, catalog.JobEnd{State: api.JobQueued, Wait: q.Lease})
 		return
 	}
 	q.feed.changed()
-	log.Info("job started", "kind", j.Kind, "by", j.By, "attempt", j.Attempts)
-	out := q.do(catalog.UnderLease(ctx, l), j)
+	out := Outcome{Failed: true, Cause: cause.Cancelled, Message: "cancelled"}
+	if ctx.Err() == nil {
+		log.Info("job started", "kind", j.Kind, "by", j.By, "attempt", j.Attempts)
+		out = q.do(catalog.UnderLease(ctx, l), j)
+	}
 	end := after(out, j, context.Cause(ctx))
 	if end.State == "" {
 		log.Warn("the job was left to another worker", "err", context.Cause(ctx))

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
@@ -14,6 +15,9 @@ import (
 func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, events func(api.Event)) []api.BackupResult {
 	runner := n.Runner()
 	runner.Watch = events
+	if r.Look {
+		runner.Waits = []time.Duration{} // the queue tries again, without keeping its place meanwhile
+	}
 	if !r.DryRun {
 		n.recover(ctx, false) // the next snapshot of a device follows one that landed despite an error
 		runner.Begin = n.recordBackup

@@ -138,8 +138,10 @@ func (s Schedule) Next(after time.Time, zone *time.Location) time.Time {
 		return time.Time{}
 	}
 	var next time.Time
-	// Clocks have gone back by a whole day: Kwajalein in 1969.
-	wall := onWall(after.In(zone)).Add(-25 * time.Hour)
+	wall := onWall(after.In(zone))
+	if changesNear(after.In(zone)) {
+		wall = wall.Add(-oneChange)
+	}
 	for {
 		wall = s.cron.Next(wall)
 		if wall.IsZero() {
@@ -154,6 +156,15 @@ func (s Schedule) Next(after time.Time, zone *time.Location) time.Time {
 			next = earlier(next, second, after)
 		}
 	}
+}
+
+// oneChange is more than clocks go back at once: a whole day in Kwajalein in 1969.
+const oneChange = 25 * time.Hour
+
+// changesNear reports whether the clocks of the zone of t change around t.
+func changesNear(t time.Time) bool {
+	start, end := t.ZoneBounds()
+	return !start.IsZero() && t.Sub(start) < 2*oneChange || !end.IsZero() && end.Sub(t) < 2*oneChange
 }
 
 // earlier returns the earlier of next and t, if t is after a moment.

@@ -41,7 +41,7 @@ func (l *Local) UseQueue(ctx context.Context) error {
 	}
 	u := &unattended{since: time.Now()}
 	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: catalog.Worker{ID: n.WorkerID()}, Log: l.log(), Work: l.work,
-		Limits: func() job.Limits { return limits(l.config()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
+		Limits: func() job.Limits { return limits(l.config(), time.Now()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
 	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Kind: api.JobBackup, Log: l.log(), Job: scheduledJob,
 		Cadence: func(t catalog.Turn) job.Cadence { return cadence(l.config(), t) }})
 	l.mu.Lock()
@@ -68,8 +68,13 @@ func (l *Local) jobs() *unattended {
 	return l.unattended
 }
 
-func limits(c config.Config) job.Limits {
-	return job.Limits{Jobs: c.Backup.Parallel, Kept: min(keptForPersons, c.Backup.Parallel/4), PerSite: c.Backup.ParallelPerSite, Login: betweenLogins}
+// limits are those of the configuration at a time.
+func limits(c config.Config, now time.Time) job.Limits {
+	l := job.Limits{Jobs: c.Backup.Parallel, Kept: min(keptForPersons, max(1, c.Backup.Parallel/4)), PerSite: c.Backup.ParallelPerSite, Login: betweenLogins}
+	if s := c.Schedule; !s.Window.Contains(now, s.Zone) {
+		l.Schedule = s.Window.Next(now, s.Zone)
+	}
+	return l
 }
 
 func cadence(c config.Config, t catalog.Turn) job.Cadence {
@@ -111,7 +116,11 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 	for _, j := range added {
 		ids = append(ids, j.ID)
 	}
-	stopCancelling := context.AfterFunc(ctx, func() { l.cancelJobs(context.WithoutCancel(ctx), u, ids) })
+	stopCancelling := context.AfterFunc(ctx, func() {
+		if !u.queue.Ended() { // the jobs of a service that ends wait for its next start
+			l.cancelJobs(context.WithoutCancel(ctx), u, ids)
+		}
+	})
 	defer stopCancelling()
 	ended, err := u.queue.Await(context.WithoutCancel(ctx), ids, events)
 	if errors.Is(err, job.ErrStopped) {
@@ -147,7 +156,7 @@ func resultOf(ctx context.Context, j catalog.Job) api.BackupResult {
 		return all.Results[0]
 	}
 	res := api.BackupResult{Device: j.Device, Status: api.StatusFailed, Cause: j.Cause, Message: j.Message, Hint: j.Hint, Started: j.Created.Truncate(time.Second), Files: []api.File{}}
-	if res.Cause == "" { // it was cancelled before it began
+	if j.State == api.JobCancelled && j.Attempts == 0 {
 		err := cause.Ended(ctx)
 		res.NotTried, res.Cause, res.Message, res.Hint = true, err.Cause, "not tried: "+cause.Text(err), cause.Hint(err)
 	}
@@ -210,6 +219,20 @@ func (l *Local) backup(ctx context.Context, n *node.Node, devices []api.Device, 
 		}
 	}
 	return results
+}
+
+// alone takes a device for work that is no job: no job may run on it meanwhile. It is a
+// problem if one runs.
+func (l *Local) alone(ctx context.Context, device string) (held context.Context, release func(), err error) {
+	u := l.jobs()
+	if u == nil {
+		return ctx, func() {}, nil // this process alone works on devices, and does nothing else
+	}
+	held, release, ok, err := u.queue.Hold(ctx, device)
+	if err == nil && !ok {
+		err = cause.New(cause.Internal, "a job or another restore works on "+device, api.Say("see it with ").Do("jobs").With("state", api.JobRunning).Say(", and wait until it has ended"))
+	}
+	return held, release, err
 }
 
 // nextRun is the next backup of a device, and why it is then.

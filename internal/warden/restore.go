@@ -41,6 +41,11 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	if n, err = l.servedVault(ctx); err != nil {
 		return api.RestoreResult{}, err
 	}
+	ctx, release, err := l.alone(ctx, d.Name)
+	if err != nil {
+		return api.RestoreResult{}, err
+	}
+	defer release()
 	ctx, done := untilFailure(ctx, n)
 	defer done()
 	res, err := n.ApplyPlan(ctx, d, s, p, events)

@@ -109,8 +109,8 @@ func readBoard(ctx context.Context, on *statements, now time.Time) (b catalog.Bo
 			most = allOf
 		}
 		jobs, err := jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE login = ? AND `+waiting+`
-			AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.state = 'running' AND other.device = job.device AND job.device <> '')
-			ORDER BY person DESC, due, id LIMIT ?`, login, most)
+			AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.name = CASE job.device WHEN '' THEN '/' || job.kind ELSE job.device END AND lease.until > ?)
+			ORDER BY person DESC, due, id LIMIT ?`, login, millis(now), most)
 		if err != nil {
 			return b, err
 		}

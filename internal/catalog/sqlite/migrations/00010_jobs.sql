@@ -26,6 +26,8 @@ CREATE TABLE job (
 CREATE INDEX job_waiting ON job (login, person DESC, due, id) WHERE state IN ('queued', 'retrying');
 CREATE INDEX job_running ON job (device) WHERE state = 'running';
 CREATE INDEX job_device ON job (device, id);
+CREATE INDEX job_waiting_device ON job (device) WHERE state IN ('queued', 'retrying');
+CREATE INDEX job_state ON job (state, id);
 CREATE INDEX job_ended ON job (ended);
 
 -- The newest time of the schedule for which a device got a job.
