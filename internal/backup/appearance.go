@@ -122,8 +122,13 @@ func (old appearance) fileChanges(now appearance) []string {
 
 // entryText describes the entries of one name.
 func entryText(entries []api.Entry) string {
+	const most = 3
 	var texts []string
-	for _, e := range entries {
+	for i, e := range entries {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("%d more", len(entries)-most))
+			break
+		}
 		if e.Directory {
 			texts = append(texts, "a directory")
 			continue

@@ -14,6 +14,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/vault"
 )
@@ -117,6 +118,8 @@ func (j job) whyNotConfirmed(ctx context.Context, s api.Snapshot) ([]string, err
 		return []string{"there is no earlier backup"}, nil
 	case s.Status != api.StatusOK:
 		return []string{"the last backup is not complete"}, nil
+	case len(s.Compared) == 0:
+		return []string{"the last backup did not see everything"}, nil
 	case !slices.Contains(s.Compared, selectionRules), !slices.Contains(s.Compared, policy):
 		return []string{"the last backup selected its files by other rules"}, nil
 	case slices.ContainsFunc(s.Facts.Install, uncommitted):
@@ -142,19 +145,14 @@ func uncommitted(i api.Installed) bool {
 // whyNotCarried returns why a look cannot stand for one file of a snapshot, which has these
 // entries in its listings.
 func (j job) whyNotCarried(ctx context.Context, f api.File, entries []api.Entry) (why string, err error) {
-	at, err := j.Catalog.Proved(ctx, f.SHA256)
-	if err != nil {
-		return "", indexError(err, "look up "+f.Path)
-	}
-	if age := time.Since(at); age < 0 || age >= j.ProvedWithin {
-		return fmt.Sprintf("%s: the vault's copy was not read lately", f.Path), nil
-	}
-	has, err := j.Vault.HasBlob(ctx, f.SHA256, f.Size)
+	_, err = j.proveHeld(ctx, f.SHA256, f.Size)
 	switch {
-	case err != nil:
-		return "", vaultError(err, "look for "+f.Path)
-	case !has:
+	case errors.Is(err, vault.ErrNotFound):
 		return f.Path + " is missing from the vault", nil
+	case errors.Is(err, vault.ErrDamaged):
+		return "the vault's copy of " + f.Path + " is damaged", j.recordProof(ctx, f.SHA256, f.Size, false)
+	case err != nil:
+		return "", vaultError(err, "look up "+f.Path)
 	case f.Path == api.RunningConfigPath:
 		return "", nil
 	}
@@ -162,10 +160,17 @@ func (j job) whyNotCarried(ctx context.Context, f api.File, entries []api.Entry)
 	switch {
 	case len(entries) == 0:
 		return f.Path + " is in no listing of the last backup", nil
-	case isSystem(f.Kind) && !slices.ContainsFunc(entries, dated):
+	case !isStartup(f.Path) && !slices.ContainsFunc(entries, dated):
 		return f.Path + " has no date in the listings, so only a digest shows that it is the same", nil
 	}
 	return "", nil
+}
+
+// isStartup reports whether a file is the startup-config in nvram:, which has no date: the
+// running-config says when it was written.
+func isStartup(path string) bool {
+	p := flash.ParsePath(path)
+	return p.FS == "nvram:" && p.Rel == "startup-config"
 }
 
 // configOf returns the running-config in a snapshot; empty if it has none, as one of images alone.

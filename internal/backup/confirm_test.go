@@ -180,14 +180,13 @@ func TestLookRefused(t *testing.T) {
 		spoil func(first api.BackupResult)
 		look  Options
 	}{
-		"selected its files by other rules":    {nil, Options{Look: true, Policy: api.PolicyImage}},
-		"the vault's copy was not read lately": {func(api.BackupResult) { b.ProvedWithin = 0 }, Options{Look: true}},
+		"selected its files by other rules": {nil, Options{Look: true, Policy: api.PolicyImage}},
 		"flash:/c2960.bin is missing from the vault": {func(first api.BackupResult) {
 			must(t, os.Remove(b.blobPath(first.Files[0].SHA256)))
 		}, Options{Look: true}},
-		"flash:/c2960.bin: the vault's copy was not read lately": {func(first api.BackupResult) {
-			f := first.Files[0]
-			must(t, job{Runner: b.Runner}.recordProof(t.Context(), f.SHA256, f.Size, false))
+		"the vault's copy of flash:/c2960.bin is damaged": {func(first api.BackupResult) {
+			b.ProvedWithin = 0 // so it is read
+			b.spoil(first.Files[0].SHA256)
 		}, Options{Look: true}},
 		"the vault's copy of the running-config is damaged": {func(first api.BackupResult) {
 			path := b.blobPath(first.Files[len(first.Files)-1].SHA256)

@@ -20,6 +20,7 @@ type sight struct {
 	selected []api.File
 	notes    []string // for people
 	warnings []string // what needs a person's attention
+	unsure   bool     // something was not listed or not read, or the files are from several attempts: no look may stand for this backup
 }
 
 // look reads what the device is and has, and selects the files.
@@ -42,7 +43,9 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 	var how flash.How
 	s.image, how = flash.Running(s.facts, s.found)
 	s.runs = how == flash.Runs
-	s.warnings = append(append(d.Skipped(), unlisted...), imageWarnings(s.facts, s.image, how, s.found)...)
+	skipped := append(d.Skipped(), unlisted...)
+	s.unsure = len(skipped) > 0 || config == "" && j.opts.Policy != api.PolicyImage
+	s.warnings = append(skipped, imageWarnings(s.facts, s.image, how, s.found)...)
 	packages, missing, err := readPackages(ctx, d, s.facts, s.image, s.found)
 	if err != nil {
 		return s, err

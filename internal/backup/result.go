@@ -115,8 +115,11 @@ func (j job) putSnapshot(ctx context.Context, res api.BackupResult, seen sight) 
 	s := api.Snapshot{
 		Format: vault.Format, ID: vault.NewID(j.device.Name, res.Started), Device: j.device.Name, Address: j.device.Address,
 		Status: res.Status, Started: res.Started, Seconds: res.Seconds, BytesCopied: res.BytesCopied,
-		Facts: res.Facts, Files: res.Files, Listings: listingsOf(seen.listings), Compared: comparedLines(seen.facts, j.opts.Policy),
+		Facts: res.Facts, Files: res.Files, Listings: listingsOf(seen.listings),
 		Notes: res.Notes, Warnings: res.Warnings,
+	}
+	if !seen.unsure {
+		s.Compared = comparedLines(seen.facts, j.opts.Policy)
 	}
 	// A cancelled context must not lose the kept files, nor keep them out of the
 	// index.

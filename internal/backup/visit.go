@@ -64,7 +64,7 @@ func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 	}
 	for i, f := range v.files {
 		if done, ok := earlier.find(f); ok {
-			v.files[i] = done
+			v.files[i], v.sight.unsure = done, true
 		} else if f.Cause == "" {
 			t, err := l.take(ctx, f)
 			v.enter(i, t, err)

@@ -40,7 +40,7 @@ func refreshSnapshots(ctx context.Context, on *statements, devices ...string) er
 // refreshState finds the snapshots and runs that a state consists of.
 const refreshState = `INSERT INTO device_state (` + stateColumns + `) SELECT ?1,
 		coalesce(newest.id, ''), newest.started, coalesce(newest.status, ''), coalesce(newest.warnings, ''), good.n, coalesce(good.id, ''), good.started,
-		(SELECT ended FROM run WHERE device = ?1 AND kind = 'backup' AND status = 'unchanged' AND snapshot = good.id ORDER BY started DESC, n DESC LIMIT 1),
+		(SELECT ended FROM run WHERE device = ?1 AND kind = 'backup' AND status = 'unchanged' AND snapshot = good.id ORDER BY n DESC LIMIT 1),
 		last.n, last.started, last.ended, coalesce(last.status, ''),
 		(SELECT n FROM run WHERE device = ?1 AND ` + counts + ` AND ended IS NOT NULL AND status NOT IN ` + succeeded + ` ORDER BY started DESC, n DESC LIMIT 1)
 	FROM (SELECT 1) AS one
