@@ -156,14 +156,38 @@ func (j job) whyNotCarried(ctx context.Context, f api.File, entries []api.Entry)
 	case f.Path == api.RunningConfigPath:
 		return "", nil
 	}
-	dated := func(e api.Entry) bool { return e.Modified != "" }
 	switch {
 	case len(entries) == 0:
 		return f.Path + " is in no listing of the last backup", nil
-	case !isStartup(f.Path) && !slices.ContainsFunc(entries, dated):
+	case isSystem(f.Kind) && undated(entries):
 		return f.Path + " has no date in the listings, so only a digest shows that it is the same", nil
 	}
 	return "", nil
+}
+
+// undated reports whether the listings do not say when a file was written.
+func undated(entries []api.Entry) bool {
+	return !slices.ContainsFunc(entries, func(e api.Entry) bool { return e.Modified != "" })
+}
+
+// digestChanges asks the device for the digests of the files of a snapshot that have no date in
+// its listings: certificates in nvram:, the VLANs of a Catalyst 6500. They are small: a look does
+// not stand for an image without a date. It returns in words what changed.
+func (j job) digestChanges(ctx context.Context, d Device, s api.Snapshot) ([]string, error) {
+	listed := filesIn(s.Listings)
+	for _, f := range s.Files {
+		if f.Path == api.RunningConfigPath || isStartup(f.Path) || !undated(listed[f.Path]) {
+			continue
+		}
+		v, err := j.verify(ctx, d, f)
+		if err != nil {
+			return nil, err
+		}
+		if same := v.MD5 != "" && v.MD5 == f.MD5 || v.SHA512 != "" && v.SHA512 == f.SHA512; !same {
+			return []string{f.Path + " has no date in the listings, and the device computes another digest or none"}, nil
+		}
+	}
+	return nil, nil
 }
 
 // isStartup reports whether a file is the startup-config in nvram:, which has no date: the
@@ -223,8 +247,8 @@ func (j job) changesSince(ctx context.Context, d Device, s api.Snapshot, before 
 	if changes := old.fileChanges(now); len(changes) > 0 {
 		return changes, nil
 	}
-	if before == "" {
-		return nil, nil
+	if changes, err := j.digestChanges(ctx, d, s); err != nil || len(changes) > 0 || before == "" {
+		return changes, err
 	}
 	config, err := d.RunningConfig(ctx)
 	if err != nil {

@@ -109,7 +109,8 @@ func (p *Planner) Changed() {
 
 // Run adds jobs to the queue until ctx ends.
 func (p *Planner) Run(ctx context.Context, ready func()) error {
-	since, failed := time.Now(), false
+	since := time.Now()
+	var following fault
 	ready()
 	for ctx.Err() == nil {
 		turns, err := p.Queue.Store.Turns(ctx, p.Kind)
@@ -119,13 +120,9 @@ func (p *Planner) Run(ctx context.Context, ready func()) error {
 		if err != nil {
 			p.wait(ctx, horizon/12)
 		}
-		if err != nil && !failed && ctx.Err() == nil {
-			p.Log.Error("the schedule cannot be followed", "err", err)
+		if ctx.Err() == nil {
+			following.report(p.Log, err, "the schedule cannot be followed", "the schedule is followed again")
 		}
-		if err == nil && failed {
-			p.Log.Info("the schedule is followed again")
-		}
-		failed = err != nil
 	}
 	return nil
 }

@@ -48,7 +48,8 @@ type Queue struct {
 
 	mu      sync.Mutex
 	running map[catalog.Lease]context.CancelCauseFunc
-	fault   string // the last one that was logged; empty: all is well
+
+	starting, renewing fault
 }
 
 // New returns a queue. Run makes it work.
@@ -167,7 +168,9 @@ func (q *Queue) dispatch(ctx context.Context, r *river.Client[*sql.Tx]) time.Dur
 			q.putBack(ctx, started)
 		}
 	}
-	q.report(ctx, err)
+	if ctx.Err() == nil {
+		q.starting.report(q.Log, err, "no job can start", "jobs can start again")
+	}
 	return next
 }
 
@@ -196,27 +199,6 @@ func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, 
 	}, true, nil
 }
 
-// report logs a fault of the store once, and its end.
-func (q *Queue) report(ctx context.Context, err error) {
-	if err != nil && ctx.Err() != nil {
-		return
-	}
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	q.mu.Lock()
-	was := q.fault
-	q.fault = text
-	q.mu.Unlock()
-	switch {
-	case text != "" && was == "":
-		q.Log.Error("no job can start", "err", text)
-	case text == "" && was != "":
-		q.Log.Info("jobs can start again")
-	}
-}
-
 func waiting(b catalog.Board) []Waiting {
 	var list []Waiting
 	for _, j := range b.Waiting {
@@ -243,8 +225,8 @@ func (q *Queue) renewUntil(ctx context.Context) {
 			return
 		case <-every.C:
 		}
-		if err := q.renew(ctx, q.leases()...); err != nil && ctx.Err() == nil {
-			q.Log.Error("the leases of running jobs could not be renewed", "err", err)
+		if err := q.renew(ctx, q.leases()...); ctx.Err() == nil {
+			q.renewing.report(q.Log, err, "the leases of running jobs cannot be renewed", "the leases of running jobs are renewed again")
 		}
 	}
 }

@@ -283,7 +283,7 @@ func testCancelByAnotherProcess(t *testing.T, open func(testing.TB) job.Store) {
 	}
 }
 
-// cancelled cancels each job when its worker first renews the lease: just after it was
+// cancelledStore cancels each job when its worker first renews the lease: just after it was
 // handed over.
 type cancelledStore struct{ job.Store }
 

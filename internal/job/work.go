@@ -30,8 +30,12 @@ func (q *Queue) work(ctx context.Context, l catalog.Lease) {
 	defer q.finished(l)
 	log := q.Log.With("job", l.Job, "device", l.Name)
 	// The job may have waited so long for a worker that another one has the lease.
-	if err := q.renew(ctx, l); err != nil || errors.Is(context.Cause(ctx), catalog.ErrLeaseLost) {
-		log.Warn("the job was left to another worker", "err", err)
+	if err := q.renew(ctx, l); err != nil {
+		log.Error("the job waits until its lease ends", "err", err)
+		return
+	}
+	if errors.Is(context.Cause(ctx), catalog.ErrLeaseLost) {
+		log.Warn("the job was left to another worker")
 		return
 	}
 	j, err := q.Store.Job(context.WithoutCancel(ctx), l.Job)

@@ -199,6 +199,7 @@ func wantFewCommands(t *testing.T, device string, typed []string, directories in
 		case line == "enable" || line == "exit" || strings.Contains(line, "<hidden>") || strings.HasPrefix(line, "Username"):
 		case strings.HasPrefix(line, "dir "):
 			dirs++
+		case strings.HasPrefix(line, "verify /md5 nvram:IOS-Self-Sig"), line == "verify /md5 const_nvram:vlan.dat": // small files that have no date
 		case slices.Contains(known, line):
 			commands++
 		default:

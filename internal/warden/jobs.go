@@ -24,7 +24,7 @@ func (l *Local) Job(ctx context.Context, id api.Named) (api.Job, error) {
 		return api.Job{}, err
 	}
 	j, err := n.Catalog.Job(ctx, id.Name)
-	return j.Job, jobProblem(err)
+	return j.Job, jobProblem(id.Name, err)
 }
 
 // CancelJob ends a job that waits or runs.
@@ -38,7 +38,7 @@ func (l *Local) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
 		cancel = u.queue.Cancel
 	}
 	j, err := cancel(ctx, id.Name)
-	return j.Job, jobProblem(err)
+	return j.Job, jobProblem(id.Name, err)
 }
 
 // RetryJob lets a job that did not succeed wait for another attempt.
@@ -53,16 +53,16 @@ func (l *Local) RetryJob(ctx context.Context, id api.Named) (api.Job, error) {
 		retry = u.queue.Retry
 	}
 	j, err := retry(ctx, id.Name, a.Name)
-	return j.Job, jobProblem(err)
+	return j.Job, jobProblem(id.Name, err)
 }
 
 // jobProblem says what to do about an error of a job.
-func jobProblem(err error) error {
+func jobProblem(id string, err error) error {
 	switch {
 	case errors.Is(err, catalog.ErrNoJob):
 		return unknown(api.Do("jobs"), "%w", err)
 	case errors.Is(err, catalog.ErrJobState):
-		return &api.Problem{Detail: err.Error(), Exit: api.ExitError, Err: err, Fix: api.Say("look at it with ").Do("jobs show", "ID")}
+		return &api.Problem{Detail: err.Error(), Exit: api.ExitError, Err: err, Fix: api.Say("look at it with ").Do("jobs show", id)}
 	}
 	return err
 }

@@ -116,11 +116,7 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 	for _, j := range added {
 		ids = append(ids, j.ID)
 	}
-	stopCancelling := context.AfterFunc(ctx, func() {
-		if !u.queue.Ended() { // the jobs of a service that ends wait for its next start
-			l.cancelJobs(context.WithoutCancel(ctx), u, ids)
-		}
-	})
+	stopCancelling := context.AfterFunc(ctx, func() { l.cancelJobs(context.WithoutCancel(ctx), u, ids) })
 	defer stopCancelling()
 	ended, err := u.queue.Await(context.WithoutCancel(ctx), ids, events)
 	if errors.Is(err, job.ErrStopped) {
@@ -136,7 +132,12 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 	return results, nil
 }
 
+// cancelJobs cancels jobs that nobody waits for any more. Those of a service that has ended
+// wait for its next start.
 func (l *Local) cancelJobs(ctx context.Context, u *unattended, ids []string) {
+	if u.queue.Ended() {
+		return
+	}
 	for _, id := range ids {
 		if _, err := u.queue.Cancel(ctx, id); err != nil && !errors.Is(err, catalog.ErrJobState) {
 			l.log().Error("a job could not be cancelled", "job", id, "err", err)
@@ -230,7 +231,8 @@ func (l *Local) alone(ctx context.Context, device string) (held context.Context,
 	}
 	held, release, ok, err := u.queue.Hold(ctx, device)
 	if err == nil && !ok {
-		err = cause.New(cause.Internal, "a job or another restore works on "+device, api.Say("see it with ").Do("jobs").With("state", api.JobRunning).Say(", and wait until it has ended"))
+		err = &api.Problem{Detail: "a job or another restore works on " + device, Exit: api.ExitError,
+			Fix: api.Say("see the job with ").Do("jobs").With("state", api.JobRunning).Say(", and wait until it has ended")}
 	}
 	return held, release, err
 }
@@ -241,8 +243,8 @@ type nextRun struct {
 	why string
 }
 
-// nextRuns returns the next backup of each device; nil: this process has no schedule.
-func (l *Local) nextRuns(ctx context.Context, n *node.Node, now time.Time) (map[string]nextRun, error) {
+// nextRuns returns the next backups of devices, by name; nil: this process has no schedule.
+func (l *Local) nextRuns(ctx context.Context, n *node.Node, devices []api.DeviceStatus, now time.Time) (map[string]nextRun, error) {
 	u := l.jobs()
 	if u == nil {
 		return nil, nil
@@ -251,8 +253,15 @@ func (l *Local) nextRuns(ctx context.Context, n *node.Node, now time.Time) (map[
 	if err != nil {
 		return nil, err
 	}
-	next := make(map[string]nextRun, len(turns))
+	asked := make(map[string]bool, len(devices))
+	for _, d := range devices {
+		asked[d.Device] = true
+	}
+	next := make(map[string]nextRun, len(devices))
 	for _, t := range turns {
+		if !asked[t.Device] {
+			continue
+		}
 		c := cadence(l.config(), t)
 		if p, ok := c.Next(t, u.since, now); ok {
 			next[t.Device] = nextRun{p.Due, why(c, p)}

@@ -32,7 +32,7 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 	}
 	now := time.Now()
 	status := l.judge(states, now)
-	next, err := l.nextRuns(ctx, n, now)
+	next, err := l.nextRuns(ctx, n, status.Devices, now)
 	for i := range status.Devices {
 		if run, ok := next[status.Devices[i].Device]; ok {
 			at := run.at.UTC()

@@ -24,6 +24,7 @@ var historyTests = []suiteTest{
 	{"StateOfADevice", testState},
 	{"StateWithoutAnything", testStateEmpty},
 	{"StateFollowsTheSnapshots", testStateFollows},
+	{"LookOfAWrongClock", testLookOfAWrongClock},
 	{"StateAfterRebuild", testStateRebuilt},
 	{"FactsOfAFailedRun", testStateFacts},
 	{"ProofsOfContent", testProofs},
@@ -241,6 +242,20 @@ func testStateEmpty(t *testing.T, create New) {
 	}
 	if other, err := c.States(t.Context(), api.Select{Names: []string{"sw1"}, Site: "elsewhere"}); err != nil || len(other) > 0 {
 		t.Errorf("of another site: %v, error %v", other, err)
+	}
+}
+
+// testLookOfAWrongClock has a look that is dated ahead, and then one that is not: the one that
+// was recorded last counts, so that the device cannot seem to have been seen later than it was.
+func testLookOfAWrongClock(t *testing.T, create New) {
+	good := Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "a"))
+	c := indexAll(t, create, good)
+	addDevices(t, c, "sw1")
+	ahead, right := Run("sw1", 500, api.StatusUnchanged), Run("sw1", 2, api.StatusUnchanged)
+	ahead.Snapshot, right.Snapshot = good.ID, good.ID
+	endAll(t, c, ahead, right)
+	if s := stateOf(t, c, "sw1"); !s.Looked.Equal(right.Ended) {
+		t.Errorf("looked %v; want %v", s.Looked, right.Ended)
 	}
 }
 

@@ -19,7 +19,7 @@ const jobColumns = `id, kind, device, site, login, person, actor, request, slot,
 // waiting is the condition of a job that waits. The indexes of the table have it too.
 const waiting = `state IN ('queued', 'retrying')`
 
-// jobRow scans a row of jobColumns, and what follows.
+// scanJob scans a row of jobColumns, and what follows.
 func scanJob(rows interface{ Scan(...any) error }, more ...any) (j catalog.Job, err error) {
 	var request string
 	var created, due, slot, started, ended sql.NullInt64
