@@ -185,7 +185,7 @@ func TestIncompleteKeepsWhatWasProved(t *testing.T) {
 }
 
 // TestTFTPIsRestricted has a device whose software refuses TFTP, at once or after
-// some files. What was proved is kept, and so is the running-config, which needs
+// some files. The proved files are kept, and so is the running-config, which needs
 // no transfer.
 func TestTFTPIsRestricted(t *testing.T) {
 	for copies, kept := range []int{1, 2, 3} {

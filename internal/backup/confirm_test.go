@@ -325,7 +325,7 @@ func (b *bench) prepareNext(change func(*fakeDevice)) {
 	}
 }
 
-// brokenProofs is an index that cannot say what was proved.
+// brokenProofs is an index that cannot say which content was proved.
 type brokenProofs struct{ catalog.Catalog }
 
 func (brokenProofs) Proved(context.Context, string) (time.Time, error) {

@@ -89,7 +89,7 @@ func TestReadPackages(t *testing.T) {
 		text  string
 		read  bool
 		want  map[string][]string
-		cause cause.Cause // of the packages that cannot be told
+		cause cause.Cause // of packages that are not known
 	}{
 		"packages.conf":            {ios.Facts{OS: "iosxe", Image: "flash:packages.conf"}, 7000, text, true, map[string][]string{"flash:/packages.conf": {"a.pkg"}}, ""},
 		"another .conf":            {ios.Facts{OS: "iosxe", Image: "flash:x.SPA.conf"}, 7000, text, true, map[string][]string{"flash:/x.SPA.conf": {"a.pkg"}}, ""},

@@ -113,7 +113,7 @@ func (j job) keep(ctx context.Context, f api.File, got *spool.File, d ios.Digest
 	if f, err = inspectReceivedCopy(ctx, f, got.Path); err != nil {
 		return f, err
 	}
-	// A cancelled context must not throw away what has arrived.
+	// A cancelled context must not throw away a file that has arrived.
 	if err := j.Vault.Adopt(context.WithoutCancel(ctx), got.Path, got.SHA256); err != nil {
 		return f, vaultError(err, "keep "+f.Path)
 	}

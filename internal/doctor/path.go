@@ -77,7 +77,7 @@ func ReadPath(ctx context.Context, s Session, p Path) (Path, error) {
 
 // Source is the interface and the address from which the device will send to
 // the server: the configured one, else the one on its way there. The address
-// is invalid where that cannot be told.
+// is invalid if it is not known.
 func (p Path) Source() (name string, address netip.Addr) {
 	if p.TFTP.SourceInterface != "" {
 		return p.interfaceNamed(p.TFTP.SourceInterface)

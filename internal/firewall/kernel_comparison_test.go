@@ -165,7 +165,7 @@ func (k *kernel) send(from *net.UDPConn, to netip.AddrPort, fence *net.UDPConn, 
 	return arrived
 }
 
-// pending takes what has arrived at a socket without waiting for more.
+// pending takes the packets that have arrived at a socket, without waiting for more.
 func pending(t *testing.T, c *net.UDPConn) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -111,14 +111,14 @@ func (s Socket) drain(limit context.Context, server *http.Server, h *handler, ca
 func (s Socket) actor(ctx context.Context, c net.Conn) context.Context {
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
-		s.Log.Warn("who connects cannot be told", "err", err)
+		s.Log.Warn("the user of a connection is not known", "err", err)
 		return ctx
 	}
 	var peer *unix.Ucred
 	var failed error
 	err = raw.Control(func(fd uintptr) { peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
 	if err := errors.Join(err, failed); err != nil {
-		s.Log.Warn("who connects cannot be told", "err", err)
+		s.Log.Warn("the user of a connection is not known", "err", err)
 		return ctx
 	}
 	id := strconv.Itoa(int(peer.Uid))

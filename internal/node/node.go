@@ -46,7 +46,7 @@ type Options struct {
 type Node struct {
 	Catalog catalog.Catalog
 	// Watch gets the events of the TFTP server. It is set before Start, and must
-	// return at once. Nil: nobody is.
+	// return at once. Nil: they are discarded.
 	Watch func(tftp.Event)
 
 	opts     Options

@@ -32,7 +32,7 @@ type shape struct {
 	image  string      // the running image as the facts tell it
 	files  []string    // the system: images, packages, boot pointers; not the configurations
 	proof  string      // evidence of the image; empty: device-md5
-	notes  []string    // parts of the notes, each of which must be told; no others may be
+	notes  []string    // parts of the notes, each of which must be there; no others may be
 	anew   string      // why a look does not confirm the backup; empty: it does
 }
 

@@ -71,7 +71,7 @@ func (a application) send(ctx context.Context, s api.PlanStep, done outcome) (_ 
 
 // afterFailure looks after a copy that the device has begun and that failed, also
 // when the user broke off. In nvram: the copy may have replaced the old file, so
-// that it is brought to its end. Elsewhere what was copied goes.
+// that it is brought to its end. Elsewhere the copy is deleted.
 func (a application) afterFailure(ctx context.Context, s api.PlanStep, done outcome, failure error) (outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
@@ -112,7 +112,7 @@ func (a application) finishNVRAM(ctx context.Context, s api.PlanStep, done outco
 	return done, also(failure, s.Path+" may be incomplete: `write memory` on the device writes the running-config there")
 }
 
-// also adds to an error what is on the device now.
+// also adds to an error the state of the device now.
 func also(failure error, what string) error {
 	return &cause.Error{Cause: cause.Of(failure), Seen: failure.Error() + "; " + what, Fix: cause.FixOf(failure)}
 }

@@ -131,7 +131,7 @@ func check(req api.Restore, sel Selection) error {
 	return &api.Problem{Detail: err.Error(), Fix: fix, Exit: api.ExitUsage, Err: err}
 }
 
-// systemName matches what is typed as the name of a file system, or of a
+// systemName matches the text that a user types as the name of a file system, or of a
 // partition.
 var systemName = regexp.MustCompile(`^[A-Za-z0-9_-]+:(?:\d{1,2}:)?$`)
 

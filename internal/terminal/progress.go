@@ -125,8 +125,8 @@ func (p *Progress) frame(size Size) []string {
 	return p.display.Lines(size, time.Now(), p.paint)
 }
 
-// print prints the lines that wait. Nobody could be told of an output that
-// fails.
+// print prints the lines that wait. An error of the output is ignored: there is no
+// other place to report it.
 func (p *Progress) print() {
 	p.mu.Lock()
 	lines, dropped := p.waiting, p.dropped

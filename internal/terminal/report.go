@@ -44,7 +44,7 @@ func (r Report) summary(l Layout) string {
 	return l.Palette.Paint(Strong, found) + "\n"
 }
 
-// blocks returns a block for each problem: what was seen, and numbered steps. The
+// blocks returns a block for each problem: the observation, and numbered steps. The
 // lines to type are never broken. Devices with the same problem share a block.
 func (r Report) blocks(l Layout) string {
 	var b strings.Builder

@@ -29,7 +29,7 @@ func (d digest) String() string { return hex.EncodeToString(d[:]) }
 // name more.
 type chain map[digest]presence
 
-// presence says what is known of a document.
+// presence is the knowledge about a document.
 type presence byte
 
 const (
@@ -55,14 +55,14 @@ func (c chain) remove(r Removed) {
 	c.enter(r.Previous, named)
 }
 
-// enter enters what is known of a document. The name may be empty.
+// enter adds knowledge about a document. The name may be empty.
 func (c chain) enter(name string, p presence) {
 	if sum, ok := sumOfName(name); ok {
 		c[sum] |= p
 	}
 }
 
-// of returns what is known of a document.
+// of returns the knowledge about a document.
 func (c chain) of(name string) presence {
 	sum, _ := sumOfName(name)
 	return c[sum]

@@ -183,7 +183,7 @@ func (l *Local) turn() node.Turn {
 }
 
 // stat returns nil where the data directory has a catalog, fs.ErrNotExist where
-// it has none, and else why that cannot be told. It creates nothing.
+// it has none, and any other error if that is not known. It creates nothing.
 func (l *Local) stat() error {
 	_, err := os.Stat(filepath.Join(l.opts.Data, "catalog.db"))
 	return err

@@ -21,7 +21,7 @@ type blobRow struct {
 	md5, image string
 }
 
-// index enters a snapshot. If it replaces one, what is known of its contents stays.
+// index enters a snapshot. If it replaces one, the facts about its contents stay.
 func (w writer) index(ctx context.Context, s api.Snapshot) error {
 	blobs, err := remove(ctx, w.on, s.ID)
 	if err != nil {

@@ -24,7 +24,7 @@ func inMemory(t *testing.T, path string) bool {
 	n, err := unix.Preadv2(int(f.Fd()), [][]byte{make([]byte, 8)}, 0, unix.RWF_NOWAIT)
 	switch {
 	case errors.Is(err, syscall.EOPNOTSUPP):
-		t.Skip("this file system does not say what is in memory")
+		t.Skip("this file system does not say which pages are in memory")
 	case err != nil && !errors.Is(err, syscall.EAGAIN):
 		t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ func testPruneIsInterrupted(t *testing.T, s vault.Store) {
 }
 
 // testPruneAndLoss loses the newest snapshot after an interrupted prune. The next
-// prune keeps what is the newest now, although the record names it.
+// prune keeps the one that is the newest now, although the record names it.
 func testPruneAndLoss(t *testing.T, s vault.Store) {
 	v := vault.New(s)
 	all := history(t, s, "a", "b", "c")
