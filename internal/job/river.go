@@ -69,8 +69,7 @@ func newRiver(d riverdriver.Driver[*sql.Tx], work func(context.Context, catalog.
 	return client, nil
 }
 
-// hand gives jobs that have started to River. If that fails, their leases end and they
-// wait again.
+// hand gives jobs that have started to River.
 func hand(ctx context.Context, r *river.Client[*sql.Tx], started []catalog.Started) error {
 	if len(started) == 0 {
 		return nil
