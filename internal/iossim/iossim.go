@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -182,11 +183,25 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+// restartWithin is how long a switch that starts again waits for its address: a program that
+// this process starts at the same moment holds the old socket until it runs.
+const restartWithin = 5 * time.Second
+
+// listen opens a TCP socket.
+func listen(address string) (l net.Listener, err error) {
+	for end := time.Now().Add(restartWithin); ; time.Sleep(10 * time.Millisecond) {
+		l, err = net.Listen("tcp", address)
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return l, err
+		}
+	}
+}
+
 // Start begins to listen. It works once.
 func (s *Switch) Start() error {
 	var l net.Listener
 	var err error
-	s.o.Inside(func() { l, err = net.Listen("tcp", s.o.Listen) })
+	s.o.Inside(func() { l, err = listen(s.o.Listen) })
 	if err != nil {
 		return fmt.Errorf("start simulated %s: %w", s.profile.name, err)
 	}
