@@ -28,7 +28,8 @@ func TestCopyOut(t *testing.T) {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
 			st := serveTFTP(t, 0)
-			s := launch(t, profile, Options{TFTPPort: st.port, LargestImage: testlevel.Of[int64](300_000, 0, 0), InsecureMode: true})
+			s := launch(t, profile, Options{TFTPPort: st.port, LargestImage: testlevel.Of[int64](300_000, 0, 0), InsecureMode: true,
+				Timeout: time.Hour}) // on a busy machine, too, no packet is sent again and gets its dot
 			l := atPrompt(t, s)
 			if s.profile.can(oldCopy) {
 				t.Skip("TestOldCopy asks its questions")
@@ -313,7 +314,7 @@ func TestOldCopy(t *testing.T) {
 	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()
 	st := serveTFTP(t, 0)
-	s := launch(t, "c2500", Options{TFTPPort: st.port, Faults: Faults{AskPartition: 1}})
+	s := launch(t, "c2500", Options{TFTPPort: st.port, Timeout: time.Hour, Faults: Faults{AskPartition: 1}})
 	l := atPrompt(t, s)
 	image := strings.TrimPrefix(s.profile.Image, "flash:")
 	for _, answer := range []string{"no", "yes"} {

@@ -36,7 +36,11 @@ func (j *judge) anywhere() netip.AddrPort {
 func (j *judge) peerAt(local, server netip.AddrPort) *peer {
 	c, err := j.Listen(local)
 	j.need(err)
-	return j.peerOn(c, server)
+	p := j.peerOn(c, server)
+	if a, ok := c.LocalAddr().(*net.UDPAddr); ok && local.Port() == 0 && a.Port == int(server.Port()) {
+		return j.peerAt(local, server) // a server may ignore requests from a port with its own number
+	}
+	return p
 }
 
 func (j *judge) peerOn(c net.PacketConn, server netip.AddrPort) *peer {
