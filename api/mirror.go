@@ -5,6 +5,9 @@ import "time"
 // Mirror asks to bring a copy of the vault to another place. Nothing is ever
 // removed there.
 type Mirror struct {
+	// Name is that of a mirror in the configuration, which has its target, recipient and
+	// rate; those below have precedence. If there is none with this name, Target counts.
+	Name string `json:"name,omitempty"`
 	// Target is where the copy goes: a directory, sftp://USER@HOST/DIRECTORY.
 	Target string `json:"target"`
 	// New makes a mirror in an empty place although this target was a mirror

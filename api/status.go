@@ -54,6 +54,7 @@ const (
 	RiskImageBad   = "image_damaged" // the running image in the newest complete backup fails its own checksums
 	RiskDamaged    = "damaged"       // content of that backup is damaged or missing
 	RiskUnproved   = "not_proved"    // content of that backup was not read for too long
+	RiskMirror     = "not_mirrored"  // a mirror of the configuration does not have that backup
 )
 
 // Reason is one reason why a device is at risk.

@@ -17,10 +17,13 @@ func mirrorCommand(p *program) *cobra.Command {
 	var r api.Mirror
 	var limit string
 	cmd := &cobra.Command{
-		Use:   "mirror TARGET",
+		Use:   "mirror NAME|TARGET",
 		Short: "copy the vault to another place",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
+			if r.Name = args[0]; strings.Contains(r.Name, "/") {
+				r.Name = "" // a place, not a name
+			}
 			if r.Target, err = absoluteTarget(args[0]); err != nil {
 				return err
 			}

@@ -58,6 +58,8 @@ type State struct {
 	Proved  time.Time
 	Damaged bool // some content of Good was found damaged or missing
 
+	Mirrors []string // the targets of the copies of the vault that have Good; States does not fill it
+
 	ImageBad bool     // a file of the running image in Good fails its own checksums
 	Warnings []string // of Newest
 

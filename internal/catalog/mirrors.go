@@ -12,6 +12,12 @@ type Mirrors interface {
 	Mirrors(ctx context.Context) ([]Mirror, error)
 	// PutMirror enters a copy, or replaces the one with the same target.
 	PutMirror(ctx context.Context, m Mirror) error
+	// SetMirrored enters which of the present backups of devices a copy has, by the IDs of
+	// their snapshots, in place of those entered before.
+	SetMirrored(ctx context.Context, target string, snapshots []string) error
+	// Mirrored returns the targets of the copies that have a snapshot, by its ID, of all
+	// that SetMirrored entered.
+	Mirrored(ctx context.Context) (map[string][]string, error)
 }
 
 // Mirror is one copy of the vault. Times are UTC, in whole seconds.

@@ -22,12 +22,16 @@ import (
 // Config is the whole configuration. The zero Config is not valid: start with
 // Default.
 type Config struct {
+	// Vault is the place of the vault: an absolute path, or a URL as that of a mirror;
+	// empty: the directory vault in the data directory.
+	Vault   string
 	TFTP    TFTP
 	Backup  Backup
 	SSH     SSH
 	Protect Protect
 	// Retention says which snapshots a prune keeps.
 	Retention Retention
+	Mirrors   []Mirror
 	Receive   []ReceiveRule
 	Schedule  Schedule
 	Jobs      Jobs
@@ -116,9 +120,9 @@ const (
 	Refuse    = "refuse"     // refuse the connection
 )
 
-// nightly is the default of schedule.backup.
-func nightly() schedule.Schedule {
-	s, err := schedule.Parse("daily 02:00")
+// mustSchedule returns the schedule of a default.
+func mustSchedule(text string) schedule.Schedule {
+	s, err := schedule.Parse(text)
 	if err != nil {
 		panic(err)
 	}
@@ -134,7 +138,7 @@ func Default() Config {
 
 		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},
 		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10},
-		Schedule: Schedule{Backup: nightly(), Zone: time.Local, Spread: 2 * time.Hour,
+		Schedule: Schedule{Backup: mustSchedule("daily 02:00"), Zone: time.Local, Spread: 2 * time.Hour,
 			Reverify: 30 * day, ReverifyParallel: 2, Missed: Once},
 		Jobs: Jobs{Keep: 90 * day},
 	}
@@ -252,11 +256,11 @@ func applyEnvironment(c *Config, env []string) error {
 	return nil
 }
 
-// ofSection reports whether name belongs to a section of the configuration. Other
-// variables that begin with FLASHWARDEN_ are ignored.
+// ofSection reports whether name belongs to a section of the configuration, or to a key
+// without one. Other variables that begin with FLASHWARDEN_ are ignored.
 func ofSection(name string) bool {
 	rest, ok := strings.CutPrefix(name, envPrefix)
-	return ok && slices.ContainsFunc(sections(), func(section string) bool {
+	return ok && slices.Contains(keys(""), strings.ToLower(rest)) || ok && slices.ContainsFunc(sections(), func(section string) bool {
 		return strings.HasPrefix(rest, strings.ToUpper(section)+"_")
 	})
 }

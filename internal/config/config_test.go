@@ -65,6 +65,12 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range settings() {
+		if s.section == "" && !regexp.MustCompile(`(?m)^`+s.key+`: `).Match(text) {
+			t.Errorf("%s is not in the reference", s.name())
+		}
+		if s.section == "" {
+			continue
+		}
 		section := regexp.MustCompile(`(?ms)^` + s.section + `:\n(  .*?\n)+`).FindString(string(text))
 		if !regexp.MustCompile(`(?m)^  ` + s.key + `: `).MatchString(section) {
 			t.Errorf("%s is not in the reference", s.name())
@@ -94,6 +100,7 @@ func TestNoFileIsTheDefaults(t *testing.T) {
 // changed is a configuration in which no key has its default.
 func changed() Config {
 	return Config{
+		Vault:  "/srv/vault",
 		TFTP:   TFTP{Listen: "[::1]:6969", PortRange: tftp.PortRange{First: 2000, Last: 2000}, Advertise: netip.MustParseAddr("192.0.2.9"), MaxBlockSize: 0},
 		Backup: Backup{Files: "all", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
 		SSH:    SSH{UnknownHosts: Refuse},
@@ -108,6 +115,7 @@ func changed() Config {
 
 func TestEveryKeyInTheFile(t *testing.T) {
 	for _, text := range []string{`
+vault: /srv/vault
 tftp:
   listen: "[::1]:6969"
   port-range: 2000:2000
@@ -140,7 +148,7 @@ schedule:
   missed: skip
 jobs:
   keep: 2w
-`, `{"jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+`, `{"vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -154,7 +162,7 @@ jobs:
 }
 
 func TestEveryKeyInTheEnvironment(t *testing.T) {
-	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n",
+	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n", "FLASHWARDEN_VAULT=/srv/vault",
 		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
 		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
 		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
@@ -206,7 +214,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: tftp, backup, ssh, protect, retention, schedule, jobs, receive
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: vault, tftp, backup, ssh, protect, retention, schedule, jobs, receive, mirrors
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
@@ -242,6 +250,9 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 		{"time zone", "schedule:\n  time-zone: Amsterdam\n", `FILE:2:14: schedule.time-zone: "Amsterdam" is not a time zone, such as Europe/Amsterdam
     2 |   time-zone: Amsterdam
                      ^`},
+		{"no section", "vault: srv\n", `FILE:1:8: vault: "srv" is not an absolute path, sftp://USER@HOST/DIRECTORY or s3://BUCKET/PREFIX?endpoint=https://HOST
+    1 | vault: srv
+               ^`},
 		{"anchor", "tftp: &x\n  listen: :69\n", `FILE:1:7: tftp: expected a mapping here, with KEY: VALUE in each line
     1 | tftp: &x
               ^`},

@@ -50,11 +50,15 @@ func parse(c *Config, file string, data []byte) error {
 
 func (s source) document(c *Config, body ast.Node) error {
 	return s.each(body, "", func(name string, key, value ast.Node) error {
-		if name == receiveSection {
+		switch {
+		case name == receiveSection:
 			return s.receive(c, value)
-		}
-		if !slices.Contains(sections(), name) {
-			return s.at(key.GetToken(), name, "unknown section"+instead(append(sections(), receiveSection)))
+		case name == mirrorsSection:
+			return s.mirrors(c, value)
+		case slices.Contains(keys(""), name):
+			return s.key(c, "", name, key, value)
+		case !slices.Contains(sections(), name):
+			return s.at(key.GetToken(), name, "unknown section"+instead(slices.Concat(keys(""), sections(), []string{receiveSection, mirrorsSection})))
 		}
 		return s.section(c, name, value)
 	})
@@ -68,16 +72,55 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 		if own := ownSchedules(c, section, name); own != nil {
 			return s.schedules(own, section+"."+name, value)
 		}
-		i := slices.IndexFunc(settings(), func(s setting) bool { return s.section == section && s.key == name })
-		if i < 0 {
-			return s.at(key.GetToken(), section+"."+name, "unknown key"+instead(keys(section)))
+		return s.key(c, section, name, key, value)
+	})
+}
+
+// key sets one key of a section.
+func (s source) key(c *Config, section, name string, key, value ast.Node) error {
+	i := slices.IndexFunc(settings(), func(s setting) bool { return s.section == section && s.key == name })
+	if i < 0 {
+		return s.at(key.GetToken(), section+"."+name, "unknown key"+instead(keys(section)))
+	}
+	text, err := scalar(value)
+	if err == nil {
+		err = settings()[i].set(c, text)
+	}
+	if err != nil {
+		return s.at(value.GetToken(), settings()[i].name(), err.Error())
+	}
+	return nil
+}
+
+// items calls do for each item of a list.
+func (s source) items(body ast.Node, section string, do func(item ast.Node) error) error {
+	if isEmpty(body) {
+		return nil
+	}
+	list, ok := body.(*ast.SequenceNode)
+	if !ok {
+		return s.at(body.GetToken(), section, "expected a list here, with one item after each dash")
+	}
+	for _, item := range list.Values {
+		if err := do(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// item calls set for each key of one item of a list.
+func (s source) item(item ast.Node, section string, known []string, set func(key, value string) error) error {
+	return s.each(item, section, func(name string, key, value ast.Node) error {
+		if !slices.Contains(known, name) {
+			return s.at(key.GetToken(), section+"."+name, "unknown key"+instead(known))
 		}
 		text, err := scalar(value)
 		if err == nil {
-			err = settings()[i].set(c, text)
+			err = set(name, text)
 		}
 		if err != nil {
-			return s.at(value.GetToken(), settings()[i].name(), err.Error())
+			return s.at(value.GetToken(), section+"."+name, err.Error())
 		}
 		return nil
 	})

@@ -13,8 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// receiveSection is the only section that is a list. It has no environment
-// variables.
+// receiveSection is a list, so it has no environment variables.
 const receiveSection = "receive"
 
 // ReceiveRule is one rule of the list receive. It permits devices to upload files
@@ -39,43 +38,17 @@ var receiveKeys = map[string]func(r *ReceiveRule, v string) error{
 
 // receive reads the list of rules.
 func (s source) receive(c *Config, body ast.Node) error {
-	if isEmpty(body) {
-		return nil
-	}
-	list, ok := body.(*ast.SequenceNode)
-	if !ok {
-		return s.at(body.GetToken(), receiveSection, "expected a list here, with one rule after each dash")
-	}
-	for _, item := range list.Values {
-		rule, err := s.receiveRule(item)
-		if err != nil {
-			return err
+	return s.items(body, receiveSection, func(item ast.Node) error {
+		rule := ReceiveRule{Name: "*", MaxSize: DefaultMaxSize}
+		err := s.item(item, receiveSection, []string{"from", "name", "max-size", "device"}, func(key, value string) error {
+			return receiveKeys[key](&rule, value)
+		})
+		if err == nil && !rule.From.IsValid() {
+			err = s.at(item.GetToken(), receiveSection, "the rule has no sender: add the key from, with an address or a network such as 192.0.2.0/24")
 		}
 		c.Receive = append(c.Receive, rule)
-	}
-	return nil
-}
-
-func (s source) receiveRule(item ast.Node) (ReceiveRule, error) {
-	rule := ReceiveRule{Name: "*", MaxSize: DefaultMaxSize}
-	err := s.each(item, receiveSection, func(name string, key, value ast.Node) error {
-		set, ok := receiveKeys[name]
-		if !ok {
-			return s.at(key.GetToken(), receiveSection+"."+name, "unknown key"+instead([]string{"from", "name", "max-size", "device"}))
-		}
-		text, err := scalar(value)
-		if err == nil {
-			err = set(&rule, text)
-		}
-		if err != nil {
-			return s.at(value.GetToken(), receiveSection+"."+name, err.Error())
-		}
-		return nil
+		return err
 	})
-	if err == nil && !rule.From.IsValid() {
-		err = s.at(item.GetToken(), receiveSection, "the rule has no sender: add the key from, with an address or a network such as 192.0.2.0/24")
-	}
-	return rule, err
 }
 
 func prefix(v string) (netip.Prefix, error) {

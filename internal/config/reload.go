@@ -2,8 +2,9 @@ package config
 
 // Reload returns the configuration of a running service after its file has changed to
 // next. The service keeps some keys until it is restarted, because they belong to open
-// sockets; restart lists those of them that differ.
+// sockets or stores; restart lists those of them that differ.
 func (c Config) Reload(next Config) (now Config, restart []string) {
+	keep(&restart, "vault", c.Vault, &next.Vault)
 	keep(&restart, "tftp.listen", c.TFTP.Listen, &next.TFTP.Listen)
 	keep(&restart, "tftp.port-range", c.TFTP.PortRange, &next.TFTP.PortRange)
 	keep(&restart, "tftp.max-block-size", c.TFTP.MaxBlockSize, &next.TFTP.MaxBlockSize)

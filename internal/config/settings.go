@@ -14,7 +14,8 @@ import (
 	"flashwarden/tftp"
 )
 
-// setting is one key: its section, its name, and the function that sets its value.
+// setting is one key: its section (empty: none), its name, and the function that sets its
+// value.
 type setting struct {
 	section, key string
 	set          func(c *Config, value string) error
@@ -23,6 +24,7 @@ type setting struct {
 // settings lists all keys.
 func settings() []setting {
 	return []setting{
+		{"", "vault", func(c *Config, v string) (err error) { c.Vault, err = vaultPlace(v); return }},
 		{"tftp", "listen", func(c *Config, v string) (err error) { c.TFTP.Listen, err = listenAddress(v); return }},
 		{"tftp", "port-range", func(c *Config, v string) (err error) { c.TFTP.PortRange, err = tftp.ParsePortRange(v); return }},
 		{"tftp", "advertise", func(c *Config, v string) (err error) { c.TFTP.Advertise, err = advertised(v); return }},
@@ -105,18 +107,19 @@ func zone(v string) (*time.Location, error) {
 	return l, nil
 }
 
-func (s setting) name() string { return s.section + "." + s.key }
+// name returns the key with its section, such as tftp.port-range.
+func (s setting) name() string { return strings.TrimPrefix(s.section+"."+s.key, ".") }
 
 // variable returns the name of the environment variable, such as
 // FLASHWARDEN_TFTP_PORT_RANGE.
 func (s setting) variable() string {
-	return envPrefix + strings.ToUpper(s.section+"_"+strings.ReplaceAll(s.key, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.name()))
 }
 
 func sections() []string {
 	var names []string
 	for _, s := range settings() {
-		if !slices.Contains(names, s.section) {
+		if s.section != "" && !slices.Contains(names, s.section) {
 			names = append(names, s.section)
 		}
 	}

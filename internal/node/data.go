@@ -16,7 +16,6 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
-	"flashwarden/internal/vault/dir"
 )
 
 // ErrNoData is the error of a data directory in which flashwarden has kept nothing
@@ -26,19 +25,20 @@ var ErrNoData = errors.New("no flashwarden data")
 // Exists returns nil if the data directory has a catalog, or if that cannot be
 // told; then Open says why. A directory with neither catalog nor vault is an
 // ErrNoData. Exists creates nothing.
-func Exists(ctx context.Context, data string) error {
-	n := &Node{opts: Options{Data: data}}
+func Exists(ctx context.Context, o Options) error {
+	n := &Node{opts: o}
 	if _, err := os.Stat(n.path("catalog.db")); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	store, err := dir.Open(n.path("vault"))
+	t, err := openTarget(ctx, n.vaultPlace())
 	if err != nil {
 		return err
 	}
-	if err := vault.New(store).Recognise(ctx, ""); err != nil {
+	err = vault.New(t.store).Recognise(ctx, "")
+	if err = errors.Join(err, t.close()); err != nil {
 		return n.wrongVault(err) // the catalog was lost
 	}
-	return fmt.Errorf("%w in %s", ErrNoData, data)
+	return fmt.Errorf("%w in %s", ErrNoData, o.Data)
 }
 
 // prepareDir makes sure that the data directory is there, belongs to us and

@@ -22,50 +22,71 @@ import (
 // same time.
 func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
 	begun := time.Now()
-	v, err := n.Vault(ctx)
+	v, known, err := n.mirrorable(ctx, r.Target)
 	if err != nil {
 		return api.MirrorResult{}, err
 	}
-	if none, err := n.NoVault(ctx); err != nil {
-		return api.MirrorResult{}, err
-	} else if none {
-		return api.MirrorResult{}, cause.New(cause.VaultError, "there is no vault yet", api.Do("backup").With("all", "").Say(" makes it"))
-	}
-	if err := n.wantOutside(r.Target); err != nil {
-		return api.MirrorResult{}, err
-	}
-	known, err := n.mirror(ctx, r.Target)
+	wanted, err := n.present(ctx)
 	if err != nil {
 		return api.MirrorResult{}, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	to, err := openTarget(ctx, r.Target)
-	if err != nil {
-		return api.MirrorResult{}, err
-	}
-	res, err := n.mirrorTo(ctx, v, to, r, r.New || known.Made.IsZero(), events)
-	err = errors.Join(err, to.close())
+	o := vault.MirrorOptions{Fresh: r.New || known.Made.IsZero(), Back: n.opts.Mirror != "", Wanted: wanted}
+	done, err := n.mirrorTo(ctx, v, r, o, events)
+	res := done.MirrorResult
 	res.Target, res.Started = r.Target, begun.UTC().Truncate(time.Second)
 	res.Seconds = math.Round(time.Since(begun).Seconds()*10) / 10
+	if err != nil || samePlace(r.Target, n.vaultPlace()) { // the vault was brought back from a mirror
+		return res, err
+	}
+	if err := n.remember(ctx, known, res); err != nil {
+		return res, err
+	}
+	return res, n.Catalog.SetMirrored(context.WithoutCancel(ctx), r.Target, done.Holds)
+}
+
+// mirrorable returns the vault that is copied, and what the catalog knows of the mirror
+// at a target.
+func (n *Node) mirrorable(ctx context.Context, target string) (*vault.Vault, catalog.Mirror, error) {
+	v, err := n.Vault(ctx)
 	if err != nil {
-		return res, wrongMirror(r.Target, err)
+		return nil, catalog.Mirror{}, err
 	}
-	if sameDir(r.Target, n.path("vault")) { // the vault was brought back from a mirror
-		return res, nil
+	if none, err := n.NoVault(ctx); err != nil {
+		return nil, catalog.Mirror{}, err
+	} else if none {
+		return nil, catalog.Mirror{}, cause.New(cause.VaultError, "there is no vault yet", api.Do("backup").With("all", "").Say(" makes it"))
 	}
-	return res, n.remember(ctx, known, res)
+	if err := n.wantOutside(target); err != nil {
+		return nil, catalog.Mirror{}, err
+	}
+	known, err := n.mirror(ctx, target)
+	return v, known, err
+}
+
+// present returns the IDs of the newest complete backups of all devices.
+func (n *Node) present(ctx context.Context) ([]string, error) {
+	states, err := n.Catalog.States(ctx, api.Select{})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, s := range states {
+		if s.Good.ID != "" {
+			ids = append(ids, s.Good.ID)
+		}
+	}
+	return ids, nil
 }
 
 // wantOutside refuses a target in the vault that is copied, and in the data
 // directory: a mirror must outlive both. The place of the vault is a target only to
 // bring back a lost one.
 func (n *Node) wantOutside(target string) error {
-	back := n.opts.Mirror != "" && filepath.Base(target) == "vault" && sameDir(filepath.Dir(target), n.opts.Data)
+	back := n.opts.Mirror != "" && filepath.Base(target) == filepath.Base(n.vaultPlace()) && sameDir(filepath.Dir(target), filepath.Dir(n.vaultPlace()))
 	switch {
-	case !filepath.IsAbs(target): // a URL
-	case sameDir(target, n.place()):
+	case samePlace(target, n.place()):
 		return wrongTarget("%s is the vault itself", target)
+	case !filepath.IsAbs(target): // a URL
 	case inside(target, n.place()):
 		return wrongTarget("%s lies in the vault: choose a place on another disk", target)
 	case inside(target, n.opts.Data) && !back:
@@ -74,9 +95,14 @@ func (n *Node) wantOutside(target string) error {
 	return nil
 }
 
-// mirrorTo copies the vault to an open store.
-func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, to target, r api.Mirror, fresh bool, events func(api.Event)) (api.MirrorResult, error) {
-	o := vault.MirrorOptions{Fresh: fresh, Back: n.opts.Mirror != ""}
+// mirrorTo copies the vault to the store at the target of r.
+func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o vault.MirrorOptions, events func(api.Event)) (done vault.Mirrored, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	to, err := openTarget(ctx, r.Target)
+	if err != nil {
+		return done, err
+	}
 	var limit *vault.RateLimiter
 	if r.Rate > 0 {
 		limit = vault.NewRateLimiter(r.Rate)
@@ -85,23 +111,26 @@ func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, to target, r api.Mi
 		o.Progress = func(done, total int64) { events(api.Event{Step: api.StepMirror, Bytes: done, Size: total}) }
 	}
 	if r.EncryptTo != "" {
-		return n.mirrorSealed(ctx, v, to, r.EncryptTo, limit, o)
+		done, err = n.mirrorSealed(ctx, v, to, r.EncryptTo, limit, o)
+	} else {
+		o.Limit = limit
+		done, err = v.MirrorTo(ctx, vault.NewTwin(to.store, limit), o)
 	}
-	o.Limit = limit
-	res, err := v.MirrorTo(ctx, vault.NewTwin(to.store, limit), o)
-	res.Notes = append(res.Notes, to.notes...)
-	return res, err
+	done.Notes = append(done.Notes, to.notes...)
+	if err = errors.Join(err, to.close()); err != nil {
+		err = wrongMirror(r.Target, err)
+	}
+	return done, err
 }
 
 // mirrorSealed is mirrorTo for an encrypted mirror. The limit counts the bytes
 // sent and read back there, not those read here.
-func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, recipient string, limit *vault.RateLimiter, o vault.MirrorOptions) (api.MirrorResult, error) {
+func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, recipient string, limit *vault.RateLimiter, o vault.MirrorOptions) (vault.Mirrored, error) {
 	m, err := sealed.New(to.store, sealed.Options{Recipient: recipient, Secret: n.key.Derive("labels of encrypted mirrors"), Temp: n.opts.Data, Limit: limit})
 	if err != nil {
-		return api.MirrorResult{}, &api.Problem{Field: "encrypt_to", Detail: err.Error(), Exit: api.ExitUsage, Err: err}
+		return vault.Mirrored{}, &api.Problem{Field: "encrypt_to", Detail: err.Error(), Exit: api.ExitUsage, Err: err}
 	}
 	res, err := v.MirrorTo(ctx, m, o)
-	res.Notes = append(res.Notes, to.notes...)
 	if res.Made {
 		res.Notes = append(res.Notes, "keep the identity (AGE-SECRET-KEY-1…) of "+recipient+" in two places, neither of them this host or the mirror: without it nobody can read the mirror")
 	}

@@ -84,6 +84,9 @@ func openS3(ctx context.Context, u *url.URL) (target, error) {
 	return target{store: store, close: func() error { return nil }}, nil
 }
 
+// samePlace reports whether two places of a vault are one.
+func samePlace(a, b string) bool { return a == b || sameDir(a, b) }
+
 // sameDir reports whether two paths are one directory.
 func sameDir(a, b string) bool {
 	one, err := os.Stat(a)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,13 +70,11 @@ func decrypted(ctx context.Context, s vault.Store, path string) (vault.Store, er
 	return r, nil
 }
 
-// place is where the vault is.
-func (n *Node) place() string {
-	if n.opts.Mirror != "" {
-		return n.opts.Mirror
-	}
-	return n.path("vault")
-}
+// place is where the vault is, or the mirror that is read in its place.
+func (n *Node) place() string { return cmp.Or(n.opts.Mirror, n.vaultPlace()) }
+
+// vaultPlace is where the vault is: a directory or a URL.
+func (n *Node) vaultPlace() string { return cmp.Or(n.opts.Config.Vault, n.path("vault")) }
 
 // NoVault reports that nothing was ever backed up into this data directory: there
 // is no vault yet.

@@ -4,22 +4,28 @@
 //
 // A device is protected when its newest complete backup, or a look that
 // confirmed it, is young enough, has the image that the device runs, undamaged,
-// and was read and compared lately.
+// was read and compared lately, and is in each mirror.
 package protect
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 )
 
-// Rules say how old things may be.
+// Rules say how old things may be, and where they must be.
 type Rules struct {
 	Within       time.Duration // the newest complete backup, or a look
 	ProvedWithin time.Duration // the last time that its content was read and compared
+	Mirrors      []Mirror      // the copies of the vault that must have the newest complete backup
 }
+
+// Mirror is a copy of the vault, as the configuration names it.
+type Mirror struct{ Name, Target string }
 
 // ahead is how far in the future a backup or a proof may be dated: clocks differ.
 // One further ahead would hide for long that no newer one is made.
@@ -29,7 +35,7 @@ const ahead = 24 * time.Hour
 // important first; none (an empty list, not nil) means that it is protected.
 func (r Rules) Judge(s catalog.State, now time.Time) []api.Reason {
 	reasons := []api.Reason{}
-	for _, rule := range []func(catalog.State, time.Time) (api.Reason, bool){r.age, image, imageBad, damage, r.proof} {
+	for _, rule := range []func(catalog.State, time.Time) (api.Reason, bool){r.age, image, imageBad, damage, r.proof, r.mirrors} {
 		if reason, found := rule(s, now); found {
 			reason.Hint = reason.Fix.String()
 			reasons = append(reasons, reason)
@@ -141,6 +147,24 @@ func (r Rules) proof(s catalog.State, now time.Time) (api.Reason, bool) {
 		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(age), span(r.ProvedWithin))
 	}
 	return reason, true
+}
+
+// mirrors judges whether each copy of the vault has the backup.
+func (r Rules) mirrors(s catalog.State, _ time.Time) (api.Reason, bool) {
+	var lack []string
+	for _, m := range r.Mirrors {
+		if !slices.Contains(s.Mirrors, m.Target) {
+			lack = append(lack, m.Name)
+		}
+	}
+	if s.Good.ID == "" || len(lack) == 0 {
+		return api.Reason{}, false
+	}
+	message := fmt.Sprintf("The mirror %s does not have the last complete backup", lack[0])
+	if len(lack) > 1 {
+		message = fmt.Sprintf("The mirrors %s do not have the last complete backup", strings.Join(lack, ", "))
+	}
+	return api.Reason{Reason: api.RiskMirror, Message: message, Fix: api.Do("mirror", lack[0])}, true
 }
 
 // ago is how long ago something was: just now, 3 hours ago.

@@ -14,7 +14,7 @@ const day = 24 * time.Hour
 
 var (
 	now   = time.Date(2026, 11, 28, 7, 30, 0, 0, time.UTC)
-	rules = protect.Rules{Within: 8 * day, ProvedWithin: 35 * day}
+	rules = protect.Rules{Within: 8 * day, ProvedWithin: 35 * day, Mirrors: []protect.Mirror{{Name: "usb", Target: "/mnt/usb"}, {Name: "offsite", Target: "sftp://nas/vault"}}}
 )
 
 func ago(d time.Duration) time.Time { return now.Add(-d) }
@@ -23,7 +23,7 @@ func ago(d time.Duration) time.Time { return now.Add(-d) }
 func sound() catalog.State {
 	saved := catalog.Saved{ID: "s1", Started: ago(day), Status: api.StatusOK}
 	return catalog.State{Name: "sw1", Version: "15.0(2)SE8", Image: "flash:/x.bin", Newest: saved, Good: saved, Holds: true,
-		Proved: ago(day), Last: catalog.Attempt{Status: api.StatusOK, Started: ago(day), Ended: ago(day)}}
+		Mirrors: []string{"/mnt/usb", "sftp://nas/vault", "/mnt/other"}, Proved: ago(day), Last: catalog.Attempt{Status: api.StatusOK, Started: ago(day), Ended: ago(day)}}
 }
 
 // failing makes the newest backup run one that failed some time ago.
@@ -101,6 +101,10 @@ func TestJudge(t *testing.T) {
 		"read in the future": {func(s *catalog.State) { s.Proved = now.Add(400 * day) },
 			[]string{"not_proved", "The last read of the vault's copy of the last complete backup is dated in the future: " + time.Date(2028, 1, 2, 7, 30, 0, 0, time.UTC).Local().Format("2006-01-02 15:04 MST"),
 				"check the clock of this host (`timedatectl`), then run `flashwarden check --read-data`"}},
+		"not in one mirror": {func(s *catalog.State) { s.Mirrors = []string{"/mnt/usb"} },
+			[]string{"not_mirrored", "The mirror offsite does not have the last complete backup", "`flashwarden mirror offsite`"}},
+		"in no mirror": {func(s *catalog.State) { s.Mirrors = nil },
+			[]string{"not_mirrored", "The mirrors usb, offsite do not have the last complete backup", "`flashwarden mirror usb`"}},
 		"damaged": {func(s *catalog.State) { s.Damaged, s.Proved = true, time.Time{} },
 			[]string{"damaged", "The vault's copy of the last complete backup is damaged or incomplete", "copy every file again: `flashwarden backup sw1 --recopy`"}},
 		"an image that is damaged on the device": {func(s *catalog.State) { s.ImageBad = true },

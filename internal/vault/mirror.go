@@ -59,9 +59,16 @@ type MirrorOptions struct {
 	Back     bool         // the vault is a mirror itself: what a prune removed stays there, and is not copied
 	Limit    *RateLimiter // of bytes read and sent; nil: none
 	Parallel int          // contents at once; 0: 8
+	Wanted   []string     // IDs of snapshots; Mirrored.Holds has those of them that the mirror has
 	// Progress, unless nil, gets the bytes of contents that the mirror has, and of
 	// all contents of new snapshots. It is called by one goroutine at a time.
 	Progress func(done, total int64)
+}
+
+// Mirrored is the result of MirrorTo.
+type Mirrored struct {
+	api.MirrorResult
+	Holds []string // those of MirrorOptions.Wanted that the mirror has, with all their contents
 }
 
 // mirrorBatch is how many snapshots are mirrored together: their contents first.
@@ -72,9 +79,9 @@ const mirrorBatch = 200
 // goes on next time. A snapshot that cannot be read, or whose content is damaged,
 // is a problem of the result, and the others still follow. The error is that of
 // ctx, of the mirror, or says that the vault cannot be read at all.
-func (v *Vault) MirrorTo(ctx context.Context, to Mirror, o MirrorOptions) (api.MirrorResult, error) {
-	r := mirrorRun{vault: v, to: to, back: o.Back, limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}}
-	r.result = api.MirrorResult{Problems: []api.CheckProblem{}, Notes: []string{}}
+func (v *Vault) MirrorTo(ctx context.Context, to Mirror, o MirrorOptions) (Mirrored, error) {
+	r := mirrorRun{vault: v, to: to, back: o.Back, wanted: setOf(o.Wanted), limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}}
+	r.result.MirrorResult = api.MirrorResult{Problems: []api.CheckProblem{}, Notes: []string{}}
 	if err := r.run(ctx, o.Fresh); err != nil {
 		return r.result, fmt.Errorf("mirror: %w", err)
 	}
@@ -89,13 +96,22 @@ type mirrorRun struct {
 	limit    *RateLimiter
 	parallel int
 	count    *counter
+	wanted   map[string]bool       // IDs of snapshots
 	have     func(key string) bool // the mirror has this document
 	closed   []string              // the parts of the mirror that cannot be listed
 	sizes    map[digest]int64      // contents of new snapshots
 
 	mu     sync.Mutex
 	ended  map[digest]error // contents that are dealt with; an error: why the mirror lacks it
-	result api.MirrorResult
+	result Mirrored
+}
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, text := range list {
+		set[text] = true
+	}
+	return set
 }
 
 func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
@@ -118,6 +134,9 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 		return err
 	}
 	if err := r.lost(ctx, held); err != nil {
+		return err
+	}
+	if err := r.holds(ctx, held); err != nil {
 		return err
 	}
 	for batch := range slices.Chunk(missing, mirrorBatch) {
@@ -423,10 +442,7 @@ func (r *mirrorRun) documents(ctx context.Context, all []api.Snapshot) error {
 		if err := r.to.Document(ctx, key, data, s); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
-		r.mu.Lock()
-		r.result.Snapshots++
-		r.result.Held++
-		r.mu.Unlock()
+		r.copied(s.ID)
 	}
 	return nil
 }
@@ -455,4 +471,15 @@ func (r *mirrorRun) lacks(ctx context.Context, s api.Snapshot) bool {
 		return true
 	}
 	return false
+}
+
+// copied notes that the mirror got a snapshot.
+func (r *mirrorRun) copied(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Snapshots++
+	r.result.Held++
+	if r.wanted[id] {
+		r.result.Holds = append(r.result.Holds, id)
+	}
 }

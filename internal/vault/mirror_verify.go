@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"flashwarden/api"
 )
@@ -99,4 +100,35 @@ func (r *mirrorRun) absent(ctx context.Context, t *Twin) (map[digest]bool, error
 	}
 	_, err = unlistedParts(err) // contents below such a part are looked up by their keys
 	return absent, err
+}
+
+// holds notes which wanted snapshots the mirror had before this run, without those that
+// name content which the mirror has lost and this run could not copy.
+func (r *mirrorRun) holds(ctx context.Context, held []string) error {
+	var failed bool
+	for _, damage := range r.ended {
+		failed = failed || damage != nil
+	}
+	for _, name := range held {
+		id, _, _ := SplitName(name)
+		if !r.wanted[id] {
+			continue
+		}
+		if failed {
+			s, err := r.vault.Document(ctx, name)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil || r.lacksContent(s) {
+				continue
+			}
+		}
+		r.result.Holds = append(r.result.Holds, id)
+	}
+	return nil
+}
+
+// lacksContent reports whether a content of a snapshot could not be copied.
+func (r *mirrorRun) lacksContent(s api.Snapshot) bool {
+	return slices.ContainsFunc(ContentsOf(s), func(f api.File) bool { return r.ended[digestOf(f.SHA256)] != nil })
 }

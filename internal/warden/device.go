@@ -108,7 +108,7 @@ func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, err
 	if len(devices) == 0 && s.Group+s.Site != "" {
 		return nil, noneMatches(ctx, n, s)
 	}
-	states, err := states(ctx, n, api.Select{Group: s.Group, Site: s.Site})
+	states, err := l.states(ctx, n, api.Select{Group: s.Group, Site: s.Site})
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +116,10 @@ func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, err
 	for i := range states {
 		byName[states[i].Name] = &states[i]
 	}
-	rows := make([]api.DeviceRow, 0, len(devices))
+	rows, rules := make([]api.DeviceRow, 0, len(devices)), l.protection()
 	for _, d := range devices {
 		if state := byName[d.Name]; state != nil { // else it was removed meanwhile
-			status := l.statusOf(*state, time.Now())
+			status := statusOf(*state, rules, time.Now())
 			rows = append(rows, api.DeviceRow{Device: d, Known: status.Known, Protected: status.Protected, LastFails: status.LastFails})
 		}
 	}
@@ -140,11 +140,11 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	states, err := states(ctx, n, api.Select{Names: []string{name.Name}})
+	states, err := l.states(ctx, n, api.Select{Names: []string{name.Name}})
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	d.Status = l.statusOf(states[0], time.Now())
+	d.Status = statusOf(states[0], l.protection(), time.Now())
 	d.Runs, err = runs(ctx, n, name.Name, runsShown)
 	return d, err
 }

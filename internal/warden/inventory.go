@@ -25,7 +25,7 @@ func (l *Local) ImportDevices(ctx context.Context, r api.Inventory) (api.Invento
 		return api.InventoryDiff{}, Invalid("the list has no device to import")
 	}
 	var n *node.Node // nil: a dry run, which makes no data directory
-	if err := node.Exists(ctx, l.opts.Data); !r.DryRun || !errors.Is(err, node.ErrNoData) {
+	if err := node.Exists(ctx, l.nodeOptions()); !r.DryRun || !errors.Is(err, node.ErrNoData) {
 		if n, err = l.ready(ctx); err != nil {
 			return api.InventoryDiff{}, err
 		}

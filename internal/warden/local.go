@@ -110,7 +110,7 @@ func (l *Local) ready(ctx context.Context) (*node.Node, error) {
 // exists returns a problem if there is no data directory, and creates none.
 // Names that are asked for then match nothing.
 func (l *Local) exists(ctx context.Context, names ...string) error {
-	err := node.Exists(ctx, l.opts.Data)
+	err := node.Exists(ctx, l.nodeOptions())
 	if !errors.Is(err, node.ErrNoData) {
 		return err
 	}

@@ -1,9 +1,11 @@
 package warden
 
 import (
+	"cmp"
 	"context"
 
 	"flashwarden/api"
+	"flashwarden/internal/config"
 )
 
 // Mirror brings a copy of the vault to another place, and removes nothing there.
@@ -12,11 +14,22 @@ func (l *Local) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)
 	if err != nil {
 		return api.MirrorResult{}, err
 	}
-	if r.Target == "" {
+	if r = configured(r, l.config()); r.Target == "" {
 		return api.MirrorResult{}, wrongField("target", "where to?")
 	}
 	if r.Rate < 0 {
 		return api.MirrorResult{}, wrongField("rate", "%d: want 0 or more", r.Rate)
 	}
 	return n.Mirror(ctx, r, events)
+}
+
+// configured returns a request with what the configuration says of the mirror.
+func configured(r api.Mirror, c config.Config) api.Mirror {
+	m, found := c.Mirror(r.Name)
+	if !found {
+		return r
+	}
+	r.Target = m.Target
+	r.EncryptTo, r.Rate = cmp.Or(r.EncryptTo, m.EncryptTo), cmp.Or(r.Rate, m.Bandwidth)
+	return r
 }

@@ -23,7 +23,7 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 	if _, err := n.Vault(ctx); err != nil {
 		return api.Status{}, err
 	}
-	states, err := states(ctx, n, s)
+	states, err := l.states(ctx, n, s)
 	if err != nil {
 		return api.Status{}, err
 	}
@@ -44,9 +44,9 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 
 // judge puts those at risk first, then those whose last backup failed.
 func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
-	status := api.Status{Devices: make([]api.DeviceStatus, 0, len(states))}
+	status, rules := api.Status{Devices: make([]api.DeviceStatus, 0, len(states))}, l.protection()
 	for _, state := range states {
-		d := l.statusOf(state, now)
+		d := statusOf(state, rules, now)
 		status.Devices = append(status.Devices, d)
 		for _, count := range []struct {
 			is bool
@@ -71,9 +71,17 @@ func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
 	return status
 }
 
-func (l *Local) statusOf(s catalog.State, now time.Time) api.DeviceStatus {
-	c := l.config().Protect
-	rules := protect.Rules{Within: c.Within, ProvedWithin: c.ProvedWithin}
+// protection returns the rules of the configuration.
+func (l *Local) protection() protect.Rules {
+	c := l.config()
+	rules := protect.Rules{Within: c.Protect.Within, ProvedWithin: c.Protect.ProvedWithin}
+	for _, m := range c.Mirrors {
+		rules.Mirrors = append(rules.Mirrors, protect.Mirror{Name: m.Name, Target: m.Target})
+	}
+	return rules
+}
+
+func statusOf(s catalog.State, rules protect.Rules, now time.Time) api.DeviceStatus {
 	reasons := rules.Judge(s, now)
 	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: reasons,
 		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Warnings: append([]string{}, s.Warnings...), Known: known(s)}
@@ -81,16 +89,26 @@ func (l *Local) statusOf(s catalog.State, now time.Time) api.DeviceStatus {
 
 // states returns the states of devices. A run that no process carries out any
 // more is interrupted.
-func states(ctx context.Context, n *node.Node, s api.Select) ([]catalog.State, error) {
+func (l *Local) states(ctx context.Context, n *node.Node, s api.Select) ([]catalog.State, error) {
 	served, err := n.Served()
 	if err != nil {
 		return nil, err
 	}
 	states, err := n.Catalog.States(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var mirrored map[string][]string
+	if len(l.config().Mirrors) > 0 {
+		if mirrored, err = n.Catalog.Mirrored(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for i := range states {
 		settle(&states[i], served)
+		states[i].Mirrors = mirrored[states[i].Good.ID]
 	}
-	return states, err
+	return states, nil
 }
 
 func settle(s *catalog.State, served bool) {

@@ -76,7 +76,7 @@ func TestStatusOfARunThatNeverEnded(t *testing.T) {
 	}
 	s := catalog.State{Name: "sw1", Last: catalog.Attempt{Status: api.StatusRunning, Started: time.Now()}}
 	settle(&s, true)
-	if d := l.statusOf(s, time.Now()); !d.Running || d.LastFails || d.LastFailure != nil {
+	if d := statusOf(s, l.protection(), time.Now()); !d.Running || d.LastFails || d.LastFailure != nil {
 		t.Errorf("%+v; want it running", d)
 	}
 }

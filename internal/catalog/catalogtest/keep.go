@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 )
@@ -145,5 +147,17 @@ func testMirrors(t *testing.T, create New) {
 	}
 	if got, err := c.Mirrors(ctx); err != nil || !slices.Equal(got, []catalog.Mirror{a, b}) {
 		t.Errorf("%+v, error %v; want %+v", got, err, []catalog.Mirror{a, b})
+	}
+	for target, ids := range map[string][]string{"/a": {"s1", "s2", "s1"}, "sftp://nas/b": {"s2"}, "/c": {"s3"}} {
+		if err := c.SetMirrored(ctx, target, ids); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SetMirrored(ctx, "/c", nil); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{"s1": {"/a"}, "s2": {"/a", "sftp://nas/b"}}
+	if got, err := c.Mirrored(ctx); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("%v, error %v; want %v", got, err, want)
 	}
 }

@@ -46,3 +46,37 @@ func (c *Catalog) PutMirror(ctx context.Context, m catalog.Mirror) error {
 		m.Target, m.Made.UTC().Format(time.RFC3339), succeeded)
 	return c.wrap("remember the mirror "+m.Target, err)
 }
+
+// SetMirrored enters which snapshots a copy of the vault has.
+func (c *Catalog) SetMirrored(ctx context.Context, target string, snapshots []string) error {
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		if _, err := on.exec(ctx, `DELETE FROM mirrored WHERE target = ?`, target); err != nil {
+			return err
+		}
+		for _, id := range snapshots {
+			if _, err := on.exec(ctx, `INSERT INTO mirrored (target, snapshot) VALUES (?, ?) ON CONFLICT DO NOTHING`, target, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return c.wrap("remember what the mirror "+target+" has", err)
+}
+
+// Mirrored returns which copies of the vault have a snapshot.
+func (c *Catalog) Mirrored(ctx context.Context) (map[string][]string, error) {
+	rows, err := c.query(ctx, `SELECT snapshot, target FROM mirrored ORDER BY target, snapshot`)
+	if err != nil {
+		return nil, c.wrap("list what the mirrors have", err)
+	}
+	defer rows.Close()
+	targets := map[string][]string{}
+	for rows.Next() {
+		var id, target string
+		if err := rows.Scan(&id, &target); err != nil {
+			return nil, c.wrap("list what the mirrors have", err)
+		}
+		targets[id] = append(targets[id], target)
+	}
+	return targets, c.wrap("list what the mirrors have", rows.Err())
+}

@@ -96,7 +96,7 @@ func mirror(t *testing.T, k *kit, to vault.Store, fresh bool) api.MirrorResult {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res
+	return res.MirrorResult
 }
 
 // TestBadSectorIsReplaced has a content again that the disk can no longer read.

@@ -76,7 +76,8 @@ func mirror(t *testing.T, v *vault.Vault, to vault.Store, o Options) (api.Mirror
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v.MirrorTo(t.Context(), m, vault.MirrorOptions{Fresh: true})
+	res, err := v.MirrorTo(t.Context(), m, vault.MirrorOptions{Fresh: true})
+	return res.MirrorResult, err
 }
 
 func mustMirror(t *testing.T, v *vault.Vault, to vault.Store, o Options) api.MirrorResult {

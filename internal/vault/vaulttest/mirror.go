@@ -29,7 +29,7 @@ func mirror(t *testing.T, v *vault.Vault, to vault.Store, fresh bool) api.Mirror
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res
+	return res.MirrorResult
 }
 
 // wantTwin wants the same contents in both stores.
@@ -101,7 +101,7 @@ func testMirrorBack(t *testing.T, s vault.Store) {
 		if err != nil || len(res.Problems) > 0 {
 			t.Fatalf("%+v, error %v", res, err)
 		}
-		return res
+		return res.MirrorResult
 	}
 	bring(v, mirror, true, false)
 	if _, err := v.Prune(t.Context(), vault.PruneOptions{Now: later(), Retention: api.Retention{Last: 2}}); err != nil {
@@ -114,6 +114,38 @@ func testMirrorBack(t *testing.T, s vault.Store) {
 	wantProblems(t, vault.New(back), true)
 	if has(t, vault.New(back), "a") || !has(t, vault.New(back), "c") || !has(t, vault.New(mirror), "a") {
 		t.Error("the wrong content came back")
+	}
+}
+
+// testMirrorHolds asks which snapshots the mirror has: new ones and old ones, but none
+// whose content it lacks.
+func testMirrorHolds(t *testing.T, to vault.Store) {
+	v, from := madeVault(t)
+	all := history(t, from, "a", "b", "shared", "shared")
+	var ids []string
+	for _, s := range all {
+		ids = append(ids, s.ID)
+	}
+	holds := func(want ...string) {
+		t.Helper()
+		res, err := v.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{Fresh: true, Wanted: append(ids, "unknown")})
+		slices.Sort(res.Holds)
+		if err != nil || !slices.Equal(res.Holds, want) {
+			t.Errorf("%q, error %v; want %q", res.Holds, err, want)
+		}
+	}
+	rot(t, from, key("b"), "B")
+	holds(ids[0], ids[2], ids[3])
+	rot(t, from, key("b"), "b")
+	holds(ids...)
+	if err := errors.Join(to.Delete(t.Context(), key("shared")), from.Delete(t.Context(), key("shared"))); err != nil {
+		t.Fatal(err)
+	}
+	holds(ids...) // neither has it: the vault's loss is found by a check
+	put(t, from, key("shared"), "sharED")
+	holds(ids[0], ids[1])
+	if res, err := v.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{}); err != nil || res.Holds != nil {
+		t.Errorf("nothing was wanted: %q, error %v", res.Holds, err)
 	}
 }
 

@@ -59,6 +59,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"PruneAndLoss", testPruneAndLoss},
 		{"Mirror", testMirror},
 		{"MirrorBack", testMirrorBack},
+		{"MirrorHolds", testMirrorHolds},
 		{"MirrorDamage", testMirrorDamage},
 		{"MirrorLosses", testMirrorLosses},
 		{"MirrorFaults", testMirrorFaults},
