@@ -82,7 +82,7 @@ func (d *Device) Facts(ctx context.Context) (ios.Facts, error) {
 		}
 	}
 	if facts.Mode == "install" {
-		if facts.Install, err = d.installed(ctx); err != nil {
+		if facts.Install, err = d.Installed(ctx); err != nil {
 			return ios.Facts{}, err
 		}
 	}
@@ -127,9 +127,9 @@ func likelyBoot(v ios.Version) []string {
 	return []string{"show bootvar", "show boot"}
 }
 
-// installed reads show install summary. Old IOS-XE, and some accounts, do not
+// Installed reads show install summary. Old IOS-XE, and some accounts, do not
 // have it.
-func (d *Device) installed(ctx context.Context) ([]ios.InstallLocation, error) {
+func (d *Device) Installed(ctx context.Context) ([]ios.InstallLocation, error) {
 	text, err := d.line.Run(ctx, "show install summary", nil)
 	if err != nil {
 		return nil, err

@@ -133,7 +133,7 @@ func TestFacts(t *testing.T) {
 		Hostname: "SW1", OS: "ios", Version: "15.0(2)SE8", Model: "WS-C3750G-24TS-E1U", Serial: "FOC1234X1AB", Mode: "bundle",
 		Image:      "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 		BootPath:   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
-		ConfigFile: "flash:/config.text", PrivateFile: "flash:/private-config.text", Register: "0xF",
+		ConfigFile: "flash:/config.text", PrivateFile: "flash:/private-config.text", ManualBoot: "no", Register: "0xF",
 		Serials: []string{"FOC1234X1AB"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {

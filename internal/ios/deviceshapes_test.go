@@ -43,19 +43,19 @@ Switch Ports Model              SW Version        SW Image              Mode
 			Facts{Image: "flash:c2960.bin/c2960.bin", Mode: "bundle", BootPath: "flash:c2960.bin", ConfigFile: "flash:/config.text"}},
 		"a stack whose second member has another image": {versionText("flash:/new.bin", members),
 			"BOOT path-list      : flash:/new.bin\n-------------------\nSwitch 2\n-------------------\nBOOT path-list      : flash:/old.bin\n",
-			Facts{Image: "flash:/new.bin", Mode: "bundle", BootPath: "flash:/new.bin", Starts: []Start{{"switch 2", "flash:/old.bin"}}, Members: []Member{
+			Facts{Image: "flash:/new.bin", Mode: "bundle", BootPath: "flash:/new.bin", Starts: []Start{{Unit: "switch 2", Path: "flash:/old.bin"}}, Members: []Member{
 				{Number: 1, Model: "WS-C2960X-24TS-L", Version: "15.2(2)E6", Image: "C2960X-UNIVERSALK9-M", Active: true},
 				{Number: 2, Model: "WS-C2960X-24TS-L", Version: "15.0(2)EX5", Image: "C2960X-UNIVERSALK9-M"}}}},
 		"an IOS-XE stack of mixed modes": {versionText("flash:packages.conf", xeMembers), unit("1", "= flash:packages.conf;") + unit("2", "does not exist"),
-			Facts{Image: "flash:packages.conf", Mode: "install", BootPath: "flash:packages.conf;", Starts: []Start{{"switch 2", ""}}, Members: []Member{
+			Facts{Image: "flash:packages.conf", Mode: "install", BootPath: "flash:packages.conf;", ManualBoot: "no", Starts: []Start{{Unit: "switch 2", ManualBoot: "no"}}, Members: []Member{
 				{Number: 1, Model: "C9300-24T", Version: "17.09.04a", Image: "CAT9K_IOSXE", Mode: "INSTALL", Active: true},
 				{Number: 2, Model: "C9300-24T", Version: "17.09.04a", Image: "CAT9K_IOSXE", Mode: "BUNDLE"}}}},
 		"two chassis as one, no .bin, a list with options": {versionText("sup-bootdisk:s72033-x-mz.122-33.SXJ10"),
 			"BOOT variable = sup-bootdisk:s72033-x-mz.122-33.SXJ10,12;disk0:old,12;\nCONFIG_FILE variable = \n\nStandby BOOT variable = sup-bootdisk:old-1,12;\nStandby CONFIG_FILE variable = \n",
 			Facts{Image: "sup-bootdisk:s72033-x-mz.122-33.SXJ10", Mode: "bundle", BootPath: "sup-bootdisk:s72033-x-mz.122-33.SXJ10,12;disk0:old,12;",
-				Starts: []Start{{"standby", "sup-bootdisk:old-1,12;"}}}},
+				Starts: []Start{{Unit: "standby", Path: "sup-bootdisk:old-1,12;"}}}},
 		"two supervisors in install mode": {versionText("bootflash:packages.conf"), "BOOT variable = bootflash:packages.conf;\nMANUAL_BOOT variable = no\n\nStandby BOOT variable = bootflash:packages.conf;\n",
-			Facts{Image: "bootflash:packages.conf", Mode: "install", BootPath: "bootflash:packages.conf;", Starts: []Start{{"standby", "bootflash:packages.conf;"}}}},
+			Facts{Image: "bootflash:packages.conf", Mode: "install", BootPath: "bootflash:packages.conf;", ManualBoot: "no", Starts: []Start{{Unit: "standby", Path: "bootflash:packages.conf;"}}}},
 		"the second supervisor is not ready": {versionText("disk0:x"), "BOOT variable = disk0:x,12;\nConfiguration register is 0x2102\n\nStandby not ready to show bootvar\n",
 			Facts{Image: "disk0:x", Mode: "bundle", BootPath: "disk0:x,12;"}},
 		"booted over the network": {versionText("tftp://192.0.2.9//images/a.bin"), "BOOT variable = \nCONFIG_FILE variable = \n",

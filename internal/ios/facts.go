@@ -34,8 +34,9 @@ func NewFacts(v Version, b Boot) Facts {
 	b = b.ActiveFirst(v.Members)
 	if len(b.Units) > 0 {
 		f.BootPath, f.ConfigFile, f.PrivateFile = b.Units[0].NextStart(), b.Units[0].ConfigFile, b.Units[0].PrivateConfigFile
+		f.ManualBoot = settingWord(b.Units[0].ManualBoot)
 		for _, u := range b.Units[1:] {
-			f.Starts = append(f.Starts, Start{Unit: u.Unit, Path: u.NextStart()})
+			f.Starts = append(f.Starts, Start{Unit: u.Unit, Path: u.NextStart(), ManualBoot: settingWord(u.ManualBoot), Register: u.ConfigRegister, NextRegister: u.ConfigRegisterNext})
 		}
 	}
 	return f
@@ -50,4 +51,15 @@ func (f Facts) API() api.Facts {
 		}
 	}
 	return facts
+}
+
+// settingWord is the opposite of yesOrNo.
+func settingWord(value *bool) string {
+	switch {
+	case value == nil:
+		return ""
+	case *value:
+		return "yes"
+	}
+	return "no"
 }

@@ -23,10 +23,10 @@ func TestBootOfTheActiveMember(t *testing.T) {
 		path   string
 		starts []Start
 	}{
-		{1, show, "flash:one.conf;", []Start{{"switch 2", "flash:two.conf;"}}},
-		{2, show, "flash:two.conf;", []Start{{"switch 1", "flash:one.conf;"}}},
+		{1, show, "flash:one.conf;", []Start{{Unit: "switch 2", Path: "flash:two.conf;"}}},
+		{2, show, "flash:two.conf;", []Start{{Unit: "switch 1", Path: "flash:one.conf;"}}},
 		{2, "BOOT path-list      : flash:/two.bin\nConfig file         : flash:/config.text\n-------------------\nSwitch 1\n-------------------\nBOOT path-list      : flash:/one.bin\n",
-			"flash:/two.bin", []Start{{"switch 1", "flash:/one.bin"}}},
+			"flash:/two.bin", []Start{{Unit: "switch 1", Path: "flash:/one.bin"}}},
 	} {
 		b, err := ParseBoot(test.show)
 		if err != nil {

@@ -27,24 +27,24 @@ func TestFacts(t *testing.T) {
 			Hostname: "closet-3", OS: "ios", Version: "12.0(5)WC10", Model: "WS-C3524-XL-EN", Serial: "FAB0438Q0VZ",
 			Mode: "bundle", Image: "flash:c3500xl-c3h2s-mz.120-5.WC10.bin",
 			BootPath:   "flash:c3500xl-c3h2s-mz.120-5.WC10.bin;flash:old/c3500xl-c3h2s-mz.120-5.WC7.bin",
-			ConfigFile: "flash:config.text", Register: "0xF", Serials: []string{"FAB0438Q0VZ"},
+			ConfigFile: "flash:config.text", ManualBoot: "no", Register: "0xF", Serials: []string{"FAB0438Q0VZ"},
 		}},
 		{"c3750", Facts{
 			Hostname: "core-a", OS: "ios", Version: "15.0(2)SE8", Model: "WS-C3750G-24TS-E1U", Serial: "FOC1031Y2Q7",
 			Mode:       "bundle",
 			Image:      "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
 			BootPath:   "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin",
-			ConfigFile: "flash:/config.text", PrivateFile: "flash:/private-config.text", Register: "0xF",
+			ConfigFile: "flash:/config.text", PrivateFile: "flash:/private-config.text", ManualBoot: "no", Register: "0xF",
 			Serials: []string{"FOC1031Y2Q7", "FOC1031Y2S1"},
 			Members: []Member{
 				{Number: 1, Model: "WS-C3750G-24TS-1U", Version: "15.0(2)SE8", Image: "C3750-IPSERVICESK9-M", Active: true},
 				{Number: 2, Model: "WS-C3750G-24TS-1U", Version: "15.0(2)SE8", Image: "C3750-IPSERVICESK9-M"},
 			},
-			Starts: []Start{{"switch 2", "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"}},
+			Starts: []Start{{Unit: "switch 2", Path: "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin", ManualBoot: "no"}},
 		}},
 		{"c9300", Facts{
 			Hostname: "edge-9300", OS: "iosxe", Version: "17.09.04a", Model: "C9300-48P", Serial: "FCW2233A5ZV",
-			Mode: "install", Image: "flash:packages.conf", BootPath: "flash:packages.conf;", Register: "0x102", Serials: []string{"FCW2233A5ZV"},
+			Mode: "install", Image: "flash:packages.conf", BootPath: "flash:packages.conf;", ManualBoot: "no", Register: "0x102", Serials: []string{"FCW2233A5ZV"},
 		}},
 	} {
 		version, err := ParseVersion(golden(t, test.device+"/show_version.txt"))

@@ -19,18 +19,22 @@ type Facts struct {
 	NextRegister string   // the config-register for the next start, where it differs: "0x2142"
 	ConfigFile   string   // classic switches: flash:/config.text; may be empty
 	PrivateFile  string   // classic switches: flash:/private-config.text; may be empty
+	ManualBoot   string   // Manual Boot of show boot: "yes" or "no"; empty if it does not say
 
 	Install []InstallLocation // show install summary of a device in install mode; empty if it does not show it
 
 	Members []Member      // rows of show version for a stack; empty for a single switch
-	Starts  []Start       // boot paths of the other units, if show boot prints them
+	Starts  []Start       // boot settings of the other units, if show boot prints them
 	Stack   []StackSwitch // rows of show switch; empty without a stack
 }
 
-// Start is the boot path of one unit of a stack or a pair of supervisors.
+// Start is how one unit of a stack or a pair of supervisors starts.
 type Start struct {
 	Unit string // the name in show boot: "switch 2", "standby"
 	Path string // value of BOOT, verbatim; may be empty
+
+	ManualBoot             string // as in Facts
+	Register, NextRegister string // the config-register, and that of the next start where it differs; empty if show boot does not print it
 }
 
 // Listing is one directory of one file system, as printed.

@@ -2,11 +2,8 @@ package ios
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
-
-	"flashwarden/internal/lazyregexp"
 )
 
 // Lines returns the facts that show version and show boot print, one line each, without
@@ -34,8 +31,12 @@ func (f Facts) Lines() []string {
 	add("boot", f.BootPath)
 	add("config file", f.ConfigFile)
 	add("private config file", f.PrivateFile)
+	add("manual boot", f.ManualBoot)
 	for _, s := range f.Starts {
 		lines = append(lines, fmt.Sprintf("boot of %q %q", s.Unit, s.Path))
+		add("manual boot of "+s.Unit, s.ManualBoot)
+		add("config-register of "+s.Unit, s.Register)
+		add("next config-register of "+s.Unit, s.NextRegister)
 	}
 	for _, m := range f.Members {
 		lines = append(lines, fmt.Sprintf("member %d %q %q %q %q active %t", m.Number, m.Model, m.Version, m.Image, m.Mode, m.Active))
@@ -53,46 +54,6 @@ func SameMoment(modified string) string {
 		return text
 	}
 	return t.UTC().Format(time.RFC3339Nano)
-}
-
-// ownDirectories are the directories in which a device writes by itself at any time: no
-// backup needs these files. tracelogs: Cisco IOS XE, "Tracing"; license_evlog: "Smart Licensing
-// Using Policy"; the others are databases of IOS-XE processes.
-var ownDirectories = []string{"tracelogs", "license_evlog", ".prst_sync", ".dbpersist"}
-
-// logDirectory matches the directory of persistent system messages (Cisco IOS, "logging
-// persistent").
-var logDirectory = lazyregexp.New(`^logging persistent (?:.* )?url (\S+)`)
-
-// WrittenByItself returns a function that reports whether a device with this
-// running-config writes a file all the time by itself: traces, logs, the bindings of DHCP. Its
-// argument is the path with its file system.
-func WrittenByItself(config string) func(path string) bool {
-	names := make(map[string]bool) // without the file system: it may have several names
-	directories := ownDirectories
-	for line := range strings.Lines(config) {
-		line = strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "ip") && useOf(line) == Writes:
-			for _, path := range pathsIn(line, "") {
-				names[below(path)] = true
-			}
-		case strings.HasPrefix(line, "logging "):
-			if m := logDirectory.FindStringSubmatch(line); m != nil && below(m[1]) != "" {
-				directories = append(slices.Clone(directories), below(m[1]))
-			}
-		}
-	}
-	return func(path string) bool {
-		rest := below(path)
-		inside := func(dir string) bool { return strings.HasPrefix(rest, dir) && strings.HasPrefix(rest[len(dir):], "/") }
-		return names[rest] || strings.HasSuffix(rest, ".log") || slices.ContainsFunc(directories, inside)
-	}
-}
-
-// below returns a path without its file system.
-func below(path string) string {
-	return strings.Trim(path[strings.LastIndexByte(path, ':')+1:], "/")
 }
 
 // StartupWritten returns the comment in a running-config that says when the startup-config

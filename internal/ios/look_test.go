@@ -39,6 +39,33 @@ func TestWrittenByItself(t *testing.T) {
 	}
 }
 
+// TestWrittenByItselfAsConfigured: the files that lines of the configuration name.
+func TestWrittenByItselfAsConfigured(t *testing.T) {
+	for config, files := range map[string]map[string]bool{
+		"logging file flash:syslog.txt 65536 32768 informational": {"flash:/syslog.txt": true, "flash0:/syslog.txt.old": true, "flash:/syslog.txt.bin": false},
+		"logging persistent":                                                  {"flash:/syslog/log_1": true, "disk0:/syslog/log_1": true, "flash:/syslog": false},
+		"logging persistent size 1048576":                                     {"bootflash:/syslog/log_1": true},
+		"logging persistent url flash0:/a":                                    {"flash0:/a/log_1": true, "flash0:/syslog/log_1": false},
+		"hostname sw1\r\narchive\r\n path flash:cfg/$h-\r\n time-period 1440": {"flash:/cfg/sw1--Nov-28-02-00-00.000-3": true, "flash:/cfg/sw1--4": true, "flash:/cfg/sw2--4": false, "flash:/cfg": false},
+		"hostname sw1\narchive\n path flash:$h-$t":                            {"flash:/sw1-Nov-28-1": true, "flash:/sw1.bin": false, "flash:/config.text": false},
+		"archive\n path flash:$t":                                             {"flash:/c2960-1": false},
+		"archive\n path tftp://192.0.2.1/$h":                                  {"flash:/c2960-1": false},
+		"event manager applet x\n action 1 cli command \"show clock | append flash:clock.txt\"": {"flash:/clock.txt": true},
+		"kron policy-list x\n cli show tech | redirect bootflash:/tech/now.txt":                 {"bootflash:/tech/now.txt": true, "bootflash:/tech/other.txt": false},
+		"banner motd ^C\nlogging file flash:vlan.dat\n^C":                                       {"flash:/vlan.dat": false},
+		"hostname sw1": {"flash:/crashinfo": true, "flash:/crashinfo_20261128-020000-UTC": true, "flash:/crashinfo_ext/crashinfo_ext_1": true, "crashinfo-2:/koops.dat": true,
+			"flash:/dc_profile_dir/dc_default_profiles.txt": true, "flash:/boot.log.old": true, "flash:/x.log.1": true, "flash:/core/sw1_core.gz": true,
+			"flash:/dc_profile_dir": false, "flash:/core": false, "flash:/html/crashinfo": false, "flash:/x.logo": false, "flash:/crashinfo.d/x": false},
+	} {
+		own := WrittenByItself(config)
+		for path, want := range files {
+			if own(path) != want {
+				t.Errorf("%q: %s: %t", config, path, !want)
+			}
+		}
+	}
+}
+
 func TestStartupWritten(t *testing.T) {
 	const config = "!\n! Last configuration change at 10:00\n! NVRAM config last updated at 10:01:00 UTC Mon Jan 5 2026 by admin\r\n!\nhostname r1\nend\n"
 	if got := StartupWritten(config); got != "! NVRAM config last updated at 10:01:00 UTC Mon Jan 5 2026 by admin" {
