@@ -389,6 +389,14 @@ func testFutureProofs(t *testing.T, create New) {
 			t.Errorf("%d proofs, error %v", found, err)
 		}
 	}
+	ahead := catalog.Proof{SHA256: image.SHA256, Read: time.Now().AddDate(10, 0, 0), Whole: true}
+	image.Copied = true
+	if err := errors.Join(c.RecordProofs(t.Context(), ahead), c.Index(t.Context(), Snapshot("sw1", 1, "flash:/x.bin", image))); err != nil {
+		t.Fatal(err)
+	}
+	if s := stateOf(t, c, "sw1"); s.Proved.After(time.Now()) {
+		t.Errorf("proved %s after the content arrived again", s.Proved)
+	}
 }
 
 // testFindingStays indexes a snapshot again, as a repair does. What a check found in

@@ -17,6 +17,7 @@ import (
 // testKeep keeps snapshots of two devices. Each names the one before it.
 func testKeep(t *testing.T, create New) {
 	ctx, c, v := t.Context(), empty(t, create), vaultOf()
+	addDevices(t, c, "sw1", "sw2")
 	latest := map[string]string{}
 	for i, device := range []string{"sw1", "sw2", "sw1", "sw1"} {
 		// The clock of the third was set back.
@@ -28,6 +29,9 @@ func testKeep(t *testing.T, create New) {
 		latest[device] = kept.Document
 		if got, err := c.Latest(ctx, device); got != kept.Document || err != nil {
 			t.Errorf("latest of %s: %q, error %v; want %q", device, got, err, kept.Document)
+		}
+		if state := stateOf(t, c, device); state.Newest.ID != kept.ID || state.Good.ID != kept.ID {
+			t.Errorf("%d: the newest backup of %s is %q, the newest complete one %q; want %q", i, device, state.Newest.ID, state.Good.ID, kept.ID)
 		}
 	}
 	if got, err := c.Latest(ctx, "sw3"); got != "" || err != nil {

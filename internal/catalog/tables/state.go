@@ -44,13 +44,28 @@ const refreshState = `INSERT INTO device_state (` + stateColumns + `) SELECT ?1,
 		last.n, last.started, last.ended, coalesce(last.status, ''),
 		(SELECT n FROM run WHERE device = ?1 AND ` + counts + ` AND ended IS NOT NULL AND status NOT IN ` + succeeded + ` ORDER BY started DESC, n DESC LIMIT 1)
 	FROM (SELECT 1) AS one
-		LEFT JOIN snapshot AS newest ON newest.n = (SELECT n FROM snapshot WHERE device = ?1 AND NOT received ORDER BY id DESC LIMIT 1)
-		LEFT JOIN snapshot AS good ON good.n = (SELECT n FROM snapshot WHERE device = ?1 AND NOT received AND status = 'ok' ORDER BY id DESC LIMIT 1)
+		LEFT JOIN snapshot AS newest ON newest.n = coalesce(` + fromLast + isBackup + lastThat + isBackup + `),
+			(SELECT n FROM snapshot WHERE device = ?1 AND NOT received ORDER BY id DESC LIMIT 1))
+		LEFT JOIN snapshot AS good ON good.n = coalesce(` + fromLast + isGood + lastThat + isGood + `),
+			(SELECT n FROM snapshot WHERE device = ?1 AND NOT received AND status = 'ok' ORDER BY id DESC LIMIT 1))
 		LEFT JOIN run AS last ON last.n = (SELECT n FROM run WHERE device = ?1 AND ` + counts + ` ORDER BY started DESC, n DESC LIMIT 1)
 	WHERE TRUE
 	ON CONFLICT (device) DO UPDATE SET (` + stateColumns + `) = (excluded.device, excluded.newest_id, excluded.newest_started, excluded.newest_status, excluded.warnings,
 		excluded.good, excluded.good_id, excluded.good_started, excluded.looked,
 		excluded.last_run, excluded.last_started, excluded.last_ended, excluded.last_status, excluded.last_failed)`
+
+// The last backup of a device is found from the end of its chain of snapshots backwards, because
+// a clock may have been set back: fromLast, a condition, lastThat and the condition again. If a
+// gap in the index ends the chain, the ID decides.
+const (
+	fromLast = `(WITH RECURSIVE chain(n, document, previous, received, status) AS (
+		SELECT * FROM (SELECT n, document, previous, received, status FROM snapshot AS s WHERE device = ?1
+			AND NOT EXISTS (SELECT 1 FROM snapshot AS later WHERE later.previous = s.document) ORDER BY id DESC LIMIT 1) AS last
+		UNION ALL SELECT s.n, s.document, s.previous, s.received, s.status FROM chain JOIN snapshot AS s ON s.document = chain.previous WHERE NOT (`
+	lastThat = `)) SELECT n FROM chain WHERE `
+	isBackup = `NOT chain.received`
+	isGood   = `NOT chain.received AND chain.status = 'ok'`
+)
 
 const stateColumns = `device, newest_id, newest_started, newest_status, warnings, good, good_id, good_started, looked,
 	last_run, last_started, last_ended, last_status, last_failed`

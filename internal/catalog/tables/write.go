@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -104,9 +105,9 @@ func (w writer) blob(ctx context.Context, f api.File) (n sql.NullInt64, err erro
 
 // proveOnArrival is prove for content that a backup copied. Where the content was
 // whole before, other devices that have it keep their older proof: their states are
-// not computed again for each device that copies it too.
+// not computed again for each device that copies it too. A proof in the future is replaced.
 func proveOnArrival(ctx context.Context, on *statements, p catalog.Proof) error {
-	done, err := on.exec(ctx, `UPDATE blob SET checked = CASE WHEN checked < ?1 THEN ?1 ELSE checked END WHERE sha256 = ?2 AND checked IS NOT NULL AND NOT damaged`, p.Read.Unix(), p.SHA256)
+	done, err := on.exec(ctx, `UPDATE blob SET checked = CASE WHEN checked < ?1 THEN ?1 ELSE checked END WHERE sha256 = ?2 AND checked <= ?3 AND NOT damaged`, p.Read.Unix(), p.SHA256, time.Now().Unix())
 	if err != nil {
 		return err
 	}
