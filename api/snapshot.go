@@ -101,9 +101,10 @@ type File struct {
 	Copied   bool        `json:"copied"`           // false: it did not cross the wire
 	SHA512   string      `json:"sha512,omitempty"` // where the device computed this in place of the MD5
 	Evidence string      `json:"evidence,omitempty"`
-	ProvedAt time.Time   `json:"proved_at,omitzero"` // of EvidenceCarried: when that snapshot was made
-	Proof    []string    `json:"proof,omitempty"`    // step by step, in words: our questions and the device's answers
-	Image    *Inspection `json:"image,omitempty"`    // of an image or a package
+	ProvedAt time.Time   `json:"proved_at,omitzero"`  // of EvidenceCarried: when that snapshot was made
+	ProvedBy string      `json:"proved_by,omitempty"` // of EvidenceCarried: the evidence in that snapshot
+	Proof    []string    `json:"proof,omitempty"`     // step by step, in words: our questions and the device's answers
+	Image    *Inspection `json:"image,omitempty"`     // of an image or a package
 	Cause    Cause       `json:"cause,omitempty"`
 	Message  string      `json:"message,omitempty"`
 	Hint     string      `json:"hint,omitempty"`
@@ -125,6 +126,7 @@ type Entry struct {
 	Size      int64  `json:"size"` // bytes; -1: the device did not say
 	Directory bool   `json:"directory,omitempty"`
 	Modified  string `json:"modified,omitempty"`
+	Deleted   bool   `json:"deleted,omitempty"` // marked as deleted, on file systems that keep such files until they are squeezed
 }
 
 // RunningConfigPath is where IOS keeps the configuration in force. A backup reads

@@ -75,7 +75,7 @@ func normal(entries []api.Entry) []api.Entry {
 		entries[i].Modified = ios.SameMoment(entries[i].Modified)
 	}
 	slices.SortFunc(entries, func(a, b api.Entry) int {
-		return cmp.Or(cmp.Compare(a.Modified, b.Modified), cmp.Compare(a.Size, b.Size))
+		return cmp.Or(cmp.Compare(a.Modified, b.Modified), cmp.Compare(a.Size, b.Size), strings.Compare(fmt.Sprint(a.Deleted), fmt.Sprint(b.Deleted)))
 	})
 	return entries
 }
@@ -133,7 +133,11 @@ func entryText(entries []api.Entry) string {
 			texts = append(texts, "a directory")
 			continue
 		}
-		texts = append(texts, fmt.Sprintf("%d bytes of %s", e.Size, cmp.Or(e.Modified, "no date")))
+		text := fmt.Sprintf("%d bytes of %s", e.Size, cmp.Or(e.Modified, "no date"))
+		if e.Deleted {
+			text += ", deleted"
+		}
+		texts = append(texts, text)
 	}
 	return strings.Join(texts, " and ")
 }
@@ -151,7 +155,8 @@ func (old appearance) configChanges(now appearance) []string {
 
 // systemsOf returns the file systems that a look lists: those of the newest snapshot. nvram:
 // is not listed where a file in flash has its content, and the time of it: config.text of a
-// Catalyst with classic IOS, nvram_config of one with IOS-XE.
+// Catalyst with classic IOS, nvram_config of one with IOS-XE. If the snapshot has certificates
+// of nvram:, it is listed, because others may have joined them.
 func systemsOf(s api.Snapshot, f ios.Facts) []string {
 	var systems []string
 	for _, l := range s.Listings {
@@ -159,7 +164,8 @@ func systemsOf(s api.Snapshot, f ios.Facts) []string {
 			systems = append(systems, fs)
 		}
 	}
-	if keptInFlash(s, f) {
+	certificate := func(f api.File) bool { return flash.ParsePath(f.Path).FS == "nvram:" && !isStartup(f.Path) }
+	if keptInFlash(s, f) && !slices.ContainsFunc(s.Files, certificate) {
 		systems = slices.DeleteFunc(systems, func(fs string) bool { return fs == "nvram:" })
 	}
 	return systems

@@ -85,34 +85,47 @@ var meaningless = map[string]func(t *rapid.T, s *shown){
 
 // meaningful changes one thing that a look has to find.
 var meaningful = map[string]func(t *rapid.T, s *shown){
-	"hostname":       func(t *rapid.T, s *shown) { s.facts.Hostname += "x" },
-	"os":             func(t *rapid.T, s *shown) { s.facts.OS += "x" },
-	"version":        func(t *rapid.T, s *shown) { s.facts.Version += "x" },
-	"model":          func(t *rapid.T, s *shown) { s.facts.Model += "x" },
-	"mode":           func(t *rapid.T, s *shown) { s.facts.Mode += "x" },
-	"serial":         func(t *rapid.T, s *shown) { s.facts.Serial += "x" },
-	"serial numbers": func(t *rapid.T, s *shown) { s.facts.Serials = append(s.facts.Serials, "x") },
-	"image":          func(t *rapid.T, s *shown) { s.facts.Image += "x" },
-	"boot":           func(t *rapid.T, s *shown) { s.facts.BootPath += "x" },
-	"register":       func(t *rapid.T, s *shown) { s.facts.Register += "x" },
-	"config file":    func(t *rapid.T, s *shown) { s.facts.ConfigFile += "x" },
-	"private config": func(t *rapid.T, s *shown) { s.facts.PrivateFile += "x" },
-	"a member":       func(t *rapid.T, s *shown) { s.facts.Members = append(s.facts.Members, ios.Member{Number: 9}) },
-	"a boot path":    func(t *rapid.T, s *shown) { s.facts.Starts = append(s.facts.Starts, ios.Start{Unit: "switch 9"}) },
-	"size":           func(t *rapid.T, s *shown) { s.entry(t).Size += 100 },
-	"date":           func(t *rapid.T, s *shown) { e := s.entry(t); e.Modified = strings.Replace(e.Modified, "Mar", "Apr", 1) },
-	"no date":        func(t *rapid.T, s *shown) { s.entry(t).Modified = "" },
-	"a directory":    func(t *rapid.T, s *shown) { s.entry(t).Directory = true },
-	"a new name":     func(t *rapid.T, s *shown) { s.entry(t).Name += "x" },
-	"a new file":     func(t *rapid.T, s *shown) { s.add(api.Entry{Name: "fresh", Size: 1}) },
-	"a second entry": func(t *rapid.T, s *shown) { s.add(*s.entryIn(t, 0)) },
-	"a lost file":    func(t *rapid.T, s *shown) { s.listings[0].Entries = s.listings[0].Entries[1:] },
-	"a line":         func(t *rapid.T, s *shown) { s.config = append(s.config, "vlan 4095x") },
-	"a lost line":    func(t *rapid.T, s *shown) { s.config = s.config[1:] },
-	"a changed line": func(t *rapid.T, s *shown) { s.config[0] += "x" },
+	"hostname":               func(t *rapid.T, s *shown) { s.facts.Hostname += "x" },
+	"os":                     func(t *rapid.T, s *shown) { s.facts.OS += "x" },
+	"version":                func(t *rapid.T, s *shown) { s.facts.Version += "x" },
+	"model":                  func(t *rapid.T, s *shown) { s.facts.Model += "x" },
+	"mode":                   func(t *rapid.T, s *shown) { s.facts.Mode += "x" },
+	"serial":                 func(t *rapid.T, s *shown) { s.facts.Serial += "x" },
+	"serial numbers":         func(t *rapid.T, s *shown) { s.facts.Serials = append(s.facts.Serials, "x") },
+	"image":                  func(t *rapid.T, s *shown) { s.facts.Image += "x" },
+	"boot":                   func(t *rapid.T, s *shown) { s.facts.BootPath += "x" },
+	"register":               func(t *rapid.T, s *shown) { s.facts.Register += "x" },
+	"manual boot":            func(t *rapid.T, s *shown) { s.facts.ManualBoot += "x" },
+	"a unit's manual boot":   func(t *rapid.T, s *shown) { s.start().ManualBoot += "x" },
+	"a unit's register":      func(t *rapid.T, s *shown) { s.start().Register += "x" },
+	"a unit's next register": func(t *rapid.T, s *shown) { s.start().NextRegister += "x" },
+	"deleted":                func(t *rapid.T, s *shown) { e := s.entry(t); e.Deleted = !e.Deleted },
+	"config file":            func(t *rapid.T, s *shown) { s.facts.ConfigFile += "x" },
+	"private config":         func(t *rapid.T, s *shown) { s.facts.PrivateFile += "x" },
+	"a member":               func(t *rapid.T, s *shown) { s.facts.Members = append(s.facts.Members, ios.Member{Number: 9}) },
+	"a boot path":            func(t *rapid.T, s *shown) { s.facts.Starts = append(s.facts.Starts, ios.Start{Unit: "switch 9"}) },
+	"size":                   func(t *rapid.T, s *shown) { s.entry(t).Size += 100 },
+	"date":                   func(t *rapid.T, s *shown) { e := s.entry(t); e.Modified = strings.Replace(e.Modified, "Mar", "Apr", 1) },
+	"no date":                func(t *rapid.T, s *shown) { s.entry(t).Modified = "" },
+	"a directory":            func(t *rapid.T, s *shown) { s.entry(t).Directory = true },
+	"a new name":             func(t *rapid.T, s *shown) { s.entry(t).Name += "x" },
+	"a new file":             func(t *rapid.T, s *shown) { s.add(api.Entry{Name: "fresh", Size: 1}) },
+	"a second entry":         func(t *rapid.T, s *shown) { s.add(*s.entryIn(t, 0)) },
+	"a lost file":            func(t *rapid.T, s *shown) { s.listings[0].Entries = s.listings[0].Entries[1:] },
+	"a line":                 func(t *rapid.T, s *shown) { s.config = append(s.config, "vlan 4095x") },
+	"a lost line":            func(t *rapid.T, s *shown) { s.config = s.config[1:] },
+	"a changed line":         func(t *rapid.T, s *shown) { s.config[0] += "x" },
 	"the startup-config": func(t *rapid.T, s *shown) {
 		s.config = append(s.config, "! NVRAM config last updated at 10:00:00 UTC Mon Jan 5 2026 by x")
 	},
+}
+
+// start is the last of the other units; a new one if there is none.
+func (s *shown) start() *ios.Start {
+	if len(s.facts.Starts) == 0 {
+		s.facts.Starts = []ios.Start{{Unit: "switch 8"}}
+	}
+	return &s.facts.Starts[len(s.facts.Starts)-1]
 }
 
 func (s *shown) add(e api.Entry) { s.listings[0].Entries = append(s.listings[0].Entries, e) }
@@ -175,11 +188,16 @@ func TestFileSystemsOfLook(t *testing.T) {
 		"flash:":                {[]api.Listing{{Path: "flash:/", Entries: dated("config.text")}, {Path: "flash:/html"}, nvram}, "flash:/config.text"},
 		"flash: nvram:":         {[]api.Listing{{Path: "flash:/", Entries: []api.Entry{{Name: "config.text"}}}, nvram}, "flash:/config.text"},
 		"flash: flash-2:":       {[]api.Listing{{Path: "flash:/", Entries: dated("nvram_config")}, {Path: "flash-2:/"}, nvram}, ""},
+		"flash: usb1: nvram:":   {[]api.Listing{{Path: "flash:/", Entries: dated("config.text")}, {Path: "usb1:/"}, nvram}, "flash:/config.text"},
 		"bootflash: nvram:":     {[]api.Listing{{Path: "bootflash:/", Entries: dated("x.bin")}, {Path: "bootflash:/nvram_config", Entries: dated("nvram_config")}, nvram}, ""},
 		"flash0: nvram: usb0:":  {[]api.Listing{{Path: "flash0:/", Entries: dated("config.text")}, nvram, {Path: "usb0:/"}}, "flash0:/other.text"},
 		"flash: flash1: nvram:": {[]api.Listing{{Path: "flash:1:"}, {Path: "flash:2:"}, {Path: "flash1:/"}, nvram}, ""},
 	} {
-		if got := strings.Join(systemsOf(api.Snapshot{Listings: c.listings}, ios.Facts{ConfigFile: c.configFile}), " "); got != want {
+		s := api.Snapshot{Listings: c.listings}
+		if strings.Contains(want, "usb1:") { // it has a certificate
+			s.Files = []api.File{{Path: "nvram:/startup-config"}, {Path: "nvram:/x.cer"}}
+		}
+		if got := strings.Join(systemsOf(s, ios.Facts{ConfigFile: c.configFile}), " "); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

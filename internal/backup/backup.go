@@ -28,6 +28,8 @@ type Device interface {
 	Facts(ctx context.Context) (ios.Facts, error)
 	// Brief reads the facts that show version and show boot print, for a look.
 	Brief(ctx context.Context) (ios.Facts, error)
+	// Installed reads show install summary; empty if the device does not show it.
+	Installed(ctx context.Context) ([]ios.InstallLocation, error)
 	Files(ctx context.Context) ([]ios.Listing, error)
 	// List lists one file system with all its directories.
 	List(ctx context.Context, fileSystem string) ([]ios.Listing, error)

@@ -32,6 +32,8 @@ type confirmation struct {
 	why      []string     // of the full backup
 	notes    []string
 	release  func() // ends the turn of a digest; nil: there is none
+
+	passedOver func(path string) bool // files of the snapshot that were not compared
 }
 
 func (c confirmation) end() {
@@ -73,7 +75,7 @@ func (j job) confirm(ctx context.Context, d Device) (c confirmation, err error) 
 		c.why, err = []string{"the look failed: " + cause.Text(err)}, nil
 	}
 	if err == nil && len(c.why) == 0 {
-		c.snapshot = s
+		c.snapshot, c.passedOver = s, j.passedOver(s, before)
 	}
 	return c, err
 }
@@ -226,21 +228,22 @@ func (j job) changesSince(ctx context.Context, d Device, s api.Snapshot, before 
 	if err != nil {
 		return nil, err
 	}
-	systems, own := systemsOf(s, f), ios.WrittenByItself(before)
-	skip := func(path string) bool {
-		return own(path) && !slices.ContainsFunc(s.Files, func(f api.File) bool { return f.Path == path })
-	}
+	systems, skip := systemsOf(s, f), j.passedOver(s, before)
 	old := appearance{facts: s.Compared, files: without(filesIn(listingsOn(s.Listings, systems)), skip),
 		config: ios.WithoutVolatile(before), saved: ios.StartupWritten(before)}
 	now := appearance{facts: comparedLines(f, j.opts.Policy)}
 	if changes := old.factChanges(now); len(changes) > 0 {
 		return changes, nil
 	}
+	if changes, err := patchChanges(ctx, d, s.Facts); err != nil || len(changes) > 0 {
+		return changes, err
+	}
 	listings, err := listAll(ctx, d, systems)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(listings, func(l ios.Listing) bool { return len(l.Unread) > 0 }); i >= 0 {
+	i := slices.IndexFunc(listings, func(l ios.Listing) bool { return len(l.Unread) > 0 })
+	if i >= 0 && j.opts.Policy != api.PolicyImage { // a backup of images alone does not need the line either
 		return []string{listings[i].Path + " has a line that cannot be read: " + listings[i].Unread[0]}, nil
 	}
 	now.files = without(filesIn(listingsOf(listings)), skip)
@@ -261,6 +264,33 @@ func (j job) changesSince(ctx context.Context, d Device, s api.Snapshot, before 
 	return old.configChanges(now), nil
 }
 
+// passedOver returns a function that reports whether a look passes over a file because the
+// device writes it all the time. A file that the snapshot has is compared all the same, unless
+// the snapshot was to have all files. config is the running-config.
+func (j job) passedOver(s api.Snapshot, config string) func(path string) bool {
+	own := ios.WrittenByItself(config)
+	return func(path string) bool {
+		saved := func(f api.File) bool { return f.Path == path }
+		return own(path) && (j.opts.Policy == api.PolicyAll || !slices.ContainsFunc(s.Files, saved))
+	}
+}
+
+// patchChanges compares show install summary, if the device had more than its image: a patch
+// can be activated or removed, and no file changes.
+func patchChanges(ctx context.Context, d Device, was api.Facts) ([]string, error) {
+	if !slices.ContainsFunc(was.Install, func(i api.Installed) bool { return i.Type != "IMG" }) {
+		return nil, nil
+	}
+	installed, err := d.Installed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now := (ios.Facts{Install: installed}).API().Install; !slices.Equal(now, was.Install) {
+		return []string{"show install summary shows other packages or states"}, nil
+	}
+	return nil, nil
+}
+
 // listAll lists these file systems with all their directories.
 func listAll(ctx context.Context, d Device, systems []string) ([]ios.Listing, error) {
 	var all []ios.Listing
@@ -279,13 +309,26 @@ func (j job) unchanged(c confirmation, attempts int, began time.Time) api.Backup
 	res := api.BackupResult{
 		Device: j.device.Name, Status: api.StatusUnchanged, Snapshot: c.snapshot.ID, Attempts: attempts,
 		Started: began.UTC().Truncate(time.Second), Seconds: math.Round(time.Since(began).Seconds()*10) / 10,
-		Facts: c.snapshot.Facts, Files: slices.Clone(c.snapshot.Files), Notes: c.notes,
+		Facts: c.snapshot.Facts, Files: c.carried(), Warnings: c.snapshot.Warnings,
 	}
-	for i := range res.Files {
-		f := &res.Files[i]
-		f.Copied, f.Evidence, f.ProvedAt, f.Proof = false, api.EvidenceCarried, c.snapshot.Started, nil
+	res.Notes = slices.Concat(res.Warnings, c.notes)
+	if left := len(c.snapshot.Files) - len(res.Files); left > 0 {
+		res.Notes = append(res.Notes, fmt.Sprintf("%d files that the device writes all the time were not compared; the snapshot has them as they were then", left))
 	}
 	return res
+}
+
+// carried are the files for which a look stands.
+func (c confirmation) carried() []api.File {
+	files := []api.File{}
+	for _, f := range c.snapshot.Files {
+		if c.passedOver(f.Path) {
+			continue
+		}
+		f.Copied, f.ProvedBy, f.Evidence, f.ProvedAt, f.Proof = false, f.Evidence, api.EvidenceCarried, c.snapshot.Started, nil
+		files = append(files, f)
+	}
+	return files
 }
 
 // fullBackupNote says why a scheduled backup made a snapshot.

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -163,5 +164,119 @@ func TestLookReadsOldContentAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLookAtPatches: a patch can be activated while no file changes. Only a device that had
+// one costs the command.
+func TestLookAtPatches(t *testing.T) {
+	image := ios.InstallPackage{Type: "IMG", State: "C", FilenameVersion: "17.9.4"}
+	smu := ios.InstallPackage{Type: "SMU", State: "I", FilenameVersion: "flash:/smu.bin"}
+	state := "I"
+	b := lookBench(t, nil)
+	installed := func(d *fakeDevice, packages ...ios.InstallPackage) {
+		d.facts.Install = []ios.InstallLocation{{Location: "R0", Packages: packages}}
+	}
+	b.prepareNext(func(d *fakeDevice) { smu.State = state; installed(d, image, smu) })
+	first := b.first()
+	wantLook(t, b.backup(Options{Look: true}), first)
+	state = "C"
+	wantFull(t, b.backup(Options{Look: true}), first, "show install summary shows other packages")
+	b.prepareNext(func(d *fakeDevice) { installed(d, image) })
+	first = b.first()
+	wantLook(t, b.backup(Options{Look: true}), first)
+	if asked := b.devices[len(b.devices)-1].asked; slices.Contains(asked, "installed") {
+		t.Errorf("asked for %q although the device had no patch", asked)
+	}
+}
+
+// TestLookOfAllFiles: logs change every night. No look stands for them, and they alone make no
+// new snapshot.
+func TestLookOfAllFiles(t *testing.T) {
+	b := lookBench(t, nil)
+	night := 0
+	b.prepareNext(func(d *fakeDevice) {
+		delete(d.flash, "html/index.htm")
+		night++
+		d.flash["boot.log"] = bytes.Repeat([]byte("started\n"), night)
+		if night > 2 {
+			d.flash["new.log"] = []byte("new")
+		}
+		if night > 3 {
+			d.flash["page.htm"] = []byte("new")
+		}
+	})
+	all := Options{Policy: api.PolicyAll}
+	first := b.backup(all)
+	wantResult(t, first, api.StatusOK, "")
+	file(t, first, "flash:/boot.log")
+	all.Look = true
+	for range 2 {
+		r := b.backup(all)
+		wantResult(t, r, api.StatusUnchanged, "")
+		if i := slices.IndexFunc(r.Files, func(f api.File) bool { return strings.HasSuffix(f.Path, ".log") }); i >= 0 {
+			t.Errorf("the look stands for %s", r.Files[i].Path)
+		}
+		if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "writes all the time") }) {
+			t.Errorf("notes %q", r.Notes)
+		}
+	}
+	wantFull(t, b.backup(all), first, "flash:/page.htm is new")
+}
+
+// TestLookWithUnreadLines: a backup of images alone does not need a line that cannot be read.
+func TestLookWithUnreadLines(t *testing.T) {
+	b := lookBench(t, nil)
+	b.editListings(func(_ int, d *listed) {
+		d.edit = func(all []ios.Listing) []ios.Listing { all[0].Unread = []string{"strange"}; return all }
+	})
+	first := b.backup(Options{Policy: api.PolicyImage})
+	wantResult(t, first, api.StatusOK, "")
+	wantLook(t, b.backup(Options{Policy: api.PolicyImage, Look: true}), first)
+}
+
+// TestLookOfTwoNames: the configuration calls one file system by two names; it is listed once.
+func TestLookOfTwoNames(t *testing.T) {
+	b := lookBench(t, nil)
+	config := strings.Replace(plainConfig, "end\n", "tftp-server usb0:a.cfg\ntftp-server usbflash0:b.cfg\nend\n", 1)
+	b.prepareNext(func(d *fakeDevice) {
+		d.config = func() (string, error) { return config, nil }
+		d.flash["usb0:a.cfg"] = []byte("a")
+	})
+	b.editListings(func(_ int, d *listed) {
+		d.edit = func(all []ios.Listing) []ios.Listing {
+			for i := range all {
+				all[i].Table = []ios.FileSystem{{Size: 1, Type: "flash", Flags: "rw", Prefixes: []string{"flash:"}, Default: true},
+					{Size: 1 << 20, Type: "usbflash", Flags: "rw", Prefixes: []string{"usb0:", "usbflash0:"}}}
+			}
+			return all
+		}
+	})
+	first := b.first()
+	if n := strings.Count(strings.Join(b.devices[0].asked, " "), "usb"); n > 1 {
+		t.Errorf("asked for %q", b.devices[0].asked)
+	}
+	wantLook(t, b.backup(Options{Look: true}), first)
+}
+
+// TestLookSaysHowFilesWereProved: a look hides neither weak evidence nor warnings.
+func TestLookSaysHowFilesWereProved(t *testing.T) {
+	b := lookBench(t, nil)
+	b.prepareNext(func(d *fakeDevice) {
+		d.noVerify = true
+		d.facts.Install = nil
+		d.facts.Image = "flash:elsewhere.bin" // so BOOT names the image: a warning
+	})
+	first := b.first()
+	if len(first.Warnings) == 0 {
+		t.Fatal("no warning")
+	}
+	r := b.backup(Options{Look: true})
+	wantLook(t, r, first)
+	if f := file(t, r, "flash:/vlan.dat"); f.ProvedBy != api.EvidenceSize {
+		t.Errorf("%+v", f)
+	}
+	if !slices.Equal(r.Warnings, first.Warnings) || !slices.Contains(r.Notes, first.Warnings[0]) {
+		t.Errorf("warnings %q, notes %q; want %q", r.Warnings, r.Notes, first.Warnings)
 	}
 }

@@ -28,7 +28,7 @@ func stacked() ios.Facts {
 		Starts:  []ios.Start{{Unit: "switch 2", Path: "flash:/c2960.bin"}}}
 }
 
-const plainConfig = "!\n! Last configuration change at 10:00:00 UTC Mon Jan 5 2026 by admin\nversion 15.2\nhostname sw1\nntp clock-period 17179\nend\n"
+const plainConfig = "!\n! Last configuration change at 10:00:00 UTC Mon Jan 5 2026 by admin\nversion 15.2\nhostname sw1\nlogging file flash:syslog.txt\narchive\n path flash:cfg\nntp clock-period 17179\nend\n"
 
 // lookBench is a bench whose devices have dates, facts of a stack and plainConfig. change
 // changes every session after the first one.
@@ -104,8 +104,12 @@ func TestLookUnchanged(t *testing.T) {
 				return strings.NewReplacer("10:00:00", "11:30:00", "17179", "17180").Replace(plainConfig), nil
 			}
 		},
-		"daylight saving":         func(d *fakeDevice) { d.modified = "Mar 1 1993 02:05:16 +02:00" },
-		"a log":                   func(d *fakeDevice) { d.flash["boothelper.log"] = []byte("started") },
+		"daylight saving": func(d *fakeDevice) { d.modified = "Mar 1 1993 02:05:16 +02:00" },
+		"a log":           func(d *fakeDevice) { d.flash["boothelper.log"] = []byte("started") },
+		"crash dumps, archives and a log of the configuration": func(d *fakeDevice) {
+			d.flash["crashinfo"], d.flash["crashinfo_2"], d.flash["dc_profile_dir/x"] = []byte("another crash"), []byte("crash"), []byte("x")
+			d.flash["cfg-Nov-28-02-00-00.000-3"], d.flash["syslog.txt"] = []byte("archive"), []byte("more lines")
+		},
 		"a trace":                 func(d *fakeDevice) { d.flash["tracelogs/x"] = []byte("trace") },
 		"members with a new role": func(d *fakeDevice) { d.facts.Stack = []ios.StackSwitch{{Number: 1, Role: "Member"}} },
 	} {
@@ -145,6 +149,9 @@ func TestLookChanged(t *testing.T) {
 		`boot of "switch 2" ""`:               func(d *fakeDevice) { d.facts.Starts[0].Path = "" },
 		`config-register "0x2142"`:            func(d *fakeDevice) { d.facts.Register = "0x2142" },
 		`next config-register "0x2102"`:       func(d *fakeDevice) { d.facts.NextRegister = "" },
+		`manual boot "yes"`:                   func(d *fakeDevice) { d.facts.ManualBoot = "yes" },
+		`manual boot of switch 2 "yes"`:       func(d *fakeDevice) { d.facts.Starts[0].ManualBoot = "yes" },
+		`config-register of switch 2 "0x2"`:   func(d *fakeDevice) { d.facts.Starts[0].Register = "0x2" },
 		`config file "flash:/x.text"`:         func(d *fakeDevice) { d.facts.ConfigFile = "flash:/x.text" },
 		`private config file "flash:/x.text"`: func(d *fakeDevice) { d.facts.PrivateFile = "flash:/x.text" },
 		`member 2 "WS-C2960X" "15.2(2)E7"`:    func(d *fakeDevice) { d.facts.Members[1].Version = "15.2(2)E7" },

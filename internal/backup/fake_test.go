@@ -76,6 +76,12 @@ func (d *fakeDevice) Brief(ctx context.Context) (ios.Facts, error) {
 	return f, err
 }
 
+func (d *fakeDevice) Installed(ctx context.Context) ([]ios.InstallLocation, error) {
+	d.asked = append(d.asked, "installed")
+	f, err := d.Facts(ctx)
+	return f.Install, err
+}
+
 func (d *fakeDevice) Interfaces(context.Context) ([]ios.Interface, error) {
 	return []ios.Interface{{Name: "Vlan1", Address: "198.51.100.7"}, {Name: "Loopback0", Address: there.String()}}, nil
 }

@@ -51,7 +51,12 @@ func namedSystems(f ios.Facts, config string, table []ios.FileSystem, systems fl
 	var named []string
 	for _, p := range paths {
 		known := func(r ios.FileSystem) bool { return slices.Contains(r.Prefixes, p.FS) && storage(r) }
-		if slices.ContainsFunc(table, known) && !systems.Listed(p.FS) && p.Rel != "" && !slices.Contains(named, p.FS) {
+		row := slices.IndexFunc(table, known)
+		if row < 0 || systems.Listed(p.FS) || p.Rel == "" {
+			continue
+		}
+		listed := func(fs string) bool { return slices.Contains(table[row].Prefixes, fs) } // usb0: and usbflash0: are one
+		if !slices.ContainsFunc(named, listed) {
 			named = append(named, p.FS)
 		}
 	}

@@ -153,7 +153,7 @@ func listingsOf(in []ios.Listing) []api.Listing {
 		v := api.Listing{Path: l.Path, Total: l.Total, Free: l.Free, Entries: make([]api.Entry, 0, len(l.Entries))}
 		for _, e := range l.Entries {
 			v.Entries = append(v.Entries, api.Entry{Name: e.Name, Size: e.Size,
-				Directory: e.Type == ios.TypeDirectory, Modified: e.Modified})
+				Directory: e.Type == ios.TypeDirectory, Modified: e.Modified, Deleted: e.Deleted})
 		}
 		out = append(out, v)
 	}

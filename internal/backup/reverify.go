@@ -6,27 +6,23 @@ import (
 )
 
 // ReverifyDue reports whether a device has to be asked for the digests of its unchanged
-// files again. last is when it was asked last. Each device has its own moment in every period;
-// the moments of a fleet are spread evenly over the period, and do not change. A period of 0
-// means never.
+// files again. last is when it was asked last. A period of 0 means never.
 func ReverifyDue(device string, last, now time.Time, period time.Duration) bool {
-	if period <= 0 {
-		return false
-	}
-	return periodOf(device, now, period) > periodOf(device, last, period) || now.Sub(last) >= period
+	return period > 0 && !now.Before(ReverifyAt(device, last, period))
 }
 
-// periodOf numbers the periods of a device. Each begins at the moment of the device.
-func periodOf(device string, at time.Time, period time.Duration) int64 {
+// ReverifyAt returns when the digests of a device are due that was asked for them last at this
+// time. Each device has its own moment in every period; the moments of a fleet are spread evenly
+// over the period, and do not change. The period is more than 0.
+func ReverifyAt(device string, last time.Time, period time.Duration) time.Time {
 	h := fnv.New64a()
 	h.Write([]byte(device))
-	offset := time.Duration(mixed(h.Sum64()) % uint64(period))
-	since := at.Sub(time.Unix(0, 0)) - offset
-	n := int64(since / period)
-	if since < 0 {
+	begin := time.Unix(0, int64(mixed(h.Sum64())%uint64(period)))
+	n := last.Sub(begin) / period
+	if last.Before(begin) {
 		n--
 	}
-	return n
+	return begin.Add((n + 1) * period)
 }
 
 // mixed spreads the bits of a hash over all bits (the last step of MurmurHash3): the hashes of

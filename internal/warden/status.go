@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 	"flashwarden/internal/protect"
@@ -83,8 +84,26 @@ func (l *Local) protection() protect.Rules {
 
 func statusOf(s catalog.State, rules protect.Rules, now time.Time) api.DeviceStatus {
 	reasons := rules.Judge(s, now)
+	warnings := append(append([]string{}, s.Warnings...), overdue(s, l.config().Schedule.Reverify, now)...)
 	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: reasons,
-		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Warnings: append([]string{}, s.Warnings...), Known: known(s)}
+		Running: s.Last.Status == api.StatusRunning, LastFails: protect.LastFails(s), Warnings: warnings, Known: known(s)}
+}
+
+// reverifyLate is how long the digests of a device may wait for a turn until status shows it.
+const reverifyLate = 7 * 24 * time.Hour
+
+// overdue warns of a device whose digests should have been asked for long ago, every reverify:
+// only looks confirmed its backup since, which compare names, sizes and times.
+func overdue(s catalog.State, reverify time.Duration, now time.Time) []string {
+	if reverify == 0 || s.Good.ID == "" || !s.Looked.After(s.Good.Started) {
+		return nil
+	}
+	due := backup.ReverifyAt(s.Name, s.Good.Started, reverify)
+	if now.Sub(due) < reverifyLate {
+		return nil
+	}
+	return []string{"its digests have been due since " + due.Local().Format(time.DateOnly) + ", and were not compared yet: " +
+		api.Say("back the device up with ").Do("backup", s.Name).Say(", or let more devices compute digests at once with ").Set("schedule.reverify-parallel", "").String()}
 }
 
 // states returns the states of devices. A run that no process carries out any

@@ -2,6 +2,7 @@ package warden
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,31 @@ func TestStatus(t *testing.T) {
 		if d.Device != want.name || reason != want.reason || d.Protected != (reason == "") || d.LastFails != want.fails || d.Reasons == nil ||
 			(d.LastBackup == nil) != (reason == api.RiskNever) || (d.LastFailure != nil) != want.fails || d.NextRun != nil {
 			t.Errorf("device %d: %+v; want %+v", i, d, want)
+		}
+	}
+}
+
+// TestStatusOfOverdueDigests has a device that only looks have confirmed for long.
+func TestStatusOfOverdueDigests(t *testing.T) {
+	l, _, _ := opened(t)
+	const day = 24 * time.Hour
+	l.opts.Config.Schedule.Reverify = 30 * day
+	now := time.Now()
+	for name, c := range map[string]struct {
+		backup, look time.Duration // ago
+		reverify     time.Duration
+		want         bool
+	}{
+		"looked at for long":     {40 * day, day, 30 * day, true},
+		"not due for long":       {6 * day, day, 30 * day, false},
+		"backed up a moment ago": {time.Hour, 3 * day, 30 * day, false},
+		"never reverified":       {400 * day, day, 0, false},
+	} {
+		l.opts.Config.Schedule.Reverify = c.reverify
+		s := catalog.State{Name: "sw1", Good: catalog.Saved{ID: "x", Started: now.Add(-c.backup)}, Looked: now.Add(-c.look)}
+		d := l.statusOf(s, now)
+		if got := len(d.Warnings) == 1 && strings.Contains(d.Warnings[0], "digests have been due since"); got != c.want || !c.want && len(d.Warnings) > 0 {
+			t.Errorf("%s: warnings %q", name, d.Warnings)
 		}
 	}
 }
