@@ -119,7 +119,7 @@ func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, err
 	rows, rules := make([]api.DeviceRow, 0, len(devices)), l.protection()
 	for _, d := range devices {
 		if state := byName[d.Name]; state != nil { // else it was removed meanwhile
-			status := statusOf(*state, rules, time.Now())
+			status := l.statusOf(*state, rules, time.Now())
 			rows = append(rows, api.DeviceRow{Device: d, Known: status.Known, Protected: status.Protected, LastFails: status.LastFails})
 		}
 	}
@@ -144,7 +144,7 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	d.Status = statusOf(states[0], l.protection(), time.Now())
+	d.Status = l.statusOf(states[0], l.protection(), time.Now())
 	d.Runs, err = runs(ctx, n, name.Name, runsShown)
 	return d, err
 }

@@ -47,7 +47,7 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
 	status, rules := api.Status{Devices: make([]api.DeviceStatus, 0, len(states))}, l.protection()
 	for _, state := range states {
-		d := statusOf(state, rules, now)
+		d := l.statusOf(state, rules, now)
 		status.Devices = append(status.Devices, d)
 		for _, count := range []struct {
 			is bool
@@ -82,7 +82,7 @@ func (l *Local) protection() protect.Rules {
 	return rules
 }
 
-func statusOf(s catalog.State, rules protect.Rules, now time.Time) api.DeviceStatus {
+func (l *Local) statusOf(s catalog.State, rules protect.Rules, now time.Time) api.DeviceStatus {
 	reasons := rules.Judge(s, now)
 	warnings := append(append([]string{}, s.Warnings...), overdue(s, l.config().Schedule.Reverify, now)...)
 	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: reasons,

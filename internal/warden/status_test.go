@@ -64,7 +64,7 @@ func TestStatusOfOverdueDigests(t *testing.T) {
 	} {
 		l.opts.Config.Schedule.Reverify = c.reverify
 		s := catalog.State{Name: "sw1", Good: catalog.Saved{ID: "x", Started: now.Add(-c.backup)}, Looked: now.Add(-c.look)}
-		d := l.statusOf(s, now)
+		d := l.statusOf(s, l.protection(), now)
 		if got := len(d.Warnings) == 1 && strings.Contains(d.Warnings[0], "digests have been due since"); got != c.want || !c.want && len(d.Warnings) > 0 {
 			t.Errorf("%s: warnings %q", name, d.Warnings)
 		}
@@ -102,7 +102,7 @@ func TestStatusOfARunThatNeverEnded(t *testing.T) {
 	}
 	s := catalog.State{Name: "sw1", Last: catalog.Attempt{Status: api.StatusRunning, Started: time.Now()}}
 	settle(&s, true)
-	if d := statusOf(s, l.protection(), time.Now()); !d.Running || d.LastFails || d.LastFailure != nil {
+	if d := l.statusOf(s, l.protection(), time.Now()); !d.Running || d.LastFails || d.LastFailure != nil {
 		t.Errorf("%+v; want it running", d)
 	}
 }
