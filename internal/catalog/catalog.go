@@ -33,6 +33,8 @@ type Catalog interface {
 	Mirrors
 	HostKeys
 	Jobs
+	People
+	Audit
 	Close() error
 }
 

@@ -56,7 +56,7 @@ func Test(t *testing.T, create New) {
 		{"RememberedImage", testRememberedImage},
 		{"ImageOfAnotherUnit", testImageOfUnit},
 		{"ImageOfAnOlderBackup", testImageOfOlderBackup},
-	}, slices.Concat(historyTests, jobTests)...) {
+	}, slices.Concat(historyTests, jobTests, peopleTests)...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}
 }
