@@ -190,3 +190,48 @@ func (c *Client) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRule
 func (c *Client) Names(ctx context.Context, n api.Names) ([]string, error) {
 	return run[[]string](ctx, c, "names", n, nil)
 }
+
+// AddUser adds a user of the page.
+func (c *Client) AddUser(ctx context.Context, u api.UserChange) (api.User, error) {
+	return run[api.User](ctx, c, "add-user", u, nil)
+}
+
+// EditUser changes the role or the password of a user.
+func (c *Client) EditUser(ctx context.Context, u api.UserChange) (api.User, error) {
+	return run[api.User](ctx, c, "edit-user", u, nil)
+}
+
+// RemoveUser removes a user.
+func (c *Client) RemoveUser(ctx context.Context, name api.Named) (struct{}, error) {
+	return run[struct{}](ctx, c, "remove-user", name, nil)
+}
+
+// Users lists the users.
+func (c *Client) Users(ctx context.Context) ([]api.User, error) {
+	return run[[]api.User](ctx, c, "users", struct{}{}, nil)
+}
+
+// AddToken makes a token and returns its secret, which cannot be read again.
+func (c *Client) AddToken(ctx context.Context, t api.NewToken) (api.IssuedToken, error) {
+	return run[api.IssuedToken](ctx, c, "add-token", t, nil)
+}
+
+// RemoveToken removes a token.
+func (c *Client) RemoveToken(ctx context.Context, name api.Named) (struct{}, error) {
+	return run[struct{}](ctx, c, "remove-token", name, nil)
+}
+
+// Tokens lists the tokens without their secrets.
+func (c *Client) Tokens(ctx context.Context) ([]api.Token, error) {
+	return run[[]api.Token](ctx, c, "tokens", struct{}{}, nil)
+}
+
+// Audit returns a page of the audit trail.
+func (c *Client) Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error) {
+	return run[api.Audit](ctx, c, "audit", s, nil)
+}
+
+// VerifyAudit reads the whole audit trail and reports the first line that was changed.
+func (c *Client) VerifyAudit(ctx context.Context) (api.AuditCheck, error) {
+	return run[api.AuditCheck](ctx, c, "verify-audit", struct{}{}, nil)
+}

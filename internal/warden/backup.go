@@ -15,11 +15,15 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if err := CheckBackup(r); err != nil {
 		return nil, err
 	}
-	n, err := l.begin(ctx, operator, "backup", r.Names...)
+	needs := working
+	if r.DryRun {
+		needs = looking
+	}
+	n, selected, err := l.beginOn(ctx, needs, "backup", r.Select)
 	if err != nil {
 		return nil, err
 	}
-	devices, err := chosen(ctx, n, r.Select)
+	devices, err := chosen(ctx, n, selected)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 	if r.OutdatedAfter < 0 {
 		return api.CheckResult{}, wrongField("outdated_after", "%s: want 0 or more", r.OutdatedAfter)
 	}
-	if err := l.allow(ctx, operator, "check"); err != nil {
+	if err := l.allow(ctx, looking, "check"); err != nil {
 		return api.CheckResult{}, err
 	}
 	n, err := l.existing(ctx)
@@ -33,6 +33,11 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 	}
 	if err != nil {
 		return node.CheckAlone(ctx, l.nodeOptions(), r, share, err, events)
+	}
+	if r.RepairFrom != "" {
+		if err := l.record(ctx, n, "repair", api.AuditAllowed, []string{r.RepairFrom}); err != nil {
+			return api.CheckResult{}, err
+		}
 	}
 	return n.Check(ctx, r, share, l.turn(), events)
 }

@@ -15,7 +15,7 @@ import (
 
 // AddDevice adds a device to the inventory.
 func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
-	n, err := l.beginNew(ctx, admin, "add a device", c.Device.Name)
+	n, err := l.beginNew(ctx, directing, "add a device", c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
 	}
@@ -41,7 +41,7 @@ func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, 
 // EditDevice replaces the settings of a device. Secrets that the change does
 // not name stay.
 func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
-	n, err := l.begin(ctx, admin, "edit a device", c.Device.Name)
+	n, err := l.begin(ctx, directing, "edit a device", c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
 	}
@@ -70,7 +70,7 @@ func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device,
 // RemoveDevices removes all devices that are named, or none when one is
 // unknown. Their snapshots stay.
 func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error) {
-	if err := l.allow(ctx, admin, "remove devices", s.Names...); err != nil {
+	if err := l.allow(ctx, directing, "remove devices", s.Names...); err != nil {
 		return nil, err
 	}
 	if len(s.Names) == 0 {
@@ -84,6 +84,9 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 		return nil, err
 	}
 	devices, err := n.Catalog.Devices(ctx, s)
+	if err == nil {
+		err = l.record(ctx, n, "remove devices", api.AuditAllowed, s.Names)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +100,7 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 
 // Devices lists the devices that s selects, with the facts from its backups.
 func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error) {
-	n, err := l.begin(ctx, viewer, "list devices")
+	n, s, err := l.beginOn(ctx, reading, "list devices", s)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +135,7 @@ const runsShown = 5
 // Device returns one device, with its pinned host keys, which secrets are stored
 // for it, whether it is protected, and its newest runs.
 func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, error) {
-	n, err := l.begin(ctx, viewer, "show a device", name.Name)
+	n, err := l.beginOnDevice(ctx, reading, "show a device", name.Name)
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
@@ -153,7 +156,7 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 // as many sessions at once as a backup. Its events have no status: the results
 // follow at once.
 func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
-	n, err := l.begin(ctx, operator, "test devices", s.Names...)
+	n, s, err := l.beginOn(ctx, looking, "test devices", s)
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,11 @@ import (
 // Diff reports what changed from one snapshot to another, or between the two
 // newest backups of a device. Only an operator may see secrets.
 func (l *Local) Diff(ctx context.Context, r api.Diff) (api.DiffResult, error) {
-	need := viewer
+	needs := reading
 	if r.ShowSecrets {
-		need = operator
+		needs = looking
 	}
-	n, err := l.begin(ctx, need, "compare snapshots", r.A, r.B)
+	n, err := l.begin(ctx, needs, "compare snapshots", r.A, r.B)
 	if err != nil {
 		return api.DiffResult{}, err
 	}

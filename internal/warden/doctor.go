@@ -21,7 +21,7 @@ import (
 // each.
 // It opens the data directory only where it is sound, and creates nothing.
 func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
-	if err := l.allow(ctx, operator, "doctor", r.Device); err != nil {
+	if err := l.allow(ctx, looking, "doctor", r.Device); err != nil {
 		return api.Report{}, err
 	}
 	if r.All && r.Device != "" {

@@ -25,7 +25,7 @@ import (
 // that the snapshot does not have are named beside the others; if it has none of
 // them, that is a problem with their cause.
 func (l *Local) Find(ctx context.Context, what api.Named) (api.Found, error) {
-	n, err := l.begin(ctx, viewer, "export", what.Name)
+	n, err := l.begin(ctx, reading, "export", what.Name)
 	if err != nil {
 		return api.Found{}, err
 	}

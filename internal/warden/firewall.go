@@ -24,7 +24,7 @@ func (l *Local) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules
 	if !slices.Contains(firewall.Formats(), r.Format) {
 		return api.FirewallRules{}, Invalid("no rules of the format %q: want %s", r.Format, strings.Join(firewall.Formats(), ", "))
 	}
-	if err := l.allow(ctx, viewer, "print firewall rules", r.Format); err != nil {
+	if err := l.allow(ctx, reading, "print firewall rules", r.Format); err != nil {
 		return api.FirewallRules{}, err
 	}
 	ports, err := firewallPorts(l.config())

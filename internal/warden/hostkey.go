@@ -2,14 +2,16 @@ package warden
 
 import (
 	"context"
+	"errors"
 
 	"flashwarden/api"
+	"flashwarden/internal/node"
 )
 
 // UnknownHostKeys returns the SSH host keys of the selected devices that are
 // not pinned. It connects to each device without sending a secret.
 func (l *Local) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
-	n, err := l.begin(ctx, operator, "read host keys", s.Names...)
+	n, s, err := l.beginOn(ctx, looking, "read host keys", s)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +31,10 @@ func (l *Local) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKe
 // TrustHostKeys lets the next login pin these keys, and no others, where the
 // configuration says that a person decides.
 func (l *Local) TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}, error) {
-	if err := l.allow(ctx, admin, "trust host keys"); err != nil {
+	if err := l.allow(ctx, directing, "trust host keys"); err != nil {
+		return struct{}{}, err
+	}
+	if err := l.recordTrust(ctx, keys); err != nil {
 		return struct{}{}, err
 	}
 	l.mu.Lock()
@@ -48,4 +53,20 @@ func (l *Local) mayTrust(host, fingerprint string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.trusted[host] == fingerprint
+}
+
+// recordTrust writes the hosts into the audit trail, if there is one yet.
+func (l *Local) recordTrust(ctx context.Context, keys []api.HostKey) error {
+	n, err := l.existing(ctx)
+	if errors.Is(err, node.ErrNoData) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var hosts []string
+	for _, k := range keys {
+		hosts = append(hosts, k.Host+" "+k.Fingerprint)
+	}
+	return l.record(ctx, n, "trust host keys", api.AuditAllowed, hosts)
 }

@@ -9,7 +9,7 @@ import (
 
 // Import takes the files of a directory into the vault.
 func (l *Local) Import(ctx context.Context, r api.Import, events func(api.Event)) ([]api.ImportedFile, error) {
-	n, err := l.begin(ctx, operator, "import", r.Dir)
+	n, err := l.begin(ctx, working, "import", r.Dir)
 	if err != nil {
 		return nil, err
 	}

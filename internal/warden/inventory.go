@@ -18,7 +18,7 @@ import (
 // have stay, unless Prune removes them; snapshots stay in any case. After an error
 // of the disk some devices may be changed; the same import then does the rest.
 func (l *Local) ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error) {
-	if err := l.allow(ctx, admin, "import devices"); err != nil {
+	if err := l.allow(ctx, directing, "import devices"); err != nil {
 		return api.InventoryDiff{}, err
 	}
 	if len(r.Entries) == 0 {
@@ -27,6 +27,11 @@ func (l *Local) ImportDevices(ctx context.Context, r api.Inventory) (api.Invento
 	var n *node.Node // nil: a dry run, which makes no data directory
 	if err := node.Exists(ctx, l.nodeOptions()); !r.DryRun || !errors.Is(err, node.ErrNoData) {
 		if n, err = l.ready(ctx); err != nil {
+			return api.InventoryDiff{}, err
+		}
+	}
+	if !r.DryRun {
+		if err := l.record(ctx, n, "import devices", api.AuditAllowed, nil); err != nil {
 			return api.InventoryDiff{}, err
 		}
 	}

@@ -6,11 +6,12 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/node"
 )
 
 // Jobs returns a page of jobs, the newest first.
 func (l *Local) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
-	n, err := l.begin(ctx, viewer, "list jobs")
+	n, err := l.beginOnDevice(ctx, reading, "list jobs", s.Device)
 	if err != nil {
 		return api.Jobs{}, err
 	}
@@ -19,17 +20,35 @@ func (l *Local) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
 
 // Job returns one job with its result.
 func (l *Local) Job(ctx context.Context, id api.Named) (api.Job, error) {
-	n, err := l.begin(ctx, viewer, "read a job", id.Name)
-	if err != nil {
-		return api.Job{}, err
+	_, j, err := l.beginOnJob(ctx, reading, "read a job", id.Name)
+	return j.Job, err
+}
+
+// beginOnJob is begin for an operation on a job. It returns the job.
+func (l *Local) beginOnJob(ctx context.Context, needs need, operation, id string) (*node.Node, catalog.Job, error) {
+	if err := l.allowOnDevices(ctx, needs, operation, id); err != nil {
+		return nil, catalog.Job{}, err
 	}
-	j, err := n.Catalog.Job(ctx, id.Name)
-	return j.Job, jobProblem(id.Name, err)
+	n, err := l.existing(ctx)
+	if err != nil {
+		return nil, catalog.Job{}, err
+	}
+	j, err := n.Catalog.Job(ctx, id)
+	if err != nil {
+		return nil, j, jobProblem(id, err)
+	}
+	if actorOf(ctx).limited() {
+		if _, err := l.beginOnDevice(ctx, reading, operation, j.Device); err != nil {
+			return nil, j, err
+		}
+	}
+	n, err = l.recorded(ctx, needs, operation, []string{id})
+	return n, j, err
 }
 
 // CancelJob ends a job that waits or runs.
 func (l *Local) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
-	n, err := l.begin(ctx, operator, "cancel a job", id.Name)
+	n, _, err := l.beginOnJob(ctx, working, "cancel a job", id.Name)
 	if err != nil {
 		return api.Job{}, err
 	}
@@ -43,16 +62,15 @@ func (l *Local) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
 
 // RetryJob lets a job that did not succeed wait for another attempt.
 func (l *Local) RetryJob(ctx context.Context, id api.Named) (api.Job, error) {
-	n, err := l.begin(ctx, operator, "retry a job", id.Name)
+	n, _, err := l.beginOnJob(ctx, working, "retry a job", id.Name)
 	if err != nil {
 		return api.Job{}, err
 	}
-	a, _ := ctx.Value(actorKey{}).(Actor)
 	retry := n.Catalog.RetryJob
 	if u := l.jobs(); u != nil {
 		retry = u.queue.Retry
 	}
-	j, err := retry(ctx, id.Name, a.Name)
+	j, err := retry(ctx, id.Name, actorOf(ctx).Name)
 	return j.Job, jobProblem(id.Name, err)
 }
 

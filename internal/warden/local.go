@@ -76,26 +76,72 @@ func (l *Local) Close() error {
 	return err
 }
 
-// begin authorises and records an operation, and returns the open data
-// directory. It makes none where there is none.
-func (l *Local) begin(ctx context.Context, need role, operation string, on ...string) (*node.Node, error) {
-	err := l.allow(ctx, need, operation, on...)
-	if err == nil {
-		err = l.exists(ctx, on...)
-	}
-	if err != nil {
+// begin authorises and records an operation that is not about some devices only, and
+// returns the open data directory. It makes none where there is none.
+func (l *Local) begin(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
+	if err := l.allow(ctx, needs, operation, on...); err != nil {
 		return nil, err
 	}
-	return l.ready(ctx)
+	return l.recorded(ctx, needs, operation, on)
+}
+
+// beginOn is begin for an operation on devices. It returns those of s on which the actor
+// may work.
+func (l *Local) beginOn(ctx context.Context, needs need, operation string, s api.Select) (*node.Node, api.Select, error) {
+	if err := l.allowOnDevices(ctx, needs, operation, s.Names...); err != nil {
+		return nil, s, err
+	}
+	if err := l.exists(ctx, s.Names...); err != nil {
+		return nil, s, err
+	}
+	n, err := l.ready(ctx)
+	if err == nil {
+		s, err = l.within(ctx, n, operation, s)
+	}
+	if err != nil {
+		return nil, s, err
+	}
+	n, err = l.recorded(ctx, needs, operation, s.Names)
+	return n, s, err
+}
+
+// beginOnDevice is begin for an operation on one device.
+func (l *Local) beginOnDevice(ctx context.Context, needs need, operation, device string) (*node.Node, error) {
+	if device == "" {
+		return l.begin(ctx, needs, operation, device)
+	}
+	n, _, err := l.beginOn(ctx, needs, operation, api.Select{Names: []string{device}})
+	return n, err
+}
+
+// recorded returns the open data directory, with a line in the audit trail for an
+// operation that changes something.
+func (l *Local) recorded(ctx context.Context, needs need, operation string, on []string) (*node.Node, error) {
+	if err := l.exists(ctx, on...); err != nil {
+		return nil, err
+	}
+	return l.recordedNew(ctx, needs, operation, on)
 }
 
 // beginNew is begin for an operation that may be the first one: it makes the data
 // directory where there is none.
-func (l *Local) beginNew(ctx context.Context, need role, operation string, on ...string) (*node.Node, error) {
-	if err := l.allow(ctx, need, operation, on...); err != nil {
+func (l *Local) beginNew(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
+	if err := l.allow(ctx, needs, operation, on...); err != nil {
 		return nil, err
 	}
-	return l.ready(ctx)
+	return l.recordedNew(ctx, needs, operation, on)
+}
+
+// recordedNew is recorded for an operation that makes the data directory.
+func (l *Local) recordedNew(ctx context.Context, needs need, operation string, on []string) (*node.Node, error) {
+	n, err := l.ready(ctx)
+	if err == nil && needs.changes {
+		err = l.record(ctx, n, operation, api.AuditAllowed, on)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // ready returns the open data directory, whose vault is that of the catalog.

@@ -42,6 +42,8 @@ func TestNobodyMayDoAnything(t *testing.T) {
 		"Backup": api.Backup{All: true}, "Firewall": api.Firewall{Format: "nft"},
 		"Offer":   api.Offer{Image: "x", To: "192.0.2.1", For: 1, Times: 1},
 		"Receive": api.Receive{From: "192.0.2.1", For: 1},
+		"AddUser": api.UserChange{Name: "x", Role: api.RoleAdmin, Password: "long enough"}, "EditUser": api.UserChange{Name: "x", Role: api.RoleAdmin},
+		"AddToken": api.NewToken{Name: "x", Role: api.RoleAdmin},
 	}
 	all := reflect.TypeFor[Warden]()
 	for i := range all.NumMethod() {
@@ -71,11 +73,12 @@ func TestNobodyMayDoAnything(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	l, _, _ := newLocal(t)
-	for _, has := range []role{0, viewer, operator, admin} {
-		for _, need := range []role{viewer, operator, admin} {
-			err := l.allow(As(t.Context(), Actor{Name: "x", role: has}), need, "do it")
-			if (err == nil) != (has >= need) {
-				t.Errorf("role %d, need %d: %v", has, need, err)
+	roles := []api.Role{"", api.RoleViewer, api.RoleOperator, api.RoleAdmin, "root"}
+	for i, has := range roles {
+		for j, needs := range roles {
+			err := l.allow(As(t.Context(), Actor{Name: "x", Role: has}), need{role: needs}, "do it")
+			if (err == nil) != (1 <= j && j <= i && i <= 3) {
+				t.Errorf("role %q, need %q: %v", has, needs, err)
 			}
 		}
 	}

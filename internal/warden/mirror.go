@@ -10,7 +10,7 @@ import (
 
 // Mirror brings a copy of the vault to another place, and removes nothing there.
 func (l *Local) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
-	n, err := l.begin(ctx, operator, "mirror")
+	n, err := l.begin(ctx, working, "mirror")
 	if err != nil {
 		return api.MirrorResult{}, err
 	}

@@ -23,7 +23,7 @@ func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	if err := checkOffer(r); err != nil {
 		return api.Permit{}, err
 	}
-	n, err := l.begin(ctx, operator, "offer", r.Image, r.To)
+	n, err := l.begin(ctx, working, "offer", r.Image, r.To)
 	if err != nil {
 		return api.Permit{}, err
 	}
@@ -107,7 +107,7 @@ func ways(m meeting, image api.Image, name string) []api.Way {
 // AwaitOffer waits until an offer is used up or its time is over, and ends it
 // when ctx does.
 func (l *Local) AwaitOffer(ctx context.Context, open api.Permit, events func(api.Event)) (api.OfferResult, error) {
-	if err := l.allow(ctx, operator, "await an offer", open.ID); err != nil {
+	if err := l.allow(ctx, looking, "await an offer", open.ID); err != nil {
 		return api.OfferResult{}, err
 	}
 	n, err := l.served(ctx)

@@ -100,7 +100,7 @@ func backupJob(d api.Device, r api.Backup, by string, person bool) catalog.Job {
 // backupByQueue backs devices up by jobs of a person, one for each, and waits for them. If
 // ctx ends, the jobs are cancelled.
 func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.Device, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
-	a, _ := ctx.Value(actorKey{}).(Actor)
+	a := actorOf(ctx)
 	var jobs []catalog.Job
 	for _, d := range devices {
 		jobs = append(jobs, backupJob(d, r, a.Name, true))

@@ -17,7 +17,7 @@ import (
 // Snapshots lists the snapshots of one device, or of all for an empty name,
 // oldest first.
 func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error) {
-	n, err := l.begin(ctx, viewer, "list snapshots", device.Name)
+	n, err := l.beginOnDevice(ctx, reading, "list snapshots", device.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.Snapshot
 // Snapshot returns one snapshot as the vault keeps it, by its ID, or the newest
 // one of the device of that name.
 func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error) {
-	n, err := l.begin(ctx, viewer, "read a snapshot", id.Name)
+	n, err := l.begin(ctx, reading, "read a snapshot", id.Name)
 	if err != nil {
 		return api.Snapshot{}, err
 	}
@@ -159,7 +159,7 @@ func snapshot(ctx context.Context, n *node.Node, id string) (api.Snapshot, error
 // Images lists the distinct images: those in the vault, and those that devices
 // run and the vault does not hold.
 func (l *Local) Images(ctx context.Context) ([]api.Image, error) {
-	n, err := l.begin(ctx, viewer, "list images")
+	n, err := l.begin(ctx, reading, "list images")
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (l *Local) Images(ctx context.Context) ([]api.Image, error) {
 
 // Open returns the bytes of one content of the vault.
 func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) {
-	n, err := l.begin(ctx, viewer, "read content", c.SHA256)
+	n, err := l.begin(ctx, looking, "read content", c.SHA256)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 // Names lists names for completion in a shell. It creates nothing, and lists
 // nothing where there is no data directory.
 func (l *Local) Names(ctx context.Context, r api.Names) ([]string, error) {
-	if err := l.allow(ctx, viewer, "list names", r.Kind, r.Of); err != nil {
+	if err := l.allow(ctx, reading, "list names", r.Kind, r.Of); err != nil {
 		return nil, err
 	}
 	if l.stat() != nil {

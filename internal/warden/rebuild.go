@@ -11,7 +11,7 @@ import (
 // Rebuild makes the index of the vault again, as after the catalog was lost.
 // Devices and their passwords are not in the vault: they stay as they are.
 func (l *Local) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error) {
-	if err := l.allow(ctx, admin, "rebuild"); err != nil {
+	if err := l.allow(ctx, directing, "rebuild"); err != nil {
 		return api.RebuildResult{}, err
 	}
 	// Where all is lost but a mirror, a new data directory begins with it.
@@ -20,6 +20,9 @@ func (l *Local) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Even
 	}
 	n, err := l.open(ctx) // not begin, which refuses a vault that the catalog does not know
 	if err != nil {
+		return api.RebuildResult{}, err
+	}
+	if err := l.record(ctx, n, "rebuild", api.AuditAllowed, nil); err != nil {
 		return api.RebuildResult{}, err
 	}
 	return n.Rebuild(ctx, r, l.turn(), events)

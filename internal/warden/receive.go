@@ -26,7 +26,7 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 	if err := checkPermit(r.Name, r.For); err != nil {
 		return api.Permit{}, err
 	}
-	n, err := l.beginNew(ctx, operator, "receive", r.From, r.Name)
+	n, err := l.beginNew(ctx, working, "receive", r.From, r.Name)
 	if err != nil {
 		return api.Permit{}, err
 	}
@@ -53,7 +53,7 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 // AwaitReception waits until the file is kept or the time is over, and ends
 // the reception when ctx does.
 func (l *Local) AwaitReception(ctx context.Context, open api.Permit, events func(api.Event)) (api.BackupResult, error) {
-	if err := l.allow(ctx, operator, "await a reception", open.ID); err != nil {
+	if err := l.allow(ctx, looking, "await a reception", open.ID); err != nil {
 		return api.BackupResult{}, err
 	}
 	n, err := l.served(ctx)
@@ -77,7 +77,7 @@ func (l *Local) AwaitReception(ctx context.Context, open api.Permit, events func
 
 // Rules lists the standing permissions to send files.
 func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
-	if err := l.allow(ctx, viewer, "list rules"); err != nil {
+	if err := l.allow(ctx, reading, "list rules"); err != nil {
 		return api.Rules{}, err
 	}
 	if len(l.config().Receive) == 0 {
@@ -99,7 +99,7 @@ func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
 // AwaitRules serves the standing permissions until ctx ends, and returns what
 // became of each file.
 func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error) {
-	if err := l.allow(ctx, operator, "receive by rules"); err != nil {
+	if err := l.allow(ctx, looking, "receive by rules"); err != nil {
 		return nil, err
 	}
 	n, err := l.served(ctx)

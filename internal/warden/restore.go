@@ -11,7 +11,7 @@ import (
 // PlanRestore logs in to a device, compares it with a snapshot, and returns
 // the plan of a restore. It changes nothing.
 func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
-	n, err := l.begin(ctx, operator, "plan a restore", r.Device)
+	n, err := l.beginOnDevice(ctx, looking, "plan a restore", r.Device)
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
@@ -30,7 +30,7 @@ func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.
 // ApplyPlan does the steps of a plan, after checking that the device is still
 // as the plan saw it.
 func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
-	n, err := l.begin(ctx, admin, "restore", p.Request.Device)
+	n, err := l.beginOnDevice(ctx, directing, "restore", p.Request.Device)
 	if err != nil {
 		return api.RestoreResult{}, err
 	}

@@ -16,7 +16,7 @@ import (
 // Status reports which of the devices that s selects are protected, and why the
 // others are not.
 func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
-	n, err := l.begin(ctx, viewer, "read the status", s.Names...)
+	n, s, err := l.beginOn(ctx, reading, "read the status", s)
 	if err != nil {
 		return api.Status{}, err
 	}

@@ -78,6 +78,18 @@ type Warden interface {
 
 	Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error)
 	Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error)
+	// Users log in to the page with a password, programs use tokens. A new token's secret
+	// is returned once.
+	AddUser(ctx context.Context, u api.UserChange) (api.User, error)
+	EditUser(ctx context.Context, u api.UserChange) (api.User, error)
+	RemoveUser(ctx context.Context, name api.Named) (struct{}, error)
+	Users(ctx context.Context) ([]api.User, error)
+	AddToken(ctx context.Context, t api.NewToken) (api.IssuedToken, error)
+	RemoveToken(ctx context.Context, name api.Named) (struct{}, error)
+	Tokens(ctx context.Context) ([]api.Token, error)
+	// Audit returns who changed what; VerifyAudit proves that nobody changed the trail.
+	Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error)
+	VerifyAudit(ctx context.Context) (api.AuditCheck, error)
 	// Names lists names for completion in a shell. It creates nothing.
 	Names(ctx context.Context, r api.Names) ([]string, error)
 
