@@ -21,6 +21,8 @@ var arrows = map[string][]string{
 	"tftp/tftptest":                {},
 	"api":                          {"internal/lazyregexp"}, // types only
 	"internal/cause":               {"api", "internal/lazyregexp"},
+	"internal/audit":               {"api"},
+	"internal/password":            {},
 	"internal/lazyregexp":          {},
 	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
 	"internal/flash":               {"internal/ios", "internal/lazyregexp"},
@@ -39,7 +41,7 @@ var arrows = map[string][]string{
 	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"}, // generates data for measurements
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog/tables", "internal/cause"},
-	"internal/catalog/catalogtest": {"api", "internal/catalog", "internal/vault"}, // a test kit
+	"internal/catalog/catalogtest": {"api", "internal/audit", "internal/catalog", "internal/vault"}, // a test kit
 	"internal/compare":             {"api", "internal/ios"},
 	"internal/hashlist":            {"api", "internal/lazyregexp"},
 	"internal/protect":             {"api", "internal/catalog"},
@@ -60,7 +62,7 @@ var arrows = map[string][]string{
 	"internal/listen":    {"api", "internal/cause", "internal/systemd"},
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
-	"internal/warden": {"api", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
+	"internal/warden": {"api", "internal/audit", "internal/password", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/node", "internal/protect", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
@@ -76,7 +78,7 @@ var arrows = map[string][]string{
 	"internal/inventory": {"api"},
 	"internal/schedule":  {},
 
-	"internal/catalog/tables":   {"api", "internal/catalog", "internal/cause", "internal/flash"},
+	"internal/catalog/tables":   {"api", "internal/audit", "internal/catalog", "internal/cause", "internal/flash"},
 	"internal/catalog/postgres": {"internal/catalog/tables"},
 	"internal/job":              {"api", "internal/catalog", "internal/cause", "internal/schedule"},
 

@@ -113,7 +113,7 @@ func (p *program) command() *cobra.Command {
 	completeWords(root, "color", terminal.ColourAuto, terminal.ColourAlways, terminal.ColourNever)
 	root.AddCommand(demoCommand(p), simulateCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
 		diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p), checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p), statusCommand(p), jobsCommand(p), offerCommand(p), receiveCommand(p),
-		doctorCommand(p), firewallCommand(p), serveCommand(p), tftpdCommand(p), versionCommand(&p.output))
+		doctorCommand(p), firewallCommand(p), serveCommand(p), userCommand(p), tokenCommand(p), auditCommand(p), tftpdCommand(p), versionCommand(&p.output))
 	root.InitDefaultHelpCmd()
 	completionHelp(root)
 	complete(root)

@@ -100,7 +100,7 @@ func (l *Local) refuse(ctx context.Context, why, operation string, on []string) 
 
 // recordRefusal writes a line if there is a data directory.
 func (l *Local) recordRefusal(ctx context.Context, operation string, on []string) error {
-	if actorOf(ctx) == (Actor{}) || node.Exists(ctx, l.opts.Data) != nil {
+	if actorOf(ctx) == (Actor{}) || node.Exists(ctx, l.nodeOptions()) != nil {
 		return nil // nobody asked, or there is nothing to protect yet
 	}
 	n, err := l.open(ctx)
