@@ -190,3 +190,39 @@ func (f *fake) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules,
 func (f *fake) Names(ctx context.Context, r api.Names) ([]string, error) {
 	return do[[]string](ctx, f, "Names", r, nil)
 }
+
+func (f *fake) AddUser(ctx context.Context, u api.UserChange) (api.User, error) {
+	return do[api.User](ctx, f, "AddUser", u, nil)
+}
+
+func (f *fake) EditUser(ctx context.Context, u api.UserChange) (api.User, error) {
+	return do[api.User](ctx, f, "EditUser", u, nil)
+}
+
+func (f *fake) RemoveUser(ctx context.Context, name api.Named) (struct{}, error) {
+	return do[struct{}](ctx, f, "RemoveUser", name, nil)
+}
+
+func (f *fake) Users(ctx context.Context) ([]api.User, error) {
+	return do[[]api.User](ctx, f, "Users", nil, nil)
+}
+
+func (f *fake) AddToken(ctx context.Context, t api.NewToken) (api.IssuedToken, error) {
+	return do[api.IssuedToken](ctx, f, "AddToken", t, nil)
+}
+
+func (f *fake) RemoveToken(ctx context.Context, name api.Named) (struct{}, error) {
+	return do[struct{}](ctx, f, "RemoveToken", name, nil)
+}
+
+func (f *fake) Tokens(ctx context.Context) ([]api.Token, error) {
+	return do[[]api.Token](ctx, f, "Tokens", nil, nil)
+}
+
+func (f *fake) Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error) {
+	return do[api.Audit](ctx, f, "Audit", s, nil)
+}
+
+func (f *fake) VerifyAudit(ctx context.Context) (api.AuditCheck, error) {
+	return do[api.AuditCheck](ctx, f, "VerifyAudit", nil, nil)
+}
