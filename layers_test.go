@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
-	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
+	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/postgres", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/job", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/disk", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"internal/lazyregexp", "tftp"},
@@ -79,7 +79,7 @@ var arrows = map[string][]string{
 	"internal/schedule":  {},
 
 	"internal/catalog/tables":   {"api", "internal/audit", "internal/catalog", "internal/cause", "internal/flash"},
-	"internal/catalog/postgres": {"internal/catalog/tables"},
+	"internal/catalog/postgres": {"api", "internal/catalog/tables", "internal/cause"},
 	"internal/job":              {"api", "internal/catalog", "internal/cause", "internal/schedule"},
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit

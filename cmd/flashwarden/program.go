@@ -52,6 +52,7 @@ type program struct {
 
 	mistake error // in a command line that asks for help
 
+	sites   []string       // of serve: it backs up their devices only
 	service bool           // it runs until SIGTERM, which then is no error
 	signals *signals       // nil: none end the work
 	conn    net.PacketConn // for TFTP requests, from systemd; nil: by the configuration
@@ -191,7 +192,7 @@ func (p *program) local() (local *warden.Local, dir string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return warden.New(warden.Options{Data: dir, Mirror: mirror, Identity: p.identity, Config: cfg, Conn: p.conn, Log: p.log(), LogResults: p.service, Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
+	return warden.New(warden.Options{Data: dir, Mirror: mirror, Identity: p.identity, Config: cfg, Sites: p.sites, Conn: p.conn, Log: p.log(), LogResults: p.service, Holder: p.doing, Wait: p.wait, Waiting: p.sayWaiting}), dir, nil
 }
 
 // userName is the name of the user who runs the program.

@@ -14,23 +14,26 @@ import (
 
 func serveCommand(p *program) *cobra.Command {
 	var drain time.Duration
+	var worker bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run as a service: backups by schedule, and the other commands",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.service, p.doing = true, cmd.CommandPath()
 			defer p.queueLog()()
-			return runServe(cmd.Context(), p, drain)
+			return runServe(cmd.Context(), p, worker, drain)
 		},
 	}
 	p.waitFlag(cmd)
 	drain = 30 * time.Second
 	cmd.Flags().Var((*span)(&drain), "drain", "how long to wait for running operations and transfers after SIGTERM")
+	cmd.Flags().BoolVar(&worker, "worker", false, "only work on the jobs of other services with the same catalog: no schedule")
+	cmd.Flags().StringSliceVar(&p.sites, "site", nil, "back up the devices of this `SITE` only, and no other machine does; may be repeated")
 	return cmd
 }
 
 // runServe serves the data directory until ctx ends.
-func runServe(ctx context.Context, p *program, drain time.Duration) (err error) {
+func runServe(ctx context.Context, p *program, worker bool, drain time.Duration) (err error) {
 	manager, err := systemd.Find(p.getenv)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func runServe(ctx context.Context, p *program, drain time.Duration) (err error) 
 	if err != nil {
 		return err
 	}
-	s := &service.Service{Local: local, Data: dir, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Log: p.log()}
+	s := &service.Service{Local: local, Data: dir, Worker: worker, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Log: p.log()}
 	defer onHangup(func() { s.Reload(p.config) })()
 	err = s.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() {})
 	return errors.Join(err, local.Close())

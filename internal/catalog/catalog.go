@@ -35,6 +35,8 @@ type Catalog interface {
 	Jobs
 	People
 	Audit
+	// Now returns the time by the clock of the catalog.
+	Now(ctx context.Context) (time.Time, error)
 	Close() error
 }
 
@@ -46,8 +48,8 @@ type Inventory interface {
 	// UpdateDevice replaces the device of the same name and its secrets. The
 	// error is api.ErrInvalidDevice or ErrNotFound.
 	UpdateDevice(ctx context.Context, d api.Device, s Secrets) error
-	// RemoveDevice removes a device with its secrets. Its snapshots stay in the
-	// vault. The error is ErrNotFound where there is none.
+	// RemoveDevice removes a device with its secrets, and cancels its jobs. Its snapshots
+	// stay in the vault. The error is ErrNotFound where there is none.
 	RemoveDevice(ctx context.Context, name string) error
 	// Device returns the device with the given name. The error is ErrNotFound,
 	// with similar names, where there is none.
@@ -62,6 +64,11 @@ type Inventory interface {
 	Secrets(ctx context.Context, name string) (Secrets, error)
 	// Sealed returns the number of devices that have a secret.
 	Sealed(ctx context.Context) (int, error)
+	// SealingKey returns the check value of the key that seals the secrets. If there is
+	// none yet, it enters first.
+	SealingKey(ctx context.Context, first string) (value string, err error)
+	// ReplaceSealingKey enters the check value of a new key.
+	ReplaceSealingKey(ctx context.Context, value string) error
 }
 
 // Secrets are the texts to log in to a device with, each sealed; an empty one

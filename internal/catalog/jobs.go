@@ -61,7 +61,8 @@ type JobEnd struct {
 
 // Worker works on jobs.
 type Worker struct {
-	ID      string   // stays the same for a data directory
+	ID      string   // of this process alone: letters, digits and dashes
+	Sites   []string // it does only the jobs of these sites; none: those of all sites without workers of their own
 	Running []string // the IDs of the jobs that it works on
 }
 
@@ -85,10 +86,13 @@ type Jobs interface {
 	Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error)
 	// Job returns one job with its result, or ErrNoJob.
 	Job(ctx context.Context, id string) (Job, error)
+	// EndedJobs returns those of these jobs that have ended, with their results, in any order.
+	EndedJobs(ctx context.Context, ids ...string) ([]Job, error)
 	// StartJobs first frees what dead workers left: if the lease of a job has ended and w
 	// does not work on it, it waits again, or is interrupted if its kind is not repeated by
-	// itself. Then decide says which jobs of the board start, by their IDs. Each gets a
-	// lease that w holds for a while.
+	// itself, or has failed if too many workers died while they did it. A run on its device
+	// is interrupted. Then decide says which jobs of the board start, by their IDs; the board
+	// has those that w may do. Each gets a lease that w holds for a while.
 	StartJobs(ctx context.Context, w Worker, lasts time.Duration, decide func(Board) []string) ([]Started, error)
 	// RenewLeases prolongs leases of w. It returns those that are lost, and those whose job
 	// was cancelled by somebody.
@@ -100,7 +104,7 @@ type Jobs interface {
 	TakeLease(ctx context.Context, w Worker, name string, lasts time.Duration) (l Lease, ok bool, err error)
 	// FreeLeases frees leases. One that is lost is no error.
 	FreeLeases(ctx context.Context, leases ...Lease) error
-	// FreeWorker puts back the jobs of a worker that ended without ending them.
+	// FreeWorker frees at once what StartJobs would free of w when its leases end.
 	FreeWorker(ctx context.Context, w Worker) error
 	// CancelJob ends a job that waits, and marks one that runs. It returns the job;
 	// the error is ErrNoJob, or ErrJobState if it has ended.
@@ -110,6 +114,8 @@ type Jobs interface {
 	RetryJob(ctx context.Context, id, by string) (Job, error)
 	// ForgetJobs removes jobs that ended before a time, and returns how many.
 	ForgetJobs(ctx context.Context, before time.Time) (int64, error)
+	// ForgetCarried removes what River still carries for workers that hold no lease, except w.
+	ForgetCarried(ctx context.Context, w Worker) error
 	// Turns returns when each device of the inventory had its turn in a kind of jobs
 	// that the schedule makes.
 	Turns(ctx context.Context, kind string) ([]Turn, error)

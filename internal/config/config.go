@@ -22,6 +22,10 @@ import (
 // Config is the whole configuration. The zero Config is not valid: start with
 // Default.
 type Config struct {
+	Catalog string // URL of the catalog in PostgreSQL; empty: a file in the data directory
+	// CatalogPasswordFile is the file with the password for Catalog; empty: as libpq finds it.
+	CatalogPasswordFile string
+
 	// Vault is the place of the vault: an absolute path, or a URL as that of a mirror;
 	// empty: the directory vault in the data directory.
 	Vault   string
@@ -210,6 +214,7 @@ func Load(path string, env []string) (Config, error) {
 	if err := applyEnvironment(&c, env); err != nil {
 		return Config{}, err
 	}
+	useCredentials(&c, env)
 	return c, nil
 }
 
@@ -260,7 +265,7 @@ func applyEnvironment(c *Config, env []string) error {
 // without one. Other variables that begin with FLASHWARDEN_ are ignored.
 func ofSection(name string) bool {
 	rest, ok := strings.CutPrefix(name, envPrefix)
-	return ok && slices.Contains(keys(""), strings.ToLower(rest)) || ok && slices.ContainsFunc(sections(), func(section string) bool {
+	return ok && slices.Contains(keys(""), strings.ReplaceAll(strings.ToLower(rest), "_", "-")) || ok && slices.ContainsFunc(sections(), func(section string) bool {
 		return strings.HasPrefix(rest, strings.ToUpper(section)+"_")
 	})
 }

@@ -100,6 +100,7 @@ func TestNoFileIsTheDefaults(t *testing.T) {
 // changed is a configuration in which no key has its default.
 func changed() Config {
 	return Config{
+		Catalog: "postgres://fw@db/flashwarden", CatalogPasswordFile: "/etc/pw",
 		Vault:  "/srv/vault",
 		TFTP:   TFTP{Listen: "[::1]:6969", PortRange: tftp.PortRange{First: 2000, Last: 2000}, Advertise: netip.MustParseAddr("192.0.2.9"), MaxBlockSize: 0},
 		Backup: Backup{Files: "all", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
@@ -115,6 +116,8 @@ func changed() Config {
 
 func TestEveryKeyInTheFile(t *testing.T) {
 	for _, text := range []string{`
+catalog: postgres://fw@db/flashwarden
+catalog-password-file: /etc/pw
 vault: /srv/vault
 tftp:
   listen: "[::1]:6969"
@@ -148,7 +151,7 @@ schedule:
   missed: skip
 jobs:
   keep: 2w
-`, `{"vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+`, `{"catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -162,7 +165,7 @@ jobs:
 }
 
 func TestEveryKeyInTheEnvironment(t *testing.T) {
-	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n", "FLASHWARDEN_VAULT=/srv/vault",
+	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n", "FLASHWARDEN_CATALOG=postgres://fw@db/flashwarden", "FLASHWARDEN_CATALOG_PASSWORD_FILE=/etc/pw", "FLASHWARDEN_VAULT=/srv/vault",
 		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
 		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
 		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
@@ -214,7 +217,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: vault, tftp, backup, ssh, protect, retention, schedule, jobs, receive, mirrors
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, ssh, protect, retention, schedule, jobs, receive, mirrors
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
@@ -253,6 +256,15 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 		{"no section", "vault: srv\n", `FILE:1:8: vault: "srv" is not an absolute path, sftp://USER@HOST/DIRECTORY or s3://BUCKET/PREFIX?endpoint=https://HOST
     1 | vault: srv
                ^`},
+		{"password in the URL", "catalog: postgres://fw:secret@db/fw\n", `FILE:1:10: catalog: no password belongs here: write it into a file of its own, and name that file in catalog-password-file
+    1 | catalog: postgres://fw:secret@db/fw
+                 ^`},
+		{"no URL", "catalog: /var/lib/catalog.db\n", `FILE:1:10: catalog: want a URL such as postgres://user@host/database?sslmode=verify-full, or nothing for a catalog in the data directory
+    1 | catalog: /var/lib/catalog.db
+                 ^`},
+		{"no database", "catalog: postgres://fw@db\n", `FILE:1:10: catalog: "postgres://fw@db" names no database: postgres://user@host/database
+    1 | catalog: postgres://fw@db
+                 ^`},
 		{"anchor", "tftp: &x\n  listen: :69\n", `FILE:1:7: tftp: expected a mapping here, with KEY: VALUE in each line
     1 | tftp: &x
               ^`},
@@ -426,4 +438,24 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%+v", c)
 		}
 	})
+}
+
+// TestPasswordCredential passes the password of the catalog as a credential of systemd. A
+// key has precedence.
+func TestPasswordCredential(t *testing.T) {
+	dir := t.TempDir()
+	variable := "CREDENTIALS_DIRECTORY=" + dir
+	if got, _, err := loadText(t, "", variable); err != nil || got.CatalogPasswordFile != "" {
+		t.Errorf("without the credential: %q, error %v", got.CatalogPasswordFile, err)
+	}
+	file := filepath.Join(dir, "catalog-password")
+	if err := os.WriteFile(file, []byte("secret"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := loadText(t, "", variable); err != nil || got.CatalogPasswordFile != file {
+		t.Errorf("with the credential: %q, error %v", got.CatalogPasswordFile, err)
+	}
+	if got, _, err := loadText(t, "catalog-password-file: /etc/pw\n", variable); err != nil || got.CatalogPasswordFile != "/etc/pw" {
+		t.Errorf("with a key: %q, error %v", got.CatalogPasswordFile, err)
+	}
 }

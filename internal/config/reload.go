@@ -4,6 +4,8 @@ package config
 // next. The service keeps some keys until it is restarted, because they belong to open
 // sockets or stores; restart lists those of them that differ.
 func (c Config) Reload(next Config) (now Config, restart []string) {
+	keep(&restart, "catalog", c.Catalog, &next.Catalog)
+	keep(&restart, "catalog-password-file", c.CatalogPasswordFile, &next.CatalogPasswordFile)
 	keep(&restart, "vault", c.Vault, &next.Vault)
 	keep(&restart, "tftp.listen", c.TFTP.Listen, &next.TFTP.Listen)
 	keep(&restart, "tftp.port-range", c.TFTP.PortRange, &next.TFTP.PortRange)

@@ -10,7 +10,7 @@ import (
 // others take effect.
 func TestReload(t *testing.T) {
 	now, next := Default(), Default()
-	values := map[string]string{"vault": "/srv", "tftp.listen": ":6969", "tftp.port-range": "2000:2003", "tftp.advertise": "192.0.2.1", "tftp.max-block-size": "512",
+	values := map[string]string{"catalog": "postgres://db/fw", "catalog-password-file": "/etc/pw", "vault": "/srv", "tftp.listen": ":6969", "tftp.port-range": "2000:2003", "tftp.advertise": "192.0.2.1", "tftp.max-block-size": "512",
 		"backup.files": "all", "backup.stall-timeout": "90s", "ssh.unknown-hosts": "refuse",
 		"schedule.backup": "every 3h", "schedule.time-zone": "UTC", "schedule.spread": "3h", "schedule.window": "22:00-06:00", "schedule.missed": "skip"}
 	for _, s := range settings() {
@@ -28,11 +28,11 @@ func TestReload(t *testing.T) {
 	next.Mirrors = []Mirror{{Name: "usb", Target: "/mnt"}}
 	next.Receive = []ReceiveRule{{Name: "*"}}
 	got, restart := now.Reload(next)
-	if want := []string{"vault", "tftp.listen", "tftp.port-range", "tftp.max-block-size", "backup.stall-timeout"}; !slices.Equal(restart, want) {
+	if want := []string{"catalog", "catalog-password-file", "vault", "tftp.listen", "tftp.port-range", "tftp.max-block-size", "backup.stall-timeout"}; !slices.Equal(restart, want) {
 		t.Errorf("need a restart: %v, want %v", restart, want)
 	}
 	want := next
-	want.Vault = now.Vault
+	want.Vault, want.Catalog, want.CatalogPasswordFile = now.Vault, "", ""
 	want.TFTP, want.Backup.StallTimeout = now.TFTP, now.Backup.StallTimeout
 	want.TFTP.Advertise = next.TFTP.Advertise
 	if !reflect.DeepEqual(got, want) {

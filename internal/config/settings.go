@@ -24,6 +24,8 @@ type setting struct {
 // settings lists all keys.
 func settings() []setting {
 	return []setting{
+		{"", "catalog", func(c *Config, v string) (err error) { c.Catalog, err = catalogURL(v); return }},
+		{"", "catalog-password-file", func(c *Config, v string) (err error) { c.CatalogPasswordFile, err = absolute(v); return }},
 		{"", "vault", func(c *Config, v string) (err error) { c.Vault, err = vaultPlace(v); return }},
 		{"tftp", "listen", func(c *Config, v string) (err error) { c.TFTP.Listen, err = listenAddress(v); return }},
 		{"tftp", "port-range", func(c *Config, v string) (err error) { c.TFTP.PortRange, err = tftp.ParsePortRange(v); return }},

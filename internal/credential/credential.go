@@ -8,7 +8,9 @@ package credential
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -76,6 +78,12 @@ func (k *Key) String() string { return "key " + k.path }
 
 // GoString returns String, so that %#v does not reveal the key either.
 func (k *Key) GoString() string { return k.String() }
+
+// CheckValue is a digest by which machines compare their keys. It reveals nothing of them.
+func (k *Key) CheckValue() string {
+	sum := sha256.Sum256([]byte("flashwarden key check\n" + k.identity.Recipient().String()))
+	return hex.EncodeToString(sum[:16])
+}
 
 // Seal encrypts a secret of at most 64 KiB for one use: what it is for, and the
 // device and the address that it may be sent to. The result is one line of printable

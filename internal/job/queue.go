@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,9 +49,16 @@ type Queue struct {
 	feed  feed
 
 	mu      sync.Mutex
-	running map[catalog.Lease]context.CancelCauseFunc
+	running map[catalog.Lease]*held
+	given   map[catalog.Lease]bool // of jobs that River has and did not begin
 
 	starting, renewing fault
+}
+
+// held is a lease of this process.
+type held struct {
+	cancel  context.CancelCauseFunc // of its work
+	renewed time.Time               // when it was renewed, by our own clock: it lasts from then on
 }
 
 // New returns a queue. Run makes it work.
@@ -60,7 +69,7 @@ func New(o Options) *Queue {
 	if o.Poll == 0 {
 		o.Poll = time.Second
 	}
-	return &Queue{Options: o, wake: make(chan struct{}, 1), ended: make(chan struct{}), running: make(map[catalog.Lease]context.CancelCauseFunc)}
+	return &Queue{Options: o, wake: make(chan struct{}, 1), ended: make(chan struct{}), running: make(map[catalog.Lease]*held), given: make(map[catalog.Lease]bool)}
 }
 
 // ErrStopped is the error of Await when the queue has ended before the jobs.
@@ -83,14 +92,11 @@ var errCancelled = errors.New("the job was cancelled")
 // until limit ends; those that are cut off wait again. It calls ready when jobs can start.
 func (q *Queue) Run(ctx, limit context.Context, ready func()) error {
 	defer close(q.ended)
-	if err := q.Store.FreeWorker(ctx, q.Worker); err != nil {
-		return err
-	}
 	driver, closeRiver, err := q.Store.River(ctx)
 	if err != nil {
 		return err
 	}
-	r, err := newRiver(driver, q.work, q.Log)
+	r, err := newRiver(driver, q.Worker.ID, q.work, q.Log)
 	if err != nil {
 		return errors.Join(err, closeRiver())
 	}
@@ -101,6 +107,7 @@ func (q *Queue) Run(ctx, limit context.Context, ready func()) error {
 	renewing, stopRenewing := context.WithCancel(background)
 	var renewer sync.WaitGroup
 	renewer.Go(func() { q.renewUntil(renewing) })
+	renewer.Go(func() { q.expireUntil(renewing) })
 	renewer.Go(func() { q.forgetUntil(renewing) })
 	ready()
 	q.dispatchUntil(ctx, r)
@@ -109,8 +116,15 @@ func (q *Queue) Run(ctx, limit context.Context, ready func()) error {
 	}
 	stopRenewing()
 	renewer.Wait()
-	// Jobs that River was given and never began wait again.
+	q.putBack(background, q.neverBegun())
 	return errors.Join(err, q.Store.FreeWorker(background, q.Worker), closeRiver())
+}
+
+// neverBegun returns the leases of jobs that River has and did not begin.
+func (q *Queue) neverBegun() []catalog.Lease {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Collect(maps.Keys(q.given))
 }
 
 // Wake lets the queue look for jobs now.
@@ -163,9 +177,10 @@ func (q *Queue) dispatch(ctx context.Context, r *river.Client[*sql.Tx]) time.Dur
 		}
 		return ids
 	})
+	leases := q.give(started)
 	if err == nil {
-		if err = hand(ctx, r, started); err != nil {
-			q.putBack(ctx, started)
+		if err = hand(ctx, r, leases); err != nil {
+			q.putBack(ctx, leases)
 		}
 	}
 	if ctx.Err() == nil {
@@ -174,12 +189,26 @@ func (q *Queue) dispatch(ctx context.Context, r *river.Client[*sql.Tx]) time.Dur
 	return next
 }
 
-// putBack lets jobs wait again that River did not take.
-func (q *Queue) putBack(ctx context.Context, started []catalog.Started) {
+// give notes the leases of jobs for River.
+func (q *Queue) give(started []catalog.Started) (leases []catalog.Lease) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	for _, s := range started {
-		if err := q.Store.EndJob(context.WithoutCancel(ctx), s.Lease, catalog.JobEnd{State: api.JobQueued}); err != nil {
-			q.Log.Error("a job waits until its lease ends", "job", s.Job.ID, "err", err)
+		leases = append(leases, s.Lease)
+		q.given[s.Lease] = true
+	}
+	return leases
+}
+
+// putBack lets jobs wait again that River did not take.
+func (q *Queue) putBack(ctx context.Context, leases []catalog.Lease) {
+	for _, l := range leases {
+		if err := q.Store.EndJob(context.WithoutCancel(ctx), l, catalog.JobEnd{State: api.JobQueued}); err != nil {
+			q.Log.Error("a job waits until its lease ends", "job", l.Job, "err", err)
 		}
+		q.mu.Lock()
+		delete(q.given, l)
+		q.mu.Unlock()
 	}
 }
 
@@ -231,12 +260,18 @@ func (q *Queue) renewUntil(ctx context.Context) {
 	}
 }
 
-// forgetUntil removes jobs that ended long ago, now and every hour, until ctx ends.
+// forgetUntil removes jobs that ended long ago, and what is left of dead workers, now and
+// every hour, until ctx ends.
 func (q *Queue) forgetUntil(ctx context.Context) {
 	every := time.NewTicker(time.Hour)
 	defer every.Stop()
-	for q.Keep != nil {
-		if _, err := q.Store.ForgetJobs(ctx, time.Now().Add(-q.Keep())); err != nil && ctx.Err() == nil {
+	for {
+		err := q.Store.ForgetCarried(ctx, q.Worker)
+		if q.Keep != nil {
+			_, old := q.Store.ForgetJobs(ctx, time.Now().Add(-q.Keep()))
+			err = errors.Join(err, old)
+		}
+		if err != nil && ctx.Err() == nil {
 			q.Log.Error("old jobs could not be removed", "err", err)
 		}
 		select {
@@ -252,7 +287,11 @@ func (q *Queue) renew(ctx context.Context, leases ...catalog.Lease) error {
 	if len(leases) == 0 {
 		return nil
 	}
+	asked := time.Now()
 	lost, cancelled, err := q.Store.RenewLeases(ctx, q.Worker, q.Lease, leases...)
+	if err == nil {
+		q.renewed(asked, leases)
+	}
 	for _, l := range lost {
 		q.stop(l, catalog.ErrLeaseLost)
 	}
@@ -260,6 +299,50 @@ func (q *Queue) renew(ctx context.Context, leases ...catalog.Lease) error {
 		q.stop(l, errCancelled)
 	}
 	return err
+}
+
+// renewed notes that leases last again from the time at which we asked for that.
+func (q *Queue) renewed(asked time.Time, leases []catalog.Lease) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range leases {
+		if h, ok := q.running[l]; ok {
+			h.renewed = asked
+		}
+	}
+}
+
+// errExpired is why the context of a job ends whose lease could not be renewed.
+var errExpired = fmt.Errorf("%w: it could not be renewed in time", catalog.ErrLeaseLost)
+
+// expireUntil ends jobs, until ctx ends, whose lease will soon end because it could not be
+// renewed: afterwards another worker may do them. It goes by our own clock, because the
+// catalog may not answer, and leaves a sixth of the lease for their end.
+func (q *Queue) expireUntil(ctx context.Context) {
+	every := time.NewTicker(q.Lease / 60)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		for _, l := range q.expiring(time.Now().Add(-q.Lease * 5 / 6)) {
+			q.stop(l, errExpired)
+		}
+	}
+}
+
+// expiring returns the leases that were not renewed since a time.
+func (q *Queue) expiring(since time.Time) (list []catalog.Lease) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for l, h := range q.running {
+		if h.renewed.Before(since) {
+			list = append(list, l)
+		}
+	}
+	return list
 }
 
 func (q *Queue) leases() (list []catalog.Lease) {
@@ -275,8 +358,8 @@ func (q *Queue) leases() (list []catalog.Lease) {
 func (q *Queue) stop(l catalog.Lease, why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if cancel, ok := q.running[l]; ok {
-		cancel(why)
+	if h, ok := q.running[l]; ok {
+		h.cancel(why)
 	}
 }
 
@@ -311,46 +394,67 @@ func (q *Queue) Retry(ctx context.Context, id, by string) (catalog.Job, error) {
 
 // Await reports the events of jobs that run in this process until all have ended, and
 // returns them with their results, in the order of ids. The error is ErrStopped if the queue
-// ends first.
+// ends first: then it returns those that have ended.
 func (q *Queue) Await(ctx context.Context, ids []string, events func(api.Event)) ([]catalog.Job, error) {
 	changes, unsubscribe := q.feed.subscribe(ids, events)
 	defer unsubscribe()
+	ended := make(map[string]catalog.Job, len(ids))
 	for {
-		page, err := q.Store.Jobs(ctx, api.JobSelect{IDs: ids, Limit: len(ids)})
+		stopped := q.Ended() // before the last look
+		list, err := q.Store.EndedJobs(ctx, missing(ids, ended)...)
 		if err != nil {
 			return nil, err
 		}
-		if allEnded(page.Jobs) {
-			return q.jobs(ctx, ids)
+		for _, j := range list {
+			ended[j.ID] = j
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-q.ended:
-			return nil, ErrStopped
-		case <-changes:
-		case <-time.After(q.Poll): // another process may end them
+		switch {
+		case len(missing(ids, ended)) == 0:
+			return inOrder(ids, ended), nil
+		case stopped:
+			return inOrder(ids, ended), ErrStopped
+		}
+		if err := q.change(ctx, changes); err != nil {
+			return nil, err
 		}
 	}
 }
 
-func allEnded(jobs []api.Job) bool {
-	for _, j := range jobs {
-		if !api.Ended(j.State) {
-			return false
-		}
+// change waits until something may have changed; at least a while, because many jobs end at
+// once in a large fleet.
+func (q *Queue) change(ctx context.Context, changes <-chan struct{}) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-q.ended:
+		return nil
+	case <-changes:
+	case <-time.After(q.Poll): // another process may end them
+		return nil
 	}
-	return true
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-q.ended:
+	case <-time.After(min(pause, q.Poll) / 4):
+	}
+	return nil
 }
 
-func (q *Queue) jobs(ctx context.Context, ids []string) ([]catalog.Job, error) {
-	var list []catalog.Job
+// missing returns the IDs that are not in jobs.
+func missing(ids []string, jobs map[string]catalog.Job) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		_, ok := jobs[id]
+		return ok
+	})
+}
+
+// inOrder returns jobs in the order of ids.
+func inOrder(ids []string, jobs map[string]catalog.Job) (list []catalog.Job) {
 	for _, id := range ids {
-		j, err := q.Store.Job(ctx, id)
-		if err != nil {
-			return nil, err
+		if j, ok := jobs[id]; ok {
+			list = append(list, j)
 		}
-		list = append(list, j)
 	}
-	return list, nil
+	return list
 }

@@ -51,7 +51,7 @@ func onSQLite(t testing.TB) func(testing.TB) job.Store {
 func onPostgres(t testing.TB) func(testing.TB) job.Store {
 	url := postgrestest.New(t)
 	return func(t testing.TB) job.Store {
-		c, err := postgres.Open(t.Context(), url, "")
+		c, err := postgres.Open(t.Context(), postgres.Options{URL: url})
 		return closed(t, c, err)
 	}
 }
@@ -543,5 +543,118 @@ func TestBrokenStore(t *testing.T) {
 	}
 	if gone, back := log.with("the database is gone"), log.with("jobs can start again"); len(gone) != 1 || len(back) != 1 {
 		t.Errorf("log %s", slices.Concat(gone, back))
+	}
+}
+
+// TestTwoQueues lets two services work on one catalog: each does the jobs that it started,
+// and River keeps none of a service that is gone.
+func TestTwoQueues(t *testing.T) { eachEngine(t, testTwoQueues) }
+
+func testTwoQueues(t *testing.T, open func(testing.TB) job.Store) {
+	s := open(t)
+	var mu sync.Mutex
+	did := make(map[string]int)
+	begin := func(id string) *job.Queue {
+		q := queue(open(t), id, func(_ context.Context, j catalog.Job, _ func(api.Event)) job.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			did[j.Device]++
+			return job.Outcome{}
+		})
+		run(t, q)
+		return q
+	}
+	a, b := begin("a"), begin("b")
+	var ids []string
+	for i := range 30 {
+		ids = append(ids, add(t, []*job.Queue{a, b}[i%2], backup(fmt.Sprint("sw", i)))...)
+	}
+	for _, j := range await(t, a, ids...) {
+		if j.State != api.JobDone || j.Attempts != 1 {
+			t.Errorf("%s: %s after %d attempts", j.Device, j.State, j.Attempts)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for device, times := range did {
+		if times != 1 {
+			t.Errorf("%s was done %d times", device, times)
+		}
+	}
+	if err := s.ForgetCarried(t.Context(), catalog.Worker{ID: "c"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// cutOff is a store that does not renew leases, as behind a cable that is pulled.
+type cutOff struct {
+	job.Store
+	pulled chan struct{}
+}
+
+func (s cutOff) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Duration, leases ...catalog.Lease) (lost, cancelled []catalog.Lease, err error) {
+	select {
+	case <-s.pulled:
+		<-ctx.Done()
+		return nil, nil, ctx.Err()
+	default:
+		return s.Store.RenewLeases(ctx, w, lasts, leases...)
+	}
+}
+
+// TestWorkerThatCannotRenew ends a job by the worker's own clock, although the catalog does
+// not answer at all. Its end is not recorded: another worker may have the job.
+func TestWorkerThatCannotRenew(t *testing.T) {
+	s := cutOff{onSQLite(t)(t), make(chan struct{})}
+	why := make(chan error, 1)
+	o := queue(s, "a", func(ctx context.Context, _ catalog.Job, _ func(api.Event)) job.Outcome {
+		close(s.pulled)
+		<-ctx.Done()
+		why <- context.Cause(ctx)
+		return job.Outcome{}
+	}).Options
+	o.Lease = 2 * time.Second
+	q := job.New(o)
+	run(t, q)
+	id := add(t, q, backup("sw1"))[0]
+	select {
+	case err := <-why:
+		if !errors.Is(err, catalog.ErrLeaseLost) {
+			t.Errorf("it ended because: %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it goes on without a lease")
+	}
+	if j, err := s.Job(t.Context(), id); err != nil || j.State == api.JobDone {
+		t.Errorf("job %+v, error %v", j, err)
+	}
+}
+
+// TestAwaitAtTheEnd ends a queue while a client waits for two jobs: it gets the one that
+// was done.
+func TestAwaitAtTheEnd(t *testing.T) {
+	s := onSQLite(t)(t)
+	q := queue(s, "a", func(ctx context.Context, j catalog.Job, _ func(api.Event)) job.Outcome {
+		if j.Device == "sw2" {
+			<-ctx.Done()
+			return job.Outcome{Failed: true}
+		}
+		return job.Outcome{}
+	})
+	end := run(t, q)
+	ids := add(t, q, backup("sw1"), backup("sw2"))
+	await(t, q, ids[0])
+	type answer struct {
+		jobs []catalog.Job
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		jobs, err := q.Await(t.Context(), ids, nil)
+		answers <- answer{jobs, err}
+	}()
+	end()
+	if a := <-answers; !errors.Is(a.err, job.ErrStopped) || len(a.jobs) != 1 || a.jobs[0].ID != ids[0] {
+		t.Errorf("%+v", a)
 	}
 }

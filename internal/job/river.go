@@ -54,11 +54,13 @@ type polling struct{ riverdriver.Driver[*sql.Tx] }
 
 func (polling) SupportsListener() bool { return false }
 
-func newRiver(d riverdriver.Driver[*sql.Tx], work func(context.Context, catalog.Lease), log *slog.Logger) (*river.Client[*sql.Tx], error) {
+// newRiver returns the client of a worker. Its queue has the name of the worker, so each
+// process works on the jobs that it started.
+func newRiver(d riverdriver.Driver[*sql.Tx], name string, work func(context.Context, catalog.Lease), log *slog.Logger) (*river.Client[*sql.Tx], error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, worker{work: work})
 	client, err := river.NewClient(polling{d}, &river.Config{
-		Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: anyNumber}},
+		ID: name, Workers: workers, Queues: map[string]river.QueueConfig{name: {MaxWorkers: anyNumber}},
 		PollOnly: true, FetchPollInterval: between, JobTimeout: -1,
 		CompletedJobRetentionPeriod: time.Hour, DiscardedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour,
 		Logger: slog.New(quiet{log.Handler()}),
@@ -70,13 +72,13 @@ func newRiver(d riverdriver.Driver[*sql.Tx], work func(context.Context, catalog.
 }
 
 // hand gives jobs that have started to River.
-func hand(ctx context.Context, r *river.Client[*sql.Tx], started []catalog.Started) error {
-	if len(started) == 0 {
+func hand(ctx context.Context, r *river.Client[*sql.Tx], leases []catalog.Lease) error {
+	if len(leases) == 0 {
 		return nil
 	}
 	var list []river.InsertManyParams
-	for _, s := range started {
-		list = append(list, river.InsertManyParams{Args: carried{Name: s.Lease.Name, Token: s.Lease.Token, Job: s.Lease.Job}, InsertOpts: &river.InsertOpts{MaxAttempts: 1}})
+	for _, l := range leases {
+		list = append(list, river.InsertManyParams{Args: carried{Name: l.Name, Token: l.Token, Job: l.Job}, InsertOpts: &river.InsertOpts{MaxAttempts: 1, Queue: r.ID()}})
 	}
 	if _, err := r.InsertMany(ctx, list); err != nil {
 		return fmt.Errorf("hand jobs over: %w", err)

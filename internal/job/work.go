@@ -65,7 +65,8 @@ func (q *Queue) work(ctx context.Context, l catalog.Lease) {
 func (q *Queue) begin(l catalog.Lease, cancel context.CancelCauseFunc) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.running[l] = cancel
+	delete(q.given, l)
+	q.running[l] = &held{cancel: cancel, renewed: time.Now()}
 }
 
 func (q *Queue) finished(l catalog.Lease) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -14,6 +15,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
 	"flashwarden/internal/disk"
 	"flashwarden/internal/vault"
 )
@@ -22,12 +24,11 @@ import (
 // yet.
 var ErrNoData = errors.New("no flashwarden data")
 
-// Exists returns nil if the data directory has a catalog, or if that cannot be
-// told; then Open says why. A directory with neither catalog nor vault is an
-// ErrNoData. Exists creates nothing.
+// Exists returns nil if there is a catalog, or if that cannot be told; then Open says why.
+// A data directory with neither catalog nor vault is an ErrNoData. Exists creates nothing.
 func Exists(ctx context.Context, o Options) error {
 	n := &Node{opts: o}
-	if _, err := os.Stat(n.path("catalog.db")); !errors.Is(err, fs.ErrNotExist) {
+	if err := HasCatalog(o.Data, o.Config); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	t, err := openTarget(ctx, n.vaultPlace())
@@ -39,6 +40,17 @@ func Exists(ctx context.Context, o Options) error {
 		return n.wrongVault(err) // the catalog was lost
 	}
 	return fmt.Errorf("%w in %s", ErrNoData, o.Data)
+}
+
+// HasCatalog returns nil if the data directory has a catalog or uses one elsewhere,
+// fs.ErrNotExist if it does not, and any other error if that is not known. It creates
+// nothing.
+func HasCatalog(data string, c config.Config) error {
+	if c.Catalog != "" {
+		return nil
+	}
+	_, err := os.Stat(filepath.Join(data, ownCatalog))
+	return err
 }
 
 // prepareDir makes sure that the data directory is there, belongs to us and

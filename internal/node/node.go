@@ -14,7 +14,6 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
-	"flashwarden/internal/catalog/sqlite"
 	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 	"flashwarden/internal/device"
@@ -33,6 +32,7 @@ type Options struct {
 	// Identity is the path of a file with the identity that reads an encrypted Mirror.
 	Identity string
 	Config   config.Config
+	Sites    []string     // this process does jobs of these sites only; none: see catalog.Worker
 	Log      *slog.Logger // nil: discard
 	// Conn is the socket for TFTP requests; the caller closes it after the Node. Nil:
 	// Start opens one.
@@ -55,6 +55,7 @@ type Node struct {
 	vault    *vault.Vault
 	key      *credential.Key // nil: its file is lost
 	sealed   int             // if key is nil: the devices with secrets
+	otherKey bool            // the catalog has the check value of another key
 	hostKeys *vty.HostKeys
 	first    *firstLogins
 	contents *backup.Contents // what backups of several operations take at the moment
@@ -77,11 +78,9 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err = n.openVault(ctx); err != nil {
 		return nil, err
 	}
-	c, err := sqlite.Open(n.path("catalog.db"))
-	if err != nil {
+	if err = n.openCatalog(ctx); err != nil {
 		return nil, errors.Join(err, n.store.close())
 	}
-	n.Catalog, n.jobs = c, c
 	if err := n.openKey(ctx); err != nil {
 		return nil, errors.Join(err, n.Catalog.Close(), n.store.close())
 	}
@@ -107,10 +106,6 @@ func (n *Node) WithConfig(c config.Config) *Node {
 
 // Jobs are the jobs of the catalog, for a queue.
 func (n *Node) Jobs() job.Store { return n.jobs }
-
-// WorkerID is the name under which this data directory works on jobs. Only one process
-// at a time does.
-func (n *Node) WorkerID() string { return "local" }
 
 func (n *Node) path(name string) string { return filepath.Join(n.opts.Data, name) }
 

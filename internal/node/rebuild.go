@@ -22,7 +22,7 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	defer release()
 	res := api.RebuildResult{Problems: []api.CheckProblem{}}
 	if r.NewKey {
-		if err := n.replaceKey(); err != nil {
+		if err := n.replaceKey(ctx); err != nil {
 			return res, err
 		}
 	}

@@ -18,7 +18,11 @@ import (
 // that were sealed with it, it is an error that says how to go on: a new key could
 // read none of them.
 func (n *Node) sealer() (*credential.Key, error) {
-	if n.key != nil {
+	switch {
+	case n.key != nil && n.otherKey:
+		return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is not the one that seals the passwords in the catalog", n.path("key")),
+			api.Say("copy the file key from the data directory of a machine that uses this catalog already"))
+	case n.key != nil:
 		return n.key, nil
 	}
 	return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is missing: the stored passwords of %d devices cannot be read", n.path("key"), n.sealed),
@@ -32,23 +36,36 @@ func (n *Node) openKey(ctx context.Context) error {
 	var err error
 	n.key, err = credential.Load(n.path("key"))
 	if !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return errors.Join(err, n.compareKey(ctx))
 	}
 	n.key = nil
 	if n.sealed, err = n.Catalog.Sealed(ctx); err != nil || n.sealed > 0 {
 		return err
 	}
 	n.key, err = credential.Open(n.path("key"))
+	return errors.Join(err, n.compareKey(ctx))
+}
+
+// compareKey compares the key with the check value of a catalog that other machines use too,
+// or enters that of the first one.
+func (n *Node) compareKey(ctx context.Context) error {
+	if !n.shared() || n.key == nil {
+		return nil
+	}
+	value, err := n.Catalog.SealingKey(ctx, n.key.CheckValue())
+	n.otherKey = err == nil && value != n.key.CheckValue()
 	return err
 }
 
 // replaceKey makes a new key in place of one that is lost.
-func (n *Node) replaceKey() error {
+func (n *Node) replaceKey(ctx context.Context) error {
 	if n.key != nil {
 		return cause.New(cause.Internal, fmt.Sprintf("the key file %s is not lost", n.path("key")), nil)
 	}
 	var err error
-	n.key, err = credential.Open(n.path("key"))
+	if n.key, err = credential.Open(n.path("key")); err == nil {
+		err = n.Catalog.ReplaceSealingKey(ctx, n.key.CheckValue())
+	}
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 // service is what only one process at a time may do with a data directory.
 type service struct {
 	lock   *os.File
+	worker string // the name of this process
 	spool  *spool.Spool
 	conn   net.PacketConn
 	server *tftp.Server
@@ -38,22 +39,31 @@ func (n *Node) StartInTurn(ctx context.Context, turn Turn) error {
 		return err
 	}
 	s := &service{lock: lock, done: make(chan struct{})}
-	if err := n.start(s); err != nil {
+	if err := n.start(context.WithoutCancel(ctx), s); err != nil {
 		return errors.Join(err, lock.Close())
 	}
 	n.service = s
 	return nil
 }
 
-func (n *Node) start(s *service) error {
+func (n *Node) start(ctx context.Context, s *service) error {
 	err := announce(s.lock)
 	if err != nil {
 		return err
 	}
-	if err = n.Catalog.InterruptRuns(context.Background(), time.Now()); err != nil {
+	if err = n.proveIdentity(ctx); err != nil {
 		return err
 	}
-	if err = n.prepareVault(context.Background()); err != nil {
+	if s.worker, err = n.becomeWorker(ctx); err != nil {
+		return err
+	}
+	if !n.shared() { // then no other process works on the devices
+		err = n.Catalog.InterruptRuns(ctx, time.Now())
+	}
+	if err != nil {
+		return err
+	}
+	if err = n.prepareVault(ctx); err != nil {
 		return err
 	}
 	if s.spool, err = spool.Open(n.path("spool")); err != nil {

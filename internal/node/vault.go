@@ -122,10 +122,14 @@ func (n *Node) prepareVault(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := v.Sweep(ctx); err != nil {
+	sweep := v.Sweep
+	if n.shared() { // others may write at this moment
+		sweep = v.SweepOld
+	}
+	if err := sweep(ctx); err != nil {
 		return err
 	}
-	n.recover(ctx, true)
+	n.recover(ctx, !n.shared())
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 type Service struct {
 	Local   *warden.Local   // the operations; the caller closes it after Run
 	Data    string          // the data directory
+	Worker  bool            // it only works on the jobs of others: it has no schedule
 	Drain   time.Duration   // how long running operations and transfers may take when the service ends
 	Hurry   <-chan struct{} // when it is closed, the service that ends waits no longer; nil: it waits
 	Manager systemd.Manager
@@ -74,13 +75,16 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 // ends before the socket, so that clients who wait for jobs hear of it.
 func (s *Service) tasks(limit context.Context) []task.Task {
 	socket := httpapi.Socket{Warden: s.Local, Data: s.Data, Ready: s.Local.Ready, Log: s.Log}
-	return []task.Task{
+	tasks := []task.Task{
 		{Name: "TFTP server", Answers: s.Local.Alive, Run: func(ctx context.Context, ready func()) error { return s.Local.Serve(ctx, limit, ready) }},
 		{Name: "socket", Answers: socket.Answers, Run: func(ctx context.Context, ready func()) error { return socket.Run(ctx, limit, ready) }},
 		{Name: "status", Run: s.report},
 		{Name: "queue", Run: func(ctx context.Context, ready func()) error { return s.Local.RunQueue(ctx, limit, ready) }},
-		{Name: "schedule", Run: s.Local.RunSchedule},
 	}
+	if !s.Worker {
+		tasks = append(tasks, task.Task{Name: "schedule", Run: s.Local.RunSchedule})
+	}
+	return tasks
 }
 
 // limit ends the time to end: after Drain, or when somebody hurries.

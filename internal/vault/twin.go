@@ -42,7 +42,7 @@ func (t *Twin) Begin(ctx context.Context, id Identity, fresh bool) (made bool, e
 		err = t.recognise(ctx, id)
 	}
 	if err == nil && !made {
-		err = t.sweep(ctx)
+		err = t.vault.SweepOld(ctx) // what a run left that was killed long ago
 	}
 	return made, err
 }
@@ -50,15 +50,6 @@ func (t *Twin) Begin(ctx context.Context, id Identity, fresh bool) (made bool, e
 // oldAge is the age of files that no living process still writes: generous, because
 // the clock of a server may be wrong.
 const oldAge = 7 * 24 * time.Hour
-
-// sweep removes what a mirror run left that was killed long ago.
-func (t *Twin) sweep(ctx context.Context) error {
-	s, ok := t.vault.store.(Sweeper)
-	if !ok {
-		return nil
-	}
-	return s.SweepOld(ctx, oldAge)
-}
 
 // recognise wants the mirror of this vault, encrypted as it should be.
 func (t *Twin) recognise(ctx context.Context, want Identity) error {

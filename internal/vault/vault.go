@@ -56,3 +56,15 @@ func (v *Vault) Sweep(ctx context.Context) error {
 	}
 	return nil
 }
+
+// SweepOld is Sweep for a store that other processes may use at the same time.
+func (v *Vault) SweepOld(ctx context.Context) error {
+	s, ok := v.store.(Sweeper)
+	if !ok {
+		return nil
+	}
+	if err := s.SweepOld(ctx, oldAge); err != nil {
+		return fmt.Errorf("sweep vault: %w", err)
+	}
+	return nil
+}

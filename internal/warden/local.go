@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,6 +22,7 @@ type Options struct {
 	Identity string
 	Mirror   string // a mirror to read in place of the vault: an absolute directory or a URL; empty: the vault
 	Config   config.Config
+	Sites    []string       // the queue does jobs of these sites only; none: see catalog.Worker
 	Conn     net.PacketConn // the socket for TFTP requests, which the caller closes; nil: by the configuration
 	Log      *slog.Logger   // nil: discard
 
@@ -194,7 +193,7 @@ func (l *Local) opened(ctx context.Context) (*node.Node, error) {
 }
 
 func (l *Local) nodeOptions() node.Options {
-	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: l.opts.Config, Conn: l.opts.Conn, Log: l.opts.Log, Ask: l.mayTrust}
+	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: l.opts.Config, Sites: l.opts.Sites, Conn: l.opts.Conn, Log: l.opts.Log, Ask: l.mayTrust}
 }
 
 // served returns the open data directory with its TFTP server running.
@@ -228,12 +227,8 @@ func (l *Local) turn() node.Turn {
 	return node.Turn{Holder: l.opts.Holder, Wait: l.opts.Wait, Waiting: l.opts.Waiting}
 }
 
-// stat returns nil where the data directory has a catalog, fs.ErrNotExist where
-// it has none, and any other error if that is not known. It creates nothing.
-func (l *Local) stat() error {
-	_, err := os.Stat(filepath.Join(l.opts.Data, "catalog.db"))
-	return err
-}
+// stat returns nil if there is a catalog; see node.HasCatalog.
+func (l *Local) stat() error { return node.HasCatalog(l.opts.Data, l.config()) }
 
 // port is the port of the TFTP server, which runs.
 func port(n *node.Node) int {

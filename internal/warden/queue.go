@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashwarden/api"
@@ -40,7 +41,7 @@ func (l *Local) UseQueue(ctx context.Context) error {
 		return err
 	}
 	u := &unattended{since: time.Now()}
-	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: catalog.Worker{ID: n.WorkerID()}, Log: l.log(), Work: l.work,
+	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log(), Work: l.work,
 		Limits: func() job.Limits { return limits(l.config(), time.Now()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
 	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Kind: api.JobBackup, Log: l.log(), Job: scheduledJob,
 		Cadence: func(t catalog.Turn) job.Cadence { return cadence(l.config(), t) }})
@@ -120,7 +121,7 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 	defer stopCancelling()
 	ended, err := u.queue.Await(context.WithoutCancel(ctx), ids, events)
 	if errors.Is(err, job.ErrStopped) {
-		return nil, cause.New(cause.Cancelled, "the service ends: the backups go on when it has started again", api.Say("see their results with ").Do("jobs"))
+		ended, err = withStopped(ended, added)
 	}
 	if err != nil {
 		return nil, err
@@ -130,6 +131,25 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 		results = append(results, resultOf(ctx, j))
 	}
 	return results, nil
+}
+
+// withStopped returns the jobs that ended before the service did, and in their order those
+// that go on when it has started again. It is an error if none has ended.
+func withStopped(ended, all []catalog.Job) ([]catalog.Job, error) {
+	goesOn := cause.New(cause.Cancelled, "the service ends: the backups go on when it has started again", api.Say("see their results with ").Do("jobs"))
+	if len(ended) == 0 {
+		return nil, goesOn
+	}
+	var list []catalog.Job
+	for _, j := range all {
+		if i := slices.IndexFunc(ended, func(e catalog.Job) bool { return e.ID == j.ID }); i >= 0 {
+			j = ended[i]
+		} else {
+			j.Cause, j.Message, j.Hint = goesOn.Cause, goesOn.Seen, goesOn.Fix.String()
+		}
+		list = append(list, j)
+	}
+	return list, nil
 }
 
 // cancelJobs cancels jobs that nobody waits for any more. Those of a service that has ended

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,6 +47,7 @@ func Test(t *testing.T, create New) {
 		{"KeepWithoutIndex", testKeepWithoutIndex},
 		{"Recover", testRecover},
 		{"VaultIdentity", testVaultIdentity},
+		{"SealingKey", testSealingKey},
 		{"Mirrors", testMirrors},
 		{"HostKeys", testHostKeys},
 		{"FirstHostKey", testFirstHostKey},
@@ -191,5 +193,23 @@ func testClosedContext(t *testing.T, create New) {
 		if err == nil || errors.Is(err, catalog.ErrNotFound) {
 			t.Errorf("%s: error %v; want that of the context", name, err)
 		}
+	}
+}
+
+// testSealingKey keeps the check value of the first key, until it is replaced.
+func testSealingKey(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	for _, step := range []struct{ offered, replace, want string }{{"one", "", "one"}, {"two", "", "one"}, {"two", "three", "three"}} {
+		if step.replace != "" {
+			if err := c.ReplaceSealingKey(ctx, step.replace); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := c.SealingKey(ctx, step.offered); err != nil || got != step.want {
+			t.Errorf("%+v: %q, error %v", step, got, err)
+		}
+	}
+	if now, err := c.Now(ctx); err != nil || time.Since(now).Abs() > time.Hour {
+		t.Errorf("the clock says %v, error %v", now, err)
 	}
 }

@@ -31,28 +31,55 @@ const connections = 8
 // Catalog is an open catalog; it implements catalog.Catalog.
 type Catalog struct {
 	*tables.Catalog
-	db *sql.DB
+	db     *sql.DB
+	engine *engine
 }
 
-// Open opens the catalog in the database at this URL (postgres://user@host/db), and
-// brings its tables up to date. place says for errors where the catalog is. Close it
-// after use.
-func Open(ctx context.Context, url, place string) (*Catalog, error) {
-	config, err := pgx.ParseConfig(url)
+// Options say where a catalog is.
+type Options struct {
+	URL string // postgres://user@host/db; see connect
+	// Password is asked for each connection, because it may change; nil or an empty result:
+	// the one of libpq's variables and files (PostgreSQL, "The Password File").
+	Password func() (string, error)
+}
+
+// Open opens the catalog in a database, and brings its tables up to date. Close it after
+// use.
+func Open(ctx context.Context, o Options) (*Catalog, error) {
+	c, err := openCurrent(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, c.db); err != nil {
+		c.db.Close()
+		return nil, c.engine.Wrap("open catalog", err)
+	}
+	return c, nil
+}
+
+// openCurrent opens a catalog, and leaves its tables as they are.
+func openCurrent(ctx context.Context, o Options) (*Catalog, error) {
+	config, err := connect(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
-	if _, ok := config.RuntimeParams["application_name"]; !ok {
-		config.RuntimeParams["application_name"] = "flashwarden"
-	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(func(_ context.Context, c *pgx.ConnConfig) error {
+		if o.Password == nil {
+			return nil
+		}
+		password, err := o.Password()
+		if password != "" {
+			c.Password = password
+		}
+		return err
+	}))
 	db.SetMaxOpenConns(connections)
-	e := &engine{place: place}
-	if err := migrate(ctx, db); err != nil {
+	e := &engine{user: config.User, database: config.Database, server: server(config)}
+	if err := newEnough(ctx, db); err != nil {
 		db.Close()
 		return nil, e.Wrap("open catalog", err)
 	}
-	return &Catalog{tables.New(db, e), db}, nil
+	return &Catalog{tables.New(db, e), db, e}, nil
 }
 
 // River returns the driver of River for this database, with its tables made. It uses
@@ -61,16 +88,16 @@ func (c *Catalog) River(ctx context.Context) (d riverdriver.Driver[*sql.Tx], clo
 	d = riverdatabasesql.New(c.db)
 	conn, err := c.db.Conn(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open the queue: %w", err)
+		return nil, nil, c.engine.Wrap("open the queue", err)
 	}
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(riverTables)); err != nil {
-		return nil, nil, fmt.Errorf("open the queue: %w", err)
+		return nil, nil, c.engine.Wrap("open the queue", err)
 	}
 	err = tables.MakeRiver(ctx, d)
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(riverTables))
 	if err := errors.Join(err, unlock); err != nil {
-		return nil, nil, fmt.Errorf("open the queue: %w", err)
+		return nil, nil, c.engine.Wrap("open the queue", err)
 	}
 	return d, func() error { return nil }, nil
 }
@@ -108,11 +135,12 @@ func migrate(ctx context.Context, db *sql.DB) error {
 
 // engine is tables.Engine for PostgreSQL.
 type engine struct {
-	place string
-	bound sync.Map // statements after Rebind, by their text
+	user, database string
+	server         string   // HOST:PORT, or the path of a socket
+	bound          sync.Map // statements after Rebind, by their text
 }
 
-func (e *engine) Place() string { return e.place }
+func (e *engine) Place() string { return "the database " + e.database + " on " + e.server }
 
 func (e *engine) Rebind(statement string) string {
 	if bound, ok := e.bound.Load(statement); ok {
@@ -136,17 +164,7 @@ func (e *engine) Clock() string {
 	return `CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`
 }
 
-// uniqueViolation is unique_violation (PostgreSQL, appendix A).
-const uniqueViolation = "23505"
-
 func (e *engine) IsDuplicate(err error) bool {
 	var failed *pgconn.PgError
 	return errors.As(err, &failed) && failed.Code == uniqueViolation
-}
-
-func (e *engine) Wrap(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -104,9 +104,23 @@ func (c *Catalog) UpdateDevice(ctx context.Context, d api.Device, s catalog.Secr
 		append(rowValues(d, s), d.Name)...)
 }
 
-// RemoveDevice removes a device with its secrets.
+// RemoveDevice removes a device with its secrets, and cancels its jobs.
 func (c *Catalog) RemoveDevice(ctx context.Context, name string) error {
-	return c.changeOne(ctx, name, `DELETE FROM device WHERE name = ?`, name)
+	var found bool
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) (err error) {
+		if found, err = on.changes(ctx, `DELETE FROM device WHERE name = ?`, name); err != nil || !found {
+			return err
+		}
+		now, err := c.now(ctx, on)
+		if err == nil {
+			_, err = on.exec(ctx, cancelJobs+` AND device = ?2`, millis(now), name)
+		}
+		return err
+	})
+	if err == nil && !found {
+		return c.notFound(ctx, name)
+	}
+	return c.wrap("remove device "+name, err)
 }
 
 // changeOne runs a statement that must find the device.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,6 +148,36 @@ func (c *Catalog) Job(ctx context.Context, id string) (catalog.Job, error) {
 	return j, c.wrap("read job "+id, err)
 }
 
+// EndedJobs returns those of these jobs that have ended, with their results.
+func (c *Catalog) EndedJobs(ctx context.Context, ids ...string) (ended []catalog.Job, err error) {
+	for part := range slices.Chunk(ids, jobsAtOnce) {
+		condition, args := jobConditions(api.JobSelect{IDs: part})
+		rows, err := c.query(ctx, `SELECT `+jobColumns+`, result FROM job WHERE ended IS NOT NULL AND `+condition, args...)
+		if err != nil {
+			return nil, c.wrap("read ended jobs", err)
+		}
+		for rows.Next() {
+			var result string
+			j, err := scanJob(rows, &result)
+			if err != nil {
+				rows.Close()
+				return nil, c.wrap("read ended jobs", err)
+			}
+			if result != "" {
+				j.Result = json.RawMessage(result)
+			}
+			ended = append(ended, j)
+		}
+		if err := rows.Err(); err != nil {
+			return nil, c.wrap("read ended jobs", err)
+		}
+	}
+	return ended, nil
+}
+
+// jobsAtOnce is how many jobs one query asks for: an engine has a limit of parameters.
+const jobsAtOnce = 1000
+
 // jobsOfPage is how many jobs a page has if nobody says so.
 const jobsOfPage = 100
 
@@ -203,17 +234,21 @@ func jobConditions(s api.JobSelect) (text string, args []any) {
 // CancelJob ends a job that waits, and marks one that runs.
 func (c *Catalog) CancelJob(ctx context.Context, id string) (catalog.Job, error) {
 	return c.changeJob(ctx, "cancel", id, func(ctx context.Context, on *statements, now time.Time) (bool, error) {
-		return on.changes(ctx, `UPDATE job SET cancelled = TRUE,
-			ended = CASE state WHEN 'running' THEN NULL ELSE CAST(? AS BIGINT) END,
-			state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END
-			WHERE id = ? AND (state = 'running' OR `+waiting+`)`, millis(now), id)
+		return on.changes(ctx, cancelJobs+` AND id = ?2`, millis(now), id)
 	})
 }
+
+// cancelJobs ends the jobs that wait, and marks those that run. ?1 is the present time; the
+// condition goes on.
+const cancelJobs = `UPDATE job SET cancelled = TRUE,
+	ended = CASE state WHEN 'running' THEN NULL ELSE CAST(?1 AS BIGINT) END,
+	state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END
+	WHERE (state = 'running' OR ` + waiting + `)`
 
 // RetryJob puts a job back that did not succeed.
 func (c *Catalog) RetryJob(ctx context.Context, id, by string) (catalog.Job, error) {
 	return c.changeJob(ctx, "retry", id, func(ctx context.Context, on *statements, now time.Time) (bool, error) {
-		return on.changes(ctx, `UPDATE job SET state = 'queued', person = TRUE, actor = ?, slot = NULL, cancelled = FALSE, due = ?, started = NULL, ended = NULL, result = ''
+		return on.changes(ctx, `UPDATE job SET state = 'queued', person = TRUE, actor = ?, slot = NULL, cancelled = FALSE, rescues = 0, due = ?, started = NULL, ended = NULL, result = ''
 			WHERE id = ? AND state IN ('failed', 'cancelled', 'interrupted', 'retrying')`, by, millis(now), id)
 	})
 }

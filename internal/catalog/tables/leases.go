@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"flashwarden/api"
@@ -24,12 +25,16 @@ func (c *Catalog) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Du
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
-			err = rescue(ctx, on, w, now, `until <= ?`, millis(now))
+			// What w holds itself without a job goes on, even if the clock stepped.
+			err = rescue(ctx, on, w, now, `until <= ? AND (job <> '' OR holder <> ?)`, millis(now), w.ID)
+		}
+		if err == nil {
+			err = seenAt(ctx, on, w, now)
 		}
 		if err != nil {
 			return err
 		}
-		board, err := readBoard(ctx, on, now)
+		board, err := readBoard(ctx, on, w, now)
 		if err != nil {
 			return err
 		}
@@ -54,8 +59,12 @@ func (c *Catalog) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Du
 	return started, nil
 }
 
-// rescue puts back the jobs whose leases meet a condition, and frees the leases. Those
-// on which w works stay. A restore is not repeated: the device may have changed half-way.
+// mostRescues is how many workers may die while they do a job. Then it is ended, because it
+// may be what kills them.
+const mostRescues = 5
+
+// rescue frees the leases of dead workers that meet a condition, puts back their jobs, and
+// ends their runs. Jobs on which w works stay.
 func rescue(ctx context.Context, on *statements, w catalog.Worker, now time.Time, condition string, args ...any) error {
 	ids, err := on.texts(ctx, `SELECT job FROM lease WHERE job <> '' AND `+condition, args...)
 	if err != nil {
@@ -65,36 +74,91 @@ func rescue(ctx context.Context, on *statements, w catalog.Worker, now time.Time
 		if slices.Contains(w.Running, id) {
 			continue
 		}
-		_, err := on.exec(ctx, `UPDATE job SET started = NULL,
-			ended = CASE WHEN cancelled OR kind = 'restore' THEN CAST(?1 AS BIGINT) END,
-			state = CASE WHEN kind = 'restore' THEN 'interrupted' WHEN cancelled THEN 'cancelled' ELSE 'queued' END
-			WHERE id = ?2 AND state = 'running'`, millis(now), id)
-		if err == nil {
-			_, err = on.exec(ctx, `UPDATE lease SET job = '', holder = '', until = 0 WHERE job = ?`, id)
-		}
-		if err != nil {
+		if err := rescueJob(ctx, on, id, now); err != nil {
 			return fmt.Errorf("free job %s: %w", id, err)
 		}
 	}
-	return nil
+	held, err := on.texts(ctx, `SELECT name FROM lease WHERE job = '' AND holder <> '' AND `+condition, args...)
+	for _, name := range held {
+		if err == nil {
+			err = freeDead(ctx, on, name, now)
+		}
+	}
+	return err
 }
 
-// FreeWorker puts back the jobs of a worker, and frees its leases.
+// rescueJob puts a job back whose worker died, and frees its lease. A restore is not
+// repeated: the device may have changed half-way.
+func rescueJob(ctx context.Context, on *statements, id string, now time.Time) error {
+	_, err := on.exec(ctx, `UPDATE job SET rescues = rescues + 1, started = NULL,
+		ended = CASE WHEN cancelled OR kind = 'restore' OR rescues + 1 >= ?3 THEN CAST(?1 AS BIGINT) END,
+		state = CASE WHEN kind = 'restore' THEN 'interrupted' WHEN cancelled THEN 'cancelled' WHEN rescues + 1 >= ?3 THEN 'failed' ELSE 'queued' END,
+		cause = CASE WHEN NOT cancelled AND kind <> 'restore' AND rescues + 1 >= ?3 THEN 'internal' ELSE cause END,
+		message = CASE WHEN NOT cancelled AND kind <> 'restore' AND rescues + 1 >= ?3 THEN ?4 ELSE message END,
+		hint = CASE WHEN NOT cancelled AND kind <> 'restore' AND rescues + 1 >= ?3 THEN ?5 ELSE hint END
+		WHERE id = ?2 AND state = 'running'`, millis(now), id, mostRescues,
+		fmt.Sprintf("flashwarden ended %d times while it did this job, and does not try it again by itself", mostRescues),
+		"look at the log of the service for the reason")
+	if err != nil {
+		return err
+	}
+	names, err := on.texts(ctx, `SELECT name FROM lease WHERE job = ?`, id)
+	for _, name := range names {
+		if err == nil {
+			err = freeDead(ctx, on, name, now)
+		}
+	}
+	return err
+}
+
+// freeDead frees a lease of a dead worker. Its run on the device has ended with it.
+func freeDead(ctx context.Context, on *statements, name string, now time.Time) error {
+	if _, err := on.exec(ctx, `UPDATE lease SET job = '', holder = '', until = 0 WHERE name = ?`, name); err != nil {
+		return err
+	}
+	return interrupt(ctx, on, now, `device = ?`, name)
+}
+
+// FreeWorker frees the leases of a worker that ended.
 func (c *Catalog) FreeWorker(ctx context.Context, w catalog.Worker) error {
 	return c.wrap("free the jobs of an earlier process", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
 			err = rescue(ctx, on, w, now, `holder = ?`, w.ID)
 		}
-		if err == nil {
-			_, err = on.exec(ctx, `UPDATE lease SET holder = '', until = 0 WHERE holder = ?`, w.ID)
-		}
 		return err
 	}))
 }
 
+// ownSite is how long a site belongs to its workers after one was seen. Others leave its
+// devices alone meanwhile, because perhaps only these workers reach them.
+const ownSite = 7 * 24 * time.Hour
+
+// seenAt records that a worker works for its sites.
+func seenAt(ctx context.Context, on *statements, w catalog.Worker, now time.Time) error {
+	for _, site := range w.Sites {
+		_, err := on.exec(ctx, `INSERT INTO site_worker (site, seen) VALUES (?, ?) ON CONFLICT (site) DO UPDATE SET seen = excluded.seen`, site, millis(now))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayDo is the condition of the jobs that a worker may do: those of its sites, or, if it has
+// none, those of all sites without workers of their own.
+func mayDo(w catalog.Worker, now time.Time) (condition string, args []any) {
+	if len(w.Sites) == 0 {
+		return `NOT EXISTS (SELECT 1 FROM site_worker WHERE site_worker.site = job.site AND seen > ?)`, []any{millis(now.Add(-ownSite))}
+	}
+	for _, site := range w.Sites {
+		args = append(args, site)
+	}
+	return `job.site IN (?` + strings.Repeat(", ?", len(args)-1) + `)`, args
+}
+
 // readBoard returns the jobs that may concern the next decision.
-func readBoard(ctx context.Context, on *statements, now time.Time) (b catalog.Board, err error) {
+func readBoard(ctx context.Context, on *statements, w catalog.Worker, now time.Time) (b catalog.Board, err error) {
 	b = catalog.Board{Now: now, Logins: make(map[string]time.Time)}
 	if b.Running, err = jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE state = 'running'`); err != nil {
 		return b, err
@@ -103,6 +167,7 @@ func readBoard(ctx context.Context, on *statements, now time.Time) (b catalog.Bo
 	if err != nil {
 		return b, err
 	}
+	ours, sites := mayDo(w, now)
 	for login, at := range logins {
 		most := firstOf
 		if login == "" {
@@ -110,7 +175,7 @@ func readBoard(ctx context.Context, on *statements, now time.Time) (b catalog.Bo
 		}
 		jobs, err := jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE login = ? AND `+waiting+`
 			AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.name = CASE job.device WHEN '' THEN '/' || job.kind ELSE job.device END AND lease.until > ?)
-			ORDER BY person DESC, due, id LIMIT ?`, login, millis(now), most)
+			AND `+ours+` ORDER BY person DESC, due, id LIMIT ?`, slices.Concat([]any{login, millis(now)}, sites, []any{most})...)
 		if err != nil {
 			return b, err
 		}

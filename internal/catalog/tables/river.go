@@ -8,6 +8,8 @@ import (
 
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivermigrate"
+
+	"flashwarden/internal/catalog"
 )
 
 // MakeRiver brings the tables of River up to date. Only one process may do so at a time.
@@ -20,4 +22,11 @@ func MakeRiver(ctx context.Context, d riverdriver.Driver[*sql.Tx]) error {
 		return fmt.Errorf("make the tables of the queue: %w", err)
 	}
 	return nil
+}
+
+// ForgetCarried removes what River still carries for workers that hold no lease any more.
+// Nobody else does: River never gives up a job without a time limit.
+func (c *Catalog) ForgetCarried(ctx context.Context, w catalog.Worker) error {
+	_, err := c.exec(ctx, `DELETE FROM river_job WHERE queue <> ? AND queue NOT IN (SELECT holder FROM lease)`, w.ID)
+	return c.wrap("remove the jobs of dead workers", err)
 }

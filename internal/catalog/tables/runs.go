@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"flashwarden/api"
@@ -70,17 +71,20 @@ func thinRuns(ctx context.Context, on *statements, device string, before time.Ti
 
 // InterruptRuns ends every run that has not ended as interrupted.
 func (c *Catalog) InterruptRuns(ctx context.Context, at time.Time) error {
-	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
-		devices, err := on.texts(ctx, `SELECT DISTINCT device FROM run WHERE ended IS NULL`)
-		if err != nil || len(devices) == 0 {
-			return err
-		}
-		if _, err = on.exec(ctx, `UPDATE run SET status = ?, ended = ? WHERE ended IS NULL`, api.StatusInterrupted, at.Unix()); err != nil {
-			return err
-		}
-		return refresh(ctx, on, devices...)
-	})
+	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error { return interrupt(ctx, on, at, `TRUE`) })
 	return c.wrap("end interrupted runs", err)
+}
+
+// interrupt ends the runs that meet a condition and have not ended.
+func interrupt(ctx context.Context, on *statements, at time.Time, condition string, args ...any) error {
+	devices, err := on.texts(ctx, `SELECT DISTINCT device FROM run WHERE ended IS NULL AND `+condition, args...)
+	if err != nil || len(devices) == 0 {
+		return err
+	}
+	if _, err = on.exec(ctx, `UPDATE run SET status = ?, ended = ? WHERE ended IS NULL AND `+condition, slices.Concat([]any{api.StatusInterrupted, at.Unix()}, args)...); err != nil {
+		return err
+	}
+	return refresh(ctx, on, devices...)
 }
 
 // Runs returns at most so many runs of one device, newest first.

@@ -68,6 +68,9 @@ func command(name string, args ...string) error {
 	return nil
 }
 
+// Locked is a role that needs a password; a test makes it. All others need none.
+const Locked = "locked"
+
 func startServer() error {
 	var err error
 	if server.dir, err = os.MkdirTemp("", "postgres"); err != nil {
@@ -87,6 +90,10 @@ func startServer() error {
 	if err := command("initdb", "--pgdata", data, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"); err != nil {
 		return err
 	}
+	access := "local all " + Locked + " scram-sha-256\nlocal all all trust\n"
+	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o600); err != nil {
+		return err
+	}
 	options := fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_wal_size=4GB", server.dir)
 	return command("pg_ctl", "--pgdata", data, "--options", options, "--log", filepath.Join(server.dir, "log"), "-w", "start")
 }
@@ -100,6 +107,17 @@ func stopServer() error {
 		err = command("pg_ctl", "--pgdata", filepath.Join(server.dir, "data"), "--mode", "immediate", "-w", "stop")
 	}
 	return errors.Join(err, os.RemoveAll(server.dir))
+}
+
+// As returns the URL of a database for another role.
+func As(t testing.TB, address, role string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User(role)
+	return u.String()
 }
 
 // address returns the URL of a database.

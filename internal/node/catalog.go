@@ -1,0 +1,72 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/postgres"
+	"flashwarden/internal/catalog/sqlite"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
+	"flashwarden/internal/job"
+)
+
+// ownCatalog is the file of the catalog in a data directory.
+const ownCatalog = "catalog.db"
+
+// openCatalog opens the catalog of the configuration.
+func (n *Node) openCatalog(ctx context.Context) error {
+	c := n.opts.Config
+	if !n.shared() {
+		own, err := sqlite.Open(n.path(ownCatalog))
+		if err == nil {
+			n.use(own)
+		}
+		return err
+	}
+	if _, err := os.Stat(n.path(ownCatalog)); !errors.Is(err, fs.ErrNotExist) {
+		return cause.New(cause.Internal, fmt.Sprintf("the configuration names a catalog in PostgreSQL, but %s has one of its own", n.opts.Data),
+			api.Say("move %s to another place if it is not needed any more; to use it here, remove the setting ", n.path(ownCatalog)).Set("catalog", ""))
+	}
+	many, err := postgres.Open(ctx, postgres.Options{URL: c.Catalog, Password: passwordOf(c)})
+	if err == nil {
+		n.use(many)
+	}
+	return err
+}
+
+// use takes an open catalog.
+func (n *Node) use(c interface {
+	catalog.Catalog
+	job.Store
+}) {
+	n.Catalog, n.jobs = c, c
+}
+
+// shared reports whether other machines may use the catalog too.
+func (n *Node) shared() bool { return n.opts.Config.Catalog != "" }
+
+// passwordOf returns a function that reads the password of the catalog; nil: there is no
+// file with it.
+func passwordOf(c config.Config) func() (string, error) {
+	if c.CatalogPasswordFile == "" {
+		return nil
+	}
+	return func() (string, error) {
+		text, err := os.ReadFile(c.CatalogPasswordFile)
+		if err != nil {
+			return "", fmt.Errorf("read the password of the catalog: %w", err)
+		}
+		password := strings.TrimRight(string(text), "\r\n")
+		if password == "" || strings.ContainsAny(password, "\r\n") {
+			return "", fmt.Errorf("read the password of the catalog: %s does not have one line with a password", c.CatalogPasswordFile)
+		}
+		return password, nil
+	}
+}
