@@ -50,6 +50,7 @@ func (m manyAtOnce) Run() int {
 //	fill NAME PATH BYTES             put a file of so many bytes into its flash
 //	booting NAME FILE                write what it boots next into FILE, one a line
 //	jumphost NAME PUBLICKEY [LINE...]   start OpenSSH's sshd, which lets the key in; its USER@HOST:PORT is in $NAME
+//	bucket NAME                      start versitygw with the bucket vault; its address is in $NAME, its keys in the environment
 //	holdport FIRST:LAST              hold a UDP port as another program would; without an argument give it back
 func TestScripts(t *testing.T) { runScripts(t, setUpScript) }
 
@@ -68,7 +69,7 @@ func runScripts(t *testing.T, setUp func(*testscript.Env) error) {
 		Dir:   "testdata",
 		Setup: setUp, Condition: hasPeer,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "await": cmdAwait, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost,
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "await": cmdAwait, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost, "bucket": cmdBucket,
 		},
 	})
 }

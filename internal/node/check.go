@@ -78,7 +78,7 @@ func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, 
 	case err == nil:
 		return noVault(), nil
 	case !errors.Is(err, vault.ErrUnknown):
-		return api.CheckResult{}, n.wrongVault(err)
+		return api.CheckResult{}, n.wrongVault(ctx, err)
 	}
 	opt := checkOptions(r, share, events)
 	opt.Mirror = o.Mirror != ""

@@ -17,7 +17,6 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/disk"
-	"flashwarden/internal/vault"
 )
 
 // ErrNoData is the error of a data directory in which flashwarden has kept nothing
@@ -27,17 +26,16 @@ var ErrNoData = errors.New("no flashwarden data")
 // Exists returns nil if there is a catalog, or if that cannot be told; then Open says why.
 // A data directory with neither catalog nor vault is an ErrNoData. Exists creates nothing.
 func Exists(ctx context.Context, o Options) error {
-	n := &Node{opts: o}
+	n := &Node{opts: Options{Data: o.Data, Config: o.Config}}
 	if err := HasCatalog(o.Data, o.Config); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	t, err := openTarget(ctx, n.vaultPlace())
-	if err != nil {
+	if err := n.openVault(ctx); err != nil {
 		return err
 	}
-	err = vault.New(t.store).Recognise(ctx, "")
-	if err = errors.Join(err, t.close()); err != nil {
-		return n.wrongVault(err) // the catalog was lost
+	defer n.store.close() // nothing was written
+	if err := n.vault.Recognise(ctx, ""); err != nil {
+		return n.wrongVault(ctx, err) // the catalog was lost
 	}
 	return fmt.Errorf("%w in %s", ErrNoData, o.Data)
 }

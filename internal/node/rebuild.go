@@ -113,7 +113,7 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) (r
 		err = n.vault.Recognise(ctx, known)
 	}
 	if err != nil {
-		return false, n.wrongVault(err)
+		return false, n.wrongVault(ctx, err)
 	}
 	if res.Vault = id.Vault; id.Vault == "" || id.Vault == known {
 		return false, nil // there is no vault yet, or it is ours

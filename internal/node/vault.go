@@ -24,7 +24,7 @@ func (n *Node) Vault(ctx context.Context) (*vault.Vault, error) {
 		return nil, err
 	}
 	if err := n.vault.Recognise(ctx, identity); err != nil {
-		return nil, n.wrongVault(err)
+		return nil, n.wrongVault(ctx, err)
 	}
 	return n.vault, nil
 }
@@ -43,7 +43,11 @@ func (n *Node) KnowsVault(ctx context.Context) error {
 // openVault opens the place of the vault, or of the mirror that is read in its
 // place. It does not look for a vault there.
 func (n *Node) openVault(ctx context.Context) (err error) {
-	if n.store, err = openTarget(context.WithoutCancel(ctx), n.place()); err != nil {
+	open := openPlace // a server that is away stops only the operations that need the vault
+	if n.opts.Mirror != "" {
+		open = openTarget
+	}
+	if n.store, err = open(context.WithoutCancel(ctx), n.place()); err != nil {
 		return err
 	}
 	if n.opts.Identity != "" {
@@ -84,9 +88,15 @@ func (n *Node) NoVault(ctx context.Context) (bool, error) {
 }
 
 // wrongVault adds the next step to an error of vault.Recognise.
-func (n *Node) wrongVault(err error) error {
+func (n *Node) wrongVault(ctx context.Context, err error) error {
+	if unreachable := n.store.reach(ctx); unreachable != nil {
+		return unreachable
+	}
 	path := n.place()
 	fix := api.Say("look at ").Type(api.OnHost, "ls -la "+api.ShellWord(path))
+	if isURL(path) {
+		fix = api.Say("look at the server and its log")
+	}
 	switch {
 	case errors.Is(err, vault.ErrSealed):
 		fix = api.Say("give the file with its identity: ").Option("identity", "FILE")
@@ -99,8 +109,11 @@ func (n *Node) wrongVault(err error) error {
 	case errors.Is(err, vault.ErrOldFormat):
 		fix = api.Say("convert it: ").Do("rebuild").With("convert", "")
 	case errors.Is(err, vault.ErrMissing), errors.Is(err, vault.ErrOther):
-		fix = api.Say("mount the disk of the vault at %s. If the old vault is lost for good, use the vault at this place, or begin a new one there: ", path).
-			Do("rebuild").With("new_vault", "")
+		fix = api.Say("mount the disk of the vault at %s. If", path)
+		if isURL(path) {
+			fix = api.Say("name the place of the vault: ").Set("vault", "").Say(". If")
+		}
+		fix = fix.Say(" the old vault is lost for good, use the vault at this place, or begin a new one there: ").Do("rebuild").With("new_vault", "")
 	}
 	return cause.Wrap(cause.VaultError, err, "vault "+path, fix)
 }

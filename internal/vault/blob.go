@@ -199,3 +199,15 @@ func (p *provedReader) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Seek implements io.Seeker for the beginning alone: a store may have to send a content
+// again.
+func (p *provedReader) Seek(offset int64, whence int) (int64, error) {
+	back, ok := p.r.(io.Seeker)
+	if !ok || offset != 0 || whence != io.SeekStart {
+		return 0, errors.ErrUnsupported
+	}
+	p.hash.Reset()
+	p.n = 0
+	return back.Seek(0, io.SeekStart)
+}

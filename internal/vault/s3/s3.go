@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -105,8 +106,8 @@ func (t *target) setEndpoint(text string) error {
 // ErrNoBucket reports that the server does not have the bucket.
 var ErrNoBucket = errors.New("the server has no bucket")
 
-// Open returns the store of the URL, whose bucket must exist.
-func Open(ctx context.Context, u *url.URL) (*Store, error) {
+// Open returns the store of the URL. It asks the server nothing.
+func Open(u *url.URL) (*Store, error) {
 	t, err := parse(u)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrURL, err)
@@ -120,14 +121,19 @@ func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	exists, err := client.BucketExists(ctx, t.bucket)
+	return &Store{client: client, bucket: t.bucket, prefix: t.prefix}, nil
+}
+
+// Reach asks the server for the bucket. The error is ErrNoBucket if it has none.
+func (s *Store) Reach(ctx context.Context) error {
+	exists, err := s.client.BucketExists(ctx, s.bucket)
 	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", t.bucket, err)
+		return fmt.Errorf("bucket %s: %w", s.bucket, err)
 	}
 	if !exists {
-		return nil, fmt.Errorf("%w %s", ErrNoBucket, t.bucket)
+		return fmt.Errorf("%w %s", ErrNoBucket, s.bucket)
 	}
-	return &Store{client: client, bucket: t.bucket, prefix: t.prefix}, nil
+	return nil
 }
 
 // name returns the name of the object for key.
@@ -163,21 +169,59 @@ func (s *Store) putOptions(size int64) minio.PutObjectOptions {
 		Checksum: minio.ChecksumSHA256, DisableContentSha256: true} // TLS and the checksum protect the bytes; no signature for each chunk
 }
 
+// put puts an object. The library cannot send a content again, so put does, if r can go
+// back to its beginning.
 func (s *Store) put(ctx context.Context, key string, r io.Reader, size int64, o minio.PutObjectOptions) error {
 	name, err := s.name(ctx, key)
 	if err != nil {
 		return err
 	}
+	for try := 1; ; try++ {
+		err := s.putOnce(ctx, name, r, size, o)
+		back, ok := r.(io.Seeker)
+		if err == nil || !ok || try == tries || !passing(err) {
+			return err
+		}
+		if _, unread := back.Seek(0, io.SeekStart); unread != nil {
+			return errors.Join(err, unread)
+		}
+		select {
+		case <-time.After(time.Second << (try - 1)):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// contentError is an error of reading a content that is to be put.
+type contentError struct{ error }
+
+// Unwrap returns the reason.
+func (e contentError) Unwrap() error { return e.error }
+
+// passing reports whether an error of a put may be gone soon: the connection is lost, or
+// the server is too busy.
+func passing(err error) bool {
+	var content contentError
+	if errors.As(err, &content) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var answer minio.ErrorResponse
+	return !errors.As(err, &answer) || answer.StatusCode >= http.StatusInternalServerError || answer.StatusCode == http.StatusTooManyRequests
+}
+
+func (s *Store) putOnce(ctx context.Context, name string, r io.Reader, size int64, o minio.PutObjectOptions) error {
 	exact := &exactReader{r: r, left: size}
 	if size == 0 { // then the library reads nothing
 		if _, err := exact.Read(nil); err != io.EOF {
-			return err
+			return contentError{err}
 		}
 	}
-	if _, err := s.client.PutObject(ctx, s.bucket, name, exact, size, o); err != nil {
-		return errors.Join(exact.failed, err)
+	_, err := s.client.PutObject(ctx, s.bucket, name, exact, size, o)
+	if exact.failed != nil {
+		return errors.Join(contentError{exact.failed}, err)
 	}
-	return nil
+	return err
 }
 
 // exactReader returns an error in place of the last bytes where there are not

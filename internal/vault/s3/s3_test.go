@@ -93,7 +93,10 @@ func open(t testing.TB, address, prefix string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), u)
+	s, err := Open(u)
+	if err == nil {
+		err = s.Reach(t.Context())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

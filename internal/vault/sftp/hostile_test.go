@@ -82,7 +82,7 @@ func openLying(t *testing.T, l *lyingServer) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := over(client, "/vault", func() error { <-ended; return nil })
+	s := once(client, "/vault", func() error { <-ended; return nil })
 	t.Cleanup(func() { s.Close() })
 	return s
 }

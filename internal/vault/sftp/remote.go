@@ -25,14 +25,21 @@ const (
 	extSpace  = "statvfs@openssh.com"
 )
 
-// remote is the file system of an SFTP server as a dir.FS.
+// remote is the file system of an SFTP server over one connection.
 type remote struct {
 	client *sftp.Client
-	syncs  bool // files and directories
+	syncs  bool          // files and directories
+	lost   chan struct{} // closed when the connection has ended
+	wait   func() error  // for the end of the program that made the connection
 }
 
-func newRemote(c *sftp.Client) *remote {
-	r := &remote{client: c}
+// newRemote returns the file system over a connection. wait ends when its program has.
+func newRemote(c *sftp.Client, wait func() error) *remote {
+	r := &remote{client: c, lost: make(chan struct{}), wait: wait}
+	go func() {
+		defer close(r.lost)
+		c.Wait() // its error is that of the operations
+	}()
 	if !r.offers(extSync) {
 		return r
 	}
@@ -41,6 +48,23 @@ func newRemote(c *sftp.Client) *remote {
 		r.syncs = root.Close() == nil
 	}
 	return r
+}
+
+// isLost reports whether the connection has ended.
+func (r *remote) isLost() bool {
+	select {
+	case <-r.lost:
+		return true
+	default:
+		return false
+	}
+}
+
+// end ends the connection.
+func (r *remote) end() error {
+	r.client.Close() // its error is that of the connection, which ends
+	<-r.lost
+	return r.wait()
 }
 
 func (r *remote) offers(extension string) bool {

@@ -85,7 +85,7 @@ func openRecorded(t *testing.T, path string) (*Store, *recorder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := over(client, path, cmd.Wait)
+	s := once(client, path, cmd.Wait)
 	t.Cleanup(func() { s.Close() })
 	return s, r
 }
@@ -143,7 +143,7 @@ func openPlain(t *testing.T, path string, extensions ...string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := over(client, path, func() error { <-ended; return nil })
+	s := once(client, path, func() error { <-ended; return nil })
 	t.Cleanup(func() { s.Close() })
 	if err := s.Make(t.Context()); err != nil {
 		t.Fatal(err)
@@ -231,7 +231,8 @@ func TestConnectionIsLost(t *testing.T) {
 	if err := s.Make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.remote.client.Close()
+	s.connection.now.client.Close()
+	s.connection.dial = func() (*remote, error) { return nil, errors.New("no route to host") }
 	v := vault.New(s)
 	if has, err := v.HasBlob(t.Context(), strings.Repeat("a", 64), 8); has || err == nil {
 		t.Errorf("HasBlob %v, error %v; want that it cannot say", has, err)

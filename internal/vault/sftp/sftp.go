@@ -31,17 +31,26 @@ const Scheme = "sftp"
 // Store is a vault.Store on an SFTP server.
 type Store struct {
 	*dir.Store
-	remote *remote
-	close  func() error
+	connection *connection
+}
+
+// Connect makes the connection. All other methods do so, too, if there is none or if it
+// was lost.
+func (s *Store) Connect() error {
+	_, err := s.connection.live()
+	return err
 }
 
 // Synced reports whether the server brings content to stable storage.
 // Without it, contents that were put shortly before a power cut there may be
-// lost or damaged.
-func (s *Store) Synced() bool { return s.remote.syncs }
+// lost or damaged. It is false if there is no connection.
+func (s *Store) Synced() bool {
+	r, err := s.connection.live()
+	return err == nil && r.syncs
+}
 
 // Close ends the connection.
-func (s *Store) Close() error { return s.close() }
+func (s *Store) Close() error { return s.connection.close() }
 
 // target is a directory of an SFTP server.
 type target struct {
@@ -102,21 +111,29 @@ func Login(u *url.URL) string {
 	return line + u.Hostname()
 }
 
-// Open connects to the server of the URL. The connection ends with ctx.
+// Open returns the store of the URL. It does not connect. Connections end with ctx.
 func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	t, err := parse(u)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
-	s, err := connect(t.command(ctx), t.path)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", u.Host, err)
-	}
-	return s, nil
+	return over(t.path, func() (*remote, error) {
+		r, err := connect(t.command(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", u.Host, err)
+		}
+		return r, nil
+	}), nil
+}
+
+// over returns the store in a directory of the file system that dial returns.
+func over(path string, dial func() (*remote, error)) *Store {
+	c := &connection{dial: dial}
+	return &Store{Store: dir.On(c, path), connection: c}
 }
 
 // connect starts a program that speaks SFTP on its standard streams.
-func connect(cmd *exec.Cmd, path string) (*Store, error) {
+func connect(cmd *exec.Cmd) (*remote, error) {
 	said := &tail{}
 	cmd.Stderr = said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us: we still tidy up on the server
@@ -137,16 +154,7 @@ func connect(cmd *exec.Cmd, path string) (*Store, error) {
 		cmd.Wait() // its error says less than what it printed
 		return nil, said.explain(err)
 	}
-	return over(client, path, func() error { return said.ended(cmd.Wait()) }), nil
-}
-
-// over returns the store over a connection. wait ends it.
-func over(c *sftp.Client, path string, wait func() error) *Store {
-	r := newRemote(c)
-	return &Store{Store: dir.On(r, path), remote: r, close: func() error {
-		c.Close() // its error is that of the connection, which ends
-		return wait()
-	}}
+	return newRemote(client, func() error { return said.ended(cmd.Wait()) }), nil
 }
 
 // maxTail is how much of what ssh prints is kept, in bytes.

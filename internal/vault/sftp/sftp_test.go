@@ -1,12 +1,16 @@
 package sftp
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/pkg/sftp"
 
 	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
@@ -22,8 +26,8 @@ func open(t *testing.T, path string) *Store {
 	if _, err := os.Stat(sftpServer); err != nil {
 		testlevel.Missing(t, fmt.Sprintf("no SFTP server: %v", err))
 	}
-	s, err := connect(exec.Command(sftpServer), path)
-	if err != nil {
+	s := over(path, func() (*remote, error) { return connect(exec.Command(sftpServer)) })
+	if err := s.Connect(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -32,6 +36,42 @@ func open(t *testing.T, path string) *Store {
 		}
 	})
 	return s
+}
+
+// once returns the store over a connection that cannot be made again.
+func once(c *sftp.Client, path string, wait func() error) *Store {
+	s := over(path, func() (*remote, error) { return nil, errors.New("the connection is lost") })
+	s.connection.now = newRemote(c, wait)
+	return s
+}
+
+// TestLostConnection: the next operation connects again, and what the server does not
+// answer is never absent.
+func TestLostConnection(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "vault"))
+	if err := s.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v := vault.New(s)
+	if _, err := v.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s.connection.now.client.Close()
+		<-s.connection.now.lost
+		if _, err := v.Identity(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	s.connection.now.client.Close()
+	<-s.connection.now.lost
+	s.connection.dial = func() (*remote, error) { return connect(exec.Command("/nowhere/ssh")) }
+	if _, err := v.Identity(t.Context()); err == nil || errors.Is(err, vault.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v; want that it cannot say", err)
+	}
+	if err := s.Make(t.Context()); err == nil {
+		t.Error("made without a server")
+	}
 }
 
 func TestStore(t *testing.T) {
