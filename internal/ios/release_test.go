@@ -26,12 +26,15 @@ func TestRegister(t *testing.T) {
 		field   int
 		ok      bool
 	}{
-		"0x2102": {false, 2, true}, "0x2142": {true, 2, true}, "0x2100": {false, 0, true}, "0x101": {false, 1, true}, "0xF": {false, 15, true},
+		"0x2102": {false, 2, true}, "0x2142": {true, 2, true}, "0x9922": {true, 2, true}, "0x2100": {false, 0, true}, "0x101": {false, 1, true}, "0xF": {false, 15, true},
 		"": {}, "2102": {}, "0xzz": {},
 	} {
 		r, ok := ParseRegister(text)
 		if ok != want.ok || ok && (r.IgnoresStartup() != want.ignores || r.BootField() != want.field) {
 			t.Errorf("%q: %v %t %d", text, ok, r.IgnoresStartup(), r.BootField())
+		}
+		if r.ReadingStartup().IgnoresStartup() || r.ReadingStartup().BootField() != r.BootField() {
+			t.Errorf("%q reads its startup-config with %#x", text, r.ReadingStartup())
 		}
 	}
 }

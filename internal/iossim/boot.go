@@ -343,7 +343,7 @@ func (s *Switch) switchOver() {
 // Cisco Routers").
 const (
 	bootField   = 0x000F
-	ignoreNVRAM = 0x0040
+	ignoreNVRAM = 0x8040 // 0x0040, or 0x8000 with diagnostic messages
 )
 
 // The reasons why a loader does not start an image by itself.

@@ -223,10 +223,10 @@ func (v view) unsafeSettings(l loader) *api.Problem {
 			api.Say("type in configuration mode: ").Type(api.OnDevice, noIgnore).Say(", then ").Type(api.OnDevice, "write memory"))
 	case l.after.IgnoresStartup():
 		return unsafeBoot(fmt.Sprintf("the config-register of %s is %s: after a reload it ignores its startup-config, and cannot be reached", l.unit, after),
-			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after&^0x0040)))
+			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after.ReadingStartup())))
 	case l.after.BootField() < 2:
 		return unsafeBoot(fmt.Sprintf("the config-register of %s is %s: its boot field is %d, so that BOOT does not count after a reload", l.unit, after, l.after.BootField()),
-			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after&^0x004F|2)))
+			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after.ReadingStartup()&^0xF|2)))
 	}
 	return nil
 }
@@ -274,7 +274,7 @@ func (v view) mayNotSave() *api.Problem {
 		}
 		switch {
 		case value.IgnoresStartup():
-			return runsWithout(fmt.Sprintf("the config-register of %s is 0x%X", l.unit, uint16(value)), fmt.Sprintf("config-register 0x%X", uint16(value&^0x0040)))
+			return runsWithout(fmt.Sprintf("the config-register of %s is 0x%X", l.unit, uint16(value)), fmt.Sprintf("config-register 0x%X", uint16(value.ReadingStartup())))
 		case l.ignores:
 			return runsWithout(l.unit+" has `system ignore startupconfig`", noIgnore)
 		}
