@@ -46,6 +46,10 @@ func (p InstallPackage) StateWord() string {
 // activated and not yet committed.
 func (p InstallPackage) InForce() bool { return p.State == "C" || p.State == "U" }
 
+// Inactive reports whether the device neither runs the package nor returns to it
+// when activated packages are not committed.
+func (p InstallPackage) Inactive() bool { return p.State == "I" }
+
 var (
 	installLocation = lazyregexp.New(`^\[ *(\S.*?) *\] .*Package\(s\) Information:`)
 	installRow      = lazyregexp.New(`^([A-Z]{2,6}) +([A-Z]) +(\S.*)$`)

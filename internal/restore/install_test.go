@@ -49,6 +49,7 @@ func TestInstallAdd(t *testing.T) {
 func TestRunningPackagesStay(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
+	patches := map[string][]string{"c9300-smu": {"flash:/cat9k_iosxe.17.09.04a.CSCsim00001.SPA.smu.bin", "flash:/cat9k_iosxe.17.09.04a.CSCsim00002.SPA.smu.bin"}}
 	for profile, names := range map[string][2]string{
 		"c9300":     {"flash:/packages.conf", "flash:/cat9k-wlc.17.09.04a.SPA.pkg"},
 		"c9300-smu": {"flash:/cat9k_iosxe.17.09.04a.SPA.conf", "flash:/cat9k-rpbase.17.09.04a.SPA.pkg"},
@@ -69,6 +70,13 @@ func TestRunningPackagesStay(t *testing.T) {
 			wantResult(t, r, api.StatusFailed, cause.Cancelled)
 			if !strings.Contains(r.Message, "as a package of "+pointer) {
 				t.Errorf("message %q", r.Message)
+			}
+			for _, patch := range patches[profile] {
+				r = b.restore(api.Restore{Delete: []string{patch}})
+				wantResult(t, r, api.StatusFailed, cause.Cancelled)
+				if !strings.Contains(r.Message, "as a patch") {
+					t.Errorf("%s: message %q", patch, r.Message)
+				}
 			}
 			if typed := b.changes(); len(typed) > 0 {
 				t.Errorf("typed %q", typed)

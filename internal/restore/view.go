@@ -103,11 +103,13 @@ func (v view) inUse(file string) string {
 	if !ok {
 		running.Path = flash.ParsePath(v.facts.Image)
 	}
-	switch {
+	switch as := v.asPackageOf(p, running.Path); {
 	case v.mayBe(p, running.Path):
 		return "the device runs it"
-	case ok && v.isPackageOf(p, running.Path):
-		return "the device runs it, as a package of " + running.String()
+	case ok && as != "":
+		return "the device runs it, " + as
+	case v.isPatchInForce(p):
+		return "the device runs it, as a patch that `show install summary` shows"
 	}
 	for _, l := range v.loaders() {
 		if why := v.inUseOn(l, p); why != "" {
@@ -125,11 +127,11 @@ func (v view) inUseOn(l loader, p flash.Path) string {
 		who = "the device"
 	}
 	for _, next := range v.upToFirst(l, l.next) {
-		switch {
+		switch as := v.asPackageOf(p, next); {
 		case v.mayBe(p, next):
 			return who + " boots it next"
-		case v.isPackageOf(p, next):
-			return who + " boots it next, as a package of " + next.String()
+		case as != "":
+			return who + " boots it next, " + as
 		}
 	}
 	if l.own {
@@ -140,7 +142,7 @@ func (v view) inUseOn(l loader, p flash.Path) string {
 		return "" // it runs the same image, which mayBe protects
 	}
 	for _, started := range v.upToFirst(l, l.started) {
-		if v.mayBe(p, started) || v.isPackageOf(p, started) {
+		if v.mayBe(p, started) || v.asPackageOf(p, started) != "" {
 			return who + " runs it"
 		}
 	}
@@ -150,10 +152,33 @@ func (v view) inUseOn(l loader, p flash.Path) string {
 	return ""
 }
 
-// isPackageOf reports whether p may be a package that a provisioning file names.
-func (v view) isPackageOf(p, pointer flash.Path) bool {
+// asPackageOf says how p belongs to a provisioning file: it may be a package that
+// the file names. If that file could not be read, every package beside it may be.
+// It is empty for a file that does not belong to it.
+func (v view) asPackageOf(p, pointer flash.Path) string {
 	pointer.FS = v.Canonical(pointer.FS)
-	return slices.ContainsFunc(v.provisioned[pointer], func(name string) bool { return v.mayBe(p, pointer.Dir().Join(name)) })
+	packages, read := v.provisioned[pointer]
+	isIt := func(name string) bool { return v.mayBe(p, pointer.Dir().Join(name)) }
+	switch {
+	case slices.ContainsFunc(packages, isIt):
+		return "as a package of " + pointer.String()
+	case !read && path.Ext(pointer.Rel) == ".conf" && path.Ext(p.Rel) == ".pkg" && isIt(p.Base()):
+		return "perhaps as a package of " + pointer.String() + ", which cannot be read"
+	}
+	return ""
+}
+
+// isPatchInForce reports whether p may be a patch that the device runs, or that it
+// needs to go back to its committed software.
+func (v view) isPatchInForce(p flash.Path) bool {
+	for _, location := range v.facts.Install {
+		for _, patch := range location.Packages {
+			if !patch.Inactive() && strings.Contains(patch.FilenameVersion, ":") && v.mayBe(p, flash.ParsePath(patch.FilenameVersion)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // upToFirst is the places of the files that a unit tries, up to the first one

@@ -68,6 +68,32 @@ func TestInUse(t *testing.T) {
 	}
 }
 
+// TestUnreadPackages protects every package beside a provisioning file that could
+// not be read, and no other file.
+func TestUnreadPackages(t *testing.T) {
+	stack := [][]string{{"flash:", "flash-1:"}, {"flash-2:"}}
+	v := seen("flash:packages.conf", []string{"flash:packages.conf"}, stack, "flash:/packages.conf", "flash:/a.pkg", "flash-2:/a.pkg", "flash:/d/a.pkg", "flash:/a.bin")
+	for p, inUse := range map[string]bool{"flash:/a.pkg": true, "flash-2:/a.pkg": true, "flash:/d/a.pkg": false, "flash:/a.bin": false} {
+		if why := v.inUse(p); strings.Contains(why, "cannot be read") != inUse {
+			t.Errorf("%s: %q", p, why)
+		}
+	}
+}
+
+// TestPatchesInForce protects each patch that is not inactive, on every member.
+func TestPatchesInForce(t *testing.T) {
+	v := seen("flash:packages.conf", nil, [][]string{{"flash:", "flash-1:"}, {"flash-2:"}}, "flash:/packages.conf", "flash:/c", "flash:/u", "flash:/d", "flash:/i", "flash-2:/c")
+	for _, state := range []string{"C", "U", "D", "I"} {
+		name := "flash:" + strings.ToLower(state)
+		v.facts.Install = append(v.facts.Install, ios.InstallLocation{Packages: []ios.InstallPackage{{Type: "SMU", State: state, FilenameVersion: name}, {Type: "IMG", State: state, FilenameVersion: "17.9.4"}}})
+	}
+	for p, inUse := range map[string]bool{"flash:/c": true, "flash-2:/c": true, "flash:/u": true, "flash:/d": true, "flash:/i": false} {
+		if why := v.inUse(p); (why != "") != inUse {
+			t.Errorf("%s: %q", p, why)
+		}
+	}
+}
+
 // TestInUseOnAnotherMember protects what another member started from, also if it
 // will start from another file.
 func TestInUseOnAnotherMember(t *testing.T) {
@@ -175,6 +201,7 @@ func TestUnsafeReload(t *testing.T) {
 		"all is well":                  {func(*view) {}, ""},
 		"it ignores the configuration": {func(v *view) { v.facts.Register = "0x2142" }, "ignores its startup-config"},
 		"it will ignore it":            {func(v *view) { v.facts.NextRegister = "0x2142" }, "ignores its startup-config"},
+		"the diagnostic bit":           {func(v *view) { v.facts.Register = "0x9922" }, "ignores its startup-config"},
 		"ROMMON":                       {func(v *view) { v.facts.Register = "0x2100" }, "boot field is 0"},
 		"the first image":              {func(v *view) { v.facts.Register = "0x2101" }, "boot field is 1"},
 		"it was ROMMON":                {func(v *view) { v.facts.Register, v.facts.NextRegister = "0x2100", "0x2102" }, ""},
