@@ -74,6 +74,16 @@ func (l BootLine) File() string {
 	return words[0]
 }
 
+// Unit returns the member of a stack to which a line alone applies, as show boot
+// calls it: "switch 2". It is empty for a line that applies to all.
+func (l BootLine) Unit() string {
+	words := strings.Fields(strings.TrimPrefix(string(l), "boot system"))
+	if len(words) > 2 && words[0] == "switch" && words[1] != "all" {
+		return "switch " + words[1]
+	}
+	return ""
+}
+
 // naming returns the line that names another file in the same words.
 func (l BootLine) naming(file string) BootLine {
 	return BootLine(strings.TrimSuffix(string(l), l.File()) + file)

@@ -64,6 +64,16 @@ func TestBootLineFile(t *testing.T) {
 	}
 }
 
+func TestBootLineUnit(t *testing.T) {
+	for line, want := range map[BootLine]string{
+		"boot system switch 2 flash:/x": "switch 2", "boot system switch all flash:/x": "", "boot system flash:/x": "", "boot system": "", "boot system flash x": "",
+	} {
+		if got := line.Unit(); got != want {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}
+
 func equalText(a, b string) bool { return a == b }
 
 // TestAddBootLines wants the new line first behind the others, and each of these

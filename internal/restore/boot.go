@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"flashwarden/api"
@@ -37,7 +38,7 @@ func (b bootChange) refuse(seen string, fix api.Fix) bootChange {
 // that ran before. Nothing changes where the device boots the restored one
 // first already. It refuses what would leave a device in install mode with an
 // image that it does not boot from.
-func (p planning) boot(files []api.PlannedFile, startup map[string][]string) bootChange {
+func (p planning) boot(files []api.PlannedFile, startup map[string][]ios.BootLine) bootChange {
 	image, err := p.selection.Bootable()
 	if !p.request.SetBoot && !p.request.Reload || err != nil {
 		return bootChange{}
@@ -55,6 +56,10 @@ func (p planning) boot(files []api.PlannedFile, startup map[string][]string) boo
 		b.refused = append(b.refused, *why)
 		return b
 	}
+	if why := p.otherPlatform(image); why != nil {
+		b.refused = append(b.refused, *why)
+		return b
+	}
 	if p.view.Unit(b.place.FS) != "" {
 		return b.refuse(fmt.Sprintf("the files go only to %s, but all members boot the same file, each from its own flash", b.place.FS),
 			api.Say("leave out ").Option("to", "").Say(", or ").Option("set_boot", ""))
@@ -62,15 +67,50 @@ func (p planning) boot(files []api.PlannedFile, startup map[string][]string) boo
 	return p.bootLines(b, files, startup)
 }
 
+// otherPlatform refuses an image that was made for other hardware, or that not all
+// switches of a stack can run: such a unit would stay in its boot loader. Only the
+// names decide: those of the image, of the running one, and of the images in the
+// table of show version. An image that this device has run before is right.
+func (p planning) otherPlatform(image api.File) *api.Problem {
+	by := api.Say("leave out ").Option("set_boot", "").Say(", and set the boot lines by hand if you are sure")
+	captured := p.selection.Snapshot.Facts
+	if families := p.view.families(); len(families) > 1 {
+		why := refusal(fmt.Sprintf("the switches of this stack run images of several platforms (%s), and no image boots on all of them", strings.Join(families, ", ")), by)
+		return &why
+	}
+	if captured.Serial == p.view.facts.Serial && p.view.sameOnUnits(image.Path, captured.Image) {
+		return nil
+	}
+	want, named := ios.ParseImageName(image.Path)
+	runs, known := ios.ParseImageName(p.view.facts.Image)
+	if !named || !known || want.Platform == runs.Platform {
+		return nil
+	}
+	why := refusal(fmt.Sprintf("%s is for the platform %s, but %s runs an image for %s, and may not start from it", image.Path, want.Platform, p.device.Name, runs.Platform), by)
+	return &why
+}
+
+// families is the platforms of the images that the switches of a stack run, each
+// once: C3750E for C3750E-UNIVERSALK9-M.
+func (v view) families() []string {
+	var found []string
+	for _, m := range v.facts.Members {
+		if family, _, ok := strings.Cut(m.Image, "-"); ok && !slices.Contains(found, family) {
+			found = append(found, family)
+		}
+	}
+	return found
+}
+
 // bootLines makes the lines of configuration mode.
-func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[string][]string) bootChange {
+func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[string][]ios.BootLine) bootChange {
 	first := p.spelling(b.place)
 	if b.install {
 		first = b.place.FS + "packages.conf"
 	}
 	for _, f := range files {
-		if lines := startup[f.Path]; len(lines) > 0 && !p.view.within(flash.ParsePath(first), flash.ParsePath(lines[0])) {
-			return b.refuse(fmt.Sprintf("%s of the snapshot boots %s first, and not %s", f.Path, lines[0], first),
+		if files := bootFiles(startup[f.Path], ""); len(files) > 0 && !p.view.within(flash.ParsePath(first), flash.ParsePath(files[0])) {
+			return b.refuse(fmt.Sprintf("%s of the snapshot boots %s first, and not %s", f.Path, files[0], first),
 				api.Say("leave one of the two out: name the files with ").Option("file", ""))
 		}
 	}
@@ -82,7 +122,7 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 			api.Say("set them by hand: ").Type(api.OnDevice, "boot system").Say("; leave out ").Option("set_boot", ""))
 	}
 	for _, l := range p.view.config.Lines {
-		if file := l.File(); !p.view.boot.Units[0].PathList && (file == "" || strings.Contains(file, ";")) {
+		if file := l.File(); !p.view.boot.Units[0].PathList && (file == "" || strings.Contains(file, ";") || l.Unit() != "") {
 			return b.refuse(fmt.Sprintf("the running-config has the line %q, whose place among new boot lines is not certain", l),
 				api.Say("remove it in configuration mode (").Type(api.OnDevice, "no "+string(l)).Say("), or leave out ").Option("set_boot", ""))
 		}
@@ -207,7 +247,7 @@ func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes 
 		return nil, []string{"the device is not started again: it already runs the requested image"}
 	}
 	if b.install {
-		s.Kind, s.Path = api.PlanInstall, b.place.FS+b.place.Rel
+		s.Kind, s.Path, s.Size = api.PlanInstall, b.place.FS+b.place.Rel, b.image.Size
 	}
 	return []api.PlanStep{s}, []string{s.Kind + ": unsaved changes of the running-config are lost"}
 }
@@ -270,16 +310,12 @@ func (p planning) unsafeReload(b bootChange, a answers, steps []api.PlanStep) []
 func (p planning) unsafeStartup(a answers, steps []api.PlanStep) []api.Problem {
 	after := p.after(a, steps)
 	for _, f := range a.files {
-		lines := a.startup[f.Path]
-		if len(lines) == 0 {
-			continue
-		}
 		for _, l := range after.loaders() {
-			l.next = lines
-			if after.unsafeFiles(l) == nil {
+			l.next = bootFiles(a.startup[f.Path], l.unit)
+			if len(l.next) == 0 || after.unsafeFiles(l) == nil {
 				continue
 			}
-			return []api.Problem{*unsafeBoot(fmt.Sprintf("%s of the snapshot boots %s, and none of these is an image in the flash of %s", f.Path, strings.Join(lines, ", "), l.unit),
+			return []api.Problem{*unsafeBoot(fmt.Sprintf("%s of the snapshot boots %s, and none of these is an image in the flash of %s", f.Path, strings.Join(l.next, ", "), l.unit),
 				api.Say("restore the image of the snapshot too, or leave this file out: name the files with ").Option("file", ""))}
 		}
 	}
@@ -315,12 +351,11 @@ func (p planning) after(a answers, steps []api.PlanStep) view {
 	return v
 }
 
-// startupBoots reads the files that each startup-config boots, of those that
-// will be written: at the next start they take the place of the files that are
-// asked for. The result is by path; a configuration without boot lines is left
-// out.
-func (r *Runner) startupBoots(ctx context.Context, files []api.PlannedFile) (map[string][]string, error) {
-	lines := make(map[string][]string)
+// startups reads the boot lines of each startup-config that will be written: at the
+// next start they take the place of those that are there. The result is by path.
+// encrypted is a configuration that has passwords of type 6; empty if none has.
+func (r *Runner) startups(ctx context.Context, files []api.PlannedFile) (lines map[string][]ios.BootLine, encrypted string, err error) {
+	lines = make(map[string][]ios.BootLine)
 	for _, f := range files {
 		name := flash.ParsePath(f.Path).Base()
 		if f.State == api.Equal || name != "startup-config" && name != "config.text" {
@@ -328,15 +363,31 @@ func (r *Runner) startupBoots(ctx context.Context, files []api.PlannedFile) (map
 		}
 		text, err := r.blobText(ctx, f.SHA256)
 		if err != nil {
-			return nil, cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run ").Do("check"))
+			return nil, "", cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run ").Do("check"))
 		}
 		for line := range strings.Lines(text) {
-			if line = strings.TrimSpace(line); strings.HasPrefix(line, "boot system ") {
-				lines[f.Path] = append(lines[f.Path], strings.Split(ios.BootLine(line).File(), ";")...)
+			switch line = strings.TrimSpace(line); {
+			case strings.HasPrefix(line, "boot system "):
+				lines[f.Path] = append(lines[f.Path], ios.BootLine(line))
+			case line == "password encryption aes":
+				encrypted = f.Path
 			}
 		}
 	}
-	return lines, nil
+	return lines, encrypted, nil
+}
+
+// bootFiles is the files that boot lines name for a unit, in their order. A line
+// for one member of a stack counts for that member alone, and for every unit whose
+// number is not known.
+func bootFiles(lines []ios.BootLine, unit string) []string {
+	var files []string
+	for _, l := range lines {
+		if of := l.Unit(); of == "" || of == unit || !strings.HasPrefix(unit, "switch ") {
+			files = append(files, strings.Split(l.File(), ";")...)
+		}
+	}
+	return files
 }
 
 // newProvisioning reads the packages that each provisioning file among the files

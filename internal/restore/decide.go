@@ -30,7 +30,7 @@ func (p planning) decide(a answers, refused []api.Problem) api.Plan {
 	}
 	plan := api.Plan{
 		Request: p.request, Snapshot: p.selection.Snapshot.ID, Files: append([]api.PlannedFile{}, a.files...), Steps: []api.PlanStep{}, Commands: []string{},
-		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), a.notes, boot.notes, note), Refusals: append(boot.refused, refused...),
+		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), a.notes, boot.notes, p.vlans(a.files), note), Refusals: append(boot.refused, refused...),
 		Server: p.via.Server.String(), VRF: p.via.VRF,
 	}
 	plan.Seen = see(p.view, directories(p.view, a.files, a.removals))
@@ -67,6 +67,28 @@ func (p planning) otherDevice() []string {
 		return []string{fmt.Sprintf("the snapshot is of %s, a %s; this is a %s: check that the image is for it", s.Device, s.Facts.Model, f.Model)}
 	case s.Facts.Serial != f.Serial:
 		return []string{fmt.Sprintf("the snapshot is of serial number %s; this is %s", s.Facts.Serial, f.Serial)}
+	}
+	return nil
+}
+
+// keyOf notes that a configuration of another device has passwords of type 6: their
+// key is in no configuration (Cisco, "Encrypted Preshared Key").
+func (p planning) keyOf(encrypted string) []string {
+	captured := p.selection.Snapshot
+	if encrypted == "" || captured.Facts.Serial == p.view.facts.Serial {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s has passwords of type 6, whose key is in no configuration: set the key of %s on this device "+
+		"(`key config-key password-encrypt` in configuration mode), or these passwords do not work", encrypted, captured.Device)}
+}
+
+// vlans notes that a VLAN database that is written counts for more than one switch.
+func (p planning) vlans(files []api.PlannedFile) []string {
+	for _, f := range files {
+		if f.Kind == api.KindVLAN && f.State != api.Equal {
+			return []string{f.Path + " also holds the VTP domain and its revision number: if that number is higher than the domain's now, " +
+				"the VTP servers and clients of the domain take these VLANs after the next start; compare `show vtp status` first"}
+		}
 	}
 	return nil
 }
@@ -204,22 +226,50 @@ func room(v view, steps []api.PlanStep) (after map[string]int64, short *api.Plan
 			if gain = -s.Size; there && !deleted[s.Path] {
 				gain += max(e.Entry.Size, 0)
 			}
+		case api.PlanInstall:
+			if short := installs(v, after, s); short != nil {
+				return after, short
+			}
+			continue
 		default:
 			continue
 		}
-		fs := v.Canonical(flash.ParsePath(s.Path).FS)
-		left, begun := after[fs]
-		if !begun {
-			left = v.Free(fs)
-		}
-		if !begun && left < 0 {
-			continue // the device does not say
-		}
-		if after[fs] = left + gain; after[fs] < 0 && gain < 0 {
+		if !take(v, after, flash.ParsePath(s.Path).FS, gain) {
 			return after, &steps[i]
 		}
 	}
 	return after, nil
+}
+
+// take adds bytes to the free ones of a file system; gain is negative for a file
+// that is written. It reports false if they do not suffice. Where the device does
+// not say how many there are, they do.
+func take(v view, after map[string]int64, fs string, gain int64) bool {
+	fs = v.Canonical(fs)
+	left, begun := after[fs]
+	if !begun {
+		left = v.Free(fs)
+	}
+	if !begun && left < 0 {
+		return true
+	}
+	after[fs] = left + gain
+	return after[fs] >= 0 || gain >= 0
+}
+
+// installs takes the room for the packages of an image from every unit. They are
+// about as large as the image (release notes of the Catalyst 9000 switches,
+// "Upgrading the Switch Software"). It returns the step on the first unit that has
+// not enough, or nil.
+func installs(v view, after map[string]int64, s api.PlanStep) *api.PlanStep {
+	at := flash.ParsePath(s.Path)
+	for _, fs := range append([]string{v.Canonical(at.FS)}, v.Siblings(at.FS)...) {
+		if !take(v, after, fs, -s.Size) {
+			s.Path = at.On(fs).String()
+			return &s
+		}
+	}
+	return nil
 }
 
 // space is the room before and after, sorted by file system.
@@ -248,8 +298,12 @@ func (p planning) noSpace(short api.PlanStep, missing int64, files []api.Planned
 	if !p.view.freesAtOnce(fs) {
 		fix = squeeze(fix.Say(". "), fs)
 	}
+	what := short.Path
+	if short.Kind == api.PlanInstall {
+		what = "the packages of " + short.Path
+	}
 	return failure(cause.Wrap(cause.DeviceNoSpace, ErrNoSpace,
-		fmt.Sprintf("%s has %d bytes free; %s and the files before it need %d more", fs, p.view.Free(fs), short.Path, missing), fix))
+		fmt.Sprintf("%s has %d bytes free; %s and the files before it need %d more", fs, p.view.Free(fs), what, missing), fix))
 }
 
 // makeRoom is the fix of a file system without room: what to delete. A request

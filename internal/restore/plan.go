@@ -67,9 +67,9 @@ type answers struct {
 	files       []api.PlannedFile // with their states
 	digests     map[string]ios.Digest
 	removals    []api.PlanStep
-	startup     map[string][]string     // the files that each startup-config boots which is written, by its path
-	provisioned map[flash.Path][]string // the packages that each provisioning file of the plan names
-	noDigest    bool                    // the device computes none: files are proved by reading them back
+	startup     map[string][]ios.BootLine // of each startup-config that is written, by its path
+	provisioned map[flash.Path][]string   // the packages that each provisioning file of the plan names
+	noDigest    bool                      // the device computes none: files are proved by reading them back
 	notes       []string
 }
 
@@ -89,9 +89,11 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 	if a.removals, lacking, err = r.held(ctx, l, p.device.Name, removals, a); err != nil {
 		return api.Plan{}, err
 	}
-	if a.startup, err = r.startupBoots(ctx, a.files); err != nil {
+	var encrypted string
+	if a.startup, encrypted, err = r.startups(ctx, a.files); err != nil {
 		return api.Plan{}, err
 	}
+	a.notes = append(a.notes, p.keyOf(encrypted)...)
 	if a.provisioned, err = r.newProvisioning(ctx, p.view, a.files); err != nil {
 		return api.Plan{}, err
 	}

@@ -1,0 +1,62 @@
+package restore
+
+import (
+	"strings"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/flash"
+	"flashwarden/internal/ios"
+)
+
+// TestRoomForPackages wants room for the packages of an image beside the image, on
+// every unit: install add writes them.
+func TestRoomForPackages(t *testing.T) {
+	steps := []api.PlanStep{{Kind: api.PlanCopy, Path: "flash:/x.bin", Size: 100}, {Kind: api.PlanInstall, Path: "flash:x.bin", Size: 100}}
+	for name, c := range map[string]struct {
+		first, second int64  // bytes free
+		short         string // the path of the step for which there is no room
+	}{
+		"enough":                {200, 100, ""},
+		"only for the image":    {199, 100, "flash:/x.bin"},
+		"not for the image":     {99, 100, "flash:/x.bin"},
+		"not on another member": {200, 99, "flash-2:/x.bin"},
+		"not known":             {-1, -1, ""},
+	} {
+		v := view{Contents: flash.Read(ios.Facts{OS: "iosxe"}, []ios.Listing{
+			{FileSystem: "flash:", Path: "flash:/", Free: c.first, Table: []ios.FileSystem{{Prefixes: []string{"flash:"}}, {Prefixes: []string{"flash-2:"}}}},
+			{FileSystem: "flash-2:", Path: "flash-2:/", Free: c.second},
+		})}
+		var got string
+		if _, short := room(v, steps); short != nil {
+			got = short.Path
+		}
+		if got != c.short {
+			t.Errorf("%s: no room for %q, want %q", name, got, c.short)
+		}
+	}
+}
+
+// TestNotes has notes about files that do not do by themselves what somebody may
+// expect of them.
+func TestNotes(t *testing.T) {
+	p := planning{selection: Selection{Snapshot: api.Snapshot{Device: "sw9", Facts: api.Facts{Serial: "B"}}}, view: view{facts: ios.Facts{Serial: "A"}}}
+	if got := strings.Join(p.keyOf("nvram:startup-config"), " "); !strings.Contains(got, "key of sw9") {
+		t.Errorf("another device: %q", got)
+	}
+	if got := p.keyOf(""); got != nil {
+		t.Errorf("no passwords of type 6: %q", got)
+	}
+	p.view.facts.Serial = "B"
+	if got := p.keyOf("nvram:startup-config"); got != nil {
+		t.Errorf("the same device: %q", got)
+	}
+	vlans := api.PlannedFile{Path: "flash:/vlan.dat", Kind: api.KindVLAN, State: api.Absent}
+	if got := strings.Join(p.vlans([]api.PlannedFile{vlans}), " "); !strings.Contains(got, "show vtp status") {
+		t.Errorf("a VLAN database: %q", got)
+	}
+	vlans.State = api.Equal
+	if got := p.vlans([]api.PlannedFile{vlans}); got != nil {
+		t.Errorf("an equal one: %q", got)
+	}
+}
