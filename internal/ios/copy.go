@@ -124,9 +124,10 @@ var (
 	withoutErase = lazyregexp.New(`(?i)\bwithout erase\b`)
 	// Erase flash: before copying? [confirm] · Erase flash device before writing? [confirm]
 	asksErase = lazyregexp.New(`(?i)^erase \S+(?: device)? before (?:copying|writing)\s*\?\s*\[confirm\]$`)
-	// Do you want to over write? [confirm], after "%Warning:There is a file
-	// already existing with this name". It means the destination of the copy.
+	// Do you want to over write? [confirm]. Only after "%Warning:There is a file
+	// already existing with this name" it means the destination of the copy.
 	asksOverwrite = lazyregexp.New(`(?i)^do you want to over-? ?write\s*\?\s*\[confirm\]$`)
+	nameIsTaken   = lazyregexp.New(`(?im)^%warning: ?there is a file already existing with this name`)
 	yesNo         = lazyregexp.New(`(?i)\[yes/no\]`)
 
 	// The plain questions: a name, with or without a default in brackets.
@@ -174,7 +175,7 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 	switch {
 	case c.ToDevice && asksErase.MatchString(asked):
 		return "n", nil
-	case c.ToDevice && c.Overwrite && asksOverwrite.MatchString(asked):
+	case c.ToDevice && c.Overwrite && asksOverwrite.MatchString(asked) && nameIsTaken.MatchString(question):
 		return "y", nil
 	case c.isUnsafe(question), proceeds.MatchString(asked):
 		return c.decline(question)

@@ -10,6 +10,7 @@ import (
 var (
 	backup  = Copy{Source: "flash:/d/x.bin", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
 	restore = Copy{ToDevice: true, Destination: "flash:/x.bin", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
+	over    = Copy{ToDevice: true, Overwrite: true, Destination: "nvram:startup-config", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
 )
 
 func TestCommand(t *testing.T) {
@@ -117,6 +118,11 @@ func TestAnswer(t *testing.T) {
 		{backup, "Enter vrf (If no input, current vrf 'default' is considered):", "", cause.UnsupportedDevice},
 
 		{restore, "Copy 'x' from server\n  as 'x' into Flash WITHOUT erase? [yes/no]", "yes", ""},
+		{over, "%Warning:There is a file already existing with this name \nDo you want to over write? [confirm]", "y", ""},
+		{over, "Destination filename [startup-config]?\n%Warning:There is a file already existing with this name\nDo you want to over write? [confirm]", "y", ""},
+		// Nothing says what would be overwritten.
+		{over, "Do you want to over write? [confirm]", "n", cause.UnsafePrompt},
+		{over, "Overwrite the previous NVRAM configuration?[confirm]", "n", cause.UnsafePrompt},
 		{restore, "Source filename []?", "k3f9-2m7x-q1zz", ""},
 		{restore, "Destination filename [k3f9-2m7x-q1zz]?", "x.bin", ""},
 		{restore, "Address or name of remote host []?", "10.0.0.1", ""},

@@ -107,10 +107,7 @@ func (c Copy) serverCause(reason string) cause.Cause {
 
 // deviceCause returns the cause for an error about the device's own file.
 func (c Copy) deviceCause(reason string, otherwise cause.Cause) cause.Cause {
-	switch {
-	case spaceReason.MatchString(reason):
-		return cause.DeviceNoSpace
-	case timeoutReason.MatchString(reason):
+	if timeoutReason.MatchString(reason) {
 		return ""
 	}
 	return otherwise
