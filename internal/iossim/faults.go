@@ -75,6 +75,9 @@ type Faults struct {
 	// Break ends the terminal at a command: before it runs, or, if after is true,
 	// as soon as it has run.
 	Break func(command string) (broken, after bool)
+	// CutPower makes each end of a terminal by Break a power cut: every unit starts
+	// again.
+	CutPower bool
 	// RefuseLine makes the switch reject a line of configuration mode.
 	RefuseLine func(line string) bool
 	// BootOld starts the previous image again and ignores BOOT, like a loader

@@ -180,11 +180,10 @@ func (s *session) execute(line string) {
 		return
 	}
 	if after, broken := s.breaks(line); broken && !after {
-		s.hang()
-		s.over = true
+		s.breakOff()
 		return
 	} else if broken {
-		defer func() { s.hang(); s.over = true }()
+		defer s.breakOff()
 	}
 	typed, filter, piped := strings.Cut(line, "|")
 	if piped && s.sw.profile.can(noFilters) {
@@ -228,6 +227,15 @@ func (s *session) breaks(line string) (after, broken bool) {
 	}
 	broken, after = s.sw.o.Faults.Break(line)
 	return after, broken
+}
+
+// breakOff ends the terminal without a word, and cuts the power with that fault.
+func (s *session) breakOff() {
+	s.hang()
+	s.over = true
+	if s.sw.o.Faults.CutPower {
+		s.sw.restart()
+	}
 }
 
 // intrude asks the question of the fault Ask before a command. It reports false
