@@ -112,13 +112,36 @@ func (p *program) command() *cobra.Command {
 	root.Flags().Bool("version", false, "print the version")
 	p.globalFlags(root.PersistentFlags())
 	completeWords(root, "color", terminal.ColourAuto, terminal.ColourAlways, terminal.ColourNever)
-	root.AddCommand(demoCommand(p), simulateCommand(p), deviceCommand(p), backupCommand(p), restoreCommand(p), snapshotsCommand(p), showCommand(p),
-		diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p), checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p), statusCommand(p), jobsCommand(p), offerCommand(p), receiveCommand(p),
-		doctorCommand(p), firewallCommand(p), serveCommand(p), userCommand(p), tokenCommand(p), auditCommand(p), tftpdCommand(p), versionCommand(&p.output))
+	p.addCommands(root)
 	root.InitDefaultHelpCmd()
 	completionHelp(root)
 	complete(root)
 	return root
+}
+
+// addCommands adds the commands in the groups of the main help.
+func (p *program) addCommands(root *cobra.Command) {
+	for _, group := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"daily", "Daily work:", []*cobra.Command{statusCommand(p), backupCommand(p), restoreCommand(p), jobsCommand(p)}},
+		{"devices", "Devices:", []*cobra.Command{deviceCommand(p), doctorCommand(p), firewallCommand(p)}},
+		{"backups", "Backups:", []*cobra.Command{snapshotsCommand(p), showCommand(p), diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p)}},
+		{"vault", "Care of the vault:", []*cobra.Command{checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p)}},
+		{"tftp", "TFTP by hand:", []*cobra.Command{offerCommand(p), receiveCommand(p), tftpdCommand(p)}},
+		{"service", "Service and its users:", []*cobra.Command{serveCommand(p), userCommand(p), tokenCommand(p), auditCommand(p)}},
+		{"try", "Try it without devices:", []*cobra.Command{demoCommand(p), simulateCommand(p)}},
+		{"program", "This program:", []*cobra.Command{versionCommand(&p.output)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.id
+			root.AddCommand(cmd)
+		}
+	}
+	root.SetHelpCommandGroupID("program")
+	root.SetCompletionCommandGroupID("program")
 }
 
 func (p *program) globalFlags(f *pflag.FlagSet) {
