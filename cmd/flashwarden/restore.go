@@ -99,9 +99,11 @@ func notAgreed(r api.RestoreResult) api.RestoreResult {
 }
 
 // reportRestore prints the result; its error chooses the exit code. With --quiet
-// it prints only a failure, on standard error, and the plan of a dry run.
+// it prints only a failure, on standard error, and the plan of a dry run. If there is
+// nothing to do, the result has all that the plan has.
 func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	var err error
+	showPlan = showPlan && !terminal.NothingToDo(r)
 	switch {
 	case o.json:
 		err = writeJSON(o, map[string]any{"results": []api.RestoreResult{r}})
@@ -112,7 +114,7 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 	switch {
 	case o.quiet && r.Status != api.StatusOK:
 		fmt.Fprint(o.err, terminal.FormatRestoreFailure(r, o.layoutErr()))
-	case o.quiet || o.json || showPlan && r.Status == api.StatusOK && len(r.Plan.Commands) > 0: // the plan says it all
+	case o.quiet || o.json || showPlan && r.Status == api.StatusOK: // the plan says it all
 	case showPlan && r.Plan != nil && r.Status != api.StatusOK:
 		_, err = fmt.Fprint(o.out, terminal.FormatRestoreFailure(r, o.layout()))
 	default:

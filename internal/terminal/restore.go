@@ -24,17 +24,19 @@ func FormatPlan(device string, plan *api.Plan, l Layout) string {
 	for _, note := range plan.Notes {
 		b.WriteString(l.Prose("  ", "note: "+OneLine(note)))
 	}
-	switch {
-	case len(plan.Refusals) > 0: // the result has them
+	if len(plan.Refusals) > 0 { // the result has them
 		return b.String()
-	case len(plan.Commands) == 0:
-		return b.String() + "  nothing to do\n"
 	}
 	fmt.Fprintf(&b, "  would copy %s; commands:\n", ExactBytes(plan.Bytes))
 	for _, c := range plan.Commands {
 		fmt.Fprintf(&b, "    %s\n", OneLine(c))
 	}
 	return b.String()
+}
+
+// NothingToDo reports whether the device is already as a restore would make it.
+func NothingToDo(r api.RestoreResult) bool {
+	return r.Status == api.StatusOK && r.Plan != nil && len(r.Plan.Commands) == 0
 }
 
 // FormatRestore returns a summary, the files, and why the restore failed.
@@ -52,7 +54,11 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 		if r.Cause == api.Cancelled {
 			end = "" // the block has the word
 		}
-		say("%s%s copied in %.1f s%s", end, Bytes(r.BytesCopied), r.Seconds, runs)
+		did := fmt.Sprintf("%s copied in %.1f s", Bytes(r.BytesCopied), r.Seconds)
+		if NothingToDo(r) {
+			did = "nothing to do"
+		}
+		say("%s%s%s", end, did, runs)
 	}
 	if len(r.Files) > 0 {
 		b.WriteString(tableOfRestored(r.Files).Format(l))
