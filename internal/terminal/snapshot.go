@@ -11,13 +11,14 @@ import (
 	"flashwarden/api"
 )
 
-// Snapshots returns the table of snapshots.
+// Snapshots returns the table of snapshots. The device is also part of the ID, so its
+// column is left out first.
 func Snapshots(list []api.SnapshotRow, now time.Time) Table {
-	table := Table{Columns: []Column{{Head: "SNAPSHOT", Keep: true}, {Head: "DEVICE", Spare: true}, {Head: "STATUS", Keep: true}, {Head: "VERSION"},
-		{Head: "SIZE", Right: true}, {Head: "AGE", Right: true}, {Head: "FILES", Right: true, Wide: true}, {Head: "TAKEN", Wide: true}}}
+	table := Table{Columns: []Column{{Head: "SNAPSHOT", Keep: true}, {Head: "STATUS", Keep: true}, {Head: "VERSION"},
+		{Head: "SIZE", Right: true, Spare: true}, {Head: "AGE", Right: true}, {Head: "DEVICE", Spare: true}, {Head: "FILES", Right: true, Wide: true}, {Head: "TAKEN", Wide: true}}}
 	for _, r := range list {
-		row := Texts(r.ID, r.Device, StatusText(r.Status, r.Warnings), r.Version, Bytes(r.Bytes), Age(now.Sub(r.Started)), strconv.Itoa(r.Files), LocalTime(r.Started))
-		row[2].Tone = toneWith(r.Status, r.Warnings)
+		row := Texts(r.ID, StatusText(r.Status, r.Warnings), r.Version, Bytes(r.Bytes), Age(now.Sub(r.Started)), r.Device, strconv.Itoa(r.Files), LocalTime(r.Started))
+		row[1].Tone = toneWith(r.Status, r.Warnings)
 		table.Rows = append(table.Rows, row)
 	}
 	return table
