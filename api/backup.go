@@ -44,10 +44,11 @@ type BackupResult struct {
 	BytesCopied int64       `json:"bytes_copied"` // the sizes of the files with copied: true, added up
 	Facts       Facts       `json:"facts"`
 	Files       []File      `json:"files"`
-	Notes       []string    `json:"notes,omitempty"`     // remarks for people; nothing failed because of them
-	Warnings    []string    `json:"warnings,omitempty"`  // those of Notes that need attention
-	NotTried    bool        `json:"not_tried,omitempty"` // the command ended before it came to this device
-	Plan        *BackupPlan `json:"plan,omitempty"`      // of a dry run
+	Notes       []string    `json:"notes,omitempty"`            // remarks for people; nothing failed because of them
+	Warnings    []string    `json:"warnings,omitempty"`         // those of Notes that need attention
+	Pinned      []HostKey   `json:"pinned_host_keys,omitempty"` // by the first login
+	NotTried    bool        `json:"not_tried,omitempty"`        // the command ended before it came to this device
+	Plan        *BackupPlan `json:"plan,omitempty"`             // of a dry run
 }
 
 // Succeeded reports whether the backup did all that it was asked for.

@@ -52,7 +52,7 @@ type TestResult struct {
 	Seconds float64 `json:"seconds"`
 	Facts   Facts   `json:"facts"`
 
-	Notes []string `json:"notes,omitempty"` // remarks for people; nothing failed because of them
+	Pinned []HostKey `json:"pinned_host_keys,omitempty"` // by the first login
 }
 
 // DeviceChange is a device to add, or the new settings of one, with secrets in

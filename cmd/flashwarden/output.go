@@ -42,7 +42,7 @@ func (o *output) setPalettes(getenv func(name string) string) (err error) {
 // layout is how tables and lists are printed on out.
 func (o *output) layout() terminal.Layout {
 	size := terminal.SizeOf(o.out)
-	l := terminal.Layout{Columns: size.Columns, Rows: size.Rows, All: o.wide, Digests: o.verbose, Palette: o.paint}
+	l := terminal.Layout{Columns: size.Columns, Rows: size.Rows, All: o.wide, Verbose: o.verbose, Palette: o.paint}
 	if o.verbose {
 		l.Rows = 0
 	}

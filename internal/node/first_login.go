@@ -1,9 +1,9 @@
 package node
 
 import (
-	"fmt"
 	"sync"
 
+	"flashwarden/api"
 	"flashwarden/internal/vty"
 )
 
@@ -11,7 +11,7 @@ import (
 // shows them.
 type firstLogins struct {
 	mu   sync.Mutex
-	keys map[string][]string // sentences, by device
+	keys map[string][]api.HostKey // by device
 }
 
 // noting returns the host keys for a login to a device. A key that the login
@@ -21,17 +21,17 @@ func (n *Node) noting(device string) *vty.HostKeys {
 	k.Pinned = func(host, fingerprint string) {
 		n.first.mu.Lock()
 		defer n.first.mu.Unlock()
-		n.first.keys[device] = append(n.first.keys[device], fmt.Sprintf("first login to %s: its host key %s is trusted from now on", host, fingerprint))
+		n.first.keys[device] = append(n.first.keys[device], api.HostKey{Device: device, Host: host, Fingerprint: fingerprint})
 	}
 	return &k
 }
 
-// FirstLogins returns a sentence for each host key that logins to the device
-// have pinned since it was asked for last.
-func (n *Node) FirstLogins(device string) []string {
+// FirstLogins returns the host keys that logins to the device have pinned since it
+// was asked for last.
+func (n *Node) FirstLogins(device string) []api.HostKey {
 	n.first.mu.Lock()
 	defer n.first.mu.Unlock()
-	notes := n.first.keys[device]
+	keys := n.first.keys[device]
 	delete(n.first.keys, device)
-	return notes
+	return keys
 }

@@ -84,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := n.openKey(ctx); err != nil {
 		return nil, errors.Join(err, n.Catalog.Close(), n.store.close())
 	}
-	n.first = &firstLogins{keys: make(map[string][]string)}
+	n.first = &firstLogins{keys: make(map[string][]api.HostKey)}
 	n.hostKeys = &vty.HostKeys{Store: keyStore{n}, Policy: o.Config.SSH.UnknownHosts, Ask: o.Ask}
 	n.recover(ctx, false)
 	return n, nil

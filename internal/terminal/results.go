@@ -166,8 +166,8 @@ func (r Results) plans(l Layout) string {
 	return b.String()
 }
 
-// remarks returns the remarks about devices without any failure, once for
-// all devices that share it.
+// remarks returns the host keys of first logins, and the remarks about devices
+// without any failure, each once for all devices that share it.
 func (r Results) remarks(l Layout) string {
 	devices := map[string][]string{}
 	var remarks []string
@@ -180,11 +180,32 @@ func (r Results) remarks(l Layout) string {
 		}
 	}
 	var b strings.Builder
-	for i, remark := range remarks {
-		if i == 0 {
-			b.WriteString("\n")
-		}
+	b.WriteString(r.firstLogins(l))
+	for _, remark := range remarks {
 		b.WriteString(l.Prose("", few(devices[remark])+": "+OneLine(remark)))
+	}
+	if b.Len() > 0 {
+		return "\n" + b.String()
+	}
+	return ""
+}
+
+// mostPinned is how many host keys of first logins are printed without -v.
+const mostPinned = 3
+
+// firstLogins returns the host keys that first logins have pinned; if they are many, only
+// how many.
+func (r Results) firstLogins(l Layout) string {
+	var keys []api.HostKey
+	for _, one := range r {
+		keys = append(keys, one.Pinned...)
+	}
+	if len(keys) > mostPinned && !l.Verbose {
+		return l.Prose("", fmt.Sprintf("%d new SSH host keys are trusted from now on; to compare one: %s", len(keys), api.Do("device show", keys[0].Device)))
+	}
+	var b strings.Builder
+	for _, key := range keys {
+		b.WriteString(l.Prose("", OneLine(key.Device+": "+key.Pinned())))
 	}
 	return b.String()
 }

@@ -278,3 +278,28 @@ func TestDiffOfTheSameLines(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestPinned: few host keys of first logins are printed, many only on request.
+func TestPinned(t *testing.T) {
+	var results terminal.Results
+	for n := range 4 {
+		name := fmt.Sprintf("sw%d", n+1)
+		results = append(results, api.BackupResult{Device: name, Status: api.StatusOK, Pinned: []api.HostKey{{Device: name, Host: "192.0.2.1", Fingerprint: "SHA256:k"}}})
+	}
+	const each = "sw1: first login to 192.0.2.1: its host key SHA256:k is trusted from now on\n"
+	const all = "4 new SSH host keys are trusted from now on; to compare one: `flashwarden device show sw1`\n"
+	for name, c := range map[string]struct {
+		results    terminal.Results
+		layout     terminal.Layout
+		want, miss string
+	}{
+		"few":           {results[:3], terminal.Layout{}, each, "new SSH"},
+		"many":          {results, terminal.Layout{}, all, "first login"},
+		"many, verbose": {results, terminal.Layout{Verbose: true}, each, "new SSH"},
+		"none":          {results[:0], terminal.Layout{}, "", "trusted"},
+	} {
+		if text := c.results.Format(c.layout); !strings.Contains(text, c.want) || strings.Contains(text, c.miss) {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}

@@ -41,14 +41,14 @@ type Layout struct {
 	Columns int  // of the screen; 0: there is no screen, and nothing is shortened
 	Rows    int  // of the screen; 0: there is none, or nothing may be left out
 	All     bool // print every column, and shorten nothing
-	Digests bool // print digests whole
+	Verbose bool // print digests whole, and each of many host keys
 	Palette Palette
 }
 
 // Digest is the beginning of a digest, which is enough to name a content, or the
 // whole one.
 func (l Layout) Digest(sum string) string {
-	if l.All || l.Digests {
+	if l.All || l.Verbose {
 		return sum
 	}
 	return sum[:min(len(sum), 12)]

@@ -11,7 +11,7 @@ import (
 type Tests []api.TestResult
 
 // Format returns a summary of several devices, a table in natural order, a block
-// for each reason of a failure, and notes.
+// for each reason of a failure, and the host keys of first logins.
 func (t Tests) Format(l Layout) string {
 	t = slices.Clone(t)
 	slices.SortStableFunc(t, func(a, b api.TestResult) int { return api.CompareNames(a.Device, b.Device) })
@@ -36,7 +36,7 @@ func (t Tests) Failures(l Layout) string {
 func (t Tests) results() Results {
 	var list Results
 	for _, r := range t {
-		list = append(list, api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint, Notes: r.Notes})
+		list = append(list, api.BackupResult{Device: r.Device, Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint, Pinned: r.Pinned})
 	}
 	return list
 }

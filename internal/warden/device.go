@@ -200,7 +200,7 @@ func testDevice(ctx context.Context, n *node.Node, d api.Device) api.TestResult 
 	r := api.TestResult{Device: d.Name, Status: api.StatusOK}
 	began := time.Now()
 	facts, err := readFacts(ctx, n, d)
-	r.Facts, r.Seconds, r.Notes = facts, tenths(time.Since(began)), n.FirstLogins(d.Name)
+	r.Facts, r.Seconds, r.Pinned = facts, tenths(time.Since(began)), n.FirstLogins(d.Name)
 	if err != nil {
 		r.Status, r.Cause, r.Message, r.Hint = api.StatusFailed, cause.Of(err), cause.Text(err), cause.Hint(err)
 	}

@@ -180,14 +180,18 @@ func (e *examination) targets(ctx context.Context) ([]doctor.Target, []doctor.Lo
 func (e *examination) path(ctx context.Context, n *node.Node, d api.Device, tell func(api.Step, string)) (report api.Report, err error) {
 	tell(api.StepLogin, "")
 	session, err := n.DialToTransfer(ctx, d)
-	report.Notes = n.FirstLogins(d.Name)
+	for _, key := range n.FirstLogins(d.Name) {
+		report.Note("%s", key.Pinned())
+	}
 	if err != nil {
-		return doctor.Failed(d.Name, err), ctx.Err()
+		report.Add(doctor.Failed(d.Name, err))
+		return report, ctx.Err()
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
 	facts, err := session.Facts(ctx)
 	if err != nil {
-		return doctor.Failed(d.Name, err), ctx.Err()
+		report.Add(doctor.Failed(d.Name, err))
+		return report, ctx.Err()
 	}
 	report.Notes = append(report.Notes, fmt.Sprintf("%s: logged in at %s, privileged EXEC, %s", d.Name, d.Address, facts.Version))
 	way, err := e.way(n, d, session)

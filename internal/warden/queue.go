@@ -234,7 +234,7 @@ func (l *Local) backup(ctx context.Context, n *node.Node, devices []api.Device, 
 	defer done()
 	results := n.Backup(ctx, devices, r, events)
 	for i := range results {
-		results[i].Notes = append(n.FirstLogins(results[i].Device), results[i].Notes...)
+		results[i].Pinned = n.FirstLogins(results[i].Device)
 		if !r.DryRun {
 			l.logResult("backup", ofBackup(results[i]))
 		}
