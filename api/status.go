@@ -8,18 +8,30 @@ type Status struct {
 	Summary StatusSummary  `json:"summary"`
 }
 
+// StatusQuery asks for the status of devices.
+type StatusQuery struct {
+	Select
+	// Brief leaves out the devices that need no attention. Of those that are at risk for the
+	// same reasons it has only the first MostNamed. Names are always answered in full.
+	Brief bool `json:"brief,omitempty"`
+}
+
+// MostNamed is how many devices with the same problem are named for people.
+const MostNamed = 50
+
 // DeviceStatus says whether one device is protected, and if not, why.
 type DeviceStatus struct {
 	Device    string     `json:"device"`
 	Site      string     `json:"site"`
 	Group     string     `json:"group"`
 	Protected bool       `json:"protected"`
-	Reasons   []Reason   `json:"reasons"`    // why it is at risk, the most important first; empty: it is protected
-	NextRun   *time.Time `json:"next_run"`   // UTC; null: nothing is scheduled, or no service runs
-	NextWhy   string     `json:"next_why"`   // the schedule, or why the next backup is earlier or later
-	Running   bool       `json:"running"`    // a backup of it runs now
-	LastFails bool       `json:"last_fails"` // its newest backup that ended did not succeed
-	Warnings  []string   `json:"warnings"`   // of its newest backup in the vault: what needs attention, and is no risk for the backup
+	Reasons   []Reason   `json:"reasons"`        // why it is at risk, the most important first; empty: it is protected
+	NextRun   *time.Time `json:"next_run"`       // UTC; null: nothing is scheduled, or no service runs
+	NextWhy   string     `json:"next_why"`       // the schedule, or why the next backup is earlier or later
+	Running   bool       `json:"running"`        // a backup of it runs now
+	LastFails bool       `json:"last_fails"`     // its newest backup that ended did not succeed
+	Warnings  []string   `json:"warnings"`       // of its newest backup in the vault: what needs attention, and is no risk for the backup
+	More      int        `json:"more,omitempty"` // so many further devices are in the same state, and left out because the query is brief
 	Known
 }
 
@@ -73,4 +85,7 @@ type StatusSummary struct {
 	AtRisk    int `json:"at_risk"`
 	Failed    int `json:"failed"`  // whose last backup failed, protected or not
 	Running   int `json:"running"` // that are being backed up now
+
+	NextRun    *time.Time `json:"next_run"`    // the first of the next backups, UTC; null: nothing is scheduled, or no service runs
+	NextDevice string     `json:"next_device"` // of which device that is
 }

@@ -32,8 +32,8 @@ func (c *Client) Device(ctx context.Context, n api.Named) (api.DeviceDetail, err
 }
 
 // Status reports which devices are protected.
-func (c *Client) Status(ctx context.Context, s api.Select) (api.Status, error) {
-	return run[api.Status](ctx, c, "status", s, nil)
+func (c *Client) Status(ctx context.Context, q api.StatusQuery) (api.Status, error) {
+	return run[api.Status](ctx, c, "status", q, nil)
 }
 
 // UnknownHostKeys returns the host keys that a person has to confirm.

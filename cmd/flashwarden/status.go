@@ -19,7 +19,7 @@ func statusCommand(p *program) *cobra.Command {
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
-			return do(p, cmd, warden.Warden.Status, selected, func(o *output, s api.Status) error {
+			return do(p, cmd, warden.Warden.Status, api.StatusQuery{Select: selected, Brief: !p.json}, func(o *output, s api.Status) error {
 				return printStatus(o, terminal.Status{Status: s, Whole: len(args) == 0 && selected.Group+selected.Site == "", Named: len(args) > 0}, time.Now())
 			})
 		},
@@ -39,7 +39,7 @@ func printStatus(o *output, s terminal.Status, now time.Time) error {
 	case o.json:
 		s.Sort()
 		return errors.Join(writeJSON(o, s.Status), found)
-	case len(s.Devices) == 0:
+	case s.Summary.Devices == 0:
 		return o.say("No devices yet. Add one: `flashwarden device add NAME --address HOST --username USER`")
 	case o.quiet && found == nil:
 		return nil

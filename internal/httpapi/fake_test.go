@@ -63,7 +63,7 @@ func (f *fake) Device(ctx context.Context, r api.Named) (api.DeviceDetail, error
 	return do[api.DeviceDetail](ctx, f, "Device", r, nil)
 }
 
-func (f *fake) Status(ctx context.Context, r api.Select) (api.Status, error) {
+func (f *fake) Status(ctx context.Context, r api.StatusQuery) (api.Status, error) {
 	return do[api.Status](ctx, f, "Status", r, nil)
 }
 

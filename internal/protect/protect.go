@@ -31,13 +31,24 @@ type Mirror struct{ Name, Target string }
 // One further ahead would hide for long that no newer one is made.
 const ahead = 24 * time.Hour
 
-// Judge returns the reasons why a device is at risk at this time, the most
+// Risks are the reasons why a device is at risk, by their words, the most important
+// first. "" stands for a rule that the device keeps, so the zero Risks mean that it is
+// protected.
+type Risks [6]string
+
+// Risks returns why a device is at risk at this time.
+func (r Rules) Risks(s catalog.State, now time.Time) Risks {
+	return Risks{r.age(s, now), image(s), imageBad(s), damage(s), r.proof(s, now), riskIf(s.Good.ID != "" && r.notMirrored(s), api.RiskMirror)}
+}
+
+// Judge returns the reasons why a device is at risk at this time in words, the most
 // important first; none (an empty list, not nil) means that it is protected.
 func (r Rules) Judge(s catalog.State, now time.Time) []api.Reason {
 	reasons := []api.Reason{}
-	for _, rule := range []func(catalog.State, time.Time) (api.Reason, bool){r.age, image, imageBad, damage, r.proof, r.mirrors} {
-		if reason, found := rule(s, now); found {
-			reason.Hint = reason.Fix.String()
+	for _, risk := range r.Risks(s, now) {
+		if risk != "" {
+			reason := r.reason(risk, s, now)
+			reason.Reason, reason.Hint = risk, reason.Fix.String()
 			reasons = append(reasons, reason)
 		}
 	}
@@ -48,26 +59,112 @@ func (r Rules) Judge(s catalog.State, now time.Time) []api.Reason {
 func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
 
 // age judges when the device was last backed up completely.
-func (r Rules) age(s catalog.State, now time.Time) (api.Reason, bool) {
-	seen := s.Good.Started
-	if s.Looked.After(seen) {
-		seen = s.Looked
-	}
-	var reason api.Reason
-	switch age := now.Sub(seen); {
+func (r Rules) age(s catalog.State, now time.Time) string {
+	switch age := now.Sub(seen(s)); {
 	case s.Newest.ID == "" && s.Good.ID == "":
-		reason = api.Reason{Reason: api.RiskNever, Message: "No backup yet"}
+		return api.RiskNever
 	case s.Good.ID == "":
-		reason = api.Reason{Reason: api.RiskIncomplete, Message: fmt.Sprintf("No complete backup; the newest one, made %s, lacks files", ago(now.Sub(s.Newest.Started)))}
+		return api.RiskIncomplete
 	case age < -ahead:
-		return api.Reason{Reason: api.RiskFuture, Message: "The last complete backup is dated in the future: " + localTime(seen),
-			Fix: checkClock().Do("backup", s.Name)}, true
+		return api.RiskFuture
 	case age >= r.Within:
-		reason = api.Reason{Reason: api.RiskOld, Message: fmt.Sprintf("Last complete backup %s; the limit is %s", ago(age), span(r.Within))}
-	default:
-		return api.Reason{}, false
+		return api.RiskOld
 	}
-	return because(reason, s, now), true
+	return ""
+}
+
+// seen is when the newest complete backup was made, or a look confirmed it.
+func seen(s catalog.State) time.Time {
+	if s.Looked.After(s.Good.Started) {
+		return s.Looked
+	}
+	return s.Good.Started
+}
+
+// image judges whether the backup has what the device runs.
+func image(s catalog.State) string { return riskIf(s.Good.ID != "" && !s.Holds, api.RiskImage) }
+
+// imageBad judges whether the device can start from the backup.
+func imageBad(s catalog.State) string {
+	return riskIf(s.Good.ID != "" && s.ImageBad, api.RiskImageBad)
+}
+
+// damage judges whether the vault still has the backup.
+func damage(s catalog.State) string { return riskIf(s.Good.ID != "" && s.Damaged, api.RiskDamaged) }
+
+// proof judges when the vault's copy was last read.
+func (r Rules) proof(s catalog.State, now time.Time) string {
+	age := now.Sub(s.Proved)
+	return riskIf(s.Good.ID != "" && !s.Damaged && (age < -ahead || age >= r.ProvedWithin), api.RiskUnproved)
+}
+
+func riskIf(found bool, risk string) string {
+	if found {
+		return risk
+	}
+	return ""
+}
+
+// reason puts a risk of a device into words, with the next step.
+func (r Rules) reason(risk string, s catalog.State, now time.Time) api.Reason {
+	switch risk {
+	case api.RiskNever:
+		return because("No backup yet", s, now)
+	case api.RiskIncomplete:
+		return because(fmt.Sprintf("No complete backup; the newest one, made %s, lacks files", ago(now.Sub(s.Newest.Started))), s, now)
+	case api.RiskOld:
+		return because(fmt.Sprintf("Last complete backup %s; the limit is %s", ago(now.Sub(seen(s))), span(r.Within)), s, now)
+	case api.RiskFuture:
+		return api.Reason{Message: "The last complete backup is dated in the future: " + localTime(seen(s)), Fix: checkClock().Do("backup", s.Name)}
+	case api.RiskImage:
+		message := "The last complete backup does not have the image that the device runs"
+		if s.Image != "" {
+			message += fmt.Sprintf(": %s, version %s", s.Image, s.Version)
+		}
+		return because(message, s, now)
+	case api.RiskImageBad:
+		return api.Reason{Message: "The image in the last complete backup is damaged, as it is on the device: its own checksums are wrong",
+			Fix: api.Say("put a good image on the device before it restarts, then run ").Do("backup", s.Name)}
+	case api.RiskDamaged:
+		return api.Reason{Message: "The vault's copy of the last complete backup is damaged or incomplete",
+			Fix: api.Say("copy every file again: ").Do("backup", s.Name).With("recopy", "")}
+	case api.RiskMirror:
+		return r.lacking(s)
+	}
+	return r.unproved(s, now)
+}
+
+// notMirrored reports whether a copy of the vault lacks the backup.
+func (r Rules) notMirrored(s catalog.State) bool {
+	return slices.ContainsFunc(r.Mirrors, func(m Mirror) bool { return !slices.Contains(s.Mirrors, m.Target) })
+}
+
+// lacking names the copies of the vault that lack the backup.
+func (r Rules) lacking(s catalog.State) api.Reason {
+	var lack []string
+	for _, m := range r.Mirrors {
+		if !slices.Contains(s.Mirrors, m.Target) {
+			lack = append(lack, m.Name)
+		}
+	}
+	message := fmt.Sprintf("The mirror %s does not have the last complete backup", lack[0])
+	if len(lack) > 1 {
+		message = fmt.Sprintf("The mirrors %s do not have the last complete backup", strings.Join(lack, ", "))
+	}
+	return api.Reason{Message: message, Fix: api.Do("mirror", lack[0])}
+}
+
+// unproved says since when the vault's copy was not read.
+func (r Rules) unproved(s catalog.State, now time.Time) api.Reason {
+	reason := api.Reason{Message: "The vault's copy of the last complete backup was never read again", Fix: api.Do("check").With("read_data", "")}
+	switch age := now.Sub(s.Proved); {
+	case age < -ahead:
+		reason.Message = "The last read of the vault's copy of the last complete backup is dated in the future: " + localTime(s.Proved)
+		reason.Fix = checkClock().Do("check").With("read_data", "")
+	case !s.Proved.IsZero():
+		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(age), span(r.ProvedWithin))
+	}
+	return reason
 }
 
 // checkClock begins the next step after a date in the future.
@@ -75,31 +172,10 @@ func checkClock() api.Fix {
 	return api.Say("check the clock of this host (").Type(api.OnHost, "timedatectl").Say("), then run ")
 }
 
-// image judges whether the backup has what the device runs.
-func image(s catalog.State, now time.Time) (api.Reason, bool) {
-	if s.Good.ID == "" || s.Holds {
-		return api.Reason{}, false
-	}
-	message := "The last complete backup does not have the image that the device runs"
-	if s.Image != "" {
-		message += fmt.Sprintf(": %s, version %s", s.Image, s.Version)
-	}
-	return because(api.Reason{Reason: api.RiskImage, Message: message}, s, now), true
-}
-
-// imageBad judges whether the device can start from the backup.
-func imageBad(s catalog.State, _ time.Time) (api.Reason, bool) {
-	if s.Good.ID == "" || !s.ImageBad {
-		return api.Reason{}, false
-	}
-	return api.Reason{Reason: api.RiskImageBad, Message: "The image in the last complete backup is damaged, as it is on the device: its own checksums are wrong",
-		Fix: api.Say("put a good image on the device before it restarts, then run ").Do("backup", s.Name)}, true
-}
-
-// because adds to a reason the failure of the newest backup, if there is one, and
-// the next step: that of the failure, else another backup.
-func because(reason api.Reason, s catalog.State, now time.Time) api.Reason {
-	reason.Fix = api.Do("backup", s.Name)
+// because returns a reason that another backup ends. It adds the failure of the newest
+// backup, if there is one, and has the next step of that.
+func because(message string, s catalog.State, now time.Time) api.Reason {
+	reason := api.Reason{Message: message, Fix: api.Do("backup", s.Name)}
 	if !LastFails(s) {
 		return reason
 	}
@@ -120,51 +196,6 @@ func LastFails(s catalog.State) bool {
 		return s.Failed.Started.After(s.Good.Started) && s.Failed.Started.After(s.Looked)
 	}
 	return !(api.Run{Status: s.Last.Status}).Succeeded()
-}
-
-// damage judges whether the vault still has the backup.
-func damage(s catalog.State, _ time.Time) (api.Reason, bool) {
-	if s.Good.ID == "" || !s.Damaged {
-		return api.Reason{}, false
-	}
-	return api.Reason{Reason: api.RiskDamaged, Message: "The vault's copy of the last complete backup is damaged or incomplete",
-		Fix: api.Say("copy every file again: ").Do("backup", s.Name).With("recopy", "")}, true
-}
-
-// proof judges when the vault's copy was last read.
-func (r Rules) proof(s catalog.State, now time.Time) (api.Reason, bool) {
-	age := now.Sub(s.Proved)
-	if s.Good.ID == "" || s.Damaged || (age >= -ahead && age < r.ProvedWithin) {
-		return api.Reason{}, false
-	}
-	reason := api.Reason{Reason: api.RiskUnproved, Message: "The vault's copy of the last complete backup was never read again",
-		Fix: api.Do("check").With("read_data", "")}
-	switch {
-	case age < -ahead:
-		reason.Message = "The last read of the vault's copy of the last complete backup is dated in the future: " + localTime(s.Proved)
-		reason.Fix = checkClock().Do("check").With("read_data", "")
-	case !s.Proved.IsZero():
-		reason.Message = fmt.Sprintf("The vault's copy of the last complete backup was last read %s; the limit is %s", ago(age), span(r.ProvedWithin))
-	}
-	return reason, true
-}
-
-// mirrors judges whether each copy of the vault has the backup.
-func (r Rules) mirrors(s catalog.State, _ time.Time) (api.Reason, bool) {
-	var lack []string
-	for _, m := range r.Mirrors {
-		if !slices.Contains(s.Mirrors, m.Target) {
-			lack = append(lack, m.Name)
-		}
-	}
-	if s.Good.ID == "" || len(lack) == 0 {
-		return api.Reason{}, false
-	}
-	message := fmt.Sprintf("The mirror %s does not have the last complete backup", lack[0])
-	if len(lack) > 1 {
-		message = fmt.Sprintf("The mirrors %s do not have the last complete backup", strings.Join(lack, ", "))
-	}
-	return api.Reason{Reason: api.RiskMirror, Message: message, Fix: api.Do("mirror", lack[0])}, true
 }
 
 // ago is how long ago something was: just now, 3 hours ago.

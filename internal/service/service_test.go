@@ -374,7 +374,7 @@ func TestReloadBesideOperations(t *testing.T) {
 	go b.discard() // else its queue gets full
 	var work sync.WaitGroup
 	for _, op := range []func() error{
-		func() error { _, err := c.Status(ctx, api.Select{}); return err },
+		func() error { _, err := c.Status(ctx, api.StatusQuery{}); return err },
 		func() error { _, err := c.Rules(ctx); return err },
 		func() error { _, err := c.Prune(ctx, api.Prune{DryRun: true}); return err },
 		func() error { return b.put("both", strings.NewReader("text")) },

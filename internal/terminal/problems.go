@@ -93,6 +93,7 @@ type groups []*group
 // group is devices with the same problem.
 type group struct {
 	devices []string
+	more    int // devices that were left out
 	kind    string
 	reasons []reason // of the first device
 	key     string
@@ -100,8 +101,11 @@ type group struct {
 	texts, hints bool // those of another device differ from these
 }
 
-// add enters a device with its problem.
-func (g *groups) add(device, kind string, reasons []reason) {
+// count is how many devices have the problem.
+func (g *group) count() int { return len(g.devices) + g.more }
+
+// add enters a device with its problem, and returns its group.
+func (g *groups) add(device, kind string, reasons []reason) *group {
 	key := kind
 	for _, one := range reasons {
 		text := one.hint
@@ -112,25 +116,25 @@ func (g *groups) add(device, kind string, reasons []reason) {
 	}
 	i := slices.IndexFunc(*g, func(known *group) bool { return known.key == key })
 	if i < 0 {
-		*g = append(*g, &group{devices: []string{device}, kind: kind, reasons: reasons, key: key})
-		return
+		known := &group{devices: []string{device}, kind: kind, reasons: reasons, key: key}
+		*g = append(*g, known)
+		return known
 	}
 	known := (*g)[i]
 	known.devices = append(known.devices, device)
 	known.texts = known.texts || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.text == b.text })
 	known.hints = known.hints || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.hint == b.hint })
+	return known
 }
-
-// mostNamed is how many devices with the same problem are named.
-const mostNamed = 50
 
 // names lists the devices of the group. If they are very many, it lists the first of
 // them, and all is the command that lists them.
 func (g *group) names(all api.Fix) string {
-	if len(g.devices) <= mostNamed {
-		return OneLine(strings.Join(g.devices, ", "))
+	named := g.devices[:min(len(g.devices), api.MostNamed)]
+	if len(named) == g.count() {
+		return OneLine(strings.Join(named, ", "))
 	}
-	return OneLine(fmt.Sprintf("%s and %d more (%s lists all)", strings.Join(g.devices[:mostNamed], ", "), len(g.devices)-mostNamed, all))
+	return OneLine(fmt.Sprintf("%s and %d more (%s lists all)", strings.Join(named, ", "), g.count()-len(named), all))
 }
 
 // body returns the reasons and the next steps, below the head of a block.
@@ -141,7 +145,7 @@ func (g *group) body(l Layout) string {
 			continue // cancelled: cancelled
 		}
 		text, next := one.text, "next: "
-		if i == 0 && g.texts {
+		if i == 0 && (g.texts || g.more > 0) {
 			text = "for example " + g.devices[0] + ": " + text
 		}
 		if g.hints {
@@ -166,7 +170,7 @@ func (g *group) legacyForAll(hint string) string {
 	edit := func(devices ...string) string {
 		return api.Do("device edit", devices...).With("legacy_crypto", "").String()
 	}
-	if n := len(g.devices); n < 2 || n > mostNamed || hint != edit(g.devices[0]) {
+	if n := len(g.devices); n < 2 || n > api.MostNamed || hint != edit(g.devices[0]) {
 		return ""
 	}
 	return edit(g.devices...)

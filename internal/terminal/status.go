@@ -44,15 +44,15 @@ func (s Status) Format(l Layout, now time.Time) string {
 	var groups groups
 	for _, d := range s.Devices {
 		if kind := s.kind(d, l.Palette); kind != "" {
-			groups.add(d.Device, kind, statusReasons(d, now))
+			groups.add(d.Device, kind, statusReasons(d, now)).more += d.More
 		}
 	}
 	var b strings.Builder
 	for _, g := range groups {
-		g.joinBackups(s.Whole && (len(g.devices) == len(s.Devices) || len(g.devices) > mostTogether))
+		g.joinBackups(s.Whole && (g.count() == s.Summary.Devices || g.count() > mostTogether))
 		head := OneLine(g.devices[0]) + " is " + g.kind
 		if len(g.devices) > 1 {
-			head = Count(len(g.devices), "device") + " are " + g.kind + ": " + g.names(api.Do("status").With("json", ""))
+			head = Count(g.count(), "device") + " are " + g.kind + ": " + g.names(api.Do("status").With("json", ""))
 		}
 		b.WriteString(l.Prose("", head) + g.body(l) + "\n")
 	}
@@ -137,29 +137,24 @@ func (g *group) joinBackups(all bool) {
 	g.hints = slices.ContainsFunc(g.reasons[:last], func(r reason) bool { return r.hint != "" })
 }
 
-// summary is the last line: 40 devices: 38 protected, 2 at risk; last backup
-// failed on 1.
 // next says when the next backup begins, and of which device or why then; empty if none is
 // planned.
 func (s Status) next(now time.Time) string {
-	var first *api.DeviceStatus
-	for i, d := range s.Devices {
-		if d.NextRun != nil && (first == nil || d.NextRun.Before(*first.NextRun)) {
-			first = &s.Devices[i]
-		}
-	}
-	if first == nil {
+	if s.Summary.NextRun == nil {
 		return ""
 	}
 	when := "within a minute"
-	if wait := first.NextRun.Sub(now); wait >= time.Minute {
+	if wait := s.Summary.NextRun.Sub(now); wait >= time.Minute {
 		when = "in " + Age(wait)
 	}
-	if len(s.Devices) > 1 {
-		return when + ": " + OneLine(first.Device)
+	if s.Summary.Devices == 1 && len(s.Devices) == 1 {
+		return when + ": " + OneLine(s.Devices[0].NextWhy)
 	}
-	return when + ": " + OneLine(first.NextWhy)
+	return when + ": " + OneLine(s.Summary.NextDevice)
 }
+
+// summary is the last line: 40 devices: 38 protected, 2 at risk; last backup
+// failed on 1.
 
 func (s Status) summary(paint Palette, now time.Time) string {
 	sum := s.Summary

@@ -26,6 +26,9 @@ func fleetOf(devices ...api.DeviceStatus) terminal.Status {
 		} else {
 			s.Summary.AtRisk++
 		}
+		if next := s.Summary.NextRun; d.NextRun != nil && (next == nil || d.NextRun.Before(*next)) {
+			s.Summary.NextRun, s.Summary.NextDevice = d.NextRun, d.Device
+		}
 	}
 	return s
 }
@@ -173,5 +176,18 @@ func TestParagraphs(t *testing.T) {
 	const want = "one two three four\nfive six.\n\n  - a list with a long\n    line\n  - b"
 	if got := (terminal.Layout{Columns: 22}).Paragraphs(text); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestStatusInBrief counts the devices that a brief answer leaves out.
+func TestStatusInBrief(t *testing.T) {
+	first, last := never("sw1"), never("sw2")
+	last.More = 38
+	s := fleetOf(first, last)
+	s.Whole, s.Summary.Devices, s.Summary.AtRisk = true, 41, 40
+	const want = "40 devices are at risk: sw1, sw2 and 38 more (`flashwarden status --json` lists all)\n" +
+		"  for example sw1: No backup yet\n  next: `flashwarden backup --all`\n"
+	if text := s.Format(terminal.Layout{}, statusNow); !strings.HasPrefix(text, want) {
+		t.Errorf("%s\nwant\n%s", text, want)
 	}
 }

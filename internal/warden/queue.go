@@ -263,31 +263,58 @@ type nextRun struct {
 	why string
 }
 
-// nextRuns returns the next backups of devices, by name; nil: this process has no schedule.
-func (l *Local) nextRuns(ctx context.Context, n *node.Node, devices []api.DeviceStatus, now time.Time) (map[string]nextRun, error) {
+// addNextRuns adds to a status when the devices that s selects are backed up next. Only a
+// process with a schedule knows it.
+func (l *Local) addNextRuns(ctx context.Context, n *node.Node, status *api.Status, s api.Select, now time.Time) error {
 	u := l.jobs()
 	if u == nil {
-		return nil, nil
+		return nil
 	}
+	next, err := l.nextRuns(ctx, n, u, s, now)
+	if err != nil {
+		return err
+	}
+	for i := range status.Devices {
+		if run, ok := next[status.Devices[i].Device]; ok {
+			at := run.at.UTC()
+			status.Devices[i].NextRun, status.Devices[i].NextWhy = &at, run.why
+		}
+	}
+	var first nextRun
+	for name, run := range next {
+		if first.at.IsZero() || run.at.Before(first.at) || run.at.Equal(first.at) && api.CompareNames(name, status.Summary.NextDevice) < 0 {
+			first, status.Summary.NextDevice = run, name
+		}
+	}
+	if !first.at.IsZero() {
+		at := first.at.UTC()
+		status.Summary.NextRun = &at
+	}
+	return nil
+}
+
+// nextRuns returns the next backups of the devices that s selects, by name.
+func (l *Local) nextRuns(ctx context.Context, n *node.Node, u *unattended, s api.Select, now time.Time) (map[string]nextRun, error) {
 	turns, err := n.Catalog.Turns(ctx, api.JobBackup)
 	if err != nil {
 		return nil, err
 	}
-	asked := make(map[string]bool, len(devices))
-	for _, d := range devices {
-		asked[d.Device] = true
+	named := make(map[string]bool, len(s.Names))
+	for _, name := range s.Names {
+		named[name] = true
 	}
-	next := make(map[string]nextRun, len(devices))
+	selected, next := make(map[string]bool, len(turns)), make(map[string]nextRun, len(turns))
 	for _, t := range turns {
-		if !asked[t.Device] {
+		if len(named) > 0 && !named[t.Device] || s.Group != "" && t.Group != s.Group || s.Site != "" && t.Site != s.Site {
 			continue
 		}
+		selected[t.Device] = true
 		c := cadence(l.config(), t)
 		if p, ok := c.Next(t, u.since, now); ok {
 			next[t.Device] = nextRun{p.Due, why(c, p)}
 		}
 	}
-	return next, l.addWaiting(ctx, n, next)
+	return next, l.addWaiting(ctx, n, selected, next)
 }
 
 // why says why the next turn is when it is.
@@ -301,15 +328,15 @@ func why(c job.Cadence, p job.Planned) string {
 	return c.Schedule.String()
 }
 
-// addWaiting puts the backups that wait in the place of later turns.
-func (l *Local) addWaiting(ctx context.Context, n *node.Node, next map[string]nextRun) error {
+// addWaiting puts the backups of the selected devices that wait in the place of later turns.
+func (l *Local) addWaiting(ctx context.Context, n *node.Node, selected map[string]bool, next map[string]nextRun) error {
 	for state, why := range map[string]string{api.JobQueued: "it waits for its turn", api.JobRetrying: "it failed and is tried again"} {
 		page, err := n.Catalog.Jobs(ctx, api.JobSelect{State: state, Limit: manyJobs})
 		if err != nil {
 			return err
 		}
 		for _, j := range page.Jobs {
-			if was, ok := next[j.Device]; j.Kind == api.JobBackup && (!ok || j.Due.Before(was.at)) {
+			if was, ok := next[j.Device]; selected[j.Device] && j.Kind == api.JobBackup && (!ok || j.Due.Before(was.at)) {
 				next[j.Device] = nextRun{j.Due, why}
 			}
 		}

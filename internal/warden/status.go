@@ -13,10 +13,10 @@ import (
 	"flashwarden/internal/protect"
 )
 
-// Status reports which of the devices that s selects are protected, and why the
+// Status reports which of the devices that q selects are protected, and why the
 // others are not.
-func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
-	n, s, err := l.beginOn(ctx, reading, "read the status", s)
+func (l *Local) Status(ctx context.Context, q api.StatusQuery) (api.Status, error) {
+	n, s, err := l.beginOn(ctx, reading, "read the status", q.Select)
 	if err != nil {
 		return api.Status{}, err
 	}
@@ -24,23 +24,29 @@ func (l *Local) Status(ctx context.Context, s api.Select) (api.Status, error) {
 	if _, err := n.Vault(ctx); err != nil {
 		return api.Status{}, err
 	}
+	now := time.Now()
+	var status api.Status
+	if q.Brief && len(s.Names) == 0 {
+		status, err = l.brief(ctx, n, s, now)
+	} else {
+		status, err = l.full(ctx, n, s, now)
+	}
+	if err != nil {
+		return api.Status{}, err
+	}
+	if status.Summary.Devices == 0 && (s.Group != "" || s.Site != "") {
+		return api.Status{}, noneMatches(ctx, n, s)
+	}
+	return status, l.addNextRuns(ctx, n, &status, s, now)
+}
+
+// full returns the status of all devices that s selects.
+func (l *Local) full(ctx context.Context, n *node.Node, s api.Select, now time.Time) (api.Status, error) {
 	states, err := l.states(ctx, n, s)
 	if err != nil {
 		return api.Status{}, err
 	}
-	if len(states) == 0 && (s.Group != "" || s.Site != "") {
-		return api.Status{}, noneMatches(ctx, n, s)
-	}
-	now := time.Now()
-	status := l.judge(states, now)
-	next, err := l.nextRuns(ctx, n, status.Devices, now)
-	for i := range status.Devices {
-		if run, ok := next[status.Devices[i].Device]; ok {
-			at := run.at.UTC()
-			status.Devices[i].NextRun, status.Devices[i].NextWhy = &at, run.why
-		}
-	}
-	return status, err
+	return l.judge(states, now), nil
 }
 
 // judge puts those at risk first, then those whose last backup failed.
@@ -49,15 +55,7 @@ func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
 	for _, state := range states {
 		d := l.statusOf(state, rules, now)
 		status.Devices = append(status.Devices, d)
-		for _, count := range []struct {
-			is bool
-			n  *int
-		}{{true, &status.Summary.Devices}, {d.Protected, &status.Summary.Protected}, {!d.Protected, &status.Summary.AtRisk},
-			{d.LastFails, &status.Summary.Failed}, {d.Running, &status.Summary.Running}} {
-			if count.is {
-				*count.n++
-			}
-		}
+		count(&status.Summary, d.Protected, d.LastFails, d.Running)
 	}
 	rank := func(d api.DeviceStatus) int {
 		switch {
@@ -70,6 +68,18 @@ func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
 	}
 	slices.SortStableFunc(status.Devices, func(a, b api.DeviceStatus) int { return cmp.Compare(rank(a), rank(b)) })
 	return status
+}
+
+// count counts a device.
+func count(s *api.StatusSummary, protected, fails, running bool) {
+	for _, one := range []struct {
+		is bool
+		n  *int
+	}{{true, &s.Devices}, {protected, &s.Protected}, {!protected, &s.AtRisk}, {fails, &s.Failed}, {running, &s.Running}} {
+		if one.is {
+			*one.n++
+		}
+	}
 }
 
 // protection returns the rules of the configuration.
@@ -117,17 +127,23 @@ func (l *Local) states(ctx context.Context, n *node.Node, s api.Select) ([]catal
 	if err != nil {
 		return nil, err
 	}
-	var mirrored map[string][]string
-	if len(l.config().Mirrors) > 0 {
-		if mirrored, err = n.Catalog.Mirrored(ctx); err != nil {
-			return nil, err
-		}
+	mirrored, err := l.mirrored(ctx, n)
+	if err != nil {
+		return nil, err
 	}
 	for i := range states {
 		settle(&states[i], served)
 		states[i].Mirrors = mirrored[states[i].Good.ID]
 	}
 	return states, nil
+}
+
+// mirrored returns which copies of the vault have a snapshot; nil: none are configured.
+func (l *Local) mirrored(ctx context.Context, n *node.Node) (map[string][]string, error) {
+	if len(l.config().Mirrors) == 0 {
+		return nil, nil
+	}
+	return n.Catalog.Mirrored(ctx)
 }
 
 func settle(s *catalog.State, served bool) {

@@ -2,6 +2,7 @@ package warden
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestStatus(t *testing.T) {
 	if err := n.Catalog.EndRun(ctx, failed); err != nil {
 		t.Fatal(err)
 	}
-	got, err := l.Status(ctx, api.Select{})
+	got, err := l.Status(ctx, api.StatusQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,11 +76,11 @@ func TestStatusOfOverdueDigests(t *testing.T) {
 // nothing has is one.
 func TestStatusOfNothing(t *testing.T) {
 	l, n, ctx := opened(t)
-	if got, err := l.Status(ctx, api.Select{}); err != nil || got.Devices == nil || len(got.Devices) > 0 {
+	if got, err := l.Status(ctx, api.StatusQuery{}); err != nil || got.Devices == nil || len(got.Devices) > 0 {
 		t.Errorf("%+v, error %v; want no devices", got, err)
 	}
 	for _, s := range []api.Select{{Group: "nope"}, {Site: "nope"}, {Names: []string{"nope"}}} {
-		if _, err := l.Status(ctx, s); AsProblem(err) == nil || AsProblem(err).Exit != api.ExitUnknown {
+		if _, err := l.Status(ctx, api.StatusQuery{Select: s}); AsProblem(err) == nil || AsProblem(err).Exit != api.ExitUnknown {
 			t.Errorf("%+v: error %v; want that nothing matches", s, err)
 		}
 	}
@@ -95,7 +96,7 @@ func TestStatusOfARunThatNeverEnded(t *testing.T) {
 	if err := n.Catalog.BeginRun(ctx, api.Run{ID: "run-1", Device: "sw1", Kind: api.RunBackup, Started: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := l.Status(ctx, api.Select{})
+	got, err := l.Status(ctx, api.StatusQuery{})
 	if err != nil || got.Summary.Running != 0 || got.Summary.Failed != 1 || got.Devices[0].LastFailure.Status != api.StatusInterrupted ||
 		got.Devices[0].Reasons[0].Hint != "`flashwarden backup sw1`" {
 		t.Errorf("%+v, error %v; want it interrupted", got, err)
@@ -133,5 +134,48 @@ func TestDevicesWithTheirState(t *testing.T) {
 	d, err := l.Device(ctx, api.Named{Name: "sw1"})
 	if err != nil || !d.Status.Protected || len(d.Runs) != 1 || d.Runs[0].ID != "run-1" {
 		t.Errorf("%+v, error %v", d, err)
+	}
+}
+
+// TestBriefStatus leaves out what needs no attention, and the last of many devices with one
+// problem; its summary is that of the whole fleet.
+func TestBriefStatus(t *testing.T) {
+	names := []string{"good", "failed"}
+	for i := range api.MostNamed + 3 {
+		names = append(names, fmt.Sprintf("never%d", i+1))
+	}
+	l, n, ctx := opened(t, names...)
+	now := time.Now()
+	for _, name := range names[:2] {
+		keep(t, n, name, now.Add(-time.Hour), map[string]string{"flash:/x.bin": "image of " + name})
+	}
+	failed := api.Run{ID: "run-1", Device: "failed", Kind: api.RunBackup, Status: api.StatusFailed, Cause: "no_request", Message: "no request", Hint: "look",
+		Started: now.Add(-time.Minute), Ended: now}
+	if err := n.Catalog.EndRun(ctx, failed); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := l.Status(ctx, api.StatusQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	brief, err := l.Status(ctx, api.StatusQuery{Brief: true})
+	if err != nil || brief.Summary != whole.Summary || len(brief.Devices) != api.MostNamed+1 {
+		t.Fatalf("summary %+v, %d devices, error %v; want %+v", brief.Summary, len(brief.Devices), err, whole.Summary)
+	}
+	more := 0
+	for _, d := range brief.Devices {
+		more += d.More
+		if d.Device == "good" || d.Device == "never53" || d.Device == "failed" && (!d.Protected || d.LastFailure.Message != "no request") {
+			t.Errorf("%+v", d)
+		}
+	}
+	if more != 3 {
+		t.Errorf("%d devices were left out, want 3", more)
+	}
+	if named, err := l.Status(ctx, api.StatusQuery{Select: api.Select{Names: []string{"good"}}, Brief: true}); err != nil || len(named.Devices) != 1 {
+		t.Errorf("%+v, error %v; want the device that was named", named, err)
+	}
+	if none, err := l.Status(ctx, api.StatusQuery{Select: api.Select{Site: "nope"}, Brief: true}); AsProblem(err) == nil || AsProblem(err).Exit != api.ExitUnknown {
+		t.Errorf("%+v, error %v; want that nothing matches", none, err)
 	}
 }

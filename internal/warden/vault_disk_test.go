@@ -43,7 +43,7 @@ func TestVaultDiskGoesAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			for operation, run := range map[string]func() error{
-				"status": func() error { _, err := l.Status(ctx, api.Select{}); return err },
+				"status": func() error { _, err := l.Status(ctx, api.StatusQuery{}); return err },
 				"prune":  func() error { _, err := l.Prune(ctx, api.Prune{Retention: api.Retention{Last: 1}}); return err },
 				"check":  func() error { _, err := l.Check(ctx, api.Check{}, nil); return err },
 				"mirror": func() error { _, err := l.Mirror(ctx, api.Mirror{Target: t.TempDir()}, nil); return err },

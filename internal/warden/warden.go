@@ -27,7 +27,7 @@ type Warden interface {
 	Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error)
 	Device(ctx context.Context, n api.Named) (api.DeviceDetail, error)
 	// Status reports which devices are protected, and why others are not.
-	Status(ctx context.Context, s api.Select) (api.Status, error)
+	Status(ctx context.Context, q api.StatusQuery) (api.Status, error)
 	// UnknownHostKeys returns the host keys that a person has to confirm;
 	// TrustHostKeys lets the next login pin them.
 	UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error)

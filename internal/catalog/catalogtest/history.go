@@ -194,7 +194,20 @@ func stateOf(t *testing.T, c catalog.Catalog, device string) catalog.State {
 	if err != nil || len(states) != 1 {
 		t.Fatalf("%d states, error %v", len(states), err)
 	}
+	for _, o := range outlines(t, c, "", "") {
+		if diff := cmp.Diff(states[0].Outline(), o); o.Name == device && diff != "" {
+			t.Errorf("outline: want(-) got(+):\n%s", diff)
+		}
+	}
 	return states[0]
+}
+
+func outlines(t *testing.T, c catalog.Catalog, group, site string) (list []catalog.State) {
+	t.Helper()
+	if err := c.Outlines(t.Context(), group, site, func(s catalog.State) { list = append(list, s) }); err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func testState(t *testing.T, create New) {
@@ -242,6 +255,14 @@ func testStateEmpty(t *testing.T, create New) {
 	}
 	if other, err := c.States(t.Context(), api.Select{Names: []string{"sw1"}, Site: "elsewhere"}); err != nil || len(other) > 0 {
 		t.Errorf("of another site: %v, error %v", other, err)
+	}
+	for _, s := range []struct {
+		group, site string
+		devices     int
+	}{{"", "", 2}, {"access", "", 2}, {"access", "hq", 2}, {"", "elsewhere", 0}, {"core", "hq", 0}} {
+		if list := outlines(t, c, s.group, s.site); len(list) != s.devices {
+			t.Errorf("group %q, site %q: %d outlines, want %d", s.group, s.site, len(list), s.devices)
+		}
 	}
 }
 
