@@ -43,6 +43,20 @@ func TestLookWithClock(t *testing.T) {
 	}
 }
 
+// TestHourOfTwoDigits finds a prompt behind text when its hour has one digit more or
+// less than before.
+func TestHourOfTwoDigits(t *testing.T) {
+	for _, c := range []struct{ line, known, want string }{
+		{"text[10:00:00] SW1#", "[9:59:59] SW1#", "[10:00:00] SW1#"},
+		{"text[0:00:00] SW1#", "[23:59:59] SW1#", "[0:00:00] SW1#"},
+		{"text[10:00:00] SW2#", "[9:59:59] SW1#", ""},
+	} {
+		if got := promptAtEnd(c.line, c.known); got != c.want {
+			t.Errorf("%q after %q: %q", c.line, c.known, got)
+		}
+	}
+}
+
 // TestPromptWithClock logs in to a device whose prompt changes each time, gets
 // privileged EXEC and runs a command.
 func TestPromptWithClock(t *testing.T) {
