@@ -249,7 +249,27 @@ func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes 
 	if b.install {
 		s.Kind, s.Path, s.Size = api.PlanInstall, b.place.FS+b.place.Rel, b.image.Size
 	}
-	return []api.PlanStep{s}, []string{s.Kind + ": unsaved changes of the running-config are lost"}
+	return []api.PlanStep{s}, append([]string{s.Kind + ": unsaved changes of the running-config are lost"}, p.patches(b.install)...)
+}
+
+// patches notes software that the device loses when it starts again: packages that
+// are not committed, and patches that an image which is installed does not have.
+func (p planning) patches(installs bool) []string {
+	var notes []string
+	for _, location := range p.view.facts.Install {
+		for _, l := range location.Packages {
+			if l.State == "U" || l.State == "D" {
+				notes = append(notes, fmt.Sprintf("%s %s is %s and not committed: after the restart the device runs its committed software; `install commit` keeps what runs now",
+					l.Type, l.FilenameVersion, l.StateWord()))
+			}
+		}
+	}
+	for _, l := range p.selection.Snapshot.Facts.Install {
+		if installs && l.Type != "IMG" && (l.State == api.StateCommitted || l.State == api.StateActivated) {
+			notes = append(notes, fmt.Sprintf("%s %s is not part of the image: install it after the restart (`install add file`)", l.Type, l.Name))
+		}
+	}
+	return notes
 }
 
 // wanted is the image and the version that the device has to return with; each

@@ -60,3 +60,23 @@ func TestNotes(t *testing.T) {
 		t.Errorf("an equal one: %q", got)
 	}
 }
+
+// TestNotesOfPatches has notes about each package that the device does not run after
+// its restart.
+func TestNotesOfPatches(t *testing.T) {
+	var p planning
+	for _, state := range []string{"C", "U", "D", "I"} {
+		p.view.facts.Install = append(p.view.facts.Install, ios.InstallLocation{Packages: []ios.InstallPackage{{Type: "SMU", State: state, FilenameVersion: state + ".smu.bin"}}})
+	}
+	if got := strings.Join(p.patches(false), " "); !strings.Contains(got, "U.smu.bin is activated") || !strings.Contains(got, "D.smu.bin is deactivated") || strings.Contains(got, "C.smu.bin") || strings.Contains(got, "I.smu.bin") {
+		t.Errorf("%q", got)
+	}
+	p.view.facts.Install = nil
+	p.selection.Snapshot.Facts.Install = []api.Installed{{Type: "IMG", State: api.StateCommitted, Name: "17.9.4"}, {Type: "SMU", State: api.StateCommitted, Name: "a"}, {Type: "SMU", State: api.StateInactive, Name: "b"}}
+	if got := p.patches(true); len(got) != 1 || !strings.Contains(got[0], "SMU a is not part of the image") {
+		t.Errorf("%q", got)
+	}
+	if got := p.patches(false); got != nil {
+		t.Errorf("nothing is installed: %q", got)
+	}
+}
