@@ -8,6 +8,9 @@ import (
 // The kinds of jobs.
 const (
 	JobBackup = "backup"
+	JobPrune  = "prune"  // removes old snapshots
+	JobCheck  = "check"  // reads a share of the vault again
+	JobMirror = "mirror" // copies the vault to another place
 )
 
 // The states of a job.
@@ -25,8 +28,9 @@ const (
 type Job struct {
 	ID       string    `json:"id"` // begins with the time at which it was added
 	Kind     string    `json:"kind"`
-	Device   string    `json:"device"` // empty: it is on no device
-	Site     string    `json:"site"`   // of the device
+	Device   string    `json:"device"`         // empty: it is on no device
+	Site     string    `json:"site"`           // of the device
+	Name     string    `json:"name,omitempty"` // of the mirror
 	State    string    `json:"state"`
 	By       string    `json:"by"`       // the user, or the schedule
 	Attempts int       `json:"attempts"` // how often it has started

@@ -5,6 +5,7 @@ import "time"
 // Status is the fleet at a glance.
 type Status struct {
 	Devices []DeviceStatus `json:"devices"` // those at risk first, then those whose last backup failed; by name within each
+	Care    []Care         `json:"care"`    // of the vault, if all devices were asked for: what the service does, or somebody has done
 	Summary StatusSummary  `json:"summary"`
 }
 
@@ -18,6 +19,22 @@ type StatusQuery struct {
 
 // MostNamed is how many devices with the same problem are named for people.
 const MostNamed = 50
+
+// Care is one task that keeps the vault in order. Times are UTC; null: there is none.
+type Care struct {
+	Task        string     `json:"task"`         // JobPrune, JobCheck, JobMirror
+	Name        string     `json:"name"`         // of the mirror
+	LastRun     *time.Time `json:"last_run"`     // when the newest run began
+	LastSuccess *time.Time `json:"last_success"` // when the newest run began that found and left everything in order
+	NextRun     *time.Time `json:"next_run"`     // null: no service runs, or never
+	NextWhy     string     `json:"next_why"`     // the schedule, or why the next run is earlier
+	Failed      bool       `json:"failed"`       // the newest run failed, or found problems
+
+	// Of a run that failed.
+	Cause   Cause  `json:"cause"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
 
 // DeviceStatus says whether one device is protected, and if not, why.
 type DeviceStatus struct {
@@ -88,4 +105,5 @@ type StatusSummary struct {
 
 	NextRun    *time.Time `json:"next_run"`    // the first of the next backups, UTC; null: nothing is scheduled, or no service runs
 	NextDevice string     `json:"next_device"` // of which device that is
+	CareFailed int `json:"care_failed"` // tasks of the vault whose newest run failed
 }

@@ -33,6 +33,7 @@ type Catalog interface {
 	Mirrors
 	HostKeys
 	Jobs
+	Care
 	People
 	Audit
 	// Now returns the time by the clock of the catalog.

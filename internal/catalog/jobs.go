@@ -66,9 +66,11 @@ type Worker struct {
 	Running []string // the IDs of the jobs that it works on
 }
 
-// Turn is what decides about the next turn of a device in the schedule.
+// Turn is what decides about the next turn of a device, or of a task, in the schedule.
 type Turn struct {
+	Kind                          string // of its jobs
 	Device, Group, Site, Username string
+	Name                          string // of a mirror
 
 	Slot time.Time // the newest one that had its turn; zero: none
 	// If the newest run failed: when it began, and since when the device fails, which is

@@ -58,7 +58,7 @@ func Test(t *testing.T, create New) {
 		{"RememberedImage", testRememberedImage},
 		{"ImageOfAnotherUnit", testImageOfUnit},
 		{"ImageOfAnOlderBackup", testImageOfOlderBackup},
-	}, slices.Concat(historyTests, jobTests, peopleTests)...) {
+	}, slices.Concat(historyTests, jobTests, peopleTests, careTests)...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}
 }

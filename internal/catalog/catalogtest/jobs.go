@@ -340,7 +340,7 @@ func testSlots(t *testing.T, create New) {
 		}
 	}
 	turn := func(device string, slot time.Time) catalog.Turn {
-		return catalog.Turn{Device: device, Group: Device().Group, Site: Device().Site, Username: Device().Username, Slot: slot}
+		return catalog.Turn{Kind: api.JobBackup, Device: device, Group: Device().Group, Site: Device().Site, Username: Device().Username, Slot: slot}
 	}
 	turns, err := c.Turns(ctx, api.JobBackup)
 	want := []catalog.Turn{turn("sw1", monday.Add(24*time.Hour)), turn("sw2", monday), turn("sw3", time.Time{})}

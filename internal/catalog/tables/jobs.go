@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -15,7 +16,7 @@ import (
 )
 
 // jobColumns are the columns of a job in the order of scanJob, without its result.
-const jobColumns = `id, kind, device, site, login, person, actor, request, slot, state, created, due, started, ended, tries, cause, message, hint`
+const jobColumns = `id, kind, device, site, name, login, person, actor, request, slot, state, created, due, started, ended, tries, cause, message, hint`
 
 // waiting is the condition of a job that waits. The indexes of the table have it too.
 const waiting = `state IN ('queued', 'retrying')`
@@ -24,7 +25,7 @@ const waiting = `state IN ('queued', 'retrying')`
 func scanJob(rows interface{ Scan(...any) error }, more ...any) (j catalog.Job, err error) {
 	var request string
 	var created, due, slot, started, ended sql.NullInt64
-	err = rows.Scan(append([]any{&j.ID, &j.Kind, &j.Device, &j.Site, &j.Login, &j.Person, &j.By, &request, &slot, &j.State, &created, &due, &started, &ended,
+	err = rows.Scan(append([]any{&j.ID, &j.Kind, &j.Device, &j.Site, &j.Name, &j.Login, &j.Person, &j.By, &request, &slot, &j.State, &created, &due, &started, &ended,
 		&j.Attempts, &j.Cause, &j.Message, &j.Hint}, more...)...)
 	j.Request = json.RawMessage(request)
 	j.Slot, j.Created, j.Due, j.Started, j.Ended = instant(slot), instant(created), instant(due), instant(started), instant(ended)
@@ -87,18 +88,18 @@ func addJob(ctx context.Context, on *statements, j catalog.Job, now time.Time) (
 	if j.Due.IsZero() {
 		j.Due = now
 	}
-	_, err := on.exec(ctx, `INSERT INTO job (id, kind, device, site, login, person, actor, request, slot, state, created, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		j.ID, j.Kind, j.Device, j.Site, j.Login, j.Person, j.By, string(j.Request), millis(j.Slot), j.State, millis(j.Created), millis(j.Due))
+	_, err := on.exec(ctx, `INSERT INTO job (id, kind, device, site, name, login, person, actor, request, slot, state, created, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		j.ID, j.Kind, j.Device, j.Site, j.Name, j.Login, j.Person, j.By, string(j.Request), millis(j.Slot), j.State, millis(j.Created), millis(j.Due))
 	return j, err
 }
 
 // takeSlot enters the slot of a job. It reports whether the job is needed: not if the
-// slot, or a later one, is taken, or if the device's job of an earlier slot still waits. A
+// slot, or a later one, is taken, or if its job of an earlier slot still waits. A
 // slot in the future does not count: then the clock was wrong.
 func takeSlot(ctx context.Context, on *statements, j catalog.Job, now time.Time) (needed bool, err error) {
 	var at int64
 	err = on.scan(ctx, &at, `INSERT INTO slot (kind, device, at) VALUES (?, ?, ?)
-		ON CONFLICT (kind, device) DO UPDATE SET at = excluded.at WHERE slot.at < excluded.at OR slot.at > ? RETURNING at`, j.Kind, j.Device, millis(j.Slot), millis(now))
+		ON CONFLICT (kind, device) DO UPDATE SET at = excluded.at WHERE slot.at < excluded.at OR slot.at > ? RETURNING at`, j.Kind, cmp.Or(j.Device, j.Name), millis(j.Slot), millis(now))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -106,7 +107,7 @@ func takeSlot(ctx context.Context, on *statements, j catalog.Job, now time.Time)
 		return false, err
 	}
 	var waits int
-	err = on.scan(ctx, &waits, `SELECT count(*) FROM job WHERE device = ? AND kind = ? AND slot IS NOT NULL AND `+waiting, j.Device, j.Kind)
+	err = on.scan(ctx, &waits, `SELECT count(*) FROM job WHERE device = ? AND kind = ? AND name = ? AND slot IS NOT NULL AND `+waiting, j.Device, j.Kind, j.Name)
 	return waits == 0, err
 }
 
@@ -124,7 +125,7 @@ func (c *Catalog) Turns(ctx context.Context, kind string) ([]catalog.Turn, error
 	defer rows.Close()
 	var turns []catalog.Turn
 	for rows.Next() {
-		var t catalog.Turn
+		t := catalog.Turn{Kind: kind}
 		var slot, tried, failing sql.NullInt64
 		if err := rows.Scan(&t.Device, &t.Group, &t.Site, &t.Username, &slot, &tried, &failing); err != nil {
 			return nil, c.wrap("read the turns of the schedule", err)

@@ -1,0 +1,69 @@
+package catalogtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+)
+
+// careTests is the part of the suite about the tasks that are on no device.
+var careTests = []suiteTest{
+	{"CareRuns", testCareRuns},
+	{"CareTurns", testCareTurns},
+}
+
+// testCareRuns keeps the newest run of each task, and when it last succeeded.
+func testCareRuns(t *testing.T, create New) {
+	c := empty(t, create)
+	run := func(kind, name string, hours int, failed bool) catalog.CareRun {
+		r := catalog.CareRun{Kind: kind, Name: name, Started: epoch.Add(time.Duration(hours) * time.Hour), Failed: failed}
+		if failed {
+			r.Cause, r.Message, r.Hint = "vault_error", "a blob is missing", "look"
+		}
+		if err := c.PutCare(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := run(api.JobCheck, "", 0, false)
+	check := run(api.JobCheck, "", 1, true)
+	offsite := run(api.JobMirror, "offsite", 2, true)
+	run(api.JobMirror, "usb", 3, true)
+	usb := run(api.JobMirror, "usb", 4, false)
+	check.Succeeded, usb.Succeeded = first.Started, usb.Started
+	got, err := c.CareRuns(t.Context())
+	if diff := cmp.Diff([]catalog.CareRun{check, offsite, usb}, got); err != nil || diff != "" {
+		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
+	}
+}
+
+// testCareTurns gives tasks their turns: each slot makes one job, and tasks of one kind differ by
+// their names.
+func testCareTurns(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	monday := time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
+	task := func(kind, name string, slot time.Time) catalog.Job {
+		return catalog.Job{Job: api.Job{Kind: kind, Name: name, By: "schedule"}, Request: []byte("{}"), Slot: slot}
+	}
+	added := addJobs(t, c, task(api.JobCheck, "", monday), task(api.JobMirror, "offsite", monday), task(api.JobMirror, "usb", monday), task(api.JobCheck, "", monday))
+	if len(added) != 3 {
+		t.Fatalf("added %+v; want three jobs", added)
+	}
+	if again := addJobs(t, c, task(api.JobMirror, "usb", monday.Add(24*time.Hour))); len(again) != 0 {
+		t.Errorf("added %+v although the job before still waits", again)
+	}
+	if j, err := c.Job(ctx, added[1].ID); err != nil || j.Name != "offsite" || j.Device != "" {
+		t.Errorf("job %+v, error %v", j, err)
+	}
+	addJobs(t, c, job("sw1"))
+	turns, err := c.CareTurns(ctx)
+	want := []catalog.Turn{{Kind: api.JobCheck, Slot: monday}, {Kind: api.JobMirror, Name: "offsite", Slot: monday},
+		{Kind: api.JobMirror, Name: "usb", Slot: monday.Add(24 * time.Hour)}}
+	if diff := cmp.Diff(want, turns); err != nil || diff != "" {
+		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
+	}
+}
