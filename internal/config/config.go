@@ -37,6 +37,7 @@ type Config struct {
 	Retention Retention
 	Mirrors   []Mirror
 	Receive   []ReceiveRule
+	Check     Check
 	Schedule  Schedule
 	Jobs      Jobs
 }
@@ -76,6 +77,14 @@ type Retention struct {
 	KeepWeekly  int           // of the last weeks
 	KeepMonthly int           // of the last months
 	KeepYearly  int           // of the last years
+
+	Schedule schedule.Schedule // when the service prunes
+}
+
+// Check is the section check: the service reads the vault again, a share at a time.
+type Check struct {
+	Schedule schedule.Schedule
+	Share    string // of the bytes, as 1/30: those whose last proof is the oldest
 }
 
 // Schedule is the section schedule: when the service backs devices up by itself.
@@ -141,7 +150,8 @@ func Default() Config {
 		SSH:    SSH{UnknownHosts: AcceptNew},
 
 		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},
-		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10},
+		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10, Schedule: mustSchedule("weekly Sun 04:00")},
+		Check:     Check{Schedule: mustSchedule("daily 05:00"), Share: "1/30"},
 		Schedule: Schedule{Backup: mustSchedule("daily 02:00"), Zone: time.Local, Spread: 2 * time.Hour,
 			Reverify: 30 * day, ReverifyParallel: 2, Missed: Once},
 		Jobs: Jobs{Keep: 90 * day},

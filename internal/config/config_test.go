@@ -107,7 +107,8 @@ func changed() Config {
 		SSH:    SSH{UnknownHosts: Refuse},
 
 		Protect:   Protect{Within: 36 * time.Hour, ProvedWithin: 14 * day},
-		Retention: Retention{KeepLast: 7, KeepWithin: 2 * day, KeepDaily: 1, KeepWeekly: 2, KeepMonthly: 3, KeepYearly: 4},
+		Retention: Retention{KeepLast: 7, KeepWithin: 2 * day, KeepDaily: 1, KeepWeekly: 2, KeepMonthly: 3, KeepYearly: 4, Schedule: every("daily 04:30")},
+		Check:     Check{Schedule: every("every 12h"), Share: "1/7"},
 		Schedule: Schedule{Backup: every("weekly Sun 03:00"), Zone: time.UTC, Spread: 30 * time.Minute, Window: window("22:00-06:00"),
 			Reverify: 7 * day, ReverifyParallel: 5, Missed: Skip},
 		Jobs: Jobs{Keep: 14 * day},
@@ -141,6 +142,10 @@ retention:
   keep-weekly: 2
   keep-monthly: 3
   keep-yearly: 4
+  schedule: daily 04:30
+check:
+  schedule: every 12h
+  share: 1/7
 schedule:
   backup: weekly Sun 03:00
   time-zone: UTC
@@ -151,7 +156,7 @@ schedule:
   missed: skip
 jobs:
   keep: 2w
-`, `{"catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+`, `{"catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -171,7 +176,7 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
 		"FLASHWARDEN_PROTECT_WITHIN=36h", "FLASHWARDEN_PROTECT_PROVED_WITHIN=2w",
 		"FLASHWARDEN_RETENTION_KEEP_LAST=7", "FLASHWARDEN_RETENTION_KEEP_WITHIN=2d", "FLASHWARDEN_RETENTION_KEEP_DAILY=1",
-		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4",
+		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4", "FLASHWARDEN_RETENTION_SCHEDULE=daily 04:30", "FLASHWARDEN_CHECK_SCHEDULE=every 12h", "FLASHWARDEN_CHECK_SHARE=1/7",
 		"FLASHWARDEN_SCHEDULE_BACKUP=weekly Sun 03:00", "FLASHWARDEN_SCHEDULE_TIME_ZONE=UTC", "FLASHWARDEN_SCHEDULE_SPREAD=30m", "FLASHWARDEN_SCHEDULE_WINDOW=22:00-06:00",
 		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w")
 	if err != nil {
@@ -217,7 +222,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, ssh, protect, retention, schedule, jobs, receive, mirrors
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, ssh, protect, retention, check, schedule, jobs, receive, mirrors
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
@@ -235,6 +240,9 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 		{"no value", "backup:\n  parallel:\n", `FILE:2:12: backup.parallel: "" is not a number from 1 to 10000
     2 |   parallel:
                    ^`},
+		{"a share of more than all", "check:\n  share: 8/7\n", `FILE:2:10: check.share: "8/7" is not a share, such as 1/30
+    2 |   share: 8/7
+                 ^`},
 		{"list", "backup:\n  files: [image]\n", `FILE:2:10: backup.files: expected a single plain value here, not a sequence
     2 |   files: [image]
                  ^`},

@@ -53,6 +53,9 @@ func settings() []setting {
 		{"retention", "keep-weekly", func(c *Config, v string) (err error) { c.Retention.KeepWeekly, err = number(v, 0, maxKeep); return }},
 		{"retention", "keep-monthly", func(c *Config, v string) (err error) { c.Retention.KeepMonthly, err = number(v, 0, maxKeep); return }},
 		{"retention", "keep-yearly", func(c *Config, v string) (err error) { c.Retention.KeepYearly, err = number(v, 0, maxKeep); return }},
+		{"retention", "schedule", func(c *Config, v string) (err error) { c.Retention.Schedule, err = schedule.Parse(v); return }},
+		{"check", "schedule", func(c *Config, v string) (err error) { c.Check.Schedule, err = schedule.Parse(v); return }},
+		{"check", "share", func(c *Config, v string) (err error) { c.Check.Share, err = share(v); return }},
 		{"schedule", "backup", func(c *Config, v string) (err error) { c.Schedule.Backup, err = schedule.Parse(v); return }},
 		{"schedule", "time-zone", func(c *Config, v string) (err error) { c.Schedule.Zone, err = zone(v); return }},
 		{"schedule", "spread", func(c *Config, v string) (err error) { c.Schedule.Spread, err = spread(v); return }},
@@ -95,6 +98,17 @@ func spread(v string) (time.Duration, error) {
 		return 0, fmt.Errorf("%s is not between 0 and %v", v, maxSpread)
 	}
 	return d, nil
+}
+
+// share returns a part of the vault.
+func share(v string) (string, error) {
+	part, of, _ := strings.Cut(v, "/")
+	p, err1 := strconv.ParseUint(part, 10, 16)
+	o, err2 := strconv.ParseUint(of, 10, 16)
+	if err1 != nil || err2 != nil || p < 1 || p > o {
+		return "", fmt.Errorf("%q is not a share, such as 1/30", v)
+	}
+	return fmt.Sprintf("%d/%d", p, o), nil
 }
 
 // zone returns a time zone of the IANA database; empty: that of the host.
