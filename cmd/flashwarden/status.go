@@ -32,7 +32,7 @@ func statusCommand(p *program) *cobra.Command {
 // chooses the exit code.
 func printStatus(o *output, s terminal.Status, now time.Time) error {
 	var found error
-	if s.Summary.AtRisk > 0 {
+	if s.Summary.AtRisk > 0 || s.Summary.CareFailed > 0 {
 		found = errProblems
 	}
 	switch {

@@ -78,12 +78,12 @@ func (c Cadence) newest(first, until time.Time) (slot time.Time) {
 	return first
 }
 
-// Planner gives devices their turns.
+// Planner gives devices and tasks their turns.
 type Planner struct {
 	Queue   *Queue
-	Kind    string // of the jobs
+	Turns   func(ctx context.Context) ([]catalog.Turn, error) // of everything in the schedule
 	Cadence func(catalog.Turn) Cadence
-	Job     func(catalog.Turn) catalog.Job // what to do; its Slot and Due are set here
+	Job     func(catalog.Turn) catalog.Job // what to do, with its Kind; its Slot and Due are set here
 	Log     *slog.Logger
 
 	changed chan struct{}
@@ -113,7 +113,7 @@ func (p *Planner) Run(ctx context.Context, ready func()) error {
 	var following fault
 	ready()
 	for ctx.Err() == nil {
-		turns, err := p.Queue.Store.Turns(ctx, p.Kind)
+		turns, err := p.Turns(ctx)
 		if err == nil {
 			err = p.follow(ctx, turns, since)
 		}
@@ -127,7 +127,7 @@ func (p *Planner) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// turn is the next turn of a device.
+// turn is the next turn of a device or a task.
 type turn struct {
 	of   catalog.Turn
 	next Planned
@@ -170,7 +170,7 @@ func (p *Planner) add(ctx context.Context, next []turn, since, end time.Time) ([
 			continue
 		}
 		j := p.Job(t.of)
-		j.Kind, j.Slot, j.Due = p.Kind, t.next.Slot, t.next.Due
+		j.Slot, j.Due = t.next.Slot, t.next.Due
 		jobs = append(jobs, j)
 		t.of.Slot = t.next.Slot
 		if planned, ok := p.Cadence(t.of).Next(t.of, since, now); ok && planned.Due.Before(end) {

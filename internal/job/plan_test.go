@@ -188,7 +188,7 @@ type turns struct {
 	rounds int
 }
 
-func (s *turns) Turns(context.Context, string) (list []catalog.Turn, err error) {
+func (s *turns) turns(context.Context) (list []catalog.Turn, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rounds++
@@ -217,7 +217,7 @@ func TestPlanner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &turns{slots: map[string]time.Time{"sw1": {}, "sw2": {}}}
 		log := &lines{}
-		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Kind: "backup", Log: slog.New(slog.NewTextHandler(log, nil)),
+		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Turns: s.turns, Log: slog.New(slog.NewTextHandler(log, nil)),
 			Cadence: func(c catalog.Turn) job.Cadence {
 				if c.Device == "sw2" {
 					return cadence(t, "every 10s", "", time.Hour)
@@ -267,7 +267,7 @@ func TestPlanner(t *testing.T) {
 func TestPlannerCannotAdd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &turns{slots: map[string]time.Time{"sw1": {}}, full: errors.New("disk full")}
-		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Log: slog.New(slog.DiscardHandler),
+		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Turns: s.turns, Log: slog.New(slog.DiscardHandler),
 			Cadence: func(catalog.Turn) job.Cadence { return cadence(t, "every 10s", "", 0) },
 			Job:     func(catalog.Turn) (j catalog.Job) { return j }})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -292,7 +292,7 @@ func TestPlannerChanged(t *testing.T) {
 		s := &turns{slots: map[string]time.Time{"sw1": {}}}
 		text := make(chan string, 1)
 		text <- "daily 02:00"
-		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Log: slog.New(slog.DiscardHandler),
+		p := job.NewPlanner(job.Planner{Queue: job.New(job.Options{Store: s}), Turns: s.turns, Log: slog.New(slog.DiscardHandler),
 			Cadence: func(catalog.Turn) job.Cadence {
 				now := <-text
 				text <- now

@@ -38,7 +38,7 @@ type Limits struct {
 	PerLink int           // a link
 	Login   time.Duration // between two logins of one site and credential
 
-	Schedule time.Time // jobs of the schedule do not start before this time; zero: they may
+	Schedule time.Time // jobs of the schedule on devices do not start before this time; zero: they may
 }
 
 // Startable returns the jobs that may start now, in their order: those of persons
@@ -89,7 +89,7 @@ func earliest(w Waiting, login time.Time, l Limits, now time.Time) time.Time {
 	if w.Added.After(now) {
 		at = now
 	}
-	if !w.Person && l.Schedule.After(at) {
+	if !w.Person && w.Device != "" && l.Schedule.After(at) {
 		at = l.Schedule
 	}
 	if w.Login == "" || login.IsZero() || login.After(now) {
@@ -103,7 +103,8 @@ func earliest(w Waiting, login time.Time, l Limits, now time.Time) time.Time {
 
 // load counts what runs.
 type load struct {
-	all, schedule int
+	all, schedule int // on devices
+	others        int // on none
 	devices       map[string]bool
 	sites, links  map[string]int
 	scheduled     map[string]int // of sites, for the schedule
@@ -118,14 +119,16 @@ func count(running []Running) *load {
 }
 
 func (l *load) add(r Running) {
+	if r.Device == "" {
+		l.others++
+		return
+	}
 	l.all++
 	if !r.Person {
 		l.schedule++
 		l.scheduled[r.Site]++
 	}
-	if r.Device != "" {
-		l.devices[r.Device] = true
-	}
+	l.devices[r.Device] = true
 	l.sites[r.Site]++
 	l.links[r.Link]++
 }
@@ -133,7 +136,9 @@ func (l *load) add(r Running) {
 // permits reports whether a job may start beside those that run.
 func (l *load) permits(w Waiting, limits Limits) bool {
 	switch {
-	case w.Device != "" && l.devices[w.Device]: // one job a device, whoever asks
+	case w.Device == "": // one at a time, because each reads or writes much of the vault's disk
+		return l.others == 0
+	case l.devices[w.Device]: // one job a device, whoever asks
 		return false
 	case limits.Jobs > 0 && l.all >= limits.Jobs:
 		return false

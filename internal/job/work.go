@@ -16,6 +16,7 @@ import (
 // Outcome is the result of one attempt of a job.
 type Outcome struct {
 	Failed  bool
+	Final   bool // to try again would change nothing
 	Cause   api.Cause
 	Message string
 	Hint    string
@@ -102,7 +103,7 @@ func after(out Outcome, j catalog.Job, why error) catalog.JobEnd {
 		end.State = api.JobQueued
 	default:
 		end.State = api.JobFailed
-		if wait, again := Retry(out.Cause, j.Attempts, j.Device); again && !j.Person {
+		if wait, again := Retry(out.Cause, j.Attempts, j.Device); again && !j.Person && !out.Final {
 			end.State, end.Wait = api.JobRetrying, wait
 		}
 	}

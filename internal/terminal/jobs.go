@@ -14,11 +14,19 @@ func Jobs(list []api.Job, now time.Time) Table {
 	table := Table{Columns: []Column{{Head: "JOB", Keep: true}, {Head: "KIND", Wide: true}, {Head: "DEVICE", Spare: true}, {Head: "STATE", Keep: true}, {Head: "WHEN"},
 		{Head: "BY"}, {Head: "CAUSE"}, {Head: "ATTEMPTS", Right: true, Wide: true}}}
 	for _, j := range list {
-		row := Texts(j.ID, j.Kind, j.Device, j.State, jobTime(j, now), j.By, string(j.Cause), strconv.Itoa(j.Attempts))
+		row := Texts(j.ID, j.Kind, jobSubject(j), j.State, jobTime(j, now), j.By, string(j.Cause), strconv.Itoa(j.Attempts))
 		row[3].Tone = toneOfJob(j.State)
 		table.Rows = append(table.Rows, row)
 	}
 	return table
+}
+
+// jobSubject is what a job is about: a device, or a task of the vault.
+func jobSubject(j api.Job) string {
+	if j.Device == "" {
+		return "(" + strings.TrimSpace(j.Kind+" "+j.Name) + ")"
+	}
+	return j.Device
 }
 
 // jobTime says when something happened to a job, or will.
@@ -58,7 +66,7 @@ func FormatJob(j api.Job, now time.Time, l Layout) string {
 	if j.State == api.JobQueued || j.State == api.JobRetrying {
 		due = LocalTime(j.Due)
 	}
-	fields := Fields("job", j.ID, "kind", j.Kind, "device", j.Device, "site", j.Site, "state", j.State, "by", j.By, "added", at(j.Created), "due", due,
+	fields := Fields("job", j.ID, "kind", j.Kind, "device", j.Device, "name", j.Name, "site", j.Site, "state", j.State, "by", j.By, "added", at(j.Created), "due", due,
 		"started", at(j.Started), "ended", at(j.Ended), "attempts", strconv.Itoa(j.Attempts), "cause", string(j.Cause))
 	for i := range fields {
 		if fields[i].Name == "state" {

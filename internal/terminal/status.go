@@ -63,7 +63,7 @@ func (s Status) Format(l Layout, now time.Time) string {
 		}
 		return text
 	}
-	return b.String() + l.Prose("", s.summary(l.Palette, now))
+	return b.String() + s.careText(l, now) + l.Prose("", s.summary(l.Palette, now))
 }
 
 // kind says in which state a device is; empty if there is nothing to say.

@@ -67,6 +67,28 @@ sw3 is protected, with 1 warning
 	}
 }
 
+// TestStatusOfTheVault has a block for a task that failed, and a line for the others.
+func TestStatusOfTheVault(t *testing.T) {
+	at := func(hours int) *time.Time { t := statusNow.Add(time.Duration(hours) * time.Hour); return &t }
+	s := fleetOf(api.DeviceStatus{Device: "sw1", Protected: true})
+	s.Care = []api.Care{
+		{Task: "check", LastRun: at(-3), LastSuccess: at(-27), NextRun: at(21), Failed: true, Message: "blobs/ab: missing", Hint: "`flashwarden check`"},
+		{Task: "mirror", Name: "usb", LastRun: at(-1), LastSuccess: at(-1), NextRun: at(23)},
+		{Task: "mirror", Name: "new"}, {Task: "prune", NextRun: at(2)},
+	}
+	const want = `The last check failed, 3 hours ago
+  blobs/ab: missing
+  next: ` + "`flashwarden check`" + `
+  check 1 day ago, next in 21 hours
+
+Vault: mirror usb 1 hour ago, next in 23 hours; prune next in 2 hours
+1 device: 1 protected, 0 at risk
+`
+	if got := s.Format(terminal.Layout{}, statusNow); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
 // TestStatusAfterALook says that the backup is still that of the device.
 func TestStatusAfterALook(t *testing.T) {
 	backup, look := statusNow.Add(-24*time.Hour), statusNow.Add(-3*time.Hour)

@@ -3,6 +3,7 @@ package warden
 import (
 	"context"
 	"errors"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/node"
@@ -39,7 +40,12 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 			return api.CheckResult{}, err
 		}
 	}
-	return n.Check(ctx, r, share, l.turn(), events)
+	began := time.Now()
+	res, err := n.Check(ctx, r, share, l.turn(), events)
+	if reads := r.ReadData || r.Share != "" || r.OutdatedAfter > 0; reads && l.opts.Mirror == "" {
+		l.recordCare(ctx, n, api.JobCheck, "", began, res.Problems, err)
+	}
+	return res, err
 }
 
 // existing is open for a data directory that has a catalog. It creates none.

@@ -3,6 +3,7 @@ package warden
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/config"
@@ -20,7 +21,12 @@ func (l *Local) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)
 	if r.Rate < 0 {
 		return api.MirrorResult{}, wrongField("rate", "%d: want 0 or more", r.Rate)
 	}
-	return n.Mirror(ctx, r, events)
+	began := time.Now()
+	res, err := n.Mirror(ctx, r, events)
+	if _, found := l.config().Mirror(r.Name); found {
+		l.recordCare(ctx, n, api.JobMirror, r.Name, began, res.Problems, err)
+	}
+	return res, err
 }
 
 // configured returns a request with what the configuration says of the mirror.

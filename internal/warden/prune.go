@@ -2,6 +2,7 @@ package warden
 
 import (
 	"context"
+	"time"
 
 	"flashwarden/api"
 )
@@ -35,5 +36,10 @@ func (l *Local) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error)
 	if r.Retention == (api.Retention{}) {
 		return api.PruneResult{}, errKeepsNothing
 	}
-	return n.Prune(ctx, r, l.turn())
+	began := time.Now()
+	res, err := n.Prune(ctx, r, l.turn())
+	if !r.DryRun {
+		l.recordCare(ctx, n, api.JobPrune, "", began, res.Problems, err)
+	}
+	return res, err
 }

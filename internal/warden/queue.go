@@ -43,8 +43,10 @@ func (l *Local) UseQueue(ctx context.Context) error {
 	u := &unattended{since: time.Now()}
 	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log(), Work: l.work,
 		Limits: func() job.Limits { return limits(l.config(), time.Now()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
-	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Kind: api.JobBackup, Log: l.log(), Job: scheduledJob,
-		Cadence: func(t catalog.Turn) job.Cadence { return cadence(l.config(), t) }})
+	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Log: l.log(),
+		Turns:   func(ctx context.Context) ([]catalog.Turn, error) { return turns(ctx, n.Catalog, l.config()) },
+		Cadence: func(t catalog.Turn) job.Cadence { return cadence(l.config(), t) },
+		Job:     func(t catalog.Turn) catalog.Job { return scheduledJob(l.config(), t) }})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.unattended = u
@@ -78,24 +80,45 @@ func limits(c config.Config, now time.Time) job.Limits {
 	return l
 }
 
+// turns returns the turns of all devices and of all tasks of the vault.
+func turns(ctx context.Context, c catalog.Catalog, conf config.Config) ([]catalog.Turn, error) {
+	devices, err := c.Turns(ctx, api.JobBackup)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := careTurns(ctx, c, conf)
+	return append(devices, tasks...), err
+}
+
 func cadence(c config.Config, t catalog.Turn) job.Cadence {
 	s := c.Schedule
+	if t.Kind != api.JobBackup {
+		return job.Cadence{Schedule: careSchedule(c, t), Zone: s.Zone, Skip: s.Missed == config.Skip}
+	}
 	return job.Cadence{Schedule: s.Of(t.Device, t.Group, t.Site), Zone: s.Zone, Spread: s.Spread, Window: s.Window, Skip: s.Missed == config.Skip}
 }
 
 // scheduledJob is the work of a turn: a device that has not changed gets no new snapshot.
-func scheduledJob(t catalog.Turn) catalog.Job {
+func scheduledJob(c config.Config, t catalog.Turn) catalog.Job {
+	if t.Kind != api.JobBackup {
+		return careJob(c, t)
+	}
 	return backupJob(api.Device{Name: t.Device, Site: t.Site, Username: t.Username}, api.Backup{Look: true}, BySchedule, false)
 }
 
 // backupJob is the backup of one device.
 func backupJob(d api.Device, r api.Backup, by string, person bool) catalog.Job {
 	r.Select, r.All = api.Select{Names: []string{d.Name}}, false
+	return catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: d.Name, Site: d.Site, By: by}, Request: requestOf(r), Person: person, Login: d.Site + " " + d.Username}
+}
+
+// requestOf is the request of an operation for a job.
+func requestOf(r any) json.RawMessage {
 	request, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // it has only texts and numbers
 	}
-	return catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: d.Name, Site: d.Site, By: by}, Request: request, Person: person, Login: d.Site + " " + d.Username}
+	return request
 }
 
 // backupByQueue backs devices up by jobs of a person, one for each, and waits for them. If
@@ -194,6 +217,8 @@ func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event))
 		if res, err = l.backupOne(ctx, j, events); err == nil {
 			return backupOutcome(res)
 		}
+	case api.JobPrune, api.JobCheck, api.JobMirror:
+		return l.careByQueue(ctx, j, events)
 	default:
 		err = fmt.Errorf("this version knows no jobs of the kind %q", j.Kind)
 	}
@@ -330,7 +355,7 @@ func why(c job.Cadence, p job.Planned) string {
 
 // addWaiting puts the backups of the selected devices that wait in the place of later turns.
 func (l *Local) addWaiting(ctx context.Context, n *node.Node, selected map[string]bool, next map[string]nextRun) error {
-	for state, why := range map[string]string{api.JobQueued: "it waits for its turn", api.JobRetrying: "it failed and is tried again"} {
+	for state, why := range whyWaiting {
 		page, err := n.Catalog.Jobs(ctx, api.JobSelect{State: state, Limit: manyJobs})
 		if err != nil {
 			return err
@@ -343,6 +368,9 @@ func (l *Local) addWaiting(ctx context.Context, n *node.Node, selected map[strin
 	}
 	return nil
 }
+
+// whyWaiting says for each state of a job that waits why it does.
+var whyWaiting = map[string]string{api.JobQueued: "it waits for its turn", api.JobRetrying: "it failed and is tried again"}
 
 // manyJobs is more than a fleet has.
 const manyJobs = 100_000

@@ -37,7 +37,10 @@ func (l *Local) Status(ctx context.Context, q api.StatusQuery) (api.Status, erro
 	if status.Summary.Devices == 0 && (s.Group != "" || s.Site != "") {
 		return api.Status{}, noneMatches(ctx, n, s)
 	}
-	return status, l.addNextRuns(ctx, n, &status, s, now)
+	if err := l.addNextRuns(ctx, n, &status, s, now); err != nil {
+		return api.Status{}, err
+	}
+	return status, l.addCare(ctx, n, &status, s, now)
 }
 
 // full returns the status of all devices that s selects.
@@ -51,7 +54,7 @@ func (l *Local) full(ctx context.Context, n *node.Node, s api.Select, now time.T
 
 // judge puts those at risk first, then those whose last backup failed.
 func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
-	status, rules := api.Status{Devices: make([]api.DeviceStatus, 0, len(states))}, l.protection()
+	status, rules := api.Status{Devices: make([]api.DeviceStatus, 0, len(states)), Care: []api.Care{}}, l.protection()
 	for _, state := range states {
 		d := l.statusOf(state, rules, now)
 		status.Devices = append(status.Devices, d)

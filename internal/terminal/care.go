@@ -1,0 +1,60 @@
+package terminal
+
+import (
+	"strings"
+	"time"
+
+	"flashwarden/api"
+)
+
+// careText has a block for each task of the vault whose last run failed, and a line for the
+// others: when they ran last, and when they run next.
+func (s Status) careText(l Layout, now time.Time) string {
+	var b strings.Builder
+	var others []string
+	for _, c := range s.Care {
+		if !c.Failed {
+			if text := careTimes(c, now); text != "" {
+				others = append(others, careName(c)+" "+text)
+			}
+			continue
+		}
+		b.WriteString(l.Prose("", "The "+l.Palette.Paint(Bad, "last "+careName(c)+" failed")+", "+Ago(*c.LastRun, now)))
+		b.WriteString(l.Prose("  ", OneLine(c.Message)))
+		if c.Hint != "" {
+			b.WriteString(l.Prose("  ", "next: "+OneLine(c.Hint)))
+		}
+		b.WriteString(l.Prose("  ", careName(c)+" "+careTimes(c, now)) + "\n")
+	}
+	if len(others) > 0 {
+		b.WriteString(l.Prose("", "Vault: "+strings.Join(others, "; ")))
+	}
+	return b.String()
+}
+
+// careName is the name of a task: check, prune, mirror offsite.
+func careName(c api.Care) string {
+	if c.Name == "" {
+		return c.Task
+	}
+	return c.Task + " " + OneLine(c.Name)
+}
+
+// careTimes says when a task last succeeded, and when it runs next.
+func careTimes(c api.Care, now time.Time) string {
+	var parts []string
+	switch {
+	case c.LastSuccess != nil:
+		parts = append(parts, Ago(*c.LastSuccess, now))
+	case c.LastRun != nil:
+		parts = append(parts, "never succeeded")
+	}
+	if c.NextRun != nil {
+		when := "within a minute"
+		if wait := c.NextRun.Sub(now); wait >= time.Minute {
+			when = "in " + Age(wait)
+		}
+		parts = append(parts, "next "+when)
+	}
+	return strings.Join(parts, ", ")
+}

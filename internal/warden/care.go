@@ -1,0 +1,207 @@
+package warden
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
+	"flashwarden/internal/job"
+	"flashwarden/internal/node"
+	"flashwarden/internal/schedule"
+)
+
+// The tasks that keep the vault in order: a prune, a check of a share, and each mirror of the
+// configuration. The schedule makes jobs of them; a command of a person does the same work.
+// Each run is recorded, whoever began it.
+
+// careTurns returns the turns of the tasks that the configuration has.
+func careTurns(ctx context.Context, c catalog.Catalog, conf config.Config) ([]catalog.Turn, error) {
+	had, err := c.CareTurns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tasks := []catalog.Turn{{Kind: api.JobPrune}, {Kind: api.JobCheck}}
+	for _, m := range conf.Mirrors {
+		tasks = append(tasks, catalog.Turn{Kind: api.JobMirror, Name: m.Name})
+	}
+	for i, t := range tasks {
+		if at := slices.IndexFunc(had, func(h catalog.Turn) bool { return h.Kind == t.Kind && h.Name == t.Name }); at >= 0 {
+			tasks[i].Slot = had[at].Slot
+		}
+	}
+	return tasks, nil
+}
+
+// careSchedule is the schedule of a task.
+func careSchedule(c config.Config, t catalog.Turn) (s schedule.Schedule) {
+	switch t.Kind {
+	case api.JobPrune:
+		return c.Retention.Schedule
+	case api.JobCheck:
+		return c.Check.Schedule
+	}
+	m, _ := c.Mirror(t.Name)
+	return m.Schedule // never, if it is gone
+}
+
+// careJob is the work of a turn of a task. What the configuration says of it counts when it
+// begins.
+func careJob(c config.Config, t catalog.Turn) catalog.Job {
+	j := catalog.Job{Job: api.Job{Kind: t.Kind, Name: t.Name, By: BySchedule}}
+	switch t.Kind {
+	case api.JobPrune:
+		j.Request = requestOf(api.Prune{})
+	case api.JobCheck:
+		j.Request = requestOf(api.Check{Share: c.Check.Share})
+	default:
+		j.Request = requestOf(api.Mirror{Name: t.Name})
+	}
+	return j
+}
+
+// careByQueue does one task.
+func (l *Local) careByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
+	var result any
+	var problems []api.CheckProblem
+	var err error
+	switch j.Kind {
+	case api.JobPrune:
+		var r api.PruneResult
+		r, err = doRequest(ctx, j, l.Prune)
+		result, problems = r, r.Problems
+	case api.JobCheck:
+		var r api.CheckResult
+		r, err = doRequest(ctx, j, func(ctx context.Context, r api.Check) (api.CheckResult, error) { return l.Check(ctx, r, events) })
+		result, problems = r, r.Problems
+	case api.JobMirror:
+		var r api.MirrorResult
+		r, err = doRequest(ctx, j, func(ctx context.Context, r api.Mirror) (api.MirrorResult, error) { return l.Mirror(ctx, r, events) })
+		result, problems = r, r.Problems
+	}
+	failed := careFailure(j.Kind, j.Name, problems, err)
+	out := job.Outcome{Failed: failed.Failed, Cause: failed.Cause, Message: failed.Message, Hint: failed.Hint, Final: err == nil}
+	if err == nil {
+		out.Result = requestOf(result)
+	}
+	return out
+}
+
+// doRequest does an operation with the request of a job.
+func doRequest[Q, R any](ctx context.Context, j catalog.Job, do func(context.Context, Q) (R, error)) (R, error) {
+	var r Q
+	if err := json.Unmarshal(j.Request, &r); err != nil {
+		var none R
+		return none, fmt.Errorf("read the request of a job: %w", err)
+	}
+	return do(ctx, r)
+}
+
+// careFailure says how a task ended: well, with problems that it found, or with an error.
+func careFailure(kind, name string, problems []api.CheckProblem, err error) catalog.CareRun {
+	r := catalog.CareRun{Kind: kind, Name: name, Failed: err != nil || len(problems) > 0}
+	switch {
+	case err != nil:
+		p := AsProblem(err)
+		r.Cause, r.Message, r.Hint = cmp.Or(p.Cause, cause.Internal), p.Detail, p.Fix.String()
+	case len(problems) > 0:
+		r.Cause = cause.VaultError
+		r.Message = fmt.Sprintf("%s: %s", problems[0].Path, problems[0].Message)
+		if more := len(problems) - 1; more > 0 {
+			r.Message += fmt.Sprintf("; and %d more", more)
+		}
+		r.Hint = api.Do("check").Say(" lists all problems").String()
+	}
+	return r
+}
+
+// recordCare records the run of a task that began at this time, and logs a failure. A run that
+// somebody cancelled says nothing.
+func (l *Local) recordCare(ctx context.Context, n *node.Node, kind, name string, began time.Time, problems []api.CheckProblem, err error) {
+	r := careFailure(kind, name, problems, err)
+	if ctx.Err() != nil || r.Cause == cause.Cancelled {
+		return
+	}
+	r.Started = began.UTC().Truncate(time.Second)
+	if err := n.Catalog.PutCare(ctx, r); err != nil {
+		l.log().Error("the end of a task was not recorded", "operation", kind, "name", name, "err", err)
+	}
+	if r.Failed && l.opts.LogResults {
+		l.log().Error(kind+" failed", "operation", kind, "name", name, "cause", r.Cause, "err", r.Message, "hint", r.Hint)
+	}
+}
+
+// addCare adds the tasks of the vault to the status of all devices.
+func (l *Local) addCare(ctx context.Context, n *node.Node, status *api.Status, s api.Select, now time.Time) (err error) {
+	status.Care = []api.Care{}
+	if s.Group != "" || s.Site != "" || len(s.Names) > 0 {
+		return nil
+	}
+	status.Care, err = l.care(ctx, n, now)
+	for _, c := range status.Care {
+		if c.Failed {
+			status.Summary.CareFailed++
+		}
+	}
+	return err
+}
+
+// care returns the state of all tasks: those of the schedule, and others that somebody has done.
+func (l *Local) care(ctx context.Context, n *node.Node, now time.Time) ([]api.Care, error) {
+	runs, err := n.Catalog.CareRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []api.Care{}
+	for _, r := range runs {
+		if _, configured := l.config().Mirror(r.Name); r.Kind == api.JobMirror && !configured {
+			continue // it was taken out of the configuration
+		}
+		all = append(all, api.Care{Task: r.Kind, Name: r.Name, LastRun: pointer(r.Started), LastSuccess: pointer(r.Succeeded), Failed: r.Failed,
+			Cause: r.Cause, Message: r.Message, Hint: r.Hint})
+	}
+	u := l.jobs()
+	if u == nil {
+		return all, nil
+	}
+	turns, err := careTurns(ctx, n.Catalog, l.config())
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range turns {
+		i := slices.IndexFunc(all, func(c api.Care) bool { return c.Task == t.Kind && c.Name == t.Name })
+		if i < 0 {
+			i, all = len(all), append(all, api.Care{Task: t.Kind, Name: t.Name})
+		}
+		c := cadence(l.config(), t)
+		if p, ok := c.Next(t, u.since, now); ok {
+			at := p.Due.UTC()
+			all[i].NextRun, all[i].NextWhy = &at, why(c, p)
+		}
+	}
+	return all, l.careWaiting(ctx, n, all)
+}
+
+// careWaiting puts the jobs that wait in the place of later turns.
+func (l *Local) careWaiting(ctx context.Context, n *node.Node, all []api.Care) error {
+	for state, why := range whyWaiting {
+		page, err := n.Catalog.Jobs(ctx, api.JobSelect{State: state, Limit: manyJobs})
+		if err != nil {
+			return err
+		}
+		for _, j := range page.Jobs {
+			i := slices.IndexFunc(all, func(c api.Care) bool { return c.Task == j.Kind && c.Name == j.Name })
+			if i >= 0 && j.Device == "" {
+				at := j.Due
+				all[i].NextRun, all[i].NextWhy = &at, why
+			}
+		}
+	}
+	return nil
+}
