@@ -1,0 +1,36 @@
+package restore
+
+import (
+	"context"
+	"testing"
+
+	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
+	"flashwarden/internal/ios"
+)
+
+// lister is a device that lists one file system.
+type lister struct {
+	Device
+	listing ios.Listing
+}
+
+func (l lister) List(context.Context, string) ([]ios.Listing, error) {
+	return []ios.Listing{l.listing}, nil
+}
+
+// TestDeletedFileIsGone believes the listing after a deletion, not that the command
+// was accepted.
+func TestDeletedFileIsGone(t *testing.T) {
+	for name, c := range map[string]struct {
+		left string
+		want cause.Cause
+	}{"it is gone": {"x", ""}, "it is still there": {"y", cause.CommandRejected}} {
+		l := ios.Listing{FileSystem: "flash:", Path: "flash:/", Free: 100, Entries: []ios.Entry{{Name: c.left, Size: 1, Type: ios.TypeFile}}}
+		a := application{view: seen("flash:/x", nil, nil, "flash:/x", "flash:/y"), line: &line{Device: lister{listing: l}}}
+		done, err := a.measure(t.Context(), flash.ParsePath("flash:/y"), outcome{})
+		if cause.Of(err) != c.want || err == nil && done.free["flash:"] != 100 {
+			t.Errorf("%s: %v, free %v", name, err, done.free)
+		}
+	}
+}
