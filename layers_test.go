@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
-	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/postgres", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
+	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/move", "internal/catalog/postgres", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
 		"internal/device", "internal/doctor", "internal/job", "internal/listen", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/disk", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"internal/lazyregexp", "tftp"},
@@ -87,6 +87,8 @@ var arrows = map[string][]string{
 	"internal/service": {"internal/config", "internal/httpapi", "internal/systemd", "internal/task", "internal/warden"},
 	"internal/task":    {},
 	"internal/systemd": {},
+
+	"internal/catalog/move": {"api"},
 }
 
 // TestLayers checks every import of every file that is not a test.

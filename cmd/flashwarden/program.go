@@ -128,7 +128,7 @@ func (p *program) addCommands(root *cobra.Command) {
 		{"daily", "Daily work:", []*cobra.Command{statusCommand(p), backupCommand(p), restoreCommand(p), jobsCommand(p)}},
 		{"devices", "Devices:", []*cobra.Command{deviceCommand(p), doctorCommand(p), firewallCommand(p)}},
 		{"backups", "Backups:", []*cobra.Command{snapshotsCommand(p), showCommand(p), diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p)}},
-		{"vault", "Care of the vault:", []*cobra.Command{checkCommand(p), pruneCommand(p), rebuildCommand(p), mirrorCommand(p)}},
+		{"vault", "Care of the vault:", []*cobra.Command{checkCommand(p), pruneCommand(p), rebuildCommand(p), catalogCommand(p), mirrorCommand(p)}},
 		{"tftp", "TFTP by hand:", []*cobra.Command{offerCommand(p), receiveCommand(p), tftpdCommand(p)}},
 		{"service", "Service and its users:", []*cobra.Command{serveCommand(p), userCommand(p), tokenCommand(p), auditCommand(p)}},
 		{"try", "Try it without devices:", []*cobra.Command{demoCommand(p), simulateCommand(p)}},

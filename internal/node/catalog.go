@@ -24,6 +24,9 @@ const ownCatalog = "catalog.db"
 func (n *Node) openCatalog(ctx context.Context) error {
 	c := n.opts.Config
 	if !n.shared() {
+		if err := n.wasMoved(); err != nil {
+			return err
+		}
 		own, err := sqlite.Open(n.path(ownCatalog))
 		if err == nil {
 			n.use(own)
@@ -32,13 +35,27 @@ func (n *Node) openCatalog(ctx context.Context) error {
 	}
 	if _, err := os.Stat(n.path(ownCatalog)); !errors.Is(err, fs.ErrNotExist) {
 		return cause.New(cause.Internal, fmt.Sprintf("the configuration names a catalog in PostgreSQL, but %s has one of its own", n.opts.Data),
-			api.Say("move %s to another place if it is not needed any more; to use it here, remove the setting ", n.path(ownCatalog)).Set("catalog", ""))
+			api.Say("move it into the database: ").Do("catalog move").Say("; if it is not needed any more, rename %s", n.path(ownCatalog)))
 	}
 	many, err := postgres.Open(ctx, postgres.Options{URL: c.Catalog, Password: passwordOf(c)})
 	if err == nil {
 		n.use(many)
 	}
 	return err
+}
+
+// wasMoved returns an error if the catalog was moved into a database: an empty one must not
+// take its place.
+func (n *Node) wasMoved() error {
+	if _, err := os.Stat(n.path(movedCatalog)); err != nil || exists(n.path(ownCatalog)) {
+		return nil
+	}
+	return cause.New(cause.Internal, "the catalog of "+n.opts.Data+" was moved into a database", api.Say("name the database: ").Set("catalog", "postgres://user@host/database"))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // use takes an open catalog.

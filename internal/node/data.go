@@ -30,6 +30,9 @@ func Exists(ctx context.Context, o Options) error {
 	if err := HasCatalog(o.Data, o.Config); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if err := n.wasMoved(); err != nil {
+		return err
+	}
 	if err := n.openVault(ctx); err != nil {
 		return err
 	}

@@ -27,3 +27,12 @@ func (l *Local) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Even
 	}
 	return n.Rebuild(ctx, r, l.turn(), events)
 }
+
+// MoveCatalog moves the catalog of the data directory into the database of the configuration;
+// see node.MoveCatalog. No operation may have begun.
+func (l *Local) MoveCatalog(ctx context.Context) ([]api.MovedTable, error) {
+	if err := l.allow(ctx, directing, "move the catalog"); err != nil {
+		return nil, err
+	}
+	return node.MoveCatalog(ctx, l.nodeOptions(), l.turn())
+}

@@ -36,6 +36,12 @@ type Engine interface {
 // New returns the catalog in a database whose tables are up to date. Close closes db.
 func New(db *sql.DB, e Engine) *Catalog { return &Catalog{db, e} }
 
+// DB is the database, for a copy of all its tables.
+func (c *Catalog) DB() *sql.DB { return c.db }
+
+// Place says where the catalog is.
+func (c *Catalog) Place() string { return c.engine.Place() }
+
 // Close closes the catalog.
 func (c *Catalog) Close() error { return c.wrap("close catalog", c.db.Close()) }
 

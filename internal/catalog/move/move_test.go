@@ -1,0 +1,96 @@
+package move_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/catalogtest"
+	"flashwarden/internal/catalog/move"
+	"flashwarden/internal/catalog/postgres"
+	"flashwarden/internal/catalog/postgres/postgrestest"
+	"flashwarden/internal/catalog/sqlite"
+	"flashwarden/internal/testlevel"
+)
+
+func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
+
+// TestCopy moves a catalog: a change on the way is noticed and nothing stays; the second try
+// succeeds; after that it may be repeated, until the new catalog is used.
+func TestCopy(t *testing.T) {
+	testlevel.NeedFull(t, "starts PostgreSQL")
+	ctx := t.Context()
+	from, err := sqlite.Open(filepath.Join(t.TempDir(), "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	fill(t, from)
+	url := postgrestest.New(t)
+	to, err := postgres.Open(ctx, postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+
+	postgrestest.Exec(t, url, `CREATE FUNCTION spoil() RETURNS trigger AS $$ BEGIN NEW.kind := 'spoilt'; RETURN NEW; END $$ LANGUAGE plpgsql;
+		CREATE TRIGGER spoil BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION spoil()`)
+	if _, err := move.Copy(ctx, from.DB(), to.DB()); err == nil || !strings.Contains(err.Error(), "table job") {
+		t.Errorf("a changed row: error %v", err)
+	}
+	if all, err := to.Devices(ctx, api.Select{}); err != nil || len(all) != 0 {
+		t.Errorf("after an error there are %d devices, error %v", len(all), err)
+	}
+	postgrestest.Exec(t, url, `DROP TRIGGER spoil ON job`)
+
+	for range 2 {
+		tables, err := move.Copy(ctx, from.DB(), to.DB())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := make(map[string]int64)
+		for _, table := range tables {
+			rows[table.Table] = table.Rows
+		}
+		if rows["device"] != 450 || rows["job"] != 1 || rows["snapshot"] != 1 || rows["file"] == 0 || rows["host_key"] != 1 {
+			t.Errorf("rows %v", rows)
+		}
+	}
+	if s, err := to.Secrets(ctx, "sw7"); err != nil || s != catalogtest.Sealed() {
+		t.Errorf("secrets %+v, error %v", s, err)
+	}
+	if err := to.Index(ctx, api.Snapshot{ID: "20261129T000000Z-sw1-00000002", Document: "d2", Device: "sw1", Status: api.StatusOK, Started: time.Now()}); err != nil {
+		t.Errorf("the moved catalog takes no snapshot: %v", err)
+	}
+	if _, err := move.Copy(ctx, from.DB(), to.DB()); !errors.Is(err, move.ErrNotEmpty) {
+		t.Errorf("a catalog that is in use: error %v", err)
+	}
+}
+
+// fill fills a catalog: devices for several INSERTs, and a row in tables of each kind.
+func fill(t *testing.T, c *sqlite.Catalog) {
+	t.Helper()
+	ctx := t.Context()
+	for i := range 450 {
+		d := catalogtest.Device()
+		d.Name = "sw" + string(rune('0'+i%10)) + strings.Repeat("x", i/10)
+		d.LegacyCrypto = i%2 == 0
+		if err := c.AddDevice(ctx, d, catalogtest.Sealed()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := c.AddJobs(ctx, catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: "sw1", By: "schedule"}, Request: []byte(`{}`), Slot: time.Now()})
+	_, pinned := c.PinHostKey(ctx, "192.0.2.1", "", "ssh-rsa AAAA")
+	err = errors.Join(err, pinned, c.SetVaultIdentity(ctx, "v1"),
+		c.BeginRun(ctx, api.Run{ID: "run-1", Device: "sw1", Kind: api.RunBackup, Started: time.Now()}),
+		c.Index(ctx, api.Snapshot{ID: "20261128T000000Z-sw1-00000001", Document: "d1", Device: "sw1", Status: api.StatusOK, Started: time.Now(),
+			Files: []api.File{{Path: "flash:/a.bin", Kind: api.KindImage, Size: 5, MD5: strings.Repeat("a", 32), SHA256: strings.Repeat("b", 64), Evidence: api.EvidenceMD5}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,67 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog/move"
+	"flashwarden/internal/catalog/postgres"
+	"flashwarden/internal/catalog/sqlite"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/disk"
+)
+
+// movedCatalog is the name of the file of a catalog that was moved.
+const movedCatalog = ownCatalog + ".moved"
+
+// MoveCatalog moves the catalog of a data directory into the database that the configuration
+// names, whole or not at all. The file stays under another name. No process may serve the
+// data directory.
+func MoveCatalog(ctx context.Context, o Options, turn Turn) (tables []api.MovedTable, err error) {
+	n := &Node{opts: o}
+	if !n.shared() {
+		return nil, cause.New(cause.Internal, "the configuration names no database for the catalog", api.Say("name it: ").Set("catalog", "postgres://user@host/database"))
+	}
+	file := n.path(ownCatalog)
+	if _, err := os.Stat(file); err != nil {
+		if _, moved := os.Stat(n.path(movedCatalog)); moved == nil && errors.Is(err, fs.ErrNotExist) {
+			return nil, cause.New(cause.Internal, "the catalog of "+o.Data+" was moved before", api.Do("status").Say(" uses the one in the database"))
+		}
+		return nil, fmt.Errorf("there is no catalog to move: %w", err)
+	}
+	lock, err := takeLock(ctx, n.path("lock"), turn)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if tables, err = n.copyCatalog(ctx, file); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(file, n.path(movedCatalog)); err != nil {
+		return nil, fmt.Errorf("put the old catalog aside: %w", err)
+	}
+	return tables, disk.SyncDir(disk.OS{}, filepath.Dir(file))
+}
+
+func (n *Node) copyCatalog(ctx context.Context, file string) (tables []api.MovedTable, err error) {
+	from, err := sqlite.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := postgres.Open(ctx, postgres.Options{URL: n.opts.Config.Catalog, Password: passwordOf(n.opts.Config)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	tables, err = move.Copy(ctx, from.DB(), to.DB())
+	if errors.Is(err, move.ErrNotEmpty) {
+		return nil, cause.Wrap(cause.Internal, err, to.Place()+" cannot take this catalog", api.Say("name an empty database in the setting ").Set("catalog", ""))
+	}
+	return tables, err
+}
