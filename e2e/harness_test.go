@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/catalog/postgres/postgrestest"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/testlevel"
 )
@@ -65,7 +66,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "build:", err)
 			return 1
 		}
-		return m.Run()
+		return postgrestest.Run(m)
 	}())
 }
 

@@ -23,7 +23,7 @@ const ownCatalog = "catalog.db"
 // openCatalog opens the catalog of the configuration.
 func (n *Node) openCatalog(ctx context.Context) error {
 	c := n.opts.Config
-	if !n.shared() {
+	if !n.Shared() {
 		if err := n.wasMoved(); err != nil {
 			return err
 		}
@@ -66,8 +66,8 @@ func (n *Node) use(c interface {
 	n.Catalog, n.jobs = c, c
 }
 
-// shared reports whether other machines may use the catalog too.
-func (n *Node) shared() bool { return n.opts.Config.Catalog != "" }
+// Shared reports whether other machines may use the catalog too.
+func (n *Node) Shared() bool { return n.opts.Config.Catalog != "" }
 
 // passwordOf returns a function that reads the password of the catalog; nil: there is no
 // file with it.

@@ -24,7 +24,7 @@ const movedCatalog = ownCatalog + ".moved"
 // data directory.
 func MoveCatalog(ctx context.Context, o Options, turn Turn) (tables []api.MovedTable, err error) {
 	n := &Node{opts: o}
-	if !n.shared() {
+	if !n.Shared() {
 		return nil, cause.New(cause.Internal, "the configuration names no database for the catalog", api.Say("name it: ").Set("catalog", "postgres://user@host/database"))
 	}
 	file := n.path(ownCatalog)

@@ -49,7 +49,7 @@ func (n *Node) openKey(ctx context.Context) error {
 // compareKey compares the key with the check value of a catalog that other machines use too,
 // or enters that of the first one.
 func (n *Node) compareKey(ctx context.Context) error {
-	if !n.shared() || n.key == nil {
+	if !n.Shared() || n.key == nil {
 		return nil
 	}
 	value, err := n.Catalog.SealingKey(ctx, n.key.CheckValue())

@@ -57,7 +57,7 @@ func (n *Node) start(ctx context.Context, s *service) error {
 	if s.worker, err = n.becomeWorker(ctx); err != nil {
 		return err
 	}
-	if !n.shared() { // then no other process works on the devices
+	if !n.Shared() { // then no other process works on the devices
 		err = n.Catalog.InterruptRuns(ctx, time.Now())
 	}
 	if err != nil {

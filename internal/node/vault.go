@@ -136,13 +136,13 @@ func (n *Node) prepareVault(ctx context.Context) error {
 		return err
 	}
 	sweep := v.Sweep
-	if n.shared() { // others may write at this moment
+	if n.Shared() { // others may write at this moment
 		sweep = v.SweepOld
 	}
 	if err := sweep(ctx); err != nil {
 		return err
 	}
-	n.recover(ctx, !n.shared())
+	n.recover(ctx, !n.Shared())
 	return nil
 }
 

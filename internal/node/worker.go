@@ -56,8 +56,12 @@ func workerName(host string) string {
 	return word + "-" + strings.ToLower(rand.Text()[:10])
 }
 
-// Worker is this process as a worker. The node must have been started.
+// Worker is this process as a worker. Before the node has been started, it has no name and
+// may only add jobs.
 func (n *Node) Worker() catalog.Worker {
+	if n.service == nil {
+		return catalog.Worker{}
+	}
 	return catalog.Worker{ID: n.service.worker, Sites: n.opts.Sites}
 }
 
@@ -69,7 +73,7 @@ const clockMayDiffer = time.Minute
 // key is the one that seals the secrets, and its clock is right. That the vault is the one of
 // the catalog is proved with each operation.
 func (n *Node) proveIdentity(ctx context.Context) error {
-	if !n.shared() {
+	if !n.Shared() {
 		return nil
 	}
 	now, err := n.Catalog.Now(ctx)

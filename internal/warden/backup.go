@@ -27,6 +27,9 @@ func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if err != nil {
 		return nil, err
 	}
+	if l.jobs() == nil && n.Shared() && !r.DryRun { // a service does it, on this machine or another
+		return l.backupByQueue(ctx, l.visitor(n), devices, r, events)
+	}
 	if n, err = l.servedVault(ctx); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,13 @@ func (l *Local) UseQueue(ctx context.Context) error {
 	return nil
 }
 
+// visitor is the queue of a process that works on no jobs, and shares its catalog with
+// services that do. What it holds is not renewed, so it lasts longer; if the process dies,
+// the next one of this data directory frees it.
+func (l *Local) visitor(n *node.Node) *unattended {
+	return &unattended{queue: job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log(), Lease: time.Hour})}
+}
+
 // RunQueue works on the jobs of the queue until ctx ends. Then running jobs may go on until
 // limit ends.
 func (l *Local) RunQueue(ctx, limit context.Context, ready func()) error {
@@ -270,9 +277,12 @@ func (l *Local) backup(ctx context.Context, n *node.Node, devices []api.Device, 
 // alone takes a device for work that is no job: no job may run on it meanwhile. It is a
 // problem if one runs.
 func (l *Local) alone(ctx context.Context, device string) (held context.Context, release func(), err error) {
-	u := l.jobs()
+	u, n := l.jobs(), (*node.Node)(nil)
 	if u == nil {
-		return ctx, func() {}, nil // this process alone works on devices, and does nothing else
+		if n, err = l.served(ctx); err != nil || !n.Shared() {
+			return ctx, func() {}, err // this process alone works on devices, and does nothing else
+		}
+		u = l.visitor(n)
 	}
 	held, release, ok, err := u.queue.Hold(ctx, device)
 	if err == nil && !ok {
