@@ -74,6 +74,7 @@ func openCurrent(ctx context.Context, o Options) (*Catalog, error) {
 		return err
 	}))
 	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections) // a new connection costs more than a query
 	e := &engine{user: config.User, database: config.Database, server: server(config)}
 	if err := newEnough(ctx, db); err != nil {
 		db.Close()
