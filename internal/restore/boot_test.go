@@ -84,3 +84,23 @@ func TestLineOfOneMember(t *testing.T) {
 		}
 	}
 }
+
+// TestReleaseAfterRestart compares versions in one form: a device with IOS-XE may
+// print another name of the release than the plan has.
+func TestReleaseAfterRestart(t *testing.T) {
+	const image = "flash:/x.bin"
+	v := seen(image, []string{image}, nil, image)
+	v.facts.Version = "03.06.06E"
+	for version, same := range map[string]bool{"15.2(2)E6": true, "03.06.06E": true, "15.2(2)E7": false} {
+		err := application{view: v}.wanted(api.PlanStep{Image: image, Version: version}, ios.Facts{Image: "flash:x.bin", Version: "03.06.06E"})
+		if (err == nil) != same {
+			t.Errorf("it returned with %s: %v", version, err)
+		}
+		p := planning{view: v, request: api.Restore{Reload: true}}
+		p.selection.Snapshot.Facts = api.Facts{Image: image, Version: version}
+		steps, _ := p.restart(bootChange{image: api.File{Path: image}, place: p.bootPlace(api.File{Path: image})}, false)
+		if (len(steps) == 0) != same {
+			t.Errorf("it runs 03.06.06E, and should run %s: %d steps", version, len(steps))
+		}
+	}
+}
