@@ -21,14 +21,14 @@ var image = map[string]string{
 }
 
 // Every file of every profile arrives unchanged, and the terminal prints its
-// size.
+// size. The backup of each profile in package node copies images of their real sizes.
 func TestCopyOut(t *testing.T) {
 	t.Parallel()
 	for _, profile := range Profiles() {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
 			st := serveTFTP(t, 0)
-			s := launch(t, profile, Options{TFTPPort: st.port, LargestImage: testlevel.Of[int64](300_000, 0, 0), InsecureMode: true,
+			s := launch(t, profile, Options{TFTPPort: st.port, LargestImage: testlevel.Of[int64](300_000, 300_000, 0), InsecureMode: true,
 				Timeout: time.Hour}) // on a busy machine, too, no packet is sent again and gets its dot
 			l := atPrompt(t, s)
 			if s.profile.can(oldCopy) {

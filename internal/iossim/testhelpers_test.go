@@ -257,7 +257,7 @@ func serveTFTP(t *testing.T, maxBlock int) *store {
 		t.Fatal(err)
 	}
 	st := &store{port: conn.LocalAddr().(*net.UDPAddr).AddrPort().Port(), kept: map[string][]byte{}, fail: map[string]*tftp.Error{}}
-	server := &tftp.Server{Handler: st, MaxBlockSize: maxBlock}
+	server := &tftp.Server{Handler: st, MaxBlockSize: maxBlock, Retries: 60} // a minute: a switch on a busy machine may be slow
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
