@@ -29,7 +29,7 @@ type session struct {
 // progress and after prompts and questions. There must be no wrong answer, no
 // wrong result and no hang.
 func TestDisturbedCopies(t *testing.T) {
-	for seed := range testlevel.Of[uint64](50, 5_000, 200_000) {
+	for seed := range testlevel.Of[uint64](50, 1_000, 200_000) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		s := newSession(rnd)
 		d := disturb{messages: rnd.IntN(60), glued: rnd.IntN(4) == 0, slow: rnd.IntN(2) == 0}
