@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -54,7 +55,7 @@ func (v *Vault) Prune(ctx context.Context, o PruneOptions) (api.PruneResult, err
 func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, error) {
 	defer v.Hold()() // what a backup uses from now on, stays
 	res := api.PruneResult{Documents: []string{}, Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}
-	all, err := v.outlines(ctx, o, &res)
+	all, known, err := v.outlines(ctx, o, &res)
 	if err != nil {
 		return res, err
 	}
@@ -62,14 +63,15 @@ func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, 
 		o.Gone = func(string) bool { return false }
 	}
 	kept := keep(o.Retention, all, o.Now, o.Gone)
-	res.Kept = len(all)
-	leaving := slices.DeleteFunc(all, func(s outline) bool { return kept[s.document] })
-	res.Kept -= len(leaving)
-	res.Removed = slices.Grow(res.Removed, len(leaving))
-	for _, s := range leaving {
-		id, _, _ := SplitName(s.document)
-		res.Removed = append(res.Removed, api.PrunedSnapshot{Snapshot: id, Device: s.device, Started: s.started})
+	var leaving []*outline
+	for i := range all {
+		if s := &all[i]; !kept[s.document] {
+			id, _, _ := SplitName(s.document)
+			res.Removed = append(res.Removed, api.PrunedSnapshot{Snapshot: id, Device: s.device, Started: s.started})
+			leaving = append(leaving, s)
+		}
 	}
+	res.Kept = len(all) - len(leaving)
 	if !o.DryRun {
 		if err := v.removeSnapshots(ctx, o, leaving, &res); err != nil {
 			return res, err
@@ -78,21 +80,28 @@ func (v *Vault) pruneAll(ctx context.Context, o PruneOptions) (api.PruneResult, 
 	if len(res.Problems) > 0 {
 		return res, nil
 	}
-	return res, v.removeOrphans(ctx, o, leaving, &res)
+	named, err := v.namedContents(ctx, all, kept, known)
+	if err != nil {
+		return res, err
+	}
+	return res, v.removeOrphans(ctx, o, named, &res)
 }
 
 // outlines reads all snapshots, oldest first. Documents that cannot be read or
-// are lost, and what else lies where documents lie, are problems.
-func (v *Vault) outlines(ctx context.Context, o PruneOptions, res *api.PruneResult) ([]outline, error) {
+// are lost, and what else lies where documents lie, are problems. The numbers of contents
+// in the outlines are those of known.
+func (v *Vault) outlines(ctx context.Context, o PruneOptions, res *api.PruneResult) (all []outline, known map[digest]uint32, err error) {
 	c := &checker{vault: v, chain: chain{}, opt: CheckOptions{Known: o.Known}}
 	if err := c.expect(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names, err := c.names(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all, outliner := make([]outline, 0, len(names)), newOutliner()
+	slices.Sort(names)
+	all = make([]outline, 0, len(names))
+	outliner := newOutliner(names)
 	for d := range v.readAll(ctx, names) {
 		if errors.Is(d.err, ErrNotFound) {
 			continue // the chain knows whether it is lost
@@ -105,20 +114,20 @@ func (v *Vault) outlines(ctx context.Context, o PruneOptions, res *api.PruneResu
 		c.documents = append(c.documents, d.name)
 		all = append(all, outliner.outline(d.snapshot))
 	}
-	if err := errors.Join(c.prunes(ctx), c.gaps(ctx)); err != nil {
-		return nil, err
+	if err := errors.Join(ctx.Err(), c.prunes(ctx), c.gaps(ctx)); err != nil {
+		return nil, nil, err
 	}
 	for i := range all {
 		all[i].condemned = c.chain.condemned(all[i].document)
 	}
 	slices.SortFunc(all, func(a, b outline) int { return cmp.Compare(a.document, b.document) })
 	res.Problems = append(res.Problems, c.result().Problems...)
-	return all, nil
+	return all, outliner.contents, nil
 }
 
 // removeSnapshots removes documents, each batch after its record is kept. So only
 // the record of the last batch can name snapshots that still exist.
-func (v *Vault) removeSnapshots(ctx context.Context, o PruneOptions, snapshots []outline, res *api.PruneResult) error {
+func (v *Vault) removeSnapshots(ctx context.Context, o PruneOptions, snapshots []*outline, res *api.PruneResult) error {
 	for batch := range slices.Chunk(snapshots, pruneBatch) {
 		if err := v.record(ctx, o.Now, batch, res); err != nil {
 			return err
@@ -131,7 +140,7 @@ func (v *Vault) removeSnapshots(ctx context.Context, o PruneOptions, snapshots [
 }
 
 // record keeps the record of a batch. It leaves out the snapshots that have one.
-func (v *Vault) record(ctx context.Context, now time.Time, batch []outline, res *api.PruneResult) error {
+func (v *Vault) record(ctx context.Context, now time.Time, batch []*outline, res *api.PruneResult) error {
 	p := Prune{ID: NewID("prune", now), Time: now}
 	for _, s := range batch {
 		if !s.condemned {
@@ -150,7 +159,7 @@ func (v *Vault) record(ctx context.Context, now time.Time, batch []outline, res 
 }
 
 // removeBatch removes some documents.
-func (v *Vault) removeBatch(ctx context.Context, o PruneOptions, snapshots []outline) error {
+func (v *Vault) removeBatch(ctx context.Context, o PruneOptions, snapshots []*outline) error {
 	var ids, keys []string
 	for _, s := range snapshots {
 		id, _, _ := SplitName(s.document)
@@ -177,16 +186,12 @@ func (v *Vault) deleteAll(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// removeOrphans removes the contents that no snapshot names, except for young
-// ones. Snapshots that go count as gone, also in a dry run.
-func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, leaving []outline, res *api.PruneResult) error {
-	named, err := v.namedContents(ctx, leaving)
-	if err != nil {
-		return err
-	}
+// removeOrphans removes the contents that are not named, except for young ones.
+func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, named map[digest]uint32, res *api.PruneResult) error {
 	var orphans []string
-	err = v.store.List(ctx, BlobsPart+"/", func(i Info) error {
-		if sum, ok := blobOf(i.Key); ok && !named[digestOf(sum)] {
+	err := v.store.List(ctx, BlobsPart+"/", func(i Info) error {
+		sum, ok := blobOf(i.Key)
+		if _, used := named[digestOf(sum)]; ok && !used {
 			orphans = append(orphans, sum)
 		}
 		return ctx.Err()
@@ -208,26 +213,36 @@ func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, leaving []out
 	return nil
 }
 
-// namedContents returns all contents that snapshots name which do not go.
-func (v *Vault) namedContents(ctx context.Context, leaving []outline) (map[digest]bool, error) {
-	gone := make(map[string]bool, len(leaving))
-	for _, s := range leaving {
-		gone[s.document] = true
+// namedContents returns all contents that snapshots name which stay: those of kept, and
+// those that were written since all was read. Snapshots that go count as gone, also in a
+// dry run. It changes known and returns it: a second map would cost as much memory.
+func (v *Vault) namedContents(ctx context.Context, all []outline, kept map[string]bool, known map[digest]uint32) (map[digest]uint32, error) {
+	used := make([]bool, len(known))
+	for _, s := range all {
+		if !kept[s.document] {
+			continue
+		}
+		for _, n := range s.contents {
+			used[n] = true
+		}
 	}
+	maps.DeleteFunc(known, func(_ digest, n uint32) bool { return !used[n] })
 	names, err := v.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return gone[name] })
-	named := make(map[digest]bool)
+	names = slices.DeleteFunc(names, func(name string) bool {
+		_, read := slices.BinarySearchFunc(all, name, func(s outline, name string) int { return cmp.Compare(s.document, name) })
+		return read
+	})
 	var failed error
 	for d := range v.readAll(ctx, names) {
 		failed = cmp.Or(failed, d.err)
 		for _, f := range ContentsOf(d.snapshot) {
-			named[digestOf(f.SHA256)] = true
+			known[digestOf(f.SHA256)] = 0
 		}
 	}
-	return named, cmp.Or(failed, ctx.Err())
+	return known, cmp.Or(failed, ctx.Err())
 }
 
 // removeBlobs removes those of these contents that are not young, and returns them.

@@ -21,6 +21,7 @@ type outline struct {
 	received  bool // a file that the device sent by itself: no backup
 	condemned bool // the record of an interrupted prune names it
 	*software
+	contents []uint32 // all that it names, by their numbers in an outliner
 }
 
 // software is that of a device at the time of a snapshot. Most snapshots of a
@@ -36,13 +37,41 @@ type image struct {
 	sum  digest
 }
 
-// outliner makes outlines. It keeps texts that many snapshots repeat once.
+// outliner makes outlines. It keeps once what many snapshots repeat.
 type outliner struct {
-	devices  map[string]string
-	software map[string]*software
+	documents []string // the names of all documents, sorted
+	devices   map[string]string
+	software  map[string]*software
+	contents  map[digest]uint32 // their numbers
 }
 
-func newOutliner() outliner { return outliner{map[string]string{}, map[string]*software{}} }
+func newOutliner(documents []string) outliner {
+	return outliner{documents, map[string]string{}, map[string]*software{}, map[digest]uint32{}}
+}
+
+// document returns a name without keeping it, if a document has it.
+func (o outliner) document(name string) string {
+	if i, ok := slices.BinarySearch(o.documents, name); ok {
+		return o.documents[i]
+	}
+	return name
+}
+
+// numbers returns the numbers of the contents that a snapshot names.
+func (o outliner) numbers(s api.Snapshot) []uint32 {
+	all := ContentsOf(s)
+	numbers := make([]uint32, len(all))
+	for i, f := range all {
+		sum := digestOf(f.SHA256)
+		n, ok := o.contents[sum]
+		if !ok {
+			n = uint32(len(o.contents))
+			o.contents[sum] = n
+		}
+		numbers[i] = n
+	}
+	return numbers
+}
 
 func (o outliner) outline(s api.Snapshot) outline {
 	device, ok := o.devices[s.Device]
@@ -56,7 +85,7 @@ func (o outliner) outline(s api.Snapshot) outline {
 	} else {
 		o.software[w.key()] = w
 	}
-	return outline{document: s.Document, previous: s.Previous, device: device, started: s.Started, whole: s.Status == api.StatusOK, received: s.Received(), software: w}
+	return outline{document: s.Document, previous: o.document(s.Previous), device: device, started: s.Started, whole: s.Status == api.StatusOK, received: s.Received(), software: w, contents: o.numbers(s)}
 }
 
 // key is equal for equal software.
@@ -95,9 +124,11 @@ func fileName(p string) string { return path.Base(p[strings.LastIndexByte(p, ':'
 // a device is to be forgotten.
 func keep(r api.Retention, all []outline, now time.Time, gone func(device string) bool) map[string]bool {
 	kept := make(map[string]bool)
-	groups := make(map[string][]outline) // files that a device sent have days and weeks of their own
-	for _, o := range all {
-		if !gone(o.device) {
+	groups := make(map[string][]*outline) // files that a device sent have days and weeks of their own
+	every := make([]*outline, len(all))
+	for i := range all {
+		o := &all[i]
+		if every[i] = o; !gone(o.device) {
 			key := fmt.Sprint(o.device, "\x00", o.received)
 			groups[key] = append(groups[key], o)
 		}
@@ -108,13 +139,13 @@ func keep(r api.Retention, all []outline, now time.Time, gone func(device string
 		keepOfDevice(r, group, now, kept)
 		running.add(group)
 	}
-	running.keep(all, kept)
+	running.keep(every, kept)
 	return kept
 }
 
 // newestFirst sorts the snapshots of a device. One that is dated in the future
 // is kept, and counts for nothing: our clock was wrong then, or is wrong now.
-func newestFirst(group []outline, now time.Time, kept map[string]bool) []outline {
+func newestFirst(group []*outline, now time.Time, kept map[string]bool) []*outline {
 	past := group[:0:0]
 	for _, o := range group {
 		if o.started.After(now) {
@@ -123,7 +154,7 @@ func newestFirst(group []outline, now time.Time, kept map[string]bool) []outline
 		}
 		past = append(past, o)
 	}
-	slices.SortFunc(past, func(a, b outline) int {
+	slices.SortFunc(past, func(a, b *outline) int {
 		return cmp.Or(b.started.Compare(a.started), cmp.Compare(b.document, a.document))
 	})
 	return past
@@ -131,14 +162,14 @@ func newestFirst(group []outline, now time.Time, kept map[string]bool) []outline
 
 // keepOfDevice marks the snapshots of one device that are kept. Retention does not
 // keep a condemned one.
-func keepOfDevice(r api.Retention, newest []outline, now time.Time, kept map[string]bool) {
+func keepOfDevice(r api.Retention, newest []*outline, now time.Time, kept map[string]bool) {
 	if len(newest) > 0 {
 		kept[newest[0].document] = true
 	}
-	if i := slices.IndexFunc(newest, func(o outline) bool { return o.whole }); i >= 0 {
+	if i := slices.IndexFunc(newest, func(o *outline) bool { return o.whole }); i >= 0 {
 		kept[newest[i].document] = true
 	}
-	newest = slices.DeleteFunc(slices.Clone(newest), func(o outline) bool { return o.condemned })
+	newest = slices.DeleteFunc(slices.Clone(newest), func(o *outline) bool { return o.condemned })
 	for i, o := range newest {
 		if i < r.Last || now.Sub(o.started) < r.Within {
 			kept[o.document] = true
@@ -159,8 +190,8 @@ func keepOfDevice(r api.Retention, newest []outline, now time.Time, kept map[str
 
 // keepPeriods marks one snapshot of each of the last count periods that have
 // any: the newest complete one, else the newest.
-func keepPeriods(newest []outline, count int, of func(time.Time) string, zone *time.Location, kept map[string]bool) {
-	chosen := make(map[string]outline)
+func keepPeriods(newest []*outline, count int, of func(time.Time) string, zone *time.Location, kept map[string]bool) {
+	chosen := make(map[string]*outline)
 	for _, o := range newest {
 		period := of(o.started.In(zone))
 		best, begun := chosen[period]
@@ -184,7 +215,7 @@ type running struct {
 
 // add enters the images that a device runs: for each the newest content that a
 // snapshot of this device has under its name.
-func (r running) add(newest []outline) {
+func (r running) add(newest []*outline) {
 	if len(newest) == 0 {
 		return
 	}
@@ -198,7 +229,7 @@ func (r running) add(newest []outline) {
 }
 
 // contentNamed returns the first content with the name.
-func contentNamed(snapshots []outline, name string) (digest, bool) {
+func contentNamed(snapshots []*outline, name string) (digest, bool) {
 	for _, o := range snapshots {
 		for _, i := range o.images {
 			if i.name == name {
@@ -211,8 +242,8 @@ func contentNamed(snapshots []outline, name string) (digest, bool) {
 
 // keep marks the newest snapshot with each running image that no kept snapshot
 // has.
-func (r running) keep(all []outline, kept map[string]bool) {
-	done := func(o outline) {
+func (r running) keep(all []*outline, kept map[string]bool) {
+	done := func(o *outline) {
 		for _, i := range o.images {
 			delete(r.sums, i.sum)
 			delete(r.names, i.name)
@@ -224,7 +255,7 @@ func (r running) keep(all []outline, kept map[string]bool) {
 		}
 	}
 	byTime := slices.Clone(all)
-	slices.SortFunc(byTime, func(a, b outline) int { return b.started.Compare(a.started) })
+	slices.SortFunc(byTime, func(a, b *outline) int { return b.started.Compare(a.started) })
 	for _, o := range byTime {
 		if slices.ContainsFunc(o.images, func(i image) bool { return r.sums[i.sum] || r.names[i.name] }) {
 			kept[o.document] = true

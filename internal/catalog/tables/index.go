@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -41,19 +42,27 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
 	return c.wrap("take snapshots out of the index", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		var all []string
+		blobs := map[int64]bool{} // snapshots share most of them
 		for _, id := range ids {
 			// The state of a device follows from its newest snapshots, and from the one
 			// that has the image that it runs.
 			devices, err := on.texts(ctx, `SELECT s.device FROM snapshot AS s WHERE s.id = ?1 AND (
 				EXISTS (SELECT 1 FROM device_state WHERE device_state.device = s.device AND s.id IN (newest_id, good_id))
 				OR EXISTS (SELECT 1 FROM running_file WHERE running_file.device = s.device AND s.n IN (snapshot, source)))`, id)
+			var named []int64
 			if err == nil {
-				err = unindex(ctx, on, id)
+				named, err = remove(ctx, on, id)
 			}
 			if err != nil {
 				return fmt.Errorf("snapshot %s: %w", id, err)
 			}
 			all = append(all, devices...)
+			for _, blob := range named {
+				blobs[blob] = true
+			}
+		}
+		if err := removeUnnamed(ctx, on, slices.Sorted(maps.Keys(blobs))); err != nil {
+			return err
 		}
 		slices.Sort(all)
 		return refreshSnapshots(ctx, on, slices.Compact(all)...)

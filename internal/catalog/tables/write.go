@@ -117,15 +117,6 @@ func proveOnArrival(ctx context.Context, on *statements, p catalog.Proof) error 
 	return prove(ctx, on, p)
 }
 
-// unindex removes a snapshot, and the blobs that nothing else names.
-func unindex(ctx context.Context, on *statements, id string) error {
-	blobs, err := remove(ctx, on, id)
-	if err != nil {
-		return err
-	}
-	return removeUnnamed(ctx, on, blobs)
-}
-
 // remove removes a snapshot, and returns the blobs that it named.
 func remove(ctx context.Context, on *statements, id string) (blobs []int64, err error) {
 	var n int64

@@ -215,3 +215,20 @@ func testPruneLeavesClaims(t *testing.T, s vault.Store) {
 	}
 	wantProblems(t, v, true)
 }
+
+// testPruneSeesNewSnapshots has another process write a snapshot during a prune: it names
+// content that no snapshot named when the prune began.
+func testPruneSeesNewSnapshots(t *testing.T, s vault.Store) {
+	all := history(t, s, "a", "b", "c")
+	put(t, s, key("orphan"), "orphan")
+	next := snapshot("orphan", 2025)
+	next.Previous = all[2].Document
+	_, err := vault.New(s).Prune(t.Context(), vault.PruneOptions{Now: later(), Retention: api.Retention{Last: 1}, Removing: func(ctx context.Context, _ []string) error {
+		_, err := vault.New(s).PutSnapshot(ctx, next)
+		return err
+	}})
+	if err != nil || !has(t, vault.New(s), "orphan") || has(t, vault.New(s), "a") {
+		t.Errorf("error %v; want the content of the new snapshot, and not the oldest one", err)
+	}
+	wantProblems(t, vault.New(s), true)
+}
