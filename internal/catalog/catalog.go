@@ -147,6 +147,11 @@ type Contents interface {
 	// ForgetContents takes out contents that are gone from the vault, by SHA-256. What
 	// a snapshot names stays.
 	ForgetContents(ctx context.Context, sums ...string) error
+	// Condemn notes of contents that no snapshot names that they are to be removed, and
+	// forgets them, so that Known finds them no longer. It returns those that an earlier
+	// call noted before the time until, and that nobody entered again since: no backup that
+	// found them before can still be running.
+	Condemn(ctx context.Context, now, until time.Time, sums []string) (ripe []string, err error)
 	// Proved returns when the content with the given SHA-256 was last read and found
 	// whole; the zero time for never, and where it was found damaged since.
 	Proved(ctx context.Context, sha256 string) (time.Time, error)

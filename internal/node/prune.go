@@ -9,6 +9,10 @@ import (
 	"flashwarden/internal/vault"
 )
 
+// grace is how long content that no snapshot names stays in a vault of several machines:
+// longer than any backup takes that has found it there.
+const grace = 48 * time.Hour
+
 // Prune removes old snapshots, and content that no snapshot names. It holds the
 // lock of the data directory, as Rebuild does.
 func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResult, error) {
@@ -27,6 +31,12 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun, Known: n.Catalog.Documents,
 		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },
 		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
+	if n.shared() {
+		o.Ripe = func(ctx context.Context, sums []string) ([]string, error) {
+			now := time.Now()
+			return n.Catalog.Condemn(ctx, now, now.Add(-grace), sums)
+		}
+	}
 	if r.ForgetDevices {
 		if o.Gone, err = n.removed(ctx); err != nil {
 			return api.PruneResult{}, err

@@ -25,6 +25,9 @@ type PruneOptions struct {
 	// Known yields names of snapshot documents that must exist: the index of a catalog
 	// knows them. Nil: none.
 	Known func(ctx context.Context, yield func(document string)) error
+	// Ripe returns those of these contents, which no snapshot names, that may be removed
+	// now: other processes may be about to use the rest. Nil: all.
+	Ripe func(ctx context.Context, sums []string) ([]string, error)
 	// Removing is called before snapshots are removed, with their IDs, and Removed
 	// after contents are gone, with their SHA-256. Both get some at a time. Nil:
 	// discard.
@@ -39,8 +42,8 @@ const pruneBatch = 500
 // Prune removes snapshots, and content that no snapshot names any more. It removes
 // the snapshots in batches, each after its record is in the vault. It may be
 // interrupted at any moment: the next prune removes the rest of the last batch,
-// whatever it keeps itself, except for snapshots that every prune keeps. No other
-// process may write the store at the same time.
+// whatever it keeps itself, except for snapshots that every prune keeps. If other processes
+// write the store at the same time, o.Ripe protects the content that they use.
 //
 // With a document that cannot be read or is lost, nobody knows what it names:
 // then no content is removed, and the problems of the result say why.
@@ -258,6 +261,11 @@ func (v *Vault) removeBlobs(ctx context.Context, o PruneOptions, sums []string, 
 			sizes[digestOf(sum)] = info.Size
 		}
 	}
+	if o.Ripe != nil && !o.DryRun {
+		if err := onlyRipe(ctx, o, sizes); err != nil {
+			return nil, err
+		}
+	}
 	err = v.claims.removeUnclaimed(sizes, func(old []digest) error {
 		keys := make([]string, len(old))
 		for i, sum := range old {
@@ -276,4 +284,19 @@ func (v *Vault) removeBlobs(ctx context.Context, o PruneOptions, sums []string, 
 		res.Bytes += sizes[digestOf(sum)]
 	}
 	return gone, nil
+}
+
+// onlyRipe removes from sizes the contents that another process may be about to use.
+func onlyRipe(ctx context.Context, o PruneOptions, sizes map[digest]int64) error {
+	sums := make([]string, 0, len(sizes))
+	for sum := range sizes {
+		sums = append(sums, sum.String())
+	}
+	ripe, err := o.Ripe(ctx, sums)
+	free := make(map[digest]bool, len(ripe))
+	for _, sum := range ripe {
+		free[digestOf(sum)] = true
+	}
+	maps.DeleteFunc(sizes, func(sum digest, _ int64) bool { return !free[sum] })
+	return err
 }

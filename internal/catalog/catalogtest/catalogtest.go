@@ -49,6 +49,7 @@ func Test(t *testing.T, create New) {
 		{"VaultIdentity", testVaultIdentity},
 		{"SealingKey", testSealingKey},
 		{"Mirrors", testMirrors},
+		{"Condemn", testCondemn},
 		{"HostKeys", testHostKeys},
 		{"FirstHostKey", testFirstHostKey},
 		{"RebuildByManyAtOnce", testRebuildByMany},

@@ -165,3 +165,44 @@ func testMirrors(t *testing.T, create New) {
 		t.Errorf("%v, error %v; want %v", got, err, want)
 	}
 }
+
+// testCondemn: content is ripe only a while after it was condemned, and not if it was
+// entered again.
+func testCondemn(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	now := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
+	f := File("flash:/x.bin", api.KindImage, "image")
+	remember := func() {
+		if err := c.Remember(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	condemn := func(at time.Time, want bool) {
+		t.Helper()
+		ripe, err := c.Condemn(ctx, at, at.Add(-48*time.Hour), []string{f.SHA256})
+		if err != nil || (len(ripe) == 1) != want {
+			t.Errorf("%q, error %v; want it ripe: %v", ripe, err, want)
+		}
+		if _, known, err := c.Known(ctx, f.MD5, f.Size); known || err != nil {
+			t.Errorf("known %v, error %v; want that it is copied again", known, err)
+		}
+	}
+	remember()
+	condemn(now, false)
+	condemn(now.Add(47*time.Hour), false)
+	remember()
+	condemn(now.Add(49*time.Hour), false) // somebody used it: the time begins again
+	condemn(now.Add(96*time.Hour), false)
+	condemn(now.Add(97*time.Hour), true)
+	if err := c.ForgetContents(ctx, f.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	condemn(now.Add(98*time.Hour), false) // it is there again, and nobody entered it
+	s := Snapshot("sw1", 0, "flash:/x.bin", f)
+	if err := c.Index(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	if ripe, err := c.Condemn(ctx, now.Add(400*time.Hour), now.Add(300*time.Hour), []string{f.SHA256}); err != nil || len(ripe) > 0 {
+		t.Errorf("%q, error %v: a snapshot names it", ripe, err)
+	}
+}

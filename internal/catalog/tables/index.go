@@ -74,6 +74,9 @@ func (c *Catalog) ForgetContents(ctx context.Context, sums ...string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for _, sum := range sums {
 			_, err := on.exec(ctx, `DELETE FROM blob WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, sum)
+			if err == nil {
+				_, err = on.exec(ctx, `DELETE FROM condemned WHERE sha256 = ?`, sum)
+			}
 			if err != nil {
 				return err
 			}

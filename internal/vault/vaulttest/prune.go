@@ -232,3 +232,21 @@ func testPruneSeesNewSnapshots(t *testing.T, s vault.Store) {
 	}
 	wantProblems(t, vault.New(s), true)
 }
+
+// testPruneGrace removes only content that is ripe, and asks for nothing else.
+func testPruneGrace(t *testing.T, s vault.Store) {
+	history(t, s, "a", "b", "c")
+	var asked []string
+	o := vault.PruneOptions{Now: later(), Retention: api.Retention{Last: 1}, Ripe: func(_ context.Context, sums []string) ([]string, error) {
+		asked = append(asked, sums...)
+		return []string{sum("b"), sum("c")}, nil
+	}}
+	res, err := vault.New(s).Prune(t.Context(), o)
+	if err != nil || res.Blobs != 1 || len(asked) != 2 || !has(t, vault.New(s), "a") || has(t, vault.New(s), "b") || !has(t, vault.New(s), "c") {
+		t.Errorf("%+v, error %v, asked for %q; want b alone to be gone", res, err, asked)
+	}
+	o.Ripe = func(context.Context, []string) ([]string, error) { return nil, errors.ErrUnsupported }
+	if _, err := vault.New(s).Prune(t.Context(), o); !errors.Is(err, errors.ErrUnsupported) || !has(t, vault.New(s), "a") {
+		t.Errorf("error %v; want that of the catalog, and nothing removed", err)
+	}
+}

@@ -64,6 +64,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"MirrorLosses", testMirrorLosses},
 		{"MirrorFaults", testMirrorFaults},
 		{"PruneLeavesClaims", testPruneLeavesClaims},
+		{"PruneGrace", testPruneGrace},
 		{"PruneSeesNewSnapshots", testPruneSeesNewSnapshots},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create(t)) })
