@@ -72,9 +72,10 @@ func CheckSelect(s api.Select, all bool) error {
 	return nil
 }
 
-// chosen returns the devices that s selects. None is a problem.
+// chosen returns the devices that s selects, in natural order. None is a problem.
 func chosen(ctx context.Context, n *node.Node, s api.Select) ([]api.Device, error) {
 	devices, err := n.Catalog.Devices(ctx, s)
+	slices.SortFunc(devices, func(a, b api.Device) int { return api.CompareNames(a.Name, b.Name) })
 	if err == nil && len(devices) == 0 {
 		err = noneMatches(ctx, n, s)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,7 +91,7 @@ func (l *Local) beginOn(ctx context.Context, needs need, operation string, s api
 	if err := l.allowOnDevices(ctx, needs, operation, s.Names...); err != nil {
 		return nil, s, err
 	}
-	if err := l.exists(ctx, s.Names...); err != nil {
+	if err := l.exists(ctx, append([]string{s.Group, s.Site}, s.Names...)...); err != nil {
 		return nil, s, err
 	}
 	n, err := l.ready(ctx)
@@ -160,7 +161,7 @@ func (l *Local) exists(ctx context.Context, names ...string) error {
 		return err
 	}
 	p := &api.Problem{Detail: cause.Text(err), Exit: api.ExitError, Err: err}
-	if len(names) > 0 && names[0] != "" {
+	if slices.ContainsFunc(names, func(name string) bool { return name != "" }) {
 		p.Exit = api.ExitUnknown
 	}
 	p.Fix = api.Say("choose another directory with ").Option("data", "DIR").Say(" (root and other users have different ones), or create one here: ").
