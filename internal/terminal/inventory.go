@@ -11,16 +11,23 @@ import (
 // Inventory is how an import changes the inventory, for people.
 type Inventory api.InventoryDiff
 
-// Format returns a line for each device that changes, and a summary.
+// Format returns a line for each device that changes, and a summary. Settings that all
+// new devices have are one line.
 func (d Inventory) Format(l Layout) string {
 	changes := slices.Clone(d.Changes)
 	slices.SortStableFunc(changes, func(a, b api.InventoryChange) int { return api.CompareNames(a.Device, b.Device) })
 	counts := map[string]int{}
 	var b strings.Builder
+	shared := sharedSettings(changes)
+	if len(shared) > 0 {
+		b.WriteString(l.Prose("", "every new device: "+settingsText(api.InventoryChange{Change: api.InventoryAdded, Settings: shared})))
+	}
 	for _, c := range changes {
 		counts[c.Change]++
 		sign, tone := "+", Good
 		switch c.Change {
+		case api.InventoryAdded:
+			c.Settings = slices.DeleteFunc(slices.Clone(c.Settings), func(s api.SettingChange) bool { return slices.Contains(shared, s) })
 		case api.InventoryChanged:
 			sign, tone = "~", Warn
 		case api.InventoryRemoved:
@@ -39,6 +46,25 @@ func (d Inventory) Format(l Layout) string {
 		summary += api.Say("; %s not in the list, kept (", Count(n, "device")).Option("prune", "").Say(" removes)").String()
 	}
 	return b.String() + l.Palette.Paint(Strong, summary) + "\n"
+}
+
+// sharedSettings returns the settings that all new devices have, if there are several.
+func sharedSettings(changes []api.InventoryChange) []api.SettingChange {
+	var shared []api.SettingChange
+	added := 0
+	for _, c := range changes {
+		if c.Change != api.InventoryAdded {
+			continue
+		}
+		if added++; added == 1 {
+			shared = slices.Clone(c.Settings)
+		}
+		shared = slices.DeleteFunc(shared, func(s api.SettingChange) bool { return !slices.Contains(c.Settings, s) })
+	}
+	if added < 2 {
+		return nil
+	}
+	return shared
 }
 
 // settingsText lists the settings of an added device, or the changes of another.
