@@ -20,11 +20,38 @@ func (r Report) Format(l Layout) string {
 		word   string
 		checks []string
 	}{{Good, "ok", r.Notes}, {Warn, "note", r.Remarks}, {Faint, "not checked", r.Skipped}} {
-		for _, check := range part.checks {
+		checks := part.checks
+		if !l.Verbose {
+			checks = alike(checks)
+		}
+		for _, check := range checks {
 			b.WriteString(l.Prose("", l.Palette.Paint(part.tone, part.word)+"  "+OneLine(check)))
 		}
 	}
 	return b.String() + r.blocks(l)
+}
+
+// mostAlike is how many checks that differ only in names and numbers are printed without -v.
+const mostAlike = 2
+
+// alike returns checks, and of those that differ only in names and numbers the first one: a
+// fleet has the same check for each device.
+func alike(checks []string) []string {
+	count := map[string]int{}
+	for _, check := range checks {
+		count[pattern(check, "")]++
+	}
+	var list []string
+	for _, check := range checks {
+		switch n := count[pattern(check, "")]; {
+		case n > mostAlike:
+			list = append(list, fmt.Sprintf("%s; the same for %d others (-v prints all)", check, n-1))
+			count[pattern(check, "")] = 0
+		case n > 0:
+			list = append(list, check)
+		}
+	}
+	return list
 }
 
 // Problems returns a summary and the blocks of the problems. It is empty if there

@@ -2,7 +2,9 @@ package terminal_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/terminal"
@@ -37,5 +39,34 @@ auth_failed: sw3 refused the password
 `
 	if got := r.Problems(terminal.Layout{}); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestChecksOfAFleet prints the checks of many devices once.
+func TestChecksOfAFleet(t *testing.T) {
+	var r terminal.Report
+	for i := range 40 {
+		r.Notes = append(r.Notes, fmt.Sprintf("sw%d: logged in at 192.0.2.%d, 15.0(2)SE8", i+1, i+1), fmt.Sprintf("sw%d copies to 192.0.2.250", i+1))
+	}
+	r.Notes = append(r.Notes, "UDP 69 is free")
+	const want = "no problems found\nok  sw1: logged in at 192.0.2.1, 15.0(2)SE8; the same for 39 others (-v prints all)\n" +
+		"ok  sw1 copies to 192.0.2.250; the same for 39 others (-v prints all)\nok  UDP 69 is free\n"
+	if text := r.Format(terminal.Layout{}); text != want {
+		t.Errorf("%s\nwant\n%s", text, want)
+	}
+	if text := r.Format(terminal.Layout{Verbose: true}); strings.Count(text, "\n") != 82 {
+		t.Errorf("verbose:\n%s", text)
+	}
+}
+
+// TestProofsOfPackages has what is the same for all packages once.
+func TestProofsOfPackages(t *testing.T) {
+	s := api.Snapshot{ID: "s1"}
+	for _, name := range []string{"a", "b", "c"} {
+		s.Files = append(s.Files, api.File{Path: "flash:/" + name + ".pkg", Kind: api.KindPackage, Proof: []string{"verify /md5: MD5 " + name, "not judged"}})
+	}
+	text := terminal.FormatSnapshot(s, time.Now(), terminal.Layout{})
+	if !strings.HasSuffix(text, "\nflash:/c.pkg\n  verify /md5: MD5 c\n\n3 files: not judged\n") || strings.Count(text, "not judged") != 1 {
+		t.Error(text)
 	}
 }

@@ -48,9 +48,7 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 		}
 		b.WriteString("\n" + l.Prose("", word+OneLine(note)))
 	}
-	for _, f := range s.Files {
-		b.WriteString(proof(f, l))
-	}
+	b.WriteString(proofs(s.Files, l))
 	for i, r := range missing(s.Files) {
 		if i == 0 {
 			b.WriteString("\n")
@@ -63,23 +61,48 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 	return b.String()
 }
 
+// proofs says of each image and package how it was proved. What is the same for several
+// of them stands once, at the end.
+func proofs(files []api.File, l Layout) string {
+	count := map[string]int{}
+	for _, f := range files {
+		for _, line := range proof(f) {
+			count[line]++
+		}
+	}
+	var b strings.Builder
+	var shared []string
+	for _, f := range files {
+		own := ""
+		for _, line := range proof(f) {
+			if count[line] == 1 {
+				own += l.Prose("  ", OneLine(line))
+			} else if !slices.Contains(shared, line) {
+				shared = append(shared, line)
+			}
+		}
+		if own != "" {
+			b.WriteString("\n" + OneLine(f.Path) + "\n" + own)
+		}
+	}
+	for i, line := range shared {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(l.Prose("", OneLine(fmt.Sprintf("%s: %s", Count(count[line], "file"), line))))
+	}
+	return b.String()
+}
+
 // proof says of an image which name and version are inside the file, and how it
 // was proved.
-func proof(f api.File, l Layout) string {
+func proof(f api.File) []string {
 	if f.Kind != api.KindImage && f.Kind != api.KindPackage {
-		return ""
+		return nil
 	}
 	var lines []string
 	if f.Image != nil && f.Image.Version+f.Image.Name != "" {
 		lines = append(lines, fmt.Sprintf("name inside the file: %s, version %s", cmp.Or(f.Image.Name, "-"), cmp.Or(f.Image.Version, "-")))
 	}
-	lines = append(lines, f.Proof...)
-	if len(lines) == 0 {
-		return ""
-	}
-	text := "\n" + OneLine(f.Path) + "\n"
-	for _, line := range lines {
-		text += l.Prose("  ", OneLine(line))
-	}
-	return text
+	return append(lines, f.Proof...)
 }
