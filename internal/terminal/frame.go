@@ -53,7 +53,9 @@ func (f *Fleet) footer(now time.Time, hidden int) string {
 			add("%d %s", n, status)
 		}
 	}
-	add("%s", Bytes(f.bytes()))
+	if n := f.bytes(); n > 0 { // a test login moves none
+		add("%s", Bytes(n))
+	}
 	if rate := f.speed.rate(now); rate > 0 {
 		add("%s", Rate(rate))
 	}

@@ -101,7 +101,7 @@ func TestFooter(t *testing.T) {
 	for _, device := range []string{"sw1", "sw2", "sw3"} {
 		add(device, api.Event{Step: api.StepQueued})
 	}
-	if got := footer(); got != "0/3 done, 0 B" {
+	if got := footer(); got != "0/3 done" {
 		t.Errorf("at the beginning: %q", got)
 	}
 	copied := func(device string, n int64) {
@@ -146,14 +146,14 @@ func TestProgressOnATerminal(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		e.want("with a frame", "sw1  logging in", "sw2  logging in", "0/2 done, 0 B")
+		e.want("with a frame", "sw1  logging in", "sw2  logging in", "0/2 done")
 		fmt.Fprintln(s, "level=WARN")
 		p.Event(api.Event{Device: "sw2", Step: api.StepDone, Status: api.StatusFailed, Cause: "stalled"})
 		synctest.Wait() // the line of the event is out
 		p.Aside(func() { io.WriteString(crlf{e.Emulator}, "sw9: kept\n") })
 		time.Sleep(time.Second)
 		synctest.Wait()
-		e.want("with lines above", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw1  logging in", "1/2 done, 1 failed, 0 B")
+		e.want("with lines above", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw1  logging in", "1/2 done, 1 failed")
 		p.Event(api.Event{Device: "sw1", Step: api.StepDone, Status: api.StatusFailed, Cause: "cancelled"})
 		p.Close()
 		e.want("at the end", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw1: cancelled")

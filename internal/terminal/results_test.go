@@ -259,6 +259,20 @@ func TestTestsOfOldSwitches(t *testing.T) {
 	}
 }
 
+// TestTestsOfAFleet has the failures first, and a table of the others.
+func TestTestsOfAFleet(t *testing.T) {
+	tests := terminal.Tests{{Device: "sw10", Status: api.StatusOK, Facts: api.Facts{Model: "C9300-24T", Version: "17.09.04a", Image: "flash:packages.conf"}},
+		{Device: "sw2", Status: api.StatusFailed, Cause: "auth_failed", Message: "The device refused the login", Hint: "check the password"}}
+	const want = "1 ok, 1 failed\n\nsw2: failed (auth_failed)\n  The device refused the login\n  next: check the password\n\n" +
+		"DEVICE  STATUS  MODEL      VERSION    IMAGE\nsw10    ok      C9300-24T  17.09.04a  flash:packages.conf\n"
+	if text := tests.Format(terminal.Layout{}); text != want {
+		t.Errorf("%s\nwant\n%s", text, want)
+	}
+	if text := tests[1:].Format(terminal.Layout{}); !strings.HasPrefix(text, "sw2: failed") || strings.Contains(text, "DEVICE") {
+		t.Errorf("one device:\n%s", text)
+	}
+}
+
 // TestResultsWithoutAnyBackup has no table: the blocks say all.
 func TestResultsWithoutAnyBackup(t *testing.T) {
 	r := terminal.Results{{Device: "sw1", Status: api.StatusFailed, Cause: "no_request", Message: "The switch sent no TFTP request", Hint: "open UDP 69"}}
