@@ -31,7 +31,7 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun, Known: n.Catalog.Documents,
 		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },
 		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
-	if n.shared() {
+	if n.Shared() {
 		o.Ripe = func(ctx context.Context, sums []string) ([]string, error) {
 			now := time.Now()
 			return n.Catalog.Condemn(ctx, now, now.Add(-grace), sums)
