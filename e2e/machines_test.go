@@ -212,7 +212,7 @@ func TestSeveralMachines(t *testing.T) {
 	if kills < 2 {
 		t.Errorf("%d workers were killed", kills)
 	}
-	if slowest > 65*time.Second { // a minute, and the time to notice
+	if slowest > time.Minute {
 		t.Errorf("the devices of a dead worker were free after %v", slowest)
 	}
 	t.Logf("%d jobs on %d devices by 3 workers, %d killed, in %v; the devices of a dead worker were free after %v at most",

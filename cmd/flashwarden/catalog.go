@@ -20,7 +20,7 @@ func catalogCommand(p *program) *cobra.Command {
 func catalogMoveCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "move",
-		Short: "move the catalog of the data directory into the database of the configuration",
+		Short: "move the catalog into the database of the configuration",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p.doing = doing(cmd)
 			local, dir, err := p.local() // no daemon may run

@@ -35,7 +35,7 @@ type Options struct {
 	Log  *slog.Logger
 	Keep func() time.Duration // how long jobs are kept after their end; nil: for ever
 
-	// Defaults of zero: a minute, and a second.
+	// Defaults of zero: 50 s, so that the devices of a dead worker are free within a minute, and a second.
 	Lease time.Duration // how long a job is safe after the last sign of its worker
 	Poll  time.Duration // how often jobs are looked for that another process added
 }
@@ -64,7 +64,7 @@ type held struct {
 // New returns a queue. Run makes it work.
 func New(o Options) *Queue {
 	if o.Lease == 0 {
-		o.Lease = time.Minute
+		o.Lease = 50 * time.Second
 	}
 	if o.Poll == 0 {
 		o.Poll = time.Second
