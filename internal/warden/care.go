@@ -68,6 +68,7 @@ func careJob(c config.Config, t catalog.Turn) catalog.Job {
 
 // careByQueue does one task.
 func (l *Local) careByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
+	began := time.Now()
 	var result any
 	var problems []api.CheckProblem
 	var err error
@@ -86,6 +87,9 @@ func (l *Local) careByQueue(ctx context.Context, j catalog.Job, events func(api.
 		result, problems = r, r.Problems
 	}
 	failed := careFailure(j.Kind, j.Name, problems, err)
+	if n, openErr := l.open(ctx); openErr == nil {
+		l.putCare(ctx, n, failed, began)
+	}
 	out := job.Outcome{Failed: failed.Failed, Cause: failed.Cause, Message: failed.Message, Hint: failed.Hint, Final: err == nil}
 	if err == nil {
 		out.Result = requestOf(result)
@@ -121,19 +125,26 @@ func careFailure(kind, name string, problems []api.CheckProblem, err error) cata
 	return r
 }
 
-// recordCare records the run of a task that began at this time, and logs a failure. A run that
-// somebody cancelled says nothing.
+// recordCare records the run of a task that a person began at this time. The queue records its
+// own runs, also those that were refused.
 func (l *Local) recordCare(ctx context.Context, n *node.Node, kind, name string, began time.Time, problems []api.CheckProblem, err error) {
-	r := careFailure(kind, name, problems, err)
+	if actorOf(ctx).From != fromQueue {
+		l.putCare(ctx, n, careFailure(kind, name, problems, err), began)
+	}
+}
+
+// putCare records the run of a task, and logs a failure. A run that somebody cancelled says
+// nothing.
+func (l *Local) putCare(ctx context.Context, n *node.Node, r catalog.CareRun, began time.Time) {
 	if ctx.Err() != nil || r.Cause == cause.Cancelled {
 		return
 	}
 	r.Started = began.UTC().Truncate(time.Second)
 	if err := n.Catalog.PutCare(ctx, r); err != nil {
-		l.log().Error("the end of a task was not recorded", "operation", kind, "name", name, "err", err)
+		l.log().Error("the end of a task was not recorded", "operation", r.Kind, "name", r.Name, "err", err)
 	}
 	if r.Failed && l.opts.LogResults {
-		l.log().Error(kind+" failed", "operation", kind, "name", name, "cause", r.Cause, "err", r.Message, "hint", r.Hint)
+		l.log().Error(r.Kind+" failed", "operation", r.Kind, "name", r.Name, "cause", r.Cause, "err", r.Message, "hint", r.Hint)
 	}
 }
 

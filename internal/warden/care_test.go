@@ -130,6 +130,19 @@ func TestCareTurns(t *testing.T) {
 	}
 }
 
+// TestCareRefused: a task that cannot begin has failed as loudly as one that did.
+func TestCareRefused(t *testing.T) {
+	l, n, ctx := opened(t, "sw1")
+	keep(t, n, "sw1", time.Now(), map[string]string{"flash:/x.bin": "image"})
+	l.opts.Config.Retention = config.Retention{}
+	if out := l.work(ctx, careJob(l.config(), catalog.Turn{Kind: api.JobPrune}), nil); !out.Failed || out.Message == "" {
+		t.Errorf("%+v", out)
+	}
+	if c := careOf(t, l, api.JobPrune, ""); !c.Failed || !strings.Contains(c.Message, "keeps nothing") || c.Hint == "" {
+		t.Errorf("%+v", c)
+	}
+}
+
 // TestCareOfOthers: a person's check counts as well; a dry run, a check that reads nothing and a
 // run that was cancelled do not.
 func TestCareOfOthers(t *testing.T) {

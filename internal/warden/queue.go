@@ -16,6 +16,9 @@ import (
 	"flashwarden/internal/node"
 )
 
+// fromQueue is where the operations of jobs come from.
+const fromQueue = "queue"
+
 // BySchedule is who asks for the jobs of the schedule.
 const BySchedule = "schedule"
 
@@ -216,7 +219,7 @@ func resultOf(ctx context.Context, j catalog.Job) api.BackupResult {
 
 // work does one job of the queue.
 func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
-	ctx = As(ctx, Admin(j.By, "queue"))
+	ctx = As(ctx, Admin(j.By, fromQueue))
 	var err error
 	switch j.Kind {
 	case api.JobBackup:
