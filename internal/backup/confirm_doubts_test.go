@@ -11,6 +11,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -235,28 +236,23 @@ func TestLookWithUnreadLines(t *testing.T) {
 	wantLook(t, b.backup(Options{Policy: api.PolicyImage, Look: true}), first)
 }
 
-// TestLookOfTwoNames: the configuration calls one file system by two names; it is listed once.
-func TestLookOfTwoNames(t *testing.T) {
-	b := lookBench(t, nil)
-	config := strings.Replace(plainConfig, "end\n", "tftp-server usb0:a.cfg\ntftp-server usbflash0:b.cfg\nend\n", 1)
-	b.prepareNext(func(d *fakeDevice) {
-		d.config = func() (string, error) { return config, nil }
-		d.flash["usb0:a.cfg"] = []byte("a")
-	})
-	b.editListings(func(_ int, d *listed) {
-		d.edit = func(all []ios.Listing) []ios.Listing {
-			for i := range all {
-				all[i].Table = []ios.FileSystem{{Size: 1, Type: "flash", Flags: "rw", Prefixes: []string{"flash:"}, Default: true},
-					{Size: 1 << 20, Type: "usbflash", Flags: "rw", Prefixes: []string{"usb0:", "usbflash0:"}}}
-			}
-			return all
-		}
-	})
-	first := b.first()
-	if n := strings.Count(strings.Join(b.devices[0].asked, " "), "usb"); n > 1 {
-		t.Errorf("asked for %q", b.devices[0].asked)
+// TestNamedSystemOfTwoNames: the configuration calls one file system by two names; it is listed once.
+func TestNamedSystemOfTwoNames(t *testing.T) {
+	table := []ios.FileSystem{{Size: 1, Type: "flash", Flags: "rw", Prefixes: []string{"flash:"}, Default: true},
+		{Size: 1 << 20, Type: "usbflash", Flags: "rw", Prefixes: []string{"usb0:", "usbflash0:"}}}
+	listings := []ios.Listing{{FileSystem: "flash:", Path: "flash:/", Table: table}}
+	config := "tftp-server usb0:a.cfg\ntftp-server usbflash0:b.cfg\nend\n"
+	if got := namedSystems(ios.Facts{}, config, table, flash.NewSystems(ios.Facts{}, listings)); !slices.Equal(got, []string{"usb0:"}) {
+		t.Errorf("%q", got)
 	}
-	wantLook(t, b.backup(Options{Look: true}), first)
+}
+
+// TestListingOfDeletedFile: a snapshot knows that a file is only marked as deleted.
+func TestListingOfDeletedFile(t *testing.T) {
+	got := listingsOf([]ios.Listing{{Path: "flash:/", Entries: []ios.Entry{{Name: "x.bin", Deleted: true}, {Name: "y.bin"}}}})
+	if e := got[0].Entries; !e[0].Deleted || e[1].Deleted {
+		t.Errorf("%+v", e)
+	}
 }
 
 // TestLookSaysHowFilesWereProved: a look hides neither weak evidence nor warnings.
