@@ -14,18 +14,25 @@ import (
 // Regexp is a regular expression. Its methods are those of [regexp.Regexp]. It
 // may be used from many goroutines.
 type Regexp struct {
-	compiled func() *regexp.Regexp
+	str  string
+	once sync.Once
+	re   *regexp.Regexp // set by once
 }
 
 // New returns the regular expression str. If str is wrong, the first use panics.
 // In the tests of a package New itself panics, so that no wrong one survives
 // them.
 func New(str string) *Regexp {
-	re := &Regexp{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(str) })}
+	re := &Regexp{str: str}
 	if strings.HasSuffix(os.Args[0], ".test") {
 		re.compiled()
 	}
 	return re
+}
+
+func (re *Regexp) compiled() *regexp.Regexp {
+	re.once.Do(func() { re.re = regexp.MustCompile(re.str) })
+	return re.re
 }
 
 // Match reports whether b contains a match.
