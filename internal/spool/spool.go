@@ -17,7 +17,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -64,13 +63,16 @@ func Open(dir string) (*Spool, error) {
 	return s, nil
 }
 
-// fileName matches the names of files in the spool, whole.
-var fileName = regexp.MustCompile(`^transfer-[a-z2-7]{20}(\.part)?$`)
+// isFileName reports whether a file in the spool has the name.
+func isFileName(name string) bool {
+	random, ok := strings.CutPrefix(strings.TrimSuffix(name, ".part"), "transfer-")
+	return ok && len(random) == 20 && strings.Trim(random, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
 
 // sweep removes a file of an earlier process. A file that cannot be removed takes
 // space, but nobody reads it: each transfer has a new name.
 func (s *Spool) sweep(e fs.DirEntry) {
-	if !e.Type().IsRegular() || !fileName.MatchString(e.Name()) {
+	if !e.Type().IsRegular() || !isFileName(e.Name()) {
 		return
 	}
 	info, err := e.Info()
