@@ -11,7 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -30,8 +30,18 @@ import (
 // Two uploads for one target take turns: the one with the second name holds a
 // lock on its file.
 
-// completeName matches the names of complete uploads in Staging.
-var completeName = regexp.MustCompile(`^\.flashwarden-complete-[0-9]+(-[0-9]+)?$`)
+// completePrefix begins the names of complete uploads in Staging. The device and inode
+// numbers of the target follow, or the inode number alone.
+const completePrefix = ".flashwarden-complete-"
+
+// isCompleteName reports whether a complete upload in Staging has the name.
+func isCompleteName(name string) bool {
+	numbers, ok := strings.CutPrefix(name, completePrefix)
+	first, second, two := strings.Cut(numbers, "-")
+	return ok && isNumber(first) && (!two || isNumber(second))
+}
+
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 // keptPrefix begins the names of complete uploads that Sweep keeps aside.
 const keptPrefix = ".flashwarden-kept-"
@@ -39,7 +49,7 @@ const keptPrefix = ".flashwarden-kept-"
 // completeFor returns the name of the complete upload for a target.
 func completeFor(target fs.FileInfo) string {
 	s := target.Sys().(*syscall.Stat_t)
-	return fmt.Sprintf(".flashwarden-complete-%d-%d", s.Dev, s.Ino)
+	return fmt.Sprintf(completePrefix+"%d-%d", s.Dev, s.Ino)
 }
 
 // beingReplaced reports whether a complete upload is still being written into the
@@ -177,9 +187,9 @@ func (d *Dir) recover() error {
 	for _, e := range entries {
 		switch {
 		case !e.Type().IsRegular():
-		case completeName.MatchString(e.Name()):
+		case isCompleteName(e.Name()):
 			errs = append(errs, d.recoverOne(staging, e.Name()))
-		case tempName.MatchString(e.Name()):
+		case isTempName(e.Name()):
 			errs = append(errs, sweepTemp(staging, e.Name()))
 		}
 	}

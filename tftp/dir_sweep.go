@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
+	"strings"
 	"syscall"
 )
 
@@ -17,8 +17,11 @@ import (
 // no request can reach it, and one that nobody else gives a file.
 const tempPrefix = ".flashwarden-upload-"
 
-// tempName matches the names of incomplete uploads, whole.
-var tempName = regexp.MustCompile(`^\.flashwarden-upload-[A-Z2-7]{26}$`)
+// isTempName reports whether an incomplete upload has the name.
+func isTempName(name string) bool {
+	random, ok := strings.CutPrefix(name, tempPrefix)
+	return ok && len(random) == 26 && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
 
 // newTemp returns a name for an incomplete upload in directory dir.
 func newTemp(dir string) string { return path.Join(dir, tempPrefix+rand.Text()) }
@@ -35,7 +38,7 @@ func (d *Dir) Sweep() error {
 		switch {
 		case err != nil && name == ".":
 			return err
-		case err == nil && e.Type().IsRegular() && tempName.MatchString(e.Name()):
+		case err == nil && e.Type().IsRegular() && isTempName(e.Name()):
 			errs = append(errs, sweepTemp(d.disk(d.Root), name))
 		}
 		return nil // an unreadable directory holds no upload of ours
