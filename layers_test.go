@@ -84,7 +84,7 @@ var arrows = map[string][]string{
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
 
-	"internal/service": {"internal/config", "internal/httpapi", "internal/systemd", "internal/task", "internal/warden"},
+	"internal/service": {"api", "internal/cause", "internal/config", "internal/httpapi", "internal/systemd", "internal/task", "internal/warden"},
 	"internal/task":    {},
 	"internal/systemd": {},
 

@@ -68,3 +68,9 @@ type Jobs struct {
 	Jobs []Job  `json:"jobs"`
 	Next string `json:"next_cursor"` // empty: this is the last page
 }
+
+// NewJobs asks for work that goes on when the request has been answered.
+type NewJobs struct {
+	Kind string `json:"kind"` // JobBackup
+	Backup
+}

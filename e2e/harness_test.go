@@ -98,6 +98,7 @@ func newSite(t *testing.T) *site {
 	s := &site{t: t, data: filepath.Join(t.TempDir(), "data"), port: first + 4}
 	s.env = append(os.Environ(),
 		"FLASHWARDEN_DATA="+s.data,
+		"FLASHWARDEN_WEB_LISTEN=127.0.0.1:0",
 		fmt.Sprintf("FLASHWARDEN_TFTP_LISTEN=127.0.0.1:%d", s.port),
 		fmt.Sprintf("FLASHWARDEN_TFTP_PORT_RANGE=%d:%d", first, first+3),
 	)

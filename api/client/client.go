@@ -221,7 +221,7 @@ func lost(err error) error {
 // Open returns the bytes of one content of the vault. A content that breaks
 // off ends with an error.
 func (c *Client) Open(ctx context.Context, content api.Content) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"images/"+content.SHA256+"/content", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"operations/content/"+content.SHA256, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,11 @@ func (c *Client) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Even
 	return run[api.RestoreResult](ctx, c, "apply-plan", p, events)
 }
 
+// AddJobs starts work and does not wait for it.
+func (c *Client) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
+	return run[api.Jobs](ctx, c, "add-jobs", r, nil)
+}
+
 // Jobs lists jobs of the queue.
 func (c *Client) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
 	return run[api.Jobs](ctx, c, "jobs", s, nil)

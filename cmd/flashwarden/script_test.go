@@ -88,6 +88,7 @@ func setUpScript(env *testscript.Env) error {
 	first := 21000 + os.Getpid()%100*100 + 8*int(nextPorts.Add(1))
 	port := first + 4
 	env.Setenv("FLASHWARDEN_DATA", env.WorkDir+"/data")
+	env.Setenv("FLASHWARDEN_WEB_LISTEN", "127.0.0.1:0")
 	env.Setenv("FLASHWARDEN_TFTP_LISTEN", fmt.Sprintf("127.0.0.1:%d", port))
 	env.Setenv("FLASHWARDEN_TFTP_PORT_RANGE", fmt.Sprintf("%d:%d", first, first+3))
 	env.Setenv("TFTP_PORT", strconv.Itoa(port))

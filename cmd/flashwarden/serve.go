@@ -48,7 +48,12 @@ func runServe(ctx context.Context, p *program, worker bool, drain time.Duration)
 	if err != nil {
 		return err
 	}
-	s := &service.Service{Local: local, Data: dir, Worker: worker, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Log: p.log()}
+	c, err := p.config()
+	if err != nil {
+		return errors.Join(err, local.Close())
+	}
+	s := &service.Service{Local: local, Data: dir, Worker: worker, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Web: c.Web, Listener: passed.Web, Log: p.log()}
+	passed.Web = nil // the service closes it
 	defer onHangup(func() { s.Reload(p.config) })()
 	err = s.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() {})
 	return errors.Join(err, local.Close())

@@ -39,6 +39,7 @@ type Config struct {
 	Receive   []ReceiveRule
 	Check     Check
 	Schedule  Schedule
+	Web       Web
 	Jobs      Jobs
 }
 
@@ -121,6 +122,39 @@ func (s Schedule) Of(device, group, site string) schedule.Schedule {
 	return s.Backup
 }
 
+// Web is the section web: the API over TCP.
+type Web struct {
+	Listen  string // TCP address: [IP]:PORT; empty: none
+	TLSCert string // file with the certificate and those of its issuers, PEM; empty: no TLS, unless TLS says so
+	TLSKey  string // file with the private key, PEM
+	TLS     string // SelfSigned or empty
+}
+
+// SelfSigned is the value of web.tls that has the service make its own certificate.
+const SelfSigned = "self-signed"
+
+// Secure reports whether the API needs TLS to be reached.
+func (w Web) Secure() bool { return w.TLSCert != "" || w.TLS != "" }
+
+// check compares the keys of the section with each other.
+func (w Web) check() error {
+	switch {
+	case (w.TLSCert == "") != (w.TLSKey == ""):
+		return &Error{Key: "web", Problem: "tls-cert and tls-key belong together: give both"}
+	case w.TLSCert != "" && w.TLS != "":
+		return &Error{Key: "web.tls", Problem: "give either tls-cert and tls-key, or tls: " + SelfSigned}
+	case w.Listen != "" && !w.Secure() && !loopback(w.Listen):
+		return &Error{Key: "web.listen", Problem: w.Listen + " can be reached from other machines, which needs TLS: add tls-cert and tls-key, or tls: " + SelfSigned}
+	}
+	return nil
+}
+
+// loopback reports whether only this machine can reach an address [IP]:PORT.
+func loopback(listen string) bool {
+	a, err := netip.ParseAddrPort(listen)
+	return err == nil && a.Addr().Unmap().IsLoopback()
+}
+
 // Jobs is the section jobs: the queue of the service.
 type Jobs struct {
 	Keep time.Duration // ended jobs are kept for this time
@@ -148,6 +182,7 @@ func Default() Config {
 		TFTP:   TFTP{Listen: ":69", PortRange: tftp.PortRange{First: 1056, Last: 1059}, MaxBlockSize: 1468},
 		Backup: Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, StallTimeout: 60 * time.Second},
 		SSH:    SSH{UnknownHosts: AcceptNew},
+		Web:    Web{Listen: "127.0.0.1:8480"},
 
 		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},
 		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10, Schedule: mustSchedule("weekly Sun 04:00")},
@@ -222,6 +257,9 @@ func Load(path string, env []string) (Config, error) {
 		}
 	}
 	if err := applyEnvironment(&c, env); err != nil {
+		return Config{}, err
+	}
+	if err := c.Web.check(); err != nil {
 		return Config{}, err
 	}
 	useCredentials(&c, env)

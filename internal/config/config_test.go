@@ -111,6 +111,7 @@ func changed() Config {
 		Check:     Check{Schedule: every("every 12h"), Share: "1/7"},
 		Schedule: Schedule{Backup: every("weekly Sun 03:00"), Zone: time.UTC, Spread: 30 * time.Minute, Window: window("22:00-06:00"),
 			Reverify: 7 * day, ReverifyParallel: 5, Missed: Skip},
+		Web:  Web{Listen: ":8443", TLSCert: "/c", TLSKey: "/k"},
 		Jobs: Jobs{Keep: 14 * day},
 	}
 }
@@ -154,9 +155,13 @@ schedule:
   reverify: 7d
   reverify-parallel: 5
   missed: skip
+web:
+  listen: :8443
+  tls-cert: /c
+  tls-key: /k
 jobs:
   keep: 2w
-`, `{"catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+`, `{"web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -178,7 +183,8 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 		"FLASHWARDEN_RETENTION_KEEP_LAST=7", "FLASHWARDEN_RETENTION_KEEP_WITHIN=2d", "FLASHWARDEN_RETENTION_KEEP_DAILY=1",
 		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4", "FLASHWARDEN_RETENTION_SCHEDULE=daily 04:30", "FLASHWARDEN_CHECK_SCHEDULE=every 12h", "FLASHWARDEN_CHECK_SHARE=1/7",
 		"FLASHWARDEN_SCHEDULE_BACKUP=weekly Sun 03:00", "FLASHWARDEN_SCHEDULE_TIME_ZONE=UTC", "FLASHWARDEN_SCHEDULE_SPREAD=30m", "FLASHWARDEN_SCHEDULE_WINDOW=22:00-06:00",
-		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w")
+		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w",
+		"FLASHWARDEN_WEB_LISTEN=:8443", "FLASHWARDEN_WEB_TLS_CERT=/c", "FLASHWARDEN_WEB_TLS_KEY=/k")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +228,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, ssh, protect, retention, check, schedule, jobs, receive, mirrors
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, ssh, protect, retention, check, schedule, web, jobs, receive, mirrors
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
@@ -465,5 +471,34 @@ func TestPasswordCredential(t *testing.T) {
 	}
 	if got, _, err := loadText(t, "catalog-password-file: /etc/pw\n", variable); err != nil || got.CatalogPasswordFile != "/etc/pw" {
 		t.Errorf("with a key: %q, error %v", got.CatalogPasswordFile, err)
+	}
+}
+
+// TestWeb refuses an API that others could read on the way.
+func TestWeb(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                         "",
+		"web: {listen: ''}":                        "",
+		"web: {listen: '[::1]:80'}":                "",
+		"web: {listen: ':8480'}":                   "web.listen: :8480 can be reached from other machines",
+		"web: {listen: '0.0.0.0:8480'}":            "can be reached from other machines",
+		"web: {listen: '192.0.2.1:8480'}":          "can be reached from other machines",
+		"web: {listen: ':8480', tls: self-signed}": "",
+		"web: {listen: ':8480', tls-cert: /c, tls-key: /k}":  "",
+		"web: {tls-cert: /c}":                                "tls-cert and tls-key belong together",
+		"web: {tls-key: /k}":                                 "tls-cert and tls-key belong together",
+		"web: {tls-cert: c, tls-key: /k}":                    "not an absolute path",
+		"web: {tls-cert: /c, tls-key: /k, tls: self-signed}": "give either",
+		"web: {tls: yes-please}":                             "is not one of",
+		"web: {listen: 'example.net:80'}":                    "not an IP address",
+	} {
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file, nil)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }

@@ -10,6 +10,10 @@ func (c Config) Reload(next Config) (now Config, restart []string) {
 	keep(&restart, "tftp.listen", c.TFTP.Listen, &next.TFTP.Listen)
 	keep(&restart, "tftp.port-range", c.TFTP.PortRange, &next.TFTP.PortRange)
 	keep(&restart, "tftp.max-block-size", c.TFTP.MaxBlockSize, &next.TFTP.MaxBlockSize)
+	keep(&restart, "web.listen", c.Web.Listen, &next.Web.Listen)
+	keep(&restart, "web.tls-cert", c.Web.TLSCert, &next.Web.TLSCert)
+	keep(&restart, "web.tls-key", c.Web.TLSKey, &next.Web.TLSKey)
+	keep(&restart, "web.tls", c.Web.TLS, &next.Web.TLS)
 	keep(&restart, "backup.stall-timeout", c.Backup.StallTimeout, &next.Backup.StallTimeout)
 	return next, restart
 }

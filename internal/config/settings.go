@@ -66,6 +66,10 @@ func settings() []setting {
 			return
 		}},
 		{"schedule", "missed", func(c *Config, v string) (err error) { c.Schedule.Missed, err = oneOf(v, Once, Skip); return }},
+		{"web", "listen", func(c *Config, v string) (err error) { c.Web.Listen, err = webAddress(v); return }},
+		{"web", "tls-cert", func(c *Config, v string) (err error) { c.Web.TLSCert, err = absolute(v); return }},
+		{"web", "tls-key", func(c *Config, v string) (err error) { c.Web.TLSKey, err = absolute(v); return }},
+		{"web", "tls", func(c *Config, v string) (err error) { c.Web.TLS, err = oneOf(v, "", SelfSigned); return }},
 		{"jobs", "keep", func(c *Config, v string) (err error) { c.Jobs.Keep, err = age(v); return }},
 	}
 }
@@ -179,6 +183,14 @@ func listenAddress(v string) (string, error) {
 		}
 	}
 	return v, nil
+}
+
+// webAddress is listenAddress for a listener that can be left out.
+func webAddress(v string) (string, error) {
+	if v == "" {
+		return "", nil
+	}
+	return listenAddress(v)
 }
 
 func advertised(v string) (netip.Addr, error) {

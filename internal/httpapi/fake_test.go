@@ -226,3 +226,7 @@ func (f *fake) Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error) 
 func (f *fake) VerifyAudit(ctx context.Context) (api.AuditCheck, error) {
 	return do[api.AuditCheck](ctx, f, "VerifyAudit", nil, nil)
 }
+
+func (f *fake) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
+	return do[api.Jobs](ctx, f, "AddJobs", r, nil)
+}

@@ -1,10 +1,11 @@
 // Package httpapi is the face of the operations over HTTP: each operation of
 // the warden has one route. It holds no logic of its own.
 //
-// An operation is POST /api/v1/operations/NAME with the request as JSON. The
+// Clients of ours use POST /api/v1/operations/NAME with the request as JSON. The
 // answer is a stream of server-sent events (WHATWG HTML, section 9.2):
 // "started" with the operation's ID, "progress" with an api.Event each, and at
-// the end "result" or "problem".
+// the end "result" or "problem". Other programs use resources such as /api/v1/devices,
+// which OpenAPI describes.
 package httpapi
 
 import (
@@ -61,6 +62,7 @@ func newHandler(w warden.Warden, log *slog.Logger) *handler {
 	route(h, "backup", w.Backup)
 	route(h, "plan-restore", w.PlanRestore)
 	route(h, "apply-plan", w.ApplyPlan)
+	route(h, "add-jobs", plain(w.AddJobs))
 	route(h, "jobs", plain(w.Jobs))
 	route(h, "job", plain(w.Job))
 	route(h, "cancel-job", plain(w.CancelJob))
@@ -97,7 +99,8 @@ func newHandler(w warden.Warden, log *slog.Logger) *handler {
 	route(h, "audit", plain(w.Audit))
 	route(h, "verify-audit", plain(empty(w.VerifyAudit)))
 	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.cancel)
-	h.mux.HandleFunc("GET /api/v1/images/{sha256}/content", h.content(w))
+	h.mux.HandleFunc("GET /api/v1/operations/content/{sha256}", h.content(w))
+	h.resources(w)
 	return h
 }
 
@@ -223,11 +226,16 @@ func (h *handler) problem(w http.ResponseWriter, p *api.Problem) { h.answer(w, s
 
 // answer answers with a problem and an HTTP status.
 func (h *handler) answer(w http.ResponseWriter, status int, p *api.Problem) {
-	hurry(w, h.log) // a client that does not read it must not keep the daemon
+	writeProblem(w, answerWith(status, p), h.log)
+}
+
+// writeProblem sends a problem.
+func writeProblem(w http.ResponseWriter, p *problem, log *slog.Logger) {
+	hurry(w, log) // a client that does not read it must not keep the daemon
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
+	w.WriteHeader(p.status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
-		h.log.Info("answer broke off", "err", err)
+		log.Info("answer broke off", "err", err)
 	}
 }
 

@@ -61,7 +61,7 @@ func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
 func TestStuckClients(t *testing.T) {
 	for name, request := range map[string]string{
 		"reads no events":  "POST /api/v1/operations/backup HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
-		"reads no content": "GET /api/v1/images/x/content HTTP/1.1\r\nHost: x\r\n\r\n",
+		"reads no content": "GET /api/v1/operations/content/x HTTP/1.1\r\nHost: x\r\n\r\n",
 		"half a request":   "POST /api/v1/operations/backup HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{",
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { stuck(t, request) }) })

@@ -63,7 +63,7 @@ func (s Socket) Run(ctx, limit context.Context, ready func()) error {
 		return err
 	case <-ctx.Done():
 	}
-	return s.drain(limit, server, h, cancel)
+	return drain(limit, server, h, cancel, s.Log)
 }
 
 // socketMode lets the user and the group of the service in.
@@ -93,13 +93,13 @@ func bind(path string) (net.Listener, error) {
 }
 
 // drain lets running operations end, and cancels them when limit ends.
-func (s Socket) drain(limit context.Context, server *http.Server, h *handler, cancel context.CancelFunc) error {
+func drain(limit context.Context, server *http.Server, h *handler, cancel context.CancelFunc, log *slog.Logger) error {
 	err := server.Shutdown(limit)
 	if limit.Err() == nil {
 		return err
 	}
 	if names := h.operations(); len(names) > 0 {
-		s.Log.Warn("running operations are cancelled", "operations", names, "err", context.Cause(limit))
+		log.Warn("running operations are cancelled", "operations", names, "err", context.Cause(limit))
 	}
 	cancel()
 	// Cancelled operations end by themselves, and slow clients are cut off: this

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -19,13 +20,15 @@ import (
 
 // Service serves one data directory.
 type Service struct {
-	Local   *warden.Local   // the operations; the caller closes it after Run
-	Data    string          // the data directory
-	Worker  bool            // it only works on the jobs of others: it has no schedule
-	Drain   time.Duration   // how long running operations and transfers may take when the service ends
-	Hurry   <-chan struct{} // when it is closed, the service that ends waits no longer; nil: it waits
-	Manager systemd.Manager
-	Log     *slog.Logger
+	Local    *warden.Local   // the operations; the caller closes it after Run
+	Data     string          // the data directory
+	Worker   bool            // it only works on the jobs of others: it has no schedule
+	Drain    time.Duration   // how long running operations and transfers may take when the service ends
+	Hurry    <-chan struct{} // when it is closed, the service that ends waits no longer; nil: it waits
+	Manager  systemd.Manager
+	Web      config.Web   // the API over TCP
+	Listener net.Listener // for it, from systemd; nil: by Web. It is closed at the end
+	Log      *slog.Logger
 
 	mu    sync.Mutex
 	ready bool // systemd knows that the service is ready, and not that it ends
@@ -80,6 +83,9 @@ func (s *Service) tasks(limit context.Context) []task.Task {
 		{Name: "socket", Answers: socket.Answers, Run: func(ctx context.Context, ready func()) error { return socket.Run(ctx, limit, ready) }},
 		{Name: "status", Run: s.report},
 		{Name: "queue", Run: func(ctx context.Context, ready func()) error { return s.Local.RunQueue(ctx, limit, ready) }},
+	}
+	if s.Web.Listen != "" || s.Listener != nil {
+		tasks = append(tasks, task.Task{Name: "API", Run: func(ctx context.Context, ready func()) error { return s.web(ctx, limit, ready) }})
 	}
 	if !s.Worker {
 		tasks = append(tasks, task.Task{Name: "schedule", Run: s.Local.RunSchedule})

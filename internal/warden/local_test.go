@@ -39,7 +39,7 @@ func newLocal(t *testing.T) (l *Local, dir string, log *bytes.Buffer) {
 func TestNobodyMayDoAnything(t *testing.T) {
 	l, dir, _ := newLocal(t)
 	requests := map[string]any{
-		"Backup": api.Backup{All: true}, "Firewall": api.Firewall{Format: "nft"},
+		"Backup": api.Backup{All: true}, "Firewall": api.Firewall{Format: "nft"}, "AddJobs": api.NewJobs{Kind: api.JobBackup, Backup: api.Backup{All: true}},
 		"Offer":   api.Offer{Image: "x", To: "192.0.2.1", For: 1, Times: 1},
 		"Receive": api.Receive{From: "192.0.2.1", For: 1},
 		"AddUser": api.UserChange{Name: "x", Role: api.RoleAdmin, Password: "long enough"}, "EditUser": api.UserChange{Name: "x", Role: api.RoleAdmin},

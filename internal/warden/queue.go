@@ -131,18 +131,55 @@ func requestOf(r any) json.RawMessage {
 	return request
 }
 
+// personJobs are backups of devices for the person who asks, one for each.
+func personJobs(ctx context.Context, devices []api.Device, r api.Backup) []catalog.Job {
+	var jobs []catalog.Job
+	for _, d := range devices {
+		jobs = append(jobs, backupJob(d, r, actorOf(ctx).Name, true))
+	}
+	return jobs
+}
+
+// AddJobs starts work in the queue of the service and does not wait for it.
+func (l *Local) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
+	if r.Kind != api.JobBackup {
+		return api.Jobs{}, wrongField("kind", "%q: want %s", r.Kind, api.JobBackup)
+	}
+	if r.DryRun {
+		return api.Jobs{}, wrongField("dry_run", "a dry run is no job")
+	}
+	if err := CheckBackup(r.Backup); err != nil {
+		return api.Jobs{}, err
+	}
+	n, selected, err := l.beginOn(ctx, working, "backup", r.Select)
+	if err != nil {
+		return api.Jobs{}, err
+	}
+	u := l.jobs()
+	if u == nil {
+		return api.Jobs{}, &api.Problem{Detail: "no service runs that would do the job", Exit: api.ExitError, Fix: api.Say("start it with ").Do("serve")}
+	}
+	devices, err := chosen(ctx, n, selected)
+	if err != nil {
+		return api.Jobs{}, err
+	}
+	added, err := u.queue.Add(ctx, personJobs(ctx, devices, r.Backup)...)
+	var page api.Jobs
+	for _, j := range added {
+		page.Jobs = append(page.Jobs, j.Job)
+	}
+	return page, err
+}
+
 // backupByQueue backs devices up by jobs of a person, one for each, and waits for them. If
 // ctx ends, the jobs are cancelled.
 func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.Device, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
-	a := actorOf(ctx)
-	var jobs []catalog.Job
 	for _, d := range devices {
-		jobs = append(jobs, backupJob(d, r, a.Name, true))
 		if events != nil {
 			events(api.Event{Time: time.Now(), Device: d.Name, Step: api.StepQueued})
 		}
 	}
-	added, err := u.queue.Add(ctx, jobs...)
+	added, err := u.queue.Add(ctx, personJobs(ctx, devices, r)...)
 	if err != nil {
 		return nil, err
 	}

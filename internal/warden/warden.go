@@ -38,6 +38,8 @@ type Warden interface {
 	PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error)
 	ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error)
 
+	// AddJobs starts work and does not wait for it.
+	AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error)
 	// Jobs are those of the queue: see them, end them, and let them be tried again.
 	Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error)
 	Job(ctx context.Context, id api.Named) (api.Job, error)

@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Certificate returns the TLS settings for a certificate and a key in two files (PEM). The
+// files are read again when they have changed, so that a renewed certificate needs no
+// restart. A wrong pair keeps the one before, and the log says so.
+func Certificate(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
+	c := &certificate{cert: certFile, key: keyFile, log: log}
+	if _, err := c.current(); err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current() }}, nil
+}
+
+// certificate is a pair of files.
+type certificate struct {
+	cert, key string
+	log       *slog.Logger
+
+	mu     sync.Mutex
+	loaded *tls.Certificate
+	as     [2]version // of the files that were read last
+}
+
+// version tells whether a file has changed.
+type version struct {
+	at   time.Time
+	size int64
+}
+
+func (c *certificate) current() (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, err := c.versions()
+	if err == nil && (c.loaded == nil || now != c.as) {
+		var pair tls.Certificate
+		if pair, err = tls.LoadX509KeyPair(c.cert, c.key); err == nil {
+			c.loaded = &pair
+		}
+		c.as = now
+	} else if err == nil {
+		return c.loaded, nil
+	}
+	if err != nil && c.loaded != nil {
+		c.log.Error("the certificate cannot be read: the one before is still used", "err", err)
+		return c.loaded, nil
+	}
+	return c.loaded, err
+}
+
+func (c *certificate) versions() (now [2]version, err error) {
+	for i, name := range []string{c.cert, c.key} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return now, err
+		}
+		now[i] = version{info.ModTime(), info.Size()}
+	}
+	return now, nil
+}
+
+// Names of the files with a certificate of our own, below the data directory.
+const (
+	ownCertificate = "web.crt"
+	ownKey         = "web.key"
+)
+
+// Validity of a certificate of our own. Browsers refuse longer ones.
+const (
+	ownValid = 397 * 24 * time.Hour
+	ownRenew = 30 * 24 * time.Hour // before the end
+)
+
+// SelfSigned is Certificate with files in a data directory that it makes where they are
+// missing or about to end. A browser that trusts the certificate goes on doing so after a
+// restart. The log has its fingerprint.
+func SelfSigned(data string, log *slog.Logger) (*tls.Config, error) {
+	cert, key := filepath.Join(data, ownCertificate), filepath.Join(data, ownKey)
+	if until, err := validUntil(cert, key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the certificate of the API: %w", err)
+	} else if time.Until(until) < ownRenew {
+		if err := makeOwn(cert, key); err != nil {
+			return nil, fmt.Errorf("make a certificate for the API: %w", err)
+		}
+	}
+	c, err := Certificate(cert, key, log)
+	if err != nil {
+		return nil, err
+	}
+	own, err := c.GetCertificate(nil)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("the API has a certificate of its own", "file", cert, "sha256", fmt.Sprintf("%X", sha256.Sum256(own.Certificate[0])), "until", own.Leaf.NotAfter.Format(time.DateOnly))
+	return c, nil
+}
+
+// validUntil returns the end of the certificate in two files; the zero time if there is
+// none.
+func validUntil(cert, key string) (time.Time, error) {
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return pair.Leaf.NotAfter, nil
+}
+
+// makeOwn writes a new key and a certificate for the names and addresses of this machine.
+func makeOwn(cert, key string) error {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	now := time.Now()
+	template := x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{"flashwarden"}},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(ownValid),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{name, "localhost"}, IPAddresses: ownAddresses(), BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
+	if err != nil {
+		return err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	// The key first: a certificate without its key would be an error at the next start.
+	if err := writeNew(key, 0o600, &pem.Block{Type: "PRIVATE KEY", Bytes: secret}); err != nil {
+		return err
+	}
+	return writeNew(cert, 0o644, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// ownAddresses are the IP addresses of this machine.
+func ownAddresses() []net.IP {
+	var all []net.IP
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLinkLocalUnicast() {
+			all = append(all, n.IP)
+		}
+	}
+	return all
+}
+
+// writeNew replaces a file by one with another content, whole or not at all.
+func writeNew(name string, mode fs.FileMode, block *pem.Block) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".web-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	err = errors.Join(f.Chmod(mode), pem.Encode(f, block), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

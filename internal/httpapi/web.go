@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/warden"
+)
+
+// Web serves the API over TCP, for programs that have a token.
+type Web struct {
+	Warden   warden.Warden
+	Tokens   Tokens
+	Listener net.Listener // it is closed at the end
+	TLS      *tls.Config  // nil: without TLS
+	Ready    func(context.Context) error
+	Log      *slog.Logger
+}
+
+// Tokens knows who has the secret of a token.
+type Tokens interface {
+	TokenActor(ctx context.Context, secret, from string) (a warden.Actor, known bool, err error)
+}
+
+// Limits of the listener for clients that nobody knows.
+const (
+	maxHeader    = 32 << 10 // bytes
+	headerWithin = 10 * time.Second
+	idleFor      = 2 * time.Minute
+)
+
+// Run serves until ctx ends. Then running operations may end until limit does. It calls
+// ready at once: the listener takes connections already.
+func (s Web) Run(ctx, limit context.Context, ready func()) error {
+	operations, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	h := newHandler(s.Warden, s.Log)
+	h.health(s.Ready)
+	server := &http.Server{
+		Handler: s.guarded(h.mux), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
+		BaseContext: func(net.Listener) context.Context { return operations },
+		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
+	}
+	l := s.Listener
+	if s.TLS != nil {
+		l = tls.NewListener(l, s.TLS)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	ready()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	return drain(limit, server, h, cancel, s.Log)
+}
+
+// guarded lets in who has a token, and keeps browsers of other sites out.
+func (s Web) guarded(next http.Handler) http.Handler {
+	a := &authenticator{tokens: s.Tokens, tries: newTries(), next: next, log: s.Log}
+	own := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cache-Control", "no-store")
+		switch {
+		case s.onLoopback() && !isLoopback(r.Host):
+			// A page of another site whose name points to this machine (DNS rebinding).
+			sendProblem(w, http.StatusMisdirectedRequest, "this address answers for localhost only, not for "+r.Host, s.Log)
+		case own.Check(r) != nil:
+			sendProblem(w, http.StatusForbidden, "a page of another site may not send this request", s.Log)
+		default:
+			a.serve(w, r)
+		}
+	})
+}
+
+func (s Web) onLoopback() bool {
+	a, ok := s.Listener.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}
+
+// isLoopback reports whether the Host of a request names this machine for itself.
+func isLoopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	a, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return strings.EqualFold(name, "localhost") || err == nil && a.Unmap().IsLoopback()
+}
+
+// authenticator finds out who sends a request.
+type authenticator struct {
+	tokens Tokens
+	tries  *tries
+	next   http.Handler
+	log    *slog.Logger
+}
+
+func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		a.next.ServeHTTP(w, r)
+		return
+	}
+	from := addressOf(r)
+	if wait := a.tries.wait(from, time.Now()); wait > 0 {
+		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
+		sendProblem(w, http.StatusTooManyRequests, "too many wrong tokens from this address", a.log)
+		return
+	}
+	actor, err := a.actor(r, from.String())
+	switch {
+	case errors.Is(err, errNobody):
+		a.tries.failed(from, time.Now())
+		a.log.Warn("request refused", "remote", from, "path", r.URL.Path, "err", err)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="flashwarden"`)
+		sendProblem(w, http.StatusUnauthorized, err.Error(), a.log)
+	case err != nil:
+		a.log.Error("the token of a request could not be looked up", "remote", from, "err", err)
+		sendProblem(w, http.StatusServiceUnavailable, "the token cannot be looked up now", a.log)
+	default:
+		a.next.ServeHTTP(w, r.WithContext(warden.As(r.Context(), actor)))
+	}
+}
+
+// errNobody is the error of a request without a token that is known and valid.
+var errNobody = errors.New("send the secret of a valid token: Authorization: Bearer fw_...")
+
+// actor returns who sends a request.
+func (a *authenticator) actor(r *http.Request, from string) (warden.Actor, error) {
+	kind, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "Bearer") || secret == "" {
+		return warden.Actor{}, errNobody
+	}
+	actor, known, err := a.tokens.TokenActor(r.Context(), strings.TrimSpace(secret), from)
+	if err == nil && !known {
+		err = errNobody
+	}
+	return actor, err
+}
+
+// addressOf is the address of the client.
+func addressOf(r *http.Request) netip.Addr {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
+}
+
+// sendProblem answers with a problem of HTTP itself.
+func sendProblem(w http.ResponseWriter, status int, detail string, log *slog.Logger) {
+	exit := api.ExitRefused
+	if status >= http.StatusInternalServerError {
+		exit = api.ExitError
+	}
+	writeProblem(w, answerWith(status, &api.Problem{Detail: detail, Exit: exit}), log)
+}

@@ -1,0 +1,44 @@
+package service
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
+	"flashwarden/internal/httpapi"
+)
+
+// web is the task of the API over TCP.
+func (s *Service) web(ctx, limit context.Context, ready func()) error {
+	l := s.Listener
+	if l == nil {
+		var err error
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", s.Web.Listen); err != nil {
+			return cause.WithFix(fmt.Errorf("the API cannot listen on %s: %w", s.Web.Listen, err),
+				api.Say("choose another address with ").Set("web.listen", "").Say(" in the configuration"))
+		}
+	}
+	defer l.Close()
+	encrypted, err := s.tls()
+	if err != nil {
+		return err
+	}
+	s.Log.Info("the API listens", "address", l.Addr().String(), "tls", encrypted != nil)
+	w := httpapi.Web{Warden: s.Local, Tokens: s.Local, Listener: l, TLS: encrypted, Ready: s.Local.Ready, Log: s.Log}
+	return w.Run(ctx, limit, ready)
+}
+
+// tls returns the TLS settings of the API; nil for none.
+func (s *Service) tls() (*tls.Config, error) {
+	switch {
+	case s.Web.TLS == config.SelfSigned:
+		return httpapi.SelfSigned(s.Data, s.Log)
+	case s.Web.TLSCert != "":
+		return httpapi.Certificate(s.Web.TLSCert, s.Web.TLSKey, s.Log)
+	}
+	return nil, nil
+}
