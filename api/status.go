@@ -105,5 +105,5 @@ type StatusSummary struct {
 
 	NextRun    *time.Time `json:"next_run"`    // the first of the next backups, UTC; null: nothing is scheduled, or no service runs
 	NextDevice string     `json:"next_device"` // of which device that is
-	CareFailed int `json:"care_failed"` // tasks of the vault whose newest run failed
+	CareFailed int        `json:"care_failed"` // tasks of the vault whose newest run failed
 }

@@ -137,7 +137,7 @@ func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // errNobody is the error of a request without a token that is known and valid.
-var errNobody = errors.New("send the secret of a valid token: Authorization: Bearer fw_...")
+var errNobody = errors.New("no valid token: send Authorization: Bearer with the secret of one")
 
 // actor returns who sends a request.
 func (a *authenticator) actor(r *http.Request, from string) (warden.Actor, error) {
