@@ -17,6 +17,32 @@ type Cadence struct {
 	Spread   time.Duration // at most; but less than the time between two slots
 	Window   schedule.Window
 	Skip     bool // turns that were missed are not made up for
+	Slots    Slots
+}
+
+// Slots remembers the slots that a planning has computed: most devices share them. A nil
+// one remembers nothing.
+type Slots map[slotAfter]time.Time
+
+// slotAfter is the question for the first slot of a schedule after a time.
+type slotAfter struct {
+	schedule schedule.Schedule
+	zone     *time.Location
+	after    int64 // nanoseconds since 1970
+}
+
+// after returns the first slot after a time.
+func (c Cadence) after(t time.Time) time.Time {
+	if c.Slots == nil {
+		return c.Schedule.Next(t, c.Zone)
+	}
+	key := slotAfter{c.Schedule, c.Zone, t.UnixNano()}
+	slot, ok := c.Slots[key]
+	if !ok {
+		slot = c.Schedule.Next(t, c.Zone)
+		c.Slots[key] = slot
+	}
+	return slot
 }
 
 // Planned is the next turn of a device.
@@ -37,13 +63,13 @@ func (c Cadence) Next(t catalog.Turn, since, now time.Time) (p Planned, ok bool)
 	if after.After(now) {
 		after = now.Add(-c.Spread - 1)
 	}
-	slot := c.Schedule.Next(after, c.Zone)
+	slot := c.after(after)
 	if slot.IsZero() {
 		return Planned{}, false
 	}
 	late := c.spread(t.Device, slot)
 	if start := since.Add(-late); missed && slot.Before(start) {
-		slot = c.Schedule.Next(start.Add(-1), c.Zone)
+		slot = c.after(start.Add(-1))
 	}
 	if past := now.Add(-late); slot.Before(past) { // others may have passed since
 		slot = c.newest(slot, past)
@@ -59,7 +85,7 @@ func (c Cadence) Next(t catalog.Turn, since, now time.Time) (p Planned, ok bool)
 // spread is how much later than its slot a device is due.
 func (c Cadence) spread(device string, slot time.Time) time.Duration {
 	limit := c.Spread
-	if next := c.Schedule.Next(slot, c.Zone); !next.IsZero() {
+	if next := c.after(slot); !next.IsZero() {
 		limit = min(limit, next.Sub(slot))
 	}
 	return schedule.Spread(device, limit)
@@ -68,7 +94,7 @@ func (c Cadence) spread(device string, slot time.Time) time.Duration {
 // newest returns the last slot up to a time; first is one before that.
 func (c Cadence) newest(first, until time.Time) (slot time.Time) {
 	for _, back := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, daily, 8 * daily, 32 * daily, 370 * daily} {
-		for next := c.Schedule.Next(until.Add(-back), c.Zone); !next.IsZero() && !next.After(until); next = c.Schedule.Next(next, c.Zone) {
+		for next := c.after(until.Add(-back)); !next.IsZero() && !next.After(until); next = c.after(next) {
 			slot = next
 		}
 		if !slot.IsZero() {
@@ -138,8 +164,11 @@ func (p *Planner) follow(ctx context.Context, turns []catalog.Turn, since time.T
 	now := time.Now()
 	end := now.Add(horizon)
 	var next []turn
+	slots := make(Slots)
 	for _, t := range turns {
-		if planned, ok := p.Cadence(t).Next(t, since, now); ok && planned.Due.Before(end) {
+		c := p.Cadence(t)
+		c.Slots = slots
+		if planned, ok := c.Next(t, since, now); ok && planned.Due.Before(end) {
 			next = append(next, turn{t, planned})
 		}
 	}

@@ -319,3 +319,31 @@ func TestPlannerChanged(t *testing.T) {
 		}
 	})
 }
+
+// TestSharedSlots plans many devices with schedules of their own with one memory: each gets
+// the turn that it gets alone.
+func TestSharedSlots(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		slots := make(job.Slots)
+		now := time.Date(2026, 10, 24, 20, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 48*60).Draw(t, "now")) * time.Minute)
+		for i := range rapid.IntRange(1, 20).Draw(t, "devices") {
+			c := cadence(t, rapid.SampledFrom([]string{"daily 02:00", "daily 02:30", "every 6h", "0 2 * * 1-5", "never"}).Draw(t, "schedule"), "", 2*time.Hour)
+			c.Zone, c.Skip = rapid.SampledFrom([]*time.Location{time.UTC, zone}).Draw(t, "zone"), rapid.Bool().Draw(t, "skip")
+			turn := catalog.Turn{Device: fmt.Sprint("sw", i)}
+			if rapid.Bool().Draw(t, "had a turn") {
+				turn.Slot = now.Add(-time.Duration(rapid.IntRange(0, 72*60).Draw(t, "slot")) * time.Minute)
+			}
+			since := now.Add(-time.Duration(rapid.IntRange(0, 72*60).Draw(t, "since")) * time.Minute)
+			alone, aloneOK := c.Next(turn, since, now)
+			c.Slots = slots
+			if shared, ok := c.Next(turn, since, now); shared != alone || ok != aloneOK {
+				t.Fatalf("%s: %+v %t, alone %+v %t", turn.Device, shared, ok, alone, aloneOK)
+			}
+		}
+	})
+}

@@ -379,12 +379,14 @@ func (l *Local) nextRuns(ctx context.Context, n *node.Node, u *unattended, s api
 		named[name] = true
 	}
 	selected, next := make(map[string]bool, len(turns)), make(map[string]nextRun, len(turns))
+	conf, slots := l.config(), make(job.Slots)
 	for _, t := range turns {
 		if len(named) > 0 && !named[t.Device] || s.Group != "" && t.Group != s.Group || s.Site != "" && t.Site != s.Site {
 			continue
 		}
 		selected[t.Device] = true
-		c := cadence(l.config(), t)
+		c := cadence(conf, t)
+		c.Slots = slots
 		if p, ok := c.Next(t, u.since, now); ok {
 			next[t.Device] = nextRun{p.Due, why(c, p)}
 		}
