@@ -100,7 +100,7 @@ func newHandler(w warden.Warden, log *slog.Logger) *handler {
 	route(h, "verify-audit", plain(empty(w.VerifyAudit)))
 	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.cancel)
 	h.mux.HandleFunc("GET /api/v1/operations/content/{sha256}", h.content(w))
-	h.resources(w)
+	h.mux.Handle(prefix+"/", later(func() http.Handler { return newResources(w) }))
 	return h
 }
 

@@ -28,8 +28,15 @@ type resources struct {
 	editing sync.Mutex // a PATCH of a device reads it and writes it
 }
 
-// resources adds the routes of the resources.
-func (h *handler) resources(w warden.Warden) *resources {
+// later makes a handler with its first request: the description of all resources takes
+// longer than the start of the service.
+func later(make func() http.Handler) http.Handler {
+	made := sync.OnceValue(make)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { made().ServeHTTP(w, r) })
+}
+
+// newResources returns the routes of the resources.
+func newResources(w warden.Warden) http.Handler {
 	problemsInPlace()
 	c := huma.DefaultConfig("flashwarden", "1")
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = prefix+"/openapi", "", ""
@@ -40,7 +47,8 @@ func (h *handler) resources(w warden.Warden) *resources {
 		"token": {Type: "http", Scheme: "bearer", Description: "the secret of a token: fw_..."},
 	}
 	c.Security = []map[string][]string{{"token": {}}}
-	r := &resources{warden: w, api: humago.New(h.mux, c)}
+	mux := http.NewServeMux()
+	r := &resources{warden: w, api: humago.New(mux, c)}
 	r.status()
 	r.devices()
 	r.jobs()
@@ -48,7 +56,7 @@ func (h *handler) resources(w warden.Warden) *resources {
 	r.images()
 	r.people()
 	r.mayBeNull("DeviceStatus", "last_failure")
-	return r
+	return mux
 }
 
 // mayBeNull describes that a field with an object may be null. The library cannot say so.
