@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"internal/cause":               {"api", "internal/lazyregexp"},
 	"internal/audit":               {"api"},
 	"internal/password":            {},
+	"internal/syslog":              {"internal/lazyregexp"},
 	"internal/lazyregexp":          {},
 	"internal/ios":                 {"api", "internal/cause", "internal/lazyregexp", "tftp"},
 	"internal/flash":               {"internal/ios", "internal/lazyregexp"},
@@ -62,7 +63,7 @@ var arrows = map[string][]string{
 	"internal/listen":    {"api", "internal/cause", "internal/systemd"},
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
-	"internal/warden": {"api", "internal/audit", "internal/password", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
+	"internal/warden": {"api", "internal/audit", "internal/password", "internal/syslog", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/node", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is

@@ -52,22 +52,30 @@ func (m manyAtOnce) Run() int {
 //	jumphost NAME PUBLICKEY [LINE...]   start OpenSSH's sshd, which lets the key in; its USER@HOST:PORT is in $NAME
 //	bucket NAME                      start versitygw with the bucket vault; its address is in $NAME, its keys in the environment
 //	holdport FIRST:LAST              hold a UDP port as another program would; without an argument give it back
-func TestScripts(t *testing.T) { runScripts(t, setUpScript) }
+func TestScripts(t *testing.T) { runScripts(t, false, setUpScript) }
 
 // TestScriptsOverSocket runs the same scripts with a daemon beside every
 // command: output, JSON and exit codes are the same.
 func TestScriptsOverSocket(t *testing.T) {
 	testlevel.NeedFull(t, "every script once more, with a daemon for each command")
-	runScripts(t, func(env *testscript.Env) error {
+	runScripts(t, true, func(env *testscript.Env) error {
 		env.Setenv(overSocket, "1")
 		return setUpScript(env)
 	})
 }
 
-func runScripts(t *testing.T, setUp func(*testscript.Env) error) {
+// runScripts runs all scripts. The condition "socket" is for those that start a service of
+// their own: once is enough.
+func runScripts(t *testing.T, socket bool, setUp func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
-		Setup: setUp, Condition: hasPeer,
+		Setup: setUp,
+		Condition: func(name string) (bool, error) {
+			if name == "socket" {
+				return socket, nil
+			}
+			return hasPeer(name)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "await": cmdAwait, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost, "bucket": cmdBucket,
 		},

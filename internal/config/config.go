@@ -39,6 +39,7 @@ type Config struct {
 	Receive   []ReceiveRule
 	Check     Check
 	Schedule  Schedule
+	Syslog    Syslog
 	Web       Web
 	Jobs      Jobs
 }
@@ -122,6 +123,12 @@ func (s Schedule) Of(device, group, site string) schedule.Schedule {
 	return s.Backup
 }
 
+// Syslog is the section syslog: messages of devices that say that something has changed.
+type Syslog struct {
+	Listen string        // UDP address: [IP]:PORT; empty: none
+	Quiet  time.Duration // a device is looked at when it has reported no change for this time
+}
+
 // Web is the section web: the API over TCP.
 type Web struct {
 	Listen  string // TCP address: [IP]:PORT; empty: none
@@ -182,6 +189,7 @@ func Default() Config {
 		TFTP:   TFTP{Listen: ":69", PortRange: tftp.PortRange{First: 1056, Last: 1059}, MaxBlockSize: 1468},
 		Backup: Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, StallTimeout: 60 * time.Second},
 		SSH:    SSH{UnknownHosts: AcceptNew},
+		Syslog: Syslog{Quiet: 2 * time.Minute},
 		Web:    Web{Listen: "127.0.0.1:8480"},
 
 		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},

@@ -10,6 +10,8 @@ func (c Config) Reload(next Config) (now Config, restart []string) {
 	keep(&restart, "tftp.listen", c.TFTP.Listen, &next.TFTP.Listen)
 	keep(&restart, "tftp.port-range", c.TFTP.PortRange, &next.TFTP.PortRange)
 	keep(&restart, "tftp.max-block-size", c.TFTP.MaxBlockSize, &next.TFTP.MaxBlockSize)
+	keep(&restart, "syslog.listen", c.Syslog.Listen, &next.Syslog.Listen)
+	keep(&restart, "syslog.quiet", c.Syslog.Quiet, &next.Syslog.Quiet)
 	keep(&restart, "web.listen", c.Web.Listen, &next.Web.Listen)
 	keep(&restart, "web.tls-cert", c.Web.TLSCert, &next.Web.TLSCert)
 	keep(&restart, "web.tls-key", c.Web.TLSKey, &next.Web.TLSKey)

@@ -66,7 +66,9 @@ func settings() []setting {
 			return
 		}},
 		{"schedule", "missed", func(c *Config, v string) (err error) { c.Schedule.Missed, err = oneOf(v, Once, Skip); return }},
-		{"web", "listen", func(c *Config, v string) (err error) { c.Web.Listen, err = webAddress(v); return }},
+		{"syslog", "listen", func(c *Config, v string) (err error) { c.Syslog.Listen, err = optionalAddress(v); return }},
+		{"syslog", "quiet", func(c *Config, v string) (err error) { c.Syslog.Quiet, err = quiet(v); return }},
+		{"web", "listen", func(c *Config, v string) (err error) { c.Web.Listen, err = optionalAddress(v); return }},
 		{"web", "tls-cert", func(c *Config, v string) (err error) { c.Web.TLSCert, err = absolute(v); return }},
 		{"web", "tls-key", func(c *Config, v string) (err error) { c.Web.TLSKey, err = absolute(v); return }},
 		{"web", "tls", func(c *Config, v string) (err error) { c.Web.TLS, err = oneOf(v, "", SelfSigned); return }},
@@ -113,6 +115,18 @@ func share(v string) (string, error) {
 		return "", fmt.Errorf("%q is not a share, such as 1/30", v)
 	}
 	return fmt.Sprintf("%d/%d", p, o), nil
+}
+
+// quiet reads how long a device must be quiet.
+func quiet(v string) (time.Duration, error) {
+	d, err := time.ParseDuration(v)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a duration with a unit, such as 30s or 2m", v)
+	case d < time.Second || d > time.Hour:
+		return 0, fmt.Errorf("%s is not between 1s and 1h", v)
+	}
+	return d, nil
 }
 
 // zone returns a time zone of the IANA database; empty: that of the host.
@@ -185,8 +199,8 @@ func listenAddress(v string) (string, error) {
 	return v, nil
 }
 
-// webAddress is listenAddress for a listener that can be left out.
-func webAddress(v string) (string, error) {
+// optionalAddress is listenAddress for a listener that can be left out.
+func optionalAddress(v string) (string, error) {
 	if v == "" {
 		return "", nil
 	}

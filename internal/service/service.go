@@ -26,6 +26,7 @@ type Service struct {
 	Drain    time.Duration   // how long running operations and transfers may take when the service ends
 	Hurry    <-chan struct{} // when it is closed, the service that ends waits no longer; nil: it waits
 	Manager  systemd.Manager
+	Syslog   config.Syslog
 	Web      config.Web   // the API over TCP
 	Listener net.Listener // for it, from systemd; nil: by Web. It is closed at the end
 	Log      *slog.Logger
@@ -86,6 +87,9 @@ func (s *Service) tasks(limit context.Context) []task.Task {
 	}
 	if s.Web.Listen != "" || s.Listener != nil {
 		tasks = append(tasks, task.Task{Name: "API", Run: func(ctx context.Context, ready func()) error { return s.web(ctx, limit, ready) }})
+	}
+	if s.Syslog.Listen != "" {
+		tasks = append(tasks, task.Task{Name: "syslog", Run: s.syslog})
 	}
 	if !s.Worker {
 		tasks = append(tasks, task.Task{Name: "schedule", Run: s.Local.RunSchedule})
