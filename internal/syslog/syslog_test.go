@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,10 +58,27 @@ type bench struct {
 	t       *testing.T
 	network *tftptest.Network
 	server  netip.AddrPort
-	looks   []string
-	fail    error
-	reads   int
 	begin   time.Time
+
+	mu    sync.Mutex // of the race detector, which does not know synctest.Wait
+	looks []string
+	fail  error
+	reads int
+}
+
+// failing sets the error of looks.
+func (b *bench) failing(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = err
+}
+
+// seen returns the looks and the readings of the inventory so far.
+func (b *bench) seen() (looks []string, reads int) {
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.looks), b.reads
 }
 
 // run runs do beside a Listener whose time is that of a bubble.
@@ -74,10 +93,14 @@ func run(t *testing.T, do func(b *bench)) {
 		defer c.Close()
 		l := &Listener{Conn: c, Quiet: 2 * time.Minute, Log: slog.New(slog.DiscardHandler),
 			Devices: func(context.Context) (map[netip.Addr]string, error) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
 				b.reads++
 				return map[netip.Addr]string{netip.MustParseAddr("192.0.2.11"): "sw1", netip.MustParseAddr("192.0.2.12"): "sw2"}, nil
 			},
 			Look: func(_ context.Context, device, reason string) error {
+				b.mu.Lock()
+				defer b.mu.Unlock()
 				if b.fail != nil {
 					return b.fail
 				}
@@ -113,8 +136,8 @@ func (b *bench) send(from, message string) {
 // want checks the looks so far.
 func (b *bench) want(looks ...string) {
 	b.t.Helper()
-	synctest.Wait()
-	if got, want := strings.Join(b.looks, "; "), strings.Join(looks, "; "); got != want {
+	all, _ := b.seen()
+	if got, want := strings.Join(all, "; "), strings.Join(looks, "; "); got != want {
 		b.t.Errorf("looks %q, want %q", got, want)
 	}
 }
@@ -143,8 +166,8 @@ func TestFlood(t *testing.T) {
 			b.send("192.0.2.11", changed)
 			time.Sleep(time.Second)
 		}
-		if len(b.looks) < 2 || len(b.looks) > 3 {
-			t.Errorf("%d looks in an hour: %v", len(b.looks), b.looks)
+		if looks, _ := b.seen(); len(looks) < 2 || len(looks) > 3 {
+			t.Errorf("%d looks in an hour: %v", len(looks), looks)
 		}
 	})
 }
@@ -171,12 +194,12 @@ func TestOthers(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		b.want()
-		if b.reads != 1 {
-			t.Errorf("the inventory was read %d times", b.reads)
+		if _, reads := b.seen(); reads != 1 {
+			t.Errorf("the inventory was read %d times", reads)
 		}
 		b.send("192.0.2.99", changed)
-		if b.reads != 2 {
-			t.Errorf("the inventory was read %d times: a new device is not seen", b.reads)
+		if _, reads := b.seen(); reads != 2 {
+			t.Errorf("the inventory was read %d times: a new device is not seen", reads)
 		}
 	})
 }
@@ -184,10 +207,10 @@ func TestOthers(t *testing.T) {
 // TestLookFails asks again for a look that could not be asked for.
 func TestLookFails(t *testing.T) {
 	run(t, func(b *bench) {
-		b.fail = errors.New("no catalog")
+		b.failing(errors.New("no catalog"))
 		b.send("192.0.2.11", changed)
 		time.Sleep(2*time.Minute + 30*time.Second)
-		b.fail = nil
+		b.failing(nil)
 		b.want()
 		time.Sleep(time.Minute)
 		b.want("sw1 %SYS-5-CONFIG_I 3m0s")
