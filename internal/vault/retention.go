@@ -133,6 +133,7 @@ func keep(r api.Retention, all []outline, now time.Time, gone func(device string
 			groups[key] = append(groups[key], o)
 		}
 	}
+	keepEnds(all, gone, kept)
 	running := running{make(map[digest]bool), make(map[string]bool)}
 	for _, group := range groups {
 		group = newestFirst(group, now, kept)
@@ -141,6 +142,46 @@ func keep(r api.Retention, all []outline, now time.Time, gone func(device string
 	}
 	running.keep(every, kept)
 	return kept
+}
+
+// keepEnds marks the end of each device's chain, and the last complete backup before it: the
+// newest ones whatever the clock said.
+func keepEnds(all []outline, gone func(device string) bool, kept map[string]bool) {
+	devices := make(map[string][]*outline)
+	for i := range all {
+		if !gone(all[i].device) {
+			devices[all[i].device] = append(devices[all[i].device], &all[i])
+		}
+	}
+	for _, group := range devices {
+		chain := make(map[string]*outline, len(group))
+		named := make(map[string]bool, len(group))
+		for _, o := range group {
+			chain[o.document], named[o.previous] = o, true
+		}
+		for o := chain[endOf(group, named)]; o != nil; o = chain[o.previous] {
+			if o.whole && !o.received || !named[o.document] {
+				kept[o.document] = true
+			}
+			delete(chain, o.document) // a ring would have no end
+			if o.whole && !o.received {
+				break
+			}
+		}
+	}
+}
+
+// endOf returns the document of a device that no other names as the one before it; empty:
+// there is none, because none names another. Of several, one that names another has
+// precedence.
+func endOf(group []*outline, named map[string]bool) string {
+	end := ""
+	for _, o := range group {
+		if o.previous != "" && !named[o.document] {
+			end = max(end, o.document)
+		}
+	}
+	return end
 }
 
 // newestFirst sorts the snapshots of a device. One that is dated in the future

@@ -156,3 +156,17 @@ func wantSafe(t *testing.T, all []outline, kept map[string]bool) {
 		}
 	}
 }
+
+// TestKeepAfterAWrongClock keeps the last backup, and the last complete one, although an
+// earlier one has a later date.
+func TestKeepAfterAWrongClock(t *testing.T) {
+	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	at := func(document, previous string, hours int, whole bool) outline {
+		return outline{document: document, previous: previous, device: "sw1", started: noon.Add(time.Duration(hours) * time.Hour), whole: whole, software: &software{}}
+	}
+	all := []outline{at("a", "", 0, true), at("b", "a", 9, true), at("c", "b", 1, true), at("d", "c", 2, false)}
+	kept := keep(api.Retention{Last: 1}, all, noon.Add(24*time.Hour), func(string) bool { return false })
+	if !kept["d"] || !kept["c"] || !kept["b"] || kept["a"] {
+		t.Errorf("kept %v; want the end d, the last complete c, and the newest b", kept)
+	}
+}
