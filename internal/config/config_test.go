@@ -275,7 +275,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
     1 | vault: srv
                ^`},
 		{"password in the URL", "catalog: postgres://fw:secret@db/fw\n", `FILE:1:10: catalog: no password belongs here: write it into a file of its own, and name that file in catalog-password-file
-    1 | catalog: postgres://fw:secret@db/fw
+    1 | catalog: postgres://fw:…@db/fw
                  ^`},
 		{"no URL", "catalog: /var/lib/catalog.db\n", `FILE:1:10: catalog: want a URL such as postgres://user@host/database?sslmode=verify-full, or nothing for a catalog in the data directory
     1 | catalog: /var/lib/catalog.db
@@ -503,6 +503,20 @@ func TestWeb(t *testing.T) {
 		_, err := Load(file, nil)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestPasswordInURL shows no password in the line of an error.
+func TestPasswordInURL(t *testing.T) {
+	for _, text := range []string{"catalog: postgres://fw:S3cretPW@db/fw\n", "catalog: 'postgres://fw@db/fw?sslmode=require&password=S3cretPW'\n"} {
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file, nil)
+		if err == nil || strings.Contains(err.Error(), "S3cret") || !strings.Contains(err.Error(), "no password belongs here") || !strings.Contains(err.Error(), "catalog: ") {
+			t.Errorf("%v", err)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"flashwarden/internal/lazyregexp"
 )
 
 // source is the parsed file.
@@ -187,10 +189,14 @@ func (s source) at(t *token.Token, key, problem string) error {
 	if e.Line >= 1 && e.Line <= len(s.lines) && e.Column >= 1 {
 		text := strings.TrimRight(s.lines[e.Line-1], "\r")
 		e.Column = min(e.Column, utf8.RuneCountInString(text)+1)
-		e.Excerpt = excerpt(text, e.Line, e.Column)
+		e.Excerpt = excerpt(passwordInURL.ReplaceAllString(text, "$1$2…"), e.Line, e.Column)
 	}
 	return e
 }
+
+// passwordInURL is a password where none belongs: in a URL. The line of an error must not
+// show it.
+var passwordInURL = lazyregexp.New(`(://[^/@:\s]*:)[^/@\s]+|([?&]password=)[^&\s"']+`)
 
 // excerpt returns a line with a caret under a column. The column is at most one
 // after the end of the line.

@@ -86,6 +86,9 @@ func announce(lock *os.File) error {
 // of this data directory. A run that has not ended while none does will never
 // end.
 func (n *Node) Served() (bool, error) {
+	if n.Shared() {
+		return true, nil // by a process on another machine; the catalog ends the runs of dead ones
+	}
 	lock, err := os.Open(n.path("lock"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

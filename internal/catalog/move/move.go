@@ -32,6 +32,10 @@ func Copy(ctx context.Context, from, to *sql.DB) ([]api.MovedTable, error) {
 		return nil, fmt.Errorf("write the new catalog: %w", err)
 	}
 	defer target.Rollback()
+	// It waits while a large table of the source is read.
+	if _, err := target.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+		return nil, fmt.Errorf("write the new catalog: %w", err)
+	}
 	all, err := tablesOf(ctx, source, target)
 	if err != nil {
 		return nil, err
