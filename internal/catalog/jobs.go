@@ -64,6 +64,9 @@ type Worker struct {
 	ID      string   // of this process alone: letters, digits and dashes
 	Sites   []string // it does only the jobs of these sites; none: those of all sites without workers of their own
 	Running []string // the IDs of the jobs that it works on
+	// Devices has it do only jobs on devices. Those of the vault belong to a process that
+	// has the schedule, and its configuration.
+	Devices bool
 }
 
 // Turn is what decides about the next turn of a device, or of a task, in the schedule.

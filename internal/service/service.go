@@ -50,7 +50,7 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 		}
 		return err
 	}
-	if err := s.Local.UseQueue(ctx); err != nil {
+	if err := s.Local.UseQueue(ctx, s.Worker); err != nil {
 		return err
 	}
 	limit, cut := context.WithCancelCause(context.WithoutCancel(ctx))

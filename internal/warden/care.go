@@ -51,17 +51,17 @@ func careSchedule(c config.Config, t catalog.Turn) (s schedule.Schedule) {
 	return m.Schedule // never, if it is gone
 }
 
-// careJob is the work of a turn of a task. What the configuration says of it counts when it
-// begins.
+// careJob is the work of a turn of a task. What the configuration of this process says of it
+// counts, whichever machine does it.
 func careJob(c config.Config, t catalog.Turn) catalog.Job {
 	j := catalog.Job{Job: api.Job{Kind: t.Kind, Name: t.Name, By: BySchedule}}
 	switch t.Kind {
 	case api.JobPrune:
-		j.Request = requestOf(api.Prune{})
+		j.Request = requestOf(api.Prune{Retention: retention(c)})
 	case api.JobCheck:
 		j.Request = requestOf(api.Check{Share: c.Check.Share})
 	default:
-		j.Request = requestOf(api.Mirror{Name: t.Name})
+		j.Request = requestOf(configured(api.Mirror{Name: t.Name}, c))
 	}
 	return j
 }

@@ -5,11 +5,18 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/config"
 )
 
 // errKeepsNothing refuses a retention that is more likely a mistake than a wish.
 var errKeepsNothing = &api.Problem{Detail: "the retention keeps nothing but the newest snapshot of each device", Exit: api.ExitUsage,
 	Fix: api.Say("if you want that, say so: ").Do("prune").With("keep-last", "1")}
+
+// retention is that of the configuration.
+func retention(c config.Config) api.Retention {
+	r := c.Retention
+	return api.Retention{Last: r.KeepLast, Within: r.KeepWithin, Daily: r.KeepDaily, Weekly: r.KeepWeekly, Monthly: r.KeepMonthly, Yearly: r.KeepYearly}
+}
 
 // Prune removes old snapshots, and content that no snapshot names. Without a
 // retention in the request, that of the configuration counts.
@@ -30,8 +37,7 @@ func (l *Local) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error)
 		return api.PruneResult{}, wrongField("keep_within", "%s: want 0 or more", r.Within)
 	}
 	if r.Retention == (api.Retention{}) {
-		c := l.config().Retention
-		r.Retention = api.Retention{Last: c.KeepLast, Within: c.KeepWithin, Daily: c.KeepDaily, Weekly: c.KeepWeekly, Monthly: c.KeepMonthly, Yearly: c.KeepYearly}
+		r.Retention = retention(l.config())
 	}
 	if r.Retention == (api.Retention{}) {
 		return api.PruneResult{}, errKeepsNothing

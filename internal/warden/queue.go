@@ -37,14 +37,17 @@ type unattended struct {
 }
 
 // UseQueue lets backups from now on go through a queue, which RunQueue works on. It is
-// called once, before operations begin.
-func (l *Local) UseQueue(ctx context.Context) error {
+// called once, before operations begin. If devices is set,
+// it does only jobs on devices: those of the vault belong to a process with the schedule.
+func (l *Local) UseQueue(ctx context.Context, devices bool) error {
 	n, err := l.served(ctx)
 	if err != nil {
 		return err
 	}
 	u := &unattended{since: time.Now()}
-	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log(), Work: l.work,
+	worker := n.Worker()
+	worker.Devices = devices
+	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: worker, Log: l.log(), Work: l.work,
 		Limits: func() job.Limits { return limits(l.config(), time.Now()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
 	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Log: l.log(),
 		Turns:   func(ctx context.Context) ([]catalog.Turn, error) { return turns(ctx, n.Catalog, l.config()) },

@@ -29,6 +29,7 @@ var jobTests = []suiteTest{
 	{"LostLease", testLostLease},
 	{"WorkerThatReturns", testFreeWorker},
 	{"JobThatKillsItsWorkers", testPoison},
+	{"JobsOfTheVault", testJobsOfTheVault},
 	{"DeadWorkerLeavesARun", testRunOfDeadWorker},
 	{"SitesHaveTheirOwnWorkers", testSites},
 	{"EndedJobs", testEndedJobs},

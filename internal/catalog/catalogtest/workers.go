@@ -140,3 +140,18 @@ func testRemovedDevice(t *testing.T, create New) {
 		t.Errorf("the running job goes on: %v, error %v", cancelled, err)
 	}
 }
+
+// testJobsOfTheVault has jobs without a device done by a process with the schedule alone,
+// also if it has sites of its own.
+func testJobsOfTheVault(t *testing.T, create New) {
+	c := empty(t, create)
+	devices, scheduled := worker, another
+	devices.Devices, scheduled.Sites = true, []string{"ams"}
+	addJobs(t, c, catalog.Job{Job: api.Job{Kind: api.JobPrune}, Request: []byte("{}")})
+	if started := start(t, c, devices, lasts); len(started) != 0 {
+		t.Errorf("a worker for devices began %+v", started)
+	}
+	if started := start(t, c, scheduled, lasts); len(started) != 1 {
+		t.Errorf("a process with the schedule began %+v", started)
+	}
+}

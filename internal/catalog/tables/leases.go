@@ -145,16 +145,22 @@ func seenAt(ctx context.Context, on *statements, w catalog.Worker, now time.Time
 	return nil
 }
 
-// mayDo is the condition of the jobs that a worker may do: those of its sites, or, if it has
-// none, those of all sites without workers of their own.
+// mayDo is the condition of the jobs that a worker may do: those on devices of its sites, or,
+// if it has none, of all sites without workers of their own; and those without a device,
+// unless it does none of them.
 func mayDo(w catalog.Worker, now time.Time) (condition string, args []any) {
-	if len(w.Sites) == 0 {
-		return `NOT EXISTS (SELECT 1 FROM site_worker WHERE site_worker.site = job.site AND seen > ?)`, []any{millis(now.Add(-ownSite))}
+	condition, args = `NOT EXISTS (SELECT 1 FROM site_worker WHERE site_worker.site = job.site AND seen > ?)`, []any{millis(now.Add(-ownSite))}
+	if len(w.Sites) > 0 {
+		args = nil
+		for _, site := range w.Sites {
+			args = append(args, site)
+		}
+		condition = `job.site IN (?` + strings.Repeat(", ?", len(args)-1) + `)`
 	}
-	for _, site := range w.Sites {
-		args = append(args, site)
+	if w.Devices {
+		return `job.device <> '' AND ` + condition, args
 	}
-	return `job.site IN (?` + strings.Repeat(", ?", len(args)-1) + `)`, args
+	return `(job.device = '' OR ` + condition + `)`, args
 }
 
 // readBoard returns the jobs that may concern the next decision.
