@@ -9,6 +9,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/vault"
+	"flashwarden/tftp"
 )
 
 // TestVaultDiskGoesAway replaces the disk of the vault while a Local has the
@@ -32,7 +33,7 @@ func TestVaultDiskGoesAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := l.opts
-			o.Config.TFTP.Listen = "127.0.0.1:0"
+			o.Config.TFTP.Listen, o.Config.TFTP.PortRange = "127.0.0.1:0", tftp.PortRange{}
 			l = New(o)
 			defer l.Close()
 			if _, err := l.served(ctx); err != nil {
