@@ -212,10 +212,15 @@ func (q *Queue) putBack(ctx context.Context, leases []catalog.Lease) {
 	}
 }
 
+// holdFor is how long a device that Hold took is safe after the last sign of its process.
+// Such work is not ended half-way when the catalog is away, so nobody else may begin on the
+// device meanwhile; and a device on which a restore died wants a person to look at it.
+const holdFor = 15 * time.Minute
+
 // Hold takes a device for work that is no job, such as a restore, until release is called. The
 // context of that work needs the lease. ok is false if a job or other work has the device.
 func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, release func(), ok bool, err error) {
-	l, ok, err := q.Store.TakeLease(ctx, q.Worker, device, q.Lease)
+	l, ok, err := q.Store.TakeLease(ctx, q.Worker, device, max(q.Lease, holdFor))
 	if err != nil || !ok {
 		return ctx, func() {}, false, err
 	}
@@ -284,11 +289,23 @@ func (q *Queue) forgetUntil(ctx context.Context) {
 
 // renew renews leases, and ends the jobs that lost theirs or were cancelled.
 func (q *Queue) renew(ctx context.Context, leases ...catalog.Lease) error {
+	var jobs, holds []catalog.Lease
+	for _, l := range leases {
+		if l.Job == "" {
+			holds = append(holds, l)
+		} else {
+			jobs = append(jobs, l)
+		}
+	}
+	return errors.Join(q.renewFor(ctx, q.Lease, jobs), q.renewFor(ctx, max(q.Lease, holdFor), holds))
+}
+
+func (q *Queue) renewFor(ctx context.Context, lasts time.Duration, leases []catalog.Lease) error {
 	if len(leases) == 0 {
 		return nil
 	}
 	asked := time.Now()
-	lost, cancelled, err := q.Store.RenewLeases(ctx, q.Worker, q.Lease, leases...)
+	lost, cancelled, err := q.Store.RenewLeases(ctx, q.Worker, lasts, leases...)
 	if err == nil {
 		q.renewed(asked, leases)
 	}

@@ -346,6 +346,31 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// neverRenewed is a store that is away when leases are renewed.
+type neverRenewed struct{ job.Store }
+
+func (neverRenewed) RenewLeases(context.Context, catalog.Worker, time.Duration, ...catalog.Lease) (lost, cancelled []catalog.Lease, err error) {
+	return nil, nil, errors.New("the catalog is away")
+}
+
+// TestHoldOutlastsTheCatalog keeps a device for its restore while the catalog is away for
+// longer than a job's lease: nobody else begins on it.
+func TestHoldOutlastsTheCatalog(t *testing.T) {
+	s := onSQLite(t)(t)
+	o := queue(neverRenewed{s}, "a", func(context.Context, catalog.Job, func(api.Event)) job.Outcome { return job.Outcome{} }).Options
+	o.Lease = time.Millisecond
+	_, release, ok, err := job.New(o).Hold(t.Context(), "sw1")
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	defer release()
+	for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
+		if _, ok, err := s.TakeLease(t.Context(), catalog.Worker{ID: "b"}, "sw1", time.Minute); ok || err != nil {
+			t.Fatalf("another has its device: %v, error %v", ok, err)
+		}
+	}
+}
+
 // TestStop ends the service during a job: it waits again, and the next service does it.
 func TestStop(t *testing.T) { eachEngine(t, testStop) }
 
