@@ -18,7 +18,7 @@ full:
 
 # The race detector sees what runs at the same time. These packages run nothing at the same time, or, as e2e, test a program that is built without it.
 # catalog/sqlite and the stores of the vault: their libraries and their thousands of power cuts take minutes with it, and node and warden use them from many goroutines. restore works on one device in straight lines.
-NO_RACE = /(api|e2e|tftp/conformance|tftp/conformance/cmd/.*|bench/.*|internal/(audit|password|protect|compare|hashlist|inventory|catalog/move|catalog/sqlite|catalog/sqlite/sqlitetest|vault/(dir|s3|sftp|sealed)|iossim|restore|cause|config|credential|doctor|firewall|flash|imagefile|ios|lazyregexp|netlab|systemd|testlevel)|cmd/flashwarden)$$
+NO_RACE = /(api|e2e|tftp/conformance|tftp/conformance/cmd/.*|bench/.*|internal/(audit|password|protect|compare|hashlist|inventory|schedule|demo|catalog|catalog/tables|catalog/move|catalog/postgres|catalog/sqlite|catalog/sqlite/sqlitetest|vault/(dir|s3|sftp|sealed)|iossim|restore|cause|config|credential|doctor|firewall|flash|imagefile|ios|lazyregexp|netlab|systemd|testlevel)|cmd/flashwarden)$$
 # Tests with much computing and one transfer or one device after the other, which the level full runs without it.
 RACE_SKIP = ^(TestBadNetworks|TestQueueLimitedLink|TestEveryProfile|TestCopyToEveryProfile)$$
 race:
