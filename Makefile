@@ -13,8 +13,10 @@ test: peers lint
 
 # Many tests wait: more packages at once than there are processors. lint runs vet, and once is enough.
 TEST = go test -vet=off -p 4 -timeout 15m
+# The longest begin first. The others fill the time in which they wait.
+LONGEST = ./e2e ./cmd/flashwarden ./tftp ./internal/restore ./tftp/...
 full:
-	FLASHWARDEN_TEST=full $(TEST) ./...
+	FLASHWARDEN_TEST=full $(TEST) $(LONGEST) ./...
 
 # The race detector sees what runs at the same time. These packages run nothing at the same time, or, as e2e, test a program that is built without it.
 # catalog/sqlite and the stores of the vault: their libraries and their thousands of power cuts take minutes with it, and node and warden use them from many goroutines. restore works on one device in straight lines.

@@ -61,6 +61,7 @@ func running() string {
 }
 
 func TestNewAndStartErrors(t *testing.T) {
+	t.Parallel()
 	if _, err := New("c9999", Options{}); err == nil || !strings.Contains(err.Error(), "c2900xl, c3750, c3750-stack, c1000-tftpboot") {
 		t.Errorf("an unknown profile: %v", err)
 	}

@@ -197,8 +197,13 @@ func listen(address string) (l net.Listener, err error) {
 	}
 }
 
+var errStarted = errors.New("start simulated switch: it was started or closed already")
+
 // Start begins to listen. It works once.
 func (s *Switch) Start() error {
+	if s.Addr().IsValid() {
+		return errStarted
+	}
 	var l net.Listener
 	var err error
 	s.o.Inside(func() { l, err = listen(s.o.Listen) })
@@ -208,7 +213,7 @@ func (s *Switch) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.listener != nil {
-		return errors.Join(errors.New("start simulated switch: it was started or closed already"), l.Close())
+		return errors.Join(errStarted, l.Close())
 	}
 	s.listener, s.started = l, time.Now()
 	s.wg.Go(func() { s.accept(l) })
