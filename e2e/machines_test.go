@@ -107,11 +107,12 @@ func (w *machine) kill() {
 }
 
 func (w *machine) name() string {
-	name, err := os.ReadFile(filepath.Join(w.data, "worker"))
+	text, err := os.ReadFile(filepath.Join(w.data, "worker"))
 	if err != nil {
 		return "" // it did not get so far
 	}
-	return strings.TrimSpace(string(name))
+	name, _, _ := strings.Cut(string(text), "\n")
+	return name
 }
 
 // number returns the one number of a query on the shared catalog.

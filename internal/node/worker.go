@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
@@ -24,12 +26,9 @@ const unnamed = "local"
 // directory. The name is new each time, so a copy of a data directory on another machine
 // has another one.
 func (n *Node) becomeWorker(ctx context.Context) (name string, err error) {
-	previous, err := os.ReadFile(n.path("worker"))
-	if errors.Is(err, fs.ErrNotExist) {
-		previous, err = []byte(unnamed), nil
-	}
-	if err == nil {
-		err = n.Catalog.FreeWorker(ctx, catalog.Worker{ID: strings.TrimSpace(string(previous))})
+	previous, err := n.deadWorker()
+	if err == nil && previous != "" {
+		err = n.Catalog.FreeWorker(ctx, catalog.Worker{ID: previous})
 	}
 	if err != nil {
 		return "", err
@@ -39,10 +38,43 @@ func (n *Node) becomeWorker(ctx context.Context) (name string, err error) {
 		host = ""
 	}
 	name = workerName(host)
-	if err := disk.WriteFile(disk.OS{}, n.path("worker"), []byte(name+"\n"), 0o600); err != nil {
+	if err := disk.WriteFile(disk.OS{}, n.path("worker"), []byte(name+"\n"+n.origin()+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("write the name of this worker: %w", err)
 	}
 	return name, nil
+}
+
+// deadWorker returns the name of the last process of this data directory, or nothing if it
+// may still run. Beside other machines, the lock proves its death only if it was written in
+// this directory since this machine started: in a copy of a directory, the file names a
+// process of the original. What such a process left is free when its leases end.
+func (n *Node) deadWorker() (name string, err error) {
+	text, err := os.ReadFile(n.path("worker"))
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = []byte(unnamed), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	name, origin, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	if n.Shared() && (origin == "" || origin != n.origin()) {
+		return "", nil
+	}
+	return name, nil
+}
+
+// origin names this data directory and the present run of this machine's kernel. It is empty
+// if the system does not tell them.
+func (n *Node) origin() string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	var dir unix.Stat_t
+	if err := unix.Stat(n.path("."), &dir); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d:%d", strings.TrimSpace(string(boot)), dir.Dev, dir.Ino)
 }
 
 // workerName returns a new name for a process on a host: small letters, digits and dashes.
