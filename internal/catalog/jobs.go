@@ -145,3 +145,19 @@ func LeaseOf(ctx context.Context) (l Lease, ok bool) {
 	l, ok = ctx.Value(leaseKey{}).(Lease)
 	return l, ok
 }
+
+type fenceKey struct{}
+
+// Fenced returns a context for work that asks before each step whether it may go on.
+func Fenced(ctx context.Context, ask func(context.Context) error) context.Context {
+	return context.WithValue(ctx, fenceKey{}, ask)
+}
+
+// StillOurs asks what Fenced was given. The error is ErrLeaseLost if another worker may have
+// the device. Without Fenced nobody else can have it.
+func StillOurs(ctx context.Context) error {
+	if ask, ok := ctx.Value(fenceKey{}).(func(context.Context) error); ok {
+		return ask(ctx)
+	}
+	return nil
+}

@@ -51,6 +51,7 @@ type Queue struct {
 	mu      sync.Mutex
 	running map[catalog.Lease]*held
 	given   map[catalog.Lease]bool // of jobs that River has and did not begin
+	holds   int                    // devices that Hold took
 
 	starting, renewing fault
 }
@@ -117,7 +118,19 @@ func (q *Queue) Run(ctx, limit context.Context, ready func()) error {
 	stopRenewing()
 	renewer.Wait()
 	q.putBack(background, q.neverBegun())
-	return errors.Join(err, q.Store.FreeWorker(background, q.Worker), closeRiver())
+	return errors.Join(err, q.freeAll(background), closeRiver())
+}
+
+// freeAll frees what is left of this worker. While work of Hold goes on, it keeps its device,
+// and the rest is free when the leases end.
+func (q *Queue) freeAll(ctx context.Context) error {
+	q.mu.Lock()
+	held := q.holds > 0
+	q.mu.Unlock()
+	if held {
+		return nil
+	}
+	return q.Store.FreeWorker(ctx, q.Worker)
 }
 
 // neverBegun returns the leases of jobs that River has and did not begin.
@@ -212,27 +225,6 @@ func (q *Queue) putBack(ctx context.Context, leases []catalog.Lease) {
 	}
 }
 
-// holdFor is how long a device that Hold took is safe after the last sign of its process.
-// Such work is not ended half-way when the catalog is away, so nobody else may begin on the
-// device meanwhile; and a device on which a restore died wants a person to look at it.
-const holdFor = 15 * time.Minute
-
-// Hold takes a device for work that is no job, such as a restore, until release is called. The
-// context of that work needs the lease. ok is false if a job or other work has the device.
-func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, release func(), ok bool, err error) {
-	l, ok, err := q.Store.TakeLease(ctx, q.Worker, device, max(q.Lease, holdFor))
-	if err != nil || !ok {
-		return ctx, func() {}, false, err
-	}
-	q.begin(l, func(error) {}) // it is renewed, and never ended half-way
-	return catalog.UnderLease(ctx, l), func() {
-		if err := q.Store.FreeLeases(context.WithoutCancel(ctx), l); err != nil {
-			q.Log.Error("a device stays taken until its lease ends", "device", device, "err", err)
-		}
-		q.finished(l)
-	}, true, nil
-}
-
 func waiting(b catalog.Board) []Waiting {
 	var list []Waiting
 	for _, j := range b.Waiting {
@@ -287,25 +279,13 @@ func (q *Queue) forgetUntil(ctx context.Context) {
 	}
 }
 
-// renew renews leases, and ends the jobs that lost theirs or were cancelled.
+// renew renews the leases of jobs, and ends the jobs that lost theirs or were cancelled.
 func (q *Queue) renew(ctx context.Context, leases ...catalog.Lease) error {
-	var jobs, holds []catalog.Lease
-	for _, l := range leases {
-		if l.Job == "" {
-			holds = append(holds, l)
-		} else {
-			jobs = append(jobs, l)
-		}
-	}
-	return errors.Join(q.renewFor(ctx, q.Lease, jobs), q.renewFor(ctx, max(q.Lease, holdFor), holds))
-}
-
-func (q *Queue) renewFor(ctx context.Context, lasts time.Duration, leases []catalog.Lease) error {
 	if len(leases) == 0 {
 		return nil
 	}
 	asked := time.Now()
-	lost, cancelled, err := q.Store.RenewLeases(ctx, q.Worker, lasts, leases...)
+	lost, cancelled, err := q.Store.RenewLeases(ctx, q.Worker, q.Lease, leases...)
 	if err == nil {
 		q.renewed(asked, leases)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/transfer"
 )
@@ -208,6 +209,9 @@ func (a application) do(ctx context.Context, i int, done outcome) (outcome, erro
 	if err := ctx.Err(); err != nil {
 		return done, err
 	}
+	if err := stillOurs(ctx, a.plan.Request.Device); err != nil {
+		return done, err
+	}
 	switch s := a.plan.Steps[i]; s.Kind {
 	case api.PlanDelete:
 		return a.remove(ctx, s, done)
@@ -229,6 +233,16 @@ func (a application) do(ctx context.Context, i int, done outcome) (outcome, erro
 	default:
 		return done, cause.New(cause.Internal, fmt.Sprintf("a plan with the unknown step %q", s.Kind), nil)
 	}
+}
+
+// stillOurs refuses another step on a device that somebody else may have taken.
+func stillOurs(ctx context.Context, device string) error {
+	err := catalog.StillOurs(ctx)
+	if err == nil {
+		return nil
+	}
+	return cause.Wrap(cause.Cancelled, err, "the restore stopped before its next step, because another process may work on "+device,
+		api.Say("see who works on it with ").Do("jobs").With("device", device).Say("; then see what is left to do with ").Do("restore", device).With("dry-run", ""))
 }
 
 // settle makes the result of a restore.

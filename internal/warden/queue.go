@@ -60,10 +60,9 @@ func (l *Local) UseQueue(ctx context.Context, devices bool) error {
 }
 
 // visitor is the queue of a process that works on no jobs, and shares its catalog with
-// services that do. What it holds is not renewed, so it lasts longer; if the process dies,
-// the next one of this data directory frees it.
+// services that do.
 func (l *Local) visitor(n *node.Node) *unattended {
-	return &unattended{queue: job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log(), Lease: time.Hour})}
+	return &unattended{queue: job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log()})}
 }
 
 // RunQueue works on the jobs of the queue until ctx ends. Then running jobs may go on until

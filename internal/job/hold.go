@@ -1,0 +1,111 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"flashwarden/internal/catalog"
+)
+
+// holdFor is how long a device that Hold took is safe after the last sign of its process.
+// Such work is not ended half-way when the catalog is away, so nobody else may begin on the
+// device meanwhile; and a device on which a restore died wants a person to look at it.
+const holdFor = 15 * time.Minute
+
+// askFor is how long the catalog may take to renew the lease of Hold. Then it is away.
+const askFor = time.Minute
+
+// hold is a device that is taken for work that is no job.
+type hold struct {
+	*Queue
+	lease catalog.Lease
+
+	mu      sync.Mutex
+	renewed time.Time // by our own clock: the lease lasts from then on
+}
+
+// Hold takes a device for work that is no job, such as a restore, until release is called. It
+// renews the lease meanwhile, also if Run does not work. The context of that work needs the
+// lease, and catalog.StillOurs asks for it. ok is false if a job or other work has the device.
+func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, release func(), ok bool, err error) {
+	h := &hold{Queue: q, renewed: time.Now()}
+	h.lease, ok, err = q.Store.TakeLease(ctx, q.Worker, device, holdFor)
+	if err != nil || !ok {
+		return ctx, func() {}, false, err
+	}
+	q.countHold(1)
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var renewer sync.WaitGroup
+	renewer.Go(func() { h.renewUntil(renewing) })
+	return catalog.Fenced(catalog.UnderLease(ctx, h.lease), h.stillOurs), func() {
+		stop()
+		renewer.Wait()
+		defer q.countHold(-1)
+		if err := q.Store.FreeLeases(context.WithoutCancel(ctx), h.lease); err != nil {
+			q.Log.Error("a device stays taken until its lease ends", "device", device, "err", err)
+		}
+	}, true, nil
+}
+
+func (q *Queue) countHold(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.holds += n
+}
+
+// renewUntil renews the lease until ctx ends or the lease is lost.
+func (h *hold) renewUntil(ctx context.Context) {
+	var f fault
+	every := time.NewTicker(holdFor / 60)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		err := h.renew(ctx)
+		if ctx.Err() == nil {
+			f.report(h.Log, err, "the lease of "+h.lease.Name+" cannot be renewed", "the lease of "+h.lease.Name+" is renewed again")
+		}
+		if errors.Is(err, catalog.ErrLeaseLost) {
+			return
+		}
+	}
+}
+
+// renew renews the lease. The error is ErrLeaseLost if it is lost.
+func (h *hold) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	asked := time.Now()
+	lost, _, err := h.Store.RenewLeases(ctx, h.Worker, holdFor, h.lease)
+	switch {
+	case err != nil:
+		return err
+	case len(lost) > 0:
+		return fmt.Errorf("%w: %s", catalog.ErrLeaseLost, h.lease.Name)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.renewed = asked
+	return nil
+}
+
+// stillOurs returns ErrLeaseLost if somebody else may have the device. While the catalog is
+// away, nobody can take it before the lease ends. A sixth of the lease is left for one step.
+func (h *hold) stillOurs(ctx context.Context) error {
+	err := h.renew(ctx)
+	if err == nil || errors.Is(err, catalog.ErrLeaseLost) {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if away := time.Since(h.renewed); away > holdFor*5/6 {
+		return fmt.Errorf("%w: it could not be renewed for %s: %w", catalog.ErrLeaseLost, away.Round(time.Second), err)
+	}
+	return nil
+}
