@@ -1,6 +1,9 @@
 package catalogtest
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +17,8 @@ import (
 var careTests = []suiteTest{
 	{"CareRuns", testCareRuns},
 	{"CareTurns", testCareTurns},
+	{"CareOfADeadWorker", testCareOfDeadWorker},
+	{"ManyMirrored", testManyMirrored},
 }
 
 // testCareRuns keeps the newest run of each task, and when it last succeeded.
@@ -65,5 +70,51 @@ func testCareTurns(t *testing.T, create New) {
 		{Kind: api.JobMirror, Name: "usb", Slot: monday.Add(24 * time.Hour)}}
 	if diff := cmp.Diff(want, turns); err != nil || diff != "" {
 		t.Errorf("error %v, want(-) got(+):\n%s", err, diff)
+	}
+}
+
+// testCareOfDeadWorker lets a worker die during a task: its run has failed, and the time of the
+// last success stays. A task that somebody cancelled is not recorded.
+func testCareOfDeadWorker(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	if err := c.PutCare(ctx, catalog.CareRun{Kind: api.JobMirror, Name: "offsite", Started: epoch}); err != nil {
+		t.Fatal(err)
+	}
+	task := func(kind, name string) catalog.Job {
+		return catalog.Job{Job: api.Job{Kind: kind, Name: name}, Request: []byte("{}")}
+	}
+	s := startOne(t, c, task(api.JobMirror, "offsite"), lasts)
+	cancelled := startOne(t, c, task(api.JobCheck, ""), lasts)
+	if _, err := c.CancelJob(ctx, cancelled.Job.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.FreeWorker(ctx, worker); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := c.CareRuns(ctx)
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("runs %+v, error %v; want that of the mirror", runs, err)
+	}
+	r := runs[0]
+	if r.Kind != api.JobMirror || r.Name != "offsite" || !r.Failed || r.Cause != "internal" || r.Message == "" || r.Hint == "" || !r.Succeeded.Equal(epoch) || !r.Started.After(epoch) {
+		t.Errorf("run %+v of job %s", r, s.Job.ID)
+	}
+}
+
+// testManyMirrored enters more snapshots than one statement does, one of them twice.
+func testManyMirrored(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	ids := []string{"s-7"}
+	for i := range 1_201 {
+		ids = append(ids, fmt.Sprintf("s-%d", i))
+	}
+	for _, want := range [][]string{ids, ids[:500], nil} {
+		if err := c.SetMirrored(ctx, "offsite", want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Mirrored(ctx)
+		if once := slices.Compact(slices.Sorted(slices.Values(want))); err != nil || !slices.Equal(slices.Sorted(maps.Keys(got)), once) {
+			t.Errorf("%d snapshots, error %v; entered %d", len(got), err, len(once))
+		}
 	}
 }

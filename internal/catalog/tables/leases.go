@@ -90,6 +90,9 @@ func rescue(ctx context.Context, on *statements, w catalog.Worker, now time.Time
 // rescueJob puts a job back whose worker died, and frees its lease. A restore is not
 // repeated: the device may have changed half-way.
 func rescueJob(ctx context.Context, on *statements, id string, now time.Time) error {
+	if err := careOfDead(ctx, on, id); err != nil {
+		return err
+	}
 	_, err := on.exec(ctx, `UPDATE job SET rescues = rescues + 1, started = NULL,
 		ended = CASE WHEN cancelled OR kind = 'restore' OR rescues + 1 >= ?3 THEN CAST(?1 AS BIGINT) END,
 		state = CASE WHEN kind = 'restore' THEN 'interrupted' WHEN cancelled THEN 'cancelled' WHEN rescues + 1 >= ?3 THEN 'failed' ELSE 'queued' END,
@@ -108,6 +111,18 @@ func rescueJob(ctx context.Context, on *statements, id string, now time.Time) er
 			err = freeDead(ctx, on, name, now)
 		}
 	}
+	return err
+}
+
+// careOfDead records that a task of the vault failed because its worker died. A task that
+// somebody cancelled is not recorded.
+func careOfDead(ctx context.Context, on *statements, id string) error {
+	_, err := on.exec(ctx, `INSERT INTO care (kind, name, started, failed, succeeded, cause, message, hint)
+		SELECT kind, name, started / 1000, TRUE, NULL, 'internal', ?2, ?3 FROM job
+		WHERE id = ?1 AND state = 'running' AND NOT cancelled AND kind IN ('prune', 'check', 'mirror')
+		ON CONFLICT (kind, name) DO UPDATE SET started = excluded.started, failed = excluded.failed,
+			cause = excluded.cause, message = excluded.message, hint = excluded.hint`,
+		id, "flashwarden ended while it did this task", "look at the log of the service for the reason")
 	return err
 }
 
