@@ -33,7 +33,10 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
 	if n.Shared() {
 		o.Ripe = func(ctx context.Context, sums []string) ([]string, error) {
-			now := time.Now()
+			now, err := n.Catalog.Now(ctx) // the machines' own clocks differ
+			if err != nil {
+				return nil, err
+			}
 			return n.Catalog.Condemn(ctx, now, now.Add(-grace), sums)
 		}
 	}
