@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"flashwarden/internal/catalog"
@@ -53,14 +54,19 @@ func (c *Catalog) SetMirrored(ctx context.Context, target string, snapshots []st
 		if _, err := on.exec(ctx, `DELETE FROM mirrored WHERE target = ?`, target); err != nil {
 			return err
 		}
-		for _, id := range snapshots {
-			if _, err := on.exec(ctx, `INSERT INTO mirrored (target, snapshot) VALUES (?, ?) ON CONFLICT DO NOTHING`, target, id); err != nil {
-				return err
-			}
-		}
-		return nil
+		return inBatches(snapshots, func(some []string) error { return addMirrored(ctx, on, target, some) })
 	})
 	return c.wrap("remember what the mirror "+target+" has", err)
+}
+
+// addMirrored enters snapshots with one statement.
+func addMirrored(ctx context.Context, on *statements, target string, snapshots []string) error {
+	args := make([]any, 0, 2*len(snapshots))
+	for _, id := range snapshots {
+		args = append(args, target, id)
+	}
+	_, err := on.exec(ctx, `INSERT INTO mirrored (target, snapshot) VALUES (?, ?)`+strings.Repeat(", (?, ?)", len(snapshots)-1)+` ON CONFLICT DO NOTHING`, args...)
+	return err
 }
 
 // Mirrored returns which copies of the vault have a snapshot.

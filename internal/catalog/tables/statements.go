@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"database/sql"
+	"slices"
 )
 
 // statements runs the statements of one transaction. Each text is parsed once, however
@@ -99,4 +100,18 @@ func column[T any](ctx context.Context, s *statements, text string, args ...any)
 		all = append(all, one)
 	}
 	return all, rows.Err()
+}
+
+// batch is how many rows one statement changes: over a slow link each statement costs a round
+// trip, during which the transaction keeps others from writing.
+const batch = 500
+
+// inBatches calls do with a batch of the list at a time, and ends with its first error.
+func inBatches(list []string, do func(some []string) error) error {
+	for some := range slices.Chunk(list, batch) {
+		if err := do(some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
