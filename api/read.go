@@ -10,6 +10,8 @@ type Content struct {
 	Name   string `json:"name"` // below the directory of the export
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"` // bytes
+	// Snapshot is one that has it, for those who may read only some; else empty.
+	Snapshot string `json:"snapshot,omitempty"`
 }
 
 // Found is the content that a name means.

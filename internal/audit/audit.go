@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"flashwarden/api"
 )
@@ -23,6 +25,46 @@ func Hash(before string, l api.AuditLine) (string, error) {
 	}
 	sum := sha256.Sum256(append([]byte(before+"\n"), text...))
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// Bounds of a line.
+const (
+	longest = 200 // characters of a text
+	most    = 200 // names in On
+)
+
+// Plain returns a line with texts that every catalog keeps as they are: bounded, in valid
+// UTF-8, and without control characters. Names come from clients, also from those whose
+// operation is refused.
+func Plain(l api.AuditLine) api.AuditLine {
+	l.User, l.From, l.Operation = plain(l.User), plain(l.From), plain(l.Operation)
+	on := []string{}
+	for i, name := range l.On {
+		if i == most {
+			on = append(on, fmt.Sprintf("and %d more", len(l.On)-most))
+			break
+		}
+		if name != "" {
+			on = append(on, plain(name))
+		}
+	}
+	l.On = on
+	return l
+}
+
+func plain(text string) string {
+	var b strings.Builder
+	count := 0
+	for _, r := range text { // what is not UTF-8 is U+FFFD here
+		if count++; count > longest {
+			return b.String() + "…"
+		}
+		if unicode.IsControl(r) {
+			r = unicode.ReplacementChar
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // Trail checks lines in their order, from the first one on. Its zero value has seen

@@ -1,11 +1,17 @@
 package audit
 
 import (
+	"math/rand/v2"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"flashwarden/api"
+	"flashwarden/internal/testlevel"
 )
 
 // trail returns a whole trail of so many lines.
@@ -23,6 +29,36 @@ func trail(t *testing.T, n int) []api.AuditLine {
 		lines = append(lines, l)
 	}
 	return lines
+}
+
+// TestPlain makes any text one that every catalog keeps, and leaves ordinary ones alone.
+func TestPlain(t *testing.T) {
+	ordinary := api.AuditLine{User: "token x", From: "192.0.2.7", Operation: "backup", On: []string{"sw1", "flash:/é.bin"}}
+	if got := Plain(ordinary); !reflect.DeepEqual(got, ordinary) {
+		t.Errorf("%+v", got)
+	}
+	for range testlevel.Of(30, 300, 30_000) {
+		raw := func() string {
+			text := make([]byte, rand.IntN(600))
+			for i := range text {
+				text[i] = byte(rand.IntN(256))
+			}
+			return string(text)
+		}
+		on := make([]string, rand.IntN(2*most))
+		for i := range on {
+			on[i] = raw()
+		}
+		got := Plain(api.AuditLine{User: raw(), From: raw(), Operation: raw(), On: on})
+		for _, text := range append([]string{got.User, got.From, got.Operation}, got.On...) {
+			if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || utf8.RuneCountInString(text) > longest+1 {
+				t.Fatalf("%q", text)
+			}
+		}
+		if len(got.On) > most+1 || len(on) > 0 && len(got.On) == 0 {
+			t.Fatalf("%d names of %d", len(got.On), len(on))
+		}
+	}
 }
 
 func TestTrail(t *testing.T) {

@@ -96,9 +96,13 @@ const (
 // restart. The log has its fingerprint.
 func SelfSigned(data string, log *slog.Logger) (*tls.Config, error) {
 	cert, key := filepath.Join(data, ownCertificate), filepath.Join(data, ownKey)
-	if until, err := validUntil(cert, key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	until, err := validUntil(cert, key)
+	if unread := (*fs.PathError)(nil); errors.As(err, &unread) && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the certificate of the API: %w", err)
-	} else if time.Until(until) < ownRenew {
+	} else if err != nil && unread == nil {
+		log.Warn("the certificate of the API does not fit its key, as after a renewal that was cut off: both are made again", "err", err)
+	}
+	if time.Until(until) < ownRenew {
 		if err := makeOwn(cert, key); err != nil {
 			return nil, fmt.Errorf("make a certificate for the API: %w", err)
 		}

@@ -44,11 +44,19 @@ type running struct {
 	cancel context.CancelFunc
 }
 
-// New returns the routes of w's operations.
+// New returns the routes of w's operations, and of the resources.
 func New(w warden.Warden, log *slog.Logger) http.Handler { return newHandler(w, log).mux }
 
-func newHandler(w warden.Warden, log *slog.Logger) *handler {
+// newResourceHandler returns the routes of the resources alone. The operations are for
+// our own command line on this machine: some of them name files of the machine.
+func newResourceHandler(w warden.Warden, log *slog.Logger) *handler {
 	h := &handler{mux: http.NewServeMux(), log: log, running: make(map[string]running)}
+	h.mux.Handle(prefix+"/", later(func() http.Handler { return newResources(w) }))
+	return h
+}
+
+func newHandler(w warden.Warden, log *slog.Logger) *handler {
+	h := newResourceHandler(w, log)
 	route(h, "add-device", plain(w.AddDevice))
 	route(h, "edit-device", plain(w.EditDevice))
 	route(h, "remove-devices", plain(w.RemoveDevices))
@@ -100,7 +108,6 @@ func newHandler(w warden.Warden, log *slog.Logger) *handler {
 	route(h, "verify-audit", plain(empty(w.VerifyAudit)))
 	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.cancel)
 	h.mux.HandleFunc("GET /api/v1/operations/content/{sha256}", h.content(w))
-	h.mux.Handle(prefix+"/", later(func() http.Handler { return newResources(w) }))
 	return h
 }
 

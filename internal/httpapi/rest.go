@@ -121,7 +121,7 @@ func resource[In, Out any](r *resources, method, path, summary string, do func(c
 	o := huma.Operation{
 		OperationID: operationID(method, path), Method: method, Path: prefix + path, Summary: summary, Tags: []string{strings.Split(path, "/")[1]},
 		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInternalServerError},
-		MaxBodyBytes: maxResource, BodyReadTimeout: requestWithin,
+		MaxBodyBytes: maxResource, BodyReadTimeout: -1, // see whole
 	}
 	for _, change := range more {
 		change(&o)

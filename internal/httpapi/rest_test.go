@@ -266,6 +266,7 @@ func TestDownload(t *testing.T) {
 		body   string
 	}{
 		"": {200, string(data)}, "bytes=3-5": {206, "345"}, "bytes=99990-": {206, string(data[99990:])}, "bytes=-5": {206, "56789"}, "bytes=100000-": {416, ""},
+		"bytes=0-,0-,0-,0-": {200, string(data)}, "bytes=90000-,0-5": {200, string(data)}, // each range would read the content again
 	} {
 		header := []string{"Range", rng}
 		if rng == "" {

@@ -43,10 +43,10 @@ const (
 func (s Web) Run(ctx, limit context.Context, ready func()) error {
 	operations, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	h := newHandler(s.Warden, s.Log)
+	h := newResourceHandler(s.Warden, s.Log)
 	h.health(s.Ready)
 	server := &http.Server{
-		Handler: s.guarded(h.mux), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
+		Handler: patient(s.guarded(whole(h.mux)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return operations },
 		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
 	}
@@ -116,13 +116,13 @@ func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from := addressOf(r)
-	if wait := a.tries.wait(from, time.Now()); wait > 0 {
+	actor, err := a.actor(r, from.String())
+	switch wait := a.tries.wait(from, time.Now()); {
+	case errors.Is(err, errNobody) && wait > 0:
+		// Only now: other programs at this address may have a right token, and 128 random bits
+		// are not guessed by trying.
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
 		sendProblem(w, http.StatusTooManyRequests, "too many wrong tokens from this address", a.log)
-		return
-	}
-	actor, err := a.actor(r, from.String())
-	switch {
 	case errors.Is(err, errNobody):
 		a.tries.failed(from, time.Now())
 		a.log.Warn("request refused", "remote", from, "path", r.URL.Path, "err", err)

@@ -119,19 +119,20 @@ func TestSkipAfterARestartEachNight(t *testing.T) {
 	}
 }
 
-// TestDenseSchedules plans a fleet with schedules of many slots, within moments.
+// TestDenseSchedules plans a fleet with schedules of many slots. It computes few of those
+// that have passed since the last turns, and most of them once for all devices.
 func TestDenseSchedules(t *testing.T) {
 	for _, text := range []string{"* * * * *", "*/5 0-6 * * *", "* 0-6 * * *", "* * 1 * *"} {
 		c := cadence(t, text, "", 0)
+		c.Slots = make(job.Slots)
 		at := now.Add(10 * time.Hour)
-		begun := time.Now()
 		for i := range 100 {
 			if _, ok := c.Next(catalog.Turn{Device: fmt.Sprint("sw", i), Slot: now.AddDate(0, 0, -40)}, now, at); !ok {
 				t.Errorf("%s: no turn", text)
 			}
 		}
-		if took := time.Since(begun); took > 20*time.Second {
-			t.Errorf("%s: 100 devices took %v", text, took)
+		if n := len(c.Slots); n > 3*24*60 {
+			t.Errorf("%s: computed %d slots", text, n)
 		}
 	}
 }

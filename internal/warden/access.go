@@ -3,10 +3,13 @@ package warden
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"flashwarden/api"
+	"flashwarden/internal/audit"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/node"
 )
 
@@ -114,7 +117,7 @@ func (l *Local) recordRefusal(ctx context.Context, operation string, on []string
 // trail again cannot change the logs that have left this machine.
 func (l *Local) record(ctx context.Context, n *node.Node, operation, result string, on []string) error {
 	a := actorOf(ctx)
-	line, err := n.Catalog.Record(ctx, api.AuditLine{User: a.Name, From: a.From, Operation: operation, On: on, Result: result})
+	line, err := n.Catalog.Record(ctx, audit.Plain(api.AuditLine{User: a.Name, From: a.From, Operation: operation, On: on, Result: result}))
 	if err != nil {
 		return err
 	}
@@ -138,15 +141,26 @@ func (l *Local) within(ctx context.Context, n *node.Node, operation string, s ap
 	if s.Site != "" && a.Site != "" && s.Site != a.Site {
 		return outside("the site " + s.Site)
 	}
-	devices, err := n.Catalog.Devices(ctx, api.Select{Names: s.Names})
-	if err != nil {
-		return s, err
-	}
-	for _, d := range devices {
-		if len(s.Names) > 0 && (a.Group != "" && d.Group != a.Group || a.Site != "" && d.Site != a.Site) {
-			return outside(d.Name)
+	for _, name := range s.Names {
+		switch its, err := l.its(ctx, n, name); {
+		case err != nil:
+			return s, err
+		case !its:
+			return outside(name)
 		}
 	}
 	s.Group, s.Site = cmp.Or(s.Group, a.Group), cmp.Or(s.Site, a.Site)
 	return s, nil
+}
+
+// its reports whether a limited actor may work on the device of this name. A name that is
+// nobody's is as foreign to it as the name of another device: it does not learn which
+// names there are.
+func (l *Local) its(ctx context.Context, n *node.Node, device string) (bool, error) {
+	a := actorOf(ctx)
+	d, err := n.Catalog.Device(ctx, device)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && (a.Group == "" || d.Group == a.Group) && (a.Site == "" || d.Site == a.Site), err
 }

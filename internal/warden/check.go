@@ -25,7 +25,11 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 	if r.OutdatedAfter < 0 {
 		return api.CheckResult{}, wrongField("outdated_after", "%s: want 0 or more", r.OutdatedAfter)
 	}
-	if err := l.allow(ctx, looking, "check"); err != nil {
+	needs := looking
+	if r.RepairFrom != "" {
+		needs = directing // it changes the vault from a place of this actor's choice
+	}
+	if err := l.allow(ctx, needs, "check", r.RepairFrom); err != nil {
 		return api.CheckResult{}, err
 	}
 	n, err := l.existing(ctx)

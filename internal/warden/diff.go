@@ -19,7 +19,7 @@ func (l *Local) Diff(ctx context.Context, r api.Diff) (api.DiffResult, error) {
 	if r.ShowSecrets {
 		needs = looking
 	}
-	n, err := l.begin(ctx, needs, "compare snapshots", r.A, r.B)
+	n, err := l.beginOnSnapshots(ctx, needs, "compare snapshots", r.A, r.B)
 	if err != nil {
 		return api.DiffResult{}, err
 	}
@@ -44,7 +44,7 @@ func (l *Local) sides(ctx context.Context, n *node.Node, r api.Diff) (a, b api.S
 		name string
 		s    *api.Snapshot
 	}{{r.A, &a}, {r.B, &b}} {
-		*side.s, err = captured(ctx, n, side.name)
+		*side.s, err = l.captured(ctx, n, side.name)
 		if errors.Is(err, vault.ErrNotFound) {
 			err = l.noSnapshot(ctx, n, side.name)
 		}
@@ -58,11 +58,17 @@ func (l *Local) sides(ctx context.Context, n *node.Node, r api.Diff) (a, b api.S
 // lastTwo returns the two newest backups of a device, the older one first.
 func (l *Local) lastTwo(ctx context.Context, n *node.Node, device string) (a, b api.Snapshot, err error) {
 	rows, err := n.Catalog.Snapshots(ctx, device)
+	if err == nil && actorOf(ctx).limited() {
+		var its bool
+		if its, err = l.its(ctx, n, device); !its {
+			rows = nil
+		}
+	}
 	if err != nil {
 		return a, b, err
 	}
 	if len(rows) == 0 {
-		if b, err = captured(ctx, n, device); errors.Is(err, vault.ErrNotFound) {
+		if b, err = l.captured(ctx, n, device); errors.Is(err, vault.ErrNotFound) {
 			err = l.noSnapshot(ctx, n, device)
 		}
 		if err == nil {

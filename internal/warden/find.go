@@ -25,7 +25,7 @@ import (
 // that the snapshot does not have are named beside the others; if it has none of
 // them, that is a problem with their cause.
 func (l *Local) Find(ctx context.Context, what api.Named) (api.Found, error) {
-	n, err := l.begin(ctx, reading, "export", what.Name)
+	n, err := l.beginOnSnapshots(ctx, reading, "export", what.Name)
 	if err != nil {
 		return api.Found{}, err
 	}
@@ -33,13 +33,13 @@ func (l *Local) Find(ctx context.Context, what api.Named) (api.Found, error) {
 	if one && file == "" {
 		return api.Found{}, Invalid("%q: no file behind the colon", what.Name)
 	}
-	s, err := captured(ctx, n, name)
+	s, err := l.captured(ctx, n, name)
 	switch {
 	case err == nil:
 		return findFiles(ctx, n, s, file)
 	case !errors.Is(err, vault.ErrNotFound):
 		return api.Found{}, err
-	case one:
+	case one || actorOf(ctx).limited():
 		return api.Found{}, l.noSnapshot(ctx, n, name)
 	}
 	i, err := findImage(ctx, n, what.Name)

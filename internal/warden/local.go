@@ -105,6 +105,15 @@ func (l *Local) beginOn(ctx context.Context, needs need, operation string, s api
 	return n, s, err
 }
 
+// beginOnSnapshots is begin for an operation that reads snapshots, and later asks captured
+// which of them the actor may read.
+func (l *Local) beginOnSnapshots(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
+	if err := l.allowOnDevices(ctx, needs, operation, on...); err != nil {
+		return nil, err
+	}
+	return l.recorded(ctx, needs, operation, on)
+}
+
 // beginOnDevice is begin for an operation on one device.
 func (l *Local) beginOnDevice(ctx context.Context, needs need, operation, device string) (*node.Node, error) {
 	if device == "" {

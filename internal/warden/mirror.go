@@ -10,8 +10,13 @@ import (
 )
 
 // Mirror brings a copy of the vault to another place, and removes nothing there.
+// An operator may bring one of the configuration up to date.
 func (l *Local) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
-	n, err := l.begin(ctx, working, "mirror")
+	needs := working
+	if r != (api.Mirror{Name: r.Name, Rate: r.Rate}) {
+		needs = directing // the whole vault goes where this actor wants
+	}
+	n, err := l.begin(ctx, needs, "mirror", r.Name, r.Target)
 	if err != nil {
 		return api.MirrorResult{}, err
 	}

@@ -34,11 +34,11 @@ func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.Snapshot
 // Snapshot returns one snapshot as the vault keeps it, by its ID, or the newest
 // one of the device of that name.
 func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error) {
-	n, err := l.begin(ctx, reading, "read a snapshot", id.Name)
+	n, err := l.beginOnSnapshots(ctx, reading, "read a snapshot", id.Name)
 	if err != nil {
 		return api.Snapshot{}, err
 	}
-	s, err := captured(ctx, n, id.Name)
+	s, err := l.captured(ctx, n, id.Name)
 	if errors.Is(err, vault.ErrNotFound) {
 		return s, l.noSnapshot(ctx, n, id.Name)
 	}
@@ -53,9 +53,12 @@ func (l *Local) noSnapshot(ctx context.Context, n *node.Node, name string) error
 // noName is the problem of a name that means nothing of these kinds in this data
 // directory. It asks about the names that are perhaps meant.
 func (l *Local) noName(ctx context.Context, n *node.Node, name string, fix api.Fix, kinds ...string) error {
-	near, err := nearest(ctx, n, name, kinds...)
-	if err != nil {
-		return err
+	near := ""
+	if !actorOf(ctx).limited() {
+		var err error
+		if near, err = nearest(ctx, n, name, kinds...); err != nil {
+			return err
+		}
 	}
 	what := ""
 	for i, kind := range kinds {
@@ -128,6 +131,27 @@ func captured(ctx context.Context, n *node.Node, name string) (api.Snapshot, err
 	return s, notFound
 }
 
+// captured is captured for the actor: a snapshot of a device that is not its own means
+// nothing to a limited one.
+func (l *Local) captured(ctx context.Context, n *node.Node, name string) (api.Snapshot, error) {
+	s, err := captured(ctx, n, name)
+	if !actorOf(ctx).limited() || errors.Is(err, vault.ErrNotFound) {
+		return s, err
+	}
+	device := s.Device
+	if err != nil { // a device without a snapshot
+		device = name
+	}
+	its, failed := l.its(ctx, n, device)
+	switch {
+	case failed != nil:
+		return api.Snapshot{}, failed
+	case !its:
+		return api.Snapshot{}, vault.ErrNotFound
+	}
+	return s, err
+}
+
 // newest returns the newest of these snapshots, which are of one device, oldest
 // first. A file that the device sent by itself is the newest only if there is no
 // backup.
@@ -166,9 +190,13 @@ func (l *Local) Images(ctx context.Context) ([]api.Image, error) {
 	return n.Catalog.Images(ctx)
 }
 
-// Open returns the bytes of one content of the vault.
+// Open returns the bytes of one content of the vault. A limited actor has to name a
+// snapshot of its own devices that has it.
 func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) {
-	n, err := l.begin(ctx, looking, "read content", c.SHA256)
+	n, err := l.beginOnSnapshots(ctx, looking, "read content", c.SHA256)
+	if err == nil && actorOf(ctx).limited() {
+		err = l.holds(ctx, n, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -181,6 +209,18 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 		return nil, err
 	}
 	return blob, nil
+}
+
+// holds returns nil if the snapshot of a content has it, and the actor may read both.
+func (l *Local) holds(ctx context.Context, n *node.Node, c api.Content) error {
+	s, err := l.captured(ctx, n, c.Snapshot)
+	if err != nil && !errors.Is(err, vault.ErrNotFound) {
+		return err
+	}
+	if err != nil || !slices.ContainsFunc(s.Files, func(f api.File) bool { return f.SHA256 == c.SHA256 }) {
+		return unknown(api.Fix{}, "no content %s in the snapshot %q", c.SHA256, c.Snapshot)
+	}
+	return nil
 }
 
 // Names lists names for completion in a shell. It creates nothing, and lists

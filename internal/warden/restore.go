@@ -2,10 +2,12 @@ package warden
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"flashwarden/api"
 	"flashwarden/internal/node"
+	"flashwarden/internal/vault"
 )
 
 // PlanRestore logs in to a device, compares it with a snapshot, and returns
@@ -15,7 +17,7 @@ func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
-	d, s, err := restoreFrom(ctx, n, r.Device, r.Snapshot)
+	d, s, err := l.restoreFrom(ctx, n, r.Device, r.Snapshot)
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
@@ -34,7 +36,7 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
-	d, s, err := restoreFrom(ctx, n, p.Request.Device, p.Snapshot)
+	d, s, err := l.restoreFrom(ctx, n, p.Request.Device, p.Snapshot)
 	if err != nil {
 		return api.RestoreResult{}, err
 	}
@@ -56,11 +58,19 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 }
 
 // restoreFrom returns a device and the snapshot to restore from: the named one,
-// else the newest backup of the device.
-func restoreFrom(ctx context.Context, n *node.Node, device, id string) (api.Device, api.Snapshot, error) {
+// else the newest backup of the device. A limited actor restores from snapshots of its own
+// devices alone.
+func (l *Local) restoreFrom(ctx context.Context, n *node.Node, device, id string) (api.Device, api.Snapshot, error) {
 	d, err := n.Catalog.Device(ctx, device)
 	if err != nil {
 		return api.Device{}, api.Snapshot{}, err
+	}
+	if id != "" && actorOf(ctx).limited() {
+		if _, err := l.captured(ctx, n, id); errors.Is(err, vault.ErrNotFound) {
+			return d, api.Snapshot{}, l.noSnapshot(ctx, n, id)
+		} else if err != nil {
+			return d, api.Snapshot{}, err
+		}
 	}
 	s, err := snapshotFor(ctx, n, d, id)
 	return d, s, err

@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"flashwarden/api"
+)
+
+// whole reads the body of a request before it is answered, at most maxResource bytes, and
+// ends the limit of time that patient set: a read deadline that stays would cancel an
+// operation that takes longer.
+func whole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxResource))
+		if err == nil {
+			err = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		}
+		if err != nil {
+			refuseBody(w, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseBody answers a request whose body did not arrive, and ends its connection.
+func refuseBody(w http.ResponseWriter, err error) {
+	status, detail := http.StatusRequestTimeout, "the body of the request did not arrive in time"
+	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+		status, detail = http.StatusRequestEntityTooLarge, "the body of the request is too long"
+	}
+	w.Header().Set("Connection", "close")
+	writeProblem(w, answerWith(status, &api.Problem{Detail: detail, Exit: api.ExitUsage}), slog.New(slog.DiscardHandler))
+}
+
+// writeWithin is how long a client may take to read one piece of an answer.
+const writeWithin = time.Minute
+
+// patient cuts off clients that do not send their request within requestWithin, and those
+// that read nothing of the answer, but not those that read it slowly.
+func patient(next http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		if err := c.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
+			log.Debug("limit the time of a request", "err", err)
+		}
+		next.ServeHTTP(&patientWriter{w, c, log}, r)
+	})
+}
+
+// patientWriter begins its limit again with each piece that it writes.
+type patientWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	log     *slog.Logger
+}
+
+// Write writes a piece within writeWithin.
+func (w *patientWriter) Write(p []byte) (int, error) {
+	if err := w.control.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		w.log.Debug("limit the time of an answer", "err", err)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
