@@ -39,11 +39,13 @@ func TestOperatorsStayInTheVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, op := range map[string]func(context.Context) error{
-		"import":  func(ctx context.Context) error { return second(l.Import(ctx, api.Import{Dir: secret}, nil)) },
-		"mirror":  func(ctx context.Context) error { return second(l.Mirror(ctx, api.Mirror{Target: place}, nil)) },
-		"repair":  func(ctx context.Context) error { return second(l.Check(ctx, api.Check{RepairFrom: place}, nil)) },
-		"encrypt": func(ctx context.Context) error { return second(l.Mirror(ctx, api.Mirror{Name: "x", EncryptTo: "age1"}, nil)) },
-		"new":     func(ctx context.Context) error { return second(l.Mirror(ctx, api.Mirror{Name: "x", New: true}, nil)) },
+		"import": func(ctx context.Context) error { return second(l.Import(ctx, api.Import{Dir: secret}, nil)) },
+		"mirror": func(ctx context.Context) error { return second(l.Mirror(ctx, api.Mirror{Target: place}, nil)) },
+		"repair": func(ctx context.Context) error { return second(l.Check(ctx, api.Check{RepairFrom: place}, nil)) },
+		"encrypt": func(ctx context.Context) error {
+			return second(l.Mirror(ctx, api.Mirror{Name: "x", EncryptTo: "age1"}, nil))
+		},
+		"new": func(ctx context.Context) error { return second(l.Mirror(ctx, api.Mirror{Name: "x", New: true}, nil)) },
 	} {
 		wantExit(t, name, op(operator), api.ExitRefused)
 		if p := AsProblem(op(admin)); p != nil && p.Exit == api.ExitRefused {
