@@ -187,7 +187,7 @@ func TestSeveralMachines(t *testing.T) {
 	kills, slowest := 0, time.Duration(0)
 	dead := make(map[string]time.Time) // workers that still hold devices
 	for next := time.Now(); unfinished() > 0 || len(dead) > 0; time.Sleep(200 * time.Millisecond) {
-		if time.Since(begun) > testlevel.Of(0, 4*time.Minute, 40*time.Minute) {
+		if time.Since(begun) > testlevel.Of(0, 10*time.Minute, 40*time.Minute) {
 			t.Fatalf("%d jobs have not ended; dead workers %v", unfinished(), dead)
 		}
 		for name, at := range dead {
