@@ -35,6 +35,7 @@ func Test(t *testing.T, create New) {
 		{"ClosedContext", testClosedContext},
 		{"Snapshots", testSnapshots},
 		{"IndexMany", testIndexMany},
+		{"AnyText", testAnyText},
 		{"Known", testKnown},
 		{"Remember", testRemember},
 		{"Unindex", testUnindex},

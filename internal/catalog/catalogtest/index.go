@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -183,6 +184,30 @@ func testSnapshots(t *testing.T, create New) {
 	}
 	if got := listIDs(t, c, "sw9"); got != "" {
 		t.Errorf("of sw9: %s", got)
+	}
+}
+
+// testAnyText keeps what devices say in any bytes, and finds it again. A wrong byte is
+// U+FFFD, as in the document of the snapshot.
+func testAnyText(t *testing.T, create New) {
+	const said, kept = "flash:/caf\xe9\xe8\x00\xff.bin", "flash:/caf\uFFFD\uFFFD\uFFFD\uFFFD.bin"
+	s := Snapshot("sw1", 0, said, File(said, api.KindImage, "image"))
+	s.Facts.Version = "15\x00\xe9"
+	c := indexAll(t, create, s)
+	rows, err := c.Snapshots(t.Context(), "sw1")
+	if err != nil || len(rows) != 1 || rows[0].Image != kept || rows[0].Version != "15\uFFFD\uFFFD" {
+		t.Errorf("%+v, error %v", rows, err)
+	}
+	images, err := c.Images(t.Context())
+	if err != nil || len(images) != 1 || !slices.Equal(images[0].Names, []string{path.Base(kept)}) {
+		t.Errorf("%+v, error %v", images, err)
+	}
+	failed := Run("sw1", 1, api.StatusFailed)
+	failed.Message, failed.Hint = "%Error \xe9\x00", "\xc3"
+	endAll(t, c, failed)
+	runs, err := c.Runs(t.Context(), "sw1", 1)
+	if err != nil || len(runs) != 1 || runs[0].Message != "%Error \uFFFD\uFFFD" || runs[0].Hint != "\uFFFD" {
+		t.Errorf("%+v, error %v", runs, err)
 	}
 }
 

@@ -237,7 +237,7 @@ func jobsWhere(ctx context.Context, on *statements, text string, args ...any) ([
 	if err != nil {
 		return nil, err
 	}
-	rows, err := ready.QueryContext(ctx, args...)
+	rows, err := ready.QueryContext(ctx, storable(args)...)
 	if err != nil {
 		return nil, err
 	}

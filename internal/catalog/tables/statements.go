@@ -52,7 +52,7 @@ func (s *statements) exec(ctx context.Context, text string, args ...any) (sql.Re
 	if err != nil {
 		return nil, err
 	}
-	return ready.ExecContext(ctx, args...)
+	return ready.ExecContext(ctx, storable(args)...)
 }
 
 // changes runs a statement and reports whether it changed a row.
@@ -72,7 +72,7 @@ func (s *statements) scan(ctx context.Context, to any, text string, args ...any)
 	if err != nil {
 		return err
 	}
-	return ready.QueryRowContext(ctx, args...).Scan(to)
+	return ready.QueryRowContext(ctx, storable(args)...).Scan(to)
 }
 
 // texts returns the rows of a query with one column of texts.
@@ -86,7 +86,7 @@ func column[T any](ctx context.Context, s *statements, text string, args ...any)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := ready.QueryContext(ctx, args...)
+	rows, err := ready.QueryContext(ctx, storable(args)...)
 	if err != nil {
 		return nil, err
 	}

@@ -48,13 +48,13 @@ func (c *Catalog) Close() error { return c.wrap("close catalog", c.db.Close()) }
 func (c *Catalog) wrap(doing string, err error) error { return c.engine.Wrap(doing, err) }
 
 func (c *Catalog) exec(ctx context.Context, statement string, args ...any) (sql.Result, error) {
-	return c.db.ExecContext(ctx, c.engine.Rebind(statement), args...)
+	return c.db.ExecContext(ctx, c.engine.Rebind(statement), storable(args)...)
 }
 
 func (c *Catalog) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
-	return c.db.QueryContext(ctx, c.engine.Rebind(statement), args...)
+	return c.db.QueryContext(ctx, c.engine.Rebind(statement), storable(args)...)
 }
 
 func (c *Catalog) queryRow(ctx context.Context, statement string, args ...any) *sql.Row {
-	return c.db.QueryRowContext(ctx, c.engine.Rebind(statement), args...)
+	return c.db.QueryRowContext(ctx, c.engine.Rebind(statement), storable(args)...)
 }
