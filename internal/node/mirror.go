@@ -31,11 +31,15 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 		return api.MirrorResult{}, err
 	}
 	o := vault.MirrorOptions{Fresh: r.New || known.Made.IsZero(), Back: n.opts.Mirror != "", Wanted: wanted}
+	back := samePlace(r.Target, n.vaultPlace()) // the vault is brought back from a mirror
+	if !back {
+		o.Found = func(ids []string) error { return n.Catalog.SetMirrored(ctx, r.Target, ids) }
+	}
 	done, err := n.mirrorTo(ctx, v, r, o, events)
 	res := done.MirrorResult
 	res.Target, res.Started = r.Target, begun.UTC().Truncate(time.Second)
 	res.Seconds = math.Round(time.Since(begun).Seconds()*10) / 10
-	if err != nil || samePlace(r.Target, n.vaultPlace()) { // the vault was brought back from a mirror
+	if err != nil || back {
 		return res, err
 	}
 	if err := n.remember(ctx, known, res); err != nil {

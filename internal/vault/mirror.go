@@ -60,6 +60,9 @@ type MirrorOptions struct {
 	Limit    *RateLimiter // of bytes read and sent; nil: none
 	Parallel int          // contents at once; 0: 8
 	Wanted   []string     // IDs of snapshots; Mirrored.Holds has those of them that the mirror has
+	// Found, unless nil, gets those of Wanted that the mirror has when the run begins to
+	// copy: a run that breaks off later still leaves the truth about what was lost.
+	Found func(ids []string) error
 	// Progress, unless nil, gets the bytes of contents that the mirror has, and of
 	// all contents of new snapshots. It is called by one goroutine at a time.
 	Progress func(done, total int64)
@@ -80,7 +83,7 @@ const mirrorBatch = 200
 // is a problem of the result, and the others still follow. The error is that of
 // ctx, of the mirror, or says that the vault cannot be read at all.
 func (v *Vault) MirrorTo(ctx context.Context, to Mirror, o MirrorOptions) (Mirrored, error) {
-	r := mirrorRun{vault: v, to: to, back: o.Back, wanted: setOf(o.Wanted), limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}}
+	r := mirrorRun{vault: v, to: to, back: o.Back, wanted: setOf(o.Wanted), found: o.Found, limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}, holding: map[string][]sized{}}
 	r.result.MirrorResult = api.MirrorResult{Problems: []api.CheckProblem{}, Notes: []string{}}
 	if err := r.run(ctx, o.Fresh); err != nil {
 		return r.result, fmt.Errorf("mirror: %w", err)
@@ -99,7 +102,10 @@ type mirrorRun struct {
 	wanted   map[string]bool       // IDs of snapshots
 	have     func(key string) bool // the mirror has this document
 	closed   []string              // the parts of the mirror that cannot be listed
-	sizes    map[digest]int64      // contents of new snapshots
+	sizes    map[digest]int64      // contents of new snapshots, and of others that are copied again
+	found    func(ids []string) error
+	holding  map[string][]sized // by ID: the contents of wanted snapshots that the mirror has
+	lacking  map[digest]bool    // contents that the mirror had lost when the run began
 
 	mu     sync.Mutex
 	ended  map[digest]error // contents that are dealt with; an error: why the mirror lacks it
@@ -136,14 +142,12 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 	if err := r.lost(ctx, held); err != nil {
 		return err
 	}
-	if err := r.holds(ctx, held); err != nil {
-		return err
-	}
 	for batch := range slices.Chunk(missing, mirrorBatch) {
 		if err := r.batch(ctx, batch); err != nil {
 			return err
 		}
 	}
+	r.result.Holds = append(r.result.Holds, r.holds()...)
 	return nil
 }
 

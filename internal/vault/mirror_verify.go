@@ -1,10 +1,12 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"flashwarden/api"
 )
@@ -41,14 +43,10 @@ func (t *Twin) hasSize(ctx context.Context, key string, size int64) (bool, error
 	return got == size, nil
 }
 
-// lost copies the contents again that held snapshots name and the mirror has lost.
+// lost copies the contents again that held snapshots name, and that the mirror has
+// lost or has with another size.
 func (r *mirrorRun) lost(ctx context.Context, held []string) error {
-	t, ok := r.to.(*Twin)
-	if !ok || len(held) == 0 {
-		return nil
-	}
-	absent, err := r.absent(ctx, t)
-	if err != nil || len(absent) == 0 {
+	if err := r.compare(ctx, held); err != nil || len(r.lacking) == 0 {
 		return err
 	}
 	var todo []func(context.Context) error
@@ -56,8 +54,11 @@ func (r *mirrorRun) lost(ctx context.Context, held []string) error {
 	for d := range r.vault.readAll(ctx, held) {
 		for _, f := range ContentsOf(d.snapshot) {
 			sum := digestOf(f.SHA256)
-			if _, twice := named[sum]; twice || !absent[sum] {
+			if _, twice := named[sum]; twice || !r.lacking[sum] {
 				continue
+			}
+			if _, next := r.sizes[sum]; next {
+				continue // a new snapshot brings it
 			}
 			named[sum], r.sizes[sum] = d.snapshot, f.Size
 			r.count.total += f.Size
@@ -71,64 +72,158 @@ func (r *mirrorRun) lost(ctx context.Context, held []string) error {
 		r.lacks(ctx, s)
 	}
 	if len(todo) > 0 {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the mirror had lost %d files of snapshots that it holds", len(todo)))
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the mirror had lost or cut off %d files of snapshots that it holds", len(todo)))
 	}
 	return nil
 }
 
-// absent returns the contents of the vault that the mirror does not list, without
-// those of new snapshots.
-func (r *mirrorRun) absent(ctx context.Context, t *Twin) (map[digest]bool, error) {
-	absent := map[digest]bool{}
+// compare finds out which contents the mirror lacks, and reports which wanted
+// snapshots it has now. Contents below a part of the mirror that cannot be listed
+// count as lacking: each is looked up by its key.
+func (r *mirrorRun) compare(ctx context.Context, held []string) error {
+	if err := r.readWanted(ctx, held); err != nil {
+		return err
+	}
+	if t, ok := r.to.(*Twin); ok && len(held) > 0 {
+		want, err := r.expected(ctx)
+		if err != nil {
+			return err
+		}
+		if r.lacking, err = t.lacking(ctx, r.vault, want); err != nil {
+			return err
+		}
+	}
+	if r.found == nil {
+		return nil
+	}
+	return r.found(r.holds())
+}
+
+// sized is a content and its size in bytes.
+type sized struct {
+	sum  digest
+	size int64
+}
+
+func sizedOf(s api.Snapshot) (all []sized) {
+	for _, f := range ContentsOf(s) {
+		all = append(all, sized{digestOf(f.SHA256), f.Size})
+	}
+	return all
+}
+
+// readWanted reads which contents the wanted snapshots name that the mirror has.
+func (r *mirrorRun) readWanted(ctx context.Context, held []string) error {
+	held = slices.DeleteFunc(slices.Clone(held), func(name string) bool {
+		id, _, _ := SplitName(name)
+		return !r.wanted[id]
+	})
+	for d := range r.vault.readAll(ctx, held) {
+		if d.err == nil { // else nobody knows what the mirror must have
+			r.holding[d.snapshot.ID] = sizedOf(d.snapshot)
+		}
+	}
+	return ctx.Err()
+}
+
+// expected returns the contents that the mirror should have with their sizes, in
+// bytes: those of the vault, with the size there or -1, and those of wanted snapshots.
+func (r *mirrorRun) expected(ctx context.Context) (map[digest]int64, error) {
+	want := map[digest]int64{}
 	err := r.vault.store.List(ctx, BlobsPart+"/", func(i Info) error {
 		if sum, ok := blobOf(i.Key); ok {
-			absent[digestOf(sum)] = true
+			want[digestOf(sum)] = i.Size
 		}
 		return ctx.Err()
 	})
 	if err := r.unlisted(unlessAbsent(err)); err != nil {
 		return nil, err
 	}
-	err = t.vault.store.List(ctx, BlobsPart+"/", func(i Info) error {
-		if sum, ok := blobOf(i.Key); ok {
-			delete(absent, digestOf(sum))
+	for _, contents := range r.holding {
+		for _, f := range contents {
+			want[f.sum] = f.size
+		}
+	}
+	return want, nil
+}
+
+// lacking returns the contents of want that the mirror does not list with their size.
+// It changes want.
+func (t *Twin) lacking(ctx context.Context, from *Vault, want map[digest]int64) (map[digest]bool, error) {
+	var unsure []Info
+	err := t.vault.store.List(ctx, BlobsPart+"/", func(i Info) error {
+		sum, ok := blobOf(i.Key)
+		size, wanted := want[digestOf(sum)]
+		switch {
+		case !ok || !wanted:
+		case size < 0 || i.Size < 0:
+			unsure = append(unsure, Info{Key: strings.Clone(i.Key), Size: size})
+		case size == i.Size:
+			delete(want, digestOf(sum))
 		}
 		return ctx.Err()
 	})
-	for sum := range r.sizes {
-		delete(absent, sum)
+	if _, err = unlistedParts(err); err != nil {
+		return nil, err
 	}
-	_, err = unlistedParts(err) // contents below such a part are looked up by their keys
-	return absent, err
+	for same := range sideBySide(ctx, unsure, func() func(Info) sameSize {
+		return func(i Info) sameSize { return t.compareSize(ctx, from, i) }
+	}) {
+		err = cmp.Or(err, same.err)
+		if same.is {
+			delete(want, same.sum)
+		}
+	}
+	lacking := make(map[digest]bool, len(want))
+	for sum := range want {
+		lacking[sum] = true
+	}
+	return lacking, cmp.Or(err, ctx.Err())
 }
 
-// holds notes which wanted snapshots the mirror had before this run, without those that
-// name content which the mirror has lost and this run could not copy.
-func (r *mirrorRun) holds(ctx context.Context, held []string) error {
-	var failed bool
-	for _, damage := range r.ended {
-		failed = failed || damage != nil
-	}
-	for _, name := range held {
-		id, _, _ := SplitName(name)
-		if !r.wanted[id] {
-			continue
-		}
-		if failed {
-			s, err := r.vault.Document(ctx, name)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err != nil || r.lacksContent(s) {
-				continue
-			}
-		}
-		r.result.Holds = append(r.result.Holds, id)
-	}
-	return nil
+// sameSize says whether the mirror has a content with the size that it should have.
+type sameSize struct {
+	sum digest
+	is  bool
+	err error
 }
 
-// lacksContent reports whether a content of a snapshot could not be copied.
-func (r *mirrorRun) lacksContent(s api.Snapshot) bool {
-	return slices.ContainsFunc(ContentsOf(s), func(f api.File) bool { return r.ended[digestOf(f.SHA256)] != nil })
+// compareSize asks for the size of a content: in the mirror, and in the vault if it is
+// -1. What the vault lost or cannot read is reported when it is read.
+func (t *Twin) compareSize(ctx context.Context, from *Vault, i Info) sameSize {
+	sum, _ := blobOf(i.Key)
+	same := sameSize{sum: digestOf(sum)}
+	if i.Size < 0 {
+		info, err := from.store.Stat(ctx, i.Key)
+		if err != nil {
+			same.is, same.err = true, ctx.Err()
+			return same
+		}
+		i.Size = info.Size
+	}
+	info, err := t.vault.store.Stat(ctx, i.Key)
+	same.is = err == nil && info.Size == i.Size
+	if err != nil && !errors.Is(err, ErrNotFound) && !replaceable(err) {
+		same.err = fmt.Errorf("%s: %w", i.Key, err)
+	}
+	return same
+}
+
+// holds returns the IDs of the wanted snapshots that the mirror had before this run and
+// that have all their contents there now.
+func (r *mirrorRun) holds() []string {
+	var ids []string
+	for id, contents := range r.holding {
+		if !slices.ContainsFunc(contents, func(c sized) bool { return r.withoutContent(c.sum) }) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// withoutContent reports whether the mirror lacks a content: it could not be copied, or was
+// not copied yet.
+func (r *mirrorRun) withoutContent(sum digest) bool {
+	damage, done := r.ended[sum]
+	return damage != nil || !done && r.lacking[sum]
 }

@@ -141,7 +141,7 @@ func testMirrorHolds(t *testing.T, to vault.Store) {
 	if err := errors.Join(to.Delete(t.Context(), key("shared")), from.Delete(t.Context(), key("shared"))); err != nil {
 		t.Fatal(err)
 	}
-	holds(ids...) // neither has it: the vault's loss is found by a check
+	holds(ids[0], ids[1]) // neither has it
 	put(t, from, key("shared"), "sharED")
 	holds(ids[0], ids[1])
 	if res, err := v.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{}); err != nil || res.Holds != nil {
@@ -210,6 +210,29 @@ func testMirrorLosses(t *testing.T, to vault.Store) {
 	if res := mirror(t, v, to, false); len(res.Problems) != 1 || res.Problems[0].Path != key("b") {
 		t.Errorf("%+v; want the content that is damaged in the vault as a problem", res)
 	}
+}
+
+// testMirrorShort has a mirror whose files were cut off. The run puts that right, and
+// says which snapshots the mirror had before.
+func testMirrorShort(t *testing.T, to vault.Store) {
+	v, from := madeVault(t)
+	all := history(t, from, "a", "b", "c", "d")
+	mirror(t, v, to, true)
+	rot(t, to, key("a"), "")
+	rot(t, to, key("b"), "longer than it was")
+	rot(t, to, vault.SnapshotKey(all[2].Document), "")
+	var found []string
+	res, err := v.MirrorTo(t.Context(), vault.NewTwin(to, nil), vault.MirrorOptions{
+		Wanted: []string{all[0].ID, all[1].ID, all[2].ID, all[3].ID},
+		Found:  func(ids []string) error { found = ids; return nil },
+	})
+	if err != nil || res.Replaced != 2 || res.Snapshots != 1 || res.Held != 4 || len(res.Holds) != 4 || len(res.Problems) > 0 || len(res.Notes) != 1 {
+		t.Errorf("%+v, error %v; want two contents replaced and a document copied again", res, err)
+	}
+	if !slices.Equal(found, []string{all[3].ID}) {
+		t.Errorf("the mirror had %q; want %s alone", found, all[3].ID)
+	}
+	wantTwin(t, from, to)
 }
 
 // testMirrorFaults lets each call of a mirror fail in each way. A snapshot that

@@ -62,6 +62,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"MirrorHolds", testMirrorHolds},
 		{"MirrorDamage", testMirrorDamage},
 		{"MirrorLosses", testMirrorLosses},
+		{"MirrorShort", testMirrorShort},
 		{"MirrorFaults", testMirrorFaults},
 		{"PruneLeavesClaims", testPruneLeavesClaims},
 		{"PruneGrace", testPruneGrace},
