@@ -345,6 +345,28 @@ func TestCancel(t *testing.T) {
 	b.wantClean()
 }
 
+// TestCancelAfterACopy cancels when a file has just arrived: that is no fault of the vault.
+func TestCancelAfterACopy(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBench(t, func(_ int, d *fakeDevice) error {
+		d.copying = except("config.text", func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+			r, err := d.send(ctx, c, d.flash["config.text"])
+			cancel()
+			return r, err
+		})
+		return nil
+	})
+	defer b.close()
+	r := b.Backup(ctx, api.Device{Name: "sw1", Address: "192.0.2.1"}, Options{})
+	wantResult(t, r, api.StatusIncomplete, cause.Cancelled)
+	for _, f := range r.Files {
+		if f.Cause == cause.VaultError {
+			t.Errorf("%s: %s", f.Path, f.Message)
+		}
+	}
+	b.wantClean()
+}
+
 // TestCancelKeepsWhatWasProved cancels at the second file: the first one is in
 // a snapshot, and the snapshot in the index.
 func TestCancelKeepsWhatWasProved(t *testing.T) {

@@ -149,6 +149,9 @@ func (j job) takeRunningConfig(ctx context.Context, d Device, f api.File) (api.F
 }
 
 func vaultError(err error, doing string) error {
+	if cause.Of(err) == cause.Cancelled {
+		return err // nothing is wrong with the vault
+	}
 	fix := api.Say("run ").Do("check").Say(", and check that the data directory is writable and has space")
 	if errors.Is(err, os.ErrPermission) {
 		fix = api.Say("the data directory must belong to the user that runs flashwarden")
@@ -157,5 +160,8 @@ func vaultError(err error, doing string) error {
 }
 
 func indexError(err error, doing string) error {
+	if cause.Of(err) == cause.Cancelled {
+		return err
+	}
 	return cause.Wrap(cause.VaultError, err, doing, api.Say("run ").Do("check"))
 }
