@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -97,10 +98,12 @@ const (
 func SelfSigned(data string, log *slog.Logger) (*tls.Config, error) {
 	cert, key := filepath.Join(data, ownCertificate), filepath.Join(data, ownKey)
 	until, err := validUntil(cert, key)
-	if unread := (*fs.PathError)(nil); errors.As(err, &unread) && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the certificate of the API: %w", err)
-	} else if err != nil && unread == nil {
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+	case isOurs(cert):
 		log.Warn("the certificate of the API does not fit its key, as after a renewal that was cut off: both are made again", "err", err)
+	default:
+		return nil, fmt.Errorf("the certificate of the API: %w", err)
 	}
 	if time.Until(until) < ownRenew {
 		if err := makeOwn(cert, key); err != nil {
@@ -129,6 +132,24 @@ func validUntil(cert, key string) (time.Time, error) {
 	return pair.Leaf.NotAfter, nil
 }
 
+// isOurs reports whether a file has a certificate that makeOwn made. One of somebody else
+// is not replaced.
+func isOurs(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return false
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && slices.Equal(c.Subject.Organization, []string{organization}) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+}
+
+// organization is the name in a certificate of our own.
+const organization = "flashwarden"
+
 // makeOwn writes a new key and a certificate for the names and addresses of this machine.
 func makeOwn(cert, key string) error {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -145,7 +166,7 @@ func makeOwn(cert, key string) error {
 	}
 	now := time.Now()
 	template := x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{"flashwarden"}},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{organization}},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(ownValid),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames: []string{name, "localhost"}, IPAddresses: ownAddresses(), BasicConstraintsValid: true,

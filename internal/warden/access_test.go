@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 )
 
 // wantExit wants an operation to end with a problem of this kind, which names none of
@@ -123,6 +124,18 @@ func TestLimitedActorsReadTheirSnapshots(t *testing.T) {
 			wantExit(t, "content from "+from, second(l.Open(ctx, api.Content{SHA256: file.SHA256, Snapshot: from})), api.ExitUnknown)
 		}
 	}
+	at = time.Now()
+	if _, err := n.Catalog.AddJobs(t.Context(), catalog.Job{Job: api.Job{ID: "job-x", Kind: api.JobBackup, Device: "edge1", State: api.JobQueued, Created: at, Due: at}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"read": second(l.Job(ctx, api.Named{Name: "job-x"})), "cancel": second(l.CancelJob(ctx, api.Named{Name: "job-x"})), "retry": second(l.RetryJob(ctx, api.Named{Name: "job-x"})),
+	} {
+		wantExit(t, name+" a foreign job", err, api.ExitUnknown, "edge1")
+	}
+	wantExit(t, "an unknown site", second(l.Devices(ctx, api.Select{Site: "nonsense"})), api.ExitUnknown, "edge")
+	onlyAms := As(t.Context(), Actor{Name: "token y", Role: api.RoleOperator, Site: "ams"})
+	wantExit(t, "an unknown group", second(l.TestDevices(onlyAms, api.Select{Group: "nonsense"}, nil)), api.ExitUnknown, "ber", "core2")
 	for _, name := range []string{"edge1", "nobody"} {
 		wantExit(t, "device "+name, second(l.Device(ctx, api.Named{Name: name})), api.ExitRefused, "core2", "edge1x")
 	}

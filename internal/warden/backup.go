@@ -83,9 +83,10 @@ func chosen(ctx context.Context, n *node.Node, s api.Select) ([]api.Device, erro
 }
 
 // noneMatches returns the problem of a selection without any device. It names the
-// groups or sites that there are.
+// groups or sites that there are for this actor.
 func noneMatches(ctx context.Context, n *node.Node, s api.Select) error {
-	devices, err := n.Catalog.Devices(ctx, api.Select{})
+	a := actorOf(ctx)
+	devices, err := n.Catalog.Devices(ctx, api.Select{Group: a.Group, Site: a.Site})
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,12 @@ func (l *Local) beginOnJob(ctx context.Context, needs need, operation, id string
 		return nil, j, jobProblem(id, err)
 	}
 	if actorOf(ctx).limited() {
-		if _, err := l.beginOnDevice(ctx, reading, operation, j.Device); err != nil {
-			return nil, j, err
+		its, err := l.its(ctx, n, j.Device)
+		if err == nil && !its { // as if there were none
+			err = jobProblem(id, catalog.ErrNoJob)
+		}
+		if err != nil {
+			return nil, catalog.Job{}, err
 		}
 	}
 	n, err = l.recorded(ctx, needs, operation, []string{id})
