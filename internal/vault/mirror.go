@@ -30,6 +30,9 @@ type Mirror interface {
 	// Document keeps a document, and proves it there. The mirror has all contents
 	// that s names; s is zero for the record of a prune.
 	Document(ctx context.Context, key string, data []byte, s api.Snapshot) error
+	// Finish ends a run that copied all: it removes documents of the mirror that the run
+	// made anew because they were broken, and returns how many.
+	Finish(ctx context.Context) (replaced int, err error)
 }
 
 // Original is one content of the vault.
@@ -148,7 +151,20 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 		}
 	}
 	r.result.Holds = append(r.result.Holds, r.holds()...)
-	return nil
+	return r.finish(ctx)
+}
+
+// finish notes which documents of the mirror were broken. If the old ones cannot be
+// removed, the mirror still has all that it should have.
+func (r *mirrorRun) finish(ctx context.Context) error {
+	n, err := r.to.Finish(ctx)
+	if n > 0 {
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the mirror had lost or cut off files: %d of its documents were made anew", n))
+	}
+	if err != nil {
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the documents of the mirror that were broken were made anew, but the old ones stay: %v", err))
+	}
+	return ctx.Err()
 }
 
 // documentsOfMirror finds out which documents the mirror has.

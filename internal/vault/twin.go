@@ -200,3 +200,6 @@ func (t *Twin) Document(ctx context.Context, key string, data []byte, _ api.Snap
 	}
 	return t.prove(ctx, key, sum)
 }
+
+// Finish implements Mirror. Broken files were replaced in their places.
+func (t *Twin) Finish(context.Context) (int, error) { return 0, nil }

@@ -2,12 +2,10 @@ package sealed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,12 +30,16 @@ type Mirror struct {
 	opts   Options
 	to     age.Recipient
 	labels labels
+	store  vault.Store
 	vault  *vault.Vault
 	twin   *vault.Twin
 
 	mu      sync.Mutex
 	names   map[string]string // documents of the mirror by ID
 	objects map[string]object // by the label of their content
+	broken  []vault.Removed   // documents of the mirror that are damaged or lack a blob
+	gone    []vault.Removed   // documents that others name as the one before them, and that do not exist
+	cut     map[string]bool   // blobs of the mirror with a wrong size
 }
 
 // New returns the mirror in a store.
@@ -46,58 +48,14 @@ func New(s vault.Store, o Options) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mirror{opts: o, to: to, labels: labels{o.Secret}, vault: vault.New(s), twin: vault.NewTwin(s, o.Limit),
-		names: map[string]string{}, objects: map[string]object{}}, nil
+	return &Mirror{opts: o, to: to, labels: labels{o.Secret}, store: s, vault: vault.New(s), twin: vault.NewTwin(s, o.Limit),
+		names: map[string]string{}, objects: map[string]object{}, cut: map[string]bool{}}, nil
 }
 
 // Begin implements vault.Mirror.
 func (m *Mirror) Begin(ctx context.Context, id vault.Identity, fresh bool) (made bool, err error) {
 	id.SealedTo = m.opts.Recipient
 	return m.twin.Begin(ctx, id, fresh)
-}
-
-// Documents implements vault.Mirror. It learns which contents the mirror has from
-// the newest document of each device: a content that only older ones name is
-// copied again when it is needed again.
-func (m *Mirror) Documents(ctx context.Context) (func(key string) bool, error) {
-	names, err := m.vault.Names(ctx)
-	if err != nil {
-		return nil, err
-	}
-	newest := map[string]string{}
-	for _, name := range names { // in the order of their times
-		id, _, _ := vault.SplitName(name)
-		m.names[id] = name
-		newest[id[len("20261122T141503Z-"):len(id)-len("-k3f9")]] = name
-	}
-	if err := m.learn(ctx, newest); err != nil {
-		return nil, err
-	}
-	return func(key string) bool {
-		id, _ := m.labels.id(key)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.names[id] != ""
-	}, nil
-}
-
-// learn reads which contents some documents of the mirror name.
-func (m *Mirror) learn(ctx context.Context, names map[string]string) error {
-	for _, name := range names {
-		s, err := m.vault.Document(ctx, name)
-		if errors.Is(err, vault.ErrDamaged) {
-			continue // a check reports it
-		}
-		if err != nil {
-			return err
-		}
-		for _, f := range s.Files {
-			if label, ok := strings.CutPrefix(f.Path, contentPath); ok {
-				m.objects[label] = object{Blob: f.SHA256, Sealed: f.Size}
-			}
-		}
-	}
-	return nil
 }
 
 // Content implements vault.Mirror. The ciphertext must be whole before its name is
