@@ -1,6 +1,7 @@
 package iossim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -296,7 +297,7 @@ func (s *session) reload(_ []string) {
 		s.say("Reload command is being issued on Active unit, this will reload the whole stack\n")
 	}
 	switch {
-	case !saved || !s.agreed("Proceed with reload?"):
+	case !saved || !s.agreed(cmp.Or(s.sw.o.Faults.ReloadAsks, "Proceed with reload?")):
 	case s.sw.profile.can(reloadShelf):
 		s.sw.switchOver()
 	default:

@@ -237,6 +237,35 @@ func TestStall(t *testing.T) {
 	l.run("show clock", "#") // the terminal is still there
 }
 
+// TestCutOutput loses the terminal in the middle of write memory, which goes on to
+// its end, and has reload ask in another form.
+func TestCutOutput(t *testing.T) {
+	s := launch(t, "c3750", Options{})
+	if err := s.Remove("nvram:startup-config"); err != nil {
+		t.Fatal(err)
+	}
+	s.Arm(Faults{ReloadAsks: "Reload this shelf", CutOutput: func(command string) int {
+		if command == "write memory" {
+			return 9
+		}
+		return 0
+	}})
+	l := atPrompt(t, s)
+	l.run("reload", "Reload this shelf [confirm]")
+	l.send("n")
+	l.expect("#")
+	l.send("write memory\r")
+	if rest := l.expectEnd(); !strings.HasSuffix(rest, "Building ") {
+		t.Errorf("the last words are %q", rest)
+	}
+	if err := s.Close(); err != nil { // waits for the session
+		t.Fatal(err)
+	}
+	if _, there := s.File("nvram:startup-config"); !there {
+		t.Error("nothing was saved")
+	}
+}
+
 func TestHangTerminal(t *testing.T) {
 	testlevel.NeedFull(t, "takes a second of CPU or of waiting")
 	t.Parallel()

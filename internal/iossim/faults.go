@@ -75,6 +75,12 @@ type Faults struct {
 	// Break ends the terminal at a command: before it runs, or, if after is true,
 	// as soon as it has run.
 	Break func(command string) (broken, after bool)
+	// CutOutput ends the terminal after this number of bytes of a command's output.
+	// The command goes on to its end. 0: not at this command.
+	CutOutput func(command string) (bytes int)
+	// ReloadAsks is asked by reload in place of "Proceed with reload?". A
+	// confirmation restarts the switch.
+	ReloadAsks string
 	// CutPower makes each end of a terminal by Break a power cut: every unit starts
 	// again.
 	CutPower bool

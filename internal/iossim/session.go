@@ -185,6 +185,9 @@ func (s *session) execute(line string) {
 	} else if broken {
 		defer s.breakOff()
 	}
+	if cut := s.sw.o.Faults.CutOutput; cut != nil {
+		s.term.left = cut(line)
+	}
 	typed, filter, piped := strings.Cut(line, "|")
 	if piped && s.sw.profile.can(noFilters) {
 		s.reject(&parseError{"% Invalid input detected at '^' marker.", strings.IndexByte(line, '|')})

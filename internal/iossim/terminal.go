@@ -35,6 +35,7 @@ type terminal struct {
 	slow          bool         // every character in a packet of its own
 	noise         *noise       // nil: none
 	typed         func()       // called for keys
+	left          int          // bytes after which the line is gone; 0: no limit
 }
 
 func newTerminal() *terminal {
@@ -158,6 +159,11 @@ func (t *terminal) mark(c string) {
 
 func (t *terminal) send(text string) {
 	text = strings.ReplaceAll(text, "\n", "\r\n")
+	if t.left > 0 && len(text) >= t.left {
+		text = text[:t.left]
+		defer t.wire.Close()
+	}
+	t.left = max(0, t.left-len(text))
 	if !t.slow {
 		io.WriteString(t.wire, text)
 		return
