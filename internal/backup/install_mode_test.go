@@ -93,6 +93,7 @@ func TestReadPackages(t *testing.T) {
 	}{
 		"packages.conf":            {ios.Facts{OS: "iosxe", Image: "flash:packages.conf"}, 7000, text, true, map[string][]string{"flash:/packages.conf": {"a.pkg"}}, ""},
 		"another .conf":            {ios.Facts{OS: "iosxe", Image: "flash:x.SPA.conf"}, 7000, text, true, map[string][]string{"flash:/x.SPA.conf": {"a.pkg"}}, ""},
+		"a large .conf":            {ios.Facts{OS: "iosxe", Image: "flash:golden.conf"}, 90_000, text, true, map[string][]string{"flash:/golden.conf": {"a.pkg"}}, ""},
 		"the mode decides":         {ios.Facts{OS: "iosxe", Image: "flash:golden", Mode: "install"}, 90_000, text, true, map[string][]string{"flash:/golden": {"a.pkg"}}, ""},
 		"the text decides":         {ios.Facts{OS: "iosxe", Image: "flash:golden", Mode: "bundle"}, 7000, text, true, map[string][]string{"flash:/golden": {"a.pkg"}}, ""},
 		"a text of another":        {ios.Facts{OS: "iosxe", Image: "flash:golden", Mode: "bundle"}, 7000, "hello\n", true, map[string][]string{}, ""},
