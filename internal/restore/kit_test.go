@@ -271,3 +271,13 @@ func TestMain(m *testing.M) {
 	testlevel.SideBySide()
 	m.Run()
 }
+
+// readyStack is show switch of a c2960x-stack whose second member has joined; that
+// of the profile has another version.
+const readyStack = `Switch/Stack Mac Address : 0200.5e10.2a00
+                                           H/W   Current
+Switch#  Role   Mac Address     Priority Version  State
+----------------------------------------------------------
+*1       Master 0200.5e10.2a00    15      4       Ready
+ 2       Member 0200.5e10.2a80     1      4       Ready
+`

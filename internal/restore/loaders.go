@@ -26,6 +26,7 @@ type loader struct {
 	after    ios.Register // the config-register for the next start
 	ignores  bool         // it ignores the startup-config by a variable of its loader, not by the config-register
 	unknown  string       // why its settings are not known; empty: they are
+	state    string       // of a member of a stack that is not ready: "V-Mismatch"; else empty
 }
 
 // loaders is the boot loaders of all units, that of the unit that answers first.
@@ -55,6 +56,24 @@ func (v view) loaders() []loader {
 	if members := len(v.facts.Members); len(all) < members {
 		all = append(all, v.loader(ios.BootUnit{Unit: "a member of the stack"}, false,
 			fmt.Sprintf("show version lists %d members, and the device shows boot settings or flash of only %d", members, len(all))))
+	}
+	return v.withStates(all)
+}
+
+// withStates adds the states of members that are there and not ready. One of
+// another version may be loading the software of the stack (auto-upgrade, Catalyst
+// 3750 software configuration guide, "Managing Switch Stacks").
+func (v view) withStates(all []loader) []loader {
+	for _, s := range v.facts.Stack {
+		if s.State == "Ready" || s.State == "Provisioned" || s.State == "Removed" {
+			continue
+		}
+		name := fmt.Sprintf("switch %d", s.Number)
+		i := slices.IndexFunc(all, func(l loader) bool { return l.unit == name })
+		if i < 0 {
+			i, all = len(all), append(all, v.loader(ios.BootUnit{Unit: name}, false, ""))
+		}
+		all[i].state = s.State
 	}
 	return all
 }
@@ -212,6 +231,9 @@ func (v view) unsafeSettings(l loader) *api.Problem {
 	register := func(value ios.Register) string { return fmt.Sprintf("config-register 0x%X", value) }
 	after := fmt.Sprintf("0x%X", uint16(l.after))
 	switch {
+	case l.state != "":
+		return unsafeBoot(fmt.Sprintf("%s is not started again: `show switch` shows the state %q, and it may be loading its software", l.unit, l.state),
+			api.Say("wait until ").Type(api.OnDevice, "show switch").Say(" shows Ready, or start the stack again by hand: ").Type(api.OnDevice, "reload"))
 	case l.unknown != "":
 		return unsafeBoot(l.unit+" is not started again: "+l.unknown,
 			api.Say("look at ").Type(api.OnDevice, "show version").Say(" and ").Type(api.OnDevice, "show boot").Say(", and start it again by hand: ").Type(api.OnDevice, "reload"))

@@ -36,6 +36,9 @@ func TestEveryProfile(t *testing.T) {
 				if profile == "c3750" {                 // one image has the size of a real one
 					o.LargestImage = testlevel.Of[int64](imageSize, 20_000_000, 20_000_000)
 				}
+				if profile == "c2960x-stack" { // else it is not started again
+					o.Texts = map[string]string{"show_switch": readyStack}
+				}
 				b := newBenchOf(t, profile, o, api.PolicyRebuild)
 				b.wipe()
 				if why, cannot := cannotBoot[profile]; cannot {

@@ -223,8 +223,15 @@ func TestUnsafeReload(t *testing.T) {
 		}, "there is no image in its flash"},
 		"a member that is not listed": {func(v *view) { v.boot.Units[1].Unit = "switch 3" }, "switch 3 is not started again"},
 		"a member that shows nothing": {func(v *view) { v.facts.Members = make([]ios.Member, 3) }, "lists 3 members"},
-		"over the network":            {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
-		"no boot settings":            {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
+		"a member that has not joined": {func(v *view) {
+			v.facts.Stack = []ios.StackSwitch{{Number: 1, State: "Ready"}, {Number: 2, State: "V-Mismatch"}}
+		}, `switch 2 is not started again: ` + "`show switch`" + ` shows the state "V-Mismatch"`},
+		"a third one, loading": {func(v *view) { v.facts.Stack = []ios.StackSwitch{{Number: 3, State: "Progressing"}} }, "switch 3 is not started again"},
+		"members that are not there": {func(v *view) {
+			v.facts.Stack = []ios.StackSwitch{{Number: 3, State: "Provisioned"}, {Number: 4, State: "Removed"}}
+		}, ""},
+		"over the network": {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
+		"no boot settings": {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
 	} {
 		v := both()
 		c.change(&v)
