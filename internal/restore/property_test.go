@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +80,8 @@ type world struct {
 	files   []string
 	lost    string // a file that is not there, and nothing else is asked for than this file and a reload
 
+	reloadAsks string // the question of reload, if it has another form
+
 	cut   bool // the power is cut while it works
 	twice bool // a file arrives damaged, and a question stops what repairs it
 
@@ -110,6 +113,9 @@ func newWorld(random *rand.Rand, first *bench, profile string) *world {
 	}
 	if w.chance(25) {
 		o.FilePrompt = "quiet"
+	}
+	if profile == "c2960x-stack" && !w.chance(4) {
+		o.Texts = map[string]string{"show_switch": readyStack}
 	}
 	image := first.snapshot.Facts.Image
 	old := flashOf(image) + "/old.bin"
@@ -163,6 +169,28 @@ func (w *world) faults() iossim.Faults {
 	case 4:
 		f.BusyNVRAM = iossim.Times(w.random.IntN(3))
 		f.IgnoreBoot = iossim.Times(w.random.IntN(2))
+	}
+	if w.chance(4) {
+		f.BusyNVRAM = 1
+	}
+	if w.chance(5) {
+		cutAt, bytes := w.random.IntN(60), 1+w.random.IntN(60)
+		cut := new(atomic.Int32)
+		f.CutOutput = func(string) int {
+			if int(cut.Add(1)) == cutAt {
+				return bytes
+			}
+			return 0
+		}
+	}
+	if w.chance(8) {
+		w.reloadAsks = []string{"Reload this shelf", "Do you wish to proceed anyway?", "This will reload all switches of the stack. Proceed?"}[w.random.IntN(3)]
+		f.ReloadAsks = w.reloadAsks
+	}
+	for _, t := range []*iossim.Times{&f.SyslogNoise, &f.SecurityWarnings, &f.KeepPaging, &f.KeepWidth} {
+		if w.chance(8) {
+			*t = iossim.Always
+		}
 	}
 	if w.chance(6) {
 		f.FlipBit, w.twice = 1, f.Ask != nil
@@ -300,6 +328,9 @@ func (w *world) run(t *testing.T) {
 		wrong("the startup-config is neither the old nor the wanted one:\n%s", got)
 	}
 	for _, c := range b.sw.Commands() {
+		if w.reloadAsks != "" && strings.HasPrefix(c, w.reloadAsks) && !strings.HasSuffix(c, "n") && !strings.HasSuffix(c, "^C") {
+			wrong("answered %q", c)
+		}
 		if consents.MatchString(c) && !strings.HasPrefix(c, "Do you want to over write?") {
 			wrong("answered %q", c)
 		}

@@ -63,6 +63,7 @@ func TestUnsafeStates(t *testing.T) {
 		"BOOT names nothing that is there":  refused("c9300-stack", iossim.Options{Boots: []string{"flash:gone.conf"}}, reload, cause.UnsafeBoot, "flash:gone.conf", "--set-boot"),
 		"BOOT names no image":               refused("c2950", iossim.Options{Boots: []string{"flash:/config.text"}}, reload, cause.UnsafeBoot, "flash:/config.text"),
 		"BOOT of an XE switch is empty":     refused("c9300-stack", iossim.Options{Boots: []string{}}, reload, cause.UnsafeBoot, "BOOT is empty"),
+		"a member has not joined the stack": refused("c2960x-stack", iossim.Options{}, reload, cause.UnsafeBoot, "switch 2 is not started again", "Version Mismatch", "show switch"),
 		"it would not ask":                  refused("c2950", iossim.Options{FilePrompt: "quiet"}, boot, cause.UnsafePrompt, "file prompt quiet", "file prompt alert"),
 		"only another disk holds the image": refused("c6500-vss", iossim.Options{Boots: []string{"disk0:/gone"}}, reload, cause.UnsafeBoot, "disk0:/gone"),
 	})
@@ -231,18 +232,37 @@ func TestSqueeze(t *testing.T) {
 	}
 }
 
-// TestNoRoomAfterDeletion has the device fill its flash while a file is deleted:
-// the copy for which there is no room is not begun.
-func TestNoRoomAfterDeletion(t *testing.T) {
-	testlevel.NeedFull(t, "TestFits")
-	t.Parallel()
+// tight is a switch with room for a second image only once spare.bin is deleted,
+// and the plan that does so.
+func tight(t *testing.T) (*bench, api.Plan) {
 	b := newBenchOf(t, "c3750", iossim.Options{FlashSize: 700_000}, api.PolicyAll)
 	b.write("flash:/spare.bin", strings.Repeat("spare", 50_000))
 	if r := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll}); r.Snapshot == "" {
 		t.Fatal(r.Message)
 	}
 	b.snapshot.Files[slices.IndexFunc(b.snapshot.Files, func(f api.File) bool { return f.Path == c3750Image })].Path = "flash:/new.bin"
-	p := b.plan(api.Restore{Delete: []string{"flash:/spare.bin"}}, "flash:/new.bin")
+	return b, b.plan(api.Restore{Delete: []string{"flash:/spare.bin"}}, "flash:/new.bin")
+}
+
+// TestRoomAfterDeletion copies an image into the space of a deleted file, as the
+// device lists it after the deletion.
+func TestRoomAfterDeletion(t *testing.T) {
+	testlevel.NeedFull(t, "TestFits")
+	t.Parallel()
+	b, p := tight(t)
+	wantResult(t, b.apply(p), api.StatusOK, "")
+	wantOrder(t, b.sw.Commands(), "delete flash:/spare.bin", "dir /recursive flash:")
+	if _, there := b.sw.File("flash:/new.bin"); !there {
+		t.Error("it is not there")
+	}
+}
+
+// TestNoRoomAfterDeletion has the device fill its flash while a file is deleted:
+// the copy for which there is no room is not begun.
+func TestNoRoomAfterDeletion(t *testing.T) {
+	testlevel.NeedFull(t, "TestFits")
+	t.Parallel()
+	b, p := tight(t)
 	var once sync.Once
 	b.onEvent = func(e api.Event) {
 		if e.Step == api.StepChange && strings.HasPrefix(e.File, "delete") {
