@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -22,6 +23,13 @@ const (
 	JobFailed      = "failed"
 	JobCancelled   = "cancelled"
 	JobInterrupted = "interrupted" // its worker died; it is not repeated by itself
+)
+
+// These causes of the end of a context say what happens to the jobs that a client waits
+// for. With any other cause they are cancelled, and the client gets their results.
+var (
+	ErrLeft = errors.New("the client leaves, and its jobs go on")
+	ErrQuit = errors.New("the client cancels its jobs, and does not wait for their end")
 )
 
 // Job is a piece of work that waits, runs or has ended.

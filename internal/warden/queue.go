@@ -174,13 +174,8 @@ func (l *Local) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
 }
 
 // backupByQueue backs devices up by jobs of a person, one for each, and waits for them. If
-// ctx ends, the jobs are cancelled.
+// ctx ends, the jobs are cancelled, except with the cause api.ErrLeft.
 func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.Device, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
-	for _, d := range devices {
-		if events != nil {
-			events(api.Event{Time: time.Now(), Device: d.Name, Step: api.StepQueued})
-		}
-	}
 	added, err := u.queue.Add(ctx, personJobs(ctx, devices, r)...)
 	if err != nil {
 		return nil, err
@@ -188,10 +183,11 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 	var ids []string
 	for _, j := range added {
 		ids = append(ids, j.ID)
+		if events != nil {
+			events(api.Event{Time: time.Now(), Device: j.Device, Job: j.ID, Step: api.StepQueued})
+		}
 	}
-	stopCancelling := context.AfterFunc(ctx, func() { l.cancelJobs(context.WithoutCancel(ctx), u, ids) })
-	defer stopCancelling()
-	ended, err := u.queue.Await(context.WithoutCancel(ctx), ids, events)
+	ended, err := l.awaitJobs(ctx, u, ids, events)
 	if errors.Is(err, job.ErrStopped) {
 		ended, err = withStopped(ended, added)
 	}
@@ -203,6 +199,32 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 		results = append(results, resultOf(ctx, j))
 	}
 	return results, nil
+}
+
+// awaitJobs waits for jobs of a client and returns them when they have ended. The end of
+// ctx cancels them and does not end the wait, unless its cause says something else.
+func (l *Local) awaitJobs(ctx context.Context, u *unattended, ids []string, events func(api.Event)) ([]catalog.Job, error) {
+	unending := context.WithoutCancel(ctx)
+	wait, endWait := context.WithCancelCause(unending)
+	defer endWait(nil)
+	stop := context.AfterFunc(ctx, func() {
+		why := context.Cause(ctx)
+		if why != api.ErrLeft {
+			l.cancelJobs(unending, u, ids)
+		}
+		if why == api.ErrLeft || why == api.ErrQuit {
+			endWait(why)
+		}
+	})
+	defer stop()
+	ended, err := u.queue.Await(wait, ids, events)
+	switch {
+	case err == nil || wait.Err() == nil:
+		return ended, err
+	case context.Cause(wait) == api.ErrLeft:
+		return nil, cause.New(cause.Cancelled, "not waiting for the backups: they go on in the service", api.Say("see their results with ").Do("jobs"))
+	}
+	return nil, cause.Ended(ctx)
 }
 
 // withStopped returns the jobs that ended before the service did, and in their order those

@@ -21,48 +21,109 @@ import (
 // TestEndOfTheServiceKeepsJobs ends a service over its limit while a client waits for a backup:
 // the client hears of it, and the job waits for the next start although the client goes.
 func TestEndOfTheServiceKeepsJobs(t *testing.T) {
+	s := newWaiting(t)
+	s.end()
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+	s.leave(nil)
+	var failed *cause.Error
+	if err := <-s.answer; !errors.As(err, &failed) || failed.Cause != cause.Cancelled {
+		t.Errorf("the client got %v", err)
+	}
+	s.l.cancelJobs(t.Context(), s.u, []string{s.id})
+	if j, err := s.c.Job(t.Context(), s.id); err != nil || j.State != api.JobQueued {
+		t.Errorf("job %+v, error %v; want it to wait", j, err)
+	}
+}
+
+// TestClientEndsItsWait ends a client that waits for a backup. The cause decides what
+// happens to the job.
+func TestClientEndsItsWait(t *testing.T) {
+	for name, test := range map[string]struct {
+		why   error
+		text  string // of the client's error; empty: it gets the result
+		state string
+	}{
+		"goes":   {nil, "", api.JobCancelled},
+		"leaves": {api.ErrLeft, "not waiting for the backups: they go on in the service", api.JobDone},
+		"quits":  {api.ErrQuit, "cancelled", api.JobCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newWaiting(t)
+			s.leave(test.why)
+			if err := <-s.answer; test.text == "" && err != nil || test.text != "" && (err == nil || cause.Text(err) != test.text) {
+				t.Errorf("the client got %v; want %q", err, test.text)
+			}
+			close(s.finish)
+			if list, err := s.u.queue.Await(t.Context(), []string{s.id}, nil); err != nil || list[0].State != test.state {
+				t.Errorf("jobs %+v, error %v; want it %s", list, err, test.state)
+			}
+			s.end()
+			if err := <-s.ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// waiting is a client that waits for its backup. The job runs until finish is closed, or
+// until it is cancelled.
+type waiting struct {
+	l      *Local
+	u      *unattended
+	c      *sqlite.Catalog
+	id     string
+	leave  context.CancelCauseFunc // of the client
+	answer chan error              // of the client
+	finish chan struct{}
+	end    func() // of the service
+	ended  chan error
+}
+
+func newWaiting(t *testing.T) *waiting {
 	path := filepath.Join(t.TempDir(), "catalog.db")
 	sqlitetest.Create(t, path)
 	c, err := sqlite.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
 	started := make(chan string, 1)
-	u := &unattended{queue: job.New(job.Options{Store: c, Worker: catalog.Worker{ID: "local"}, Log: slog.New(slog.DiscardHandler),
+	s := &waiting{l: New(Options{}), c: c, answer: make(chan error, 1), finish: make(chan struct{}), ended: make(chan error, 1)}
+	s.u = &unattended{queue: job.New(job.Options{Store: c, Worker: catalog.Worker{ID: "local"}, Log: slog.New(slog.DiscardHandler),
 		Limits: func() job.Limits { return job.Limits{} },
 		Work: func(ctx context.Context, j catalog.Job, _ func(api.Event)) job.Outcome {
 			started <- j.ID
-			<-ctx.Done()
-			return job.Outcome{Failed: true, Cause: cause.Cancelled}
+			select {
+			case <-s.finish:
+				return job.Outcome{}
+			case <-ctx.Done():
+				return job.Outcome{Failed: true, Cause: cause.Cancelled}
+			}
 		}})}
 	service, end := context.WithCancel(t.Context())
+	s.end = end
 	over, cut := context.WithCancel(t.Context())
 	cut()
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- u.queue.Run(service, over, func() { close(ready) }) }()
+	ready := make(chan struct{})
+	go func() { s.ended <- s.u.queue.Run(service, over, func() { close(ready) }) }()
 	<-ready
-	l := New(Options{})
-	client, leave := context.WithCancel(As(t.Context(), Admin("alice", "socket")))
-	answer := make(chan error, 1)
+	client, leave := context.WithCancelCause(As(t.Context(), Admin("alice", "socket")))
+	s.leave = leave
+	queued := make(chan string, 1)
 	go func() {
-		_, err := l.backupByQueue(client, u, []api.Device{{Name: "sw1"}}, api.Backup{}, nil)
-		answer <- err
+		_, err := s.l.backupByQueue(client, s.u, []api.Device{{Name: "sw1"}}, api.Backup{}, func(e api.Event) {
+			if e.Job != "" {
+				queued <- e.Job
+			}
+		})
+		s.answer <- err
 	}()
-	id := <-started
-	end()
-	if err := <-ended; err != nil {
-		t.Error(err)
+	if s.id = <-started; s.id != <-queued {
+		t.Errorf("another job runs than was queued: %s", s.id)
 	}
-	leave()
-	var failed *cause.Error
-	if err := <-answer; !errors.As(err, &failed) || failed.Cause != cause.Cancelled {
-		t.Errorf("the client got %v", err)
-	}
-	l.cancelJobs(t.Context(), u, []string{id})
-	if j, err := c.Job(t.Context(), id); err != nil || j.State != api.JobQueued {
-		t.Errorf("job %+v, error %v; want it to wait", j, err)
-	}
+	return s
 }
 
 // TestLimitsFollowTheWindow lets the schedule start at any time without a window, and else
