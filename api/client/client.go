@@ -87,11 +87,12 @@ func (c *Client) Close() error {
 // base is the address of the API. The host is only a name.
 const base = "http://flashwarden/api/v1/"
 
-// cancelWithin is how long the daemon may take to acknowledge a cancellation.
-const cancelWithin = 10 * time.Second
+// endWithin is how long the daemon may take to acknowledge the end of an operation.
+const endWithin = 10 * time.Second
 
 // run runs one operation. When ctx ends the operation is cancelled, and run
-// still returns its result.
+// still returns its result. With the cause api.ErrLeft the jobs of a backup go on, and
+// with api.ErrQuit run does not wait for the result.
 func run[Res any](ctx context.Context, c *Client, operation string, request any, events func(api.Event)) (Res, error) {
 	var res Res
 	body, err := encode(request)
@@ -129,7 +130,7 @@ func encode(request any) ([]byte, error) {
 }
 
 // follow reads the stream of one operation to its end.
-func (c *Client) follow(ctx context.Context, body io.Reader, res any, events func(api.Event)) error {
+func (c *Client) follow(ctx context.Context, body io.ReadCloser, res any, events func(api.Event)) error {
 	lines := bufio.NewReader(body)
 	for {
 		kind, data, err := next(lines)
@@ -142,7 +143,7 @@ func (c *Client) follow(ctx context.Context, body io.Reader, res any, events fun
 			if err := json.Unmarshal(data, &started); err != nil {
 				return lost(err)
 			}
-			stop := context.AfterFunc(ctx, func() { c.cancel(context.WithoutCancel(ctx), started.ID) })
+			stop := context.AfterFunc(ctx, func() { c.end(ctx, started.ID, body) })
 			defer stop()
 		case "progress":
 			var e api.Event
@@ -180,12 +181,19 @@ func next(r *bufio.Reader) (kind string, data []byte, err error) {
 	}
 }
 
-// cancel cancels an operation. When that fails the stream is read on: the
-// user can still end the program.
-func (c *Client) cancel(ctx context.Context, id string) {
-	ctx, stop := context.WithTimeout(ctx, cancelWithin)
+// end ends an operation, whose answer is body, as the cause of the end of ctx says. When
+// that fails the stream is read on: the user can still end the program.
+func (c *Client) end(ctx context.Context, id string, body io.Closer) {
+	how := "cancel"
+	switch context.Cause(ctx) {
+	case api.ErrLeft:
+		how = "leave"
+	case api.ErrQuit:
+		defer body.Close()
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"operations/"+id+"/cancel", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"operations/"+id+"/"+how, nil)
 	if err != nil {
 		return
 	}

@@ -41,7 +41,7 @@ type handler struct {
 // running is an operation that runs.
 type running struct {
 	name   string
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 }
 
 // New returns the routes of w's operations, and of the resources.
@@ -106,7 +106,8 @@ func newHandler(w warden.Warden, log *slog.Logger) *handler {
 	route(h, "tokens", plain(empty(w.Tokens)))
 	route(h, "audit", plain(w.Audit))
 	route(h, "verify-audit", plain(empty(w.VerifyAudit)))
-	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.cancel)
+	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.end(nil))
+	h.mux.HandleFunc("POST /api/v1/operations/{id}/leave", h.end(api.ErrLeft))
 	h.mux.HandleFunc("GET /api/v1/operations/content/{sha256}", h.content(w))
 	return h
 }
@@ -169,15 +170,15 @@ type started struct {
 	ID string `json:"id"`
 }
 
-// begin registers an operation, so that cancel finds it.
+// begin registers an operation, so that end finds it.
 func (h *handler) begin(ctx context.Context, name string) (_ context.Context, id string, done func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	id = rand.Text()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.running[id] = running{name, cancel}
 	return ctx, id, func() {
-		cancel()
+		cancel(nil)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		delete(h.running, id)
@@ -196,17 +197,23 @@ func (h *handler) operations() []string {
 	return names
 }
 
-// cancel cancels an operation. Its stream still gets the result.
-func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	op, ok := h.running[r.PathValue("id")]
-	h.mu.Unlock()
-	if !ok {
-		h.problem(w, &api.Problem{Detail: "no such operation runs", Exit: api.ExitUnknown})
-		return
+// end ends an operation with a cause; nil cancels it. Its stream still gets the result.
+// Only a backup has jobs that go on if the client leaves.
+func (h *handler) end(why error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		op, ok := h.running[r.PathValue("id")]
+		h.mu.Unlock()
+		switch {
+		case !ok:
+			h.problem(w, &api.Problem{Detail: "no such operation runs", Exit: api.ExitUnknown})
+		case why == api.ErrLeft && op.name != "backup":
+			h.problem(w, warden.Invalid("%s cannot go on without its client", op.name))
+		default:
+			op.cancel(why)
+			w.WriteHeader(http.StatusNoContent)
+		}
 	}
-	op.cancel()
-	w.WriteHeader(http.StatusNoContent)
 }
 
 // content sends the bytes of one content of the vault.

@@ -226,3 +226,62 @@ func TestSecretsStayWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestLeave ends a client's context with each cause. The operation gets the cause where
+// that matters, and a client that quits does not wait for its end.
+func TestLeave(t *testing.T) {
+	for why, want := range map[error]error{api.ErrLeft: api.ErrLeft, api.ErrQuit: context.Canceled, errors.New("another"): context.Canceled} {
+		began, cause, release := make(chan struct{}), make(chan error, 1), make(chan struct{})
+		f := &fake{answer: func(ctx context.Context, _ string, _ any, _ func(api.Event)) error {
+			close(began)
+			<-ctx.Done()
+			cause <- context.Cause(ctx)
+			<-release
+			return nil
+		}}
+		c, _, _ := daemon(t, f, time.Minute)
+		ctx, end := context.WithCancelCause(t.Context())
+		failed := make(chan error, 1)
+		go func() {
+			_, err := c.Backup(ctx, api.Backup{All: true}, nil)
+			failed <- err
+		}()
+		<-began
+		end(why)
+		if got := <-cause; got != want {
+			t.Errorf("%v: the operation ended because of %v; want %v", why, got, want)
+		}
+		if why != api.ErrQuit {
+			close(release)
+		}
+		if err := <-failed; (err != nil) != (why == api.ErrQuit) {
+			t.Errorf("%v: the client got %v", why, err)
+		}
+		if why == api.ErrQuit {
+			close(release)
+		}
+	}
+}
+
+// TestOnlyBackupsAreLeft refuses to leave another operation, which goes on.
+func TestOnlyBackupsAreLeft(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	_, dir, _ := daemon(t, &fake{answer: untilCancelled(began, ended)}, time.Minute)
+	body := "Content-Length: 2\r\n\r\n{}"
+	check := raw(t, dir, "POST /api/v1/operations/check HTTP/1.1\r\nHost: x\r\n"+body)
+	<-began
+	lines := bufio.NewScanner(check)
+	id := ""
+	for id == "" && lines.Scan() {
+		if _, after, ok := strings.Cut(lines.Text(), `{"id":"`); ok {
+			id, _, _ = strings.Cut(after, `"`)
+		}
+	}
+	for _, test := range []struct{ end, want string }{{"leave", " 400 "}, {"cancel", " 204 "}} {
+		answer := bufio.NewScanner(raw(t, dir, "POST /api/v1/operations/"+id+"/"+test.end+" HTTP/1.1\r\nHost: x\r\n"+body))
+		if !answer.Scan() || !strings.Contains(answer.Text(), test.want) {
+			t.Errorf("%s: %q; want%s", test.end, answer.Text(), test.want)
+		}
+	}
+	<-ended
+}
