@@ -39,6 +39,7 @@ type Progress struct {
 	display Display
 	waiting []string // to print once
 	dropped int
+	held    int // calls of Aside that run: lines wait meanwhile
 }
 
 // Show shows a display on out until Close: on a Screen with a terminal as a
@@ -64,6 +65,11 @@ func (p *Progress) Event(e api.Event) {
 		}
 	}
 	p.mu.Unlock()
+	p.awake()
+}
+
+// awake makes the goroutine print the lines that wait.
+func (p *Progress) awake() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -80,16 +86,28 @@ func (p *Progress) Close() {
 	<-p.done
 }
 
-// Aside calls write, which prints to another output than the one of Show, so
-// that nothing of the frame is in its way.
+// Aside calls write, which prints to another output than the one of Show, or asks a
+// question. Neither the frame nor lines of the progress are in its way.
 func (p *Progress) Aside(write func()) {
-	if p != nil {
-		if screen, ok := p.out.(*Screen); ok {
-			screen.Aside(write)
-			return
-		}
+	if p == nil {
+		write()
+		return
+	}
+	p.hold(1)
+	defer p.hold(-1)
+	if screen, ok := p.out.(*Screen); ok {
+		screen.Aside(write)
+		return
 	}
 	write()
+}
+
+// hold keeps lines waiting while more calls say 1 than -1.
+func (p *Progress) hold(n int) {
+	p.mu.Lock()
+	p.held += n
+	p.mu.Unlock()
+	p.awake()
 }
 
 func (p *Progress) run() {
@@ -128,14 +146,24 @@ func (p *Progress) frame(size Size) []string {
 // print prints the lines that wait. An error of the output is ignored: there is no
 // other place to report it.
 func (p *Progress) print() {
-	p.mu.Lock()
-	lines, dropped := p.waiting, p.dropped
-	p.waiting, p.dropped = nil, 0
-	p.mu.Unlock()
+	lines, dropped := p.take()
 	for _, line := range lines {
 		_, _ = fmt.Fprintln(p.out, line)
 	}
 	if dropped > 0 {
 		_, _ = fmt.Fprintf(p.out, "%d lines were dropped, because the output was too slow\n", dropped)
 	}
+}
+
+// take takes the lines that wait and may be printed, and the number of those that were
+// dropped.
+func (p *Progress) take() (lines []string, dropped int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held > 0 {
+		return nil, 0
+	}
+	lines, dropped = p.waiting, p.dropped
+	p.waiting, p.dropped = nil, 0
+	return lines, dropped
 }

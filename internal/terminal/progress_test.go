@@ -135,7 +135,7 @@ func TestFooter(t *testing.T) {
 }
 
 // TestProgressOnATerminal draws a frame in time, shows a line of a log above it,
-// and leaves only the results.
+// prints nothing within Aside, and leaves only the results.
 func TestProgressOnATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, s := newEmulator(t, 80, 24)
@@ -150,13 +150,18 @@ func TestProgressOnATerminal(t *testing.T) {
 		fmt.Fprintln(s, "level=WARN")
 		p.Event(api.Event{Device: "sw2", Step: api.StepDone, Status: api.StatusFailed, Cause: "stalled"})
 		synctest.Wait() // the line of the event is out
-		p.Aside(func() { io.WriteString(crlf{e.Emulator}, "sw9: kept\n") })
+		p.Aside(func() {
+			p.Event(api.Event{Device: "sw3", Step: api.StepDone, Status: api.StatusOK})
+			time.Sleep(time.Second)
+			synctest.Wait()
+			io.WriteString(crlf{e.Emulator}, "sw9: kept\n")
+		})
 		time.Sleep(time.Second)
 		synctest.Wait()
-		e.want("with lines above", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw1  logging in", "1/2 done, 1 failed")
+		e.want("with lines above", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw3: ok in 0.0 s", "sw1  logging in", "2/3 done, 1 failed")
 		p.Event(api.Event{Device: "sw1", Step: api.StepDone, Status: api.StatusFailed, Cause: "cancelled"})
 		p.Close()
-		e.want("at the end", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw1: cancelled")
+		e.want("at the end", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw3: ok in 0.0 s", "sw1: cancelled")
 	})
 }
 

@@ -2,7 +2,7 @@
 // and kind of a screen, colour by meaning, sizes, rates and ages, the natural
 // order of names, tables that fit the screen, and the progress of running operations.
 //
-// All of it is pure except SizeOf, IsTerminal, NoEcho, Screen and Progress: values in,
+// All of it is pure except SizeOf, IsTerminal, NoEcho, ReadLine, Screen and Progress: values in,
 // texts out.
 package terminal
 
