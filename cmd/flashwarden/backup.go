@@ -43,7 +43,7 @@ func runBackup(ctx context.Context, p *program, w warden.Warden, r api.Backup) e
 	if err := p.confirmHostKeys(ctx, w, r.Select); err != nil {
 		return err
 	}
-	results, err := shown(ctx, p.showFleet(), w.Backup, r)
+	results, err := p.backUp(ctx, w, r)
 	if err != nil {
 		return err
 	}

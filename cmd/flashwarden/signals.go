@@ -2,23 +2,40 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"flashwarden/api"
 )
+
+// errGoOn is the answer to a question that the work goes on as if there was no signal.
+var errGoOn = errors.New("go on")
+
+// question asks a person what Ctrl-C means, until ctx ends. The answer is the cause with
+// which the work ends, or errGoOn.
+type question struct {
+	ctx context.Context
+	ask func(context.Context) error
+}
 
 // signals ends the work of a command with the first signal that asks for it, so
 // that everything is cleaned up.
 type signals struct {
 	caught  chan os.Signal
 	first   atomic.Value // of os.Signal
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	drains  atomic.Bool   // hurry was called
 	second  chan struct{} // closed by the second signal, if hurry was called
 	stopped chan struct{} // closed by stop
 	done    chan struct{} // closed when the goroutine has ended
+
+	mu       sync.Mutex
+	question *question // nil: Ctrl-C ends the work
 }
 
 // untilSignal returns a context that ends with the first SIGINT or SIGTERM. Then
@@ -26,32 +43,83 @@ type signals struct {
 // SIGTERM and SIGHUP are ignored: timeout(1) sends SIGTERM to the process and again
 // to its group, and a shell that ends sends SIGHUP beside the terminal.
 func untilSignal() (context.Context, *signals) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	s := &signals{caught: make(chan os.Signal, 1), cancel: cancel, second: make(chan struct{}), stopped: make(chan struct{}), done: make(chan struct{})}
 	signal.Notify(s.caught, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		defer close(s.done)
-		select {
-		case caught := <-s.caught:
-			s.first.Store(caught)
-			s.end()
-		case <-s.stopped:
+		for {
+			select {
+			case caught := <-s.caught:
+				caught, why := s.asked(caught)
+				if why == errGoOn {
+					continue
+				}
+				s.first.Store(caught)
+				s.end(why)
+			case <-s.stopped:
+			}
+			return
 		}
 	}()
 	return ctx, s
 }
 
-// end ends the work after the first signal.
-func (s *signals) end() {
+// ask makes Ctrl-C ask a question from now on. withdraw ends that, and the question that
+// waits for its answer. The nil signals never ask.
+func (s *signals) ask(ask func(context.Context) error) (withdraw func()) {
+	if s == nil {
+		return func() {}
+	}
+	ctx, end := context.WithCancel(context.Background())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.question = &question{ctx, ask}
+	return func() {
+		end()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.question = nil
+	}
+}
+
+// asked returns the signal that ends the work, and its cause, after asking if there is a
+// question. A second signal is an answer.
+func (s *signals) asked(caught os.Signal) (os.Signal, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.question
+	if q == nil || caught != os.Interrupt {
+		return caught, nil
+	}
+	ctx, end := context.WithCancel(q.ctx)
+	defer end()
+	answer := make(chan error, 1)
+	go func() { answer <- q.ask(ctx) }()
+	select {
+	case why := <-answer:
+		return caught, why
+	case again := <-s.caught:
+		end()
+		<-answer
+		if again != os.Interrupt {
+			return again, nil
+		}
+		return again, api.ErrQuit
+	}
+}
+
+// end ends the work after the first signal, with a cause.
+func (s *signals) end(why error) {
 	signal.Ignore(syscall.SIGHUP)
 	if s.drains.Load() {
-		s.cancel()
+		s.cancel(why)
 		s.awaitSecond()
 	} else {
 		signal.Ignore(syscall.SIGTERM)
 	}
 	signal.Stop(s.caught)
-	s.cancel()
+	s.cancel(why)
 }
 
 // oneSignal is how long after the first signal another one counts as the same:
@@ -104,7 +172,7 @@ func (s *signals) signal() os.Signal {
 // stop ends the context.
 func (s *signals) stop() {
 	signal.Stop(s.caught)
-	s.cancel()
+	s.cancel(nil)
 	close(s.stopped)
 	<-s.done
 }
