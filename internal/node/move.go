@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/catalog/move"
 	"flashwarden/internal/catalog/postgres"
 	"flashwarden/internal/catalog/sqlite"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/credential"
 	"flashwarden/internal/disk"
 )
 
@@ -59,9 +61,30 @@ func (n *Node) copyCatalog(ctx context.Context, file string) (tables []api.Moved
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	tables, err = move.Copy(ctx, from.DB(), to.DB())
+	if err := n.enterKey(ctx, from); err != nil {
+		return nil, err
+	}
+	tables, err = move.Copy(ctx, from.DB(), to.DB(), to.Place())
 	if errors.Is(err, move.ErrNotEmpty) {
 		return nil, cause.Wrap(cause.Internal, err, to.Place()+" cannot take this catalog", api.Say("name an empty database in the setting ").Set("catalog", ""))
 	}
 	return tables, err
+}
+
+// enterKey enters the check value of the key, which moves with the rest: so a machine with another
+// key notices it.
+func (n *Node) enterKey(ctx context.Context, from catalog.Catalog) error {
+	key, err := credential.Load(n.path("key"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // opening the new catalog says so, if something was sealed with it
+	}
+	if err != nil {
+		return err
+	}
+	value, err := from.SealingKey(ctx, key.CheckValue())
+	if err == nil && value != key.CheckValue() {
+		n.key, n.otherKey = key, true
+		_, err = n.sealer()
+	}
+	return err
 }

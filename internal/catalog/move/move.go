@@ -21,7 +21,10 @@ var ErrNotEmpty = errors.New("it already has data of its own")
 // tables, and no rows. It is one transaction, which is kept only if both have the same rows
 // afterwards: as many, with the same digests. If an earlier Copy was cut off after its
 // transaction, the target has these rows already, and Copy only compares them.
-func Copy(ctx context.Context, from, to *sql.DB) ([]api.MovedTable, error) {
+//
+// From then on the source refuses every write with an error that names place, where the catalog
+// is now: a writer that waited for its lock would otherwise write what nobody reads.
+func Copy(ctx context.Context, from, to *sql.DB, place string) ([]api.MovedTable, error) {
 	source, err := from.BeginTx(ctx, nil) // no writer changes it meanwhile
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
@@ -58,7 +61,36 @@ func Copy(ctx context.Context, from, to *sql.DB) ([]api.MovedTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return done, target.Commit()
+	if err := refuseWrites(ctx, source, place); err != nil {
+		return nil, fmt.Errorf("close the old catalog to writers: %w", err)
+	}
+	// The target first: if the second one fails, a repeated Copy compares the rows again.
+	if err := target.Commit(); err != nil {
+		return nil, fmt.Errorf("write the new catalog: %w", err)
+	}
+	if err := source.Commit(); err != nil {
+		return nil, fmt.Errorf("close the old catalog to writers: %w", err)
+	}
+	return done, nil
+}
+
+// refuseWrites makes every write of the source fail, also those of the queue. A repeated move
+// still enters the check value of the key.
+func refuseWrites(ctx context.Context, source *sql.Tx, place string) error {
+	names, err := texts(ctx, source, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%' AND name <> 'sealing_key'`)
+	if err != nil {
+		return err
+	}
+	message := strings.ReplaceAll("the catalog was moved to "+place, "'", "''")
+	for _, name := range names {
+		for _, write := range []string{"INSERT", "UPDATE", "DELETE"} {
+			trigger := fmt.Sprintf(`CREATE TRIGGER IF NOT EXISTS moved_%[1]s_%[2]s BEFORE %[2]s ON "%[1]s" BEGIN SELECT RAISE(ABORT, '%[3]s'); END`, name, write, message)
+			if _, err := source.ExecContext(ctx, trigger); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // errDiffer is the error of tables that do not have the same rows.

@@ -1,6 +1,7 @@
 package move_test
 
 import (
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func TestCopy(t *testing.T) {
 
 	postgrestest.Exec(t, url, `CREATE FUNCTION spoil() RETURNS trigger AS $$ BEGIN NEW.kind := 'spoilt'; RETURN NEW; END $$ LANGUAGE plpgsql;
 		CREATE TRIGGER spoil BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION spoil()`)
-	if _, err := move.Copy(ctx, from.DB(), to.DB()); err == nil || !strings.Contains(err.Error(), "table job") {
+	if _, err := move.Copy(ctx, from.DB(), to.DB(), to.Place()); err == nil || !strings.Contains(err.Error(), "table job") {
 		t.Errorf("a changed row: error %v", err)
 	}
 	if all, err := to.Devices(ctx, api.Select{}); err != nil || len(all) != 0 {
@@ -49,7 +50,7 @@ func TestCopy(t *testing.T) {
 	postgrestest.Exec(t, url, `DROP TRIGGER spoil ON job`)
 
 	for range 2 {
-		tables, err := move.Copy(ctx, from.DB(), to.DB())
+		tables, err := move.Copy(ctx, from.DB(), to.DB(), to.Place())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,9 +68,100 @@ func TestCopy(t *testing.T) {
 	if err := to.Index(ctx, api.Snapshot{ID: "20261129T000000Z-sw1-00000002", Document: "d2", Device: "sw1", Status: api.StatusOK, Started: time.Now()}); err != nil {
 		t.Errorf("the moved catalog takes no snapshot: %v", err)
 	}
-	if _, err := move.Copy(ctx, from.DB(), to.DB()); !errors.Is(err, move.ErrNotEmpty) {
+	if _, err := move.Copy(ctx, from.DB(), to.DB(), to.Place()); !errors.Is(err, move.ErrNotEmpty) {
 		t.Errorf("a catalog that is in use: error %v", err)
 	}
+}
+
+// TestOldCatalogRefusesWrites: a writer that waits for the lock of the old catalog during a
+// move gets an error that says where the catalog is now, as does every later one.
+func TestOldCatalogRefusesWrites(t *testing.T) {
+	testlevel.NeedFull(t, "starts PostgreSQL")
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	from, err := sqlite.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	other, err := sqlite.Open(path) // another process
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	fill(t, from)
+	url := postgrestest.New(t)
+	to, err := postgres.Open(ctx, postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+
+	// The lock of a new table keeps the move in its middle while the writer begins.
+	release := lockTable(t, url, "device")
+	moved := make(chan error, 1)
+	go func() { _, err := move.Copy(ctx, from.DB(), to.DB(), "it's elsewhere"); moved <- err }()
+	awaitLocked(t, path)
+	written := make(chan error, 1)
+	go func() { written <- other.PutMirror(ctx, catalog.Mirror{Target: "/late", Made: time.Now()}) }()
+	release()
+	if err := <-moved; err != nil {
+		t.Fatal(err)
+	}
+	const want = "the catalog was moved to it's elsewhere"
+	if err := <-written; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the writer that waited: error %v", err)
+	}
+	known := catalogtest.Device()
+	known.Name = "sw7"
+	for what, err := range map[string]error{
+		"an insert": from.AddDevice(ctx, catalogtest.Device(), catalogtest.Sealed()),
+		"an update": from.UpdateDevice(ctx, known, catalogtest.Sealed()),
+		"a delete":  from.RemoveDevice(ctx, "sw7"),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	if _, err := move.Copy(ctx, from.DB(), to.DB(), "it's elsewhere"); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}
+
+// lockTable locks a table of a database until release is called.
+func lockTable(t *testing.T, url, table string) (release func()) {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	tx, err := db.Begin()
+	if err == nil {
+		_, err = tx.Exec("LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() { tx.Rollback() }
+}
+
+// awaitLocked waits until somebody has the lock of the writers of a file of SQLite.
+func awaitLocked(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		tx, err := db.Begin()
+		if err != nil {
+			return
+		}
+		tx.Rollback()
+	}
+	t.Fatal("nobody locked the old catalog within a minute")
 }
 
 // fill fills a catalog: devices for several INSERTs, and a row in tables of each kind.

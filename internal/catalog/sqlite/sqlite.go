@@ -190,6 +190,9 @@ func (e engine) Wrap(doing string, err error) error {
 	}
 	var failed *sqlite.Error
 	if errors.As(err, &failed) {
+		if failed.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER { // the only triggers are those of a move
+			return cause.Wrap(cause.Internal, err, doing, api.Say("start this program again with a configuration that names that database: ").Set("catalog", ""))
+		}
 		switch failed.Code() & 0xff {
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 			return cause.Wrap(cause.Internal, err, doing+": "+e.path+" is damaged", moveAway(e.path))
