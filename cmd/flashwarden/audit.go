@@ -23,9 +23,9 @@ func auditCommand(p *program) *cobra.Command {
 			return do(p, cmd, warden.Warden.Audit, s, printAudit)
 		},
 	}
-	cmd.Flags().IntVar(&s.Limit, "limit", 100, "at most so many `LINES`")
+	cmd.Flags().IntVar(&s.Limit, "limit", 100, "print at most this number of `LINES`")
 	cmd.Flags().StringVar(&s.Cursor, "before", "", "only lines before the line `NUMBER`")
-	cmd.Flags().BoolVar(&verify, "verify", false, "read the whole trail and prove that no line was changed")
+	cmd.Flags().BoolVar(&verify, "verify", false, "read the whole trail and prove that nobody changed a line")
 	wideFlag(cmd, &p.output)
 	return cmd
 }

@@ -35,7 +35,7 @@ func jobsListCommand(p *program) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&s.State, "state", "", "only jobs in this `STATE`: queued, running, retrying, done, failed, cancelled, interrupted")
 	cmd.Flags().StringVar(&s.Device, "device", "", "only jobs of the device `NAME`")
-	cmd.Flags().IntVar(&s.Limit, "limit", 100, "at most so many `JOBS`")
+	cmd.Flags().IntVar(&s.Limit, "limit", 100, "print at most this number of `JOBS`")
 	wideFlag(cmd, &p.output)
 	return cmd
 }
@@ -83,7 +83,7 @@ func jobsCancelCommand(p *program) *cobra.Command {
 func jobsRetryCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry ID",
-		Short: "let a job that did not succeed be tried again now",
+		Short: "put a job that did not succeed back into the queue",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.RetryJob, api.Named{Name: args[0]}, printChangedJob)
 		},

@@ -32,7 +32,7 @@ func offerCommand(p *program) *cobra.Command {
 	fs.StringVar(&r.Name, "name", "", "`NAME` that the device asks for (default: the name of the image)")
 	r.For = 15 * time.Minute
 	fs.Var((*span)(&r.For), "for", "how long the offer stays open; running transfers may finish")
-	fs.IntVar(&r.Times, "times", 1, "`N` complete transfers")
+	fs.IntVar(&r.Times, "times", 1, "close the offer after `N` complete transfers")
 	p.waitFlag(cmd)
 	p.completeFlag(cmd, "to", api.NamesOfDevices)
 	noFiles(cmd, "name")

@@ -150,7 +150,7 @@ func (p *program) globalFlags(f *pflag.FlagSet) {
 	f.BoolVar(&p.json, "json", false, "print one JSON document on standard output")
 	f.BoolVar(&p.quiet, "quiet", false, "print nothing on success, only failures")
 	f.StringVar(&p.color, "color", terminal.ColourAuto, "`WHEN` to use colours: auto, always or never")
-	f.BoolVarP(&p.verbose, "verbose", "v", false, "leave nothing out of lists, and log to standard error")
+	f.BoolVarP(&p.verbose, "verbose", "v", false, "print complete lists, and log to standard error")
 }
 
 // with runs work through the daemon of the data directory, or in this process

@@ -25,9 +25,9 @@ func rebuildCommand(p *program) *cobra.Command {
 	}
 	p.vaultFlag(cmd)
 	cmd.Flags().BoolVar(&r.Convert, "convert", false, "convert a vault of format 1 first; reads every file")
-	cmd.Flags().BoolVar(&r.NewKey, "new-key", false, "make a new key file in place of a lost one; all passwords must then be entered again")
-	cmd.Flags().BoolVar(&r.ForgetLost, "forget-lost", false, "remove the snapshots from the index that the vault lost")
-	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "accept the vault in the place of the known one, or begin a new one")
+	cmd.Flags().BoolVar(&r.NewKey, "new-key", false, "make a new key file in place of a lost one; then you must enter all passwords again")
+	cmd.Flags().BoolVar(&r.ForgetLost, "forget-lost", false, "remove from the index the snapshots that the vault lost")
+	cmd.Flags().BoolVar(&r.NewVault, "new-vault", false, "accept another vault in this place, or create a new one")
 	return cmd
 }
 

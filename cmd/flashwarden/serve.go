@@ -27,7 +27,7 @@ func serveCommand(p *program) *cobra.Command {
 	p.waitFlag(cmd)
 	drain = 30 * time.Second
 	cmd.Flags().Var((*span)(&drain), "drain", "how long to wait for running operations and transfers after SIGTERM")
-	cmd.Flags().BoolVar(&worker, "worker", false, "only work on the jobs of other services with the same catalog: no schedule")
+	cmd.Flags().BoolVar(&worker, "worker", false, "only run the jobs of other machines with the same catalog; no schedule")
 	cmd.Flags().StringSliceVar(&p.sites, "site", nil, "back up the devices of this `SITE` only, and no other machine does; may be repeated")
 	return cmd
 }

@@ -39,7 +39,7 @@ func tokenAddCommand(p *program) *cobra.Command {
 	roleFlag(cmd, &role)
 	cmd.Flags().StringVar(&t.Group, "group", "", "only for the devices of the group `NAME`")
 	cmd.Flags().StringVar(&t.Site, "site", "", "only for the devices of the site `NAME`")
-	cmd.Flags().StringVar(&expires, "expires", "0", "it is worth nothing after this `TIME`, for example 12h or 90d; 0: it does not expire")
+	cmd.Flags().StringVar(&expires, "expires", "0", "the token expires after this `TIME`, for example 12h or 90d; 0: never")
 	return cmd
 }
 
@@ -70,7 +70,7 @@ func tokenListCommand(p *program) *cobra.Command {
 func tokenRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
-		Short: "remove a token, so that its secret is worth nothing",
+		Short: "remove a token; its secret is then no longer valid",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.RemoveToken, api.Named{Name: args[0]}, printGone("Token "+args[0]))
 		},

@@ -12,7 +12,7 @@ import (
 )
 
 func userCommand(p *program) *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "manage the users of the page"}
+	cmd := &cobra.Command{Use: "user", Short: "manage the users of the web page"}
 	cmd.AddCommand(userAddCommand(p), userEditCommand(p), userListCommand(p), userRemoveCommand(p))
 	return cmd
 }

@@ -72,8 +72,8 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.logJSON, "log-json", false, "write log lines as JSON")
 	fs.IntVar(&f.windowBytes, "window-bytes", 0, "largest window (RFC 7440) in `BYTES`")
 	fs.IntVar(&f.bufferBytes, "buffer-bytes", 0, "memory for the buffers of all transfers in `BYTES` (default: 48 MiB)")
-	fs.IntVar(&f.maxTransfers, "max-transfers", 0, "`N` transfers at the same time at most (default: 16384)")
-	fs.IntVar(&f.perSource, "per-source", 0, "`N` transfers of one IPv4 address, or one IPv6 /64, at the same time at most (default: half of --max-transfers)")
+	fs.IntVar(&f.maxTransfers, "max-transfers", 0, "at most `N` transfers at the same time (default: 16384)")
+	fs.IntVar(&f.perSource, "per-source", 0, "at most `N` transfers at the same time from one IPv4 address or one IPv6 /64 (default: half of --max-transfers)")
 	fs.StringVar(&f.metrics, "metrics", "", "`HOST:PORT` for Prometheus counters, under /metrics")
 	f.userGiven = func() bool { return fs.Changed("user") }
 }

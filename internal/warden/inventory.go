@@ -100,7 +100,7 @@ func (i *devicesImport) refusal(wrong []string) error {
 		wrong = append(wrong[:shown], fmt.Sprintf("and %d more", more))
 	}
 	p := Invalid("%s", strings.Join(wrong, "\n"))
-	p.Fix = api.Say("nothing was changed; repair these lines. Options such as ").Option("username", "").Say(" and ").Option("password_file", "").
+	p.Fix = api.Say("nothing was changed; correct these lines. Options such as ").Option("username", "").Say(" and ").Option("password_file", "").
 		Say(" give new devices the settings that the list does not have")
 	return p
 }
