@@ -38,7 +38,7 @@ func catalogMoveCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-// movedText says what was moved.
+// movedText counts the moved rows.
 func movedText(tables []api.MovedTable, dir string) string {
 	rows := int64(0)
 	for _, t := range tables {

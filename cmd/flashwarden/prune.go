@@ -51,7 +51,7 @@ func anyGiven(fs *pflag.FlagSet, prefix string) bool {
 	return given
 }
 
-// printPrune prints what was removed. Its error chooses the exit code.
+// printPrune prints the removed snapshots and contents. Its error chooses the exit code.
 func printPrune(o *output, res api.PruneResult, dryRun bool) error {
 	if !o.json && len(res.Problems) > 0 {
 		fmt.Fprint(o.err, terminal.FormatCheckProblems(res.Problems)+"Because of these documents, no files are removed\n")

@@ -55,7 +55,7 @@ func Plain(l api.AuditLine) api.AuditLine {
 func plain(text string) string {
 	var b strings.Builder
 	count := 0
-	for _, r := range text { // what is not UTF-8 is U+FFFD here
+	for _, r := range text { // a wrong byte is U+FFFD here
 		if count++; count > longest {
 			return b.String() + "…"
 		}
@@ -96,7 +96,7 @@ func (t *Trail) Next(l api.AuditLine) error {
 
 func (t *Trail) broken(detail string) { t.result.Broken, t.result.Detail = t.result.Lines, detail }
 
-// Result is what was found so far.
+// Result returns the findings so far.
 func (t *Trail) Result() api.AuditCheck {
 	r := t.result
 	r.Hash = t.last

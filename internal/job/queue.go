@@ -121,7 +121,7 @@ func (q *Queue) Run(ctx, limit context.Context, ready func()) error {
 	return errors.Join(err, q.freeAll(background), closeRiver())
 }
 
-// freeAll frees what is left of this worker. While work of Hold goes on, it keeps its device,
+// freeAll frees the leases that this worker still has. While work of Hold goes on, it keeps its device,
 // and the rest is free when the leases end.
 func (q *Queue) freeAll(ctx context.Context) error {
 	q.mu.Lock()

@@ -50,7 +50,7 @@ func (s *Sockets) take(f *os.File) error {
 	case kind == unix.SOCK_STREAM && (ip || f.Name() == webName) && s.Web == nil:
 		s.Web, err = net.FileListener(f)
 	default:
-		return fmt.Errorf("systemd has passed the socket %s, which this program does not use: it uses one UDP socket for TFTP, and one TCP socket with FileDescriptorName=%s for the web page", f.Name(), webName)
+		return fmt.Errorf("systemd has passed the socket %s, which this program does not use: it uses one UDP socket for TFTP, and one TCP socket with FileDescriptorName=%s for the API", f.Name(), webName)
 	}
 	if err != nil {
 		return fmt.Errorf("socket %s of systemd: %w", f.Name(), err)
@@ -58,7 +58,7 @@ func (s *Sockets) take(f *os.File) error {
 	return nil
 }
 
-// webName is the FileDescriptorName= of the socket for the web page.
+// webName is the FileDescriptorName= of the socket for the API.
 const webName = "web"
 
 // Close closes the sockets.

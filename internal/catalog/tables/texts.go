@@ -8,7 +8,7 @@ import (
 )
 
 // storable returns the values of a statement with texts that both engines keep. Devices send
-// names and messages in any bytes; PostgreSQL refuses what is not UTF-8, and the character
+// names and messages in any bytes; PostgreSQL refuses bytes that are no UTF-8, and the character
 // 0. Each wrong byte becomes U+FFFD, as in the JSON of a snapshot, so that a rebuild of the
 // catalog finds the same names.
 func storable(values []any) []any {
