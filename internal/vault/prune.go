@@ -26,8 +26,11 @@ type PruneOptions struct {
 	// knows them. Nil: none.
 	Known func(ctx context.Context, yield func(document string)) error
 	// Ripe returns those of these contents, which no snapshot names, that may be removed
-	// now: other processes may be about to use the rest. Nil: all.
-	Ripe func(ctx context.Context, sums []string) ([]string, error)
+	// now: other processes may be about to use the rest. What it returns is removed before
+	// RipeFor has passed, or an error stops the prune. Zero: there is no hurry. Nil: all may
+	// be removed.
+	Ripe    func(ctx context.Context, sums []string) ([]string, error)
+	RipeFor time.Duration
 	// Removing is called before snapshots are removed, with their IDs, and Removed
 	// after contents are gone, with their SHA-256. Both get some at a time. Nil:
 	// discard.
@@ -182,6 +185,9 @@ func (v *Vault) deleteAll(ctx context.Context, keys []string) error {
 		return d.DeleteAll(ctx, keys)
 	}
 	for _, key := range keys {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := v.store.Delete(ctx, key); err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -203,14 +209,8 @@ func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, named map[dig
 		return err
 	}
 	for batch := range slices.Chunk(orphans, pruneBatch) {
-		gone, err := v.removeBlobs(ctx, o, batch, res)
-		if err != nil {
+		if err := v.removeBlobs(ctx, o, batch, res); err != nil {
 			return err
-		}
-		if o.Removed != nil && len(gone) > 0 && !o.DryRun {
-			if err := o.Removed(ctx, gone); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -248,55 +248,62 @@ func (v *Vault) namedContents(ctx context.Context, all []outline, kept map[strin
 	return known, cmp.Or(failed, ctx.Err())
 }
 
-// removeBlobs removes those of these contents that are not young, and returns them.
-func (v *Vault) removeBlobs(ctx context.Context, o PruneOptions, sums []string, res *api.PruneResult) (gone []string, err error) {
+// removeBlobs removes those of these contents that are not young and that nobody uses.
+func (v *Vault) removeBlobs(ctx context.Context, o PruneOptions, sums []string, res *api.PruneResult) error {
 	sizes := make(map[digest]int64, len(sums))
 	for _, sum := range sums {
 		info, err := v.store.Stat(ctx, BlobKey(sum))
 		switch {
 		case errors.Is(err, ErrNotFound):
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", BlobKey(sum), err)
+			return fmt.Errorf("%s: %w", BlobKey(sum), err)
 		case o.Now.Sub(info.Modified) >= youngOrphan:
 			sizes[digestOf(sum)] = info.Size
 		}
 	}
-	if o.Ripe != nil && !o.DryRun {
-		if err := onlyRipe(ctx, o, sizes); err != nil {
-			return nil, err
-		}
+	if o.RipeFor > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.RipeFor)
+		defer cancel()
 	}
-	err = v.claims.removeUnclaimed(sizes, func(old []digest) error {
-		keys := make([]string, len(old))
-		for i, sum := range old {
-			gone, keys[i] = append(gone, sum.String()), BlobKey(sum.String())
-		}
-		if o.DryRun {
-			return nil
-		}
-		return v.deleteAll(ctx, keys)
+	var gone []string
+	err := v.claims.removeUnclaimed(sizes, func(old []digest) (err error) {
+		gone, err = v.removeRipe(ctx, o, old)
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, sum := range gone {
 		res.Blobs++
 		res.Bytes += sizes[digestOf(sum)]
 	}
-	return gone, nil
+	if o.Removed == nil || len(gone) == 0 || o.DryRun {
+		return nil
+	}
+	return o.Removed(ctx, gone)
 }
 
-// onlyRipe removes from sizes the contents that another process may be about to use.
-func onlyRipe(ctx context.Context, o PruneOptions, sizes map[digest]int64) error {
-	sums := make([]string, 0, len(sizes))
-	for sum := range sizes {
-		sums = append(sums, sum.String())
+// removeRipe removes those of these contents that no other process may be about to use, and
+// returns them.
+func (v *Vault) removeRipe(ctx context.Context, o PruneOptions, sums []digest) ([]string, error) {
+	old := make([]string, len(sums))
+	for i, sum := range sums {
+		old[i] = sum.String()
 	}
-	ripe, err := o.Ripe(ctx, sums)
-	free := make(map[digest]bool, len(ripe))
-	for _, sum := range ripe {
-		free[digestOf(sum)] = true
+	if o.DryRun || len(old) == 0 {
+		return old, nil
 	}
-	maps.DeleteFunc(sizes, func(sum digest, _ int64) bool { return !free[sum] })
-	return err
+	if o.Ripe != nil {
+		ripe, err := o.Ripe(ctx, old)
+		if err != nil {
+			return nil, err
+		}
+		old = slices.DeleteFunc(old, func(sum string) bool { return !slices.Contains(ripe, sum) })
+	}
+	keys := make([]string, len(old))
+	for i, sum := range old {
+		keys[i] = BlobKey(sum)
+	}
+	return old, v.deleteAll(ctx, keys)
 }

@@ -114,15 +114,38 @@ func (v *Vault) putListings(ctx context.Context, listings []api.Listing) (*api.B
 	if len(listings) == 0 {
 		return nil, nil
 	}
-	data, err := encodeJSON(listings)
+	data, err := encodeListings(listings)
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxDocument {
-		return nil, fmt.Errorf("they have %d bytes, more than %d", len(data), maxDocument)
-	}
 	sum, _, err := v.Put(ctx, data)
 	return &api.Blob{SHA256: sum, Size: int64(len(data))}, err
+}
+
+func encodeListings(listings []api.Listing) ([]byte, error) {
+	data, err := encodeJSON(listings)
+	if err == nil && len(data) > maxDocument {
+		err = fmt.Errorf("they have %d bytes, more than %d", len(data), maxDocument)
+	}
+	return data, err
+}
+
+// WillName returns the SHA-256 of all contents that the document of s will name when
+// PutSnapshot has written it.
+func WillName(s api.Snapshot) ([]string, error) {
+	var sums []string
+	for _, f := range ContentsOf(s) {
+		sums = append(sums, f.SHA256)
+	}
+	if len(s.Listings) == 0 {
+		return sums, nil
+	}
+	data, err := encodeListings(normalise(s).Listings)
+	if err != nil {
+		return nil, fmt.Errorf("listings of %s: %w", s.ID, err)
+	}
+	sum := sha256.Sum256(data)
+	return append(sums, hex.EncodeToString(sum[:])), nil
 }
 
 // Names returns the names of all snapshot documents, ID.SHA256, in the order of

@@ -245,7 +245,11 @@ func testPruneGrace(t *testing.T, s vault.Store) {
 	if err != nil || res.Blobs != 1 || len(asked) != 2 || !has(t, vault.New(s), "a") || has(t, vault.New(s), "b") || !has(t, vault.New(s), "c") {
 		t.Errorf("%+v, error %v, asked for %q; want b alone to be gone", res, err, asked)
 	}
-	o.Ripe = func(context.Context, []string) ([]string, error) { return nil, errors.ErrUnsupported }
+	o.Ripe, o.RipeFor = func(_ context.Context, sums []string) ([]string, error) { return sums, nil }, 1
+	if _, err := vault.New(s).Prune(t.Context(), o); !errors.Is(err, context.DeadlineExceeded) || !has(t, vault.New(s), "a") {
+		t.Errorf("error %v; want that nothing is removed too late", err)
+	}
+	o.Ripe, o.RipeFor = func(context.Context, []string) ([]string, error) { return nil, errors.ErrUnsupported }, 0
 	if _, err := vault.New(s).Prune(t.Context(), o); !errors.Is(err, errors.ErrUnsupported) || !has(t, vault.New(s), "a") {
 		t.Errorf("error %v; want that of the catalog, and nothing removed", err)
 	}
