@@ -22,7 +22,16 @@ var (
 
 	// ErrNotIndexed: a snapshot is in the vault, but not in the index.
 	ErrNotIndexed = errors.New("the index could not be written")
+
+	// ErrRemoving: a prune removes a content at this moment. Afterwards it has to be
+	// copied again.
+	ErrRemoving = errors.New("a prune is removing this content from the vault")
 )
+
+// RemovingLasts is how long a prune may take to remove the contents of one Condemn, and to
+// forget them. If it takes longer, its process has died, and others may use or remove the
+// contents.
+const RemovingLasts = 15 * time.Minute
 
 // Catalog is an open catalog. Several goroutines and several processes may use
 // it at once.
@@ -98,9 +107,10 @@ type Index interface {
 	// one that no other names as the one before it. So a clock that was set back
 	// does not matter. It is empty for a device without snapshots.
 	Latest(ctx context.Context, device string) (document string, err error)
-	// Intend enters the ID of a snapshot that is going to be written. Index takes
-	// it out again.
-	Intend(ctx context.Context, id string) error
+	// Intend enters the ID of a snapshot that is going to be written, and claims the
+	// contents that it will name, all or nothing. Index takes the ID out again. The error
+	// is ErrRemoving if a prune removes one of the contents.
+	Intend(ctx context.Context, id string, contents ...string) error
 	// Intended returns the IDs that Intend entered and nothing took out.
 	Intended(ctx context.Context) ([]string, error)
 	// Forget takes out the ID of a snapshot that was not written.
@@ -126,12 +136,12 @@ type Contents interface {
 	// Remember enters the content of one file that the vault has just taken in,
 	// so that Known finds it before a snapshot names it: devices that are backed
 	// up at the same time share it, and it is not copied again where a process
-	// died before it wrote the snapshot.
+	// died before it wrote the snapshot. It claims the content.
 	Remember(ctx context.Context, f api.File) error
 	// Known returns the SHA-256 of the content with the given MD5, in lower-case
 	// hexadecimal, and size in bytes, where a snapshot names such content or
-	// Remember has entered it. The caller still has to ask the vault for the
-	// blob.
+	// Remember has entered it, and no prune removes it. The caller still has to ask the
+	// vault for the blob.
 	//
 	// The MD5 is always one that we computed over the bytes that we received. So
 	// it does not matter how that content was proved when it came: a device that
@@ -150,8 +160,13 @@ type Contents interface {
 	// Condemn notes of contents that no snapshot names that they are to be removed, and
 	// forgets them, so that Known finds them no longer. It returns those that an earlier
 	// call noted before the time until, and that nobody entered again since: no backup that
-	// found them before can still be running.
+	// found them before can still be running. Until ForgetContents, or for RemovingLasts,
+	// they cannot be claimed. What another prune removes at this moment is not returned.
 	Condemn(ctx context.Context, now, until time.Time, sums []string) (ripe []string, err error)
+	// Claim is for contents that somebody is about to put, or to look for, in the vault
+	// before a snapshot names them: a call of Condemn notes them anew. The error is
+	// ErrRemoving, and nothing is claimed, if a prune removes one of them.
+	Claim(ctx context.Context, sums ...string) error
 	// Proved returns when the content with the given SHA-256 was last read and found
 	// whole; the zero time for never, and where it was found damaged since.
 	Proved(ctx context.Context, sha256 string) (time.Time, error)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/vault"
@@ -22,13 +23,18 @@ type Keeper interface {
 // then the snapshot is in the vault, and Recover enters it later. After another
 // error the snapshot may be in the vault too: a server that did not answer, or a
 // directory that could not be synced. Recover finds out. Nothing is written if the
-// lease of ctx was lost: another worker has the device.
+// lease of ctx was lost: another worker has the device; or if a prune removes a content of
+// the snapshot: that is an ErrRemoving.
 func Keep(ctx context.Context, index Index, v Keeper, s api.Snapshot) (api.Snapshot, error) {
 	defer v.LockChain(s.Device)()
 	previous, failed := index.Latest(ctx, s.Device)
 	s.Previous = previous
-	failed = errors.Join(failed, index.Intend(ctx, s.ID))
-	if errors.Is(failed, ErrLeaseLost) {
+	contents, err := vault.WillName(s)
+	if err != nil {
+		return s, err
+	}
+	failed = errors.Join(failed, index.Intend(ctx, s.ID, contents...))
+	if errors.Is(failed, ErrLeaseLost) || errors.Is(failed, ErrRemoving) {
 		return s, failed
 	}
 	kept, err := v.PutSnapshot(ctx, s)
@@ -42,6 +48,31 @@ func Keep(ctx context.Context, index Index, v Keeper, s api.Snapshot) (api.Snaps
 		return kept, fmt.Errorf("%w: %w", ErrNotIndexed, failed)
 	}
 	return kept, nil
+}
+
+// How long Claim waits for a prune: usually it removes 500 contents in a few seconds.
+const (
+	claimWithin = time.Minute
+	claimEvery  = time.Second
+)
+
+// Claim claims contents that are about to be put into the vault. While a prune removes one
+// of them, it waits a short while. Otherwise the vault would seem to have that content
+// already, and then lose it.
+func Claim(ctx context.Context, index Contents, sums ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, claimWithin)
+	defer cancel()
+	for {
+		err := index.Claim(ctx, sums...)
+		if !errors.Is(err, ErrRemoving) {
+			return err
+		}
+		select {
+		case <-time.After(claimEvery):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // Recover enters the snapshots that a dead process wrote into the vault and not

@@ -112,7 +112,7 @@ func (n *Node) repair(ctx context.Context, v *vault.Vault, from string, o vault.
 	if err != nil {
 		return api.CheckResult{}, err
 	}
-	o.Placing = n.Catalog.Intend
+	o.Placing = func(ctx context.Context, id string) error { return n.Catalog.Intend(ctx, id) }
 	res, err := v.CheckAndRepair(ctx, vault.New(mirror.store), o)
 	err = errors.Join(err, mirror.close())
 	for _, key := range res.Repaired {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/vault"
 )
@@ -32,6 +33,7 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },
 		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
 	if n.Shared() {
+		o.RipeFor = catalog.RemovingLasts * 2 / 3 // the clock of the catalog may run faster
 		o.Ripe = func(ctx context.Context, sums []string) ([]string, error) {
 			now, err := n.Catalog.Now(ctx) // the machines' own clocks differ
 			if err != nil {

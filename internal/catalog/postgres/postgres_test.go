@@ -15,6 +15,8 @@ import (
 	"flashwarden/internal/catalog/postgres/postgrestest"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/testlevel"
+	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/vaulttest"
 )
 
 func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
@@ -35,10 +37,18 @@ func open(t testing.TB, url string) *postgres.Catalog {
 
 func TestCatalog(t *testing.T) {
 	testlevel.NeedFull(t, "starts PostgreSQL")
-	catalogtest.Test(t, func(t testing.TB) func(testing.TB) catalog.Catalog {
-		url := postgrestest.New(t)
-		return func(t testing.TB) catalog.Catalog { return open(t, url) }
-	})
+	catalogtest.Test(t, create)
+}
+
+// create is a catalogtest.New.
+func create(t testing.TB) func(testing.TB) catalog.Catalog {
+	url := postgrestest.New(t)
+	return func(t testing.TB) catalog.Catalog { return open(t, url) }
+}
+
+func TestPruneBesideKeep(t *testing.T) {
+	testlevel.NeedFull(t, "starts PostgreSQL")
+	catalogtest.TestPruneBesideKeep(t, create, func() vault.Store { return new(vaulttest.Memory) })
 }
 
 // TestManyAtOnce opens a new catalog from several sides, and adds a device from each.

@@ -20,6 +20,8 @@ import (
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/catalog/catalogtest"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/vaulttest"
 )
 
 func openCatalog(t testing.TB, path string) *Catalog {
@@ -47,11 +49,16 @@ func database(t testing.TB, path string) *sql.DB {
 	return db
 }
 
-func TestCatalog(t *testing.T) {
-	catalogtest.Test(t, func(t testing.TB) func(testing.TB) catalog.Catalog {
-		path := filepath.Join(t.TempDir(), "catalog.db")
-		return func(t testing.TB) catalog.Catalog { return openCatalog(t, path) }
-	})
+// create is a catalogtest.New.
+func create(t testing.TB) func(testing.TB) catalog.Catalog {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	return func(t testing.TB) catalog.Catalog { return openCatalog(t, path) }
+}
+
+func TestCatalog(t *testing.T) { catalogtest.Test(t, create) }
+
+func TestPruneBesideKeep(t *testing.T) {
+	catalogtest.TestPruneBesideKeep(t, create, func() vault.Store { return new(vaulttest.Memory) })
 }
 
 func TestPathIsTakenAsItIs(t *testing.T) {

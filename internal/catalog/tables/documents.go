@@ -33,10 +33,13 @@ func (c *Catalog) Latest(ctx context.Context, device string) (document string, e
 	return list[0], nil
 }
 
-// Intend enters the ID of a snapshot that is going to be written.
-func (c *Catalog) Intend(ctx context.Context, id string) error {
+// Intend enters the ID of a snapshot that is going to be written, and claims its contents.
+func (c *Catalog) Intend(ctx context.Context, id string, contents ...string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		if err := underLease(ctx, on); err != nil {
+			return err
+		}
+		if err := c.claim(ctx, on, contents); err != nil {
 			return err
 		}
 		_, err := on.exec(ctx, `INSERT INTO intended (id) VALUES (?) ON CONFLICT DO NOTHING`, id)

@@ -89,10 +89,16 @@ func (c *Catalog) ForgetContents(ctx context.Context, sums ...string) error {
 // Remember enters the content of one file that the vault has just taken in.
 func (c *Catalog) Remember(ctx context.Context, f api.File) error {
 	image, err := encodeImage(f.Image)
-	if err == nil {
-		_, err = c.exec(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image)
+	if err != nil {
+		return c.wrap("remember "+f.SHA256, err)
 	}
-	return c.wrap("remember "+f.SHA256, err)
+	return c.wrap("remember "+f.SHA256, c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		if err := c.claim(ctx, on, []string{f.SHA256}); err != nil {
+			return err
+		}
+		_, err := on.exec(ctx, insertBlob, f.SHA256, f.MD5, f.Size, image)
+		return err
+	}))
 }
 
 // insertBlob adds the new facts about a blob; the last inspection of an image
@@ -193,7 +199,8 @@ func (c *Catalog) Known(ctx context.Context, md5 string, size int64) (sha256 str
 	if md5 == "" {
 		return "", false, nil
 	}
-	rows, err := c.query(ctx, `SELECT sha256 FROM blob WHERE md5 = ? AND size = ? LIMIT 2`, md5, size)
+	rows, err := c.query(ctx, `SELECT sha256 FROM blob WHERE md5 = ? AND size = ?
+		AND NOT EXISTS (SELECT 1 FROM condemned WHERE condemned.sha256 = blob.sha256 AND removing <> 0) LIMIT 2`, md5, size)
 	if err != nil {
 		return "", false, c.wrap("look up content", err)
 	}
