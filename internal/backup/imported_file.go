@@ -106,6 +106,9 @@ func (i *Importer) keep(ctx context.Context, began time.Time, f *spool.File, res
 	}
 	res.Kind, res.Image, res.Notes = kept.Kind, kept.Image, found.Notes
 	defer i.Vault.Hold()()
+	if err := catalog.Claim(ctx, i.Catalog, f.SHA256); err != nil {
+		return vaultError(err, "keep "+res.File)
+	}
 	if err := i.Vault.Adopt(ctx, f.Path, f.SHA256); err != nil {
 		return vaultError(err, "keep "+res.File)
 	}

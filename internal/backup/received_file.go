@@ -56,6 +56,9 @@ func (fl *Filer) file(ctx context.Context, in Received, f *spool.File, res *api.
 		return err
 	}
 	defer fl.Vault.Hold()()
+	if err := catalog.Claim(ctx, fl.Catalog, f.SHA256); err != nil {
+		return vaultError(err, "keep "+name)
+	}
 	if err := fl.Vault.Adopt(ctx, f.Path, f.SHA256); err != nil {
 		return vaultError(err, "keep "+name)
 	}

@@ -2,11 +2,14 @@ package backup
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
 	"flashwarden/internal/spool"
@@ -114,7 +117,12 @@ func (j job) keep(ctx context.Context, f api.File, got *spool.File, d ios.Digest
 		return f, err
 	}
 	// A cancelled context must not throw away a file that has arrived.
-	if err := j.Vault.Adopt(context.WithoutCancel(ctx), got.Path, got.SHA256); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	err = catalog.Claim(ctx, j.Catalog, got.SHA256)
+	if err == nil {
+		err = j.Vault.Adopt(ctx, got.Path, got.SHA256)
+	}
+	if err != nil {
 		return f, vaultError(err, "keep "+f.Path)
 	}
 	f.Size, f.MD5, f.SHA256, f.Copied = got.Size, got.MD5, got.SHA256, true
@@ -140,7 +148,12 @@ func (j job) takeRunningConfig(ctx context.Context, d Device, f api.File) (api.F
 	if err != nil {
 		return f, err
 	}
-	sha, md5, err := j.Vault.Put(context.WithoutCancel(ctx), text)
+	ctx = context.WithoutCancel(ctx)
+	sum := sha256.Sum256(text)
+	if err := catalog.Claim(ctx, j.Catalog, hex.EncodeToString(sum[:])); err != nil {
+		return f, vaultError(err, "keep the running-config")
+	}
+	sha, md5, err := j.Vault.Put(ctx, text)
 	if err != nil {
 		return f, vaultError(err, "keep the running-config")
 	}
@@ -155,6 +168,9 @@ func vaultError(err error, doing string) error {
 	fix := api.Say("run ").Do("check").Say(", and check that the data directory is writable and has space")
 	if errors.Is(err, os.ErrPermission) {
 		fix = api.Say("the data directory must belong to the user that runs flashwarden")
+	}
+	if errors.Is(err, catalog.ErrRemoving) {
+		fix = api.Say("wait until the prune has ended, and try again")
 	}
 	return cause.Wrap(cause.VaultError, err, doing, fix)
 }

@@ -53,7 +53,7 @@ func Keep(ctx context.Context, index Index, v Keeper, s api.Snapshot) (api.Snaps
 // How long Claim waits for a prune: usually it removes 500 contents in a few seconds.
 const (
 	claimWithin = time.Minute
-	claimEvery  = time.Second
+	claimEvery  = time.Second / 4
 )
 
 // Claim claims contents that are about to be put into the vault. While a prune removes one
