@@ -14,14 +14,14 @@ import (
 // whole reads the body of a request before it is answered, at most maxResource bytes, and
 // ends the limit of time that patient set: a read deadline that stays would cancel an
 // operation that takes longer.
-func whole(next http.Handler) http.Handler {
+func whole(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxResource))
 		if err == nil {
 			err = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		}
 		if err != nil {
-			refuseBody(w, err)
+			refuseBody(w, err, log)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -30,13 +30,13 @@ func whole(next http.Handler) http.Handler {
 }
 
 // refuseBody answers a request whose body did not arrive, and ends its connection.
-func refuseBody(w http.ResponseWriter, err error) {
+func refuseBody(w http.ResponseWriter, err error, log *slog.Logger) {
 	status, detail := http.StatusRequestTimeout, "the body of the request did not arrive in time"
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
 		status, detail = http.StatusRequestEntityTooLarge, "the body of the request is too long"
 	}
 	w.Header().Set("Connection", "close")
-	writeProblem(w, answerWith(status, &api.Problem{Detail: detail, Exit: api.ExitUsage}), slog.New(slog.DiscardHandler))
+	writeProblem(w, answerWith(status, &api.Problem{Detail: detail, Exit: api.ExitUsage}), log)
 }
 
 // writeWithin is how long a client may take to read one piece of an answer.

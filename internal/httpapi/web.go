@@ -46,7 +46,7 @@ func (s Web) Run(ctx, limit context.Context, ready func()) error {
 	h := newResourceHandler(s.Warden, s.Log)
 	h.health(s.Ready)
 	server := &http.Server{
-		Handler: patient(s.guarded(whole(h.mux)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
+		Handler: patient(s.guarded(whole(h.mux, s.Log)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return operations },
 		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
 	}
