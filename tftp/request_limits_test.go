@@ -183,34 +183,37 @@ func testSourceIsNetwork(t *testing.T) {
 // testGreedySource has a stranger who takes all transfers and windows that his address
 // may have, and stalls. A device at another address still gets a window.
 func testGreedySource(t *testing.T) {
-	m := &memory{}
-	w := onLoopback(t, &tftp.Server{Handler: m, MaxTransfers: 40, PerSource: 20, BufferBytes: 2 << 20})
-	refused := false
-	for i := range 30 {
-		p := w.peerAt(netip.MustParseAddrPort("127.0.0.2:0"))
-		p.request(wrq(fmt.Sprint("stalled", i), "octet", "blksize", "512", "windowsize", "64"))
-		if got := p.next(); got[1] == 5 {
-			refused = true
-			continue
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		w := inBubble(t, &tftp.Server{Handler: m, MaxTransfers: 40, PerSource: 20, BufferBytes: 2 << 20}, &tftptest.Network{})
+		refused := 0
+		for i := range 30 {
+			p := w.peerAt(netip.MustParseAddrPort(fmt.Sprintf("127.0.0.2:%d", 3000+i)))
+			p.request(wrq(fmt.Sprint("stalled", i), "octet", "blksize", "512", "windowsize", "64"))
+			if got := p.next(); got[1] == 5 {
+				refused++
+				continue
+			}
+			p.send(data(1, make([]byte, 512)))
+			synctest.Wait() // its address is proved
 		}
-		p.send(data(1, make([]byte, 512)))
-	}
-	if !refused {
-		t.Error("one address got 30 of 40 transfers")
-	}
-	p := w.peerAt(netip.MustParseAddrPort("127.0.0.3:0"))
-	p.request(wrq("mine", "octet", "windowsize", "16"))
-	p.expect(oack("windowsize", "16"))
-	body := content(1, 16*512+5)
-	for n := 1; n <= 16; n++ {
-		p.send(data(n, block(body, 512, n)))
-	}
-	p.expect(ack(16))
-	p.send(data(17, block(body, 512, 17)))
-	p.expect(ack(17))
-	if got, _ := m.get("mine"); !bytes.Equal(got, body) {
-		t.Errorf("%d bytes are stored", len(got))
-	}
+		if refused != 10 {
+			t.Errorf("%d of 30 requests of one address were refused, want 10", refused)
+		}
+		p := w.peerAt(netip.MustParseAddrPort("127.0.0.3:3000"))
+		p.request(wrq("mine", "octet", "windowsize", "16"))
+		p.expect(oack("windowsize", "16"))
+		body := content(1, 16*512+5)
+		for n := 1; n <= 16; n++ {
+			p.send(data(n, block(body, 512, n)))
+		}
+		p.expect(ack(16))
+		p.send(data(17, block(body, 512, 17)))
+		p.expect(ack(17))
+		if got, _ := m.get("mine"); !bytes.Equal(got, body) {
+			t.Errorf("%d bytes are stored", len(got))
+		}
+	})
 }
 
 // testStalledMakeRoom has two hosts that take all transfers. One transfer moves, the
