@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flashwarden/internal/testlevel"
 )
 
 // Close ends everything that runs and leaves no goroutine behind.
@@ -72,6 +74,13 @@ func TestNewAndStartErrors(t *testing.T) {
 	if err := s.Start(); err == nil {
 		t.Error("started twice")
 	}
+}
+
+// TestTakenAddress wants a switch to give up at last on an address that another has.
+func TestTakenAddress(t *testing.T) {
+	testlevel.NeedFull(t, "waits for the address")
+	t.Parallel()
+	s := launch(t, "c3500xl", Options{})
 	other, err := New("c3500xl", Options{Listen: s.Addr().String()})
 	if err != nil {
 		t.Fatal(err)

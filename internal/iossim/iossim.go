@@ -201,7 +201,10 @@ var errStarted = errors.New("start simulated switch: it was started or closed al
 
 // Start begins to listen. It works once.
 func (s *Switch) Start() error {
-	if s.Addr().IsValid() {
+	s.mu.Lock()
+	used := s.closed || s.listener != nil
+	s.mu.Unlock()
+	if used {
 		return errStarted
 	}
 	var l net.Listener

@@ -19,6 +19,7 @@ import (
 // back, and write nvram:.
 func TestEveryKindOfPlanIsWhatIsTyped(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	prepared := func(profile string, o api.Restore, prepare func(t *testing.T, b *bench), files ...string) func(*testing.T) {
 		return func(t *testing.T) {
 			b := newBench(t, profile, api.PolicyAll)
@@ -86,6 +87,7 @@ func (b *bench) wantRefused(p api.Plan, words string) {
 // TestChangedDevice changes the switch between the plan and its application.
 func TestChangedDevice(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	first := newBench(t, "c2950", api.PolicyRebuild)
 	changed := func(words string, change func(t *testing.T, b *bench)) func(*testing.T) {
 		return func(t *testing.T) {

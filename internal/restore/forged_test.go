@@ -57,6 +57,7 @@ func fileNamed(t *testing.T, s api.Snapshot, path string) api.File {
 // TestForgedPlans has plans that Plan never made, with a digest that fits: a
 // plan is no authority, and nothing of it is typed.
 func TestForgedPlans(t *testing.T) {
+	t.Parallel()
 	first := newBench(t, "c3750", api.PolicyRebuild)
 	image, vlans := fileNamed(t, first.snapshot, c3750Image), fileNamed(t, first.snapshot, "flash:/vlan.dat")
 	remove := func(f api.File) api.PlanStep {

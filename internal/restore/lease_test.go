@@ -15,6 +15,7 @@ import (
 // TestLostLease takes the device away from a restore, before each of its steps: it types
 // nothing more, and says what it has done and what to look at.
 func TestLostLease(t *testing.T) {
+	t.Parallel()
 	first := newBench(t, "c2950", api.PolicyRebuild)
 	lostBefore := func(step int, done string) func(*testing.T) {
 		return func(t *testing.T) {

@@ -94,6 +94,7 @@ func TestEveryProfile(t *testing.T) {
 // not list otherwise), and files of one name in two partitions.
 func TestNamedFilesComeBack(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	back := func(profile string, files ...string) func(t *testing.T) {
 		return func(t *testing.T) {
 			b := newBench(t, profile, api.PolicyAll)

@@ -27,9 +27,9 @@ const (
 	c3750Image = c3750Dir + "/c3750-ipservicesk9-mz.150-2.SE8.bin"
 )
 
-// cases run their bodies side by side, because they wait more than they work.
+// cases run their bodies side by side, because they wait more than they work. The test
+// is parallel itself.
 func cases(t *testing.T, all map[string]func(t *testing.T)) {
-	t.Parallel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for name, body := range all {
@@ -39,6 +39,7 @@ func cases(t *testing.T, all map[string]func(t *testing.T)) {
 
 // TestRefusals wants each of these refused before anything is changed.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	old := "flash:/old.bin"
 	first := newBench(t, "c3750", api.PolicyRebuild)
 	refuses := func(words string, files []string, o api.Restore, prepare func(b *bench)) func(t *testing.T) {
@@ -309,6 +310,7 @@ func TestShortOfSpace(t *testing.T) {
 // told, nothing that is not proved is booted.
 func TestBadCopies(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	first := newBench(t, "c3750", api.PolicyImage)
 	image := func(faults iossim.Faults, check func(t *testing.T, b *bench, r api.RestoreResult)) func(*testing.T) {
 		return func(t *testing.T) {
@@ -414,6 +416,7 @@ func TestCancelledCopy(t *testing.T) {
 // TestOldImageIsSecond keeps what ran as the second to boot.
 func TestOldImageIsSecond(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	second := func(profile, image string, want []string) func(*testing.T) {
 		return func(t *testing.T) {
 			b := newBench(t, profile, api.PolicyImage)
@@ -444,6 +447,7 @@ func TestOldImageIsSecond(t *testing.T) {
 // formatting or overwriting had a yes.
 func TestNothingUnnamedIsLost(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	questions := []string{
 		"Erase flash: before copying?", "Erasing the flash filesystem will remove all files! Continue?", "Format operation may take a while. Continue?",
 		"Do you want to over write?", "Flash contains files. Are you sure you want to erase?", "Proceed?", "Squeeze operation may take a while. Continue?",

@@ -20,6 +20,7 @@ import (
 // changes them.
 func TestUnsafeStates(t *testing.T) {
 	testlevel.NeedFull(t, "TestUnsafeReload")
+	t.Parallel()
 	both, reload, boot := api.Restore{SetBoot: true, Reload: true}, api.Restore{Reload: true}, api.Restore{SetBoot: true}
 	refused := func(profile string, o iossim.Options, req api.Restore, c cause.Cause, words ...string) func(t *testing.T) {
 		return func(t *testing.T) {
@@ -74,6 +75,7 @@ func TestUnsafeStates(t *testing.T) {
 // an image.
 func TestBootLinesWithoutGap(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	first := newBench(t, "isr4300", api.PolicyImage)
 	const image, added = "bootflash:/isr4300-universalk9.03.16.04b.S.155-3.S4b-ext.SPA.bin", "bootflash:/new.bin"
 	run := func(faults iossim.Faults, check func(t *testing.T, b *bench, r api.RestoreResult)) func(*testing.T) {
@@ -122,6 +124,7 @@ func TestBootLinesWithoutGap(t *testing.T) {
 // the old content.
 func TestStartupReplaced(t *testing.T) {
 	testlevel.NeedFull(t, "TestPlanIsWhatIsTyped")
+	t.Parallel()
 	replaced := func(profile, name string) func(*testing.T) {
 		return func(t *testing.T) {
 			b := newBench(t, profile, api.PolicyRebuild)
@@ -156,6 +159,7 @@ func TestStartupReplaced(t *testing.T) {
 // old one, so that it is sent once more, also when the user breaks off.
 func TestDamagedStartup(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
 	first := newBench(t, "isr2900", api.PolicyRebuild)
 	damaged := func(times int, check func(t *testing.T, r api.RestoreResult, whole bool), broken bool) func(*testing.T) {
 		return func(t *testing.T) {
