@@ -46,24 +46,10 @@ func (s Socket) Run(ctx, limit context.Context, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("listen on the socket: %w", err)
 	}
-	operations, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	h := newHandler(s.Warden, s.Log)
 	h.health(s.Ready)
-	server := &http.Server{
-		Handler: h.mux, ReadHeaderTimeout: 10 * time.Second,
-		BaseContext: func(net.Listener) context.Context { return operations },
-		ConnContext: s.actor,
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	ready()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	return drain(limit, server, h, cancel, s.Log)
+	server := &http.Server{Handler: h.mux, ReadHeaderTimeout: 10 * time.Second, ConnContext: s.actor}
+	return h.serve(ctx, limit, server, l, ready)
 }
 
 // socketMode lets the user and the group of the service in.
@@ -92,14 +78,26 @@ func bind(path string) (net.Listener, error) {
 	return l.Listen(context.Background(), "unix", path)
 }
 
-// drain lets running operations end, and cancels them when limit ends.
-func drain(limit context.Context, server *http.Server, h *handler, cancel context.CancelFunc, log *slog.Logger) error {
+// serve serves until ctx ends. Then it lets running operations end, and cancels them
+// when limit ends.
+func (h *handler) serve(ctx, limit context.Context, server *http.Server, l net.Listener, ready func()) error {
+	operations, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	server.BaseContext = func(net.Listener) context.Context { return operations }
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	ready()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
 	err := server.Shutdown(limit)
 	if limit.Err() == nil {
 		return err
 	}
 	if names := h.operations(); len(names) > 0 {
-		log.Warn("running operations are cancelled", "operations", names, "err", context.Cause(limit))
+		h.log.Warn("running operations are cancelled", "operations", names, "err", context.Cause(limit))
 	}
 	cancel()
 	// Cancelled operations end by themselves, and slow clients are cut off: this

@@ -41,28 +41,17 @@ const (
 // Run serves until ctx ends. Then running operations may end until limit does. It calls
 // ready at once: the listener takes connections already.
 func (s Web) Run(ctx, limit context.Context, ready func()) error {
-	operations, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	h := newResourceHandler(s.Warden, s.Log)
 	h.health(s.Ready)
 	server := &http.Server{
 		Handler: patient(s.guarded(whole(h.mux, s.Log)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
-		BaseContext: func(net.Listener) context.Context { return operations },
-		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
 	}
 	l := s.Listener
 	if s.TLS != nil {
 		l = tls.NewListener(l, s.TLS)
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	ready()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	return drain(limit, server, h, cancel, s.Log)
+	return h.serve(ctx, limit, server, l, ready)
 }
 
 // guarded lets in who has a token, and keeps browsers of other sites out.

@@ -21,23 +21,37 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
+// open opens the catalog of a data directory.
+func open(t *testing.T, path string) *sqlite.Catalog {
+	t.Helper()
+	c, err := sqlite.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// newPostgres returns an empty catalog of its own and its URL.
+func newPostgres(t *testing.T) (*postgres.Catalog, string) {
+	t.Helper()
+	url := postgrestest.New(t)
+	c, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, url
+}
+
 // TestCopy moves a catalog: a change on the way is noticed and nothing stays; the second try
 // succeeds; after that it may be repeated, until the new catalog is used.
 func TestCopy(t *testing.T) {
 	testlevel.NeedFull(t, "starts PostgreSQL")
 	ctx := t.Context()
-	from, err := sqlite.Open(filepath.Join(t.TempDir(), "catalog.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
+	from := open(t, filepath.Join(t.TempDir(), "catalog.db"))
 	fill(t, from)
-	url := postgrestest.New(t)
-	to, err := postgres.Open(ctx, postgres.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer to.Close()
+	to, url := newPostgres(t)
 
 	postgrestest.Exec(t, url, `CREATE FUNCTION spoil() RETURNS trigger AS $$ BEGIN NEW.kind := 'spoilt'; RETURN NEW; END $$ LANGUAGE plpgsql;
 		CREATE TRIGGER spoil BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION spoil()`)
@@ -79,23 +93,10 @@ func TestOldCatalogRefusesWrites(t *testing.T) {
 	testlevel.NeedFull(t, "starts PostgreSQL")
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "catalog.db")
-	from, err := sqlite.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
-	other, err := sqlite.Open(path) // another process
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	from := open(t, path)
+	other := open(t, path) // another process
 	fill(t, from)
-	url := postgrestest.New(t)
-	to, err := postgres.Open(ctx, postgres.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer to.Close()
+	to, url := newPostgres(t)
 
 	// The lock of a new table keeps the move in its middle while the writer begins.
 	release := lockTable(t, url, "device")
