@@ -292,7 +292,6 @@ func refusedOACK(j *judge) {
 	p := j.peer()
 	p.negotiated(rrq(j.file(content(1500)), "octet", "blksize", "1000"), "blksize", "1000")
 	p.send(failure(8, "no"))
-	p.drain(100 * time.Millisecond)
 	p.closed(7 * time.Second)
 }
 

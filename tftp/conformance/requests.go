@@ -232,7 +232,6 @@ func errorToTransfer(j *judge) {
 	p.ack(1)
 	p.wantData(2, body[512:1024])
 	p.send(failure(0, "stop"))
-	p.drain(100 * time.Millisecond) // a repetition was on its way
 	p.closed(7 * time.Second)
 }
 
