@@ -18,6 +18,7 @@ type Device struct {
 	Address      string `json:"address"`   // HOST[:PORT]; an IPv6 address with a port stands in brackets
 	Transport    string `json:"transport"` // SSH or Telnet
 	Username     string `json:"username"`
+	Credential   string `json:"credential"` // the name of a Credential, for what the device has no own: user name and secrets
 	Site         string `json:"site"`
 	Group        string `json:"group"`
 	TFTPAddress  string `json:"tftp_address"` // the address of ours that the device is to use; empty: the configured one

@@ -12,7 +12,7 @@ import (
 func sw1() api.Device {
 	return api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup", Site: "hq", Group: "access",
 		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true,
-		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y"}
+		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y", Credential: "access"}
 }
 
 func TestValidate(t *testing.T) {
@@ -31,7 +31,8 @@ func TestValidate(t *testing.T) {
 			[]string{"", ":22", "sw1:", "sw1:0", "sw1:65536", "sw1:x", "sw1:+22", "[sw1]:22", "[192.0.2.1]", "[2001:db8::1", "2001:db8::1]", "192.0.2.300", "1.2.3", "a b",
 				"fe80::1%a]:22", "fe80::1%\x1b", "[fe80::1%e\n]:22", "[::1]x", "[::1]:", "[]:22", "-x", "x..y", "sw1\r", "sw1/x", "ssh://sw1", "user@sw1", "sw1:22:33", strings.Repeat("x.", 127)}, "address "},
 		{"transport", func(d *api.Device, v string) { d.Transport = v }, []string{"ssh", "telnet"}, []string{"", "SSH", "serial"}, "neither ssh nor telnet"},
-		{"username", func(d *api.Device, v string) { d.Username = v }, []string{"x", "net admin", "ü@example.net"}, []string{"", "x\n", "\x1b[2J", " x", "\xff"}, "username"},
+		{"username", func(d *api.Device, v string) { d.Username, d.Credential = v, "" }, []string{"x", "net admin", "ü@example.net"}, []string{"", "x\n", "\x1b[2J", " x", "\xff"}, "username"},
+		{"credential", func(d *api.Device, v string) { d.Credential = v }, []string{"", "access", "core-1"}, []string{"a b", ".x", "a\nb", long}, "credential"},
 		{"site", func(d *api.Device, v string) { d.Site = v }, []string{"", "Zürich 2"}, []string{"x\ty", "x ", "\u202e", strings.Repeat("x", 129)}, "site"},
 		{"group", func(d *api.Device, v string) { d.Group = v }, []string{"", "access"}, []string{"\x07"}, "group"},
 		{"tftp_address", func(d *api.Device, v string) { d.TFTPAddress = v }, []string{"", "192.0.2.9", "2001:db8::9"},
@@ -57,6 +58,11 @@ func TestValidate(t *testing.T) {
 				t.Errorf("%s %q: error %v; want an ErrInvalidDevice with %q, without control characters", test.field, value, err, test.want)
 			}
 		}
+	}
+	shared := sw1()
+	shared.Username = ""
+	if err := shared.Validate(); err != nil {
+		t.Errorf("a credential has the username: %v", err)
 	}
 	telnet := sw1()
 	telnet.Transport, telnet.Username = api.Telnet, ""
@@ -86,7 +92,7 @@ func TestHostPort(t *testing.T) {
 
 func TestDeviceAsJSON(t *testing.T) {
 	got, err := json.Marshal(sw1())
-	const want = `{"name":"sw1","address":"192.0.2.1","transport":"ssh","username":"backup","site":"hq","group":"access",` +
+	const want = `{"name":"sw1","address":"192.0.2.1","transport":"ssh","username":"backup","credential":"access","site":"hq","group":"access",` +
 		`"tftp_address":"192.0.2.9","vrf":"Mgmt-vrf","files":"rebuild","legacy_crypto":true,` +
 		`"fingerprint":"ssh-rsa SHA256:x","via":"ops@jump.example.net:2222","via_fingerprint":"ssh-ed25519 SHA256:y"}`
 	if err != nil || string(got) != want {

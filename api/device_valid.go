@@ -27,7 +27,7 @@ const maxText = 128
 // nil.
 func (d Device) Validate() error {
 	for _, problem := range []string{
-		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(),
+		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(), d.credentialProblem(),
 		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.filesProblem(), d.viaProblem(),
 	} {
 		if problem != "" {
@@ -62,8 +62,20 @@ func (d Device) SharesAddress(other Device) bool {
 }
 
 func (d Device) nameProblem() string {
-	if !validName.MatchString(d.Name) || strings.HasPrefix(d.Name, ".") {
-		return "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin with a dot or a dash"
+	if !isName(d.Name) {
+		return nameRule
+	}
+	return ""
+}
+
+// nameRule says what isName wants.
+const nameRule = "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin with a dot or a dash"
+
+func isName(name string) bool { return validName.MatchString(name) && !strings.HasPrefix(name, ".") }
+
+func (d Device) credentialProblem() string {
+	if d.Credential != "" && !isName(d.Credential) {
+		return fmt.Sprintf("credential %q: %s", d.Credential, nameRule)
 	}
 	return ""
 }
@@ -83,7 +95,7 @@ func (d Device) transportProblem() string {
 }
 
 func (d Device) usernameProblem() string {
-	if d.Username == "" && d.Transport == SSH {
+	if d.Username == "" && d.Transport == SSH && d.Credential == "" {
 		return "SSH needs a username"
 	}
 	return textProblem("username", d.Username)
@@ -144,10 +156,15 @@ func (d Device) filesProblem() string {
 	return fmt.Sprintf("files %q is none of image, rebuild and all", d.Files)
 }
 
+// isGraphic reports whether a text is UTF-8 without control characters.
+func isGraphic(value string) bool {
+	return utf8.ValidString(value) && !strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsGraphic(r) })
+}
+
 // textProblem looks at a text that is shown to people and may be empty.
 func textProblem(field, value string) string {
 	switch {
-	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsGraphic(r) }):
+	case !isGraphic(value):
 		return fmt.Sprintf("%s %q has characters that cannot be shown", field, value)
 	case value != strings.TrimSpace(value):
 		return fmt.Sprintf("%s %q begins or ends with a blank", field, value)

@@ -41,12 +41,13 @@ const MostSnapshots = 1000
 
 // The kinds of names for completion.
 const (
-	NamesOfDevices   = "devices"
-	NamesOfGroups    = "groups"
-	NamesOfSites     = "sites"
-	NamesOfSnapshots = "snapshots"
-	NamesOfImages    = "images" // in the vault
-	NamesOfFiles     = "files"  // whole paths
+	NamesOfDevices     = "devices"
+	NamesOfGroups      = "groups"
+	NamesOfSites       = "sites"
+	NamesOfCredentials = "credentials"
+	NamesOfSnapshots   = "snapshots"
+	NamesOfImages      = "images" // in the vault
+	NamesOfFiles       = "files"  // whole paths
 )
 
 // Doctor asks what would make a backup fail.

@@ -196,6 +196,21 @@ func (c *Client) Names(ctx context.Context, n api.Names) ([]string, error) {
 	return run[[]string](ctx, c, "names", n, nil)
 }
 
+// SetCredential adds or changes a credential.
+func (c *Client) SetCredential(ctx context.Context, r api.CredentialChange) (api.Credential, error) {
+	return run[api.Credential](ctx, c, "set-credential", r, nil)
+}
+
+// Credentials lists the credentials.
+func (c *Client) Credentials(ctx context.Context) ([]api.Credential, error) {
+	return run[[]api.Credential](ctx, c, "credentials", struct{}{}, nil)
+}
+
+// RemoveCredential removes a credential that no device names.
+func (c *Client) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
+	return run[struct{}](ctx, c, "remove-credential", name, nil)
+}
+
 // AddUser adds a user of the page.
 func (c *Client) AddUser(ctx context.Context, u api.UserChange) (api.User, error) {
 	return run[api.User](ctx, c, "add-user", u, nil)

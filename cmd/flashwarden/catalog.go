@@ -27,7 +27,7 @@ func catalogMoveCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			tables, err := local.MoveCatalog(warden.As(cmd.Context(), warden.Admin(userName(), "terminal")))
+			tables, err := local.MoveCatalog(warden.As(cmd.Context(), warden.Owner(userName())))
 			if err = errors.Join(err, local.Close()); err != nil {
 				return err
 			}

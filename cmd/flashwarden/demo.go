@@ -73,7 +73,7 @@ func runDemo(ctx context.Context, p *program, dir string, fleet []demo.Switch) e
 	if err != nil {
 		return err
 	}
-	ctx = warden.As(ctx, warden.Admin(userName(), "terminal"))
+	ctx = warden.As(ctx, warden.Owner(userName()))
 	d, err := demo.Start(ctx, dir, fleet, p.log())
 	if err == nil {
 		err = demoBackup(ctx, p, d, dir)

@@ -39,6 +39,7 @@ func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Address, "address", "", "`HOST[:PORT]` for SSH or Telnet")
 	fs.StringVar(&f.Transport, "transport", "ssh", "`HOW` to log in: ssh or telnet")
 	fs.StringVar(&f.Username, "username", "", "user `NAME` to log in with")
+	fs.StringVar(&f.Credential, "credential", "", "`NAME` of a credential that has the user name and the passwords")
 	fs.StringVar(&f.passwordFile, "password-file", "", "`FILE` with the password in its first line, or - for standard input (default: ask on the terminal)")
 	fs.StringVar(&f.enableFile, "enable-password-file", "", "`FILE` with the enable password in its first line")
 	fs.StringVar(&f.identityFile, "identity-file", "", "`FILE` with a private SSH key, tried before the password; with a key, the password is optional")
@@ -80,13 +81,14 @@ func deviceAddCommand(p *program) *cobra.Command {
 func completeDevice(p *program, cmd *cobra.Command) {
 	p.completeFlag(cmd, "group", api.NamesOfGroups)
 	p.completeFlag(cmd, "site", api.NamesOfSites)
+	p.completeFlag(cmd, "credential", api.NamesOfCredentials)
 	completeWords(cmd, "transport", api.SSH, api.Telnet)
 	completeWords(cmd, "files", policies...)
 	noFiles(cmd, "address", "username", "via", "tftp-address", "vrf")
 }
 
 func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlags, given *pflag.FlagSet) error {
-	ask := !given.Changed("password-file") && (f.identityFile == "" || f.Transport == api.Telnet)
+	ask := !given.Changed("password-file") && f.Credential == "" && (f.identityFile == "" || f.Transport == api.Telnet)
 	change, err := change(ctx, p, f, given, api.DeviceDetail{}, ask)
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ func (p *program) addCommands(root *cobra.Command) {
 		commands  []*cobra.Command
 	}{
 		{"daily", "Daily work:", []*cobra.Command{statusCommand(p), backupCommand(p), restoreCommand(p), jobsCommand(p)}},
-		{"devices", "Devices:", []*cobra.Command{deviceCommand(p), doctorCommand(p), firewallCommand(p)}},
+		{"devices", "Devices:", []*cobra.Command{deviceCommand(p), credentialCommand(p), doctorCommand(p), firewallCommand(p)}},
 		{"backups", "Backups:", []*cobra.Command{snapshotsCommand(p), showCommand(p), diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p)}},
 		{"vault", "Care of the vault:", []*cobra.Command{checkCommand(p), pruneCommand(p), rebuildCommand(p), catalogCommand(p), mirrorCommand(p)}},
 		{"tftp", "TFTP by hand:", []*cobra.Command{offerCommand(p), receiveCommand(p), tftpdCommand(p)}},
@@ -158,7 +158,7 @@ func (p *program) globalFlags(f *pflag.FlagSet) {
 func (p *program) with(cmd *cobra.Command, work func(context.Context, warden.Warden) error) error {
 	p.signals.alsoHangup()
 	p.doing = doing(cmd)
-	ctx := warden.As(cmd.Context(), warden.Admin(userName(), "terminal"))
+	ctx := warden.As(cmd.Context(), warden.Owner(userName()))
 	w, err := p.warden(ctx)
 	if err != nil {
 		return err

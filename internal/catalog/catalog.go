@@ -37,6 +37,7 @@ const RemovingLasts = 15 * time.Minute
 // it at once.
 type Catalog interface {
 	Inventory
+	Credentials
 	Index
 	History
 	Mirrors
@@ -72,7 +73,7 @@ type Inventory interface {
 	// Secrets returns the secrets of the device with the given name. The error
 	// is ErrNotFound where there is none.
 	Secrets(ctx context.Context, name string) (Secrets, error)
-	// Sealed returns the number of devices that have a secret.
+	// Sealed returns the number of devices and credentials that have a secret.
 	Sealed(ctx context.Context) (int, error)
 	// SealingKey returns the check value of the key that seals the secrets. If there is
 	// none yet, it enters first.
@@ -89,6 +90,7 @@ type Secrets struct {
 	Identity       string // private key, tried before Password
 	ViaPassword    string
 	ViaIdentity    string // private key for the jump host
+	Credential     string // the name of the credential that the device may use
 }
 
 // Index keeps what the snapshots of the vault say.

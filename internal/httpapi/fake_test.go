@@ -191,6 +191,18 @@ func (f *fake) Names(ctx context.Context, r api.Names) ([]string, error) {
 	return do[[]string](ctx, f, "Names", r, nil)
 }
 
+func (f *fake) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
+	return do[api.Credential](ctx, f, "SetCredential", c, nil)
+}
+
+func (f *fake) Credentials(ctx context.Context) ([]api.Credential, error) {
+	return do[[]api.Credential](ctx, f, "Credentials", nil, nil)
+}
+
+func (f *fake) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
+	return do[struct{}](ctx, f, "RemoveCredential", name, nil)
+}
+
 func (f *fake) AddUser(ctx context.Context, u api.UserChange) (api.User, error) {
 	return do[api.User](ctx, f, "AddUser", u, nil)
 }

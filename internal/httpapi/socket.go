@@ -124,5 +124,7 @@ func (s Socket) actor(ctx context.Context, c net.Conn) context.Context {
 	if u, err := user.LookupId(id); err == nil {
 		name = u.Username
 	}
-	return warden.As(ctx, warden.Admin(name, "socket"))
+	actor := warden.Admin(name, "socket")
+	actor.Owner = peer.Uid == 0 || int(peer.Uid) == os.Geteuid()
+	return warden.As(ctx, actor)
 }

@@ -9,7 +9,7 @@ import (
 
 // Settings are the settings of a device that a list can have, under the names of
 // their JSON fields.
-var Settings = []string{"address", "transport", "username", "site", "group", "tftp_address", "vrf", "files", "legacy_crypto", "via"}
+var Settings = []string{"address", "transport", "username", "credential", "site", "group", "tftp_address", "vrf", "files", "legacy_crypto", "via"}
 
 // Merge returns a device with the settings of an entry over its own.
 func Merge(d api.Device, e api.InventoryEntry) (api.Device, error) {
@@ -44,6 +44,8 @@ func text(d *api.Device, name string) *string {
 		return &d.Transport
 	case "username":
 		return &d.Username
+	case "credential":
+		return &d.Credential
 	case "site":
 		return &d.Site
 	case "group":

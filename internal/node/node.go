@@ -56,6 +56,7 @@ type Node struct {
 	key      *credential.Key // nil: its file is lost
 	sealed   int             // if key is nil: the devices with secrets
 	otherKey bool            // the catalog has the check value of another key
+	secrets  *credential.Reader
 	hostKeys *vty.HostKeys
 	first    *firstLogins
 	contents *backup.Contents // what backups of several operations take at the moment
@@ -73,7 +74,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := prepareDir(o.Data); err != nil {
 		return nil, err
 	}
-	n := &Node{opts: o, care: make(chan struct{}, 1), contents: new(backup.Contents), reverify: backup.NewTurns(o.Config.Schedule.ReverifyParallel)}
+	n := &Node{opts: o, care: make(chan struct{}, 1), contents: new(backup.Contents), reverify: backup.NewTurns(o.Config.Schedule.ReverifyParallel), secrets: new(credential.Reader)}
 	var err error
 	if err = n.openVault(ctx); err != nil {
 		return nil, err
@@ -140,6 +141,9 @@ func (n *Node) Dial(ctx context.Context, d api.Device) (*device.Device, error) {
 	}
 	if c.Via, err = n.jump(d, s); err != nil {
 		return nil, fmt.Errorf("jump host of %s: %w", d.Name, err)
+	}
+	if err := n.addShared(ctx, &c, d, s); err != nil {
+		return nil, err
 	}
 	return device.Dial(ctx, c)
 }

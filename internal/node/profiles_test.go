@@ -265,7 +265,7 @@ func deviceOf(t testing.TB, n *node.Node, name string, s *iossim.Switch) api.Dev
 	t.Helper()
 	d := api.Device{Name: name, Address: s.Addr().String(), Transport: s.Transport(), Username: "backup", LegacyCrypto: s.LegacyCrypto()}
 	password, enable := "login-word", "enable-word"
-	d, secrets, err := n.SealDevice(api.DeviceChange{Device: d, Password: &password, EnablePassword: &enable}, api.Device{}, catalog.Secrets{})
+	d, secrets, err := n.SealDevice(t.Context(), api.DeviceChange{Device: d, Password: &password, EnablePassword: &enable}, api.Device{}, catalog.Secrets{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (n *Node) sealer() (*credential.Key, error) {
 	case n.key != nil:
 		return n.key, nil
 	}
-	return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is missing: the stored passwords of %d devices cannot be read", n.path("key"), n.sealed),
+	return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is missing: the stored passwords of %d devices and credentials cannot be read", n.path("key"), n.sealed),
 		api.Say("put a copy of it back. If it is lost for good, begin with a new key: ").Do("rebuild").With("new_key", "").
 			Say("; then enter the passwords again: ").Do("device edit", "NAME").With("password_file", "FILE"))
 }
@@ -76,6 +76,7 @@ const (
 	useIdentity    = "private key"
 	useViaPassword = "password of the jump host"
 	useViaIdentity = "private key for the jump host"
+	useCredential  = "name of the credential"
 )
 
 // useOf binds a secret to what it is for: whoever can write the catalog must not
@@ -109,9 +110,12 @@ func (n *Node) unseal(sealed, use string, d api.Device) (string, error) {
 // SealDevice returns the device of a change as the catalog keeps it, with its sealed
 // secrets. Secrets that the change does not name are those that the device had, as it
 // was before. An error quotes nothing of a secret.
-func (n *Node) SealDevice(c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
+func (n *Node) SealDevice(ctx context.Context, c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
 	d, s := c.Device, had
 	if err := d.Validate(); err != nil {
+		return d, s, err
+	}
+	if err := n.sealCredential(ctx, &s.Credential, was, d); err != nil {
 		return d, s, err
 	}
 	if d.Via == "" {
@@ -174,8 +178,8 @@ func (n *Node) sealInto(sealed, fingerprint *string, secret, use string, d api.D
 // enoughToLogIn refuses a device that nothing is stored to log in to.
 func enoughToLogIn(d api.Device, s catalog.Secrets) error {
 	switch {
-	case d.Transport == api.SSH && s.Password == "" && s.Identity == "":
-		return invalid(api.Say("give ").Option("password_file", "").Say(" or ").Option("identity_file", ""),
+	case d.Transport == api.SSH && s.Password == "" && s.Identity == "" && d.Credential == "":
+		return invalid(api.Say("give ").Option("password_file", "").Say(", ").Option("identity_file", "").Say(" or ").Option("credential", ""),
 			"%s has neither password nor key to log in with", d.Name)
 	case d.Via != "" && s.ViaPassword == "" && s.ViaIdentity == "":
 		return invalid(api.Say("give ").Option("via_password_file", "").Say(" or ").Option("via_identity_file", ""),

@@ -23,7 +23,7 @@ func TestSecretsAreBound(t *testing.T) {
 	}
 	defer n.Close()
 	password, enable := "s3cret-Login", "s3cret-Enable"
-	d, s, err := n.SealDevice(api.DeviceChange{Device: api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup"},
+	d, s, err := n.SealDevice(t.Context(), api.DeviceChange{Device: api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup"},
 		Password: &password, EnablePassword: &enable}, api.Device{}, catalog.Secrets{})
 	if err != nil {
 		t.Fatal(err)
@@ -48,14 +48,14 @@ func TestSecretsAreBound(t *testing.T) {
 	// A person who edits the address takes the secrets along.
 	moved := d
 	moved.Address = "192.0.2.2"
-	is, kept, err := n.SealDevice(api.DeviceChange{Device: moved}, d, s)
+	is, kept, err := n.SealDevice(t.Context(), api.DeviceChange{Device: moved}, d, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := n.unseal(kept.EnablePassword, useEnable, is); err != nil || got != enable {
 		t.Errorf("after the edit: %q, error %v", got, err)
 	}
-	if same, again, err := n.SealDevice(api.DeviceChange{Device: is}, is, kept); err != nil || again != kept || same != is {
+	if same, again, err := n.SealDevice(t.Context(), api.DeviceChange{Device: is}, is, kept); err != nil || again != kept || same != is {
 		t.Errorf("an edit of nothing: %v", err)
 	}
 }

@@ -136,7 +136,7 @@ func (b *bench) start(profile string, o iossim.Options) {
 	b.t.Cleanup(func() { b.sw.Close() })
 	b.device = api.Device{Name: cmp.Or(b.name, "sw1"), Address: b.sw.Addr().String(), Transport: b.sw.Transport(), Username: "backup", LegacyCrypto: b.sw.LegacyCrypto()}
 	password, enable := "login-word", "enable-word"
-	_, secrets, err := b.node.SealDevice(api.DeviceChange{Device: b.device, Password: &password, EnablePassword: &enable}, api.Device{}, catalog.Secrets{})
+	_, secrets, err := b.node.SealDevice(b.t.Context(), api.DeviceChange{Device: b.device, Password: &password, EnablePassword: &enable}, api.Device{}, catalog.Secrets{})
 	if err != nil {
 		b.t.Fatal(err)
 	}

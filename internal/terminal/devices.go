@@ -12,14 +12,14 @@ import (
 // deviceColumns are the columns of device list.
 var deviceColumns = []Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "MODEL", Spare: true}, {Head: "VERSION"},
 	{Head: "LAST BACKUP", Keep: true}, {Head: "LAST FAILURE", Keep: true}, {Head: "FAILED", Spare: true}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
-	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "KEY", Wide: true}}
+	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "CREDENTIAL", Wide: true}, {Head: "KEY", Wide: true}}
 
 // Devices returns the table of device list.
 func Devices(devices []api.DeviceRow, now time.Time) Table {
 	table := Table{Columns: deviceColumns}
 	for _, d := range devices {
 		row := Texts(d.Name, d.Address, d.Model, d.Version, lastBackup(d.Known, now), lastFailure(d), failed(d, now), d.Site, d.Group, d.Via,
-			d.Transport, d.Username, d.Fingerprint)
+			d.Transport, d.Username, d.Credential, d.Fingerprint)
 		row[4].Tone, row[5].Tone, row[6].Tone = backupTone(d.Protected), Warn, failureTone(d.LastFails)
 		table.Rows = append(table.Rows, row)
 	}
@@ -68,7 +68,7 @@ func failed(d api.DeviceRow, now time.Time) string {
 // empty, and its backups.
 func DeviceFields(d api.DeviceDetail, now time.Time) []Field {
 	yes := map[bool]string{true: "yes", false: "no"}
-	list := Fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username,
+	list := Fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username, "credential", d.Credential,
 		"password", yes[d.Password], "enable password", yes[d.EnablePassword], "key", d.Fingerprint,
 		"via", d.Via, "via password", viaPassword(d), "via key", d.ViaFingerprint, "legacy crypto", yes[d.LegacyCrypto],
 		"site", d.Site, "group", d.Group, "tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files)

@@ -30,7 +30,7 @@ type Jump struct {
 // It never includes the broken algorithms.
 func (c Config) jump() Config {
 	j := c
-	j.Via, j.Transport, j.LegacyCrypto, j.EnablePassword = nil, SSH, false, ""
+	j.Via, j.Transport, j.LegacyCrypto, j.EnablePassword, j.Credential = nil, SSH, false, "", ""
 	j.Name, j.jumpTo = "jump host "+c.Via.Address, c.Name
 	j.Address, j.Username, j.Password, j.Identity = c.Via.Address, c.Via.Username, c.Via.Password, c.Via.Identity
 	return j
@@ -44,10 +44,17 @@ func (c Config) onHost(device, jump api.Fix) api.Fix {
 	return device
 }
 
+// shared are the settings that a credential has.
+var shared = []string{"username", "password_file", "enable_password_file", "identity_file"}
+
 // edit returns a fix that changes the inventory entry of the device, or of the
-// device behind the jump host. options are pairs of a name and a value.
+// device behind the jump host, or the credential that the device shares with others.
+// options are pairs of a name and a value.
 func (c Config) edit(options ...string) api.Fix {
 	fix := api.Do("device edit", cmp.Or(c.jumpTo, c.Name))
+	if c.Credential != "" && slices.Contains(shared, options[0]) {
+		fix = api.Do("credential set", c.Credential)
+	}
 	for pair := range slices.Chunk(options, 2) {
 		fix = fix.With(pair[0], pair[1])
 	}

@@ -35,6 +35,7 @@ type Config struct {
 	Password       string
 	EnablePassword string        // for the command enable; empty: there is none
 	Identity       *Identity     // tried before the password, which may then be empty; SSH only
+	Credential     string        // the name under which these are stored, for hints; empty: under Name
 	Via            *Jump         // nil: no jump host
 	LegacyCrypto   bool          // also offer the broken algorithms of old IOS; see algorithms
 	HostKeys       *HostKeys     // required for SSH

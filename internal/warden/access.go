@@ -20,11 +20,19 @@ type Actor struct {
 	Role  api.Role
 	Group string // only the devices of this group; empty: of all
 	Site  string // only the devices of this site; empty: of all
+	Owner bool   // root, or the user whom this process runs as
 }
 
 // Admin returns an actor who may do everything: the owner of the data
 // directory, or a user whom the socket lets in.
 func Admin(name, from string) Actor { return Actor{Name: name, From: from, Role: api.RoleAdmin} }
+
+// Owner returns the user of this process, who types at a terminal.
+func Owner(name string) Actor {
+	a := Admin(name, "terminal")
+	a.Owner = true
+	return a
+}
 
 // limited reports whether the actor may work on some devices only.
 func (a Actor) limited() bool { return a.Group != "" || a.Site != "" }

@@ -24,7 +24,7 @@ func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, 
 		p.Fix = api.Say("change it with ").Do("device edit", c.Device.Name)
 		return api.Device{}, p
 	}
-	d, secrets, err := n.SealDevice(c, api.Device{}, catalog.Secrets{})
+	d, secrets, err := n.SealDevice(ctx, c, api.Device{}, catalog.Secrets{})
 	if err != nil {
 		return d, err
 	}
@@ -53,7 +53,7 @@ func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device,
 	if err != nil {
 		return api.Device{}, err
 	}
-	d, secrets, err := n.SealDevice(c, was, secrets)
+	d, secrets, err := n.SealDevice(ctx, c, was, secrets)
 	if err != nil {
 		return d, err
 	}

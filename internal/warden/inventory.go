@@ -141,7 +141,7 @@ func (i *devicesImport) entry(ctx context.Context, e api.InventoryEntry, was api
 			return nil
 		}
 	}
-	d, secrets, err := i.node.SealDevice(c, was, had)
+	d, secrets, err := i.node.SealDevice(ctx, c, was, had)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,8 @@ func TestNobodyMayDoAnything(t *testing.T) {
 		"Offer":   api.Offer{Image: "x", To: "192.0.2.1", For: 1, Times: 1},
 		"Receive": api.Receive{From: "192.0.2.1", For: 1},
 		"AddUser": api.UserChange{Name: "x", Role: api.RoleAdmin, Password: "long enough"}, "EditUser": api.UserChange{Name: "x", Role: api.RoleAdmin},
-		"AddToken": api.NewToken{Name: "x", Role: api.RoleAdmin},
+		"SetCredential": api.CredentialChange{Name: "x", Password: &api.Secret{Text: "y"}},
+		"AddToken":      api.NewToken{Name: "x", Role: api.RoleAdmin},
 	}
 	all := reflect.TypeFor[Warden]()
 	for i := range all.NumMethod() {

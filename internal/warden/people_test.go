@@ -68,7 +68,7 @@ func TestTokensActForTheirRole(t *testing.T) {
 	}
 	secret := issue(api.NewToken{Name: "script", Role: api.RoleOperator, Group: "core", Site: "ams"})
 	a, ok, err := l.TokenActor(t.Context(), secret, "192.0.2.7")
-	if want := (Actor{"token script", "192.0.2.7", api.RoleOperator, "core", "ams"}); a != want || !ok || err != nil {
+	if want := (Actor{"token script", "192.0.2.7", api.RoleOperator, "core", "ams", false}); a != want || !ok || err != nil {
 		t.Errorf("%+v, %t, error %v", a, ok, err)
 	}
 	for _, wrong := range []string{"", "fw_", secret + "x", secret[:len(secret)-1], strings.ToLower(secret)} {

@@ -247,6 +247,9 @@ func namesOfKind(ctx context.Context, n *node.Node, r api.Names) ([]string, erro
 		return deviceNames(ctx, n, func(d api.Device) string { return d.Group })
 	case api.NamesOfSites:
 		return deviceNames(ctx, n, func(d api.Device) string { return d.Site })
+	case api.NamesOfCredentials:
+		all, err := n.Catalog.Credentials(ctx)
+		return each(all, func(c api.Credential) string { return c.Name }), err
 	case api.NamesOfSnapshots:
 		return n.Catalog.SnapshotIDs(ctx, r.Of, r.Prefix, api.MostSnapshots)
 	case api.NamesOfFiles:

@@ -24,6 +24,10 @@ type Warden interface {
 	RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error)
 	// ImportDevices brings the devices of a list into the inventory.
 	ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error)
+	// Credentials are user names and passwords that devices share.
+	SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error)
+	Credentials(ctx context.Context) ([]api.Credential, error)
+	RemoveCredential(ctx context.Context, name api.Named) (struct{}, error)
 	Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error)
 	Device(ctx context.Context, n api.Named) (api.DeviceDetail, error)
 	// Status reports which devices are protected, and why others are not.

@@ -57,6 +57,7 @@ func Test(t *testing.T, create New) {
 		{"HostKeys", testHostKeys},
 		{"FirstHostKey", testFirstHostKey},
 		{"RebuildByManyAtOnce", testRebuildByMany},
+		{"Credentials", testCredentials},
 		{"Images", testImages},
 		{"NoImages", testNoImages},
 		{"InspectedImages", testInspectedImages},
@@ -78,12 +79,12 @@ func empty(t testing.TB, create New) catalog.Catalog {
 func Device() api.Device {
 	return api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup", Site: "hq", Group: "access",
 		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true,
-		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y"}
+		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y", Credential: "access-switches"}
 }
 
 // Sealed returns secrets that have every field set.
 func Sealed() catalog.Secrets {
-	return catalog.Secrets{Password: "age:AAAA", EnablePassword: "age:BBBB", Identity: "age:CCCC", ViaPassword: "age:DDDD", ViaIdentity: "age:EEEE"}
+	return catalog.Secrets{Password: "age:AAAA", EnablePassword: "age:BBBB", Identity: "age:CCCC", ViaPassword: "age:DDDD", ViaIdentity: "age:EEEE", Credential: "age:FFFF"}
 }
 
 func testDevices(t *testing.T, create New) {

@@ -13,30 +13,30 @@ import (
 
 // deviceColumns are the columns of a Device in the order of deviceFields.
 const deviceColumns = `name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto,
-	fingerprint, via, via_fingerprint`
+	fingerprint, via, via_fingerprint, credential`
 
 // secretColumns are the columns of Secrets in the order of secretFields.
-const secretColumns = `password, enable_password, identity, via_password, via_identity`
+const secretColumns = `password, enable_password, identity, via_password, via_identity, credential_use`
 
 // rowMarks stand for rowValues, the values of deviceColumns and
 // secretColumns, in a statement.
-const rowMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
+const rowMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
 
 // deviceFields returns where a row of deviceColumns goes.
 func deviceFields(d *api.Device) []any {
 	return []any{&d.Name, &d.Address, &d.Transport, &d.Username, &d.Site, &d.Group, &d.TFTPAddress, &d.VRF, &d.Files,
-		&d.LegacyCrypto, &d.Fingerprint, &d.Via, &d.ViaFingerprint}
+		&d.LegacyCrypto, &d.Fingerprint, &d.Via, &d.ViaFingerprint, &d.Credential}
 }
 
 // secretFields returns where a row of secretColumns goes.
 func secretFields(s *catalog.Secrets) []any {
-	return []any{&s.Password, &s.EnablePassword, &s.Identity, &s.ViaPassword, &s.ViaIdentity}
+	return []any{&s.Password, &s.EnablePassword, &s.Identity, &s.ViaPassword, &s.ViaIdentity, &s.Credential}
 }
 
 func rowValues(d api.Device, s catalog.Secrets) []any {
 	return []any{d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.TFTPAddress, d.VRF, d.Files,
-		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint,
-		s.Password, s.EnablePassword, s.Identity, s.ViaPassword, s.ViaIdentity}
+		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint, d.Credential,
+		s.Password, s.EnablePassword, s.Identity, s.ViaPassword, s.ViaIdentity, s.Credential}
 }
 
 // AddDevice adds d to the inventory.
@@ -157,9 +157,9 @@ func (c *Catalog) Secrets(ctx context.Context, name string) (catalog.Secrets, er
 	return s, c.wrap("read how to log in to "+name, err)
 }
 
-// Sealed returns the number of devices that have a secret.
+// Sealed returns the number of devices and credentials that have a secret.
 func (c *Catalog) Sealed(ctx context.Context) (int, error) {
 	var n int
-	err := c.queryRow(ctx, `SELECT count(*) FROM device WHERE password || enable_password || identity || via_password || via_identity <> ''`).Scan(&n)
+	err := c.queryRow(ctx, `SELECT (SELECT count(*) FROM device WHERE password || enable_password || identity || via_password || via_identity <> '') + (SELECT count(*) FROM credential)`).Scan(&n)
 	return n, c.wrap("count sealed passwords", err)
 }

@@ -1,0 +1,169 @@
+package credential
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+)
+
+// Login is all that a credential has. It is sealed as one text.
+type Login struct {
+	Username       string     `json:"username"`
+	Password       api.Secret `json:"password"`
+	EnablePassword api.Secret `json:"enable_password"`
+	Identity       string     `json:"identity"` // private key
+}
+
+// Reader finds secrets where they are at the time of a login. Several goroutines may use it at
+// the same time. The zero value is ready.
+type Reader struct {
+	mu       sync.Mutex
+	commands map[string]*output
+}
+
+// output is what a command printed.
+type output struct {
+	mu     sync.Mutex // held while the command runs: all who want its secret wait for one run
+	at     time.Time
+	secret string
+}
+
+const (
+	// commandWithin is how long a command may take.
+	commandWithin = 30 * time.Second
+	// outputLasts is how long the output of a command is used again: a backup of a fleet
+	// begins many logins at once.
+	outputLasts = time.Minute
+	// systemdDirectory is the variable with the directory of systemd's credentials.
+	systemdDirectory = "CREDENTIALS_DIRECTORY"
+)
+
+// Read returns a secret; empty if there is none. An error quotes no secret.
+func (r *Reader) Read(ctx context.Context, s api.Secret) (string, error) {
+	switch {
+	case s.Environment != "":
+		return fromEnvironment(s.Environment)
+	case s.Systemd != "":
+		return fromSystemd(s.Systemd)
+	case s.Command != "":
+		return r.fromCommand(ctx, s.Command)
+	}
+	return s.Text, nil
+}
+
+func fromEnvironment(name string) (string, error) {
+	secret := os.Getenv(name)
+	if secret == "" {
+		return "", notFound(fmt.Errorf("the environment variable %s is empty or not set", name),
+			"set it for the process that logs in: for the service, in a drop-in of its unit (EnvironmentFile=)")
+	}
+	return secret, nil
+}
+
+func fromSystemd(name string) (string, error) {
+	directory := os.Getenv(systemdDirectory)
+	if directory == "" {
+		return "", notFound(fmt.Errorf("there are no systemd credentials: %s is not set", systemdDirectory),
+			"add LoadCredential="+name+":FILE to the unit of the service; only the service can use it")
+	}
+	f, err := os.Open(filepath.Join(directory, name))
+	if err != nil {
+		return "", notFound(fmt.Errorf("systemd credential %s: %w", name, err), "add LoadCredential="+name+":FILE to the unit of the service")
+	}
+	defer f.Close() // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err != nil {
+		return "", fmt.Errorf("systemd credential %s: %w", name, err)
+	}
+	return firstLine(text, "systemd credential "+name)
+}
+
+func (r *Reader) fromCommand(ctx context.Context, line string) (string, error) {
+	r.mu.Lock()
+	if r.commands == nil {
+		r.commands = map[string]*output{}
+	}
+	if r.commands[line] == nil {
+		r.commands[line] = &output{}
+	}
+	out := r.commands[line]
+	r.mu.Unlock()
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if !out.at.IsZero() && time.Since(out.at) < outputLasts {
+		return out.secret, nil
+	}
+	secret, err := run(ctx, line)
+	if err == nil {
+		out.at, out.secret = time.Now(), secret
+	}
+	return secret, err
+}
+
+// run runs a command, and returns the first line that it prints.
+func run(ctx context.Context, line string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, commandWithin, fmt.Errorf("it did not end within %v", commandWithin))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", line)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all that it started
+	cmd.WaitDelay = time.Second
+	out, said := &limited{most: maxSecret + 1}, &limited{most: 200}
+	cmd.Stdout, cmd.Stderr = out, said
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		message, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
+		if message != "" {
+			err = fmt.Errorf("%w: %q", err, message)
+		}
+		return "", notFound(fmt.Errorf("the command that prints the password failed: %w", err), "run it as the user of the service, and see what it prints: "+line)
+	}
+	return firstLine(out.Bytes(), "the output of the command")
+}
+
+// limited keeps the first bytes of what is written to it.
+type limited struct {
+	bytes.Buffer
+	most int
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	l.Buffer.Write(b[:min(len(b), l.most-l.Len())]) // a Buffer returns no error
+	return len(b), nil
+}
+
+// firstLine returns the first line of a text.
+func firstLine(text []byte, of string) (string, error) {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	secret := strings.TrimSuffix(string(line), "\r")
+	switch {
+	case secret == "":
+		return "", notFound(errors.New("the first line of "+of+" is empty"), "it must be the password")
+	case len(secret) > maxSecret:
+		return "", notFound(fmt.Errorf("the first line of %s is longer than %d bytes", of, maxSecret), "it must be the password")
+	}
+	return secret, nil
+}
+
+// notFound is the error of a secret that is not where it should be.
+func notFound(err error, fix string) error { return cause.WithFix(err, api.Say(fix)) }
+
+// String does not reveal the secrets.
+func (l Login) String() string { return "login of " + l.Username }
+
+// GoString returns String.
+func (l Login) GoString() string { return l.String() }

@@ -1,0 +1,108 @@
+package credential
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"flashwarden/api"
+)
+
+// TestSecrets finds secrets in each place, and says where one is missing.
+func TestSecrets(t *testing.T) {
+	directory := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", directory)
+	t.Setenv("CORE_PASSWORD", "from the environment")
+	for name, text := range map[string]string{"core": "from systemd\r\nsecond line\n", "empty": "\n"} {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		secret      api.Secret
+		want, error string
+	}{
+		{api.Secret{}, "", ""},
+		{api.Secret{Text: "pass word"}, "pass word", ""},
+		{api.Secret{Environment: "CORE_PASSWORD"}, "from the environment", ""},
+		{api.Secret{Environment: "NOBODY_SET_THIS"}, "", "NOBODY_SET_THIS is empty or not set"},
+		{api.Secret{Systemd: "core"}, "from systemd", ""},
+		{api.Secret{Systemd: "empty"}, "", "the first line of systemd credential empty is empty"},
+		{api.Secret{Systemd: "none"}, "", "no such file"},
+		{api.Secret{Command: "printf 'from a command\\nsecond line'"}, "from a command", ""},
+		{api.Secret{Command: "true"}, "", "the first line of the output of the command is empty"},
+		{api.Secret{Command: "echo topsecret; echo locked >&2; exit 2"}, "", `exit status 2: "locked"`},
+		{api.Secret{Command: "head -c 100000 /dev/zero | tr '\\0' x"}, "", "longer than 65536 bytes"},
+	} {
+		got, err := new(Reader).Read(t.Context(), c.secret)
+		switch {
+		case c.error == "" && (err != nil || got != c.want):
+			t.Errorf("%v: %q, error %v; want %q", c.secret, got, err, c.want)
+		case c.error != "" && (err == nil || !strings.Contains(err.Error(), c.error) || strings.Contains(err.Error(), "topsecret")):
+			t.Errorf("%v: error %v; want %q", c.secret, err, c.error)
+		}
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if _, err := new(Reader).Read(t.Context(), api.Secret{Systemd: "core"}); err == nil || !strings.Contains(err.Error(), "CREDENTIALS_DIRECTORY is not set") {
+		t.Errorf("without systemd: error %v", err)
+	}
+}
+
+// TestCommandRunsOnce has many logins at once: the command runs once. One that failed runs again.
+func TestCommandRunsOnce(t *testing.T) {
+	runs := filepath.Join(t.TempDir(), "runs")
+	r := new(Reader)
+	s := api.Secret{Command: fmt.Sprintf("echo run >>'%s'; test $(wc -l <'%s') -gt 1 && echo word", runs, runs)}
+	if _, err := r.Read(t.Context(), s); err == nil {
+		t.Error("no error from a command that fails")
+	}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if secret, err := r.Read(t.Context(), s); secret != "word" || err != nil {
+				t.Errorf("%q, error %v", secret, err)
+			}
+		})
+	}
+	wg.Wait()
+	if text, err := os.ReadFile(runs); string(text) != "run\nrun\n" || err != nil {
+		t.Errorf("it ran like this: %q, error %v", text, err)
+	}
+}
+
+// TestCommandIsEnded ends a command, and what it started, with the login.
+func TestCommandIsEnded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	began := filepath.Join(t.TempDir(), "began")
+	if err := os.MkdirAll(began, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := new(Reader).Read(ctx, api.Secret{Command: fmt.Sprintf("rmdir '%s'; sleep 1000 | sleep 1000", began)})
+		done <- err
+	}()
+	for {
+		if _, err := os.Stat(began); err != nil {
+			break
+		}
+	}
+	cancel()
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "context canceled") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestSecretsAreNotPrinted prints them in all ways.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	login := Login{Identity: "topsecret", Password: api.Secret{Text: "topsecret"}}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(format, login); strings.Contains(text, "topsecret") {
+			t.Errorf("%s prints %s", format, text)
+		}
+	}
+}

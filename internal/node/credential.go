@@ -1,0 +1,186 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/credential"
+	"flashwarden/internal/vty"
+)
+
+// useLogin binds a sealed credential to its name.
+func useLogin(name string) string { return "credential\n" + name }
+
+// SetCredential adds a credential, or changes the parts of one that the change names.
+func (n *Node) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
+	if err := c.Validate(); err != nil {
+		return api.Credential{}, invalid(nil, "%w", err)
+	}
+	key, err := n.sealer()
+	if err != nil {
+		return api.Credential{}, err
+	}
+	kept, known, err := n.Catalog.Credential(ctx, c.Name)
+	if err != nil {
+		return api.Credential{}, err
+	}
+	var login credential.Login
+	if known {
+		if login, err = n.unsealLogin(kept); err != nil {
+			return api.Credential{}, err
+		}
+	}
+	if err := merge(&login, &kept.Credential, c); err != nil {
+		return api.Credential{}, err
+	}
+	text, err := json.Marshal(login)
+	if err == nil {
+		kept.Sealed, err = key.Seal(string(text), useLogin(c.Name))
+	}
+	if err != nil {
+		return api.Credential{}, err
+	}
+	return kept.Credential, n.Catalog.PutCredential(ctx, kept)
+}
+
+// merge sets what a change names in a login, and in what people see of it.
+func merge(login *credential.Login, shown *api.Credential, c api.CredentialChange) error {
+	if c.Username != nil {
+		login.Username = *c.Username
+	}
+	if c.Password != nil {
+		login.Password = *c.Password
+	}
+	if c.EnablePassword != nil {
+		login.EnablePassword = *c.EnablePassword
+	}
+	if c.Identity != nil {
+		login.Identity, shown.Fingerprint = *c.Identity, ""
+		if *c.Identity != "" {
+			id, err := vty.ParseIdentity([]byte(*c.Identity))
+			if err != nil {
+				return invalid(nil, "private key: %w", err)
+			}
+			shown.Fingerprint = id.Fingerprint()
+		}
+	}
+	shown.Name, shown.Username = c.Name, login.Username
+	shown.Password, shown.EnablePassword = login.Password.String(), login.EnablePassword.String()
+	if login.Password == (api.Secret{}) && login.Identity == "" {
+		return invalid(api.Say("give ").Option("password_file", "").Say(", ").Option("password_command", "").Say(" or ").Option("identity_file", ""),
+			"%s has neither password nor key to log in with", c.Name)
+	}
+	return nil
+}
+
+func (n *Node) unsealLogin(c catalog.Credential) (login credential.Login, err error) {
+	key, err := n.sealer()
+	if err != nil {
+		return login, err
+	}
+	text, err := key.Unseal(c.Sealed, useLogin(c.Name))
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &login)
+	}
+	if err != nil {
+		return login, cause.WithFix(fmt.Errorf("credential %s: %w", c.Name, err), api.Say("enter it again: ").Do("credential set", c.Name).With("password_file", "FILE"))
+	}
+	return login, nil
+}
+
+// UnknownCredential is the problem of a name that no credential has.
+func UnknownCredential(name string) error {
+	err := fmt.Errorf("no credential %q", name)
+	return &api.Problem{Detail: err.Error(), Exit: api.ExitUnknown, Fix: api.Do("credential list").Say(" shows them"), Err: err}
+}
+
+// sealCredential seals the name of the credential that a device is given. If the device has it
+// already, its seal must be good: whoever writes the catalog must not be able to hand the
+// credential to a host of his.
+func (n *Node) sealCredential(ctx context.Context, sealed *string, was, is api.Device) error {
+	switch {
+	case is.Credential == "":
+		*sealed = ""
+		return nil
+	case is.Credential == was.Credential:
+		if err := n.mayUse(was, *sealed); err != nil || useOf(useCredential, was) == useOf(useCredential, is) {
+			return err
+		}
+	default:
+		_, known, err := n.Catalog.Credential(ctx, is.Credential)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return UnknownCredential(is.Credential)
+		}
+	}
+	var err error
+	*sealed, err = n.seal(is.Credential, useCredential, is)
+	return err
+}
+
+// mayUse refuses a device whose credential was not given to it here.
+func (n *Node) mayUse(d api.Device, sealed string) error {
+	name, err := n.unseal(sealed, useCredential, d)
+	if err == nil && name != d.Credential {
+		err = credential.ErrElsewhere
+	}
+	if errors.Is(err, credential.ErrElsewhere) {
+		return cause.WithFix(fmt.Errorf("the credential %s of %s was %w: somebody has perhaps changed the database", d.Credential, d.Name, credential.ErrElsewhere),
+			api.Say("look at its address with ").Do("device show", d.Name).Say("; then remove the device and add it again: ").Do("device remove", d.Name))
+	}
+	return err
+}
+
+// addShared completes how to log in to a device with its credential. What the device has of its
+// own comes first.
+func (n *Node) addShared(ctx context.Context, c *vty.Config, d api.Device, s catalog.Secrets) error {
+	if d.Credential == "" {
+		return nil
+	}
+	if err := n.mayUse(d, s.Credential); err != nil {
+		return err
+	}
+	kept, known, err := n.Catalog.Credential(ctx, d.Credential)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return UnknownCredential(d.Credential)
+	}
+	login, err := n.unsealLogin(kept)
+	if err != nil {
+		return err
+	}
+	c.Username = cmp.Or(c.Username, login.Username)
+	read := func(into *string, secret api.Secret) error {
+		text, err := n.secrets.Read(ctx, secret)
+		if err != nil {
+			return fmt.Errorf("credential %s: %w", d.Credential, err)
+		}
+		*into = text
+		return nil
+	}
+	if c.Password == "" && c.Identity == nil {
+		c.Credential = d.Credential
+		if login.Identity != "" {
+			if c.Identity, err = vty.ParseIdentity([]byte(login.Identity)); err != nil {
+				return fmt.Errorf("credential %s: private key: %w", d.Credential, err)
+			}
+		}
+		if err := read(&c.Password, login.Password); err != nil {
+			return err
+		}
+	}
+	if c.EnablePassword == "" {
+		return read(&c.EnablePassword, login.EnablePassword)
+	}
+	return nil
+}

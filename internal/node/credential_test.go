@@ -1,0 +1,76 @@
+package node
+
+import (
+	"errors"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/catalog"
+	"flashwarden/internal/config"
+	"flashwarden/internal/credential"
+	"flashwarden/internal/vty"
+)
+
+// TestCredentialIsBound: whoever can write the catalog can neither hand a credential to a host of
+// his, nor put another command or password under its name.
+func TestCredentialIsBound(t *testing.T) {
+	cfg, err := config.Load("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := Open(t.Context(), Options{Data: t.TempDir(), Config: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	ctx, user := t.Context(), "backup"
+	for name, secret := range map[string]api.Secret{"access": {Text: "s3cret-Login"}, "core": {Command: "echo other"}} {
+		if _, err := n.SetCredential(ctx, api.CredentialChange{Name: name, Username: &user, Password: &secret}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, s, err := n.SealDevice(ctx, api.DeviceChange{Device: api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Credential: "access"}}, api.Device{}, catalog.Secrets{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c vty.Config
+	if err := n.addShared(ctx, &c, d, s); err != nil || c.Username != "backup" || c.Password != "s3cret-Login" {
+		t.Errorf("user %q, password %q, error %v", c.Username, c.Password, err)
+	}
+	own := vty.Config{Username: "me", Password: "mine"}
+	if err := n.addShared(ctx, &own, d, s); err != nil || own.Username != "me" || own.Password != "mine" {
+		t.Errorf("with its own: user %q, password %q, error %v", own.Username, own.Password, err)
+	}
+
+	refused := func(what string, d api.Device, s catalog.Secrets) {
+		t.Helper()
+		var c vty.Config
+		if err := n.addShared(ctx, &c, d, s); !errors.Is(err, credential.ErrElsewhere) || c.Password != "" {
+			t.Errorf("%s: password %q, error %v", what, c.Password, err)
+		}
+	}
+	moved, swapped := d, d
+	moved.Address, swapped.Credential = "192.0.2.66", "core"
+	refused("another address", moved, s)
+	refused("another credential", swapped, s)
+	refused("given in the catalog alone", d, catalog.Secrets{})
+	// A later edit by an administrator does not make it good.
+	if _, _, err := n.SealDevice(ctx, api.DeviceChange{Device: moved}, moved, s); !errors.Is(err, credential.ErrElsewhere) {
+		t.Errorf("an edit of what somebody changed: error %v", err)
+	}
+	edited := d
+	edited.Address = "192.0.2.2"
+	if is, kept, err := n.SealDevice(ctx, api.DeviceChange{Device: edited}, d, s); err != nil || n.mayUse(is, kept.Credential) != nil {
+		t.Errorf("an edit of the address: %v", err)
+	}
+
+	core, _, err := n.Catalog.Credential(ctx, "core")
+	if err != nil {
+		t.Fatal(err)
+	}
+	core.Name = "access"
+	if err := n.Catalog.PutCredential(ctx, core); err != nil {
+		t.Fatal(err)
+	}
+	refused("the login of another credential", d, s)
+}

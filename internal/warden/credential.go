@@ -1,0 +1,79 @@
+package warden
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"flashwarden/api"
+	"flashwarden/internal/node"
+)
+
+// SetCredential adds a credential, or changes the parts of one that the change names. A command
+// that prints a password runs with the rights of the service, so only its own user and root may
+// name one.
+func (l *Local) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
+	if err := c.Validate(); err != nil {
+		return api.Credential{}, Invalid("%w", err)
+	}
+	if a := actorOf(ctx); !a.Owner && (isCommand(c.Password) || isCommand(c.EnablePassword)) {
+		return api.Credential{}, l.refuse(ctx, fmt.Sprintf("%q may not name a command: it would run as the user of the service", a.Name), "set a credential", []string{c.Name})
+	}
+	n, err := l.beginNew(ctx, directing, "set a credential", c.Name)
+	if err != nil {
+		return api.Credential{}, err
+	}
+	return n.SetCredential(ctx, c)
+}
+
+func isCommand(s *api.Secret) bool { return s != nil && s.Command != "" }
+
+// Credentials lists the credentials, by name. It shows no secret.
+func (l *Local) Credentials(ctx context.Context) ([]api.Credential, error) {
+	n, err := l.begin(ctx, need{api.RoleAdmin, false}, "list credentials")
+	if err != nil {
+		return nil, err
+	}
+	return n.Catalog.Credentials(ctx)
+}
+
+// RemoveCredential removes a credential that no device names.
+func (l *Local) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
+	n, err := l.begin(ctx, directing, "remove a credential", name.Name)
+	if err != nil {
+		return struct{}{}, err
+	}
+	removed, err := n.Catalog.RemoveCredential(ctx, name.Name)
+	if err != nil || removed {
+		return struct{}{}, err
+	}
+	if _, known, err := n.Catalog.Credential(ctx, name.Name); err != nil || !known {
+		if err == nil {
+			err = node.UnknownCredential(name.Name)
+		}
+		return struct{}{}, err
+	}
+	return struct{}{}, l.stillUsed(ctx, n, name.Name)
+}
+
+// stillUsed is the problem of a credential that devices name.
+func (l *Local) stillUsed(ctx context.Context, n *node.Node, name string) error {
+	devices, err := n.Catalog.Devices(ctx, api.Select{})
+	if err != nil {
+		return err
+	}
+	const shown = 5
+	var users []string
+	for _, d := range devices {
+		if d.Credential == name {
+			users = append(users, d.Name)
+		}
+	}
+	list := strings.Join(users[:min(len(users), shown)], ", ")
+	if more := len(users) - shown; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	p := Invalid("%s use the credential %s; nothing was removed", list, name)
+	p.Fix = api.Say("give them another one first: ").Do("device edit", "NAME").With("credential", "OTHER")
+	return p
+}
