@@ -72,8 +72,9 @@ type Worker struct {
 // Turn is what decides about the next turn of a device, or of a task, in the schedule.
 type Turn struct {
 	Kind                          string // of its jobs
-	Device, Group, Site, Username string
-	Name                          string // of a mirror
+	Device, Group, Site string
+	Username            string // or the credential, where the device has no user name of its own
+	Name                string // of a mirror
 
 	Slot time.Time // the newest one that had its turn; zero: none
 	// If the newest run failed: when it began, and since when the device fails, which is

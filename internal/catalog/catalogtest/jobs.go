@@ -336,6 +336,9 @@ func testSlots(t *testing.T, create New) {
 	for _, name := range []string{"sw1", "sw2", "sw3"} {
 		d := Device()
 		d.Name = name
+		if name == "sw3" {
+			d.Username = ""
+		}
 		if err := c.AddDevice(ctx, d, Sealed()); err != nil {
 			t.Fatal(err)
 		}
@@ -345,6 +348,7 @@ func testSlots(t *testing.T, create New) {
 	}
 	turns, err := c.Turns(ctx, api.JobBackup)
 	want := []catalog.Turn{turn("sw1", monday.Add(24*time.Hour)), turn("sw2", monday), turn("sw3", time.Time{})}
+	want[2].Username = Device().Credential
 	if diff := cmp.Diff(want, turns); diff != "" || err != nil {
 		t.Errorf("error %v, turns %s", err, diff)
 	}

@@ -113,7 +113,7 @@ func takeSlot(ctx context.Context, on *statements, j catalog.Job, now time.Time)
 
 // Turns returns when each device had its turn.
 func (c *Catalog) Turns(ctx context.Context, kind string) ([]catalog.Turn, error) {
-	rows, err := c.query(ctx, `SELECT d.name, d.device_group, d.site, d.username, slot.at,
+	rows, err := c.query(ctx, `SELECT d.name, d.device_group, d.site, CASE d.username WHEN '' THEN d.credential ELSE d.username END, slot.at,
 			CASE WHEN s.last_failed = s.last_run THEN s.last_started END,
 			CASE WHEN s.last_failed = s.last_run THEN coalesce(CASE WHEN s.looked > s.good_started THEN s.looked ELSE s.good_started END,
 				(SELECT min(run.started) FROM run WHERE run.device = d.name AND run.kind = 'backup')) END
