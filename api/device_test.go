@@ -12,7 +12,7 @@ import (
 func sw1() api.Device {
 	return api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup", Site: "hq", Group: "access",
 		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true,
-		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y", Credential: "access"}
+		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y", Credential: "access", Source: "/etc/inventory/switches.csv"}
 }
 
 func TestValidate(t *testing.T) {
@@ -33,6 +33,8 @@ func TestValidate(t *testing.T) {
 		{"transport", func(d *api.Device, v string) { d.Transport = v }, []string{"ssh", "telnet"}, []string{"", "SSH", "serial"}, "neither ssh nor telnet"},
 		{"username", func(d *api.Device, v string) { d.Username, d.Credential = v, "" }, []string{"x", "net admin", "ü@example.net"}, []string{"", "x\n", "\x1b[2J", " x", "\xff"}, "username"},
 		{"credential", func(d *api.Device, v string) { d.Credential = v }, []string{"", "access", "core-1"}, []string{"a b", ".x", "a\nb", long}, "credential"},
+		{"source", func(d *api.Device, v string) { d.Source = v }, []string{"", "/srv/list.csv", "https://netbox.example.net/switches.csv?" + strings.Repeat("x", 500)},
+			[]string{"a\nb", strings.Repeat("x", 1001)}, "source"},
 		{"site", func(d *api.Device, v string) { d.Site = v }, []string{"", "Zürich 2"}, []string{"x\ty", "x ", "\u202e", strings.Repeat("x", 129)}, "site"},
 		{"group", func(d *api.Device, v string) { d.Group = v }, []string{"", "access"}, []string{"\x07"}, "group"},
 		{"tftp_address", func(d *api.Device, v string) { d.TFTPAddress = v }, []string{"", "192.0.2.9", "2001:db8::9"},
@@ -94,7 +96,7 @@ func TestDeviceAsJSON(t *testing.T) {
 	got, err := json.Marshal(sw1())
 	const want = `{"name":"sw1","address":"192.0.2.1","transport":"ssh","username":"backup","credential":"access","site":"hq","group":"access",` +
 		`"tftp_address":"192.0.2.9","vrf":"Mgmt-vrf","files":"rebuild","legacy_crypto":true,` +
-		`"fingerprint":"ssh-rsa SHA256:x","via":"ops@jump.example.net:2222","via_fingerprint":"ssh-ed25519 SHA256:y"}`
+		`"fingerprint":"ssh-rsa SHA256:x","via":"ops@jump.example.net:2222","via_fingerprint":"ssh-ed25519 SHA256:y","source":"/etc/inventory/switches.csv"}`
 	if err != nil || string(got) != want {
 		t.Errorf("got  %s\nwant %s\nerror %v", got, want, err)
 	}

@@ -27,7 +27,7 @@ const maxText = 128
 // nil.
 func (d Device) Validate() error {
 	for _, problem := range []string{
-		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(), d.credentialProblem(),
+		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(), d.credentialProblem(), d.sourceProblem(),
 		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.filesProblem(), d.viaProblem(),
 	} {
 		if problem != "" {
@@ -72,6 +72,16 @@ func (d Device) nameProblem() string {
 const nameRule = "a name is 1 to 64 letters, digits, dots, underscores and dashes, and does not begin with a dot or a dash"
 
 func isName(name string) bool { return validName.MatchString(name) && !strings.HasPrefix(name, ".") }
+
+// maxSource is the longest path or URL of a list, in bytes.
+const maxSource = 1000
+
+func (d Device) sourceProblem() string {
+	if !isGraphic(d.Source) || len(d.Source) > maxSource {
+		return fmt.Sprintf("source: the path or URL of a list has no control characters, and at most %d bytes", maxSource)
+	}
+	return ""
+}
 
 func (d Device) credentialProblem() string {
 	if d.Credential != "" && !isName(d.Credential) {

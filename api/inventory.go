@@ -8,6 +8,11 @@ type Inventory struct {
 	New     DeviceChange     `json:"new"`    // settings and secrets of new devices that the list does not have
 	Prune   bool             `json:"prune"`  // remove the devices that the list does not have
 	DryRun  bool             `json:"dry_run"`
+
+	Source string `json:"source,omitempty"` // the path or URL of the list, which new devices keep
+	// Own changes and removes only devices that came from Source: what somebody added by
+	// hand, or another list, comes first.
+	Own bool `json:"own,omitempty"`
 }
 
 // InventoryEntry is one device of the list. Settings that it does not have stay as
@@ -31,7 +36,8 @@ const (
 	InventoryAdded   = "added"
 	InventoryChanged = "changed"
 	InventoryRemoved = "removed"
-	InventoryExtra   = "not_in_the_list" // the device stays
+	InventoryExtra   = "not_in_the_list"  // the device stays
+	InventoryKept    = "not_of_this_list" // somebody added the device by hand, or another list did: it stays as it is
 )
 
 // InventoryDiff is how an import changes the inventory.

@@ -8,10 +8,11 @@ import (
 
 // The kinds of jobs.
 const (
-	JobBackup = "backup"
-	JobPrune  = "prune"  // removes old snapshots
-	JobCheck  = "check"  // reads a share of the vault again
-	JobMirror = "mirror" // copies the vault to another place
+	JobBackup    = "backup"
+	JobPrune     = "prune"     // removes old snapshots
+	JobCheck     = "check"     // reads a share of the vault again
+	JobMirror    = "mirror"    // copies the vault to another place
+	JobInventory = "inventory" // reads a list of devices
 )
 
 // The states of a job.

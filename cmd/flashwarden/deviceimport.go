@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
+	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,9 +16,6 @@ import (
 	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
-
-// inventoryTimeout is how long a server may take to send a list.
-const inventoryTimeout = time.Minute
 
 func deviceImportCommand(p *program) *cobra.Command {
 	var f deviceFlags
@@ -38,8 +33,12 @@ func deviceImportCommand(p *program) *cobra.Command {
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", args[0], err)}
 			}
+			from, err := sourceOf(args[0])
+			if err != nil {
+				return err
+			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				return runImportDevices(ctx, p, w, list, f, cmd.Flags(), api.Inventory{Prune: prune, DryRun: dryRun})
+				return runImportDevices(ctx, p, w, list, f, cmd.Flags(), api.Inventory{Source: from, Prune: prune, DryRun: dryRun})
 			})
 		},
 	}
@@ -78,26 +77,21 @@ func readInventory(ctx context.Context, p *program, source, format, columns stri
 
 // openInventory opens a file, an address of a web server, or standard input.
 func openInventory(ctx context.Context, p *program, source string) (io.ReadCloser, error) {
+	if source == "-" {
+		return io.NopCloser(p.in), nil
+	}
+	return inventory.Open(ctx, source, "")
+}
+
+// sourceOf is the path or URL that devices of a list keep.
+func sourceOf(source string) (string, error) {
 	switch {
 	case source == "-":
-		return io.NopCloser(p.in), nil
-	case !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://"):
-		return os.Open(source)
+		return "", nil
+	case strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://"):
+		return source, nil
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)
-	if err != nil {
-		return nil, err
-	}
-	client := http.Client{Timeout: inventoryTimeout}
-	answer, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if answer.StatusCode != http.StatusOK {
-		answer.Body.Close()
-		return nil, fmt.Errorf("the server answers %s", answer.Status)
-	}
-	return answer.Body, nil
+	return filepath.Abs(source)
 }
 
 // runImportDevices imports a list. With --quiet it prints nothing.

@@ -71,7 +71,7 @@ type Worker struct {
 
 // Turn is what decides about the next turn of a device, or of a task, in the schedule.
 type Turn struct {
-	Kind                          string // of its jobs
+	Kind                string // of its jobs
 	Device, Group, Site string
 	Username            string // or the credential, where the device has no user name of its own
 	Name                string // of a mirror

@@ -36,6 +36,7 @@ type Config struct {
 	// Retention says which snapshots a prune keeps.
 	Retention Retention
 	Mirrors   []Mirror
+	Inventory []Inventory
 	Receive   []ReceiveRule
 	Check     Check
 	Schedule  Schedule

@@ -57,10 +57,12 @@ func (s source) document(c *Config, body ast.Node) error {
 			return s.receive(c, value)
 		case name == mirrorsSection:
 			return s.mirrors(c, value)
+		case name == inventorySection:
+			return s.inventory(c, value)
 		case slices.Contains(keys(""), name):
 			return s.key(c, "", name, key, value)
 		case !slices.Contains(sections(), name):
-			return s.at(key.GetToken(), name, "unknown section"+instead(slices.Concat(keys(""), sections(), []string{receiveSection, mirrorsSection})))
+			return s.at(key.GetToken(), name, "unknown section"+instead(slices.Concat(keys(""), sections(), []string{receiveSection, mirrorsSection, inventorySection})))
 		}
 		return s.section(c, name, value)
 	})

@@ -32,7 +32,7 @@ func (d Inventory) Format(l Layout) string {
 			sign, tone = "~", Warn
 		case api.InventoryRemoved:
 			sign, tone = "-", Bad
-		case api.InventoryExtra:
+		case api.InventoryExtra, api.InventoryKept:
 			continue
 		}
 		b.WriteString(l.Prose("", strings.TrimSpace(l.Palette.Paint(tone, sign+" "+OneLine(c.Device))+"  "+settingsText(c))))

@@ -17,8 +17,8 @@ import (
 	"flashwarden/internal/schedule"
 )
 
-// The tasks that keep the vault in order: a prune, a check of a share, and each mirror of the
-// configuration. The schedule makes jobs of them; a command of a person does the same work.
+// The tasks that keep the vault and the inventory in order: a prune, a check of a share, and
+// each mirror and list of devices of the configuration. The schedule makes jobs of them; a command of a person does the same work.
 // Each run is recorded, whoever began it.
 
 // careTurns returns the turns of the tasks that the configuration has.
@@ -30,6 +30,9 @@ func careTurns(ctx context.Context, c catalog.Catalog, conf config.Config) ([]ca
 	tasks := []catalog.Turn{{Kind: api.JobPrune}, {Kind: api.JobCheck}}
 	for _, m := range conf.Mirrors {
 		tasks = append(tasks, catalog.Turn{Kind: api.JobMirror, Name: m.Name})
+	}
+	for _, i := range conf.Inventory {
+		tasks = append(tasks, catalog.Turn{Kind: api.JobInventory, Name: i.Source})
 	}
 	for i, t := range tasks {
 		if at := slices.IndexFunc(had, func(h catalog.Turn) bool { return h.Kind == t.Kind && h.Name == t.Name }); at >= 0 {
@@ -46,6 +49,9 @@ func careSchedule(c config.Config, t catalog.Turn) (s schedule.Schedule) {
 		return c.Retention.Schedule
 	case api.JobCheck:
 		return c.Check.Schedule
+	case api.JobInventory:
+		i, _ := c.List(t.Name)
+		return i.Schedule
 	}
 	m, _ := c.Mirror(t.Name)
 	return m.Schedule // never, if it is gone
@@ -60,6 +66,8 @@ func careJob(c config.Config, t catalog.Turn) catalog.Job {
 		j.Request = requestOf(api.Prune{Retention: retention(c)})
 	case api.JobCheck:
 		j.Request = requestOf(api.Check{Share: c.Check.Share})
+	case api.JobInventory:
+		j.Request = requestOf(struct{}{}) // the list is read when the job runs
 	default:
 		j.Request = requestOf(configured(api.Mirror{Name: t.Name}, c))
 	}
@@ -85,6 +93,8 @@ func (l *Local) careByQueue(ctx context.Context, j catalog.Job, events func(api.
 		var r api.MirrorResult
 		r, err = doRequest(ctx, j, func(ctx context.Context, r api.Mirror) (api.MirrorResult, error) { return l.Mirror(ctx, r, events) })
 		result, problems = r, r.Problems
+	case api.JobInventory:
+		result, err = l.importList(ctx, j.Name)
 	}
 	failed := careFailure(j.Kind, j.Name, problems, err)
 	if n, openErr := l.open(ctx); openErr == nil {
@@ -171,8 +181,8 @@ func (l *Local) care(ctx context.Context, n *node.Node, now time.Time) ([]api.Ca
 	}
 	all := []api.Care{}
 	for _, r := range runs {
-		if _, configured := l.config().Mirror(r.Name); r.Kind == api.JobMirror && !configured {
-			continue // it was taken out of the configuration
+		if !l.configured(r.Kind, r.Name) {
+			continue
 		}
 		all = append(all, api.Care{Task: r.Kind, Name: r.Name, LastRun: pointer(r.Started), LastSuccess: pointer(r.Succeeded), Failed: r.Failed,
 			Cause: r.Cause, Message: r.Message, Hint: r.Hint})
@@ -197,6 +207,18 @@ func (l *Local) care(ctx context.Context, n *node.Node, now time.Time) ([]api.Ca
 		}
 	}
 	return all, l.careWaiting(ctx, n, all)
+}
+
+// configured reports whether a task is still in the configuration.
+func (l *Local) configured(kind, name string) bool {
+	known := true
+	switch kind {
+	case api.JobMirror:
+		_, known = l.config().Mirror(name)
+	case api.JobInventory:
+		_, known = l.config().List(name)
+	}
+	return known
 }
 
 // careWaiting puts the jobs that wait in the place of later turns.

@@ -77,6 +77,10 @@ func (i *devicesImport) plan(ctx context.Context) error {
 	for _, e := range i.Entries {
 		listed[e.Name] = true
 		was, known := have[e.Name]
+		if i.Own && known && was.Source != i.Source {
+			i.diff.Changes = append(i.diff.Changes, api.InventoryChange{Device: e.Name, Change: api.InventoryKept})
+			continue
+		}
 		if err := i.entry(ctx, e, was, known); err != nil {
 			wrong = append(wrong, fmt.Sprintf("line %d: %s", e.Line, AsProblem(err).Detail))
 		}
@@ -84,13 +88,43 @@ func (i *devicesImport) plan(ctx context.Context) error {
 	if len(wrong) > 0 {
 		return i.refusal(wrong)
 	}
-	for name := range have {
-		if !listed[name] {
+	for name, d := range have {
+		if !listed[name] && (!i.Own || d.Source == i.Source) {
 			i.extra(name)
+		}
+	}
+	if i.Own && i.Prune {
+		if err := i.tooFew(have); err != nil {
+			return err
 		}
 	}
 	slices.SortFunc(i.diff.Changes, func(a, b api.InventoryChange) int { return strings.Compare(a.Device, b.Device) })
 	return nil
+}
+
+// fewRemoved are so few devices that a run of the schedule may remove them, however many there are.
+const fewRemoved = 3
+
+// tooFew refuses a list that lacks more than half of the devices that came from it: more
+// likely the list was cut off than the network taken down.
+func (i *devicesImport) tooFew(have map[string]api.Device) error {
+	own, removed := 0, 0
+	for _, d := range have {
+		if d.Source == i.Source {
+			own++
+		}
+	}
+	for _, c := range i.diff.Changes {
+		if c.Change == api.InventoryRemoved {
+			removed++
+		}
+	}
+	if removed <= fewRemoved || removed <= own/2 {
+		return nil
+	}
+	p := Invalid("the list lacks %d of the %d devices that came from it; nothing was changed", removed, own)
+	p.Fix = api.Say("look at the list. If they are really gone: ").Do("device import", i.Source).With("prune", "")
+	return p
 }
 
 // refusal is the problem of a list with wrong entries.
@@ -112,6 +146,7 @@ func (i *devicesImport) entry(ctx context.Context, e api.InventoryEntry, was api
 	base := was
 	if !known {
 		base = i.New.Device
+		base.Source = i.Source
 		c.Identity, c.ViaPassword, c.ViaIdentity = i.New.Identity, i.New.ViaPassword, i.New.ViaIdentity
 		if c.Password == nil {
 			c.Password = i.New.Password

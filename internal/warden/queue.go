@@ -289,7 +289,7 @@ func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event))
 		if res, err = l.backupOne(ctx, j, events); err == nil {
 			return backupOutcome(res)
 		}
-	case api.JobPrune, api.JobCheck, api.JobMirror:
+	case api.JobPrune, api.JobCheck, api.JobMirror, api.JobInventory:
 		return l.careByQueue(ctx, j, events)
 	default:
 		err = fmt.Errorf("this version knows no jobs of the kind %q", j.Kind)

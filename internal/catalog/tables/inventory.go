@@ -13,19 +13,19 @@ import (
 
 // deviceColumns are the columns of a Device in the order of deviceFields.
 const deviceColumns = `name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto,
-	fingerprint, via, via_fingerprint, credential`
+	fingerprint, via, via_fingerprint, credential, source`
 
 // secretColumns are the columns of Secrets in the order of secretFields.
 const secretColumns = `password, enable_password, identity, via_password, via_identity, credential_use`
 
 // rowMarks stand for rowValues, the values of deviceColumns and
 // secretColumns, in a statement.
-const rowMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
+const rowMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
 
 // deviceFields returns where a row of deviceColumns goes.
 func deviceFields(d *api.Device) []any {
 	return []any{&d.Name, &d.Address, &d.Transport, &d.Username, &d.Site, &d.Group, &d.TFTPAddress, &d.VRF, &d.Files,
-		&d.LegacyCrypto, &d.Fingerprint, &d.Via, &d.ViaFingerprint, &d.Credential}
+		&d.LegacyCrypto, &d.Fingerprint, &d.Via, &d.ViaFingerprint, &d.Credential, &d.Source}
 }
 
 // secretFields returns where a row of secretColumns goes.
@@ -35,7 +35,7 @@ func secretFields(s *catalog.Secrets) []any {
 
 func rowValues(d api.Device, s catalog.Secrets) []any {
 	return []any{d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.TFTPAddress, d.VRF, d.Files,
-		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint, d.Credential,
+		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint, d.Credential, d.Source,
 		s.Password, s.EnablePassword, s.Identity, s.ViaPassword, s.ViaIdentity, s.Credential}
 }
 
