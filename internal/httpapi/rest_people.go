@@ -17,6 +17,11 @@ type tokenList struct {
 	Tokens []api.Token `json:"tokens"`
 }
 
+// credentialList is all credentials.
+type credentialList struct {
+	Credentials []api.Credential `json:"credentials"`
+}
+
 // userSettings is a change of a user whose name stands in the path.
 type userSettings struct {
 	Role     api.Role `json:"role,omitempty"`
@@ -50,6 +55,17 @@ func (r *resources) people() {
 	}, answers(http.StatusCreated))
 	resource(r, http.MethodDelete, "/tokens/{name}", "Remove a token", func(ctx context.Context, in *Named) (*struct{}, error) {
 		_, err := r.warden.RemoveToken(ctx, api.Named{Name: in.Name})
+		return nil, failed(err)
+	})
+	resource(r, http.MethodGet, "/credentials", "The credentials, without their secrets", func(ctx context.Context, _ *struct{}) (*body[credentialList], error) {
+		all, err := r.warden.Credentials(ctx)
+		return bodyOf(credentialList{append([]api.Credential{}, all...)}, err)
+	})
+	resource(r, http.MethodPost, "/credentials", "Add a credential, or change the parts of one that are named", func(ctx context.Context, in *struct{ Body api.CredentialChange }) (*body[api.Credential], error) {
+		return bodyOf(r.warden.SetCredential(ctx, in.Body))
+	})
+	resource(r, http.MethodDelete, "/credentials/{name}", "Remove a credential that no device uses", func(ctx context.Context, in *Named) (*struct{}, error) {
+		_, err := r.warden.RemoveCredential(ctx, api.Named{Name: in.Name})
 		return nil, failed(err)
 	})
 	resource(r, http.MethodGet, "/audit", "Who changed what, the newest line first", func(ctx context.Context, in *Paged) (*body[api.Audit], error) {

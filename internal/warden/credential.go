@@ -9,15 +9,16 @@ import (
 	"flashwarden/internal/node"
 )
 
-// SetCredential adds a credential, or changes the parts of one that the change names. A command
-// that prints a password runs with the rights of the service, so only its own user and root may
-// name one.
+// SetCredential adds a credential, or changes the parts of one that the change names. Only root
+// and the user of the service may say where the service finds a password: a command runs with its
+// rights, and a variable or a systemd credential of the service could be sent to any host.
 func (l *Local) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
 	if err := c.Validate(); err != nil {
 		return api.Credential{}, Invalid("%w", err)
 	}
-	if a := actorOf(ctx); !a.Owner && (isCommand(c.Password) || isCommand(c.EnablePassword)) {
-		return api.Credential{}, l.refuse(ctx, fmt.Sprintf("%q may not name a command: it would run as the user of the service", a.Name), "set a credential", []string{c.Name})
+	if a := actorOf(ctx); !a.Owner && (isElsewhere(c.Password) || isElsewhere(c.EnablePassword)) {
+		return api.Credential{}, l.refuse(ctx, fmt.Sprintf("%q may set a password, but may not name a command, variable or systemd credential of the service: only root and its own user may", a.Name),
+			"set a credential", []string{c.Name})
 	}
 	n, err := l.beginNew(ctx, directing, "set a credential", c.Name)
 	if err != nil {
@@ -26,7 +27,7 @@ func (l *Local) SetCredential(ctx context.Context, c api.CredentialChange) (api.
 	return n.SetCredential(ctx, c)
 }
 
-func isCommand(s *api.Secret) bool { return s != nil && s.Command != "" }
+func isElsewhere(s *api.Secret) bool { return s != nil && s.Text == "" && *s != (api.Secret{}) }
 
 // Credentials lists the credentials, by name. It shows no secret.
 func (l *Local) Credentials(ctx context.Context) ([]api.Credential, error) {

@@ -6,13 +6,15 @@ import (
 	"flashwarden/api"
 )
 
-// TestCommandsOfOwners: only root and the user of the service may name a command, which runs as
-// that user.
-func TestCommandsOfOwners(t *testing.T) {
+// TestPlacesOfOwners: only root and the user of the service may say where the service finds a
+// password.
+func TestPlacesOfOwners(t *testing.T) {
 	l, _, _ := newLocal(t)
 	member := As(t.Context(), Admin("ann", "socket"))
 	for _, c := range []api.CredentialChange{
 		{Name: "x", Password: &api.Secret{Command: "id"}},
+		{Name: "x", Password: &api.Secret{Environment: "AWS_SECRET_ACCESS_KEY"}},
+		{Name: "x", Password: &api.Secret{Systemd: "tls-key"}},
 		{Name: "x", Password: &api.Secret{Text: "word"}, EnablePassword: &api.Secret{Command: "id"}},
 	} {
 		wantExit(t, "a member of the group", second(l.SetCredential(member, c)), api.ExitRefused)
