@@ -14,7 +14,7 @@ import (
 
 func tokenCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "token", Short: "manage the tokens with which programs use the API"}
-	cmd.AddCommand(tokenAddCommand(p), tokenListCommand(p), tokenRemoveCommand(p))
+	cmd.AddCommand(tokenAddCommand(p), tokenListCommand(p), tokenRevokeCommand(p))
 	return cmd
 }
 
@@ -67,10 +67,11 @@ func tokenListCommand(p *program) *cobra.Command {
 	}
 }
 
-func tokenRemoveCommand(p *program) *cobra.Command {
+func tokenRevokeCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove NAME",
-		Short: "remove a token; its secret is then no longer valid",
+		Use:     "revoke NAME",
+		Aliases: []string{"remove"},
+		Short:   "remove a token; its secret is then no longer valid",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.RemoveToken, api.Named{Name: args[0]}, printGone("Token "+args[0]))
 		},

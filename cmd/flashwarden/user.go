@@ -13,7 +13,7 @@ import (
 
 func userCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "manage the users of the web page"}
-	cmd.AddCommand(userAddCommand(p), userEditCommand(p), userListCommand(p), userRemoveCommand(p))
+	cmd.AddCommand(userAddCommand(p), userEditCommand(p), userPasswdCommand(p), userListCommand(p), userRemoveCommand(p))
 	return cmd
 }
 
@@ -25,7 +25,12 @@ type userFlags struct {
 
 func (f *userFlags) add(cmd *cobra.Command) {
 	roleFlag(cmd, &f.role)
-	cmd.Flags().StringVar(&f.passwordFile, "password-file", "", "`FILE` with the password in its first line; - for standard input")
+	passwordFlag(cmd, &f.passwordFile)
+}
+
+// passwordFlag adds the flag for the file with the password of a user.
+func passwordFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "password-file", "", "`FILE` with the password in its first line; - for standard input")
 }
 
 // roleFlag adds the flag for a role.
@@ -63,6 +68,19 @@ func userEditCommand(p *program) *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	return cmd
+}
+
+func userPasswdCommand(p *program) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "passwd NAME",
+		Short: "change the password of a user",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.changeUser(cmd, warden.Warden.EditUser, api.UserChange{Name: args[0]}, file, true, " has a new password")
+		},
+	}
+	passwordFlag(cmd, &file)
 	return cmd
 }
 

@@ -133,7 +133,7 @@ func (l *Local) AddToken(ctx context.Context, t api.NewToken) (api.IssuedToken, 
 	added, err := n.Catalog.AddToken(ctx, token, digestOf(secret))
 	if err == nil && !added {
 		p := Invalid("there is a token %s already", t.Name)
-		p.Fix = api.Say("use another name, or remove it first: ").Do("token remove", t.Name)
+		p.Fix = api.Say("use another name, or remove it first: ").Do("token revoke", t.Name)
 		return api.IssuedToken{}, p
 	}
 	if err != nil {
