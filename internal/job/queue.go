@@ -34,6 +34,8 @@ type Options struct {
 	Work func(ctx context.Context, j catalog.Job, events func(api.Event)) Outcome
 	Log  *slog.Logger
 	Keep func() time.Duration // how long jobs are kept after their end; nil: for ever
+	// Changed is called after jobs have changed by this process, and must return at once; nil: nobody asks.
+	Changed func(jobs ...catalog.Job)
 
 	// Defaults of zero: 50 s, so that the devices of a dead worker are free within a minute, and a second.
 	Lease time.Duration // how long a job is safe after the last sign of its worker
@@ -363,6 +365,7 @@ func (q *Queue) stop(l catalog.Lease, why error) {
 // Add adds jobs, and starts them as soon as the rules allow.
 func (q *Queue) Add(ctx context.Context, jobs ...catalog.Job) ([]catalog.Job, error) {
 	added, err := q.Store.AddJobs(ctx, jobs...)
+	q.changed(added...)
 	q.Wake()
 	return added, err
 }
@@ -373,6 +376,7 @@ func (q *Queue) Cancel(ctx context.Context, id string) (catalog.Job, error) {
 	if err != nil {
 		return j, err
 	}
+	q.changed(j) // before its end can be reported
 	for _, l := range q.leases() {
 		if l.Job == id {
 			q.stop(l, errCancelled)
@@ -385,8 +389,18 @@ func (q *Queue) Cancel(ctx context.Context, id string) (catalog.Job, error) {
 // Retry puts a job back that did not succeed.
 func (q *Queue) Retry(ctx context.Context, id, by string) (catalog.Job, error) {
 	j, err := q.Store.RetryJob(ctx, id, by)
+	if err == nil {
+		q.changed(j)
+	}
 	q.Wake()
 	return j, err
+}
+
+// changed reports jobs that have changed.
+func (q *Queue) changed(jobs ...catalog.Job) {
+	if q.Changed != nil && len(jobs) > 0 {
+		q.Changed(jobs...)
+	}
 }
 
 // Await reports the events of jobs that run in this process until all have ended, and

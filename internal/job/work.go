@@ -46,6 +46,7 @@ func (q *Queue) work(ctx context.Context, l catalog.Lease) {
 		return
 	}
 	q.feed.changed()
+	q.changed(j)
 	out := Outcome{Failed: true, Cause: cause.Cancelled, Message: "cancelled"}
 	if ctx.Err() == nil {
 		log.Info("job started", "kind", j.Kind, "by", j.By, "attempt", j.Attempts)
@@ -57,6 +58,9 @@ func (q *Queue) work(ctx context.Context, l catalog.Lease) {
 		return
 	}
 	q.end(ctx, l, end)
+	if now, err := q.Store.Job(context.WithoutCancel(ctx), l.Job); err == nil {
+		q.changed(now)
+	}
 	if end.Cause != "" {
 		log = log.With("cause", end.Cause)
 	}
