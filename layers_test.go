@@ -21,6 +21,7 @@ var arrows = map[string][]string{
 	"tftp/tftptest":                {},
 	"api":                          {"internal/lazyregexp"}, // types only
 	"internal/cause":               {"api", "internal/lazyregexp"},
+	"internal/live":                {},
 	"internal/audit":               {"api"},
 	"internal/password":            {},
 	"internal/syslog":              {"internal/lazyregexp"},
@@ -64,7 +65,7 @@ var arrows = map[string][]string{
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/audit", "internal/password", "internal/syslog", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
-		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/node", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
+		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices

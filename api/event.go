@@ -48,6 +48,8 @@ type Event struct {
 	Warnings int       `json:"warnings,omitempty"` // with StepDone
 	Seconds  float64   `json:"seconds,omitempty"`  // with StepDone
 
+	Retransmits int `json:"retransmits,omitempty"` // packets that our server repeated, with StepCopy
+
 	Remote   string        `json:"remote,omitempty"` // IP:PORT of the peer of a transfer
 	Sends    bool          `json:"sends,omitempty"`  // the peer sends; false: it fetches
 	Error    string        `json:"error,omitempty"`

@@ -85,7 +85,7 @@ func (j job) transfer(d Device, f api.File, ticket *spool.Ticket) transfer.Trans
 	return transfer.Transfer{
 		Session: d, Via: j.via(d), Path: f.Path, Ticket: ticket, Name: j.device.Name, Stall: j.Stall, Log: j.log(),
 		Moved: func(bytes int64) {
-			e.Bytes = bytes
+			e.Bytes, e.Retransmits = bytes, ticket.Evidence().Retransmits
 			j.tell(e)
 		},
 	}

@@ -45,18 +45,20 @@ type running struct {
 }
 
 // New returns the routes of w's operations, and of the resources.
-func New(w warden.Warden, log *slog.Logger) http.Handler { return newHandler(w, log).mux }
+func New(w warden.Warden, live Live, log *slog.Logger) http.Handler {
+	return newHandler(w, live, log).mux
+}
 
 // newResourceHandler returns the routes of the resources alone. The operations are for
 // our own command line on this machine: some of them name files of the machine.
-func newResourceHandler(w warden.Warden, log *slog.Logger) *handler {
+func newResourceHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	h := &handler{mux: http.NewServeMux(), log: log, running: make(map[string]running)}
-	h.mux.Handle(prefix+"/", later(func() http.Handler { return newResources(w) }))
+	h.mux.Handle(prefix+"/", later(func() http.Handler { return newResources(w, live, log) }))
 	return h
 }
 
-func newHandler(w warden.Warden, log *slog.Logger) *handler {
-	h := newResourceHandler(w, log)
+func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
+	h := newResourceHandler(w, live, log)
 	route(h, "add-device", plain(w.AddDevice))
 	route(h, "edit-device", plain(w.EditDevice))
 	route(h, "remove-devices", plain(w.RemoveDevices))

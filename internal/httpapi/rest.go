@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,7 +24,9 @@ const prefix = "/api/v1"
 // describes them.
 type resources struct {
 	warden warden.Warden
+	live   Live
 	api    huma.API
+	log    *slog.Logger
 
 	editing sync.Mutex // a PATCH of a device reads it and writes it
 }
@@ -36,7 +39,7 @@ func later(make func() http.Handler) http.Handler {
 }
 
 // newResources returns the routes of the resources.
-func newResources(w warden.Warden) http.Handler {
+func newResources(w warden.Warden, live Live, log *slog.Logger) http.Handler {
 	problemsInPlace()
 	c := huma.DefaultConfig("flashwarden", "1")
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = prefix+"/openapi", "", ""
@@ -48,10 +51,11 @@ func newResources(w warden.Warden) http.Handler {
 	}
 	c.Security = []map[string][]string{{"token": {}}}
 	mux := http.NewServeMux()
-	r := &resources{warden: w, api: humago.New(mux, c)}
+	r := &resources{warden: w, live: live, log: log, api: humago.New(mux, c)}
 	r.status()
 	r.devices()
 	r.jobs()
+	r.events()
 	r.snapshots()
 	r.images()
 	r.people()

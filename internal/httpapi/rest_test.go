@@ -31,7 +31,7 @@ func ask(t *testing.T, f *fake, method, path, body string, header ...string) *ht
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	httpapi.New(f, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+	httpapi.New(f, f, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 	return w.Result()
 }
 
@@ -141,6 +141,10 @@ func conforms(t *testing.T, schemas *jsonschema.Compiler, what string, resp *htt
 	t.Helper()
 	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
 	got := text(t, resp)
+	if kind == "text/event-stream" && resp.StatusCode == http.StatusOK {
+		eventsConform(t, schemas, what, got, content[kind].Schema)
+		return
+	}
 	if kind == "application/octet-stream" && content[kind].Schema == nil && content != nil || got == "" {
 		return
 	}

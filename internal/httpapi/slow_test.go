@@ -75,7 +75,7 @@ func stuck(t *testing.T, request string) {
 	w := idle{began: make(chan struct{})}
 	base, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	server := &http.Server{Handler: New(w, slog.New(slog.DiscardHandler)), BaseContext: func(net.Listener) context.Context { return base }}
+	server := &http.Server{Handler: New(w, nil, slog.New(slog.DiscardHandler)), BaseContext: func(net.Listener) context.Context { return base }}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	if _, err := fmt.Fprint(ours, request); err != nil {

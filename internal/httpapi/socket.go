@@ -24,6 +24,7 @@ import (
 // under the name of the Unix user.
 type Socket struct {
 	Warden warden.Warden
+	Live   Live
 	Data   string                      // the data directory
 	Ready  func(context.Context) error // why operations would fail, for /readyz; nil: they succeed
 	Log    *slog.Logger
@@ -46,7 +47,7 @@ func (s Socket) Run(ctx, limit context.Context, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("listen on the socket: %w", err)
 	}
-	h := newHandler(s.Warden, s.Log)
+	h := newHandler(s.Warden, s.Live, s.Log)
 	h.health(s.Ready)
 	server := &http.Server{Handler: h.mux, ReadHeaderTimeout: 10 * time.Second, ConnContext: s.actor}
 	return h.serve(ctx, limit, server, l, ready)

@@ -20,6 +20,7 @@ import (
 type Web struct {
 	Warden   warden.Warden
 	Tokens   Tokens
+	Live     Live
 	Listener net.Listener // it is closed at the end
 	TLS      *tls.Config  // nil: without TLS
 	Ready    func(context.Context) error
@@ -41,7 +42,7 @@ const (
 // Run serves until ctx ends. Then running operations may end until limit does. It calls
 // ready at once: the listener takes connections already.
 func (s Web) Run(ctx, limit context.Context, ready func()) error {
-	h := newResourceHandler(s.Warden, s.Log)
+	h := newResourceHandler(s.Warden, s.Live, s.Log)
 	h.health(s.Ready)
 	server := &http.Server{
 		Handler: patient(s.guarded(whole(h.mux, s.Log)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
@@ -121,7 +122,14 @@ func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
 		a.log.Error("the token of a request could not be looked up", "remote", from, "err", err)
 		sendProblem(w, http.StatusServiceUnavailable, "the token cannot be looked up now", a.log)
 	default:
-		a.next.ServeHTTP(w, r.WithContext(warden.As(r.Context(), actor)))
+		still := func() error {
+			now, err := a.actor(r, from.String())
+			if err == nil && now != actor {
+				err = errChanged
+			}
+			return err
+		}
+		a.next.ServeHTTP(w, r.WithContext(context.WithValue(warden.As(r.Context(), actor), stillKey{}, still)))
 	}
 }
 

@@ -40,7 +40,7 @@ func web(t *testing.T, f *fake, encrypted *tls.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httpapi.Web{Warden: f, Tokens: secrets{"fw_RIGHT": {Name: "token x", Role: api.RoleViewer}}, Listener: l, TLS: encrypted, Log: slog.New(slog.DiscardHandler)}
+	s := httpapi.Web{Warden: f, Live: f, Tokens: secrets{"fw_RIGHT": {Name: "token x", Role: api.RoleViewer}}, Listener: l, TLS: encrypted, Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, ctx, func() {}) }()
@@ -246,7 +246,7 @@ func TestWebDrains(t *testing.T) {
 	}
 	began, end := make(chan struct{}), make(chan struct{})
 	f := &fake{answer: func(context.Context, string, any, func(api.Event)) error { close(began); <-end; return nil }}
-	s := httpapi.Web{Warden: f, Tokens: secrets{"fw_RIGHT": {Role: api.RoleViewer}}, Listener: l, Log: slog.New(slog.DiscardHandler)}
+	s := httpapi.Web{Warden: f, Live: f, Tokens: secrets{"fw_RIGHT": {Role: api.RoleViewer}}, Listener: l, Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	limit, cut := context.WithTimeout(t.Context(), time.Minute)
 	defer cut()

@@ -78,7 +78,7 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 // tasks are the parts of the service: the first one starts first and ends last. The queue
 // ends before the socket, so that clients who wait for jobs hear of it.
 func (s *Service) tasks(limit context.Context) []task.Task {
-	socket := httpapi.Socket{Warden: s.Local, Data: s.Data, Ready: s.Local.Ready, Log: s.Log}
+	socket := httpapi.Socket{Warden: s.Local, Live: s.Local, Data: s.Data, Ready: s.Local.Ready, Log: s.Log}
 	tasks := []task.Task{
 		{Name: "TFTP server", Answers: s.Local.Alive, Run: func(ctx context.Context, ready func()) error { return s.Local.Serve(ctx, limit, ready) }},
 		{Name: "socket", Answers: socket.Answers, Run: func(ctx context.Context, ready func()) error { return socket.Run(ctx, limit, ready) }},

@@ -28,7 +28,7 @@ func (s *Service) web(ctx, limit context.Context, ready func()) error {
 		return err
 	}
 	s.Log.Info("the API listens", "address", l.Addr().String(), "tls", encrypted != nil)
-	w := httpapi.Web{Warden: s.Local, Tokens: s.Local, Listener: l, TLS: encrypted, Ready: s.Local.Ready, Log: s.Log}
+	w := httpapi.Web{Warden: s.Local, Live: s.Local, Tokens: s.Local, Listener: l, TLS: encrypted, Ready: s.Local.Ready, Log: s.Log}
 	return w.Run(ctx, limit, ready)
 }
 

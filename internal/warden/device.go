@@ -34,6 +34,7 @@ func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, 
 	}
 	if err == nil {
 		err = n.Catalog.SetHostKeys(ctx, keys...)
+		l.live.device(api.DeviceAdded, d.Name, scopeOf(d))
 	}
 	return d, err
 }
@@ -63,6 +64,7 @@ func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device,
 	}
 	if err == nil {
 		err = n.Catalog.SetHostKeys(ctx, keys...)
+		l.live.device(api.DeviceEdited, d.Name, scopeOf(was), scopeOf(d))
 	}
 	return d, err
 }
@@ -94,6 +96,7 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 		if err := n.Catalog.RemoveDevice(ctx, d.Name); err != nil {
 			return nil, err
 		}
+		l.live.device(api.DeviceRemoved, d.Name, scopeOf(d))
 	}
 	return devices, nil
 }

@@ -17,5 +17,7 @@ func (l *Local) Import(ctx context.Context, r api.Import, events func(api.Event)
 	if !filepath.IsAbs(r.Dir) {
 		return nil, wrongField("dir", "%q is no absolute path", r.Dir)
 	}
-	return n.Import(ctx, r, l.turn(), events)
+	files, err := n.Import(ctx, r, l.turn(), events)
+	l.live.vault(api.VaultEvent{Change: api.VaultImport, Failed: err != nil})
+	return files, err
 }

@@ -45,6 +45,7 @@ func (l *Local) ImportDevices(ctx context.Context, r api.Inventory) (api.Invento
 				return api.InventoryDiff{}, err
 			}
 		}
+		l.live.anew("devices were imported")
 	}
 	return i.diff, nil
 }

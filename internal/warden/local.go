@@ -47,6 +47,7 @@ type Local struct {
 	opts    Options
 	permits permits
 	watch   watchers
+	live    *liveEvents
 	ending  chan struct{} // closed by Drain
 
 	mu         sync.Mutex
@@ -60,7 +61,9 @@ type Local struct {
 }
 
 // New returns a Local. It opens nothing.
-func New(o Options) *Local { return &Local{opts: o, ending: make(chan struct{})} }
+func New(o Options) *Local {
+	return &Local{opts: o, ending: make(chan struct{}), live: newLiveEvents()}
+}
 
 // Close ends what runs and closes the data directory.
 func (l *Local) Close() error {

@@ -53,6 +53,7 @@ func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	}
 	p.Permit = m.permit(n, p.ticket, name, until)
 	p.Image, p.Ways = &image, ways(m, image, name)
+	p.unwatch = l.watch.add(p.only(transferEvents(l.live.permit(p), image.Size)))
 	l.permits.add(p, l.log())
 	return p.Permit, nil
 }

@@ -37,6 +37,7 @@ type permit struct {
 	times   int       // of an offer
 	arrived *arrivals // of a reception; nil: an offer
 	forget  *time.Timer
+	unwatch func() // ends the live events of its transfers
 }
 
 // keptFor is how long a permit that has ended waits for somebody who asks how.
@@ -97,6 +98,9 @@ func (p *permits) close() error {
 
 // end ends a permit. A file that is being kept is kept first.
 func (p *permit) end() error {
+	if p.unwatch != nil {
+		p.unwatch()
+	}
 	err := p.ticket.Close()
 	if p.arrived != nil {
 		p.arrived.receiver.Close()

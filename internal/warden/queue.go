@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"flashwarden/api"
@@ -48,7 +49,7 @@ func (l *Local) UseQueue(ctx context.Context, devices bool) error {
 	u := &unattended{since: time.Now()}
 	worker := n.Worker()
 	worker.Devices = devices
-	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: worker, Log: l.log(), Work: l.work,
+	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: worker, Log: l.log(), Work: l.work, Changed: l.live.jobs,
 		Limits: func() job.Limits { return limits(l.config(), time.Now()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
 	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Log: l.log(),
 		Turns:   func(ctx context.Context) ([]catalog.Turn, error) { return turns(ctx, n.Catalog, l.config()) },
@@ -69,6 +70,11 @@ func (l *Local) visitor(n *node.Node) *unattended {
 // RunQueue works on the jobs of the queue until ctx ends. Then running jobs may go on until
 // limit ends.
 func (l *Local) RunQueue(ctx, limit context.Context, ready func()) error {
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { l.watchJobs(watching) })
+	defer watcher.Wait()
+	defer stop()
 	return l.jobs().queue.Run(ctx, limit, ready)
 }
 
@@ -281,12 +287,13 @@ func resultOf(ctx context.Context, j catalog.Job) api.BackupResult {
 
 // work does one job of the queue.
 func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
-	ctx = As(ctx, Admin(j.By, fromQueue))
+	ctx, events = As(ctx, Admin(j.By, fromQueue)), l.live.progress(j, events)
 	var err error
 	switch j.Kind {
 	case api.JobBackup:
 		var res api.BackupResult
 		if res, err = l.backupOne(ctx, j, events); err == nil {
+			l.live.snapshot(res.Device, res.Snapshot, res.Status)
 			return backupOutcome(res)
 		}
 	case api.JobPrune, api.JobCheck, api.JobMirror, api.JobInventory:

@@ -42,10 +42,14 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 		return api.Permit{}, err
 	}
 	p := &permit{meeting: m, began: time.Now(), arrived: &arrivals{}}
-	p.arrived.receiver = &node.Receiver{MD5: r.MD5, Kept: p.arrived.add}
+	p.arrived.receiver = &node.Receiver{MD5: r.MD5, Kept: func(res api.BackupResult) {
+		l.live.snapshot(res.Device, res.Snapshot, res.Status)
+		p.arrived.add(res)
+	}}
 	until := p.began.Add(r.For)
 	p.ticket = n.Receive(spool.Receive{Device: peer, Name: r.Name, MaxSize: r.MaxSize, Deadline: until}, r.Device, p.arrived.receiver)
 	p.Permit = m.permit(n, p.ticket, r.Name, until)
+	p.unwatch = l.watch.add(p.only(transferEvents(l.live.permit(p), -1)))
 	l.permits.add(p, l.log())
 	return p.Permit, nil
 }
@@ -145,6 +149,7 @@ func (l *Local) serveRules(ctx context.Context, a *arrivals) (remove func(), err
 	l.rules = &ruled{all: make(map[*arrivals]bool)}
 	l.rules.receiver = &node.Receiver{Kept: func(r api.BackupResult) {
 		l.logResult("reception", ofBackup(r))
+		l.live.snapshot(r.Device, r.Snapshot, r.Status)
 		l.rules.tell(r)
 	}}
 	remove = l.rules.add(a) // before the first file can arrive

@@ -51,6 +51,7 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 	ctx, done := untilFailure(ctx, n)
 	defer done()
 	res, err := n.ApplyPlan(ctx, d, s, p, events)
+	l.live.device(api.DeviceRun, d.Name)
 	if err == nil {
 		l.logResult("restore", ofRestore(res))
 	}
