@@ -43,7 +43,7 @@ var arrows = map[string][]string{
 	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"}, // generates data for measurements
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog/tables", "internal/cause"},
-	"internal/catalog/catalogtest": {"api", "internal/audit", "internal/catalog", "internal/vault"}, // a test kit
+	"internal/catalog/catalogtest": {"api", "internal/audit", "internal/catalog", "internal/cause", "internal/vault"}, // a test kit
 	"internal/compare":             {"api", "internal/ios"},
 	"internal/hashlist":            {"api", "internal/lazyregexp"},
 	"internal/protect":             {"api", "internal/catalog"},

@@ -43,6 +43,7 @@ type Catalog interface {
 	Mirrors
 	HostKeys
 	Jobs
+	Plans
 	Care
 	People
 	Audit

@@ -103,6 +103,9 @@ type Jobs interface {
 	// RenewLeases prolongs leases of w. It returns those that are lost, and those whose job
 	// was cancelled by somebody.
 	RenewLeases(ctx context.Context, w Worker, lasts time.Duration, leases ...Lease) (lost, cancelled []Lease, err error)
+	// NoteJob enters as its message what a job is about to do, so that somebody knows it if its
+	// worker dies. The error is ErrLeaseLost if another one has the lease.
+	NoteJob(ctx context.Context, l Lease, message string) error
 	// EndJob enters the end of an attempt and frees the lease. The error is ErrLeaseLost
 	// if another one has it.
 	EndJob(ctx context.Context, l Lease, end JobEnd) error
@@ -116,7 +119,7 @@ type Jobs interface {
 	// the error is ErrNoJob, or ErrJobState if it has ended.
 	CancelJob(ctx context.Context, id string) (Job, error)
 	// RetryJob puts a job back that failed, was cancelled or interrupted, or is tried
-	// again later: a person asks for it now. The errors are those of CancelJob.
+	// again later: a person asks for it now. A restore is never put back. The errors are those of CancelJob.
 	RetryJob(ctx context.Context, id, by string) (Job, error)
 	// ForgetJobs removes jobs that ended before a time, and returns how many.
 	ForgetJobs(ctx context.Context, before time.Time) (int64, error)

@@ -54,6 +54,7 @@ func Test(t *testing.T, create New) {
 		{"ClaimOfCondemned", testClaims},
 		{"ClaimOfMany", testClaimMany},
 		{"RemovingEnds", testRemovingEnds},
+		{"Plans", testPlans},
 		{"HostKeys", testHostKeys},
 		{"FirstHostKey", testFirstHostKey},
 		{"RebuildByManyAtOnce", testRebuildByMany},

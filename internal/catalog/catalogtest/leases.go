@@ -6,6 +6,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
 )
 
 // testDeadWorker lets the lease of a worker end. Another one gets its job, and the first
@@ -19,17 +20,31 @@ func testDeadWorker(t *testing.T, create New) {
 	if len(dead) != 2 {
 		t.Fatalf("%d jobs started", len(dead))
 	}
+	for _, s := range dead {
+		if err := c.NoteJob(ctx, s.Lease, "step 2 of 3"); err != nil {
+			t.Error(err)
+		}
+	}
 	again := start(t, c, another, lasts)
 	if len(again) != 1 || again[0].Job.Kind != api.JobBackup || again[0].Lease.Token != 2 {
 		t.Fatalf("the other worker started %+v", again)
 	}
 	for _, s := range dead {
 		if s.Job.Kind != api.JobBackup {
-			wantJob(t, c, s.Job.ID, api.JobInterrupted)
+			j := wantJob(t, c, s.Job.ID, api.JobInterrupted)
+			if j.Message != "flashwarden ended during this restore; step 2 of 3" || j.Cause != cause.Internal || j.Hint == "" || j.Ended.IsZero() {
+				t.Errorf("the restore: %+v", j.Job)
+			}
+			if _, err := c.RetryJob(ctx, j.ID, "ann"); !errors.Is(err, catalog.ErrJobState) {
+				t.Errorf("the restore is tried again: %v", err)
+			}
 			continue
 		}
 		if err := c.EndJob(ctx, s.Lease, catalog.JobEnd{State: api.JobDone}); !errors.Is(err, catalog.ErrLeaseLost) {
 			t.Errorf("the dead worker ended the job: error %v", err)
+		}
+		if err := c.NoteJob(ctx, s.Lease, "x"); !errors.Is(err, catalog.ErrLeaseLost) {
+			t.Errorf("the dead worker noted something: error %v", err)
 		}
 		if lost, _, err := c.RenewLeases(ctx, worker, lasts, s.Lease); err != nil || len(lost) != 1 {
 			t.Errorf("the dead worker renewed its lease: lost %v, error %v", lost, err)

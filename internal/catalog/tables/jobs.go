@@ -250,7 +250,7 @@ const cancelJobs = `UPDATE job SET cancelled = TRUE,
 func (c *Catalog) RetryJob(ctx context.Context, id, by string) (catalog.Job, error) {
 	return c.changeJob(ctx, "retry", id, func(ctx context.Context, on *statements, now time.Time) (bool, error) {
 		return on.changes(ctx, `UPDATE job SET state = 'queued', person = TRUE, actor = ?, slot = NULL, cancelled = FALSE, rescues = 0, due = ?, started = NULL, ended = NULL, result = ''
-			WHERE id = ? AND state IN ('failed', 'cancelled', 'interrupted', 'retrying')`, by, millis(now), id)
+			WHERE id = ? AND state IN ('failed', 'cancelled', 'interrupted', 'retrying') AND kind <> 'restore'`, by, millis(now), id)
 	})
 }
 

@@ -87,6 +87,12 @@ func rescue(ctx context.Context, on *statements, w catalog.Worker, now time.Time
 	return err
 }
 
+// What a restore says whose worker died. Behind restoreDied stands the note of NoteJob.
+const (
+	restoreDied  = "flashwarden ended during this restore; "
+	lookAtDevice = "look at the device before anything else: its files, and what it boots next (show boot). Then make a new plan"
+)
+
 // rescueJob puts a job back whose worker died, and frees its lease. A restore is not
 // repeated: the device may have changed half-way.
 func rescueJob(ctx context.Context, on *statements, id string, now time.Time) error {
@@ -96,12 +102,13 @@ func rescueJob(ctx context.Context, on *statements, id string, now time.Time) er
 	_, err := on.exec(ctx, `UPDATE job SET rescues = rescues + 1, started = NULL,
 		ended = CASE WHEN cancelled OR kind = 'restore' OR rescues + 1 >= ?3 THEN CAST(?1 AS BIGINT) END,
 		state = CASE WHEN kind = 'restore' THEN 'interrupted' WHEN cancelled THEN 'cancelled' WHEN rescues + 1 >= ?3 THEN 'failed' ELSE 'queued' END,
-		cause = CASE WHEN NOT cancelled AND kind <> 'restore' AND rescues + 1 >= ?3 THEN 'internal' ELSE cause END,
-		message = CASE WHEN NOT cancelled AND kind <> 'restore' AND rescues + 1 >= ?3 THEN ?4 ELSE message END,
-		hint = CASE WHEN NOT cancelled AND kind <> 'restore' AND rescues + 1 >= ?3 THEN ?5 ELSE hint END
+		cause = CASE WHEN kind = 'restore' OR NOT cancelled AND rescues + 1 >= ?3 THEN 'internal' ELSE cause END,
+		message = CASE WHEN kind = 'restore' THEN ?6 || CASE message WHEN '' THEN 'nothing is known of its steps' ELSE message END WHEN NOT cancelled AND rescues + 1 >= ?3 THEN ?4 ELSE message END,
+		hint = CASE WHEN kind = 'restore' THEN ?7 WHEN NOT cancelled AND rescues + 1 >= ?3 THEN ?5 ELSE hint END
 		WHERE id = ?2 AND state = 'running'`, millis(now), id, mostRescues,
 		fmt.Sprintf("flashwarden ended %d times while it did this job, and does not try it again by itself", mostRescues),
-		"look at the log of the service for the reason")
+		"look at the log of the service for the reason",
+		restoreDied, lookAtDevice)
 	if err != nil {
 		return err
 	}
@@ -348,6 +355,17 @@ func (c *Catalog) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.
 		return nil, nil, c.wrap("renew leases", err)
 	}
 	return lost, cancelled, nil
+}
+
+// NoteJob enters what a job is about to do.
+func (c *Catalog) NoteJob(ctx context.Context, l catalog.Lease, message string) error {
+	return c.wrap("note what job "+l.Job+" does", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+		if err := wantLease(ctx, on, l); err != nil {
+			return err
+		}
+		_, err := on.exec(ctx, `UPDATE job SET message = ? WHERE id = ? AND state = 'running'`, message, l.Job)
+		return err
+	}))
 }
 
 // EndJob enters the end of an attempt.
