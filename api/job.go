@@ -13,6 +13,9 @@ const (
 	JobCheck     = "check"     // reads a share of the vault again
 	JobMirror    = "mirror"    // copies the vault to another place
 	JobInventory = "inventory" // reads a list of devices
+
+	// JobRestore carries out a plan. It is never tried again by itself.
+	JobRestore = "restore"
 )
 
 // The states of a job.

@@ -37,17 +37,38 @@ func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, 
 		return ctx, func() {}, false, err
 	}
 	q.countHold(1)
-	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var renewer sync.WaitGroup
-	renewer.Go(func() { h.renewUntil(renewing) })
+	stop := h.keep(ctx)
 	return catalog.Fenced(catalog.UnderLease(ctx, h.lease), h.stillOurs), func() {
 		stop()
-		renewer.Wait()
 		defer q.countHold(-1)
 		if err := q.Store.FreeLeases(context.WithoutCancel(ctx), h.lease); err != nil {
 			q.Log.Error("a device stays taken until its lease ends", "device", device, "err", err)
 		}
 	}, true, nil
+}
+
+// holdJob has the lease of a job last as long as one of Hold, until release is called: its work
+// is not ended half-way either.
+func (q *Queue) holdJob(ctx context.Context, l catalog.Lease) (held context.Context, release func(), err error) {
+	h := &hold{Queue: q, lease: l, renewed: time.Now()}
+	if err := h.renew(ctx); err != nil {
+		return ctx, nil, err
+	}
+	q.mu.Lock()
+	q.running[l].alone = true
+	q.mu.Unlock()
+	return catalog.Fenced(ctx, h.stillOurs), h.keep(ctx), nil
+}
+
+// keep renews the lease until stop is called.
+func (h *hold) keep(ctx context.Context) (stop func()) {
+	renewing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var renewer sync.WaitGroup
+	renewer.Go(func() { h.renewUntil(renewing) })
+	return func() {
+		cancel()
+		renewer.Wait()
+	}
 }
 
 func (q *Queue) countHold(n int) {
@@ -82,7 +103,10 @@ func (h *hold) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	asked := time.Now()
-	lost, _, err := h.Store.RenewLeases(ctx, h.Worker, holdFor, h.lease)
+	lost, cancelled, err := h.Store.RenewLeases(ctx, h.Worker, holdFor, h.lease)
+	for _, l := range cancelled {
+		h.stop(l, errCancelled)
+	}
 	switch {
 	case err != nil:
 		return err

@@ -62,6 +62,7 @@ type Queue struct {
 type held struct {
 	cancel  context.CancelCauseFunc // of its work
 	renewed time.Time               // when it was renewed, by our own clock: it lasts from then on
+	alone   bool                    // a hold renews it, and it is not ended when the catalog is away
 }
 
 // New returns a queue. Run makes it work.
@@ -253,7 +254,7 @@ func (q *Queue) renewUntil(ctx context.Context) {
 			return
 		case <-every.C:
 		}
-		if err := q.renew(ctx, q.leases()...); ctx.Err() == nil {
+		if err := q.renew(ctx, q.renewable()...); ctx.Err() == nil {
 			q.renewing.report(q.Log, err, "the leases of running jobs cannot be renewed", "the leases of running jobs are renewed again")
 		}
 	}
@@ -337,13 +338,26 @@ func (q *Queue) expiring(since time.Time) (list []catalog.Lease) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for l, h := range q.running {
-		if h.renewed.Before(since) {
+		if !h.alone && h.renewed.Before(since) {
 			list = append(list, l)
 		}
 	}
 	return list
 }
 
+// renewable are the leases of the jobs whose work does not renew them.
+func (q *Queue) renewable() (list []catalog.Lease) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for l, h := range q.running {
+		if !h.alone {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// leases are those of the jobs that run here.
 func (q *Queue) leases() (list []catalog.Lease) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

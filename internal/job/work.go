@@ -50,7 +50,7 @@ func (q *Queue) work(ctx context.Context, l catalog.Lease) {
 	out := Outcome{Failed: true, Cause: cause.Cancelled, Message: "cancelled"}
 	if ctx.Err() == nil {
 		log.Info("job started", "kind", j.Kind, "by", j.By, "attempt", j.Attempts)
-		out = q.do(catalog.UnderLease(ctx, l), j)
+		out = q.doUnderLease(catalog.UnderLease(ctx, l), l, j)
 	}
 	end := after(out, j, context.Cause(ctx))
 	if end.State == "" {
@@ -82,6 +82,19 @@ func (q *Queue) finished(l catalog.Lease) {
 	q.Wake()
 }
 
+// doUnderLease does the job. A restore is not ended half-way when the catalog is away.
+func (q *Queue) doUnderLease(ctx context.Context, l catalog.Lease, j catalog.Job) Outcome {
+	if j.Kind != api.JobRestore {
+		return q.do(ctx, j)
+	}
+	held, release, err := q.holdJob(ctx, l)
+	if err != nil {
+		return Outcome{Failed: true, Cause: cause.Internal, Message: "nothing was changed on the device: the catalog did not let the restore begin: " + err.Error(), Hint: "make a new plan once the service is ready"}
+	}
+	defer release()
+	return q.do(held, j)
+}
+
 // do does the job. A panic of its code fails this job alone.
 func (q *Queue) do(ctx context.Context, j catalog.Job) (out Outcome) {
 	defer func() {
@@ -103,11 +116,13 @@ func after(out Outcome, j catalog.Job, why error) catalog.JobEnd {
 	case !out.Failed: // it was done before its context ended
 	case errors.Is(why, errCancelled):
 		end.State = api.JobCancelled
+	case why != nil && j.Kind == api.JobRestore: // the device may have changed half-way
+		end.State = api.JobInterrupted
 	case why != nil: // the service stops
 		end.State = api.JobQueued
 	default:
 		end.State = api.JobFailed
-		if wait, again := Retry(out.Cause, j.Attempts, j.Device); again && !j.Person && !out.Final {
+		if wait, again := Retry(out.Cause, j.Attempts, j.Device); again && !j.Person && !out.Final && j.Kind != api.JobRestore {
 			end.State, end.Wait = api.JobRetrying, wait
 		}
 	}
