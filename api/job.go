@@ -13,6 +13,7 @@ const (
 	JobCheck     = "check"     // reads a share of the vault again
 	JobMirror    = "mirror"    // copies the vault to another place
 	JobInventory = "inventory" // reads a list of devices
+	JobDoctor    = "doctor"    // examines this host, or the path to a device
 
 	// JobRestore carries out a plan. It is never tried again by itself.
 	JobRestore = "restore"
@@ -83,6 +84,14 @@ type Jobs struct {
 
 // NewJobs asks for work that goes on when the request has been answered.
 type NewJobs struct {
-	Kind string `json:"kind"` // JobBackup
+	Kind string `json:"kind"`
+	// Backup is that of JobBackup. JobDoctor takes its devices; without any it examines the host.
 	Backup
+
+	// Of JobRestore: the plan to carry out, and the digest that was shown with it.
+	Plan   string `json:"plan,omitempty"`
+	Digest string `json:"digest,omitempty"`
+
+	Name  string `json:"name,omitempty"`  // of JobMirror: a mirror of the configuration
+	Share string `json:"share,omitempty"` // of JobCheck: the part of the bytes to read, as 1/30; empty: that of the configuration
 }

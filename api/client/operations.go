@@ -56,6 +56,16 @@ func (c *Client) Backup(ctx context.Context, r api.Backup, events func(api.Event
 	return run[[]api.BackupResult](ctx, c, "backup", r, events)
 }
 
+// AddPlan makes a plan and keeps it, so that a job can carry it out.
+func (c *Client) AddPlan(ctx context.Context, r api.NewPlan, events func(api.Event)) (api.StoredPlan, error) {
+	return run[api.StoredPlan](ctx, c, "add-plan", r, events)
+}
+
+// Plan returns a plan that is kept.
+func (c *Client) Plan(ctx context.Context, id api.Named) (api.StoredPlan, error) {
+	return run[api.StoredPlan](ctx, c, "plan", id, nil)
+}
+
 // PlanRestore plans a restore and changes nothing.
 func (c *Client) PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
 	return run[api.RestoreResult](ctx, c, "plan-restore", r, events)

@@ -91,6 +91,14 @@ func (f *fake) ApplyPlan(ctx context.Context, r api.Plan, events func(api.Event)
 	return do[api.RestoreResult](ctx, f, "ApplyPlan", r, events)
 }
 
+func (f *fake) AddPlan(ctx context.Context, r api.NewPlan, events func(api.Event)) (api.StoredPlan, error) {
+	return do[api.StoredPlan](ctx, f, "AddPlan", r, events)
+}
+
+func (f *fake) Plan(ctx context.Context, r api.Named) (api.StoredPlan, error) {
+	return do[api.StoredPlan](ctx, f, "Plan", r, nil)
+}
+
 func (f *fake) Jobs(ctx context.Context, r api.JobSelect) (api.Jobs, error) {
 	return do[api.Jobs](ctx, f, "Jobs", r, nil)
 }

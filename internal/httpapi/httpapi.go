@@ -72,6 +72,8 @@ func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	route(h, "backup", w.Backup)
 	route(h, "plan-restore", w.PlanRestore)
 	route(h, "apply-plan", w.ApplyPlan)
+	route(h, "add-plan", w.AddPlan)
+	route(h, "plan", plain(w.Plan))
 	route(h, "add-jobs", plain(w.AddJobs))
 	route(h, "jobs", plain(w.Jobs))
 	route(h, "job", plain(w.Job))
@@ -249,7 +251,7 @@ func (h *handler) answer(w http.ResponseWriter, status int, p *api.Problem) {
 }
 
 // writeProblem sends a problem.
-func writeProblem(w http.ResponseWriter, p *problem, log *slog.Logger) {
+func writeProblem(w http.ResponseWriter, p *problemDetails, log *slog.Logger) {
 	hurry(w, log) // a client that does not read it must not keep the daemon
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.status)
@@ -267,6 +269,8 @@ func status(e api.Exit) int {
 		return http.StatusNotFound
 	case api.ExitRefused:
 		return http.StatusForbidden
+	case api.ExitFailed: // the device
+		return http.StatusBadGateway
 	}
 	return http.StatusInternalServerError
 }

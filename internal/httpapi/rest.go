@@ -87,9 +87,9 @@ var problemsInPlace = sync.OnceFunc(func() {
 	}
 })
 
-// problem is an api.Problem as an answer (RFC 9457). Type, title and status are the fields
+// problemDetails is an api.Problem as an answer (RFC 9457). Type, title and status are the fields
 // of the standard; the others are ours.
-type problem struct {
+type problemDetails struct {
 	api.Problem
 	Hint   string `json:"hint"` // the next step in words, as the command line prints it
 	Status int    `json:"status"`
@@ -99,13 +99,13 @@ type problem struct {
 }
 
 // Error returns the observation.
-func (p *problem) Error() string { return p.Problem.Error() }
+func (p *problemDetails) Error() string { return p.Problem.Error() }
 
 // GetStatus returns the HTTP status.
-func (p *problem) GetStatus() int { return p.status }
+func (p *problemDetails) GetStatus() int { return p.status }
 
 // ContentType makes the answer one of the standard.
-func (p *problem) ContentType(string) string { return "application/problem+json" }
+func (p *problemDetails) ContentType(string) string { return "application/problem+json" }
 
 // failed is the answer to an operation that failed.
 func failed(err error) error {
@@ -113,18 +113,21 @@ func failed(err error) error {
 		return nil
 	}
 	p := warden.AsProblem(err)
+	if errors.Is(err, warden.ErrConflict) {
+		return answerWith(http.StatusConflict, p)
+	}
 	return answerWith(status(p.Exit), p)
 }
 
-func answerWith(status int, p *api.Problem) *problem {
-	return &problem{Problem: *p, Hint: p.Fix.String(), Status: status, Title: http.StatusText(status), status: status}
+func answerWith(status int, p *api.Problem) *problemDetails {
+	return &problemDetails{Problem: *p, Hint: p.Fix.String(), Status: status, Title: http.StatusText(status), status: status}
 }
 
 // resource adds one route. The errors are those that it answers beside those of all.
 func resource[In, Out any](r *resources, method, path, summary string, do func(context.Context, *In) (*Out, error), more ...func(*huma.Operation)) {
 	o := huma.Operation{
 		OperationID: operationID(method, path), Method: method, Path: prefix + path, Summary: summary, Tags: []string{strings.Split(path, "/")[1]},
-		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInternalServerError},
+		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusBadGateway},
 		MaxBodyBytes: maxResource, BodyReadTimeout: -1, // see whole
 	}
 	for _, change := range more {

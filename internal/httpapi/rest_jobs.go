@@ -10,7 +10,16 @@ import (
 func (r *resources) jobs() {
 	resource(r, http.MethodPost, "/jobs", "Start work; it goes on when the request has been answered", func(ctx context.Context, in *struct{ Body api.NewJobs }) (*body[api.Jobs], error) {
 		return bodyOf(r.warden.AddJobs(ctx, in.Body))
-	}, answers(http.StatusAccepted))
+	}, answers(http.StatusAccepted), also(http.StatusConflict))
+	resource(r, http.MethodPost, "/plans", "Plan a restore: log in, look, and change nothing", func(ctx context.Context, in *struct{ Body api.NewPlan }) (*body[api.StoredPlan], error) {
+		return bodyOf(r.warden.AddPlan(ctx, in.Body, nil))
+	}, answers(http.StatusCreated))
+	type ByPlan struct {
+		ID string `path:"id"`
+	}
+	resource(r, http.MethodGet, "/plans/{id}", "One plan", func(ctx context.Context, in *ByPlan) (*body[api.StoredPlan], error) {
+		return bodyOf(r.warden.Plan(ctx, api.Named{Name: in.ID}))
+	})
 	resource(r, http.MethodGet, "/jobs", "Jobs, the newest first", func(ctx context.Context, in *struct {
 		Paged
 		State  string `query:"state" enum:"queued,running,retrying,done,failed,cancelled,interrupted"`
@@ -26,8 +35,8 @@ func (r *resources) jobs() {
 	})
 	resource(r, http.MethodPost, "/jobs/{id}/cancel", "End a job that waits or runs", func(ctx context.Context, in *ByID) (*body[api.Job], error) {
 		return bodyOf(r.warden.CancelJob(ctx, api.Named{Name: in.ID}))
-	})
+	}, also(http.StatusConflict))
 	resource(r, http.MethodPost, "/jobs/{id}/retry", "Let a job that did not succeed be tried again now", func(ctx context.Context, in *ByID) (*body[api.Job], error) {
 		return bodyOf(r.warden.RetryJob(ctx, api.Named{Name: in.ID}))
-	})
+	}, also(http.StatusConflict))
 }

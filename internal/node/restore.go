@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/restore"
 )
@@ -18,7 +19,24 @@ func (n *Node) Restorer() *restore.Runner {
 		Dial:  func(ctx context.Context, d api.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
 		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
-		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
+		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log, Note: n.noteRestore,
+	}
+}
+
+// noteWithin is how long a restore waits for the catalog to take a note.
+const noteWithin = 10 * time.Second
+
+// noteRestore enters what a restore is about to do, if it is a job. The restore goes on without
+// the note.
+func (n *Node) noteRestore(ctx context.Context, text string) {
+	l, ok := catalog.LeaseOf(ctx)
+	if !ok || l.Job == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	if err := n.Catalog.NoteJob(ctx, l, text); err != nil {
+		n.opts.Log.Warn("the step of a restore was not noted", "job", l.Job, "err", err)
 	}
 }
 

@@ -143,6 +143,7 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 	}
 	a := application{Runner: r, plan: p, view: v, line: l}
 	for i := range p.Steps {
+		a.note(ctx, i, done)
 		if done, err = a.do(ctx, i, done); err != nil {
 			return done, err
 		}
@@ -202,6 +203,22 @@ func nth(list []string, i int) string {
 		return list[i]
 	}
 	return ""
+}
+
+// note says which step begins and what was done before it, for the case that this process dies.
+func (a application) note(ctx context.Context, i int, done outcome) {
+	if a.Note == nil {
+		return
+	}
+	s := a.plan.Steps[i]
+	before := done.soFar()
+	switch {
+	case before == "" && done.changed:
+		before = "an earlier step changed the device"
+	case before == "":
+		before = "nothing was changed before"
+	}
+	a.Note(ctx, fmt.Sprintf("it was in step %d of %d (%s); %s", i+1, len(a.plan.Steps), strings.TrimSpace(s.Kind+" "+s.Path), before))
 }
 
 // do does the step of a number.

@@ -68,6 +68,8 @@ type Runner struct {
 	Return    time.Duration // how long a device may take to return; 0: 30 min
 	Ports     string        // the transfer-ID range, for hints: "1056:1059"
 	Log       *slog.Logger  // nil: discard
+	// Note is called before each step, with that step and what was done before it; nil: nobody asks.
+	Note func(ctx context.Context, text string)
 }
 
 func (r *Runner) log() *slog.Logger {

@@ -66,15 +66,18 @@ func (l *Local) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
 
 // RetryJob lets a job that did not succeed wait for another attempt.
 func (l *Local) RetryJob(ctx context.Context, id api.Named) (api.Job, error) {
-	n, _, err := l.beginOnJob(ctx, working, "retry a job", id.Name)
+	n, j, err := l.beginOnJob(ctx, working, "retry a job", id.Name)
 	if err != nil {
 		return api.Job{}, err
+	}
+	if j.Kind == api.JobRestore {
+		return api.Job{}, conflict(api.Say("look at the device, then make a new plan: ").Do("restore", j.Device), "a restore is never repeated: the device may have changed half-way")
 	}
 	retry := n.Catalog.RetryJob
 	if u := l.jobs(); u != nil {
 		retry = u.queue.Retry
 	}
-	j, err := retry(ctx, id.Name, actorOf(ctx).Name)
+	j, err = retry(ctx, id.Name, actorOf(ctx).Name)
 	return j.Job, jobProblem(id.Name, err)
 }
 
@@ -84,7 +87,7 @@ func jobProblem(id string, err error) error {
 	case errors.Is(err, catalog.ErrNoJob):
 		return unknown(api.Do("jobs"), "%w", err)
 	case errors.Is(err, catalog.ErrJobState):
-		return &api.Problem{Detail: err.Error(), Exit: api.ExitError, Err: err, Fix: api.Say("look at it with ").Do("jobs show", id)}
+		return &api.Problem{Detail: err.Error(), Exit: api.ExitError, Err: errors.Join(err, ErrConflict), Fix: api.Say("look at it with ").Do("jobs show", id)}
 	}
 	return err
 }

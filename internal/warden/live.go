@@ -117,7 +117,9 @@ func (v *liveEvents) note(j catalog.Job) bool {
 // readers.
 func (v *liveEvents) progress(j catalog.Job, events func(api.Event)) func(api.Event) {
 	return func(e api.Event) {
-		events(e)
+		if events != nil {
+			events(e)
+		}
 		switch e.Step {
 		case api.StepQueued, api.StepDone: // the states of the job say it
 		case api.StepLogin, api.StepLook, api.StepChange, api.StepReload, api.StepTry:

@@ -45,6 +45,7 @@ func TestNobodyMayDoAnything(t *testing.T) {
 		"AddUser": api.UserChange{Name: "x", Role: api.RoleAdmin, Password: "long enough"}, "EditUser": api.UserChange{Name: "x", Role: api.RoleAdmin},
 		"SetCredential": api.CredentialChange{Name: "x", Password: &api.Secret{Text: "y"}},
 		"AddToken":      api.NewToken{Name: "x", Role: api.RoleAdmin},
+		"AddPlan":       api.NewPlan{Kind: api.JobRestore, Restore: api.Restore{Device: "sw1"}},
 	}
 	all := reflect.TypeFor[Warden]()
 	for i := range all.NumMethod() {

@@ -24,6 +24,16 @@ func wrongField(field, format string, args ...any) *api.Problem {
 	return p
 }
 
+// ErrConflict is behind a problem of a request that does not fit what is there now; test with
+// errors.Is.
+var ErrConflict = errors.New("it does not fit the present state")
+
+// conflict returns such a problem.
+func conflict(fix api.Fix, format string, args ...any) *api.Problem {
+	err := fmt.Errorf(format, args...)
+	return &api.Problem{Detail: cause.Text(err), Exit: api.ExitRefused, Fix: fix, Err: errors.Join(err, ErrConflict)}
+}
+
 // unknown returns the problem of a name that matches nothing.
 func unknown(fix api.Fix, format string, args ...any) *api.Problem {
 	err := fmt.Errorf(format, args...)

@@ -149,37 +149,6 @@ func personJobs(ctx context.Context, devices []api.Device, r api.Backup) []catal
 	return jobs
 }
 
-// AddJobs starts work in the queue of the service and does not wait for it.
-func (l *Local) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
-	if r.Kind != api.JobBackup {
-		return api.Jobs{}, wrongField("kind", "%q: want %s", r.Kind, api.JobBackup)
-	}
-	if r.DryRun {
-		return api.Jobs{}, wrongField("dry_run", "a dry run is no job")
-	}
-	if err := CheckBackup(r.Backup); err != nil {
-		return api.Jobs{}, err
-	}
-	n, selected, err := l.beginOn(ctx, working, "backup", r.Select)
-	if err != nil {
-		return api.Jobs{}, err
-	}
-	u := l.jobs()
-	if u == nil {
-		return api.Jobs{}, &api.Problem{Detail: "no service runs that would do the job", Exit: api.ExitError, Fix: api.Say("start it with ").Do("serve")}
-	}
-	devices, err := chosen(ctx, n, selected)
-	if err != nil {
-		return api.Jobs{}, err
-	}
-	added, err := u.queue.Add(ctx, personJobs(ctx, devices, r.Backup)...)
-	var page api.Jobs
-	for _, j := range added {
-		page.Jobs = append(page.Jobs, j.Job)
-	}
-	return page, err
-}
-
 // backupByQueue backs devices up by jobs of a person, one for each, and waits for them. If
 // ctx ends, the jobs are cancelled, except with the cause api.ErrLeft.
 func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.Device, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
@@ -298,11 +267,14 @@ func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event))
 		}
 	case api.JobPrune, api.JobCheck, api.JobMirror, api.JobInventory:
 		return l.careByQueue(ctx, j, events)
+	case api.JobRestore:
+		return l.restoreByQueue(ctx, j, events)
+	case api.JobDoctor:
+		return l.doctorByQueue(ctx, j, events)
 	default:
 		err = fmt.Errorf("this version knows no jobs of the kind %q", j.Kind)
 	}
-	p := AsProblem(err)
-	return job.Outcome{Failed: true, Cause: p.Cause, Message: p.Detail, Hint: p.Fix.String()}
+	return failedOutcome(err)
 }
 
 // backupOne backs up the device of a job.

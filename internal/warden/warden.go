@@ -41,6 +41,9 @@ type Warden interface {
 	Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error)
 	PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error)
 	ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error)
+	// AddPlan makes a plan and keeps it, so that a job can carry it out.
+	AddPlan(ctx context.Context, r api.NewPlan, events func(api.Event)) (api.StoredPlan, error)
+	Plan(ctx context.Context, id api.Named) (api.StoredPlan, error)
 
 	// AddJobs starts work and does not wait for it.
 	AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error)
