@@ -134,9 +134,11 @@ func (l *Local) doctorByQueue(ctx context.Context, j catalog.Job, events func(ap
 	if err != nil {
 		return failedOutcome(err)
 	}
-	for i, f := range report.Findings {
-		report.Findings[i] = f.Rendered()
+	findings := []api.Finding{}
+	for _, f := range report.Findings {
+		findings = append(findings, f.Rendered())
 	}
+	report.Findings = findings
 	return job.Outcome{Result: requestOf(report)}
 }
 
