@@ -92,6 +92,6 @@ type NewJobs struct {
 	Plan   string `json:"plan,omitempty"`
 	Digest string `json:"digest,omitempty"`
 
-	Name  string `json:"name,omitempty"`  // of JobMirror: a mirror of the configuration
+	Name  string `json:"name,omitempty"`  // of JobMirror and JobInventory: that of the configuration; a list has its source
 	Share string `json:"share,omitempty"` // of JobCheck: the part of the bytes to read, as 1/30; empty: that of the configuration
 }

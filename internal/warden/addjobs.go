@@ -19,7 +19,7 @@ func (l *Local) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
 	}
 	prepare := map[string]func(context.Context, api.NewJobs) ([]catalog.Job, error){
 		api.JobBackup: l.newBackups, api.JobDoctor: l.newDoctors, api.JobRestore: l.newRestore,
-		api.JobCheck: l.newCare, api.JobPrune: l.newCare, api.JobMirror: l.newCare,
+		api.JobCheck: l.newCare, api.JobPrune: l.newCare, api.JobMirror: l.newCare, api.JobInventory: l.newCare,
 	}
 	jobs, err := prepare[r.Kind](ctx, r)
 	if err != nil {
@@ -48,11 +48,11 @@ func checkNewJobs(r api.NewJobs) error {
 		has.Names = nil // compared with the plan
 	case api.JobCheck:
 		has.Share = ""
-	case api.JobMirror:
+	case api.JobMirror, api.JobInventory:
 		has.Name = ""
 	case api.JobPrune:
 	default:
-		kinds := []string{api.JobBackup, api.JobCheck, api.JobDoctor, api.JobMirror, api.JobPrune, api.JobRestore}
+		kinds := []string{api.JobBackup, api.JobCheck, api.JobDoctor, api.JobInventory, api.JobMirror, api.JobPrune, api.JobRestore}
 		return wrongField("kind", "%q: want %s", r.Kind, strings.Join(kinds, ", "))
 	}
 	if text, err := json.Marshal(has); err != nil || string(text) != emptyNewJobs {
@@ -122,7 +122,7 @@ func (l *Local) newDoctors(ctx context.Context, r api.NewJobs) (jobs []catalog.J
 func personJob(ctx context.Context, kind string, d api.Device, request any) catalog.Job {
 	j := catalog.Job{Job: api.Job{Kind: kind, Device: d.Name, Site: d.Site, By: actorOf(ctx).Name}, Request: requestOf(request), Person: true}
 	if d.Name != "" {
-		j.Login = d.Site + " " + d.Username
+		j.Login = loginOf(d)
 	}
 	return j
 }
@@ -151,7 +151,7 @@ func failedOutcome(err error) job.Outcome {
 // newCare is a job that keeps the vault in order, as the configuration says. A check and a
 // mirror of the configuration are open to operators, as they are without a queue.
 func (l *Local) newCare(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
-	needs := map[string]need{api.JobCheck: working, api.JobMirror: working, api.JobPrune: directing}[r.Kind]
+	needs := map[string]need{api.JobCheck: working, api.JobMirror: working, api.JobPrune: directing, api.JobInventory: directing}[r.Kind]
 	_, err := l.begin(ctx, needs, r.Kind, r.Name)
 	if err == nil {
 		err = l.withQueue()
@@ -182,6 +182,10 @@ func (l *Local) checkCare(r api.NewJobs) error {
 			}
 			slices.Sort(names)
 			return unknown(api.Say("mirrors of the configuration: %s", strings.Join(names, ", ")), "no mirror %q", r.Name)
+		}
+	case api.JobInventory:
+		if _, found := c.List(r.Name); !found {
+			return unknown(api.Say("they stand under ").Set("inventory", "").Say(" in the configuration"), "no list of devices %q", r.Name)
 		}
 	case api.JobPrune:
 		if retention(c) == (api.Retention{}) {

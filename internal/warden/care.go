@@ -149,7 +149,9 @@ func (l *Local) putCare(ctx context.Context, n *node.Node, r catalog.CareRun, be
 	if ctx.Err() != nil || r.Cause == cause.Cancelled {
 		return
 	}
-	l.live.vault(api.VaultEvent{Change: r.Kind, Name: r.Name, Failed: r.Failed, Cause: r.Cause})
+	if r.Kind != api.JobInventory { // that one changes devices
+		l.live.vault(api.VaultEvent{Change: r.Kind, Name: r.Name, Failed: r.Failed, Cause: r.Cause})
+	}
 	r.Started = began.UTC().Truncate(time.Second)
 	if err := n.Catalog.PutCare(ctx, r); err != nil {
 		l.log().Error("the end of a task was not recorded", "operation", r.Kind, "name", r.Name, "err", err)

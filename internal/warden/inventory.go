@@ -45,7 +45,9 @@ func (l *Local) ImportDevices(ctx context.Context, r api.Inventory) (api.Invento
 				return api.InventoryDiff{}, err
 			}
 		}
-		l.live.anew("devices were imported")
+		if len(i.writes) > 0 {
+			l.live.anew("devices were imported")
+		}
 	}
 	return i.diff, nil
 }

@@ -128,8 +128,11 @@ func scheduledJob(c config.Config, t catalog.Turn) catalog.Job {
 // backupJob is the backup of one device.
 func backupJob(d api.Device, r api.Backup, by string, person bool) catalog.Job {
 	r.Select, r.All = api.Select{Names: []string{d.Name}}, false
-	return catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: d.Name, Site: d.Site, By: by}, Request: requestOf(r), Person: person, Login: d.Site + " " + cmp.Or(d.Username, d.Credential)}
+	return catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: d.Name, Site: d.Site, By: by}, Request: requestOf(r), Person: person, Login: loginOf(d)}
 }
+
+// loginOf says whose logins are counted together with those of a device.
+func loginOf(d api.Device) string { return d.Site + " " + cmp.Or(d.Username, d.Credential) }
 
 // requestOf is the request of an operation for a job.
 func requestOf(r any) json.RawMessage {
