@@ -29,25 +29,34 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 	if none, err := n.NoVault(ctx); none || err != nil {
 		return api.PruneResult{Documents: []string{}, Removed: []api.PrunedSnapshot{}, Problems: []api.CheckProblem{}}, err
 	}
-	o := vault.PruneOptions{Retention: r.Retention, Now: time.Now(), DryRun: r.DryRun, Known: n.Catalog.Documents,
-		Removing: func(ctx context.Context, ids []string) error { return n.Catalog.Unindex(ctx, ids...) },
-		Removed:  func(ctx context.Context, sums []string) error { return n.Catalog.ForgetContents(ctx, sums...) }}
-	if n.Shared() {
-		o.RipeFor = catalog.RemovingLasts * 2 / 3 // the clock of the catalog may run faster
-		o.Ripe = func(ctx context.Context, sums []string) ([]string, error) {
-			now, err := n.Catalog.Now(ctx) // the machines' own clocks differ
-			if err != nil {
-				return nil, err
-			}
-			return n.Catalog.Condemn(ctx, now, now.Add(-grace), sums)
-		}
-	}
+	o := pruneOptions(n.Catalog, n.Shared())
+	o.Retention, o.Now, o.DryRun = r.Retention, time.Now(), r.DryRun
 	if r.ForgetDevices {
 		if o.Gone, err = n.removed(ctx); err != nil {
 			return api.PruneResult{}, err
 		}
 	}
 	return v.Prune(ctx, o)
+}
+
+// pruneOptions are the options that keep a catalog equal to the vault. Of a vault that is
+// shared, other machines may use content at this moment.
+func pruneOptions(c catalog.Catalog, shared bool) vault.PruneOptions {
+	o := vault.PruneOptions{Known: c.Documents,
+		Removing: func(ctx context.Context, ids []string) error { return c.Unindex(ctx, ids...) },
+		Removed:  func(ctx context.Context, sums []string) error { return c.ForgetContents(ctx, sums...) }}
+	if !shared {
+		return o
+	}
+	o.RipeFor = catalog.RemovingLasts * 2 / 3 // the clock of the catalog may run faster
+	o.Ripe = func(ctx context.Context, sums []string) ([]string, error) {
+		now, err := c.Now(ctx) // the machines' own clocks differ
+		if err != nil {
+			return nil, err
+		}
+		return c.Condemn(ctx, now, now.Add(-grace), sums)
+	}
+	return o
 }
 
 // removed returns whether a device is not in the inventory.

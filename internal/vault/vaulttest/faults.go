@@ -17,11 +17,12 @@ type Fault int
 
 // The faults.
 const (
-	None      Fault = iota
-	Undone          // nothing was done
-	Done            // all was done, but the answer was lost
-	Half            // the content broke off in its middle
-	CrashedAt       // nothing was done, nor is it by any later call
+	None         Fault = iota
+	Undone             // nothing was done
+	Done               // all was done, but the answer was lost
+	Half               // the content broke off in its middle
+	CrashedAt          // nothing was done, nor is it by any later call
+	CrashedAfter       // all was done, and nothing is by any later call
 )
 
 // Faulty is a vault.Store with faults, and with no more than a Store must have.
@@ -45,18 +46,22 @@ func (f *Faulty) next() Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
-	if f.calls == f.At || f.calls > f.At && f.With == CrashedAt && f.At > 0 {
+	switch {
+	case f.calls == f.At:
 		return f.With
+	case f.calls > f.At && f.At > 0 && (f.With == CrashedAt || f.With == CrashedAfter):
+		return CrashedAt
 	}
 	return None
 }
 
-// call makes one call, or lets it fail.
-func (f *Faulty) call(do func() error) error {
+// Call makes one call, or lets it fail. So calls of something else than the store fail in
+// their turn, too.
+func (f *Faulty) Call(do func() error) error {
 	switch f.next() {
 	case Undone, CrashedAt, Half:
 		return ErrFault
-	case Done:
+	case Done, CrashedAfter:
 		if err := do(); err != nil {
 			return err
 		}
@@ -72,7 +77,7 @@ func (f *Faulty) Put(ctx context.Context, key string, r io.Reader, size int64) e
 		return ErrFault
 	case Half:
 		return f.Store.Put(ctx, key, io.MultiReader(io.LimitReader(r, size/2), faultReader{}), size)
-	case Done:
+	case Done, CrashedAfter:
 		if err := f.Store.Put(ctx, key, r, size); err != nil {
 			return err
 		}
@@ -88,7 +93,7 @@ func (faultReader) Read([]byte) (int, error) { return 0, ErrFault }
 
 // Get implements vault.Store.
 func (f *Faulty) Get(ctx context.Context, key string, offset int64) (r io.ReadCloser, err error) {
-	err = f.call(func() error { r, err = f.Store.Get(ctx, key, offset); return err })
+	err = f.Call(func() error { r, err = f.Store.Get(ctx, key, offset); return err })
 	if err != nil && r != nil {
 		err = errors.Join(err, r.Close())
 	}
@@ -97,16 +102,16 @@ func (f *Faulty) Get(ctx context.Context, key string, offset int64) (r io.ReadCl
 
 // Stat implements vault.Store.
 func (f *Faulty) Stat(ctx context.Context, key string) (i vault.Info, err error) {
-	err = f.call(func() error { i, err = f.Store.Stat(ctx, key); return err })
+	err = f.Call(func() error { i, err = f.Store.Stat(ctx, key); return err })
 	return i, err
 }
 
 // List implements vault.Store.
 func (f *Faulty) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
-	return f.call(func() error { return f.Store.List(ctx, prefix, yield) })
+	return f.Call(func() error { return f.Store.List(ctx, prefix, yield) })
 }
 
 // Delete implements vault.Store.
 func (f *Faulty) Delete(ctx context.Context, key string) error {
-	return f.call(func() error { return f.Store.Delete(ctx, key) })
+	return f.Call(func() error { return f.Store.Delete(ctx, key) })
 }
