@@ -97,6 +97,8 @@ func openS3(u *url.URL) (target, error) {
 		switch {
 		case errors.Is(err, s3.ErrNoBucket):
 			return cause.Wrap(cause.VaultError, err, u.Redacted(), api.Say("make the bucket on the server, or name a bucket that exists"))
+		case errors.Is(err, s3.ErrNoLock):
+			return cause.Wrap(cause.VaultError, err, u.Redacted(), api.Say("make a bucket with object lock, or leave out lock in the target"))
 		case err != nil:
 			return cause.Wrap(cause.VaultError, err, "the S3 server", api.Say("give the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials, to the service too, and look at the endpoint in the target"))
 		}

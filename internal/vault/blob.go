@@ -113,6 +113,9 @@ func (v *Vault) put(ctx context.Context, sum string, size int64, content func() 
 // read with content.
 func (v *Vault) mend(ctx context.Context, sum string, size int64, content func() (io.Reader, error)) error {
 	damage := v.Prove(ctx, sum, size)
+	if damage == nil {
+		return v.retain(ctx, BlobKey(sum))
+	}
 	if !replaceable(damage) {
 		return damage
 	}

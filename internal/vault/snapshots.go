@@ -94,6 +94,9 @@ func (v *Vault) prepare(ctx context.Context, s api.Snapshot) (api.Snapshot, []by
 		if err := v.checkBlob(ctx, f.SHA256, f.Size); err != nil {
 			return s, nil, fmt.Errorf("file %s: %w", f.Path, err)
 		}
+		if err := v.retain(ctx, BlobKey(f.SHA256)); err != nil {
+			return s, nil, fmt.Errorf("file %s: keep its content from being removed: %w", f.Path, err)
+		}
 	}
 	var err error
 	if s.ListingBlob, err = v.putListings(ctx, s.Listings); err != nil {

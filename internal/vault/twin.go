@@ -108,15 +108,16 @@ func (t *Twin) Documents(ctx context.Context) (func(key string) bool, error) {
 func (t *Twin) Content(ctx context.Context, c Original) (Copied, error) {
 	err := t.vault.checkBlob(ctx, c.SHA256, c.Size)
 	switch {
-	case err == nil && c.Trusted:
-		return WasThere, nil
-	case err == nil:
+	case err == nil && !c.Trusted:
 		err = t.prove(ctx, BlobKey(c.SHA256), c.SHA256)
 	case errors.Is(err, ErrNotFound):
 		return WasCopied, t.put(ctx, c)
 	}
 	if replaceable(err) {
 		return WasReplaced, t.replace(ctx, c)
+	}
+	if err == nil {
+		err = t.vault.retain(ctx, BlobKey(c.SHA256))
 	}
 	return WasThere, err
 }

@@ -18,6 +18,8 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +51,8 @@ type Store struct {
 	client *minio.Client
 	bucket string
 	prefix string // of all object names; empty, or ends with a slash
+	lock   time.Duration
+	mode   minio.RetentionMode
 }
 
 // target is what a URL says.
@@ -56,9 +60,11 @@ type target struct {
 	bucket, prefix   string
 	endpoint, region string
 	secure           bool
+	days             int // for which an object cannot be removed; 0: none
+	mode             minio.RetentionMode
 }
 
-// parse reads s3://BUCKET/PREFIX?endpoint=https://HOST[:PORT]&region=REGION.
+// parse reads s3://BUCKET/PREFIX?endpoint=https://HOST[:PORT]&region=REGION&lock=DAYSd&lock-mode=MODE.
 func parse(u *url.URL) (target, error) {
 	t := target{bucket: u.Host, prefix: strings.Trim(path.Clean("/"+u.Path), "/")}
 	if t.prefix != "" {
@@ -69,8 +75,8 @@ func parse(u *url.URL) (target, error) {
 		return t, err
 	}
 	for name := range q {
-		if name != "endpoint" && name != "region" {
-			return t, fmt.Errorf("it has %q: only endpoint and region are known", name)
+		if !slices.Contains([]string{"endpoint", "region", "lock", "lock-mode"}, name) {
+			return t, fmt.Errorf("it has %q: only endpoint, region, lock and lock-mode are known", name)
 		}
 	}
 	if u.User != nil {
@@ -83,10 +89,36 @@ func parse(u *url.URL) (target, error) {
 		return t, fmt.Errorf("no bucket can have the name %q: %w", t.bucket, err)
 	}
 	t.region = q.Get("region")
+	if err := t.setLock(q.Get("lock"), q.Get("lock-mode")); err != nil {
+		return t, err
+	}
 	if q.Get("endpoint") == "" {
 		q.Set("endpoint", aws)
 	}
 	return t, t.setEndpoint(q.Get("endpoint"))
+}
+
+// longestLock is the longest time of a lock in days: hundred years.
+const longestLock = 36_500
+
+// setLock reads for how long objects cannot be removed, and in which mode.
+func (t *target) setLock(text, mode string) error {
+	if text == "" && mode == "" {
+		return nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+	if err != nil || !strings.HasSuffix(text, "d") || days < 1 || days > longestLock {
+		return fmt.Errorf("its lock %q is not a number of days such as 90d", text)
+	}
+	t.days, t.mode = days, minio.Governance
+	switch mode {
+	case "compliance":
+		t.mode = minio.Compliance
+	case "", "governance":
+	default:
+		return fmt.Errorf("its lock-mode %q is neither governance nor compliance", mode)
+	}
+	return nil
 }
 
 // setEndpoint reads the address of the server. Only on this host it needs no
@@ -106,6 +138,9 @@ func (t *target) setEndpoint(text string) error {
 // ErrNoBucket reports that the server does not have the bucket.
 var ErrNoBucket = errors.New("the server has no bucket")
 
+// ErrNoLock reports that the bucket cannot keep objects from being removed.
+var ErrNoLock = errors.New("object lock is not enabled for this bucket")
+
 // Open returns the store of the URL. It asks the server nothing.
 func Open(u *url.URL) (*Store, error) {
 	t, err := parse(u)
@@ -121,7 +156,7 @@ func Open(u *url.URL) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{client: client, bucket: t.bucket, prefix: t.prefix}, nil
+	return &Store{client: client, bucket: t.bucket, prefix: t.prefix, lock: time.Duration(t.days) * 24 * time.Hour, mode: t.mode}, nil
 }
 
 // Reach asks the server for the bucket. The error is ErrNoBucket if it has none.
@@ -132,6 +167,21 @@ func (s *Store) Reach(ctx context.Context) error {
 	}
 	if !exists {
 		return fmt.Errorf("%w %s", ErrNoBucket, s.bucket)
+	}
+	return s.wantLock(ctx)
+}
+
+// wantLock wants a bucket with object lock if objects are to be locked.
+func (s *Store) wantLock(ctx context.Context) error {
+	if s.lock == 0 {
+		return nil
+	}
+	enabled, _, _, _, err := s.client.GetObjectLockConfig(ctx, s.bucket)
+	if minio.ToErrorResponse(err).StatusCode == http.StatusNotFound || err == nil && enabled != "Enabled" {
+		return fmt.Errorf("bucket %s: %w", s.bucket, ErrNoLock)
+	}
+	if err != nil {
+		return fmt.Errorf("object lock of bucket %s: %w", s.bucket, err)
 	}
 	return nil
 }
@@ -165,8 +215,12 @@ func (s *Store) Replace(ctx context.Context, key string, r io.Reader, size int64
 }
 
 func (s *Store) putOptions(size int64) minio.PutObjectOptions {
-	return minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: size <= maxSinglePut,
+	o := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: size <= maxSinglePut,
 		Checksum: minio.ChecksumSHA256, DisableContentSha256: true} // TLS and the checksum protect the bytes; no signature for each chunk
+	if s.lock > 0 {
+		o.Mode, o.RetainUntilDate = s.mode, s.until()
+	}
+	return o
 }
 
 // put puts an object. The library cannot send a content again, so put does, if r can go

@@ -148,13 +148,19 @@ func TestServerIsGone(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
-		"s3://bucket": "{bucket  s3.amazonaws.com  true}",
-		"s3://bucket/a/b/?region=eu-west-1&endpoint=https://s3.example.net:9000": "{bucket a/b/ s3.example.net:9000 eu-west-1 true}",
-		"s3://bucket/x?endpoint=http://127.0.0.1:9000":                           "{bucket x/ 127.0.0.1:9000  false}",
+		"s3://bucket": "{bucket  s3.amazonaws.com  true 0 }",
+		"s3://bucket/a/b/?region=eu-west-1&endpoint=https://s3.example.net:9000": "{bucket a/b/ s3.example.net:9000 eu-west-1 true 0 }",
+		"s3://bucket/x?endpoint=http://127.0.0.1:9000":                           "{bucket x/ 127.0.0.1:9000  false 0 }",
 		"s3://bucket/x?endpoint=http://192.0.2.1:9000":                           `its endpoint "http://192.0.2.1:9000" would send the vault unencrypted: use https`,
 		"s3://bucket/x?endpoint=192.0.2.1":                                       `its endpoint "192.0.2.1" is not https://HOST[:PORT]`,
-		"s3://bucket/x?endpiont=https://h":                                       `it has "endpiont": only endpoint and region are known`,
+		"s3://bucket/x?endpiont=https://h":                                       `it has "endpiont": only endpoint, region, lock and lock-mode are known`,
 		"s3://key:secret@bucket/x":                                               "it has a user: keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from ~/.aws/credentials",
+		"s3://bucket?lock=90d":                                                   "{bucket  s3.amazonaws.com  true 90 GOVERNANCE}",
+		"s3://bucket?lock=1d&lock-mode=compliance":                               "{bucket  s3.amazonaws.com  true 1 COMPLIANCE}",
+		"s3://bucket?lock=90":                                                    `its lock "90" is not a number of days such as 90d`,
+		"s3://bucket?lock=0d":                                                    `its lock "0d" is not a number of days such as 90d`,
+		"s3://bucket?lock-mode=compliance":                                       `its lock "" is not a number of days such as 90d`,
+		"s3://bucket?lock=1d&lock-mode=strict":                                   `its lock-mode "strict" is neither governance nor compliance`,
 		"s3://x/y":                                                               `no bucket can have the name "x": Bucket name cannot be shorter than 3 characters`,
 		"s3:///x":                                                                "it names no bucket: write s3://BUCKET/PREFIX?endpoint=https://HOST",
 	} {

@@ -2,6 +2,7 @@ package sealed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -154,6 +155,29 @@ func (m *Mirror) Document(ctx context.Context, key string, data []byte, s api.Sn
 	defer m.mu.Unlock()
 	m.names[id] = kept.Document
 	return nil
+}
+
+// Locks implements vault.LockExtender.
+func (m *Mirror) Locks() bool { return m.vault.Locks() }
+
+// ExtendLocks implements vault.LockExtender. The documents of the mirror name the ciphertexts.
+func (m *Mirror) ExtendLocks(ctx context.Context, snapshots []api.Snapshot) error {
+	var names []string
+	for _, s := range snapshots {
+		id, _ := m.labels.id(vault.SnapshotKey(s.Document))
+		m.mu.Lock()
+		if name := m.names[id]; name != "" {
+			names = append(names, name)
+		}
+		m.mu.Unlock()
+	}
+	var own []api.Snapshot
+	for s, err := range m.vault.Each(ctx, names, func(api.Snapshot) bool { return false }) {
+		if err == nil { // else the next run makes it anew
+			own = append(own, s)
+		}
+	}
+	return errors.Join(ctx.Err(), m.vault.ExtendLocks(ctx, own))
 }
 
 func file(path string, o object) api.File {

@@ -267,3 +267,35 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestLock: the place of an encrypted mirror keeps the ciphertexts of the newest backups
+// from being removed.
+func TestLock(t *testing.T) {
+	const day = 24 * time.Hour
+	v, _ := original(t, false)
+	_, o := pair(t)
+	to := &vaulttest.Locking{For: 90 * day}
+	mustMirror(t, v, to, o)
+	names, err := v.Names(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest, _, _ := vault.SplitName(names[len(names)-1])
+	to.Pass(50 * day)
+	m, err := New(to, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.MirrorTo(t.Context(), m, vault.MirrorOptions{Wanted: []string{newest}}); err != nil {
+		t.Fatal(err)
+	}
+	locked := map[time.Duration]int{}
+	for key := range contents(t, to) {
+		locked[to.Left(key)]++
+	}
+	// vault.json, and a document with the image, a configuration and the manifest; five
+	// documents with a configuration and the manifest.
+	if locked[90*day] != 5 || locked[40*day] != 5*3 {
+		t.Errorf("files by the time for which they are locked: %v", locked)
+	}
+}
