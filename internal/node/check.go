@@ -57,7 +57,13 @@ func (n *Node) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o v
 			Fix: api.Do("mirror", n.opts.Mirror).Say(" copies what it lacks")}
 	}
 	o.Mirror = true
+	reads := openReads(n.memoryOf(n.opts.Mirror, "reads"))
+	o.Proofs, o.Proved = reads.each, reads.add
 	res, err := v.Check(ctx, o)
+	reads.flush()
+	if reads.err != nil && o.ReadData {
+		res.Notes = append(res.Notes, fmt.Sprintf("nothing remembers what this check has read: %v", reads.err))
+	}
 	res.Notes = append(res.Notes, "the mirror may lack the newest snapshots: a check of it cannot know")
 	return res, err
 }
