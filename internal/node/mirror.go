@@ -115,7 +115,7 @@ func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o vau
 		o.Progress = func(done, total int64) { events(api.Event{Step: api.StepMirror, Bytes: done, Size: total}) }
 	}
 	if r.EncryptTo != "" {
-		done, err = n.mirrorSealed(ctx, v, to, r.EncryptTo, limit, o)
+		done, err = n.mirrorSealed(ctx, v, to, r, limit, o)
 	} else {
 		o.Limit = limit
 		done, err = v.MirrorTo(ctx, vault.NewTwin(to.store, limit), o)
@@ -129,14 +129,15 @@ func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o vau
 
 // mirrorSealed is mirrorTo for an encrypted mirror. The limit counts the bytes
 // sent and read back there, not those read here.
-func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, recipient string, limit *vault.RateLimiter, o vault.MirrorOptions) (vault.Mirrored, error) {
-	m, err := sealed.New(to.store, sealed.Options{Recipient: recipient, Secret: n.key.Derive("labels of encrypted mirrors"), Temp: n.opts.Data, Limit: limit})
+func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, r api.Mirror, limit *vault.RateLimiter, o vault.MirrorOptions) (vault.Mirrored, error) {
+	m, err := sealed.New(to.store, sealed.Options{Recipient: r.EncryptTo, Secret: n.key.Derive("labels of encrypted mirrors"), Temp: n.opts.Data, Limit: limit,
+		Memory: n.memoryOf(r.Target, "documents")})
 	if err != nil {
 		return vault.Mirrored{}, &api.Problem{Field: "encrypt_to", Detail: err.Error(), Exit: api.ExitUsage, Err: err}
 	}
 	res, err := v.MirrorTo(ctx, m, o)
 	if res.Made {
-		res.Notes = append(res.Notes, "keep the identity (AGE-SECRET-KEY-1…) of "+recipient+" in two places, neither of them this host or the mirror: without it nobody can read the mirror")
+		res.Notes = append(res.Notes, "keep the identity (AGE-SECRET-KEY-1…) of "+r.EncryptTo+" in two places, neither of them this host or the mirror: without it nobody can read the mirror")
 	}
 	return res, err
 }

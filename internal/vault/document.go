@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,6 +64,22 @@ func encode(s api.Snapshot) ([]byte, error) {
 	}
 	_, err = decode(data)
 	return data, err
+}
+
+// DocumentSize returns the size in bytes of the document of a snapshot that PutSnapshot
+// returned; -1 for any other one.
+func DocumentSize(s api.Snapshot) int64 {
+	data, err := encodeJSON(document{Snapshot: s})
+	if _, want, _ := SplitName(s.Document); err != nil || hexSum(data) != want {
+		return -1
+	}
+	return int64(len(data))
+}
+
+// hexSum returns the SHA-256 of data in hexadecimal.
+func hexSum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // encodeJSON returns v as JSON for people: indented, and ending with a newline.

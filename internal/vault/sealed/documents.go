@@ -12,36 +12,30 @@ import (
 	"flashwarden/internal/vault"
 )
 
-// Documents implements vault.Mirror. It reads all documents of the mirror. One that is
-// damaged, or that names a blob which the mirror lacks or has with another size, does
-// not count. The newest document of each device says which contents the mirror has: a
-// content that only older ones name is copied again when it is needed again.
+// Documents implements vault.Mirror. It reads those documents of the mirror that it does
+// not remember. One that is damaged, or that names a blob which the mirror lacks or has with
+// another size, does not count. The newest document of each device says which contents the
+// mirror has: a content that only older ones name is copied again when it is needed again.
 func (m *Mirror) Documents(ctx context.Context) (func(key string) bool, error) {
-	names, err := m.vault.Names(ctx)
+	l := listing{sizes: map[string]int64{}, newest: map[string]string{}}
+	err := m.store.List(ctx, vault.SnapshotsPart+"/", func(i vault.Info) error {
+		if name, ok := vault.SnapshotOf(i.Key); ok {
+			l.sizes[strings.Clone(name)] = i.Size
+		}
+		return ctx.Err()
+	})
+	if err == nil {
+		l.blobs, err = m.blobs(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	blobs, err := m.blobs(ctx)
-	if err != nil {
+	for name := range l.sizes {
+		device := deviceOf(name)
+		l.newest[device] = max(l.newest[device], name) // they begin with their times
+	}
+	if err := m.learnAll(ctx, &l); err != nil {
 		return nil, err
-	}
-	newest, listed := map[string]string{}, map[string]bool{"": true}
-	for _, name := range names { // in the order of their times
-		newest[deviceOf(name)], listed[name] = name, true
-	}
-	for s, err := range m.vault.Each(ctx, names, func(api.Snapshot) bool { return false }) {
-		switch {
-		case errors.Is(err, vault.ErrNotFound):
-			continue // somebody removed it meanwhile
-		case err != nil && !errors.Is(err, vault.ErrDamaged):
-			return nil, err
-		}
-		if !listed[s.Previous] {
-			m.gone = append(m.gone, vault.Removed{Document: s.Previous, Device: deviceOf(s.Previous)})
-		}
-		if err := m.learn(ctx, s, err == nil, newest[deviceOf(s.Document)] == s.Document, blobs); err != nil {
-			return nil, err
-		}
 	}
 	return func(key string) bool {
 		id, _ := m.labels.id(key)
@@ -49,6 +43,56 @@ func (m *Mirror) Documents(ctx context.Context) (func(key string) bool, error) {
 		defer m.mu.Unlock()
 		return m.names[id] != ""
 	}, nil
+}
+
+// listing is what the mirror lists.
+type listing struct {
+	sizes  map[string]int64  // of documents, by name; -1: not listed
+	newest map[string]string // documents, by the label of their device
+	blobs  map[string]int64  // as of Mirror.blobs
+}
+
+// learnAll learns all documents of the mirror: from the memory, and those that it lacks
+// from the mirror. The new memory has no others.
+func (m *Mirror) learnAll(ctx context.Context, l *listing) error {
+	m.memory = openMemory(m.opts.Memory)
+	now, learned := time.Now(), map[string]bool{}
+	var failed error
+	m.memory.each(func(r remembered) {
+		size, listed := l.sizes[r.Document]
+		if failed != nil || !listed || size != r.Size || learned[r.Document] || !r.fresh(now) {
+			return
+		}
+		learned[r.Document] = true
+		s := r.snapshot()
+		failed = m.learn(ctx, s, true, l)
+		m.memory.add(s, r.Size, time.Unix(r.Read, 0))
+	})
+	if failed != nil {
+		return failed
+	}
+	var unread []string
+	for name := range l.sizes {
+		if !learned[name] {
+			unread = append(unread, name)
+		}
+	}
+	for s, err := range m.vault.Each(ctx, unread, func(api.Snapshot) bool { return false }) {
+		switch {
+		case errors.Is(err, vault.ErrNotFound):
+			continue // somebody removed it meanwhile
+		case err != nil && !errors.Is(err, vault.ErrDamaged):
+			return err
+		}
+		if failed := m.learn(ctx, s, err == nil, l); failed != nil {
+			return failed
+		}
+		if err == nil {
+			m.memory.add(s, l.sizes[s.Document], now)
+		}
+	}
+	m.memory.replace()
+	return nil
 }
 
 // deviceOf returns the label of the device in the name of a document.
@@ -59,7 +103,11 @@ func deviceOf(name string) string {
 
 // learn enters a document of the mirror, and the contents that a newest or broken one
 // names. A document that cannot be read is not whole.
-func (m *Mirror) learn(ctx context.Context, s api.Snapshot, whole, newest bool, blobs map[string]int64) error {
+func (m *Mirror) learn(ctx context.Context, s api.Snapshot, whole bool, l *listing) error {
+	blobs, newest := l.blobs, l.newest[deviceOf(s.Document)] == s.Document
+	if _, listed := l.sizes[s.Previous]; !listed && s.Previous != "" {
+		m.gone = append(m.gone, vault.Removed{Document: s.Previous, Device: deviceOf(s.Previous)})
+	}
 	there := map[string]object{}
 	for _, f := range s.Files {
 		has, err := m.has(ctx, f, blobs)
@@ -115,6 +163,7 @@ func (m *Mirror) has(ctx context.Context, f api.File, blobs map[string]int64) (b
 // earlier one made anew under the same ID, and the blobs that were cut off. A record explains
 // them and the lost ones, as that of a prune.
 func (m *Mirror) Finish(ctx context.Context) (replaced int, err error) {
+	m.memory.close()
 	broken, gone := m.madeAnew(m.broken), m.madeAnew(m.gone)
 	if err := m.explain(ctx, append(slices.Clone(broken), gone...)); err != nil {
 		return 0, err

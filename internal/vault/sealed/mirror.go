@@ -24,6 +24,9 @@ type Options struct {
 	Secret []byte
 	Temp   string // a directory for one ciphertext of each content that is copied
 	Limit  *vault.RateLimiter
+	// Memory is the path of a file that remembers what the documents of the mirror say,
+	// of a mirror whose listing has sizes. Empty: each run reads all documents.
+	Memory string
 }
 
 // Mirror is a vault.Mirror that encrypts.
@@ -41,6 +44,7 @@ type Mirror struct {
 	broken  []vault.Removed   // documents of the mirror that are damaged or lack a blob
 	gone    []vault.Removed   // documents that others name as the one before them, and that do not exist
 	cut     map[string]bool   // blobs of the mirror with a wrong size
+	memory  *memory
 }
 
 // New returns the mirror in a store.
@@ -50,7 +54,7 @@ func New(s vault.Store, o Options) (*Mirror, error) {
 		return nil, err
 	}
 	return &Mirror{opts: o, to: to, labels: labels{o.Secret}, store: s, vault: vault.New(s), twin: vault.NewTwin(s, o.Limit),
-		names: map[string]string{}, objects: map[string]object{}, cut: map[string]bool{}}, nil
+		names: map[string]string{}, objects: map[string]object{}, cut: map[string]bool{}, memory: openMemory("")}, nil
 }
 
 // Begin implements vault.Mirror.
@@ -154,6 +158,7 @@ func (m *Mirror) Document(ctx context.Context, key string, data []byte, s api.Sn
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.names[id] = kept.Document
+	m.memory.add(kept, vault.DocumentSize(kept), time.Now())
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func pair(t *testing.T) (identity string, o Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return i.String(), Options{Recipient: i.Recipient().String(), Secret: []byte("a secret"), Temp: t.TempDir()}
+	return i.String(), Options{Recipient: i.Recipient().String(), Secret: []byte("a secret"), Temp: t.TempDir(), Memory: filepath.Join(t.TempDir(), "mirrors", "documents")}
 }
 
 func mirror(t *testing.T, v *vault.Vault, to vault.Store, o Options) (api.MirrorResult, error) {
