@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,5 +90,40 @@ func TestUnknownIsNotAbsent(t *testing.T) {
 	wantResult(t, r, api.StatusFailed, cause.VaultError)
 	if r.BytesCopied != 0 || !strings.Contains(r.Message, "input/output error") {
 		t.Errorf("copied %d bytes: %s", r.BytesCopied, r.Message)
+	}
+}
+
+// brokenIndex is an index that cannot be written.
+type brokenIndex struct{ catalog.Catalog }
+
+// Index implements catalog.Index.
+func (brokenIndex) Index(context.Context, ...api.Snapshot) error {
+	return errors.New("disk I/O error")
+}
+
+// TestOnlyTheIndexFails: the backup is whole and in the vault, and says that only the index
+// lacks it. The next process enters it.
+func TestOnlyTheIndexFails(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.close()
+	good := b.Catalog.(catalog.Catalog)
+	b.Catalog = brokenIndex{good}
+	r := b.backup(Options{})
+	b.Catalog = good
+	wantResult(t, r, api.StatusOK, "")
+	if r.Snapshot == "" || !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "disk I/O error") }) {
+		t.Errorf("snapshot %q, notes %q", r.Snapshot, r.Notes)
+	}
+	if _, err := b.Vault.Snapshot(t.Context(), r.Snapshot); err != nil {
+		t.Error(err)
+	}
+	rows, err := good.Snapshots(t.Context(), "sw1")
+	must(t, err)
+	if len(rows) != 0 {
+		t.Errorf("the index has %+v", rows)
+	}
+	must(t, catalog.Recover(t.Context(), good, b.Vault, true))
+	if rows, err = good.Snapshots(t.Context(), "sw1"); err != nil || len(rows) != 1 {
+		t.Errorf("after the next start: %+v, error %v", rows, err)
 	}
 }

@@ -336,6 +336,9 @@ func wantFilesOf(t *testing.T, v *vault.Vault, r api.BackupResult, s *iossim.Swi
 	if err != nil {
 		t.Fatal(err)
 	}
+	if size := vault.DocumentSize(kept); size <= 0 || size >= 16<<10 {
+		t.Errorf("the document has %d bytes; want less than 16 KB", size)
+	}
 	if !slices.Equal(kept.Notes, r.Notes) {
 		t.Errorf("the snapshot has the notes %q", kept.Notes)
 	}

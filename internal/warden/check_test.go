@@ -2,6 +2,7 @@ package warden
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -152,5 +153,31 @@ func TestRepairFromCopy(t *testing.T) {
 		if _, err := checkOf(t, dir, api.Check{RepairFrom: target}); err == nil {
 			t.Errorf("%s: no error", target)
 		}
+	}
+}
+
+// TestForgetDevices: removed devices keep their last backup until a prune is to forget them.
+func TestForgetDevices(t *testing.T) {
+	l, n, ctx := opened(t, "sw1", "sw2")
+	for day := range 3 {
+		for _, name := range []string{"sw1", "sw2"} {
+			keep(t, n, name, time.Now().AddDate(0, 0, day-9), map[string]string{"flash:/x.bin": fmt.Sprint(name, day)})
+		}
+	}
+	if _, err := l.RemoveDevices(ctx, api.Select{Names: []string{"sw2"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, forget := range []bool{false, true} {
+		if _, err := l.Prune(ctx, api.Prune{Retention: api.Retention{Last: 1}, ForgetDevices: forget}); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]int{"sw1": 1, "sw2": map[bool]int{false: 1, true: 0}[forget]} {
+			if rows, err := n.Catalog.Snapshots(ctx, name); err != nil || len(rows) != want {
+				t.Errorf("forget %v: %s has %d backups, error %v; want %d", forget, name, len(rows), err, want)
+			}
+		}
+	}
+	if res, err := l.Check(ctx, api.Check{ReadData: true}, nil); err != nil || !res.OK {
+		t.Errorf("%+v, error %v", res.Problems, err)
 	}
 }

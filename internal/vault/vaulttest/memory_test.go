@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"flashwarden/api"
@@ -194,4 +195,31 @@ func TestCheckUnlisted(t *testing.T) {
 			t.Errorf("%s: notes %q", part, res.Notes)
 		}
 	}
+}
+
+// TestMirrorIsLimited: a mirror sends and reads back no more bytes in a second than it may.
+func TestMirrorIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := vault.New(&vaulttest.Memory{})
+		if _, err := v.Make(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		years(t, v, 1)
+		content := strings.Repeat("an image", 50_000)
+		sum, weak, err := v.Put(t.Context(), []byte(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		started := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		_, err = v.PutSnapshot(t.Context(), api.Snapshot{ID: vault.NewID("sw2", started), Device: "sw2", Started: started, Status: api.StatusOK,
+			Files: []api.File{{Path: "flash:/x.bin", Kind: api.KindImage, Size: int64(len(content)), SHA256: sum, MD5: weak, Evidence: api.EvidenceSize}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, limit := time.Now(), vault.NewRateLimiter(100_000)
+		_, err = v.MirrorTo(t.Context(), vault.NewTwin(&vaulttest.Memory{}, limit), vault.MirrorOptions{Fresh: true, Limit: limit})
+		if took := time.Since(began); err != nil || took < 7*time.Second || took > 9*time.Second {
+			t.Errorf("400 KB at 100 KB per second, and read back: %s, error %v; want eight seconds", took, err)
+		}
+	})
 }
