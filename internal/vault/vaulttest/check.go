@@ -170,6 +170,16 @@ func testSharesOfDamaged(t *testing.T, s vault.Store) {
 	if len(read) != blobs {
 		t.Errorf("after all shares, %d of %d blobs were read", len(read), blobs)
 	}
+	// What was damaged when it was read lately is not taken for proved.
+	res, err := v.Check(t.Context(), vault.CheckOptions{ReadData: true, OutdatedAfter: 30 * 24 * time.Hour, Now: now,
+		Proofs: func(_ context.Context, yield func(string, time.Time, bool)) error {
+			yield(sum("content 0"), now, false)
+			yield(sum("content 1"), now, true)
+			return nil
+		}})
+	if err != nil || res.BlobsRead != blobs-1 {
+		t.Errorf("%d blobs were read, error %v; want all but the one that is proved", res.BlobsRead, err)
+	}
 }
 
 // testSharesByDay reads shares of a vault without a memory of proofs: each day

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
 	"flashwarden/internal/vault/vaulttest"
 )
@@ -222,4 +224,85 @@ func TestMirrorIsLimited(t *testing.T) {
 			t.Errorf("400 KB at 100 KB per second, and read back: %s, error %v; want eight seconds", took, err)
 		}
 	})
+}
+
+// closed is a store of which one part can neither be listed nor read.
+type closed struct{ listing }
+
+// Get implements vault.Store.
+func (c *closed) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	if strings.HasPrefix(key, c.part+"/") {
+		return nil, c.err
+	}
+	return c.listing.Get(ctx, key, offset)
+}
+
+// Stat implements vault.Store.
+func (c *closed) Stat(ctx context.Context, key string) (vault.Info, error) {
+	if strings.HasPrefix(key, c.part+"/") {
+		return vault.Info{}, c.err
+	}
+	return c.listing.Stat(ctx, key)
+}
+
+// TestCheckClosed has a part that cannot be read at all: it is one problem, and not one more
+// for each file below it.
+func TestCheckClosed(t *testing.T) {
+	memory := &vaulttest.Memory{}
+	all := years(t, vault.New(memory), 4)
+	for _, part := range []string{vault.BlobsPart, vault.SnapshotsPart} {
+		store := &closed{listing{Memory: memory, part: part, err: errors.New("input/output error")}}
+		res := quietly(t, vault.New(store), vault.CheckOptions{Known: func(_ context.Context, yield func(string)) error {
+			for _, name := range all {
+				yield(name)
+			}
+			return nil
+		}})
+		if len(res.Problems) != 1 || res.Problems[0].Path != part {
+			t.Errorf("%s: %+v; want one problem", part, res.Problems)
+		}
+	}
+}
+
+// TestTooLarge: what could not be read back is not written.
+func TestTooLarge(t *testing.T) {
+	testlevel.NeedFull(t, "a document of 64 MB")
+	store := &vaulttest.Memory{}
+	v, long := vault.New(store), strings.Repeat("x", 65<<20)
+	started := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for part, change := range map[string]func(*api.Snapshot){
+		"document": func(s *api.Snapshot) { s.Notes = []string{long} },
+		"listings": func(s *api.Snapshot) {
+			s.Listings = []api.Listing{{Path: "flash:/", Entries: []api.Entry{{Name: long}}}}
+		},
+	} {
+		s := api.Snapshot{ID: vault.NewID("sw1", started), Device: "sw1", Started: started, Status: api.StatusOK}
+		change(&s)
+		if _, err := v.PutSnapshot(t.Context(), s); !errors.Is(err, vault.ErrRefused) {
+			t.Errorf("%s: error %v; want ErrRefused", part, err)
+		}
+	}
+	if err := store.List(t.Context(), "", func(i vault.Info) error { return errors.New(i.Key) }); err != nil {
+		t.Errorf("the vault has %v", err)
+	}
+}
+
+// TestDamagedListings: a snapshot whose listings are damaged is returned without them.
+func TestDamagedListings(t *testing.T) {
+	store := &vaulttest.Memory{}
+	v := vault.New(store)
+	started := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s, err := v.PutSnapshot(t.Context(), api.Snapshot{ID: vault.NewID("sw1", started), Device: "sw1", Started: started, Status: api.StatusOK,
+		Listings: []api.Listing{{Path: "flash:/", Entries: []api.Entry{{Name: "x.bin", Size: 1}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, wrong := vault.BlobKey(s.ListingBlob.SHA256), `[{"path": "flash:/"}]`
+	if err := errors.Join(store.Delete(t.Context(), key), store.Put(t.Context(), key, strings.NewReader(wrong), int64(len(wrong)))); err != nil {
+		t.Fatal(err)
+	}
+	got, err := v.Snapshot(t.Context(), s.ID)
+	if err != nil || len(got.Listings) != 0 || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "cannot be read") {
+		t.Errorf("%+v, error %v; want no listings, and a note", got, err)
+	}
 }
