@@ -178,13 +178,14 @@ type Contents interface {
 	// future: then the clock was wrong.
 	RecordProofs(ctx context.Context, proofs ...Proof) error
 	// Proofs yields the last result for all content of the vault that was read or
-	// looked for: when, and whether it was found whole.
+	// looked for, and for the documents that RecordProofs entered: when, and whether it was
+	// found whole.
 	Proofs(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error
 }
 
 // Proof is the result of reading one content of the vault.
 type Proof struct {
-	SHA256 string    // its name, in lower-case hexadecimal
+	SHA256 string    // its name, in lower-case hexadecimal; or the name of a document, ID.SHA256
 	Size   int64     // bytes
 	Read   time.Time // when
 	Whole  bool      // it is there and has the digest of its name

@@ -47,7 +47,33 @@ func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn T
 	} else {
 		res, err = n.repair(ctx, v, r.RepairFrom, o, turn)
 	}
+	if err == nil {
+		err = n.addDocuments(ctx, v, res.Problems, proofs)
+	}
 	return res, errors.Join(err, proofs.flush(ctx))
+}
+
+// addDocuments enters which documents a check found lost or damaged: their devices have no
+// backup there. One that was entered before and is whole again is whole.
+func (n *Node) addDocuments(ctx context.Context, v *vault.Vault, problems []api.CheckProblem, proofs *proofs) error {
+	var before []string
+	err := n.Catalog.Proofs(ctx, func(name string, _ time.Time, whole bool) {
+		if _, _, ok := vault.SplitName(name); ok && !whole {
+			before = append(before, name)
+		}
+	})
+	for _, name := range before {
+		if _, err := v.Document(ctx, name); err == nil {
+			proofs.add(ctx, name, 0, true)
+		}
+	}
+	for _, p := range problems {
+		name, ok := vault.SnapshotOf(p.Path)
+		if ok && (p.Kind == api.CheckSnapshotMissing || p.Kind == api.CheckSnapshotDamaged || p.Kind == api.CheckUnreadable) {
+			proofs.add(ctx, name, 0, false)
+		}
+	}
+	return err
 }
 
 // checkMirror checks a mirror in place of the vault.

@@ -76,6 +76,52 @@ func opened(t *testing.T, devices ...string) (*Local, *node.Node, context.Contex
 	return l, n, ctx
 }
 
+// TestCheckRecordsDocuments loses the document of the newest backup, whose contents an older
+// one has, too: then the device has no backup that is whole, until the document is back.
+func TestCheckRecordsDocuments(t *testing.T) {
+	l, n, ctx := opened(t, "sw1", "sw2")
+	var newest api.Snapshot
+	for day := range 2 {
+		at := time.Now().AddDate(0, 0, day-2)
+		keep(t, n, "sw2", at, map[string]string{"flash:/x.bin": "image"})
+		newest = keep(t, n, "sw1", at, map[string]string{"flash:/x.bin": "image"})
+	}
+	want := func(when string, damaged bool) {
+		t.Helper()
+		if _, err := l.Check(ctx, api.Check{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		states, err := n.Catalog.States(ctx, api.Select{})
+		if err != nil || len(states) != 2 || states[0].Damaged != damaged || states[1].Damaged {
+			t.Errorf("%s: %+v, error %v; want the backup of sw1 damaged: %v", when, states, err, damaged)
+		}
+	}
+	want("whole", false)
+	document := filepath.Join(l.opts.Data, "vault", vault.SnapshotKey(newest.Document))
+	text, err := os.ReadFile(document)
+	if err == nil {
+		err = os.Remove(document)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("lost", true)
+	for _, damage := range []string{"{", string(text)} {
+		if err := errors.Join(os.WriteFile(document, []byte(damage), 0o600), os.Chmod(document, 0o400)); err != nil {
+			t.Fatal(err)
+		}
+		want("with "+damage, damage == "{")
+		if err := os.Remove(document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("lost again", true)
+	if _, err := l.Rebuild(ctx, api.Rebuild{ForgetLost: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	want("forgotten", false) // the older one counts
+}
+
 // TestCheckRecordsProofs reads the vault again: content that is whole is proved
 // from then on, and content that is not is known to be damaged.
 func TestCheckRecordsProofs(t *testing.T) {

@@ -118,3 +118,28 @@ func testManyMirrored(t *testing.T, create New) {
 		}
 	}
 }
+
+// testLostDocument has a device whose newest complete backup lost its document.
+func testLostDocument(t *testing.T, create New) {
+	good := Snapshot("sw1", 1, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image"))
+	c := indexAll(t, create, Snapshot("sw1", 0, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")), good)
+	addDevices(t, c, "sw1")
+	indexed, err := c.Latest(t.Context(), "sw1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, whole := range []bool{false, true, false} {
+		if err := c.RecordProofs(t.Context(), catalog.Proof{SHA256: indexed, Read: time.Now(), Whole: whole}); err != nil {
+			t.Fatal(err)
+		}
+		if s := stateOf(t, c, "sw1"); s.Damaged == whole || s.Good.ID != good.ID {
+			t.Errorf("whole %v: %+v", whole, s)
+		}
+	}
+	if err := c.Unindex(t.Context(), good.ID); err != nil {
+		t.Fatal(err)
+	}
+	if s := stateOf(t, c, "sw1"); s.Damaged {
+		t.Errorf("%+v; want the older backup, which is whole", s)
+	}
+}

@@ -31,6 +31,7 @@ var historyTests = []suiteTest{
 	{"ProofsFromTheFuture", testFutureProofs},
 	{"FindingStays", testFindingStays},
 	{"ProofsOfSharedContent", testSharedProofs},
+	{"LostDocument", testLostDocument},
 	{"Warnings", testWarnings},
 	{"DamagedImage", testDamagedImage},
 	{"HistoryWithAClosedContext", testHistoryClosed},

@@ -89,10 +89,11 @@ const refreshImage = `UPDATE device_state SET image_bad = EXISTS (
 		SELECT 1 FROM file JOIN blob ON blob.n = file.blob
 		WHERE file.snapshot = device_state.good AND file.runs IS NOT NULL AND blob.image LIKE '%"verdict":"bad"%') WHERE device = ?1`
 
-// refreshProofs judges the content of the newest complete backup. A condition
-// may follow.
+// refreshProofs judges the content of the newest complete backup, and its document, whose
+// name takes the place of a SHA-256. A condition may follow.
 const refreshProofs = `UPDATE device_state SET (proved, damaged) = (
-		SELECT CASE WHEN count(*) = count(blob.checked) THEN min(blob.checked) END, count(CASE WHEN blob.damaged THEN 1 END) > 0
+		SELECT CASE WHEN count(*) = count(blob.checked) THEN min(blob.checked) END, count(CASE WHEN blob.damaged THEN 1 END) > 0 OR EXISTS (
+			SELECT 1 FROM snapshot JOIN blob AS document ON document.sha256 = snapshot.document WHERE snapshot.n = device_state.good AND document.damaged)
 		FROM file JOIN blob ON blob.n = file.blob WHERE file.snapshot = device_state.good)`
 
 // RecordProofs enters what content of the vault was found to be.
@@ -120,7 +121,8 @@ func prove(ctx context.Context, on *statements, p catalog.Proof) error {
 		ON CONFLICT (sha256) DO UPDATE SET checked = excluded.checked, damaged = excluded.damaged
 		WHERE blob.checked IS NULL OR blob.checked <= excluded.checked OR blob.checked > ?5`, p.SHA256, p.Size, p.Read.Unix(), !p.Whole, time.Now().Unix())
 	if err == nil {
-		_, err = on.exec(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?)`, p.SHA256)
+		_, err = on.exec(ctx, refreshProofs+` WHERE good IN (SELECT file.snapshot FROM file JOIN blob ON blob.n = file.blob WHERE blob.sha256 = ?1
+			UNION ALL SELECT n FROM snapshot WHERE document = ?1)`, p.SHA256)
 	}
 	return err
 }
