@@ -104,8 +104,20 @@ func (n *Node) unseal(sealed, use string, d api.Device) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return key.Unseal(sealed, useOf(use, d))
+	secret, err := key.Unseal(sealed, useOf(use, d))
+	if err == nil {
+		return secret, nil
+	}
+	fix := api.Say("enter it again: ").Do("device edit", d.Name).With(fieldOf[use], "FILE")
+	if errors.Is(err, credential.ErrWrongKey) {
+		fix = api.Say("put the old key file back, or ").Then(fix)
+	}
+	return "", cause.WithFix(err, fix)
 }
+
+// fieldOf has the field of each secret in a change of a device.
+var fieldOf = map[string]string{usePassword: "password_file", useEnable: "enable_password_file", useIdentity: "identity_file",
+	useViaPassword: "via_password_file", useViaIdentity: "via_identity_file"}
 
 // SealDevice returns the device of a change as the catalog keeps it, with its sealed
 // secrets. Secrets that the change does not name are those that the device had, as it

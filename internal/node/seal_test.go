@@ -2,10 +2,13 @@ package node
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 )
@@ -57,5 +60,39 @@ func TestSecretsAreBound(t *testing.T) {
 	}
 	if same, again, err := n.SealDevice(t.Context(), api.DeviceChange{Device: is}, is, kept); err != nil || again != kept || same != is {
 		t.Errorf("an edit of nothing: %v", err)
+	}
+}
+
+// TestEnterSecretsAgain: with a new key, the error for each secret names the option that
+// enters this secret again.
+func TestEnterSecretsAgain(t *testing.T) {
+	cfg, err := config.Load("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, d := t.TempDir(), api.Device{Name: "sw1", Address: "192.0.2.1"}
+	sealed := map[string]string{}
+	for range 2 { // the second time with a new key
+		n, err := Open(t.Context(), Options{Data: data, Config: cfg})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for use, option := range map[string]string{usePassword: "--password-file", useEnable: "--enable-password-file", useIdentity: "--identity-file",
+			useViaPassword: "--via-password-file", useViaIdentity: "--via-identity-file"} {
+			if sealed[use] == "" {
+				sealed[use], err = n.seal("secret", use, d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			_, err := n.unseal(sealed[use], use, d)
+			if want := "put the old key file back, or enter it again: `flashwarden device edit sw1 " + option + " FILE`"; !errors.Is(err, credential.ErrWrongKey) || cause.Hint(err) != want {
+				t.Errorf("%s: error %v, next %s; want %s", use, err, cause.Hint(err), want)
+			}
+		}
+		if err := errors.Join(n.Close(), os.Remove(filepath.Join(data, "key"))); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
