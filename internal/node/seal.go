@@ -109,6 +109,10 @@ func (n *Node) unseal(sealed, use string, d api.Device) (string, error) {
 		return secret, nil
 	}
 	fix := api.Say("enter it again: ").Do("device edit", d.Name).With(fieldOf[use], "FILE")
+	if use == useCredential {
+		fix = api.Say("take the credential away from the device with an empty ").Option("credential", "").Say(", then give it again: ").
+			Do("device edit", d.Name).With("credential", d.Credential)
+	}
 	if errors.Is(err, credential.ErrWrongKey) {
 		fix = api.Say("put the old key file back, or ").Then(fix)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"flashwarden/api"
@@ -70,7 +71,7 @@ func TestEnterSecretsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, d := t.TempDir(), api.Device{Name: "sw1", Address: "192.0.2.1"}
+	data, d := t.TempDir(), api.Device{Name: "sw1", Address: "192.0.2.1", Credential: "lab"}
 	sealed := map[string]string{}
 	for range 2 { // the second time with a new key
 		n, err := Open(t.Context(), Options{Data: data, Config: cfg})
@@ -78,7 +79,7 @@ func TestEnterSecretsAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for use, option := range map[string]string{usePassword: "--password-file", useEnable: "--enable-password-file", useIdentity: "--identity-file",
-			useViaPassword: "--via-password-file", useViaIdentity: "--via-identity-file"} {
+			useViaPassword: "--via-password-file", useViaIdentity: "--via-identity-file", useCredential: ""} {
 			if sealed[use] == "" {
 				sealed[use], err = n.seal("secret", use, d)
 				if err != nil {
@@ -87,6 +88,12 @@ func TestEnterSecretsAgain(t *testing.T) {
 				continue
 			}
 			_, err := n.unseal(sealed[use], use, d)
+			if use == useCredential {
+				if hint := cause.Hint(err); !strings.HasSuffix(hint, "`flashwarden device edit sw1 --credential lab`") {
+					t.Errorf("%s: next %s", use, hint)
+				}
+				continue
+			}
 			if want := "put the old key file back, or enter it again: `flashwarden device edit sw1 " + option + " FILE`"; !errors.Is(err, credential.ErrWrongKey) || cause.Hint(err) != want {
 				t.Errorf("%s: error %v, next %s; want %s", use, err, cause.Hint(err), want)
 			}
