@@ -16,13 +16,13 @@ func testLinksInside(t *testing.T) {
 	w, root := serveDir(t, tftp.Dir{Create: true})
 	for name, target := range map[string]string{
 		"relative": "dir/f", "absolute": filepath.Join(root, "dir/f"), "as after chroot": "/dir/f",
-		"indirect": "absolute", "absdir": root + "/dir", "dir/up": "../dir/../absolute",
+		"indirect": "absolute", "absdir": root + "/dir", "dir/up": "../dir/../absolute", "caf\xe9": root + "/dir",
 	} {
 		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i, name := range []string{"relative", "absolute", "as after chroot", "indirect", "absdir/f", "dir/up", "absdir/../dir/f"} {
+	for i, name := range []string{"relative", "absolute", "as after chroot", "indirect", "absdir/f", "dir/up", "caf\xe9/f", "absdir/../dir/f"} {
 		p := w.peer()
 		p.request(rrq(name, "octet"))
 		if name == "absdir/../dir/f" { // a name with ".." is never served
@@ -59,12 +59,14 @@ func testSpellings(t *testing.T) {
 		p.expect(data(1, []byte("old content")))
 		p.send(ack(1))
 	}
-	p := w.peer()
-	p.request(wrq("dir//./new", "octet"))
-	p.expect(ack(0))
-	p.store([]byte("x"), 512, 1, 2)
-	if got, err := os.ReadFile(filepath.Join(root, "dir/new")); err != nil || string(got) != "x" {
-		t.Errorf("the upload to dir//./new: %q, %v", got, err)
+	for name, file := range map[string]string{"dir//./new": "dir/new", latin1: latin1, "new-" + latin1: "new-" + latin1} {
+		p := w.peer()
+		p.request(wrq(name, "octet"))
+		p.expect(ack(0))
+		p.store([]byte("x"), 512, 1, 2)
+		if got, err := os.ReadFile(filepath.Join(root, file)); err != nil || string(got) != "x" {
+			t.Errorf("the upload to %q: %q, %v", name, got, err)
+		}
 	}
 	for _, name := range []string{"f/", "/", "//", ".", "./"} {
 		p := w.peer()

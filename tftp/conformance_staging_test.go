@@ -25,7 +25,11 @@ import (
 func testSweep(t *testing.T) {
 	w, root := serveDir(t, tftp.Dir{Create: true})
 	dead := tftp.TempPrefix + "DEADDEADDEADDEADDEADDEADDE"
-	for _, name := range []string{dead, "dir/" + dead} {
+	latin1 := "caf\xe9"
+	if err := os.Mkdir(filepath.Join(root, latin1), 0o755); err != nil {
+		t.Skip("this file system has UTF-8 names only")
+	}
+	for _, name := range []string{dead, "dir/" + dead, filepath.Join(latin1, dead)} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +39,7 @@ func testSweep(t *testing.T) {
 	p.request(wrq("new", "octet"))
 	p.expect(ack(0))
 	p.store(body, 512, 1, 190)
-	eventually(t, func() bool { return strings.Count(tree(t, root), tftp.TempPrefix) == 4 }) // and that of serveDir
+	eventually(t, func() bool { return strings.Count(tree(t, root), tftp.TempPrefix) == 5 }) // and that of serveDir
 	sweep(t, root)
 	if left := tree(t, root); strings.Contains(left, dead) || strings.Count(left, tftp.TempPrefix) != 2 {
 		t.Errorf("left:\n%s", left)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"unicode"
 )
@@ -73,7 +74,7 @@ func follow(root *os.Root, name string) (string, error) {
 	for links := 0; len(left) > 0; {
 		next := path.Join(done, left[0])
 		left = left[1:]
-		if !fs.ValidPath(next) {
+		if !filepath.IsLocal(next) { // in any encoding, unlike fs.ValidPath
 			return "", denied("the link leads out of the directory")
 		}
 		target, err := root.Readlink(next)

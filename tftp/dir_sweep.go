@@ -32,18 +32,30 @@ func newTemp(dir string) string { return path.Join(dir, tempPrefix+rand.Text()) 
 // name. It removes the temporary files of all other uploads. It touches only regular files of this process's user that have
 // the names of temporary files, and no file of a running process. It goes on
 // after an error and returns all errors; the Dir can serve in any case.
-func (d *Dir) Sweep() error {
-	errs := []error{d.recover()}
-	err := fs.WalkDir(d.Root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+func (d *Dir) Sweep() error { return errors.Join(d.recover(), d.sweepBelow(".")) }
+
+// sweepBelow removes the incomplete uploads in a directory and below it. It reads the
+// directories itself, because fs.WalkDir refuses names that are not UTF-8.
+func (d *Dir) sweepBelow(dir string) error {
+	f, err := d.Root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil && dir != "." {
+		return nil // an unreadable directory holds no upload of ours
+	}
+	if err != nil {
+		return err
+	}
+	entries, err := f.ReadDir(-1)
+	errs := []error{err, f.Close()}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
 		switch {
-		case err != nil && name == ".":
-			return err
-		case err == nil && e.Type().IsRegular() && isTempName(e.Name()):
+		case e.IsDir():
+			errs = append(errs, d.sweepBelow(name))
+		case e.Type().IsRegular() && isTempName(e.Name()):
 			errs = append(errs, sweepTemp(d.disk(d.Root), name))
 		}
-		return nil // an unreadable directory holds no upload of ours
-	})
-	return errors.Join(append(errs, err)...)
+	}
+	return errors.Join(errs...)
 }
 
 // sweepTemp removes an incomplete upload, unless a running process writes it.
