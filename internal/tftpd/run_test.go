@@ -105,11 +105,17 @@ func (p *process) await(text string, n int) {
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := launch(t, nil, args...)
+	p.awaitPort()
+	return p
+}
+
+// awaitPort waits until the server answers.
+func (p *process) awaitPort() {
+	p.t.Helper()
 	p.await("msg=serving", 1)
 	_, rest, _ := strings.Cut(p.logged(), "msg=serving")
 	_, rest, _ = strings.Cut(rest, "address=")
 	p.port = netip.MustParseAddrPort(strings.Fields(rest)[0])
-	return p
 }
 
 // launch starts a server, with further variables in its environment.
@@ -217,6 +223,29 @@ func TestClassicDirectory(t *testing.T) {
 	}
 	if !strings.Contains(p.logged(), "msg=confined") {
 		t.Skip("this kernel has no Landlock")
+	}
+}
+
+// TestChangedUser has a server that gets another user, in the same state directory. It
+// still takes uploads that need the staging directory.
+func TestChangedUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to become another user")
+	}
+	dir, state := t.TempDir(), t.TempDir()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(state, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	cfg := filepath.Join(dir, "cfg")
+	write(t, cfg, "old", 0o666)
+	for _, name := range []string{"daemon", "nobody", "daemon"} {
+		p := launch(t, []string{"STATE_DIRECTORY=" + state}, "--secure", "--user", name, dir)
+		p.awaitPort()
+		if err := p.put("cfg", "of "+name, -1); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, p.logged())
+		}
+		wantFile(t, cfg, "of "+name)
+		p.stop()
 	}
 }
 

@@ -24,10 +24,11 @@ func stagingBase(uid int) string {
 
 // openStaging opens the staging directory of a server for dir and creates it for
 // the account if it is missing. Its name depends on dir, so that the next server of
-// dir finds what a crash left of an upload.
+// dir finds what a crash left of an upload. It also has the user ID: nobody else may use
+// the directory, so a server that gets another user needs another one.
 func openStaging(base, dir string, a *account) (*os.Root, error) {
 	sum := sha256.Sum256([]byte(dir))
-	name := hex.EncodeToString(sum[:8])
+	name := fmt.Sprintf("%s-%d", hex.EncodeToString(sum[:8]), a.uid)
 	parent, err := openBase(base, a)
 	if err != nil {
 		return nil, err
