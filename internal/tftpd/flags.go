@@ -52,7 +52,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.address, "address", "a", ":69", "`HOST:PORT` to listen on")
 	fs.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 only")
 	fs.BoolVarP(&f.ipv6, "ipv6", "6", false, "IPv6 only")
-	fs.BoolVarP(&f.secure, "secure", "s", false, "names are relative to DIR; a name that begins with the path of DIR works too")
+	fs.BoolVarP(&f.secure, "secure", "s", false, "names are relative to DIR (default: a name that begins with the path of DIR works too)")
 	fs.BoolVarP(&f.create, "create", "c", false, "uploads may create new files")
 	fs.BoolVarP(&f.permissive, "permissive", "p", false, "use only the permissions of the system (default: also serve only files that everybody may read or write)")
 	fs.StringVarP(&f.user, "user", "u", "nobody", "`USER` to run as after opening the port, if started as root")
@@ -167,19 +167,13 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 
 // Listen opens the sockets of c, before the server gives up its rights.
 func (f *Flags) Listen(c *Config) error {
-	network := "udp"
-	switch {
-	case f.ipv4 && !f.ipv6:
-		network = "udp4"
-	case f.ipv6 && !f.ipv4:
-		network = "udp6"
-	}
 	address := f.address
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		address = net.JoinHostPort(strings.Trim(address, "[]"), "69") // in.tftpd takes a host alone
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.Trim(address, "[]")
+		address = net.JoinHostPort(host, "69") // in.tftpd takes a host alone
 	}
-	var err error
-	if c.Conn, err = listen.TFTP(network, address); err != nil {
+	if c.Conn, err = listen.TFTP(f.network(host), address); err != nil {
 		return err
 	}
 	if f.metrics == "" {
@@ -189,6 +183,19 @@ func (f *Flags) Listen(c *Config) error {
 		return errors.Join(fmt.Errorf("--metrics: %w", err), c.Conn.Close())
 	}
 	return nil
+}
+
+// network returns the network of package net for a host to listen on. The address
+// 0.0.0.0 is IPv4 only, as for in.tftpd; package net alone would add IPv6.
+func (f *Flags) network(host string) string {
+	a, err := netip.ParseAddr(host)
+	switch {
+	case f.ipv6 && !f.ipv4:
+		return "udp6"
+	case f.ipv4 && !f.ipv6, err == nil && a.Is4():
+		return "udp4"
+	}
+	return "udp"
 }
 
 // Logger returns the log that the flags ask for. It has a line for each

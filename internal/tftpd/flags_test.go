@@ -123,6 +123,35 @@ func TestListen(t *testing.T) {
 	}
 }
 
+// TestListenOnEveryAddress has the addresses of all interfaces: those of IPv4, or of
+// both families if this machine has both.
+func TestListenOnEveryAddress(t *testing.T) {
+	both, err := net.ListenPacket("udp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer both.Close()
+	for line, want := range map[string]string{
+		"--address 0.0.0.0:0": "0.0.0.0", "--address :0 -4": "0.0.0.0", "--address :0": both.LocalAddr().(*net.UDPAddr).IP.String(),
+	} {
+		f, err := flags(t, line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c tftpd.Config
+		if err := f.Listen(&c); err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if got := c.Conn.LocalAddr().(*net.UDPAddr).IP.String(); got != want {
+			t.Errorf("%s: listens on %s, want %s", line, got, want)
+		}
+		if err := c.Conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestLogger(t *testing.T) {
 	for _, test := range []struct {
 		line           string
