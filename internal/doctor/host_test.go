@@ -81,7 +81,7 @@ func TestCheckSockets(t *testing.T) {
 		"a program": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "in.tftpd", PID: 812}}, "",
 			want{cause.Internal, "address already in use, by in.tftpd (process 812)", "ps -fp 812", ""}},
 		"a service": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "in.tftpd", PID: 812, Unit: "tftpd-hpa.service"}}, "",
-			want{cause.Internal, "by in.tftpd (process 812)", "sudo systemctl disable --now tftpd-hpa.service", ""}},
+			want{cause.Internal, "by in.tftpd (process 812)", "sudo systemctl stop tftpd-hpa.service && sudo systemctl disable tftpd-hpa.service", ""}},
 		"somebody": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE)}, "",
 			want{cause.Internal, "by a process that this user cannot see", "sudo ss -lunp", ""}},
 		"systemd": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "systemd", PID: 1}}, "",

@@ -208,7 +208,9 @@ func socketFinding(s Socket, taken bool) api.Finding {
 		f.Fix, f.Changes = fmt.Sprintf("ps -fp %d", s.Holder.PID), "nothing: it shows that program"
 		f.Then = stopIt
 		if s.Holder.Unit != "" {
-			f.Fix, f.Changes, f.Then = "sudo systemctl disable --now "+s.Holder.Unit, "stops that unit, and keeps it off after a restart of this host", ""
+			// With a script of SysV, as of tftpd-hpa in Debian 12, "disable --now" stops nothing.
+			f.Fix = fmt.Sprintf("sudo systemctl stop %[1]s && sudo systemctl disable %[1]s", s.Holder.Unit)
+			f.Changes, f.Then = "stops that unit, and keeps it off after a restart of this host", ""
 		}
 	}
 	return f

@@ -30,7 +30,7 @@ func TFTP(network, address string) (net.PacketConn, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, cause.Wrap(cause.Internal, err, "the TFTP port is taken by another program",
 			api.Say("find it with ").Type(api.OnHost, "ss -lunp").Say(", and stop it (tftpd-hpa: ").
-				Type(api.OnHost, "systemctl disable --now tftpd-hpa").Say("); or ").Then(waysToBind()))
+				Type(api.OnHost, "systemctl stop tftpd-hpa && systemctl disable tftpd-hpa").Say("); or ").Then(waysToBind()))
 	case err != nil:
 		return nil, fmt.Errorf("listen for TFTP: %w", err)
 	}
