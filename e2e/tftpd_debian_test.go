@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"flashwarden/internal/testlevel"
 )
@@ -83,17 +84,68 @@ func startUnit(t *testing.T, dir, options string) *tftpd {
 	if err := os.WriteFile(defaults, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var line string
-	for l := range strings.Lines(string(readAll(t, "../docs/flashwarden-tftpd.service"))) {
-		if command, ok := strings.CutPrefix(l, "ExecStart=/usr/local/bin/flashwarden "); ok {
-			line = strings.TrimSpace(command)
-		}
+	line, ok := strings.CutPrefix(unitSetting(t, "ExecStart"), "/usr/local/bin/flashwarden ")
+	if !ok {
+		t.Fatal("the unit does not start flashwarden")
 	}
 	// A shell reads the defaults and the variables of this line as systemd does.
-	d.cmd = exec.Command("sh", "-c", ". "+defaults+"; exec "+binary+" "+line)
+	d.cmd = asUnit(t, ". "+defaults+"; exec "+binary+" "+line)
 	d.cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+t.TempDir())
 	d.start()
 	return d
+}
+
+// unitSetting returns the value of a setting of our unit.
+func unitSetting(t *testing.T, name string) string {
+	t.Helper()
+	for line := range strings.Lines(string(readAll(t, "../docs/flashwarden-tftpd.service"))) {
+		if value, ok := strings.CutPrefix(line, name+"="); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Fatalf("the unit has no %s", name)
+	return ""
+}
+
+// asUnit returns a command of the shell that has the capabilities of our unit. As in
+// systemd, "+" before the command gives it all of them.
+func asUnit(t *testing.T, command string) *exec.Cmd {
+	t.Helper()
+	if all, ok := strings.CutPrefix(command, "+"); ok {
+		return exec.Command("sh", "-c", all)
+	}
+	bounds := "-all"
+	for _, c := range strings.Fields(unitSetting(t, "CapabilityBoundingSet")) {
+		bounds += ",+" + strings.ToLower(strings.TrimPrefix(c, "CAP_"))
+	}
+	return exec.Command(need(t, "setpriv"), "--bounding-set", bounds, "sh", "-c", command)
+}
+
+// TestUnitReloads reads the map file again by the command of our unit, whose
+// capabilities do not permit root to send signals to the user of the server.
+func TestUnitReloads(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program many times")
+	t.Parallel()
+	needRoot(t)
+	dir := t.TempDir()
+	rules := filepath.Join(dir, "rules")
+	if err := os.WriteFile(rules, []byte("r ^a$ b\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // the user of the server reads the rules again
+		t.Fatal(err)
+	}
+	d := startUnit(t, dir, "--secure --map-file "+rules)
+	reload := asUnit(t, unitSetting(t, "ExecReload"))
+	reload.Env = append(os.Environ(), fmt.Sprintf("MAINPID=%d", d.cmd.Process.Pid))
+	if out, err := reload.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v %s", reload, err, out)
+	}
+	for end := time.Now().Add(time.Minute); !strings.Contains(d.log.all(), "map file read"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the map file is not read again:\n%s", d.log.all())
+		}
+	}
 }
 
 // wantClassicPeers uploads into the existing file with other clients.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,11 +40,20 @@ func tftpdCommand(p *program) *cobra.Command {
 			p.service = true
 			err = tftpd.Run(cmd.Context(), c)
 			if _, missing := os.Stat(args[0]); errors.Is(err, fs.ErrNotExist) && errors.Is(missing, fs.ErrNotExist) {
-				err = cause.WithFix(err, api.Say("make the directory: ").Type(api.OnHost, "sudo install -d "+api.ShellWord(args[0])))
+				err = cause.WithFix(err, missingDirectory(args[0]))
 			}
 			return err
 		},
 	}
 	f.Register(cmd.Flags())
 	return cmd
+}
+
+// missingDirectory returns the next step if the directory does not exist. The variable
+// TFTP_DIRECTORY of Debian may have several directories.
+func missingDirectory(dir string) api.Fix {
+	if strings.Contains(dir, " /") {
+		return api.Say("name one directory: tftpd serves only one")
+	}
+	return api.Say("make the directory: ").Type(api.OnHost, "sudo install -d "+api.ShellWord(dir))
 }
