@@ -40,6 +40,22 @@ func TestLineOfDebian(t *testing.T) {
 	}
 }
 
+// TestFlagsOfOurs has the flags that in.tftpd does not have, and its other ones.
+func TestFlagsOfOurs(t *testing.T) {
+	f, err := flags(t, "--permissive --read-only --max-upload 1 --allow 192.0.2.1 --window-bytes 2 --buffer-bytes 3 --max-transfers 4 --per-source 5 -m map -P pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Config("/srv/tftp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Secure || c.Public || !c.ReadOnly || c.MaxUpload != 1 || len(c.Allow) != 1 || c.WindowBytes != 2 || c.BufferBytes != 3 || c.MaxTransfers != 4 ||
+		c.PerSource != 5 || c.MapFile != "map" || c.PIDFile != "pid" {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	f, err := flags(t, "")
 	if err != nil {

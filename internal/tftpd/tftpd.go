@@ -193,24 +193,34 @@ func (s *service) handler(dir *tftp.Dir) tftp.Handler {
 	return h
 }
 
-func (s *service) serve(ctx context.Context, cancel context.CancelCauseFunc) error {
-	dir := &tftp.Dir{Root: s.root, Staging: s.staging, ReadOnly: s.ReadOnly, Create: s.Create, Public: s.Public, MaxUpload: s.MaxUpload, Mode: s.Mode}
-	web := &http.Server{Handler: s.journal.metrics(), ReadHeaderTimeout: 5 * time.Second}
-	var wg sync.WaitGroup
-	var refused, failed error
-	server := &tftp.Server{
+// directory returns the files that are served.
+func (s *service) directory() *tftp.Dir {
+	return &tftp.Dir{Root: s.root, Staging: s.staging, ReadOnly: s.ReadOnly, Create: s.Create, Public: s.Public, MaxUpload: s.MaxUpload, Mode: s.Mode}
+}
+
+// server returns the server of a directory.
+func (s *service) server(dir *tftp.Dir) *tftp.Server {
+	return &tftp.Server{
 		Handler: s.handler(dir), Log: s.Log, Observe: s.journal.observe, Ports: s.Ports, Allow: s.Allow, Refuse: s.Refuse,
 		MaxBlockSize: s.MaxBlockSize, WindowBytes: s.WindowBytes, Timeout: s.Timeout,
 		BufferBytes: s.BufferBytes, MaxTransfers: s.MaxTransfers, PerSource: s.PerSource,
-		Ready: func() {
-			if refused = s.begin(dir); refused != nil {
-				cancel(refused) // nothing is answered
-				return
-			}
-			if s.Metrics != nil {
-				wg.Go(func() { failed = serveMetrics(web, s.Metrics, cancel) })
-			}
-		},
+	}
+}
+
+func (s *service) serve(ctx context.Context, cancel context.CancelCauseFunc) error {
+	dir := s.directory()
+	web := &http.Server{Handler: s.journal.metrics(), ReadHeaderTimeout: 5 * time.Second}
+	var wg sync.WaitGroup
+	var refused, failed error
+	server := s.server(dir)
+	server.Ready = func() {
+		if refused = s.begin(dir); refused != nil {
+			cancel(refused) // nothing is answered
+			return
+		}
+		if s.Metrics != nil {
+			wg.Go(func() { failed = serveMetrics(web, s.Metrics, cancel) })
+		}
 	}
 	err := server.Serve(ctx, s.Conn)
 	closing := web.Close()
