@@ -138,12 +138,65 @@ func TestStaging(t *testing.T) {
 			t.Errorf("the ACL is % x, %v; want % x", got[:max(n, 0)], err, acl)
 		}
 	})
+	t.Run("the owner stays", testOwnerStays)
+	t.Run("no room for the new content", testNoRoomInPlace)
 	t.Run("uploads of one file take turns", testTurns)
 	t.Run("not read while it is written", testNotReadMeanwhile)
 	t.Run("a failed upload is completed or replaced", testFailedInPlace)
 	t.Run("a file that was changed after a crash stays", testChangedAfterCrash)
 	t.Run("files with the same number on two file systems", testTwoFileSystems)
 	t.Run("other file systems", testOtherFileSystems)
+}
+
+// testOwnerStays replaces a file of another user by a rename.
+func testOwnerStays(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to have files of another user")
+	}
+	top := stagingDir(t)
+	f := filepath.Join(top, "root/f")
+	if err := errors.Join(os.WriteFile(f, []byte("old"), 0o644), os.Chown(f, 1, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store(dirIn(t, top), "f", "new"); err != nil {
+		t.Fatal(err)
+	}
+	var s unix.Stat_t
+	if err := unix.Stat(f, &s); err != nil || s.Uid != 1 || s.Gid != 2 || s.Size != 3 {
+		t.Errorf("the file is now %+v, %v", s, err)
+	}
+}
+
+// testNoRoomInPlace uploads into an existing file whose file system has too little
+// space. The staging directory is on another one, which has enough.
+func testNoRoomInPlace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mount needs root")
+	}
+	top := stagingDir(t)
+	root := filepath.Join(top, "root")
+	if err := unix.Mount("none", root, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("no tmpfs here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(root, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	f := filepath.Join(root, "f")
+	if err := errors.Join(os.WriteFile(f, []byte("old"), 0o644), os.Link(f, f+"2")); err != nil {
+		t.Fatal(err)
+	}
+	d := dirIn(t, top)
+	if err := store(d, "f", strings.Repeat("new", 50_000)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+	if got, err := os.ReadFile(f); string(got) != "old" || read(d, "f") != nil {
+		t.Errorf("the file has %.20q, %v", got, err)
+	}
+	if left := leftovers(t, top, ".flashwarden-"); left != nil {
+		t.Errorf("left: %q", left)
+	}
 }
 
 // testOtherFileSystems has the limits of network file systems: no locks, no fsync of

@@ -281,6 +281,36 @@ func TestForeignStaging(t *testing.T) {
 	}
 }
 
+// TestOpenedStaging refuses a staging directory that others can reach, or that belongs
+// to another user.
+func TestOpenedStaging(t *testing.T) {
+	dir, state := t.TempDir(), t.TempDir()
+	env := []string{"STATE_DIRECTORY=" + state}
+	p := launch(t, env, "--secure", dir)
+	p.awaitPort()
+	p.stop()
+	names, err := filepath.Glob(state + "/*")
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	refused := func() {
+		t.Helper()
+		p := launch(t, env, "--secure", dir)
+		p.await("msg=serving", 1)
+		p.await("no staging directory", 1)
+	}
+	if err := os.Chmod(names[0], 0o755); err != nil {
+		t.Fatal(err)
+	}
+	refused()
+	if os.Geteuid() == 0 {
+		if err := errors.Join(os.Chmod(names[0], 0o700), os.Chown(names[0], 1, 1)); err != nil {
+			t.Fatal(err)
+		}
+		refused()
+	}
+}
+
 // TestMapFile rewrites names, and reads the rules again after SIGHUP, also if an
 // editor has replaced the file.
 func TestMapFile(t *testing.T) {
