@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"time"
 
 	"flashwarden/api"
 )
@@ -23,6 +24,17 @@ type People interface {
 	// no such user.
 	Login(ctx context.Context, name string) (u api.User, password string, err error)
 
+	// AddSession adds a session of a user on the page, with the digest of its secret and the
+	// hash of the password that the user has given. Sessions that have ended are removed.
+	AddSession(ctx context.Context, s Session, digest, password string) error
+	// Session returns the session whose secret has this digest, and its user as he is now. known
+	// is false if there is none, or if its user was removed or has another password since.
+	Session(ctx context.Context, digest string) (s Session, u api.User, known bool, err error)
+	// UseSession enters when a session was last used.
+	UseSession(ctx context.Context, digest string, at time.Time) error
+	// EndSession removes a session. One that there is not is no error.
+	EndSession(ctx context.Context, digest string) error
+
 	// AddToken adds a token with the digest of its secret. It reports false, and changes
 	// nothing, if there is a token of this name.
 	AddToken(ctx context.Context, t api.Token, digest string) (added bool, err error)
@@ -33,6 +45,14 @@ type People interface {
 	// Token returns the token whose secret has this digest; known is false if there is
 	// none.
 	Token(ctx context.Context, digest string) (t api.Token, known bool, err error)
+}
+
+// Session is a login on the page. Times are UTC, in milliseconds.
+type Session struct {
+	User    string
+	Created time.Time
+	Used    time.Time // the last time that was entered
+	Expires time.Time // however much it is used
 }
 
 // Audit keeps the audit trail. Lines are only added.

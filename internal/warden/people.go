@@ -201,20 +201,6 @@ func (l *Local) TokenActor(ctx context.Context, secret, from string) (Actor, boo
 	return Actor{Name: "token " + t.Name, From: from, Role: t.Role, Group: t.Group, Site: t.Site}, true, nil
 }
 
-// UserActor returns who has a name and a password. It reports false if there is no such
-// user or the password is another, and takes the same time for both.
-func (l *Local) UserActor(ctx context.Context, name, word, from string) (Actor, bool, error) {
-	n, err := l.existing(ctx)
-	if err != nil {
-		return Actor{}, false, err
-	}
-	u, hash, err := n.Catalog.Login(ctx, name)
-	if err != nil || !password.Matches(hash, word) {
-		return Actor{}, false, err
-	}
-	return Actor{Name: u.Name, From: from, Role: u.Role}, true, nil
-}
-
 // mostAuditLines bounds a page of the audit trail.
 const mostAuditLines = 1000
 

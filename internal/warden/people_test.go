@@ -32,7 +32,11 @@ func TestUsersLogIn(t *testing.T) {
 	}
 	want := func(name, word string, role api.Role) {
 		t.Helper()
-		a, ok, err := l.UserActor(t.Context(), name, word, "192.0.2.7")
+		secret, ok, err := l.Login(t.Context(), name, word, "192.0.2.7")
+		var a Actor
+		if ok && err == nil {
+			a, ok, err = l.SessionActor(t.Context(), secret, "192.0.2.7")
+		}
 		if err != nil || ok != (role != "") || ok && a != (Actor{Name: "otto", From: "192.0.2.7", Role: role}) {
 			t.Errorf("%s with %q: %+v, %t, error %v", name, word, a, ok, err)
 		}

@@ -11,11 +11,13 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/audit"
+	"flashwarden/internal/catalog"
 )
 
 // peopleTests are the tests of who may do what.
 var peopleTests = []suiteTest{
 	{"Users", testUsers},
+	{"Sessions", testSessions},
 	{"Tokens", testTokens},
 	{"AuditTrail", testAuditTrail},
 	{"AuditByManyAtOnce", testAuditByMany},
@@ -65,6 +67,68 @@ func testUsers(t *testing.T, create New) {
 	if known, err := c.ChangeUser(ctx, "otto", api.RoleAdmin, "x"); known || err != nil {
 		t.Errorf("change a user that there is not: %t, error %v", known, err)
 	}
+}
+
+// testSessions: a session ends by itself, with its user, and when the user gets another password.
+func testSessions(t *testing.T, create New) {
+	c, ctx := empty(t, create), t.Context()
+	now := time.UnixMilli(1_700_000_000_123).UTC()
+	for _, name := range []string{"anna", "otto"} {
+		if _, err := c.AddUser(ctx, api.User{Name: name, Role: api.RoleViewer, Created: now}, "hash of "+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := func(digest, user, password string, at time.Time) catalog.Session {
+		t.Helper()
+		s := catalog.Session{User: user, Created: at, Used: at, Expires: at.Add(time.Hour)}
+		if err := c.AddSession(ctx, s, digest, password); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	want := func(digest string, want *catalog.Session, role api.Role) {
+		t.Helper()
+		s, u, known, err := c.Session(ctx, digest)
+		if err != nil || known != (want != nil) {
+			t.Fatalf("%s: known %t, error %v", digest, known, err)
+		}
+		if want != nil && (s != *want || u.Name != want.User || u.Role != role || !u.Created.Equal(now)) {
+			t.Errorf("%s: %+v, %+v; want %+v", digest, s, u, *want)
+		}
+	}
+	old, anna, otto, stale := begin("old", "anna", "hash of anna", now), begin("a", "anna", "hash of anna", now.Add(30*time.Minute)),
+		begin("o", "otto", "hash of otto", now.Add(30*time.Minute)), begin("s", "otto", "a hash of before", now.Add(30*time.Minute))
+	want("old", &old, api.RoleViewer)
+	want("a", &anna, api.RoleViewer)
+	want("s", nil, "")
+	want("nobody's", nil, "")
+	anna.Used = now.Add(40 * time.Minute)
+	if err := c.UseSession(ctx, "a", anna.Used); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ChangeUser(ctx, "anna", api.RoleAdmin, ""); err != nil {
+		t.Fatal(err)
+	}
+	want("a", &anna, api.RoleAdmin)
+	begin("later", "anna", "hash of anna", now.Add(61*time.Minute))
+	want("old", nil, "") // it has ended
+	want("a", &anna, api.RoleAdmin)
+	if _, err := c.ChangeUser(ctx, "anna", "", "a new hash"); err != nil {
+		t.Fatal(err)
+	}
+	want("a", nil, "")
+	want("o", &otto, api.RoleViewer)
+	for range 2 {
+		if err := c.EndSession(ctx, "o"); err != nil {
+			t.Error(err)
+		}
+	}
+	want("o", nil, "")
+	begin("o2", "otto", "hash of otto", stale.Created)
+	if _, err := c.RemoveUser(ctx, "otto"); err != nil {
+		t.Fatal(err)
+	}
+	want("o2", nil, "")
 }
 
 func testTokens(t *testing.T, create New) {
