@@ -13,23 +13,27 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/login"
 	"flashwarden/internal/warden"
 )
 
-// Web serves the API over TCP, for programs that have a token.
+// Web serves the API over TCP, for programs that have a token, and the page for people.
 type Web struct {
 	Warden   warden.Warden
 	Tokens   Tokens
 	Live     Live
+	Page     http.Handler // gets the requests that are not for the API, with or without an actor; nil: there is no page
 	Listener net.Listener // it is closed at the end
 	TLS      *tls.Config  // nil: without TLS
 	Ready    func(context.Context) error
 	Log      *slog.Logger
 }
 
-// Tokens knows who has the secret of a token.
+// Tokens knows who has the secret of a token or of a session.
 type Tokens interface {
 	TokenActor(ctx context.Context, secret, from string) (a warden.Actor, known bool, err error)
+	// SessionActor returns whose session on the page has a secret.
+	SessionActor(ctx context.Context, secret, from string) (a warden.Actor, known bool, err error)
 }
 
 // Limits of the listener for clients that nobody knows.
@@ -44,6 +48,9 @@ const (
 func (s Web) Run(ctx, limit context.Context, ready func()) error {
 	h := newResourceHandler(s.Warden, s.Live, s.Log)
 	h.health(s.Ready)
+	if s.Page != nil {
+		h.mux.Handle("/", s.Page)
+	}
 	server := &http.Server{
 		Handler: patient(s.guarded(whole(h.mux, s.Log)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
@@ -55,9 +62,9 @@ func (s Web) Run(ctx, limit context.Context, ready func()) error {
 	return h.serve(ctx, limit, server, l, ready)
 }
 
-// guarded lets in who has a token, and keeps browsers of other sites out.
+// guarded lets in who has a token or a session, and keeps browsers of other sites out.
 func (s Web) guarded(next http.Handler) http.Handler {
-	a := &authenticator{tokens: s.Tokens, tries: newTries(), next: next, log: s.Log}
+	a := &authenticator{tokens: s.Tokens, secure: s.TLS != nil, tries: login.NewTries(), next: next, log: s.Log}
 	own := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -95,7 +102,8 @@ func isLoopback(host string) bool {
 // authenticator finds out who sends a request.
 type authenticator struct {
 	tokens Tokens
-	tries  *tries
+	secure bool // cookies come over TLS
+	tries  *login.Tries
 	next   http.Handler
 	log    *slog.Logger
 }
@@ -105,16 +113,18 @@ func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
 		a.next.ServeHTTP(w, r)
 		return
 	}
-	from := addressOf(r)
+	from := login.Address(r)
 	actor, err := a.actor(r, from.String())
-	switch wait := a.tries.wait(from, time.Now()); {
+	switch wait := a.tries.Wait(from, time.Now()); {
+	case errors.Is(err, errNobody) && !strings.HasPrefix(r.URL.Path, prefix+"/"):
+		a.next.ServeHTTP(w, r) // the page asks who it is
 	case errors.Is(err, errNobody) && wait > 0:
 		// Only now: other programs at this address may have a right token, and 128 random bits
 		// are not guessed by trying.
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
 		sendProblem(w, http.StatusTooManyRequests, "too many wrong tokens from this address", a.log)
 	case errors.Is(err, errNobody):
-		a.tries.failed(from, time.Now())
+		a.tries.Failed(from, time.Now())
 		a.log.Warn("request refused", "remote", from, "path", r.URL.Path, "err", err)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="flashwarden"`)
 		sendProblem(w, http.StatusUnauthorized, err.Error(), a.log)
@@ -136,26 +146,21 @@ func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
 // errNobody is the error of a request without a token that is known and valid.
 var errNobody = errors.New("no valid token: send Authorization: Bearer with the secret of one")
 
-// actor returns who sends a request.
-func (a *authenticator) actor(r *http.Request, from string) (warden.Actor, error) {
+// actor returns who sends a request: the owner of its token, or else of its session.
+func (a *authenticator) actor(r *http.Request, from string) (actor warden.Actor, err error) {
+	known := false
 	kind, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(kind, "Bearer") || secret == "" {
-		return warden.Actor{}, errNobody
+	session := login.Secret(r, a.secure)
+	switch {
+	case strings.EqualFold(kind, "Bearer") && secret != "":
+		actor, known, err = a.tokens.TokenActor(r.Context(), strings.TrimSpace(secret), from)
+	case session != "":
+		actor, known, err = a.tokens.SessionActor(r.Context(), session, from)
 	}
-	actor, known, err := a.tokens.TokenActor(r.Context(), strings.TrimSpace(secret), from)
 	if err == nil && !known {
 		err = errNobody
 	}
 	return actor, err
-}
-
-// addressOf is the address of the client.
-func addressOf(r *http.Request) netip.Addr {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Addr().Unmap()
 }
 
 // sendProblem answers with a problem of HTTP itself.

@@ -33,6 +33,10 @@ func (s secrets) TokenActor(_ context.Context, secret, from string) (warden.Acto
 	return a, ok, nil
 }
 
+func (s secrets) SessionActor(ctx context.Context, secret, from string) (warden.Actor, bool, error) {
+	return s.TokenActor(ctx, "session "+secret, from)
+}
+
 // web serves f on loopback and returns its address.
 func web(t *testing.T, f *fake, encrypted *tls.Config) string {
 	t.Helper()

@@ -53,6 +53,10 @@ type actorKey struct{}
 // As returns a context whose operations are done for a.
 func As(ctx context.Context, a Actor) context.Context { return context.WithValue(ctx, actorKey{}, a) }
 
+// ActorOf returns who asks, for a face that shows only what the actor may do. Nobody is an
+// actor without a role.
+func ActorOf(ctx context.Context) Actor { return actorOf(ctx) }
+
 // actorOf returns who asks. Nobody is an actor without a role.
 func actorOf(ctx context.Context) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)

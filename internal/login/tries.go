@@ -1,6 +1,9 @@
-package httpapi
+// Package login has what all faces need to let people and programs in over the network: how
+// often an address may try, and the cookie of a session.
+package login
 
 import (
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -15,14 +18,15 @@ const (
 	triesSources = 4096 // addresses that are counted
 )
 
-// tries counts wrong secrets by the address that sent them, not by the name that they were
+// Tries counts wrong secrets by the address that sent them, not by the name that they were
 // for: nobody can lock another one out.
-type tries struct {
+type Tries struct {
 	mu sync.Mutex
 	by map[netip.Prefix]*rate.Limiter
 }
 
-func newTries() *tries { return &tries{by: make(map[netip.Prefix]*rate.Limiter)} }
+// NewTries returns Tries that have seen nothing.
+func NewTries() *Tries { return &Tries{by: make(map[netip.Prefix]*rate.Limiter)} }
 
 // sourceOf is what counts as one address: an IPv6 host has a whole /64 (RFC 8981).
 func sourceOf(a netip.Addr) netip.Prefix {
@@ -34,8 +38,8 @@ func sourceOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// wait returns how long an address has to wait for its next try; 0: not at all.
-func (t *tries) wait(from netip.Addr, now time.Time) time.Duration {
+// Wait returns how long an address has to wait for its next try; 0: not at all.
+func (t *Tries) Wait(from netip.Addr, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.by[sourceOf(from)]
@@ -49,8 +53,8 @@ func (t *tries) wait(from netip.Addr, now time.Time) time.Duration {
 	return time.Duration(missing * float64(triesEvery))
 }
 
-// failed counts a wrong secret.
-func (t *tries) failed(from netip.Addr, now time.Time) {
+// Failed counts a wrong secret.
+func (t *Tries) Failed(from netip.Addr, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := sourceOf(from)
@@ -64,7 +68,7 @@ func (t *tries) failed(from netip.Addr, now time.Time) {
 }
 
 // shrink makes room for one address: those that may try as often as new ones go first.
-func (t *tries) shrink(now time.Time) {
+func (t *Tries) shrink(now time.Time) {
 	for key, l := range t.by {
 		if l.TokensAt(now) >= triesAtOnce {
 			delete(t.by, key)
@@ -76,4 +80,13 @@ func (t *tries) shrink(now time.Time) {
 		}
 		delete(t.by, key)
 	}
+}
+
+// Address is the address of a client.
+func Address(r *http.Request) netip.Addr {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
 }
