@@ -67,7 +67,9 @@ var arrows = map[string][]string{
 	"internal/warden": {"api", "internal/audit", "internal/password", "internal/syslog", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
-	"internal/httpapi": {"api", "api/client", "internal/warden"}, // client: where the socket is
+	"internal/httpapi": {"api", "api/client", "internal/login", "internal/warden"}, // client: where the socket is
+	"internal/web":     {"api", "internal/login", "internal/terminal", "internal/warden"},   // terminal: how amounts and times are written
+	"internal/login":   {},
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/inventory", "internal/iossim",
 		"internal/logqueue", "internal/service", "internal/systemd", "internal/terminal", "internal/tftpd", "internal/warden"},
@@ -86,7 +88,7 @@ var arrows = map[string][]string{
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
 
-	"internal/service": {"api", "internal/cause", "internal/config", "internal/httpapi", "internal/systemd", "internal/task", "internal/warden"},
+	"internal/service": {"api", "internal/cause", "internal/config", "internal/httpapi", "internal/systemd", "internal/task", "internal/warden", "internal/web"},
 	"internal/task":    {},
 	"internal/systemd": {},
 

@@ -10,6 +10,7 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/httpapi"
+	"flashwarden/internal/web"
 )
 
 // web is the task of the API over TCP.
@@ -28,7 +29,8 @@ func (s *Service) web(ctx, limit context.Context, ready func()) error {
 		return err
 	}
 	s.Log.Info("the API listens", "address", l.Addr().String(), "tls", encrypted != nil)
-	w := httpapi.Web{Warden: s.Local, Live: s.Local, Tokens: s.Local, Listener: l, TLS: encrypted, Ready: s.Local.Ready, Log: s.Log}
+	page := web.Page{Warden: s.Local, Logins: s.Local, Secure: encrypted != nil, Log: s.Log}
+	w := httpapi.Web{Warden: s.Local, Live: s.Local, Tokens: s.Local, Page: page.Handler(), Listener: l, TLS: encrypted, Ready: s.Local.Ready, Log: s.Log}
 	return w.Run(ctx, limit, ready)
 }
 

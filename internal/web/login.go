@@ -1,0 +1,82 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"flashwarden/internal/login"
+	"flashwarden/internal/warden"
+)
+
+// sessionCookieLasts is how long a browser keeps the cookie. The session may end sooner.
+const sessionCookieLasts = 7 * 24 * time.Hour
+
+// loginPage is what the form for the login shows.
+type loginPage struct {
+	To      string // where to go afterwards
+	User    string
+	Problem string
+}
+
+func (p Page) loginForm(w http.ResponseWriter, r *http.Request) {
+	to := ownPath(r.FormValue("to"))
+	if warden.ActorOf(r.Context()) != (warden.Actor{}) {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
+	}
+	p.render(w, r, http.StatusOK, "login", frame{Title: "Log in", Data: loginPage{To: to}})
+}
+
+// login begins a session. The number of wrong tries is limited by address, not by user:
+// nobody can lock another one out.
+func (p Page) login(w http.ResponseWriter, r *http.Request) {
+	page := loginPage{To: ownPath(r.PostFormValue("to")), User: r.PostFormValue("name")}
+	again := func(status int, problem string) {
+		page.Problem = problem
+		p.render(w, r, status, "login", frame{Title: "Log in", Data: page})
+	}
+	from := login.Address(r)
+	if wait := p.tries.Wait(from, p.Now()); wait > 0 {
+		seconds := int(wait/time.Second) + 1
+		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		again(http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords from this address. Try again in %d s.", seconds))
+		return
+	}
+	secret, known, err := p.Logins.Login(r.Context(), page.User, r.PostFormValue("password"), from.String())
+	switch {
+	case err != nil:
+		p.Log.Error("a login could not be checked", "err", err)
+		again(http.StatusServiceUnavailable, "The password cannot be checked now. The log of the service says why.")
+	case !known:
+		p.tries.Failed(from, p.Now())
+		again(http.StatusUnauthorized, "Wrong user name or password.")
+	default:
+		login.SetCookie(w, secret, sessionCookieLasts, p.Secure)
+		http.Redirect(w, r, page.To, http.StatusSeeOther)
+	}
+}
+
+func (p Page) logout(w http.ResponseWriter, r *http.Request) {
+	var err error
+	if secret := login.Secret(r, p.Secure); secret != "" {
+		err = p.Logins.Logout(r.Context(), secret)
+	}
+	if err != nil { // the cookie stays: the session is still good
+		p.fail(w, r, "", errors.Join(errors.New("the session could not be ended"), err))
+		return
+	}
+	login.ClearCookie(w, p.Secure)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+// ownPath returns a path on this host, or that of the first page: a link must not lead to
+// another site after the login.
+func ownPath(to string) string {
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+		return "/"
+	}
+	return to
+}
