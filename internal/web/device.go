@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"flashwarden/api"
@@ -41,6 +42,12 @@ func (p devicePage) Flash() (all []fileSystem) {
 		}
 	}
 	return all
+}
+
+// Brief is the device in one line.
+func (p devicePage) Brief() string {
+	known := slices.DeleteFunc([]string{p.Status.Model, p.Status.Version, p.Site, p.Group}, func(s string) bool { return s == "" })
+	return strings.Join(known, " · ")
 }
 
 // shownSnapshots is how many snapshots the page of a device lists.

@@ -105,7 +105,7 @@ func ago(now time.Time, t any) string {
 	case !ok:
 		return ""
 	case at.After(now.Add(time.Minute)):
-		return "in " + terminal.Duration(at.Sub(now))
+		return "in " + terminal.Age(at.Sub(now))
 	}
 	return terminal.Ago(at, now)
 }
