@@ -125,10 +125,14 @@ func (v view) loader(u ios.BootUnit, own bool, unknown string) loader {
 const bootsNormally = "0x2102"
 
 // at is the place that a unit calls p. ok is false where it is on no listed flash
-// of that unit.
+// of that unit: no loader reads the flash of another unit.
 func (v view) at(l loader, p flash.Path) (flash.Path, bool) {
-	if l.own {
-		return p, v.Unit(p.FS) == ""
+	of := v.UnitNames(p.FS)
+	switch {
+	case l.own:
+		return p, len(of) == 0
+	case len(of) > 0 && !slices.Contains(of, l.unit):
+		return p, false
 	}
 	fs, ok := v.OnUnit(l.unit, v.Canonical(p.FS))
 	return p.On(fs), ok

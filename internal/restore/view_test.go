@@ -221,6 +221,13 @@ func TestUnsafeReload(t *testing.T) {
 			*v = seen("disk1:/x.bin", nil, [][]string{{"disk0:"}, {"disk1:"}}, "disk1:/x.bin", "disk0:/config")
 			v.facts.Register, v.boot.Units[0].Unit = "0x2102", "active"
 		}, "there is no image in its flash"},
+		"the flash of a member": {func(v *view) { v.boot.Units[0].Files = []string{"flash2:/x.bin"} }, "active is not started again"},
+		"a member's own flash":  {func(v *view) { v.boot.Units[1].Files = []string{"flash2:/x.bin"} }, ""},
+		"a member, the flash of another": {func(v *view) {
+			v.boot.Units[1].Unit = "switch 3"
+			*v = v.with("flash3:/y.bin")
+			v.boot.Units[1].Files = []string{"flash2:/x.bin"}
+		}, "switch 3 is not started again"},
 		"a member that is not listed": {func(v *view) { v.boot.Units[1].Unit = "switch 3" }, "switch 3 is not started again"},
 		"a member that shows nothing": {func(v *view) { v.facts.Members = make([]ios.Member, 3) }, "lists 3 members"},
 		"a member that has not joined": {func(v *view) {
@@ -320,9 +327,11 @@ func TestMissingPackage(t *testing.T) {
 	for name, c := range map[string]struct {
 		packages []string
 		starts   bool
-	}{"all there": {[]string{"a.pkg", "b.pkg"}, true}, "one is gone": {[]string{"a.pkg", "c.pkg"}, false}} {
+	}{"all there": {[]string{"a.pkg", "b.pkg"}, true}, "one is gone": {[]string{"a.pkg", "c.pkg"}, false}, "it cannot be read": {nil, false}} {
 		v := seen("flash:packages.conf", []string{"flash:packages.conf"}, rows, "flash:/packages.conf", "flash:/a.pkg", "flash:/b.pkg")
-		v.provisioned = map[flash.Path][]string{flash.ParsePath("flash:/packages.conf"): c.packages}
+		if c.packages != nil {
+			v.provisioned = map[flash.Path][]string{flash.ParsePath("flash:/packages.conf"): c.packages}
+		}
 		if why := v.unsafeFiles(v.loaders()[0]); (why == nil) != c.starts {
 			t.Errorf("%s: %+v", name, why)
 		}
