@@ -2,8 +2,12 @@ package demo_test
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/demo"
@@ -45,5 +49,53 @@ func TestStartTwice(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestSimulate logs in to a simulated switch as a person does, and copies a file: the
+// request reaches the port that was chosen. Close ends the line.
+func TestSimulate(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	fleet, err := demo.Choose([]string{"c2950"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := demo.Simulate(fleet, uint16(server.LocalAddr().(*net.UDPAddr).Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := s.Devices[0]; d.Name != "c2950" || d.Transport != "telnet" || d.Username != s.Login.User || d.LegacyCrypto {
+		t.Errorf("device %+v", d)
+	}
+	line, err := net.Dial("tcp", s.Devices[0].Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	ended := make(chan error)
+	go func() {
+		_, err := io.Copy(io.Discard, line)
+		ended <- err
+	}()
+	fmt.Fprintf(line, "%s\r%s\renable\r%s\rcopy flash:/vlan.dat tftp://127.0.0.1/sent\r\r\r\r", s.Login.User, s.Login.Password, s.Login.Enable)
+	if err := server.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	request := make([]byte, 600)
+	n, _, err := server.ReadFrom(request)
+	if err != nil || !strings.HasPrefix(string(request[:n]), "\x00\x02sent\x00octet\x00") {
+		t.Errorf("request %q, %v", request[:n], err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("the line is still open after Close")
 	}
 }

@@ -148,6 +148,7 @@ func TestRetry(t *testing.T) {
 		{cause.NoRequest, 2, 15 * time.Minute, true},
 		{cause.NoRequest, 5, 0, false},
 		{cause.AuthFailed, 1, 0, false},
+		{cause.TransportRestricted, 1, 0, false},
 		{cause.UnsafePrompt, 1, 0, false},
 		{cause.HostKeyChanged, 1, 0, false},
 		{cause.Cancelled, 1, 0, false},
