@@ -279,3 +279,31 @@ func TestNoRoomAfterDeletion(t *testing.T) {
 		t.Errorf("message %q, typed %q", r.Message, b.changes())
 	}
 }
+
+// TestNoRoomAfterACopy has the device fill its flash while a file is deleted, so that
+// only the first of two files fits: the copy of the second one is not begun.
+func TestNoRoomAfterACopy(t *testing.T) {
+	testlevel.NeedFull(t, "TestFits")
+	t.Parallel()
+	b := newBenchOf(t, "c3750", iossim.Options{FlashSize: 750_000}, api.PolicyRebuild)
+	const notes = 60_000
+	b.write("flash:/spare.bin", strings.Repeat("spare", 50_000))
+	b.write("flash:/notes", strings.Repeat("n", notes))
+	results := b.node.Runner().All(t.Context(), []api.Device{b.device}, backup.Options{Policy: api.PolicyAll})
+	b.read(results[0].Snapshot)
+	b.remove("flash:/notes")
+	b.snapshot.Files[slices.IndexFunc(b.snapshot.Files, func(f api.File) bool { return f.Path == c3750Image })].Path = "flash:/new.bin"
+	p := b.plan(api.Restore{Delete: []string{"flash:/spare.bin"}}, "flash:/new.bin", "flash:/notes")
+	var once sync.Once
+	b.onEvent = func(e api.Event) {
+		if e.Step == api.StepChange && strings.HasPrefix(e.File, "delete") {
+			once.Do(func() { b.write("flash:/crashinfo", strings.Repeat("c", int(p.Space[0].After)+notes/2)) })
+		}
+	}
+	r := b.apply(p)
+	wantResult(t, r, api.StatusIncomplete, cause.DeviceNoSpace)
+	copies := slices.DeleteFunc(b.changes(), func(c string) bool { return !strings.HasPrefix(c, "copy tftp") })
+	if !strings.Contains(r.Message, "after the deletion, and flash:/notes needs 60000") || len(copies) != 1 {
+		t.Errorf("message %q, typed %q", r.Message, copies)
+	}
+}
