@@ -104,10 +104,12 @@ func Reload() Change {
 	return Change{Line: "reload", answers: []answer{{question: saveQuestion, text: "no"}, {question: reloadConfirm, text: "y"}}}
 }
 
-// ReloadShelf restarts both supervisors of a chassis ("redundancy reload"). On a
-// Catalyst 4500 reload restarts only the active one, and the other takes over with
-// the image that it runs (Catalyst 4500 software configuration guide, "Configuring
-// Supervisor Engine Redundancy").
+// ReloadShelf restarts both supervisors of a chassis, or both chassis of a pair
+// ("redundancy reload"). On a Catalyst 4500 reload restarts only the active one, and
+// the other takes over with the image that it runs (Catalyst 4500 software
+// configuration guide, "Configuring Supervisor Engine Redundancy" and "Configuring
+// Virtual Switching Systems"). Unicon also restarts systems with two supervisors, and
+// pairs with StackWise Virtual, by this command.
 func ReloadShelf() Change {
 	return Change{Line: "redundancy reload shelf", answers: []answer{{question: saveQuestion, text: "no"}, {question: shelfConfirm, text: "y"}}}
 }

@@ -288,9 +288,11 @@ func (s *session) showROMVariables(_ []string) {
 }
 
 // reload asks the questions of IOS and then restarts the switch. On a Catalyst
-// 4500 with two supervisors only the active one restarts, and the other takes over,
-// with the image that it runs (Catalyst 4500 software configuration guide,
-// "Configuring Supervisor Engine Redundancy").
+// 4500 with two supervisors, or two chassis, only the active one restarts, and the
+// other takes over, with the image that it runs (Catalyst 4500 software
+// configuration guide, "Configuring Supervisor Engine Redundancy" and "Configuring
+// Virtual Switching Systems": reload restarts the switch where it is typed). We know
+// no such text about the 6500; it is simulated in the same way.
 func (s *session) reload(_ []string) {
 	saved := s.savedOrNot()
 	if saved && s.sw.waits() { // seen on a Catalyst 9300 with 16.12, alone and in a stack
@@ -298,7 +300,7 @@ func (s *session) reload(_ []string) {
 	}
 	switch {
 	case !saved || !s.agreed(cmp.Or(s.sw.o.Faults.ReloadAsks, "Proceed with reload?")):
-	case s.sw.profile.can(reloadShelf):
+	case s.sw.profile.can(reloadOne):
 		s.sw.switchOver()
 	default:
 		s.sw.restart()

@@ -48,7 +48,8 @@ const (
 	secureMode    feature = "secure-mode"     // warns of insecure protocols, and refuses TFTP without "system mode insecure": IOS-XE 26.1
 	noFilters     feature = "no-filters"      // no output filters: before IOS 12.0
 	noFileSystems feature = "no-file-systems" // no show file systems
-	reloadShelf   feature = "reload-shelf"    // reload restarts one supervisor, redundancy reload shelf both: Catalyst 4500
+	reloadShelf   feature = "reload-shelf"    // redundancy reload shelf restarts both supervisors or chassis
+	reloadOne     feature = "reload-one"      // reload restarts only one of them: Catalyst 4500, and here 6500
 	romVariables  feature = "rom-variables"   // show romvar, and no config-register: Catalyst 9000 since 16.12.4 and 17.3.1
 )
 

@@ -28,7 +28,7 @@ func TestProfiles(t *testing.T) {
 		t.Errorf("profileSummaries has %q, the directories are %q", listed, found)
 	}
 	known := []feature{verifyMD5, verifySHA512, verifyImage, verifyFlash, dirRecursive, stackable, vrfCopy, showBoot, showBootvar, showBootflash, showInstall,
-		installMode, reloadShelf, tftpBlocksize, oldCopy, romVariables, secureMode, noFilters, noFileSystems}
+		installMode, reloadShelf, reloadOne, tftpBlocksize, oldCopy, romVariables, secureMode, noFilters, noFileSystems}
 	for _, name := range found {
 		p, err := findProfile(name)
 		if err != nil {

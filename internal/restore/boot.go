@@ -249,7 +249,19 @@ func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes 
 	if b.install {
 		s.Kind, s.Path, s.Size = api.PlanInstall, b.place.FS+b.place.Rel, b.image.Size
 	}
-	return []api.PlanStep{s}, append([]string{s.Kind + ": unsaved changes of the running-config are lost"}, p.patches(b.install)...)
+	return []api.PlanStep{s}, slices.Concat([]string{s.Kind + ": unsaved changes of the running-config are lost"}, p.otherUnits(), p.patches(b.install))
+}
+
+// otherUnits notes where to look for the units that do not answer after a restart.
+func (p planning) otherUnits() []string {
+	for _, l := range p.view.loaders()[1:] {
+		show := "show switch"
+		if l.unit == "standby" {
+			show = "show redundancy"
+		}
+		return []string{"the result is about the unit that answers after the restart: see with `" + show + "` whether the others have returned too"}
+	}
+	return nil
 }
 
 // patches notes software that the device loses when it starts again: packages that

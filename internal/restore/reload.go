@@ -3,12 +3,12 @@ package restore
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -33,23 +33,28 @@ func (a application) restart(ctx context.Context, s api.PlanStep, done outcome) 
 	return a.awaitReturn(ctx, s, done, began, before)
 }
 
-// catalyst4500 matches the models of which reload restarts one supervisor of two.
-var catalyst4500 = regexp.MustCompile(`^(?:WS-)?C45\d\d`)
-
-// startAgain is the command that starts the whole device again.
+// startAgain is the command that starts the whole device again. With a second
+// supervisor or chassis, reload may start only one of them, and the other takes over
+// with the image that it runs; see [ios.ReloadShelf].
 func startAgain(p api.Plan, s api.PlanStep) ios.Change {
 	switch {
 	case s.Kind == api.PlanInstall:
 		return ios.InstallAdd(s.Path)
-	case catalyst4500.MatchString(p.Seen.Facts.Model) && hasStandby(p):
+	case hasStandby(p):
 		return ios.ReloadShelf()
 	}
 	return ios.Reload()
 }
 
-// hasStandby reports whether the device of a plan has a second supervisor.
+// hasStandby reports whether the device of a plan has a second supervisor or
+// chassis. One that is not ready may have flash and show no boot settings.
 func hasStandby(p api.Plan) bool {
-	return slices.ContainsFunc(p.Seen.Boot, func(u api.BootUnit) bool { return u.Unit == "standby" })
+	shown := func(u api.BootUnit) bool { return u.Unit == "standby" }
+	listed := func(l api.Listing) bool {
+		fs := flash.ParsePath(l.Path).FS
+		return flash.Named(fs).Unit(fs) == "standby"
+	}
+	return slices.ContainsFunc(p.Seen.Boot, shown) || slices.ContainsFunc(p.Seen.Listings, listed)
 }
 
 // awaitReturn tries to log in again and again until the device is back.
