@@ -170,19 +170,34 @@ func (p planning) bootPlace(image api.File) flash.Path {
 	return at.On(p.view.Canonical(at.FS))
 }
 
-// spelling is a path as a boot line has it: as the device itself prints it, if
-// it has printed it; packages.conf without a slash, as IOS-XE documents it;
-// else whole.
+// spelling is a path as a boot line has it: as the device itself prints it, if it
+// has printed it. Another file has a slash after its file system if the files that
+// the device has printed have one: the loader of a flash without directories may
+// take a slash as a part of the name. packages.conf has none, as IOS-XE documents it.
 func (p planning) spelling(at flash.Path) string {
-	for _, printed := range append(p.view.next(), p.view.facts.Image, p.selection.Snapshot.Facts.Image) {
-		if flash.ParsePath(printed) == at && !strings.HasSuffix(printed, "/") {
+	slash := len(p.view.boot.Units) > 0 && p.view.boot.Units[0].PathList
+	for i, printed := range p.printed() {
+		if flash.ParsePath(printed) == at {
 			return printed
 		}
+		if i == 0 {
+			slash = strings.Contains(printed, ":/")
+		}
 	}
-	if at.Rel == "packages.conf" {
+	if !slash || at.Rel == "packages.conf" {
 		return at.FS + at.Rel
 	}
 	return at.String()
+}
+
+// printed is the images in flash of which the device has printed the path, that
+// which boots next first.
+func (p planning) printed() []string {
+	all := slices.Concat(p.view.next(), []string{p.view.facts.Image, p.selection.Snapshot.Facts.Image})
+	return slices.DeleteFunc(all, func(printed string) bool {
+		at := flash.ParsePath(printed)
+		return at.FS == "" || at.Rel == "" || flash.IsNetwork(at.FS) || strings.HasSuffix(printed, "/")
+	})
 }
 
 // bootsFirst reports whether every unit boots this file first.

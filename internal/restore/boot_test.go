@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"flashwarden/api"
+	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
 
@@ -101,6 +102,33 @@ func TestReleaseAfterRestart(t *testing.T) {
 		steps, _ := p.restart(bootChange{image: api.File{Path: image}, place: p.bootPlace(api.File{Path: image})}, false)
 		if (len(steps) == 0) != same {
 			t.Errorf("it runs 03.06.06E, and should run %s: %d steps", version, len(steps))
+		}
+	}
+}
+
+// TestSpelling writes a file into a boot line as the device prints files: flash of
+// class A has no directories, and its loader may take a slash as a part of the name.
+func TestSpelling(t *testing.T) {
+	for name, c := range map[string]struct {
+		image, captured string
+		next            []string
+		list            bool // a Catalyst with classic IOS
+		at, want        string
+	}{
+		"as it is printed":          {image: "flash:/x.bin", next: []string{"flash:y.bin"}, at: "flash:/y.bin", want: "flash:y.bin"},
+		"as BOOT is printed":        {image: "bootflash:x.bin", next: []string{"bootflash:x.bin"}, at: "bootflash:/new.bin", want: "bootflash:new.bin"},
+		"as it runs":                {image: "flash:/x.bin", at: "flash:/new.bin", want: "flash:/new.bin"},
+		"as it ran":                 {image: "tftp://192.0.2.9/x.bin", captured: "flash:x.bin", at: "flash:/new.bin", want: "flash:new.bin"},
+		"in a directory":            {image: "flash:x.bin", at: "flash:/d/new.bin", want: "flash:d/new.bin"},
+		"nothing printed":           {at: "bootflash:/new.bin", want: "bootflash:new.bin"},
+		"nothing printed, Catalyst": {list: true, at: "flash:/new.bin", want: "flash:/new.bin"},
+		"a provisioning file":       {image: "flash:/x.bin", at: "flash:/packages.conf", want: "flash:packages.conf"},
+	} {
+		v := seen(c.image, c.next, nil, "flash:/x.bin")
+		v.boot.Units[0].PathList = c.list
+		p := planning{view: v, selection: Selection{Snapshot: api.Snapshot{Facts: api.Facts{Image: c.captured}}}}
+		if got := p.spelling(flash.ParsePath(c.at)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }

@@ -205,7 +205,7 @@ func TestOtherDisk(t *testing.T) {
 	b := newBench(t, "c6500-vss", api.PolicyImage)
 	r := b.restore(api.Restore{To: "disk0:", SetBoot: true, Reload: true}, "s72033-ipservicesk9_wan-mz.122-33.SXJ10")
 	wantResult(t, r, api.StatusOK, "")
-	if next := b.sw.BootNext(); len(next) != 2 || next[0] != "disk0:/s72033-ipservicesk9_wan-mz.122-33.SXJ10" || !b.sw.Bootable() || b.sw.InLoader() {
+	if next := b.sw.BootNext(); len(next) != 2 || next[0] != "disk0:s72033-ipservicesk9_wan-mz.122-33.SXJ10" || !b.sw.Bootable() || b.sw.InLoader() {
 		t.Errorf("it boots %q next", next)
 	}
 	if second, err := b.sw.Boots(2); err != nil || !strings.HasPrefix(second, "slavedisk0:") {
