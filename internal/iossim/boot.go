@@ -55,6 +55,9 @@ func newBoot(p *profile, o Options) boot {
 		if i > 0 && p.Members[i-1].Boots != nil {
 			u.boots = p.Members[i-1].Boots
 		}
+		if i > 0 && o.OtherBoots != nil {
+			u.boots = o.OtherBoots
+		}
 		if p.can(romVariables) {
 			u.register, u.next = p.Register, p.Register
 			b.units = append(b.units, u)

@@ -125,6 +125,15 @@ func (fl *flash) resize(total int64) {
 	}
 }
 
+// protect makes a file system read-only; empty changes nothing.
+func (fl *flash) protect(name string) {
+	for _, fs := range fl.systems {
+		if name != "" && fs.named(name) {
+			fs.flags = "ro"
+		}
+	}
+}
+
 // split splits a path as typed into its file system and the rest.
 // "flash:/html/x", "flash:html/x" and "html/x" are the same file if flash: is
 // the default file system.

@@ -65,6 +65,8 @@ type Options struct {
 	IgnoreStartup  bool              // "system ignore startupconfig", on a switch whose loader has variables in place of the config-register
 	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none. A device with show bootvar has no such setting
 	Boots          []string          // BOOT, in order; nil: the profile's
+	OtherBoots     []string          // BOOT of the other units, as after a change that did not reach them; nil: as in the profile
+	ReadOnly       string            // a file system that cannot be written, as the flash of a router that runs from it; empty: as in the profile
 	FilePrompt     string            // "quiet" or "noisy": a line "file prompt" of the running-config; quiet asks nothing at all
 	Texts          map[string]string // replace texts of the profile: "show_version"
 	Faults         Faults            // everything that goes wrong; default: nothing
@@ -140,6 +142,7 @@ func New(profile string, o Options) (*Switch, error) {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)
 	}
 	s.flash.resize(o.FlashSize)
+	s.flash.protect(o.ReadOnly)
 	if o.Faults.DamagedImages {
 		s.flash.damageImages()
 	}

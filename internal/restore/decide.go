@@ -343,12 +343,19 @@ func (v view) freesAtOnce(fs string) bool {
 	if v.facts.OS == "iosxe" || len(v.boot.Units) > 0 && v.boot.Units[0].PathList {
 		return true
 	}
-	for _, row := range v.table {
-		if slices.ContainsFunc(row.Prefixes, func(name string) bool { return v.SameSystem(name, fs) }) {
-			return row.Type != "flash"
-		}
+	row, ok := v.row(fs)
+	return ok && row.Type != "flash"
+}
+
+// row is the row of a file system in show file systems.
+func (v view) row(fs string) (ios.FileSystem, bool) {
+	i := slices.IndexFunc(v.table, func(row ios.FileSystem) bool {
+		return slices.ContainsFunc(row.Prefixes, func(name string) bool { return v.SameSystem(name, fs) })
+	})
+	if i < 0 {
+		return ios.FileSystem{}, false
 	}
-	return false
+	return v.table[i], true
 }
 
 // squeeze adds to a fix that a deletion alone may free nothing.

@@ -84,7 +84,7 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 		return api.Plan{}, err
 	}
 	removals, stay := p.removals(a.files)
-	refused = slices.Concat(p.quiet(), refused)
+	refused = slices.Concat(p.quiet(), p.readOnly(a.files), refused)
 	var lacking []api.Problem
 	if a.removals, lacking, err = r.held(ctx, l, p.device.Name, removals, a); err != nil {
 		return api.Plan{}, err

@@ -88,6 +88,29 @@ func (p planning) found(f api.PlannedFile) (api.PlannedFile, []api.Problem) {
 	return f, nil
 }
 
+// readOnly refuses to change file systems that the device shows as read-only, such as
+// the flash of a router that runs from it. It names each one once.
+func (p planning) readOnly(files []api.PlannedFile) []api.Problem {
+	var touched []string
+	for _, f := range files {
+		if f.State != api.Equal {
+			touched = append(touched, f.Path)
+		}
+	}
+	var refused []api.Problem
+	seen := make(map[string]bool)
+	for _, file := range append(touched, p.request.Delete...) {
+		fs := p.view.Canonical(flash.ParsePath(file).FS)
+		if row, ok := p.view.row(fs); !ok || row.Flags != "ro" || seen[fs] {
+			continue
+		}
+		seen[fs] = true
+		refused = append(refused, refusal(fmt.Sprintf("%s of %s is read-only, as `show file systems` shows", fs, p.device.Name),
+			api.Say("restore to another file system with ").Option("to", "").Say("; a router that runs from its flash can be written only when it has started from its boot ROM image")))
+	}
+	return refused
+}
+
 // removals is the files that would be deleted, as steps: those that differ and
 // are replaced, and those that the user names. It refuses files that must stay.
 func (p planning) removals(files []api.PlannedFile) (steps []api.PlanStep, refused []api.Problem) {

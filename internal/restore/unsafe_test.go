@@ -307,3 +307,24 @@ func TestNoRoomAfterACopy(t *testing.T) {
 		t.Errorf("message %q, typed %q", r.Message, copies)
 	}
 }
+
+// TestReadOnly refuses to write to a file system that `show file systems` shows as
+// read-only, before anything is typed.
+func TestReadOnly(t *testing.T) {
+	testlevel.NeedFull(t, "TestReadOnlySystems")
+	t.Parallel()
+	b := newBenchOf(t, "isr2900", iossim.Options{}, api.PolicyRebuild)
+	b.start("isr2900", iossim.Options{ReadOnly: "flash0:"})
+	for i, f := range b.snapshot.Files {
+		if f.Kind == api.KindImage {
+			b.snapshot.Files[i].Path = "flash0:/new.bin"
+		}
+	}
+	before := b.digests()
+	r := b.restore(api.Restore{SetBoot: true}, "new.bin")
+	wantResult(t, r, api.StatusFailed, cause.Cancelled)
+	if !r.Refused || !strings.Contains(r.Message, "flash0: of sw1 is read-only") {
+		t.Errorf("refused: %t, message %q, hint %q", r.Refused, r.Message, r.Hint)
+	}
+	b.wantUnchanged(before)
+}

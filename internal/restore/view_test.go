@@ -24,7 +24,7 @@ func seen(image string, next []string, rows [][]string, paths ...string) view {
 		listings = append(listings, ios.Listing{FileSystem: at.FS, Path: at.FS + "/", Free: -1, Table: table,
 			Entries: []ios.Entry{{Name: at.Rel, Size: 1, Type: ios.TypeFile}}})
 	}
-	v.Contents = flash.Read(v.facts, listings)
+	v.table, v.Contents = table, flash.Read(v.facts, listings)
 	return v
 }
 
@@ -333,6 +333,31 @@ func TestMissingPackage(t *testing.T) {
 			v.provisioned = map[flash.Path][]string{flash.ParsePath("flash:/packages.conf"): c.packages}
 		}
 		if why := v.unsafeFiles(v.loaders()[0]); (why == nil) != c.starts {
+			t.Errorf("%s: %+v", name, why)
+		}
+	}
+}
+
+// TestReadOnlySystems refuses to write, replace or delete on a read-only file system,
+// and leaves equal files there alone.
+func TestReadOnlySystems(t *testing.T) {
+	v := seen("flash:x", nil, [][]string{{"flash:", "bootflash:"}, {"disk0:"}}, "flash:/x", "disk0:/x")
+	v.table[0].Flags, v.table[1].Flags = "ro", "rw"
+	absent := func(p string) []api.PlannedFile { return []api.PlannedFile{{Path: p, State: api.Absent}} }
+	for name, c := range map[string]struct {
+		files   []api.PlannedFile
+		delete  []string
+		refused int
+	}{
+		"a copy":                 {absent("flash:/y"), nil, 1},
+		"by its other name":      {absent("bootflash:/y"), nil, 1},
+		"another file system":    {absent("disk0:/y"), nil, 0},
+		"it is there":            {[]api.PlannedFile{{Path: "flash:/x", State: api.Equal}}, nil, 0},
+		"a deletion":             {nil, []string{"flash:/x"}, 1},
+		"two of them, told once": {append(absent("flash:/y"), absent("flash:/z")...), []string{"flash:/x"}, 1},
+	} {
+		p := planning{view: v, request: api.Restore{Delete: c.delete}}
+		if why := p.readOnly(c.files); len(why) != c.refused {
 			t.Errorf("%s: %+v", name, why)
 		}
 	}
