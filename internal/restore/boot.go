@@ -127,6 +127,10 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 				api.Say("remove it in configuration mode (").Type(api.OnDevice, "no "+string(l)).Say("), or leave out ").Option("set_boot", ""))
 		}
 	}
+	if why := p.view.savingStrands(); why != nil {
+		b.refused = append(b.refused, *why)
+		return b
+	}
 	b.files = []string{first}
 	if second := p.secondBoot(first); second != "" {
 		b.files = append(b.files, second)

@@ -308,6 +308,26 @@ func (v view) mayNotSave() *api.Problem {
 	return nil
 }
 
+// savingStrands refuses to save boot lines of the running-config with which a unit
+// finds no image, although it would start now: after new boot lines that were not
+// proved, they are saved again, and count for all units. It has other boot settings
+// if a change was not saved, or did not reach it. A Catalyst with classic IOS has its
+// setting in each loader.
+func (v view) savingStrands() *api.Problem {
+	for _, l := range v.loaders() {
+		saved := l
+		saved.next = bootFiles(v.config.Lines, l.unit)
+		if v.boot.Units[0].PathList || v.unsafeFiles(l) != nil || v.unsafeFiles(saved) == nil {
+			continue
+		}
+		return unsafeBoot(fmt.Sprintf("%s boots %s next, and the boot lines of the running-config (%s) name no image in its flash: `write memory` would make it boot by them",
+			l.unit, strings.Join(l.next, ";"), strings.Join(saved.next, ";")),
+			api.Say("copy such an image to that flash, or set the boot lines by hand (").Type(api.OnDevice, "boot system").Say("), type ").Type(api.OnDevice, "write memory").
+				Say(" and look at ").Type(api.OnDevice, "show boot").Say("; or leave out ").Option("set_boot", ""))
+	}
+	return nil
+}
+
 // runsWithout refuses to save for a setting with which a device may run without
 // its startup-config. line ends that setting.
 func runsWithout(setting, line string) *api.Problem {

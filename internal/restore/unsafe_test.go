@@ -328,3 +328,47 @@ func TestReadOnly(t *testing.T) {
 	}
 	b.wantUnchanged(before)
 }
+
+// TestPairWithDifferentBootLines has a pair whose second chassis boots another image,
+// as after a change that did not reach it. Where it alone has that image, saving the
+// boot lines of the first one would strand it, and is refused. Otherwise both start
+// an image, whatever becomes of new boot lines.
+func TestPairWithDifferentBootLines(t *testing.T) {
+	testlevel.NeedFull(t, "TestSavingStrands")
+	const image = "sup-bootdisk:s72033-ipservicesk9_wan-mz.122-33.SXJ10"
+	first := newBench(t, "c6500-vss", api.PolicyRebuild)
+	run := func(faults iossim.Faults, status, words string, lost ...string) func(t *testing.T) {
+		return func(t *testing.T) {
+			b := first.anotherOf(t, "c6500-vss", iossim.Options{OtherBoots: []string{"sup-bootdisk:own.bin"}, Faults: faults})
+			b.write("slavesup-bootdisk:/own.bin", string(fileOn(b, image)))
+			for _, file := range lost {
+				b.remove(file)
+			}
+			for i, f := range b.snapshot.Files {
+				if f.Kind == api.KindImage {
+					b.snapshot.Files[i].Path = flashOf(f.Path) + "/new.bin"
+				}
+			}
+			r := b.restore(api.Restore{SetBoot: true}, "new.bin")
+			if r.Status != status || !strings.Contains(r.Message, words) || r.Refused && len(b.changes()) > 0 {
+				t.Errorf("%s: %s; typed %q", r.Status, r.Message, b.changes())
+			}
+			if !r.Refused { // else the next start has the lines count for both
+				b.sw.PowerCycle()
+			}
+			if b.sw.InLoader() || !b.sw.Bootable() {
+				t.Errorf("one of them starts no image; typed %q", b.changes())
+			}
+		}
+	}
+	refuses := func(start string) iossim.Faults {
+		return iossim.Faults{RefuseLine: func(l string) bool { return strings.HasPrefix(l, start) }}
+	}
+	cases(t, map[string]func(*testing.T){
+		"it would be stranded":      run(iossim.Faults{}, api.StatusFailed, "standby boots sup-bootdisk:own.bin next", "slave"+image),
+		"it works":                  run(iossim.Faults{}, api.StatusOK, ""),
+		"a removal is refused":      run(refuses("no boot system"), api.StatusIncomplete, "could not be put back"),
+		"the first line is refused": run(refuses("boot system"), api.StatusIncomplete, "could not be put back"),
+		"nvram: is busy":            run(iossim.Faults{BusyNVRAM: 1}, api.StatusIncomplete, "could not be put back"),
+	})
+}

@@ -362,3 +362,31 @@ func TestReadOnlySystems(t *testing.T) {
 		}
 	}
 }
+
+// TestSavingStrands has boot lines of the running-config that a saved configuration
+// would make count for every unit.
+func TestSavingStrands(t *testing.T) {
+	pair := [][]string{{"bootflash:"}, {"slavebootflash:"}}
+	for name, c := range map[string]struct {
+		own, other string // that boots next
+		line       string // of the running-config
+		list       bool   // a Catalyst with classic IOS
+		words      string // of the refusal; empty: it may be saved
+	}{
+		"all alike":                {"bootflash:x.bin", "bootflash:x.bin", "bootflash:x.bin", false, ""},
+		"another one, both there":  {"bootflash:x.bin", "bootflash:y.bin", "bootflash:x.bin", false, ""},
+		"not there on the other":   {"bootflash:z.bin", "bootflash:y.bin", "bootflash:z.bin", false, "standby boots bootflash:y.bin next"},
+		"a line that is not saved": {"bootflash:x.bin", "bootflash:x.bin", "bootflash:gone.bin", false, "active boots bootflash:x.bin next"},
+		"it boots nothing anyway":  {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, ""},
+		"a setting of each loader": {"bootflash:z.bin", "bootflash:y.bin", "bootflash:z.bin", true, ""},
+	} {
+		v := seen("bootflash:x.bin", []string{c.own}, pair, "bootflash:/x.bin", "bootflash:/z.bin", "slavebootflash:/x.bin", "slavebootflash:/y.bin")
+		v.boot.Units[0].Unit, v.boot.Units[0].PathList = "active", c.list
+		v.boot.Units = append(v.boot.Units, ios.BootUnit{Unit: "standby", Files: []string{c.other}})
+		v.config.Lines = []ios.BootLine{ios.BootLine("boot system flash " + c.line)}
+		why := v.savingStrands()
+		if c.words == "" && why != nil || c.words != "" && (why == nil || !strings.Contains(why.Detail, c.words)) {
+			t.Errorf("%s: %+v", name, why)
+		}
+	}
+}
