@@ -39,6 +39,22 @@ func (d *Device) BootConfig(ctx context.Context) (ios.BootConfig, error) {
 	return ios.ParseBootConfig(string(whole))
 }
 
+// SavedBootConfig is BootConfig for the startup-config.
+func (d *Device) SavedBootConfig(ctx context.Context) (ios.BootConfig, error) {
+	text, err := d.line.RunLong(ctx, ios.ShowSavedBootConfig, configSilence, nil)
+	if err != nil {
+		return ios.BootConfig{}, err
+	}
+	config, err := ios.ParseSavedBootConfig(text)
+	if cause.Of(err) != cause.CommandRejected {
+		return config, err
+	}
+	if text, err = d.line.RunLong(ctx, "show startup-config", configSilence, nil); err != nil {
+		return ios.BootConfig{}, err
+	}
+	return ios.ParseSavedBootConfig(text)
+}
+
 // ROMVariables reads show romvar. Many devices do not have it; then there are
 // none.
 func (d *Device) ROMVariables(ctx context.Context) (ios.ROMVariables, error) {

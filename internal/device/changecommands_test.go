@@ -98,3 +98,26 @@ func TestBootOfTheActiveMember(t *testing.T) {
 		t.Errorf("%+v, %v", b, err)
 	}
 }
+
+// TestSavedBootConfig reads the boot lines of the startup-config, also on software
+// without output filters and where there is no startup-config.
+func TestSavedBootConfig(t *testing.T) {
+	const whole = "Using 90 out of 32768 bytes\n!\nversion 11.2\nhostname a\nboot system flash:x\nend\n"
+	for name, c := range map[string]struct {
+		outputs map[string]string
+		lines   int // -1: it cannot be read
+	}{
+		"filtered":    {map[string]string{ios.ShowSavedBootConfig: "hostname a\nboot system flash:x\nboot system flash:y\nend\n"}, 2},
+		"no filters":  {map[string]string{"show startup-config": whole}, 1},
+		"no lines":    {map[string]string{ios.ShowSavedBootConfig: "hostname a\nend\n"}, 0},
+		"none at all": {map[string]string{ios.ShowSavedBootConfig: "startup-config is not present\n"}, 0},
+		"cut off":     {map[string]string{ios.ShowSavedBootConfig: "hostname a\nboot system flash:x\n"}, -1},
+		"denied":      {map[string]string{ios.ShowSavedBootConfig: "Command authorization failed.\n\n"}, -1},
+	} {
+		d, _ := on(c.outputs)
+		got, err := d.SavedBootConfig(t.Context())
+		if (err != nil) != (c.lines < 0) || err == nil && len(got.Lines) != c.lines {
+			t.Errorf("%s: %q, %v", name, got.Lines, err)
+		}
+	}
+}

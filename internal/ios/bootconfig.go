@@ -6,6 +6,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/lazyregexp"
 )
 
 // BootConfig is the part of a running-config on which a restore depends.
@@ -27,6 +28,21 @@ type BootLine string
 // ShowBootConfig is the command whose output ParseBootConfig reads. The host
 // name and end prove that the output is whole.
 const ShowBootConfig = "show running-config | include ^boot system|^file prompt|^system ignore|^hostname|^end"
+
+// ShowSavedBootConfig is the same for the startup-config: the boot system lines that
+// are saved.
+const ShowSavedBootConfig = "show startup-config | include ^boot system|^hostname|^end|is not present"
+
+// ParseSavedBootConfig reads the output of ShowSavedBootConfig, or a whole
+// startup-config. One that is not there has no lines.
+func ParseSavedBootConfig(text string) (BootConfig, error) {
+	if startupAbsent.MatchString(text) {
+		return BootConfig{}, nil
+	}
+	return ParseBootConfig(text)
+}
+
+var startupAbsent = lazyregexp.New(`(?mi)^ *(?:%+ *)?startup-config is not present`)
 
 // ParseBootConfig reads the output of ShowBootConfig, or a whole configuration.
 // One without a host name and end is an error: an account under privilege level

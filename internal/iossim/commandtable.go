@@ -222,6 +222,10 @@ func (s *session) showRunning(_ []string) {
 
 func (s *session) showStartup(_ []string) {
 	text := s.sw.textFile("nvram:startup-config")
+	if text == "" {
+		s.show("startup-config is not present\n")
+		return
+	}
 	s.show(fmt.Sprintf("Using %d out of %d bytes\n%s\n", len(text), s.sw.nvramSize(), text))
 }
 

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,22 +83,32 @@ func (a application) setBoot(ctx context.Context, s api.PlanStep, done outcome) 
 		done.boot = s.Boot
 		return done, nil
 	}
-	done.boot = nil
-	if undone := a.undoBoot(ctx); undone != nil {
-		a.log().Info("put the boot lines back", "device", a.plan.Request.Device, "err", undone)
-		done.setting = fmt.Sprintf("the boot lines are not proved, and the former ones (%s) could not be put back: look at `show boot` and at "+
-			"`show running-config | include ^boot system` before the device is started again", strings.Join(a.view.next(), ";"))
-		return done, err
-	}
-	done.setting = "the boot lines are as they were"
+	done.boot, done.setting = nil, a.undoBoot(ctx)
 	return done, err
 }
 
 // undoBoot puts the boot settings back that the plan saw, also when the user
-// broke off, over a new line: the old one may be in the middle of anything.
-func (a application) undoBoot(ctx context.Context) error {
+// broke off. It returns what became of them. Only what the device shows afterwards
+// counts: a command that was refused, or whose session was lost, may have worked.
+func (a application) undoBoot(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
+	err := a.putBack(ctx)
+	if err != nil {
+		err = errors.Join(err, a.line.renew(ctx)) // it may be in configuration mode
+		a.log().Info("put the boot lines back", "device", a.plan.Request.Device, "err", err)
+	}
+	now := a.bootState(ctx)
+	if now.is(a, err == nil) {
+		return "the boot lines are as they were"
+	}
+	return fmt.Sprintf("the boot lines are not proved, and the former ones (%s) could not be put back%s; look at `show boot` and at "+
+		"`show running-config | include ^boot system` before the device is started again", strings.Join(a.view.next(), ";"), now)
+}
+
+// putBack types what puts the boot settings back, over a new line: the old one may be
+// in the middle of anything.
+func (a application) putBack(ctx context.Context) error {
 	if err := a.line.renew(ctx); err != nil {
 		return err
 	}
@@ -112,13 +123,84 @@ func (a application) undoBoot(ctx context.Context) error {
 	if len(lines) > 0 {
 		err = a.line.Configure(ctx, lines)
 	}
-	if err == nil {
-		err = a.change(ctx, ios.SaveConfig())
-	}
-	if err != nil {
+	if cause.Of(err) == cause.SessionLost {
 		return err
 	}
-	return a.sameBoot(ctx)
+	return errors.Join(err, a.change(ctx, ios.SaveConfig()))
+}
+
+// bootState is the boot settings that a device shows; nil where they cannot be read.
+type bootState struct {
+	running, saved *[]ios.BootLine // boot lines of the two configurations
+	units          []ios.BootUnit
+}
+
+func (a application) bootState(ctx context.Context) bootState {
+	if a.line.Device == nil {
+		return bootState{}
+	}
+	var now bootState
+	if b, err := a.line.Boot(ctx); err == nil {
+		now.units = b.Units
+	}
+	if config, err := a.line.BootConfig(ctx); err == nil {
+		now.running = &config.Lines
+	}
+	now.saved = a.savedLines(ctx)
+	return now
+}
+
+// savedLines reads the boot lines of the startup-config; nil if it cannot.
+func (a application) savedLines(ctx context.Context) *[]ios.BootLine {
+	config, err := a.line.SavedBootConfig(ctx)
+	if err != nil {
+		a.log().Info("read the startup-config", "device", a.plan.Request.Device, "err", err)
+		return nil
+	}
+	return &config.Lines
+}
+
+// is reports whether every unit boots next what it did when the plan was made, and
+// both configurations have their former boot lines. Where the startup-config cannot
+// be read, it counts as having them if it was saved without an error.
+func (s bootState) is(a application, saved bool) bool {
+	same := func(x, y ios.BootUnit) bool { return slices.Equal(x.NextStartFiles(), y.NextStartFiles()) }
+	if !slices.EqualFunc(s.units, a.view.boot.Units, same) || s.running == nil || !slices.Equal(*s.running, a.view.config.Lines) {
+		return false
+	}
+	if s.saved == nil {
+		return saved
+	}
+	return slices.Equal(*s.saved, a.view.config.Lines) || a.saved != nil && slices.Equal(*s.saved, *a.saved)
+}
+
+// String says what the device shows, for a person who has to put it right. It is
+// empty if nothing could be read.
+func (s bootState) String() string {
+	var shown []string
+	for _, config := range []struct {
+		name  string
+		lines *[]ios.BootLine
+	}{{"the running-config", s.running}, {"the startup-config", s.saved}} {
+		switch {
+		case config.lines == nil:
+		case len(*config.lines) == 0:
+			shown = append(shown, config.name+" has no boot line")
+		default:
+			var lines []string
+			for _, l := range *config.lines {
+				lines = append(lines, "`"+string(l)+"`")
+			}
+			shown = append(shown, config.name+" has "+strings.Join(lines, ", "))
+		}
+	}
+	for _, u := range s.units {
+		shown = append(shown, u.Unit+" boots "+cmp.Or(strings.Join(u.NextStartFiles(), ";"), "nothing")+" next")
+	}
+	if len(shown) == 0 {
+		return ""
+	}
+	return " (now " + strings.Join(shown, ", ") + ")"
 }
 
 // undoWithin is how long it may take to put boot lines back.
@@ -142,19 +224,6 @@ func (a application) formerLists() []string {
 		}
 	}
 	return lines
-}
-
-// sameBoot wants every unit to boot next what it did when the plan was made.
-func (a application) sameBoot(ctx context.Context) error {
-	b, err := a.line.Boot(ctx)
-	if err != nil {
-		return err
-	}
-	same := func(x, y ios.BootUnit) bool { return slices.Equal(x.NextStartFiles(), y.NextStartFiles()) }
-	if !slices.EqualFunc(b.Units, a.view.boot.Units, same) {
-		return errors.New("show boot differs from what the plan saw")
-	}
-	return nil
 }
 
 // checkBoot compares what every unit boots next with the boot lines.

@@ -166,8 +166,11 @@ func (a application) transfer(ctx context.Context, s api.PlanStep, toDevice bool
 		Moved: func(bytes int64) { a.line.report(api.StepCopy, s.Path, bytes, ticket.Size) },
 		Log:   a.log(),
 	}.Run(ctx)
-	if err == nil && out.SessionLost {
+	switch {
+	case err == nil && out.SessionLost:
 		err = a.line.renew(ctx)
+	case cause.Of(err) == cause.NotPermittedOnDevice: // its words name no command
+		err = fmt.Errorf("copy %s: %w", s.Path, err)
 	}
 	return out.File, err
 }

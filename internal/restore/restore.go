@@ -34,6 +34,7 @@ type Device interface {
 	Facts(ctx context.Context) (ios.Facts, error)
 	Boot(ctx context.Context) (ios.Boot, error)
 	BootConfig(ctx context.Context) (ios.BootConfig, error)
+	SavedBootConfig(ctx context.Context) (ios.BootConfig, error)
 	ROMVariables(ctx context.Context) (ios.ROMVariables, error)
 	Uptime(ctx context.Context) (time.Duration, error)
 	Files(ctx context.Context) ([]ios.Listing, error)

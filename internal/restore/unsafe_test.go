@@ -115,7 +115,7 @@ func TestBootLinesWithoutGap(t *testing.T) {
 		"the first line is refused": run(iossim.Faults{RefuseLine: func(l string) bool { return l == "boot system "+added }}, old("the boot lines are as they were")),
 		"a removal is refused":      run(iossim.Faults{RefuseLine: func(l string) bool { return l == "no boot system "+image }}, old("the boot lines are as they were")),
 		"nvram: is busy":            run(iossim.Faults{BusyNVRAM: 1}, old("the boot lines are as they were")),
-		"nvram: stays busy":         run(iossim.Faults{BusyNVRAM: iossim.Always}, old("could not be put back")),
+		"nvram: stays busy":         run(iossim.Faults{BusyNVRAM: iossim.Always}, old("the boot lines are as they were")),
 	})
 }
 
@@ -371,4 +371,43 @@ func TestPairWithDifferentBootLines(t *testing.T) {
 		"the first line is refused": run(refuses("boot system"), api.StatusIncomplete, "could not be put back"),
 		"nvram: is busy":            run(iossim.Faults{BusyNVRAM: 1}, api.StatusIncomplete, "could not be put back"),
 	})
+}
+
+// TestLostWhileSaving loses the session, or the power, at write memory: before it
+// works, or after. The result is that of the configurations that are read again.
+func TestLostWhileSaving(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	all := make(map[string]func(*testing.T))
+	for _, profile := range []string{"isr4300", "c3750-stack", "c4500-redundant"} {
+		first := newBench(t, profile, api.PolicyImage)
+		for name, c := range map[string]struct{ after, power bool }{"before": {false, false}, "after": {true, false}, "the power, before": {false, true}, "the power, after": {true, true}} {
+			all[profile+" "+name] = func(t *testing.T) {
+				var once sync.Once
+				b := first.another(t, profile, iossim.Faults{CutPower: c.power, Break: func(command string) (broken, after bool) {
+					if command == "write memory" {
+						once.Do(func() { broken = true })
+					}
+					return broken, c.after
+				}})
+				for i, f := range b.snapshot.Files {
+					if f.Kind == api.KindImage {
+						b.snapshot.Files[i].Path = flashOf(f.Path) + "/new.bin"
+					}
+				}
+				next, lines := b.sw.BootNext(), bootLines(b)
+				r := b.restore(api.Restore{SetBoot: true}, "new.bin")
+				wantResult(t, r, api.StatusIncomplete, cause.SessionLost)
+				if !strings.Contains(r.Message, "the boot lines are as they were") || !slices.Equal(b.sw.BootNext(), next) || bootLines(b) != lines || !b.sw.Bootable() {
+					t.Errorf("%s; it boots %q next; %s", r.Message, b.sw.BootNext(), bootLines(b))
+				}
+			}
+		}
+	}
+	cases(t, all)
+}
+
+// bootLines is the boot lines of the startup-config.
+func bootLines(b *bench) string {
+	lines := strings.Split(b.text("nvram:startup-config"), "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return !strings.HasPrefix(l, "boot system ") }), "\n")
 }

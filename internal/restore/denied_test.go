@@ -1,0 +1,61 @@
+package restore_test
+
+import (
+	"strings"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
+)
+
+// TestDeniedCommands has an AAA server that refuses one command of a restore. The
+// result names the command and the right that is missing, every unit still starts an
+// image, and the boot settings are the old ones or the new ones.
+func TestDeniedCommands(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	run := func(first *bench, profile, denied string) func(t *testing.T) {
+		return func(t *testing.T) {
+			b := first.anotherOf(t, profile, iossim.Options{Denied: []string{denied}})
+			image := b.snapshot.Facts.Image
+			fs := flashOf(image)
+			b.write(fs+"/spare.bin", string(fileOn(b, image)))
+			for i, f := range b.snapshot.Files {
+				if f.Kind == api.KindImage {
+					b.snapshot.Files[i].Path = flashOf(f.Path) + "/d/new.bin"
+				}
+			}
+			before, startup, running := strings.Join(b.sw.BootNext(), ";"), b.text("nvram:startup-config"), b.text("system:running-config")
+			r := b.restore(api.Restore{SetBoot: true, Reload: true, Delete: []string{fs + "/spare.bin"}}, "d/new.bin")
+			if r.Status == api.StatusOK || r.Cause != cause.NotPermittedOnDevice || !strings.Contains(r.Message, denied) {
+				t.Errorf("%s %s: %s; %s", r.Status, r.Cause, r.Message, r.Hint)
+			}
+			next := strings.Join(b.sw.BootNext(), ";")
+			same := next == before && b.text("nvram:startup-config") == startup && b.text("system:running-config") == running
+			set := strings.Contains(r.Message, "the boot lines are set")
+			told := strings.Contains(r.Message, "could not be put back (now the running-config has `boot system ")
+			if same == (set || told) {
+				t.Errorf("as before: %t, it boots %s next: %s", same, next, r.Message)
+			}
+			if !b.sw.Bootable() || b.sw.InLoader() {
+				t.Error("a unit starts no image")
+			}
+		}
+	}
+	all := make(map[string]func(*testing.T))
+	for _, profile := range []string{"c2950", "isr4300", "c4500-redundant"} {
+		first := newBench(t, profile, api.PolicyRebuild)
+		reload := "reload"
+		if profile == "c4500-redundant" {
+			reload = "redundancy reload"
+		}
+		for _, denied := range []string{"delete", "mkdir", "copy", "configure", "boot system", "no boot system", "end", "write memory", reload} {
+			if profile == "c2950" && denied == "no boot system" || profile == "c4500-redundant" && denied == "mkdir" {
+				continue // it has one setting; its flash has no directories
+			}
+			all[profile+" "+denied] = run(first, profile, denied)
+		}
+	}
+	cases(t, all)
+}
