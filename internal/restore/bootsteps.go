@@ -160,6 +160,11 @@ func (a application) savedLines(ctx context.Context) *[]ios.BootLine {
 	return &config.Lines
 }
 
+// bootBy reports whether every unit boots next what boot lines say.
+func (v view) bootBy(lines []ios.BootLine) bool {
+	return !slices.ContainsFunc(v.boot.Units, func(u ios.BootUnit) bool { return !slices.Equal(bootFiles(lines, u.Unit), u.NextStartFiles()) })
+}
+
 // is reports whether every unit boots next what it did when the plan was made, and
 // both configurations have their former boot lines. Where the startup-config cannot
 // be read, it counts as having them if it was saved without an error.
@@ -207,10 +212,18 @@ func (s bootState) String() string {
 const undoWithin = 5 * time.Minute
 
 // formerLists is the lines that set BOOT of a Catalyst with one setting, and of
-// each member of a stack, as the plan saw it.
+// each member of a stack, as the plan saw it: those of the configuration, if each
+// member boots by them.
 func (a application) formerLists() []string {
 	units := a.view.boot.Units
 	first := units[0].NextStartFiles()
+	if former := a.view.config.Lines; len(former) > 0 && a.view.bootBy(former) {
+		var lines []string
+		for _, l := range former {
+			lines = append(lines, string(l))
+		}
+		return lines
+	}
 	if len(first) == 0 {
 		return []string{"no boot system"}
 	}

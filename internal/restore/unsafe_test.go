@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"flashwarden/api"
@@ -404,6 +405,33 @@ func TestLostWhileSaving(t *testing.T) {
 		}
 	}
 	cases(t, all)
+}
+
+// TestLostWhileSavingTwice also loses the session that would put the former boot lines
+// back, before it saves them: the result says what is saved.
+func TestLostWhileSavingTwice(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	lost := func(profile string) func(t *testing.T) {
+		return func(t *testing.T) {
+			var saves atomic.Int32
+			b := newBench(t, profile, api.PolicyImage)
+			b.sw.Arm(iossim.Faults{Break: func(command string) (broken, after bool) {
+				return command == "write memory", command == "write memory" && saves.Add(1) == 1
+			}})
+			for i, f := range b.snapshot.Files {
+				if f.Kind == api.KindImage {
+					b.snapshot.Files[i].Path = flashOf(f.Path) + "/new.bin"
+				}
+			}
+			r := b.restore(api.Restore{SetBoot: true}, "new.bin")
+			wantResult(t, r, api.StatusIncomplete, cause.SessionLost)
+			_, told, _ := strings.Cut(r.Message, "could not be put back (now the running-config has ")
+			if _, saved, _ := strings.Cut(told, "the startup-config has "); !strings.Contains(saved, "new.bin") || !b.sw.Bootable() {
+				t.Errorf("%s; it boots %q next; %s", r.Message, b.sw.BootNext(), bootLines(b))
+			}
+		}
+	}
+	cases(t, map[string]func(*testing.T){"a list": lost("isr4300"), "one setting": lost("c3750")})
 }
 
 // bootLines is the boot lines of the startup-config.
