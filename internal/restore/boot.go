@@ -273,14 +273,15 @@ func (p planning) restart(b bootChange, more bool) (steps []api.PlanStep, notes 
 
 // otherUnits notes where to look for the units that do not answer after a restart.
 func (p planning) otherUnits() []string {
-	for _, l := range p.view.loaders()[1:] {
-		show := "show switch"
-		if l.unit == "standby" {
-			show = "show redundancy"
-		}
-		return []string{"the result is about the unit that answers after the restart: see with `" + show + "` whether the others have returned too"}
+	units := p.view.loaders()
+	if len(units) < 2 {
+		return nil
 	}
-	return nil
+	show := "show switch"
+	if units[1].unit == "standby" {
+		show = "show redundancy"
+	}
+	return []string{"the result is about the unit that answers after the restart: see with `" + show + "` whether the others have returned too"}
 }
 
 // patches notes software that the device loses when it starts again: packages that
