@@ -15,7 +15,7 @@ import (
 const auditColumns = `number, at, person, source, operation, targets, result, hash`
 
 // Record adds a line to the audit trail.
-func (c *Catalog) Record(ctx context.Context, l api.AuditLine) (api.AuditLine, error) {
+func (c trail) Record(ctx context.Context, l api.AuditLine) (api.AuditLine, error) {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		var err error
 		if l.Time, err = c.now(ctx, on); err != nil {
@@ -56,16 +56,16 @@ func lastLine(ctx context.Context, on *statements) (number int64, hash string, e
 }
 
 // AuditLines returns a page of the audit trail.
-func (c *Catalog) AuditLines(ctx context.Context, before int64, most int) ([]api.AuditLine, error) {
+func (c trail) AuditLines(ctx context.Context, before int64, most int) ([]api.AuditLine, error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	lines, err := rowsOf(ctx, c, scanLine, `SELECT `+auditColumns+` FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?`, before, most)
+	lines, err := rowsOf(ctx, c.database, scanLine, `SELECT `+auditColumns+` FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?`, before, most)
 	return lines, c.wrap("read the audit trail", err)
 }
 
 // Trail reads the whole audit trail.
-func (c *Catalog) Trail(ctx context.Context, yield func(api.AuditLine) error) error {
+func (c trail) Trail(ctx context.Context, yield func(api.AuditLine) error) error {
 	rows, err := c.query(ctx, `SELECT `+auditColumns+` FROM audit ORDER BY number`)
 	if err != nil {
 		return c.wrap("read the audit trail", err)

@@ -9,7 +9,7 @@ import (
 )
 
 // PutCare enters the newest run of a task.
-func (c *Catalog) PutCare(ctx context.Context, r catalog.CareRun) error {
+func (c care) PutCare(ctx context.Context, r catalog.CareRun) error {
 	var succeeded sql.NullInt64
 	if !r.Failed {
 		succeeded = seconds(r.Started)
@@ -22,7 +22,7 @@ func (c *Catalog) PutCare(ctx context.Context, r catalog.CareRun) error {
 }
 
 // CareRuns returns the newest run of each task.
-func (c *Catalog) CareRuns(ctx context.Context) ([]catalog.CareRun, error) {
+func (c care) CareRuns(ctx context.Context) ([]catalog.CareRun, error) {
 	rows, err := c.query(ctx, `SELECT kind, name, started, failed, succeeded, cause, message, hint FROM care ORDER BY kind, name`)
 	if err != nil {
 		return nil, c.wrap("list the tasks of the vault", err)
@@ -42,7 +42,7 @@ func (c *Catalog) CareRuns(ctx context.Context) ([]catalog.CareRun, error) {
 }
 
 // CareTurns returns when each task had its turn. The table slot calls their names devices.
-func (c *Catalog) CareTurns(ctx context.Context) ([]catalog.Turn, error) {
+func (c care) CareTurns(ctx context.Context) ([]catalog.Turn, error) {
 	rows, err := c.query(ctx, `SELECT kind, device, at FROM slot WHERE kind <> ? ORDER BY kind, device`, api.JobBackup)
 	if err != nil {
 		return nil, c.wrap("read the turns of the tasks", err)

@@ -12,7 +12,7 @@ import (
 )
 
 // Condemn notes of contents that they are to be removed, and marks those that may be.
-func (c *Catalog) Condemn(ctx context.Context, now, until time.Time, sums []string) (ripe []string, err error) {
+func (c index) Condemn(ctx context.Context, now, until time.Time, sums []string) (ripe []string, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for _, sum := range sums {
 			is, err := condemn(ctx, on, now, until, sum)
@@ -74,14 +74,14 @@ func isRemoving(at int64, now time.Time) bool {
 }
 
 // Claim keeps the next prune from removing contents.
-func (c *Catalog) Claim(ctx context.Context, sums ...string) error {
+func (c index) Claim(ctx context.Context, sums ...string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error { return c.claim(ctx, on, sums) })
 	return c.wrap("claim content", err)
 }
 
 // claim takes contents out of those that are to be removed. A mark that a dead prune left
 // goes with them.
-func (c *Catalog) claim(ctx context.Context, on *statements, sums []string) error {
+func (c index) claim(ctx context.Context, on *statements, sums []string) error {
 	now, err := c.now(ctx, on)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ const credentialColumns = `name, username, password, enable_password, fingerprin
 const selectCredentials = `SELECT ` + credentialColumns + `, (SELECT count(*) FROM device WHERE device.credential = credential.name), sealed FROM credential`
 
 // PutCredential adds or replaces a credential.
-func (c *Catalog) PutCredential(ctx context.Context, n catalog.Credential) error {
+func (c credentials) PutCredential(ctx context.Context, n catalog.Credential) error {
 	_, err := c.exec(ctx, `INSERT INTO credential (`+credentialColumns+`, sealed) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET username = excluded.username, password = excluded.password, enable_password = excluded.enable_password,
 			fingerprint = excluded.fingerprint, sealed = excluded.sealed`,
@@ -24,7 +24,7 @@ func (c *Catalog) PutCredential(ctx context.Context, n catalog.Credential) error
 }
 
 // Credential returns one credential.
-func (c *Catalog) Credential(ctx context.Context, name string) (catalog.Credential, bool, error) {
+func (c credentials) Credential(ctx context.Context, name string) (catalog.Credential, bool, error) {
 	n, err := scanCredential(c.queryRow(ctx, selectCredentials+` WHERE name = ?`, name).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return catalog.Credential{}, false, nil
@@ -33,8 +33,8 @@ func (c *Catalog) Credential(ctx context.Context, name string) (catalog.Credenti
 }
 
 // Credentials lists the credentials.
-func (c *Catalog) Credentials(ctx context.Context) ([]api.Credential, error) {
-	all, err := rowsOf(ctx, c, func(scan func(...any) error) (api.Credential, error) {
+func (c credentials) Credentials(ctx context.Context) ([]api.Credential, error) {
+	all, err := rowsOf(ctx, c.database, func(scan func(...any) error) (api.Credential, error) {
 		n, err := scanCredential(scan)
 		return n.Credential, err
 	}, selectCredentials+` ORDER BY name`)
@@ -47,6 +47,6 @@ func scanCredential(scan func(...any) error) (n catalog.Credential, err error) {
 }
 
 // RemoveCredential removes a credential that no device names.
-func (c *Catalog) RemoveCredential(ctx context.Context, name string) (bool, error) {
+func (c credentials) RemoveCredential(ctx context.Context, name string) (bool, error) {
 	return c.changed(ctx, "remove credential "+name, `DELETE FROM credential WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM device WHERE credential = ?1)`, name)
 }

@@ -7,12 +7,12 @@ import (
 )
 
 // Documents yields the names of the documents of all indexed snapshots.
-func (c *Catalog) Documents(ctx context.Context, yield func(document string)) error {
+func (c index) Documents(ctx context.Context, yield func(document string)) error {
 	return c.wrap("list indexed snapshots", c.eachText(ctx, yield, `SELECT document FROM snapshot`))
 }
 
 // SnapshotIDs returns the IDs of the newest snapshots.
-func (c *Catalog) SnapshotIDs(ctx context.Context, device, prefix string, most int) ([]string, error) {
+func (c index) SnapshotIDs(ctx context.Context, device, prefix string, most int) ([]string, error) {
 	const last = "~" // sorts behind every character of an ID
 	query, args := `SELECT id FROM snapshot WHERE id >= ? AND id < ?`, []any{prefix, prefix + last}
 	if device != "" {
@@ -23,7 +23,7 @@ func (c *Catalog) SnapshotIDs(ctx context.Context, device, prefix string, most i
 }
 
 // Latest returns the name of the document of the device's last snapshot.
-func (c *Catalog) Latest(ctx context.Context, device string) (document string, err error) {
+func (c index) Latest(ctx context.Context, device string) (document string, err error) {
 	list, err := c.texts(ctx, `SELECT document FROM snapshot AS s WHERE device = ?
 		AND NOT EXISTS (SELECT 1 FROM snapshot AS later WHERE later.previous = s.document)
 		ORDER BY id DESC LIMIT 1`, device)
@@ -34,7 +34,7 @@ func (c *Catalog) Latest(ctx context.Context, device string) (document string, e
 }
 
 // Intend enters the ID of a snapshot that is going to be written, and claims its contents.
-func (c *Catalog) Intend(ctx context.Context, id string, contents ...string) error {
+func (c index) Intend(ctx context.Context, id string, contents ...string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		if err := underLease(ctx, on); err != nil {
 			return err
@@ -49,19 +49,19 @@ func (c *Catalog) Intend(ctx context.Context, id string, contents ...string) err
 }
 
 // Intended returns the IDs of snapshots that were going to be written.
-func (c *Catalog) Intended(ctx context.Context) ([]string, error) {
+func (c index) Intended(ctx context.Context) ([]string, error) {
 	list, err := c.texts(ctx, `SELECT id FROM intended ORDER BY id`)
 	return list, c.wrap("list intended snapshots", err)
 }
 
 // Forget takes out the ID of a snapshot that was not written.
-func (c *Catalog) Forget(ctx context.Context, id string) error {
+func (c index) Forget(ctx context.Context, id string) error {
 	_, err := c.exec(ctx, `DELETE FROM intended WHERE id = ?`, id)
 	return c.wrap("forget snapshot "+id, err)
 }
 
 // VaultIdentity returns the identity of the vault whose index this is.
-func (c *Catalog) VaultIdentity(ctx context.Context) (string, error) {
+func (c index) VaultIdentity(ctx context.Context) (string, error) {
 	var identity string
 	err := c.queryRow(ctx, `SELECT identity FROM vault`).Scan(&identity)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -71,20 +71,20 @@ func (c *Catalog) VaultIdentity(ctx context.Context) (string, error) {
 }
 
 // SetVaultIdentity remembers the identity of the vault.
-func (c *Catalog) SetVaultIdentity(ctx context.Context, identity string) error {
+func (c index) SetVaultIdentity(ctx context.Context, identity string) error {
 	_, err := c.exec(ctx, `INSERT INTO vault (one, identity) VALUES (1, ?)
 		ON CONFLICT (one) DO UPDATE SET identity = excluded.identity`, identity)
 	return c.wrap("remember the identity of the vault", err)
 }
 
 // texts returns the first column of a query.
-func (c *Catalog) texts(ctx context.Context, query string, args ...any) (list []string, err error) {
+func (c *database) texts(ctx context.Context, query string, args ...any) (list []string, err error) {
 	err = c.eachText(ctx, func(text string) { list = append(list, text) }, query, args...)
 	return list, err
 }
 
 // eachText yields the first column of a query.
-func (c *Catalog) eachText(ctx context.Context, yield func(string), query string, args ...any) error {
+func (c *database) eachText(ctx context.Context, yield func(string), query string, args ...any) error {
 	rows, err := c.query(ctx, query, args...)
 	if err != nil {
 		return err

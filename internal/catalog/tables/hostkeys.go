@@ -10,13 +10,13 @@ import (
 const selectHostKeys = `SELECT key FROM host_key WHERE host = ? AND via = ? ORDER BY key`
 
 // HostKeys returns the pinned keys of a host.
-func (c *Catalog) HostKeys(ctx context.Context, host, via string) ([]string, error) {
+func (c hostKeys) HostKeys(ctx context.Context, host, via string) ([]string, error) {
 	keys, err := c.texts(ctx, selectHostKeys, host, via)
 	return keys, c.wrap("look up the host key of "+host, err)
 }
 
 // PinHostKey pins the key of a host that has none.
-func (c *Catalog) PinHostKey(ctx context.Context, host, via, key string) (keys []string, err error) {
+func (c hostKeys) PinHostKey(ctx context.Context, host, via, key string) (keys []string, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		keys, err = importHostKeys(ctx, on, catalog.KeysOfHost{Host: host, Via: via, Keys: []string{key}})
 		return err
@@ -25,7 +25,7 @@ func (c *Catalog) PinHostKey(ctx context.Context, host, via, key string) (keys [
 }
 
 // ImportHostKeys pins the keys of those hosts that have none.
-func (c *Catalog) ImportHostKeys(ctx context.Context, hosts ...catalog.KeysOfHost) error {
+func (c hostKeys) ImportHostKeys(ctx context.Context, hosts ...catalog.KeysOfHost) error {
 	return c.wrap("import host keys", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for _, h := range hosts {
 			if _, err := importHostKeys(ctx, on, h); err != nil {
@@ -37,7 +37,7 @@ func (c *Catalog) ImportHostKeys(ctx context.Context, hosts ...catalog.KeysOfHos
 }
 
 // SetHostKeys replaces the keys of hosts.
-func (c *Catalog) SetHostKeys(ctx context.Context, hosts ...catalog.KeysOfHost) error {
+func (c hostKeys) SetHostKeys(ctx context.Context, hosts ...catalog.KeysOfHost) error {
 	if len(hosts) == 0 {
 		return nil
 	}

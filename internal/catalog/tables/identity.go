@@ -6,7 +6,7 @@ import (
 )
 
 // Now returns the time by the clock of the catalog.
-func (c *Catalog) Now(ctx context.Context) (now time.Time, err error) {
+func (c *database) Now(ctx context.Context) (now time.Time, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err = c.now(ctx, on)
 		return err
@@ -15,7 +15,7 @@ func (c *Catalog) Now(ctx context.Context) (now time.Time, err error) {
 }
 
 // SealingKey returns the check value of the key that seals the secrets.
-func (c *Catalog) SealingKey(ctx context.Context, first string) (value string, err error) {
+func (c inventory) SealingKey(ctx context.Context, first string) (value string, err error) {
 	if _, err = c.exec(ctx, `INSERT INTO sealing_key (one, value) VALUES (1, ?) ON CONFLICT (one) DO NOTHING`, first); err == nil {
 		err = c.queryRow(ctx, `SELECT value FROM sealing_key`).Scan(&value)
 	}
@@ -23,7 +23,7 @@ func (c *Catalog) SealingKey(ctx context.Context, first string) (value string, e
 }
 
 // ReplaceSealingKey enters the check value of a new key.
-func (c *Catalog) ReplaceSealingKey(ctx context.Context, value string) error {
+func (c inventory) ReplaceSealingKey(ctx context.Context, value string) error {
 	_, err := c.exec(ctx, `INSERT INTO sealing_key (one, value) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET value = excluded.value`, value)
 	return c.wrap("enter the key of the passwords", err)
 }

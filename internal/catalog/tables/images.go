@@ -12,7 +12,7 @@ import (
 
 // Images returns the distinct images: those in the vault first, then those
 // that devices run and the vault does not have; by name within both.
-func (c *Catalog) Images(ctx context.Context) ([]api.Image, error) {
+func (c index) Images(ctx context.Context) ([]api.Image, error) {
 	images, err := c.keptImages(ctx)
 	if err != nil {
 		return nil, c.wrap("list images", err)
@@ -65,7 +65,7 @@ const (
 )
 
 // keptImages returns the images in the vault.
-func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
+func (c index) keptImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.query(ctx, selectKept)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (c *Catalog) keptImages(ctx context.Context) ([]api.Image, error) {
 
 // addDevices enters the devices that run the images. Of another unit the version is
 // not known.
-func (c *Catalog) addDevices(ctx context.Context, kept map[int64]*api.Image) error {
+func (c index) addDevices(ctx context.Context, kept map[int64]*api.Image) error {
 	rows, err := c.query(ctx, `SELECT blob, device, version FROM running_file WHERE blob IS NOT NULL`)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (c *Catalog) addDevices(ctx context.Context, kept map[int64]*api.Image) err
 
 // lackingImages returns the images that devices ran when they were last
 // backed up, and that were not saved from them, then or before.
-func (c *Catalog) lackingImages(ctx context.Context) ([]api.Image, error) {
+func (c index) lackingImages(ctx context.Context) ([]api.Image, error) {
 	rows, err := c.query(ctx, `
 		SELECT device, version, image, path, kind, size, cause FROM running_file WHERE blob IS NULL ORDER BY device, path`)
 	if err != nil {
@@ -172,7 +172,7 @@ func scanLacking(rows interface{ Scan(...any) error }) (api.Image, error) {
 }
 
 // SetPublished remembers what a list of published digests says of images.
-func (c *Catalog) SetPublished(ctx context.Context, verdicts map[string]string) error {
+func (c index) SetPublished(ctx context.Context, verdicts map[string]string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for sum, verdict := range verdicts {
 			if _, err := on.exec(ctx, `UPDATE blob SET published = ? WHERE sha256 = ?`, verdict, sum); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // Index enters snapshots of the vault in one transaction.
-func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
+func (c index) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 	if len(snapshots) == 0 {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (c *Catalog) Index(ctx context.Context, snapshots ...api.Snapshot) error {
 }
 
 // Unindex takes snapshots that the vault no longer has out of the index.
-func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
+func (c index) Unindex(ctx context.Context, ids ...string) error {
 	return c.wrap("take snapshots out of the index", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		var all []string
 		blobs := map[int64]bool{} // snapshots share most of them
@@ -70,7 +70,7 @@ func (c *Catalog) Unindex(ctx context.Context, ids ...string) error {
 }
 
 // ForgetContents takes out contents that no snapshot names.
-func (c *Catalog) ForgetContents(ctx context.Context, sums ...string) error {
+func (c index) ForgetContents(ctx context.Context, sums ...string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for _, sum := range sums {
 			_, err := on.exec(ctx, `DELETE FROM blob WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, sum)
@@ -87,7 +87,7 @@ func (c *Catalog) ForgetContents(ctx context.Context, sums ...string) error {
 }
 
 // Remember enters the content of one file that the vault has just taken in.
-func (c *Catalog) Remember(ctx context.Context, f api.File) error {
+func (c index) Remember(ctx context.Context, f api.File) error {
 	image, err := encodeImage(f.Image)
 	if err != nil {
 		return c.wrap("remember "+f.SHA256, err)
@@ -150,7 +150,7 @@ func countTexts(text string) (int, error) {
 }
 
 // Inspected returns the result of inspecting the image with the given SHA-256.
-func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection, error) {
+func (c index) Inspected(ctx context.Context, sha256 string) (*api.Inspection, error) {
 	var text string
 	err := c.queryRow(ctx, `SELECT image FROM blob WHERE sha256 = ?`, sha256).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -165,7 +165,7 @@ func (c *Catalog) Inspected(ctx context.Context, sha256 string) (*api.Inspection
 
 // Snapshots returns the snapshots of one device, or of all where device is
 // empty, oldest first.
-func (c *Catalog) Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error) {
+func (c index) Snapshots(ctx context.Context, device string) ([]api.SnapshotRow, error) {
 	const columns = `SELECT id, device, started, status, version, image, files, bytes, warnings FROM snapshot `
 	query, args := columns+`ORDER BY id`, []any{}
 	if device != "" {
@@ -195,7 +195,7 @@ func (c *Catalog) Snapshots(ctx context.Context, device string) ([]api.SnapshotR
 }
 
 // Known returns the SHA-256 of the content with the given MD5 and size.
-func (c *Catalog) Known(ctx context.Context, md5 string, size int64) (sha256 string, ok bool, err error) {
+func (c index) Known(ctx context.Context, md5 string, size int64) (sha256 string, ok bool, err error) {
 	if md5 == "" {
 		return "", false, nil
 	}

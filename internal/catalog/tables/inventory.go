@@ -40,7 +40,7 @@ func rowValues(d api.Device, s catalog.Secrets) []any {
 }
 
 // AddDevice adds d to the inventory.
-func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s catalog.Secrets) error {
+func (c inventory) AddDevice(ctx context.Context, d api.Device, s catalog.Secrets) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (c *Catalog) AddDevice(ctx context.Context, d api.Device, s catalog.Secrets
 }
 
 // Device returns the device with the given name.
-func (c *Catalog) Device(ctx context.Context, name string) (api.Device, error) {
+func (c inventory) Device(ctx context.Context, name string) (api.Device, error) {
 	var d api.Device
 	err := c.queryRow(ctx, `SELECT `+deviceColumns+` FROM device WHERE name = ?`, name).Scan(deviceFields(&d)...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -63,7 +63,7 @@ func (c *Catalog) Device(ctx context.Context, name string) (api.Device, error) {
 }
 
 // Devices returns the devices that s selects, sorted by name.
-func (c *Catalog) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
+func (c inventory) Devices(ctx context.Context, s api.Select) ([]api.Device, error) {
 	all, err := c.allDevices(ctx)
 	if err != nil {
 		return nil, c.wrap("list devices", err)
@@ -72,13 +72,13 @@ func (c *Catalog) Devices(ctx context.Context, s api.Select) ([]api.Device, erro
 }
 
 // DeviceNames returns the names of the devices that begin with prefix, sorted.
-func (c *Catalog) DeviceNames(ctx context.Context, prefix string) ([]string, error) {
+func (c inventory) DeviceNames(ctx context.Context, prefix string) ([]string, error) {
 	const last = "\U0010ffff" // sorts behind every other character
 	names, err := c.texts(ctx, `SELECT name FROM device WHERE name >= ? AND name < ? ORDER BY name`, prefix, prefix+last)
 	return names, c.wrap("list devices", err)
 }
 
-func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
+func (c inventory) allDevices(ctx context.Context) ([]api.Device, error) {
 	rows, err := c.query(ctx, `SELECT `+deviceColumns+` FROM device ORDER BY name`)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (c *Catalog) allDevices(ctx context.Context) ([]api.Device, error) {
 }
 
 // UpdateDevice replaces the device of the same name and its secrets.
-func (c *Catalog) UpdateDevice(ctx context.Context, d api.Device, s catalog.Secrets) error {
+func (c inventory) UpdateDevice(ctx context.Context, d api.Device, s catalog.Secrets) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (c *Catalog) UpdateDevice(ctx context.Context, d api.Device, s catalog.Secr
 }
 
 // RemoveDevice removes a device with its secrets, and cancels its jobs.
-func (c *Catalog) RemoveDevice(ctx context.Context, name string) error {
+func (c inventory) RemoveDevice(ctx context.Context, name string) error {
 	var found bool
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) (err error) {
 		if found, err = on.changes(ctx, `DELETE FROM device WHERE name = ?`, name); err != nil || !found {
@@ -124,7 +124,7 @@ func (c *Catalog) RemoveDevice(ctx context.Context, name string) error {
 }
 
 // changeOne runs a statement that must find the device.
-func (c *Catalog) changeOne(ctx context.Context, name, query string, args ...any) error {
+func (c inventory) changeOne(ctx context.Context, name, query string, args ...any) error {
 	result, err := c.exec(ctx, query, args...)
 	if err != nil {
 		return c.wrap("change device "+name, err)
@@ -139,7 +139,7 @@ func (c *Catalog) changeOne(ctx context.Context, name, query string, args ...any
 	return nil
 }
 
-func (c *Catalog) notFound(ctx context.Context, name string) error {
+func (c inventory) notFound(ctx context.Context, name string) error {
 	all, err := c.allDevices(ctx)
 	if err != nil {
 		return c.wrap("list devices", err)
@@ -148,7 +148,7 @@ func (c *Catalog) notFound(ctx context.Context, name string) error {
 }
 
 // Secrets returns the secrets of the device with the given name.
-func (c *Catalog) Secrets(ctx context.Context, name string) (catalog.Secrets, error) {
+func (c inventory) Secrets(ctx context.Context, name string) (catalog.Secrets, error) {
 	var s catalog.Secrets
 	err := c.queryRow(ctx, `SELECT `+secretColumns+` FROM device WHERE name = ?`, name).Scan(secretFields(&s)...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -158,7 +158,7 @@ func (c *Catalog) Secrets(ctx context.Context, name string) (catalog.Secrets, er
 }
 
 // Sealed returns the number of devices and credentials that have a secret.
-func (c *Catalog) Sealed(ctx context.Context) (int, error) {
+func (c inventory) Sealed(ctx context.Context) (int, error) {
 	var n int
 	err := c.queryRow(ctx, `SELECT (SELECT count(*) FROM device WHERE password || enable_password || identity || via_password || via_identity <> '') + (SELECT count(*) FROM credential)`).Scan(&n)
 	return n, c.wrap("count sealed passwords", err)

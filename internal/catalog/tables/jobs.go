@@ -46,14 +46,14 @@ func instant(ms sql.NullInt64) time.Time {
 }
 
 // now is the time by the clock of the catalog.
-func (c *Catalog) now(ctx context.Context, on *statements) (time.Time, error) {
+func (c *database) now(ctx context.Context, on *statements) (time.Time, error) {
 	var ms int64
 	err := on.scan(ctx, &ms, `SELECT `+c.engine.Clock())
 	return time.UnixMilli(ms).UTC(), err
 }
 
 // AddJobs enters jobs.
-func (c *Catalog) AddJobs(ctx context.Context, jobs ...catalog.Job) (added []catalog.Job, err error) {
+func (c jobs) AddJobs(ctx context.Context, jobs ...catalog.Job) (added []catalog.Job, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err != nil {
@@ -112,7 +112,7 @@ func takeSlot(ctx context.Context, on *statements, j catalog.Job, now time.Time)
 }
 
 // Turns returns when each device had its turn.
-func (c *Catalog) Turns(ctx context.Context, kind string) ([]catalog.Turn, error) {
+func (c jobs) Turns(ctx context.Context, kind string) ([]catalog.Turn, error) {
 	rows, err := c.query(ctx, `SELECT d.name, d.device_group, d.site, CASE d.username WHEN '' THEN d.credential ELSE d.username END, slot.at,
 			CASE WHEN s.last_failed = s.last_run THEN s.last_started END,
 			CASE WHEN s.last_failed = s.last_run THEN coalesce(CASE WHEN s.looked > s.good_started THEN s.looked ELSE s.good_started END,
@@ -137,7 +137,7 @@ func (c *Catalog) Turns(ctx context.Context, kind string) ([]catalog.Turn, error
 }
 
 // Job returns one job.
-func (c *Catalog) Job(ctx context.Context, id string) (catalog.Job, error) {
+func (c jobs) Job(ctx context.Context, id string) (catalog.Job, error) {
 	var result string
 	j, err := scanJob(c.queryRow(ctx, `SELECT `+jobColumns+`, result FROM job WHERE id = ?`, id), &result)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -150,7 +150,7 @@ func (c *Catalog) Job(ctx context.Context, id string) (catalog.Job, error) {
 }
 
 // EndedJobs returns those of these jobs that have ended, with their results.
-func (c *Catalog) EndedJobs(ctx context.Context, ids ...string) (ended []catalog.Job, err error) {
+func (c jobs) EndedJobs(ctx context.Context, ids ...string) (ended []catalog.Job, err error) {
 	for part := range slices.Chunk(ids, jobsAtOnce) {
 		condition, args := jobConditions(api.JobSelect{IDs: part})
 		rows, err := c.query(ctx, `SELECT `+jobColumns+`, result FROM job WHERE ended IS NOT NULL AND `+condition, args...)
@@ -183,7 +183,7 @@ const jobsAtOnce = 1000
 const jobsOfPage = 100
 
 // Jobs returns a page of jobs.
-func (c *Catalog) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
+func (c jobs) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
 	page := api.Jobs{Jobs: []api.Job{}}
 	if s.Limit <= 0 {
 		s.Limit = jobsOfPage
@@ -233,7 +233,7 @@ func jobConditions(s api.JobSelect) (text string, args []any) {
 }
 
 // CancelJob ends a job that waits, and marks one that runs.
-func (c *Catalog) CancelJob(ctx context.Context, id string) (catalog.Job, error) {
+func (c jobs) CancelJob(ctx context.Context, id string) (catalog.Job, error) {
 	return c.changeJob(ctx, "cancel", id, func(ctx context.Context, on *statements, now time.Time) (bool, error) {
 		return on.changes(ctx, cancelJobs+` AND id = ?2`, millis(now), id)
 	})
@@ -247,7 +247,7 @@ const cancelJobs = `UPDATE job SET cancelled = TRUE,
 	WHERE (state = 'running' OR ` + waiting + `)`
 
 // RetryJob puts a job back that did not succeed.
-func (c *Catalog) RetryJob(ctx context.Context, id, by string) (catalog.Job, error) {
+func (c jobs) RetryJob(ctx context.Context, id, by string) (catalog.Job, error) {
 	return c.changeJob(ctx, "retry", id, func(ctx context.Context, on *statements, now time.Time) (bool, error) {
 		return on.changes(ctx, `UPDATE job SET state = 'queued', person = TRUE, actor = ?, slot = NULL, cancelled = FALSE, rescues = 0, due = ?, started = NULL, ended = NULL, result = ''
 			WHERE id = ? AND state IN ('failed', 'cancelled', 'interrupted', 'retrying') AND kind <> 'restore'`, by, millis(now), id)
@@ -255,7 +255,7 @@ func (c *Catalog) RetryJob(ctx context.Context, id, by string) (catalog.Job, err
 }
 
 // changeJob changes a job and returns it. change reports whether its state allowed that.
-func (c *Catalog) changeJob(ctx context.Context, verb, id string, change func(context.Context, *statements, time.Time) (bool, error)) (catalog.Job, error) {
+func (c jobs) changeJob(ctx context.Context, verb, id string, change func(context.Context, *statements, time.Time) (bool, error)) (catalog.Job, error) {
 	var changed bool
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
@@ -275,7 +275,7 @@ func (c *Catalog) changeJob(ctx context.Context, verb, id string, change func(co
 }
 
 // ForgetJobs removes jobs that ended before a time.
-func (c *Catalog) ForgetJobs(ctx context.Context, before time.Time) (n int64, err error) {
+func (c jobs) ForgetJobs(ctx context.Context, before time.Time) (n int64, err error) {
 	result, err := c.exec(ctx, `DELETE FROM job WHERE ended < ?`, millis(before))
 	if err == nil {
 		n, err = result.RowsAffected()

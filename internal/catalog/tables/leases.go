@@ -21,7 +21,7 @@ const firstOf = 2
 const allOf = 100
 
 // StartJobs starts the jobs that decide chooses.
-func (c *Catalog) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Duration, decide func(catalog.Board) []string) (started []catalog.Started, err error) {
+func (c jobs) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Duration, decide func(catalog.Board) []string) (started []catalog.Started, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
@@ -142,7 +142,7 @@ func freeDead(ctx context.Context, on *statements, name string, now time.Time) e
 }
 
 // FreeWorker frees the leases of a worker that ended.
-func (c *Catalog) FreeWorker(ctx context.Context, w catalog.Worker) error {
+func (c jobs) FreeWorker(ctx context.Context, w catalog.Worker) error {
 	return c.wrap("free the jobs of an earlier process", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
@@ -294,7 +294,7 @@ func takeLease(ctx context.Context, on *statements, w catalog.Worker, l catalog.
 }
 
 // TakeLease takes a lease without a job.
-func (c *Catalog) TakeLease(ctx context.Context, w catalog.Worker, name string, lasts time.Duration) (l catalog.Lease, ok bool, err error) {
+func (c jobs) TakeLease(ctx context.Context, w catalog.Worker, name string, lasts time.Duration) (l catalog.Lease, ok bool, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
@@ -309,7 +309,7 @@ func (c *Catalog) TakeLease(ctx context.Context, w catalog.Worker, name string, 
 }
 
 // FreeLeases frees leases.
-func (c *Catalog) FreeLeases(ctx context.Context, leases ...catalog.Lease) error {
+func (c jobs) FreeLeases(ctx context.Context, leases ...catalog.Lease) error {
 	return c.wrap("free leases", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		for _, l := range leases {
 			if err := freeLease(ctx, on, l); err != nil {
@@ -326,7 +326,7 @@ func freeLease(ctx context.Context, on *statements, l catalog.Lease) error {
 }
 
 // RenewLeases prolongs leases.
-func (c *Catalog) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Duration, leases ...catalog.Lease) (lost, cancelled []catalog.Lease, err error) {
+func (c jobs) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Duration, leases ...catalog.Lease) (lost, cancelled []catalog.Lease, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err != nil {
@@ -358,7 +358,7 @@ func (c *Catalog) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.
 }
 
 // NoteJob enters what a job is about to do.
-func (c *Catalog) NoteJob(ctx context.Context, l catalog.Lease, message string) error {
+func (c jobs) NoteJob(ctx context.Context, l catalog.Lease, message string) error {
 	return c.wrap("note what job "+l.Job+" does", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		if err := wantLease(ctx, on, l); err != nil {
 			return err
@@ -369,7 +369,7 @@ func (c *Catalog) NoteJob(ctx context.Context, l catalog.Lease, message string) 
 }
 
 // EndJob enters the end of an attempt.
-func (c *Catalog) EndJob(ctx context.Context, l catalog.Lease, end catalog.JobEnd) error {
+func (c jobs) EndJob(ctx context.Context, l catalog.Lease, end catalog.JobEnd) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {

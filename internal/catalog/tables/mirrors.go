@@ -10,7 +10,7 @@ import (
 )
 
 // Mirrors returns all copies of the vault.
-func (c *Catalog) Mirrors(ctx context.Context) ([]catalog.Mirror, error) {
+func (c mirrors) Mirrors(ctx context.Context) ([]catalog.Mirror, error) {
 	rows, err := c.query(ctx, `SELECT target, made, succeeded FROM mirror ORDER BY target`)
 	if err != nil {
 		return nil, c.wrap("list mirrors", err)
@@ -37,7 +37,7 @@ func (c *Catalog) Mirrors(ctx context.Context) ([]catalog.Mirror, error) {
 }
 
 // PutMirror enters a copy of the vault.
-func (c *Catalog) PutMirror(ctx context.Context, m catalog.Mirror) error {
+func (c mirrors) PutMirror(ctx context.Context, m catalog.Mirror) error {
 	succeeded := ""
 	if !m.Succeeded.IsZero() {
 		succeeded = m.Succeeded.UTC().Format(time.RFC3339)
@@ -49,7 +49,7 @@ func (c *Catalog) PutMirror(ctx context.Context, m catalog.Mirror) error {
 }
 
 // SetMirrored enters which snapshots a copy of the vault has.
-func (c *Catalog) SetMirrored(ctx context.Context, target string, snapshots []string) error {
+func (c mirrors) SetMirrored(ctx context.Context, target string, snapshots []string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		if _, err := on.exec(ctx, `DELETE FROM mirrored WHERE target = ?`, target); err != nil {
 			return err
@@ -70,7 +70,7 @@ func addMirrored(ctx context.Context, on *statements, target string, snapshots [
 }
 
 // Mirrored returns which copies of the vault have a snapshot.
-func (c *Catalog) Mirrored(ctx context.Context) (map[string][]string, error) {
+func (c mirrors) Mirrored(ctx context.Context) (map[string][]string, error) {
 	rows, err := c.query(ctx, `SELECT snapshot, target FROM mirrored ORDER BY target, snapshot`)
 	if err != nil {
 		return nil, c.wrap("list what the mirrors have", err)

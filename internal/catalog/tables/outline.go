@@ -18,7 +18,7 @@ const selectOutlines = `SELECT device.name, state.newest_id, state.good_id, stat
 		LEFT JOIN run AS failed ON failed.n = state.last_failed AND state.last_status NOT IN ` + succeeded
 
 // Outlines yields the outlines of devices.
-func (c *Catalog) Outlines(ctx context.Context, group, site string, yield func(catalog.State)) error {
+func (c index) Outlines(ctx context.Context, group, site string, yield func(catalog.State)) error {
 	query, args := selectOutlines, []any{}
 	if group != "" || site != "" {
 		query += ` WHERE (?1 = '' OR device.site = ?1) AND (?2 = '' OR device.device_group = ?2)`

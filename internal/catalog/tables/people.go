@@ -10,7 +10,7 @@ import (
 )
 
 // added tells an INSERT that met a row of the same name from one that failed.
-func (c *Catalog) added(doing string, err error) (bool, error) {
+func (c *database) added(doing string, err error) (bool, error) {
 	if err != nil && c.engine.IsDuplicate(err) {
 		return false, nil
 	}
@@ -18,7 +18,7 @@ func (c *Catalog) added(doing string, err error) (bool, error) {
 }
 
 // changed reports whether a statement found a row.
-func (c *Catalog) changed(ctx context.Context, doing, statement string, args ...any) (bool, error) {
+func (c *database) changed(ctx context.Context, doing, statement string, args ...any) (bool, error) {
 	result, err := c.exec(ctx, statement, args...)
 	if err != nil {
 		return false, c.wrap(doing, err)
@@ -28,25 +28,25 @@ func (c *Catalog) changed(ctx context.Context, doing, statement string, args ...
 }
 
 // AddUser adds a user.
-func (c *Catalog) AddUser(ctx context.Context, u api.User, password string) (added bool, err error) {
+func (c people) AddUser(ctx context.Context, u api.User, password string) (added bool, err error) {
 	_, err = c.exec(ctx, `INSERT INTO person (name, role, password, created) VALUES (?, ?, ?, ?)`, u.Name, u.Role, password, u.Created.UnixMilli())
 	return c.added("add user "+u.Name, err)
 }
 
 // ChangeUser changes a user.
-func (c *Catalog) ChangeUser(ctx context.Context, name string, role api.Role, password string) (known bool, err error) {
+func (c people) ChangeUser(ctx context.Context, name string, role api.Role, password string) (known bool, err error) {
 	return c.changed(ctx, "change user "+name, `UPDATE person SET role = CASE WHEN ?2 = '' THEN role ELSE ?2 END,
 		password = CASE WHEN ?3 = '' THEN password ELSE ?3 END WHERE name = ?1`, name, string(role), password)
 }
 
 // RemoveUser removes a user.
-func (c *Catalog) RemoveUser(ctx context.Context, name string) (known bool, err error) {
+func (c people) RemoveUser(ctx context.Context, name string) (known bool, err error) {
 	return c.changed(ctx, "remove user "+name, `DELETE FROM person WHERE name = ?`, name)
 }
 
 // Users lists the users.
-func (c *Catalog) Users(ctx context.Context) ([]api.User, error) {
-	users, err := rowsOf(ctx, c, func(scan func(...any) error) (u api.User, err error) {
+func (c people) Users(ctx context.Context) ([]api.User, error) {
+	users, err := rowsOf(ctx, c.database, func(scan func(...any) error) (u api.User, err error) {
 		u, _, err = scanUser(scan)
 		return u, err
 	}, `SELECT name, role, password, created FROM person ORDER BY name`)
@@ -54,7 +54,7 @@ func (c *Catalog) Users(ctx context.Context) ([]api.User, error) {
 }
 
 // Login returns a user with the hash of the password.
-func (c *Catalog) Login(ctx context.Context, name string) (api.User, string, error) {
+func (c people) Login(ctx context.Context, name string) (api.User, string, error) {
 	u, password, err := scanUser(c.queryRow(ctx, `SELECT name, role, password, created FROM person WHERE name = ?`, name).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return api.User{}, "", nil
@@ -70,14 +70,14 @@ func scanUser(scan func(...any) error) (u api.User, password string, err error) 
 }
 
 // AddToken adds a token.
-func (c *Catalog) AddToken(ctx context.Context, t api.Token, digest string) (added bool, err error) {
+func (c people) AddToken(ctx context.Context, t api.Token, digest string) (added bool, err error) {
 	_, err = c.exec(ctx, `INSERT INTO token (`+tokenColumns+`, digest) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		t.Name, t.Role, t.Group, t.Site, t.Created.UnixMilli(), millis(t.Expires), digest)
 	return c.added("add token "+t.Name, err)
 }
 
 // RemoveToken removes a token.
-func (c *Catalog) RemoveToken(ctx context.Context, name string) (known bool, err error) {
+func (c people) RemoveToken(ctx context.Context, name string) (known bool, err error) {
 	return c.changed(ctx, "remove token "+name, `DELETE FROM token WHERE name = ?`, name)
 }
 
@@ -85,13 +85,13 @@ func (c *Catalog) RemoveToken(ctx context.Context, name string) (known bool, err
 const tokenColumns = `name, role, device_group, site, created, expires`
 
 // Tokens lists the tokens.
-func (c *Catalog) Tokens(ctx context.Context) ([]api.Token, error) {
-	tokens, err := rowsOf(ctx, c, scanToken, `SELECT `+tokenColumns+` FROM token ORDER BY name`)
+func (c people) Tokens(ctx context.Context) ([]api.Token, error) {
+	tokens, err := rowsOf(ctx, c.database, scanToken, `SELECT `+tokenColumns+` FROM token ORDER BY name`)
 	return tokens, c.wrap("list tokens", err)
 }
 
 // Token finds a token by the digest of its secret.
-func (c *Catalog) Token(ctx context.Context, digest string) (t api.Token, known bool, err error) {
+func (c people) Token(ctx context.Context, digest string) (t api.Token, known bool, err error) {
 	t, err = scanToken(c.queryRow(ctx, `SELECT `+tokenColumns+` FROM token WHERE digest = ?`, digest).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return api.Token{}, false, nil
@@ -108,7 +108,7 @@ func scanToken(scan func(...any) error) (t api.Token, err error) {
 }
 
 // rowsOf returns the rows of a query, each as read makes it.
-func rowsOf[T any](ctx context.Context, c *Catalog, read func(scan func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+func rowsOf[T any](ctx context.Context, c *database, read func(scan func(...any) error) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := c.query(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 )
 
 // AddPlan keeps a plan.
-func (c *Catalog) AddPlan(ctx context.Context, p api.StoredPlan) error {
+func (c plans) AddPlan(ctx context.Context, p api.StoredPlan) error {
 	document, err := json.Marshal(p)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (c *Catalog) AddPlan(ctx context.Context, p api.StoredPlan) error {
 }
 
 // Plan returns a plan.
-func (c *Catalog) Plan(ctx context.Context, id string) (p api.StoredPlan, err error) {
+func (c plans) Plan(ctx context.Context, id string) (p api.StoredPlan, err error) {
 	var document string
 	err = c.queryRow(ctx, `SELECT document FROM plan WHERE id = ?`, id).Scan(&document)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -43,7 +43,7 @@ func (c *Catalog) Plan(ctx context.Context, id string) (p api.StoredPlan, err er
 }
 
 // UsePlan marks a plan as carried out.
-func (c *Catalog) UsePlan(ctx context.Context, id string) (first bool, err error) {
+func (c plans) UsePlan(ctx context.Context, id string) (first bool, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		first, err = on.changes(ctx, `UPDATE plan SET used = 1 WHERE id = ? AND used = 0`, id)
 		return err

@@ -26,7 +26,7 @@ func MakeRiver(ctx context.Context, d riverdriver.Driver[*sql.Tx]) error {
 
 // ForgetCarried removes what River still carries for workers that hold no lease any more.
 // Nobody else does: River never gives up a job without a time limit.
-func (c *Catalog) ForgetCarried(ctx context.Context, w catalog.Worker) error {
+func (c jobs) ForgetCarried(ctx context.Context, w catalog.Worker) error {
 	_, err := c.exec(ctx, `DELETE FROM river_job WHERE queue <> ? AND queue NOT IN (SELECT holder FROM lease)`, w.ID)
 	return c.wrap("remove the jobs of dead workers", err)
 }

@@ -22,18 +22,18 @@ const succeeded = `('` + api.StatusOK + `', '` + api.StatusUnchanged + `')`
 const counts = `kind = 'backup' AND cause <> '` + string(api.Cancelled) + `'`
 
 // BeginRun enters a run that begins now.
-func (c *Catalog) BeginRun(ctx context.Context, r api.Run) error {
+func (c history) BeginRun(ctx context.Context, r api.Run) error {
 	r.Status, r.Ended = api.StatusRunning, time.Time{}
 	return c.wrap("record the start of a run on "+r.Device, c.recordRun(ctx, r))
 }
 
 // EndRun enters the end of a run, and removes runs of this device that are too
 // old or too many.
-func (c *Catalog) EndRun(ctx context.Context, r api.Run) error {
+func (c history) EndRun(ctx context.Context, r api.Run) error {
 	return c.wrap("record the end of a run on "+r.Device, c.recordRun(ctx, r))
 }
 
-func (c *Catalog) recordRun(ctx context.Context, r api.Run) error {
+func (c history) recordRun(ctx context.Context, r api.Run) error {
 	return c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		err := putRun(ctx, on, r)
 		if err == nil && !r.Ended.IsZero() {
@@ -70,7 +70,7 @@ func thinRuns(ctx context.Context, on *statements, device string, before time.Ti
 }
 
 // InterruptRuns ends every run that has not ended as interrupted.
-func (c *Catalog) InterruptRuns(ctx context.Context, at time.Time) error {
+func (c history) InterruptRuns(ctx context.Context, at time.Time) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error { return interrupt(ctx, on, at, `TRUE`) })
 	return c.wrap("end interrupted runs", err)
 }
@@ -88,7 +88,7 @@ func interrupt(ctx context.Context, on *statements, at time.Time, condition stri
 }
 
 // Runs returns at most so many runs of one device, newest first.
-func (c *Catalog) Runs(ctx context.Context, device string, most int) ([]api.Run, error) {
+func (c history) Runs(ctx context.Context, device string, most int) ([]api.Run, error) {
 	rows, err := c.query(ctx, `SELECT `+runColumns+` FROM run WHERE device = ? ORDER BY started DESC, n DESC LIMIT ?`, device, most)
 	if err != nil {
 		return nil, c.wrap("list runs", err)

@@ -11,7 +11,7 @@ import (
 )
 
 // AddSession adds a session, and removes those that have ended.
-func (c *Catalog) AddSession(ctx context.Context, s catalog.Session, digest, password string) error {
+func (c people) AddSession(ctx context.Context, s catalog.Session, digest, password string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		if _, err := on.exec(ctx, `DELETE FROM session WHERE expires <= ?`, s.Created.UnixMilli()); err != nil {
 			return err
@@ -24,7 +24,7 @@ func (c *Catalog) AddSession(ctx context.Context, s catalog.Session, digest, pas
 }
 
 // Session returns a session and its user.
-func (c *Catalog) Session(ctx context.Context, digest string) (s catalog.Session, u api.User, known bool, err error) {
+func (c people) Session(ctx context.Context, digest string) (s catalog.Session, u api.User, known bool, err error) {
 	var created, used, expires, userCreated int64
 	err = c.queryRow(ctx, `SELECT session.created, session.used, session.expires, person.name, person.role, person.created FROM session
 		JOIN person ON person.name = session.person AND person.password = session.password WHERE session.digest = ?`, digest).
@@ -38,13 +38,13 @@ func (c *Catalog) Session(ctx context.Context, digest string) (s catalog.Session
 }
 
 // UseSession enters when a session was last used.
-func (c *Catalog) UseSession(ctx context.Context, digest string, at time.Time) error {
+func (c people) UseSession(ctx context.Context, digest string, at time.Time) error {
 	_, err := c.exec(ctx, `UPDATE session SET used = ? WHERE digest = ?`, at.UnixMilli(), digest)
 	return c.wrap("keep a session", err)
 }
 
 // EndSession removes a session.
-func (c *Catalog) EndSession(ctx context.Context, digest string) error {
+func (c people) EndSession(ctx context.Context, digest string) error {
 	_, err := c.exec(ctx, `DELETE FROM session WHERE digest = ?`, digest)
 	return c.wrap("end a session", err)
 }

@@ -97,7 +97,7 @@ const refreshProofs = `UPDATE device_state SET (proved, damaged) = (
 		FROM file JOIN blob ON blob.n = file.blob WHERE file.snapshot = device_state.good)`
 
 // RecordProofs enters what content of the vault was found to be.
-func (c *Catalog) RecordProofs(ctx context.Context, proofs ...catalog.Proof) error {
+func (c history) RecordProofs(ctx context.Context, proofs ...catalog.Proof) error {
 	if len(proofs) == 0 {
 		return nil
 	}
@@ -128,7 +128,7 @@ func prove(ctx context.Context, on *statements, p catalog.Proof) error {
 }
 
 // Proved returns when a content was last read and found whole.
-func (c *Catalog) Proved(ctx context.Context, sha256 string) (time.Time, error) {
+func (c history) Proved(ctx context.Context, sha256 string) (time.Time, error) {
 	var checked sql.NullInt64
 	err := c.queryRow(ctx, `SELECT checked FROM blob WHERE sha256 = ? AND NOT damaged`, sha256).Scan(&checked)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -138,7 +138,7 @@ func (c *Catalog) Proved(ctx context.Context, sha256 string) (time.Time, error) 
 }
 
 // Proofs yields the last result for all content.
-func (c *Catalog) Proofs(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error {
+func (c history) Proofs(ctx context.Context, yield func(sha256 string, at time.Time, whole bool)) error {
 	rows, err := c.query(ctx, `SELECT sha256, checked, NOT damaged FROM blob WHERE checked IS NOT NULL`)
 	if err != nil {
 		return c.wrap("list proofs", err)
@@ -168,7 +168,7 @@ const selectStates = `SELECT device.name, device.site, device.device_group,
 	WHERE (?1 = '' OR device.site = ?1) AND (?2 = '' OR device.device_group = ?2)`
 
 // States returns the states of the devices that s selects, sorted by name.
-func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, error) {
+func (c history) States(ctx context.Context, s api.Select) ([]catalog.State, error) {
 	if len(s.Names) == 0 {
 		var devices int // room for all of them: growing would copy a large fleet several times
 		if err := c.queryRow(ctx, `SELECT count(*) FROM device`).Scan(&devices); err != nil {
@@ -185,7 +185,7 @@ func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, er
 		}
 	}
 	if len(list) < len(names) { // some are of another site or group, or unknown
-		if _, err := c.Devices(ctx, s); err != nil {
+		if _, err := c.inventory.Devices(ctx, s); err != nil {
 			return nil, err
 		}
 	}
@@ -193,7 +193,7 @@ func (c *Catalog) States(ctx context.Context, s api.Select) ([]catalog.State, er
 }
 
 // states appends to list the answer of a query that begins with selectStates.
-func (c *Catalog) states(ctx context.Context, list []catalog.State, query string, args ...any) ([]catalog.State, error) {
+func (c history) states(ctx context.Context, list []catalog.State, query string, args ...any) ([]catalog.State, error) {
 	rows, err := c.query(ctx, query, args...)
 	if err != nil {
 		return nil, c.wrap("read the state of the devices", err)

@@ -17,7 +17,7 @@ type statements struct {
 // inTransaction runs do in one transaction, which is kept when do returns nil. The context
 // that do gets cannot be cancelled, because the driver starts a goroutine for each statement
 // to watch one that can.
-func (c *Catalog) inTransaction(ctx context.Context, do func(context.Context, *statements) error) error {
+func (c *database) inTransaction(ctx context.Context, do func(context.Context, *statements) error) error {
 	tx, err := c.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -8,8 +8,43 @@ import (
 	"database/sql"
 )
 
-// Catalog is an open catalog; it implements catalog.Catalog.
+// Catalog is an open catalog; it implements catalog.Catalog. Each of its parts has the statements
+// of one interface of package catalog.
 type Catalog struct {
+	*database
+	inventory
+	credentials
+	index
+	history
+	mirrors
+	hostKeys
+	jobs
+	plans
+	care
+	people
+	trail
+}
+
+// The parts of a catalog.
+type (
+	inventory   struct{ *database }
+	credentials struct{ *database }
+	index       struct{ *database }
+	history     struct {
+		*database
+		inventory inventory
+	}
+	mirrors  struct{ *database }
+	hostKeys struct{ *database }
+	jobs     struct{ *database }
+	plans    struct{ *database }
+	care     struct{ *database }
+	people   struct{ *database }
+	trail    struct{ *database }
+)
+
+// database runs statements, for all parts.
+type database struct {
 	db     *sql.DB
 	engine Engine
 }
@@ -34,27 +69,31 @@ type Engine interface {
 }
 
 // New returns the catalog in a database whose tables are up to date. Close closes db.
-func New(db *sql.DB, e Engine) *Catalog { return &Catalog{db, e} }
+func New(db *sql.DB, e Engine) *Catalog {
+	d := &database{db, e}
+	i := inventory{d}
+	return &Catalog{d, i, credentials{d}, index{d}, history{d, i}, mirrors{d}, hostKeys{d}, jobs{d}, plans{d}, care{d}, people{d}, trail{d}}
+}
 
 // DB is the database, for a copy of all its tables.
-func (c *Catalog) DB() *sql.DB { return c.db }
+func (c *database) DB() *sql.DB { return c.db }
 
 // Place says where the catalog is.
-func (c *Catalog) Place() string { return c.engine.Place() }
+func (c *database) Place() string { return c.engine.Place() }
 
 // Close closes the catalog.
-func (c *Catalog) Close() error { return c.wrap("close catalog", c.db.Close()) }
+func (c *database) Close() error { return c.wrap("close catalog", c.db.Close()) }
 
-func (c *Catalog) wrap(doing string, err error) error { return c.engine.Wrap(doing, err) }
+func (c *database) wrap(doing string, err error) error { return c.engine.Wrap(doing, err) }
 
-func (c *Catalog) exec(ctx context.Context, statement string, args ...any) (sql.Result, error) {
+func (c *database) exec(ctx context.Context, statement string, args ...any) (sql.Result, error) {
 	return c.db.ExecContext(ctx, c.engine.Rebind(statement), storable(args)...)
 }
 
-func (c *Catalog) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
+func (c *database) query(ctx context.Context, statement string, args ...any) (*sql.Rows, error) {
 	return c.db.QueryContext(ctx, c.engine.Rebind(statement), storable(args)...)
 }
 
-func (c *Catalog) queryRow(ctx context.Context, statement string, args ...any) *sql.Row {
+func (c *database) queryRow(ctx context.Context, statement string, args ...any) *sql.Row {
 	return c.db.QueryRowContext(ctx, c.engine.Rebind(statement), storable(args)...)
 }
