@@ -79,7 +79,7 @@ var (
 
 // allow authorises an operation that is not about some devices only. A refused one has a
 // line in the audit trail. Without an actor nothing is allowed.
-func (l *Local) allow(ctx context.Context, needs need, operation string, on ...string) error {
+func (l *core) allow(ctx context.Context, needs need, operation string, on ...string) error {
 	a := actorOf(ctx)
 	if a.limited() {
 		return l.refuse(ctx, fmt.Sprintf("%q may work on %s only, and may not %s", a.Name, a.limits(), operation), operation, on)
@@ -89,7 +89,7 @@ func (l *Local) allow(ctx context.Context, needs need, operation string, on ...s
 
 // allowOnDevices authorises an operation that later asks within whether it may work on
 // its devices.
-func (l *Local) allowOnDevices(ctx context.Context, needs need, operation string, on ...string) error {
+func (l *core) allowOnDevices(ctx context.Context, needs need, operation string, on ...string) error {
 	a := actorOf(ctx)
 	if !a.Role.Includes(needs.role) {
 		return l.refuse(ctx, fmt.Sprintf("%q may not %s", a.Name, operation), operation, on)
@@ -103,7 +103,7 @@ func (l *Local) allowOnDevices(ctx context.Context, needs need, operation string
 }
 
 // refuse records a refused operation and returns its problem.
-func (l *Local) refuse(ctx context.Context, why, operation string, on []string) error {
+func (l *core) refuse(ctx context.Context, why, operation string, on []string) error {
 	a := actorOf(ctx)
 	l.log().Log(ctx, slog.LevelWarn, "operation", "operation", operation, "on", on, "user", a.Name, "from", a.From, "result", api.AuditRefused)
 	if err := l.recordRefusal(ctx, operation, on); err != nil {
@@ -114,7 +114,7 @@ func (l *Local) refuse(ctx context.Context, why, operation string, on []string) 
 }
 
 // recordRefusal writes a line if there is a data directory.
-func (l *Local) recordRefusal(ctx context.Context, operation string, on []string) error {
+func (l *core) recordRefusal(ctx context.Context, operation string, on []string) error {
 	if actorOf(ctx) == (Actor{}) || node.Exists(ctx, l.nodeOptions()) != nil {
 		return nil // nobody asked, or there is nothing to protect yet
 	}
@@ -127,7 +127,7 @@ func (l *Local) recordRefusal(ctx context.Context, operation string, on []string
 
 // record writes a line of the audit trail. The log gets the hash: whoever writes the
 // trail again cannot change the logs that have left this machine.
-func (l *Local) record(ctx context.Context, n *node.Node, operation, result string, on []string) error {
+func (l *core) record(ctx context.Context, n *node.Node, operation, result string, on []string) error {
 	a := actorOf(ctx)
 	line, err := n.Catalog.Record(ctx, audit.Plain(api.AuditLine{User: a.Name, From: a.From, Operation: operation, On: on, Result: result}))
 	if err != nil {
@@ -139,7 +139,7 @@ func (l *Local) record(ctx context.Context, n *node.Node, operation, result stri
 
 // within returns s, limited to the devices on which the actor may work. It refuses
 // others.
-func (l *Local) within(ctx context.Context, n *node.Node, operation string, s api.Select) (api.Select, error) {
+func (l *core) within(ctx context.Context, n *node.Node, operation string, s api.Select) (api.Select, error) {
 	a := actorOf(ctx)
 	if !a.limited() {
 		return s, nil
@@ -168,7 +168,7 @@ func (l *Local) within(ctx context.Context, n *node.Node, operation string, s ap
 // its reports whether a limited actor may work on the device of this name. A name that is
 // nobody's is as foreign to it as the name of another device: it does not learn which
 // names there are.
-func (l *Local) its(ctx context.Context, n *node.Node, device string) (bool, error) {
+func (l *core) its(ctx context.Context, n *node.Node, device string) (bool, error) {
 	a := actorOf(ctx)
 	d, err := n.Catalog.Device(ctx, device)
 	if errors.Is(err, catalog.ErrNotFound) {

@@ -13,7 +13,7 @@ import (
 )
 
 // AddJobs starts work in the queue of the service and does not wait for it.
-func (l *Local) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
+func (l *queue) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
 	if err := checkNewJobs(r); err != nil {
 		return api.Jobs{}, err
 	}
@@ -66,7 +66,7 @@ const emptyNewJobs = `{"kind":""}`
 
 // withQueue returns a problem in a process without a queue. Callers ask after they have
 // authorised.
-func (l *Local) withQueue() error {
+func (l *queue) withQueue() error {
 	if l.jobs() != nil {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (l *Local) withQueue() error {
 }
 
 // newBackups are the jobs of backups.
-func (l *Local) newBackups(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
+func (l *queue) newBackups(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
 	if r.DryRun {
 		return nil, wrongField("dry_run", "a dry run is no job")
 	}
@@ -89,7 +89,7 @@ func (l *Local) newBackups(ctx context.Context, r api.NewJobs) ([]catalog.Job, e
 }
 
 // devicesOf begins an operation whose jobs are on devices, and returns them.
-func (l *Local) devicesOf(ctx context.Context, s api.Select, operation string) ([]api.Device, error) {
+func (l *queue) devicesOf(ctx context.Context, s api.Select, operation string) ([]api.Device, error) {
 	n, selected, err := l.beginOn(ctx, working, operation, s)
 	if err == nil {
 		err = l.withQueue()
@@ -101,7 +101,7 @@ func (l *Local) devicesOf(ctx context.Context, s api.Select, operation string) (
 }
 
 // newDoctors are jobs that examine the path to each device, or the host.
-func (l *Local) newDoctors(ctx context.Context, r api.NewJobs) (jobs []catalog.Job, err error) {
+func (l *queue) newDoctors(ctx context.Context, r api.NewJobs) (jobs []catalog.Job, err error) {
 	if !r.All && len(r.Names) == 0 && r.Group == "" && r.Site == "" {
 		if _, err = l.begin(ctx, working, "doctor"); err == nil {
 			err = l.withQueue()
@@ -129,8 +129,8 @@ func personJob(ctx context.Context, kind string, d api.Device, request any) cata
 
 // doctorByQueue examines the host or the path to a device. That it finds something is no
 // failure of the job.
-func (l *Local) doctorByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
-	report, err := doRequest(ctx, j, func(ctx context.Context, r api.Doctor) (api.Report, error) { return l.Doctor(ctx, r, events) })
+func (l *queue) doctorByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
+	report, err := doRequest(ctx, j, func(ctx context.Context, r api.Doctor) (api.Report, error) { return l.hosts.Doctor(ctx, r, events) })
 	if err != nil {
 		return failedOutcome(err)
 	}
@@ -150,7 +150,7 @@ func failedOutcome(err error) job.Outcome {
 
 // newCare is a job that keeps the vault in order, as the configuration says. A check and a
 // mirror of the configuration are open to operators, as they are without a queue.
-func (l *Local) newCare(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
+func (l *queue) newCare(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
 	needs := map[string]need{api.JobCheck: working, api.JobMirror: working, api.JobPrune: directing, api.JobInventory: directing}[r.Kind]
 	_, err := l.begin(ctx, needs, r.Kind, r.Name)
 	if err == nil {
@@ -171,7 +171,7 @@ func (l *Local) newCare(ctx context.Context, r api.NewJobs) ([]catalog.Job, erro
 }
 
 // checkCare refuses a task that the configuration does not have.
-func (l *Local) checkCare(r api.NewJobs) error {
+func (l *queue) checkCare(r api.NewJobs) error {
 	c := l.config()
 	switch r.Kind {
 	case api.JobMirror:

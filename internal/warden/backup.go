@@ -11,7 +11,7 @@ import (
 )
 
 // Backup backs devices up. The results are in the order of the devices.
-func (l *Local) Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
+func (l *queue) Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
 	if err := CheckBackup(r); err != nil {
 		return nil, err
 	}

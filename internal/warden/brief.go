@@ -40,7 +40,7 @@ func (a *affected) add(name string) {
 
 // brief returns the status of the devices of a group or site that need attention. It reads
 // only outlines of the others: most of a large fleet needs none.
-func (l *Local) brief(ctx context.Context, n *node.Node, s api.Select, now time.Time) (api.Status, error) {
+func (l *fleet) brief(ctx context.Context, n *node.Node, s api.Select, now time.Time) (api.Status, error) {
 	summary, problems, err := l.problems(ctx, n, s, now)
 	if err != nil {
 		return api.Status{}, err
@@ -69,7 +69,7 @@ func (l *Local) brief(ctx context.Context, n *node.Node, s api.Select, now time.
 }
 
 // problems counts the devices of a group or site, and finds those that need attention.
-func (l *Local) problems(ctx context.Context, n *node.Node, s api.Select, now time.Time) (sum api.StatusSummary, all map[problem]*affected, err error) {
+func (l *fleet) problems(ctx context.Context, n *node.Node, s api.Select, now time.Time) (sum api.StatusSummary, all map[problem]*affected, err error) {
 	served, err := n.Served()
 	if err != nil {
 		return sum, nil, err

@@ -75,7 +75,7 @@ func careJob(c config.Config, t catalog.Turn) catalog.Job {
 }
 
 // careByQueue does one task.
-func (l *Local) careByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
+func (l *queue) careByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
 	began := time.Now()
 	var result any
 	var problems []api.CheckProblem
@@ -83,22 +83,24 @@ func (l *Local) careByQueue(ctx context.Context, j catalog.Job, events func(api.
 	switch j.Kind {
 	case api.JobPrune:
 		var r api.PruneResult
-		r, err = doRequest(ctx, j, l.Prune)
+		r, err = doRequest(ctx, j, l.upkeep.Prune)
 		result, problems = r, r.Problems
 	case api.JobCheck:
 		var r api.CheckResult
-		r, err = doRequest(ctx, j, func(ctx context.Context, r api.Check) (api.CheckResult, error) { return l.Check(ctx, r, events) })
+		r, err = doRequest(ctx, j, func(ctx context.Context, r api.Check) (api.CheckResult, error) { return l.upkeep.Check(ctx, r, events) })
 		result, problems = r, r.Problems
 	case api.JobMirror:
 		var r api.MirrorResult
-		r, err = doRequest(ctx, j, func(ctx context.Context, r api.Mirror) (api.MirrorResult, error) { return l.Mirror(ctx, r, events) })
+		r, err = doRequest(ctx, j, func(ctx context.Context, r api.Mirror) (api.MirrorResult, error) {
+			return l.upkeep.Mirror(ctx, r, events)
+		})
 		result, problems = r, r.Problems
 	case api.JobInventory:
-		result, err = l.importList(ctx, j.Name)
+		result, err = l.devices.importList(ctx, j.Name)
 	}
 	failed := careFailure(j.Kind, j.Name, problems, err)
 	if n, openErr := l.open(ctx); openErr == nil {
-		l.putCare(ctx, n, failed, began)
+		l.upkeep.putCare(ctx, n, failed, began)
 	}
 	out := job.Outcome{Failed: failed.Failed, Cause: failed.Cause, Message: failed.Message, Hint: failed.Hint, Final: err == nil}
 	if err == nil {
@@ -137,7 +139,7 @@ func careFailure(kind, name string, problems []api.CheckProblem, err error) cata
 
 // recordCare records the run of a task that a person began at this time. The queue records its
 // own runs, also those that were refused.
-func (l *Local) recordCare(ctx context.Context, n *node.Node, kind, name string, began time.Time, problems []api.CheckProblem, err error) {
+func (l *upkeep) recordCare(ctx context.Context, n *node.Node, kind, name string, began time.Time, problems []api.CheckProblem, err error) {
 	if actorOf(ctx).From != fromQueue {
 		l.putCare(ctx, n, careFailure(kind, name, problems, err), began)
 	}
@@ -145,7 +147,7 @@ func (l *Local) recordCare(ctx context.Context, n *node.Node, kind, name string,
 
 // putCare records the run of a task, and logs a failure. A run that somebody cancelled says
 // nothing.
-func (l *Local) putCare(ctx context.Context, n *node.Node, r catalog.CareRun, began time.Time) {
+func (l *upkeep) putCare(ctx context.Context, n *node.Node, r catalog.CareRun, began time.Time) {
 	if ctx.Err() != nil || r.Cause == cause.Cancelled {
 		return
 	}
@@ -162,7 +164,7 @@ func (l *Local) putCare(ctx context.Context, n *node.Node, r catalog.CareRun, be
 }
 
 // addCare adds the tasks of the vault to the status of all devices.
-func (l *Local) addCare(ctx context.Context, n *node.Node, status *api.Status, s api.Select, now time.Time) (err error) {
+func (l *fleet) addCare(ctx context.Context, n *node.Node, status *api.Status, s api.Select, now time.Time) (err error) {
 	status.Care = []api.Care{}
 	if s.Group != "" || s.Site != "" || len(s.Names) > 0 {
 		return nil
@@ -177,7 +179,7 @@ func (l *Local) addCare(ctx context.Context, n *node.Node, status *api.Status, s
 }
 
 // care returns the state of all tasks: those of the schedule, and others that somebody has done.
-func (l *Local) care(ctx context.Context, n *node.Node, now time.Time) ([]api.Care, error) {
+func (l *fleet) care(ctx context.Context, n *node.Node, now time.Time) ([]api.Care, error) {
 	runs, err := n.Catalog.CareRuns(ctx)
 	if err != nil {
 		return nil, err
@@ -213,7 +215,7 @@ func (l *Local) care(ctx context.Context, n *node.Node, now time.Time) ([]api.Ca
 }
 
 // configured reports whether a task is still in the configuration.
-func (l *Local) configured(kind, name string) bool {
+func (l *fleet) configured(kind, name string) bool {
 	known := true
 	switch kind {
 	case api.JobMirror:
@@ -225,7 +227,7 @@ func (l *Local) configured(kind, name string) bool {
 }
 
 // careWaiting puts the jobs that wait in the place of later turns.
-func (l *Local) careWaiting(ctx context.Context, n *node.Node, all []api.Care) error {
+func (l *fleet) careWaiting(ctx context.Context, n *node.Node, all []api.Care) error {
 	for state, why := range whyWaiting {
 		page, err := n.Catalog.Jobs(ctx, api.JobSelect{State: state, Limit: manyJobs})
 		if err != nil {

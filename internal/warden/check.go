@@ -14,7 +14,7 @@ import (
 // vault holds, and where asked that the content is unchanged. Without a repair it
 // changes nothing in the vault. A catalog that is lost, damaged or closed to this
 // process is no reason not to check the vault.
-func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error) {
+func (l *upkeep) Check(ctx context.Context, r api.Check, events func(api.Event)) (api.CheckResult, error) {
 	var share vault.Share
 	if r.Share != "" {
 		var err error
@@ -53,7 +53,7 @@ func (l *Local) Check(ctx context.Context, r api.Check, events func(api.Event)) 
 }
 
 // existing is open for a data directory that has a catalog. It creates none.
-func (l *Local) existing(ctx context.Context) (*node.Node, error) {
+func (l *core) existing(ctx context.Context) (*node.Node, error) {
 	if err := l.exists(ctx); err != nil {
 		return nil, err
 	}

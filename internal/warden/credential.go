@@ -12,7 +12,7 @@ import (
 // SetCredential adds a credential, or changes the parts of one that the change names. Only root
 // and the user of the service may say where the service finds a password: a command runs with its
 // rights, and a variable or a systemd credential of the service could be sent to any host.
-func (l *Local) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
+func (l *devices) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
 	if err := c.Validate(); err != nil {
 		return api.Credential{}, Invalid("%w", err)
 	}
@@ -30,7 +30,7 @@ func (l *Local) SetCredential(ctx context.Context, c api.CredentialChange) (api.
 func isElsewhere(s *api.Secret) bool { return s != nil && s.Text == "" && *s != (api.Secret{}) }
 
 // Credentials lists the credentials, by name. It shows no secret.
-func (l *Local) Credentials(ctx context.Context) ([]api.Credential, error) {
+func (l *devices) Credentials(ctx context.Context) ([]api.Credential, error) {
 	n, err := l.begin(ctx, need{api.RoleAdmin, false}, "list credentials")
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (l *Local) Credentials(ctx context.Context) ([]api.Credential, error) {
 }
 
 // RemoveCredential removes a credential that no device names.
-func (l *Local) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
+func (l *devices) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
 	n, err := l.begin(ctx, directing, "remove a credential", name.Name)
 	if err != nil {
 		return struct{}{}, err
@@ -58,7 +58,7 @@ func (l *Local) RemoveCredential(ctx context.Context, name api.Named) (struct{},
 }
 
 // stillUsed is the problem of a credential that devices name.
-func (l *Local) stillUsed(ctx context.Context, n *node.Node, name string) error {
+func (l *devices) stillUsed(ctx context.Context, n *node.Node, name string) error {
 	devices, err := n.Catalog.Devices(ctx, api.Select{})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 )
 
 // AddDevice adds a device to the inventory.
-func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
+func (l *devices) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
 	n, err := l.beginNew(ctx, directing, "add a device", c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
@@ -41,7 +41,7 @@ func (l *Local) AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, 
 
 // EditDevice replaces the settings of a device. Secrets that the change does
 // not name stay.
-func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
+func (l *devices) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error) {
 	n, err := l.begin(ctx, directing, "edit a device", c.Device.Name)
 	if err != nil {
 		return api.Device{}, err
@@ -71,7 +71,7 @@ func (l *Local) EditDevice(ctx context.Context, c api.DeviceChange) (api.Device,
 
 // RemoveDevices removes all devices that are named, or none when one is
 // unknown. Their snapshots stay.
-func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error) {
+func (l *devices) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error) {
 	if err := l.allow(ctx, directing, "remove devices", s.Names...); err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (l *Local) RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, 
 }
 
 // Devices lists the devices that s selects, with the facts from its backups.
-func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error) {
+func (l *devices) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error) {
 	n, s, err := l.beginOn(ctx, reading, "list devices", s)
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, err
 	if len(devices) == 0 && s.Group+s.Site != "" {
 		return nil, noneMatches(ctx, n, s)
 	}
-	states, err := l.states(ctx, n, api.Select{Group: s.Group, Site: s.Site})
+	states, err := l.fleet.states(ctx, n, api.Select{Group: s.Group, Site: s.Site})
 	if err != nil {
 		return nil, err
 	}
@@ -122,10 +122,10 @@ func (l *Local) Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, err
 	for i := range states {
 		byName[states[i].Name] = &states[i]
 	}
-	rows, rules := make([]api.DeviceRow, 0, len(devices)), l.protection()
+	rows, rules := make([]api.DeviceRow, 0, len(devices)), l.fleet.protection()
 	for _, d := range devices {
 		if state := byName[d.Name]; state != nil { // else it was removed meanwhile
-			status := l.statusOf(*state, rules, time.Now())
+			status := l.fleet.statusOf(*state, rules, time.Now())
 			rows = append(rows, api.DeviceRow{Device: d, Known: status.Known, Protected: status.Protected, LastFails: status.LastFails})
 		}
 	}
@@ -137,7 +137,7 @@ const runsShown = 5
 
 // Device returns one device, with its pinned host keys, which secrets are stored
 // for it, whether it is protected, and its newest runs.
-func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, error) {
+func (l *devices) Device(ctx context.Context, name api.Named) (api.DeviceDetail, error) {
 	n, err := l.beginOnDevice(ctx, reading, "show a device", name.Name)
 	if err != nil {
 		return api.DeviceDetail{}, err
@@ -146,11 +146,11 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	states, err := l.states(ctx, n, api.Select{Names: []string{name.Name}})
+	states, err := l.fleet.states(ctx, n, api.Select{Names: []string{name.Name}})
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
-	d.Status = l.statusOf(states[0], l.protection(), time.Now())
+	d.Status = l.fleet.statusOf(states[0], l.fleet.protection(), time.Now())
 	d.Runs, err = runs(ctx, n, name.Name, runsShown)
 	return d, err
 }
@@ -158,7 +158,7 @@ func (l *Local) Device(ctx context.Context, name api.Named) (api.DeviceDetail, e
 // TestDevices logs in to each device and reads its facts, nothing else. It has
 // as many sessions at once as a backup. Its events have no status: the results
 // follow at once.
-func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
+func (l *devices) TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error) {
 	n, s, err := l.beginOn(ctx, looking, "test devices", s)
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (l *Local) TestDevices(ctx context.Context, s api.Select, events func(api.E
 
 // sideBySide calls work for 0 to n-1 and waits for all. As many calls run at
 // once as backups may.
-func (l *Local) sideBySide(n int, work func(i int)) {
+func (l *core) sideBySide(n int, work func(i int)) {
 	running := make(chan struct{}, max(l.config().Backup.Parallel, 1))
 	var wg sync.WaitGroup
 	for i := range n {

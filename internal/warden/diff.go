@@ -14,7 +14,7 @@ import (
 
 // Diff reports what changed from one snapshot to another, or between the two
 // newest backups of a device. Only an operator may see secrets.
-func (l *Local) Diff(ctx context.Context, r api.Diff) (api.DiffResult, error) {
+func (l *captures) Diff(ctx context.Context, r api.Diff) (api.DiffResult, error) {
 	needs := reading
 	if r.ShowSecrets {
 		needs = looking
@@ -36,7 +36,7 @@ func (l *Local) Diff(ctx context.Context, r api.Diff) (api.DiffResult, error) {
 }
 
 // sides returns the two snapshots to compare.
-func (l *Local) sides(ctx context.Context, n *node.Node, r api.Diff) (a, b api.Snapshot, err error) {
+func (l *captures) sides(ctx context.Context, n *node.Node, r api.Diff) (a, b api.Snapshot, err error) {
 	if r.B == "" {
 		return l.lastTwo(ctx, n, r.A)
 	}
@@ -56,7 +56,7 @@ func (l *Local) sides(ctx context.Context, n *node.Node, r api.Diff) (a, b api.S
 }
 
 // lastTwo returns the two newest backups of a device, the older one first.
-func (l *Local) lastTwo(ctx context.Context, n *node.Node, device string) (a, b api.Snapshot, err error) {
+func (l *captures) lastTwo(ctx context.Context, n *node.Node, device string) (a, b api.Snapshot, err error) {
 	rows, err := n.Catalog.Snapshots(ctx, device)
 	if err == nil && actorOf(ctx).limited() {
 		var its bool

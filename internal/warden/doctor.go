@@ -20,14 +20,14 @@ import (
 // Doctor looks at this host and, where a device or all are named, at the path to
 // each.
 // It opens the data directory only where it is sound, and creates nothing.
-func (l *Local) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
+func (l *hosts) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error) {
 	if err := l.allow(ctx, looking, "doctor", r.Device); err != nil {
 		return api.Report{}, err
 	}
 	if r.All && r.Device != "" {
 		return api.Report{}, CheckSelect(api.Select{Names: []string{r.Device}}, r.All)
 	}
-	e := examination{Local: l, dir: doctor.ReadDirectory(l.opts.Data), again: r.Again}
+	e := examination{core: l.core, dir: doctor.ReadDirectory(l.opts.Data), again: r.Again}
 	switch {
 	case e.dir.Sound() && l.stat() == nil:
 	case r.Device != "" && errors.Is(l.stat(), fs.ErrNotExist):
@@ -84,7 +84,7 @@ func tellDoctor(device string, events func(api.Event)) func(api.Step, string) {
 
 // examination is one look at this host, and what it is looked at for.
 type examination struct {
-	*Local
+	*core
 	dir     doctor.Directory
 	devices []api.Device
 	newest  time.Time // of the snapshots

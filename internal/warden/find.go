@@ -24,7 +24,7 @@ import (
 // means its newest snapshot, and PATH may be only the last part of a path. Files
 // that the snapshot does not have are named beside the others; if it has none of
 // them, that is a problem with their cause.
-func (l *Local) Find(ctx context.Context, what api.Named) (api.Found, error) {
+func (l *captures) Find(ctx context.Context, what api.Named) (api.Found, error) {
 	n, err := l.beginOnSnapshots(ctx, reading, "export", what.Name)
 	if err != nil {
 		return api.Found{}, err

@@ -20,7 +20,7 @@ import (
 // Firewall returns rules that let the devices of the inventory reach the TFTP
 // server, and no other address. Devices without an address are left out and
 // named.
-func (l *Local) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error) {
+func (l *hosts) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error) {
 	if !slices.Contains(firewall.Formats(), r.Format) {
 		return api.FirewallRules{}, Invalid("no rules of the format %q: want %s", r.Format, strings.Join(firewall.Formats(), ", "))
 	}

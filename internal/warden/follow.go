@@ -25,7 +25,7 @@ type Stream interface {
 // Follow returns the events of the service, from now on or behind s.After: at the begin, and
 // after a gap, the jobs and transfers that run. The events of one job end with the job. The
 // error is io.EOF if a reader has all events that will ever come.
-func (l *Local) Follow(ctx context.Context, s api.LiveSelect) (Stream, error) {
+func (l *queue) Follow(ctx context.Context, s api.LiveSelect) (Stream, error) {
 	f := &follower{l: l, ring: l.live.ring, actor: actorOf(ctx), job: s.Job, its: make(map[string]sight)}
 	var err error
 	if s.Job != "" {
@@ -65,7 +65,7 @@ func (v *liveEvents) count(n int) {
 
 // follower is a Stream.
 type follower struct {
-	l     *Local
+	l     *queue
 	ring  *live.Ring
 	node  *node.Node
 	actor Actor

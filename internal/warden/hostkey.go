@@ -10,7 +10,7 @@ import (
 
 // UnknownHostKeys returns the SSH host keys of the selected devices that are
 // not pinned. It connects to each device without sending a secret.
-func (l *Local) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
+func (l *devices) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
 	n, s, err := l.beginOn(ctx, looking, "read host keys", s)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (l *Local) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKe
 
 // TrustHostKeys lets the next login pin these keys, and no others, where the
 // configuration says that a person decides.
-func (l *Local) TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}, error) {
+func (l *devices) TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}, error) {
 	if err := l.allow(ctx, directing, "trust host keys"); err != nil {
 		return struct{}{}, err
 	}
@@ -49,14 +49,14 @@ func (l *Local) TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}
 }
 
 // mayTrust reports whether a person has said that host has this key.
-func (l *Local) mayTrust(host, fingerprint string) bool {
+func (l *core) mayTrust(host, fingerprint string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.trusted[host] == fingerprint
 }
 
 // recordTrust writes the hosts into the audit trail, if there is one yet.
-func (l *Local) recordTrust(ctx context.Context, keys []api.HostKey) error {
+func (l *devices) recordTrust(ctx context.Context, keys []api.HostKey) error {
 	n, err := l.existing(ctx)
 	if errors.Is(err, node.ErrNoData) {
 		return nil

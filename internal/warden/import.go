@@ -9,7 +9,7 @@ import (
 
 // Import takes the files of a directory into the vault. It reads every file that the
 // service may read, so only an administrator may ask for it.
-func (l *Local) Import(ctx context.Context, r api.Import, events func(api.Event)) ([]api.ImportedFile, error) {
+func (l *upkeep) Import(ctx context.Context, r api.Import, events func(api.Event)) ([]api.ImportedFile, error) {
 	n, err := l.begin(ctx, directing, "import", r.Dir)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 // changes. If one entry is wrong, it changes nothing. Devices that the list does not
 // have stay, unless Prune removes them; snapshots stay in any case. After an error
 // of the disk some devices may be changed; the same import then does the rest.
-func (l *Local) ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error) {
+func (l *devices) ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error) {
 	if err := l.allow(ctx, directing, "import devices"); err != nil {
 		return api.InventoryDiff{}, err
 	}

@@ -17,7 +17,7 @@ import (
 
 // importList brings a list of the configuration into the inventory. Devices that were added
 // by hand, or by another list, stay as they are.
-func (l *Local) importList(ctx context.Context, source string) (api.InventoryDiff, error) {
+func (l *devices) importList(ctx context.Context, source string) (api.InventoryDiff, error) {
 	conf, known := l.config().List(source)
 	if !known {
 		return api.InventoryDiff{}, Invalid("the configuration has no list %s any more", source)

@@ -10,7 +10,7 @@ import (
 )
 
 // Jobs returns a page of jobs, the newest first.
-func (l *Local) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
+func (l *queue) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
 	n, err := l.beginOnDevice(ctx, reading, "list jobs", s.Device)
 	if err != nil {
 		return api.Jobs{}, err
@@ -19,13 +19,13 @@ func (l *Local) Jobs(ctx context.Context, s api.JobSelect) (api.Jobs, error) {
 }
 
 // Job returns one job with its result.
-func (l *Local) Job(ctx context.Context, id api.Named) (api.Job, error) {
+func (l *queue) Job(ctx context.Context, id api.Named) (api.Job, error) {
 	_, j, err := l.beginOnJob(ctx, reading, "read a job", id.Name)
 	return j.Job, err
 }
 
 // beginOnJob is begin for an operation on a job. It returns the job.
-func (l *Local) beginOnJob(ctx context.Context, needs need, operation, id string) (*node.Node, catalog.Job, error) {
+func (l *queue) beginOnJob(ctx context.Context, needs need, operation, id string) (*node.Node, catalog.Job, error) {
 	if err := l.allowOnDevices(ctx, needs, operation, id); err != nil {
 		return nil, catalog.Job{}, err
 	}
@@ -51,7 +51,7 @@ func (l *Local) beginOnJob(ctx context.Context, needs need, operation, id string
 }
 
 // CancelJob ends a job that waits or runs.
-func (l *Local) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
+func (l *queue) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
 	n, _, err := l.beginOnJob(ctx, working, "cancel a job", id.Name)
 	if err != nil {
 		return api.Job{}, err
@@ -65,7 +65,7 @@ func (l *Local) CancelJob(ctx context.Context, id api.Named) (api.Job, error) {
 }
 
 // RetryJob lets a job that did not succeed wait for another attempt.
-func (l *Local) RetryJob(ctx context.Context, id api.Named) (api.Job, error) {
+func (l *queue) RetryJob(ctx context.Context, id api.Named) (api.Job, error) {
 	n, j, err := l.beginOnJob(ctx, working, "retry a job", id.Name)
 	if err != nil {
 		return api.Job{}, err

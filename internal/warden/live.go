@@ -217,7 +217,7 @@ const betweenLooks = 2 * time.Second
 
 // watchJobs reports jobs that other processes have changed, until ctx ends. It asks only
 // while somebody reads.
-func (l *Local) watchJobs(ctx context.Context) {
+func (l *queue) watchJobs(ctx context.Context) {
 	every := time.NewTicker(betweenLooks)
 	defer every.Stop()
 	for {
@@ -246,7 +246,7 @@ const mostRunning = 2000
 
 // lookForChanges reports the jobs that run and were not known to, and those that do not any
 // more.
-func (l *Local) lookForChanges(ctx context.Context) error {
+func (l *queue) lookForChanges(ctx context.Context) error {
 	n, err := l.open(ctx)
 	if err != nil {
 		return err

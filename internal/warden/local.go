@@ -43,7 +43,49 @@ type Options struct {
 // Local runs the operations in this process. It opens the data directory with
 // the first operation that needs it, and serves TFTP from the first one that
 // transfers.
+//
+// Its operations are in parts that share the core: each part knows the others that it needs,
+// and no more.
 type Local struct {
+	*core
+	fleet
+	devices
+	captures
+	upkeep
+	restores
+	queue
+	transfers
+	hosts
+	people
+}
+
+// The parts of a Local.
+type (
+	fleet    struct{ *core } // which devices are protected, and what happens next
+	captures struct{ *core } // what the vault has: snapshots, files, images
+	upkeep   struct{ *core } // what keeps the vault in order
+	restores struct{ *core } // plans, and what becomes of them
+
+	// transfers are files that a person on the device sends or fetches.
+	transfers struct{ *core }
+	hosts     struct{ *core } // this machine and the paths to the devices
+	people    struct{ *core } // who may, and who did
+
+	devices struct { // the inventory
+		*core
+		fleet *fleet
+	}
+	queue struct { // backups, and all work that goes on without its client
+		*core
+		upkeep   *upkeep
+		devices  *devices
+		restores *restores
+		hosts    *hosts
+	}
+)
+
+// core is what all parts need: who may, the open data directory, and what this process does.
+type core struct {
 	opts    Options
 	permits permits
 	watch   watchers
@@ -62,7 +104,11 @@ type Local struct {
 
 // New returns a Local. It opens nothing.
 func New(o Options) *Local {
-	return &Local{opts: o, ending: make(chan struct{}), live: newLiveEvents()}
+	c := &core{opts: o, ending: make(chan struct{}), live: newLiveEvents()}
+	l := &Local{core: c, fleet: fleet{c}, captures: captures{c}, upkeep: upkeep{c}, restores: restores{c}, transfers: transfers{c}, hosts: hosts{c}, people: people{c}}
+	l.devices = devices{c, &l.fleet}
+	l.queue = queue{c, &l.upkeep, &l.devices, &l.restores, &l.hosts}
+	return l
 }
 
 // Close ends what runs and closes the data directory.
@@ -81,7 +127,7 @@ func (l *Local) Close() error {
 
 // begin authorises and records an operation that is not about some devices only, and
 // returns the open data directory. It makes none where there is none.
-func (l *Local) begin(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
+func (l *core) begin(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
 	if err := l.allow(ctx, needs, operation, on...); err != nil {
 		return nil, err
 	}
@@ -90,7 +136,7 @@ func (l *Local) begin(ctx context.Context, needs need, operation string, on ...s
 
 // beginOn is begin for an operation on devices. It returns those of s on which the actor
 // may work.
-func (l *Local) beginOn(ctx context.Context, needs need, operation string, s api.Select) (*node.Node, api.Select, error) {
+func (l *core) beginOn(ctx context.Context, needs need, operation string, s api.Select) (*node.Node, api.Select, error) {
 	if err := l.allowOnDevices(ctx, needs, operation, s.Names...); err != nil {
 		return nil, s, err
 	}
@@ -110,7 +156,7 @@ func (l *Local) beginOn(ctx context.Context, needs need, operation string, s api
 
 // beginOnSnapshots is begin for an operation that reads snapshots, and later asks captured
 // which of them the actor may read.
-func (l *Local) beginOnSnapshots(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
+func (l *core) beginOnSnapshots(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
 	if err := l.allowOnDevices(ctx, needs, operation, on...); err != nil {
 		return nil, err
 	}
@@ -118,7 +164,7 @@ func (l *Local) beginOnSnapshots(ctx context.Context, needs need, operation stri
 }
 
 // beginOnDevice is begin for an operation on one device.
-func (l *Local) beginOnDevice(ctx context.Context, needs need, operation, device string) (*node.Node, error) {
+func (l *core) beginOnDevice(ctx context.Context, needs need, operation, device string) (*node.Node, error) {
 	if device == "" {
 		return l.begin(ctx, needs, operation, device)
 	}
@@ -128,7 +174,7 @@ func (l *Local) beginOnDevice(ctx context.Context, needs need, operation, device
 
 // recorded returns the open data directory, with a line in the audit trail for an
 // operation that changes something.
-func (l *Local) recorded(ctx context.Context, needs need, operation string, on []string) (*node.Node, error) {
+func (l *core) recorded(ctx context.Context, needs need, operation string, on []string) (*node.Node, error) {
 	if err := l.exists(ctx, on...); err != nil {
 		return nil, err
 	}
@@ -137,7 +183,7 @@ func (l *Local) recorded(ctx context.Context, needs need, operation string, on [
 
 // beginNew is begin for an operation that may be the first one: it makes the data
 // directory where there is none.
-func (l *Local) beginNew(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
+func (l *core) beginNew(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
 	if err := l.allow(ctx, needs, operation, on...); err != nil {
 		return nil, err
 	}
@@ -145,7 +191,7 @@ func (l *Local) beginNew(ctx context.Context, needs need, operation string, on .
 }
 
 // recordedNew is recorded for an operation that makes the data directory.
-func (l *Local) recordedNew(ctx context.Context, needs need, operation string, on []string) (*node.Node, error) {
+func (l *core) recordedNew(ctx context.Context, needs need, operation string, on []string) (*node.Node, error) {
 	n, err := l.ready(ctx)
 	if err == nil && needs.changes {
 		err = l.record(ctx, n, operation, api.AuditAllowed, on)
@@ -157,7 +203,7 @@ func (l *Local) recordedNew(ctx context.Context, needs need, operation string, o
 }
 
 // ready returns the open data directory, whose vault is that of the catalog.
-func (l *Local) ready(ctx context.Context) (*node.Node, error) {
+func (l *core) ready(ctx context.Context) (*node.Node, error) {
 	n, err := l.open(ctx)
 	if err != nil {
 		return nil, err
@@ -167,7 +213,7 @@ func (l *Local) ready(ctx context.Context) (*node.Node, error) {
 
 // exists returns a problem if there is no data directory, and creates none.
 // Names that are asked for then match nothing.
-func (l *Local) exists(ctx context.Context, names ...string) error {
+func (l *core) exists(ctx context.Context, names ...string) error {
 	err := node.Exists(ctx, l.nodeOptions())
 	if !errors.Is(err, node.ErrNoData) {
 		return err
@@ -182,14 +228,14 @@ func (l *Local) exists(ctx context.Context, names ...string) error {
 }
 
 // open returns the open data directory.
-func (l *Local) open(ctx context.Context) (*node.Node, error) {
+func (l *core) open(ctx context.Context) (*node.Node, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.opened(ctx)
 }
 
 // opened is open for a caller who holds l.mu.
-func (l *Local) opened(ctx context.Context) (*node.Node, error) {
+func (l *core) opened(ctx context.Context) (*node.Node, error) {
 	if l.node != nil {
 		return l.node, nil
 	}
@@ -205,12 +251,12 @@ func (l *Local) opened(ctx context.Context) (*node.Node, error) {
 	return n, nil
 }
 
-func (l *Local) nodeOptions() node.Options {
+func (l *core) nodeOptions() node.Options {
 	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: l.opts.Config, Sites: l.opts.Sites, Conn: l.opts.Conn, Log: l.opts.Log, Ask: l.mayTrust}
 }
 
 // served returns the open data directory with its TFTP server running.
-func (l *Local) served(ctx context.Context) (*node.Node, error) {
+func (l *core) served(ctx context.Context) (*node.Node, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n, err := l.opened(ctx)
@@ -226,7 +272,7 @@ func (l *Local) served(ctx context.Context) (*node.Node, error) {
 
 // servedVault is served for an operation that reads or writes the vault: its disk
 // may have gone away since the start.
-func (l *Local) servedVault(ctx context.Context) (*node.Node, error) {
+func (l *core) servedVault(ctx context.Context) (*node.Node, error) {
 	n, err := l.served(ctx)
 	if err != nil {
 		return nil, err
@@ -236,12 +282,12 @@ func (l *Local) servedVault(ctx context.Context) (*node.Node, error) {
 }
 
 // turn is how this process waits for the data directory.
-func (l *Local) turn() node.Turn {
+func (l *core) turn() node.Turn {
 	return node.Turn{Holder: l.opts.Holder, Wait: l.opts.Wait, Waiting: l.opts.Waiting}
 }
 
 // stat returns nil if there is a catalog; see node.HasCatalog.
-func (l *Local) stat() error { return node.HasCatalog(l.opts.Data, l.config()) }
+func (l *core) stat() error { return node.HasCatalog(l.opts.Data, l.config()) }
 
 // port is the port of the TFTP server, which runs.
 func port(n *node.Node) int {
@@ -251,7 +297,7 @@ func port(n *node.Node) int {
 	return 0
 }
 
-func (l *Local) log() *slog.Logger {
+func (l *core) log() *slog.Logger {
 	if l.opts.Log == nil {
 		return slog.New(slog.DiscardHandler)
 	}
@@ -306,7 +352,7 @@ func (w *watchers) tell(e tftp.Event) {
 }
 
 // isServing reports whether the TFTP server of this process runs.
-func (l *Local) isServing() bool {
+func (l *core) isServing() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.serving

@@ -26,7 +26,7 @@ func ofRestore(r api.RestoreResult) outcome {
 }
 
 // logResult writes one log line about a device if Options.LogResults is set.
-func (l *Local) logResult(operation string, o outcome) {
+func (l *core) logResult(operation string, o outcome) {
 	if !l.opts.LogResults {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 
 // Mirror brings a copy of the vault to another place, and removes nothing there.
 // An operator may bring one of the configuration up to date.
-func (l *Local) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
+func (l *upkeep) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
 	needs := working
 	if r != (api.Mirror{Name: r.Name, Rate: r.Rate}) {
 		needs = directing // the whole vault goes where this actor wants

@@ -19,7 +19,7 @@ import (
 func rand32() string { return strings.ToLower(rand.Text()) }
 
 // Offer lets one address fetch one image of the vault, which is proved first.
-func (l *Local) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
+func (l *transfers) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	if err := checkOffer(r); err != nil {
 		return api.Permit{}, err
 	}
@@ -107,7 +107,7 @@ func ways(m meeting, image api.Image, name string) []api.Way {
 
 // AwaitOffer waits until an offer is used up or its time is over, and ends it
 // when ctx does.
-func (l *Local) AwaitOffer(ctx context.Context, open api.Permit, events func(api.Event)) (api.OfferResult, error) {
+func (l *transfers) AwaitOffer(ctx context.Context, open api.Permit, events func(api.Event)) (api.OfferResult, error) {
 	if err := l.allow(ctx, looking, "await an offer", open.ID); err != nil {
 		return api.OfferResult{}, err
 	}

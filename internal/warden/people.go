@@ -16,7 +16,7 @@ import (
 )
 
 // AddUser adds a user of the page.
-func (l *Local) AddUser(ctx context.Context, u api.UserChange) (api.User, error) {
+func (l *people) AddUser(ctx context.Context, u api.UserChange) (api.User, error) {
 	if err := checkUser(u, true); err != nil {
 		return api.User{}, err
 	}
@@ -35,7 +35,7 @@ func (l *Local) AddUser(ctx context.Context, u api.UserChange) (api.User, error)
 }
 
 // EditUser changes the role or the password of a user.
-func (l *Local) EditUser(ctx context.Context, u api.UserChange) (api.User, error) {
+func (l *people) EditUser(ctx context.Context, u api.UserChange) (api.User, error) {
 	if err := checkUser(u, false); err != nil {
 		return api.User{}, err
 	}
@@ -59,7 +59,7 @@ func (l *Local) EditUser(ctx context.Context, u api.UserChange) (api.User, error
 }
 
 // RemoveUser removes a user.
-func (l *Local) RemoveUser(ctx context.Context, name api.Named) (struct{}, error) {
+func (l *people) RemoveUser(ctx context.Context, name api.Named) (struct{}, error) {
 	n, err := l.begin(ctx, directing, "remove a user", name.Name)
 	if err != nil {
 		return struct{}{}, err
@@ -76,7 +76,7 @@ func noUser(name string) error {
 }
 
 // Users lists the users, by name.
-func (l *Local) Users(ctx context.Context) ([]api.User, error) {
+func (l *people) Users(ctx context.Context) ([]api.User, error) {
 	n, err := l.begin(ctx, need{api.RoleAdmin, false}, "list users")
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func checkUser(u api.UserChange, isNew bool) error {
 }
 
 // AddToken makes a token and returns its secret, which cannot be read again.
-func (l *Local) AddToken(ctx context.Context, t api.NewToken) (api.IssuedToken, error) {
+func (l *people) AddToken(ctx context.Context, t api.NewToken) (api.IssuedToken, error) {
 	if err := checkToken(t); err != nil {
 		return api.IssuedToken{}, err
 	}
@@ -166,7 +166,7 @@ func digestOf(secret string) string {
 }
 
 // RemoveToken removes a token: who has its secret may do nothing with it any more.
-func (l *Local) RemoveToken(ctx context.Context, name api.Named) (struct{}, error) {
+func (l *people) RemoveToken(ctx context.Context, name api.Named) (struct{}, error) {
 	n, err := l.begin(ctx, directing, "remove a token", name.Name)
 	if err != nil {
 		return struct{}{}, err
@@ -179,7 +179,7 @@ func (l *Local) RemoveToken(ctx context.Context, name api.Named) (struct{}, erro
 }
 
 // Tokens lists the tokens, by name, without their secrets.
-func (l *Local) Tokens(ctx context.Context) ([]api.Token, error) {
+func (l *people) Tokens(ctx context.Context) ([]api.Token, error) {
 	n, err := l.begin(ctx, need{api.RoleAdmin, false}, "list tokens")
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (l *Local) Tokens(ctx context.Context) ([]api.Token, error) {
 
 // TokenActor returns who has the secret of a token. It reports false for an unknown
 // secret and for a token that has expired.
-func (l *Local) TokenActor(ctx context.Context, secret, from string) (Actor, bool, error) {
+func (l *people) TokenActor(ctx context.Context, secret, from string) (Actor, bool, error) {
 	n, err := l.existing(ctx)
 	if err != nil {
 		return Actor{}, false, err
@@ -205,7 +205,7 @@ func (l *Local) TokenActor(ctx context.Context, secret, from string) (Actor, boo
 const mostAuditLines = 1000
 
 // Audit returns a page of the audit trail, the newest line first.
-func (l *Local) Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error) {
+func (l *people) Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error) {
 	before, most := int64(0), s.Limit
 	if s.Cursor != "" {
 		var err error
@@ -233,7 +233,7 @@ func (l *Local) Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error)
 
 // VerifyAudit reads the whole audit trail and reports the first line that is not as it
 // was written.
-func (l *Local) VerifyAudit(ctx context.Context) (api.AuditCheck, error) {
+func (l *people) VerifyAudit(ctx context.Context) (api.AuditCheck, error) {
 	n, err := l.begin(ctx, need{api.RoleAdmin, false}, "verify the audit trail")
 	if err != nil {
 		return api.AuditCheck{}, err

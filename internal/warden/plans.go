@@ -21,7 +21,7 @@ const planFor = time.Hour
 
 // AddPlan makes a plan, as PlanRestore does, and keeps it so that a job can carry it out. A
 // device that cannot be looked at is a problem.
-func (l *Local) AddPlan(ctx context.Context, r api.NewPlan, events func(api.Event)) (api.StoredPlan, error) {
+func (l *restores) AddPlan(ctx context.Context, r api.NewPlan, events func(api.Event)) (api.StoredPlan, error) {
 	if r.Kind != api.JobRestore {
 		return api.StoredPlan{}, wrongField("kind", "%q: want %s", r.Kind, api.JobRestore)
 	}
@@ -45,13 +45,13 @@ func (l *Local) AddPlan(ctx context.Context, r api.NewPlan, events func(api.Even
 }
 
 // Plan returns a plan that is kept.
-func (l *Local) Plan(ctx context.Context, id api.Named) (api.StoredPlan, error) {
+func (l *restores) Plan(ctx context.Context, id api.Named) (api.StoredPlan, error) {
 	return l.beginOnPlan(ctx, looking, "read a plan", id.Name)
 }
 
 // beginOnPlan is begin for an operation on a plan. It returns the plan. A limited actor does
 // not learn which plans there are of other devices.
-func (l *Local) beginOnPlan(ctx context.Context, needs need, operation, id string) (api.StoredPlan, error) {
+func (l *restores) beginOnPlan(ctx context.Context, needs need, operation, id string) (api.StoredPlan, error) {
 	if err := l.allowOnDevices(ctx, needs, operation, id); err != nil {
 		return api.StoredPlan{}, err
 	}
@@ -81,11 +81,11 @@ func (l *Local) beginOnPlan(ctx context.Context, needs need, operation, id strin
 }
 
 // newRestore is the job that carries out a plan.
-func (l *Local) newRestore(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
+func (l *queue) newRestore(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
 	if r.Plan == "" || r.Digest == "" {
 		return nil, Invalid("a restore needs the plan and the digest that was shown with it")
 	}
-	p, err := l.beginOnPlan(ctx, directing, "restore", r.Plan)
+	p, err := l.restores.beginOnPlan(ctx, directing, "restore", r.Plan)
 	if err == nil {
 		err = l.withQueue()
 	}
@@ -146,8 +146,8 @@ type restoreResults struct {
 }
 
 // restoreByQueue carries out the plan of a job. The job has the lease of the device.
-func (l *Local) restoreByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
-	res, err := l.carryOut(ctx, j, events)
+func (l *queue) restoreByQueue(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
+	res, err := l.restores.carryOut(ctx, j, events)
 	if err != nil {
 		out := failedOutcome(err)
 		out.Message += "; nothing was changed on the device"
@@ -159,7 +159,7 @@ func (l *Local) restoreByQueue(ctx context.Context, j catalog.Job, events func(a
 }
 
 // carryOut does the steps of a plan. An error comes before the first of them.
-func (l *Local) carryOut(ctx context.Context, j catalog.Job, events func(api.Event)) (api.RestoreResult, error) {
+func (l *restores) carryOut(ctx context.Context, j catalog.Job, events func(api.Event)) (api.RestoreResult, error) {
 	var r planned
 	if err := json.Unmarshal(j.Request, &r); err != nil {
 		return api.RestoreResult{}, fmt.Errorf("read the request of a job: %w", err)

@@ -20,7 +20,7 @@ func retention(c config.Config) api.Retention {
 
 // Prune removes old snapshots, and content that no snapshot names. Without a
 // retention in the request, that of the configuration counts.
-func (l *Local) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
+func (l *upkeep) Prune(ctx context.Context, r api.Prune) (api.PruneResult, error) {
 	n, err := l.begin(ctx, need{api.RoleAdmin, !r.DryRun}, "prune")
 	if err != nil {
 		return api.PruneResult{}, err

@@ -13,7 +13,7 @@ import (
 
 // CompareImages compares the images in the vault with published digests, and
 // remembers the result.
-func (l *Local) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error) {
+func (l *upkeep) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error) {
 	n, err := l.begin(ctx, working, "compare images with published digests")
 	if err != nil {
 		return nil, err

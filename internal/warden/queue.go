@@ -41,7 +41,7 @@ type unattended struct {
 // UseQueue lets backups from now on go through a queue, which RunQueue works on. It is
 // called once, before operations begin. If devices is set,
 // it does only jobs on devices: those of the vault belong to a process with the schedule.
-func (l *Local) UseQueue(ctx context.Context, devices bool) error {
+func (l *queue) UseQueue(ctx context.Context, devices bool) error {
 	n, err := l.served(ctx)
 	if err != nil {
 		return err
@@ -63,13 +63,13 @@ func (l *Local) UseQueue(ctx context.Context, devices bool) error {
 
 // visitor is the queue of a process that works on no jobs, and shares its catalog with
 // services that do.
-func (l *Local) visitor(n *node.Node) *unattended {
+func (l *core) visitor(n *node.Node) *unattended {
 	return &unattended{queue: job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log()})}
 }
 
 // RunQueue works on the jobs of the queue until ctx ends. Then running jobs may go on until
 // limit ends.
-func (l *Local) RunQueue(ctx, limit context.Context, ready func()) error {
+func (l *queue) RunQueue(ctx, limit context.Context, ready func()) error {
 	watching, stop := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() { l.watchJobs(watching) })
@@ -79,12 +79,12 @@ func (l *Local) RunQueue(ctx, limit context.Context, ready func()) error {
 }
 
 // RunSchedule gives devices their turns until ctx ends.
-func (l *Local) RunSchedule(ctx context.Context, ready func()) error {
+func (l *queue) RunSchedule(ctx context.Context, ready func()) error {
 	return l.jobs().planner.Run(ctx, ready)
 }
 
 // jobs returns the queue and the schedule; nil: this process has none.
-func (l *Local) jobs() *unattended {
+func (l *core) jobs() *unattended {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.unattended
@@ -154,7 +154,7 @@ func personJobs(ctx context.Context, devices []api.Device, r api.Backup) []catal
 
 // backupByQueue backs devices up by jobs of a person, one for each, and waits for them. If
 // ctx ends, the jobs are cancelled, except with the cause api.ErrLeft.
-func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.Device, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
+func (l *queue) backupByQueue(ctx context.Context, u *unattended, devices []api.Device, r api.Backup, events func(api.Event)) ([]api.BackupResult, error) {
 	added, err := u.queue.Add(ctx, personJobs(ctx, devices, r)...)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (l *Local) backupByQueue(ctx context.Context, u *unattended, devices []api.
 
 // awaitJobs waits for jobs of a client and returns them when they have ended. The end of
 // ctx cancels them and does not end the wait, unless its cause says something else.
-func (l *Local) awaitJobs(ctx context.Context, u *unattended, ids []string, events func(api.Event)) ([]catalog.Job, error) {
+func (l *queue) awaitJobs(ctx context.Context, u *unattended, ids []string, events func(api.Event)) ([]catalog.Job, error) {
 	unending := context.WithoutCancel(ctx)
 	wait, endWait := context.WithCancelCause(unending)
 	defer endWait(nil)
@@ -227,7 +227,7 @@ func withStopped(ended, all []catalog.Job) ([]catalog.Job, error) {
 
 // cancelJobs cancels jobs that nobody waits for any more. Those of a service that has ended
 // wait for its next start.
-func (l *Local) cancelJobs(ctx context.Context, u *unattended, ids []string) {
+func (l *queue) cancelJobs(ctx context.Context, u *unattended, ids []string) {
 	if u.queue.Ended() {
 		return
 	}
@@ -258,7 +258,7 @@ func resultOf(ctx context.Context, j catalog.Job) api.BackupResult {
 }
 
 // work does one job of the queue.
-func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
+func (l *queue) work(ctx context.Context, j catalog.Job, events func(api.Event)) job.Outcome {
 	ctx, events = As(ctx, Admin(j.By, fromQueue)), l.live.progress(j, events)
 	var err error
 	switch j.Kind {
@@ -281,7 +281,7 @@ func (l *Local) work(ctx context.Context, j catalog.Job, events func(api.Event))
 }
 
 // backupOne backs up the device of a job.
-func (l *Local) backupOne(ctx context.Context, j catalog.Job, events func(api.Event)) (api.BackupResult, error) {
+func (l *queue) backupOne(ctx context.Context, j catalog.Job, events func(api.Event)) (api.BackupResult, error) {
 	var r api.Backup
 	if err := json.Unmarshal(j.Request, &r); err != nil {
 		return api.BackupResult{}, fmt.Errorf("read the request of a job: %w", err)
@@ -308,7 +308,7 @@ func backupOutcome(r api.BackupResult) job.Outcome {
 }
 
 // backup backs devices up in this process.
-func (l *Local) backup(ctx context.Context, n *node.Node, devices []api.Device, r api.Backup, events func(api.Event)) []api.BackupResult {
+func (l *queue) backup(ctx context.Context, n *node.Node, devices []api.Device, r api.Backup, events func(api.Event)) []api.BackupResult {
 	ctx, done := untilFailure(ctx, n)
 	defer done()
 	results := n.Backup(ctx, devices, r, events)
@@ -323,7 +323,7 @@ func (l *Local) backup(ctx context.Context, n *node.Node, devices []api.Device, 
 
 // alone takes a device for work that is no job: no job may run on it meanwhile. It is a
 // problem if one runs.
-func (l *Local) alone(ctx context.Context, device string) (held context.Context, release func(), err error) {
+func (l *core) alone(ctx context.Context, device string) (held context.Context, release func(), err error) {
 	u, n := l.jobs(), (*node.Node)(nil)
 	if u == nil {
 		if n, err = l.served(ctx); err != nil || !n.Shared() {
@@ -347,7 +347,7 @@ type nextRun struct {
 
 // addNextRuns adds to a status when the devices that s selects are backed up next. Only a
 // process with a schedule knows it.
-func (l *Local) addNextRuns(ctx context.Context, n *node.Node, status *api.Status, s api.Select, now time.Time) error {
+func (l *fleet) addNextRuns(ctx context.Context, n *node.Node, status *api.Status, s api.Select, now time.Time) error {
 	u := l.jobs()
 	if u == nil {
 		return nil
@@ -376,7 +376,7 @@ func (l *Local) addNextRuns(ctx context.Context, n *node.Node, status *api.Statu
 }
 
 // nextRuns returns the next backups of the devices that s selects, by name.
-func (l *Local) nextRuns(ctx context.Context, n *node.Node, u *unattended, s api.Select, now time.Time) (map[string]nextRun, error) {
+func (l *fleet) nextRuns(ctx context.Context, n *node.Node, u *unattended, s api.Select, now time.Time) (map[string]nextRun, error) {
 	turns, err := n.Catalog.Turns(ctx, api.JobBackup)
 	if err != nil {
 		return nil, err
@@ -413,7 +413,7 @@ func why(c job.Cadence, p job.Planned) string {
 }
 
 // addWaiting puts the backups of the selected devices that wait in the place of later turns.
-func (l *Local) addWaiting(ctx context.Context, n *node.Node, selected map[string]bool, next map[string]nextRun) error {
+func (l *fleet) addWaiting(ctx context.Context, n *node.Node, selected map[string]bool, next map[string]nextRun) error {
 	for state, why := range whyWaiting {
 		page, err := n.Catalog.Jobs(ctx, api.JobSelect{State: state, Limit: manyJobs})
 		if err != nil {

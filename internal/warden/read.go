@@ -16,7 +16,7 @@ import (
 
 // Snapshots lists the snapshots of one device, or of all for an empty name,
 // oldest first.
-func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error) {
+func (l *captures) Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error) {
 	n, err := l.beginOnDevice(ctx, reading, "list snapshots", device.Name)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (l *Local) Snapshots(ctx context.Context, device api.Named) ([]api.Snapshot
 
 // Snapshot returns one snapshot as the vault keeps it, by its ID, or the newest
 // one of the device of that name.
-func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error) {
+func (l *captures) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error) {
 	n, err := l.beginOnSnapshots(ctx, reading, "read a snapshot", id.Name)
 	if err != nil {
 		return api.Snapshot{}, err
@@ -46,13 +46,13 @@ func (l *Local) Snapshot(ctx context.Context, id api.Named) (api.Snapshot, error
 }
 
 // noSnapshot is the problem of a name that is neither a snapshot nor a device.
-func (l *Local) noSnapshot(ctx context.Context, n *node.Node, name string) error {
+func (l *core) noSnapshot(ctx context.Context, n *node.Node, name string) error {
 	return l.noName(ctx, n, name, api.Do("snapshots").Say(" lists the snapshots"), api.NamesOfSnapshots, api.NamesOfDevices)
 }
 
 // noName is the problem of a name that means nothing of these kinds in this data
 // directory. It asks about the names that are perhaps meant.
-func (l *Local) noName(ctx context.Context, n *node.Node, name string, fix api.Fix, kinds ...string) error {
+func (l *core) noName(ctx context.Context, n *node.Node, name string, fix api.Fix, kinds ...string) error {
 	near := ""
 	if !actorOf(ctx).limited() {
 		var err error
@@ -133,7 +133,7 @@ func captured(ctx context.Context, n *node.Node, name string) (api.Snapshot, err
 
 // captured is captured for the actor: a snapshot of a device that is not its own means
 // nothing to a limited one.
-func (l *Local) captured(ctx context.Context, n *node.Node, name string) (api.Snapshot, error) {
+func (l *core) captured(ctx context.Context, n *node.Node, name string) (api.Snapshot, error) {
 	s, err := captured(ctx, n, name)
 	if !actorOf(ctx).limited() || errors.Is(err, vault.ErrNotFound) {
 		return s, err
@@ -182,7 +182,7 @@ func snapshot(ctx context.Context, n *node.Node, id string) (api.Snapshot, error
 
 // Images lists the distinct images: those in the vault, and those that devices
 // run and the vault does not hold.
-func (l *Local) Images(ctx context.Context) ([]api.Image, error) {
+func (l *captures) Images(ctx context.Context) ([]api.Image, error) {
 	n, err := l.begin(ctx, reading, "list images")
 	if err != nil {
 		return nil, err
@@ -192,7 +192,7 @@ func (l *Local) Images(ctx context.Context) ([]api.Image, error) {
 
 // Open returns the bytes of one content of the vault. A limited actor has to name a
 // snapshot of its own devices that has it.
-func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) {
+func (l *captures) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) {
 	n, err := l.beginOnSnapshots(ctx, looking, "read content", c.SHA256)
 	if err == nil && actorOf(ctx).limited() {
 		err = l.holds(ctx, n, c)
@@ -212,7 +212,7 @@ func (l *Local) Open(ctx context.Context, c api.Content) (io.ReadCloser, error) 
 }
 
 // holds returns nil if the snapshot of a content has it, and the actor may read both.
-func (l *Local) holds(ctx context.Context, n *node.Node, c api.Content) error {
+func (l *captures) holds(ctx context.Context, n *node.Node, c api.Content) error {
 	s, err := l.captured(ctx, n, c.Snapshot)
 	if err != nil && !errors.Is(err, vault.ErrNotFound) {
 		return err
@@ -225,7 +225,7 @@ func (l *Local) holds(ctx context.Context, n *node.Node, c api.Content) error {
 
 // Names lists names for completion in a shell. It creates nothing, and lists
 // nothing where there is no data directory.
-func (l *Local) Names(ctx context.Context, r api.Names) ([]string, error) {
+func (l *captures) Names(ctx context.Context, r api.Names) ([]string, error) {
 	if err := l.allow(ctx, reading, "list names", r.Kind, r.Of); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // Rebuild makes the index of the vault again, as after the catalog was lost.
 // Devices and their passwords are not in the vault: they stay as they are.
-func (l *Local) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error) {
+func (l *upkeep) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error) {
 	if err := l.allow(ctx, directing, "rebuild"); err != nil {
 		return api.RebuildResult{}, err
 	}
@@ -30,7 +30,7 @@ func (l *Local) Rebuild(ctx context.Context, r api.Rebuild, events func(api.Even
 
 // MoveCatalog moves the catalog of the data directory into the database of the configuration;
 // see node.MoveCatalog. No operation may have begun.
-func (l *Local) MoveCatalog(ctx context.Context) ([]api.MovedTable, error) {
+func (l *upkeep) MoveCatalog(ctx context.Context) ([]api.MovedTable, error) {
 	if err := l.allow(ctx, directing, "move the catalog"); err != nil {
 		return nil, err
 	}

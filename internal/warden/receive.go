@@ -18,7 +18,7 @@ import (
 var validMD5 = lazyregexp.New(`^[0-9a-f]{32}$`)
 
 // Receive lets one address send one file, which becomes a snapshot of its own.
-func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) {
+func (l *transfers) Receive(ctx context.Context, r api.Receive) (api.Permit, error) {
 	r.MD5 = strings.ToLower(r.MD5)
 	if r.MD5 != "" && !validMD5.MatchString(r.MD5) {
 		return api.Permit{}, wrongField("md5", "%q: want the 32 hexadecimal digits that verify /md5 prints", r.MD5)
@@ -56,7 +56,7 @@ func (l *Local) Receive(ctx context.Context, r api.Receive) (api.Permit, error) 
 
 // AwaitReception waits until the file is kept or the time is over, and ends
 // the reception when ctx does.
-func (l *Local) AwaitReception(ctx context.Context, open api.Permit, events func(api.Event)) (api.BackupResult, error) {
+func (l *transfers) AwaitReception(ctx context.Context, open api.Permit, events func(api.Event)) (api.BackupResult, error) {
 	if err := l.allow(ctx, looking, "await a reception", open.ID); err != nil {
 		return api.BackupResult{}, err
 	}
@@ -80,7 +80,7 @@ func (l *Local) AwaitReception(ctx context.Context, open api.Permit, events func
 }
 
 // Rules lists the standing permissions to send files.
-func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
+func (l *transfers) Rules(ctx context.Context) (api.Rules, error) {
 	if err := l.allow(ctx, reading, "list rules"); err != nil {
 		return api.Rules{}, err
 	}
@@ -102,7 +102,7 @@ func (l *Local) Rules(ctx context.Context) (api.Rules, error) {
 
 // AwaitRules serves the standing permissions until ctx ends, and returns what
 // became of each file.
-func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error) {
+func (l *transfers) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error) {
 	if err := l.allow(ctx, looking, "receive by rules"); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (l *Local) AwaitRules(ctx context.Context, events func(api.Event)) ([]api.B
 // serveRules serves the standing permissions for as long as the Local is open,
 // and reports each file to a until remove is called. If a is nil, nobody hears
 // of the files.
-func (l *Local) serveRules(ctx context.Context, a *arrivals) (remove func(), err error) {
+func (l *transfers) serveRules(ctx context.Context, a *arrivals) (remove func(), err error) {
 	if _, err := l.served(ctx); err != nil {
 		return nil, err
 	}

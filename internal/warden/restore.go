@@ -12,7 +12,7 @@ import (
 
 // PlanRestore logs in to a device, compares it with a snapshot, and returns
 // the plan of a restore. It changes nothing.
-func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
+func (l *restores) PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
 	n, err := l.beginOnDevice(ctx, looking, "plan a restore", r.Device)
 	if err != nil {
 		return api.RestoreResult{}, err
@@ -31,7 +31,7 @@ func (l *Local) PlanRestore(ctx context.Context, r api.Restore, events func(api.
 
 // ApplyPlan does the steps of a plan, after checking that the device is still
 // as the plan saw it.
-func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
+func (l *restores) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
 	n, err := l.beginOnDevice(ctx, directing, "restore", p.Request.Device)
 	if err != nil {
 		return api.RestoreResult{}, err
@@ -61,7 +61,7 @@ func (l *Local) ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event
 // restoreFrom returns a device and the snapshot to restore from: the named one,
 // else the newest backup of the device. A limited actor restores from snapshots of its own
 // devices alone.
-func (l *Local) restoreFrom(ctx context.Context, n *node.Node, device, id string) (api.Device, api.Snapshot, error) {
+func (l *restores) restoreFrom(ctx context.Context, n *node.Node, device, id string) (api.Device, api.Snapshot, error) {
 	d, err := n.Catalog.Device(ctx, device)
 	if err != nil {
 		return api.Device{}, api.Snapshot{}, err

@@ -56,7 +56,7 @@ func errEnding() error {
 }
 
 // config returns the configuration for an operation that begins now.
-func (l *Local) config() config.Config {
+func (l *core) config() config.Config {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.opts.Config

@@ -18,7 +18,7 @@ const (
 
 // Login begins a session of a user on the page, and returns its secret. It reports false if
 // there is no such user or the password is another, and takes the same time for both.
-func (l *Local) Login(ctx context.Context, name, word, from string) (secret string, known bool, err error) {
+func (l *people) Login(ctx context.Context, name, word, from string) (secret string, known bool, err error) {
 	n, err := l.existing(ctx)
 	if err != nil {
 		return "", false, err
@@ -45,7 +45,7 @@ func (l *Local) Login(ctx context.Context, name, word, from string) (secret stri
 
 // SessionActor returns whose session has a secret. It reports false if there is none, if it has
 // ended, or if its user was removed or has another password since.
-func (l *Local) SessionActor(ctx context.Context, secret, from string) (Actor, bool, error) {
+func (l *people) SessionActor(ctx context.Context, secret, from string) (Actor, bool, error) {
 	n, err := l.existing(ctx)
 	if err != nil {
 		return Actor{}, false, err
@@ -66,7 +66,7 @@ func (l *Local) SessionActor(ctx context.Context, secret, from string) (Actor, b
 }
 
 // Logout ends a session.
-func (l *Local) Logout(ctx context.Context, secret string) error {
+func (l *people) Logout(ctx context.Context, secret string) error {
 	n, err := l.existing(ctx)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 
 // Status reports which of the devices that q selects are protected, and why the
 // others are not.
-func (l *Local) Status(ctx context.Context, q api.StatusQuery) (api.Status, error) {
+func (l *fleet) Status(ctx context.Context, q api.StatusQuery) (api.Status, error) {
 	n, s, err := l.beginOn(ctx, reading, "read the status", q.Select)
 	if err != nil {
 		return api.Status{}, err
@@ -44,7 +44,7 @@ func (l *Local) Status(ctx context.Context, q api.StatusQuery) (api.Status, erro
 }
 
 // full returns the status of all devices that s selects.
-func (l *Local) full(ctx context.Context, n *node.Node, s api.Select, now time.Time) (api.Status, error) {
+func (l *fleet) full(ctx context.Context, n *node.Node, s api.Select, now time.Time) (api.Status, error) {
 	states, err := l.states(ctx, n, s)
 	if err != nil {
 		return api.Status{}, err
@@ -53,7 +53,7 @@ func (l *Local) full(ctx context.Context, n *node.Node, s api.Select, now time.T
 }
 
 // judge puts those at risk first, then those whose last backup failed.
-func (l *Local) judge(states []catalog.State, now time.Time) api.Status {
+func (l *fleet) judge(states []catalog.State, now time.Time) api.Status {
 	status, rules := api.Status{Devices: make([]api.DeviceStatus, 0, len(states)), Care: []api.Care{}}, l.protection()
 	for _, state := range states {
 		d := l.statusOf(state, rules, now)
@@ -86,7 +86,7 @@ func count(s *api.StatusSummary, protected, fails, running bool) {
 }
 
 // protection returns the rules of the configuration.
-func (l *Local) protection() protect.Rules {
+func (l *fleet) protection() protect.Rules {
 	c := l.config()
 	rules := protect.Rules{Within: c.Protect.Within, ProvedWithin: c.Protect.ProvedWithin}
 	for _, m := range c.Mirrors {
@@ -95,7 +95,7 @@ func (l *Local) protection() protect.Rules {
 	return rules
 }
 
-func (l *Local) statusOf(s catalog.State, rules protect.Rules, now time.Time) api.DeviceStatus {
+func (l *fleet) statusOf(s catalog.State, rules protect.Rules, now time.Time) api.DeviceStatus {
 	reasons := rules.Judge(s, now)
 	warnings := append(append([]string{}, s.Warnings...), overdue(s, l.config().Schedule.Reverify, now)...)
 	return api.DeviceStatus{Device: s.Name, Site: s.Site, Group: s.Group, Protected: len(reasons) == 0, Reasons: reasons,
@@ -121,7 +121,7 @@ func overdue(s catalog.State, reverify time.Duration, now time.Time) []string {
 
 // states returns the states of devices. A run that no process carries out any
 // more is interrupted.
-func (l *Local) states(ctx context.Context, n *node.Node, s api.Select) ([]catalog.State, error) {
+func (l *fleet) states(ctx context.Context, n *node.Node, s api.Select) ([]catalog.State, error) {
 	served, err := n.Served()
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (l *Local) states(ctx context.Context, n *node.Node, s api.Select) ([]catal
 }
 
 // mirrored returns which copies of the vault have a snapshot; nil: none are configured.
-func (l *Local) mirrored(ctx context.Context, n *node.Node) (map[string][]string, error) {
+func (l *fleet) mirrored(ctx context.Context, n *node.Node) (map[string][]string, error) {
 	if len(l.config().Mirrors) == 0 {
 		return nil, nil
 	}

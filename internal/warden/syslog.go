@@ -18,7 +18,7 @@ const BySyslog = "syslog"
 
 // RunSyslog has devices that report a change looked at, until ctx ends. It is called after
 // UseQueue.
-func (l *Local) RunSyslog(ctx context.Context, c net.PacketConn, quiet time.Duration) error {
+func (l *queue) RunSyslog(ctx context.Context, c net.PacketConn, quiet time.Duration) error {
 	n, err := l.open(ctx)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func deviceAddresses(ctx context.Context, n *node.Node) (map[netip.Addr]string, 
 }
 
 // lookAt adds a look at a device, unless one waits already.
-func (l *Local) lookAt(ctx context.Context, n *node.Node, device string) error {
+func (l *queue) lookAt(ctx context.Context, n *node.Node, device string) error {
 	d, err := n.Catalog.Device(ctx, device)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return nil // it was removed
