@@ -101,6 +101,11 @@ func setUpScript(env *testscript.Env) error {
 	env.Setenv("FLASHWARDEN_TFTP_PORT_RANGE", fmt.Sprintf("%d:%d", first, first+3))
 	env.Setenv("TFTP_PORT", strconv.Itoa(port))
 	env.Setenv("HOME", env.WorkDir)
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	env.Setenv("README", here+"/../../README.md")
 	all := make(switches)
 	env.Values[switchesKey{}] = all
 	env.Values[heldKey{}] = &held{}

@@ -37,26 +37,65 @@ var standard = []Switch{
 	{"hq-core1", "c9300", "127.0.0.13:0", "hq"},
 }
 
+// Most is how many switches a fleet may have: each has a loopback address of its
+// own and takes a few file descriptors.
+const Most = 1000
+
 // Choose returns one device for each profile, and the three standard ones for
 // none. An unknown profile is an error that lists the known ones.
 func Choose(profiles []string) ([]Switch, error) {
 	if len(profiles) == 0 {
 		return standard, nil
 	}
+	if err := check(profiles); err != nil {
+		return nil, err
+	}
 	var fleet []Switch
 	seen := map[string]int{}
 	for i, profile := range profiles {
-		if !slices.Contains(iossim.Profiles(), profile) {
-			return nil, fmt.Errorf("no simulated device is called %q; the names are %s", profile, strings.Join(iossim.Profiles(), ", "))
-		}
 		name := profile
 		if seen[profile]++; seen[profile] > 1 {
 			name += fmt.Sprintf("-no%d", seen[profile])
 		}
-		fleet = append(fleet, Switch{name, profile, fmt.Sprintf("127.0.0.%d:0", 11+i%200), "demo"})
+		fleet = append(fleet, Switch{name, profile, listenOf(i), "demo"})
 	}
 	return fleet, nil
 }
+
+// ChooseMany returns count devices, sw1 and so on, which have the profiles in turn;
+// those of the standard devices for none. Ten devices share a site.
+func ChooseMany(profiles []string, count int) ([]Switch, error) {
+	if count < 1 || count > Most {
+		return nil, fmt.Errorf("%d switches: use a number from 1 to %d", count, Most)
+	}
+	if err := check(profiles); err != nil {
+		return nil, err
+	}
+	if len(profiles) == 0 {
+		for _, s := range standard {
+			profiles = append(profiles, s.profile)
+		}
+	}
+	var fleet []Switch
+	for i := range count {
+		fleet = append(fleet, Switch{fmt.Sprintf("sw%d", i+1), profiles[i%len(profiles)], listenOf(i), fmt.Sprintf("site%d", i/10+1)})
+	}
+	return fleet, nil
+}
+
+// check refuses a profile that does not exist.
+func check(profiles []string) error {
+	for _, profile := range profiles {
+		if !slices.Contains(iossim.Profiles(), profile) {
+			return fmt.Errorf("no simulated device is called %q; the names are %s", profile, strings.Join(iossim.Profiles(), ", "))
+		}
+	}
+	return nil
+}
+
+// listenOf is the address of the device number i, from 0: 127.0.0.11, and after 200
+// of them 127.0.1.11.
+func listenOf(i int) string { return fmt.Sprintf("127.0.%d.%d:0", i/200, 11+i%200) }
 
 // Demo is a fleet that runs.
 type Demo struct {
@@ -111,7 +150,7 @@ func Simulate(fleet []Switch, tftpPort uint16) (*Simulation, error) {
 		if err != nil {
 			return s, err
 		}
-		s.Devices = append(s.Devices, api.Device{Name: f.name, Address: sw.Addr().String(), Transport: sw.Transport(), Username: user, LegacyCrypto: sw.LegacyCrypto()})
+		s.Devices = append(s.Devices, f.device(sw))
 	}
 	return s, nil
 }
@@ -123,6 +162,11 @@ func (s *Simulation) Close() error {
 		err = errors.Join(err, sw.Close())
 	}
 	return err
+}
+
+// device is the running switch as a user would add it.
+func (s Switch) device(sw *iossim.Switch) api.Device {
+	return api.Device{Name: s.name, Address: sw.Addr().String(), Transport: sw.Transport(), Site: s.site, Username: user, LegacyCrypto: sw.LegacyCrypto()}
 }
 
 // start starts one switch. The result is nil only if there is no such profile.
@@ -147,9 +191,7 @@ func (d *Demo) add(ctx context.Context, s Switch, tftpPort uint16) error {
 		return err
 	}
 	secret, enabled := password, enable
-	change := api.DeviceChange{Password: &secret, EnablePassword: &enabled, Device: api.Device{
-		Name: s.name, Address: sw.Addr().String(), Transport: sw.Transport(), Site: s.site, Username: user, LegacyCrypto: sw.LegacyCrypto(),
-	}}
+	change := api.DeviceChange{Password: &secret, EnablePassword: &enabled, Device: s.device(sw)}
 	save := d.Warden.AddDevice
 	if _, err := d.Warden.Device(ctx, api.Named{Name: s.name}); err == nil {
 		save = d.Warden.EditDevice

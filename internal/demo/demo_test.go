@@ -28,6 +28,30 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestChooseMany: every device has an address of its own, and the profiles have
+// turns.
+func TestChooseMany(t *testing.T) {
+	fleet, err := demo.ChooseMany([]string{"c2500", "c800m"}, demo.Most)
+	seen := map[demo.Switch]bool{}
+	for _, s := range fleet {
+		seen[s] = true
+	}
+	if err != nil || len(fleet) != demo.Most || len(seen) != demo.Most {
+		t.Errorf("%d devices, %d different ones, %v", len(fleet), len(seen), err)
+	}
+	if got := fmt.Sprint(fleet[0], fleet[1], fleet[200]); got != "{sw1 c2500 127.0.0.11:0 site1} {sw2 c800m 127.0.0.12:0 site1} {sw201 c2500 127.0.1.11:0 site21}" {
+		t.Errorf("devices %s", got)
+	}
+	for _, count := range []int{-1, 0, demo.Most + 1} {
+		if _, err := demo.ChooseMany(nil, count); err == nil || !strings.Contains(err.Error(), "use a number from 1 to 1000") {
+			t.Errorf("%d: error %v", count, err)
+		}
+	}
+	if _, err := demo.ChooseMany([]string{"c9999"}, 1); err == nil || !strings.Contains(err.Error(), `"c9999"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestStartTwice: a second demonstration in the same directory has the same
 // devices, at new addresses.
 func TestStartTwice(t *testing.T) {
