@@ -152,7 +152,7 @@ func (p FixPart) text() string {
 	case p.Call != nil:
 		return "`" + p.Call.CommandLine() + "`"
 	case p.Option != nil:
-		return p.Option.flag()
+		return p.Option.Flag()
 	case p.Setting != nil && p.Setting.Value != "":
 		return fmt.Sprintf("`%s: %s` in the configuration (or %s)", p.Setting.Name, p.Setting.Value, p.Setting.variable())
 	case p.Setting != nil:
@@ -171,7 +171,7 @@ func (c Call) CommandLine() string {
 		words = append(words, ShellWord(arg))
 	}
 	for _, o := range c.Options {
-		words = append(words, o.flag())
+		words = append(words, o.Flag())
 	}
 	return strings.Join(words, " ")
 }
@@ -181,7 +181,8 @@ func (o CallOption) variable() string {
 	return "FLASHWARDEN_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(o.Name))
 }
 
-func (o CallOption) flag() string {
+// Flag renders o as a flag of the command line.
+func (o CallOption) Flag() string {
 	flag := "--" + strings.ReplaceAll(o.Name, "_", "-")
 	if o.Value != "" {
 		flag += " " + ShellWord(o.Value)

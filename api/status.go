@@ -73,6 +73,15 @@ type DeviceRow struct {
 	LastFails bool `json:"last_fails"` // its newest backup that ended did not succeed
 }
 
+// FailedBy is the cause of the newest backup that ended; empty if it succeeded, or if
+// there is none.
+func (d DeviceRow) FailedBy() Cause {
+	if !d.LastFails || d.LastFailure == nil {
+		return ""
+	}
+	return d.LastFailure.Cause
+}
+
 // The reasons why a device is at risk.
 const (
 	RiskNever      = "never"         // there is no backup

@@ -47,6 +47,11 @@ func runBackup(ctx context.Context, p *program, w warden.Warden, r api.Backup) e
 	if err != nil {
 		return err
 	}
+	var hints []string
+	for _, one := range results {
+		hints = append(hints, one.Hint)
+	}
+	p.readInventory(ctx, w, hints)
 	return reportBackups(&p.output, results)
 }
 

@@ -221,6 +221,11 @@ func runTestDevices(ctx context.Context, p *program, w warden.Warden, s api.Sele
 	if err != nil {
 		return err
 	}
+	var hints []string
+	for _, one := range results {
+		hints = append(hints, one.Hint)
+	}
+	p.readInventory(ctx, w, hints)
 	return printTests(&p.output, results)
 }
 

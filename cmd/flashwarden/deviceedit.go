@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
@@ -18,17 +20,18 @@ func deviceEditCommand(p *program) *cobra.Command {
 	var f deviceFlags
 	var selected api.Select
 	var all bool
+	var failed string
 	cmd := &cobra.Command{
 		Use:               "edit [NAME...]",
 		Short:             "change devices",
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
-			if err := checkEdit(cmd, selected, all); err != nil {
+			if err := checkEdit(cmd, selected, all, failed); err != nil {
 				return err
 			}
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
-				return runEditDevices(ctx, p, w, selected, cmd.Flags())
+				return runEditDevices(ctx, p, w, selected, api.Cause(failed), cmd.Flags())
 			})
 		},
 	}
@@ -42,7 +45,9 @@ func deviceEditCommand(p *program) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "change all devices of the inventory")
 	cmd.Flags().StringVar(&selected.Group, "in-group", "", "change the devices of this `GROUP`")
 	cmd.Flags().StringVar(&selected.Site, "in-site", "", "change the devices at this `SITE`")
+	cmd.Flags().StringVar(&failed, "failed", "", "change the devices whose last backup failed for this `CAUSE`, for example no_common_algorithm")
 	completeDevice(p, cmd)
+	completeWords(cmd, "failed", causes()...)
 	p.completeFlag(cmd, "in-group", api.NamesOfGroups)
 	p.completeFlag(cmd, "in-site", api.NamesOfSites)
 	return cmd
@@ -55,14 +60,25 @@ func (f *deviceFlags) registerEdit(fs *pflag.FlagSet) {
 	fs.Bool("forget-via-host-key", false, "remove the pinned SSH host keys of the jump host")
 }
 
+// causes are the words that --failed takes.
+func causes() []string {
+	var words []string
+	for _, c := range cause.All() {
+		words = append(words, string(c))
+	}
+	return words
+}
+
 // checkEdit refuses a selection that makes no sense.
-func checkEdit(cmd *cobra.Command, s api.Select, all bool) error {
-	some := len(s.Names) > 0 || s.Group != "" || s.Site != ""
+func checkEdit(cmd *cobra.Command, s api.Select, all bool, failed string) error {
+	some := len(s.Names) > 0 || s.Group != "" || s.Site != "" || failed != ""
 	switch {
 	case !some && !all:
-		return seeHelp(cmd, errors.New("missing NAME, or --all, --in-group or --in-site"))
+		return seeHelp(cmd, errors.New("missing NAME, or --all, --in-group, --in-site or --failed"))
 	case some && all:
-		return usageError{errors.New("--all already means every device: leave out the names, --in-group and --in-site")}
+		return usageError{errors.New("--all already means every device: leave out the names, --in-group, --in-site and --failed")}
+	case failed != "" && !slices.Contains(causes(), failed):
+		return usageError{fmt.Errorf("--failed: unknown cause %q%s", failed, meant(causes(), failed, ""))}
 	case len(s.Names) != 1 && cmd.Flags().Changed("address"):
 		return usageError{errors.New("--address is for one device: each has an address of its own")}
 	case len(s.Names) != 1 && cmd.Flags().Changed("host-key-file"):
@@ -72,10 +88,16 @@ func checkEdit(cmd *cobra.Command, s api.Select, all bool) error {
 }
 
 // runEditDevices changes devices. It changes none if one of the changes is wrong.
-func runEditDevices(ctx context.Context, p *program, w warden.Warden, s api.Select, given *pflag.FlagSet) error {
+func runEditDevices(ctx context.Context, p *program, w warden.Warden, s api.Select, failed api.Cause, given *pflag.FlagSet) error {
 	rows, err := w.Devices(ctx, s)
 	if err != nil {
 		return err
+	}
+	if failed != "" {
+		rows = slices.DeleteFunc(rows, func(d api.DeviceRow) bool { return d.FailedBy() != failed })
+		if len(rows) == 0 {
+			return &api.Problem{Detail: fmt.Sprintf("no device whose last backup failed with %s", failed), Fix: api.Do("status").Say(" shows the devices at risk"), Exit: api.ExitUnknown}
+		}
 	}
 	if len(rows) == 0 {
 		return usageError{errors.New("the inventory has no devices yet: add one with `flashwarden device add NAME --address HOST`")}
@@ -95,7 +117,7 @@ func runEditDevices(ctx context.Context, p *program, w warden.Warden, s api.Sele
 		}
 		edited = append(edited, d)
 	}
-	return printEdited(&p.output, s, edited)
+	return printEdited(&p.output, s, failed, edited)
 }
 
 // editsOf returns the changes of devices. Secrets are read once, for all of them.
@@ -144,12 +166,19 @@ func flagsOver(d api.Device, set *pflag.FlagSet) (deviceFlags, error) {
 	return f, errors.Join(err, f.Device.Validate())
 }
 
-func printEdited(o *output, s api.Select, devices []api.Device) error {
-	if len(s.Names) == 1 {
+// mostTested is how many devices the next step after a change names.
+const mostTested = 10
+
+func printEdited(o *output, s api.Select, failed api.Cause, devices []api.Device) error {
+	if len(devices) == 1 {
 		return printChange(o, devices[0], "changed")
 	}
 	test := api.Do("device test", s.Names...)
 	switch {
+	case failed != "" && len(devices) <= mostTested:
+		test = api.Do("device test", namesOf(devices)...)
+	case failed != "":
+		test = api.Do("device test").With("all", "")
 	case s.Group != "" || s.Site != "":
 		for _, option := range []api.CallOption{{Name: "group", Value: s.Group}, {Name: "site", Value: s.Site}} {
 			if option.Value != "" {
@@ -161,4 +190,12 @@ func printEdited(o *output, s api.Select, devices []api.Device) error {
 	}
 	text := fmt.Sprintf("changed %d devices; try %s", len(devices), test)
 	return o.done(listOf("devices", devices), func(l terminal.Layout) string { return l.Prose("", text) }, nil)
+}
+
+func namesOf(devices []api.Device) []string {
+	var names []string
+	for _, d := range devices {
+		names = append(names, d.Name)
+	}
+	return names
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,28 @@ func do[Request, Result any](p *program, cmd *cobra.Command, op operation[Reques
 		}
 		return print(&p.output, result)
 	})
+}
+
+// inventoryWithin is how long a command may read the inventory for its next steps.
+const inventoryWithin = 5 * time.Second
+
+// readInventory reads the inventory if several of these next steps change devices: then one
+// command does so for all of them. Without it, that command has their names.
+func (p *program) readInventory(ctx context.Context, w warden.Warden, hints []string) {
+	joined := 0
+	for _, hint := range hints {
+		if terminal.JoinsDevices(hint) {
+			joined++
+		}
+	}
+	if p.json || joined < 2 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inventoryWithin) // also after Ctrl-C
+	defer cancel()
+	if rows, err := w.Devices(ctx, api.Select{}); err == nil {
+		p.inventory = rows
+	}
 }
 
 // watched is an operation whose progress show receives; nil: nothing does.

@@ -28,6 +28,8 @@ type output struct {
 	pager    string           // the shell command for texts that are longer than the screen; empty: none
 	paint    terminal.Palette // for out
 	paintErr terminal.Palette // for err
+
+	inventory []api.DeviceRow // for commands that select many devices; nil: not read
 }
 
 // setPalettes decides about colours when the flags are known.
@@ -42,7 +44,7 @@ func (o *output) setPalettes(getenv func(name string) string) (err error) {
 // layout is how tables and lists are printed on out.
 func (o *output) layout() terminal.Layout {
 	size := terminal.SizeOf(o.out)
-	l := terminal.Layout{Columns: size.Columns, Rows: size.Rows, All: o.wide, Verbose: o.verbose, Palette: o.paint}
+	l := terminal.Layout{Columns: size.Columns, Rows: size.Rows, All: o.wide, Verbose: o.verbose, Palette: o.paint, Inventory: o.inventory}
 	if o.verbose {
 		l.Rows = 0
 	}
@@ -51,7 +53,7 @@ func (o *output) layout() terminal.Layout {
 
 // layoutErr is how text is printed on err.
 func (o *output) layoutErr() terminal.Layout {
-	return terminal.Layout{Columns: terminal.SizeOf(o.err).Columns, All: o.wide, Palette: o.paintErr}
+	return terminal.Layout{Columns: terminal.SizeOf(o.err).Columns, All: o.wide, Palette: o.paintErr, Inventory: o.inventory}
 }
 
 // answer prints the result of an operation: the document with --json, else the

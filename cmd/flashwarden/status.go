@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -19,13 +20,32 @@ func statusCommand(p *program) *cobra.Command {
 		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
-			return do(p, cmd, warden.Warden.Status, api.StatusQuery{Select: selected, Brief: !p.json}, func(o *output, s api.Status) error {
-				return printStatus(o, terminal.Status{Status: s, Whole: len(args) == 0 && selected.Group+selected.Site == "", Named: len(args) > 0}, time.Now())
-			})
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runStatus(ctx, p, w, selected) })
 		},
 	}
 	p.whereFlags(cmd, &selected)
 	return cmd
+}
+
+func runStatus(ctx context.Context, p *program, w warden.Warden, selected api.Select) error {
+	s, err := w.Status(ctx, api.StatusQuery{Select: selected, Brief: !p.json})
+	if err != nil {
+		return err
+	}
+	named := len(selected.Names) > 0
+	p.readInventory(ctx, w, hintsOf(s))
+	return printStatus(&p.output, terminal.Status{Status: s, Whole: !named && selected.Group+selected.Site == "", Named: named}, time.Now())
+}
+
+// hintsOf are the next steps of the devices at risk.
+func hintsOf(s api.Status) []string {
+	var hints []string
+	for _, d := range s.Devices {
+		for _, r := range d.Reasons {
+			hints = append(hints, r.Hint)
+		}
+	}
+	return hints
 }
 
 // printStatus prints the devices that need attention, and the summary. Its error

@@ -37,7 +37,7 @@ func (r Results) problems(l Layout, warnings bool) string {
 		b.WriteString("\n" + l.Prose("", fmt.Sprintf("%s not tried: %s", Count(len(left), "device"), OneLine(strings.Join(left, ", ")))))
 	}
 	if len(stopped) > 1 {
-		b.WriteString("\n" + l.Prose("", Printable("next: "+hintForAll(r, stopped))))
+		b.WriteString("\n" + l.Prose("", Printable("next: "+hintForAll(l, r, stopped))))
 	}
 	return b.String()
 }
@@ -57,9 +57,13 @@ func (r Results) stopped() (stopped, left []string) {
 }
 
 // hintForAll is the next step of the first of these devices, for all of them.
-func hintForAll(r Results, devices []string) string {
+func hintForAll(l Layout, r Results, devices []string) string {
 	first := r[slices.IndexFunc(r, func(one api.BackupResult) bool { return one.Device == devices[0] })]
-	one, all := api.Call{Operation: "backup", Args: devices[:1]}, api.Call{Operation: "backup", Args: devices}
+	one := api.Call{Operation: "backup", Args: devices[:1]}
+	all, ok := l.backups(devices, len(devices))
+	if !ok {
+		return "run the same command again; what the vault has is not copied again"
+	}
 	return strings.Replace(first.Hint, one.CommandLine(), all.CommandLine(), 1)
 }
 
@@ -99,6 +103,7 @@ type group struct {
 	key     string
 
 	texts, hints bool // those of another device differ from these
+	steps        bool // those of another device differ from these not only in its name
 }
 
 // count is how many devices have the problem.
@@ -124,7 +129,16 @@ func (g *groups) add(device, kind string, reasons []reason) *group {
 	known.devices = append(known.devices, device)
 	known.texts = known.texts || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.text == b.text })
 	known.hints = known.hints || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.hint == b.hint })
+	known.steps = known.steps || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool {
+		return unnamed(a.hint, known.devices[0]) == unnamed(b.hint, device)
+	})
 	return known
+}
+
+// unnamed is a next step without the name of the device that it changes.
+func unnamed(hint, device string) string {
+	const edit = "`flashwarden device edit "
+	return strings.ReplaceAll(hint, edit+api.ShellWord(device)+" ", edit+" ")
 }
 
 // names lists the devices of the group. If they are very many, it lists the first of
@@ -152,7 +166,7 @@ func (g *group) body(l Layout) string {
 			next = "next, for " + g.devices[0] + ": "
 		}
 		hint := one.hint
-		if all := g.legacyForAll(hint); all != "" {
+		if all := g.edits(l, hint); all != "" {
 			hint, next = all, "next: "
 		}
 		b.WriteString(l.Prose("  ", Printable(text)))
@@ -161,19 +175,6 @@ func (g *group) body(l Layout) string {
 		}
 	}
 	return b.String()
-}
-
-// legacyForAll is the next step of the first device for all devices of the group, if
-// that is to accept old SSH algorithms; else it is empty. A fleet often has many old
-// switches. Other steps name an address or a port of one device.
-func (g *group) legacyForAll(hint string) string {
-	edit := func(devices ...string) string {
-		return api.Do("device edit", devices...).With("legacy_crypto", "").String()
-	}
-	if n := len(g.devices); n < 2 || n > api.MostNamed || hint != edit(g.devices[0]) {
-		return ""
-	}
-	return edit(g.devices...)
 }
 
 // reasonsOf returns why a device failed, the files that are missing for other

@@ -246,19 +246,6 @@ func TestMissingFiles(t *testing.T) {
 	}
 }
 
-// TestTestsOfOldSwitches has one command for all switches that speak only old SSH
-// algorithms.
-func TestTestsOfOldSwitches(t *testing.T) {
-	var tests terminal.Tests
-	for _, name := range []string{"old10", "old2"} {
-		tests = append(tests, api.TestResult{Device: name, Status: api.StatusFailed, Cause: "no_common_algorithm", Message: name + " speaks only old SSH algorithms",
-			Hint: "`flashwarden device edit " + name + " --legacy-crypto`"})
-	}
-	if text := tests.Format(terminal.Layout{}); !strings.Contains(text, "\n  next: `flashwarden device edit old2 old10 --legacy-crypto`\n") {
-		t.Error(text)
-	}
-}
-
 // TestTestsOfAFleet has the failures first, and a table of the others.
 func TestTestsOfAFleet(t *testing.T) {
 	tests := terminal.Tests{{Device: "sw10", Status: api.StatusOK, Facts: api.Facts{Model: "C9300-24T", Version: "17.09.04a", Image: "flash:packages.conf"}},

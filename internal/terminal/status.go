@@ -49,7 +49,7 @@ func (s Status) Format(l Layout, now time.Time) string {
 	}
 	var b strings.Builder
 	for _, g := range groups {
-		g.joinBackups(s.Whole && (g.count() == s.Summary.Devices || g.count() > mostTogether))
+		g.joinBackups(l, s.Whole && (g.count() == s.Summary.Devices || g.count() > mostTogether))
 		head := OneLine(g.devices[0]) + " is " + g.kind
 		if len(g.devices) > 1 {
 			head = Count(g.count(), "device") + " are " + g.kind + ": " + g.names(api.Do("status").With("json", ""))
@@ -115,22 +115,20 @@ func protectedBy(d api.DeviceStatus, now time.Time) string {
 	return text
 }
 
-// mostTogether is how many devices one command backs up, where it names them.
-const mostTogether = 10
-
 // joinBackups makes one command of the next steps of a group, if each is to back
 // the device up; all: it backs up all devices of the inventory, because the group has
 // them all, or too many to name.
-func (g *group) joinBackups(all bool) {
+func (g *group) joinBackups(l Layout, all bool) {
 	last := len(g.reasons) - 1
 	if len(g.devices) == 1 || last < 0 || g.reasons[last].hint != api.Do("backup", g.devices[0]).String() {
 		return
 	}
+	call, ok := l.backups(g.devices, g.count())
 	switch {
 	case all:
 		g.reasons[last].hint = api.Do("backup").With("all", "").String()
-	case len(g.devices) <= mostTogether:
-		g.reasons[last].hint = api.Do("backup", g.devices...).String()
+	case ok:
+		g.reasons[last].hint = api.Fix{{Call: &call}}.String()
 	default:
 		return
 	}

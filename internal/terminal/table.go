@@ -3,6 +3,8 @@ package terminal
 import (
 	"slices"
 	"strings"
+
+	"flashwarden/api"
 )
 
 // Column is one column of a Table.
@@ -43,6 +45,8 @@ type Layout struct {
 	All     bool // print every column, and shorten nothing
 	Verbose bool // print digests whole, and each of many host keys
 	Palette Palette
+
+	Inventory []api.DeviceRow // how a command selects many devices, with one option; nil: by their names
 }
 
 // Digest is the beginning of a digest, which is enough to name a content, or the
