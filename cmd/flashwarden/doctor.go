@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,7 +80,7 @@ func lookAgain(p *program, data string, names []string) string {
 			words = append(words, setting)
 		}
 	}
-	words = append(words, "flashwarden", "doctor", "--data", data)
+	words = append(words, forSudo(os.Executable()), "doctor", "--data", data)
 	if p.configFile != "" {
 		words = append(words, "--config", p.configFile)
 	}
@@ -87,6 +89,17 @@ func lookAgain(p *program, data string, names []string) string {
 		words[i] = api.ShellWord(word)
 	}
 	return strings.Join(words, " ")
+}
+
+// systemDirs are the directories in which sudo looks for a program.
+var systemDirs = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
+// forSudo is how sudo finds this program: by its name, or by its path if it is not installed.
+func forSudo(path string, err error) string {
+	if err != nil || slices.Contains(systemDirs, filepath.Dir(path)) {
+		return "flashwarden"
+	}
+	return path
 }
 
 // printReport prints the findings; its error chooses the exit code. With --quiet

@@ -67,6 +67,7 @@ type Runner struct {
 	ProvedWithin time.Duration   // content of the vault that was read within this time is not read again before it is reused; 0: it is always read
 	Looks        LookRules       // of backups that may be looks
 	Policy       api.Policy      // where neither the user nor the device says; empty: Rebuild
+	Listen       uint16          // the UDP port of the TFTP server, for hints; 0: 69
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
 	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded
 	// Begin is called when All begins with a device, and what it returns when that

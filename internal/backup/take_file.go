@@ -93,7 +93,7 @@ func (j job) transfer(d Device, f api.File, ticket *spool.Ticket) transfer.Trans
 
 // via is the way that files take from the device.
 func (j job) via(d Device) transfer.Transport {
-	return transfer.TFTP{Server: transfer.Server(j.device, j.Advertise, d.LocalAddr()), VRF: j.device.VRF, Ports: j.Ports}
+	return transfer.TFTP{Server: transfer.Server(j.device, j.Advertise, d.LocalAddr()), VRF: j.device.VRF, Listen: j.Listen, Ports: j.Ports}
 }
 
 func fileOf(f api.File) transfer.File { return transfer.File{Path: f.Path, Size: f.Size} }

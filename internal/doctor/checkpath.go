@@ -7,6 +7,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/firewall"
 	"flashwarden/internal/ios"
 	"flashwarden/tftp"
 )
@@ -171,7 +172,7 @@ func sequenceBefore(l ios.AccessList, denies *ios.AccessListEntry) int {
 // on another device, say, that has them too.
 func (p Path) listsElsewhere(uplink string, address netip.Addr) api.Report {
 	var r api.Report
-	request := ios.Datagram{Src: address, Dst: p.Server, SrcPort: clientPorts, DstPort: tftp.PortRange{First: p.Listen, Last: p.Listen}}
+	request := ios.Datagram{Src: address, Dst: p.Server, SrcPort: clientPorts, DstPort: tftp.PortRange{First: firewall.TFTPPort, Last: firewall.TFTPPort}}
 	for _, i := range p.Interfaces {
 		list, ok := findList(p.Lists, i.Out)
 		if !ok || sameInterface(i.Name, uplink) {

@@ -13,7 +13,7 @@ import (
 func testPath() Path {
 	return Path{
 		Name: "sw1", Device: netip.MustParseAddr("192.0.2.1"), Server: netip.MustParseAddr("198.51.100.9"),
-		Listen: 69, Ports: tftp.PortRange{First: 1056, Last: 1059},
+		Ports: tftp.PortRange{First: 1056, Last: 1059},
 		Brief: []ios.Interface{{Name: "Vlan1", Address: "192.0.2.1"}, {Name: "Vlan5", Address: "203.0.113.1"}},
 		Interfaces: []ios.InterfaceConfig{
 			{Name: "Vlan1", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, In: "FROM"},

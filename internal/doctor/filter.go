@@ -33,6 +33,9 @@ func ReadHelper() bool {
 // answers. Without devices it walks them for nobody in particular.
 func CheckFilter(f Filter, routes []Route) api.Report {
 	var r api.Report
+	if listen := f.Ports.Listen; f.Err != nil && listen != firewall.TFTPPort {
+		r.Remark("devices send to UDP %d, and the TFTP server listens on UDP %d: a rule must redirect one to the other; %s prints it", firewall.TFTPPort, listen, api.Do("firewall", "nft"))
+	}
 	switch {
 	case errors.Is(f.Err, firewall.ErrNoRight):
 		r.Find(api.Finding{Cause: cause.Internal, Seen: "Root is needed to read the firewall rules", Fix: "sudo " + f.Command,
@@ -98,7 +101,7 @@ func (g *groups) judge(way Route) {
 	j := g.filter.Rules.Judge(p)
 	listen := g.filter.Ports.Listen
 	if listen != firewall.TFTPPort && j.HostPort == firewall.TFTPPort {
-		g.noteOnce(fmt.Sprintf("devices send to UDP %d, the TFTP server listens on %d, and no rule on this host redirects one to the other: this works only if a device before this host does", firewall.TFTPPort, listen))
+		g.noteOnce(fmt.Sprintf("devices send to UDP %d, the TFTP server listens on %d, and no rule on this host redirects one to the other: this works only if a device before this host does. %s prints the rule", firewall.TFTPPort, listen, api.Do("firewall", "nft")))
 		p.HostPort = listen
 		j = g.filter.Rules.Judge(p)
 	}

@@ -34,6 +34,20 @@ func TestCheckFilterUnread(t *testing.T) {
 	}
 }
 
+// TestCheckFilterOtherPort: without the right to read the rules, doctor says that one must
+// redirect the requests.
+func TestCheckFilterOtherPort(t *testing.T) {
+	f := Filter{Err: firewall.ErrNoRight, Ports: filterPorts}
+	if r := CheckFilter(f, nil); len(r.Remarks) > 0 {
+		t.Errorf("on port 69: %q", r.Remarks)
+	}
+	f.Ports.Listen = 6969
+	const want = "devices send to UDP 69, and the TFTP server listens on UDP 6969: a rule must redirect one to the other; `flashwarden firewall nft` prints it"
+	if r := CheckFilter(f, nil); len(r.Remarks) != 1 || r.Remarks[0] != want {
+		t.Errorf("%q, want %q", r.Remarks, want)
+	}
+}
+
 // TestCheckFilterWithoutRules also says whether the helper matters.
 func TestCheckFilterWithoutRules(t *testing.T) {
 	f := Filter{Rules: &firewall.Ruleset{}, Ports: filterPorts}

@@ -25,7 +25,6 @@ type Path struct {
 	Name       string
 	Device     netip.Addr     // which it is known by, and which alone may use a ticket
 	Server     netip.Addr     // ours, which it copies to
-	Listen     uint16         // UDP port of the server
 	Ports      tftp.PortRange // from which the server answers
 	Brief      []ios.Interface
 	Interfaces []ios.InterfaceConfig

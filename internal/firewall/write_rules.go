@@ -64,6 +64,7 @@ func heading(load string, devices []Host) string {
 // tables may still drop datagrams that it accepts.
 func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 	var sets, rules strings.Builder
+	var redirects []string
 	match := "udp dport { " + strings.Join(ports.list("-", false), ", ") + " }"
 	for _, f := range []struct {
 		set, kind, saddr string
@@ -74,12 +75,27 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		}
 		fmt.Fprintf(&sets, "\tset %s {\n\t\ttype %s\n\t\telements = { %s }\n\t}\n", f.set, f.kind, join(f.addresses, ", "))
 		fmt.Fprintf(&rules, "\t\t%s @%s %s accept\n", f.saddr, f.set, match)
+		redirects = append(redirects, f.saddr+" @"+f.set)
 	}
 	return "# Another table may still drop these datagrams. Then that table needs a rule of its own.\n" +
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +
-		"\t\t" + match + " drop\n\t}\n}\n"
+		"\t\t" + match + " drop\n\t}\n" + nftRedirect(redirects, ports) + "}\n"
+}
+
+// nftRedirect is the chain that brings requests of these sources, such as "ip saddr
+// 192.0.2.1", to the port of the server. It is empty if that is the port of the devices.
+func nftRedirect(sources []string, ports Ports) string {
+	if ports.Listen == TFTPPort {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\tchain to_server {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n")
+	for _, source := range sources {
+		fmt.Fprintf(&b, "\t\t%s udp dport %d redirect to :%d\n", source, TFTPPort, ports.Listen)
+	}
+	return b.String() + "\t}\n"
 }
 
 // iptablesRules replaces a separate chain atomically, and adds a jump from INPUT to
@@ -97,7 +113,22 @@ func iptablesRules(v4, v6 []netip.Addr, ports Ports) string {
 		}
 		fmt.Fprintf(&b, "-A FLASHWARDEN %s -j DROP\nCOMMIT\nEND\n", match)
 		fmt.Fprintf(&b, "%[1]s -C INPUT -p udp -j FLASHWARDEN 2>/dev/null || %[1]s -I INPUT -p udp -j FLASHWARDEN\n", f.tool)
+		b.WriteString(iptablesRedirect(f.tool, f.addresses, ports))
 	}
+	return b.String()
+}
+
+// iptablesRedirect does the same as nftRedirect, with a chain of the table nat.
+func iptablesRedirect(tool string, addresses []netip.Addr, ports Ports) string {
+	if ports.Listen == TFTPPort {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s-restore --noflush <<'END'\n*nat\n:FLASHWARDEN - [0:0]\n", tool)
+	for _, a := range addresses {
+		fmt.Fprintf(&b, "-A FLASHWARDEN -s %s -p udp --dport %d -j REDIRECT --to-ports %d\n", a, TFTPPort, ports.Listen)
+	}
+	fmt.Fprintf(&b, "COMMIT\nEND\n%[1]s -t nat -C PREROUTING -p udp -j FLASHWARDEN 2>/dev/null || %[1]s -t nat -I PREROUTING -p udp -j FLASHWARDEN\n", tool)
 	return b.String()
 }
 
@@ -109,6 +140,18 @@ func ufwRules(devices []Host, ports Ports) string {
 	fmt.Fprintf(&b, "ufw deny proto udp to any port %s comment 'flashwarden: everybody else'\n", list)
 	for _, d := range devices {
 		fmt.Fprintf(&b, "ufw prepend allow proto udp from %s to any port %s comment 'flashwarden: %s'\n", d.Address.Unmap().WithZone(""), list, d.Name)
+	}
+	var sources []string
+	for _, d := range devices {
+		address, family := d.Address.Unmap().WithZone(""), "ip"
+		if address.Is6() {
+			family = "ip6"
+		}
+		sources = append(sources, fmt.Sprintf("%s saddr %s", family, address))
+	}
+	if chain := nftRedirect(sources, ports); chain != "" {
+		fmt.Fprintf(&b, "# Devices send to UDP %d, but the TFTP server listens on UDP %d. ufw has no command that redirects:\n", TFTPPort, ports.Listen)
+		b.WriteString("nft -f - <<'END'\ntable inet flashwarden\ndelete table inet flashwarden\ntable inet flashwarden {\n" + chain + "}\nEND\n")
 	}
 	return b.String()
 }

@@ -22,6 +22,12 @@ var testPorts = Ports{Listen: 69, Transfers: tftp.PortRange{First: 1056, Last: 1
 // serve runs our TFTP server in the host's namespace, with one file.
 func (n *network) serve() {
 	n.t.Helper()
+	n.serveOn(testPorts.Listen)
+}
+
+// serveOn is serve on another port than that of the devices.
+func (n *network) serveOn(port uint16) {
+	n.t.Helper()
 	dir := n.t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "file"), bytes.Repeat([]byte("x"), 3000), 0o644); err != nil {
 		n.t.Fatal(err)
@@ -34,7 +40,7 @@ func (n *network) serve() {
 		Handler: &tftp.Dir{Root: root, ReadOnly: true}, Ports: testPorts.Transfers,
 		Listen: func(at netip.AddrPort) (net.PacketConn, error) { return n.socket(n.host, at), nil },
 	}
-	conn := n.socket(n.host, netip.AddrPortFrom(netip.IPv6Unspecified(), testPorts.Listen))
+	conn := n.socket(n.host, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
 	ctx, cancel := context.WithCancel(n.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ctx, conn) }()
@@ -86,7 +92,12 @@ func (n *network) wantOnly(permitted ...netip.Addr) {
 // written writes rules for the two devices into a file.
 func written(t *testing.T, format string) (path string) {
 	t.Helper()
-	text, err := Rules(format, []Host{{Name: "sw1", Address: deviceV4}, {Name: "sw6", Address: deviceV6, Asked: "sw6.example"}}, testPorts)
+	return writtenFor(t, format, testPorts)
+}
+
+func writtenFor(t *testing.T, format string, ports Ports) (path string) {
+	t.Helper()
+	text, err := Rules(format, []Host{{Name: "sw1", Address: deviceV4}, {Name: "sw6", Address: deviceV6, Asked: "sw6.example"}}, ports)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +125,36 @@ func TestRulesNFT(t *testing.T) {
 	n.host.Type("nft -f " + file)
 	if twice := n.host.Type("nft list ruleset"); twice != once {
 		t.Errorf("loaded twice:\n%s\nonce:\n%s", twice, once)
+	}
+}
+
+// TestRulesRedirect: a server on another port gets the requests that the devices send to
+// UDP 69, and no others.
+func TestRulesRedirect(t *testing.T) {
+	t.Parallel()
+	need(t, "iptables-nft-save", "ufw")
+	other := testPorts
+	other.Listen = 6969
+	for format, load := range map[string]string{"nft": "nft -f ", "iptables": "sh -e ", "ufw": "grep -v ^ufw "} {
+		t.Run(format, func(t *testing.T) {
+			if format != "nft" {
+				testlevel.NeedFull(t, "one more network")
+			}
+			t.Parallel()
+			n := newNetwork(t)
+			n.serveOn(other.Listen)
+			file := writtenFor(t, format, other)
+			if format == "ufw" { // its commands have a test of their own
+				file += " | sh -e"
+			}
+			n.host.Type(load+file, load+file)
+			for _, a := range []netip.Addr{deviceV4, deviceV6, strangerV4, strangerV6} {
+				want := a == deviceV4 || a == deviceV6
+				if got := n.fetches(a, want); got != want {
+					t.Errorf("transfer from %s: %v, want %v", a, got, want)
+				}
+			}
+		})
 	}
 }
 

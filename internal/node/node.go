@@ -160,7 +160,7 @@ func (n *Node) Runner() *backup.Runner {
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
 		ProvedWithin: c.Protect.ProvedWithin, Looks: backup.LookRules{Reverify: c.Schedule.Reverify, Turns: n.reverify}, Policy: api.Policy(c.Backup.Files),
-		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
+		Listen: n.Port(), Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
 }
 
@@ -171,7 +171,7 @@ func (n *Node) Trial(d api.Device, s doctor.Session) doctor.Trial {
 	return doctor.Trial{
 		Session: s, Spool: n.service.spool, Name: d.Name,
 		Device: s.RemoteAddr(), Server: transfer.Server(d, c.TFTP.Advertise, s.LocalAddr()), VRF: d.VRF,
-		Ports: c.TFTP.PortRange.String(), Stall: c.Backup.StallTimeout,
+		Listen: n.Port(), Ports: c.TFTP.PortRange.String(), Stall: c.Backup.StallTimeout,
 	}
 }
 

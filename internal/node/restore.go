@@ -19,7 +19,7 @@ func (n *Node) Restorer() *restore.Runner {
 		Dial:  func(ctx context.Context, d api.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
 		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
-		Ports: c.TFTP.PortRange.String(), Log: n.opts.Log, Note: n.noteRestore,
+		Listen: n.Port(), Ports: c.TFTP.PortRange.String(), Log: n.opts.Log, Note: n.noteRestore,
 	}
 }
 

@@ -121,6 +121,14 @@ func (n *Node) Alive(ctx context.Context) error { return n.service.server.Alive(
 // TFTPAddr is where the TFTP server of a started node listens.
 func (n *Node) TFTPAddr() net.Addr { return n.service.conn.LocalAddr() }
 
+// Port is the UDP port of the TFTP server of a started node; 0 if it has none.
+func (n *Node) Port() uint16 {
+	if a, ok := n.TFTPAddr().(*net.UDPAddr); ok {
+		return a.AddrPort().Port()
+	}
+	return 0
+}
+
 // Failed is closed when the TFTP server has stopped by itself; Failure and
 // Close then return its error.
 func (n *Node) Failed() <-chan struct{} { return n.service.done }

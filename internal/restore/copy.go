@@ -160,8 +160,10 @@ func (a application) offer(ctx context.Context, s api.PlanStep) (*spool.Ticket, 
 // transfer makes one copy, and takes a new line if the copy completed after the
 // old one was lost.
 func (a application) transfer(ctx context.Context, s api.PlanStep, toDevice bool, ticket *spool.Ticket) (*spool.File, error) {
+	way := via(a.plan)
+	way.Listen, way.Ports = a.Listen, a.Ports
 	out, err := transfer.Transfer{
-		Session: a.line, Via: via(a.plan, a.Ports), Path: s.Path, ToDevice: toDevice, Overwrite: s.Overwrite, Ticket: ticket,
+		Session: a.line, Via: way, Path: s.Path, ToDevice: toDevice, Overwrite: s.Overwrite, Ticket: ticket,
 		Name: a.plan.Request.Device, Stall: a.Stall,
 		Moved: func(bytes int64) { a.line.report(api.StepCopy, s.Path, bytes, ticket.Size) },
 		Log:   a.log(),

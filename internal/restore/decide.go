@@ -173,7 +173,7 @@ const ticketName = "TICKET"
 func commands(p api.Plan, s api.PlanStep) []string {
 	proof := "verify /md5 " + s.Path
 	if s.ReadBack {
-		proof = via(p, "").Copy(transfer.File{Path: s.Path, Size: -1}, ticketName).Command()
+		proof = via(p).Copy(transfer.File{Path: s.Path, Size: -1}, ticketName).Command()
 	}
 	switch s.Kind {
 	case api.PlanDelete:
@@ -183,7 +183,7 @@ func commands(p api.Plan, s api.PlanStep) []string {
 	case api.PlanMkdir:
 		return []string{ios.MakeDirectory(s.Path).Line}
 	case api.PlanCopy, api.PlanStartup:
-		copied := []string{via(p, "").Copy(transfer.File{Path: s.Path, Size: s.Size, ToDevice: true}, ticketName).Command(), proof}
+		copied := []string{via(p).Copy(transfer.File{Path: s.Path, Size: s.Size, ToDevice: true}, ticketName).Command(), proof}
 		if s.Unless {
 			return append([]string{proof}, copied...)
 		}
@@ -199,12 +199,12 @@ func commands(p api.Plan, s api.PlanStep) []string {
 }
 
 // via is the way that files take to and from the device by a plan.
-func via(p api.Plan, ports string) transfer.TFTP {
+func via(p api.Plan) transfer.TFTP {
 	server, err := netip.ParseAddr(p.Server)
 	if err != nil {
 		server = netip.Addr{} // then the commands are not those of the plan
 	}
-	return transfer.TFTP{Server: server, VRF: p.VRF, Ports: ports}
+	return transfer.TFTP{Server: server, VRF: p.VRF}
 }
 
 // room goes through the steps in their order. It returns the free bytes that

@@ -59,7 +59,7 @@ func (r *Runner) Plan(ctx context.Context, d api.Device, s api.Snapshot, req api
 
 // via is the way that files take to and from a device.
 func (r *Runner) via(d api.Device, l *line) transfer.TFTP {
-	return transfer.TFTP{Server: transfer.Server(d, r.Advertise, l.LocalAddr()), VRF: d.VRF, Ports: r.Ports}
+	return transfer.TFTP{Server: transfer.Server(d, r.Advertise, l.LocalAddr()), VRF: d.VRF, Listen: r.Listen, Ports: r.Ports}
 }
 
 // answers is what the device and the vault say about single files.

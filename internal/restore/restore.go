@@ -67,6 +67,7 @@ type Runner struct {
 	Stall     time.Duration // a transfer that moves no byte for so long has stalled; 0: 60 s
 	Poll      time.Duration // between two attempts to reach a device that starts again; 0: 10 s
 	Return    time.Duration // how long a device may take to return; 0: 30 min
+	Listen    uint16        // the UDP port of the TFTP server, for hints; 0: 69
 	Ports     string        // the transfer-ID range, for hints: "1056:1059"
 	Log       *slog.Logger  // nil: discard
 	// Note is called before each step, with that step and what was done before it; nil: nobody asks.

@@ -29,6 +29,7 @@ type Witness struct {
 	Device    netip.Addr
 	Interface string     // of the device, which has that address; empty: not known
 	Server    netip.Addr // written into the copy command
+	Listen    uint16     // UDP port of the server; 0: 69, to which devices send
 	Ports     string     // transfer-ID range: "1056:1059"
 	Size      int64      // bytes expected; -1: not known
 }

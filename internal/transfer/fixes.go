@@ -16,8 +16,26 @@ import (
 // a filter that drops the request mostly drops the rest too, and the next run
 // would only find the next closed door.
 func fixRequest(w Witness) api.Fix {
-	requests, answers := fmt.Sprintf("udp dport { 69, %s } accept", w.portRange("-")), "udp sport "+w.portRange("-")+" accept"
-	return api.Say("permit UDP 69 and %s from %s to %s. Look in this order:", w.portRange("-"), w.Device, w.Server).
+	if w.Listen != 0 && w.Listen != devicesAsk {
+		return api.Say("the TFTP server listens on UDP %d, but devices send to UDP %d. If no rule redirects this yet: ", w.Listen, devicesAsk).
+			Type(api.OnHost, w.redirect()).Say(". Then ").Then(fixFilters(w, fmt.Sprintf("%d, %d", devicesAsk, w.Listen)))
+	}
+	return fixFilters(w, fmt.Sprint(devicesAsk))
+}
+
+// devicesAsk is the UDP port to which devices send their requests.
+const devicesAsk = 69
+
+// redirect is the command that brings the requests of the device to our port.
+func (w Witness) redirect() string {
+	return fmt.Sprintf("nft 'table inet flashwarden_redirect { chain prerouting { type nat hook prerouting priority dstnat; %s saddr %s udp dport %d redirect to :%d; }; }'",
+		w.family(), w.Device, devicesAsk, w.Listen)
+}
+
+// fixFilters permits the requests to these ports, and the transfer.
+func fixFilters(w Witness, asked string) api.Fix {
+	requests, answers := fmt.Sprintf("udp dport { %s, %s } accept", asked, w.portRange("-")), "udp sport "+w.portRange("-")+" accept"
+	return api.Say("permit UDP %s and %s from %s to %s. Look in this order:", asked, w.portRange("-"), w.Device, w.Server).
 		Say("\n1. this host, if ").Type(api.OnHost, "nft list tables").Say(" shows inet filter: ").
 		Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, requests)).Say(", and if it filters what it sends ").
 		Type(api.OnHost, w.quotedNFT("inet filter output", none, w.Device, answers)).

@@ -12,6 +12,7 @@ import (
 type TFTP struct {
 	Server netip.Addr // ours, as the device reaches it
 	VRF    string     // of the device, to reach the server in; empty: none
+	Listen uint16     // UDP port of the server, for fixes; 0: 69, to which devices send
 	Ports  string     // transfer-ID range of the server, for fixes: "1056:1059"
 }
 
@@ -29,7 +30,7 @@ func (v TFTP) Copy(f File, ticket string) ios.Copy {
 
 // Diagnose implements Transport.
 func (v TFTP) Diagnose(w Witness) *cause.Error {
-	w.Server, w.Ports = v.Server, v.Ports
+	w.Server, w.Listen, w.Ports = v.Server, v.Listen, v.Ports
 	return Diagnose(w)
 }
 

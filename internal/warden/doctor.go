@@ -214,7 +214,7 @@ func (e *examination) way(n *node.Node, d api.Device, s doctor.Session) (doctor.
 	ports, err := firewallPorts(e.config())
 	return doctor.Path{
 		Name: d.Name, Device: s.RemoteAddr(), Server: n.Told(d, s.LocalAddr()),
-		Listen: ports.Listen, Ports: ports.Transfers,
+		Ports: ports.Transfers,
 	}, err
 }
 

@@ -242,7 +242,8 @@ func (p *permit) diagnose(err error, n *node.Node, w transfer.Witness) error {
 			api.Say("offer it again, with a longer ").Option("for", "").Say(" or with fewer ").Option("times", ""))
 	}
 	w.TicketErr, w.Stalled = err, true
-	w.Name, w.Device, w.Server, w.Ports = cmp.Or(p.meeting.device.Name, "NAME"), p.meeting.peer, p.meeting.server, n.Ports()
+	w.Name, w.Device, w.Server = cmp.Or(p.meeting.device.Name, "NAME"), p.meeting.peer, p.meeting.server
+	w.Listen, w.Ports = n.Port(), n.Ports()
 	e := transfer.Diagnose(w)
 	if e.Cause == cause.NoRequest && len(w.Seen.Strays) == 0 {
 		return p.notTyped(e)
