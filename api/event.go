@@ -38,6 +38,7 @@ type Event struct {
 	Time     time.Time `json:"time,omitzero"`
 	Device   string    `json:"device,omitempty"`
 	Job      string    `json:"job,omitempty"` // with StepQueued: the job's ID; empty: it is no job
+	Why      string    `json:"why,omitempty"` // with StepQueued: what the job waits for; empty: not known
 	Step     Step      `json:"step"`
 	File     string    `json:"file,omitempty"`
 	Bytes    int64     `json:"bytes,omitempty"`    // of File so far; with StepDone all bytes that were copied

@@ -113,7 +113,7 @@ func (o *output) show(d terminal.Display) *terminal.Progress {
 
 // showFleet shows the progress of an operation on devices.
 func (o *output) showFleet() *terminal.Progress {
-	return o.show(&terminal.Fleet{Verbose: o.verbose})
+	return o.show(&terminal.Fleet{Verbose: o.verbose, Framed: terminal.SizeOf(o.err) != terminal.Size{}})
 }
 
 // showTransfers shows the transfers of an offer or a reception.

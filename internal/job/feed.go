@@ -15,13 +15,13 @@ type feed struct {
 
 type subscriber struct {
 	jobs    []string
-	events  func(api.Event)
+	events  func(job string, e api.Event)
 	changes chan struct{}
 }
 
 // subscribe passes on the events of jobs until unsubscribe is called. events must return at
 // once. changes receives a value after the state of any job has changed.
-func (f *feed) subscribe(jobs []string, events func(api.Event)) (changes <-chan struct{}, unsubscribe func()) {
+func (f *feed) subscribe(jobs []string, events func(job string, e api.Event)) (changes <-chan struct{}, unsubscribe func()) {
 	s := &subscriber{jobs: jobs, events: events, changes: make(chan struct{}, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -42,7 +42,7 @@ func (f *feed) event(job string, e api.Event) {
 	defer f.mu.Unlock()
 	for s := range f.all {
 		if s.events != nil && slices.Contains(s.jobs, job) {
-			s.events(e)
+			s.events(job, e)
 		}
 	}
 }

@@ -54,6 +54,7 @@ type Queue struct {
 	running map[catalog.Lease]*held
 	given   map[catalog.Lease]bool // of jobs that River has and did not begin
 	holds   int                    // devices that Hold took
+	waits   map[string]string      // why jobs wait, by their IDs, as the last decision found it
 
 	starting, renewing fault
 }
@@ -184,7 +185,8 @@ func (q *Queue) dispatch(ctx context.Context, r *river.Client[*sql.Tx]) time.Dur
 		me.Running = append(me.Running, l.Job)
 	}
 	started, err := q.Store.StartJobs(ctx, me, q.Lease, func(b catalog.Board) (ids []string) {
-		start, again := Startable(waiting(b), running(b), b.Logins, q.Limits(), b.Now)
+		start, waits, again := decide(waiting(b), running(b), b.Logins, q.Limits(), b.Now)
+		q.setWaits(waits)
 		for _, w := range start {
 			ids = append(ids, w.ID)
 		}
@@ -417,11 +419,12 @@ func (q *Queue) changed(jobs ...catalog.Job) {
 	}
 }
 
-// Await reports the events of jobs that run in this process until all have ended, and
-// returns them with their results, in the order of ids. The error is ErrStopped if the queue
+// Await reports the events of jobs that run in this process until all have ended, and why
+// others wait, and returns them with their results, in the order of ids. The error is ErrStopped if the queue
 // ends first: then it returns those that have ended.
 func (q *Queue) Await(ctx context.Context, ids []string, events func(api.Event)) ([]catalog.Job, error) {
-	changes, unsubscribe := q.feed.subscribe(ids, events)
+	w := watch{queue: q, events: events, began: time.Now(), started: make(map[string]bool), said: make(map[string]string)}
+	changes, unsubscribe := q.feed.subscribe(ids, w.event)
 	defer unsubscribe()
 	ended := make(map[string]catalog.Job, len(ids))
 	for {
@@ -439,6 +442,7 @@ func (q *Queue) Await(ctx context.Context, ids []string, events func(api.Event))
 		case stopped:
 			return inOrder(ids, ended), ErrStopped
 		}
+		w.sayWhy(ctx, missing(ids, ended))
 		if err := q.change(ctx, changes); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ package job
 
 import (
 	"cmp"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -46,10 +47,17 @@ type Limits struct {
 // login of each Waiting.Login. again is when the next job may start if nothing else
 // happens; zero: not before a job ends or a new one comes.
 func Startable(waiting []Waiting, running []Running, logins map[string]time.Time, l Limits, now time.Time) (start []Waiting, again time.Time) {
+	start, _, again = decide(waiting, running, logins, l, now)
+	return start, again
+}
+
+// decide is Startable, and says of the other jobs why they wait, by their IDs.
+func decide(waiting []Waiting, running []Running, logins map[string]time.Time, l Limits, now time.Time) (start []Waiting, waits map[string]string, again time.Time) {
 	taken := count(running)
-	last := make(map[string]time.Time)
+	last, waits := make(map[string]time.Time), make(map[string]string)
 	for _, w := range inTurn(waiting) {
-		if !taken.permits(w, l) {
+		if why := taken.against(w, l); why != "" {
+			waits[w.ID] = why
 			continue
 		}
 		login, ok := last[w.Login]
@@ -60,13 +68,25 @@ func Startable(waiting []Waiting, running []Running, logins map[string]time.Time
 			if again.IsZero() || at.Before(again) {
 				again = at
 			}
+			waits[w.ID] = untilTime(w, login, l, at)
 			continue
 		}
 		taken.add(Running{w.Device, w.Site, w.Link, w.Person})
 		last[w.Login] = now
 		start = append(start, w)
 	}
-	return start, again
+	return start, waits, again
+}
+
+// untilTime says what a job waits for that may not start before a time.
+func untilTime(w Waiting, login time.Time, l Limits, at time.Time) string {
+	switch {
+	case w.Login != "" && at.Equal(login.Add(l.Login)):
+		return fmt.Sprintf("logins at its site as the same user are %s apart", l.Login)
+	case at.Equal(l.Schedule):
+		return "the window of the schedule"
+	}
+	return "its next try"
 }
 
 // inTurn sorts jobs: those of persons first, then by Due, then by ID.
@@ -133,25 +153,27 @@ func (l *load) add(r Running) {
 	l.links[r.Link]++
 }
 
-// permits reports whether a job may start beside those that run.
-func (l *load) permits(w Waiting, limits Limits) bool {
+// against says why a job may not start beside those that run; empty: it may.
+func (l *load) against(w Waiting, limits Limits) string {
 	switch {
-	case w.Device == "": // one at a time, because each reads or writes much of the vault's disk
-		return l.others == 0
+	case w.Device == "" && l.others > 0: // one at a time, because each reads or writes much of the vault's disk
+		return "another task works on the vault"
+	case w.Device == "":
+		return ""
 	case l.devices[w.Device]: // one job a device, whoever asks
-		return false
+		return "another job works on the device"
 	case limits.Jobs > 0 && l.all >= limits.Jobs:
-		return false
+		return fmt.Sprintf("all slots are taken (%d at once)", limits.Jobs)
 	case limits.Jobs > 0 && !w.Person && l.schedule >= max(1, limits.Jobs-limits.Kept):
-		return false
+		return fmt.Sprintf("all slots of the schedule are taken (%d at once)", max(1, limits.Jobs-limits.Kept))
 	case w.Site != "" && limits.PerSite > 0 && l.sites[w.Site] >= limits.PerSite:
-		return false
+		return fmt.Sprintf("all slots of the site %s are taken (%d at once)", w.Site, limits.PerSite)
 	case w.Site != "" && limits.PerSite > 0 && !w.Person && l.scheduled[w.Site] >= max(1, limits.PerSite-1):
-		return false
+		return fmt.Sprintf("all slots of the schedule at the site %s are taken (%d at once)", w.Site, max(1, limits.PerSite-1))
 	case w.Link != "" && limits.PerLink > 0 && l.links[w.Link] >= limits.PerLink:
-		return false
+		return fmt.Sprintf("all slots of its link are taken (%d at once)", limits.PerLink)
 	}
-	return true
+	return ""
 }
 
 // lasting are the causes that stay until a person has done something. To try again

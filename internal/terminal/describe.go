@@ -11,7 +11,10 @@ import (
 func Describe(e api.Event) string {
 	switch e.Step {
 	case api.StepQueued:
-		return "waiting"
+		if e.Why == "" {
+			return "waiting for its turn"
+		}
+		return "waiting for its turn: " + e.Why
 	case api.StepLogin:
 		return "logging in"
 	case api.StepLook:

@@ -12,6 +12,7 @@ import (
 // zero Fleet is ready.
 type Fleet struct {
 	Verbose bool // Add returns a line for each step, not only for each device
+	Framed  bool // a frame shows what devices wait for: Add returns no lines about that
 
 	began    time.Time
 	devices  map[string]*deviceState
@@ -28,6 +29,7 @@ type deviceState struct {
 	last    api.Event
 	said    time.Time // of the last line about it
 	waiting bool      // it has not begun
+	why     string    // it waits; empty: not known
 	earlier int64     // bytes of its files before the current one
 	moved   int64     // bytes of the current file
 	speed   meter
@@ -40,7 +42,7 @@ const patience = 30 * time.Second
 func (f *Fleet) Add(e api.Event, now time.Time) []string {
 	d := f.device(e.Device, now)
 	if e.Step == api.StepQueued {
-		return nil
+		return f.queued(d, e)
 	}
 	if d.waiting {
 		d.waiting = false
@@ -64,6 +66,18 @@ func (f *Fleet) Add(e api.Event, now time.Time) []string {
 	}
 	d.said = now
 	return []string{d.name + ": " + OneLine(text)}
+}
+
+// queued enters what a device waits for. A line says it if the device is the only one.
+func (f *Fleet) queued(d *deviceState, e api.Event) []string {
+	if !d.waiting || e.Why == d.why {
+		return nil
+	}
+	d.why = e.Why
+	if f.Framed || len(f.devices) > 1 && !f.Verbose {
+		return nil
+	}
+	return []string{d.name + ": " + OneLine(Describe(e))}
 }
 
 // device returns the state of a device, and makes it if there is none.

@@ -9,8 +9,8 @@ import (
 )
 
 // Lines returns the frame for a screen: a line for each active device, as many
-// as there is room for, and a footer for all. A single device needs no footer. It is empty before the first
-// device begins, and when all are done.
+// as there is room for, and a footer for all. A single device needs no footer. Before the first device
+// begins, it says what the first of them waits for, if that is known. It is empty when all are done.
 func (f *Fleet) Lines(size Size, now time.Time, paint Palette) []string {
 	room := size.Rows - 2 // one row for the footer, one that stays free
 	if len(f.active) == 0 && f.done == len(f.devices) || size.Columns < 2 || room < 0 {
@@ -24,6 +24,9 @@ func (f *Fleet) Lines(size Size, now time.Time, paint Palette) []string {
 	width := size.Columns - 1 // many terminals begin a new row behind the last cell
 	names := nameWidth(shown, width)
 	lines := make([]string, 0, len(shown)+1)
+	if w := f.firstWaiting(); len(shown) == 0 && w != nil {
+		return []string{paint.Paint(Strong, Cut(f.waitingLine(w, now), width))}
+	}
 	for _, d := range shown {
 		lines = append(lines, Cut(Pad(Cut(d.name, names), names)+"  "+d.line(width-names-2, now, alone), width))
 	}
@@ -31,6 +34,27 @@ func (f *Fleet) Lines(size Size, now time.Time, paint Palette) []string {
 		return lines
 	}
 	return append(lines, paint.Paint(Strong, Cut(f.footer(now, len(f.active)-len(shown)), width)))
+}
+
+// firstWaiting is the first device in natural order of which it is known what it waits for;
+// nil: there is none.
+func (f *Fleet) firstWaiting() *deviceState {
+	var first *deviceState
+	for _, d := range f.devices {
+		if d.waiting && d.why != "" && (first == nil || api.CompareNames(d.name, first.name) < 0) {
+			first = d
+		}
+	}
+	return first
+}
+
+// waitingLine is the frame while no device is active.
+func (f *Fleet) waitingLine(w *deviceState, now time.Time) string {
+	text := Describe(api.Event{Step: api.StepQueued, Why: w.why})
+	if len(f.devices) == 1 {
+		return w.name + "  " + OneLine(text)
+	}
+	return f.footer(now, 0) + "; " + w.name + " is " + OneLine(text)
 }
 
 // nameWidth is the width of the column of names.
