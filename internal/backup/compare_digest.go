@@ -21,7 +21,7 @@ func compare(f api.File, got *spool.File, d ios.Digest) (api.File, error) {
 	switch {
 	case d.MD5 == "" && d.SHA512 == "":
 		f.Evidence = api.EvidenceSize
-		f.Proof = append(f.Proof, fmt.Sprintf("the device computes no digest; received %d bytes, as in its listing", got.Size))
+		f.Proof = append(f.Proof, fmt.Sprintf("size checked only: this device cannot compute MD5; received %d bytes, as in its listing", got.Size))
 		return f, nil
 	case d.MD5 == "":
 		sum, err := sha512Of(got.Path)

@@ -186,7 +186,7 @@ func (j job) digestChanges(ctx context.Context, d Device, s api.Snapshot) ([]str
 			return nil, err
 		}
 		if same := v.MD5 != "" && v.MD5 == f.MD5 || v.SHA512 != "" && v.SHA512 == f.SHA512; !same {
-			return []string{f.Path + " has no date in the listings, and the device computes another digest or none"}, nil
+			return []string{f.Path + " has no date in the listings, and the digest of the device is another one, or it computed none"}, nil
 		}
 	}
 	return nil, nil

@@ -34,7 +34,7 @@ func inspectReceivedCopy(ctx context.Context, f api.File, path string) (api.File
 	}
 	if f.Evidence == api.EvidenceSize && f.Image.Verdict == api.ImageBad {
 		return f, cause.New(cause.DigestMismatch,
-			fmt.Sprintf("%s: the device computes no digest, and the received image is %s", f.Path, f.Image),
+			fmt.Sprintf("%s: this device cannot compute MD5, and the received image is %s", f.Path, f.Image),
 			api.Say("the copy was deleted; back up the device again. If this fails again, the file on the device is damaged: put a good image there before it restarts"))
 	}
 	return f, nil

@@ -196,7 +196,7 @@ func (a application) prove(ctx context.Context, s api.PlanStep, done outcome, co
 	case same:
 		return a.finish(s, evidenceOf(d), true, done), nil
 	case other:
-		return done, cmp.Or(copyErr, mismatch("%s: the snapshot says %s, the device computes %s", s.Path, cmp.Or(s.MD5, s.SHA512), cmp.Or(d.MD5, d.SHA512)))
+		return done, cmp.Or(copyErr, mismatch("%s: digest mismatch: snapshot %s, device %s", s.Path, cmp.Or(s.MD5, s.SHA512), cmp.Or(d.MD5, d.SHA512)))
 	}
 	return a.proveByReading(ctx, s, done, copyErr)
 }
@@ -210,7 +210,7 @@ func (a application) proveByReading(ctx context.Context, s api.PlanStep, done ou
 	sha, err := a.readBack(ctx, s)
 	switch {
 	case err == nil && sha == s.SHA256:
-		done = done.note(s.Path + " was read back from the device and is equal, byte by byte: this device computes no digest")
+		done = done.note(s.Path + " was read back from the device and is equal, byte by byte, because this device cannot compute MD5")
 		return a.finish(s, api.EvidenceSize, true, done), nil
 	case copyErr != nil:
 		return done, copyErr

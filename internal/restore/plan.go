@@ -181,7 +181,7 @@ func compare(ctx context.Context, l *line, files []api.PlannedFile) (answers, er
 		a.digests[f.Path] = d
 		a.files[i] = judged(f, d)
 		if a.files[i].Evidence == api.EvidenceSize && a.notes == nil {
-			a.notes = []string{"the device computes no digest of files that count as equal with the evidence size-only: only the size was compared"}
+			a.notes = []string{"size checked only: this device cannot compute MD5. Files with the evidence size-only count as equal if their size is"}
 		}
 	}
 	return a, nil
