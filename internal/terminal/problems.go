@@ -137,7 +137,7 @@ func (g *groups) add(device, kind string, reasons []reason) *group {
 
 // unnamed is a next step without the name of the device that it changes.
 func unnamed(hint, device string) string {
-	const edit = "`flashwarden device edit "
+	edit := begin("device edit")
 	return strings.ReplaceAll(hint, edit+api.ShellWord(device)+" ", edit+" ")
 }
 

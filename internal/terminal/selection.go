@@ -13,8 +13,11 @@ const mostTogether = 10
 // JoinsDevices reports whether a next step changes a device. The same one for many devices
 // is printed as one command, for which the layout needs the inventory.
 func JoinsDevices(hint string) bool {
-	return strings.Contains(hint, "`flashwarden device edit ") || strings.Contains(hint, "`flashwarden backup ")
+	return strings.Contains(hint, begin("device edit")) || strings.Contains(hint, begin("backup"))
 }
+
+// begin is how the command of an operation begins in a next step, before its names.
+func begin(operation string) string { return strings.TrimSuffix(api.Do(operation).String(), "`") + " " }
 
 // selection returns the option that selects exactly these devices: all, group, site, or
 // failed with the cause of their last failure. count is how many devices they are, with
@@ -54,18 +57,23 @@ func (l Layout) selects(has func(api.DeviceRow) bool, devices []string, count in
 	return len(selected) == count && !slices.ContainsFunc(devices, func(name string) bool { return !slices.Contains(selected, name) })
 }
 
+// ofOneDevice reports whether options of a command are for one device only: its address,
+// or a host key, which a person must look at.
+func ofOneDevice(options string) bool {
+	return strings.Contains(options, api.CallOption{Name: "address"}.Flag()) || strings.Contains(options, "host-key")
+}
+
 // edits returns the commands that make the change of the first device, which hint has, on
 // all devices of the group. It is empty if the change is for one device, or if nothing
 // selects them all.
 func (g *group) edits(l Layout, hint string) string {
-	one := "flashwarden device edit " + api.ShellWord(g.devices[0]) + " "
-	before, rest, ok := strings.Cut(hint, "`"+one)
+	before, rest, ok := strings.Cut(hint, begin("device edit")+api.ShellWord(g.devices[0])+" ")
 	options, after, ended := strings.Cut(rest, "`")
-	if g.count() < 2 || g.steps || !ok || !ended || strings.Contains(options, "--address") || strings.Contains(options, "host-key") {
+	if g.count() < 2 || g.steps || !ok || !ended || ofOneDevice(options) {
 		return ""
 	}
 	command := func(words ...string) string {
-		return "`flashwarden device edit " + strings.Join(words, " ") + " " + options + "`"
+		return begin("device edit") + strings.Join(words, " ") + " " + options + "`"
 	}
 	if option, ok := l.selection(g.devices, g.count()); ok {
 		if option.Name == "group" || option.Name == "site" { // without in_, these are settings

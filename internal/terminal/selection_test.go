@@ -75,7 +75,7 @@ func TestOneCommandForManySwitches(t *testing.T) {
 
 // TestCommandOfOneDevice: a step that differs between the devices is not joined.
 func TestCommandOfOneDevice(t *testing.T) {
-	for _, options := range []string{"--address 192.0.2.1", "--host-key-file -"} {
+	for _, options := range []string{"--address 192.0.2.1", "--host-key-file -", "--forget-host-key"} {
 		tests := oldSwitches(2)
 		for i := range tests {
 			tests[i].Hint = strings.Replace(tests[i].Hint, "--legacy-crypto", options, 1)
