@@ -41,6 +41,30 @@ type Way struct {
 	Note  string   `json:"note"`
 }
 
+// The states of an offer or a reception.
+const (
+	PermitOpen  = "open"
+	PermitUsed  = "used"  // every transfer that it let in is complete
+	PermitEnded = "ended" // its time was over, or somebody ended it
+)
+
+// PermitState is an offer or a reception, and what became of it so far. It is known until ten
+// minutes after its end.
+type PermitState struct {
+	Permit
+	By       string `json:"by"`
+	State    string `json:"state"`
+	Running  int    `json:"running"`            // transfers
+	Complete int    `json:"complete"`           // transfers
+	Times    int    `json:"times"`              // complete transfers that end it
+	Snapshot string `json:"snapshot,omitempty"` // of the file that was received
+
+	// Why it ended unused, or why the file that was received was not kept.
+	Cause   Cause  `json:"cause"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
 // OfferResult reports an offer that has ended.
 type OfferResult struct {
 	Device      string    `json:"device"` // of the inventory; empty: no device has the address

@@ -161,6 +161,26 @@ func (c *Client) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, 
 	return run[[]api.Image](ctx, c, "compare-images", r, nil)
 }
 
+// Offers lists the offers.
+func (c *Client) Offers(ctx context.Context) ([]api.PermitState, error) {
+	return run[[]api.PermitState](ctx, c, "offers", struct{}{}, nil)
+}
+
+// EndOffer ends an offer.
+func (c *Client) EndOffer(ctx context.Context, id api.Named) (struct{}, error) {
+	return run[struct{}](ctx, c, "end-offer", id, nil)
+}
+
+// Receptions lists the receptions.
+func (c *Client) Receptions(ctx context.Context) ([]api.PermitState, error) {
+	return run[[]api.PermitState](ctx, c, "receptions", struct{}{}, nil)
+}
+
+// EndReception ends a reception.
+func (c *Client) EndReception(ctx context.Context, id api.Named) (struct{}, error) {
+	return run[struct{}](ctx, c, "end-reception", id, nil)
+}
+
 // Offer opens an offer.
 func (c *Client) Offer(ctx context.Context, r api.Offer) (api.Permit, error) {
 	return run[api.Permit](ctx, c, "offer", r, nil)

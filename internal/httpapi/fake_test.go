@@ -99,6 +99,22 @@ func (f *fake) Plan(ctx context.Context, r api.Named) (api.StoredPlan, error) {
 	return do[api.StoredPlan](ctx, f, "Plan", r, nil)
 }
 
+func (f *fake) Offers(ctx context.Context) ([]api.PermitState, error) {
+	return do[[]api.PermitState](ctx, f, "Offers", nil, nil)
+}
+
+func (f *fake) EndOffer(ctx context.Context, r api.Named) (struct{}, error) {
+	return do[struct{}](ctx, f, "EndOffer", r, nil)
+}
+
+func (f *fake) Receptions(ctx context.Context) ([]api.PermitState, error) {
+	return do[[]api.PermitState](ctx, f, "Receptions", nil, nil)
+}
+
+func (f *fake) EndReception(ctx context.Context, r api.Named) (struct{}, error) {
+	return do[struct{}](ctx, f, "EndReception", r, nil)
+}
+
 func (f *fake) Jobs(ctx context.Context, r api.JobSelect) (api.Jobs, error) {
 	return do[api.Jobs](ctx, f, "Jobs", r, nil)
 }

@@ -94,6 +94,10 @@ func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	route(h, "await-offer", w.AwaitOffer)
 	route(h, "receive", plain(w.Receive))
 	route(h, "await-reception", w.AwaitReception)
+	route(h, "offers", plain(empty(w.Offers)))
+	route(h, "end-offer", plain(w.EndOffer))
+	route(h, "receptions", plain(empty(w.Receptions)))
+	route(h, "end-reception", plain(w.EndReception))
 	route(h, "rules", plain(empty(w.Rules)))
 	route(h, "await-rules", func(ctx context.Context, _ struct{}, events func(api.Event)) ([]api.BackupResult, error) {
 		return w.AwaitRules(ctx, events)

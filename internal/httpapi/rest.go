@@ -56,6 +56,7 @@ func newResources(w warden.Warden, live Live, log *slog.Logger) http.Handler {
 	r.devices()
 	r.jobs()
 	r.events()
+	r.permits()
 	r.snapshots()
 	r.images()
 	r.people()

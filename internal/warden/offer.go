@@ -46,7 +46,7 @@ func (l *transfers) Offer(ctx context.Context, r api.Offer) (api.Permit, error) 
 	if n, err = l.servedVault(ctx); err != nil {
 		return api.Permit{}, err
 	}
-	p := &permit{meeting: m, began: time.Now(), times: r.Times}
+	p := &permit{meeting: m, began: time.Now(), times: r.Times, by: actorOf(ctx).Name}
 	until := p.began.Add(r.For)
 	if p.ticket, err = n.Offer(ctx, spool.Offer{Device: peer, Name: name, SHA256: image.SHA256, Deadline: until, Times: r.Times}); err != nil {
 		return api.Permit{}, err
@@ -119,6 +119,7 @@ func (l *transfers) AwaitOffer(ctx context.Context, open api.Permit, events func
 	if err != nil {
 		return api.OfferResult{}, err
 	}
+	defer l.permits.drop(p)
 	defer l.watch.add(p.only(transferEvents(events, p.Image.Size)))()
 	err = errors.Join(p.wait(ctx, n, l.ending), p.end())
 	res := api.OfferResult{Device: p.Device, Address: p.Peer, Status: api.StatusOK, Name: p.Name,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,9 @@ type permit struct {
 	arrived *arrivals // of a reception; nil: an offer
 	forget  *time.Timer
 	unwatch func() // ends the live events of its transfers
+	by      string
+	taken   bool          // somebody waits for its end; the permits' lock guards it
+	revoked chan struct{} // is closed to end it while somebody waits
 }
 
 // keptFor is how long a permit that has ended waits for somebody who asks how.
@@ -50,6 +54,7 @@ func (p *permits) add(one *permit, log *slog.Logger) {
 		p.all = make(map[string]*permit)
 	}
 	p.all[one.ID] = one
+	one.revoked = make(chan struct{})
 	one.forget = time.AfterFunc(time.Until(one.Until)+keptFor, func() {
 		<-one.ticket.Ended() // a running transfer may finish
 		if err := p.forget(one); err != nil {
@@ -69,18 +74,60 @@ func (p *permits) forget(one *permit) error {
 	return one.end()
 }
 
-// take removes an offer, or a reception, which then belongs to the caller.
+// take gives an offer, or a reception, to a caller who waits for it, and drops it then.
 func (p *permits) take(id string, reception bool) (*permit, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.all[id]
-	if one == nil || reception != (one.arrived != nil) {
-		what := map[bool]string{false: "offer", true: "reception"}[reception]
-		return nil, unknown(api.Say("open a new one"), "no %s %q is open", what, id)
+	if one == nil || one.taken || reception != (one.arrived != nil) {
+		return nil, noPermit(id, reception)
 	}
 	one.forget.Stop()
-	delete(p.all, id)
+	one.taken = true
 	return one, nil
+}
+
+// noPermit is the problem of an offer or a reception that is not there.
+func noPermit(id string, reception bool) error {
+	what := map[bool]string{false: "offer", true: "reception"}[reception]
+	return unknown(api.Say("open a new one"), "no %s %q is open", what, id)
+}
+
+// drop forgets a permit that was taken.
+func (p *permits) drop(one *permit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.all, one.ID)
+}
+
+// revoke ends an offer or a reception, and forgets it. Somebody who waits for it hears of it.
+func (p *permits) revoke(id string, reception bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.all[id]
+	if one == nil || reception != (one.arrived != nil) {
+		return noPermit(id, reception)
+	}
+	delete(p.all, id)
+	if one.taken {
+		close(one.revoked)
+		return nil
+	}
+	one.forget.Stop()
+	return one.end()
+}
+
+// list returns the offers or the receptions, those that end first first.
+func (p *permits) list(reception bool) (list []*permit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.all {
+		if reception == (one.arrived != nil) {
+			list = append(list, one)
+		}
+	}
+	slices.SortFunc(list, func(a, b *permit) int { return cmp.Or(a.Until.Compare(b.Until), cmp.Compare(a.ID, b.ID)) })
+	return list
 }
 
 // close ends all permits that nobody waits for.
@@ -89,6 +136,9 @@ func (p *permits) close() error {
 	defer p.mu.Unlock()
 	var err error
 	for id, one := range p.all {
+		if one.taken {
+			continue // who waits for it ends it
+		}
 		one.forget.Stop()
 		err = errors.Join(err, one.end())
 		delete(p.all, id)
@@ -210,6 +260,8 @@ func (p *permit) wait(ctx context.Context, n *node.Node, ending <-chan struct{})
 			return err
 		case <-n.Failed():
 			return n.Failure()
+		case <-p.revoked:
+			return errRevoked()
 		case <-ctx.Done():
 			return cause.New(cause.Cancelled, "cancelled", api.Say("open it again when it is needed"))
 		case <-ending:
@@ -219,6 +271,11 @@ func (p *permit) wait(ctx context.Context, n *node.Node, ending <-chan struct{})
 			ending = after(lookAgain) // a transfer that breaks off does not end the ticket
 		}
 	}
+}
+
+// errRevoked is the error of a permit that somebody ended.
+func errRevoked() error {
+	return cause.New(cause.Cancelled, "somebody ended it", api.Say("open it again when it is needed"))
 }
 
 // lookAgain is how often wait looks whether a transfer still runs.

@@ -80,6 +80,41 @@ func TestTakePermits(t *testing.T) {
 	})
 }
 
+// TestRevokePermits ends permits by their ID, only as what they are, and tells who waits.
+func TestRevokePermits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all permits
+		left, taken := aReception(t, &all, "a"), aReception(t, &all, "b")
+		if _, err := all.take("b", true); err != nil {
+			t.Fatal(err)
+		}
+		if list := all.list(true); len(list) != 2 || list[0] != left || len(all.list(false)) != 0 {
+			t.Errorf("listed %v", list)
+		}
+		if s := left.state(nil); s.State != api.PermitOpen || s.ID != "a" {
+			t.Errorf("%+v", s)
+		}
+		wantExit(t, "an offer", all.revoke("a", false), api.ExitUnknown)
+		for _, id := range []string{"a", "b"} {
+			if err := all.revoke(id, true); err != nil {
+				t.Error(err)
+			}
+			wantExit(t, "again", all.revoke(id, true), api.ExitUnknown)
+		}
+		if _, err := left.ticket.Wait(t.Context()); !errors.Is(err, spool.ErrClosed) {
+			t.Errorf("nobody waited, and it goes on: %v", err)
+		}
+		if s := left.state(nil); s.State != api.PermitEnded || s.Message != "somebody ended it" || s.Hint == "" {
+			t.Errorf("%+v", s)
+		}
+		<-taken.revoked
+		if err := taken.end(); err != nil {
+			t.Error(err)
+		}
+		all.drop(taken)
+	})
+}
+
 // TestOnlyOwnTransfers shows a permit the transfers that it lets in, and all
 // that were refused.
 func TestOnlyOwnTransfers(t *testing.T) {

@@ -23,6 +23,9 @@ func (l *transfers) Receive(ctx context.Context, r api.Receive) (api.Permit, err
 	if r.MD5 != "" && !validMD5.MatchString(r.MD5) {
 		return api.Permit{}, wrongField("md5", "%q: want the 32 hexadecimal digits that verify /md5 prints", r.MD5)
 	}
+	if r.MaxSize < 0 {
+		return api.Permit{}, wrongField("max_size", "%d: want 0 or more", r.MaxSize)
+	}
 	if err := checkPermit(r.Name, r.For); err != nil {
 		return api.Permit{}, err
 	}
@@ -41,7 +44,7 @@ func (l *transfers) Receive(ctx context.Context, r api.Receive) (api.Permit, err
 	if n, err = l.servedVault(ctx); err != nil {
 		return api.Permit{}, err
 	}
-	p := &permit{meeting: m, began: time.Now(), arrived: &arrivals{}}
+	p := &permit{meeting: m, began: time.Now(), times: 1, arrived: &arrivals{}, by: actorOf(ctx).Name}
 	p.arrived.receiver = &node.Receiver{MD5: r.MD5, Kept: func(res api.BackupResult) {
 		l.live.snapshot(res.Device, res.Snapshot, res.Status)
 		p.arrived.add(res)
@@ -68,6 +71,7 @@ func (l *transfers) AwaitReception(ctx context.Context, open api.Permit, events 
 	if err != nil {
 		return api.BackupResult{}, err
 	}
+	defer l.permits.drop(p)
 	defer l.watch.add(p.only(transferEvents(events, -1)))()
 	err = errors.Join(p.wait(ctx, n, l.ending), p.end())
 	if res, ok := p.arrived.kept(); ok {

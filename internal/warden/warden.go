@@ -80,6 +80,11 @@ type Warden interface {
 	AwaitOffer(ctx context.Context, p api.Permit, events func(api.Event)) (api.OfferResult, error)
 	Receive(ctx context.Context, r api.Receive) (api.Permit, error)
 	AwaitReception(ctx context.Context, p api.Permit, events func(api.Event)) (api.BackupResult, error)
+	// Offers and Receptions are those that are open; the End methods end one of them.
+	Offers(ctx context.Context) ([]api.PermitState, error)
+	EndOffer(ctx context.Context, id api.Named) (struct{}, error)
+	Receptions(ctx context.Context) ([]api.PermitState, error)
+	EndReception(ctx context.Context, id api.Named) (struct{}, error)
 	// Rules are the standing permissions; AwaitRules reports each file that they
 	// let in as an event, until ctx ends.
 	Rules(ctx context.Context) (api.Rules, error)
