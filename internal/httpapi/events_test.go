@@ -41,6 +41,13 @@ func newHouse(t *testing.T) *house {
 	for _, name := range []string{"core1", "edge1"} {
 		h.add(t, name)
 	}
+	h.serve(t, log)
+	return h
+}
+
+// serve serves the API over TCP and on the socket until the test ends.
+func (h *house) serve(t *testing.T, log *slog.Logger) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +74,16 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	return h
+}
+
+// dialSocket connects to the socket.
+func (h *house) dialSocket(ctx context.Context, _, _ string) (net.Conn, error) {
+	path, done, err := client.SocketPath(h.data)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return new(net.Dialer).DialContext(ctx, "unix", path)
 }
 
 func firstError(errs ...error) error {
@@ -110,14 +126,7 @@ func (h *house) open(t *testing.T, secret, path string, header ...string) *strea
 	transport, base := &http.Transport{}, h.url
 	if secret == "" {
 		base = "http://localhost"
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			path, done, err := client.SocketPath(h.data)
-			if err != nil {
-				return nil, err
-			}
-			defer done()
-			return new(net.Dialer).DialContext(ctx, "unix", path)
-		}
+		transport.DialContext = h.dialSocket
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
