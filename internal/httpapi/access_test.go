@@ -71,10 +71,10 @@ var routes = []route{
 	{route: "GET /images/{sha256}/content", needs: "operator", any: at("/images/IMAGE/content")},
 	{route: "GET /offers", needs: "viewer", any: at("/offers")},
 	{route: "POST /offers", needs: "operator", any: at("/offers", `{"image":"IMAGE","to":"127.0.0.1"}`)},
-	{route: "DELETE /offers/{id}", needs: "operator", any: at("/offers/x")},
+	{route: "DELETE /offers/{id}", needs: "operator", any: at("/offers/OFFER")},
 	{route: "GET /receptions", needs: "viewer", any: at("/receptions")},
 	{route: "POST /receptions", needs: "operator", any: at("/receptions", `{"from":"127.0.0.1","name":"x"}`)},
-	{route: "DELETE /receptions/{id}", needs: "operator", any: at("/receptions/x")},
+	{route: "DELETE /receptions/{id}", needs: "operator", any: at("/receptions/FILE")},
 	{route: "GET /users", needs: "admin", any: at("/users")},
 	{route: "POST /users", needs: "admin", any: at("/users", `{"name":"eve","role":"admin","password":"pl4nted-Person"}`)},
 	{route: "PATCH /users/{name}", needs: "admin", any: at("/users/ann", `{"password":"pl4nted-Person"}`)},
@@ -254,7 +254,15 @@ func (h *fullHouse) things(t *testing.T) {
 	if err != nil || len(images) == 0 {
 		t.Fatalf("%d images, error %v", len(images), err)
 	}
-	h.names = strings.NewReplacer(append(names, "PLAN", plan.ID, "SNAPSHOT", plan.Snapshot, "IMAGE", images[0].SHA256)...)
+	offer, err := h.l.Offer(h.admin, api.Offer{Image: images[0].SHA256, To: "127.0.0.1", Name: "x.bin", For: time.Hour, Times: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := h.l.Receive(h.admin, api.Receive{From: "127.0.0.1", Name: "y", For: time.Hour, MaxSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.names = strings.NewReplacer(append(names, "OFFER", offer.ID, "FILE", file.ID, "PLAN", plan.ID, "SNAPSHOT", plan.Snapshot, "IMAGE", images[0].SHA256)...)
 }
 
 // want sends a request and compares the answer with the table.
