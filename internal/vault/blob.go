@@ -24,14 +24,14 @@ import (
 // has the digest of its name stays, a damaged one is replaced. After an error
 // the file may still exist, and must not be trusted to be on stable storage:
 // the caller removes it and gets its content anew.
-func (v *Vault) Adopt(ctx context.Context, path, sha256 string) error {
+func (v *blobs) Adopt(ctx context.Context, path, sha256 string) error {
 	if err := v.adopt(ctx, path, sha256); err != nil {
 		return fmt.Errorf("adopt %s: %w", path, err)
 	}
 	return nil
 }
 
-func (v *Vault) adopt(ctx context.Context, path, sum string) error {
+func (v *blobs) adopt(ctx context.Context, path, sum string) error {
 	if !validSHA256(sum) {
 		return notSHA256(sum)
 	}
@@ -78,7 +78,7 @@ func openFinished(path string) (f *os.File, size int64, err error) {
 
 // takeOver has the store adopt the file path. The error is
 // errors.ErrUnsupported where it cannot.
-func (v *Vault) takeOver(ctx context.Context, key, path string) error {
+func (v *blobs) takeOver(ctx context.Context, key, path string) error {
 	if a, ok := v.store.(Adopter); ok {
 		return a.Adopt(ctx, key, path)
 	}
@@ -86,7 +86,7 @@ func (v *Vault) takeOver(ctx context.Context, key, path string) error {
 }
 
 // Put keeps a small text and returns its digests in hexadecimal.
-func (v *Vault) Put(ctx context.Context, data []byte) (sha256Hex, md5Hex string, err error) {
+func (v *blobs) Put(ctx context.Context, data []byte) (sha256Hex, md5Hex string, err error) {
 	sum, weak := sha256.Sum256(data), md5.Sum(data)
 	sha256Hex, md5Hex = hex.EncodeToString(sum[:]), hex.EncodeToString(weak[:])
 	size := int64(len(data))
@@ -100,7 +100,7 @@ func (v *Vault) Put(ctx context.Context, data []byte) (sha256Hex, md5Hex string,
 	return sha256Hex, md5Hex, nil
 }
 
-func (v *Vault) put(ctx context.Context, sum string, size int64, content func() (io.Reader, error)) error {
+func (v *blobs) put(ctx context.Context, sum string, size int64, content func() (io.Reader, error)) error {
 	v.claims.claim(digestOf(sum))
 	r, err := content()
 	if err != nil {
@@ -111,7 +111,7 @@ func (v *Vault) put(ctx context.Context, sum string, size int64, content func() 
 
 // mend proves a blob that exists, and replaces one that is damaged or cannot be
 // read with content.
-func (v *Vault) mend(ctx context.Context, sum string, size int64, content func() (io.Reader, error)) error {
+func (v *blobs) mend(ctx context.Context, sum string, size int64, content func() (io.Reader, error)) error {
 	damage := v.Prove(ctx, sum, size)
 	if damage == nil {
 		return v.retain(ctx, BlobKey(sum))
@@ -132,7 +132,7 @@ func replaceable(err error) bool { return errors.Is(err, ErrDamaged) || Unreadab
 
 // HasBlob reports whether the vault has the content with the given SHA-256,
 // with size bytes. An error means that it cannot say.
-func (v *Vault) HasBlob(ctx context.Context, sha256 string, size int64) (bool, error) {
+func (v *blobs) HasBlob(ctx context.Context, sha256 string, size int64) (bool, error) {
 	err := v.checkBlob(ctx, sha256, size)
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) {
 		return false, nil
@@ -142,7 +142,7 @@ func (v *Vault) HasBlob(ctx context.Context, sha256 string, size int64) (bool, e
 
 // checkBlob returns an error where the vault has no blob with this name and
 // size. It does not read the content.
-func (v *Vault) checkBlob(ctx context.Context, sum string, size int64) error {
+func (v *blobs) checkBlob(ctx context.Context, sum string, size int64) error {
 	if !validSHA256(sum) {
 		return notSHA256(sum)
 	}
@@ -159,7 +159,7 @@ func (v *Vault) checkBlob(ctx context.Context, sum string, size int64) error {
 
 // Prove reads the content with the given SHA-256 and compares its size and
 // digest. The error is ErrNotFound, ErrDamaged, or says why it cannot be read.
-func (v *Vault) Prove(ctx context.Context, sha256 string, size int64) error {
+func (v *blobs) Prove(ctx context.Context, sha256 string, size int64) error {
 	if err := v.checkBlob(ctx, sha256, size); err != nil {
 		return err
 	}

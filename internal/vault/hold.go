@@ -13,7 +13,7 @@ type chainLocks struct{ locks sync.Map } // of *sync.Mutex, by the name of the d
 // LockChain makes the caller the only one of this process that adds a snapshot of a
 // device, until release is called. Otherwise two could follow the same snapshot.
 // Other processes are kept out by the lock of the data directory.
-func (v *Vault) LockChain(device string) (release func()) {
+func (v *blobs) LockChain(device string) (release func()) {
 	lock, _ := v.chains.locks.LoadOrStore(device, new(sync.Mutex))
 	lock.(*sync.Mutex).Lock()
 	return lock.(*sync.Mutex).Unlock
@@ -30,7 +30,7 @@ type claims struct {
 // Hold keeps a prune of this process from removing any content that is looked up,
 // proved or put until release is called. Whoever relies on content that no
 // snapshot names yet holds the vault. Nobody waits.
-func (v *Vault) Hold() (release func()) {
+func (v *blobs) Hold() (release func()) {
 	c := &v.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -40,8 +40,8 @@ var (
 
 // Identity returns the identity of the store. The error is ErrNotFound where it
 // has none, ErrDamaged, or ErrNewer.
-func (v *Vault) Identity(ctx context.Context) (Identity, error) {
-	data, err := v.read(ctx, IdentityKey)
+func (v *identity) Identity(ctx context.Context) (Identity, error) {
+	data, err := v.documents.read(ctx, IdentityKey)
 	if err != nil {
 		return Identity{}, fmt.Errorf("%s: %w", IdentityKey, err)
 	}
@@ -63,7 +63,7 @@ const identityBytes = 16
 // Make makes a vault in an empty store and returns its identity. The error is
 // ErrExists where the store is a vault already, and ErrOldFormat or another
 // error where it is not empty.
-func (v *Vault) Make(ctx context.Context) (Identity, error) {
+func (v *identity) Make(ctx context.Context) (Identity, error) {
 	if m, ok := v.store.(Maker); ok {
 		if err := m.Make(ctx); err != nil {
 			return Identity{}, fmt.Errorf("make vault: %w", err)
@@ -84,7 +84,7 @@ func (v *Vault) Make(ctx context.Context) (Identity, error) {
 
 // Identify gives the store an identity, whatever it holds; a new one if identity is
 // empty. The error is ErrExists where it has one.
-func (v *Vault) Identify(ctx context.Context, identity string) (Identity, error) {
+func (v *identity) Identify(ctx context.Context, identity string) (Identity, error) {
 	if identity == "" {
 		raw := make([]byte, identityBytes)
 		rand.Read(raw) // never fails: crypto/rand.Read ends the program instead
@@ -102,7 +102,7 @@ func (v *Vault) Identify(ctx context.Context, identity string) (Identity, error)
 }
 
 // wantEmpty refuses a store with anything in it.
-func (v *Vault) wantEmpty(ctx context.Context) error {
+func (v *identity) wantEmpty(ctx context.Context) error {
 	if err := v.wantNew(ctx); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (v *Vault) wantEmpty(ctx context.Context) error {
 }
 
 // wantNew refuses a store with anything of format 1.
-func (v *Vault) wantNew(ctx context.Context) error {
+func (v *identity) wantNew(ctx context.Context) error {
 	o, ok := v.store.(Ager)
 	if !ok {
 		return nil
@@ -141,7 +141,7 @@ func unlessAbsent(err error) error {
 
 // unknown is the error of a vault that the caller does not know. One that holds
 // nothing was made a moment ago, by a process that died: it is none.
-func (v *Vault) unknown(ctx context.Context, id Identity) error {
+func (v *identity) unknown(ctx context.Context, id Identity) error {
 	if err := v.wantNew(ctx); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (v *Vault) unknown(ctx context.Context, id Identity) error {
 // is empty for none. It returns nil for the same one, and for an empty store or
 // an empty vault if none is known. Else the error is ErrMissing, ErrOther, ErrUnknown,
 // ErrOldFormat, ErrNewer or ErrDamaged, or says why the store cannot be read.
-func (v *Vault) Recognise(ctx context.Context, known string) error {
+func (v *identity) Recognise(ctx context.Context, known string) error {
 	id, err := v.Identity(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound) && known == "":

@@ -12,7 +12,7 @@ import (
 // may call ReadAt at once.
 type Blob struct {
 	ctx  context.Context
-	v    *Vault
+	v    *blobs
 	key  string
 	size int64
 	at   io.ReaderAt // reads anywhere; nil: the store has to be asked
@@ -26,7 +26,7 @@ type Blob struct {
 // OpenBlob opens the content with the given SHA-256 for reading. The error is
 // ErrNotFound where the vault does not have it. Stores that have to be asked
 // again for other parts of it are asked under ctx.
-func (v *Vault) OpenBlob(ctx context.Context, sha256 string) (*Blob, error) {
+func (v *blobs) OpenBlob(ctx context.Context, sha256 string) (*Blob, error) {
 	if !validSHA256(sha256) {
 		return nil, fmt.Errorf("open blob: %w", notSHA256(sha256))
 	}

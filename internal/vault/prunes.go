@@ -30,7 +30,7 @@ type Removed struct {
 
 // PutPrune keeps a record and returns its name. It must be kept before the first of
 // its snapshots is removed.
-func (v *Vault) PutPrune(ctx context.Context, p Prune) (name string, err error) {
+func (v *documents) PutPrune(ctx context.Context, p Prune) (name string, err error) {
 	p.Format, p.Time = Format, p.Time.UTC().Truncate(time.Second)
 	data, err := encodeJSON(p)
 	if err == nil {
@@ -49,7 +49,7 @@ func (v *Vault) PutPrune(ctx context.Context, p Prune) (name string, err error) 
 
 // prune returns the record of a prune. The error is ErrDamaged where it is not
 // what it was, and ErrNewer.
-func (v *Vault) prune(ctx context.Context, name string) (Prune, error) {
+func (v *documents) prune(ctx context.Context, name string) (Prune, error) {
 	id, want, _ := SplitName(name)
 	data, err := v.read(ctx, PruneKey(name))
 	if err != nil {
@@ -68,7 +68,7 @@ func (v *Vault) prune(ctx context.Context, name string) (Prune, error) {
 
 // NotPruned returns those of these snapshot documents that are in no record of a
 // prune, sorted. A record that cannot be read explains nothing.
-func (v *Vault) NotPruned(ctx context.Context, names []string) ([]string, error) {
+func (v *documents) NotPruned(ctx context.Context, names []string) ([]string, error) {
 	left := make(map[string]bool, len(names))
 	for _, name := range names {
 		left[name] = true
@@ -82,7 +82,7 @@ func (v *Vault) NotPruned(ctx context.Context, names []string) ([]string, error)
 
 // eachPruned yields the snapshots in all records of prunes. It leaves out what cannot
 // be read: a check reports it.
-func (v *Vault) eachPruned(ctx context.Context, yield func(Removed)) error {
+func (v *documents) eachPruned(ctx context.Context, yield func(Removed)) error {
 	err := v.store.List(ctx, PrunesPart+"/", func(i Info) error {
 		if name, ok := pruneOf(i.Key); ok {
 			p, _ := v.prune(ctx, name)

@@ -43,7 +43,7 @@ func (c *checker) readBlobs(ctx context.Context) error {
 
 // hashBlobs reads the blobs with a worker for each processor. The channel is closed when
 // all is read, or soon after ctx ended; it must be drained.
-func (v *Vault) hashBlobs(ctx context.Context, sums []digest, count *counter) <-chan digests {
+func (v *blobs) hashBlobs(ctx context.Context, sums []digest, count *counter) <-chan digests {
 	return sideBySide(ctx, sums, func() func(digest) digests {
 		buffer := make([]byte, readBuffer)
 		return func(sum digest) digests { return v.hashBlob(ctx, sum, buffer, count) }
@@ -117,7 +117,7 @@ func (c *checker) judgeContent(ctx context.Context, r digests) {
 
 // getFromDisk is Store.Get for a proof: it reads the disk, not the memory of this
 // host. A server reads its own as it likes.
-func (v *Vault) getFromDisk(ctx context.Context, key string) (io.ReadCloser, error) {
+func (v *blobs) getFromDisk(ctx context.Context, key string) (io.ReadCloser, error) {
 	if f, ok := v.store.(Forgetter); ok {
 		if err := f.Forget(ctx, key); err != nil {
 			return nil, err
@@ -127,7 +127,7 @@ func (v *Vault) getFromDisk(ctx context.Context, key string) (io.ReadCloser, err
 }
 
 // hashBlob reads one blob in one pass.
-func (v *Vault) hashBlob(ctx context.Context, sum digest, buffer []byte, count *counter) digests {
+func (v *blobs) hashBlob(ctx context.Context, sum digest, buffer []byte, count *counter) digests {
 	f, err := v.getFromDisk(ctx, BlobKey(sum.String()))
 	if err != nil {
 		return digests{sum: sum, err: err}

@@ -166,7 +166,7 @@ func (r *repair) one(ctx context.Context, key string) error {
 }
 
 // replace puts a content in the place of a damaged one.
-func (v *Vault) replace(ctx context.Context, key string, content io.Reader, size int64) error {
+func (v *blobs) replace(ctx context.Context, key string, content io.Reader, size int64) error {
 	if replacer, ok := v.store.(Replacer); ok {
 		return replacer.Replace(ctx, key, content, size)
 	}

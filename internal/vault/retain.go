@@ -21,7 +21,7 @@ type Retainer interface {
 }
 
 // locked returns the store as a Retainer that prevents removals; nil for any other store.
-func (v *Vault) locked() Retainer {
+func (v *blobs) locked() Retainer {
 	if r, ok := v.store.(Retainer); ok && r.Lock() > 0 {
 		return r
 	}
@@ -30,7 +30,7 @@ func (v *Vault) locked() Retainer {
 
 // retain keeps a content that a new document names from being removed, as if it was put
 // now.
-func (v *Vault) retain(ctx context.Context, key string) error {
+func (v *blobs) retain(ctx context.Context, key string) error {
 	if r := v.locked(); r != nil {
 		return r.Retain(ctx, key, r.Lock())
 	}
@@ -70,7 +70,7 @@ func (r *mirrorRun) extendLocks(ctx context.Context, held []string) error {
 func (t *Twin) Locks() bool { return t.vault.Locks() }
 
 // Locks reports whether the store of the vault keeps contents from being removed.
-func (v *Vault) Locks() bool { return v.locked() != nil }
+func (v *blobs) Locks() bool { return v.locked() != nil }
 
 // ExtendLocks implements LockExtender.
 func (t *Twin) ExtendLocks(ctx context.Context, snapshots []api.Snapshot) error {
@@ -80,7 +80,7 @@ func (t *Twin) ExtendLocks(ctx context.Context, snapshots []api.Snapshot) error 
 // ExtendLocks keeps the documents and contents of these snapshots of the vault, and its
 // identity, from being removed for at least half of the time of its store. What the vault
 // lacks is left out.
-func (v *Vault) ExtendLocks(ctx context.Context, snapshots []api.Snapshot) error {
+func (v *blobs) ExtendLocks(ctx context.Context, snapshots []api.Snapshot) error {
 	r := v.locked()
 	if r == nil {
 		return nil

@@ -60,7 +60,7 @@ func randomSuffix() string {
 // as for a snapshot that names a blob which the vault does not have. It is ErrExists
 // if the vault has exactly this document. After any other error the vault may have
 // the document.
-func (v *Vault) PutSnapshot(ctx context.Context, s api.Snapshot) (api.Snapshot, error) {
+func (v *documents) PutSnapshot(ctx context.Context, s api.Snapshot) (api.Snapshot, error) {
 	kept, data, err := v.prepare(ctx, s)
 	if err != nil {
 		return api.Snapshot{}, fmt.Errorf("put snapshot %s: %w", s.ID, refusedError{err})
@@ -82,7 +82,7 @@ func (e refusedError) Unwrap() error { return e.error }
 
 // prepare puts the listings of s, and returns s as it is kept, with its
 // document.
-func (v *Vault) prepare(ctx context.Context, s api.Snapshot) (api.Snapshot, []byte, error) {
+func (v *documents) prepare(ctx context.Context, s api.Snapshot) (api.Snapshot, []byte, error) {
 	s = normalise(s)
 	if err := validate(s); err != nil {
 		return s, nil, err
@@ -91,10 +91,10 @@ func (v *Vault) prepare(ctx context.Context, s api.Snapshot) (api.Snapshot, []by
 		if f.SHA256 == "" {
 			continue
 		}
-		if err := v.checkBlob(ctx, f.SHA256, f.Size); err != nil {
+		if err := v.blobs.checkBlob(ctx, f.SHA256, f.Size); err != nil {
 			return s, nil, fmt.Errorf("file %s: %w", f.Path, err)
 		}
-		if err := v.retain(ctx, BlobKey(f.SHA256)); err != nil {
+		if err := v.blobs.retain(ctx, BlobKey(f.SHA256)); err != nil {
 			return s, nil, fmt.Errorf("file %s: keep its content from being removed: %w", f.Path, err)
 		}
 	}
@@ -113,7 +113,7 @@ func (v *Vault) prepare(ctx context.Context, s api.Snapshot) (api.Snapshot, []by
 
 // putListings keeps the listings of a snapshot as a blob: a device repeats them
 // until its flash changes. There is none for no listings.
-func (v *Vault) putListings(ctx context.Context, listings []api.Listing) (*api.Blob, error) {
+func (v *documents) putListings(ctx context.Context, listings []api.Listing) (*api.Blob, error) {
 	if len(listings) == 0 {
 		return nil, nil
 	}
@@ -121,7 +121,7 @@ func (v *Vault) putListings(ctx context.Context, listings []api.Listing) (*api.B
 	if err != nil {
 		return nil, err
 	}
-	sum, _, err := v.Put(ctx, data)
+	sum, _, err := v.blobs.Put(ctx, data)
 	return &api.Blob{SHA256: sum, Size: int64(len(data))}, err
 }
 
@@ -153,11 +153,11 @@ func WillName(s api.Snapshot) ([]string, error) {
 
 // Names returns the names of all snapshot documents, ID.SHA256, in the order of
 // their times. It reads no document.
-func (v *Vault) Names(ctx context.Context) ([]string, error) {
+func (v *documents) Names(ctx context.Context) ([]string, error) {
 	return v.names(ctx, SnapshotsPart+"/")
 }
 
-func (v *Vault) names(ctx context.Context, prefix string) ([]string, error) {
+func (v *documents) names(ctx context.Context, prefix string) ([]string, error) {
 	names, err := v.listedNames(ctx, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list snapshots: %w", err)
@@ -166,7 +166,7 @@ func (v *Vault) names(ctx context.Context, prefix string) ([]string, error) {
 }
 
 // listedNames returns the names that can be listed, and the error of Store.List.
-func (v *Vault) listedNames(ctx context.Context, prefix string) (names []string, err error) {
+func (v *documents) listedNames(ctx context.Context, prefix string) (names []string, err error) {
 	err = v.store.List(ctx, prefix, func(i Info) error {
 		if name, ok := snapshotOf(i.Key); ok {
 			names = append(names, name)
@@ -182,7 +182,7 @@ func (v *Vault) listedNames(ctx context.Context, prefix string) (names []string,
 // name alone and an error, ErrDamaged where the document is not what it was;
 // the others still follow. A Snapshot without ID and an error means that the
 // list itself failed.
-func (v *Vault) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
+func (v *documents) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
 	return func(yield func(api.Snapshot, error) bool) {
 		names, err := v.Names(ctx)
 		if err != nil {
@@ -205,7 +205,7 @@ func (v *Vault) Snapshots(ctx context.Context) iter.Seq2[api.Snapshot, error] {
 // Each yields the snapshots of the documents with these names, in any order. Several are
 // read at once. One has its listings only if complete reports true for it. Errors
 // are those of Snapshots.
-func (v *Vault) Each(ctx context.Context, names []string, complete func(api.Snapshot) bool) iter.Seq2[api.Snapshot, error] {
+func (v *documents) Each(ctx context.Context, names []string, complete func(api.Snapshot) bool) iter.Seq2[api.Snapshot, error] {
 	return func(yield func(api.Snapshot, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		all := sideBySide(ctx, names, func() func(string) loaded {
@@ -246,7 +246,7 @@ type loaded struct {
 
 // readAll reads the documents of these names with all processors, in any order.
 // The channel must be drained; it is closed soon after ctx ended.
-func (v *Vault) readAll(ctx context.Context, names []string) <-chan loaded {
+func (v *documents) readAll(ctx context.Context, names []string) <-chan loaded {
 	return sideBySide(ctx, names, func() func(string) loaded {
 		return func(name string) loaded {
 			s, err := v.Document(ctx, name)
@@ -259,7 +259,7 @@ func (v *Vault) readAll(ctx context.Context, names []string) <-chan loaded {
 // its listings. The error is ErrNotFound where there is none, ErrDamaged where
 // its document is not what it was, and ErrNewer. Listings that cannot be read
 // are left out, with a note: everything else of the snapshot is still of use.
-func (v *Vault) Snapshot(ctx context.Context, id string) (api.Snapshot, error) {
+func (v *documents) Snapshot(ctx context.Context, id string) (api.Snapshot, error) {
 	name, err := v.nameOf(ctx, id)
 	if err != nil {
 		return api.Snapshot{}, err
@@ -277,7 +277,7 @@ func (v *Vault) Snapshot(ctx context.Context, id string) (api.Snapshot, error) {
 
 // nameOf returns the name of the document of a snapshot. Of two documents with
 // one ID it is one that proves itself.
-func (v *Vault) nameOf(ctx context.Context, id string) (string, error) {
+func (v *documents) nameOf(ctx context.Context, id string) (string, error) {
 	if isName(id) {
 		return id, nil
 	}
@@ -302,7 +302,7 @@ func (v *Vault) nameOf(ctx context.Context, id string) (string, error) {
 
 // Document returns the snapshot whose document has the given name, without its
 // listings. Its errors are those of Snapshot.
-func (v *Vault) Document(ctx context.Context, name string) (api.Snapshot, error) {
+func (v *documents) Document(ctx context.Context, name string) (api.Snapshot, error) {
 	id, want, ok := SplitName(name)
 	if !ok {
 		return api.Snapshot{}, fmt.Errorf("snapshot %q: %w", name, ErrNotFound)
@@ -339,7 +339,7 @@ func prove(data []byte, id, want string) (api.Snapshot, error) {
 }
 
 // listings reads the listings of a snapshot.
-func (v *Vault) listings(ctx context.Context, b api.Blob) ([]api.Listing, error) {
+func (v *documents) listings(ctx context.Context, b api.Blob) ([]api.Listing, error) {
 	data, err := v.read(ctx, BlobKey(b.SHA256))
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", b.SHA256, err)
@@ -354,7 +354,7 @@ func (v *Vault) listings(ctx context.Context, b api.Blob) ([]api.Listing, error)
 }
 
 // read returns a content of at most maxDocument bytes.
-func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
+func (v *documents) read(ctx context.Context, key string) ([]byte, error) {
 	r, err := v.store.Get(ctx, key, 0)
 	if err != nil {
 		return nil, err

@@ -35,13 +35,35 @@ var (
 // Vault is the blobs and snapshots in a store. Its methods may be used by
 // several goroutines, and several processes may use one store, at once.
 type Vault struct {
-	store  Store
-	claims claims
-	chains chainLocks
+	*blobs
+	*documents
+	*identity
+	store Store
 }
 
+// The parts of a Vault.
+type (
+	blobs struct { // content, by its digest
+		store  Store
+		claims claims
+		chains chainLocks
+	}
+	documents struct { // snapshots, and what was removed
+		blobs *blobs
+		store Store
+	}
+	identity struct { // which vault it is
+		documents *documents
+		store     Store
+	}
+)
+
 // New returns the vault in a store.
-func New(s Store) *Vault { return &Vault{store: s} }
+func New(s Store) *Vault {
+	b := &blobs{store: s}
+	d := &documents{b, s}
+	return &Vault{b, d, &identity{d, s}, s}
+}
 
 // Sweep removes what dead processes left in the store. Only the process that
 // holds the lock of the data directory may call it: it would take away what
