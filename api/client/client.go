@@ -44,8 +44,29 @@ func SocketPath(data string) (path string, done func(), err error) {
 }
 
 // Client runs operations over one socket. Its methods may be used by several
-// goroutines at once.
-type Client struct{ http http.Client }
+// goroutines at once. Each of its parts has the operations of one part of the warden.
+type Client struct {
+	*conn
+	devices
+	work
+	vault
+	transfers
+	hosts
+	people
+}
+
+// The parts of a Client.
+type (
+	devices   struct{ *conn }
+	work      struct{ *conn }
+	vault     struct{ *conn }
+	transfers struct{ *conn }
+	hosts     struct{ *conn }
+	people    struct{ *conn }
+)
+
+// conn sends requests over the socket.
+type conn struct{ http http.Client }
 
 // Dial connects to the daemon that serves the data directory; ok is false
 // where none runs.
@@ -59,7 +80,7 @@ func Dial(ctx context.Context, data string) (c *Client, ok bool, err error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	conn, err := dial(ctx, "", "")
+	there, err := dial(ctx, "", "")
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
 		return nil, false, nil
@@ -72,14 +93,15 @@ func Dial(ctx context.Context, data string) (c *Client, ok bool, err error) {
 	case err != nil:
 		return nil, false, fmt.Errorf("connect to the daemon: %w", err)
 	}
-	if err := conn.Close(); err != nil {
+	if err := there.Close(); err != nil {
 		return nil, false, err
 	}
-	return &Client{http.Client{Transport: &http.Transport{DialContext: dial}}}, true, nil
+	to := &conn{http.Client{Transport: &http.Transport{DialContext: dial}}}
+	return &Client{to, devices{to}, work{to}, vault{to}, transfers{to}, hosts{to}, people{to}}, true, nil
 }
 
 // Close closes idle connections.
-func (c *Client) Close() error {
+func (c *conn) Close() error {
 	c.http.CloseIdleConnections()
 	return nil
 }
@@ -93,7 +115,7 @@ const endWithin = 10 * time.Second
 // run runs one operation. When ctx ends the operation is cancelled, and run
 // still returns its result. With the cause api.ErrLeft the jobs of a backup go on, and
 // with api.ErrQuit run does not wait for the result.
-func run[Res any](ctx context.Context, c *Client, operation string, request any, events func(api.Event)) (Res, error) {
+func run[Res any](ctx context.Context, c *conn, operation string, request any, events func(api.Event)) (Res, error) {
 	var res Res
 	body, err := encode(request)
 	if err != nil {
@@ -130,7 +152,7 @@ func encode(request any) ([]byte, error) {
 }
 
 // follow reads the stream of one operation to its end.
-func (c *Client) follow(ctx context.Context, body io.ReadCloser, res any, events func(api.Event)) error {
+func (c *conn) follow(ctx context.Context, body io.ReadCloser, res any, events func(api.Event)) error {
 	lines := bufio.NewReader(body)
 	for {
 		kind, data, err := next(lines)
@@ -183,7 +205,7 @@ func next(r *bufio.Reader) (kind string, data []byte, err error) {
 
 // end ends an operation, whose answer is body, as the cause of the end of ctx says. When
 // that fails the stream is read on: the user can still end the program.
-func (c *Client) end(ctx context.Context, id string, body io.Closer) {
+func (c *conn) end(ctx context.Context, id string, body io.Closer) {
 	how := "cancel"
 	switch context.Cause(ctx) {
 	case api.ErrLeft:
@@ -228,7 +250,7 @@ func lost(err error) error {
 
 // Open returns the bytes of one content of the vault. A content that breaks
 // off ends with an error.
-func (c *Client) Open(ctx context.Context, content api.Content) (io.ReadCloser, error) {
+func (c *conn) Open(ctx context.Context, content api.Content) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"operations/content/"+content.SHA256, nil)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,19 @@ import (
 // events may be called from several goroutines and must return at once; nil
 // discards events.
 type Warden interface {
+	Inventory
+	Work
+	Vault
+	Transfers
+	Hosts
+	People
+	// Names lists names for completion in a shell. It creates nothing.
+	Names(ctx context.Context, r api.Names) ([]string, error)
+	Close() error
+}
+
+// Inventory is the devices, how to log in to them, and whether they are protected.
+type Inventory interface {
 	AddDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
 	EditDevice(ctx context.Context, c api.DeviceChange) (api.Device, error)
 	RemoveDevices(ctx context.Context, s api.Select) ([]api.Device, error)
@@ -37,7 +50,10 @@ type Warden interface {
 	UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error)
 	TrustHostKeys(ctx context.Context, keys []api.HostKey) (struct{}, error)
 	TestDevices(ctx context.Context, s api.Select, events func(api.Event)) ([]api.TestResult, error)
+}
 
+// Work is backups and restores, and the jobs of the queue.
+type Work interface {
 	Backup(ctx context.Context, r api.Backup, events func(api.Event)) ([]api.BackupResult, error)
 	PlanRestore(ctx context.Context, r api.Restore, events func(api.Event)) (api.RestoreResult, error)
 	ApplyPlan(ctx context.Context, p api.Plan, events func(api.Event)) (api.RestoreResult, error)
@@ -52,7 +68,10 @@ type Warden interface {
 	Job(ctx context.Context, id api.Named) (api.Job, error)
 	CancelJob(ctx context.Context, id api.Named) (api.Job, error)
 	RetryJob(ctx context.Context, id api.Named) (api.Job, error)
+}
 
+// Vault is what was captured, and its care.
+type Vault interface {
 	Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error)
 	// Snapshot returns a snapshot by its ID, or the newest one of a device.
 	Snapshot(ctx context.Context, name api.Named) (api.Snapshot, error)
@@ -73,7 +92,10 @@ type Warden interface {
 	// CompareImages compares the images in the vault with published digests.
 	CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, error)
 	Rebuild(ctx context.Context, r api.Rebuild, events func(api.Event)) (api.RebuildResult, error)
+}
 
+// Transfers are files that a person on a device fetches or sends.
+type Transfers interface {
 	// Offer and Receive open a permit. The Await methods return when it has
 	// ended, and end it when ctx does.
 	Offer(ctx context.Context, r api.Offer) (api.Permit, error)
@@ -89,9 +111,16 @@ type Warden interface {
 	// let in as an event, until ctx ends.
 	Rules(ctx context.Context) (api.Rules, error)
 	AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error)
+}
 
+// Hosts is this machine, and the paths to the devices.
+type Hosts interface {
 	Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error)
 	Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error)
+}
+
+// People is who may do what, and who did.
+type People interface {
 	// Users log in to the page with a password, programs use tokens. A new token's secret
 	// is returned once.
 	AddUser(ctx context.Context, u api.UserChange) (api.User, error)
@@ -104,8 +133,4 @@ type Warden interface {
 	// Audit returns who changed what; VerifyAudit proves that nobody changed the trail.
 	Audit(ctx context.Context, s api.AuditSelect) (api.Audit, error)
 	VerifyAudit(ctx context.Context) (api.AuditCheck, error)
-	// Names lists names for completion in a shell. It creates nothing.
-	Names(ctx context.Context, r api.Names) ([]string, error)
-
-	Close() error
 }
