@@ -162,23 +162,23 @@ func (c vault) CompareImages(ctx context.Context, r api.Hashes) ([]api.Image, er
 }
 
 // Offers lists the offers.
-func (c *Client) Offers(ctx context.Context) ([]api.PermitState, error) {
-	return run[[]api.PermitState](ctx, c, "offers", struct{}{}, nil)
+func (c transfers) Offers(ctx context.Context) ([]api.PermitState, error) {
+	return run[[]api.PermitState](ctx, c.conn, "offers", struct{}{}, nil)
 }
 
 // EndOffer ends an offer.
-func (c *Client) EndOffer(ctx context.Context, id api.Named) (struct{}, error) {
-	return run[struct{}](ctx, c, "end-offer", id, nil)
+func (c transfers) EndOffer(ctx context.Context, id api.Named) (struct{}, error) {
+	return run[struct{}](ctx, c.conn, "end-offer", id, nil)
 }
 
 // Receptions lists the receptions.
-func (c *Client) Receptions(ctx context.Context) ([]api.PermitState, error) {
-	return run[[]api.PermitState](ctx, c, "receptions", struct{}{}, nil)
+func (c transfers) Receptions(ctx context.Context) ([]api.PermitState, error) {
+	return run[[]api.PermitState](ctx, c.conn, "receptions", struct{}{}, nil)
 }
 
 // EndReception ends a reception.
-func (c *Client) EndReception(ctx context.Context, id api.Named) (struct{}, error) {
-	return run[struct{}](ctx, c, "end-reception", id, nil)
+func (c transfers) EndReception(ctx context.Context, id api.Named) (struct{}, error) {
+	return run[struct{}](ctx, c.conn, "end-reception", id, nil)
 }
 
 // Offer opens an offer.

@@ -12,33 +12,33 @@ import (
 )
 
 // Offers lists the offers that are open, or ended a short time ago.
-func (l *Local) Offers(ctx context.Context) ([]api.PermitState, error) {
+func (l *transfers) Offers(ctx context.Context) ([]api.PermitState, error) {
 	return l.permitStates(ctx, "list offers", false)
 }
 
 // Receptions lists the receptions that are open, or ended a short time ago.
-func (l *Local) Receptions(ctx context.Context) ([]api.PermitState, error) {
+func (l *transfers) Receptions(ctx context.Context) ([]api.PermitState, error) {
 	return l.permitStates(ctx, "list receptions", true)
 }
 
 // EndOffer ends an offer. A transfer that runs is broken off.
-func (l *Local) EndOffer(ctx context.Context, id api.Named) (struct{}, error) {
+func (l *transfers) EndOffer(ctx context.Context, id api.Named) (struct{}, error) {
 	return l.endPermit(ctx, "end an offer", id.Name, false)
 }
 
 // EndReception ends a reception. A transfer that runs is broken off.
-func (l *Local) EndReception(ctx context.Context, id api.Named) (struct{}, error) {
+func (l *transfers) EndReception(ctx context.Context, id api.Named) (struct{}, error) {
 	return l.endPermit(ctx, "end a reception", id.Name, true)
 }
 
-func (l *Local) endPermit(ctx context.Context, operation, id string, reception bool) (struct{}, error) {
+func (l *transfers) endPermit(ctx context.Context, operation, id string, reception bool) (struct{}, error) {
 	if _, err := l.begin(ctx, working, operation, id); err != nil {
 		return struct{}{}, err
 	}
 	return struct{}{}, l.permits.revoke(id, reception)
 }
 
-func (l *Local) permitStates(ctx context.Context, operation string, reception bool) ([]api.PermitState, error) {
+func (l *transfers) permitStates(ctx context.Context, operation string, reception bool) ([]api.PermitState, error) {
 	n, err := l.begin(ctx, reading, operation)
 	if err != nil {
 		return nil, err
