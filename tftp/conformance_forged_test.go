@@ -21,9 +21,15 @@ import (
 func TestForged(t *testing.T) {
 	t.Run("132 blind ACKs to shared ports", testBlindACKs)
 	t.Run("132 blind ACKs to a guessed port", testGuessedPort)
+	t.Run("132 one blind ACK", testOneBlindACK)
+	t.Run("132 blind ACKs that are lucky at first", testLuckyACKs)
+	t.Run("132 a repeated request is answered", testRequestAgain)
+	t.Run("132 a path that pauses", testPausedPath)
+	t.Run("132 reads for a peer that never answers", testUnprovedReadsLittle)
 	t.Run("132 blocks and windows with a port range", testGrantedOnRanges)
 	t.Run("133 many transfer ports", testManyPorts)
 	t.Run("133 a port of its own for each window", testOwnPorts)
+	t.Run("133 no port is left for a window", testNoOwnPort)
 	t.Run("134 one block after a timeout", testOneBlockAfterTimeout)
 	t.Run("136 a silent peer with a long timeout", testSilentPeer)
 	t.Run("135 ICMP port unreachable ends a transfer", testPeerClosed)
@@ -119,7 +125,7 @@ func testGuessedPort(t *testing.T) {
 			most = 27 // even blocks of 512 bytes are so large
 		}
 		for _, options := range [][]string{nil, {"blksize", "8192"}, {"windowsize", "64", "blksize", "8192"}, {"windowsize", "64"}, {"windowsize", "64", "blksize", "8"}} {
-			for _, pause := range []time.Duration{time.Millisecond, 800 * time.Millisecond} {
+			for _, pause := range []time.Duration{time.Millisecond, 800 * time.Millisecond, 20 * time.Second} {
 				synctest.Test(t, func(t *testing.T) {
 					w := blindWorld(t, tftp.PortRange{First: 1056, Last: 1055 + ports})
 					victim := w.peer()
