@@ -113,6 +113,12 @@ func TestDirectory(t *testing.T) {
 		before := tree(t, root)
 		p.request(wrq("new", "octet"))
 		p.expect(ack(0))
+		p.store(content(1, 2000), 512, 1, 2)
+		p.send(data(2, content(1, 1024)[512:])) // not the end of the file
+		p.expectError(3)
+		p = w.peer()
+		p.request(wrq("new", "octet"))
+		p.expect(ack(0))
 		p.store(content(1, 1001), 512, 1, 2)
 		p.send(data(2, content(1, 1001)[512:]))
 		p.expectError(3)

@@ -24,6 +24,10 @@ func TestLimits(t *testing.T) {
 	t.Run("126 a source is one IPv4 address or one IPv6 network", testSourceIsNetwork)
 	t.Run("126 a greedy source starves nobody", testGreedySource)
 	t.Run("126 stalled transfers make room", testStalledMakeRoom)
+	t.Run("126 half of the transfers is for proved peers", testHalfUnproved)
+	t.Run("126 unproved peers make room", testUnprovedMakeRoom)
+	t.Run("126 memory is returned", testMemoryReturned)
+	t.Run("126 memory of many small transfers", testManySmall)
 	t.Run("126 proved transfers are not crowded out", testProvedStay)
 	t.Run("128 large blocks that never arrive", testLargeBlocksLost)
 	t.Run("128 a forged request for large blocks", testForgedLargeBlocks)
@@ -332,6 +336,14 @@ func testLargeBlocksLost(t *testing.T) {
 			}
 			if e := w.events.done(t, 2); e.BlockSize != 1468 {
 				t.Errorf("%s: second attempt with blocks of %d", op, e.BlockSize)
+			}
+			time.Sleep(4 * time.Minute) // the second attempt renewed the restriction
+			if err := attempt(); err != nil {
+				t.Errorf("%s, third attempt: %v", op, err)
+			}
+			time.Sleep(10 * time.Minute) // it has ended
+			if attempt() == nil {
+				t.Errorf("%s: the large blocks came through", op)
 			}
 		})
 	}

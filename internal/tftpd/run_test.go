@@ -391,6 +391,13 @@ func TestPIDFile(t *testing.T) {
 	if left, err := os.ReadFile(file); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file is left with %q, %v", left, err)
 	}
+	p = start(t, "--secure", "--user", "", "--pidfile", file, dir)
+	write(t, file+".new", "of another process", 0o644)
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+	p.stop()
+	wantFile(t, file, "of another process")
 }
 
 // TestUmaskOfEverything: --umask 777 makes files that nobody may read.
