@@ -321,6 +321,19 @@ func (h *fullHouse) who(secret string) string {
 // send sends a request, and returns the answer; of a stream, its first line.
 func (h *fullHouse) send(t *testing.T, secret, method, path, body string) (status int, answer string) {
 	t.Helper()
+	status, answer, _ = h.exchangeAs(t, secret, method, path, body)
+	return status, answer
+}
+
+// exchange sends a request over the socket, whose administrator no request can remove. It
+// returns the answer and its type.
+func (h *fullHouse) exchange(t *testing.T, method, path, body string) (status int, answer, kind string) {
+	t.Helper()
+	return h.exchangeAs(t, "socket", method, path, body)
+}
+
+func (h *fullHouse) exchangeAs(t *testing.T, secret, method, path, body string) (status int, answer, kind string) {
+	t.Helper()
 	transport, base := &http.Transport{DisableKeepAlives: true}, h.url
 	switch secret {
 	case "socket":
@@ -353,8 +366,11 @@ func (h *fullHouse) send(t *testing.T, secret, method, path, body string) (statu
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, string(text)
+	kind, _, _ = strings.Cut(resp.Header.Get("Content-Type"), ";")
+	return resp.StatusCode, string(text), kind
 }
+
+func readCloser(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
 
 // tag is the version of a device.
 func (h *fullHouse) tag(t *testing.T, path string) string {

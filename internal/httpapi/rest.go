@@ -61,6 +61,7 @@ func newResources(w warden.Warden, live Live, log *slog.Logger) http.Handler {
 	r.images()
 	r.people()
 	r.mayBeNull("DeviceStatus", "last_failure")
+	r.mayBeNull("DeviceRow", "last_failure")
 	return mux
 }
 
