@@ -387,18 +387,11 @@ func (s *Switch) Boots(unit int) (string, error) {
 		return "", errNoSearch
 	}
 	for _, image := range u.boots {
-		if here := s.pathOn(unit, image); s.starts(here) && !s.slashed(here) {
+		if here := s.pathOn(unit, image); s.starts(here) {
 			return here, nil
 		}
 	}
 	return "", errNoImage
-}
-
-// slashed reports whether a path has a slash that its loader may take as a part of
-// the name: flash of class A and B has no directories. We know no text about it.
-func (s *Switch) slashed(name string) bool {
-	fs, _, err := s.flash.split(name)
-	return err == nil && fs.squeeze && strings.Contains(name, ":/")
 }
 
 // pathOn returns the path of a file that a unit calls path.

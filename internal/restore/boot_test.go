@@ -106,8 +106,7 @@ func TestReleaseAfterRestart(t *testing.T) {
 	}
 }
 
-// TestSpelling writes a file into a boot line as the device prints files: flash of
-// class A has no directories, and its loader may take a slash as a part of the name.
+// TestSpelling writes a file into a boot line as the device prints files.
 func TestSpelling(t *testing.T) {
 	for name, c := range map[string]struct {
 		image, captured string
