@@ -21,7 +21,7 @@ import (
 )
 
 // TestAlwaysBoots restores onto devices in random states, which answer, refuse
-// and break off at random. Whatever becomes of a restore:
+// and break off at random, also by an AAA server. Whatever becomes of a restore:
 //   - no unit was started again that then stayed in its boot loader;
 //   - a unit that would have started by itself before still does, into an image
 //     that was there or that was asked for, now and after the start after that;
@@ -34,7 +34,7 @@ import (
 func TestAlwaysBoots(t *testing.T) {
 	testlevel.NeedFull(t, "TestNothingUnnamedIsLost")
 	t.Parallel()
-	profiles := []string{"c2950", "c3750-stack", "c2960x-stack", "c9300-stack", "c9300-smu", "isr4300", "isr2900", "c4500-redundant", "c6500-vss", "c9400-redundant"}
+	profiles := []string{"c2950", "c3750-stack", "c2960x-stack", "c9300-stack", "c9300-smu", "isr4300", "isr2900", "c4500-redundant", "c6500-vss", "c9400-redundant", "c9500-svl", "c9800-ha", "c3500xl"}
 	benches := make(map[string]*bench)
 	var begun sync.WaitGroup
 	var mu sync.Mutex
@@ -124,6 +124,10 @@ func newWorld(random *rand.Rand, first *bench, profile string) *world {
 		o.FlashSize = 200_000 + random.Int64N(300_000)
 	}
 	w.ask(first, image, old)
+	if w.chance(6) {
+		denied := []string{"delete", "copy tftp", "copy", "verify", "configure", "boot system", "no boot system", "end", "write memory", "reload", "redundancy", "show startup-config", "more"}
+		o.Denied = denied[w.random.IntN(len(denied)):][:1]
+	}
 	return w
 }
 

@@ -2,8 +2,11 @@ package restore
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 
+	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
@@ -32,5 +35,15 @@ func TestDeletedFileIsGone(t *testing.T) {
 		if cause.Of(err) != c.want || err == nil && done.free["flash:"] != 100 {
 			t.Errorf("%s: %v, free %v", name, err, done.free)
 		}
+	}
+}
+
+// TestNothingInUseIsDeleted refuses to delete what the device runs, whatever the plan
+// says. The line has no device: nothing is typed.
+func TestNothingInUseIsDeleted(t *testing.T) {
+	a := application{view: seen("flash:/x.bin", nil, nil, "flash:/x.bin"), line: &line{}}
+	_, err := a.remove(t.Context(), api.PlanStep{Kind: api.PlanDelete, Path: "flash:/x.bin"}, outcome{})
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "the device runs it") {
+		t.Errorf("%v", err)
 	}
 }
