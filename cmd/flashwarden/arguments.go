@@ -86,21 +86,21 @@ func whichSubcommand(cmd *cobra.Command, _ []string) error {
 }
 
 // selectFlags adds the flags that select several devices.
-func (p *program) selectFlags(cmd *cobra.Command, s *api.Select, all *bool) {
+func selectFlags(p *program, cmd *cobra.Command, s *api.Select, all *bool) {
 	cmd.Flags().BoolVar(all, "all", false, "all devices of the inventory")
-	p.whereFlags(cmd, s)
+	whereFlags(p, cmd, s)
 }
 
 // whereFlags adds the flags that select the devices of a group or a site.
-func (p *program) whereFlags(cmd *cobra.Command, s *api.Select) {
+func whereFlags(p *program, cmd *cobra.Command, s *api.Select) {
 	cmd.Flags().StringVar(&s.Group, "group", "", "only the devices of this `GROUP`")
 	cmd.Flags().StringVar(&s.Site, "site", "", "only the devices at this `SITE`")
-	p.completeFlag(cmd, "group", api.NamesOfGroups)
-	p.completeFlag(cmd, "site", api.NamesOfSites)
+	completeFlag(p, cmd, "group", api.NamesOfGroups)
+	completeFlag(p, cmd, "site", api.NamesOfSites)
 }
 
 // waitFlag adds the flag that makes a command wait for another process.
-func (p *program) waitFlag(cmd *cobra.Command) {
+func waitFlag(p *program, cmd *cobra.Command) {
 	cmd.Flags().Var((*span)(&p.wait), "wait", "how long to wait if another flashwarden process uses the data directory, for example 10m (default: fail at once)")
 }
 

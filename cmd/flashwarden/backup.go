@@ -19,7 +19,7 @@ func backupCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "backup [NAME...|--all]",
 		Short:             "back up devices",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Names, r.Files = args, api.Policy(files)
 			if err := warden.CheckBackup(r); err != nil {
@@ -29,8 +29,8 @@ func backupCommand(p *program) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	p.selectFlags(cmd, &r.Select, &r.All)
-	p.waitFlag(cmd)
+	selectFlags(p, cmd, &r.Select, &r.All)
+	waitFlag(p, cmd)
 	fs.StringVar(&files, "files", "", "`WHICH` files: image, rebuild or all (default: the setting of the device, else of the configuration, else rebuild)")
 	fs.BoolVar(&r.DryRun, "dry-run", false, "log in, then only print the exact commands, the bytes to copy and the free space")
 	fs.BoolVar(&r.Recopy, "recopy", false, "copy every file, even if the vault already has its content")

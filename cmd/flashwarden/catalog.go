@@ -34,7 +34,7 @@ func catalogMoveCommand(p *program) *cobra.Command {
 			return p.done(map[string]any{"tables": tables}, func(l terminal.Layout) string { return l.Prose("", movedText(tables, dir)) }, nil)
 		},
 	}
-	p.waitFlag(cmd)
+	waitFlag(p, cmd)
 	return cmd
 }
 

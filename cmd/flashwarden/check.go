@@ -36,7 +36,7 @@ func checkCommand(p *program) *cobra.Command {
 	fs.StringVar(&outdated, "outdated-after", "0", "read only files that were not read for this `AGE`, for example 36h, 8d or 2w")
 	fs.StringVar(&r.RepairFrom, "repair-from", "", "replace damaged and missing files from the copy of the vault at `TARGET`")
 	p.vaultFlag(cmd)
-	p.waitFlag(cmd)
+	waitFlag(p, cmd)
 	return cmd
 }
 

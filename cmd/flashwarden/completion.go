@@ -12,7 +12,7 @@ import (
 
 // completeNames completes the arguments of a command with names of these kinds.
 // It leaves out names that stand there already, and creates no data directory.
-func (p *program) completeNames(kinds ...string) cobra.CompletionFunc {
+func completeNames(p *program, kinds ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if !takesMore(cmd, args) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -21,7 +21,7 @@ func (p *program) completeNames(kinds ...string) cobra.CompletionFunc {
 		for _, kind := range kinds {
 			asked = append(asked, api.Names{Kind: kind, Prefix: typed})
 		}
-		names, directive := p.names(cmd, asked...)
+		names, directive := names(p, cmd, asked...)
 		return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), directive
 	}
 }
@@ -33,7 +33,7 @@ func takesMore(cmd *cobra.Command, args []string) bool {
 }
 
 // names returns the names that are asked for.
-func (p *program) names(cmd *cobra.Command, asked ...api.Names) ([]string, cobra.ShellCompDirective) {
+func names(p *program, cmd *cobra.Command, asked ...api.Names) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	err := p.with(cmd, func(ctx context.Context, w warden.Warden) error {
 		for _, r := range asked {
@@ -52,21 +52,21 @@ func (p *program) names(cmd *cobra.Command, asked ...api.Names) ([]string, cobra
 }
 
 // completeFlag completes the values of a flag with names of a kind.
-func (p *program) completeFlag(cmd *cobra.Command, flag, kind string) {
+func completeFlag(p *program, cmd *cobra.Command, flag, kind string) {
 	completeWith(cmd, flag, func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return p.names(cmd, api.Names{Kind: kind})
+		return names(p, cmd, api.Names{Kind: kind})
 	})
 }
 
 // completeFlagOf completes the values of a flag with names that belong to the
 // device in the first argument of the command.
-func (p *program) completeFlagOf(cmd *cobra.Command, flag, kind string) {
+func completeFlagOf(p *program, cmd *cobra.Command, flag, kind string) {
 	completeWith(cmd, flag, func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		of := ""
 		if len(args) > 0 {
 			of = args[0]
 		}
-		return p.names(cmd, api.Names{Kind: kind, Of: of, Prefix: typed})
+		return names(p, cmd, api.Names{Kind: kind, Of: of, Prefix: typed})
 	})
 }
 

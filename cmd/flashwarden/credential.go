@@ -60,7 +60,7 @@ func credentialSetCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "set NAME",
 		Short:             "add a credential, or change one",
-		ValidArgsFunction: p.completeNames(api.NamesOfCredentials),
+		ValidArgsFunction: completeNames(p, api.NamesOfCredentials),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := api.CredentialChange{Name: args[0]}
 			if cmd.Flags().Changed("username") {
@@ -144,7 +144,7 @@ func credentialRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "remove NAME",
 		Short:             "remove a credential that no device uses",
-		ValidArgsFunction: p.completeNames(api.NamesOfCredentials),
+		ValidArgsFunction: completeNames(p, api.NamesOfCredentials),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.RemoveCredential, api.Named{Name: args[0]}, printGone("Credential "+args[0]))
 		},

@@ -114,12 +114,12 @@ The backups are in %[1]s. To look at them:
   %[2]s --data %[1]s check --read-data
   find %[1]s/vault -type f
 To remove them: rm -rf %[1]s
-`, dir, p.calledAs())
+`, dir, calledAs(p))
 }
 
 // calledAs is how the user can call the program again. The program that
 // `go run` builds is deleted when it ends.
-func (p *program) calledAs() string {
+func calledAs(p *program) string {
 	if p.name == "" || strings.Contains(p.name, "/go-build") {
 		return "go run ./cmd/flashwarden"
 	}

@@ -79,9 +79,9 @@ func deviceAddCommand(p *program) *cobra.Command {
 
 // completeDevice completes the values of the flags that describe a device.
 func completeDevice(p *program, cmd *cobra.Command) {
-	p.completeFlag(cmd, "group", api.NamesOfGroups)
-	p.completeFlag(cmd, "site", api.NamesOfSites)
-	p.completeFlag(cmd, "credential", api.NamesOfCredentials)
+	completeFlag(p, cmd, "group", api.NamesOfGroups)
+	completeFlag(p, cmd, "site", api.NamesOfSites)
+	completeFlag(p, cmd, "credential", api.NamesOfCredentials)
 	completeWords(cmd, "transport", api.SSH, api.Telnet)
 	completeWords(cmd, "files", policies...)
 	noFiles(cmd, "address", "username", "via", "tftp-address", "vrf")
@@ -134,7 +134,7 @@ func deviceListCommand(p *program) *cobra.Command {
 		},
 	}
 	wideFlag(cmd, &p.output)
-	p.whereFlags(cmd, &filter)
+	whereFlags(p, cmd, &filter)
 	return cmd
 }
 
@@ -152,7 +152,7 @@ func deviceShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
 		Short:             "show one device: settings, protection, last runs",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.Device, api.Named{Name: args[0]}, printDevice)
 		},
@@ -172,7 +172,7 @@ func deviceRemoveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "remove NAME...",
 		Short:             "remove devices; their snapshots stay in the vault",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.RemoveDevices, api.Select{Names: args}, printRemoved)
 		},
@@ -198,7 +198,7 @@ func deviceTestCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "test [NAME...]",
 		Short:             "log in, read model and version, and change nothing",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
 			if err := warden.CheckSelect(selected, all); err != nil {
@@ -207,7 +207,7 @@ func deviceTestCommand(p *program) *cobra.Command {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runTestDevices(ctx, p, w, selected) })
 		},
 	}
-	p.selectFlags(cmd, &selected, &all)
+	selectFlags(p, cmd, &selected, &all)
 	return cmd
 }
 

@@ -24,7 +24,7 @@ func deviceEditCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "edit [NAME...]",
 		Short:             "change devices",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
 			if err := checkEdit(cmd, selected, all, failed); err != nil {
@@ -48,8 +48,8 @@ func deviceEditCommand(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&failed, "failed", "", "change the devices whose last backup failed for this `CAUSE`, for example no_common_algorithm")
 	completeDevice(p, cmd)
 	completeWords(cmd, "failed", causes()...)
-	p.completeFlag(cmd, "in-group", api.NamesOfGroups)
-	p.completeFlag(cmd, "in-site", api.NamesOfSites)
+	completeFlag(p, cmd, "in-group", api.NamesOfGroups)
+	completeFlag(p, cmd, "in-site", api.NamesOfSites)
 	return cmd
 }
 

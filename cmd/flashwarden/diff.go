@@ -15,7 +15,7 @@ func diffCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "diff NAME|SNAPSHOT [SNAPSHOT|NAME]",
 		Short:             "show what changed between two snapshots of a device",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.A, r.B = args[0], strings.Join(args[1:], "")
 			return do(p, cmd, warden.Warden.Diff, r, printDiff)

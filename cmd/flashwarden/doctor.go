@@ -21,13 +21,13 @@ func doctorCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "doctor [NAME]",
 		Short:             "find problems on this host and on the path to a device",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runDoctor(ctx, p, w, args, all) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also test the paths to all devices of the inventory")
-	p.waitFlag(cmd)
+	waitFlag(p, cmd)
 	return cmd
 }
 

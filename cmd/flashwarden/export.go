@@ -20,7 +20,7 @@ func exportCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "export SNAPSHOT[:PATH]|NAME[:PATH]|IMAGE -o DIR",
 		Short:             "copy files from the vault into a directory",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots, api.NamesOfImages),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices, api.NamesOfSnapshots, api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dir == "" {
 				return usageError{errors.New("which directory? Give -o DIR")}

@@ -66,7 +66,7 @@ func hostileVault(t *testing.T) (data, id string) {
 func run(t *testing.T, want int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p := &program{in: strings.NewReader(""), output: output{out: &out, err: &errs}, env: []string{"HOME=" + t.TempDir()}}
+	p := &program{in: strings.NewReader(""), output: output{out: &out, err: &errs}, environment: environment{env: []string{"HOME=" + t.TempDir()}}}
 	if code := p.main(args); code != want {
 		t.Fatalf("%q ended with %d, want %d\n%s%s", args, code, want, out.String(), errs.String())
 	}
@@ -135,7 +135,7 @@ func TestNothingRawReachesTheTerminal(t *testing.T) {
 	} {
 		for _, flag := range []string{"--json", "--verbose"} {
 			var out, errs bytes.Buffer
-			p := &program{in: strings.NewReader(""), output: output{out: &out, err: &errs}, env: []string{"HOME=" + t.TempDir()}}
+			p := &program{in: strings.NewReader(""), output: output{out: &out, err: &errs}, environment: environment{env: []string{"HOME=" + t.TempDir()}}}
 			p.main(append([]string{flag, "--data", data}, args...))
 			wantPrintable(t, strings.Join(args, " ")+" "+flag, out.String())
 			wantPrintable(t, "standard error of "+strings.Join(args, " "), errs.String())

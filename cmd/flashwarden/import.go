@@ -24,7 +24,7 @@ func importCommand(p *program) *cobra.Command {
 			return do(p, cmd, watched(warden.Warden.Import, nil), api.Import{Dir: dir}, printImport)
 		},
 	}
-	p.waitFlag(cmd)
+	waitFlag(p, cmd)
 	return cmd
 }
 

@@ -20,10 +20,10 @@ func (p *program) log() *slog.Logger {
 	case p.service: // a daemon records who asked for which operation
 		o.Level = slog.LevelInfo
 	}
-	if !p.logsJSON() {
-		return slog.New(slog.NewTextHandler(p.logWriter(), o))
+	if !logsJSON(p) {
+		return slog.New(slog.NewTextHandler(logWriter(p), o))
 	}
-	journal := p.inJournal()
+	journal := inJournal(p)
 	o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
 		switch {
 		case journal && len(groups) == 0 && a.Key == slog.TimeKey:
@@ -33,12 +33,12 @@ func (p *program) log() *slog.Logger {
 		}
 		return a
 	}
-	return slog.New(slog.NewJSONHandler(p.logWriter(), o))
+	return slog.New(slog.NewJSONHandler(logWriter(p), o))
 }
 
-func (p *program) logsJSON() bool { return p.service && !terminal.IsTerminal(p.err) }
+func logsJSON(p *program) bool { return p.service && !terminal.IsTerminal(p.err) }
 
-func (p *program) logWriter() io.Writer {
+func logWriter(p *program) io.Writer {
 	if p.logTo != nil {
 		return p.logTo
 	}
@@ -47,7 +47,7 @@ func (p *program) logWriter() io.Writer {
 
 // inJournal reports whether standard error is the journal of systemd: systemd.exec(5),
 // $JOURNAL_STREAM.
-func (p *program) inJournal() bool {
+func inJournal(p *program) bool {
 	var st syscall.Stat_t
 	err := syscall.Fstat(int(os.Stderr.Fd()), &st)
 	return err == nil && p.getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", st.Dev, st.Ino)

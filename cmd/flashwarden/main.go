@@ -12,6 +12,6 @@ func main() { os.Exit(newProgram().main(os.Args[1:])) }
 
 // newProgram returns the program with the streams of this process.
 func newProgram() *program {
-	return &program{name: os.Args[0], etc: defaultConfig, in: os.Stdin, env: os.Environ(),
+	return &program{name: os.Args[0], in: os.Stdin, environment: environment{etc: defaultConfig, env: os.Environ()},
 		output: output{out: os.Stdout, err: terminal.NewScreen(os.Stderr, nil)}}
 }

@@ -18,7 +18,7 @@ func offerCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "offer IMAGE --to NAME|IP",
 		Short:             "let a device or its boot loader fetch one image over TFTP",
-		ValidArgsFunction: p.completeNames(api.NamesOfImages),
+		ValidArgsFunction: completeNames(p, api.NamesOfImages),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.To == "" {
 				return usageError{errors.New("which device may fetch it? Give --to NAME or --to IP")}
@@ -33,8 +33,8 @@ func offerCommand(p *program) *cobra.Command {
 	r.For = 15 * time.Minute
 	fs.Var((*span)(&r.For), "for", "how long the offer stays open; running transfers may finish")
 	fs.IntVar(&r.Times, "times", 1, "close the offer after `N` complete transfers")
-	p.waitFlag(cmd)
-	p.completeFlag(cmd, "to", api.NamesOfDevices)
+	waitFlag(p, cmd)
+	completeFlag(p, cmd, "to", api.NamesOfDevices)
 	noFiles(cmd, "name")
 	return cmd
 }

@@ -38,14 +38,11 @@ type program struct {
 	name  string // the name that the user typed; empty: unknown
 	in    io.Reader
 	lines *bufio.Reader // of in, once a secret was read from it
-	env   []string
-	etc   string // the default configuration file; empty: none
+	environment
 
-	// Global flags, beside those of output.
-	configFile string
-	data       string
-	mirror     string // in place of the vault; empty: the vault
-	identity   string // the file that reads an encrypted mirror
+	// Global flags, beside those of output and environment.
+	mirror   string // in place of the vault; empty: the vault
+	identity string // the file that reads an encrypted mirror
 
 	doing string        // the command that runs, for other processes: "flashwarden backup sw1"
 	wait  time.Duration // how long to wait for another process that serves the data directory
@@ -58,6 +55,14 @@ type program struct {
 	conn    net.PacketConn // for TFTP requests, from systemd; nil: by the configuration
 
 	logTo io.Writer // where log lines go; nil: err
+}
+
+// environment says where the configuration and the data are.
+type environment struct {
+	env        []string
+	etc        string // the default configuration file; empty: none
+	configFile string // the flag --config
+	data       string // the flag --data
 }
 
 // main runs the command line and returns the exit code.
@@ -227,31 +232,31 @@ func userName() string {
 }
 
 // config reads the configuration that the flags and the environment name.
-func (p *program) config() (config.Config, error) {
-	file := p.configFile
-	if file == "" && p.etc != "" {
+func (e environment) config() (config.Config, error) {
+	file := e.configFile
+	if file == "" && e.etc != "" {
 		// A file that exists but cannot be read is an error: it may forbid things.
-		if _, err := os.Stat(p.etc); !errors.Is(err, fs.ErrNotExist) {
-			file = p.etc
+		if _, err := os.Stat(e.etc); !errors.Is(err, fs.ErrNotExist) {
+			file = e.etc
 		}
 	}
-	return config.Load(file, p.env)
+	return config.Load(file, e.env)
 }
 
 // dataDir is where flashwarden keeps everything.
-func (p *program) dataDir() (string, error) {
-	if p.data != "" {
-		return filepath.Abs(p.data)
+func (e environment) dataDir() (string, error) {
+	if e.data != "" {
+		return filepath.Abs(e.data)
 	}
-	if dir := p.getenv("FLASHWARDEN_DATA"); dir != "" {
+	if dir := e.getenv("FLASHWARDEN_DATA"); dir != "" {
 		return filepath.Abs(dir)
 	}
 	if os.Geteuid() == 0 {
 		return "/var/lib/flashwarden", nil
 	}
-	base := p.getenv("XDG_DATA_HOME")
+	base := e.getenv("XDG_DATA_HOME")
 	if base == "" {
-		home := p.getenv("HOME")
+		home := e.getenv("HOME")
 		if home == "" {
 			return "", usageError{fmt.Errorf("no data directory: set --data or $FLASHWARDEN_DATA")}
 		}
@@ -260,15 +265,15 @@ func (p *program) dataDir() (string, error) {
 	return filepath.Join(base, "flashwarden"), nil
 }
 
-func (p *program) getenv(name string) string {
-	value, _ := p.lookup(name)
+func (e environment) getenv(name string) string {
+	value, _ := e.lookup(name)
 	return value
 }
 
 // lookup returns a variable of the environment, and whether it is set.
-func (p *program) lookup(name string) (value string, set bool) {
-	for i := len(p.env) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(p.env[i], name+"="); ok {
+func (e environment) lookup(name string) (value string, set bool) {
+	for i := len(e.env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(e.env[i], name+"="); ok {
 			return v, true
 		}
 	}

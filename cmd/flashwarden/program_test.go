@@ -82,13 +82,13 @@ func TestDefaultConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ etc, want string }{{filepath.Join(dir, "none.yaml"), "accept-new"}, {good, "refuse"}} {
-		cfg, err := (&program{etc: c.etc}).config()
+		cfg, err := environment{etc: c.etc}.config()
 		if err != nil || cfg.SSH.UnknownHosts != c.want {
 			t.Errorf("%s: unknown-hosts %q, error %v; want %q", c.etc, cfg.SSH.UnknownHosts, err, c.want)
 		}
 	}
 	var wrong *config.Error
-	if _, err := (&program{etc: loop}).config(); !errors.As(err, &wrong) || exitCode(err, nil) != 2 {
+	if _, err := (environment{etc: loop}).config(); !errors.As(err, &wrong) || exitCode(err, nil) != 2 {
 		t.Errorf("a file that cannot be read: error %v, exit code %d", err, exitCode(err, nil))
 	}
 }

@@ -40,7 +40,7 @@ func pruneCommand(p *program) *cobra.Command {
 	fs.IntVar(&r.Yearly, "keep-yearly", 0, "the same for `N` years")
 	fs.BoolVar(&r.ForgetDevices, "forget-devices", false, "remove all snapshots of devices that are not in the inventory")
 	fs.BoolVar(&r.DryRun, "dry-run", false, "only list the snapshots that prune would remove")
-	p.waitFlag(cmd)
+	waitFlag(p, cmd)
 	return cmd
 }
 

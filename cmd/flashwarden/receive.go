@@ -40,9 +40,9 @@ func receiveCommand(p *program) *cobra.Command {
 	fs.StringVar(&largest, "max-size", "2GB", "largest `SIZE` of the file")
 	fs.StringVar(&r.Device, "device", "", "`NAME` of the device for the snapshot (default: the device with this address)")
 	fs.StringVar(&r.MD5, "md5", "", "MD5 of the file in `HEX`, as the device prints it; a file with another MD5 is refused")
-	p.waitFlag(cmd)
-	p.completeFlag(cmd, "from", api.NamesOfDevices)
-	p.completeFlag(cmd, "device", api.NamesOfDevices)
+	waitFlag(p, cmd)
+	completeFlag(p, cmd, "from", api.NamesOfDevices)
+	completeFlag(p, cmd, "device", api.NamesOfDevices)
 	return cmd
 }
 

@@ -23,7 +23,7 @@ func restoreCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "restore NAME",
 		Short:             "copy files of a snapshot back to a device",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Device = args[0]
 			if err := checkRestore(r); err != nil {
@@ -44,10 +44,10 @@ func restoreCommand(p *program) *cobra.Command {
 	fs.StringArrayVar(&r.Delete, "delete", nil, "`FILE` on the device to delete to make room, after confirming that the vault has a copy; may be repeated")
 	wideFlag(cmd, &p.output)
 	p.vaultFlag(cmd)
-	p.waitFlag(cmd)
-	p.completeFlagOf(cmd, "snapshot", api.NamesOfSnapshots)
-	p.completeFlagOf(cmd, "file", api.NamesOfFiles)
-	p.completeFlagOf(cmd, "delete", api.NamesOfFiles)
+	waitFlag(p, cmd)
+	completeFlagOf(p, cmd, "snapshot", api.NamesOfSnapshots)
+	completeFlagOf(p, cmd, "file", api.NamesOfFiles)
+	completeFlagOf(p, cmd, "delete", api.NamesOfFiles)
 	noFiles(cmd, "to")
 	return cmd
 }

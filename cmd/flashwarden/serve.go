@@ -24,7 +24,7 @@ func serveCommand(p *program) *cobra.Command {
 			return runServe(cmd.Context(), p, worker, drain)
 		},
 	}
-	p.waitFlag(cmd)
+	waitFlag(p, cmd)
 	drain = 30 * time.Second
 	cmd.Flags().Var((*span)(&drain), "drain", "how long to wait for running operations and transfers after SIGTERM")
 	cmd.Flags().BoolVar(&worker, "worker", false, "only run the jobs of other machines with the same catalog; no schedule")

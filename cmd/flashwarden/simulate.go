@@ -117,7 +117,7 @@ func printSimulation(p *program, s *demo.Simulation, chosen simulation) error {
 		fmt.Fprintf(p.out, "  %-18s %s\n", d.Name, loginLine(d))
 	}
 	if chosen.list != "" {
-		fmt.Fprintf(p.out, "To add them, in another terminal:\n  %s device import %s\n", p.calledAs(), api.ShellWord(chosen.list))
+		fmt.Fprintf(p.out, "To add them, in another terminal:\n  %s device import %s\n", calledAs(p), api.ShellWord(chosen.list))
 	} else {
 		printAdd(p, s)
 	}
@@ -143,6 +143,6 @@ func printAdd(p *program, s *demo.Simulation) {
 			legacy = " --legacy-crypto"
 		}
 		fmt.Fprintf(p.out, "  %s device add %s --address %s --transport %s --username %s --password-file simulated.password --enable-password-file simulated.enable%s\n",
-			p.calledAs(), d.Name, d.Address, d.Transport, d.Username, legacy)
+			calledAs(p), d.Name, d.Address, d.Transport, d.Username, legacy)
 	}
 }

@@ -15,7 +15,7 @@ func snapshotsCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "snapshots [NAME]",
 		Short:             "list the snapshots in the vault, oldest first",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			device := strings.Join(args, "")
 			return do(p, cmd, warden.Warden.Snapshots, api.Named{Name: device}, func(o *output, rows []api.SnapshotRow) error { return printSnapshots(o, device, rows) })
@@ -41,7 +41,7 @@ func showCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show SNAPSHOT|NAME",
 		Short:             "show a snapshot: its files, and how each was proved",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices, api.NamesOfSnapshots),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices, api.NamesOfSnapshots),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return do(p, cmd, warden.Warden.Snapshot, api.Named{Name: args[0]}, printSnapshot)
 		},

@@ -55,7 +55,7 @@ func hasDaemon(args []string) bool {
 // theirs is the program with the global flags of a command line, and its data
 // directory; empty where it has none.
 func theirs(args []string) (*program, string) {
-	q := &program{etc: defaultConfig, env: os.Environ()}
+	q := &program{environment: environment{etc: defaultConfig, env: os.Environ()}}
 	for i, a := range args {
 		for flag, value := range map[string]*string{"--config": &q.configFile, "--data": &q.data} {
 			if a == flag && i+1 < len(args) {
@@ -83,8 +83,8 @@ func startDaemon(args []string) (stop func() error) {
 		serve = append(serve, "--config", q.configFile)
 	}
 	said, out := io.Pipe()
-	daemon := &program{name: q.name, etc: q.etc, in: strings.NewReader(""), output: output{out: out, err: out},
-		env: append(q.env, "FLASHWARDEN_SCHEDULE_BACKUP=never")} // a schedule is only a service's
+	daemon := &program{name: q.name, in: strings.NewReader(""), output: output{out: out, err: out},
+		environment: environment{etc: q.etc, env: append(q.env, "FLASHWARDEN_SCHEDULE_BACKUP=never")}} // a schedule is only a service's
 	cmd := daemon.command()
 	cmd.SetArgs(serve)
 	ctx, cancel := context.WithCancel(context.Background())

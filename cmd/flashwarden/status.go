@@ -17,13 +17,13 @@ func statusCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "status [NAME...]",
 		Short:             "show which devices are at risk, and why",
-		ValidArgsFunction: p.completeNames(api.NamesOfDevices),
+		ValidArgsFunction: completeNames(p, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			selected.Names = args
 			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runStatus(ctx, p, w, selected) })
 		},
 	}
-	p.whereFlags(cmd, &selected)
+	whereFlags(p, cmd, &selected)
 	return cmd
 }
 

@@ -33,7 +33,7 @@ func tftpdCommand(p *program) *cobra.Command {
 				return usageError{err}
 			}
 			defer p.queueLog()()
-			c.Log = f.Logger(p.logWriter(), p.verbose, p.quiet)
+			c.Log = f.Logger(logWriter(p), p.verbose, p.quiet)
 			if err := f.Listen(&c); err != nil {
 				return err
 			}
