@@ -33,6 +33,10 @@ var (
 // contents.
 const RemovingLasts = 15 * time.Minute
 
+// IntentLasts is how long a process may take to write a snapshot after its last sign. Then it
+// is dead, or its vault gave up long ago.
+const IntentLasts = time.Hour
+
 // Catalog is an open catalog. Several goroutines and several processes may use
 // it at once.
 type Catalog interface {
@@ -116,6 +120,9 @@ type Index interface {
 	Intend(ctx context.Context, id string, contents ...string) error
 	// Intended returns the IDs that Intend entered and nothing took out.
 	Intended(ctx context.Context) ([]string, error)
+	// Abandoned returns those of Intended whose process is gone: it gave no sign since a time
+	// by the clock of the catalog, and if it had a lease, that has ended. RenewLeases is a sign.
+	Abandoned(ctx context.Context, before time.Time) ([]string, error)
 	// Forget takes out the ID of a snapshot that was not written.
 	Forget(ctx context.Context, id string) error
 	// VaultIdentity returns the identity of the vault whose index this is; empty

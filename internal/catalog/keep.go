@@ -76,26 +76,36 @@ func Claim(ctx context.Context, index Contents, sums ...string) error {
 }
 
 // Recover enters the snapshots that a dead process wrote into the vault and not
-// into the index. It costs nothing where none died. With alone, no other process
-// writes snapshots: those that are not in the vault are then forgotten.
-func Recover(ctx context.Context, index Index, v Vault, alone bool) error {
-	ids, err := index.Intended(ctx)
+// into the index. It costs nothing where none died. Those that are not in the vault
+// are forgotten if their process is certainly gone: with alone, no other process
+// writes snapshots; otherwise after IntentLasts.
+func Recover(ctx context.Context, c Catalog, v Vault, alone bool) error {
+	ids, err := c.Intended(ctx)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	now, err := c.Now(ctx)
+	if err != nil {
+		return err
+	}
+	abandoned, err := c.Abandoned(ctx, now.Add(-IntentLasts))
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, id := range ids {
-		if err := recoverOne(ctx, index, v, id, alone); err != nil {
+		if err := recoverOne(ctx, c, v, id, alone || slices.Contains(abandoned, id)); err != nil {
 			failed = append(failed, fmt.Errorf("recover snapshot %s: %w", id, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-func recoverOne(ctx context.Context, index Index, v Vault, id string, alone bool) error {
+// recoverOne enters one snapshot. With gone, its process writes it no more.
+func recoverOne(ctx context.Context, index Index, v Vault, id string, gone bool) error {
 	s, err := v.Snapshot(ctx, id)
 	switch {
-	case errors.Is(err, vault.ErrNotFound) && alone: // it never got there
+	case errors.Is(err, vault.ErrNotFound) && gone: // it never got there
 		return index.Forget(ctx, id)
 	case errors.Is(err, vault.ErrNotFound): // another process may be about to write it
 		return nil

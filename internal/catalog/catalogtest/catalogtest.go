@@ -47,6 +47,8 @@ func Test(t *testing.T, create New) {
 		{"KeepUncertain", testKeepUncertain},
 		{"KeepWithoutIndex", testKeepWithoutIndex},
 		{"Recover", testRecover},
+		{"RecoverBesideOthers", testRecoverShared},
+		{"Abandoned", testAbandoned},
 		{"VaultIdentity", testVaultIdentity},
 		{"SealingKey", testSealingKey},
 		{"Mirrors", testMirrors},

@@ -125,6 +125,106 @@ func testRecover(t *testing.T, create New) {
 	}
 }
 
+// testAbandoned has intents of workers that died. They are abandoned when they gave no sign
+// for a while; one under a lease only when that has ended too.
+func testAbandoned(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	lease := func(w catalog.Worker, device string) catalog.Lease {
+		l, ok, err := c.TakeLease(ctx, w, device, lasts)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		return l
+	}
+	died, renewed, living := lease(worker, "died"), lease(another, "renewed"), lease(worker, "living")
+	for _, l := range []catalog.Lease{died, renewed, living} {
+		if err := c.Intend(catalog.UnderLease(ctx, l), l.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Intend(ctx, "without a lease"); err != nil {
+		t.Fatal(err)
+	}
+	before := later(t, c)
+	if lost, _, err := c.RenewLeases(ctx, another, lasts, renewed); err != nil || len(lost) > 0 {
+		t.Fatal(lost, err)
+	}
+	if err := c.FreeLeases(ctx, died, renewed); err != nil {
+		t.Fatal(err)
+	}
+	wantAbandoned(t, c, before, "died", "without a lease")
+	wantAbandoned(t, c, later(t, c), "died", "renewed", "without a lease")
+	wantAbandoned(t, c, before.Add(-time.Hour))
+	if err := c.Intend(ctx, "died"); err != nil { // another process has the same snapshot
+		t.Fatal(err)
+	}
+	wantAbandoned(t, c, before, "without a lease")
+}
+
+func wantAbandoned(t *testing.T, c catalog.Catalog, before time.Time, want ...string) {
+	t.Helper()
+	if got, err := c.Abandoned(t.Context(), before); err != nil || !slices.Equal(got, want) {
+		t.Errorf("abandoned: %q, error %v; want %q", got, err, want)
+	}
+}
+
+// later returns the time of the catalog once it has gone on.
+func later(t *testing.T, c catalog.Catalog) time.Time {
+	t.Helper()
+	first, err := c.Now(t.Context())
+	now := first
+	for err == nil && !now.After(first) {
+		now, err = c.Now(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
+// testRecoverShared has the intents of a dead worker beside other machines: they are forgotten
+// after a while, if the vault does not have the snapshot.
+func testRecoverShared(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	written, never := Snapshot("sw1", 0, "", File("running-config", api.KindConfig, "a")), Snapshot("sw1", 1, "")
+	v := vaultOf(written)
+	for _, id := range []string{written.ID, never.ID} {
+		if err := c.Intend(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := catalog.Recover(ctx, aged{c, catalog.IntentLasts - time.Minute}, v, false); err != nil {
+		t.Fatal(err)
+	}
+	wantIntended(t, c, never.ID)
+	if err := catalog.Recover(ctx, aged{c, catalog.IntentLasts + time.Minute}, v, false); err != nil {
+		t.Fatal(err)
+	}
+	wantIntended(t, c)
+	if got := listIDs(t, c, ""); got != written.ID {
+		t.Errorf("indexed: %s; want %s", got, written.ID)
+	}
+}
+
+func wantIntended(t *testing.T, c catalog.Catalog, want ...string) {
+	t.Helper()
+	if ids, err := c.Intended(t.Context()); err != nil || !slices.Equal(ids, want) {
+		t.Errorf("intended: %q, error %v; want %q", ids, err, want)
+	}
+}
+
+// aged is a catalog whose clock has gone on.
+type aged struct {
+	catalog.Catalog
+	by time.Duration
+}
+
+// Now is the later time.
+func (c aged) Now(ctx context.Context) (time.Time, error) {
+	now, err := c.Catalog.Now(ctx)
+	return now.Add(c.by), err
+}
+
 func testVaultIdentity(t *testing.T, create New) {
 	ctx, c := t.Context(), empty(t, create)
 	for _, want := range []string{"", "one", "two"} {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
+
+	"flashwarden/internal/catalog"
 )
 
 // Documents yields the names of the documents of all indexed snapshots.
@@ -42,7 +45,13 @@ func (c index) Intend(ctx context.Context, id string, contents ...string) error 
 		if err := c.claim(ctx, on, contents); err != nil {
 			return err
 		}
-		_, err := on.exec(ctx, `INSERT INTO intended (id) VALUES (?) ON CONFLICT DO NOTHING`, id)
+		now, err := c.now(ctx, on)
+		if err != nil {
+			return err
+		}
+		l, _ := catalog.LeaseOf(ctx)
+		_, err = on.exec(ctx, `INSERT INTO intended (id, at, lease, token) VALUES (?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET at = excluded.at, lease = excluded.lease, token = excluded.token`, id, millis(now), l.Name, l.Token)
 		return err
 	})
 	return c.wrap("intend snapshot "+id, err)
@@ -52,6 +61,20 @@ func (c index) Intend(ctx context.Context, id string, contents ...string) error 
 func (c index) Intended(ctx context.Context) ([]string, error) {
 	list, err := c.texts(ctx, `SELECT id FROM intended ORDER BY id`)
 	return list, c.wrap("list intended snapshots", err)
+}
+
+// Abandoned returns those of the intended snapshots whose process is gone.
+func (c *Catalog) Abandoned(ctx context.Context, before time.Time) ([]string, error) {
+	list, err := c.texts(ctx, `SELECT id FROM intended WHERE at < ? AND NOT EXISTS (SELECT 1 FROM lease
+		WHERE lease.name = intended.lease AND lease.token = intended.token AND lease.until > `+c.engine.Clock()+`) ORDER BY id`, millis(before))
+	return list, c.wrap("list abandoned snapshots", err)
+}
+
+// renewIntents records a sign of the processes that have a lease and are about to write a snapshot.
+func renewIntents(ctx context.Context, on *statements, w catalog.Worker, now time.Time) error {
+	_, err := on.exec(ctx, `UPDATE intended SET at = ?1 WHERE EXISTS (SELECT 1 FROM lease
+		WHERE lease.name = intended.lease AND lease.token = intended.token AND lease.holder = ?2 AND lease.until > ?1)`, millis(now), w.ID)
+	return err
 }
 
 // Forget takes out the ID of a snapshot that was not written.

@@ -349,7 +349,7 @@ func (c jobs) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Dura
 				cancelled = append(cancelled, l)
 			}
 		}
-		return nil
+		return renewIntents(ctx, on, w, now)
 	})
 	if err != nil {
 		return nil, nil, c.wrap("renew leases", err)
