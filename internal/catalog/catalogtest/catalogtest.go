@@ -53,6 +53,7 @@ func Test(t *testing.T, create New) {
 		{"SealingKey", testSealingKey},
 		{"Mirrors", testMirrors},
 		{"Condemn", testCondemn},
+		{"CondemnMany", testCondemnMany},
 		{"ClaimOfCondemned", testClaims},
 		{"ClaimOfMany", testClaimMany},
 		{"RemovingEnds", testRemovingEnds},

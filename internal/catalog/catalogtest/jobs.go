@@ -20,6 +20,7 @@ var jobTests = []suiteTest{
 	{"Jobs", testJobs},
 	{"JobPages", testJobPages},
 	{"StartJobs", testStartJobs},
+	{"StartManyJobs", testStartMany},
 	{"EveryLoginIsOnTheBoard", testBoard},
 	{"EndOfAnAttempt", testEndJob},
 	{"CancelJob", testCancelJob},

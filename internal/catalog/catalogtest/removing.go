@@ -41,7 +41,7 @@ func condemnNow(t *testing.T, c catalog.Catalog, after time.Duration, ripe int, 
 	now = now.Add(after)
 	got, err := c.Condemn(t.Context(), now, now, sums)
 	if err != nil || len(got) != ripe {
-		t.Errorf("ripe: %q, error %v; want %d", got, err, ripe)
+		t.Errorf("%d are ripe, error %v; want %d", len(got), err, ripe)
 	}
 }
 

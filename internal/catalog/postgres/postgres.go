@@ -165,6 +165,9 @@ func (e *engine) Clock() string {
 	return `CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`
 }
 
+// ByIndex needs no words: PostgreSQL has statistics.
+func (e *engine) ByIndex(string) string { return "" }
+
 func (e *engine) IsDuplicate(err error) bool {
 	var failed *pgconn.PgError
 	return errors.As(err, &failed) && failed.Code == uniqueViolation

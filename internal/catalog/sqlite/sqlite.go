@@ -179,6 +179,10 @@ func (engine) Exclude() string { return "" }
 
 func (engine) Clock() string { return `CAST(unixepoch('subsec') * 1000 AS INTEGER)` }
 
+// ByIndex names it: without statistics, SQLite takes an index with an equality rather than
+// one with a range, however few rows the range has.
+func (engine) ByIndex(index string) string { return "INDEXED BY " + index }
+
 func (engine) IsDuplicate(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY

@@ -3,9 +3,7 @@ package tables
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"flashwarden/internal/catalog"
@@ -14,57 +12,105 @@ import (
 // Condemn notes of contents that they are to be removed, and marks those that may be.
 func (c index) Condemn(ctx context.Context, now, until time.Time, sums []string) (ripe []string, err error) {
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
-		for _, sum := range sums {
-			is, err := condemn(ctx, on, now, until, sum)
-			if err != nil {
-				return err
-			}
-			if is {
-				ripe = append(ripe, sum)
-			}
-		}
-		return nil
+		return inBatches(sums, func(some []string) error {
+			marked, err := condemn(ctx, on, now, until, some)
+			ripe = append(ripe, marked...)
+			return err
+		})
 	})
-	return ripe, c.wrap("note which content is to be removed", err)
-}
-
-// condemn reports whether a content may be removed, and marks it then. If not, it notes or
-// keeps the time at which nobody used it.
-func condemn(ctx context.Context, on *statements, now, until time.Time, sum string) (ripe bool, err error) {
-	at, removing, err := condemned(ctx, on, sum)
-	noted := err == nil
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, err
-	}
-	if isRemoving(removing, now) { // by another prune
-		return false, nil
-	}
-	entered, err := column[int64](ctx, on, `SELECT n FROM blob WHERE sha256 = ?`, sum)
 	if err != nil {
-		return false, err
+		return nil, c.wrap("note which content is to be removed", err)
 	}
-	if noted && len(entered) == 0 {
-		if at > until.Unix() || at > now.Unix() {
-			return false, nil
-		}
-		_, err = on.exec(ctx, `UPDATE condemned SET removing = ? WHERE sha256 = ?`, now.UnixMilli(), sum)
-		return err == nil, err
-	}
-	_, err = on.exec(ctx, `INSERT INTO condemned (sha256, at) VALUES (?, ?) ON CONFLICT (sha256) DO UPDATE SET at = excluded.at, removing = 0`, sum, now.Unix())
-	if err == nil {
-		err = removeUnnamed(ctx, on, entered)
-	}
-	return false, err
+	return ripe, nil
 }
 
-// condemned returns when a content was noted, and when a prune began to remove it. The error
-// is sql.ErrNoRows if it is not noted.
-func condemned(ctx context.Context, on *statements, sum string) (at, removing int64, err error) {
-	ready, err := on.prepared(ctx, `SELECT at, removing FROM condemned WHERE sha256 = ?`)
-	if err == nil {
-		err = ready.QueryRowContext(ctx, sum).Scan(&at, &removing)
+// condemn returns which of these contents may be removed, and marks them. Of the others it
+// notes or keeps the time at which nobody used them.
+func condemn(ctx context.Context, on *statements, now, until time.Time, sums []string) (ripe []string, err error) {
+	notes, err := notesOf(ctx, on, sums)
+	if err != nil {
+		return nil, err
 	}
-	return at, removing, err
+	entered, err := blobsOf(ctx, on, sums)
+	if err != nil {
+		return nil, err
+	}
+	var anew []string
+	var blobs []int64
+	for _, sum := range sums {
+		note, noted := notes[sum]
+		n, isEntered := entered[sum]
+		switch {
+		case isRemoving(note.removing, now): // by another prune
+		case !noted || isEntered:
+			anew = append(anew, sum)
+			if isEntered {
+				blobs = append(blobs, n)
+			}
+		case note.at <= until.Unix() && note.at <= now.Unix():
+			ripe = append(ripe, sum)
+		}
+	}
+	if err := noteAnew(ctx, on, anew, now); err != nil {
+		return nil, err
+	}
+	if err := removeUnnamed(ctx, on, blobs); err != nil {
+		return nil, err
+	}
+	return ripe, markRemoving(ctx, on, ripe, now)
+}
+
+// note is when a content was noted, in seconds, and when a prune began to remove it, in
+// milliseconds.
+type note struct{ at, removing int64 }
+
+func notesOf(ctx context.Context, on *statements, sums []string) (map[string]note, error) {
+	in, args := oneOf(sums)
+	notes := make(map[string]note)
+	return notes, on.each(ctx, func(row *sql.Rows) error {
+		var sum string
+		var n note
+		err := row.Scan(&sum, &n.at, &n.removing)
+		notes[sum] = n
+		return err
+	}, `SELECT sha256, at, removing FROM condemned WHERE sha256 `+in, args...)
+}
+
+// blobsOf returns the numbers of those of these contents that are entered.
+func blobsOf(ctx context.Context, on *statements, sums []string) (map[string]int64, error) {
+	in, args := oneOf(sums)
+	numbers := make(map[string]int64)
+	return numbers, on.each(ctx, func(row *sql.Rows) error {
+		var sum string
+		var n int64
+		err := row.Scan(&sum, &n)
+		numbers[sum] = n
+		return err
+	}, `SELECT sha256, n FROM blob WHERE sha256 `+in, args...)
+}
+
+func noteAnew(ctx context.Context, on *statements, sums []string, now time.Time) error {
+	slices.Sort(sums)
+	sums = slices.Compact(sums) // one statement changes a row once
+	if len(sums) == 0 {
+		return nil
+	}
+	var args []any
+	for _, sum := range sums {
+		args = append(args, sum, now.Unix())
+	}
+	_, err := on.exec(ctx, `INSERT INTO condemned (sha256, at) `+valuesOf(`(?, ?)`, len(sums))+`
+		ON CONFLICT (sha256) DO UPDATE SET at = excluded.at, removing = 0`, args...)
+	return err
+}
+
+func markRemoving(ctx context.Context, on *statements, sums []string, now time.Time) error {
+	if len(sums) == 0 {
+		return nil
+	}
+	in, args := oneOf(sums)
+	_, err := on.exec(ctx, `UPDATE condemned SET removing = ? WHERE sha256 `+in, slices.Concat([]any{now.UnixMilli()}, args)...)
+	return err
 }
 
 // isRemoving reports whether the prune that marked a content at this time, in milliseconds,
@@ -98,13 +144,4 @@ func (c index) claim(ctx context.Context, on *statements, sums []string) error {
 		_, err = on.exec(ctx, `DELETE FROM condemned WHERE sha256 `+in, args...)
 		return err
 	})
-}
-
-// oneOf is the condition that a column has one of these values, and its arguments.
-func oneOf(values []string) (condition string, args []any) {
-	args = make([]any, len(values))
-	for i, value := range values {
-		args[i] = value
-	}
-	return `IN (?` + strings.Repeat(", ?", len(values)-1) + `)`, args
 }

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"database/sql"
 
 	"flashwarden/api"
 )
@@ -23,3 +24,6 @@ func PutRuns(ctx context.Context, c *Catalog, runs ...api.Run) error {
 		return nil
 	})
 }
+
+// WithDB is a catalog that reaches its database another way.
+func WithDB(c *Catalog, db *sql.DB) *Catalog { return &Catalog{db, c.engine} }

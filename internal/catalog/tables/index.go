@@ -72,16 +72,14 @@ func (c index) Unindex(ctx context.Context, ids ...string) error {
 // ForgetContents takes out contents that no snapshot names.
 func (c index) ForgetContents(ctx context.Context, sums ...string) error {
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
-		for _, sum := range sums {
-			_, err := on.exec(ctx, `DELETE FROM blob WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, sum)
+		return inBatches(sums, func(some []string) error {
+			in, args := oneOf(some)
+			_, err := on.exec(ctx, `DELETE FROM blob WHERE sha256 `+in+` AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, args...)
 			if err == nil {
-				_, err = on.exec(ctx, `DELETE FROM condemned WHERE sha256 = ?`, sum)
+				_, err = on.exec(ctx, `DELETE FROM condemned WHERE sha256 `+in, args...)
 			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+			return err
+		})
 	})
 	return c.wrap("forget content", err)
 }

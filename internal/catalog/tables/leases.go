@@ -3,22 +3,13 @@ package tables
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 )
-
-// firstOf is how many waiting jobs of each Login a board shows. Two logins of one site
-// and credential do not begin at the same moment, so more are not needed.
-const firstOf = 2
-
-// allOf is how many waiting jobs without a login a board shows.
-const allOf = 100
 
 // StartJobs starts the jobs that decide chooses.
 func (c jobs) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Duration, decide func(catalog.Board) []string) (started []catalog.Started, err error) {
@@ -42,16 +33,17 @@ func (c jobs) StartJobs(ctx context.Context, w catalog.Worker, lasts time.Durati
 		for _, j := range board.Waiting {
 			jobs[j.ID] = j
 		}
+		var chosen []catalog.Job
 		for _, id := range decide(board) {
-			l, ok, err := startJob(ctx, on, w, jobs[id], now, lasts)
-			if err != nil {
-				return err
-			}
-			if ok {
-				started = append(started, catalog.Started{Job: jobs[id], Lease: l})
+			if j, ok := jobs[id]; ok {
+				chosen = append(chosen, j)
 			}
 		}
-		return nil
+		return inBatches(oneOfEachLease(chosen), func(some []catalog.Job) error {
+			began, err := startSome(ctx, on, w, some, now, lasts)
+			started = append(started, began...)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, c.wrap("start jobs", err)
@@ -152,127 +144,58 @@ func (c jobs) FreeWorker(ctx context.Context, w catalog.Worker) error {
 	}))
 }
 
-// ownSite is how long a site belongs to its workers after one was seen. Others leave its
-// devices alone meanwhile, because perhaps only these workers reach them.
-const ownSite = 7 * 24 * time.Hour
-
-// seenAt records that a worker works for its sites.
-func seenAt(ctx context.Context, on *statements, w catalog.Worker, now time.Time) error {
-	for _, site := range w.Sites {
-		_, err := on.exec(ctx, `INSERT INTO site_worker (site, seen) VALUES (?, ?) ON CONFLICT (site) DO UPDATE SET seen = excluded.seen`, site, millis(now))
-		if err != nil {
-			return err
+// oneOfEachLease leaves out the jobs that need the lease of one before them.
+func oneOfEachLease(jobs []catalog.Job) (list []catalog.Job) {
+	taken := make(map[string]bool, len(jobs))
+	for _, j := range jobs {
+		if name := leaseName(j.Job); !taken[name] {
+			taken[name], list = true, append(list, j)
 		}
 	}
-	return nil
+	return list
 }
 
-// mayDo is the condition of the jobs that a worker may do: those on devices of its sites, or,
-// if it has none, of all sites without workers of their own; and those without a device,
-// unless it does none of them.
-func mayDo(w catalog.Worker, now time.Time) (condition string, args []any) {
-	condition, args = `NOT EXISTS (SELECT 1 FROM site_worker WHERE site_worker.site = job.site AND seen > ?)`, []any{millis(now.Add(-ownSite))}
-	if len(w.Sites) > 0 {
-		args = nil
-		for _, site := range w.Sites {
-			args = append(args, site)
-		}
-		condition = `job.site IN (?` + strings.Repeat(", ?", len(args)-1) + `)`
+// startSome gives jobs their leases, and starts those whose lease no other worker has.
+func startSome(ctx context.Context, on *statements, w catalog.Worker, jobs []catalog.Job, now time.Time, lasts time.Duration) (started []catalog.Started, err error) {
+	var wanted []catalog.Lease
+	for _, j := range jobs {
+		wanted = append(wanted, catalog.Lease{Name: leaseName(j.Job), Job: j.ID})
 	}
-	if w.Devices {
-		return `job.device <> '' AND ` + condition, args
-	}
-	return `(job.device = '' OR ` + condition + `)`, args
-}
-
-// readBoard returns the jobs that may concern the next decision.
-func readBoard(ctx context.Context, on *statements, w catalog.Worker, now time.Time) (b catalog.Board, err error) {
-	b = catalog.Board{Now: now, Logins: make(map[string]time.Time)}
-	if b.Running, err = jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE state = 'running'`); err != nil {
-		return b, err
-	}
-	logins, err := waitingLogins(ctx, on)
-	if err != nil {
-		return b, err
-	}
-	ours, sites := mayDo(w, now)
-	for login, at := range logins {
-		most := firstOf
-		if login == "" {
-			most = allOf
-		}
-		jobs, err := jobsWhere(ctx, on, `SELECT `+jobColumns+` FROM job WHERE login = ? AND `+waiting+`
-			AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.name = CASE job.device WHEN '' THEN '/' || job.kind ELSE job.device END AND lease.until > ?)
-			AND `+ours+` ORDER BY person DESC, due, id LIMIT ?`, slices.Concat([]any{login, millis(now)}, sites, []any{most})...)
-		if err != nil {
-			return b, err
-		}
-		b.Waiting, b.Logins[login] = append(b.Waiting, jobs...), at
-	}
-	return b, nil
-}
-
-// waitingLogins returns each login for which jobs wait, with the time of its newest start; the
-// zero time: it never had one. It steps through the index, from one login to the next.
-func waitingLogins(ctx context.Context, on *statements) (map[string]time.Time, error) {
-	ready, err := on.prepared(ctx, `WITH RECURSIVE next(login) AS (
-		SELECT min(login) FROM job WHERE `+waiting+`
-		UNION ALL SELECT (SELECT min(login) FROM job WHERE `+waiting+` AND job.login > next.login) FROM next WHERE next.login IS NOT NULL)
-		SELECT next.login, login.at FROM next LEFT JOIN login ON login.login = next.login WHERE next.login IS NOT NULL`)
+	tokens, err := takeLeases(ctx, on, w, wanted, now, lasts)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := ready.QueryContext(ctx)
-	if err != nil {
+	var ids, logins []string
+	for i, l := range wanted {
+		if token, ok := tokens[l.Name]; ok {
+			l.Token = token
+			started, ids, logins = append(started, catalog.Started{Job: jobs[i], Lease: l}), append(ids, l.Job), append(logins, jobs[i].Login)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	in, args := oneOf(ids)
+	if _, err := on.exec(ctx, `UPDATE job SET state = 'running', started = ?, tries = tries + 1 WHERE id `+in, slices.Concat([]any{millis(now)}, args)...); err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	logins := make(map[string]time.Time)
-	for rows.Next() {
-		var login string
-		var at sql.NullInt64
-		if err := rows.Scan(&login, &at); err != nil {
-			return nil, err
-		}
-		logins[login] = instant(at)
-	}
-	return logins, rows.Err()
+	return started, loggedIn(ctx, on, logins, now)
 }
 
-func jobsWhere(ctx context.Context, on *statements, text string, args ...any) ([]catalog.Job, error) {
-	ready, err := on.prepared(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := ready.QueryContext(ctx, storable(args)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []catalog.Job
-	for rows.Next() {
-		j, err := scanJob(rows)
-		if err != nil {
-			return nil, err
+// loggedIn records that logins begin now.
+func loggedIn(ctx context.Context, on *statements, logins []string, now time.Time) error {
+	slices.Sort(logins)
+	var args []any
+	for _, login := range slices.Compact(logins) {
+		if login != "" {
+			args = append(args, login, millis(now))
 		}
-		all = append(all, j)
 	}
-	return all, rows.Err()
-}
-
-// startJob gives a job its lease. ok is false if another worker has it.
-func startJob(ctx context.Context, on *statements, w catalog.Worker, j catalog.Job, now time.Time, lasts time.Duration) (l catalog.Lease, ok bool, err error) {
-	l, ok, err = takeLease(ctx, on, w, catalog.Lease{Name: leaseName(j.Job), Job: j.ID}, now, lasts)
-	if err != nil || !ok {
-		return l, false, err
+	if len(args) == 0 {
+		return nil
 	}
-	if _, err := on.exec(ctx, `UPDATE job SET state = 'running', started = ?, tries = tries + 1 WHERE id = ?`, millis(now), j.ID); err != nil {
-		return l, false, err
-	}
-	if j.Login != "" {
-		_, err = on.exec(ctx, `INSERT INTO login (login, at) VALUES (?, ?) ON CONFLICT (login) DO UPDATE SET at = excluded.at`, j.Login, millis(now))
-	}
-	return l, true, err
+	_, err := on.exec(ctx, `INSERT INTO login (login, at) `+valuesOf(`(?, ?)`, len(args)/2)+` ON CONFLICT (login) DO UPDATE SET at = excluded.at`, args...)
+	return err
 }
 
 // leaseName is the name of the lease that a job needs.
@@ -283,25 +206,36 @@ func leaseName(j api.Job) string {
 	return j.Device
 }
 
-func takeLease(ctx context.Context, on *statements, w catalog.Worker, l catalog.Lease, now time.Time, lasts time.Duration) (catalog.Lease, bool, error) {
-	err := on.scan(ctx, &l.Token, `INSERT INTO lease (name, token, job, holder, until) VALUES (?1, 1, ?2, ?3, ?4)
-		ON CONFLICT (name) DO UPDATE SET token = lease.token + 1, job = excluded.job, holder = excluded.holder, until = excluded.until
-		WHERE lease.until <= ?5 RETURNING token`, l.Name, l.Job, w.ID, millis(now.Add(lasts)), millis(now))
-	if errors.Is(err, sql.ErrNoRows) {
-		return l, false, nil
+// takeLeases takes those of these leases that are free, and returns their tokens by name.
+func takeLeases(ctx context.Context, on *statements, w catalog.Worker, leases []catalog.Lease, now time.Time, lasts time.Duration) (map[string]int64, error) {
+	var args []any
+	for _, l := range leases {
+		args = append(args, l.Name, l.Job, w.ID, millis(now.Add(lasts)))
 	}
-	return l, err == nil, err
+	tokens := make(map[string]int64, len(leases))
+	return tokens, on.each(ctx, func(row *sql.Rows) error {
+		var name string
+		var token int64
+		err := row.Scan(&name, &token)
+		tokens[name] = token
+		return err
+	}, `INSERT INTO lease (name, token, job, holder, until) `+valuesOf(`(?, 1, ?, ?, ?)`, len(leases))+`
+		ON CONFLICT (name) DO UPDATE SET token = lease.token + 1, job = excluded.job, holder = excluded.holder, until = excluded.until
+		WHERE lease.until <= ? RETURNING name, token`, append(args, millis(now))...)
 }
 
 // TakeLease takes a lease without a job.
 func (c jobs) TakeLease(ctx context.Context, w catalog.Worker, name string, lasts time.Duration) (l catalog.Lease, ok bool, err error) {
+	l.Name = name
 	err = c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		now, err := c.now(ctx, on)
 		if err == nil {
 			err = rescue(ctx, on, w, now, `until <= ? AND name = ?`, millis(now), name)
 		}
 		if err == nil {
-			l, ok, err = takeLease(ctx, on, w, catalog.Lease{Name: name}, now, lasts)
+			var tokens map[string]int64
+			tokens, err = takeLeases(ctx, on, w, []catalog.Lease{{Name: name}}, now, lasts)
+			l.Token, ok = tokens[name]
 		}
 		return err
 	})
@@ -332,22 +266,13 @@ func (c jobs) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Dura
 		if err != nil {
 			return err
 		}
-		for _, l := range leases {
-			ours, err := on.changes(ctx, `UPDATE lease SET until = ? WHERE name = ? AND token = ? AND holder = ?`, millis(now.Add(lasts)), l.Name, l.Token, w.ID)
-			if err != nil {
-				return err
-			}
-			if !ours {
-				lost = append(lost, l)
-				continue
-			}
-			var marked int
-			if err := on.scan(ctx, &marked, `SELECT count(*) FROM job WHERE id = ? AND cancelled`, l.Job); err != nil {
-				return err
-			}
-			if marked > 0 {
-				cancelled = append(cancelled, l)
-			}
+		err = inBatches(leases, func(some []catalog.Lease) error {
+			gone, ended, err := renewSome(ctx, on, w, some, now.Add(lasts))
+			lost, cancelled = append(lost, gone...), append(cancelled, ended...)
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		return renewIntents(ctx, on, w, now)
 	})
@@ -366,6 +291,39 @@ func (c jobs) NoteJob(ctx context.Context, l catalog.Lease, message string) erro
 		_, err := on.exec(ctx, `UPDATE job SET message = ? WHERE id = ? AND state = 'running'`, message, l.Job)
 		return err
 	}))
+}
+
+// renewSome prolongs leases until a time, and returns those that are lost, and those whose job
+// was cancelled.
+func renewSome(ctx context.Context, on *statements, w catalog.Worker, leases []catalog.Lease, until time.Time) (lost, cancelled []catalog.Lease, err error) {
+	args, ids := []any{millis(until), w.ID}, []string{}
+	for _, l := range leases {
+		args, ids = append(args, l.Name, l.Token), append(ids, l.Job)
+	}
+	renewed := make(map[catalog.Lease]bool, len(leases))
+	err = on.each(ctx, func(row *sql.Rows) error {
+		var l catalog.Lease
+		err := row.Scan(&l.Name, &l.Token)
+		renewed[l] = true
+		return err
+	}, `UPDATE lease SET until = ? WHERE holder = ? AND (name, token) IN (`+valuesOf(`(?, CAST(? AS BIGINT))`, len(leases))+`) RETURNING name, token`, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, args := oneOf(ids)
+	ended, err := on.texts(ctx, `SELECT id FROM job WHERE cancelled AND id `+in, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, l := range leases {
+		switch {
+		case !renewed[catalog.Lease{Name: l.Name, Token: l.Token}]:
+			lost = append(lost, l)
+		case l.Job != "" && slices.Contains(ended, l.Job):
+			cancelled = append(cancelled, l)
+		}
+	}
+	return lost, cancelled, nil
 }
 
 // EndJob enters the end of an attempt.

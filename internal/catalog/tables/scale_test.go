@@ -106,6 +106,31 @@ func BenchmarkStates(b *testing.B) {
 	b.ReportMetric(float64((processorTime(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op")
 }
 
+// BenchmarkBoard is one decision of a queue in which 10,000 jobs of 500 logins wait.
+func BenchmarkBoard(b *testing.B) {
+	c := openCatalog(b, filepath.Join(b.TempDir(), "catalog.db"))
+	jobs := make([]catalog.Job, devices)
+	for n := range jobs {
+		jobs[n] = catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: nameOf(n)}, Request: []byte("{}"), Login: fmt.Sprint("site ", n%500)}
+	}
+	if _, err := c.AddJobs(b.Context(), jobs...); err != nil {
+		b.Fatal(err)
+	}
+	before := processorTime(b)
+	for b.Loop() {
+		_, err := c.StartJobs(b.Context(), catalog.Worker{ID: "a"}, time.Minute, func(board catalog.Board) []string {
+			if len(board.Waiting) != 1000 {
+				b.Errorf("%d jobs on the board", len(board.Waiting))
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((processorTime(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op")
+}
+
 // processorTime is what this process has used so far.
 func processorTime(b *testing.B) time.Duration {
 	var used unix.Rusage

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 )
 
 // statements runs the statements of one transaction. Each text is parsed once, however
@@ -81,25 +82,33 @@ func (s *statements) texts(ctx context.Context, text string, args ...any) ([]str
 }
 
 // column returns the rows of a query with one column.
-func column[T any](ctx context.Context, s *statements, text string, args ...any) ([]T, error) {
+func column[T any](ctx context.Context, s *statements, text string, args ...any) (all []T, err error) {
+	err = s.each(ctx, func(row *sql.Rows) error {
+		var one T
+		err := row.Scan(&one)
+		all = append(all, one)
+		return err
+	}, text, args...)
+	return all, err
+}
+
+// each calls do with each row of a query, and ends with its first error.
+func (s *statements) each(ctx context.Context, do func(*sql.Rows) error, text string, args ...any) error {
 	ready, err := s.prepared(ctx, text)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows, err := ready.QueryContext(ctx, storable(args)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var all []T
 	for rows.Next() {
-		var one T
-		if err := rows.Scan(&one); err != nil {
-			return nil, err
+		if err := do(rows); err != nil {
+			return err
 		}
-		all = append(all, one)
 	}
-	return all, rows.Err()
+	return rows.Err()
 }
 
 // batch is how many rows one statement changes: over a slow link each statement costs a round
@@ -107,11 +116,25 @@ func column[T any](ctx context.Context, s *statements, text string, args ...any)
 const batch = 500
 
 // inBatches calls do with a batch of the list at a time, and ends with its first error.
-func inBatches(list []string, do func(some []string) error) error {
+func inBatches[T any](list []T, do func(some []T) error) error {
 	for some := range slices.Chunk(list, batch) {
 		if err := do(some); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// oneOf is the condition that a column has one of these values, and its arguments.
+func oneOf[T any](values []T) (condition string, args []any) {
+	args = make([]any, len(values))
+	for i, value := range values {
+		args[i] = value
+	}
+	return `IN (?` + strings.Repeat(", ?", len(values)-1) + `)`, args
+}
+
+// valuesOf is so many rows of VALUES, each like this one.
+func valuesOf(row string, n int) string {
+	return `VALUES ` + row + strings.Repeat(", "+row, n-1)
 }

@@ -61,6 +61,9 @@ type Engine interface {
 	Exclude() string
 	// Clock is an expression for the present time, in milliseconds since 1970, UTC.
 	Clock() string
+	// ByIndex follows the name of a table that is to be read by this index; empty: the database
+	// chooses the right one by itself.
+	ByIndex(index string) string
 	// IsDuplicate reports whether an INSERT failed because there is such a row.
 	IsDuplicate(err error) bool
 	// Wrap adds the action that failed, and the next step if it knows one. It returns nil

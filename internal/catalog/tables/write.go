@@ -135,11 +135,9 @@ func remove(ctx context.Context, on *statements, id string) (blobs []int64, err 
 
 // removeUnnamed removes those of these blobs that no snapshot names.
 func removeUnnamed(ctx context.Context, on *statements, blobs []int64) error {
-	for _, blob := range blobs {
-		_, err := on.exec(ctx, `DELETE FROM blob WHERE n = ? AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, blob)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return inBatches(blobs, func(some []int64) error {
+		in, args := oneOf(some)
+		_, err := on.exec(ctx, `DELETE FROM blob WHERE n `+in+` AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.n)`, args...)
+		return err
+	})
 }
