@@ -29,8 +29,9 @@ type Care struct {
 	NextRun     *time.Time `json:"next_run"`     // null: no service runs, or never
 	NextWhy     string     `json:"next_why"`     // the schedule, or why the next run is earlier
 	Failed      bool       `json:"failed"`       // the newest run failed, or found problems
+	LateSince   *time.Time `json:"late_since"`   // since when a run is due that has not begun, if that is long ago
 
-	// Of a run that failed.
+	// Of a run that failed; the hint also of one that is late.
 	Cause   Cause  `json:"cause"`
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
@@ -115,4 +116,5 @@ type StatusSummary struct {
 	NextRun    *time.Time `json:"next_run"`    // the first of the next backups, UTC; null: nothing is scheduled, or no service runs
 	NextDevice string     `json:"next_device"` // of which device that is
 	CareFailed int        `json:"care_failed"` // tasks of the vault whose newest run failed
+	CareLate   int        `json:"care_late"`   // tasks of the vault that are late
 }

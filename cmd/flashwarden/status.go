@@ -52,7 +52,7 @@ func hintsOf(s api.Status) []string {
 // chooses the exit code.
 func printStatus(o *output, s terminal.Status, now time.Time) error {
 	var found error
-	if s.Summary.AtRisk > 0 || s.Summary.CareFailed > 0 {
+	if s.Summary.AtRisk+s.Summary.CareFailed+s.Summary.CareLate > 0 {
 		found = errProblems
 	}
 	switch {

@@ -104,6 +104,25 @@ func (c Cadence) newest(first, until time.Time) (slot time.Time) {
 	return first
 }
 
+// Late returns when something was due that last began at a time, and whether that is long ago:
+// more than the time until the slot after it, but at least an hour and at most a day.
+func (c Cadence) Late(last, now time.Time) (due time.Time, late bool) {
+	due = c.after(last)
+	return due, c.Overdue(due, now)
+}
+
+// Overdue reports whether the work of a slot should have begun long ago; see Late.
+func (c Cadence) Overdue(slot, now time.Time) bool {
+	if slot.IsZero() {
+		return false
+	}
+	patience := daily
+	if next := c.after(slot); !next.IsZero() {
+		patience = min(max(next.Sub(slot), time.Hour), daily)
+	}
+	return now.Sub(slot) > patience
+}
+
 // Planner gives devices and tasks their turns.
 type Planner struct {
 	Queue   *Queue

@@ -348,3 +348,29 @@ func TestSharedSlots(t *testing.T) {
 		}
 	})
 }
+
+// TestLate: what did not begin is late when the next turn has passed too, but at the latest
+// after a day.
+func TestLate(t *testing.T) {
+	at := func(day, hour int) time.Time { return time.Date(2026, 11, day, hour, 0, 0, 0, time.UTC) }
+	for _, test := range []struct {
+		schedule  string
+		last, now time.Time
+		due       time.Time
+		late      bool
+	}{
+		{"daily 05:00", at(20, 5), at(21, 6), at(21, 5), false},
+		{"daily 05:00", at(20, 5), at(22, 6), at(21, 5), true},
+		{"weekly Sun 04:00", at(15, 4), at(22, 6), at(22, 4), false},
+		{"weekly Sun 04:00", at(15, 4), at(23, 6), at(22, 4), true},
+		{"every 1m", at(20, 5).Add(-time.Minute), at(20, 6), at(20, 5), false},
+		{"every 1m", at(20, 5).Add(-time.Minute), at(20, 7), at(20, 5), true},
+		{"daily 05:00", at(25, 5), at(22, 6), at(26, 5), false},
+		{"never", at(1, 5), at(22, 6), time.Time{}, false},
+	} {
+		due, late := cadence(t, test.schedule, "", 0).Late(test.last, test.now)
+		if !due.Equal(test.due) || late != test.late {
+			t.Errorf("%s: due %v, late %v; want %v, %v", test.schedule, due, late, test.due, test.late)
+		}
+	}
+}

@@ -7,24 +7,32 @@ import (
 	"flashwarden/api"
 )
 
-// careText has a block for each task of the vault whose last run failed, and a line for the
-// others: when they ran last, and when they run next.
+// careText has a block for each task of the vault whose last run failed or that is late, and a
+// line for the others: when they ran last, and when they run next.
 func (s Status) careText(l Layout, now time.Time) string {
 	var b strings.Builder
 	var others []string
 	for _, c := range s.Care {
-		if !c.Failed {
+		if !c.Failed && c.LateSince == nil {
 			if text := careTimes(c, now); text != "" {
 				others = append(others, careName(c)+" "+text)
 			}
 			continue
 		}
-		b.WriteString(l.Prose("", "The "+l.Palette.Paint(Bad, "last "+careName(c)+" failed")+", "+Ago(*c.LastRun, now)))
-		b.WriteString(l.Prose("  ", OneLine(c.Message)))
+		if c.Failed {
+			b.WriteString(l.Prose("", "The "+l.Palette.Paint(Bad, "last "+careName(c)+" failed")+", "+Ago(*c.LastRun, now)))
+			b.WriteString(l.Prose("  ", OneLine(c.Message)))
+		}
+		if c.LateSince != nil {
+			b.WriteString(l.Prose("", "The "+l.Palette.Paint(Bad, careName(c)+" is late")+": it was due "+Ago(*c.LateSince, now)))
+		}
 		if c.Hint != "" {
 			b.WriteString(l.Prose("  ", "next: "+OneLine(c.Hint)))
 		}
-		b.WriteString(l.Prose("  ", careName(c)+" "+careTimes(c, now)) + "\n")
+		if text := careTimes(c, now); text != "" {
+			b.WriteString(l.Prose("  ", careName(c)+" "+text))
+		}
+		b.WriteString("\n")
 	}
 	if len(others) > 0 {
 		b.WriteString(l.Prose("", "Vault: "+strings.Join(others, "; ")))

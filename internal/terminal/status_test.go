@@ -75,11 +75,15 @@ func TestStatusOfTheVault(t *testing.T) {
 		{Task: "check", LastRun: at(-3), LastSuccess: at(-27), NextRun: at(21), Failed: true, Message: "blobs/ab: missing", Hint: "`flashwarden check`"},
 		{Task: "mirror", Name: "usb", LastRun: at(-1), LastSuccess: at(-1), NextRun: at(23)},
 		{Task: "mirror", Name: "new"}, {Task: "prune", NextRun: at(2)},
+		{Task: "mirror", Name: "tape", LateSince: at(-50), Hint: "`flashwarden serve`"},
 	}
 	const want = `The last check failed, 3 hours ago
   blobs/ab: missing
   next: ` + "`flashwarden check`" + `
   check 1 day ago, next in 21 hours
+
+The mirror tape is late: it was due 2 days ago
+  next: ` + "`flashwarden serve`" + `
 
 Vault: mirror usb 1 hour ago, next in 23 hours; prune next in 2 hours
 1 device: 1 protected, 0 at risk

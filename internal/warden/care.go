@@ -174,6 +174,9 @@ func (l *fleet) addCare(ctx context.Context, n *node.Node, status *api.Status, s
 		if c.Failed {
 			status.Summary.CareFailed++
 		}
+		if c.LateSince != nil {
+			status.Summary.CareLate++
+		}
 	}
 	return err
 }
@@ -192,26 +195,30 @@ func (l *fleet) care(ctx context.Context, n *node.Node, now time.Time) ([]api.Ca
 		all = append(all, api.Care{Task: r.Kind, Name: r.Name, LastRun: pointer(r.Started), LastSuccess: pointer(r.Succeeded), Failed: r.Failed,
 			Cause: r.Cause, Message: r.Message, Hint: r.Hint})
 	}
-	u := l.jobs()
-	if u == nil {
-		return all, nil
-	}
 	turns, err := careTurns(ctx, n.Catalog, l.config())
 	if err != nil {
 		return nil, err
 	}
+	waiting, err := careJobs(ctx, n)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range turns {
+		u := l.jobs()
 		i := slices.IndexFunc(all, func(c api.Care) bool { return c.Task == t.Kind && c.Name == t.Name })
+		if i < 0 && u == nil && t.Slot.IsZero() {
+			continue // nobody plans it
+		}
 		if i < 0 {
 			i, all = len(all), append(all, api.Care{Task: t.Kind, Name: t.Name})
 		}
-		c := cadence(l.config(), t)
-		if p, ok := c.Next(t, u.since, now); ok {
-			at := p.Due.UTC()
-			all[i].NextRun, all[i].NextWhy = &at, why(c, p)
+		j := waiting[task{t.Kind, t.Name}]
+		if u != nil {
+			l.addNextCare(&all[i], t, j, u.since, now)
 		}
+		l.addLateness(&all[i], t, j, u, now)
 	}
-	return all, l.careWaiting(ctx, n, all)
+	return all, nil
 }
 
 // configured reports whether a task is still in the configuration.
@@ -226,20 +233,65 @@ func (l *fleet) configured(kind, name string) bool {
 	return known
 }
 
-// careWaiting puts the jobs that wait in the place of later turns.
-func (l *fleet) careWaiting(ctx context.Context, n *node.Node, all []api.Care) error {
-	for state, why := range whyWaiting {
+// addNextCare adds when a task runs next: when the schedule says so, or its job that waits.
+func (l *fleet) addNextCare(c *api.Care, t catalog.Turn, waits catalog.Job, since, now time.Time) {
+	cadence := cadence(l.config(), t)
+	if p, ok := cadence.Next(t, since, now); ok {
+		at := p.Due.UTC()
+		c.NextRun, c.NextWhy = &at, why(cadence, p)
+	}
+	if text, ok := whyWaiting[waits.State]; ok {
+		c.NextRun, c.NextWhy = &waits.Due, text
+	}
+}
+
+// addLateness adds since when a task is late, and the next step. u is nil if this process does
+// not follow the schedule. A worker for devices does not know the schedule.
+func (l *fleet) addLateness(c *api.Care, t catalog.Turn, j catalog.Job, u *unattended, now time.Time) {
+	if u != nil && u.queue.Worker.Devices || u == nil && t.Slot.IsZero() {
+		return
+	}
+	last := t.Slot
+	if last.IsZero() {
+		last = u.since
+	}
+	for _, began := range []*time.Time{c.LastRun, &j.Started} {
+		if began != nil && began.After(last) {
+			last = *began
+		}
+	}
+	due, late := cadence(l.config(), t).Late(last, now)
+	if j.State == api.JobQueued && !t.Slot.IsZero() {
+		due, late = t.Slot, cadence(l.config(), t).Overdue(t.Slot, now)
+	}
+	if !late {
+		return
+	}
+	due = due.UTC()
+	c.LateSince = &due
+	fix := api.Say("see what the service does with ").Do("jobs")
+	if u == nil {
+		fix = api.Say("see that a service runs that follows the schedule: ").Do("serve")
+	}
+	c.Hint = cmp.Or(c.Hint, fix.String())
+}
+
+// task names a task of the vault.
+type task struct{ kind, name string }
+
+// careJobs returns the job of each task that waits or runs.
+func careJobs(ctx context.Context, n *node.Node) (map[task]catalog.Job, error) {
+	jobs := make(map[task]catalog.Job)
+	for _, state := range []string{api.JobQueued, api.JobRetrying, api.JobRunning} {
 		page, err := n.Catalog.Jobs(ctx, api.JobSelect{State: state, Limit: manyJobs})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, j := range page.Jobs {
-			i := slices.IndexFunc(all, func(c api.Care) bool { return c.Task == j.Kind && c.Name == j.Name })
-			if i >= 0 && j.Device == "" {
-				at := j.Due
-				all[i].NextRun, all[i].NextWhy = &at, why
+			if j.Device == "" {
+				jobs[task{j.Kind, j.Name}] = catalog.Job{Job: j}
 			}
 		}
 	}
-	return nil
+	return jobs, nil
 }

@@ -3,6 +3,7 @@ package warden
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -162,5 +163,70 @@ func TestCareOfOthers(t *testing.T) {
 	}
 	if s, err := l.Status(ctx, api.StatusQuery{Select: api.Select{Names: []string{"sw1"}}}); err != nil || len(s.Care) > 0 {
 		t.Errorf("%+v, error %v; want nothing about the vault for one device", s.Care, err)
+	}
+}
+
+// TestLateCare: a task that the schedule has planned, and that nobody began, is late: with a
+// service and without one, while its job waits too. One that runs, or that nobody planned, is not.
+func TestLateCare(t *testing.T) {
+	l, n, ctx := opened(t, "sw1")
+	now := time.Now()
+	slot := now.Add(-60 * time.Hour)
+	wantLate := func(task string, want bool) {
+		t.Helper()
+		all, err := l.care(ctx, n, now)
+		i := slices.IndexFunc(all, func(c api.Care) bool { return c.Task == task })
+		if err != nil || i < 0 && want || i >= 0 && (all[i].LateSince != nil) != want || want && all[i].Hint == "" {
+			t.Errorf("%s: %+v, error %v; want it late: %v", task, all, err, want)
+		}
+	}
+	wantLate(api.JobCheck, false) // no service ever planned it
+	added, err := n.Catalog.AddJobs(ctx, catalog.Job{Job: api.Job{Kind: api.JobCheck}, Request: []byte("{}"), Slot: slot})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLate(api.JobCheck, true)
+	wantLate(api.JobPrune, false)
+	for _, run := range []struct {
+		began time.Time
+		late  bool
+	}{{slot.Add(time.Minute), true}, {now.Add(-time.Hour), false}} {
+		if _, err := n.Catalog.CancelJob(ctx, added[0].ID); err != nil && !errors.Is(err, catalog.ErrJobState) {
+			t.Fatal(err)
+		}
+		if err := n.Catalog.PutCare(ctx, catalog.CareRun{Kind: api.JobCheck, Started: run.began}); err != nil {
+			t.Fatal(err)
+		}
+		wantLate(api.JobCheck, run.late)
+	}
+	status, err := l.Status(ctx, api.StatusQuery{})
+	if err != nil || status.Summary.CareLate != 0 {
+		t.Errorf("%+v, error %v", status.Summary, err)
+	}
+	if _, err := n.Catalog.RetryJob(ctx, added[0].ID, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Catalog.PutCare(ctx, catalog.CareRun{Kind: api.JobCheck, Started: slot}); err != nil {
+		t.Fatal(err)
+	}
+	wantLate(api.JobCheck, true)
+	if _, err := n.Catalog.StartJobs(ctx, catalog.Worker{ID: "a"}, time.Minute, func(b catalog.Board) []string { return []string{b.Waiting[0].ID} }); err != nil {
+		t.Fatal(err)
+	}
+	wantLate(api.JobCheck, false)
+}
+
+// TestLateInTheQueue: a job that waits since its turn is late before the next turn is.
+func TestLateInTheQueue(t *testing.T) {
+	l := New(Options{Config: config.Default()})
+	slot := time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
+	l.opts.Config.Schedule.Zone = time.UTC
+	for state, want := range map[string]bool{api.JobQueued: true, "": false} {
+		var c api.Care
+		j := catalog.Job{Job: api.Job{State: state}}
+		l.addLateness(&c, catalog.Turn{Kind: api.JobPrune, Slot: slot}, j, nil, slot.Add(30*time.Hour))
+		if late := c.LateSince != nil; late != want || late && !c.LateSince.Equal(slot) {
+			t.Errorf("%q: %+v", state, c)
+		}
 	}
 }
