@@ -69,6 +69,9 @@ type Worker struct {
 	Devices bool
 }
 
+// ServedFor is how long a worker is taken for alive after its last sign.
+const ServedFor = time.Minute
+
 // Turn is what decides about the next turn of a device, or of a task, in the schedule.
 type Turn struct {
 	Kind                string // of its jobs
@@ -115,6 +118,14 @@ type Jobs interface {
 	FreeLeases(ctx context.Context, leases ...Lease) error
 	// FreeWorker frees at once what StartJobs would free of w when its leases end.
 	FreeWorker(ctx context.Context, w Worker) error
+	// Unserved returns those of these sites on whose devices no living worker works: none has
+	// called StartJobs for ServedFor. FreeWorker is the end of a worker.
+	Unserved(ctx context.Context, sites ...string) ([]string, error)
+	// ScheduleZone returns the name of the time zone of the schedule, which all machines
+	// follow. If there is none yet, it enters first, unless that is empty.
+	ScheduleZone(ctx context.Context, first string) (name string, err error)
+	// SetScheduleZone replaces it.
+	SetScheduleZone(ctx context.Context, name string) error
 	// CancelJob ends a job that waits, and marks one that runs. It returns the job;
 	// the error is ErrNoJob, or ErrJobState if it has ended.
 	CancelJob(ctx context.Context, id string) (Job, error)

@@ -33,6 +33,8 @@ var jobTests = []suiteTest{
 	{"JobsOfTheVault", testJobsOfTheVault},
 	{"DeadWorkerLeavesARun", testRunOfDeadWorker},
 	{"SitesHaveTheirOwnWorkers", testSites},
+	{"SitesThatNoWorkerServes", testUnserved},
+	{"ScheduleZone", testScheduleZone},
 	{"EndedJobs", testEndedJobs},
 	{"RemovedDeviceHasNoJobs", testRemovedDevice},
 	{"Leases", testLeases},

@@ -155,3 +155,44 @@ func testJobsOfTheVault(t *testing.T, create New) {
 		t.Errorf("a process with the schedule began %+v", started)
 	}
 }
+
+// testUnserved: a worker for everywhere serves a site that has none of its own; the workers of a
+// site serve it alone. One that ended serves nothing.
+func testUnserved(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	want := func(sites string) {
+		t.Helper()
+		if got, err := c.Unserved(ctx, "", "ams", "lon"); err != nil || strings.Join(got, ",") != sites {
+			t.Errorf("unserved: %q, error %v; want %s", got, err, sites)
+		}
+	}
+	want(",ams,lon")
+	start(t, c, worker, lasts)
+	want("")
+	if err := c.FreeWorker(ctx, worker); err != nil {
+		t.Fatal(err)
+	}
+	want(",ams,lon")
+	start(t, c, catalog.Worker{ID: "b", Sites: []string{"ams"}}, lasts)
+	want(",lon")
+	if got, err := c.Unserved(ctx); err != nil || len(got) > 0 {
+		t.Errorf("of no sites: %q, error %v", got, err)
+	}
+}
+
+// testScheduleZone keeps the first time zone until it is replaced.
+func testScheduleZone(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	for _, step := range []struct{ offered, set, want string }{
+		{"", "", ""}, {"Europe/Amsterdam", "", "Europe/Amsterdam"}, {"UTC", "", "Europe/Amsterdam"}, {"", "Asia/Tokyo", "Asia/Tokyo"}, {"UTC", "", "Asia/Tokyo"},
+	} {
+		if step.set != "" {
+			if err := c.SetScheduleZone(ctx, step.set); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := c.ScheduleZone(ctx, step.offered); err != nil || got != step.want {
+			t.Errorf("%+v: %q, error %v", step, got, err)
+		}
+	}
+}

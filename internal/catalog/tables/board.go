@@ -17,8 +17,16 @@ const allOf = 100
 // devices alone meanwhile, because perhaps only these workers reach them.
 const ownSite = 7 * 24 * time.Hour
 
+// signEvery is how often a worker gives a sign: not each second, because SQLite would sync each.
+const signEvery = 10 * time.Second
+
 // seenAt records that a worker works for its sites.
 func seenAt(ctx context.Context, on *statements, w catalog.Worker, now time.Time) error {
+	_, err := on.exec(ctx, `INSERT INTO worker (id, everywhere, seen) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET everywhere = excluded.everywhere, seen = excluded.seen
+		WHERE worker.seen <= ? OR worker.seen > excluded.seen`, w.ID, len(w.Sites) == 0, millis(now), millis(now.Add(-signEvery)))
+	if err != nil {
+		return err
+	}
 	for _, site := range w.Sites {
 		_, err := on.exec(ctx, `INSERT INTO site_worker (site, seen) VALUES (?, ?) ON CONFLICT (site) DO UPDATE SET seen = excluded.seen`, site, millis(now))
 		if err != nil {
@@ -26,6 +34,44 @@ func seenAt(ctx context.Context, on *statements, w catalog.Worker, now time.Time
 		}
 	}
 	return nil
+}
+
+// Unserved returns those of these sites on whose devices no living worker works.
+func (c *Catalog) Unserved(ctx context.Context, sites ...string) (unserved []string, err error) {
+	now, err := c.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	alive, own := millis(now.Add(-catalog.ServedFor)), millis(now.Add(-ownSite))
+	for _, site := range sites {
+		var workers int
+		err := c.queryRow(ctx, `SELECT (SELECT count(*) FROM site_worker WHERE site = ?1 AND seen > ?2) +
+			(SELECT count(*) FROM worker WHERE everywhere AND seen > ?2 AND NOT EXISTS (SELECT 1 FROM site_worker WHERE site = ?1 AND site_worker.seen > ?3))`, site, alive, own).Scan(&workers)
+		if err != nil {
+			return nil, c.wrap("see which services run", err)
+		}
+		if workers == 0 {
+			unserved = append(unserved, site)
+		}
+	}
+	return unserved, nil
+}
+
+// ScheduleZone returns the time zone of the schedule.
+func (c *Catalog) ScheduleZone(ctx context.Context, first string) (name string, err error) {
+	if first != "" {
+		_, err = c.exec(ctx, `INSERT INTO schedule_zone (one, name) VALUES (1, ?) ON CONFLICT (one) DO NOTHING`, first)
+	}
+	if err == nil {
+		err = c.queryRow(ctx, `SELECT coalesce(max(name), '') FROM schedule_zone`).Scan(&name)
+	}
+	return name, c.wrap("read the time zone of the schedule", err)
+}
+
+// SetScheduleZone replaces the time zone of the schedule.
+func (c *Catalog) SetScheduleZone(ctx context.Context, name string) error {
+	_, err := c.exec(ctx, `INSERT INTO schedule_zone (one, name) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET name = excluded.name`, name)
+	return c.wrap("write the time zone of the schedule", err)
 }
 
 // mayDo is the condition of the jobs that a worker may do: those on devices of its sites, or,

@@ -140,6 +140,9 @@ func (c jobs) FreeWorker(ctx context.Context, w catalog.Worker) error {
 		if err == nil {
 			err = rescue(ctx, on, w, now, `holder = ?`, w.ID)
 		}
+		if err == nil {
+			_, err = on.exec(ctx, `DELETE FROM worker WHERE id = ? OR seen < ?`, w.ID, millis(now.Add(-ownSite)))
+		}
 		return err
 	}))
 }
