@@ -247,3 +247,62 @@ func TestSeveralMachines(t *testing.T) {
 	}
 	m.central.wantClean()
 }
+
+// TestWithoutAnyService: beside other machines a backup is done by a service. If none runs, the
+// command does it itself. If the service dies, the command ends and says so.
+func TestWithoutAnyService(t *testing.T) {
+	t.Parallel()
+	testlevel.NeedFull(t, "starts PostgreSQL")
+	m := newMachines(t)
+	m.share()
+	m.central.add("sw1", "c3750", iossim.Options{LargestImage: imageSize})
+	if r := single(t, m.central.ok("backup", "sw1", "--json")); r.Status != api.StatusOK {
+		t.Errorf("without a service: %+v", r)
+	}
+	if n := m.number(`SELECT count(*) FROM job`); n != 0 {
+		t.Errorf("%d jobs", n)
+	}
+	if n := m.number(`SELECT count(*) FROM lease WHERE holder <> ''`); n != 0 {
+		t.Errorf("%d leases are left", n)
+	}
+	w := m.add()
+	w.serve("--worker")
+	m.await(`SELECT count(*) FROM worker`)
+	m.hold("sw1") // the job waits
+	client := m.central.command("backup", "sw1", "--json")
+	ended := make(chan outcome, 1)
+	go func() { ended <- finish(t, client) }()
+	m.await(`SELECT count(*) FROM job WHERE state = 'queued'`)
+	w.kill()
+	if _, err := m.db.Exec(`UPDATE worker SET seen = 0`); err != nil { // a minute later
+		t.Fatal(err)
+	}
+	o := <-ended
+	if r := single(t, o); o.code != 3 || r.Cause != "cancelled" || !strings.Contains(r.Message, "no sign for a minute") || !strings.Contains(r.Hint, "flashwarden serve") {
+		t.Errorf("exit code %d, %+v", o.code, r)
+	}
+	if n := m.number(`SELECT count(*) FROM job WHERE state <> 'cancelled'`); n != 0 {
+		t.Errorf("%d jobs are not cancelled", n)
+	}
+	if r := single(t, m.central.run("backup", "sw1", "--json")); !strings.Contains(r.Message, "works on sw1") {
+		t.Errorf("other work holds the device: %+v", r)
+	}
+}
+
+// await waits until a count is not zero.
+func (m *machines) await(query string) {
+	m.t.Helper()
+	for begun := time.Now(); m.number(query) == 0; time.Sleep(50 * time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			m.t.Fatalf("after a minute, still 0: %s", query)
+		}
+	}
+}
+
+// hold takes a device for the test.
+func (m *machines) hold(device string) {
+	m.t.Helper()
+	if _, ok, err := m.catalog.TakeLease(m.t.Context(), catalog.Worker{ID: "test"}, device, time.Hour); !ok || err != nil {
+		m.t.Fatal(ok, err)
+	}
+}

@@ -70,6 +70,10 @@ type Runner struct {
 	Listen       uint16          // the UDP port of the TFTP server, for hints; 0: 69
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
 	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded
+	// Hold takes a device for this process before All begins with it, if other machines may
+	// work on it too. Its context is that of the backup; an error means that it is not tried.
+	// Nil: no other process works on devices.
+	Hold func(ctx context.Context, d api.Device) (held context.Context, release func(), err error)
 	// Begin is called when All begins with a device, and what it returns when that
 	// device is done; it may add notes to the result. Both are called from several
 	// goroutines. Nil: nothing is called.

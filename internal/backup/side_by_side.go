@@ -22,21 +22,34 @@ func (r *Runner) All(ctx context.Context, devices []api.Device, o Options) []api
 	for i, d := range devices {
 		wg.Go(func() {
 			defer limits.take(d.Site)()
-			if ctx.Err() != nil {
-				results[i] = notTried(ctx, d, o)
+			held, release, err := r.hold(ctx, d)
+			if err != nil {
+				results[i] = notTried(err, d, o)
 				return
 			}
-			end := r.begin(ctx, d)
-			results[i] = end(r.Backup(ctx, d, o))
+			defer release()
+			end := r.begin(held, d)
+			results[i] = end(r.Backup(held, d, o))
 		})
 	}
 	wg.Wait()
 	return results
 }
 
-// notTried is the result of a device that All did not begin with before ctx ended.
-func notTried(ctx context.Context, d api.Device, o Options) api.BackupResult {
-	res := failed(api.BackupResult{Device: d.Name, Started: time.Now().UTC().Truncate(time.Second), Files: []api.File{}, NotTried: true}, cause.Ended(ctx))
+// hold takes a device when its turn has come.
+func (r *Runner) hold(ctx context.Context, d api.Device) (held context.Context, release func(), err error) {
+	if ctx.Err() != nil {
+		return nil, nil, cause.Ended(ctx)
+	}
+	if r.Hold == nil {
+		return ctx, func() {}, nil
+	}
+	return r.Hold(ctx, d)
+}
+
+// notTried is the result of a device that All did not begin with, and why.
+func notTried(why error, d api.Device, o Options) api.BackupResult {
+	res := failed(api.BackupResult{Device: d.Name, Started: time.Now().UTC().Truncate(time.Second), Files: []api.File{}, NotTried: true}, why)
 	res.Message = "not tried: " + res.Message
 	return continued(res, o)
 }

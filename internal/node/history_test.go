@@ -28,16 +28,16 @@ func TestRunsAreRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	devices := []api.Device{good, locked}
-	n.Backup(t.Context(), devices, api.Backup{DryRun: true}, nil)
+	n.Backup(t.Context(), devices, api.Backup{DryRun: true}, nil, nil)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	n.Backup(cancelled, devices, api.Backup{}, nil)
+	n.Backup(cancelled, devices, api.Backup{}, nil, nil)
 	for _, d := range devices {
 		if runs, err := n.Catalog.Runs(t.Context(), d.Name, 9); err != nil || len(runs) > 0 {
 			t.Errorf("%s: %+v, error %v; want no run", d.Name, runs, err)
 		}
 	}
-	for _, r := range n.Backup(t.Context(), devices, api.Backup{}, nil) {
+	for _, r := range n.Backup(t.Context(), devices, api.Backup{}, nil, nil) {
 		runs, err := n.Catalog.Runs(t.Context(), r.Device, 9)
 		if err != nil || len(runs) != 1 {
 			t.Fatalf("%s: %+v, error %v; want one run", r.Device, runs, err)
@@ -127,7 +127,7 @@ func TestLandedSnapshotIsIndexed(t *testing.T) {
 	if _, err := v.PutSnapshot(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	n.Backup(t.Context(), nil, api.Backup{}, nil)
+	n.Backup(t.Context(), nil, api.Backup{}, nil, nil)
 	if rows, err := n.Catalog.Snapshots(t.Context(), "sw1"); err != nil || len(rows) != 1 {
 		t.Errorf("%+v, error %v; want the snapshot in the index", rows, err)
 	}

@@ -27,7 +27,7 @@ func BenchmarkLook(b *testing.B) {
 			}
 			must(b, s.EditRunningConfig("\nend", "\n"+lines.String()+"end"))
 			d := deviceOf(b, n, "sw1", s)
-			if r := n.Backup(b.Context(), []api.Device{d}, api.Backup{}, nil)[0]; r.Status != api.StatusOK {
+			if r := n.Backup(b.Context(), []api.Device{d}, api.Backup{}, nil, nil)[0]; r.Status != api.StatusOK {
 				b.Fatal(r.Message)
 			}
 			logins := processorTime(b, func() {
@@ -36,7 +36,7 @@ func BenchmarkLook(b *testing.B) {
 				must(b, dev.Close())
 			})
 			looks := processorTime(b, func() {
-				if r := n.Backup(b.Context(), []api.Device{d}, api.Backup{Look: true}, nil)[0]; r.Status != api.StatusUnchanged {
+				if r := n.Backup(b.Context(), []api.Device{d}, api.Backup{Look: true}, nil, nil)[0]; r.Status != api.StatusUnchanged {
 					b.Fatal(r.Status, r.Message, r.Notes)
 				}
 			})

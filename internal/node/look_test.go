@@ -39,7 +39,7 @@ func (b *lookBench) options(texts map[string]string) iossim.Options {
 }
 
 func (b *lookBench) backup(look bool) api.BackupResult {
-	return b.node.Backup(b.Context(), []api.Device{b.device}, api.Backup{Look: look}, nil)[0]
+	return b.node.Backup(b.Context(), []api.Device{b.device}, api.Backup{Look: look}, nil, nil)[0]
 }
 
 // start replaces the device by one that prints these texts, at the same address.

@@ -10,11 +10,14 @@ import (
 	"flashwarden/internal/transfer"
 )
 
+// Hold takes a device that other machines may work on too; see backup.Runner.
+type Hold func(ctx context.Context, d api.Device) (held context.Context, release func(), err error)
+
 // Backup backs devices up and records each run, except those that only look.
-// The node must have been started.
-func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, events func(api.Event)) []api.BackupResult {
+// The node must have been started. hold is nil if no other process works on these devices.
+func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, hold Hold, events func(api.Event)) []api.BackupResult {
 	runner := n.Runner()
-	runner.Watch = events
+	runner.Watch, runner.Hold = events, hold
 	if r.Look {
 		runner.Waits = []time.Duration{} // the queue tries again, without keeping its place meanwhile
 	}

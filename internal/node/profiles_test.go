@@ -158,7 +158,7 @@ func TestEveryProfile(t *testing.T) {
 	for name, s := range switches {
 		before[name] = len(s.Commands())
 	}
-	for i, r := range n.Backup(t.Context(), devices, api.Backup{Look: true}, nil) {
+	for i, r := range n.Backup(t.Context(), devices, api.Backup{Look: true}, nil, nil) {
 		wantLookOf(t, n, r, results[i], shapes[r.Device], switches[r.Device].Commands()[before[r.Device]:])
 	}
 	if len(results) != len(shapes) {

@@ -27,8 +27,8 @@ func (l *queue) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if err != nil {
 		return nil, err
 	}
-	if l.jobs() == nil && n.Shared() && !r.DryRun { // a service does it, on this machine or another
-		return l.backupByQueue(ctx, l.visitor(n), devices, r, events)
+	if l.jobs() == nil && n.Shared() && !r.DryRun {
+		return l.backupBesideOthers(ctx, n, devices, r, events)
 	}
 	if n, err = l.servedVault(ctx); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (l *queue) Backup(ctx context.Context, r api.Backup, events func(api.Event)
 	if u := l.jobs(); u != nil && !r.DryRun {
 		return l.backupByQueue(ctx, u, devices, r, events)
 	}
-	return l.backup(ctx, n, devices, r, events), nil
+	return l.backup(ctx, n, devices, r, nil, events), nil
 }
 
 // CheckBackup refuses a request that contradicts itself or selects no device. A

@@ -36,6 +36,7 @@ type unattended struct {
 	queue   *job.Queue
 	planner *job.Planner
 	since   time.Time
+	shared  catalog.Jobs // nil: this process does the jobs; else services on other machines do
 }
 
 // UseQueue lets backups from now on go through a queue, which RunQueue works on. It is
@@ -64,7 +65,7 @@ func (l *queue) UseQueue(ctx context.Context, devices bool) error {
 // visitor is the queue of a process that works on no jobs, and shares its catalog with
 // services that do.
 func (l *core) visitor(n *node.Node) *unattended {
-	return &unattended{queue: job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log()})}
+	return &unattended{queue: job.New(job.Options{Store: n.Jobs(), Worker: n.Worker(), Log: l.log()}), shared: n.Catalog}
 }
 
 // RunQueue works on the jobs of the queue until ctx ends. Then running jobs may go on until
@@ -167,8 +168,11 @@ func (l *queue) backupByQueue(ctx context.Context, u *unattended, devices []api.
 		}
 	}
 	ended, err := l.awaitJobs(ctx, u, ids, events)
-	if errors.Is(err, job.ErrStopped) {
+	switch {
+	case errors.Is(err, job.ErrStopped):
 		ended, err = withStopped(ended, added)
+	case errors.Is(err, errUnserved):
+		ended, err = l.withUnserved(ctx, u, ended, added)
 	}
 	if err != nil {
 		return nil, err
@@ -196,8 +200,14 @@ func (l *queue) awaitJobs(ctx context.Context, u *unattended, ids []string, even
 		}
 	})
 	defer stop()
+	if u.shared != nil {
+		go l.watchServices(wait, u.shared, ids, endWait)
+	}
 	ended, err := u.queue.Await(wait, ids, events)
 	switch {
+	case context.Cause(wait) == errUnserved:
+		ended, err := u.shared.EndedJobs(unending, ids...)
+		return ended, errors.Join(err, errUnserved)
 	case err == nil || wait.Err() == nil:
 		return ended, err
 	case context.Cause(wait) == api.ErrLeft:
@@ -213,16 +223,22 @@ func withStopped(ended, all []catalog.Job) ([]catalog.Job, error) {
 	if len(ended) == 0 {
 		return nil, goesOn
 	}
-	var list []catalog.Job
+	return inPlace(ended, all, func(catalog.Job) *cause.Error { return goesOn }), nil
+}
+
+// inPlace returns all jobs in their order: those that have ended, and for the others why nobody
+// waits for them any more.
+func inPlace(ended, all []catalog.Job, why func(catalog.Job) *cause.Error) (list []catalog.Job) {
 	for _, j := range all {
 		if i := slices.IndexFunc(ended, func(e catalog.Job) bool { return e.ID == j.ID }); i >= 0 {
 			j = ended[i]
 		} else {
-			j.Cause, j.Message, j.Hint = goesOn.Cause, goesOn.Seen, goesOn.Fix.String()
+			err := why(j)
+			j.Cause, j.Message, j.Hint = err.Cause, err.Seen, err.Fix.String()
 		}
 		list = append(list, j)
 	}
-	return list, nil
+	return list
 }
 
 // cancelJobs cancels jobs that nobody waits for any more. Those of a service that has ended
@@ -294,7 +310,7 @@ func (l *queue) backupOne(ctx context.Context, j catalog.Job, events func(api.Ev
 	if err != nil {
 		return api.BackupResult{}, err
 	}
-	return l.backup(ctx, n, devices, r, events)[0], nil
+	return l.backup(ctx, n, devices, r, nil, events)[0], nil
 }
 
 func backupOutcome(r api.BackupResult) job.Outcome {
@@ -307,11 +323,11 @@ func backupOutcome(r api.BackupResult) job.Outcome {
 	return out
 }
 
-// backup backs devices up in this process.
-func (l *queue) backup(ctx context.Context, n *node.Node, devices []api.Device, r api.Backup, events func(api.Event)) []api.BackupResult {
+// backup backs devices up in this process. hold is nil if no other one works on them.
+func (l *queue) backup(ctx context.Context, n *node.Node, devices []api.Device, r api.Backup, hold node.Hold, events func(api.Event)) []api.BackupResult {
 	ctx, done := untilFailure(ctx, n)
 	defer done()
-	results := n.Backup(ctx, devices, r, events)
+	results := n.Backup(ctx, devices, r, hold, events)
 	for i := range results {
 		results[i].Pinned = n.FirstLogins(results[i].Device)
 		if !r.DryRun {
@@ -333,7 +349,7 @@ func (l *core) alone(ctx context.Context, device string) (held context.Context, 
 	}
 	held, release, ok, err := u.queue.Hold(ctx, device)
 	if err == nil && !ok {
-		err = &api.Problem{Detail: "a job or another restore works on " + device, Exit: api.ExitError,
+		err = &api.Problem{Detail: "a job, a backup or a restore works on " + device, Exit: api.ExitError,
 			Fix: api.Say("see the job with ").Do("jobs").With("state", api.JobRunning).Say(", and wait until it has ended")}
 	}
 	return held, release, err
