@@ -100,6 +100,9 @@ type core struct {
 	rules      *ruled            // nil: the rules are not served
 	unattended *unattended       // nil: this process has no queue
 	trusted    map[string]string // fingerprints of host keys that a person confirmed, by host
+
+	zone        *time.Location // of the schedule of all machines; nil: that of the configuration
+	enteredZone string         // of the configuration, which the catalog got from this process
 }
 
 // New returns a Local. It opens nothing.

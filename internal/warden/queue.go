@@ -53,7 +53,7 @@ func (l *queue) UseQueue(ctx context.Context, devices bool) error {
 	u.queue = job.New(job.Options{Store: n.Jobs(), Worker: worker, Log: l.log(), Work: l.work, Changed: l.live.jobs,
 		Limits: func() job.Limits { return limits(l.config(), time.Now()) }, Keep: func() time.Duration { return l.config().Jobs.Keep }})
 	u.planner = job.NewPlanner(job.Planner{Queue: u.queue, Log: l.log(),
-		Turns:   func(ctx context.Context) ([]catalog.Turn, error) { return turns(ctx, n.Catalog, l.config()) },
+		Turns:   func(ctx context.Context) ([]catalog.Turn, error) { return l.turns(ctx, n) },
 		Cadence: func(t catalog.Turn) job.Cadence { return cadence(l.config(), t) },
 		Job:     func(t catalog.Turn) catalog.Job { return scheduledJob(l.config(), t) }})
 	l.mu.Lock()
@@ -98,6 +98,16 @@ func limits(c config.Config, now time.Time) job.Limits {
 		l.Schedule = s.Window.Next(now, s.Zone)
 	}
 	return l
+}
+
+// turns returns the turns of everything, and learns first in which time zone they are.
+func (l *Local) turns(ctx context.Context, n *node.Node) ([]catalog.Turn, error) {
+	if n.Shared() {
+		if err := l.followZone(ctx, n.Catalog); err != nil {
+			return nil, err
+		}
+	}
+	return turns(ctx, n.Catalog, l.config())
 }
 
 // turns returns the turns of all devices and of all tasks of the vault.

@@ -59,7 +59,11 @@ func errEnding() error {
 func (l *core) config() config.Config {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.opts.Config
+	c := l.opts.Config
+	if l.zone != nil {
+		c.Schedule.Zone = l.zone
+	}
+	return c
 }
 
 // Reconfigure has all operations that begin from now on use the configuration c.
