@@ -88,7 +88,8 @@ var arrows = map[string][]string{
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
 
-	"internal/service": {"api", "internal/cause", "internal/config", "internal/httpapi", "internal/systemd", "internal/task", "internal/warden", "internal/web"},
+	"internal/service": {"api", "internal/cause", "internal/config", "internal/httpapi", "internal/metrics", "internal/systemd", "internal/task", "internal/warden", "internal/web"},
+	"internal/metrics": {"api", "tftp"}, // tftp: its events
 	"internal/task":    {},
 	"internal/systemd": {},
 

@@ -35,6 +35,19 @@ if ! command -v in.tftpd >/dev/null 2>&1; then
         echo "missing, so some tests are skipped: in.tftpd (Debian: tftpd-hpa)"
     fi
 fi
+# The whole package would start a server too.
+if ! command -v promtool >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "installing: promtool into /usr/local/bin"
+        unpacked=$(mktemp -d)
+        apt-get update -q >/dev/null
+        (cd "$unpacked" && apt-get download -q prometheus >/dev/null 2>&1 && dpkg -x prometheus_*.deb .)
+        install -m 755 "$unpacked/usr/bin/promtool" /usr/local/bin/
+        rm -rf "$unpacked"
+    else
+        echo "missing, so some tests are skipped: promtool (Debian: prometheus)"
+    fi
+fi
 # An S3 server for make soak. Debian has none, and to build it takes minutes.
 if [ "${FLASHWARDEN_TEST:-}" = soak ] && ! command -v versitygw >/dev/null 2>&1; then
     if [ "$(id -u)" = 0 ]; then

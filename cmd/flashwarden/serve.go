@@ -52,7 +52,7 @@ func runServe(ctx context.Context, p *program, worker bool, drain time.Duration)
 	if err != nil {
 		return errors.Join(err, local.Close())
 	}
-	s := &service.Service{Local: local, Data: dir, Worker: worker, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Syslog: c.Syslog, Web: c.Web, Listener: passed.Web, Log: p.log()}
+	s := &service.Service{Local: local, Data: dir, Worker: worker, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Syslog: c.Syslog, Web: c.Web, Listener: passed.Web, Version: readVersion().Version, Log: p.log()}
 	passed.Web = nil // the service closes it
 	defer onHangup(func() { s.Reload(p.config) })()
 	err = s.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() {})

@@ -13,6 +13,8 @@ type Care interface {
 	PutCare(ctx context.Context, r CareRun) error
 	// CareRuns returns the newest run of each task, by kind and name.
 	CareRuns(ctx context.Context) ([]CareRun, error)
+	// Totals counts what the catalog has.
+	Totals(ctx context.Context) (Totals, error)
 	// CareTurns returns when each task had its turn in the schedule.
 	CareTurns(ctx context.Context) ([]Turn, error)
 }
@@ -29,4 +31,12 @@ type CareRun struct {
 	Cause   api.Cause
 	Message string
 	Hint    string
+}
+
+// Totals counts what a catalog has.
+type Totals struct {
+	Jobs      map[string]int64 // by state, those that are still known
+	Snapshots int64            // in the vault
+	Contents  int64            // in the vault, each once
+	Bytes     int64            // of Contents
 }

@@ -43,6 +43,7 @@ type Config struct {
 	Syslog    Syslog
 	Web       Web
 	Jobs      Jobs
+	Metrics   Metrics
 }
 
 // TFTP is the section tftp: the TFTP server for the devices.
@@ -163,6 +164,11 @@ func loopback(listen string) bool {
 	return err == nil && a.Addr().Unmap().IsLoopback()
 }
 
+// Metrics is the section metrics: what /metrics has.
+type Metrics struct {
+	Devices bool // series of each device
+}
+
 // Jobs is the section jobs: the queue of the service.
 type Jobs struct {
 	Keep time.Duration // ended jobs are kept for this time
@@ -198,7 +204,8 @@ func Default() Config {
 		Check:     Check{Schedule: mustSchedule("daily 05:00"), Share: "1/30"},
 		Schedule: Schedule{Backup: mustSchedule("daily 02:00"), Zone: time.Local, Spread: 2 * time.Hour,
 			Reverify: 30 * day, ReverifyParallel: 2, Missed: Once},
-		Jobs: Jobs{Keep: 90 * day},
+		Jobs:    Jobs{Keep: 90 * day},
+		Metrics: Metrics{Devices: true},
 	}
 }
 

@@ -165,7 +165,9 @@ web:
   tls-key: /k
 jobs:
   keep: 2w
-`, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+metrics:
+  devices: false
+`, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "metrics": {"devices": false}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "stall-timeout": "2m"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -187,7 +189,7 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 		"FLASHWARDEN_RETENTION_KEEP_LAST=7", "FLASHWARDEN_RETENTION_KEEP_WITHIN=2d", "FLASHWARDEN_RETENTION_KEEP_DAILY=1",
 		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4", "FLASHWARDEN_RETENTION_SCHEDULE=daily 04:30", "FLASHWARDEN_CHECK_SCHEDULE=every 12h", "FLASHWARDEN_CHECK_SHARE=1/7",
 		"FLASHWARDEN_SCHEDULE_BACKUP=weekly Sun 03:00", "FLASHWARDEN_SCHEDULE_TIME_ZONE=UTC", "FLASHWARDEN_SCHEDULE_SPREAD=30m", "FLASHWARDEN_SCHEDULE_WINDOW=22:00-06:00",
-		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w",
+		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w", "FLASHWARDEN_METRICS_DEVICES=false",
 		"FLASHWARDEN_SYSLOG_LISTEN=:514", "FLASHWARDEN_SYSLOG_QUIET=30s", "FLASHWARDEN_WEB_LISTEN=:8443", "FLASHWARDEN_WEB_TLS_CERT=/c", "FLASHWARDEN_WEB_TLS_KEY=/k")
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +234,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, ssh, protect, retention, check, schedule, syslog, web, jobs, receive, mirrors, inventory
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, ssh, protect, retention, check, schedule, syslog, web, metrics, jobs, receive, mirrors, inventory
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size

@@ -26,6 +26,7 @@ type Web struct {
 	Listener net.Listener // it is closed at the end
 	TLS      *tls.Config  // nil: without TLS
 	Ready    func(context.Context) error
+	Metrics  http.Handler // of the path /metrics; nil: there is none
 	Log      *slog.Logger
 }
 
@@ -50,6 +51,9 @@ func (s Web) Run(ctx, limit context.Context, ready func()) error {
 	h.health(s.Ready)
 	if s.Page != nil {
 		h.mux.Handle("/", s.Page)
+	}
+	if s.Metrics != nil {
+		h.mux.Handle("GET "+metricsPath, s.Metrics)
 	}
 	server := &http.Server{
 		Handler: patient(s.guarded(whole(h.mux, s.Log)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
@@ -114,9 +118,13 @@ func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from := login.Address(r)
+	if scrapes(r, from) {
+		a.next.ServeHTTP(w, r.WithContext(warden.As(r.Context(), warden.Actor{Name: "metrics", From: from.String(), Role: api.RoleViewer})))
+		return
+	}
 	actor, err := a.actor(r, from.String())
 	switch wait := a.tries.Wait(from, time.Now()); {
-	case errors.Is(err, errNobody) && !strings.HasPrefix(r.URL.Path, prefix+"/"):
+	case errors.Is(err, errNobody) && !strings.HasPrefix(r.URL.Path, prefix+"/") && r.URL.Path != metricsPath:
 		a.next.ServeHTTP(w, r) // the page asks who it is
 	case errors.Is(err, errNobody) && wait > 0:
 		// Only now: other programs at this address may have a right token, and 128 random bits
@@ -141,6 +149,19 @@ func (a *authenticator) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		a.next.ServeHTTP(w, r.WithContext(context.WithValue(warden.As(r.Context(), actor), stillKey{}, still)))
 	}
+}
+
+const metricsPath = "/metrics"
+
+// scrapes reports whether a program of this machine asks for the metrics: it needs no token. A
+// proxy on this machine asks for others, so what it forwards needs one.
+func scrapes(r *http.Request, from netip.Addr) bool {
+	for _, header := range []string{"Authorization", "Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(header) != "" {
+			return false
+		}
+	}
+	return r.URL.Path == metricsPath && from.IsLoopback()
 }
 
 // errNobody is the error of a request without a token that is known and valid.

@@ -44,7 +44,8 @@ func web(t *testing.T, f *fake, encrypted *tls.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httpapi.Web{Warden: f, Live: f, Tokens: secrets{"fw_RIGHT": {Name: "token x", Role: api.RoleViewer}}, Listener: l, TLS: encrypted, Log: slog.New(slog.DiscardHandler)}
+	s := httpapi.Web{Warden: f, Live: f, Tokens: secrets{"fw_RIGHT": {Name: "token x", Role: api.RoleViewer}}, Listener: l, TLS: encrypted, Log: slog.New(slog.DiscardHandler),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x 1\n") })}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, ctx, func() {}) }()
@@ -110,6 +111,12 @@ func TestWhoIsLetIn(t *testing.T) {
 		"IPv6":                {"GET", "/api/v1/status", append([]string{"Host", "[::1]:8480"}, right...), 200},
 		"another site":        {"POST", "/api/v1/jobs/x/cancel", append([]string{"Sec-Fetch-Site", "cross-site"}, right...), 403},
 		"another origin":      {"POST", "/api/v1/jobs/x/cancel", append([]string{"Origin", "https://evil.example"}, right...), 403},
+		"metrics":             {"GET", "/metrics", nil, 200},
+		"metrics, token":      {"GET", "/metrics", right, 200},
+		"metrics, wrong":      {"GET", "/metrics", []string{"Authorization", "Bearer fw_WRONG"}, 401},
+		"metrics by a proxy":  {"GET", "/metrics", []string{"X-Forwarded-For", "192.0.2.7"}, 401},
+		"metrics, rebound":    {"GET", "/metrics", []string{"Host", "evil.example"}, 421},
+		"metrics, POST":       {"POST", "/metrics", nil, 405},
 		"no such path":        {"GET", "/api/v1/nonsense", right, 404},
 	} {
 		resp := fetch(t, "127.0.0.1", c.method, base+c.path, c.header...)

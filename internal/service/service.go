@@ -13,6 +13,7 @@ import (
 
 	"flashwarden/internal/config"
 	"flashwarden/internal/httpapi"
+	"flashwarden/internal/metrics"
 	"flashwarden/internal/systemd"
 	"flashwarden/internal/task"
 	"flashwarden/internal/warden"
@@ -29,7 +30,10 @@ type Service struct {
 	Syslog   config.Syslog
 	Web      config.Web   // the API over TCP
 	Listener net.Listener // for it, from systemd; nil: by Web. It is closed at the end
+	Version  string       // of this program, for the metrics
 	Log      *slog.Logger
+
+	metrics *metrics.Metrics
 
 	mu    sync.Mutex
 	ready bool // systemd knows that the service is ready, and not that it ends
@@ -44,6 +48,8 @@ var (
 // Run serves until ctx ends or a task fails. The values of ctx say who runs it. It
 // takes the data directory first. It calls ready once clients can connect.
 func (s *Service) Run(ctx context.Context, ready func()) error {
+	s.metrics = metrics.New(s.Local, s.Version, s.Log)
+	s.Local.Watch(s.metrics)
 	if err := s.Local.Start(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			return nil // it waited for another process; the caller knows why ctx ended

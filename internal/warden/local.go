@@ -90,6 +90,7 @@ type core struct {
 	permits permits
 	watch   watchers
 	live    *liveEvents
+	watcher Watcher       // nil: nobody
 	ending  chan struct{} // closed by Drain
 
 	mu         sync.Mutex

@@ -101,7 +101,7 @@ func limits(c config.Config, now time.Time) job.Limits {
 }
 
 // turns returns the turns of everything, and learns first in which time zone they are.
-func (l *Local) turns(ctx context.Context, n *node.Node) ([]catalog.Turn, error) {
+func (l *queue) turns(ctx context.Context, n *node.Node) ([]catalog.Turn, error) {
 	if n.Shared() {
 		if err := l.followZone(ctx, n.Catalog); err != nil {
 			return nil, err

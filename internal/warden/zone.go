@@ -13,7 +13,7 @@ import (
 // followZone has the schedule of this process follow the time zone that the catalog has for all
 // machines: hosts in two time zones would plan each night twice. A machine whose configuration
 // names a zone enters it there; the newest one counts. Otherwise that of the first host does.
-func (l *Local) followZone(ctx context.Context, c catalog.Jobs) error {
+func (l *core) followZone(ctx context.Context, c catalog.Jobs) error {
 	l.mu.Lock()
 	own, entered, followed := l.opts.Config.Schedule.Zone, l.enteredZone, l.zone
 	l.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 var careTests = []suiteTest{
 	{"CareRuns", testCareRuns},
 	{"CareTurns", testCareTurns},
+	{"Totals", testTotals},
 	{"CareOfADeadWorker", testCareOfDeadWorker},
 	{"ManyMirrored", testManyMirrored},
 }
@@ -141,5 +142,25 @@ func testLostDocument(t *testing.T, create New) {
 	}
 	if s := stateOf(t, c, "sw1"); s.Damaged {
 		t.Errorf("%+v; want the older backup, which is whole", s)
+	}
+}
+
+// testTotals counts jobs, snapshots and their contents, each once.
+func testTotals(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	if got, err := c.Totals(ctx); err != nil || len(got.Jobs) != 0 || got.Snapshots+got.Contents+got.Bytes != 0 {
+		t.Errorf("of nothing: %+v, error %v", got, err)
+	}
+	shared := File("flash:/x.bin", api.KindImage, "image")
+	for i, device := range []string{"sw1", "sw2"} {
+		if err := c.Index(ctx, Snapshot(device, i, "", shared, File("running-config", api.KindConfig, device))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	startOne(t, c, job("sw3"), lasts)
+	addJobs(t, c, job("sw1"), job("sw2"))
+	want := catalog.Totals{Jobs: map[string]int64{api.JobQueued: 2, api.JobRunning: 1}, Snapshots: 2, Contents: 3, Bytes: int64(len("image") + 2*len("sw1"))}
+	if got, err := c.Totals(ctx); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("%+v, error %v; want %+v", got, err, want)
 	}
 }

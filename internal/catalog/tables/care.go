@@ -60,3 +60,26 @@ func (c care) CareTurns(ctx context.Context) ([]catalog.Turn, error) {
 	}
 	return turns, c.wrap("read the turns of the tasks", rows.Err())
 }
+
+// Totals counts what the catalog has.
+func (c *Catalog) Totals(ctx context.Context) (catalog.Totals, error) {
+	t := catalog.Totals{Jobs: make(map[string]int64)}
+	err := c.queryRow(ctx, `SELECT (SELECT count(*) FROM snapshot), count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob`).Scan(&t.Snapshots, &t.Contents, &t.Bytes)
+	if err != nil {
+		return t, c.wrap("count the content of the vault", err)
+	}
+	rows, err := c.query(ctx, `SELECT state, count(*) FROM job GROUP BY state`)
+	if err != nil {
+		return t, c.wrap("count jobs", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var state string
+		var n int64
+		if err := rows.Scan(&state, &n); err != nil {
+			return t, c.wrap("count jobs", err)
+		}
+		t.Jobs[state] = n
+	}
+	return t, c.wrap("count jobs", rows.Err())
+}
