@@ -72,7 +72,7 @@ func settings() []setting {
 		{"web", "tls-cert", func(c *Config, v string) (err error) { c.Web.TLSCert, err = absolute(v); return }},
 		{"web", "tls-key", func(c *Config, v string) (err error) { c.Web.TLSKey, err = absolute(v); return }},
 		{"web", "tls", func(c *Config, v string) (err error) { c.Web.TLS, err = oneOf(v, "", SelfSigned); return }},
-		{"metrics", "devices", func(c *Config, v string) (err error) { c.Metrics.Devices, err = truth(v); return }},
+		{"metrics", "devices", func(c *Config, v string) (err error) { c.Metrics.Devices, err = yesOrNo(v); return }},
 		{"jobs", "keep", func(c *Config, v string) (err error) { c.Jobs.Keep, err = age(v); return }},
 	}
 }
@@ -240,13 +240,6 @@ func oneOf(v string, values ...string) (string, error) {
 		return "", fmt.Errorf("%q is not one of %s", v, strings.Join(values, ", "))
 	}
 	return v, nil
-}
-
-func truth(v string) (bool, error) {
-	if _, err := oneOf(v, "true", "false"); err != nil {
-		return false, err
-	}
-	return v == "true", nil
 }
 
 func stallTimeout(v string) (time.Duration, error) {

@@ -1,8 +1,8 @@
 // Package metrics writes the state of a service as Prometheus text. It counts what happens in
 // its process, and asks for the rest with each request.
 //
-// Every label has few values: kinds, states and causes, and the names of mirrors in the
-// configuration. Only devices are many; their series can be switched off.
+// Every label has few values: kinds, states and causes, and the names of mirrors and lists in
+// the configuration. Only devices are many; their series can be switched off.
 package metrics
 
 import (

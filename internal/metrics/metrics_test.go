@@ -38,7 +38,8 @@ func fleet() *source {
 		Summary: api.StatusSummary{Devices: 3, Protected: 2, AtRisk: 1, Failed: 1, Running: 1},
 		Devices: []api.DeviceMeasure{{Device: "sw1", Protected: true, LastSuccess: at}, {Device: "sw2"}},
 		Care: []api.Care{{Task: api.JobCheck, LastSuccess: &at, Failed: true}, {Task: api.JobPrune, LateSince: &at},
-			{Task: api.JobMirror, Name: "offsite", LastSuccess: &at}, {Task: api.JobMirror, Name: "usb"}},
+			{Task: api.JobMirror, Name: "offsite", LastSuccess: &at}, {Task: api.JobMirror, Name: "usb"},
+			{Task: api.JobInventory, Name: "/srv/router.db", LastSuccess: &at}},
 		Jobs: map[string]int64{api.JobQueued: 7}, Snapshots: 5, Contents: 4, Bytes: 123456}}
 }
 
@@ -79,9 +80,10 @@ func TestState(t *testing.T) {
 		`flashwarden_vault_bytes 123456`,
 		`flashwarden_vault_last_check_timestamp_seconds 1.795356903e+09`,
 		`flashwarden_mirror_last_success_timestamp_seconds{mirror="offsite"} 1.795356903e+09`,
-		`flashwarden_task_failed{mirror="",task="check"} 1`,
-		`flashwarden_task_failed{mirror="usb",task="mirror"} 0`,
-		`flashwarden_task_late{mirror="",task="prune"} 1`)
+		`flashwarden_inventory_last_success_timestamp_seconds{source="/srv/router.db"} 1.795356903e+09`,
+		`flashwarden_task_failed{name="",task="check"} 1`,
+		`flashwarden_task_failed{name="usb",task="mirror"} 0`,
+		`flashwarden_task_late{name="",task="prune"} 1`)
 	for _, never := range []string{`last_success_timestamp_seconds{device="sw2"}`, `last_success_timestamp_seconds{mirror="usb"}`, "last_prune_timestamp"} {
 		if strings.Contains(text, never) {
 			t.Errorf("there is a time for %s", never)

@@ -48,19 +48,23 @@ func (s state) devices(g gauges) {
 	}
 }
 
-// care sends how the tasks of the vault went.
+// care sends how the tasks of the vault and of the inventory went.
 func (s state) care(g gauges) {
 	names := map[string]string{api.JobCheck: "flashwarden_vault_last_check_timestamp_seconds", api.JobPrune: "flashwarden_vault_last_prune_timestamp_seconds"}
 	for _, c := range s.Care {
-		labels := []label{{"task", c.Task}, {"mirror", c.Name}}
-		g.truth("flashwarden_task_failed", "Whether the newest run of a task of the vault failed or found problems.", c.Failed, labels...)
-		g.truth("flashwarden_task_late", "Whether a task of the vault was due long ago and did not begin.", c.LateSince != nil, labels...)
-		switch {
-		case c.LastSuccess == nil:
-		case c.Task == api.JobMirror:
-			g.moment("flashwarden_mirror_last_success_timestamp_seconds", "When the newest run began that copied everything.", *c.LastSuccess, label{"mirror", c.Name})
-		default:
+		labels := []label{{"task", c.Task}, {"name", c.Name}}
+		g.truth("flashwarden_task_failed", "Whether the newest run of a task failed or found problems.", c.Failed, labels...)
+		g.truth("flashwarden_task_late", "Whether a task was due long ago and did not begin.", c.LateSince != nil, labels...)
+		if c.LastSuccess == nil {
+			continue
+		}
+		switch c.Task {
+		case api.JobCheck, api.JobPrune:
 			g.moment(names[c.Task], "When the newest "+c.Task+" began that found everything in order.", *c.LastSuccess)
+		case api.JobMirror:
+			g.moment("flashwarden_mirror_last_success_timestamp_seconds", "When the newest run began that copied everything.", *c.LastSuccess, label{"mirror", c.Name})
+		case api.JobInventory:
+			g.moment("flashwarden_inventory_last_success_timestamp_seconds", "When the newest run began that read the list of devices.", *c.LastSuccess, label{"source", c.Name})
 		}
 	}
 }
