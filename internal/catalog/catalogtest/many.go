@@ -23,7 +23,7 @@ func testStartMany(t *testing.T, create New) {
 	}
 	twice := job("sw0")
 	twice.Login = "another"
-	jobs = addJobs(t, c, append(jobs, twice)...)
+	addJobs(t, c, append(jobs, twice)...)
 	started := start(t, c, worker, lasts)
 	leases := make([]catalog.Lease, len(started))
 	for i, s := range started {

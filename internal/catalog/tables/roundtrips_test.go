@@ -107,14 +107,14 @@ type countedStatement struct {
 	counter *counter
 }
 
-// Exec implements driver.Stmt.
-func (s countedStatement) Exec(args []driver.Value) (driver.Result, error) {
+// ExecContext implements driver.StmtExecContext.
+func (s countedStatement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	s.counter.statements.Add(1)
-	return s.Stmt.Exec(args)
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
 }
 
-// Query implements driver.Stmt.
-func (s countedStatement) Query(args []driver.Value) (driver.Rows, error) {
+// QueryContext implements driver.StmtQueryContext.
+func (s countedStatement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	s.counter.statements.Add(1)
-	return s.Stmt.Query(args)
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
