@@ -37,7 +37,7 @@ func seenAt(ctx context.Context, on *statements, w catalog.Worker, now time.Time
 }
 
 // Unserved returns those of these sites on whose devices no living worker works.
-func (c *Catalog) Unserved(ctx context.Context, sites ...string) (unserved []string, err error) {
+func (c jobs) Unserved(ctx context.Context, sites ...string) (unserved []string, err error) {
 	now, err := c.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (c *Catalog) Unserved(ctx context.Context, sites ...string) (unserved []str
 }
 
 // ScheduleZone returns the time zone of the schedule.
-func (c *Catalog) ScheduleZone(ctx context.Context, first string) (name string, err error) {
+func (c jobs) ScheduleZone(ctx context.Context, first string) (name string, err error) {
 	if first != "" {
 		_, err = c.exec(ctx, `INSERT INTO schedule_zone (one, name) VALUES (1, ?) ON CONFLICT (one) DO NOTHING`, first)
 	}
@@ -69,7 +69,7 @@ func (c *Catalog) ScheduleZone(ctx context.Context, first string) (name string, 
 }
 
 // SetScheduleZone replaces the time zone of the schedule.
-func (c *Catalog) SetScheduleZone(ctx context.Context, name string) error {
+func (c jobs) SetScheduleZone(ctx context.Context, name string) error {
 	_, err := c.exec(ctx, `INSERT INTO schedule_zone (one, name) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET name = excluded.name`, name)
 	return c.wrap("write the time zone of the schedule", err)
 }

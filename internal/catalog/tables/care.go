@@ -62,7 +62,7 @@ func (c care) CareTurns(ctx context.Context) ([]catalog.Turn, error) {
 }
 
 // Totals counts what the catalog has.
-func (c *Catalog) Totals(ctx context.Context) (catalog.Totals, error) {
+func (c care) Totals(ctx context.Context) (catalog.Totals, error) {
 	t := catalog.Totals{Jobs: make(map[string]int64)}
 	err := c.queryRow(ctx, `SELECT (SELECT count(*) FROM snapshot), count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob`).Scan(&t.Snapshots, &t.Contents, &t.Bytes)
 	if err != nil {

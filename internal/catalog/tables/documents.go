@@ -64,7 +64,7 @@ func (c index) Intended(ctx context.Context) ([]string, error) {
 }
 
 // Abandoned returns those of the intended snapshots whose process is gone.
-func (c *Catalog) Abandoned(ctx context.Context, before time.Time) ([]string, error) {
+func (c index) Abandoned(ctx context.Context, before time.Time) ([]string, error) {
 	list, err := c.texts(ctx, `SELECT id FROM intended WHERE at < ? AND NOT EXISTS (SELECT 1 FROM lease
 		WHERE lease.name = intended.lease AND lease.token = intended.token AND lease.until > `+c.engine.Clock()+`) ORDER BY id`, millis(before))
 	return list, c.wrap("list abandoned snapshots", err)

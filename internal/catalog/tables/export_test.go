@@ -26,4 +26,4 @@ func PutRuns(ctx context.Context, c *Catalog, runs ...api.Run) error {
 }
 
 // WithDB is a catalog that reaches its database another way.
-func WithDB(c *Catalog, db *sql.DB) *Catalog { return &Catalog{db, c.engine} }
+func WithDB(c *Catalog, db *sql.DB) *Catalog { return New(db, c.engine) }
