@@ -20,7 +20,6 @@ func deviceCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
 		Short: "add, import, list, show, edit, remove and test devices",
-		RunE:  whichSubcommand,
 	}
 	cmd.AddCommand(deviceAddCommand(p), deviceListCommand(p), deviceShowCommand(p),
 		deviceEditCommand(p), deviceImportCommand(p), deviceRemoveCommand(p), deviceTestCommand(p))

@@ -25,6 +25,9 @@ func complete(cmd *cobra.Command) {
 	if cmd.Args == nil {
 		cmd.Args = checkArguments
 	}
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.RunE = whichSubcommand
+	}
 	text, err := helpTexts.ReadFile("help/" + helpFile(cmd))
 	if err != nil {
 		return // a test finds a command without examples

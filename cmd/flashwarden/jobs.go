@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,14 +33,35 @@ func jobsListCommand(p *program) *cobra.Command {
 		Short: "list jobs, the newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return do(p, cmd, warden.Warden.Jobs, s, func(o *output, page api.Jobs) error { return printJobs(o, s, page) })
+			if s.State != "" && !slices.Contains(jobStates, s.State) {
+				return usageError{fmt.Errorf("--state %q: want %s", s.State, either(jobStates))}
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runJobs(ctx, p, w, s) })
 		},
 	}
-	cmd.Flags().StringVar(&s.State, "state", "", "only jobs in this `STATE`: queued, running, retrying, done, failed, cancelled, interrupted")
+	cmd.Flags().StringVar(&s.State, "state", "", "only jobs in this `STATE`: "+either(jobStates))
 	cmd.Flags().StringVar(&s.Device, "device", "", "only jobs of the device `NAME`")
 	cmd.Flags().IntVar(&s.Limit, "limit", 100, "print at most this number of `JOBS`")
 	wideFlag(cmd, &p.output)
+	completeWords(cmd, "state", jobStates...)
+	completeFlag(p, cmd, "device", api.NamesOfDevices)
 	return cmd
+}
+
+// jobStates are the values of --state.
+var jobStates = []string{api.JobQueued, api.JobRunning, api.JobRetrying, api.JobDone, api.JobFailed, api.JobCancelled, api.JobInterrupted}
+
+// runJobs lists jobs. A device that has none must be in the inventory: a removed one may
+// have some.
+func runJobs(ctx context.Context, p *program, w warden.Warden, s api.JobSelect) error {
+	page, err := w.Jobs(ctx, s)
+	if err == nil && s.Device != "" && len(page.Jobs) == 0 {
+		_, err = w.Device(ctx, api.Named{Name: s.Device})
+	}
+	if err != nil {
+		return err
+	}
+	return printJobs(&p.output, s, page)
 }
 
 func printJobs(o *output, s api.JobSelect, page api.Jobs) error {
@@ -47,7 +71,7 @@ func printJobs(o *output, s api.JobSelect, page api.Jobs) error {
 		o.tell("", "No job matches; see all with "+api.Do("jobs").String())
 		return nil
 	default:
-		o.tell("", "No jobs. Jobs are what the service does: run it with "+api.Do("serve").String())
+		o.tell("", "No jobs. The service does its work as jobs: start it with "+api.Do("serve").String())
 		return nil
 	}
 	if page.Next != "" {

@@ -313,7 +313,7 @@ func applyEnvironment(c *Config, env []string) error {
 			continue
 		}
 		if i < 0 {
-			return &Error{Key: name, Problem: "unknown environment variable" + instead(variables())}
+			return &Error{Key: name, Problem: "unknown environment variable" + instead(variablesLike(name))}
 		}
 		if value == "" {
 			continue

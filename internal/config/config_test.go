@@ -369,12 +369,15 @@ func TestValues(t *testing.T) {
 }
 
 func TestUnknownVariables(t *testing.T) {
-	for _, name := range []string{"FLASHWARDEN_TFTP_PORTRANGE", "FLASHWARDEN_BACKUP_", "FLASHWARDEN_SSH_UNKNOWN-HOSTS", "FLASHWARDEN_TFTP_LISTEN_"} {
+	for name, listed := range map[string]string{ // those of the same section
+		"FLASHWARDEN_TFTP_PORTRANGE": "valid names: FLASHWARDEN_TFTP_LISTEN, FLASHWARDEN_TFTP_PORT_RANGE, ", "FLASHWARDEN_TFTP_LISTEN_": "valid names: FLASHWARDEN_TFTP_LISTEN, ",
+		"FLASHWARDEN_BACKUP_": "valid names: FLASHWARDEN_BACKUP_FILES, ", "FLASHWARDEN_SSH_UNKNOWN-HOSTS": "valid names: FLASHWARDEN_SSH_UNKNOWN_HOSTS",
+	} {
 		for _, value := range []string{"x", ""} {
 			_, err := Load("", []string{name + "=" + value})
 			var e *Error
-			if !errors.As(err, &e) || e.Key != name || !strings.Contains(err.Error(), "FLASHWARDEN_TFTP_PORT_RANGE") {
-				t.Errorf("%s=%s: error %v; want one that lists the variables", name, value, err)
+			if !errors.As(err, &e) || e.Key != name || !strings.Contains(err.Error(), listed) {
+				t.Errorf("%s=%s: error %v; want %q", name, value, err, listed)
 			}
 		}
 	}

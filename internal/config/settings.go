@@ -179,6 +179,20 @@ func variables() []string {
 	return names
 }
 
+// variablesLike returns the variables of the section of an unknown one, or all.
+func variablesLike(name string) []string {
+	all := variables()
+	_, rest, _ := strings.Cut(name, "_")
+	section, _, _ := strings.Cut(rest, "_")
+	near := slices.DeleteFunc(slices.Clone(all), func(known string) bool {
+		return !strings.HasPrefix(known, "FLASHWARDEN_"+section+"_")
+	})
+	if len(near) == 0 {
+		return all
+	}
+	return near
+}
+
 // instead lists the known names, for the error about an unknown one.
 func instead(names []string) string {
 	return "; valid names: " + strings.Join(names, ", ")

@@ -59,7 +59,7 @@ func FormatPrune(res api.PruneResult, dryRun bool, l Layout) string {
 		}
 		list = table.Format(l)
 	}
-	return list + fmt.Sprintf("%s %d snapshots and %d files (%s); %d snapshots stay\n", verb, len(res.Removed), res.Blobs, Bytes(res.Bytes), res.Kept)
+	return list + fmt.Sprintf("%s %s and %s (%s); the vault keeps %s\n", verb, Count(len(res.Removed), "snapshot"), Count(res.Blobs, "file"), Bytes(res.Bytes), Count(res.Kept, "snapshot"))
 }
 
 // FormatMirror returns what a run of a mirror copied.
@@ -68,9 +68,9 @@ func FormatMirror(res api.MirrorResult) string {
 	if res.Made {
 		text = fmt.Sprintf("Made a mirror at %s\n", res.Target)
 	}
-	text += fmt.Sprintf("Copied %s and %d files (%s); the mirror has %s\n", Count(res.Snapshots, "snapshot"), res.Blobs, Bytes(res.Bytes), Count(res.Held, "snapshot"))
+	text += fmt.Sprintf("Copied %s and %s (%s); the mirror has %s\n", Count(res.Snapshots, "snapshot"), Count(res.Blobs, "file"), Bytes(res.Bytes), Count(res.Held, "snapshot"))
 	if res.Replaced > 0 {
-		text += fmt.Sprintf("%d files of the mirror were damaged and were replaced\n", res.Replaced)
+		text += fmt.Sprintf("%s replaced in the mirror, because it was damaged\n", Count(res.Replaced, "file"))
 	}
 	return text
 }
@@ -79,9 +79,9 @@ func FormatMirror(res api.MirrorResult) string {
 func FormatRebuild(res api.RebuildResult) string {
 	text := ""
 	if res.Converted > 0 {
-		text = fmt.Sprintf("converted %d snapshots\n", res.Converted)
+		text = fmt.Sprintf("converted %s\n", Count(res.Converted, "snapshot"))
 	}
-	return text + fmt.Sprintf("Index: %d snapshots, %d added, %d removed\n", res.Snapshots, res.Added, res.Removed)
+	return text + fmt.Sprintf("Index: %s, %d added, %d removed\n", Count(res.Snapshots, "snapshot"), res.Added, res.Removed)
 }
 
 // Imports are the results of an import, for people.

@@ -166,7 +166,10 @@ func named(s api.Snapshot, name string) ([]api.File, error) {
 	return found, nil
 }
 
-var hexPrefix = lazyregexp.New(`^[0-9a-f]{8,64}$`)
+var (
+	hexPrefix = lazyregexp.New(`^[0-9a-f]{8,64}$`)
+	fewDigits = lazyregexp.New(`^[0-9a-fA-F]{1,7}$`)
+)
 
 // findImage finds the one image in the vault that a digest, its prefix or a
 // name means.
@@ -188,7 +191,11 @@ func findImage(ctx context.Context, n *node.Node, what string) (api.Image, error
 		if err != nil {
 			return api.Image{}, err
 		}
-		return api.Image{}, unknown(api.Say("see ").Do("images").Say(" and ").Do("snapshots"), "no image %q in the vault%s", what, near)
+		fix := api.Say("see ").Do("images").Say(" and ").Do("snapshots")
+		if fewDigits.MatchString(what) {
+			fix = fix.Say("; a SHA-256 needs at least 8 digits")
+		}
+		return api.Image{}, unknown(fix, "no image %q in the vault%s", what, near)
 	case 1:
 		return found[0], nil
 	}
