@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"math/big"
@@ -208,9 +209,20 @@ func writeNew(name string, mode fs.FileMode, block *pem.Block) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	err = errors.Join(f.Chmod(mode), pem.Encode(f, block), f.Sync(), f.Close())
-	if err != nil {
+	if err := writeBlock(f, mode, block); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+// syncer is a file that can be brought to stable storage.
+type syncer interface {
+	io.WriteCloser
+	Chmod(fs.FileMode) error
+	Sync() error
+}
+
+// writeBlock writes a new file, brings it to stable storage and closes it.
+func writeBlock(f syncer, mode fs.FileMode, block *pem.Block) error {
+	return errors.Join(f.Chmod(mode), pem.Encode(f, block), f.Sync(), f.Close())
 }

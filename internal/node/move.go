@@ -44,10 +44,16 @@ func MoveCatalog(ctx context.Context, o Options, turn Turn) (tables []api.MovedT
 	if tables, err = n.copyCatalog(ctx, file); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(file, n.path(movedCatalog)); err != nil {
-		return nil, fmt.Errorf("put the old catalog aside: %w", err)
+	return tables, putAside(disk.OS{}, file, n.path(movedCatalog))
+}
+
+// putAside renames the old catalog. When it returns nil, a power cut does not bring the
+// old name back.
+func putAside(d disk.FS, file, aside string) error {
+	if err := d.Rename(file, aside); err != nil {
+		return fmt.Errorf("put the old catalog aside: %w", err)
 	}
-	return tables, disk.SyncDir(disk.OS{}, filepath.Dir(file))
+	return disk.SyncDir(d, filepath.Dir(file))
 }
 
 func (n *Node) copyCatalog(ctx context.Context, file string) (tables []api.MovedTable, err error) {

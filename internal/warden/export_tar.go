@@ -34,7 +34,7 @@ func ExportTar(ctx context.Context, w Warden, dir, name string, items []api.Cont
 		return fmt.Errorf("export: %w", err)
 	}
 	err = writeTar(ctx, w, f, items, o)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	if err == nil {
 		err = root.Rename(partial, name)
 	}
 	if err != nil {
@@ -43,7 +43,9 @@ func ExportTar(ctx context.Context, w Warden, dir, name string, items []api.Cont
 	return nil
 }
 
-func writeTar(ctx context.Context, w Warden, to io.Writer, items []api.Content, o ExportOptions) error {
+// writeTar writes the archive, brings it to stable storage and closes it.
+func writeTar(ctx context.Context, w opener, to syncer, items []api.Content, o ExportOptions) (err error) {
+	defer func() { err = errors.Join(err, to.Close()) }()
 	archive := tar.NewWriter(to)
 	for _, item := range items {
 		if err := errors.Join(ctx.Err(), writeEntry(ctx, w, archive, item)); err != nil {
@@ -53,11 +55,19 @@ func writeTar(ctx context.Context, w Warden, to io.Writer, items []api.Content, 
 			o.Wrote(item)
 		}
 	}
-	return archive.Close()
+	if err := archive.Close(); err != nil {
+		return err
+	}
+	return to.Sync()
+}
+
+// opener is the part of Warden that opens files of the vault.
+type opener interface {
+	Open(ctx context.Context, c api.Content) (io.ReadCloser, error)
 }
 
 // writeEntry writes one file and compares its SHA-256.
-func writeEntry(ctx context.Context, w Warden, archive *tar.Writer, item api.Content) error {
+func writeEntry(ctx context.Context, w opener, archive *tar.Writer, item api.Content) error {
 	blob, err := w.Open(ctx, item)
 	if err != nil {
 		return err
