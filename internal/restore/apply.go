@@ -60,7 +60,7 @@ func (r *Runner) Apply(ctx context.Context, d api.Device, s api.Snapshot, p api.
 	}
 	result := settle(p, done, cancelledOr(ctx, err))
 	result.Started, result.Seconds = began.UTC().Truncate(time.Second), math.Round(time.Since(began).Seconds()*10)/10
-	report(api.StepDone, "", 0, -1)
+	report(api.Event{Step: api.StepDone, Size: -1})
 	return result
 }
 
@@ -129,7 +129,7 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 		return done, err
 	}
 	defer l.hangUp()
-	report(api.StepLook, "", 0, -1)
+	report(api.Event{Step: api.StepLook, Size: -1})
 	v, err := look(ctx, l, d.Name, systems(p.Request, sel))
 	if err != nil {
 		return done, err

@@ -70,7 +70,7 @@ func notBooted(seen string) error {
 // setBoot writes the boot lines, saves them, and checks that they hold. If any
 // of that fails, it puts the former boot settings back.
 func (a application) setBoot(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
-	a.line.report(api.StepChange, s.Lines[len(s.Lines)-1], 0, -1)
+	a.line.report(api.Event{Step: api.StepChange, File: s.Lines[len(s.Lines)-1], Size: -1})
 	done.changed = true
 	err := a.line.Configure(ctx, s.Lines)
 	if err == nil {

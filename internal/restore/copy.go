@@ -135,7 +135,7 @@ func fileOf(s api.PlanStep) api.File {
 }
 
 func (a application) finish(s api.PlanStep, evidence string, copied bool, done outcome) outcome {
-	a.line.report(api.StepProved, s.Path, s.Size, s.Size)
+	a.line.report(api.Event{Step: api.StepProved, File: s.Path, Bytes: s.Size, Size: s.Size})
 	return done.proved(fileOf(s), evidence, copied)
 }
 
@@ -165,8 +165,10 @@ func (a application) transfer(ctx context.Context, s api.PlanStep, toDevice bool
 	out, err := transfer.Transfer{
 		Session: a.line, Via: way, Path: s.Path, ToDevice: toDevice, Overwrite: s.Overwrite, Ticket: ticket,
 		Name: a.plan.Request.Device, Stall: a.Stall,
-		Moved: func(bytes int64) { a.line.report(api.StepCopy, s.Path, bytes, ticket.Size) },
-		Log:   a.log(),
+		Moved: func(bytes int64) {
+			a.line.report(api.Event{Step: api.StepCopy, File: s.Path, Bytes: bytes, Size: ticket.Size, Retransmits: ticket.Evidence().Retransmits})
+		},
+		Log: a.log(),
 	}.Run(ctx)
 	switch {
 	case err == nil && out.SessionLost:

@@ -44,7 +44,7 @@ func (r *Runner) Plan(ctx context.Context, d api.Device, s api.Snapshot, req api
 		return api.Plan{}, cancelledOr(ctx, err)
 	}
 	defer l.hangUp()
-	l.report(api.StepLook, "", 0, -1)
+	l.report(api.Event{Step: api.StepLook, Size: -1})
 	v, err := look(ctx, l, d.Name, systems(req, sel))
 	if err != nil {
 		return api.Plan{}, cancelledOr(ctx, err)

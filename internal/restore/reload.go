@@ -23,7 +23,7 @@ func (a application) restart(ctx context.Context, s api.PlanStep, done outcome) 
 		return done, err
 	}
 	change := startAgain(a.plan, s)
-	a.line.report(api.StepChange, change.Line, 0, -1)
+	a.line.report(api.Event{Step: api.StepChange, File: change.Line, Size: -1})
 	done.changed = true
 	began := time.Now()
 	if err := a.line.Restart(ctx, change); err != nil {
@@ -63,7 +63,7 @@ func (a application) awaitReturn(ctx context.Context, s api.PlanStep, done outco
 	poll := time.NewTicker(orDefault(a.Poll, 10*time.Second))
 	defer poll.Stop()
 	for {
-		a.line.report(api.StepReload, "", 0, -1)
+		a.line.report(api.Event{Step: api.StepReload, Size: -1})
 		facts, err := a.facts(ctx, began, before)
 		if err == nil {
 			done.facts = facts.API()

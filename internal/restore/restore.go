@@ -99,7 +99,7 @@ func (r *Runner) connect(ctx context.Context, d api.Device, report reporter) (*l
 // renew ends the line and takes a new one.
 func (l *line) renew(ctx context.Context) error {
 	l.hangUp()
-	l.report(api.StepLogin, "", 0, -1)
+	l.report(api.Event{Step: api.StepLogin, Size: -1})
 	dev, err := l.dial(ctx)
 	if err != nil {
 		return err
@@ -123,19 +123,20 @@ func (l *line) hangUp() {
 // digest asks the device for the digest of one of its files. The digest is
 // empty where it computes none.
 func (l *line) digest(ctx context.Context, p string, size int64) (ios.Digest, error) {
-	l.report(api.StepVerify, p, 0, size)
+	l.report(api.Event{Step: api.StepVerify, File: p, Size: size})
 	v, err := l.Digest(ctx, p, size, nil)
 	return v.Digest, err
 }
 
 // reporter reports the progress of one restore.
-type reporter func(step api.Step, file string, bytes, size int64)
+type reporter func(e api.Event)
 
 // reporterFor passes progress on to events, which may be nil.
 func reporterFor(device string, events func(api.Event)) reporter {
-	return func(step api.Step, file string, bytes, size int64) {
+	return func(e api.Event) {
 		if events != nil {
-			events(api.Event{Device: device, Step: step, File: file, Bytes: bytes, Size: size})
+			e.Device = device
+			events(e)
 		}
 	}
 }

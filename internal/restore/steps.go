@@ -17,7 +17,7 @@ func (a application) change(ctx context.Context, c ios.Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	a.line.report(api.StepChange, c.Line, 0, -1)
+	a.line.report(api.Event{Step: api.StepChange, File: c.Line, Size: -1})
 	return a.line.Do(ctx, c)
 }
 
