@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"flashwarden/api"
@@ -17,6 +18,7 @@ import (
 // It changes nothing in the vault, except to repair it; then it holds the lock of
 // the data directory, as Rebuild does.
 func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn Turn, events func(api.Event)) (api.CheckResult, error) {
+	defer frugal()()
 	v, err := n.Vault(ctx)
 	if errors.Is(err, vault.ErrSealed) && n.opts.Mirror != "" { // it is checked without the identity
 		return n.checkMirror(ctx, n.vault, r, checkOptions(r, share, events))
@@ -76,6 +78,14 @@ func (n *Node) addDocuments(ctx context.Context, v *vault.Vault, problems []api.
 	return err
 }
 
+// frugal has the memory of this process cleaned twice as often until release: reading many
+// documents leaves much garbage. Of two that overlap, the last one to end decides what stays,
+// and that is no harm.
+func frugal() (release func()) {
+	before := debug.SetGCPercent(50)
+	return func() { debug.SetGCPercent(before) }
+}
+
 // checkMirror checks a mirror in place of the vault.
 func (n *Node) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o vault.CheckOptions) (api.CheckResult, error) {
 	if r.RepairFrom != "" {
@@ -101,6 +111,7 @@ func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, 
 	if r.RepairFrom != "" {
 		return api.CheckResult{}, why
 	}
+	defer frugal()()
 	n := &Node{opts: o}
 	if err := n.openVault(ctx); err != nil {
 		return api.CheckResult{}, err

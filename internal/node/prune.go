@@ -22,6 +22,7 @@ func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResu
 		return api.PruneResult{}, err
 	}
 	defer release()
+	defer frugal()()
 	v, err := n.Vault(ctx)
 	if err != nil {
 		return api.PruneResult{}, err
