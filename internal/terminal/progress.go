@@ -148,7 +148,7 @@ func (p *Progress) frame(size Size) []string {
 func (p *Progress) print() {
 	lines, dropped := p.take()
 	for _, line := range lines {
-		_, _ = fmt.Fprintln(p.out, line)
+		_, _ = fmt.Fprint(p.out, Layout{Columns: SizeOf(p.out).Columns}.Prose("", line))
 	}
 	if dropped > 0 {
 		_, _ = fmt.Fprintf(p.out, "%d lines were dropped, because the output was too slow\n", dropped)

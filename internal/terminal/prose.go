@@ -72,17 +72,21 @@ func wrap(text string, width int) []string {
 }
 
 // words yields the words of a text. A command in back quotes is one word, with
-// the signs before and behind it.
+// the signs before and behind it, and so is a number with its unit.
 func words(text string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		word, commands := "", strings.Count(text, "`")%2 == 0
-		for part := range strings.SplitSeq(text, " ") {
+		parts := strings.Split(text, " ")
+		for i, part := range parts {
 			if word != "" {
 				word += " "
 			}
 			word += part
 			if commands && strings.Count(word, "`")%2 == 1 {
 				continue // within a command
+			}
+			if i+1 < len(parts) && isNumber(part) && isUnit(parts[i+1]) {
+				continue
 			}
 			if !yield(word) {
 				return
@@ -93,6 +97,20 @@ func words(text string) func(yield func(string) bool) {
 			yield(word)
 		}
 	}
+}
+
+// isNumber reports whether a word begins with a digit and has no letters: 24.6, (3,504.
+func isNumber(word string) bool {
+	return strings.ContainsAny(word, "0123456789") && strings.Trim(word, "0123456789.,(") == ""
+}
+
+// isUnit reports whether a word is a unit of Bytes, Rate or Duration, with the signs behind it.
+func isUnit(word string) bool {
+	switch strings.TrimRight(word, ".,:;)") {
+	case "B", "kB", "MB", "GB", "TB", "B/s", "kB/s", "MB/s", "GB/s", "ms", "s", "min", "h":
+		return true
+	}
+	return false
 }
 
 // seen is the number of cells of a text that a Palette may have painted.

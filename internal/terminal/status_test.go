@@ -185,6 +185,9 @@ func TestProse(t *testing.T) {
 			t.Errorf("%d columns:\n%swant\n%s", columns, got, want)
 		}
 	}
+	if got := (terminal.Layout{Columns: 24}).Prose("", "would copy to here 9 kB, 24.6 GB free"); got != "would copy to here\n  9 kB, 24.6 GB free\n" {
+		t.Errorf("a number without its unit: %q", got)
+	}
 	if got := (terminal.Layout{Columns: 20}).Prose("  ", "as wide as screens"); got != "  as wide as screens\n" {
 		t.Errorf("%q", got) // the columns of a table in a help text stay
 	}
