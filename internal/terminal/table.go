@@ -64,9 +64,9 @@ const (
 )
 
 // Format returns the lines of the table. It leaves out columns that are empty in
-// every row. Wide columns are printed if they fit on the screen, from left to
-// right. If the others do not fit, the spare ones are left out, the last one
-// first, and then the widest ones are shortened. No line is longer than a screen of
+// every row. If the columns do not fit on the screen, spare ones are left out, the
+// last one first, and then the widest ones are shortened. If they all fit, so many wide
+// columns are added as fit too, from left to right. No line is longer than a screen of
 // 80 columns.
 func (t Table) Format(l Layout) string {
 	t = t.printable()
@@ -132,8 +132,20 @@ func (t Table) shown(l Layout) []int {
 			left += t.width(i) + gap
 		}
 	}
+	complete := true
 	for i, c := range t.Columns {
-		if !c.Wide || t.empty(i) {
+		if !c.Spare || t.empty(i) || slices.Contains(shown, i) {
+			continue
+		}
+		if w := t.width(i) + gap; w <= left { // a wider one behind it is gone
+			shown = append(shown, i)
+			left -= w
+		} else {
+			complete = false
+		}
+	}
+	for i, c := range t.Columns {
+		if !complete || !c.Wide || t.empty(i) {
 			continue
 		}
 		if left -= t.width(i) + gap; left < 0 {
@@ -262,8 +274,9 @@ func Fields(namesAndValues ...string) []Field {
 }
 
 // FormatFields returns a line for each field, with the values in a column. A
-// value with several lines, or longer than the screen, goes on in the next lines. An empty value
-// is shown as "-".
+// value with several lines, or longer than the screen, goes on in the next lines. A word or a
+// command that is too wide for the column stands in a line of its own, nearer to the left. An
+// empty value is shown as "-".
 func FormatFields(fields []Field, l Layout) string {
 	widest := 0
 	for _, f := range fields {
@@ -288,7 +301,14 @@ func FormatFields(fields []Field, l Layout) string {
 			if i > 0 {
 				name = ""
 			}
-			b.WriteString(Pad(name, widest+gap) + l.Palette.Paint(value.Tone, line) + "\n")
+			before := Pad(name, widest+gap)
+			if width > 0 && seen(line) > width {
+				before = hanging
+				if i == 0 {
+					before = name + "\n" + hanging
+				}
+			}
+			b.WriteString(before + l.Palette.Paint(value.Tone, line) + "\n")
 		}
 	}
 	return b.String()

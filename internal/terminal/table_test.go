@@ -61,6 +61,23 @@ SHA256        NAME                                    SIZE  STATUS   SITE  FILE 
 	}
 }
 
+// TestSpareColumns: a narrow spare column stays where a wide one has no room, and no column
+// that is worth less takes the place of one that is left out.
+func TestSpareColumns(t *testing.T) {
+	table := terminal.Table{Columns: []terminal.Column{{Head: "NAME"}, {Head: "MODEL", Spare: true}, {Head: "SITE", Spare: true}, {Head: "USER", Wide: true}},
+		Rows: [][]terminal.Cell{terminal.Texts("sw1", "WS-C3750G-24TS-S1U", "hq", "anna")}}
+	for columns, want := range map[int]string{
+		20: "NAME  SITE\nsw1   hq\n",
+		29: "NAME  MODEL\nsw1   WS-C3750G-24TS-S1U\n",
+		30: "NAME  MODEL               SITE\nsw1   WS-C3750G-24TS-S1U  hq\n",
+		36: "NAME  MODEL               SITE  USER\nsw1   WS-C3750G-24TS-S1U  hq    anna\n",
+	} {
+		if got := table.Format(terminal.Layout{Columns: columns}); got != want {
+			t.Errorf("%d columns:\n%swant\n%s", columns, got, want)
+		}
+	}
+}
+
 // TestTableWithoutRows has its head, so that a script finds the columns.
 func TestTableWithoutRows(t *testing.T) {
 	table := images()
@@ -92,6 +109,15 @@ func TestTableInColour(t *testing.T) {
 	want := "\x1b[1mA\x1b[0m   \x1b[1mB\x1b[0m\n\x1b[32mok\x1b[0m  x\n"
 	if got := table.Format(terminal.Layout{Palette: palette}); got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestFieldsTooWide: what a person copies stays in one line, nearer to the left.
+func TestFieldsTooWide(t *testing.T) {
+	fields := terminal.Fields("device", "sw1", "next", "type `flashwarden edit sw1`", "file", "flash:/c3750-mz.150-2.bin")
+	want := "device  sw1\nnext    type\n  `flashwarden edit sw1`\nfile\n  flash:/c3750-mz.150-2.bin\n"
+	if got := terminal.FormatFields(fields, terminal.Layout{Columns: 28}); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
 
