@@ -39,7 +39,7 @@ func Audit(lines []api.AuditLine) Table {
 	table := Table{Columns: []Column{{Head: "LINE", Right: true}, {Head: "TIME", Keep: true}, {Head: "USER"}, {Head: "FROM"}, {Head: "OPERATION", Keep: true},
 		{Head: "ON"}, {Head: "RESULT"}, {Head: "HASH", Wide: true}}}
 	for _, a := range lines {
-		row := Texts(strconv.FormatInt(a.Number, 10), a.Time.Local().Format(time.DateTime), a.User, a.From, a.Operation, strings.Join(a.On, " "), a.Result, a.Hash)
+		row := Texts(strconv.FormatInt(a.Number, 10), LocalTime(a.Time), a.User, a.From, a.Operation, strings.Join(a.On, " "), a.Result, a.Hash)
 		if a.Result == api.AuditRefused {
 			row[6].Tone = Bad
 		}

@@ -94,7 +94,7 @@ func notReceived(who, message, hint string, l Layout) string {
 	if message == "" {
 		return ""
 	}
-	text := "\n" + l.Prose("", Printable(who+": "+message))
+	text := l.Prose("", Printable(who+": "+message))
 	if hint != "" {
 		text += l.Prose("  ", Printable("next: "+hint))
 	}

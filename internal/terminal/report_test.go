@@ -59,13 +59,18 @@ func TestChecksOfAFleet(t *testing.T) {
 	}
 }
 
-// TestProofsOfPackages has what is the same for all packages once.
+// TestProofsOfPackages has what is the same for all packages once, and without -v no digest
+// that the table speaks of already.
 func TestProofsOfPackages(t *testing.T) {
 	s := api.Snapshot{ID: "s1"}
 	for _, name := range []string{"a", "b", "c"} {
 		s.Files = append(s.Files, api.File{Path: "flash:/" + name + ".pkg", Kind: api.KindPackage, Proof: []string{"verify /md5: MD5 " + name, "not judged"}})
 	}
-	text := terminal.FormatSnapshot(s, time.Now(), terminal.Layout{})
+	brief := terminal.FormatSnapshot(s, time.Now(), terminal.Layout{})
+	if !strings.HasSuffix(brief, "\n\n3 files: not judged\n") || strings.Contains(brief, "verify") {
+		t.Error(brief)
+	}
+	text := terminal.FormatSnapshot(s, time.Now(), terminal.Layout{Verbose: true})
 	if !strings.HasSuffix(text, "\nflash:/c.pkg\n  verify /md5: MD5 c\n\n3 files: not judged\n") || strings.Count(text, "not judged") != 1 {
 		t.Error(text)
 	}

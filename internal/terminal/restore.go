@@ -75,7 +75,7 @@ func FormatRestore(r api.RestoreResult, l Layout) string {
 	if r.Status != api.StatusOK {
 		b.WriteString(FormatRestoreFailure(r, l))
 	}
-	return b.String()
+	return strings.TrimPrefix(b.String(), "\n") // a failure alone
 }
 
 // tableOfRestored lists the files of a restore.

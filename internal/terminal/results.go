@@ -107,13 +107,28 @@ func endWord(status string, c api.Cause) string {
 // Summary counts the results: 38 ok, 1 incomplete, 1 failed; 2.1 GB copied.
 func (r Results) Summary() string {
 	if r.dryRun() {
-		return "dry run: " + r.counts()
+		return "dry run: " + r.counts() + r.plannedBytes()
 	}
 	var bytes int64
 	for _, one := range r {
 		bytes += one.BytesCopied
 	}
 	return r.counts() + "; " + Bytes(bytes) + " copied"
+}
+
+// plannedBytes says how much all plans copy together.
+func (r Results) plannedBytes() string {
+	var plans, bytes int64
+	for _, one := range r {
+		if one.Plan != nil {
+			plans++
+			bytes += one.Plan.Bytes
+		}
+	}
+	if plans < 2 {
+		return "" // the plan says it
+	}
+	return "; would copy " + Bytes(bytes)
 }
 
 // counts says how many results there are of each kind: 38 ok, 1 incomplete, 1 failed.
@@ -173,6 +188,7 @@ func (r Results) remarks(l Layout) string {
 	var remarks []string
 	for _, one := range r {
 		for _, remark := range remarksOf(one) {
+			remark = inBrief(remark, l)
 			if devices[remark] == nil {
 				remarks = append(remarks, remark)
 			}

@@ -59,7 +59,7 @@ sw10    ok             c3750.bin  18.3 MB  size-only   18.3 MB     71.2
 sw17    incomplete     c3750.bin  18.3 MB  device-md5      0 B      0.0
 
 sw2, sw3: install mode
-sw2, sw10: size checked only: this device cannot compute MD5; image checksums OK (structure, sizes)
+sw2, sw10: size checked only: this device cannot compute MD5; image checksums OK
 `
 	if got := terminal.Results(night()).Format(terminal.Layout{}); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
@@ -144,6 +144,9 @@ sw1: ok
 `
 	if got := (terminal.Results{r}).Format(terminal.Layout{}); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if got := (terminal.Results{r, r}).Format(terminal.Layout{}); !strings.HasPrefix(got, "dry run: 2 ok; would copy 36.6 MB\n") {
+		t.Error(got)
 	}
 }
 

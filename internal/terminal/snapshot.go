@@ -28,7 +28,7 @@ func Snapshots(list []api.SnapshotRow, now time.Time) Table {
 // notes, how each image was proved, and why files are missing.
 func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 	head := Fields("snapshot", s.ID, "device", s.Device, "status", StatusText(s.Status, len(s.Warnings)), "taken", TimeAndAge(s.Started, now),
-		"hostname", s.Facts.Hostname, "software", s.Facts.OS+" "+s.Facts.Version, "model", s.Facts.Model,
+		"hostname", s.Facts.Hostname, "software", strings.TrimSpace(s.Facts.OS+" "+s.Facts.Version), "model", s.Facts.Model,
 		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
 	head[2].Value.Tone = toneWith(s.Status, len(s.Warnings))
 	table := Table{Columns: []Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
@@ -66,7 +66,7 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 func proofs(files []api.File, l Layout) string {
 	count := map[string]int{}
 	for _, f := range files {
-		for _, line := range proof(f) {
+		for _, line := range proof(f, l) {
 			count[line]++
 		}
 	}
@@ -74,7 +74,7 @@ func proofs(files []api.File, l Layout) string {
 	var shared []string
 	for _, f := range files {
 		own := ""
-		for _, line := range proof(f) {
+		for _, line := range proof(f, l) {
 			if count[line] == 1 {
 				own += l.Prose("  ", OneLine(line))
 			} else if !slices.Contains(shared, line) {
@@ -95,8 +95,8 @@ func proofs(files []api.File, l Layout) string {
 }
 
 // proof says of an image which name and version are inside the file, and how it
-// was proved.
-func proof(f api.File) []string {
+// was proved. Without -v it is short: that the device computed the digest is in the table.
+func proof(f api.File, l Layout) []string {
 	if f.Kind != api.KindImage && f.Kind != api.KindPackage {
 		return nil
 	}
@@ -104,5 +104,20 @@ func proof(f api.File) []string {
 	if f.Image != nil && f.Image.Version+f.Image.Name != "" {
 		lines = append(lines, fmt.Sprintf("name inside the file: %s, version %s", cmp.Or(f.Image.Name, "-"), cmp.Or(f.Image.Version, "-")))
 	}
-	return append(lines, f.Proof...)
+	for _, line := range f.Proof {
+		if !l.Verbose && f.Evidence != api.EvidenceSize && strings.HasPrefix(line, "verify") {
+			continue
+		}
+		lines = append(lines, inBrief(line, l))
+	}
+	return lines
+}
+
+// inBrief leaves the names of the checks out that an image passed, without -v.
+func inBrief(line string, l Layout) string {
+	before, names, found := strings.Cut(line, "checksums OK (")
+	if l.Verbose || !found || !strings.HasSuffix(names, ")") {
+		return line
+	}
+	return before + "checksums OK"
 }

@@ -37,6 +37,8 @@ func FormatCheck(res api.CheckResult, l Layout) string {
 	}
 	read := ", all read"
 	switch {
+	case res.Blobs == 0:
+		read = ""
 	case res.BlobsRead == 0:
 		read = "; " + api.Fix(nil).Option("read_data", "").String() + " also reads the files"
 	case res.BlobsRead < res.Blobs:
@@ -58,6 +60,9 @@ func FormatPrune(res api.PruneResult, dryRun bool, l Layout) string {
 			table.Rows = append(table.Rows, Texts(s.Snapshot, s.Device, LocalTime(s.Started)))
 		}
 		list = table.Format(l)
+	}
+	if len(res.Removed)+res.Blobs == 0 {
+		return list + fmt.Sprintf("Nothing to remove; the vault has %s\n", Count(res.Kept, "snapshot"))
 	}
 	return list + fmt.Sprintf("%s %s and %s (%s); the vault keeps %s\n", verb, Count(len(res.Removed), "snapshot"), Count(res.Blobs, "file"), Bytes(res.Bytes), Count(res.Kept, "snapshot"))
 }
