@@ -27,7 +27,7 @@ func checkCommand(p *program) *cobra.Command {
 			if r.RepairFrom, err = absoluteTarget(r.RepairFrom); err != nil {
 				return err
 			}
-			return do(p, cmd, watched(warden.Warden.Check, p.percent("read")), r, printCheck)
+			return do(p, cmd, counted(&p.output, warden.Warden.Check, "read"), r, printCheck)
 		},
 	}
 	fs := cmd.Flags()

@@ -129,7 +129,7 @@ func deviceListCommand(p *program) *cobra.Command {
 		Use:   "list",
 		Short: "list the devices: software, last backup, last failure",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return do(p, cmd, warden.Warden.Devices, filter, printDevices)
+			return do(p, cmd, warden.Warden.Devices, filter, func(o *output, devices []api.DeviceRow) error { return printDevices(o, filter, devices) })
 		},
 	}
 	wideFlag(cmd, &p.output)
@@ -137,11 +137,17 @@ func deviceListCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-// printDevices prints devices with the facts from its backups.
-func printDevices(o *output, devices []api.DeviceRow) error {
+// noDevices is what status and device list print about an empty inventory.
+const noDevices = "No devices yet. Add one: `flashwarden device add NAME --address HOST --username USER`"
+
+// printDevices prints the devices of a selection with the facts from their backups.
+func printDevices(o *output, filter api.Select, devices []api.DeviceRow) error {
 	if len(devices) == 0 && !o.json {
-		o.tell("", "No devices match. Add one: `flashwarden device add NAME --address HOST --username USER`")
-		return nil
+		text := noDevices
+		if filter.Group+filter.Site != "" {
+			text = "No device matches; see all with " + api.Do("device list").String()
+		}
+		return o.nothing(text)
 	}
 	slices.SortFunc(devices, func(a, b api.DeviceRow) int { return api.CompareNames(a.Name, b.Name) })
 	return o.answer(listOf("devices", devices), terminal.Devices(devices, time.Now()).Format, nil)

@@ -43,10 +43,11 @@ func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string,
 		text := doctorStep(e)
 		switch {
 		case p.quiet || text == "":
+		case all && !p.verbose && screen.Size().Columns == 0: // a log of each step of each device hides the result
 		case all && screen.Size().Columns > 0: // a line in place: each step of each device would fill the screen
 			screen.Draw([]string{terminal.Cut(text, screen.Size().Columns-1)})
 		default:
-			fmt.Fprintln(p.err, text)
+			p.tell("", text)
 		}
 	})
 	screen.Draw(nil)

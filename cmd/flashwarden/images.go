@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -72,9 +73,8 @@ func printImages(o *output, images []api.Image, missing, compared bool) error {
 	if missing {
 		images = slices.DeleteFunc(images, func(i api.Image) bool { return i.InVault })
 	}
-	if len(images) == 0 && !o.json && !o.quiet {
-		o.tell("", noImages(missing))
-		return found
+	if len(images) == 0 && !o.json {
+		return errors.Join(o.nothing(noImages(missing)), found)
 	}
 	return o.answer(listOf("images", images), func(l terminal.Layout) string { return terminal.FormatImages(images, l) }, found)
 }

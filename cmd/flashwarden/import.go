@@ -21,7 +21,7 @@ func importCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return do(p, cmd, watched(warden.Warden.Import, nil), api.Import{Dir: dir}, printImport)
+			return do(p, cmd, counted(&p.output, warden.Warden.Import, ""), api.Import{Dir: dir}, printImport)
 		},
 	}
 	waitFlag(p, cmd)

@@ -68,11 +68,9 @@ func printJobs(o *output, s api.JobSelect, page api.Jobs) error {
 	switch {
 	case o.json || len(page.Jobs) > 0:
 	case s.State != "" || s.Device != "":
-		o.tell("", "No job matches; see all with "+api.Do("jobs").String())
-		return nil
+		return o.nothing("No job matches; see all with " + api.Do("jobs").String())
 	default:
-		o.tell("", "No jobs. The service does its work as jobs: start it with "+api.Do("serve").String())
-		return nil
+		return o.nothing("No jobs. The service does its work as jobs: start it with " + api.Do("serve").String())
 	}
 	if page.Next != "" {
 		o.tell("", "Older jobs are not shown; see more with "+api.Do("jobs").With("limit", "N").String())

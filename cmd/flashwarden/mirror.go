@@ -32,7 +32,7 @@ func mirrorCommand(p *program) *cobra.Command {
 					return usageError{fmt.Errorf("--limit: %w", err)}
 				}
 			}
-			return do(p, cmd, watched(warden.Warden.Mirror, p.percent("mirrored")), r, printMirror)
+			return do(p, cmd, counted(&p.output, warden.Warden.Mirror, "mirrored"), r, printMirror)
 		},
 	}
 	p.vaultFlag(cmd)

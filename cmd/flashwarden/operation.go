@@ -47,9 +47,17 @@ func (p *program) readInventory(ctx context.Context, w warden.Warden, hints []st
 	}
 }
 
-// watched is an operation whose progress show receives; nil: nothing does.
-func watched[Request, Result any](op func(warden.Warden, context.Context, Request, func(api.Event)) (Result, error), show func(api.Event)) operation[Request, Result] {
-	return func(w warden.Warden, ctx context.Context, r Request) (Result, error) { return op(w, ctx, r, show) }
+// counted is an operation that shows how many bytes are done. word says what is done to
+// them; empty: nothing is shown.
+func counted[Request, Result any](o *output, op func(warden.Warden, context.Context, Request, func(api.Event)) (Result, error), word string) operation[Request, Result] {
+	return func(w warden.Warden, ctx context.Context, r Request) (Result, error) {
+		if word == "" {
+			return op(w, ctx, r, nil)
+		}
+		show := o.show(&terminal.Amount{Word: word})
+		defer show.Close()
+		return op(w, ctx, r, show.Event)
+	}
 }
 
 // shown runs an operation whose progress show shows until the operation ends.

@@ -53,7 +53,7 @@ func (o *output) layout() terminal.Layout {
 
 // layoutErr is how text is printed on err.
 func (o *output) layoutErr() terminal.Layout {
-	return terminal.Layout{Columns: terminal.SizeOf(o.err).Columns, All: o.wide, Palette: o.paintErr, Inventory: o.inventory}
+	return terminal.Layout{Columns: terminal.SizeOf(o.err).Columns, Palette: o.paintErr, Inventory: o.inventory}
 }
 
 // answer prints the result of an operation: the document with --json, else the
@@ -77,6 +77,14 @@ func (o *output) done(document any, text func(terminal.Layout) string, found err
 // tell prints text of any origin on err, broken at blanks where it is a terminal.
 func (o *output) tell(indent, text string) {
 	fmt.Fprint(o.err, o.layoutErr().Prose(indent, terminal.Printable(text)))
+}
+
+// nothing says on err why a list is empty, and what to do next, unless --quiet is given.
+func (o *output) nothing(text string) error {
+	if !o.quiet {
+		o.tell("", text)
+	}
+	return nil
 }
 
 // say prints a text of our own on out, broken at blanks where it is a terminal.
@@ -119,21 +127,6 @@ func (o *output) showFleet() *terminal.Progress {
 // showTransfers shows the transfers of an offer or a reception.
 func (o *output) showTransfers() *terminal.Progress {
 	return o.show(&terminal.Transfers{Framed: terminal.SizeOf(o.err) != terminal.Size{}})
-}
-
-// percent shows on one line of a terminal how many bytes are done: read 1.0 MB of
-// 2.0 MB.
-func (o *output) percent(done string) func(api.Event) {
-	if o.quiet || !terminal.IsTerminal(o.err) {
-		return nil
-	}
-	return func(e api.Event) {
-		end := "\r"
-		if e.Bytes >= e.Size {
-			end = "\n"
-		}
-		fmt.Fprintf(o.err, "%s %s of %s%s", done, terminal.Bytes(e.Bytes), terminal.Bytes(e.Size), end)
-	}
 }
 
 // writeJSON prints v as the one JSON document of a command. It escapes all

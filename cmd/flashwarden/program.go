@@ -103,14 +103,15 @@ func (p *program) command() *cobra.Command {
 	root.SetErr(p.err)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(helpCommand())
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", terminal.SizeOf(p.out).Columns)))
+	root.SetUsageTemplate(strings.NewReplacer(".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", p.helpLayout().Columns), "for more information about a command", "for the help of a command").
+		Replace(root.UsageTemplate()))
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 			p.mistake = seeHelp(cmd, unknownCommand(cmd, words[0]))
 			return
 		}
-		cmd.Long = p.layout().Paragraphs(cmd.Long)
+		cmd.Long = p.helpLayout().Paragraphs(cmd.Long)
 		help(cmd, args)
 	})
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -122,6 +123,13 @@ func (p *program) command() *cobra.Command {
 	completionHelp(root)
 	complete(root)
 	return root
+}
+
+// helpLayout is the layout of a help text. Nobody reads longer lines with ease.
+func (p *program) helpLayout() terminal.Layout {
+	l := p.layout()
+	l.Columns = min(l.Columns, 100)
+	return l
 }
 
 // addCommands adds the commands in the groups of the main help.

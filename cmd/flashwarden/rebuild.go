@@ -16,11 +16,11 @@ func rebuildCommand(p *program) *cobra.Command {
 		Use:   "rebuild",
 		Short: "make a new index of the vault after the catalog was lost",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			rebuild := watched(warden.Warden.Rebuild, nil)
+			word := ""
 			if r.Convert {
-				rebuild = watched(warden.Warden.Rebuild, p.percent("read"))
+				word = "read"
 			}
-			return do(p, cmd, rebuild, r, printRebuild)
+			return do(p, cmd, counted(&p.output, warden.Warden.Rebuild, word), r, printRebuild)
 		},
 	}
 	p.vaultFlag(cmd)

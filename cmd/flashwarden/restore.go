@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -109,11 +110,13 @@ func reportRestore(o *output, r api.RestoreResult, showPlan bool) error {
 		err = writeJSON(o, map[string]any{"results": []api.RestoreResult{r}})
 	case r.Plan != nil && showPlan: // else the user saw it before the question
 		fmt.Fprint(o.out, terminal.FormatPlan(r.Device, r.Plan, o.layout()))
-		r.Notes = nil // the plan has them
+	}
+	if r.Plan != nil && !terminal.NothingToDo(r) { // the user has read the plan
+		r.Notes = slices.DeleteFunc(slices.Clone(r.Notes), func(note string) bool { return slices.Contains(r.Plan.Notes, note) })
 	}
 	switch {
 	case o.quiet && r.Status != api.StatusOK:
-		fmt.Fprint(o.err, terminal.FormatRestoreFailure(r, o.layoutErr()))
+		fmt.Fprint(o.err, strings.TrimPrefix(terminal.FormatRestoreFailure(r, o.layoutErr()), "\n"))
 	case o.quiet || o.json || showPlan && r.Status == api.StatusOK: // the plan says it all
 	case showPlan && r.Plan != nil && r.Status != api.StatusOK:
 		_, err = fmt.Fprint(o.out, terminal.FormatRestoreFailure(r, o.layout()))

@@ -69,7 +69,7 @@ sw1: refused
 `
 	for quiet, want := range map[bool][2]string{
 		false: {plan + failure, ""},
-		true:  {plan, failure},
+		true:  {plan, strings.TrimPrefix(failure, "\n")}, // alone in a mail of cron
 	} {
 		var out, errs bytes.Buffer
 		err := reportRestore(&output{out: &out, err: &errs, quiet: quiet}, r, true)

@@ -31,8 +31,7 @@ func printSnapshots(o *output, device string, list []api.SnapshotRow) error {
 		if device != "" {
 			next = api.Do("backup", device)
 		}
-		o.tell("", "No snapshots yet. Make some: "+next.String())
-		return nil
+		return o.nothing("No snapshots yet. Make some: " + next.String())
 	}
 	return o.answer(listOf("snapshots", list), terminal.Snapshots(list, time.Now()).Format, nil)
 }

@@ -59,10 +59,10 @@ func printStatus(o *output, s terminal.Status, now time.Time) error {
 	case o.json:
 		s.Sort()
 		return errors.Join(writeJSON(o, s.Status), found)
-	case s.Summary.Devices == 0:
-		return o.say("No devices yet. Add one: `flashwarden device add NAME --address HOST --username USER`")
 	case o.quiet && found == nil:
 		return nil
+	case s.Summary.Devices == 0:
+		return o.say(noDevices)
 	}
 	return errors.Join(o.page(s.Format(o.layout(), now)), found)
 }

@@ -58,8 +58,7 @@ func tokenListCommand(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return do(p, cmd, withoutRequest(warden.Warden.Tokens), struct{}{}, func(o *output, tokens []api.Token) error {
 				if len(tokens) == 0 && !o.json {
-					o.tell("", "No tokens; make one with "+api.Do("token add", "NAME").With("role", "viewer").String())
-					return nil
+					return o.nothing("No tokens; make one with " + api.Do("token add", "NAME").With("role", "viewer").String())
 				}
 				return o.answer(map[string]any{"tokens": tokens}, terminal.Tokens(tokens, time.Now()).Format, nil)
 			})

@@ -105,8 +105,7 @@ func userListCommand(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return do(p, cmd, withoutRequest(warden.Warden.Users), struct{}{}, func(o *output, users []api.User) error {
 				if len(users) == 0 && !o.json {
-					o.tell("", "No users; add one with "+api.Do("user add", "NAME").With("role", "admin").String())
-					return nil
+					return o.nothing("No users; add one with " + api.Do("user add", "NAME").With("role", "admin").String())
 				}
 				return o.answer(map[string]any{"users": users}, terminal.Users(users, time.Now()).Format, nil)
 			})
