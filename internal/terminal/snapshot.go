@@ -41,12 +41,15 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 	}
 	var b strings.Builder
 	b.WriteString(FormatFields(head, l) + "\n" + table.Format(l))
-	for _, note := range s.Notes {
+	for i, note := range s.Notes {
 		word := "note: "
 		if slices.Contains(s.Warnings, note) {
 			word = "warning: "
 		}
-		b.WriteString("\n" + l.Prose("", word+OneLine(note)))
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(l.Prose("", word+OneLine(note)))
 	}
 	b.WriteString(proofs(s.Files, l))
 	for i, r := range missing(s.Files) {
@@ -119,5 +122,5 @@ func inBrief(line string, l Layout) string {
 	if l.Verbose || !found || !strings.HasSuffix(names, ")") {
 		return line
 	}
-	return before + "checksums OK"
+	return strings.TrimPrefix(before, "the file itself: ") + "checksums OK"
 }
