@@ -66,6 +66,7 @@ func (s *site) buildThree() {
 // buildForty makes forty switches at two sites. After their first backup, some fail: sw7
 // has another password, sw17 and sw18 are switched off. sw40 was never there.
 func (s *site) buildForty() {
+	s.env = append(s.env, "FLASHWARDEN_BACKUP_PARALLEL=40") // most of a backup is waiting
 	s.makeData()
 	list := "name,address,transport,username,password,enable_password,site,legacy_crypto\n"
 	var switches []*iossim.Switch
