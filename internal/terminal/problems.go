@@ -88,7 +88,10 @@ func statusAndCause(r api.BackupResult, paint Palette) string {
 
 // reason is one problem of a device in words, with the next step. The steps with
 // one key are the same, for other files.
-type reason struct{ text, hint, key string }
+type reason struct {
+	text, hint, key string
+	own             bool // another device of the group has another next step
+}
 
 // groups are devices by their problems. Devices of one kind that have the same
 // next steps share a group, which has the texts of the first of them.
@@ -102,8 +105,8 @@ type group struct {
 	reasons []reason // of the first device
 	key     string
 
-	texts, hints bool // those of another device differ from these
-	steps        bool // those of another device differ from these not only in its name
+	texts bool // those of another device differ from these
+	steps bool // those of another device differ from these not only in its name
 }
 
 // count is how many devices have the problem.
@@ -128,7 +131,9 @@ func (g *groups) add(device, kind string, reasons []reason) *group {
 	known := (*g)[i]
 	known.devices = append(known.devices, device)
 	known.texts = known.texts || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.text == b.text })
-	known.hints = known.hints || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool { return a.hint == b.hint })
+	for i := range min(len(known.reasons), len(reasons)) {
+		known.reasons[i].own = known.reasons[i].own || known.reasons[i].hint != reasons[i].hint
+	}
 	known.steps = known.steps || !slices.EqualFunc(known.reasons, reasons, func(a, b reason) bool {
 		return unnamed(a.hint, known.devices[0]) == unnamed(b.hint, device)
 	})
@@ -162,7 +167,7 @@ func (g *group) body(l Layout) string {
 		if i == 0 && (g.texts || g.more > 0) {
 			text = "for example " + g.devices[0] + ": " + text
 		}
-		if g.hints {
+		if one.own {
 			next = "next, for " + g.devices[0] + ": "
 		}
 		hint := one.hint
@@ -188,7 +193,7 @@ func reasonsOf(r api.BackupResult) []reason {
 		if i := slices.IndexFunc(r.Files, same); i >= 0 {
 			path = r.Files[i].Path
 		}
-		list = append(list, reason{r.Message, r.Hint, pattern(r.Hint, path)})
+		list = append(list, reason{text: r.Message, hint: r.Hint, key: pattern(r.Hint, path)})
 	}
 	list = append(list, missing(slices.DeleteFunc(slices.Clone(r.Files), same))...)
 	for i, one := range list {

@@ -115,24 +115,23 @@ func protectedBy(d api.DeviceStatus, now time.Time) string {
 	return text
 }
 
-// joinBackups makes one command of the next steps of a group, if each is to back
-// the device up; all: it backs up all devices of the inventory, because the group has
+// joinBackups makes one command of those next steps of a group that back one device
+// up; all: it backs up all devices of the inventory, because the group has
 // them all, or too many to name.
 func (g *group) joinBackups(l Layout, all bool) {
-	last := len(g.reasons) - 1
-	if len(g.devices) == 1 || last < 0 || g.reasons[last].hint != api.Do("backup", g.devices[0]).String() {
-		return
-	}
 	call, ok := l.backups(g.devices, g.count())
-	switch {
-	case all:
-		g.reasons[last].hint = api.Do("backup").With("all", "").String()
-	case ok:
-		g.reasons[last].hint = api.Fix{{Call: &call}}.String()
-	default:
+	together := api.Fix{{Call: &call}}.String()
+	if all {
+		together = api.Do("backup").With("all", "").String()
+	}
+	if len(g.devices) == 1 || !all && !ok {
 		return
 	}
-	g.hints = slices.ContainsFunc(g.reasons[:last], func(r reason) bool { return r.hint != "" })
+	for i, r := range g.reasons {
+		if r.hint == api.Do("backup", g.devices[0]).String() {
+			g.reasons[i].hint, g.reasons[i].own = together, false
+		}
+	}
 }
 
 // next says when the next backup begins, and of which device or why then; empty if none is
@@ -153,7 +152,6 @@ func (s Status) next(now time.Time) string {
 
 // summary is the last line: 40 devices: 38 protected, 2 at risk; last backup
 // failed on 1.
-
 func (s Status) summary(paint Palette, now time.Time) string {
 	sum := s.Summary
 	risk := fmt.Sprintf("%d at risk", sum.AtRisk)

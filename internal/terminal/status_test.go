@@ -208,6 +208,22 @@ func TestParagraphs(t *testing.T) {
 	}
 }
 
+// TestStatusOfOldBackups has two reasons. One command backs up all devices, and the other next
+// step is the same for each of them.
+func TestStatusOfOldBackups(t *testing.T) {
+	old := func(name string) api.DeviceStatus {
+		return api.DeviceStatus{Device: name, Reasons: []api.Reason{{Message: "Last complete backup 9 days ago", Hint: "`flashwarden backup " + name + "`"},
+			{Message: "Its copy was last read 40 days ago", Hint: "`flashwarden check --read-data`"}}}
+	}
+	s := fleetOf(old("sw1"), old("sw2"))
+	s.Whole = true
+	const want = "2 devices are at risk: sw1, sw2\n  Last complete backup 9 days ago\n  next: `flashwarden backup --all`\n" +
+		"  Its copy was last read 40 days ago\n  next: `flashwarden check --read-data`\n"
+	if text := s.Format(terminal.Layout{}, statusNow); !strings.HasPrefix(text, want) {
+		t.Errorf("%s\nwant\n%s", text, want)
+	}
+}
+
 // TestStatusInBrief counts the devices that a brief answer leaves out.
 func TestStatusInBrief(t *testing.T) {
 	first, last := never("sw1"), never("sw2")
