@@ -87,6 +87,7 @@ type site struct {
 	data string
 	port int
 	env  []string
+	job  string // the ID of a job; empty: none was made
 }
 
 var nextPorts atomic.Int32

@@ -30,6 +30,8 @@ type visit struct {
 	fixed  bool   // its text does not depend on the inventory
 	moving bool   // it shows progress
 	few    bool   // it takes long, and its text is the same in each place: without a terminal, and on the smallest
+	before string // a command that prepares it
+	after  string // one that undoes it
 	typed  string // the answer to its question on a terminal
 	until  string // it runs until it has printed this, and then gets SIGINT
 	loose  bool   // its lines may be wider than the screen: a log, a program, or what -o wide prints

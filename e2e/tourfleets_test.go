@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -21,10 +22,23 @@ type tourFleet struct {
 }
 
 var tourFleets = []tourFleet{
-	{0, (*site).makeData, func() []visit { return append(overviews(0), nothingYet()...) }},
+	{0, (*site).buildNone, func() []visit { return append(overviews(0), nothingYet()...) }},
 	{1, (*site).buildOne, func() []visit { return append(overviews(0), ofStack()...) }},
 	{3, (*site).buildThree, func() []visit { return append(overviews(0), ofThree()...) }},
 	{40, (*site).buildForty, func() []visit { return append(anyOrder(overviews(1)), ofForty()...) }},
+}
+
+// buildNone makes an empty inventory, a list of devices, and a directory of images.
+func (s *site) buildNone() {
+	s.makeData()
+	s.file("switches.csv", "name,address,site\nsw1,192.0.2.1,hq\nsw2,192.0.2.2,hq")
+	dir := filepath.Join(filepath.Dir(s.data), "tftpboot")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "c3750-ipbase-mz.122-55.SE.bin"), make([]byte, 1000), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // buildOne makes a stack, whose second member has another image.
@@ -116,9 +130,11 @@ func (s *site) addJobs(devices ...string) {
 			s.t.Fatal(err)
 		}
 		job := catalog.Job{Job: api.Job{Kind: api.JobBackup, Device: name, By: "anna"}, Request: request, Person: true}
-		if _, err := c.AddJobs(s.t.Context(), job); err != nil {
+		added, err := c.AddJobs(s.t.Context(), job)
+		if err != nil {
 			s.t.Fatal(err)
 		}
+		s.job = added[0].ID
 	}
 }
 

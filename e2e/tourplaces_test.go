@@ -35,17 +35,37 @@ func (s *site) shortPath() {
 	s.env = append(s.env, "FLASHWARDEN_DATA="+s.data)
 }
 
-// here is the program with these arguments, in a directory of the test.
+// here is the program with these arguments, in a directory of the test. JOB means the job of
+// the site.
 func (g *guide) here(args ...string) *exec.Cmd {
+	for i, arg := range args {
+		if arg == "JOB" {
+			args[i] = g.job
+		}
+	}
 	cmd := g.command(args...)
 	cmd.Dir = filepath.Dir(g.data)
+	cmd.Env = append(slices.Clone(cmd.Env), "PWD="+cmd.Dir) // without resolving its short name
 	return cmd
+}
+
+// aside runs a command that prepares a visit, or undoes it.
+func (g *guide) aside(line string) {
+	g.t.Helper()
+	if line == "" {
+		return
+	}
+	if o := finish(g.t, g.here(words(line)...)); o.code != 0 {
+		g.t.Fatalf("flashwarden %s ends with %d\n%s%s", line, o.code, o.stdout, o.stderr)
+	}
 }
 
 // pipe runs the program without a terminal.
 func (g *guide) pipe(args ...string) outcome {
 	g.t.Helper()
-	cmd := g.here(args...)
+	g.aside(g.before)
+	defer g.aside(g.after)
+	cmd := g.here(slices.Clone(args)...)
 	if g.until == "" {
 		return finish(g.t, cmd)
 	}
@@ -62,7 +82,9 @@ func (g *guide) terminal(size terminal.Size, args ...string) ([]byte, int) {
 	g.t.Helper()
 	ours, theirs := openTerminal(g.t)
 	resize(g.t, ours, size)
-	cmd := g.here(args...)
+	g.aside(g.before)
+	defer g.aside(g.after)
+	cmd := g.here(slices.Clone(args)...)
 	cmd.Stdout, cmd.Stderr = theirs, theirs
 	if g.typed != "" {
 		cmd.Stdin = theirs
@@ -75,7 +97,9 @@ func (g *guide) document(size terminal.Size, args ...string) string {
 	g.t.Helper()
 	ours, theirs := openTerminal(g.t)
 	resize(g.t, ours, size)
-	cmd := g.here(args...)
+	g.aside(g.before)
+	defer g.aside(g.after)
+	cmd := g.here(slices.Clone(args)...)
 	cmd.Stdout = theirs
 	text, _ := g.read(cmd, ours, theirs)
 	return string(text)
@@ -152,6 +176,7 @@ var changing = []struct {
 	{regexp.MustCompile(`until \d\d:\d\d:\d\d`), "until 14:15:03"},
 	{regexp.MustCompile(`^(taken .*) \(.*\)$`), "$1 (just now)"}, // by the document in the vault
 	{regexp.MustCompile(`\brange 1\d{4} 1\d{4}`), "range RANGE"},
+	{regexp.MustCompile(`\bfw_\w+`), "fw_SECRET"},
 	{regexp.MustCompile(`PID \d+`), "PID N"},
 	{regexp.MustCompile(`B( +)\d+\.\d$`), "B${1}0.0"}, // the column SECONDS
 	{regexp.MustCompile(`job-20261122T141503Z-\w{8}`), "job-20261122T141503Z-k3f9m2qa"},

@@ -53,7 +53,7 @@ func printCheck(o *output, res api.CheckResult) error {
 		fmt.Fprint(o.out, terminal.FormatCheck(res, o.layout()))
 	}
 	if slices.ContainsFunc(res.Problems, func(p api.CheckProblem) bool { return p.Kind == api.CheckNotIndexed }) {
-		fmt.Fprintln(o.err, "Enter the snapshots that are not indexed into the index: flashwarden rebuild")
+		o.tell("", "Enter the snapshots that are not indexed into the index: `flashwarden rebuild`")
 	}
 	return found
 }

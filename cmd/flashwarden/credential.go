@@ -131,8 +131,7 @@ func credentialListCommand(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return do(p, cmd, withoutRequest(warden.Warden.Credentials), struct{}{}, func(o *output, all []api.Credential) error {
 				if len(all) == 0 && !o.json {
-					o.tell("", "No credentials; add one with "+api.Do("credential set", "NAME").With("username", "USER").With("password_file", "FILE").String())
-					return nil
+					return o.nothing("No credentials; add one with " + api.Do("credential set", "NAME").With("username", "USER").With("password_file", "FILE").String())
 				}
 				return o.answer(listOf("credentials", all), terminal.Credentials(all).Format, nil)
 			})

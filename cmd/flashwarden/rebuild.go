@@ -37,11 +37,11 @@ func printRebuild(o *output, res api.RebuildResult) error {
 		fmt.Fprint(o.out, terminal.FormatCheckProblems(res.Problems))
 	}
 	if !o.json && res.Lost > 0 {
-		fmt.Fprintf(o.err, "%s lost. Restore them from a mirror: flashwarden check --repair-from TARGET. If they are lost for good: flashwarden rebuild --forget-lost\n",
-			terminal.Count(res.Lost, "snapshot"))
+		o.tell("", fmt.Sprintf("%s lost. Restore them from a mirror: `flashwarden check --repair-from TARGET`. If they are lost for good: `flashwarden rebuild --forget-lost`",
+			terminal.Count(res.Lost, "snapshot")))
 	}
 	if !o.json && res.NoDevices {
-		fmt.Fprintln(o.err, "The inventory is empty. Add the devices again, with their passwords and SSH host keys: flashwarden device import, flashwarden device add")
+		o.tell("", "The inventory is empty. Add the devices again, with their passwords and SSH host keys: `flashwarden device import` or `flashwarden device add`")
 	}
 	return o.done(res, func(terminal.Layout) string { return terminal.FormatRebuild(res) }, anyProblem(res.Problems))
 }

@@ -39,7 +39,7 @@ func (d Inventory) Format(l Layout) string {
 	}
 	verb := ""
 	if d.DryRun {
-		verb = "would be "
+		verb = "dry run: "
 	}
 	summary := fmt.Sprintf("%s%d added, %d changed, %d removed; %d unchanged", verb, counts[api.InventoryAdded], counts[api.InventoryChanged], counts[api.InventoryRemoved], d.Unchanged)
 	if n := counts[api.InventoryExtra]; n > 0 {

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func toneOfJob(state string) Tone {
 	return Plain
 }
 
-// FormatJob returns everything about a job but its result.
+// FormatJob returns everything that is known about a job but its result.
 func FormatJob(j api.Job, now time.Time, l Layout) string {
 	at := func(t time.Time) string {
 		if t.IsZero() {
@@ -73,6 +74,7 @@ func FormatJob(j api.Job, now time.Time, l Layout) string {
 			fields[i].Value.Tone = toneOfJob(j.State)
 		}
 	}
+	fields = slices.DeleteFunc(fields, func(f Field) bool { return f.Value.Text == "" })
 	var b strings.Builder
 	b.WriteString(FormatFields(fields, l))
 	if j.Message != "" {
