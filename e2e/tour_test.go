@@ -120,7 +120,7 @@ func (g *guide) withoutTerminal() {
 	what := g.where(terminal.Size{})
 	g.wantCode(what, o)
 	for _, text := range []string{o.stdout, o.stderr} {
-		r := rules{t: g.t, what: what, tabs: slices.Contains(g.args, "nft"), rows: strings.Split(strings.TrimSuffix(text, "\n"), "\n")}
+		r := rules{t: g.t, what: what, tabs: g.args[0] == "firewall", rows: strings.Split(strings.TrimSuffix(text, "\n"), "\n")}
 		r.wantNoControls(text)
 		r.all()
 	}
@@ -137,7 +137,7 @@ func (g *guide) onScreen(size terminal.Size, color string) []string {
 	text, code := g.terminal(size, append(slices.Clone(g.args), "--color", color)...)
 	what := g.where(size) + " --color " + color
 	g.wantCode(what, outcome{code: code, stdout: string(text)})
-	r := rules{t: g.t, what: what, size: size, tabs: slices.Contains(g.args, "nft"), colored: color == "always", moving: g.moving, loose: g.loose || slices.Contains(g.args, "wide")}
+	r := rules{t: g.t, what: what, size: size, tabs: g.args[0] == "firewall", colored: color == "always", moving: g.moving, loose: g.loose || slices.Contains(g.args, "wide")}
 	r.judge(text)
 	rows := normal(g.site, r.rows)
 	if color == "never" || g.acts || g.fixed {

@@ -193,7 +193,7 @@ func normal(s *site, rows []string) []string {
 	var list []string
 	begin := 0 // of the rows in turn at the end of the list
 	for _, row := range rows {
-		row = strings.ReplaceAll(row, s.data, "/tmp/fw0123456789/data")
+		row = strings.ReplaceAll(row, filepath.Dir(s.data), "/tmp/fw0123456789")
 		row = strings.ReplaceAll(row, fmt.Sprint(s.port), "PPPPP")
 		for _, c := range changing {
 			row = c.find.ReplaceAllString(row, c.with)
