@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -15,8 +16,8 @@ import (
 // Client can run any number of transfers at the same time.
 type Client struct {
 	Local     netip.AddrPort // source address; the zero value lets the system choose
-	BlockSize int            // bytes (RFC 2348). 0 or 512: the option is not sent
-	Window    int            // blocks (RFC 7440). 0 or 1: the option is not sent
+	BlockSize int            // bytes, 8 to 65464 (RFC 2348). 0 or 512: the option is not sent
+	Window    int            // blocks, 1 to 16384 (RFC 7440). 0 or 1: the option is not sent
 	TSize     bool           // announce the size of a put, ask for the size of a get (RFC 2349)
 	Netascii  bool           // use mode netascii, which converts line ends; default: octet
 
@@ -50,9 +51,9 @@ type Client struct {
 // is set, Put announces size, in bytes; -1 means unknown. It returns the number
 // of bytes that the server acknowledged. The error wraps a *PeerError if the server
 // sent an ERROR, ErrTimeout if it stopped answering, and the error of r if r
-// failed.
+// failed. An invalid field or name is an error before anything is sent.
 func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r io.Reader, size int64) (int64, error) {
-	x, err := c.dial(ctx, server)
+	x, err := c.dial(ctx, server, name)
 	if err != nil {
 		return 0, fmt.Errorf("put %s: %w", name, err)
 	}
@@ -72,9 +73,10 @@ func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r 
 
 // Get fetches name and writes it to w. It returns the number of bytes received.
 // The error wraps a *PeerError if the server sent an ERROR, ErrTimeout if it
-// stopped answering, and the error of w if w failed.
+// stopped answering, and the error of w if w failed. An invalid field or name is an
+// error before anything is sent.
 func (c *Client) Get(ctx context.Context, server netip.AddrPort, name string, w io.Writer) (int64, error) {
-	x, err := c.dial(ctx, server)
+	x, err := c.dial(ctx, server, name)
 	if err != nil {
 		return 0, fmt.Errorf("get %s: %w", name, err)
 	}
@@ -107,7 +109,26 @@ type exchange struct {
 	out    outbox
 }
 
-func (c *Client) dial(ctx context.Context, server netip.AddrPort) (*exchange, error) {
+// check returns an error for what a request cannot express (RFC 1350 section 5, RFC 2348,
+// 2349 and 7440).
+func (c *Client) check(name string) error {
+	switch {
+	case name == "" || strings.Contains(name, "\x00"):
+		return fmt.Errorf("tftp client: the name %q is empty or has a zero byte", name)
+	case c.BlockSize != 0 && (c.BlockSize < minBlockSize || c.BlockSize > maxBlockSize):
+		return fmt.Errorf("tftp client: BlockSize %d is not in %d..%d", c.BlockSize, minBlockSize, maxBlockSize)
+	case c.Window < 0 || c.Window > maxWindow:
+		return fmt.Errorf("tftp client: Window %d is not in 1..%d", c.Window, maxWindow)
+	case c.ServerTimeout%time.Second != 0 || c.ServerTimeout < 0 || c.ServerTimeout > 255*time.Second:
+		return fmt.Errorf("tftp client: ServerTimeout %v is not a number of seconds from 1 to 255", c.ServerTimeout)
+	}
+	return nil
+}
+
+func (c *Client) dial(ctx context.Context, server netip.AddrPort, name string) (*exchange, error) {
+	if err := c.check(name); err != nil {
+		return nil, err
+	}
 	listen := c.Listen
 	if listen == nil {
 		listen = listenUDP

@@ -2,6 +2,10 @@ package tftp_test
 
 import (
 	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +68,36 @@ func TestClientProgress(t *testing.T) {
 		}
 		if len(calls) < 3 || calls[0] != (call{512, want}) || calls[len(calls)-1] != (call{1100, want}) {
 			t.Errorf("get, tsize %v: %v", tsize, calls)
+		}
+	}
+}
+
+// TestClientChecksItself has fields and names that no request can express. Nothing is sent.
+func TestClientChecksItself(t *testing.T) {
+	listen := func(netip.AddrPort) (net.PacketConn, error) {
+		return nil, errors.New("the request is sent")
+	}
+	for _, c := range []struct {
+		client tftp.Client
+		name   string
+	}{
+		{tftp.Client{}, ""},
+		{tftp.Client{}, "f\x00netascii\x00"},
+		{tftp.Client{BlockSize: 7}, "f"},
+		{tftp.Client{BlockSize: 65465}, "f"},
+		{tftp.Client{Window: -1}, "f"},
+		{tftp.Client{Window: 16385}, "f"},
+		{tftp.Client{ServerTimeout: 500 * time.Millisecond}, "f"},
+		{tftp.Client{ServerTimeout: 256 * time.Second}, "f"},
+	} {
+		c.client.Listen = listen
+		server := netip.MustParseAddrPort("127.0.0.1:69")
+		_, get := c.client.Get(t.Context(), server, c.name, &bytes.Buffer{})
+		_, put := c.client.Put(t.Context(), server, c.name, &bytes.Buffer{}, 0)
+		for _, err := range []error{get, put} {
+			if err == nil || strings.Contains(err.Error(), "is sent") {
+				t.Errorf("%q, %+v: %v", c.name, c.client, err)
+			}
 		}
 	}
 }
