@@ -93,7 +93,7 @@ func (a application) setBoot(ctx context.Context, s api.PlanStep, done outcome) 
 func (a application) undoBoot(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
-	err := a.putBack(ctx)
+	err := a.overNewLine(ctx, func() error { return a.putBack(ctx) })
 	if err != nil {
 		err = errors.Join(err, a.line.renew(ctx)) // it may be in configuration mode
 		a.log().Info("put the boot lines back", "device", a.plan.Request.Device, "err", err)
@@ -106,12 +106,8 @@ func (a application) undoBoot(ctx context.Context) string {
 		"`show running-config | include ^boot system` before the device is started again", strings.Join(a.view.next(), ";"), now)
 }
 
-// putBack types what puts the boot settings back, over a new line: the old one may be
-// in the middle of anything.
+// putBack types what puts the boot settings back.
 func (a application) putBack(ctx context.Context) error {
-	if err := a.line.renew(ctx); err != nil {
-		return err
-	}
 	now, err := a.line.BootConfig(ctx)
 	if err != nil {
 		return err

@@ -78,7 +78,11 @@ func (a application) afterFailure(ctx context.Context, s api.PlanStep, done outc
 	if inNVRAM(s.Path) {
 		return a.finishNVRAM(ctx, s, done, failure)
 	}
-	what, err := a.removePartial(ctx, s)
+	var what string
+	err := a.overNewLine(ctx, func() (err error) {
+		what, err = a.removePartial(ctx, s)
+		return err
+	})
 	if err != nil {
 		a.log().Info("look after a failed copy", "device", a.plan.Request.Device, "file", s.Path, "err", err)
 		what = s.Path + " may be on the device with wrong content, which could not be checked: see `dir " + s.Path + "`, and delete it by hand"
@@ -89,12 +93,13 @@ func (a application) afterFailure(ctx context.Context, s api.PlanStep, done outc
 // finishNVRAM proves a file in nvram: whose copy failed, or else sends it once
 // more. It types no further copy where the device asked something dangerous.
 func (a application) finishNVRAM(ctx context.Context, s api.PlanStep, done outcome, failure error) (outcome, error) {
-	err := a.line.renew(ctx)
+	var proved outcome
+	err := a.overNewLine(ctx, func() (err error) {
+		proved, err = a.prove(ctx, s, done, nil)
+		return err
+	})
 	if err == nil {
-		var proved outcome
-		if proved, err = a.prove(ctx, s, done, nil); err == nil {
-			return proved, nil
-		}
+		return proved, nil
 	}
 	if asked := cause.Of(failure); asked == cause.UnsafePrompt || asked == cause.PromptUnrecognised {
 		return done, also(failure, s.Path+" was not sent again")
@@ -233,12 +238,8 @@ func (a application) readBack(ctx context.Context, s api.PlanStep) (sha256 strin
 	return f.SHA256, nil
 }
 
-// removePartial deletes the file that a failed copy left, over a new line: the
-// old one may be in the middle of anything.
+// removePartial deletes the file that a failed copy left.
 func (a application) removePartial(ctx context.Context, s api.PlanStep) (what string, err error) {
-	if err := a.line.renew(ctx); err != nil {
-		return "", err
-	}
 	p := flash.ParsePath(s.Path)
 	listings, err := a.line.List(ctx, p.FS)
 	if err != nil {

@@ -2,6 +2,7 @@ package restore_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"flashwarden/api"
@@ -58,4 +59,27 @@ func TestDeniedCommands(t *testing.T) {
 		}
 	}
 	cases(t, all)
+}
+
+// TestDamagedImageIsRemoved has an image arrive damaged under a name that BOOT has,
+// and the session be lost that removes it: another one removes it.
+func TestDamagedImageIsRemoved(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
+	b := newBench(t, "isr2900", api.PolicyImage)
+	image := b.snapshot.Facts.Image
+	b.lose(image)
+	p := b.plan(api.Restore{}, image)
+	var copied, lost atomic.Bool
+	b.sw.Arm(iossim.Faults{FlipBit: 1, Break: func(command string) (broken, after bool) {
+		if strings.HasPrefix(command, "copy tftp") {
+			copied.Store(true)
+		}
+		return copied.Load() && strings.HasPrefix(command, "dir ") && lost.CompareAndSwap(false, true), false
+	}})
+	r := b.apply(p)
+	wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
+	if _, there := b.sw.File(image); there || !lost.Load() {
+		t.Errorf("it is there: %t; %s", there, r.Message)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
@@ -19,6 +20,28 @@ func (a application) change(ctx context.Context, c ios.Change) error {
 	}
 	a.line.report(api.Event{Step: api.StepChange, File: c.Line, Size: -1})
 	return a.line.Do(ctx, c)
+}
+
+// overNewLine does something over a new line, because the old one may be in the middle
+// of anything. What has to be put right is worth three lines, if one is lost.
+func (a application) overNewLine(ctx context.Context, do func() error) error {
+	pause := time.NewTicker(orDefault(a.Poll, 10*time.Second))
+	defer pause.Stop()
+	for try := 1; ; try++ {
+		err := a.line.renew(ctx)
+		if err == nil {
+			err = do()
+		}
+		switch c := cause.Of(err); {
+		case try == 3, c != cause.SessionLost && c != cause.ConnectTimeout && c != cause.ConnectRefused:
+			return err
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (a application) mkdir(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
