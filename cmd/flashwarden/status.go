@@ -27,13 +27,19 @@ func statusCommand(p *program) *cobra.Command {
 	return cmd
 }
 
+// mostForSelection is the size of a fleet up to which status reads the whole inventory, to name
+// a group or a site in a next step. Of 10,000 devices that takes longer than the status itself.
+const mostForSelection = 1000
+
 func runStatus(ctx context.Context, p *program, w warden.Warden, selected api.Select) error {
 	s, err := w.Status(ctx, api.StatusQuery{Select: selected, Brief: !p.json})
 	if err != nil {
 		return err
 	}
 	named := len(selected.Names) > 0
-	p.readInventory(ctx, w, hintsOf(s))
+	if s.Summary.Devices <= mostForSelection {
+		p.readInventory(ctx, w, hintsOf(s))
+	}
 	return printStatus(&p.output, terminal.Status{Status: s, Whole: !named && selected.Group+selected.Site == "", Named: named}, time.Now())
 }
 
