@@ -49,6 +49,14 @@ func exitCode(err error, caught os.Signal) int {
 	return int(warden.AsProblem(err).Exit)
 }
 
+// flagOf is the flag for a field of a request. A password comes from a file.
+func flagOf(field string) string {
+	if field == "password" {
+		return "--password-file:"
+	}
+	return "--" + strings.ReplaceAll(field, "_", "-")
+}
+
 // explain prints the error and the next step on standard error. With --json it
 // also prints them as the document, unless a document was already printed.
 func (p *program) explain(err error) {
@@ -58,7 +66,7 @@ func (p *program) explain(err error) {
 	problem := warden.AsProblem(err)
 	text := cause.Text(err)
 	if problem.Field != "" {
-		text = "--" + strings.ReplaceAll(problem.Field, "_", "-") + " " + problem.Detail
+		text = flagOf(problem.Field) + " " + problem.Detail
 	}
 	if exitCode(err, nil) == int(api.ExitUsage) && problem.Cause != "" {
 		problem = &api.Problem{Fix: cause.Carried(err)} // no defect of the program: no cause

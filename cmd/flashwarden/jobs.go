@@ -70,7 +70,7 @@ func printJobs(o *output, s api.JobSelect, page api.Jobs) error {
 	case s.State != "" || s.Device != "":
 		return o.nothing("No job matches; see all with " + api.Do("jobs").String())
 	default:
-		return o.nothing("No jobs. The service does its work as jobs: start it with " + api.Do("serve").String())
+		return o.nothing("No jobs. The backups of a service are jobs; a service is " + api.Do("serve").String())
 	}
 	if page.Next != "" {
 		o.tell("", "Older jobs are not shown; see more with "+api.Do("jobs").With("limit", "N").String())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ func userAddCommand(p *program) *cobra.Command {
 			if err := u.Role.Validate(); err != nil {
 				return usageError{err}
 			}
-			return p.changeUser(cmd, warden.Warden.AddUser, u, f.passwordFile, true, " added")
+			return p.changeUser(cmd, warden.Warden.AddUser, u, f.passwordFile, true, "User %s added, role %s")
 		},
 	}
 	f.add(cmd)
@@ -64,7 +65,7 @@ func userEditCommand(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u := api.UserChange{Name: args[0], Role: api.Role(f.role)}
 			ask := cmd.Flags().Changed("password-file") || !cmd.Flags().Changed("role")
-			return p.changeUser(cmd, warden.Warden.EditUser, u, f.passwordFile, ask, " changed")
+			return p.changeUser(cmd, warden.Warden.EditUser, u, f.passwordFile, ask, "User %s changed, role %s")
 		},
 	}
 	f.add(cmd)
@@ -77,7 +78,7 @@ func userPasswdCommand(p *program) *cobra.Command {
 		Use:   "passwd NAME",
 		Short: "change the password of a user",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.changeUser(cmd, warden.Warden.EditUser, api.UserChange{Name: args[0]}, file, true, " has a new password")
+			return p.changeUser(cmd, warden.Warden.EditUser, api.UserChange{Name: args[0]}, file, true, "User %s has a new password; role %s")
 		},
 	}
 	passwordFlag(cmd, &file)
@@ -85,7 +86,7 @@ func userPasswdCommand(p *program) *cobra.Command {
 }
 
 // changeUser runs an operation on a user, with the password from a file or a question if
-// ask is set.
+// ask is set. done says what was done, with the name and the role.
 func (p *program) changeUser(cmd *cobra.Command, op operation[api.UserChange, api.User], u api.UserChange, file string, ask bool, done string) error {
 	if ask {
 		var err error
@@ -94,7 +95,7 @@ func (p *program) changeUser(cmd *cobra.Command, op operation[api.UserChange, ap
 		}
 	}
 	return do(p, cmd, op, u, func(o *output, res api.User) error {
-		return o.done(res, func(l terminal.Layout) string { return l.Prose("", "User "+res.Name+done+" ("+string(res.Role)+")") }, nil)
+		return o.done(res, func(l terminal.Layout) string { return l.Prose("", fmt.Sprintf(done, res.Name, res.Role)) }, nil)
 	})
 }
 

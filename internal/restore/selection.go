@@ -70,7 +70,7 @@ func (s *Selection) everything() []api.File {
 	for _, f := range s.Snapshot.Files {
 		switch {
 		case f.Path == api.RunningConfigPath:
-			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with the existing lines. The startup-config is replaced, and takes effect after a reload")
+			s.Notes = append(s.Notes, "the running-config is not restored: a copy into it merges with the existing lines. A restored startup-config takes effect after a reload")
 		case flash.ParsePath(f.Path).Base() == "env_vars":
 			s.Notes = append(s.Notes, f.Path+" is not restored: the boot loader keeps its own settings there (MAC address, BOOT, Manual Boot). If they are lost, restore it by its name")
 		default:

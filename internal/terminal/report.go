@@ -45,7 +45,7 @@ func alike(checks []string) []string {
 	for _, check := range checks {
 		switch n := count[pattern(check, "")]; {
 		case n > mostAlike:
-			list = append(list, fmt.Sprintf("%s; the same for %d others (-v prints all)", check, n-1))
+			list = append(list, fmt.Sprintf("%s; and %d more like this (-v prints all)", check, n-1))
 			count[pattern(check, "")] = 0
 		case n > 0:
 			list = append(list, check)

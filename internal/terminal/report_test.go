@@ -49,8 +49,8 @@ func TestChecksOfAFleet(t *testing.T) {
 		r.Notes = append(r.Notes, fmt.Sprintf("sw%d: logged in at 192.0.2.%d, 15.0(2)SE8", i+1, i+1), fmt.Sprintf("sw%d copies to 192.0.2.250", i+1))
 	}
 	r.Notes = append(r.Notes, "UDP 69 is free")
-	const want = "no problems found\nok  sw1: logged in at 192.0.2.1, 15.0(2)SE8; the same for 39 others (-v prints all)\n" +
-		"ok  sw1 copies to 192.0.2.250; the same for 39 others (-v prints all)\nok  UDP 69 is free\n"
+	const want = "no problems found\nok  sw1: logged in at 192.0.2.1, 15.0(2)SE8; and 39 more like this (-v prints all)\n" +
+		"ok  sw1 copies to 192.0.2.250; and 39 more like this (-v prints all)\nok  UDP 69 is free\n"
 	if text := r.Format(terminal.Layout{}); text != want {
 		t.Errorf("%s\nwant\n%s", text, want)
 	}
