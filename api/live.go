@@ -9,7 +9,7 @@ import (
 const (
 	LiveJob      = "job"      // JobEvent: a job has changed
 	LiveTransfer = "transfer" // TransferEvent: bytes have moved
-	LiveDevice   = "device"   // DeviceEvent: a device of the inventory has changed, or what is known of it
+	LiveDevice   = "device"   // DeviceEvent: a device of the inventory, or its state, has changed
 	LiveVault    = "vault"    // VaultEvent: the vault has changed, or was read
 	LiveReset    = "reset"    // ResetEvent: events are missing; the present state follows
 )

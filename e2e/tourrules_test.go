@@ -169,7 +169,7 @@ func lastRow(table []string) int {
 	return len(table) - 1
 }
 
-// wrongTable says what is wrong with a table; empty if it is right.
+// wrongTable names the fault of a table; empty if it has none.
 func wrongTable(table []string) string {
 	var cells [][]rune
 	width := 0
@@ -201,7 +201,7 @@ func wrongTable(table []string) string {
 	return ""
 }
 
-// wrongColumn says what is wrong with the column of a table between two places.
+// wrongColumn names the fault of the column of a table between two places.
 func wrongColumn(table [][]rune, from, to int) string {
 	left, right, full := true, true, len(table) == 1
 	for i, row := range table {

@@ -47,7 +47,7 @@ func (p *program) readInventory(ctx context.Context, w warden.Warden, hints []st
 	}
 }
 
-// counted is an operation that shows how many bytes are done. word says what is done to
+// counted is an operation that shows how many bytes are done. word names the work on
 // them; empty: nothing is shown.
 func counted[Request, Result any](o *output, op func(warden.Warden, context.Context, Request, func(api.Event)) (Result, error), word string) operation[Request, Result] {
 	return func(w warden.Warden, ctx context.Context, r Request) (Result, error) {

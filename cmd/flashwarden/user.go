@@ -86,7 +86,7 @@ func userPasswdCommand(p *program) *cobra.Command {
 }
 
 // changeUser runs an operation on a user, with the password from a file or a question if
-// ask is set. done says what was done, with the name and the role.
+// ask is set. done is the text for the result, with the name and the role.
 func (p *program) changeUser(cmd *cobra.Command, op operation[api.UserChange, api.User], u api.UserChange, file string, ask bool, done string) error {
 	if ask {
 		var err error

@@ -12,7 +12,7 @@ import (
 var ErrNoPlan = errors.New("no such plan")
 
 // PlansKeptFor is how long a plan is kept after it has expired: a job that waits needs it, and
-// a person may want to see what was done.
+// a person may want to see the steps.
 const PlansKeptFor = 30 * 24 * time.Hour
 
 // Plans keeps plans of restores.

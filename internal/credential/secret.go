@@ -135,7 +135,7 @@ func run(ctx context.Context, line string) (string, error) {
 	return firstLine(out.Bytes(), "the output of the command")
 }
 
-// limited keeps the first bytes of what is written to it.
+// limited keeps the first bytes that are written to it.
 type limited struct {
 	bytes.Buffer
 	most int

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"flashwarden/api"
 )
@@ -86,9 +87,12 @@ func TestCommandIsEnded(t *testing.T) {
 		_, err := new(Reader).Read(ctx, api.Secret{Command: fmt.Sprintf("rmdir '%s'; sleep 1000 | sleep 1000", began)})
 		done <- err
 	}()
-	for {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(began); err != nil {
 			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the command did not begin")
 		}
 	}
 	cancel()

@@ -90,7 +90,7 @@ var routes = []route{
 
 func at(path string, body ...string) [2]string { return [2]string{path, strings.Join(body, "")} }
 
-// TestAccess sends every request as every role, over TCP and over the socket. What is refused
+// TestAccess sends every request as every role, over TCP and over the socket. Which ones are refused
 // follows from the table alone, and no answer and no line of the log has a secret.
 func TestAccess(t *testing.T) {
 	t.Parallel()

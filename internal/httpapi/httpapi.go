@@ -59,16 +59,39 @@ func newResourceHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 
 func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	h := newResourceHandler(w, live, log)
+	h.inventory(w)
+	h.work(w)
+	h.vault(w)
+	h.transfers(w)
+	h.people(w)
+	route(h, "doctor", w.Doctor)
+	route(h, "firewall", plain(w.Firewall))
+	route(h, "names", plain(w.Names))
+	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.end(nil))
+	h.mux.HandleFunc("POST /api/v1/operations/{id}/leave", h.end(api.ErrLeft))
+	h.mux.HandleFunc("GET /api/v1/operations/content/{sha256}", h.content(w))
+	return h
+}
+
+// inventory adds the routes for the devices, and how to log in to them.
+func (h *handler) inventory(w warden.Inventory) {
 	route(h, "add-device", plain(w.AddDevice))
 	route(h, "edit-device", plain(w.EditDevice))
 	route(h, "remove-devices", plain(w.RemoveDevices))
 	route(h, "import-devices", plain(w.ImportDevices))
+	route(h, "set-credential", plain(w.SetCredential))
+	route(h, "credentials", plain(empty(w.Credentials)))
+	route(h, "remove-credential", plain(w.RemoveCredential))
 	route(h, "devices", plain(w.Devices))
 	route(h, "device", plain(w.Device))
 	route(h, "status", plain(w.Status))
 	route(h, "unknown-host-keys", plain(w.UnknownHostKeys))
 	route(h, "trust-host-keys", plain(w.TrustHostKeys))
 	route(h, "test-devices", w.TestDevices)
+}
+
+// work adds the routes for backups, restores and jobs.
+func (h *handler) work(w warden.Work) {
 	route(h, "backup", w.Backup)
 	route(h, "plan-restore", w.PlanRestore)
 	route(h, "apply-plan", w.ApplyPlan)
@@ -79,6 +102,10 @@ func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	route(h, "job", plain(w.Job))
 	route(h, "cancel-job", plain(w.CancelJob))
 	route(h, "retry-job", plain(w.RetryJob))
+}
+
+// vault adds the routes for the backups that are kept.
+func (h *handler) vault(w warden.Vault) {
 	route(h, "snapshots", plain(w.Snapshots))
 	route(h, "snapshot", plain(w.Snapshot))
 	route(h, "images", plain(empty(w.Images)))
@@ -90,6 +117,10 @@ func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	route(h, "diff", plain(w.Diff))
 	route(h, "import", w.Import)
 	route(h, "compare-images", plain(w.CompareImages))
+}
+
+// transfers adds the routes for files that a person on a device fetches or sends.
+func (h *handler) transfers(w warden.Transfers) {
 	route(h, "offer", plain(w.Offer))
 	route(h, "await-offer", w.AwaitOffer)
 	route(h, "receive", plain(w.Receive))
@@ -102,12 +133,10 @@ func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	route(h, "await-rules", func(ctx context.Context, _ struct{}, events func(api.Event)) ([]api.BackupResult, error) {
 		return w.AwaitRules(ctx, events)
 	})
-	route(h, "doctor", w.Doctor)
-	route(h, "firewall", plain(w.Firewall))
-	route(h, "names", plain(w.Names))
-	route(h, "set-credential", plain(w.SetCredential))
-	route(h, "credentials", plain(empty(w.Credentials)))
-	route(h, "remove-credential", plain(w.RemoveCredential))
+}
+
+// people adds the routes for users, tokens and the audit trail.
+func (h *handler) people(w warden.People) {
 	route(h, "add-user", plain(w.AddUser))
 	route(h, "edit-user", plain(w.EditUser))
 	route(h, "remove-user", plain(w.RemoveUser))
@@ -117,10 +146,6 @@ func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	route(h, "tokens", plain(empty(w.Tokens)))
 	route(h, "audit", plain(w.Audit))
 	route(h, "verify-audit", plain(empty(w.VerifyAudit)))
-	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.end(nil))
-	h.mux.HandleFunc("POST /api/v1/operations/{id}/leave", h.end(api.ErrLeft))
-	h.mux.HandleFunc("GET /api/v1/operations/content/{sha256}", h.content(w))
-	return h
 }
 
 // operation is one operation of the warden.

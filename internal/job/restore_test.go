@@ -67,7 +67,7 @@ func TestRestoreOutlivesTheCatalog(t *testing.T) {
 	until(t, s, ids[1], api.JobDone)
 }
 
-// TestRestoreIsInterrupted ends the service during a restore: the job says what was done, and
+// TestRestoreIsInterrupted ends the service during a restore: the job names the steps that were done, and
 // nobody begins it again.
 func TestRestoreIsInterrupted(t *testing.T) {
 	s := onSQLite(t)(t)

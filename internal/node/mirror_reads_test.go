@@ -54,7 +54,7 @@ func TestSharesOfAMirror(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // what was damaged is not taken for read
+	for range 2 { // damaged content does not count as read
 		res, err := other.checkMirror(t.Context(), s.vault, api.Check{}, checkOptions(api.Check{ReadData: true, OutdatedAfter: time.Hour}, vault.Share{}, nil))
 		if err != nil || res.BlobsRead > 1 {
 			t.Errorf("%d read, error %v", res.BlobsRead, err)
@@ -66,7 +66,7 @@ func TestSharesOfAMirror(t *testing.T) {
 	}
 }
 
-// TestReadsAreBounded: the file does not grow with each check, forgets what was not read
+// TestReadsAreBounded: the file does not grow with each check, forgets content that was not read
 // for long, and survives lines that broke off. Without it a check works.
 func TestReadsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mirrors", "reads")

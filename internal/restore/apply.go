@@ -211,7 +211,7 @@ func nth(list []string, i int) string {
 	return ""
 }
 
-// note says which step begins and what was done before it, for the case that this process dies.
+// note keeps the step that begins and the steps before it, in case this process dies.
 func (a application) note(ctx context.Context, i int, done outcome) {
 	if a.Note == nil {
 		return

@@ -70,7 +70,7 @@ type Runner struct {
 	Listen    uint16        // the UDP port of the TFTP server, for hints; 0: 69
 	Ports     string        // the transfer-ID range, for hints: "1056:1059"
 	Log       *slog.Logger  // nil: discard
-	// Note is called before each step, with that step and what was done before it; nil: nobody asks.
+	// Note is called before each step, with that step and the steps that were done before it; nil: nobody asks.
 	Note func(ctx context.Context, text string)
 }
 

@@ -408,7 +408,7 @@ func TestLostWhileSaving(t *testing.T) {
 }
 
 // TestLostWhileSavingTwice also loses the session that would put the former boot lines
-// back, before it saves them: the result says what is saved.
+// back, before it saves them: the result says which lines are saved.
 func TestLostWhileSavingTwice(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
 	lost := func(profile string) func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // Amount shows on one line how many bytes of an operation are done: read 1.0 GB of 2.0 GB,
 // 38 MB/s, 27 s left.
 type Amount struct {
-	Word string // what is done to the bytes: read
+	Word string // the work on the bytes: read
 
 	last  api.Event
 	speed meter

@@ -59,7 +59,7 @@ func TestChecksOfAFleet(t *testing.T) {
 	}
 }
 
-// TestProofsOfPackages has what is the same for all packages once, and without -v no digest
+// TestProofsOfPackages has the same proof of all packages once, and without -v no digest
 // that the table speaks of already.
 func TestProofsOfPackages(t *testing.T) {
 	s := api.Snapshot{ID: "s1"}

@@ -48,7 +48,7 @@ type (
 		claims claims
 		chains chainLocks
 	}
-	documents struct { // snapshots, and what was removed
+	documents struct { // snapshots, and the records of prunes
 		blobs *blobs
 		store Store
 	}

@@ -107,7 +107,7 @@ func (l *queue) watchServices(ctx context.Context, c catalog.Jobs, ids []string,
 		case <-every.C:
 		}
 		unserved, err := unservedJobs(ctx, c, ids)
-		if err == nil && len(unserved) > 0 {
+		if err == nil && len(unserved) > 0 { // after an error it asks again: the wait itself reports a catalog that is away
 			end(errUnserved)
 			return
 		}

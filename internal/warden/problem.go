@@ -24,7 +24,7 @@ func wrongField(field, format string, args ...any) *api.Problem {
 	return p
 }
 
-// ErrConflict is behind a problem of a request that does not fit what is there now; test with
+// ErrConflict is behind a problem of a request that does not fit the present state; test with
 // errors.Is.
 var ErrConflict = errors.New("it does not fit the present state")
 

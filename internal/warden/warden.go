@@ -70,7 +70,7 @@ type Work interface {
 	RetryJob(ctx context.Context, id api.Named) (api.Job, error)
 }
 
-// Vault is what was captured, and its care.
+// Vault is the backups that are kept, and their care.
 type Vault interface {
 	Snapshots(ctx context.Context, device api.Named) ([]api.SnapshotRow, error)
 	// Snapshot returns a snapshot by its ID, or the newest one of a device.

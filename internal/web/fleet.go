@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"flashwarden/api"
 )
@@ -108,19 +109,14 @@ func (f filter) sort(devices []api.DeviceStatus) {
 }
 
 // olderBackup puts devices without a backup first.
-func olderBackup(a, b api.DeviceStatus) int {
-	switch {
-	case a.LastBackup == nil || b.LastBackup == nil:
-		return cmp.Compare(boolInt(a.LastBackup != nil), boolInt(b.LastBackup != nil))
-	}
-	return a.LastBackup.Compare(*b.LastBackup)
-}
+func olderBackup(a, b api.DeviceStatus) int { return backupTime(a).Compare(backupTime(b)) }
 
-func boolInt(b bool) int {
-	if b {
-		return 1
+// backupTime is when the last good backup of a device began; zero: there is none.
+func backupTime(d api.DeviceStatus) time.Time {
+	if d.LastBackup == nil {
+		return time.Time{}
 	}
-	return 0
+	return *d.LastBackup
 }
 
 // distinct returns the values of devices that are not empty, sorted.

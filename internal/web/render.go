@@ -225,7 +225,7 @@ func (p Page) fail(w http.ResponseWriter, r *http.Request, section string, err e
 	case api.ExitUsage:
 		status, title = http.StatusBadRequest, "This request has a mistake"
 	default:
-		p.Log.Error("page", "path", r.URL.Path, "err", err)
+		p.Log.Error("a page could not be shown", "path", r.URL.Path, "err", err)
 	}
 	p.render(w, r, status, "problem", frame{Title: title, Section: section, Data: problemPage{status, problem.Detail, problem.Fix.String()}})
 }

@@ -89,7 +89,7 @@ func (p Page) show(v view) http.HandlerFunc {
 }
 
 // act serves a change that somebody asked for with a form, and then shows the page that it
-// returns, with a line that says what was done.
+// returns, with a line about the result.
 func (p Page) act(do func(r *http.Request) (next string, done doneCode, err error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if warden.ActorOf(r.Context()) == (warden.Actor{}) {

@@ -170,7 +170,7 @@ func testSharesOfDamaged(t *testing.T, s vault.Store) {
 	if len(read) != blobs {
 		t.Errorf("after all shares, %d of %d blobs were read", len(read), blobs)
 	}
-	// What was damaged when it was read lately is not taken for proved.
+	// Content that was damaged at its last reading does not count as proved.
 	res, err := v.Check(t.Context(), vault.CheckOptions{ReadData: true, OutdatedAfter: 30 * 24 * time.Hour, Now: now,
 		Proofs: func(_ context.Context, yield func(string, time.Time, bool)) error {
 			yield(sum("content 0"), now, false)
