@@ -246,7 +246,7 @@ func (l *core) opened(ctx context.Context) (*node.Node, error) {
 	if l.closed {
 		return nil, cause.New(cause.Cancelled, "the operations have been closed", api.Say("run it again once the daemon has started"))
 	}
-	n, err := node.Open(ctx, l.nodeOptions())
+	n, err := node.Open(ctx, l.nodeOptionsWith(l.opts.Config))
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +255,16 @@ func (l *core) opened(ctx context.Context) (*node.Node, error) {
 	return n, nil
 }
 
+// nodeOptions are the options for an operation that begins now.
 func (l *core) nodeOptions() node.Options {
-	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: l.opts.Config, Sites: l.opts.Sites, Conn: l.opts.Conn, Log: l.opts.Log, Ask: l.mayTrust}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.nodeOptionsWith(l.opts.Config)
+}
+
+// nodeOptionsWith are the options with the configuration c, which Reconfigure changes.
+func (l *core) nodeOptionsWith(c config.Config) node.Options {
+	return node.Options{Data: l.opts.Data, Mirror: l.opts.Mirror, Identity: l.opts.Identity, Config: c, Sites: l.opts.Sites, Conn: l.opts.Conn, Log: l.opts.Log, Ask: l.mayTrust}
 }
 
 // served returns the open data directory with its TFTP server running.

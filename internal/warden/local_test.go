@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"flashwarden/api"
@@ -172,5 +173,25 @@ func TestAsProblem(t *testing.T) {
 	}
 	if AsProblem(nil) != nil {
 		t.Error("a problem of nil")
+	}
+}
+
+// TestOptionsBesideReload has operations read the configuration while it is replaced: the race
+// detector sees a read without the lock.
+func TestOptionsBesideReload(t *testing.T) {
+	l, _, _ := opened(t)
+	within := l.config().Protect.Within
+	var reload sync.WaitGroup
+	reload.Go(func() {
+		c := l.config()
+		c.Protect.Within++
+		l.Reconfigure(c)
+	})
+	if got := l.nodeOptions().Config.Protect.Within; got != within && got != within+1 {
+		t.Errorf("protect.within is %s in place of %s or one more", got, within)
+	}
+	reload.Wait()
+	if got := l.nodeOptions().Config.Protect.Within; got != within+1 {
+		t.Errorf("protect.within is %s after the reload, want %s", got, within+1)
 	}
 }
