@@ -372,6 +372,14 @@ func TestReloadBesideOperations(t *testing.T) {
 		t.Fatal(err)
 	}
 	go b.discard() // else its queue gets full
+	reload := func(within time.Duration) {
+		b.s.Reload(func() (config.Config, error) {
+			c := settings("*")
+			c.Protect.Within = within
+			return c, nil
+		})
+	}
+	reload(time.Minute) // the names that are received from now on
 	var work sync.WaitGroup
 	for _, op := range []func() error{
 		func() error { _, err := c.Status(ctx, api.StatusQuery{}); return err },
@@ -389,11 +397,7 @@ func TestReloadBesideOperations(t *testing.T) {
 		})
 	}
 	for i := range 50 {
-		b.s.Reload(func() (config.Config, error) {
-			c := settings("*")
-			c.Protect.Within = time.Duration(i+1) * time.Hour
-			return c, nil
-		})
+		reload(time.Duration(i+1) * time.Hour)
 	}
 	cancel()
 	work.Wait()
