@@ -21,7 +21,7 @@ import (
 const ownCatalog = "catalog.db"
 
 // openCatalog opens the catalog of the configuration.
-func (n *Node) openCatalog(ctx context.Context) error {
+func (n *core) openCatalog(ctx context.Context) error {
 	c := n.opts.Config
 	if !n.Shared() {
 		if err := n.wasMoved(); err != nil {
@@ -46,7 +46,7 @@ func (n *Node) openCatalog(ctx context.Context) error {
 
 // wasMoved returns an error if the catalog was moved into a database: an empty one must not
 // take its place.
-func (n *Node) wasMoved() error {
+func (n *core) wasMoved() error {
 	if _, err := os.Stat(n.path(movedCatalog)); err != nil || exists(n.path(ownCatalog)) {
 		return nil
 	}
@@ -59,7 +59,7 @@ func exists(path string) bool {
 }
 
 // use takes an open catalog.
-func (n *Node) use(c interface {
+func (n *core) use(c interface {
 	catalog.Catalog
 	job.Store
 }) {
@@ -67,7 +67,7 @@ func (n *Node) use(c interface {
 }
 
 // Shared reports whether other machines may use the catalog too.
-func (n *Node) Shared() bool { return n.opts.Config.Catalog != "" }
+func (n *core) Shared() bool { return n.opts.Config.Catalog != "" }
 
 // passwordOf returns a function that reads the password of the catalog; nil: there is no
 // file with it.

@@ -17,7 +17,7 @@ import (
 // Check checks the vault, and records in the catalog which contents are whole.
 // It changes nothing in the vault, except to repair it; then it holds the lock of
 // the data directory, as Rebuild does.
-func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn Turn, events func(api.Event)) (api.CheckResult, error) {
+func (n *upkeep) Check(ctx context.Context, r api.Check, share vault.Share, turn Turn, events func(api.Event)) (api.CheckResult, error) {
 	defer frugal()()
 	v, err := n.Vault(ctx)
 	if errors.Is(err, vault.ErrSealed) && n.opts.Mirror != "" { // it is checked without the identity
@@ -57,7 +57,7 @@ func (n *Node) Check(ctx context.Context, r api.Check, share vault.Share, turn T
 
 // addDocuments enters which documents a check found lost or damaged: their devices have no
 // backup there. One that was entered before and is whole again is whole.
-func (n *Node) addDocuments(ctx context.Context, v *vault.Vault, problems []api.CheckProblem, proofs *proofs) error {
+func (n *upkeep) addDocuments(ctx context.Context, v *vault.Vault, problems []api.CheckProblem, proofs *proofs) error {
 	var before []string
 	err := n.Catalog.Proofs(ctx, func(name string, _ time.Time, whole bool) {
 		if _, _, ok := vault.SplitName(name); ok && !whole {
@@ -87,7 +87,7 @@ func frugal() (release func()) {
 }
 
 // checkMirror checks a mirror in place of the vault.
-func (n *Node) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o vault.CheckOptions) (api.CheckResult, error) {
+func (n *upkeep) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o vault.CheckOptions) (api.CheckResult, error) {
 	if r.RepairFrom != "" {
 		return api.CheckResult{}, &api.Problem{Field: "repair_from", Detail: "cannot repair a mirror", Exit: api.ExitUsage,
 			Fix: api.Do("mirror", n.opts.Mirror).Say(" copies what it lacks")}
@@ -112,7 +112,7 @@ func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, 
 		return api.CheckResult{}, why
 	}
 	defer frugal()()
-	n := &Node{opts: o}
+	n := upkeep{core: &core{opts: o}}
 	if err := n.openVault(ctx); err != nil {
 		return api.CheckResult{}, err
 	}
@@ -143,7 +143,7 @@ func checkOptions(r api.Check, share vault.Share, events func(api.Event)) vault.
 
 // repair checks the vault and repairs it from a copy. If this process dies, the next
 // one enters the documents that were fetched into the index.
-func (n *Node) repair(ctx context.Context, v *vault.Vault, from string, o vault.CheckOptions, turn Turn) (api.CheckResult, error) {
+func (n *upkeep) repair(ctx context.Context, v *vault.Vault, from string, o vault.CheckOptions, turn Turn) (api.CheckResult, error) {
 	release, err := n.alone(ctx, turn)
 	if err != nil {
 		return api.CheckResult{}, err
@@ -168,7 +168,7 @@ func (n *Node) repair(ctx context.Context, v *vault.Vault, from string, o vault.
 
 // reindex enters a snapshot that was repaired into the index, which may never
 // have had it.
-func (n *Node) reindex(ctx context.Context, v *vault.Vault, name string) error {
+func (n *upkeep) reindex(ctx context.Context, v *vault.Vault, name string) error {
 	s, err := v.Snapshot(ctx, name)
 	if err != nil {
 		return err

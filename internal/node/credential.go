@@ -18,7 +18,7 @@ import (
 func useLogin(name string) string { return "credential\n" + name }
 
 // SetCredential adds a credential, or changes the parts of one that the change names.
-func (n *Node) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
+func (n *keyring) SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error) {
 	if err := c.Validate(); err != nil {
 		return api.Credential{}, invalid(nil, "%w", err)
 	}
@@ -26,7 +26,7 @@ func (n *Node) SetCredential(ctx context.Context, c api.CredentialChange) (api.C
 	if err != nil {
 		return api.Credential{}, err
 	}
-	kept, known, err := n.Catalog.Credential(ctx, c.Name)
+	kept, known, err := n.catalog.Credential(ctx, c.Name)
 	if err != nil {
 		return api.Credential{}, err
 	}
@@ -46,7 +46,7 @@ func (n *Node) SetCredential(ctx context.Context, c api.CredentialChange) (api.C
 	if err != nil {
 		return api.Credential{}, err
 	}
-	return kept.Credential, n.Catalog.PutCredential(ctx, kept)
+	return kept.Credential, n.catalog.PutCredential(ctx, kept)
 }
 
 // merge sets what a change names in a login, and in what people see of it.
@@ -79,7 +79,7 @@ func merge(login *credential.Login, shown *api.Credential, c api.CredentialChang
 	return nil
 }
 
-func (n *Node) unsealLogin(c catalog.Credential) (login credential.Login, err error) {
+func (n *keyring) unsealLogin(c catalog.Credential) (login credential.Login, err error) {
 	key, err := n.sealer()
 	if err != nil {
 		return login, err
@@ -103,7 +103,7 @@ func UnknownCredential(name string) error {
 // sealCredential seals the name of the credential that a device is given. If the device has it
 // already, its seal must be good: whoever writes the catalog must not be able to hand the
 // credential to a host of his.
-func (n *Node) sealCredential(ctx context.Context, sealed *string, was, is api.Device) error {
+func (n *keyring) sealCredential(ctx context.Context, sealed *string, was, is api.Device) error {
 	switch {
 	case is.Credential == "":
 		*sealed = ""
@@ -113,7 +113,7 @@ func (n *Node) sealCredential(ctx context.Context, sealed *string, was, is api.D
 			return err
 		}
 	default:
-		_, known, err := n.Catalog.Credential(ctx, is.Credential)
+		_, known, err := n.catalog.Credential(ctx, is.Credential)
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (n *Node) sealCredential(ctx context.Context, sealed *string, was, is api.D
 }
 
 // mayUse refuses a device whose credential was not given to it here.
-func (n *Node) mayUse(d api.Device, sealed string) error {
+func (n *keyring) mayUse(d api.Device, sealed string) error {
 	name, err := n.unseal(sealed, useCredential, d)
 	if err == nil && name != d.Credential {
 		err = credential.ErrElsewhere
@@ -141,14 +141,14 @@ func (n *Node) mayUse(d api.Device, sealed string) error {
 
 // addShared completes how to log in to a device with its credential. What the device has of its
 // own comes first.
-func (n *Node) addShared(ctx context.Context, c *vty.Config, d api.Device, s catalog.Secrets) error {
+func (n *keyring) addShared(ctx context.Context, c *vty.Config, d api.Device, s catalog.Secrets) error {
 	if d.Credential == "" {
 		return nil
 	}
 	if err := n.mayUse(d, s.Credential); err != nil {
 		return err
 	}
-	kept, known, err := n.Catalog.Credential(ctx, d.Credential)
+	kept, known, err := n.catalog.Credential(ctx, d.Credential)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ var ErrNoData = errors.New("no flashwarden data")
 // Exists returns nil if there is a catalog, or if that cannot be told; then Open says why.
 // A data directory with neither catalog nor vault is an ErrNoData. Exists creates nothing.
 func Exists(ctx context.Context, o Options) error {
-	n := &Node{opts: Options{Data: o.Data, Config: o.Config}}
+	n := &core{opts: Options{Data: o.Data, Config: o.Config}}
 	if err := HasCatalog(o.Data, o.Config); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -16,7 +16,7 @@ type firstLogins struct {
 
 // noting returns the host keys for a login to a device. A key that the login
 // pins is noted.
-func (n *Node) noting(device string) *vty.HostKeys {
+func (n *logins) noting(device string) *vty.HostKeys {
 	k := *n.hostKeys
 	k.Pinned = func(host, fingerprint string) {
 		n.first.mu.Lock()
@@ -28,7 +28,7 @@ func (n *Node) noting(device string) *vty.HostKeys {
 
 // FirstLogins returns the host keys that logins to the device have pinned since it
 // was asked for last.
-func (n *Node) FirstLogins(device string) []api.HostKey {
+func (n *logins) FirstLogins(device string) []api.HostKey {
 	n.first.mu.Lock()
 	defer n.first.mu.Unlock()
 	keys := n.first.keys[device]

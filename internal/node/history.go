@@ -17,16 +17,16 @@ import (
 
 // run is one run that the catalog records.
 type run struct {
-	node *Node
+	node *core
 	api.Run
 }
 
 // beginRun records that a run on a device begins now. A catalog that cannot
 // record it is no reason to leave the device without a backup: the end of the
 // run is recorded all the same.
-func (n *Node) beginRun(ctx context.Context, kind, device string) *run {
+func (n *runs) beginRun(ctx context.Context, kind, device string) *run {
 	now := time.Now().UTC().Truncate(time.Second)
-	r := &run{node: n, Run: api.Run{ID: catalog.NewRunID(now), Device: device, Kind: kind, Started: now}}
+	r := &run{node: n.core, Run: api.Run{ID: catalog.NewRunID(now), Device: device, Kind: kind, Started: now}}
 	if err := n.Catalog.BeginRun(context.WithoutCancel(ctx), r.Run); err != nil {
 		n.opts.Log.Warn("the start of a run was not recorded", "device", device, "err", err)
 	}
@@ -46,7 +46,7 @@ func (r *run) end(ctx context.Context, result api.Run, facts api.Facts) (notes [
 
 // recordBackup records the backup of one device. A device that was never its
 // turn because the whole operation was cancelled leaves no run.
-func (n *Node) recordBackup(ctx context.Context, d api.Device) (end func(api.BackupResult) api.BackupResult) {
+func (n *runs) recordBackup(ctx context.Context, d api.Device) (end func(api.BackupResult) api.BackupResult) {
 	if ctx.Err() != nil {
 		return func(r api.BackupResult) api.BackupResult { return r }
 	}
@@ -59,7 +59,7 @@ func (n *Node) recordBackup(ctx context.Context, d api.Device) (end func(api.Bac
 }
 
 // recordRestore is recordBackup for a restore that is carried out.
-func (n *Node) recordRestore(ctx context.Context, d api.Device) (end func(api.RestoreResult) api.RestoreResult) {
+func (n *runs) recordRestore(ctx context.Context, d api.Device) (end func(api.RestoreResult) api.RestoreResult) {
 	run := n.beginRun(ctx, api.RunRestore, d.Name)
 	return func(r api.RestoreResult) api.RestoreResult {
 		status := r.Status
@@ -85,7 +85,7 @@ func announce(lock *os.File) error {
 // Served reports whether a process, this one or another, works on the devices
 // of this data directory. A run that has not ended while none does will never
 // end.
-func (n *Node) Served() (bool, error) {
+func (n *server) Served() (bool, error) {
 	if n.Shared() {
 		return true, nil // by a process on another machine; the catalog ends the runs of dead ones
 	}

@@ -16,7 +16,7 @@ import (
 
 // keyStore is the pinned host keys in the catalog. If a host has none, it first imports
 // the file known_hosts of the data directory, where earlier versions kept them.
-type keyStore struct{ node *Node }
+type keyStore struct{ node *core }
 
 // HostKeys returns the keys of a host.
 func (k keyStore) HostKeys(ctx context.Context, host, via string) ([]string, error) {

@@ -14,7 +14,7 @@ import (
 
 // Import takes all files below a directory into the vault: regular files that are
 // not empty. It holds the lock of the data directory, as Rebuild does.
-func (n *Node) Import(ctx context.Context, r api.Import, turn Turn, events func(api.Event)) ([]api.ImportedFile, error) {
+func (n *upkeep) Import(ctx context.Context, r api.Import, turn Turn, events func(api.Event)) ([]api.ImportedFile, error) {
 	root, err := os.OpenRoot(r.Dir)
 	if err != nil {
 		return nil, cause.Wrap(cause.Internal, err, "import", api.Say("name a directory that the user of flashwarden may read"))

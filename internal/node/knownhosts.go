@@ -21,7 +21,7 @@ import (
 
 // importKnownHosts pins the keys in the file known_hosts, if there is one, and gives the
 // file another name. A host with pinned keys keeps them.
-func (n *Node) importKnownHosts(ctx context.Context) (imported bool, err error) {
+func (n *core) importKnownHosts(ctx context.Context) (imported bool, err error) {
 	path := n.path("known_hosts")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -47,7 +47,7 @@ func (n *Node) importKnownHosts(ctx context.Context) (imported bool, err error) 
 
 // knownHosts returns the keys in a known_hosts file: those of the devices on their routes,
 // and those of other names.
-func (n *Node) knownHosts(ctx context.Context, path string, text []byte) ([]catalog.KeysOfHost, error) {
+func (n *core) knownHosts(ctx context.Context, path string, text []byte) ([]catalog.KeysOfHost, error) {
 	known, rest, err := keysByName(text)
 	if err != nil {
 		return nil, err

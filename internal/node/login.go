@@ -11,9 +11,38 @@ import (
 	"flashwarden/internal/vty"
 )
 
+// Dial logs in to a device of the inventory, with the secrets that are stored
+// under its name.
+func (n *logins) Dial(ctx context.Context, d api.Device) (*device.Device, error) {
+	c := vty.Config{
+		Name: d.Name, Address: d.Address, Transport: d.Transport, Username: d.Username,
+		LegacyCrypto: d.LegacyCrypto, HostKeys: n.noting(d.Name), Log: n.opts.Log.With("device", d.Name),
+	}
+	s, err := n.Catalog.Secrets(ctx, d.Name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Password, err = n.keys.unseal(s.Password, usePassword, d); err != nil {
+		return nil, fmt.Errorf("password of %s: %w", d.Name, err)
+	}
+	if c.EnablePassword, err = n.keys.unseal(s.EnablePassword, useEnable, d); err != nil {
+		return nil, fmt.Errorf("enable password of %s: %w", d.Name, err)
+	}
+	if c.Identity, err = n.identity(s.Identity, useIdentity, d); err != nil {
+		return nil, fmt.Errorf("private key of %s: %w", d.Name, err)
+	}
+	if c.Via, err = n.jump(d, s); err != nil {
+		return nil, fmt.Errorf("jump host of %s: %w", d.Name, err)
+	}
+	if err := n.keys.addShared(ctx, &c, d, s); err != nil {
+		return nil, err
+	}
+	return device.Dial(ctx, c)
+}
+
 // identity is the private key in a sealed text; nil for "".
-func (n *Node) identity(sealed, use string, d api.Device) (*vty.Identity, error) {
-	text, err := n.unseal(sealed, use, d)
+func (n *logins) identity(sealed, use string, d api.Device) (*vty.Identity, error) {
+	text, err := n.keys.unseal(sealed, use, d)
 	if err != nil || text == "" {
 		return nil, err
 	}
@@ -21,14 +50,14 @@ func (n *Node) identity(sealed, use string, d api.Device) (*vty.Identity, error)
 }
 
 // jump is how to log in to the jump host of d; nil where there is none.
-func (n *Node) jump(d api.Device, s catalog.Secrets) (*vty.Jump, error) {
+func (n *logins) jump(d api.Device, s catalog.Secrets) (*vty.Jump, error) {
 	if d.Via == "" {
 		return nil, nil
 	}
 	j := &vty.Jump{}
 	j.Username, j.Address = d.Jump()
 	var err error
-	if j.Password, err = n.unseal(s.ViaPassword, useViaPassword, d); err != nil {
+	if j.Password, err = n.keys.unseal(s.ViaPassword, useViaPassword, d); err != nil {
 		return nil, fmt.Errorf("password: %w", err)
 	}
 	if j.Identity, err = n.identity(s.ViaIdentity, useViaIdentity, d); err != nil {
@@ -40,7 +69,7 @@ func (n *Node) jump(d api.Device, s catalog.Secrets) (*vty.Jump, error) {
 // DialToTransfer is Dial for transfers. A device behind a jump host is refused
 // where nobody says which address of ours it is to use: that of the session is
 // one on the way to the jump host.
-func (n *Node) DialToTransfer(ctx context.Context, d api.Device) (*device.Device, error) {
+func (n *logins) DialToTransfer(ctx context.Context, d api.Device) (*device.Device, error) {
 	if d.Via != "" && d.TFTPAddress == "" && !n.opts.Config.TFTP.Advertise.IsValid() {
 		return nil, cause.New(cause.Internal, fmt.Sprintf("%s is reached through the jump host %s: the session does not show the address of this host to which the device can send TFTP", d.Name, d.Via),
 			api.Do("device edit", d.Name).With("tftp_address", "IP").Say("; or for all devices ").Set("tftp.advertise", "IP"))
@@ -50,7 +79,7 @@ func (n *Node) DialToTransfer(ctx context.Context, d api.Device) (*device.Device
 
 // Detail returns the device with the given name and the secrets that are stored to
 // log in to it.
-func (n *Node) Detail(ctx context.Context, name string) (api.DeviceDetail, error) {
+func (n *logins) Detail(ctx context.Context, name string) (api.DeviceDetail, error) {
 	d, err := n.Catalog.Device(ctx, name)
 	if err != nil {
 		return api.DeviceDetail{}, err
@@ -75,9 +104,9 @@ func (n *Node) Detail(ctx context.Context, name string) (api.DeviceDetail, error
 // UnknownHostKeys connects to d and returns the host keys on the way, of the
 // jump host or of the device, that are not pinned. Nothing secret is sent: the
 // connection ends at the first such key.
-func (n *Node) UnknownHostKeys(ctx context.Context, d api.Device) []api.HostKey {
+func (n *logins) UnknownHostKeys(ctx context.Context, d api.Device) []api.HostKey {
 	var keys []api.HostKey
-	probe := *n
+	probe := *n // with a policy of its own
 	probe.hostKeys = &vty.HostKeys{Store: n.hostKeys.Store, Policy: vty.AskUser, Ask: func(host, fingerprint string) bool {
 		keys = append(keys, api.HostKey{Device: d.Name, Host: host, Fingerprint: fingerprint})
 		return false

@@ -20,7 +20,7 @@ import (
 
 // Mirror brings a copy of the vault to another place. Backups may go on at the
 // same time.
-func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
+func (n *upkeep) Mirror(ctx context.Context, r api.Mirror, events func(api.Event)) (api.MirrorResult, error) {
 	begun := time.Now()
 	v, known, err := n.mirrorable(ctx, r.Target)
 	if err != nil {
@@ -50,7 +50,7 @@ func (n *Node) Mirror(ctx context.Context, r api.Mirror, events func(api.Event))
 
 // mirrorable returns the vault that is copied, and what the catalog knows of the mirror
 // at a target.
-func (n *Node) mirrorable(ctx context.Context, target string) (*vault.Vault, catalog.Mirror, error) {
+func (n *upkeep) mirrorable(ctx context.Context, target string) (*vault.Vault, catalog.Mirror, error) {
 	v, err := n.Vault(ctx)
 	if err != nil {
 		return nil, catalog.Mirror{}, err
@@ -68,7 +68,7 @@ func (n *Node) mirrorable(ctx context.Context, target string) (*vault.Vault, cat
 }
 
 // present returns the IDs of the newest complete backups of all devices.
-func (n *Node) present(ctx context.Context) ([]string, error) {
+func (n *upkeep) present(ctx context.Context) ([]string, error) {
 	states, err := n.Catalog.States(ctx, api.Select{})
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (n *Node) present(ctx context.Context) ([]string, error) {
 // wantOutside refuses a target in the vault that is copied, and in the data
 // directory: a mirror must outlive both. The place of the vault is a target only to
 // bring back a lost one.
-func (n *Node) wantOutside(target string) error {
+func (n *upkeep) wantOutside(target string) error {
 	back := n.opts.Mirror != "" && filepath.Base(target) == filepath.Base(n.vaultPlace()) && sameDir(filepath.Dir(target), filepath.Dir(n.vaultPlace()))
 	switch {
 	case samePlace(target, n.place()):
@@ -100,7 +100,7 @@ func (n *Node) wantOutside(target string) error {
 }
 
 // mirrorTo copies the vault to the store at the target of r.
-func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o vault.MirrorOptions, events func(api.Event)) (done vault.Mirrored, err error) {
+func (n *upkeep) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o vault.MirrorOptions, events func(api.Event)) (done vault.Mirrored, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	to, err := openTarget(ctx, r.Target)
@@ -129,8 +129,12 @@ func (n *Node) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o vau
 
 // mirrorSealed is mirrorTo for an encrypted mirror. The limit counts the bytes
 // sent and read back there, not those read here.
-func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, r api.Mirror, limit *vault.RateLimiter, o vault.MirrorOptions) (vault.Mirrored, error) {
-	m, err := sealed.New(to.store, sealed.Options{Recipient: r.EncryptTo, Secret: n.key.Derive("labels of encrypted mirrors"), Temp: n.opts.Data, Limit: limit,
+func (n *upkeep) mirrorSealed(ctx context.Context, v *vault.Vault, to target, r api.Mirror, limit *vault.RateLimiter, o vault.MirrorOptions) (vault.Mirrored, error) {
+	key, err := n.keys.sealer()
+	if err != nil {
+		return vault.Mirrored{}, err
+	}
+	m, err := sealed.New(to.store, sealed.Options{Recipient: r.EncryptTo, Secret: key.Derive("labels of encrypted mirrors"), Temp: n.opts.Data, Limit: limit,
 		Memory: n.memoryOf(r.Target, "documents")})
 	if err != nil {
 		return vault.Mirrored{}, &api.Problem{Field: "encrypt_to", Detail: err.Error(), Exit: api.ExitUsage, Err: err}
@@ -143,7 +147,7 @@ func (n *Node) mirrorSealed(ctx context.Context, v *vault.Vault, to target, r ap
 }
 
 // mirror returns what the catalog knows of a mirror; the zero one for nothing.
-func (n *Node) mirror(ctx context.Context, target string) (catalog.Mirror, error) {
+func (n *upkeep) mirror(ctx context.Context, target string) (catalog.Mirror, error) {
 	all, err := n.Catalog.Mirrors(ctx)
 	i := slices.IndexFunc(all, func(m catalog.Mirror) bool { return m.Target == target })
 	if err != nil || i < 0 {
@@ -153,7 +157,7 @@ func (n *Node) mirror(ctx context.Context, target string) (catalog.Mirror, error
 }
 
 // remember enters the run of a mirror into the catalog.
-func (n *Node) remember(ctx context.Context, m catalog.Mirror, res api.MirrorResult) error {
+func (n *upkeep) remember(ctx context.Context, m catalog.Mirror, res api.MirrorResult) error {
 	if m.Made.IsZero() || res.Made {
 		m.Made = res.Started
 	}

@@ -28,7 +28,7 @@ type mirrorReads struct {
 const readsForgotten = 400 * 24 * time.Hour
 
 // memoryOf returns the path of a file of this data directory about the mirror at a place.
-func (n *Node) memoryOf(place, kind string) string {
+func (n *core) memoryOf(place, kind string) string {
 	return n.path(filepath.Join("mirrors", fmt.Sprintf("%x.%s", sha256.Sum256([]byte(place)), kind)))
 }
 

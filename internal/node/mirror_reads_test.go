@@ -18,8 +18,8 @@ import (
 // on the same day, and each begins where the last one ended.
 func TestSharesOfAMirror(t *testing.T) {
 	s := newShared(t) // six contents
-	n := &Node{opts: Options{Data: t.TempDir(), Config: config.Default(), Mirror: "/mnt/usb"}}
-	check := func(n *Node, r api.Check, part int) (read int) {
+	n := upkeep{core: &core{opts: Options{Data: t.TempDir(), Config: config.Default(), Mirror: "/mnt/usb"}}}
+	check := func(n upkeep, r api.Check, part int) (read int) {
 		t.Helper()
 		res, err := n.checkMirror(t.Context(), s.vault, r, checkOptions(api.Check{ReadData: true, OutdatedAfter: r.OutdatedAfter}, vault.Share{Part: part, Of: 3}, nil))
 		if err != nil || !res.OK || len(res.Notes) != 1 {
@@ -38,7 +38,7 @@ func TestSharesOfAMirror(t *testing.T) {
 	if again := check(n, outdated, 3); again != 0 {
 		t.Errorf("%d contents are read again within the hour", again)
 	}
-	other := &Node{opts: Options{Data: n.opts.Data, Config: config.Default(), Mirror: "/mnt/other"}}
+	other := upkeep{core: &core{opts: Options{Data: n.opts.Data, Config: config.Default(), Mirror: "/mnt/other"}}}
 	if got := check(other, outdated, 3); got != 6 {
 		t.Errorf("another mirror: %d contents; want 6", got)
 	}
@@ -108,5 +108,14 @@ func TestReadsAreBounded(t *testing.T) {
 	r.flush()
 	if r.err == nil {
 		t.Error("no error where nothing can be written")
+	}
+}
+
+// TestEncryptedMirrorWithoutKey: the labels of an encrypted mirror need the key file.
+func TestEncryptedMirrorWithoutKey(t *testing.T) {
+	n := upkeep{core: &core{opts: Options{Data: t.TempDir()}}, keys: &keyring{file: "/lost/key", sealed: 3}}
+	_, err := n.mirrorSealed(t.Context(), nil, target{}, api.Mirror{Target: "/mnt/usb", EncryptTo: "age1"}, nil, vault.MirrorOptions{})
+	if err == nil || !strings.Contains(err.Error(), "the key file /lost/key is missing") {
+		t.Errorf("error %v", err)
 	}
 }

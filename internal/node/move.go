@@ -25,7 +25,7 @@ const movedCatalog = ownCatalog + ".moved"
 // names, whole or not at all. The file stays under another name. No process may serve the
 // data directory.
 func MoveCatalog(ctx context.Context, o Options, turn Turn) (tables []api.MovedTable, err error) {
-	n := &Node{opts: o}
+	n := &core{opts: o}
 	if !n.Shared() {
 		return nil, cause.New(cause.Internal, "the configuration names no database for the catalog", api.Say("name it: ").Set("catalog", "postgres://user@host/database"))
 	}
@@ -56,7 +56,7 @@ func putAside(d disk.FS, file, aside string) error {
 	return disk.SyncDir(d, filepath.Dir(file))
 }
 
-func (n *Node) copyCatalog(ctx context.Context, file string) (tables []api.MovedTable, err error) {
+func (n *core) copyCatalog(ctx context.Context, file string) (tables []api.MovedTable, err error) {
 	from, err := sqlite.Open(file)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (n *Node) copyCatalog(ctx context.Context, file string) (tables []api.Moved
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	if err := n.enterKey(ctx, from); err != nil {
+	if err := enterKey(ctx, from, n.path("key")); err != nil {
 		return nil, err
 	}
 	tables, err = move.Copy(ctx, from.DB(), to.DB(), to.Place())
@@ -77,10 +77,10 @@ func (n *Node) copyCatalog(ctx context.Context, file string) (tables []api.Moved
 	return tables, err
 }
 
-// enterKey enters the check value of the key, which moves with the rest: so a machine with another
+// enterKey enters the check value of the key in a file into a catalog, which moves with the rest: so a machine with another
 // key notices it.
-func (n *Node) enterKey(ctx context.Context, from catalog.Catalog) error {
-	key, err := credential.Load(n.path("key"))
+func enterKey(ctx context.Context, from catalog.Catalog, file string) error {
+	key, err := credential.Load(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // opening the new catalog says so, if something was sealed with it
 	}
@@ -89,8 +89,7 @@ func (n *Node) enterKey(ctx context.Context, from catalog.Catalog) error {
 	}
 	value, err := from.SealingKey(ctx, key.CheckValue())
 	if err == nil && value != key.CheckValue() {
-		n.key, n.otherKey = key, true
-		_, err = n.sealer()
+		_, err = (&keyring{file: file, key: key, otherKey: true}).sealer()
 	}
 	return err
 }

@@ -2,11 +2,14 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/backup"
+	"flashwarden/internal/device"
+	"flashwarden/internal/doctor"
 	"flashwarden/internal/transfer"
 )
 
@@ -15,7 +18,7 @@ type Hold func(ctx context.Context, d api.Device) (held context.Context, release
 
 // Backup backs devices up and records each run, except those that only look.
 // The node must have been started. hold is nil if no other process works on these devices.
-func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, hold Hold, events func(api.Event)) []api.BackupResult {
+func (n *runs) Backup(ctx context.Context, devices []api.Device, r api.Backup, hold Hold, events func(api.Event)) []api.BackupResult {
 	runner := n.Runner()
 	runner.Watch, runner.Hold = events, hold
 	if r.Look {
@@ -30,6 +33,45 @@ func (n *Node) Backup(ctx context.Context, devices []api.Device, r api.Backup, h
 
 // Told is our address that a device copies to. local is our address
 // in the session to it.
-func (n *Node) Told(d api.Device, local netip.Addr) netip.Addr {
+func (n *transfers) Told(d api.Device, local netip.Addr) netip.Addr {
 	return transfer.Server(d, n.opts.Config.TFTP.Advertise, local)
+}
+
+// Runner returns the runner of backups. The node must have been started.
+func (n *runs) Runner() *backup.Runner {
+	c := n.opts.Config
+	return &backup.Runner{
+		Dial: func(ctx context.Context, d api.Device) (backup.Device, error) {
+			dev, err := n.logins.DialToTransfer(ctx, d)
+			return session{dev}, err
+		},
+		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog, Contents: n.contents,
+		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
+		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
+		ProvedWithin: c.Protect.ProvedWithin, Looks: backup.LookRules{Reverify: c.Schedule.Reverify, Turns: n.reverify}, Policy: api.Policy(c.Backup.Files),
+		Listen: n.server.Port(), Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
+	}
+}
+
+// Trial returns test transfers with a device on an open session. The node must
+// have been started.
+func (n *runs) Trial(d api.Device, s doctor.Session) doctor.Trial {
+	c := n.opts.Config
+	return doctor.Trial{
+		Session: s, Spool: n.service.spool, Name: d.Name,
+		Device: s.RemoteAddr(), Server: transfer.Server(d, c.TFTP.Advertise, s.LocalAddr()), VRF: d.VRF,
+		Listen: n.server.Port(), Ports: c.TFTP.PortRange.String(), Stall: c.Backup.StallTimeout,
+	}
+}
+
+// session is a device as backups want it.
+type session struct{ *device.Device }
+
+// Skipped says in words what the device did not list.
+func (s session) Skipped() []string {
+	var out []string
+	for _, skipped := range s.Device.Skipped() {
+		out = append(out, fmt.Sprintf("%s was not listed: %v", skipped.Path, skipped.Err))
+	}
+	return out
 }

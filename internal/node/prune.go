@@ -16,7 +16,7 @@ const grace = 48 * time.Hour
 
 // Prune removes old snapshots, and content that no snapshot names. It holds the
 // lock of the data directory, as Rebuild does.
-func (n *Node) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResult, error) {
+func (n *upkeep) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneResult, error) {
 	release, err := n.alone(ctx, turn)
 	if err != nil {
 		return api.PruneResult{}, err
@@ -61,7 +61,7 @@ func pruneOptions(c catalog.Catalog, shared bool) vault.PruneOptions {
 }
 
 // removed returns whether a device is not in the inventory.
-func (n *Node) removed(ctx context.Context) (func(device string) bool, error) {
+func (n *upkeep) removed(ctx context.Context) (func(device string) bool, error) {
 	devices, err := n.Catalog.Devices(ctx, api.Select{})
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 // Rebuild makes the index of the vault again. It holds the lock of the data
 // directory, so that no backup runs in another process; turn says how long to
 // wait for one.
-func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events func(api.Event)) (api.RebuildResult, error) {
+func (n *upkeep) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events func(api.Event)) (api.RebuildResult, error) {
 	release, err := n.alone(ctx, turn)
 	if err != nil {
 		return api.RebuildResult{}, err
@@ -22,7 +22,7 @@ func (n *Node) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events fun
 	defer release()
 	res := api.RebuildResult{Problems: []api.CheckProblem{}}
 	if r.NewKey {
-		if err := n.replaceKey(ctx); err != nil {
+		if err := n.keys.replaceKey(ctx); err != nil {
 			return res, err
 		}
 	}
@@ -72,7 +72,7 @@ func problemsOf(done catalog.Rebuilt) []api.CheckProblem {
 
 // alone makes this process the only one that writes the vault, and the caller
 // the only one in it that removes or repairs something there, until release.
-func (n *Node) alone(ctx context.Context, turn Turn) (release func(), err error) {
+func (n *core) alone(ctx context.Context, turn Turn) (release func(), err error) {
 	select {
 	case n.care <- struct{}{}:
 	case <-ctx.Done():
@@ -100,7 +100,7 @@ func progress(events func(api.Event)) func(done, total int64) {
 
 // adopt makes the vault that is there the one of the catalog. Only with other
 // does it replace one that the catalog knows, and reports that it did.
-func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) (replaced bool, err error) {
+func (n *upkeep) adopt(ctx context.Context, other bool, res *api.RebuildResult) (replaced bool, err error) {
 	known, err := n.Catalog.VaultIdentity(ctx)
 	if err != nil {
 		return false, err
@@ -124,7 +124,7 @@ func (n *Node) adopt(ctx context.Context, other bool, res *api.RebuildResult) (r
 // replaceVault gives a vault.json to a place that has none: the old vault is lost
 // for good, or only its vault.json is. In the second case the vault keeps its
 // identity, which its mirrors have, too.
-func (n *Node) replaceVault(ctx context.Context, known string) (vault.Identity, error) {
+func (n *upkeep) replaceVault(ctx context.Context, known string) (vault.Identity, error) {
 	id, err := n.vault.Make(ctx)
 	if !errors.Is(err, vault.ErrMissing) {
 		return id, err
@@ -140,7 +140,7 @@ func (n *Node) replaceVault(ctx context.Context, known string) (vault.Identity, 
 }
 
 // hasIndexed reports whether the vault has a snapshot that is in the index.
-func (n *Node) hasIndexed(ctx context.Context) (found bool, err error) {
+func (n *upkeep) hasIndexed(ctx context.Context) (found bool, err error) {
 	names, err := n.vault.Names(ctx)
 	if err != nil {
 		return false, err

@@ -13,13 +13,15 @@ import (
 )
 
 // Restorer returns the runner of restores. The node must have been started.
-func (n *Node) Restorer() *restore.Runner {
+func (n *runs) Restorer() *restore.Runner {
 	c := n.opts.Config
 	return &restore.Runner{
-		Dial:  func(ctx context.Context, d api.Device) (restore.Device, error) { return n.DialToTransfer(ctx, d) },
+		Dial: func(ctx context.Context, d api.Device) (restore.Device, error) {
+			return n.logins.DialToTransfer(ctx, d)
+		},
 		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
-		Listen: n.Port(), Ports: c.TFTP.PortRange.String(), Log: n.opts.Log, Note: n.noteRestore,
+		Listen: n.server.Port(), Ports: c.TFTP.PortRange.String(), Log: n.opts.Log, Note: n.noteRestore,
 	}
 }
 
@@ -28,7 +30,7 @@ const noteWithin = 10 * time.Second
 
 // noteRestore enters what a restore is about to do, if it is a job. The restore goes on without
 // the note.
-func (n *Node) noteRestore(ctx context.Context, text string) {
+func (n *runs) noteRestore(ctx context.Context, text string) {
 	l, ok := catalog.LeaseOf(ctx)
 	if !ok || l.Job == "" {
 		return
@@ -43,7 +45,7 @@ func (n *Node) noteRestore(ctx context.Context, text string) {
 // PlanRestore plans the restore of files of s, and changes nothing. The result
 // has the plan, or the reason why there is none; a request that contradicts
 // itself or names nothing is an *api.Problem. The node must have been started.
-func (n *Node) PlanRestore(ctx context.Context, d api.Device, s api.Snapshot, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
+func (n *runs) PlanRestore(ctx context.Context, d api.Device, s api.Snapshot, r api.Restore, events func(api.Event)) (api.RestoreResult, error) {
 	began := time.Now()
 	plan, err := n.Restorer().Plan(ctx, d, s, r, events)
 	var problem *api.Problem
@@ -61,7 +63,7 @@ func (n *Node) PlanRestore(ctx context.Context, d api.Device, s api.Snapshot, r 
 
 // ApplyPlan does the steps of a plan, which restore files of s, and records the
 // run. The node must have been started.
-func (n *Node) ApplyPlan(ctx context.Context, d api.Device, s api.Snapshot, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
+func (n *runs) ApplyPlan(ctx context.Context, d api.Device, s api.Snapshot, p api.Plan, events func(api.Event)) (api.RestoreResult, error) {
 	end := n.recordRestore(ctx, d)
 	return end(n.Restorer().Apply(ctx, d, s, p, events)), nil
 }

@@ -14,57 +14,69 @@ import (
 	"flashwarden/internal/vty"
 )
 
+// keyring seals and unseals the secrets of the catalog.
+type keyring struct {
+	catalog  catalog.Catalog
+	file     string          // the path of the key file
+	shared   bool            // other machines use the catalog, too
+	key      *credential.Key // nil: its file is lost
+	sealed   int             // if key is nil: the devices with secrets
+	otherKey bool            // the catalog has the check value of another key
+	secrets  *credential.Reader
+}
+
 // sealer returns the key that seals secrets. Without its file, and with secrets
 // that were sealed with it, it is an error that says how to go on: a new key could
 // read none of them.
-func (n *Node) sealer() (*credential.Key, error) {
+func (n *keyring) sealer() (*credential.Key, error) {
 	switch {
 	case n.key != nil && n.otherKey:
-		return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is not the one that seals the passwords in the catalog", n.path("key")),
+		return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is not the one that seals the passwords in the catalog", n.file),
 			api.Say("copy the file key from the data directory of a machine that uses this catalog already"))
 	case n.key != nil:
 		return n.key, nil
 	}
-	return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is missing: the stored passwords of %d devices and credentials cannot be read", n.path("key"), n.sealed),
+	return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is missing: the stored passwords of %d devices and credentials cannot be read", n.file, n.sealed),
 		api.Say("put a copy of it back. If it is lost for good, begin with a new key: ").Do("rebuild").With("new_key", "").
 			Say("; then enter the passwords again: ").Do("device edit", "NAME").With("password_file", "FILE"))
 }
 
-// openKey opens the key file. It makes a new one only if nothing was sealed with a
-// lost one.
-func (n *Node) openKey(ctx context.Context) error {
+// openKeyring opens the key file at path. It makes a new key only if nothing was sealed with a
+// lost one. shared: other machines use the catalog, too.
+func openKeyring(ctx context.Context, c catalog.Catalog, path string, shared bool) (*keyring, error) {
+	n := &keyring{catalog: c, file: path, shared: shared, secrets: new(credential.Reader)}
 	var err error
-	n.key, err = credential.Load(n.path("key"))
+	n.key, err = credential.Load(path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, n.compareKey(ctx))
+		return n, errors.Join(err, n.compareKey(ctx))
 	}
 	n.key = nil
-	if n.sealed, err = n.Catalog.Sealed(ctx); err != nil || n.sealed > 0 {
-		return err
+	if n.sealed, err = c.Sealed(ctx); err != nil || n.sealed > 0 {
+		return n, err
 	}
-	n.key, err = credential.Open(n.path("key"))
-	return errors.Join(err, n.compareKey(ctx))
+	n.key, err = credential.Open(path)
+	return n, errors.Join(err, n.compareKey(ctx))
 }
 
 // compareKey compares the key with the check value of a catalog that other machines use too,
 // or enters that of the first one.
-func (n *Node) compareKey(ctx context.Context) error {
-	if !n.Shared() || n.key == nil {
+func (n *keyring) compareKey(ctx context.Context) error {
+	if !n.shared || n.key == nil {
 		return nil
 	}
-	value, err := n.Catalog.SealingKey(ctx, n.key.CheckValue())
+	value, err := n.catalog.SealingKey(ctx, n.key.CheckValue())
 	n.otherKey = err == nil && value != n.key.CheckValue()
 	return err
 }
 
 // replaceKey makes a new key in place of one that is lost.
-func (n *Node) replaceKey(ctx context.Context) error {
+func (n *keyring) replaceKey(ctx context.Context) error {
 	if n.key != nil {
-		return cause.New(cause.Internal, fmt.Sprintf("the key file %s is not lost", n.path("key")), nil)
+		return cause.New(cause.Internal, fmt.Sprintf("the key file %s is not lost", n.file), nil)
 	}
 	var err error
-	if n.key, err = credential.Open(n.path("key")); err == nil {
-		err = n.Catalog.ReplaceSealingKey(ctx, n.key.CheckValue())
+	if n.key, err = credential.Open(n.file); err == nil {
+		err = n.catalog.ReplaceSealingKey(ctx, n.key.CheckValue())
 	}
 	return err
 }
@@ -85,7 +97,7 @@ func useOf(use string, d api.Device) string {
 	return strings.Join([]string{use, d.Name, d.Transport, d.Address, d.Via}, "\n")
 }
 
-func (n *Node) seal(secret, use string, d api.Device) (string, error) {
+func (n *keyring) seal(secret, use string, d api.Device) (string, error) {
 	if secret == "" {
 		return "", nil
 	}
@@ -96,7 +108,7 @@ func (n *Node) seal(secret, use string, d api.Device) (string, error) {
 	return key.Seal(secret, useOf(use, d))
 }
 
-func (n *Node) unseal(sealed, use string, d api.Device) (string, error) {
+func (n *keyring) unseal(sealed, use string, d api.Device) (string, error) {
 	if sealed == "" {
 		return "", nil
 	}
@@ -126,7 +138,7 @@ var fieldOf = map[string]string{usePassword: "password_file", useEnable: "enable
 // SealDevice returns the device of a change as the catalog keeps it, with its sealed
 // secrets. Secrets that the change does not name are those that the device had, as it
 // was before. An error quotes nothing of a secret.
-func (n *Node) SealDevice(ctx context.Context, c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
+func (n *keyring) SealDevice(ctx context.Context, c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
 	d, s := c.Device, had
 	if err := d.Validate(); err != nil {
 		return d, s, err
@@ -163,7 +175,7 @@ func (n *Node) SealDevice(ctx context.Context, c api.DeviceChange, was api.Devic
 }
 
 // rebind seals a secret again if the device has another address now.
-func (n *Node) rebind(sealed *string, use string, was, is api.Device) error {
+func (n *keyring) rebind(sealed *string, use string, was, is api.Device) error {
 	if *sealed == "" || useOf(use, was) == useOf(use, is) {
 		return nil
 	}
@@ -176,7 +188,7 @@ func (n *Node) rebind(sealed *string, use string, was, is api.Device) error {
 
 // sealInto replaces a sealed secret; an empty one removes it. A private key that
 // cannot be used unattended is an invalid request.
-func (n *Node) sealInto(sealed, fingerprint *string, secret, use string, d api.Device) (err error) {
+func (n *keyring) sealInto(sealed, fingerprint *string, secret, use string, d api.Device) (err error) {
 	if fingerprint != nil {
 		*fingerprint = ""
 		if secret != "" {
@@ -223,7 +235,7 @@ func invalid(fix api.Fix, format string, args ...any) error {
 
 // NewPasswords returns the names of the passwords in c that the device does not have
 // yet. It takes the others out of c.
-func (n *Node) NewPasswords(c *api.DeviceChange, d api.Device, had catalog.Secrets) (names []string) {
+func (n *keyring) NewPasswords(c *api.DeviceChange, d api.Device, had catalog.Secrets) (names []string) {
 	for _, p := range []struct {
 		name, use, sealed string
 		secret            **string

@@ -29,11 +29,11 @@ type service struct {
 // Start takes the data directory for this process, sweeps what a dead one
 // left, and serves TFTP until Close. It is an error if another process serves
 // the directory.
-func (n *Node) Start() error { return n.StartInTurn(context.Background(), Turn{}) }
+func (n *server) Start() error { return n.StartInTurn(context.Background(), Turn{}) }
 
 // StartInTurn is Start for a process that may wait for another one. ctx ends the
 // waiting.
-func (n *Node) StartInTurn(ctx context.Context, turn Turn) error {
+func (n *server) StartInTurn(ctx context.Context, turn Turn) error {
 	lock, err := takeLock(ctx, n.path("lock"), turn)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (n *Node) StartInTurn(ctx context.Context, turn Turn) error {
 	return nil
 }
 
-func (n *Node) start(ctx context.Context, s *service) error {
+func (n *server) start(ctx context.Context, s *service) error {
 	err := announce(s.lock)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (n *Node) start(ctx context.Context, s *service) error {
 
 // serve runs the TFTP server, and returns when it answers requests or why it
 // cannot.
-func (n *Node) serve(s *service) error {
+func (n *server) serve(s *service) error {
 	c := n.opts.Config.TFTP
 	ready := make(chan struct{})
 	s.server = &tftp.Server{
@@ -112,17 +112,17 @@ func (n *Node) serve(s *service) error {
 // Shutdown ends the TFTP server of a started node. New requests get no answer. Running
 // transfers may end until ctx does; then their devices get an ERROR, and Shutdown
 // returns the error of ctx.
-func (n *Node) Shutdown(ctx context.Context) error { return n.service.server.Shutdown(ctx) }
+func (n *server) Shutdown(ctx context.Context) error { return n.service.server.Shutdown(ctx) }
 
 // Alive returns nil if the TFTP server of a started node still works, and the error of
 // ctx if that ends first.
-func (n *Node) Alive(ctx context.Context) error { return n.service.server.Alive(ctx) }
+func (n *server) Alive(ctx context.Context) error { return n.service.server.Alive(ctx) }
 
 // TFTPAddr is where the TFTP server of a started node listens.
-func (n *Node) TFTPAddr() net.Addr { return n.service.conn.LocalAddr() }
+func (n *server) TFTPAddr() net.Addr { return n.service.conn.LocalAddr() }
 
 // Port is the UDP port of the TFTP server of a started node; 0 if it has none.
-func (n *Node) Port() uint16 {
+func (n *server) Port() uint16 {
 	if a, ok := n.TFTPAddr().(*net.UDPAddr); ok {
 		return a.AddrPort().Port()
 	}
@@ -131,11 +131,11 @@ func (n *Node) Port() uint16 {
 
 // Failed is closed when the TFTP server has stopped by itself; Failure and
 // Close then return its error.
-func (n *Node) Failed() <-chan struct{} { return n.service.done }
+func (n *server) Failed() <-chan struct{} { return n.service.done }
 
 // Failure says why the TFTP server has stopped. It may be asked once Failed is
 // closed.
-func (n *Node) Failure() error {
+func (n *server) Failure() error {
 	<-n.service.done
 	return cause.Wrap(cause.Internal, n.service.err, "the TFTP server stopped", api.Say("run it again with ").Option("verbose", "").Say(" and look at the log"))
 }

@@ -50,7 +50,7 @@ func TestTargetsOfMirrors(t *testing.T) {
 		{usb, usb + "/again", true},
 		{data + "/vault", usb, false},
 	} {
-		n := &Node{opts: Options{Data: data, Mirror: test.mirror}}
+		n := upkeep{core: &core{opts: Options{Data: data, Mirror: test.mirror}}}
 		if err := n.wantOutside(test.target); (err != nil) != test.refused {
 			t.Errorf("mirror %s --vault %q: error %v", test.target, test.mirror, err)
 		}

@@ -20,7 +20,7 @@ import (
 
 // Offer lets a device fetch content of the vault, which is proved first. The
 // node must have been started.
-func (n *Node) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) {
+func (n *transfers) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) {
 	f, err := n.vault.OpenBlob(context.WithoutCancel(ctx), o.SHA256)
 	if err != nil {
 		return nil, cause.Wrap(cause.VaultError, err, "offer "+o.Name, api.Say("run ").Do("check"))
@@ -40,7 +40,7 @@ func (n *Node) Offer(ctx context.Context, o spool.Offer) (*spool.Ticket, error) 
 // the configured one, else ours on the way to it. network is the peer with the
 // mask of a network of ours that it is on; of its full length where it is on
 // none.
-func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix, err error) {
+func (n *transfers) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix, err error) {
 	network = netip.PrefixFrom(peer, peer.BitLen())
 	if server = n.opts.Config.TFTP.Advertise; !server.IsValid() {
 		// Connecting a UDP socket sends nothing: it asks for the route.
@@ -67,7 +67,7 @@ func (n *Node) Server(peer netip.Addr) (server netip.Addr, network netip.Prefix,
 
 // DeviceAt finds the device of the inventory that has this address; ok says
 // that exactly one has it. Devices that were added by host name have none.
-func (n *Node) DeviceAt(ctx context.Context, addr netip.Addr) (d api.Device, ok bool, err error) {
+func (n *transfers) DeviceAt(ctx context.Context, addr netip.Addr) (d api.Device, ok bool, err error) {
 	devices, err := n.Catalog.Devices(ctx, api.Select{})
 	if err != nil {
 		return d, false, err
@@ -108,14 +108,14 @@ type Receiver struct {
 // Receive lets a device put one file, which becomes a snapshot of the device
 // of this name; empty: of the one that has the address. The node must have
 // been started.
-func (n *Node) Receive(p spool.Receive, device string, r *Receiver) *spool.Ticket {
+func (n *transfers) Receive(p spool.Receive, device string, r *Receiver) *spool.Ticket {
 	p.Keep = n.keepFor(r, device)
 	return n.service.spool.Receive(p)
 }
 
 // Allow lets devices put files by the rules of the configuration, for as long
 // as the node is started. The rules of an earlier call are void.
-func (n *Node) Allow(r *Receiver) {
+func (n *transfers) Allow(r *Receiver) {
 	var rules []spool.Rule
 	for _, c := range n.opts.Config.Receive {
 		rules = append(rules, spool.Rule{From: c.From, Name: c.Name, MaxSize: c.MaxSize, Keep: n.keepFor(r, c.Device)})
@@ -132,7 +132,7 @@ func (r *Receiver) Close() {
 
 // keepFor returns what files a received file for a device. It is called before
 // the final ACK: its error is what the device gets in place of it.
-func (n *Node) keepFor(r *Receiver, device string) func(*tftp.Request, *spool.File) error {
+func (n *transfers) keepFor(r *Receiver, device string) func(*tftp.Request, *spool.File) error {
 	return func(req *tftp.Request, f *spool.File) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -143,7 +143,7 @@ func (n *Node) keepFor(r *Receiver, device string) func(*tftp.Request, *spool.Fi
 	}
 }
 
-func (n *Node) keep(r *Receiver, device string, req *tftp.Request, f *spool.File) error {
+func (n *transfers) keep(r *Receiver, device string, req *tftp.Request, f *spool.File) error {
 	ctx := context.Background() // a reception that began is finished
 	device, note, err := n.nameFor(ctx, device, req.Remote.Addr())
 	if err != nil {
@@ -164,7 +164,7 @@ func (n *Node) keep(r *Receiver, device string, req *tftp.Request, f *spool.File
 // nameFor is the name under which a file from this address is kept: the one
 // given, the device's of the inventory, else one made from the address, and
 // then a note that says so.
-func (n *Node) nameFor(ctx context.Context, given string, from netip.Addr) (name, note string, err error) {
+func (n *transfers) nameFor(ctx context.Context, given string, from netip.Addr) (name, note string, err error) {
 	if given != "" {
 		return given, "", nil
 	}
@@ -183,7 +183,7 @@ func (n *Node) nameFor(ctx context.Context, given string, from netip.Addr) (name
 
 // observe takes the TFTP server's events to the spool, the log and whoever
 // watches.
-func (n *Node) observe(s *spool.Spool, e tftp.Event) {
+func (n *server) observe(s *spool.Spool, e tftp.Event) {
 	if n.Watch != nil {
 		n.Watch(e) // before the spool ends a ticket, and with it the command
 	}
@@ -194,7 +194,7 @@ func (n *Node) observe(s *spool.Spool, e tftp.Event) {
 }
 
 // Ports is the range of the transfer IDs: "1056:1059".
-func (n *Node) Ports() string { return n.opts.Config.TFTP.PortRange.String() }
+func (n *transfers) Ports() string { return n.opts.Config.TFTP.PortRange.String() }
 
 // Rules are the rules of the configuration for what devices send by themselves.
-func (n *Node) Rules() []config.ReceiveRule { return n.opts.Config.Receive }
+func (n *transfers) Rules() []config.ReceiveRule { return n.opts.Config.Receive }

@@ -18,7 +18,7 @@ import (
 // with no vault, are errors: a disk may be missing. Before the first backup
 // there is an empty one. Each operation calls it, because a disk can go away or
 // be replaced while the service runs.
-func (n *Node) Vault(ctx context.Context) (*vault.Vault, error) {
+func (n *core) Vault(ctx context.Context) (*vault.Vault, error) {
 	identity, err := n.Catalog.VaultIdentity(ctx)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func (n *Node) Vault(ctx context.Context) (*vault.Vault, error) {
 
 // KnowsVault returns an error if there is a vault that the catalog does not
 // know: then the catalog was lost, and its lists are not those of the vault.
-func (n *Node) KnowsVault(ctx context.Context) error {
+func (n *core) KnowsVault(ctx context.Context) error {
 	identity, err := n.Catalog.VaultIdentity(ctx)
 	if err != nil || identity != "" {
 		return err
@@ -42,7 +42,7 @@ func (n *Node) KnowsVault(ctx context.Context) error {
 
 // openVault opens the place of the vault, or of the mirror that is read in its
 // place. It does not look for a vault there.
-func (n *Node) openVault(ctx context.Context) (err error) {
+func (n *core) openVault(ctx context.Context) (err error) {
 	open := openPlace // a server that is away stops only the operations that need the vault
 	if n.opts.Mirror != "" {
 		open = openTarget
@@ -75,20 +75,20 @@ func decrypted(ctx context.Context, s vault.Store, path string) (vault.Store, er
 }
 
 // place is where the vault is, or the mirror that is read in its place.
-func (n *Node) place() string { return cmp.Or(n.opts.Mirror, n.vaultPlace()) }
+func (n *core) place() string { return cmp.Or(n.opts.Mirror, n.vaultPlace()) }
 
 // vaultPlace is where the vault is: a directory or a URL.
-func (n *Node) vaultPlace() string { return cmp.Or(n.opts.Config.Vault, n.path("vault")) }
+func (n *core) vaultPlace() string { return cmp.Or(n.opts.Config.Vault, n.path("vault")) }
 
 // NoVault reports that nothing was ever backed up into this data directory: there
 // is no vault yet.
-func (n *Node) NoVault(ctx context.Context) (bool, error) {
+func (n *core) NoVault(ctx context.Context) (bool, error) {
 	identity, err := n.Catalog.VaultIdentity(ctx)
 	return identity == "", err
 }
 
 // wrongVault adds the next step to an error of vault.Recognise.
-func (n *Node) wrongVault(ctx context.Context, err error) error {
+func (n *core) wrongVault(ctx context.Context, err error) error {
 	if unreachable := n.store.reach(ctx); unreachable != nil {
 		return unreachable
 	}
@@ -120,7 +120,7 @@ func (n *Node) wrongVault(ctx context.Context, err error) error {
 
 // prepareVault makes the vault before the first backup, and cleans up after dead
 // processes. The caller holds the lock of the data directory.
-func (n *Node) prepareVault(ctx context.Context) error {
+func (n *core) prepareVault(ctx context.Context) error {
 	v, err := n.Vault(ctx)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (n *Node) prepareVault(ctx context.Context) error {
 
 // makeVault makes the vault of a new data directory. One that is there is empty:
 // a process died when it had made it.
-func (n *Node) makeVault(ctx context.Context, v *vault.Vault) error {
+func (n *core) makeVault(ctx context.Context, v *vault.Vault) error {
 	id, err := v.Identity(ctx)
 	if errors.Is(err, vault.ErrNotFound) {
 		id, err = v.Make(ctx)
@@ -162,7 +162,7 @@ func (n *Node) makeVault(ctx context.Context, v *vault.Vault) error {
 // recover enters the snapshots of dead processes into the index. With alone, no
 // other process writes snapshots. A failure is no reason to refuse work: they
 // are tried again next time.
-func (n *Node) recover(ctx context.Context, alone bool) {
+func (n *core) recover(ctx context.Context, alone bool) {
 	if n.opts.Mirror != "" {
 		return
 	}

@@ -25,7 +25,7 @@ const unnamed = "local"
 // process of this data directory left when it died. The caller holds the lock of the
 // directory. The name is new each time, so a copy of a data directory on another machine
 // has another one.
-func (n *Node) becomeWorker(ctx context.Context) (name string, err error) {
+func (n *server) becomeWorker(ctx context.Context) (name string, err error) {
 	previous, err := n.deadWorker()
 	if err == nil && previous != "" {
 		err = n.Catalog.FreeWorker(ctx, catalog.Worker{ID: previous})
@@ -48,7 +48,7 @@ func (n *Node) becomeWorker(ctx context.Context) (name string, err error) {
 // may still run. Beside other machines, the lock proves its death only if it was written in
 // this directory since this machine started: in a copy of a directory, the file names a
 // process of the original. What such a process left is free when its leases end.
-func (n *Node) deadWorker() (name string, err error) {
+func (n *server) deadWorker() (name string, err error) {
 	text, err := os.ReadFile(n.path("worker"))
 	if errors.Is(err, fs.ErrNotExist) {
 		text, err = []byte(unnamed), nil
@@ -65,7 +65,7 @@ func (n *Node) deadWorker() (name string, err error) {
 
 // origin names this data directory and the present run of this machine's kernel. It is empty
 // if the system does not tell them.
-func (n *Node) origin() string {
+func (n *server) origin() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
@@ -90,7 +90,7 @@ func workerName(host string) string {
 
 // Worker is this process as a worker. Before the node has been started, it has no name and
 // may only add jobs.
-func (n *Node) Worker() catalog.Worker {
+func (n *server) Worker() catalog.Worker {
 	if n.service == nil {
 		return catalog.Worker{}
 	}
@@ -104,7 +104,7 @@ const clockMayDiffer = time.Minute
 // proveIdentity makes sure that this machine belongs to a catalog that others use too: its
 // key is the one that seals the secrets, and its clock is right. That the vault is the one of
 // the catalog is proved with each operation.
-func (n *Node) proveIdentity(ctx context.Context) error {
+func (n *server) proveIdentity(ctx context.Context) error {
 	if !n.Shared() {
 		return nil
 	}
@@ -116,6 +116,6 @@ func (n *Node) proveIdentity(ctx context.Context) error {
 		return cause.New(cause.Internal, fmt.Sprintf("the clock of this host differs from that of the catalog by %s", off.Abs()),
 			api.Say("set both clocks, for example with NTP: ").Type(api.OnHost, "timedatectl set-ntp true"))
 	}
-	_, err = n.sealer()
+	_, err = n.keys.sealer()
 	return err
 }

@@ -25,8 +25,8 @@ func TestCopyOfADirectoryFreesNothing(t *testing.T) {
 	defer c.Close()
 	shared := config.Default()
 	shared.Catalog = "postgres://db.example.net/flashwarden"
-	original := &Node{Catalog: c, opts: Options{Data: t.TempDir(), Config: shared}}
-	copied := &Node{Catalog: c, opts: Options{Data: t.TempDir(), Config: shared}}
+	original := &server{core: &core{Catalog: c, opts: Options{Data: t.TempDir(), Config: shared}}}
+	copied := &server{core: &core{Catalog: c, opts: Options{Data: t.TempDir(), Config: shared}}}
 	name, err := original.becomeWorker(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestCopyOfADirectoryFreesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken := func(n *Node) bool {
+	taken := func(n *server) bool {
 		name, err := n.becomeWorker(t.Context())
 		if err != nil {
 			t.Fatal(err)
