@@ -15,6 +15,7 @@ type devicePage struct {
 	api.DeviceDetail
 	Snapshots []api.SnapshotRow // the newest first
 	Newest    *api.Snapshot     // nil: there is none
+	Live      *livePage
 }
 
 // fileSystem is how full a file system of a device was at its newest backup. Sizes are in bytes.
@@ -71,7 +72,8 @@ func (p Page) device(r *http.Request) (string, any, error) {
 		}
 		page.Newest = &s
 	}
-	return d.Name, page, nil
+	page.Live, err = p.running(ctx, d.Name)
+	return d.Name, page, err
 }
 
 func (p Page) snapshot(r *http.Request) (string, any, error) {

@@ -24,7 +24,18 @@ type fleetPage struct {
 	Matching      int // devices that the filter lets through
 	Filter        filter
 	Groups, Sites []string
+	Live          *livePage
+	Path          string // of this page, with its filter
 	pager
+}
+
+// Pause is how long the list waits at least until it is read again after a change: a large
+// one takes a while.
+func (p fleetPage) Pause() string {
+	if p.Summary.Devices > 500 {
+		return "60s"
+	}
+	return "5s"
 }
 
 // filter says which devices are listed, and in which order.
@@ -65,6 +76,11 @@ func (p Page) fleet(r *http.Request) (string, any, error) {
 	page.Matching = len(devices)
 	page.pager = newPager(r.URL, len(devices))
 	page.Devices = devices[page.first:page.last]
+	q.Del("done")
+	page.Path = "/?" + q.Encode()
+	if page.Live, err = p.running(r.Context(), ""); err != nil {
+		return "", nil, err
+	}
 	return headline(status.Summary), page, nil
 }
 

@@ -12,6 +12,8 @@ type jobsPage struct {
 	Jobs          []api.Job
 	State, Device string
 	Further       string // URL of the older ones; empty: there are none
+	Live          *livePage
+	Path          string // of this page, with its filter
 }
 
 // States are the states of jobs that can be chosen.
@@ -27,6 +29,12 @@ func (p Page) jobs(r *http.Request) (string, any, error) {
 		next := url.Values{"state": {page.State}, "device": {page.Device}, "cursor": {jobs.Next}}
 		page.Further = "/jobs?" + next.Encode()
 	}
+	if err != nil {
+		return "", nil, err
+	}
+	q.Del("done")
+	page.Path = "/jobs?" + q.Encode()
+	page.Live, err = p.running(r.Context(), page.Device)
 	return "Jobs", page, err
 }
 
@@ -34,11 +42,16 @@ func (p Page) jobs(r *http.Request) (string, any, error) {
 type jobPage struct {
 	api.Job
 	Ended bool
+	Live  *livePage
 }
 
 func (p Page) job(r *http.Request) (string, any, error) {
 	j, err := p.Warden.Job(r.Context(), api.Named{Name: r.PathValue("id")})
-	return j.Kind + " " + j.Device + j.Name, jobPage{j, api.Ended(j.State)}, err
+	page := jobPage{Job: j, Ended: api.Ended(j.State)}
+	if err == nil && !page.Ended {
+		page.Live, err = p.running(r.Context(), j.Device)
+	}
+	return j.Kind + " " + j.Device + j.Name, page, err
 }
 
 func (p Page) cancelJob(r *http.Request) (string, doneCode, error) {

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ import (
 	"flashwarden/internal/warden"
 )
 
-//go:embed templates/*.html assets/*
+//go:embed templates/*.html assets/* vendored/*
 var files embed.FS
 
 // frame is what every page has, around its Data.
@@ -29,6 +30,7 @@ type frame struct {
 	Done    string // what the last form has done
 	User    warden.Actor
 	Now     time.Time
+	Nonce   string // of the scripts of this response
 	Data    any
 }
 
@@ -71,10 +73,14 @@ var templates = sync.OnceValues(func() (map[string]*template.Template, error) {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		base := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
-		if base == "layout" {
+		if base == "layout" || base == "live" {
 			continue
 		}
-		t, err := template.New("layout.html").Funcs(words).ParseFS(files, "templates/layout.html", name)
+		first := "layout.html"
+		if base == "part" {
+			first = "part.html" // nothing is around it
+		}
+		t, err := template.New(first).Funcs(words).ParseFS(files, "templates/layout.html", "templates/live.html", name)
 		if err != nil {
 			return nil, err
 		}
@@ -96,6 +102,8 @@ var words = template.FuncMap{
 	"kind":      kindOf,
 	"lines":     diffLines,
 	"lasted":    func(from, to time.Time) string { return terminal.Duration(to.Sub(from)) },
+	"span":      terminal.Duration,
+	"rate":      func(perSecond int64) string { return terminal.Rate(float64(perSecond)) },
 }
 
 // ago says how long before now a time was, or how long after.
@@ -189,6 +197,7 @@ func diffLines(diff string) (lines []diffLine) {
 // render writes a page. It is whole or not there: an error of a template must not end in the
 // middle of it.
 func (p Page) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) {
+	f.Nonce, _ = r.Context().Value(nonceKey{}).(string)
 	f.User, f.Now, f.Done = warden.ActorOf(r.Context()), p.Now(), doneTexts[doneCode(r.URL.Query().Get("done"))]
 	all, err := templates()
 	var page bytes.Buffer
@@ -238,32 +247,37 @@ func (p Page) nothing(*http.Request) (string, any, error) {
 }
 
 // versions are the digests of the assets, which their URLs have: a browser keeps them for ever.
-var versions = sync.OnceValue(func() map[string]string {
-	all := map[string]string{}
-	names, _ := fs.Glob(files, "assets/*") // the pattern is right, and the files are in the binary
-	for _, name := range names {
-		content, _ := files.ReadFile(name)
-		sum := sha256.Sum256(content)
-		all[strings.TrimPrefix(name, "assets/")] = hex.EncodeToString(sum[:8])
+var versions = sync.OnceValue(func() map[string]asset {
+	all := map[string]asset{}
+	for _, dir := range []string{"assets", "vendored"} {
+		names, _ := fs.Glob(files, dir+"/*") // the pattern is right, and the files are in the binary
+		for _, name := range names {
+			content, _ := files.ReadFile(name)
+			sum := sha256.Sum256(content)
+			all[path.Base(name)] = asset{name, hex.EncodeToString(sum[:8])}
+		}
 	}
 	return all
 })
 
+// asset is a file that a page needs.
+type asset struct{ path, version string }
+
 func assetPath(name string) (string, error) {
-	version, ok := versions()[name]
+	a, ok := versions()[name]
 	if !ok {
 		return "", fmt.Errorf("no asset %q", name)
 	}
-	return "/assets/" + version + "/" + name, nil
+	return "/assets/" + a.version + "/" + name, nil
 }
 
 // serveAsset serves a file that a page needs. It needs no login: the form for it has a style.
 func serveAsset(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	if version, ok := versions()[name]; !ok || r.PathValue("version") != version {
+	a, ok := versions()[r.PathValue("name")]
+	if !ok || r.PathValue("version") != a.version {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeFileFS(w, r, files, "assets/"+name)
+	http.ServeFileFS(w, r, files, a.path)
 }

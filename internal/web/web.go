@@ -1,9 +1,11 @@
 // Package web is the page: what a person sees in a browser. It shows what the operations of
-// the warden return, as HTML, and has no state of its own. It works without scripts.
+// the warden return, as HTML, and has no state of its own. It works without scripts; with them,
+// it shows by itself what happens.
 package web
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -17,6 +19,7 @@ import (
 type Page struct {
 	Warden warden.Warden
 	Logins Logins
+	Live   Live // nil: the page does not show what runs
 	Secure bool // browsers come over TLS
 	Log    *slog.Logger
 	Now    func() time.Time // nil: time.Now
@@ -44,16 +47,17 @@ func (p Page) Handler() http.Handler {
 	mux.HandleFunc("POST /login", p.login)
 	mux.HandleFunc("POST /logout", p.logout)
 	for _, v := range []view{
-		{"GET /{$}", "fleet", "Devices", p.fleet},
-		{"GET /devices/{name}", "device", "Devices", p.device},
-		{"GET /devices/{name}/diff", "diff", "Devices", p.diff},
-		{"GET /snapshots/{id}", "snapshot", "Devices", p.snapshot},
-		{"GET /jobs", "jobs", "Jobs", p.jobs},
-		{"GET /jobs/{id}", "job", "Jobs", p.job},
-		{"GET /images", "images", "Images", p.images},
-		{"GET /vault", "vault", "Vault", p.vault},
-		{"GET /audit", "audit", "Audit", p.audit},
-		{"GET /settings", "settings", "Settings", p.settings},
+		{route: "GET /{$}", template: "fleet", section: "Devices", read: p.fleet},
+		{route: "GET /devices/{name}", template: "device", section: "Devices", read: p.device},
+		{route: "GET /devices/{name}/diff", template: "diff", section: "Devices", read: p.diff},
+		{route: "GET /snapshots/{id}", template: "snapshot", section: "Devices", read: p.snapshot},
+		{route: "GET /jobs", template: "jobs", section: "Jobs", read: p.jobs},
+		{route: "GET /jobs/{id}", template: "job", section: "Jobs", read: p.job},
+		{route: "GET /images", template: "images", section: "Images", read: p.images},
+		{route: "GET /vault", template: "vault", section: "Vault", read: p.vault},
+		{route: "GET /audit", template: "audit", section: "Audit", read: p.audit},
+		{route: "GET /settings", template: "settings", section: "Settings", read: p.settings},
+		{route: "GET /live", template: "part", read: p.live},
 	} {
 		mux.HandleFunc(v.route, p.show(v))
 	}
@@ -76,7 +80,7 @@ type view struct {
 func (p Page) show(v view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if warden.ActorOf(r.Context()) == (warden.Actor{}) {
-			http.Redirect(w, r, "/login?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+			askToLogIn(w, r)
 			return
 		}
 		title, data, err := v.read(r)
@@ -105,13 +109,31 @@ func (p Page) act(do func(r *http.Request) (next string, done doneCode, err erro
 	}
 }
 
-// policy lets the page load its own style and nothing else, run no script, and be shown in
-// no frame.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// askToLogIn sends a browser to the form. A script gets the advice to load its whole page
+// again: its session has ended, and the form does not belong into a part of a page.
+func askToLogIn(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("HX-Request") != "" {
+		w.Header().Set("HX-Refresh", "true")
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	http.Redirect(w, r, "/login?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+}
+
+// policy lets the page load its own style, run its own scripts and ask its own host, and be
+// shown in no frame. Only the vendored scripts carry the nonce, and only they change a page.
+func policy(nonce string) string {
+	return "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'nonce-" + nonce + "'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types htmx; " +
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}
+
+// nonceKey is the key of the nonce of a response.
+type nonceKey struct{}
 
 func policed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", policy)
-		next.ServeHTTP(w, r)
+		nonce := rand.Text()
+		w.Header().Set("Content-Security-Policy", policy(nonce))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nonceKey{}, nonce)))
 	})
 }
