@@ -13,7 +13,7 @@ func (s *session) commands() []command {
 	var all []command
 	table := execCommands()
 	if s.configuring {
-		table = append(configCommands(), tftpCommands()...)
+		table = slices.Concat(configCommands(), tftpCommands(), scpCommands())
 	}
 	for _, c := range table {
 		if c.words == showFileSystems && s.sw.profile.can(noFileSystems) {

@@ -98,6 +98,8 @@ type Faults struct {
 	// "Insecure Feature Restrictions on IOS XE", for 26.1.1). Both lines are
 	// written by hand: the document has no text of a rejection.
 	RestrictTFTP Times
+	// SCP is everything that goes wrong with the SCP server.
+	SCP SCPFaults
 	// SyslogNoise, per session, prints log messages and the errors of
 	// AutoInstall between lines, inside "!!!!" and after prompts, even without
 	// terminal monitor.

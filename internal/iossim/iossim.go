@@ -1,6 +1,6 @@
 // Package iossim simulates Cisco switches on the loopback interface: a terminal
 // over SSH or Telnet that answers as IOS and IOS-XE do, a flash with files, and
-// a TFTP client that really transfers them. The demonstration and the tests of
+// a TFTP client and an SCP server that really transfer them. The demonstration and the tests of
 // the whole program run against it. A person can log in with OpenSSH's ssh or
 // Debian's telnet and look around.
 //
@@ -34,7 +34,7 @@ type Options struct {
 	Username       string            // login name; empty: a Telnet line asks only for the password, SSH uses "admin"
 	Password       string            // login password; empty: a Telnet line refuses every login, SSH uses "cisco"
 	EnablePassword string            // password of enable; empty: every login is privileged
-	Privilege      int               // privilege level of the account, 2 to 14; 0: by EnablePassword; under 15 it may do all, and sees a part of the configuration
+	Privilege      int               // privilege level of the account, 2 to 15; 0: by EnablePassword; under 15 it may do all, and sees a part of the configuration
 	Menu           string            // shown after the login in place of a prompt; an answer ends the session; after the command menu of IOS, written by hand
 	Token          string            // question after the password, as of a token server; an answer ends the session; written by hand
 	ConfigDelay    time.Duration     // silence before show running-config, as on a large 6500
@@ -61,6 +61,7 @@ type Options struct {
 	Register       uint16            // the config-register at the last start; 0: the profile's
 	RegisterNext   uint16            // the config-register for the next start; 0: Register
 	RegisterUnit   int               // the unit with these registers, 1 the one that answers; 0: every unit. A switch whose show boot has no register of its other units has one for all
+	SCPServer      bool              // "ip scp server enable", on a switch with SSH
 	InsecureMode   bool              // "system mode insecure", on a switch that refuses TFTP without it
 	IgnoreStartup  bool              // "system ignore startupconfig", on a switch whose loader has variables in place of the config-register
 	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none. A device with show bootvar has no such setting
@@ -105,6 +106,7 @@ type Switch struct {
 	source   string // source file name of the last copy; IOS proposes it again
 	boot     boot
 	tftp     tftpConfig
+	scp      bool // ip scp server enable
 }
 
 // Profiles returns the names of all profiles.
@@ -137,6 +139,7 @@ func New(profile string, o Options) (*Switch, error) {
 	p = p.limited(o.LargestImage)
 	s := &Switch{o: o, profile: p, log: o.Log, faults: o.Faults, conns: map[net.Conn]bool{}}
 	s.boot = newBoot(p, o)
+	s.scp = o.SCPServer && p.Transport == transportSSH
 	s.tftp.insecure = o.InsecureMode && p.can(secureMode)
 	if s.flash, err = newFlash(p, s.fill()); err != nil {
 		return nil, fmt.Errorf("fill the flash of %s: %w", profile, err)

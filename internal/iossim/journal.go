@@ -7,8 +7,9 @@ import (
 	"flashwarden/tftp"
 )
 
-// Transfer is one transfer of a switch's TFTP client.
+// Transfer is one transfer of a switch's TFTP client or SCP server.
 type Transfer struct {
+	SCP     bool          // of the SCP server
 	Op      tftp.Op       // tftp.Write: from the switch to the server
 	Path    string        // the file on the switch: flash:/x.bin
 	Name    string        // the file name in the request
@@ -32,7 +33,7 @@ func (s *Switch) Commands() []string {
 	return slices.Clone(s.journal)
 }
 
-// Transfers returns the transfers of the TFTP client, in the order in which
+// Transfers returns the transfers of the TFTP client and the SCP server, in the order in which
 // they ended.
 func (s *Switch) Transfers() []Transfer {
 	s.mu.Lock()

@@ -88,8 +88,6 @@ func (s *Switch) serveSSH(conn net.Conn) error {
 func (s *Switch) serveChannel(conn net.Conn, channel ssh.Channel, asked <-chan *ssh.Request) {
 	t := newTerminal()
 	defer s.execTimeout(t, conn)()
-	t.open(channel)
-	defer t.close()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer channel.Close()
@@ -99,6 +97,12 @@ func (s *Switch) serveChannel(conn net.Conn, channel ssh.Channel, asked <-chan *
 	if !ok {
 		return
 	}
+	if isSCP(line) {
+		s.serveSCP(conn, channel, line)
+		return
+	}
+	t.open(channel)
+	defer t.close()
 	if line == "" {
 		s.runShell(t, conn)
 	} else {

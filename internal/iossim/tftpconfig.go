@@ -114,6 +114,9 @@ func (s *Switch) configured(text string) string {
 	if s.tftp.insecure {
 		lines += "system mode insecure\n"
 	}
+	if s.scp {
+		lines += "ip scp server enable\n"
+	}
 	if s.tftp.source != "" {
 		lines += "ip tftp source-interface " + s.tftp.source + "\n"
 	}

@@ -77,7 +77,7 @@ func (l *link) WriteTo(p []byte, to net.Addr) (int, error) {
 	if l.dead || l.large && len(p) > largestSafe {
 		return len(p), nil
 	}
-	l.pace()
+	l.sw.pace(l.job, l.began)
 	return l.PacketConn.WriteTo(p, to)
 }
 
@@ -132,16 +132,16 @@ func (l *link) strike(n int64) {
 	l.job.progress(&l.job.moved, n)
 }
 
-// pace waits until the transfer may have moved its bytes.
-func (l *link) pace() {
-	if l.sw.o.Pace <= 0 {
+// pace waits until a transfer that began then may have moved its bytes.
+func (s *Switch) pace(j *job, began time.Time) {
+	if s.o.Pace <= 0 {
 		return
 	}
-	took := time.Duration(float64(l.job.moved.Load()) / float64(l.sw.o.Pace) * float64(time.Second))
-	timer := time.NewTimer(time.Until(l.began.Add(took)))
+	took := time.Duration(float64(j.moved.Load()) / float64(s.o.Pace) * float64(time.Second))
+	timer := time.NewTimer(time.Until(began.Add(took)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-l.job.ctx.Done():
+	case <-j.ctx.Done():
 	}
 }
