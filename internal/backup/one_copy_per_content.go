@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"flashwarden/internal/cause"
 )
@@ -12,6 +13,10 @@ import (
 // devices with the same content one copies it, and the others find it in the vault.
 // The zero value is ready.
 type Contents struct {
+	// Hold takes a content for this process, if others may fill the same vault. ok is false if
+	// one of them has it. Nil: no other process copies.
+	Hold func(ctx context.Context, content string) (release func(), ok bool)
+
 	mu   sync.Mutex
 	held map[string]chan struct{} // closed when the lock is released
 }
@@ -32,7 +37,39 @@ func (l *Contents) lock(ctx context.Context, md5 string, size int64, waiting fun
 		}
 		unlock, busy = l.try(key)
 	}
-	return unlock, nil
+	if l.Hold == nil {
+		return unlock, nil
+	}
+	here := unlock
+	release, err := l.hold(ctx, key, waiting)
+	if err != nil {
+		here()
+		return nil, err
+	}
+	return func() { release(); here() }, nil
+}
+
+// askAgain is how often a process that waits for another one asks whether it has the content.
+const askAgain = 2 * time.Second
+
+// hold takes a content that other processes may have.
+func (l *Contents) hold(ctx context.Context, key string, waiting func()) (release func(), err error) {
+	release, ok := l.Hold(ctx, key)
+	if ok {
+		return release, nil
+	}
+	waiting()
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	for !ok {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, cause.Ended(ctx)
+		}
+		release, ok = l.Hold(ctx, key)
+	}
+	return release, nil
 }
 
 // try takes the lock of a content. If another backup has it, busy is closed when

@@ -15,6 +15,9 @@ import (
 // device meanwhile; and a device on which a restore died wants a person to look at it.
 const holdFor = 15 * time.Minute
 
+// renewHold is how often a lease of Hold is renewed.
+const renewHold = holdFor / 60
+
 // askFor is how long the catalog may take to renew the lease of Hold. Then it is away.
 const askFor = time.Minute
 
@@ -22,6 +25,7 @@ const askFor = time.Minute
 type hold struct {
 	*Queue
 	lease catalog.Lease
+	lasts time.Duration // since the last sign of this process
 
 	mu      sync.Mutex
 	renewed time.Time // by our own clock: the lease lasts from then on
@@ -31,8 +35,8 @@ type hold struct {
 // renews the lease meanwhile, also if Run does not work. The context of that work needs the
 // lease, and catalog.StillOurs asks for it. ok is false if a job or other work has the device.
 func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, release func(), ok bool, err error) {
-	h := &hold{Queue: q, renewed: time.Now()}
-	h.lease, ok, err = q.Store.TakeLease(ctx, q.Worker, device, holdFor)
+	h := &hold{Queue: q, lasts: holdFor, renewed: time.Now()}
+	h.lease, ok, err = q.Store.TakeLease(ctx, q.Worker, device, h.lasts)
 	if err != nil || !ok {
 		return ctx, func() {}, false, err
 	}
@@ -47,10 +51,36 @@ func (q *Queue) Hold(ctx context.Context, device string) (held context.Context, 
 	}, true, nil
 }
 
+// HoldContent takes a content for this process until release is called, so that of several
+// processes one copies it. ok is false if another one has it. If the catalog is away, this process
+// goes on: a content that is copied twice is no harm.
+func (q *Queue) HoldContent(ctx context.Context, content string) (release func(), ok bool) {
+	h := &hold{Queue: q, lasts: q.Lease, renewed: time.Now()}
+	var err error
+	h.lease, ok, err = q.Store.TakeLease(ctx, q.Worker, contentLease+content, h.lasts)
+	if err != nil {
+		q.Log.Warn("other processes may copy the same content", "content", content, "err", err)
+		return func() {}, true
+	}
+	if !ok {
+		return nil, false
+	}
+	stop := h.keep(ctx)
+	return func() {
+		stop()
+		if err := q.Store.FreeLeases(context.WithoutCancel(ctx), h.lease); err != nil {
+			q.Log.Warn("other processes wait for a content until its lease ends", "content", content, "err", err)
+		}
+	}, true
+}
+
+// contentLease begins the names of the leases of contents.
+const contentLease = "/content/"
+
 // holdJob has the lease of a job last as long as one of Hold, until release is called: its work
 // is not ended half-way either.
 func (q *Queue) holdJob(ctx context.Context, l catalog.Lease) (held context.Context, release func(), err error) {
-	h := &hold{Queue: q, lease: l, renewed: time.Now()}
+	h := &hold{Queue: q, lease: l, lasts: holdFor, renewed: time.Now()}
 	if err := h.renew(ctx); err != nil {
 		return ctx, nil, err
 	}
@@ -80,7 +110,7 @@ func (q *Queue) countHold(n int) {
 // renewUntil renews the lease until ctx ends or the lease is lost.
 func (h *hold) renewUntil(ctx context.Context) {
 	var f fault
-	every := time.NewTicker(holdFor / 60)
+	every := time.NewTicker(min(renewHold, h.lasts/6))
 	defer every.Stop()
 	for {
 		select {
@@ -100,10 +130,10 @@ func (h *hold) renewUntil(ctx context.Context) {
 
 // renew renews the lease. The error is ErrLeaseLost if it is lost.
 func (h *hold) renew(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, min(askFor, h.lasts/3))
 	defer cancel()
 	asked := time.Now()
-	lost, cancelled, err := h.Store.RenewLeases(ctx, h.Worker, holdFor, h.lease)
+	lost, cancelled, err := h.Store.RenewLeases(ctx, h.Worker, h.lasts, h.lease)
 	for _, l := range cancelled {
 		h.stop(l, errCancelled)
 	}
@@ -128,7 +158,7 @@ func (h *hold) stillOurs(ctx context.Context) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if away := time.Since(h.renewed); away > holdFor*5/6 {
+	if away := time.Since(h.renewed); away > h.lasts*5/6 {
 		return fmt.Errorf("%w: it could not be renewed for %s: %w", catalog.ErrLeaseLost, away.Round(time.Second), err)
 	}
 	return nil

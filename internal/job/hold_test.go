@@ -1,9 +1,11 @@
 package job_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -121,4 +123,86 @@ func testHoldOutlastsTheQueue(t *testing.T, open func(testing.TB) job.Store) {
 	if _, ok, err := s.TakeLease(t.Context(), catalog.Worker{ID: "b"}, "sw1", time.Minute); !ok || err != nil {
 		t.Errorf("it was not freed: %v, %v", ok, err)
 	}
+}
+
+// TestHoldContent lets one of several processes copy a content; the next one may when it is done.
+func TestHoldContent(t *testing.T) { eachEngine(t, testHoldContent) }
+
+func testHoldContent(t *testing.T, open func(testing.TB) job.Store) {
+	s := open(t)
+	var log bytes.Buffer
+	worker := func(id string, s job.Store) *job.Queue {
+		return job.New(job.Options{Store: s, Worker: catalog.Worker{ID: id}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	}
+	a, b := worker("a", s), worker("b", s)
+	release, ok := a.HoldContent(t.Context(), "x")
+	if !ok {
+		t.Fatal("nobody has the content")
+	}
+	if _, ok := b.HoldContent(t.Context(), "x"); ok {
+		t.Error("two processes copy one content")
+	}
+	if release, ok := b.HoldContent(t.Context(), "y"); !ok {
+		t.Error("another content is taken, too")
+	} else {
+		release()
+	}
+	release()
+	if release, ok := b.HoldContent(t.Context(), "x"); !ok {
+		t.Error("the content stays taken")
+	} else {
+		release()
+	}
+	if log.Len() > 0 {
+		t.Errorf("log: %s", &log)
+	}
+	if err := s.FreeWorker(t.Context(), catalog.Worker{ID: "a"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHoldContentIsRenewed keeps a content as long as it is copied; that of a process that died
+// is free within a minute.
+func TestHoldContentIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &oneLease{}
+		q := job.New(job.Options{Store: s, Log: slog.New(slog.DiscardHandler)})
+		release, ok := q.HoldContent(t.Context(), "x")
+		if !ok {
+			t.Fatal("nobody has the content")
+		}
+		time.Sleep(5 * time.Hour)
+		synctest.Wait()
+		if _, ok := q.HoldContent(t.Context(), "x"); ok {
+			t.Error("another process took the content")
+		}
+		if left := time.Until(s.until); left > time.Minute {
+			t.Errorf("the content of a dead process is free after %s", left)
+		}
+		release()
+		if !s.until.IsZero() {
+			t.Error("the content stays taken")
+		}
+	})
+}
+
+// TestHoldContentWithoutTheCatalog goes on: a content that is copied twice is no harm.
+func TestHoldContentWithoutTheCatalog(t *testing.T) {
+	var log bytes.Buffer
+	q := job.New(job.Options{Store: awayStore{}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	release, ok := q.HoldContent(t.Context(), "x")
+	if !ok {
+		t.Fatal("it waits for the catalog")
+	}
+	release()
+	if !strings.Contains(log.String(), "other processes may copy the same content") {
+		t.Errorf("log %q", &log)
+	}
+}
+
+// awayStore is a store whose catalog does not answer.
+type awayStore struct{ job.Store }
+
+func (awayStore) TakeLease(context.Context, catalog.Worker, string, time.Duration) (catalog.Lease, bool, error) {
+	return catalog.Lease{}, false, errors.New("the catalog is away")
 }

@@ -31,6 +31,12 @@ func (n *runs) Backup(ctx context.Context, devices []api.Device, r api.Backup, h
 	return runner.All(ctx, devices, backup.Options{Policy: r.Files, Recopy: r.Recopy, DryRun: r.DryRun, Look: r.Look})
 }
 
+// ShareContents lets one of several processes copy each content, which hold takes for this one;
+// see backup.Contents. It is called after Start, before any operation.
+func (n *runs) ShareContents(hold func(ctx context.Context, content string) (release func(), ok bool)) {
+	n.contents.Hold = hold
+}
+
 // Told is our address that a device copies to. local is our address
 // in the session to it.
 func (n *transfers) Told(d api.Device, local netip.Addr) netip.Addr {

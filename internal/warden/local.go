@@ -278,6 +278,9 @@ func (l *core) served(ctx context.Context) (*node.Node, error) {
 	if err := n.StartInTurn(ctx, l.turn()); err != nil {
 		return nil, err
 	}
+	if n.Shared() {
+		n.ShareContents(l.visitor(n).queue.HoldContent)
+	}
 	l.serving = true
 	return n, nil
 }
