@@ -69,8 +69,10 @@ var (
 	mkdirName     = lazyregexp.New(`(?i)^create directory filename \[[^\]]*\]\?$`)
 	created       = lazyregexp.New(`(?mi)^created dir `)
 	saved         = lazyregexp.New(`\[OK\]`)
-	saveQuestion  = lazyregexp.New(`(?i)^system configuration has been modified\. save\s*\?\s*\[yes/no\]:?$`)
-	reloadConfirm = lazyregexp.New(`(?i)^proceed with reload\s*\?\s*\[confirm\]$`)
+	saveQuestion  = lazyregexp.New(`(?i)^system config(?:uration)? has been modified\. save\s*\?\s*\[yes/no\]:?$`)
+	// The second form is that of a stack with classic IOS (Catalyst 1000 command reference,
+	// "reload").
+	reloadConfirm = lazyregexp.New(`(?i)^proceed (?:with reload|to reload the whole stack)\s*\?\s*\[confirm\]$`)
 	// Reload this shelf [confirm] is another question: it is about one chassis of two.
 	shelfConfirm = lazyregexp.New(`(?i)^reload the entire shelf\s*\??\s*\[confirm\]$`)
 	installSave  = lazyregexp.New(`(?i)save the configuration|you may save configuration and re-?enter`)

@@ -32,10 +32,15 @@ func TestChangeAnswers(t *testing.T) {
 		{SaveConfig(), "Overwrite the previous NVRAM configuration?[confirm]", "n", cause.UnsafePrompt},
 		{reload, "System configuration has been modified. Save? [yes/no]:", "no", ""},
 		{reload, "Proceed with reload? [confirm]", "y", ""},
+		{reload, "Proceed to reload the whole Stack? [confirm]", "y", ""},
+		{reload, "Proceed to reload the whole stack and erase it? [confirm]", "n", cause.UnsafePrompt},
+		{reload, "Do you wish to proceed with reload anyway[confirm]", "", cause.PromptUnrecognised},
+		{reload, "System config has been modified. Save? [yes/no]:", "no", ""},
 		{reload, "Erase all and proceed with reload? [confirm]", "n", cause.UnsafePrompt},
 		{ReloadShelf(), "System configuration has been modified. Save? [yes/no]:", "no", ""},
 		{ReloadShelf(), "Reload the entire shelf [confirm]", "y", ""},
 		{ReloadShelf(), "Reload this shelf [confirm]", "", cause.PromptUnrecognised},
+		{ReloadShelf(), "System is running in SIMPLEX mode, reload anyway? [confirm]", "", cause.PromptUnrecognised},
 		{reload, "Reload the entire shelf [confirm]", "", cause.PromptUnrecognised},
 		{ConfigLine("boot system flash:x"), "Proceed with reload? [confirm]", "", cause.PromptUnrecognised},
 		{install, "Press Quit(q) to exit, you may save configuration and re-enter the command. [y/n/q]", "n", ""},
@@ -52,6 +57,7 @@ func TestChangeAnswers(t *testing.T) {
 	for q, want := range map[string]bool{
 		"Reload the entire shelf [confirm]": true, "Reload this shelf [confirm]": false,
 		"Proceed with reload? [confirm]":                                                true,
+		"Proceed to reload the whole Stack? [confirm]":                                  true,
 		"System configuration has been modified. Save? [yes/no]:":                       false,
 		"This operation requires a reload of the system. Do you want to proceed? [y/n]": true,
 	} {

@@ -20,12 +20,21 @@ func (s *session) reload(_ []string) {
 		s.say("Reload command is being issued on Active unit, this will reload the whole stack\n")
 	}
 	switch {
-	case !saved || !s.agreed(cmp.Or(s.sw.o.Faults.ReloadAsks, "Proceed with reload?")):
+	case !saved || !s.agreed(cmp.Or(s.sw.o.Faults.ReloadAsks, s.sw.reloadQuestion())):
 	case s.sw.profile.can(reloadOne):
 		s.sw.switchOver()
 	default:
 		s.sw.restart()
 	}
+}
+
+// reloadQuestion is the last question of reload. A stack with classic IOS asks about
+// the whole stack (Catalyst 1000 command reference, release 15.2(7)E, "reload").
+func (s *Switch) reloadQuestion() string {
+	if s.profile.can(stackable) && !s.profile.BootList && s.Units() > 1 {
+		return "Proceed to reload the whole Stack?"
+	}
+	return "Proceed with reload?"
 }
 
 // reloadShelf restarts both supervisors (the questions: Unicon's patterns of
