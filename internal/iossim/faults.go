@@ -140,6 +140,9 @@ type Faults struct {
 	// RejectMD5 makes the switch reject only verify /md5. The other forms of
 	// verify work.
 	RejectMD5 Times
+	// RejectShelf makes the switch reject redundancy reload shelf as an unknown
+	// command.
+	RejectShelf Times
 	// DamagedImages inverts one bit in the middle of each image and package in
 	// flash, like worn-out flash. The switch reads, sends and digests the
 	// damaged bytes. The output of plain verify is composed of its lines for

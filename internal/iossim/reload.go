@@ -40,6 +40,10 @@ func (s *Switch) reloadQuestion() string {
 // reloadShelf restarts both supervisors (the questions: Unicon's patterns of
 // systems with two supervisors).
 func (s *session) reloadShelf(_ []string) {
+	if s.sw.strikes(func(f *Faults) *Times { return &f.RejectShelf }) {
+		s.reject(&parseError{"% Invalid input detected at '^' marker.", len("redundancy ")})
+		return
+	}
 	if s.savedOrNot() && s.agreed("Reload the entire shelf") {
 		s.sw.restart()
 	}

@@ -1,6 +1,7 @@
 package restore_test
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -59,6 +60,26 @@ func TestDeniedCommands(t *testing.T) {
 		}
 	}
 	cases(t, all)
+}
+
+// TestNoReloadOfTheShelf has a pair of controllers whose software does not know the
+// command that starts both again: nothing else is typed in its place, and the hint
+// says what to type.
+func TestNoReloadOfTheShelf(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
+	b := newBenchOf(t, "c9800-ha", iossim.Options{Faults: iossim.Faults{RejectShelf: 1}}, api.PolicyRebuild)
+	b.lose("nvram:startup-config")
+	r := b.restore(api.Restore{Reload: true}, "startup-config")
+	wantResult(t, r, api.StatusIncomplete, cause.CommandRejected)
+	for _, word := range []string{"`redundancy reload shelf`", "`reload`", "`show redundancy`"} {
+		if !strings.Contains(r.Hint, word) {
+			t.Errorf("message %q, hint %q; want %s", r.Message, r.Hint, word)
+		}
+	}
+	if slices.Contains(b.sw.Commands(), "reload") {
+		t.Error("it typed reload")
+	}
 }
 
 // TestDamagedImageIsRemoved has an image arrive damaged under a name that BOOT has,

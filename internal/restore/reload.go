@@ -27,7 +27,7 @@ func (a application) restart(ctx context.Context, s api.PlanStep, done outcome) 
 	done.changed = true
 	began := time.Now()
 	if err := a.line.Restart(ctx, change); err != nil {
-		return done, err
+		return done, a.notRestarted(change, err)
 	}
 	a.line.hangUp()
 	return a.awaitReturn(ctx, s, done, began, before)
@@ -44,6 +44,18 @@ func startAgain(p api.Plan, s api.PlanStep) ios.Change {
 		return ios.ReloadShelf()
 	}
 	return ios.Reload()
+}
+
+// notRestarted adds what to type if the device does not know the command that
+// restarts both units. It is not replaced by reload without asking: on some devices
+// that starts only one of them again.
+func (a application) notRestarted(change ios.Change, err error) error {
+	if change.Line != ios.ReloadShelf().Line || cause.Of(err) != cause.CommandRejected {
+		return err
+	}
+	return cause.Wrap(cause.CommandRejected, err, a.plan.Request.Device+" was not started again",
+		api.Say("look with ").Type(api.OnDevice, "show redundancy").Say(" whether its other supervisor or chassis is ready, then type ").Type(api.OnDevice, change.Line).
+			Say(" by hand; if the device does not know it, type ").Type(api.OnDevice, "reload").Say(" and read which units it restarts before you confirm"))
 }
 
 // hasStandby reports whether the device of a plan has a second supervisor or
