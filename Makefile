@@ -34,11 +34,11 @@ race-commands:
 	$(TEST) -race ./internal/restore
 	$(TEST) -race -run '$(RACE_SKIP)' ./tftp ./internal/node
 
-# An hour, by hand: the tests with large numbers, and each fuzz target for FUZZTIME.
+# Hours, by hand: the tests with large numbers, a night in which everything fails (go test ./e2e -run HardNight -night 50m), and each fuzz target for FUZZTIME.
 FUZZTIME ?= 1m
 soak: export FLASHWARDEN_TEST = soak
 soak: peers systems race-commands
-	go test -timeout 2h ./...
+	go test -timeout 4h ./...
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
 peers:

@@ -94,8 +94,13 @@ func startServer() error {
 	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o600); err != nil {
 		return err
 	}
+	return start()
+}
+
+// start starts the server, which has its data already.
+func start() error {
 	options := fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_wal_size=4GB", server.dir)
-	return command("pg_ctl", "--pgdata", data, "--options", options, "--log", filepath.Join(server.dir, "log"), "-w", "start")
+	return command("pg_ctl", "--pgdata", filepath.Join(server.dir, "data"), "--options", options, "--log", filepath.Join(server.dir, "log"), "-w", "start")
 }
 
 func stopServer() error {
@@ -107,6 +112,22 @@ func stopServer() error {
 		err = command("pg_ctl", "--pgdata", filepath.Join(server.dir, "data"), "--mode", "immediate", "-w", "stop")
 	}
 	return errors.Join(err, os.RemoveAll(server.dir))
+}
+
+// Kill ends the server as a crash does, for all tests of this program. Start starts it again.
+func Kill(t testing.TB) {
+	t.Helper()
+	if err := command("pg_ctl", "--pgdata", filepath.Join(server.dir, "data"), "--mode", "immediate", "-w", "stop"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Start starts the server again after Kill.
+func Start(t testing.TB) {
+	t.Helper()
+	if err := start(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // As returns the URL of a database for another role.
