@@ -28,8 +28,8 @@ func (j job) plan(ctx context.Context, d Device, s sight) (*api.BackupPlan, erro
 			p.Commands = append(p.Commands, "show running-config")
 			continue
 		}
-		c := j.via(d).Copy(fileOf(f), "TICKET")
-		if err := c.Validate(); err != nil {
+		way := j.via(d)
+		if err := way.Check(fileOf(f)); err != nil {
 			note(&s.selected[i], err)
 			continue
 		}
@@ -38,7 +38,7 @@ func (j job) plan(ctx context.Context, d Device, s sight) (*api.BackupPlan, erro
 			p.Known += max(f.Size, 0)
 			continue
 		}
-		p.Commands = append(p.Commands, c.Command())
+		p.Commands = append(p.Commands, way.Line(fileOf(f)))
 		p.Bytes += max(f.Size, 0)
 	}
 	if p.Free, err = j.Spool.Free(); err != nil {

@@ -68,7 +68,7 @@ func (j job) take(ctx context.Context, d Device, f api.File) (t taken, err error
 
 // verify asks the device for the digest of f, unless its name cannot be typed.
 func (j job) verify(ctx context.Context, d Device, f api.File) (ios.Verification, error) {
-	if err := j.via(d).Copy(fileOf(f), "name").Validate(); err != nil {
+	if err := j.via(d).Check(fileOf(f)); err != nil {
 		return ios.Verification{}, err
 	}
 	e := j.event(api.StepVerify, f)

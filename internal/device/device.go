@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -24,6 +25,7 @@ type terminal interface {
 	Run(ctx context.Context, command string, ask vty.Ask) (string, error)
 	RunLong(ctx context.Context, command string, idle time.Duration, ask vty.Ask) (string, error)
 	RunWatched(ctx context.Context, command string, watch vty.Watch, ask vty.Ask) (string, error)
+	Exec(ctx context.Context, command string) (io.ReadWriteCloser, error)
 	Hostname() string
 	LocalAddr() netip.Addr
 	RemoteAddr() netip.Addr
@@ -67,6 +69,12 @@ func (d *Device) LocalAddr() netip.Addr { return d.line.LocalAddr() }
 
 // RemoteAddr is the device's address in the session.
 func (d *Device) RemoteAddr() netip.Addr { return d.line.RemoteAddr() }
+
+// Exec runs a command in a session of its own; see vty.Line.Exec. It may be used beside the
+// terminal.
+func (d *Device) Exec(ctx context.Context, command string) (io.ReadWriteCloser, error) {
+	return d.line.Exec(ctx, command)
+}
 
 // Facts reads show version, show boot if the device has it, and show install
 // summary in install mode. The error for a

@@ -2,6 +2,8 @@ package device
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -86,8 +88,11 @@ func (f *fake) RunWatched(ctx context.Context, command string, watch vty.Watch, 
 	return text, err
 }
 
-func (f *fake) Hostname() string       { return "PROMPT" }
-func (f *fake) LocalAddr() netip.Addr  { return netip.MustParseAddr("192.0.2.9") }
+func (f *fake) Hostname() string      { return "PROMPT" }
+func (f *fake) LocalAddr() netip.Addr { return netip.MustParseAddr("192.0.2.9") }
+func (f *fake) Exec(context.Context, string) (io.ReadWriteCloser, error) {
+	return nil, errors.ErrUnsupported
+}
 func (f *fake) RemoteAddr() netip.Addr { return netip.MustParseAddr("192.0.2.1") }
 func (f *fake) Close() error           { return nil }
 

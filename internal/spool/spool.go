@@ -1,4 +1,4 @@
-// Package spool is the only directory that TFTP can reach. It accepts only an
+// Package spool is the only directory that the network can reach. It accepts only an
 // expected file, from the expected device, once. It holds a file only during its
 // transfer.
 //
@@ -115,6 +115,15 @@ func (s *Spool) Expect(device netip.Addr, size int64, deadline time.Time) *Ticke
 	return t
 }
 
+// ExpectPull is Expect for a file that we fetch ourselves, with Pull. No request over TFTP
+// reaches the ticket.
+func (s *Spool) ExpectPull(device netip.Addr, size int64, deadline time.Time) *Ticket {
+	t := s.newTicket(tftp.Write, device, unguessable(), deadline)
+	t.Size = size
+	t.arm()
+	return t
+}
+
 func unguessable() string { return strings.ToLower(rand.Text()[:nameLength]) }
 
 // newTicket returns a ticket that is not registered yet.
@@ -127,13 +136,18 @@ func (s *Spool) newTicket(op tftp.Op, device netip.Addr, name string, deadline t
 
 // register makes t valid until its end, or its deadline.
 func (s *Spool) register(t *Ticket) {
-	t.mu.Lock()
-	t.lapse = time.AfterFunc(time.Until(t.Deadline), t.late)
-	t.mu.Unlock()
+	t.arm()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := keyFor(t.op, t.Name)
 	s.tickets[k] = append(s.tickets[k], t)
+}
+
+// arm ends t at its deadline.
+func (t *Ticket) arm() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lapse = time.AfterFunc(time.Until(t.Deadline), t.late)
 }
 
 func (s *Spool) forget(t *Ticket) {

@@ -154,6 +154,14 @@ func (t *Ticket) end(f *File, err error) {
 	close(t.ended)
 }
 
+// Pull starts the transfer of a ticket of ExpectPull, once. size is what the device
+// announces, in bytes; -1: nothing. The caller writes the file, and ends with Commit or
+// Abort. Errors, also those of the writer, are in the words for the device; the
+// ticket has the reason.
+func (t *Ticket) Pull(size int64) (tftp.Writer, error) {
+	return t.open(&tftp.Request{Op: tftp.Write, Filename: t.Name, Remote: netip.AddrPortFrom(t.Device, 0), Size: size})
+}
+
 // open starts the transfer that the ticket permits.
 func (t *Ticket) open(r *tftp.Request) (tftp.Writer, error) {
 	t.mu.Lock()

@@ -1,11 +1,14 @@
 package transfer
 
 import (
+	"context"
 	"net/netip"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
+	"flashwarden/internal/spool"
 )
 
 // TFTP is the transport of RFC 1350 to and from our own server.
@@ -16,7 +19,23 @@ type TFTP struct {
 	Ports  string     // transfer-ID range of the server, for fixes: "1056:1059"
 }
 
-// Copy implements Transport: copy flash:x tftp://SERVER/TICKET, or the other
+// Check implements Transport.
+func (v TFTP) Check(f File) error { return v.Copy(f, "name").Validate() }
+
+// Line implements Transport.
+func (v TFTP) Line(f File) string { return v.Copy(f, "TICKET").Command() }
+
+// Expect implements Transport.
+func (v TFTP) Expect(s *spool.Spool, device netip.Addr, size int64, deadline time.Time) *spool.Ticket {
+	return s.Expect(device, size, deadline)
+}
+
+// Move implements Transport: the device is told to copy, and our server does the rest.
+func (v TFTP) Move(ctx context.Context, s Session, f File, ticket *spool.Ticket) (ios.CopyResult, error) {
+	return s.Copy(ctx, v.Copy(f, ticket.Name))
+}
+
+// Copy returns the copy command that moves f to or from the ticket of this name: copy flash:x tftp://SERVER/TICKET, or the other
 // way round.
 func (v TFTP) Copy(f File, ticket string) ios.Copy {
 	c := ios.Copy{Server: v.Server.String(), Name: ticket, VRF: v.VRF, Empty: f.Size == 0}

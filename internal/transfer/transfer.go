@@ -1,6 +1,6 @@
 // Package transfer moves one file between a device and a ticket of the spool:
-// it types the device's copy command, watches the ticket, waits for the
-// outcome, and says why a copy failed.
+// it types the device's copy command or fetches the file itself, watches the
+// ticket, waits for the outcome, and says why a copy failed.
 //
 // Two conversations meet here, the terminal and the transfer; the ticket is
 // their only rendezvous. For a file that the device sends, the ticket decides
@@ -30,9 +30,14 @@ type Session interface {
 
 // Transport is a protocol that moves files: TFTP is one.
 type Transport interface {
-	// Copy returns the copy command that moves f to or from the ticket of
-	// this name.
-	Copy(f File, ticket string) ios.Copy
+	// Check returns an error if f has a name that cannot be moved.
+	Check(f File) error
+	// Line is the command that moves f, for people: TICKET stands for the ticket.
+	Line(f File) string
+	// Expect makes the ticket for a file that the device has.
+	Expect(s *spool.Spool, device netip.Addr, size int64, deadline time.Time) *spool.Ticket
+	// Move moves f to or from the ticket, and returns what the device said of it.
+	Move(ctx context.Context, s Session, f File, ticket *spool.Ticket) (ios.CopyResult, error)
 	// Diagnose says why a copy failed, and the next step. It fills the fields
 	// of the witness that only the transport knows.
 	Diagnose(w Witness) *cause.Error
@@ -66,7 +71,7 @@ type Outcome struct {
 	SessionLost bool        // the terminal is gone: the next command needs a new session
 }
 
-// Run types the copy command and waits until the copy has ended. The error of
+// Run makes the copy, and returns when it has ended. The error of
 // a copy that failed is a *cause.Error.
 //
 // A session that is lost while a transfer is under way does not end the copy,
@@ -86,7 +91,7 @@ func (t Transfer) Run(ctx context.Context) (Outcome, error) {
 		t.watch(watched, stop)
 	}()
 	d := dialogue{}
-	d.said, d.err = t.Session.Copy(watched, t.Via.Copy(File{Path: t.Path, Size: t.Ticket.Size, ToDevice: t.ToDevice, Overwrite: t.Overwrite}, t.Ticket.Name))
+	d.said, d.err = t.Via.Move(watched, t.Session, File{Path: t.Path, Size: t.Ticket.Size, ToDevice: t.ToDevice, Overwrite: t.Overwrite}, t.Ticket)
 	if d.lost() || d.err == nil && d.said.OK && !t.ToDevice {
 		t.settle(watched)
 	}

@@ -27,6 +27,7 @@ type sshDevice struct {
 	password string // accepted
 	kbd      bool   // keyboard-interactive instead of password
 	plays    func(f *fake)
+	exec     func(command string, ch ssh.Channel) // nil: commands are refused
 
 	mu     sync.Mutex
 	got    []string // passwords received
@@ -150,6 +151,11 @@ func (d *sshDevice) session(conn net.Conn) {
 					d.t.Error(err)
 				}
 				d.width = pty.Columns
+			}
+			if r.Type == "exec" && d.exec != nil {
+				r.Reply(true, nil)
+				d.exec(string(r.Payload[4:]), ch)
+				return
 			}
 			r.Reply(r.Type == "pty-req" || r.Type == "shell", nil)
 			if r.Type == "shell" {
