@@ -19,6 +19,7 @@ import (
 func demoCommand(p *program) *cobra.Command {
 	var dir string
 	var profiles []string
+	var serve bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "back up three simulated switches, all on this machine",
@@ -28,22 +29,30 @@ func demoCommand(p *program) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
+			then := demoBackup
+			if serve {
+				then = serveDemo
+				if len(profiles) == 0 {
+					fleet = demo.Morning(0)
+				}
+			}
 			if dir != "" {
-				return runDemo(cmd.Context(), p, dir, fleet)
+				return runDemo(cmd.Context(), p, dir, fleet, then)
 			}
 			temporary, err := os.MkdirTemp("", "flashwarden-demo-")
 			if err != nil {
 				return err
 			}
-			err = runDemo(cmd.Context(), p, temporary, fleet)
-			if err != nil && (!errors.Is(err, errDevicesFailed) || cmd.Context().Err() != nil) {
-				return errors.Join(err, os.RemoveAll(temporary)) // leave no unfinished directory
+			err = runDemo(cmd.Context(), p, temporary, fleet, then)
+			if serve || err != nil && (!errors.Is(err, errDevicesFailed) || cmd.Context().Err() != nil) {
+				return errors.Join(err, os.RemoveAll(temporary)) // leave no unfinished directory, and none of a page that has ended
 			}
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "`DIR` for the backups (default: a new temporary directory)")
 	cmd.Flags().StringArrayVar(&profiles, "profile", nil, "`NAME` of a simulated device to back up; may be repeated")
+	cmd.Flags().BoolVar(&serve, "serve", false, "keep the switches running, with the web page, until Ctrl-C")
 	completeWith(cmd, "profile", completeProfiles)
 	return cmd
 }
@@ -66,8 +75,8 @@ func profileList() string {
 	return b.String()
 }
 
-// runDemo starts the fleet, backs it up and stops it.
-func runDemo(ctx context.Context, p *program, dir string, fleet []demo.Switch) error {
+// runDemo starts the fleet, does something with it and stops it.
+func runDemo(ctx context.Context, p *program, dir string, fleet []demo.Switch, do func(context.Context, *program, *demo.Demo, string) error) error {
 	p.signals.alsoHangup()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -76,7 +85,7 @@ func runDemo(ctx context.Context, p *program, dir string, fleet []demo.Switch) e
 	ctx = warden.As(ctx, warden.Owner(userName()))
 	d, err := demo.Start(ctx, dir, fleet, p.log())
 	if err == nil {
-		err = demoBackup(ctx, p, d, dir)
+		err = do(ctx, p, d, dir)
 	}
 	return errors.Join(err, d.Close())
 }

@@ -27,14 +27,18 @@ const (
 )
 
 // Switch is one simulated device of a fleet.
-type Switch struct{ name, profile, listen, site string }
+type Switch struct {
+	name, profile, listen, site string
+	pace                        int   // bytes per second of its transfers; 0: no limit
+	largest                     int64 // the size of larger images, in bytes; 0: they keep theirs
+}
 
 // standard is the fleet that a user sees first. Each device has a loopback
 // address of its own, as a real device has an address of its own.
 var standard = []Switch{
-	{"attic-sw1", "c3500xl", "127.0.0.11:0", "old-house"},
-	{"hq-sw1", "c3750", "127.0.0.12:0", "hq"},
-	{"hq-core1", "c9300", "127.0.0.13:0", "hq"},
+	{"attic-sw1", "c3500xl", "127.0.0.11:0", "old-house", 0, 0},
+	{"hq-sw1", "c3750", "127.0.0.12:0", "hq", 0, 0},
+	{"hq-core1", "c9300", "127.0.0.13:0", "hq", 0, 0},
 }
 
 // Most is how many switches a fleet may have: each has a loopback address of its
@@ -57,7 +61,7 @@ func Choose(profiles []string) ([]Switch, error) {
 		if seen[profile]++; seen[profile] > 1 {
 			name += fmt.Sprintf("-no%d", seen[profile])
 		}
-		fleet = append(fleet, Switch{name, profile, listenOf(i), "demo"})
+		fleet = append(fleet, Switch{name, profile, listenOf(i), "demo", 0, 0})
 	}
 	return fleet, nil
 }
@@ -78,7 +82,7 @@ func ChooseMany(profiles []string, count int) ([]Switch, error) {
 	}
 	var fleet []Switch
 	for i := range count {
-		fleet = append(fleet, Switch{fmt.Sprintf("sw%d", i+1), profiles[i%len(profiles)], listenOf(i), fmt.Sprintf("site%d", i/10+1)})
+		fleet = append(fleet, Switch{fmt.Sprintf("sw%d", i+1), profiles[i%len(profiles)], listenOf(i), fmt.Sprintf("site%d", i/10+1), 0, 0})
 	}
 	return fleet, nil
 }
@@ -172,7 +176,7 @@ func (s Switch) device(sw *iossim.Switch) api.Device {
 // start starts one switch. The result is nil only if there is no such profile.
 func (s Switch) start(tftpPort uint16) (*iossim.Switch, error) {
 	sw, err := iossim.New(s.profile, iossim.Options{
-		Hostname: s.name, Username: user, Password: password, EnablePassword: enable, Listen: s.listen, TFTPPort: tftpPort,
+		Hostname: s.name, Username: user, Password: password, EnablePassword: enable, Listen: s.listen, TFTPPort: tftpPort, Pace: s.pace, LargestImage: s.largest,
 	})
 	if err != nil {
 		return nil, err

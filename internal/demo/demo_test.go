@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestChooseMany(t *testing.T) {
 	if err != nil || len(fleet) != demo.Most || len(seen) != demo.Most {
 		t.Errorf("%d devices, %d different ones, %v", len(fleet), len(seen), err)
 	}
-	if got := fmt.Sprint(fleet[0], fleet[1], fleet[200]); got != "{sw1 c2500 127.0.0.11:0 site1} {sw2 c800m 127.0.0.12:0 site1} {sw201 c2500 127.0.1.11:0 site21}" {
+	if got := fmt.Sprint(fleet[0], fleet[1], fleet[200]); got != "{sw1 c2500 127.0.0.11:0 site1 0 0} {sw2 c800m 127.0.0.12:0 site1 0 0} {sw201 c2500 127.0.1.11:0 site21 0 0}" {
 		t.Errorf("devices %s", got)
 	}
 	for _, count := range []int{-1, 0, demo.Most + 1} {
@@ -121,5 +122,57 @@ func TestSimulate(t *testing.T) {
 	case <-ended:
 	case <-time.After(time.Minute):
 		t.Error("the line is still open after Close")
+	}
+}
+
+// instant is a queue whose jobs have ended at once. It carries out the repeated ones of one
+// device.
+type instant struct {
+	d      *demo.Demo
+	asked  []string
+	failed api.Cause
+	stop   context.CancelFunc
+}
+
+func (q *instant) AddJobs(ctx context.Context, r api.NewJobs) (jobs api.Jobs, err error) {
+	q.asked = append(q.asked, fmt.Sprint(r.All, r.Names, r.Recopy))
+	if len(q.asked) == 5 {
+		q.stop()
+	}
+	for _, d := range q.d.Devices {
+		jobs.Jobs = append(jobs.Jobs, api.Job{ID: d.Name, Device: d.Name})
+	}
+	if slices.Equal(r.Names, []string{"lab-rtr1"}) {
+		results, err := q.d.Warden.Backup(ctx, r.Backup, nil)
+		if err != nil {
+			return jobs, err
+		}
+		q.failed = results[0].Cause
+	}
+	return jobs, nil
+}
+
+func (q *instant) Job(context.Context, api.Named) (api.Job, error) {
+	return api.Job{State: api.JobDone}, nil
+}
+
+// TestMorning plays the story: after the backup of all devices one fails, another one has a new
+// configuration, and the slow one is copied again and again until the end.
+func TestMorning(t *testing.T) {
+	ctx, stop := context.WithCancel(warden.As(context.Background(), warden.Admin("test", "terminal")))
+	d, err := demo.Start(ctx, t.TempDir(), demo.Morning(64<<10), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &instant{d: d, stop: stop}
+	if err := d.Play(ctx, q); err != nil {
+		t.Error(err)
+	}
+	want := "true [] false, false [lab-rtr1] true, false [hq-sw2] true, false [branch-sw1] true, false [branch-sw1] true"
+	if got := strings.Join(q.asked, ", "); got != want || q.failed != "auth_failed" || len(d.Devices) != 7 {
+		t.Errorf("%d devices, asked for %s, want %s; failed with %q", len(d.Devices), got, want, q.failed)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
 	}
 }

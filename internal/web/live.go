@@ -56,8 +56,11 @@ func (w work) Does() string {
 	return cmp.Or(text, f.File)
 }
 
-// Bar reports whether it is known how far the file is.
-func (w work) Bar() bool { return w.File != nil && w.File.Size > 0 && w.File.Step != api.StepVerify }
+// Bar reports whether bytes move, and it is known how many there are.
+func (w work) Bar() bool {
+	f := w.File
+	return f != nil && f.Size > 0 && f.Step != api.StepVerify && f.Step != api.StepWait
+}
 
 // Left is how long the file still takes at the present rate; 0: not known.
 func (w work) Left() time.Duration {

@@ -60,6 +60,8 @@ func TestRunningNow(t *testing.T) {
 	f.add(t, api.LiveJob, api.JobEvent{Job: api.Job{ID: "j3", Kind: api.JobBackup, Device: "sw3", State: api.JobQueued}})
 	f.add(t, api.LiveTransfer, api.TransferEvent{Job: "j1", Device: "sw1", Step: api.StepKept, File: "flash:/vlan.dat", Bytes: 616, Size: 616, Time: now.Add(-time.Minute)})
 	f.add(t, api.LiveTransfer, api.TransferEvent{Job: "j1", Device: "sw1", Step: api.StepCopy, File: "flash:/image.bin", Bytes: 5_000_000, Size: 20_000_000, Rate: 250_000, Retransmits: 3, Time: now})
+	f.add(t, api.LiveJob, api.JobEvent{Job: api.Job{ID: "j5", Kind: api.JobBackup, Device: "sw5", State: api.JobRunning, Started: now}})
+	f.add(t, api.LiveTransfer, api.TransferEvent{Job: "j5", Device: "sw5", Step: api.StepWait, File: "flash:/image.bin", Size: 20_000_000, Time: now})
 	f.add(t, api.LiveTransfer, api.TransferEvent{Device: "sw4", Step: api.StepTransfer, File: "offered.bin", Bytes: 10, Size: -1, Time: now})
 	h := pageWith(&answers{}, f)
 	_, all := get(t, h, "/live")
@@ -73,6 +75,9 @@ func TestRunningNow(t *testing.T) {
 		if strings.Contains(all, not) {
 			t.Errorf("there is %q in\n%s", not, all)
 		}
+	}
+	if bars := strings.Count(all, "<progress"); bars != 1 {
+		t.Errorf("%d bars: a file that waits, or whose size is not known, has none\n%s", bars, all)
 	}
 	if _, one := get(t, h, "/live?device=sw4"); strings.Contains(one, "sw1") || !strings.Contains(one, "offered.bin") {
 		t.Errorf("of sw4:\n%s", one)
