@@ -49,6 +49,7 @@ type Catalog interface {
 	Jobs
 	Plans
 	Care
+	Notices
 	People
 	Audit
 	// Now returns the time by the clock of the catalog.

@@ -68,7 +68,7 @@ func Test(t *testing.T, create New) {
 		{"RememberedImage", testRememberedImage},
 		{"ImageOfAnotherUnit", testImageOfUnit},
 		{"ImageOfAnOlderBackup", testImageOfOlderBackup},
-	}, slices.Concat(historyTests, jobTests, peopleTests, careTests)...) {
+	}, slices.Concat(historyTests, jobTests, peopleTests, careTests, noticeTests)...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}
 }

@@ -21,6 +21,7 @@ type Catalog struct {
 	jobs
 	plans
 	care
+	notices
 	people
 	trail
 }
@@ -39,6 +40,7 @@ type (
 	jobs     struct{ *database }
 	plans    struct{ *database }
 	care     struct{ *database }
+	notices  struct{ *database }
 	people   struct{ *database }
 	trail    struct{ *database }
 )
@@ -75,7 +77,7 @@ type Engine interface {
 func New(db *sql.DB, e Engine) *Catalog {
 	d := &database{db, e}
 	i := inventory{d}
-	return &Catalog{d, i, credentials{d}, index{d}, history{d, i}, mirrors{d}, hostKeys{d}, jobs{d}, plans{d}, care{d}, people{d}, trail{d}}
+	return &Catalog{d, i, credentials{d}, index{d}, history{d, i}, mirrors{d}, hostKeys{d}, jobs{d}, plans{d}, care{d}, notices{d}, people{d}, trail{d}}
 }
 
 // DB is the database, for a copy of all its tables.
