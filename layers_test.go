@@ -48,7 +48,8 @@ var arrows = map[string][]string{
 	"internal/hashlist":            {"api", "internal/lazyregexp"},
 	"internal/protect":             {"api", "internal/catalog"},
 	"internal/credential":          {"api", "internal/cause", "internal/disk"},
-	"internal/config":              {"internal/lazyregexp", "internal/schedule", "tftp"},
+	"internal/notify":              {"api", "internal/catalog", "internal/cause", "internal/config", "internal/credential", "internal/schedule"},
+	"internal/config":              {"api", "internal/lazyregexp", "internal/schedule", "tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/scp":                 {},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/scp", "internal/spool"},
@@ -66,7 +67,7 @@ var arrows = map[string][]string{
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/audit", "internal/password", "internal/syslog", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
-		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
+		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/notify", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/httpapi": {"api", "api/client", "internal/login", "internal/warden"},        // client: where the socket is
 	"internal/web":     {"api", "internal/login", "internal/terminal", "internal/warden"}, // terminal: how amounts and times are written

@@ -21,33 +21,27 @@ need nft nftables
 need iptables-nft-save iptables
 need ufw ufw
 need systemd-analyze systemd
-# The whole package would start a server on port 69.
+# The whole packages would start servers: of each, only one program is installed.
+only() { # PROGRAM DIRECTORY PACKAGE PATH-IN-PACKAGE [FILES-THAT-IT-READS]
+    command -v "$1" >/dev/null 2>&1 && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "installing: $1 into $2"
+        unpacked=$(mktemp -d)
+        apt-get update -q >/dev/null
+        (cd "$unpacked" && apt-get download -q "$3" >/dev/null 2>&1 && dpkg -x "$3"_*.deb .)
+        [ -z "${5:-}" ] || { mkdir -p "/$5" && cp -R "$unpacked/$5/." "/$5"; }
+        install -m 755 "$unpacked/$4" "$2/$1"
+        rm -rf "$unpacked"
+    else
+        echo "missing, so some tests are skipped: $1 (Debian: $3)"
+    fi
+}
 if ! command -v in.tftpd >/dev/null 2>&1; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        echo "installing: in.tftpd into /usr/local/sbin"
-        unpacked=$(mktemp -d)
-        [ -e /usr/share/doc/libwrap0 ] || missing="$missing libwrap0"
-        apt-get update -q >/dev/null
-        (cd "$unpacked" && apt-get download -q tftpd-hpa >/dev/null 2>&1 && dpkg -x tftpd-hpa_*.deb .)
-        install -m 755 "$unpacked/usr/sbin/in.tftpd" /usr/local/sbin/
-        rm -rf "$unpacked"
-    else
-        echo "missing, so some tests are skipped: in.tftpd (Debian: tftpd-hpa)"
-    fi
+    [ -e /usr/share/doc/libwrap0 ] || missing="$missing libwrap0"
 fi
-# The whole package would start a server too.
-if ! command -v promtool >/dev/null 2>&1; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        echo "installing: promtool into /usr/local/bin"
-        unpacked=$(mktemp -d)
-        apt-get update -q >/dev/null
-        (cd "$unpacked" && apt-get download -q prometheus >/dev/null 2>&1 && dpkg -x prometheus_*.deb .)
-        install -m 755 "$unpacked/usr/bin/promtool" /usr/local/bin/
-        rm -rf "$unpacked"
-    else
-        echo "missing, so some tests are skipped: promtool (Debian: prometheus)"
-    fi
-fi
+only in.tftpd /usr/local/sbin tftpd-hpa usr/sbin/in.tftpd
+only promtool /usr/local/bin prometheus usr/bin/promtool
+only prometheus-alertmanager /usr/local/bin prometheus-alertmanager usr/bin/prometheus-alertmanager usr/share/prometheus/alertmanager
 # An S3 server for make soak. Debian has none, and to build it takes minutes.
 if [ "${FLASHWARDEN_TEST:-}" = soak ] && ! command -v versitygw >/dev/null 2>&1; then
     if [ "$(id -u)" = 0 ]; then

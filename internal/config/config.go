@@ -37,6 +37,7 @@ type Config struct {
 	Retention Retention
 	Mirrors   []Mirror
 	Inventory []Inventory
+	Notify    []Notify // who gets messages about failures
 	Receive   []ReceiveRule
 	Check     Check
 	Schedule  Schedule

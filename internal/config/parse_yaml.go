@@ -59,10 +59,12 @@ func (s source) document(c *Config, body ast.Node) error {
 			return s.mirrors(c, value)
 		case name == inventorySection:
 			return s.inventory(c, value)
+		case name == notifySection:
+			return s.notify(c, value)
 		case slices.Contains(keys(""), name):
 			return s.key(c, "", name, key, value)
 		case !slices.Contains(sections(), name):
-			return s.at(key.GetToken(), name, "unknown section"+instead(slices.Concat(keys(""), sections(), []string{receiveSection, mirrorsSection, inventorySection})))
+			return s.at(key.GetToken(), name, "unknown section"+instead(slices.Concat(keys(""), sections(), []string{receiveSection, mirrorsSection, inventorySection, notifySection})))
 		}
 		return s.section(c, name, value)
 	})
