@@ -46,8 +46,9 @@ const (
 	NamesOfSites       = "sites"
 	NamesOfCredentials = "credentials"
 	NamesOfSnapshots   = "snapshots"
-	NamesOfImages      = "images" // in the vault
-	NamesOfFiles       = "files"  // whole paths
+	NamesOfImages      = "images"  // in the vault
+	NamesOfFiles       = "files"   // whole paths
+	NamesOfTargets     = "targets" // of notifications
 )
 
 // Doctor asks what would make a backup fail.

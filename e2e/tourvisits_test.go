@@ -24,6 +24,7 @@ func nothingYet() []visit {
 		{args: words("user remove anna"), acts: true, before: "user add anna --role admin --password-file login"},
 		{args: words("token add grafana --role viewer"), acts: true, after: "token revoke grafana"},
 		{args: words("token revoke grafana"), acts: true, before: "token add grafana --role viewer"},
+		{args: words("notify test"), code: 2},
 		{args: words("import tftpboot"), acts: true, moving: true},
 		{args: words("mirror copy"), acts: true, moving: true}, {args: words("rebuild"), acts: true, moving: true},
 		{args: words("doctor"), varies: true, acts: true, code: hostCode},

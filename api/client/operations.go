@@ -221,6 +221,11 @@ func (c hosts) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules,
 	return run[api.FirewallRules](ctx, c.conn, "firewall", r, nil)
 }
 
+// TestNotify sends a test message to targets of notifications.
+func (c hosts) TestNotify(ctx context.Context, r api.NotifyTest) ([]api.NotifyTestResult, error) {
+	return run[[]api.NotifyTestResult](ctx, c.conn, "test-notify", r, nil)
+}
+
 // Names lists names for completion.
 func (c vault) Names(ctx context.Context, n api.Names) ([]string, error) {
 	return run[[]string](ctx, c.conn, "names", n, nil)

@@ -143,7 +143,7 @@ func (p *program) addCommands(root *cobra.Command) {
 		{"backups", "Backups:", []*cobra.Command{snapshotsCommand(p), showCommand(p), diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p)}},
 		{"vault", "Care of the vault:", []*cobra.Command{checkCommand(p), pruneCommand(p), rebuildCommand(p), catalogCommand(p), mirrorCommand(p)}},
 		{"tftp", "TFTP by hand:", []*cobra.Command{offerCommand(p), receiveCommand(p), tftpdCommand(p)}},
-		{"service", "Service and its users:", []*cobra.Command{serveCommand(p), userCommand(p), tokenCommand(p), auditCommand(p)}},
+		{"service", "Service and its users:", []*cobra.Command{serveCommand(p), notifyCommand(p), userCommand(p), tokenCommand(p), auditCommand(p)}},
 		{"try", "Try it without devices:", []*cobra.Command{demoCommand(p), simulateCommand(p)}},
 		{"program", "This program:", []*cobra.Command{versionCommand(&p.output)}},
 	} {

@@ -266,3 +266,7 @@ func (f *fake) VerifyAudit(ctx context.Context) (api.AuditCheck, error) {
 func (f *fake) AddJobs(ctx context.Context, r api.NewJobs) (api.Jobs, error) {
 	return do[api.Jobs](ctx, f, "AddJobs", r, nil)
 }
+
+func (f *fake) TestNotify(ctx context.Context, r api.NotifyTest) ([]api.NotifyTestResult, error) {
+	return do[[]api.NotifyTestResult](ctx, f, "TestNotify", r, nil)
+}

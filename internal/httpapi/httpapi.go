@@ -66,6 +66,7 @@ func newHandler(w warden.Warden, live Live, log *slog.Logger) *handler {
 	h.people(w)
 	route(h, "doctor", w.Doctor)
 	route(h, "firewall", plain(w.Firewall))
+	route(h, "test-notify", plain(w.TestNotify))
 	route(h, "names", plain(w.Names))
 	h.mux.HandleFunc("POST /api/v1/operations/{id}/cancel", h.end(nil))
 	h.mux.HandleFunc("POST /api/v1/operations/{id}/leave", h.end(api.ErrLeft))

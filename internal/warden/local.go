@@ -57,6 +57,7 @@ type Local struct {
 	transfers
 	hosts
 	people
+	notices
 }
 
 // The parts of a Local.
@@ -70,6 +71,11 @@ type (
 	transfers struct{ *core }
 	hosts     struct{ *core } // this machine and the paths to the devices
 	people    struct{ *core } // who may, and who did
+
+	notices struct { // who gets which message
+		*core
+		fleet *fleet
+	}
 
 	devices struct { // the inventory
 		*core
@@ -110,6 +116,7 @@ type core struct {
 func New(o Options) *Local {
 	c := &core{opts: o, ending: make(chan struct{}), live: newLiveEvents()}
 	l := &Local{core: c, fleet: fleet{c}, captures: captures{c}, upkeep: upkeep{c}, restores: restores{c}, transfers: transfers{c}, hosts: hosts{c}, people: people{c}}
+	l.notices = notices{c, &l.fleet}
 	l.devices = devices{c, &l.fleet}
 	l.queue = queue{c, &l.upkeep, &l.devices, &l.restores, &l.hosts}
 	return l

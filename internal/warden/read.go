@@ -10,6 +10,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/config"
 	"flashwarden/internal/node"
 	"flashwarden/internal/vault"
 )
@@ -228,6 +229,9 @@ func (l *captures) holds(ctx context.Context, n *node.Node, c api.Content) error
 func (l *captures) Names(ctx context.Context, r api.Names) ([]string, error) {
 	if err := l.allow(ctx, reading, "list names", r.Kind, r.Of); err != nil {
 		return nil, err
+	}
+	if r.Kind == api.NamesOfTargets {
+		return each(l.config().Notify, func(t config.Notify) string { return t.Name }), nil
 	}
 	if l.stat() != nil {
 		return nil, nil

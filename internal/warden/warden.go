@@ -113,10 +113,12 @@ type Transfers interface {
 	AwaitRules(ctx context.Context, events func(api.Event)) ([]api.BackupResult, error)
 }
 
-// Hosts is this machine, and the paths to the devices.
+// Hosts is this machine, the paths to the devices, and those who get messages.
 type Hosts interface {
 	Doctor(ctx context.Context, r api.Doctor, events func(api.Event)) (api.Report, error)
 	Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules, error)
+	// TestNotify sends a test message to the targets of notifications.
+	TestNotify(ctx context.Context, r api.NotifyTest) ([]api.NotifyTestResult, error)
 }
 
 // People is who may do what, and who did.
