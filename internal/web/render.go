@@ -53,15 +53,17 @@ func (f frame) Sections() [][2]string {
 type doneCode string
 
 const (
-	doneBackup doneCode = "backup"
-	doneCancel doneCode = "cancel"
-	doneRetry  doneCode = "retry"
+	doneBackup  doneCode = "backup"
+	doneCancel  doneCode = "cancel"
+	doneRetry   doneCode = "retry"
+	doneRestore doneCode = "restore"
 )
 
 var doneTexts = map[doneCode]string{
-	doneBackup: "The backup is in the queue.",
-	doneCancel: "The job will end as soon as it can.",
-	doneRetry:  "The job is in the queue again.",
+	doneBackup:  "The backup is in the queue.",
+	doneCancel:  "The job will end as soon as it can.",
+	doneRetry:   "The job is in the queue again.",
+	doneRestore: "The restore is in the queue. This page shows how it goes.",
 }
 
 // templates parses the templates once, when the first page is shown: most commands show none.
@@ -103,6 +105,7 @@ var words = template.FuncMap{
 	"lines":     diffLines,
 	"lasted":    func(from, to time.Time) string { return terminal.Duration(to.Sub(from)) },
 	"span":      terminal.Duration,
+	"seconds":   seconds,
 	"rate":      func(perSecond int64) string { return terminal.Rate(float64(perSecond)) },
 }
 
@@ -226,12 +229,16 @@ type problemPage struct {
 func (p Page) fail(w http.ResponseWriter, r *http.Request, section string, err error) {
 	problem := warden.AsProblem(err)
 	status, title := http.StatusInternalServerError, "This did not work"
-	switch problem.Exit {
-	case api.ExitUnknown:
+	switch {
+	case problem.Exit == api.ExitUnknown:
 		status, title = http.StatusNotFound, "Not found"
-	case api.ExitRefused:
+	case errors.Is(err, warden.ErrConflict):
+		status, title = http.StatusConflict, "Not possible now"
+	case problem.Exit == api.ExitRefused:
 		status, title = http.StatusForbidden, "Not allowed"
-	case api.ExitUsage:
+	case problem.Exit == api.ExitFailed:
+		status, title = http.StatusBadGateway, "The device could not be reached or read"
+	case problem.Exit == api.ExitUsage:
 		status, title = http.StatusBadRequest, "This request has a mistake"
 	default:
 		p.Log.Error("a page could not be shown", "path", r.URL.Path, "err", err)

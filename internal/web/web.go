@@ -57,6 +57,8 @@ func (p Page) Handler() http.Handler {
 		{route: "GET /vault", template: "vault", section: "Vault", read: p.vault},
 		{route: "GET /audit", template: "audit", section: "Audit", read: p.audit},
 		{route: "GET /settings", template: "settings", section: "Settings", read: p.settings},
+		{route: "GET /devices/{name}/restore", template: "restore", section: "Devices", read: p.restoreForm},
+		{route: "GET /plans/{id}", template: "plan", section: "Devices", read: p.plan},
 		{route: "GET /live", template: "part", read: p.live},
 	} {
 		mux.HandleFunc(v.route, p.show(v))
@@ -64,6 +66,8 @@ func (p Page) Handler() http.Handler {
 	mux.HandleFunc("POST /backup", p.act(p.backup))
 	mux.HandleFunc("POST /jobs/{id}/cancel", p.act(p.cancelJob))
 	mux.HandleFunc("POST /jobs/{id}/retry", p.act(p.retryJob))
+	mux.HandleFunc("POST /devices/{name}/restore", p.act(p.makePlan))
+	mux.HandleFunc("POST /plans/{id}", p.act(p.carryOut))
 	mux.HandleFunc("/", p.show(view{section: "", template: "problem", read: p.nothing}))
 	return policed(mux)
 }
@@ -105,7 +109,10 @@ func (p Page) act(do func(r *http.Request) (next string, done doneCode, err erro
 			p.fail(w, r, "", err)
 			return
 		}
-		http.Redirect(w, r, next+"?done="+string(done), http.StatusSeeOther)
+		if done != "" {
+			next += "?done=" + string(done)
+		}
+		http.Redirect(w, r, next, http.StatusSeeOther)
 	}
 }
 

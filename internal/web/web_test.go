@@ -29,6 +29,8 @@ type answers struct {
 	device   api.DeviceDetail
 	snapshot api.Snapshot
 	job      api.Job
+	plan     api.StoredPlan
+	planned  []api.NewPlan
 	asked    []api.NewJobs
 	ended    []string
 	err      error
@@ -80,8 +82,13 @@ func (a *answers) Credentials(context.Context) ([]api.Credential, error) {
 }
 func (a *answers) AddJobs(_ context.Context, r api.NewJobs) (api.Jobs, error) {
 	a.asked = append(a.asked, r)
-	return api.Jobs{}, a.err
+	return api.Jobs{Jobs: []api.Job{{ID: "new"}}}, a.err
 }
+func (a *answers) AddPlan(_ context.Context, r api.NewPlan, _ func(api.Event)) (api.StoredPlan, error) {
+	a.planned = append(a.planned, r)
+	return api.StoredPlan{ID: "plan 1"}, a.err
+}
+func (a *answers) Plan(context.Context, api.Named) (api.StoredPlan, error) { return a.plan, a.err }
 func (a *answers) CancelJob(_ context.Context, id api.Named) (api.Job, error) {
 	a.ended = append(a.ended, "cancel "+id.Name)
 	return api.Job{ID: id.Name}, a.err
@@ -148,7 +155,7 @@ func send(t *testing.T, h http.Handler, r *http.Request) (*http.Response, string
 }
 
 // views are the paths of all views.
-var views = []string{"/", "/devices/sw1", "/devices/sw1/diff", "/snapshots/x", "/jobs", "/jobs/x", "/images", "/vault", "/audit", "/settings", "/live"}
+var views = []string{"/", "/devices/sw1", "/devices/sw1/diff", "/snapshots/x", "/jobs", "/jobs/x", "/images", "/vault", "/audit", "/settings", "/live", "/devices/sw1/restore", "/plans/x"}
 
 // full returns answers in which every text is this one.
 func full(text string) *answers {
@@ -163,6 +170,8 @@ func full(text string) *answers {
 		snapshot: api.Snapshot{ID: text, Device: text, Status: api.StatusIncomplete, Started: at, Facts: api.Facts{Model: text, Version: text, Serial: text, Mode: text}, Notes: []string{text}, Warnings: []string{text},
 			Files:    []api.File{{Path: text, SHA256: text, Evidence: text}, {Path: text, Cause: "stalled", Message: text, Hint: "type `" + text + "`"}},
 			Listings: []api.Listing{{Path: text + ":/", Total: 100, Free: 10}}},
+		plan: api.StoredPlan{ID: text, By: text, Created: at, Expires: now.Add(time.Hour), Plan: api.Plan{Request: api.Restore{Device: text}, Snapshot: text, Digest: text, Notes: []string{text}, Commands: []string{text},
+			Files: []api.PlannedFile{{Path: text, State: api.Differs}}, Space: []api.Space{{FileSystem: text}}, Refusals: []api.Problem{{Detail: text, Fix: api.Say("type %s", text)}}}},
 		job: api.Job{ID: text, Kind: api.JobBackup, Device: text, State: api.JobFailed, By: text, Message: text, Hint: "type `" + text + "`", Started: at, Ended: now},
 	}
 }
