@@ -57,6 +57,9 @@ const (
 	doneCancel  doneCode = "cancel"
 	doneRetry   doneCode = "retry"
 	doneRestore doneCode = "restore"
+	doneAdd     doneCode = "add"
+	doneEdit    doneCode = "edit"
+	doneImport  doneCode = "import"
 )
 
 var doneTexts = map[doneCode]string{
@@ -64,6 +67,9 @@ var doneTexts = map[doneCode]string{
 	doneCancel:  "The job will end as soon as it can.",
 	doneRetry:   "The job is in the queue again.",
 	doneRestore: "The restore is in the queue. This page shows how it goes.",
+	doneAdd:     "The device is in the inventory. Back it up now, or wait for the schedule.",
+	doneEdit:    "The settings are saved.",
+	doneImport:  "The list is imported.",
 }
 
 // templates parses the templates once, when the first page is shown: most commands show none.
@@ -106,7 +112,10 @@ var words = template.FuncMap{
 	"lasted":    func(from, to time.Time) string { return terminal.Duration(to.Sub(from)) },
 	"span":      terminal.Duration,
 	"seconds":   seconds,
-	"rate":      func(perSecond int64) string { return terminal.Rate(float64(perSecond)) },
+	"files": func() map[string]string {
+		return map[string]string{"": "as configured", "image": "the image", "rebuild": "what a rebuild needs", "all": "all"}
+	},
+	"rate": func(perSecond int64) string { return terminal.Rate(float64(perSecond)) },
 }
 
 // ago says how long before now a time was, or how long after.

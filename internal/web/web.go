@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"flashwarden/internal/login"
@@ -24,7 +25,8 @@ type Page struct {
 	Log    *slog.Logger
 	Now    func() time.Time // nil: time.Now
 
-	tries *login.Tries
+	tries   *login.Tries
+	editing *sync.Mutex // a device is read and changed
 }
 
 // Logins begins and ends sessions.
@@ -40,7 +42,7 @@ func (p Page) Handler() http.Handler {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	p.tries = login.NewTries()
+	p.tries, p.editing = login.NewTries(), new(sync.Mutex)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /assets/{version}/{name}", serveAsset)
 	mux.HandleFunc("GET /login", p.loginForm)
@@ -58,6 +60,10 @@ func (p Page) Handler() http.Handler {
 		{route: "GET /audit", template: "audit", section: "Audit", read: p.audit},
 		{route: "GET /settings", template: "settings", section: "Settings", read: p.settings},
 		{route: "GET /devices/{name}/restore", template: "restore", section: "Devices", read: p.restoreForm},
+		{route: "GET /devices/{name}/edit", template: "edit", section: "Devices", read: p.editForm},
+		{route: "GET /add-device", template: "edit", section: "Devices", read: p.addForm},
+		{route: "GET /import", template: "import", section: "Devices", read: p.importForm},
+		{route: "POST /import/check", template: "import", section: "Devices", read: p.checkList},
 		{route: "GET /plans/{id}", template: "plan", section: "Devices", read: p.plan},
 		{route: "GET /live", template: "part", read: p.live},
 	} {
@@ -67,6 +73,9 @@ func (p Page) Handler() http.Handler {
 	mux.HandleFunc("POST /jobs/{id}/cancel", p.act(p.cancelJob))
 	mux.HandleFunc("POST /jobs/{id}/retry", p.act(p.retryJob))
 	mux.HandleFunc("POST /devices/{name}/restore", p.act(p.makePlan))
+	mux.HandleFunc("POST /devices/{name}/edit", p.act(p.editDevice))
+	mux.HandleFunc("POST /add-device", p.act(p.addDevice))
+	mux.HandleFunc("POST /import", p.act(p.takeList))
 	mux.HandleFunc("POST /plans/{id}", p.act(p.carryOut))
 	mux.HandleFunc("/", p.show(view{section: "", template: "problem", read: p.nothing}))
 	return policed(mux)

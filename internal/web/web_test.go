@@ -31,6 +31,8 @@ type answers struct {
 	job      api.Job
 	plan     api.StoredPlan
 	planned  []api.NewPlan
+	changed  []api.DeviceChange
+	imported []api.Inventory
 	asked    []api.NewJobs
 	ended    []string
 	err      error
@@ -83,6 +85,18 @@ func (a *answers) Credentials(context.Context) ([]api.Credential, error) {
 func (a *answers) AddJobs(_ context.Context, r api.NewJobs) (api.Jobs, error) {
 	a.asked = append(a.asked, r)
 	return api.Jobs{Jobs: []api.Job{{ID: "new"}}}, a.err
+}
+func (a *answers) AddDevice(_ context.Context, c api.DeviceChange) (api.Device, error) {
+	a.changed = append(a.changed, c)
+	return c.Device, a.err
+}
+func (a *answers) EditDevice(_ context.Context, c api.DeviceChange) (api.Device, error) {
+	a.changed = append(a.changed, c)
+	return c.Device, a.err
+}
+func (a *answers) ImportDevices(_ context.Context, r api.Inventory) (api.InventoryDiff, error) {
+	a.imported = append(a.imported, r)
+	return api.InventoryDiff{Changes: []api.InventoryChange{{Device: "sw9", Change: api.InventoryAdded, Settings: []api.SettingChange{{Name: "site", To: "hq"}}}}, Unchanged: 3}, a.err
 }
 func (a *answers) AddPlan(_ context.Context, r api.NewPlan, _ func(api.Event)) (api.StoredPlan, error) {
 	a.planned = append(a.planned, r)
@@ -155,7 +169,7 @@ func send(t *testing.T, h http.Handler, r *http.Request) (*http.Response, string
 }
 
 // views are the paths of all views.
-var views = []string{"/", "/devices/sw1", "/devices/sw1/diff", "/snapshots/x", "/jobs", "/jobs/x", "/images", "/vault", "/audit", "/settings", "/live", "/devices/sw1/restore", "/plans/x"}
+var views = []string{"/", "/devices/sw1", "/devices/sw1/diff", "/snapshots/x", "/jobs", "/jobs/x", "/images", "/vault", "/audit", "/settings", "/live", "/devices/sw1/restore", "/plans/x", "/devices/sw1/edit", "/add-device"}
 
 // full returns answers in which every text is this one.
 func full(text string) *answers {

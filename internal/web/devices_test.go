@@ -1,0 +1,90 @@
+package web_test
+
+import (
+	"bytes"
+	"mime/multipart"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"flashwarden/api"
+)
+
+// TestDeviceForms adds a device and changes one. A password that the form leaves out stays, and
+// no page shows one.
+func TestDeviceForms(t *testing.T) {
+	a := full("sw1")
+	a.device.Fingerprint, a.device.Password = "ssh-ed25519 SHA256:x", true
+	h := page(a, api.RoleAdmin, false)
+	form := url.Values{"name": {" sw9 "}, "address": {"192.0.2.9"}, "transport": {"ssh"}, "username": {"backup"}, "password": {"secret word"}, "site": {"hq"}, "legacy_crypto": {"yes"}}
+	if resp, _ := post(t, h, "/add-device", form); resp.Header.Get("Location") != "/devices/sw9?done=add" {
+		t.Errorf("add: %s to %q", resp.Status, resp.Header.Get("Location"))
+	}
+	_, body := get(t, h, "/devices/sw1/edit")
+	seen := regexp.MustCompile(`name="seen" value="([0-9a-f]{16})"`).FindStringSubmatch(body)
+	if seen == nil || !strings.Contains(body, "one is stored") || !strings.Contains(body, "<option selected>sw1</option>") {
+		t.Fatalf("the form:\n%s", body)
+	}
+	change := url.Values{"seen": {seen[1]}, "address": {"192.0.2.10"}, "transport": {"telnet"}, "group": {"core"}}
+	if resp, _ := post(t, h, "/devices/sw1/edit", change); resp.Header.Get("Location") != "/devices/sw1?done=edit" {
+		t.Errorf("edit: %s to %q", resp.Status, resp.Header.Get("Location"))
+	}
+	if len(a.changed) != 2 || a.changed[0].Device.Name != "sw9" || *a.changed[0].Password != "secret word" || a.changed[0].EnablePassword != nil || !a.changed[0].Device.LegacyCrypto {
+		t.Fatalf("changed %+v", a.changed)
+	}
+	if d := a.changed[1]; d.Password != nil || d.Device.Name != "sw1" || d.Device.Address != "192.0.2.10" || d.Device.Group != "core" || d.Device.Site != "" || d.Device.Fingerprint != a.device.Fingerprint || d.Device.LegacyCrypto {
+		t.Errorf("changed %+v", d)
+	}
+	a.device.Site = "elsewhere" // somebody else has changed it
+	if resp, body := post(t, h, "/devices/sw1/edit", change); resp.StatusCode != 409 || !strings.Contains(body, "open the form again") || len(a.changed) != 2 {
+		t.Errorf("an old form: %s\n%s", resp.Status, body)
+	}
+}
+
+// TestImport shows what a list would change, and then imports it. A list with passwords is
+// refused: the page would show them.
+func TestImport(t *testing.T) {
+	a := full("sw1")
+	h := page(a, api.RoleAdmin, false)
+	const list = "name,address,site,colour\nsw9,192.0.2.9,hq,red\n"
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	file, err := w.CreateFormFile("file", "list.csv")
+	if err == nil {
+		_, err = file.Write([]byte(list))
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/import/check", &form)
+	r.Header.Set("Content-Type", w.FormDataContentType())
+	resp, body := send(t, h, r)
+	for _, want := range []string{"+ added", "site hq", "3 unchanged", "Columns without a meaning: colour", "sw9,192.0.2.9,hq,red\n</textarea>"} {
+		if resp.StatusCode != 200 || !strings.Contains(body, want) {
+			t.Errorf("%s, no %q in\n%s", resp.Status, want, body)
+		}
+	}
+	if resp, _ := post(t, h, "/import", url.Values{"list": {list}}); resp.Header.Get("Location") != "/?done=import" {
+		t.Errorf("import: %s to %q", resp.Status, resp.Header.Get("Location"))
+	}
+	if len(a.imported) != 2 || !a.imported[0].DryRun || a.imported[1].DryRun || a.imported[1].Prune || len(a.imported[1].Entries) != 1 || a.imported[1].Entries[0].Name != "sw9" {
+		t.Errorf("imported %+v", a.imported)
+	}
+	for _, path := range []string{"/import/check", "/import"} {
+		resp, body := post(t, h, path, url.Values{"list": {"name,address,password\nsw9,192.0.2.9,secret word\n"}})
+		if resp.StatusCode != 400 || strings.Contains(body, "secret word") || !strings.Contains(body, "line 2 has a password") {
+			t.Errorf("%s with a password: %s\n%s", path, resp.Status, body)
+		}
+		if resp, _ := post(t, h, path, url.Values{"list": {strings.Repeat("x", 3<<20)}}); resp.StatusCode != 400 {
+			t.Errorf("%s with 3 MB: %s", path, resp.Status)
+		}
+	}
+	if len(a.imported) != 2 {
+		t.Errorf("imported %+v", a.imported[2:])
+	}
+}
