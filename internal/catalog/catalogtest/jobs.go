@@ -32,6 +32,7 @@ var jobTests = []suiteTest{
 	{"JobThatKillsItsWorkers", testPoison},
 	{"JobsOfTheVault", testJobsOfTheVault},
 	{"DeadWorkerLeavesARun", testRunOfDeadWorker},
+	{"RunWithoutEnd", testRunWithoutEnd},
 	{"SitesHaveTheirOwnWorkers", testSites},
 	{"SitesThatNoWorkerServes", testUnserved},
 	{"ScheduleZone", testScheduleZone},

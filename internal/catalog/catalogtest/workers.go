@@ -47,7 +47,10 @@ func testRunOfDeadWorker(t *testing.T, create New) {
 		if err := c.AddDevice(ctx, d, Sealed()); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.BeginRun(ctx, api.Run{ID: "run-" + name, Device: name, Kind: api.RunBackup, Started: epoch}); err != nil {
+	}
+	begin := func(id, device string) {
+		t.Helper()
+		if err := c.BeginRun(ctx, api.Run{ID: id, Device: device, Kind: api.RunBackup, Started: epoch}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,6 +63,9 @@ func testRunOfDeadWorker(t *testing.T, create New) {
 	}
 	take(worker, "sw2", 0)
 	take(another, "sw3", lasts)
+	for _, name := range []string{"sw1", "sw2", "sw3"} {
+		begin("run-"+name, name)
+	}
 	start(t, c, catalog.Worker{ID: "third"}, lasts)
 	for name, want := range map[string]string{"sw1": api.StatusInterrupted, "sw2": api.StatusInterrupted, "sw3": api.StatusRunning} {
 		if s := stateOf(t, c, name); s.Last.Status != want {
@@ -71,6 +77,31 @@ func testRunOfDeadWorker(t *testing.T, create New) {
 	}
 	if s := stateOf(t, c, "sw3"); s.Last.Status != api.StatusInterrupted {
 		t.Errorf("the run of a freed worker is %s", s.Last.Status)
+	}
+}
+
+// testRunWithoutEnd has work on two devices whose run could not be ended, because the catalog was
+// away for a moment: the next work on them says that it was interrupted.
+func testRunWithoutEnd(t *testing.T, create New) {
+	ctx, c := t.Context(), empty(t, create)
+	for _, name := range []string{"sw1", "sw2", "sw3"} {
+		d := Device()
+		d.Name = name
+		if err := c.AddDevice(ctx, d, Sealed()); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.BeginRun(ctx, api.Run{ID: "run-" + name, Device: name, Kind: api.RunBackup, Started: epoch}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	startOne(t, c, job("sw1"), lasts)
+	if _, ok, err := c.TakeLease(ctx, worker, "sw2", lasts); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	for name, want := range map[string]string{"sw1": api.StatusInterrupted, "sw2": api.StatusInterrupted, "sw3": api.StatusRunning} {
+		if s := stateOf(t, c, name); s.Last.Status != want {
+			t.Errorf("%s: the run is %s; want %s", name, s.Last.Status, want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -209,14 +210,15 @@ func leaseName(j api.Job) string {
 	return j.Device
 }
 
-// takeLeases takes those of these leases that are free, and returns their tokens by name.
+// takeLeases takes those of these leases that are free, and returns their tokens by name. Of a run
+// on such a device that has not ended nobody will report the end: the catalog was away then.
 func takeLeases(ctx context.Context, on *statements, w catalog.Worker, leases []catalog.Lease, now time.Time, lasts time.Duration) (map[string]int64, error) {
 	var args []any
 	for _, l := range leases {
 		args = append(args, l.Name, l.Job, w.ID, millis(now.Add(lasts)))
 	}
 	tokens := make(map[string]int64, len(leases))
-	return tokens, on.each(ctx, func(row *sql.Rows) error {
+	err := on.each(ctx, func(row *sql.Rows) error {
 		var name string
 		var token int64
 		err := row.Scan(&name, &token)
@@ -225,6 +227,11 @@ func takeLeases(ctx context.Context, on *statements, w catalog.Worker, leases []
 	}, `INSERT INTO lease (name, token, job, holder, until) `+valuesOf(`(?, 1, ?, ?, ?)`, len(leases))+`
 		ON CONFLICT (name) DO UPDATE SET token = lease.token + 1, job = excluded.job, holder = excluded.holder, until = excluded.until
 		WHERE lease.until <= ? RETURNING name, token`, append(args, millis(now))...)
+	if err != nil || len(tokens) == 0 {
+		return tokens, err
+	}
+	in, taken := oneOf(slices.Collect(maps.Keys(tokens)))
+	return tokens, interrupt(ctx, on, now, `device `+in, taken...)
 }
 
 // TakeLease takes a lease without a job.
