@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -63,7 +65,7 @@ func newRiver(d riverdriver.Driver[*sql.Tx], name string, work func(context.Cont
 		ID: name, Workers: workers, Queues: map[string]river.QueueConfig{name: {MaxWorkers: anyNumber}},
 		PollOnly: true, FetchPollInterval: between, JobTimeout: -1,
 		CompletedJobRetentionPeriod: time.Hour, DiscardedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour,
-		Logger: slog.New(quiet{log.Handler()}),
+		Logger: slog.New(newQuiet(log.Handler())),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the queue: %w", err)
@@ -86,9 +88,54 @@ func hand(ctx context.Context, r *river.Client[*sql.Tx], leases []catalog.Lease)
 	return nil
 }
 
-// quiet is the log of River: it says much that concerns nobody.
-type quiet struct{ slog.Handler }
+// quiet is the log of River. River says much that concerns nobody, and a fault that lasts, such as a
+// catalog that is away, once a second.
+type quiet struct {
+	slog.Handler
+	said *said
+}
 
+// said has the messages of the last sayAgain, and when each was logged.
+type said struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// sayAgain is how long the same message is not logged again.
+const sayAgain = 10 * time.Minute
+
+func newQuiet(h slog.Handler) quiet { return quiet{h, &said{at: make(map[string]time.Time)}} }
+
+// Enabled reports whether somebody may want to know.
 func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
+
+// Handle logs a message that was not logged lately.
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if !q.said.now(r.Message) {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
+}
+
+// WithAttrs is WithAttrs of the handler, and as quiet.
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return quiet{q.Handler.WithAttrs(attrs), q.said}
+}
+
+// WithGroup is WithGroup of the handler, and as quiet.
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name), q.said} }
+
+// now reports whether a message is to be logged now, and forgets those of long ago.
+func (s *said) now(message string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(s.at, func(_ string, at time.Time) bool { return now.Sub(at) >= sayAgain })
+	_, lately := s.at[message]
+	if !lately {
+		s.at[message] = now
+	}
+	return !lately
 }
