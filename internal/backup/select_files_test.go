@@ -48,6 +48,10 @@ func TestSelect(t *testing.T) {
 			ios.Facts{Image: "flash:c2960.bin"}, []ios.Listing{dir("flash:/", "c2960.bin", "html/", "crashinfo"), dir("flash:/html", "a.htm")}, nil, api.PolicyAll,
 			[]string{"image flash:/c2960.bin", "other flash:/crashinfo", "other flash:/html/a.htm", running},
 		},
+		"a patch is no image": {
+			ios.Facts{Image: "flash:x.bin"}, []ios.Listing{dir("flash:/", "x.bin", "cat9k_iosxe.17.09.04a.CSCsim00001.SPA.smu.bin")}, nil, api.PolicyAll,
+			[]string{"image flash:/x.bin", "package flash:/cat9k_iosxe.17.09.04a.CSCsim00001.SPA.smu.bin", running},
+		},
 		"a directory stands for the image inside": {
 			ios.Facts{Image: "flash:/c3750-mz.150-2.SE8"},
 			[]ios.Listing{dir("flash:/", "c3750-mz.150-2.SE8/"), dir("flash:/c3750-mz.150-2.SE8", "c3750-mz.150-2.SE8.bin", "info", "other.bin")}, nil, api.PolicyRebuild,

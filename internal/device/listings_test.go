@@ -103,6 +103,29 @@ func TestFilesWithAnUnreadableRow(t *testing.T) {
 	}
 }
 
+// TestUnreadableRowElsewhere keeps the listing of a directory with such a line, and a
+// recursive listing with one on a device without any other list.
+func TestUnreadableRowElsewhere(t *testing.T) {
+	const odd = "    ?  -rw-  <damaged>  odd.txt\n"
+	for name, c := range map[string]struct {
+		says map[string]string
+		path string
+	}{
+		"a directory": {map[string]string{"dir flash:": list("flash:/", "html/"), "dir flash:/html": list("flash:/html", "x.htm") + odd}, "flash:/html"},
+		"no other":    {map[string]string{"dir /recursive flash:": list("flash:/", "x.htm") + odd}, "flash:/"},
+	} {
+		d, _ := on(c.says)
+		got, err := d.List(t.Context(), "flash:")
+		if err != nil || len(got) == 0 {
+			t.Fatalf("%s: %+v, %v", name, got, err)
+		}
+		last := got[len(got)-1]
+		if last.Path != c.path || len(last.Unread) != 1 || last.Entries[0].Name != "x.htm" || len(d.Skipped()) > 0 {
+			t.Errorf("%s: %+v, skipped %v", name, got, d.Skipped())
+		}
+	}
+}
+
 // TestFilesOfPartitions lists a partitioned flash. Its partitions are no names of
 // flash:, but file systems of their own.
 func TestFilesOfPartitions(t *testing.T) {

@@ -28,6 +28,12 @@ func TestLogin(t *testing.T) {
 	}{
 		{"user and password", nil, func(f *fake) { f.login() }, "admin\rs3cret-pass\r\r"},
 		{"banner before", nil, func(f *fake) { f.print(banner); f.login() }, "admin\rs3cret-pass\r\r"},
+		{"banner with a pause after a colon", nil, func(f *fake) {
+			f.print("\nContact for this device:")
+			time.Sleep(6 * time.Second)
+			f.print(" the operators\n")
+			f.login()
+		}, "admin\rs3cret-pass\r\r"},
 		{"banner after", nil, func(f *fake) { f.login(); f.print(banner) }, "admin\rs3cret-pass\r\r"},
 		{"password alone", func(c *Config) { c.Username = "" }, func(f *fake) {
 			f.print("\n\nUser Access Verification\n\nPassword: ")

@@ -60,6 +60,7 @@ func TestLook(t *testing.T) {
 		{"Name []?\n" + securityWarning + "\n", "", endQuestion, oddQuiet},
 		{"SW1#\n%SYS-4-INSECURE_DYNAMIC_WARNING: Module: SSH, Reason: x\n", "", endPrompt, unsureQuiet},
 		{"SW1#\n*Mar  1 00:01:39.123: %SYS-4-INSECURE _WARNING: Module: SSH, Reason: x\n", "", endPrompt, unsureQuiet},
+		{"SW1#\n%SYS-4-INSECURE _WARNING: Module: SSH, Reason: x\n", "", endPrompt, unsureQuiet},
 		{"one\n", "SECURITY WARNING - Module: SSH, Command: copy [confirm]", endQuestion, vagueQuiet},
 		{"SW1#\nSECURITY WARNING: authorised users only\n", "", endNone, 0},
 		{"SW1-Slot1#\n%SYS-5-X: y\n", "", endPrompt, vagueQuiet},

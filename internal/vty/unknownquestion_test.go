@@ -77,9 +77,10 @@ func TestUnknownQuestions(t *testing.T) {
 	}
 }
 
-// TestUnknownQuestionOfEnable meets a token server behind enable.
+// TestUnknownQuestionOfEnable meets a token server behind enable, and a confirmation.
 func TestUnknownQuestionOfEnable(t *testing.T) {
-	for name, says := range map[string]string{"a challenge": "Challenge: 81467\nResponse: ", "a passcode": "Enter PASSCODE: "} {
+	for name, says := range map[string]string{"a challenge": "Challenge: 81467\nResponse: ", "a passcode": "Enter PASSCODE: ",
+		"a confirmation": "Somebody else configures this device. End that session? [confirm]"} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(f *fake) {
 				f.login()
