@@ -21,6 +21,10 @@ func (d *Device) Boot(ctx context.Context) (ios.Boot, error) {
 	return boot.ActiveFirst(d.members), err
 }
 
+// BootOfFacts returns the boot settings that the last call of Facts read. It types
+// nothing.
+func (d *Device) BootOfFacts() ios.Boot { return d.starts }
+
 // BootConfig reads the part of the running-config on which a restore depends.
 // Software without output filters prints the whole.
 func (d *Device) BootConfig(ctx context.Context) (ios.BootConfig, error) {

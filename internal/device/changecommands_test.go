@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -87,15 +88,20 @@ func TestUptime(t *testing.T) {
 func TestBootOfTheActiveMember(t *testing.T) {
 	version := showVersion + "\nSwitch Ports Model              SW Version            SW Image\n------ ----- -----              ----------            ----------\n" +
 		"     1 28    WS-C3750G-24TS-1U  12.2(55)SE1           C3750-IPBASE-M\n*    2 28    WS-C3750G-24TS-1U  12.2(55)SE1           C3750-IPBASE-M\n\nConfiguration register is 0xF\n"
-	d, _ := on(map[string]string{"show version": version, "show switch": invalid,
+	d, line := on(map[string]string{"show version": version, "show switch": invalid,
 		"show boot": "-------------------\nSwitch 1\n-------------------\nBOOT path-list      : flash:/one.bin\n-------------------\nSwitch 2\n-------------------\nBOOT path-list      : flash:/two.bin\n"})
 	f, err := d.Facts(t.Context())
 	if err != nil || f.BootPath != "flash:/two.bin" {
 		t.Errorf("BOOT is %q, %v", f.BootPath, err)
 	}
+	typed := len(line.typed)
+	known := d.BootOfFacts()
+	if len(line.typed) != typed {
+		t.Errorf("typed %q", line.typed[typed:])
+	}
 	b, err := d.Boot(t.Context())
-	if err != nil || len(b.Units) != 2 || b.Units[0].Unit != "switch 2" {
-		t.Errorf("%+v, %v", b, err)
+	if err != nil || len(b.Units) != 2 || b.Units[0].Unit != "switch 2" || !reflect.DeepEqual(b, known) {
+		t.Errorf("%+v, %+v, %v", b, known, err)
 	}
 }
 

@@ -43,6 +43,7 @@ type Device struct {
 	pace    float64         // bytes per second of the slowest digest so far; 0: none yet
 	skipped []Skipped
 	members []ios.Member // of the stack; set by Facts
+	starts  ios.Boot     // the boot settings; set by Facts
 }
 
 // Dial logs in to the device that cfg describes; see vty.Dial.
@@ -120,7 +121,7 @@ func (d *Device) facts(ctx context.Context, boots func(ios.Version) []string) (i
 	if facts.Hostname == "" {
 		facts.Hostname = d.line.Hostname()
 	}
-	d.members, d.image = version.Members, facts.Image
+	d.members, d.image, d.starts = version.Members, facts.Image, boot.ActiveFirst(version.Members)
 	return facts, nil
 }
 

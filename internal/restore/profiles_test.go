@@ -41,6 +41,14 @@ func TestEveryProfile(t *testing.T) {
 				}
 				b := newBenchOf(t, profile, o, api.PolicyRebuild)
 				b.wipe()
+				before := len(b.sw.Commands())
+				defer func() {
+					typed := strings.Join(b.sw.Commands()[before:], "\n")
+					t.Logf("the dialogue:\n%s", typed)
+					if strings.Contains(typed, "show boot\nshow boot\n") || strings.Contains(typed, "show bootvar\nshow boot\n") {
+						t.Error("it reads the boot settings twice")
+					}
+				}()
 				if why, cannot := cannotBoot[profile]; cannot {
 					t.Logf("not made to boot: %s", why)
 					files := slices.DeleteFunc(slices.Clone(b.snapshot.Files), func(f api.File) bool { return f.SHA256 == "" || f.Path == api.RunningConfigPath })

@@ -33,6 +33,8 @@ var ErrRefused = errors.New("nothing was changed on the device")
 type Device interface {
 	Facts(ctx context.Context) (ios.Facts, error)
 	Boot(ctx context.Context) (ios.Boot, error)
+	// BootOfFacts is what Boot would have read at the last call of Facts.
+	BootOfFacts() ios.Boot
 	BootConfig(ctx context.Context) (ios.BootConfig, error)
 	SavedBootConfig(ctx context.Context) (ios.BootConfig, error)
 	ROMVariables(ctx context.Context) (ios.ROMVariables, error)

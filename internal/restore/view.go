@@ -32,9 +32,7 @@ func look(ctx context.Context, dev Device, name string, also []string) (view, er
 	if v.facts, err = dev.Facts(ctx); err != nil {
 		return v, err
 	}
-	if v.boot, err = dev.Boot(ctx); err != nil {
-		return v, err
-	}
+	v.boot = dev.BootOfFacts()
 	if v.config, err = dev.BootConfig(ctx); err != nil {
 		return v, err
 	}
