@@ -39,7 +39,7 @@ const (
 
 var (
 	xeSwitches = lazyregexp.New(`^(?:cat3k|cat9k|cat9k_lite|cat3k_caa)`)
-	switches   = lazyregexp.New(`^(?:c2900xl|c29[1-7]\d|c3500xl|c35[5-7]\d|c37[05]\d|c1000|cbs3|cgs|ie[s\d]|me3\d|c2020)`)
+	switches   = lazyregexp.New(`^(?:c2900xl|c29[1-7]\d|c3500xl|c35[5-7]\d|c37[05]\d|c1000|cbs3|cgs|ie(?:s|\d{4})|me3\d|c2020)`)
 	xeRouters  = lazyregexp.New(`^(?:isr[14]\d{3}|asr1\d{3}|csr1000|c8\d{3}|c1100$)`)
 	routers    = lazyregexp.New(`^(?:c[18]\d\d|c1[0-9]\d\d|c2[5-8]\d\d|c29(?:00|51)$|c3[6-9]\d\d|c7[25]00|isr|asr|csr|c8000|ubr)`)
 )

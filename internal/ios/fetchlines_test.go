@@ -21,6 +21,8 @@ func TestPlatformOf(t *testing.T) {
 		"c3750-ipservicesk9-mz.150-2.SE8.bin":                    Switch,
 		"cat9k_iosxe.17.09.04a.SPA.bin":                          XESwitch,
 		"cat3k_caa-universalk9.16.06.09.SPA.bin":                 XESwitch,
+		"ie2000-universalk9-mz.152-7.E4.bin":                     Switch,
+		"ie3x00-universalk9.17.09.05.SPA.bin":                    UnknownPlatform,
 		"C3750":                                                  Switch,
 		"s72033-adventerprisek9_wan-mz.122-18.SXF7":              UnknownPlatform,
 		"tc8.bin": UnknownPlatform,
@@ -50,6 +52,7 @@ func TestWays(t *testing.T) {
 	far := Fetch{Server: f.Server, Name: "x.bin", Device: netip.MustParsePrefix("198.51.100.1/32")}
 	loader := far.Ways(Switch)[1]
 	if !slices.Contains(loader.Lines, "set IP_ADDR 198.51.100.1/MASK") || !strings.Contains(loader.Note, "MASK") ||
+		!slices.Contains(loader.Lines, "set DEFAULT_ROUTER GATEWAY") || !strings.Contains(loader.Note, "replace MASK") ||
 		!slices.Contains(loader.Lines, "copy tftp://192.0.2.100/x.bin flash:x.bin") {
 		t.Errorf("got %q", loader)
 	}
@@ -60,6 +63,9 @@ func TestWays(t *testing.T) {
 	if len(xe) != 3 || !slices.Contains(xe[0].Lines, "install add file flash:x.bin") || !slices.Contains(xe[1].Lines, "boot tftp://192.0.2.100/x.bin") ||
 		!slices.Contains(xe[2].Lines, "emergency-install tftp://192.0.2.100/x.bin") {
 		t.Errorf("got %q", xe)
+	}
+	if lines := far.Ways(Router)[1].Lines; !slices.Contains(lines, "DEFAULT_GATEWAY=GATEWAY") || !slices.Contains(xe[2].Lines, "set DEFAULT_ROUTER GATEWAY") {
+		t.Errorf("on another network: %q, %q", lines, xe[2].Lines)
 	}
 	router := f.Ways(XERouter)
 	if len(router) != 2 || !slices.Contains(router[1].Lines, "boot tftp:") || !slices.Contains(router[1].Lines, "TFTP_FILE=img/x.bin") {
