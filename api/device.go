@@ -1,12 +1,29 @@
 package api
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // The transports.
 const (
 	SSH    = "ssh"
 	Telnet = "telnet"
 )
+
+// The transports that copy files: the values of Device.CopyBy.
+const (
+	CopyAuto    = "auto"     // the first one that works, in the order of the configuration
+	CopyTFTP    = "tftp"     // the device copies to our TFTP server
+	CopySCPPull = "scp-pull" // we fetch from the SCP server of the device
+)
+
+// CopyWay is the transport that CopyAuto has found for a device.
+type CopyWay struct {
+	Way    string    `json:"way"`    // empty: none yet
+	Reason string    `json:"reason"` // why not a preferred one; empty: it is the preferred one
+	Since  time.Time `json:"since"`
+}
 
 // ErrInvalidDevice is the error of a Device with a value that cannot be; test
 // with errors.Is.
@@ -24,6 +41,7 @@ type Device struct {
 	TFTPAddress  string `json:"tftp_address"` // the address of ours that the device is to use; empty: the configured one
 	VRF          string `json:"vrf"`          // the device's VRF for TFTP; empty: its global table
 	Files        string `json:"files"`        // image, rebuild or all; empty: the configured policy
+	CopyBy       string `json:"copy_by"`      // CopyAuto, CopyTFTP, CopySCPPull; empty: the configured one
 	LegacyCrypto bool   `json:"legacy_crypto"`
 	Fingerprint  string `json:"fingerprint"` // of its private key, with the type, as ssh-keygen -l prints it; empty: there is none
 
@@ -40,6 +58,8 @@ type DeviceDetail struct {
 	Password       bool   `json:"password"`  // whether one is stored, and so below
 	EnablePassword bool   `json:"enable_password"`
 	ViaPassword    bool   `json:"via_password"`
+
+	CopyWay CopyWay `json:"copy_way"` // if CopyAuto has found one
 
 	Status DeviceStatus `json:"status"`
 	Runs   []Run        `json:"runs"` // the newest ones, newest first

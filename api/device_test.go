@@ -95,7 +95,7 @@ func TestHostPort(t *testing.T) {
 func TestDeviceAsJSON(t *testing.T) {
 	got, err := json.Marshal(sw1())
 	const want = `{"name":"sw1","address":"192.0.2.1","transport":"ssh","username":"backup","credential":"access","site":"hq","group":"access",` +
-		`"tftp_address":"192.0.2.9","vrf":"Mgmt-vrf","files":"rebuild","legacy_crypto":true,` +
+		`"tftp_address":"192.0.2.9","vrf":"Mgmt-vrf","files":"rebuild","copy_by":"","legacy_crypto":true,` +
 		`"fingerprint":"ssh-rsa SHA256:x","via":"ops@jump.example.net:2222","via_fingerprint":"ssh-ed25519 SHA256:y","source":"/etc/inventory/switches.csv"}`
 	if err != nil || string(got) != want {
 		t.Errorf("got  %s\nwant %s\nerror %v", got, want, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -28,7 +29,7 @@ const maxText = 128
 func (d Device) Validate() error {
 	for _, problem := range []string{
 		d.nameProblem(), d.addressProblem(), d.transportProblem(), d.usernameProblem(), d.credentialProblem(), d.sourceProblem(),
-		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.filesProblem(), d.viaProblem(),
+		textProblem("site", d.Site), textProblem("group", d.Group), d.tftpProblem(), d.vrfProblem(), d.copyProblem(), d.filesProblem(), d.viaProblem(),
 	} {
 		if problem != "" {
 			return fmt.Errorf("%w %q: %s", ErrInvalidDevice, d.Name, problem)
@@ -118,6 +119,16 @@ func (d Device) tftpProblem() string {
 	addr, err := netip.ParseAddr(d.TFTPAddress)
 	if err != nil || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
 		return fmt.Sprintf("tftp_address %q is not the IP address of this server that the device is to use", d.TFTPAddress)
+	}
+	return ""
+}
+
+func (d Device) copyProblem() string {
+	switch {
+	case !slices.Contains([]string{"", CopyAuto, CopyTFTP, CopySCPPull}, d.CopyBy):
+		return fmt.Sprintf("copy_by %q is none of auto, tftp, scp-pull", d.CopyBy)
+	case d.CopyBy == CopySCPPull && d.Transport == Telnet:
+		return "copy_by scp-pull needs the transport ssh"
 	}
 	return ""
 }

@@ -197,6 +197,8 @@ func setOption(o *iossim.Options, key, value string) error {
 	case key == "timeout": // seconds after which its TFTP client gives up
 		o.Timeout = time.Duration(number) * time.Second
 		return err
+	case key == "scp": // its SCP server is on, for an account of level 15
+		o.SCPServer, o.Privilege = true, 15
 	case key == "pace":
 		o.Pace = int(number)
 		return err

@@ -11,6 +11,7 @@ package backup
 import (
 	"cmp"
 	"context"
+	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -46,6 +47,8 @@ type Device interface {
 	// Text returns the contents of a small text file.
 	Text(ctx context.Context, path string) (string, error)
 	Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error)
+	// Exec runs a command in a session of its own, and returns its input and output.
+	Exec(ctx context.Context, command string) (io.ReadWriteCloser, error)
 	LocalAddr() netip.Addr  // our address in the session to the device
 	RemoteAddr() netip.Addr // the device's address in it
 	Close() error
@@ -67,6 +70,8 @@ type Runner struct {
 	ProvedWithin time.Duration   // content of the vault that was read within this time is not read again before it is reused; 0: it is always read
 	Looks        LookRules       // of backups that may be looks
 	Policy       api.Policy      // where neither the user nor the device says; empty: Rebuild
+	CopyBy       string          // of devices that do not say how their files are copied; empty: api.CopyAuto
+	Prefer       []string        // the transports that api.CopyAuto may use, in their order; empty: api.CopyTFTP
 	Listen       uint16          // the UDP port of the TFTP server, for hints; 0: 69
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
 	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded

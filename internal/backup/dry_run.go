@@ -28,7 +28,7 @@ func (j job) plan(ctx context.Context, d Device, s sight) (*api.BackupPlan, erro
 			p.Commands = append(p.Commands, "show running-config")
 			continue
 		}
-		way := j.via(d)
+		way := j.via(d, j.ways(ctx, d)[0])
 		if err := way.Check(fileOf(f)); err != nil {
 			note(&s.selected[i], err)
 			continue

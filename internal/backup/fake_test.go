@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/netip"
 	"path"
 	"path/filepath"
@@ -38,6 +39,8 @@ type fakeDevice struct {
 	flash   map[string][]byte // by path below flash:, or with another file system: "flash2:x.bin"
 	spool   *spool.Spool
 	copying func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error)
+
+	exec func(ctx context.Context, d *fakeDevice, command string) (io.ReadWriteCloser, error) // nil: refused
 
 	listing func() error                   // asked before Files answers; may be nil
 	reading func(p string) (string, error) // in place of Text; may be nil
@@ -158,7 +161,13 @@ func (d *fakeDevice) Text(_ context.Context, p string) (string, error) {
 func (d *fakeDevice) Skipped() []string      { return nil }
 func (d *fakeDevice) LocalAddr() netip.Addr  { return here }
 func (d *fakeDevice) RemoteAddr() netip.Addr { return there }
-func (d *fakeDevice) Close() error           { d.closed = true; return nil }
+func (d *fakeDevice) Exec(ctx context.Context, command string) (io.ReadWriteCloser, error) {
+	if d.exec == nil {
+		return nil, cause.New(cause.TransportRestricted, "no SCP server", nil)
+	}
+	return d.exec(ctx, d, command)
+}
+func (d *fakeDevice) Close() error { d.closed = true; return nil }
 
 func (d *fakeDevice) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error) {
 	if d.copying != nil {

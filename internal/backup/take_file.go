@@ -26,6 +26,7 @@ type taken struct {
 	moved       int64    // bytes that crossed the wire
 	sessionLost bool     // the copy is complete, and the terminal is gone
 	warnings    []string // what a person should know although nothing failed
+	notes       []string // what is worth to know
 }
 
 // take proves one file and keeps it: content that the vault holds is reused,
@@ -56,19 +57,41 @@ func (j job) take(ctx context.Context, d Device, f api.File) (t taken, err error
 			defer func() { t, err = j.mended(ctx, t, damage, err) }()
 		}
 	}
-	ticket := j.Spool.Expect(d.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
+	return j.copy(ctx, d, t, v.Digest)
+}
+
+// copy copies a file over the first transport that the device does not refuse, and keeps it.
+func (j job) copy(ctx context.Context, d Device, t taken, digest ios.Digest) (taken, error) {
+	var refusals []refusal
+	for _, name := range j.ways(ctx, d) {
+		done, err := j.copyOver(ctx, d, name, t, digest)
+		if err == nil {
+			done.notes = j.rememberWay(ctx, name, refusals)
+		}
+		if !refuses(err) {
+			return done, err
+		}
+		refusals = append(refusals, refusal{name, err})
+	}
+	return t, allRefused(refusals)
+}
+
+// copyOver copies a file over one transport, and keeps it.
+func (j job) copyOver(ctx context.Context, d Device, name string, t taken, digest ios.Digest) (_ taken, err error) {
+	via := j.via(d, name)
+	ticket := via.Expect(j.Spool, d.RemoteAddr(), t.file.Size, time.Now().Add(requestWithin))
 	defer func() { err = closed(ticket, err) }()
-	out, err := j.transfer(d, f, ticket).Run(ctx)
+	out, err := j.transfer(d, t.file, via, ticket).Run(ctx)
 	t.moved, t.sessionLost = ticket.Evidence().Bytes, out.SessionLost
 	if err == nil {
-		t.file, err = j.keep(ctx, t.file, out.File, v.Digest)
+		t.file, err = j.keep(ctx, t.file, out.File, digest)
 	}
 	return t, err
 }
 
 // verify asks the device for the digest of f, unless its name cannot be typed.
 func (j job) verify(ctx context.Context, d Device, f api.File) (ios.Verification, error) {
-	if err := j.via(d).Check(fileOf(f)); err != nil {
+	if err := j.via(d, j.ways(ctx, d)[0]).Check(fileOf(f)); err != nil {
 		return ios.Verification{}, err
 	}
 	e := j.event(api.StepVerify, f)
@@ -80,20 +103,15 @@ func (j job) verify(ctx context.Context, d Device, f api.File) (ios.Verification
 }
 
 // transfer is the copy of f from the device to a ticket.
-func (j job) transfer(d Device, f api.File, ticket *spool.Ticket) transfer.Transfer {
+func (j job) transfer(d Device, f api.File, via transfer.Transport, ticket *spool.Ticket) transfer.Transfer {
 	e := j.event(api.StepCopy, f)
 	return transfer.Transfer{
-		Session: d, Via: j.via(d), Path: f.Path, Ticket: ticket, Name: j.device.Name, Stall: j.Stall, Log: j.log(),
+		Session: d, Via: via, Path: f.Path, Ticket: ticket, Name: j.device.Name, Stall: j.Stall, Log: j.log(),
 		Moved: func(bytes int64) {
 			e.Bytes, e.Retransmits = bytes, ticket.Evidence().Retransmits
 			j.tell(e)
 		},
 	}
-}
-
-// via is the way that files take from the device.
-func (j job) via(d Device) transfer.Transport {
-	return transfer.TFTP{Server: transfer.Server(j.device, j.Advertise, d.LocalAddr()), VRF: j.device.VRF, Listen: j.Listen, Ports: j.Ports}
 }
 
 func fileOf(f api.File) transfer.File { return transfer.File{Path: f.Path, Size: f.Size} }

@@ -83,6 +83,7 @@ func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 func (v *visit) enter(i int, t taken, err error) {
 	v.files[i] = t.file
 	v.warnings = append(v.warnings, t.warnings...)
+	v.sight.notes = append(v.sight.notes, t.notes...)
 	v.reach.bytes = t.moved
 	if err != nil {
 		note(&v.files[i], err)

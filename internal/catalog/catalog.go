@@ -137,6 +137,11 @@ type Index interface {
 	// SnapshotIDs returns the IDs of the newest snapshots, at most so many, newest first: of
 	// one device, or of all where device is empty, and only those that begin with prefix.
 	SnapshotIDs(ctx context.Context, device, prefix string, most int) ([]string, error)
+	// CopyWay returns the transport that SetCopyWay remembered for a device; without a Way if
+	// there is none. RemoveDevice forgets it.
+	CopyWay(ctx context.Context, device string) (api.CopyWay, error)
+	// SetCopyWay remembers the transport that works for a device.
+	SetCopyWay(ctx context.Context, device string, w api.CopyWay) error
 	// Images returns the distinct images: those in the vault first, then those
 	// that devices run and the vault does not have; by name within both.
 	Images(ctx context.Context) ([]api.Image, error)

@@ -28,11 +28,13 @@ type Config struct {
 
 	// Vault is the place of the vault: an absolute path, or a URL as that of a mirror;
 	// empty: the directory vault in the data directory.
-	Vault   string
-	TFTP    TFTP
-	Backup  Backup
-	SSH     SSH
-	Protect Protect
+	Vault  string
+	TFTP   TFTP
+	Backup Backup
+	SSH    SSH
+	// Transports are those that Backup.CopyBy auto may use.
+	Transports Transports
+	Protect    Protect
 	// Retention says which snapshots a prune keeps.
 	Retention Retention
 	Mirrors   []Mirror
@@ -60,7 +62,13 @@ type Backup struct {
 	Files           string        // which files a backup takes: image, rebuild or all
 	Parallel        int           // devices at the same time, on all sites together
 	ParallelPerSite int           // devices at the same time on one site
+	CopyBy          string        // how files are copied: auto, tftp or scp-pull
 	StallTimeout    time.Duration // a transfer without a new block for this time has stalled
+}
+
+// Transports is the section transports.
+type Transports struct {
+	Prefer []string // the allowed ones, in the order in which auto tries them
 }
 
 // SSH is the section ssh.
@@ -194,11 +202,12 @@ func mustSchedule(text string) schedule.Schedule {
 // Default returns the configuration without any file.
 func Default() Config {
 	return Config{
-		TFTP:   TFTP{Listen: ":69", PortRange: tftp.PortRange{First: 1056, Last: 1059}, MaxBlockSize: 1468},
-		Backup: Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, StallTimeout: 60 * time.Second},
-		SSH:    SSH{UnknownHosts: AcceptNew},
-		Syslog: Syslog{Quiet: 2 * time.Minute},
-		Web:    Web{Listen: "127.0.0.1:8480"},
+		TFTP:       TFTP{Listen: ":69", PortRange: tftp.PortRange{First: 1056, Last: 1059}, MaxBlockSize: 1468},
+		Backup:     Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, CopyBy: "auto", StallTimeout: 60 * time.Second},
+		Transports: Transports{Prefer: []string{"tftp"}},
+		SSH:        SSH{UnknownHosts: AcceptNew},
+		Syslog:     Syslog{Quiet: 2 * time.Minute},
+		Web:        Web{Listen: "127.0.0.1:8480"},
 
 		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},
 		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10, Schedule: mustSchedule("weekly Sun 04:00")},

@@ -89,6 +89,9 @@ func (s source) key(c *Config, section, name string, key, value ast.Node) error 
 		return s.at(key.GetToken(), section+"."+name, "unknown key"+instead(keys(section)))
 	}
 	text, err := scalar(value)
+	if list, ok := value.(*ast.SequenceNode); ok && settings()[i].name() == listKey {
+		text, err = scalars(list)
+	}
 	if err == nil {
 		err = settings()[i].set(c, text)
 	}
@@ -161,6 +164,19 @@ func scalar(n ast.Node) (string, error) {
 		return n.GetToken().Value, nil
 	}
 	return "", fmt.Errorf("expected a single plain value here, not a %s", strings.ToLower(n.Type().String()))
+}
+
+// scalars returns the texts of a list, with commas between them.
+func scalars(list *ast.SequenceNode) (string, error) {
+	var texts []string
+	for _, item := range list.Values {
+		text, err := scalar(item)
+		if err != nil {
+			return "", err
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, ","), nil
 }
 
 func isEmpty(n ast.Node) bool {

@@ -40,6 +40,11 @@ func settings() []setting {
 			c.Backup.ParallelPerSite, err = number(v, 1, maxParallel)
 			return
 		}},
+		{"backup", "copy-by", func(c *Config, v string) (err error) {
+			c.Backup.CopyBy, err = oneOf(v, "auto", "tftp", "scp-pull")
+			return
+		}},
+		{"transports", "prefer", func(c *Config, v string) (err error) { c.Transports.Prefer, err = transports(v); return }},
 		{"backup", "stall-timeout", func(c *Config, v string) (err error) { c.Backup.StallTimeout, err = stallTimeout(v); return }},
 		{"ssh", "unknown-hosts", func(c *Config, v string) (err error) {
 			c.SSH.UnknownHosts, err = oneOf(v, AcceptNew, Ask, Refuse)
@@ -116,6 +121,25 @@ func share(v string) (string, error) {
 		return "", fmt.Errorf("%q is not a share, such as 1/30", v)
 	}
 	return fmt.Sprintf("%d/%d", p, o), nil
+}
+
+// listKey is the key whose value may be a list.
+const listKey = "transports.prefer"
+
+// transports reads a list of transports with commas: each once, and at least one.
+func transports(v string) ([]string, error) {
+	var list []string
+	for name := range strings.SplitSeq(v, ",") {
+		name, err := oneOf(strings.TrimSpace(name), "tftp", "scp-pull")
+		switch {
+		case err != nil:
+			return nil, err
+		case slices.Contains(list, name):
+			return nil, fmt.Errorf("%q is there twice", name)
+		}
+		list = append(list, name)
+	}
+	return list, nil
 }
 
 // quiet reads how long a device must be quiet.

@@ -103,7 +103,7 @@ func TestMerge(t *testing.T) {
 	}
 	for _, name := range Settings { // a setting that Changes does not see would be lost
 		e := api.InventoryEntry{Name: "sw1", Settings: settings(name, map[string]string{"address": "192.0.2.7", "transport": "telnet", "tftp_address": "192.0.2.8",
-			"files": "all", "legacy_crypto": "true", "via": "ops@jump"}[name])}
+			"files": "all", "copy_by": "scp-pull", "legacy_crypto": "true", "via": "ops@jump"}[name])}
 		if e.Settings[0].Value == "" {
 			e.Settings[0].Value = "x"
 		}

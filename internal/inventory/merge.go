@@ -9,7 +9,7 @@ import (
 
 // Settings are the settings of a device that a list can have, under the names of
 // their JSON fields.
-var Settings = []string{"address", "transport", "username", "credential", "site", "group", "tftp_address", "vrf", "files", "legacy_crypto", "via"}
+var Settings = []string{"address", "transport", "username", "credential", "site", "group", "tftp_address", "vrf", "files", "copy_by", "legacy_crypto", "via"}
 
 // Merge returns a device with the settings of an entry over its own.
 func Merge(d api.Device, e api.InventoryEntry) (api.Device, error) {
@@ -56,6 +56,8 @@ func text(d *api.Device, name string) *string {
 		return &d.VRF
 	case "files":
 		return &d.Files
+	case "copy_by":
+		return &d.CopyBy
 	case "via":
 		return &d.Via
 	}

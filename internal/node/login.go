@@ -96,8 +96,12 @@ func (n *logins) Detail(ctx context.Context, name string) (api.DeviceDetail, err
 	if err != nil {
 		return api.DeviceDetail{}, err
 	}
+	way, err := n.Catalog.CopyWay(ctx, name)
+	if err != nil {
+		return api.DeviceDetail{}, err
+	}
 	keys, err := vty.Fingerprints(pinned)
-	return api.DeviceDetail{Device: d, HostKeys: keys, Password: s.Password != "",
+	return api.DeviceDetail{Device: d, HostKeys: keys, CopyWay: way, Password: s.Password != "",
 		EnablePassword: s.EnablePassword != "", ViaPassword: s.ViaPassword != ""}, err
 }
 

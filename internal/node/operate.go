@@ -1,9 +1,11 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"flashwarden/api"
@@ -48,15 +50,26 @@ func (n *runs) Runner() *backup.Runner {
 	c := n.opts.Config
 	return &backup.Runner{
 		Dial: func(ctx context.Context, d api.Device) (backup.Device, error) {
-			dev, err := n.logins.DialToTransfer(ctx, d)
+			dial := n.logins.Dial
+			if n.onlyTFTP(d) {
+				dial = n.logins.DialToTransfer
+			}
+			dev, err := dial(ctx, d)
 			return session{dev}, err
 		},
 		Spool: n.service.spool, Vault: n.vault, Catalog: n.Catalog, Contents: n.contents,
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Parallel: c.Backup.Parallel, ParallelSite: c.Backup.ParallelPerSite,
-		ProvedWithin: c.Protect.ProvedWithin, Looks: backup.LookRules{Reverify: c.Schedule.Reverify, Turns: n.reverify}, Policy: api.Policy(c.Backup.Files),
+		ProvedWithin: c.Protect.ProvedWithin, Looks: backup.LookRules{Reverify: c.Schedule.Reverify, Turns: n.reverify}, Policy: api.Policy(c.Backup.Files), CopyBy: c.Backup.CopyBy, Prefer: c.Transports.Prefer,
 		Listen: n.server.Port(), Ports: c.TFTP.PortRange.String(), Log: n.opts.Log,
 	}
+}
+
+// onlyTFTP reports whether TFTP is the only way for files of the device.
+func (n *runs) onlyTFTP(d api.Device) bool {
+	c := n.opts.Config
+	by := cmp.Or(d.CopyBy, c.Backup.CopyBy)
+	return by == api.CopyTFTP || by == api.CopyAuto && !slices.Contains(c.Transports.Prefer, api.CopySCPPull)
 }
 
 // Trial returns test transfers with a device on an open session. The node must

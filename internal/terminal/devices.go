@@ -71,9 +71,21 @@ func DeviceFields(d api.DeviceDetail, now time.Time) []Field {
 	list := Fields("name", d.Name, "address", d.Address, "transport", d.Transport, "host key", d.HostKeys, "username", d.Username, "credential", d.Credential,
 		"password", yes[d.Password], "enable password", yes[d.EnablePassword], "key", d.Fingerprint,
 		"via", d.Via, "via password", viaPassword(d), "via key", d.ViaFingerprint, "legacy crypto", yes[d.LegacyCrypto],
-		"site", d.Site, "group", d.Group, "tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files)
+		"site", d.Site, "group", d.Group, "tftp address", d.TFTPAddress, "vrf", d.VRF, "files", d.Files, "copy by", copyBy(d))
 	list = append(list, backupFields(d, now)...)
 	return slices.DeleteFunc(list, func(f Field) bool { return f.Value.Text == "" })
+}
+
+// copyBy says how files are copied, and what auto has found.
+func copyBy(d api.DeviceDetail) string {
+	if d.CopyWay.Way == "" || d.CopyBy != "" && d.CopyBy != api.CopyAuto {
+		return d.CopyBy
+	}
+	text := api.CopyAuto + ": " + d.CopyWay.Way
+	if d.CopyWay.Reason != "" {
+		text += ", because " + d.CopyWay.Reason
+	}
+	return text
 }
 
 // viaPassword says whether the password of the jump host is stored; empty without

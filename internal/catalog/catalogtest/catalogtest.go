@@ -62,6 +62,7 @@ func Test(t *testing.T, create New) {
 		{"FirstHostKey", testFirstHostKey},
 		{"RebuildByManyAtOnce", testRebuildByMany},
 		{"Credentials", testCredentials},
+		{"CopyWay", testCopyWay},
 		{"Images", testImages},
 		{"NoImages", testNoImages},
 		{"InspectedImages", testInspectedImages},
@@ -82,7 +83,7 @@ func empty(t testing.TB, create New) catalog.Catalog {
 // Device returns a device that has every field set.
 func Device() api.Device {
 	return api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup", Site: "hq", Group: "access",
-		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", LegacyCrypto: true,
+		TFTPAddress: "192.0.2.9", VRF: "Mgmt-vrf", Files: "rebuild", CopyBy: api.CopySCPPull, LegacyCrypto: true,
 		Fingerprint: "ssh-rsa SHA256:x", Via: "ops@jump.example.net:2222", ViaFingerprint: "ssh-ed25519 SHA256:y", Credential: "access-switches", Source: "/etc/inventory/switches.csv"}
 }
 

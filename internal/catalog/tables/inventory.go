@@ -13,19 +13,19 @@ import (
 
 // deviceColumns are the columns of a Device in the order of deviceFields.
 const deviceColumns = `name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto,
-	fingerprint, via, via_fingerprint, credential, source`
+	fingerprint, via, via_fingerprint, credential, source, copy_by`
 
 // secretColumns are the columns of Secrets in the order of secretFields.
 const secretColumns = `password, enable_password, identity, via_password, via_identity, credential_use`
 
 // rowMarks stand for rowValues, the values of deviceColumns and
 // secretColumns, in a statement.
-const rowMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
+const rowMarks = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
 
 // deviceFields returns where a row of deviceColumns goes.
 func deviceFields(d *api.Device) []any {
 	return []any{&d.Name, &d.Address, &d.Transport, &d.Username, &d.Site, &d.Group, &d.TFTPAddress, &d.VRF, &d.Files,
-		&d.LegacyCrypto, &d.Fingerprint, &d.Via, &d.ViaFingerprint, &d.Credential, &d.Source}
+		&d.LegacyCrypto, &d.Fingerprint, &d.Via, &d.ViaFingerprint, &d.Credential, &d.Source, &d.CopyBy}
 }
 
 // secretFields returns where a row of secretColumns goes.
@@ -35,7 +35,7 @@ func secretFields(s *catalog.Secrets) []any {
 
 func rowValues(d api.Device, s catalog.Secrets) []any {
 	return []any{d.Name, d.Address, d.Transport, d.Username, d.Site, d.Group, d.TFTPAddress, d.VRF, d.Files,
-		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint, d.Credential, d.Source,
+		d.LegacyCrypto, d.Fingerprint, d.Via, d.ViaFingerprint, d.Credential, d.Source, d.CopyBy,
 		s.Password, s.EnablePassword, s.Identity, s.ViaPassword, s.ViaIdentity, s.Credential}
 }
 
@@ -109,6 +109,9 @@ func (c inventory) RemoveDevice(ctx context.Context, name string) error {
 	var found bool
 	err := c.inTransaction(ctx, func(ctx context.Context, on *statements) (err error) {
 		if found, err = on.changes(ctx, `DELETE FROM device WHERE name = ?`, name); err != nil || !found {
+			return err
+		}
+		if _, err := on.exec(ctx, `DELETE FROM copy_way WHERE device = ?`, name); err != nil {
 			return err
 		}
 		now, err := c.now(ctx, on)
