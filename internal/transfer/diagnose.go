@@ -99,7 +99,8 @@ func ofWords(w Witness) *cause.Error {
 	case cause.DeviceNoSpace:
 		fix = api.Say("make room on the device (").Type(api.OnDevice, "dir").Say(", ").Type(api.OnDevice, "delete").Say("), then try again")
 	case cause.TransportRestricted:
-		fix = api.Say("the device's software refuses TFTP as insecure. If the person responsible for its security agrees, permit insecure protocols in configuration mode: ").
+		fix = api.Say("the device's software refuses TFTP as insecure. Copy over SSH instead: ").Do("device edit", w.Name).With("copy_by", api.CopySCPPull).
+			Say(", with ").Type(api.OnDevice, "ip scp server enable").Say(" in configuration mode. Or, if the person responsible for its security agrees, permit insecure protocols in configuration mode: ").
 			Type(api.OnDevice, "system mode insecure")
 	case cause.SourceMissing:
 		fix = api.Say("the file was deleted or renamed since it was listed: back up the device again")
