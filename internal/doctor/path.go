@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"strings"
 
@@ -15,6 +16,7 @@ type Session interface {
 	Files(ctx context.Context) ([]ios.Listing, error)
 	Show(ctx context.Context, command string) (string, error)
 	Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error)
+	Exec(ctx context.Context, command string) (io.ReadWriteCloser, error)
 	Interfaces(ctx context.Context) ([]ios.Interface, error)
 	LocalAddr() netip.Addr
 	RemoteAddr() netip.Addr

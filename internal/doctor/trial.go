@@ -28,6 +28,8 @@ type Trial struct {
 	Name           string
 	Device, Server netip.Addr
 	VRF            string
+	Ways           []string          // the transports that backups of the device may use, as api.CopyTFTP; empty: TFTP
+	User           string            // of the login, for fixes
 	Listen         uint16            // UDP port of the TFTP server; 0: 69
 	Ports          string            // transfer-ID range: "1056:1059"
 	Stall          time.Duration     // silence after which a transfer has stalled; 0: 60 s
@@ -43,9 +45,37 @@ const (
 	nullDevice = "null:"
 )
 
-// Run makes the transfers: a tiny and a large file to the device, and from it.
-// An error is one of the session.
-func (t Trial) Run(ctx context.Context) (api.Report, error) {
+// Run makes test transfers over each transport of the device. An error is one of the
+// session.
+func (t Trial) Run(ctx context.Context) (r api.Report, err error) {
+	if len(t.Ways) == 0 || slices.Contains(t.Ways, api.CopyTFTP) {
+		r, err = t.overTFTP(ctx)
+	}
+	if err == nil && slices.Contains(t.Ways, api.CopySCPPull) {
+		err = t.overSCP(ctx, &r)
+	}
+	return r, err
+}
+
+// overSCP fetches the smallest file of the device.
+func (t Trial) overSCP(ctx context.Context, r *api.Report) error {
+	listings, err := t.Session.Files(ctx)
+	if err != nil {
+		return err
+	}
+	path, size := pick(listings, 1, largest)
+	if path == "" {
+		r.Skip("no test transfer by scp-pull from %s: its flash has no file of 1 to %d bytes", t.Name, largest)
+		return nil
+	}
+	via := transfer.SCPPull{Exec: t.Session.Exec, User: t.User}
+	ticket := via.Expect(t.Spool, t.Device, size, time.Now().Add(trialEnds))
+	_, err = t.exchange(ctx, transfer.Transfer{Path: path, Via: via, Ticket: ticket}, fmt.Sprintf("%s of %d bytes by scp-pull from %s", path, size, t.Name), r)
+	return err
+}
+
+// overTFTP moves a tiny and a large file to the device, and from it.
+func (t Trial) overTFTP(ctx context.Context) (api.Report, error) {
 	var r api.Report
 	for _, size := range []int{tinyFile, largeFile} {
 		passed, err := t.down(ctx, size, &r)
@@ -136,7 +166,9 @@ func (t Trial) exchange(ctx context.Context, x transfer.Transfer, what string, r
 	}
 	began := time.Now()
 	x.Session, x.Name, x.Stall = t.Session, t.Name, t.Stall
-	x.Via = transfer.TFTP{Server: t.Server, VRF: t.VRF, Listen: t.Listen, Ports: t.Ports}
+	if x.Via == nil {
+		x.Via = transfer.TFTP{Server: t.Server, VRF: t.VRF, Listen: t.Listen, Ports: t.Ports}
+	}
 	out, err := x.Run(ctx)
 	err = errors.Join(err, x.Ticket.Close())
 	switch {

@@ -51,7 +51,7 @@ func (n *runs) Runner() *backup.Runner {
 	return &backup.Runner{
 		Dial: func(ctx context.Context, d api.Device) (backup.Device, error) {
 			dial := n.logins.Dial
-			if n.onlyTFTP(d) {
+			if !slices.Contains(n.ways(d), api.CopySCPPull) {
 				dial = n.logins.DialToTransfer
 			}
 			dev, err := dial(ctx, d)
@@ -65,11 +65,13 @@ func (n *runs) Runner() *backup.Runner {
 	}
 }
 
-// onlyTFTP reports whether TFTP is the only way for files of the device.
-func (n *runs) onlyTFTP(d api.Device) bool {
+// ways are the transports that backups of the device may use.
+func (n *runs) ways(d api.Device) []string {
 	c := n.opts.Config
-	by := cmp.Or(d.CopyBy, c.Backup.CopyBy)
-	return by == api.CopyTFTP || by == api.CopyAuto && !slices.Contains(c.Transports.Prefer, api.CopySCPPull)
+	if by := cmp.Or(d.CopyBy, c.Backup.CopyBy); by != "" && by != api.CopyAuto {
+		return []string{by}
+	}
+	return c.Transports.Prefer
 }
 
 // Trial returns test transfers with a device on an open session. The node must
@@ -79,6 +81,7 @@ func (n *runs) Trial(d api.Device, s doctor.Session) doctor.Trial {
 	return doctor.Trial{
 		Session: s, Spool: n.service.spool, Name: d.Name,
 		Device: s.RemoteAddr(), Server: transfer.Server(d, c.TFTP.Advertise, s.LocalAddr()), VRF: d.VRF,
+		Ways: n.ways(d), User: d.Username,
 		Listen: n.server.Port(), Ports: c.TFTP.PortRange.String(), Stall: c.Backup.StallTimeout,
 	}
 }
