@@ -72,7 +72,10 @@ func shown(i api.NotifyItem) string {
 	if i.Device != "" {
 		return i.Device
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(i.Subject, "/"), "/", " ")
+	if len(i.Subject) == sha256.Size*2 {
+		return "image " + i.Subject[:12] + "…"
+	}
+	return strings.Replace(strings.TrimPrefix(i.Subject, "/"), "/", " ", 1)
 }
 
 // ended says which condition has ended.
@@ -120,8 +123,15 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// Summarize writes the daily summary: which devices are not safe comes first.
-func Summarize(s api.StatusSummary, unsafe, failed, care []api.NotifyItem, at time.Time) api.Notification {
+// Part is a part of the daily summary.
+type Part struct {
+	Head  string
+	Items []api.NotifyItem
+	More  int // so many further ones are not in Items
+}
+
+// Summarize writes the daily summary. The parts are in the order of their importance.
+func Summarize(s api.StatusSummary, parts []Part, at time.Time) api.Notification {
 	n := api.Notification{Event: api.NotifySummary, Time: at.UTC(), Summary: &s}
 	switch {
 	case s.Devices == 0:
@@ -132,18 +142,13 @@ func Summarize(s api.StatusSummary, unsafe, failed, care []api.NotifyItem, at ti
 		n.Title = fmt.Sprintf("%d of %d devices are not safe", s.AtRisk, s.Devices)
 	}
 	var b strings.Builder
-	for _, part := range []struct {
-		head  string
-		items []api.NotifyItem
-		all   int
-	}{{"Not safe", unsafe, s.AtRisk}, {"The last backup failed", failed, s.Failed}, {"Care of the vault", care, len(care)}} {
-		if len(part.items) == 0 {
+	for _, p := range parts {
+		if len(p.Items) == 0 {
 			continue
 		}
-		items, _ := shortened(part.items, api.MostNamed)
-		n.Items = append(n.Items, items...)
-		n.More += max(0, part.all-len(items))
-		fmt.Fprintf(&b, "%s (%d):\n%s\n", part.head, part.all, list(items, max(0, part.all-len(items)), false))
+		items, more := shortened(p.Items, api.MostNamed)
+		n.Items, n.More = append(n.Items, items...), n.More+more+p.More
+		fmt.Fprintf(&b, "%s (%d):\n%s\n", p.Head, len(p.Items)+p.More, list(items, more+p.More, false))
 	}
 	fmt.Fprintf(&b, "%d devices: %d protected, %d at risk; the last backup of %d failed\n", s.Devices, s.Protected, s.AtRisk, s.Failed)
 	n.Text = b.String()

@@ -22,8 +22,10 @@ type View struct {
 	Zone       *time.Location   // of the schedule
 	Conditions []api.NotifyItem // what holds now: Event, Subject, Device and Cause
 	Known      map[string]bool  // all subjects, also those without a condition
-	Turns      []Turn           // of the devices
-	Spread     time.Duration    // within which the devices have their turns in one night
+	// Turns returns when the devices are backed up. It is asked only if messages about devices
+	// are due.
+	Turns  func() ([]Turn, error)
+	Spread time.Duration // within which the devices have their turns in one night
 }
 
 // Turn is when a device was, and will be, backed up.
@@ -44,7 +46,8 @@ func (v View) holdsBack(since time.Time) bool {
 	if v.Time.Sub(since) >= v.Spread+patience {
 		return false
 	}
-	return slices.ContainsFunc(v.Turns, func(t Turn) bool {
+	turns, err := v.Turns()
+	return err != nil || slices.ContainsFunc(turns, func(t Turn) bool {
 		soon := !t.Due.IsZero() && t.Due.Sub(v.Time) < v.Spread
 		return t.Ended.Before(since) && (t.Busy || soon)
 	})

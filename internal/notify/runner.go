@@ -163,10 +163,10 @@ func (r *Runner) sendTo(ctx context.Context, l *line, due []message, v View) err
 		if len(m.put)+len(m.forget) == 0 { // an alert that holds on
 			continue
 		}
-		r.Log.Info("notification sent", "target", l.target.Name, "event", n.Event, "items", len(n.Items)+n.More)
 		if err := r.Store.ChangeNotices(ctx, m.put, m.forget); err != nil {
 			return err
 		}
+		r.Log.Info("notification sent", "target", l.target.Name, "event", n.Event, "items", len(n.Items)+n.More)
 	}
 	return nil
 }

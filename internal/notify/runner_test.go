@@ -71,7 +71,9 @@ func (f *fleet) news() (sent []string) {
 func (f *fleet) look(context.Context) (View, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := View{Time: time.Now(), Zone: time.UTC, Known: map[string]bool{"/prune": true}, Turns: slices.Clone(f.turns), Spread: 2 * time.Hour}
+	v := View{Time: time.Now(), Zone: time.UTC, Known: map[string]bool{"/prune": true}, Spread: 2 * time.Hour}
+	turns := slices.Clone(f.turns)
+	v.Turns = func() ([]Turn, error) { return turns, nil }
 	for i := range 40 {
 		v.Known[device(i)] = true
 	}
@@ -105,7 +107,7 @@ func (f *fleet) runner(targets ...config.Notify) *Runner {
 			return slices.Clone(items), nil
 		},
 		Summary: func(_ context.Context, now time.Time) (api.Notification, error) {
-			return Summarize(api.StatusSummary{Devices: 40, AtRisk: 1}, nil, nil, nil, now), nil
+			return Summarize(api.StatusSummary{Devices: 40, AtRisk: 1}, nil, now), nil
 		},
 		Log: slog.New(slog.NewTextHandler(&f.log, nil))}
 }
