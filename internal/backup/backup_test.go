@@ -17,7 +17,6 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/ios"
-	"flashwarden/tftp"
 )
 
 func TestBackupIsProvedAndKept(t *testing.T) {
@@ -116,17 +115,6 @@ func TestBadCopies(t *testing.T) {
 		copying func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error)
 		cause   cause.Cause
 	}{
-		"one block short": {func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
-			data := d.flash[path.Base(c.Source)]
-			r, err := d.send(ctx, c, data[:len(data)-512])
-			r.OK = true // it believes so
-			return r, err
-		}, cause.SizeMismatch},
-		"one flipped byte": {func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
-			data := slices.Clone(d.flash[path.Base(c.Source)])
-			data[7] ^= 1
-			return d.send(ctx, c, data)
-		}, cause.DigestMismatch},
 		"a name that is not the ticket's": {func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
 			c.Name = "elsewhere"
 			return d.send(ctx, c, nil)
@@ -155,6 +143,42 @@ func TestBadCopies(t *testing.T) {
 				t.Errorf("result: cause %q (%s), hint %q", r.Cause, r.Message, r.Hint)
 			}
 			b.wantClean()
+		})
+	}
+}
+
+// TestWrongContent has a device that sends another file than it has.
+func TestWrongContent(t *testing.T) {
+	for what, c := range map[string]struct {
+		wrong func(content []byte) []byte
+		cause cause.Cause
+	}{
+		"one block short":  {func(data []byte) []byte { return data[:len(data)-512] }, cause.SizeMismatch},
+		"one byte more":    {func(data []byte) []byte { return append(slices.Clone(data), 0) }, cause.SizeMismatch},
+		"one flipped byte": {func(data []byte) []byte { data = slices.Clone(data); data[7] ^= 1; return data }, cause.DigestMismatch},
+	} {
+		t.Run(what, func(t *testing.T) {
+			overEach(t, func(t *testing.T, by api.Device, sends func(*fakeDevice, sending, func())) {
+				b := newBench(t, func(_ int, d *fakeDevice) error {
+					sends(d, func(p string, content []byte) sent {
+						if path.Base(p) == "c2960.bin" {
+							content = c.wrong(content)
+						}
+						return sent{content, ends}
+					}, nil)
+					return nil
+				})
+				defer b.close()
+				r := b.Backup(t.Context(), by, Options{})
+				f := file(t, r, "flash:/c2960.bin")
+				if f.Cause != c.cause || f.SHA256 != "" || f.Evidence != "" {
+					t.Errorf("image: %+v, want cause %s", f, c.cause)
+				}
+				if r.Cause != c.cause || r.Status != api.StatusIncomplete || r.Hint == "" {
+					t.Errorf("result: %s, cause %q (%s), hint %q", r.Status, r.Cause, r.Message, r.Hint)
+				}
+				b.wantClean()
+			})
 		})
 	}
 }
@@ -301,48 +325,44 @@ func TestRetries(t *testing.T) {
 
 // TestStall has a device that sends half a file and goes on saying nothing.
 func TestStall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, func(_ int, d *fakeDevice) error {
-			d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
-				r := d.request(c)
-				w, err := d.spool.OpenWrite(ctx, r)
-				must(t, err)
-				d.spool.Observe(tftp.Event{Kind: tftp.EventConfirmed, Request: r, BlockSize: 512})
-				_, err = w.Write(make([]byte, 512))
-				must(t, err)
-				<-ctx.Done()
-				w.Abort(ctx.Err())
-				return ios.CopyResult{}, context.Cause(ctx)
+	overEach(t, func(t *testing.T, by api.Device, sends func(*fakeDevice, sending, func())) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, func(_ int, d *fakeDevice) error {
+				sends(d, func(_ string, content []byte) sent { return sent{content[:512], silent} }, nil)
+				return nil
+			})
+			defer b.close()
+			b.Waits = []time.Duration{}
+			began := time.Now()
+			r := b.Backup(t.Context(), by, Options{Policy: api.PolicyImage})
+			wantResult(t, r, api.StatusFailed, cause.Stalled)
+			if took := time.Since(began); took < time.Minute || took > 62*time.Second {
+				t.Errorf("took %s, want the stall timeout", took)
 			}
-			return nil
+			b.wantClean()
 		})
-		defer b.close()
-		b.Waits = []time.Duration{}
-		began := time.Now()
-		r := b.backup(Options{Policy: api.PolicyImage})
-		wantResult(t, r, api.StatusFailed, cause.Stalled)
-		if took := time.Since(began); took < time.Minute || took > 62*time.Second {
-			t.Errorf("took %s, want the stall timeout", took)
-		}
-		b.wantClean()
 	})
 }
 
+// TestCancel ends a backup in the middle of a file, at once.
 func TestCancel(t *testing.T) {
-	b := newBench(t, nil)
-	defer b.close()
-	ctx, cancel := context.WithCancel(t.Context())
-	b.prepare = func(_ int, d *fakeDevice) error {
-		d.copying = func(ctx context.Context, _ *fakeDevice, _ ios.Copy) (ios.CopyResult, error) {
-			cancel()
-			<-ctx.Done()
-			return ios.CopyResult{}, ctx.Err()
-		}
-		return nil
-	}
-	r := b.Backup(ctx, api.Device{Name: "sw1"}, Options{})
-	wantResult(t, r, api.StatusFailed, cause.Cancelled)
-	b.wantClean()
+	overEach(t, func(t *testing.T, by api.Device, sends func(*fakeDevice, sending, func())) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			b := newBench(t, func(_ int, d *fakeDevice) error {
+				sends(d, func(_ string, content []byte) sent { return sent{content[:512], cancels} }, cancel)
+				return nil
+			})
+			defer b.close()
+			began := time.Now()
+			r := b.Backup(ctx, by, Options{})
+			wantResult(t, r, api.StatusFailed, cause.Cancelled)
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("took %s", took)
+			}
+			b.wantClean()
+		})
+	})
 }
 
 // TestCancelAfterACopy cancels when a file has just arrived: that is no fault of the vault.
