@@ -67,39 +67,59 @@ func (s *site) killAtLine(line int, args ...string) {
 }
 
 // TestKilledRunIsInterrupted kills a backup in the middle of its first copy: the
-// status shows an interrupted run, and the next backup protects the device.
+// status shows an interrupted run, and the next backup protects the device. So it is over each transport.
 func TestKilledRunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	testlevel.NeedFull(t, "a copy that lasts")
+	for by, profile := range map[string]string{"tftp": "c3500xl", "scp-pull": "c9300-secure"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			killedRun(t, by, profile)
+		})
+	}
+}
+
+func killedRun(t *testing.T, by, profile string) {
 	s := newSite(t)
-	sw := s.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize, Pace: imageSize / 600}) // ten minutes
-	cmd := s.command("backup", "sw1", "-v")
-	printed, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for in := bufio.NewScanner(printed); in.Scan(); {
-		if strings.Contains(in.Text(), "copying ") {
-			if err := cmd.Process.Kill(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	_ = cmd.Wait() // it was killed
-	o := s.run("status", "--json")
-	if o.code != 1 || !strings.Contains(o.stdout, `"status": "interrupted"`) || !strings.Contains(o.stdout, `"hint": "`+"`flashwarden backup sw1`") {
-		t.Errorf("ended with %d\n%s%s", o.code, o.stdout, o.stderr)
+	o := iossim.Options{LargestImage: imageSize, SCPServer: true, Privilege: 15, Pace: imageSize / 600} // ten minutes
+	sw := s.add("sw1", profile, o)
+	s.ok("device", "edit", "sw1", "--copy-by", by)
+	s.killAtCopy("backup", "sw1", "-v")
+	status := s.run("status", "--json")
+	if status.code != 1 || !strings.Contains(status.stdout, `"status": "interrupted"`) || !strings.Contains(status.stdout, `"hint": "`+"`flashwarden backup sw1`") {
+		t.Errorf("ended with %d\n%s%s", status.code, status.stdout, status.stderr)
 	}
 	if err := sw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	quick := s.switchOn("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
+	o.Pace = 0
+	quick := s.switchOn("sw1", profile, o)
 	s.ok("device", "edit", "sw1", "--address", quick.Addr().String())
 	s.ok("backup", "sw1")
 	s.ok("status")
+	s.wantClean()
+	s.wantEmptySpool()
+}
+
+// killAtCopy runs the program and kills it as soon as it copies a file.
+func (s *site) killAtCopy(args ...string) {
+	s.t.Helper()
+	cmd := s.command(args...)
+	printed, err := cmd.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for in := bufio.NewScanner(printed); in.Scan(); {
+		if strings.Contains(in.Text(), "copying ") {
+			if err := cmd.Process.Kill(); err != nil {
+				s.t.Error(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // it was killed
 }
 
 // TestDeviceGone cuts terminal and transfer in the middle of the first copy;

@@ -208,11 +208,15 @@ func TestFullDiskIsToldBeforeTheFirstByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ticket := s.Expect(sw1, free+1<<30, anHour)
-	_, err = s.OpenWrite(context.Background(), write(ticket.Name, sw1))
-	wantError(t, err, tftp.CodeDiskFull)
-	if _, err := ticket.Wait(context.Background()); !errors.Is(err, ErrFull) {
-		t.Errorf("ticket ended with %v, want ErrFull", err)
+	sent := s.Expect(sw1, free+1<<30, anHour)
+	_, sentErr := s.OpenWrite(context.Background(), write(sent.Name, sw1))
+	pulled := s.ExpectPull(sw1, free+1<<30, anHour)
+	_, pulledErr := pulled.Pull(free + 1<<30)
+	for ticket, err := range map[*Ticket]error{sent: sentErr, pulled: pulledErr} {
+		wantError(t, err, tftp.CodeDiskFull)
+		if _, err := ticket.Wait(context.Background()); !errors.Is(err, ErrFull) {
+			t.Errorf("ticket ended with %v, want ErrFull", err)
+		}
 	}
 	wantEmpty(t, s)
 }
