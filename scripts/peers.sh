@@ -16,6 +16,9 @@ need ssh openssh-client
 [ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
 [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 need telnet telnet
+need node nodejs
+need npm npm
+command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || need google-chrome chromium
 need ip iproute2
 need nft nftables
 need iptables-nft-save iptables
@@ -51,12 +54,18 @@ if [ "${FLASHWARDEN_TEST:-}" = soak ] && ! command -v versitygw >/dev/null 2>&1;
         echo "missing, so some tests are skipped: versitygw (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)"
     fi
 fi
-[ -n "$missing" ] || exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+if [ -z "$missing" ]; then
+    :
+elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing:$missing"
     apt-get update -q >/dev/null
     # shellcheck disable=SC2086 # a list of packages
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
 else
     echo "missing, so some tests are skipped:$missing (sudo apt-get install$missing)"
+fi
+# What drives the browser in tests of the page, as its lock file has it.
+if command -v npm >/dev/null 2>&1 && [ ! -d e2e/browser/node_modules/playwright-core ]; then
+    echo "installing: playwright-core and axe-core into e2e/browser"
+    (cd e2e/browser && npm ci --no-audit --no-fund --silent)
 fi

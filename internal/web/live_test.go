@@ -34,11 +34,15 @@ func (f *flow) Close()        {}
 // add adds an event.
 func (f *flow) add(t *testing.T, kind string, data any) {
 	t.Helper()
-	text, err := json.Marshal(data)
-	if err != nil {
+	if err := f.put(kind, data); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (f *flow) put(kind string, data any) error {
+	text, err := json.Marshal(data)
 	f.events = append(f.events, api.LiveEvent{Kind: kind, Data: text})
+	return err
 }
 
 // happens is the live events of a warden that a test gives answers: its job runs.

@@ -1,0 +1,86 @@
+// Looks at each view of the page with a real browser, and prints what is wrong, one line for each
+// problem. With SHOTS=DIR it also keeps a picture of each view.
+//
+//   node check.mjs CHROMIUM URL VIEW…
+import { readFileSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+const [program, base, ...views] = process.argv.slice(2);
+const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+const settings = [
+  { name: 'wide-light', viewport: { width: 1440, height: 900 }, colorScheme: 'light' },
+  { name: 'narrow-dark', viewport: { width: 360, height: 740 }, colorScheme: 'dark' },
+  { name: 'narrow-light-without-javascript', viewport: { width: 360, height: 740 }, colorScheme: 'light', javaScriptEnabled: false },
+];
+const problem = (where, text) => console.log(`${where}: ${text}`);
+
+const browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+for (const { name, ...setting } of settings) {
+  const context = await browser.newContext(setting);
+  context.setDefaultTimeout(60_000); // only a broken page or browser takes so long
+  const page = await context.newPage();
+  let where = name;
+  page.on('console', m => problem(where, `the console says ${m.type()}: ${m.text()}`));
+  page.on('pageerror', e => problem(where, `a script failed: ${e.message}`));
+  page.on('request', r => { if (!r.url().startsWith(base + '/')) problem(where, `asks another host: ${r.url()}`); });
+  page.on('response', r => { if (r.status() >= 400) problem(where, `${r.url()} answers ${r.status()}`); });
+  for (const view of views) {
+    where = `${name} ${view}`;
+    await page.goto(base + view);
+    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}${view.replaceAll(/\W+/g, '-')}.png`, fullPage: true });
+    await looks(page, where, setting);
+    if (setting.javaScriptEnabled === false) continue;
+    await accessible(page, where);
+    if (setting.viewport.width > 1000) await byKeyboard(page, where);
+  }
+  if (setting.javaScriptEnabled !== false) await live(page, `${name} live`);
+  await context.close();
+}
+await browser.close();
+
+// looks: nothing is wider than the screen.
+async function looks(page, where, setting) {
+  const box = await page.locator('body').boundingBox();
+  const wide = setting.javaScriptEnabled === false ? box.width : await page.evaluate(() => document.documentElement.scrollWidth);
+  if (wide > setting.viewport.width) problem(where, `is ${wide} pixels wide`);
+}
+
+// accessible: axe finds nothing serious.
+async function accessible(page, where) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+  for (const v of found.violations) {
+    if (v.impact === 'serious' || v.impact === 'critical') problem(where, `axe: ${v.id}, ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html).join(' ')}`);
+  }
+}
+
+// byKeyboard: the Tab key reaches all that can be used, and shows where it is.
+async function byKeyboard(page, where) {
+  const all = await page.evaluate(() => [...document.querySelectorAll('a[href], button:not(:disabled), input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility()).length);
+  await page.evaluate(() => { document.activeElement?.blur(); window.getSelection().removeAllRanges(); });
+  await page.locator('body').evaluate(e => { e.tabIndex = -1; e.focus(); e.removeAttribute('tabindex'); window.reached = new Set(); });
+  for (let i = 0; i < all + 3; i++) {
+    await page.keyboard.press('Tab');
+    const lost = await page.evaluate(() => {
+      const e = document.activeElement;
+      if (!e || e === document.body) return '';
+      window.reached.add(e);
+      return getComputedStyle(e).outlineStyle === 'none' ? e.outerHTML.slice(0, 120) : '';
+    });
+    if (lost) problem(where, `no mark shows the focus of ${lost}`);
+  }
+  const reached = await page.evaluate(() => [...window.reached].filter(e => e.matches('a, button, input, select, textarea, summary')).length);
+  if (reached < all) problem(where, `the Tab key reaches ${reached} of ${all}`);
+}
+
+// live: a transfer moves while the page is open.
+async function live(page, where) {
+  await page.goto(base + '/');
+  const bar = page.locator('#live progress').first();
+  const before = await bar.getAttribute('value');
+  try {
+    await page.waitForFunction(was => document.querySelector('#live progress').getAttribute('value') !== was, before, { timeout: 60_000 });
+  } catch {
+    problem(where, `the bar stays at ${before}`);
+  }
+}
