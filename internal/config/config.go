@@ -146,6 +146,32 @@ type Web struct {
 	TLSCert string // file with the certificate and those of its issuers, PEM; empty: no TLS, unless TLS says so
 	TLSKey  string // file with the private key, PEM
 	TLS     string // SelfSigned or empty
+
+	// TrustedProxies are networks of proxies that name the client and its protocol in
+	// X-Forwarded-For and X-Forwarded-Proto, separated by commas; nobody else may name them.
+	TrustedProxies string
+}
+
+// Proxies are the networks of TrustedProxies.
+func (w Web) Proxies() []netip.Prefix {
+	networks, _ := proxies(w.TrustedProxies) // it was read before
+	return networks
+}
+
+// proxies reads networks and addresses, separated by commas.
+func proxies(v string) (networks []netip.Prefix, err error) {
+	for _, text := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			var one netip.Addr
+			if one, err = netip.ParseAddr(text); err != nil || one.Zone() != "" {
+				return nil, fmt.Errorf("%q is neither an IP address nor a network, such as 127.0.0.1 or 192.0.2.0/24", text)
+			}
+			network = netip.PrefixFrom(one, one.BitLen())
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
 }
 
 // SelfSigned is the value of web.tls that has the service make its own certificate.

@@ -113,7 +113,7 @@ func changed() Config {
 		Schedule: Schedule{Backup: every("weekly Sun 03:00"), Zone: time.UTC, Spread: 30 * time.Minute, Window: window("22:00-06:00"),
 			Reverify: 7 * day, ReverifyParallel: 5, Missed: Skip},
 		Syslog: Syslog{Listen: ":514", Quiet: 30 * time.Second},
-		Web:    Web{Listen: ":8443", TLSCert: "/c", TLSKey: "/k"},
+		Web:    Web{Listen: ":8443", TLSCert: "/c", TLSKey: "/k", TrustedProxies: "127.0.0.1, 192.0.2.0/24"},
 		Jobs:   Jobs{Keep: 14 * day},
 	}
 }
@@ -167,11 +167,12 @@ web:
   listen: :8443
   tls-cert: /c
   tls-key: /k
+  trusted-proxies: 127.0.0.1, 192.0.2.0/24
 jobs:
   keep: 2w
 metrics:
   devices: false
-`, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "metrics": {"devices": false}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+`, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k", "trusted-proxies": "127.0.0.1, 192.0.2.0/24"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "metrics": {"devices": false}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "copy-by": "scp-pull", "stall-timeout": "2m"}, "transports": {"prefer": "scp-pull,tftp"}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -194,7 +195,7 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4", "FLASHWARDEN_RETENTION_SCHEDULE=daily 04:30", "FLASHWARDEN_CHECK_SCHEDULE=every 12h", "FLASHWARDEN_CHECK_SHARE=1/7",
 		"FLASHWARDEN_SCHEDULE_BACKUP=weekly Sun 03:00", "FLASHWARDEN_SCHEDULE_TIME_ZONE=UTC", "FLASHWARDEN_SCHEDULE_SPREAD=30m", "FLASHWARDEN_SCHEDULE_WINDOW=22:00-06:00",
 		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w", "FLASHWARDEN_METRICS_DEVICES=false",
-		"FLASHWARDEN_SYSLOG_LISTEN=:514", "FLASHWARDEN_SYSLOG_QUIET=30s", "FLASHWARDEN_WEB_LISTEN=:8443", "FLASHWARDEN_WEB_TLS_CERT=/c", "FLASHWARDEN_WEB_TLS_KEY=/k")
+		"FLASHWARDEN_SYSLOG_LISTEN=:514", "FLASHWARDEN_SYSLOG_QUIET=30s", "FLASHWARDEN_WEB_LISTEN=:8443", "FLASHWARDEN_WEB_TLS_CERT=/c", "FLASHWARDEN_WEB_TLS_KEY=/k", "FLASHWARDEN_WEB_TRUSTED_PROXIES=127.0.0.1, 192.0.2.0/24")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -504,6 +505,9 @@ func TestWeb(t *testing.T) {
 		"web: {tls-key: /k}":                                 "tls-cert and tls-key belong together",
 		"web: {tls-cert: c, tls-key: /k}":                    "not an absolute path",
 		"web: {tls-cert: /c, tls-key: /k, tls: self-signed}": "give either",
+		"web: {trusted-proxies: '127.0.0.1,::1,10.0.0.0/8'}": "",
+		"web: {trusted-proxies: proxy.example}":              `"proxy.example" is neither an IP address nor a network`,
+		"web: {trusted-proxies: '127.0.0.1,10.0.0.0/33'}":    `"10.0.0.0/33" is neither`,
 		"web: {tls: yes-please}":                             "is not one of",
 		"web: {listen: 'example.net:80'}":                    "not an IP address",
 	} {

@@ -16,6 +16,7 @@ func (c Config) Reload(next Config) (now Config, restart []string) {
 	keep(&restart, "web.tls-cert", c.Web.TLSCert, &next.Web.TLSCert)
 	keep(&restart, "web.tls-key", c.Web.TLSKey, &next.Web.TLSKey)
 	keep(&restart, "web.tls", c.Web.TLS, &next.Web.TLS)
+	keep(&restart, "web.trusted-proxies", c.Web.TrustedProxies, &next.Web.TrustedProxies)
 	keep(&restart, "backup.stall-timeout", c.Backup.StallTimeout, &next.Backup.StallTimeout)
 	return next, restart
 }

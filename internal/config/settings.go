@@ -77,6 +77,7 @@ func settings() []setting {
 		{"web", "tls-cert", func(c *Config, v string) (err error) { c.Web.TLSCert, err = absolute(v); return }},
 		{"web", "tls-key", func(c *Config, v string) (err error) { c.Web.TLSKey, err = absolute(v); return }},
 		{"web", "tls", func(c *Config, v string) (err error) { c.Web.TLS, err = oneOf(v, "", SelfSigned); return }},
+		{"web", "trusted-proxies", func(c *Config, v string) (err error) { c.Web.TrustedProxies = v; _, err = proxies(v); return }},
 		{"metrics", "devices", func(c *Config, v string) (err error) { c.Metrics.Devices, err = yesOrNo(v); return }},
 		{"jobs", "keep", func(c *Config, v string) (err error) { c.Jobs.Keep, err = age(v); return }},
 	}

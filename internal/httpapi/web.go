@@ -22,9 +22,10 @@ type Web struct {
 	Warden   warden.Warden
 	Tokens   Tokens
 	Live     Live
-	Page     http.Handler // gets the requests that are not for the API, with or without an actor; nil: there is no page
-	Listener net.Listener // it is closed at the end
-	TLS      *tls.Config  // nil: without TLS
+	Page     http.Handler   // gets the requests that are not for the API, with or without an actor; nil: there is no page
+	Listener net.Listener   // it is closed at the end
+	TLS      *tls.Config    // nil: without TLS
+	Proxies  []netip.Prefix // they name the client and its protocol in headers
 	Ready    func(context.Context) error
 	Metrics  http.Handler // of the path /metrics; nil: there is none
 	Log      *slog.Logger
@@ -68,9 +69,10 @@ func (s Web) Run(ctx, limit context.Context, ready func()) error {
 
 // guarded lets in who has a token or a session, and keeps browsers of other sites out.
 func (s Web) guarded(next http.Handler) http.Handler {
-	a := &authenticator{tokens: s.Tokens, secure: s.TLS != nil, tries: login.NewTries(), next: next, log: s.Log}
+	a := &authenticator{tokens: s.Tokens, tries: login.NewTries(), next: next, log: s.Log}
 	own := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = login.Forwarded(r, s.Proxies)
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -106,7 +108,6 @@ func isLoopback(host string) bool {
 // authenticator finds out who sends a request.
 type authenticator struct {
 	tokens Tokens
-	secure bool // cookies come over TLS
 	tries  *login.Tries
 	next   http.Handler
 	log    *slog.Logger
@@ -171,7 +172,7 @@ var errNobody = errors.New("no valid token: send Authorization: Bearer with the 
 func (a *authenticator) actor(r *http.Request, from string) (actor warden.Actor, err error) {
 	known := false
 	kind, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	session := login.Secret(r, a.secure)
+	session := login.Secret(r, login.Secure(r))
 	switch {
 	case strings.EqualFold(kind, "Bearer") && secret != "":
 		actor, known, err = a.tokens.TokenActor(r.Context(), strings.TrimSpace(secret), from)

@@ -30,7 +30,7 @@ func (s *Service) web(ctx, limit context.Context, ready func()) error {
 	}
 	s.Log.Info("the API listens", "address", l.Addr().String(), "tls", encrypted != nil)
 	page := web.Page{Warden: s.Local, Logins: s.Local, Live: s.Local, Secure: encrypted != nil, Log: s.Log}
-	w := httpapi.Web{Warden: s.Local, Live: s.Local, Tokens: s.Local, Page: page.Handler(), Listener: l, TLS: encrypted, Ready: s.Local.Ready, Metrics: s.metrics, Log: s.Log}
+	w := httpapi.Web{Warden: s.Local, Live: s.Local, Tokens: s.Local, Page: page.Handler(), Listener: l, TLS: encrypted, Proxies: s.Web.Proxies(), Ready: s.Local.Ready, Metrics: s.metrics, Log: s.Log}
 	return w.Run(ctx, limit, ready)
 }
 

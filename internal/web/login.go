@@ -54,21 +54,21 @@ func (p Page) login(w http.ResponseWriter, r *http.Request) {
 		p.tries.Failed(from, p.Now())
 		again(http.StatusUnauthorized, "Wrong user name or password.")
 	default:
-		login.SetCookie(w, secret, sessionCookieLasts, p.Secure)
+		login.SetCookie(w, secret, sessionCookieLasts, p.secure(r))
 		http.Redirect(w, r, page.To, http.StatusSeeOther)
 	}
 }
 
 func (p Page) logout(w http.ResponseWriter, r *http.Request) {
 	var err error
-	if secret := login.Secret(r, p.Secure); secret != "" {
+	if secret := login.Secret(r, p.secure(r)); secret != "" {
 		err = p.Logins.Logout(r.Context(), secret)
 	}
 	if err != nil { // the cookie stays: the session is still good
 		p.fail(w, r, "", errors.Join(errors.New("the session could not be ended"), err))
 		return
 	}
-	login.ClearCookie(w, p.Secure)
+	login.ClearCookie(w, p.secure(r))
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 

@@ -21,13 +21,16 @@ type Page struct {
 	Warden warden.Warden
 	Logins Logins
 	Live   Live // nil: the page does not show what runs
-	Secure bool // browsers come over TLS
+	Secure bool // browsers come over TLS, also where a request does not show it
 	Log    *slog.Logger
 	Now    func() time.Time // nil: time.Now
 
 	tries   *login.Tries
 	editing *sync.Mutex // a device is read and changed
 }
+
+// secure reports whether a browser comes over TLS.
+func (p Page) secure(r *http.Request) bool { return p.Secure || login.Secure(r) }
 
 // Logins begins and ends sessions.
 type Logins interface {
