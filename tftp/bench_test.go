@@ -35,10 +35,10 @@ func lockstep(b *testing.B, op Op) (*loop, *session, []datagram) {
 	}
 	e := newEngine(context.Background(), (&Server{Handler: &fakeHandler{size: 1 << 62, discard: true}}).withDefaults(), conn)
 	l := newLoop(e, nowhere{})
-	e.loops = []*loop{l}
+	e.ports.loops = []*loop{l}
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
 	s := &session{peer: peer, req: &Request{Op: op, Filename: "f", Remote: peer, Size: -1}, limits: e.limits, loop: l}
-	if err := e.admit(time.Now(), s); err != nil {
+	if err := e.running.admit(time.Now(), s); err != nil {
 		b.Fatal(err)
 	}
 	l.begin(time.Now(), s)
@@ -60,7 +60,7 @@ func BenchmarkData(b *testing.B) {
 		putDataHeader(in[0].b, n)
 		for l.handle(in); ; {
 			l.mu.Lock()
-			held := s.held
+			held := s.up.held
 			l.mu.Unlock()
 			if !held {
 				break
@@ -76,7 +76,7 @@ func BenchmarkACK(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		l.mu.Lock()
-		sent := s.snd.sent
+		sent := s.down.sent
 		l.mu.Unlock()
 		binary.BigEndian.PutUint16(in[0].b, opACK)
 		binary.BigEndian.PutUint16(in[0].b[2:], uint16(sent))

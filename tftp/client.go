@@ -66,7 +66,7 @@ func (c *Client) Put(ctx context.Context, server netip.AddrPort, name string, r 
 	n := int64(0)
 	if snd != nil {
 		n = snd.bytes()
-		snd.drop(&x.chunks)
+		snd.releaseAll(&x.chunks)
 	}
 	return n, x.ended("put", name, err)
 }

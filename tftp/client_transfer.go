@@ -13,7 +13,8 @@ func (x *exchange) startPut(name string, size int64) (*sender, error) {
 	case err != nil:
 		return nil, err
 	case p.op == opOACK || p.op == opACK && p.block == 0:
-		return newSender(x.terms), nil
+		snd := newSender(x.terms)
+		return &snd, nil
 	}
 	return nil, illegal("the answer to a write request is neither ACK 0 nor OACK")
 }
@@ -25,7 +26,8 @@ func (x *exchange) startGet(name string) (*receiver, packet, error) {
 	case err != nil:
 		return nil, packet{}, err
 	case p.op == opOACK || p.op == opData && p.block == 1:
-		return newReceiver(x.terms), p, nil
+		rcv := newReceiver(x.terms)
+		return &rcv, p, nil
 	}
 	return nil, packet{}, illegal("the answer to a read request is neither DATA 1 nor OACK")
 }
@@ -76,7 +78,7 @@ func (x *exchange) load(snd *sender, src *source) error {
 			x.chunks.put(c)
 			return err
 		}
-		snd.loaded(c, tail)
+		snd.add(c, tail)
 	}
 	return nil
 }

@@ -312,7 +312,7 @@ func (p *poller) handle(l *loop, in []datagram) {
 }
 
 // onlyTransfer reports whether one transfer is running, and not on the listener.
-func (l *loop) onlyTransfer() bool { return l != l.engine.listener && l.engine.active.Load() == 1 }
+func (l *loop) onlyTransfer() bool { return !l.isListener() && l.engine.running.active.Load() == 1 }
 
 // stay serves the only running transfer. It reads the same port as long as each
 // read returns the next packet. A peer on the same CPU runs when it gets our

@@ -50,6 +50,16 @@ func (b *budget) share(peer netip.Addr) int64 {
 	return max(0, min((b.total*3/4-b.reserved.Load())/8, (b.perSource-b.sources[source])/4))
 }
 
+// fit lowers an offer to the memory that a transfer may use.
+func (b *budget) fit(r *Request, o offer) offer {
+	asked, _ := negotiate(r.Op, r.Options, o)
+	peer := r.Remote.Addr()
+	if share := b.share(peer); asked.windowMemory() > share {
+		return o.limit(share, peer)
+	}
+	return o
+}
+
 // reserve adds n bytes to the reservations of a peer's source. A negative n returns
 // them.
 func (b *budget) reserve(peer netip.Addr, n int64) {

@@ -1,8 +1,10 @@
 package tftp
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 )
 
 // A read on a shared port can be forged: whoever knows the few ports of a server
@@ -57,7 +59,7 @@ func (l *loop) offerTo(op Op, peer netip.Addr, o offer) offer {
 	if op != Read || l.engine.Expected || !l.shared() && l.engine.Ports == (PortRange{}) {
 		return o
 	}
-	bytes := blindGain*blindACK*l.engine.guesses(l) - blindACK
+	bytes := blindGain*blindACK*l.engine.ports.guesses(l) - blindACK
 	if l.shared() {
 		bytes = min(bytes, sharedBytes)
 	}
@@ -72,90 +74,90 @@ func (l *loop) offerTo(op Op, peer netip.Addr, o offer) offer {
 }
 
 // guesses returns among how many ports an attacker must guess the one of a transfer.
-func (e *engine) guesses(l *loop) int {
+func (p *ports) guesses(l *loop) int {
 	if l.shared() {
-		return len(e.loops)
+		return len(p.loops)
 	}
-	return e.Ports.size() - len(e.loops)
+	return p.engine.Ports.size() - len(p.loops)
 }
 
-// ownPort reports whether a request gets a port of its own.
-func (e *engine) ownPort(s *session) bool {
-	if s.req.Op != Read || e.Ports != (PortRange{}) && (e.Ports.size() < leastOwnRange || e.Expected) {
+// wantsOwn reports whether a request gets a port of its own.
+func (p *ports) wantsOwn(s *session) bool {
+	r := p.engine.Ports
+	if s.req.Op != Read || r != (PortRange{}) && (r.size() < leastOwnRange || p.engine.Expected) {
 		return false
 	}
 	t, _ := negotiate(Read, s.req.Options, s.limits.offer)
 	return t.window > 1 || t.blockSize > unfragmented(s.peer.Addr())
 }
 
-// ownAddress returns the address of a port for one transfer; port 0: the system
-// chooses.
-func (e *engine) ownAddress() netip.AddrPort {
-	port := uint16(0)
-	if e.Ports != (PortRange{}) {
-		port = e.Ports.First + uint16(rand.IntN(e.Ports.size()))
-	}
-	return netip.AddrPortFrom(e.local.Addr(), port)
-}
-
 // ownTries is how many ports of a range are tried, because some are in use.
 const ownTries = 64
 
+// tryOwn opens a port for one transfer: one of the range at random, or one that the
+// system chooses.
+func (p *ports) tryOwn() (k link, err error) {
+	r := p.engine.Ports
+	if r == (PortRange{}) {
+		return p.open(0)
+	}
+	for range ownTries {
+		if k, err = p.open(r.First + uint16(rand.IntN(r.size()))); err == nil {
+			break
+		}
+	}
+	return k, err
+}
+
 // openOwn opens a port for one transfer. It returns nil if there are too many, or
 // the system has none left.
-func (e *engine) openOwn() *loop {
-	if e.countOwn() >= e.maxOwn {
+func (p *ports) openOwn() *loop {
+	e := p.engine
+	if p.countOwn() >= p.maxOwn {
 		return nil
 	}
-	k, err := e.open(e.ownAddress())
-	for try := 1; err != nil && try < ownTries && e.Ports != (PortRange{}); try++ {
-		k, err = e.open(e.ownAddress())
-	}
+	k, err := p.tryOwn()
 	if err != nil {
 		e.Log.Debug("no port for one transfer", "err", err)
 		return nil
 	}
 	l := newLoop(e, k)
 	l.closed = make(chan struct{})
-	if err := e.reader.add(l); err != nil {
+	if err := p.reader.add(l); err != nil {
 		e.Log.Debug("no port for one transfer", "err", err)
 		k.close()
 		return nil
 	}
-	e.mu.Lock()
-	e.own[l] = struct{}{}
-	e.mu.Unlock()
+	p.mu.Lock()
+	p.own[l] = struct{}{}
+	p.mu.Unlock()
 	e.watchers.Go(l.watch)
 	return l
 }
 
-// abandon removes a session that could not begin, with its port.
-func (e *engine) abandon(l *loop, s *session) {
-	e.forget(s)
+// abandon closes a port whose transfer could not begin.
+func (p *ports) abandon(l *loop) {
 	close(l.closed)
-	e.closeOwn(l)
+	p.closeOwn(l)
 }
 
 // closeOwn closes a port whose only transfer is over.
-func (e *engine) closeOwn(l *loop) {
-	e.mu.Lock()
-	delete(e.own, l)
-	e.mu.Unlock()
-	e.reader.remove(l)
+func (p *ports) closeOwn(l *loop) {
+	p.mu.Lock()
+	delete(p.own, l)
+	p.mu.Unlock()
+	p.reader.remove(l)
 }
 
-func (e *engine) countOwn() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.own)
+func (p *ports) countOwn() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.own)
 }
 
-func (e *engine) ownLoops() []*loop {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var list []*loop
-	for l := range e.own {
-		list = append(list, l)
-	}
-	return list
+// ownLoops returns the ports with one transfer.
+func (p *ports) ownLoops() []*loop {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.own))
 }

@@ -49,7 +49,7 @@ func (l *loop) visit() {
 // submitted a job to the storage side.
 func (l *loop) handle(in []datagram) (stored bool) {
 	now := time.Now()
-	if l == l.engine.listener {
+	if l.isListener() {
 		for i := range in {
 			l.engine.request(now, &in[i])
 		}
@@ -87,9 +87,9 @@ func (l *loop) receive(now time.Time, d *datagram) {
 // and limits the rate.
 func (l *loop) stranger(now time.Time, d *datagram, p packet) {
 	if p.op == opACK && l.shared() {
-		l.engine.stray(d.from)
+		l.engine.running.stray(d.from)
 	}
-	if p.op == opError || l == l.engine.listener || l.engine.stopping.Load() || !l.strangers.take(now) {
+	if p.op == opError || l.isListener() || l.engine.stopping.Load() || !l.strangers.take(now) {
 		return
 	}
 	b := appendError(nil, &Error{CodeUnknownTID, "unknown transfer ID"})
@@ -136,10 +136,13 @@ func (l *loop) remove(s *session) {
 		delete(l.sessions, s.peer)
 		if l.closed != nil {
 			close(l.closed)
-			l.engine.closeOwn(l)
+			l.engine.ports.closeOwn(l)
 		}
 	}
 }
+
+// isListener reports whether requests arrive here.
+func (l *loop) isListener() bool { return l == l.engine.ports.listener }
 
 // shared reports whether any number of peers use the port.
 func (l *loop) shared() bool { return l.closed == nil }
@@ -151,7 +154,7 @@ func (l *loop) linger(s *session) {
 	}
 	s.noted = true
 	l.lingering = append(l.lingering, s)
-	for len(l.lingering) > max(1, maxLingering/len(l.engine.loops)) || l.lingering[0].state == gone {
+	for len(l.lingering) > max(1, maxLingering/len(l.engine.ports.loops)) || l.lingering[0].state == gone {
 		l.lingering[0].state = gone
 		l.remove(l.lingering[0])
 		l.lingering[0] = nil
@@ -164,8 +167,8 @@ func (l *loop) lastUpload() (last time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.lingering {
-		if s.state == lingering && s.rcv != nil && s.cause == nil {
-			last = s.deadline.Add(-lingerTime) // the sessions are in the order of their ends
+		if s.state == lingering && s.up != nil && s.cause == nil {
+			last = s.clock.deadline.Add(-lingerTime) // the sessions are in the order of their ends
 		}
 	}
 	return last
@@ -211,7 +214,7 @@ func (l *loop) expire() time.Time {
 		if s == nil {
 			return next
 		}
-		if !s.deadline.IsZero() && !s.deadline.After(now) {
+		if !s.clock.deadline.IsZero() && !s.clock.deadline.After(now) {
 			s.expire(now, &l.out)
 		}
 		l.flush(s)

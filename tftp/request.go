@@ -2,7 +2,6 @@ package tftp
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -21,8 +20,8 @@ func (e *engine) request(now time.Time, d *datagram) {
 		e.other(now, d)
 		return
 	}
-	d.to = e.listener.link.arrival(d)
-	if !e.welcome(now, d) {
+	d.to = e.ports.listener.link.arrival(d)
+	if !e.gate.welcome(now, d) {
 		return
 	}
 	wire, err := parseRequest(d.b)
@@ -34,16 +33,16 @@ func (e *engine) request(now time.Time, d *datagram) {
 		e.refuse(d, req, err)
 		return
 	}
-	if s := e.find(req); s != nil {
+	if s := e.running.find(req); s != nil {
 		s.loop.repeat(now, s)
 		return
 	}
-	if e.draining.Load() {
+	if e.running.draining.Load() {
 		return
 	}
 	s := &session{peer: d.from, req: req, limits: e.limits}
-	s.limits.offer.maxBlockSize = e.blockLimit(now, d.from.Addr())
-	if err := e.admit(now, s); err != nil {
+	s.limits.offer.maxBlockSize = e.blockLimits.of(now, d.from.Addr())
+	if err := e.running.admit(now, s); err != nil {
 		e.refuse(d, req, err)
 		return
 	}
@@ -53,10 +52,10 @@ func (e *engine) request(now time.Time, d *datagram) {
 // other handles a datagram that is not a request. It is ignored unless transfers
 // run on the listening port.
 func (e *engine) other(now time.Time, d *datagram) {
-	if !e.singlePort() {
+	if !e.ports.isSingle() {
 		return
 	}
-	l := e.listener
+	l := e.ports.listener
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.receive(now, d)
@@ -86,46 +85,29 @@ func parseMode(mode string) (netascii bool, err error) {
 	return false, illegal("unknown mode")
 }
 
-// find returns the running session of the same request.
-func (e *engine) find(r *Request) *session {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.requests[keyOf(r)]
-}
-
 // begin starts a session on a port of its own, or on a shared port where the peer
 // has no other session.
 func (e *engine) begin(now time.Time, d *datagram, s *session) {
-	if e.ownPort(s) {
-		if l := e.openOwn(); l != nil {
+	if e.ports.wantsOwn(s) {
+		if l := e.ports.openOwn(); l != nil {
 			s.dest = l.link.destination(d)
 			if !l.begin(now, s) {
-				e.abandon(l, s)
+				e.running.forget(s)
+				e.ports.abandon(l)
 			}
 			return
 		}
 	}
-	start := e.pick()
-	for i := range e.loops {
-		l := e.loops[(start+i)%len(e.loops)]
+	loops, start := e.ports.loops, e.ports.pick()
+	for i := range loops {
+		l := loops[(start+i)%len(loops)]
 		s.loop, s.dest = l, l.link.destination(d)
 		if l.begin(now, s) {
 			return
 		}
 	}
-	e.forget(s)
+	e.running.forget(s)
 	e.refuse(d, s.req, &Error{CodeUndefined, "too many transfers from this port"})
-}
-
-// pick chooses a transfer port at random. With several ports it never chooses
-// the same one twice in a row (RFC 1350 section 4).
-func (e *engine) pick() int {
-	n := len(e.loops)
-	if n == 1 {
-		return 0
-	}
-	e.lastPort = (e.lastPort + 1 + rand.IntN(n-1)) % n
-	return e.lastPort
 }
 
 // refuse answers a request with an ERROR.
@@ -133,7 +115,7 @@ func (e *engine) refuse(d *datagram, r *Request, err error) {
 	if r.Filename != "" {
 		e.observe(Event{Kind: EventRefused, Request: r, Err: err})
 	}
-	l := e.loops[e.pick()]
+	l := e.ports.loops[e.ports.pick()]
 	b := appendError(nil, errorFor(err))
 	l.mu.Lock()
 	defer l.mu.Unlock()

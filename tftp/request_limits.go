@@ -1,9 +1,11 @@
 package tftp
 
 import (
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -24,126 +26,44 @@ const (
 	maxClamped  = 1024
 )
 
-// welcome reports whether requests from this source are accepted.
-func (e *engine) welcome(now time.Time, d *datagram) bool {
-	why := ""
-	switch {
-	case d.to.group: // RFC 1123 section 4.2.3.5
-		why = "sent to a broadcast or multicast address"
-	case slices.Contains(servicePorts, d.from.Port()) || d.from.Port() == e.local.Port():
-		why = "source port of a service"
-	case len(e.Allow) > 0 && !slices.ContainsFunc(e.Allow, func(p netip.Prefix) bool { return p.Contains(d.from.Addr().WithZone("")) }):
-		why = "source is not allowed"
-	case !e.takePrefix(now, d.from.Addr()):
-		why = "too many requests from this network whose peers never answer"
-	default:
+// gate decides from which sources requests are accepted. Only the goroutine that reads
+// the listening socket uses it.
+type gate struct {
+	allow   []netip.Prefix // nil: every network
+	local   uint16         // our own port
+	running *transfers
+	log     *slog.Logger
+	dropped int64  // requests that got no answer
+	logs    bucket // limits the log lines about them
+}
+
+// welcome reports whether a request is accepted.
+func (g *gate) welcome(now time.Time, d *datagram) bool {
+	why := g.objection(now, d)
+	if why == "" {
 		return true
 	}
-	e.dropped++
-	if e.dropLog.take(now) {
-		e.Log.Debug("request dropped", "remote", d.from, "reason", why, "dropped", e.dropped)
+	g.dropped++
+	if g.logs.take(now) {
+		g.log.Debug("request dropped", "remote", d.from, "reason", why, "dropped", g.dropped)
 	}
 	return false
 }
 
-func (e *engine) takePrefix(now time.Time, a netip.Addr) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.prefixes.take(now, a)
-}
-
-// admit counts a new transfer, or returns the error that refuses it. Under
-// pressure it removes the oldest transfer whose peer has not proved its address. A
-// proved transfer is removed only if it stands still and its address is greedy.
-func (e *engine) admit(now time.Time, s *session) error {
-	source := sourceOf(s.peer.Addr())
-	if old := e.crowded(now, source); old != nil {
-		old.loop.evict(now, old)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.draining.Load() || len(e.requests) >= e.MaxTransfers || e.sources[source] >= e.PerSource {
-		return busy
-	}
-	e.requests[keyOf(s.req)] = s
-	if s.req.Op == Read {
-		e.reads[s.peer] = append(e.reads[s.peer], s)
-	}
-	e.sources[source]++
-	e.unproved.push(s)
-	e.active.Add(1)
-	return nil
-}
-
-var busy = &Error{CodeUndefined, "too many transfers, try again later"}
-
-// crowded returns the session to remove before a new one of this source can
-// start; nil if there is room, or no session may be removed.
-func (e *engine) crowded(now time.Time, source netip.Addr) *session {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// objection returns why a request gets no answer; empty: it gets one.
+func (g *gate) objection(now time.Time, d *datagram) string {
+	peer := d.from.Addr().WithZone("")
 	switch {
-	case e.sources[source] >= e.PerSource:
-		return e.unproved.oldest(source)
-	case len(e.requests) >= e.MaxTransfers && e.unproved.count == 0:
-		return e.greedy(now, source)
-	case len(e.requests) >= e.MaxTransfers, e.unproved.count >= max(1, e.MaxTransfers/2):
-		return e.unproved.oldest(netip.Addr{})
+	case d.to.group: // RFC 1123 section 4.2.3.5
+		return "sent to a broadcast or multicast address"
+	case slices.Contains(servicePorts, d.from.Port()) || d.from.Port() == g.local:
+		return "source port of a service"
+	case len(g.allow) > 0 && !slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(peer) }):
+		return "source is not allowed"
+	case !g.running.takePrefix(now, d.from.Addr()):
+		return "too many requests from this network whose peers never answer"
 	}
-	return nil
-}
-
-// greedyShare is the part of all transfers that makes an address greedy: an eighth.
-const greedyShare = 8
-
-// greedy returns a transfer of an address that has a large part of all transfers, nil
-// if there is none. Otherwise a few hosts that stall their transfers would keep all
-// others from being served. The search is limited, because it takes time.
-func (e *engine) greedy(now time.Time, source netip.Addr) *session {
-	if !e.searches.take(now) {
-		return nil
-	}
-	for key, s := range e.requests {
-		if a := sourceOf(key.peer.Addr()); e.sources[source] < e.sources[a] && e.sources[a] > max(1, e.MaxTransfers/greedyShare) {
-			return s
-		}
-	}
-	return nil
-}
-
-// proved records that the peer of a session has answered.
-func (e *engine) proved(s *session) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.unproved.drop(s)
-}
-
-// refund returns the token of a request whose peer has proved its address.
-func (e *engine) refund(s *session) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.prefixes.refund(s.peer.Addr())
-}
-
-// forget removes a finished session from the counts.
-func (e *engine) forget(s *session) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	key := keyOf(s.req)
-	if e.requests[key] != s {
-		return
-	}
-	delete(e.requests, key)
-	e.forgetRead(s)
-	if e.draining.Load() && len(e.requests) == 0 {
-		close(e.drained)
-	}
-	e.unproved.drop(s)
-	e.active.Add(-1)
-	source := sourceOf(s.req.Remote.Addr())
-	if e.sources[source]--; e.sources[source] <= 0 {
-		delete(e.sources, source)
-	}
+	return ""
 }
 
 // unprovedQueue holds the sessions whose peers have not answered, oldest first.
@@ -274,16 +194,36 @@ func (l prefixLimiter) shrink(now time.Time) {
 	}
 }
 
-// blockLimit returns the largest block for a peer in bytes: MaxBlockSize, or a
-// block that fits into one frame if the peer lost larger blocks before.
-func (e *engine) blockLimit(now time.Time, peer netip.Addr) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	until, ok := e.clamped[peer]
+// blockLimits are the largest blocks of the peers that lost larger ones: probably the
+// path drops fragments.
+type blockLimits struct {
+	largest int // bytes, of all other peers
+
+	mu    sync.Mutex
+	until map[netip.Addr]time.Time // end of the restriction
+}
+
+// of returns the largest block for a peer in bytes.
+func (b *blockLimits) of(now time.Time, peer netip.Addr) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	until, ok := b.until[peer]
 	if !ok || now.After(until) {
-		return e.MaxBlockSize
+		return b.largest
 	}
-	return min(e.MaxBlockSize, unfragmented(peer))
+	return min(b.largest, unfragmented(peer))
+}
+
+// lost records that no block arrived after our OACK granted large ones. The peer's
+// next OACK has a smaller blksize. The restriction is short, because a forged request
+// may cause it, and a transfer that needed it renews it.
+func (b *blockLimits) lost(now time.Time, peer netip.Addr) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.until) >= maxClamped {
+		clear(b.until)
+	}
+	b.until[peer] = now.Add(clampTime)
 }
 
 // unfragmented returns the largest block, in bytes, that fits into an Ethernet
@@ -293,17 +233,4 @@ func unfragmented(peer netip.Addr) int {
 		return 1500 - 20 - 8 - headerSize
 	}
 	return 1500 - 40 - 8 - headerSize
-}
-
-// lostLargeBlocks records that no block arrived after our OACK granted large ones:
-// probably the path drops fragments. The peer's next OACK has a smaller blksize. The
-// restriction is short, because a forged request may cause it, and a transfer that
-// needed it renews it.
-func (e *engine) lostLargeBlocks(now time.Time, peer netip.Addr) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.clamped) >= maxClamped {
-		clear(e.clamped)
-	}
-	e.clamped[peer] = now.Add(clampTime)
 }

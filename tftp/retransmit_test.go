@@ -179,16 +179,16 @@ func TestMonotonic(t *testing.T) {
 	}
 	e := newEngine(t.Context(), (&Server{Handler: &fakeHandler{size: 4096}}).withDefaults(), conn)
 	l := newLoop(e, nowhere{})
-	e.loops = []*loop{l}
+	e.ports.loops = []*loop{l}
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
 	s := &session{peer: peer, req: &Request{Op: Read, Filename: "f", Remote: peer, Size: -1}, limits: e.limits, loop: l}
-	if err := e.admit(time.Now(), s); err != nil {
+	if err := e.running.admit(time.Now(), s); err != nil {
 		t.Fatal(err)
 	}
 	l.begin(time.Now(), s)
 	e.storage.close() // waits for what begin gave it
 	l.handle([]datagram{{b: appendACK(nil, 1), from: peer}})
-	for name, at := range map[string]time.Time{"heard": s.heard, "asking": s.asking, "sentAt": s.rt.sentAt, "deadline": s.deadline} {
+	for name, at := range map[string]time.Time{"heard": s.clock.heard, "asking": s.clock.asking, "sentAt": s.clock.rt.sentAt, "deadline": s.clock.deadline} {
 		if at.IsZero() || !strings.Contains(at.String(), " m=") {
 			t.Errorf("%s is %v: no monotonic clock", name, at)
 		}

@@ -2,17 +2,13 @@ package tftp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -164,7 +160,7 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e := newEngine(ctx, s.withDefaults(), c)
-	if err := e.bind(); err != nil {
+	if err := e.ports.bind(); err != nil {
 		return err
 	}
 	e.abort = cancel
@@ -178,7 +174,7 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 	var err error
 	select {
 	case <-ctx.Done():
-	case <-e.drained:
+	case <-e.running.drained:
 		e.dally(ctx)
 	case err = <-e.failed:
 	}
@@ -199,7 +195,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	engines := slices.Collect(maps.Keys(s.engines))
 	s.mu.Unlock()
 	for _, e := range engines {
-		e.drain()
+		e.running.drain()
 	}
 	var err error
 	for _, e := range engines {
@@ -209,7 +205,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		select {
-		case <-e.drained:
+		case <-e.running.drained:
 		default:
 			err = ctx.Err()
 		}
@@ -242,16 +238,6 @@ func (s *Server) Alive(ctx context.Context) error {
 	}
 }
 
-// visit returns when the reader has begun another round, and every lock was free once.
-func (e *engine) visit() {
-	if round := e.reader.round(); round != nil {
-		<-round
-	}
-	for _, l := range append(e.ownLoops(), e.loops...) {
-		l.visit()
-	}
-}
-
 // register records that Serve runs. After Shutdown it ends at once.
 func (s *Server) register(e *engine) {
 	s.mu.Lock()
@@ -261,7 +247,7 @@ func (s *Server) register(e *engine) {
 	}
 	s.engines[e] = struct{}{}
 	if s.ending {
-		e.drain()
+		e.running.drain()
 	}
 }
 
@@ -272,247 +258,3 @@ func (s *Server) leave(e *engine) {
 	delete(s.engines, e)
 	close(e.returned)
 }
-
-// engine is one run of Serve.
-type engine struct {
-	*Server
-	limits   limits
-	budget   *budget
-	storage  *storage
-	conn     net.PacketConn // the listening socket
-	listener *loop
-	loops    []*loop // of the transfers
-	reader   reader
-	local    netip.AddrPort // of the listening socket
-	watchers sync.WaitGroup // of the loops' timers
-	failed   chan error
-	over     chan struct{}
-	stopping atomic.Bool
-	draining atomic.Bool   // new requests are ignored
-	drained  chan struct{} // closed when draining and no transfer runs
-	returned chan struct{} // closed when Serve returns
-	abort    func()        // ends all transfers
-	active   atomic.Int64  // running transfers
-
-	// Only the goroutine that reads the listening socket uses these.
-	lastPort int    // index of the last chosen loop
-	dropped  int64  // requests that got no answer
-	dropLog  bucket // limits the log lines about them
-
-	mu       sync.Mutex
-	requests map[requestKey]*session       // running transfers
-	reads    map[netip.AddrPort][]*session // those of them that are reads, of each peer
-	sources  map[netip.Addr]int            // number of running transfers of each source, see sourceOf
-	own      map[*loop]struct{}            // ports with one transfer
-	maxOwn   int
-	unproved unprovedQueue
-	prefixes prefixLimiter
-	searches bucket                   // limits the searches for greedy addresses
-	clamped  map[netip.Addr]time.Time // peers that lose large blocks, with the end of the restriction
-}
-
-// requestKey identifies a request. A second request with the same key is a
-// repetition.
-type requestKey struct {
-	peer     netip.AddrPort
-	op       Op
-	filename string
-}
-
-func keyOf(r *Request) requestKey { return requestKey{r.Remote, r.Op, r.Filename} }
-
-func newEngine(ctx context.Context, s *Server, c net.PacketConn) *engine {
-	e := &engine{
-		Server:   s,
-		conn:     c,
-		storage:  newStorage(ctx, s.Handler, s.Storage),
-		budget:   newBudget(s.BufferBytes, s.BufferPerSource),
-		failed:   make(chan error, 1),
-		over:     make(chan struct{}),
-		drained:  make(chan struct{}),
-		returned: make(chan struct{}),
-		requests: map[requestKey]*session{},
-		reads:    map[netip.AddrPort][]*session{},
-		sources:  map[netip.Addr]int{},
-		own:      map[*loop]struct{}{},
-		maxOwn:   min(mostOwnPorts, openFiles()/2),
-		prefixes: prefixLimiter{},
-		searches: bucket{rate: 100, burst: 100},
-		clamped:  map[netip.Addr]time.Time{},
-		dropLog:  bucket{rate: 1, burst: 5},
-	}
-	e.limits = limits{
-		offer:   offer{maxBlockSize: s.MaxBlockSize, windowBytes: s.WindowBytes, refuse: s.Refuse},
-		timeout: s.Timeout, retries: s.Retries, idle: s.IdleTimeout,
-		chunks: &chunkPool{},
-	}
-	e.listener = newLoop(e, listenerLink(c, s.Listen != nil))
-	e.local = addrPortOf(c.LocalAddr())
-	return e
-}
-
-// bind opens the sockets of the transfers.
-func (e *engine) bind() (err error) {
-	defer func() {
-		if err != nil {
-			e.close()
-		}
-	}()
-	if e.Ports.First == e.local.Port() && e.Ports.Last == e.local.Port() {
-		e.loops = []*loop{e.listener}
-	} else if err := e.bindRange(); err != nil {
-		return err
-	}
-	e.measureBuffer()
-	e.reader, err = newReader(e.all())
-	return err
-}
-
-// measureBuffer limits the windows of uploads to the receive buffer of a port.
-func (e *engine) measureBuffer() {
-	n := e.loops[0].link.receiveBuffer()
-	e.limits.offer.socketBytes = n
-	if n > 0 && n < socketBuffer {
-		e.Log.Warn("small receive buffer: upload windows are limited", "bytes", n, "wanted", socketBuffer, "hint", "raise net.core.rmem_max")
-	}
-}
-
-func (e *engine) bindRange() error {
-	for _, port := range choosePorts(e.Ports) {
-		k, err := e.open(netip.AddrPortFrom(e.local.Addr(), port))
-		if err != nil && !e.spare() {
-			return fmt.Errorf("bind transfer port %d: %w", port, err)
-		}
-		if err == nil {
-			e.loops = append(e.loops, newLoop(e, k))
-		}
-	}
-	if len(e.loops) == 0 {
-		return fmt.Errorf("bind transfer ports: none of %s is free", e.Ports)
-	}
-	return nil
-}
-
-func (e *engine) open(local netip.AddrPort) (link, error) {
-	if e.Listen == nil {
-		return transferLink(e.listener.link, local)
-	}
-	c, err := e.Listen(local)
-	if err != nil {
-		return nil, err
-	}
-	return newSocket(c, false), nil
-}
-
-// all returns every loop once, the listener first.
-func (e *engine) all() []*loop {
-	if e.singlePort() {
-		return e.loops
-	}
-	return append([]*loop{e.listener}, e.loops...)
-}
-
-// spare reports whether the range has so many ports that a busy one may be skipped.
-func (e *engine) spare() bool { return e.Ports.size() > maxPorts }
-
-// choosePorts returns the ports to bind.
-func choosePorts(r PortRange) []uint16 {
-	if r == (PortRange{}) {
-		return make([]uint16, ephemeralPorts)
-	}
-	n := r.size()
-	var ports []uint16
-	for _, i := range rand.Perm(n)[:min(n, maxPorts)] {
-		ports = append(ports, r.First+uint16(i))
-	}
-	return ports
-}
-
-func (e *engine) start() {
-	for _, l := range e.loops {
-		e.watchers.Go(l.watch)
-	}
-	e.reader.start()
-	if _, shared := e.listener.link.(*socket); !shared {
-		e.watchers.Go(e.watchListener)
-	}
-}
-
-// watchListener ends Serve when the caller closes the listening socket, of which
-// the reader has a duplicate.
-func (e *engine) watchListener() {
-	raw, err := e.conn.(syscall.Conn).SyscallConn()
-	if err == nil {
-		err = raw.Read(func(uintptr) bool { return e.stopping.Load() })
-	}
-	if errors.Is(err, net.ErrClosed) {
-		e.fail(fmt.Errorf("the listening socket: %w", err))
-	}
-}
-
-func (e *engine) singlePort() bool { return len(e.loops) == 1 && e.loops[0] == e.listener }
-
-// drain ends Serve when no transfer runs.
-func (e *engine) drain() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.draining.Swap(true) && len(e.requests) == 0 {
-		close(e.drained)
-	}
-}
-
-// dally waits, after the last transfer, as long as the peer of an upload may still
-// repeat its last DATA because the final ACK was lost (RFC 1350 section 6).
-func (e *engine) dally(ctx context.Context) {
-	end := time.Now()
-	for _, l := range e.loops {
-		if last := l.lastUpload().Add(shutdownWait); last.After(end) {
-			end = last
-		}
-	}
-	timer := time.NewTimer(time.Until(end))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// fail ends Serve with an error.
-func (e *engine) fail(err error) {
-	select {
-	case e.failed <- err:
-	default:
-	}
-}
-
-// stop ends everything, in an order that loses nothing: new requests, running
-// transfers, files, sockets.
-func (e *engine) stop() {
-	e.stopping.Store(true)
-	for _, l := range append(e.ownLoops(), e.loops...) {
-		l.stop()
-	}
-	e.storage.close()
-	close(e.over)
-	e.reader.stop()
-	e.conn.SetReadDeadline(time.Unix(1, 0)) // ends watchListener
-	e.watchers.Wait()
-	e.conn.SetReadDeadline(time.Time{})
-	e.close()
-}
-
-func (e *engine) close() {
-	for _, l := range e.all() {
-		l.link.close()
-	}
-}
-
-func (e *engine) observe(ev Event) {
-	if e.Observe != nil {
-		e.Observe(ev)
-	}
-}
-
-// chunkSize returns the size of a chunk at the present load, in bytes.
-func (e *engine) chunkSize() int { return e.budget.chunkSize(int(e.active.Load())) }

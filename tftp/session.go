@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,14 +25,11 @@ func (timeoutError) Temporary() bool { return true }
 var errClosed = fmt.Errorf("%w: its port is closed", ErrTimeout)
 
 const (
-	unprovedRepeats = 2                // repetitions of an unanswered first packet
-	unprovedWait    = 8 * time.Second  // time for the first answer; IOS repeats a request after 4 to 5 s
-	lingerTime      = 20 * time.Second // time in which a lost last packet is repeated (RFC 1350 section 6)
-	shutdownWait    = 8 * time.Second  // the part of lingerTime that Shutdown waits; IOS repeats a DATA sooner
-	absorbTime      = 5 * time.Second  // time in which late packets of a finished peer are dropped in silence
-	stalledFor      = 10 * time.Second // without progress; a full server may drop the transfer
-	startedBlocks   = 8                // a peer that moved so many blocks gets the patience of its long timeout
-	restartAfter    = 5 * time.Second  // a peer that repeats its request after this silence has restarted
+	lingerTime   = 20 * time.Second // time in which a lost last packet is repeated (RFC 1350 section 6)
+	shutdownWait = 8 * time.Second  // the part of lingerTime that Shutdown waits; IOS repeats a DATA sooner
+	absorbTime   = 5 * time.Second  // time in which late packets of a finished peer are dropped in silence
+	stalledFor   = 10 * time.Second // without progress; a full server may drop the transfer
+	restartAfter = 5 * time.Second  // a peer that repeats its request after this silence has restarted
 )
 
 // state is the state of a session.
@@ -57,29 +53,24 @@ type session struct {
 	req    *Request
 	limits limits
 
-	state     state
-	confirmed bool // the peer has answered: its address is proved
-	unproved  bool // in the engine's queue of sessions without an answer
-	terms     terms
-	snd       *sender   // of a read request
-	rcv       *receiver // of a write request
-	file      *file
-	busy      bool        // a job is running
-	held      bool        // an ACK waits for the storage side
-	reserved  int64       // bytes of the engine's budget
-	credit    int         // for repetitions of a read on a shared port, see repetition
-	forged    atomic.Bool // ACKs of the peer came to other shared ports
-	closed    bool        // ICMP says that the peer's port is closed
-	rt        retransmit
-	heard     time.Time // last packet from the peer, or end of our last job
-	asking    time.Time // last request, repetitions included
-	reported  time.Time // last EventProgress
-	reply     []byte    // the ACK, OACK or ERROR to repeat; nil: DATA is repeated
-	ack       [headerSize]byte
-	cause     error     // why the transfer failed
-	noted     bool      // listed in the loop's lingering sessions
-	deadline  time.Time // zero: nothing is expected from the peer
-	timer     timerEntry
+	state    state
+	unproved bool // in the queue of sessions without an answer
+	closed   bool // ICMP says that the peer's port is closed
+	noted    bool // listed in the loop's lingering sessions
+	terms    terms
+	clock    clock
+	guard    guard
+	down     *download // of a read request
+	up       *upload   // of a write request
+	reply    []byte    // the ACK, OACK or ERROR to repeat; nil: DATA is repeated
+	ack      [headerSize]byte
+
+	file     *file
+	busy     bool      // a job is running
+	reserved int64     // bytes of the engine's budget
+	reported time.Time // last EventProgress
+	cause    error     // why the transfer failed
+	timer    timerEntry
 }
 
 // limits are the settings of the Server that a session needs.
@@ -111,10 +102,10 @@ func (o *outbox) send(b []byte) { o.runs = append(o.runs, run{b, len(b)}) }
 func (s *session) event(kind EventKind, err error, out *outbox) {
 	e := Event{Kind: kind, Request: s.req, BlockSize: s.terms.blockSize, Window: s.terms.window, Err: err}
 	switch {
-	case s.snd != nil:
-		e.Bytes = s.snd.bytes()
-	case s.rcv != nil:
-		e.Bytes = s.rcv.bytes
+	case s.down != nil:
+		e.Bytes = s.down.bytes()
+	case s.up != nil:
+		e.Bytes = s.up.bytes
 	}
 	out.events = append(out.events, e)
 }
@@ -127,7 +118,7 @@ func (s *session) submit(j job, out *outbox) {
 
 // open starts the session.
 func (s *session) open(now time.Time, out *outbox) {
-	s.heard, s.asking = now, now
+	s.clock.heard, s.clock.asking = now, now
 	s.file = &file{req: s.req}
 	s.file.ctx, s.file.cancel = context.WithCancel(s.loop.engine.storage.ctx)
 	s.submit(job{kind: jobOpen}, out)
@@ -141,10 +132,10 @@ func (s *session) receive(now time.Time, p packet, out *outbox) {
 		s.peerError(now, p.err(), out)
 	case s.state == lingering:
 		s.repeatLast(now, p, out)
-	case s.snd != nil:
-		s.receiveACK(now, p, out)
+	case s.down != nil:
+		s.down.receive(now, p, out)
 	default:
-		s.receiveData(now, p, out)
+		s.up.receive(now, p, out)
 	}
 }
 
@@ -163,15 +154,14 @@ func (s *session) peerError(now time.Time, e *Error, out *outbox) {
 
 // confirm records that the peer answered a packet, and so proved its address.
 func (s *session) confirm(out *outbox) {
-	if s.confirmed {
+	if s.clock.confirmed {
 		return
 	}
-	s.confirmed = true
-	s.state = running
-	s.rt.begin()
-	s.loop.engine.proved(s)
-	if !s.blind() {
-		s.loop.engine.refund(s)
+	s.state, s.clock.confirmed = running, true
+	s.clock.rt.begin()
+	s.loop.engine.running.proved(s)
+	if !s.guard.on() {
+		s.loop.engine.running.refund(s)
 	}
 	s.event(EventConfirmed, nil, out)
 }
@@ -182,17 +172,17 @@ func (s *session) confirm(out *outbox) {
 func (s *session) repeat(now time.Time, out *outbox) {
 	switch s.state {
 	case offered:
-		s.asking, s.heard, s.closed = now, now, false
+		s.clock.asking, s.clock.heard, s.closed = now, now, false
 		s.event(EventRepeated, nil, out)
-		if s.rt.sentAt.IsZero() {
+		if s.clock.rt.sentAt.IsZero() {
 			return // the first block is being loaded
 		}
-		s.rt.unclear = true
-		s.credit += repetition // the request pays for its answer
-		s.sendAgain(now, out)
+		s.clock.rt.unclear = true
+		s.guard.credit += repetition // the request pays for its answer
+		s.sendAgain(out)
 	case running:
 		s.event(EventRepeated, nil, out)
-		if now.Sub(s.heard) > restartAfter && !s.busy {
+		if now.Sub(s.clock.heard) > restartAfter && !s.busy {
 			s.finish(fmt.Errorf("%w: it restarted the transfer", ErrTimeout), out)
 			s.leave()
 		}
@@ -204,90 +194,64 @@ func (s *session) expire(now time.Time, out *outbox) {
 	switch {
 	case s.state == lingering:
 		s.leave()
-	case s.isForged():
-		s.dropForged(now, out)
-	case s.snd != nil && s.snd.resting:
-		s.setDeadline() // in case that the next blocks are still being loaded
-		s.proceed(now, out)
-	case s.confirmed && s.closed:
+	case s.down != nil && s.down.goOn(now, out):
+	case s.clock.confirmed && s.closed:
 		s.finish(errClosed, out)
 		s.leave()
-	case !s.confirmed && (s.closed || s.rt.tries >= unprovedRepeats || now.Sub(s.asking) >= unprovedWait):
+	case s.clock.isUnproved(now) || !s.clock.confirmed && s.closed:
 		s.expireUnproved(now, out)
-	case s.rt.slow >= s.limits.retries || now.Sub(s.heard) >= s.patience():
-		s.giveUp(now, s.silence(), out)
-	case s.rcv != nil && s.rcv.pending > 0: // the end of a window was lost
+	case s.clock.isOver(now):
+		s.giveUp(now, out)
+	case s.up != nil && s.up.pending > 0: // the end of a window was lost
 		s.event(EventRetransmit, nil, out)
-		s.acknowledge(now, out)
+		s.up.acknowledge(now, out)
 	default:
-		s.rt.repeated(now)
+		s.clock.rt.repeated(now)
 		s.event(EventRetransmit, nil, out)
-		s.sendAgain(now, out)
-		if s.snd != nil && s.loop.shared() && s.credit <= slowCredit {
-			s.rt.interval = max(s.rt.interval, s.rt.base)
+		s.sendAgain(out)
+		if s.guard.isNearlySpent() {
+			s.clock.slowDown()
 		}
-		s.setDeadline()
-	}
-}
-
-// patience returns how long the peer may be silent. A long negotiated timeout
-// needs more. But a peer that moved few blocks may be forged: it gets one repetition.
-func (s *session) patience() time.Duration {
-	if s.snd != nil && s.snd.acked >= startedBlocks || s.rcv != nil && s.rcv.last >= startedBlocks {
-		return max(s.limits.idle, 4*s.terms.timeout)
-	}
-	return max(s.limits.idle, s.terms.timeout*5/4)
-}
-
-// setDeadline sets the time of the next repetition, or of the end if that is earlier.
-func (s *session) setDeadline() {
-	end := s.heard.Add(s.patience())
-	if !s.confirmed {
-		end = s.asking.Add(unprovedWait)
-	}
-	s.deadline = s.rt.due()
-	if end.Before(s.deadline) {
-		s.deadline = end
+		s.clock.setDeadline()
 	}
 }
 
 // sendAgain repeats the unanswered packet, or one block of the unanswered window.
-func (s *session) sendAgain(now time.Time, out *outbox) {
-	if s.rcv != nil && s.rcv.last > 0 {
-		s.rcv.pending, s.rcv.gap = 0, false
-		s.reply = appendACK(s.ack[:0], s.rcv.number(s.rcv.last))
+func (s *session) sendAgain(out *outbox) {
+	if s.up != nil && s.up.last > 0 {
+		s.up.pending, s.up.gap = 0, false
+		s.reply = appendACK(s.ack[:0], s.up.number(s.up.last))
 	}
 	if s.reply != nil {
 		out.send(s.reply)
 		return
 	}
-	if s.spend() {
-		s.snd.probe(s.rt.tries, out)
+	if s.guard.spend() {
+		s.down.probe(s.clock.rt.tries, out)
 	}
 }
 
-// spend uses one unit of the credit and reports whether there was one.
-func (s *session) spend() bool {
-	if !s.loop.shared() {
-		return true
-	}
-	if s.credit < repetition {
-		return false
-	}
-	s.credit -= repetition
-	return true
-}
+// progressEvery is the shortest time between two EventProgress: reporting each
+// block would cost too much.
+const progressEvery = time.Second
 
-// await sets the deadline for the answer to a packet that was just sent.
-func (s *session) await(now time.Time) {
-	s.rt.sent(now)
-	s.setDeadline()
+// progress records that blocks move: so many by now. On a slow path one chunk takes
+// minutes, and the Writer or Reader is not called meanwhile.
+func (s *session) progress(now time.Time, blocks uint64, out *outbox) {
+	s.clock.started = blocks >= startedBlocks
+	switch {
+	case s.reported.IsZero():
+		s.reported = now
+	case now.Sub(s.reported) >= progressEvery:
+		s.reported = now
+		s.event(EventProgress, nil, out)
+	}
 }
 
 // complete handles the result of the running job.
 func (s *session) complete(now time.Time, r result, out *outbox) {
 	s.busy = false
-	s.heard = now // we caused the pause, not the peer
+	s.clock.heard = now // we caused the pause, not the peer
 	switch {
 	case r.kind == jobEnd:
 	case s.state == lingering || s.state == gone:
@@ -296,11 +260,11 @@ func (s *session) complete(now time.Time, r result, out *outbox) {
 	case r.kind == jobOpen:
 		s.opened(now, r.err, out)
 	case r.kind == jobRead:
-		s.loaded(now, r, out)
+		s.down.loaded(now, r, out)
 	case r.kind == jobWrite:
-		s.written(now, r, out)
+		s.up.written(now, r, out)
 	case r.kind == jobCommit:
-		s.committed(now, r, out)
+		s.up.committed(now, r, out)
 	}
 }
 
@@ -310,27 +274,16 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 		s.event(EventRefused, err, out)
 		out.send(appendError(nil, errorFor(err)))
 		s.file.cancel()
-		s.loop.engine.forget(s)
+		s.loop.engine.running.forget(s)
 		s.leave()
 		return
 	}
-	o := s.reserve(s.loop.offerTo(s.req.Op, s.peer.Addr(), s.limits.offer))
-	if o.tsize = -1; s.req.Op == Read && !s.req.Netascii {
-		o.tsize = s.file.size
-	}
-	var granted []Option
-	s.terms, granted = negotiate(s.req.Op, s.req.Options, o)
-	s.reserved = s.terms.windowMemory()
-	s.loop.engine.budget.reserve(s.peer.Addr(), s.reserved)
-	s.file.blockSize, s.file.block = s.terms.blockSize, 1
-	s.rt = newRetransmit(s.limits.timeout, s.terms.timeout)
-	s.state, s.credit = offered, firstCredit
+	granted := s.agree()
+	s.state = offered
 	if s.req.Op == Read {
-		s.snd = newSender(s.terms)
-		s.snd.paced = true
+		s.down = newDownload(s)
 	} else {
-		s.rcv = newReceiver(s.terms)
-		s.rcv.limit = s.file.limit
+		s.up = newUpload(s)
 		s.reply = appendACK(s.ack[:0], 0)
 	}
 	s.event(EventRequest, nil, out)
@@ -338,19 +291,25 @@ func (s *session) opened(now time.Time, err error, out *outbox) {
 		s.reply = appendOACK(nil, granted)
 	}
 	if s.reply == nil {
-		s.load(out)
+		s.down.load(out)
 		return
 	}
 	out.send(s.reply)
-	s.await(now)
+	s.clock.await(now)
 }
 
-// reserve lowers an offer to the memory that this transfer may use.
-func (s *session) reserve(o offer) offer {
-	asked, _ := negotiate(s.req.Op, s.req.Options, o)
-	need := asked.windowMemory()
-	if share := s.loop.engine.budget.share(s.peer.Addr()); need > share {
-		return o.limit(share, s.peer.Addr())
+// agree negotiates the terms within the memory that this transfer may use. It returns
+// the options for the OACK.
+func (s *session) agree() (granted []Option) {
+	budget, peer := s.loop.engine.budget, s.peer.Addr()
+	o := budget.fit(s.req, s.loop.offerTo(s.req.Op, peer, s.limits.offer))
+	if o.tsize = -1; s.req.Op == Read && !s.req.Netascii {
+		o.tsize = s.file.size
 	}
-	return o
+	s.terms, granted = negotiate(s.req.Op, s.req.Options, o)
+	s.reserved = s.terms.windowMemory()
+	budget.reserve(peer, s.reserved)
+	s.file.blockSize, s.file.block = s.terms.blockSize, 1
+	s.clock.begin(s.limits, s.terms.timeout)
+	return granted
 }

@@ -24,23 +24,23 @@ func (s *session) fail(now time.Time, err error, out *outbox) {
 }
 
 // giveUp ends a transfer whose peer is silent.
-func (s *session) giveUp(now time.Time, err error, out *outbox) {
+func (s *session) giveUp(now time.Time, out *outbox) {
 	if s.lostLargeBlocks() {
-		s.loop.engine.lostLargeBlocks(now, s.peer.Addr())
+		s.loop.engine.blockLimits.lost(now, s.peer.Addr())
 	}
-	s.finish(err, out)
+	s.finish(s.silence(), out)
 	s.leave()
 }
 
 // silence returns an ErrTimeout with the progress of the transfer.
 func (s *session) silence() error {
 	switch {
-	case s.snd != nil && s.snd.last > 0 && s.snd.sent == s.snd.last:
-		return fmt.Errorf("%w: all data was sent, but the last ACK never arrived", ErrTimeout)
-	case s.snd != nil:
-		return fmt.Errorf("%w after block %d", ErrTimeout, s.snd.acked)
+	case !s.clock.confirmed:
+		return fmt.Errorf("%w: it never answered our first packet", ErrTimeout)
+	case s.down != nil:
+		return s.down.silence()
 	}
-	return fmt.Errorf("%w after block %d", ErrTimeout, s.rcv.last)
+	return fmt.Errorf("%w after block %d", ErrTimeout, s.up.last)
 }
 
 // lostLargeBlocks reports whether this transfer shows that the path drops fragments.
@@ -48,21 +48,23 @@ func (s *session) silence() error {
 // sends a large block after it. A port that was closed from the beginning belongs to
 // the victim of a forged request; a port that closes later, to a peer that gave up.
 func (s *session) lostLargeBlocks() bool {
-	if s.closed && s.rt.tries == 0 || s.terms.blockSize <= unfragmented(s.peer.Addr()) {
+	if s.closed && s.clock.rt.tries == 0 || s.terms.blockSize <= unfragmented(s.peer.Addr()) {
 		return false
 	}
-	if s.snd != nil {
-		return s.confirmed && s.snd.acked == 0
+	if s.down != nil {
+		return s.clock.confirmed && s.down.acked == 0
 	}
-	return s.rcv.last == 0
+	return s.up.last == 0
 }
 
+// expireUnproved ends a transfer whose peer has not answered our first packet, when
+// the time for that is over.
 func (s *session) expireUnproved(now time.Time, out *outbox) {
-	if end := s.asking.Add(unprovedWait); now.Before(end) {
-		s.deadline = end
+	if end := s.clock.asking.Add(unprovedWait); now.Before(end) {
+		s.clock.deadline = end
 		return
 	}
-	s.giveUp(now, fmt.Errorf("%w: it never answered our first packet", ErrTimeout), out)
+	s.giveUp(now, out)
 }
 
 // evict ends a session whose peer has not answered, or that stands still, to make
@@ -71,14 +73,14 @@ func (s *session) evict(now time.Time, out *outbox) {
 	switch s.state {
 	case opening:
 		s.file.cancel()
-		s.loop.engine.forget(s)
+		s.loop.engine.running.forget(s)
 		s.cause = busy
 		s.leave()
 	case offered:
 		s.finish(fmt.Errorf("%w: dropped for newer requests before it answered", ErrTimeout), out)
 		s.leave()
 	case running:
-		if !s.busy && now.Sub(s.heard) >= stalledFor {
+		if !s.busy && now.Sub(s.clock.heard) >= stalledFor {
 			s.fail(now, fmt.Errorf("%w: dropped for a peer of another address", busy), out)
 		}
 	}
@@ -91,7 +93,7 @@ func (s *session) evict(now time.Time, out *outbox) {
 // does. A complete file is stored in any case.
 func (s *session) unreachable(out *outbox) {
 	switch {
-	case s.state == offered || s.state == running && s.rcv != nil:
+	case s.state == offered || s.state == running && s.up != nil:
 		s.closed = true
 	case s.state == running:
 		s.finish(errClosed, out)
@@ -108,7 +110,7 @@ func (s *session) stop(out *outbox) {
 	case storing, gone:
 		return
 	case opening:
-		s.loop.engine.forget(s)
+		s.loop.engine.running.forget(s)
 	case offered, running:
 		out.send(appendError(nil, &Error{CodeUndefined, "the server is stopping"}))
 		s.finish(fmt.Errorf("the server is stopping: %w", context.Canceled), out)
@@ -122,14 +124,14 @@ func (s *session) finish(err error, out *outbox) {
 	s.cause = err
 	s.file.cancel()
 	s.event(EventDone, err, out)
-	if s.confirmed && s.limits.offer.maxBlockSize < s.loop.engine.MaxBlockSize && s.terms.blockSize == s.limits.offer.maxBlockSize {
-		s.loop.engine.lostLargeBlocks(s.heard, s.peer.Addr()) // still so, as far as we know
+	if s.clock.confirmed && s.limits.offer.maxBlockSize < s.loop.engine.MaxBlockSize && s.terms.blockSize == s.limits.offer.maxBlockSize {
+		s.loop.engine.blockLimits.lost(s.clock.heard, s.peer.Addr()) // still so, as far as we know
 	}
-	s.loop.engine.forget(s)
-	if s.confirmed && s.blind() && !s.forged.Load() {
-		s.loop.engine.refund(s)
+	s.loop.engine.running.forget(s)
+	if s.clock.confirmed && s.guard.on() && !s.guard.forged.Load() {
+		s.loop.engine.running.refund(s)
 	}
-	s.deadline = time.Time{}
+	s.clock.deadline = time.Time{}
 	s.release(out)
 }
 
@@ -139,12 +141,11 @@ func (s *session) release(out *outbox) {
 	if s.busy {
 		return
 	}
-	if s.snd != nil {
-		s.snd.drop(s.limits.chunks)
+	if s.down != nil {
+		s.down.releaseAll(s.limits.chunks)
 	}
-	if s.rcv != nil {
-		s.limits.chunks.put(s.rcv.fill)
-		s.rcv.fill = nil
+	if s.up != nil {
+		s.up.release()
 	}
 	s.loop.engine.budget.reserve(s.peer.Addr(), -s.reserved)
 	s.reserved = 0
@@ -154,21 +155,21 @@ func (s *session) release(out *outbox) {
 }
 
 func (s *session) linger(now time.Time) {
-	s.state, s.deadline = lingering, now.Add(lingerTime)
+	s.state, s.clock.deadline = lingering, now.Add(lingerTime)
 }
 
 // repeatLast sends the final ACK or the ERROR again to a peer that continues. The
 // ERROR is sent at most once a second, because the peer may have a whole window in
 // flight.
 func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
-	if s.reply == nil || p.op != opData && (p.op != opACK || s.snd == nil) {
+	if s.reply == nil || p.op != opData && (p.op != opACK || s.down == nil) {
 		return
 	}
 	if s.cause != nil {
-		if now.Sub(s.heard) < time.Second {
+		if now.Sub(s.clock.heard) < time.Second {
 			return
 		}
-		s.heard = now
+		s.clock.heard = now
 	}
 	out.send(s.reply)
 }
@@ -177,11 +178,11 @@ func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
 // peer, which would otherwise get ERROR 5.
 func (s *session) absorb(now time.Time) {
 	s.reply = nil
-	s.state, s.deadline = lingering, now.Add(absorbTime)
+	s.state, s.clock.deadline = lingering, now.Add(absorbTime)
 }
 
 // leave marks the session for removal.
-func (s *session) leave() { s.state, s.deadline = gone, time.Time{} }
+func (s *session) leave() { s.state, s.clock.deadline = gone, time.Time{} }
 
 // errorFor returns the ERROR packet for err. The text for errors that are not an
 // *Error is generic, so that the peer learns nothing about the server's files.

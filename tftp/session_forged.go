@@ -2,52 +2,54 @@ package tftp
 
 import (
 	"errors"
-	"net/netip"
-	"slices"
-	"time"
+	"sync/atomic"
 )
 
 var errForged = errors.New("the read was probably forged: ACKs of the peer came to ports where it has no transfer")
 
-// blind reports whether whoever knows the ports of the server could have sent the
-// peer's ACKs.
-func (s *session) blind() bool { return s.snd != nil && s.loop.shared() }
+// guard protects the victim of a forged read on a shared port: whoever knows the
+// ports of the server can send blind ACKs in the name of the victim. Before begin, for
+// an upload and on a port of its own, it is off.
+type guard struct {
+	ports  int         // among which an attacker must guess; 0: the guard is off
+	credit int         // for repetitions, see repetition
+	forged atomic.Bool // ACKs of the peer came to other shared ports
+}
 
-// earnCredit raises the credit after a new ACK. first: of the first block.
-func (s *session) earnCredit(first bool) {
-	more := ackCredit(len(s.loop.engine.loops))
+// begin turns the guard on for a read on one of so many shared ports.
+func (g *guard) begin(ports int) { g.ports, g.credit = ports, firstCredit }
+
+func (g *guard) on() bool { return g.ports > 0 }
+
+// earn raises the credit after a new ACK. first: of the first block.
+func (g *guard) earn(first bool) {
+	more := ackCredit(g.ports)
 	if first {
 		more = startCredit
 	}
-	s.credit = min(s.credit+more, maxCredit)
+	g.credit = min(g.credit+more, maxCredit)
 }
 
-// isForged reports whether a read on a shared port was probably forged.
-func (s *session) isForged() bool {
-	return s.blind() && s.snd.acked < doubtfulFor && s.forged.Load()
-}
-
-// dropForged ends a forged read. The victim gets nothing more.
-func (s *session) dropForged(now time.Time, out *outbox) {
-	s.finish(errForged, out)
-	s.absorb(now)
-}
-
-// stray notes an ACK of a peer to a shared port where it has no transfer.
-func (e *engine) stray(peer netip.AddrPort) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range e.reads[peer] {
-		s.forged.Store(true)
+// spend uses the credit for one repetition and reports whether there was enough.
+func (g *guard) spend() bool {
+	if !g.on() {
+		return true
 	}
+	if g.credit < repetition {
+		return false
+	}
+	g.credit -= repetition
+	return true
 }
 
-// forgetRead removes a finished read. The caller holds e.mu.
-func (e *engine) forgetRead(s *session) {
-	left := slices.DeleteFunc(e.reads[s.peer], func(other *session) bool { return other == s })
-	if len(left) == 0 {
-		delete(e.reads, s.peer)
-		return
-	}
-	e.reads[s.peer] = left
+// isSpent reports whether only a packet of the peer can cause another repetition.
+func (g *guard) isSpent() bool { return g.on() && g.credit < repetition }
+
+// isNearlySpent reports whether the last repetitions have begun, which come slowly.
+func (g *guard) isNearlySpent() bool { return g.on() && g.credit <= slowCredit }
+
+// isForged reports whether a read was probably forged, of which the peer has
+// acknowledged so many blocks.
+func (g *guard) isForged(acked uint64) bool {
+	return g.on() && acked < doubtfulFor && g.forged.Load()
 }

@@ -109,7 +109,7 @@ func newMachine(t *testing.T, h *fakeHandler, op Op, asked ...Option) *machine {
 	l := newLoop(m.e, newSocket(conn, true))
 	peer := netip.MustParseAddrPort("192.0.2.1:2000")
 	m.s = &session{peer: peer, req: &Request{Op: op, Filename: "f", Remote: peer, Size: -1, Options: asked}, limits: m.e.limits, loop: l}
-	if err := m.e.admit(m.now, m.s); err != nil {
+	if err := m.e.running.admit(m.now, m.s); err != nil {
 		t.Fatal(err)
 	}
 	m.s.open(m.now, &m.out)
@@ -166,11 +166,11 @@ func (m *machine) finishJob() {
 }
 
 func (m *machine) expire() {
-	if m.s.deadline.IsZero() {
+	if m.s.clock.deadline.IsZero() {
 		return
 	}
-	if m.now.Before(m.s.deadline) {
-		m.now = m.s.deadline
+	if m.now.Before(m.s.clock.deadline) {
+		m.now = m.s.clock.deadline
 	}
 	m.s.expire(m.now, &m.out)
 	m.settle()
@@ -292,7 +292,7 @@ func TestMoreThanFourGiB(t *testing.T) {
 		}
 		m.packet(ack)
 	}
-	if got := m.s.snd.bytes(); got != size {
+	if got := m.s.down.bytes(); got != size {
 		t.Errorf("%d bytes, want %d", got, int64(size))
 	}
 }
@@ -329,11 +329,11 @@ func FuzzSession(f *testing.F) {
 // play does one step.
 func (m *machine) play(what, how byte) {
 	block := uint16(0)
-	if m.s.rcv != nil {
-		block = uint16(m.s.rcv.last) + 1
+	if m.s.up != nil {
+		block = uint16(m.s.up.last) + 1
 	}
-	if m.s.snd != nil {
-		block = uint16(m.s.snd.sent)
+	if m.s.down != nil {
+		block = uint16(m.s.down.sent)
 	}
 	block += uint16(int8(how) / 16)
 	size := m.s.terms.blockSize
@@ -373,10 +373,10 @@ func (m *machine) play(what, how byte) {
 // check checks the conditions that must hold after every step.
 func (m *machine) check() {
 	s := m.s
-	if s.state == lingering && s.rcv != nil && s.cause == nil && m.h.commits != 1 {
+	if s.state == lingering && s.up != nil && s.cause == nil && m.h.commits != 1 {
 		m.t.Fatal("the final ACK left before Commit")
 	}
-	if s.rcv != nil && s.rcv.fill != nil && len(s.rcv.fill.buf) > cap(s.rcv.fill.buf) {
+	if s.up != nil && s.up.fill != nil && len(s.up.fill.buf) > cap(s.up.fill.buf) {
 		m.t.Fatal("a chunk overflowed")
 	}
 	if s.busy != (m.job != nil) {
@@ -403,7 +403,7 @@ func (m *machine) end() {
 	if m.h.opened > 0 && m.h.commits+m.h.aborts+m.h.closed != 1 {
 		m.t.Fatalf("opened %d; %d commits, %d aborts, %d closed", m.h.opened, m.h.commits, m.h.aborts, m.h.closed)
 	}
-	if m.e.budget.reserved.Load() != 0 || len(m.e.requests) != 0 || m.e.active.Load() != 0 || m.e.unproved.count != 0 || len(m.e.sources) != 0 {
+	if m.e.budget.reserved.Load() != 0 || len(m.e.running.requests) != 0 || m.e.running.active.Load() != 0 || m.e.running.unproved.count != 0 || len(m.e.running.sources) != 0 {
 		m.t.Fatal("the session is still counted")
 	}
 }

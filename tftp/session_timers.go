@@ -49,13 +49,13 @@ func (t *timers) Pop() any {
 // set queues a session for its deadline and reports whether it is now the first.
 func (t *timers) set(s *session) bool {
 	switch {
-	case s.deadline.IsZero():
+	case s.clock.deadline.IsZero():
 		return false
 	case !s.timer.queued:
-		s.timer.at = s.deadline
+		s.timer.at = s.clock.deadline
 		heap.Push(t, s)
-	case s.deadline.Before(s.timer.at):
-		s.timer.at = s.deadline
+	case s.clock.deadline.Before(s.timer.at):
+		s.timer.at = s.clock.deadline
 		heap.Fix(t, s.timer.index)
 	default:
 		return false
