@@ -2,13 +2,11 @@ package tftp_test
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
 )
 
@@ -141,30 +139,4 @@ func asking(t *testing.T) (*peer, *world) {
 	m.set("f", []byte("a\nb"))
 	w := onLoopback(t, &tftp.Server{Handler: m})
 	return w.peer(), w
-}
-
-func testServicePorts(t *testing.T) {
-	if !inNamespace(t, "--net") { // tests of other packages use port 69, too
-		return
-	}
-	ip(t, "link set lo up")
-	m := &memory{}
-	m.set("f", []byte("x"))
-	w := onLoopback(t, &tftp.Server{Handler: m})
-	for _, port := range []uint16{7, 19, 69} {
-		c, err := w.listen(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.7"), port))
-		if err != nil {
-			testlevel.Missing(t, fmt.Sprintf("cannot send from port %d: %v", port, err))
-		}
-		p := &peer{t: t, c: c, to: w.server, port: w.server, buf: make([]byte, 600)}
-		p.request(rrq("f", "octet"))
-		p.silent(20 * time.Millisecond)
-		c.Close()
-	}
-	same := w.peerAt(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.7"), w.server.Port()))
-	same.request(rrq("f", "octet"))
-	same.silent(20 * time.Millisecond)
-	if m.opens() != 0 {
-		t.Errorf("the handler was asked %d times", m.opens())
-	}
 }

@@ -5,3 +5,5 @@ package tftp_test
 import "testing"
 
 func testBroadcast(t *testing.T) { t.Skip("needs network namespaces") }
+
+func testServicePorts(t *testing.T) { t.Skip("needs network namespaces") }
