@@ -171,6 +171,10 @@ func (s *session) repeatLast(now time.Time, p packet, out *outbox) {
 		}
 		s.clock.heard = now
 	}
+	if s.cause == nil && s.up.isBeyond(p) {
+		out.send(appendACK(nil, p.block))
+		return
+	}
 	out.send(s.reply)
 }
 

@@ -176,6 +176,14 @@ func (u *upload) committed(now time.Time, r result, out *outbox) {
 	u.s.linger(now)
 }
 
+// isBeyond reports whether a DATA of a complete upload is an empty block after the last
+// one. atftp sends it when it reads the ACK of the last block after it has gone back to
+// an earlier block for an old ACK. Until this block is acknowledged, it sends it again and
+// again, and at last reports a failure. The file is the same with it.
+func (u *upload) isBeyond(p packet) bool {
+	return len(p.body) == 0 && p.block == u.number(u.last+1)
+}
+
 // release returns the buffer.
 func (u *upload) release() {
 	u.s.limits.chunks.put(u.fill)
