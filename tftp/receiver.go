@@ -10,7 +10,7 @@ type receiver struct {
 	pending   int    // blocks accepted since the last ACK
 	final     bool   // the last block was the end of the file
 	gap       bool   // a gap was answered, and no block was accepted since
-	rewound   bool   // a rewind was answered, and no block was accepted since
+	rewound   int    // how far behind the last block the rewind was that was answered; 0: none since the last block
 	toOne     bool   // the peer continues after block 65535 with 1, not with 0
 	fill      *chunk // payload to be written; nil when empty
 	bytes     int64  // payload accepted
@@ -57,7 +57,7 @@ const (
 	ackDue                  // the next block, and an ACK is due
 	repeated                // the last block again: our ACK may be lost
 	missed                  // blocks before it are missing: acknowledge the last one, once
-	rewound                 // the peer sends a window again that we have: the same
+	rewound                 // the peer sends a window again that we have: the same, once for each time
 )
 
 // data handles a DATA packet. It copies the payload of the next block to r.fill,
@@ -67,17 +67,28 @@ func (r *receiver) data(block uint16, payload []byte) verdict {
 	case r.final && ahead != 0:
 		return ignored
 	case ahead == 0 && r.last > 0 && r.pending == 0:
-		return repeated
+		return r.lastAgain()
 	case ahead == 1:
 		return r.take(payload)
 	case ahead > 1 && ahead <= uint16(r.window) && r.window > 1 && !r.gap:
 		r.gap = true
 		return missed
-	case r.window > 1 && !r.rewound && r.isRewind(-ahead):
-		r.rewound = true
+	case r.window > 1 && r.isRewind(-ahead) && int(-ahead) >= r.rewound:
+		r.rewound = int(-ahead)
 		return rewound
 	}
 	return ignored
+}
+
+// lastAgain handles the last block again. At the end of a window that is sent again, it
+// gets no ACK if the beginning had one: a peer that sends a window for each ACK would send
+// ever more of them (RFC 1123 section 4.2.3.1).
+func (r *receiver) lastAgain() verdict {
+	if r.rewound > 0 {
+		r.rewound = 0
+		return ignored
+	}
+	return repeated
 }
 
 // isRewind reports whether a block this far behind the last one shows that the peer
@@ -90,7 +101,7 @@ func (r *receiver) isRewind(behind uint16) bool {
 func (r *receiver) take(payload []byte) verdict {
 	r.last++
 	r.pending++
-	r.gap, r.rewound = false, false
+	r.gap, r.rewound = false, 0
 	r.bytes += int64(len(payload))
 	r.final = len(payload) < r.blockSize
 	r.fill.buf = append(r.fill.buf, payload...)
