@@ -17,6 +17,9 @@ import (
 
 // TestSending runs section D of the conformance cases: read requests.
 func TestSending(t *testing.T) {
+	t.Run("134 the first block and the last one in turn", testProbes)
+	t.Run("086 a window that is lost twice", testWindowLostTwice)
+	t.Run("055 a silence of three long timeouts", testLongTimeout)
 	t.Run("073 sorcerer's apprentice", testSorcerersApprentice)
 	t.Run("076 lost ACK", testLostACKOfRead)
 	t.Run("077 retransmission schedule", testSchedule)
@@ -257,6 +260,61 @@ func (p *peer) expectBlocksOf(body []byte, blockSize, from, to int) {
 	for n := from; n <= to; n++ {
 		p.expect(data(n, block(body, blockSize, n)))
 	}
+}
+
+// testProbes never acknowledges a window. The server repeats its last block and its first
+// one in turn: a peer that lost the first block may have reported that already.
+func testProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, body := readingWindow(t, 8, 20)
+		p.expectBlocks(body, 1, 8)
+		for _, n := range []int{8, 1, 8, 1} {
+			if got := p.recv(time.Minute); !bytes.Equal(got, data(n, block(body, 512, n))) {
+				t.Errorf("got %s, want DATA %d", show(got), n)
+			}
+		}
+	})
+}
+
+// testWindowLostTwice loses a window and its repetition. A repeated ACK repeats the
+// window once; after the server's own timer, once more.
+func testWindowLostTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, body := readingWindow(t, 4, 20)
+		p.expectBlocks(body, 1, 4)
+		time.Sleep(50 * time.Millisecond)
+		p.send(ack(0))
+		p.expectBlocks(body, 1, 4)
+		time.Sleep(30 * time.Millisecond)
+		p.send(ack(0))
+		if got := p.recv(time.Minute); !bytes.Equal(got, data(4, block(body, 512, 4))) { // the timer
+			t.Fatalf("got %s, want DATA 4", show(got))
+		}
+		time.Sleep(30 * time.Millisecond)
+		p.send(ack(0))
+		p.expectBlocks(body, 1, 4)
+	})
+}
+
+// testLongTimeout is silent for three times the negotiated timeout, after blocks have
+// moved. The server is as patient.
+func testLongTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := content(1, 20*512+5)
+		m := &memory{}
+		m.set("f", body)
+		w := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{})
+		p := w.peer()
+		p.request(rrq("f", "octet", "timeout", "100"))
+		p.expect(oack("timeout", "100"))
+		for n := range 10 {
+			p.send(ack(n))
+			p.expect(data(n+1, block(body, 512, n+1)))
+		}
+		p.repetitions(data(10, block(body, 512, 10)), 310*time.Second)
+		p.send(ack(10))
+		p.expect(data(11, block(body, 512, 11)))
+	})
 }
 
 func testWindowOfRead(t *testing.T) {
