@@ -145,8 +145,7 @@ func sharePort(c *net.UDPConn) (*port, error) {
 }
 
 func newPort(fd int, local netip.Addr) *port {
-	enlarge(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
-	enlarge(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+	enlarge(fd, socketBuffer)
 	family, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	p := &port{fd: fd, wildcard: local.IsUnspecified(), six: family == unix.AF_INET6}
 	wantUnreachable(fd)
@@ -162,10 +161,13 @@ func (p *port) wantArrivals() {
 	enableArrivals(p.fd)
 }
 
-// enlarge requests a large socket buffer. The system may grant less.
-func enlarge(fd, force, plain int) {
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, socketBuffer) != nil {
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, socketBuffer)
+// enlarge requests buffers of a socket of this size in bytes. The system may grant less,
+// except to root (socket(7)).
+func enlarge(fd, size int) {
+	for force, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF, unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, size)
+		}
 	}
 }
 
