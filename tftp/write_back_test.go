@@ -4,6 +4,8 @@ package tftp
 
 import (
 	"errors"
+	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,4 +75,32 @@ func TestWriteBackErrors(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestUploadsAreWrittenBack: Dir begins to write a large upload to the disk while it
+// arrives, and gives the upload up if the disk fails.
+func TestUploadsAreWrittenBack(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	d := &Dir{Root: root, Create: true}
+	w, err := d.OpenWrite(t.Context(), &Request{Op: Write, Filename: "f", Size: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var begun []int64
+	w.(*dirWriter).back.rangeSync = func(_ uintptr, off, _ int64, _ int) error {
+		begun = append(begun, off)
+		return unix.EIO
+	}
+	block := make([]byte, writeBackStep-1)
+	if _, err := w.Write(block); err != nil || len(begun) > 0 {
+		t.Errorf("before a whole step: %v, began at %v", err, begun)
+	}
+	if _, err := w.Write(block[:1]); !errors.Is(err, unix.EIO) || !slices.Equal(begun, []int64{0}) {
+		t.Errorf("after a whole step: %v, began at %v", err, begun)
+	}
+	w.Abort(nil)
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"flashwarden/internal/disk"
 	"flashwarden/internal/disk/disktest"
 	"flashwarden/tftp"
 )
@@ -416,5 +418,49 @@ func TestEvidenceFromEvents(t *testing.T) {
 	e := ticket.Evidence()
 	if e.Refused == nil || e.Refused.Message != "in use" || e.Repeats != 2 || e.Retransmits != 1 || !e.Confirmed || e.BlockSize != 1468 || e.Bytes != 7 {
 		t.Errorf("evidence %+v", e)
+	}
+}
+
+// brokenDisk has files whose numbers become those of no file.
+type brokenDisk struct {
+	disk.OS
+	broken bool
+}
+
+type brokenFile struct {
+	disk.File
+	disk *brokenDisk
+}
+
+// OpenFile implements disk.FS.
+func (d *brokenDisk) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	f, err := d.OS.OpenFile(name, flag, perm)
+	return brokenFile{f, d}, err
+}
+
+// Fd implements disk.File.
+func (f brokenFile) Fd() uintptr {
+	if f.disk.broken {
+		return 1 << 30
+	}
+	return f.File.Fd()
+}
+
+// TestWriteBack: the spool begins to write a large upload to the disk while it arrives,
+// and gives the upload up if that fails.
+func TestWriteBack(t *testing.T) {
+	s, d := open(t), &brokenDisk{}
+	s.disk = d
+	ticket := s.Expect(sw1, 9<<20, anHour)
+	w, err := s.OpenWrite(context.Background(), write(ticket.Name, sw1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.broken = true
+	if _, err := w.Write(make([]byte, 7<<20)); err != nil {
+		t.Errorf("at first: %v", err)
+	}
+	if _, err := w.Write(make([]byte, 1<<20)); err == nil {
+		t.Error("the writing never began")
 	}
 }
