@@ -1,10 +1,14 @@
 package tftp_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"flashwarden/tftp"
+	"flashwarden/tftp/tftptest"
 )
 
 // TestOptionsOfHPA has the options that only tftp-hpa knows, and its answers.
@@ -83,4 +87,20 @@ func TestRefusedTSize(t *testing.T) {
 	if got, ok := m.get("f"); !ok || len(got) != 900 {
 		t.Errorf("stored %d bytes, %v", len(got), ok)
 	}
+}
+
+// TestUTimeout: the unit of utimeout is the microsecond.
+func TestUTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", []byte("x"))
+		w := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{})
+		p := w.peer()
+		p.request(rrq("f", "octet", "utimeout", "300000"))
+		p.expect(oack("utimeout", "300000"))
+		p.silent(300*time.Millisecond - time.Microsecond)
+		if got := p.recv(2 * time.Microsecond); !bytes.Equal(got, oack("utimeout", "300000")) {
+			t.Errorf("after 300 ms: got %s, want the OACK again", show(got))
+		}
+	})
 }

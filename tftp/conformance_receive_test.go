@@ -119,6 +119,7 @@ func TestReceiving(t *testing.T) {
 	t.Run("114 loss inside a window", testWindowLoss)
 	t.Run("139 a window that is sent again", testWindowAgain)
 	t.Run("139 a simple peer that loses an ACK", testSimplePeer)
+	t.Run("139 a window that begins again late", testMovingWindow)
 	t.Run("108 less than tsize", testLessThanTSize)
 	t.Run("110 block 0 is lost in a window", testBlockZeroLost)
 	t.Run("108 an ERROR is not repeated for each block of a window", testErrorOnce)

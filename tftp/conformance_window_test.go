@@ -134,3 +134,25 @@ func testErrorOnce(t *testing.T) {
 		p.expectError(3)
 	})
 }
+
+// testMovingWindow is silent until the server has repeated its ACK as often as it does,
+// and then sends a part of a window. The blocks moved, so the server goes on.
+func testMovingWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := content(1, 5000)
+		p, _ := writingInBubble(t, &tftp.Server{Retries: 2}, &memory{}, "windowsize", "4", "timeout", "1")
+		for n := 1; n <= 4; n++ {
+			p.send(data(n, block(body, 512, n)))
+		}
+		p.expect(ack(4))
+		for range 2 {
+			if got := p.recv(time.Minute); !bytes.Equal(got, ack(4)) {
+				t.Fatalf("got %s, want ACK 4 again", show(got))
+			}
+		}
+		p.send(data(5, block(body, 512, 5)))
+		if got := p.recv(time.Minute); !bytes.Equal(got, ack(5)) {
+			t.Errorf("got %s, want ACK 5", show(got))
+		}
+	})
+}

@@ -41,3 +41,42 @@ func TestGoexit(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowStorage hangs in the Commit of one upload and in the Write of another one. A
+// read, and before that the other upload, go on: each kind of work has its own workers,
+// here one each.
+func TestSlowStorage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		m := &memory{
+			committed: func(string) error { <-free; return nil },
+			write: func(_ int, b []byte) error {
+				if len(b) > 512 {
+					<-free
+				}
+				return nil
+			},
+		}
+		m.set("f", []byte("x"))
+		w := inBubble(t, &tftp.Server{Handler: m, Storage: 1}, &tftptest.Network{})
+		read := func() {
+			p := w.peer()
+			p.request(rrq("f", "octet"))
+			p.expect(data(1, []byte("x")))
+			p.send(ack(1))
+		}
+		commits, writes := w.peer(), w.peer()
+		commits.request(wrq("commits", "octet"))
+		commits.expect(ack(0))
+		commits.send(data(1, []byte("x")))
+		synctest.Wait()
+		read()
+		writes.request(wrq("writes", "octet"))
+		writes.expect(ack(0))
+		const blocks = 64<<10/512 + 1 // more than the Server collects before it calls Write
+		writes.store(content(1, 512*blocks), 512, 1, blocks+1)
+		synctest.Wait()
+		read()
+		close(free)
+	})
+}
