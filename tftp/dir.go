@@ -40,9 +40,8 @@ type Dir struct {
 	// file. It belongs to this Dir alone and only its user may write in it. An
 	// upload is stored there first. If a crash interrupts the writing, the next
 	// Sweep completes it, unless somebody has changed the file meanwhile; until then
-	// OpenRead refuses the file. If Staging is nil,
-	// Dir replaces files as well as it can and refuses those whose directory
-	// permits no new files.
+	// OpenRead refuses the file. If Staging is nil, Dir replaces files as well as it
+	// can and refuses those whose directory permits no new files.
 	Staging *os.Root
 
 	wrap func(*os.Root) disk // replaces the disk in tests; nil: the file system

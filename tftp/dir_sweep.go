@@ -26,12 +26,16 @@ func isTempName(name string) bool {
 // newTemp returns a name for an incomplete upload in directory dir.
 func newTemp(dir string) string { return path.Join(dir, tempPrefix+rand.Text()) }
 
-// Sweep completes and removes what a crash left of uploads. It completes existing
-// files that hold nothing but a part of a complete upload in Staging. If the file is
-// anything else, it keeps the upload aside in Staging and returns an error with its
-// name. It removes the temporary files of all other uploads. It touches only regular files of this process's user that have
-// the names of temporary files, and no file of a running process. It goes on
-// after an error and returns all errors; the Dir can serve in any case.
+// Sweep completes or removes the uploads that a crash has interrupted. Call it before
+// the Dir serves.
+//
+// It completes an existing file that is empty, or holds nothing but a part of a complete
+// upload in Staging. If the file is anything else, somebody has changed it: Sweep leaves
+// it, renames the upload in Staging, and returns an error with the new name.
+//
+// It removes the temporary files of all other uploads: only regular files of this
+// process's user with the names of temporary files, and no file of a running process. It
+// goes on after an error and returns all errors; the Dir can serve in any case.
 func (d *Dir) Sweep() error { return errors.Join(d.recover(), d.sweepBelow(".")) }
 
 // sweepBelow removes the incomplete uploads in a directory and below it. It reads the

@@ -37,7 +37,8 @@
 //     Afterwards, a repeated last DATA gets the final ACK again for 20 s (RFC 1350
 //     section 6, dallying).
 //   - In lockstep, only a timer repeats a DATA, never a repeated ACK (RFC 1123
-//     section 4.2.3.1, Sorcerer's Apprentice).
+//     section 4.2.3.1, Sorcerer's Apprentice). A window that the peer sends again
+//     gets one ACK.
 //   - The retransmission timeout is adaptive and backs off (RFC 1123 section
 //     4.2.3.2, by the method of RFC 6298, with Karn's rule).
 //   - A peer that does not answer gets the first packet at most three times, plus
@@ -57,7 +58,9 @@
 //   - A block has 8 to 65464 bytes (RFC 2348), a timeout 1 to 255 s (RFC 2349
 //     section 2), a window 1 to 16384 blocks (RFC 7440). The Server also reduces a
 //     window to Server.WindowBytes.
-//   - After block 65535 comes block 0, so the size of a file is unlimited.
+//   - After block 65535 comes block 0, so the size of a file is unlimited. An upload
+//     without a window may also go on with block 1.
+//   - The Server answers the options blksize2, utimeout and rollover as tftp-hpa does.
 //   - Mail mode (RFC 1350 section 1) gets ERROR 4. The multicast option (RFC 2090)
 //     is ignored.
 //
