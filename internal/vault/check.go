@@ -234,7 +234,7 @@ func (c *checker) snapshot(ctx context.Context, d loaded) {
 	}
 	c.counts.Snapshots++
 	c.documents = append(c.documents, d.name)
-	for _, f := range ContentsOf(d.snapshot) {
+	for f := range ContentsOf(d.snapshot) {
 		c.claim(f)
 	}
 }
@@ -331,7 +331,7 @@ func (c *checker) sufferers(ctx context.Context) error {
 	devices, sure := make(map[int]map[string]bool, len(c.suffering)), true
 	for d := range c.vault.readAll(ctx, c.documents) {
 		sure = sure && (d.err == nil || errors.Is(d.err, ErrNotFound))
-		for _, f := range ContentsOf(d.snapshot) {
+		for f := range ContentsOf(d.snapshot) {
 			if n, ok := c.suffering[digestOf(f.SHA256)]; ok {
 				if devices[n] == nil {
 					devices[n] = make(map[string]bool)

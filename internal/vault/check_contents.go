@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
+	"iter"
 	"slices"
 
 	"flashwarden/api"
@@ -35,19 +36,19 @@ func (a claim) same(b claim) bool {
 	return a.named == b.named && (!b.hasMD5 || a.hasMD5 && a.md5 == b.md5)
 }
 
-// ContentsOf returns all contents that a snapshot names: its files and its
+// ContentsOf yields all contents that a snapshot names: its files and its
 // listings.
-func ContentsOf(s api.Snapshot) []api.File {
-	all := make([]api.File, 0, len(s.Files)+1)
-	for _, f := range s.Files {
-		if f.SHA256 != "" {
-			all = append(all, f)
+func ContentsOf(s api.Snapshot) iter.Seq[api.File] {
+	return func(yield func(api.File) bool) {
+		for _, f := range s.Files {
+			if f.SHA256 != "" && !yield(f) {
+				return
+			}
+		}
+		if s.ListingBlob != nil {
+			yield(api.File{Path: listingsPath, SHA256: s.ListingBlob.SHA256, Size: s.ListingBlob.Size})
 		}
 	}
-	if s.ListingBlob != nil {
-		all = append(all, api.File{Path: listingsPath, SHA256: s.ListingBlob.SHA256, Size: s.ListingBlob.Size})
-	}
-	return all
 }
 
 // listingsPath stands for the path of the listings, which are no file.
@@ -83,7 +84,7 @@ func (c *checker) where(ctx context.Context, sum digest, said claim) (key, path 
 	if err != nil {
 		return SnapshotKey(name), "a file" // removed meanwhile
 	}
-	for _, f := range ContentsOf(s) {
+	for f := range ContentsOf(s) {
 		if digestOf(f.SHA256) == sum {
 			return SnapshotKey(name), f.Path
 		}

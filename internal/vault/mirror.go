@@ -249,7 +249,7 @@ func (r *mirrorRun) plan(ctx context.Context) (missing, held []string, err error
 			continue
 		}
 		missing = append(missing, name)
-		for _, f := range ContentsOf(s) {
+		for f := range ContentsOf(s) {
 			if _, twice := r.sizes[digestOf(f.SHA256)]; !twice {
 				r.sizes[digestOf(f.SHA256)] = f.Size
 				r.count.total += f.Size
@@ -307,7 +307,7 @@ func (r *mirrorRun) batch(ctx context.Context, names []string) error {
 		}
 		byDevice[s.Device] = append(byDevice[s.Device], s)
 		trusted := r.trusted(ctx, s.Previous)
-		for _, f := range ContentsOf(s) {
+		for f := range ContentsOf(s) {
 			contents[digestOf(f.SHA256)] = contents[digestOf(f.SHA256)] || trusted[f.SHA256]
 		}
 	}
@@ -335,7 +335,7 @@ func (r *mirrorRun) trusted(ctx context.Context, name string) map[string]bool {
 	if err != nil {
 		return trusted // then its contents are proved again
 	}
-	for _, f := range ContentsOf(s) {
+	for f := range ContentsOf(s) {
 		trusted[f.SHA256] = true
 	}
 	return trusted
@@ -437,7 +437,7 @@ func (r *mirrorRun) documents(ctx context.Context, all []api.Snapshot) error {
 // lacks reports whether a content of a snapshot could not be copied, which is a
 // problem unless a prune removed the snapshot meanwhile.
 func (r *mirrorRun) lacks(ctx context.Context, s api.Snapshot) bool {
-	for _, f := range ContentsOf(s) {
+	for f := range ContentsOf(s) {
 		r.mu.Lock()
 		damage := r.ended[digestOf(f.SHA256)]
 		r.mu.Unlock()

@@ -52,7 +52,7 @@ func (r *mirrorRun) lost(ctx context.Context, held []string) error {
 	var todo []func(context.Context) error
 	named := map[digest]api.Snapshot{}
 	for d := range r.vault.readAll(ctx, held) {
-		for _, f := range ContentsOf(d.snapshot) {
+		for f := range ContentsOf(d.snapshot) {
 			sum := digestOf(f.SHA256)
 			if _, twice := named[sum]; twice || !r.lacking[sum] {
 				continue
@@ -106,7 +106,7 @@ type sized struct {
 }
 
 func sizedOf(s api.Snapshot) (all []sized) {
-	for _, f := range ContentsOf(s) {
+	for f := range ContentsOf(s) {
 		all = append(all, sized{digestOf(f.SHA256), f.Size})
 	}
 	return all

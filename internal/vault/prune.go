@@ -197,11 +197,14 @@ func (v *Vault) deleteAll(ctx context.Context, keys []string) error {
 
 // removeOrphans removes the contents that are not named, except for young ones.
 func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, named map[digest]uint32, res *api.PruneResult) error {
-	var orphans []string
+	var orphans []digest
 	err := v.store.List(ctx, BlobsPart+"/", func(i Info) error {
 		sum, ok := blobOf(i.Key)
-		if _, used := named[digestOf(sum)]; ok && !used {
-			orphans = append(orphans, sum)
+		if !ok {
+			return ctx.Err()
+		}
+		if _, used := named[digestOf(sum)]; !used {
+			orphans = append(orphans, digestOf(sum))
 		}
 		return ctx.Err()
 	})
@@ -230,35 +233,49 @@ func (v *Vault) namedContents(ctx context.Context, all []outline, kept map[strin
 		}
 	}
 	maps.DeleteFunc(known, func(_ digest, n uint32) bool { return !used[n] })
-	names, err := v.Names(ctx)
+	written, err := v.writtenSince(ctx, all)
 	if err != nil {
 		return nil, err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool {
-		_, read := slices.BinarySearchFunc(all, name, func(s outline, name string) int { return cmp.Compare(s.document, name) })
-		return read
-	})
 	var failed error
-	for d := range v.readAll(ctx, names) {
+	for d := range v.readAll(ctx, written) {
 		failed = cmp.Or(failed, d.err)
-		for _, f := range ContentsOf(d.snapshot) {
+		for f := range ContentsOf(d.snapshot) {
 			known[digestOf(f.SHA256)] = 0
 		}
 	}
 	return known, cmp.Or(failed, ctx.Err())
 }
 
+// writtenSince returns the names of the documents that are not among all, which is in the
+// order of names. It does not collect the others: a vault may have millions.
+func (v *Vault) writtenSince(ctx context.Context, all []outline) (names []string, err error) {
+	err = v.store.List(ctx, SnapshotsPart+"/", func(i Info) error {
+		if name, ok := snapshotOf(i.Key); ok {
+			if _, read := slices.BinarySearchFunc(all, name, func(s outline, name string) int { return cmp.Compare(s.document, name) }); !read {
+				names = append(names, name)
+			}
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	return names, nil
+}
+
 // removeBlobs removes those of these contents that are not young and that nobody uses.
-func (v *Vault) removeBlobs(ctx context.Context, o PruneOptions, sums []string, res *api.PruneResult) error {
+func (v *Vault) removeBlobs(ctx context.Context, o PruneOptions, sums []digest, res *api.PruneResult) error {
 	sizes := make(map[digest]int64, len(sums))
 	for _, sum := range sums {
-		info, err := v.store.Stat(ctx, BlobKey(sum))
+		key := BlobKey(sum.String())
+		info, err := v.store.Stat(ctx, key)
 		switch {
 		case errors.Is(err, ErrNotFound):
 		case err != nil:
-			return fmt.Errorf("%s: %w", BlobKey(sum), err)
+			return fmt.Errorf("%s: %w", key, err)
 		case o.Now.Sub(info.Modified) >= youngOrphan:
-			sizes[digestOf(sum)] = info.Size
+			sizes[sum] = info.Size
 		}
 	}
 	if o.RipeFor > 0 {

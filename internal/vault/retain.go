@@ -88,7 +88,7 @@ func (v *blobs) ExtendLocks(ctx context.Context, snapshots []api.Snapshot) error
 	keys := map[string]bool{IdentityKey: true}
 	for _, s := range snapshots {
 		keys[SnapshotKey(s.Document)] = true
-		for _, f := range ContentsOf(s) {
+		for f := range ContentsOf(s) {
 			keys[BlobKey(f.SHA256)] = true
 		}
 	}

@@ -59,16 +59,15 @@ func (o outliner) document(name string) string {
 
 // numbers returns the numbers of the contents that a snapshot names.
 func (o outliner) numbers(s api.Snapshot) []uint32 {
-	all := ContentsOf(s)
-	numbers := make([]uint32, len(all))
-	for i, f := range all {
+	numbers := make([]uint32, 0, len(s.Files)+1)
+	for f := range ContentsOf(s) {
 		sum := digestOf(f.SHA256)
 		n, ok := o.contents[sum]
 		if !ok {
 			n = uint32(len(o.contents))
 			o.contents[sum] = n
 		}
-		numbers[i] = n
+		numbers = append(numbers, n)
 	}
 	return numbers
 }

@@ -137,7 +137,7 @@ func encodeListings(listings []api.Listing) ([]byte, error) {
 // PutSnapshot has written it.
 func WillName(s api.Snapshot) ([]string, error) {
 	var sums []string
-	for _, f := range ContentsOf(s) {
+	for f := range ContentsOf(s) {
 		sums = append(sums, f.SHA256)
 	}
 	if len(s.Listings) == 0 {
@@ -307,14 +307,19 @@ func (v *documents) Document(ctx context.Context, name string) (api.Snapshot, er
 	if !ok {
 		return api.Snapshot{}, fmt.Errorf("snapshot %q: %w", name, ErrNotFound)
 	}
-	data, err := v.read(ctx, SnapshotKey(name))
+	data, ok := v.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		data = bytes.NewBuffer(make([]byte, 0, usualDocument))
+	}
+	defer v.buffers.Put(data)
+	err := v.readInto(ctx, SnapshotKey(name), data)
 	if errors.Is(err, ErrNotFound) {
 		return api.Snapshot{}, fmt.Errorf("snapshot %s: %w", id, ErrNotFound)
 	}
 	if err != nil {
 		return api.Snapshot{}, fmt.Errorf("read snapshot %s: %w", id, err)
 	}
-	s, err := prove(data, id, want)
+	s, err := prove(data.Bytes(), id, want)
 	if errors.Is(err, ErrNewer) {
 		return api.Snapshot{}, fmt.Errorf("snapshot %s: %w", id, err)
 	}
@@ -353,14 +358,25 @@ func (v *documents) listings(ctx context.Context, b api.Blob) ([]api.Listing, er
 	return normaliseListings(listings), err
 }
 
+// usualDocument is a size in bytes that most documents have less than.
+const usualDocument = 16 << 10
+
 // read returns a content of at most maxDocument bytes.
 func (v *documents) read(ctx context.Context, key string) ([]byte, error) {
-	r, err := v.store.Get(ctx, key, 0)
-	if err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, usualDocument))
+	if err := v.readInto(ctx, key, data); err != nil {
 		return nil, err
 	}
-	const usual = 16 << 10 // bytes; most documents have less
-	data := bytes.NewBuffer(make([]byte, 0, usual))
+	return data.Bytes(), nil
+}
+
+// readInto replaces what a buffer holds by a content of at most maxDocument bytes.
+func (v *documents) readInto(ctx context.Context, key string, data *bytes.Buffer) error {
+	data.Reset()
+	r, err := v.store.Get(ctx, key, 0)
+	if err != nil {
+		return err
+	}
 	n, err := data.ReadFrom(io.LimitReader(r, maxDocument+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF): // of a server
@@ -368,5 +384,5 @@ func (v *documents) read(ctx context.Context, key string) ([]byte, error) {
 	case err == nil && n > maxDocument:
 		err = fmt.Errorf("%w: it has more than %d bytes", ErrDamaged, maxDocument)
 	}
-	return data.Bytes(), errors.Join(err, r.Close())
+	return errors.Join(err, r.Close())
 }

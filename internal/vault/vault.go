@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Errors that callers branch on; test with errors.Is.
@@ -49,8 +50,9 @@ type (
 		chains chainLocks
 	}
 	documents struct { // snapshots, and the records of prunes
-		blobs *blobs
-		store Store
+		blobs   *blobs
+		store   Store
+		buffers sync.Pool // of *bytes.Buffer: those that documents were read into
 	}
 	identity struct { // which vault it is
 		documents *documents
@@ -61,7 +63,7 @@ type (
 // New returns the vault in a store.
 func New(s Store) *Vault {
 	b := &blobs{store: s}
-	d := &documents{b, s}
+	d := &documents{blobs: b, store: s}
 	return &Vault{b, d, &identity{d, s}, s}
 }
 

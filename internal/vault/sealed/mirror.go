@@ -124,7 +124,7 @@ func (m *Mirror) Document(ctx context.Context, key string, data []byte, s api.Sn
 		outer.Status = s.Status
 	}
 	sheet := manifest{Key: key, Document: string(data), Contents: []object{}}
-	for _, c := range vault.ContentsOf(s) {
+	for c := range vault.ContentsOf(s) {
 		label := m.labels.of("content", c.SHA256)
 		m.mu.Lock()
 		o := m.objects[label]
