@@ -25,8 +25,14 @@ reps=${REPS:-5}
 work=${BENCH_DIR:-$(mktemp -d /tmp/flashwarden-bench-XXXXXX)}
 mkdir -p "$work/raw" "$work/out"
 page() { python3 bench/table.py "$work/out" "$reps"; }
+# write_page writes the page, and keeps the chapter of bench/vault.sh.
+write_page() {
+    page >"$work/page.md"
+    sed -n '/^## A large catalog and a large vault/,$p' docs/performance.md >"$work/vault.md"
+    { cat "$work/page.md"; echo; cat "$work/vault.md"; } >docs/performance.md
+}
 if [ "$*" = page ]; then
-    page >docs/performance.md
+    write_page
     exit
 fi
 
@@ -91,7 +97,7 @@ for group; do
     esac
 done
 if [ -n "$whole" ]; then
-    page >docs/performance.md
+    write_page
     echo "wrote docs/performance.md; raw figures are in $work/out" >&2
 else
     page

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Measures the care of a large vault and of a large catalog: time and memory of
-# whole commands, on generated data without any device.
+# whole commands, on generated data without any device. Prints
+# the chapter of docs/performance.md.
 #
 #   bench/vault.sh                       10,000 devices with 500 snapshots each in the catalog, 200,000 snapshots in the vault, 20 GB of blobs
 #   bench/vault.sh 1000 20 5000 1        other numbers: DEVICES EACH SNAPSHOTS GIGABYTES
+#   PAGE=1 bench/vault.sh                also writes the chapter into docs/performance.md
 #
-# Needs about 12 GB of disk, with 20 GB of blobs 32, in $BENCH_DIR (default: a new
+# Needs about 12 GB of disk, with 20 GB of images 52, in $BENCH_DIR (default: a new
 # directory in /tmp, which it removes).
 set -euo pipefail
 umask 077 # as in a vault
@@ -14,6 +16,7 @@ devices=${1:-10000} each=${2:-500} snapshots=${3:-200000} gigabytes=${4:-20}
 work=${BENCH_DIR:-$(mktemp -d /tmp/flashwarden-vault-XXXXXX)}
 [ -n "${BENCH_DIR:-}" ] || trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"
+: >"$work/figures"
 CGO_ENABLED=0 go build -trimpath -o "$work/flashwarden" ./cmd/flashwarden
 go build -o "$work/largevault" ./bench/largevault
 export PATH="$work:$PATH"
@@ -28,6 +31,7 @@ measure() {
         command time -o "$work/time" -f '%e %U %S %M' "$@" >"$work/out" 2>"$work/err" || code=$?
         best=$(printf '%s\n%s\n' "$best" "$(tail -n 1 "$work/time")" | grep . | sort -n | head -n 1)
     done
+    echo "$name|$best|$code" >>"$work/figures"
     echo "$best" | awk -v name="$name" -v code="$code" '{ printf "%-36s %8.2f s  %8.2f s CPU  %8d kB  (exit %s)\n", name, $1, $2 + $3, $4, code }'
 }
 
@@ -55,17 +59,43 @@ measure "check" flashwarden check
 measure "check --share 1/30" flashwarden check --share 1/30
 measure "prune --keep-last 10" flashwarden prune --keep-last 10
 
-echo "blobs: $gigabytes GB"
-mkdir -p "$work/blobs/vault"
-export FLASHWARDEN_DATA=$work/blobs
-largevault vault "$work/blobs" 10
+echo "images: $gigabytes GB"
+mkdir -p "$work/images/vault"
+chmod 0700 "$work/images/vault"
+largevault images "$work/images" $((gigabytes * 1000))
+export FLASHWARDEN_DATA=$work/images
 flashwarden rebuild >/dev/null
-for i in $(seq "$gigabytes"); do
-    head -c 1000000000 /dev/urandom >"$work/blob"
-    sum=$(sha256sum "$work/blob" | cut -d' ' -f1)
-    mkdir -p "$work/blobs/vault/blobs/${sum:0:2}/${sum:2:2}"
-    chmod 0400 "$work/blob"
-    mv "$work/blob" "$work/blobs/vault/blobs/${sum:0:2}/${sum:2:2}/$sum"
-done
+blobs=$work/images/vault/blobs
+runs=3
 measure "check --read-data" flashwarden check --read-data
-measure "sha256sum of the same files" sh -c "find '$work/blobs/vault/blobs' -type f -print0 | xargs -0 -n 1 -P $(nproc) sha256sum"
+measure "sha256sum of the same files" sh -c "find '$blobs' -type f -print0 | xargs -0 -n 1 -P $(nproc) sha256sum"
+runs=1
+
+# An S3 server on loopback. Each put begins with an empty bucket; both take turns.
+if command -v versitygw >/dev/null; then
+    export AWS_ACCESS_KEY_ID=bench AWS_SECRET_ACCESS_KEY=bench-secret
+    port=${BENCH_PORT:-17070}
+    mkdir -p "$work/s3/objects" "$work/s3/attributes"
+    ROOT_ACCESS_KEY=$AWS_ACCESS_KEY_ID ROOT_SECRET_KEY=$AWS_SECRET_ACCESS_KEY \
+        versitygw --port "127.0.0.1:$port" --quiet posix --sidecar "$work/s3/attributes" "$work/s3/objects" >"$work/s3/log" 2>&1 &
+    server=$!
+    trap 'kill $server; [ -n "${BENCH_DIR:-}" ] || rm -rf "$work"' EXIT
+    until curl -s -o "$work/out" "http://127.0.0.1:$port/"; do
+        kill -0 "$server" || { cat "$work/s3/log" >&2; exit 1; }
+        sleep 0.1
+    done
+    for round in 1 2 3; do
+        for kind in mirror library; do
+            mkdir "$work/s3/objects/$kind$round"
+            target="s3://$kind$round/?endpoint=http://127.0.0.1:$port&region=us-east-1"
+            case $kind in
+            mirror) measure "mirror to S3" flashwarden mirror "$target" ;;
+            library) measure "put by the S3 library alone" largevault put "$work/images" "$target" ;;
+            esac
+            rm -rf "$work/s3/objects/$kind$round" "$work/s3/attributes/$kind$round"
+        done
+    done
+else
+    echo "no versitygw (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0): mirror to S3 is not measured" >&2
+fi
+python3 bench/vault_table.py "$work/figures" "$devices" "$each" "$snapshots" "$gigabytes"

@@ -1,6 +1,8 @@
 // Command largevault generates data of a large fleet, for measurements.
 //
 //	largevault vault DATA SNAPSHOTS          a vault with so many snapshots of 10,000 devices, and no catalog
+//	largevault images DATA MEGABYTES         a vault with random images of 32 MB
+//	largevault put DATA s3://BUCKET/?…       nothing: puts the files of such a vault by the S3 library alone
 //	largevault catalog DATA DEVICES EACH     a catalog of so many devices with so many snapshots each, and no vault
 //
 // Nothing is synced: a power cut leaves nothing of use.
@@ -31,6 +33,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	if len(args) == 3 && args[0] == "put" {
+		return putFiles(ctx, filepath.Join(args[1], "vault"), args[2])
+	}
 	var numbers []int
 	for _, arg := range args[min(2, len(args)):] {
 		n, err := strconv.Atoi(arg)
@@ -42,10 +47,12 @@ func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 3 && args[0] == "vault":
 		return makeVault(ctx, filepath.Join(args[1], "vault"), numbers[0])
+	case len(args) == 3 && args[0] == "images":
+		return makeImages(ctx, filepath.Join(args[1], "vault"), numbers[0])
 	case len(args) == 4 && args[0] == "catalog":
 		return makeCatalog(ctx, args[1], numbers[0], numbers[1])
 	}
-	return errors.New("usage: largevault vault DATA SNAPSHOTS, or largevault catalog DATA DEVICES EACH")
+	return errors.New("usage: largevault vault DATA SNAPSHOTS, largevault images DATA MEGABYTES, largevault put DATA s3://BUCKET/?endpoint=URL, or largevault catalog DATA DEVICES EACH")
 }
 
 // unsynced is a store in a directory that puts contents without any fsync.
