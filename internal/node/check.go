@@ -18,7 +18,7 @@ import (
 // It changes nothing in the vault, except to repair it; then it holds the lock of
 // the data directory, as Rebuild does.
 func (n *upkeep) Check(ctx context.Context, r api.Check, share vault.Share, turn Turn, events func(api.Event)) (api.CheckResult, error) {
-	defer frugal()()
+	defer frugal(50)()
 	v, err := n.Vault(ctx)
 	if errors.Is(err, vault.ErrSealed) && n.opts.Mirror != "" { // it is checked without the identity
 		return n.checkMirror(ctx, n.vault, r, checkOptions(r, share, events))
@@ -78,11 +78,11 @@ func (n *upkeep) addDocuments(ctx context.Context, v *vault.Vault, problems []ap
 	return err
 }
 
-// frugal has the memory of this process cleaned twice as often until release: reading many
-// documents leaves much garbage. Of two that overlap, the last one to end decides what stays,
-// and that is no harm.
-func frugal() (release func()) {
-	before := debug.SetGCPercent(50)
+// frugal has the memory of this process cleaned when it has grown by percent, until release:
+// reading many documents leaves much garbage. Of two that overlap, the last one to end decides
+// what stays, and that is no harm.
+func frugal(percent int) (release func()) {
+	before := debug.SetGCPercent(percent)
 	return func() { debug.SetGCPercent(before) }
 }
 
@@ -111,7 +111,7 @@ func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, 
 	if r.RepairFrom != "" {
 		return api.CheckResult{}, why
 	}
-	defer frugal()()
+	defer frugal(50)()
 	n := upkeep{core: &core{opts: o}}
 	if err := n.openVault(ctx); err != nil {
 		return api.CheckResult{}, err

@@ -22,7 +22,7 @@ func (n *upkeep) Prune(ctx context.Context, r api.Prune, turn Turn) (api.PruneRe
 		return api.PruneResult{}, err
 	}
 	defer release()
-	defer frugal()()
+	defer frugal(25)() // more stays in memory than of a check
 	v, err := n.Vault(ctx)
 	if err != nil {
 		return api.PruneResult{}, err

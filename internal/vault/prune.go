@@ -106,6 +106,7 @@ func (v *Vault) outlines(ctx context.Context, o PruneOptions, res *api.PruneResu
 		return nil, nil, err
 	}
 	slices.Sort(names)
+	c.documents = names // the zero snapshot of one that cannot be read claims nothing
 	all = make([]outline, 0, len(names))
 	outliner := newOutliner(names)
 	for d := range v.readAll(ctx, names) {
@@ -117,7 +118,6 @@ func (v *Vault) outlines(ctx context.Context, o PruneOptions, res *api.PruneResu
 			c.unreadable(ctx, SnapshotKey(d.name), d.err)
 			continue
 		}
-		c.documents = append(c.documents, d.name)
 		all = append(all, outliner.outline(d.snapshot))
 	}
 	if err := errors.Join(ctx.Err(), c.prunes(ctx), c.gaps(ctx)); err != nil {
@@ -224,13 +224,14 @@ func (v *Vault) removeOrphans(ctx context.Context, o PruneOptions, named map[dig
 // dry run. It changes known and returns it: a second map would cost as much memory.
 func (v *Vault) namedContents(ctx context.Context, all []outline, kept map[string]bool, known map[digest]uint32) (map[digest]uint32, error) {
 	used := make([]bool, len(known))
-	for _, s := range all {
-		if !kept[s.document] {
-			continue
+	for i := range all {
+		s := &all[i]
+		if kept[s.document] {
+			for _, n := range s.contents {
+				used[n] = true
+			}
 		}
-		for _, n := range s.contents {
-			used[n] = true
-		}
+		s.contents = nil // no longer needed, and the list below is long
 	}
 	maps.DeleteFunc(known, func(_ digest, n uint32) bool { return !used[n] })
 	written, err := v.writtenSince(ctx, all)
