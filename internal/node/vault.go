@@ -108,14 +108,21 @@ func (n *core) wrongVault(ctx context.Context, err error) error {
 		fix = api.Say("the catalog was lost or replaced. Rebuild its index: ").Do("rebuild")
 	case errors.Is(err, vault.ErrOldFormat):
 		fix = api.Say("convert it: ").Do("rebuild").With("convert", "")
-	case errors.Is(err, vault.ErrMissing), errors.Is(err, vault.ErrOther):
-		fix = api.Say("mount the disk of the vault at %s. If", path)
-		if isURL(path) {
-			fix = api.Say("name the place of the vault: ").Set("vault", "").Say(". If")
-		}
-		fix = fix.Say(" the old vault is lost for good, use the vault at this place, or begin a new one there: ").Do("rebuild").With("new_vault", "")
+	case errors.Is(err, vault.ErrMissing):
+		fix = findVault(path).Say(". If it is lost for good, bring it back from a mirror: ").Do("mirror", path).With("vault", "MIRROR").
+			Say(". If there is no mirror, or only vault.json is lost: ").Do("rebuild").With("new_vault", "")
+	case errors.Is(err, vault.ErrOther):
+		fix = findVault(path).Say(". If the old vault is lost for good, use the vault at this place: ").Do("rebuild").With("new_vault", "")
 	}
 	return cause.Wrap(cause.VaultError, err, "vault "+path, fix)
+}
+
+// findVault is the next step if the vault is not at its place.
+func findVault(path string) api.Fix {
+	if isURL(path) {
+		return api.Say("name the place of the vault: ").Set("vault", "")
+	}
+	return api.Say("mount the disk of the vault at %s", path)
 }
 
 // prepareVault makes the vault before the first backup, and cleans up after dead

@@ -33,7 +33,7 @@ func TestLostKey(t *testing.T) {
 		t.Errorf("%+v, error %v", rows, err)
 	}
 	_, err := l.EditDevice(ctx, change)
-	if p := AsProblem(err); p == nil || !strings.Contains(p.Detail, "the stored passwords of 1 devices and credentials cannot be read") || !strings.Contains(p.Fix.String(), "put a copy of it back") {
+	if p := AsProblem(err); p == nil || !strings.Contains(p.Detail, "stored passwords cannot be read (devices and credentials: 1)") || !strings.Contains(p.Fix.String(), "put a copy of it back") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "key")); !errors.Is(err, fs.ErrNotExist) {
