@@ -160,3 +160,29 @@ func TestWithoutLock(t *testing.T) {
 		t.Errorf("no lock is wanted: error %v, lock %s", err, s.Lock())
 	}
 }
+
+// TestDeleteMarker: if a delete marker takes the key, the error says what to do.
+func TestDeleteMarker(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		status := http.StatusNotFound
+		if r.Method == http.MethodPut {
+			status = http.StatusPreconditionFailed
+		}
+		http.Error(w, `<Error><Code>PreconditionFailed</Code></Error>`, status)
+	}))
+	defer server.Close()
+	t.Setenv("AWS_ACCESS_KEY_ID", accessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
+	u, err := url.Parse("s3://vault/?region=us-east-1&endpoint=" + server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), vault.BlobKey(strings.Repeat("a", 64)), strings.NewReader("an image"), 8); err == nil || !strings.Contains(err.Error(), "remove its delete marker") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -200,11 +200,17 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) er
 	o.SetMatchETagExcept("*")
 	err := s.put(ctx, key, r, size, o)
 	var answer minio.ErrorResponse
-	if errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed || answer.StatusCode == http.StatusConflict) {
-		// Conflict: another process puts it at this moment. Only the stored content counts.
-		if _, absent := s.Stat(ctx, key); absent == nil {
-			return vault.ErrExists
-		}
+	if !errors.As(err, &answer) || answer.StatusCode != http.StatusPreconditionFailed && answer.StatusCode != http.StatusConflict {
+		return err
+	}
+	// Conflict: another process puts it at this moment. Only the stored content counts.
+	_, absent := s.Stat(ctx, key)
+	switch {
+	case absent == nil:
+		return vault.ErrExists
+	case errors.Is(absent, vault.ErrNotFound) && answer.StatusCode == http.StatusPreconditionFailed:
+		// To versitygw 1.8, a delete marker takes the key.
+		return fmt.Errorf("%s was removed, and this server takes no new content for it; remove its delete marker in the bucket: %w", s.prefix+key, err)
 	}
 	return err
 }

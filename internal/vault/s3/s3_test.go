@@ -23,8 +23,8 @@ import (
 const accessKey, secretKey = "testkey", "testsecret123"
 
 // gateway starts versitygw, a server that keeps objects in a directory, with an
-// empty bucket called vault. It returns the address.
-func gateway(t testing.TB) (address string) {
+// empty bucket called vault. options are those of its command posix. It returns the address.
+func gateway(t testing.TB, options ...string) (address string) {
 	t.Helper()
 	program, err := exec.LookPath("versitygw")
 	if err != nil && testlevel.Current() < testlevel.Soak {
@@ -40,7 +40,8 @@ func gateway(t testing.TB) (address string) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(program, "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(dir, "attributes"), filepath.Join(dir, "objects"))
+	args := append([]string{"--port", address, "--quiet", "posix", "--sidecar", filepath.Join(dir, "attributes")}, options...)
+	cmd := exec.Command(program, append(args, filepath.Join(dir, "objects"))...)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
