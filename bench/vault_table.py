@@ -55,7 +55,7 @@ def chapter(path, devices, each, snapshots, gigabytes):
                     ("mirror to S3", "`mirror`, proved by the checksum of the server", ""), ("put by the S3 library alone", "the same files, put by the S3 library alone", "")])
     ratio(best, "check --read-data", "sha256sum of the same files", "Speed of `check --read-data`, of that of `sha256sum`", 0.9)
     ratio(best, "mirror to S3", "put by the S3 library alone", "Speed of `mirror`, of that of the library", 0.8)
-    failed = [name for name, r in best.items() if r["exit"] != 0]
+    failed = [name for name, r in best.items() if r["exit"] != 0 and name != "status"]  # status ends with 1 for devices at risk
     if failed:
         print("\nThese commands failed: " + ", ".join(failed))
 

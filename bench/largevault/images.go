@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -97,11 +96,16 @@ func putFiles(ctx context.Context, path, target string) error {
 }
 
 func putFile(ctx context.Context, client *minio.Client, bucket, name string) error {
-	data, err := os.ReadFile(name)
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	_, err = client.PutObject(ctx, bucket, filepath.Base(name), bytes.NewReader(data), int64(len(data)),
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = client.PutObject(ctx, bucket, filepath.Base(name), f, info.Size(),
 		minio.PutObjectOptions{Checksum: minio.ChecksumSHA256, DisableMultipart: true, DisableContentSha256: true})
 	return err
 }
