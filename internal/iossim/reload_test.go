@@ -18,3 +18,18 @@ func TestQuestionOfReload(t *testing.T) {
 		l.expect(s.Hostname() + "#")
 	}
 }
+
+// TestRegisterIgnoresStartup starts without the startup-config by either bit of the
+// config-register.
+func TestRegisterIgnoresStartup(t *testing.T) {
+	for register, ignored := range map[uint16]bool{0x2102: false, 0x2142: true, 0x8102: true, 0x9922: true} {
+		s, err := New("isr4300", Options{Register: register})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.PowerCycle()
+		if runs := s.textFile("system:running-config") == s.textFile("nvram:startup-config"); runs == ignored {
+			t.Errorf("0x%X: it runs its startup-config: %t", register, runs)
+		}
+	}
+}
