@@ -40,6 +40,9 @@ interface Vlan1
  mac-address 0200.5e10.2a00
  ipv6 address 2001:DB8::1/64
 access-list 1 remark flash:/in-a-remark
+snmp-server location the shelf of flash:/in-a-location
+exception crashinfo file flash:/crashinfo
+alias exec cf copy flash:/in-an-alias tftp:
 ip http path flash:/html
 ip http server
 tftp-server flash:phone.sbn alias p.sbn 10
@@ -76,7 +79,7 @@ end
 	if diff := cmp.Diff(want, files); diff != "" {
 		t.Error(diff)
 	}
-	if !HasCertificates(config) || HasCertificates("!\nip http server\nend\n") {
+	if !HasCertificates(config) || !HasCertificates("!\ncrypto ca certificate chain old\n") || HasCertificates("!\nip http server\nend\n") {
 		t.Error("certificates")
 	}
 }
