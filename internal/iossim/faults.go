@@ -78,8 +78,8 @@ type Faults struct {
 	// CutOutput ends the terminal after this number of bytes of a command's output.
 	// The command goes on to its end. 0: not at this command.
 	CutOutput func(command string) (bytes int)
-	// ReloadAsks is asked by reload in place of "Proceed with reload?". A
-	// confirmation restarts the switch.
+	// ReloadAsks is asked by reload and by redundancy reload shelf in place of
+	// their last question. A confirmation restarts the switch.
 	ReloadAsks string
 	// CutPower makes each end of a terminal by Break a power cut: every unit starts
 	// again.

@@ -44,7 +44,7 @@ func (s *session) reloadShelf(_ []string) {
 		s.reject(&parseError{"% Invalid input detected at '^' marker.", len("redundancy ")})
 		return
 	}
-	if s.savedOrNot() && s.agreed("Reload the entire shelf") {
+	if s.savedOrNot() && s.agreed(cmp.Or(s.sw.o.Faults.ReloadAsks, "Reload the entire shelf")) {
 		s.sw.restart()
 	}
 }

@@ -1,7 +1,6 @@
 package restore_test
 
 import (
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -63,23 +62,36 @@ func TestDeniedCommands(t *testing.T) {
 }
 
 // TestNoReloadOfTheShelf has a pair of controllers whose software does not know the
-// command that starts both again: nothing else is typed in its place, and the hint
-// says what to type.
+// command that starts both again, or asks about something else than both: it is not
+// started again, no other command is typed in its place, and the hint says what to type.
 func TestNoReloadOfTheShelf(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
-	b := newBenchOf(t, "c9800-ha", iossim.Options{Faults: iossim.Faults{RejectShelf: 1}}, api.PolicyRebuild)
-	b.lose("nvram:startup-config")
-	r := b.restore(api.Restore{Reload: true}, "startup-config")
-	wantResult(t, r, api.StatusIncomplete, cause.CommandRejected)
-	for _, word := range []string{"`redundancy reload shelf`", "`reload`", "`show redundancy`"} {
-		if !strings.Contains(r.Hint, word) {
-			t.Errorf("message %q, hint %q; want %s", r.Message, r.Hint, word)
+	first := newBench(t, "c9800-ha", api.PolicyRebuild)
+	refuses := func(faults iossim.Faults, c cause.Cause, words ...string) func(t *testing.T) {
+		return func(t *testing.T) {
+			b := first.another(t, "c9800-ha", faults)
+			b.lose("nvram:startup-config")
+			r := b.restore(api.Restore{Reload: true}, "startup-config")
+			wantResult(t, r, api.StatusIncomplete, c)
+			for _, word := range words {
+				if !strings.Contains(r.Hint, word) {
+					t.Errorf("message %q, hint %q; want %s", r.Message, r.Hint, word)
+				}
+			}
+			for _, typed := range b.sw.Commands() {
+				if typed == "reload" || strings.HasSuffix(typed, "[confirm]y") || strings.HasSuffix(typed, "[confirm]") {
+					t.Errorf("typed %q", typed)
+				}
+			}
 		}
 	}
-	if slices.Contains(b.sw.Commands(), "reload") {
-		t.Error("it typed reload")
-	}
+	asks := func(question string) iossim.Faults { return iossim.Faults{ReloadAsks: question} }
+	cases(t, map[string]func(*testing.T){
+		"an unknown command": refuses(iossim.Faults{RejectShelf: 1}, cause.CommandRejected, "`redundancy reload shelf`", "`reload`", "`show redundancy`"),
+		"one of them":        refuses(asks("Reload this shelf"), cause.PromptUnrecognised, "`redundancy reload shelf`"),
+		"the peer is absent": refuses(asks("System is running in SIMPLEX mode, reload anyway?"), cause.PromptUnrecognised, "`redundancy reload shelf`"),
+	})
 }
 
 // TestDamagedImageIsRemoved has an image arrive damaged under a name that BOOT has,
