@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -14,7 +15,7 @@ import (
 	"flashwarden/internal/config"
 )
 
-// Runner sends notifications while a service runs. All fields are needed.
+// Runner sends notifications while a service runs. All exported fields are needed.
 type Runner struct {
 	Targets func() []config.Notify
 	// Lead reports whether this process is the one that sends, until release is called.
@@ -30,6 +31,7 @@ type Runner struct {
 	Host    string // the name of this host
 	Log     *slog.Logger
 
+	every time.Duration    // between two looks; 0: lookEvery
 	lines map[string]*line // by the name of the target
 	fails bool             // of the fleet or the catalog: the log has it
 }
@@ -66,7 +68,7 @@ func Retry(failures int) time.Duration {
 // Run looks at the fleet and sends messages until ctx ends.
 func (r *Runner) Run(ctx context.Context, ready func()) error {
 	ready()
-	every := time.NewTicker(lookEvery)
+	every := time.NewTicker(cmp.Or(r.every, lookEvery))
 	defer every.Stop()
 	for {
 		err := r.Turn(ctx)

@@ -101,7 +101,7 @@ func (f *fleet) send(_ context.Context, c config.Notify, n api.Notification) err
 
 // runner returns a new Runner, as after a restart.
 func (f *fleet) runner(targets ...config.Notify) *Runner {
-	return &Runner{Targets: func() []config.Notify { return targets }, Look: f.look, Store: &f.memory, Send: f.send, Host: "nms",
+	return &Runner{every: time.Minute, Targets: func() []config.Notify { return targets }, Look: f.look, Store: &f.memory, Send: f.send, Host: "nms",
 		Lead: func(context.Context) (func(), bool, error) { return func() {}, true, nil },
 		Describe: func(_ context.Context, items []api.NotifyItem) ([]api.NotifyItem, error) {
 			return slices.Clone(items), nil
