@@ -198,6 +198,21 @@ func TestLongNight(t *testing.T) {
 	})
 }
 
+// TestFrequentSchedule has devices with a backup each minute: the message waits for one turn of
+// each, not for the end of a night that never comes.
+func TestFrequentSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{failing: []string{"sw1"}}
+		f.turns = []Turn{{Ended: time.Now().Add(-time.Minute), Due: time.Now().Add(30 * time.Second)}}
+		defer run(t, f.runner(hook(t, "chat", api.NotifyFailed)))()
+		time.Sleep(30 * time.Second)
+		wantSent(t, f, "before the next turn")
+		f.change(func() { f.turns = []Turn{{Ended: time.Now(), Busy: true, Due: time.Now().Add(time.Minute)}} })
+		time.Sleep(time.Minute)
+		wantSent(t, f, "after it", "chat failed: sw1: the backup failed")
+	})
+}
+
 // TestShortFailure has a device that is well again before its night is over: nobody hears of it.
 func TestShortFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
