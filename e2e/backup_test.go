@@ -27,6 +27,7 @@ import (
 // TestBackupJSON compares the document of each profile with what the
 // simulated device really has.
 func TestBackupJSON(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]profileFacts{
 		"old": {"c3500xl", "ios", "12.0(5)WC10", "bundle", "size-only", "image"},
 		"mid": {"c3750", "ios", "15.0(2)SE8", "bundle", "device-md5", "image"},
@@ -118,6 +119,7 @@ func TestOneImageCrossesOnce(t *testing.T) {
 // SIGTERM and SIGHUP again and again: timeout(1) sends SIGTERM twice, and a shell
 // sends SIGHUP beside the terminal.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		signal syscall.Signal

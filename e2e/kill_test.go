@@ -16,6 +16,7 @@ import (
 // ten: each time at another line that it prints, and a little later.
 func TestKill(t *testing.T) {
 	testlevel.NeedFull(t, "makes five backups twice")
+	t.Parallel()
 	whole := newSite(t)
 	whole.add("sw1", "c3500xl", iossim.Options{LargestImage: imageSize})
 	lines := strings.Count(whole.ok("backup", "sw1", "-v").stderr, "\n")

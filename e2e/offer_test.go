@@ -164,6 +164,7 @@ func (s *site) curlFrom(from string, args ...string) (string, error) {
 // is printed, after a stranger has tried.
 func TestOfferToRealClients(t *testing.T) {
 	testlevel.NeedFull(t, "the same clients judge package tftp at every level")
+	t.Parallel()
 	for _, c := range clients {
 		t.Run(c.program, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +206,7 @@ func TestOfferToRealClients(t *testing.T) {
 // another name and a second file were refused.
 func TestReceiveFromRealClients(t *testing.T) {
 	testlevel.NeedFull(t, "the same clients judge package tftp at every level")
+	t.Parallel()
 	for _, c := range clients {
 		t.Run(c.program, func(t *testing.T) {
 			t.Parallel()

@@ -22,6 +22,7 @@ import (
 // first line. Then each further line would block it, if it wrote them itself.
 func TestNobodyReadsTheLog(t *testing.T) {
 	testlevel.NeedFull(t, "TestNobodyReads of package logqueue proves it in memory")
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("hello"), 0o644); err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@ func (v visit) String() string { return "flashwarden " + strings.Join(v.args, " 
 // tourrules_test.go judge each screen; the files in testdata/tour show them to people.
 func TestTour(t *testing.T) {
 	testlevel.NeedFull(t, "a thousand commands, and simulated switches for them")
+	t.Parallel() // beside the tests that wait
 	for _, fleet := range tourFleets {
 		t.Run(fmt.Sprintf("fleet of %d", fleet.devices), func(t *testing.T) {
 			t.Parallel()

@@ -3,10 +3,13 @@ package e2e
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -80,7 +83,7 @@ func (s *site) buildThree() {
 // buildForty makes forty switches at two sites. After their first backup, some fail: sw7
 // has another password, sw17 and sw18 are switched off. sw40 was never there.
 func (s *site) buildForty() {
-	s.env = append(s.env, "FLASHWARDEN_BACKUP_PARALLEL=40") // most of a backup is waiting
+	s.env = append(s.env, "FLASHWARDEN_BACKUP_PARALLEL=40", "FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=40") // most of a backup is waiting
 	s.makeData()
 	list := "name,address,transport,username,password,enable_password,site,legacy_crypto\n"
 	var switches []*iossim.Switch
@@ -107,11 +110,24 @@ func (s *site) buildForty() {
 	s.threeDaysPass()
 }
 
+// switchOff ends switches. Their ports stay closed until the test ends: no other program gets
+// one of them, which would answer in place of the switch.
 func (s *site) switchOff(switches ...*iossim.Switch) {
 	s.t.Helper()
 	for _, sw := range switches {
 		if err := sw.Close(); err != nil {
 			s.t.Fatal(err)
+		}
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.t.Cleanup(func() { unix.Close(fd) })
+		at := &unix.SockaddrInet4{Port: int(sw.Addr().Port()), Addr: sw.Addr().Addr().As4()}
+		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), // connections of the switch may linger
+			unix.Bind(fd, at), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0))
+		if err != nil {
+			s.t.Fatalf("%v: %v", at, err)
 		}
 	}
 }
