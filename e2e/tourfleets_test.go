@@ -83,7 +83,7 @@ func (s *site) buildThree() {
 // buildForty makes forty switches at two sites. After their first backup, some fail: sw7
 // has another password, sw17 and sw18 are switched off. sw40 was never there.
 func (s *site) buildForty() {
-	s.env = append(s.env, "FLASHWARDEN_BACKUP_PARALLEL=40", "FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=40") // most of a backup is waiting
+	s.env = append(s.env, "FLASHWARDEN_BACKUP_PARALLEL=40", "FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=6") // most of a backup is waiting
 	s.makeData()
 	list := "name,address,transport,username,password,enable_password,site,legacy_crypto\n"
 	var switches []*iossim.Switch
@@ -101,6 +101,7 @@ func (s *site) buildForty() {
 	if o := s.run("backup", "--all"); o.code != 3 {
 		s.t.Fatalf("the first backup ended with %d\n%s", o.code, o.stdout)
 	}
+	s.env = append(s.env, "FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=20") // only now: one of the first six has sent the image for all, and not sw7
 	s.ok("device", "edit", "sw7", "--password-file", s.file("wrong", "wr0ng"))
 	s.switchOff(switches[16], switches[17])
 	if o := s.run("backup", "sw7", "sw17", "sw18"); o.code != 3 {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"flashwarden/tftp"
 )
 
 // Formats returns the formats that Rules can write.
@@ -36,18 +38,19 @@ func Rules(format string, devices []Host, ports Ports) (string, error) {
 	v4, v6 := byFamily(addresses)
 	switch format {
 	case "nft":
-		return heading("# Load with: nft -f FILE. Loading replaces the table.", devices) + nftRules(v4, v6, ports), nil
+		return heading("# Load with: nft -f FILE. Loading replaces the table.", devices, ports) + nftRules(v4, v6, ports), nil
 	case "iptables":
-		return heading("# Load with: sh FILE. Loading replaces the chain.", devices) + iptablesRules(v4, v6, ports), nil
+		return heading("# Load with: sh FILE. Loading replaces the chains.", devices, ports) + iptablesRules(v4, v6, ports), nil
 	case "ufw":
-		return heading("# Load with: sh FILE. ufw skips existing rules. To remove an old device: ufw status numbered, then ufw delete N", devices) +
+		return heading("# Load with: sh FILE. ufw skips existing rules. To remove an old device: ufw status numbered, then ufw delete N", devices, ports) +
 			ufwRules(devices, ports), nil
 	}
 	return "", fmt.Errorf("unknown format %q of rules; valid formats: %s", format, strings.Join(Formats(), ", "))
 }
 
-// heading is a comment with the devices that the rules permit.
-func heading(load string, devices []Host) string {
+// heading is a comment with the devices that the rules permit, and with the lines that
+// other firewalls need.
+func heading(load string, devices []Host, ports Ports) string {
 	var b strings.Builder
 	b.WriteString("# TFTP for flashwarden, only for the devices of the inventory.\n" + load + "\n")
 	for _, d := range devices {
@@ -57,14 +60,33 @@ func heading(load string, devices []Host) string {
 		}
 		b.WriteString("\n")
 	}
+	b.WriteString("# These rules are for this host. An access list between the two needs both directions, here in the words of Cisco IOS:\n")
+	for _, line := range accessList("DEVICE", "SERVER", ports.Transfers) {
+		b.WriteString("#   " + line + "\n")
+	}
 	return b.String()
+}
+
+// accessList returns the lines of an access list of Cisco IOS that let TFTP pass between a
+// device and a server: requests, packets of the device, and packets of the server.
+func accessList(device, server string, transfers tftp.PortRange) []string {
+	ids := Ports{Transfers: transfers}.list(" ", true)[0]
+	match := "eq " + ids
+	if strings.Contains(ids, " ") {
+		match = "range " + ids
+	}
+	return []string{
+		fmt.Sprintf("permit udp host %s host %s eq tftp", device, server),
+		fmt.Sprintf("permit udp host %s host %s %s", device, server, match),
+		fmt.Sprintf("permit udp host %s %s host %s", server, match, device),
+	}
 }
 
 // nftRules returns a separate table. It drops TFTP from other hosts. Chains of other
 // tables may still drop datagrams that it accepts.
 func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 	var sets, rules strings.Builder
-	var redirects []string
+	var redirects, answers []string
 	match := "udp dport { " + strings.Join(ports.list("-", false), ", ") + " }"
 	for _, f := range []struct {
 		set, kind, saddr string
@@ -76,8 +98,10 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		fmt.Fprintf(&sets, "\tset %s {\n\t\ttype %s\n\t\telements = { %s }\n\t}\n", f.set, f.kind, join(f.addresses, ", "))
 		fmt.Fprintf(&rules, "\t\t%s @%s %s accept\n", f.saddr, f.set, match)
 		redirects = append(redirects, f.saddr+" @"+f.set)
+		answers = append(answers, fmt.Sprintf("#   %s { %s } udp sport %s accept\n", strings.Replace(f.saddr, "saddr", "daddr", 1), join(f.addresses, ", "), ports.list("-", true)[0]))
 	}
-	return "# Another table may still drop these datagrams. Then that table needs a rule of its own.\n" +
+	return "# Another table may still drop these datagrams. Then that table needs a rule of its own. If it filters\n" +
+		"# what this host sends, its output chain needs a rule for the way back:\n" + strings.Join(answers, "") +
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +
@@ -98,21 +122,23 @@ func nftRedirect(sources []string, ports Ports) string {
 	return b.String() + "\t}\n"
 }
 
-// iptablesRules replaces a separate chain atomically, and adds a jump from INPUT to
-// it once.
+// iptablesRules replaces two separate chains atomically, and adds a jump from INPUT and
+// one from OUTPUT to them once.
 func iptablesRules(v4, v6 []netip.Addr, ports Ports) string {
 	var b strings.Builder
 	match := "-p udp -m multiport --dports " + strings.Join(ports.list(":", false), ",")
+	answers := "-p udp -m multiport --sports " + strings.Join(ports.list(":", true), ",")
 	for _, f := range []struct {
 		tool      string
 		addresses []netip.Addr
 	}{{"iptables", v4}, {"ip6tables", v6}} {
-		fmt.Fprintf(&b, "%s-restore --noflush <<'END'\n*filter\n:FLASHWARDEN - [0:0]\n", f.tool)
+		fmt.Fprintf(&b, "%s-restore --noflush <<'END'\n*filter\n:FLASHWARDEN - [0:0]\n:FLASHWARDEN-OUT - [0:0]\n", f.tool)
 		for _, a := range f.addresses {
-			fmt.Fprintf(&b, "-A FLASHWARDEN -s %s %s -j ACCEPT\n", a, match)
+			fmt.Fprintf(&b, "-A FLASHWARDEN -s %s %s -j ACCEPT\n-A FLASHWARDEN-OUT -d %s %s -j ACCEPT\n", a, match, a, answers)
 		}
 		fmt.Fprintf(&b, "-A FLASHWARDEN %s -j DROP\nCOMMIT\nEND\n", match)
 		fmt.Fprintf(&b, "%[1]s -C INPUT -p udp -j FLASHWARDEN 2>/dev/null || %[1]s -I INPUT -p udp -j FLASHWARDEN\n", f.tool)
+		fmt.Fprintf(&b, "%[1]s -C OUTPUT -p udp -j FLASHWARDEN-OUT 2>/dev/null || %[1]s -I OUTPUT -p udp -j FLASHWARDEN-OUT\n", f.tool)
 		b.WriteString(iptablesRedirect(f.tool, f.addresses, ports))
 	}
 	return b.String()
@@ -140,6 +166,7 @@ func ufwRules(devices []Host, ports Ports) string {
 	fmt.Fprintf(&b, "ufw deny proto udp to any port %s comment 'flashwarden: everybody else'\n", list)
 	for _, d := range devices {
 		fmt.Fprintf(&b, "ufw prepend allow proto udp from %s to any port %s comment 'flashwarden: %s'\n", d.Address.Unmap().WithZone(""), list, d.Name)
+		fmt.Fprintf(&b, "ufw prepend allow out proto udp from any port %s to %s comment 'flashwarden: answers to %s'\n", ports.list(":", true)[0], d.Address.Unmap().WithZone(""), d.Name)
 	}
 	var sources []string
 	for _, d := range devices {

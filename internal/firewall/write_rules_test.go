@@ -174,6 +174,43 @@ func TestRulesIPTables(t *testing.T) {
 	}
 }
 
+// TestRulesWayBack: each format has the way back to the devices, and the lines for an access
+// list between them and this host.
+func TestRulesWayBack(t *testing.T) {
+	list := []string{"#   permit udp host DEVICE host SERVER eq tftp\n", "#   permit udp host DEVICE host SERVER range 1056 1059\n", "#   permit udp host SERVER range 1056 1059 host DEVICE\n"}
+	for format, lines := range map[string][]string{
+		"nft":      {"#   ip daddr { 10.77.0.2 } udp sport 1056-1059 accept\n", "#   ip6 daddr { fd77::2 } udp sport 1056-1059 accept\n"},
+		"iptables": {"-A FLASHWARDEN-OUT -d 10.77.0.2 -p udp -m multiport --sports 1056:1059 -j ACCEPT\n"},
+		"ufw":      {"ufw prepend allow out proto udp from any port 1056:1059 to fd77::2 comment 'flashwarden: answers to sw6'\n"},
+	} {
+		text, err := Rules(format, []Host{{Name: "sw1", Address: deviceV4}, {Name: "sw6", Address: deviceV6}}, testPorts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range slices.Concat(list, lines) {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s lacks %q:\n%s", format, want, text)
+			}
+		}
+	}
+}
+
+// TestRulesAnswers loads the rules on a host that drops what it sends.
+func TestRulesAnswers(t *testing.T) {
+	t.Parallel()
+	need(t, "iptables-nft-save")
+	n := newNetwork(t)
+	n.serve()
+	n.host.Type("iptables -P OUTPUT DROP")
+	if n.fetches(deviceV4, false) {
+		t.Fatal("nothing is dropped")
+	}
+	n.host.Type("sh -e " + written(t, "iptables"))
+	if !n.fetches(deviceV4, true) || n.fetches(strangerV4, false) {
+		t.Error("the device does not pass, or a stranger does")
+	}
+}
+
 // TestRulesUFW enables ufw in the namespace, on a copy of its files: strangers
 // stay out also where ufw lets everything in by default.
 func TestRulesUFW(t *testing.T) {

@@ -25,10 +25,10 @@ func TestDiagnose(t *testing.T) {
 		hint string
 	}{
 		"no request":               {Witness{Said: timedOut}, cause.NoRequest, "`nft 'insert rule inet filter input ip saddr 192.0.2.1 udp dport { 69, 1056-1059 } accept'`"},
-		"no request, other port":   {Witness{Said: timedOut, Listen: 6969}, cause.NoRequest, "the TFTP server listens on UDP 6969, but devices send to UDP 69. If no rule redirects this yet: `nft 'table inet flashwarden_redirect { chain prerouting { type nat hook prerouting priority dstnat; ip saddr 192.0.2.1 udp dport 69 redirect to :6969; }; }'`. Then permit UDP 69, 6969 and 1056-1059 from"},
+		"no request, other port":   {Witness{Said: timedOut, Listen: 6969}, cause.NoRequest, "the TFTP server listens on UDP 6969, but devices send to UDP 69. If no rule redirects this yet: `nft 'table inet flashwarden { chain to_server { type nat hook prerouting priority dstnat; policy accept; ip saddr 192.0.2.1 udp dport 69 redirect to :6969; }; }'`. Then permit UDP 69, 6969 and 1056-1059 from"},
 		"no request, port 69":      {Witness{Said: timedOut, Listen: 69}, cause.NoRequest, "permit UDP 69 and 1056-1059 from"},
 		"no request, our answers":  {Witness{Said: timedOut}, cause.NoRequest, "`nft 'insert rule inet filter output ip daddr 192.0.2.1 udp sport 1056-1059 accept'`"},
-		"no request, on the way":   {Witness{Said: timedOut}, cause.NoRequest, "`permit udp host 192.0.2.1 host 192.0.2.100 eq tftp`, `permit udp host 192.0.2.1 host 192.0.2.100 range 1056 1059`"},
+		"no request, on the way":   {Witness{Said: timedOut}, cause.NoRequest, "`permit udp host 192.0.2.1 host 192.0.2.100 eq tftp`, `permit udp host 192.0.2.1 host 192.0.2.100 range 1056 1059`, and for the way back `permit udp host 192.0.2.100 range 1056 1059 host 192.0.2.1`"},
 		"another source":           {Witness{Said: timedOut, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "flashwarden device edit sw1 --address 198.51.100.7"},
 		"its interface":            {Witness{Said: timedOut, Interface: "Loopback0", Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "`ip tftp source-interface Loopback0`"},
 		"an unknown interface":     {Witness{Said: timedOut, Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "INTERFACE that has 192.0.2.1"},

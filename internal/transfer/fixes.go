@@ -26,9 +26,10 @@ func fixRequest(w Witness) api.Fix {
 // devicesAsk is the UDP port to which devices send their requests.
 const devicesAsk = 69
 
-// redirect is the command that brings the requests of the device to our port.
+// redirect is the command that brings the requests of the device to our port. Its table and
+// chain are those of the rules for the whole inventory, which replace it later.
 func (w Witness) redirect() string {
-	return fmt.Sprintf("nft 'table inet flashwarden_redirect { chain prerouting { type nat hook prerouting priority dstnat; %s saddr %s udp dport %d redirect to :%d; }; }'",
+	return fmt.Sprintf("nft 'table inet flashwarden { chain to_server { type nat hook prerouting priority dstnat; policy accept; %s saddr %s udp dport %d redirect to :%d; }; }'",
 		w.family(), w.Device, devicesAsk, w.Listen)
 }
 
@@ -43,7 +44,17 @@ func fixFilters(w Witness, asked string) api.Fix {
 		Say("\n2. the device: ").Type(api.OnDevice, "ping "+w.Server.String()).Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
 		Say(", ").Type(api.OnDevice, "show access-lists").Say("; if TFTP must leave through a VRF, ").Type(api.OnDevice, "ip tftp source-interface").Say(" names its interface").
 		Say("\n3. the path, in each access list: ").Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s eq tftp", w.Device, w.Server)).Say(", ").
-		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" ")))
+		Type(api.OnPath, w.accessToServer()).Say(", and for the way back ").Type(api.OnPath, w.accessToDevice())
+}
+
+// accessToServer is the line of an access list for the packets of the device.
+func (w Witness) accessToServer() string {
+	return fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" "))
+}
+
+// accessToDevice is the line of an access list for our answers.
+func (w Witness) accessToDevice() string {
+	return fmt.Sprintf("permit udp host %s range %s host %s", w.Server, w.portRange(" "), w.Device)
 }
 
 func fixSource(w Witness) api.Fix {
@@ -66,7 +77,7 @@ func fixAnswers(w Witness) api.Fix {
 		Type(api.OnHost, w.nft("inet filter output", none, w.Device, ports)).
 		Say("; on a firewall between them ").Type(api.OnPath, w.nft("inet filter forward", w.Server, w.Device, ports)).
 		Say(", or its helper for TFTP; in an access list ").
-		Type(api.OnPath, fmt.Sprintf("permit udp host %s range %s host %s", w.Server, w.portRange(" "), w.Device)).
+		Type(api.OnPath, w.accessToDevice()).
 		Say("; where NAT changes the address of our answers ").
 		Type(api.OnPath, w.nft(w.family()+" nat postrouting", none, w.Device, ports))
 }
@@ -78,7 +89,7 @@ func fixTransfer(w Witness) api.Fix {
 		Type(api.OnHost, w.nft("inet filter input", w.Device, none, ports)).
 		Say("; on a firewall between them ").Type(api.OnPath, w.nft("inet filter forward", w.Device, w.Server, ports)).
 		Say("; in an access list ").
-		Type(api.OnPath, fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" ")))
+		Type(api.OnPath, w.accessToServer())
 }
 
 // onHost says when the lines for this host can be typed: another host has other

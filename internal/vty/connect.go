@@ -29,12 +29,17 @@ func (c Config) hostPort() string {
 	return net.JoinHostPort(host, port)
 }
 
-// service returns the configuration that a device needs for its transport.
+// service returns why a device may refuse its transport, and what to type: a key, a free
+// line, the transport and the access list of its lines.
 func (c Config) service() api.Fix {
+	transport, fix := "ssh", onDevice("show ip ssh").Say(" (disabled: it has no RSA key; in configuration mode ").
+		Type(api.OnDevice, "crypto key generate rsa modulus 2048").Say(", then ").Type(api.OnDevice, "ip ssh version 2").Say("), ").
+		Type(api.OnDevice, "show users")
 	if c.Transport == Telnet {
-		return onDevice("transport input telnet").Say(" on its lines")
+		transport, fix = "telnet", onDevice("show users")
 	}
-	return onDevice("ip ssh version 2").Say(", and ").Type(api.OnDevice, "transport input ssh").Say(" on its lines")
+	return fix.Say(" (all lines in use: ").Type(api.OnDevice, "clear line vty N").Say("), ").Type(api.OnDevice, "show running-config").
+		Say(" (its vty lines need ").Type(api.OnDevice, "transport input "+transport).Say("; their access-class, if they have one, must permit this host)")
 }
 
 // connect makes the connection, through the jump host if there is one.

@@ -25,6 +25,8 @@ func TestDialUnreachable(t *testing.T) {
 		hint string
 	}{
 		{"refused", Config{Address: refusing.Addr().String()}, cause.ConnectRefused, "sw1 refused the connection to " + refusing.Addr().String() + ": connection refused", "--address 127.0.0.1:PORT"},
+		{"refused SSH", Config{Address: refusing.Addr().String()}, cause.ConnectRefused, "sw1 refused the connection to ", "`show ip ssh` (disabled: it has no RSA key; in configuration mode `crypto key generate rsa modulus 2048`, then `ip ssh version 2`), `show users` (all lines in use: `clear line vty N`), `show running-config` (its vty lines need `transport input ssh`; their access-class, if they have one, must permit this host)"},
+		{"refused Telnet", Config{Address: refusing.Addr().String(), Transport: Telnet}, cause.ConnectRefused, "sw1 refused the connection to ", "on the device: `show users` (all lines in use: `clear line vty N`), `show running-config` (its vty lines need `transport input telnet`"},
 		{"no such name", Config{Address: "sw1.invalid"}, cause.ConnectTimeout, "sw1.invalid of sw1 does not resolve", "flashwarden device edit sw1 --address IP"},
 		{"silence", Config{Address: "192.0.2.1", ConnectTimeout: 10 * time.Millisecond, Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
