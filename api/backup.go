@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"path"
+	"time"
+)
 
 // Policy says which files a backup takes.
 type Policy string
@@ -57,7 +60,39 @@ func (r BackupResult) Succeeded() bool { return r.Status == StatusOK || r.Status
 // BackupPlan is the outcome of a dry run.
 type BackupPlan struct {
 	Commands []string `json:"commands"`   // exactly as typed; TICKET stands for the one-time name
-	Bytes    int64    `json:"bytes"`      // to copy; fewer if the vault holds content from another device
+	Bytes    int64    `json:"bytes"`      // to copy at most
 	Known    int64    `json:"known"`      // bytes of the files that did not change since the newest snapshot, and are not copied again
 	Free     int64    `json:"free_bytes"` // in the spool's file system
+
+	Copies []PlannedCopy `json:"copies"` // the files that Bytes counts
+}
+
+// PlannedCopy is a file that a backup copies if no other device sends the same content, and
+// the vault does not have it.
+type PlannedCopy struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	Shared bool   `json:"shared"` // an image or a package: other devices mostly have the same one
+	Held   bool   `json:"held"`   // the vault has content of this size: mostly the same
+}
+
+// Likely returns the bytes that backups with these plans copy together, if images and packages
+// of one name and size are the same.
+func Likely(plans ...*BackupPlan) (bytes int64) {
+	type content struct {
+		name string
+		size int64
+	}
+	sent := make(map[content]bool)
+	for _, p := range plans {
+		for _, c := range p.Copies {
+			one := content{path.Base(c.Path), c.Size}
+			if c.Held || c.Shared && sent[one] {
+				continue
+			}
+			sent[one] = true
+			bytes += max(c.Size, 0)
+		}
+	}
+	return bytes
 }

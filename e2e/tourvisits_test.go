@@ -83,7 +83,7 @@ func ofForty() []visit {
 		{args: words("firewall nft"), varies: true}, {args: words("firewall iptables"), loose: true, varies: true}, {args: words("firewall ufw"), loose: true, varies: true},
 		{args: words("status --site hq")}, {args: words("status sw7 sw1 sw30")}, {args: words("status sw40"), code: 1}, {args: words("device show sw7")}, {args: words("device show sw40")}, {args: words("device list --site branch")},
 		{args: words("device test --all"), acts: true, few: true, moving: true, code: 3},
-		{args: words("backup --all --dry-run"), acts: true, moving: true, few: true, varies: true, code: 3},
+		{args: words("backup --all --dry-run"), acts: true, moving: true, few: true, space: true, code: 3},
 		{args: words("doctor --all"), acts: true, few: true, moving: true, varies: true, code: hostCode},
 		{args: words("backup --all"), acts: true, few: true, moving: true, code: 3},
 		{args: words("backup --all --quiet"), acts: true, few: true, code: 3},

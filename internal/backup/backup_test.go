@@ -109,6 +109,29 @@ func TestDryRunCopiesNothing(t *testing.T) {
 	}
 }
 
+// TestDryRunKnowsTheVault: an image of the size of one in the vault is probably not copied, unless
+// the device computes no digests, or every file is to be copied.
+func TestDryRunKnowsTheVault(t *testing.T) {
+	for name, test := range map[string]struct {
+		without bool // digests
+		recopy  bool
+		held    bool
+	}{"with digests": {held: true}, "without": {without: true}, "recopy": {recopy: true}} {
+		b := newBench(t, func(_ int, d *fakeDevice) error { d.noVerify = test.without; return nil })
+		b.backup(Options{})
+		device := "sw1"
+		if !test.without {
+			device = "sw9" // the vault has the image from another device
+		}
+		r := b.Backup(t.Context(), api.Device{Name: device, Address: "192.0.2.1"}, Options{DryRun: true, Recopy: test.recopy})
+		i := slices.IndexFunc(r.Plan.Copies, func(c api.PlannedCopy) bool { return c.Path == "flash:/c2960.bin" })
+		if i < 0 || r.Plan.Copies[i].Held != test.held || r.Plan.Copies[i].Shared != test.held || (api.Likely(r.Plan) < r.Plan.Bytes) != test.held {
+			t.Errorf("%s: %+v", name, r.Plan)
+		}
+		b.close()
+	}
+}
+
 func TestBadCopies(t *testing.T) {
 	image := func(c ios.Copy) bool { return path.Base(c.Source) == "c2960.bin" }
 	for what, c := range map[string]struct {

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"flashwarden/api"
@@ -14,12 +15,12 @@ import (
 // noted in its file. Digests are not asked for: on some devices they take
 // minutes each. A file that looks as it did at the newest snapshot counts as known.
 func (j job) plan(ctx context.Context, d Device, s sight) (*api.BackupPlan, error) {
-	earlier, err := j.provedEarlier(ctx)
+	earlier, digests, err := j.provedEarlier(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := entriesOf(listingsOf(s.listings))
-	p := &api.BackupPlan{Commands: []string{}}
+	p := &api.BackupPlan{Commands: []string{}, Copies: []api.PlannedCopy{}}
 	for i, f := range s.selected {
 		if f.Cause != "" {
 			continue
@@ -40,6 +41,11 @@ func (j job) plan(ctx context.Context, d Device, s sight) (*api.BackupPlan, erro
 		}
 		p.Commands = append(p.Commands, way.Line(fileOf(f)))
 		p.Bytes += max(f.Size, 0)
+		planned, err := j.plannedCopy(ctx, f, digests)
+		if err != nil {
+			return nil, err
+		}
+		p.Copies = append(p.Copies, planned)
 	}
 	if p.Free, err = j.Spool.Free(); err != nil {
 		return nil, cause.Wrap(cause.Internal, err, "plan", nil)
@@ -47,22 +53,41 @@ func (j job) plan(ctx context.Context, d Device, s sight) (*api.BackupPlan, erro
 	return p, nil
 }
 
+// plannedCopy says whether f may be content that another device has, or the vault. Only its
+// size says so: a digest takes long. Every file is copied with Recopy, or from a device that computes
+// no digests.
+func (j job) plannedCopy(ctx context.Context, f api.File, digests bool) (api.PlannedCopy, error) {
+	c := api.PlannedCopy{Path: f.Path, Size: f.Size}
+	if !digests || j.opts.Recopy || f.Kind != api.KindImage && f.Kind != api.KindPackage {
+		return c, nil
+	}
+	held, err := j.Catalog.HasSize(ctx, f.Size)
+	if err != nil {
+		return c, indexError(err, "look up "+f.Path)
+	}
+	c.Shared, c.Held = true, held
+	return c, nil
+}
+
 // provedEarlier returns, by their paths, the entries of the files that the newest
 // snapshot of the device has with a digest that the device computed, as far as the
-// vault still has them. A device without digests copies every file each time.
-func (j job) provedEarlier(ctx context.Context) (map[string]api.Entry, error) {
+// vault still has them. A device without digests copies every file each time: digests is
+// false if that snapshot shows such a device.
+func (j job) provedEarlier(ctx context.Context) (proved map[string]api.Entry, digests bool, err error) {
 	name, err := j.Catalog.Latest(ctx, j.device.Name)
 	if err != nil || name == "" {
-		return nil, err
+		return nil, true, err
 	}
 	s, err := j.Vault.Snapshot(ctx, name)
 	if errors.Is(err, vault.ErrNotFound) {
-		return nil, nil
+		return nil, true, nil
 	}
 	if err != nil {
-		return nil, vaultError(err, "read the newest snapshot")
+		return nil, true, vaultError(err, "read the newest snapshot")
 	}
-	listed, proved := entriesOf(s.Listings), make(map[string]api.Entry)
+	digests = !slices.ContainsFunc(s.Files, func(f api.File) bool { return f.Kind == api.KindImage && f.Evidence == api.EvidenceSize })
+	listed := entriesOf(s.Listings)
+	proved = make(map[string]api.Entry)
 	for _, f := range s.Files {
 		entry, ok := listed[f.Path]
 		if !ok || entry.Modified == "" || f.SHA256 == "" || f.Evidence == api.EvidenceSize {
@@ -70,13 +95,13 @@ func (j job) provedEarlier(ctx context.Context) (map[string]api.Entry, error) {
 		}
 		has, err := j.Vault.HasBlob(ctx, f.SHA256, f.Size)
 		if err != nil {
-			return nil, vaultError(err, "look for "+f.Path)
+			return nil, digests, vaultError(err, "look for "+f.Path)
 		}
 		if has {
 			proved[f.Path] = entry
 		}
 	}
-	return proved, nil
+	return proved, digests, nil
 }
 
 // entriesOf returns the entries of listings by their whole paths.

@@ -164,6 +164,8 @@ type Contents interface {
 	// now computes the same MD5 proves that it holds these bytes. Two contents
 	// with one MD5 and size can only be made on purpose; then neither is known.
 	Known(ctx context.Context, md5 string, size int64) (sha256 string, ok bool, err error)
+	// HasSize reports whether Known would find a content of this size in bytes, for some MD5.
+	HasSize(ctx context.Context, size int64) (bool, error)
 	// Inspected returns the result of inspecting the image with the given
 	// SHA-256; nil where it was not inspected.
 	Inspected(ctx context.Context, sha256 string) (*api.Inspection, error)

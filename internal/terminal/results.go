@@ -18,7 +18,7 @@ func (r Results) Format(l Layout) string {
 	r = r.sorted()
 	text := l.Palette.Paint(Strong, r.Summary()) + "\n" + r.problems(l, true)
 	if r.dryRun() {
-		return text + r.plans(l) + r.remarks(l)
+		return text + r.formatPlans(l) + r.remarks(l)
 	}
 	if !slices.ContainsFunc(r, func(one api.BackupResult) bool { return one.Status != api.StatusFailed }) {
 		return text + r.remarks(l) // a table of failures says nothing that the blocks do not say
@@ -116,21 +116,6 @@ func (r Results) Summary() string {
 	return r.counts() + "; " + Bytes(bytes) + " copied"
 }
 
-// plannedBytes says how much all plans copy together.
-func (r Results) plannedBytes() string {
-	var plans, bytes int64
-	for _, one := range r {
-		if one.Plan != nil {
-			plans++
-			bytes += one.Plan.Bytes
-		}
-	}
-	if plans < 2 {
-		return "" // the plan says it
-	}
-	return "; would copy " + Bytes(bytes)
-}
-
 // counts says how many results there are of each kind: 38 ok, 1 incomplete, 1 failed.
 func (r Results) counts() string {
 	counts := map[string]int{}
@@ -151,34 +136,6 @@ func (r Results) counts() string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// dryRun reports whether the results are plans.
-func (r Results) dryRun() bool {
-	return slices.ContainsFunc(r, func(r api.BackupResult) bool { return r.Plan != nil })
-}
-
-// plans returns the plan of each device.
-func (r Results) plans(l Layout) string {
-	var b strings.Builder
-	for _, one := range r {
-		if one.Plan == nil {
-			continue
-		}
-		fmt.Fprintf(&b, "\n%s: %s\n", OneLine(one.Device), statusAndCause(one, l.Palette))
-		text := "would copy " + ExactBytes(one.Plan.Bytes)
-		if one.Plan.Bytes > 0 {
-			text += ", less if the vault has the content from another device"
-		}
-		if one.Plan.Known > 0 {
-			text += "; " + Bytes(one.Plan.Known) + " unchanged since the last backup"
-		}
-		b.WriteString(l.Prose("  ", text+"; "+Bytes(one.Plan.Free)+" free here"))
-		for _, c := range one.Plan.Commands {
-			b.WriteString("    " + OneLine(c) + "\n")
-		}
-	}
-	return b.String()
 }
 
 // remarks returns the host keys of first logins, and the remarks about devices

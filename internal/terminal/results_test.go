@@ -133,20 +133,40 @@ func TestWeakestEvidence(t *testing.T) {
 	}
 }
 
-// TestDryRunResults has the bytes to copy, exactly.
+// TestDryRunResults has the bytes to copy, exactly, and how many it probably are.
 func TestDryRunResults(t *testing.T) {
-	r := api.BackupResult{Device: "sw1", Status: api.StatusOK, Plan: &api.BackupPlan{Commands: []string{"show running-config"}, Bytes: 18_286_080, Free: 75e9}}
-	const want = `dry run: 1 ok
-
-sw1: ok
-  would copy 18.3 MB (18,286,080 bytes), less if the vault has the content from another device; 75.0 GB free here
-    show running-config
-`
+	const head = "dry run: 1 ok\n\nsw1: ok\n  would copy "
+	p := &api.BackupPlan{Commands: []string{"show running-config"}, Bytes: 18_286_080, Free: 75e9,
+		Copies: []api.PlannedCopy{{Path: "flash:/a.bin", Size: 18_280_000, Shared: true}, {Path: "flash:/config.text", Size: 6_080}}}
+	r := api.BackupResult{Device: "sw1", Status: api.StatusOK, Plan: p}
+	const want = head + "18.3 MB (18,286,080 bytes); 75.0 GB free here\n    show running-config\n"
 	if got := (terminal.Results{r}).Format(terminal.Layout{}); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
-	if got := (terminal.Results{r, r}).Format(terminal.Layout{}); !strings.HasPrefix(got, "dry run: 2 ok; would copy 36.6 MB\n") {
+	held := *p
+	held.Copies = []api.PlannedCopy{{Path: "flash:/a.bin", Size: 18_280_000, Shared: true, Held: true}, p.Copies[1]}
+	if got := (terminal.Results{{Device: "sw1", Status: api.StatusOK, Plan: &held}}).Format(terminal.Layout{}); !strings.HasPrefix(got,
+		head+"at most 18.3 MB (18,286,080 bytes), probably 6.1 kB: the vault has an image of the same size; 75.0 GB free here\n") {
 		t.Error(got)
+	}
+}
+
+// TestDryRunOfMany: many devices have a line each, and the commands only with -v. An image that
+// they share counts once.
+func TestDryRunOfMany(t *testing.T) {
+	var r terminal.Results
+	for n := range 40 {
+		r = append(r, api.BackupResult{Device: fmt.Sprintf("sw%d", n+1), Status: api.StatusOK, Plan: &api.BackupPlan{Commands: []string{"show running-config"},
+			Bytes: 18_286_080, Free: 75e9, Copies: []api.PlannedCopy{{Path: "flash:/a.bin", Size: 18_280_000, Shared: true}, {Path: "flash:/config.text", Size: 6_080}}}})
+	}
+	text := r.Format(terminal.Layout{Columns: 80, Rows: 24})
+	const summary = "dry run: 40 ok; would copy at most 731.4 MB, probably 18.5 MB: an image that the vault or another device has is not copied again\n"
+	if !strings.HasPrefix(text, summary) || strings.Count(text, "\n") > 48 || strings.Contains(text, "show running-config") ||
+		!strings.HasSuffix(text, "\n75.0 GB free here. To see the commands, add -v, or name one device.\n") {
+		t.Errorf("%d lines:\n%s", strings.Count(text, "\n"), text)
+	}
+	if text := r.Format(terminal.Layout{Verbose: true}); strings.Count(text, "    show running-config\n") != 40 {
+		t.Error(text)
 	}
 }
 

@@ -241,6 +241,11 @@ func testKnown(t *testing.T, create New) {
 			t.Errorf("%s: %q, %v, error %v; want %q", test.name, sum, ok, err, test.want)
 		}
 	}
+	for size, want := range map[int64]bool{5: true, 18: true, 4: false, 7: false} {
+		if ok, err := c.HasSize(t.Context(), size); ok != want || err != nil {
+			t.Errorf("content of %d bytes: %v, error %v", size, ok, err)
+		}
+	}
 }
 
 func testRemember(t *testing.T, create New) {

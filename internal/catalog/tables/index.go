@@ -192,6 +192,14 @@ func (c index) Snapshots(ctx context.Context, device string) ([]api.SnapshotRow,
 	return list, c.wrap("list snapshots", rows.Err())
 }
 
+// HasSize reports whether there is content of this size.
+func (c index) HasSize(ctx context.Context, size int64) (bool, error) {
+	var n int
+	err := c.queryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM blob WHERE size = ? AND md5 <> ''
+		AND NOT EXISTS (SELECT 1 FROM condemned WHERE condemned.sha256 = blob.sha256 AND removing <> 0) LIMIT 1) found`, size).Scan(&n)
+	return n > 0, c.wrap("look up content", err)
+}
+
 // Known returns the SHA-256 of the content with the given MD5 and size.
 func (c index) Known(ctx context.Context, md5 string, size int64) (sha256 string, ok bool, err error) {
 	if md5 == "" {
