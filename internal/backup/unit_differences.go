@@ -17,13 +17,29 @@ func unitWarnings(f ios.Facts, image flash.File, found flash.Contents) []string 
 	notes := append(stackNotes(f), versionNotes(f)...)
 	for _, u := range found.OtherUnits(f, image) {
 		if !u.Same.Found() {
-			notes = append(notes, fmt.Sprintf("%s does not have the running image %s: it is not in %s", u.Name, image.Base(), u.FS))
+			notes = append(notes, fmt.Sprintf("%s does not have the running image %s: it is not in %s%s", u.Name, image.Base(), u.FS, copyThere(image, u)))
 		}
 		if u.Start != "" && !found.SameOnUnits(u.Boots.Path, image.Path) {
-			notes = append(notes, fmt.Sprintf("%s starts from %q next, which is not the running image", u.Name, u.Start))
+			notes = append(notes, fmt.Sprintf("%s starts from %q next, which is not the running image%s", u.Name, u.Start, bootThere(image, u)))
 		}
 	}
 	return notes
+}
+
+// copyThere is the next step for a unit without the image. Packages are more than one file.
+func copyThere(image flash.File, u flash.Unit) string {
+	if !strings.HasSuffix(image.Base(), ".bin") {
+		return ""
+	}
+	return fmt.Sprintf("; on the device: `copy %s %s`", image.Path, image.On(u.FS))
+}
+
+// bootThere is the next step for a member of a stack that starts from another image.
+func bootThere(image flash.File, u flash.Unit) string {
+	if !strings.HasPrefix(u.Name, "switch ") || !strings.HasSuffix(image.Base(), ".bin") {
+		return "; on the device: `show boot`"
+	}
+	return fmt.Sprintf("; on the device, in configuration mode: `boot system %s %s`", u.Name, image.On("flash:")) // each member calls its own flash so
 }
 
 // stackNotes tells of members that have not joined the stack.
@@ -31,7 +47,7 @@ func stackNotes(f ios.Facts) []string {
 	var notes []string
 	for _, s := range f.Stack {
 		if s.State != "Ready" && s.State != "Provisioned" {
-			notes = append(notes, fmt.Sprintf("switch %d is in the state %q", s.Number, s.State))
+			notes = append(notes, fmt.Sprintf("switch %d is in the state %q; on the device: `show switch detail`", s.Number, s.State))
 		}
 	}
 	return notes
@@ -47,7 +63,8 @@ func versionNotes(f ios.Facts) []string {
 	here := f.Members[i]
 	for _, m := range f.Members {
 		if m.Version != here.Version || m.Image != here.Image || m.Mode != here.Mode {
-			notes = append(notes, fmt.Sprintf("switch %d runs %s, the active switch %d runs %s", m.Number, runs(m), here.Number, runs(here)))
+			notes = append(notes, fmt.Sprintf("switch %d runs %s, the active switch %d runs %s; on the device, when it has the same image to start from: `reload slot %d`",
+				m.Number, runs(m), here.Number, runs(here), m.Number))
 		}
 	}
 	return notes
