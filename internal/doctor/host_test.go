@@ -75,7 +75,7 @@ func TestCheckSockets(t *testing.T) {
 	}{
 		"free": {Socket{Address: ":69", Request: true}, "", want{note: "UDP :69 and the 1 ports of the range are free"}},
 		"no right": {Socket{Address: ":69", Err: bindError(unix.EACCES)}, "",
-			want{cause.Internal, "UDP :69 cannot be bound: bind: permission denied", "sudo setcap cap_net_bind_service=+ep $(command -v flashwarden)", ""}},
+			want{cause.Internal, "UDP :69 cannot be bound: bind: permission denied", "sudo setcap cap_net_bind_service=+ep " + cause.Program(), ""}},
 		"no such address": {Socket{Address: "192.0.2.1:69", Err: bindError(unix.EADDRNOTAVAIL)}, "",
 			want{cause.Internal, "cannot assign requested address", "ip -brief address", ""}},
 		"a program": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "in.tftpd", PID: 812}}, "",
@@ -95,7 +95,7 @@ func TestCheckSockets(t *testing.T) {
 		"flashwarden": {Socket{Address: ":69", Err: bindError(unix.EADDRINUSE), Holder: Holder{Name: "flashwarden", PID: 7}}, "flashwarden backup (process 7)",
 			want{note: "UDP :69 is in use by flashwarden backup (process 7), which is running"}},
 		"no right, in use": {Socket{Address: ":69", Err: bindError(unix.EACCES)}, "flashwarden backup (process 7)",
-			want{cause.Internal, "permission denied", "sudo setcap cap_net_bind_service=+ep $(command -v flashwarden)", ""}},
+			want{cause.Internal, "permission denied", "sudo setcap cap_net_bind_service=+ep " + cause.Program(), ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := CheckSockets([]Socket{c.socket, free}, c.inUse)

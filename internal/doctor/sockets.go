@@ -184,7 +184,7 @@ func socketFinding(s Socket, taken bool) api.Finding {
 	}
 	switch {
 	case errors.Is(s.Err, unix.EACCES):
-		f.Fix = "sudo setcap cap_net_bind_service=+ep $(command -v flashwarden)"
+		f.Fix = "sudo setcap cap_net_bind_service=+ep " + cause.Program()
 		f.Changes = "flashwarden may bind ports below 1024 as any user"
 		f.Then = "or, in place of this: a systemd socket unit with ListenDatagram=69, or tftp.listen on another port with a redirect"
 	case errors.Is(s.Err, unix.EADDRNOTAVAIL):

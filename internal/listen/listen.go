@@ -39,7 +39,7 @@ func TFTP(network, address string) (net.PacketConn, error) {
 
 // waysToBind are the ways to port 69 without being root.
 func waysToBind() api.Fix {
-	return api.Say("use one of three ways: (1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; (2) ").
-		Type(api.OnHost, "setcap cap_net_bind_service=+ep $(command -v flashwarden)").
+	return api.Say("use one of three ways: (1) a systemd socket unit with ListenDatagram=69 that starts flashwarden; (2) as root: ").
+		Type(api.OnHost, "setcap cap_net_bind_service=+ep "+cause.Program()).
 		Say("; (3) another port: ").Set("tftp.listen", `":1069"`).Say(", with a rule that redirects UDP 69 to it, which ").Do("firewall", "nft").Say(" prints")
 }
