@@ -161,8 +161,26 @@ func (l *core) beginOn(ctx context.Context, needs need, operation string, s api.
 	if err != nil {
 		return nil, s, err
 	}
-	n, err = l.recorded(ctx, needs, operation, s.Names)
+	n, err = l.recordedNew(ctx, needs, operation, subjects(s))
 	return n, s, err
+}
+
+// subjects says for the audit trail on which devices an operation works.
+func subjects(s api.Select) []string {
+	if len(s.Names) > 0 {
+		return s.Names
+	}
+	var words []string
+	if s.Group != "" {
+		words = append(words, "group "+s.Group)
+	}
+	if s.Site != "" {
+		words = append(words, "site "+s.Site)
+	}
+	if len(words) == 0 {
+		return []string{"all devices"}
+	}
+	return words
 }
 
 // beginOnSnapshots is begin for an operation that reads snapshots, and later asks captured

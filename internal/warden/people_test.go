@@ -182,3 +182,20 @@ func TestAudit(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditOfSelections: the trail says on which devices somebody worked, also without names.
+func TestAuditOfSelections(t *testing.T) {
+	l, ctx := asAdmin(t)
+	for _, test := range []struct {
+		s    api.Select
+		want string
+	}{{api.Select{}, "all devices"}, {api.Select{Group: "core", Site: "ams"}, "group core, site ams"}, {api.Select{Names: []string{"core1", "core2"}}, "core1, core2"}} {
+		if _, _, err := l.devices.beginOn(ctx, working, "back up", test.s); err != nil {
+			t.Fatal(err)
+		}
+		page, err := l.Audit(ctx, api.AuditSelect{Limit: 1})
+		if err != nil || len(page.Lines) != 1 || strings.Join(page.Lines[0].On, ", ") != test.want {
+			t.Errorf("%+v, error %v; want %q", page.Lines, err, test.want)
+		}
+	}
+}
