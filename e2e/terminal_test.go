@@ -274,3 +274,43 @@ func TestPager(t *testing.T) {
 		}
 	}
 }
+
+// TestNewPasswordTwice: a person types the password of a new user twice, and a mistake adds none.
+func TestNewPasswordTwice(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program")
+	t.Parallel()
+	s := newSite(t)
+	s.makeData()
+	for _, test := range []struct {
+		again string
+		code  int
+		says  string
+	}{{"long-enough-2\n", 2, "the two passwords are not the same: nothing was changed"}, {"long-enough-1\n", 0, "User anna added"}} {
+		p := s.atTerminal("user", "add", "anna", "--role", "viewer")
+		p.await("Password of anna: ")
+		p.typeText("long-enough-1\n")
+		p.await("Again, the password of anna: ")
+		p.typeText(test.again)
+		if code := p.wait(); code != test.code || !strings.Contains(p.text, test.says) || strings.Contains(p.text, "long-enough") {
+			t.Errorf("code %d\n%s", code, p.text)
+		}
+	}
+}
+
+// TestServeOnATerminal: a person who starts the service reads where it can be reached.
+func TestServeOnATerminal(t *testing.T) {
+	testlevel.NeedFull(t, "starts the program")
+	t.Parallel()
+	s := newSite(t)
+	page := fmt.Sprintf("127.0.0.1:%d", s.port+1)
+	s.env = append(s.env, "FLASHWARDEN_WEB_LISTEN="+page)
+	s.makeData()
+	p := s.atTerminal("serve")
+	p.await(fmt.Sprintf("TFTP on UDP 127.0.0.1:%d, transfers on UDP ", s.port))
+	p.await("page and API on http://" + page + "/")
+	p.await("Ctrl-C ends")
+	p.typeText("\x03")
+	if code := p.wait(); code != 130 {
+		t.Errorf("code %d\n%s", code, p.text)
+	}
+}

@@ -47,6 +47,25 @@ func seeHelp(cmd *cobra.Command, mistake error) error {
 	return usageError{fmt.Errorf("%w%s `%s --help`", mistake, see, cmd.CommandPath())}
 }
 
+// withHelp adds the help of the command that ran to a usage error that has no next step.
+func withHelp(cmd *cobra.Command, err error) error {
+	var usage usageError
+	if exitCode(err, nil) != int(api.ExitUsage) || strings.Contains(err.Error(), " --help`") {
+		return err
+	}
+	p := problemOf(err)
+	if p.Fix != nil {
+		return err
+	}
+	if p.Field != "" {
+		return seeHelp(cmd, fmt.Errorf("%s %s", flagOf(p.Field), p.Detail))
+	}
+	if errors.As(err, &usage) {
+		return seeHelp(cmd, usage.err)
+	}
+	return err
+}
+
 // either lists the words of a choice: nft, iptables or ufw.
 func either(words []string) string {
 	last := len(words) - 1
@@ -142,6 +161,10 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		err = fmt.Errorf("%w%s", err, meant(names, unknown.GetSpecifiedName(), "--"))
+	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		err = fmt.Errorf("--%s %q: %w", invalid.GetFlag().Name, invalid.GetValue(), errors.Unwrap(invalid))
 	}
 	return seeHelp(cmd, err)
 }

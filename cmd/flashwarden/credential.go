@@ -125,7 +125,7 @@ func readSecrets(cmd *cobra.Command, p *program, c *api.CredentialChange, passwo
 }
 
 func credentialListCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "list the credentials, without their secrets",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -137,6 +137,8 @@ func credentialListCommand(p *program) *cobra.Command {
 			})
 		},
 	}
+	wideFlag(cmd, &p.output)
+	return cmd
 }
 
 func credentialRemoveCommand(p *program) *cobra.Command {

@@ -57,19 +57,26 @@ func flagOf(field string) string {
 	return "--" + strings.ReplaceAll(field, "_", "-")
 }
 
+// problemOf returns the problem behind err. A mistake in the command line has no cause: it is no
+// defect of the program.
+func problemOf(err error) *api.Problem {
+	p := warden.AsProblem(err)
+	if exitCode(err, nil) == int(api.ExitUsage) && p.Cause != "" {
+		return &api.Problem{Fix: cause.Carried(err)}
+	}
+	return p
+}
+
 // explain prints the error and the next step on standard error. With --json it
 // also prints them as the document, unless a document was already printed.
 func (p *program) explain(err error) {
 	if err = unprinted(err); err == nil {
 		return
 	}
-	problem := warden.AsProblem(err)
+	problem := problemOf(err)
 	text := cause.Text(err)
 	if problem.Field != "" {
 		text = flagOf(problem.Field) + " " + problem.Detail
-	}
-	if exitCode(err, nil) == int(api.ExitUsage) && problem.Cause != "" {
-		problem = &api.Problem{Fix: cause.Carried(err)} // no defect of the program: no cause
 	}
 	hint := problem.Fix.String()
 	p.tell("", "flashwarden: "+text)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"embed"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,8 +49,8 @@ func helpFile(cmd *cobra.Command) string {
 }
 
 // helpCommand is the help of cobra, with an error for a command that does not
-// exist.
-func helpCommand() *cobra.Command {
+// exist, and with the global flags. columns is the width of a help text.
+func helpCommand(columns func() int) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND...]",
 		Short: "show the help of a command",
@@ -57,9 +59,17 @@ func helpCommand() *cobra.Command {
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return subcommands(about), cobra.ShellCompDirectiveNoFileComp
+			words := subcommands(about)
+			if !about.HasParent() {
+				words = append(words, "flags")
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if slices.Equal(args, []string{"flags"}) {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), "Flags of all commands, before or after the command:\n"+cmd.Root().PersistentFlags().FlagUsagesWrapped(columns()))
+				return err
+			}
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil {
 				return usageError{err}

@@ -42,6 +42,20 @@ func (p *program) password(ctx context.Context, file, prompt string) (string, er
 	return secret, errors.Join(err, f.Close())
 }
 
+// newPassword is password for a secret that the user makes up now: on the terminal it is
+// typed twice.
+func (p *program) newPassword(ctx context.Context, file, name string) (string, error) {
+	secret, err := p.password(ctx, file, passwordOf(name))
+	if err != nil || file != "" && (file != "-" || !terminal.IsTerminal(p.in)) {
+		return secret, err
+	}
+	again, err := p.askPassword(ctx, "Again, the "+strings.ToLower(passwordOf(name)[:1])+passwordOf(name)[1:])
+	if err == nil && again != secret {
+		err = usageError{errors.New("the two passwords are not the same: nothing was changed")}
+	}
+	return secret, err
+}
+
 // nextLine reads a secret from one line.
 func nextLine(r *bufio.Reader, name string) (string, error) {
 	text, err := r.ReadSlice('\n')

@@ -61,7 +61,23 @@ func runJobs(ctx context.Context, p *program, w warden.Warden, s api.JobSelect) 
 	if err != nil {
 		return err
 	}
+	if err := p.sayNobodyWorks(w, page.Jobs); err != nil {
+		return err
+	}
 	return printJobs(&p.output, s, page)
+}
+
+// sayNobodyWorks says that jobs wait for a service that does not run. With a catalog of several
+// machines, it may run on another one.
+func (p *program) sayNobodyWorks(w warden.Warden, jobs []api.Job) error {
+	_, inProcess := w.(*warden.Local)
+	waits := func(j api.Job) bool { return j.State == api.JobQueued || j.State == api.JobRetrying }
+	c, err := p.config()
+	if err != nil || !inProcess || c.Catalog != "" || p.quiet || p.json || !slices.ContainsFunc(jobs, waits) {
+		return err
+	}
+	p.tell("", "No service runs on this data directory: the jobs wait until one starts. A service is "+api.Do("serve").String())
+	return nil
 }
 
 func printJobs(o *output, s api.JobSelect, page api.Jobs) error {

@@ -72,8 +72,9 @@ func (p *program) main(args []string) int {
 	p.signals = signals
 	cmd := p.command()
 	cmd.SetArgs(args)
-	err := cmp.Or(cmd.ExecuteContext(ctx), p.mistake)
-	if err != nil {
+	ran, err := cmd.ExecuteContextC(ctx)
+	if err = cmp.Or(err, p.mistake); err != nil {
+		err = withHelp(ran, err)
 		// After a wrong flag, the flags behind it are not read.
 		p.json = p.json || slices.Contains(args, "--json")
 		p.explain(err)
@@ -102,9 +103,8 @@ func (p *program) command() *cobra.Command {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	root.SetFlagErrorFunc(wrongFlag)
-	root.SetHelpCommand(helpCommand())
-	root.SetUsageTemplate(strings.NewReplacer(".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", p.helpLayout().Columns), "for more information about a command", "for the help of a command").
-		Replace(root.UsageTemplate()))
+	root.SetHelpCommand(helpCommand(func() int { return p.helpLayout().Columns }))
+	root.SetUsageTemplate(p.usageTemplate(root))
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
@@ -123,6 +123,18 @@ func (p *program) command() *cobra.Command {
 	completionHelp(root)
 	complete(root)
 	return root
+}
+
+// globalFlagsHere is the section of cobra's usage text that the help of each command would
+// repeat.
+const globalFlagsHere = `Global Flags:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}`
+
+// usageTemplate is that of cobra with our words. The global flags stand in a text of their own.
+func (p *program) usageTemplate(root *cobra.Command) string {
+	return strings.NewReplacer(globalFlagsHere, "Global flags, such as --data, --json, --quiet and -v: flashwarden help flags",
+		".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", p.helpLayout().Columns), "for more information about a command", "for the help of a command").
+		Replace(root.UsageTemplate())
 }
 
 // helpLayout is the layout of a help text. Nobody reads longer lines with ease.

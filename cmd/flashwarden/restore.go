@@ -81,7 +81,7 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 	if !f.yes || !p.quiet {
 		fmt.Fprint(p.err, terminal.FormatPlan(r.Device, planned.Plan, p.layoutErr()))
 	}
-	if !f.yes && !p.confirm(ctx, r.Device+": Go on?") {
+	if !f.yes && !p.confirm(ctx, terminal.RestoreQuestion(r.Device, planned.Plan)) {
 		return reportRestore(&p.output, notAgreed(planned), false)
 	}
 	result, err := shown(ctx, p.showFleet(), w.ApplyPlan, *planned.Plan)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/terminal"
 )
 
 // night is the results of a night: some devices are ok, some are not.
@@ -88,11 +90,12 @@ func TestQuietRestore(t *testing.T) {
 	}
 }
 
-// TestChecksOfDoctor: a check that was not made is not called ok.
+// TestChecksOfDoctor: a check that was not made is not called ok. Notes are counted in the first
+// line, and stand before what is in order.
 func TestChecksOfDoctor(t *testing.T) {
 	var out bytes.Buffer
 	report := api.Report{Notes: []string{"a"}, Remarks: []string{"b"}, Skipped: []string{"c"}}
-	if err := printReport(&output{out: &out}, report); err != nil || out.String() != "no problems found\nok  a\nnote  b\nnot checked  c\n" {
+	if err := printReport(&output{out: &out}, report); err != nil || out.String() != "no problems found, and 1 note to read\nnote  b\nnot checked  c\nok  a\n" {
 		t.Errorf("error %v\n%s", err, out.String())
 	}
 	out.Reset()
@@ -101,4 +104,27 @@ func TestChecksOfDoctor(t *testing.T) {
 	if !errors.Is(err, errProblems) || out.String() != "1 problem found\n\nno_request: UDP 69 is dropped\n" {
 		t.Errorf("error %v\n%s", err, out.String())
 	}
+	out.Reset()
+	report.Findings = []api.Finding{{Cause: "internal", Seen: "Root is needed"}}
+	if err := printReport(&output{out: &out, quiet: true}, report); !errors.Is(err, errProblems) || out.String() != "1 problem found\n\nproblem: Root is needed\n" {
+		t.Errorf("error %v\n%s", err, out.String())
+	}
 }
+
+// TestCausesInPlainWords: each cause has words for a text.
+func TestCausesInPlainWords(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range cause.All() {
+		words := terminal.CauseWords(c)
+		if strings.Contains(words, "_") || words == strings.ReplaceAll(string(c), "_", " ") && strings.Contains(string(c), "_") && !obvious[c] || seen[words] {
+			t.Errorf("%s: %q", c, words)
+		}
+		seen[words] = true
+	}
+	if got := terminal.CauseWords("of_tomorrow"); got != "of tomorrow" {
+		t.Errorf("a cause of a newer daemon: %q", got)
+	}
+}
+
+// obvious are the causes that are plain words already.
+var obvious = map[api.Cause]bool{"session_lost": true, "command_rejected": true, "unsupported_device": true, "image_not_found": true, "vault_error": true}

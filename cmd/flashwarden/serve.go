@@ -1,14 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"flashwarden/internal/config"
 	"flashwarden/internal/service"
 	"flashwarden/internal/systemd"
+	"flashwarden/internal/terminal"
 	"flashwarden/internal/warden"
 )
 
@@ -30,6 +35,26 @@ func serveCommand(p *program) *cobra.Command {
 	cmd.Flags().BoolVar(&worker, "worker", false, "only run the jobs of other machines with the same catalog; no schedule")
 	cmd.Flags().StringSliceVar(&p.sites, "site", nil, "back up the devices of this `SITE` only, and no other machine does; may be repeated")
 	return cmd
+}
+
+// sayServing says on a terminal where the service can be reached.
+func (p *program) sayServing(dir string, c config.Config) {
+	if p.quiet || !terminal.IsTerminal(p.err) {
+		return
+	}
+	tftp := "UDP " + c.TFTP.Listen
+	if p.conn != nil {
+		tftp = "the socket of systemd"
+	}
+	text := fmt.Sprintf("serving %s\nTFTP on %s, transfers on UDP %s", dir, tftp, c.TFTP.PortRange)
+	if host, port, err := net.SplitHostPort(c.Web.Listen); err == nil && port != "0" { // the log has a free port
+		scheme := "http"
+		if c.Web.TLS != "" || c.Web.TLSCert != "" {
+			scheme = "https"
+		}
+		text += fmt.Sprintf("\npage and API on %s://%s/", scheme, net.JoinHostPort(cmp.Or(host, "localhost"), port))
+	}
+	p.tell("", text+"\nCtrl-C ends")
 }
 
 // runServe serves the data directory until ctx ends.
@@ -55,6 +80,6 @@ func runServe(ctx context.Context, p *program, worker bool, drain time.Duration)
 	s := &service.Service{Local: local, Data: dir, Worker: worker, Drain: drain, Hurry: p.signals.hurry(), Manager: manager, Syslog: c.Syslog, Web: c.Web, Listener: passed.Web, Version: readVersion().Version, Log: p.log()}
 	passed.Web = nil // the service closes it
 	defer onHangup(func() { s.Reload(p.config) })()
-	err = s.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() {})
+	err = s.Run(warden.As(ctx, warden.Admin(userName(), "daemon")), func() { p.sayServing(dir, c) })
 	return errors.Join(err, local.Close())
 }

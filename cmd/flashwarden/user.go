@@ -90,7 +90,7 @@ func userPasswdCommand(p *program) *cobra.Command {
 func (p *program) changeUser(cmd *cobra.Command, op operation[api.UserChange, api.User], u api.UserChange, file string, ask bool, done string) error {
 	if ask {
 		var err error
-		if u.Password, err = p.password(cmd.Context(), file, passwordOf(u.Name)); err != nil {
+		if u.Password, err = p.newPassword(cmd.Context(), file, u.Name); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func ended(e api.Event) string {
 	case e.Cause == api.Cancelled:
 		return text
 	case e.Cause != "":
-		return fmt.Sprintf("%s (%s)", text, e.Cause)
+		return text + ": " + CauseWords(e.Cause)
 	case e.Bytes == 0:
 		return fmt.Sprintf("%s in %.1f s", text, e.Seconds)
 	}

@@ -156,5 +156,5 @@ func runLine(r api.Run, now time.Time) string {
 	case r.Cause == "" || r.Cause == api.Cancelled:
 		return text + " after " + took
 	}
-	return fmt.Sprintf("%s after %s: %s", text, took, r.Cause)
+	return fmt.Sprintf("%s after %s: %s", text, took, CauseWords(r.Cause))
 }

@@ -28,7 +28,7 @@ func TestRunsOfADevice(t *testing.T) {
 	shown := FormatFields(DeviceFields(d, now), Layout{})
 	for _, want := range []string{
 		"(1 hour ago): refused after 1 min\n", "message of refused\n",
-		"(2 hours ago): failed after 1 min: no_request\n", "(3 hours ago): cancelled after 1 min\n",
+		"(2 hours ago): failed after 1 min: no TFTP request arrived\n", "(3 hours ago): cancelled after 1 min\n",
 		"(4 hours ago): ok, 18.3 MB copied in 1 min\n", "(5 hours ago): interrupted\n", "(6 hours ago): unchanged, looked for 1 min\n", "(6 hours ago): unchanged since the last backup\n", "(just now): running\n",
 		"hint of failed\n",
 	} {

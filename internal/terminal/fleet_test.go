@@ -146,7 +146,7 @@ func wantFrame(t *testing.T, size terminal.Size, lines, screen []string) {
 func onlyFinished(t *testing.T, lines []string) []string {
 	t.Helper()
 	for _, line := range lines {
-		if _, result, ok := strings.Cut(line, ": "); !ok || !strings.HasPrefix(result, "ok, 18.3 MB") && result != "failed (no_request)" && result != "incomplete (source_missing)" {
+		if _, result, ok := strings.Cut(line, ": "); !ok || !strings.HasPrefix(result, "ok, 18.3 MB") && result != "failed: no TFTP request arrived" && result != "incomplete: file not found" {
 			t.Fatalf("%q is not the result of a device:\n%s", line, strings.Join(lines, "\n"))
 		}
 	}

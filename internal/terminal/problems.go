@@ -254,14 +254,14 @@ func whyMissing(files []api.File) []reason {
 	var list []reason
 	for i, message := range messages {
 		if i == mostMissing && len(messages) > mostMissing+1 {
-			list = append(list, reason{text: fmt.Sprintf("and %d more files (%s)", len(messages)-i, files[0].Cause)})
+			list = append(list, reason{text: fmt.Sprintf("and %d more files: %s", len(messages)-i, CauseWords(files[0].Cause))})
 			break
 		}
 		verb := "is"
 		if len(paths[message]) > 1 {
 			verb = "are"
 		}
-		list = append(list, reason{text: fmt.Sprintf("%s %s missing (%s): %s", strings.Join(paths[message], ", "), verb, files[0].Cause, message)})
+		list = append(list, reason{text: fmt.Sprintf("%s %s missing: %s", strings.Join(paths[message], ", "), verb, message)})
 	}
 	if last := len(list) - 1; last >= 0 {
 		list[last].hint, list[last].key = files[0].Hint, pattern(files[0].Hint, files[0].Path)

@@ -158,10 +158,10 @@ func TestProgressOnATerminal(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		synctest.Wait()
-		e.want("with lines above", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw3: ok in 0.0 s", "sw1  logging in", "2/3 done, 1 failed")
+		e.want("with lines above", "level=WARN", "sw2: failed: transfer stalled", "sw9: kept", "sw3: ok in 0.0 s", "sw1  logging in", "2/3 done, 1 failed")
 		p.Event(api.Event{Device: "sw1", Step: api.StepDone, Status: api.StatusFailed, Cause: "cancelled"})
 		p.Close()
-		e.want("at the end", "level=WARN", "sw2: failed (stalled)", "sw9: kept", "sw3: ok in 0.0 s", "sw1: cancelled")
+		e.want("at the end", "level=WARN", "sw2: failed: transfer stalled", "sw9: kept", "sw3: ok in 0.0 s", "sw1: cancelled")
 	})
 }
 

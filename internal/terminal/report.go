@@ -11,15 +11,16 @@ import (
 // Report is the result of doctor, for people.
 type Report api.Report
 
-// Format returns a summary, each check, and a block for each problem.
+// Format returns a summary, each check, and a block for each problem. What a person should
+// read stands before what is in order.
 func (r Report) Format(l Layout) string {
 	var b strings.Builder
-	b.WriteString(r.summary(l))
+	b.WriteString(r.summary(l, len(r.Remarks)))
 	for _, part := range []struct {
 		tone   Tone
 		word   string
 		checks []string
-	}{{Good, "ok", r.Notes}, {Warn, "note", r.Remarks}, {Faint, "not checked", r.Skipped}} {
+	}{{Warn, "note", r.Remarks}, {Faint, "not checked", r.Skipped}, {Good, "ok", r.Notes}} {
 		checks := part.checks
 		if !l.Verbose {
 			checks = alike(checks)
@@ -60,13 +61,17 @@ func (r Report) Problems(l Layout) string {
 	if len(r.Findings) == 0 {
 		return ""
 	}
-	return r.summary(l) + r.blocks(l)
+	return r.summary(l, 0) + r.blocks(l)
 }
 
-func (r Report) summary(l Layout) string {
+// summary says how many problems there are, and how many notes follow.
+func (r Report) summary(l Layout, notes int) string {
 	found := "no problems found"
 	if n := len(r.Findings); n > 0 {
 		found = Count(n, "problem") + " found"
+	}
+	if notes > 0 {
+		found += ", and " + Count(notes, "note") + " to read"
 	}
 	return l.Palette.Paint(Strong, found) + "\n"
 }
@@ -77,7 +82,7 @@ func (r Report) blocks(l Layout) string {
 	var b strings.Builder
 	for _, same := range r.grouped() {
 		f, next := same.first, "next: "
-		problem := l.Palette.Paint(Bad, string(f.Cause))
+		problem := l.Palette.Paint(Bad, label(f.Cause))
 		if len(same.devices) == 1 {
 			b.WriteString("\n" + l.Prose("", problem+": "+OneLine(f.Seen)))
 		} else {
@@ -94,6 +99,14 @@ func (r Report) blocks(l Layout) string {
 		}
 	}
 	return b.String()
+}
+
+// label is the first word of the block of a problem. No cause but internal leads to a page.
+func label(c api.Cause) string {
+	if c == "internal" {
+		return "problem"
+	}
+	return string(c)
 }
 
 // sameFindings are findings with one cause and one next step, each of another device.

@@ -34,6 +34,45 @@ func FormatPlan(device string, plan *api.Plan, l Layout) string {
 	return b.String()
 }
 
+// RestoreQuestion asks for consent to a plan. It names the device, and what the plan
+// overwrites, deletes and restarts.
+func RestoreQuestion(device string, plan *api.Plan) string {
+	copies, reload := 0, false
+	var overwritten, deleted, rest []string
+	for _, s := range plan.Steps {
+		switch s.Kind {
+		case api.PlanDelete:
+			deleted = append(deleted, OneLine(s.Path))
+		case api.PlanCopy, api.PlanStartup:
+			copies++
+			if s.Overwrite {
+				overwritten = append(overwritten, OneLine(s.Path))
+			}
+		case api.PlanBoot:
+			rest = append(rest, "set what it boots")
+		case api.PlanReload, api.PlanInstall:
+			reload = true
+		}
+	}
+	var parts []string
+	if len(deleted) > 0 {
+		parts = append(parts, "delete "+few(deleted))
+	}
+	if copies > 0 {
+		parts = append(parts, fmt.Sprintf("copy %s (%s)", Count(copies, "file"), Bytes(plan.Bytes)))
+	}
+	if len(overwritten) > 0 {
+		parts = append(parts, "overwrite "+few(overwritten))
+	}
+	if parts = append(parts, rest...); reload {
+		parts = append(parts, "restart it")
+	}
+	if len(parts) == 0 {
+		return fmt.Sprintf("Change %s as planned?", OneLine(device))
+	}
+	return fmt.Sprintf("Change %s: %s?", OneLine(device), strings.Join(parts, ", "))
+}
+
 // NothingToDo reports whether the device is already as a restore would make it.
 func NothingToDo(r api.RestoreResult) bool {
 	return r.Status == api.StatusOK && r.Plan != nil && len(r.Plan.Commands) == 0

@@ -59,7 +59,7 @@ func (r Results) formatPlans(l Layout) string {
 // planTable has a line for each device.
 func (r Results) planTable() Table {
 	t := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "FILES", Right: true}, {Head: "COPY AT MOST", Right: true},
-		{Head: "PROBABLY", Right: true}, {Head: "UNCHANGED", Right: true}, {Head: "IMAGE", Spare: true}}}
+		{Head: "PROBABLY", Right: true}, {Head: "UNCHANGED", Right: true}, {Head: "IMAGE"}}}
 	for _, one := range r {
 		if one.NotTried {
 			continue

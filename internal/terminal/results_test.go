@@ -46,7 +46,7 @@ sw3: ok, 1 warning
 sw17: incomplete (stalled)
   no byte for 60 s
   next: look at the link
-  flash:/b, flash:/c are missing (source_missing): it is gone
+  flash:/b, flash:/c are missing: it is gone
   next: run it again
   2 files not tried
 
@@ -258,10 +258,10 @@ func TestMissingFiles(t *testing.T) {
 	}
 	const want = `sw1: incomplete (digest_mismatch)
   flash:/a: digest mismatch: device 1f, received 2e (10 bytes)
-  flash:/b is missing (digest_mismatch): flash:/b: digest mismatch: device 1f, received 2e (11 bytes)
-  flash:/c is missing (digest_mismatch): flash:/c: digest mismatch: device 1f, received 2e (12 bytes)
-  flash:/d is missing (digest_mismatch): flash:/d: digest mismatch: device 1f, received 2e (13 bytes)
-  and 2 more files (digest_mismatch)
+  flash:/b is missing: flash:/b: digest mismatch: device 1f, received 2e (11 bytes)
+  flash:/c is missing: flash:/c: digest mismatch: device 1f, received 2e (12 bytes)
+  flash:/d is missing: flash:/d: digest mismatch: device 1f, received 2e (13 bytes)
+  and 2 more files: wrong digest
   next: copy flash:/a again
 `
 	if got := terminal.Failure(r, terminal.Layout{}); got != "\n"+want {

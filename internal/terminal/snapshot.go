@@ -15,7 +15,7 @@ import (
 // column is left out first.
 func Snapshots(list []api.SnapshotRow, now time.Time) Table {
 	table := Table{Columns: []Column{{Head: "SNAPSHOT", Keep: true}, {Head: "STATUS", Keep: true}, {Head: "VERSION"},
-		{Head: "SIZE", Right: true, Spare: true}, {Head: "AGE", Right: true}, {Head: "DEVICE", Spare: true}, {Head: "FILES", Right: true, Wide: true}, {Head: "TAKEN", Wide: true}}}
+		{Head: "SIZE", Right: true, Spare: true}, {Head: "AGE", Right: true}, {Head: "DEVICE", Spare: true, Twice: true}, {Head: "FILES", Right: true, Wide: true}, {Head: "TAKEN", Wide: true}}}
 	for _, r := range list {
 		row := Texts(r.ID, StatusText(r.Status, r.Warnings), r.Version, Bytes(r.Bytes), Age(now.Sub(r.Started)), r.Device, strconv.Itoa(r.Files), LocalTime(r.Started))
 		row[1].Tone = toneWith(r.Status, r.Warnings)
@@ -35,7 +35,7 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 	for _, f := range s.Files {
 		row := Texts(f.Path, f.Kind, Bytes(f.Size), f.Evidence, l.Digest(f.SHA256))
 		if f.Cause != "" {
-			row[3] = Cell{Text: "missing: " + string(f.Cause), Tone: Bad}
+			row[3] = Cell{Text: "missing: " + CauseWords(f.Cause), Tone: Bad}
 		}
 		table.Rows = append(table.Rows, row)
 	}

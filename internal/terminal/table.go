@@ -13,6 +13,7 @@ type Column struct {
 	Right bool // numbers: the cells stand at the right
 	Spare bool // left out if the screen has no room for it
 	Wide  bool // only if the screen has room for it, or if all is asked for
+	Twice bool // a spare one whose text another column has too: nobody misses it
 	Keep  bool // shortened only if there is no other way: a text that a person types again
 }
 
@@ -67,7 +68,7 @@ const (
 // every row. If the columns do not fit on the screen, spare ones are left out, the
 // last one first, and then the widest ones are shortened. If they all fit, so many wide
 // columns are added as fit too, from left to right. No line is longer than a screen of
-// 80 columns.
+// 80 columns. A last line names the spare columns that were left out.
 func (t Table) Format(l Layout) string {
 	t = t.printable()
 	shown := t.shown(l)
@@ -90,7 +91,21 @@ func (t Table) Format(l Layout) string {
 	for _, row := range append([][]Cell{head}, t.Rows...) {
 		t.writeRow(&b, row, shown, widths, tails, l.Palette)
 	}
+	if missed := t.missed(shown); len(missed) > 0 {
+		b.WriteString(l.Prose("", l.Palette.Paint(Faint, "not shown: "+strings.Join(missed, ", ")+"; `-o wide` shows all")))
+	}
 	return b.String()
+}
+
+// missed names the spare columns that the screen has no room for.
+func (t Table) missed(shown []int) []string {
+	var heads []string
+	for i, c := range t.Columns {
+		if c.Spare && !c.Twice && !t.empty(i) && !slices.Contains(shown, i) {
+			heads = append(heads, c.Head)
+		}
+	}
+	return heads
 }
 
 // printable returns t with texts that a screen can show, in one line each.

@@ -33,16 +33,20 @@ SHA256        NAME                                    SIZE  STATUS   SITE
 SHA256        NAME                                    SIZE  STATUS
 3f9a52c1d0e4  c3750-ipservicesk9-mz.150-2.SE8.bin  18.3 MB  ok
 77aa52c1d0e4  x\x1b.bin                                1 B  damaged
+not shown: SITE; ` + "`-o wide`" + ` shows all
 `},
 		{"narrow", terminal.Layout{Columns: 50}, `
 SHA256        NAME                   SIZE  STATUS
 3f9a52c1d0e4  c3750-ips….SE8.bin  18.3 MB  ok
 77aa52c1d0e4  x\x1b.bin               1 B  damaged
+not shown: SITE; ` + "`-o wide`" + ` shows all
 `},
 		{"narrower than it can be", terminal.Layout{Columns: 20}, `
 SHA256    NAME         SIZE  STATUS
 3f9a…0e4  c375…bin  18.3 MB  ok
 77aa…0e4  x\x1…bin      1 B  damaged
+not shown: SITE;
+  ` + "`-o wide`" + ` shows all
 `},
 		{"room for one more", terminal.Layout{Columns: 87}, `
 SHA256        NAME                                    SIZE  STATUS   SITE  FILE VERSION
@@ -67,8 +71,8 @@ func TestSpareColumns(t *testing.T) {
 	table := terminal.Table{Columns: []terminal.Column{{Head: "NAME"}, {Head: "MODEL", Spare: true}, {Head: "SITE", Spare: true}, {Head: "USER", Wide: true}},
 		Rows: [][]terminal.Cell{terminal.Texts("sw1", "WS-C3750G-24TS-S1U", "hq", "anna")}}
 	for columns, want := range map[int]string{
-		20: "NAME  SITE\nsw1   hq\n",
-		29: "NAME  MODEL\nsw1   WS-C3750G-24TS-S1U\n",
+		20: "NAME  SITE\nsw1   hq\nnot shown: MODEL;\n  `-o wide` shows all\n",
+		29: "NAME  MODEL\nsw1   WS-C3750G-24TS-S1U\nnot shown: SITE; `-o wide`\n  shows all\n",
 		30: "NAME  MODEL               SITE\nsw1   WS-C3750G-24TS-S1U  hq\n",
 		36: "NAME  MODEL               SITE  USER\nsw1   WS-C3750G-24TS-S1U  hq    anna\n",
 	} {
