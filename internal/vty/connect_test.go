@@ -5,11 +5,31 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"flashwarden/internal/cause"
 )
+
+// TestRefusedHint: a device that refuses the connection has no key, no free line, another transport
+// or an access list on its lines. The next step names each of them.
+func TestRefusedHint(t *testing.T) {
+	refuse := func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	const lines = "`show users` (all lines in use: `clear line vty N`), `show running-config` (its vty lines need `transport input "
+	for transport, want := range map[string]string{
+		SSH:    "on the device: `show ip ssh` (disabled: it has no RSA key; in configuration mode `crypto key generate rsa modulus 2048`, then `ip ssh version 2`), " + lines + "ssh`",
+		Telnet: "on the device: " + lines + "telnet`",
+	} {
+		_, err := Dial(t.Context(), Config{Name: "sw1", Address: "192.0.2.1", Transport: transport, Dialer: refuse})
+		want += "; their access-class, if they have one, must permit this host); or another port: `flashwarden device edit sw1 --address 192.0.2.1:PORT`"
+		if hint := cause.Hint(err); cause.Of(err) != cause.ConnectRefused || hint != want {
+			t.Errorf("%v, hint %q, want %q", err, hint, want)
+		}
+	}
+}
 
 func TestDialUnreachable(t *testing.T) {
 	refusing, err := net.Listen("tcp", "127.0.0.1:0")
@@ -25,8 +45,6 @@ func TestDialUnreachable(t *testing.T) {
 		hint string
 	}{
 		{"refused", Config{Address: refusing.Addr().String()}, cause.ConnectRefused, "sw1 refused the connection to " + refusing.Addr().String() + ": connection refused", "--address 127.0.0.1:PORT"},
-		{"refused SSH", Config{Address: refusing.Addr().String()}, cause.ConnectRefused, "sw1 refused the connection to ", "`show ip ssh` (disabled: it has no RSA key; in configuration mode `crypto key generate rsa modulus 2048`, then `ip ssh version 2`), `show users` (all lines in use: `clear line vty N`), `show running-config` (its vty lines need `transport input ssh`; their access-class, if they have one, must permit this host)"},
-		{"refused Telnet", Config{Address: refusing.Addr().String(), Transport: Telnet}, cause.ConnectRefused, "sw1 refused the connection to ", "on the device: `show users` (all lines in use: `clear line vty N`), `show running-config` (its vty lines need `transport input telnet`"},
 		{"no such name", Config{Address: "sw1.invalid"}, cause.ConnectTimeout, "sw1.invalid of sw1 does not resolve", "flashwarden device edit sw1 --address IP"},
 		{"silence", Config{Address: "192.0.2.1", ConnectTimeout: 10 * time.Millisecond, Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
