@@ -29,6 +29,7 @@ func TestLoaders(t *testing.T) {
 		"BOOT is empty":              {profile: "isr2900", o: Options{Boots: []string{}}, image: strings.Replace(cisco2900, ":", ":/", 1)},
 		"BOOT is empty, XE switch":   {profile: "c9300-stack", o: Options{Boots: []string{}}, err: errNoSearch},
 		"no register":                {profile: "c9300-stack", o: Options{Register: 0x2100}, image: "flash:packages.conf"},
+		"a patch":                    {profile: "c9300-smu", o: Options{Boots: []string{"flash:cat9k_iosxe.17.09.04a.CSCsim00001.SPA.smu.bin"}}, err: errNoImage},
 		"manual boot":                {profile: "c2950", o: Options{ManualBoot: 1}, err: errManual},
 		"manual boot of another":     {profile: "c3750-stack", o: Options{ManualBoot: 2}, unit: 2, err: errManual},
 		"a package is missing":       {profile: "c9300-stack", remove: "flash-2:cat9k-rpbase.17.09.04a.SPA.pkg", unit: 2, err: errNoImage},

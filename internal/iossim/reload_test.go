@@ -23,7 +23,7 @@ func TestQuestionOfReload(t *testing.T) {
 // config-register.
 func TestRegisterIgnoresStartup(t *testing.T) {
 	for register, ignored := range map[uint16]bool{0x2102: false, 0x2142: true, 0x8102: true, 0x9922: true} {
-		s, err := New("isr4300", Options{Register: register})
+		s, err := New("isr4300", Options{RegisterNext: register})
 		if err != nil {
 			t.Fatal(err)
 		}
