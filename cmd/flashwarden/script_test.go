@@ -8,10 +8,12 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,6 +45,7 @@ func (m manyAtOnce) Run() int {
 //	unswitch NAME                    stop it
 //	typed NAME FILE                  write the commands typed on the switch into FILE
 //	await NAME TEXT                  wait until a line with the text was typed on the switch
+//	until COMMAND                    repeat a command of sh until it succeeds, for a minute at most
 //	digests NAME FILE                write "SHA256 PATH" of its files into FILE
 //	wipe NAME                        empty its flash and its boot settings, as if it had been erased while it ran
 //	remove NAME PATH                 delete one of its files
@@ -77,7 +80,7 @@ func runScripts(t *testing.T, socket bool, setUp func(*testscript.Env) error) {
 			return hasPeer(name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "await": cmdAwait, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost, "bucket": cmdBucket, "webhook": cmdWebhook,
+			"exit": cmdExit, "switch": cmdSwitch, "unswitch": cmdUnswitch, "typed": cmdTyped, "await": cmdAwait, "until": cmdUntil, "digests": cmdDigests, "wipe": cmdWipe, "booting": cmdBooting, "remove": cmdRemove, "damage": cmdDamage, "fill": cmdFill, "holdport": cmdHoldPort, "jumphost": cmdJumpHost, "bucket": cmdBucket, "webhook": cmdWebhook,
 		},
 	})
 }
@@ -113,8 +116,48 @@ func setUpScript(env *testscript.Env) error {
 		for _, s := range all {
 			s.Close()
 		}
+		endServices(env.WorkDir)
 	})
 	return nil
+}
+
+// endServices ends the processes that a script which failed has left: their numbers are in files.
+func endServices(dir string) {
+	for _, pattern := range []string{"pid", "*.pid", "command", "follower"} {
+		files, _ := filepath.Glob(filepath.Join(dir, pattern)) // the patterns are right
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				continue
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err != nil {
+				continue
+			}
+			environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			if err == nil && strings.Contains(string(environment), "FLASHWARDEN_DATA="+dir+"/") { // else another process has the number now
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended meanwhile
+			}
+		}
+	}
+}
+
+// untilLasts is how long a script waits for something.
+const untilLasts = time.Minute
+
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: until COMMAND")
+	}
+	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		err := ts.Exec("sh", "-c", args[0])
+		if err == nil {
+			return
+		}
+		if time.Since(begun) > untilLasts {
+			ts.Fatalf("after %s, still %v: %s", untilLasts, err, args[0])
+		}
+	}
 }
 
 func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
