@@ -8,6 +8,7 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
 )
 
 // TestSCPPull backs switches up whose software refuses TFTP, and others by choice.
@@ -24,14 +25,19 @@ func TestSCPPull(t *testing.T) {
 		o       iossim.Options
 		by      string
 		cause   cause.Cause
+		files   int // about; each is a login of its own
 	}{
-		"secure-auto":   {"c9300-secure", on, "", ""},
-		"secure-off":    {"c9300-secure", off, "", cause.TransportRestricted},
-		"secure-level1": {"c9300-secure", level1, api.CopySCPPull, cause.NotPermittedOnDevice},
-		"old-by-choice": {"c3750", on, api.CopySCPPull, ""},
-		"quirks":        {"c9300", quirks, api.CopySCPPull, ""},
+		"secure-auto":   {"c9300-secure", on, "", "", 20},
+		"secure-off":    {"c9300-secure", off, "", cause.TransportRestricted, 20},
+		"secure-level1": {"c9300-secure", level1, api.CopySCPPull, cause.NotPermittedOnDevice, 20},
+		"old-by-choice": {"c3750", on, api.CopySCPPull, "", 3},
+		"quirks":        {"c9300", quirks, api.CopySCPPull, "", 20},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.files > 3 {
+				testlevel.NeedFull(t, "many logins")
+			}
 			s := startSwitch(t, n, c.profile, c.o, false)
 			d := deviceOf(t, n, name, s)
 			d.CopyBy = c.by

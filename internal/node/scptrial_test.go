@@ -16,6 +16,7 @@ func TestSCPTrial(t *testing.T) {
 	n := openNode(t)
 	for name, on := range map[string]bool{"on": true, "off": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := startSwitch(t, n, "c9300-secure", iossim.Options{SCPServer: on, Privilege: 15, LargestImage: 100_000}, false)
 			d := deviceOf(t, n, name, s)
 			d.CopyBy = api.CopySCPPull
