@@ -75,12 +75,11 @@ func (n *night) begin(devices int) {
 	n.share()
 	if _, err := exec.LookPath("versitygw"); err == nil {
 		n.buckets = filepath.Join(n.t.TempDir(), "s3")
-		port := n.central.port + 1000
 		n.t.Setenv("AWS_ACCESS_KEY_ID", "testkey")
 		n.t.Setenv("AWS_SECRET_ACCESS_KEY", "testsecret123")
 		n.central.env = append(os.Environ(), n.central.env...)
-		n.central.env[len(n.central.env)-1] = fmt.Sprintf("FLASHWARDEN_VAULT=s3://vault/fw?endpoint=http://127.0.0.1:%d", port)
-		n.startGateway(port)
+		n.central.env[len(n.central.env)-1] = fmt.Sprintf("FLASHWARDEN_VAULT=s3://vault/fw?endpoint=http://%s", n.s3Address())
+		n.startGateway()
 	}
 	for i := range devices {
 		name := fmt.Sprintf("sw%02d", i+1)
@@ -101,14 +100,17 @@ func (n *night) serve(i int) {
 	n.services[i].serve(args...)
 }
 
-func (n *night) startGateway(port int) {
+// s3Address is where the S3 server listens.
+func (n *night) s3Address() string { return fmt.Sprintf("127.0.0.1:%d", n.central.port+1000) }
+
+func (n *night) startGateway() {
 	n.t.Helper()
 	for _, sub := range []string{"objects/vault", "attributes"} {
 		if err := os.MkdirAll(filepath.Join(n.buckets, sub), 0o700); err != nil {
 			n.t.Fatal(err)
 		}
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", port)
+	address := n.s3Address()
 	n.gateway = exec.Command("versitygw", "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(n.buckets, "attributes"), filepath.Join(n.buckets, "objects"))
 	n.gateway.Env = append(os.Environ(), "ROOT_ACCESS_KEY=testkey", "ROOT_SECRET_KEY=testsecret123")
 	n.gateway.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -152,8 +154,7 @@ func (n *night) troubles() []trouble {
 		{"password refused", with(iossim.Options{Password: "another"}), healthy},
 	}
 	if n.gateway != nil {
-		port := n.central.port + 1000
-		all = append(all, trouble{"S3 server killed", func() { _ = n.gateway.Process.Kill(); _ = n.gateway.Wait() }, func() { n.startGateway(port) }})
+		all = append(all, trouble{"S3 server killed", func() { _ = n.gateway.Process.Kill(); _ = n.gateway.Wait() }, n.startGateway})
 	}
 	return all
 }
@@ -225,7 +226,7 @@ func (n *night) free(i int) {
 	}
 }
 
-// morning ends the troubles, and looks at what is left of them.
+// morning ends the troubles, and looks for their traces.
 func (n *night) morning() {
 	n.t.Helper()
 	for name := range n.devices {
@@ -292,9 +293,8 @@ func (n *night) wantFewLines(path string) {
 	said := make(map[string]int)
 	for line := range strings.Lines(string(text)) {
 		_, rest, _ := strings.Cut(line, `"level":`)
-		message, _, _ := strings.Cut(rest, `","`)
 		if !strings.HasPrefix(rest, `"INFO"`) {
-			said[message+rest[:min(len(rest), 120)]]++
+			said[rest[:min(len(rest), 120)]]++
 		}
 	}
 	for message, times := range said {

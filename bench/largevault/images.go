@@ -17,7 +17,6 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/vault"
-	"flashwarden/internal/vault/dir"
 )
 
 // imageSize is the size of a generated image in bytes.
@@ -25,14 +24,10 @@ const imageSize = 32 << 20
 
 // makeImages makes a vault with so many megabytes of random images, each in a snapshot of its own device.
 func makeImages(ctx context.Context, path string, megabytes int) error {
-	store, err := dir.Open(path)
+	v, err := newVault(ctx, path)
 	if err != nil {
 		return err
 	}
-	if _, err := vault.New(store).Make(ctx); err != nil {
-		return err
-	}
-	v := vault.New(&unsynced{Store: store, root: path, made: make(map[string]bool)})
 	image := make([]byte, imageSize)
 	for n := range max(1, megabytes<<20/imageSize) {
 		rand.Read(image) // never fails: crypto/rand.Read ends the program instead

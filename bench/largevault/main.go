@@ -84,17 +84,25 @@ func (u *unsynced) Put(_ context.Context, key string, r io.Reader, _ int64) erro
 
 const devicesOfVault = 10_000
 
+// newVault makes an empty vault, and opens it without the cost of syncing.
+func newVault(ctx context.Context, path string) (*vault.Vault, error) {
+	store, err := dir.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := vault.New(store).Make(ctx); err != nil {
+		return nil, err
+	}
+	return vault.New(&unsynced{Store: store, root: path, made: make(map[string]bool)}), nil
+}
+
 // makeVault keeps snapshots of 10,000 devices, one round after the other. A
 // configuration changes every fourth time.
 func makeVault(ctx context.Context, path string, snapshots int) error {
-	store, err := dir.Open(path)
+	v, err := newVault(ctx, path)
 	if err != nil {
 		return err
 	}
-	if _, err := vault.New(store).Make(ctx); err != nil {
-		return err
-	}
-	v := vault.New(&unsynced{Store: store, root: path, made: make(map[string]bool)})
 	previous := make([]string, devicesOfVault)
 	for n := range snapshots {
 		device, round := n%devicesOfVault, n/devicesOfVault

@@ -126,19 +126,24 @@ func endServices(dir string) {
 	for _, pattern := range []string{"pid", "*.pid", "command", "follower"} {
 		files, _ := filepath.Glob(filepath.Join(dir, pattern)) // the patterns are right
 		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				continue
-			}
-			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-			if err != nil {
-				continue
-			}
-			environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-			if err == nil && strings.Contains(string(environment), "FLASHWARDEN_DATA="+dir+"/") { // else another process has the number now
-				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended meanwhile
-			}
+			endService(file, dir)
 		}
+	}
+}
+
+// endService ends the process whose number is in a file, if it is one of the script in dir.
+func endService(file, dir string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return
+	}
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err == nil && strings.Contains(string(environment), "FLASHWARDEN_DATA="+dir+"/") { // else another process has the number now
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended meanwhile
 	}
 }
 

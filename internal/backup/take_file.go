@@ -26,7 +26,7 @@ type taken struct {
 	moved       int64    // bytes that crossed the wire
 	sessionLost bool     // the copy is complete, and the terminal is gone
 	warnings    []string // what a person should know although nothing failed
-	notes       []string // what is worth to know
+	notes       []string // that are worth knowing
 }
 
 // take proves one file and keeps it: content that the vault holds is reused,

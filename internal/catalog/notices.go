@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Notices remember who was told what, so that nobody is told twice.
+// Notices remember which target got which message, so that none is sent twice.
 type Notices interface {
 	// Notices returns all notices, by target, event and subject.
 	Notices(ctx context.Context) ([]Notice, error)
@@ -20,6 +20,6 @@ type Notice struct {
 	Event   string
 	Subject string
 	Began   time.Time // when the condition was noticed
-	Sent    time.Time // when the target was told that it began; zero: not yet
+	Sent    time.Time // when the message about its beginning was sent; zero: not yet
 	Ended   time.Time // when its end was noticed, which the target does not know yet; zero: it holds
 }

@@ -166,7 +166,7 @@ func (n *Notify) setDefaults() {
 	}
 }
 
-// problem returns what is wrong with the keys of a target together; empty: nothing.
+// problem returns why the keys of a target contradict each other; empty: they do not.
 func (n *Notify) problem(others []Notify) string {
 	switch {
 	case n.Type == "":

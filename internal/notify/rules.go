@@ -76,7 +76,7 @@ type decision struct {
 	messages    []message
 }
 
-// decide compares what holds now with what a target was told.
+// decide compares the present conditions with the messages that a target got.
 func decide(target config.Notify, before []catalog.Notice, v View) decision {
 	v.Time = v.Time.UTC().Truncate(time.Millisecond)
 	d := decision{}

@@ -62,7 +62,7 @@ func (f *fleet) change(do func()) {
 	do()
 }
 
-// news returns what was sent since the last call.
+// news returns the messages since the last call.
 func (f *fleet) news() (sent []string) {
 	f.change(func() { sent, f.sent = f.sent, nil })
 	return sent

@@ -161,7 +161,7 @@ func plain(ctx context.Context, err error, within time.Duration) error {
 	return cause.WithFix(errors.New(cause.Text(err)), api.Say("see that the receiver works, and that its place in the configuration is right"))
 }
 
-// certificateProblem says what is wrong with the certificate of a receiver; nil: nothing.
+// certificateProblem returns the problem of a receiver's certificate; nil: it has none.
 func certificateProblem(err error) (fix api.Fix, seen string) {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError

@@ -30,7 +30,7 @@ func (v TFTP) Expect(s *spool.Spool, device netip.Addr, size int64, deadline tim
 	return s.Expect(device, size, deadline)
 }
 
-// Move implements Transport: the device is told to copy, and our server does the rest.
+// Move implements Transport: the device copies on our command, and our server does the rest.
 func (v TFTP) Move(ctx context.Context, s Session, f File, ticket *spool.Ticket) (ios.CopyResult, error) {
 	return s.Copy(ctx, v.Copy(f, ticket.Name))
 }

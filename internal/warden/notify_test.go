@@ -42,7 +42,7 @@ func newInbox(t *testing.T, l *Local, on ...string) *inbox {
 	return b
 }
 
-// turn sends what is due in a new process, and returns what arrived.
+// turn sends the messages that are due in a new process, and returns those that arrived.
 func (b *inbox) turn(t *testing.T, l *Local, n *node.Node) []api.Notification {
 	t.Helper()
 	if err := l.notices.runner(n).Turn(t.Context()); err != nil {

@@ -10,7 +10,7 @@ import (
 	"flashwarden/internal/catalog"
 )
 
-// noticeTests is the part of the suite about what was sent.
+// noticeTests is the part of the suite about notices.
 var noticeTests = []suiteTest{
 	{"Notices", testNotices},
 	{"ManyNotices", testManyNotices},

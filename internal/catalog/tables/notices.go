@@ -11,19 +11,19 @@ import (
 func (c notices) Notices(ctx context.Context) (all []catalog.Notice, err error) {
 	rows, err := c.query(ctx, `SELECT target, event, subject, began, sent, ended FROM notice ORDER BY target, event, subject`)
 	if err != nil {
-		return nil, c.wrap("read what was sent", err)
+		return nil, c.wrap("read the notices", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var n catalog.Notice
 		var began, sent, ended sql.NullInt64
 		if err := rows.Scan(&n.Target, &n.Event, &n.Subject, &began, &sent, &ended); err != nil {
-			return nil, c.wrap("read what was sent", err)
+			return nil, c.wrap("read the notices", err)
 		}
 		n.Began, n.Sent, n.Ended = instant(began), instant(sent), instant(ended)
 		all = append(all, n)
 	}
-	return all, c.wrap("read what was sent", rows.Err())
+	return all, c.wrap("read the notices", rows.Err())
 }
 
 // ChangeNotices enters notices and forgets others.
@@ -31,7 +31,7 @@ func (c notices) ChangeNotices(ctx context.Context, put, forget []catalog.Notice
 	if len(put)+len(forget) == 0 {
 		return nil
 	}
-	return c.wrap("remember what was sent", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
+	return c.wrap("write the notices", c.inTransaction(ctx, func(ctx context.Context, on *statements) error {
 		err := inBatches(forget, func(some []catalog.Notice) error {
 			var args []any
 			for _, n := range some {
