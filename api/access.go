@@ -108,5 +108,5 @@ type AuditCheck struct {
 	Lines  int64  `json:"lines"`
 	Hash   string `json:"hash"`             // of the last line; empty: there is none
 	Broken int64  `json:"broken,omitempty"` // the first line that is not as it was written; 0: all are
-	Detail string `json:"detail,omitempty"` // what is wrong there
+	Detail string `json:"detail,omitempty"` // the fault at this place
 }

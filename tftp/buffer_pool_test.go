@@ -2,8 +2,8 @@ package tftp
 
 import "testing"
 
-// TestChunksAreLargeEnough takes chunks of all sizes again and again: each has room for
-// what was asked for, whatever was returned before.
+// TestChunksAreLargeEnough takes chunks of all sizes again and again: each has the
+// requested size, whatever was returned before.
 func TestChunksAreLargeEnough(t *testing.T) {
 	var p chunkPool
 	sizes := []int{1, 2 << 10, 2<<10 + 1, 8 << 10, 8<<10 + 1, largeChunk, largeChunk + 1}

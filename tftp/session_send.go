@@ -68,8 +68,8 @@ func (d *download) receiveACK(now time.Time, p packet, out *outbox) {
 	d.proceed(now, out)
 }
 
-// goOn does what is due at a deadline and is no repetition: it ends a forged read, or
-// sends the rest of a window after a pause. It reports whether there was something.
+// goOn does the work of a deadline other than a repetition: it ends a forged read, or
+// sends the rest of a window after a pause. It reports whether there was such work.
 func (d *download) goOn(now time.Time, out *outbox) bool {
 	switch {
 	case d.s.guard.isForged(d.acked):

@@ -91,7 +91,7 @@ func TestQuietRestore(t *testing.T) {
 }
 
 // TestChecksOfDoctor: a check that was not made is not called ok. Notes are counted in the first
-// line, and stand before what is in order.
+// line, and stand before the checks that passed.
 func TestChecksOfDoctor(t *testing.T) {
 	var out bytes.Buffer
 	report := api.Report{Notes: []string{"a"}, Remarks: []string{"b"}, Skipped: []string{"c"}}

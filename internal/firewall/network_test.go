@@ -10,6 +10,12 @@ import (
 	"flashwarden/internal/testlevel"
 )
 
+// TestMain runs more tests side by side than there are processors: they wait for lost datagrams.
+func TestMain(m *testing.M) {
+	testlevel.SideBySide()
+	m.Run()
+}
+
 // network is this host, with the rules, and one host that has the addresses of the
 // devices.
 type network struct {

@@ -24,6 +24,13 @@ import (
 	"flashwarden/tftp"
 )
 
+// TestMain runs more tests side by side than there are processors: some wait for switches, some for
+// streams to end.
+func TestMain(m *testing.M) {
+	testlevel.SideBySide()
+	m.Run()
+}
+
 // route is what each role gets from one route.
 type route struct {
 	route string   // METHOD /path, as the description has it

@@ -173,7 +173,7 @@ func conforms(t *testing.T, schemas *jsonschema.Compiler, what string, resp *htt
 	}
 }
 
-// TestEditDevice changes only what is sent, and only a device that is as it was read.
+// TestEditDevice changes only the fields that are sent, and only a device that is as it was read.
 func TestEditDevice(t *testing.T) {
 	was := api.Device{Name: "sw1", Address: "192.0.2.1", Transport: api.SSH, Username: "backup", Group: "core", Site: "ams"}
 	f := &fake{answer: func(_ context.Context, op string, result any, _ func(api.Event)) error {

@@ -262,7 +262,7 @@ func (q *Queue) renewUntil(ctx context.Context) {
 	}
 }
 
-// forgetUntil removes jobs that ended long ago, and what is left of dead workers, now and
+// forgetUntil removes jobs that ended long ago, and the remains of dead workers, now and
 // every hour, until ctx ends.
 func (q *Queue) forgetUntil(ctx context.Context) {
 	every := time.NewTicker(time.Hour)

@@ -630,6 +630,7 @@ func (s cutOff) RenewLeases(ctx context.Context, w catalog.Worker, lasts time.Du
 // TestWorkerThatCannotRenew ends a job by the worker's own clock, although the catalog does
 // not answer at all. Its end is not recorded: another worker may have the job.
 func TestWorkerThatCannotRenew(t *testing.T) {
+	t.Parallel()
 	s := cutOff{onSQLite(t)(t), make(chan struct{})}
 	why := make(chan error, 1)
 	o := queue(s, "a", func(ctx context.Context, _ catalog.Job, _ func(api.Event)) job.Outcome {

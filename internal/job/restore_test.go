@@ -38,6 +38,7 @@ func restoreOf(device string) catalog.Job {
 // TestRestoreOutlivesTheCatalog ends a backup when its lease cannot be renewed, and not a
 // restore, which still has its device.
 func TestRestoreOutlivesTheCatalog(t *testing.T) {
+	t.Parallel()
 	s := &unrenewable{Store: onSQLite(t)(t)}
 	began, cut, finish := make(chan string, 2), make(chan struct{}), make(chan struct{})
 	q := job.New(job.Options{Store: s, Worker: catalog.Worker{ID: "a"}, Limits: func() job.Limits { return job.Limits{} }, Log: slog.New(slog.DiscardHandler),

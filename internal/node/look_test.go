@@ -13,6 +13,12 @@ import (
 	"flashwarden/internal/testlevel"
 )
 
+// TestMain runs more tests side by side than there are processors: they mostly wait for switches.
+func TestMain(m *testing.M) {
+	testlevel.SideBySide()
+	m.Run()
+}
+
 // lookBench is a node with one simulated device that was backed up.
 type lookBench struct {
 	*testing.T

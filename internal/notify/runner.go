@@ -89,7 +89,7 @@ func (r *Runner) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// Turn looks once, and sends what is due. It returns when every target has answered. A target
+// Turn looks once, and sends the messages that are due. It returns when every target has answered. A target
 // that fails is no error: its messages wait, and the log has its first failure.
 func (r *Runner) Turn(ctx context.Context) error {
 	targets := r.Targets()

@@ -156,7 +156,7 @@ func closedPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestBrokenWebhooks says what is wrong with a receiver, and what to do. The URL is a secret.
+// TestBrokenWebhooks: the error names the fault of a receiver and the next step. The URL is a secret.
 func TestBrokenWebhooks(t *testing.T) {
 	hangs := make(chan struct{})
 	mux := http.NewServeMux()

@@ -11,8 +11,8 @@ import (
 // Report is the result of doctor, for people.
 type Report api.Report
 
-// Format returns a summary, each check, and a block for each problem. What a person should
-// read stands before what is in order.
+// Format returns a summary, each check, and a block for each problem. Problems stand
+// before the checks that passed.
 func (r Report) Format(l Layout) string {
 	var b strings.Builder
 	b.WriteString(r.summary(l, len(r.Remarks)))

@@ -64,7 +64,7 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 	return b.String()
 }
 
-// proofs says of each image and package how it was proved. What is the same for several
+// proofs says of each image and package how it was proved. A sentence that holds for several
 // of them stands once, at the end.
 func proofs(files []api.File, l Layout) string {
 	count := map[string]int{}

@@ -67,7 +67,7 @@ func wantLocked(t *testing.T, s *Store, key string) {
 	}
 }
 
-// TestLockOnServer: a real server locks what is put, and takes an extension. A removed
+// TestLockOnServer: a real server locks new objects, and accepts an extension. A removed
 // object is out of sight, but its content stays.
 func TestLockOnServer(t *testing.T) {
 	s := lockingStore(t)
