@@ -162,7 +162,7 @@ func TestReconnectsAfterTheCopy(t *testing.T) {
 
 // TestFrames counts our frames between the operation and the device's copy.
 func TestFrames(t *testing.T) {
-	const most = 9
+	const most = 6
 	b := newBench(t, func(_ int, d *fakeDevice) error {
 		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
 			var ours []string

@@ -41,26 +41,34 @@ func (l *line) hangUp() {
 	}
 }
 
-// take is job.take over this session, or over a new one.
-func (l *line) take(ctx context.Context, f api.File) (t taken, err error) {
-	for {
-		if l.lost {
-			l.hangUp()
-			if err := l.dial(ctx); err != nil {
-				return taken{file: f}, err
-			}
-		}
-		t, err = l.job.take(ctx, l, f)
-		failed := cause.Of(err) == cause.SessionLost
+// try is one file that is taken over a line, and how the last try ended.
+type try struct {
+	taken
+	err    error
+	wanted api.File
+	begun  bool
+}
+
+// again reports whether the file has to be tried: at first, and once more if the
+// session was lost after it had been of use. It logs in anew where the session is lost.
+func (l *line) again(ctx context.Context, t *try) bool {
+	if t.begun {
+		failed := cause.Of(t.err) == cause.SessionLost
 		l.lost = failed || t.sessionLost
-		if err == nil {
+		if t.err == nil {
 			l.useful = true
 			l.job.tell(l.job.event(api.StepKept, t.file))
 		}
 		if !failed || !l.useful || ctx.Err() != nil {
-			return t, err
+			return false
 		}
 	}
+	t.begun = true
+	if l.lost {
+		l.hangUp()
+		t.taken, t.err = taken{file: t.wanted}, l.dial(ctx)
+	}
+	return t.err == nil
 }
 
 // RunningConfig reads the running-config once in an attempt: it says which files

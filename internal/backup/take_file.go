@@ -30,63 +30,67 @@ type taken struct {
 }
 
 // take proves one file and keeps it: content that the vault holds is reused,
-// other content is copied and compared. Of several devices with the same
-// content at the same time, one copies.
-func (j job) take(ctx context.Context, d Device, f api.File) (t taken, err error) {
-	t.file = f
-	if f.Path == api.RunningConfigPath {
-		t.file, err = j.takeRunningConfig(ctx, d, f)
+// other content is copied over the first transport that the device does not refuse.
+func (j job) take(ctx context.Context, d Device, f api.File) (taken, error) {
+	found, err := j.find(ctx, d, f)
+	defer found.unlock()
+	t := found.taken
+	if err != nil || t.file.SHA256 != "" {
 		return t, err
 	}
-	v, err := j.verify(ctx, d, f)
-	t.file.Proof, t.warnings = v.Tried, damageWarning(f, v)
-	if err != nil {
-		return t, err
+	tries := transportTries{left: j.ways(ctx, d)}
+	for tries.again() {
+		via := j.via(d, tries.way)
+		ticket := via.Expect(j.Spool, d.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
+		out, err := j.transfer(d, f, via, ticket).Run(ctx)
+		t.moved, t.sessionLost = ticket.Evidence().Bytes, out.SessionLost
+		t.file, tries.err = j.arrived(ctx, found, out, err)
+		tries.err = closed(ticket, tries.err)
 	}
-	if v.MD5 != "" && f.Size >= 0 && !j.opts.Recopy {
-		unlock, err := j.contents().lock(ctx, v.MD5, f.Size, func() { j.tell(j.event(api.StepWait, f)) })
-		if err != nil {
-			return t, err
-		}
-		defer unlock()
-		var damage error
-		if t.file, damage, err = j.reuse(ctx, t.file, v.Digest); t.file.SHA256 != "" || err != nil {
-			return t, err
-		}
-		if damage != nil {
-			defer func() { t, err = j.mended(ctx, t, damage, err) }()
-		}
-	}
-	return j.copy(ctx, d, t, v.Digest)
-}
-
-// copy copies a file over the first transport that the device does not refuse, and keeps it.
-func (j job) copy(ctx context.Context, d Device, t taken, digest ios.Digest) (taken, error) {
-	var refusals []refusal
-	for _, name := range j.ways(ctx, d) {
-		done, err := j.copyOver(ctx, d, name, t, digest)
-		if err == nil {
-			done.notes = j.rememberWay(ctx, name, refusals)
-		}
-		if !refuses(err) {
-			return done, err
-		}
-		refusals = append(refusals, refusal{name, err})
-	}
-	return t, allRefused(refusals)
-}
-
-// copyOver copies a file over one transport, and keeps it.
-func (j job) copyOver(ctx context.Context, d Device, name string, t taken, digest ios.Digest) (_ taken, err error) {
-	via := j.via(d, name)
-	ticket := via.Expect(j.Spool, d.RemoteAddr(), t.file.Size, time.Now().Add(requestWithin))
-	defer func() { err = closed(ticket, err) }()
-	out, err := j.transfer(d, t.file, via, ticket).Run(ctx)
-	t.moved, t.sessionLost = ticket.Evidence().Bytes, out.SessionLost
-	if err == nil {
-		t.file, err = j.keep(ctx, t.file, out.File, digest)
+	t.notes, err = j.endTries(ctx, tries)
+	if found.damage != nil {
+		return j.mended(ctx, t, found.damage, err)
 	}
 	return t, err
+}
+
+// found is what is known of a file before it is copied. With a SHA-256 in the file
+// nothing has to be copied.
+type found struct {
+	taken
+	digest ios.Digest // the device's
+	damage error      // of the vault's copy of this content
+	unlock func()     // lets other devices take this content
+}
+
+// find asks the device for the digest of a file, and the vault for content that has it.
+// Of several devices with the same content at the same time, one copies: the others wait here.
+func (j job) find(ctx context.Context, d Device, f api.File) (n found, err error) {
+	n = found{taken: taken{file: f}, unlock: func() {}}
+	if f.Path == api.RunningConfigPath {
+		n.file, err = j.takeRunningConfig(ctx, d, f)
+		return n, err
+	}
+	v, err := j.verify(ctx, d, f)
+	n.digest, n.file.Proof, n.warnings = v.Digest, v.Tried, damageWarning(f, v)
+	if err != nil || v.MD5 == "" || f.Size < 0 || j.opts.Recopy {
+		return n, err
+	}
+	unlock, err := j.contents().lock(ctx, v.MD5, f.Size, func() { j.tell(j.event(api.StepWait, f)) })
+	if err != nil {
+		return n, err
+	}
+	n.unlock = unlock
+	n.file, n.damage, err = j.reuse(ctx, n.file, v.Digest)
+	return n, err
+}
+
+// arrived keeps a file that a transfer brought. err is that of the transfer.
+func (j job) arrived(ctx context.Context, n found, out transfer.Outcome, err error) (api.File, error) {
+	if err != nil {
+		return n.file, err
+	}
+	return j.keep(ctx, n.file, out.File, n.digest)
 }
 
 // verify asks the device for the digest of f, unless its name cannot be typed.

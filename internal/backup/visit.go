@@ -66,10 +66,13 @@ func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 		if done, ok := earlier.find(f); ok {
 			v.files[i], v.sight.unsure = done, true
 		} else if f.Cause == "" {
-			t, err := l.take(ctx, f)
-			v.enter(i, t, err)
-			if endsVisit(cause.Of(err)) {
-				v.skip(i+1, earlier, err)
+			t := try{wanted: f}
+			for l.again(ctx, &t) {
+				t.taken, t.err = j.take(ctx, l, f)
+			}
+			v.enter(i, t.taken, t.err)
+			if endsVisit(cause.Of(t.err)) {
+				v.skip(i+1, earlier, t.err)
 				v.rescue(ctx, l)
 				return v
 			}
@@ -115,8 +118,11 @@ func (v *visit) rescue(ctx context.Context, l *line) {
 		return
 	}
 	reach := v.reach
-	t, err := l.take(ctx, api.File{Path: v.files[i].Path, Kind: v.files[i].Kind, Size: -1})
-	v.enter(i, t, err)
+	t := try{wanted: api.File{Path: v.files[i].Path, Kind: v.files[i].Kind, Size: -1}}
+	for l.again(ctx, &t) {
+		t.taken, t.err = l.job.take(ctx, l, t.wanted)
+	}
+	v.enter(i, t.taken, t.err)
 	v.reach = reach
 }
 

@@ -23,6 +23,40 @@ type refusal struct {
 	err error
 }
 
+// transportTries goes through transports until the device does not refuse one.
+type transportTries struct {
+	left     []string
+	way      string // the one that is tried
+	err      error  // of the last try
+	refusals []refusal
+}
+
+// again reports whether a transport has to be tried, which is then in way.
+func (t *transportTries) again() bool {
+	if t.way != "" && !refuses(t.err) {
+		return false
+	}
+	if t.way != "" {
+		t.refusals = append(t.refusals, refusal{t.way, t.err})
+	}
+	if len(t.left) == 0 {
+		return false
+	}
+	t.way, t.left = t.left[0], t.left[1:]
+	return true
+}
+
+// endTries returns the error of the tries, or remembers the transport that worked.
+func (j job) endTries(ctx context.Context, t transportTries) (notes []string, err error) {
+	switch {
+	case t.err == nil:
+		return j.rememberWay(ctx, t.way, t.refusals), nil
+	case refuses(t.err):
+		return nil, allRefused(t.refusals)
+	}
+	return nil, t.err
+}
+
 // refuses reports whether another transport may do what this error prevents.
 func refuses(err error) bool {
 	c := cause.Of(err)
