@@ -108,11 +108,9 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 	if b.install {
 		first = b.place.FS + "packages.conf"
 	}
-	for _, f := range files {
-		if files := bootFiles(startup[f.Path], ""); len(files) > 0 && !p.view.within(flash.ParsePath(first), flash.ParsePath(files[0])) {
-			return b.refuse(fmt.Sprintf("%s of the snapshot boots %s first, and not %s", f.Path, files[0], first),
-				api.Say("leave one of the two out: name the files with ").Option("file", ""))
-		}
+	if why := p.bootsOtherwise(first, files, startup); why != nil {
+		b.refused = append(b.refused, *why)
+		return b
 	}
 	if p.bootsFirst(first) {
 		return b
@@ -138,6 +136,29 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 	b.stages = p.view.bootStages(b.files)
 	b.notes = append([]string{"`write memory` saves the whole running-config, with all its other unsaved changes"}, manualBoot(p.view.boot)...)
 	return b
+}
+
+// bootsOtherwise refuses a startup-config that boots another file first than the one
+// that boot lines are asked for: it is written after them.
+func (p planning) bootsOtherwise(first string, files []api.PlannedFile, startup map[string][]ios.BootLine) *api.Problem {
+	for _, f := range files {
+		lines, written := startup[f.Path]
+		named := bootFiles(lines, "")
+		var boots string
+		switch {
+		case !written, len(named) == 0 && !p.view.linesCount():
+			continue
+		case len(named) == 0:
+			boots = "has no boot line"
+		case !p.view.within(flash.ParsePath(first), flash.ParsePath(named[0])):
+			boots = fmt.Sprintf("boots %s first", named[0])
+		default:
+			continue
+		}
+		why := refusal(fmt.Sprintf("%s of the snapshot %s, and not %s", f.Path, boots, first), api.Say("leave one of the two out: name the files with ").Option("file", ""))
+		return &why
+	}
+	return nil
 }
 
 // bootStages makes the changes by which a device with boot settings boots files
@@ -362,12 +383,20 @@ func (p planning) unsafeReload(b bootChange, a answers, steps []api.PlanStep) []
 func (p planning) unsafeStartup(a answers, steps []api.PlanStep) []api.Problem {
 	after := p.after(a, steps)
 	for _, f := range a.files {
-		for _, l := range after.loaders() {
-			l.next = bootFiles(a.startup[f.Path], l.unit)
-			if len(l.next) == 0 || after.unsafeFiles(l) == nil {
+		lines, written := a.startup[f.Path]
+		for i, l := range after.loaders() {
+			before := p.view.loaders()[i]
+			l.next = bootFiles(lines, l.unit)
+			named := fmt.Sprintf("boots %s, and none of these is an image in the flash of %s", strings.Join(l.next, ", "), l.unit)
+			switch {
+			case !written || after.unsafeFiles(l) == nil:
 				continue
+			case len(l.next) == 0 && (!p.view.linesCount() || p.view.unsafeFiles(before) != nil):
+				continue
+			case len(l.next) == 0:
+				named = fmt.Sprintf("has no boot line, and the default flash of %s has no image: it boots %s now", l.unit, strings.Join(before.next, ", "))
 			}
-			return []api.Problem{*unsafeBoot(fmt.Sprintf("%s of the snapshot boots %s, and none of these is an image in the flash of %s", f.Path, strings.Join(l.next, ", "), l.unit),
+			return []api.Problem{*unsafeBoot(f.Path+" of the snapshot "+named,
 				api.Say("restore the image of the snapshot too, or leave this file out: name the files with ").Option("file", ""))}
 		}
 	}
@@ -403,8 +432,17 @@ func (p planning) after(a answers, steps []api.PlanStep) view {
 	return v
 }
 
+// linesCount reports whether the boot lines of the startup-config alone decide what
+// the device boots, so that one without any has it start the first image in its
+// default flash: that of a router or a chassis ("Loading and Managing System Images",
+// on the startup process). BOOT of a Catalyst is a variable of its loader.
+func (v view) linesCount() bool {
+	return len(v.boot.Units) > 0 && !v.boot.Units[0].PathList && !v.catalyst()
+}
+
 // startups reads the boot lines of each startup-config that will be written: at the
-// next start they take the place of those that are there. The result is by path.
+// next start they take the place of those that are there. The result is by path, and
+// has an entry for one without boot lines, too.
 // encrypted is a configuration that has passwords of type 6; empty if none has.
 func (r *Runner) startups(ctx context.Context, files []api.PlannedFile) (lines map[string][]ios.BootLine, encrypted string, err error) {
 	lines = make(map[string][]ios.BootLine)
@@ -413,6 +451,7 @@ func (r *Runner) startups(ctx context.Context, files []api.PlannedFile) (lines m
 		if f.State == api.Equal || name != "startup-config" && name != "config.text" {
 			continue
 		}
+		lines[f.Path] = nil
 		text, err := r.blobText(ctx, f.SHA256)
 		if err != nil {
 			return nil, "", cause.Wrap(cause.VaultError, err, "read a configuration", api.Say("run ").Do("check"))

@@ -1,0 +1,86 @@
+package restore
+
+import (
+	"fmt"
+	"slices"
+
+	"flashwarden/api"
+	"flashwarden/internal/flash"
+)
+
+// damagedStart refuses boot lines and a restart after which a unit would start from
+// an image or a package that is damaged by its own checksums. The vault keeps such a
+// file as the device had it, so that its digest proves nothing about its health.
+func (p planning) damagedStart(b bootChange, a answers, steps []api.PlanStep) []api.Problem {
+	if !p.request.SetBoot && !p.request.Reload || len(steps) == 0 {
+		return nil
+	}
+	after := p.after(a, steps)
+	files := after.startFiles(after.loaders(), b.files)
+	if b.install {
+		files = append(files, flash.File{Path: b.place})
+	}
+	for _, f := range files {
+		if bad, ok := p.damaged(a, f); ok {
+			return []api.Problem{*unsafeBoot(fmt.Sprintf("%s would start from %s, which is %s", p.device.Name, f, bad.Image),
+				api.Say("restore a good image: ").Do("images").Say(" shows which are; or leave out ").Option("set_boot", "").Say(" and ").Option("reload", ""))}
+		}
+	}
+	return nil
+}
+
+// startFiles is the file that each unit starts from first, with the packages that a
+// provisioning file names. boot takes the place of what a unit boots next, if it is
+// not empty.
+func (v view) startFiles(loaders []loader, boot []string) []flash.File {
+	var files []flash.File
+	for _, l := range loaders {
+		if len(boot) > 0 {
+			l.next = boot
+		}
+		all := v.images(l) // those of BOOT are the first
+		if len(all) == 0 {
+			continue
+		}
+		f, _ := v.File(all[0])
+		files = append(files, f)
+		for _, name := range v.provisioned[f.Path] {
+			if pkg, ok := v.File(f.Dir().Join(name)); ok {
+				files = append(files, pkg)
+			}
+		}
+	}
+	return files
+}
+
+// damaged returns the file of the snapshot that f is, or will be, if that one is
+// damaged. A file that is not restored is the one of the snapshot if its name, size
+// and date are the same.
+func (p planning) damaged(a answers, f flash.File) (api.File, bool) {
+	for _, bad := range p.selection.Snapshot.Files {
+		if bad.Image == nil || bad.Image.Verdict != api.ImageBad {
+			continue
+		}
+		i := slices.IndexFunc(a.files, func(restored api.PlannedFile) bool { return restored.Path == f.String() })
+		switch {
+		case i >= 0 && a.files[i].SHA256 == bad.SHA256:
+			return bad, true
+		case i < 0 && p.view.sameOnUnits(bad.Path, f.String()) && bad.Size == f.Entry.Size && slices.Contains(p.datesOf(bad.Path), f.Entry.Modified):
+			return bad, true
+		}
+	}
+	return api.File{}, false
+}
+
+// datesOf returns the dates of a file in the listings of the snapshot.
+func (p planning) datesOf(file string) []string {
+	var dates []string
+	for _, l := range p.selection.Snapshot.Listings {
+		for _, e := range l.Entries {
+			if name := flash.ParsePath(l.Path).Join(e.Name); p.view.same(name.String(), file) {
+				dates = append(dates, e.Modified)
+			}
+		}
+	}
+	return dates
+}
