@@ -34,8 +34,8 @@ type Device interface {
 	Files(ctx context.Context) ([]ios.Listing, error)
 	// List lists one file system with all its directories.
 	List(ctx context.Context, fileSystem string) ([]ios.Listing, error)
-	// Skipped says in words what the last Files could not list.
-	Skipped() []string
+	// Skipped is what the last Files could not list.
+	Skipped() []Skipped
 	// Digest asks the device for a digest of its file of so many bytes (-1: not
 	// known), in every form that the device may know. The digest is empty where
 	// it computes none. heard is called with the number of marks of progress that it has printed.
@@ -52,6 +52,13 @@ type Device interface {
 	LocalAddr() netip.Addr  // our address in the session to the device
 	RemoteAddr() netip.Addr // the device's address in it
 	Close() error
+}
+
+// Skipped is a file system or directory that could not be listed, and the reason.
+type Skipped struct {
+	Path   string
+	Err    error
+	System bool // a whole file system that is there: nobody knows which files are missing
 }
 
 // Runner runs backups. Its fields are set before its first use and not

@@ -19,7 +19,7 @@ import (
 type listed struct {
 	*fakeDevice
 	edit    func([]ios.Listing) []ios.Listing
-	skipped []string
+	skipped []Skipped
 }
 
 func (d listed) Files(ctx context.Context) ([]ios.Listing, error) {
@@ -32,7 +32,7 @@ func (d listed) List(ctx context.Context, fs string) ([]ios.Listing, error) {
 	return slices.DeleteFunc(all, func(l ios.Listing) bool { return l.FileSystem != fs }), err
 }
 
-func (d listed) Skipped() []string { return d.skipped }
+func (d listed) Skipped() []Skipped { return d.skipped }
 
 // editListings has the sessions of a bench show other listings. edit gets the number of
 // the session, from 0.
@@ -91,7 +91,7 @@ func TestLookAfterSkippedFileSystem(t *testing.T) {
 		if session > 0 {
 			return
 		}
-		d.skipped = []string{"flash2: was not listed: busy"}
+		d.skipped = []Skipped{{Path: "flash2:/.prst_sync", Err: errors.New("busy")}}
 		d.edit = func(all []ios.Listing) []ios.Listing {
 			return slices.DeleteFunc(all, func(l ios.Listing) bool { return l.FileSystem == "flash2:" })
 		}
@@ -100,6 +100,40 @@ func TestLookAfterSkippedFileSystem(t *testing.T) {
 	r := b.backup(Options{Look: true})
 	wantFull(t, r, first, "did not see everything")
 	wantLook(t, b.backup(Options{Look: true}), r)
+}
+
+// TestUnlistedFileSystem: a backup without the files of a whole file system is not
+// complete. A directory that cannot be listed, and an empty slot, are only warnings.
+func TestUnlistedFileSystem(t *testing.T) {
+	busy := errors.New("dir flash2:: device is busy")
+	for name, c := range map[string]struct {
+		skipped Skipped
+		policy  api.Policy
+		status  string
+	}{
+		"flash of a member":       {Skipped{"flash2:", busy, true}, api.PolicyRebuild, api.StatusIncomplete},
+		"its images":              {Skipped{"flash2:", busy, true}, api.PolicyImage, api.StatusIncomplete},
+		"nvram:":                  {Skipped{"nvram:", busy, true}, api.PolicyAll, api.StatusIncomplete},
+		"no images lie in nvram:": {Skipped{"nvram:", busy, true}, api.PolicyImage, api.StatusOK},
+		"a row of the table":      {Skipped{"show file systems", busy, true}, api.PolicyRebuild, api.StatusIncomplete},
+		"a directory":             {Skipped{"flash:/lost+found", busy, false}, api.PolicyRebuild, api.StatusOK},
+		"a slot without its card": {Skipped{"slot0:", busy, false}, api.PolicyRebuild, api.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := lookBench(t, nil)
+			b.editListings(func(_ int, d *listed) {
+				d.skipped = []Skipped{c.skipped}
+				d.edit = func(all []ios.Listing) []ios.Listing { return all }
+			})
+			r := b.backup(Options{Policy: c.policy})
+			if r.Status != c.status || !slices.Contains(r.Warnings, c.skipped.Path+" was not listed: "+busy.Error()) {
+				t.Errorf("%s: %s; warnings %q", r.Status, r.Message, r.Warnings)
+			}
+			if f := file(t, b.backup(Options{}), "flash:/c2960.bin"); f.SHA256 == "" {
+				t.Errorf("the image is not held: %+v", f)
+			}
+		})
+	}
 }
 
 // TestLookAfterAnUnreadConfig: the running-config could not be read when the files were

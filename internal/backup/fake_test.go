@@ -158,7 +158,7 @@ func (d *fakeDevice) Text(_ context.Context, p string) (string, error) {
 	return string(d.content(p)), nil
 }
 
-func (d *fakeDevice) Skipped() []string      { return nil }
+func (d *fakeDevice) Skipped() []Skipped     { return nil }
 func (d *fakeDevice) LocalAddr() netip.Addr  { return here }
 func (d *fakeDevice) RemoteAddr() netip.Addr { return there }
 func (d *fakeDevice) Exec(ctx context.Context, command string) (io.ReadWriteCloser, error) {

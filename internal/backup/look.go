@@ -3,8 +3,11 @@ package backup
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"flashwarden/api"
+	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
 )
@@ -34,7 +37,10 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 		return s, err
 	}
 	s.steps++
-	config := j.readConfig(ctx, d)
+	config, err := j.readConfig(ctx, d)
+	if err != nil {
+		return s, err
+	}
 	var unlisted []string
 	if s.listings, unlisted, err = listNamed(ctx, d, s.facts, config, s.listings); err != nil {
 		return s, err
@@ -43,14 +49,14 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 	var how flash.How
 	s.image, how = flash.Running(s.facts, s.found)
 	s.runs = how == flash.Runs
-	skipped := append(d.Skipped(), unlisted...)
-	s.unsure = len(skipped) > 0 || config == "" && j.opts.Policy != api.PolicyImage
-	s.warnings = append(skipped, imageWarnings(s.facts, s.image, how, s.found)...)
+	skipped, whole := j.notListed(d.Skipped())
+	s.unsure = len(skipped)+len(unlisted) > 0 || config == "" && j.opts.Policy != api.PolicyImage
+	s.warnings = slices.Concat(skipped, unlisted, imageWarnings(s.facts, s.image, how, s.found))
 	packages, missing, err := readPackages(ctx, d, s.facts, s.image, s.found)
 	if err != nil {
 		return s, err
 	}
-	s.selected = append(missing, Select(seen{s.facts, s.listings, packages, config}, j.opts.Policy)...)
+	s.selected = slices.Concat(missing, Select(seen{s.facts, s.listings, packages, config}, j.opts.Policy), whole)
 	if _, ok := packages[s.image.String()]; ok {
 		s.notes = []string{installNote(s.image, s.selected)}
 	}
@@ -62,18 +68,43 @@ func (j job) look(ctx context.Context, d Device) (s sight, err error) {
 	return s, nil
 }
 
-// readConfig returns the running-config, for the files that it names. An error
-// is not lost: the running-config is one of the files of the backup, and is
-// tried again as such.
-func (j job) readConfig(ctx context.Context, d Device) string {
+// notListed returns warnings about what was not listed, and a missing file for each
+// whole file system: a backup without the files of one is not complete. Images do not
+// lie in nvram:.
+func (j job) notListed(skipped []Skipped) (warnings []string, missing []api.File) {
+	for _, s := range skipped {
+		warnings = append(warnings, fmt.Sprintf("%s was not listed: %v", s.Path, s.Err))
+		if !s.System || j.opts.Policy == api.PolicyImage && !flash.KeepsImages(s.Path) {
+			continue
+		}
+		command := s.Path // show file systems
+		if strings.HasSuffix(s.Path, ":") {
+			command = "dir " + s.Path
+		}
+		f := api.File{Path: s.Path, Kind: api.KindOther, Size: -1}
+		note(&f, cause.Wrap(cause.Of(s.Err), s.Err, s.Path+" was not listed, so that its files are missing here",
+			api.Say("look at the output on the device: ").Type(api.OnDevice, command)))
+		missing = append(missing, f)
+	}
+	return warnings, missing
+}
+
+// readConfig returns the running-config, for the files that it names. It is one of
+// the files of the backup, and is tried again as such, so that an error is not lost.
+// A question of the device ends the attempt.
+func (j job) readConfig(ctx context.Context, d Device) (string, error) {
 	if j.opts.Policy == api.PolicyImage {
-		return ""
+		return "", nil
 	}
 	config, err := d.RunningConfig(ctx)
-	if err != nil {
+	switch cause.Of(err) {
+	case cause.UnsafePrompt, cause.PromptUnrecognised:
+		return "", err
+	case "":
+	default:
 		j.log().Debug("no running-config", "device", j.device.Name, "err", err)
 	}
-	return string(config)
+	return string(config), nil
 }
 
 // imageWarnings names unusual things about the image and the units that should

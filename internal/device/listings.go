@@ -21,8 +21,9 @@ const (
 // Skipped is a file system or directory that could not be listed, and the
 // reason.
 type Skipped struct {
-	Path string
-	Err  error
+	Path   string
+	Err    error
+	System bool // a whole file system that is there: nobody knows which files are missing
 }
 
 // Skipped returns the places that the last call of Files could not list.
@@ -30,8 +31,9 @@ func (d *Device) Skipped() []Skipped { return slices.Clone(d.skipped) }
 
 // Files lists every directory of the file systems that belong in a backup:
 // flash and disks, those of all stack members, and nvram:. Places that it
-// cannot list go to Skipped. Two cases are an error: the file system with the
-// running image (see Facts) cannot be listed, or no file system can.
+// cannot list go to Skipped. Three cases are an error: the file system with the
+// running image (see Facts) cannot be listed, no file system can, or the device
+// asks a question at a command that has none.
 func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
 	d.skipped = nil
 	systems, table, err := d.fileSystems(ctx)
@@ -41,11 +43,11 @@ func (d *Device) Files(ctx context.Context) ([]ios.Listing, error) {
 	var all []ios.Listing
 	for _, fs := range systems {
 		listings, err := d.list(ctx, fs.name)
-		if lost(ctx, err) || err != nil && fs.running {
+		if ends(ctx, err) || err != nil && fs.running {
 			return nil, err
 		}
 		if err != nil {
-			d.skip(fs.name, err)
+			d.skip(Skipped{fs.name, err, fs.there})
 			continue
 		}
 		table = learnName(table, fs.name, listings)
@@ -87,9 +89,9 @@ func addNew(all, more []ios.Listing) []ios.Listing {
 	return all
 }
 
-func (d *Device) skip(path string, err error) {
-	d.skipped = append(d.skipped, Skipped{Path: path, Err: err})
-	d.log.Info("not listed", "file", path, "err", err)
+func (d *Device) skip(s Skipped) {
+	d.skipped = append(d.skipped, s)
+	d.log.Info("not listed", "file", s.Path, "err", s.Err)
 }
 
 // lost reports whether err ended the session, so that no other command can run.
@@ -104,10 +106,21 @@ func lost(ctx context.Context, err error) bool {
 	return ctx.Err() != nil
 }
 
+// ends reports whether nothing more may be listed after err: the session is lost, or
+// the device asked a question, and nobody knows what it would do next.
+func ends(ctx context.Context, err error) bool {
+	switch cause.Of(err) {
+	case cause.UnsafePrompt, cause.PromptUnrecognised:
+		return err != nil
+	}
+	return lost(ctx, err)
+}
+
 // fileSystem is one file system to list.
 type fileSystem struct {
 	name    string // with its colon
 	running bool   // it has the running image
+	there   bool   // it has a size in the table: an empty slot has none
 }
 
 // fileSystems reads show file systems, and returns that table and the file
@@ -124,7 +137,7 @@ func (d *Device) fileSystems(ctx context.Context) (chosen []fileSystem, table []
 		d.log.Debug("no table of file systems", "err", err)
 		return []fileSystem{{name: "flash:", running: true}, {name: "nvram:"}}, nil, nil
 	case err != nil: // report the row that cannot be read, and list the others
-		d.skip("show file systems", err)
+		d.skip(Skipped{"show file systems", err, true})
 	}
 	table = ios.JoinStandby(table)
 	return choose(table, d.image), table, nil
@@ -138,9 +151,9 @@ func choose(table []ios.FileSystem, image string) []fileSystem {
 	for _, row := range table {
 		switch {
 		case slices.Contains(row.Prefixes, running):
-			chosen = append(chosen, fileSystem{name: running, running: true})
+			chosen = append(chosen, fileSystem{running, true, row.Size > 0})
 		case row.Default || holdsSoftware(row):
-			chosen = append(chosen, fileSystem{name: row.Prefixes[0]})
+			chosen = append(chosen, fileSystem{row.Prefixes[0], false, row.Size > 0})
 		}
 	}
 	return chosen
@@ -188,14 +201,14 @@ func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
 	var partial []ios.Listing
 	if name != "nvram:" {
 		listings, err := d.dir(ctx, "dir /recursive "+name)
-		if err == nil || lost(ctx, err) {
+		if err == nil || ends(ctx, err) {
 			return listings, err
 		}
 		partial = rest(listings, err)
 		d.log.Debug("no recursive list", "file", name, "err", err)
 	}
 	listings, err := d.dir(ctx, "dir "+name)
-	if err != nil && !lost(ctx, err) && !strings.Contains(name, "nvram") {
+	if err != nil && !ends(ctx, err) && !strings.Contains(name, "nvram") {
 		// Some software and some accounts have only this command. It lists
 		// directories too, if there are any.
 		if shown, showErr := d.dir(ctx, "show "+strings.TrimSuffix(name, ":")); showErr == nil {
@@ -203,7 +216,7 @@ func (d *Device) list(ctx context.Context, name string) ([]ios.Listing, error) {
 		}
 	}
 	switch {
-	case err != nil && !lost(ctx, err) && len(partial) > 0:
+	case err != nil && !ends(ctx, err) && len(partial) > 0:
 		return partial, nil
 	case err != nil && len(rest(listings, err)) == 0:
 		return nil, err
@@ -239,15 +252,15 @@ func (d *Device) descend(ctx context.Context, listings []ios.Listing) ([]ios.Lis
 			}
 			path := listings[i].FilePath(e)
 			if strings.Count(path, "/") > maxDepth || len(listings) >= maxDirectories {
-				d.skip(path, fmt.Errorf("%s: more than %d directories, or deeper than %d levels", path, maxDirectories, maxDepth))
+				d.skip(Skipped{Path: path, Err: fmt.Errorf("%s: more than %d directories, or deeper than %d levels", path, maxDirectories, maxDepth)})
 				continue
 			}
 			found, err := d.directory(ctx, path)
-			if lost(ctx, err) || err != nil && strings.HasPrefix(ios.CleanPath(d.image), ios.CleanPath(path)+"/") {
+			if ends(ctx, err) || err != nil && strings.HasPrefix(ios.CleanPath(d.image), ios.CleanPath(path)+"/") {
 				return nil, err
 			}
 			if err != nil {
-				d.skip(path, err)
+				d.skip(Skipped{Path: path, Err: err})
 				continue
 			}
 			listings = addNew(listings, found)

@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -352,6 +353,37 @@ func TestChoose(t *testing.T) {
 		}
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestFilesUnlisted tells a file system that is there and cannot be listed from an
+// empty slot.
+func TestFilesUnlisted(t *testing.T) {
+	d, _ := on(map[string]string{
+		"show file systems": "*   32514048    11530240     flash     rw   flash:\n   32514048    11530240     flash     rw   flash2:\n" +
+			"          -           -     flash     rw   slot0:\n   what is this row of the table\n",
+		"dir /recursive flash:": list("flash:/", "vlan.dat"),
+	})
+	if _, err := d.Files(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]bool)
+	for _, s := range d.Skipped() {
+		got[s.Path] = s.System
+	}
+	if want := map[string]bool{"flash2:": true, "slot0:": false, "show file systems": true}; !maps.Equal(got, want) {
+		t.Errorf("skipped %v, want %v", got, want)
+	}
+}
+
+// TestFilesAsked ends at a question, although other file systems could be listed.
+func TestFilesAsked(t *testing.T) {
+	for _, c := range []cause.Cause{cause.UnsafePrompt, cause.PromptUnrecognised} {
+		d, f := on(map[string]string{"show file systems": fileSystems3750, "dir /recursive flash:": list("flash:/", "vlan.dat")})
+		f.fails["dir /recursive flash2:"] = cause.New(c, "the device asked something", nil)
+		if _, err := d.Files(t.Context()); cause.Of(err) != c || f.typed[len(f.typed)-1] != "dir /recursive flash2:" {
+			t.Errorf("%v after %q", err, f.typed)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -90,10 +89,10 @@ func (n *runs) Trial(d api.Device, s doctor.Session) doctor.Trial {
 type session struct{ *device.Device }
 
 // Skipped says in words what the device did not list.
-func (s session) Skipped() []string {
-	var out []string
+func (s session) Skipped() []backup.Skipped {
+	var out []backup.Skipped
 	for _, skipped := range s.Device.Skipped() {
-		out = append(out, fmt.Sprintf("%s was not listed: %v", skipped.Path, skipped.Err))
+		out = append(out, backup.Skipped(skipped))
 	}
 	return out
 }
