@@ -140,12 +140,16 @@ func (s *selection) beside(l flash.File) []flash.File {
 
 // addPackage adds a package that the device names.
 func (s *selection) addPackage(at flash.Path, who string) {
-	if l, ok := s.found.File(at); ok {
+	l, ok := s.found.File(at)
+	if ok && l.Entry.Size != 0 {
 		s.add(l, api.KindPackage)
 		return
 	}
-	s.addMissing(at.String(), api.KindPackage, cause.New(cause.SourceMissing,
-		who+" "+at.String()+", which is in no listing of the device",
+	what := ", which is in no listing of the device"
+	if ok {
+		what = ", which is empty"
+	}
+	s.addMissing(at.String(), api.KindPackage, cause.New(cause.SourceMissing, who+" "+at.String()+what,
 		api.Say("see ").Type(api.OnDevice, "show install summary").Say(" on the device")))
 }
 

@@ -135,3 +135,64 @@ func TestPatchWarnings(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestPackagesChange: somebody installs software while the backup runs. The provisioning
+// file that is saved decides which packages are needed, not the one that was shown.
+func TestPackagesChange(t *testing.T) {
+	const before, after = "boot rp 0 0 rp_boot a.17.09.04.pkg\n", "boot rp 0 0 rp_boot a.17.09.05.pkg\n"
+	for name, c := range map[string]struct {
+		saved, missing string
+	}{
+		"as shown":          {before, ""},
+		"other packages":    {after, "flash:/a.17.09.05.pkg"},
+		"no package at all": {strings.Repeat("#", len(before)), "flash:/*.pkg"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(_ int, d *fakeDevice) error {
+				d.facts = ios.Facts{OS: "iosxe", Version: "17.09.04", Mode: "install", Image: "flash:packages.conf"}
+				d.flash = map[string][]byte{"packages.conf": []byte(c.saved), "a.17.09.04.pkg": []byte("package")}
+				d.reading = func(string) (string, error) { return before, nil }
+				return nil
+			})
+			defer b.close()
+			r := b.backup(Options{})
+			if c.missing == "" {
+				wantResult(t, r, api.StatusOK, "")
+				return
+			}
+			wantResult(t, r, api.StatusIncomplete, cause.SourceMissing)
+			if f := file(t, r, c.missing); !strings.Contains(f.Message, "changed while the backup ran") {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// TestEmptyImage: no device starts from a file without content, on no unit.
+func TestEmptyImage(t *testing.T) {
+	member := ios.Facts{OS: "ios", Version: "15.0(2)SE8", Mode: "bundle", Image: "flash:c2960.bin"}
+	packages := ios.Facts{OS: "iosxe", Version: "17.09.04", Mode: "install", Image: "flash:packages.conf"}
+	for name, c := range map[string]struct {
+		facts ios.Facts
+		flash map[string][]byte
+		cause cause.Cause
+		empty string
+	}{
+		"of the device": {member, map[string][]byte{"c2960.bin": nil, "flash2:c2960.bin": []byte("image")}, cause.ImageNotFound, "flash:/c2960.bin"},
+		"of a member":   {member, map[string][]byte{"c2960.bin": []byte("image"), "flash2:c2960.bin": nil}, cause.ImageNotFound, "flash2:/c2960.bin"},
+		"a package":     {packages, map[string][]byte{"packages.conf": []byte("boot rp 0 0 rp_boot a.pkg b.pkg\n"), "a.pkg": nil, "b.pkg": []byte("b")}, cause.SourceMissing, "flash:/a.pkg"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(_ int, d *fakeDevice) error {
+				d.facts, d.flash = c.facts, c.flash
+				return nil
+			})
+			defer b.close()
+			r := b.backup(Options{})
+			wantResult(t, r, api.StatusIncomplete, c.cause)
+			if f := file(t, r, c.empty); !strings.Contains(f.Message, "empty") {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}

@@ -101,9 +101,15 @@ func (s *selection) addSystem(packages map[string][]string) {
 	}
 }
 
-// addBoots adds a file that a unit starts from, with all that it names.
+// addBoots adds a file that a unit starts from, with all that it names. One without
+// content is a missing one: no unit starts from it.
 func (s *selection) addBoots(l flash.File, packages map[string][]string) {
 	names, ok := packages[l.String()]
+	if l.Entry.Size == 0 {
+		s.addMissing(l.String(), api.KindImage, cause.New(cause.ImageNotFound, l.String()+" is empty: it has 0 bytes, and no device starts from it",
+			api.Say("put the image back: ").Type(api.OnDevice, "copy tftp: "+l.FS)))
+		return
+	}
 	if !ok && !isBootPointer(l.Rel) {
 		s.add(l, api.KindImage)
 		return

@@ -79,6 +79,8 @@ func (j job) visit(ctx context.Context, earlier kept) (v visit) {
 		}
 		v.reach = reach{steps: v.reach.steps + 1}
 	}
+	missing, err := j.unsavedPackages(context.WithoutCancel(ctx), v.files)
+	v.files, v.err = append(v.files, missing...), err
 	return v
 }
 
