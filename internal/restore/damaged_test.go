@@ -89,5 +89,6 @@ func TestStartupWithoutBootLines(t *testing.T) {
 		"it would undo the boot lines": run("c6500-vss", api.Restore{SetBoot: true}, cause.Cancelled, "startup-config of the snapshot has no boot line, and not sup-bootdisk:new", "startup-config", image),
 		"the loader finds the image":   run("isr2900", api.Restore{}, "", "", "startup-config"),
 		"BOOT of a Catalyst stays":     run("c3750", api.Restore{}, "", "", "startup-config"),
+		"and with IOS-XE, on a card":   run("ie3400", api.Restore{}, "", "", "startup-config"),
 	})
 }
