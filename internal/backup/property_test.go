@@ -107,6 +107,10 @@ func newWorld(t *testing.T, n *node.Node, random *rand.Rand, profile string, see
 	o := iossim.Options{Username: "backup", Password: "login-word", EnablePassword: "enable-word", LargestImage: 40_000, Timeout: time.Second,
 		TFTPPort: uint16(n.TFTPAddr().(*net.UDPAddr).Port)}
 	w.state(&o)
+	scp := o.Privilege == 0 && w.chance(4)
+	if scp {
+		o.Privilege = 15 // its server serves nobody else
+	}
 	o.Listen = fmt.Sprintf("127.0.%d.%d:0", 1+seed/250, 1+seed%250) // an address has one host key
 	o.Faults = w.faults()
 	if o.FilePrompt == "quiet" { // then these change the device without a question
@@ -122,7 +126,7 @@ func newWorld(t *testing.T, n *node.Node, random *rand.Rand, profile string, see
 	}
 	t.Cleanup(func() { w.sw.Close() })
 	w.device = api.Device{Name: fmt.Sprintf("sw%d", seed), Address: w.sw.Addr().String(), Transport: w.sw.Transport(), Username: "backup", LegacyCrypto: w.sw.LegacyCrypto()}
-	if o.SCPServer && w.sw.Transport() == "ssh" && w.chance(4) && o.Privilege == 0 {
+	if scp && w.sw.Transport() == "ssh" {
 		w.device.CopyBy = api.CopySCPPull
 	}
 	password, enable := "login-word", "enable-word"

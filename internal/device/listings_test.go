@@ -362,7 +362,7 @@ func TestChoose(t *testing.T) {
 func TestFilesUnlisted(t *testing.T) {
 	d, _ := on(map[string]string{
 		"show file systems": "*   32514048    11530240     flash     rw   flash:\n   32514048    11530240     flash     rw   flash2:\n" +
-			"          -           -     flash     rw   slot0:\n   what is this row of the table\n",
+			"          -           -     flash     rw   slot0:\n   100   50   what is this row of the table\n",
 		"dir /recursive flash:": list("flash:/", "vlan.dat"),
 	})
 	if _, err := d.Files(t.Context()); err != nil {

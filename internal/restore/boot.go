@@ -67,41 +67,6 @@ func (p planning) boot(files []api.PlannedFile, startup map[string][]ios.BootLin
 	return p.bootLines(b, files, startup)
 }
 
-// otherPlatform refuses an image that was made for other hardware, or that not all
-// switches of a stack can run: such a unit would stay in its boot loader. Only the
-// names decide: those of the image, of the running one, and of the images in the
-// table of show version. An image that this device has run before is right.
-func (p planning) otherPlatform(image api.File) *api.Problem {
-	by := api.Say("leave out ").Option("set_boot", "").Say(", and set the boot lines by hand if you are sure")
-	captured := p.selection.Snapshot.Facts
-	if families := p.view.families(); len(families) > 1 {
-		why := refusal(fmt.Sprintf("the switches of this stack run images of several platforms (%s), and no image boots on all of them", strings.Join(families, ", ")), by)
-		return &why
-	}
-	if captured.Serial == p.view.facts.Serial && p.view.sameOnUnits(image.Path, captured.Image) {
-		return nil
-	}
-	want, named := ios.ParseImageName(image.Path)
-	runs, known := ios.ParseImageName(p.view.facts.Image)
-	if !named || !known || want.Platform == runs.Platform {
-		return nil
-	}
-	why := refusal(fmt.Sprintf("%s is for the platform %s, but %s runs an image for %s, and may not start from it", image.Path, want.Platform, p.device.Name, runs.Platform), by)
-	return &why
-}
-
-// families is the platforms of the images that the switches of a stack run, each
-// once: C3750E for C3750E-UNIVERSALK9-M.
-func (v view) families() []string {
-	var found []string
-	for _, m := range v.facts.Members {
-		if family, _, ok := strings.Cut(m.Image, "-"); ok && !slices.Contains(found, family) {
-			found = append(found, family)
-		}
-	}
-	return found
-}
-
 // bootLines makes the lines of configuration mode.
 func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[string][]ios.BootLine) bootChange {
 	first := p.spelling(b.place)

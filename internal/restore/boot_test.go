@@ -17,24 +17,34 @@ func TestOtherPlatform(t *testing.T) {
 		image, ran, runs string // of the snapshot; that its device ran; that this device runs
 		serial           string // of the snapshot
 		members          string // what the switches of the stack run
+		family           string // in the image
+		models           string // of the snapshot and of the device
 		words            string // of the refusal; empty: it may
 	}{
-		"another release":            {"flash:/c3750-ipbasek9-mz.122-55.SE11.bin", "", runs, "B", "", ""},
-		"another platform":           {"flash:/c3750e-universalk9-mz.150-2.SE8.bin", "", runs, "B", "", "for the platform c3750e"},
-		"another platform, in flash": {"flash:/c2960-lanbasek9-mz.150-2.SE11.bin", runs, runs, "A", "", "for the platform c2960"},
-		"it ran it before":           {"flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4500-ipbase-mz.122-31.SGA.bin", "A", "", ""},
-		"another device ran it":      {"flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4500-ipbase-mz.122-31.SGA.bin", "B", "", "for the platform cat4000"},
-		"a name that says nothing":   {"flash:/new.bin", "", runs, "B", "", ""},
-		"packages":                   {"flash:/cat9k_iosxe.17.09.04a.SPA.bin", "", "flash:packages.conf", "B", "", ""},
-		"two feature sets":           {"flash:/c3750-ipbasek9-mz.122-55.SE11.bin", "", runs, "B", "C3750-IPSERVICESK9-M C3750-IPBASEK9-M", ""},
-		"a stack of two platforms":   {runs, runs, runs, "A", "C3750-IPSERVICESK9-M C3750E-UNIVERSALK9-M", "several platforms (C3750, C3750E)"},
+		"another release":                              {"flash:/c3750-ipbasek9-mz.122-55.SE11.bin", "", runs, "B", "", "", "", ""},
+		"another platform":                             {"flash:/c3750e-universalk9-mz.150-2.SE8.bin", "", runs, "B", "", "", "", "for the platform c3750e"},
+		"another platform, in flash":                   {"flash:/c2960-lanbasek9-mz.150-2.SE11.bin", runs, runs, "A", "", "", "", "for the platform c2960"},
+		"it ran it before":                             {"flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4500-ipbase-mz.122-31.SGA.bin", "A", "", "", "", ""},
+		"another device ran it":                        {"flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4000-i9s-mz.122-25.EWA.bin", "flash:/cat4500-ipbase-mz.122-31.SGA.bin", "B", "", "", "", "for the platform cat4000"},
+		"a name that says nothing":                     {"flash:/new.bin", "", runs, "B", "", "", "", ""},
+		"a name that says nothing, and another model":  {"flash:/new.bin", "", runs, "B", "", "", "WS-C2960-24TT-L WS-C3750G-24TS-1U", "is of a WS-C2960-24TT-L, but"},
+		"and another model of the same series":         {"flash:/new.bin", "", runs, "B", "", "", "WS-C3750-48PS-S WS-C3750G-24TS-1U", ""},
+		"and the name in the image is that of another": {"flash:/new.bin", "", runs, "B", "", "C2960", "", "for the platform c2960"},
+		"and the name in the image is right":           {"flash:/new.bin", "", runs, "B", "", "C3750", "WS-C2960-24TT-L WS-C3750G-24TS-1U", ""},
+		"packages of another series":                   {"flash:/packages.conf", "", "flash:packages.conf", "B", "", "", "C9500-24Y4C C9300-24T", "is of a C9500-24Y4C, but"},
+		"packages":                                     {"flash:/cat9k_iosxe.17.09.04a.SPA.bin", "", "flash:packages.conf", "B", "", "", "", ""},
+		"two feature sets":                             {"flash:/c3750-ipbasek9-mz.122-55.SE11.bin", "", runs, "B", "C3750-IPSERVICESK9-M C3750-IPBASEK9-M", "", "", ""},
+		"a stack of two platforms":                     {runs, runs, runs, "A", "C3750-IPSERVICESK9-M C3750E-UNIVERSALK9-M", "", "", "several platforms (C3750, C3750E)"},
 	} {
 		p := planning{view: seen(c.runs, nil, nil), selection: Selection{Snapshot: api.Snapshot{Facts: api.Facts{Serial: c.serial, Image: c.ran}}}}
 		p.view.facts.Serial = "A"
+		if models := strings.Fields(c.models); len(models) > 0 {
+			p.selection.Snapshot.Facts.Model, p.view.facts.Model = models[0], models[1]
+		}
 		for i, image := range strings.Fields(c.members) {
 			p.view.facts.Members = append(p.view.facts.Members, ios.Member{Number: i + 1, Image: image})
 		}
-		why := p.otherPlatform(api.File{Path: c.image, Kind: api.KindImage})
+		why := p.otherPlatform(api.File{Path: c.image, Kind: api.KindImage, Image: &api.Inspection{Family: c.family}})
 		switch {
 		case c.words == "" && why != nil:
 			t.Errorf("%s: %s", name, why.Detail)
