@@ -125,6 +125,14 @@ func (s *site) run(args ...string) outcome {
 	return finish(s.t, s.command(args...))
 }
 
+// standsStill ends a program that does nothing, and says how it ended. If it still ran, its
+// output has what all its goroutines wait for.
+func standsStill(cmd *exec.Cmd) string {
+	_ = cmd.Process.Signal(syscall.SIGQUIT) // it may have ended
+	_ = cmd.Wait()                          // the state says more than the error
+	return cmd.ProcessState.String()
+}
+
 // finish runs cmd to its end.
 func finish(t *testing.T, cmd *exec.Cmd) outcome {
 	t.Helper()

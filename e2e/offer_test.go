@@ -89,7 +89,7 @@ func (s *site) start(args ...string) *running {
 	select {
 	case <-r.errs.seen:
 	case <-time.After(time.Minute):
-		s.t.Fatalf("it does not answer:\n%s", r.errs.all())
+		s.t.Fatalf("it does not answer: %s\n%s", standsStill(r.cmd), r.errs.all())
 	}
 	return r
 }

@@ -57,7 +57,7 @@ func (d *tftpd) start() {
 	select {
 	case <-d.log.seen:
 	case <-time.After(time.Minute):
-		d.t.Fatalf("it does not answer:\n%s", d.log.all())
+		d.t.Fatalf("it does not answer: %s\n%s", standsStill(d.cmd), d.log.all())
 	}
 }
 
