@@ -22,11 +22,20 @@ const (
 // for: nobody can lock another one out.
 type Tries struct {
 	mu sync.Mutex
-	by map[netip.Prefix]*rate.Limiter
+	by map[netip.Prefix]*source
 }
 
+// source is an address that sent a wrong secret, or tries one now.
+type source struct {
+	left *rate.Limiter // tries
+	open int           // tries that have begun and not ended
+}
+
+// free returns how many tries an address may begin.
+func (s *source) free(now time.Time) float64 { return s.left.TokensAt(now) - float64(s.open) }
+
 // NewTries returns Tries that have seen nothing.
-func NewTries() *Tries { return &Tries{by: make(map[netip.Prefix]*rate.Limiter)} }
+func NewTries() *Tries { return &Tries{by: make(map[netip.Prefix]*source)} }
 
 // sourceOf is what counts as one address: an IPv6 host has a whole /64 (RFC 8981).
 func sourceOf(a netip.Addr) netip.Prefix {
@@ -42,11 +51,16 @@ func sourceOf(a netip.Addr) netip.Prefix {
 func (t *Tries) Wait(from netip.Addr, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.by[sourceOf(from)]
-	if l == nil {
+	return t.wait(from, now)
+}
+
+// wait is Wait. The caller holds t.mu.
+func (t *Tries) wait(from netip.Addr, now time.Time) time.Duration {
+	s := t.by[sourceOf(from)]
+	if s == nil {
 		return 0
 	}
-	missing := 1 - l.TokensAt(now)
+	missing := 1 - s.free(now)
 	if missing <= 0 {
 		return 0
 	}
@@ -57,28 +71,60 @@ func (t *Tries) Wait(from netip.Addr, now time.Time) time.Duration {
 func (t *Tries) Failed(from netip.Addr, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := sourceOf(from)
-	l := t.by[key]
-	if l == nil {
-		t.shrink(now)
-		l = rate.NewLimiter(rate.Every(triesEvery), triesAtOnce)
-		t.by[key] = l
-	}
-	l.AllowN(now, 1)
+	t.source(from, now).left.AllowN(now, 1)
 }
 
-// shrink makes room for one address: those that may try as often as new ones go first.
+// Begin begins a try that takes some time, unless the address has to wait. Tries that
+// have begun count as wrong ones until End: many at the same time are not more than one after
+// the other.
+func (t *Tries) Begin(from netip.Addr, now time.Time) (wait time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if wait := t.wait(from, now); wait > 0 {
+		return wait
+	}
+	t.source(from, now).open++
+	return 0
+}
+
+// End ends a try that Begin began.
+func (t *Tries) End(from netip.Addr, now time.Time, wrong bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.source(from, now)
+	s.open--
+	if wrong {
+		s.left.AllowN(now, 1)
+	}
+}
+
+// source returns what is known of an address. The caller holds t.mu.
+func (t *Tries) source(from netip.Addr, now time.Time) *source {
+	key := sourceOf(from)
+	s := t.by[key]
+	if s == nil {
+		t.shrink(now)
+		s = &source{left: rate.NewLimiter(rate.Every(triesEvery), triesAtOnce)}
+		t.by[key] = s
+	}
+	return s
+}
+
+// shrink makes room for one address: those that may try as often as new ones go first. Those
+// that try now stay.
 func (t *Tries) shrink(now time.Time) {
-	for key, l := range t.by {
-		if l.TokensAt(now) >= triesAtOnce {
+	for key, s := range t.by {
+		if s.free(now) >= triesAtOnce {
 			delete(t.by, key)
 		}
 	}
-	for key := range t.by {
+	for key, s := range t.by {
 		if len(t.by) < triesSources {
 			return
 		}
-		delete(t.by, key)
+		if s.open == 0 {
+			delete(t.by, key)
+		}
 	}
 }
 

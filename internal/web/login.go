@@ -39,19 +39,21 @@ func (p Page) login(w http.ResponseWriter, r *http.Request) {
 		p.render(w, r, status, "login", frame{Title: "Log in", Data: page})
 	}
 	from := login.Address(r)
-	if wait := p.tries.Wait(from, p.Now()); wait > 0 {
+	if wait := p.tries.Begin(from, p.Now()); wait > 0 {
 		seconds := int(wait/time.Second) + 1
 		w.Header().Set("Retry-After", fmt.Sprint(seconds))
 		again(http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords from this address. Try again in %d s.", seconds))
 		return
 	}
+	wrong := false
+	defer func() { p.tries.End(from, p.Now(), wrong) }()
 	secret, known, err := p.Logins.Login(r.Context(), page.User, r.PostFormValue("password"), from.String())
 	switch {
 	case err != nil:
 		p.Log.Error("a login could not be checked", "err", err)
 		again(http.StatusServiceUnavailable, "The password cannot be checked now. The log of the service says why.")
 	case !known:
-		p.tries.Failed(from, p.Now())
+		wrong = true
 		again(http.StatusUnauthorized, "Wrong user name or password.")
 	default:
 		login.SetCookie(w, secret, sessionCookieLasts, p.secure(r))

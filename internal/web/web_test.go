@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"flashwarden/api"
@@ -323,6 +324,53 @@ func TestTooManyPasswords(t *testing.T) {
 	r.RemoteAddr = "198.51.100.9:4711"
 	if resp, _ := send(t, h, r); resp.StatusCode != 303 {
 		t.Errorf("another address: %s", resp.Status)
+	}
+}
+
+// held are users whose passwords are checked only when the test says so.
+type held struct {
+	words
+	begun, check chan struct{}
+}
+
+func (u held) Login(ctx context.Context, name, word, from string) (string, bool, error) {
+	u.begun <- struct{}{}
+	<-u.check
+	return u.words.Login(ctx, name, word, from)
+}
+
+// TestManyPasswordsAtOnce: an address cannot guess more passwords because it sends them all at
+// the same time.
+func TestManyPasswordsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := held{words{"anna": "long enough"}, make(chan struct{}, 100), make(chan struct{})}
+		h := by("", web.Page{Warden: full("sw1"), Logins: u, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+		statuses := make(chan int, 100)
+		for range 100 {
+			go func() {
+				resp, _ := post(t, h, "/login", url.Values{"name": {"anna"}, "password": {"guess"}})
+				statuses <- resp.StatusCode
+			}()
+		}
+		synctest.Wait()
+		if len(u.begun) != 10 || len(statuses) != 90 || <-statuses != 429 {
+			t.Errorf("%d are checked, %d are refused", len(u.begun), len(statuses))
+		}
+		close(u.check)
+		synctest.Wait()
+		if resp, _ := post(t, h, "/login", url.Values{"name": {"anna"}, "password": {"long enough"}}); resp.StatusCode != 429 || len(u.begun) != 10 {
+			t.Errorf("the next one: %s, %d were checked", resp.Status, len(u.begun))
+		}
+	})
+}
+
+// TestRightPasswordsCostNoTries: many users may share one address.
+func TestRightPasswordsCostNoTries(t *testing.T) {
+	h := page(full("sw1"), "", false)
+	for i := range 30 {
+		if resp, _ := post(t, h, "/login", url.Values{"name": {"anna"}, "password": {"long enough"}}); resp.StatusCode != 303 {
+			t.Fatalf("login %d: %s", i, resp.Status)
+		}
 	}
 }
 
