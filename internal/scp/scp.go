@@ -50,6 +50,10 @@ func (e *NoFile) Error() string {
 // ErrCut reports that the session ended before all bytes had arrived.
 var ErrCut = errors.New("the session ended in the middle of the file")
 
+// ErrLong reports that the device sent more bytes than it had announced: the file is another
+// one than the device listed, or was written meanwhile.
+var ErrLong = errors.New("the device sent more bytes than it announced")
+
 const (
 	ok       = 0
 	warning  = 1 // the device answers with a text
@@ -66,8 +70,8 @@ const (
 // bytes. An error of accept or of the sink is sent to the device, and returned.
 //
 // Receive returns when the sink has stored the file; the caller then closes the
-// stream, and closes it earlier to break off. Other errors are *Refused, *NoFile
-// and ErrCut.
+// stream, and closes it earlier to break off. Other errors are *Refused, *NoFile,
+// ErrCut and ErrLong.
 func Receive(stream io.ReadWriter, accept func(size int64) (Sink, error)) error {
 	r := receiver{w: stream, in: bufio.NewReaderSize(stream, pieces)}
 	r.acknowledge()
@@ -110,6 +114,9 @@ func (r receiver) refuse(err error) error {
 // Unix, so they may be in any form. The name is not used.
 var header = regexp.MustCompile(`^C(?:[0-7]*|[-rwx]+) +([0-9]{1,18}) +\S.*$`)
 
+// A directory comes in place of a file. The device waits for our answer then.
+var directory = regexp.MustCompile(`^D[0-7]{3,4} +0 +\S`)
+
 // header reads up to the header of the file, and returns the size. Text before it is that
 // of a banner or an AAA server.
 func (r receiver) header() (int64, error) {
@@ -119,7 +126,7 @@ func (r receiver) header() (int64, error) {
 		switch {
 		case line != "" && (line[0] == warning || line[0] == fatal):
 			return 0, &Refused{clean(line[1:])}
-		case err != nil:
+		case err != nil || directory.MatchString(line):
 			return 0, &NoFile{clean(strings.Join(append(before, line), " "))}
 		}
 		if m := header.FindStringSubmatch(line); m != nil {
@@ -172,17 +179,20 @@ func (r receiver) content(sink Sink, size int64) error {
 
 // final reads the byte after the file. Its absence proves nothing: the bytes are
 // counted, and a digest judges them. An error that the device sends counts: it could not
-// read its file, and sent other bytes.
+// read its file, and sent other bytes. Any other byte belongs to a longer file.
 func (r receiver) final() error {
 	answer := make(chan error, 1)
 	go func() { // ends with the stream
 		b, err := r.in.ReadByte()
-		if err != nil || b != warning && b != fatal {
+		switch {
+		case err != nil || b == ok:
 			answer <- nil
-			return
+		case b == warning || b == fatal:
+			text, _ := r.line()
+			answer <- &Refused{clean(text)}
+		default:
+			answer <- ErrLong
 		}
-		text, _ := r.line()
-		answer <- &Refused{clean(text)}
 	}()
 	timer := time.NewTimer(finalWait)
 	defer timer.Stop()
