@@ -23,7 +23,8 @@ type Witness struct {
 	TicketErr error          // how the ticket ended; nil while it has not
 	Stalled   bool           // given up because no byte moved for Stall
 	Stall     time.Duration
-	Download  bool // the device was to fetch the file, and not to send it
+	Crawled   string // how few bytes moved, if the transfer was given up because of that
+	Download  bool   // the device was to fetch the file, and not to send it
 
 	Name      string // of the device in the inventory, for hints
 	Device    netip.Addr
@@ -222,6 +223,8 @@ func (w Witness) said() string {
 	switch {
 	case w.Said.Error != "":
 		return strings.TrimSpace(w.Said.Error)
+	case w.Crawled != "":
+		return w.Crawled
 	case w.Stalled:
 		return fmt.Sprintf("no data for %s", w.Stall)
 	case w.Err != nil:

@@ -70,6 +70,8 @@ func (v SCPPull) said(err error, size int64) (ios.CopyResult, error) {
 		return ios.CopyResult{Bytes: -1, Error: noFile.Error(), Cause: cause.TransportRestricted}, nil
 	case errors.Is(err, scp.ErrCut):
 		return ios.CopyResult{}, cause.Wrap(cause.SessionLost, err, "SCP", nil)
+	case errors.Is(err, scp.ErrLong):
+		return ios.CopyResult{Bytes: -1, Error: err.Error(), Cause: cause.SizeMismatch}, nil
 	}
 	return ios.CopyResult{Bytes: -1, Error: err.Error()}, nil // the ticket has the reason
 }
@@ -127,6 +129,8 @@ func (v SCPPull) fix(w Witness) api.Fix {
 		}
 		return api.Say("the account needs privilege level 15 at its login, without enable. On the device, in configuration mode: ").
 			Type(api.OnDevice, "username "+user+" privilege 15").Say("; for local accounts also ").Type(api.OnDevice, "aaa authorization exec default local")
+	case cause.SizeMismatch:
+		return api.Say("the copy was deleted; back up the device again: ").Then(w.again(false))
 	case cause.SourceMissing:
 		return api.Say("the file was deleted or renamed since it was listed: back up the device again")
 	}

@@ -3,10 +3,12 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +76,7 @@ func TestPull(t *testing.T) {
 		"text before":       {scpServer{sends: "\r\nsw1 line 2\r\n" + whole}, "", "", 0},
 		"larger":            {scpServer{sends: "C0644 11 x.bin\n0123456789a\x00", stays: true}, cause.SizeMismatch, "deleted", 0},
 		"smaller":           {scpServer{sends: "C0644 9 x.bin\n012345678\x00", stays: true}, cause.SizeMismatch, "deleted", 0},
+		"longer than said":  {scpServer{sends: whole[:len(whole)-1] + "abc", stays: true}, cause.SizeMismatch, "flashwarden backup sw1", 0},
 		"cut off":           {scpServer{sends: "C0644 10 x.bin\n01234"}, cause.SessionLost, "flashwarden backup sw1", 0},
 		"stalls":            {scpServer{sends: "C0644 10 x.bin\n01234", stays: true}, cause.Stalled, "show policy-map control-plane", time.Minute},
 		"says nothing":      {scpServer{stays: true}, cause.Stalled, "", 5 * time.Minute},
@@ -121,4 +124,47 @@ func TestPullCancelled(t *testing.T) {
 			t.Errorf("%v after %s, %+v", err, time.Since(began), seen)
 		}
 	})
+}
+
+// TestPullCrawls: a device that sends a byte now and then, for ever, loses its place. A slow line does not.
+func TestPullCrawls(t *testing.T) {
+	for name, c := range map[string]struct {
+		piece int // bytes in 50 s
+		size  int
+		want  string
+	}{
+		"crawls": {1, 1 << 20, "the transfer stopped after 12 of 1048576 bytes (0 packets sent again): no byte moved but 12 in 10m0s"},
+		"slow":   {1000, 60_000, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := spool.Open(t.TempDir())
+				must(t, err)
+				near, far := net.Pipe()
+				go io.Copy(io.Discard, far)
+				var sends sync.WaitGroup
+				sends.Go(func() {
+					defer far.Close()
+					fmt.Fprintf(far, "C0644 %d x.bin\n", c.size)
+					for left := c.size; left > 0; left -= c.piece {
+						time.Sleep(50 * time.Second)
+						if _, err := far.Write(make([]byte, c.piece)); err != nil {
+							return
+						}
+					}
+				})
+				via := SCPPull{Exec: func(ctx context.Context, _ string) (io.ReadWriteCloser, error) {
+					context.AfterFunc(ctx, func() { near.Close() })
+					return near, nil
+				}}
+				ticket := via.Expect(s, there, int64(c.size), time.Now().Add(time.Hour))
+				_, err = Transfer{Session: &device{t: t, spool: s}, Via: via, Path: "flash:/x.bin", Ticket: ticket, Name: "sw1"}.Run(t.Context())
+				if text := cause.Text(err); text != c.want || err != nil && cause.Of(err) != cause.Stalled {
+					t.Errorf("got %q, want %q", text, c.want)
+				}
+				must(t, ticket.Close())
+				sends.Wait()
+			})
+		})
+	}
 }

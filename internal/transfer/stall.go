@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -14,6 +15,32 @@ var ErrStalled = errors.New("no byte moved")
 // the whole file first. A device that cannot reach us says so by itself.
 const beforeRequest = 5 * time.Minute
 
+// A transfer of fewer than crawlBytes in crawlTime would need months for an image: it has stalled
+// too. Otherwise a device that sends a byte now and then would keep its place among the
+// parallel backups for ever. A larger stall timeout makes the time longer.
+const (
+	crawlBytes = 10_000
+	crawlTime  = 10 * time.Minute
+)
+
+// pace is how far a transfer was at some time.
+type pace struct {
+	bytes int64
+	since time.Time
+}
+
+// crawls returns the error of a transfer that is too slow; nil: it is not, or nobody can say yet.
+func (p *pace) crawls(bytes int64, within time.Duration) error {
+	now := time.Now()
+	switch moved := bytes - p.bytes; {
+	case p.since.IsZero() || moved < 0 || moved >= crawlBytes:
+		*p = pace{bytes, now}
+	case now.Sub(p.since) >= within:
+		return fmt.Errorf("%w but %d in %s", ErrStalled, moved, within)
+	}
+	return nil
+}
+
 func (t Transfer) stall() time.Duration {
 	if t.Stall > 0 {
 		return t.Stall
@@ -23,12 +50,13 @@ func (t Transfer) stall() time.Duration {
 
 // watch calls Moved whenever more bytes have moved. It calls stop with
 // ErrStalled and returns when nothing has moved for the stall timeout since
-// the request came, or for beforeRequest without a request. It also returns
-// when ctx ends.
+// the request came, or for beforeRequest without a request. For a transfer that crawls, the error
+// wraps ErrStalled. It also returns when ctx ends.
 func (t Transfer) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	last, since, limit := int64(-1), time.Now(), max(t.stall(), beforeRequest)
+	var speed pace
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,6 +74,13 @@ func (t Transfer) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			}
 		} else if time.Since(since) >= limit {
 			stop(ErrStalled)
+			return
+		}
+		if !seen.Requested {
+			continue
+		}
+		if err := speed.crawls(seen.Bytes, max(crawlTime, 10*t.stall())); err != nil {
+			stop(err)
 			return
 		}
 	}

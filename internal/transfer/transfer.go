@@ -127,6 +127,9 @@ func (t Transfer) judge(ctx context.Context, d dialogue) (Outcome, error) {
 		Err: d.err, Said: d.said, Seen: t.Ticket.Evidence(), TicketErr: ticketErr, Stalled: d.stop != nil, Stall: t.stall(),
 		Download: t.ToDevice, Name: t.Name, Device: t.Session.RemoteAddr(), Size: t.Ticket.Size,
 	}
+	if d.stop != nil && d.stop != ErrStalled {
+		w.Crawled = d.stop.Error()
+	}
 	if d.err == nil { // the terminal can be asked
 		w.Interface = t.interfaceOf(ctx, w.Device)
 	}
