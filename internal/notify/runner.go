@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,10 +31,14 @@ type Runner struct {
 	Send    func(ctx context.Context, c config.Notify, n api.Notification) error
 	Host    string // the name of this host
 	Log     *slog.Logger
+	// Alone says that no other process uses the Store. Then what it remembers of a target goes with the target:
+	// one of the same name that comes later is a new one. Another process may have other targets.
+	Alone bool
 
-	every time.Duration    // between two looks; 0: lookEvery
-	lines map[string]*line // by the name of the target
-	fails bool             // of the fleet or the catalog: the log has it
+	cleared []string         // the targets when those of others were last forgotten; nil: not yet
+	every   time.Duration    // between two looks; 0: lookEvery
+	lines   map[string]*line // by the name of the target
+	fails   bool             // of the fleet or the catalog: the log has it
 }
 
 // line is the way to one target.
@@ -61,6 +66,19 @@ func Retry(failures int) time.Duration {
 		if wait *= 2; wait >= lastRetry {
 			return lastRetry
 		}
+	}
+	return wait
+}
+
+// mostLater is how long a receiver can make us wait.
+const mostLater = time.Hour
+
+// waitAfter returns how long a target gets until the next try: what it asked for, if that is longer than what its
+// failures call for.
+func waitAfter(err error, failures int) time.Duration {
+	wait := Retry(failures)
+	if later, ok := errors.AsType[*Later](err); ok {
+		wait = max(wait, min(later.Wait, mostLater))
 	}
 	return wait
 }
@@ -93,8 +111,8 @@ func (r *Runner) Run(ctx context.Context, ready func()) error {
 // that fails is no error: its messages wait, and the log has its first failure.
 func (r *Runner) Turn(ctx context.Context) error {
 	targets := r.Targets()
-	if len(targets) == 0 {
-		return nil
+	if err := r.forgetRemoved(ctx, targets); err != nil || len(targets) == 0 {
+		return err
 	}
 	release, lead, err := r.Lead(ctx)
 	if err != nil || !lead {
@@ -119,6 +137,29 @@ func (r *Runner) Turn(ctx context.Context) error {
 		return err
 	}
 	return r.sendAll(ctx, targets, due, view)
+}
+
+// forgetRemoved forgets what targets know that the configuration does not have any more.
+func (r *Runner) forgetRemoved(ctx context.Context, targets []config.Notify) error {
+	names := make([]string, 0, len(targets))
+	for _, t := range targets {
+		names = append(names, t.Name)
+	}
+	if !r.Alone || r.cleared != nil && slices.Equal(names, r.cleared) {
+		return nil
+	}
+	all, err := r.Store.Notices(ctx)
+	if err != nil {
+		return err
+	}
+	removed := slices.DeleteFunc(all, func(n catalog.Notice) bool { return slices.Contains(names, n.Target) })
+	if len(removed) > 0 {
+		err = r.Store.ChangeNotices(ctx, nil, removed)
+	}
+	if err == nil {
+		r.cleared = names
+	}
+	return err
 }
 
 // sendAll sends the messages to all targets at the same time: one that hangs delays no other.
@@ -178,7 +219,7 @@ func (r *Runner) note(l *line, err error) {
 	switch {
 	case err != nil:
 		l.failures++
-		l.again = time.Now().Add(Retry(l.failures))
+		l.again = time.Now().Add(waitAfter(err, l.failures))
 		if l.failures == 1 {
 			r.Log.Error("a notification was not delivered: it waits, and is tried again", "target", l.target.Name, "err", cause.Text(err), "hint", cause.Hint(err))
 		}

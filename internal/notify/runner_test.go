@@ -320,3 +320,32 @@ func TestRemovedDevice(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovedTarget: a target that the configuration loses and gets again is a new one. It hears of what
+// lasts, and not of what ended meanwhile. Where other processes send too, they may still have it.
+func TestRemovedTarget(t *testing.T) {
+	for _, alone := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fleet{failing: []string{"sw1", "sw2"}}
+			chat, mail := hook(t, "chat", api.NotifyFailed, api.NotifyRecovered), hook(t, "mail", api.NotifyCareFailed)
+			targets := []config.Notify{chat, mail}
+			r := f.runner()
+			r.Alone, r.Targets = alone, func() (now []config.Notify) { f.change(func() { now = targets }); return now }
+			defer run(t, r)()
+			time.Sleep(time.Minute)
+			wantSent(t, f, "at first", "chat failed: 2 backups failed")
+			for _, without := range [][]config.Notify{{mail}, {}} {
+				f.change(func() { targets, f.failing = without, []string{"sw1"} })
+				time.Sleep(time.Minute)
+				wantSent(t, f, "removed")
+				f.change(func() { targets = []config.Notify{chat} })
+				time.Sleep(time.Minute)
+				if alone {
+					wantSent(t, f, "there again", "chat failed: sw1: the backup failed")
+				} else {
+					wantSent(t, f, "there again", map[bool][]string{true: {"chat recovered: sw2 is in order again"}}[len(without) > 0]...)
+				}
+			}
+		})
+	}
+}

@@ -171,6 +171,8 @@ func TestBrokenWebhooks(t *testing.T) {
 	answers("/302", 302, "")
 	answers("/401", 401, "bad token "+secret)
 	answers("/404", 404, "<html>no</html>")
+	answers("/405", 405, `{"path":"\/405\/`+secret+`"}`)
+	answers("/429", 429, "slow down")
 	mux.HandleFunc("/hangs/", func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-hangs:
@@ -189,13 +191,15 @@ func TestBrokenWebhooks(t *testing.T) {
 		s.URL + "/302":                   {"sends us on to https://other.example.net (302", "notify.url"},
 		s.URL + "/401":                   {"does not accept the secret (401 Unauthorized: bad token …)", "notify.secret-file"},
 		s.URL + "/404":                   {"refuses the message (404 Not Found)", "notify.shape"},
+		s.URL + "/405":                   {`refuses the message (405 Method Not Allowed: {"path":"\/405\/…"})`, "notify.shape"},
+		s.URL + "/429":                   {"gets too many messages (429 Too Many Requests: slow down)", "notify.on"},
 		s.URL + "/hangs":                 {"no answer within", "firewall"},
 		secure.URL + "/500":              {"an issuer that this host does not trust", "notify.ca-file"},
 		"http://" + closedPort(t) + "/x": {"nothing listens there", "see that the receiver works"},
 		"https://" + s.Listener.Addr().String() + "/x": {"does not speak TLS", ""},
 		"http://no-such-host.invalid/x":                {"no-such-host.invalid", "see that the receiver works"},
 	} {
-		c := config.Notify{Type: config.Webhook, URL: url + "/" + secret, SecretFile: secretFile(t)}
+		c := config.Notify{Type: config.Webhook, URL: url + "/" + secret, SecretFile: writeFile(t, "key", secret[:5]+"\n")}
 		within := time.Minute
 		if strings.HasSuffix(url, "hangs") {
 			within = 50 * time.Millisecond
@@ -208,6 +212,49 @@ func TestBrokenWebhooks(t *testing.T) {
 	wantError(t, Sender{Within: time.Minute}.Send(t.Context(), c, sample()), "is for another name than localhost", "example.com")
 	c.URL, c.CAFile = secure.URL, writeFile(t, "ca", "nothing")
 	wantError(t, Sender{Within: time.Minute}.Send(t.Context(), c, sample()), "has no certificate", "notify.ca-file")
+}
+
+// TestSecretsOfURLs hides each part of a URL that may be a secret, however the receiver quotes it.
+func TestSecretsOfURLs(t *testing.T) {
+	to := target{url: "https://user:pass-word@chat.example.net/services/T0123456/long%20secret?key=my-secret-key&v=1"}
+	for _, said := range []string{"Cannot POST /services/T0123456/long%20secret?key=my-secret-key", "no path /T0123456/long secret", "no long secret", `{"key":"my-secret-key"}`, "password pass-word", to.url} {
+		for _, word := range []string{"long", "my-secret", "pass-word", "T0123456"} {
+			if got := to.hidden(said); strings.Contains(got, word) {
+				t.Errorf("%q", got)
+			}
+		}
+	}
+	if got := to.hidden("channel_not_found on v1"); got != "channel_not_found on v1" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestRetryAfter: the receiver says in two ways when it wants the message.
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"120": 2 * time.Minute, "Sun, 29 Nov 2026 12:10:00 GMT": 10 * time.Minute, "Sun, 29 Nov 2026 11:00:00 GMT": 0, "": 0, "-5": 0, "soon": 0, "99999999999999999999": 0,
+	} {
+		if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {text}}}, now); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	for asked, want := range map[time.Duration]time.Duration{0: 30 * time.Second, time.Second: 30 * time.Second, 10 * time.Minute: 10 * time.Minute, 100 * time.Hour: time.Hour} {
+		if got := waitAfter(fmt.Errorf("x: %w", &Later{errors.New("no"), asked}), 1); got != want {
+			t.Errorf("%s: waits %s, want %s", asked, got, want)
+		}
+	}
+}
+
+// TestNoHiddenLinks: the words of a device make no link whose text lies.
+func TestNoHiddenLinks(t *testing.T) {
+	n := sample()
+	n.Title, n.Text = "[sw1](http://evil.example)", "see [the manual](http://evil.example)\n"
+	for _, shape := range []string{config.ShapeSlack, config.ShapeTeams} {
+		if body, _ := shaped(shape, n); strings.Contains(string(body), "](") || !strings.Contains(string(body), "the manual] (http") {
+			t.Errorf("%s: %s", shape, body)
+		}
+	}
 }
 
 // mailServer is a small SMTP server.

@@ -12,7 +12,10 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
@@ -69,7 +72,7 @@ func (t target) post(ctx context.Context, place string, body []byte, headers htt
 
 // hidden removes the secrets of a target from an answer, which may quote them.
 func (t target) hidden(text string) string {
-	for _, secret := range []string{t.secret, t.url} {
+	for _, secret := range t.secrets() {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "…")
 		}
@@ -77,8 +80,70 @@ func (t target) hidden(text string) string {
 	return text
 }
 
-// refused says how a receiver refused a message.
+// shortestSecret is how long a part of a URL is at least that may be a secret, in bytes.
+const shortestSecret = 8
+
+// secrets are the texts that no error may quote. The secret in a URL is a part of it, and receivers that
+// do not know a path quote the path alone.
+func (t target) secrets() []string {
+	all := []string{t.secret, t.url}
+	u, err := url.Parse(t.url)
+	if err != nil {
+		return all
+	}
+	parts := strings.Split(u.EscapedPath()+"/"+u.Path, "/")
+	for name, values := range u.Query() {
+		parts = append(append(parts, name), values...)
+	}
+	parts = append(parts, strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == '=' })...)
+	if word, ok := u.User.Password(); ok {
+		all = append(all, word)
+	}
+	for _, part := range parts {
+		if len(part) >= shortestSecret {
+			all = append(all, part)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
+}
+
+// Later is the error of a message that the receiver wants later.
+type Later struct {
+	Err  error
+	Wait time.Duration // how much later
+}
+
+// Error returns the text of the error underneath.
+func (e *Later) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error underneath.
+func (e *Later) Unwrap() error { return e.Err }
+
+// retryAfter returns how long a receiver wants us to wait (RFC 9110 section 10.2.3); 0: it
+// does not say.
+func retryAfter(resp *http.Response, now time.Time) time.Duration {
+	text := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// refused says how a receiver refused a message, and when it wants it.
 func refused(resp *http.Response, said string, err error) error {
+	err = refusal(resp, said, err)
+	if wait := retryAfter(resp, time.Now()); wait > 0 {
+		return &Later{err, wait}
+	}
+	return err
+}
+
+// refusal says how a receiver refused a message.
+func refusal(resp *http.Response, said string, err error) error {
 	status := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	if line := oneLine(said); line != "" && err == nil && !strings.HasPrefix(line, "<") {
 		status += ": " + shortLine(line, 200)
@@ -90,6 +155,8 @@ func refused(resp *http.Response, said string, err error) error {
 			to = u.Scheme + "://" + u.Host
 		}
 		return cause.WithFix(fmt.Errorf("the receiver sends us on to %s (%s)", to, status), api.Say("write that place into the configuration: ").Set("notify.url", ""))
+	case code == http.StatusTooManyRequests:
+		return cause.WithFix(fmt.Errorf("the receiver gets too many messages (%s)", status), api.Say("the message is sent again later; if this lasts, choose fewer events: ").Set("notify.on", ""))
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return cause.WithFix(fmt.Errorf("the receiver does not accept the secret (%s)", status), api.Say("check ").Set("notify.secret-file", ""))
 	case code/100 == 4:
@@ -120,7 +187,7 @@ func shaped(shape string, n api.Notification) (body []byte, headers http.Header)
 	switch shape {
 	case config.ShapeSlack:
 		escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
-		document = map[string]string{"text": shortLine("*"+escape(n.Title)+"*\n"+escape(n.Text), mostSlack)}
+		document = map[string]string{"text": shortLine(unlinked("*"+escape(n.Title)+"*\n"+escape(n.Text)), mostSlack)}
 	case config.ShapeTeams:
 		document = teamsCard(n)
 	case config.ShapeGotify:
@@ -139,14 +206,18 @@ func shaped(shape string, n api.Notification) (body []byte, headers http.Header)
 	return body, headers
 }
 
+// unlinked breaks the links of Markdown, [TEXT](URL), which Teams and Mattermost show: the words of a device must not
+// lead people to another place than they seem to.
+func unlinked(text string) string { return strings.ReplaceAll(text, "](", "] (") }
+
 // teamsCard is what a workflow of Teams takes: a message with an adaptive card.
 func teamsCard(n api.Notification) any {
 	type block map[string]any
 	return block{"type": "message", "attachments": []block{{
 		"contentType": "application/vnd.microsoft.card.adaptive",
 		"content": block{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": []block{
-			{"type": "TextBlock", "text": n.Title, "weight": "Bolder", "size": "Medium", "wrap": true},
-			{"type": "TextBlock", "text": strings.ReplaceAll(shortLine(n.Text, mostTeams), "\n", "\n\n"), "wrap": true},
+			{"type": "TextBlock", "text": unlinked(n.Title), "weight": "Bolder", "size": "Medium", "wrap": true},
+			{"type": "TextBlock", "text": strings.ReplaceAll(shortLine(unlinked(n.Text), mostTeams), "\n", "\n\n"), "wrap": true},
 		}},
 	}}}
 }

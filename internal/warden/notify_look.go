@@ -42,7 +42,7 @@ func (l *notices) RunNotify(ctx context.Context, ready func()) error {
 // runner returns what sends the notifications of this process.
 func (l *notices) runner(n *node.Node) *notify.Runner {
 	looked := &lookout{fleet: l.fleet, node: n}
-	return &notify.Runner{Host: thisHost(), Log: l.log(), Store: n.Catalog, Send: l.send,
+	return &notify.Runner{Host: thisHost(), Log: l.log(), Store: n.Catalog, Send: l.send, Alone: !n.Shared(),
 		Targets: func() []config.Notify { return l.config().Notify },
 		Lead: func(ctx context.Context) (func(), bool, error) {
 			if !n.Shared() {
