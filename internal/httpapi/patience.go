@@ -6,19 +6,36 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/warden"
+)
+
+// A list of devices that somebody sends to the page may be longer than the requests of programs, and
+// take longer.
+const (
+	maxUpload    = 3 << 20 // bytes
+	uploadWithin = time.Minute
 )
 
 // whole reads the body of a request before it is answered, at most maxResource bytes, and
 // ends the limit of time that patient set: a read deadline that stays would cancel an
-// operation that takes longer.
+// operation that takes longer. Who has logged in to the page may send up to maxUpload.
 func whole(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxResource))
+		control, most := http.NewResponseController(w), int64(maxResource)
+		var err error
+		if warden.ActorOf(r.Context()) != (warden.Actor{}) && !strings.HasPrefix(r.URL.Path, prefix+"/") {
+			most, err = maxUpload, control.SetReadDeadline(time.Now().Add(uploadWithin))
+		}
+		var body []byte
 		if err == nil {
-			err = http.NewResponseController(w).SetReadDeadline(time.Time{})
+			body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+		}
+		if err == nil {
+			err = control.SetReadDeadline(time.Time{})
 		}
 		if err != nil {
 			refuseBody(w, err, log)

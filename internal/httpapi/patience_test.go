@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +60,7 @@ func inMemory(t *testing.T, talk func(net.Conn)) {
 		ours, theirs := net.Pipe()
 		l := &oneConn{make(chan net.Conn, 1), make(chan struct{})}
 		l.conns <- theirs
-		s := Web{Warden: slow{}, Tokens: everybody{}, Listener: l, Log: slog.New(slog.DiscardHandler)}
+		s := Web{Warden: slow{}, Tokens: everybody{}, Listener: l, Log: slog.New(slog.DiscardHandler), Page: http.HandlerFunc(measure)}
 		ctx, cancel := context.WithCancel(t.Context())
 		limit, stop := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer stop()
@@ -76,6 +77,40 @@ func inMemory(t *testing.T, talk func(net.Conn)) {
 		}
 		ours.Close()
 	})
+}
+
+// measure is a page that answers with the length of the body.
+func measure(w http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, r.Body)
+	fmt.Fprintf(w, "%d bytes, %v.", n, err)
+}
+
+// TestUploads: somebody who has logged in to the page may send a list of devices of 2 MB, in its form, over a
+// slow line. Others may not.
+func TestUploads(t *testing.T) {
+	const long, pieces = 3_000_000, 30
+	for headers, want := range map[string]string{
+		asAnybody: "HTTP/1.1 200 ", "Host: localhost\r\nAuthorization: Bearer WRONG\r\n": "HTTP/1.1 408 ", "Host: localhost\r\n": "HTTP/1.1 408 ",
+	} {
+		inMemory(t, func(c net.Conn) {
+			var writes sync.WaitGroup
+			writes.Go(func() {
+				fmt.Fprintf(c, "POST /import/check HTTP/1.1\r\n"+headers+"Content-Length: %d\r\n\r\n", long)
+				for range pieces {
+					time.Sleep(time.Second)
+					if _, err := c.Write(make([]byte, long/pieces)); err != nil {
+						return
+					}
+				}
+			})
+			answer := make([]byte, 1000)
+			if n, err := c.Read(answer); err != nil || !strings.HasPrefix(string(answer[:n]), want) {
+				t.Errorf("with %q: %q, error %v", headers, answer[:n], err)
+			}
+			c.Close()
+			writes.Wait()
+		})
+	}
 }
 
 const asAnybody = "Host: localhost\r\nAuthorization: Bearer x\r\n"

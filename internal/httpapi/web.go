@@ -76,7 +76,9 @@ func (s Web) guarded(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		header.Set("Referrer-Policy", "no-referrer")
+		// With no-referrer, browsers send forms with "Origin: null" (Fetch, section 3.2), and those without
+		// Sec-Fetch-Site could not prove that they are of this site.
+		header.Set("Referrer-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")
 		switch {
 		case s.onLoopback() && !isLoopback(r.Host):

@@ -111,6 +111,7 @@ func TestWhoIsLetIn(t *testing.T) {
 		"IPv6":                {"GET", "/api/v1/status", append([]string{"Host", "[::1]:8480"}, right...), 200},
 		"another site":        {"POST", "/api/v1/jobs/x/cancel", append([]string{"Sec-Fetch-Site", "cross-site"}, right...), 403},
 		"another origin":      {"POST", "/api/v1/jobs/x/cancel", append([]string{"Origin", "https://evil.example"}, right...), 403},
+		"a form, null origin": {"POST", "/api/v1/jobs/x/cancel", append([]string{"Origin", "null"}, right...), 403},
 		"metrics":             {"GET", "/metrics", nil, 200},
 		"metrics, token":      {"GET", "/metrics", right, 200},
 		"metrics, wrong":      {"GET", "/metrics", []string{"Authorization", "Bearer fw_WRONG"}, 401},
@@ -125,6 +126,9 @@ func TestWhoIsLetIn(t *testing.T) {
 		}
 		if resp.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: headers %v", name, resp.Header)
+		}
+		if policy := resp.Header.Get("Referrer-Policy"); policy != "same-origin" { // with no-referrer, the forms of the page have the origin null
+			t.Errorf("%s: policy %q", name, policy)
 		}
 		if resp.StatusCode == 401 && resp.Header.Get("WWW-Authenticate") == "" {
 			t.Errorf("%s: 401 without WWW-Authenticate", name)

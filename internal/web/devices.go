@@ -103,8 +103,9 @@ type importPage struct {
 	Ignored []string
 }
 
-// mostOfList is the largest list that the page takes, in bytes.
-const mostOfList = 2 << 20
+// mostOfForm is the longest form with a list that the page takes, in bytes: a list of 2 MB, and what
+// the browser adds to it.
+const mostOfForm = 3 << 20
 
 func (p Page) importForm(*http.Request) (string, any, error) {
 	return "Import devices", importPage{}, nil
@@ -133,8 +134,12 @@ func (p Page) takeList(r *http.Request) (string, doneCode, error) {
 
 // listOf returns the list of a form: the file, or else the text.
 func listOf(r *http.Request) (string, error) {
-	r.Body = http.MaxBytesReader(nil, r.Body, mostOfList+64<<10)
-	if err := r.ParseMultipartForm(mostOfList); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+	r.Body = http.MaxBytesReader(nil, r.Body, mostOfForm)
+	err := r.ParseForm() // ParseMultipartForm loses the error of another form
+	if err == nil {
+		err = r.ParseMultipartForm(mostOfForm)
+	}
+	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		problem := warden.Invalid("the list cannot be read: %w", err)
 		problem.Fix = api.Say("a list of more than 2 MB goes in with ").Do("device import", "FILE")
 		return "", problem

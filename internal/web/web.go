@@ -113,7 +113,7 @@ func (p Page) show(v view) http.HandlerFunc {
 func (p Page) act(do func(r *http.Request) (next string, done doneCode, err error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if warden.ActorOf(r.Context()) == (warden.Actor{}) {
-			http.Redirect(w, r, "/login", http.StatusSeeOther)
+			askToLogIn(w, r)
 			return
 		}
 		next, done, err := do(r)
@@ -129,11 +129,16 @@ func (p Page) act(do func(r *http.Request) (next string, done doneCode, err erro
 }
 
 // askToLogIn sends a browser to the form. A script gets the advice to load its whole page
-// again: its session has ended, and the form does not belong into a part of a page.
+// again: its session has ended, and the form does not belong into a part of a page. Who sent a
+// form cannot go back to its path.
 func askToLogIn(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("HX-Request") != "" {
+	switch {
+	case r.Header.Get("HX-Request") != "":
 		w.Header().Set("HX-Refresh", "true")
 		w.WriteHeader(http.StatusUnauthorized)
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
 		return
 	}
 	http.Redirect(w, r, "/login?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)

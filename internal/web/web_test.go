@@ -256,7 +256,7 @@ func TestOnlyUsersSeeThePage(t *testing.T) {
 			t.Errorf("%s: %s to %q, want %q", path, resp.Status, resp.Header.Get("Location"), want)
 		}
 	}
-	for _, path := range []string{"/backup", "/jobs/x/cancel", "/jobs/x/retry"} {
+	for _, path := range []string{"/backup", "/jobs/x/cancel", "/jobs/x/retry", "/import/check", "/import", "/plans/x"} {
 		if resp, _ := post(t, h, path, url.Values{"device": {"sw1"}}); resp.StatusCode != 303 || resp.Header.Get("Location") != "/login" {
 			t.Errorf("%s: %s to %q", path, resp.Status, resp.Header.Get("Location"))
 		}
