@@ -239,6 +239,15 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "120")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer busy.Close()
+	err := Sender{Within: time.Minute}.Send(t.Context(), config.Notify{Type: config.Webhook, URL: busy.URL}, sample())
+	if got := waitAfter(err, 1); got != 2*time.Minute {
+		t.Errorf("%v: waits %s", err, got)
+	}
 	for asked, want := range map[time.Duration]time.Duration{0: 30 * time.Second, time.Second: 30 * time.Second, 10 * time.Minute: 10 * time.Minute, 100 * time.Hour: time.Hour} {
 		if got := waitAfter(fmt.Errorf("x: %w", &Later{errors.New("no"), asked}), 1); got != want {
 			t.Errorf("%s: waits %s, want %s", asked, got, want)
