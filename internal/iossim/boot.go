@@ -317,6 +317,27 @@ func (s *Switch) Boots(unit int) (string, error) {
 	s.mu.Lock()
 	u := s.boot.units[unit-1]
 	s.mu.Unlock()
+	return s.bootsOf(unit, u)
+}
+
+// BootsAgain is Boots for the start after the next one: where BOOT comes from the
+// startup-config, the next start sets it.
+func (s *Switch) BootsAgain(unit int) (string, error) {
+	s.mu.Lock()
+	u, ignored := s.boot.units[unit-1], s.boot.ignores || s.boot.units[0].next&ignoreNVRAM != 0
+	s.mu.Unlock()
+	lines := bootLinesOf(s.textFile("nvram:startup-config"))
+	if !ignored && s.profile.BootList && s.setsBoot(lines, ignored) {
+		u.boots = nil
+		for _, line := range lines {
+			u.boots = append(u.boots, bootFile(line))
+		}
+	}
+	return s.bootsOf(unit, u)
+}
+
+// bootsOf returns the image that the loader of a unit starts with these settings.
+func (s *Switch) bootsOf(nr int, u unit) (string, error) {
 	field := u.next & bootField
 	switch {
 	case u.manual:
@@ -324,12 +345,12 @@ func (s *Switch) Boots(unit int) (string, error) {
 	case field == 0 && s.profile.BootList:
 		return "", errROMMON
 	case field == 1 && s.profile.BootList, len(u.boots) == 0 && !s.waits():
-		return s.firstImage(unit)
+		return s.firstImage(nr)
 	case len(u.boots) == 0:
 		return "", errNoSearch
 	}
 	for _, image := range u.boots {
-		if here := s.pathOn(unit, image); s.starts(here) {
+		if here := s.pathOn(nr, image); s.starts(here) {
 			return here, nil
 		}
 	}

@@ -106,10 +106,15 @@ func (s *Switch) restart() {
 	}
 }
 
+// setsBoot reports whether a start that has read these boot lines sets BOOT. The loader of a router
+// reads the lines in the startup-config: without any it starts the first image in flash ("Loading and
+// Managing System Images", on the startup process). BOOT of a Catalyst stays.
+func (s *Switch) setsBoot(lines []string, ignored bool) bool {
+	return len(lines) > 0 || !ignored && s.profile.BootList && !s.waits()
+}
+
 // readStartup makes the startup-config the running one, or an empty one where
-// the config-register has it ignored. The loader of a router reads the boot lines
-// in it: without any it starts the first image in flash ("Loading and Managing
-// System Images", on the startup process). BOOT of a Catalyst stays.
+// the config-register has it ignored.
 func (s *Switch) readStartup(ignored bool) {
 	text := s.textFile("nvram:startup-config")
 	if ignored || text == "" {
@@ -119,7 +124,7 @@ func (s *Switch) readStartup(ignored bool) {
 	s.boot.lines = bootLinesOf(text)
 	s.mu.Unlock()
 	switch {
-	case len(bootLinesOf(text)) == 0 && (ignored || !s.profile.BootList || s.waits()):
+	case !s.setsBoot(bootLinesOf(text), ignored):
 	case s.profile.BootList:
 		s.readBoot()
 	default: // IOS sets its one setting again when it reads the lines
