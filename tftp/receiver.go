@@ -95,7 +95,7 @@ func (r *receiver) lastAgain() verdict {
 // did not get our ACK, and sends the window again: the block is the first one after
 // our ACK, or older. Other old blocks are duplicates of the network.
 func (r *receiver) isRewind(behind uint16) bool {
-	return behind > 0 && uint64(behind) < r.last && int(behind) >= r.pending-1 && int(behind) < 2*r.window
+	return behind > 0 && uint64(behind) < r.last && int(behind) >= r.pending && int(behind) < 2*r.window
 }
 
 func (r *receiver) take(payload []byte) verdict {
