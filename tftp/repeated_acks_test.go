@@ -1,12 +1,16 @@
 package tftp_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"flashwarden/tftp"
+	"flashwarden/tftp/tftptest"
 )
 
 // The tests of this file are about the Sorcerer's Apprentice (RFC 1123 section 4.2.3.1):
@@ -48,4 +52,114 @@ func TestPartOfAWindowAgain(t *testing.T) {
 			t.Errorf("%d blocks were sent, the file has %d", sent, apprenticeBlocks)
 		}
 	})
+}
+
+// readWindows acknowledges each window whose last block arrives, new or not, until the
+// end of the file. It returns how many blocks arrived. each is called for each of them.
+func (p *peer) readWindows(each func(received int)) (received int) {
+	p.t.Helper()
+	for last := 0; last < apprenticeBlocks; {
+		got := p.recv(time.Minute)
+		if len(got) < 4 || got[1] != 3 {
+			p.t.Fatalf("got %s", show(got))
+		}
+		received++
+		each(received)
+		switch number := int(binary.BigEndian.Uint16(got[2:])); {
+		case number == last+1:
+			last++
+		case number != last:
+			continue
+		}
+		if last%apprenticeWindow == 0 || last == apprenticeBlocks {
+			p.send(ack(last))
+		}
+	}
+	return received
+}
+
+// TestAnACKTwice reads a file with windows over a link where a window takes longer than
+// the round trip. An ACK arrives again in the middle of a window.
+func TestAnACKTwice(t *testing.T) {
+	for _, options := range [][]string{{"windowsize", "4"}, {"windowsize", "4", "timeout", "1"}} {
+		t.Run(fmt.Sprint(options), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &memory{}
+				m.set("f", content(1, 512*(apprenticeBlocks-1)+5))
+				n := &tftptest.Network{Delay: 100 * time.Microsecond, Rate: 1_000_000, Queue: 100}
+				p := inBubble(t, &tftp.Server{Handler: m}, n).peer()
+				p.request(rrq("f", "octet", options...))
+				p.expect(oack(options...))
+				p.send(ack(0))
+				received := p.readWindows(func(received int) {
+					if received == 10*apprenticeWindow+2 {
+						p.send(ack(10 * apprenticeWindow))
+					}
+				})
+				if received > apprenticeMost {
+					t.Errorf("%d blocks were sent, the file has %d", received, apprenticeBlocks)
+				}
+			})
+		})
+	}
+}
+
+// TestOACKTwice reads a file with windows. The peer was busy and answers the OACK and
+// its repetition.
+func TestOACKTwice(t *testing.T) {
+	for _, pause := range []time.Duration{time.Microsecond, 100 * time.Microsecond, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{}
+			m.set("f", content(1, 512*(apprenticeBlocks-1)+5))
+			n := &tftptest.Network{Delay: time.Millisecond}
+			p := inBubble(t, &tftp.Server{Handler: m}, n).peer()
+			p.request(rrq("f", "octet", "windowsize", "4"))
+			p.expect(oack("windowsize", "4"))
+			p.expect(oack("windowsize", "4"))
+			p.send(ack(0))
+			time.Sleep(pause)
+			p.send(ack(0))
+			if received := p.readWindows(func(int) {}); received > apprenticeMost {
+				t.Errorf("%v: %d blocks were sent, the file has %d", pause, received, apprenticeBlocks)
+			}
+		})
+	}
+}
+
+// TestClientsACKTwice moves files by a Client. The network doubles one ACK.
+func TestClientsACKTwice(t *testing.T) {
+	for name, c := range map[string]tftp.Client{"adaptive": {}, "timeout": {Timeout: time.Second}, "timeout of the server": {ServerTimeout: time.Second}} {
+		for _, op := range []string{"put", "get"} {
+			t.Run(op+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					acks, sent := 0, 0
+					n := &tftptest.Network{Delay: 100 * time.Microsecond, Rate: 1_000_000, Queue: 100, Filter: func(p tftptest.Packet) tftptest.Verdict {
+						switch p.Data[1] {
+						case 3:
+							sent++
+						case 4:
+							if acks++; acks == 5 {
+								return tftptest.Twice
+							}
+						}
+						return tftptest.Pass
+					}}
+					body := content(1, 512*(apprenticeBlocks-1)+5)
+					m := &memory{}
+					m.set("f", body)
+					w := inBubble(t, &tftp.Server{Handler: m}, n)
+					c.Listen, c.Window = n.Listen, apprenticeWindow
+					var err error
+					if op == "put" {
+						_, err = c.Put(t.Context(), w.server, "g", bytes.NewReader(body), -1)
+					} else {
+						_, err = c.Get(t.Context(), w.server, "f", io.Discard)
+					}
+					if err != nil || sent > apprenticeMost {
+						t.Errorf("%d blocks were sent, the file has %d; %v", sent, apprenticeBlocks, err)
+					}
+				})
+			})
+		}
+	}
 }

@@ -56,13 +56,14 @@ func (r *retransmit) moved() { r.tries, r.slow = 0, 0 }
 // answered records that the packet was answered.
 func (r *retransmit) answered(now time.Time) {
 	switch {
-	case r.agreed > 0:
-		r.interval = r.agreed
 	case r.sentAt.IsZero():
 	case r.tries == 0 && !r.unclear:
 		r.sample(now.Sub(r.sentAt))
 	case r.tries > 0 && r.srtt > 0:
 		r.learn(now)
+	}
+	if r.agreed > 0 {
+		r.interval = r.agreed
 	}
 	r.sentAt = time.Time{}
 }

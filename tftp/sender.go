@@ -15,6 +15,8 @@ type sender struct {
 	next      uint64    // next block to load
 	chunks    []*chunk  // loaded and not acknowledged, in order
 	repaired  bool      // a repeated ACK has caused a repetition of this window
+	again     bool      // this window was sent more than once
+	echoes    bool      // the block before this window may be acknowledged more than once
 	windowAt  time.Time // when the window was last sent
 	paced     bool      // bursts are permitted: the caller has a timer for the rest of a window
 	burst     int       // blocks that may be sent at once; 0: the whole window
@@ -45,15 +47,17 @@ func (s *sender) add(c *chunk, tail int) {
 // ack handles an ACK and reports whether it acknowledged new blocks. In lockstep a
 // repeated ACK never causes a repetition (RFC 1123 section 4.2.3.1). With a window
 // it means that the first block was lost. Then the whole window is sent again, but
-// only once, and not if the ACK arrived too early to be an answer to this window.
+// only once, and not if the ACK arrived too early to be an answer to this window, or
+// may answer the second copy of the window before. Otherwise one needless repetition
+// would cause the next one, until the end of the file.
 func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress bool) {
 	n := uint64(block - uint16(s.acked))
 	switch {
 	case n == 0:
-		if s.window > 1 && !s.repaired && s.sent > s.acked && now.Sub(s.windowAt) > rtt/2 {
+		if s.mayRepair() && now.Sub(s.windowAt) > rtt/2 {
 			s.lost()
 			s.repaired = true
-			s.sent = s.acked
+			s.rewind()
 		}
 		return false
 	case n > s.sent-s.acked:
@@ -64,9 +68,15 @@ func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress b
 	} else {
 		s.calm()
 	}
-	s.sent = s.acked // the blocks after it were lost and are sent again (RFC 7440 section 4)
-	s.repaired = false
+	s.sent = s.acked                                    // the blocks after it were lost and are sent again (RFC 7440 section 4)
+	s.echoes = s.again && now.Sub(s.windowAt) < rtt*3/4 // the ACK answers the first copy
+	s.again, s.repaired = false, false
 	return true
+}
+
+// mayRepair reports whether a repeated ACK may mean that the window was lost.
+func (s *sender) mayRepair() bool {
+	return s.window > 1 && s.sent > s.acked && !s.repaired && !s.echoes
 }
 
 // minBurst is the smallest burst in blocks.
@@ -165,7 +175,7 @@ func (s *sender) probe(tries int, out *outbox) {
 	if tries%2 == 0 {
 		block = s.acked + 1
 	}
-	s.repaired = false
+	s.repaired, s.echoes = false, false
 	for _, c := range s.chunks {
 		if block >= c.first && block < c.first+uint64(c.count) {
 			out.send(c.blocks(block, block, s.blockSize))
@@ -174,7 +184,7 @@ func (s *sender) probe(tries int, out *outbox) {
 }
 
 // rewind makes the next pump send all unacknowledged blocks again.
-func (s *sender) rewind() { s.sent = s.acked }
+func (s *sender) rewind() { s.sent, s.again = s.acked, true }
 
 // done reports whether the peer has acknowledged the final block.
 func (s *sender) done() bool { return s.last > 0 && s.acked == s.last }

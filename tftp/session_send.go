@@ -44,6 +44,7 @@ func (d *download) receiveFirst(now time.Time, p packet, out *outbox) {
 	}
 	s.confirm(out)
 	s.clock.heard, s.reply = now, nil
+	d.echoes = s.clock.rt.tries > 0 || s.clock.rt.unclear // the peer may answer each OACK
 	s.clock.rt.answered(now)
 	s.clock.deadline = time.Time{}
 	d.load(out)
@@ -99,6 +100,7 @@ func (d *download) proceed(now time.Time, out *outbox) {
 	}
 	if d.pump(now, out) {
 		s.clock.await(now)
+		s.clock.rt.unclear = d.again
 		if d.resting {
 			s.clock.deadline = now.Add(d.pause(s.clock.rt.srtt))
 		}
