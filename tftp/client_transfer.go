@@ -177,6 +177,9 @@ func (x *exchange) receive(rcv *receiver, first packet, dst *sink) error {
 		p, err = x.await(again)
 	}
 	for ; err == nil; p, err = x.await(again) {
+		if p.op == opOACK && rcv.last == 0 { // our ACK 0 was lost
+			again()
+		}
 		if p.op != opData {
 			continue
 		}

@@ -163,3 +163,26 @@ func TestClientsACKTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestClientAnswersEachOACK loses the first ACK of a Client that waits long. The server
+// repeats its OACK, and would not wait as long as the Client.
+func TestClientAnswersEachOACK(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		acks := 0
+		n := &tftptest.Network{Delay: time.Millisecond, Filter: func(p tftptest.Packet) tftptest.Verdict {
+			if p.Data[1] == 4 {
+				if acks++; acks == 1 {
+					return tftptest.Drop
+				}
+			}
+			return tftptest.Pass
+		}}
+		m := &memory{}
+		m.set("f", content(1, 3000))
+		w := inBubble(t, &tftp.Server{Handler: m}, n)
+		c := tftp.Client{Listen: n.Listen, BlockSize: 1000, Timeout: 10 * time.Second}
+		if _, err := c.Get(t.Context(), w.server, "f", io.Discard); err != nil {
+			t.Error(err)
+		}
+	})
+}
