@@ -41,7 +41,6 @@ func (x *exchange) send(snd *sender, src *source) error {
 		if snd.pump(time.Now(), &x.out) {
 			x.flush()
 			x.rt.sent(time.Now())
-			x.rt.unclear = snd.again
 		}
 		p, err := x.await(func() {
 			snd.rewind()

@@ -104,10 +104,79 @@ func TestAnACKTwice(t *testing.T) {
 	}
 }
 
+// TestEachACKTwice reads a file with windows. Each ACK arrives again after three
+// quarters of the round trip, when it may mean that the next window was lost. Then that
+// window is sent again, but not the one after it.
+func TestEachACKTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := readingInWindows(t)
+		const part = 100 * time.Millisecond
+		time.Sleep(4 * part)
+		p.send(ack(0))
+		received := 0
+		count := func(d time.Duration) {
+			time.Sleep(d)
+			for p.recv(time.Nanosecond) != nil {
+				received++
+			}
+		}
+		for last := 0; last < apprenticeBlocks; {
+			count(3 * part)
+			p.send(ack(last))
+			count(part)
+			last = min(last+apprenticeWindow, apprenticeBlocks)
+			p.send(ack(last))
+		}
+		if received > apprenticeBlocks*3/2+apprenticeWindow {
+			t.Errorf("%d blocks were sent, the file has %d", received, apprenticeBlocks)
+		}
+	})
+}
+
+// readingInWindows requests a file in a bubble. The answer to the OACK is due.
+func readingInWindows(t *testing.T) *peer {
+	t.Helper()
+	m := &memory{}
+	m.set("f", content(1, 512*(apprenticeBlocks-1)+5))
+	p := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{}).peer()
+	p.request(rrq("f", "octet", "windowsize", "4"))
+	p.expect(oack("windowsize", "4"))
+	return p
+}
+
+// TestLossAfterACopy loses the first block of a window, and then the first block of the
+// next one. Its repeated ACK could be one of the second copy of the first window. But
+// the answer to the block that the server's timer repeats cannot.
+func TestLossAfterACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := readingInWindows(t)
+		time.Sleep(time.Millisecond)
+		window := func(first int) {
+			t.Helper()
+			for n := first; n < first+apprenticeWindow; n++ {
+				if got := p.recv(10 * time.Millisecond); len(got) < 4 || !bytes.Equal(got[:4], data(n, nil)) {
+					t.Fatalf("got %s, want DATA %d", show(got), n)
+				}
+			}
+		}
+		for _, n := range []int{0, 0, 4} { // block 1 was lost
+			p.send(ack(n))
+			window(n + 1)
+			time.Sleep(time.Millisecond)
+		}
+		p.send(ack(4)) // block 5 was lost
+		if got := p.recv(time.Second); len(got) < 4 || !bytes.Equal(got[:4], data(8, nil)) {
+			t.Fatalf("got %s, want DATA 8 again", show(got))
+		}
+		p.send(ack(4))
+		window(5)
+	})
+}
+
 // TestOACKTwice reads a file with windows. The peer was busy and answers the OACK and
-// its repetition.
+// its repetition, which the server's timer caused, or a repeated request.
 func TestOACKTwice(t *testing.T) {
-	for _, pause := range []time.Duration{time.Microsecond, 100 * time.Microsecond, time.Second} {
+	for _, pause := range []time.Duration{time.Microsecond, 100 * time.Microsecond, 500 * time.Millisecond, time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			m := &memory{}
 			m.set("f", content(1, 512*(apprenticeBlocks-1)+5))
@@ -115,6 +184,9 @@ func TestOACKTwice(t *testing.T) {
 			p := inBubble(t, &tftp.Server{Handler: m}, n).peer()
 			p.request(rrq("f", "octet", "windowsize", "4"))
 			p.expect(oack("windowsize", "4"))
+			if pause == 500*time.Millisecond {
+				p.sendTo(p.port, rrq("f", "octet", "windowsize", "4"))
+			}
 			p.expect(oack("windowsize", "4"))
 			p.send(ack(0))
 			time.Sleep(pause)

@@ -68,9 +68,8 @@ func (s *sender) ack(now time.Time, block uint16, rtt time.Duration) (progress b
 	} else {
 		s.calm()
 	}
-	s.sent = s.acked                                    // the blocks after it were lost and are sent again (RFC 7440 section 4)
-	s.echoes = s.again && now.Sub(s.windowAt) < rtt*3/4 // the ACK answers the first copy
-	s.again, s.repaired = false, false
+	s.sent = s.acked // the blocks after it were lost and are sent again (RFC 7440 section 4)
+	s.echoes, s.again, s.repaired = s.again, false, false
 	return true
 }
 

@@ -100,7 +100,6 @@ func (d *download) proceed(now time.Time, out *outbox) {
 	}
 	if d.pump(now, out) {
 		s.clock.await(now)
-		s.clock.rt.unclear = d.again
 		if d.resting {
 			s.clock.deadline = now.Add(d.pause(s.clock.rt.srtt))
 		}
