@@ -106,7 +106,14 @@ func faults() []fault {
 	return []fault{
 		{"never sends an ERROR", true, []int{5, 6, 10, 11, 12, 17, 18, 62, 96, 108, 140}, answers(5, none)},
 		{"sends another ERROR", false, []int{11}, answers(5, func(b []byte) [][]byte { return [][]byte{{0, 5, 0, 0, 0}} })},
-		{"sends each DATA twice", false, []int{73}, answers(3, twice)},
+		{"sends each DATA twice", false, []int{73, 145}, answers(3, twice)},
+		{"sends each ACK twice", false, []int{144}, answers(4, twice)},
+		{"knows nothing beyond the last block", false, []int{143}, answers(4, func(b []byte) [][]byte {
+			if b[3] > 4 {
+				return nil
+			}
+			return [][]byte{b}
+		})},
 		{"never repeats DATA", true, []int{76, 88}, once(3)},
 		{"never repeats an OACK", true, []int{66}, once(6)},
 		{"never repeats an ACK", true, []int{92, 98, 99, 139}, once(4)},

@@ -19,6 +19,7 @@ func readCases() []Case {
 		{Number: 85, Name: "an ACK in the middle of a window: the next one begins after it", Source: "RFC 7440 section 4", Level: Should, run: ackInWindow},
 		{Number: 86, Name: "the last ACK again: the window is sent again", Source: "RFC 7440 section 4", Level: Should, Slow: true, run: rewindOfRead},
 		{Number: 88, Name: "the last ACK is lost: the last DATA is repeated", Source: "RFC 1350 section 6", Level: Must, Slow: true, run: lostLastACK},
+		{Number: 145, Name: "a repeated ACK does not double all windows after it", Source: "RFC 1123 section 4.2.3.1", Level: Should, run: apprenticeWithWindows},
 	}
 }
 
@@ -48,6 +49,42 @@ func sorcerersApprentice(j *judge) {
 		}
 		if again > 10 {
 			return fmt.Sprintf("%d of 41 DATA arrived twice", again)
+		}
+		return ""
+	})
+}
+
+// apprenticeWithWindows sends one ACK twice, the second time in the middle of the window
+// after it. A server may then send that window again. The client acknowledges each copy.
+// If the server answers both of these ACKs, it sends each window twice from then on.
+func apprenticeWithWindows(j *judge) {
+	const window, total = 4, 101
+	name := j.file(content(512 * (total - 1)))
+	j.attempts(func() string {
+		p := j.peer()
+		p.reading(name, "windowsize", "4")
+		received, last := 0, 0
+		for last < total {
+			got := p.receive(j.Patience)
+			if got == nil || got.op() != opDATA {
+				j.failf("got %v, want DATA %d", got, last+1)
+			}
+			received++
+			number := got.number()
+			if last == 3*window && number == last+1 {
+				time.Sleep(6 * time.Millisecond) // more than half of the round trip
+				p.ack(last)
+			}
+			if number == last+1 {
+				last++
+			}
+			if number == last && (last%window == 0 || last == total) {
+				time.Sleep(10 * time.Millisecond) // a round trip
+				p.ack(last)
+			}
+		}
+		if received > total*3/2 {
+			return fmt.Sprintf("%d DATA arrived for %d blocks", received, total)
 		}
 		return ""
 	})

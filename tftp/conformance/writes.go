@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"time"
 )
@@ -27,6 +28,8 @@ func writeCases() []Case {
 		{Number: 113, Name: "a window of four: one ACK for four DATA", Source: "RFC 7440 section 4", Level: Must, run: windowOfWrite},
 		{Number: 114, Name: "a block lost in a window: the last one before it is acknowledged", Source: "RFC 7440 section 4", Level: Should, run: lossInWindow},
 		{Number: 139, Name: "a window that is sent again is acknowledged again", Source: "RFC 7440 section 4", Level: Should, Slow: true, run: rewindOfWrite},
+		{Number: 143, Name: "an empty block after the last one is acknowledged", Source: "atftp sends it after an old ACK, and waits for the answer", Level: Hardening, run: beyondTheLast},
+		{Number: 144, Name: "a window that is sent again gets one ACK", Source: "RFC 1123 section 4.2.3.1", Level: Should, run: oneACKForWindow},
 	}
 }
 
@@ -239,4 +242,44 @@ func rewindOfWrite(j *judge) {
 		j.failf("got %v", refused)
 	}
 	j.wantStored(name, body)
+}
+
+// beyondTheLast has a client that goes on after the end, as atftp does when it reads an
+// old ACK after it has sent the last block, and then that of the last block.
+func beyondTheLast(j *judge) {
+	body := content(3*512 + 5)
+	p := j.peer()
+	name := p.writing("windowsize", "8")
+	for n := 1; n <= 4; n++ {
+		p.send(data(n, block(body, 512, n)))
+	}
+	p.wantACK(4)
+	p.send(data(5, nil))
+	p.wantACK(5)
+	j.wantStored(name, body)
+}
+
+// oneACKForWindow sends a window again and the next one after it. With two ACKs for one
+// window, a client that sends a window for each ACK would send ever more of them.
+func oneACKForWindow(j *judge) {
+	body := content(7*512 + 5)
+	j.attempts(func() string {
+		p := j.peer()
+		p.writing("windowsize", "4")
+		for n := 1; n <= 4; n++ {
+			p.send(data(n, block(body, 512, n)))
+		}
+		p.wantACK(4)
+		for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8} {
+			p.send(data(n, block(body, 512, n)))
+		}
+		acks := 0
+		for got := p.again(); got.op() == opACK && got.number() == 4; got = p.again() {
+			acks++
+		}
+		if acks > 1 {
+			return fmt.Sprintf("got %d times ACK 4", acks)
+		}
+		return ""
+	})
 }
