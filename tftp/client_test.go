@@ -254,3 +254,37 @@ func TestClientChecksTheSize(t *testing.T) {
 		}
 	})
 }
+
+// TestClientsServerMoves has a server that sends a part of a window after the Client has
+// repeated its ACK as often as it does. The blocks moved, so the Client goes on.
+func TestClientsServerMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &tftptest.Network{}
+		w := &world{t: t, server: netip.MustParseAddrPort("127.0.0.1:69"), listen: n.Listen}
+		s := w.peerAt(w.server)
+		s.to = netip.MustParseAddrPort("127.0.0.1:40000")
+		result := make(chan error, 1)
+		go func() {
+			c := tftp.Client{Listen: n.Listen, Local: s.to, Window: 4, Timeout: time.Second, Retries: 2}
+			_, err := c.Get(t.Context(), w.server, "f", io.Discard)
+			result <- err
+		}()
+		body := content(1, 5*512+5)
+		s.expect(rrq("f", "octet", "windowsize", "4"))
+		s.send(oack("windowsize", "4"))
+		s.expect(ack(0))
+		for n := 1; n <= 4; n++ {
+			s.send(data(n, block(body, 512, n)))
+		}
+		for range 3 {
+			s.expect(ack(4))
+		}
+		s.send(data(5, block(body, 512, 5)))
+		s.expect(ack(5))
+		s.send(data(6, block(body, 512, 6)))
+		s.expect(ack(6))
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
+}
