@@ -45,6 +45,7 @@ type BackupResult struct {
 	Started     time.Time   `json:"started"`
 	Seconds     float64     `json:"seconds"`
 	BytesCopied int64       `json:"bytes_copied"` // the sizes of the files with copied: true, added up
+	Retransmits int         `json:"retransmits"`  // packets that our TFTP server repeated, in all attempts
 	Facts       Facts       `json:"facts"`
 	Files       []File      `json:"files"`
 	Notes       []string    `json:"notes,omitempty"`            // remarks for people; nothing failed because of them

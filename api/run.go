@@ -38,6 +38,7 @@ type Run struct {
 	Ended    time.Time `json:"ended,omitzero"`
 
 	BytesCopied int64 `json:"bytes_copied"`
+	Retransmits int   `json:"retransmits"` // packets that our TFTP server repeated; of a backup
 
 	// As the device reported them; empty where the run did not come so far.
 	Model   string `json:"model"`

@@ -36,6 +36,16 @@ func (c devices) Status(ctx context.Context, q api.StatusQuery) (api.Status, err
 	return run[api.Status](ctx, c.conn, "status", q, nil)
 }
 
+// Days returns the fleet and the vault in numbers, for each day that the service ran.
+func (c devices) Days(ctx context.Context, s api.DaySelect) ([]api.Day, error) {
+	return run[[]api.Day](ctx, c.conn, "days", s, nil)
+}
+
+// DeviceHistory returns a device over time.
+func (c devices) DeviceHistory(ctx context.Context, n api.Named) (api.DeviceHistory, error) {
+	return run[api.DeviceHistory](ctx, c.conn, "device-history", n, nil)
+}
+
 // UnknownHostKeys returns the host keys that a person has to confirm.
 func (c devices) UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error) {
 	return run[[]api.HostKey](ctx, c.conn, "unknown-host-keys", s, nil)

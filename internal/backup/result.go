@@ -29,7 +29,7 @@ func (j job) result(a attempts, began time.Time) api.BackupResult {
 	res := api.BackupResult{
 		Device: j.device.Name, Attempts: a.count, Plan: v.plan,
 		Started: began.UTC().Truncate(time.Second), Seconds: math.Round(time.Since(began).Seconds()*10) / 10,
-		BytesCopied: bytesCopied(v.files), Facts: v.sight.record(), Files: append([]api.File{}, v.files...),
+		BytesCopied: bytesCopied(v.files), Retransmits: a.repeated, Facts: v.sight.record(), Files: append([]api.File{}, v.files...),
 		Warnings: slices.Concat(v.sight.warnings, a.cures(), unitDifferences(v.files, v.sight), a.warnings),
 	}
 	res.Notes = slices.Concat(res.Warnings, v.sight.notes)

@@ -32,6 +32,7 @@ type attempts struct {
 	last     error // of the last one
 	report   visit // the one to report: the furthest, or one that nothing else may hide
 	fragment error // of an attempt whose large blocks did not pass
+	repeated int   // packets that we repeated
 	warnings []string
 }
 
@@ -40,6 +41,7 @@ type attempts struct {
 func (a *attempts) add(v visit) {
 	a.count++
 	a.last = v.err
+	a.repeated += v.repeated
 	if errors.Is(v.err, cause.ErrSilent) {
 		a.silent++
 	}

@@ -24,6 +24,7 @@ const requestWithin = 10 * time.Minute
 type taken struct {
 	file        api.File // without an error it is proved and in the vault
 	moved       int64    // bytes that crossed the wire
+	retransmits int      // packets that we repeated
 	sessionLost bool     // the copy is complete, and the terminal is gone
 	warnings    []string // what a person should know although nothing failed
 	notes       []string // that are worth knowing
@@ -43,7 +44,8 @@ func (j job) take(ctx context.Context, d Device, f api.File) (taken, error) {
 		via := j.via(d, tries.way)
 		ticket := via.Expect(j.Spool, d.RemoteAddr(), f.Size, time.Now().Add(requestWithin))
 		out, err := j.transfer(d, f, via, ticket).Run(ctx)
-		t.moved, t.sessionLost = ticket.Evidence().Bytes, out.SessionLost
+		seen := ticket.Evidence()
+		t.moved, t.retransmits, t.sessionLost = seen.Bytes, t.retransmits+seen.Retransmits, out.SessionLost
 		t.file, tries.err = j.arrived(ctx, found, out, err)
 		tries.err = closed(ticket, tries.err)
 	}

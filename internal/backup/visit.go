@@ -29,6 +29,7 @@ type visit struct {
 	plan     *api.BackupPlan
 	warnings []string // what a person should know although nothing failed
 	reach    reach
+	repeated int   // packets that we repeated
 	err      error // why the attempt ended early; nil when every file was tried
 }
 
@@ -90,6 +91,7 @@ func (v *visit) enter(i int, t taken, err error) {
 	v.warnings = append(v.warnings, t.warnings...)
 	v.sight.notes = append(v.sight.notes, t.notes...)
 	v.reach.bytes = t.moved
+	v.repeated += t.retransmits
 	if err != nil {
 		note(&v.files[i], err)
 		return

@@ -49,6 +49,7 @@ type Catalog interface {
 	Jobs
 	Plans
 	Care
+	Chronicle
 	Notices
 	People
 	Audit

@@ -45,6 +45,8 @@ type route struct {
 // routes is who may do what, for every route of the description.
 var routes = []route{
 	{route: "GET /status", needs: "viewer", own: at("/status"), foreign: at("/status?device=edge1")},
+	{route: "GET /days", needs: "viewer", any: at("/days?days=7")},
+	{route: "GET /devices/{name}/history", needs: "viewer", own: at("/devices/core1/history"), foreign: at("/devices/edge1/history")},
 	{route: "GET /devices", needs: "viewer", own: at("/devices"), foreign: at("/devices?device=edge1")},
 	{route: "POST /devices", needs: "admin", any: at("/devices", `{"name":"new1","address":"127.0.0.1:1","transport":"telnet","username":"x"}`)},
 	{route: "GET /devices/{name}", needs: "viewer", own: at("/devices/core1"), foreign: at("/devices/edge1")},

@@ -63,6 +63,14 @@ func (f *fake) Device(ctx context.Context, r api.Named) (api.DeviceDetail, error
 	return do[api.DeviceDetail](ctx, f, "Device", r, nil)
 }
 
+func (f *fake) Days(ctx context.Context, r api.DaySelect) ([]api.Day, error) {
+	return do[[]api.Day](ctx, f, "Days", r, nil)
+}
+
+func (f *fake) DeviceHistory(ctx context.Context, r api.Named) (api.DeviceHistory, error) {
+	return do[api.DeviceHistory](ctx, f, "DeviceHistory", r, nil)
+}
+
 func (f *fake) Status(ctx context.Context, r api.StatusQuery) (api.Status, error) {
 	return do[api.Status](ctx, f, "Status", r, nil)
 }

@@ -86,6 +86,8 @@ func (h *handler) inventory(w warden.Inventory) {
 	route(h, "devices", plain(w.Devices))
 	route(h, "device", plain(w.Device))
 	route(h, "status", plain(w.Status))
+	route(h, "days", plain(w.Days))
+	route(h, "device-history", plain(w.DeviceHistory))
 	route(h, "unknown-host-keys", plain(w.UnknownHostKeys))
 	route(h, "trust-host-keys", plain(w.TrustHostKeys))
 	route(h, "test-devices", w.TestDevices)

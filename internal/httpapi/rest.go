@@ -206,8 +206,20 @@ func page[T any](list []T, p Paged, key func(T) string) (part []T, next string) 
 	return slices.Concat([]T{}, part), next
 }
 
+// dayList is the answer of GET /days.
+type dayList struct {
+	Days []api.Day `json:"days"` // the oldest first
+}
+
 func (r *resources) status() {
 	resource(r, http.MethodGet, "/status", "Which devices are protected, and why others are not", func(ctx context.Context, in *Selected) (*body[api.Status], error) {
 		return bodyOf(r.warden.Status(ctx, api.StatusQuery{Select: in.request()}))
+	})
+	type newest struct {
+		Days int `query:"days" minimum:"1" maximum:"1098" default:"90" doc:"how many days, the newest ones"`
+	}
+	resource(r, http.MethodGet, "/days", "The fleet and the vault in numbers, for each day that the service ran", func(ctx context.Context, in *newest) (*body[dayList], error) {
+		days, err := r.warden.Days(ctx, api.DaySelect{Days: in.Days})
+		return bodyOf(dayList{append([]api.Day{}, days...)}, err)
 	})
 }

@@ -84,6 +84,11 @@ func (r *resources) devices() {
 		}
 		return &tagged[api.DeviceDetail]{tagOf(d.Device), d}, nil
 	})
+	resource(r, http.MethodGet, "/devices/{name}/history", "The flash and the runs of a device over time", func(ctx context.Context, in *Named) (*body[api.DeviceHistory], error) {
+		h, err := r.warden.DeviceHistory(ctx, api.Named{Name: in.Name})
+		h.FlashUse, h.Runs = append([]api.FlashUse{}, h.FlashUse...), append([]api.Run{}, h.Runs...)
+		return bodyOf(h, err)
+	})
 	resource(r, http.MethodPatch, "/devices/{name}", "Change settings of a device; those that are not there stay", r.editDevice,
 		also(http.StatusPreconditionFailed, http.StatusPreconditionRequired))
 	resource(r, http.MethodDelete, "/devices/{name}", "Remove a device; its snapshots stay", func(ctx context.Context, in *Named) (*struct{}, error) {

@@ -53,7 +53,7 @@ func (n *runs) recordBackup(ctx context.Context, d api.Device) (end func(api.Bac
 	run := n.beginRun(ctx, api.RunBackup, d.Name)
 	return func(r api.BackupResult) api.BackupResult {
 		r.Notes = append(r.Notes, run.end(ctx, api.Run{Status: r.Status, Cause: r.Cause, Message: r.Message, Hint: r.Hint,
-			Attempts: r.Attempts, Snapshot: r.Snapshot, BytesCopied: r.BytesCopied}, r.Facts)...)
+			Attempts: r.Attempts, Snapshot: r.Snapshot, BytesCopied: r.BytesCopied, Retransmits: r.Retransmits}, r.Facts)...)
 		return r
 	}
 }

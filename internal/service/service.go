@@ -98,7 +98,7 @@ func (s *Service) tasks(limit context.Context) []task.Task {
 		tasks = append(tasks, task.Task{Name: "syslog", Run: s.syslog})
 	}
 	if !s.Worker {
-		tasks = append(tasks, task.Task{Name: "schedule", Run: s.Local.RunSchedule}, task.Task{Name: "notifications", Run: s.Local.RunNotify})
+		tasks = append(tasks, task.Task{Name: "schedule", Run: s.Local.RunSchedule}, task.Task{Name: "chronicle", Run: s.Local.RunChronicle}, task.Task{Name: "notifications", Run: s.Local.RunNotify})
 	}
 	return tasks
 }

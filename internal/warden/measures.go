@@ -18,7 +18,11 @@ func (l *fleet) Measures(ctx context.Context) (api.Measures, error) {
 	if err != nil {
 		return api.Measures{}, err
 	}
-	now := time.Now()
+	return l.measure(ctx, n, time.Now())
+}
+
+// measure counts what the catalog has.
+func (l *fleet) measure(ctx context.Context, n *node.Node, now time.Time) (api.Measures, error) {
 	totals, err := n.Catalog.Totals(ctx)
 	if err != nil {
 		return api.Measures{}, err

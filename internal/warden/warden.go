@@ -45,6 +45,10 @@ type Inventory interface {
 	Device(ctx context.Context, n api.Named) (api.DeviceDetail, error)
 	// Status reports which devices are protected, and why others are not.
 	Status(ctx context.Context, q api.StatusQuery) (api.Status, error)
+	// Days returns the fleet and the vault in numbers, for each day that the service ran.
+	Days(ctx context.Context, s api.DaySelect) ([]api.Day, error)
+	// DeviceHistory returns a device over time: its flash and its runs.
+	DeviceHistory(ctx context.Context, n api.Named) (api.DeviceHistory, error)
 	// UnknownHostKeys returns the host keys that a person has to confirm;
 	// TrustHostKeys lets the next login pin them.
 	UnknownHostKeys(ctx context.Context, s api.Select) ([]api.HostKey, error)

@@ -69,7 +69,7 @@ func Test(t *testing.T, create New) {
 		{"RememberedImage", testRememberedImage},
 		{"ImageOfAnotherUnit", testImageOfUnit},
 		{"ImageOfAnOlderBackup", testImageOfOlderBackup},
-	}, slices.Concat(historyTests, jobTests, peopleTests, careTests, noticeTests)...) {
+	}, slices.Concat(historyTests, jobTests, peopleTests, careTests, chronicleTests, noticeTests)...) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create) })
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // runColumns are the columns of a Run.
-const runColumns = `id, device, kind, started, ended, status, cause, message, hint, attempts, snapshot, model, version, image, bytes`
+const runColumns = `id, device, kind, started, ended, status, cause, message, hint, attempts, snapshot, model, version, image, bytes, retransmits`
 
 // succeeded are the states of a run that did what it was asked for. It is part
 // of statements.
@@ -47,12 +47,12 @@ func (c history) recordRun(ctx context.Context, r api.Run) error {
 }
 
 func putRun(ctx context.Context, on *statements, r api.Run) error {
-	_, err := on.exec(ctx, `INSERT INTO run (`+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err := on.exec(ctx, `INSERT INTO run (`+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET (`+runColumns+`) = (excluded.id, excluded.device, excluded.kind, excluded.started, excluded.ended,
 			excluded.status, excluded.cause, excluded.message, excluded.hint, excluded.attempts, excluded.snapshot,
-			excluded.model, excluded.version, excluded.image, excluded.bytes)`,
+			excluded.model, excluded.version, excluded.image, excluded.bytes, excluded.retransmits)`,
 		r.ID, r.Device, r.Kind, r.Started.Unix(), seconds(r.Ended), r.Status, r.Cause, r.Message, r.Hint, r.Attempts, r.Snapshot,
-		r.Model, r.Version, r.Image, r.BytesCopied)
+		r.Model, r.Version, r.Image, r.BytesCopied, r.Retransmits)
 	return err
 }
 
@@ -99,7 +99,7 @@ func (c history) Runs(ctx context.Context, device string, most int) ([]api.Run, 
 		var r api.Run
 		var started, ended sql.NullInt64
 		err := rows.Scan(&r.ID, &r.Device, &r.Kind, &started, &ended, &r.Status, &r.Cause, &r.Message, &r.Hint, &r.Attempts, &r.Snapshot,
-			&r.Model, &r.Version, &r.Image, &r.BytesCopied)
+			&r.Model, &r.Version, &r.Image, &r.BytesCopied, &r.Retransmits)
 		if err != nil {
 			return nil, c.wrap("list runs", err)
 		}

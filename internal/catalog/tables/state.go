@@ -163,7 +163,7 @@ const selectStates = `SELECT device.name, device.site, device.device_group,
 		state.newest_id, state.newest_started, state.newest_status, state.good_id, state.good_started, state.holds,
 		state.looked, state.proved, state.damaged, state.image_bad, state.warnings,
 		state.last_started, state.last_ended, state.last_status,
-		failed.id, failed.started, failed.ended, failed.status, failed.cause, failed.message, failed.hint, failed.attempts, failed.snapshot, failed.bytes
+		failed.id, failed.started, failed.ended, failed.status, failed.cause, failed.message, failed.hint, failed.attempts, failed.snapshot, failed.bytes, failed.retransmits
 	FROM device LEFT JOIN device_state AS state ON state.device = device.name LEFT JOIN run AS failed ON failed.n = state.last_failed
 	WHERE (?1 = '' OR device.site = ?1) AND (?2 = '' OR device.device_group = ?2)`
 
@@ -224,14 +224,14 @@ type stateRow struct {
 	holds, damaged, imageBad                          sql.NullBool
 	warnings                                          sql.NullString // JSON
 	id, status, cause, message, hint, snapshot        sql.NullString // of the failed run
-	started, ended, attempts, bytes                   sql.NullInt64
+	started, ended, attempts, bytes, retransmits      sql.NullInt64
 }
 
 func (r *stateRow) fields() []any {
 	return []any{&r.name, &r.site, &r.group, &r.model, &r.version, &r.image, &r.seen,
 		&r.newest, &r.newestStarted, &r.newestStatus, &r.good, &r.goodStarted, &r.holds, &r.looked, &r.proved, &r.damaged, &r.imageBad, &r.warnings,
 		&r.lastStarted, &r.lastEnded, &r.lastStatus,
-		&r.id, &r.started, &r.ended, &r.status, &r.cause, &r.message, &r.hint, &r.attempts, &r.snapshot, &r.bytes}
+		&r.id, &r.started, &r.ended, &r.status, &r.cause, &r.message, &r.hint, &r.attempts, &r.snapshot, &r.bytes, &r.retransmits}
 }
 
 func (r *stateRow) state() (catalog.State, error) {
@@ -246,7 +246,7 @@ func (r *stateRow) state() (catalog.State, error) {
 	}
 	if r.id.Valid {
 		s.Failed = &api.Run{ID: r.id.String, Device: r.name, Kind: api.RunBackup, Status: r.status.String, Cause: api.Cause(r.cause.String),
-			Message: r.message.String, Hint: r.hint.String, Attempts: int(r.attempts.Int64), Snapshot: r.snapshot.String, BytesCopied: r.bytes.Int64,
+			Message: r.message.String, Hint: r.hint.String, Attempts: int(r.attempts.Int64), Snapshot: r.snapshot.String, BytesCopied: r.bytes.Int64, Retransmits: int(r.retransmits.Int64),
 			Started: moment(r.started), Ended: moment(r.ended)}
 	}
 	if r.warnings.String == "" {

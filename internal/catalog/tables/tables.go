@@ -21,6 +21,7 @@ type Catalog struct {
 	jobs
 	plans
 	care
+	chronicle
 	notices
 	people
 	trail
@@ -35,14 +36,15 @@ type (
 		*database
 		inventory inventory
 	}
-	mirrors  struct{ *database }
-	hostKeys struct{ *database }
-	jobs     struct{ *database }
-	plans    struct{ *database }
-	care     struct{ *database }
-	notices  struct{ *database }
-	people   struct{ *database }
-	trail    struct{ *database }
+	mirrors   struct{ *database }
+	hostKeys  struct{ *database }
+	jobs      struct{ *database }
+	plans     struct{ *database }
+	care      struct{ *database }
+	chronicle struct{ *database }
+	notices   struct{ *database }
+	people    struct{ *database }
+	trail     struct{ *database }
 )
 
 // database runs statements, for all parts.
@@ -77,7 +79,7 @@ type Engine interface {
 func New(db *sql.DB, e Engine) *Catalog {
 	d := &database{db, e}
 	i := inventory{d}
-	return &Catalog{d, i, credentials{d}, index{d}, history{d, i}, mirrors{d}, hostKeys{d}, jobs{d}, plans{d}, care{d}, notices{d}, people{d}, trail{d}}
+	return &Catalog{d, i, credentials{d}, index{d}, history{d, i}, mirrors{d}, hostKeys{d}, jobs{d}, plans{d}, care{d}, chronicle{d}, notices{d}, people{d}, trail{d}}
 }
 
 // DB is the database, for a copy of all its tables.

@@ -31,6 +31,9 @@ func (w writer) index(ctx context.Context, s api.Snapshot) error {
 	if err := w.insert(ctx, s); err != nil {
 		return err
 	}
+	if err := w.flashUse(ctx, s); err != nil {
+		return err
+	}
 	if len(blobs) > 0 {
 		clear(w.blobs) // some of them may go
 	}
