@@ -30,6 +30,7 @@ for (const { name, ...setting } of settings) {
     if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}${view.replaceAll(/\W+/g, '-')}.png`, fullPage: true });
     await looks(page, where, setting);
     if (setting.javaScriptEnabled === false) continue;
+    await drawn(page, where);
     await accessible(page, where);
     if (setting.viewport.width > 1000) await byKeyboard(page, where);
   }
@@ -43,6 +44,20 @@ async function looks(page, where, setting) {
   const box = await page.locator('body').boundingBox();
   const wide = setting.javaScriptEnabled === false ? box.width : await page.evaluate(() => document.documentElement.scrollWidth);
   if (wide > setting.viewport.width) problem(where, `is ${wide} pixels wide`);
+}
+
+// drawn: each plot has lines in the colours of the page, and its table has as many rows as it has times.
+async function drawn(page, where) {
+  const faults = await page.evaluate(() => [...document.querySelectorAll('[data-drawing]')].flatMap(e => {
+    const { times, series } = JSON.parse(e.dataset.drawing), canvas = e.querySelector('canvas');
+    const name = e.getAttribute('aria-label');
+    if (!canvas) return [`${name}: nothing is drawn`];
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data, colours = new Set();
+    for (let i = 0; i < pixels.length; i += 4) if (pixels[i + 3] === 255) colours.add(pixels.slice(i, i + 3).join());
+    const rows = e.parentElement.querySelectorAll('details tbody tr').length;
+    return [colours.size > series.length ? '' : `${name}: ${colours.size} colours for ${series.length} lines`, rows === times.length ? '' : `${name}: ${rows} rows for ${times.length} times`].filter(f => f);
+  }));
+  for (const f of faults) problem(where, f);
 }
 
 // accessible: axe finds nothing serious.

@@ -96,12 +96,40 @@ func (m *moves) Follow(ctx context.Context, s api.LiveSelect) (warden.Stream, er
 	return f, err
 }
 
+// quarter is 90 days of a fleet that grows.
+func quarter() (days []api.Day) {
+	for i := range int64(90) {
+		days = append(days, api.Day{Date: now.AddDate(0, 0, int(i)-89).Format(time.DateOnly), Devices: 40 + i/10, Protected: 38 + i/10 - i%7/6, Bytes: 5e9 + i*i*2e6})
+	}
+	return days
+}
+
+// year is a device over a year: two file systems, of which one gets a second image, and backups
+// with packets that were sent again.
+func year() (h api.DeviceHistory) {
+	for _, fs := range []string{"flash-2:", "flash:"} {
+		for month := range 12 {
+			use := api.FlashUse{FileSystem: fs, At: now.AddDate(0, month-12, 0), Total: 32e6, Free: 12e6}
+			if fs == "flash:" && month > 7 {
+				use.Free = 1e6
+			}
+			h.FlashUse = append(h.FlashUse, use)
+		}
+	}
+	for i := range 12 {
+		at := now.AddDate(0, -i, 0)
+		h.Runs = append(h.Runs, api.Run{Kind: api.RunBackup, Status: api.StatusOK, Started: at, Ended: at.Add(time.Minute), BytesCopied: 18e6 + int64(i)*1e6, Retransmits: i % 5})
+	}
+	return h
+}
+
 // morning is what a person sees on a usual day.
 func morning() *answers {
 	a := full("hq-core1")
 	at := now.Add(-5 * time.Hour)
 	a.status.Devices = append(a.status.Devices, api.DeviceStatus{Device: "hq-sw2", Protected: true, Site: "hq", Known: api.Known{Model: "WS-C3750G-24TS", Version: "15.0(2)SE8", LastBackup: &at}})
 	a.status.Summary = api.StatusSummary{Devices: 2, Protected: 1, AtRisk: 1, Failed: 1, Running: 1}
+	a.days, a.history = quarter(), year()
 	a.plan.Refusals = nil
 	a.plan.Commands = []string{"copy tftp://192.0.2.1/TICKET flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin", "verify /md5 flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin"}
 	return a

@@ -16,15 +16,11 @@ type devicePage struct {
 	Snapshots []api.SnapshotRow // the newest first
 	Newest    *api.Snapshot     // nil: there is none
 	Live      *livePage
+	Plots     []plot
 }
 
-// fileSystem is how full a file system of a device was at its newest backup. Sizes are in bytes.
-type fileSystem struct {
-	Name        string
-	Total, Free int64
-}
-
-func (f fileSystem) Used() int64 { return f.Total - f.Free }
+// fileSystem is how full a file system of a device was at its newest backup.
+type fileSystem struct{ api.FlashUse }
 
 // High is from where on it is nearly full.
 func (f fileSystem) High() int64 { return f.Total / 10 * 9 }
@@ -34,13 +30,8 @@ func (p devicePage) Flash() (all []fileSystem) {
 	if p.Newest == nil {
 		return nil
 	}
-	seen := map[string]bool{}
-	for _, l := range p.Newest.Listings {
-		name, _, _ := strings.Cut(l.Path, ":")
-		if l.Total > 0 && l.Free >= 0 && !seen[name] {
-			seen[name] = true
-			all = append(all, fileSystem{name + ":", l.Total, l.Free})
-		}
+	for _, u := range api.FlashUses(*p.Newest) {
+		all = append(all, fileSystem{u})
 	}
 	return all
 }
@@ -72,6 +63,11 @@ func (p Page) device(r *http.Request) (string, any, error) {
 		}
 		page.Newest = &s
 	}
+	history, err := p.Warden.DeviceHistory(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	page.Plots = devicePlots(history)
 	page.Live, err = p.running(ctx, d.Name)
 	return d.Name, page, err
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"flashwarden/api"
+	"flashwarden/internal/warden"
 )
 
 // jobsPage is a page of the queue.
@@ -82,9 +83,22 @@ func (p Page) images(r *http.Request) (string, any, error) {
 	return "Images", page, err
 }
 
+// vaultPage is how the vault is kept in order, and how it grew.
+type vaultPage struct {
+	api.Status
+	Plots []plot
+}
+
 func (p Page) vault(r *http.Request) (string, any, error) {
 	status, err := p.Warden.Status(r.Context(), api.StatusQuery{Brief: true})
-	return "Vault", status, err
+	if err != nil {
+		return "", nil, err
+	}
+	days, err := p.Warden.Days(r.Context(), api.DaySelect{})
+	if warden.AsProblem(err) != nil && warden.AsProblem(err).Exit == api.ExitRefused {
+		days, err = nil, nil // somebody who sees a part of the devices
+	}
+	return "Vault", vaultPage{status, dayPlots(days)}, err
 }
 
 // auditPage is a page of the audit trail.

@@ -81,14 +81,14 @@ var templates = sync.OnceValues(func() (map[string]*template.Template, error) {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		base := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
-		if base == "layout" || base == "live" {
+		if base == "layout" || base == "live" || base == "plots" {
 			continue
 		}
 		first := "layout.html"
 		if base == "part" {
 			first = "part.html" // nothing is around it
 		}
-		t, err := template.New(first).Funcs(words).ParseFS(files, "templates/layout.html", "templates/live.html", name)
+		t, err := template.New(first).Funcs(words).ParseFS(files, "templates/layout.html", "templates/live.html", "templates/plots.html", name)
 		if err != nil {
 			return nil, err
 		}

@@ -145,7 +145,7 @@ func askToLogIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // policy lets the page load its own style, run its own scripts and ask its own host, and be
-// shown in no frame. Only the vendored scripts carry the nonce, and only they change a page.
+// shown in no frame. Only our own scripts carry the nonce, and only they change a page.
 func policy(nonce string) string {
 	return "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'nonce-" + nonce + "'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types htmx; " +
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -35,6 +35,8 @@ type answers struct {
 	changed  []api.DeviceChange
 	imported []api.Inventory
 	asked    []api.NewJobs
+	days     []api.Day
+	history  api.DeviceHistory
 	ended    []string
 	err      error
 }
@@ -46,6 +48,15 @@ func (a *answers) Status(context.Context, api.StatusQuery) (api.Status, error) {
 }
 func (a *answers) Device(context.Context, api.Named) (api.DeviceDetail, error) {
 	return a.device, a.err
+}
+func (a *answers) Days(ctx context.Context, s api.DaySelect) ([]api.Day, error) {
+	if a.err == nil && warden.ActorOf(ctx).Site != "" {
+		return nil, &api.Problem{Detail: "only a part of the devices is yours", Exit: api.ExitRefused}
+	}
+	return a.days, a.err
+}
+func (a *answers) DeviceHistory(context.Context, api.Named) (api.DeviceHistory, error) {
+	return a.history, a.err
 }
 func (a *answers) Snapshots(context.Context, api.Named) ([]api.SnapshotRow, error) {
 	if a.snapshot.ID == "" {
