@@ -118,6 +118,11 @@ func whereFlags(p *program, cmd *cobra.Command, s *api.Select) {
 	completeFlag(p, cmd, "site", api.NamesOfSites)
 }
 
+// hideDefault keeps the default of a flag, such as 0 for no limit, out of the help.
+func hideDefault(fs *pflag.FlagSet, flag string) {
+	fs.Lookup(flag).DefValue = ""
+}
+
 // waitFlag adds the flag that makes a command wait for another process.
 func waitFlag(p *program, cmd *cobra.Command) {
 	cmd.Flags().Var((*span)(&p.wait), "wait", "how long to wait if another flashwarden process uses the data directory, for example 10m (default: fail at once)")
@@ -184,7 +189,7 @@ func meant(names []string, word, prefix string) string {
 
 // wideFlag adds the flag that prints tables whole.
 func wideFlag(cmd *cobra.Command, o *output) {
-	cmd.Flags().VarP(&wideValue{&o.wide}, "output", "o", "`FORMAT`: wide prints every column, and shortens nothing")
+	cmd.Flags().VarP(&wideValue{&o.wide}, "output", "o", "`FORMAT`: wide prints all columns, with nothing shortened")
 	completeWords(cmd, "output", "wide")
 }
 

@@ -34,6 +34,7 @@ func checkCommand(p *program) *cobra.Command {
 	fs.BoolVar(&r.ReadData, "read-data", false, "read every file and compare its digests")
 	fs.StringVar(&r.Share, "share", "", "read only this `PART` of the bytes, for example 1/30: first the files whose last check is the oldest")
 	fs.StringVar(&outdated, "outdated-after", "0", "read only files that were not read for this `AGE`, for example 36h, 8d or 2w")
+	hideDefault(fs, "outdated-after")
 	fs.StringVar(&r.RepairFrom, "repair-from", "", "replace damaged and missing files from the copy of the vault at `TARGET`")
 	p.vaultFlag(cmd)
 	waitFlag(p, cmd)

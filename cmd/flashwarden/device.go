@@ -45,14 +45,14 @@ func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Via, "via", "", "`USER@HOST[:PORT]` of a jump host: an SSH server on the way to the device")
 	fs.StringVar(&f.viaPasswordFile, "via-password-file", "", "`FILE` with the password for the jump host in its first line")
 	fs.StringVar(&f.viaIdentityFile, "via-identity-file", "", "`FILE` with a private SSH key for the jump host")
-	fs.StringVar(&f.hostKeyFile, "host-key-file", "", "`FILE` with the SSH host keys to trust, as ssh-keyscan prints them, or - for standard input; they replace the pinned ones")
+	fs.StringVar(&f.hostKeyFile, "host-key-file", "", "`FILE` with the SSH host keys to trust, as ssh-keyscan prints them, or - for standard input; they replace the keys that are trusted now")
 	fs.StringVar(&f.viaHostKeyFile, "via-host-key-file", "", "`FILE` with the SSH host keys of the jump host")
 	fs.BoolVar(&f.LegacyCrypto, "legacy-crypto", false, "for this device only, also accept the insecure SSH algorithms of old IOS (group 1, CBC, SHA-1 signatures)")
 	fs.StringVar(&f.Site, "site", "", "`SITE` of the device")
 	fs.StringVar(&f.Group, "group", "", "`GROUP` of the device")
 	fs.StringVar(&f.TFTPAddress, "tftp-address", "", "`IP` address of this host for the device to copy to (default: the local address of the session)")
 	fs.StringVar(&f.VRF, "vrf", "", "`VRF` that the device uses to reach this host")
-	fs.StringVar(&f.CopyBy, "copy-by", "", "`HOW` files are copied: tftp, scp-pull, or auto, the first that works of transports.prefer (default: the setting of the configuration)")
+	fs.StringVar(&f.CopyBy, "copy-by", "", "`HOW` files are copied: tftp, scp-pull, or auto: the first of transports.prefer that works (default: the setting of the configuration)")
 	fs.StringVar(&f.Files, "files", "", "`WHICH` files to back up: image, rebuild or all (default: the setting of the configuration)")
 }
 

@@ -45,7 +45,7 @@ func deviceEditCommand(p *program) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "change all devices of the inventory")
 	cmd.Flags().StringVar(&selected.Group, "in-group", "", "change the devices of this `GROUP`")
 	cmd.Flags().StringVar(&selected.Site, "in-site", "", "change the devices at this `SITE`")
-	cmd.Flags().StringVar(&failed, "failed", "", "change the devices whose last backup failed for this `CAUSE`, for example no_common_algorithm")
+	cmd.Flags().StringVar(&failed, "failed", "", "change the devices whose last backup failed with this `CAUSE`, for example no_common_algorithm")
 	completeDevice(p, cmd)
 	completeWords(cmd, "failed", causes()...)
 	completeFlag(p, cmd, "in-group", api.NamesOfGroups)
@@ -56,8 +56,8 @@ func deviceEditCommand(p *program) *cobra.Command {
 // registerEdit registers the flags that change a device.
 func (f *deviceFlags) registerEdit(fs *pflag.FlagSet) {
 	f.register(fs)
-	fs.Bool("forget-host-key", false, "remove the pinned SSH host keys; the next login pins a new one, as ssh.unknown-hosts says")
-	fs.Bool("forget-via-host-key", false, "remove the pinned SSH host keys of the jump host")
+	fs.Bool("forget-host-key", false, "remove the trusted SSH host keys; the next login trusts the new key, if ssh.unknown-hosts permits it")
+	fs.Bool("forget-via-host-key", false, "remove the trusted SSH host keys of the jump host")
 }
 
 // causes are the words that --failed takes.

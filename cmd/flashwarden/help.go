@@ -28,7 +28,7 @@ func complete(cmd *cobra.Command) {
 		cmd.Args = checkArguments
 	}
 	if cmd.HasSubCommands() && !cmd.Runnable() {
-		cmd.RunE = whichSubcommand
+		needSubcommand(cmd)
 	}
 	text, err := helpTexts.ReadFile("help/" + helpFile(cmd))
 	if err != nil {
@@ -38,6 +38,16 @@ func complete(cmd *cobra.Command) {
 	cmd.Long = strings.TrimSpace(long) + cmd.Long
 	cmd.Example = strings.TrimRight(example, "\n")
 }
+
+// needSubcommand makes a command that has only subcommands ask for one of them. Its
+// usage text does not show the command without a subcommand.
+func needSubcommand(cmd *cobra.Command) {
+	cmd.RunE = whichSubcommand
+	cmd.Annotations = map[string]string{onlySubcommands: "yes"}
+}
+
+// onlySubcommands marks a command that does nothing without a subcommand.
+const onlySubcommands = "only-subcommands"
 
 // helpFile is the name of the file with the help of a command.
 func helpFile(cmd *cobra.Command) string {
@@ -101,10 +111,11 @@ func completionHelp(root *cobra.Command) {
 		if cmd.Name() != "completion" {
 			continue
 		}
-		cmd.Short, cmd.Args, cmd.RunE = "print the completion script of a shell", checkArguments, whichSubcommand
+		cmd.Short, cmd.Long, cmd.Args = "print the completion script of a shell", "", checkArguments
+		needSubcommand(cmd)
 		for _, shell := range cmd.Commands() {
-			shell.Args = checkArguments
-			shell.Example = "  " + shell.CommandPath() + " > flashwarden-completion." + shell.Name()
+			shell.Short, shell.Long, shell.Args = "print the completion script of "+shell.Name(), "", checkArguments
+			shell.Flags().Lookup("no-descriptions").Usage = "complete without descriptions"
 		}
 	}
 }

@@ -36,7 +36,7 @@ func mirrorCommand(p *program) *cobra.Command {
 		},
 	}
 	p.vaultFlag(cmd)
-	cmd.Flags().StringVar(&limit, "limit", "", "send and read back at most this `SIZE` per second, for example 2MB (default no limit)")
+	cmd.Flags().StringVar(&limit, "limit", "", "send and read back at most this `SIZE` per second, for example 2MB (default: no limit)")
 	cmd.Flags().StringVar(&r.EncryptTo, "encrypt-to", "", "encrypt the mirror to this `RECIPIENT`, age1…")
 	cmd.Flags().BoolVar(&r.New, "new", false, "make a new mirror, even if TARGET had one before")
 	return cmd
@@ -45,7 +45,7 @@ func mirrorCommand(p *program) *cobra.Command {
 // vaultFlag adds the flag that reads a mirror in place of the vault.
 func (p *program) vaultFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.mirror, "vault", "", "read the mirror at this `TARGET` in place of the vault")
-	cmd.Flags().StringVar(&p.identity, "identity", "", "`FILE` with the identity of an encrypted mirror, with --vault")
+	cmd.Flags().StringVar(&p.identity, "identity", "", "`FILE` with the identity (private key) of an encrypted mirror; only with --vault")
 }
 
 // absoluteTarget makes a directory absolute: the daemon works in another one.

@@ -133,7 +133,8 @@ const globalFlagsHere = `Global Flags:
 // usageTemplate is that of cobra with our words. The global flags stand in a text of their own.
 func (p *program) usageTemplate(root *cobra.Command) string {
 	return strings.NewReplacer(globalFlagsHere, "Global flags, such as --data, --json, --quiet and -v: flashwarden help flags",
-		".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", p.helpLayout().Columns), "for more information about a command", "for the help of a command").
+		"{{if .Runnable}}", "{{if and .Runnable (not (index .Annotations \""+onlySubcommands+"\"))}}", ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", p.helpLayout().Columns),
+		"for more information about a command", "for the help of a command").
 		Replace(root.UsageTemplate())
 }
 

@@ -34,6 +34,7 @@ func pruneCommand(p *program) *cobra.Command {
 	fs := cmd.Flags()
 	fs.IntVar(&r.Last, "keep-last", 0, "keep the newest `N` snapshots of each device")
 	fs.StringVar(&within, "keep-within", "0", "keep all snapshots younger than this `AGE`, for example 36h, 8d or 2w")
+	hideDefault(fs, "keep-within")
 	fs.IntVar(&r.Daily, "keep-daily", 0, "keep the newest snapshot of each of the last `N` days that have any")
 	fs.IntVar(&r.Weekly, "keep-weekly", 0, "the same for `N` weeks")
 	fs.IntVar(&r.Monthly, "keep-monthly", 0, "the same for `N` months")

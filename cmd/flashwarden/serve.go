@@ -33,7 +33,7 @@ func serveCommand(p *program) *cobra.Command {
 	drain = 30 * time.Second
 	cmd.Flags().Var((*span)(&drain), "drain", "how long to wait for running operations and transfers after SIGTERM")
 	cmd.Flags().BoolVar(&worker, "worker", false, "only run the jobs of other machines with the same catalog; no schedule")
-	cmd.Flags().StringSliceVar(&p.sites, "site", nil, "back up the devices of this `SITE` only, and no other machine does; may be repeated")
+	cmd.Flags().StringSliceVar(&p.sites, "site", nil, "back up only the devices of this `SITE`; no other machine backs them up; may be repeated")
 	return cmd
 }
 

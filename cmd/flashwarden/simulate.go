@@ -48,7 +48,7 @@ func simulateCommand(p *program) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVar(&profiles, "profile", nil, "`NAME` of a simulated device; may be repeated")
-	cmd.Flags().IntVar(&count, "count", 0, "`NUMBER` of switches: sw1, sw2 and so on, which have the profiles in turn (default: one for each profile)")
+	cmd.Flags().IntVar(&count, "count", 0, "`NUMBER` of switches, named sw1, sw2 and so on; they take the profiles in turn (default: one switch for each profile)")
 	cmd.Flags().StringVar(&chosen.list, "csv", "", "write a list of the switches with their passwords to `FILE`, for device import")
 	cmd.Flags().Uint16Var(&chosen.tftpPort, "tftp-port", 0, "UDP `PORT` of this machine to which the switches send TFTP requests (default: the port of tftp.listen in the configuration, else 69)")
 	completeWith(cmd, "profile", completeProfiles)

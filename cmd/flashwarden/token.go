@@ -39,7 +39,8 @@ func tokenAddCommand(p *program) *cobra.Command {
 	roleFlag(cmd, &role)
 	cmd.Flags().StringVar(&t.Group, "group", "", "only for the devices of the group `NAME`")
 	cmd.Flags().StringVar(&t.Site, "site", "", "only for the devices of the site `NAME`")
-	cmd.Flags().StringVar(&expires, "expires", "0", "the token expires after this `TIME`, for example 12h or 90d; 0: never")
+	cmd.Flags().StringVar(&expires, "expires", "0", "the token expires after this `TIME`, for example 12h or 90d (default: never)")
+	hideDefault(cmd.Flags(), "expires")
 	return cmd
 }
 

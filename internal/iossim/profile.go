@@ -156,7 +156,7 @@ func profileSummaries() []profileSummary {
 		{"c2960", "Catalyst 2960, IOS 12.2: the image in a directory that ends in .bin"},
 		{"c2960x-stack", "two Catalyst 2960-X, IOS 15.2: the second member has another image"},
 		{"c3500xl", "Catalyst 3500XL, IOS 12.0: Telnet, no digests"},
-		{"c2900xl", "Catalyst 2900XL, IOS 11.2: Telnet, no digests, no filters"},
+		{"c2900xl", "Catalyst 2900XL, IOS 11.2: Telnet, no digests, no output filters (|)"},
 		{"c3750", "Catalyst 3750, IOS 15.0: SSH with old algorithms, the image in a directory"},
 		{"c3750-stack", "two Catalyst 3750, IOS 15.0: flash1: and flash2:"},
 		{"c1000-tftpboot", "Catalyst 1000, IOS 15.2: booted over the network, no image in flash"},

@@ -47,7 +47,7 @@ type Flags struct {
 
 // Register defines the flags in fs.
 func (f *Flags) Register(fs *pflag.FlagSet) {
-	fs.BoolVarP(&f.listen, "listen", "l", false, "accepted for compatibility; tftpd always listens itself")
+	fs.BoolVarP(&f.listen, "listen", "l", false, "accepted for compatibility; tftpd always runs without inetd")
 	fs.BoolVarP(&f.foreground, "foreground", "L", false, "accepted for compatibility; tftpd always stays in the foreground")
 	fs.StringVarP(&f.address, "address", "a", ":69", "`HOST:PORT` to listen on")
 	fs.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 only")
