@@ -75,11 +75,11 @@ func (s Secret) Validate() error {
 	}
 	switch {
 	case set > 1:
-		return fmt.Errorf("%w: a password comes from one place", ErrInvalidCredential)
+		return fmt.Errorf("%w: give only one place of a password", ErrInvalidCredential)
 	case s.Environment != "" && !variableName.MatchString(s.Environment):
-		return fmt.Errorf("%w: %q is no name of an environment variable", ErrInvalidCredential, s.Environment)
+		return fmt.Errorf("%w: %q is not the name of an environment variable", ErrInvalidCredential, s.Environment)
 	case s.Systemd != "" && !systemdName.MatchString(s.Systemd):
-		return fmt.Errorf("%w: %q is no name of a systemd credential", ErrInvalidCredential, s.Systemd)
+		return fmt.Errorf("%w: %q is not the name of a systemd credential", ErrInvalidCredential, s.Systemd)
 	case len(s.Command) > maxCommand || !isGraphic(s.Command):
 		return fmt.Errorf("%w: the command has control characters, or more than %d bytes", ErrInvalidCredential, maxCommand)
 	}

@@ -163,7 +163,7 @@ func (d Device) viaProblem() string {
 	}
 	if host, _, err := splitAddress(d.Address); err == nil {
 		if _, err := netip.ParseAddr(host); err != nil {
-			return fmt.Sprintf("behind a jump host its address must be an IP address, by which its TFTP requests are known; %q is a name", host)
+			return fmt.Sprintf("behind a jump host its address must be an IP address, because flashwarden recognises its TFTP requests by this address; %q is a name", host)
 		}
 	}
 	return textProblem("via", d.Via)

@@ -278,7 +278,7 @@ func TestWithoutAnyService(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := <-ended
-	if r := single(t, o); o.code != 3 || r.Cause != "cancelled" || !strings.Contains(r.Message, "no sign for a minute") || !strings.Contains(r.Hint, "flashwarden serve") {
+	if r := single(t, o); o.code != 3 || r.Cause != "cancelled" || !strings.Contains(r.Message, "not answered for a minute") || !strings.Contains(r.Hint, "flashwarden serve") {
 		t.Errorf("exit code %d, %+v", o.code, r)
 	}
 	if n := m.number(`SELECT count(*) FROM job WHERE state <> 'cancelled'`); n != 0 {

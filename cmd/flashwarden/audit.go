@@ -44,7 +44,7 @@ func printAudit(o *output, page api.Audit) error {
 func printAuditCheck(o *output, c api.AuditCheck) error {
 	if c.Broken > 0 {
 		return o.answer(c, func(l terminal.Layout) string {
-			return l.Prose("", fmt.Sprintf("Audit trail changed: %s. Lines before it are as they were written.", c.Detail))
+			return l.Prose("", fmt.Sprintf("Audit trail changed: %s. The lines before it were not changed.", c.Detail))
 		}, errProblems)
 	}
 	text := fmt.Sprintf("Audit trail OK: %s", terminal.Count(int(c.Lines), "line"))

@@ -54,7 +54,7 @@ func printCheck(o *output, res api.CheckResult) error {
 		fmt.Fprint(o.out, terminal.FormatCheck(res, o.layout()))
 	}
 	if slices.ContainsFunc(res.Problems, func(p api.CheckProblem) bool { return p.Kind == api.CheckNotIndexed }) {
-		o.tell("", "Enter the snapshots that are not indexed into the index: `flashwarden rebuild`")
+		o.tell("", "Add the snapshots that are not indexed to the index: `flashwarden rebuild`")
 	}
 	return found
 }

@@ -26,7 +26,7 @@ var (
 	errDevicesFailed = errors.New("devices failed")
 	errProblems      = errors.New("problems found")
 	errRefused       = errors.New("refused for safety")
-	errTimeOver      = errors.New("the time of an offer or a reception is over")
+	errTimeOver      = errors.New("the offer or the receive expired")
 	errInterrupted   = errors.New("interrupted at a question")
 )
 

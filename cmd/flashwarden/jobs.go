@@ -131,7 +131,7 @@ func jobsRetryCommand(p *program) *cobra.Command {
 func printChangedJob(o *output, j api.Job) error {
 	text := "The job is " + j.State
 	if j.State == api.JobRunning {
-		text = "The job is being ended"
+		text = "The job is ending"
 	}
 	return o.done(j, func(l terminal.Layout) string {
 		return l.Prose("", text+"; see it with "+api.Do("jobs show", j.ID).String())

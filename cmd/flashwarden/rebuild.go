@@ -37,7 +37,7 @@ func printRebuild(o *output, res api.RebuildResult) error {
 		fmt.Fprint(o.out, terminal.FormatCheckProblems(res.Problems))
 	}
 	if !o.json && res.Lost > 0 {
-		o.tell("", fmt.Sprintf("%s lost. Restore them from a mirror: `flashwarden check --repair-from TARGET`. If they are lost for good: `flashwarden rebuild --forget-lost`",
+		o.tell("", fmt.Sprintf("%s lost. Restore them from a mirror: `flashwarden check --repair-from TARGET`. If no mirror has them: `flashwarden rebuild --forget-lost`",
 			terminal.Count(res.Lost, "snapshot")))
 	}
 	if !o.json && res.NoDevices {

@@ -57,7 +57,7 @@ func (j job) confirm(ctx context.Context, d Device) (c confirmation, err error) 
 	if ReverifyDue(j.device.Name, s.Started, time.Now(), j.Looks.Reverify) {
 		release, free := j.Looks.Turns.Take()
 		if free {
-			return confirmation{why: []string{"the device is to be asked for its digests again"}, release: release}, nil
+			return confirmation{why: []string{"it is time to ask the device for its digests again"}, release: release}, nil
 		}
 		c.notes = []string{"the digests of the device are due; other devices compute theirs now, so they wait for a later look"}
 	}

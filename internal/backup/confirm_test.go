@@ -205,7 +205,7 @@ func TestLookRefused(t *testing.T) {
 			must(t, err)
 			must(t, os.Remove(b.dir+"/vault/snapshots/"+s.ID[:4]+"/"+s.ID[4:6]+"/"+s.Document+".json"))
 		}, Options{Look: true}},
-		"the device is to be asked for its digests again": {func(api.BackupResult) { b.Looks.Reverify = time.Nanosecond }, Options{Look: true}},
+		"it is time to ask the device for its digests again": {func(api.BackupResult) { b.Looks.Reverify = time.Nanosecond }, Options{Look: true}},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			b = lookBench(t, nil)

@@ -105,7 +105,7 @@ func keptImageWarnings(f api.File, s sight) []string {
 	}
 	var out []string
 	if f.Image.Verdict == api.ImageBad {
-		out = append(out, fmt.Sprintf("%s is kept as the device has it, but the image is %s. The device may not start from it: put a good image there", f.Path, f.Image))
+		out = append(out, fmt.Sprintf("%s was saved unchanged, but the image is %s. The device may not start from it: put a good image there", f.Path, f.Image))
 	}
 	if s.runs && f.Path == s.image.String() && f.Image.Contradicts(s.facts.Version) {
 		out = append(out, fmt.Sprintf("%s is version %s, but the device runs %s: the file was replaced after the device started, and is used from its next start on",

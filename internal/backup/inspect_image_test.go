@@ -107,7 +107,7 @@ func TestDamagedOnDevice(t *testing.T) {
 		r := b.backup(Options{})
 		wantResult(t, r, api.StatusOK, "")
 		f := file(t, r, imagePath)
-		if f.Evidence != api.EvidenceMD5 || f.Copied != copied || f.Image.Verdict != api.ImageBad || !noted(r, imagePath+" is kept as the device has it, but the image is damaged") {
+		if f.Evidence != api.EvidenceMD5 || f.Copied != copied || f.Image.Verdict != api.ImageBad || !noted(r, imagePath+" was saved unchanged, but the image is damaged") {
 			t.Errorf("%+v, notes %q", f, r.Notes)
 		}
 	}

@@ -128,7 +128,7 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 		return cause.New(cause.DigestMismatch, "the received image is "+kept.Image.String(),
 			api.Say("it was deleted; copy it again. If this fails again, the file on the device is damaged: put a good image there before it restarts"))
 	default:
-		res.Notes = append(res.Notes, "the image is kept as the device has it, but it is "+kept.Image.String()+"; put a good one there before it restarts")
+		res.Notes = append(res.Notes, "the image was saved unchanged, but it is "+kept.Image.String()+"; put a good one there before it restarts")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (a *attempts) cures() []string {
 	if a.fragment == nil || !a.conclusive() {
 		return nil
 	}
-	return []string{"an attempt was lost because " + a.fragment.Error() + "; to prevent that: " + cause.Hint(a.fragment)}
+	return []string{"an attempt failed because " + a.fragment.Error() + "; to prevent that: " + cause.Hint(a.fragment)}
 }
 
 // again reports whether one more attempt is due, and waits until it is. If ctx

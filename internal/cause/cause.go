@@ -33,7 +33,7 @@ const (
 	NotPermittedOnDevice Cause = "not_permitted_on_device" // the account may not do this
 	NoRequest            Cause = "no_request"              // the TFTP server saw nothing
 	WrongSource          Cause = "wrong_source"            // the request came from another address
-	TIDBlocked           Cause = "tid_blocked"             // the device asked, our answers stayed unanswered
+	TIDBlocked           Cause = "tid_blocked"             // the device asked, the server's answers stayed unanswered
 	FragmentsDropped     Cause = "fragments_dropped"       // small blocks pass, large ones vanish
 	TransportRestricted  Cause = "transport_restricted"    // the device's software refuses the protocol of the copy
 	Stalled              Cause = "stalled"                 // blocks flowed, then nothing

@@ -42,7 +42,7 @@ func Carried(err error) api.Fix {
 // its cause: docs/causes.md in a line.
 var usual = map[Cause]api.Fix{
 	ConnectRefused:       api.Say("check on the device whether its lines accept logins: ").Type(api.OnDevice, "show line"),
-	ConnectTimeout:       api.Say("look for the device in the network: ").Type(api.OnHost, "ping HOST"),
+	ConnectTimeout:       api.Say("check that the device can be reached: ").Type(api.OnHost, "ping HOST"),
 	HostKeyUnknown:       api.Say("compare the key with the device's own, on its console: ").Type(api.OnDevice, "show crypto key mypubkey rsa"),
 	HostKeyChanged:       api.Say("first find out who changed the key; on the device's console: ").Type(api.OnDevice, "show crypto key mypubkey rsa"),
 	HostKeyWeak:          api.Say("make a larger key on the device, in configuration mode: ").Type(api.OnDevice, "crypto key generate rsa modulus 2048"),
@@ -56,9 +56,9 @@ var usual = map[Cause]api.Fix{
 	ImageNotFound:        api.Say("look for the image on the device: ").Type(api.OnDevice, "dir all-filesystems").Say(", ").Type(api.OnDevice, "show boot"),
 	SourceMissing:        api.Say("look for the file on the device: ").Type(api.OnDevice, "dir /all"),
 	NotPermittedOnDevice: api.Say("give the account privilege level 15, or allow the command on the AAA server"),
-	NoRequest:            api.Say("find out what drops the packets: ").Do("doctor", "NAME"),
+	NoRequest:            api.Say("find out which filter drops the packets: ").Do("doctor", "NAME"),
 	WrongSource:          api.Say("make the device send from its address in the inventory; in configuration mode: ").Type(api.OnDevice, "ip tftp source-interface INTERFACE"),
-	TIDBlocked:           api.Say("find out what drops the packets: ").Do("doctor", "NAME"),
+	TIDBlocked:           api.Say("find out which filter drops the packets: ").Do("doctor", "NAME"),
 	FragmentsDropped:     api.Say("use blocks that need no fragments: ").Set("tftp.max-block-size", "1468"),
 	TransportRestricted:  api.Say("check on the device which protocols its software permits: ").Type(api.OnDevice, "copy ?"),
 	Stalled:              api.Say("look for packet loss: ").Type(api.OnDevice, "show interfaces").Say(", ").Type(api.OnDevice, "show policy-map control-plane"),

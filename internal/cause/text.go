@@ -28,7 +28,7 @@ var libraryWords = []struct {
 	{lazyregexp.New(`\b(?:dial|read|write|accept|listen) (?:tcp|udp|unix|unixgram)[46]?: `), ""},
 	{lazyregexp.New(`\b(?:connect|read|write|bind|accept|sendto|recvfrom): (connection|address|no route|network|host|operation|permission|broken|i/o)`), "$1"},
 	{lazyregexp.New(`\bconnection refused\b`), "nothing listens there"},
-	{lazyregexp.New(`\bconnection reset by peer\b|\bbroken pipe\b`), "the other side broke off the connection"},
+	{lazyregexp.New(`\bconnection reset by peer\b|\bbroken pipe\b`), "the other side closed the connection"},
 	{lazyregexp.New(`\buse of closed network connection\b`), "the connection was closed"},
 	{lazyregexp.New(`\b(?:context deadline exceeded|i/o timeout)\b`), "no answer in time"},
 	{lazyregexp.New(`\bcontext canceled\b`), "cancelled"},
@@ -42,8 +42,8 @@ var libraryWords = []struct {
 	{lazyregexp.New(`\bunexpected EOF\b`), "it ended too early"},
 	{lazyregexp.New(`: EOF\b`), ": the connection ended"},
 	// strconv, time
-	{lazyregexp.New(`\bstrconv\.\w+: parsing ("(?:[^"\\]|\\.)*"): invalid syntax`), "$1 is no number"},
+	{lazyregexp.New(`\bstrconv\.\w+: parsing ("(?:[^"\\]|\\.)*"): invalid syntax`), "$1 is not a number"},
 	{lazyregexp.New(`\bstrconv\.\w+: parsing ("(?:[^"\\]|\\.)*"): value out of range`), "$1 is too large or too small"},
 	{lazyregexp.New(`\btime: missing unit in duration ("[^"]*")`), "$1 has no unit: use 30s, 10m or 2h"},
-	{lazyregexp.New(`\btime: (?:invalid duration|unknown unit "[^"]*" in duration) ("[^"]*")`), "$1 is no time: use 30s, 10m or 2h"},
+	{lazyregexp.New(`\btime: (?:invalid duration|unknown unit "[^"]*" in duration) ("[^"]*")`), "$1 is not a time: use 30s, 10m or 2h"},
 }

@@ -30,7 +30,7 @@ func TestText(t *testing.T) {
 		"back up sw1: cancelled":                                   fmt.Errorf("back up sw1: %w", context.Canceled),
 		"log in: no answer in time":                                fmt.Errorf("log in: %w", context.DeadlineExceeded),
 		"sw1 sent nothing":                                         cause.Wrap(cause.ConnectTimeout, cause.ErrSilent, "sw1 sent nothing", nil),
-		`--times "x" is no number`:                                 fmt.Errorf("--times %w", second(strconv.Atoi("x"))),
+		`--times "x" is not a number`:                              fmt.Errorf("--times %w", second(strconv.Atoi("x"))),
 		`--times "99999999999999999999" is too large or too small`: fmt.Errorf("--times %w", second(strconv.Atoi("99999999999999999999"))),
 		`"5" has no unit: use 30s, 10m or 2h`:                      second(time.ParseDuration("5")),
 		`"5x" is no time: use 30s, 10m or 2h`:                      second(time.ParseDuration("5x")),

@@ -136,7 +136,7 @@ func transports(v string) ([]string, error) {
 		case err != nil:
 			return nil, err
 		case slices.Contains(list, name):
-			return nil, fmt.Errorf("%q is there twice", name)
+			return nil, fmt.Errorf("%q appears twice", name)
 		}
 		list = append(list, name)
 	}

@@ -209,7 +209,7 @@ func (d *Device) Interfaces(ctx context.Context) ([]ios.Interface, error) {
 // Show runs a show command and returns its output, which may be a refusal.
 func (d *Device) Show(ctx context.Context, command string) (string, error) {
 	if !strings.HasPrefix(command, "show ") {
-		return "", fmt.Errorf("%q is no show command", command)
+		return "", fmt.Errorf("%q is not a show command", command)
 	}
 	return d.line.Run(ctx, command, nil)
 }

@@ -56,7 +56,7 @@ func checkSource(p Path) api.Report {
 	return r
 }
 
-// checkLists asks the access lists on the way in what they do with our answers.
+// checkLists asks the access lists on the way in what they do with the server's answers.
 // What a device sends itself passes its own lists on the way out (Cisco,
 // "Configuring IP Access Lists": they do not act on packets that originate on
 // the router).
@@ -101,7 +101,7 @@ func findList(lists []ios.AccessList, name string) (ios.AccessList, bool) {
 func listNotShown(lists []ios.AccessList, i ios.InterfaceConfig) string {
 	for _, l := range lists {
 		if l.Name == i.In {
-			return fmt.Sprintf("access list %s, incoming on %s: its effect on our answers is unknown, because it is a list of the kind %q",
+			return fmt.Sprintf("access list %s, incoming on %s: its effect on the server's answers is unknown, because it is a list of the kind %q",
 				i.In, i.Name, l.Family)
 		}
 	}
@@ -113,16 +113,16 @@ func (p Path) judgeList(l ios.AccessList, on string, d ios.Datagram) api.Report 
 	what := fmt.Sprintf("access list %s, incoming on %s", l.Name, on)
 	switch v := l.Decide(d); v.Action {
 	case "permit":
-		r.Note("%s, lets our answers through", what)
+		r.Note("%s, lets the server's answers through", what)
 	case "":
-		r.Skip("%s: its effect on our answers is unknown, because of %q", what, v.Doubt)
+		r.Skip("%s: its effect on the server's answers is unknown, because of %q", what, v.Doubt)
 	default:
 		rule := "the deny at its end"
 		if v.Entry != nil {
 			rule = fmt.Sprintf("%q", entryLine(*v.Entry))
 		}
 		r.Find(api.Finding{Cause: cause.TIDBlocked, Where: p.Name,
-			Seen:    fmt.Sprintf("%s, drops our answers from %s, UDP ports %d to %d: %s", what, p.Server, d.SrcPort.First, d.SrcPort.Last, rule),
+			Seen:    fmt.Sprintf("%s, drops the server's answers from %s, UDP ports %d to %d: %s", what, p.Server, d.SrcPort.First, d.SrcPort.Last, rule),
 			Fix:     permitLine(l, v.Entry, d),
 			Changes: fmt.Sprintf("access list %s lets the answers of this TFTP server through, until the device restarts", l.Name), Then: "keep it after a restart: `write memory`"})
 	}

@@ -42,7 +42,7 @@ func TestCheckPath(t *testing.T) {
 		note   string
 	}{
 		"nothing wrong":   {func(p *Path) { p.Interfaces[0].In = "" }, "", "", "sw1 has no incoming access list"},
-		"a permit":        {func(p *Path) { p.Lists = extended("permit udp any any range 1024 65535") }, "", "", "lets our answers through"},
+		"a permit":        {func(p *Path) { p.Lists = extended("permit udp any any range 1024 65535") }, "", "", "lets the server's answers through"},
 		"a deny":          {func(p *Path) { p.Lists = extended("permit tcp any any", "deny udp any any") }, cause.TIDBlocked, "ip access-list extended FROM\n 15 permit udp host 198.51.100.9 range 1056 1059 host 192.0.2.1 gt 1023", ""},
 		"the end":         {func(p *Path) { p.Lists = extended("permit tcp any any") }, cause.TIDBlocked, "ip access-list extended FROM\n permit udp host", ""},
 		"not understood":  {func(p *Path) { p.Lists = extended("deny udp object-group NETS any", "permit ip any any") }, "", "", "skipped: access list FROM"},
@@ -50,11 +50,11 @@ func TestCheckPath(t *testing.T) {
 		"a list of an unknown kind": {func(p *Path) {
 			p.Lists = extended("deny ip any any")
 			p.Lists[0].Family = "fqdn ip"
-		}, "", "", "its effect on our answers is unknown, because it is a list of the kind \"fqdn ip\""},
+		}, "", "", "its effect on the server's answers is unknown, because it is a list of the kind \"fqdn ip\""},
 		"an IPv6 list of the same name": {func(p *Path) {
 			p.Lists = append(extended("deny ip any any"), extended("permit udp any any range 1024 65535")...)
 			p.Lists[0].Family = "ipv6"
-		}, "", "", "lets our answers through"},
+		}, "", "", "lets the server's answers through"},
 		"a list on another interface": {func(p *Path) {
 			p.Interfaces[0].In, p.Lists = "", extended("deny ip any any")
 			p.Lists[0].Name = "OTHER"

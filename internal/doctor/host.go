@@ -113,7 +113,7 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 		broken(fmt.Sprintf("the data directory cannot be used: %v", d.Err), own, "makes the directory, for "+owner+" alone", "")
 		return r
 	case !d.Mode.IsDir():
-		broken(d.Path+" is no directory", "ls -l "+path, "nothing: it shows that file", "move it away, or choose another data directory")
+		broken(d.Path+" is not a directory", "ls -l "+path, "nothing: it shows that file", "move it away, or choose another data directory")
 		return r
 	case d.Owner != d.User:
 		r.Find(api.Finding{Cause: cause.VaultError, Seen: fmt.Sprintf("the data directory %s belongs to %s, but you are %s", d.Path, userName(d.Owner), owner),
@@ -126,7 +126,7 @@ func CheckDirectory(d Directory, largest int64) api.Report {
 		r.Note("the data directory %s belongs to %s and can be written", d.Path, owner)
 	}
 	if d.Mode.Perm()&0o077 != 0 {
-		r.Remark("others may enter %s (mode %o); keep them out with: chmod 700 %s", d.Path, d.Mode.Perm(), path)
+		r.Remark("other users can open %s (mode %o); to prevent it: chmod 700 %s", d.Path, d.Mode.Perm(), path)
 	}
 	if d.Unsynced {
 		r.Remark("the file system of %s cannot sync directories (fsync); after a power cut there, the newest files may be missing", d.Path)

@@ -182,7 +182,7 @@ func checkReversePath(way Route) api.Report {
 	ours := way.OurAddress()
 	switch {
 	case way.ToldIs == "":
-		r.Remark("%s copies to %s, which is no address of this host: this works only if NAT on the path translates it", way.Name, ours)
+		r.Remark("%s copies to %s, which is not an address of this host: this works only if NAT on the path translates it", way.Name, ours)
 	case way.ToldIs != way.Interface && way.ToldIs != "lo" && way.Filter == strict && ours.Is4():
 		r.Find(api.Finding{Cause: cause.NoRequest,
 			Seen: fmt.Sprintf("%s copies to %s on %s, but the route back to it leaves through %s: the strict reverse path filter of %s drops its packets",

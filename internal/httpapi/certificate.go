@@ -64,7 +64,7 @@ func (c *certificate) current() (*tls.Certificate, error) {
 		return c.loaded, nil
 	}
 	if err != nil && c.loaded != nil {
-		c.log.Error("the certificate cannot be read: the one before is still used", "err", err)
+		c.log.Error("the certificate cannot be read; the previous one is still used", "err", err)
 		return c.loaded, nil
 	}
 	return c.loaded, err
@@ -102,7 +102,7 @@ func SelfSigned(data string, log *slog.Logger) (*tls.Config, error) {
 	switch {
 	case err == nil || errors.Is(err, fs.ErrNotExist):
 	case isOurs(cert):
-		log.Warn("the certificate of the API does not fit its key, as after a renewal that was cut off: both are made again", "err", err)
+		log.Warn("the certificate of the API does not match its key, perhaps because a renewal was interrupted: both are made again", "err", err)
 	default:
 		return nil, fmt.Errorf("the certificate of the API: %w", err)
 	}

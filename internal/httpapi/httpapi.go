@@ -200,7 +200,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request, req any) error {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("something follows the value: %w", cmp.Or(err, errors.New("a second one")))
+		return fmt.Errorf("there is text after the JSON value: %w", cmp.Or(err, errors.New("a second one")))
 	}
 	return c.SetReadDeadline(time.Time{})
 }

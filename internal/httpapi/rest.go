@@ -212,7 +212,7 @@ type dayList struct {
 }
 
 func (r *resources) status() {
-	resource(r, http.MethodGet, "/status", "Which devices are protected, and why others are not", func(ctx context.Context, in *Selected) (*body[api.Status], error) {
+	resource(r, http.MethodGet, "/status", "Which devices are protected, and why the others are not", func(ctx context.Context, in *Selected) (*body[api.Status], error) {
 		return bodyOf(r.warden.Status(ctx, api.StatusQuery{Select: in.request()}))
 	})
 	type newest struct {

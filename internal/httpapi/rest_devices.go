@@ -89,7 +89,7 @@ func (r *resources) devices() {
 		h.FlashUse, h.Runs = append([]api.FlashUse{}, h.FlashUse...), append([]api.Run{}, h.Runs...)
 		return bodyOf(h, err)
 	})
-	resource(r, http.MethodPatch, "/devices/{name}", "Change settings of a device; those that are not there stay", r.editDevice,
+	resource(r, http.MethodPatch, "/devices/{name}", "Change settings of a device; settings that the request does not contain stay", r.editDevice,
 		also(http.StatusPreconditionFailed, http.StatusPreconditionRequired))
 	resource(r, http.MethodDelete, "/devices/{name}", "Remove a device; its snapshots stay", func(ctx context.Context, in *Named) (*struct{}, error) {
 		_, err := r.warden.RemoveDevices(ctx, api.Select{Names: []string{in.Name}})
@@ -131,7 +131,7 @@ func (r *resources) editDevice(ctx context.Context, in *struct {
 		return nil, failed(warden.Invalid("the settings: %w", err))
 	}
 	if now.Name != in.Name {
-		return nil, failed(warden.Invalid("a device keeps its name: it is %s in the path and %s in the settings", in.Name, now.Name))
+		return nil, failed(warden.Invalid("a device cannot be renamed: the name is %s in the path and %s in the settings", in.Name, now.Name))
 	}
 	d, err := r.warden.EditDevice(ctx, now.change())
 	if err != nil {

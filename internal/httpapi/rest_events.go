@@ -37,10 +37,10 @@ type Behind struct {
 }
 
 func (r *resources) events() {
-	resource(r, http.MethodGet, "/events", "What happens, as server-sent events", func(ctx context.Context, in *Behind) (*huma.StreamResponse, error) {
+	resource(r, http.MethodGet, "/events", "Events of the service, as server-sent events", func(ctx context.Context, in *Behind) (*huma.StreamResponse, error) {
 		return r.follow(ctx, api.LiveSelect{After: cmp.Or(in.Header, in.Query)})
 	}, r.eventStream)
-	resource(r, http.MethodGet, "/jobs/{id}/events", "What happens to one job, until its end, as server-sent events", func(ctx context.Context, in *struct {
+	resource(r, http.MethodGet, "/jobs/{id}/events", "Events of one job, until it ends, as server-sent events", func(ctx context.Context, in *struct {
 		Behind
 		ID string `path:"id"`
 	}) (*huma.StreamResponse, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 func (r *resources) jobs() {
-	resource(r, http.MethodPost, "/jobs", "Start work; it goes on when the request has been answered", func(ctx context.Context, in *struct{ Body api.NewJobs }) (*body[api.Jobs], error) {
+	resource(r, http.MethodPost, "/jobs", "Start a job; it continues after the request was answered", func(ctx context.Context, in *struct{ Body api.NewJobs }) (*body[api.Jobs], error) {
 		return bodyOf(r.warden.AddJobs(ctx, in.Body))
 	}, answers(http.StatusAccepted), also(http.StatusConflict))
 	resource(r, http.MethodPost, "/plans", "Plan a restore: log in, look, and change nothing", func(ctx context.Context, in *struct{ Body api.NewPlan }) (*body[api.StoredPlan], error) {
@@ -36,7 +36,7 @@ func (r *resources) jobs() {
 	resource(r, http.MethodPost, "/jobs/{id}/cancel", "End a job that waits or runs", func(ctx context.Context, in *ByID) (*body[api.Job], error) {
 		return bodyOf(r.warden.CancelJob(ctx, api.Named{Name: in.ID}))
 	}, also(http.StatusConflict))
-	resource(r, http.MethodPost, "/jobs/{id}/retry", "Let a job that did not succeed be tried again now", func(ctx context.Context, in *ByID) (*body[api.Job], error) {
+	resource(r, http.MethodPost, "/jobs/{id}/retry", "Put a job that did not succeed back into the queue", func(ctx context.Context, in *ByID) (*body[api.Job], error) {
 		return bodyOf(r.warden.RetryJob(ctx, api.Named{Name: in.ID}))
 	}, also(http.StatusConflict))
 }

@@ -61,7 +61,7 @@ func (r *resources) people() {
 		all, err := r.warden.Credentials(ctx)
 		return bodyOf(credentialList{append([]api.Credential{}, all...)}, err)
 	})
-	resource(r, http.MethodPost, "/credentials", "Add a credential, or change the parts of one that are named", func(ctx context.Context, in *struct{ Body api.CredentialChange }) (*body[api.Credential], error) {
+	resource(r, http.MethodPost, "/credentials", "Add a credential, or change the given settings of one", func(ctx context.Context, in *struct{ Body api.CredentialChange }) (*body[api.Credential], error) {
 		return bodyOf(r.warden.SetCredential(ctx, in.Body))
 	})
 	resource(r, http.MethodDelete, "/credentials/{name}", "Remove a credential that no device uses", func(ctx context.Context, in *Named) (*struct{}, error) {

@@ -63,7 +63,7 @@ func (r *resources) permits() {
 	type ByID struct {
 		ID string `path:"id"`
 	}
-	resource(r, http.MethodGet, "/offers", "Images that a device may fetch, and what became of them", func(ctx context.Context, _ *struct{}) (*body[offerList], error) {
+	resource(r, http.MethodGet, "/offers", "Offers: images that a device may fetch, and the state of each offer", func(ctx context.Context, _ *struct{}) (*body[offerList], error) {
 		list, err := r.warden.Offers(ctx)
 		return bodyOf(offerList{append([]api.PermitState{}, list...)}, err)
 	})
@@ -79,7 +79,7 @@ func (r *resources) permits() {
 		_, err := r.warden.EndOffer(ctx, api.Named{Name: in.ID})
 		return nil, failed(err)
 	})
-	resource(r, http.MethodGet, "/receptions", "Files that a device may send, and what became of them", func(ctx context.Context, _ *struct{}) (*body[receptionList], error) {
+	resource(r, http.MethodGet, "/receptions", "Receptions: files that a device may send, and the state of each reception", func(ctx context.Context, _ *struct{}) (*body[receptionList], error) {
 		list, err := r.warden.Receptions(ctx)
 		return bodyOf(receptionList{append([]api.PermitState{}, list...)}, err)
 	})

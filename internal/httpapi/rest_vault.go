@@ -145,10 +145,10 @@ func bytesOrParts(o *huma.Operation) {
 	file := map[string]*huma.MediaType{"application/octet-stream": {}}
 	o.Responses = map[string]*huma.Response{
 		"200": {Description: "The whole content", Content: file},
-		"206": {Description: "The part that Range asks for", Content: file},
-		"304": {Description: "The client has it already"},
-		"412": {Description: "It is not what If-Match names"},
-		"416": {Description: "It has no such part"},
+		"206": {Description: "The part of the file that Range requests", Content: file},
+		"304": {Description: "The client already has the file"},
+		"412": {Description: "The file does not match If-Match"},
+		"416": {Description: "The file has no such part"},
 	}
 }
 

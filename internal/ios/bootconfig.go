@@ -68,7 +68,7 @@ func ParseBootConfig(text string) (BootConfig, error) {
 		}
 	}
 	if !named || !ended {
-		return BootConfig{}, cause.New(cause.NotPermittedOnDevice, "show running-config shows no hostname and no end, so that it is not whole",
+		return BootConfig{}, cause.New(cause.NotPermittedOnDevice, "show running-config shows no hostname and no end, so it is not complete",
 			api.Say("look at the rights of this account with ").Type(api.OnDevice, "show privilege").Say("; it needs level 15"))
 	}
 	return c, nil

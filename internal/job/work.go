@@ -89,7 +89,7 @@ func (q *Queue) doUnderLease(ctx context.Context, l catalog.Lease, j catalog.Job
 	}
 	held, release, err := q.holdJob(ctx, l)
 	if err != nil {
-		return Outcome{Failed: true, Cause: cause.Internal, Message: "nothing was changed on the device: the catalog did not let the restore begin: " + err.Error(), Hint: "make a new plan once the service is ready"}
+		return Outcome{Failed: true, Cause: cause.Internal, Message: "nothing was changed on the device: because of the catalog the restore could not begin: " + err.Error(), Hint: "make a new plan once the service is ready"}
 	}
 	defer release()
 	return q.do(held, j)

@@ -98,9 +98,9 @@ func (n *upkeep) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o
 	res, err := v.Check(ctx, o)
 	reads.flush()
 	if reads.err != nil && o.ReadData {
-		res.Notes = append(res.Notes, fmt.Sprintf("nothing remembers what this check has read: %v", reads.err))
+		res.Notes = append(res.Notes, fmt.Sprintf("this check could not record which files it has read: %v", reads.err))
 	}
-	res.Notes = append(res.Notes, "the mirror may lack the newest snapshots: a check of it cannot know")
+	res.Notes = append(res.Notes, "the newest snapshots may be missing in the mirror: this check cannot find out")
 	return res, err
 }
 
@@ -126,7 +126,7 @@ func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, 
 	opt := checkOptions(r, share, events)
 	opt.Mirror = o.Mirror != ""
 	res, err := n.vault.Check(ctx, opt)
-	res.Notes = append(res.Notes, fmt.Sprintf("the catalog was not used, so the newest snapshot of a device may be missing without notice: %v", why))
+	res.Notes = append(res.Notes, fmt.Sprintf("the catalog was not used, so this check does not notice if the newest snapshot of a device is missing: %v", why))
 	return res, err
 }
 

@@ -172,7 +172,7 @@ func wrongMirror(target string, err error) error {
 	var fix api.Fix
 	switch {
 	case errors.Is(err, vault.ErrMissing):
-		fix = api.Say("mount the disk of the mirror. If that mirror is lost for good, begin a new one in an empty place: ").Do("mirror", target).With("new", "")
+		fix = api.Say("mount the disk of the mirror. If that mirror is lost, make a new one in an empty place: ").Do("mirror", target).With("new", "")
 	case errors.Is(err, vault.ErrSealed):
 		fix = api.Say("name the recipient of that mirror: ").Option("encrypt-to", "RECIPIENT")
 	case errors.Is(err, vault.ErrOther):

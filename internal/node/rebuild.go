@@ -58,7 +58,7 @@ func problemsOf(done catalog.Rebuilt) []api.CheckProblem {
 	var all []api.CheckProblem
 	for _, name := range done.Lost {
 		all = append(all, api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: vault.SnapshotKey(name),
-			Message: "the index knows it: a disk or a copy lost it"})
+			Message: "it is in the index, but not in the vault: a disk or a copy lost it"})
 	}
 	for _, d := range done.Damaged {
 		kind := api.CheckSnapshotDamaged

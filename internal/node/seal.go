@@ -37,7 +37,7 @@ func (n *keyring) sealer() (*credential.Key, error) {
 		return n.key, nil
 	}
 	return nil, cause.New(cause.Internal, fmt.Sprintf("the key file %s is missing: stored passwords cannot be read (devices and credentials: %d)", n.file, n.sealed),
-		api.Say("put a copy of it back. If it is lost for good, begin with a new key: ").Do("rebuild").With("new_key", "").
+		api.Say("put a copy of it back. If there is no copy, make a new key: ").Do("rebuild").With("new_key", "").
 			Say("; then enter the passwords again: ").Do("device edit", "NAME").With("password_file", "FILE"))
 }
 

@@ -48,7 +48,7 @@ func openPlace(ctx context.Context, text string) (target, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return target{}, wrongTarget("%q is no URL: %w", text, errors.Unwrap(err))
+		return target{}, wrongTarget("%q is not a URL: %w", text, errors.Unwrap(err))
 	}
 	switch u.Scheme {
 	case sftp.Scheme:
@@ -65,7 +65,7 @@ func wrongTarget(format string, args ...any) error {
 
 func openDir(path string) (target, error) {
 	if !filepath.IsAbs(path) {
-		return target{}, wrongTarget("%q is no absolute path", path)
+		return target{}, wrongTarget("%q is not an absolute path", path)
 	}
 	store, err := dir.Open(path)
 	return target{store: store, reach: func(context.Context) error { return nil }, close: func() error { return nil }}, err

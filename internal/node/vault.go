@@ -109,10 +109,10 @@ func (n *core) wrongVault(ctx context.Context, err error) error {
 	case errors.Is(err, vault.ErrOldFormat):
 		fix = api.Say("convert it: ").Do("rebuild").With("convert", "")
 	case errors.Is(err, vault.ErrMissing):
-		fix = findVault(path).Say(". If it is lost for good, bring it back from a mirror: ").Do("mirror", path).With("vault", "MIRROR").
+		fix = findVault(path).Say(". If that disk is lost, copy the vault back from a mirror: ").Do("mirror", path).With("vault", "MIRROR").
 			Say(". If there is no mirror, or only vault.json is lost: ").Do("rebuild").With("new_vault", "")
 	case errors.Is(err, vault.ErrOther):
-		fix = findVault(path).Say(". If the old vault is lost for good, use the vault at this place: ").Do("rebuild").With("new_vault", "")
+		fix = findVault(path).Say(". If the old vault is lost, use the vault at this place: ").Do("rebuild").With("new_vault", "")
 	}
 	return cause.Wrap(cause.VaultError, err, "vault "+path, fix)
 }

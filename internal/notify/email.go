@@ -46,7 +46,7 @@ func (t target) sendMail(ctx context.Context, n api.Notification) error {
 	}
 	c, err := smtp.NewClient(conn, host)
 	if err != nil {
-		return refusedBy("does not greet us", err)
+		return refusedBy("sends no greeting", err)
 	}
 	defer c.Close()
 	if err := t.login(c, host); err != nil {

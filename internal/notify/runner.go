@@ -196,7 +196,7 @@ func (r *Runner) sendTo(ctx context.Context, l *line, due []message, v View) err
 		}
 		var partly *Partly
 		if errors.As(err, &partly) {
-			r.Log.Warn("some receivers of a notification do not have it", "target", l.target.Name, "event", n.Event, "err", err, "hint", cause.Hint(partly.Err))
+			r.Log.Warn("some receivers did not get a notification", "target", l.target.Name, "event", n.Event, "err", err, "hint", cause.Hint(partly.Err))
 			err = nil
 		}
 		r.note(l, err)

@@ -188,7 +188,7 @@ func TestBrokenWebhooks(t *testing.T) {
 	defer close(hangs)
 	for url, want := range map[string][2]string{
 		s.URL + "/500":                   {"the receiver failed (500 Internal Server Error: out of?[1m memory)", "log of the receiver"},
-		s.URL + "/302":                   {"sends us on to https://other.example.net (302", "notify.url"},
+		s.URL + "/302":                   {"redirects to https://other.example.net (302", "notify.url"},
 		s.URL + "/401":                   {"does not accept the secret (401 Unauthorized: bad token …)", "notify.secret-file"},
 		s.URL + "/404":                   {"refuses the message (404 Not Found)", "notify.shape"},
 		s.URL + "/405":                   {`refuses the message (405 Method Not Allowed: {"path":"\/405\/…"})`, "notify.shape"},

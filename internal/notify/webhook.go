@@ -154,7 +154,7 @@ func refusal(resp *http.Response, said string, err error) error {
 		if u, err := url.Parse(resp.Header.Get("Location")); err == nil && u.Host != "" {
 			to = u.Scheme + "://" + u.Host
 		}
-		return cause.WithFix(fmt.Errorf("the receiver sends us on to %s (%s)", to, status), api.Say("write that place into the configuration: ").Set("notify.url", ""))
+		return cause.WithFix(fmt.Errorf("the receiver redirects to %s (%s)", to, status), api.Say("write that place into the configuration: ").Set("notify.url", ""))
 	case code == http.StatusTooManyRequests:
 		return cause.WithFix(fmt.Errorf("the receiver gets too many messages (%s)", status), api.Say("the message is sent again later; if this lasts, choose fewer events: ").Set("notify.on", ""))
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:

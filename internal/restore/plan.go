@@ -116,7 +116,7 @@ func check(req api.Restore, sel Selection) error {
 	var err error
 	var fix api.Fix
 	if to := flash.ParsePath(req.To); req.To != "" && (to.FS != req.To || to.FS == ":") { // flash:2: is a partition
-		err = fmt.Errorf("%q is no file system to restore to: want its name with a colon, for example \"usbflash0:\"", req.To)
+		err = fmt.Errorf("%q is not a file system to restore to: want its name with a colon, for example \"usbflash0:\"", req.To)
 	}
 	for _, p := range req.Delete {
 		if !strings.Contains(p, ":") {

@@ -150,7 +150,7 @@ func checkData(device string) api.Fix {
 func (a application) proveThere(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
 	sha, err := a.readBack(ctx, s)
 	if err == nil && sha != s.SHA256 {
-		err = cause.New(cause.DigestMismatch, s.Path+" has the size of the snapshot's file and other content",
+		err = cause.New(cause.DigestMismatch, s.Path+" has the same size as the file of the snapshot, but other content",
 			api.Say("add ").Option("replace", "").Say(", or restore it to another place with ").Option("to", "").Say("; no boot line was written"))
 	}
 	return done, err

@@ -63,7 +63,7 @@ func interval(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is no duration such as 90m or 6h", text)
+		return 0, fmt.Errorf("%q is not a duration such as 90m or 6h", text)
 	case d < Shortest:
 		return 0, fmt.Errorf("the shortest interval is %v", Shortest)
 	}
@@ -74,7 +74,7 @@ func interval(text string) (time.Duration, error) {
 func clock(text string) (int, error) {
 	t, err := time.Parse("15:04", text)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no time of day such as 02:00", text)
+		return 0, fmt.Errorf("%q is not a time of day such as 02:00", text)
 	}
 	return t.Hour()*60 + t.Minute(), nil
 }
@@ -93,7 +93,7 @@ func weekly(day, timeOfDay string) (*cron.SpecSchedule, error) {
 			return at(timeOfDay, fmt.Sprint(int(d)))
 		}
 	}
-	return nil, fmt.Errorf("%q is no day such as Sun or Monday", day)
+	return nil, fmt.Errorf("%q is not a day such as Sun or Monday", day)
 }
 
 // parser reads crontab(5): if day of month and day of week are both limited, either

@@ -41,7 +41,7 @@ type Service struct {
 
 // Causes of the end of waiting.
 var (
-	errDrained = errors.New("the time to end was over")
+	errDrained = errors.New("running work did not end in time")
 	errHurried = errors.New("a second signal asked for an immediate end")
 )
 
@@ -146,7 +146,7 @@ func (s *Service) Reload(read func() (config.Config, error)) {
 	}
 	c, err := read()
 	if err != nil {
-		s.Log.Error("the configuration is wrong: the present one stays", "err", config.InOneLine(err))
+		s.Log.Error("the new configuration has an error: the old one stays in use", "err", config.InOneLine(err))
 		return
 	}
 	restart := s.Local.Reconfigure(c)

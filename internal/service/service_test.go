@@ -290,7 +290,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("the operation ended with %+v", res)
 	}
 	b.end()
-	for _, text := range []string{"running operations are cancelled\" operations=[await-reception] err=\"the time to end was over", "running transfers were ended with an ERROR"} {
+	for _, text := range []string{"running operations are cancelled\" operations=[await-reception] err=\"running work did not end in time", "running transfers were ended with an ERROR"} {
 		if !strings.Contains(b.log.String(), text) {
 			t.Errorf("the log has no %q:\n%s", text, b.log)
 		}

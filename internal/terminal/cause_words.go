@@ -30,7 +30,7 @@ var causeWords = map[api.Cause]string{
 	"fragments_dropped":       "large packets dropped",
 	"transport_restricted":    "protocol restricted by the device",
 	"stalled":                 "transfer stalled",
-	"refused_by_server":       "refused by our server",
+	"refused_by_server":       "refused by the TFTP server",
 	"size_mismatch":           "wrong size",
 	"digest_mismatch":         "wrong digest",
 	"spool_full":              "no space on this host",

@@ -81,7 +81,7 @@ func (t *Transfers) end(i int, e api.Event, now time.Time) []string {
 	s := t.running[i]
 	t.running = slices.Delete(t.running, i, i+1)
 	if e.Error != "" {
-		return say("%s: broke off after %s: %s; the device may try again", heading(e), Bytes(e.Bytes), e.Error)
+		return say("%s: interrupted after %s: %s; the device may try again", heading(e), Bytes(e.Bytes), e.Error)
 	}
 	return say("%s: complete, %s in %.1f s", heading(e), Bytes(e.Bytes), now.Sub(s.began).Seconds())
 }

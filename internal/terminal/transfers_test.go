@@ -17,8 +17,8 @@ func TestTransfers(t *testing.T) {
 	const peer = "192.0.2.11:50000"
 	for framed, want := range map[bool][]string{
 		false: {"192.0.2.11 fetches c3750.bin", "192.0.2.11 fetches c3750.bin: 5.0 MB of 18.3 MB",
-			"192.0.2.11 fetches c3750.bin: broke off after 5.0 MB: timeout; the device may try again"},
-		true: {"192.0.2.11 fetches c3750.bin: broke off after 5.0 MB: timeout; the device may try again"},
+			"192.0.2.11 fetches c3750.bin: interrupted after 5.0 MB: timeout; the device may try again"},
+		true: {"192.0.2.11 fetches c3750.bin: interrupted after 5.0 MB: timeout; the device may try again"},
 	} {
 		x := terminal.Transfers{Framed: framed}
 		var lines []string

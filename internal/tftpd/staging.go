@@ -110,7 +110,7 @@ func checkOwn(parent *os.Root, name string, root *os.Root, a *account) error {
 	}
 	owner := opened.Sys().(*syscall.Stat_t).Uid
 	if !os.SameFile(opened, named) || int(owner) != a.uid || opened.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s is no directory that only user ID %d can reach", root.Name(), a.uid)
+		return fmt.Errorf("%s is not a directory that only user ID %d can reach", root.Name(), a.uid)
 	}
 	return nil
 }

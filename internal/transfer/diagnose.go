@@ -118,9 +118,9 @@ func refused(w Witness) *cause.Error {
 		seen += fmt.Sprintf("; it requested %q instead of the file in the copy command", w.Seen.Strays)
 	}
 	if w.Seen.Refused != nil {
-		seen += fmt.Sprintf("; our server had answered %q", w.Seen.Refused.Message)
+		seen += fmt.Sprintf("; the server had answered %q", w.Seen.Refused.Message)
 	}
-	return cause.New(cause.RefusedByServer, seen, api.Say("our server accepts one file under one name from %s, once; try again. If it fails again, look at all requests and answers with ", w.Device).
+	return cause.New(cause.RefusedByServer, seen, api.Say("the server accepts one file under one name from %s, once; try again. If it fails again, look at all requests and answers with ", w.Device).
 		Then(w.again(true)))
 }
 
@@ -180,15 +180,15 @@ func noRequest(w Witness) *cause.Error {
 func tidBlocked(w Witness) *cause.Error {
 	if asksOn(w) {
 		return cause.New(cause.TIDBlocked,
-			fmt.Sprintf("%s sent its request and repeated it %d times: our answers do not reach it", w.Device, w.Seen.Repeats), fixAnswers(w))
+			fmt.Sprintf("%s sent its request and repeated it %d times: the server's answers do not reach it", w.Device, w.Seen.Repeats), fixAnswers(w))
 	}
 	return cause.New(cause.TIDBlocked,
-		fmt.Sprintf("%s sent a request and received our answer, but its packets never reached the ports %s", w.Device, w.Ports), fixTransfer(w))
+		fmt.Sprintf("%s sent a request and received the server's answer, but its packets never reached the ports %s", w.Device, w.Ports), fixTransfer(w))
 }
 
 func fragmentsDropped(w Witness) *cause.Error {
 	return cause.New(cause.FragmentsDropped,
-		fmt.Sprintf("%s sent a request and received our answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), fixFragments(w))
+		fmt.Sprintf("%s sent a request and received the server's answer, but no block of %d bytes passed", w.Device, w.Seen.BlockSize), fixFragments(w))
 }
 
 func sessionLost(w Witness) *cause.Error {
@@ -233,5 +233,5 @@ func (w Witness) said() string {
 	if w.Said.OK {
 		return "the device reports success"
 	}
-	return "the device reports neither success nor a reason"
+	return "the device reports neither success nor an error"
 }

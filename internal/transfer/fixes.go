@@ -52,7 +52,7 @@ func (w Witness) accessToServer() string {
 	return fmt.Sprintf("permit udp host %s host %s range %s", w.Device, w.Server, w.portRange(" "))
 }
 
-// accessToDevice is the line of an access list for our answers.
+// accessToDevice is the line of an access list for the server's answers.
 func (w Witness) accessToDevice() string {
 	return fmt.Sprintf("permit udp host %s range %s host %s", w.Server, w.portRange(" "), w.Device)
 }
@@ -78,7 +78,7 @@ func fixAnswers(w Witness) api.Fix {
 		Say("; on a firewall between them ").Type(api.OnPath, w.nft("inet filter forward", w.Server, w.Device, ports)).
 		Say(", or its helper for TFTP; in an access list ").
 		Type(api.OnPath, w.accessToDevice()).
-		Say("; where NAT changes the address of our answers ").
+		Say("; where NAT changes the address of the server's answers ").
 		Type(api.OnPath, w.nft(w.family()+" nat postrouting", none, w.Device, ports))
 }
 

@@ -294,9 +294,9 @@ func (c *checker) gaps(ctx context.Context) error {
 			continue
 		}
 		p := api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: SnapshotKey(g.name)}
-		p.Message = "the catalog knows it: a disk or a copy lost it"
+		p.Message = "it is in the catalog, but not in the vault: a disk or a copy lost it"
 		if g.by != "" {
-			p.Message = fmt.Sprintf("%s names it as the snapshot before it: a disk or a copy lost it", SnapshotKey(g.by))
+			p.Message = fmt.Sprintf("%s names it as the snapshot before, but the vault does not have it: a disk or a copy lost it", SnapshotKey(g.by))
 		}
 		if g.device != "" {
 			p.Devices = []string{g.device}
@@ -316,7 +316,7 @@ func (c *checker) unindexed(ctx context.Context) error {
 	missing, err := c.opt.NotIndexed(ctx, missing)
 	for _, name := range missing {
 		if _, err := c.vault.store.Stat(ctx, SnapshotKey(name)); err == nil { // it was not removed meanwhile
-			c.report(api.CheckNotIndexed, SnapshotKey(name), "the catalog does not know it: have its index made again")
+			c.report(api.CheckNotIndexed, SnapshotKey(name), "it is not in the index of the catalog: make the index again")
 		}
 	}
 	return cmp.Or(err, ctx.Err())
@@ -371,5 +371,5 @@ func (c *checker) stray(key string) { c.problems = append(c.problems, Stray(key)
 // Stray returns the problem of something at path that the vault did not put
 // there.
 func Stray(path string) api.CheckProblem {
-	return api.CheckProblem{Kind: api.CheckStray, Path: path, Message: "the vault did not put it there; move it away"}
+	return api.CheckProblem{Kind: api.CheckStray, Path: path, Message: "it does not belong to the vault; move it away"}
 }

@@ -162,10 +162,10 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 func (r *mirrorRun) finish(ctx context.Context) error {
 	n, err := r.to.Finish(ctx)
 	if n > 0 {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the mirror had lost or cut off files: %d of its documents were made anew", n))
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("files of the mirror were missing or incomplete: %d of its documents were written again", n))
 	}
 	if err != nil {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the documents of the mirror that were broken were made anew, but the old ones stay: %v", err))
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("damaged documents of the mirror were written again, but the old ones could not be removed: %v", err))
 	}
 	return ctx.Err()
 }

@@ -72,7 +72,7 @@ func (r *mirrorRun) lost(ctx context.Context, held []string) error {
 		r.lacks(ctx, s)
 	}
 	if len(todo) > 0 {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the mirror had lost or cut off %d files of snapshots that it holds", len(todo)))
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("the mirror lacked %d files of snapshots that it has, or had them incomplete", len(todo)))
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func decodePrune(data []byte, id string) (Prune, error) {
 		return Prune{}, err
 	}
 	if p.ID != id || !isID(id) {
-		return Prune{}, fmt.Errorf("it calls itself %q", p.ID)
+		return Prune{}, fmt.Errorf("the ID in it is %q", p.ID)
 	}
 	for _, r := range p.Removed {
 		if !isName(r.Document) || r.Previous != "" && !isName(r.Previous) {

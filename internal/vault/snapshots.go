@@ -338,7 +338,7 @@ func prove(data []byte, id, want string) (api.Snapshot, error) {
 	}
 	s, err := decode(data)
 	if err == nil && s.ID != id {
-		err = fmt.Errorf("its file has the name of %s, but it calls itself %q", id, s.ID)
+		err = fmt.Errorf("its file name says %s, but its content says %q", id, s.ID)
 	}
 	return s, err
 }

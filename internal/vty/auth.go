@@ -115,7 +115,7 @@ func (h *handshake) failed(err error) error {
 	case strings.Contains(text, "unable to authenticate"):
 		return h.noMethod(err)
 	}
-	return cause.Wrap(cause.SessionLost, h.cfg.plain(err), name+" broke off the SSH handshake",
+	return cause.Wrap(cause.SessionLost, h.cfg.plain(err), name+" closed the connection during the SSH handshake",
 		h.cfg.onHost(onDevice("show users").Say(" (are all lines in use?), ").Type(api.OnDevice, "show access-lists"), onJump("journalctl -u ssh")))
 }
 
@@ -174,7 +174,7 @@ func scanBits(text string, bits *int) bool {
 
 // weakKey is the error for an RSA host key that anybody can factor.
 func weakKey(name string, bits int) error {
-	return cause.New(cause.HostKeyWeak, fmt.Sprintf("the host key of %s has %d bits: an RSA key under 1024 bits proves nothing", name, bits),
+	return cause.New(cause.HostKeyWeak, fmt.Sprintf("the host key of %s has %d bits: an RSA key under 1024 bits is not secure", name, bits),
 		onDevice("configure terminal", "crypto key generate rsa modulus 2048").Say(" (before IOS 12.4: ").Type(api.OnDevice, "crypto key generate rsa").
 			Say(", then 2048), ").Type(api.OnDevice, "end").Say("; or without SSH: ").Do("device edit", name).With("transport", Telnet))
 }

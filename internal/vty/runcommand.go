@@ -148,7 +148,7 @@ func (l *Line) drain() {
 }
 
 var (
-	errIdle = errors.New("the device has gone silent")
+	errIdle = errors.New("the device stopped answering")
 	errSize = errors.New("the device does not stop printing")
 )
 

@@ -403,9 +403,9 @@ func TestSSHNotSSH(t *testing.T) {
 		text  string
 	}{
 		{"SSH-1.5-Cisco-1.25\n", cause.NoCommonAlgorithm, "only version 1 of SSH"},
-		{"", cause.SessionLost, "broke off the SSH handshake"},
-		{"\r\nUser Access Verification\r\n\r\nUsername: ", cause.SessionLost, "broke off the SSH handshake"},
-		{"SSH-2.0-Cisco-1.25\n\x00\x00\x00\x0c\x04\x01\x00\x00\x00\x0b\x1b[31ms3cret-pass", cause.SessionLost, "broke off the SSH handshake"},
+		{"", cause.SessionLost, "closed the connection during the SSH handshake"},
+		{"\r\nUser Access Verification\r\n\r\nUsername: ", cause.SessionLost, "closed the connection during the SSH handshake"},
+		{"SSH-2.0-Cisco-1.25\n\x00\x00\x00\x0c\x04\x01\x00\x00\x00\x0b\x1b[31ms3cret-pass", cause.SessionLost, "closed the connection during the SSH handshake"},
 	}
 	for _, test := range tests {
 		cfg := speak(t, test.says)

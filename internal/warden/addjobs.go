@@ -76,7 +76,7 @@ func (l *queue) withQueue() error {
 // newBackups are the jobs of backups.
 func (l *queue) newBackups(ctx context.Context, r api.NewJobs) ([]catalog.Job, error) {
 	if r.DryRun {
-		return nil, wrongField("dry_run", "a dry run is no job")
+		return nil, wrongField("dry_run", "a dry run cannot be a job")
 	}
 	if err := CheckBackup(r.Backup); err != nil {
 		return nil, err

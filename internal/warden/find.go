@@ -31,7 +31,7 @@ func (l *captures) Find(ctx context.Context, what api.Named) (api.Found, error) 
 	}
 	name, file, one := strings.Cut(what.Name, ":")
 	if one && file == "" {
-		return api.Found{}, Invalid("%q: no file behind the colon", what.Name)
+		return api.Found{}, Invalid("%q: no file after the colon", what.Name)
 	}
 	s, err := l.captured(ctx, n, name)
 	switch {

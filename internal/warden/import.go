@@ -15,7 +15,7 @@ func (l *upkeep) Import(ctx context.Context, r api.Import, events func(api.Event
 		return nil, err
 	}
 	if !filepath.IsAbs(r.Dir) {
-		return nil, wrongField("dir", "%q is no absolute path", r.Dir)
+		return nil, wrongField("dir", "%q is not an absolute path", r.Dir)
 	}
 	files, err := n.Import(ctx, r, l.turn(), events)
 	l.live.vault(api.VaultEvent{Change: api.VaultImport, Failed: err != nil})

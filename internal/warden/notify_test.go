@@ -170,7 +170,7 @@ func TestDailySummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "Not safe (1):\nc-never: No backup yet\n  next: `flashwarden backup c-never`\n\nSafe, but the last backup failed (1):\nb-failed: no_request: no request\n  next: look\n\n" +
+	want := "Not safe (1):\nc-never: No backup yet\n  next: `flashwarden backup c-never`\n\nProtected, but the last backup failed (1):\nb-failed: no_request: no request\n  next: look\n\n" +
 		"3 devices: 2 protected, 1 at risk; the last backup of 1 failed\n"
 	if got.Title != "1 of 3 devices are not safe" || got.Text != want || len(got.Items) != 2 || got.Summary.AtRisk != 1 {
 		t.Errorf("%+v, want the text %q", got, want)

@@ -175,7 +175,7 @@ func peerAddress(ctx context.Context, n *node.Node, field, text string) (netip.A
 func addressOf(ctx context.Context, n *node.Node, field, name string) (netip.Addr, error) {
 	d, err := n.Catalog.Device(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) {
-		p := unknown(cause.Carried(err), "%q is no IP address, and there is %w", name, err)
+		p := unknown(cause.Carried(err), "%q is not an IP address, and there is %w", name, err)
 		p.Field = field
 		return netip.Addr{}, p
 	}
@@ -295,7 +295,7 @@ func (p *permit) diagnose(err error, n *node.Node, w transfer.Witness) error {
 	}
 	w.Seen = p.ticket.Evidence()
 	if w.Seen.Complete > 0 {
-		return cause.New(cause.NoRequest, fmt.Sprintf("the time was over after %d complete transfers", w.Seen.Complete),
+		return cause.New(cause.NoRequest, fmt.Sprintf("the offer expired after %d complete transfers", w.Seen.Complete),
 			api.Say("offer it again, with a longer ").Option("for", "").Say(" or with fewer ").Option("times", ""))
 	}
 	w.TicketErr, w.Stalled = err, true
@@ -319,7 +319,7 @@ func (p *permit) notTyped(e *cause.Error) error {
 	if len(p.Ways) > 0 {
 		lines = p.Ways[0].Lines
 	}
-	fix := api.Say("type on the device, if nobody has yet:")
+	fix := api.Say("type on the device, if you have not yet:")
 	for _, line := range lines {
 		fix = fix.Say(" ").Type(api.OnDevice, line)
 	}

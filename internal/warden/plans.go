@@ -108,7 +108,7 @@ func (l *queue) newRestore(ctx context.Context, r api.NewJobs) ([]catalog.Job, e
 	}
 	first, err := n.Catalog.UsePlan(ctx, p.ID)
 	if err == nil && !first {
-		err = conflict(newPlan, "the plan has been used: a plan is carried out once")
+		err = conflict(newPlan, "this plan was used before: a plan can be carried out only once")
 	}
 	if err != nil {
 		return nil, err

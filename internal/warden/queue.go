@@ -455,7 +455,7 @@ func (l *fleet) addWaiting(ctx context.Context, n *node.Node, selected map[strin
 }
 
 // whyWaiting says for each state of a job that waits why it does.
-var whyWaiting = map[string]string{api.JobQueued: "it waits for its turn", api.JobRetrying: "it failed and is tried again"}
+var whyWaiting = map[string]string{api.JobQueued: "it waits in the queue", api.JobRetrying: "it failed and is tried again"}
 
 // manyJobs is more than a fleet has.
 const manyJobs = 100_000

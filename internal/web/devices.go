@@ -141,7 +141,7 @@ func listOf(r *http.Request) (string, error) {
 	}
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		problem := warden.Invalid("the list cannot be read: %w", err)
-		problem.Fix = api.Say("a list of more than 2 MB goes in with ").Do("device import", "FILE")
+		problem.Fix = api.Say("import a list of more than 2 MB with ").Do("device import", "FILE")
 		return "", problem
 	}
 	f, _, err := r.FormFile("file")

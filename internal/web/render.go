@@ -66,7 +66,7 @@ var doneTexts = map[doneCode]string{
 	doneBackup:  "The backup is in the queue.",
 	doneCancel:  "The job will end as soon as it can.",
 	doneRetry:   "The job is in the queue again.",
-	doneRestore: "The restore is in the queue. This page shows how it goes.",
+	doneRestore: "The restore is in the queue. This page shows its progress.",
 	doneAdd:     "The device is in the inventory. Back it up now, or wait for the schedule.",
 	doneEdit:    "The settings are saved.",
 	doneImport:  "The list is imported.",

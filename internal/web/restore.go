@@ -91,13 +91,13 @@ func (p Page) carryOut(r *http.Request) (string, doneCode, error) {
 		return "", "", err
 	}
 	if typed := strings.TrimSpace(r.PostFormValue("consent")); typed != plan.Request.Device {
-		problem := warden.Invalid("the name that was typed is %q, and the device is %s: nothing was changed", typed, plan.Request.Device)
+		problem := warden.Invalid("you typed the name %q, but the device is %s: nothing was changed", typed, plan.Request.Device)
 		problem.Fix = api.Say("go back, read the plan, and type the name of the device")
 		return "", "", problem
 	}
 	jobs, err := p.Warden.AddJobs(r.Context(), api.NewJobs{Kind: api.JobRestore, Plan: plan.ID, Digest: r.PostFormValue("digest")})
 	if err == nil && len(jobs.Jobs) != 1 {
-		err = errors.New("the restore is no job")
+		err = errors.New("the restore is not a job")
 	}
 	if err != nil {
 		return "", "", err

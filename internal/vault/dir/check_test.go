@@ -109,7 +109,7 @@ func TestCheckFinds(t *testing.T) {
 			}},
 		{name: "empty snapshot", quick: []found{{api.CheckSnapshotDamaged, "SNAPSHOT"}},
 			damage: func(t *testing.T, d *kit, snapshot string) error { rewrite(t, snapshot, ""); return nil }},
-		{name: "snapshot of another name", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2026/11/20261122T141503Z-sw9-aaaa.SUM.json"}}, message: "calls itself",
+		{name: "snapshot of another name", quick: []found{{api.CheckSnapshotDamaged, "snapshots/2026/11/20261122T141503Z-sw9-aaaa.SUM.json"}}, message: "but its content says",
 			damage: func(t *testing.T, d *kit, snapshot string) error {
 				name := filepath.Base(snapshot)
 				return os.Rename(snapshot, filepath.Join(filepath.Dir(snapshot), "20261122T141503Z-sw9-aaaa."+name[strings.LastIndexByte(name[:len(name)-5], '.')+1:]))

@@ -304,7 +304,7 @@ func (d *Store) DeleteAll(ctx context.Context, keys []string) error {
 // name returns the path of the file for key.
 func (d *Store) name(ctx context.Context, key string) (string, error) {
 	if !vault.ValidKey(key) {
-		return "", fmt.Errorf("%q is no key of a vault", key)
+		return "", fmt.Errorf("%q is not a key of a vault", key)
 	}
 	return filepath.Join(d.path, filepath.FromSlash(key)), ctx.Err()
 }

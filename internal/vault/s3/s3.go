@@ -189,7 +189,7 @@ func (s *Store) wantLock(ctx context.Context) error {
 // name returns the name of the object for key.
 func (s *Store) name(ctx context.Context, key string) (string, error) {
 	if !vault.ValidKey(key) {
-		return "", fmt.Errorf("%q is no key of a vault", key)
+		return "", fmt.Errorf("%q is not a key of a vault", key)
 	}
 	return s.prefix + key, ctx.Err()
 }

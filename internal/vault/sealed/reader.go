@@ -186,7 +186,7 @@ func (r *Reader) Delete(context.Context, string) error { return errReadOnly }
 
 func valid(ctx context.Context, key string) error {
 	if !vault.ValidKey(key) {
-		return fmt.Errorf("%q is no key of a vault", key)
+		return fmt.Errorf("%q is not a key of a vault", key)
 	}
 	return ctx.Err()
 }

@@ -69,7 +69,7 @@ func parse(u *url.URL) (target, error) {
 	_, password := u.User.Password()
 	switch {
 	case u.Scheme != Scheme:
-		return t, fmt.Errorf("%q is no URL of an SFTP server", u.Redacted())
+		return t, fmt.Errorf("%q is not a URL of an SFTP server", u.Redacted())
 	case password:
 		return t, errors.New("it has a password: use a key of SSH")
 	case t.host == "", strings.HasPrefix(t.host, "-"), strings.HasPrefix(t.user, "-"): // a dash would begin an option of ssh

@@ -112,7 +112,7 @@ func (m *Memory) content(ctx context.Context, key string) (content, error) {
 
 func usable(ctx context.Context, key string) error {
 	if !vault.ValidKey(key) {
-		return fmt.Errorf("%q is no key of a vault", key)
+		return fmt.Errorf("%q is not a key of a vault", key)
 	}
 	return ctx.Err()
 }

@@ -141,7 +141,7 @@ func choose(level, numbers string) ([]conformance.Case, error) {
 		}
 		n, err := strconv.Atoi(strings.TrimSpace(s))
 		if err != nil {
-			return nil, fmt.Errorf("case %q is no number", s)
+			return nil, fmt.Errorf("case %q is not a number", s)
 		}
 		wanted[n] = true
 	}

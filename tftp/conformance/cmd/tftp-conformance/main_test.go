@@ -24,7 +24,7 @@ func TestUsage(t *testing.T) {
 		"an address and a directory are needed":         {"127.0.0.1:69"},
 		`address "here": `:                              {"here", "."},
 		`level "all": the levels are MUST`:              {"-level", "all", "-list"},
-		`case "x" is no number`:                         {"-case", "x", "-list"},
+		`case "x" is not a number`:                      {"-case", "x", "-list"},
 		"there is no case 999; -list prints all":        {"-case", "999", "-list"},
 		"-compare needs files":                          {"-compare"},
 		"read nothing.json: open nothing.json":          {"-compare", "nothing.json"},
