@@ -145,7 +145,7 @@ func devicesTable(read map[string]bool) string {
 	return b.String()
 }
 
-// realTexts tells which "family/aspect" the outputs and transcripts of real
+// realTexts reports which "family/aspect" the outputs and transcripts of real
 // devices hold that package ios is tested on.
 func realTexts(t *testing.T) map[string]bool {
 	t.Helper()

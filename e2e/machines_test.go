@@ -206,7 +206,7 @@ func TestSeveralMachines(t *testing.T) {
 		workers[i].kill()
 		dead[name], next = time.Now(), time.Now().Add(every)
 		if kills++; kills%2 == 0 {
-			workers[i] = m.add() // the old one never comes back
+			workers[i] = m.add() // the old one never returns
 		}
 		workers[i].serve("--worker")
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// marker is a writer that tells when a word has been written.
+// marker is a writer that reports when a word was written.
 type marker struct {
 	seen chan struct{}
 

@@ -94,7 +94,7 @@ func (s *site) start(args ...string) *running {
 	return r
 }
 
-// signal sends a signal; wait tells what it led to.
+// signal sends a signal; wait returns the result.
 func (r *running) signal(sig os.Signal) {
 	r.s.t.Helper()
 	if err := r.cmd.Process.Signal(sig); err != nil {

@@ -144,7 +144,7 @@ func connectTimeout(t *testing.T) string {
 	return r.Cause
 }
 
-// rebooted has the device go down in the middle of a copy, and come back.
+// rebooted restarts the device in the middle of a copy.
 func rebooted(t *testing.T) string {
 	l := newLAN(t)
 	l.env = append(l.env, "FLASHWARDEN_BACKUP_STALL_TIMEOUT=5s")

@@ -78,7 +78,7 @@ func TestSizeOnlyImage(t *testing.T) {
 }
 
 // TestSizeOnlyImageDamaged has the same with a damaged image: nobody but the
-// image itself tells, and it is kept out of the vault.
+// image itself shows, and it is kept out of the vault.
 func TestSizeOnlyImageDamaged(t *testing.T) {
 	for name, data := range map[string][]byte{"altered": damaged(t), "truncated": classic(t, "15.0(2)SE8")[:60_000]} {
 		b := withImage(t, data, true)
@@ -208,7 +208,7 @@ func TestSHA512(t *testing.T) {
 }
 
 // TestSizeOnlyIsNeverKnown has a device without digests twice: nothing is taken
-// as known, whatever the vault holds. A device that tells the MD5 of the same
+// as known, whatever the vault holds. A device that computes the MD5 of the same
 // content finds it.
 func TestSizeOnlyIsNeverKnown(t *testing.T) {
 	noVerify := true

@@ -122,7 +122,7 @@ func TestReadPackages(t *testing.T) {
 	}
 }
 
-// TestPatchWarnings tells of patches that a restart undoes.
+// TestPatchWarnings warns of patches that a restart undoes.
 func TestPatchWarnings(t *testing.T) {
 	f := ios.Facts{Install: []ios.InstallLocation{{Location: "Switch 1 2", Packages: []ios.InstallPackage{
 		{Type: "IMG", State: "C", FilenameVersion: "17.9.4.0"}, {Type: "SMU", State: "U", FilenameVersion: "flash:a.smu.bin"},

@@ -25,7 +25,7 @@ type Received struct {
 	Device  string     // under whose name it is kept
 	Address netip.Addr // that sent it
 	Name    string     // that it was sent under
-	MD5     string     // that the device computed, in lower-case hexadecimal; empty: nobody said
+	MD5     string     // that the device computed, in lower-case hexadecimal; empty: unknown
 	Began   time.Time
 }
 
@@ -133,7 +133,7 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 	return nil
 }
 
-// bootable tells the formats of images from others.
+// bootable reports whether a format is that of an image.
 func bootable(format string) bool {
 	switch format {
 	case imagefile.FormatELFZip, imagefile.FormatELF, imagefile.FormatMzip, imagefile.FormatIOSXE:

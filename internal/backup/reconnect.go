@@ -7,9 +7,9 @@ import (
 	"flashwarden/internal/cause"
 )
 
-// line is the terminal line of one attempt. A session that is lost after it was
-// of use is replaced once, at once, by a new one, as when a long copy outlasts
-// the idle timeout of the VTY.
+// line is the terminal line of one attempt. If a session is lost after it has saved a
+// file, a new one replaces it immediately, but only once: a long copy can take longer
+// than the idle timeout of the VTY.
 type line struct {
 	Device
 	job    job

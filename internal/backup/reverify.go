@@ -11,8 +11,8 @@ func ReverifyDue(device string, last, now time.Time, period time.Duration) bool 
 	return period > 0 && !now.Before(ReverifyAt(device, last, period))
 }
 
-// ReverifyAt returns when the digests of a device are due that was asked for them last at this
-// time. Each device has its own moment in every period; the moments of a fleet are spread evenly
+// ReverifyAt returns when a device must be asked for its digests again. last is when it was last
+// asked. Each device has its own moment in every period; the moments of a fleet are spread evenly
 // over the period, and do not change. The period is more than 0.
 func ReverifyAt(device string, last time.Time, period time.Duration) time.Time {
 	h := fnv.New64a()

@@ -171,7 +171,7 @@ func (s *selection) addAll() {
 	}
 }
 
-// kindOf tells a file's kind by its name.
+// kindOf returns the kind of a file, by its name.
 func kindOf(rel string) string {
 	base := path.Base(rel)
 	switch kind, ok := rebuildNames[base]; {

@@ -42,7 +42,7 @@ func bootThere(image flash.File, u flash.Unit) string {
 	return fmt.Sprintf("; on the device, in configuration mode: `boot system %s %s`", u.Name, image.On("flash:")) // each member calls its own flash so
 }
 
-// stackNotes tells of members that have not joined the stack.
+// stackNotes returns notes about members that have not joined the stack.
 func stackNotes(f ios.Facts) []string {
 	var notes []string
 	for _, s := range f.Stack {
@@ -53,7 +53,7 @@ func stackNotes(f ios.Facts) []string {
 	return notes
 }
 
-// versionNotes tells of members that run something else than the active one.
+// versionNotes returns notes about members that run other software than the active one.
 func versionNotes(f ios.Facts) []string {
 	i := slices.IndexFunc(f.Members, func(m ios.Member) bool { return m.Active })
 	if i < 0 {
@@ -110,7 +110,7 @@ func differs(unit string, f, here api.File) []string {
 	return nil
 }
 
-// isSystem tells the kinds of files that a device starts from.
+// isSystem reports whether a device starts from files of this kind.
 func isSystem(kind string) bool {
 	return kind == api.KindImage || kind == api.KindPackage || kind == api.KindBootPointer
 }

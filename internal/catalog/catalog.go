@@ -176,11 +176,11 @@ type Contents interface {
 	// ForgetContents takes out contents that are gone from the vault, by SHA-256. What
 	// a snapshot names stays.
 	ForgetContents(ctx context.Context, sums ...string) error
-	// Condemn notes of contents that no snapshot names that they are to be removed, and
-	// forgets them, so that Known finds them no longer. It returns those that an earlier
-	// call noted before the time until, and that nobody entered again since: no backup that
-	// found them before can still be running. Until ForgetContents, or for RemovingLasts,
-	// they cannot be claimed. What another prune removes at this moment is not returned.
+	// Condemn marks contents that no snapshot names for removal, and forgets them, so that
+	// Known no longer finds them. It returns the contents that an earlier call marked before
+	// the time until and that no one has entered since: a backup that found them before has
+	// ended by now. Until ForgetContents, or for RemovingLasts, they cannot be claimed.
+	// Contents that another prune removes at this moment are not returned.
 	Condemn(ctx context.Context, now, until time.Time, sums []string) (ripe []string, err error)
 	// Claim is for contents that somebody is about to put, or to look for, in the vault
 	// before a snapshot names them: a call of Condemn notes them anew. The error is

@@ -1,6 +1,6 @@
 // Package cause names why something failed. A cause is one machine-readable
 // word; it travels inside an error from the place that saw the failure to the
-// place that tells the user, and every cause has a heading in docs/causes.md.
+// place that shows it to the user, and every cause has a heading in docs/causes.md.
 package cause
 
 import (

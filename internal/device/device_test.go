@@ -226,7 +226,7 @@ func TestUntypablePaths(t *testing.T) {
 	}
 }
 
-// TestInstallSummary tells committed packages from activated ones. Software without
+// TestInstallSummary distinguishes committed packages from activated ones. Software without
 // the command has no rows.
 func TestInstallSummary(t *testing.T) {
 	version := strings.Replace(showVersion, "flash:/c3750-ipservicesk9-mz.150-2.SE8/c3750-ipservicesk9-mz.150-2.SE8.bin", "flash:x.SPA.conf", 1)

@@ -44,7 +44,7 @@ type certificate struct {
 	as     [2]version // of the files that were read last
 }
 
-// version tells whether a file has changed.
+// version changes when a file changes.
 type version struct {
 	at   time.Time
 	size int64

@@ -20,7 +20,7 @@ type receptionList struct {
 	Receptions []api.PermitState `json:"receptions"`
 }
 
-// newOffer asks for an offer. A client may leave out what has a default.
+// newOffer asks for an offer. A client may omit fields that have a default.
 type newOffer struct {
 	Image string `json:"image" doc:"a SHA-256, an unambiguous prefix of at least 8 digits, or a unique name"`
 	To    string `json:"to" doc:"the name of a device, or the IP address that may fetch it"`

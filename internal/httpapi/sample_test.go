@@ -57,7 +57,7 @@ func (s *sample) fillStruct(v reflect.Value) {
 func full(v reflect.Value) { new(sample).fill(v) }
 
 // hollow makes the slices of a value empty, and not nil. A program that reads
-// the JSON tells [] from null.
+// the JSON distinguishes [] from null.
 func hollow(v reflect.Value) {
 	if v.Type() == reflect.TypeFor[json.RawMessage]() { // an empty one is no JSON
 		return

@@ -41,7 +41,7 @@ func TestROMVariables(t *testing.T) {
 	}
 }
 
-// TestManualBootThatIsNotSet tells a Catalyst whose Manual Boot was never set
+// TestManualBootThatIsNotSet distinguishes a Catalyst whose Manual Boot was never set
 // from a router, which has none.
 func TestManualBootThatIsNotSet(t *testing.T) {
 	for text, want := range map[string]bool{"BOOT variable = bootflash:packages.conf;\nMANUAL_BOOT variable does not exist\n": true, "BOOT variable = bootflash:x,1;\n": false} {

@@ -55,8 +55,8 @@ func (n *upkeep) Check(ctx context.Context, r api.Check, share vault.Share, turn
 	return res, errors.Join(err, proofs.flush(ctx))
 }
 
-// addDocuments enters which documents a check found lost or damaged: their devices have no
-// backup there. One that was entered before and is whole again is whole.
+// addDocuments records the documents that a check found lost or damaged: these backups of
+// their devices are gone. If a document was recorded before and is complete now, it records that.
 func (n *upkeep) addDocuments(ctx context.Context, v *vault.Vault, problems []api.CheckProblem, proofs *proofs) error {
 	var before []string
 	err := n.Catalog.Proofs(ctx, func(name string, _ time.Time, whole bool) {
@@ -78,9 +78,9 @@ func (n *upkeep) addDocuments(ctx context.Context, v *vault.Vault, problems []ap
 	return err
 }
 
-// frugal has the memory of this process cleaned when it has grown by percent, until release:
-// reading many documents leaves much garbage. Of two that overlap, the last one to end decides
-// what stays, and that is no harm.
+// frugal makes the garbage collector run when memory has grown by percent, until release is
+// called, because reading many documents leaves much garbage. If two calls overlap, the last
+// release sets the final percentage; this does no harm.
 func frugal(percent int) (release func()) {
 	before := debug.SetGCPercent(percent)
 	return func() { debug.SetGCPercent(before) }
@@ -105,8 +105,8 @@ func (n *upkeep) checkMirror(ctx context.Context, v *vault.Vault, r api.Check, o
 }
 
 // CheckAlone checks the vault of a data directory whose catalog cannot be used,
-// as why says. It changes nothing anywhere. Proofs are not remembered, and the
-// last snapshot of a device may be missing without notice: the result says so.
+// for the reason why. It changes nothing. It records no proofs, and does not notice
+// if the last snapshot of a device is missing; a note in the result says so.
 func CheckAlone(ctx context.Context, o Options, r api.Check, share vault.Share, why error, events func(api.Event)) (api.CheckResult, error) {
 	if r.RepairFrom != "" {
 		return api.CheckResult{}, why
@@ -176,8 +176,8 @@ func (n *upkeep) reindex(ctx context.Context, v *vault.Vault, name string) error
 	return n.Catalog.Index(ctx, s)
 }
 
-// openCopy opens a copy of a vault. Any vault will do: each content proves itself
-// by its name.
+// openCopy opens a copy of a vault. It accepts any vault, because the name of each
+// content proves the content.
 func openCopy(ctx context.Context, place string) (target, error) {
 	t, err := openTarget(ctx, place)
 	if err != nil {
@@ -193,8 +193,8 @@ func openCopy(ctx context.Context, place string) (target, error) {
 	return t, nil
 }
 
-// proofsAtOnce is how many proofs are recorded together: a check of a large
-// vault takes hours, and one that is cancelled was not in vain.
+// proofsAtOnce is how many proofs are recorded together. A check of a large vault
+// takes hours; if it is cancelled, the recorded proofs remain.
 const proofsAtOnce = 200
 
 // proofs records what content of the vault a check found whole.

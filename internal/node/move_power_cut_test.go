@@ -8,7 +8,7 @@ import (
 	"flashwarden/internal/disk/disktest"
 )
 
-// TestPowerCutAfterMove: a catalog that was moved does not come back after a power cut.
+// TestPowerCutAfterMove: a catalog that was moved does not reappear after a power cut.
 func TestPowerCutAfterMove(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, ownCatalog), []byte("rows"), 0o600); err != nil {

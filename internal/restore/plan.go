@@ -100,8 +100,8 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 	return p.decide(a, slices.Concat(refused, stay, lacking)), nil
 }
 
-// quiet refuses a device that asks no questions: those that protect it would
-// not come (Configuration Fundamentals Command Reference, "file prompt").
+// quiet refuses a device that asks no questions, because it would erase and overwrite
+// without asking (Configuration Fundamentals Command Reference, "file prompt").
 func (p planning) quiet() []api.Problem {
 	if p.view.config.FilePrompt != "quiet" {
 		return nil

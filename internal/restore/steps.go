@@ -22,8 +22,9 @@ func (a application) change(ctx context.Context, c ios.Change) error {
 	return a.line.Do(ctx, c)
 }
 
-// overNewLine does something over a new line, because the old one may be in the middle
-// of anything. What has to be put right is worth three lines, if one is lost.
+// overNewLine calls do over a new line, because the state of the old one is unknown. If
+// the new line is lost too, it tries again, three times in all: the device must not stay
+// as it is.
 func (a application) overNewLine(ctx context.Context, do func() error) error {
 	pause := time.NewTicker(orDefault(a.Poll, 10*time.Second))
 	defer pause.Stop()
@@ -132,8 +133,8 @@ func (o outcome) stop(seen string, fix api.Fix) error {
 	return refuse(seen, fix)
 }
 
-// refuseUnlessChanged makes an error of the vault's lack a refusal as long as
-// nothing was changed.
+// refuseUnlessChanged turns the error that the vault lacks a content into a refusal,
+// as long as nothing was changed.
 func (o outcome) refuseUnlessChanged(err error) error {
 	if errors.Is(err, errNotKept) {
 		return o.stop(cause.Text(err), cause.FixOf(err))

@@ -164,7 +164,7 @@ func (r receiver) line() (string, error) {
 func (r receiver) content(sink Sink, size int64) error {
 	buffer := make([]byte, min(size, pieces))
 	for left := size; left > 0; {
-		n, err := r.in.Read(buffer[:min(left, int64(len(buffer)))]) // what has arrived, so that a stall shows
+		n, err := r.in.Read(buffer[:min(left, int64(len(buffer)))]) // reads the bytes that have arrived, so that a stall is seen
 		if n > 0 {
 			if _, err := sink.Write(buffer[:n]); err != nil {
 				return err

@@ -139,7 +139,7 @@ func FormatRestoreFailure(r api.RestoreResult, l Layout) string {
 	return Failure(api.BackupResult{Device: r.Device, Status: status, Cause: r.Cause, Message: r.Message, Hint: r.Hint}, l)
 }
 
-// refusedWord tells a refusal from the answer no: that plan had none.
+// refusedWord distinguishes a refusal from the answer no: that plan had no refusal.
 func refusedWord(r api.RestoreResult) string {
 	if r.Plan != nil && len(r.Plan.Refusals) == 0 {
 		return string(api.Cancelled)

@@ -33,7 +33,7 @@ type transferState struct {
 	speed        meter
 }
 
-// refusal tells apart the refusals that are shown once.
+// refusal identifies refusals that are shown only once.
 type refusal struct {
 	from  string
 	sends bool

@@ -175,7 +175,7 @@ func noRequest(w Witness) *cause.Error {
 		fmt.Sprintf("%s sent no TFTP request to %s: %s", w.Device, w.Server, w.said()), fixRequest(w))
 }
 
-// tidBlocked tells the two directions apart: a device that has our answer asks
+// tidBlocked distinguishes the two directions: a device that has the answer asks
 // no more.
 func tidBlocked(w Witness) *cause.Error {
 	if asksOn(w) {

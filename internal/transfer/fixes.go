@@ -12,9 +12,9 @@ import (
 // of Debian's /etc/nftables.conf: table inet filter with the chains input,
 // forward and output. Lines for an access list are those of Cisco IOS.
 
-// fixRequest opens all that a transfer needs, not the port of the request alone:
-// a filter that drops the request mostly drops the rest too, and the next run
-// would only find the next closed door.
+// fixRequest permits everything that a transfer needs, not only the port of the request:
+// a filter that drops the request usually drops the other packets too, and the next run
+// would only fail at the next port.
 func fixRequest(w Witness) api.Fix {
 	if w.Listen != 0 && w.Listen != devicesAsk {
 		return api.Say("the TFTP server listens on UDP %d, but devices send to UDP %d. If no rule redirects this yet: ", w.Listen, devicesAsk).
@@ -70,7 +70,7 @@ func fixSource(w Witness) api.Fix {
 		Do("device edit", w.Name).With("address", w.Seen.WrongSource[0].String())
 }
 
-// fixAnswers is for answers of ours that do not arrive.
+// fixAnswers is the fix if the answers of the server do not reach the device.
 func fixAnswers(w Witness) api.Fix {
 	ports := "udp sport " + w.portRange("-") + " accept"
 	return api.Say("permit UDP %s from %s to %s: ", w.Ports, w.Server, w.Device).Then(onHost()).
@@ -82,7 +82,7 @@ func fixAnswers(w Witness) api.Fix {
 		Type(api.OnPath, w.nft(w.family()+" nat postrouting", none, w.Device, ports))
 }
 
-// fixTransfer is for packets of the device that do not arrive.
+// fixTransfer is the fix if the packets of the device do not reach the server.
 func fixTransfer(w Witness) api.Fix {
 	ports := "udp dport " + w.portRange("-") + " accept"
 	return api.Say("permit UDP %s from %s to %s: ", w.Ports, w.Device, w.Server).Then(onHost()).

@@ -28,8 +28,8 @@ type claims struct {
 }
 
 // Hold keeps a prune of this process from removing any content that is looked up,
-// proved or put until release is called. Whoever relies on content that no
-// snapshot names yet holds the vault. Nobody waits.
+// proved or put until release is called. A caller that relies on content that no
+// snapshot names yet must hold the vault. Hold never waits.
 func (v *blobs) Hold() (release func()) {
 	c := &v.claims
 	c.mu.Lock()

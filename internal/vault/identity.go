@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Identity tells one vault from all others. It is the document vault.json,
+// Identity distinguishes one vault from all others. It is the document vault.json,
 // which makes a store a vault.
 type Identity struct {
 	Format int       `json:"format"` // Format
@@ -139,8 +139,8 @@ func unlessAbsent(err error) error {
 	return err
 }
 
-// unknown is the error of a vault that the caller does not know. One that holds
-// nothing was made a moment ago, by a process that died: it is none.
+// unknown returns the error for a vault that the caller does not know. An empty vault
+// is no error: a process made it a moment ago and died.
 func (v *identity) unknown(ctx context.Context, id Identity) error {
 	if err := v.wantNew(ctx); err != nil {
 		return err

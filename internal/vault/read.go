@@ -116,7 +116,7 @@ func (c *checker) judgeContent(ctx context.Context, r digests) {
 }
 
 // getFromDisk is Store.Get for a proof: it reads the disk, not the memory of this
-// host. A server reads its own as it likes.
+// host. A server may still answer from its own memory.
 func (v *blobs) getFromDisk(ctx context.Context, key string) (io.ReadCloser, error) {
 	if f, ok := v.store.(Forgetter); ok {
 		if err := f.Forget(ctx, key); err != nil {

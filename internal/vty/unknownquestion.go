@@ -40,7 +40,7 @@ func patienceWith(line string) time.Duration {
 	return 0
 }
 
-// notAnswered is the error for a question at login that nobody has answered, not
+// notAnswered is the error for a question at login that got no answer, not
 // even with Return: at a menu or a [confirm], Return is an answer too.
 func (d *dialogue) notAnswered(line string) error {
 	if !factor.MatchString(line) && menu.Match(d.screen.text) {

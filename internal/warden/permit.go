@@ -63,7 +63,7 @@ func (p *permits) add(one *permit, log *slog.Logger) {
 	})
 }
 
-// forget ends a permit that nobody has asked for.
+// forget ends a permit whose result nobody waits for.
 func (p *permits) forget(one *permit) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -32,7 +32,7 @@ func changeNotices(t *testing.T, c catalog.Catalog, put, forget []catalog.Notice
 	}
 }
 
-// testNotices enters, replaces and forgets what targets were told.
+// testNotices enters, replaces and forgets the messages that targets got.
 func testNotices(t *testing.T, create New) {
 	c := empty(t, create)
 	wantNotices(t, c)

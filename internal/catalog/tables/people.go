@@ -9,7 +9,7 @@ import (
 	"flashwarden/api"
 )
 
-// added tells an INSERT that met a row of the same name from one that failed.
+// added distinguishes an INSERT that met a row of the same name from one that failed.
 func (c *database) added(doing string, err error) (bool, error) {
 	if err != nil && c.engine.IsDuplicate(err) {
 		return false, nil

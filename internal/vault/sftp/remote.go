@@ -206,7 +206,7 @@ func (r *remote) taken(name string, err error) error {
 	return fmt.Errorf("%w (%w)", fs.ErrExist, err)
 }
 
-// full says of a failure that the server's disk has no space left, if so.
+// full adds to a failure that the server's disk has no space left, if that is the reason.
 func (r *remote) full(name string, err error) error {
 	if !failed(err) || !r.offers(extSpace) {
 		return err
