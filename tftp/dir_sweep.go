@@ -13,8 +13,8 @@ import (
 	"syscall"
 )
 
-// tempPrefix begins the names of incomplete uploads. It is a hidden name, so that
-// no request can reach it, and one that nobody else gives a file.
+// tempPrefix begins the names of incomplete uploads. It makes the names hidden, so that
+// no request can reach them, and no other program uses such names.
 const tempPrefix = ".flashwarden-upload-"
 
 // isTempName reports whether an incomplete upload has the name.

@@ -39,7 +39,7 @@ type newReception struct {
 	MD5     string `json:"md5,omitempty" doc:"as the device computed it"`
 }
 
-// What a client need not say.
+// Defaults of fields that a client may omit.
 const (
 	defaultFor     = 15 * time.Minute
 	defaultMaxSize = 2_000_000_000

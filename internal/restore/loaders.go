@@ -96,8 +96,8 @@ func (v view) others() []string {
 	return found
 }
 
-// loader puts the settings of one unit together. What show boot does not print
-// of another unit is as on the one that answers.
+// loader collects the settings of one unit. If show boot does not print a setting of
+// another unit, that of the unit that answers counts.
 func (v view) loader(u ios.BootUnit, own bool, unknown string) loader {
 	l := loader{unit: u.Unit, own: own, started: u.Files, next: u.NextStartFiles(), manual: u.ManualBoot != nil && *u.ManualBoot,
 		ignores: v.config.IgnoresStartup || v.romVariables.IgnoresStartup(), unknown: unknown}
@@ -308,11 +308,11 @@ func (v view) mayNotSave() *api.Problem {
 	return nil
 }
 
-// savingStrands refuses to save boot lines of the running-config with which a unit
-// finds no image, although it would start now: after new boot lines that were not
-// proved, they are saved again, and count for all units. It has other boot settings
-// if a change was not saved, or did not reach it. A Catalyst with classic IOS has its
-// setting in each loader.
+// savingStrands refuses to save the running-config if its boot lines name no image in the
+// flash of a unit that would start now. If new boot lines are not proved, a restore saves the
+// former ones again, and these count for all units. A unit can have other boot settings if a
+// change was not saved or did not reach the unit. A Catalyst with classic IOS has its setting
+// in each loader.
 func (v view) savingStrands() *api.Problem {
 	for _, l := range v.loaders() {
 		saved := l

@@ -66,8 +66,8 @@ const (
 
 // Format returns the lines of the table. It leaves out columns that are empty in
 // every row. If the columns do not fit on the screen, spare ones are left out, the
-// last one first, and then the widest ones are shortened. If they all fit, so many wide
-// columns are added as fit too, from left to right. No line is longer than a screen of
+// last one first, and then the widest ones are shortened. If they all fit, wide columns
+// are added from left to right while there is room. No line is longer than a screen of
 // 80 columns. A last line names the spare columns that were left out.
 func (t Table) Format(l Layout) string {
 	t = t.printable()
@@ -217,8 +217,8 @@ func (t Table) widest(shown, widths []int, may func(i int) bool) int {
 	return widest
 }
 
-// tail chooses how many cells of its end a text keeps that is too long for a column
-// of so many cells: as many that most of the texts still differ. The names of the
+// tail returns how many cells of its end a text keeps if it is too long for a column of
+// this width: the number with which most of the texts still differ. The names of the
 // packages of a release differ in the middle.
 func (t Table) tail(column, width int) int {
 	best, most := (width-1)/2, 0

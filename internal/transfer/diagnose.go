@@ -140,8 +140,8 @@ func ofSilence(w Witness) *cause.Error {
 }
 
 // fragmented reports whether the small packets of the beginning passed, and
-// the first large block did not. A device that sends has our OACK then, and
-// asks no more; one that fetches has confirmed it.
+// the first large block did not. A device that sends a file has then received the OACK,
+// and does not repeat its request; a device that fetches one has confirmed the OACK.
 func fragmented(w Witness) bool {
 	if w.Seen.BlockSize <= unfragmented(w.Device) || w.Seen.Bytes > 0 {
 		return false
@@ -152,8 +152,8 @@ func fragmented(w Witness) bool {
 	return !w.Seen.Confirmed && !asksOn(w)
 }
 
-// asksOn reports whether the device goes on asking, so that it has not got our
-// answer. A single repetition may have crossed it.
+// asksOn reports whether the device repeated its request, because it did not receive
+// the answer. A single repetition may have crossed the answer.
 func asksOn(w Witness) bool { return w.Seen.Repeats > 1 }
 
 // unfragmented is the block size whose datagram just fits an Ethernet frame:
@@ -175,8 +175,8 @@ func noRequest(w Witness) *cause.Error {
 		fmt.Sprintf("%s sent no TFTP request to %s: %s", w.Device, w.Server, w.said()), fixRequest(w))
 }
 
-// tidBlocked distinguishes the two directions: a device that has the answer asks
-// no more.
+// tidBlocked distinguishes the two directions: a device that received the answer does
+// not repeat its request.
 func tidBlocked(w Witness) *cause.Error {
 	if asksOn(w) {
 		return cause.New(cause.TIDBlocked,

@@ -254,8 +254,8 @@ func (c *checker) unreadable(ctx context.Context, key string, err error) {
 	}
 }
 
-// blobs lists the blobs. Side by side, the store looks at itself: both read all
-// directories.
+// blobs lists the blobs. At the same time, the store audits itself, because both read
+// all directories.
 func (c *checker) blobs(ctx context.Context) error {
 	var found []api.CheckProblem
 	var failed error

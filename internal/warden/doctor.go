@@ -82,7 +82,8 @@ func tellDoctor(device string, events func(api.Event)) func(api.Step, string) {
 	}
 }
 
-// examination is one look at this host, and what it is looked at for.
+// examination is one examination of this host, with the facts of the stores that it
+// compares the host with.
 type examination struct {
 	*core
 	dir     doctor.Directory
@@ -92,8 +93,8 @@ type examination struct {
 	again   string    // the line that looks again with more rights
 }
 
-// read reads from the stores what the host has to be fit for: the named
-// device, or all.
+// read reads from the stores which devices the host must be able to serve: the named
+// one, or all.
 func (e *examination) read(ctx context.Context, n *node.Node, name string) error {
 	var s api.Select
 	if name != "" {

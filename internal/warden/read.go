@@ -51,8 +51,8 @@ func (l *core) noSnapshot(ctx context.Context, n *node.Node, name string) error 
 	return l.noName(ctx, n, name, api.Do("snapshots").Say(" lists the snapshots"), api.NamesOfSnapshots, api.NamesOfDevices)
 }
 
-// noName is the problem of a name that means nothing of these kinds in this data
-// directory. It asks about the names that are perhaps meant.
+// noName is the problem of a name that none of these kinds has in this data directory.
+// It suggests similar names.
 func (l *core) noName(ctx context.Context, n *node.Node, name string, fix api.Fix, kinds ...string) error {
 	near := ""
 	if !actorOf(ctx).limited() {
@@ -75,8 +75,8 @@ func (l *core) noName(ctx context.Context, n *node.Node, name string, fix api.Fi
 	return unknown(fix, "no %s %q in %s%s", what, name, l.opts.Data, near)
 }
 
-// nearest asks about the names of these kinds that are perhaps meant by a wrong
-// one.
+// nearest returns a question with the names of these kinds that are similar to a wrong
+// name.
 func nearest(ctx context.Context, n *node.Node, wrong string, kinds ...string) (string, error) {
 	var all []string
 	for _, kind := range kinds {
