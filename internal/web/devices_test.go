@@ -104,7 +104,7 @@ func TestImport(t *testing.T) {
 	r := httptest.NewRequest("POST", "/import/check", &form)
 	r.Header.Set("Content-Type", w.FormDataContentType())
 	resp, body := send(t, h, r)
-	for _, want := range []string{"+ added", "site hq", "3 unchanged", "Columns without a meaning: colour", "sw9,192.0.2.9,hq,red\n</textarea>"} {
+	for _, want := range []string{"+ added", "site hq", "3 unchanged", "Ignored columns: colour", "sw9,192.0.2.9,hq,red\n</textarea>"} {
 		if resp.StatusCode != 200 || !strings.Contains(body, want) {
 			t.Errorf("%s, no %q in\n%s", resp.Status, want, body)
 		}
