@@ -29,7 +29,7 @@ func TestCtrlCAsks(t *testing.T) {
 		state string // of the job
 		held  bool   // the job ends while the other backup holds it
 	}{
-		"leave":              {[]string{"l\n"}, 130, "they go on in the service", "done", false},
+		"leave":              {[]string{"l\n"}, 130, "they continue in the service", "done", false},
 		"cancel":             {[]string{"c\n"}, 130, "2 devices not tried", "cancelled", true},
 		"Ctrl-D":             {[]string{"\x04"}, 130, "2 devices not tried", "cancelled", true},
 		"twice":              {[]string{"\x03"}, 130, "", "cancelled", true},

@@ -33,7 +33,7 @@ func TestText(t *testing.T) {
 		`--times "x" is not a number`:                              fmt.Errorf("--times %w", second(strconv.Atoi("x"))),
 		`--times "99999999999999999999" is too large or too small`: fmt.Errorf("--times %w", second(strconv.Atoi("99999999999999999999"))),
 		`"5" has no unit: use 30s, 10m or 2h`:                      second(time.ParseDuration("5")),
-		`"5x" is no time: use 30s, 10m or 2h`:                      second(time.ParseDuration("5x")),
+		`"5x" is not a time: use 30s, 10m or 2h`:                   second(time.ParseDuration("5x")),
 		"sw1 refused the user: tried none password":                errors.New("sw1 refused the user: ssh: handshake failed: ssh: unable to authenticate, attempted methods [none password], no supported methods remain"),
 		"no address for the name nope.invalid":                     &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "nope.invalid", Server: "192.0.2.53:53", IsNotFound: true}},
 		"open x: permission denied":                                &fs.PathError{Op: "open", Path: "x", Err: os.ErrPermission},

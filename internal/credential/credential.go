@@ -136,7 +136,7 @@ func (k *Key) Unseal(sealed, use string) (string, error) {
 	}
 	secret, ok := strings.CutPrefix(string(opened), use+endOfUse)
 	if !ok || len(secret) > maxSecret {
-		return "", enterAgain(fmt.Errorf("unseal: this password was %w: somebody has perhaps changed the database", ErrElsewhere))
+		return "", enterAgain(fmt.Errorf("unseal: this password was %w: somebody may have changed the database", ErrElsewhere))
 	}
 	return secret, nil
 }

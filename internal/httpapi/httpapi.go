@@ -247,7 +247,7 @@ func (h *handler) end(why error) http.HandlerFunc {
 		case !ok:
 			h.problem(w, &api.Problem{Detail: "no such operation runs", Exit: api.ExitUnknown})
 		case why == api.ErrLeft && op.name != "backup":
-			h.problem(w, warden.Invalid("%s cannot go on without its client", op.name))
+			h.problem(w, warden.Invalid("%s cannot continue without its client", op.name))
 		default:
 			op.cancel(why)
 			w.WriteHeader(http.StatusNoContent)

@@ -133,7 +133,7 @@ func (n *keyring) mayUse(d api.Device, sealed string) error {
 		err = credential.ErrElsewhere
 	}
 	if errors.Is(err, credential.ErrElsewhere) {
-		return cause.WithFix(fmt.Errorf("the credential %s of %s was %w: somebody has perhaps changed the database", d.Credential, d.Name, credential.ErrElsewhere),
+		return cause.WithFix(fmt.Errorf("the credential %s of %s was %w: somebody may have changed the database", d.Credential, d.Name, credential.ErrElsewhere),
 			api.Say("look at its address with ").Do("device show", d.Name).Say("; then remove the device and add it again: ").Do("device remove", d.Name))
 	}
 	return err

@@ -62,7 +62,7 @@ func TestWindowOpens(t *testing.T) {
 }
 
 func TestWindowErrors(t *testing.T) {
-	for text, want := range map[string]string{"22:00": "want HH:MM-HH:MM", "22-06:00": `"22" is no time of day`, "22:00-6pm": `"6pm" is no time of day`, "02:00-02:00": "is empty"} {
+	for text, want := range map[string]string{"22:00": "want HH:MM-HH:MM", "22-06:00": `"22" is not a time of day`, "22:00-6pm": `"6pm" is not a time of day`, "02:00-02:00": "is empty"} {
 		if _, err := schedule.ParseWindow(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", text, err, want)
 		}

@@ -152,7 +152,7 @@ func (h *handshake) noCommon(e *ssh.AlgorithmNegotiationError) error {
 			only, fix = "only ", c.command
 		}
 		offers = append(offers, c.what+" "+theirs)
-		seen = append(seen, fmt.Sprintf("no common SSH %s with %s: it offers %s%s; we offer %s", c.what, h.cfg.Name, only, theirs, strings.Join(c.ours, ",")))
+		seen = append(seen, fmt.Sprintf("no common SSH %s with %s: it offers %s%s; flashwarden offers %s", c.what, h.cfg.Name, only, theirs, strings.Join(c.ours, ",")))
 	}
 	if fix == "" && !h.cfg.LegacyCrypto { // those of old IOS would do
 		seen = []string{fmt.Sprintf("%s speaks only old SSH algorithms: %s", h.cfg.Name, strings.Join(offers, "; "))}

@@ -289,7 +289,7 @@ func TestSSHAlgorithms(t *testing.T) {
 				t.Errorf("%s, legacy %v: %v, hint %q", test.name, legacy, err, cause.Hint(err))
 			}
 			names := map[string][]string{"key exchange": test.config.KeyExchanges, "host key": {"ssh-rsa"}, "cipher": test.config.Ciphers}[test.plain]
-			names = append(names, map[bool]string{true: "sw1 speaks only old SSH algorithms: ", false: "we offer "}[test.legacy])
+			names = append(names, map[bool]string{true: "sw1 speaks only old SSH algorithms: ", false: "flashwarden offers "}[test.legacy])
 			for _, offered := range names {
 				if !strings.Contains(err.Error(), offered) {
 					t.Errorf("%s, legacy %v: %v does not name %s", test.name, legacy, err, offered)
@@ -306,7 +306,7 @@ func TestSSHNoCommonAtAll(t *testing.T) {
 	d := &sshDevice{plays: showX}
 	d.config.Config = ssh.Config{KeyExchanges: []string{ssh.InsecureKeyExchangeDH1SHA1}, Ciphers: []string{ssh.InsecureCipherRC4}}
 	err := open(t, d.serve(t, rsaKey(t, 2048)))
-	for _, want := range []string{"key exchange with sw1: it offers diffie-hellman-group1-sha1; we offer", "cipher with sw1: it offers only arcfour; we offer"} {
+	for _, want := range []string{"key exchange with sw1: it offers diffie-hellman-group1-sha1; flashwarden offers", "cipher with sw1: it offers only arcfour; flashwarden offers"} {
 		if cause.Of(err) != cause.NoCommonAlgorithm || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %s", err, want)
 		}

@@ -158,7 +158,7 @@ func (l *queue) withUnserved(ctx context.Context, u *unattended, ended, all []ca
 	l.cancelJobs(ctx, u, unserved)
 	none := cause.New(cause.Cancelled, "the service has not answered for a minute: the backup was cancelled",
 		api.Say("look at its log, start it again (").Do("serve").Say("), and repeat the backup"))
-	goesOn := cause.New(cause.Cancelled, "not waiting for the backup: it goes on in a service", api.Say("see its result with ").Do("jobs"))
+	goesOn := cause.New(cause.Cancelled, "not waiting for the backup: it continues in the service", api.Say("see its result with ").Do("jobs"))
 	return inPlace(ended, all, func(j catalog.Job) *cause.Error {
 		if slices.Contains(unserved, j.ID) {
 			return none

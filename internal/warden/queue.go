@@ -221,7 +221,7 @@ func (l *queue) awaitJobs(ctx context.Context, u *unattended, ids []string, even
 	case err == nil || wait.Err() == nil:
 		return ended, err
 	case context.Cause(wait) == api.ErrLeft:
-		return nil, cause.New(cause.Cancelled, "not waiting for the backups: they go on in the service", api.Say("see their results with ").Do("jobs"))
+		return nil, cause.New(cause.Cancelled, "not waiting for the backups: they continue in the service", api.Say("see their results with ").Do("jobs"))
 	}
 	return nil, cause.Ended(ctx)
 }
@@ -229,7 +229,7 @@ func (l *queue) awaitJobs(ctx context.Context, u *unattended, ids []string, even
 // withStopped returns the jobs that ended before the service did, and in their order those
 // that go on when it has started again. It is an error if none has ended.
 func withStopped(ended, all []catalog.Job) ([]catalog.Job, error) {
-	goesOn := cause.New(cause.Cancelled, "the service ends: the backups go on when it has started again", api.Say("see their results with ").Do("jobs"))
+	goesOn := cause.New(cause.Cancelled, "the service ends: the backups continue when it has started again", api.Say("see their results with ").Do("jobs"))
 	if len(ended) == 0 {
 		return nil, goesOn
 	}

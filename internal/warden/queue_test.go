@@ -46,7 +46,7 @@ func TestClientEndsItsWait(t *testing.T) {
 		state string
 	}{
 		"goes":   {nil, "", api.JobCancelled},
-		"leaves": {api.ErrLeft, "not waiting for the backups: they go on in the service", api.JobDone},
+		"leaves": {api.ErrLeft, "not waiting for the backups: they continue in the service", api.JobDone},
 		"quits":  {api.ErrQuit, "cancelled", api.JobCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {

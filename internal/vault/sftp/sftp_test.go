@@ -100,7 +100,7 @@ func TestParse(t *testing.T) {
 		"sftp://nas":                              "it has no directory: write sftp://USER@HOST/DIRECTORY",
 		"sftp://nas/~/":                           "it has no directory: write sftp://USER@HOST/DIRECTORY",
 		"sftp://nas/x?y":                          "it ends with its path: write ? and # as %3F and %23",
-		"http://u:secret@nas/x":                   `"http://u:xxxxx@nas/x" is no URL of an SFTP server`,
+		"http://u:secret@nas/x":                   `"http://u:xxxxx@nas/x" is not a URL of an SFTP server`,
 	} {
 		u, err := url.Parse(text)
 		if err != nil {
