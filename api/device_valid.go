@@ -141,7 +141,7 @@ func (d Device) vrfProblem() string {
 }
 
 // Jump returns the user name and the address (HOST[:PORT]) of the jump host;
-// both are empty where there is none.
+// both are empty if there is none.
 func (d Device) Jump() (user, address string) {
 	at := strings.LastIndexByte(d.Via, '@') // user names may hold one
 	if at < 0 {
@@ -195,7 +195,7 @@ func textProblem(field, value string) string {
 	return ""
 }
 
-// splitAddress splits HOST[:PORT]; port is empty where there is none.
+// splitAddress splits HOST[:PORT]; port is empty if there is none.
 func splitAddress(address string) (host, port string, err error) {
 	host, port, problem := cutPort(address)
 	if problem == "" && !isHost(host) {

@@ -31,7 +31,7 @@ import (
 // permits twice as many open files. Further reads use the shared ports.
 const mostOwnPorts = 4096
 
-// leastOwnRange is the smallest PortRange with ports of which each has one transfer.
+// leastOwnRange is the smallest PortRange in which each transfer has its own port.
 const leastOwnRange = 64
 
 // The limits of a read on ports that can be guessed. Repetitions use up a credit,

@@ -8,7 +8,7 @@ import (
 )
 
 // request handles a datagram of the listening port. Only requests are answered
-// there: two servers that answer everything would answer each other for ever
+// there: two servers that answer everything would answer each other forever
 // (CVE-2024-2169).
 func (e *engine) request(now time.Time, d *datagram) {
 	if e.stopping.Load() || len(d.b) < 2 {

@@ -10,7 +10,7 @@ import (
 )
 
 // servicePorts are source ports that no TFTP client uses. A forged request from
-// such a port would make two services answer each other for ever (CVE-2024-2169):
+// such a port would make two services answer each other forever (CVE-2024-2169):
 // echo, discard, daytime, qotd, chargen, time, domain, tftp, sunrpc, ntp,
 // netbios-ns, snmp, ldap, rip.
 var servicePorts = []uint16{0, 7, 9, 13, 17, 19, 37, 53, 69, 111, 123, 137, 161, 389, 520}

@@ -48,8 +48,8 @@ func (g *guard) isSpent() bool { return g.on() && g.credit < repetition }
 // isNearlySpent reports whether the last repetitions have begun, which come slowly.
 func (g *guard) isNearlySpent() bool { return g.on() && g.credit <= slowCredit }
 
-// isForged reports whether a read was probably forged, of which the peer has
-// acknowledged so many blocks.
+// isForged reports whether a read was probably forged. acked is how many blocks the
+// peer has acknowledged.
 func (g *guard) isForged(acked uint64) bool {
 	return g.on() && acked < doubtfulFor && g.forged.Load()
 }

@@ -67,10 +67,10 @@ type Inventory interface {
 	// error is api.ErrInvalidDevice or ErrNotFound.
 	UpdateDevice(ctx context.Context, d api.Device, s Secrets) error
 	// RemoveDevice removes a device with its secrets, and cancels its jobs. Its snapshots
-	// stay in the vault. The error is ErrNotFound where there is none.
+	// stay in the vault. The error is ErrNotFound if there is none.
 	RemoveDevice(ctx context.Context, name string) error
 	// Device returns the device with the given name. The error is ErrNotFound,
-	// with similar names, where there is none.
+	// with similar names, if there is none.
 	Device(ctx context.Context, name string) (api.Device, error)
 	// Devices returns the devices that s selects, sorted by name. Names in s that
 	// are not in the inventory are an ErrNotFound that lists them all.
@@ -78,7 +78,7 @@ type Inventory interface {
 	// DeviceNames returns the names of the devices that begin with prefix, sorted.
 	DeviceNames(ctx context.Context, prefix string) ([]string, error)
 	// Secrets returns the secrets of the device with the given name. The error
-	// is ErrNotFound where there is none.
+	// is ErrNotFound if there is none.
 	Secrets(ctx context.Context, name string) (Secrets, error)
 	// Sealed returns the number of devices and credentials that have a secret.
 	Sealed(ctx context.Context) (int, error)

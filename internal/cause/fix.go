@@ -38,8 +38,8 @@ func Carried(err error) api.Fix {
 	return Carried(e.Err)
 }
 
-// usual has the next step after a failure of which nothing more is known than
-// its cause: docs/causes.md in a line.
+// usual has the next step after a failure if only its cause is known: docs/causes.md
+// in one line.
 var usual = map[Cause]api.Fix{
 	ConnectRefused:       api.Say("check on the device whether its lines accept logins: ").Type(api.OnDevice, "show line"),
 	ConnectTimeout:       api.Say("check that the device can be reached: ").Type(api.OnHost, "ping HOST"),

@@ -152,7 +152,7 @@ func permitLine(l ios.AccessList, denies *ios.AccessListEntry, d ios.Datagram) s
 	return configure(fmt.Sprintf("ip access-list %s %s", strings.ToLower(l.Type), l.Name), " "+entry)
 }
 
-// sequenceBefore is a free number before an entry; 0 where there is none, or
+// sequenceBefore is a free number before an entry; 0 if there is none, or
 // where the end of the list denies: then a line without a number goes last.
 func sequenceBefore(l ios.AccessList, denies *ios.AccessListEntry) int {
 	before := 0

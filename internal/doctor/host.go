@@ -78,7 +78,7 @@ func lockHolder(path string) string {
 		return ""
 	}
 	text := make([]byte, 200)
-	n, _ := f.Read(text) // what it says is for people
+	n, _ := f.Read(text) // the text is only for people
 	if said := strings.TrimSpace(string(text[:n])); said != "" {
 		return said
 	}

@@ -140,7 +140,7 @@ func addressOwners() (map[netip.Addr]string, error) {
 	return owners, nil
 }
 
-// setting reads a number of sysctl(8); 0 where there is none.
+// setting reads a number of sysctl(8); 0 if there is none.
 func setting(name string) int {
 	text, err := os.ReadFile("/proc/sys/" + name)
 	if err != nil {

@@ -107,7 +107,7 @@ func findHolder(port string) Holder {
 	return Holder{}
 }
 
-// listSockets returns the table of systemd's sockets; empty where there is none.
+// listSockets returns the table of systemd's sockets; empty if there is none.
 func listSockets() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

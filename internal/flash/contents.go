@@ -97,8 +97,8 @@ func (c Contents) Entry(p Path) (File, bool) {
 	return c.files[i], true
 }
 
-// inPartition finds a file whose path names no partition. A name that is in two
-// partitions is none of them.
+// inPartition finds a file whose path names no partition. It finds nothing if two
+// partitions have a file of this name.
 func (c Contents) inPartition(p Path) (File, bool) {
 	var found []File
 	for _, f := range c.files {

@@ -183,9 +183,9 @@ func (s Systems) Same(a, b Path) bool {
 	return a.Rel != "" && a.Rel == b.Rel && s.SameSystem(a.FS, b.FS)
 }
 
-// Apart reports whether two names are proved to mean two file systems. Where
-// the answer protects a file, a name of which that is not proved must count as
-// the same one.
+// Apart reports whether two names are proved to mean two file systems. If the
+// answer protects a file, names without this proof must count as the same file
+// system.
 func (s Systems) Apart(a, b string) bool {
 	i, j := s.row(a), s.row(b)
 	if i < 0 || j < 0 || i == j {

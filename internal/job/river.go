@@ -40,7 +40,7 @@ func (w worker) Work(ctx context.Context, j *river.Job[carried]) error {
 	return nil
 }
 
-// Timeout is none: a backup watches its own progress.
+// Timeout returns no limit, because a backup watches its own progress.
 func (worker) Timeout(*river.Job[carried]) time.Duration { return -1 }
 
 // anyNumber of jobs may run, as far as River is concerned.

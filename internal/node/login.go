@@ -49,7 +49,7 @@ func (n *logins) identity(sealed, use string, d api.Device) (*vty.Identity, erro
 	return vty.ParseIdentity([]byte(text))
 }
 
-// jump is how to log in to the jump host of d; nil where there is none.
+// jump is how to log in to the jump host of d; nil if there is none.
 func (n *logins) jump(d api.Device, s catalog.Secrets) (*vty.Jump, error) {
 	if d.Via == "" {
 		return nil, nil

@@ -180,8 +180,8 @@ func (p planning) spelling(at flash.Path) string {
 	return at.String()
 }
 
-// printed is the images in flash of which the device has printed the path, that
-// which boots next first.
+// printed is the images in flash whose paths the device has printed, beginning with
+// the one that boots next.
 func (p planning) printed() []string {
 	all := slices.Concat(p.view.next(), []string{p.view.facts.Image, p.selection.Snapshot.Facts.Image})
 	return slices.DeleteFunc(all, func(printed string) bool {
@@ -216,8 +216,8 @@ func (p planning) secondBoot(first string) string {
 	return ""
 }
 
-// bootSteps writes boot lines. They only name proved files: a file of which
-// only the size was compared is read back before.
+// bootSteps writes boot lines. They only name proved files: if only the size of a
+// file was compared, the file is read back before.
 func bootSteps(b bootChange, files []api.PlannedFile) []api.PlanStep {
 	if len(b.stages) == 0 {
 		return nil

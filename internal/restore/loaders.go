@@ -196,7 +196,7 @@ func (v view) images(l loader) []flash.Path {
 }
 
 // strands names the first unit that would have no image left once these files
-// are gone; empty where there is none. A file that is not proved to be another
+// are gone; empty if there is none. A file that is not proved to be another
 // one counts as gone.
 func (v view) strands(gone []string) string {
 	for _, l := range v.loaders() {

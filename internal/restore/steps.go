@@ -147,7 +147,7 @@ func checkData(device string) api.Fix {
 	return api.Say("run ").Do("check").With("read_data", "").Say(", and back the device up again: ").Do("backup", device).With("recopy", "")
 }
 
-// proveThere reads back a file of which only the size was compared.
+// proveThere reads back a file if only its size was compared.
 func (a application) proveThere(ctx context.Context, s api.PlanStep, done outcome) (outcome, error) {
 	sha, err := a.readBack(ctx, s)
 	if err == nil && sha != s.SHA256 {

@@ -34,7 +34,7 @@ var errEnded = errors.New("it ended by itself")
 // Run starts the tasks. When ctx ends, or a task ends by itself, it ends the tasks one
 // after the other, and returns when all have ended. It returns the first error of a
 // task, with its name, joined with the errors of tasks that ended later. If ctx has
-// ended the tasks, errors of ctx are none.
+// ended the tasks, the errors of ctx do not count.
 func (g Group) Run(ctx context.Context) error {
 	failed := make(chan error, len(g.Tasks))
 	var running []*run

@@ -36,7 +36,7 @@ func (f *Fleet) Lines(size Size, now time.Time, paint Palette) []string {
 	return append(lines, paint.Paint(Strong, Cut(f.footer(now, len(f.active)-len(shown)), width)))
 }
 
-// firstWaiting is the first device in natural order of which it is known what it waits for;
+// firstWaiting is the first device, in natural order, that waits for a known reason;
 // nil: there is none.
 func (f *Fleet) firstWaiting() *deviceState {
 	var first *deviceState

@@ -134,8 +134,8 @@ func (g *group) joinBackups(l Layout, all bool) {
 	}
 }
 
-// next says when the next backup begins, and of which device or why then; empty if none is
-// planned.
+// next says when the next backup begins, and for which device, or why at that time; empty
+// if none is planned.
 func (s Status) next(now time.Time) string {
 	if s.Summary.NextRun == nil {
 		return ""

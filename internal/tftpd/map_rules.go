@@ -19,7 +19,7 @@ import (
 )
 
 // maxSteps limits the rules that are applied to one name. A rule with the flag s
-// or g can otherwise repeat for ever.
+// or g can otherwise repeat forever.
 const maxSteps = 4096
 
 // maxMapped is the longest name in bytes that rules may make.

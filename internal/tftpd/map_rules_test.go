@@ -72,7 +72,7 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
-// TestRulesWithoutEnd has rules that repeat for ever, or make a name longer and
+// TestRulesWithoutEnd has rules that repeat forever, or make a name longer and
 // longer.
 func TestRulesWithoutEnd(t *testing.T) {
 	for _, text := range []string{"rg a aa", "rs a a", "s a", "rg ^ x", "rg x* \\0y"} {

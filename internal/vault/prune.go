@@ -44,12 +44,12 @@ const pruneBatch = 500
 
 // Prune removes snapshots, and content that no snapshot names any more. It removes
 // the snapshots in batches, each after its record is in the vault. It may be
-// interrupted at any moment: the next prune removes the rest of the last batch,
-// whatever it keeps itself, except for snapshots that every prune keeps. If other processes
+// interrupted at any moment: the next prune removes the rest of the last batch, even
+// snapshots that its own options keep, but not those that every prune keeps. If other processes
 // write the store at the same time, o.Ripe protects the content that they use.
 //
-// With a document that cannot be read or is lost, nobody knows what it names:
-// then no content is removed, and the problems of the result say why.
+// If a document is lost or cannot be read, the contents that it names are unknown. Then
+// Prune removes no content, and the problems of the result say why.
 func (v *Vault) Prune(ctx context.Context, o PruneOptions) (api.PruneResult, error) {
 	res, err := v.pruneAll(ctx, o)
 	if err != nil {

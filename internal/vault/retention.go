@@ -170,9 +170,9 @@ func keepEnds(all []outline, gone func(device string) bool, kept map[string]bool
 	}
 }
 
-// endOf returns the document of a device that no other names as the one before it; empty:
-// there is none, because none names another. Of several, one that names another has
-// precedence.
+// endOf returns the newest document of a device: the one that no other document names as
+// the one before it; empty if no document names another. If there are several, a document
+// that names another comes first.
 func endOf(group []*outline, named map[string]bool) string {
 	end := ""
 	for _, o := range group {

@@ -256,7 +256,7 @@ func (v *documents) readAll(ctx context.Context, names []string) <-chan loaded {
 }
 
 // Snapshot returns the snapshot with the given ID, or of the given name, with
-// its listings. The error is ErrNotFound where there is none, ErrDamaged where
+// its listings. The error is ErrNotFound if there is none, ErrDamaged where
 // its document is not what it was, and ErrNewer. Listings that cannot be read
 // are left out, with a note: everything else of the snapshot is still of use.
 func (v *documents) Snapshot(ctx context.Context, id string) (api.Snapshot, error) {

@@ -21,7 +21,7 @@ type Store interface {
 	// content of that key is on stable storage.
 	Put(ctx context.Context, key string, r io.Reader, size int64) error
 	// Get returns the content of key from the given offset, in bytes, to its end.
-	// The caller closes it. The error is ErrNotFound where there is none, and
+	// The caller closes it. The error is ErrNotFound if there is none, and
 	// ErrDamaged where something that is no content has the key.
 	Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error)
 	// Stat returns the size of the content of key. Its errors are those of Get.
@@ -31,7 +31,7 @@ type Store interface {
 	// listed, it yields all others and returns an error that joins an
 	// *UnlistedError for each part.
 	List(ctx context.Context, prefix string, yield func(Info) error) error
-	// Delete removes key for good. The error is ErrNotFound where there is none.
+	// Delete removes key for good. The error is ErrNotFound if there is none.
 	Delete(ctx context.Context, key string) error
 }
 

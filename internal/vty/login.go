@@ -51,7 +51,7 @@ const (
 
 // limitLogin limits a login by its progress: an answer or another loginStep
 // bytes of output restart the limit. A limit on silence alone would not stop a
-// device that drips bytes for ever.
+// device that drips bytes forever.
 func (l *Line) limitLogin(ctx context.Context) (context.Context, func()) {
 	login, cancel := context.WithCancelCause(ctx)
 	patience := 2 * l.cfg.IdleTimeout

@@ -94,8 +94,8 @@ func configures(line, prompt string) bool {
 	return ok && configMode.MatchString(rest)
 }
 
-// afterName returns the rest of line after the host name of prompt, of which it compares
-// 16 characters.
+// afterName returns the rest of line after the host name of prompt. It compares only the
+// first 16 characters of the name.
 func afterName(line, prompt string) (rest string, ok bool) {
 	name := hostname(prompt)
 	if name == "" {

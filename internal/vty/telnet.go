@@ -134,7 +134,7 @@ func (t *telnet) command(b byte) {
 }
 
 // negotiate answers one request. It answers only to change an option, so that
-// two sides cannot answer each other for ever.
+// two sides cannot answer each other forever.
 func (t *telnet) negotiate(verb, option byte) {
 	switch verb {
 	case telWILL:

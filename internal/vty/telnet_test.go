@@ -82,7 +82,7 @@ func TestTelnetConn(t *testing.T) {
 
 // FuzzTelnet checks three rules: the data does not depend on how it is cut, the
 // answers stay bounded by the requests, and two of us never answer each other
-// for ever.
+// forever.
 func FuzzTelnet(f *testing.F) {
 	f.Add([]byte("a\xff\xfb\x01\xff\xfa\x18\x01\xff\xf0b\xff\xffc"), uint8(3))
 	f.Add([]byte("\xff\xfd\x1f\xff\xfd\x18\xff\xfb\x05\xff\xfc\x05\xff"), uint8(1))

@@ -137,7 +137,7 @@ func (l *Local) Close() error {
 }
 
 // begin authorises and records an operation that is not about some devices only, and
-// returns the open data directory. It makes none where there is none.
+// returns the open data directory. It does not create one.
 func (l *core) begin(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
 	if err := l.allow(ctx, needs, operation, on...); err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func (l *core) recorded(ctx context.Context, needs need, operation string, on []
 }
 
 // beginNew is begin for an operation that may be the first one: it makes the data
-// directory where there is none.
+// directory if there is none.
 func (l *core) beginNew(ctx context.Context, needs need, operation string, on ...string) (*node.Node, error) {
 	if err := l.allow(ctx, needs, operation, on...); err != nil {
 		return nil, err

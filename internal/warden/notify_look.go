@@ -23,8 +23,8 @@ const (
 	// to a target that does not answer take.
 	notifyLeads = 5 * time.Minute
 
-	// mirrorPatience is how old a backup may be that a mirror does not have yet, until that is
-	// worth a message: mirrors have their turn once a day or once a week.
+	// mirrorPatience is how old a backup may be without a copy in a mirror before that is
+	// worth a message: mirrors run once a day or once a week.
 	mirrorPatience = 48 * time.Hour
 	// retrySoon is how soon another attempt of a failed backup must be to wait for it.
 	retrySoon = 15 * time.Minute

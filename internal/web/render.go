@@ -262,7 +262,7 @@ func (p Page) nothing(*http.Request) (string, any, error) {
 	return "", nil, &api.Problem{Detail: errNoPage.Error(), Exit: api.ExitUnknown, Fix: api.Say("begin with the list of devices"), Err: errNoPage}
 }
 
-// versions are the digests of the assets, which their URLs have: a browser keeps them for ever.
+// versions are the digests of the assets, which their URLs have: a browser keeps them forever.
 var versions = sync.OnceValue(func() map[string]asset {
 	all := map[string]asset{}
 	for _, dir := range []string{"assets", "vendored"} {

@@ -105,7 +105,7 @@ func (p Page) carryOut(r *http.Request) (string, doneCode, error) {
 	return "/jobs/" + url.PathEscape(jobs.Jobs[0].ID), doneRestore, nil
 }
 
-// Restored is the result of a restore; nil: the job is none, or has no result.
+// Restored is the result of a restore; nil: the job is not a restore, or has no result.
 func (p jobPage) Restored() *api.RestoreResult {
 	var result struct {
 		Results []api.RestoreResult `json:"results"`
@@ -116,7 +116,7 @@ func (p jobPage) Restored() *api.RestoreResult {
 	return &result.Results[0]
 }
 
-// BackedUp is the result of a backup; nil: the job is none, or has no result.
+// BackedUp is the result of a backup; nil: the job is not a backup, or has no result.
 func (p jobPage) BackedUp() *api.BackupResult {
 	var result struct {
 		Results []api.BackupResult `json:"results"`

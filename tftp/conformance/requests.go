@@ -202,7 +202,7 @@ func noSession(j *judge) {
 }
 
 // mostlyIgnored sends packets 60 times. A server that answers all of them can be
-// made to talk with another one for ever; a limited rate does no harm.
+// made to talk with another one forever; a limited rate does no harm.
 func mostlyIgnored(j *judge, p *peer, packets ...[]byte) {
 	for i := range 60 {
 		p.sendTo(p.server, packets[i%len(packets)])

@@ -10,8 +10,8 @@ import (
 	"flashwarden/internal/catalog"
 )
 
-// testInspectedImages has images of which some snapshots tell what the file
-// says of itself, and older ones do not.
+// testInspectedImages has images whose inspection some snapshots have, and older
+// ones do not.
 func testInspectedImages(t *testing.T, create New) {
 	says := &api.Inspection{Format: "elf-zip", Version: "15.0(2)SE11", Verdict: api.ImageGood, Checks: []string{"zip-crc"}}
 	inspected := File("flash:/x.bin", api.KindImage, "image")

@@ -411,8 +411,8 @@ func absent(err error) error {
 	return err
 }
 
-// checksumOf returns a checksum of S3 in hexadecimal; empty for one of several
-// parts, which is none of the whole content.
+// checksumOf returns a checksum of S3 in hexadecimal; empty if it was computed over
+// the checksums of several parts, not over the whole content.
 func checksumOf(text string) string {
 	sum, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(sum) != sha256.Size {
