@@ -275,8 +275,8 @@ func TestLoginFails(t *testing.T) {
 		{"closes at once", func(f *fake) { f.conn.Close() }, cause.SessionLost, "lost during login", 0},
 		{"closes with a word", func(f *fake) { f.print("\n\x1b[31m% All lines are busy\x07\n"); f.conn.Close() }, cause.SessionLost, "All lines are busy", 0},
 		{"silent", func(f *fake) { <-time.After(time.Hour) }, cause.ConnectTimeout, "sent nothing for 25s", 0},
-		{"silent after a Telnet option", func(f *fake) { f.raw("\xff\xfb\x01"); <-time.After(time.Hour) }, cause.SessionLost, "silent", 0},
-		{"silent after the password", func(f *fake) { f.login(); <-time.After(time.Hour) }, cause.SessionLost, "silent", 1},
+		{"silent after a Telnet option", func(f *fake) { f.raw("\xff\xfb\x01"); <-time.After(time.Hour) }, cause.SessionLost, "stopped answering", 0},
+		{"silent after the password", func(f *fake) { f.login(); <-time.After(time.Hour) }, cause.SessionLost, "stopped answering", 1},
 		{"ROM monitor", func(f *fake) {
 			for {
 				f.print("rommon 1 > ")

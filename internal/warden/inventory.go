@@ -125,7 +125,7 @@ func (i *devicesImport) tooFew(have map[string]api.Device) error {
 	if removed <= fewRemoved || removed <= own/2 {
 		return nil
 	}
-	p := Invalid("%d of the %d devices that came from this list are missing in it now; nothing was changed", removed, own)
+	p := Invalid("%d of the %d devices that came from this list are no longer in it; nothing was changed", removed, own)
 	p.Fix = api.Say("look at the list. If they are really gone: ").Do("device import", i.Source).With("prune", "")
 	return p
 }

@@ -87,7 +87,7 @@ func TestListByQueue(t *testing.T) {
 	}
 
 	// What looks like a list that was cut off removes nothing, and is a failure in the status.
-	if failed, message := run("name,address,site\nother1,192.0.2.77,hq\n"); !failed || !strings.Contains(message, "lacks 4 of the 4 devices") {
+	if failed, message := run("name,address,site\nother1,192.0.2.77,hq\n"); !failed || !strings.Contains(message, "4 of the 4 devices that came from this list are no longer in it") {
 		t.Errorf("failed %t, %q", failed, message)
 	}
 	if failed, message := run(""); !failed || !strings.Contains(message, "it is empty") {
