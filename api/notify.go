@@ -10,7 +10,7 @@ const (
 	NotifyImageDiffers = "image-differs" // an image has another digest than the published one
 	NotifyCareFailed   = "care-failed"   // a prune, a check, a mirror or a list of devices failed, or is late
 	NotifyRecovered    = "recovered"     // one of the above has ended
-	NotifySummary      = "daily-summary" // once a day: which switches are not safe
+	NotifySummary      = "daily-summary" // once a day: which switches are at risk
 	NotifyTesting      = "test"          // somebody tries a target; it cannot be left out
 )
 

@@ -80,7 +80,7 @@ func (c Copy) Validate() error {
 		return untypeable("file", c.file(), "names no file system")
 	}
 	if _, err := netip.ParseAddr(c.Server); err != nil {
-		return untypeable("server", c.Server, "is no IP address")
+		return untypeable("server", c.Server, "is not an IP address")
 	}
 	if c.Name == "" {
 		return untypeable("name on the server", c.Name, "is empty")

@@ -137,9 +137,9 @@ func Summarize(s api.StatusSummary, parts []Part, at time.Time) api.Notification
 	case s.Devices == 0:
 		n.Title = "There are no devices"
 	case s.AtRisk == 0:
-		n.Title = fmt.Sprintf("All %d devices are safe", s.Devices)
+		n.Title = fmt.Sprintf("All %d devices are protected", s.Devices)
 	default:
-		n.Title = fmt.Sprintf("%d of %d devices are not safe", s.AtRisk, s.Devices)
+		n.Title = fmt.Sprintf("%d of %d devices are at risk", s.AtRisk, s.Devices)
 	}
 	var b strings.Builder
 	for _, p := range parts {

@@ -263,7 +263,7 @@ func TestQuietHours(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		wantSent(t, f, "after them", "chat failed: sw1: the backup failed")
 		time.Sleep(24 * time.Hour)
-		wantSent(t, f, "a day later", "chat daily-summary: 1 of 40 devices are not safe")
+		wantSent(t, f, "a day later", "chat daily-summary: 1 of 40 devices are at risk")
 	})
 }
 
@@ -275,7 +275,7 @@ func TestSummary(t *testing.T) {
 		stop := run(t, f.runner(chat))
 		time.Sleep(6*time.Hour + 59*time.Minute)
 		wantSent(t, f, "before its time")
-		summary := "chat daily-summary: 1 of 40 devices are not safe"
+		summary := "chat daily-summary: 1 of 40 devices are at risk"
 		time.Sleep(2 * time.Minute)
 		wantSent(t, f, "at its time", summary)
 		stop()

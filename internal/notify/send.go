@@ -80,7 +80,7 @@ func open(ctx context.Context, c config.Notify) (t target, err error) {
 			return t, err
 		}
 		if u, err := url.Parse(t.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return t, cause.WithFix(fmt.Errorf("the first line of %s is no URL", c.URLFile), api.Say("it must begin with https:// or http://"))
+			return t, cause.WithFix(fmt.Errorf("the first line of %s is not a URL", c.URLFile), api.Say("it must begin with https:// or http://"))
 		}
 	}
 	if c.CAFile == "" {

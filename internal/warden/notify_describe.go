@@ -141,7 +141,7 @@ func (l *notices) summary(ctx context.Context, n *node.Node, now time.Time) (api
 	if err != nil {
 		return api.Notification{}, err
 	}
-	unsafe, failed, tasks := notify.Part{Head: "Not safe"}, notify.Part{Head: "Protected, but the last backup failed"}, notify.Part{Head: "Care of the vault"}
+	unsafe, failed, tasks := notify.Part{Head: "At risk"}, notify.Part{Head: "Protected, but the last backup failed"}, notify.Part{Head: "Care of the vault"}
 	for _, d := range status.Devices {
 		item, part := api.NotifyItem{Event: api.NotifyAtRisk, Subject: d.Device, Device: d.Device, Since: now.UTC()}, &unsafe
 		switch {

@@ -158,7 +158,7 @@ func TestNotificationsOfRisks(t *testing.T) {
 	}
 }
 
-// TestDailySummary names the devices that are not safe first.
+// TestDailySummary lists the devices at risk first.
 func TestDailySummary(t *testing.T) {
 	l, n, ctx := opened(t, "a-good", "b-failed", "c-never")
 	now := time.Now()
@@ -170,9 +170,9 @@ func TestDailySummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "Not safe (1):\nc-never: No backup yet\n  next: `flashwarden backup c-never`\n\nProtected, but the last backup failed (1):\nb-failed: no_request: no request\n  next: look\n\n" +
+	want := "At risk (1):\nc-never: No backup yet\n  next: `flashwarden backup c-never`\n\nProtected, but the last backup failed (1):\nb-failed: no_request: no request\n  next: look\n\n" +
 		"3 devices: 2 protected, 1 at risk; the last backup of 1 failed\n"
-	if got.Title != "1 of 3 devices are not safe" || got.Text != want || len(got.Items) != 2 || got.Summary.AtRisk != 1 {
+	if got.Title != "1 of 3 devices are at risk" || got.Text != want || len(got.Items) != 2 || got.Summary.AtRisk != 1 {
 		t.Errorf("%+v, want the text %q", got, want)
 	}
 }
