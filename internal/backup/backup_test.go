@@ -281,6 +281,29 @@ func TestUnsafePromptEndsTheBackup(t *testing.T) {
 	b.wantClean()
 }
 
+// TestQuestionAtTheConfig ends the backup at a question that the running-config does not
+// have: nobody knows what the device would do next.
+func TestQuestionAtTheConfig(t *testing.T) {
+	for _, c := range []cause.Cause{cause.UnsafePrompt, cause.PromptUnrecognised} {
+		asked := 0
+		b := newBench(t, func(_ int, d *fakeDevice) error {
+			d.config = func() (string, error) {
+				if asked++; asked > 1 {
+					return plainConfig, nil
+				}
+				return "", cause.New(c, "the device asked something", nil)
+			}
+			return nil
+		})
+		r := b.backup(Options{})
+		wantResult(t, r, api.StatusFailed, c)
+		if asked != 1 || len(b.devices) != 1 || r.Snapshot != "" {
+			t.Errorf("asked %d times in %d sessions, snapshot %q", asked, len(b.devices), r.Snapshot)
+		}
+		b.close()
+	}
+}
+
 func TestLineDiesWhileTheCopyGoesOn(t *testing.T) {
 	b := newBench(t, func(n int, d *fakeDevice) error {
 		if n > 0 {

@@ -169,8 +169,8 @@ func (w *world) state(o *iossim.Options) {
 // faults are those of the device and of the line to it.
 func (w *world) faults() iossim.Faults {
 	var f iossim.Faults
-	quick := []*iossim.Times{&f.ShortBlock, &f.FlipBit, &f.OtherName, &f.OddRow, &f.RejectVerify, &f.RejectMD5, &f.KeepPaging, &f.KeepWidth, &f.SyslogNoise, &f.SecurityWarnings}
-	slow := []*iossim.Times{&f.AskErase, &f.AskOverwrite, &f.AskPartition, &f.AskUnknown, &f.HangTerminal, &f.RestrictTFTP}
+	quick := []*iossim.Times{&f.ShortBlock, &f.FlipBit, &f.OtherName, &f.OddRow, &f.RejectVerify, &f.RejectMD5, &f.KeepPaging, &f.KeepWidth}
+	slow := []*iossim.Times{&f.AskErase, &f.AskOverwrite, &f.AskPartition, &f.AskUnknown, &f.HangTerminal, &f.RestrictTFTP, &f.SyslogNoise, &f.SecurityWarnings}
 	if testlevel.Current() == testlevel.Quick { // the others wait for silence
 		*quick[w.random.IntN(len(quick))] = 1
 		w.flips = f.FlipBit != 0

@@ -75,6 +75,9 @@ func (d *Device) verify(ctx context.Context, form, path string, v *ios.Verificat
 	}
 	d.learn(p)
 	came, err := readVerify(form, text, v)
+	if err == nil && v.Path != "" && name(v.Path) != name(path) {
+		err = cause.New(cause.CommandRejected, fmt.Sprintf("the device answered with the digest of %q", v.Path), nil)
+	}
 	if err != nil {
 		return false, fmt.Errorf("verify %s: %w", path, err)
 	}
@@ -82,6 +85,10 @@ func (d *Device) verify(ctx context.Context, form, path string, v *ios.Verificat
 	d.log.Debug("digest", "file", path, "command", form, "came", came)
 	return form == verifyPlain && v.MD5 == "", nil
 }
+
+// name is the last element of a path. A device may print a file system under another
+// name than we type.
+func name(p string) string { return p[strings.LastIndexAny(p, ":/")+1:] }
 
 // readVerify adds the output of one form of verify to v and returns the outcome
 // in words. A refusal for this file alone is no error.

@@ -100,6 +100,19 @@ func TestDigestOfOtherFiles(t *testing.T) {
 	}
 }
 
+// TestDigestOfAnotherFile does not take the digest of another file for that of the one
+// that was asked about.
+func TestDigestOfAnotherFile(t *testing.T) {
+	const digest = "d41d8cd98f00b204e9800998ecf8427e"
+	for answered, right := range map[string]bool{"flash0:/b.bin": true, "b.bin": true, "flash:b.bin": true, "flash:/a.bin": false, "flash:/b.bin.old": false} {
+		d, _ := on(map[string]string{"verify /md5 flash:/b.bin": "....Done!\nverify /md5 (" + answered + ") = " + digest + "\n"})
+		v, err := d.Digest(t.Context(), "flash:/b.bin", 1, nil)
+		if (err == nil) != right || right && v.MD5 != digest || !right && cause.Of(err) != cause.CommandRejected {
+			t.Errorf("%s: %+v, %v", answered, v, err)
+		}
+	}
+}
+
 // TestDigestOfOneFile tests a failure of one file. The other files are still
 // asked for.
 func TestDigestOfOneFile(t *testing.T) {
