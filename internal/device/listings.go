@@ -239,7 +239,20 @@ func (d *Device) dir(ctx context.Context, command string) ([]ios.Listing, error)
 	if err != nil {
 		return nil, err
 	}
-	return ios.ParseDir(command, text)
+	listings, err := ios.ParseDir(command, text)
+	if err == nil && endLost(command, listings) {
+		last := &listings[len(listings)-1]
+		last.Unread = append(last.Unread, "the line about space at the end is missing")
+	}
+	return listings, err
+}
+
+// endLost reports whether the end of a list of a whole file system is missing: dir ends
+// such a list with its space. A console without flow control loses lines.
+func endLost(command string, listings []ios.Listing) bool {
+	files := func(l ios.Listing) bool { return len(l.Entries) > 0 }
+	space := func(l ios.Listing) bool { return l.Total >= 0 || l.Free >= 0 }
+	return strings.HasPrefix(command, "dir ") && strings.HasSuffix(command, ":") && slices.ContainsFunc(listings, files) && !slices.ContainsFunc(listings, space)
 }
 
 // descend lists the directories in listings one by one, and the directories in

@@ -387,3 +387,19 @@ func TestFilesAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesEndLost: a list of a file system that does not end with its space has lost
+// lines, perhaps with files.
+func TestFilesEndLost(t *testing.T) {
+	whole := list("flash:/", "vlan.dat", "html/") + list("flash:/html/", "x.htm")
+	cut := strings.SplitAfter(whole, "vlan.dat\n")[0]
+	for text, lost := range map[string]bool{whole: false, cut: true, "Directory of flash:/\n\nNo files in directory\n\n": false} {
+		for _, command := range []string{"dir /recursive flash:", "dir flash:"} {
+			d, _ := on(map[string]string{command: text, "dir flash:/html": list("flash:/html/", "x.htm"), "dir nvram:": list("nvram:/", "startup-config")})
+			got, err := d.Files(t.Context())
+			if err != nil || slices.ContainsFunc(got, func(l ios.Listing) bool { return len(l.Unread) > 0 }) != lost {
+				t.Errorf("%s of %q: %+v, %v", command, text, got, err)
+			}
+		}
+	}
+}
