@@ -36,7 +36,7 @@ type Secret struct {
 	Text        string `json:"text,omitempty"`        // the password, which is sealed and stored
 	Environment string `json:"environment,omitempty"` // the name of an environment variable of the process that logs in
 	Systemd     string `json:"systemd,omitempty"`     // the name of a file in $CREDENTIALS_DIRECTORY, see systemd.exec(5)
-	Command     string `json:"command,omitempty"`     // a line for sh; the password is the first line of its output
+	Command     string `json:"command,omitempty"`     // a program and its arguments, run without a shell; the password is the first line of its output
 }
 
 // String says where the secret is, and not what it is.

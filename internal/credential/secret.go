@@ -116,7 +116,11 @@ func (r *Reader) fromCommand(ctx context.Context, line string) (string, error) {
 func run(ctx context.Context, line string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, commandWithin, fmt.Errorf("it did not end within %v", commandWithin))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", line)
+	words, err := Words(line)
+	if err != nil {
+		return "", notFound(fmt.Errorf("the command that prints the password cannot run: %w", err), "set it again; for a pipe or a variable, write a script")
+	}
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all that it started
 	cmd.WaitDelay = time.Second
@@ -126,13 +130,25 @@ func run(ctx context.Context, line string) (string, error) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		message, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
-		if message != "" {
+		if message := complaint(said.String(), out.String()); message != "" {
 			err = fmt.Errorf("%w: %q", err, message)
 		}
-		return "", notFound(fmt.Errorf("the command that prints the password failed: %w", err), "run it as the user of the service, and see what it prints: "+line)
+		return "", cause.WithFix(fmt.Errorf("the command that prints the password failed: %w", err),
+			api.Say("run it as the user of the service, and see what it prints: ").Do("credential list").Say(" shows it"))
 	}
 	return firstLine(out.Bytes(), "the output of the command")
+}
+
+// complaint is the first line that a command wrote to its standard error, without the secrets
+// that it printed.
+func complaint(said, printed string) string {
+	message, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
+	for secret := range strings.FieldsSeq(printed) {
+		if len(secret) > 2 { // a shorter one is no secret, and stands in many words
+			message = strings.ReplaceAll(message, secret, "…")
+		}
+	}
+	return message
 }
 
 // limited keeps the first bytes that are written to it.

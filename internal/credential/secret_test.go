@@ -36,8 +36,8 @@ func TestSecrets(t *testing.T) {
 		{api.Secret{Systemd: "none"}, "", "no such file"},
 		{api.Secret{Command: "printf 'from a command\\nsecond line'"}, "from a command", ""},
 		{api.Secret{Command: "true"}, "", "the first line of the output of the command is empty"},
-		{api.Secret{Command: "echo topsecret; echo locked >&2; exit 2"}, "", `exit status 2: "locked"`},
-		{api.Secret{Command: "head -c 100000 /dev/zero | tr '\\0' x"}, "", "longer than 65536 bytes"},
+		{api.Secret{Command: "sh -c 'echo topsecret; echo locked >&2; exit 2'"}, "", `exit status 2: "locked"`},
+		{api.Secret{Command: "head -c 100000 /dev/zero"}, "", "longer than 65536 bytes"},
 	} {
 		got, err := new(Reader).Read(t.Context(), c.secret)
 		switch {
@@ -57,7 +57,7 @@ func TestSecrets(t *testing.T) {
 func TestCommandRunsOnce(t *testing.T) {
 	runs := filepath.Join(t.TempDir(), "runs")
 	r := new(Reader)
-	s := api.Secret{Command: fmt.Sprintf("echo run >>'%s'; test $(wc -l <'%s') -gt 1 && echo word", runs, runs)}
+	s := api.Secret{Command: fmt.Sprintf(`sh -c 'echo run >>"%s"; test $(wc -l <"%s") -gt 1 && echo word'`, runs, runs)}
 	if _, err := r.Read(t.Context(), s); err == nil {
 		t.Error("no error from a command that fails")
 	}
@@ -84,7 +84,7 @@ func TestCommandIsEnded(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := new(Reader).Read(ctx, api.Secret{Command: fmt.Sprintf("rmdir '%s'; sleep 1000 | sleep 1000", began)})
+		_, err := new(Reader).Read(ctx, api.Secret{Command: fmt.Sprintf(`sh -c 'rmdir "%s"; sleep 1000 | sleep 1000'`, began)})
 		done <- err
 	}()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {

@@ -22,6 +22,14 @@ func (n *keyring) SetCredential(ctx context.Context, c api.CredentialChange) (ap
 	if err := c.Validate(); err != nil {
 		return api.Credential{}, invalid(nil, "%w", err)
 	}
+	for _, s := range []*api.Secret{c.Password, c.EnablePassword} {
+		if s == nil || s.Command == "" {
+			continue
+		}
+		if _, err := credential.Words(s.Command); err != nil {
+			return api.Credential{}, invalid(nil, "%w: %w", api.ErrInvalidCredential, err)
+		}
+	}
 	key, err := n.sealer()
 	if err != nil {
 		return api.Credential{}, err
