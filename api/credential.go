@@ -15,7 +15,7 @@ var ErrInvalidCredential = errors.New("invalid credential")
 type Credential struct {
 	Name           string `json:"name"`
 	Username       string `json:"username"`
-	Password       string `json:"password"`        // "stored", "environment NAME", "systemd NAME", "command LINE"; empty: there is none
+	Password       string `json:"password"`        // "stored", "environment NAME", "systemd NAME", "command LINE"; empty: there is none. "; old: " and the same follow while there is an old login
 	EnablePassword string `json:"enable_password"` // the same
 	Fingerprint    string `json:"fingerprint"`     // of the private key, as ssh-keygen -l prints it; empty: there is none
 	Devices        int    `json:"devices"`         // that name it
@@ -28,6 +28,9 @@ type CredentialChange struct {
 	Password       *Secret `json:"password,omitempty"`
 	EnablePassword *Secret `json:"enable_password,omitempty"`
 	Identity       *string `json:"identity,omitempty"` // private key, as ssh-keygen writes it; empty: it is removed
+
+	KeepOld bool `json:"keep_old,omitempty"` // keep the login as it is now, too: it is tried first, and the new one if a device refuses it
+	DropOld bool `json:"drop_old,omitempty"` // forget the login that was kept
 }
 
 // Secret is a password, or where it is found at each login. One field is set; without any,
@@ -90,6 +93,9 @@ func (s Secret) Validate() error {
 func (c CredentialChange) Validate() error {
 	if !isName(c.Name) {
 		return fmt.Errorf("%w %q: %s", ErrInvalidCredential, c.Name, nameRule)
+	}
+	if c.KeepOld && c.DropOld {
+		return fmt.Errorf("%w %q: an old login is either kept or dropped", ErrInvalidCredential, c.Name)
 	}
 	if c.Username != nil {
 		if problem := textProblem("username", *c.Username); problem != "" {

@@ -31,7 +31,7 @@ func TestValidate(t *testing.T) {
 			[]string{"", ":22", "sw1:", "sw1:0", "sw1:65536", "sw1:x", "sw1:+22", "[sw1]:22", "[192.0.2.1]", "[2001:db8::1", "2001:db8::1]", "192.0.2.300", "1.2.3", "a b",
 				"fe80::1%a]:22", "fe80::1%\x1b", "[fe80::1%e\n]:22", "[::1]x", "[::1]:", "[]:22", "-x", "x..y", "sw1\r", "sw1/x", "ssh://sw1", "user@sw1", "sw1:22:33", strings.Repeat("x.", 127)}, "address "},
 		{"transport", func(d *api.Device, v string) { d.Transport = v }, []string{"ssh", "telnet"}, []string{"", "SSH", "serial"}, "neither ssh nor telnet"},
-		{"username", func(d *api.Device, v string) { d.Username, d.Credential = v, "" }, []string{"x", "net admin", "ü@example.net"}, []string{"", "x\n", "\x1b[2J", " x", "\xff"}, "username"},
+		{"username", func(d *api.Device, v string) { d.Username, d.Credential = v, "" }, []string{"", "x", "net admin", "ü@example.net"}, []string{"x\n", "\x1b[2J", " x", "\xff"}, "username"},
 		{"credential", func(d *api.Device, v string) { d.Credential = v }, []string{"", "access", "core-1"}, []string{"a b", ".x", "a\nb", long}, "credential"},
 		{"source", func(d *api.Device, v string) { d.Source = v }, []string{"", "/srv/list.csv", "https://netbox.example.net/switches.csv?" + strings.Repeat("x", 500)},
 			[]string{"a\nb", strings.Repeat("x", 1001)}, "source"},
@@ -63,12 +63,15 @@ func TestValidate(t *testing.T) {
 	}
 	shared := sw1()
 	shared.Username = ""
-	if err := shared.Validate(); err != nil {
+	if err := errors.Join(shared.Validate(), shared.CheckUsername("access")); err != nil {
 		t.Errorf("a credential has the username: %v", err)
+	}
+	if err := shared.CheckUsername(""); !errors.Is(err, api.ErrInvalidDevice) || !strings.Contains(err.Error(), "SSH needs a username") {
+		t.Errorf("without a credential: error %v", err)
 	}
 	telnet := sw1()
 	telnet.Transport, telnet.Username = api.Telnet, ""
-	if err := telnet.Validate(); err != nil {
+	if err := errors.Join(telnet.Validate(), telnet.CheckUsername("")); err != nil {
 		t.Errorf("telnet without a username: %v", err)
 	}
 }

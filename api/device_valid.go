@@ -105,10 +105,16 @@ func (d Device) transportProblem() string {
 	return ""
 }
 
-func (d Device) usernameProblem() string {
-	if d.Username == "" && d.Transport == SSH && d.Credential == "" {
-		return "SSH needs a username"
+// CheckUsername returns an ErrInvalidDevice if the device lacks a user name. credential is the name
+// of the credential that the device uses, its own or another one; it may have the user name.
+func (d Device) CheckUsername(credential string) error {
+	if d.Username == "" && d.Transport == SSH && credential == "" {
+		return fmt.Errorf("%w %q: SSH needs a username", ErrInvalidDevice, d.Name)
 	}
+	return nil
+}
+
+func (d Device) usernameProblem() string {
 	return textProblem("username", d.Username)
 }
 

@@ -32,6 +32,8 @@ type Config struct {
 	TFTP   TFTP
 	Backup Backup
 	SSH    SSH
+	// Credentials are those of devices without a login of their own.
+	Credentials Credentials
 	// Transports are those that Backup.CopyBy auto may use.
 	Transports Transports
 	Protect    Protect

@@ -78,6 +78,9 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 		if own := ownSchedules(c, section, name); own != nil {
 			return s.schedules(own, section+"."+name, value)
 		}
+		if own := ownCredentials(c, section, name); own != nil {
+			return s.credentials(own, section+"."+name, value)
+		}
 		return s.key(c, section, name, key, value)
 	})
 }

@@ -50,6 +50,7 @@ func settings() []setting {
 			c.SSH.UnknownHosts, err = oneOf(v, AcceptNew, Ask, Refuse)
 			return
 		}},
+		{"credentials", "default", func(c *Config, v string) error { c.Credentials.Default = v; return nil }},
 		{"protect", "within", func(c *Config, v string) (err error) { c.Protect.Within, err = age(v); return }},
 		{"protect", "proved-within", func(c *Config, v string) (err error) { c.Protect.ProvedWithin, err = age(v); return }},
 		{"retention", "keep-last", func(c *Config, v string) (err error) { c.Retention.KeepLast, err = number(v, 0, maxKeep); return }},

@@ -24,6 +24,10 @@ type Login struct {
 	Password       api.Secret `json:"password"`
 	EnablePassword api.Secret `json:"enable_password"`
 	Identity       string     `json:"identity"` // private key
+
+	// Old is the login before a change of the password, while it reaches the devices. It is tried
+	// first. Nil: there is none.
+	Old *Login `json:"old,omitempty"`
 }
 
 // Reader finds secrets where they are at the time of a login. Several goroutines may use it at

@@ -10,6 +10,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 	"flashwarden/internal/vty"
 )
@@ -59,6 +60,9 @@ func (n *keyring) SetCredential(ctx context.Context, c api.CredentialChange) (ap
 
 // merge sets what a change names in a login, and in what people see of it.
 func merge(login *credential.Login, shown *api.Credential, c api.CredentialChange) error {
+	if err := keepOld(login, c); err != nil {
+		return err
+	}
 	if c.Username != nil {
 		login.Username = *c.Username
 	}
@@ -80,9 +84,28 @@ func merge(login *credential.Login, shown *api.Credential, c api.CredentialChang
 	}
 	shown.Name, shown.Username = c.Name, login.Username
 	shown.Password, shown.EnablePassword = login.Password.String(), login.EnablePassword.String()
+	if login.Old != nil {
+		shown.Password += "; old: " + cmp.Or(login.Old.Password.String(), "a key")
+	}
 	if login.Password == (api.Secret{}) && login.Identity == "" {
 		return invalid(api.Say("give ").Option("password_file", "").Say(", ").Option("password_command", "").Say(" or ").Option("identity_file", ""),
 			"%s has neither password nor key to log in with", c.Name)
+	}
+	return nil
+}
+
+// keepOld keeps the login as it was before a change, or drops the one that was kept.
+func keepOld(login *credential.Login, c api.CredentialChange) error {
+	switch {
+	case c.DropOld:
+		login.Old = nil
+	case c.KeepOld && login.Old != nil:
+		return invalid(api.Say("when all devices know the new one: ").Do("credential set", c.Name).With("drop_old", ""), "%s has an old login already", c.Name)
+	case c.KeepOld && *login == credential.Login{}:
+		return invalid(nil, "%s has no login yet that could be kept", c.Name)
+	case c.KeepOld:
+		old := *login
+		login.Old = &old
 	}
 	return nil
 }
@@ -112,15 +135,11 @@ func UnknownCredential(name string) error {
 // already, its seal must be good: whoever writes the catalog must not be able to hand the
 // credential to a host of his.
 func (n *keyring) sealCredential(ctx context.Context, sealed *string, was, is api.Device) error {
-	switch {
-	case is.Credential == "":
-		*sealed = ""
-		return nil
-	case is.Credential == was.Credential:
+	if is.Credential == was.Credential {
 		if err := n.mayUse(was, *sealed); err != nil || useOf(useCredential, was) == useOf(useCredential, is) {
 			return err
 		}
-	default:
+	} else {
 		_, known, err := n.catalog.Credential(ctx, is.Credential)
 		if err != nil {
 			return err
@@ -147,40 +166,52 @@ func (n *keyring) mayUse(d api.Device, sealed string) error {
 	return err
 }
 
-// addShared completes how to log in to a device with its credential. What the device has of its
-// own comes first.
-func (n *keyring) addShared(ctx context.Context, c *vty.Config, d api.Device, s catalog.Secrets) error {
-	if d.Credential == "" {
-		return nil
+// uses returns the name of the credential that a device uses, and whether it inherits it; empty:
+// none. A device inherits one only if it has no login of its own.
+func (n *keyring) uses(d api.Device, s catalog.Secrets, shared config.Credentials) (name string, err error) {
+	switch {
+	case d.Credential != "":
+		return d.Credential, n.mayUse(d, s.Credential)
+	case !inherits(s):
+		return "", nil
 	}
-	if err := n.mayUse(d, s.Credential); err != nil {
-		return err
+	name = shared.Of("", d.Group, d.Site)
+	if name == "" {
+		return "", nil
 	}
-	kept, known, err := n.catalog.Credential(ctx, d.Credential)
+	return name, n.mayInherit(d, s.Credential, name)
+}
+
+// openLogin returns the login that a credential has.
+func (n *keyring) openLogin(ctx context.Context, name string) (login credential.Login, err error) {
+	kept, known, err := n.catalog.Credential(ctx, name)
+	if err == nil && !known {
+		err = UnknownCredential(name)
+	}
 	if err != nil {
-		return err
+		return login, err
 	}
-	if !known {
-		return UnknownCredential(d.Credential)
-	}
-	login, err := n.unsealLogin(kept)
-	if err != nil {
-		return err
-	}
+	return n.unsealLogin(kept)
+}
+
+// addLogin completes how to log in to a device with the login of its credential. What the device
+// has of its own comes first.
+func (n *keyring) addLogin(ctx context.Context, c *vty.Config, name string, login credential.Login) error {
 	c.Username = cmp.Or(c.Username, login.Username)
 	read := func(into *string, secret api.Secret) error {
 		text, err := n.secrets.Read(ctx, secret)
 		if err != nil {
-			return fmt.Errorf("credential %s: %w", d.Credential, err)
+			return fmt.Errorf("credential %s: %w", name, err)
 		}
 		*into = text
 		return nil
 	}
 	if c.Password == "" && c.Identity == nil {
-		c.Credential = d.Credential
+		c.Credential = name
 		if login.Identity != "" {
+			var err error
 			if c.Identity, err = vty.ParseIdentity([]byte(login.Identity)); err != nil {
-				return fmt.Errorf("credential %s: private key: %w", d.Credential, err)
+				return fmt.Errorf("credential %s: private key: %w", name, err)
 			}
 		}
 		if err := read(&c.Password, login.Password); err != nil {

@@ -34,18 +34,18 @@ func TestCredentialIsBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c vty.Config
-	if err := n.addShared(ctx, &c, d, s); err != nil || c.Username != "backup" || c.Password != "s3cret-Login" {
+	if err := addShared(t, n, &c, d, s); err != nil || c.Username != "backup" || c.Password != "s3cret-Login" {
 		t.Errorf("user %q, password %q, error %v", c.Username, c.Password, err)
 	}
 	own := vty.Config{Username: "me", Password: "mine"}
-	if err := n.addShared(ctx, &own, d, s); err != nil || own.Username != "me" || own.Password != "mine" {
+	if err := addShared(t, n, &own, d, s); err != nil || own.Username != "me" || own.Password != "mine" {
 		t.Errorf("with its own: user %q, password %q, error %v", own.Username, own.Password, err)
 	}
 
 	refused := func(what string, d api.Device, s catalog.Secrets) {
 		t.Helper()
 		var c vty.Config
-		if err := n.addShared(ctx, &c, d, s); !errors.Is(err, credential.ErrElsewhere) || c.Password != "" {
+		if err := addShared(t, n, &c, d, s); !errors.Is(err, credential.ErrElsewhere) || c.Password != "" {
 			t.Errorf("%s: password %q, error %v", what, c.Password, err)
 		}
 	}
@@ -73,4 +73,18 @@ func TestCredentialIsBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("the login of another credential", d, s)
+}
+
+// addShared completes a login with the credential that a device uses.
+func addShared(t *testing.T, n *Node, c *vty.Config, d api.Device, s catalog.Secrets) error {
+	t.Helper()
+	name, err := n.uses(d, s, n.opts.Config.Credentials)
+	if err != nil || name == "" {
+		return err
+	}
+	login, err := n.openLogin(t.Context(), name)
+	if err != nil {
+		return err
+	}
+	return n.addLogin(t.Context(), c, name, login)
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"flashwarden/api"
@@ -14,30 +15,93 @@ import (
 // Dial logs in to a device of the inventory, with the secrets that are stored
 // under its name.
 func (n *logins) Dial(ctx context.Context, d api.Device) (*device.Device, error) {
+	dev, _, err := n.dial(ctx, d)
+	return dev, err
+}
+
+// TestLogin logs in to a device and out again. old: it took the old login of its credential.
+func (n *logins) TestLogin(ctx context.Context, d api.Device) (old bool, err error) {
+	dev, old, err := n.dial(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	return old, dev.Close()
+}
+
+// dial is Dial. old: the device took the old login of its credential.
+func (n *logins) dial(ctx context.Context, d api.Device) (dev *device.Device, old bool, err error) {
+	c, s, err := n.ownLogin(ctx, d)
+	if err != nil {
+		return nil, false, err
+	}
+	name, err := n.keys.uses(d, s, n.opts.Config.Credentials)
+	if err != nil {
+		return nil, false, err
+	}
+	if name == "" {
+		dev, err = device.Dial(ctx, c)
+		return dev, false, err
+	}
+	return n.dialShared(ctx, c, name)
+}
+
+// ownLogin returns how to log in to a device with what is stored under its name, and its secrets.
+func (n *logins) ownLogin(ctx context.Context, d api.Device) (vty.Config, catalog.Secrets, error) {
 	c := vty.Config{
 		Name: d.Name, Address: d.Address, Transport: d.Transport, Username: d.Username,
 		LegacyCrypto: d.LegacyCrypto, HostKeys: n.noting(d.Name), Log: n.opts.Log.With("device", d.Name),
 	}
 	s, err := n.Catalog.Secrets(ctx, d.Name)
 	if err != nil {
-		return nil, err
+		return c, s, err
 	}
 	if c.Password, err = n.keys.unseal(s.Password, usePassword, d); err != nil {
-		return nil, fmt.Errorf("password of %s: %w", d.Name, err)
+		return c, s, fmt.Errorf("password of %s: %w", d.Name, err)
 	}
 	if c.EnablePassword, err = n.keys.unseal(s.EnablePassword, useEnable, d); err != nil {
-		return nil, fmt.Errorf("enable password of %s: %w", d.Name, err)
+		return c, s, fmt.Errorf("enable password of %s: %w", d.Name, err)
 	}
 	if c.Identity, err = n.identity(s.Identity, useIdentity, d); err != nil {
-		return nil, fmt.Errorf("private key of %s: %w", d.Name, err)
+		return c, s, fmt.Errorf("private key of %s: %w", d.Name, err)
 	}
 	if c.Via, err = n.jump(d, s); err != nil {
-		return nil, fmt.Errorf("jump host of %s: %w", d.Name, err)
+		return c, s, fmt.Errorf("jump host of %s: %w", d.Name, err)
 	}
-	if err := n.keys.addShared(ctx, &c, d, s); err != nil {
-		return nil, err
+	return c, s, nil
+}
+
+// dialShared logs in with a credential. If it has an old login too, that one comes first; the new
+// one follows only if the device refuses the old one. So no account sees more than two logins.
+func (n *logins) dialShared(ctx context.Context, c vty.Config, name string) (dev *device.Device, old bool, err error) {
+	login, err := n.keys.openLogin(ctx, name)
+	if err != nil {
+		return nil, false, err
 	}
-	return device.Dial(ctx, c)
+	before := ""
+	if login.Old != nil {
+		first := c
+		if err := n.keys.addLogin(ctx, &first, name, *login.Old); err != nil {
+			before = "the old login cannot be used: " + err.Error()
+		} else if dev, err := device.Dial(ctx, first); !refused(err) {
+			return dev, err == nil, err
+		} else {
+			before = "the old login was refused"
+		}
+	}
+	if err := n.keys.addLogin(ctx, &c, name, login); err != nil {
+		return nil, false, err
+	}
+	dev, err = device.Dial(ctx, c)
+	if err != nil && before != "" {
+		err = fmt.Errorf("%s; the new one: %w", before, err)
+	}
+	return dev, false, err
+}
+
+// refused reports whether the device, not the jump host on the way, refused a login.
+func refused(err error) bool {
+	of := cause.Of(err)
+	return (of == cause.AuthFailed || of == cause.EnableFailed) && !errors.Is(err, vty.ErrJump)
 }
 
 // identity is the private key in a sealed text; nil for "".

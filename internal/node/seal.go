@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 	"flashwarden/internal/vty"
 )
@@ -89,6 +91,7 @@ const (
 	useViaPassword = "password of the jump host"
 	useViaIdentity = "private key for the jump host"
 	useCredential  = "name of the credential"
+	useInherited   = "credential of the group, the site or all"
 )
 
 // useOf binds a secret to what it is for: whoever can write the catalog must not
@@ -138,12 +141,22 @@ var fieldOf = map[string]string{usePassword: "password_file", useEnable: "enable
 // SealDevice returns the device of a change as the catalog keeps it, with its sealed
 // secrets. Secrets that the change does not name are those that the device had, as it
 // was before. An error quotes nothing of a secret.
-func (n *keyring) SealDevice(ctx context.Context, c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
+func (n *Node) SealDevice(ctx context.Context, c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
+	d, s, err := n.sealDevice(ctx, c, was, had)
+	if err != nil {
+		return d, s, err
+	}
+	return d, s, n.enoughToLogIn(ctx, d, s)
+}
+
+func (n *keyring) sealDevice(ctx context.Context, c api.DeviceChange, was api.Device, had catalog.Secrets) (api.Device, catalog.Secrets, error) {
 	d, s := c.Device, had
 	if err := d.Validate(); err != nil {
 		return d, s, err
 	}
-	if err := n.sealCredential(ctx, &s.Credential, was, d); err != nil {
+	if d.Credential == "" {
+		s.Credential = n.sealInheritance(c, was, had)
+	} else if err := n.sealCredential(ctx, &s.Credential, was, d); err != nil {
 		return d, s, err
 	}
 	if d.Via == "" {
@@ -171,7 +184,7 @@ func (n *keyring) SealDevice(ctx context.Context, c api.DeviceChange, was api.De
 	if d.Via == "" {
 		s.ViaPassword, s.ViaIdentity, d.ViaFingerprint = "", "", ""
 	}
-	return d, s, enoughToLogIn(d, s)
+	return d, s, nil
 }
 
 // rebind seals a secret again if the device has another address now.
@@ -204,9 +217,27 @@ func (n *keyring) sealInto(sealed, fingerprint *string, secret, use string, d ap
 }
 
 // enoughToLogIn refuses a device that nothing is stored to log in to.
-func enoughToLogIn(d api.Device, s catalog.Secrets) error {
+func (n *Node) enoughToLogIn(ctx context.Context, d api.Device, s catalog.Secrets) error {
+	inherited := n.opts.Config.Credentials.Of("", d.Group, d.Site)
+	if d.Credential != "" || !inherits(s) || inherited == "" {
+		return enoughToLogIn(d, s, d.Credential)
+	}
+	if _, known, err := n.catalog.Credential(ctx, inherited); err != nil || !known {
+		return cmp.Or(err, UnknownCredential(inherited))
+	}
+	if s.Credential == "" {
+		return n.mayInherit(d, "", inherited)
+	}
+	return enoughToLogIn(d, s, inherited)
+}
+
+// enoughToLogIn is that of a Node for a device that uses a credential; empty: it uses none.
+func enoughToLogIn(d api.Device, s catalog.Secrets, credential string) error {
+	if err := d.CheckUsername(credential); err != nil {
+		return err
+	}
 	switch {
-	case d.Transport == api.SSH && s.Password == "" && s.Identity == "" && d.Credential == "":
+	case d.Transport == api.SSH && s.Password == "" && s.Identity == "" && credential == "":
 		return invalid(api.Say("give ").Option("password_file", "").Say(", ").Option("identity_file", "").Say(" or ").Option("credential", ""),
 			"%s has neither password nor key to log in with", d.Name)
 	case d.Via != "" && s.ViaPassword == "" && s.ViaIdentity == "":
@@ -217,14 +248,18 @@ func enoughToLogIn(d api.Device, s catalog.Secrets) error {
 }
 
 // EnoughToLogIn refuses a new device that has nothing to log in with.
-func EnoughToLogIn(c api.DeviceChange) error {
+func EnoughToLogIn(c api.DeviceChange, shared config.Credentials) error {
 	var s catalog.Secrets
 	for _, p := range []struct{ secret, in *string }{{c.Password, &s.Password}, {c.Identity, &s.Identity}, {c.ViaPassword, &s.ViaPassword}, {c.ViaIdentity, &s.ViaIdentity}} {
 		if p.secret != nil {
 			*p.in = *p.secret
 		}
 	}
-	return enoughToLogIn(c.Device, s)
+	uses := c.Device.Credential
+	if inherits(s) {
+		uses = shared.Of(uses, c.Device.Group, c.Device.Site)
+	}
+	return enoughToLogIn(c.Device, s, uses)
 }
 
 // invalid is the problem of a device that cannot be kept as it is.

@@ -26,6 +26,15 @@ type Jump struct {
 	Identity *Identity // nil: only the password
 }
 
+// ErrJump is in the errors of the login to the jump host; test with errors.Is.
+var ErrJump = errors.New("jump host")
+
+// jumpError is an error of the login to the jump host.
+type jumpError struct{ error }
+
+func (e jumpError) Unwrap() error        { return e.error }
+func (e jumpError) Is(target error) bool { return target == ErrJump }
+
 // jump returns the configuration for the login to the jump host of the device.
 // It never includes the broken algorithms.
 func (c Config) jump() Config {
@@ -83,12 +92,12 @@ func connectVia(ctx context.Context, cfg Config) (net.Conn, error) {
 	j := cfg.jump()
 	conn, err := connect(ctx, j)
 	if err != nil {
-		return nil, err
+		return nil, jumpError{err}
 	}
 	client, watched, err := authenticate(ctx, j, conn)
 	if err != nil {
 		conn.Close()
-		return nil, err
+		return nil, jumpError{err}
 	}
 	watched.release()
 	limited, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)

@@ -9,6 +9,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/config"
 	"flashwarden/internal/inventory"
 	"flashwarden/internal/node"
 )
@@ -35,7 +36,7 @@ func (l *devices) ImportDevices(ctx context.Context, r api.Inventory) (api.Inven
 			return api.InventoryDiff{}, err
 		}
 	}
-	i := devicesImport{Inventory: r, node: n, diff: api.InventoryDiff{Changes: []api.InventoryChange{}, DryRun: r.DryRun}}
+	i := devicesImport{Inventory: r, node: n, shared: l.config().Credentials, diff: api.InventoryDiff{Changes: []api.InventoryChange{}, DryRun: r.DryRun}}
 	if err := i.plan(ctx); err != nil {
 		return api.InventoryDiff{}, err
 	}
@@ -56,6 +57,7 @@ func (l *devices) ImportDevices(ctx context.Context, r api.Inventory) (api.Inven
 type devicesImport struct {
 	api.Inventory
 	node   *node.Node
+	shared config.Credentials
 	diff   api.InventoryDiff
 	writes []func(ctx context.Context) error // of the changes
 }
@@ -164,7 +166,7 @@ func (i *devicesImport) entry(ctx context.Context, e api.InventoryEntry, was api
 	}
 	if i.node == nil {
 		i.change(e.Name, known, inventory.Changes(was, c.Device))
-		return node.EnoughToLogIn(c)
+		return node.EnoughToLogIn(c, i.shared)
 	}
 	changes := inventory.Changes(was, c.Device)
 	if known {
