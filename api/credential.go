@@ -33,6 +33,21 @@ type CredentialChange struct {
 	DropOld bool `json:"drop_old,omitempty"` // forget the login that was kept
 }
 
+// CredentialTest asks whether the secrets of a credential are found, and whether a device takes
+// them.
+type CredentialTest struct {
+	Name   string `json:"name"`
+	Device string `json:"device,omitempty"` // one that uses the credential; empty: no login
+}
+
+// CredentialTestResult is a credential whose secrets were found.
+type CredentialTestResult struct {
+	Name   string   `json:"name"`
+	Found  []string `json:"found"`            // what the credential has, and where it was found: "password: stored"
+	Device string   `json:"device,omitempty"` // the device that took the login
+	Old    bool     `json:"old"`              // it was the old login
+}
+
 // Secret is a password, or where it is found at each login. One field is set; without any,
 // there is no password.
 type Secret struct {

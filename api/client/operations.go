@@ -251,6 +251,11 @@ func (c devices) Credentials(ctx context.Context) ([]api.Credential, error) {
 	return run[[]api.Credential](ctx, c.conn, "credentials", struct{}{}, nil)
 }
 
+// TestCredential looks for the secrets of a credential, and logs in to a device with them.
+func (c devices) TestCredential(ctx context.Context, r api.CredentialTest) (api.CredentialTestResult, error) {
+	return run[api.CredentialTestResult](ctx, c.conn, "test-credential", r, nil)
+}
+
 // RemoveCredential removes a credential that no device names.
 func (c devices) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
 	return run[struct{}](ctx, c.conn, "remove-credential", name, nil)

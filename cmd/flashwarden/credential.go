@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 
 func credentialCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "credential", Short: "manage user names and passwords that devices share"}
-	cmd.AddCommand(credentialSetCommand(p), credentialListCommand(p), credentialRemoveCommand(p))
+	cmd.AddCommand(credentialSetCommand(p), credentialListCommand(p), credentialTestCommand(p), credentialRemoveCommand(p))
 	return cmd
 }
 
@@ -57,12 +58,13 @@ func (f *secretFlags) secret(ctx context.Context, p *program, cmd *cobra.Command
 func credentialSetCommand(p *program) *cobra.Command {
 	password, enable := secretFlags{name: "password", prompt: "password"}, secretFlags{name: "enable-password", prompt: "enable password"}
 	var username, identityFile string
+	var keepOld, dropOld bool
 	cmd := &cobra.Command{
 		Use:               "set NAME",
 		Short:             "add a credential, or change one",
 		ValidArgsFunction: completeNames(p, api.NamesOfCredentials),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c := api.CredentialChange{Name: args[0]}
+			c := api.CredentialChange{Name: args[0], KeepOld: keepOld, DropOld: dropOld}
 			if cmd.Flags().Changed("username") {
 				c.Username = &username
 			}
@@ -81,6 +83,8 @@ func credentialSetCommand(p *program) *cobra.Command {
 	password.register(cmd)
 	enable.register(cmd)
 	cmd.Flags().StringVar(&identityFile, "identity-file", "", "`FILE` with a private SSH key, tried before the password")
+	cmd.Flags().BoolVar(&keepOld, "keep-old", false, "also keep the login as it is now: it is tried first, and the new one if a device refuses it")
+	cmd.Flags().BoolVar(&dropOld, "drop-old", false, "forget the old login: all devices know the new one")
 	noFiles(cmd, "username")
 	return cmd
 }
@@ -114,6 +118,7 @@ func readSecrets(cmd *cobra.Command, p *program, c *api.CredentialChange, passwo
 		c.Identity = new(string)
 	case identityFile != "":
 		return identityIn(&c.Identity, identityFile)
+	case c.DropOld && c.Password == nil && c.EnablePassword == nil: // the change may be this alone
 	case c.Password == nil && c.EnablePassword == nil && terminal.IsTerminal(p.in):
 		c.Password = &api.Secret{}
 		c.Password.Text, err = p.password(ctx, "", passwordOf(c.Name))
@@ -139,6 +144,32 @@ func credentialListCommand(p *program) *cobra.Command {
 	}
 	wideFlag(cmd, &p.output)
 	return cmd
+}
+
+func credentialTestCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:               "test NAME [DEVICE]",
+		Short:             "look for the passwords of a credential, and log in to a device with them",
+		ValidArgsFunction: completeNames(p, api.NamesOfCredentials, api.NamesOfDevices),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r := api.CredentialTest{Name: args[0]}
+			if len(args) > 1 {
+				r.Device = args[1]
+			}
+			return do(p, cmd, warden.Warden.TestCredential, r, printCredentialTest)
+		},
+	}
+}
+
+func printCredentialTest(o *output, res api.CredentialTestResult) error {
+	text := "Credential " + res.Name + " found: " + strings.Join(res.Found, ", ")
+	switch {
+	case res.Device != "" && res.Old:
+		text += ". " + res.Device + " takes the old login"
+	case res.Device != "":
+		text += ". " + res.Device + " takes it"
+	}
+	return o.done(res, func(l terminal.Layout) string { return l.Prose("", text) }, nil)
 }
 
 func credentialRemoveCommand(p *program) *cobra.Command {

@@ -69,7 +69,17 @@ func deviceAddCommand(p *program) *cobra.Command {
 			if err := f.Device.Validate(); err != nil {
 				return usageError{err}
 			}
-			return p.with(cmd, func(ctx context.Context, w warden.Warden) error { return runAddDevice(ctx, p, w, f, cmd.Flags()) })
+			cfg, err := p.config()
+			if err != nil {
+				return err
+			}
+			uses := cfg.Credentials.Of(f.Credential, f.Group, f.Site)
+			if err := f.Device.CheckUsername(uses); err != nil {
+				return usageError{err}
+			}
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				return runAddDevice(ctx, p, w, f, cmd.Flags(), uses != "")
+			})
 		},
 	}
 	f.register(cmd.Flags())
@@ -88,8 +98,9 @@ func completeDevice(p *program, cmd *cobra.Command) {
 	noFiles(cmd, "address", "username", "via", "tftp-address", "vrf")
 }
 
-func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlags, given *pflag.FlagSet) error {
-	ask := !given.Changed("password-file") && f.Credential == "" && (f.identityFile == "" || f.Transport == api.Telnet)
+// runAddDevice adds a device. shared: it uses a credential.
+func runAddDevice(ctx context.Context, p *program, w warden.Warden, f deviceFlags, given *pflag.FlagSet, shared bool) error {
+	ask := !given.Changed("password-file") && !shared && (f.identityFile == "" || f.Transport == api.Telnet)
 	change, err := change(ctx, p, f, given, api.DeviceDetail{}, ask)
 	if err != nil {
 		return err

@@ -231,6 +231,10 @@ func (f *fake) Credentials(ctx context.Context) ([]api.Credential, error) {
 	return do[[]api.Credential](ctx, f, "Credentials", nil, nil)
 }
 
+func (f *fake) TestCredential(ctx context.Context, r api.CredentialTest) (api.CredentialTestResult, error) {
+	return do[api.CredentialTestResult](ctx, f, "TestCredential", r, nil)
+}
+
 func (f *fake) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
 	return do[struct{}](ctx, f, "RemoveCredential", name, nil)
 }

@@ -82,6 +82,7 @@ func (h *handler) inventory(w warden.Inventory) {
 	route(h, "import-devices", plain(w.ImportDevices))
 	route(h, "set-credential", plain(w.SetCredential))
 	route(h, "credentials", plain(empty(w.Credentials)))
+	route(h, "test-credential", plain(w.TestCredential))
 	route(h, "remove-credential", plain(w.RemoveCredential))
 	route(h, "devices", plain(w.Devices))
 	route(h, "device", plain(w.Device))

@@ -194,6 +194,40 @@ func (n *keyring) openLogin(ctx context.Context, name string) (login credential.
 	return n.unsealLogin(kept)
 }
 
+// FindSecrets looks for all secrets of a credential where they are, and says where that is.
+func (n *keyring) FindSecrets(ctx context.Context, name string) (found []string, err error) {
+	login, err := n.openLogin(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	logins := []*credential.Login{&login}
+	if login.Old != nil {
+		logins = append(logins, login.Old)
+	}
+	for _, l := range logins {
+		old := ""
+		if l == login.Old {
+			old = "old "
+		}
+		for _, s := range []struct {
+			what   string
+			secret api.Secret
+		}{{"password", l.Password}, {"enable password", l.EnablePassword}} {
+			if s.secret == (api.Secret{}) {
+				continue
+			}
+			if _, err := n.secrets.Read(ctx, s.secret); err != nil {
+				return nil, fmt.Errorf("%s%s of credential %s: %w", old, s.what, name, err)
+			}
+			found = append(found, old+s.what+": "+s.secret.String())
+		}
+		if l.Identity != "" {
+			found = append(found, old+"private key: stored")
+		}
+	}
+	return found, nil
+}
+
 // addLogin completes how to log in to a device with the login of its credential. What the device
 // has of its own comes first.
 func (n *keyring) addLogin(ctx context.Context, c *vty.Config, name string, login credential.Login) error {

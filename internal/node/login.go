@@ -19,6 +19,15 @@ func (n *logins) Dial(ctx context.Context, d api.Device) (*device.Device, error)
 	return dev, err
 }
 
+// CredentialOf returns the name of the credential that a device uses; empty: none.
+func (n *logins) CredentialOf(ctx context.Context, d api.Device) (string, error) {
+	s, err := n.Catalog.Secrets(ctx, d.Name)
+	if err != nil {
+		return "", err
+	}
+	return n.keys.uses(d, s, n.opts.Config.Credentials)
+}
+
 // TestLogin logs in to a device and out again. old: it took the old login of its credential.
 func (n *logins) TestLogin(ctx context.Context, d api.Device) (old bool, err error) {
 	dev, old, err := n.dial(ctx, d)

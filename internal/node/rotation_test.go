@@ -3,6 +3,7 @@ package node_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"flashwarden/api"
@@ -47,16 +48,20 @@ func TestRotation(t *testing.T) {
 		{"so the new one is tried alone", api.CredentialChange{KeepOld: true, Password: word("login-word")}, 1, "", false},
 	} {
 		set(step.change)
+		var both sync.WaitGroup
 		for i, s := range []*iossim.Switch{ssh, telnet} {
-			before := logins(s)
-			old, err := n.TestLogin(t.Context(), devices[i])
-			if got := logins(s) - before; got != step.logins || old != step.old {
-				t.Errorf("%s, %s: %d logins, old %t; want %d", step.name, devices[i].Name, got, old, step.logins)
-			}
-			if (err == nil) != (step.fails == "") || err != nil && (!strings.Contains(cause.Text(err), step.fails) || cause.Hint(err) == "") {
-				t.Errorf("%s, %s: error %v; want %q", step.name, devices[i].Name, err, step.fails)
-			}
+			both.Go(func() {
+				before := logins(s)
+				old, err := n.TestLogin(t.Context(), devices[i])
+				if got := logins(s) - before; got != step.logins || old != step.old {
+					t.Errorf("%s, %s: %d logins, old %t; want %d", step.name, devices[i].Name, got, old, step.logins)
+				}
+				if (err == nil) != (step.fails == "") || err != nil && (!strings.Contains(cause.Text(err), step.fails) || cause.Hint(err) == "") {
+					t.Errorf("%s, %s: error %v; want %q", step.name, devices[i].Name, err, step.fails)
+				}
+			})
 		}
+		both.Wait()
 	}
 	if _, err := n.SetCredential(t.Context(), api.CredentialChange{Name: "access", KeepOld: true}); err == nil || !strings.Contains(err.Error(), "has an old login already") {
 		t.Errorf("a second old login: error %v", err)

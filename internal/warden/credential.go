@@ -1,6 +1,7 @@
 package warden
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -38,11 +39,49 @@ func (l *devices) Credentials(ctx context.Context) ([]api.Credential, error) {
 	return n.Catalog.Credentials(ctx)
 }
 
-// RemoveCredential removes a credential that no device names.
+// TestCredential looks for the secrets of a credential where they are, and logs in to a device that
+// uses it.
+func (l *devices) TestCredential(ctx context.Context, r api.CredentialTest) (api.CredentialTestResult, error) {
+	n, err := l.begin(ctx, need{api.RoleAdmin, false}, "test a credential", r.Name)
+	if err != nil {
+		return api.CredentialTestResult{}, err
+	}
+	res := api.CredentialTestResult{Name: r.Name, Device: r.Device}
+	if res.Found, err = n.FindSecrets(ctx, r.Name); err != nil || r.Device == "" {
+		return res, err
+	}
+	d, err := n.Catalog.Device(ctx, r.Device)
+	if err != nil {
+		return res, err
+	}
+	if uses, err := n.CredentialOf(ctx, d); err != nil || uses != r.Name {
+		return res, cmp.Or(err, usesAnother(d, uses, r.Name))
+	}
+	res.Old, err = n.TestLogin(ctx, d)
+	return res, err
+}
+
+// usesAnother is the problem of a device that does not log in with a credential.
+func usesAnother(d api.Device, uses, name string) error {
+	p := Invalid("%s uses the credential %s", d.Name, uses)
+	p.Fix = api.Do("device edit", d.Name).With("credential", name)
+	if uses == "" {
+		p = Invalid("%s uses no credential: it has a login of its own, or none applies to it", d.Name)
+		p.Fix = api.Do("device edit", d.Name).With("credential", name).With("password_file", "").Say(" takes its own password away")
+	}
+	return p
+}
+
+// RemoveCredential removes a credential that neither a device nor the configuration names.
 func (l *devices) RemoveCredential(ctx context.Context, name api.Named) (struct{}, error) {
 	n, err := l.begin(ctx, directing, "remove a credential", name.Name)
 	if err != nil {
 		return struct{}{}, err
+	}
+	if where := l.config().Credentials.Uses(name.Name); where != "" {
+		p := Invalid("the configuration gives the credential %s to devices; nothing was removed", name.Name)
+		p.Fix = api.Say("remove it from ").Set("credentials."+where, "").Say(" first")
+		return struct{}{}, p
 	}
 	removed, err := n.Catalog.RemoveCredential(ctx, name.Name)
 	if err != nil || removed {

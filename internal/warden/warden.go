@@ -40,6 +40,7 @@ type Inventory interface {
 	// Credentials are user names and passwords that devices share.
 	SetCredential(ctx context.Context, c api.CredentialChange) (api.Credential, error)
 	Credentials(ctx context.Context) ([]api.Credential, error)
+	TestCredential(ctx context.Context, r api.CredentialTest) (api.CredentialTestResult, error)
 	RemoveCredential(ctx context.Context, name api.Named) (struct{}, error)
 	Devices(ctx context.Context, s api.Select) ([]api.DeviceRow, error)
 	Device(ctx context.Context, n api.Named) (api.DeviceDetail, error)
