@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -19,17 +18,17 @@ import (
 
 func deviceImportCommand(p *program) *cobra.Command {
 	var f deviceFlags
-	var format, columns string
+	var format, columns, tokenFile string
 	var prune, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "import FILE|URL",
-		Short: "add and change devices from a list: CSV or router.db",
+		Short: "add and change devices from a list: CSV, router.db, Ansible or NetBox",
 		Long:  "\n  " + strings.Join(inventory.Columns, ", "), // below the text of its help
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("address") {
 				return usageError{errors.New("--address is for one device: the list has the addresses")}
 			}
-			list, err := readInventory(cmd.Context(), p, args[0], format, columns)
+			list, err := readInventory(cmd.Context(), p, inventory.Source{Place: args[0], Format: format}, columns, tokenFile)
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", args[0], err)}
 			}
@@ -45,42 +44,35 @@ func deviceImportCommand(p *program) *cobra.Command {
 	f.register(cmd.Flags())
 	cmd.Flags().Lookup("address").Hidden = true // each device has its own
 	cmd.Flags().Lookup("password-file").Usage = "`FILE` with the password in its first line, or - for standard input"
-	cmd.Flags().StringVar(&format, "format", "", "`FORMAT` of the list: csv or router.db (default: by the name of the file)")
-	cmd.Flags().StringVar(&columns, "map", "", "`SETTING=COLUMN,...`: columns of a CSV file by their names, of router.db by their numbers from 1")
+	cmd.Flags().StringVar(&format, "format", "", "`FORMAT` of the list: csv, router.db, ansible or netbox (default: by the name of the file)")
+	cmd.Flags().StringVar(&tokenFile, "token-file", "", "`FILE` with the token for the server of the list in its first line; only with https, or on this machine")
+	cmd.Flags().StringVar(&columns, "map", "", "`SETTING=COLUMN,...`: columns of a CSV file by their names, of router.db by their numbers from 1, variables of Ansible, fields of NetBox")
 	cmd.Flags().BoolVar(&prune, "prune", false, "remove devices that are not in the list; their snapshots stay in the vault")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would change")
 	completeDevice(p, cmd)
-	completeWords(cmd, "format", inventory.CSV, inventory.RouterDB)
+	completeWords(cmd, "format", inventory.Formats...)
 	noFiles(cmd, "map")
 	return cmd
 }
 
 // readInventory reads a list from a file, a server or standard input.
-func readInventory(ctx context.Context, p *program, source, format, columns string) (inventory.List, error) {
-	if format == "" {
-		format = inventory.FormatOf(source)
+func readInventory(ctx context.Context, p *program, s inventory.Source, columns, tokenFile string) (inventory.List, error) {
+	if s.Format == "" {
+		s.Format = inventory.FormatOf(s.Place)
 	}
-	if format == "" {
-		return inventory.List{}, errors.New("which format? Give --format csv or --format router.db")
+	if s.Format == "" {
+		return inventory.List{}, fmt.Errorf("which format? Give --format with one of %s", strings.Join(inventory.Formats, ", "))
 	}
-	m, err := inventory.ParseMap(columns)
-	if err != nil {
+	var err error
+	if s.Map, err = inventory.ParseMap(columns); err != nil {
 		return inventory.List{}, fmt.Errorf("--map: %w", err)
 	}
-	r, err := openInventory(ctx, p, source)
-	if err != nil {
-		return inventory.List{}, err
+	if tokenFile != "" {
+		if s.Token, err = inventory.ReadToken(tokenFile); err != nil {
+			return inventory.List{}, fmt.Errorf("--token-file: %w", err)
+		}
 	}
-	defer r.Close() // it was only read
-	return inventory.Read(r, format, m)
-}
-
-// openInventory opens a file, an address of a web server, or standard input.
-func openInventory(ctx context.Context, p *program, source string) (io.ReadCloser, error) {
-	if source == "-" {
-		return io.NopCloser(p.in), nil
-	}
-	return inventory.Open(ctx, source, "")
+	return s.Load(ctx, p.in)
 }
 
 // sourceOf is the path or URL that devices of a list keep.
@@ -88,7 +80,7 @@ func sourceOf(source string) (string, error) {
 	switch {
 	case source == "-":
 		return "", nil
-	case strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://"):
+	case inventory.IsServer(source):
 		return source, nil
 	}
 	return filepath.Abs(source)
@@ -122,7 +114,7 @@ func runImportDevices(ctx context.Context, p *program, w warden.Warden, list inv
 		p.tell("", fmt.Sprintf("line %d: %s skipped: %s", s.Line, s.Name, s.Reason))
 	}
 	if len(list.Ignored) > 0 {
-		p.tell("", "ignored columns: "+strings.Join(list.Ignored, ", "))
+		p.tell("", "not read: "+strings.Join(list.Ignored, ", "))
 	}
 	return p.page(terminal.Inventory(diff).Format(p.layout()))
 }

@@ -19,25 +19,30 @@ const inventorySection = "inventory"
 // and again.
 type Inventory struct {
 	Source     string            // an absolute path, or a URL of a web server
-	Format     string            // csv or router.db; empty: by the name of the source
+	Format     string            // csv, router.db, ansible or netbox; empty: by the name of the source
 	Map        string            // SETTING=COLUMN,…
 	Schedule   schedule.Schedule // when the service reads it
 	Prune      bool              // devices that came from this list, and are no longer in it, are removed
 	TokenFile  string            // has the token for the web server in its first line; empty: none
 	Credential string            // of new devices
+
+	// TokenCredential is the credential whose password is the token; empty: none.
+	TokenCredential string
 }
 
-var inventoryKeyNames = []string{"source", "format", "map", "schedule", "prune", "token-file", "credential"}
+var inventoryKeyNames = []string{"source", "format", "map", "schedule", "prune", "token-file", "token-credential", "credential"}
 
 // inventoryKeys sets the keys of one list.
 var inventoryKeys = map[string]func(i *Inventory, v string) error{
 	"source":     func(i *Inventory, v string) (err error) { i.Source, err = listPlace(v); return },
-	"format":     func(i *Inventory, v string) (err error) { i.Format, err = oneOf(v, "csv", "router.db"); return },
+	"format":     func(i *Inventory, v string) (err error) { i.Format, err = oneOf(v, "csv", "router.db", "ansible", "netbox"); return },
 	"map":        func(i *Inventory, v string) error { i.Map = v; return nil },
 	"schedule":   func(i *Inventory, v string) (err error) { i.Schedule, err = schedule.Parse(v); return },
 	"prune":      func(i *Inventory, v string) (err error) { i.Prune, err = yesOrNo(v); return },
 	"token-file": func(i *Inventory, v string) (err error) { i.TokenFile, err = absolute(v); return },
 	"credential": func(i *Inventory, v string) error { i.Credential = v; return nil },
+
+	"token-credential": func(i *Inventory, v string) error { i.TokenCredential = v; return nil },
 }
 
 // inventory reads the lists of devices.
@@ -52,8 +57,12 @@ func (s source) inventory(c *Config, body ast.Node) error {
 			err = at("the list has no place: add the key source, with a file or a URL")
 		case slices.ContainsFunc(c.Inventory, func(o Inventory) bool { return o.Source == i.Source }):
 			err = at(fmt.Sprintf("two lists have the source %q", i.Source))
-		case i.TokenFile != "" && !strings.HasPrefix(i.Source, "https://"):
+		case i.TokenFile != "" && i.TokenCredential != "":
+			err = at("the token comes from one place: give token-file or token-credential")
+		case i.TokenFile+i.TokenCredential != "" && !strings.HasPrefix(i.Source, "https://"):
 			err = at("a token is sent to a server with https alone")
+		case i.Format == "netbox" && !strings.Contains(i.Source, "://"):
+			err = at("the source of netbox is the URL of its server")
 		}
 		c.Inventory = append(c.Inventory, i)
 		return err

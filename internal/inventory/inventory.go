@@ -1,5 +1,5 @@
 // Package inventory reads lists of devices of other programs, and compares them
-// with the inventory. It is pure.
+// with the inventory.
 package inventory
 
 import (
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -23,7 +24,12 @@ import (
 const (
 	CSV      = "csv"
 	RouterDB = "router.db"
+	Ansible  = "ansible"
+	NetBox   = "netbox"
 )
+
+// Formats are all formats.
+var Formats = []string{CSV, RouterDB, Ansible, NetBox}
 
 // The columns that are no settings.
 const (
@@ -80,14 +86,23 @@ func columnOf(head string) string {
 // largest is the largest size of a list, in bytes.
 const largest = 16 << 20
 
+var errTooLarge = fmt.Errorf("it has more than %d bytes", largest)
+
 // FormatOf returns the format of a list by the name of its file; "" if the name says
 // none.
 func FormatOf(name string) string {
+	if u, err := url.Parse(name); err == nil && IsServer(name) {
+		if name = u.Path; strings.HasSuffix(strings.TrimSuffix(name, "/")+"/", netboxPath) {
+			return NetBox
+		}
+	}
 	switch path.Ext(name) {
 	case ".csv":
 		return CSV
 	case ".db":
 		return RouterDB
+	case ".ini", ".yml", ".yaml":
+		return Ansible
 	}
 	return ""
 }
@@ -101,10 +116,10 @@ func Read(r io.Reader, format string, m Map) (list List, err error) {
 	case RouterDB:
 		list, err = ReadRouterDB(limited, m)
 	default:
-		return list, fmt.Errorf("the format is %q: want csv or router.db", format)
+		return list, fmt.Errorf("the format is %q: want %s", format, strings.Join(Formats, ", "))
 	}
 	if limited.N == 0 {
-		err = fmt.Errorf("it has more than %d bytes", largest)
+		err = errTooLarge
 	}
 	return list, err
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -16,7 +15,7 @@ const serverWithin = time.Minute
 // Open opens a list: a file, or the answer of a web server to its URL. A token is sent to the
 // server of the URL, and to no other that it names.
 func Open(ctx context.Context, source, token string) (io.ReadCloser, error) {
-	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
+	if !IsServer(source) {
 		return os.Open(source)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)

@@ -194,6 +194,23 @@ func (n *keyring) openLogin(ctx context.Context, name string) (login credential.
 	return n.unsealLogin(kept)
 }
 
+// PasswordOf returns the password of a credential, where it is, for something else than a device:
+// the token of a server. An old login does not count.
+func (n *keyring) PasswordOf(ctx context.Context, name string) (string, error) {
+	login, err := n.openLogin(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	text, err := n.secrets.Read(ctx, login.Password)
+	if err != nil {
+		return "", fmt.Errorf("credential %s: %w", name, err)
+	}
+	if text == "" {
+		return "", fmt.Errorf("the credential %s has no password that could be the token", name)
+	}
+	return text, nil
+}
+
 // FindSecrets looks for all secrets of a credential where they are, and says where that is.
 func (n *keyring) FindSecrets(ctx context.Context, name string) (found []string, err error) {
 	login, err := n.openLogin(ctx, name)

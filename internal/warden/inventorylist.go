@@ -1,13 +1,8 @@
 package warden
 
 import (
-	"bufio"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"flashwarden/api"
@@ -22,7 +17,7 @@ func (l *devices) importList(ctx context.Context, source string) (api.InventoryD
 	if !known {
 		return api.InventoryDiff{}, Invalid("the configuration has no list %s any more", source)
 	}
-	list, err := readList(ctx, conf)
+	list, err := readList(ctx, conf, l.tokenOf)
 	if err != nil {
 		p := Invalid("list of devices %s: %w", source, err)
 		p.Fix = api.Say("nothing was changed. Try it by hand, as the user of the service: ").Do("device import", source).With("dry_run", "")
@@ -36,43 +31,30 @@ func (l *devices) importList(ctx context.Context, source string) (api.InventoryD
 	return l.ImportDevices(ctx, r)
 }
 
-// readList reads a list of the configuration.
-func readList(ctx context.Context, c config.Inventory) (inventory.List, error) {
+// readList reads a list of the configuration. login finds the token that a credential has.
+func readList(ctx context.Context, c config.Inventory, login func(ctx context.Context, credential string) (string, error)) (inventory.List, error) {
 	m, err := inventory.ParseMap(c.Map)
 	if err != nil {
 		return inventory.List{}, fmt.Errorf("its map: %w", err)
 	}
-	token := ""
-	if c.TokenFile != "" {
-		if token, err = tokenIn(c.TokenFile); err != nil {
-			return inventory.List{}, err
-		}
+	s := inventory.Source{Place: c.Source, Format: c.Format, Map: m}
+	switch {
+	case c.TokenFile != "":
+		s.Token, err = inventory.ReadToken(c.TokenFile)
+	case c.TokenCredential != "":
+		s.Token, err = login(ctx, c.TokenCredential)
 	}
-	r, err := inventory.Open(ctx, c.Source, token)
 	if err != nil {
 		return inventory.List{}, err
 	}
-	defer r.Close() // it was only read
-	return inventory.Read(r, cmp.Or(c.Format, inventory.FormatOf(c.Source)), m)
+	return s.Load(ctx, strings.NewReader(""))
 }
 
-// maxListToken is the longest token for a server with a list, in bytes.
-const maxListToken = 4096
-
-// tokenIn reads the token in the first line of a file.
-func tokenIn(path string) (string, error) {
-	f, err := os.Open(path)
+// tokenOf returns the password of a credential, as the token for a server.
+func (l *devices) tokenOf(ctx context.Context, credential string) (string, error) {
+	n, err := l.open(ctx)
 	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
+		return "", err
 	}
-	defer f.Close() // it was only read
-	line, err := bufio.NewReader(io.LimitReader(f, maxListToken)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read the token: %w", err)
-	}
-	token := strings.TrimSpace(line)
-	if token == "" {
-		return "", fmt.Errorf("the first line of %s is empty: it must be the token", path)
-	}
-	return token, nil
+	return n.PasswordOf(ctx, credential)
 }

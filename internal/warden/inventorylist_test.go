@@ -1,6 +1,8 @@
 package warden
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -112,6 +114,8 @@ func inventoryOf(t *testing.T, c catalog.Inventory) map[string]string {
 	return all
 }
 
+func noLogin(context.Context, string) (string, error) { return "", errors.New("no credential") }
+
 // TestListFromAServer sends the token to the server of the list, and to no other.
 func TestListFromAServer(t *testing.T) {
 	var stray []string
@@ -136,19 +140,62 @@ func TestListFromAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	if list, err := readList(ctx, config.Inventory{Source: server.URL + "/x.csv", TokenFile: token}); err != nil || len(list.Entries) != 1 {
+	if list, err := readList(ctx, config.Inventory{Source: server.URL + "/x.csv", TokenFile: token}, noLogin); err != nil || len(list.Entries) != 1 {
 		t.Errorf("%+v, error %v", list, err)
 	}
-	if _, err := readList(ctx, config.Inventory{Source: server.URL + "/x.csv"}); err == nil || !strings.Contains(err.Error(), "403") {
+	if _, err := readList(ctx, config.Inventory{Source: server.URL + "/x.csv"}, noLogin); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("without a token: error %v", err)
 	}
-	if list, err := readList(ctx, config.Inventory{Source: server.URL + "/moved.csv", Format: "csv", TokenFile: token}); err != nil || len(list.Entries) != 1 || !slices.Equal(stray, []string{""}) {
+	if list, err := readList(ctx, config.Inventory{Source: server.URL + "/moved.csv", Format: "csv", TokenFile: token}, noLogin); err != nil || len(list.Entries) != 1 || !slices.Equal(stray, []string{""}) {
 		t.Errorf("%+v, error %v; the other server got %q", list, err, stray)
 	}
 	if err := os.WriteFile(token, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readList(ctx, config.Inventory{Source: server.URL + "/x.csv", TokenFile: token}); err == nil || !strings.Contains(err.Error(), "must be the token") {
+	if _, err := readList(ctx, config.Inventory{Source: server.URL + "/x.csv", TokenFile: token}, noLogin); err == nil || !strings.Contains(err.Error(), "must be the token") {
 		t.Errorf("an empty token: error %v", err)
+	}
+}
+
+// TestNetBoxBySchedule reads a NetBox with the token that a credential has. A device that was added by
+// hand stays as it is.
+func TestNetBoxBySchedule(t *testing.T) {
+	l, ctx := asAdmin(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Token t0ken" {
+			http.Error(w, "who?", http.StatusForbidden)
+			return
+		}
+		fmt.Fprint(w, `{"count": 2, "results": [{"id": 1, "name": "sw1", "status": {"value": "active"}, "platform": {"slug": "ios"}, "site": {"slug": "hq"}, "primary_ip": {"address": "192.0.2.1/24"}},
+			{"id": 2, "name": "hand1", "status": {"value": "active"}, "platform": {"slug": "ios"}, "site": {"slug": "hq"}, "primary_ip": {"address": "192.0.2.66/24"}}]}`)
+	}))
+	defer server.Close()
+	user := "backup"
+	for name, word := range map[string]string{"netbox": "t0ken", "access": "word"} {
+		if _, err := l.SetCredential(ctx, api.CredentialChange{Name: name, Username: &user, Password: &api.Secret{Text: word}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.AddDevice(ctx, api.DeviceChange{Device: api.Device{Name: "hand1", Address: "192.0.2.9", Transport: api.SSH, Credential: "access"}}); err != nil {
+		t.Fatal(err)
+	}
+	list := config.Inventory{Source: server.URL, Format: "netbox", TokenCredential: "netbox", Credential: "access"}
+	l.opts.Config.Inventory = []config.Inventory{list}
+	diff, err := l.importList(ctx, list.Source)
+	if err != nil || len(diff.Changes) != 2 {
+		t.Fatalf("%+v, error %v", diff, err)
+	}
+	n, err := l.open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, address := range map[string]string{"sw1": "192.0.2.1", "hand1": "192.0.2.9"} {
+		if d, err := n.Catalog.Device(ctx, name); err != nil || d.Address != address || d.Credential != "access" {
+			t.Errorf("%+v, error %v", d, err)
+		}
+	}
+	l.opts.Config.Inventory[0].TokenCredential = "gone"
+	if _, err := l.importList(ctx, list.Source); err == nil || !strings.Contains(err.Error(), `no credential "gone"`) || strings.Contains(err.Error(), "t0ken") {
+		t.Errorf("without the credential: error %v", err)
 	}
 }

@@ -1,0 +1,491 @@
+package inventory
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flashwarden/api"
+)
+
+// An inventory of Ansible has hosts, groups and variables. We read the few variables that say how
+// to reach a device, and evaluate nothing: a template and an encrypted value are errors where such a
+// variable has one. Passwords are never taken from it.
+
+// The limits of an inventory of Ansible.
+const (
+	mostHosts     = 100_000
+	mostVarsFiles = 100_000
+	largestVars   = 1 << 20 // bytes of one file with variables
+)
+
+// The groups that every inventory of Ansible has.
+const (
+	groupAll       = "all"
+	groupUngrouped = "ungrouped"
+)
+
+// place is where something stands.
+type place struct {
+	file string // relative to the inventory; empty: the inventory itself
+	line int    // from 1
+}
+
+func (p place) String() string {
+	if p.file == "" {
+		return fmt.Sprintf("line %d", p.line)
+	}
+	return fmt.Sprintf("%s, line %d", p.file, p.line)
+}
+
+// variable is the value of one variable.
+type variable struct {
+	text    string
+	problem string // why the value cannot be used; empty: it can
+	at      place
+}
+
+// variables are those of a host, a group or a file.
+type variables map[string]variable
+
+// add adds variables; they replace those that are there.
+func (v variables) add(more variables) {
+	for name, value := range more {
+		v[name] = value
+	}
+}
+
+// ansibleGroup is a group of hosts and of other groups.
+type ansibleGroup struct {
+	name     string
+	children []string
+	hosts    []string
+	vars     variables
+}
+
+// ansibleHost is a host of the inventory.
+type ansibleHost struct {
+	name string
+	vars variables
+	at   place
+}
+
+// ansible is an inventory of Ansible.
+type ansible struct {
+	groups map[string]*ansibleGroup
+	hosts  map[string]*ansibleHost
+	order  []string             // of hosts
+	beside map[string]variables // of files: group_vars/NAME, host_vars/NAME
+	notes  []string             // what was not read
+}
+
+func newAnsible() *ansible {
+	return &ansible{groups: map[string]*ansibleGroup{}, hosts: map[string]*ansibleHost{}, beside: map[string]variables{}}
+}
+
+// group returns the group of a name, which it adds.
+func (a *ansible) group(name string) *ansibleGroup {
+	if a.groups[name] == nil {
+		a.groups[name] = &ansibleGroup{name: name, vars: variables{}}
+	}
+	return a.groups[name]
+}
+
+// host adds a host, or a range of them such as sw[01:20], to a group. A port stands behind a colon.
+func (a *ansible) host(group, pattern string, vars variables, at place) error {
+	pattern, port := cutPort(pattern)
+	names, err := expand(pattern, mostHosts-len(a.hosts))
+	if err != nil {
+		return fmt.Errorf("%v: %w", at, err)
+	}
+	for _, name := range names {
+		h := a.hosts[name]
+		if h == nil {
+			h = &ansibleHost{name: name, vars: variables{}, at: at}
+			a.hosts[name], a.order = h, append(a.order, name)
+		}
+		if port != "" {
+			h.vars["ansible_port"] = variable{text: port, at: at}
+		}
+		h.vars.add(vars)
+		if g := a.group(group); !slices.Contains(g.hosts, name) {
+			g.hosts = append(g.hosts, name)
+		}
+	}
+	return nil
+}
+
+// cutPort takes the port from HOST:PORT. A colon in a range, and those of an IPv6 address without
+// brackets, belong to the host.
+func cutPort(pattern string) (host, port string) {
+	i := strings.LastIndexByte(pattern, ':')
+	if i < 0 || strings.LastIndexByte(pattern, ']') > i {
+		return pattern, ""
+	}
+	host, port = pattern[:i], pattern[i+1:]
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil || strings.Contains(host, ":") && !strings.HasSuffix(host, "]") {
+		return pattern, ""
+	}
+	return host, port
+}
+
+// expand returns the names of a range: sw[01:20], sw[a:c], sw[1:9:2]. Several ranges are a product.
+func expand(pattern string, most int) ([]string, error) {
+	head, rest, ok := strings.Cut(pattern, "[")
+	if !ok {
+		return []string{pattern}, nil
+	}
+	inside, tail, ok := strings.Cut(rest, "]")
+	if !ok {
+		return nil, fmt.Errorf("the range in %q has no end", pattern)
+	}
+	members, err := rangeOf(inside, most)
+	if err != nil {
+		return nil, fmt.Errorf("the range in %q: %w", pattern, err)
+	}
+	tails, err := expand(tail, most)
+	if err != nil {
+		return nil, err
+	}
+	if len(members)*len(tails) > most {
+		return nil, fmt.Errorf("more than %d hosts", mostHosts)
+	}
+	var names []string
+	for _, m := range members {
+		for _, t := range tails {
+			names = append(names, head+m+t)
+		}
+	}
+	return names, nil
+}
+
+// rangeOf returns the members of FIRST:LAST or FIRST:LAST:STEP, of numbers or of single letters.
+func rangeOf(text string, most int) ([]string, error) {
+	parts := strings.Split(text, ":")
+	step := 1
+	if len(parts) == 3 {
+		var err error
+		if step, err = strconv.Atoi(parts[2]); err != nil || step < 1 {
+			return nil, fmt.Errorf("%q is not a step", parts[2])
+		}
+	}
+	if len(parts) < 2 || len(parts) > 3 {
+		return nil, fmt.Errorf("%q is not FIRST:LAST", text)
+	}
+	first, last := parts[0], parts[1]
+	from, err1 := strconv.Atoi(cmp.Or(first, "0"))
+	to, err2 := strconv.Atoi(last)
+	format := func(n int) string { return fmt.Sprintf("%0*d", len(first), n) }
+	if err1 != nil && err2 != nil && len(first) == 1 && len(last) == 1 {
+		from, to, err1, err2 = int(first[0]), int(last[0]), nil, nil
+		format = func(n int) string { return string(rune(n)) }
+	}
+	switch {
+	case err1 != nil || err2 != nil || from < 0 || from > to:
+		return nil, fmt.Errorf("%q is not FIRST:LAST", text)
+	case (to-from)/step >= most:
+		return nil, fmt.Errorf("more than %d hosts", mostHosts)
+	}
+	var members []string
+	for n := from; n <= to; n += step {
+		members = append(members, format(n))
+	}
+	return members, nil
+}
+
+// ReadAnsible reads an inventory of Ansible, INI or YAML. beside is the directory of the inventory,
+// for group_vars and host_vars; nil: there is none. m names the variables that have settings:
+// site=location.
+func ReadAnsible(text []byte, yamlText bool, beside fs.FS, m Map) (List, error) {
+	for name := range m {
+		if !slices.Contains(Settings, name) {
+			return List{}, fmt.Errorf("the map has %s: it gives settings to variables of Ansible, such as site=location; the settings are %s", name, strings.Join(Settings, ", "))
+		}
+	}
+	if vaulted(text) {
+		return List{}, errors.New("it is encrypted by ansible-vault. Give an inventory in clear: flashwarden needs no secret of it")
+	}
+	a := newAnsible()
+	read := a.readINI
+	if yamlText {
+		read = a.readYAML
+	}
+	if err := read(text); err != nil {
+		return List{}, err
+	}
+	if err := a.settle(); err != nil {
+		return List{}, err
+	}
+	if beside != nil {
+		for _, dir := range []string{"group_vars", "host_vars"} {
+			if err := a.readBeside(beside, dir); err != nil {
+				return List{}, err
+			}
+		}
+	}
+	return a.list(m)
+}
+
+// vaulted reports whether a text is encrypted by ansible-vault.
+func vaulted(text []byte) bool { return strings.HasPrefix(string(text), "$ANSIBLE_VAULT;") }
+
+// settle completes the groups: those without a parent belong to all. A group that contains itself is
+// an error.
+func (a *ansible) settle() error {
+	child := map[string]bool{}
+	for _, g := range a.groups {
+		for _, c := range g.children {
+			child[c] = true
+		}
+	}
+	all := a.group(groupAll)
+	for _, name := range sortedKeys(a.groups) {
+		if name != groupAll && !child[name] {
+			all.children = append(all.children, name)
+		}
+	}
+	done := map[string]int{} // 1: on the way, 2: done
+	var walk func(name string) error
+	walk = func(name string) error {
+		switch done[name] {
+		case 1:
+			return fmt.Errorf("the group %s contains itself", name)
+		case 2:
+			return nil
+		}
+		done[name] = 1
+		for _, c := range a.group(name).children {
+			if err := walk(c); err != nil {
+				return err
+			}
+		}
+		done[name] = 2
+		return nil
+	}
+	for _, name := range sortedKeys(a.groups) {
+		if err := walk(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// depths returns how deep each group lies below all; of several ways, the longest.
+func (a *ansible) depths() map[string]int {
+	order, seen := []string{}, map[string]bool{} // children before their parents
+	var visit func(name string)
+	visit = func(name string) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		for _, c := range a.groups[name].children {
+			visit(c)
+		}
+		order = append(order, name)
+	}
+	visit(groupAll)
+	depth := map[string]int{}
+	for _, name := range slices.Backward(order) {
+		for _, c := range a.groups[name].children {
+			depth[c] = max(depth[c], depth[name]+1)
+		}
+	}
+	return depth
+}
+
+// groupsOf returns the groups of each host, in the order in which their variables apply: all first,
+// then from the top down, by priority and name.
+func (a *ansible) groupsOf() map[string][]string {
+	parents := map[string][]string{}
+	for name, g := range a.groups {
+		for _, c := range g.children {
+			parents[c] = append(parents[c], name)
+		}
+	}
+	depth := a.depths()
+	priority := map[string]int{}
+	for name, g := range a.groups {
+		n, err := strconv.Atoi(g.vars["ansible_group_priority"].text)
+		if err != nil {
+			n = 1
+		}
+		priority[name] = n
+	}
+	before := func(x, y string) int {
+		return cmp.Or(cmp.Compare(depth[x], depth[y]), cmp.Compare(priority[x], priority[y]), strings.Compare(x, y))
+	}
+	above := map[string][]string{} // a group and all above it
+	var reach func(name string) []string
+	reach = func(name string) []string {
+		if above[name] == nil {
+			list := []string{name}
+			for _, p := range parents[name] {
+				list = append(list, reach(p)...)
+			}
+			slices.Sort(list)
+			above[name] = slices.Compact(list)
+		}
+		return above[name]
+	}
+	of := map[string][]string{}
+	for _, name := range sortedKeys(a.groups) {
+		for _, host := range a.groups[name].hosts {
+			of[host] = append(of[host], reach(name)...)
+		}
+	}
+	for host, list := range of {
+		list = append(list, groupAll)
+		slices.Sort(list)
+		list = slices.Compact(list)
+		slices.SortFunc(list, before)
+		of[host] = list
+	}
+	return of
+}
+
+// list returns the devices of the inventory.
+func (a *ansible) list(m Map) (List, error) {
+	list := List{Ignored: a.notes}
+	groupsOf := a.groupsOf()
+	direct := map[string][]string{}
+	for _, name := range sortedKeys(a.groups) {
+		for _, host := range a.groups[name].hosts {
+			if name != groupAll && name != groupUngrouped {
+				direct[host] = append(direct[host], name)
+			}
+		}
+	}
+	for _, name := range a.order {
+		h := a.hosts[name]
+		vars := a.varsOf(h, groupsOf[name])
+		reason, err := notCisco(vars)
+		if err != nil {
+			return List{}, err
+		}
+		if reason != "" {
+			list.Skipped = append(list.Skipped, Skipped{name, h.at.line, reason})
+			continue
+		}
+		e, err := ansibleEntry(h, vars, m, direct[name])
+		if err != nil {
+			return List{}, err
+		}
+		list.Entries = append(list.Entries, e)
+	}
+	return list, list.check()
+}
+
+// varsOf returns the variables of a host. Those of the inventory come before those of group_vars, and
+// those of groups before those of the host, as Ansible orders them.
+func (a *ansible) varsOf(h *ansibleHost, groups []string) variables {
+	vars := variables{}
+	for _, g := range groups {
+		vars.add(a.groups[g].vars)
+	}
+	for _, g := range groups {
+		vars.add(a.beside[path.Join("group_vars", g)])
+	}
+	vars.add(h.vars)
+	vars.add(a.beside[path.Join("host_vars", h.name)])
+	return vars
+}
+
+// value returns the first of several variables that is set.
+func (v variables) value(names ...string) (string, error) {
+	for _, name := range names {
+		found, ok := v[name]
+		if !ok {
+			continue
+		}
+		if vaulted([]byte(found.text)) {
+			found.problem = vaultedValue
+		}
+		if found.problem == "" && (strings.Contains(found.text, "{{") || strings.Contains(found.text, "{%")) {
+			found.problem = "is a template, which flashwarden does not evaluate: write the value itself"
+		}
+		if found.problem != "" {
+			return "", fmt.Errorf("%v: %s %s", found.at, name, found.problem)
+		}
+		if text := strings.TrimSpace(found.text); text != "" {
+			return text, nil
+		}
+	}
+	return "", nil
+}
+
+// ciscoSystems are the values of ansible_network_os of devices with IOS or IOS-XE.
+var ciscoSystems = []string{"ios", "cisco.ios.ios", "iosxe", "cisco.iosxe"}
+
+// notCisco says why a host is not imported; empty: it is.
+func notCisco(vars variables) (string, error) {
+	system, err := vars.value("ansible_network_os")
+	switch {
+	case err != nil:
+		return "", err
+	case system == "":
+		return "it has no ansible_network_os", nil
+	case !slices.Contains(ciscoSystems, strings.ToLower(system)):
+		return fmt.Sprintf("ansible_network_os %q is not %s", system, strings.Join(ciscoSystems[:2], " or ")), nil
+	}
+	return "", nil
+}
+
+// ansibleEntry is a host as a device. Its group is the group that names it, if there is one alone.
+func ansibleEntry(h *ansibleHost, vars variables, m Map, groups []string) (api.InventoryEntry, error) {
+	e := api.InventoryEntry{Name: h.name, Line: h.at.line}
+	address, err := vars.value("ansible_host", "ansible_ssh_host")
+	if err != nil {
+		return e, err
+	}
+	port, err := vars.value("ansible_port", "ansible_ssh_port")
+	if err != nil {
+		return e, err
+	}
+	user, err := vars.value("ansible_user", "ansible_ssh_user")
+	if err != nil {
+		return e, err
+	}
+	values := map[string]string{"address": withPort(cmp.Or(address, h.name), port), "username": user}
+	if len(groups) == 1 {
+		values["group"] = groups[0]
+	}
+	for setting, name := range m {
+		value, err := vars.value(name)
+		if err != nil {
+			return e, err
+		}
+		values[setting] = value
+	}
+	for _, setting := range Settings {
+		if values[setting] != "" {
+			e.Settings = append(e.Settings, api.DeviceSetting{Name: setting, Value: values[setting]})
+		}
+	}
+	return e, nil
+}
+
+// withPort adds a port to an address, unless it is that of SSH.
+func withPort(address, port string) string {
+	if port == "" || port == "22" {
+		return address
+	}
+	if strings.Contains(address, ":") && !strings.HasPrefix(address, "[") {
+		address = "[" + address + "]"
+	}
+	return address + ":" + port
+}
