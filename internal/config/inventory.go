@@ -34,8 +34,11 @@ var inventoryKeyNames = []string{"source", "format", "map", "schedule", "prune",
 
 // inventoryKeys sets the keys of one list.
 var inventoryKeys = map[string]func(i *Inventory, v string) error{
-	"source":     func(i *Inventory, v string) (err error) { i.Source, err = listPlace(v); return },
-	"format":     func(i *Inventory, v string) (err error) { i.Format, err = oneOf(v, "csv", "router.db", "ansible", "netbox"); return },
+	"source": func(i *Inventory, v string) (err error) { i.Source, err = listPlace(v); return },
+	"format": func(i *Inventory, v string) (err error) {
+		i.Format, err = oneOf(v, "csv", "router.db", "ansible", "netbox")
+		return
+	},
 	"map":        func(i *Inventory, v string) error { i.Map = v; return nil },
 	"schedule":   func(i *Inventory, v string) (err error) { i.Schedule, err = schedule.Parse(v); return },
 	"prune":      func(i *Inventory, v string) (err error) { i.Prune, err = yesOrNo(v); return },
