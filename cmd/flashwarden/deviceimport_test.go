@@ -4,8 +4,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"flashwarden/internal/inventory"
 )
 
 // TestInventoryFromAServer reads a list over HTTP.
@@ -15,14 +19,23 @@ func TestInventoryFromAServer(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
+		if got := r.Header.Get("Authorization"); got != "" && got != "Bearer t0ken" {
+			t.Errorf("Authorization %q", got)
+		}
 		_, _ = io.WriteString(w, "name,address\nsw1,192.0.2.1\n") // a lost client is the test's own failure
 	}))
 	defer server.Close()
-	list, err := readInventory(t.Context(), &program{}, server.URL+"/list.csv", "", "")
-	if err != nil || len(list.Entries) != 1 || list.Entries[0].Name != "sw1" {
-		t.Errorf("%+v, error %v", list, err)
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("t0ken\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := readInventory(t.Context(), &program{}, server.URL+"/gone.csv", "", ""); err == nil || !strings.Contains(err.Error(), "404") {
+	for _, file := range []string{"", token} {
+		list, err := readInventory(t.Context(), &program{}, inventory.Source{Place: server.URL + "/list.csv"}, "", file)
+		if err != nil || len(list.Entries) != 1 || list.Entries[0].Name != "sw1" {
+			t.Errorf("%+v, error %v", list, err)
+		}
+	}
+	if _, err := readInventory(t.Context(), &program{}, inventory.Source{Place: server.URL + "/gone.csv"}, "", ""); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("error %v; want 404", err)
 	}
 }
