@@ -19,9 +19,8 @@ import (
 
 // The limits of an inventory of Ansible.
 const (
-	mostHosts     = 100_000
-	mostVarsFiles = 100_000
-	largestVars   = 1 << 20 // bytes of one file with variables
+	mostHosts   = 100_000
+	largestVars = 1 << 20 // bytes of one file with variables
 )
 
 // The groups that every inventory of Ansible has.
@@ -79,7 +78,7 @@ type ansibleHost struct {
 type ansible struct {
 	groups map[string]*ansibleGroup
 	hosts  map[string]*ansibleHost
-	order  []string             // of hosts
+	listed []string             // hosts, in their order
 	beside map[string]variables // of files: group_vars/NAME, host_vars/NAME
 	notes  []string             // what was not read
 }
@@ -107,7 +106,7 @@ func (a *ansible) host(group, pattern string, vars variables, at place) error {
 		h := a.hosts[name]
 		if h == nil {
 			h = &ansibleHost{name: name, vars: variables{}, at: at}
-			a.hosts[name], a.order = h, append(a.order, name)
+			a.hosts[name], a.listed = h, append(a.listed, name)
 		}
 		if port != "" {
 			h.vars["ansible_port"] = variable{text: port, at: at}
@@ -231,146 +230,11 @@ func ReadAnsible(text []byte, yamlText bool, beside fs.FS, m Map) (List, error) 
 	return a.list(m)
 }
 
-// vaulted reports whether a text is encrypted by ansible-vault.
-func vaulted(text []byte) bool { return strings.HasPrefix(string(text), "$ANSIBLE_VAULT;") }
-
-// settle completes the groups: those without a parent belong to all. A group that contains itself is
-// an error.
-func (a *ansible) settle() error {
-	child := map[string]bool{}
-	for _, g := range a.groups {
-		for _, c := range g.children {
-			child[c] = true
-		}
-	}
-	all := a.group(groupAll)
-	for _, name := range sortedKeys(a.groups) {
-		if name != groupAll && !child[name] {
-			all.children = append(all.children, name)
-		}
-	}
-	done := map[string]int{} // 1: on the way, 2: done
-	var walk func(name string) error
-	walk = func(name string) error {
-		switch done[name] {
-		case 1:
-			return fmt.Errorf("the group %s contains itself", name)
-		case 2:
-			return nil
-		}
-		done[name] = 1
-		for _, c := range a.group(name).children {
-			if err := walk(c); err != nil {
-				return err
-			}
-		}
-		done[name] = 2
-		return nil
-	}
-	for _, name := range sortedKeys(a.groups) {
-		if err := walk(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// depths returns how deep each group lies below all; of several ways, the longest.
-func (a *ansible) depths() map[string]int {
-	order, seen := []string{}, map[string]bool{} // children before their parents
-	var visit func(name string)
-	visit = func(name string) {
-		if seen[name] {
-			return
-		}
-		seen[name] = true
-		for _, c := range a.groups[name].children {
-			visit(c)
-		}
-		order = append(order, name)
-	}
-	visit(groupAll)
-	depth := map[string]int{}
-	for _, name := range slices.Backward(order) {
-		for _, c := range a.groups[name].children {
-			depth[c] = max(depth[c], depth[name]+1)
-		}
-	}
-	return depth
-}
-
-// groupsOf returns the groups of each host, in the order in which their variables apply: all first,
-// then from the top down, by priority and name.
-func (a *ansible) groupsOf() map[string][]string {
-	parents := map[string][]string{}
-	for name, g := range a.groups {
-		for _, c := range g.children {
-			parents[c] = append(parents[c], name)
-		}
-	}
-	depth := a.depths()
-	priority := map[string]int{}
-	for name, g := range a.groups {
-		n, err := strconv.Atoi(g.vars["ansible_group_priority"].text)
-		if err != nil {
-			n = 1
-		}
-		priority[name] = n
-	}
-	before := func(x, y string) int {
-		return cmp.Or(cmp.Compare(depth[x], depth[y]), cmp.Compare(priority[x], priority[y]), strings.Compare(x, y))
-	}
-	above := map[string][]string{} // a group and all above it
-	var reach func(name string) []string
-	reach = func(name string) []string {
-		if above[name] == nil {
-			list := []string{name}
-			for _, p := range parents[name] {
-				list = append(list, reach(p)...)
-			}
-			slices.Sort(list)
-			above[name] = slices.Compact(list)
-		}
-		return above[name]
-	}
-	of := map[string][]string{}
-	for _, name := range sortedKeys(a.groups) {
-		for _, host := range a.groups[name].hosts {
-			of[host] = append(of[host], reach(name)...)
-		}
-	}
-	for host, list := range of {
-		list = append(list, groupAll)
-		slices.Sort(list)
-		list = slices.Compact(list)
-		slices.SortFunc(list, before)
-		of[host] = list
-	}
-	return of
-}
-
 // list returns the devices of the inventory.
 func (a *ansible) list(m Map) (List, error) {
 	list := List{Ignored: a.notes}
-	groupsOf := a.groupsOf()
-	direct := map[string][]string{}
-	for _, name := range sortedKeys(a.groups) {
-		for _, host := range a.groups[name].hosts {
-			if name != groupAll && name != groupUngrouped {
-				direct[host] = append(direct[host], name)
-			}
-		}
-	}
-	for _, name := range a.order {
+	groupsOf, direct := a.groupsOf(), a.direct()
+	for _, name := range a.listed {
 		h := a.hosts[name]
 		vars := a.varsOf(h, groupsOf[name])
 		reason, err := notCisco(vars)

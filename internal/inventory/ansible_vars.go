@@ -24,24 +24,16 @@ func (a *ansible) readBeside(beside fs.FS, dir string) error {
 	if err != nil {
 		return err
 	}
-	read := 0
 	for _, entry := range entries {
 		owner := a.owner(dir, entry.Name())
 		if owner == "" {
 			continue
 		}
-		files := []string{path.Join(dir, entry.Name())}
-		if info, err := fs.Stat(beside, files[0]); err != nil {
-			return fmt.Errorf("%s: %w", files[0], err)
-		} else if info.IsDir() {
-			if files, err = filesIn(beside, files[0]); err != nil {
-				return err
-			}
+		files, err := varsFiles(beside, path.Join(dir, entry.Name()))
+		if err != nil {
+			return err
 		}
 		for _, file := range files {
-			if read++; read > mostVarsFiles {
-				return fmt.Errorf("%s has more than %d files", dir, mostVarsFiles)
-			}
 			if err := a.readVars(beside, file, path.Join(dir, owner)); err != nil {
 				return err
 			}
@@ -64,9 +56,16 @@ func (a *ansible) owner(dir, file string) string {
 	return ""
 }
 
-// filesIn returns the files with variables in a directory, and in those below it.
-func filesIn(beside fs.FS, dir string) (files []string, err error) {
-	err = fs.WalkDir(beside, dir, func(file string, d fs.DirEntry, err error) error {
+// varsFiles returns a file with variables, or those in a directory and below it.
+func varsFiles(beside fs.FS, place string) (files []string, err error) {
+	info, err := fs.Stat(beside, place)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{place}, nil
+	}
+	err = fs.WalkDir(beside, place, func(file string, d fs.DirEntry, err error) error {
 		hidden := strings.HasPrefix(d.Name(), ".") || strings.HasSuffix(d.Name(), "~")
 		switch {
 		case err != nil:

@@ -217,30 +217,30 @@ func (n *keyring) FindSecrets(ctx context.Context, name string) (found []string,
 	if err != nil {
 		return nil, err
 	}
-	logins := []*credential.Login{&login}
-	if login.Old != nil {
-		logins = append(logins, login.Old)
+	found, err = n.find(ctx, name, "", login)
+	if err != nil || login.Old == nil {
+		return found, err
 	}
-	for _, l := range logins {
-		old := ""
-		if l == login.Old {
-			old = "old "
+	more, err := n.find(ctx, name, "old ", *login.Old)
+	return append(found, more...), err
+}
+
+// find looks for the secrets of one login of a credential. which stands before their names.
+func (n *keyring) find(ctx context.Context, name, which string, login credential.Login) (found []string, err error) {
+	for _, s := range []struct {
+		what   string
+		secret api.Secret
+	}{{"password", login.Password}, {"enable password", login.EnablePassword}} {
+		if s.secret == (api.Secret{}) {
+			continue
 		}
-		for _, s := range []struct {
-			what   string
-			secret api.Secret
-		}{{"password", l.Password}, {"enable password", l.EnablePassword}} {
-			if s.secret == (api.Secret{}) {
-				continue
-			}
-			if _, err := n.secrets.Read(ctx, s.secret); err != nil {
-				return nil, fmt.Errorf("%s%s of credential %s: %w", old, s.what, name, err)
-			}
-			found = append(found, old+s.what+": "+s.secret.String())
+		if _, err := n.secrets.Read(ctx, s.secret); err != nil {
+			return nil, fmt.Errorf("%s%s of credential %s: %w", which, s.what, name, err)
 		}
-		if l.Identity != "" {
-			found = append(found, old+"private key: stored")
-		}
+		found = append(found, which+s.what+": "+s.secret.String())
+	}
+	if login.Identity != "" {
+		found = append(found, which+"private key: stored")
 	}
 	return found, nil
 }
