@@ -149,7 +149,7 @@ func credentialListCommand(p *program) *cobra.Command {
 func credentialTestCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:               "test NAME [DEVICE]",
-		Short:             "look for the passwords of a credential, and log in to a device with them",
+		Short:             "find the passwords of a credential, and log in with them",
 		ValidArgsFunction: completeNames(p, api.NamesOfCredentials, api.NamesOfDevices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := api.CredentialTest{Name: args[0]}

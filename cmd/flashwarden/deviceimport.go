@@ -22,7 +22,7 @@ func deviceImportCommand(p *program) *cobra.Command {
 	var prune, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "import FILE|URL",
-		Short: "add and change devices from a list: CSV, router.db, Ansible or NetBox",
+		Short: "add and change devices from a list, such as that of Ansible",
 		Long:  "\n  " + strings.Join(inventory.Columns, ", "), // below the text of its help
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("address") {

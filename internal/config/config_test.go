@@ -239,7 +239,7 @@ func TestErrorsShowTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
-		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, transports, ssh, protect, retention, check, schedule, syslog, web, metrics, jobs, receive, mirrors, inventory, notify
+		{"unknown section", "tfpt:\n  listen: :69\n", `FILE:1:1: tfpt: unknown section; valid names: catalog, catalog-password-file, vault, tftp, backup, transports, ssh, credentials, protect, retention, check, schedule, syslog, web, metrics, jobs, receive, mirrors, inventory, notify
     1 | tfpt:
         ^`},
 		{"unknown key", "tftp:\n  listen: :69\n  port_range: 1056:1059\n", `FILE:3:3: tftp.port_range: unknown key; valid names: listen, port-range, advertise, max-block-size
