@@ -37,9 +37,10 @@ type diskFile interface {
 // rootDisk is the disk below an *os.Root.
 type rootDisk struct{ *os.Root }
 
-// OpenFile implements disk.
+// OpenFile implements disk. On 32 bits, a file of more than 2 GiB needs O_LARGEFILE
+// (open(2)), which *os.Root does not add.
 func (r rootDisk) OpenFile(name string, flag int, perm fs.FileMode) (diskFile, error) {
-	f, err := r.Root.OpenFile(name, flag, perm)
+	f, err := r.Root.OpenFile(name, flag|syscall.O_LARGEFILE, perm)
 	if err != nil {
 		return nil, err
 	}

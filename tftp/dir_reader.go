@@ -42,7 +42,7 @@ func (r *dirReader) ReadAt(b []byte, off int64) (int, error) {
 
 // open opens the file and checks that it is the one that OpenRead examined.
 func (r *dirReader) open() error {
-	f, err := r.root.OpenFile(r.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := r.root.OpenFile(r.name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_LARGEFILE, 0)
 	if err != nil {
 		return err
 	}
