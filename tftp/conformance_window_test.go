@@ -8,6 +8,7 @@ import (
 
 	"flashwarden/internal/testlevel"
 	"flashwarden/tftp"
+	"flashwarden/tftp/tftptest"
 )
 
 // testWindowAgain sends a window again whose ACK was lost. The server acknowledges it at
@@ -154,5 +155,68 @@ func testMovingWindow(t *testing.T) {
 		if got := p.recv(time.Minute); !bytes.Equal(got, ack(5)) {
 			t.Errorf("got %s, want ACK 5", show(got))
 		}
+	})
+}
+
+// TestOnlyTheLastOfAWindow loses all blocks of a window but the last one. The server
+// reports that at once, before its own timer does.
+func TestOnlyTheLastOfAWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := content(1, 5000)
+		p, _ := writingInBubble(t, &tftp.Server{}, &memory{}, "windowsize", "4")
+		for n := 1; n <= 4; n++ {
+			p.send(data(n, block(body, 512, n)))
+		}
+		p.expect(ack(4))
+		p.send(data(8, block(body, 512, 8)))
+		if got := p.recv(10 * time.Millisecond); !bytes.Equal(got, ack(4)) {
+			t.Errorf("got %s, want ACK 4", show(got))
+		}
+	})
+}
+
+// TestNoBlockZero sends a block 0, which no file has at its beginning.
+func TestNoBlockZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := writingInBubble(t, &tftp.Server{}, &memory{}, "windowsize", "4")
+		for n := 1; n <= 4; n++ {
+			p.send(data(n, make([]byte, 512)))
+		}
+		p.expect(ack(4))
+		p.send(data(0, make([]byte, 512)))
+		p.silent(10 * time.Millisecond)
+	})
+}
+
+// TestFarRewind goes on with the next window after an ACK was lost, as atftp does, and
+// then back to the first block. The server acknowledges all that it has.
+func TestFarRewind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := writingInBubble(t, &tftp.Server{}, &memory{}, "windowsize", "4")
+		for n := 1; n <= 4; n++ {
+			p.send(data(n, make([]byte, 512)))
+		}
+		p.expect(ack(4))
+		p.send(data(5, make([]byte, 512)))
+		p.send(data(6, make([]byte, 512)))
+		p.send(data(1, make([]byte, 512)))
+		if got := p.recv(10 * time.Millisecond); !bytes.Equal(got, ack(6)) {
+			t.Errorf("got %s, want ACK 6", show(got))
+		}
+	})
+}
+
+// TestACKOfABlockNotSent acknowledges the block after the one that the server sent.
+func TestACKOfABlockNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", content(1, 2000))
+		p := inBubble(t, &tftp.Server{Handler: m}, &tftptest.Network{}).peer()
+		p.request(rrq("f", "octet"))
+		p.expect(data(1, block(content(1, 2000), 512, 1)))
+		p.send(ack(2))
+		p.silent(10 * time.Millisecond)
+		p.send(ack(1))
+		p.expect(data(2, block(content(1, 2000), 512, 2)))
 	})
 }
