@@ -350,7 +350,10 @@ func (d *Store) place(from, to string) error {
 	}
 	err := d.disk.Link(from, to) // unlike a rename, it never replaces
 	if errors.Is(err, fs.ErrNotExist) && d.forgotDirs(dir) {
-		return d.place(from, to)
+		if err := d.makePart(dir); err != nil {
+			return err
+		}
+		err = d.disk.Link(from, to) // fails again if from is gone
 	}
 	taken := errors.Is(err, fs.ErrExist) && !d.isOne(from, to)
 	if errors.Is(err, fs.ErrExist) && !taken {

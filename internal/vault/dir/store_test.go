@@ -2,6 +2,8 @@ package dir
 
 import (
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -121,4 +123,35 @@ func TestRepeatedLink(t *testing.T) {
 	if err := d.dir.Adopt(t.Context(), vault.BlobKey(sumOf("another")), path); err != nil {
 		t.Errorf("adopt: %v", err)
 	}
+}
+
+// TestTempThatIsGone takes away the unfinished file of a put, as a process does whose
+// clock is wrong by weeks.
+func TestTempThatIsGone(t *testing.T) {
+	d := newVault(t)
+	key := vault.BlobKey(sumOf("an image"))
+	for range 2 { // the second time its directory exists
+		err := d.dir.Put(t.Context(), key, emptiesTmp{strings.NewReader("an image"), d.dir.path}, 8)
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("error %v; want ErrNotExist", err)
+		}
+	}
+}
+
+// emptiesTmp removes all unfinished files of a vault when its content ends.
+type emptiesTmp struct {
+	io.Reader
+	vault string
+}
+
+// Read implements io.Reader.
+func (e emptiesTmp) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if err == io.EOF {
+		files, _ := filepath.Glob(filepath.Join(e.vault, tmpDir, "*"))
+		for _, f := range files {
+			os.Remove(f)
+		}
+	}
+	return n, err
 }
