@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"flashwarden/api"
 )
@@ -87,6 +88,7 @@ const mirrorBatch = 200
 // ctx, of the mirror, or says that the vault cannot be read at all.
 func (v *Vault) MirrorTo(ctx context.Context, to Mirror, o MirrorOptions) (Mirrored, error) {
 	r := mirrorRun{vault: v, to: to, back: o.Back, wanted: setOf(o.Wanted), found: o.Found, limit: o.Limit, parallel: cmp.Or(o.Parallel, 8), count: &counter{report: o.Progress}, sizes: map[digest]int64{}, ended: map[digest]error{}, holding: map[string][]sized{}}
+	r.unexplained.Store(true)
 	r.result.MirrorResult = api.MirrorResult{Problems: []api.CheckProblem{}, Notes: []string{}}
 	if err := r.run(ctx, o.Fresh); err != nil {
 		return r.result, fmt.Errorf("mirror: %w", err)
@@ -109,6 +111,10 @@ type mirrorRun struct {
 	found    func(ids []string) error
 	holding  map[string][]sized // by ID: the contents of wanted snapshots that the mirror has
 	lacking  map[digest]bool    // contents that the mirror had lost when the run began
+
+	unexplained atomic.Bool // records of prunes may have come since explain last looked
+	explaining  sync.Mutex
+	records     map[string]bool // the records of prunes that were dealt with; guarded by explaining; nil at first
 
 	mu     sync.Mutex
 	ended  map[digest]error // contents that are dealt with; an error: why the mirror lacks it
@@ -135,13 +141,14 @@ func (r *mirrorRun) run(ctx context.Context, fresh bool) error {
 	if err := r.documentsOfMirror(ctx); err != nil {
 		return err
 	}
-	if err := r.prunes(ctx); err != nil { // before the snapshots whose gaps they explain
+	if err := r.explain(ctx); err != nil {
 		return err
 	}
 	missing, held, err := r.plan(ctx)
 	if err != nil {
 		return err
 	}
+	r.unexplained.Store(true) // a prune may have removed some before they were listed
 	if err := r.lost(ctx, held); err != nil {
 		return err
 	}
@@ -184,37 +191,6 @@ func (r *mirrorRun) documentsOfMirror(ctx context.Context) (err error) {
 // below reports whether a document lies in a part that the mirror cannot list.
 func (r *mirrorRun) below(key string) bool {
 	return slices.ContainsFunc(r.closed, func(part string) bool { return strings.HasPrefix(key, part) })
-}
-
-// prunes copies the records of prunes.
-func (r *mirrorRun) prunes(ctx context.Context) error {
-	var missing []string
-	err := r.vault.store.List(ctx, PrunesPart+"/", func(i Info) error {
-		if name, ok := pruneOf(i.Key); ok && !r.have(i.Key) && !r.below(i.Key) {
-			missing = append(missing, name)
-		}
-		return nil
-	})
-	if err := r.unlisted(unlessAbsent(err)); err != nil {
-		return err
-	}
-	for _, name := range missing {
-		key := PruneKey(name)
-		if _, err := r.vault.prune(ctx, name); err != nil {
-			if err := r.skip(ctx, key, err); err != nil {
-				return err
-			}
-			continue
-		}
-		data, err := r.vault.read(ctx, key)
-		if err != nil {
-			return err
-		}
-		if err := r.to.Document(ctx, key, data, api.Snapshot{}); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-	}
-	return nil
 }
 
 // plan returns the names of the snapshots that the mirror lacks and has, oldest
@@ -277,6 +253,7 @@ func (r *mirrorRun) skip(ctx context.Context, key string, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, ErrNotFound):
+		r.unexplained.Store(true)
 		return nil
 	case errors.Is(err, ErrNewer):
 		kind = api.CheckNewer
@@ -426,6 +403,9 @@ func (r *mirrorRun) documents(ctx context.Context, all []api.Snapshot) error {
 		if r.lacks(ctx, s) {
 			continue
 		}
+		if err := r.explain(ctx); err != nil {
+			return err
+		}
 		if err := r.to.Document(ctx, key, data, s); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -451,7 +431,9 @@ func (r *mirrorRun) lacks(ctx context.Context, s api.Snapshot) bool {
 		case Unreadable(damage):
 			kind = api.CheckUnreadable
 		}
-		if _, err := r.vault.store.Stat(ctx, SnapshotKey(s.Document)); !errors.Is(err, ErrNotFound) {
+		if _, err := r.vault.store.Stat(ctx, SnapshotKey(s.Document)); errors.Is(err, ErrNotFound) {
+			r.unexplained.Store(true)
+		} else {
 			r.problem(api.CheckProblem{Kind: kind, Path: BlobKey(f.SHA256), Devices: []string{s.Device},
 				Message: fmt.Sprintf("so snapshot %s is not in the mirror: %v", s.ID, damage)})
 		}
