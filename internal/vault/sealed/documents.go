@@ -81,7 +81,7 @@ func (m *Mirror) learnAll(ctx context.Context, l *listing) error {
 		switch {
 		case errors.Is(err, vault.ErrNotFound):
 			continue // somebody removed it meanwhile
-		case err != nil && !errors.Is(err, vault.ErrDamaged):
+		case err != nil && !errors.Is(err, vault.ErrDamaged) && !vault.Unreadable(err):
 			return err
 		}
 		if failed := m.learn(ctx, s, err == nil, l); failed != nil {

@@ -20,12 +20,14 @@ import (
 var errReadOnly = errors.New("an encrypted mirror is only read")
 
 // Reader is the vault that an encrypted mirror has, as a vault.Store that is only
-// read.
+// read. A document that cannot be read any more is there under the key that it has in the
+// mirror, and damaged: nobody knows its own name.
 type Reader struct {
 	store      vault.Store
 	identities []age.Identity
 	documents  map[string]entry  // by key
 	contents   map[string]object // by SHA-256
+	damaged    map[string]error  // documents of the mirror that cannot be read, by their key there
 	identity   []byte
 }
 
@@ -42,7 +44,7 @@ func Open(ctx context.Context, s vault.Store, identityFile io.Reader) (*Reader, 
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{store: s, identities: identities, documents: map[string]entry{}, contents: map[string]object{}}
+	r := &Reader{store: s, identities: identities, documents: map[string]entry{}, contents: map[string]object{}, damaged: map[string]error{}}
 	v := vault.New(s)
 	id, err := v.Identity(ctx)
 	if err != nil {
@@ -57,19 +59,22 @@ func Open(ctx context.Context, s vault.Store, identityFile io.Reader) (*Reader, 
 		return nil, err
 	}
 	for _, name := range names {
-		if err := r.read(ctx, v, name); err != nil {
+		err := r.read(ctx, v, name)
+		switch {
+		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNotFound), vault.Unreadable(err):
+			r.damaged[vault.SnapshotKey(name)] = err
+		case err != nil:
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// read reads the manifest of one document of the mirror. A damaged one is as one
-// that is missing: a check reports the gap.
+// read reads the manifest of one document of the mirror.
 func (r *Reader) read(ctx context.Context, v *vault.Vault, name string) error {
 	s, err := v.Document(ctx, name)
 	if err != nil {
-		return unlessDamaged(err)
+		return err
 	}
 	for _, f := range s.Files {
 		if f.Path != manifestPath {
@@ -77,7 +82,7 @@ func (r *Reader) read(ctx context.Context, v *vault.Vault, name string) error {
 		}
 		m, err := readManifest(ctx, r.store, f.SHA256, r.identities)
 		if err != nil {
-			return unlessDamaged(err)
+			return err
 		}
 		r.documents[m.Key] = entry{f.SHA256, int64(len(m.Document))}
 		for _, o := range m.Contents {
@@ -87,13 +92,6 @@ func (r *Reader) read(ctx context.Context, v *vault.Vault, name string) error {
 	return nil
 }
 
-func unlessDamaged(err error) error {
-	if errors.Is(err, vault.ErrDamaged) || errors.Is(err, vault.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // Get implements vault.Store.
 func (r *Reader) Get(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
 	if err := valid(ctx, key); err != nil {
@@ -101,6 +99,9 @@ func (r *Reader) Get(ctx context.Context, key string, offset int64) (io.ReadClos
 	}
 	if key == vault.IdentityKey {
 		return text(r.identity, offset), nil
+	}
+	if err := r.damaged[key]; err != nil {
+		return nil, damage(err)
 	}
 	if d, ok := r.documents[key]; ok {
 		m, err := readManifest(ctx, r.store, d.manifest, r.identities)
@@ -136,6 +137,10 @@ func text(data []byte, offset int64) io.ReadCloser {
 	return io.NopCloser(bytes.NewReader(data[min(offset, int64(len(data))):]))
 }
 
+// damage is the error of a document that cannot be read. Its manifest may be missing: the
+// document is not.
+func damage(err error) error { return fmt.Errorf("%w: %v", vault.ErrDamaged, err) }
+
 // Stat implements vault.Store.
 func (r *Reader) Stat(ctx context.Context, key string) (vault.Info, error) {
 	if err := valid(ctx, key); err != nil {
@@ -143,6 +148,9 @@ func (r *Reader) Stat(ctx context.Context, key string) (vault.Info, error) {
 	}
 	if key == vault.IdentityKey {
 		return vault.Info{Key: key, Size: int64(len(r.identity))}, nil
+	}
+	if err := r.damaged[key]; err != nil {
+		return vault.Info{}, damage(err)
 	}
 	blob, size := r.documents[key].manifest, r.documents[key].size
 	if o, ok := r.contents[key[strings.LastIndexByte(key, '/')+1:]]; ok && key == vault.BlobKey(o.SHA256) {
@@ -160,6 +168,9 @@ func (r *Reader) List(ctx context.Context, prefix string, yield func(vault.Info)
 	all := map[string]int64{vault.IdentityKey: int64(len(r.identity))}
 	for key, d := range r.documents {
 		all[key] = d.size
+	}
+	for key := range r.damaged {
+		all[key] = -1
 	}
 	for sum, o := range r.contents {
 		all[vault.BlobKey(sum)] = o.Size

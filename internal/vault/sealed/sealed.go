@@ -102,24 +102,38 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// readManifest reads and decrypts one manifest.
+// readManifest reads and decrypts one manifest. The error is vault.ErrDamaged if its blob is
+// not what it was: then its key is not wrong.
 func readManifest(ctx context.Context, s vault.Store, blob string, identities []age.Identity) (manifest, error) {
-	var m manifest
 	f, err := s.Get(ctx, vault.BlobKey(blob), 0)
 	if err != nil {
-		return m, fmt.Errorf("blob %s: %w", blob, err)
+		return manifest{}, fmt.Errorf("blob %s: %w", blob, err)
 	}
 	defer f.Close()
-	r, err := age.Decrypt(f, identities...)
+	h := sha256.New()
+	whole := io.TeeReader(f, h)
+	m, err := decryptManifest(whole, identities)
+	if err == nil {
+		return m, nil
+	}
+	if _, unread := io.Copy(io.Discard, whole); unread == nil && hex.EncodeToString(h.Sum(nil)) != blob {
+		err = fmt.Errorf("%w: %w", vault.ErrDamaged, err)
+	}
+	return m, fmt.Errorf("blob %s: %w", blob, err)
+}
+
+// decryptManifest decrypts a manifest and proves its document.
+func decryptManifest(ciphertext io.Reader, identities []age.Identity) (m manifest, err error) {
+	r, err := age.Decrypt(ciphertext, identities...)
 	if err != nil {
-		return m, fmt.Errorf("blob %s: %w", blob, err)
+		return m, err
 	}
 	if err := json.NewDecoder(r).Decode(&m); err != nil {
-		return m, fmt.Errorf("blob %s is %w: %w", blob, vault.ErrDamaged, err)
+		return m, err
 	}
 	_, want, ok := vault.SplitName(strings.TrimSuffix(path.Base(m.Key), ".json"))
 	if sum := sha256.Sum256([]byte(m.Document)); !ok || hex.EncodeToString(sum[:]) != want {
-		return m, fmt.Errorf("blob %s is %w: it has not the document %s", blob, vault.ErrDamaged, m.Key)
+		return m, fmt.Errorf("%w: it has not the document %s", vault.ErrDamaged, m.Key)
 	}
 	return m, nil
 }
