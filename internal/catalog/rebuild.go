@@ -41,7 +41,7 @@ type Rebuilt struct {
 // Unreadable is a snapshot that cannot be read.
 type Unreadable struct {
 	Name string // of its document
-	Err  error  // vault.ErrDamaged or vault.ErrNewer
+	Err  error  // vault.ErrDamaged, vault.ErrNewer, or one that is vault.Unreadable
 }
 
 // RebuildOptions say what a Rebuild does with snapshots that not both have.
@@ -175,7 +175,7 @@ func readBatch(ctx context.Context, v Vault, names []string) (b batch) {
 	for s, err := range v.Each(ctx, names, needsListings) {
 		switch {
 		case errors.Is(err, vault.ErrNotFound): // removed meanwhile
-		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer):
+		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer), vault.Unreadable(err):
 			b.damaged = append(b.damaged, Unreadable{s.Document, err})
 		case err != nil:
 			b.err = cmp.Or(b.err, err)

@@ -62,8 +62,11 @@ func problemsOf(done catalog.Rebuilt) []api.CheckProblem {
 	}
 	for _, d := range done.Damaged {
 		kind := api.CheckSnapshotDamaged
-		if errors.Is(d.Err, vault.ErrNewer) {
+		switch {
+		case errors.Is(d.Err, vault.ErrNewer):
 			kind = api.CheckNewer
+		case vault.Unreadable(d.Err):
+			kind = api.CheckUnreadable
 		}
 		all = append(all, api.CheckProblem{Kind: kind, Path: vault.SnapshotKey(d.Name), Message: cause.Text(d.Err)})
 	}

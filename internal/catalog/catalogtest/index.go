@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,7 +74,7 @@ func vaultOf(snapshots ...api.Snapshot) fakeVault {
 }
 
 // fakeVault holds snapshots by the names of their documents. One without an ID
-// of its own is damaged.
+// of its own is damaged; if it has a device, the disk cannot read it.
 type fakeVault map[string]api.Snapshot
 
 func (v fakeVault) Names(context.Context) ([]string, error) {
@@ -101,6 +102,8 @@ func (v fakeVault) Snapshot(_ context.Context, id string) (api.Snapshot, error) 
 	switch {
 	case !ok:
 		return s, fmt.Errorf("snapshot %s: %w", id, vault.ErrNotFound)
+	case s.ID == "" && s.Device != "":
+		return s, fmt.Errorf("read snapshot %s: %w", id, syscall.EIO)
 	case s.ID == "":
 		return s, fmt.Errorf("snapshot %s is %w", id, vault.ErrDamaged)
 	}
@@ -418,19 +421,24 @@ func testRebuildFollows(t *testing.T, create New) {
 
 func testRebuildDamaged(t *testing.T, create New) {
 	var snapshots []api.Snapshot
-	for i := range 3 {
+	for i := range 4 {
 		snapshots = append(snapshots, Snapshot("sw1", i, "flash:/x.bin", File("flash:/x.bin", api.KindImage, "image")))
 	}
 	v := vaultOf(snapshots...)
-	v[snapshots[1].Document] = api.Snapshot{}
+	v[snapshots[1].Document], v[snapshots[2].Document] = api.Snapshot{}, api.Snapshot{Device: "sw1"}
 	c := empty(t, create)
 	for range 2 {
 		done, err := catalog.Rebuild(t.Context(), c, v, catalog.RebuildOptions{})
-		if err != nil || len(done.Damaged) != 1 || !errors.Is(done.Damaged[0].Err, vault.ErrDamaged) || done.Damaged[0].Name != snapshots[1].Document {
-			t.Errorf("%+v, error %v; want one vault.ErrDamaged with the name", done, err)
+		if err != nil || len(done.Damaged) != 2 {
+			t.Fatalf("%+v, error %v; want two that cannot be read", done, err)
+		}
+		for i, want := range []error{vault.ErrDamaged, syscall.EIO} {
+			if got := done.Damaged[i]; !errors.Is(got.Err, want) || got.Name != snapshots[1+i].Document {
+				t.Errorf("%+v; want %v with the name", got, want)
+			}
 		}
 	}
-	if got, want := listIDs(t, c, ""), snapshots[0].ID+" "+snapshots[2].ID; got != want {
+	if got, want := listIDs(t, c, ""), snapshots[0].ID+" "+snapshots[3].ID; got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}
 }
