@@ -8,8 +8,10 @@ import (
 
 // Credentials keeps user names and passwords that devices share.
 type Credentials interface {
-	// PutCredential adds a credential, or replaces the one of the same name.
-	PutCredential(ctx context.Context, c Credential) error
+	// PutCredential adds a credential if was is empty, or replaces the one of the same name
+	// whose Sealed is was. It reports false, and changes nothing, if somebody else added,
+	// changed or removed it since the caller read it.
+	PutCredential(ctx context.Context, c Credential, was string) (put bool, err error)
 	// Credential returns the credential with the given name, with the number of devices that
 	// name it. If there is none, known is false.
 	Credential(ctx context.Context, name string) (c Credential, known bool, err error)

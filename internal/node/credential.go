@@ -31,31 +31,42 @@ func (n *keyring) SetCredential(ctx context.Context, c api.CredentialChange) (ap
 			return api.Credential{}, invalid(nil, "%w: %w", api.ErrInvalidCredential, err)
 		}
 	}
+	for {
+		kept, was, err := n.changed(ctx, c)
+		if err != nil {
+			return api.Credential{}, err
+		}
+		if put, err := n.catalog.PutCredential(ctx, kept, was); put || err != nil {
+			return kept.Credential, err
+		} // else somebody else changed it meanwhile: both changes count
+	}
+}
+
+// changed returns a credential with a change, and its sealed text before.
+func (n *keyring) changed(ctx context.Context, c api.CredentialChange) (kept catalog.Credential, was string, err error) {
 	key, err := n.sealer()
 	if err != nil {
-		return api.Credential{}, err
+		return kept, "", err
 	}
 	kept, known, err := n.catalog.Credential(ctx, c.Name)
 	if err != nil {
-		return api.Credential{}, err
+		return kept, "", err
 	}
 	var login credential.Login
 	if known {
 		if login, err = n.unsealLogin(kept); err != nil {
-			return api.Credential{}, err
+			return kept, "", err
 		}
 	}
 	if err := merge(&login, &kept.Credential, c); err != nil {
-		return api.Credential{}, err
+		return kept, "", err
 	}
+	was = kept.Sealed
 	text, err := json.Marshal(login)
 	if err == nil {
 		kept.Sealed, err = key.Seal(string(text), useLogin(c.Name))
 	}
-	if err != nil {
-		return api.Credential{}, err
-	}
-	return kept.Credential, n.catalog.PutCredential(ctx, kept)
+	return kept, was, err
 }
 
 // merge sets what a change names in a login, and in what people see of it.

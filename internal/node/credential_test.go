@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -69,8 +70,9 @@ func TestCredentialIsBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	core.Name = "access"
-	if err := n.Catalog.PutCredential(ctx, core); err != nil {
-		t.Fatal(err)
+	access, _, err := n.Catalog.Credential(ctx, "access")
+	if put, failed := n.Catalog.PutCredential(ctx, core, access.Sealed); !put || err != nil || failed != nil {
+		t.Fatal(put, err, failed)
 	}
 	refused("the login of another credential", d, s)
 }
@@ -87,4 +89,58 @@ func addShared(t *testing.T, n *Node, c *vty.Config, d api.Device, s catalog.Sec
 		return err
 	}
 	return n.addLogin(t.Context(), c, name, login)
+}
+
+// interrupted is a catalog in which somebody else does something each time after a credential
+// was read.
+type interrupted struct {
+	catalog.Catalog
+	do []func()
+}
+
+// Credential implements catalog.Credentials.
+func (i *interrupted) Credential(ctx context.Context, name string) (catalog.Credential, bool, error) {
+	c, known, err := i.Catalog.Credential(ctx, name)
+	if len(i.do) > 0 {
+		do := i.do[0]
+		i.do = i.do[1:]
+		do()
+	}
+	return c, known, err
+}
+
+// TestCredentialSetTwice: of two changes of one credential at the same time, both count.
+func TestCredentialSetTwice(t *testing.T) {
+	cfg, err := config.Load("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := Open(t.Context(), Options{Data: t.TempDir(), Config: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	set := func(k *keyring, c api.CredentialChange) {
+		t.Helper()
+		c.Name = "access"
+		if _, err := k.SetCredential(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+	}
+	first, second := "backup", "flashwarden"
+	beside := *n.keyring
+	beside.catalog = &interrupted{Catalog: n.Catalog, do: []func(){
+		func() { set(n.keyring, api.CredentialChange{Username: &first, Password: &api.Secret{Text: "one"}}) },
+		func() { set(n.keyring, api.CredentialChange{Username: &second}) },
+	}}
+	set(&beside, api.CredentialChange{Password: &api.Secret{Text: "two"}, EnablePassword: &api.Secret{Text: "three"}})
+	kept, _, err := n.Catalog.Credential(t.Context(), "access")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := n.unsealLogin(kept)
+	want := credential.Login{Username: second, Password: api.Secret{Text: "two"}, EnablePassword: api.Secret{Text: "three"}}
+	if err != nil || got != want || kept.Username != second {
+		t.Errorf("%+v, shown as %+v, error %v; want all changes", got, kept.Credential, err)
+	}
 }

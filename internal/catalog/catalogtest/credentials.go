@@ -15,14 +15,23 @@ func testCredentials(t *testing.T, create New) {
 	c := open(t)
 	want := catalog.Credential{Sealed: "age:AAAA", Credential: api.Credential{Name: "access-switches", Username: "backup", Password: "stored",
 		EnablePassword: "command pass show enable", Fingerprint: "ssh-rsa SHA256:x"}}
-	if err := c.PutCredential(ctx, want); err != nil {
-		t.Fatal(err)
-	}
+	first := want
 	want.Username, want.Sealed = "flashwarden", "age:BBBB"
 	other := catalog.Credential{Sealed: "age:CCCC", Credential: api.Credential{Name: "Core"}}
-	for _, n := range []catalog.Credential{want, other} {
-		if err := c.PutCredential(ctx, n); err != nil {
-			t.Fatal(err)
+	for _, step := range []struct {
+		put  catalog.Credential
+		was  string
+		want bool
+	}{
+		{first, "age:AAAA", false}, // somebody removed it
+		{first, "", true},
+		{want, "", false}, // somebody else added it
+		{want, "age:AAAA", true},
+		{first, "age:AAAA", false}, // somebody else changed it
+		{other, "", true},
+	} {
+		if put, err := c.PutCredential(ctx, step.put, step.was); put != step.want || err != nil {
+			t.Errorf("%s after %q: %t, error %v; want %t", step.put.Sealed, step.was, put, err, step.want)
 		}
 	}
 	if err := c.AddDevice(ctx, Device(), Sealed()); err != nil {

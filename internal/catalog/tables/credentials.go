@@ -15,12 +15,13 @@ const credentialColumns = `name, username, password, enable_password, fingerprin
 const selectCredentials = `SELECT ` + credentialColumns + `, (SELECT count(*) FROM device WHERE device.credential = credential.name), sealed FROM credential`
 
 // PutCredential adds or replaces a credential.
-func (c credentials) PutCredential(ctx context.Context, n catalog.Credential) error {
-	_, err := c.exec(ctx, `INSERT INTO credential (`+credentialColumns+`, sealed) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (name) DO UPDATE SET username = excluded.username, password = excluded.password, enable_password = excluded.enable_password,
-			fingerprint = excluded.fingerprint, sealed = excluded.sealed`,
-		n.Name, n.Username, n.Password, n.EnablePassword, n.Fingerprint, n.Sealed)
-	return c.wrap("keep credential "+n.Name, err)
+func (c credentials) PutCredential(ctx context.Context, n catalog.Credential, was string) (bool, error) {
+	values := []any{n.Name, n.Username, n.Password, n.EnablePassword, n.Fingerprint, n.Sealed}
+	if was == "" {
+		return c.changed(ctx, "add credential "+n.Name, `INSERT INTO credential (`+credentialColumns+`, sealed) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`, values...)
+	}
+	return c.changed(ctx, "change credential "+n.Name, `UPDATE credential SET username = ?2, password = ?3, enable_password = ?4, fingerprint = ?5, sealed = ?6
+		WHERE name = ?1 AND sealed = ?7`, append(values, was)...)
 }
 
 // Credential returns one credential.
