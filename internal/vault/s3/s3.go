@@ -259,15 +259,16 @@ type contentError struct{ error }
 // Unwrap returns the reason.
 func (e contentError) Unwrap() error { return e.error }
 
-// passing reports whether an error of a put may be gone soon: the connection is lost, or
-// the server is too busy.
+// passing reports whether an error of a put may be gone soon: the connection is lost, the
+// server is too busy, or another process puts the same object at this moment.
 func passing(err error) bool {
 	var content contentError
 	if errors.As(err, &content) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
 	var answer minio.ErrorResponse
-	return !errors.As(err, &answer) || answer.StatusCode >= http.StatusInternalServerError || answer.StatusCode == http.StatusTooManyRequests
+	return !errors.As(err, &answer) || answer.StatusCode >= http.StatusInternalServerError || answer.StatusCode == http.StatusTooManyRequests ||
+		answer.StatusCode == http.StatusConflict
 }
 
 func (s *Store) putOnce(ctx context.Context, name string, r io.Reader, size int64, o minio.PutObjectOptions) error {
