@@ -106,6 +106,9 @@ func (d *Store) Sweep(ctx context.Context) error {
 	for _, dir := range append([]string{"", tmpDir}, vault.Parts()...) {
 		path := filepath.Join(d.path, dir)
 		info, err := d.disk.Stat(path)
+		if dir == tmpDir && errors.Is(err, fs.ErrNotExist) {
+			continue // SweepOld makes it
+		}
 		if err == nil {
 			err = d.checkOurs(path, info)
 		}
@@ -121,6 +124,9 @@ func (d *Store) Sweep(ctx context.Context) error {
 func (d *Store) SweepOld(ctx context.Context, age time.Duration) error {
 	tmp := filepath.Join(d.path, tmpDir)
 	entries, err := d.disk.ReadDir(tmp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.makeTemp()
+	}
 	if err != nil {
 		return err
 	}

@@ -452,7 +452,24 @@ func (d *Store) writeTemp(ctx context.Context, r io.Reader, size int64) (disk.Fi
 }
 
 func (d *Store) createTemp() (disk.File, error) {
-	return d.disk.OpenFile(filepath.Join(d.path, tmpDir, "put-"+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	name := filepath.Join(d.path, tmpDir, "put-"+rand.Text())
+	f, err := d.disk.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if err := d.makeTemp(); err != nil {
+		return nil, err
+	}
+	return d.disk.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// makeTemp makes tmp/ of a store that has only what belongs to a vault, like a copy of one that
+// was made by hand. Without the first parts, its disk is missing.
+func (d *Store) makeTemp() error {
+	if err := d.wantDir(filepath.Join(d.path, vault.BlobsPart)); err != nil {
+		return err
+	}
+	return d.mkdir(filepath.Join(d.path, tmpDir))
 }
 
 // discard closes and removes a file in tmp/. Its errors do no harm: what

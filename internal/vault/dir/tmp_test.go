@@ -65,3 +65,37 @@ func TestFileSystemWithoutLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestWithoutTmp: a copy of a vault by hand has no tmp/. It is a vault, and a place for a mirror.
+func TestWithoutTmp(t *testing.T) {
+	d := newVault(t)
+	tmp := filepath.Join(d.dir.Path(), tmpDir)
+	for what, do := range map[string]func() error{
+		"sweep":     func() error { return d.Sweep(t.Context()) },
+		"sweep old": func() error { return d.SweepOld(t.Context()) },
+		"put":       func() error { _, _, err := d.Put(t.Context(), []byte("a text")); return err },
+	} {
+		if err := os.RemoveAll(tmp); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		wantClean(t, d)
+	}
+	if err := os.RemoveAll(d.dir.Path()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(d.dir.Path(), 0o700); err != nil { // the disk is not mounted
+		t.Fatal(err)
+	}
+	if _, _, err := d.Put(t.Context(), []byte("a text")); err == nil {
+		t.Error("put without a disk")
+	}
+	if err := d.Sweep(t.Context()); err == nil {
+		t.Error("swept without a disk")
+	}
+	if left, err := os.ReadDir(d.dir.Path()); err != nil || len(left) > 0 {
+		t.Errorf("left %v, error %v", left, err)
+	}
+}
