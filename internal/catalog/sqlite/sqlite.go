@@ -197,12 +197,26 @@ func (e engine) Wrap(doing string, err error) error {
 		if failed.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER { // the only triggers are those of a move
 			return cause.Wrap(cause.Internal, err, doing, api.Say("start this program again with a configuration that names that database: ").Set("catalog", ""))
 		}
-		switch failed.Code() & 0xff {
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		switch kind := failed.Code() & 0xff; {
+		case kind == sqlite3.SQLITE_FULL, kind == sqlite3.SQLITE_IOERR && e.isFull():
+			return cause.Wrap(cause.Internal, err, doing+": the disk of "+e.path+" is full", api.Say("free a few megabytes there, then try again; ").Do("prune").
+				Say(" then makes room in the vault: ").Type(api.OnHost, "df -h "+api.ShellWord(e.Place())))
+		case kind == sqlite3.SQLITE_CORRUPT, kind == sqlite3.SQLITE_NOTADB:
 			return cause.Wrap(cause.Internal, err, doing+": "+e.path+" is damaged", moveAway(e.path))
 		}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// fewBytes is how much space SQLite needs at least beside its file: for its log and the
+// index of that.
+const fewBytes = 1 << 20
+
+// isFull reports whether the disk of the catalog has no space left. SQLite itself says no more
+// than that it could not write.
+func (e engine) isFull() bool {
+	var st unix.Statfs_t
+	return unix.Statfs(e.Place(), &st) == nil && int64(st.Bavail)*st.Bsize < fewBytes
 }
 
 // moveAway is the next step after the file path was found damaged.
