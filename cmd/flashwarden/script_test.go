@@ -109,6 +109,7 @@ func setUpScript(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("README", here+"/../../README.md")
+	env.Setenv("FIXTURE", here+"/../../internal/vault/testdata/format-2")
 	all := make(switches)
 	env.Values[switchesKey{}] = all
 	env.Values[heldKey{}] = &held{}
