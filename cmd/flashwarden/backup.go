@@ -35,6 +35,7 @@ func backupCommand(p *program) *cobra.Command {
 	fs.BoolVar(&r.DryRun, "dry-run", false, "log in, then only print the exact commands, the bytes to copy and the free space")
 	fs.BoolVar(&r.Recopy, "recopy", false, "copy every file, even if the vault already has its content")
 	completeWords(cmd, "files", policies...)
+	wideFlag(cmd, &p.output)
 	return cmd
 }
 

@@ -28,7 +28,7 @@ func (r Results) Format(l Layout) string {
 		table = "\n" + table
 	}
 	whole := text + table + r.remarks(l)
-	if l.Rows > 0 && screenLines(whole, l.Columns) >= l.Rows {
+	if !l.All && l.Rows > 0 && screenLines(whole, l.Columns) >= l.Rows {
 		return text + r.remarks(l)
 	}
 	return whole
@@ -55,13 +55,13 @@ func (r Results) sorted() Results {
 
 func (r Results) table() Table {
 	t := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "IMAGE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"},
-		{Head: "COPIED", Right: true}, {Head: "SECONDS", Right: true}}}
+		{Head: "COPIED", Right: true}, {Head: "SECONDS", Right: true}, {Head: "IN VAULT", Right: true, Wide: true}, {Head: "VERSION", Wide: true}, {Head: "SNAPSHOT", Wide: true}}}
 	for _, one := range r {
 		if one.NotTried {
 			continue
 		}
 		t.Rows = append(t.Rows, []Cell{{Text: one.Device}, {Text: status(one), Tone: tone(one)}, {Text: imageName(one)}, {Text: imageSize(one)},
-			{Text: evidence(one)}, {Text: Bytes(one.BytesCopied)}, {Text: fmt.Sprintf("%.1f", one.Seconds)}})
+			{Text: evidence(one)}, {Text: Bytes(one.BytesCopied)}, {Text: fmt.Sprintf("%.1f", one.Seconds)}, {Text: Bytes(held(one))}, {Text: one.Facts.Version}, {Text: one.Snapshot}})
 	}
 	return t
 }
@@ -104,16 +104,33 @@ func endWord(status string, c api.Cause) string {
 	return status
 }
 
-// Summary counts the results: 38 ok, 1 incomplete, 1 failed; 2.1 GB copied.
+// Summary counts the results: 38 ok, 1 incomplete, 1 failed; 2.1 GB copied, 18.3 MB already
+// in the vault.
 func (r Results) Summary() string {
 	if r.dryRun() {
 		return "dry run: " + r.counts() + r.plannedBytes()
 	}
-	var bytes int64
+	var copied, known int64
 	for _, one := range r {
-		bytes += one.BytesCopied
+		copied += one.BytesCopied
+		known += held(one)
 	}
-	return r.counts() + "; " + Bytes(bytes) + " copied"
+	text := r.counts() + "; " + Bytes(copied) + " copied"
+	if known > 0 {
+		text += ", " + Bytes(known) + " already in the vault"
+	}
+	return text
+}
+
+// held is the size of the files that were saved without a copy, because the vault had their
+// content. A running-config is neither: it is read from the terminal.
+func held(r api.BackupResult) (bytes int64) {
+	for _, f := range r.Files {
+		if !f.Copied && f.Cause == "" && f.Evidence != api.EvidenceSize {
+			bytes += f.Size
+		}
+	}
+	return bytes
 }
 
 // counts says how many results there are of each kind: 38 ok, 1 incomplete, 1 failed.
