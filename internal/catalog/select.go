@@ -41,7 +41,7 @@ func NotFound(where string, all []api.Device, name string) error {
 	err := &notFoundError{fmt.Sprintf("no device %q in %s", name, where)}
 	if len(all) == 0 {
 		err.text += ", which has none"
-		return cause.WithFix(err, api.Say("add it: ").Do("device add", name).With("address", "HOST"))
+		return cause.WithFix(err, api.Say("add it: ").Do("device add", name).With("address", "HOST").With("username", "USER"))
 	}
 	names := make([]string, len(all))
 	for i, d := range all {

@@ -42,7 +42,7 @@ func Rules(format string, devices []Host, ports Ports) (string, error) {
 	case "iptables":
 		return heading("# Load with: sh FILE. Loading replaces the chains.", devices, ports) + iptablesRules(v4, v6, ports), nil
 	case "ufw":
-		return heading("# Load with: sh FILE. ufw skips existing rules. To remove an old device: ufw status numbered, then ufw delete N", devices, ports) +
+		return heading("# Load with: sh FILE. ufw skips existing rules. To remove an old device:\n# ufw status numbered, then ufw delete N", devices, ports) +
 			ufwRules(devices, ports), nil
 	}
 	return "", fmt.Errorf("unknown format %q of rules; valid formats: %s", format, strings.Join(Formats(), ", "))
@@ -60,7 +60,7 @@ func heading(load string, devices []Host, ports Ports) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("# These rules are for this host. An access list between the two needs both directions, here in the words of Cisco IOS:\n")
+	b.WriteString("# These rules are for this host. An access list between the two needs both\n# directions, here in the words of Cisco IOS:\n")
 	for _, line := range accessList("DEVICE", "SERVER", ports.Transfers) {
 		b.WriteString("#   " + line + "\n")
 	}
@@ -100,8 +100,8 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		redirects = append(redirects, f.saddr+" @"+f.set)
 		answers = append(answers, fmt.Sprintf("#   %s { %s } udp sport %s accept\n", strings.Replace(f.saddr, "saddr", "daddr", 1), join(f.addresses, ", "), ports.list("-", true)[0]))
 	}
-	return "# Another table may still drop these datagrams. Then that table needs a rule of its own. If it filters\n" +
-		"# what this host sends, its output chain needs a rule for the way back:\n" + strings.Join(answers, "") +
+	return "# Another table may still drop these datagrams. Then that table needs a rule of\n" +
+		"# its own. If it filters what this host sends, its output chain needs a rule for\n# the way back:\n" + strings.Join(answers, "") +
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +

@@ -113,6 +113,21 @@ func writtenFor(t *testing.T, format string, ports Ports) (path string) {
 	return path
 }
 
+// TestCommentsFitAScreen: no comment of the rules for one device is wider than 80 columns.
+func TestCommentsFitAScreen(t *testing.T) {
+	for _, format := range Formats() {
+		rules, err := Rules(format, []Host{{Name: "sw1", Address: netip.MustParseAddr("192.0.2.1")}}, testPorts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(rules) {
+			if strings.HasPrefix(line, "#") && len(line) > 80 {
+				t.Errorf("%s: %d columns: %s", format, len(line)-1, line)
+			}
+		}
+	}
+}
+
 // TestRulesNFT loads the rules of nft, twice.
 func TestRulesNFT(t *testing.T) {
 	t.Parallel()

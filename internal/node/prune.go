@@ -67,7 +67,7 @@ func (n *upkeep) removed(ctx context.Context) (func(device string) bool, error) 
 		return nil, err
 	}
 	if len(devices) == 0 {
-		return nil, cause.New(cause.Internal, "the inventory is empty: all devices would be forgotten", api.Say("add the devices again first: ").Do("device add", "NAME"))
+		return nil, cause.New(cause.Internal, "the inventory is empty: all devices would be forgotten", api.Say("add the devices again first: ").Do("device add", "NAME").With("address", "HOST").Say(" or ").Do("device import", "FILE"))
 	}
 	known := make(map[string]bool, len(devices))
 	for _, d := range devices {

@@ -15,7 +15,7 @@ func (s Status) careText(l Layout, now time.Time) string {
 	for _, c := range s.Care {
 		if !c.Failed && c.LateSince == nil {
 			if text := careTimes(c, now); text != "" {
-				others = append(others, careName(c)+" "+text)
+				others = append(others, text)
 			}
 			continue
 		}
@@ -30,7 +30,7 @@ func (s Status) careText(l Layout, now time.Time) string {
 			b.WriteString(l.Prose("  ", "next: "+OneLine(c.Hint)))
 		}
 		if text := careTimes(c, now); text != "" {
-			b.WriteString(l.Prose("  ", careName(c)+" "+text))
+			b.WriteString(l.Prose("  ", text))
 		}
 		b.WriteString("\n")
 	}
@@ -48,21 +48,30 @@ func careName(c api.Care) string {
 	return c.Task + " " + OneLine(c.Name)
 }
 
-// careTimes says when a task last succeeded, and when it runs next.
+// careTimes says when a task last succeeded, and when it runs next: last prune 8 minutes ago,
+// next in 6 days.
 func careTimes(c api.Care, now time.Time) string {
 	var parts []string
 	switch {
 	case c.LastSuccess != nil:
-		parts = append(parts, Ago(*c.LastSuccess, now))
+		good := "last "
+		if c.Failed {
+			good = "last good "
+		}
+		parts = append(parts, good+careName(c)+" "+Ago(*c.LastSuccess, now))
 	case c.LastRun != nil:
-		parts = append(parts, "never succeeded")
+		parts = append(parts, careName(c)+" never succeeded")
 	}
 	if c.NextRun != nil {
 		when := "within a minute"
 		if wait := c.NextRun.Sub(now); wait >= time.Minute {
 			when = "in " + Age(wait)
 		}
-		parts = append(parts, "next "+when)
+		next := "next "
+		if len(parts) == 0 {
+			next = careName(c) + " next "
+		}
+		parts = append(parts, next+when)
 	}
 	return strings.Join(parts, ", ")
 }

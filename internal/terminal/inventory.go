@@ -45,7 +45,11 @@ func (d Inventory) Format(l Layout) string {
 	if n := counts[api.InventoryExtra]; n > 0 {
 		summary += api.Say("; %s not in the list, kept (", Count(n, "device")).Option("prune", "").Say(" removes)").String()
 	}
-	return b.String() + l.Palette.Paint(Strong, summary) + "\n"
+	b.WriteString(l.Palette.Paint(Strong, summary) + "\n")
+	if counts[api.InventoryAdded] > 0 && !d.DryRun {
+		b.WriteString(l.Prose("", "next: "+api.Do("device test").With("all", "").Say(" logs in to each device and reads facts only").String()))
+	}
+	return b.String()
 }
 
 // sharedSettings returns the settings that all new devices have, if there are several.

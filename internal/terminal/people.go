@@ -34,9 +34,10 @@ func Tokens(list []api.Token, now time.Time) Table {
 	return table
 }
 
-// Audit returns the table of lines of the audit trail.
+// Audit returns the table of lines of the audit trail. A narrow screen leaves out the numbers of
+// the lines, so that it has room for what the operation was on.
 func Audit(lines []api.AuditLine) Table {
-	table := Table{Columns: []Column{{Head: "LINE", Right: true}, {Head: "TIME", Keep: true}, {Head: "USER"}, {Head: "FROM"}, {Head: "OPERATION", Keep: true},
+	table := Table{Columns: []Column{{Head: "LINE", Right: true, Spare: true}, {Head: "TIME", Keep: true}, {Head: "USER"}, {Head: "FROM"}, {Head: "OPERATION", Keep: true},
 		{Head: "ON"}, {Head: "RESULT"}, {Head: "HASH", Wide: true}}}
 	for _, a := range lines {
 		row := Texts(strconv.FormatInt(a.Number, 10), LocalTime(a.Time), a.User, a.From, a.Operation, strings.Join(a.On, " "), a.Result, a.Hash)

@@ -75,3 +75,51 @@ func TestProofsOfPackages(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestSnapshotInWords has the software under the name that Cisco gives it, times in the local
+// zone, and no word of the documents of the vault.
+func TestSnapshotInWords(t *testing.T) {
+	at := time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC)
+	file := api.File{Path: "flash:/a.pkg", Kind: api.KindPackage,
+		Proof: []string{"the vault holds this content, read and proved at " + at.Format(time.RFC3339), "the file itself: not judged: no rule is known"}}
+	s := api.Snapshot{ID: "s1", Facts: api.Facts{OS: "iosxe", Version: "17.09.04a"}, Files: []api.File{file}}
+	text := terminal.FormatSnapshot(s, at, terminal.Layout{})
+	for _, want := range []string{"software  IOS-XE 17.09.04a\n", "  the vault holds this content, read and proved at " + terminal.LocalTime(at) + "\n", "\n  integrity unknown: no rule is known\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	s.Facts.OS = "ios"
+	if text := terminal.FormatSnapshot(s, at, terminal.Layout{}); !strings.Contains(text, "software  IOS 17.09.04a\n") {
+		t.Error(text)
+	}
+}
+
+// TestAuditOnANarrowScreen leaves out the numbers of the lines, not what an operation was on.
+func TestAuditOnANarrowScreen(t *testing.T) {
+	line := api.AuditLine{Number: 10_000, Time: time.Date(2026, 11, 22, 14, 15, 3, 0, time.UTC), User: "root", From: "terminal", Operation: "import devices", On: []string{"all devices"}, Result: "allowed"}
+	table := terminal.Audit([]api.AuditLine{line})
+	if text := table.Format(terminal.Layout{Columns: 80}); !strings.Contains(text, "  all devices  allowed\n") || strings.Contains(text, "10000") {
+		t.Error(text)
+	}
+	if text := table.Format(terminal.Layout{Columns: 100}); !strings.Contains(text, "10000") {
+		t.Error(text)
+	}
+}
+
+// TestNextAfterImport: after new devices, the next step is a test login; after a dry run, and
+// without new ones, there is none.
+func TestNextAfterImport(t *testing.T) {
+	d := terminal.Inventory{Changes: []api.InventoryChange{{Device: "sw1", Change: api.InventoryAdded}}}
+	const next = "1 added, 0 changed, 0 removed; 0 unchanged\nnext: `flashwarden device test --all` logs in to each device and reads facts only\n"
+	if text := d.Format(terminal.Layout{}); !strings.HasSuffix(text, next) {
+		t.Error(text)
+	}
+	d.DryRun = true
+	if text := d.Format(terminal.Layout{}); strings.Contains(text, "next") {
+		t.Error(text)
+	}
+	if text := (terminal.Inventory{Unchanged: 1}).Format(terminal.Layout{}); strings.Contains(text, "next") {
+		t.Error(text)
+	}
+}

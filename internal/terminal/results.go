@@ -16,7 +16,7 @@ type Results []api.BackupResult
 // the table only if it has room for all: the reasons must not scroll away.
 func (r Results) Format(l Layout) string {
 	r = r.sorted()
-	text := l.Palette.Paint(Strong, r.Summary()) + "\n" + r.problems(l, true)
+	text := l.Palette.Paint(Strong, r.Summary()) + "\n" + r.allUnreachable(l) + r.problems(l, true)
 	if r.dryRun() {
 		return text + r.formatPlans(l) + r.remarks(l)
 	}
@@ -38,7 +38,7 @@ func (r Results) Format(l Layout) string {
 // empty if all are.
 func (r Results) Failures(l Layout) string {
 	if text := r.sorted().problems(l, false); text != "" {
-		return r.Summary() + "\n" + text
+		return r.Summary() + "\n" + r.allUnreachable(l) + text
 	}
 	return ""
 }
@@ -120,6 +120,21 @@ func (r Results) Summary() string {
 		text += ", " + Bytes(known) + " already in the vault"
 	}
 	return text
+}
+
+// fewestAlike is from how many devices on one fault of this host or of its network is likelier
+// than one of each device.
+const fewestAlike = 3
+
+// allUnreachable says where to look first if no device of several could be reached. It is
+// empty otherwise.
+func (r Results) allUnreachable(l Layout) string {
+	unreachable := []api.Cause{"connect_refused", "connect_timeout", "no_request", "tid_blocked"}
+	reached := func(one api.BackupResult) bool { return !slices.Contains(unreachable, one.Cause) }
+	if len(r) < fewestAlike || slices.ContainsFunc(r, reached) {
+		return ""
+	}
+	return l.Prose("", api.Say("No device could be backed up over the network: check this host first, with ").Do("doctor").String())
 }
 
 // held is the size of the files that were saved without a copy, because the vault had their

@@ -231,6 +231,33 @@ func TestBadNight(t *testing.T) {
 	}
 }
 
+// TestNothingReached: if no device of several could be reached, the first line after the summary
+// says to look at this host. Two devices may well be off, and a refused password needs the device.
+func TestNothingReached(t *testing.T) {
+	const look = "failed; 0 B copied\nNo device could be backed up over the network: check this host first, with `flashwarden doctor`\n\n"
+	failed := func(causes ...api.Cause) (results terminal.Results) {
+		for i, c := range causes {
+			results = append(results, api.BackupResult{Device: fmt.Sprintf("sw%d", i+1), Status: api.StatusFailed, Cause: c, Message: "no", Hint: "look"})
+		}
+		return results
+	}
+	for _, c := range []struct {
+		results terminal.Results
+		want    bool
+	}{
+		{failed("connect_refused", "connect_timeout", "no_request", "tid_blocked"), true},
+		{failed("connect_refused", "connect_timeout"), false},
+		{failed("connect_refused", "connect_timeout", "auth_failed"), false},
+		{append(failed("no_request", "no_request", "no_request"), api.BackupResult{Device: "sw9", Status: api.StatusOK}), false},
+	} {
+		for _, text := range []string{c.results.Failures(terminal.Layout{}), c.results.Format(terminal.Layout{})} {
+			if strings.Contains(text, look) != c.want {
+				t.Errorf("want the hint: %t\n%s", c.want, text)
+			}
+		}
+	}
+}
+
 // TestCancelled: a device that was stopped has not failed, the devices that were not
 // tried are one line, and one command goes on with all of them.
 func TestCancelled(t *testing.T) {
@@ -291,7 +318,7 @@ func TestTestsOfAFleet(t *testing.T) {
 	tests := terminal.Tests{{Device: "sw10", Status: api.StatusOK, Facts: api.Facts{Model: "C9300-24T", Version: "17.09.04a", Image: "flash:packages.conf"}},
 		{Device: "sw2", Status: api.StatusFailed, Cause: "auth_failed", Message: "The device refused the login", Hint: "check the password"}}
 	const want = "1 ok, 1 failed\n\nsw2: failed (auth_failed)\n  The device refused the login\n  next: check the password\n\n" +
-		"DEVICE  STATUS  MODEL      VERSION    IMAGE\nsw10    ok      C9300-24T  17.09.04a  flash:packages.conf\n"
+		"DEVICE  STATUS  MODEL      VERSION    IMAGE\nsw10    ok      C9300-24T  17.09.04a  packages.conf\n"
 	if text := tests.Format(terminal.Layout{}); text != want {
 		t.Errorf("%s\nwant\n%s", text, want)
 	}

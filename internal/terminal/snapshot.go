@@ -28,7 +28,7 @@ func Snapshots(list []api.SnapshotRow, now time.Time) Table {
 // notes, how each image was proved, and why files are missing.
 func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 	head := Fields("snapshot", s.ID, "device", s.Device, "status", StatusText(s.Status, len(s.Warnings)), "taken", TimeAndAge(s.Started, now),
-		"hostname", s.Facts.Hostname, "software", strings.TrimSpace(s.Facts.OS+" "+s.Facts.Version), "model", s.Facts.Model,
+		"hostname", s.Facts.Hostname, "software", softwareOf(s.Facts), "model", s.Facts.Model,
 		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
 	head[2].Value.Tone = toneWith(s.Status, len(s.Warnings))
 	table := Table{Columns: []Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
@@ -62,6 +62,18 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 		}
 	}
 	return b.String()
+}
+
+// softwareOf is the software of a device as Cisco writes it: IOS-XE 17.09.04a.
+func softwareOf(f api.Facts) string {
+	name := f.OS
+	switch f.OS {
+	case "ios":
+		name = "IOS"
+	case "iosxe":
+		name = "IOS-XE"
+	}
+	return strings.TrimSpace(name + " " + f.Version)
 }
 
 // proofs says of each image and package how it was proved. A sentence that holds for several
@@ -111,13 +123,27 @@ func proof(f api.File, l Layout) []string {
 		if !l.Verbose && f.Evidence != api.EvidenceSize && strings.HasPrefix(line, "verify") {
 			continue
 		}
-		lines = append(lines, inBrief(line, l))
+		lines = append(lines, inBrief(localTimeIn(line), l))
 	}
 	return lines
 }
 
+// localTimeIn replaces the time at the end of a proof, which a snapshot keeps in UTC, by the
+// local time.
+func localTimeIn(line string) string {
+	last := line[strings.LastIndexByte(line, ' ')+1:]
+	t, err := time.Parse(time.RFC3339, last)
+	if err != nil {
+		return line
+	}
+	return strings.TrimSuffix(line, last) + LocalTime(t)
+}
+
 // inBrief leaves the names of the checks out that an image passed, without -v.
 func inBrief(line string, l Layout) string {
+	if reason, found := strings.CutPrefix(line, "the file itself: not judged: "); found {
+		return "integrity unknown: " + reason
+	}
 	before, names, found := strings.Cut(line, "checksums OK (")
 	if l.Verbose || !found || !strings.HasSuffix(names, ")") {
 		return line

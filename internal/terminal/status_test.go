@@ -80,12 +80,12 @@ func TestStatusOfTheVault(t *testing.T) {
 	const want = `The last check failed, 3 hours ago
   blobs/ab: missing
   next: ` + "`flashwarden check`" + `
-  check 1 day ago, next in 21 hours
+  last good check 1 day ago, next in 21 hours
 
 The mirror tape is late: it was due 2 days ago
   next: ` + "`flashwarden serve`" + `
 
-Vault: mirror usb 1 hour ago, next in 23 hours; prune next in 2 hours
+Vault: last mirror usb 1 hour ago, next in 23 hours; prune next in 2 hours
 1 device: 1 protected, 0 at risk
 `
 	if got := s.Format(terminal.Layout{}, statusNow); got != want {

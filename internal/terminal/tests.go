@@ -18,7 +18,7 @@ func (t Tests) Format(l Layout) string {
 	table := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "MODEL"}, {Head: "VERSION"}, {Head: "IMAGE"}}}
 	for _, r := range t {
 		if r.Status == api.StatusOK { // the blocks have the others
-			table.Rows = append(table.Rows, []Cell{{Text: r.Device}, {Text: r.Status, Tone: ToneOf(r.Status)}, {Text: r.Facts.Model}, {Text: r.Facts.Version}, {Text: r.Facts.Image}})
+			table.Rows = append(table.Rows, []Cell{{Text: r.Device}, {Text: r.Status, Tone: ToneOf(r.Status)}, {Text: r.Facts.Model}, {Text: r.Facts.Version}, {Text: lastName(r.Facts.Image)}})
 		}
 	}
 	results := t.results()

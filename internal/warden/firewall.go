@@ -43,7 +43,7 @@ func (l *hosts) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules
 		return api.FirewallRules{}, err
 	}
 	if len(devices) == 0 {
-		return api.FirewallRules{}, unknown(api.Do("device add").Say(" adds a device"), "the inventory is empty: there are no devices to write rules for")
+		return api.FirewallRules{}, unknown(api.Do("device add", "NAME").With("address", "HOST").With("username", "USER"), "the inventory is empty: there are no devices to write rules for")
 	}
 	hosts, failed := resolveDevices(ctx, devices)
 	out := api.FirewallRules{Format: r.Format}

@@ -252,7 +252,7 @@ func (l *core) exists(ctx context.Context, names ...string) error {
 		p.Exit = api.ExitUnknown
 	}
 	p.Fix = api.Say("choose another directory with ").Option("data", "DIR").Say(" (root and other users have different ones), or create one here: ").
-		Do("device add", "NAME").With("address", "HOST").With("username", "USER")
+		Do("device add", "NAME").With("address", "HOST").With("username", "USER").Say("; for many devices: ").Do("device import", "FILE")
 	return p
 }
 
