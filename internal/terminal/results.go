@@ -137,11 +137,11 @@ func (r Results) allUnreachable(l Layout) string {
 	return l.Prose("", api.Say("No device could be backed up over the network: check this host first, with ").Do("doctor").String())
 }
 
-// held is the size of the files that were saved without a copy, because the vault had their
-// content. A running-config is neither: it is read from the terminal.
+// held is the size of the images and packages that were saved without a copy, because the vault
+// had their content. Small files do not count: two configurations of one device are often equal.
 func held(r api.BackupResult) (bytes int64) {
 	for _, f := range r.Files {
-		if !f.Copied && f.Cause == "" && f.Evidence != api.EvidenceSize {
+		if !f.Copied && f.Cause == "" && (f.Kind == api.KindImage || f.Kind == api.KindPackage) {
 			bytes += f.Size
 		}
 	}

@@ -100,12 +100,13 @@ func TestResultsOnAScreen(t *testing.T) {
 }
 
 // TestKnownContent: an image that the vault has is saved without a copy. The summary and the
-// wide table say so, and a running-config, which is read from the terminal, does not count.
+// wide table say so. An image that is missing does not count, and no configuration does.
 func TestKnownContent(t *testing.T) {
 	r := api.BackupResult{Device: "sw1", Status: api.StatusOK, BytesCopied: 3_500, Seconds: 3.6, Snapshot: "20261122T141503Z-sw1-k3f9", Facts: api.Facts{Version: "15.0(2)SE8"}, Files: []api.File{
 		{Path: "flash:/c3750.bin", Kind: api.KindImage, Size: 18_286_080, Evidence: api.EvidenceMD5},
 		{Path: "flash:/config.text", Kind: api.KindConfig, Size: 3_500, Evidence: api.EvidenceMD5, Copied: true},
-		{Path: "flash:/vlan.dat", Kind: api.KindVLAN, Size: 1_000, Cause: "stalled"},
+		{Path: "flash:/old.bin", Kind: api.KindImage, Size: 1_000_000, Cause: "stalled"},
+		{Path: "nvram:startup-config", Kind: api.KindConfig, Size: 3_500, Evidence: api.EvidenceMD5},
 		{Path: "system:running-config", Kind: api.KindConfig, Size: 3_500, Evidence: api.EvidenceSize}}}
 	const want = `1 ok; 3.5 kB copied, 18.3 MB already in the vault
 DEVICE  STATUS  IMAGE         SIZE  EVIDENCE    COPIED  SECONDS  IN VAULT  VERSION     SNAPSHOT
