@@ -101,7 +101,7 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		answers = append(answers, fmt.Sprintf("#   %s { %s } udp sport %s accept\n", strings.Replace(f.saddr, "saddr", "daddr", 1), join(f.addresses, ", "), ports.list("-", true)[0]))
 	}
 	return "# Another table may still drop these datagrams. Then that table needs a rule of\n" +
-		"# its own. If it filters what this host sends, its output chain needs a rule for\n# the way back:\n" + strings.Join(answers, "") +
+		"# its own. If it filters what this host sends, its output chain needs a rule\n# for the way back:\n" + strings.Join(answers, "") +
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +
