@@ -43,11 +43,11 @@ func (p Page) editForm(r *http.Request) (string, any, error) {
 		Credentials: credentials}, err
 }
 
-// versionOf is the version of a device's settings.
-func versionOf(d api.Device) string {
-	text, err := json.Marshal(d)
+// versionOf is the version of what a form shows: a device's settings, or what a list would change.
+func versionOf[T api.Device | api.InventoryDiff](shown T) string {
+	text, err := json.Marshal(shown)
 	if err != nil {
-		panic(err) // it has only texts
+		panic(err) // it has only texts and numbers
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
@@ -69,13 +69,18 @@ func (p Page) editDevice(r *http.Request) (string, doneCode, error) {
 		return "", "", err
 	}
 	if versionOf(was.Device) != r.PostFormValue("seen") {
-		problem := warden.Invalid("%s was changed by somebody else since the form was opened: nothing was changed", was.Name)
-		problem.Fix, problem.Exit = api.Say("open the form again"), api.ExitRefused
-		problem.Err = errors.Join(problem.Err, warden.ErrConflict)
-		return "", "", problem
+		return "", "", outdated("open the form again", "%s was changed by somebody else since the form was opened: nothing was changed", was.Name)
 	}
 	d, err := p.Warden.EditDevice(r.Context(), changeOf(r, was.Device))
 	return "/devices/" + url.PathEscape(d.Name), doneEdit, err
+}
+
+// outdated is the problem of a form that shows what is not so any more.
+func outdated(next, format string, args ...any) error {
+	problem := warden.Invalid(format, args...)
+	problem.Fix, problem.Exit = api.Say("%s", next), api.ExitRefused
+	problem.Err = errors.Join(problem.Err, warden.ErrConflict)
+	return problem
 }
 
 // changeOf returns a device with the settings of a form over its own. A password that the form
@@ -99,6 +104,7 @@ func changeOf(r *http.Request, d api.Device) api.DeviceChange {
 type importPage struct {
 	List    string // as the user sent it
 	Diff    *api.InventoryDiff
+	Seen    string // the version of Diff
 	Skipped []inventory.Skipped
 	Ignored []string
 }
@@ -119,16 +125,26 @@ func (p Page) checkList(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	list, diff, err := p.importList(r, page.List, true)
-	page.Diff, page.Skipped, page.Ignored = &diff, list.Skipped, list.Ignored
+	page.Diff, page.Seen, page.Skipped, page.Ignored = &diff, versionOf(diff), list.Skipped, list.Ignored
 	return "Import devices", page, err
 }
 
-// takeList imports the list that was shown.
+// takeList imports the list that was shown, if it would still change what the page showed.
 func (p Page) takeList(r *http.Request) (string, doneCode, error) {
+	p.editing.Lock()
+	defer p.editing.Unlock()
 	text, err := listOf(r)
-	if err == nil {
-		_, _, err = p.importList(r, text, false)
+	if err != nil {
+		return "", "", err
 	}
+	_, diff, err := p.importList(r, text, true)
+	if err != nil {
+		return "", "", err
+	}
+	if versionOf(diff) != r.FormValue("seen") {
+		return "", "", outdated("look again at what it would change", "the inventory was changed since the list was checked: nothing was imported")
+	}
+	_, _, err = p.importList(r, text, false)
 	return "/", doneImport, err
 }
 

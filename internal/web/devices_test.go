@@ -26,11 +26,11 @@ func TestDeviceForms(t *testing.T) {
 		t.Errorf("add: %s to %q", resp.Status, resp.Header.Get("Location"))
 	}
 	_, body := get(t, h, "/devices/sw1/edit")
-	seen := regexp.MustCompile(`name="seen" value="([0-9a-f]{16})"`).FindStringSubmatch(body)
-	if seen == nil || !strings.Contains(body, "one is stored") || !strings.Contains(body, "<option selected>sw1</option>") {
+	seen := seenIn(body)
+	if seen == "" || !strings.Contains(body, "one is stored") || !strings.Contains(body, "<option selected>sw1</option>") {
 		t.Fatalf("the form:\n%s", body)
 	}
-	change := url.Values{"seen": {seen[1]}, "address": {"192.0.2.10"}, "transport": {"telnet"}, "group": {"core"}}
+	change := url.Values{"seen": {seen}, "address": {"192.0.2.10"}, "transport": {"telnet"}, "group": {"core"}}
 	if resp, _ := post(t, h, "/devices/sw1/edit", change); resp.Header.Get("Location") != "/devices/sw1?done=edit" {
 		t.Errorf("edit: %s to %q", resp.Status, resp.Header.Get("Location"))
 	}
@@ -56,13 +56,13 @@ func TestLongList(t *testing.T) {
 		fmt.Fprintf(&text, "switch-%05d,192.0.2.9,hq,%s\n", i, strings.Repeat("g", 64))
 	}
 	list := text.String()
-	_, body := send(t, h, listForm(t, "/import/check", list))
+	_, body := send(t, h, listForm(t, "/import/check", list, ""))
 	action := regexp.MustCompile(`<form method="post" action="/import" enctype="multipart/form-data"`).FindString(body)
 	if action == "" || len(body) < len(list) {
 		t.Fatalf("no form to agree in a page of %d bytes", len(body))
 	}
-	resp, _ := send(t, h, listForm(t, "/import", strings.ReplaceAll(list, "\n", "\r\n")))
-	if resp.Header.Get("Location") != "/?done=import" || len(a.imported) != 2 || len(a.imported[0].Entries) != len(a.imported[1].Entries) {
+	resp, _ := send(t, h, listForm(t, "/import", strings.ReplaceAll(list, "\n", "\r\n"), seenIn(body)))
+	if resp.Header.Get("Location") != "/?done=import" || len(a.imported) != 3 || len(a.imported[0].Entries) != len(a.imported[2].Entries) {
 		t.Errorf("%s, imported %d times", resp.Status, len(a.imported))
 	}
 }
@@ -70,12 +70,21 @@ func TestLongList(t *testing.T) {
 // mostOfList is the largest list that docs/web.md and the page promise to take.
 const mostOfList = 2_000_000
 
+// seenIn returns the version of what a form shows.
+func seenIn(body string) string {
+	m := regexp.MustCompile(`name="seen" value="([0-9a-f]{16})"`).FindStringSubmatch(body)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
 // listForm is the form of a list as text, as a browser sends it.
-func listForm(t *testing.T, path, list string) *http.Request {
+func listForm(t *testing.T, path, list, seen string) *http.Request {
 	t.Helper()
 	var form bytes.Buffer
 	w := multipart.NewWriter(&form)
-	if err := errors.Join(w.WriteField("list", list), w.Close()); err != nil {
+	if err := errors.Join(w.WriteField("seen", seen), w.WriteField("list", list), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest("POST", path, &form)
@@ -109,12 +118,22 @@ func TestImport(t *testing.T) {
 			t.Errorf("%s, no %q in\n%s", resp.Status, want, body)
 		}
 	}
-	if resp, _ := post(t, h, "/import", url.Values{"list": {list}}); resp.Header.Get("Location") != "/?done=import" {
+	agreed := url.Values{"list": {list}, "seen": {seenIn(body)}}
+	if resp, _ := post(t, h, "/import", agreed); resp.Header.Get("Location") != "/?done=import" {
 		t.Errorf("import: %s to %q", resp.Status, resp.Header.Get("Location"))
 	}
-	if len(a.imported) != 2 || !a.imported[0].DryRun || a.imported[1].DryRun || a.imported[1].Prune || len(a.imported[1].Entries) != 1 || a.imported[1].Entries[0].Name != "sw9" {
+	last := a.imported[len(a.imported)-1]
+	if len(a.imported) != 3 || !a.imported[0].DryRun || last.DryRun || last.Prune || len(last.Entries) != 1 || last.Entries[0].Name != "sw9" {
 		t.Errorf("imported %+v", a.imported)
 	}
+	a.oldSite = "depot" // somebody else has changed it
+	for _, old := range []url.Values{agreed, {"list": {list}}} {
+		resp, body := post(t, h, "/import", old)
+		if resp.StatusCode != 409 || !strings.Contains(body, "nothing was imported") || !a.imported[len(a.imported)-1].DryRun {
+			t.Errorf("a list that would change something else: %s\n%s", resp.Status, body)
+		}
+	}
+	a.imported = nil
 	for _, path := range []string{"/import/check", "/import"} {
 		resp, body := post(t, h, path, url.Values{"list": {"name,address,password\nsw9,192.0.2.9,secret word\n"}})
 		if resp.StatusCode != 400 || strings.Contains(body, "secret word") || !strings.Contains(body, "line 2 has a password") {
@@ -125,7 +144,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("%s with 3 MB: %s\n%s", path, resp.Status, body)
 		}
 	}
-	if len(a.imported) != 2 {
-		t.Errorf("imported %+v", a.imported[2:])
+	if len(a.imported) != 0 {
+		t.Errorf("imported %+v", a.imported)
 	}
 }

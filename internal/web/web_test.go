@@ -39,6 +39,7 @@ type answers struct {
 	history  api.DeviceHistory
 	ended    []string
 	err      error
+	oldSite  string // of the device that a list changes
 }
 
 func (a *answers) Status(context.Context, api.StatusQuery) (api.Status, error) {
@@ -108,7 +109,7 @@ func (a *answers) EditDevice(_ context.Context, c api.DeviceChange) (api.Device,
 }
 func (a *answers) ImportDevices(_ context.Context, r api.Inventory) (api.InventoryDiff, error) {
 	a.imported = append(a.imported, r)
-	return api.InventoryDiff{Changes: []api.InventoryChange{{Device: "sw9", Change: api.InventoryAdded, Settings: []api.SettingChange{{Name: "site", To: "hq"}}}}, Unchanged: 3}, a.err
+	return api.InventoryDiff{Changes: []api.InventoryChange{{Device: "sw9", Change: api.InventoryAdded, Settings: []api.SettingChange{{Name: "site", From: a.oldSite, To: "hq"}}}}, Unchanged: 3, DryRun: r.DryRun}, a.err
 }
 func (a *answers) AddPlan(_ context.Context, r api.NewPlan, _ func(api.Event)) (api.StoredPlan, error) {
 	a.planned = append(a.planned, r)
