@@ -37,6 +37,7 @@ for (const { name, ...setting } of settings) {
   if (setting.javaScriptEnabled !== false) await live(page, `${name} live`);
   await context.close();
 }
+await interrupted('interrupted');
 await browser.close();
 
 // looks: nothing is wider than the screen.
@@ -98,4 +99,31 @@ async function live(page, where) {
   } catch {
     problem(where, `the bar stays at ${before}`);
   }
+}
+
+// interrupted: a page without its stream of events says that it may be old, and reads again afterwards. At
+// the end of the session it loads the whole page.
+async function interrupted(where) {
+  const page = await browser.newPage(); // its console has the errors
+  page.setDefaultTimeout(60_000);
+  const events = '**/api/v1/events', interrupt = () => page.evaluate(() => fetch('/interrupt', { method: 'POST' }));
+  const connected = page.waitForResponse(events);
+  await page.goto(base + '/');
+  await connected;
+  try {
+    await page.route(events, r => r.abort());
+    await interrupt();
+    await page.locator('#old').waitFor();
+    const list = page.waitForResponse(r => new URL(r.url()).pathname === '/');
+    await page.unroute(events);
+    await page.locator('#old').waitFor({ state: 'hidden' });
+    await list;
+    await page.route(events, r => r.fulfill({ status: 401 }));
+    const loaded = page.waitForNavigation();
+    await interrupt();
+    await loaded;
+  } catch (e) {
+    problem(where, e.message);
+  }
+  await page.close();
 }

@@ -55,7 +55,7 @@ func TestBrowser(t *testing.T) {
 }
 
 // seen is a page whose transfer has moved on each time that somebody looks, with the stream of
-// events that tells scripts so. Its form for the login is that of somebody who has not logged in.
+// events that tells scripts so, until it is interrupted. Its form for the login is that of somebody who has not logged in.
 func seen(a *answers) http.Handler {
 	bytes := new(atomic.Int64)
 	moving := &moves{a: a, bytes: bytes}
@@ -63,9 +63,11 @@ func seen(a *answers) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", known)
 	mux.Handle("/login", stranger)
+	interruptions := new(atomic.Int64)
+	mux.HandleFunc("POST /interrupt", func(http.ResponseWriter, *http.Request) { interruptions.Add(1) })
 	mux.HandleFunc("/api/v1/events", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		for r.Context().Err() == nil {
+		for began := interruptions.Load(); r.Context().Err() == nil && interruptions.Load() == began; {
 			fmt.Fprint(w, "event: transfer\ndata: {}\n\n")
 			if err := http.NewResponseController(w).Flush(); err != nil {
 				return

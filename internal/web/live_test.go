@@ -98,7 +98,7 @@ func TestLiveParts(t *testing.T) {
 	for _, path := range []string{"/", "/devices/sw1", "/jobs"} {
 		resp, body := get(t, h, path)
 		nonce := regexp.MustCompile(`script-src 'nonce-([A-Z2-7]{26})'`).FindStringSubmatch(resp.Header.Get("Content-Security-Policy"))
-		if nonce == nil || len(own.FindAllString(body, -1)) != 3 || !strings.Contains(body, `<script nonce="`+nonce[1]) {
+		if nonce == nil || len(own.FindAllString(body, -1)) != 4 || !strings.Contains(body, `<script nonce="`+nonce[1]) {
 			t.Fatalf("%s: policy %q\n%s", path, resp.Header.Get("Content-Security-Policy"), body)
 		}
 		if _, again := get(t, h, path); strings.Contains(again, nonce[1]) {
