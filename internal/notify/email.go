@@ -124,12 +124,12 @@ func (t target) deliver(c *smtp.Client, n api.Notification) error {
 }
 
 // mail is the message with its headers, RFC 5322. Auto-Submitted keeps programs from answering,
-// RFC 3834.
+// RFC 3834. A line may have 998 bytes, so each receiver has one.
 func (t target) mail(from string, n api.Notification) []byte {
 	var b bytes.Buffer
 	_, domain, _ := strings.Cut(from, "@")
 	for _, h := range [][2]string{
-		{"From", from}, {"To", strings.Join(t.To, ", ")}, {"Subject", mime.QEncoding.Encode("utf-8", "flashwarden: "+n.Title)},
+		{"From", from}, {"To", strings.Join(t.To, ",\r\n ")}, {"Subject", mime.QEncoding.Encode("utf-8", "flashwarden: "+n.Title)},
 		{"Date", n.Time.Format("Mon, 02 Jan 2006 15:04:05 -0700")}, {"Message-ID", "<" + n.ID + "@" + domain + ">"},
 		{"Auto-Submitted", "auto-generated"}, {"MIME-Version", "1.0"},
 		{"Content-Type", "text/plain; charset=utf-8"}, {"Content-Transfer-Encoding", "quoted-printable"}, {eventHeader, n.Event},

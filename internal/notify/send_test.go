@@ -470,6 +470,24 @@ func wantMail(t *testing.T, data string) {
 	}
 }
 
+// TestManyReceivers has a list of receivers that is longer than a line may be (RFC 5322 section 2.1.1).
+func TestManyReceivers(t *testing.T) {
+	to := target{Notify: config.Notify{To: slices.Repeat([]string{"somebody-on-duty@operations.example.net"}, 60)}}
+	text := to.mail("fw@example.net", sample())
+	for line := range strings.SplitSeq(string(text), "\r\n") {
+		if len(line) > 998 {
+			t.Errorf("a line of %d bytes: %.40s…", len(line), line)
+		}
+	}
+	m, err := mail.ReadMessage(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := m.Header.AddressList("To"); err != nil || len(list) != 60 {
+		t.Errorf("%d receivers, %v", len(list), err)
+	}
+}
+
 // TestBrokenMailServers says what is wrong with a mail server, and what to do. No password is
 // sent to a server whose certificate is wrong.
 func TestBrokenMailServers(t *testing.T) {
