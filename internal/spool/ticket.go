@@ -34,6 +34,7 @@ var (
 type Ticket struct {
 	Name     string     // the file name on our TFTP server; by default unguessable and never used twice
 	Device   netip.Addr // the only address that may use it
+	Password string     // of a ticket of ExpectPut, used once like its name; empty: none
 	Size     int64      // expected bytes; -1: unknown
 	Deadline time.Time  // the request must arrive before; an unused ticket ends then
 
@@ -62,7 +63,7 @@ type File struct {
 	Began  time.Time // when its transfer began; zero for a download
 }
 
-// Evidence has the observations of the TFTP server about a ticket.
+// Evidence has the observations of the server about a ticket.
 type Evidence struct {
 	Requested   bool         // the ticket's request arrived from its device
 	Repeats     int          // how often the device repeated its request
@@ -75,6 +76,7 @@ type Evidence struct {
 	WrongSource []netip.Addr // other addresses that requested this ticket
 	Strays      []string     // other names that its device requested
 	Refused     *tftp.Error  // the ERROR that we sent, if any
+	Handshake   error        // why an encrypted connection of its device failed, if one did
 	Err         error        // why the transfer failed, if it did
 }
 

@@ -1,0 +1,114 @@
+package spool
+
+import (
+	"crypto/subtle"
+	"errors"
+	"net/netip"
+	"time"
+
+	"flashwarden/tftp"
+)
+
+// opPut is the operation of tickets for uploads over another protocol than TFTP. No TFTP
+// request has it, so none reaches these tickets.
+const opPut tftp.Op = 0xff00
+
+// ErrUnauthorised is the error for a request without the name and password of a ticket.
+var ErrUnauthorised = errors.New("no ticket has this name and password")
+
+// Put is a request to store a file, over another protocol than TFTP.
+type Put struct {
+	Name, Password string     // of the ticket; both empty: the request has none yet
+	From           netip.Addr // who sends it
+	Size           int64      // announced bytes; -1: none
+}
+
+// ExpectPut is Expect for an upload that proves itself with the ticket's Password too. No
+// request over TFTP reaches the ticket.
+func (s *Spool) ExpectPut(device netip.Addr, size int64, deadline time.Time) *Ticket {
+	t := s.newTicket(opPut, device, unguessable(), deadline)
+	t.Password, t.Size = unguessable(), size
+	s.register(t)
+	return t
+}
+
+// Put starts the upload that p asks for. The caller writes the file, and ends with Commit or
+// Abort. The error is ErrUnauthorised, or in the words for the device; the ticket has the
+// reason.
+func (s *Spool) Put(p Put) (tftp.Writer, error) {
+	p.From = p.From.Unmap()
+	t := s.putTicket(p)
+	if t == nil {
+		s.noteUnauthorised(p)
+		return nil, ErrUnauthorised
+	}
+	w, err := t.open(&tftp.Request{Op: tftp.Write, Filename: p.Name, Remote: netip.AddrPortFrom(p.From, 0), Size: p.Size})
+	if err != nil {
+		t.noteRefused(err, p.From)
+	}
+	return w, err
+}
+
+// putTicket returns the ticket whose name and password p has; nil if there is none.
+func (s *Spool) putTicket(p Put) *Ticket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tickets[keyFor(opPut, p.Name)] {
+		if subtle.ConstantTimeCompare([]byte(t.Password), []byte(p.Password)) == 1 {
+			return t
+		}
+	}
+	return nil
+}
+
+// ExpectsPut reports whether any ticket of ExpectPut is open. A server for them need not
+// talk to anybody otherwise.
+func (s *Spool) ExpectsPut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.tickets {
+		if k.op == opPut {
+			return true
+		}
+	}
+	return false
+}
+
+// NoteHandshake records that an encrypted connection from a device did not come about.
+func (s *Spool) NoteHandshake(from netip.Addr, err error) {
+	s.eachPut(from, func(t *Ticket) { t.evidence.Handshake = err })
+}
+
+// noteUnauthorised records a wrong name or password in the tickets of the device.
+func (s *Spool) noteUnauthorised(p Put) {
+	if p.Name == "" && p.Password == "" {
+		return // a client that waits for our question first
+	}
+	s.eachPut(p.From, func(t *Ticket) {
+		t.evidence.Refused = &tftp.Error{Code: tftp.CodeAccess, Message: "wrong name or password"}
+	})
+}
+
+// eachPut calls do for the tickets of ExpectPut of one device, with their locks held.
+func (s *Spool) eachPut(device netip.Addr, do func(*Ticket)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, named := range s.tickets {
+		for _, t := range named {
+			if k.op == opPut && t.Device == device.Unmap() {
+				t.mu.Lock()
+				do(t)
+				t.mu.Unlock()
+			}
+		}
+	}
+}
+
+// noteRefused records the answer to a request from the ticket's device.
+func (t *Ticket) noteRefused(err error, from netip.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if from == t.Device {
+		errors.As(err, &t.evidence.Refused)
+	}
+}
