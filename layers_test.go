@@ -68,10 +68,11 @@ var arrows = map[string][]string{
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/audit", "internal/password", "internal/syslog", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/notify", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
-	"internal/demo":    {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
-	"internal/httpapi": {"api", "api/client", "internal/login", "internal/warden"},                              // client: where the socket is
-	"internal/web":     {"api", "internal/inventory", "internal/login", "internal/terminal", "internal/warden"}, // terminal: how amounts and times are written
-	"internal/login":   {},
+	"internal/demo":        {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
+	"internal/certificate": {},
+	"internal/httpapi":     {"api", "api/client", "internal/certificate", "internal/login", "internal/warden"},      // client: where the socket is
+	"internal/web":         {"api", "internal/inventory", "internal/login", "internal/terminal", "internal/warden"}, // terminal: how amounts and times are written
+	"internal/login":       {},
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/inventory", "internal/iossim",
 		"internal/logqueue", "internal/service", "internal/systemd", "internal/terminal", "internal/tftpd", "internal/warden"},
