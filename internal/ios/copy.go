@@ -10,15 +10,18 @@ import (
 	"flashwarden/internal/lazyregexp"
 )
 
-// Copy is one copy command between a device and a TFTP server: the line to
+// Copy is one copy command between a device and a server: the line to
 // type, the answers to its questions, and the meaning of its output. A backup
 // reads Source; a restore (ToDevice) writes Destination. The dialogue is
 // described in the Cisco IOS Configuration Fundamentals Command Reference,
 // "copy".
 type Copy struct {
 	Source      string // the device's file to read: "flash:/dir/x.bin"; unused when ToDevice
-	Server      string // IP address of the TFTP server
+	Server      string // IP address of the server
 	Name        string // the file's name on the server
+	HTTPS       bool   // over HTTPS with Name as the user and Password; otherwise over TFTP
+	Port        uint16 // TCP port of an HTTPS server; 0: 443
+	Password    string // for an HTTPS server
 	VRF         string // VRF that leads to the server (IOS-XE); empty for none
 	ToDevice    bool   // from the server to the device
 	Destination string // the device's file to write when ToDevice: "flash:/x.bin"
@@ -26,13 +29,35 @@ type Copy struct {
 	Empty       bool   // the source has 0 bytes, so "0 bytes copied" is right
 }
 
-// url returns tftp://server/name.
+// url returns tftp://server/name, or https://name:password@server:port/name.
 func (c Copy) url() string {
+	if c.HTTPS {
+		return "https://" + c.Name + ":" + c.Password + "@" + c.host() + "/" + c.Name
+	}
+	return "tftp://" + c.host() + "/" + c.Name
+}
+
+// host returns the server as it stands in a URL.
+func (c Copy) host() string {
 	host := c.Server
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	return "tftp://" + host + "/" + c.Name
+	if c.HTTPS && c.Port != 0 {
+		host += fmt.Sprintf(":%d", c.Port)
+	}
+	return host
+}
+
+// hidden stands for a password, in texts for people.
+const hidden = "***"
+
+// Hide returns text without the password of the copy.
+func (c Copy) Hide(text string) string {
+	if c.Password == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, c.Password, hidden)
 }
 
 // file returns the path on the device.
@@ -69,7 +94,7 @@ const maxLine = 254
 // characters, non-ASCII, %xy), or if the line is too long.
 func (c Copy) Validate() error {
 	parts := []struct{ what, text string }{
-		{"file", c.file()}, {"server", c.Server}, {"name on the server", c.Name}, {"VRF", c.VRF},
+		{"file", c.file()}, {"server", c.Server}, {"name on the server", c.Name}, {"VRF", c.VRF}, {"password", c.Password},
 	}
 	for _, part := range parts {
 		if err := Typeable(part.what, part.text); err != nil {
@@ -86,7 +111,7 @@ func (c Copy) Validate() error {
 		return untypeable("name on the server", c.Name, "is empty")
 	}
 	if n := len(c.Command()); n > maxLine {
-		return untypeable("command", c.Command(), fmt.Sprintf("has %d characters; IOS takes %d", n, maxLine))
+		return untypeable("command", c.Hide(c.Command()), fmt.Sprintf("has %d characters; IOS takes %d", n, maxLine))
 	}
 	return nil
 }
@@ -181,6 +206,8 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		return c.decline(question)
 	}
 	switch {
+	case asksHost.MatchString(asked) && c.HTTPS:
+		return c.host(), nil
 	case asksHost.MatchString(asked):
 		return c.Server, nil
 	case asksSource.MatchString(asked):
@@ -198,8 +225,8 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 	case nxosQuestion.MatchString(asked):
 		return "", unsupported("(NX-OS)")
 	}
-	return "", cause.New(cause.PromptUnrecognised, "the device asked "+quote(asked),
-		byHand(c.Command()))
+	return "", cause.New(cause.PromptUnrecognised, "the device asked "+quote(c.Hide(asked)),
+		byHand(c.Hide(c.Command())))
 }
 
 // byHand is the fix for a question that we do not know.
@@ -278,7 +305,7 @@ func (c Copy) decline(question string) (string, error) {
 		fix = api.Say("nothing was changed; make room or remove the old file by hand (").Type(api.OnDevice, "dir").Say(", ").
 			Type(api.OnDevice, "delete").Say("), then restore again")
 	}
-	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(lastQuestion(question)), fix)
+	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(c.Hide(lastQuestion(question))), fix)
 }
 
 // lastQuestion returns the question itself: the last line, with the line before

@@ -10,6 +10,7 @@ import (
 var (
 	backup  = Copy{Source: "flash:/d/x.bin", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
 	restore = Copy{ToDevice: true, Destination: "flash:/x.bin", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
+	upload  = Copy{HTTPS: true, Source: "flash:/d/x.bin", Server: "10.0.0.1", Port: 8443, Name: "k3f9-2m7x-q1zz", Password: "0nce-w0rd"}
 	over    = Copy{ToDevice: true, Overwrite: true, Destination: "nvram:startup-config", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
 )
 
@@ -23,6 +24,8 @@ func TestCommand(t *testing.T) {
 		"copy tftp://10.0.0.1/k3f9-2m7x-q1zz flash:/x.bin":                restore,
 		"copy flash:/d/x.bin tftp://10.0.0.1/k3f9-2m7x-q1zz vrf Mgmt-vrf": vrf,
 		"copy flash:/d/x.bin tftp://[2001:db8::1]/k3f9-2m7x-q1zz":         six,
+
+		"copy flash:/d/x.bin https://k3f9-2m7x-q1zz:0nce-w0rd@10.0.0.1:8443/k3f9-2m7x-q1zz": upload,
 	} {
 		if got := c.Command(); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -84,6 +87,11 @@ func TestAnswer(t *testing.T) {
 		{backup, "Destination filename [format.txt]?", "k3f9-2m7x-q1zz", ""},
 		{backup, "*Mar  1 00:01:39: %SYS-5-CONFIG_I: erase of nvram: complete\nDestination filename [x.bin]?", "k3f9-2m7x-q1zz", ""},
 
+		{upload, "Destination filename [k3f9-2m7x-q1zz]?", "k3f9-2m7x-q1zz", ""},
+		{upload, "Address or name of remote host [10.0.0.1:8443]?", "10.0.0.1:8443", ""},
+		{upload, "Erase flash: before copying? [confirm]", "n", cause.UnsafePrompt},
+		{upload, "Send https://k3f9-2m7x-q1zz:0nce-w0rd@10.0.0.1:8443/x? [confirm]", "", cause.PromptUnrecognised},
+
 		{backup, "Erase flash: before copying? [confirm]", "n", cause.UnsafePrompt},
 		{backup, "Erasing the flash filesystem will remove all files!\nContinue? [confirm]", "n", cause.UnsafePrompt},
 		{backup, "Erase flash device before writing? [confirm]", "n", cause.UnsafePrompt},
@@ -128,6 +136,9 @@ func TestAnswer(t *testing.T) {
 		{restore, "Address or name of remote host []?", "10.0.0.1", ""},
 	} {
 		answer, stop := test.c.Answer(test.question)
+		if stop != nil && strings.Contains(stop.Error()+cause.Hint(stop), "0nce-w0rd") {
+			t.Errorf("%q: the password is in the error: %v; %s", test.question, stop, cause.Hint(stop))
+		}
 		if answer != test.answer || cause.Of(stop) != test.stop {
 			t.Errorf("%q: answer %q, %v", test.question, answer, stop)
 		}

@@ -28,8 +28,9 @@ var (
 	copyTook = lazyregexp.New(`(?m)^Flash (?:device )?copy took (\d{1,4}):(\d{2}):(\d{2})`)
 
 	// %Error opening tftp://10.1.1.1/x (Timed out) · %Error reading flash:x (Is a directory)
-	errorOnFile   = lazyregexp.New(`(?i)^%error (?:opening|reading|writing|copying|deleting|closing) ?(\S+)(?: \(([^)]*)\)?)?`)
-	tftpURL       = lazyregexp.New(`^tftp://(\[[^\]]*\]|[^/]*)/(.*)$`)
+	errorOnFile = lazyregexp.New(`(?i)^%error (?:opening|reading|writing|copying|deleting|closing) ?(\S+)(?: \(([^)]*)\)?)?`)
+	// IOS prints *:* in place of the user and the password of a URL.
+	serverURL     = lazyregexp.New(`^(?:tftp|https)://(?:[^@/]*@)?(\[[^\]]*\]|[^/:]*)(?::\d+)?/(.*)$`)
 	spaceReason   = lazyregexp.New(`(?i)no space|not enough space|insufficient space|no memory`)
 	unresolved    = lazyregexp.New(`(?i)cannot resolve|invalid ip address`)
 	timeoutReason = lazyregexp.New(`(?i)timed out|transfer|socket error|i/o error`)
@@ -55,6 +56,7 @@ func (c Copy) Result(output string) CopyResult {
 		}
 	}
 	r.Error, r.Cause = c.failure(text)
+	r.Error = c.Hide(r.Error)
 	r.OK = done && r.Error == "" && (r.Bytes != 0 || c.Empty)
 	return r
 }
@@ -72,7 +74,7 @@ func (c Copy) failure(text string) (string, cause.Cause) {
 		if m == nil {
 			return line, refused.Cause
 		}
-		if url := tftpURL.FindStringSubmatch(m[1]); url != nil {
+		if url := serverURL.FindStringSubmatch(m[1]); url != nil {
 			if c.isOurs(url[1], url[2]) {
 				return line, c.serverCause(m[2])
 			}
