@@ -26,6 +26,7 @@ type terminal interface {
 	RunLong(ctx context.Context, command string, idle time.Duration, ask vty.Ask) (string, error)
 	RunWatched(ctx context.Context, command string, watch vty.Watch, ask vty.Ask) (string, error)
 	Exec(ctx context.Context, command string) (io.ReadWriteCloser, error)
+	Hide(password string)
 	Hostname() string
 	LocalAddr() netip.Addr
 	RemoteAddr() netip.Addr
@@ -232,7 +233,7 @@ func (d *Device) Text(ctx context.Context, path string) (string, error) {
 	return text, nil
 }
 
-// Copy runs one copy between the device and a TFTP server and returns the
+// Copy runs one copy between the device and a server and returns the
 // outcome that the device reports. A failed copy is no error. Only ctx limits
 // its time and the device's silence. A question that the copy must not answer
 // is an error; its cause is unsafe_prompt if the question is about erasing,
@@ -241,6 +242,7 @@ func (d *Device) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, error) {
 	if err := c.Validate(); err != nil {
 		return ios.CopyResult{}, err
 	}
+	d.line.Hide(c.Password)
 	text, err := d.line.RunLong(ctx, c.Command(), 0, c.Answer)
 	if err != nil {
 		return ios.CopyResult{}, err

@@ -52,6 +52,8 @@ type fake struct {
 	idle  time.Duration // of the last command
 }
 
+func (f *fake) Hide(string) {}
+
 func (f *fake) Run(ctx context.Context, command string, ask vty.Ask) (string, error) {
 	return f.RunLong(ctx, command, time.Minute, ask)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"flashwarden/internal/cause"
 )
@@ -34,9 +35,23 @@ func tail(s string, n int) string {
 	return "…" + s[len(s)-n:]
 }
 
+// secret is a password that is used once. Any goroutine may use it.
+type secret struct{ text atomic.Pointer[string] }
+
+func (s *secret) get() string {
+	if s == nil || s.text.Load() == nil {
+		return ""
+	}
+	return *s.text.Load()
+}
+
+// Hide removes a password, which the next command holds, from every error and log of the
+// line. The one before is no longer removed.
+func (l *Line) Hide(password string) { l.cfg.oneTime.text.Store(&password) }
+
 // redact removes the passwords from text.
 func (c Config) redact(text string) string {
-	for _, secret := range []string{c.Password, c.EnablePassword} {
+	for _, secret := range []string{c.Password, c.EnablePassword, c.oneTime.get()} {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "***")
 		}

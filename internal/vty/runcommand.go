@@ -59,7 +59,7 @@ func (l *Line) RunWatched(ctx context.Context, command string, watch Watch, ask 
 	}
 	l.running.Lock()
 	defer l.running.Unlock()
-	l.cfg.Log.Debug("command", "command", command)
+	l.cfg.Log.Debug("command", "command", l.cfg.redact(command))
 	l.drain()
 	l.screen.clear()
 	l.question, l.atPrompt = "", false
@@ -290,14 +290,14 @@ func (l *Line) answer(ctx context.Context, command, line string, ask Ask) error 
 	if ask == nil {
 		ask = func(string) (string, error) {
 			return "", cause.New(cause.PromptUnrecognised,
-				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), command), api.Say("log in by hand and type it: ").Type(api.OnDevice, command))
+				fmt.Sprintf("%s asked %s at %q", l.cfg.Name, l.quote(question), l.cfg.redact(command)), api.Say("log in by hand and type it: ").Type(api.OnDevice, l.cfg.redact(command)))
 		}
 	}
 	answer, stop := ask(question)
 	if stop == nil {
 		stop = typable(answer)
 	}
-	l.cfg.Log.Debug("question", "question", l.quote(question), "answer", answer, "stop", stop != nil)
+	l.cfg.Log.Debug("question", "question", l.quote(question), "answer", l.cfg.redact(answer), "stop", stop != nil)
 	if stop == nil {
 		if err := l.reply(ctx, line, answer); err != nil {
 			return l.failed(ctx, command, err)
@@ -366,7 +366,7 @@ func (l *Line) failed(ctx context.Context, command string, err error) error {
 	l.breakOff(limited)
 	l.leave(limited)
 	l.Close()
-	return fmt.Errorf("%q on %s: %w", command, l.cfg.Name, context.Cause(ctx))
+	return fmt.Errorf("%q on %s: %w", l.cfg.redact(command), l.cfg.Name, context.Cause(ctx))
 }
 
 // lost closes the line and returns the error of the lost session.
@@ -375,7 +375,7 @@ func (l *Line) lost(command string, err error) error {
 	if err == io.EOF && l.readErr != nil {
 		err = l.readErr
 	}
-	return l.lostError(fmt.Sprintf("the session to %s was lost at %q", l.cfg.Name, command), l.excerpt(), err)
+	return l.lostError(fmt.Sprintf("the session to %s was lost at %q", l.cfg.Name, l.cfg.redact(command)), l.excerpt(), err)
 }
 
 // tryAgain returns the fix for a session that ended by itself.

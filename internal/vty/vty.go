@@ -45,7 +45,8 @@ type Config struct {
 	// Dialer makes the TCP connection; default net.Dialer.
 	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-	jumpTo string // for a jump host: the device behind it; empty for a device
+	jumpTo  string  // for a jump host: the device behind it; empty for a device
+	oneTime *secret // of Line.Hide
 }
 
 func (c Config) withDefaults() Config {
@@ -64,6 +65,7 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.oneTime = new(secret)
 	if c.Dialer == nil {
 		c.Dialer = new(net.Dialer).DialContext
 	}
