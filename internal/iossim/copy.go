@@ -60,6 +60,8 @@ func (c *copying) run(from, to string) {
 			"% Command rejected: tftp is insecure, insecure mode is not configured\n")
 	case isTFTP(from) && isTFTP(to):
 		c.say(fmt.Sprintf("%%Error copying %s (%v)\n", from, errInvalid))
+	case isHTTPS(to):
+		c.copyOutHTTPS(from, to)
 	case isTFTP(to):
 		c.copyOut(from, parseTFTP(to))
 	case isTFTP(from):

@@ -62,6 +62,7 @@ type Options struct {
 	RegisterNext   uint16            // the config-register for the next start; 0: Register
 	RegisterUnit   int               // the unit with these registers, 1 the one that answers; 0: every unit. A switch whose show boot has no register of its other units has one for all
 	SCPServer      bool              // "ip scp server enable", on a switch with SSH
+	HTTPS          HTTPSClient       // its HTTPS client
 	InsecureMode   bool              // "system mode insecure", on a switch that refuses TFTP without it
 	IgnoreStartup  bool              // "system ignore startupconfig", on a switch whose loader has variables in place of the config-register
 	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none. A device with show bootvar has no such setting

@@ -10,6 +10,7 @@ import (
 // Transfer is one transfer of a switch's TFTP client or SCP server.
 type Transfer struct {
 	SCP     bool          // of the SCP server
+	HTTPS   bool          // of the HTTPS client
 	Op      tftp.Op       // tftp.Write: from the switch to the server
 	Path    string        // the file on the switch: flash:/x.bin
 	Name    string        // the file name in the request
@@ -33,7 +34,7 @@ func (s *Switch) Commands() []string {
 	return slices.Clone(s.journal)
 }
 
-// Transfers returns the transfers of the TFTP client and the SCP server, in the order in which
+// Transfers returns the transfers of the TFTP client, the HTTPS client and the SCP server, in the order in which
 // they ended.
 func (s *Switch) Transfers() []Transfer {
 	s.mu.Lock()
@@ -44,7 +45,7 @@ func (s *Switch) Transfers() []Transfer {
 func (s *Switch) note(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.journal = append(s.journal, line)
+	s.journal = append(s.journal, urlSecrets.ReplaceAllString(line, "https://*:*@"))
 }
 
 func (s *Switch) noteTransfer(t Transfer) {
