@@ -64,13 +64,33 @@ type Backup struct {
 	Files           string        // which files a backup takes: image, rebuild or all
 	Parallel        int           // devices at the same time, on all sites together
 	ParallelPerSite int           // devices at the same time on one site
-	CopyBy          string        // how files are copied: auto, tftp or scp-pull
+	CopyBy          string        // how files are copied: auto, tftp, scp-pull or https
 	StallTimeout    time.Duration // a transfer without a new block for this time has stalled
 }
 
 // Transports is the section transports.
 type Transports struct {
 	Prefer []string // the allowed ones, in the order in which auto tries them
+	HTTPS  HTTPS
+}
+
+// HTTPS is the mapping transports.https: the HTTPS server for the devices.
+type HTTPS struct {
+	Listen  string // TCP address: [IP]:PORT; empty: none
+	TLSCert string // file with the certificate and those of its issuers, PEM; empty: one of our own
+	TLSKey  string // file with the private key, PEM
+	TLSMin  string // the oldest version of TLS: 1.2, 1.1 or 1.0
+}
+
+// check compares the keys of the section with each other.
+func (t Transports) check() error {
+	switch {
+	case (t.HTTPS.TLSCert == "") != (t.HTTPS.TLSKey == ""):
+		return &Error{Key: "transports.https", Problem: "tls-cert and tls-key belong together: give both"}
+	case slices.Contains(t.Prefer, "https") && t.HTTPS.Listen == "":
+		return &Error{Key: "transports.prefer", Problem: "https needs the HTTPS server: set transports.https.listen, such as \":8443\""}
+	}
+	return nil
 }
 
 // SSH is the section ssh.
@@ -232,7 +252,7 @@ func Default() Config {
 	return Config{
 		TFTP:       TFTP{Listen: ":69", PortRange: tftp.PortRange{First: 1056, Last: 1059}, MaxBlockSize: 1468},
 		Backup:     Backup{Files: "rebuild", Parallel: 8, ParallelPerSite: 4, CopyBy: "auto", StallTimeout: 60 * time.Second},
-		Transports: Transports{Prefer: []string{"tftp"}},
+		Transports: Transports{Prefer: []string{"tftp"}, HTTPS: HTTPS{TLSMin: "1.2"}},
 		SSH:        SSH{UnknownHosts: AcceptNew},
 		Syslog:     Syslog{Quiet: 2 * time.Minute},
 		Web:        Web{Listen: "127.0.0.1:8480"},
@@ -313,8 +333,10 @@ func Load(path string, env []string) (Config, error) {
 	if err := applyEnvironment(&c, env); err != nil {
 		return Config{}, err
 	}
-	if err := c.Web.check(); err != nil {
-		return Config{}, err
+	for _, err := range []error{c.Web.check(), c.Transports.check()} {
+		if err != nil {
+			return Config{}, err
+		}
 	}
 	useCredentials(&c, env)
 	return c, nil

@@ -72,7 +72,8 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 			continue
 		}
 		section := regexp.MustCompile(`(?ms)^` + s.section + `:\n(  .*?\n)+`).FindString(string(text))
-		if !regexp.MustCompile(`(?m)^  ` + s.key + `: `).MatchString(section) {
+		key := strings.Replace(s.key, ".", ":\n(?:    .*\n)*?    ", 1)
+		if !regexp.MustCompile(`(?m)^  ` + key + `: `).MatchString(section) {
 			t.Errorf("%s is not in the reference", s.name())
 		}
 	}
@@ -106,7 +107,7 @@ func changed() Config {
 		Backup: Backup{Files: "all", CopyBy: "scp-pull", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
 		SSH:    SSH{UnknownHosts: Refuse},
 
-		Transports: Transports{Prefer: []string{"scp-pull", "tftp"}},
+		Transports: Transports{Prefer: []string{"scp-pull", "https", "tftp"}, HTTPS: HTTPS{Listen: ":8444", TLSCert: "/hc", TLSKey: "/hk", TLSMin: "1.0"}},
 		Protect:    Protect{Within: 36 * time.Hour, ProvedWithin: 14 * day},
 		Retention:  Retention{KeepLast: 7, KeepWithin: 2 * day, KeepDaily: 1, KeepWeekly: 2, KeepMonthly: 3, KeepYearly: 4, Schedule: every("daily 04:30")},
 		Check:      Check{Schedule: every("every 12h"), Share: "1/7"},
@@ -135,7 +136,12 @@ backup:
   copy-by: scp-pull
   stall-timeout: 2m
 transports:
-  prefer: [scp-pull, tftp]
+  prefer: [scp-pull, https, tftp]
+  https:
+    listen: :8444
+    tls-cert: /hc
+    tls-key: /hk
+    tls-min: 1.0
 ssh:
   unknown-hosts: refuse
 protect:
@@ -173,7 +179,7 @@ jobs:
 metrics:
   devices: false
 `, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k", "trusted-proxies": "127.0.0.1, 192.0.2.0/24"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "metrics": {"devices": false}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
-"backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "copy-by": "scp-pull", "stall-timeout": "2m"}, "transports": {"prefer": "scp-pull,tftp"}}`,
+"backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "copy-by": "scp-pull", "stall-timeout": "2m"}, "transports": {"prefer": "scp-pull,https,tftp", "https": {"listen": ":8444", "tls-cert": "/hc", "tls-key": "/hk", "tls-min": "1.0"}}}`,
 	} {
 		got, _, err := loadText(t, text)
 		if err != nil {
@@ -189,7 +195,7 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n", "FLASHWARDEN_CATALOG=postgres://fw@db/flashwarden", "FLASHWARDEN_CATALOG_PASSWORD_FILE=/etc/pw", "FLASHWARDEN_VAULT=/srv/vault",
 		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
 		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
-		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_COPY_BY=scp-pull", "FLASHWARDEN_TRANSPORTS_PREFER=scp-pull,tftp", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
+		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_COPY_BY=scp-pull", "FLASHWARDEN_TRANSPORTS_PREFER=scp-pull,https,tftp", "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=:8444", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_CERT=/hc", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_KEY=/hk", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_MIN=1.0", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
 		"FLASHWARDEN_PROTECT_WITHIN=36h", "FLASHWARDEN_PROTECT_PROVED_WITHIN=2w",
 		"FLASHWARDEN_RETENTION_KEEP_LAST=7", "FLASHWARDEN_RETENTION_KEEP_WITHIN=2d", "FLASHWARDEN_RETENTION_KEEP_DAILY=1",
 		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4", "FLASHWARDEN_RETENTION_SCHEDULE=daily 04:30", "FLASHWARDEN_CHECK_SCHEDULE=every 12h", "FLASHWARDEN_CHECK_SHARE=1/7",
@@ -510,6 +516,15 @@ func TestWeb(t *testing.T) {
 		"web: {trusted-proxies: '127.0.0.1,10.0.0.0/33'}":    `"10.0.0.0/33" is neither`,
 		"web: {tls: yes-please}":                             "is not one of",
 		"web: {listen: 'example.net:80'}":                    "not an IP address",
+
+		"transports: {https: {listen: ':8443'}}":                  "",
+		"transports: {prefer: [https]}":                           "https needs the HTTPS server",
+		"transports: {prefer: [https], https: {listen: ':8443'}}": "",
+		"transports: {https: {listen: ':8443', tls-cert: /c}}":    "tls-cert and tls-key belong together",
+		"transports: {https: {tls-min: '1.3'}}":                   "is not one of",
+		"transports: {https: {port: 8443}}":                       "transports.https.port: unknown key",
+		"transports: {https: ':8443'}":                            "unknown key",
+		"transports: {https: {listen: 'example.net:80'}}":         "not an IP address",
 	} {
 		file := filepath.Join(t.TempDir(), "c.yaml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

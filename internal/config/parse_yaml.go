@@ -81,6 +81,11 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 		if own := ownCredentials(c, section, name); own != nil {
 			return s.credentials(own, section+"."+name, value)
 		}
+		if _, ok := value.(ast.MapNode); ok && slices.ContainsFunc(keys(section), func(known string) bool { return strings.HasPrefix(known, name+".") }) {
+			return s.each(value, section+"."+name, func(last string, key, value ast.Node) error {
+				return s.key(c, section, name+"."+last, key, value)
+			})
+		}
 		return s.key(c, section, name, key, value)
 	})
 }

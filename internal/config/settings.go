@@ -41,10 +41,20 @@ func settings() []setting {
 			return
 		}},
 		{"backup", "copy-by", func(c *Config, v string) (err error) {
-			c.Backup.CopyBy, err = oneOf(v, "auto", "tftp", "scp-pull")
+			c.Backup.CopyBy, err = oneOf(v, "auto", "tftp", "scp-pull", "https")
 			return
 		}},
 		{"transports", "prefer", func(c *Config, v string) (err error) { c.Transports.Prefer, err = transports(v); return }},
+		{"transports", "https.listen", func(c *Config, v string) (err error) {
+			c.Transports.HTTPS.Listen, err = optionalAddress(v)
+			return
+		}},
+		{"transports", "https.tls-cert", func(c *Config, v string) (err error) { c.Transports.HTTPS.TLSCert, err = absolute(v); return }},
+		{"transports", "https.tls-key", func(c *Config, v string) (err error) { c.Transports.HTTPS.TLSKey, err = absolute(v); return }},
+		{"transports", "https.tls-min", func(c *Config, v string) (err error) {
+			c.Transports.HTTPS.TLSMin, err = oneOf(v, "1.2", "1.1", "1.0")
+			return
+		}},
 		{"backup", "stall-timeout", func(c *Config, v string) (err error) { c.Backup.StallTimeout, err = stallTimeout(v); return }},
 		{"ssh", "unknown-hosts", func(c *Config, v string) (err error) {
 			c.SSH.UnknownHosts, err = oneOf(v, AcceptNew, Ask, Refuse)
@@ -132,7 +142,7 @@ const listKey = "transports.prefer"
 func transports(v string) ([]string, error) {
 	var list []string
 	for name := range strings.SplitSeq(v, ",") {
-		name, err := oneOf(strings.TrimSpace(name), "tftp", "scp-pull")
+		name, err := oneOf(strings.TrimSpace(name), "tftp", "scp-pull", "https")
 		switch {
 		case err != nil:
 			return nil, err
