@@ -1,0 +1,145 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"flashwarden/api"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/ios"
+	"flashwarden/internal/spool"
+)
+
+// HTTPS is the transport to our HTTPS server: the device sends a file with the name and the
+// password of its ticket. It moves no file to a device.
+type HTTPS struct {
+	Server      netip.Addr // ours, as the device reaches it
+	VRF         string     // of the device, to reach the server in; empty: none
+	Port        uint16     // TCP port of the server; 0: it does not listen
+	Certificate string     // file with the certificate that devices must trust, for fixes
+}
+
+// httpsListen is the setting with the address of the server.
+const httpsListen = "transports.https.listen"
+
+// Check implements Transport.
+func (v HTTPS) Check(f File) error {
+	if v.Port == 0 {
+		return cause.New(cause.Internal, "the HTTPS server is off", api.Say("give it an address: ").Set(httpsListen, `":8443"`))
+	}
+	return v.copy(f, "name", "password").Validate()
+}
+
+// Line implements Transport.
+func (v HTTPS) Line(f File) string { return v.copy(f, "TICKET", "PASSWORD").Command() }
+
+// Expect implements Transport.
+func (v HTTPS) Expect(s *spool.Spool, device netip.Addr, size int64, deadline time.Time) *spool.Ticket {
+	return s.ExpectPut(device, size, deadline)
+}
+
+var errHTTPSToDevice = errors.New("https moves no file to a device")
+
+// Move implements Transport: the device copies on our command, and our server does the rest.
+func (v HTTPS) Move(ctx context.Context, s Session, f File, ticket *spool.Ticket) (ios.CopyResult, error) {
+	if f.ToDevice {
+		return ios.CopyResult{}, errHTTPSToDevice
+	}
+	if err := v.Check(f); err != nil {
+		return ios.CopyResult{}, err
+	}
+	return s.Copy(ctx, v.copy(f, ticket.Name, ticket.Password))
+}
+
+// copy returns the copy command that sends f to a ticket.
+func (v HTTPS) copy(f File, name, password string) ios.Copy {
+	return ios.Copy{HTTPS: true, Source: f.Path, Server: v.Server.String(), Port: v.Port, Name: name, Password: password, VRF: v.VRF, Empty: f.Size == 0}
+}
+
+// Diagnose implements Transport. The order is that of Diagnose: danger, our own knowledge,
+// the device's words, conclusions from silence.
+func (v HTTPS) Diagnose(w Witness) *cause.Error {
+	w.Server = v.Server
+	for _, judge := range []func(Witness) *cause.Error{ofDanger, v.ofSource, ofTicket, ofDialogue, v.ofHandshake, v.ofWords} {
+		if e := judge(w); e != nil {
+			return e
+		}
+	}
+	switch {
+	case cause.Of(w.Err) == cause.SessionLost:
+		return sessionLost(w)
+	case !w.Seen.Requested && w.Seen.Refused != nil:
+		return refused(w)
+	case !w.Seen.Requested:
+		return v.noRequest(w)
+	}
+	return stalled(w)
+}
+
+// ofSource judges by the address from which the device sent.
+func (v HTTPS) ofSource(w Witness) *cause.Error {
+	if w.Seen.Requested || len(w.Seen.WrongSource) == 0 {
+		return nil
+	}
+	name := w.Interface
+	if name == "" {
+		name = "INTERFACE"
+	}
+	return cause.New(cause.WrongSource,
+		fmt.Sprintf("the upload came from %s, but the inventory has %s for the device", w.Seen.WrongSource[0], w.Device),
+		api.Say("on the device, in configuration mode: ").Type(api.OnDevice, "ip http client source-interface "+name).
+			Say("; or change its address in the inventory: ").Do("device edit", w.Name).With("address", w.Seen.WrongSource[0].String()))
+}
+
+// ofHandshake judges by a TLS handshake that failed. Another transport may do.
+func (v HTTPS) ofHandshake(w Witness) *cause.Error {
+	if w.Seen.Requested || w.Seen.Handshake == nil {
+		return nil
+	}
+	text := w.Seen.Handshake.Error()
+	fix := v.trustpoint()
+	if strings.Contains(text, "version") || strings.Contains(text, "cipher") {
+		fix = api.Say("its software has no TLS 1.2, or none of the ciphers that are safe. Permit the old ones for all devices: ").Set("transports.https.tls-min", `"1.0"`)
+	}
+	return cause.New(cause.TransportRestricted, "no encrypted connection with the device came about: "+text, fix)
+}
+
+// trustpoint are the lines for a device that does not trust our certificate. Nobody but the
+// administrator types them.
+func (v HTTPS) trustpoint() api.Fix {
+	return api.Say("let the device trust the certificate of this server. On the device, in configuration mode: ").
+		Type(api.OnDevice, "crypto pki trustpoint flashwarden").Say(", ").Type(api.OnDevice, "enrollment terminal").Say(", ").
+		Type(api.OnDevice, "revocation-check none").Say(", ").Type(api.OnDevice, "exit").Say(", ").
+		Type(api.OnDevice, "crypto pki authenticate flashwarden").Say(" (paste the text of %s, then ", v.Certificate).Type(api.OnDevice, "quit").Say("), ").
+		Type(api.OnDevice, "ip http client secure-trustpoint flashwarden")
+}
+
+// ofWords judges by what the device printed. A software without an HTTPS client rejects the
+// command.
+func (v HTTPS) ofWords(w Witness) *cause.Error {
+	if w.Said.Cause == cause.CommandRejected && !w.Seen.Requested {
+		return cause.New(cause.TransportRestricted, "the device cannot copy over HTTPS: "+w.said(),
+			api.Say("use another transport: ").Do("device edit", w.Name).With("copy_by", api.CopyAuto).Say("; on the device, ").
+				Type(api.OnDevice, "show file systems").Say(" lists https: if its software has it"))
+	}
+	if w.Said.Cause == cause.TransportRestricted {
+		return cause.New(cause.TransportRestricted, w.said(), api.Say("use another transport: ").Do("device edit", w.Name).With("copy_by", api.CopyAuto))
+	}
+	return ofWords(w)
+}
+
+// noRequest is for a device that sent nothing, or whose packets were lost.
+func (v HTTPS) noRequest(w Witness) *cause.Error {
+	match := fmt.Sprintf("tcp dport %d accept", v.Port)
+	return cause.New(cause.NoRequest, fmt.Sprintf("%s sent no HTTPS request to %s, TCP %d: %s", w.Device, w.Server, v.Port, w.said()),
+		api.Say("permit TCP %d from %s to %s. Look in this order:", v.Port, w.Device, w.Server).
+			Say("\n1. this host, if ").Type(api.OnHost, "nft list tables").Say(" shows inet filter: ").
+			Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, match)).
+			Say("\n2. the device: ").Type(api.OnDevice, "ping "+w.Server.String()).Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
+			Say(", ").Type(api.OnDevice, "show ip http client history").Say("; ").Type(api.OnDevice, "ip http client source-interface").Say(" names the interface that it sends from").
+			Say("\n3. the path, in each access list: ").Type(api.OnPath, fmt.Sprintf("permit tcp host %s host %s eq %d", w.Device, w.Server, v.Port)))
+}
