@@ -12,10 +12,11 @@ import (
 // TFTPPort is the UDP port to which devices send their requests.
 const TFTPPort = 69
 
-// Ports are the UDP ports that a firewall must open.
+// Ports are the ports that a firewall must open: of UDP, and of TCP where a server listens.
 type Ports struct {
 	Listen    uint16         // of the TFTP server
 	Transfers tftp.PortRange // transfer IDs; not zero
+	HTTPS     uint16         // TCP port of the HTTPS server; 0: none
 }
 
 // list returns the ports to which devices send or, for answers, from which this

@@ -52,7 +52,11 @@ func Rules(format string, devices []Host, ports Ports) (string, error) {
 // other firewalls need.
 func heading(load string, devices []Host, ports Ports) string {
 	var b strings.Builder
-	b.WriteString("# TFTP for flashwarden, only for the devices of the inventory.\n" + load + "\n")
+	name := "TFTP"
+	if ports.HTTPS != 0 {
+		name = "TFTP and HTTPS"
+	}
+	b.WriteString("# " + name + " for flashwarden, only for the devices of the inventory.\n" + load + "\n")
 	for _, d := range devices {
 		fmt.Fprintf(&b, "# %s is %s", d.Name, d.Address.Unmap().WithZone(""))
 		if d.Asked != "" {
@@ -61,7 +65,7 @@ func heading(load string, devices []Host, ports Ports) string {
 		b.WriteString("\n")
 	}
 	b.WriteString("# These rules are for this host. An access list between the two needs both\n# directions, here in the words of Cisco IOS:\n")
-	for _, line := range accessList("DEVICE", "SERVER", ports.Transfers) {
+	for _, line := range slices.Concat(accessList("DEVICE", "SERVER", ports.Transfers), httpsAccessList(ports)) {
 		b.WriteString("#   " + line + "\n")
 	}
 	return b.String()
@@ -82,6 +86,17 @@ func accessList(device, server string, transfers tftp.PortRange) []string {
 	}
 }
 
+// httpsAccessList is accessList for the HTTPS server; none without one.
+func httpsAccessList(ports Ports) []string {
+	if ports.HTTPS == 0 {
+		return nil
+	}
+	return []string{
+		fmt.Sprintf("permit tcp host DEVICE host SERVER eq %d", ports.HTTPS),
+		fmt.Sprintf("permit tcp host SERVER eq %d host DEVICE established", ports.HTTPS),
+	}
+}
+
 // nftRules returns a separate table. It drops TFTP from other hosts. Chains of other
 // tables may still drop datagrams that it accepts.
 func nftRules(v4, v6 []netip.Addr, ports Ports) string {
@@ -97,6 +112,9 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		}
 		fmt.Fprintf(&sets, "\tset %s {\n\t\ttype %s\n\t\telements = { %s }\n\t}\n", f.set, f.kind, join(f.addresses, ", "))
 		fmt.Fprintf(&rules, "\t\t%s @%s %s accept\n", f.saddr, f.set, match)
+		if ports.HTTPS != 0 {
+			fmt.Fprintf(&rules, "\t\t%s @%s tcp dport %d accept\n", f.saddr, f.set, ports.HTTPS)
+		}
 		redirects = append(redirects, f.saddr+" @"+f.set)
 		answers = append(answers, fmt.Sprintf("#   %s { %s } udp sport %s accept\n", strings.Replace(f.saddr, "saddr", "daddr", 1), join(f.addresses, ", "), ports.list("-", true)[0]))
 	}
@@ -105,7 +123,15 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +
-		"\t\t" + match + " drop\n\t}\n" + nftRedirect(redirects, ports) + "}\n"
+		"\t\t" + match + " drop\n" + nftDropHTTPS(ports) + "\t}\n" + nftRedirect(redirects, ports) + "}\n"
+}
+
+// nftDropHTTPS is the rule for other hosts that want the HTTPS server; empty without one.
+func nftDropHTTPS(ports Ports) string {
+	if ports.HTTPS == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\t\ttcp dport %d drop\n", ports.HTTPS)
 }
 
 // nftRedirect is the chain that brings requests of these sources, such as "ip saddr
@@ -135,10 +161,21 @@ func iptablesRules(v4, v6 []netip.Addr, ports Ports) string {
 		fmt.Fprintf(&b, "%s-restore --noflush <<'END'\n*filter\n:FLASHWARDEN - [0:0]\n:FLASHWARDEN-OUT - [0:0]\n", f.tool)
 		for _, a := range f.addresses {
 			fmt.Fprintf(&b, "-A FLASHWARDEN -s %s %s -j ACCEPT\n-A FLASHWARDEN-OUT -d %s %s -j ACCEPT\n", a, match, a, answers)
+			if ports.HTTPS != 0 {
+				fmt.Fprintf(&b, "-A FLASHWARDEN -s %[1]s -p tcp --dport %[2]d -j ACCEPT\n-A FLASHWARDEN-OUT -d %[1]s -p tcp --sport %[2]d -j ACCEPT\n", a, ports.HTTPS)
+			}
 		}
-		fmt.Fprintf(&b, "-A FLASHWARDEN %s -j DROP\nCOMMIT\nEND\n", match)
+		fmt.Fprintf(&b, "-A FLASHWARDEN %s -j DROP\n", match)
+		if ports.HTTPS != 0 {
+			fmt.Fprintf(&b, "-A FLASHWARDEN -p tcp --dport %d -j DROP\n", ports.HTTPS)
+		}
+		b.WriteString("COMMIT\nEND\n")
 		fmt.Fprintf(&b, "%[1]s -C INPUT -p udp -j FLASHWARDEN 2>/dev/null || %[1]s -I INPUT -p udp -j FLASHWARDEN\n", f.tool)
 		fmt.Fprintf(&b, "%[1]s -C OUTPUT -p udp -j FLASHWARDEN-OUT 2>/dev/null || %[1]s -I OUTPUT -p udp -j FLASHWARDEN-OUT\n", f.tool)
+		if ports.HTTPS != 0 {
+			fmt.Fprintf(&b, "%[1]s -C INPUT -p tcp -j FLASHWARDEN 2>/dev/null || %[1]s -I INPUT -p tcp -j FLASHWARDEN\n", f.tool)
+			fmt.Fprintf(&b, "%[1]s -C OUTPUT -p tcp -j FLASHWARDEN-OUT 2>/dev/null || %[1]s -I OUTPUT -p tcp -j FLASHWARDEN-OUT\n", f.tool)
+		}
 		b.WriteString(iptablesRedirect(f.tool, f.addresses, ports))
 	}
 	return b.String()
@@ -164,7 +201,13 @@ func ufwRules(devices []Host, ports Ports) string {
 	var b strings.Builder
 	list := strings.Join(ports.list(":", false), ",")
 	fmt.Fprintf(&b, "ufw deny proto udp to any port %s comment 'flashwarden: everybody else'\n", list)
+	if ports.HTTPS != 0 {
+		fmt.Fprintf(&b, "ufw deny proto tcp to any port %d comment 'flashwarden: everybody else'\n", ports.HTTPS)
+	}
 	for _, d := range devices {
+		if ports.HTTPS != 0 {
+			fmt.Fprintf(&b, "ufw prepend allow proto tcp from %s to any port %d comment 'flashwarden: %s'\n", d.Address.Unmap().WithZone(""), ports.HTTPS, d.Name)
+		}
 		fmt.Fprintf(&b, "ufw prepend allow proto udp from %s to any port %s comment 'flashwarden: %s'\n", d.Address.Unmap().WithZone(""), list, d.Name)
 		fmt.Fprintf(&b, "ufw prepend allow out proto udp from any port %s to %s comment 'flashwarden: answers to %s'\n", ports.list(":", true)[0], d.Address.Unmap().WithZone(""), d.Name)
 	}

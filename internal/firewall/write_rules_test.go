@@ -173,6 +173,46 @@ func TestRulesRedirect(t *testing.T) {
 	}
 }
 
+// TestRulesHTTPS opens the TCP port of the HTTPS server for the devices alone, where there is one.
+func TestRulesHTTPS(t *testing.T) {
+	t.Parallel()
+	with := testPorts
+	with.HTTPS = 8443
+	for format, want := range map[string][]string{
+		"nft":      {"ip saddr @devices4 tcp dport 8443 accept\n", "ip6 saddr @devices6 tcp dport 8443 accept\n", "\t\ttcp dport 8443 drop\n"},
+		"iptables": {"-A FLASHWARDEN -s " + deviceV4.String() + " -p tcp --dport 8443 -j ACCEPT\n", "-p tcp --dport 8443 -j DROP\n", "iptables -I INPUT -p tcp -j FLASHWARDEN\n"},
+		"ufw":      {"ufw deny proto tcp to any port 8443 ", "ufw prepend allow proto tcp from " + deviceV4.String() + " to any port 8443 "},
+	} {
+		for _, ports := range []Ports{testPorts, with} {
+			text, err := os.ReadFile(writtenFor(t, format, ports))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range append(want, "#   permit tcp host DEVICE host SERVER eq 8443\n") {
+				if strings.Contains(string(text), line) != (ports.HTTPS != 0) {
+					t.Errorf("%s: the line %q with port %d:\n%s", format, line, ports.HTTPS, text)
+				}
+			}
+		}
+	}
+}
+
+// TestLoadRulesHTTPS loads these rules.
+func TestLoadRulesHTTPS(t *testing.T) {
+	t.Parallel()
+	testlevel.NeedFull(t, "TestRulesHTTPS has the lines")
+	need(t, "iptables-nft-save")
+	with := testPorts
+	with.HTTPS = 8443
+	for format, load := range map[string]string{"nft": "nft -f ", "iptables": "sh -e "} {
+		n := newNetwork(t)
+		n.serve()
+		file := writtenFor(t, format, with)
+		n.host.Type(load+file, load+file)
+		n.wantOnlyDevices()
+	}
+}
+
 // TestRulesIPTables runs the commands of iptables, twice.
 func TestRulesIPTables(t *testing.T) {
 	t.Parallel()

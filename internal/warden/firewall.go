@@ -57,16 +57,28 @@ func (l *hosts) Firewall(ctx context.Context, r api.Firewall) (api.FirewallRules
 }
 
 // firewallPorts are the ports of the configuration.
-func firewallPorts(cfg config.Config) (firewall.Ports, error) {
-	_, text, err := net.SplitHostPort(cfg.TFTP.Listen)
+func firewallPorts(cfg config.Config) (p firewall.Ports, err error) {
+	p.Transfers = cfg.TFTP.PortRange
+	if p.Listen, err = portThatStays("tftp.listen", cfg.TFTP.Listen); err != nil {
+		return p, err
+	}
+	if cfg.Transports.HTTPS.Listen != "" {
+		p.HTTPS, err = portThatStays("transports.https.listen", cfg.Transports.HTTPS.Listen)
+	}
+	return p, err
+}
+
+// portThatStays returns the port of the address in this setting.
+func portThatStays(setting, address string) (uint16, error) {
+	_, text, err := net.SplitHostPort(address)
 	if err != nil {
-		return firewall.Ports{}, fmt.Errorf("tftp.listen: %w", err)
+		return 0, fmt.Errorf("%s: %w", setting, err)
 	}
-	listen, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || listen == 0 {
-		return firewall.Ports{}, Invalid("tftp.listen is %s, which takes any free port: a firewall needs a port that stays", cfg.TFTP.Listen)
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return 0, Invalid("%s is %s, which takes any free port: a firewall needs a port that stays", setting, address)
 	}
-	return firewall.Ports{Listen: uint16(listen), Transfers: cfg.TFTP.PortRange}, nil
+	return uint16(port), nil
 }
 
 // resolveWithin is how long one host name of the inventory may take.
