@@ -72,7 +72,7 @@ func (s *site) killAtLine(line int, args ...string) {
 func TestKilledRunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	testlevel.NeedFull(t, "a copy that lasts")
-	for by, profile := range map[string]string{"tftp": "c3500xl", "scp-pull": "c9300-secure"} {
+	for by, profile := range map[string]string{"tftp": "c3500xl", "scp-pull": "c9300-secure", "https": "c3750"} {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
 			killedRun(t, by, profile)
@@ -82,6 +82,7 @@ func TestKilledRunIsInterrupted(t *testing.T) {
 
 func killedRun(t *testing.T, by, profile string) {
 	s := newSite(t)
+	s.env = append(s.env, "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=127.0.0.1:0")
 	o := iossim.Options{LargestImage: imageSize, SCPServer: true, Privilege: 15, Pace: imageSize / 600} // ten minutes
 	sw := s.add("sw1", profile, o)
 	s.ok("device", "edit", "sw1", "--copy-by", by)

@@ -81,7 +81,11 @@ type Runner struct {
 	Prefer       []string        // the transports that api.CopyAuto may use, in their order; empty: api.CopyTFTP
 	Listen       uint16          // the UDP port of the TFTP server, for hints; 0: 69
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
-	Watch        func(api.Event) // receives progress, from several goroutines; if nil, it is discarded
+	// HTTPSPort is the TCP port of the HTTPS server; 0: it does not listen. HTTPSCertificate is
+	// the file with its certificate, for hints.
+	HTTPSPort        uint16
+	HTTPSCertificate string
+	Watch            func(api.Event) // receives progress, from several goroutines; if nil, it is discarded
 	// Hold takes a device for this process before All begins with it, if other machines may
 	// work on it too. Its context is that of the backup; an error means that it is not tried.
 	// Nil: no other process works on devices.

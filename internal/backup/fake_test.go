@@ -179,7 +179,7 @@ func (d *fakeDevice) Copy(ctx context.Context, c ios.Copy) (ios.CopyResult, erro
 // send uploads data to the ticket as the TFTP server would hand it over.
 func (d *fakeDevice) send(ctx context.Context, c ios.Copy, data []byte) (ios.CopyResult, error) {
 	r := d.request(c)
-	w, err := d.spool.OpenWrite(ctx, r)
+	w, err := d.begin(ctx, c)
 	if err != nil {
 		return ios.CopyResult{Bytes: -1, Error: "%Error opening " + c.Name + " (Permission denied)", Cause: cause.RefusedByServer}, nil
 	}
@@ -192,6 +192,14 @@ func (d *fakeDevice) send(ctx context.Context, c ios.Copy, data []byte) (ios.Cop
 		return ios.CopyResult{Bytes: -1, Error: "%Error writing " + c.Name + " (Undefined error)", Cause: cause.RefusedByServer}, nil
 	}
 	return ios.CopyResult{OK: true, Bytes: int64(len(data))}, nil
+}
+
+// begin asks for the ticket as the server of the transport does.
+func (d *fakeDevice) begin(ctx context.Context, c ios.Copy) (tftp.Writer, error) {
+	if c.HTTPS {
+		return d.spool.Put(spool.Put{Name: c.Name, Password: c.Password, From: there, Size: -1})
+	}
+	return d.spool.OpenWrite(ctx, d.request(c))
 }
 
 func (d *fakeDevice) request(c ios.Copy) *tftp.Request {
@@ -227,7 +235,7 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 	if _, err := v.Make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059"}
+	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059", HTTPSPort: 8443}
 	return b
 }
 

@@ -33,17 +33,8 @@ type sending func(path string, content []byte) sent
 
 // transportTable makes a device of the bench send files over each transport.
 var transportTable = map[string]func(d *fakeDevice, s sending, cancel func()){
-	api.CopyTFTP: func(d *fakeDevice, s sending, cancel func()) {
-		d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
-			file := s(c.Source, d.content(c.Source))
-			if file.then == ends {
-				r, err := d.send(ctx, c, file.data)
-				r.OK = true // it believes so
-				return r, err
-			}
-			return d.breakOff(ctx, c, file, cancel)
-		}
-	},
+	api.CopyTFTP:  copies,
+	api.CopyHTTPS: copies,
 	api.CopySCPPull: func(d *fakeDevice, s sending, cancel func()) {
 		d.exec = func(ctx context.Context, d *fakeDevice, command string) (io.ReadWriteCloser, error) {
 			path := command[len("scp -f "):]
@@ -60,10 +51,23 @@ var transportTable = map[string]func(d *fakeDevice, s sending, cancel func()){
 	},
 }
 
-// breakOff sends a part of a file over TFTP.
+// copies makes a device send files by its own copy command.
+func copies(d *fakeDevice, s sending, cancel func()) {
+	d.copying = func(ctx context.Context, d *fakeDevice, c ios.Copy) (ios.CopyResult, error) {
+		file := s(c.Source, d.content(c.Source))
+		if file.then == ends {
+			r, err := d.send(ctx, c, file.data)
+			r.OK = true // it believes so
+			return r, err
+		}
+		return d.breakOff(ctx, c, file, cancel)
+	}
+}
+
+// breakOff sends a part of a file by the device's copy command.
 func (d *fakeDevice) breakOff(ctx context.Context, c ios.Copy, file sent, cancel func()) (ios.CopyResult, error) {
 	r := d.request(c)
-	w, err := d.spool.OpenWrite(ctx, r)
+	w, err := d.begin(ctx, c)
 	if err != nil {
 		return ios.CopyResult{}, err
 	}

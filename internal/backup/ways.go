@@ -75,7 +75,7 @@ func (j job) ways(ctx context.Context, d Device) []string {
 		all = []string{api.CopyTFTP}
 	}
 	if len(all) > 1 && !j.server(d).IsValid() { // behind a jump host
-		all = slices.DeleteFunc(all, func(way string) bool { return way == api.CopyTFTP })
+		all = slices.DeleteFunc(all, func(way string) bool { return way != api.CopySCPPull })
 	}
 	known := j.way(ctx)
 	if i := slices.Index(all, known.Way); i > 0 && time.Since(known.Since) < wayHolds {
@@ -137,8 +137,11 @@ func allRefused(refusals []refusal) error {
 
 // via is a transport for the files of the device.
 func (j job) via(d Device, way string) transfer.Transport {
-	if way == api.CopySCPPull {
+	switch way {
+	case api.CopySCPPull:
 		return transfer.SCPPull{Exec: d.Exec, User: j.device.Username}
+	case api.CopyHTTPS:
+		return transfer.HTTPS{Server: j.server(d), VRF: j.device.VRF, Port: j.HTTPSPort, Certificate: j.HTTPSCertificate}
 	}
 	return transfer.TFTP{Server: j.server(d), VRF: j.device.VRF, Listen: j.Listen, Ports: j.Ports}
 }

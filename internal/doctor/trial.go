@@ -30,6 +30,7 @@ type Trial struct {
 	VRF            string
 	Ways           []string          // the transports that backups of the device may use, as api.CopyTFTP; empty: TFTP
 	User           string            // of the login, for fixes
+	HTTPS          transfer.HTTPS    // our HTTPS server, as the device reaches it
 	Listen         uint16            // UDP port of the TFTP server; 0: 69
 	Ports          string            // transfer-ID range: "1056:1059"
 	Stall          time.Duration     // silence after which a transfer has stalled; 0: 60 s
@@ -52,25 +53,36 @@ func (t Trial) Run(ctx context.Context) (r api.Report, err error) {
 		r, err = t.overTFTP(ctx)
 	}
 	if err == nil && slices.Contains(t.Ways, api.CopySCPPull) {
-		err = t.overSCP(ctx, &r)
+		err = t.oneFile(ctx, transfer.SCPPull{Exec: t.Session.Exec, User: t.User}, api.CopySCPPull, &r)
+	}
+	if err == nil && slices.Contains(t.Ways, api.CopyHTTPS) {
+		err = t.overHTTPS(ctx, &r)
 	}
 	return r, err
 }
 
-// overSCP fetches the smallest file of the device.
-func (t Trial) overSCP(ctx context.Context, r *api.Report) error {
+// overHTTPS lets the device send its smallest file, if our server listens.
+func (t Trial) overHTTPS(ctx context.Context, r *api.Report) error {
+	if err := t.HTTPS.Check(transfer.File{Path: "flash:/x"}); err != nil {
+		r.Add(Failed(t.Name, err))
+		return nil
+	}
+	return t.oneFile(ctx, t.HTTPS, api.CopyHTTPS, r)
+}
+
+// oneFile takes the smallest file of the device over a transport.
+func (t Trial) oneFile(ctx context.Context, via transfer.Transport, way string, r *api.Report) error {
 	listings, err := t.Session.Files(ctx)
 	if err != nil {
 		return err
 	}
 	path, size := pick(listings, 1, largest)
 	if path == "" {
-		r.Skip("no test transfer by scp-pull from %s: its flash has no file of 1 to %d bytes", t.Name, largest)
+		r.Skip("no test transfer by %s from %s: its flash has no file of 1 to %d bytes", way, t.Name, largest)
 		return nil
 	}
-	via := transfer.SCPPull{Exec: t.Session.Exec, User: t.User}
 	ticket := via.Expect(t.Spool, t.Device, size, time.Now().Add(trialEnds))
-	_, err = t.exchange(ctx, transfer.Transfer{Path: path, Via: via, Ticket: ticket}, fmt.Sprintf("%s of %d bytes by scp-pull from %s", path, size, t.Name), r)
+	_, err = t.exchange(ctx, transfer.Transfer{Path: path, Via: via, Ticket: ticket}, fmt.Sprintf("%s of %d bytes by %s from %s", path, size, way, t.Name), r)
 	return err
 }
 

@@ -47,7 +47,9 @@ func (n *transfers) Told(d api.Device, local netip.Addr) netip.Addr {
 // Runner returns the runner of backups. The node must have been started.
 func (n *runs) Runner() *backup.Runner {
 	c := n.opts.Config
+	port, certificate := n.server.httpsServer()
 	return &backup.Runner{
+		HTTPSPort: port, HTTPSCertificate: certificate,
 		Dial: func(ctx context.Context, d api.Device) (backup.Device, error) {
 			dial := n.logins.Dial
 			if !slices.Contains(n.ways(d), api.CopySCPPull) {
@@ -77,9 +79,12 @@ func (n *runs) ways(d api.Device) []string {
 // have been started.
 func (n *runs) Trial(d api.Device, s doctor.Session) doctor.Trial {
 	c := n.opts.Config
+	port, certificate := n.server.httpsServer()
+	server := transfer.Server(d, c.TFTP.Advertise, s.LocalAddr())
 	return doctor.Trial{
+		HTTPS:   transfer.HTTPS{Server: server, VRF: d.VRF, Port: port, Certificate: certificate},
 		Session: s, Spool: n.service.spool, Name: d.Name,
-		Device: s.RemoteAddr(), Server: transfer.Server(d, c.TFTP.Advertise, s.LocalAddr()), VRF: d.VRF,
+		Device: s.RemoteAddr(), Server: server, VRF: d.VRF,
 		Ways: n.ways(d), User: d.Username,
 		Listen: n.server.Port(), Ports: c.TFTP.PortRange.String(), Stall: c.Backup.StallTimeout,
 	}

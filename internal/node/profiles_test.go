@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -216,14 +217,21 @@ func wantFewCommands(t *testing.T, device string, typed []string, directories in
 
 func openNode(t testing.TB) *node.Node {
 	t.Helper()
+	return openNodeWith(t, nil, func(*config.Config) {})
+}
+
+// openNodeWith opens a node with a changed configuration.
+func openNodeWith(t testing.TB, log *slog.Logger, change func(*config.Config)) *node.Node {
+	t.Helper()
 	cfg := config.Default()
 	cfg.TFTP.Listen = "127.0.0.1:0"
 	cfg.TFTP.PortRange = tftp.PortRange{}
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
 	cfg.Backup.Parallel = 32
+	change(&cfg)
 	data := filepath.Join(t.TempDir(), "data")
 	sqlitetest.Create(t, filepath.Join(data, "catalog.db"))
-	n, err := node.Open(t.Context(), node.Options{Data: data, Config: cfg})
+	n, err := node.Open(t.Context(), node.Options{Data: data, Config: cfg, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ type service struct {
 	spool  *spool.Spool
 	conn   net.PacketConn
 	server *tftp.Server
+	https  *upload // nil: none
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // of Serve; read after done
@@ -69,13 +70,20 @@ func (n *server) start(ctx context.Context, s *service) error {
 	if s.spool, err = spool.Open(n.path("spool")); err != nil {
 		return err
 	}
-	if s.conn = n.opts.Conn; s.conn != nil {
-		return n.serve(s)
+	if s.conn = n.opts.Conn; s.conn == nil {
+		if s.conn, err = listen.TFTP("udp", n.opts.Config.TFTP.Listen); err != nil {
+			return err
+		}
 	}
-	if s.conn, err = listen.TFTP("udp", n.opts.Config.TFTP.Listen); err != nil {
+	if err := n.serve(s); err != nil {
 		return err
 	}
-	return n.serve(s)
+	if err := n.serveHTTPS(s); err != nil {
+		s.cancel()
+		<-s.done
+		return err
+	}
+	return nil
 }
 
 // serve runs the TFTP server, and returns when it answers requests or why it
@@ -109,10 +117,21 @@ func (n *server) serve(s *service) error {
 			Say(", or choose another range with ").Set("tftp.port-range", ""))
 }
 
-// Shutdown ends the TFTP server of a started node. New requests get no answer. Running
+// Shutdown ends the servers of a started node. New requests get no answer. Running
 // transfers may end until ctx does; then their devices get an ERROR, and Shutdown
 // returns the error of ctx.
-func (n *server) Shutdown(ctx context.Context) error { return n.service.server.Shutdown(ctx) }
+func (n *server) Shutdown(ctx context.Context) error {
+	uploads := make(chan error, 1)
+	go func() {
+		if u := n.service.https; u != nil {
+			uploads <- u.server.Shutdown(ctx)
+			return
+		}
+		uploads <- nil
+	}()
+	err := n.service.server.Shutdown(ctx)
+	return errors.Join(err, <-uploads)
+}
 
 // Alive returns nil if the TFTP server of a started node still works, and the error of
 // ctx if that ends first.
@@ -147,5 +166,5 @@ func (s *service) stop() error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(err, s.https.stop(), s.lock.Close())
 }
