@@ -21,10 +21,11 @@ type gate struct {
 	close  context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu     sync.Mutex
-	outer  net.Listener
-	all    int
-	source map[netip.Addr]int
+	mu        sync.Mutex
+	outer     net.Listener
+	all       int // connections
+	strangers int // of them, those from addresses of no ticket
+	source    map[netip.Addr]int
 }
 
 func newGate(s *Server) *gate {
@@ -40,7 +41,7 @@ func (g *gate) open(l net.Listener) {
 	g.mu.Unlock()
 	context.AfterFunc(g.closed, func() { l.Close() })
 	g.wg.Go(func() {
-		if err := g.take(l); err != nil && g.closed.Err() == nil {
+		if err := g.take(l); g.closed.Err() == nil {
 			g.failed <- err
 		}
 	})
@@ -50,6 +51,7 @@ func (g *gate) open(l net.Listener) {
 // descriptors.
 const pause = 50 * time.Millisecond
 
+// take takes connections until l fails or is closed, and returns that error.
 func (g *gate) take(l net.Listener) error {
 	for {
 		c, err := l.Accept()
@@ -72,12 +74,13 @@ func (g *gate) take(l net.Listener) error {
 func (g *gate) welcome(raw net.Conn) {
 	s := g.server
 	from := addressOf(raw.RemoteAddr())
-	if !s.Store.ExpectsPut() || !g.enter(from) {
-		s.Log.Info("connection refused", "remote", raw.RemoteAddr())
+	device, any := s.Store.ExpectsPut(from)
+	if !any || !g.enter(from, !device) {
+		s.Log.Debug("connection refused", "remote", raw.RemoteAddr(), "expected", any)
 		raw.Close()
 		return
 	}
-	c := tls.Server(&conn{Conn: raw, leave: sync.OnceFunc(func() { g.leave(from) })}, s.TLS)
+	c := tls.Server(&conn{Conn: raw, leave: sync.OnceFunc(func() { g.leave(from, !device) })}, s.TLS)
 	ctx, cancel := context.WithTimeout(g.closed, handshakeTime)
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
@@ -95,22 +98,28 @@ func (g *gate) welcome(raw net.Conn) {
 	}
 }
 
-// enter counts a connection, unless there are too many.
-func (g *gate) enter(from netip.Addr) bool {
+// enter counts a connection, unless there are too many. Strangers leave room for devices.
+func (g *gate) enter(from netip.Addr, stranger bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.all >= g.server.MaxConns || g.source[from] >= g.server.PerSource {
+	if g.all >= g.server.MaxConns || g.source[from] >= g.server.PerSource || stranger && g.strangers >= g.server.Strangers {
 		return false
 	}
 	g.all++
 	g.source[from]++
+	if stranger {
+		g.strangers++
+	}
 	return true
 }
 
-func (g *gate) leave(from netip.Addr) {
+func (g *gate) leave(from netip.Addr, stranger bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.all--
+	if stranger {
+		g.strangers--
+	}
 	if g.source[from]--; g.source[from] == 0 {
 		delete(g.source, from)
 	}

@@ -21,8 +21,8 @@ import (
 
 // Store takes the files. *spool.Spool is one.
 type Store interface {
-	// ExpectsPut reports whether any file is expected.
-	ExpectsPut() bool
+	// ExpectsPut reports whether any file is expected, and whether one is from this address.
+	ExpectsPut(from netip.Addr) (device, any bool)
 	// Put starts an upload; see spool.Spool.
 	Put(p spool.Put) (tftp.Writer, error)
 	// NoteHandshake gets the reason if TLS does not come about with a client.
@@ -36,8 +36,9 @@ type Server struct {
 	// Idle is how long a client may take for a request's next kilobyte; 0: 60 s.
 	Idle time.Duration
 	// MaxConns limits the connections; 0: 512. PerSource limits those of one address; 0: 16.
-	MaxConns, PerSource int
-	Log                 *slog.Logger // nil: discard
+	// Strangers limits those of all addresses from which no file is expected; 0: 64.
+	MaxConns, PerSource, Strangers int
+	Log                            *slog.Logger // nil: discard
 
 	once sync.Once
 	http *http.Server
@@ -66,6 +67,9 @@ func (s *Server) init() {
 		}
 		if s.PerSource <= 0 {
 			s.PerSource = 16
+		}
+		if s.Strangers <= 0 {
+			s.Strangers = 64
 		}
 		s.http = &http.Server{
 			Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: headerTime, IdleTimeout: betweenTime, MaxHeaderBytes: headerBytes,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -28,7 +29,11 @@ type fakeStore struct {
 	opened  int
 }
 
-func (s *fakeStore) ExpectsPut() bool                { return true }
+// ExpectsPut expects files from 192.0.2.0/24.
+func (s *fakeStore) ExpectsPut(from netip.Addr) (device, any bool) {
+	return netip.MustParsePrefix("192.0.2.0/24").Contains(from), true
+}
+
 func (s *fakeStore) NoteHandshake(netip.Addr, error) {}
 
 func (s *fakeStore) Put(p spool.Put) (tftp.Writer, error) {
@@ -312,5 +317,32 @@ func TestManyConnections(t *testing.T) {
 		first.Close()
 		synctest.Wait()
 		n.client("192.0.2.1").Close()
+	})
+}
+
+// TestStrangers limits the connections from addresses of no ticket, so that they leave room
+// for the devices.
+func TestStrangers(t *testing.T) {
+	own()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, &fakeStore{}, 0)
+		defer n.end()
+		for i := range 64 {
+			defer n.client(fmt.Sprintf("198.51.100.%d", i)).Close()
+		}
+		refused := n.dial("198.51.100.200")
+		defer refused.Close()
+		if _, err := refused.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("one stranger more: %v", err)
+		}
+		device := n.client("192.0.2.1")
+		defer device.Close()
+		if err := device.send(short); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if said, _ := device.heard(); !strings.HasPrefix(said, "HTTP/1.1 201 ") {
+			t.Errorf("the device beside them heard %q", said)
+		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"flashwarden/tftp"
@@ -61,17 +62,21 @@ func (s *Spool) putTicket(p Put) *Ticket {
 	return nil
 }
 
-// ExpectsPut reports whether any ticket of ExpectPut is open. A server for them need not
-// talk to anybody otherwise.
-func (s *Spool) ExpectsPut() bool {
+// ExpectsPut reports whether any ticket of ExpectPut is open, and whether one is of the device
+// at this address. A server for them need not talk to anybody otherwise.
+func (s *Spool) ExpectsPut(from netip.Addr) (device, any bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k := range s.tickets {
-		if k.op == opPut {
-			return true
+	for k, named := range s.tickets {
+		if k.op != opPut {
+			continue
+		}
+		any = true
+		if slices.ContainsFunc(named, func(t *Ticket) bool { return t.Device == from.Unmap() }) {
+			return true, true
 		}
 	}
-	return false
+	return false, any
 }
 
 // NoteHandshake records that an encrypted connection from a device did not come about.
