@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -59,7 +58,7 @@ type bench struct {
 	dir    string
 	server *https.Server
 	at     string // ADDRESS:PORT
-	log    *bytes.Buffer
+	log    *locked
 	stop   func() error
 }
 
@@ -75,8 +74,8 @@ func newBench(t *testing.T, least uint16) *bench {
 		t.Fatal(err)
 	}
 	cert, _ := own()
-	b := &bench{T: t, Spool: s, dir: dir, at: l.Addr().String(), log: new(bytes.Buffer)}
-	b.server = &https.Server{Store: s, TLS: https.Settings(cert, least), Log: slog.New(slog.NewTextHandler(&locked{w: b.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	b := &bench{T: t, Spool: s, dir: dir, at: l.Addr().String(), log: new(locked)}
+	b.server = &https.Server{Store: s, TLS: https.Settings(cert, least), Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(ctx, l) }()
@@ -93,16 +92,22 @@ func newBench(t *testing.T, least uint16) *bench {
 	return b
 }
 
-// locked is a writer for several goroutines.
+// locked is a text for several goroutines.
 type locked struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu   sync.Mutex
+	text strings.Builder
 }
 
 func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.text.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // expect makes a ticket for a file of this size.
