@@ -17,6 +17,7 @@ func nothingYet() []visit {
 		{args: words("device import switches.csv --username backup --password-file login"), acts: true, after: "device remove sw1 sw2"},
 		{args: words("credential list")},
 		{args: words("credential set access --username backup --password-file login"), acts: true, after: "credential remove access"},
+		{args: words("credential test access"), acts: true, before: "credential set access --username backup --password-file login", after: "credential remove access"},
 		{args: words("credential remove access"), acts: true, before: "credential set access --username backup --password-file login"},
 		{args: words("user add anna --role admin --password-file login"), acts: true, after: "user remove anna"},
 		{args: words("user edit anna --role viewer"), acts: true, before: "user add anna --role admin --password-file login", after: "user remove anna"},
