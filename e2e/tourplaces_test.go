@@ -178,7 +178,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\brange 1\d{4} 1\d{4}`), "range RANGE"},
 	{regexp.MustCompile(`\bfw_\w+`), "fw_SECRET"},
 	{regexp.MustCompile(`PID \d+`), "PID N"},
-	{regexp.MustCompile(`B {2,6}\d{1,5}\.\d$`), "B      0.0"}, // the column SECONDS
+	{regexp.MustCompile(`B {2,6}\d{1,5}\.\d(  |$)`), "B      0.0$1"}, // the column SECONDS
 	{regexp.MustCompile(`job-20261122T141503Z-\w{8}`), "job-20261122T141503Z-k3f9m2qa"},
 	{regexp.MustCompile(`\b1\d{4}[-:]1\d{4}\b`), "RANGE"},
 	{regexp.MustCompile(`\bports? 1\d{4}( to 1\d{4})?`), "ports RANGE"},
