@@ -37,7 +37,7 @@ import (
 //     and every file that a switch is rebuilt from. An image that is in no flash is
 //     named in a warning.
 //
-// The simulated devices decide what runs and what is there; nothing here uses package
+// The simulated devices decide which files run and exist; nothing here uses package
 // flash.
 func TestOKMeansAll(t *testing.T) {
 	t.Parallel()
@@ -223,7 +223,7 @@ func (w *world) faults() iossim.Faults {
 	return f
 }
 
-// files changes what is in flash.
+// files changes the contents of flash.
 func (w *world) files() {
 	image := w.sw.Running()
 	all := slices.DeleteFunc(w.sw.Files(), func(p string) bool { return strings.HasPrefix(p, "system:") || strings.Contains(p, "nvram:") })

@@ -56,7 +56,7 @@ func (j job) take(ctx context.Context, d Device, f api.File) (taken, error) {
 	return t, err
 }
 
-// found is what is known of a file before it is copied. With a SHA-256 in the file
+// found is our knowledge of a file before it is copied. With a SHA-256 in the file
 // nothing has to be copied.
 type found struct {
 	taken

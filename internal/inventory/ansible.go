@@ -80,7 +80,7 @@ type ansible struct {
 	hosts  map[string]*ansibleHost
 	listed []string             // hosts, in their order
 	beside map[string]variables // of files: group_vars/NAME, host_vars/NAME
-	notes  []string             // what was not read
+	notes  []string             // files and hosts that were left out
 }
 
 func newAnsible() *ansible {

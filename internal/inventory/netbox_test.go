@@ -102,7 +102,7 @@ func TestReadNetBox(t *testing.T) {
 	}
 }
 
-// TestNetBoxRefuses: what is no whole list of devices is an error without the token.
+// TestNetBoxRefuses: an answer that is not a whole list of devices is an error, and the error does not have the token.
 func TestNetBoxRefuses(t *testing.T) {
 	n := &netbox{page: 5, token: "Token t0psecret", count: 12}
 	server := httptest.NewServer(n)

@@ -98,7 +98,7 @@ func (t *Tries) End(from netip.Addr, now time.Time, wrong bool) {
 	}
 }
 
-// source returns what is known of an address. The caller holds t.mu.
+// source returns the tries of an address. The caller holds t.mu.
 func (t *Tries) source(from netip.Addr, now time.Time) *source {
 	key := sourceOf(from)
 	s := t.by[key]

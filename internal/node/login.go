@@ -54,7 +54,7 @@ func (n *logins) dial(ctx context.Context, d api.Device) (dev *device.Device, ol
 	return n.dialShared(ctx, c, name)
 }
 
-// ownLogin returns how to log in to a device with what is stored under its name, and its secrets.
+// ownLogin returns how to log in to a device with the secrets that are stored under its name, and these secrets.
 func (n *logins) ownLogin(ctx context.Context, d api.Device) (vty.Config, catalog.Secrets, error) {
 	c := vty.Config{
 		Name: d.Name, Address: d.Address, Transport: d.Transport, Username: d.Username,

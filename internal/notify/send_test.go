@@ -488,7 +488,7 @@ func TestManyReceivers(t *testing.T) {
 	}
 }
 
-// TestBrokenMailServers says what is wrong with a mail server, and what to do. No password is
+// TestBrokenMailServers: the error names the fault of a mail server and the next step. No password is
 // sent to a server whose certificate is wrong.
 func TestBrokenMailServers(t *testing.T) {
 	for name, test := range map[string]struct {

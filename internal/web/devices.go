@@ -75,7 +75,7 @@ func (p Page) editDevice(r *http.Request) (string, doneCode, error) {
 	return "/devices/" + url.PathEscape(d.Name), doneEdit, err
 }
 
-// outdated is the problem of a form that shows what is not so any more.
+// outdated is the problem of a form whose contents have changed meanwhile.
 func outdated(next, format string, args ...any) error {
 	problem := warden.Invalid(format, args...)
 	problem.Fix, problem.Exit = api.Say("%s", next), api.ExitRefused

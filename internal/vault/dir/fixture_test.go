@@ -84,7 +84,7 @@ func TestFixture(t *testing.T) {
 	wantWhole(2)
 }
 
-// wantAllFields wants every field of the document of a snapshot in what was read.
+// wantAllFields wants every field of the document of a snapshot among those that the vault read.
 func wantAllFields(t *testing.T, d *Store, s api.Snapshot) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(d.Path(), vault.SnapshotKey(s.Document)))
