@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/vault/sftp":          {"internal/disk", "internal/vault/dir"},
 	"internal/vault/vaulttest":     {"api", "internal/testlevel", "internal/vault"}, // a test kit
 	"internal/disk":                {},
-	"internal/disk/disktest":       {"internal/disk"},                                                          // a test kit
+	"internal/disk/disktest":       {"internal/disk", "internal/testlevel"},                                    // a test kit
 	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"}, // generates data for measurements
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog/tables", "internal/cause"},

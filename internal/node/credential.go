@@ -177,8 +177,8 @@ func (n *keyring) mayUse(d api.Device, sealed string) error {
 	return err
 }
 
-// uses returns the name of the credential that a device uses, and whether it inherits it; empty:
-// none. A device inherits one only if it has no login of its own.
+// uses returns the name of the credential that a device uses; empty: none. A device inherits one only
+// if it has no login of its own.
 func (n *keyring) uses(d api.Device, s catalog.Secrets, shared config.Credentials) (name string, err error) {
 	switch {
 	case d.Credential != "":

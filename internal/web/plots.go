@@ -119,6 +119,9 @@ func devicePlots(h api.DeviceHistory) (all []plot) {
 	return all
 }
 
+// mostTimes is how many backups a plot of flash has, the newest ones: a page stays small.
+const mostTimes = 120
+
 // flashPlot has a line for each file system.
 func flashPlot(uses []api.FlashUse) plot {
 	p := plot{Title: "Flash in use", Unit: unitBytes}
@@ -130,11 +133,15 @@ func flashPlot(uses []api.FlashUse) plot {
 	}
 	slices.SortFunc(p.Times, time.Time.Compare)
 	p.Times = slices.CompactFunc(p.Times, time.Time.Equal)
+	p.Times = p.Times[max(0, len(p.Times)-mostTimes):]
 	for i := range p.Series {
 		p.Series[i].Values = make([]*int64, len(p.Times))
 	}
 	for _, u := range uses {
-		at, _ := slices.BinarySearchFunc(p.Times, u.At, time.Time.Compare)
+		at, shown := slices.BinarySearchFunc(p.Times, u.At, time.Time.Compare)
+		if !shown {
+			continue
+		}
 		i := slices.IndexFunc(p.Series, func(s series) bool { return s.Label == u.FileSystem })
 		used := u.Used()
 		p.Series[i].Values[at] = &used

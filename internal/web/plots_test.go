@@ -104,6 +104,14 @@ func TestDevicePlots(t *testing.T) {
 	if err != nil || text != want {
 		t.Errorf("error %v, plots\n%s\nwant\n%s", err, text, want)
 	}
+	a.history.FlashUse = nil
+	for day := range 200 {
+		a.history.FlashUse = append(a.history.FlashUse, api.FlashUse{FileSystem: "flash:", At: at(day - 199), Total: 1000, Free: int64(day)})
+	}
+	plots, _ = drawings(t, a, warden.Actor{Name: "v", Role: api.RoleViewer}, "/devices/sw1")
+	if p := plots[0]; len(p.Times) != 120 || p.Times[119] != at(0).Unix() || *p.Series[0].Values[119] != 1000-199 || *p.Series[0].Values[0] != 1000-80 {
+		t.Errorf("a plot of 200 backups has %d times; want the newest 120", len(p.Times))
+	}
 	a.history.Runs[1].Retransmits = 0
 	a.history.FlashUse = a.history.FlashUse[:1]
 	if plots, _ := drawings(t, a, warden.Actor{Name: "v", Role: api.RoleViewer}, "/devices/sw1"); len(plots) != 1 {

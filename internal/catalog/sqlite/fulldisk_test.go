@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,7 +13,7 @@ import (
 
 	"flashwarden/internal/catalog/catalogtest"
 	"flashwarden/internal/cause"
-	"flashwarden/internal/testlevel"
+	"flashwarden/internal/disk/disktest"
 )
 
 // smallDisk is the environment variable that makes the test binary run onSmallDisk, on a mount
@@ -22,31 +21,11 @@ import (
 const smallDisk = "SQLITE_TEST_SMALL_DISK"
 
 // TestFullDisk: on a full disk, the error says so. When there is space again, all is there.
-func TestFullDisk(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), smallDisk+"="+t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		t.Errorf("%v: %s", err, out)
-	case err != nil:
-		testlevel.Missing(t, fmt.Sprintf("no mount namespace: %v", err))
-	}
-}
+func TestFullDisk(t *testing.T) { disktest.OnSmallDisk(t, smallDisk) }
 
 // onSmallDisk opens a catalog on a full disk, then fills the disk of an open one.
 func onSmallDisk(dir string) error {
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m,mode=0700"); err != nil {
+	if err := disktest.MountSmall(dir, "8m"); err != nil {
 		return err
 	}
 	c, err := Open(filepath.Join(dir, "catalog.db"))

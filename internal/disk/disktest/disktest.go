@@ -1,4 +1,5 @@
-// Package disktest is a test kit: a disk that loses its power. A Disk passes each
+// Package disktest is a test kit: a disk that loses its power, and a small disk
+// (OnSmallDisk). A Disk passes each
 // change of a directory to the file system and records it. Cut then builds what a
 // restart may find after a power cut at any step: a file system keeps only what
 // fsync(2) brought to stable storage. Of the rest, any part may be lost, torn or

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
-	"flashwarden/internal/testlevel"
+	"flashwarden/internal/disk/disktest"
 	"flashwarden/internal/vault"
 )
 
@@ -22,31 +21,11 @@ const smallDisk = "VAULT_TEST_SMALL_DISK"
 
 // TestFullDisk runs on a real file system of 2 MiB, in a mount namespace of
 // its own.
-func TestFullDisk(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), smallDisk+"="+t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		t.Errorf("%v: %s", err, out)
-	case err != nil:
-		testlevel.Missing(t, fmt.Sprintf("no mount namespace: %v", err))
-	}
-}
+func TestFullDisk(t *testing.T) { disktest.OnSmallDisk(t, smallDisk) }
 
 // onSmallDisk fills a disk with backups and checks that every kept snapshot is whole.
 func onSmallDisk(dir string) error {
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
+	if err := disktest.MountSmall(dir, "2m"); err != nil {
 		return err
 	}
 	d, err := openKit(filepath.Join(dir, "vault"))
