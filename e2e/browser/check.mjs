@@ -92,13 +92,17 @@ async function byKeyboard(page, where) {
 // live: a transfer moves while the page is open.
 async function live(page, where) {
   await page.goto(base + '/');
-  const bar = page.locator('#live progress').first();
-  const before = await bar.getAttribute('value');
   try {
-    await page.waitForFunction(was => document.querySelector('#live progress').getAttribute('value') !== was, before, { timeout: 60_000 });
+    await moves(page);
   } catch {
-    problem(where, `the bar stays at ${before}`);
+    problem(where, 'the bar of the transfer stays where it is');
   }
+}
+
+// moves waits until the bar of the transfer has moved: events arrive.
+async function moves(page) {
+  const before = await page.locator('#live progress').first().getAttribute('value');
+  await page.waitForFunction(was => document.querySelector('#live progress').getAttribute('value') !== was, before, { timeout: 60_000 });
 }
 
 // interrupted: a page without its stream of events says that it may be old, and reads again afterwards. At
@@ -107,10 +111,9 @@ async function interrupted(where) {
   const page = await browser.newPage(); // its console has the errors
   page.setDefaultTimeout(60_000);
   const events = '**/api/v1/events', interrupt = () => page.evaluate(() => fetch('/interrupt', { method: 'POST' }));
-  const connected = page.waitForResponse(events);
   await page.goto(base + '/');
-  await connected;
   try {
+    await moves(page); // so it is connected
     await page.route(events, r => r.abort());
     await interrupt();
     await page.locator('#old').waitFor();
