@@ -106,11 +106,12 @@ async function moves(page) {
 }
 
 // interrupted: a page without its stream of events says that it may be old, and reads again afterwards. At
-// the end of the session it loads the whole page.
+// the end of the session it loads the whole page. Its scripts come late, one after the other.
 async function interrupted(where) {
   const page = await browser.newPage(); // its console has the errors
   page.setDefaultTimeout(60_000);
   const events = '**/api/v1/events', interrupt = () => page.evaluate(() => fetch('/interrupt', { method: 'POST' }));
+  await page.route('**/hx-*.js', async r => { await new Promise(later => setTimeout(later, 200)); await r.continue(); });
   await page.goto(base + '/');
   try {
     await moves(page); // so it is connected
