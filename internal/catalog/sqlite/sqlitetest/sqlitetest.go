@@ -4,7 +4,8 @@
 package sqlitetest
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -40,8 +41,12 @@ var empty = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Close(); err != nil {
-		return nil, fmt.Errorf("close the catalog: %w", err)
+	_, closeQueue, err := c.River(context.Background()) // makes the tables of the queue, too
+	if err == nil {
+		err = closeQueue()
+	}
+	if err := errors.Join(err, c.Close()); err != nil {
+		return nil, err
 	}
 	return os.ReadFile(path)
 })
