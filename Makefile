@@ -21,8 +21,8 @@ full:
 # The race detector sees what runs at the same time. These packages run nothing at the same time, or, as e2e, test a program that is built without it.
 # catalog/sqlite and the stores of the vault: their libraries and their thousands of power cuts take minutes with it, and node and warden use them from many goroutines. restore works on one device in straight lines.
 NO_RACE = /(api|e2e|tftp/conformance|tftp/conformance/cmd/.*|bench/.*|internal/(audit|password|protect|compare|hashlist|inventory|schedule|demo|catalog|catalog/tables|catalog/move|catalog/postgres|catalog/sqlite|catalog/sqlite/sqlitetest|vault/(dir|s3|sftp|sealed)|iossim|restore|cause|config|credential|doctor|firewall|flash|imagefile|ios|lazyregexp|netlab|systemd|testlevel)|cmd/flashwarden)$$
-# Tests with much computing and one transfer or one device after the other, which the level full runs without it.
-RACE_SKIP = ^(TestBadNetworks|TestQueueLimitedLink|TestEveryProfile|TestCopyToEveryProfile)$$
+# Tests with much computing and one transfer, device or request after the other, which the level full runs without it.
+RACE_SKIP = ^(TestBadNetworks|TestQueueLimitedLink|TestEveryProfile|TestCopyToEveryProfile|TestLookChanged|TestOKMeansAll|TestWhichAttemptIsTold|TestPruneOfSharedVaultDies|TestRotation|TestAccess|TestDescription|TestParseIdentity)$$
 race:
 	$(TEST) -race -skip '$(RACE_SKIP)' $$(go list ./... | grep -vxF "$$(go list -m)" | grep -vE '$(NO_RACE)')
 
@@ -32,7 +32,7 @@ RACE_COMMANDS = TestScriptsOverSocket/^(backup|doctorpath|offer|restore)$$|TestS
 race-commands:
 	FLASHWARDEN_TEST=full $(TEST) -race -run '$(RACE_COMMANDS)' ./cmd/flashwarden
 	$(TEST) -race ./internal/restore
-	$(TEST) -race -run '$(RACE_SKIP)' ./tftp ./internal/node
+	$(TEST) -race -run '$(RACE_SKIP)' ./tftp ./internal/...
 
 # Hours, by hand: the tests with large numbers, a night in which everything fails (go test ./e2e -run HardNight -night 50m), and each fuzz target for FUZZTIME.
 FUZZTIME ?= 1m

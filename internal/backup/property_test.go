@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
@@ -68,7 +68,7 @@ func newNode(t *testing.T) *node.Node {
 	cfg.TFTP.Listen = "127.0.0.1:0"
 	cfg.TFTP.PortRange = tftp.PortRange{}
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
-	n, err := node.Open(t.Context(), node.Options{Data: filepath.Join(t.TempDir(), "data"), Config: cfg})
+	n, err := node.Open(t.Context(), node.Options{Data: sqlitetest.Data(t), Config: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/testlevel"
@@ -170,7 +170,7 @@ const (
 func newFullHouse(t *testing.T) *fullHouse {
 	t.Helper()
 	h := &fullHouse{tokens: make(map[api.Role]string), log: &logText{}, sealed: []string{plantedLogin, plantedEnable, plantedCommunity, plantedPerson, plantedShared}}
-	h.data, h.admin = filepath.Join(t.TempDir(), "data"), warden.As(t.Context(), warden.Admin("ann", "terminal"))
+	h.data, h.admin = sqlitetest.Data(t), warden.As(t.Context(), warden.Admin("ann", "terminal"))
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/api/client"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/config"
 	"flashwarden/internal/httpapi"
 	"flashwarden/internal/testlevel"
@@ -34,7 +34,7 @@ type house struct {
 // newHouse serves a data directory with the devices core1 and edge1.
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{data: filepath.Join(t.TempDir(), "data"), admin: warden.As(t.Context(), warden.Admin("ann", "terminal"))}
+	h := &house{data: sqlitetest.Data(t), admin: warden.As(t.Context(), warden.Admin("ann", "terminal"))}
 	log := slog.New(slog.DiscardHandler)
 	h.l = warden.New(warden.Options{Data: h.data, Config: config.Default(), Log: log})
 	t.Cleanup(func() { h.l.Close() })

@@ -7,6 +7,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
 	"flashwarden/internal/vty"
@@ -19,7 +20,7 @@ func TestCredentialIsBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := Open(t.Context(), Options{Data: t.TempDir(), Config: cfg})
+	n, err := Open(t.Context(), Options{Data: sqlitetest.Data(t), Config: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestCredentialSetTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := Open(t.Context(), Options{Data: t.TempDir(), Config: cfg})
+	n, err := Open(t.Context(), Options{Data: sqlitetest.Data(t), Config: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/config"
 	"flashwarden/internal/vty"
 )
@@ -16,7 +17,7 @@ func openWith(t *testing.T, shared config.Credentials) *Node {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Credentials = shared
-	n, err := Open(t.Context(), Options{Data: t.TempDir(), Config: cfg})
+	n, err := Open(t.Context(), Options{Data: sqlitetest.Data(t), Config: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}

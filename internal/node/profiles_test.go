@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -229,9 +228,7 @@ func openNodeWith(t testing.TB, log *slog.Logger, change func(*config.Config)) *
 	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
 	cfg.Backup.Parallel = 32
 	change(&cfg)
-	data := filepath.Join(t.TempDir(), "data")
-	sqlitetest.Create(t, filepath.Join(data, "catalog.db"))
-	n, err := node.Open(t.Context(), node.Options{Data: data, Config: cfg, Log: log})
+	n, err := node.Open(t.Context(), node.Options{Data: sqlitetest.Data(t), Config: cfg, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

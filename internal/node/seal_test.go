@@ -9,6 +9,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/credential"
@@ -21,7 +22,7 @@ func TestSecretsAreBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := Open(t.Context(), Options{Data: t.TempDir(), Config: cfg})
+	n, err := Open(t.Context(), Options{Data: sqlitetest.Data(t), Config: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}

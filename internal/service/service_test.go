@@ -18,6 +18,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/api/client"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/config"
 	"flashwarden/internal/service"
 	"flashwarden/internal/systemd"
@@ -81,7 +82,7 @@ func start(t *testing.T, drain time.Duration) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := sqlitetest.Data(t)
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	local := warden.New(warden.Options{Data: dir, Config: settings("old-*"), Log: log, LogResults: true})
 	b.s = &service.Service{Local: local, Data: dir, Drain: drain, Hurry: b.hurry, Manager: manager, Log: log}

@@ -16,13 +16,22 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 )
 
-// newLocal returns a Local on a data directory that does not exist yet, and
-// its log.
+// newLocal returns a Local on a data directory with an empty catalog, and its log.
 func newLocal(t *testing.T) (l *Local, dir string, log *bytes.Buffer) {
+	t.Helper()
+	l, dir, log = newLocalWithoutData(t)
+	sqlitetest.Create(t, filepath.Join(dir, "catalog.db"))
+	return l, dir, log
+}
+
+// newLocalWithoutData returns a Local on a data directory that does not exist yet, and
+// its log.
+func newLocalWithoutData(t *testing.T) (l *Local, dir string, log *bytes.Buffer) {
 	t.Helper()
 	cfg, err := config.Load("", nil)
 	if err != nil {
@@ -38,7 +47,7 @@ func newLocal(t *testing.T) (l *Local, dir string, log *bytes.Buffer) {
 // TestNobodyMayDoAnything runs every operation without an actor, with a request
 // that is otherwise in order: it is refused, and nothing is created.
 func TestNobodyMayDoAnything(t *testing.T) {
-	l, dir, _ := newLocal(t)
+	l, dir, _ := newLocalWithoutData(t)
 	requests := map[string]any{
 		"Backup": api.Backup{All: true}, "Firewall": api.Firewall{Format: "nft"}, "AddJobs": api.NewJobs{Kind: api.JobBackup, Backup: api.Backup{All: true}},
 		"Offer":   api.Offer{Image: "x", To: "192.0.2.1", For: 1, Times: 1},
@@ -132,7 +141,7 @@ func TestClosed(t *testing.T) {
 
 // TestNamesCreateNothing completes names where there is no data directory.
 func TestNamesCreateNothing(t *testing.T) {
-	l, dir, _ := newLocal(t)
+	l, dir, _ := newLocalWithoutData(t)
 	names, err := l.Names(As(t.Context(), Admin("ann", "terminal")), api.Names{Kind: api.NamesOfDevices})
 	if err != nil || len(names) != 0 {
 		t.Errorf("%q, %v", names, err)

@@ -29,6 +29,14 @@ func Create(t testing.TB, path string) {
 	}
 }
 
+// Data returns a new data directory with an empty catalog.
+func Data(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	Create(t, filepath.Join(dir, "catalog.db"))
+	return dir
+}
+
 // empty is the file of a new catalog.
 var empty = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "catalog")
