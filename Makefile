@@ -12,7 +12,7 @@ test: peers lint
 	$(MAKE) race
 
 # Many tests wait: more packages at once than there are processors. lint runs vet, and once is enough.
-TEST = go test -vet=off -p 4 -timeout 15m
+TEST = go test -vet=off -p 6 -timeout 15m
 # The longest begin first. The others fill the time in which they wait.
 LONGEST = ./e2e ./cmd/flashwarden ./tftp ./internal/restore ./tftp/...
 full:

@@ -158,12 +158,25 @@ func (n *core) prepareVault(ctx context.Context) error {
 func (n *core) makeVault(ctx context.Context, v *vault.Vault) error {
 	id, err := v.Identity(ctx)
 	if errors.Is(err, vault.ErrNotFound) {
-		id, err = v.Make(ctx)
+		id, err = makeOrFind(ctx, v)
 	}
 	if err != nil {
 		return err
 	}
 	return n.Catalog.SetVaultIdentity(ctx, id.Vault)
+}
+
+// makeOrFind makes a vault, unless another machine has just made it: then it may even have
+// content, and this machine is late.
+func makeOrFind(ctx context.Context, v *vault.Vault) (vault.Identity, error) {
+	id, err := v.Make(ctx)
+	if err == nil {
+		return id, nil
+	}
+	if other, found := v.Identity(ctx); found == nil {
+		return other, nil
+	}
+	return id, err
 }
 
 // recover enters the snapshots of dead processes into the index. With alone, no
