@@ -71,8 +71,8 @@ var arrows = map[string][]string{
 		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/notify", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":        {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/certificate": {},
-	"internal/httpapi":     {"api", "api/client", "internal/certificate", "internal/login", "internal/warden"},      // client: where the socket is
-	"internal/web":         {"api", "internal/inventory", "internal/login", "internal/terminal", "internal/warden"}, // terminal: how amounts and times are written
+	"internal/httpapi":     {"api", "api/client", "internal/certificate", "internal/login", "internal/warden", "internal/writelimit"}, // client: where the socket is
+	"internal/web":         {"api", "internal/inventory", "internal/login", "internal/terminal", "internal/warden"},                   // terminal: how amounts and times are written
 	"internal/login":       {},
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/inventory", "internal/iossim",
@@ -98,6 +98,8 @@ var arrows = map[string][]string{
 	"internal/systemd": {},
 
 	"internal/catalog/move": {"api"},
+
+	"internal/writelimit": {},
 }
 
 // TestLayers checks every import of every file that is not a test.

@@ -56,35 +56,16 @@ func refuseBody(w http.ResponseWriter, err error, log *slog.Logger) {
 	writeProblem(w, answerWith(status, &api.Problem{Detail: detail, Exit: api.ExitUsage}), log)
 }
 
-// writeWithin is how long a client may take to read one piece of an answer.
+// writeWithin is how long a client may take to read one piece of an answer. Those that read
+// nothing are cut off, but not those that read slowly.
 const writeWithin = time.Minute
 
-// patient cuts off clients that do not send their request within requestWithin, and those
-// that read nothing of the answer, but not those that read it slowly.
+// patient cuts off clients that do not send their request within requestWithin.
 func patient(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := http.NewResponseController(w)
-		if err := c.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
 			log.Debug("limit the time of a request", "err", err)
 		}
-		next.ServeHTTP(&patientWriter{w, c, log}, r)
+		next.ServeHTTP(w, r)
 	})
 }
-
-// patientWriter begins its limit again with each piece that it writes.
-type patientWriter struct {
-	http.ResponseWriter
-	control *http.ResponseController
-	log     *slog.Logger
-}
-
-// Write writes a piece within writeWithin.
-func (w *patientWriter) Write(p []byte) (int, error) {
-	if err := w.control.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
-		w.log.Debug("limit the time of an answer", "err", err)
-	}
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController find the connection.
-func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

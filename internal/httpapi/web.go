@@ -15,6 +15,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/login"
 	"flashwarden/internal/warden"
+	"flashwarden/internal/writelimit"
 )
 
 // Web serves the API over TCP, for programs that have a token, and the page for people.
@@ -60,7 +61,7 @@ func (s Web) Run(ctx, limit context.Context, ready func()) error {
 		Handler: patient(s.guarded(whole(h.mux, s.Log)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
 	}
-	l := s.Listener
+	var l net.Listener = writelimit.Listener{Listener: s.Listener, Within: writeWithin}
 	if s.TLS != nil {
 		l = tls.NewListener(l, s.TLS)
 	}
