@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"internal/notify":              {"api", "internal/catalog", "internal/cause", "internal/config", "internal/credential", "internal/schedule"},
 	"internal/config":              {"api", "internal/lazyregexp", "internal/schedule", "tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
-	"internal/https":               {"internal/spool", "tftp"},
+	"internal/https":               {"internal/spool", "internal/writelimit", "tftp"},
 	"internal/scp":                 {},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/scp", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"flashwarden/internal/writelimit"
 )
 
 // gate is the listener of the HTTP server. It limits the connections, and passes on those
@@ -80,7 +82,7 @@ func (g *gate) welcome(raw net.Conn) {
 		raw.Close()
 		return
 	}
-	c := tls.Server(&conn{Conn: raw, leave: sync.OnceFunc(func() { g.leave(from, !device) })}, s.TLS)
+	c := tls.Server(&conn{Conn: writelimit.New(raw, answerTime), leave: sync.OnceFunc(func() { g.leave(from, !device) })}, s.TLS)
 	ctx, cancel := context.WithTimeout(g.closed, handshakeTime)
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {

@@ -51,7 +51,7 @@ const (
 	headerTime    = 10 * time.Second
 	headerBytes   = 8 << 10
 	betweenTime   = 15 * time.Second // until the next request of a connection
-	answerTime    = 10 * time.Second
+	answerTime    = 10 * time.Second // to read a piece of an answer
 )
 
 func (s *Server) init() {

@@ -19,7 +19,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, why := s.put(c, r)
-	_ = c.SetWriteDeadline(time.Now().Add(answerTime)) // a connection without one is closed by its peer or by Serve
 	switch status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="flashwarden"`)

@@ -261,6 +261,34 @@ func stays(n *network, begin, piece string, every, limit time.Duration) time.Dur
 	return time.Since(began)
 }
 
+// TestReadsNothing hangs up on clients that read no answer, also not those that net/http and
+// TLS write by themselves.
+func TestReadsNothing(t *testing.T) {
+	own()
+	for name, request := range map[string]string{
+		"refused":         "DELETE /x HTTP/1.1\r\nHost: x\r\n\r\n",
+		"nonsense":        "nonsense\r\n\r\n",
+		"asks to send on": strings.Replace(head, "\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork(t, &fakeStore{}, 0)
+				defer n.end()
+				raw := n.dial("192.0.2.1")
+				defer raw.Close()
+				c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
+				if _, err := io.WriteString(c, request); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(2 * time.Minute)
+				if got, err := raw.Read(make([]byte, 1)); got > 0 {
+					t.Errorf("the server still waits for its reader (%v)", err)
+				}
+			})
+		})
+	}
+}
+
 // TestShutdown lets a running upload finish, or cuts it off when the time is over.
 func TestShutdown(t *testing.T) {
 	own()
