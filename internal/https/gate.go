@@ -49,24 +49,24 @@ func (g *gate) open(l net.Listener) {
 	})
 }
 
-// pause is the time until another try after an error of Accept, as without file
-// descriptors.
+// pause is the time until another try after an error of Accept.
 const pause = 50 * time.Millisecond
 
-// take takes connections until l fails or is closed, and returns that error.
+// take takes connections until l is closed, and returns that error. All other errors pass: the
+// process has no file descriptor left, or accept(2) reports what happened to one connection.
 func (g *gate) take(l net.Listener) error {
+	failing := false
 	for {
 		c, err := l.Accept()
-		var temporary interface{ Temporary() bool }
-		if errors.As(err, &temporary) && temporary.Temporary() {
-			select {
-			case <-time.After(pause):
-				continue
-			case <-g.closed.Done():
-			}
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed) || err != nil && g.closed.Err() != nil:
 			return err
+		case err != nil && !failing:
+			g.server.Log.Warn("no connection can be taken now", "err", err)
+		}
+		if failing = err != nil; failing {
+			time.Sleep(pause)
+			continue
 		}
 		g.wg.Go(func() { g.welcome(c) })
 	}

@@ -91,7 +91,7 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 
 // Serve takes connections of l until ctx ends or Shutdown is called, and closes l. Uploads
 // that still run when ctx ends are cut off. All work has ended when it returns; the error
-// is nil unless l fails.
+// is nil unless somebody else closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.init()
 	stop := context.AfterFunc(ctx, func() { s.http.Close() })

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,12 +67,13 @@ func (f fakeFile) Abort(error) {
 // memory is a listener whose connections are in memory.
 type memory struct {
 	conns chan net.Conn
+	errs  chan error // of Accept
 	done  chan struct{}
 	close func()
 }
 
 func newMemory() *memory {
-	m := &memory{conns: make(chan net.Conn), done: make(chan struct{})}
+	m := &memory{conns: make(chan net.Conn), errs: make(chan error), done: make(chan struct{})}
 	m.close = sync.OnceFunc(func() { close(m.done) })
 	return m
 }
@@ -80,6 +82,8 @@ func (m *memory) Accept() (net.Conn, error) {
 	select {
 	case c := <-m.conns:
 		return c, nil
+	case err := <-m.errs:
+		return nil, err
 	case <-m.done:
 		return nil, net.ErrClosed
 	}
@@ -259,6 +263,32 @@ func stays(n *network, begin, piece string, every, limit time.Duration) time.Dur
 		}
 	}
 	return time.Since(began)
+}
+
+// TestAcceptFails goes on after errors that Linux reports for one connection, accept(2), or while
+// there are no file descriptors.
+func TestAcceptFails(t *testing.T) {
+	own()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, &fakeStore{}, 0)
+		defer n.end()
+		for _, err := range []error{syscall.EHOSTUNREACH, syscall.EPERM, syscall.EMFILE} {
+			n.l.errs <- err
+			synctest.Wait()
+			if len(n.served) > 0 {
+				t.Fatalf("%v has ended the server", err)
+			}
+		}
+		c := n.client("192.0.2.1")
+		defer c.Close()
+		if err := c.send(short); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if said, _ := c.heard(); !strings.HasPrefix(said, "HTTP/1.1 201 ") {
+			t.Errorf("afterwards a device heard %q", said)
+		}
+	})
 }
 
 // TestReadsNothing hangs up on clients that read no answer, also not those that net/http and
