@@ -25,6 +25,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPut)
 	}
+	if status != http.StatusUnauthorized || r.Header.Get("Authorization") != "" {
+		w.Header().Set("Connection", "close") // nothing follows; only who was asked for a password sends the same file again
+	}
 	if status != http.StatusCreated {
 		_ = c.SetReadDeadline(time.Now().Add(answerTime))
 		s.Log.Info("upload refused", "remote", r.RemoteAddr, "method", r.Method, "status", status, "err", why)

@@ -378,6 +378,26 @@ func TestManyConnections(t *testing.T) {
 	})
 }
 
+// TestManyFiles takes one file after the other from a device that leaves its connections open.
+func TestManyFiles(t *testing.T) {
+	own()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, &fakeStore{}, 3)
+		defer n.end()
+		for i := range 10 {
+			c := n.client("192.0.2.1")
+			defer c.Close()
+			if err := c.send(short); err != nil {
+				t.Fatalf("file %d: %v", i+1, err)
+			}
+			synctest.Wait()
+			if said, gone := c.heard(); !strings.HasPrefix(said, "HTTP/1.1 201 ") || !gone {
+				t.Fatalf("file %d: heard %q, the connection has ended: %t", i+1, said, gone)
+			}
+		}
+	})
+}
+
 // TestStrangers limits the connections from addresses of no ticket, so that they leave room
 // for the devices.
 func TestStrangers(t *testing.T) {
