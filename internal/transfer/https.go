@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"flashwarden/api"
@@ -95,12 +97,19 @@ func (v HTTPS) ofSource(w Witness) *cause.Error {
 			Say("; or change its address in the inventory: ").Do("device edit", w.Name).With("address", w.Seen.WrongSource[0].String()))
 }
 
-// ofHandshake judges by a TLS handshake that failed. Another transport may do.
+// ofHandshake judges by a TLS handshake that failed. Another transport may do, unless the
+// connection was lost or slow: that does not mean that the device refuses this one.
 func (v HTTPS) ofHandshake(w Witness) *cause.Error {
-	if w.Seen.Requested || w.Seen.Handshake == nil {
+	err := w.Seen.Handshake
+	switch {
+	case w.Seen.Requested || err == nil:
 		return nil
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrUnexpectedEOF):
+		return cause.Wrap(cause.Stalled, err, "the encrypted connection with the device broke off at its beginning",
+			api.Say("back up the device again. If this does not help: on the device ").Type(api.OnDevice, "show processes cpu sorted").Say(" (is it busy?) and ").
+				Type(api.OnDevice, "show ip http client history").Say("; or ").Then(v.trustpoint()))
 	}
-	text := w.Seen.Handshake.Error()
+	text := err.Error()
 	fix := v.trustpoint()
 	if strings.Contains(text, "version") || strings.Contains(text, "cipher") {
 		fix = api.Say("its software has no TLS 1.2, or none of the ciphers that are safe. Permit the old ones for all devices: ").Set("transports.https.tls-min", `"1.0"`)

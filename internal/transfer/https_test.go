@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,6 +78,8 @@ func TestHTTPSDiagnose(t *testing.T) {
 		"no request, path":   {Witness{Said: failed}, cause.NoRequest, "`permit tcp host 192.0.2.1 host 192.0.2.100 eq 8443`"},
 		"another source":     {Witness{Said: failed, Interface: "Vlan1", Seen: spool.Evidence{WrongSource: []netip.Addr{other}}}, cause.WrongSource, "`ip http client source-interface Vlan1`"},
 		"no trust":           {Witness{Said: failed, Seen: spool.Evidence{Handshake: errors.New("remote error: tls: unknown certificate authority")}}, cause.TransportRestricted, "(paste the text of /data/https.crt, then `quit`), `ip http client secure-trustpoint flashwarden`"},
+		"slow handshake":     {Witness{Said: failed, Seen: spool.Evidence{Handshake: context.DeadlineExceeded}}, cause.Stalled, "flashwarden"},
+		"lost in handshake":  {Witness{Said: failed, Seen: spool.Evidence{Handshake: &net.OpError{Op: "read", Err: syscall.ECONNRESET}}}, cause.Stalled, "`show processes cpu sorted`"},
 		"old TLS":            {Witness{Said: failed, Seen: spool.Evidence{Handshake: errors.New("tls: client offered only unsupported versions: [301]")}}, cause.TransportRestricted, "tls-min"},
 		"old ciphers":        {Witness{Said: failed, Seen: spool.Evidence{Handshake: errors.New("tls: no cipher suite supported by both client and server")}}, cause.TransportRestricted, "tls-min"},
 		"no client":          {Witness{Said: ios.CopyResult{Error: "% Invalid input detected", Cause: cause.CommandRejected}}, cause.TransportRestricted, "flashwarden device edit sw1 --copy-by auto"},
