@@ -96,20 +96,21 @@ type Own struct {
 	RSA bool
 }
 
-// Config is Files with files that it makes where they are missing or about to end. A
-// client that trusts the certificate goes on doing so after a restart. The log has its
+// Config is Files with files that it makes where they are missing or about to end. It replaces
+// no certificate that somebody else put there. A client that trusts the certificate goes on doing so after a restart. The log has its
 // fingerprint.
 func (o Own) Config(log *slog.Logger) (*tls.Config, error) {
 	cert, key := o.File(), filepath.Join(o.Dir, o.Name+".key")
 	until, err := validUntil(cert, key)
-	switch {
-	case err == nil || errors.Is(err, fs.ErrNotExist):
-	case isOurs(cert):
-		log.Warn("the certificate of "+o.For+" does not match its key, perhaps because a renewal was interrupted: both are made again", "err", err)
-	default:
+	_, missing := os.Stat(cert)
+	ours := errors.Is(missing, fs.ErrNotExist) || isOurs(cert)
+	if err != nil && !ours {
 		return nil, fmt.Errorf("the certificate of %s: %w", o.For, err)
 	}
-	if time.Until(until) < o.Renew {
+	if err != nil && missing == nil {
+		log.Warn("the certificate of "+o.For+" does not match its key, perhaps because a renewal was interrupted: both are made again", "err", err)
+	}
+	if ours && time.Until(until) < o.Renew {
 		if err := o.make(cert, key); err != nil {
 			return nil, fmt.Errorf("make a certificate for %s: %w", o.For, err)
 		}
