@@ -100,6 +100,8 @@ var arrows = map[string][]string{
 	"internal/catalog/move": {"api"},
 
 	"internal/writelimit": {},
+
+	"internal/node/nodetest": {"internal/catalog/sqlite/sqlitetest", "internal/config", "internal/node", "tftp"}, // a test kit
 }
 
 // TestLayers checks every import of every file that is not a test.

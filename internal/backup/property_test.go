@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -19,12 +18,10 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
-	"flashwarden/internal/catalog/sqlite/sqlitetest"
-	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
+	"flashwarden/internal/node/nodetest"
 	"flashwarden/internal/testlevel"
-	"flashwarden/tftp"
 )
 
 // TestOKMeansAll backs up devices in random states, which answer, refuse, damage and
@@ -41,7 +38,7 @@ import (
 // flash.
 func TestOKMeansAll(t *testing.T) {
 	t.Parallel()
-	n := newNode(t)
+	n := nodetest.Start(t, nodetest.Options(t))
 	profiles := iossim.Profiles()
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -61,26 +58,6 @@ func TestOKMeansAll(t *testing.T) {
 			})
 		})
 	}
-}
-
-func newNode(t *testing.T) *node.Node {
-	cfg := config.Default()
-	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = tftp.PortRange{}
-	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
-	n, err := node.Open(t.Context(), node.Options{Data: sqlitetest.Data(t), Config: cfg})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := n.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // world is one device in a random state.

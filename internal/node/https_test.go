@@ -191,17 +191,7 @@ func TestHTTPSTrial(t *testing.T) {
 			t.Parallel()
 			listen := map[bool]string{true: "127.0.1.1:0", false: "127.0.1.2:0"}[trustpoint == nil]
 			s := startSwitch(t, n, "c3750", iossim.Options{Listen: listen, LargestImage: 100_000, HTTPS: iossim.HTTPSClient{Trustpoint: trustpoint}}, false)
-			d := deviceOf(t, n, name, s)
-			d.CopyBy = api.CopyHTTPS
-			session, err := n.Dial(t.Context(), d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer session.Close()
-			r, err := n.Trial(d, session).Run(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := try(t, n, name, s, api.CopyHTTPS)
 			passed := slices.ContainsFunc(r.Notes, func(note string) bool { return strings.Contains(note, "by https from "+name) })
 			found := slices.ContainsFunc(r.Findings, func(f api.Finding) bool { return f.Cause == cause.TransportRestricted })
 			if passed != (trustpoint == nil) || found == passed {

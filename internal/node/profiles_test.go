@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -15,14 +14,13 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
-	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
+	"flashwarden/internal/node/nodetest"
 	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
-	"flashwarden/tftp"
 )
 
 // shape is what a whole backup of a profile must come to.
@@ -222,25 +220,10 @@ func openNode(t testing.TB) *node.Node {
 // openNodeWith opens a node with a changed configuration.
 func openNodeWith(t testing.TB, log *slog.Logger, change func(*config.Config)) *node.Node {
 	t.Helper()
-	cfg := config.Default()
-	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = tftp.PortRange{}
-	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
-	cfg.Backup.Parallel = 32
-	change(&cfg)
-	n, err := node.Open(t.Context(), node.Options{Data: sqlitetest.Data(t), Config: cfg, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := n.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return n
+	o := nodetest.Options(t)
+	o.Log, o.Config.Backup.Parallel = log, 32
+	change(&o.Config)
+	return nodetest.Start(t, o)
 }
 
 // startSwitch starts a switch whose line asks for a user name, or for the

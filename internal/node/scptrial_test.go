@@ -8,6 +8,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/cause"
 	"flashwarden/internal/iossim"
+	"flashwarden/internal/node"
 )
 
 // TestSCPTrial tries the SCP server of a device that is on, and one that is off.
@@ -18,17 +19,7 @@ func TestSCPTrial(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startSwitch(t, n, "c9300-secure", iossim.Options{SCPServer: on, Privilege: 15, LargestImage: 100_000}, false)
-			d := deviceOf(t, n, name, s)
-			d.CopyBy = api.CopySCPPull
-			session, err := n.Dial(t.Context(), d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer session.Close()
-			r, err := n.Trial(d, session).Run(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := try(t, n, name, s, api.CopySCPPull)
 			found := slices.ContainsFunc(r.Findings, func(f api.Finding) bool {
 				return f.Cause == cause.TransportRestricted && strings.Contains(f.Fix+f.Next.String(), "ip scp server enable")
 			})
@@ -41,4 +32,21 @@ func TestSCPTrial(t *testing.T) {
 			}
 		})
 	}
+}
+
+// try makes the test transfers of doctor with a switch over one transport.
+func try(t *testing.T, n *node.Node, name string, s *iossim.Switch, by string) api.Report {
+	t.Helper()
+	d := deviceOf(t, n, name, s)
+	d.CopyBy = by
+	session, err := n.Dial(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	r, err := n.Trial(d, session).Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

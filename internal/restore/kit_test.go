@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"sync/atomic"
@@ -19,12 +17,11 @@ import (
 	"flashwarden/internal/backup"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
-	"flashwarden/internal/config"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/node"
+	"flashwarden/internal/node/nodetest"
 	"flashwarden/internal/restore"
 	"flashwarden/internal/testlevel"
-	"flashwarden/tftp"
 )
 
 // bench is a node and one simulated switch with a snapshot of it.
@@ -38,27 +35,6 @@ type bench struct {
 	snapshot api.Snapshot
 	onEvent  func(api.Event)
 	stall    time.Duration // of its transfers; 0: a minute
-}
-
-func newNode(t *testing.T, data string) *node.Node {
-	t.Helper()
-	cfg := config.Default()
-	cfg.TFTP.Listen = "127.0.0.1:0"
-	cfg.TFTP.PortRange = tftp.PortRange{}
-	cfg.TFTP.Advertise = netip.MustParseAddr("127.0.0.1")
-	n, err := node.Open(t.Context(), node.Options{Data: data, Config: cfg})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := n.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // read takes a snapshot of the vault as the one to restore.
@@ -82,8 +58,8 @@ func newBench(t *testing.T, profile string, policy api.Policy) *bench {
 // newBenchOf is newBench with a switch that has options.
 func newBenchOf(t *testing.T, profile string, o iossim.Options, policy api.Policy) *bench {
 	t.Helper()
-	data := filepath.Join(t.TempDir(), "data")
-	b := &bench{t: t, data: data, node: newNode(t, data)}
+	options := nodetest.Options(t)
+	b := &bench{t: t, data: options.Data, node: nodetest.Start(t, options)}
 	b.start(profile, o)
 	results := b.node.Runner().All(t.Context(), []api.Device{b.device}, backup.Options{Policy: policy})
 	if results[0].Snapshot == "" {
