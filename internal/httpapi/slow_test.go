@@ -98,3 +98,34 @@ func stuck(t *testing.T, request string) {
 	ours.Close()
 	<-served
 }
+
+// TestStuckAtTheEnd has clients of the socket that read nothing when the service ends. They have
+// a little time from then on, also if no operation works for them any more.
+func TestStuckAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		l := &oneConn{make(chan net.Conn, 1), make(chan struct{})}
+		l.conns <- theirs
+		h := newHandler(idle{}, nil, slog.New(slog.DiscardHandler))
+		h.health(nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		limit, cut := context.WithTimeout(t.Context(), time.Hour)
+		defer cut()
+		ended := make(chan error, 1)
+		go func() { ended <- h.serve(ctx, limit, &http.Server{Handler: h.mux}, atTheEnd(l, limit), func() {}) }()
+		if _, err := fmt.Fprint(ours, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the server waits for its reader
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(2 * time.Hour):
+			t.Error("the client keeps the service from ending")
+		}
+		ours.Close()
+	})
+}

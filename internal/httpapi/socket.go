@@ -17,6 +17,7 @@ import (
 
 	"flashwarden/api/client"
 	"flashwarden/internal/warden"
+	"flashwarden/internal/writelimit"
 )
 
 // Socket serves the operations on the Unix socket of a data directory. Root,
@@ -50,7 +51,13 @@ func (s Socket) Run(ctx, limit context.Context, ready func()) error {
 	h := newHandler(s.Warden, s.Live, s.Log)
 	h.health(s.Ready)
 	server := &http.Server{Handler: h.mux, ReadHeaderTimeout: 10 * time.Second, ConnContext: s.actor}
-	return h.serve(ctx, limit, server, l, ready)
+	return h.serve(ctx, limit, server, atTheEnd(l, limit), ready)
+}
+
+// atTheEnd lets clients of the socket pause as long as they like, as on a terminal that is stopped, but
+// not when the time to end is over: then they would keep the service from ending.
+func atTheEnd(l net.Listener, limit context.Context) net.Listener {
+	return writelimit.Listener{Listener: l, Within: lastWords, From: limit}
 }
 
 // socketMode lets the user and the group of the service in.
@@ -108,7 +115,7 @@ func (h *handler) serve(ctx, limit context.Context, server *http.Server, l net.L
 
 // actor finds who connected, by the kernel's word.
 func (s Socket) actor(ctx context.Context, c net.Conn) context.Context {
-	raw, err := c.(*net.UnixConn).SyscallConn()
+	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {
 		s.Log.Warn("the user of a connection is not known", "err", err)
 		return ctx

@@ -1,6 +1,7 @@
 package writelimit_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -73,6 +74,28 @@ func TestSlowReader(t *testing.T) {
 		for range 20 {
 			if _, err := c.Write([]byte("x")); err != nil {
 				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// TestFromThen lets a client pause before the limit begins, and ends the write that waits then.
+func TestFromThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		from, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		c, err := writelimit.Listener{Listener: one{conn: near}, Within: 10 * time.Second, From: from}.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, want := range []time.Duration{time.Hour + 10*time.Second, 10 * time.Second} {
+			began := time.Now()
+			_, err := c.Write([]byte("x"))
+			if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took != want {
+				t.Errorf("ended after %s with %v, want %s", took, err, want)
 			}
 		}
 	})
