@@ -63,7 +63,7 @@ const (
 	// finalWait is how long a device may take to send the zero byte after the last
 	// byte of the file. The file is complete then.
 	finalWait = 5 * time.Second
-	pieces    = 256 << 10 // the most bytes for one Write to the sink
+	pieces    = 64 << 10 // the most bytes for one Write to the sink
 )
 
 // Receive receives one file. accept is called with the size that the device announces, in
@@ -73,7 +73,7 @@ const (
 // stream, and closes it earlier to break off. Other errors are *Refused, *NoFile,
 // ErrCut and ErrLong.
 func Receive(stream io.ReadWriter, accept func(size int64) (Sink, error)) error {
-	r := receiver{w: stream, in: bufio.NewReaderSize(stream, pieces)}
+	r := receiver{w: stream, in: bufio.NewReader(stream)}
 	r.acknowledge()
 	size, err := r.header()
 	if err != nil {
