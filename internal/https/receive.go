@@ -82,7 +82,7 @@ const slowest = 1 << 10
 
 // receive writes the body of a request to out.
 func (s *Server) receive(c *http.ResponseController, body io.Reader, out io.Writer) error {
-	piece := make([]byte, 64<<10)
+	piece := make([]byte, 16<<10) // TLS gives no more at once: RFC 8446 section 5.1
 	arrived, since := 0, time.Now()
 	for {
 		n, err := body.Read(piece)
