@@ -84,7 +84,7 @@ func (l *Line) login(ctx context.Context) error {
 				l.prompt, l.atPrompt = line, true
 				return nil
 			}
-			candidate = line
+			candidate, d.prompted = line, true
 			err = d.say("")
 		} else {
 			err = d.reply(line, &pushed)
@@ -105,6 +105,7 @@ type dialogue struct {
 	before       string // the last output before the screen was cleared, quoted
 	sentUser     bool
 	sentPassword bool
+	prompted     bool // it showed something like a prompt after the last password
 }
 
 // settle reads until the device pauses after output: for promptQuiet, or for
@@ -233,7 +234,7 @@ func (d *dialogue) password(line string) error {
 			return d.endedOrNil(err)
 		}
 	}
-	d.sentPassword = true
+	d.sentPassword, d.prompted = true, false
 	return d.say(d.cfg.Password)
 }
 
@@ -285,6 +286,7 @@ func (d *dialogue) ended(err error) error {
 			onDevice("line vty 0 4").Say(", then: ").Type(api.OnDevice, "login local").Say(" (or: ").Type(api.OnDevice, "password ...").Say(")"))
 	case err == io.EOF && d.cfg.Transport == SSH && lastRefusal.Match(d.screen.text):
 		return d.noSession()
+	case err == io.EOF && d.hadPrompt(): // the login was accepted
 	case err == io.EOF && (d.sentPassword || d.cfg.Transport == SSH) && d.ranCommand():
 		return d.noPromptAfterCommand()
 	case err == io.EOF && d.sentPassword:
@@ -298,6 +300,13 @@ func (d *dialogue) ended(err error) error {
 		return silentError(d.cfg)
 	}
 	return d.lostError("the session to "+d.cfg.Name+" was lost during login", d.printed(), err)
+}
+
+// hadPrompt reports whether the device showed a prompt before the session ended: the
+// user name and the password are right, and the account gets a session.
+func (d *dialogue) hadPrompt() bool {
+	line := d.shown()
+	return d.prompted || d.prompt != "" || loginLike.MatchString(line) && !rescue.MatchString(line)
 }
 
 // noSession is the error of a device that accepted the login of SSH and then

@@ -336,6 +336,48 @@ func TestLoginFails(t *testing.T) {
 	}
 }
 
+// TestLoginInterrupted ends the connection after the device has shown its prompt, as a
+// device does that is switched off: no account and no password is wrong.
+func TestLoginInterrupted(t *testing.T) {
+	tests := map[string]func(f *fake){
+		"with the prompt":        func(f *fake) { f.print("\nSW1>") },
+		"after a banner":         func(f *fake) { f.print("\nAuthorised users only\nSW1#") },
+		"behind a message":       func(f *fake) { f.print("\nSW1#\n*Mar  1 00:01:39.123: %SYS-5-RELOAD: Reload requested\n") },
+		"before the next prompt": func(f *fake) { f.print("\nSW1>"); f.line() },
+		"with enable": func(f *fake) {
+			f.print("\nSW1>")
+			for f.line() != "enable" {
+				f.print("SW1>")
+			}
+			f.print("Password: ")
+		},
+	}
+	for name, plays := range tests {
+		for _, transport := range []string{Telnet, SSH} {
+			t.Run(name+" over "+transport, func(t *testing.T) {
+				bubble(t, 1, func(f *fake) {
+					if transport == Telnet {
+						f.login()
+					}
+					plays(f)
+					f.conn.Close()
+				}, func(t *testing.T, f *fake, cfg Config) {
+					conn, err := cfg.Dialer(t.Context(), "tcp", "")
+					if err != nil {
+						t.Fatal(err)
+					}
+					cfg.Transport = transport
+					l := newLine(cfg.withDefaults(), conn, conn)
+					defer l.Close()
+					if err := l.start(t.Context()); cause.Of(err) != cause.SessionLost || !strings.Contains(err.Error(), "was lost during login") {
+						t.Errorf("error %v (%s)", err, cause.Of(err))
+					}
+				})
+			})
+		}
+	}
+}
+
 // safe fails when an error shows a secret or a raw control character.
 func safe(t *testing.T, err error, cfg Config) {
 	t.Helper()
