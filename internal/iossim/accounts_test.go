@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPrivilege(t *testing.T) {
@@ -22,11 +23,23 @@ func TestPrivilege(t *testing.T) {
 		t.Error(got)
 	}
 	l.send("enable\r")
-	l.expect("Password: ")
+	l.expect("Password: ", s.Hostname()+"#")
 	l.send("enable-word\r")
 	l.expect("#")
 	if got := l.run("show running-config", s.Hostname()+"#"); !strings.Contains(got, "\nhostname "+s.Hostname()) {
 		t.Error(got)
+	}
+}
+
+// TestConfigDelay is silent before the running-config.
+func TestConfigDelay(t *testing.T) {
+	const silent = 30 * time.Millisecond
+	s := launch(t, "c2960", Options{ConfigDelay: silent})
+	l := atPrompt(t, s)
+	began := time.Now()
+	l.run("show running-config", s.Hostname()+"#")
+	if waited := time.Since(began); waited < silent {
+		t.Errorf("it answered after %s", waited)
 	}
 }
 
@@ -44,7 +57,7 @@ func TestNoPrompt(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := shell(t, c, 80, 24)
-	l.expect("Selection: ")
+	l.expect("Selection: ", s.Hostname()+"#")
 	l.send("1\r")
 	l.expectEnd()
 	if got := s.Commands(); !slices.Contains(got, "Selection: 1") {

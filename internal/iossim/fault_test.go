@@ -27,8 +27,8 @@ func TestRestrictTFTP(t *testing.T) {
 	s := launch(t, "c9300", Options{TFTPPort: st.port, Faults: Faults{RestrictTFTP: 1}})
 	l := atPrompt(t, s)
 	l.send("copy flash:/vlan.dat tftp://127.0.0.1/a\r")
-	l.expect("SECURITY WARNING - Module: TFTP")
-	l.expect("% Command rejected: tftp is insecure")
+	l.expect("SECURITY WARNING - Module: TFTP", "remote host [")
+	l.expect("% Command rejected: tftp is insecure", "remote host [")
 	l.expect("#")
 	if n := len(s.Transfers()); n > 0 {
 		t.Errorf("%d transfers after the rejection", n)
@@ -43,7 +43,7 @@ func TestSecureMode(t *testing.T) {
 	s := launch(t, "c9300-secure", Options{TFTPPort: st.port})
 	l := atPrompt(t, s)
 	l.send("copy flash:/vlan.dat tftp://127.0.0.1/a\r")
-	l.expect("% Command rejected: tftp is insecure")
+	l.expect("% Command rejected: tftp is insecure", "remote host [")
 	l.send("configure terminal\rsystem mode insecure\rend\r")
 	l.expect("(config)#end")
 	sendFile(l, "flash:/vlan.dat", "a")
@@ -66,7 +66,7 @@ func TestIgnoredStartup(t *testing.T) {
 	s := launch(t, "c9300", Options{IgnoreStartup: true, Hostname: "sw-core"})
 	l := atPrompt(t, s)
 	l.send("show romvar\r")
-	l.expect("SWITCH_IGNORE_STARTUP_CFG=\"1\"")
+	l.expect("SWITCH_IGNORE_STARTUP_CFG=\"1\"", "sw-core#")
 	s.PowerCycle()
 	if text := s.textFile("system:running-config"); !strings.Contains(text, "hostname Switch\n") {
 		t.Errorf("it runs\n%s", text)

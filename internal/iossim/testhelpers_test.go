@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,8 +74,9 @@ func newLine(t *testing.T, in io.Writer, out io.Reader) *line {
 	return l
 }
 
-// expect waits for text and returns everything up to its end.
-func (l *line) expect(text string) string {
+// expect waits for text and returns everything up to its end. It fails at once if one of the
+// wrong texts comes first.
+func (l *line) expect(text string, wrong ...string) string {
 	l.t.Helper()
 	deadline := time.AfterFunc(patience, func() {
 		l.mu.Lock()
@@ -91,7 +93,7 @@ func (l *line) expect(text string) string {
 			l.from += i + len(text)
 			return rest[:i+len(text)]
 		}
-		if l.gone {
+		if l.gone || slices.ContainsFunc(wrong, func(w string) bool { return strings.Contains(rest, w) }) {
 			l.t.Fatalf("%q did not arrive; the output was\n%s", text, rest)
 		}
 		l.more.Wait()

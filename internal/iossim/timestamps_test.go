@@ -12,9 +12,9 @@ func TestClocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := shell(t, c, 80, 24)
-	l.expect("[09:59:51] " + s.Hostname() + "#")
+	l.expect("[09:59:51] "+s.Hostname()+"#", "\n"+s.Hostname()+"#")
 	l.send("show clock\r")
-	l.expect("Load for five secs: 1%/0%; one minute: 1%; five minutes: 1%\r\nNo time source, *09:59:58.313 UTC Sun Nov 22 2026\r\n")
+	l.expect("Load for five secs: 1%/0%; one minute: 1%; five minutes: 1%\r\nNo time source, *09:59:58.313 UTC Sun Nov 22 2026\r\n", "[09:59:52] ")
 	l.expect("[09:59:52] " + s.Hostname() + "#")
 }
 
