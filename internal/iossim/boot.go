@@ -383,7 +383,7 @@ func (s *Switch) firstImage(unit int) (string, error) {
 	return "", errNoImage
 }
 
-// starts reports whether a loader can start a file: an image that is there, or
+// starts reports whether a loader can start a file: an image that is there and whole, or
 // a provisioning file whose packages are all beside it.
 func (s *Switch) starts(name string) bool {
 	f, err := s.flash.lookup(name)
@@ -398,11 +398,11 @@ func (s *Switch) starts(name string) bool {
 		packages := packagesIn(string(data))
 		missing := func(pkg string) bool {
 			p, err := s.flash.lookup(name[:strings.IndexByte(name, ':')+1] + path.Join(path.Dir(f.path), pkg))
-			return err != nil || p.deleted || p.size == 0
+			return err != nil || p.deleted || p.size == 0 || s.flash.isCutShort(p.body)
 		}
 		return len(packages) > 0 && !slices.ContainsFunc(packages, missing)
 	}
-	return isImage(f.path) || strings.HasPrefix(string(data), "\x7fELF")
+	return (isImage(f.path) || strings.HasPrefix(string(data), "\x7fELF")) && !s.flash.isCutShort(f.body)
 }
 
 // packagesIn returns the packages that a provisioning file names.

@@ -1,6 +1,7 @@
 package iossim
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"path"
@@ -73,6 +74,8 @@ type flash struct {
 	// nvram:startup-config is config.text in flash, and every member has it.
 	config []string
 
+	images []*content // of the profile, whole
+
 	mu      sync.Mutex
 	content map[*fileSystem][]*file // in the order of the listings
 }
@@ -94,6 +97,9 @@ func newFlash(p *profile, f fill) (*flash, error) {
 			e.size = e.body.size
 		}
 		e.dir = e.body == nil
+		if !e.dir && (isImage(e.path) || path.Base(e.path) == path.Base(p.Image)) {
+			fl.images = append(fl.images, e.body)
+		}
 		fl.content[fs] = append(fl.content[fs], &e)
 	}
 	fl.config = p.configPlaces(entries)
@@ -114,6 +120,26 @@ func (fl *flash) damageImages() {
 // isImage recognises images and packages by their names.
 func isImage(path string) bool {
 	return strings.HasSuffix(path, ".bin") || strings.HasSuffix(path, ".pkg")
+}
+
+// isCutShort reports whether a file is only the beginning of an image or package of the
+// profile, as after a copy that broke off.
+func (fl *flash) isCutShort(f *content) bool {
+	if slices.Contains(fl.images, f) {
+		return false
+	}
+	last := max(f.size-32, 0) // these bytes differ in nearly every other file
+	return slices.ContainsFunc(fl.images, func(whole *content) bool {
+		return f.size < whole.size && equalFrom(last, f, whole) && equalFrom(0, f, whole)
+	})
+}
+
+// equalFrom reports whether the bytes of a file from off on are the same in a longer one.
+func equalFrom(off int64, f, longer *content) bool {
+	a, b := make([]byte, f.size-off), make([]byte, f.size-off)
+	_, errA := f.ReadAt(a, off)
+	_, errB := longer.ReadAt(b, off)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
 // resize sets the size of the default file system, in bytes; 0 changes nothing.

@@ -14,6 +14,7 @@ func TestLoaders(t *testing.T) {
 		profile string
 		o       Options
 		remove  string
+		cut     string // a file of which only the first half is there
 		unit    int
 		image   string
 		err     error
@@ -36,6 +37,8 @@ func TestLoaders(t *testing.T) {
 		"of the other supervisor":    {profile: "c4500-redundant", unit: 2, image: "slavebootflash:" + cisco4500},
 		"its register":               {profile: "c4500-redundant", o: Options{Register: 0x2100, RegisterUnit: 2}, unit: 2, err: errROMMON},
 		"and not the first one's":    {profile: "c4500-redundant", o: Options{Register: 0x2100, RegisterUnit: 2}, image: "bootflash:" + cisco4500},
+		"cut short":                  {profile: "isr2900", cut: cisco2900, err: errNoImage},
+		"a package is cut short":     {profile: "c9300-stack", cut: "flash:cat9k-rpbase.17.09.04a.SPA.pkg", err: errNoImage},
 		"deleted, not squeezed":      {profile: "c4500-redundant", remove: "bootflash:" + cisco4500, err: errNoImage},
 	} {
 		s, err := New(c.profile, c.o)
@@ -44,6 +47,9 @@ func TestLoaders(t *testing.T) {
 		}
 		if c.remove != "" {
 			err = s.Remove(c.remove)
+		}
+		if whole, there := s.File(c.cut); there {
+			err = s.Write(c.cut, whole[:len(whole)/2])
 		}
 		image, boots := s.Boots(max(c.unit, 1))
 		if err != nil || image != c.image || !errors.Is(boots, c.err) {
