@@ -262,13 +262,10 @@ func (s *Switch) readBoot() {
 	if !s.profile.BootList {
 		return
 	}
-	var boots []string
-	for _, line := range bootLinesOf(s.textFile("nvram:startup-config")) {
-		boots = append(boots, bootFile(line))
-	}
+	lines := bootLinesOf(s.textFile("nvram:startup-config"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.boot.setList(boots, true)
+	s.boot.read(lines, true)
 }
 
 // waits reports whether this is a Catalyst with IOS-XE, whose loader does not
@@ -324,16 +321,28 @@ func (s *Switch) Boots(unit int) (string, error) {
 // startup-config, the next start sets it.
 func (s *Switch) BootsAgain(unit int) (string, error) {
 	s.mu.Lock()
-	u, ignored := s.boot.units[unit-1], s.boot.ignores || s.boot.units[0].next&ignoreNVRAM != 0
+	next, ignored := boot{units: slices.Clone(s.boot.units)}, s.boot.ignores || s.boot.units[0].next&ignoreNVRAM != 0
 	s.mu.Unlock()
 	lines := bootLinesOf(s.textFile("nvram:startup-config"))
-	if !ignored && s.profile.BootList && s.setsBoot(lines, ignored) {
-		u.boots = nil
-		for _, line := range lines {
-			u.boots = append(u.boots, bootFile(line))
+	if !ignored && s.setsBoot(lines, ignored) {
+		next.read(lines, s.profile.BootList)
+	}
+	return s.bootsOf(unit, next.units[unit-1])
+}
+
+// read sets BOOT by the boot system lines of a configuration: each names one file of a
+// list, or sets the whole.
+func (b *boot) read(lines []string, list bool) {
+	var all []string
+	for _, line := range lines {
+		all = append(all, bootFile(line))
+		if !list && !b.setUnit(line) {
+			b.setList(strings.Split(bootFile(line), ";"), strings.HasPrefix(line, "switch all "))
 		}
 	}
-	return s.bootsOf(unit, u)
+	if list {
+		b.setList(all, true)
+	}
 }
 
 // bootsOf returns the image that the loader of a unit starts with these settings.

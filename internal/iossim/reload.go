@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -123,17 +122,9 @@ func (s *Switch) readStartup(ignored bool) {
 	s.mu.Lock()
 	s.boot.lines = bootLinesOf(text)
 	s.mu.Unlock()
-	switch {
-	case !s.setsBoot(bootLinesOf(text), ignored):
-	case s.profile.BootList:
-		s.readBoot()
-	default: // IOS sets its one setting again when it reads the lines
+	if s.setsBoot(bootLinesOf(text), ignored) { // a Catalyst sets its one setting again when it reads the lines
 		s.mu.Lock()
-		for _, line := range bootLinesOf(text) {
-			if !s.boot.setUnit(line) {
-				s.boot.setList(strings.Split(bootFile(line), ";"), strings.HasPrefix(line, "switch all "))
-			}
-		}
+		s.boot.read(bootLinesOf(text), s.profile.BootList)
 		s.mu.Unlock()
 	}
 	if err := s.flash.replace("system:running-config", text); err != nil {

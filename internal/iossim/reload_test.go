@@ -19,6 +19,23 @@ func TestQuestionOfReload(t *testing.T) {
 	}
 }
 
+// TestBootsAgain reads the boot lines of the startup-config for the start after the next
+// one, where BOOT is one setting and where it is a list.
+func TestBootsAgain(t *testing.T) {
+	for _, profile := range []string{"c2950", "isr2900"} {
+		s, err := New(profile, Options{})
+		if err == nil {
+			err = s.Write("nvram:startup-config", []byte("hostname x\nboot system flash:gone.bin\nend\n"))
+		}
+		_, now := s.Boots(1)
+		_, again := s.BootsAgain(1)
+		s.PowerCycle()
+		if _, after := s.Boots(1); err != nil || now != nil || again != errNoImage || after != errNoImage {
+			t.Errorf("%s: %v, it starts now: %v, again: %v, after a power cut: %v", profile, err, now, again, after)
+		}
+	}
+}
+
 // TestRegisterIgnoresStartup starts without the startup-config by either bit of the
 // config-register.
 func TestRegisterIgnoresStartup(t *testing.T) {
