@@ -204,7 +204,7 @@ func (v view) strands(gone []string) string {
 		left := slices.DeleteFunc(slices.Clone(all), func(have flash.Path) bool {
 			return slices.ContainsFunc(gone, func(name string) bool {
 				p := flash.ParsePath(name)
-				return have.Rel == p.Rel && !v.Apart(have.FS, p.FS)
+				return strings.EqualFold(have.Rel, p.Rel) && !v.Apart(have.FS, p.FS)
 			})
 		})
 		if len(all) > 0 && len(left) == 0 {

@@ -89,9 +89,14 @@ func (v view) next() []string {
 
 // mayBe reports whether a path may mean the file at, or the same file of
 // another unit. It protects files: a file that is not proved to be another one is the
-// same one.
+// same one. Disks are like those of DOS (Cisco, "Using CompactFlash Memory Cards"), where
+// X.BIN and x.bin are one file.
 func (v view) mayBe(p, at flash.Path) bool {
-	return p.Rel == at.Rel && p.Rel != "" && (v.SameOnUnits(p, at) || !v.Apart(p.FS, at.FS))
+	if p.Rel == "" || !strings.EqualFold(p.Rel, at.Rel) {
+		return false
+	}
+	at.Rel = p.Rel
+	return v.SameOnUnits(p, at) || !v.Apart(p.FS, at.FS)
 }
 
 // inUse says why a file must not be deleted or replaced; "" when it may be.

@@ -53,6 +53,9 @@ func TestInUse(t *testing.T) {
 		"what boots next":                {seen("flash:x", []string{"bootflash:y.bin", "flash:z"}, stack, "flash:/x", "flash:/y.bin", "flash:/z"), "flash:/y.bin", true},
 		"what boots only if that fails":  {seen("flash:x", []string{"bootflash:y.bin", "flash:z"}, stack, "flash:/x", "flash:/y.bin", "flash:/z"), "flash:/z", false},
 		"what boots, as the first is no": {seen("flash:x", []string{"bootflash:y", "flash:z"}, stack, "flash:/x", "flash:/z"), "flash:/z", true},
+		"what runs, in capitals":         {seen("disk0:X.BIN", nil, disks, "disk0:/x.bin", "disk1:/y"), "disk0:/x.bin", true},
+		"what boots, in capitals":        {seen("disk0:x", []string{"disk0:Y"}, disks, "disk0:/x", "disk0:/y", "disk1:/z"), "disk0:/y", true},
+		"in capitals, on another disk":   {seen("disk0:X", nil, disks, "disk0:/X", "disk1:/x"), "disk1:/x", false},
 		"what boots, on another disk":    {seen("disk0:x", []string{"disk0:y"}, disks, "disk0:/x", "disk0:/y", "disk1:/y"), "disk1:/y", false},
 	} {
 		if why := c.view.inUse(c.path); (why != "") != c.inUse {
@@ -64,6 +67,16 @@ func TestInUse(t *testing.T) {
 	for p, inUse := range map[string]bool{"flash:/a.pkg": true, "flash-2:/a.pkg": true, "usbflash0:/a.pkg": false, "flash:/b.pkg": false} {
 		if why := v.inUse(p); (why != "") != inUse {
 			t.Errorf("package %s: %q", p, why)
+		}
+	}
+}
+
+// TestStrandsInCapitals finds the last image of a device also under a name with other capitals.
+func TestStrandsInCapitals(t *testing.T) {
+	v := seen("tftp:x", nil, [][]string{{"disk0:"}, {"disk1:"}}, "disk0:/x.bin", "disk1:/y.bin")
+	for gone, last := range map[string]bool{"disk0:/x.bin": true, "disk0:/X.BIN": true, "disk0:/y.bin": false, "disk1:/X.BIN": false} {
+		if got := v.strands([]string{gone}); (got != "") != last {
+			t.Errorf("without %s: %q", gone, got)
 		}
 	}
 }
