@@ -146,7 +146,10 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 	}
 	a := application{Runner: r, plan: p, view: v, line: l}
 	if len(a.bootTarget()) > 0 {
-		a.saved = a.savedLines(ctx)
+		a.saved, err = l.savedLines(ctx)
+	}
+	if err != nil {
+		return done, err
 	}
 	for i := range p.Steps {
 		a.note(ctx, i, done)

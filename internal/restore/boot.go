@@ -327,6 +327,9 @@ func (p planning) unsafeReload(b bootChange, a answers, steps []api.PlanStep) []
 		return nil
 	}
 	after := p.after(a, steps)
+	if len(b.files) > 0 || len(a.startup) > 0 {
+		after.saved = nil // these steps write others
+	}
 	loaders := after.loaders()
 	for i := range loaders {
 		if len(b.files) > 0 {

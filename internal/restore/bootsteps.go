@@ -142,18 +142,24 @@ func (a application) bootState(ctx context.Context) bootState {
 	if config, err := a.line.BootConfig(ctx); err == nil {
 		now.running = &config.Lines
 	}
-	now.saved = a.savedLines(ctx)
+	if lines, err := a.line.savedLines(ctx); err == nil {
+		now.saved = lines
+	}
 	return now
 }
 
-// savedLines reads the boot lines of the startup-config; nil if it cannot.
-func (a application) savedLines(ctx context.Context) *[]ios.BootLine {
-	config, err := a.line.SavedBootConfig(ctx)
-	if err != nil {
-		a.log().Info("read the startup-config", "device", a.plan.Request.Device, "err", err)
-		return nil
+// savedLines reads the boot lines of the startup-config; nil if the device refuses to
+// show them, or shows only a part.
+func (l *line) savedLines(ctx context.Context) (*[]ios.BootLine, error) {
+	config, err := l.SavedBootConfig(ctx)
+	switch c := cause.Of(err); {
+	case err == nil:
+		return &config.Lines, nil
+	case c == cause.NotPermittedOnDevice || c == cause.CommandRejected:
+		l.log.Info("read the startup-config", "err", err)
+		return nil, nil
 	}
-	return &config.Lines
+	return nil, err
 }
 
 // bootBy reports whether every unit boots next what boot lines say.
@@ -259,6 +265,9 @@ func (a application) checkBoot(ctx context.Context, files []string) error {
 // not return.
 func (a application) canStart(ctx context.Context, s api.PlanStep, done outcome) error {
 	v, err := look(ctx, a.line, a.plan.Request.Device, nil)
+	if err == nil {
+		v.saved, err = a.line.savedLines(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -226,6 +226,9 @@ func (v view) unsafe(loaders []loader) *api.Problem {
 		if why := v.unsafeFiles(l); why != nil {
 			return why
 		}
+		if why := v.unsafeSaved(l); why != nil {
+			return why
+		}
 	}
 	return nil
 }
@@ -274,6 +277,27 @@ func (v view) unsafeFiles(l loader) *api.Problem {
 		return unsafeBoot(l.unit+" is not started again: there is no image in its flash", fix)
 	}
 	return nil
+}
+
+// unsafeSaved looks at the boot lines of the startup-config, where these are known. The
+// device reads them while it starts, and may boot by them, now or the next time. They differ
+// from BOOT if somebody copied another startup-config there.
+func (v view) unsafeSaved(l loader) *api.Problem {
+	if v.saved == nil {
+		return nil
+	}
+	l.next = bootFiles(*v.saved, l.unit)
+	why := v.unsafeFiles(l)
+	says := fmt.Sprintf("boots %s, and none of these is an image in its flash", strings.Join(l.next, ";"))
+	switch {
+	case why == nil, len(l.next) == 0 && !v.linesCount():
+		return nil
+	case len(l.next) == 0:
+		says = "has no boot line, and its default flash has no image"
+	}
+	return unsafeBoot(fmt.Sprintf("%s is not started again: its startup-config %s", l.unit, says),
+		api.Say("compare ").Type(api.OnDevice, "show startup-config | include ^boot system").Say(" with ").
+			Type(api.OnDevice, "show running-config | include ^boot system").Say("; if the running-config is right, type ").Type(api.OnDevice, "write memory"))
 }
 
 // catalyst reports whether the device has Manual Boot, as Catalysts have.

@@ -258,6 +258,9 @@ func (w *world) prepare() {
 		text, _ := b.sw.File("nvram:startup-config")
 		b.write("nvram:startup-config", strings.Replace(string(text), "hostname ", "! changed\nhostname ", 1))
 	}
+	if text := withoutBoot(b.text("nvram:startup-config")); text != "" && w.chance(8) { // somebody copied another one there
+		b.write("nvram:startup-config", strings.Replace(text, "\nhostname ", "\nboot system "+flashOf(image)+"gone.bin\nhostname ", 1))
+	}
 	if w.chance(4) { // the image of the snapshot goes to a place where nothing is
 		for i, f := range b.snapshot.Files {
 			if f.Path == image || base(f.Path) == base(image) && f.Kind == api.KindImage {

@@ -94,7 +94,7 @@ type line struct {
 
 // connect logs in to a device.
 func (r *Runner) connect(ctx context.Context, d api.Device, report reporter) (*line, error) {
-	l := &line{dial: func(ctx context.Context) (Device, error) { return r.Dial(ctx, d) }, report: report, log: r.log()}
+	l := &line{dial: func(ctx context.Context) (Device, error) { return r.Dial(ctx, d) }, report: report, log: r.log().With("device", d.Name)}
 	return l, l.renew(ctx)
 }
 

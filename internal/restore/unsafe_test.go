@@ -71,6 +71,35 @@ func TestUnsafeStates(t *testing.T) {
 	})
 }
 
+// TestSavedBootLines has a startup-config whose boot lines name no image, unlike BOOT, as
+// after a copy of it by hand: the device is not started again, as the start after that would fail.
+func TestSavedBootLines(t *testing.T) {
+	testlevel.NeedFull(t, "TestUnsafeReload")
+	t.Parallel()
+	run := func(profile, line, words string) func(*testing.T) {
+		return func(t *testing.T) {
+			b := newBench(t, profile, api.PolicyRebuild)
+			text := withoutBoot(b.text("nvram:startup-config"))
+			b.write("nvram:startup-config", strings.Replace(text, "\nhostname ", "\n"+line+"hostname ", 1))
+			i := slices.IndexFunc(b.snapshot.Files, func(f api.File) bool { return f.Kind == api.KindVLAN || f.Kind == api.KindOther })
+			file := b.snapshot.Files[i].Path
+			b.lose(file)
+			before := b.digests()
+			r := b.restore(api.Restore{Reload: true}, file)
+			wantResult(t, r, api.StatusFailed, cause.UnsafeBoot)
+			if !r.Refused || !strings.Contains(r.Message, words) || !strings.Contains(r.Hint, "`write memory`") || !b.sw.Bootable() {
+				t.Errorf("refused %t: %s; %s", r.Refused, r.Message, r.Hint)
+			}
+			b.wantUnchanged(before)
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"a list":                       run("c4500-redundant", "boot system bootflash:gone.bin\n", "its startup-config boots bootflash:gone.bin"),
+		"one setting":                  run("c3750", "boot system flash:/gone.bin\n", "its startup-config boots flash:/gone.bin"),
+		"no line, and on another disk": run("c6500-vss", "", "has no boot line"),
+	})
+}
+
 // TestBootLinesWithoutGap looks at the boot lines before every command: the
 // running and the saved configuration always have one, and each loader starts
 // an image.

@@ -250,8 +250,17 @@ func TestUnsafeReload(t *testing.T) {
 		"members that are not there": {func(v *view) {
 			v.facts.Stack = []ios.StackSwitch{{Number: 3, State: "Provisioned"}, {Number: 4, State: "Removed"}}
 		}, ""},
-		"over the network": {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
-		"no boot settings": {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
+		"its startup-config boots the same": {func(v *view) { v.saved = &[]ios.BootLine{"boot system flash:x.bin"} }, ""},
+		"its startup-config boots nothing":  {func(v *view) { v.saved = &[]ios.BootLine{"boot system flash:y.bin"} }, "its startup-config boots flash:y.bin"},
+		"the startup-config alone boots it": {func(v *view) {
+			v.saved, v.boot.Units[0].Files = &[]ios.BootLine{"boot system flash:x.bin"}, []string{"flash:/y.bin"}
+		}, "active is not started again"},
+		"its startup-config, of a member":      {func(v *view) { v.saved = &[]ios.BootLine{"boot system switch 2 flash:y.bin"} }, "active is not started again: its startup-config boots flash:y.bin"},
+		"its startup-config has no line":       {func(v *view) { v.saved = new([]ios.BootLine) }, ""},
+		"and it runs from another disk":        {func(v *view) { *v = onOtherDisk(); v.saved = new([]ios.BootLine) }, "has no boot line, and its default flash has no image"},
+		"of a Catalyst, and from another disk": {func(v *view) { *v = onOtherDisk(); v.saved = new([]ios.BootLine); v.boot.Units[0].PathList = true }, ""},
+		"over the network":                     {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
+		"no boot settings":                     {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
 	} {
 		v := both()
 		c.change(&v)
@@ -263,6 +272,13 @@ func TestUnsafeReload(t *testing.T) {
 			t.Errorf("%s: %+v", name, why)
 		}
 	}
+}
+
+// onOtherDisk is a device that runs and boots an image that is not in its default flash.
+func onOtherDisk() view {
+	v := seen("disk1:/x.bin", []string{"disk1:/x.bin"}, [][]string{{"disk0:"}, {"disk1:"}}, "disk1:/x.bin", "disk0:/config")
+	v.facts.Register, v.boot.Units[0].Unit = "0x2102", "active"
+	return v
 }
 
 // TestMayBoot wants boot lines only for a file that an earlier step proved, and
