@@ -2,6 +2,7 @@ package restore
 
 import (
 	"fmt"
+	"path"
 	"slices"
 
 	"flashwarden/api"
@@ -27,6 +28,42 @@ func (p planning) damagedStart(b bootChange, a answers, steps []api.PlanStep) []
 		}
 	}
 	return nil
+}
+
+// shortStart refuses a restart after which a unit would start from an image or a package
+// that has fewer bytes than the file of this name in the snapshot, or on another unit: a
+// copy of it broke off. Files that this restore has compared by their digests are whole.
+func (p planning) shortStart(b bootChange, a answers, steps []api.PlanStep) []api.Problem {
+	if len(steps) == 0 || steps[len(steps)-1].Kind != api.PlanReload {
+		return nil
+	}
+	after := p.after(a, steps)
+	for _, f := range after.startFiles(after.loaders(), b.files) {
+		compared := slices.ContainsFunc(a.files, func(restored api.PlannedFile) bool { return restored.Path == f.String() })
+		where, size := p.longer(after, f)
+		if compared || where == "" || path.Ext(f.Rel) == ".conf" {
+			continue
+		}
+		return []api.Problem{*unsafeBoot(fmt.Sprintf("%s would start from %s, which has %d bytes, and %s has %d: it may be incomplete", p.device.Name, f, f.Entry.Size, where, size),
+			api.Say("look with ").Type(api.OnDevice, "verify "+f.String()).Say("; copy a whole file there by hand, or leave out ").Option("reload", ""))}
+	}
+	return nil
+}
+
+// longer returns where a file of the same name has more bytes than f, and how many;
+// empty where none is known.
+func (p planning) longer(after view, f flash.File) (where string, size int64) {
+	for _, of := range p.selection.Snapshot.Files {
+		if p.view.sameOnUnits(of.Path, f.String()) && of.Size > f.Entry.Size && f.Entry.Size >= 0 {
+			return "that of the snapshot", of.Size
+		}
+	}
+	for _, other := range after.OnEveryUnit(f) {
+		if other.Entry.Size > f.Entry.Size && f.Entry.Size >= 0 {
+			return other.String(), other.Entry.Size
+		}
+	}
+	return "", 0
 }
 
 // startFiles is the file that each unit starts from first, with the packages that a

@@ -45,6 +45,32 @@ func TestDamagedImageIsNotBooted(t *testing.T) {
 	})
 }
 
+// TestShortImageIsNotBooted has an image in flash of which a part is missing, as after a copy
+// by hand that broke off, on the switch that answers or on another member: no loader
+// starts it.
+func TestShortImageIsNotBooted(t *testing.T) {
+	testlevel.NeedFull(t, "TestShortStart")
+	t.Parallel()
+	first := newBench(t, "c3750-stack", api.PolicyRebuild)
+	image := first.snapshot.Facts.Image
+	short := func(fs string) func(*testing.T) {
+		return func(t *testing.T) {
+			b := first.another(t, "c3750-stack", iossim.Faults{})
+			file := fs + image[strings.IndexByte(image, ':')+1:]
+			b.write(file, string(fileOn(b, file))[:1000])
+			b.lose("flash:/vlan.dat")
+			before := b.digests()
+			r := b.restore(api.Restore{Reload: true}, "flash:/vlan.dat")
+			wantResult(t, r, api.StatusFailed, cause.UnsafeBoot)
+			if !r.Refused || !strings.Contains(r.Message, "which has 1000 bytes") || b.sw.Bootable() {
+				t.Errorf("refused %t, bootable %t: %s", r.Refused, b.sw.Bootable(), r.Message)
+			}
+			b.wantUnchanged(before)
+		}
+	}
+	cases(t, map[string]func(*testing.T){"its own": short("flash:"), "of a member": short("flash2:")})
+}
+
 // TestStartupWithoutBootLines restores a startup-config without boot lines onto a
 // device whose image is not in its default flash. Its loader would search there.
 func TestStartupWithoutBootLines(t *testing.T) {

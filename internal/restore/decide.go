@@ -22,7 +22,7 @@ func (p planning) decide(a answers, refused []api.Problem) api.Plan {
 	restart, note := p.restart(boot, len(steps) > 0)
 	steps = append(steps, restart...)
 	if len(boot.refused) == 0 && len(refused) == 0 {
-		refused = slices.Concat(p.unsafeReload(boot, a, steps), p.unsafeStartup(a, steps), p.damagedStart(boot, a, steps))
+		refused = slices.Concat(p.unsafeReload(boot, a, steps), p.unsafeStartup(a, steps), p.damagedStart(boot, a, steps), p.shortStart(boot, a, steps))
 	}
 	after, short := room(p.view, steps)
 	if short != nil {

@@ -261,6 +261,10 @@ func (w *world) prepare() {
 	if text := withoutBoot(b.text("nvram:startup-config")); text != "" && w.chance(8) { // somebody copied another one there
 		b.write("nvram:startup-config", strings.Replace(text, "\nhostname ", "\nboot system "+flashOf(image)+"gone.bin\nhostname ", 1))
 	}
+	if data, there := b.sw.File(image); there && len(w.request.Delete) == 0 && !strings.HasSuffix(image, ".conf") && w.chance(8) { // somebody's copy broke off
+		b.write(image, string(data[:len(data)/2]))
+		return
+	}
 	if w.chance(4) { // the image of the snapshot goes to a place where nothing is
 		for i, f := range b.snapshot.Files {
 			if f.Path == image || base(f.Path) == base(image) && f.Kind == api.KindImage {

@@ -281,6 +281,38 @@ func onOtherDisk() view {
 	return v
 }
 
+// TestShortStart refuses a restart from a file that has fewer bytes than it should.
+func TestShortStart(t *testing.T) {
+	v := seen("flash:/x.bin", []string{"flash:/x.bin"}, [][]string{{"flash:"}, {"flash2:"}}, "flash:/x.bin", "flash2:/x.bin")
+	v.boot.Units = append(v.boot.Units, ios.BootUnit{Unit: "switch 2", Files: []string{"flash:/x.bin"}})
+	sized := func(size int64) flash.File {
+		return flash.File{Path: flash.ParsePath("flash2:/x.bin"), Entry: ios.Entry{Name: "x.bin", Size: size, Type: ios.TypeFile}}
+	}
+	one := []api.File{{Path: "flash:/x.bin", Size: 1}}
+	for name, c := range map[string]struct {
+		captured []api.File
+		compared []api.PlannedFile
+		member   int64 // bytes of the image of switch 2
+		kind     string
+		words    string
+	}{
+		"all is well":       {one, nil, 1, api.PlanReload, ""},
+		"no snapshot of it": {nil, nil, 1, api.PlanReload, ""},
+		"the snapshot's is longer": {[]api.File{{Path: "flash:/x.bin", Size: 2}}, nil, 2, api.PlanReload,
+			"would start from flash:/x.bin, which has 1 bytes, and that of the snapshot has 2"},
+		"that of a member is longer": {one, nil, 2, api.PlanReload, "would start from flash:/x.bin, which has 1 bytes, and flash2:/x.bin has 2"},
+		"it was compared":            {one, []api.PlannedFile{{Path: "flash:/x.bin"}}, 2, api.PlanReload, ""},
+		"nothing is started again":   {one, nil, 2, api.PlanBoot, ""},
+	} {
+		p := planning{view: v, selection: Selection{Snapshot: api.Snapshot{Files: c.captured}}}
+		p.view.Contents = v.After(nil, []flash.File{sized(c.member)})
+		why := p.shortStart(bootChange{}, answers{files: c.compared}, []api.PlanStep{{Kind: c.kind}})
+		if len(why) > 1 || (len(why) == 0) != (c.words == "") || len(why) == 1 && !strings.Contains(why[0].Detail, c.words) {
+			t.Errorf("%s: %+v", name, why)
+		}
+	}
+}
+
 // TestMayBoot wants boot lines only for a file that an earlier step proved, and
 // packages.conf alone where a later step installs it.
 func TestMayBoot(t *testing.T) {
