@@ -122,7 +122,7 @@ func TestSavedBootConfig(t *testing.T) {
 	} {
 		d, _ := on(c.outputs)
 		got, err := d.SavedBootConfig(t.Context())
-		if (err != nil) != (c.lines < 0) || err == nil && len(got.Lines) != c.lines {
+		if (err != nil) != (c.lines < 0) || err == nil && len(got.Lines) != c.lines || got.Absent != (name == "none at all") {
 			t.Errorf("%s: %q, %v", name, got.Lines, err)
 		}
 	}

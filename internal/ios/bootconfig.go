@@ -9,8 +9,9 @@ import (
 	"flashwarden/internal/lazyregexp"
 )
 
-// BootConfig is the part of a running-config on which a restore depends.
+// BootConfig is the part of a configuration on which a restore depends.
 type BootConfig struct {
+	Absent     bool       // there is no startup-config
 	Lines      []BootLine // the boot system lines, in their order
 	FilePrompt string     // of "file prompt": "quiet", "noisy"; empty: alert, the default
 
@@ -34,10 +35,10 @@ const ShowBootConfig = "show running-config | include ^boot system|^file prompt|
 const ShowSavedBootConfig = "show startup-config | include ^boot system|^hostname|^end|is not present"
 
 // ParseSavedBootConfig reads the output of ShowSavedBootConfig, or a whole
-// startup-config. One that is not there has no lines.
+// startup-config.
 func ParseSavedBootConfig(text string) (BootConfig, error) {
 	if startupAbsent.MatchString(text) {
-		return BootConfig{}, nil
+		return BootConfig{Absent: true}, nil
 	}
 	return ParseBootConfig(text)
 }

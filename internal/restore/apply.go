@@ -118,7 +118,7 @@ type application struct {
 	view view // of the device before the first step
 	line *line
 
-	saved *[]ios.BootLine // of the startup-config before the first step; nil: not known, or not needed
+	saved *ios.BootConfig // the startup-config before the first step; nil: not known, or not needed
 }
 
 // apply logs in, checks that the device is as the plan saw it, plans again, and
@@ -146,7 +146,7 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 	}
 	a := application{Runner: r, plan: p, view: v, line: l}
 	if len(a.bootTarget()) > 0 {
-		a.saved, err = l.savedLines(ctx)
+		a.saved, err = l.saved(ctx)
 	}
 	if err != nil {
 		return done, err

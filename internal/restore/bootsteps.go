@@ -142,19 +142,19 @@ func (a application) bootState(ctx context.Context) bootState {
 	if config, err := a.line.BootConfig(ctx); err == nil {
 		now.running = &config.Lines
 	}
-	if lines, err := a.line.savedLines(ctx); err == nil {
-		now.saved = lines
+	if saved, err := a.line.saved(ctx); err == nil && saved != nil {
+		now.saved = &saved.Lines
 	}
 	return now
 }
 
-// savedLines reads the boot lines of the startup-config; nil if the device refuses to
-// show them, or shows only a part.
-func (l *line) savedLines(ctx context.Context) (*[]ios.BootLine, error) {
+// saved reads the startup-config as far as a restore depends on it; nil if the device
+// refuses to show it, or shows only a part.
+func (l *line) saved(ctx context.Context) (*ios.BootConfig, error) {
 	config, err := l.SavedBootConfig(ctx)
 	switch c := cause.Of(err); {
 	case err == nil:
-		return &config.Lines, nil
+		return &config, nil
 	case c == cause.NotPermittedOnDevice || c == cause.CommandRejected:
 		l.log.Info("read the startup-config", "err", err)
 		return nil, nil
@@ -178,7 +178,7 @@ func (s bootState) is(a application, saved bool) bool {
 	if s.saved == nil {
 		return saved
 	}
-	return slices.Equal(*s.saved, a.view.config.Lines) || a.saved != nil && slices.Equal(*s.saved, *a.saved)
+	return slices.Equal(*s.saved, a.view.config.Lines) || a.saved != nil && slices.Equal(*s.saved, a.saved.Lines)
 }
 
 // String says what the device shows, for a person who has to put it right. It is
@@ -266,7 +266,7 @@ func (a application) checkBoot(ctx context.Context, files []string) error {
 func (a application) canStart(ctx context.Context, s api.PlanStep, done outcome) error {
 	v, err := look(ctx, a.line, a.plan.Request.Device, nil)
 	if err == nil {
-		v.saved, err = a.line.savedLines(ctx)
+		v.saved, err = a.line.saved(ctx)
 	}
 	if err != nil {
 		return err

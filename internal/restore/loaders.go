@@ -279,14 +279,18 @@ func (v view) unsafeFiles(l loader) *api.Problem {
 	return nil
 }
 
-// unsafeSaved looks at the boot lines of the startup-config, where these are known. The
-// device reads them while it starts, and may boot by them, now or the next time. They differ
-// from BOOT if somebody copied another startup-config there.
+// unsafeSaved looks at the startup-config, if it is known. The device reads its boot
+// lines while it starts, and may boot by them, now or the next time. They differ from BOOT
+// if somebody copied another startup-config there. A device without one has no address.
 func (v view) unsafeSaved(l loader) *api.Problem {
 	if v.saved == nil {
 		return nil
 	}
-	l.next = bootFiles(*v.saved, l.unit)
+	if v.saved.Absent {
+		return unsafeBoot(l.unit+" is not started again: it has no startup-config, and cannot be reached after a reload",
+			api.Say("save the running-config, if it is right: ").Type(api.OnDevice, "write memory").Say("; or restore a startup-config too: name it with ").Option("file", ""))
+	}
+	l.next = bootFiles(v.saved.Lines, l.unit)
 	why := v.unsafeFiles(l)
 	says := fmt.Sprintf("boots %s, and none of these is an image in its flash", strings.Join(l.next, ";"))
 	switch {

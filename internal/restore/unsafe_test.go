@@ -72,7 +72,7 @@ func TestUnsafeStates(t *testing.T) {
 }
 
 // TestSavedBootLines has a startup-config whose boot lines name no image, unlike BOOT, as
-// after a copy of it by hand: the device is not started again, as the start after that would fail.
+// after a copy of it by hand, or none: the device is not started again.
 func TestSavedBootLines(t *testing.T) {
 	testlevel.NeedFull(t, "TestUnsafeReload")
 	t.Parallel()
@@ -80,7 +80,9 @@ func TestSavedBootLines(t *testing.T) {
 		return func(t *testing.T) {
 			b := newBench(t, profile, api.PolicyRebuild)
 			text := withoutBoot(b.text("nvram:startup-config"))
-			b.write("nvram:startup-config", strings.Replace(text, "\nhostname ", "\n"+line+"hostname ", 1))
+			if b.lose("nvram:startup-config"); line != "none" {
+				b.write("nvram:startup-config", strings.Replace(text, "\nhostname ", "\n"+line+"hostname ", 1))
+			}
 			i := slices.IndexFunc(b.snapshot.Files, func(f api.File) bool { return f.Kind == api.KindVLAN || f.Kind == api.KindOther })
 			file := b.snapshot.Files[i].Path
 			b.lose(file)
@@ -96,6 +98,7 @@ func TestSavedBootLines(t *testing.T) {
 	cases(t, map[string]func(*testing.T){
 		"a list":                       run("c4500-redundant", "boot system bootflash:gone.bin\n", "its startup-config boots bootflash:gone.bin"),
 		"one setting":                  run("c3750", "boot system flash:/gone.bin\n", "its startup-config boots flash:/gone.bin"),
+		"no startup-config":            run("c3750", "none", "has no startup-config, and cannot be reached after a reload"),
 		"no line, and on another disk": run("c6500-vss", "", "has no boot line"),
 	})
 }

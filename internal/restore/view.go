@@ -19,7 +19,7 @@ type view struct {
 	facts        ios.Facts
 	boot         ios.Boot
 	config       ios.BootConfig
-	saved        *[]ios.BootLine         // of the startup-config; nil: not read, or not shown
+	saved        *ios.BootConfig         // of the startup-config; nil: not read, or not shown
 	romVariables ios.ROMVariables        // of a Catalyst with IOS-XE that shows them
 	table        []ios.FileSystem        // show file systems; none where the device has no such command
 	provisioned  map[flash.Path][]string // the packages that each provisioning file names from which a unit runs or starts

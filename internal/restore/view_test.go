@@ -250,15 +250,16 @@ func TestUnsafeReload(t *testing.T) {
 		"members that are not there": {func(v *view) {
 			v.facts.Stack = []ios.StackSwitch{{Number: 3, State: "Provisioned"}, {Number: 4, State: "Removed"}}
 		}, ""},
-		"its startup-config boots the same": {func(v *view) { v.saved = &[]ios.BootLine{"boot system flash:x.bin"} }, ""},
-		"its startup-config boots nothing":  {func(v *view) { v.saved = &[]ios.BootLine{"boot system flash:y.bin"} }, "its startup-config boots flash:y.bin"},
+		"its startup-config boots the same": {func(v *view) { v.saved = &ios.BootConfig{Lines: []ios.BootLine{"boot system flash:x.bin"}} }, ""},
+		"its startup-config boots nothing":  {func(v *view) { v.saved = &ios.BootConfig{Lines: []ios.BootLine{"boot system flash:y.bin"}} }, "its startup-config boots flash:y.bin"},
 		"the startup-config alone boots it": {func(v *view) {
-			v.saved, v.boot.Units[0].Files = &[]ios.BootLine{"boot system flash:x.bin"}, []string{"flash:/y.bin"}
+			v.saved, v.boot.Units[0].Files = &ios.BootConfig{Lines: []ios.BootLine{"boot system flash:x.bin"}}, []string{"flash:/y.bin"}
 		}, "active is not started again"},
-		"its startup-config, of a member":      {func(v *view) { v.saved = &[]ios.BootLine{"boot system switch 2 flash:y.bin"} }, "active is not started again: its startup-config boots flash:y.bin"},
-		"its startup-config has no line":       {func(v *view) { v.saved = new([]ios.BootLine) }, ""},
-		"and it runs from another disk":        {func(v *view) { *v = onOtherDisk(); v.saved = new([]ios.BootLine) }, "has no boot line, and its default flash has no image"},
-		"of a Catalyst, and from another disk": {func(v *view) { *v = onOtherDisk(); v.saved = new([]ios.BootLine); v.boot.Units[0].PathList = true }, ""},
+		"its startup-config, of a member":      {func(v *view) { v.saved = &ios.BootConfig{Lines: []ios.BootLine{"boot system switch 2 flash:y.bin"}} }, "active is not started again: its startup-config boots flash:y.bin"},
+		"no startup-config":                    {func(v *view) { v.saved = &ios.BootConfig{Absent: true} }, "active is not started again: it has no startup-config"},
+		"its startup-config has no line":       {func(v *view) { v.saved = new(ios.BootConfig) }, ""},
+		"and it runs from another disk":        {func(v *view) { *v = onOtherDisk(); v.saved = new(ios.BootConfig) }, "has no boot line, and its default flash has no image"},
+		"of a Catalyst, and from another disk": {func(v *view) { *v = onOtherDisk(); v.saved = new(ios.BootConfig); v.boot.Units[0].PathList = true }, ""},
 		"over the network":                     {func(v *view) { v.boot.Units[0].Files = []string{"tftp://192.0.2.9/x.bin"} }, "active is not started again"},
 		"no boot settings":                     {func(v *view) { v.boot.Units = nil }, "shows no boot settings"},
 	} {
