@@ -20,7 +20,8 @@ const rebuildBatch = 500
 
 // Vault is the part of a vault that Rebuild reads.
 type Vault interface {
-	Names(ctx context.Context) ([]string, error)
+	// Listed returns the names of all documents but those in the parts that cannot be listed.
+	Listed(ctx context.Context) (names []string, unlisted []*vault.UnlistedError, err error)
 	Snapshot(ctx context.Context, id string) (api.Snapshot, error)
 	// Each yields the snapshots of these documents in any order, with their listings
 	// where complete reports true; one that cannot be read has only its ID and name.
@@ -36,6 +37,9 @@ type Rebuilt struct {
 	Removed   int          // that a prune removed, or that were lost and forgotten
 	Lost      []string     // names of documents that are in the index and not in the vault, sorted
 	Damaged   []Unreadable // left out
+	// Unlisted are the parts of the vault that cannot be listed. What the index has of
+	// them stays there.
+	Unlisted []*vault.UnlistedError
 }
 
 // Unreadable is a snapshot that cannot be read.
@@ -55,15 +59,16 @@ type RebuildOptions struct {
 // Rebuild makes the index equal to the vault: it enters the snapshots that the
 // index lacks, which are all of them after the catalog was lost, and takes out
 // those that a prune removed. Snapshots that the vault lost stay in the index
-// unless ForgetLost is set: nothing else may know the newest one of a device. Where
+// unless ForgetLost is set: nothing else may know the newest one of a device. So do those
+// in a part of the vault that cannot be listed. Where
 // both are equal it only compares names. Only a user asks for it: a vault whose
 // disk is missing would empty the index.
 func Rebuild(ctx context.Context, index Index, v Vault, o RebuildOptions) (Rebuilt, error) {
-	missing, surplus, err := compare(ctx, index, v)
-	if err != nil {
-		return Rebuilt{}, fmt.Errorf("rebuild index: %w", err)
-	}
 	var r Rebuilt
+	missing, surplus, err := compare(ctx, index, v, &r)
+	if err != nil {
+		return r, fmt.Errorf("rebuild index: %w", err)
+	}
 	if o.Mirror {
 		if missing, err = v.NotPruned(ctx, missing); err != nil {
 			return r, fmt.Errorf("rebuild index: %w", err)
@@ -100,18 +105,22 @@ func idsOf(names []string) []string {
 }
 
 // compare returns the snapshots that only the vault has, and those that only
-// the index has.
-func compare(ctx context.Context, index Index, v Vault) (missing []string, surplus map[string]bool, err error) {
+// the index has. It notes in r which parts of the vault cannot be listed.
+func compare(ctx context.Context, index Index, v Vault, r *Rebuilt) (missing []string, surplus map[string]bool, err error) {
 	// The index first: a snapshot that is put and indexed meanwhile is then
 	// indexed twice, not taken for one that the vault no longer has.
 	surplus = make(map[string]bool)
 	if err := index.Documents(ctx, func(name string) { surplus[name] = true }); err != nil {
 		return nil, nil, err
 	}
-	inVault, err := v.Names(ctx)
+	inVault, unlisted, err := v.Listed(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	r.Unlisted = unlisted
+	maps.DeleteFunc(surplus, func(name string, _ bool) bool {
+		return slices.ContainsFunc(unlisted, func(part *vault.UnlistedError) bool { return part.Hides(vault.SnapshotKey(name)) })
+	})
 	for _, name := range inVault {
 		if !surplus[name] {
 			missing = append(missing, name)

@@ -53,9 +53,14 @@ func (n *upkeep) Rebuild(ctx context.Context, r api.Rebuild, turn Turn, events f
 	return res, err
 }
 
-// problemsOf returns the snapshots that a rebuild found lost or damaged.
+// problemsOf returns the snapshots that a rebuild found lost or damaged, and the parts of the
+// vault that it could not list.
 func problemsOf(done catalog.Rebuilt) []api.CheckProblem {
 	var all []api.CheckProblem
+	for _, part := range done.Unlisted {
+		all = append(all, api.CheckProblem{Kind: api.CheckUnreadable, Path: part.Part,
+			Message: "it cannot be listed, so the index of its snapshots was not changed: " + cause.Text(part)})
+	}
 	for _, name := range done.Lost {
 		all = append(all, api.CheckProblem{Kind: api.CheckSnapshotMissing, Path: vault.SnapshotKey(name),
 			Message: "it is in the index, but not in the vault: a disk or a copy lost it"})
@@ -144,7 +149,7 @@ func (n *upkeep) replaceVault(ctx context.Context, known string) (vault.Identity
 
 // hasIndexed reports whether the vault has a snapshot that is in the index.
 func (n *upkeep) hasIndexed(ctx context.Context) (found bool, err error) {
-	names, err := n.vault.Names(ctx)
+	names, _, err := n.vault.Listed(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -140,7 +140,7 @@ func (c *checker) list(ctx context.Context, prefix string, yield func(Info)) err
 // unlisted reports the parts of the store that could not be listed, and
 // returns all other errors.
 func (c *checker) unlisted(err error) error {
-	parts, err := unlistedParts(err)
+	parts, err := UnlistedParts(err)
 	for _, part := range parts {
 		c.report(api.CheckUnreadable, part.Part, "%v", part.Err)
 		c.closed = append(c.closed, part.Part+"/")

@@ -130,7 +130,7 @@ func (v *identity) wantNew(ctx context.Context) error {
 
 // unlessAbsent returns err without the parts of a store that do not exist.
 func unlessAbsent(err error) error {
-	parts, err := unlistedParts(err)
+	parts, err := UnlistedParts(err)
 	for _, part := range parts {
 		if !errors.Is(part.Err, fs.ErrNotExist) {
 			err = errors.Join(err, part)

@@ -180,7 +180,7 @@ func (r *mirrorRun) finish(ctx context.Context) error {
 // documentsOfMirror finds out which documents the mirror has.
 func (r *mirrorRun) documentsOfMirror(ctx context.Context) (err error) {
 	r.have, err = r.to.Documents(ctx)
-	parts, err := unlistedParts(err)
+	parts, err := UnlistedParts(err)
 	for _, part := range parts {
 		r.closed = append(r.closed, part.Part+"/")
 		r.problem(api.CheckProblem{Kind: api.CheckUnreadable, Path: part.Part, Message: fmt.Sprintf("the mirror cannot be listed there, so nothing was copied: %v", part.Err)})
@@ -238,7 +238,7 @@ func (r *mirrorRun) plan(ctx context.Context) (missing, held []string, err error
 // unlisted reports the parts of the vault that cannot be listed, and returns all
 // other errors.
 func (r *mirrorRun) unlisted(err error) error {
-	parts, err := unlistedParts(err)
+	parts, err := UnlistedParts(err)
 	for _, part := range parts {
 		r.problem(api.CheckProblem{Kind: api.CheckUnreadable, Path: part.Part, Message: fmt.Sprintf("so nothing below it was copied: %v", part.Err)})
 	}

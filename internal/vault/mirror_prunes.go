@@ -30,7 +30,7 @@ func (r *mirrorRun) explain(ctx context.Context) error {
 	if err = unlessAbsent(err); first {
 		err = r.unlisted(err)
 	} else {
-		_, err = unlistedParts(err) // they were reported
+		_, err = UnlistedParts(err) // they were reported
 	}
 	if err != nil {
 		return err

@@ -163,7 +163,7 @@ func (t *Twin) lacking(ctx context.Context, from *Vault, want map[digest]int64) 
 		}
 		return ctx.Err()
 	})
-	if _, err = unlistedParts(err); err != nil {
+	if _, err = UnlistedParts(err); err != nil {
 		return nil, err
 	}
 	for same := range sideBySide(ctx, unsure, func() func(Info) sameSize {

@@ -92,7 +92,7 @@ func (v *documents) eachPruned(ctx context.Context, yield func(Removed)) error {
 		}
 		return ctx.Err()
 	})
-	if _, err = unlistedParts(err); err != nil {
+	if _, err = UnlistedParts(err); err != nil {
 		return fmt.Errorf("list prunes: %w", err)
 	}
 	return nil

@@ -43,7 +43,7 @@ func (v *Vault) CheckAndRepair(ctx context.Context, from *Vault, opt CheckOption
 // noteUnknown says how many snapshots only the copy has.
 func (v *Vault) noteUnknown(ctx context.Context, from *Vault, opt CheckOptions, res *api.CheckResult) error {
 	theirs, err := from.listedNames(ctx, SnapshotsPart+"/")
-	unlisted, err := unlistedParts(err)
+	unlisted, err := UnlistedParts(err)
 	if err != nil {
 		return fmt.Errorf("copy of the vault: %w", err)
 	}
@@ -51,7 +51,7 @@ func (v *Vault) noteUnknown(ctx context.Context, from *Vault, opt CheckOptions, 
 		res.Notes = append(res.Notes, fmt.Sprintf("the copy cannot be listed below %s: %v", part.Part, part.Err))
 	}
 	ours, err := v.listedNames(ctx, SnapshotsPart+"/")
-	if _, err = unlistedParts(err); err != nil { // the check reports the parts
+	if _, err = UnlistedParts(err); err != nil { // the check reports the parts
 		return err
 	}
 	have := make(map[string]bool, len(ours))

@@ -165,6 +165,16 @@ func (v *documents) names(ctx context.Context, prefix string) ([]string, error) 
 	return names, nil
 }
 
+// Listed is Names for a vault of which a part may not be listed: it returns the names in
+// all others, and these parts.
+func (v *documents) Listed(ctx context.Context) (names []string, unlisted []*UnlistedError, err error) {
+	names, err = v.listedNames(ctx, SnapshotsPart+"/")
+	if unlisted, err = UnlistedParts(err); err != nil {
+		return nil, nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	return names, unlisted, nil
+}
+
 // listedNames returns the names that can be listed, and the error of Store.List.
 func (v *documents) listedNames(ctx context.Context, prefix string) (names []string, err error) {
 	err = v.store.List(ctx, prefix, func(i Info) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,12 +55,15 @@ func (e *UnlistedError) Error() string { return e.Err.Error() }
 // Unwrap returns the error behind it.
 func (e *UnlistedError) Unwrap() error { return e.Err }
 
-// unlistedParts splits an error of Store.List into the parts that could not be
+// Hides reports whether a key lies in the part.
+func (e *UnlistedError) Hides(key string) bool { return strings.HasPrefix(key, e.Part+"/") }
+
+// UnlistedParts splits an error of Store.List into the parts that could not be
 // listed and all other errors.
-func unlistedParts(err error) (parts []*UnlistedError, others error) {
+func UnlistedParts(err error) (parts []*UnlistedError, others error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
-			some, other := unlistedParts(e)
+			some, other := UnlistedParts(e)
 			parts, others = append(parts, some...), errors.Join(others, other)
 		}
 		return parts, others

@@ -43,6 +43,7 @@ func Test(t *testing.T, create New) {
 		{"Rebuild", testRebuild},
 		{"RebuildFollowsTheVault", testRebuildFollows},
 		{"RebuildReportsDamagedSnapshots", testRebuildDamaged},
+		{"RebuildBesideABadMonth", testRebuildBadMonth},
 		{"Keep", testKeep},
 		{"KeepUncertain", testKeepUncertain},
 		{"KeepWithoutIndex", testKeepWithoutIndex},

@@ -77,8 +77,8 @@ func vaultOf(snapshots ...api.Snapshot) fakeVault {
 // of its own is damaged; if it has a device, the disk cannot read it.
 type fakeVault map[string]api.Snapshot
 
-func (v fakeVault) Names(context.Context) ([]string, error) {
-	return slices.Sorted(maps.Keys(v)), nil
+func (v fakeVault) Listed(context.Context) ([]string, []*vault.UnlistedError, error) {
+	return slices.Sorted(maps.Keys(v)), nil, nil
 }
 
 // LockChain does nothing: whoever keeps several snapshots of a device at once needs a
