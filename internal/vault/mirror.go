@@ -240,7 +240,11 @@ func (r *mirrorRun) plan(ctx context.Context) (missing, held []string, err error
 func (r *mirrorRun) unlisted(err error) error {
 	parts, err := UnlistedParts(err)
 	for _, part := range parts {
-		r.problem(api.CheckProblem{Kind: api.CheckUnreadable, Path: part.Part, Message: fmt.Sprintf("so nothing below it was copied: %v", part.Err)})
+		p := api.CheckProblem{Kind: api.CheckUnreadable, Path: part.Part, Message: fmt.Sprintf("so nothing below it was copied: %v", part.Err)}
+		same := func(other api.CheckProblem) bool { return other.Path == p.Path && other.Message == p.Message }
+		if !slices.ContainsFunc(r.result.Problems, same) { // the prunes of an encrypted mirror lie in the parts of its snapshots
+			r.problem(p)
+		}
 	}
 	return err
 }

@@ -2,8 +2,11 @@ package sealed
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -149,4 +152,88 @@ func TestMirrorWithBadSector(t *testing.T) {
 	}
 	wantBack(t, from, to, identity)
 	wantClean(t, to)
+}
+
+// badMonth is a store on a disk that cannot list one month of snapshots.
+type badMonth struct {
+	vault.Store
+	part string
+}
+
+// List implements vault.Store.
+func (b badMonth) List(ctx context.Context, prefix string, yield func(vault.Info) error) error {
+	err := b.Store.List(ctx, prefix, func(i vault.Info) error {
+		if strings.HasPrefix(i.Key, b.part+"/") {
+			return nil
+		}
+		return yield(i)
+	})
+	if strings.HasPrefix(b.part, prefix) {
+		err = errors.Join(err, &vault.UnlistedError{Part: b.part, Err: syscall.EIO})
+	}
+	return err
+}
+
+// partsOf returns the parts of a mirror that have documents.
+func partsOf(t *testing.T, s vault.Store) (parts []string) {
+	t.Helper()
+	for _, key := range documentsOf(t, s) {
+		if part := path.Dir(key); !vault.IsBlob(key) && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// TestBadMonth: a month of the mirror that cannot be listed is one problem of each reader. All
+// others are read.
+func TestBadMonth(t *testing.T) {
+	v, _ := original(t, true)
+	identity, o := pair(t)
+	to := &vaulttest.Memory{}
+	mustMirror(t, v, to, o)
+	for _, part := range partsOf(t, to) {
+		r, err := Open(t.Context(), badMonth{to, part}, strings.NewReader(identity))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check, err := vault.New(r).Check(t.Context(), vault.CheckOptions{})
+		if err != nil || !hasOnce(check.Problems, part) {
+			t.Errorf("check: %+v, error %v; want %s once", check.Problems, err, part)
+		}
+		res, err := vault.New(r).MirrorTo(t.Context(), vault.NewTwin(&vaulttest.Memory{}, nil), vault.MirrorOptions{Fresh: true})
+		if err != nil || !hasOnce(res.Problems, part) || res.Held == 0 {
+			t.Errorf("mirror: %+v, error %v; want %s once", res, err, part)
+		}
+	}
+}
+
+func hasOnce(problems []api.CheckProblem, path string) bool {
+	n := 0
+	for _, p := range problems {
+		if p.Path == path && p.Kind == api.CheckUnreadable {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// TestMirrorWithBadMonth: nothing is copied to a month that the disk of the mirror cannot list, neither
+// its snapshots nor the records of prunes.
+func TestMirrorWithBadMonth(t *testing.T) {
+	v, _ := original(t, true)
+	_, o := pair(t)
+	o.Memory = ""
+	to := &vaulttest.Memory{}
+	mustMirror(t, v, to, o)
+	before := len(contents(t, to))
+	for _, part := range partsOf(t, to) {
+		res, err := mirror(t, v, badMonth{to, part}, o)
+		if err != nil || !hasOnce(res.Problems, part) || res.Snapshots > 0 {
+			t.Errorf("%+v, error %v; want only the problem %s", res, err, part)
+		}
+		if after := len(contents(t, to)); after != before {
+			t.Errorf("%s: the mirror has %d files; want %d as before", part, after, before)
+		}
+	}
 }

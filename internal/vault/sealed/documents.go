@@ -24,6 +24,7 @@ func (m *Mirror) Documents(ctx context.Context) (func(key string) bool, error) {
 		}
 		return ctx.Err()
 	})
+	hidden, err := vault.UnlistedParts(err)
 	if err == nil {
 		l.blobs, err = m.blobs(ctx)
 	}
@@ -41,8 +42,25 @@ func (m *Mirror) Documents(ctx context.Context) (func(key string) bool, error) {
 		id, _ := m.labels.id(key)
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		return m.names[id] != ""
-	}, nil
+		return m.names[id] != "" || !isSnapshot(key) && hides(hidden, vault.SnapshotKey(id))
+	}, joined(hidden)
+}
+
+// isSnapshot reports whether a key is that of a snapshot, which lies in the same part of the vault and of
+// the mirror, and not of the record of a prune.
+func isSnapshot(key string) bool { return strings.HasPrefix(key, vault.SnapshotsPart+"/") }
+
+// hides reports whether a key lies in one of these parts.
+func hides(parts []*vault.UnlistedError, key string) bool {
+	return slices.ContainsFunc(parts, func(part *vault.UnlistedError) bool { return part.Hides(key) })
+}
+
+// joined is the error of parts that cannot be listed.
+func joined(parts []*vault.UnlistedError) (err error) {
+	for _, part := range parts {
+		err = errors.Join(err, part)
+	}
+	return err
 }
 
 // listing is what the mirror lists.

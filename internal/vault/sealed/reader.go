@@ -29,6 +29,7 @@ type Reader struct {
 	contents   map[string]object // by SHA-256
 	damaged    map[string]error  // documents of the mirror that cannot be read, by their key there
 	identity   []byte
+	unlisted   []*vault.UnlistedError // the parts of the mirror that cannot be listed
 }
 
 // entry is where one document is.
@@ -54,10 +55,11 @@ func Open(ctx context.Context, s vault.Store, identityFile io.Reader) (*Reader, 
 	if r.identity, err = json.Marshal(id); err != nil {
 		return nil, err
 	}
-	names, err := v.Names(ctx)
+	names, unlisted, err := v.Listed(ctx)
 	if err != nil {
 		return nil, err
 	}
+	r.unlisted = unlisted
 	for _, name := range names {
 		err := r.read(ctx, v, name)
 		switch {
@@ -186,7 +188,16 @@ func (r *Reader) List(ctx context.Context, prefix string, yield func(vault.Info)
 			return err
 		}
 	}
-	return ctx.Err()
+	return errors.Join(ctx.Err(), r.hidden(prefix))
+}
+
+// hidden returns the parts of the mirror that cannot be listed, for keys with a prefix. Nobody knows
+// which documents of the vault they have.
+func (r *Reader) hidden(prefix string) error {
+	if strings.HasPrefix(prefix, vault.BlobsPart+"/") {
+		return nil
+	}
+	return joined(r.unlisted)
 }
 
 // Put implements vault.Store: it refuses.
