@@ -103,7 +103,7 @@ func (n *upkeep) wantOutside(target string) error {
 func (n *upkeep) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o vault.MirrorOptions, events func(api.Event)) (done vault.Mirrored, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	to, err := openTarget(ctx, r.Target)
+	to, err := n.openMirror(ctx, r.Target)
 	if err != nil {
 		return done, err
 	}
@@ -125,6 +125,26 @@ func (n *upkeep) mirrorTo(ctx context.Context, v *vault.Vault, r api.Mirror, o v
 		err = wrongMirror(r.Target, err)
 	}
 	return done, err
+}
+
+// openMirror opens the store at a target. It refuses the place of the vault under another name,
+// which would count as a second copy.
+func (n *upkeep) openMirror(ctx context.Context, place string) (target, error) {
+	to, err := openTarget(ctx, place)
+	if err != nil {
+		return to, err
+	}
+	same, err := vault.SamePlace(ctx, n.store.store, to.store)
+	switch {
+	case err != nil:
+		err = wrongMirror(place, err)
+	case same:
+		err = wrongTarget("%s is the vault itself, under another name: choose a place on another disk", place)
+	}
+	if err != nil {
+		return target{}, errors.Join(err, to.close())
+	}
+	return to, nil
 }
 
 // mirrorSealed is mirrorTo for an encrypted mirror. The limit counts the bytes

@@ -179,3 +179,22 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// TestSamePlace: another name of the server leads to the same place, another prefix does not.
+func TestSamePlace(t *testing.T) {
+	address := gateway(t)
+	s := open(t, address, "a")
+	if _, err := vault.New(s).Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"localhost:" + port + " a": true, address + " b": false} {
+		at, prefix, _ := strings.Cut(name, " ")
+		if same, err := vault.SamePlace(t.Context(), s, open(t, at, prefix)); same != want || err != nil {
+			t.Errorf("%s: %t, error %v; want %t", name, same, err, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"flashwarden/internal/testlevel"
 	"flashwarden/internal/vault"
+	"flashwarden/internal/vault/dir"
 	"flashwarden/internal/vault/vaulttest"
 )
 
@@ -114,5 +115,20 @@ func TestParse(t *testing.T) {
 		if text != want {
 			t.Errorf("%s: %s; want %s", u.Redacted(), text, want)
 		}
+	}
+}
+
+// TestSamePlace: the directory of a vault on a server of this host is the same place.
+func TestSamePlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault")
+	local, err := dir.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.New(local).Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if same, err := vault.SamePlace(t.Context(), local, open(t, path)); !same || err != nil {
+		t.Errorf("same %t, error %v", same, err)
 	}
 }
