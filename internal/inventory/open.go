@@ -22,10 +22,11 @@ func Open(ctx context.Context, source, token string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
+	client := http.Client{Timeout: serverWithin}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
+		client.CheckRedirect = keepToken
 	}
-	client := http.Client{Timeout: serverWithin}
 	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err
@@ -35,4 +36,17 @@ func Open(ctx context.Context, source, token string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("the server answers %s", answer.Status)
 	}
 	return answer.Body, nil
+}
+
+// keepToken takes the token from a request to another server than the first one. The library keeps it
+// for another port or a part of the domain, and without encryption.
+func keepToken(request *http.Request, before []*http.Request) error {
+	const most = 10 // as the library has it
+	if len(before) >= most {
+		return fmt.Errorf("the server named %d other addresses", most)
+	}
+	if first := before[0].URL; request.URL.Scheme != first.Scheme || request.URL.Host != first.Host {
+		request.Header.Del("Authorization")
+	}
+	return nil
 }
