@@ -89,16 +89,20 @@ func ReadNetBox(ctx context.Context, source, token string, m Map) (List, error) 
 	}
 	client := http.Client{Timeout: serverWithin, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	var list List
+	var last json.RawMessage // the last device of the page before
 	for seen := 0; ; {
-		page, count, err := netboxDevices(ctx, &client, at, token, seen)
+		page, count, err := netboxDevices(ctx, &client, at, token, max(seen-1, 0))
 		if err != nil {
+			return List{}, err
+		}
+		if page, err = after(last, page); err != nil {
 			return List{}, err
 		}
 		if count > mostDevices {
 			return List{}, fmt.Errorf("it has more than %d devices: narrow the filter", mostDevices)
 		}
 		for _, raw := range page {
-			seen++
+			seen, last = seen+1, raw
 			if err := list.addNetBox(raw, seen, m); err != nil {
 				return List{}, err
 			}
@@ -107,9 +111,33 @@ func ReadNetBox(ctx context.Context, source, token string, m Map) (List, error) 
 			return list, list.check()
 		}
 		if len(page) == 0 {
-			return List{}, fmt.Errorf("the server sent %d of %d devices: its list has changed meanwhile", seen, count)
+			return List{}, fmt.Errorf("the server sent %d of %d devices: %w", seen, count, errChanged)
 		}
 	}
+}
+
+var errChanged = errors.New("its list has changed meanwhile; try again")
+
+// after returns the devices of a page without its first one, which must be the last one of the page
+// before. Otherwise a device was removed there meanwhile, and another one would be missed, as if it
+// were removed too.
+func after(last json.RawMessage, page []json.RawMessage) ([]json.RawMessage, error) {
+	if last == nil {
+		return page, nil
+	}
+	if len(page) == 0 || idOf(page[0]) != idOf(last) {
+		return nil, errChanged
+	}
+	return page[1:], nil
+}
+
+// idOf returns the ID of a device; 0 if it has none.
+func idOf(device json.RawMessage) int {
+	var d struct{ ID int }
+	if json.Unmarshal(device, &d) != nil {
+		return 0 // it is refused when it is read
+	}
+	return d.ID
 }
 
 // netboxDevices returns one page of devices from an offset, and how many there are in all.

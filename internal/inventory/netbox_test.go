@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ type netbox struct {
 	page  int
 	token string // the whole header
 	count int    // what it says; 0: the truth
+	less  bool   // the first device is removed after the first answer
 
 	mu      sync.Mutex
 	queries []url.Values
@@ -54,6 +56,9 @@ func (n *netbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil || err1 != nil || err2 != nil {
 		http.Error(w, fmt.Sprint(err, err1, err2), http.StatusBadRequest)
 		return
+	}
+	if n.less && len(n.queries) > 1 {
+		all.Count, all.Results = all.Count-1, all.Results[1:]
 	}
 	offset = min(offset, len(all.Results))
 	all.Results = all.Results[offset:min(offset+min(limit, n.page), len(all.Results))]
@@ -90,7 +95,7 @@ func TestReadNetBox(t *testing.T) {
 			t.Errorf("query %v", q)
 		}
 	}
-	if !slices.Equal(offsets, []string{"0", "3", "6", "9"}) {
+	if !slices.Equal(offsets, []string{"0", "2", "4", "6", "8"}) {
 		t.Errorf("offsets %v", offsets)
 	}
 
@@ -134,6 +139,16 @@ func TestNetBoxRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "t0psecret") {
 			t.Errorf("%s: error %v; want %q", c.source, err, c.want)
 		}
+	}
+}
+
+// TestNetBoxChanges: a device is removed between two pages, so that all later ones move up. None of
+// them is missed as if it were removed too.
+func TestNetBoxChanges(t *testing.T) {
+	server := httptest.NewServer(&netbox{page: 4, less: true})
+	defer server.Close()
+	if list, err := ReadNetBox(t.Context(), server.URL, "", nil); !errors.Is(err, errChanged) {
+		t.Errorf("%+v, error %v; want that the list has changed", list, err)
 	}
 }
 
