@@ -17,10 +17,14 @@ import (
 // to reach a device, and evaluate nothing: a template and an encrypted value are errors where such a
 // variable has one. Passwords are never taken from it.
 
-// The limits of an inventory of Ansible.
+// The limits of an inventory of Ansible. A short text can say much, by ranges and by groups in groups.
 const (
-	mostHosts   = 100_000
-	largestVars = 1 << 20 // bytes of one file with variables
+	mostHosts    = 100_000
+	mostMentions = 20 * mostHosts // of hosts in groups, and variables of hosts
+	mostGroups   = 10_000
+	mostChildren = 10 * mostGroups
+	longestHost  = 255     // bytes of the name of a host, or of a range
+	largestVars  = 1 << 20 // bytes of one file with variables
 )
 
 // The groups that every inventory of Ansible has.
@@ -64,6 +68,7 @@ type ansibleGroup struct {
 	name     string
 	children []string
 	hosts    []string
+	lists    map[string]bool // hosts
 	vars     variables
 }
 
@@ -81,6 +86,8 @@ type ansible struct {
 	listed []string             // hosts, in their order
 	beside map[string]variables // of files: group_vars/NAME, host_vars/NAME
 	notes  []string             // files and hosts that were left out
+
+	mentions int // see mostMentions
 }
 
 func newAnsible() *ansible {
@@ -90,7 +97,7 @@ func newAnsible() *ansible {
 // group returns the group of a name, which it adds.
 func (a *ansible) group(name string) *ansibleGroup {
 	if a.groups[name] == nil {
-		a.groups[name] = &ansibleGroup{name: name, vars: variables{}}
+		a.groups[name] = &ansibleGroup{name: name, lists: map[string]bool{}, vars: variables{}}
 	}
 	return a.groups[name]
 }
@@ -98,10 +105,17 @@ func (a *ansible) group(name string) *ansibleGroup {
 // host adds a host, or a range of them such as sw[01:20], to a group. A port stands behind a colon.
 func (a *ansible) host(group, pattern string, vars variables, at place) error {
 	pattern, port := cutPort(pattern)
-	names, err := expand(pattern, mostHosts-len(a.hosts))
+	if len(pattern) > longestHost {
+		return fmt.Errorf("%v: a host has a name of more than %d bytes", at, longestHost)
+	}
+	names, err := expand(pattern, mostHosts)
 	if err != nil {
 		return fmt.Errorf("%v: %w", at, err)
 	}
+	if a.mentions += len(names) * (1 + len(vars)); a.mentions > mostMentions {
+		return fmt.Errorf("%v: more than %d hosts and variables", at, mostMentions)
+	}
+	g := a.group(group)
 	for _, name := range names {
 		h := a.hosts[name]
 		if h == nil {
@@ -112,9 +126,12 @@ func (a *ansible) host(group, pattern string, vars variables, at place) error {
 			h.vars["ansible_port"] = variable{text: port, at: at}
 		}
 		h.vars.add(vars)
-		if g := a.group(group); !slices.Contains(g.hosts, name) {
-			g.hosts = append(g.hosts, name)
+		if !g.lists[name] {
+			g.hosts, g.lists[name] = append(g.hosts, name), true
 		}
+	}
+	if len(a.hosts) > mostHosts {
+		return fmt.Errorf("%v: more than %d hosts", at, mostHosts)
 	}
 	return nil
 }

@@ -15,11 +15,15 @@ func vaulted(text []byte) bool { return strings.HasPrefix(string(text), "$ANSIBL
 // settle completes the groups: those without a parent belong to all. A group that contains itself is
 // an error.
 func (a *ansible) settle() error {
-	child := map[string]bool{groupAll: true}
+	child, children := map[string]bool{groupAll: true}, 0
 	for _, g := range a.groups {
+		children += len(g.children)
 		for _, c := range g.children {
 			child[c] = true
 		}
+	}
+	if len(a.groups) > mostGroups || children > mostChildren {
+		return fmt.Errorf("more than %d groups, or groups with more than %d groups in them", mostGroups, mostChildren)
 	}
 	all := a.group(groupAll)
 	for _, name := range a.names() {
@@ -31,6 +35,11 @@ func (a *ansible) settle() error {
 	for _, name := range a.names() {
 		if err := a.noCircle(name, entered, left); err != nil {
 			return err
+		}
+	}
+	for _, depth := range a.depths() {
+		if depth > deepest {
+			return fmt.Errorf("more than %d groups in each other", deepest)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -98,6 +99,15 @@ func TestReadAnsible(t *testing.T) {
 	}
 }
 
+// counted returns a text n times, each with its number and the next one.
+func counted(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i, i+1)
+	}
+	return b.String()
+}
+
 func files(namesAndTexts ...string) fs.FS {
 	all := fstest.MapFS{}
 	for pair := range slices.Chunk(namesAndTexts, 2) {
@@ -160,6 +170,11 @@ func TestAnsibleRefuses(t *testing.T) {
 		{"[g]\nsw[1:x]\n", false, nil, `line 2: the range in "sw[1:x]"`},
 		{"[g]\nsw[000000:999999]\n", false, nil, "line 2: the range in"},
 		{"[g]\nsw[00:99][00:99][00:99][00:99][00:99]\n", false, nil, "more than"},
+		{"[g]\n" + strings.Repeat("x", 300) + "\n", false, nil, "line 2: a host has a name of more than 255 bytes"},
+		{"[g]\nsw[" + strings.Repeat("0", 300) + ":9999]\n", false, nil, "line 2: a host has a name of more than 255 bytes"},
+		{"[g]\nsw[1:9999]" + counted(300, " v%[1]d=1") + "\n", false, nil, "line 2: more than 2000000 hosts and variables"},
+		{counted(10_001, "[g%[1]d]\n"), false, nil, "more than 10000 groups"},
+		{counted(150, "[g%[1]d:children]\ng%[2]d\n"), false, nil, "more than 100 groups in each other"},
 		{"[a:children]\nb\n[b:children]\na\n", false, nil, "contains itself"},
 		{"", true, nil, "it is empty"},
 		{"all:\n  host:\n    sw1:\n", true, nil, `line 2: a group has hosts, vars and children, not "host"`},

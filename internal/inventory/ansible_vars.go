@@ -66,10 +66,11 @@ func varsFiles(beside fs.FS, place string) (files []string, err error) {
 		return []string{place}, nil
 	}
 	err = fs.WalkDir(beside, place, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err // and d may be nil
+		}
 		hidden := strings.HasPrefix(d.Name(), ".") || strings.HasSuffix(d.Name(), "~")
 		switch {
-		case err != nil:
-			return err
 		case hidden && d.IsDir():
 			return fs.SkipDir
 		case !hidden && !d.IsDir() && slices.Contains(varsSuffixes, path.Ext(file)):
