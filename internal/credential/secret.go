@@ -2,6 +2,7 @@ package credential
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -128,7 +130,7 @@ func run(ctx context.Context, line string) (string, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all that it started
 	cmd.WaitDelay = time.Second
-	out, said := &limited{most: maxSecret + 1}, &limited{most: 200}
+	out, said := &limited{most: maxSecret + 1}, &limited{most: maxSecret}
 	cmd.Stdout, cmd.Stderr = out, said
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
@@ -144,15 +146,19 @@ func run(ctx context.Context, line string) (string, error) {
 }
 
 // complaint is the first line that a command wrote to its standard error, without the secrets
-// that it printed.
+// that it printed. It is cut off only after they are gone: a part of a secret would not be found.
 func complaint(said, printed string) string {
+	const most = 200 // bytes
 	message, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
-	for secret := range strings.FieldsSeq(printed) {
+	lines := strings.FieldsFunc(printed, func(r rune) bool { return r == '\n' || r == '\r' })
+	secrets := append(lines, strings.Fields(printed)...)
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may be a part of another
+	for _, secret := range secrets {
 		if len(secret) > 2 { // a shorter one is no secret, and stands in many words
 			message = strings.ReplaceAll(message, secret, "…")
 		}
 	}
-	return message
+	return strings.ToValidUTF8(message[:min(len(message), most)], "")
 }
 
 // limited keeps the first bytes that are written to it.

@@ -53,6 +53,28 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestComplaint: no part of a printed secret is left in what a command says, whatever else it printed.
+func TestComplaint(t *testing.T) {
+	long := strings.Repeat("x", 190) + " hunter2-hunter2 "
+	for _, c := range []struct{ said, printed, want string }{
+		{"locked\nsecond line", "", "locked"},
+		{"wrong: hunter2!", "hunter2\n", "wrong: …!"},
+		{"wrong: hunter2-long", "hunter2 hunter2-long", "wrong: …"},
+		{"wrong: a b c d", "a b c d\n", "wrong: …"},
+		{"wrong: a b c d", "a b c d\r\nuser: x\n", "wrong: …"},
+		{long + "refused", "hunter2-hunter2", strings.Repeat("x", 190) + " … refus"},
+		{"it is: é" + strings.Repeat("é", 200), "", "it is: " + strings.Repeat("é", 96)},
+	} {
+		if got := complaint(c.said, c.printed); got != c.want {
+			t.Errorf("%q with the output %q: %q; want %q", c.said, c.printed, got, c.want)
+		}
+	}
+	script := fmt.Sprintf("sh -c 'echo hunter2-hunter2; echo %q >&2; exit 1'", long)
+	if _, err := new(Reader).Read(t.Context(), api.Secret{Command: script}); err == nil || strings.Contains(err.Error(), "hunter") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestCommandRunsOnce has many logins at once: the command runs once. One that failed runs again.
 func TestCommandRunsOnce(t *testing.T) {
 	runs := filepath.Join(t.TempDir(), "runs")
