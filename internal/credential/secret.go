@@ -39,11 +39,29 @@ type Reader struct {
 	commands map[string]*output
 }
 
-// output is what a command printed.
+// output is what a command printed. The zero value is that of one that never ran.
 type output struct {
 	mu     sync.Mutex // held while the command runs: all who want its secret wait for one run
-	at     time.Time
+	at     time.Time  // when it ended
 	secret string
+	err    error // why there is no secret
+}
+
+// get returns the secret for a login that asked at some time. It runs the command unless its output
+// can be used again. If the command fails, all who have waited for it get its error: a fleet must not
+// wait for as many time limits as it has devices.
+func (o *output) get(ctx context.Context, asked time.Time, run func(context.Context) (string, error)) (string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil && !o.at.IsZero() && time.Since(o.at) < outputLasts || o.err != nil && o.at.After(asked) {
+		return o.secret, o.err
+	}
+	secret, err := run(ctx)
+	if ctx.Err() != nil { // this login was cancelled, not those that wait
+		return secret, err
+	}
+	o.at, o.secret, o.err = time.Now(), secret, err
+	return secret, err
 }
 
 const (
@@ -97,6 +115,7 @@ func fromSystemd(name string) (string, error) {
 }
 
 func (r *Reader) fromCommand(ctx context.Context, line string) (string, error) {
+	asked := time.Now()
 	r.mu.Lock()
 	if r.commands == nil {
 		r.commands = map[string]*output{}
@@ -106,16 +125,7 @@ func (r *Reader) fromCommand(ctx context.Context, line string) (string, error) {
 	}
 	out := r.commands[line]
 	r.mu.Unlock()
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	if !out.at.IsZero() && time.Since(out.at) < outputLasts {
-		return out.secret, nil
-	}
-	secret, err := run(ctx, line)
-	if err == nil {
-		out.at, out.secret = time.Now(), secret
-	}
-	return secret, err
+	return out.get(ctx, asked, func(ctx context.Context) (string, error) { return run(ctx, line) })
 }
 
 // run runs a command, and returns the first line that it prints.

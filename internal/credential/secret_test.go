@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,6 +73,34 @@ func TestComplaint(t *testing.T) {
 	script := fmt.Sprintf("sh -c 'echo hunter2-hunter2; echo %q >&2; exit 1'", long)
 	if _, err := new(Reader).Read(t.Context(), api.Secret{Command: script}); err == nil || strings.Contains(err.Error(), "hunter") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestOutputOfFailedCommand: those who wait for a command that fails get its error. Who asks later runs
+// it again. A login that is cancelled says nothing to the others.
+func TestOutputOfFailedCommand(t *testing.T) {
+	asked, failed, o := time.Now(), errors.New("locked"), new(output)
+	gives := func(secret string, err error) func(context.Context) (string, error) {
+		return func(context.Context) (string, error) { return secret, err }
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i, c := range []struct {
+		ctx   context.Context
+		asked time.Time
+		run   func(context.Context) (string, error)
+		want  string
+		err   error
+	}{
+		{cancelled, asked, gives("", context.Canceled), "", context.Canceled},
+		{t.Context(), asked, gives("", failed), "", failed},
+		{t.Context(), asked, gives("not run", nil), "", failed},
+		{t.Context(), asked.Add(time.Hour), gives("word", nil), "word", nil},
+		{t.Context(), asked, gives("not run", nil), "word", nil},
+	} {
+		if got, err := o.get(c.ctx, c.asked, c.run); got != c.want || err != c.err {
+			t.Errorf("%d: %q, error %v; want %q, %v", i, got, err, c.want, c.err)
+		}
 	}
 }
 
