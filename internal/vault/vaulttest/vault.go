@@ -46,6 +46,20 @@ func rot(t *testing.T, s vault.Store, key, content string) {
 	put(t, s, key, content)
 }
 
+// alter changes a document of the device sw1 so that it can still be read: only its digest shows it.
+func alter(t *testing.T, s vault.Store, key string) {
+	t.Helper()
+	r, err := s.Get(t.Context(), key, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil || !strings.Contains(string(text), `"sw1"`) {
+		t.Fatalf("%s has %q, error %v; want the device sw1", key, text, err)
+	}
+	rot(t, s, key, strings.ReplaceAll(string(text), `"sw1"`, `"sw2"`))
+}
+
 func testAdoptFile(t *testing.T, s vault.Store) {
 	v, path := vault.New(s), file(t, "an image")
 	for range 2 { // the second time it exists already
@@ -299,7 +313,7 @@ func testCheck(t *testing.T, s vault.Store) {
 	}
 	rot(t, s, key("rotten"), "rOtten")
 	rot(t, s, key("short"), "shor")
-	rot(t, s, keys[0], "{")
+	alter(t, s, keys[0])
 	put(t, s, "blobs/ab/cd/note", "")
 	put(t, s, "snapshots/2026/11/note", "")
 	put(t, s, "snapshots/2026/11/note.json", "{}")
@@ -344,7 +358,8 @@ func testLoss(t *testing.T, s vault.Store) {
 	wantProblems(t, v, false, lost(2)+" sw1")
 	prune := vault.Prune{ID: vault.NewID("prune", time.Now()), Time: time.Now(),
 		Removed: []vault.Removed{{Document: all[2].Document, Device: "sw1", Previous: all[1].Document}}}
-	if _, err := v.PutPrune(t.Context(), prune); err != nil {
+	record, err := v.PutPrune(t.Context(), prune)
+	if err != nil {
 		t.Fatal(err)
 	}
 	wantProblems(t, v, false)
@@ -355,6 +370,8 @@ func testLoss(t *testing.T, s vault.Store) {
 	if err != nil || len(res.Problems) != 2 || res.Problems[1].Path != vault.SnapshotKey(all[4].Document) {
 		t.Errorf("problems %+v, error %v", res.Problems, err)
 	}
+	alter(t, s, vault.PruneKey(record)) // then it explains nothing
+	wantProblems(t, v, false, "snapshot_damaged "+vault.PruneKey(record))
 }
 
 // testFork has two snapshots that name the same one before them. Nothing is lost; a
