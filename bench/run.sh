@@ -11,7 +11,7 @@
 #   BENCH_DIR=DIR bench/run.sh page     write docs/performance.md of what DIR has, measure nothing
 #
 # Groups: lockstep many many-get four-ports windows long-links loss loss-put durability
-# pinned memory idle. loss-put alone takes a quarter of an hour.
+# pinned memory idle. loss takes five minutes, loss-put a quarter of an hour.
 #
 # The load generator and the harness are not part of this project. They are in
 # $FLASHWARDEN_BENCH (default: ../shared/bench beside the module). All traffic is
@@ -24,10 +24,10 @@ reps=${REPS:-5}
 
 work=${BENCH_DIR:-$(mktemp -d /tmp/flashwarden-bench-XXXXXX)}
 mkdir -p "$work/raw" "$work/out"
-page() { python3 bench/table.py "$work/out" "$reps"; }
+page() { python3 bench/table.py "$work/out" "$@"; }
 # write_page writes the page, and keeps the chapter of bench/vault.sh.
 write_page() {
-    page >"$work/page.md"
+    page whole >"$work/page.md"
     sed -n '/^## A large catalog and a large vault/,$p' docs/performance.md >"$work/vault.md"
     { cat "$work/page.md"; echo; cat "$work/vault.md"; } >docs/performance.md
 }
@@ -82,8 +82,7 @@ for group; do
         run --suffix=-ports --peers ours4 'f-get-1468-*'
         ;;
     loss)
-        run --reps 1 --peers hpa,ours d-get1m-loss0.01-rto10s d-put1m-acklost0.01-rto10s
-        run --reps 1 --peers ours d-get1m-loss0.05-rto10s
+        run --reps 1 --peers hpa,ours d-get1m-loss0.01-rto10s d-get1m-loss0.05-rto10s d-put1m-acklost0.01-rto10s
         ;;
     loss-put) run --reps 1 --peers ours d-put8m-loss0.01 d-put8m-loss0.05 ;;
     # The cost of fsync on the disk of $work: nosync is our server without the system call.

@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
-"""Prints docs/performance.md of the JSON lines of bench/run.sh: table.py DIR ROUNDS"""
+"""Prints docs/performance.md of the JSON lines of bench/run.sh: table.py DIR [whole].
+
+With whole, a target without figures is a row too.
+"""
 import glob, json, os, platform, re, statistics, sys, time
 
-DIR, ROUNDS = sys.argv[1], sys.argv[2]
+DIR, WHOLE = sys.argv[1], "whole" in sys.argv[2:]
 
 # What we want: text, case, measure, limit. speed and cpu are ours divided by the best
 # of the others (for loss: speed by that of the other). link is the part of block size x
-# window / round trip. A limit "<= N" is a largest value, ">= N" a smallest one.
+# window / round trip. timer is the time divided by that for which the timer of the client
+# ran out. A limit "<= N" is a largest value, ">= N" a smallest one.
 BARS = [
     ("put, one client, lockstep, one CPU", "a-put32m-1cpu", "speed", ">= 1.06"),
     ("put, one client, lockstep, one CPU", "a-put32m-1cpu", "cpu", "<= 0.90"),
     ("put, one client, lockstep, one CPU, 256 MB", "a-put256m-1cpu", "speed", ">= 1.04"),
     ("put, one client, lockstep, not pinned", "a-put32m", "speed", ">= 1.68"),
     ("get, one client, lockstep, one CPU", "a-get32m-1cpu", "speed", ">= 1.1"),
+    ("get, one client, lockstep, one CPU", "a-get32m-1cpu", "cpu", "<= 0.5"),
 ] + [(f"put, {n} clients", f"c-put1m-c{n}", "speed", f">= {bar}") for n, bar in ((10, 2.2), (100, 2.6), (1000, 2.6))] + [
     (f"put, {n} clients: CPU", f"c-put1m-c{n}", "cpu", "<= 0.4") for n in (10, 100, 1000)] + [
+    (f"put, {n} clients: failed", f"c-put1m-c{n}", "failed", "<= 0") for n in (10, 100, 1000)] + [
     (f"get, {n} clients", f"c-get1m-c{n}", "speed", f">= {bar}") for n, bar in ((10, 2.0), (100, 2.2), (1000, 2.2))] + [
     (f"get, {n} clients: CPU", f"c-get1m-c{n}", "cpu", "<= 0.5") for n in (10, 100, 1000)] + [
     (f"get, {n} clients: failed", f"c-get1m-c{n}", "failed", "<= 0") for n in (10, 100, 1000)] + [
@@ -27,7 +33,10 @@ BARS = [
     ("put, large blocks", "b-put256m-8192-w1-1cpu", "speed", ">= 1.02"),
     ("put, large blocks: CPU", "b-put256m-8192-w1-1cpu", "cpu", "<= 0.8"),
     ("get, 1 % lost", "d-get1m-loss0.01-rto10s", "speed", ">= 20"),
+    ("get, 5 % lost", "d-get1m-loss0.05-rto10s", "speed", ">= 20"),
     ("put, 1 % of the ACKs lost", "d-put1m-acklost0.01-rto10s", "speed", ">= 20"),
+    ("put, 1 % lost: time, of that of the client's timer", "d-put8m-loss0.01", "timer", "<= 1.1"),
+    ("put, 5 % lost: time, of that of the client's timer", "d-put8m-loss0.05", "timer", "<= 1.1"),
 ] + [(f"{mode}, {ms} ms round trip, blocks of {block}, window {w}: part of the possible", f"f-{mode}-{block}-w{w}-{ms}ms", "link", ">= 0.97")
      for mode in ("put", "get") for block, w in ((512, 1), (1468, 16), (1468, 64)) for ms in (20, 100)] + [
     (f"free on all cores against one: {what}", case + "-pinned", "speed", ">= 1.0") for what, case in
@@ -106,6 +115,8 @@ def measure(case, what):
     if what == "idle":
         v = median([r["idle"]["rss"] for r in mine])
         return v / 1024 if v else None
+    if what == "timer":
+        return median([r["xfer_s"]["mean"] * r["ok"] * 1000 / r["timeouts"] / r["rto_ms"] for r in mine if r.get("timeouts") and not r.get("failed")])
     block, window, ms = map(int, re.match(r"f-\w+-(\d+)-w(\d+)-(\d+)ms", case).groups())
     parts = [r["bytes_all"] / r["n"] / r["xfer_s"]["p50"] / (block * window * 1000 / ms) for r in mine if r.get("bytes_all") and not r.get("failed")]
     return median(parts)
@@ -117,14 +128,32 @@ def table(head, rows):
         print("| " + " | ".join(row) + " |")
 
 
+def what_of(label, what):
+    return label if ": " in label or what not in ("speed", "cpu") else label + {"speed": ": speed", "cpu": ": CPU"}[what]
+
+
+def days(paths):
+    """The days on which the files were written: one, or the first and the last."""
+    found = sorted({time.strftime("%Y-%m-%d", time.localtime(os.path.getmtime(p))) for p in paths})
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def rounds(paths):
+    """How often the cases with rounds were measured."""
+    found = {len(rs) for p in paths for peer, rs in by_peer(lines(p)).items() if re.match("[abc]-", os.path.basename(p))}
+    return f"{min(found)} to {max(found)} rounds" if len(found) > 1 else f"{max(found, default=1)} rounds"
+
+
 def bar_rows():
     for label, case, what, limit in BARS:
         v = measure(case, what)
-        if v is None:
-            continue
         op, n = limit.split()
-        met = v <= float(n) if op == "<=" else v >= float(n)
-        yield [label, {"<=": "at most", ">=": "at least"}[op] + " " + n, text(v, "{:.2f}" if v < 100 else "{:.0f}"), "" if met else "**missed**"]
+        target = {"<=": "at most", ">=": "at least"}[op] + " " + n
+        if v is not None:
+            met = v <= float(n) if op == "<=" else v >= float(n)
+            yield [what_of(label, what), target, text(v, "{:.2f}" if v < 100 else "{:.0f}"), "" if met else "**missed**"]
+        elif WHOLE:
+            yield [what_of(label, what), target, "", "not measured"]
 
 
 def case_rows(path):
@@ -141,9 +170,12 @@ def case_rows(path):
 
 
 def main():
+    files = glob.glob(f"{DIR}/*.jsonl")
+    if not files:
+        sys.exit(f"no figures in {DIR}")
     print("# Performance\n")
-    print(f"Made by `bench/run.sh` on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} cores, loopback, tmpfs, {ROUNDS} rounds.")
-    print("All servers take turns in one run. Every stored file was compared. Our server runs with fsync.")
+    print(f"Made by `bench/run.sh` on {days(files)}: Linux {platform.release()}, {os.cpu_count()} cores, loopback, tmpfs, {rounds(files)}.")
+    print("The servers of a case take turns. Every stored file was compared. Our server runs with fsync.")
     print("\n## Targets and results\n\nRead the ratios: ours divided by the best of tftpd-hpa and atftpd (speed: more is better; CPU: less is better).")
     table(["what", "target", "measured", ""], bar_rows())
     print("\n## All figures\n\nMedians, with the smallest and the largest value.")
