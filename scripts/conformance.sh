@@ -6,7 +6,8 @@
 #   scripts/conformance.sh              all four
 #   scripts/conformance.sh ours hpa     some; prints the table and writes no file
 #
-# Each server listens on port 69 of a network namespace of its own.
+# Each server listens on port 69 of a network namespace of its own. A PID namespace ends its
+# children too: one of in.tftpd waits for ever at a named pipe.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "needs root" >&2; exit 1; }
@@ -28,7 +29,7 @@ if [ "${1:-}" != inside ]; then
             versions+=("$p $(apt-cache policy "$p" | sed -n 's/ *Candidate: //p')")
         fi
         echo "judging $s" >&2
-        unshare --net "$0" inside "$s" "$work"
+        unshare --net --pid --kill-child --mount-proc "$0" inside "$s" "$work"
     done
     tables=("${servers[@]/%/.json}")
     if [ $# -gt 0 ]; then
