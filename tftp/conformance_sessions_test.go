@@ -42,6 +42,7 @@ func TestSessions(t *testing.T) {
 	t.Run("117 duplicate RRQ", testDuplicateRead)
 	t.Run("118 duplicate WRQ", testDuplicateWrite)
 	t.Run("119 a peer that starts over", testStartOver)
+	t.Run("119 an old request while the disk is slow", testRequestWhileWriting)
 	t.Run("120 two transfers of one port", testTwoOfOnePort)
 	t.Run("121 TIDs at random", testRandomTIDs)
 	t.Run("122 more peers than ports", testSharedPorts)
@@ -155,6 +156,31 @@ func testStartOver(t *testing.T) {
 		}
 		if len(m.aborts()) != 1 || w.events.count(tftp.EventDone) != 2 {
 			t.Errorf("aborted %v, events %v", m.aborts(), w.events.kinds())
+		}
+	})
+}
+
+// testRequestWhileWriting has a disk that needs 10 s for the first write. Meanwhile the peer
+// is silent, and an old copy of its request arrives: that is no new start.
+func testRequestWhileWriting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{write: func(done int, _ []byte) error {
+			if done == 0 {
+				time.Sleep(10 * time.Second)
+			}
+			return nil
+		}}
+		body := content(1, 70_000)
+		p, w := writingInBubble(t, &tftp.Server{}, m)
+		p.store(body, 512, 1, 129) // the first 64 KB: the write begins
+		p.repetitions(ack(128), 6*time.Second)
+		p.sendTo(p.port, wrq("f", "octet"))
+		p.repetitions(ack(128), time.Second)
+		p.store(body, 512, 129, 137)
+		p.repetitions(ack(136), 5*time.Second)
+		p.store(body, 512, 137, 138)
+		if got, _ := m.get("f"); !bytes.Equal(got, body) || w.events.count(tftp.EventDone) != 1 {
+			t.Errorf("%d of %d bytes were stored; events %v", len(got), len(body), w.events.story())
 		}
 	})
 }
