@@ -62,6 +62,7 @@ func TestRequests(t *testing.T) {
 		"015 option without value":        {4, rrq("f", "octet", "blksize")},
 		"015 option value does not end":   {4, bytes.TrimSuffix(rrq("f", "octet", "blksize", "1024"), []byte{0})},
 		"015 more options than are taken": {4, rrq("f", "octet", strings.Fields(strings.Repeat("a b ", 100))...)},
+		"015 more bytes than are taken":   {4, rrq("f", "octet", "padding", strings.Repeat("x", 2048))},
 	}
 	for name, c := range refused {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +78,7 @@ func TestRequests(t *testing.T) {
 	}
 	t.Run("015 a long request that can be parsed", func(t *testing.T) {
 		p, _ := asking(t)
-		p.request(rrq("f", "octet", "padding", strings.Repeat("x", 600), "blksize", "9"))
+		p.request(rrq("f", "octet", "padding", strings.Repeat("x", 2000), "blksize", "9"))
 		p.expect(oack("blksize", "9"))
 	})
 	t.Run("015 padded with zeros", func(t *testing.T) {

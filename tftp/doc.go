@@ -55,6 +55,7 @@
 //
 // # Limits
 //
+//   - A request has up to 2048 bytes. RFC 2347 permits 512.
 //   - A block has 8 to 65464 bytes (RFC 2348), a timeout 1 to 255 s (RFC 2349
 //     section 2), a window 1 to 16384 blocks (RFC 7440). The Server also reduces a
 //     window to Server.WindowBytes.

@@ -21,8 +21,9 @@ const (
 	minBlockSize     = 8     // RFC 2348
 	maxBlockSize     = 65464 // RFC 2348
 	maxDatagram      = headerSize + maxBlockSize
-	maxOptions       = 32  // in a request or an OACK; more are refused
-	maxErrorText     = 480 // bytes; longer texts of ERROR packets are cut
+	maxRequest       = 2048 // bytes; RFC 2347 permits 512. A session keeps its request, also for a peer that never answers
+	maxOptions       = 32   // in a request or an OACK; more are refused
+	maxErrorText     = 480  // bytes; longer texts of ERROR packets are cut
 )
 
 var errShort = errors.New("packet is too short")
@@ -84,6 +85,9 @@ type wireRequest struct {
 // to answer with. With an error, parseRequest also returns the fields before it.
 func parseRequest(b []byte) (wireRequest, error) {
 	r := wireRequest{op: Op(binary.BigEndian.Uint16(b))}
+	if len(b) > maxRequest {
+		return r, illegal("the request is too long")
+	}
 	name, rest, ok := bytes.Cut(b[2:], []byte{0})
 	if !ok {
 		return r, illegal("the file name does not end")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -96,6 +97,26 @@ func testManySmall(t *testing.T) {
 			t.Errorf("300 stalled reads use %d KB", used>>10)
 		} else {
 			t.Logf("300 stalled reads use %d KB", used>>10)
+		}
+	})
+}
+
+// testLongRequests sends long requests that are never answered. The server keeps none of
+// their bytes.
+func testLongRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		m.set("f", []byte("x"))
+		w := inBubble(t, &tftp.Server{Handler: m, BufferBytes: 1 << 20}, &tftptest.Network{})
+		before := heap()
+		for i := range 150 {
+			p := w.peerAt(at(i))
+			p.buf = nil
+			p.request(rrq("f", "octet", "padding", strings.Repeat("x", 60_000)))
+			synctest.Wait()
+		}
+		if used := heap() - before; used > 4<<20 {
+			t.Errorf("150 requests of 60 KB use %d KB", used>>10)
 		}
 	})
 }

@@ -28,6 +28,7 @@ func TestLimits(t *testing.T) {
 	t.Run("126 unproved peers make room", testUnprovedMakeRoom)
 	t.Run("126 memory is returned", testMemoryReturned)
 	t.Run("126 memory of many small transfers", testManySmall)
+	t.Run("126 memory of long requests", testLongRequests)
 	t.Run("126 proved transfers are not crowded out", testProvedStay)
 	t.Run("128 large blocks that never arrive", testLargeBlocksLost)
 	t.Run("128 a forged request for large blocks", testForgedLargeBlocks)
