@@ -87,12 +87,16 @@ func (q *unprovedQueue) drop(s *session) {
 	q.trim()
 }
 
-// trim removes proved sessions from the front, so that the queue does not keep
-// them in memory.
+// trim removes proved sessions, so that the queue does not keep them in memory: those at
+// the front at once, the others when they are most of it. A peer that repeats its request
+// again and again stays at the front.
 func (q *unprovedQueue) trim() {
 	for len(q.queue) > 0 && !q.queue[0].unproved {
 		q.queue[0] = nil
 		q.queue = q.queue[1:]
+	}
+	if len(q.queue) > 2*q.count+64 {
+		q.queue = slices.DeleteFunc(q.queue, func(s *session) bool { return !s.unproved })
 	}
 }
 
