@@ -1,6 +1,9 @@
 package tftp
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // chunk is a piece of a file between the storage side and the network side.
 // For a file that is sent, it holds whole DATA packets in a row, headers
@@ -11,6 +14,8 @@ type chunk struct {
 	first uint64 // number of the first block (sending)
 	count int    // blocks (sending)
 	class int    // index in chunkClasses; -1: too large for the pool
+
+	counted *atomic.Int64 // has the capacity until the chunk is returned; nil: not counted
 }
 
 // chunkClasses are the capacities in bytes. The more transfers run, the smaller
@@ -39,7 +44,13 @@ func (p *chunkPool) get(size int) *chunk {
 }
 
 func (p *chunkPool) put(c *chunk) {
-	if c == nil || c.class < 0 {
+	if c == nil {
+		return
+	}
+	if c.counted != nil {
+		c.counted.Add(-int64(cap(c.buf)))
+	}
+	if c.class < 0 {
 		return
 	}
 	*c = chunk{buf: c.buf[:0], class: c.class}

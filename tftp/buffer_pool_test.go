@@ -18,3 +18,27 @@ func TestChunksAreLargeEnough(t *testing.T) {
 		}
 	}
 }
+
+// TestChunksShareTheMemory has more and more transfers, each with two chunks. Those that
+// began first hold large ones; together they hold little more than there is.
+func TestChunksShareTheMemory(t *testing.T) {
+	const memory, transfers = 1 << 20, 1000
+	b, held := newBudget(memory, memory), []*chunk{}
+	var p chunkPool
+	for n := 1; n <= transfers; n++ {
+		for range 2 {
+			c := p.get(b.chunkSize(n))
+			b.count(c)
+			held = append(held, c)
+		}
+	}
+	if used := b.chunks.Load(); used > memory+transfers*2*int64(chunkClasses[0]) {
+		t.Errorf("%d transfers hold %d KB of %d KB", transfers, used>>10, memory>>10)
+	}
+	for _, c := range held {
+		p.put(c)
+	}
+	if left := b.chunks.Load(); left != 0 {
+		t.Errorf("after all chunks were returned, %d bytes are still in use", left)
+	}
+}

@@ -16,6 +16,7 @@ type budget struct {
 	perSource int64 // bytes
 
 	reserved atomic.Int64
+	chunks   atomic.Int64 // bytes of the chunks that no reservation covers
 
 	mu      sync.Mutex
 	sources map[netip.Addr]int64
@@ -84,13 +85,24 @@ func (o offer) limit(n int64, peer netip.Addr) offer {
 	return o
 }
 
+// lastPart makes chunks small when little memory is left: one takes at most this part of it.
+const lastPart = 16
+
 // chunkSize returns the size of a chunk in bytes when n transfers run. Each of them
-// holds two, seldom three.
+// holds two, seldom three. But transfers that began when there were fewer hold larger
+// chunks, so what they have left counts too.
 func (b *budget) chunkSize(n int) int {
 	free := b.total - b.reserved.Load()
+	most := min(free/int64(2*max(n, 1)), (free-b.chunks.Load())/lastPart)
 	size := chunkSize(n)
-	for i := len(chunkClasses) - 1; i > 0 && int64(size) > free/int64(2*max(n, 1)); i-- {
+	for i := len(chunkClasses) - 1; i > 0 && int64(size) > most; i-- {
 		size = min(size, chunkClasses[i-1])
 	}
 	return size
+}
+
+// count counts a chunk until it is returned.
+func (b *budget) count(c *chunk) {
+	c.counted = &b.chunks
+	b.chunks.Add(int64(cap(c.buf)))
 }

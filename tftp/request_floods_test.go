@@ -93,10 +93,8 @@ func testManySmall(t *testing.T) {
 			p.send(ack(1))
 			synctest.Wait()
 		}
-		if used := heap() - before; used > 9<<20 {
+		if used := heap() - before; used > 3700<<10 { // the memory for buffers, 4 KB for each, and a little
 			t.Errorf("300 stalled reads use %d KB", used>>10)
-		} else {
-			t.Logf("300 stalled reads use %d KB", used>>10)
 		}
 	})
 }

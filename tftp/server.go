@@ -44,7 +44,8 @@ type Server struct {
 	WindowBytes  int // bytes in flight in a window (RFC 7440); a transfer needs up to three times that in memory. 0: 512 KiB
 
 	// BufferBytes is the memory for the buffers of all transfers. When much of it is
-	// in use, new transfers get smaller windows and blocks. 0: 48 MiB
+	// in use, new transfers get smaller windows and blocks. Each transfer gets at
+	// least 4 KiB. 0: 48 MiB
 	BufferBytes     int
 	BufferPerSource int // the same for windows and large blocks of one IPv4 address, or one IPv6 /64. 0: half of BufferBytes
 

@@ -268,6 +268,16 @@ func (s *session) complete(now time.Time, r result, out *outbox) {
 	}
 }
 
+// chunk returns an empty chunk with room for at least size bytes. It counts unless the
+// reservation of the transfer covers it.
+func (s *session) chunk(size int) *chunk {
+	c := s.limits.chunks.get(size)
+	if int64(cap(c.buf)) > s.reserved/windowsHeld {
+		s.loop.engine.budget.count(c)
+	}
+	return c
+}
+
 // opened sends the first packet, or the refusal.
 func (s *session) opened(now time.Time, err error, out *outbox) {
 	if err != nil {

@@ -66,7 +66,7 @@ func (u *upload) room(n int, out *outbox) bool {
 		u.write(jobWrite, out)
 	}
 	if u.fill == nil {
-		u.fill = u.s.limits.chunks.get(u.capacity(u.s.loop.engine.chunkSize()))
+		u.fill = u.s.chunk(u.capacity(u.s.loop.engine.chunkSize()))
 	}
 	return true
 }

@@ -121,7 +121,7 @@ func (d *download) load(out *outbox) {
 	if !s.clock.confirmed && len(d.chunks) > 0 {
 		return // a peer that has not answered gets only the first chunk
 	}
-	s.submit(job{kind: jobRead, chunk: s.limits.chunks.get(size)}, out)
+	s.submit(job{kind: jobRead, chunk: s.chunk(size)}, out)
 }
 
 // loaded takes the chunk that load asked for.

@@ -403,7 +403,7 @@ func (m *machine) end() {
 	if m.h.opened > 0 && m.h.commits+m.h.aborts+m.h.closed != 1 {
 		m.t.Fatalf("opened %d; %d commits, %d aborts, %d closed", m.h.opened, m.h.commits, m.h.aborts, m.h.closed)
 	}
-	if m.e.budget.reserved.Load() != 0 || len(m.e.running.requests) != 0 || m.e.running.active.Load() != 0 || m.e.running.unproved.count != 0 || len(m.e.running.sources) != 0 {
+	if m.e.budget.reserved.Load() != 0 || m.e.budget.chunks.Load() != 0 || len(m.e.running.requests) != 0 || m.e.running.active.Load() != 0 || m.e.running.unproved.count != 0 || len(m.e.running.sources) != 0 {
 		m.t.Fatal("the session is still counted")
 	}
 }
