@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -142,7 +143,7 @@ func (c *Client) dial(ctx context.Context, server netip.AddrPort, name string) (
 		return nil, err
 	}
 	x := &exchange{Client: c, ctx: ctx, server: server, socket: newSocket(conn, false), tsize: -1}
-	x.setServer(server)
+	x.setServer(named(server))
 	x.rt = newRetransmit(defaultTimeout, 0)
 	if c.Timeout > 0 {
 		x.rt = newRetransmit(0, c.Timeout)
@@ -161,6 +162,20 @@ func anyAddress(peer netip.Addr) netip.Addr {
 		return netip.IPv4Unspecified()
 	}
 	return netip.IPv6Unspecified()
+}
+
+// named gives the zone of a link-local address by the name of the interface, not by its
+// number: received packets have the name.
+func named(a netip.AddrPort) netip.AddrPort {
+	index, err := strconv.Atoi(a.Addr().Zone())
+	if err != nil {
+		return a
+	}
+	i, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return a
+	}
+	return netip.AddrPortFrom(a.Addr().WithZone(i.Name), a.Port())
 }
 
 func (x *exchange) setServer(a netip.AddrPort) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -251,6 +252,26 @@ func TestClientChecksTheSize(t *testing.T) {
 		s.expectError(0)
 		if err := <-result; err == nil || !strings.Contains(err.Error(), "1000") {
 			t.Errorf("get: %v", err)
+		}
+	})
+}
+
+// TestZoneByNumber names the interface of a link-local address by its number.
+func TestZoneByNumber(t *testing.T) {
+	list, err := net.Interfaces()
+	if err != nil || len(list) == 0 {
+		t.Skipf("no interface: %v", err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n, m := &tftptest.Network{}, &memory{}
+		m.set("f", []byte("x"))
+		s := &tftp.Server{Handler: m, Listen: n.Listen}
+		w := &world{t: t, events: watch(s), listen: n.Listen}
+		w.run(s, fmt.Sprintf("[fe80::1%%%s]:69", list[0].Name))
+		c := tftp.Client{Listen: n.Listen, Local: netip.AddrPortFrom(w.server.Addr().Next(), 0)}
+		server := netip.AddrPortFrom(w.server.Addr().WithZone(fmt.Sprint(list[0].Index)), 69)
+		if _, err := c.Get(t.Context(), server, "f", io.Discard); err != nil {
+			t.Error(err)
 		}
 	})
 }
