@@ -145,8 +145,10 @@ func checkImports(t *testing.T, pkg, file string) error {
 		if err != nil {
 			return err
 		}
-		if ours, ok := strings.CutPrefix(path, "flashwarden/"); ok && !slices.Contains(allowed, ours) {
-			t.Errorf("%s: %s may not import %s", file, pkg, ours)
+		ours, ok := strings.CutPrefix(path, "flashwarden/")
+		foreign := !ok && strings.Contains(strings.Split(path, "/")[0], ".")
+		if ok && !slices.Contains(allowed, ours) || foreign && pkg == "tftp/conformance" {
+			t.Errorf("%s: %s may not import %s", file, pkg, path)
 		}
 	}
 	return nil
