@@ -1,6 +1,7 @@
 package vty
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,17 +30,26 @@ func (c Config) hostPort() string {
 	return net.JoinHostPort(host, port)
 }
 
-// service returns why a device may refuse its transport, and what to type: a key, a free
-// line, the transport and the access list of its lines.
+// service returns why a device may refuse its transport, in the order in which to check it on
+// its console: a key, a free line, the transport and the access list of its lines, the port.
 func (c Config) service() api.Fix {
-	transport, fix := "ssh", onDevice("show ip ssh").Say(" (disabled: it has no RSA key; in configuration mode ").
-		Type(api.OnDevice, "crypto key generate rsa modulus 2048").Say(", then ").Type(api.OnDevice, "ip ssh version 2").Say("), ").
-		Type(api.OnDevice, "show users")
-	if c.Transport == Telnet {
-		transport, fix = "telnet", onDevice("show users")
+	host, _, _ := net.SplitHostPort(c.hostPort())
+	steps := []api.Fix{
+		api.Type(api.OnDevice, "show users").Say(": if all lines are in use, ").Type(api.OnDevice, "clear line vty N"),
+		api.Type(api.OnDevice, "show running-config | begin line vty").Say(": the lines need ").Type(api.OnDevice, "transport input "+cmp.Or(c.Transport, SSH)).
+			Say("; their access-class, if they have one, must permit this host"),
+		api.Say("if the device uses another port: ").Then(c.edit("address", host+":PORT")),
 	}
-	return fix.Say(" (all lines in use: ").Type(api.OnDevice, "clear line vty N").Say("), ").Type(api.OnDevice, "show running-config").
-		Say(" (its vty lines need ").Type(api.OnDevice, "transport input "+transport).Say("; their access-class, if they have one, must permit this host)")
+	if c.Transport != Telnet {
+		key := api.Type(api.OnDevice, "show ip ssh").Say(": if SSH is disabled, make a key in configuration mode: ").
+			Type(api.OnDevice, "crypto key generate rsa modulus 2048").Say(", then ").Type(api.OnDevice, "ip ssh version 2")
+		steps = append([]api.Fix{key}, steps...)
+	}
+	fix := api.Say("on the console of the device, check in this order:")
+	for i, step := range steps {
+		fix = fix.Say("\n%d. ", i+1).Then(step)
+	}
+	return fix
 }
 
 // connect makes the connection, through the jump host if there is one.
@@ -93,7 +103,7 @@ func connectError(cfg Config, err error) error {
 			cfg.onHost(cfg.edit("address", "IP"), cfg.edit("via", "USER@IP")))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return cause.Wrap(cause.ConnectRefused, syscall.ECONNREFUSED, fmt.Sprintf("%s refused the connection to %s", cfg.Name, at),
-			cfg.onHost(cfg.service().Say("; or another port: ").Then(cfg.edit("address", host+":PORT")), restartJump(cfg)))
+			cfg.onHost(cfg.service(), restartJump(cfg)))
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s did not answer within %s", cfg.Name, cfg.ConnectTimeout), api.Type(api.OnHost, "ping "+host))
 	}

@@ -18,13 +18,18 @@ func TestRefusedHint(t *testing.T) {
 	refuse := func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	}
-	const lines = "`show users` (all lines in use: `clear line vty N`), `show running-config` (its vty lines need `transport input "
+	const begin = "on the console of the device, check in this order:\n"
 	for transport, want := range map[string]string{
-		SSH:    "on the device: `show ip ssh` (disabled: it has no RSA key; in configuration mode `crypto key generate rsa modulus 2048`, then `ip ssh version 2`), " + lines + "ssh`",
-		Telnet: "on the device: " + lines + "telnet`",
+		SSH: "1. `show ip ssh`: if SSH is disabled, make a key in configuration mode: `crypto key generate rsa modulus 2048`, then `ip ssh version 2`\n" +
+			"2. `show users`: if all lines are in use, `clear line vty N`\n" +
+			"3. `show running-config | begin line vty`: the lines need `transport input ssh`; their access-class, if they have one, must permit this host\n" +
+			"4. if the device uses another port: `flashwarden device edit sw1 --address 192.0.2.1:PORT`",
+		Telnet: "1. `show users`: if all lines are in use, `clear line vty N`\n" +
+			"2. `show running-config | begin line vty`: the lines need `transport input telnet`; their access-class, if they have one, must permit this host\n" +
+			"3. if the device uses another port: `flashwarden device edit sw1 --address 192.0.2.1:PORT`",
 	} {
 		_, err := Dial(t.Context(), Config{Name: "sw1", Address: "192.0.2.1", Transport: transport, Dialer: refuse})
-		want += "; their access-class, if they have one, must permit this host); or another port: `flashwarden device edit sw1 --address 192.0.2.1:PORT`"
+		want = begin + want
 		if hint := cause.Hint(err); cause.Of(err) != cause.ConnectRefused || hint != want {
 			t.Errorf("%v, hint %q, want %q", err, hint, want)
 		}

@@ -133,7 +133,7 @@ func viaError(cfg, jump Config, err error) error {
 			api.Say("on the jump host, in sshd_config: AllowTcpForwarding yes, and PermitOpen %s:%s if there is such a line", host, port))
 	case strings.Contains(strings.ToLower(refused.Message), "refused"):
 		return cause.Wrap(cause.ConnectRefused, err, fmt.Sprintf("%s refused the connection of %s to port %s", cfg.Name, jump.Name, port),
-			cfg.service().Say("; or another port: ").Then(cfg.edit("address", host+":PORT")))
+			cfg.service())
 	}
 	return cause.Wrap(cause.ConnectTimeout, err, fmt.Sprintf("%s cannot reach %s", jump.Name, cfg.Name), onJump(at))
 }

@@ -388,7 +388,8 @@ func safe(t *testing.T, err error, cfg Config) {
 		if strings.Contains(text, cfg.Password) || cfg.EnablePassword != "" && strings.Contains(text, cfg.EnablePassword) {
 			t.Errorf("shows a password: %s", text)
 		}
-		if strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+		lines := strings.NewReplacer("\n1. ", "", "\n2. ", "", "\n3. ", "", "\n4. ", "").Replace(text) // the steps are ours
+		if strings.ContainsFunc(lines, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 			t.Errorf("control characters: %q", text)
 		}
 	}
