@@ -12,18 +12,19 @@ import (
 )
 
 // unitWarnings says in which way units differ from the one whose image runs: what
-// a stack or a pair of supervisors should not do.
+// a stack or a pair of supervisors should not do. The next steps are in the order in which to
+// type them.
 func unitWarnings(f ios.Facts, image flash.File, found flash.Contents) []string {
-	notes := append(stackNotes(f), versionNotes(f)...)
+	notes := stackNotes(f)
 	for _, u := range found.OtherUnits(f, image) {
 		if !u.Same.Found() {
-			notes = append(notes, fmt.Sprintf("%s does not have the running image %s: it is not in %s%s", u.Name, image.Base(), u.FS, copyThere(image, u)))
+			notes = append(notes, fmt.Sprintf("%s does not have the running image %s in %s%s", u.Name, image.Base(), u.FS, copyThere(image, u)))
 		}
 		if u.Start != "" && !found.SameOnUnits(u.Boots.Path, image.Path) {
-			notes = append(notes, fmt.Sprintf("%s starts from %q next, which is not the running image%s", u.Name, u.Start, bootThere(image, u)))
+			notes = append(notes, fmt.Sprintf("%s will boot %q, which is not the running image%s", u.Name, u.Start, bootThere(image, u)))
 		}
 	}
-	return notes
+	return append(notes, versionNotes(f)...) // a reload helps only after the steps above
 }
 
 // copyThere is the next step for a unit without the image. Packages are more than one file.
@@ -63,7 +64,7 @@ func versionNotes(f ios.Facts) []string {
 	here := f.Members[i]
 	for _, m := range f.Members {
 		if m.Version != here.Version || m.Image != here.Image || m.Mode != here.Mode {
-			notes = append(notes, fmt.Sprintf("switch %d runs %s, the active switch %d runs %s; on the device, when it has the same image to start from: `reload slot %d`",
+			notes = append(notes, fmt.Sprintf("switch %d runs %s, the active switch %d runs %s; when it is set to boot the same image, on the device: `reload slot %d`",
 				m.Number, runs(m), here.Number, runs(here), m.Number))
 		}
 	}

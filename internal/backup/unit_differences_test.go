@@ -39,7 +39,7 @@ func TestUnits(t *testing.T) {
 			facts:    ios.Facts{Image: "flash:/a.bin"},
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash-2:/", "config.text")},
 			want:     []string{"image flash:/a.bin"},
-			notes:    []string{"switch 2 does not have the running image a.bin: it is not in flash-2:; on the device: `copy flash:/a.bin flash-2:/a.bin`"},
+			notes:    []string{"switch 2 does not have the running image a.bin in flash-2:; on the device: `copy flash:/a.bin flash-2:/a.bin`"},
 		},
 		"a member that runs and boots another image": {
 			facts: ios.Facts{Image: "flash:/a.bin", Members: stack("15.0", "12.2"), Starts: []ios.Start{{Unit: "switch 2", Path: "flash:/old.bin"}},
@@ -47,20 +47,20 @@ func TestUnits(t *testing.T) {
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash2:/", "a.bin", "old.bin")},
 			want:     []string{"image flash:/a.bin", "image flash2:/a.bin", "image flash2:/old.bin of switch 2"},
 			notes: []string{"switch 2 is in the state \"V-Mismatch\"; on the device: `show switch detail`",
-				"switch 2 runs 12.2 C3750-M, the active switch 1 runs 15.0 C3750-M; on the device, when it has the same image to start from: `reload slot 2`",
-				"switch 2 starts from \"flash:/old.bin\" next, which is not the running image; on the device, in configuration mode: `boot system switch 2 flash:/a.bin`"},
+				"switch 2 will boot \"flash:/old.bin\", which is not the running image; on the device, in configuration mode: `boot system switch 2 flash:/a.bin`",
+				"switch 2 runs 12.2 C3750-M, the active switch 1 runs 15.0 C3750-M; when it is set to boot the same image, on the device: `reload slot 2`"},
 		},
 		"a member whose BOOT names a missing file": {
 			facts:    ios.Facts{Image: "flash:/a.bin", Starts: []ios.Start{{Unit: "switch 2", Path: "flash:/gone.bin"}}},
 			listings: []ios.Listing{dir("flash:/", "a.bin"), dir("flash2:/", "a.bin")},
 			want:     []string{"image flash:/a.bin", "image flash2:/a.bin"},
-			notes:    []string{"switch 2 starts from \"flash:/gone.bin\" next, which is not the running image; on the device, in configuration mode: `boot system switch 2 flash:/a.bin`"},
+			notes:    []string{"switch 2 will boot \"flash:/gone.bin\", which is not the running image; on the device, in configuration mode: `boot system switch 2 flash:/a.bin`"},
 		},
 		"the second member is the active one": {
 			facts:    ios.Facts{Image: "flash2:/a.bin"},
 			listings: []ios.Listing{dir("flash:/", "b.bin"), dir("flash2:/", "a.bin")},
 			want:     []string{"image flash2:/a.bin"},
-			notes:    []string{"flash: does not have the running image a.bin: it is not in flash:; on the device: `copy flash2:/a.bin flash:/a.bin`"},
+			notes:    []string{"flash: does not have the running image a.bin in flash:; on the device: `copy flash2:/a.bin flash:/a.bin`"},
 		},
 		"two supervisors": {
 			facts:    ios.Facts{Image: "sup-bootdisk:x", Starts: []ios.Start{{Unit: "standby", Path: "sup-bootdisk:x,12;"}}},

@@ -50,7 +50,7 @@ var shapes = map[string]shape{
 	"c2960x-stack": {image: "flash:/c2960x-universalk9-mz.152-2.E6.bin",
 		files: []string{"flash:/c2960x-universalk9-mz.152-2.E6.bin", "flash-2:/c2960x-universalk9-mz.150-2.EX5.bin"},
 		notes: []string{`switch 2 is in the state "Version Mismatch"`, "switch 2 runs 15.0(2)EX5 C2960X-UNIVERSALK9-M, the active switch 1 runs 15.2(2)E6",
-			"switch 2 does not have the running image c2960x-universalk9-mz.152-2.E6.bin: it is not in flash-2:", `switch 2 starts from "flash:/c2960x-universalk9-mz.150-2.EX5.bin" next`}},
+			"switch 2 does not have the running image c2960x-universalk9-mz.152-2.E6.bin in flash-2:", `switch 2 will boot "flash:/c2960x-universalk9-mz.150-2.EX5.bin", which`}},
 	"c3500xl":     {image: "flash:/c3500xl-c3h2s-mz.120-5.WC10.bin", files: []string{"flash:/c3500xl-c3h2s-mz.120-5.WC10.bin"}, proof: api.EvidenceSize},
 	"c2900xl":     {image: "flash:/c2900xl-hs-mz-112.8.11-SA6.bin", files: []string{"flash:/c2900xl-hs-mz-112.8.11-SA6.bin"}, proof: api.EvidenceSize},
 	"c3750":       {image: c3750Image, files: []string{c3750Image}},
