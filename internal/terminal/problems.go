@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"flashwarden/api"
 )
@@ -165,7 +166,7 @@ func (g *group) body(l Layout) string {
 		}
 		text, next := one.text, "next: "
 		if i == 0 && (g.texts || g.more > 0) {
-			text = "for example " + g.devices[0] + ": " + text
+			text = example(g.devices[0], text)
 		}
 		if one.own {
 			next = "next, for " + g.devices[0] + ": "
@@ -180,6 +181,15 @@ func (g *group) body(l Layout) string {
 		}
 	}
 	return b.String()
+}
+
+// example begins the text of one device of many with its name, if the text does not have it.
+func example(device, text string) string {
+	begins, _ := utf8.DecodeRuneInString(text)
+	if !unicode.IsUpper(begins) && slices.Contains(strings.Fields(text), device) {
+		return "for example, " + text
+	}
+	return "for example " + device + ": " + text
 }
 
 // reasonsOf returns why a device failed, the files that are missing for other

@@ -33,11 +33,19 @@ func (r Results) plannedBytes() string {
 	for _, p := range plans {
 		most += p.Bytes
 	}
-	text := "; would copy " + Bytes(most)
 	if likely := api.Likely(plans...); likely < most {
-		text = fmt.Sprintf("; would copy at most %s, probably %s: an image that the vault or another device has is not copied again", Bytes(most), Bytes(likely))
+		return fmt.Sprintf("; would copy at most %s, probably %s: an image that the vault or another device has is not copied again", Bytes(most), Bytes(likely))
 	}
-	return text
+	return "; " + wouldCopy(plans...) + Bytes(most)
+}
+
+// wouldCopy begins the bytes to copy. Where the last backup has digests, a file that looks
+// changed may still be the same.
+func wouldCopy(plans ...*api.BackupPlan) string {
+	if slices.ContainsFunc(plans, func(p *api.BackupPlan) bool { return p.Known > 0 && p.Bytes > 0 }) {
+		return "would copy at most "
+	}
+	return "would copy "
 }
 
 // formatPlans returns the plan of each device: a line, and the commands only of a single
@@ -60,6 +68,7 @@ func (r Results) formatPlans(l Layout) string {
 func (r Results) planTable() Table {
 	t := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "FILES", Right: true}, {Head: "COPY AT MOST", Right: true},
 		{Head: "PROBABLY", Right: true}, {Head: "UNCHANGED", Right: true}, {Head: "IMAGE"}}}
+	fewer := slices.ContainsFunc(r.plans(), func(p *api.BackupPlan) bool { return api.Likely(p) < p.Bytes })
 	for _, one := range r {
 		if one.NotTried {
 			continue
@@ -68,14 +77,18 @@ func (r Results) planTable() Table {
 		if p := one.Plan; p != nil {
 			row = Texts(fmt.Sprint(len(p.Copies)), Bytes(p.Bytes), Bytes(api.Likely(p)), Bytes(p.Known), imageName(one))
 		}
+		if !fewer {
+			row[2] = Cell{} // the same number twice says nothing
+		}
 		t.Rows = append(t.Rows, append([]Cell{{Text: one.Device}, {Text: status(one), Tone: tone(one)}}, row...))
 	}
 	return t
 }
 
-// formatPlan returns the plan of one device, with its commands.
+// formatPlan returns the plan of one device, with its commands. A block above it says what else
+// is to know about the device.
 func formatPlan(r api.BackupResult, l Layout) string {
-	text := "would copy " + ExactBytes(r.Plan.Bytes)
+	text := wouldCopy(r.Plan) + ExactBytes(r.Plan.Bytes)
 	if likely := api.Likely(r.Plan); likely < r.Plan.Bytes {
 		text = fmt.Sprintf("would copy at most %s, probably %s: the vault has an image of the same size", ExactBytes(r.Plan.Bytes), Bytes(likely))
 	}
@@ -83,7 +96,7 @@ func formatPlan(r api.BackupResult, l Layout) string {
 		text += "; " + Bytes(r.Plan.Known) + " unchanged since the last backup"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s: %s\n", OneLine(r.Device), statusAndCause(r, l.Palette))
+	fmt.Fprintf(&b, "\n%s: plan\n", OneLine(r.Device))
 	b.WriteString(l.Prose("  ", text+"; "+Bytes(r.Plan.Free)+" free here"))
 	for _, c := range r.Plan.Commands {
 		b.WriteString("    " + OneLine(c) + "\n")

@@ -153,13 +153,19 @@ func TestWeakestEvidence(t *testing.T) {
 
 // TestDryRunResults has the bytes to copy, exactly, and how many it probably are.
 func TestDryRunResults(t *testing.T) {
-	const head = "dry run: 1 ok\n\nsw1: ok\n  would copy "
+	const head = "dry run: 1 ok\n\nsw1: plan\n  would copy "
 	p := &api.BackupPlan{Commands: []string{"show running-config"}, Bytes: 18_286_080, Free: 75e9,
 		Copies: []api.PlannedCopy{{Path: "flash:/a.bin", Size: 18_280_000, Shared: true}, {Path: "flash:/config.text", Size: 6_080}}}
 	r := api.BackupResult{Device: "sw1", Status: api.StatusOK, Plan: p}
 	const want = head + "18.3 MB (18,286,080 bytes); 75.0 GB free here\n    show running-config\n"
 	if got := (terminal.Results{r}).Format(terminal.Layout{}); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	known := *p
+	known.Known = 300_000
+	const most = head + "at most 18.3 MB (18,286,080 bytes); 300.0 kB unchanged since the last backup; "
+	if got := (terminal.Results{{Device: "sw1", Status: api.StatusOK, Plan: &known}}).Format(terminal.Layout{}); !strings.HasPrefix(got, most) {
+		t.Errorf("a file that looks changed may be the same:\n%s", got)
 	}
 	held := *p
 	held.Copies = []api.PlannedCopy{{Path: "flash:/a.bin", Size: 18_280_000, Shared: true, Held: true}, p.Copies[1]}
@@ -182,6 +188,13 @@ func TestDryRunOfMany(t *testing.T) {
 	if !strings.HasPrefix(text, summary) || strings.Count(text, "\n") > 48 || strings.Contains(text, "show running-config") ||
 		!strings.HasSuffix(text, "\n75.0 GB free here. To see the commands, add -v, or name one device.\n") {
 		t.Errorf("%d lines:\n%s", strings.Count(text, "\n"), text)
+	}
+	if strings.Contains(text, "PROBABLY") {
+		t.Errorf("a column that repeats another one:\n%s", text)
+	}
+	r[3].Plan.Copies[0].Held = true
+	if text := r.Format(terminal.Layout{}); !strings.Contains(text, "PROBABLY") {
+		t.Error(text)
 	}
 	if text := r.Format(terminal.Layout{Verbose: true}); strings.Count(text, "    show running-config\n") != 40 {
 		t.Error(text)
@@ -225,7 +238,7 @@ func TestBadNight(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"40 failed; 0 B copied\n\n35 devices failed (no_request): access-1, access-2, access-3, ", "\n4 devices failed (connect_timeout): ",
-		"\naccess-21: failed (auth_failed)\n", "\n  for example access-1: access-1 at 192.0.2.1 sent no TFTP request ", "access-40\n", "\n    `nft insert rule inet filter input ip saddr 192.0.2.1 udp dport 69 accept`\n"} {
+		"\naccess-21: failed (auth_failed)\n", "\n  for example, access-1 at 192.0.2.1 sent no TFTP request ", "access-40\n", "\n    `nft insert rule inet filter input ip saddr 192.0.2.1 udp dport 69 accept`\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -49,7 +49,7 @@ func TestStatus(t *testing.T) {
   next: ` + "`flashwarden backup sw1 sw21`" + `
 
 2 devices are protected, but the last backup failed: sw4, sw10
-  for example sw4: 2 hours ago: sw4 refused the connection
+  for example, 2 hours ago: sw4 refused the connection
   next, for sw4: ` + "`flashwarden doctor sw4`" + `
 
 sw3 is protected, with 1 warning
