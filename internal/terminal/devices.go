@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +10,7 @@ import (
 
 // deviceColumns are the columns of device list.
 var deviceColumns = []Column{{Head: "NAME", Keep: true}, {Head: "ADDRESS", Keep: true}, {Head: "MODEL", Spare: true}, {Head: "VERSION"},
-	{Head: "LAST BACKUP", Keep: true}, {Head: "LAST FAILURE", Keep: true}, {Head: "FAILED", Spare: true}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
+	{Head: "LAST BACKUP", Keep: true}, {Head: "LAST FAILURE"}, {Head: "FAILED", Spare: true}, {Head: "SITE", Spare: true}, {Head: "GROUP", Spare: true}, {Head: "VIA", Spare: true},
 	{Head: "TRANSPORT", Wide: true}, {Head: "USERNAME", Wide: true}, {Head: "CREDENTIAL", Wide: true}, {Head: "KEY", Wide: true}}
 
 // Devices returns the table of device list.
@@ -48,12 +47,15 @@ func lastBackup(k api.Known, now time.Time) string {
 	return Ago(*k.LastBackup, now)
 }
 
-// lastFailure is the cause of the last backup, if it failed.
+// lastFailure says why the last backup failed, if it did, in the words of status.
 func lastFailure(d api.DeviceRow) string {
-	if !d.LastFails || d.LastFailure == nil {
+	switch {
+	case !d.LastFails || d.LastFailure == nil:
 		return ""
+	case d.LastFailure.Cause == "":
+		return d.LastFailure.Status
 	}
-	return cmp.Or(string(d.LastFailure.Cause), d.LastFailure.Status)
+	return CauseWords(d.LastFailure.Cause)
 }
 
 // failed says how long ago the last backup was, if it failed.
@@ -105,6 +107,9 @@ func backupFields(d api.DeviceDetail, now time.Time) []Field {
 	protected := Cell{Text: StatusText("yes", len(d.Status.Warnings)), Tone: Good}
 	if len(d.Status.Warnings) > 0 {
 		protected.Tone = Warn
+	}
+	if d.Status.LastFails {
+		protected = Cell{Text: protected.Text + ", but the last backup failed", Tone: Warn}
 	}
 	if !d.Status.Protected {
 		protected = Cell{Text: "no", Tone: Bad}

@@ -30,7 +30,7 @@ func TestRunsOfADevice(t *testing.T) {
 		"(1 hour ago): refused after 1 min\n", "message of refused\n",
 		"(2 hours ago): failed after 1 min: no TFTP request arrived\n", "(3 hours ago): cancelled after 1 min\n",
 		"(4 hours ago): ok, 18.3 MB copied in 1 min\n", "(5 hours ago): interrupted\n", "(6 hours ago): unchanged, looked for 1 min\n", "(6 hours ago): unchanged since the last backup\n", "(just now): running\n",
-		"hint of failed\n",
+		"hint of failed\n", "\nprotected        yes, but the last backup failed\n",
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("no %q in\n%s", want, shown)
@@ -40,7 +40,21 @@ func TestRunsOfADevice(t *testing.T) {
 		t.Errorf("the message of the failure stands %d times in\n%s", n, shown)
 	}
 	d.Status.LastFails = false
-	if later := FormatFields(DeviceFields(d, now), Layout{}); strings.Contains(later, "message of failed") || !strings.Contains(later, "last failure") {
+	if later := FormatFields(DeviceFields(d, now), Layout{}); strings.Contains(later, "message of failed") || !strings.Contains(later, "last failure") || strings.Contains(later, "but the last") {
 		t.Errorf("after a later success:\n%s", later)
+	}
+}
+
+// TestFailureOfADevice: device list says why the last backup failed in the words of status.
+func TestFailureOfADevice(t *testing.T) {
+	row := api.DeviceRow{}
+	row.LastFails, row.LastFailure = true, &api.Run{Status: api.StatusFailed, Cause: "tid_blocked"}
+	for cause, want := range map[api.Cause]string{"tid_blocked": "transfer ports blocked", api.Cancelled: "cancelled", "": api.StatusFailed} {
+		if row.LastFailure.Cause = cause; lastFailure(row) != want {
+			t.Errorf("%q: %q, want %q", cause, lastFailure(row), want)
+		}
+	}
+	if row.LastFails = false; lastFailure(row) != "" {
+		t.Errorf("after a success: %q", lastFailure(row))
 	}
 }

@@ -69,7 +69,7 @@ func TestLongNamesFit(t *testing.T) {
 		table Table
 		whole []string
 	}{
-		"devices":  {Devices([]api.DeviceRow{device}, now), []string{name, address, "transport_restricted  3 days ago"}},
+		"devices":  {Devices([]api.DeviceRow{device}, now), []string{name, address, "protocol restricted by the device  3 days ago"}},
 		"images":   {tableOfImages(images, Layout{All: true}), []string{images[0].SHA256, images[1].Names[0], images[0].Devices[2]}},
 		"restored": {tableOfRestored(files), []string{path, "restored", "unchanged", "device-sha512"}},
 		"snapshots": {Snapshots([]api.SnapshotRow{{ID: "20261122T141503Z-" + name + "-k3f9", Device: name, Started: backup, Status: api.StatusIncomplete, Warnings: 2, Version: "17.09.04a"}}, now),
