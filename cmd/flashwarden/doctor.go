@@ -75,11 +75,9 @@ func doctorStep(e api.Event) string {
 func lookAgain(p *program, data string, names []string) string {
 	words := []string{"setpriv", fmt.Sprintf("--reuid=%d", os.Geteuid()), fmt.Sprintf("--regid=%d", os.Getegid()), "--clear-groups",
 		"--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"}
-	words = append(words, "env")
-	for _, setting := range p.env {
-		if strings.HasPrefix(setting, "FLASHWARDEN_TFTP_") {
-			words = append(words, setting)
-		}
+	ports := slices.DeleteFunc(slices.Clone(p.env), func(setting string) bool { return !strings.HasPrefix(setting, "FLASHWARDEN_TFTP_") })
+	if len(ports) > 0 {
+		words = append(append(words, "env"), ports...)
 	}
 	words = append(words, forSudo(os.Executable()), "doctor", "--data", data)
 	if p.configFile != "" {
@@ -114,7 +112,11 @@ func printReport(o *output, r api.Report) error {
 	r.Findings = findings
 	switch {
 	case o.json:
-		err = writeJSON(o, map[string]any{"findings": r.Findings})
+		document := map[string]any{"findings": r.Findings}
+		if len(r.Skipped) > 0 {
+			document["skipped"] = r.Skipped
+		}
+		err = writeJSON(o, document)
 	case o.quiet:
 		_, err = fmt.Fprint(o.out, terminal.Report(r).Problems(o.layout()))
 	default:

@@ -105,8 +105,8 @@ func TestChecksOfDoctor(t *testing.T) {
 		t.Errorf("error %v\n%s", err, out.String())
 	}
 	out.Reset()
-	report.Findings = []api.Finding{{Cause: "internal", Seen: "Root is needed"}}
-	if err := printReport(&output{out: &out, quiet: true}, report); !errors.Is(err, errProblems) || out.String() != "1 problem found\n\nproblem: Root is needed\n" {
+	report.Findings = []api.Finding{{Cause: "internal", Seen: "nft is not installed"}}
+	if err := printReport(&output{out: &out, quiet: true}, report); !errors.Is(err, errProblems) || out.String() != "1 problem found\n\nproblem: nft is not installed\n" {
 		t.Errorf("error %v\n%s", err, out.String())
 	}
 }

@@ -24,7 +24,7 @@ func TestCheckFilterUnread(t *testing.T) {
 		err  error
 		want want
 	}{
-		"no right": {firewall.ErrNoRight, want{cause.Internal, "Root is needed to read the firewall rules", "sudo " + again, ""}},
+		"no right": {firewall.ErrNoRight, want{note: "skipped: Root is needed to read the firewall rules. To check them too, which changes nothing: `sudo " + again + "`"}},
 		"no tool":  {fmt.Errorf("%w (nft)", firewall.ErrNoTool), want{cause.Internal, "nft is not installed", "sudo apt-get install nftables", ""}},
 		"other":    {errors.New("list the rules with nft: killed"), want{cause.Internal, "killed", "sudo nft list ruleset", ""}},
 	} {
