@@ -9,6 +9,7 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/cause"
+	"flashwarden/internal/config"
 	"flashwarden/internal/listen"
 	"flashwarden/internal/spool"
 	"flashwarden/tftp"
@@ -71,7 +72,7 @@ func (n *server) start(ctx context.Context, s *service) error {
 		return err
 	}
 	if s.conn = n.opts.Conn; s.conn == nil {
-		if s.conn, err = listen.TFTP("udp", n.opts.Config.TFTP.Listen); err != nil {
+		if s.conn, err = Listen(n.opts.Config); err != nil {
 			return err
 		}
 	}
@@ -85,6 +86,9 @@ func (n *server) start(ctx context.Context, s *service) error {
 	}
 	return nil
 }
+
+// Listen opens the port of the TFTP server, or takes it from systemd, for Options.Conn.
+func Listen(c config.Config) (net.PacketConn, error) { return listen.TFTP("udp", c.TFTP.Listen) }
 
 // serve runs the TFTP server, and returns when it answers requests or why it
 // cannot.

@@ -100,7 +100,8 @@ type core struct {
 	ending  chan struct{} // closed by Drain
 
 	mu         sync.Mutex
-	node       *node.Node // nil: not open
+	node       *node.Node     // nil: not open
+	listening  net.PacketConn // of a TFTP server before there was a data directory; nil: none
 	serving    bool
 	closed     bool
 	drained    bool
@@ -127,12 +128,16 @@ func (l *Local) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	if l.node == nil {
-		return nil
+	var err error
+	if l.node != nil {
+		l.rules.close()
+		err = errors.Join(l.permits.close(), l.node.Close())
+		l.node = nil
 	}
-	l.rules.close()
-	err := errors.Join(l.permits.close(), l.node.Close())
-	l.node = nil
+	if l.listening != nil {
+		err = errors.Join(err, l.listening.Close())
+		l.listening = nil
+	}
 	return err
 }
 
@@ -308,6 +313,20 @@ func (l *core) served(ctx context.Context) (*node.Node, error) {
 	}
 	l.serving = true
 	return n, nil
+}
+
+// listen opens the port of the TFTP server before there is a data directory.
+func (l *core) listen() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.opts.Conn != nil || l.node != nil {
+		return nil
+	}
+	var err error
+	if l.listening, err = node.Listen(l.opts.Config); err == nil {
+		l.opts.Conn = l.listening
+	}
+	return err
 }
 
 // servedVault is served for an operation that reads or writes the vault: its disk

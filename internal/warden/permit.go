@@ -162,13 +162,18 @@ func (p *permit) end() error {
 // device of the inventory with this name.
 func peerAddress(ctx context.Context, n *node.Node, field, text string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return addressOf(ctx, n, field, text)
-	case a.IsUnspecified() || a.IsMulticast():
-		return a, wrongField(field, "%q is not the IP address of a device", text)
 	}
-	return a.Unmap(), nil
+	return a.Unmap(), checkPeer(field, a)
+}
+
+// checkPeer refuses an address that no device has.
+func checkPeer(field string, a netip.Addr) error {
+	if a.IsUnspecified() || a.IsMulticast() {
+		return wrongField(field, "%q is not the IP address of a device", a)
+	}
+	return nil
 }
 
 // addressOf returns the one address of a device of the inventory.

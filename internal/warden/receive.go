@@ -3,6 +3,7 @@ package warden
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ func (l *transfers) Receive(ctx context.Context, r api.Receive) (api.Permit, err
 	if err := checkPermit(r.Name, r.For); err != nil {
 		return api.Permit{}, err
 	}
-	n, err := l.beginNew(ctx, working, "receive", r.From, r.Name)
+	n, err := l.beginReceive(ctx, r)
 	if err != nil {
 		return api.Permit{}, err
 	}
@@ -55,6 +56,27 @@ func (l *transfers) Receive(ctx context.Context, r api.Receive) (api.Permit, err
 	p.unwatch = l.watch.add(p.only(transferEvents(l.live.permit(p), -1)))
 	l.permits.add(p, l.log())
 	return p.Permit, nil
+}
+
+// beginReceive begins a reception, which may be the first operation. One that must fail makes no
+// data directory: only an inventory has devices, and nothing arrives without the TFTP server.
+func (l *transfers) beginReceive(ctx context.Context, r api.Receive) (*node.Node, error) {
+	a, err := netip.ParseAddr(r.From)
+	if err != nil || r.Device != "" {
+		return l.begin(ctx, working, "receive", r.From, r.Name)
+	}
+	if err := checkPeer("from", a); err != nil {
+		return nil, err
+	}
+	if err := l.allow(ctx, working, "receive", r.From, r.Name); err != nil {
+		return nil, err
+	}
+	if l.exists(ctx) != nil {
+		if err := l.listen(); err != nil {
+			return nil, err
+		}
+	}
+	return l.recordedNew(ctx, working, "receive", []string{r.From, r.Name})
 }
 
 // AwaitReception waits until the file is kept or the time is over, and ends
