@@ -170,7 +170,7 @@ func (f Fetch) switchLoader() Way {
 			"copy " + f.url() + " flash:" + f.file(),
 			"boot flash:" + f.file(),
 		},
-		Note: "a loader without ether_init or tftp_init cannot use TFTP; use XMODEM instead: `copy xmodem:  flash:" + f.file() + "`" + f.fillIn(),
+		Note: "a loader without ether_init or tftp_init cannot use TFTP; use XMODEM instead: `copy xmodem: flash:" + f.file() + "`" + f.fillIn(),
 	}
 }
 

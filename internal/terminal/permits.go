@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,12 @@ import (
 // each prompt that the device may show.
 func FormatOffer(p api.Permit, l Layout) string {
 	var b strings.Builder
-	b.WriteString(l.Prose("", Printable(fmt.Sprintf("%s may fetch %s (%s, %s) as %s until %s", p.Peer, p.Image.Names[0], Bytes(p.Image.Size),
-		p.Image.SHA256[:12], p.Name, clock(p.Until)))))
+	as := ""
+	if p.Name != p.Image.Names[0] {
+		as = " as " + p.Name
+	}
+	b.WriteString(l.Prose("", Printable(fmt.Sprintf("%s may fetch %s (%s, %s)%s until %s", permitted(p), p.Image.Names[0], Bytes(p.Image.Size),
+		p.Image.SHA256[:12], as, clock(p.Until)))))
 	for _, w := range p.Ways {
 		fmt.Fprintf(&b, "\n%s:\n", w.Where)
 		for _, line := range w.Lines {
@@ -23,6 +28,14 @@ func FormatOffer(p api.Permit, l Layout) string {
 		b.WriteString(l.Prose("", Printable("("+w.Note+")")))
 	}
 	return b.String() + "\n" + otherPort(p.Port, l)
+}
+
+// permitted is the device and the address that may fetch or send a file.
+func permitted(p api.Permit) string {
+	if p.Device == "" {
+		return p.Peer
+	}
+	return p.Device + " (" + p.Peer + ")"
 }
 
 // FormatDamaged warns of an image that its own checksums say is damaged. It is empty
@@ -53,7 +66,7 @@ func FormatReceive(p api.Permit, r api.Receive, l Layout) string {
 	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
 		host = "[" + host + "]"
 	}
-	text := fmt.Sprintf("%s may send one file of at most %s until %s\n\n", p.Peer, Bytes(r.MaxSize), clock(p.Until)) +
+	text := l.Prose("", fmt.Sprintf("%s may send one file of at most %s until %s\n", OneLine(permitted(p)), Bytes(r.MaxSize), clock(p.Until))) +
 		fmt.Sprintf("on the device (name#):\n  show flash\n  copy flash:FILE tftp://%s/%s\n  verify /md5 flash:FILE\n", host, name) +
 		l.Prose("", "(FILE is the name of the image; if it is in a directory, type flash:/DIR/FILE. The device asks for host and name again: press Return.)\n")
 	if r.Device == "" && p.Device == "" {
@@ -94,7 +107,10 @@ func notReceived(who, message, hint string, l Layout) string {
 	if message == "" {
 		return ""
 	}
-	text := l.Prose("", Printable(who+": "+message))
+	if !slices.Contains(strings.Fields(message), who) {
+		message = who + ": " + message
+	}
+	text := l.Prose("", Printable(message))
 	if hint != "" {
 		text += l.Prose("  ", Printable("next: "+hint))
 	}
@@ -110,5 +126,6 @@ func otherPort(port int, l Layout) string {
 	if port == 69 {
 		return ""
 	}
-	return l.Prose("", fmt.Sprintf("the TFTP server listens on port %d, but devices send to port 69: redirect UDP 69 to it, or set tftp.listen: \":69\"", port))
+	return l.Prose("", api.Say("the TFTP server listens on port %d, but devices send to port 69: ", port).Do("firewall", "nft").
+		Say(" prints a rule that redirects them; or set ").Set("tftp.listen", `":69"`).String())
 }

@@ -324,12 +324,15 @@ func (p *permit) notTyped(e *cause.Error) error {
 	if len(p.Ways) > 0 {
 		lines = p.Ways[0].Lines
 	}
-	fix := api.Say("type on the device, if you have not yet:")
-	for _, line := range lines {
-		fix = fix.Say(" ").Type(api.OnDevice, line)
+	fix := api.Say("type on the device, if you have not yet: ")
+	for i, line := range lines {
+		if i > 0 {
+			fix = fix.Say(", then ")
+		}
+		fix = fix.Type(api.OnDevice, line)
 	}
-	return cause.New(cause.NoRequest, fmt.Sprintf("no request came from %s in %s", p.Peer, p.Until.Sub(p.began).Round(time.Second)),
-		fix.Say(".\nIf the command timed out there, ").Then(e.Fix))
+	open := strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(p.Until.Sub(p.began).Round(time.Second).String())
+	return cause.New(cause.NoRequest, fmt.Sprintf("no request came from %s in %s", p.Peer, open), fix.Say(".\nIf the command times out there: ").Then(e.Fix))
 }
 
 // hostInURL is an address as a TFTP URL has it.
