@@ -95,7 +95,7 @@ func runRestore(ctx context.Context, p *program, w warden.Warden, r api.Restore,
 func notAgreed(r api.RestoreResult) api.RestoreResult {
 	r.Status, r.Refused, r.Cause = api.StatusFailed, true, cause.Cancelled
 	r.Message = "Nothing was changed on " + r.Device
-	r.Hint = "look at the plan with --dry-run; then answer y on a terminal, or give --yes"
+	r.Hint = "run it again on a terminal and answer y, or add --yes; --dry-run only prints the plan"
 	return r
 }
 
