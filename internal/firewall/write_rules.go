@@ -64,7 +64,7 @@ func heading(load string, devices []Host, ports Ports) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("# These rules are for this host. An access list between the two needs both\n# directions, here in the words of Cisco IOS:\n")
+	b.WriteString("# These rules are for this host. An access list between this host and a device\n# needs both directions, here in the words of Cisco IOS:\n")
 	for _, line := range slices.Concat(accessList("DEVICE", "SERVER", ports.Transfers), httpsAccessList(ports)) {
 		b.WriteString("#   " + line + "\n")
 	}
@@ -220,7 +220,7 @@ func ufwRules(devices []Host, ports Ports) string {
 		sources = append(sources, fmt.Sprintf("%s saddr %s", family, address))
 	}
 	if chain := nftRedirect(sources, ports); chain != "" {
-		fmt.Fprintf(&b, "# Devices send to UDP %d, but the TFTP server listens on UDP %d. ufw has no command that redirects:\n", TFTPPort, ports.Listen)
+		fmt.Fprintf(&b, "# Devices send to UDP %d, but the TFTP server listens on UDP %d. ufw has\n# no command that redirects:\n", TFTPPort, ports.Listen)
 		b.WriteString("nft -f - <<'END'\ntable inet flashwarden\ndelete table inet flashwarden\ntable inet flashwarden {\n" + chain + "}\nEND\n")
 	}
 	return b.String()
