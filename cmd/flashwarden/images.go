@@ -86,9 +86,10 @@ func unknownImages(unknown []string) string {
 	return fmt.Sprintf("%s without a complete backup: %s. See %s", terminal.Count(len(unknown), "device"), list, api.Do("status"))
 }
 
-// noImages says why there are none to list.
-func noImages(missing bool, unknown []string) string {
+// noImages says why there are none to list. known: a backup has found some.
+func noImages(missing, known bool, unknown []string) string {
 	switch {
+	case !known:
 	case missing && len(unknown) > 0:
 		return "No image of the other devices is missing"
 	case missing:
@@ -101,6 +102,7 @@ func noImages(missing bool, unknown []string) string {
 // exit code if they were compared with a list.
 func printImages(o *output, images []api.Image, missing bool, unknown []string, compared bool) error {
 	var found error
+	known := len(images) > 0
 	if compared && slices.ContainsFunc(images, func(i api.Image) bool { return i.Published == api.PublishedDiffers }) {
 		found = errProblems
 	}
@@ -113,7 +115,7 @@ func printImages(o *output, images []api.Image, missing bool, unknown []string, 
 		}
 	}
 	if len(images) == 0 && !o.json {
-		return errors.Join(o.nothing(noImages(missing, unknown)), found)
+		return errors.Join(o.nothing(noImages(missing, known, unknown)), found)
 	}
 	return o.answer(listOf("images", images), func(l terminal.Layout) string { return terminal.FormatImages(images, l) }, found)
 }
