@@ -162,12 +162,12 @@ func credentialTestCommand(p *program) *cobra.Command {
 }
 
 func printCredentialTest(o *output, res api.CredentialTestResult) error {
-	text := "Credential " + res.Name + " found: " + strings.Join(res.Found, ", ")
+	text := "Credential " + res.Name + " has its secrets: " + strings.ReplaceAll(strings.Join(res.Found, ", "), ": ", " ")
 	switch {
 	case res.Device != "" && res.Old:
-		text += ". " + res.Device + " takes the old login"
+		text += ". " + res.Device + " accepts the old login"
 	case res.Device != "":
-		text += ". " + res.Device + " takes it"
+		text += ". " + res.Device + " accepts it"
 	}
 	return o.done(res, func(l terminal.Layout) string { return l.Prose("", text) }, nil)
 }
@@ -178,7 +178,7 @@ func credentialRemoveCommand(p *program) *cobra.Command {
 		Short:             "remove a credential that no device uses",
 		ValidArgsFunction: completeNames(p, api.NamesOfCredentials),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return do(p, cmd, warden.Warden.RemoveCredential, api.Named{Name: args[0]}, printGone("Credential "+args[0]))
+			return do(p, cmd, warden.Warden.RemoveCredential, api.Named{Name: args[0]}, printGone("Credential "+args[0]+" removed"))
 		},
 	}
 }

@@ -132,7 +132,7 @@ func warnOfAddress(ctx context.Context, p *program, w warden.Warden, d api.Devic
 // printChange prints that a device was added or changed.
 func printChange(o *output, d api.Device, done string) error {
 	return o.done(d, func(terminal.Layout) string {
-		return fmt.Sprintf("%s %s; try `flashwarden device test %s`\n", done, d.Name, d.Name)
+		return fmt.Sprintf("Device %s %s; try `flashwarden device test %s`\n", d.Name, done, d.Name)
 	}, nil)
 }
 
@@ -201,7 +201,7 @@ func printRemoved(o *output, devices []api.Device) error {
 	return o.done(listOf("devices", devices), func(l terminal.Layout) string {
 		var b strings.Builder
 		for _, d := range devices {
-			fmt.Fprintf(&b, "removed %s\n", d.Name)
+			fmt.Fprintf(&b, "Device %s removed\n", d.Name)
 		}
 		name := devices[0].Name
 		fmt.Fprintf(&b, "Snapshots stay in the vault: `flashwarden snapshots %s` lists them, `flashwarden export %s -o DIR` copies the files out. "+

@@ -188,7 +188,7 @@ func printEdited(o *output, s api.Select, failed api.Cause, devices []api.Device
 	case len(s.Names) == 0:
 		test = test.With("all", "")
 	}
-	text := fmt.Sprintf("changed %d devices; try %s", len(devices), test)
+	text := fmt.Sprintf("%d devices changed; try %s", len(devices), test)
 	return o.done(listOf("devices", devices), func(l terminal.Layout) string { return l.Prose("", text) }, nil)
 }
 

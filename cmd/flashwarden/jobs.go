@@ -76,7 +76,7 @@ func (p *program) sayNobodyWorks(w warden.Warden, jobs []api.Job) error {
 	if err != nil || !inProcess || c.Catalog != "" || p.quiet || p.json || !slices.ContainsFunc(jobs, waits) {
 		return err
 	}
-	p.tell("", "No service runs on this data directory: the jobs wait until one starts. A service is "+api.Do("serve").String())
+	p.tell("", api.Do("serve").Say(" does not run on this data directory: the jobs wait until it starts").String())
 	return nil
 }
 
@@ -86,7 +86,7 @@ func printJobs(o *output, s api.JobSelect, page api.Jobs) error {
 	case s.State != "" || s.Device != "":
 		return o.nothing("No job matches; see all with " + api.Do("jobs").String())
 	default:
-		return o.nothing("No jobs. The backups of a service are jobs; a service is " + api.Do("serve").String())
+		return o.nothing("No jobs yet: only " + api.Do("serve").Say(" makes jobs").String())
 	}
 	if page.Next != "" {
 		o.tell("", "Older jobs are not shown; see more with "+api.Do("jobs").With("limit", "N").String())

@@ -73,7 +73,7 @@ func tokenRevokeCommand(p *program) *cobra.Command {
 		Aliases: []string{"remove"},
 		Short:   "remove a token; its secret is then no longer valid",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return do(p, cmd, warden.Warden.RemoveToken, api.Named{Name: args[0]}, printGone("Token "+args[0]))
+			return do(p, cmd, warden.Warden.RemoveToken, api.Named{Name: args[0]}, printGone("Token "+args[0]+" revoked"))
 		},
 	}
 }

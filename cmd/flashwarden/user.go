@@ -125,14 +125,14 @@ func userRemoveCommand(p *program) *cobra.Command {
 		Use:   "remove NAME",
 		Short: "remove a user",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return do(p, cmd, warden.Warden.RemoveUser, api.Named{Name: args[0]}, printGone("User "+args[0]))
+			return do(p, cmd, warden.Warden.RemoveUser, api.Named{Name: args[0]}, printGone("User "+args[0]+" removed"))
 		},
 	}
 }
 
-// printGone says that a thing is gone.
-func printGone(thing string) func(*output, struct{}) error {
+// printGone says that a thing is gone: User anna removed.
+func printGone(said string) func(*output, struct{}) error {
 	return func(o *output, res struct{}) error {
-		return o.done(res, func(l terminal.Layout) string { return l.Prose("", thing+" removed") }, nil)
+		return o.done(res, func(l terminal.Layout) string { return l.Prose("", said) }, nil)
 	}
 }

@@ -114,7 +114,7 @@ func inspectReceived(ctx context.Context, f *spool.File, kept *api.File, res *ap
 		kept.Kind = api.KindImage
 	case kept.Kind == api.KindImage && report.Format == imagefile.FormatUnknown:
 		kept.Kind = api.KindOther
-		res.Notes = append(res.Notes, "its name is that of an image, but its content is no image that flashwarden knows")
+		res.Notes = append(res.Notes, "named like an image, but the content is not an image that flashwarden knows")
 	}
 	if !isImage(*kept) {
 		return nil

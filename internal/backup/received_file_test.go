@@ -58,7 +58,7 @@ func TestReceivedNoise(t *testing.T) {
 	defer b.close()
 	r, err := received(t, b, "c2960.bin", []byte(strings.Repeat("noise ", 10_000)), "")
 	must(t, err)
-	if f := file(t, r, "tftp:/c2960.bin"); f.Kind != api.KindOther || !noted(r, "its content is no image that flashwarden knows") {
+	if f := file(t, r, "tftp:/c2960.bin"); f.Kind != api.KindOther || !noted(r, "named like an image, but the content is not an image") {
 		t.Errorf("%+v, notes %q", f, r.Notes)
 	}
 }

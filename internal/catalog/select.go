@@ -40,8 +40,9 @@ func Select(where string, all []api.Device, s api.Select) ([]api.Device, error) 
 func NotFound(where string, all []api.Device, name string) error {
 	err := &notFoundError{fmt.Sprintf("no device %q in %s", name, where)}
 	if len(all) == 0 {
-		err.text += ", which has none"
-		return cause.WithFix(err, api.Say("add it: ").Do("device add", name).With("address", "HOST").With("username", "USER"))
+		err.text += ", which has no devices"
+		return cause.WithFix(err, api.Say("add it: ").Do("device add", name).With("address", "HOST").With("username", "USER").
+			Say("; or choose another directory with ").Option("data", "DIR").Say(": root and other users have different ones"))
 	}
 	names := make([]string, len(all))
 	for i, d := range all {

@@ -54,8 +54,8 @@ func targetsOf(c config.Config, name string) ([]config.Notify, error) {
 	t, found := c.Target(name)
 	switch {
 	case len(c.Notify) == 0:
-		p := Invalid("the configuration has no targets of notifications")
-		p.Fix = api.Say("add one under ").Set("notify", "").Say(" in the configuration of the process that does the work")
+		p := Invalid("the configuration has no targets for notifications")
+		p.Fix = api.Say("add one under ").Set("notify", "").Say(" in the configuration that the service reads")
 		return nil, p
 	case name == "":
 		return c.Notify, nil
