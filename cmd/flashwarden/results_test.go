@@ -90,6 +90,18 @@ func TestQuietRestore(t *testing.T) {
 	}
 }
 
+// TestSnapshotsOfOneSecond: the backups of a fleet begin together, and are listed in natural order.
+func TestSnapshotsOfOneSecond(t *testing.T) {
+	var out bytes.Buffer
+	list := []api.SnapshotRow{{ID: "20261122T141502Z-sw9-k3f9"}, {ID: "20261122T141503Z-sw10-a7b2"}, {ID: "20261122T141503Z-sw2-m4c1"}}
+	if err := printSnapshots(&output{out: &out}, "", list); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); strings.Index(text, "sw2-") > strings.Index(text, "sw10-") || strings.Index(text, "sw9-") > strings.Index(text, "sw2-") {
+		t.Errorf("not in natural order:\n%s", text)
+	}
+}
+
 // TestChecksOfDoctor: a check that was not made is not called ok. Notes are counted in the first
 // line, and stand before the checks that passed.
 func TestChecksOfDoctor(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ func printSnapshots(o *output, device string, list []api.SnapshotRow) error {
 		}
 		return o.nothing("No snapshots yet. Make some: " + next.String())
 	}
+	slices.SortStableFunc(list, func(a, b api.SnapshotRow) int { return api.CompareNames(a.ID, b.ID) }) // of one second: sw2 before sw10
 	return o.answer(listOf("snapshots", list), terminal.Snapshots(list, time.Now()).Format, nil)
 }
 
