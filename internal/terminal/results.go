@@ -53,9 +53,11 @@ func (r Results) sorted() Results {
 	return r
 }
 
+// table has a line for each device. The lines that were printed during the backup have the time
+// too. REUSED is what the vault had already.
 func (r Results) table() Table {
 	t := Table{Columns: []Column{{Head: "DEVICE", Keep: true}, {Head: "STATUS"}, {Head: "IMAGE"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"},
-		{Head: "COPIED", Right: true}, {Head: "SECONDS", Right: true}, {Head: "IN VAULT", Right: true, Wide: true}, {Head: "VERSION", Wide: true}, {Head: "SNAPSHOT", Wide: true}}}
+		{Head: "COPIED", Right: true}, {Head: "SECONDS", Right: true, Spare: true, Twice: true}, {Head: "REUSED", Right: true, Wide: true}, {Head: "VERSION", Wide: true}, {Head: "SNAPSHOT", Wide: true}}}
 	for _, one := range r {
 		if one.NotTried {
 			continue

@@ -109,8 +109,8 @@ func TestKnownContent(t *testing.T) {
 		{Path: "nvram:startup-config", Kind: api.KindConfig, Size: 3_500, Evidence: api.EvidenceMD5},
 		{Path: "system:running-config", Kind: api.KindConfig, Size: 3_500, Evidence: api.EvidenceSize}}}
 	const want = `1 ok; 3.5 kB copied, 18.3 MB already in the vault
-DEVICE  STATUS  IMAGE         SIZE  EVIDENCE    COPIED  SECONDS  IN VAULT  VERSION     SNAPSHOT
-sw1     ok      c3750.bin  19.3 MB  device-md5  3.5 kB      3.6   18.3 MB  15.0(2)SE8  20261122T141503Z-sw1-k3f9
+DEVICE  STATUS  IMAGE         SIZE  EVIDENCE    COPIED  SECONDS   REUSED  VERSION     SNAPSHOT
+sw1     ok      c3750.bin  19.3 MB  device-md5  3.5 kB      3.6  18.3 MB  15.0(2)SE8  20261122T141503Z-sw1-k3f9
 `
 	if got := (terminal.Results{r}).Format(terminal.Layout{Columns: 80, Rows: 3, All: true}); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)

@@ -31,7 +31,7 @@ func FormatSnapshot(s api.Snapshot, now time.Time, l Layout) string {
 		"hostname", s.Facts.Hostname, "software", softwareOf(s.Facts), "model", s.Facts.Model,
 		"serial", s.Facts.Serial, "mode", s.Facts.Mode, "image", s.Facts.Image)
 	head[2].Value.Tone = toneWith(s.Status, len(s.Warnings))
-	table := Table{Columns: []Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true}}}
+	table := Table{Columns: []Column{{Head: "PATH"}, {Head: "KIND"}, {Head: "SIZE", Right: true}, {Head: "EVIDENCE"}, {Head: "SHA256", Keep: true, Spare: true}}} // rather the whole path
 	for _, f := range s.Files {
 		row := Texts(f.Path, f.Kind, Bytes(f.Size), f.Evidence, l.Digest(f.SHA256))
 		if f.Cause != "" {
