@@ -15,7 +15,7 @@ func Jobs(list []api.Job, now time.Time) Table {
 	table := Table{Columns: []Column{{Head: "JOB", Keep: true}, {Head: "KIND", Wide: true}, {Head: "DEVICE", Spare: true}, {Head: "STATE", Keep: true}, {Head: "WHEN"},
 		{Head: "BY"}, {Head: "CAUSE"}, {Head: "ATTEMPTS", Right: true, Wide: true}}}
 	for _, j := range list {
-		row := Texts(j.ID, j.Kind, jobSubject(j), j.State, jobTime(j, now), j.By, string(j.Cause), strconv.Itoa(j.Attempts))
+		row := Texts(j.ID, j.Kind, jobSubject(j), j.State, jobTime(j, now), j.By, jobCause(j), strconv.Itoa(j.Attempts))
 		row[3].Tone = toneOfJob(j.State)
 		table.Rows = append(table.Rows, row)
 	}
@@ -28,6 +28,14 @@ func jobSubject(j api.Job) string {
 		return "(" + strings.TrimSpace(j.Kind+" "+j.Name) + ")"
 	}
 	return j.Device
+}
+
+// jobCause says why a job failed, in the words of status.
+func jobCause(j api.Job) string {
+	if j.Cause == "" {
+		return ""
+	}
+	return CauseWords(j.Cause)
 }
 
 // jobTime says when something happened to a job, or will.
