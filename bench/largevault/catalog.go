@@ -37,7 +37,7 @@ func makeCatalog(ctx context.Context, data string, devices, each int) error {
 }
 
 // fleet makes the rows of a fleet: snapshot number d*each+r+1 is that of device d in
-// round r. Blobs: 200 images, a vlan.dat for each device, and a configuration for
+// round r. Every tenth night, the last one too, a second backup of every device failed. Blobs: 200 images, a vlan.dat for each device, and a configuration for
 // each device and five rounds.
 var fleet = []string{
 	`CREATE TEMP TABLE device_number AS WITH RECURSIVE d(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM d WHERE n + 1 < :devices) SELECT n, printf('sw%05d', n) AS name FROM d`,
@@ -57,7 +57,19 @@ var fleet = []string{
 	`INSERT INTO file (snapshot, blob, path, kind, size, cause, runs) SELECT d.n * :each + r.n + 1, d.n % 200 + 1, 'flash:/c3750.bin', 'image', 18000000, '', '15.0(2)SE8' FROM device_number AS d JOIN round AS r`,
 	`INSERT INTO file (snapshot, blob, path, kind, size, cause) SELECT d.n * :each + r.n + 1, 1000 + d.n, 'flash:/vlan.dat', 'vlan', 700, '' FROM device_number AS d JOIN round AS r`,
 	`INSERT INTO file (snapshot, blob, path, kind, size, cause) SELECT d.n * :each + r.n + 1, 1000000 + d.n * (:each / 5 + 1) + r.n / 5, 'system:running-config', 'config', 5000, '' FROM device_number AS d JOIN round AS r`,
-	`INSERT INTO device_state (device, newest_id, newest_started, newest_status, good, good_id, good_started, holds, proved, seen, model, version, image)
-		SELECT device, id, started, status, n, id, started, 1, started, started, model, version, image FROM snapshot WHERE n % :each = 0`,
+	`INSERT INTO run (n, id, device, kind, started, ended, status, cause, message, hint, attempts, snapshot, model, version, image, bytes)
+		SELECT r.n * :devices + d.n + 1, r.stamp || '-' || d.name, d.name, 'backup', r.started, r.started + 71, 'ok', '', '', '', 1, r.stamp || '-' || d.name || '-aaaa',
+			'WS-C3750G-24TS-1U', '15.0(2)SE8', 'flash:/c3750.bin', 5000
+		FROM round AS r JOIN device_number AS d`,
+	`INSERT INTO run (n, id, device, kind, started, ended, status, cause, message, hint, attempts, snapshot, model, version, image)
+		SELECT (:each + (:each - 1 - r.n) / 10) * :devices + d.n + 1, r.stamp || '-' || d.name || '-failed', d.name, 'backup', r.started + 3600, r.started + 3640, 'failed', 'no_request',
+			d.name || ' at 192.0.2.1 sent no TFTP request to 192.0.2.250 in 40 s',
+			'permit UDP 69 and 1056-1059 from 192.0.2.1 to 192.0.2.250. Look in this order:' || printf('%.*c', 700, 'x'), 3, '', '', '', ''
+		FROM round AS r JOIN device_number AS d WHERE (:each - 1 - r.n) % 10 = 0`,
+	`INSERT INTO device_state (device, newest_id, newest_started, newest_status, good, good_id, good_started, holds, proved, seen, model, version, image,
+			last_run, last_started, last_ended, last_status, last_failed)
+		SELECT s.device, s.id, s.started, s.status, s.n, s.id, s.started, 1, s.started, s.started, s.model, s.version, s.image,
+			r.n, r.started, r.ended, r.status, r.n
+		FROM snapshot AS s JOIN run AS r ON r.n = :each * :devices + s.n / :each WHERE s.n % :each = 0`,
 	`ANALYZE`,
 }
