@@ -102,6 +102,19 @@ func TestSnapshotsOfOneSecond(t *testing.T) {
 	}
 }
 
+// TestHintsOfStatus: the next step of a failed backup of a protected device counts too. Many
+// devices with it get one command.
+func TestHintsOfStatus(t *testing.T) {
+	failed := api.DeviceStatus{Protected: true, LastFails: true}
+	failed.LastFailure = &api.Run{Hint: "b"}
+	later := failed
+	later.LastFails = false
+	s := api.Status{Devices: []api.DeviceStatus{{Reasons: []api.Reason{{Hint: "a"}}}, failed, later}}
+	if got := strings.Join(hintsOf(s), " "); got != "a b" {
+		t.Error(got)
+	}
+}
+
 // TestChecksOfDoctor: a check that was not made is not called ok. Notes are counted in the first
 // line, and stand before the checks that passed.
 func TestChecksOfDoctor(t *testing.T) {

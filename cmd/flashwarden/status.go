@@ -43,12 +43,15 @@ func runStatus(ctx context.Context, p *program, w warden.Warden, selected api.Se
 	return printStatus(&p.output, terminal.Status{Status: s, Whole: !named && selected.Group+selected.Site == "", Named: named}, time.Now())
 }
 
-// hintsOf are the next steps of the devices at risk.
+// hintsOf are the next steps of the devices at risk, and of those whose last backup failed.
 func hintsOf(s api.Status) []string {
 	var hints []string
 	for _, d := range s.Devices {
 		for _, r := range d.Reasons {
 			hints = append(hints, r.Hint)
+		}
+		if d.LastFails && d.LastFailure != nil {
+			hints = append(hints, d.LastFailure.Hint)
 		}
 	}
 	return hints
