@@ -37,7 +37,11 @@ func runDoctor(ctx context.Context, p *program, w warden.Warden, names []string,
 	if err != nil {
 		return err
 	}
-	r := api.Doctor{Device: strings.Join(names, ""), All: all, Again: lookAgain(p, dir, names)}
+	r := api.Doctor{Device: strings.Join(names, ""), All: all}
+	if all {
+		names = append(names, "--all")
+	}
+	r.Again = lookAgain(p, dir, names)
 	screen := terminal.NewScreen(p.err, nil)
 	report, err := w.Doctor(ctx, r, func(e api.Event) {
 		text := doctorStep(e)
@@ -72,7 +76,7 @@ func doctorStep(e api.Event) string {
 // right to read the rules of the packet filter. It does not run doctor as root,
 // because root may not use the data directory of another user. sudo drops the
 // environment, so the line names the variables that set ports.
-func lookAgain(p *program, data string, names []string) string {
+func lookAgain(p *program, data string, what []string) string {
 	words := []string{"setpriv", fmt.Sprintf("--reuid=%d", os.Geteuid()), fmt.Sprintf("--regid=%d", os.Getegid()), "--clear-groups",
 		"--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"}
 	ports := slices.DeleteFunc(slices.Clone(p.env), func(setting string) bool { return !strings.HasPrefix(setting, "FLASHWARDEN_TFTP_") })
@@ -83,7 +87,7 @@ func lookAgain(p *program, data string, names []string) string {
 	if p.configFile != "" {
 		words = append(words, "--config", p.configFile)
 	}
-	words = append(words, names...)
+	words = append(words, what...)
 	for i, word := range words {
 		words[i] = api.ShellWord(word)
 	}

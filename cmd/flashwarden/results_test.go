@@ -136,6 +136,16 @@ func TestChecksOfDoctor(t *testing.T) {
 	}
 }
 
+// TestLookAgain: the line for sudo checks what the user asked for, with the ports of the user.
+func TestLookAgain(t *testing.T) {
+	for setting, want := range map[string]string{"HOME=/h": "net_raw ", "FLASHWARDEN_TFTP_LISTEN=:6969": "net_raw env FLASHWARDEN_TFTP_LISTEN=:6969 "} {
+		got := lookAgain(&program{environment: environment{env: []string{setting}}}, "/d", []string{"--all"})
+		if i := strings.LastIndex(got, "net_raw "); !strings.HasPrefix(got[i:], want) || setting == "HOME=/h" && strings.Contains(got, " env ") || !strings.HasSuffix(got, " doctor --data /d --all") {
+			t.Errorf("%s: %s", setting, got)
+		}
+	}
+}
+
 // TestCausesInPlainWords: each cause has words for a text.
 func TestCausesInPlainWords(t *testing.T) {
 	seen := map[string]bool{}
