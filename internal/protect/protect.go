@@ -180,7 +180,7 @@ func because(message string, s catalog.State, now time.Time) api.Reason {
 		return reason
 	}
 	reason.Cause = s.Failed.Cause
-	reason.Message += fmt.Sprintf(". The last try failed %s: %s", ago(now.Sub(s.Failed.Started)), s.Failed.Message)
+	reason.Message += fmt.Sprintf(". The last try failed %s: %s", roughly(now.Sub(s.Failed.Started)), s.Failed.Message)
 	if s.Failed.Hint != "" {
 		reason.Fix = api.Say("%s", s.Failed.Hint)
 	}
@@ -204,6 +204,16 @@ func ago(d time.Duration) string {
 		return "just now"
 	}
 	return span(d) + " ago"
+}
+
+// roughly is ago in one unit, where no limit makes the second one interesting.
+func roughly(d time.Duration) string {
+	for _, unit := range []time.Duration{24 * time.Hour, time.Hour} {
+		if d >= unit {
+			return ago(d.Truncate(unit))
+		}
+	}
+	return ago(d)
 }
 
 // span is a time in words, in at most two units, rounded down: 8 days 1 hour, 3

@@ -44,7 +44,7 @@ func TestJudge(t *testing.T) {
 		"no backup, and the first one failed": {func(s *catalog.State) {
 			*s = catalog.State{Name: "sw1"}
 			failing(s, 3*time.Hour+5*time.Minute, api.StatusFailed)
-		}, []string{"never", "No backup yet. The last try failed 3 hours 5 minutes ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		}, []string{"never", "No backup yet. The last try failed 3 hours ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"incomplete": {func(s *catalog.State) {
 			s.Good, s.Holds, s.Proved, s.Newest.Status = catalog.Saved{}, false, time.Time{}, api.StatusIncomplete
 			failing(s, day, api.StatusIncomplete)
@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 		"old, and it fails every night": {func(s *catalog.State) {
 			s.Good.Started = ago(12 * day)
 			failing(s, 5*time.Hour+30*time.Minute, api.StatusFailed)
-		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try failed 5 hours 30 minutes ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
+		}, []string{"old", "Last complete backup 12 days ago; the limit is 8 days. The last try failed 5 hours ago: The switch sent no TFTP request", "run `flashwarden doctor sw1`"}},
 		"old, and one runs after a failed one": {func(s *catalog.State) {
 			s.Good.Started = ago(12 * day)
 			failing(s, 5*time.Hour, api.StatusFailed)
