@@ -27,7 +27,7 @@ func (s Status) careText(l Layout, now time.Time) string {
 			b.WriteString(l.Prose("", "The "+l.Palette.Paint(Bad, careName(c)+" is late")+": it was due "+Ago(*c.LateSince, now)))
 		}
 		if c.Hint != "" {
-			b.WriteString(l.Prose("  ", "next: "+OneLine(c.Hint)))
+			b.WriteString(l.Prose("  ", "next: "+Printable(c.Hint)))
 		}
 		if text := careTimes(c, now); text != "" {
 			b.WriteString(l.Prose("  ", text))

@@ -58,3 +58,17 @@ func TestFailureOfADevice(t *testing.T) {
 		t.Errorf("after a success: %q", lastFailure(row))
 	}
 }
+
+// TestStepsOfAJob: a next step of several lines has these lines, in jobs show and in status.
+func TestStepsOfAJob(t *testing.T) {
+	const hint = "check in this order:\n1. a\n2. b"
+	shown := FormatJob(api.Job{State: api.JobFailed, Message: "m", Hint: hint}, time.Now(), Layout{})
+	if !strings.HasSuffix(shown, "\nnext: check in this order:\n1. a\n2. b\n") {
+		t.Errorf("%s", shown)
+	}
+	now := time.Now()
+	status := Status{Status: api.Status{Care: []api.Care{{Task: "check", Failed: true, LastRun: &now, Hint: hint}}}}
+	if shown := status.Format(Layout{}, now); !strings.Contains(shown, "\n  next: check in this order:\n  1. a\n  2. b\n") {
+		t.Errorf("%s", shown)
+	}
+}

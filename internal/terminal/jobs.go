@@ -89,7 +89,7 @@ func FormatJob(j api.Job, now time.Time, l Layout) string {
 		fmt.Fprintf(&b, "\n%s", l.Prose("", OneLine(j.Message)))
 	}
 	if j.Hint != "" && j.State != api.JobDone {
-		b.WriteString(l.Prose("", "next: "+OneLine(j.Hint)))
+		b.WriteString(l.Prose("", "next: "+Printable(j.Hint)))
 	}
 	return b.String()
 }
