@@ -247,6 +247,8 @@ func TestDamagedBlob(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "c2950", api.PolicyRebuild)
 	b.write("flash:/spare.bin", "spare")
+	newer := "! newer\n" + b.text("nvram:startup-config")
+	b.write("nvram:startup-config", newer)
 	all := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll})
 	if all.Status != api.StatusOK {
 		t.Fatal(all.Message)
@@ -269,6 +271,11 @@ func TestDamagedBlob(t *testing.T) {
 	wantResult(t, b.restore(api.Restore{}, "vlan.dat"), api.StatusFailed, cause.VaultError)
 	if _, there := b.sw.File("flash:/vlan.dat"); there || len(b.changes()) > 0 {
 		t.Errorf("served a damaged blob; typed %q", b.changes())
+	}
+	damage("flash:/config.text")
+	wantResult(t, b.restore(api.Restore{Replace: true}, "config.text"), api.StatusFailed, cause.VaultError)
+	if b.text("nvram:startup-config") != newer || len(b.changes()) > 0 {
+		t.Errorf("overwrote what the vault does not hold whole; typed %q", b.changes())
 	}
 }
 

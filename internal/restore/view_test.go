@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
+	"flashwarden/internal/transfer"
 )
 
 // seen is the view of a device that runs image, boots next, and has files by
@@ -280,6 +282,16 @@ func onOtherDisk() view {
 	v := seen("disk1:/x.bin", []string{"disk1:/x.bin"}, [][]string{{"disk0:"}, {"disk1:"}}, "disk1:/x.bin", "disk0:/config")
 	v.facts.Register, v.boot.Units[0].Unit = "0x2102", "active"
 	return v
+}
+
+// TestUntypableFiles refuses a file whose name cannot be typed on the device, in the plan.
+func TestUntypableFiles(t *testing.T) {
+	p := planning{view: seen("flash:/x.bin", nil, nil, "flash:/x.bin"), via: transfer.TFTP{Server: netip.MustParseAddr("192.0.2.9")}}
+	for file, typable := range map[string]bool{"flash:/a.bin": true, "flash:/a b.bin": false, "flash:/a?.bin": false} {
+		if _, why := p.found(api.PlannedFile{Path: file}); (len(why) == 0) != typable {
+			t.Errorf("%s: %+v", file, why)
+		}
+	}
 }
 
 // TestShortStart refuses a restart from a file that has fewer bytes than it should.
