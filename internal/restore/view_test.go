@@ -76,6 +76,7 @@ func TestInUse(t *testing.T) {
 // TestStrandsInCapitals finds the last image of a device also under a name with other capitals.
 func TestStrandsInCapitals(t *testing.T) {
 	v := seen("tftp:x", nil, [][]string{{"disk0:"}, {"disk1:"}}, "disk0:/x.bin", "disk1:/y.bin")
+	v.boot.Units[0].Unit = "active"
 	for gone, last := range map[string]bool{"disk0:/x.bin": true, "disk0:/X.BIN": true, "disk0:/y.bin": false, "disk1:/X.BIN": false} {
 		if got := v.strands([]string{gone}); (got != "") != last {
 			t.Errorf("without %s: %q", gone, got)
