@@ -90,6 +90,16 @@ func TestQuietRestore(t *testing.T) {
 	}
 }
 
+// TestNoImageMissing: before the first backup nobody knows whether an image is missing.
+func TestNoImageMissing(t *testing.T) {
+	for want, images := range map[string][]api.Image{"No images yet. ": nil, "No image is missing: ": {{InVault: true}}} {
+		var errs bytes.Buffer
+		if err := printImages(&output{err: &errs}, images, true, nil, false); err != nil || !strings.HasPrefix(errs.String(), want) {
+			t.Errorf("error %v, %q, want %q", err, errs.String(), want)
+		}
+	}
+}
+
 // TestSnapshotsOfOneSecond: the backups of a fleet begin together, and are listed in natural order.
 func TestSnapshotsOfOneSecond(t *testing.T) {
 	var out bytes.Buffer
