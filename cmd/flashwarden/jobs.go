@@ -123,7 +123,16 @@ func jobsRetryCommand(p *program) *cobra.Command {
 		Use:   "retry ID",
 		Short: "put a job that did not succeed back into the queue",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return do(p, cmd, warden.Warden.RetryJob, api.Named{Name: args[0]}, printChangedJob)
+			return p.with(cmd, func(ctx context.Context, w warden.Warden) error {
+				j, err := w.RetryJob(ctx, api.Named{Name: args[0]})
+				if err == nil {
+					err = p.sayNobodyWorks(w, []api.Job{j})
+				}
+				if err != nil {
+					return err
+				}
+				return printChangedJob(&p.output, j)
+			})
 		},
 	}
 }
