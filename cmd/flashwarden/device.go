@@ -204,7 +204,7 @@ func printRemoved(o *output, devices []api.Device) error {
 			fmt.Fprintf(&b, "Device %s removed\n", d.Name)
 		}
 		name := devices[0].Name
-		fmt.Fprintf(&b, "Snapshots stay in the vault: `flashwarden snapshots %s` lists them, `flashwarden export %s -o DIR` copies the files out. "+
+		fmt.Fprintf(&b, "Snapshots stay in the vault. If there are any: `flashwarden snapshots %s` lists them, `flashwarden export %s -o DIR` copies the files out. "+
 			"To restore them, add the device again under its name, then run `flashwarden restore %s`", name, name, name)
 		return l.Prose("", b.String())
 	}, nil)
