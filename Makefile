@@ -44,11 +44,12 @@ soak: peers systems race-commands
 peers:
 	@sh scripts/peers.sh
 
-# The package tftp builds everywhere. FLASHWARDEN_TEST=full runs its tests for 386.
+# The package tftp builds everywhere, the command on each Linux. FLASHWARDEN_TEST=full runs the tests of tftp for 386.
 # Not part of test: each system compiles the standard library once more.
 OTHER_SYSTEMS = darwin/arm64 windows/amd64 linux/arm linux/386
 systems:
 	@for system in $(OTHER_SYSTEMS); do echo "go vet ./tftp/... for $$system"; CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/} go vet ./tftp/... || exit 1; done
+	@for arch in 386 arm; do echo "go build ./cmd/flashwarden for linux/$$arch"; CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -o /dev/null ./cmd/flashwarden || exit 1; done
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt wants:"; gofmt -l .; exit 1; }

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
-	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -70,27 +68,6 @@ func Open(path string) (*Catalog, error) {
 		return nil, e.Wrap("open catalog", err)
 	}
 	return &Catalog{tables.New(db, e), path}, nil
-}
-
-// River returns the driver of River for this file, with its tables made. It has one
-// connection of its own, as its documentation asks for.
-func (c *Catalog) River(ctx context.Context) (d riverdriver.Driver[*sql.Tx], closeRiver func() error, err error) {
-	unlock, err := lock(c.path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the queue: %w", err)
-	}
-	defer unlock()
-	db, err := sql.Open("sqlite", dsn(c.path))
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the queue in %s: %w", c.path, err)
-	}
-	db.SetMaxOpenConns(1)
-	d = riversqlite.New(db)
-	if err := tables.MakeRiver(ctx, d); err != nil {
-		db.Close()
-		return nil, nil, engine{c.path}.Wrap("open the queue", err)
-	}
-	return d, db.Close, nil
 }
 
 // dsn returns the data source name for the file path. Every transaction takes
@@ -216,7 +193,7 @@ const fewBytes = 1 << 20
 // than that it could not write.
 func (e engine) isFull() bool {
 	var st unix.Statfs_t
-	return unix.Statfs(e.Place(), &st) == nil && int64(st.Bavail)*st.Bsize < fewBytes
+	return unix.Statfs(e.Place(), &st) == nil && int64(st.Bavail)*int64(st.Bsize) < fewBytes
 }
 
 // moveAway is the next step after the file path was found damaged.
