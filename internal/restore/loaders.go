@@ -233,7 +233,8 @@ func (v view) unsafe(loaders []loader) *api.Problem {
 	return nil
 }
 
-// unsafeSettings looks at the settings of a unit, not at its files.
+// unsafeSettings looks at the settings of a unit, not at its files. A device without a
+// startup-config has no address when it starts.
 func (v view) unsafeSettings(l loader) *api.Problem {
 	register := func(value ios.Register) string { return fmt.Sprintf("config-register 0x%X", value) }
 	after := fmt.Sprintf("0x%X", uint16(l.after))
@@ -250,6 +251,9 @@ func (v view) unsafeSettings(l loader) *api.Problem {
 	case l.ignores:
 		return unsafeBoot(l.unit+" ignores its startup-config after a reload (`system ignore startupconfig`), and cannot be reached",
 			api.Say("type in configuration mode: ").Type(api.OnDevice, noIgnore).Say(", then ").Type(api.OnDevice, "write memory"))
+	case v.saved != nil && v.saved.Absent:
+		return unsafeBoot(l.unit+" is not started again: it has no startup-config, and cannot be reached after a reload",
+			api.Say("save the running-config, if it is right: ").Type(api.OnDevice, "write memory").Say("; or restore a startup-config too: name it with ").Option("file", ""))
 	case l.after.IgnoresStartup():
 		return unsafeBoot(fmt.Sprintf("the config-register of %s is %s: after a reload it ignores its startup-config, and cannot be reached", l.unit, after),
 			api.Say("type in configuration mode: ").Type(api.OnDevice, register(l.after.ReadingStartup())))
@@ -279,16 +283,12 @@ func (v view) unsafeFiles(l loader) *api.Problem {
 	return nil
 }
 
-// unsafeSaved looks at the startup-config, if it is known. The device reads its boot
-// lines while it starts, and may boot by them, now or the next time. They differ from BOOT
-// if somebody copied another startup-config there. A device without one has no address.
+// unsafeSaved looks at the boot lines of the startup-config, if they are known. The device
+// reads them while it starts, and may boot by them, now or the next time. They differ from
+// BOOT if somebody copied another startup-config there.
 func (v view) unsafeSaved(l loader) *api.Problem {
-	if v.saved == nil {
+	if v.saved == nil || v.saved.Absent {
 		return nil
-	}
-	if v.saved.Absent {
-		return unsafeBoot(l.unit+" is not started again: it has no startup-config, and cannot be reached after a reload",
-			api.Say("save the running-config, if it is right: ").Type(api.OnDevice, "write memory").Say("; or restore a startup-config too: name it with ").Option("file", ""))
 	}
 	l.next = bootFiles(v.saved.Lines, l.unit)
 	why := v.unsafeFiles(l)

@@ -276,6 +276,13 @@ func TestUnsafeReload(t *testing.T) {
 			t.Errorf("%s: %+v", name, why)
 		}
 	}
+	v := both()
+	v.saved = &ios.BootConfig{Absent: true}
+	for _, kind := range []string{api.PlanReload, api.PlanInstall} {
+		if why := (planning{view: v}).unsafeReload(bootChange{}, answers{}, []api.PlanStep{{Kind: kind}}); len(why) != 1 {
+			t.Errorf("%s without a startup-config: %+v", kind, why)
+		}
+	}
 }
 
 // onOtherDisk is a device that runs and boots an image that is not in its default flash.
