@@ -300,3 +300,18 @@ func TestLock(t *testing.T) {
 		t.Errorf("files by the time for which they are locked: %v", locked)
 	}
 }
+
+// TestLabelsNeedTheSecret: without the secret nobody can tell which names the labels stand for.
+func TestLabelsNeedTheSecret(t *testing.T) {
+	key := vault.SnapshotKey("20261122T141503Z-core-switch-k3f9." + strings.Repeat("0", 64))
+	one, again, other := labels{[]byte("a secret")}, labels{[]byte("a secret")}, labels{[]byte("another one")}
+	for name, label := range map[string]func(l labels) string{
+		"content": func(l labels) string { return l.of("content", "x") },
+		"device":  func(l labels) string { _, device := l.id(key); return device },
+		"ID":      func(l labels) string { id, _ := l.id(key); return id },
+	} {
+		if got := label(one); got != label(again) || got == label(other) || strings.Contains(got, "core-switch") {
+			t.Errorf("%s: %s, %s with the same secret, %s with another one", name, got, label(again), label(other))
+		}
+	}
+}

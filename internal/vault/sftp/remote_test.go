@@ -169,6 +169,9 @@ func TestServerWithoutLinks(t *testing.T) {
 	put := func(content string) error {
 		return s.Put(t.Context(), key, strings.NewReader(content), int64(len(content)))
 	}
+	if s.Synced() {
+		t.Error("a server without the extension syncs")
+	}
 	if err := put("an image"); err != nil {
 		t.Fatal(err)
 	}
