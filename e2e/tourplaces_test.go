@@ -174,7 +174,8 @@ var changing = []struct {
 	{regexp.MustCompile(`\b\d+(\.\d+)? [kMG]?B/s`), "N MB/s"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? [kMGT]?B( are)? free`), "N GB$2 free"},
 	{regexp.MustCompile(`until \d\d:\d\d:\d\d`), "until 14:15:03"},
-	{regexp.MustCompile(`^(taken .*) \(.*\)$`), "$1 (just now)"}, // by the document in the vault
+	{regexp.MustCompile(`^( *)\d\d:\d\d:\d\d UTC$`), "${1}14:15:03 UTC"}, // the next row of one that ends with until
+	{regexp.MustCompile(`^(taken .*) \(.*\)$`), "$1 (just now)"},         // by the document in the vault
 	{regexp.MustCompile(`\brange 1\d{4} 1\d{4}`), "range RANGE"},
 	{regexp.MustCompile(`\bfw_\w+`), "fw_SECRET"},
 	{regexp.MustCompile(`PID \d+`), "PID N"},
