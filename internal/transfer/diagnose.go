@@ -183,7 +183,7 @@ func tidBlocked(w Witness) *cause.Error {
 			fmt.Sprintf("%s sent its request and repeated it %d times: the server's answers do not reach it", w.Device, w.Seen.Repeats), fixAnswers(w))
 	}
 	return cause.New(cause.TIDBlocked,
-		fmt.Sprintf("%s sent a request and received the server's answer, but its packets never reached the ports %s", w.Device, w.Ports), fixTransfer(w))
+		fmt.Sprintf("%s sent a request and received the server's answer, but its packets never reached the ports %s: %s", w.Device, w.Ports, w.said()), fixTransfer(w))
 }
 
 func fragmentsDropped(w Witness) *cause.Error {
