@@ -111,7 +111,7 @@ func commands() []string {
 // TestTourIsComplete wants a visit for each command that does something.
 func TestTourIsComplete(t *testing.T) {
 	elsewhere := map[string]string{"demo": "TestDemo", "catalog move": "TestSeveralMachines",
-		"completion fish": "as bash", "completion powershell": "as bash", "completion zsh": "as bash"}
+		"man": "TestManualPages", "completion fish": "as bash", "completion powershell": "as bash", "completion zsh": "as bash"}
 	all := commands()
 	for _, command := range all {
 		group := slices.ContainsFunc(all, func(other string) bool { return strings.HasPrefix(other, command+" ") })

@@ -158,7 +158,7 @@ func (p *program) addCommands(root *cobra.Command) {
 		{"tftp", "TFTP by hand:", []*cobra.Command{offerCommand(p), receiveCommand(p), tftpdCommand(p)}},
 		{"service", "Service and its users:", []*cobra.Command{serveCommand(p), notifyCommand(p), userCommand(p), tokenCommand(p), auditCommand(p)}},
 		{"try", "Try it without devices:", []*cobra.Command{demoCommand(p), simulateCommand(p)}},
-		{"program", "This program:", []*cobra.Command{versionCommand(&p.output)}},
+		{"program", "This program:", []*cobra.Command{versionCommand(&p.output), manCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
 		for _, cmd := range group.commands {
