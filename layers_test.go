@@ -102,6 +102,7 @@ var arrows = map[string][]string{
 	"internal/writelimit": {},
 
 	"internal/node/nodetest": {"internal/catalog/sqlite/sqlitetest", "internal/config", "internal/node", "tftp"}, // a test kit
+	"packaging/modules":      {},
 }
 
 // TestLayers checks every import of every file that is not a test.
