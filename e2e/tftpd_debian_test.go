@@ -84,7 +84,7 @@ func startUnit(t *testing.T, dir, options string) *tftpd {
 	if err := os.WriteFile(defaults, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	line, ok := strings.CutPrefix(unitSetting(t, "ExecStart"), "/usr/local/bin/flashwarden ")
+	line, ok := strings.CutPrefix(unitSetting(t, "ExecStart"), "/usr/bin/flashwarden ")
 	if !ok {
 		t.Fatal("the unit does not start flashwarden")
 	}
@@ -98,7 +98,7 @@ func startUnit(t *testing.T, dir, options string) *tftpd {
 // unitSetting returns the value of a setting of our unit.
 func unitSetting(t *testing.T, name string) string {
 	t.Helper()
-	for line := range strings.Lines(string(readAll(t, "../docs/flashwarden-tftpd.service"))) {
+	for line := range strings.Lines(string(readAll(t, "../packaging/systemd/flashwarden-tftpd.service"))) {
 		if value, ok := strings.CutPrefix(line, name+"="); ok {
 			return strings.TrimSpace(value)
 		}

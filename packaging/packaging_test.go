@@ -1,0 +1,54 @@
+// Package packaging has the tests of the files from which packages are made.
+package packaging
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"flashwarden/internal/testlevel"
+)
+
+// TestUnitsAreHardened has systemd judge the units that run flashwarden: 0 is the best, 10 the
+// worst. They keep one capability, for port 69.
+func TestUnitsAreHardened(t *testing.T) {
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		testlevel.Missing(t, "systemd-analyze")
+	}
+	for _, unit := range []string{"systemd/flashwarden.service", "systemd/flashwarden-backup.service"} {
+		out, err := exec.Command("systemd-analyze", "security", "--no-pager", "--offline=yes", "--threshold=20", unit).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", unit, err, out)
+		}
+		text, err := os.ReadFile(unit)
+		if err != nil || strings.Count(string(text), "=CAP_NET_BIND_SERVICE\n") != 2 {
+			t.Errorf("%s: error %v; want CAP_NET_BIND_SERVICE alone", unit, err)
+		}
+	}
+}
+
+// TestMailOfFailure: the mail has the headers and the state of the unit.
+func TestMailOfFailure(t *testing.T) {
+	dir := t.TempDir()
+	for name, script := range map[string]string{
+		"systemctl": "#!/bin/sh\necho \"state of $5\"\nexit 3\n",
+		"sendmail":  "#!/bin/sh\necho \"$*\" > " + dir + "/arguments\ncat > " + dir + "/mail\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("./mail-failure", "flashwarden-backup.service")
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "MAILTO=noc@example.net", "SENDMAIL="+dir+"/sendmail")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	mail, _ := os.ReadFile(filepath.Join(dir, "mail"))
+	for _, want := range []string{"To: noc@example.net\nSubject: [", "] flashwarden-backup.service failed\n", "\n\nstate of flashwarden-backup.service\n"} {
+		if !strings.Contains(string(mail), want) {
+			t.Errorf("the mail lacks %q:\n%s", want, mail)
+		}
+	}
+}
