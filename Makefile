@@ -1,10 +1,16 @@
 # The README's two commands are `go run ./cmd/flashwarden demo` and `make test`.
 # The tests have three levels: `go test ./...`, `make test`, `make soak`.
 
-.PHONY: build test full race soak peers lint systems race-commands
+.PHONY: build deb test full race soak peers lint systems race-commands
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/flashwarden ./cmd/flashwarden
+
+# The command does not build for 32 bits (arm, 386): the driver of the queue for SQLite has a constant that an int of 32 bits cannot hold.
+ARCHITECTURES = amd64 arm64
+deb:
+	@mkdir -p dist
+	sh packaging/deb.sh dist $(ARCHITECTURES)
 
 # Everything, within minutes. Says which of the other implementations that judge ours are missing.
 test: peers lint

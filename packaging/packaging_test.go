@@ -1,15 +1,42 @@
-// Package packaging has the tests of the files from which packages are made.
+// Package packaging has the tests of the files from which packages are made. Package e2e
+// installs them.
 package packaging
 
 import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
+	"flashwarden/internal/config"
 	"flashwarden/internal/testlevel"
 )
+
+// TestDefaultConfiguration: the configuration of the package changes nothing, and neither do
+// the settings that it shows as comments.
+func TestDefaultConfiguration(t *testing.T) {
+	text, err := os.ReadFile("flashwarden.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`(?m)^#([a-z ])`).ReplaceAllString(strings.SplitAfterN(string(text), "\n\n", 2)[1], "$1")
+	if !strings.Contains(shown, "\nschedule:\n") {
+		t.Fatalf("the configuration shows no schedule:\n%s", shown)
+	}
+	for _, text := range []string{string(text), shown} {
+		file := filepath.Join(t.TempDir(), "flashwarden.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := config.Load(file, nil)
+		if err != nil || !reflect.DeepEqual(got, config.Default()) {
+			t.Errorf("%v: %+v\n%s", err, got, text)
+		}
+	}
+}
 
 // TestUnitsAreHardened has systemd judge the units that run flashwarden: 0 is the best, 10 the
 // worst. They keep one capability, for port 69.

@@ -24,6 +24,7 @@ need nft nftables
 need iptables-nft-save iptables
 need ufw ufw
 need systemd-analyze systemd
+[ "${FLASHWARDEN_TEST:-}" != soak ] || need lintian lintian
 # The whole packages would start servers: of each, only one program is installed.
 only() { # PROGRAM DIRECTORY PACKAGE PATH-IN-PACKAGE [FILES-THAT-IT-READS]
     command -v "$1" >/dev/null 2>&1 && return

@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"flashwarden/internal/testlevel"
+)
+
+// TestPackage packs the program twice, installs it in a copy of this host, upgrades it, and
+// removes it. At the level soak, lintian judges it.
+func TestPackage(t *testing.T) {
+	testlevel.NeedFull(t, "packs the program, and installs it with dpkg")
+	t.Parallel()
+	needRoot(t)
+	need(t, "dpkg-deb")
+	first, again := pack(t, "1.0"), pack(t, "1.0")
+	if !bytes.Equal(readAll(t, first), readAll(t, again)) {
+		t.Error("the same program made two different packages")
+	}
+	if testlevel.Current() >= testlevel.Soak {
+		if out, err := exec.Command(need(t, "lintian"), "--allow-root", "--fail-on=error", first).CombinedOutput(); err != nil {
+			t.Errorf("lintian: %v\n%s", err, out)
+		}
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(need(t, "unshare"), "--mount", "--pid", "--fork", "sh", "-eu", "-c", copyOfHost, "sh", dir, first, pack(t, "2.0"), "../internal/vault/testdata/format-2/plain", installSteps)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// pack makes a package of the program under test.
+func pack(t *testing.T, version string) string {
+	t.Helper()
+	out := t.TempDir()
+	cmd := exec.Command("sh", "../packaging/deb.sh", out, "amd64")
+	cmd.Env = append(os.Environ(), "BINARY="+binary, "VERSION="+version, "SOURCE_DATE_EPOCH=1795982384", "COMPRESSION=none", "TMPDIR="+out)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("deb.sh: %v\n%s", err, text)
+	}
+	return filepath.Join(out, "flashwarden_"+version+"_amd64.deb")
+}
+
+// copyOfHost runs steps in a root that has the files of this host, and whose changes stay in
+// memory: DIRECTORY PACKAGE NEWER-PACKAGE VAULT STEPS. No systemd runs there.
+const copyOfHost = `
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/changes" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"
+mount --rbind /dev "$1/root/dev"
+mount -t tmpfs tmpfs "$1/root/run"
+cp "$2" "$1/root/run/1.deb"
+cp "$3" "$1/root/run/2.deb"
+cp -R "$4" "$1/root/run/vault"
+rm -f "$1/root/var/lib/man-db/auto-update" # its index takes long
+exec chroot "$1/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive sh -euxc "$5"
+`
+
+// installSteps are what administrators do with a package.
+const installSteps = `
+data=/var/lib/flashwarden
+asService() { setpriv --reuid=flashwarden --regid=flashwarden --clear-groups flashwarden --data $data "$@"; }
+install() { dpkg --force-unsafe-io -i "$1"; }
+files() { find /etc /usr /lib/systemd /var/lib/systemd /var/lib/dpkg/info -path '*flashwarden*' -not -path '/usr/local/*'; }
+rm -rf $data /etc/flashwarden # of this host, in this copy
+files > /run/before
+
+install /run/1.deb
+flashwarden version
+[ "$(stat -c '%U:%G %a' $data)" = "flashwarden:flashwarden 700" ]
+[ -L /etc/systemd/system/multi-user.target.wants/flashwarden.service ]
+[ ! -e /etc/systemd/system/sockets.target.wants/flashwarden.socket ]
+[ ! -e /etc/systemd/system/timers.target.wants/flashwarden-backup.timer ]
+dpkg --verify flashwarden
+bash -n /usr/share/bash-completion/completions/flashwarden
+[ -s /usr/share/man/man1/flashwarden-backup.1.gz ]
+[ -s /usr/share/man/man5/flashwarden.yaml.5.gz ]
+systemd-analyze verify --man=no /lib/systemd/system/flashwarden.service /lib/systemd/system/flashwarden-backup.timer /lib/systemd/system/flashwarden.socket
+
+: an upgrade keeps the inventory, the configuration, and what was disabled
+echo secret | asService device add sw1 --address 192.0.2.11 --username backup --password-file -
+echo '# ours' >> /etc/flashwarden/flashwarden.yaml
+rm /etc/systemd/system/multi-user.target.wants/flashwarden.service
+install /run/2.deb
+asService device list | grep sw1
+grep '# ours' /etc/flashwarden/flashwarden.yaml
+[ ! -e /etc/systemd/system/multi-user.target.wants/flashwarden.service ]
+
+: removed, the data and the configuration stay; purged, the backups stay
+cp -R /run/vault $data/vault
+dpkg -r flashwarden
+[ ! -e /usr/bin/flashwarden ]
+[ -e /etc/flashwarden/flashwarden.yaml ]
+[ -e $data/catalog.db ]
+dpkg -P flashwarden 2>/run/said
+grep "has backups, so it stays. To remove them: rm -r $data" /run/said
+[ ! -e /etc/flashwarden ]
+[ -e $data/catalog.db ]
+
+: without backups, a purge leaves nothing
+rm -r $data/vault
+install /run/2.deb
+dpkg -P flashwarden
+[ ! -e $data ]
+files | diff /run/before -
+`
+
+// TestReproducible builds the packages of the last commit in two directories. They are the
+// same, bit for bit.
+func TestReproducible(t *testing.T) {
+	if testlevel.Current() < testlevel.Soak {
+		t.Skip("compiles everything twice: FLASHWARDEN_TEST=soak")
+	}
+	var packages [2][]byte
+	for i, name := range []string{"one", "another-directory"} {
+		dir := filepath.Join(t.TempDir(), name)
+		if out, err := exec.Command("git", "clone", "-q", "..", dir).CombinedOutput(); err != nil {
+			t.Fatalf("git clone: %v\n%s", err, out)
+		}
+		build := exec.Command("sh", "packaging/deb.sh", ".", "amd64", "arm64")
+		build.Dir = dir
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("deb.sh: %v\n%s", err, out)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+		if err != nil || len(files) != 2 {
+			t.Fatalf("packages: %v, %v", files, err)
+		}
+		packages[i] = append(readAll(t, files[0]), readAll(t, files[1])...)
+	}
+	if !bytes.Equal(packages[0], packages[1]) {
+		t.Error("two directories, two different packages")
+	}
+}
