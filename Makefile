@@ -1,7 +1,7 @@
 # The README's two commands are `go run ./cmd/flashwarden demo` and `make test`.
 # The tests have three levels: `go test ./...`, `make test`, `make soak`.
 
-.PHONY: build deb test full race soak peers lint systems race-commands
+.PHONY: build deb release test full race soak peers lint systems race-commands
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/flashwarden ./cmd/flashwarden
@@ -11,6 +11,13 @@ ARCHITECTURES = amd64 arm64
 deb:
 	@mkdir -p dist
 	sh packaging/deb.sh dist $(ARCHITECTURES)
+
+# Binaries, their bills of materials, checksums, and the packages.
+release:
+	rm -rf dist
+	mkdir -p dist
+	sh packaging/deb.sh dist $(ARCHITECTURES)
+	sh packaging/release.sh dist $(ARCHITECTURES)
 
 # Everything, within minutes. Says which of the other implementations that judge ours are missing.
 test: peers lint

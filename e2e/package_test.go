@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"flashwarden/internal/testlevel"
@@ -109,6 +111,31 @@ dpkg -P flashwarden
 [ ! -e $data ]
 files | diff /run/before -
 `
+
+// TestRelease makes the files of a release of the program under test, and checks them as a
+// user would.
+func TestRelease(t *testing.T) {
+	testlevel.NeedFull(t, "copies the program")
+	t.Parallel()
+	out := t.TempDir()
+	cmd := exec.Command("sh", "../packaging/release.sh", out, "amd64")
+	cmd.Env = append(os.Environ(), "BINARY="+binary, "VERSION=1.0", "SOURCE_DATE_EPOCH=1795982384")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("release.sh: %v\n%s", err, text)
+	}
+	check := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
+	check.Dir = out
+	text, err := check.CombinedOutput()
+	if err != nil || strings.Count(string(text), ": OK") != 2 {
+		t.Errorf("%v\n%s", err, text)
+	}
+	var bill struct {
+		Components []struct{ Name, PURL string }
+	}
+	if err := json.Unmarshal(readAll(t, filepath.Join(out, "flashwarden_1.0_linux_amd64.cdx.json")), &bill); err != nil || len(bill.Components) < 50 {
+		t.Errorf("%v, %d components", err, len(bill.Components))
+	}
+}
 
 // TestReproducible builds the packages of the last commit in two directories. They are the
 // same, bit for bit.
