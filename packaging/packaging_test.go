@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
+
 	"flashwarden/internal/config"
 	"flashwarden/internal/testlevel"
 )
@@ -53,6 +55,28 @@ func TestUnitsAreHardened(t *testing.T) {
 		if err != nil || strings.Count(string(text), "=CAP_NET_BIND_SERVICE\n") != 2 {
 			t.Errorf("%s: error %v; want CAP_NET_BIND_SERVICE alone", unit, err)
 		}
+	}
+}
+
+// TestCompose reads the configuration of the service in compose.yaml.
+func TestCompose(t *testing.T) {
+	text, err := os.ReadFile("compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compose struct {
+		Services map[string]struct{ Environment map[string]string }
+	}
+	if err := yaml.Unmarshal(text, &compose); err != nil {
+		t.Fatal(err)
+	}
+	var env []string
+	for name, value := range compose.Services["flashwarden"].Environment {
+		env = append(env, name+"="+strings.ReplaceAll(value, "${ADDRESS:?}", "192.0.2.5"))
+	}
+	got, err := config.Load("", env)
+	if err != nil || got.Catalog == "" || !got.TFTP.Advertise.IsValid() {
+		t.Errorf("%v: %+v", err, got)
 	}
 }
 
