@@ -2,13 +2,17 @@ package metrics_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,20 +158,80 @@ func TestConventions(t *testing.T) {
 	promtool(t, text, "check", "metrics")
 }
 
-// TestAlerts has the rules for alerts judged by promtool, and wants that their metrics exist.
+// TestAlerts has the rules for alerts judged by promtool, also by what they do with example
+// values, and wants that their metrics exist.
 func TestAlerts(t *testing.T) {
 	const rules = "../../docs/flashwarden-alerts.yml"
-	alerts, err := os.ReadFile(rules)
+	metricsExist(t, rules)
+	promtool(t, "", "check", "rules", rules)
+	promtool(t, "", "test", "rules", "testdata/alerts-test.yml")
+}
+
+// TestDashboard wants that the metrics of the dashboard for Grafana exist, and has promtool
+// read its expressions. Grafana replaces the variables of an expression.
+func TestDashboard(t *testing.T) {
+	const file = "../../docs/flashwarden-dashboard.json"
+	metricsExist(t, file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text := scrape(t, newMetrics(fleet()))
-	for _, name := range ours.FindAllString(string(alerts), -1) {
-		if !strings.Contains(text, "# TYPE "+name+" ") {
-			t.Errorf("there is no metric %s", name)
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
 		}
 	}
-	promtool(t, "", "check", "rules", rules)
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	variables := strings.NewReplacer("$__rate_interval", "5m", "$job", ".+")
+	rules := "groups:\n- name: dashboard\n  rules:\n"
+	for _, p := range dashboard.Panels {
+		if len(p.Targets) == 0 {
+			t.Errorf("the panel %s shows nothing", p.Title)
+		}
+		for i, target := range p.Targets {
+			rules += fmt.Sprintf("  - {record: %q, expr: %q}\n", regexp.MustCompile(`\W`).ReplaceAllString(p.Title, "_")+strconv.Itoa(i), variables.Replace(target.Expr))
+		}
+	}
+	written := filepath.Join(t.TempDir(), "rules.yml")
+	if err := os.WriteFile(written, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, "", "check", "rules", written)
+}
+
+// metricsExist wants that all our metrics that a file names exist.
+func metricsExist(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exist := everything(t)
+	named := ours.FindAllString(string(text), -1)
+	for _, name := range named {
+		if !strings.Contains(exist, "# TYPE "+strings.TrimSuffix(name, "_bucket")+" ") {
+			t.Errorf("%s: there is no metric %s", file, name)
+		}
+	}
+	if len(named) == 0 {
+		t.Errorf("%s names no metric", file)
+	}
+}
+
+// everything returns the text of all metrics.
+func everything(t *testing.T) string {
+	t.Helper()
+	m := newMetrics(fleet())
+	m.Ended(api.RunBackup, api.StatusOK, "", 0, 0)
+	m.Ended(api.RunRestore, api.StatusOK, "", 0, 0)
+	s := fleet()
+	s.measures.Care[1].LastSuccess = &at
+	_, text := scrape(t, m)
+	_, more := scrape(t, newMetrics(s))
+	return text + more
 }
 
 var ours = regexp.MustCompile(`\bflashwarden_[a-z_]+`)
@@ -178,14 +242,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMetrics(fleet())
-	m.Ended(api.RunBackup, api.StatusOK, "", 0, 0)
-	m.Ended(api.RunRestore, api.StatusOK, "", 0, 0)
-	s := fleet()
-	s.measures.Care[1].LastSuccess = &at
-	_, text := scrape(t, m)
-	_, more := scrape(t, newMetrics(s))
-	for _, line := range strings.Split(text+more, "\n") {
+	for _, line := range strings.Split(everything(t), "\n") {
 		if name, ok := strings.CutPrefix(line, "# TYPE flashwarden_"); ok && !strings.Contains(string(page), "`"+strings.Fields(name)[0]+"`") {
 			t.Errorf("docs/api.md does not have %s", strings.Fields(name)[0])
 		}
