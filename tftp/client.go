@@ -350,6 +350,9 @@ func (x *exchange) accept(d *datagram) (packet, bool) {
 	if err != nil || d.from.Addr() != x.server.Addr() {
 		return packet{}, false
 	}
+	if !x.fixed && p.op == opError && Code(p.block) == CodeUnknownTID {
+		return packet{}, false // we have not named a TID yet: it is for somebody who had our port before
+	}
 	if !x.fixed {
 		x.fixed = true
 		x.setServer(d.from)

@@ -209,6 +209,30 @@ func TestClientAnswersStrangers(t *testing.T) {
 	})
 }
 
+// TestClientWithAUsedPort gets ERROR 5 for a transfer that had its port before. It is no
+// answer to its request.
+func TestClientWithAUsedPort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &tftptest.Network{}
+		w := &world{t: t, server: netip.MustParseAddrPort("127.0.0.1:69"), listen: n.Listen}
+		s, other := w.peerAt(w.server), w.peerAt(netip.MustParseAddrPort("127.0.0.1:1056"))
+		result := make(chan error, 1)
+		var got bytes.Buffer
+		go func() {
+			c := tftp.Client{Listen: n.Listen, Local: netip.MustParseAddrPort("127.0.0.1:40000")}
+			_, err := c.Get(t.Context(), w.server, "f", &got)
+			result <- err
+		}()
+		s.to, other.to = netip.MustParseAddrPort("127.0.0.1:40000"), netip.MustParseAddrPort("127.0.0.1:40000")
+		s.expect(rrq("f", "octet"))
+		other.send(failure(5, "unknown transfer ID"))
+		s.send(data(1, []byte("content")))
+		if err := <-result; err != nil || got.String() != "content" {
+			t.Errorf("got %q, error %v", &got, err)
+		}
+	})
+}
+
 // TestClientChecksTheOACK checks that unrequested options get ERROR 8.
 func TestClientChecksTheOACK(t *testing.T) {
 	for _, granted := range []string{"blksize=2000", "windowsize=4", "foo=1", "blksize=7", "blksize=x"} {
