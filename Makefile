@@ -6,18 +6,19 @@
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/flashwarden ./cmd/flashwarden
 
-# The command does not build for 32 bits (arm, 386): the driver of the queue for SQLite has a constant that an int of 32 bits cannot hold.
-ARCHITECTURES = amd64 arm64
+# A package starts the service. On 32 bits (arm, 386) this needs a catalog in PostgreSQL, so there are only programs for them.
+PACKAGES = amd64 arm64
+PROGRAMS = $(PACKAGES) arm 386
 deb:
 	@mkdir -p dist
-	sh packaging/deb.sh dist $(ARCHITECTURES)
+	sh packaging/deb.sh dist $(PACKAGES)
 
 # Binaries, their bills of materials, checksums, and the packages.
 release:
 	rm -rf dist
 	mkdir -p dist
-	sh packaging/deb.sh dist $(ARCHITECTURES)
-	sh packaging/release.sh dist $(ARCHITECTURES)
+	sh packaging/deb.sh dist $(PACKAGES)
+	sh packaging/release.sh dist $(PROGRAMS)
 
 # Everything, within minutes. Says which of the other implementations that judge ours are missing.
 test: peers lint

@@ -93,7 +93,7 @@ asService device list | grep sw1
 grep '# ours' /etc/flashwarden/flashwarden.yaml
 [ ! -e /etc/systemd/system/multi-user.target.wants/flashwarden.service ]
 
-: removed, the data and the configuration stay; purged, the backups stay
+: removed, the data and the configuration stay, and after a purge the backups
 cp -R /run/vault $data/vault
 dpkg -r flashwarden
 [ ! -e /usr/bin/flashwarden ]
