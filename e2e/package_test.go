@@ -25,7 +25,11 @@ func TestPackage(t *testing.T) {
 	}
 	dir := t.TempDir()
 	cmd := exec.Command(need(t, "unshare"), "--mount", "--pid", "--fork", "sh", "-eu", "-c", copyOfHost, "sh", dir, first, pack(t, "2.0"), "../internal/vault/testdata/format-2/plain", installSteps)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() == 77 {
+		t.Skipf("no overlay on the root of this host: %s", out)
+	}
+	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -47,7 +51,7 @@ func pack(t *testing.T, version string) string {
 const copyOfHost = `
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/changes" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/root" || exit 77
 mount -t proc proc "$1/root/proc"
 mount --rbind /dev "$1/root/dev"
 mount -t tmpfs tmpfs "$1/root/run"
