@@ -3,11 +3,11 @@ package e2e
 import (
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -125,11 +125,30 @@ func (s *site) switchOff(switches ...*iossim.Switch) {
 		}
 		s.t.Cleanup(func() { unix.Close(fd) })
 		at := &unix.SockaddrInet4{Port: int(sw.Addr().Port()), Addr: sw.Addr().Addr().As4()}
-		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), // connections of the switch may linger
-			unix.Bind(fd, at), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0))
-		if err != nil {
-			s.t.Fatalf("%v: %v", at, err)
+		if err := takePort(fd, at); err != nil {
+			s.t.Fatalf("%v port %d: %v", at.Addr, at.Port, err)
 		}
+	}
+}
+
+// takePort binds a socket to a port that was closed a moment ago. A program that is being
+// started at this moment has a copy of each open socket until it runs, so the port can still
+// be in use: takePort tries for a minute.
+func takePort(fd int, at *unix.SockaddrInet4) error {
+	// Connections of the switch may linger.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	end := time.Now().Add(time.Minute)
+	for {
+		err := unix.Bind(fd, at)
+		if err == nil {
+			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0)
+		}
+		if err != unix.EADDRINUSE || time.Now().After(end) {
+			return err
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
