@@ -62,6 +62,7 @@ var arrows = map[string][]string{
 	"internal/iossim":    {"tftp"},
 	"internal/netlab":    {"internal/testlevel"}, // a test kit
 	"internal/testlevel": {},                     // another
+	"internal/testports": {},                     // another
 	"internal/tftpd":     {"internal/disk", "internal/listen", "tftp"},
 	"internal/logqueue":  {},
 	"internal/listen":    {"api", "internal/cause", "internal/systemd"},

@@ -16,7 +16,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"flashwarden/internal/catalog/postgres/postgrestest"
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/testlevel"
+	"flashwarden/internal/testports"
 )
 
 const (
@@ -90,12 +90,12 @@ type site struct {
 	job  string // the ID of a job; empty: none was made
 }
 
-var nextPorts atomic.Int32
+// ports are below those of the scripts of cmd/flashwarden, which run at the same time.
+var ports = testports.NewRange(10_000)
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	// Below the ports of the scripts of cmd/flashwarden, which run at the same time.
-	first := 10000 + os.Getpid()%10*1000 + 8*int(nextPorts.Add(1))
+	first := ports.Next(8)
 	s := &site{t: t, data: filepath.Join(t.TempDir(), "data"), port: first + 4}
 	s.env = append(os.Environ(),
 		"FLASHWARDEN_DATA="+s.data,

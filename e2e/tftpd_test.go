@@ -90,7 +90,7 @@ func TestOptionsLine(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	need(t, "tftp")
-	first := 13000 + os.Getpid()%500*16
+	first := ports.Next(4)
 	d := startTftpd(t, "--listen", "--user", "nobody", "--secure", "--create", "--port-range", fmt.Sprintf("%d:%d", first, first+3), "--log-json")
 	data := bytes.Repeat([]byte("image "), 20_000)
 	local := filepath.Join(t.TempDir(), "local")
@@ -192,7 +192,7 @@ func TestMetrics(t *testing.T) {
 	testlevel.NeedFull(t, "starts the program; its package proves it in memory")
 	t.Parallel()
 	need(t, "tftp")
-	address := fmt.Sprintf("127.0.0.1:%d", 9000+os.Getpid()%900) // below the ports that the system gives away
+	address := fmt.Sprintf("127.0.0.1:%d", ports.Next(1))
 	d := startTftpd(t, "--secure", "--metrics", address)
 	if out := d.tftpHPA("get", "nowhere"); !strings.Contains(out, "Error code 1") {
 		t.Errorf("a missing file: %q", out)

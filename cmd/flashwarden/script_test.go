@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 
 	"flashwarden/internal/iossim"
 	"flashwarden/internal/testlevel"
+	"flashwarden/internal/testports"
 )
 
 // TestMain lets scripts run the program as the command flashwarden.
@@ -90,13 +90,11 @@ type switches map[string]*iossim.Switch
 
 type switchesKey struct{}
 
-// nextPorts hands every script ports of its own.
-var nextPorts atomic.Int32
+var ports = testports.NewRange(21_000)
 
 // setUpScript gives a script a data directory, a TFTP port and a port range.
 func setUpScript(env *testscript.Env) error {
-	// Below the ports that the system gives away by itself.
-	first := 21000 + os.Getpid()%100*100 + 8*int(nextPorts.Add(1))
+	first := ports.Next(8)
 	port := first + 4
 	env.Setenv("FLASHWARDEN_DATA", env.WorkDir+"/data")
 	env.Setenv("FLASHWARDEN_WEB_LISTEN", "127.0.0.1:0")
