@@ -77,9 +77,7 @@ func (e *engine) watchListener() {
 
 // visit returns when the reader has begun another round, and every lock was free once.
 func (e *engine) visit() {
-	if round := e.ports.reader.round(); round != nil {
-		<-round
-	}
+	e.ports.reader.visit()
 	for _, l := range append(e.ports.ownLoops(), e.ports.loops...) {
 		l.visit()
 	}

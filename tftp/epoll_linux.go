@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller reads all ports of an engine in one goroutine. It waits in the kernel
+// poller reads some ports of an engine in one goroutine. It waits in the kernel
 // (epoll(7)). Waiting in the network poller of the Go runtime would make a
 // transfer in lockstep a fifth slower.
 type poller struct {
 	engine *engine
+	number int // of pollers of the engine
 	ep     int
 	wake   int // eventfd(2) that stops the goroutine, or makes it close the removed loops or the rounds
 	in     *inbox
@@ -43,7 +44,7 @@ const (
 	hotRounds = 32                    // reads of one port in a row before the other ports are checked
 )
 
-func newPoller(loops []*loop) (*poller, error) {
+func newPoller(loops []*loop, number int) (*poller, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -52,7 +53,7 @@ func newPoller(loops []*loop) (*poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfd: %w", errors.Join(err, unix.Close(ep)))
 	}
-	p := &poller{engine: loops[0].engine, ep: ep, wake: wake, in: newInbox()}
+	p := &poller{engine: loops[0].engine, number: number, ep: ep, wake: wake, in: newInbox()}
 	err = p.watch(wake, wakeIndex)
 	for _, l := range loops {
 		if err == nil {
@@ -101,17 +102,18 @@ func (p *poller) remove(l *loop) {
 	p.rouse()
 }
 
-func (p *poller) round() chan struct{} {
-	c := make(chan struct{})
+// visit returns when the goroutine has begun another round.
+func (p *poller) visit() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.ended {
-		close(c)
-		return c
+		p.mu.Unlock()
+		return
 	}
+	c := make(chan struct{})
 	p.rounds = append(p.rounds, c)
 	p.rouse()
-	return c
+	p.mu.Unlock()
+	<-c
 }
 
 // rouse ends the wait of the goroutine.
@@ -218,10 +220,10 @@ func (p *poller) look() (int, error) {
 }
 
 // wait sleeps until there are events. A goroutine that sleeps in the kernel blocks
-// its processor (GOMAXPROCS) for a while. If there is only one and the storage side
-// has work, wait sleeps in the network poller of the Go runtime instead.
+// its processor (GOMAXPROCS) for a while. If all may be blocked like this and the
+// storage side has work, wait sleeps in the network poller of the Go runtime instead.
 func (p *poller) wait() (n int, err error) {
-	if runtime.GOMAXPROCS(0) == 1 && p.engine.storage.pending.Load() > 0 {
+	if runtime.GOMAXPROCS(0) <= p.number && p.engine.storage.pending.Load() > 0 {
 		return p.park()
 	}
 	n, err = unix.EpollWait(p.ep, p.events[:], -1)
