@@ -129,7 +129,7 @@ func SetBootList(all bool, images []string) BootStage {
 // that is there wins. The device has a boot line at every moment. The first
 // stage adds a line for the first image behind the present ones, which still
 // decide. The second stage, after that line is proved, removes the others
-// singly. same decides whether two paths mean one file.
+// singly. Every stage has a line to type. same decides whether two paths mean one file.
 func AddBootLines(now []BootLine, all bool, images []string, same func(a, b string) bool) []BootStage {
 	line := func(file string) BootLine {
 		switch {
@@ -139,6 +139,9 @@ func AddBootLines(now []BootLine, all bool, images []string, same func(a, b stri
 			return BootLine("boot system switch all " + file)
 		}
 		return BootLine("boot system " + file)
+	}
+	if slices.EqualFunc(filesOf(now), images, same) { // not saved, or not in force: typed again, a line changes nothing
+		return []BootStage{{Lines: []string{string(now[0])}, Boot: images}}
 	}
 	first := slices.IndexFunc(now, func(l BootLine) bool { return same(l.File(), images[0]) })
 	var stages []BootStage

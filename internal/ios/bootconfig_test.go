@@ -94,7 +94,9 @@ func TestAddBootLines(t *testing.T) {
 			[][]string{{"boot system flash:n"}, {"no boot system flash:o", "no boot system flash:p"}}},
 		"it is there, second": {[]BootLine{"boot system flash:o", "boot system flash:n"}, []string{"flash:n", "flash:o"},
 			[][]string{{"no boot system flash:o", "boot system flash:o"}}},
-		"it is there, alone": {[]BootLine{"boot system flash:n"}, []string{"flash:n", "flash:o"}, [][]string{{"boot system flash:o"}}},
+		"it is there, and not in force": {[]BootLine{"boot system switch all flash:n"}, []string{"flash:n"}, [][]string{{"boot system switch all flash:n"}}},
+		"all are there":                 {[]BootLine{"boot system flash:n", "boot system flash:o"}, []string{"flash:n", "flash:o"}, [][]string{{"boot system flash:n"}}},
+		"it is there, alone":            {[]BootLine{"boot system flash:n"}, []string{"flash:n", "flash:o"}, [][]string{{"boot system flash:o"}}},
 	} {
 		var got [][]string
 		for _, stage := range AddBootLines(c.now, false, c.images, equalText) {
