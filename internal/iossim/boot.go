@@ -492,7 +492,16 @@ func (s *Switch) EditRunningConfig(old, new string) error {
 	if !strings.Contains(text, old) {
 		return fmt.Errorf("the running-config has no %q", old)
 	}
-	return s.flash.replace(path, strings.Replace(text, old, new, 1))
+	before := bootLinesOf(text)
+	text = strings.Replace(text, old, new, 1)
+	if lines := bootLinesOf(text); !slices.Equal(lines, before) {
+		s.mu.Lock()
+		if s.boot.lines = lines; !s.profile.BootList {
+			s.boot.read(lines, false)
+		}
+		s.mu.Unlock()
+	}
+	return s.flash.replace(path, text)
 }
 
 // Write stores a file. It replaces a file of the same path.

@@ -12,7 +12,6 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
-	"flashwarden/internal/ios"
 	"flashwarden/internal/transfer"
 )
 
@@ -117,8 +116,6 @@ type application struct {
 	plan api.Plan
 	view view // of the device before the first step
 	line *line
-
-	saved *ios.BootConfig // the startup-config before the first step; nil: not known, or not needed
 }
 
 // apply logs in, checks that the device is as the plan saw it, plans again, and
@@ -145,12 +142,6 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 		return done, err
 	}
 	a := application{Runner: r, plan: p, view: v, line: l}
-	if len(a.bootTarget()) > 0 {
-		a.saved, err = l.saved(ctx)
-	}
-	if err != nil {
-		return done, err
-	}
 	for i := range p.Steps {
 		a.note(ctx, i, done)
 		if done, err = a.do(ctx, i, done); err != nil {

@@ -77,7 +77,7 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 		b.refused = append(b.refused, *why)
 		return b
 	}
-	if p.bootsFirst(first) {
+	if p.bootsFirst(first) && (len(startup) > 0 || p.view.savedBoots(first)) {
 		return b
 	}
 	if len(p.view.boot.Units) == 0 {
@@ -99,29 +99,44 @@ func (p planning) bootLines(b bootChange, files []api.PlannedFile, startup map[s
 		b.files = append(b.files, second)
 	}
 	b.stages = p.view.bootStages(b.files)
-	b.notes = append([]string{"`write memory` saves the whole running-config, with all its other unsaved changes"}, manualBoot(p.view.boot)...)
+	b.notes = slices.Concat([]string{"`write memory` saves the whole running-config, with all its other unsaved changes"}, p.view.savedDiffers(), manualBoot(p.view.boot))
 	return b
 }
 
-// bootsOtherwise refuses a startup-config that boots another file first than the one
-// that boot lines are asked for: it is written after them.
+// savedDiffers notes that write memory replaces a startup-config with other boot lines than
+// those of the running-config: somebody may have put it there for the next start.
+func (v view) savedDiffers() []string {
+	if v.saved == nil || v.saved.Absent || slices.Equal(v.saved.Lines, v.config.Lines) {
+		return nil
+	}
+	shown := "no boot line"
+	if len(v.saved.Lines) > 0 {
+		shown = listed(v.saved.Lines)
+	}
+	return []string{"`write memory` replaces a startup-config with other boot lines than those of the running-config: it has " + shown}
+}
+
+// bootsOtherwise refuses a startup-config by which a unit boots another file first than the
+// one that boot lines are asked for: it is written after them.
 func (p planning) bootsOtherwise(first string, files []api.PlannedFile, startup map[string][]ios.BootLine) *api.Problem {
 	for _, f := range files {
 		lines, written := startup[f.Path]
-		named := bootFiles(lines, "")
-		var boots string
-		switch {
-		case !written, len(named) == 0 && !p.view.linesCount():
-			continue
-		case len(named) == 0:
-			boots = "has no boot line"
-		case !p.view.within(flash.ParsePath(first), flash.ParsePath(named[0])):
-			boots = fmt.Sprintf("boots %s first", named[0])
-		default:
-			continue
+		for _, l := range p.view.loaders() {
+			named := p.view.bootFiles(lines, l.unit)
+			var boots string
+			switch {
+			case !written, len(named) == 0 && !p.view.linesCount():
+				continue
+			case len(named) == 0:
+				boots = "has no boot line"
+			case !p.view.within(flash.ParsePath(first), flash.ParsePath(named[0])):
+				boots = fmt.Sprintf("boots %s first", named[0])
+			default:
+				continue
+			}
+			why := refusal(fmt.Sprintf("%s of the snapshot %s, and not %s", f.Path, boots, first), api.Say("leave one of the two out: name the files with ").Option("file", ""))
+			return &why
 		}
-		why := refusal(fmt.Sprintf("%s of the snapshot %s, and not %s", f.Path, boots, first), api.Say("leave one of the two out: name the files with ").Option("file", ""))
-		return &why
 	}
 	return nil
 }
@@ -165,7 +180,7 @@ func (p planning) bootPlace(image api.File) flash.Path {
 // the device has printed have one: the loader of a flash without directories may
 // take a slash as a part of the name. packages.conf has none, as IOS-XE documents it.
 func (p planning) spelling(at flash.Path) string {
-	slash := len(p.view.boot.Units) > 0 && p.view.boot.Units[0].PathList
+	slash := p.view.oneSetting()
 	for i, printed := range p.printed() {
 		if flash.ParsePath(printed) == at {
 			return printed
@@ -354,7 +369,7 @@ func (p planning) unsafeStartup(a answers, steps []api.PlanStep) []api.Problem {
 		lines, written := a.startup[f.Path]
 		for i, l := range after.loaders() {
 			before := p.view.loaders()[i]
-			l.next = bootFiles(lines, l.unit)
+			l.next = p.view.bootFiles(lines, l.unit)
 			named := fmt.Sprintf("boots %s, and none of these is an image in the flash of %s", strings.Join(l.next, ", "), l.unit)
 			switch {
 			case !written || after.unsafeFiles(l) == nil:
@@ -438,13 +453,19 @@ func (r *Runner) startups(ctx context.Context, files []api.PlannedFile) (lines m
 
 // bootFiles is the files that boot lines name for a unit, in their order. A line
 // for one member of a stack counts for that member alone, and for every unit whose
-// number is not known.
-func bootFiles(lines []ios.BootLine, unit string) []string {
+// number is not known. A Catalyst with classic IOS has one setting for each member, so that the
+// last line counts.
+func (v view) bootFiles(lines []ios.BootLine, unit string) []string {
 	var files []string
+	numbered := strings.HasPrefix(unit, "switch ")
 	for _, l := range lines {
-		if of := l.Unit(); of == "" || of == unit || !strings.HasPrefix(unit, "switch ") {
-			files = append(files, strings.Split(l.File(), ";")...)
+		if of := l.Unit(); of != "" && of != unit && numbered {
+			continue
 		}
+		if numbered && v.oneSetting() {
+			files = nil
+		}
+		files = append(files, strings.Split(l.File(), ";")...)
 	}
 	return files
 }

@@ -164,7 +164,7 @@ func (l *line) saved(ctx context.Context) (*ios.BootConfig, error) {
 
 // bootBy reports whether every unit boots next what boot lines say.
 func (v view) bootBy(lines []ios.BootLine) bool {
-	return !slices.ContainsFunc(v.boot.Units, func(u ios.BootUnit) bool { return !slices.Equal(bootFiles(lines, u.Unit), u.NextStartFiles()) })
+	return !slices.ContainsFunc(v.boot.Units, func(u ios.BootUnit) bool { return !slices.Equal(v.bootFiles(lines, u.Unit), u.NextStartFiles()) })
 }
 
 // is reports whether every unit boots next what it did when the plan was made, and
@@ -178,7 +178,7 @@ func (s bootState) is(a application, saved bool) bool {
 	if s.saved == nil {
 		return saved
 	}
-	return slices.Equal(*s.saved, a.view.config.Lines) || a.saved != nil && slices.Equal(*s.saved, a.saved.Lines)
+	return slices.Equal(*s.saved, a.view.config.Lines) || a.view.saved != nil && slices.Equal(*s.saved, a.view.saved.Lines)
 }
 
 // String says what the device shows, for a person who has to put it right. It is
@@ -194,11 +194,7 @@ func (s bootState) String() string {
 		case len(*config.lines) == 0:
 			shown = append(shown, config.name+" has no boot line")
 		default:
-			var lines []string
-			for _, l := range *config.lines {
-				lines = append(lines, "`"+string(l)+"`")
-			}
-			shown = append(shown, config.name+" has "+strings.Join(lines, ", "))
+			shown = append(shown, config.name+" has "+listed(*config.lines))
 		}
 	}
 	for _, u := range s.units {
@@ -208,6 +204,15 @@ func (s bootState) String() string {
 		return ""
 	}
 	return " (now " + strings.Join(shown, ", ") + ")"
+}
+
+// listed is boot lines in a sentence.
+func listed(lines []ios.BootLine) string {
+	var quoted []string
+	for _, l := range lines {
+		quoted = append(quoted, "`"+string(l)+"`")
+	}
+	return strings.Join(quoted, ", ")
 }
 
 // undoWithin is how long it may take to put boot lines back.
@@ -241,7 +246,8 @@ func (a application) formerLists() []string {
 	return lines
 }
 
-// checkBoot compares what every unit boots next with the boot lines.
+// checkBoot compares what every unit boots next, and boots first by the startup-config, with
+// the boot lines.
 func (a application) checkBoot(ctx context.Context, files []string) error {
 	b, err := a.line.Boot(ctx)
 	if err != nil {
@@ -258,16 +264,18 @@ func (a application) checkBoot(ctx context.Context, files []string) error {
 		return cause.New(cause.CommandRejected, "show boot says nothing after the boot lines were saved",
 			api.Say("look at it by hand before the device is started again"))
 	}
-	return nil
+	now := a.view
+	if now.saved, err = a.line.saved(ctx); err == nil && !now.savedBoots(files[0]) {
+		err = cause.New(cause.CommandRejected, "the startup-config boots "+cmp.Or(listed(now.saved.Lines), "nothing")+" after `write memory`, and not "+files[0],
+			api.Say("compare ").Type(api.OnDevice, "show startup-config").Say(" with ").Type(api.OnDevice, "show running-config").Say(" before the device is started again"))
+	}
+	return err
 }
 
 // canStart looks at the device again, and refuses to start it if a unit would
 // not return.
 func (a application) canStart(ctx context.Context, s api.PlanStep, done outcome) error {
 	v, err := look(ctx, a.line, a.plan.Request.Device, nil)
-	if err == nil {
-		v.saved, err = a.line.saved(ctx)
-	}
 	if err != nil {
 		return err
 	}

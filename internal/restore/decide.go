@@ -340,7 +340,7 @@ func (p planning) makeRoom(candidates []flash.File) api.Fix {
 // flash the class is not known (Configuration Fundamentals Configuration Guide,
 // "Class A, B and C Flash File Systems").
 func (v view) freesAtOnce(fs string) bool {
-	if v.facts.OS == "iosxe" || len(v.boot.Units) > 0 && v.boot.Units[0].PathList {
+	if v.facts.OS == "iosxe" || v.oneSetting() {
 		return true
 	}
 	row, ok := v.row(fs)

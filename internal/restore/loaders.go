@@ -290,7 +290,7 @@ func (v view) unsafeSaved(l loader) *api.Problem {
 	if v.saved == nil || v.saved.Absent {
 		return nil
 	}
-	l.next = bootFiles(v.saved.Lines, l.unit)
+	l.next = v.savedFiles(l)
 	why := v.unsafeFiles(l)
 	says := fmt.Sprintf("boots %s, and none of these is an image in its flash", strings.Join(l.next, ";"))
 	switch {
@@ -304,10 +304,36 @@ func (v view) unsafeSaved(l loader) *api.Problem {
 			Type(api.OnDevice, "show running-config | include ^boot system").Say("; if the running-config is right, type ").Type(api.OnDevice, "write memory"))
 }
 
+// savedFiles is the files that the boot lines of the startup-config name for a unit.
+func (v view) savedFiles(l loader) []string {
+	if v.saved == nil {
+		return nil
+	}
+	return v.bootFiles(v.saved.Lines, l.unit)
+}
+
+// savedBoots reports whether every unit boots this file first by the startup-config, as far
+// as it is known. BOOT of a Catalyst stays as it is if no line sets it.
+func (v view) savedBoots(file string) bool {
+	for _, l := range v.loaders() {
+		named := v.savedFiles(l)
+		switch {
+		case v.saved == nil:
+		case len(named) == 0 && v.linesCount(), len(named) > 0 && !v.sameOnUnits(named[0], file):
+			return false
+		}
+	}
+	return true
+}
+
 // catalyst reports whether the device has Manual Boot, as Catalysts have.
 func (v view) catalyst() bool {
 	return slices.ContainsFunc(v.boot.Units, func(u ios.BootUnit) bool { return u.HasManualBoot })
 }
+
+// oneSetting reports whether BOOT is one setting that holds the whole list, as on a Catalyst
+// with classic IOS.
+func (v view) oneSetting() bool { return len(v.boot.Units) > 0 && v.boot.Units[0].PathList }
 
 // noIgnore is the line of configuration mode with which a Catalyst with IOS-XE
 // reads its startup-config again.
@@ -337,19 +363,25 @@ func (v view) mayNotSave() *api.Problem {
 }
 
 // savingStrands refuses to save the running-config if its boot lines name no image in the
-// flash of a unit that would start now. If new boot lines are not proved, a restore saves the
+// flash of a unit that would start now, by BOOT or by the startup-config. If new boot lines are not proved, a restore saves the
 // former ones again, and these count for all units. A unit can have other boot settings if a
 // change was not saved or did not reach the unit. A Catalyst with classic IOS has its setting
 // in each loader.
 func (v view) savingStrands() *api.Problem {
 	for _, l := range v.loaders() {
-		saved := l
-		saved.next = bootFiles(v.config.Lines, l.unit)
-		if v.boot.Units[0].PathList || v.unsafeFiles(l) != nil || v.unsafeFiles(saved) == nil {
+		starts := func(next []string) bool {
+			l.next = next
+			return v.unsafeFiles(l) == nil
+		}
+		running, next := v.bootFiles(v.config.Lines, l.unit), l.next
+		if saved := v.savedFiles(l); len(saved) > 0 && !starts(next) {
+			next = saved
+		}
+		if v.boot.Units[0].PathList || !starts(next) || starts(running) {
 			continue
 		}
 		return unsafeBoot(fmt.Sprintf("%s boots %s next, and the boot lines of the running-config (%s) name no image in its flash: `write memory` would make it boot by them",
-			l.unit, strings.Join(l.next, ";"), strings.Join(saved.next, ";")),
+			l.unit, strings.Join(next, ";"), strings.Join(running, ";")),
 			api.Say("copy such an image to that flash, or set the boot lines by hand (").Type(api.OnDevice, "boot system").Say("), type ").Type(api.OnDevice, "write memory").
 				Say(" and look at ").Type(api.OnDevice, "show boot").Say("; or leave out ").Option("set_boot", ""))
 	}
@@ -372,7 +404,7 @@ func runsWithout(setting, line string) *api.Problem {
 func provisioning(ctx context.Context, dev Device, v view) (map[flash.Path][]string, error) {
 	named := make(map[flash.Path][]string)
 	for _, l := range v.loaders() {
-		for _, file := range slices.Concat([]string{v.facts.Image}, l.started, l.next) {
+		for _, file := range slices.Concat([]string{v.facts.Image}, l.started, l.next, v.savedFiles(l), v.bootFiles(v.config.Lines, l.unit)) {
 			at, ok := v.at(l, flash.ParsePath(file))
 			f, there := v.File(at)
 			if _, read := named[f.Path]; !ok || !there || read || path.Ext(f.Rel) != ".conf" {

@@ -77,9 +77,6 @@ type answers struct {
 func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error) {
 	files, refused := p.aim()
 	a, err := compare(ctx, l, files)
-	if err == nil && p.request.Reload {
-		p.view.saved, err = l.saved(ctx)
-	}
 	if err != nil {
 		return api.Plan{}, err
 	}

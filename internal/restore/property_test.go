@@ -258,8 +258,14 @@ func (w *world) prepare() {
 		text, _ := b.sw.File("nvram:startup-config")
 		b.write("nvram:startup-config", strings.Replace(string(text), "hostname ", "! changed\nhostname ", 1))
 	}
-	if text := withoutBoot(b.text("nvram:startup-config")); text != "" && w.chance(8) { // somebody copied another one there
-		b.write("nvram:startup-config", strings.Replace(text, "\nhostname ", "\nboot system "+flashOf(image)+"gone.bin\nhostname ", 1))
+	if w.chance(6) && b.text("nvram:startup-config") != "" { // somebody copied another one there
+		b.saveLines(w.otherLines(image)...)
+	}
+	if old := "boot system " + bootedFirst(b); w.chance(8) && old != "boot system " { // somebody typed another line and did not save it
+		new := strings.Join(append([]string{""}, w.otherLines(image)...), "\nboot system ")
+		if err := b.sw.EditRunningConfig("\n"+old, new); err != nil {
+			b.t.Fatal(err)
+		}
 	}
 	if data, there := b.sw.File(image); there && len(w.request.Delete) == 0 && !strings.HasSuffix(image, ".conf") && w.chance(8) { // somebody's copy broke off
 		b.write(image, string(data[:len(data)/2]))
@@ -275,6 +281,19 @@ func (w *world) prepare() {
 			}
 		}
 	}
+}
+
+// otherLines is what random boot lines name: the image, another one, one that is not there.
+func (w *world) otherLines(image string) []string {
+	gone, old := flashOf(image)+"gone.bin", flashOf(image)+"/old.bin"
+	return [][]string{{gone}, {gone}, {image}, {old}, {old, image}, {gone, image}, {}}[w.random.IntN(7)]
+}
+
+// bootedFirst is the first boot line of the running-config, without "boot system".
+func bootedFirst(b *bench) string {
+	_, line, _ := strings.Cut(b.text("system:running-config"), "\nboot system ")
+	line, _, _ = strings.Cut(line, "\n")
+	return line
 }
 
 // lose removes a file, if it is there.

@@ -19,7 +19,7 @@ type view struct {
 	facts        ios.Facts
 	boot         ios.Boot
 	config       ios.BootConfig
-	saved        *ios.BootConfig         // of the startup-config; nil: not read, or not shown
+	saved        *ios.BootConfig         // of the startup-config; nil: the device does not show it
 	romVariables ios.ROMVariables        // of a Catalyst with IOS-XE that shows them
 	table        []ios.FileSystem        // show file systems; none where the device has no such command
 	provisioned  map[flash.Path][]string // the packages that each provisioning file names from which a unit runs or starts
@@ -27,7 +27,7 @@ type view struct {
 
 // look reads a view of the device of a name. also names file systems that may not
 // be among those that a backup lists. One that is not there stays unlisted.
-func look(ctx context.Context, dev Device, name string, also []string) (view, error) {
+func look(ctx context.Context, dev *line, name string, also []string) (view, error) {
 	v := view{name: name}
 	var err error
 	if v.facts, err = dev.Facts(ctx); err != nil {
@@ -35,6 +35,9 @@ func look(ctx context.Context, dev Device, name string, also []string) (view, er
 	}
 	v.boot = dev.BootOfFacts()
 	if v.config, err = dev.BootConfig(ctx); err != nil {
+		return v, err
+	}
+	if v.saved, err = dev.saved(ctx); err != nil {
 		return v, err
 	}
 	if v.facts.OS == "iosxe" && v.catalyst() {
@@ -136,6 +139,11 @@ func (v view) inUseOn(l loader, p flash.Path) string {
 			return who + " boots it next"
 		case as != "":
 			return who + " boots it next, " + as
+		}
+	}
+	for _, next := range v.upToFirst(l, v.savedFiles(l)) {
+		if v.mayBe(p, next) || v.asPackageOf(p, next) != "" {
+			return who + " boots it by the startup-config"
 		}
 	}
 	if l.own {

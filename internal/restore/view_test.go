@@ -258,7 +258,11 @@ func TestUnsafeReload(t *testing.T) {
 		"the startup-config alone boots it": {func(v *view) {
 			v.saved, v.boot.Units[0].Files = &ios.BootConfig{Lines: []ios.BootLine{"boot system flash:x.bin"}}, []string{"flash:/y.bin"}
 		}, "active is not started again"},
-		"its startup-config, of a member":      {func(v *view) { v.saved = &ios.BootConfig{Lines: []ios.BootLine{"boot system switch 2 flash:y.bin"}} }, "active is not started again: its startup-config boots flash:y.bin"},
+		"its startup-config, of a member": {func(v *view) { v.saved = &ios.BootConfig{Lines: []ios.BootLine{"boot system switch 2 flash:y.bin"}} }, "active is not started again: its startup-config boots flash:y.bin"},
+		"of a member, and for all": {func(v *view) {
+			v.boot.Units[0].PathList = true
+			v.saved = &ios.BootConfig{Lines: []ios.BootLine{"boot system switch all flash:x.bin", "boot system switch 2 flash:y.bin"}}
+		}, "switch 2 is not started again: its startup-config boots flash:y.bin"},
 		"no startup-config":                    {func(v *view) { v.saved = &ios.BootConfig{Absent: true} }, "active is not started again: it has no startup-config"},
 		"its startup-config has no line":       {func(v *view) { v.saved = new(ios.BootConfig) }, ""},
 		"and it runs from another disk":        {func(v *view) { *v = onOtherDisk(); v.saved = new(ios.BootConfig) }, "has no boot line, and its default flash has no image"},
@@ -445,6 +449,37 @@ func TestReadOnlySystems(t *testing.T) {
 	}
 }
 
+// TestSavedBoots compares the startup-config with the image that boot lines are asked for.
+// Without a line, or without a startup-config, a Catalyst boots by the BOOT of its loader, and
+// another device the first image in its flash.
+func TestSavedBoots(t *testing.T) {
+	for name, c := range map[string]struct {
+		saved    *ios.BootConfig
+		router   bool // as the flash of a Catalyst with classic IOS has them otherwise
+		boots    bool
+		protects bool // flash:/y.bin
+	}{
+		"it is not shown":        {nil, true, true, false},
+		"it boots it":            {&ios.BootConfig{Lines: []ios.BootLine{"boot system flash:x.bin", "boot system flash:y.bin"}}, true, true, false},
+		"it boots another first": {&ios.BootConfig{Lines: []ios.BootLine{"boot system flash:y.bin", "boot system flash:x.bin"}}, true, false, true},
+		"a list":                 {&ios.BootConfig{Lines: []ios.BootLine{"boot system flash:/gone.bin;flash:/y.bin"}}, false, false, true},
+		"a member boots another": {&ios.BootConfig{Lines: []ios.BootLine{"boot system flash:x.bin", "boot system switch 2 flash:y.bin"}}, false, false, true},
+		"no line":                {new(ios.BootConfig), true, false, false},
+		"no line, a Catalyst":    {new(ios.BootConfig), false, true, false},
+		"no startup-config":      {&ios.BootConfig{Absent: true}, true, false, false},
+	} {
+		v := seen("flash:/x.bin", []string{"flash:/x.bin"}, [][]string{{"flash:"}, {"flash2:"}}, "flash:/x.bin", "flash2:/x.bin", "flash:/y.bin", "flash2:/y.bin")
+		v.boot.Units = append(v.boot.Units, ios.BootUnit{Unit: "switch 2", Files: []string{"flash:/x.bin"}})
+		v.saved, v.boot.Units[0].PathList = c.saved, !c.router
+		if got := v.savedBoots("flash:/x.bin"); got != c.boots {
+			t.Errorf("%s: %t", name, got)
+		}
+		if why := v.inUse("flash2:/y.bin"); (why != "") != c.protects {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
 // TestSavingStrands has boot lines of the running-config that a saved configuration
 // would make count for every unit.
 func TestSavingStrands(t *testing.T) {
@@ -454,18 +489,24 @@ func TestSavingStrands(t *testing.T) {
 		line       string // of the running-config
 		list       bool   // a Catalyst with classic IOS
 		words      string // of the refusal; empty: it may be saved
+		saved      string // that the startup-config boots
 	}{
-		"all alike":                {"bootflash:x.bin", "bootflash:x.bin", "bootflash:x.bin", false, ""},
-		"another one, both there":  {"bootflash:x.bin", "bootflash:y.bin", "bootflash:x.bin", false, ""},
-		"not there on the other":   {"bootflash:z.bin", "bootflash:y.bin", "bootflash:z.bin", false, "standby boots bootflash:y.bin next"},
-		"a line that is not saved": {"bootflash:x.bin", "bootflash:x.bin", "bootflash:gone.bin", false, "active boots bootflash:x.bin next"},
-		"it boots nothing anyway":  {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, ""},
-		"a setting of each loader": {"bootflash:z.bin", "bootflash:y.bin", "bootflash:z.bin", true, ""},
+		"all alike":                {"bootflash:x.bin", "bootflash:x.bin", "bootflash:x.bin", false, "", ""},
+		"another one, both there":  {"bootflash:x.bin", "bootflash:y.bin", "bootflash:x.bin", false, "", ""},
+		"not there on the other":   {"bootflash:z.bin", "bootflash:y.bin", "bootflash:z.bin", false, "standby boots bootflash:y.bin next", ""},
+		"a line that is not saved": {"bootflash:x.bin", "bootflash:x.bin", "bootflash:gone.bin", false, "active boots bootflash:x.bin next", ""},
+		"it boots nothing anyway":  {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "", ""},
+		"a setting of each loader": {"bootflash:z.bin", "bootflash:y.bin", "bootflash:z.bin", true, "", ""},
+		"by what is saved":         {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "active boots bootflash:z.bin next", "bootflash:z.bin"},
+		"nor by what is saved":     {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "", "bootflash:gone.bin"},
 	} {
 		v := seen("bootflash:x.bin", []string{c.own}, pair, "bootflash:/x.bin", "bootflash:/z.bin", "slavebootflash:/x.bin", "slavebootflash:/y.bin")
 		v.boot.Units[0].Unit, v.boot.Units[0].PathList = "active", c.list
 		v.boot.Units = append(v.boot.Units, ios.BootUnit{Unit: "standby", Files: []string{c.other}})
 		v.config.Lines = []ios.BootLine{ios.BootLine("boot system flash " + c.line)}
+		if c.saved != "" {
+			v.saved = &ios.BootConfig{Lines: []ios.BootLine{ios.BootLine("boot system flash " + c.saved)}}
+		}
 		why := v.savingStrands()
 		if c.words == "" && why != nil || c.words != "" && (why == nil || !strings.Contains(why.Detail, c.words)) {
 			t.Errorf("%s: %+v", name, why)

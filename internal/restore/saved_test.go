@@ -1,0 +1,100 @@
+package restore_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"flashwarden/api"
+	"flashwarden/internal/backup"
+	"flashwarden/internal/cause"
+	"flashwarden/internal/iossim"
+	"flashwarden/internal/testlevel"
+)
+
+// saveLines writes a startup-config with these boot lines and no other, like somebody who
+// copies it there.
+func (b *bench) saveLines(lines ...string) {
+	b.t.Helper()
+	var text strings.Builder
+	for _, l := range lines {
+		text.WriteString("boot system " + l + "\n")
+	}
+	startup := withoutBoot(b.text("nvram:startup-config"))
+	b.write("nvram:startup-config", strings.Replace(startup, "\nhostname ", "\n"+text.String()+"hostname ", 1))
+}
+
+// imageOf is the image that the snapshot's device ran, with the name that its files have.
+func (b *bench) imageOf() string {
+	b.t.Helper()
+	i := slices.IndexFunc(b.snapshot.Files, func(f api.File) bool { return base(f.Path) == base(b.snapshot.Facts.Image) })
+	if i < 0 {
+		b.t.Fatalf("no %s in the snapshot", b.snapshot.Facts.Image)
+	}
+	return b.snapshot.Files[i].Path
+}
+
+// TestBootsWhatIsSaved asks for boot lines where show boot already names the image first, and
+// the startup-config does not: after a power failure it decides. Whatever the plan types, the
+// device has the image first in both, and a second restore has nothing to do.
+func TestBootsWhatIsSaved(t *testing.T) {
+	testlevel.NeedFull(t, "TestSavedBoots")
+	t.Parallel()
+	run := func(profile, note string, change func(b *bench)) func(*testing.T) {
+		return func(t *testing.T) {
+			b := newBench(t, profile, api.PolicyRebuild)
+			change(b)
+			p := b.plan(api.Restore{SetBoot: true}, b.imageOf())
+			if !slices.Contains(p.Commands, "write memory") || note != "" && !strings.Contains(strings.Join(p.Notes, "\n"), note) {
+				t.Fatalf("the plan types %q, notes %q, refusals %+v", p.Commands, p.Notes, p.Refusals)
+			}
+			wantResult(t, b.apply(p), api.StatusOK, "")
+			for range 2 {
+				if next := b.sw.BootNext(); len(next) == 0 || base(next[0]) != base(b.imageOf()) || !b.sw.Bootable() {
+					t.Errorf("it boots %q next; it saved %q", next, bootLines(b))
+				}
+				b.sw.PowerCycle()
+			}
+			if again := b.plan(api.Restore{SetBoot: true}, b.imageOf()); len(again.Commands) > 0 || len(again.Refusals) > 0 {
+				t.Errorf("once more it would type %q; %+v", again.Commands, again.Refusals)
+			}
+		}
+	}
+	const gone = "it has `boot system flash:/gone.bin`"
+	cases(t, map[string]func(*testing.T){
+		"a router":                         run("isr4300", "`boot system bootflash:gone.bin`", func(b *bench) { b.saveLines("bootflash:gone.bin") }),
+		"a chassis":                        run("c4500-redundant", "", func(b *bench) { b.saveLines("flash bootflash:gone.bin") }),
+		"one setting":                      run("c3750", gone, func(b *bench) { b.saveLines("flash:/gone.bin") }),
+		"a Catalyst XE":                    run("c9300-stack", "", func(b *bench) { b.saveLines("switch all flash:gone.conf") }),
+		"a router without a line":          run("isr4300", "it has no boot line", func(b *bench) { b.saveLines() }),
+		"a router without a configuration": run("isr4300", "", func(b *bench) { b.lose("nvram:startup-config") }),
+		"another image that is there": run("isr4300", "", func(b *bench) {
+			b.write("bootflash:/old.bin", "\x7fELF and an older image")
+			b.saveLines("bootflash:old.bin")
+		}),
+		"a line that is right and not saved": run("isr4300", "", func(b *bench) {
+			b.start("isr4300", iossim.Options{Boots: []string{"bootflash:gone.bin"}})
+			if err := b.sw.EditRunningConfig("boot system bootflash:gone.bin", "boot system "+b.snapshot.Facts.Image); err != nil {
+				b.t.Fatal(err)
+			}
+		}),
+	})
+}
+
+// TestSavedIsInUse deletes and replaces no file that the startup-config boots, also if show
+// boot names another one.
+func TestSavedIsInUse(t *testing.T) {
+	testlevel.NeedFull(t, "TestSavedBoots")
+	t.Parallel()
+	b := newBench(t, "isr4300", api.PolicyRebuild)
+	b.write("bootflash:/old.bin", "\x7fELF and an older image")
+	b.saveLines("bootflash:old.bin")
+	if r := b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll}); r.Snapshot == "" {
+		t.Fatal(r.Message)
+	}
+	r := b.restore(api.Restore{Delete: []string{"bootflash:/old.bin"}})
+	wantResult(t, r, api.StatusFailed, cause.Cancelled)
+	if !r.Refused || !strings.Contains(r.Message, "the device boots it by the startup-config") {
+		t.Errorf("refused %t: %s", r.Refused, r.Message)
+	}
+}
