@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,13 +25,7 @@ func TestKernelAgrees(t *testing.T) {
 	rulesets := testlevel.Of(8, 40, 2_000) // how many the kernel judges
 	n := newNetwork(t)
 	k := newKernel(n)
-	first := uint64(1) // others with FLASHWARDEN_SEED=N
-	if text := os.Getenv("FLASHWARDEN_SEED"); text != "" {
-		var err error
-		if first, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("FLASHWARDEN_SEED: %v", err)
-		}
-	}
+	first := testlevel.Seed(t)
 	counts := map[Verdict]int{}
 	last := first + uint64(rulesets) - 1
 	for seed := first; seed <= last; seed++ {

@@ -16,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -67,6 +68,24 @@ func NeedFull(t testing.TB, reason string) {
 // test makes.
 func Of[T any](quick, full, soak T) T {
 	return [...]T{quick, full, soak}[Current()]
+}
+
+// SeedVariable is the environment variable with the seed of tests that choose at random.
+const SeedVariable = "FLASHWARDEN_SEED"
+
+// Seed returns the seed for a test that chooses at random: 1, so that each run chooses the
+// same, or that of the environment.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	text := os.Getenv(SeedVariable)
+	if text == "" {
+		return 1
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", SeedVariable, err)
+	}
+	return seed
 }
 
 // SideBySide makes a package run more parallel tests at once than there are

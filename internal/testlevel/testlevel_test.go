@@ -61,3 +61,13 @@ func TestMissing(t *testing.T) {
 		}
 	}
 }
+
+// TestSeed: one by default, else that of the environment.
+func TestSeed(t *testing.T) {
+	for text, want := range map[string]uint64{"": 1, "7": 7} {
+		t.Setenv(SeedVariable, text)
+		if got := Seed(t); got != want {
+			t.Errorf("%q: seed %d, want %d", text, got, want)
+		}
+	}
+}
