@@ -38,13 +38,14 @@ func makeCatalog(ctx context.Context, data string, devices, each int) error {
 
 // fleet makes the rows of a fleet: snapshot number d*each+r+1 is that of device d in
 // round r. Every tenth night, the last one too, a second backup of every device failed. Blobs: 200 images, a vlan.dat for each device, and a configuration for
-// each device and five rounds.
+// each device and five rounds. Each device has a pinned key of RSA with 2048 bits.
 var fleet = []string{
 	`CREATE TEMP TABLE device_number AS WITH RECURSIVE d(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM d WHERE n + 1 < :devices) SELECT n, printf('sw%05d', n) AS name FROM d`,
 	`CREATE TEMP TABLE round AS WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n + 1 < :each)
 		SELECT n, strftime('%Y%m%dT020000Z', '2025-01-01', '+' || n || ' days') AS stamp, unixepoch('2025-01-01 02:00:00', '+' || n || ' days') AS started FROM r`,
 	`INSERT INTO device (name, address, transport, username, site, device_group, tftp_address, vrf, files, legacy_crypto, password, enable_password)
 		SELECT name, '192.0.2.1', 'ssh', 'backup', 'site' || (n % 20), '', '', '', '', 0, '', '' FROM device_number`,
+	`INSERT INTO host_key (host, via, key) SELECT name || '.example.net', '', printf('ssh-rsa %.*c', 372, 'A') FROM device_number`,
 	`INSERT INTO blob (n, sha256, md5, size) SELECT n + 1, printf('%064x', n + 1), printf('%032x', n + 1), 18000000 FROM device_number WHERE n < 200`,
 	`INSERT INTO blob (n, sha256, md5, size) SELECT 1000 + n, printf('%064x', 1000 + n), printf('%032x', 1000 + n), 700 FROM device_number`,
 	`INSERT INTO blob (n, sha256, md5, size) SELECT 1000000 + d.n * (:each / 5 + 1) + r.n / 5, printf('%064x', 1000000 + d.n * (:each / 5 + 1) + r.n / 5),

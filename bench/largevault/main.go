@@ -1,11 +1,15 @@
-// Command largevault generates data of a large fleet, for measurements.
+// Command largevault generates data of a large fleet, and measures with it.
 //
 //	largevault vault DATA SNAPSHOTS          a vault with so many snapshots of 10,000 devices, and no catalog
 //	largevault images DATA MEGABYTES         a vault with random images of 32 MB
 //	largevault put DATA s3://BUCKET/?…       nothing: puts the files of such a vault by the S3 library alone
 //	largevault catalog DATA DEVICES EACH     a catalog of so many devices with so many snapshots each, and no vault
 //
-// Nothing is synced: a power cut leaves nothing of use.
+// Nothing of these is synced: a power cut leaves nothing of use. Two things are too short to be
+// measured as whole commands; it prints the median of TIMES, in seconds:
+//
+//	largevault adopt DATA TIMES              in a new vault: adopt an image of 32 MB that was uploaded
+//	largevault hostkeys DATA TIMES           in such a catalog: look up a pinned host key
 package main
 
 import (
@@ -51,8 +55,17 @@ func run(ctx context.Context, args []string) error {
 		return makeImages(ctx, filepath.Join(args[1], "vault"), numbers[0])
 	case len(args) == 4 && args[0] == "catalog":
 		return makeCatalog(ctx, args[1], numbers[0], numbers[1])
+	case len(args) == 3 && args[0] == "adopt":
+		return adoptImages(ctx, args[1], numbers[0])
+	case len(args) == 3 && args[0] == "hostkeys":
+		return lookUpHostKeys(ctx, args[1], numbers[0])
 	}
-	return errors.New("usage: largevault vault DATA SNAPSHOTS, largevault images DATA MEGABYTES, largevault put DATA s3://BUCKET/?endpoint=URL, or largevault catalog DATA DEVICES EACH")
+	return errors.New(`usage: largevault vault DATA SNAPSHOTS
+       largevault images DATA MEGABYTES
+       largevault put DATA s3://BUCKET/?endpoint=URL
+       largevault catalog DATA DEVICES EACH
+       largevault adopt DATA TIMES
+       largevault hostkeys DATA TIMES`)
 }
 
 // unsynced is a store in a directory that puts contents without any fsync.
