@@ -52,9 +52,20 @@ func gateway(t testing.TB, options ...string) (address string) {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
 	awaitListener(t, address, ended)
+	setKeys(t)
+	return address
+}
+
+func setKeys(t testing.TB) {
 	t.Setenv("AWS_ACCESS_KEY_ID", accessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
-	return address
+}
+
+// onServers runs a test with a server in memory, and with versitygw, each with an empty bucket
+// called vault.
+func onServers(t *testing.T, test func(t *testing.T, address string)) {
+	t.Run("memory", func(t *testing.T) { test(t, memoryServer(t)) })
+	t.Run("versitygw", func(t *testing.T) { test(t, gateway(t)) })
 }
 
 func freeAddress(t testing.TB) string {
@@ -105,19 +116,21 @@ func open(t testing.TB, address, prefix string) *Store {
 }
 
 func TestStore(t *testing.T) {
-	testlevel.NeedFull(t, "TestChecksum")
-	address := gateway(t)
-	n := 0
-	vaulttest.Test(t, func(t *testing.T) vault.Store {
-		n++
-		return open(t, address, fmt.Sprintf("backups/%d", n))
+	onServers(t, func(t *testing.T, address string) {
+		n := 0
+		vaulttest.Test(t, func(t *testing.T) vault.Store {
+			n++
+			return open(t, address, fmt.Sprintf("backups/%d", n))
+		})
 	})
 }
 
 // TestChecksum: the server has computed the SHA-256 of what arrived, and refuses
 // other bytes than those that were sent.
-func TestChecksum(t *testing.T) {
-	s := open(t, gateway(t), "")
+func TestChecksum(t *testing.T) { onServers(t, testChecksum) }
+
+func testChecksum(t *testing.T, address string) {
+	s := open(t, address, "")
 	key := vault.BlobKey("9f00d4fbe5cb1d6efca44ffb44cfb4b9b5afd4fa9dc4ef9b2be2a2f1c3dd4ef5")
 	if err := s.Put(t.Context(), key, strings.NewReader("an image"), 8); err != nil {
 		t.Fatal(err)
@@ -181,8 +194,9 @@ func TestParse(t *testing.T) {
 }
 
 // TestSamePlace: another name of the server leads to the same place, another prefix does not.
-func TestSamePlace(t *testing.T) {
-	address := gateway(t)
+func TestSamePlace(t *testing.T) { onServers(t, testSamePlace) }
+
+func testSamePlace(t *testing.T, address string) {
 	s := open(t, address, "a")
 	if _, err := vault.New(s).Make(t.Context()); err != nil {
 		t.Fatal(err)
