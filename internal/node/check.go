@@ -176,21 +176,31 @@ func (n *upkeep) reindex(ctx context.Context, v *vault.Vault, name string) error
 	return n.Catalog.Index(ctx, s)
 }
 
-// openCopy opens a copy of a vault. It accepts any vault, because the name of each
-// content proves the content.
+// openCopy opens a copy of a vault. It accepts any vault that is not encrypted, because the
+// name of each content proves the content.
 func openCopy(ctx context.Context, place string) (target, error) {
 	t, err := openTarget(ctx, place)
 	if err != nil {
 		return t, err
 	}
-	if _, err := vault.New(t.store).Identity(ctx); err != nil {
-		if errors.Is(err, vault.ErrNotFound) {
-			err = errors.New("it has no vault.json")
-		}
-		err = cause.Wrap(cause.VaultError, err, "there is no copy of a vault at "+place, api.Say("mount its disk, or name the directory with its vault.json"))
+	id, err := vault.New(t.store).Identity(ctx)
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		err = noCopy(place, errors.New("it has no vault.json"))
+	case err != nil:
+		err = noCopy(place, err)
+	case id.SealedTo != "":
+		err = cause.WithFix(fmt.Errorf("the copy at %s is encrypted to %s", place, id.SealedTo), api.Say("decrypt it into a new directory: ").
+			Do("mirror", "DIR").With("vault", place).With("identity", "FILE").Say("; then repair from there: ").Do("check").With("read_data", "").With("repair_from", "DIR"))
+	}
+	if err != nil {
 		return t, errors.Join(err, t.close())
 	}
 	return t, nil
+}
+
+func noCopy(place string, err error) error {
+	return cause.Wrap(cause.VaultError, err, "there is no copy of a vault at "+place, api.Say("mount its disk, or name the directory with its vault.json"))
 }
 
 // proofsAtOnce is how many proofs are recorded together. A check of a large vault

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
@@ -117,6 +118,8 @@ func (n *upkeep) adopt(ctx context.Context, other bool, res *api.RebuildResult) 
 	switch {
 	case errors.Is(err, vault.ErrNotFound) && known != "" && other:
 		id, err = n.replaceVault(ctx, known)
+	case err == nil && id.SealedTo != "": // its documents are not those of the vault
+		err = fmt.Errorf("%w to %s", vault.ErrSealed, id.SealedTo)
 	case errors.Is(err, vault.ErrNotFound), err == nil && known != "" && known != id.Vault && !other:
 		err = n.vault.Recognise(ctx, known)
 	}

@@ -68,7 +68,12 @@ func decrypted(ctx context.Context, s vault.Store, path string) (vault.Store, er
 	}
 	defer f.Close()
 	r, err := sealed.Open(ctx, s, f)
-	if err != nil {
+	switch {
+	case errors.Is(err, sealed.ErrNotSealed):
+		return nil, cause.WithFix(err, api.Say("leave out ").Option("identity", ""))
+	case errors.Is(err, vault.ErrNotFound):
+		return nil, cause.Wrap(cause.VaultError, err, "the encrypted mirror is not there", api.Say("name an encrypted mirror, and see that its disk is mounted"))
+	case err != nil:
 		return nil, cause.Wrap(cause.VaultError, err, "the encrypted mirror cannot be read", api.Say("give the file with the identity (AGE-SECRET-KEY-1…) of this mirror"))
 	}
 	return r, nil

@@ -156,6 +156,33 @@ func TestRepairFromCopy(t *testing.T) {
 	}
 }
 
+// TestEncryptedMirrorWithoutIdentity: its documents are not those of the vault. They neither get
+// into the index nor repair anything.
+func TestEncryptedMirrorWithoutIdentity(t *testing.T) {
+	l, n, ctx := opened(t, "sw1")
+	keep(t, n, "sw1", time.Now(), map[string]string{"flash:/x.bin": "an image"})
+	dark := filepath.Join(t.TempDir(), "dark")
+	const recipient = "age1amk00z85ag48rawy5advvdyukf4pauqpttfccnwplmx055cfnfhs2emspq"
+	if _, err := l.Mirror(ctx, api.Mirror{Target: dark, EncryptTo: recipient}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Check(ctx, api.Check{RepairFrom: dark}, nil); err == nil || !strings.Contains(err.Error(), "is encrypted to age1") {
+		t.Errorf("repair: error %v; want that it is encrypted", err)
+	}
+	for _, data := range []string{l.opts.Data, filepath.Join(t.TempDir(), "new")} {
+		reader := New(Options{Data: data, Mirror: dark})
+		if _, err := reader.Rebuild(ctx, api.Rebuild{}, nil); !errors.Is(err, vault.ErrSealed) {
+			t.Errorf("rebuild: error %v; want ErrSealed", err)
+		}
+		if rows, err := reader.Snapshots(ctx, api.Named{}); len(rows) > 1 {
+			t.Errorf("the index has %+v, error %v", rows, err)
+		}
+		if err := reader.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestForgetDevices: removed devices keep their last backup until a prune is to forget them.
 func TestForgetDevices(t *testing.T) {
 	l, n, ctx := opened(t, "sw1", "sw2")

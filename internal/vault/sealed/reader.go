@@ -38,8 +38,11 @@ type entry struct {
 	size     int64  // of the document, in bytes
 }
 
+// ErrNotSealed is the error of a mirror that is not encrypted.
+var ErrNotSealed = errors.New("the mirror is not encrypted")
+
 // Open reads and decrypts all manifests of a mirror. Identities are those of a
-// file of age-keygen.
+// file of age-keygen. The error is ErrNotSealed if the mirror is not encrypted.
 func Open(ctx context.Context, s vault.Store, identityFile io.Reader) (*Reader, error) {
 	identities, err := age.ParseIdentities(identityFile)
 	if err != nil {
@@ -50,6 +53,9 @@ func Open(ctx context.Context, s vault.Store, identityFile io.Reader) (*Reader, 
 	id, err := v.Identity(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if id.SealedTo == "" {
+		return nil, ErrNotSealed
 	}
 	id.SealedTo = ""
 	if r.identity, err = json.Marshal(id); err != nil {

@@ -240,6 +240,10 @@ func TestWrongKeys(t *testing.T) {
 	if _, err := Open(t.Context(), to, strings.NewReader(other)); !errors.As(err, &mismatch) {
 		t.Errorf("another identity: error %v", err)
 	}
+	_, plain := original(t, false)
+	if _, err := Open(t.Context(), plain, strings.NewReader(other)); !errors.Is(err, ErrNotSealed) {
+		t.Errorf("a mirror that is not encrypted: error %v; want ErrNotSealed", err)
+	}
 	if _, err := New(to, Options{Recipient: "age1x"}); err == nil {
 		t.Error("no recipient, no error")
 	}
