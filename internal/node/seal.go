@@ -43,6 +43,12 @@ func (n *keyring) sealer() (*credential.Key, error) {
 			Say("; then enter the passwords again: ").Do("device edit", "NAME").With("password_file", "FILE"))
 }
 
+// ReadsSecrets returns an error if the secrets in the catalog cannot be read: their key is lost.
+func (n *keyring) ReadsSecrets() error {
+	_, err := n.sealer()
+	return err
+}
+
 // openKeyring opens the key file at path. It makes a new key only if nothing was sealed with a
 // lost one. shared: other machines use the catalog, too.
 func openKeyring(ctx context.Context, c catalog.Catalog, path string, shared bool) (*keyring, error) {
@@ -74,7 +80,8 @@ func (n *keyring) compareKey(ctx context.Context) error {
 // replaceKey makes a new key in place of one that is lost.
 func (n *keyring) replaceKey(ctx context.Context) error {
 	if n.key != nil {
-		return cause.New(cause.Internal, fmt.Sprintf("the key file %s is not lost", n.file), nil)
+		return cause.New(cause.Internal, fmt.Sprintf("the key file %s is not lost", n.file),
+			api.Say("leave out ").Option("new_key", ""))
 	}
 	var err error
 	if n.key, err = credential.Open(n.file); err == nil {

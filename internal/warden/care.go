@@ -132,7 +132,11 @@ func careFailure(kind, name string, problems []api.CheckProblem, err error) cata
 		if more := len(problems) - 1; more > 0 {
 			r.Message += fmt.Sprintf("; and %d more", more)
 		}
-		r.Hint = api.Do("check").Say(" lists all problems").String()
+		list := api.Do("check")
+		if kind == api.JobCheck { // it may have read the files
+			list = list.With("read_data", "")
+		}
+		r.Hint = list.Say(" lists all problems").String()
 	}
 	return r
 }

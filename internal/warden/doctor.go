@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -48,12 +49,22 @@ func (l *hosts) Doctor(ctx context.Context, r api.Doctor, events func(api.Event)
 		return api.Report{}, noneMatches(ctx, n, api.Select{})
 	}
 	report, err := e.host(ctx)
+	report.Add(lostKey(n, l.opts.Data))
 	if err != nil || r.Device == "" && !r.All {
 		return report, err
 	}
 	paths, err := e.paths(ctx, n, events)
 	report.Add(paths)
 	return report, err
+}
+
+// lostKey judges the key of the secrets in the catalog: without it no device can be logged in to.
+func lostKey(n *node.Node, data string) (r api.Report) {
+	if p := AsProblem(n.ReadsSecrets()); p != nil {
+		back := api.Fix(nil).Type(api.OnHost, "install -m 600 COPY "+api.ShellWord(filepath.Join(data, "key"))).Say(": ")
+		r.Find(api.Finding{Cause: p.Cause, Seen: p.Detail, Next: back.Then(p.Fix)})
+	}
+	return r
 }
 
 // paths examines the paths to all devices, some side by side. The report has
@@ -105,12 +116,14 @@ func (e *examination) read(ctx context.Context, n *node.Node, name string) error
 		return err
 	}
 	slices.SortFunc(e.devices, func(a, b api.Device) int { return api.CompareNames(a.Name, b.Name) })
-	snapshots, err := n.Catalog.Snapshots(ctx, "")
+	states, err := n.Catalog.States(ctx, api.Select{}) // not all snapshots: there may be millions
 	if err != nil {
 		return err
 	}
-	for _, s := range snapshots {
-		e.newest = s.Started // oldest first
+	for _, s := range states {
+		if s.Newest.Started.After(e.newest) {
+			e.newest = s.Newest.Started
+		}
 	}
 	images, err := n.Catalog.Images(ctx)
 	for _, i := range images {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestLostKey(t *testing.T) {
 	if err := errors.Join(l.Close(), os.Remove(filepath.Join(dir, "key"))); err != nil {
 		t.Fatal(err)
 	}
-	l = New(Options{Data: dir})
+	l = New(Options{Data: dir, Config: l.opts.Config})
 	defer func() { l.Close() }()
 	if rows, err := l.Devices(ctx, api.Select{}); err != nil || len(rows) != 1 {
 		t.Errorf("%+v, error %v", rows, err)
@@ -35,6 +36,10 @@ func TestLostKey(t *testing.T) {
 	_, err := l.EditDevice(ctx, change)
 	if p := AsProblem(err); p == nil || !strings.Contains(p.Detail, "stored passwords cannot be read (devices and credentials: 1)") || !strings.Contains(p.Fix.String(), "put a copy of it back") {
 		t.Errorf("error %v", err)
+	}
+	report, err := l.Doctor(ctx, api.Doctor{}, nil)
+	if lost := func(f api.Finding) bool { return strings.Contains(f.Seen, "the key file") }; err != nil || !slices.ContainsFunc(report.Findings, lost) {
+		t.Errorf("doctor: %+v, error %v; want a finding about the key", report.Findings, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "key")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the key file: %v; want none", err)
