@@ -157,4 +157,4 @@ part_s3() {
 }
 
 for part in ${PARTS:-catalog vault adopt images s3}; do "part_$part"; done
-python3 bench/vault_table.py "$work/figures" "$devices" "$each" "$snapshots" "$gigabytes"
+[ ! -s "$work/figures" ] || python3 bench/vault_table.py "$work/figures" "$devices" "$each" "$snapshots" "$gigabytes"
