@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"internal/notify":              {"api", "internal/catalog", "internal/cause", "internal/config", "internal/credential", "internal/schedule"},
 	"internal/config":              {"api", "internal/lazyregexp", "internal/schedule", "tftp"},
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
-	"internal/https":               {"internal/spool", "internal/writelimit", "tftp"},
+	"internal/https":               {"internal/accept", "internal/spool", "internal/writelimit", "tftp"},
 	"internal/scp":                 {},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/scp", "internal/spool"},
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
@@ -72,8 +72,8 @@ var arrows = map[string][]string{
 		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/notify", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
 	"internal/demo":        {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/certificate": {},
-	"internal/httpapi":     {"api", "api/client", "internal/certificate", "internal/login", "internal/warden", "internal/writelimit"}, // client: where the socket is
-	"internal/web":         {"api", "internal/inventory", "internal/login", "internal/terminal", "internal/warden"},                   // terminal: how amounts and times are written
+	"internal/httpapi":     {"api", "api/client", "internal/accept", "internal/certificate", "internal/login", "internal/warden", "internal/writelimit"}, // client: where the socket is
+	"internal/web":         {"api", "internal/inventory", "internal/login", "internal/terminal", "internal/warden"},                                      // terminal: how amounts and times are written
 	"internal/login":       {},
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/inventory", "internal/iossim",
@@ -101,6 +101,7 @@ var arrows = map[string][]string{
 	"internal/catalog/move": {"api"},
 
 	"internal/writelimit": {},
+	"internal/accept":     {},
 
 	"internal/node/nodetest": {"internal/catalog/sqlite/sqlitetest", "internal/config", "internal/node", "tftp"}, // a test kit
 	"packaging/modules":      {},

@@ -2,12 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,7 +114,9 @@ func TestStuckAtTheEnd(t *testing.T) {
 		limit, cut := context.WithTimeout(t.Context(), time.Hour)
 		defer cut()
 		ended := make(chan error, 1)
-		go func() { ended <- h.serve(ctx, limit, &http.Server{Handler: h.mux}, atTheEnd(l, limit), func() {}) }()
+		go func() {
+			ended <- h.serve(ctx, limit, &http.Server{Handler: h.mux}, atTheEnd(l, limit, slog.New(slog.DiscardHandler)), func() {})
+		}()
 		if _, err := fmt.Fprint(ours, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -125,6 +129,70 @@ func TestStuckAtTheEnd(t *testing.T) {
 			}
 		case <-time.After(2 * time.Hour):
 			t.Error("the client keeps the service from ending")
+		}
+		ours.Close()
+	})
+}
+
+// broken is a listener that takes one connection, and fails for good when fail is closed.
+type broken struct {
+	*oneConn
+	fail chan struct{}
+}
+
+func (l broken) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.fail:
+		return nil, syscall.EINVAL
+	}
+}
+
+// waiting is a warden whose operations end a while after they are cancelled.
+type waiting struct {
+	idle
+	ended chan struct{}
+}
+
+func (w waiting) Backup(ctx context.Context, _ api.Backup, _ func(api.Event)) ([]api.BackupResult, error) {
+	close(w.began)
+	<-ctx.Done()
+	time.Sleep(time.Second)
+	close(w.ended)
+	return nil, nil
+}
+
+// TestBrokenListener has no connection taken any more: the task ends with this error, after its operations.
+// The client of one reads nothing.
+func TestBrokenListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		l := broken{&oneConn{make(chan net.Conn, 1), make(chan struct{})}, make(chan struct{})}
+		l.conns <- theirs
+		w := waiting{idle{began: make(chan struct{})}, make(chan struct{})}
+		log := slog.New(slog.DiscardHandler)
+		h := newHandler(w, nil, log)
+		failed := make(chan error, 1)
+		go func() {
+			failed <- h.serve(t.Context(), t.Context(), &http.Server{Handler: h.mux}, atTheEnd(l, t.Context(), log), func() {})
+		}()
+		if _, err := fmt.Fprint(ours, "POST /api/v1/operations/backup HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"); err != nil {
+			t.Fatal(err)
+		}
+		<-w.began
+		close(l.fail)
+		begun := time.Now()
+		if err := <-failed; !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("it ended with %v", err)
+		}
+		select {
+		case <-w.ended:
+		default:
+			t.Error("an operation still runs")
+		}
+		if took := time.Since(begun); took > time.Minute {
+			t.Errorf("it ended after %s", took)
 		}
 		ours.Close()
 	})

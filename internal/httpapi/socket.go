@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"flashwarden/api/client"
+	"flashwarden/internal/accept"
 	"flashwarden/internal/warden"
 	"flashwarden/internal/writelimit"
 )
@@ -51,13 +52,13 @@ func (s Socket) Run(ctx, limit context.Context, ready func()) error {
 	h := newHandler(s.Warden, s.Live, s.Log)
 	h.health(s.Ready)
 	server := &http.Server{Handler: h.mux, ReadHeaderTimeout: 10 * time.Second, ConnContext: s.actor}
-	return h.serve(ctx, limit, server, atTheEnd(l, limit), ready)
+	return h.serve(ctx, limit, server, atTheEnd(l, limit, s.Log), ready)
 }
 
 // atTheEnd lets clients of the socket pause as long as they like, as on a terminal that is stopped, but
 // not when the time to end is over: then they would keep the service from ending.
-func atTheEnd(l net.Listener, limit context.Context) net.Listener {
-	return writelimit.Listener{Listener: l, Within: lastWords, From: limit}
+func atTheEnd(l net.Listener, limit context.Context, log *slog.Logger) net.Listener {
+	return writelimit.Listener{Listener: &accept.Listener{Listener: l, Log: log}, Within: lastWords, From: limit}
 }
 
 // socketMode lets the user and the group of the service in.
@@ -87,7 +88,8 @@ func bind(path string) (net.Listener, error) {
 }
 
 // serve serves until ctx ends. Then it lets running operations end, and cancels them
-// when limit ends.
+// when limit ends. If no connection can be taken any more, it cancels them at once, and
+// returns why.
 func (h *handler) serve(ctx, limit context.Context, server *http.Server, l net.Listener, ready func()) error {
 	operations, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -97,7 +99,8 @@ func (h *handler) serve(ctx, limit context.Context, server *http.Server, l net.L
 	ready()
 	select {
 	case err := <-served:
-		return err
+		cancel()
+		return errors.Join(err, endSoon(server))
 	case <-ctx.Done():
 	}
 	err := server.Shutdown(limit)
@@ -111,6 +114,16 @@ func (h *handler) serve(ctx, limit context.Context, server *http.Server, l net.L
 	// Cancelled operations end by themselves, and slow clients are cut off: this
 	// wait has no limit of its own.
 	return server.Shutdown(context.Background())
+}
+
+// endSoon waits for operations that are cancelled, and then cuts off the clients that are left.
+func endSoon(server *http.Server) error {
+	soon, stop := context.WithTimeout(context.Background(), lastWords)
+	defer stop()
+	if server.Shutdown(soon) == nil {
+		return nil
+	}
+	return server.Close()
 }
 
 // actor finds who connected, by the kernel's word.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/accept"
 	"flashwarden/internal/login"
 	"flashwarden/internal/warden"
 	"flashwarden/internal/writelimit"
@@ -61,7 +62,7 @@ func (s Web) Run(ctx, limit context.Context, ready func()) error {
 		Handler: patient(s.guarded(whole(h.mux, s.Log)), s.Log), ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), TLSConfig: s.TLS,
 	}
-	var l net.Listener = writelimit.Listener{Listener: s.Listener, Within: writeWithin}
+	var l net.Listener = writelimit.Listener{Listener: &accept.Listener{Listener: s.Listener, Log: s.Log}, Within: writeWithin}
 	if s.TLS != nil {
 		l = tls.NewListener(l, s.TLS)
 	}

@@ -8,8 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"time"
 
+	"flashwarden/internal/accept"
 	"flashwarden/internal/writelimit"
 )
 
@@ -43,30 +43,18 @@ func (g *gate) open(l net.Listener) {
 	g.mu.Unlock()
 	context.AfterFunc(g.closed, func() { l.Close() })
 	g.wg.Go(func() {
-		if err := g.take(l); g.closed.Err() == nil {
+		if err := g.take(&accept.Listener{Listener: l, Log: g.server.Log}); g.closed.Err() == nil {
 			g.failed <- err
 		}
 	})
 }
 
-// pause is the time until another try after an error of Accept.
-const pause = 50 * time.Millisecond
-
-// take takes connections until l is closed, and returns that error. All other errors pass: the
-// process has no file descriptor left, or accept(2) reports what happened to one connection.
+// take takes connections until l fails or is closed, and returns that error.
 func (g *gate) take(l net.Listener) error {
-	failing := false
 	for {
 		c, err := l.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed) || err != nil && g.closed.Err() != nil:
+		if err != nil {
 			return err
-		case err != nil && !failing:
-			g.server.Log.Warn("no connection can be taken now", "err", err)
-		}
-		if failing = err != nil; failing {
-			time.Sleep(pause)
-			continue
 		}
 		g.wg.Go(func() { g.welcome(c) })
 	}

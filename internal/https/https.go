@@ -100,6 +100,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	err := s.http.Serve(s.gate)
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
+	} else {
+		err = errors.Join(err, s.http.Close()) // no connection can be taken any more
 	}
 	s.gate.Close()
 	s.gate.wait()

@@ -266,7 +266,7 @@ func stays(n *network, begin, piece string, every, limit time.Duration) time.Dur
 }
 
 // TestAcceptFails goes on after errors that Linux reports for one connection, accept(2), or while
-// there are no file descriptors.
+// there are no file descriptors. It ends with an error of the listener.
 func TestAcceptFails(t *testing.T) {
 	own()
 	synctest.Test(t, func(t *testing.T) {
@@ -288,6 +288,14 @@ func TestAcceptFails(t *testing.T) {
 		if said, _ := c.heard(); !strings.HasPrefix(said, "HTTP/1.1 201 ") {
 			t.Errorf("afterwards a device heard %q", said)
 		}
+		n.l.errs <- syscall.EINVAL
+		synctest.Wait()
+		if len(n.served) == 0 {
+			t.Error("a broken listener has not ended the server")
+		} else if err := <-n.served; !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("the server ended with %v", err)
+		}
+		n.served <- nil // for end
 	})
 }
 

@@ -13,8 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"flashwarden/api"
 	"flashwarden/api/client"
@@ -69,7 +72,7 @@ func settings(pattern string) config.Config {
 }
 
 // start runs a service on a new data directory, and waits until it is ready.
-func start(t *testing.T, drain time.Duration) *bench {
+func start(t *testing.T, drain time.Duration, change ...func(*service.Service)) *bench {
 	t.Helper()
 	b := &bench{t: t, log: &logBuffer{}, hurry: make(chan struct{}), ended: make(chan error, 1)}
 	name := filepath.Join(t.TempDir(), "notify")
@@ -86,6 +89,9 @@ func start(t *testing.T, drain time.Duration) *bench {
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	local := warden.New(warden.Options{Data: dir, Config: settings("old-*"), Log: log, LogResults: true})
 	b.s = &service.Service{Local: local, Data: dir, Drain: drain, Hurry: b.hurry, Manager: manager, Log: log}
+	for _, f := range change {
+		f(b.s)
+	}
 	ctx, cancel := context.WithCancel(warden.As(context.Background(), warden.Admin("tester", "test")))
 	b.stop = cancel
 	ready := make(chan struct{})
@@ -116,6 +122,54 @@ func (b *bench) end() {
 	case <-time.After(time.Minute):
 		b.t.Fatal("the service does not end")
 	}
+}
+
+// TestBrokenListener breaks the listener of the API, as nothing on a healthy host does: the service ends with
+// an error, so that systemd starts it again.
+func TestBrokenListener(t *testing.T) {
+	b := start(t, time.Minute, func(s *service.Service) { s.Web.Listen = "127.0.0.1:0" })
+	go b.discard()
+	stopListening(t, b.logged("the API listens\" address="))
+	select {
+	case err := <-b.ended:
+		if text := fmt.Sprint(err); !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(text, "API: no connection can be taken any more") {
+			t.Errorf("the service ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the service goes on without a listener")
+	}
+}
+
+// stopListening has accept(2) fail for good on the socket of this process that listens there.
+func stopListening(t *testing.T, address string) {
+	t.Helper()
+	for fd := range 1000 {
+		listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+		if err != nil || listens == 0 {
+			continue
+		}
+		own, err := unix.Getsockname(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, ok := own.(*unix.SockaddrInet4)
+		if ok && netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)).String() == address {
+			if err := unix.Shutdown(fd, unix.SHUT_RD); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("nothing listens on %s", address)
+}
+
+// logged returns the word behind a text of the log.
+func (b *bench) logged(text string) string {
+	b.t.Helper()
+	b.awaitLog(text)
+	_, rest, _ := strings.Cut(b.log.String(), text)
+	value, _, _ := strings.Cut(rest, " ")
+	return value
 }
 
 // discard reads the messages to the service manager until the test ends.
