@@ -49,7 +49,7 @@ type Device struct {
 	Via            string `json:"via"`             // USER@HOST[:PORT] of the jump host in front of it; empty: it is reached directly
 	ViaFingerprint string `json:"via_fingerprint"` // of the private key for the jump host
 
-	Source string `json:"source"` // the list that it came from, a path or a URL; empty: somebody added it by hand
+	Source string `json:"source"` // the list that it came from, a path, a URL, or "-" for standard input; empty: somebody added it by hand
 }
 
 // DeviceDetail is one device of the inventory with the secrets that are stored for it.

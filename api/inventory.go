@@ -6,11 +6,11 @@ type Inventory struct {
 	Entries []InventoryEntry `json:"entries"`
 	Others  []string         `json:"others"` // names that the list has, and that are not imported; Prune keeps them
 	New     DeviceChange     `json:"new"`    // settings and secrets of new devices that the list does not have
-	Prune   bool             `json:"prune"`  // remove the devices that the list does not have
+	Prune   bool             `json:"prune"`  // remove the devices that came from Source and that the list does not have
 	DryRun  bool             `json:"dry_run"`
 
-	Source string `json:"source,omitempty"` // the path or URL of the list, which new devices keep
-	// Own changes and removes only devices that came from Source: what somebody added by
+	Source string `json:"source,omitempty"` // the path or URL of the list, which new devices keep; "-": standard input
+	// Own changes only devices that came from Source: what somebody added by
 	// hand, or another list, comes first.
 	Own bool `json:"own,omitempty"`
 }

@@ -47,7 +47,7 @@ func deviceImportCommand(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&format, "format", "", "`FORMAT` of the list: csv, router.db, ansible or netbox (default: by the name of the file)")
 	cmd.Flags().StringVar(&tokenFile, "token-file", "", "`FILE` with the token for the server of the list in its first line; only with https, or on this machine")
 	cmd.Flags().StringVar(&columns, "map", "", "`SETTING=COLUMN,...`: columns of a CSV file by their names, of router.db by their numbers from 1, variables of Ansible, fields of NetBox")
-	cmd.Flags().BoolVar(&prune, "prune", false, "remove devices that are not in the list; their snapshots stay in the vault")
+	cmd.Flags().BoolVar(&prune, "prune", false, "remove devices that came from this list and are no longer in it; their snapshots stay in the vault")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would change")
 	completeDevice(p, cmd)
 	completeWords(cmd, "format", inventory.Formats...)
@@ -75,12 +75,9 @@ func readInventory(ctx context.Context, p *program, s inventory.Source, columns,
 	return s.Load(ctx, p.in)
 }
 
-// sourceOf is the path or URL that devices of a list keep.
+// sourceOf is the path or URL that devices of a list keep, or "-" for standard input.
 func sourceOf(source string) (string, error) {
-	switch {
-	case source == "-":
-		return "", nil
-	case inventory.IsServer(source):
+	if source == "-" || inventory.IsServer(source) {
 		return source, nil
 	}
 	return filepath.Abs(source)

@@ -45,6 +45,9 @@ func (d Inventory) Format(l Layout) string {
 	if n := counts[api.InventoryExtra]; n > 0 {
 		summary += api.Say("; %s not in the list, kept (", Count(n, "device")).Option("prune", "").Say(" removes)").String()
 	}
+	if n := counts[api.InventoryKept]; n > 0 {
+		summary += fmt.Sprintf("; %s added by hand or by other lists, kept", Count(n, "device"))
+	}
 	b.WriteString(l.Palette.Paint(Strong, summary) + "\n")
 	if counts[api.InventoryAdded] > 0 && !d.DryRun {
 		b.WriteString(l.Prose("", "next: "+api.Do("device test").With("all", "").Say(" logs in to each device and reads facts only").String()))

@@ -16,7 +16,7 @@ import (
 
 // ImportDevices brings the devices of a list into the inventory, and reports what
 // changes. If one entry is wrong, it changes nothing. Devices that the list does not
-// have stay, unless Prune removes them; snapshots stay in any case. After an error
+// have stay, unless they came from it and Prune removes them; snapshots stay in any case. After an error
 // of the disk some devices may be changed; the same import then does the rest.
 func (l *devices) ImportDevices(ctx context.Context, r api.Inventory) (api.InventoryDiff, error) {
 	if err := l.allow(ctx, directing, "import devices"); err != nil {
@@ -94,8 +94,8 @@ func (i *devicesImport) plan(ctx context.Context) error {
 		return i.refusal(wrong)
 	}
 	for name, d := range have {
-		if !listed[name] && (!i.Own || d.Source == i.Source) {
-			i.extra(name)
+		if !listed[name] {
+			i.extra(d)
 		}
 	}
 	if i.Own && i.Prune {
@@ -203,12 +203,18 @@ func (i *devicesImport) change(device string, known bool, settings []api.Setting
 	i.diff.Changes = append(i.diff.Changes, api.InventoryChange{Device: device, Change: kind, Settings: settings})
 }
 
-// extra plans for a device that the list does not have.
-func (i *devicesImport) extra(name string) {
-	kind := api.InventoryExtra
-	if i.Prune {
-		kind = api.InventoryRemoved
-		i.writes = append(i.writes, func(ctx context.Context) error { return i.node.Catalog.RemoveDevice(ctx, name) })
+// extra plans for a device that the list does not have. It is removed only if it came from this list.
+// By hand, the result names all devices that stay; by the schedule they would be every other device.
+func (i *devicesImport) extra(d api.Device) {
+	change := api.InventoryChange{Device: d.Name, Change: api.InventoryExtra}
+	switch own := d.Source == i.Source && i.Source != ""; {
+	case own && i.Prune:
+		change.Change = api.InventoryRemoved
+		i.writes = append(i.writes, func(ctx context.Context) error { return i.node.Catalog.RemoveDevice(ctx, d.Name) })
+	case !own && (i.Own || !i.Prune):
+		return
+	case !own:
+		change.Change = api.InventoryKept
 	}
-	i.diff.Changes = append(i.diff.Changes, api.InventoryChange{Device: name, Change: kind})
+	i.diff.Changes = append(i.diff.Changes, change)
 }
