@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/disk":                {},
 	"internal/disk/disktest":       {"internal/disk", "internal/testlevel"},                                    // a test kit
 	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"}, // generates data for measurements
+	"bench/night":                  {"api", "api/client", "internal/iossim", "tftp"},                           // measures the service
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog/tables", "internal/cause"},
 	"internal/catalog/catalogtest": {"api", "internal/audit", "internal/catalog", "internal/cause", "internal/vault"}, // a test kit

@@ -71,10 +71,11 @@ def chapter(path, devices, each, snapshots, gigabytes):
 def main():
     if os.environ.get("PAGE") == "1":
         with open(PAGE) as f:
-            before = f.read().split(HEADING)[0]
+            before, _, after = f.read().partition(HEADING)
         with open(PAGE, "w") as sys.stdout:
             sys.stdout.write(before)
             chapter(*sys.argv[1:])
+            sys.stdout.write("".join(after.partition("\n## ")[1:]))  # the chapters of other scripts
         sys.stdout = sys.__stdout__
     chapter(*sys.argv[1:])
 
