@@ -62,15 +62,6 @@ func (s *Server) init() {
 		if s.Idle <= 0 {
 			s.Idle = time.Minute
 		}
-		if s.MaxConns <= 0 {
-			s.MaxConns = 512
-		}
-		if s.PerSource <= 0 {
-			s.PerSource = 16
-		}
-		if s.Strangers <= 0 {
-			s.Strangers = 64
-		}
 		s.http = &http.Server{
 			Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: headerTime, IdleTimeout: betweenTime, MaxHeaderBytes: headerBytes,
 			DisableGeneralOptionsHandler: true, ConnState: s.count, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
