@@ -1,7 +1,7 @@
 // Package scp receives a file by the old SCP protocol, that of rcp over SSH, as
-// IOS and IOS-XE send it. They have no SFTP server.
+// IOS and IOS-XE send it. They have no SFTP.
 //
-// The other side runs "scp -f FILE" and sends a header, the bytes and a zero
+// The other side runs "scp -f FILE", or has us run "scp -t FILE". It sends a header, the bytes and a zero
 // byte. The receiver acknowledges each of them with a zero byte. No standard
 // describes the protocol; OpenSSH's scp.c up to version 8 defines it.
 package scp
@@ -83,6 +83,7 @@ func Receive(stream io.ReadWriter, accept func(size int64) (Sink, error)) error 
 	if err != nil {
 		return r.refuse(err)
 	}
+	r.acknowledge()
 	if err := r.content(sink, size); err != nil {
 		sink.Abort(err)
 		return r.refuse(err)
@@ -114,6 +115,10 @@ func (r receiver) refuse(err error) error {
 // Unix, so they may be in any form. The name is not used.
 var header = regexp.MustCompile(`^C(?:[0-7]*|[-rwx]+) +([0-9]{1,18}) +\S.*$`)
 
+// With -p the times of the file come before its header: T, seconds and microseconds of the last
+// change and of the last access. They are not used.
+var times = regexp.MustCompile(`^T[0-9]{1,18} [0-9]{1,6} [0-9]{1,18} [0-9]{1,6}$`)
+
 // A directory comes in place of a file. The device waits for our answer then.
 var directory = regexp.MustCompile(`^D[0-7]{3,4} +0 +\S`)
 
@@ -130,9 +135,11 @@ func (r receiver) header() (int64, error) {
 			return 0, &NoFile{clean(strings.Join(append(before, line), " "))}
 		}
 		if m := header.FindStringSubmatch(line); m != nil {
-			size, err := strconv.ParseInt(m[1], 10, 64)
+			return strconv.ParseInt(m[1], 10, 64)
+		}
+		if times.MatchString(line) {
 			r.acknowledge()
-			return size, err
+			continue
 		}
 		if text := clean(line); text != "" {
 			before = append(before, text)

@@ -50,6 +50,27 @@ func (s *Spool) Put(p Put) (tftp.Writer, error) {
 	return w, err
 }
 
+// Admits is for protocols in which a device proves itself before it announces its file. It
+// returns the error that Put would return for this name, password and address; nil: an upload
+// may begin. p.Size does not count.
+func (s *Spool) Admits(p Put) error {
+	p.From = p.From.Unmap()
+	t := s.putTicket(p)
+	if t == nil {
+		s.noteUnauthorised(p)
+		return ErrUnauthorised
+	}
+	t.mu.Lock()
+	why := t.objection(&tftp.Request{Op: tftp.Write, Filename: p.Name, Remote: netip.AddrPortFrom(p.From, 0)})
+	t.mu.Unlock()
+	if why == "" {
+		return nil
+	}
+	err := refusal(why)
+	t.noteRefused(err, p.From)
+	return err
+}
+
 // putTicket returns the ticket whose name and password p has; nil if there is none.
 func (s *Spool) putTicket(p Put) *Ticket {
 	s.mu.Lock()

@@ -60,6 +60,42 @@ func TestPut(t *testing.T) {
 	wantEmpty(t, s)
 }
 
+// TestAdmits asks before the file is announced: the answer is that of Put, and nothing begins.
+func TestAdmits(t *testing.T) {
+	s := open(t)
+	ticket := s.ExpectPut(sw1, 5, anHour)
+	defer ticket.Close()
+	right := Put{Name: ticket.Name, Password: ticket.Password, From: netip.AddrFrom16(sw1.As16())}
+	for range 2 {
+		if err := s.Admits(right); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := ticket.Evidence(); e.Requested || e.Refused != nil {
+		t.Errorf("evidence %+v", e)
+	}
+	wrong := right
+	wrong.Password = "x"
+	if err := s.Admits(wrong); !errors.Is(err, ErrUnauthorised) || ticket.Evidence().Refused == nil {
+		t.Errorf("a wrong password: %v, evidence %+v", err, ticket.Evidence())
+	}
+	foreign := right
+	foreign.From = stranger
+	wantError(t, s.Admits(foreign), tftp.CodeAccess)
+	if e := ticket.Evidence(); len(e.WrongSource) != 1 || e.Requested {
+		t.Errorf("evidence %+v", e)
+	}
+	w, err := s.Put(Put{Name: right.Name, Password: right.Password, From: right.From, Size: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, s.Admits(right), tftp.CodeAccess) // in use
+	w.Abort(nil)
+	late := s.ExpectPut(sw1, 5, time.Now().Add(-time.Second))
+	defer late.Close()
+	wantError(t, s.Admits(Put{Name: late.Name, Password: late.Password, From: sw1}), tftp.CodeAccess)
+}
+
 // TestPutRefused goes through requests that get nothing, and what the ticket knows of them.
 func TestPutRefused(t *testing.T) {
 	s := open(t)
