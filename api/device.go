@@ -16,6 +16,7 @@ const (
 	CopyAuto    = "auto"     // the first one that works, in the order of the configuration
 	CopyTFTP    = "tftp"     // the device copies to our TFTP server
 	CopySCPPull = "scp-pull" // we fetch from the SCP server of the device
+	CopySCP     = "scp"      // the device copies to our SCP server
 	CopyHTTPS   = "https"    // the device copies to our HTTPS server
 )
 
@@ -42,7 +43,7 @@ type Device struct {
 	TFTPAddress  string `json:"tftp_address"` // the address of ours that the device is to use; empty: the configured one
 	VRF          string `json:"vrf"`          // the device's VRF for TFTP; empty: its global table
 	Files        string `json:"files"`        // image, rebuild or all; empty: the configured policy
-	CopyBy       string `json:"copy_by"`      // CopyAuto, CopyTFTP, CopySCPPull, CopyHTTPS; empty: the configured one
+	CopyBy       string `json:"copy_by"`      // CopyAuto, CopyTFTP, CopySCPPull, CopySCP, CopyHTTPS; empty: the configured one
 	LegacyCrypto bool   `json:"legacy_crypto"`
 	Fingerprint  string `json:"fingerprint"` // of its private key, with the type, as ssh-keygen -l prints it; empty: there is none
 

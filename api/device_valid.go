@@ -131,8 +131,8 @@ func (d Device) tftpProblem() string {
 
 func (d Device) copyProblem() string {
 	switch {
-	case !slices.Contains([]string{"", CopyAuto, CopyTFTP, CopySCPPull, CopyHTTPS}, d.CopyBy):
-		return fmt.Sprintf("copy_by %q is none of auto, tftp, scp-pull, https", d.CopyBy)
+	case !slices.Contains([]string{"", CopyAuto, CopyTFTP, CopySCPPull, CopySCP, CopyHTTPS}, d.CopyBy):
+		return fmt.Sprintf("copy_by %q is none of auto, tftp, scp-pull, scp, https", d.CopyBy)
 	case d.CopyBy == CopySCPPull && d.Transport == Telnet:
 		return "copy_by scp-pull needs the transport ssh"
 	}

@@ -81,8 +81,9 @@ type Runner struct {
 	Prefer       []string        // the transports that api.CopyAuto may use, in their order; empty: api.CopyTFTP
 	Listen       uint16          // the UDP port of the TFTP server, for hints; 0: 69
 	Ports        string          // the transfer-ID range, for hints: "1056:1059"
-	// HTTPSPort is the TCP port of the HTTPS server; 0: it does not listen. HTTPSCertificate is
-	// the file with its certificate, for hints.
+	// SCPPort is the TCP port of the SCP server, HTTPSPort that of the HTTPS server; 0: it does not
+	// listen. HTTPSCertificate is the file with its certificate, for hints.
+	SCPPort          uint16
 	HTTPSPort        uint16
 	HTTPSCertificate string
 	Watch            func(api.Event) // receives progress, from several goroutines; if nil, it is discarded

@@ -196,7 +196,7 @@ func (d *fakeDevice) send(ctx context.Context, c ios.Copy, data []byte) (ios.Cop
 
 // begin asks for the ticket as the server of the transport does.
 func (d *fakeDevice) begin(ctx context.Context, c ios.Copy) (tftp.Writer, error) {
-	if c.HTTPS {
+	if c.Scheme != "" {
 		return d.spool.Put(spool.Put{Name: c.Name, Password: c.Password, From: there, Size: -1})
 	}
 	return d.spool.OpenWrite(ctx, d.request(c))
@@ -235,7 +235,7 @@ func newBench(t *testing.T, prepare func(n int, d *fakeDevice) error) *bench {
 	if _, err := v.Make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059", HTTPSPort: 8443}
+	b.Runner = &Runner{Dial: b.dial, Spool: s, Vault: v, Catalog: c, Waits: []time.Duration{20 * time.Second, time.Minute}, Ports: "1056:1059", SCPPort: 22, HTTPSPort: 8443}
 	return b
 }
 

@@ -34,6 +34,7 @@ type sending func(path string, content []byte) sent
 // transportTable makes a device of the bench send files over each transport.
 var transportTable = map[string]func(d *fakeDevice, s sending, cancel func()){
 	api.CopyTFTP:  copies,
+	api.CopySCP:   copies,
 	api.CopyHTTPS: copies,
 	api.CopySCPPull: func(d *fakeDevice, s sending, cancel func()) {
 		d.exec = func(ctx context.Context, d *fakeDevice, command string) (io.ReadWriteCloser, error) {

@@ -140,6 +140,8 @@ func (j job) via(d Device, way string) transfer.Transport {
 	switch way {
 	case api.CopySCPPull:
 		return transfer.SCPPull{Exec: d.Exec, User: j.device.Username}
+	case api.CopySCP:
+		return transfer.SCP{Server: j.server(d), VRF: j.device.VRF, Port: j.SCPPort}
 	case api.CopyHTTPS:
 		return transfer.HTTPS{Server: j.server(d), VRF: j.device.VRF, Port: j.HTTPSPort, Certificate: j.HTTPSCertificate}
 	}

@@ -19,9 +19,9 @@ type Copy struct {
 	Source      string // the device's file to read: "flash:/dir/x.bin"; unused when ToDevice
 	Server      string // IP address of the server
 	Name        string // the file's name on the server
-	HTTPS       bool   // over HTTPS with Name as the user and Password; otherwise over TFTP
+	Scheme      string // HTTPS or SCP, with Name as the user and Password; empty: TFTP
 	Port        uint16 // TCP port of an HTTPS server; 0: 443
-	Password    string // for an HTTPS server
+	Password    string // for an HTTPS or SCP server
 	VRF         string // VRF that leads to the server (IOS-XE); empty for none
 	ToDevice    bool   // from the server to the device
 	Destination string // the device's file to write when ToDevice: "flash:/x.bin"
@@ -29,10 +29,20 @@ type Copy struct {
 	Empty       bool   // the source has 0 bytes, so "0 bytes copied" is right
 }
 
-// url returns tftp://server/name, or https://name:password@server:port/name.
+// Schemes of a Copy.
+const (
+	HTTPS = "https"
+	SCP   = "scp"
+)
+
+// url returns tftp://server/name, https://name:password@server:port/name, or
+// scp://name@server/name: the device asks for that password, so it stands in no command.
 func (c Copy) url() string {
-	if c.HTTPS {
+	switch c.Scheme {
+	case HTTPS:
 		return "https://" + c.Name + ":" + c.Password + "@" + c.host() + "/" + c.Name
+	case SCP:
+		return "scp://" + c.Name + "@" + c.host() + "/" + c.Name
 	}
 	return "tftp://" + c.host() + "/" + c.Name
 }
@@ -43,7 +53,7 @@ func (c Copy) host() string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if c.HTTPS && c.Port != 0 {
+	if c.Scheme == HTTPS && c.Port != 0 {
 		host += fmt.Sprintf(":%d", c.Port)
 	}
 	return host
@@ -163,6 +173,9 @@ var (
 	asksVerify      = plainQuestion(`verify filename`)
 	asksDelete      = plainQuestion(`delete filename`)
 	asksPartition   = plainQuestion(`which partition`)
+	asksUser        = plainQuestion(`destination username|source username`)
+	// Password: · Writing x.bin Password:
+	asksPassword = lazyregexp.New(`(?i)^(?:writing \S+\s+)?password\s*:$`)
 
 	// Copy 'x' from Flash to server as 'x'? [yes/no]
 	flashToServer = lazyregexp.New(`(?i)^copy '[^']*' from \S+(?: device)? to (?:tftp )?server\s+as '[^']*'\s*\?\s*\[yes/no\]\??$`)
@@ -206,7 +219,7 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		return c.decline(question)
 	}
 	switch {
-	case asksHost.MatchString(asked) && c.HTTPS:
+	case asksHost.MatchString(asked) && c.Scheme == HTTPS:
 		return c.host(), nil
 	case asksHost.MatchString(asked):
 		return c.Server, nil
@@ -214,6 +227,10 @@ func (c Copy) Answer(question string) (answer string, stop error) {
 		return c.sourceName(), nil
 	case asksDestination.MatchString(asked), !c.ToDevice && asksConfigName.MatchString(asked):
 		return c.destinationName(), nil
+	case asksUser.MatchString(asked) && c.Scheme == SCP:
+		return c.Name, nil
+	case asksPassword.MatchString(asked) && c.Scheme == SCP:
+		return c.Password, nil
 	case asksVerify.MatchString(asked):
 		return nameOnDevice(c.file()), nil
 	case asksPartition.MatchString(asked):
@@ -265,7 +282,7 @@ func (c Copy) isUnsafe(question string) bool {
 	var words []string
 	for line := range strings.SplitSeq(question, "\n") {
 		line = strings.TrimSpace(line)
-		if asksSource.MatchString(line) || asksDestination.MatchString(line) || asksConfigName.MatchString(line) || asksHost.MatchString(line) {
+		if asksSource.MatchString(line) || asksDestination.MatchString(line) || asksConfigName.MatchString(line) || asksHost.MatchString(line) || asksUser.MatchString(line) {
 			continue
 		}
 		words = append(words, strings.Fields(own.Replace(quotedPart.ReplaceAllString(line, " ")))...)

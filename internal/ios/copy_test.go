@@ -10,7 +10,7 @@ import (
 var (
 	backup  = Copy{Source: "flash:/d/x.bin", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
 	restore = Copy{ToDevice: true, Destination: "flash:/x.bin", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
-	upload  = Copy{HTTPS: true, Source: "flash:/d/x.bin", Server: "10.0.0.1", Port: 8443, Name: "k3f9-2m7x-q1zz", Password: "0nce-w0rd"}
+	upload  = Copy{Scheme: HTTPS, Source: "flash:/d/x.bin", Server: "10.0.0.1", Port: 8443, Name: "k3f9-2m7x-q1zz", Password: "0nce-w0rd"}
 	over    = Copy{ToDevice: true, Overwrite: true, Destination: "nvram:startup-config", Server: "10.0.0.1", Name: "k3f9-2m7x-q1zz"}
 )
 

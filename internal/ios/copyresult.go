@@ -29,11 +29,13 @@ var (
 
 	// %Error opening tftp://10.1.1.1/x (Timed out) · %Error reading flash:x (Is a directory)
 	errorOnFile = lazyregexp.New(`(?i)^%error (?:opening|reading|writing|copying|deleting|closing) ?(\S+)(?: \(([^)]*)\)?)?`)
-	// IOS prints *:* in place of the user and the password of a URL.
-	serverURL     = lazyregexp.New(`^(?:tftp|https)://(?:[^@/]*@)?(\[[^\]]*\]|[^/:]*)(?::\d+)?/(.*)$`)
+	// IOS prints *:* in place of the user and the password of a URL, and a VRF after the host:
+	// scp://*:*@172.27.148.198;Mgmt-intf//x.bin
+	serverURL     = lazyregexp.New(`^(?:tftp|https|scp)://(?:[^@/]*@)?(\[[^\]]*\]|[^/:;]*)(?::\d+)?(?:;[^/]*)?/(.*)$`)
 	spaceReason   = lazyregexp.New(`(?i)no space|not enough space|insufficient space|no memory`)
 	unresolved    = lazyregexp.New(`(?i)cannot resolve|invalid ip address`)
 	timeoutReason = lazyregexp.New(`(?i)timed out|transfer|socket error|i/o error`)
+	noReason      = lazyregexp.New(`(?i)unknown error|undefined error`)
 )
 
 // Result reads the output of the copy. It ignores system messages and errors
@@ -99,7 +101,7 @@ func (c Copy) serverCause(reason string) cause.Cause {
 	switch {
 	case c.ToDevice && spaceReason.MatchString(reason):
 		return cause.DeviceNoSpace // the server has only to read
-	case reason == "" || timeoutReason.MatchString(reason):
+	case reason == "" || timeoutReason.MatchString(reason), c.Scheme == SCP && noReason.MatchString(reason):
 		return ""
 	case unresolved.MatchString(reason):
 		return cause.CommandRejected

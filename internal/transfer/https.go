@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"flashwarden/api"
@@ -59,7 +57,7 @@ func (v HTTPS) Move(ctx context.Context, s Session, f File, ticket *spool.Ticket
 
 // copy returns the copy command that sends f to a ticket.
 func (v HTTPS) copy(f File, name, password string) ios.Copy {
-	return ios.Copy{HTTPS: true, Source: f.Path, Server: v.Server.String(), Port: v.Port, Name: name, Password: password, VRF: v.VRF, Empty: f.Size == 0}
+	return ios.Copy{Scheme: ios.HTTPS, Source: f.Path, Server: v.Server.String(), Port: v.Port, Name: name, Password: password, VRF: v.VRF, Empty: f.Size == 0}
 }
 
 // Diagnose implements Transport. The order is that of Diagnose: danger, our own knowledge,
@@ -84,17 +82,7 @@ func (v HTTPS) Diagnose(w Witness) *cause.Error {
 
 // ofSource judges by the address from which the device sent.
 func (v HTTPS) ofSource(w Witness) *cause.Error {
-	if w.Seen.Requested || len(w.Seen.WrongSource) == 0 {
-		return nil
-	}
-	name := w.Interface
-	if name == "" {
-		name = "INTERFACE"
-	}
-	return cause.New(cause.WrongSource,
-		fmt.Sprintf("the upload came from %s, but the inventory has %s for the device", w.Seen.WrongSource[0], w.Device),
-		api.Say("on the device, in configuration mode: ").Type(api.OnDevice, "ip http client source-interface "+name).
-			Say("; or change its address in the inventory: ").Do("device edit", w.Name).With("address", w.Seen.WrongSource[0].String()))
+	return uploadSource(w, "ip http client source-interface")
 }
 
 // ofHandshake judges by a TLS handshake that failed. Another transport may do, unless the
@@ -104,7 +92,7 @@ func (v HTTPS) ofHandshake(w Witness) *cause.Error {
 	switch {
 	case w.Seen.Requested || err == nil:
 		return nil
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrUnexpectedEOF):
+	case brokeOff(err):
 		return cause.Wrap(cause.Stalled, err, "the encrypted connection with the device broke off at its beginning",
 			api.Say("back up the device again. If this does not help: on the device ").Type(api.OnDevice, "show processes cpu sorted").Say(" (is it busy?) and ").
 				Type(api.OnDevice, "show ip http client history").Say("; or ").Then(v.trustpoint()))
@@ -129,26 +117,10 @@ func (v HTTPS) trustpoint() api.Fix {
 
 // ofWords judges by what the device printed. A software without an HTTPS client rejects the
 // command.
-func (v HTTPS) ofWords(w Witness) *cause.Error {
-	if w.Said.Cause == cause.CommandRejected && !w.Seen.Requested {
-		return cause.New(cause.TransportRestricted, "the device cannot copy over HTTPS: "+w.said(),
-			api.Say("use another transport: ").Do("device edit", w.Name).With("copy_by", api.CopyAuto).Say("; on the device, ").
-				Type(api.OnDevice, "show file systems").Say(" lists https: if its software has it"))
-	}
-	if w.Said.Cause == cause.TransportRestricted {
-		return cause.New(cause.TransportRestricted, w.said(), api.Say("use another transport: ").Do("device edit", w.Name).With("copy_by", api.CopyAuto))
-	}
-	return ofWords(w)
-}
+func (v HTTPS) ofWords(w Witness) *cause.Error { return otherWay(w, "HTTPS", "https") }
 
 // noRequest is for a device that sent nothing, or whose packets were lost.
 func (v HTTPS) noRequest(w Witness) *cause.Error {
-	match := fmt.Sprintf("tcp dport %d accept", v.Port)
 	return cause.New(cause.NoRequest, fmt.Sprintf("%s sent no HTTPS request to %s, TCP %d: %s", w.Device, w.Server, v.Port, w.said()),
-		api.Say("permit TCP %d from %s to %s. Look in this order:", v.Port, w.Device, w.Server).
-			Say("\n1. this host, if ").Type(api.OnHost, "nft list tables").Say(" shows inet filter: ").
-			Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, match)).
-			Say("\n2. the device: ").Type(api.OnDevice, "ping "+w.Server.String()).Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
-			Say(", ").Type(api.OnDevice, "show ip http client history").Say("; ").Type(api.OnDevice, "ip http client source-interface").Say(" names the interface that it sends from").
-			Say("\n3. the path, in each access list: ").Type(api.OnPath, fmt.Sprintf("permit tcp host %s host %s eq %d", w.Device, w.Server, v.Port)))
+		permitTCP(w, v.Port, v.Port, "show ip http client history", "ip http client source-interface"))
 }
