@@ -42,8 +42,9 @@ var (
 	decoration = lazyregexp.New(`^[\w.:/@~+()\[\]-]{0,60}$`)
 	moreLike   = lazyregexp.New(`(?i)^\s*<?--\s?more\s?-->?\s*$`)
 	// sureQuestion matches the endings of IOS questions. Questions of IOS 12.0
-	// and before have no common ending, so it lists their words.
-	sureQuestion = lazyregexp.New(`(?i)(\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?|` +
+	// and before have no common ending, so it lists their words. A copy over SCP asks for
+	// the password behind "Writing x.bin", or on a line of its own.
+	sureQuestion = lazyregexp.New(`(?i)(^(writing \S+\s+)?password:|\]\s*\?|\[confirm\]|\[yes(/no)?\]\s*[:?]?|\[no\]\s*[:?]|[(\[]y(es)?/no?[)\]]\s*[:?]?|` +
 		`(file ?name|file to copy|partition)\s*\?(\s*\[[^\]]*\])?)$`)
 	// vagueQuestion ends questions and other lines; atWork matches some of
 	// those other lines.

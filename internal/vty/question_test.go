@@ -64,6 +64,42 @@ func TestRunQuestions(t *testing.T) {
 	}
 }
 
+// TestRunPassword answers a question for a password at once, and knows that it has no echo. A public
+// session asks twice.
+func TestRunPassword(t *testing.T) {
+	for name, questions := range map[string][]string{
+		"own line":     {"Writing x.bin \nPassword: ", "\nPassword: "},
+		"same line":    {"Writing x.bin Password:"},
+		"with message": {"Writing x.bin \nPassword: \n%SYS-5-CONFIG_I: Configured by console\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at(t, "SW1#", func(f *fake) map[string]func() {
+				return map[string]func(){"copy": func() {
+					for _, q := range questions {
+						f.print(q)
+						if typed := f.secret(); typed != "0nce" {
+							t.Errorf("typed %q", typed)
+						}
+					}
+					f.print(" Sink: C0644 18 x.bin\n!\n18 bytes copied in 1.1 secs\n")
+				}}
+			}, func(t *testing.T, l *Line) {
+				began, asked := time.Now(), 0
+				got := run(t, l, "copy", func(string) (string, error) {
+					asked++
+					return "0nce", nil
+				})
+				if asked != len(questions) || !strings.Contains(got, "18 bytes copied") || strings.Contains(got, "0nce") {
+					t.Errorf("asked %d times, output %q", asked, got)
+				}
+				if took := time.Since(began); took > 2*time.Second && name != "with message" {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
 // TestRunSlowToAnswer tests a device that reacts to an answer only after a long
 // time. It would take a second answer for its next question.
 func TestRunSlowToAnswer(t *testing.T) {

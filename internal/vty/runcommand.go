@@ -312,15 +312,22 @@ func (l *Line) answer(ctx context.Context, command, line string, ask Ask) error 
 }
 
 // reply types an answer. [confirm] takes a single key; a Return after it would
-// answer the next question.
+// answer the next question. A password has no echo.
 func (l *Line) reply(ctx context.Context, question, answer string) error {
 	l.question, l.answered = question, len(l.screen.text)
 	if answer != "" && strings.HasSuffix(strings.ToLower(question), "[confirm]") {
 		l.expect("") // the key may be echoed or not
 		return l.write(ctx, answer)
 	}
+	if asksPassword.MatchString(question) {
+		l.expect("")
+		return l.write(ctx, answer+"\r")
+	}
 	return l.enter(ctx, answer)
 }
+
+// asksPassword matches the end of a question for a password.
+var asksPassword = lazyregexp.New(`(?i)\bpassword:$`)
 
 // asksAbort matches a question that some devices ask before they stop a
 // command.
