@@ -38,6 +38,8 @@ func place(typed string) string {
 		return "nvram:startup-config"
 	case strings.HasPrefix(lower, "tftp:"):
 		return "tftp:" + typed[len("tftp:"):]
+	case lower == "scp":
+		return "scp:"
 	}
 	return typed
 }
@@ -62,6 +64,8 @@ func (c *copying) run(from, to string) {
 		c.say(fmt.Sprintf("%%Error copying %s (%v)\n", from, errInvalid))
 	case isHTTPS(to):
 		c.copyOutHTTPS(from, to)
+	case isSCPPlace(to):
+		c.copyOutSCP(from, to)
 	case isTFTP(to):
 		c.copyOut(from, parseTFTP(to))
 	case isTFTP(from):

@@ -80,7 +80,7 @@ func (c *copying) sendHTTPS(f file, shown string, to httpsURL) {
 	began, j := time.Now(), c.sw.newJob()
 	j.vrf = c.vrf
 	t := Transfer{HTTPS: true, Op: tftp.Write, Path: shown, Name: to.name, Server: to.host}
-	body := &httpsBody{SectionReader: c.sw.doctored(f), c: c, job: j, began: began}
+	body := &uploadBody{SectionReader: c.sw.doctored(f), c: c, job: j, began: began}
 	c.sw.wg.Go(func() {
 		defer j.cancel()
 		err := c.put(j, to, body)
@@ -115,7 +115,7 @@ func httpsReason(err error) reason {
 }
 
 // put sends the file, in one request or, if the server must ask for the password, in two.
-func (c *copying) put(j *job, to httpsURL, body *httpsBody) error {
+func (c *copying) put(j *job, to httpsURL, body *uploadBody) error {
 	if c.sw.strikes(func(f *Faults) *Times { return &f.NoTFTP }) || c.sw.o.VRF != "" && c.sw.o.VRF != j.vrf {
 		return c.sw.silence(j)
 	}
@@ -148,7 +148,7 @@ func (c *copying) put(j *job, to httpsURL, body *httpsBody) error {
 	}
 }
 
-func (c *copying) request(j *job, to httpsURL, body *httpsBody, authorised bool) (*http.Request, error) {
+func (c *copying) request(j *job, to httpsURL, body *uploadBody, authorised bool) (*http.Request, error) {
 	var content io.Reader = body
 	if body.Size() == 0 {
 		content = bytes.NewReader(nil)
@@ -204,15 +204,15 @@ func (s *Switch) silence(j *job) error {
 	}
 }
 
-// httpsBody is a file on its way. The faults of a transfer strike here.
-type httpsBody struct {
+// uploadBody is a file on its way. The faults of a transfer strike here.
+type uploadBody struct {
 	*io.SectionReader
 	c     *copying
 	job   *job
 	began time.Time
 }
 
-func (b *httpsBody) Read(p []byte) (int, error) {
+func (b *uploadBody) Read(p []byte) (int, error) {
 	sw, moved := b.c.sw, b.job.moved.Load()
 	sw.pace(b.job, b.began)
 	n, err := b.SectionReader.Read(p[:min(len(p), 16<<10)])

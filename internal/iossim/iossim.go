@@ -1,6 +1,6 @@
 // Package iossim simulates Cisco switches on the loopback interface: a terminal
 // over SSH or Telnet that answers as IOS and IOS-XE do, a flash with files, and
-// a TFTP client and an SCP server that really transfer them. The demonstration and the tests of
+// a TFTP client, an HTTPS client, an SCP client and an SCP server that really transfer them. The demonstration and the tests of
 // the whole program run against it. A person can log in with OpenSSH's ssh or
 // Debian's telnet and look around.
 //
@@ -63,6 +63,8 @@ type Options struct {
 	RegisterUnit   int               // the unit with these registers, 1 the one that answers; 0: every unit. A switch whose show boot has no register of its other units has one for all
 	SCPServer      bool              // "ip scp server enable", on a switch with SSH
 	HTTPS          HTTPSClient       // its HTTPS client
+	SCPClient      SCPClient         // its SCP client
+	SCPPort        uint16            // TCP port in place of 22, which the SCP client of a real device always uses; default 22
 	InsecureMode   bool              // "system mode insecure", on a switch that refuses TFTP without it
 	IgnoreStartup  bool              // "system ignore startupconfig", on a switch whose loader has variables in place of the config-register
 	ManualBoot     int               // the unit with Manual Boot on, 1 the one that answers; 0: none. A device with show bootvar has no such setting
@@ -168,6 +170,7 @@ func setDefaults(o *Options, p *profile) {
 	setDefault(&o.Hostname, p.Hostname)
 	setDefault(&o.Listen, "127.0.0.1:0")
 	setDefault(&o.TFTPPort, 69)
+	setDefault(&o.SCPPort, scpPort)
 	setDefault(&o.Timeout, iosTimeout)
 	setDefault(&o.HostKeyBits, p.HostKeyBits)
 	setDefault(&o.HostKeySeed, p.name+" "+o.Hostname)

@@ -7,9 +7,9 @@ import (
 	"flashwarden/tftp"
 )
 
-// Transfer is one transfer of a switch's TFTP client or SCP server.
+// Transfer is one transfer of a switch: of one of its clients, or of its SCP server.
 type Transfer struct {
-	SCP     bool          // of the SCP server
+	SCP     bool          // of the SCP server; with Server, of the SCP client
 	HTTPS   bool          // of the HTTPS client
 	Op      tftp.Op       // tftp.Write: from the switch to the server
 	Path    string        // the file on the switch: flash:/x.bin
@@ -34,8 +34,7 @@ func (s *Switch) Commands() []string {
 	return slices.Clone(s.journal)
 }
 
-// Transfers returns the transfers of the TFTP client, the HTTPS client and the SCP server, in the order in which
-// they ended.
+// Transfers returns the transfers of the clients and of the SCP server, in the order in which they ended.
 func (s *Switch) Transfers() []Transfer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
