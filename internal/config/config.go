@@ -64,14 +64,21 @@ type Backup struct {
 	Files           string        // which files a backup takes: image, rebuild or all
 	Parallel        int           // devices at the same time, on all sites together
 	ParallelPerSite int           // devices at the same time on one site
-	CopyBy          string        // how files are copied: auto, tftp, scp-pull or https
+	CopyBy          string        // how files are copied: auto, tftp, scp-pull, scp or https
 	StallTimeout    time.Duration // a transfer without a new block for this time has stalled
 }
 
 // Transports is the section transports.
 type Transports struct {
 	Prefer []string // the allowed ones, in the order in which auto tries them
+	SCP    SCP
 	HTTPS  HTTPS
+}
+
+// SCP is the mapping transports.scp: the SCP server for the devices.
+type SCP struct {
+	Listen       string // TCP address: [IP]:PORT; empty: none
+	LegacyCrypto bool   // also the SSH algorithms that only old software needs
 }
 
 // HTTPS is the mapping transports.https: the HTTPS server for the devices.
@@ -87,6 +94,8 @@ func (t Transports) check() error {
 	switch {
 	case (t.HTTPS.TLSCert == "") != (t.HTTPS.TLSKey == ""):
 		return &Error{Key: "transports.https", Problem: "tls-cert and tls-key belong together: give both"}
+	case slices.Contains(t.Prefer, "scp") && t.SCP.Listen == "":
+		return &Error{Key: "transports.prefer", Problem: "scp needs the SCP server: set transports.scp.listen, such as \":2022\""}
 	case slices.Contains(t.Prefer, "https") && t.HTTPS.Listen == "":
 		return &Error{Key: "transports.prefer", Problem: "https needs the HTTPS server: set transports.https.listen, such as \":8443\""}
 	}

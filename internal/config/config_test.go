@@ -107,7 +107,7 @@ func changed() Config {
 		Backup: Backup{Files: "all", CopyBy: "scp-pull", Parallel: 100, ParallelPerSite: 1, StallTimeout: 2 * time.Minute},
 		SSH:    SSH{UnknownHosts: Refuse},
 
-		Transports: Transports{Prefer: []string{"scp-pull", "https", "tftp"}, HTTPS: HTTPS{Listen: ":8444", TLSCert: "/hc", TLSKey: "/hk", TLSMin: "1.0"}},
+		Transports: Transports{Prefer: []string{"scp-pull", "scp", "https", "tftp"}, SCP: SCP{Listen: ":2022", LegacyCrypto: true}, HTTPS: HTTPS{Listen: ":8444", TLSCert: "/hc", TLSKey: "/hk", TLSMin: "1.0"}},
 		Protect:    Protect{Within: 36 * time.Hour, ProvedWithin: 14 * day},
 		Retention:  Retention{KeepLast: 7, KeepWithin: 2 * day, KeepDaily: 1, KeepWeekly: 2, KeepMonthly: 3, KeepYearly: 4, Schedule: every("daily 04:30")},
 		Check:      Check{Schedule: every("every 12h"), Share: "1/7"},
@@ -136,7 +136,10 @@ backup:
   copy-by: scp-pull
   stall-timeout: 2m
 transports:
-  prefer: [scp-pull, https, tftp]
+  prefer: [scp-pull, scp, https, tftp]
+  scp:
+    listen: :2022
+    legacy-crypto: true
   https:
     listen: :8444
     tls-cert: /hc
@@ -179,7 +182,7 @@ jobs:
 metrics:
   devices: false
 `, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k", "trusted-proxies": "127.0.0.1, 192.0.2.0/24"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "metrics": {"devices": false}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
-"backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "copy-by": "scp-pull", "stall-timeout": "2m"}, "transports": {"prefer": "scp-pull,https,tftp", "https": {"listen": ":8444", "tls-cert": "/hc", "tls-key": "/hk", "tls-min": "1.0"}}}`,
+"backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "copy-by": "scp-pull", "stall-timeout": "2m"}, "transports": {"prefer": "scp-pull,scp,https,tftp", "scp": {"listen": ":2022", "legacy-crypto": true}, "https": {"listen": ":8444", "tls-cert": "/hc", "tls-key": "/hk", "tls-min": "1.0"}}}`,
 	} {
 		got, _, err := loadText(t, text)
 		if err != nil {
@@ -195,7 +198,7 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n", "FLASHWARDEN_CATALOG=postgres://fw@db/flashwarden", "FLASHWARDEN_CATALOG_PASSWORD_FILE=/etc/pw", "FLASHWARDEN_VAULT=/srv/vault",
 		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
 		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
-		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_COPY_BY=scp-pull", "FLASHWARDEN_TRANSPORTS_PREFER=scp-pull,https,tftp", "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=:8444", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_CERT=/hc", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_KEY=/hk", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_MIN=1.0", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
+		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_COPY_BY=scp-pull", "FLASHWARDEN_TRANSPORTS_PREFER=scp-pull,scp,https,tftp", "FLASHWARDEN_TRANSPORTS_SCP_LISTEN=:2022", "FLASHWARDEN_TRANSPORTS_SCP_LEGACY_CRYPTO=true", "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=:8444", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_CERT=/hc", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_KEY=/hk", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_MIN=1.0", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
 		"FLASHWARDEN_PROTECT_WITHIN=36h", "FLASHWARDEN_PROTECT_PROVED_WITHIN=2w",
 		"FLASHWARDEN_RETENTION_KEEP_LAST=7", "FLASHWARDEN_RETENTION_KEEP_WITHIN=2d", "FLASHWARDEN_RETENTION_KEEP_DAILY=1",
 		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4", "FLASHWARDEN_RETENTION_SCHEDULE=daily 04:30", "FLASHWARDEN_CHECK_SCHEDULE=every 12h", "FLASHWARDEN_CHECK_SHARE=1/7",
@@ -352,7 +355,7 @@ func TestValues(t *testing.T) {
 		{"backup.parallel", []string{"1", "10000"}, []string{"0", "-3", "10001", "1e3", "99999999999999999999"}, "FLASHWARDEN_BACKUP_PARALLEL"},
 		{"backup.parallel-per-site", []string{"1", "10000"}, []string{"0", "10001"}, "FLASHWARDEN_BACKUP_PARALLEL_PER_SITE"},
 		{"backup.stall-timeout", []string{"60s", "1m30s", "100ms", "24h"}, []string{"60", "0s", "-5s", "25h", "99ms", "soon"}, "FLASHWARDEN_BACKUP_STALL_TIMEOUT"},
-		{"backup.copy-by", []string{"auto", "tftp", "scp-pull"}, []string{"scp", "TFTP"}, "FLASHWARDEN_BACKUP_COPY_BY"},
+		{"backup.copy-by", []string{"auto", "tftp", "scp-pull", "scp"}, []string{"sftp", "TFTP"}, "FLASHWARDEN_BACKUP_COPY_BY"},
 		{"transports.prefer", []string{"tftp", "scp-pull,tftp", "scp-pull, tftp"}, []string{"ftp", "tftp,", "tftp,tftp"}, "FLASHWARDEN_TRANSPORTS_PREFER"},
 		{"ssh.unknown-hosts", []string{"accept-new", "ask", "refuse"}, []string{"yes", "Ask"}, "FLASHWARDEN_SSH_UNKNOWN_HOSTS"},
 		{"protect.within", []string{"1h", "8d", "2w", "1h30m", "3650d"}, []string{"8", "59m", "3651d", "-1d", "1.5d", "d", "1d12h", "99999999999d", "soon"}, "FLASHWARDEN_PROTECT_WITHIN"},
@@ -517,6 +520,9 @@ func TestWeb(t *testing.T) {
 		"web: {tls: yes-please}":                             "is not one of",
 		"web: {listen: 'example.net:80'}":                    "not an IP address",
 
+		"transports: {prefer: [scp]}":                             "scp needs the SCP server",
+		"transports: {prefer: [scp], scp: {listen: ':2022'}}":     "",
+		"transports: {scp: {legacy-crypto: perhaps}}":             "not true or false",
 		"transports: {https: {listen: ':8443'}}":                  "",
 		"transports: {prefer: [https]}":                           "https needs the HTTPS server",
 		"transports: {prefer: [https], https: {listen: ':8443'}}": "",

@@ -41,10 +41,15 @@ func settings() []setting {
 			return
 		}},
 		{"backup", "copy-by", func(c *Config, v string) (err error) {
-			c.Backup.CopyBy, err = oneOf(v, "auto", "tftp", "scp-pull", "https")
+			c.Backup.CopyBy, err = oneOf(v, "auto", "tftp", "scp-pull", "scp", "https")
 			return
 		}},
 		{"transports", "prefer", func(c *Config, v string) (err error) { c.Transports.Prefer, err = transports(v); return }},
+		{"transports", "scp.listen", func(c *Config, v string) (err error) { c.Transports.SCP.Listen, err = optionalAddress(v); return }},
+		{"transports", "scp.legacy-crypto", func(c *Config, v string) (err error) {
+			c.Transports.SCP.LegacyCrypto, err = yesOrNo(v)
+			return
+		}},
 		{"transports", "https.listen", func(c *Config, v string) (err error) {
 			c.Transports.HTTPS.Listen, err = optionalAddress(v)
 			return
@@ -142,7 +147,7 @@ const listKey = "transports.prefer"
 func transports(v string) ([]string, error) {
 	var list []string
 	for name := range strings.SplitSeq(v, ",") {
-		name, err := oneOf(strings.TrimSpace(name), "tftp", "scp-pull", "https")
+		name, err := oneOf(strings.TrimSpace(name), "tftp", "scp-pull", "scp", "https")
 		switch {
 		case err != nil:
 			return nil, err
