@@ -17,6 +17,38 @@ type Ports struct {
 	Listen    uint16         // of the TFTP server
 	Transfers tftp.PortRange // transfer IDs; not zero
 	HTTPS     uint16         // TCP port of the HTTPS server; 0: none
+	SCP       uint16         // TCP port of the SCP server; 0: none
+}
+
+// SCPPort is the TCP port to which devices send by SCP. On most hosts it is that of an SSH server for
+// people, too: no rule closes it.
+const SCPPort = 22
+
+// tcp returns the TCP ports to open for the devices.
+func (p Ports) tcp() []uint16 {
+	return slices.DeleteFunc([]uint16{p.HTTPS, p.SCP}, func(port uint16) bool { return port == 0 })
+}
+
+// closed returns those of tcp that the rules close for everybody else.
+func (p Ports) closed() []uint16 {
+	return slices.DeleteFunc(p.tcp(), func(port uint16) bool { return port == SCPPort })
+}
+
+// redirects returns the redirects that the servers need.
+func (p Ports) redirects() (all []redirect) {
+	if p.Listen != TFTPPort {
+		all = append(all, redirect{"TFTP", "to_server", "udp", TFTPPort, p.Listen})
+	}
+	if p.SCP != 0 && p.SCP != SCPPort {
+		all = append(all, redirect{"SCP", "to_scp", "tcp", SCPPort, p.SCP})
+	}
+	return all
+}
+
+// redirect brings what devices send to one port to another. chain is its name in nftables.
+type redirect struct {
+	server, chain, protocol string
+	from, to                uint16
 }
 
 // list returns the ports to which devices send or, for answers, from which this

@@ -52,11 +52,7 @@ func Rules(format string, devices []Host, ports Ports) (string, error) {
 // other firewalls need.
 func heading(load string, devices []Host, ports Ports) string {
 	var b strings.Builder
-	name := "TFTP"
-	if ports.HTTPS != 0 {
-		name = "TFTP and HTTPS"
-	}
-	b.WriteString("# " + name + " for flashwarden, only for the devices of the inventory.\n" + load + "\n")
+	b.WriteString("# " + servers(ports) + " for flashwarden, only for the devices of the inventory.\n" + load + "\n")
 	for _, d := range devices {
 		fmt.Fprintf(&b, "# %s is %s", d.Name, d.Address.Unmap().WithZone(""))
 		if d.Asked != "" {
@@ -65,10 +61,29 @@ func heading(load string, devices []Host, ports Ports) string {
 		b.WriteString("\n")
 	}
 	b.WriteString("# These rules are for this host. An access list between this host and a device\n# needs both directions, here in the words of Cisco IOS:\n")
-	for _, line := range slices.Concat(accessList("DEVICE", "SERVER", ports.Transfers), httpsAccessList(ports)) {
+	for _, line := range slices.Concat(accessList("DEVICE", "SERVER", ports.Transfers), tcpAccessList(ports)) {
 		b.WriteString("#   " + line + "\n")
 	}
+	if ports.SCP != 0 && ports.SCP != SCPPort {
+		b.WriteString("# Devices send by SCP to TCP 22. These rules redirect that, so ssh from a device\n# to this host ends at flashwarden. For all others TCP 22 stays as it is.\n")
+	}
 	return b.String()
+}
+
+// servers returns the names of the servers that the rules open.
+func servers(ports Ports) string {
+	names := []string{"TFTP"}
+	if ports.SCP != 0 {
+		names = append(names, "SCP")
+	}
+	if ports.HTTPS != 0 {
+		names = append(names, "HTTPS")
+	}
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // accessList returns the lines of an access list of Cisco IOS that let TFTP pass between a
@@ -86,15 +101,17 @@ func accessList(device, server string, transfers tftp.PortRange) []string {
 	}
 }
 
-// httpsAccessList is accessList for the HTTPS server; none without one.
-func httpsAccessList(ports Ports) []string {
-	if ports.HTTPS == 0 {
-		return nil
+// tcpAccessList is accessList for the servers over TCP; none without them. On the way to this host,
+// SCP has the port of the devices.
+func tcpAccessList(ports Ports) (lines []string) {
+	if ports.SCP != 0 {
+		ports.SCP = SCPPort
 	}
-	return []string{
-		fmt.Sprintf("permit tcp host DEVICE host SERVER eq %d", ports.HTTPS),
-		fmt.Sprintf("permit tcp host SERVER eq %d host DEVICE established", ports.HTTPS),
+	for _, port := range ports.tcp() {
+		lines = append(lines, fmt.Sprintf("permit tcp host DEVICE host SERVER eq %d", port),
+			fmt.Sprintf("permit tcp host SERVER eq %d host DEVICE established", port))
 	}
+	return lines
 }
 
 // nftRules returns a separate table. It drops TFTP from other hosts. Chains of other
@@ -112,8 +129,8 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		}
 		fmt.Fprintf(&sets, "\tset %s {\n\t\ttype %s\n\t\telements = { %s }\n\t}\n", f.set, f.kind, join(f.addresses, ", "))
 		fmt.Fprintf(&rules, "\t\t%s @%s %s accept\n", f.saddr, f.set, match)
-		if ports.HTTPS != 0 {
-			fmt.Fprintf(&rules, "\t\t%s @%s tcp dport %d accept\n", f.saddr, f.set, ports.HTTPS)
+		for _, port := range ports.tcp() {
+			fmt.Fprintf(&rules, "\t\t%s @%s tcp dport %d accept\n", f.saddr, f.set, port)
 		}
 		redirects = append(redirects, f.saddr+" @"+f.set)
 		answers = append(answers, fmt.Sprintf("#   %s { %s } udp sport %s accept\n", strings.Replace(f.saddr, "saddr", "daddr", 1), join(f.addresses, ", "), ports.list("-", true)[0]))
@@ -123,29 +140,30 @@ func nftRules(v4, v6 []netip.Addr, ports Ports) string {
 		"table inet flashwarden\ndelete table inet flashwarden\n" +
 		"table inet flashwarden {\n" + sets.String() +
 		"\tchain tftp {\n\t\ttype filter hook input priority filter; policy accept;\n" + rules.String() +
-		"\t\t" + match + " drop\n" + nftDropHTTPS(ports) + "\t}\n" + nftRedirect(redirects, ports) + "}\n"
+		"\t\t" + match + " drop\n" + nftDropTCP(ports) + "\t}\n" + nftRedirect(redirects, ports) + "}\n"
 }
 
-// nftDropHTTPS is the rule for other hosts that want the HTTPS server; empty without one.
-func nftDropHTTPS(ports Ports) string {
-	if ports.HTTPS == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\t\ttcp dport %d drop\n", ports.HTTPS)
-}
-
-// nftRedirect is the chain that brings requests of these sources, such as "ip saddr
-// 192.0.2.1", to the port of the server. It is empty if that is the port of the devices.
-func nftRedirect(sources []string, ports Ports) string {
-	if ports.Listen == TFTPPort {
-		return ""
-	}
+// nftDropTCP are the rules for other hosts that want the servers over TCP; empty without them.
+func nftDropTCP(ports Ports) string {
 	var b strings.Builder
-	b.WriteString("\tchain to_server {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n")
-	for _, source := range sources {
-		fmt.Fprintf(&b, "\t\t%s udp dport %d redirect to :%d\n", source, TFTPPort, ports.Listen)
+	for _, port := range ports.closed() {
+		fmt.Fprintf(&b, "\t\ttcp dport %d drop\n", port)
 	}
-	return b.String() + "\t}\n"
+	return b.String()
+}
+
+// nftRedirect are the chains that bring what these sources, such as "ip saddr 192.0.2.1", send to the
+// ports of the servers. It is empty if those are the ports of the devices.
+func nftRedirect(sources []string, ports Ports) string {
+	var b strings.Builder
+	for _, r := range ports.redirects() {
+		fmt.Fprintf(&b, "\tchain %s {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n", r.chain)
+		for _, source := range sources {
+			fmt.Fprintf(&b, "\t\t%s %s dport %d redirect to :%d\n", source, r.protocol, r.from, r.to)
+		}
+		b.WriteString("\t}\n")
+	}
+	return b.String()
 }
 
 // iptablesRules replaces two separate chains atomically, and adds a jump from INPUT and
@@ -161,18 +179,18 @@ func iptablesRules(v4, v6 []netip.Addr, ports Ports) string {
 		fmt.Fprintf(&b, "%s-restore --noflush <<'END'\n*filter\n:FLASHWARDEN - [0:0]\n:FLASHWARDEN-OUT - [0:0]\n", f.tool)
 		for _, a := range f.addresses {
 			fmt.Fprintf(&b, "-A FLASHWARDEN -s %s %s -j ACCEPT\n-A FLASHWARDEN-OUT -d %s %s -j ACCEPT\n", a, match, a, answers)
-			if ports.HTTPS != 0 {
-				fmt.Fprintf(&b, "-A FLASHWARDEN -s %[1]s -p tcp --dport %[2]d -j ACCEPT\n-A FLASHWARDEN-OUT -d %[1]s -p tcp --sport %[2]d -j ACCEPT\n", a, ports.HTTPS)
+			for _, port := range ports.tcp() {
+				fmt.Fprintf(&b, "-A FLASHWARDEN -s %[1]s -p tcp --dport %[2]d -j ACCEPT\n-A FLASHWARDEN-OUT -d %[1]s -p tcp --sport %[2]d -j ACCEPT\n", a, port)
 			}
 		}
 		fmt.Fprintf(&b, "-A FLASHWARDEN %s -j DROP\n", match)
-		if ports.HTTPS != 0 {
-			fmt.Fprintf(&b, "-A FLASHWARDEN -p tcp --dport %d -j DROP\n", ports.HTTPS)
+		for _, port := range ports.closed() {
+			fmt.Fprintf(&b, "-A FLASHWARDEN -p tcp --dport %d -j DROP\n", port)
 		}
 		b.WriteString("COMMIT\nEND\n")
 		fmt.Fprintf(&b, "%[1]s -C INPUT -p udp -j FLASHWARDEN 2>/dev/null || %[1]s -I INPUT -p udp -j FLASHWARDEN\n", f.tool)
 		fmt.Fprintf(&b, "%[1]s -C OUTPUT -p udp -j FLASHWARDEN-OUT 2>/dev/null || %[1]s -I OUTPUT -p udp -j FLASHWARDEN-OUT\n", f.tool)
-		if ports.HTTPS != 0 {
+		if len(ports.tcp()) > 0 {
 			fmt.Fprintf(&b, "%[1]s -C INPUT -p tcp -j FLASHWARDEN 2>/dev/null || %[1]s -I INPUT -p tcp -j FLASHWARDEN\n", f.tool)
 			fmt.Fprintf(&b, "%[1]s -C OUTPUT -p tcp -j FLASHWARDEN-OUT 2>/dev/null || %[1]s -I OUTPUT -p tcp -j FLASHWARDEN-OUT\n", f.tool)
 		}
@@ -183,15 +201,21 @@ func iptablesRules(v4, v6 []netip.Addr, ports Ports) string {
 
 // iptablesRedirect does the same as nftRedirect, with a chain of the table nat.
 func iptablesRedirect(tool string, addresses []netip.Addr, ports Ports) string {
-	if ports.Listen == TFTPPort {
+	redirects := ports.redirects()
+	if len(redirects) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s-restore --noflush <<'END'\n*nat\n:FLASHWARDEN - [0:0]\n", tool)
 	for _, a := range addresses {
-		fmt.Fprintf(&b, "-A FLASHWARDEN -s %s -p udp --dport %d -j REDIRECT --to-ports %d\n", a, TFTPPort, ports.Listen)
+		for _, r := range redirects {
+			fmt.Fprintf(&b, "-A FLASHWARDEN -s %s -p %s --dport %d -j REDIRECT --to-ports %d\n", a, r.protocol, r.from, r.to)
+		}
 	}
-	fmt.Fprintf(&b, "COMMIT\nEND\n%[1]s -t nat -C PREROUTING -p udp -j FLASHWARDEN 2>/dev/null || %[1]s -t nat -I PREROUTING -p udp -j FLASHWARDEN\n", tool)
+	b.WriteString("COMMIT\nEND\n")
+	for _, r := range redirects {
+		fmt.Fprintf(&b, "%[1]s -t nat -C PREROUTING -p %[2]s -j FLASHWARDEN 2>/dev/null || %[1]s -t nat -I PREROUTING -p %[2]s -j FLASHWARDEN\n", tool, r.protocol)
+	}
 	return b.String()
 }
 
@@ -201,12 +225,12 @@ func ufwRules(devices []Host, ports Ports) string {
 	var b strings.Builder
 	list := strings.Join(ports.list(":", false), ",")
 	fmt.Fprintf(&b, "ufw deny proto udp to any port %s comment 'flashwarden: everybody else'\n", list)
-	if ports.HTTPS != 0 {
-		fmt.Fprintf(&b, "ufw deny proto tcp to any port %d comment 'flashwarden: everybody else'\n", ports.HTTPS)
+	for _, port := range ports.closed() {
+		fmt.Fprintf(&b, "ufw deny proto tcp to any port %d comment 'flashwarden: everybody else'\n", port)
 	}
 	for _, d := range devices {
-		if ports.HTTPS != 0 {
-			fmt.Fprintf(&b, "ufw prepend allow proto tcp from %s to any port %d comment 'flashwarden: %s'\n", d.Address.Unmap().WithZone(""), ports.HTTPS, d.Name)
+		for _, port := range ports.tcp() {
+			fmt.Fprintf(&b, "ufw prepend allow proto tcp from %s to any port %d comment 'flashwarden: %s'\n", d.Address.Unmap().WithZone(""), port, d.Name)
 		}
 		fmt.Fprintf(&b, "ufw prepend allow proto udp from %s to any port %s comment 'flashwarden: %s'\n", d.Address.Unmap().WithZone(""), list, d.Name)
 		fmt.Fprintf(&b, "ufw prepend allow out proto udp from any port %s to %s comment 'flashwarden: answers to %s'\n", ports.list(":", true)[0], d.Address.Unmap().WithZone(""), d.Name)
@@ -220,7 +244,9 @@ func ufwRules(devices []Host, ports Ports) string {
 		sources = append(sources, fmt.Sprintf("%s saddr %s", family, address))
 	}
 	if chain := nftRedirect(sources, ports); chain != "" {
-		fmt.Fprintf(&b, "# Devices send to UDP %d, but the TFTP server listens on UDP %d. ufw has\n# no command that redirects:\n", TFTPPort, ports.Listen)
+		for _, r := range ports.redirects() {
+			fmt.Fprintf(&b, "# Devices send to %[1]s %[2]d, but the %[3]s server listens on %[1]s %[4]d. ufw has\n# no command that redirects:\n", strings.ToUpper(r.protocol), r.from, r.server, r.to)
+		}
 		b.WriteString("nft -f - <<'END'\ntable inet flashwarden\ndelete table inet flashwarden\ntable inet flashwarden {\n" + chain + "}\nEND\n")
 	}
 	return b.String()

@@ -197,13 +197,44 @@ func TestRulesHTTPS(t *testing.T) {
 	}
 }
 
-// TestLoadRulesHTTPS loads these rules.
-func TestLoadRulesHTTPS(t *testing.T) {
+// TestRulesSCP brings TCP 22 of the devices to the SCP server, and closes port 22 for nobody: it may
+// be that of the SSH server for people.
+func TestRulesSCP(t *testing.T) {
+	with, direct := testPorts, testPorts
+	with.SCP, direct.SCP = 2022, SCPPort
+	for format, want := range map[string][]string{
+		"nft":      {"ip saddr @devices4 tcp dport 2022 accept\n", "\t\ttcp dport 2022 drop\n", "\t\tip saddr @devices4 tcp dport 22 redirect to :2022\n"},
+		"iptables": {"-A FLASHWARDEN -p tcp --dport 2022 -j DROP\n", "-s " + deviceV4.String() + " -p tcp --dport 22 -j REDIRECT --to-ports 2022\n", "iptables -t nat -I PREROUTING -p tcp -j FLASHWARDEN\n"},
+		"ufw":      {"ufw prepend allow proto tcp from " + deviceV4.String() + " to any port 2022 ", "\t\tip saddr " + deviceV4.String() + " tcp dport 22 redirect to :2022\n"},
+	} {
+		text := func(ports Ports) string {
+			got, err := os.ReadFile(writtenFor(t, format, ports))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(got)
+		}
+		redirected, on22 := text(with), text(direct)
+		for _, line := range append(want, "#   permit tcp host SERVER eq 22 host DEVICE established\n", "# TFTP and SCP for flashwarden") {
+			if !strings.Contains(redirected, line) {
+				t.Errorf("%s lacks %q:\n%s", format, line, redirected)
+			}
+		}
+		for _, line := range []string{"tcp dport 22 drop", "--dport 22 -j DROP", "deny proto tcp to any port 22 ", "edirect"} {
+			if strings.Contains(on22, line) {
+				t.Errorf("%s with port 22 has %q:\n%s", format, line, on22)
+			}
+		}
+	}
+}
+
+// TestLoadRulesTCP loads these rules.
+func TestLoadRulesTCP(t *testing.T) {
 	t.Parallel()
 	testlevel.NeedFull(t, "TestRulesHTTPS has the lines")
 	need(t, "iptables-nft-save")
 	with := testPorts
-	with.HTTPS = 8443
+	with.HTTPS, with.SCP = 8443, 2022
 	for format, load := range map[string]string{"nft": "nft -f ", "iptables": "sh -e "} {
 		n := newNetwork(t)
 		n.serve()

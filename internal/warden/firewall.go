@@ -63,7 +63,12 @@ func firewallPorts(cfg config.Config) (p firewall.Ports, err error) {
 		return p, err
 	}
 	if cfg.Transports.HTTPS.Listen != "" {
-		p.HTTPS, err = portThatStays("transports.https.listen", cfg.Transports.HTTPS.Listen)
+		if p.HTTPS, err = portThatStays("transports.https.listen", cfg.Transports.HTTPS.Listen); err != nil {
+			return p, err
+		}
+	}
+	if cfg.Transports.SCP.Listen != "" {
+		p.SCP, err = portThatStays("transports.scp.listen", cfg.Transports.SCP.Listen)
 	}
 	return p, err
 }
