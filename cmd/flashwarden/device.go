@@ -52,7 +52,7 @@ func (f *deviceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Group, "group", "", "`GROUP` of the device")
 	fs.StringVar(&f.TFTPAddress, "tftp-address", "", "`IP` address of this host for the device to copy to (default: the local address of the session)")
 	fs.StringVar(&f.VRF, "vrf", "", "`VRF` that the device uses to reach this host")
-	fs.StringVar(&f.CopyBy, "copy-by", "", "`HOW` files are copied: tftp, scp-pull, https, or auto: the first of transports.prefer that works (default: the setting of the configuration)")
+	fs.StringVar(&f.CopyBy, "copy-by", "", "`HOW` files are copied: tftp, scp-pull, scp, https, or auto: the first of transports.prefer that works (default: the setting of the configuration)")
 	fs.StringVar(&f.Files, "files", "", "`WHICH` files to back up: image, rebuild or all (default: the setting of the configuration)")
 }
 
@@ -94,7 +94,7 @@ func completeDevice(p *program, cmd *cobra.Command) {
 	completeFlag(p, cmd, "credential", api.NamesOfCredentials)
 	completeWords(cmd, "transport", api.SSH, api.Telnet)
 	completeWords(cmd, "files", policies...)
-	completeWords(cmd, "copy-by", api.CopyAuto, api.CopyTFTP, api.CopySCPPull, api.CopyHTTPS)
+	completeWords(cmd, "copy-by", api.CopyAuto, api.CopyTFTP, api.CopySCPPull, api.CopySCP, api.CopyHTTPS)
 	noFiles(cmd, "address", "username", "via", "tftp-address", "vrf")
 }
 

@@ -30,6 +30,7 @@ type Trial struct {
 	VRF            string
 	Ways           []string          // the transports that backups of the device may use, as api.CopyTFTP; empty: TFTP
 	User           string            // of the login, for fixes
+	SCP            transfer.SCP      // our SCP server, as the device reaches it
 	HTTPS          transfer.HTTPS    // our HTTPS server, as the device reaches it
 	Listen         uint16            // UDP port of the TFTP server; 0: 69
 	Ports          string            // transfer-ID range: "1056:1059"
@@ -55,19 +56,22 @@ func (t Trial) Run(ctx context.Context) (r api.Report, err error) {
 	if err == nil && slices.Contains(t.Ways, api.CopySCPPull) {
 		err = t.oneFile(ctx, transfer.SCPPull{Exec: t.Session.Exec, User: t.User}, api.CopySCPPull, &r)
 	}
+	if err == nil && slices.Contains(t.Ways, api.CopySCP) {
+		err = t.toServer(ctx, t.SCP, api.CopySCP, &r)
+	}
 	if err == nil && slices.Contains(t.Ways, api.CopyHTTPS) {
-		err = t.overHTTPS(ctx, &r)
+		err = t.toServer(ctx, t.HTTPS, api.CopyHTTPS, &r)
 	}
 	return r, err
 }
 
-// overHTTPS lets the device send its smallest file, if our server listens.
-func (t Trial) overHTTPS(ctx context.Context, r *api.Report) error {
-	if err := t.HTTPS.Check(transfer.File{Path: "flash:/x"}); err != nil {
+// toServer lets the device send its smallest file, if our server listens.
+func (t Trial) toServer(ctx context.Context, via transfer.Transport, way string, r *api.Report) error {
+	if err := via.Check(transfer.File{Path: "flash:/x"}); err != nil {
 		r.Add(Failed(t.Name, err))
 		return nil
 	}
-	return t.oneFile(ctx, t.HTTPS, api.CopyHTTPS, r)
+	return t.oneFile(ctx, via, way, r)
 }
 
 // oneFile takes the smallest file of the device over a transport.

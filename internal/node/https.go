@@ -1,12 +1,7 @@
 package node
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
-	"net"
-	"syscall"
 	"time"
 
 	"flashwarden/api"
@@ -15,16 +10,6 @@ import (
 	"flashwarden/internal/config"
 	"flashwarden/internal/https"
 )
-
-// upload is the HTTPS server of a node, to which devices send files.
-type upload struct {
-	server      *https.Server
-	port        uint16
-	certificate string // the file that devices must trust
-	cancel      context.CancelFunc
-	done        chan struct{}
-	err         error // of Serve; read after done
-}
 
 // Validity of the certificate of our own. An administrator types it into each device, so it
 // lasts.
@@ -39,26 +24,17 @@ func (n *server) serveHTTPS(s *service) error {
 	if c.Listen == "" {
 		return nil
 	}
-	u := &upload{done: make(chan struct{})}
+	u := new(upload)
 	settings, err := n.httpsSettings(c, u)
 	if err != nil {
 		return cause.Wrap(cause.Internal, err, "the certificate of the HTTPS server", api.Say("look at ").Set("transports.https.tls-cert", "").Say(" and ").Set("transports.https.tls-key", ""))
 	}
-	l, err := listenHTTPS(c.Listen)
+	l, err := listenUploads("HTTPS", "transports.https.listen", ":8443", c.Listen)
 	if err != nil {
 		return err
 	}
-	u.port = l.Addr().(*net.TCPAddr).AddrPort().Port()
-	u.server = &https.Server{Store: s.spool, TLS: settings, Idle: n.opts.Config.Backup.StallTimeout, Log: n.opts.Log}
-	var ctx context.Context
-	ctx, u.cancel = context.WithCancel(context.Background())
-	go func() {
-		defer close(u.done)
-		if u.err = u.server.Serve(ctx, l); u.err != nil {
-			n.opts.Log.Error("the HTTPS server stopped", "err", u.err)
-		}
-	}()
 	s.https = u
+	u.run(n, "HTTPS", &https.Server{Store: s.spool, TLS: settings, Idle: n.opts.Config.Backup.StallTimeout, Log: n.opts.Log}, l)
 	return nil
 }
 
@@ -81,30 +57,6 @@ func (n *server) httpsSettings(c config.HTTPS, u *upload) (*tls.Config, error) {
 		return nil, err
 	}
 	return https.Settings(found, least), nil
-}
-
-func listenHTTPS(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	fix := api.Say("choose another port, such as ").Set("transports.https.listen", `":8443"`)
-	switch {
-	case errors.Is(err, syscall.EACCES):
-		return nil, cause.Wrap(cause.Internal, err, "this user may not open the HTTPS port", fix)
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, cause.Wrap(cause.Internal, err, "the HTTPS port is taken by another program", api.Say("find it with ").Type(api.OnHost, "ss -ltnp").Say(", or ").Then(fix))
-	case err != nil:
-		return nil, fmt.Errorf("listen for HTTPS: %w", err)
-	}
-	return l, nil
-}
-
-// stop ends the server and waits for its work.
-func (u *upload) stop() error {
-	if u == nil {
-		return nil
-	}
-	u.cancel()
-	<-u.done
-	return u.err
 }
 
 // httpsServer is where the HTTPS server of a started node listens, and its certificate; port 0 if there is none.

@@ -49,7 +49,7 @@ func (n *runs) Runner() *backup.Runner {
 	c := n.opts.Config
 	port, certificate := n.server.httpsServer()
 	return &backup.Runner{
-		HTTPSPort: port, HTTPSCertificate: certificate,
+		SCPPort: n.server.scpPort(), HTTPSPort: port, HTTPSCertificate: certificate,
 		Dial: func(ctx context.Context, d api.Device) (backup.Device, error) {
 			dial := n.logins.Dial
 			if !slices.Contains(n.ways(d), api.CopySCPPull) {
@@ -82,6 +82,7 @@ func (n *runs) Trial(d api.Device, s doctor.Session) doctor.Trial {
 	port, certificate := n.server.httpsServer()
 	server := transfer.Server(d, c.TFTP.Advertise, s.LocalAddr())
 	return doctor.Trial{
+		SCP:     transfer.SCP{Server: server, VRF: d.VRF, Port: n.server.scpPort()},
 		HTTPS:   transfer.HTTPS{Server: server, VRF: d.VRF, Port: port, Certificate: certificate},
 		Session: s, Spool: n.service.spool, Name: d.Name,
 		Device: s.RemoteAddr(), Server: server, VRF: d.VRF,

@@ -23,6 +23,7 @@ type service struct {
 	conn   net.PacketConn
 	server *tftp.Server
 	https  *upload // nil: none
+	scp    *upload // nil: none
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // of Serve; read after done
@@ -79,10 +80,13 @@ func (n *server) start(ctx context.Context, s *service) error {
 	if err := n.serve(s); err != nil {
 		return err
 	}
-	if err := n.serveHTTPS(s); err != nil {
+	if err = n.serveHTTPS(s); err == nil {
+		err = n.serveSCP(s)
+	}
+	if err != nil {
 		s.cancel()
 		<-s.done
-		return err
+		return errors.Join(err, s.https.stop())
 	}
 	return nil
 }
@@ -125,16 +129,12 @@ func (n *server) serve(s *service) error {
 // transfers may end until ctx does; then their devices get an ERROR, and Shutdown
 // returns the error of ctx.
 func (n *server) Shutdown(ctx context.Context) error {
-	uploads := make(chan error, 1)
-	go func() {
-		if u := n.service.https; u != nil {
-			uploads <- u.server.Shutdown(ctx)
-			return
-		}
-		uploads <- nil
-	}()
+	uploads := make(chan error, 2)
+	for _, u := range []*upload{n.service.https, n.service.scp} {
+		go func() { uploads <- u.shutdown(ctx) }()
+	}
 	err := n.service.server.Shutdown(ctx)
-	return errors.Join(err, <-uploads)
+	return errors.Join(err, <-uploads, <-uploads)
 }
 
 // Alive returns nil if the TFTP server of a started node still works, and the error of
@@ -170,5 +170,5 @@ func (s *service) stop() error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, s.https.stop(), s.lock.Close())
+	return errors.Join(err, s.https.stop(), s.scp.stop(), s.lock.Close())
 }
