@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ func (s *site) killAtLine(line int, args ...string) {
 func TestKilledRunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	testlevel.NeedFull(t, "a copy that lasts")
-	for by, profile := range map[string]string{"tftp": "c3500xl", "scp-pull": "c9300-secure", "https": "c3750"} {
+	for by, profile := range map[string]string{"tftp": "c3500xl", "scp-pull": "c9300-secure", "https": "c3750", "scp": "c9300"} {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
 			killedRun(t, by, profile)
@@ -82,10 +83,15 @@ func TestKilledRunIsInterrupted(t *testing.T) {
 
 func killedRun(t *testing.T, by, profile string) {
 	s := newSite(t)
-	s.env = append(s.env, "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=127.0.0.1:0")
-	o := iossim.Options{LargestImage: imageSize, SCPServer: true, Privilege: 15, Pace: imageSize / 600} // ten minutes
+	// The switch must know the port of the SCP server: the address is the one that no other program has.
+	ours := fmt.Sprintf("127.80.%d.%d", os.Getpid()>>8&0xff, os.Getpid()&0xff)
+	s.env = append(s.env, "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=127.0.0.1:0", "FLASHWARDEN_TRANSPORTS_SCP_LISTEN="+ours+":2022")
+	o := iossim.Options{LargestImage: imageSize, SCPServer: true, SCPPort: 2022, Privilege: 15, Pace: imageSize / 600} // ten minutes
 	sw := s.add("sw1", profile, o)
 	s.ok("device", "edit", "sw1", "--copy-by", by)
+	if by == "scp" {
+		s.ok("device", "edit", "sw1", "--tftp-address", ours)
+	}
 	s.killAtCopy("backup", "sw1", "-v")
 	status := s.run("status", "--json")
 	if status.code != 1 || !strings.Contains(status.stdout, `"status": "interrupted"`) || !strings.Contains(status.stdout, `"hint": "`+"`flashwarden backup sw1`") {
