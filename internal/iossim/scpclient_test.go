@@ -3,6 +3,7 @@ package iossim
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -70,7 +71,7 @@ func TestCopyToSCP(t *testing.T) {
 			l.send(ticket.Password + "\r")
 		}
 		out := l.expect(sw.Hostname() + "#")
-		if !strings.Contains(out, " bytes copied in ") || !strings.Contains(out, " Sink: C0644 100000 "+ticket.Name) || strings.Contains(out, ticket.Password) {
+		if !strings.Contains(out, " bytes copied in ") || !strings.Contains(out, fmt.Sprintf(" Sink: C0644 %d %s\r\n", len(want), ticket.Name)) || strings.Contains(out, ticket.Password) {
 			t.Errorf("%s: the terminal said\n%s", profile, out)
 		}
 		f, err := ticket.Wait(t.Context())
