@@ -29,7 +29,7 @@ type gate struct {
 
 func newGate(s *Server) *gate {
 	g := &gate{
-		Gate:   intake.Gate{Expects: s.Store.ExpectsPut, MaxConns: s.MaxConns, PerSource: s.PerSource, Strangers: s.Strangers, Log: s.Log},
+		Gate:   intake.Gate{Expects: s.Store.Expects, MaxConns: s.MaxConns, PerSource: s.PerSource, Strangers: s.Strangers, Log: s.Log},
 		server: s, ready: make(chan net.Conn), failed: make(chan error, 1),
 	}
 	g.closed, g.close = context.WithCancel(context.Background())

@@ -1,6 +1,6 @@
-// Package https receives files that devices send by HTTPS: one PUT with the name and the
-// password of a ticket. It answers success only when the file is stored. It serves nothing,
-// and it talks to nobody while no ticket is open.
+// Package https receives files that devices send by HTTPS, one PUT with the name and the
+// password of a ticket, and sends files that they fetch, one GET. It answers success only when the
+// file is stored. It talks to nobody while no ticket is open.
 package https
 
 import (
@@ -19,12 +19,14 @@ import (
 	"flashwarden/tftp"
 )
 
-// Store takes the files. *spool.Spool is one.
+// Store takes and has the files. *spool.Spool is one.
 type Store interface {
-	// ExpectsPut reports whether any file is expected, and whether one is from this address.
-	ExpectsPut(from netip.Addr) (device, any bool)
+	// Expects reports whether any file is expected, and whether one is from this address.
+	Expects(from netip.Addr) (device, any bool)
 	// Put starts an upload; see spool.Spool.
 	Put(p spool.Put) (tftp.Writer, error)
+	// Get starts a download; see spool.Spool.
+	Get(p spool.Put) (*spool.Download, error)
 	// NoteHandshake gets the reason if TLS does not come about with a client.
 	NoteHandshake(from netip.Addr, err error)
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -136,7 +139,10 @@ func (b *bench) curl(args ...string) (status int) {
 		testlevel.Missing(b, "curl is not installed")
 	}
 	_, ca := own()
-	args = append([]string{"--silent", "--show-error", "--max-time", "60", "--cacert", ca, "--output", os.DevNull, "--write-out", "%{http_code}"}, args...)
+	args = append(args[:len(args):len(args)], "--silent", "--show-error", "--max-time", "60", "--cacert", ca, "--write-out", "%{http_code}")
+	if !slices.Contains(args, "--output") {
+		args = append(args, "--output", os.DevNull)
+	}
 	out, err := exec.Command(program, args...).Output()
 	var exit *exec.ExitError
 	if err != nil && errors.As(err, &exit) {
@@ -202,6 +208,43 @@ func TestCurlPuts(t *testing.T) {
 	}
 }
 
+// TestCurlGets has curl fetch a file, once, with its name and password.
+func TestCurlGets(t *testing.T) {
+	b := newBench(t, tls.VersionTLS12)
+	name, content := b.file(3 << 20)
+	for way, args := range map[string][]string{"usual": nil, "HTTP 1.0": {"--http1.0"}, "asked for a password": {"--anyauth"}} {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(content)
+		ticket, err := b.Offer(t.Context(), f, spool.Offer{Device: loopback, SHA256: hex.EncodeToString(sum[:]), Deadline: time.Now().Add(time.Hour), Secret: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ticket.Close()
+		to := filepath.Join(t.TempDir(), "copy")
+		if got := b.curl("-T", name, b.url(ticket)); got != http.StatusUnauthorized && got != 0 {
+			t.Errorf("%s: an upload to an offer: status %d", way, got)
+		}
+		if got := b.curl(strings.Replace(b.url(ticket), ticket.Password, "x", 1)); got != http.StatusUnauthorized {
+			t.Errorf("%s: a wrong password: status %d", way, got)
+		}
+		if got := b.curl(append(args, "--output", to, b.url(ticket))...); got != http.StatusOK {
+			t.Fatalf("%s: status %d; %s", way, got, b.log)
+		}
+		if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s: another file arrived (%v)", way, err)
+		}
+		if _, err := ticket.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := b.curl(b.url(ticket)); got != http.StatusForbidden {
+			t.Errorf("%s: the second use of the ticket: status %d", way, got)
+		}
+	}
+}
+
 // TestRefused goes through requests that must get nothing, and store nothing.
 func TestRefused(t *testing.T) {
 	b := newBench(t, tls.VersionTLS12)
@@ -214,20 +257,20 @@ func TestRefused(t *testing.T) {
 		want int
 		args []string
 	}{
-		"no password":            {401, []string{"-T", name, "https://" + b.at + "/" + ticket.Name}},
-		"a wrong password":       {401, []string{"-T", name, at(ticket.Name, foreign.Password, ticket.Name)}},
-		"another path":           {401, []string{"-T", name, at(ticket.Name, ticket.Password, "other")}},
-		"a path above":           {401, []string{"-T", name, "--path-as-is", at(ticket.Name, ticket.Password, "../"+ticket.Name)}},
-		"from a strange address": {403, []string{"-T", name, b.url(foreign)}},
-		"a download":             {405, []string{b.url(ticket)}},
-		"a POST":                 {405, []string{"--data-binary", "@" + name, b.url(ticket)}},
-		"DELETE":                 {405, []string{"-X", "DELETE", b.url(ticket)}},
-		"OPTIONS":                {405, []string{"-X", "OPTIONS", "--request-target", "*", b.url(ticket)}},
-		"a part of a file":       {400, []string{"-T", name, "-H", "Content-Range: bytes 0-99/5000", b.url(ticket)}},
-		"a compressed file":      {415, []string{"-T", name, "-H", "Content-Encoding: gzip", b.url(ticket)}},
-		"a long header":          {431, []string{"-T", name, "-H", "X: " + strings.Repeat("x", 20_000), b.url(ticket)}},
-		"without TLS":            {0, []string{"-T", name, strings.Replace(b.url(ticket), "https", "http", 1)}},
-		"TLS 1.1":                {0, []string{"-T", name, "--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0", b.url(ticket)}},
+		"no password":             {401, []string{"-T", name, "https://" + b.at + "/" + ticket.Name}},
+		"a wrong password":        {401, []string{"-T", name, at(ticket.Name, foreign.Password, ticket.Name)}},
+		"another path":            {401, []string{"-T", name, at(ticket.Name, ticket.Password, "other")}},
+		"a path above":            {401, []string{"-T", name, "--path-as-is", at(ticket.Name, ticket.Password, "../"+ticket.Name)}},
+		"from a strange address":  {403, []string{"-T", name, b.url(foreign)}},
+		"a download of an upload": {401, []string{b.url(ticket)}},
+		"a POST":                  {405, []string{"--data-binary", "@" + name, b.url(ticket)}},
+		"DELETE":                  {405, []string{"-X", "DELETE", b.url(ticket)}},
+		"OPTIONS":                 {405, []string{"-X", "OPTIONS", "--request-target", "*", b.url(ticket)}},
+		"a part of a file":        {400, []string{"-T", name, "-H", "Content-Range: bytes 0-99/5000", b.url(ticket)}},
+		"a compressed file":       {415, []string{"-T", name, "-H", "Content-Encoding: gzip", b.url(ticket)}},
+		"a long header":           {431, []string{"-T", name, "-H", "X: " + strings.Repeat("x", 20_000), b.url(ticket)}},
+		"without TLS":             {0, []string{"-T", name, strings.Replace(b.url(ticket), "https", "http", 1)}},
+		"TLS 1.1":                 {0, []string{"-T", name, "--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0", b.url(ticket)}},
 	} {
 		if got := b.curl(c.args...); got != c.want {
 			t.Errorf("%s: status %d, want %d", what, got, c.want)

@@ -18,19 +18,27 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if c.SetReadDeadline(time.Now().Add(s.Idle)) != nil { // it also limits how long the rest of a refused body is read
 		return
 	}
-	status, why := s.put(c, r)
+	var status int
+	var why string
+	if r.Method == http.MethodGet {
+		status, why = s.get(w, c, r)
+	} else {
+		status, why = s.put(c, r)
+	}
 	switch status {
+	case 0: // answered
+		return
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="flashwarden"`)
 	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodPut)
+		w.Header().Set("Allow", http.MethodGet+", "+http.MethodPut)
 	}
 	if status != http.StatusUnauthorized || r.Header.Get("Authorization") != "" {
 		w.Header().Set("Connection", "close") // nothing follows; only who was asked for a password sends the same file again
 	}
 	if status != http.StatusCreated {
 		_ = c.SetReadDeadline(time.Now().Add(answerTime))
-		s.Log.Info("upload refused", "remote", r.RemoteAddr, "method", r.Method, "status", status, "err", why)
+		s.Log.Info("request refused", "remote", r.RemoteAddr, "method", r.Method, "status", status, "err", why)
 	}
 	w.WriteHeader(status)
 	if why != "" {
@@ -38,12 +46,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// put receives the file of a request. It returns the status of the answer, and the reason
+// put receives the file of a request, of every method but GET. It returns the status of the answer, and the reason
 // if that is no success.
 func (s *Server) put(c *http.ResponseController, r *http.Request) (status int, why string) {
 	switch {
 	case r.Method != http.MethodPut:
-		return http.StatusMethodNotAllowed, "only PUT"
+		return http.StatusMethodNotAllowed, "only GET and PUT"
 	case r.Header.Get("Content-Range") != "":
 		return http.StatusBadRequest, "only whole files"
 	case r.Header.Get("Content-Encoding") != "":

@@ -1,6 +1,6 @@
-// Package scpd receives files that devices send by SCP: an SSH server that knows one command,
-// "scp -t NAME", for the name and the password of a ticket. It acknowledges a file only when it
-// is stored. There is no shell, no forwarding, no subsystem and no environment, and it talks to
+// Package scpd receives files that devices send by SCP, and sends files that they fetch: an SSH
+// server that knows one command, "scp -t NAME" or "scp -f NAME", for the name and the password of a
+// ticket. It acknowledges a file only when it is stored. There is no shell, no forwarding, no subsystem and no environment, and it talks to
 // nobody while no ticket is open.
 package scpd
 
@@ -21,14 +21,16 @@ import (
 	"flashwarden/tftp"
 )
 
-// Store takes the files. *spool.Spool is one.
+// Store takes and has the files. *spool.Spool is one.
 type Store interface {
-	// ExpectsPut reports whether any file is expected, and whether one is from this address.
-	ExpectsPut(from netip.Addr) (device, any bool)
-	// Admits returns why no upload with this name and password may begin; see spool.Spool.
+	// Expects reports whether any file is expected, and whether one is from this address.
+	Expects(from netip.Addr) (device, any bool)
+	// Admits returns why no transfer with this name and password may begin; see spool.Spool.
 	Admits(p spool.Put) error
 	// Put starts an upload; see spool.Spool.
 	Put(p spool.Put) (tftp.Writer, error)
+	// Get starts a download; see spool.Spool.
+	Get(p spool.Put) (*spool.Download, error)
 	// NoteHandshake gets the reason if SSH does not come about with a client.
 	NoteHandshake(from netip.Addr, err error)
 }
@@ -74,11 +76,11 @@ func (s *Server) init() {
 		}
 		s.visits = make(map[*visit]bool)
 		s.config = settings(s.Keys, s.Legacy)
-		s.gate = &intake.Gate{Expects: s.Store.ExpectsPut, MaxConns: s.MaxConns, PerSource: s.PerSource, Strangers: s.Strangers, Log: s.Log}
+		s.gate = &intake.Gate{Expects: s.Store.Expects, MaxConns: s.MaxConns, PerSource: s.PerSource, Strangers: s.Strangers, Log: s.Log}
 	})
 }
 
-// Serve takes connections of l until ctx ends or Shutdown is called, and closes l. Uploads
+// Serve takes connections of l until ctx ends or Shutdown is called, and closes l. Transfers
 // that still run when ctx ends are cut off. All work has ended when it returns; the error
 // is nil unless somebody else closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
@@ -102,7 +104,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// Shutdown takes no more connections and waits for the running uploads. If ctx ends first, it
+// Shutdown takes no more connections and waits for the running transfers. If ctx ends first, it
 // cuts them off and returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()
@@ -122,7 +124,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// end closes the listener and the connections without an upload, or all connections.
+// end closes the listener and the connections without a transfer, or all connections.
 func (s *Server) end(all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +178,7 @@ func (s *Server) over() bool {
 
 var errEnding = errors.New("the server is stopping")
 
-// setBusy says whether the visit has an upload, which Shutdown lets finish.
+// setBusy says whether the visit has a transfer, which Shutdown lets finish.
 func (s *Server) setBusy(v *visit, busy bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

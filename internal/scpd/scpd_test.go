@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -201,8 +203,18 @@ func (b *bench) program(name string) string {
 	return path
 }
 
-// scp runs OpenSSH's scp, which gets the password of the ticket where it asks, and returns its words.
+// scp sends a file with OpenSSH's scp, and returns its words.
 func (b *bench) scp(t *spool.Ticket, file, to string, args ...string) (string, error) {
+	return b.runSCP(t, append(args, file, t.Name+"@127.0.0.1:"+to))
+}
+
+// fetch fetches one.
+func (b *bench) fetch(t *spool.Ticket, file, to string, args ...string) (string, error) {
+	return b.runSCP(t, append(args, t.Name+"@127.0.0.1:"+file, to))
+}
+
+// runSCP runs OpenSSH's scp, which gets the password of the ticket where it asks.
+func (b *bench) runSCP(t *spool.Ticket, args []string) (string, error) {
 	b.Helper()
 	dir := b.TempDir()
 	ask := filepath.Join(dir, "ask")
@@ -212,7 +224,7 @@ func (b *bench) scp(t *spool.Ticket, file, to string, args ...string) (string, e
 	_, port, _ := net.SplitHostPort(b.at)
 	args = append([]string{"-O", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=" + filepath.Join(dir, "known"),
 		"-o", "NumberOfPasswordPrompts=1", "-o", "PubkeyAuthentication=no", "-P", port}, args...)
-	c := exec.Command(b.program("scp"), append(args, file, t.Name+"@127.0.0.1:"+to)...)
+	c := exec.Command(b.program("scp"), args...)
 	c.Env = append(os.Environ(), "SSH_ASKPASS="+ask, "SSH_ASKPASS_REQUIRE=force", "ONCE="+t.Password, "DISPLAY=none:0")
 	said, err := c.CombinedOutput()
 	return string(said), err
@@ -323,6 +335,59 @@ with SCPClient(c.get_transport()) as s:
 	b.wantFile(ticket, content)
 }
 
+// offer makes a ticket with a password for a file that a device fetches.
+func (b *bench) offer(device netip.Addr, name string, content []byte) *spool.Ticket {
+	b.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	t, err := b.Offer(b.Context(), f, spool.Offer{Device: device, SHA256: hex.EncodeToString(sum[:]), Deadline: time.Now().Add(time.Hour), Secret: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { t.Close() })
+	return t
+}
+
+// TestOpenSSHFetches has OpenSSH's scp fetch a file, once.
+func TestOpenSSHFetches(t *testing.T) {
+	b := newBench(t, false)
+	name, content := b.file(1 << 20)
+	for way, args := range map[string][]string{"usual": {}, "with its times": {"-p"}} {
+		ticket := b.offer(loopback, name, content)
+		to := filepath.Join(t.TempDir(), "copy")
+		if said, err := b.fetch(ticket, ticket.Name, to, args...); err != nil {
+			t.Fatalf("%s: %v: %s; %s", way, err, said, b.log)
+		}
+		if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s: another file arrived (%v)", way, err)
+		}
+		if _, err := ticket.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if said, err := b.fetch(ticket, ticket.Name, to, args...); err == nil {
+			t.Errorf("%s: the second use of the ticket: %s", way, said)
+		}
+	}
+	ticket := b.offer(loopback, name, content)
+	to := filepath.Join(t.TempDir(), "copy")
+	if said, err := b.fetch(ticket, "/etc/passwd", to); err == nil || !strings.Contains(said, "not expected") {
+		t.Errorf("another file: %v, %s", err, said)
+	}
+	if said, err := b.fetch(ticket, ticket.Name, to, "-r"); err == nil {
+		t.Errorf("a directory: %s", said)
+	}
+	if said, err := b.scp(ticket, name, ticket.Name); err == nil {
+		t.Errorf("an upload to an offer: %s", said)
+	}
+	upload := b.expect(loopback, 5)
+	if said, err := b.fetch(upload, upload.Name, to); err == nil {
+		t.Errorf("a download of an upload: %s", said)
+	}
+}
+
 // dial logs in from an address.
 func (b *bench) dial(from netip.Addr, name, password string) (*ssh.Client, error) {
 	b.Helper()
@@ -425,7 +490,7 @@ func TestCommands(t *testing.T) {
 	b := newBench(t, false)
 	ticket := b.expect(loopback, 4)
 	for _, command := range []string{
-		"", "id", "sh", "scp", "scp -t", "scp -f NAME", "scp -r -t NAME", "scp -d -t NAME", "scp -tr NAME", "scp NAME", "scp -t a NAME", "scp -t NAME NAME",
+		"", "id", "sh", "scp", "scp -t", "scp -f NAME", "scp -r -t NAME", "scp -d -t NAME", "scp -tr NAME", "scp -tf NAME", "scp -t -f NAME", "scp -p NAME", "scp NAME", "scp -t a NAME", "scp -t NAME NAME",
 		"scp -S /bin/sh -t NAME", "/usr/bin/scp -t NAME", "scp -t NAME;id", "scp -t $(id)", "scp -t ../NAME", "scp -t NAME/x", "SHELL", "SUBSYSTEM",
 	} {
 		c, err := b.dial(loopback, ticket.Name, ticket.Password)

@@ -31,8 +31,8 @@ type fakeStore struct {
 	opened     int
 }
 
-// ExpectsPut expects files from 192.0.2.0/24.
-func (s *fakeStore) ExpectsPut(from netip.Addr) (device, any bool) {
+// Expects expects files from 192.0.2.0/24.
+func (s *fakeStore) Expects(from netip.Addr) (device, any bool) {
 	return netip.MustParsePrefix("192.0.2.0/24").Contains(from), true
 }
 
@@ -55,6 +55,8 @@ func (s *fakeStore) Put(spool.Put) (tftp.Writer, error) {
 	s.opened++
 	return fakeFile{s}, nil
 }
+
+func (s *fakeStore) Get(spool.Put) (*spool.Download, error) { return nil, spool.ErrUnauthorised }
 
 type fakeFile struct{ *fakeStore }
 

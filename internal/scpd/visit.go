@@ -24,7 +24,7 @@ type visit struct {
 	from     netip.Addr
 	patience *time.Timer // closes the connection
 	put      spool.Put   // the name and the password that were admitted
-	busy     bool        // an upload is running; under the lock of the server
+	busy     bool        // a transfer is running; under the lock of the server
 }
 
 // serve serves the connection: a login, one session, one command.
@@ -93,14 +93,14 @@ func (v *visit) session(channels <-chan ssh.NewChannel) (err error) {
 }
 
 // requests answers the requests of the session (RFC 4254 section 6). One is granted: the command
-// to receive a file. A terminal is granted in words alone, since a client may insist on one.
+// to receive or send a file. A terminal is granted in words alone, since a client may insist on one.
 func (v *visit) requests(channel ssh.Channel, asked <-chan *ssh.Request) (err error) {
 	var wg sync.WaitGroup
 	begun := false
 	for r := range asked {
-		name, ok := "", r.Type == "pty-req"
+		c, ok := command{}, r.Type == "pty-req"
 		if r.Type == "exec" && !begun {
-			name, ok = operand(r.Payload)
+			c, ok = parse(r.Payload)
 			begun = ok
 		}
 		if r.WantReply {
@@ -108,7 +108,7 @@ func (v *visit) requests(channel ssh.Channel, asked <-chan *ssh.Request) (err er
 		}
 		switch {
 		case r.Type == "exec" && ok:
-			wg.Go(func() { err = v.receive(channel, name) })
+			wg.Go(func() { err = v.run(channel, c) })
 		case r.Type == "exec", r.Type == "shell", r.Type == "subsystem":
 			v.server.Log.Info("request refused", "remote", v.conn.RemoteAddr(), "request", r.Type)
 			channel.Close()
@@ -118,33 +118,44 @@ func (v *visit) requests(channel ssh.Channel, asked <-chan *ssh.Request) (err er
 	return err
 }
 
-// operand returns the file of a command "scp -t NAME" in the payload of an exec request. Of the options, -p and -v change
+// command is "scp -t NAME", or "scp -f NAME".
+type command struct {
+	send bool // -f: we send the file
+	name string
+}
+
+// parse returns the command in the payload of an exec request. Of the other options, -p and -v change
 // nothing here: times are not kept, and nothing is explained.
-func operand(payload []byte) (name string, ok bool) {
+func parse(payload []byte) (c command, ok bool) {
 	var exec struct{ Command string }
 	if ssh.Unmarshal(payload, &exec) != nil {
-		return "", false
+		return c, false
 	}
 	words := strings.Fields(exec.Command)
 	if len(words) < 3 || words[0] != "scp" {
-		return "", false
+		return c, false
 	}
-	sink := false
+	letters := ""
 	for _, word := range words[1 : len(words)-1] {
-		letters, option := strings.CutPrefix(word, "-")
-		if !option || word != "--" && strings.Trim(letters, "tpv") != "" {
-			return "", false
+		some, option := strings.CutPrefix(word, "-")
+		if !option {
+			return c, false
 		}
-		sink = sink || strings.Contains(letters, "t")
+		letters += strings.TrimPrefix(some, "-") // -- ends the options
 	}
-	return words[len(words)-1], sink
+	c = command{strings.Contains(letters, "f"), words[len(words)-1]}
+	return c, strings.Trim(letters, "tfpv") == "" && c.send != strings.Contains(letters, "t")
 }
 
-// receive receives a file for the ticket, and says how that ended.
-func (v *visit) receive(channel ssh.Channel, name string) error {
+// run receives or sends the file of the ticket, and says how that ended.
+func (v *visit) run(channel ssh.Channel, c command) (err error) {
 	v.patience.Reset(v.server.Idle)
 	defer v.server.setBusy(v, false)
-	err := scp.Receive(channel, func(size int64) (scp.Sink, error) { return v.open(name, size) })
+	if c.send {
+		err = v.send(channel, c.name)
+	} else {
+		err = scp.Receive(channel, func(size int64) (scp.Sink, error) { return v.open(c.name, size) })
+	}
 	v.patience.Reset(answerTime) // the client hangs up: if we did, it could lose our last words
 	var status struct{ Code uint32 }
 	if err != nil {
@@ -155,12 +166,36 @@ func (v *visit) receive(channel ssh.Channel, name string) error {
 	return err
 }
 
+// expected returns an error unless the command names the file of the ticket.
+func (v *visit) expected(name string) error {
+	if strings.TrimLeft(name, "/") != v.put.Name {
+		return fmt.Errorf("not expected: %q", name)
+	}
+	return v.server.setBusy(v, true)
+}
+
+// send sends the file that the client fetches.
+func (v *visit) send(channel ssh.Channel, name string) error {
+	d, err := v.download(name)
+	if err != nil {
+		_, _ = fmt.Fprintf(channel, "\x02%s\n", err) // the client may be gone
+		return err
+	}
+	err = scp.Send(channel, v.put.Name, &progress{Reader: d, visit: v, since: time.Now()}, d.Size())
+	d.End(err)
+	return err
+}
+
+func (v *visit) download(name string) (*spool.Download, error) {
+	if err := v.expected(name); err != nil {
+		return nil, err
+	}
+	return v.server.Store.Get(v.put)
+}
+
 // open begins the upload that the client has announced.
 func (v *visit) open(name string, size int64) (scp.Sink, error) {
-	if strings.TrimLeft(name, "/") != v.put.Name {
-		return nil, fmt.Errorf("not expected: %q", name)
-	}
-	if err := v.server.setBusy(v, true); err != nil {
+	if err := v.expected(name); err != nil {
 		return nil, err
 	}
 	p := v.put
@@ -169,32 +204,50 @@ func (v *visit) open(name string, size int64) (scp.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{Writer: w, visit: v, since: time.Now()}, nil
+	return &file{w, progress{visit: v, since: time.Now()}}, nil
 }
 
-// slowest is what a client must send within Idle, in bytes.
+// slowest is what must pass within Idle, in bytes.
 const slowest = 1 << 10
 
-// file is an upload whose client must not be too slow.
+// progress renews the patience with a client that is not too slow. Its Reader, if there is one, is what
+// the client fetches: a piece is read when the client has taken the one before.
+type progress struct {
+	io.Reader
+	visit *visit
+	bytes int       // since the patience was renewed
+	since time.Time // of that
+}
+
+func (p *progress) add(n int) {
+	idle := p.visit.server.Idle
+	if p.bytes += n; p.bytes >= slowest && time.Since(p.since) >= idle/64 {
+		p.bytes, p.since = 0, time.Now()
+		p.visit.patience.Reset(idle)
+	}
+}
+
+// Read implements io.Reader.
+func (p *progress) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	p.add(n)
+	return n, err
+}
+
+// file is an upload.
 type file struct {
 	tftp.Writer
-	visit   *visit
-	arrived int       // bytes since the patience was renewed
-	since   time.Time // of that
+	progress progress
 }
 
 // Write implements io.Writer.
 func (f *file) Write(p []byte) (int, error) {
-	idle := f.visit.server.Idle
-	if f.arrived += len(p); f.arrived >= slowest && time.Since(f.since) >= idle/64 {
-		f.arrived, f.since = 0, time.Now()
-		f.visit.patience.Reset(idle)
-	}
+	f.progress.add(len(p))
 	return f.Writer.Write(p)
 }
 
 // Commit stores the file. A slow disk does not count against the client.
 func (f *file) Commit() error {
-	f.visit.patience.Stop()
+	f.progress.visit.patience.Stop()
 	return f.Writer.Commit()
 }

@@ -25,6 +25,7 @@ type Offer struct {
 	SHA256   string     // of the content, in lower-case hexadecimal; checked before the first byte is sent
 	Deadline time.Time  // the last transfer must begin before
 	Times    int        // permitted complete transfers; 0: 1
+	Secret   bool       // with a password, for Get; no request over TFTP reaches it
 }
 
 // Content is what an offer serves; *os.File is one.
@@ -45,7 +46,12 @@ func (s *Spool) Offer(ctx context.Context, f Content, o Offer) (*Ticket, error) 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("offer %s: %w", o.Name, err), f.Close())
 	}
-	t := s.newTicket(tftp.Read, o.Device, cmp.Or(o.Name, unguessable()), o.Deadline)
+	op, password := tftp.Read, ""
+	if o.Secret {
+		op, password = opGet, unguessable()
+	}
+	t := s.newTicket(op, o.Device, cmp.Or(o.Name, unguessable()), o.Deadline)
+	t.Password = password
 	t.Size = proved.Size
 	t.offer = &offer{file: f, content: proved, times: max(1, o.Times), tries: make(map[*tftp.Request]bool)}
 	s.register(t)
@@ -101,18 +107,18 @@ func (t *Ticket) openRead(r *tftp.Request) (tftp.Reader, error) {
 }
 
 // fetched handles the end of a try. The caller holds t.mu.
-func (t *Ticket) fetched(e tftp.Event) {
-	if t.offer == nil || !t.offer.tries[e.Request] {
+func (t *Ticket) fetched(r *tftp.Request, err error) {
+	if t.offer == nil || !t.offer.tries[r] {
 		return
 	}
-	if e.Err == nil {
+	if err == nil {
 		t.evidence.Complete++
 		t.offer.times--
 	}
 	if t.offer.times == 0 {
 		t.end(t.offer.content, nil)
 	}
-	t.endTry(e.Request, e.Err)
+	t.endTry(r, err)
 }
 
 // endTry records that a try has ended. The caller holds t.mu.

@@ -10,14 +10,17 @@ import (
 	"flashwarden/tftp"
 )
 
-// opPut is the operation of tickets for uploads over another protocol than TFTP. No TFTP
-// request has it, so none reaches these tickets.
-const opPut tftp.Op = 0xff00
+// opPut and opGet are the operations of tickets for uploads and downloads over another protocol
+// than TFTP. No TFTP request has them, so none reaches these tickets.
+const (
+	opPut tftp.Op = 0xff00
+	opGet tftp.Op = 0xff01
+)
 
 // ErrUnauthorised is the error for a request without the name and password of a ticket.
 var ErrUnauthorised = errors.New("no ticket has this name and password")
 
-// Put is a request to store a file, over another protocol than TFTP.
+// Put is a request to store or to fetch a file, over another protocol than TFTP.
 type Put struct {
 	Name, Password string     // of the ticket; both empty: the request has none yet
 	From           netip.Addr // who sends it
@@ -38,7 +41,7 @@ func (s *Spool) ExpectPut(device netip.Addr, size int64, deadline time.Time) *Ti
 // reason.
 func (s *Spool) Put(p Put) (tftp.Writer, error) {
 	p.From = p.From.Unmap()
-	t := s.putTicket(p)
+	t := s.secretTicket(p, opPut)
 	if t == nil {
 		s.noteUnauthorised(p)
 		return nil, ErrUnauthorised
@@ -51,17 +54,17 @@ func (s *Spool) Put(p Put) (tftp.Writer, error) {
 }
 
 // Admits is for protocols in which a device proves itself before it announces its file. It
-// returns the error that Put would return for this name, password and address; nil: an upload
-// may begin. p.Size does not count.
+// returns the error that Put or Get would return for this name, password and address; nil: a
+// transfer may begin. p.Size does not count.
 func (s *Spool) Admits(p Put) error {
 	p.From = p.From.Unmap()
-	t := s.putTicket(p)
+	t := s.secretTicket(p, opPut, opGet)
 	if t == nil {
 		s.noteUnauthorised(p)
 		return ErrUnauthorised
 	}
 	t.mu.Lock()
-	why := t.objection(&tftp.Request{Op: tftp.Write, Filename: p.Name, Remote: netip.AddrPortFrom(p.From, 0)})
+	why := t.objection(&tftp.Request{Filename: p.Name, Remote: netip.AddrPortFrom(p.From, 0)})
 	t.mu.Unlock()
 	if why == "" {
 		return nil
@@ -71,25 +74,28 @@ func (s *Spool) Admits(p Put) error {
 	return err
 }
 
-// putTicket returns the ticket whose name and password p has; nil if there is none.
-func (s *Spool) putTicket(p Put) *Ticket {
+// secretTicket returns the ticket for one of these operations whose name and password p has; nil if
+// there is none.
+func (s *Spool) secretTicket(p Put, ops ...tftp.Op) *Ticket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range s.tickets[keyFor(opPut, p.Name)] {
-		if subtle.ConstantTimeCompare([]byte(t.Password), []byte(p.Password)) == 1 {
-			return t
+	for _, op := range ops {
+		for _, t := range s.tickets[keyFor(op, p.Name)] {
+			if subtle.ConstantTimeCompare([]byte(t.Password), []byte(p.Password)) == 1 {
+				return t
+			}
 		}
 	}
 	return nil
 }
 
-// ExpectsPut reports whether any ticket of ExpectPut is open, and whether one is of the device
+// Expects reports whether any ticket with a password is open, and whether one is of the device
 // at this address. A server for them need not talk to anybody otherwise.
-func (s *Spool) ExpectsPut(from netip.Addr) (device, any bool) {
+func (s *Spool) Expects(from netip.Addr) (device, any bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, named := range s.tickets {
-		if k.op != opPut {
+		if !k.secret() {
 			continue
 		}
 		any = true
@@ -102,7 +108,7 @@ func (s *Spool) ExpectsPut(from netip.Addr) (device, any bool) {
 
 // NoteHandshake records that an encrypted connection from a device did not come about.
 func (s *Spool) NoteHandshake(from netip.Addr, err error) {
-	s.eachPut(from, func(t *Ticket) { t.evidence.Handshake = err })
+	s.eachSecret(from, func(t *Ticket) { t.evidence.Handshake = err })
 }
 
 // noteUnauthorised records a wrong name or password in the tickets of the device.
@@ -110,18 +116,21 @@ func (s *Spool) noteUnauthorised(p Put) {
 	if p.Name == "" && p.Password == "" {
 		return // a client that waits for our question first
 	}
-	s.eachPut(p.From, func(t *Ticket) {
+	s.eachSecret(p.From, func(t *Ticket) {
 		t.evidence.Refused = &tftp.Error{Code: tftp.CodeAccess, Message: "wrong name or password"}
 	})
 }
 
-// eachPut calls do for the tickets of ExpectPut of one device, with their locks held.
-func (s *Spool) eachPut(device netip.Addr, do func(*Ticket)) {
+// secret reports whether the tickets of k have passwords.
+func (k key) secret() bool { return k.op == opPut || k.op == opGet }
+
+// eachSecret calls do for the tickets with passwords of one device, with their locks held.
+func (s *Spool) eachSecret(device netip.Addr, do func(*Ticket)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, named := range s.tickets {
 		for _, t := range named {
-			if k.op == opPut && t.Device == device.Unmap() {
+			if k.secret() && t.Device == device.Unmap() {
 				t.mu.Lock()
 				do(t)
 				t.mu.Unlock()

@@ -14,14 +14,14 @@ import (
 // TestPut takes one file that a device sends over another protocol, with its password.
 func TestPut(t *testing.T) {
 	s := open(t)
-	if device, any := s.ExpectsPut(sw1); device || any {
+	if device, any := s.Expects(sw1); device || any {
 		t.Error("a spool without tickets expects an upload")
 	}
 	ticket := s.ExpectPut(sw1, 5, anHour)
-	if device, any := s.ExpectsPut(sw1); !device || !any {
+	if device, any := s.Expects(sw1); !device || !any {
 		t.Error("a spool with a ticket expects no upload")
 	}
-	if device, any := s.ExpectsPut(stranger); device || !any {
+	if device, any := s.Expects(stranger); device || !any {
 		t.Error("an upload is expected from a stranger")
 	}
 	_, err := s.OpenWrite(context.Background(), write(ticket.Name, sw1))
@@ -54,7 +54,7 @@ func TestPut(t *testing.T) {
 	if _, err := s.Put(right); !errors.Is(err, ErrUnauthorised) {
 		t.Errorf("after the end: %v", err)
 	}
-	if _, any := s.ExpectsPut(sw1); any {
+	if _, any := s.Expects(sw1); any {
 		t.Error("after the end, an upload is expected")
 	}
 	wantEmpty(t, s)

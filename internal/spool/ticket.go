@@ -34,7 +34,7 @@ var (
 type Ticket struct {
 	Name     string     // the file name on our TFTP server; by default unguessable and never used twice
 	Device   netip.Addr // the only address that may use it
-	Password string     // of a ticket of ExpectPut, used once like its name; empty: none
+	Password string     // of a ticket of ExpectPut, or of an Offer with Secret; used once like its name; empty: none
 	Size     int64      // expected bytes; -1: unknown
 	Deadline time.Time  // the request must arrive before; an unused ticket ends then
 
@@ -317,7 +317,7 @@ func (t *Ticket) observe(e tftp.Event) {
 		t.progress(e)
 	case tftp.EventDone:
 		t.progress(e)
-		t.fetched(e)
+		t.fetched(e.Request, e.Err)
 	case tftp.EventRefused:
 		errors.As(e.Err, &t.evidence.Refused)
 	}
