@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -14,8 +13,8 @@ import (
 	"flashwarden/internal/spool"
 )
 
-// HTTPS is the transport to our HTTPS server: the device sends a file with the name and the
-// password of its ticket. It moves no file to a device.
+// HTTPS is the transport to and from our HTTPS server: the device sends or fetches a file with the
+// name and the password of its ticket.
 type HTTPS struct {
 	Server      netip.Addr // ours, as the device reaches it
 	VRF         string     // of the device, to reach the server in; empty: none
@@ -42,22 +41,18 @@ func (v HTTPS) Expect(s *spool.Spool, device netip.Addr, size int64, deadline ti
 	return s.ExpectPut(device, size, deadline)
 }
 
-var errHTTPSToDevice = errors.New("https moves no file to a device")
-
 // Move implements Transport: the device copies on our command, and our server does the rest.
 func (v HTTPS) Move(ctx context.Context, s Session, f File, ticket *spool.Ticket) (ios.CopyResult, error) {
-	if f.ToDevice {
-		return ios.CopyResult{}, errHTTPSToDevice
-	}
 	if err := v.Check(f); err != nil {
 		return ios.CopyResult{}, err
 	}
 	return s.Copy(ctx, v.copy(f, ticket.Name, ticket.Password))
 }
 
-// copy returns the copy command that sends f to a ticket.
+// copy returns the copy command that moves f to or from a ticket.
 func (v HTTPS) copy(f File, name, password string) ios.Copy {
-	return ios.Copy{Scheme: ios.HTTPS, Source: f.Path, Server: v.Server.String(), Port: v.Port, Name: name, Password: password, VRF: v.VRF, Empty: f.Size == 0}
+	c := ios.Copy{Scheme: ios.HTTPS, Server: v.Server.String(), Port: v.Port, Name: name, Password: password, VRF: v.VRF}
+	return f.in(c)
 }
 
 // Diagnose implements Transport. The order is that of Diagnose: danger, our own knowledge,
@@ -82,7 +77,7 @@ func (v HTTPS) Diagnose(w Witness) *cause.Error {
 
 // ofSource judges by the address from which the device sent.
 func (v HTTPS) ofSource(w Witness) *cause.Error {
-	return uploadSource(w, "ip http client source-interface")
+	return secretSource(w, "ip http client source-interface")
 }
 
 // ofHandshake judges by a TLS handshake that failed. Another transport may do, unless the

@@ -45,6 +45,9 @@ func TestHTTPSCopy(t *testing.T) {
 	if want := fmt.Sprintf("https://%s:%s@192.0.2.100:8443/%s", ticket.Name, ticket.Password, ticket.Name); !strings.HasSuffix(d.typed.Command(), want) {
 		t.Errorf("typed %q, want %q", d.typed.Command(), want)
 	}
+	if got := overHTTPS.Line(File{Path: "flash:/x.bin", ToDevice: true}); got != "copy https://TICKET:PASSWORD@192.0.2.100:8443/TICKET flash:/x.bin" {
+		t.Errorf("for people, to the device: %q", got)
+	}
 	if got := overHTTPS.Line(File{Path: "flash:/x.bin"}); got != "copy flash:/x.bin https://TICKET:PASSWORD@192.0.2.100:8443/TICKET" {
 		t.Errorf("for people: %q", got)
 	}
@@ -52,9 +55,6 @@ func TestHTTPSCopy(t *testing.T) {
 
 // TestHTTPSRefuses goes through copies that never begin.
 func TestHTTPSRefuses(t *testing.T) {
-	if _, err := overHTTPS.Move(t.Context(), nil, File{Path: "flash:/x", ToDevice: true}, nil); !errors.Is(err, errHTTPSToDevice) {
-		t.Errorf("to a device: %v", err)
-	}
 	if err := overHTTPS.Check(File{Path: "flash:/a b"}); cause.Of(err) != cause.CommandRejected {
 		t.Errorf("a name with a blank: %v", err)
 	}

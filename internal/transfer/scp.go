@@ -16,8 +16,8 @@ import (
 	"flashwarden/internal/spool"
 )
 
-// SCP is the transport to our SCP server: the device sends a file with the name of its ticket, and
-// gets the password of the ticket where it asks for one. It moves no file to a device.
+// SCP is the transport to and from our SCP server: the device sends or fetches a file with the name
+// of its ticket, and gets the password of the ticket where it asks for one.
 type SCP struct {
 	Server netip.Addr // ours, as the device reaches it
 	VRF    string     // of the device, to reach the server in; empty: none
@@ -43,22 +43,17 @@ func (v SCP) Expect(s *spool.Spool, device netip.Addr, size int64, deadline time
 	return s.ExpectPut(device, size, deadline)
 }
 
-var errSCPToDevice = errors.New("scp moves no file to a device")
-
 // Move implements Transport: the device copies on our command, and our server does the rest.
 func (v SCP) Move(ctx context.Context, s Session, f File, ticket *spool.Ticket) (ios.CopyResult, error) {
-	if f.ToDevice {
-		return ios.CopyResult{}, errSCPToDevice
-	}
 	if err := v.Check(f); err != nil {
 		return ios.CopyResult{}, err
 	}
 	return s.Copy(ctx, v.copy(f, ticket.Name, ticket.Password))
 }
 
-// copy returns the copy command that sends f to a ticket.
+// copy returns the copy command that moves f to or from a ticket.
 func (v SCP) copy(f File, name, password string) ios.Copy {
-	return ios.Copy{Scheme: ios.SCP, Source: f.Path, Server: v.Server.String(), Name: name, Password: password, VRF: v.VRF, Empty: f.Size == 0}
+	return f.in(ios.Copy{Scheme: ios.SCP, Server: v.Server.String(), Name: name, Password: password, VRF: v.VRF})
 }
 
 // Diagnose implements Transport. The order is that of Diagnose: danger, our own knowledge,
@@ -82,10 +77,10 @@ func (v SCP) Diagnose(w Witness) *cause.Error {
 }
 
 // ofSource judges by the address from which the device sent.
-func (v SCP) ofSource(w Witness) *cause.Error { return uploadSource(w, "ip ssh source-interface") }
+func (v SCP) ofSource(w Witness) *cause.Error { return secretSource(w, "ip ssh source-interface") }
 
-// uploadSource judges an upload by its address. command names the interface to send from.
-func uploadSource(w Witness, command string) *cause.Error {
+// secretSource judges a request with a password by its address. command names the interface to send from.
+func secretSource(w Witness, command string) *cause.Error {
 	if w.Seen.Requested || len(w.Seen.WrongSource) == 0 {
 		return nil
 	}
@@ -94,7 +89,7 @@ func uploadSource(w Witness, command string) *cause.Error {
 		name = "INTERFACE"
 	}
 	return cause.New(cause.WrongSource,
-		fmt.Sprintf("the upload came from %s, but the inventory has %s for the device", w.Seen.WrongSource[0], w.Device),
+		fmt.Sprintf("the device's connection came from %s, but the inventory has %s for the device", w.Seen.WrongSource[0], w.Device),
 		api.Say("on the device, in configuration mode: ").Type(api.OnDevice, command+" "+name).
 			Say("; or change its address in the inventory: ").Do("device edit", w.Name).With("address", w.Seen.WrongSource[0].String()))
 }

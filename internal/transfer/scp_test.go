@@ -48,6 +48,9 @@ func TestSCPCopy(t *testing.T) {
 	if want := fmt.Sprintf("copy flash:/x.bin scp://%[1]s@192.0.2.100/%[1]s", ticket.Name); d.typed.Command() != want {
 		t.Errorf("typed %q, want %q", d.typed.Command(), want)
 	}
+	if got := overSCP.Line(File{Path: "flash:/x.bin", ToDevice: true}); got != "copy scp://TICKET@192.0.2.100/TICKET flash:/x.bin" {
+		t.Errorf("for people, to the device: %q", got)
+	}
 	if got := overSCP.Line(File{Path: "flash:/x.bin"}); got != "copy flash:/x.bin scp://TICKET@192.0.2.100/TICKET" {
 		t.Errorf("for people: %q", got)
 	}
@@ -55,9 +58,6 @@ func TestSCPCopy(t *testing.T) {
 
 // TestSCPRefuses goes through copies that never begin.
 func TestSCPRefuses(t *testing.T) {
-	if _, err := overSCP.Move(t.Context(), nil, File{Path: "flash:/x", ToDevice: true}, nil); !errors.Is(err, errSCPToDevice) {
-		t.Errorf("to a device: %v", err)
-	}
 	if err := overSCP.Check(File{Path: "flash:/a b"}); cause.Of(err) != cause.CommandRejected {
 		t.Errorf("a name with a blank: %v", err)
 	}

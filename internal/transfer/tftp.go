@@ -38,13 +38,7 @@ func (v TFTP) Move(ctx context.Context, s Session, f File, ticket *spool.Ticket)
 // Copy returns the copy command that moves f to or from the ticket of this name: copy flash:x tftp://SERVER/TICKET, or the other
 // way round.
 func (v TFTP) Copy(f File, ticket string) ios.Copy {
-	c := ios.Copy{Server: v.Server.String(), Name: ticket, VRF: v.VRF, Empty: f.Size == 0}
-	if f.ToDevice {
-		c.ToDevice, c.Destination, c.Overwrite = true, f.Path, f.Overwrite
-	} else {
-		c.Source = f.Path
-	}
-	return c
+	return f.in(ios.Copy{Server: v.Server.String(), Name: ticket, VRF: v.VRF})
 }
 
 // Diagnose implements Transport.

@@ -51,6 +51,17 @@ type File struct {
 	Overwrite bool   // the file on the device is overwritten, as the user asked
 }
 
+// in returns the command c with the file on the device.
+func (f File) in(c ios.Copy) ios.Copy {
+	c.Empty = f.Size == 0
+	if f.ToDevice {
+		c.ToDevice, c.Destination, c.Overwrite = true, f.Path, f.Overwrite
+	} else {
+		c.Source = f.Path
+	}
+	return c
+}
+
 // Transfer is one copy. Its fields are set before Run.
 type Transfer struct {
 	Session   Session
