@@ -66,6 +66,10 @@ func (c *copying) run(from, to string) {
 		c.copyOutHTTPS(from, to)
 	case isSCPPlace(to):
 		c.copyOutSCP(from, to)
+	case isHTTPS(from):
+		c.copyInHTTPS(from, to)
+	case isSCPPlace(from):
+		c.copyInSCP(from, to)
 	case isTFTP(to):
 		c.copyOut(from, parseTFTP(to))
 	case isTFTP(from):
@@ -244,17 +248,24 @@ func (c *copying) copyIn(from tftpURL, to string) {
 			return
 		}
 	}
-	if to != nowhere {
-		to, ok = c.askDestination(to, path.Base(from.name))
-		if !ok || !c.trickQuestions(to, false) {
-			return
-		}
-	}
-	if f, err := c.sw.flash.lookup(to); err == nil && !f.dir && !c.askOverwrite() {
+	if to, ok = c.askPlace(to, from.name); !ok {
 		return
 	}
 	c.say("Accessing " + from.String() + "...\n")
 	c.receive(from, to)
+}
+
+// askPlace asks for the place of a file that the switch fetches, and whether a file there may be
+// overwritten. ok is false if the copy must end.
+func (c *copying) askPlace(to, name string) (place string, ok bool) {
+	if to != nowhere {
+		to, ok = c.askDestination(to, path.Base(name))
+		if !ok || !c.trickQuestions(to, false) {
+			return "", false
+		}
+	}
+	f, err := c.sw.flash.lookup(to)
+	return to, err != nil || f.dir || c.askOverwrite()
 }
 
 // askDestination asks for the file name on the switch. It proposes the name in

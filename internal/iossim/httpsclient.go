@@ -94,6 +94,60 @@ func (c *copying) sendHTTPS(f file, shown string, to httpsURL) {
 	c.say("\n" + c.copied(f, time.Since(began)))
 }
 
+// copyInHTTPS fetches a file from an HTTPS server. The output is that of a public session over
+// HTTP (ansible issue 43044).
+func (c *copying) copyInHTTPS(from, to string) {
+	u, ok := parseHTTPS(from)
+	if c.sw.o.HTTPS.Missing || !ok {
+		c.say("                ^\n% Invalid input detected at '^' marker.\n\n")
+		return
+	}
+	if to, ok = c.askPlace(to, u.name); !ok {
+		return
+	}
+	c.say("Accessing " + u.String() + "...\n")
+	began, j := time.Now(), c.sw.newJob()
+	j.vrf = c.vrf
+	in := c.sw.incoming(to)
+	c.sw.wg.Go(func() {
+		defer j.cancel()
+		err := c.get(j, u, &arriving{incoming: in, c: c, job: j, began: began})
+		c.sw.record(Transfer{HTTPS: true, Op: tftp.Read, Path: to, Name: u.name, Server: u.host}, j.moved.Load(), err, began)
+		j.result <- err
+	})
+	err := c.watch(j, 1, "Loading "+u.String()+" ")
+	c.keep(in, u, to, began, err, httpsReason)
+}
+
+// get fetches the file of a URL.
+func (c *copying) get(j *job, from httpsURL, to *arriving) error {
+	if c.sw.strikes(func(f *Faults) *Times { return &f.NoTFTP }) || c.sw.o.VRF != "" && c.sw.o.VRF != j.vrf {
+		return c.sw.silence(j)
+	}
+	transport, err := c.sw.httpsTransport()
+	if err != nil {
+		return err
+	}
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(j.ctx, http.MethodGet, "https://"+from.host+"/"+from.name, nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("User-Agent", "cisco-IOS")
+	r.SetBasicAuth(from.user, from.password)
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return httpsStatus(resp.StatusCode)
+	}
+	to.size = resp.ContentLength
+	_, err = io.CopyBuffer(to, struct{ io.Reader }{resp.Body}, make([]byte, 16<<10))
+	return err
+}
+
 // httpsStatus is the answer of a server that is no success.
 type httpsStatus int
 

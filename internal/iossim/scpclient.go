@@ -2,6 +2,7 @@ package iossim
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,23 +42,17 @@ func isSCPPlace(place string) bool { return strings.HasPrefix(place, "scp:") }
 // copyOutSCP sends a file to an SCP server. The questions and their order are those of public
 // sessions: source, host, user, destination; then the name, and the password.
 func (c *copying) copyOutSCP(from, to string) {
-	m := scpPlace.FindStringSubmatch(to)
-	if c.sw.o.SCPClient.Missing || c.sw.profile.Transport != transportSSH || m == nil {
-		c.say("                ^\n% Invalid input detected at '^' marker.\n\n")
+	u, ok := c.scpURL(to)
+	if !ok {
 		return
 	}
-	u := scpURL{m[1], m[2], m[3]}
-	from, ok := c.askSource(from)
-	if !ok {
+	if from, ok = c.askSource(from); !ok {
 		return
 	}
 	if u.host, ok = c.askHost(u.host); !ok {
 		return
 	}
-	if u.user == "" {
-		u.user = c.sw.o.Username
-	}
-	if u.user, ok = c.ask("Destination username", u.user); !ok {
+	if u.user, ok = c.ask("Destination username", cmp.Or(u.user, c.sw.o.Username)); !ok {
 		return
 	}
 	if u.name == "" {
@@ -100,6 +95,57 @@ func (c *copying) sendSCP(f file, shown string, to scpURL) {
 	c.say("\n" + c.copied(f, time.Since(began)))
 }
 
+// copyInSCP fetches a file from an SCP server. The questions and the output are those of public sessions
+// (ASR 903; genie of Cisco, copy_file_with_scp): a complete URL is asked for the destination alone.
+func (c *copying) copyInSCP(from, place string) {
+	u, ok := c.scpURL(from)
+	if !ok {
+		return
+	}
+	if u.host == "" || u.name == "" || u.user == "" {
+		if u.host, ok = c.askHost(u.host); !ok {
+			return
+		}
+		if u.user, ok = c.ask("Source username", cmp.Or(u.user, c.sw.o.Username)); !ok {
+			return
+		}
+		if u.name, ok = c.ask("Source filename", u.name); !ok {
+			return
+		}
+	}
+	if place, ok = c.askPlace(place, u.name); !ok {
+		return
+	}
+	began, j := time.Now(), c.sw.newJob()
+	j.vrf = c.vrf
+	in := c.sw.incoming(place)
+	to := &arriving{incoming: in, c: c, job: j, began: began}
+	link, err := c.scpLogin(j, u)
+	if err == nil {
+		to.size, err = link.ask(u.name)
+	}
+	c.sw.wg.Go(func() {
+		defer j.cancel()
+		if err == nil {
+			err = link.fetch(to)
+		}
+		c.sw.record(Transfer{SCP: true, Op: tftp.Read, Path: place, Name: u.name, Server: u.host}, j.moved.Load(), err, began)
+		j.result <- err
+	})
+	failed := c.watch(j, 1, fmt.Sprintf(" Sending file modes: C0644 %d %s\n", to.size, u.name))
+	c.keep(in, u, place, began, failed, scpReason)
+}
+
+// scpURL reads the URL of a copy command. Without a client the command is unknown.
+func (c *copying) scpURL(place string) (scpURL, bool) {
+	m := scpPlace.FindStringSubmatch(place)
+	if c.sw.o.SCPClient.Missing || c.sw.profile.Transport != transportSSH || m == nil {
+		c.say("                ^\n% Invalid input detected at '^' marker.\n\n")
+		return scpURL{}, false
+	}
+	return scpURL{m[1], m[2], m[3]}, true
+}
+
 // scpReason returns the words of IOS for an error. "Unknown error -1" is what it makes of an error
 // of the server in public reports; the others are written by hand.
 func scpReason(err error) reason {
@@ -126,7 +172,7 @@ type scpSession struct {
 	client  *ssh.Client
 	in      *bufio.Reader
 	out     io.Writer
-	command func(name string) error
+	command func(text string) error
 }
 
 // scpLogin connects from the uplink of the switch, and asks the person at the terminal for the password.
@@ -194,13 +240,13 @@ func openSCPSession(client *ssh.Client) (*scpSession, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return &scpSession{client, bufio.NewReader(in), out, func(name string) error { return session.Start("scp -t " + name) }}, nil
+	return &scpSession{client, bufio.NewReader(in), out, session.Start}, nil
 }
 
 // send sends the file, and waits until the server has it.
 func (l *scpSession) send(name string, body *uploadBody) error {
 	defer l.client.Close()
-	if err := l.command(name); err != nil {
+	if err := l.command("scp -t " + name); err != nil {
 		return err
 	}
 	if err := l.acknowledged(); err != nil {
@@ -223,6 +269,43 @@ func (l *scpSession) send(name string, body *uploadBody) error {
 		return err
 	}
 	return l.acknowledged()
+}
+
+// ask asks for a file, and returns its size.
+func (l *scpSession) ask(name string) (size int64, err error) {
+	if err := l.command("scp -f " + name); err != nil {
+		return 0, errors.Join(err, l.client.Close())
+	}
+	if _, err := io.WriteString(l.out, scpOK); err != nil {
+		return 0, errors.Join(err, l.client.Close())
+	}
+	line, err := l.in.ReadString('\n')
+	if err != nil {
+		return 0, errors.Join(err, l.client.Close())
+	}
+	if _, err := fmt.Sscanf(line, "C0644 %d", &size); err != nil {
+		return 0, errors.Join(fmt.Errorf("%w: %q", errSCPRefused, line), l.client.Close())
+	}
+	return size, nil
+}
+
+// fetch fetches the file that was asked for, and acknowledges it when it is there.
+func (l *scpSession) fetch(to *arriving) error {
+	defer l.client.Close()
+	if _, err := io.WriteString(l.out, scpOK); err != nil {
+		return err
+	}
+	n, err := io.CopyBuffer(to, struct{ io.Reader }{io.LimitReader(l.in, to.size)}, make([]byte, 16<<10))
+	if err == nil && n < to.size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		err = l.acknowledged() // the zero byte after the file
+	}
+	if err == nil {
+		_, err = io.WriteString(l.out, scpOK)
+	}
+	return err
 }
 
 // acknowledged reads an answer of the server.

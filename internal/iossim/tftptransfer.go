@@ -81,18 +81,57 @@ func (c *copying) receive(from tftpURL, to string) {
 		j.result <- err
 	})
 	err := c.watch(j, 1, fmt.Sprintf("Loading %s from %s (via %s): ", from.name, from.host, c.sw.profile.Uplink))
+	c.keep(in, from, to, began, err, reasonOf)
+}
+
+// keep writes what arrived into flash, and prints the output of IOS.
+func (c *copying) keep(in *incoming, from fmt.Stringer, to string, began time.Time, err error, words func(error) reason) {
+	failed := err
 	partial := err != nil && len(in.data) > 0 && c.sw.strikes(func(f *Faults) *Times { return &f.LeavePartial })
 	if to != nowhere && (err == nil || partial) {
 		err = errors.Join(err, c.sw.flash.write(to, c.sw.bent(in.data)))
 	}
+	verb := "reading"
+	if len(in.data) == 0 {
+		verb = "opening"
+	}
 	switch {
 	case errors.Is(err, errNoSpace):
 		c.say(fmt.Sprintf("\n%%Error copying %s (%v)\n", from, errNotEnough))
+	case failed != nil:
+		c.say(fmt.Sprintf("\n%%Error %s %s (%s)\n", verb, from, words(failed)))
 	case err != nil:
-		c.say("\n" + tftpError("reading", from, j, err))
+		c.say(fmt.Sprintf("\n%%Error %s %s (%s)\n", verb, from, words(err)))
 	default:
 		c.say(fmt.Sprintf("\n[OK - %d bytes]\n\n", len(in.data)) + c.copied(file{size: int64(len(in.data))}, time.Since(began)))
 	}
+}
+
+// arriving is a file on its way to the switch. The faults of a transfer strike here.
+type arriving struct {
+	*incoming
+	c     *copying
+	job   *job
+	began time.Time
+	size  int64
+}
+
+func (a *arriving) Write(p []byte) (int, error) {
+	sw, moved := a.c.sw, a.job.moved.Load()
+	half := a.size / 2
+	switch {
+	case sw.strikesAfter(moved+int64(len(p)), func(f *Faults) *After { return &f.Hangup }):
+		a.c.hang()
+		return 0, errGone
+	case sw.strikesAfter(moved+int64(len(p)), func(f *Faults) *After { return &f.Stall }):
+		return 0, sw.silence(a.job)
+	case moved <= half && moved+int64(len(p)) > half && sw.strikes(func(f *Faults) *Times { return &f.HangTerminal }):
+		a.c.hang()
+	}
+	sw.pace(a.job, a.began)
+	n, err := a.incoming.Write(p)
+	a.job.progress(&a.job.moved, int64(n))
+	return n, err
 }
 
 // record stores the outcome of a transfer.
